@@ -1,0 +1,221 @@
+/**
+ * The one error class, the closed list of codes, a hint for each, and the exit status of each area.
+ * It does not decide wording of messages: whoever throws says what happened, to what, wanted and got.
+ */
+
+/** Every code users and programs can meet. `area-problem`; the area decides the exit status. A new code is a public change. */
+export type ErrorCode =
+  | "usage-unknown"
+  | "usage-value"
+  | "usage-confirm"
+  | "usage-no-model"
+  | "usage-no-prompt"
+  | "usage-not-available"
+  | "spec-syntax"
+  | "backend-unknown"
+  | "env-value"
+  | "config-conflict"
+  | "model-unknown"
+  | "model-layout"
+  | "model-architecture"
+  | "model-t5-gguf"
+  | "model-empty"
+  | "model-not-regular"
+  | "gguf-truncated"
+  | "gguf-magic"
+  | "gguf-version"
+  | "gguf-endian"
+  | "gguf-count"
+  | "gguf-key"
+  | "gguf-type"
+  | "gguf-string"
+  | "gguf-array"
+  | "gguf-duplicate"
+  | "gguf-alignment"
+  | "gguf-tensor"
+  | "gguf-offset"
+  | "gguf-metadata"
+  | "gguf-tokenizer"
+  | "gguf-shard"
+  | "template-parse"
+  | "template-limit"
+  | "store-denied"
+  | "device-unavailable"
+  | "device-memory"
+  | "net-status"
+  | "net-range"
+  | "run-crash"
+  | "run-busy"
+  | "run-context"
+  | "run-option"
+  | "run-nan"
+  | "run-closed"
+  | "run-aborted"
+  | "internal-error";
+
+const hints: Readonly<Record<ErrorCode, string>> = {
+  "usage-unknown": "See the list of commands and flags.",
+  "usage-value": "Give one of the allowed values.",
+  "usage-confirm": "Pass --yes where no question can be asked.",
+  "usage-no-model": "Name a model with -m.",
+  "usage-no-prompt": "Give a prompt as an operand, or pipe text to standard input.",
+  "usage-not-available": "This name is reserved for a later release.",
+  "spec-syntax": "A model is a bundled name, or a path that begins with ./ ../ / or ~/",
+  "backend-unknown": "Write model:variant@backend; backends are candle (alias local) and ollama.",
+  "env-value": "Correct or unset the variable.",
+  "config-conflict": "Use only one of them.",
+  "model-unknown": "Bundled models run right away; for your own file give its path.",
+  "model-layout": "Accepted layouts: one .gguf file, or all parts of a split .gguf.",
+  "model-architecture": "Use a model of a supported family.",
+  "model-t5-gguf": "T5 runs from its safetensors form (config.json, model.safetensors, tokenizer.json).",
+  "model-empty": "The file has no bytes; fetch it again.",
+  "model-not-regular": "Give the path of a regular file.",
+  "gguf-truncated": "The file is incomplete; fetch it again.",
+  "gguf-magic": "The file is not a GGUF model.",
+  "gguf-version": "GGUF versions 2 and 3 are read.",
+  "gguf-endian": "Convert the model to little-endian.",
+  "gguf-count": "The file is damaged or hostile; fetch it again from a source you trust.",
+  "gguf-key": "The file is damaged or hostile; fetch it again from a source you trust.",
+  "gguf-type": "The file is damaged or hostile; fetch it again from a source you trust.",
+  "gguf-string": "The file is damaged or hostile; fetch it again from a source you trust.",
+  "gguf-array": "The file is damaged or hostile; fetch it again from a source you trust.",
+  "gguf-duplicate": "The file is damaged or hostile; fetch it again from a source you trust.",
+  "gguf-alignment": "The file is damaged or hostile; fetch it again from a source you trust.",
+  "gguf-tensor": "The file is damaged, or made by a newer converter; fetch or convert it again.",
+  "gguf-offset": "The file is damaged or hostile; fetch it again from a source you trust.",
+  "gguf-metadata": "The file lacks facts a runtime needs; convert it again.",
+  "gguf-tokenizer": "The tokenizer inside the file is unusable; convert the model again.",
+  "gguf-shard": "Put all parts of the model into one folder, under their own names.",
+  "template-parse": "The chat template in the model file cannot be read; try --raw.",
+  "template-limit": "The chat template in the model file costs too much; try --raw.",
+  "store-denied": "Check the permissions, or point LLMSPELL_HOME at a folder you can write.",
+  "device-unavailable": "See what each device answered, or take the CPU.",
+  "device-memory": "Take a smaller variant or a shorter context.",
+  "net-status": "The server did not answer with the file.",
+  "net-range": "The server must answer byte ranges.",
+  "run-crash": "Try again; if it happens each time, report it with the model's name.",
+  "run-busy": "Wait for other generations to end.",
+  "run-context": "Shorten the prompt or raise the context size.",
+  "run-option": "Correct the option.",
+  "run-nan": "The model gave no usable numbers; its file may be damaged.",
+  "run-closed": "Load the model again.",
+  "run-aborted": "Nothing to do: it was asked for.",
+  "internal-error": "Please report this with the output of --trace debug.",
+};
+
+const statusByArea: Readonly<Record<string, number>> = {
+  run: 1,
+  internal: 1,
+  usage: 2,
+  config: 2,
+  env: 2,
+  backend: 2,
+  spec: 2,
+  model: 3,
+  gguf: 3,
+  template: 3,
+  store: 3,
+  device: 4,
+  net: 5,
+};
+
+const retryableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["run-busy"]);
+
+/** What travels between threads, processes and in JSON results. */
+export interface SpellErrorJson {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string;
+  readonly commands: readonly string[];
+  readonly where?: string;
+  readonly retryable: boolean;
+  readonly exit_code: number;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+export interface SpellErrorOptions {
+  /** What to do next, in one sentence; the code's own hint by default. */
+  readonly hint?: string;
+  /** Commands to paste, most useful first. */
+  readonly commands?: readonly string[];
+  /** File, key, tensor or parameter concerned. */
+  readonly where?: string;
+  /** Machine-readable facts: counts, names, partial text. Never secrets. */
+  readonly details?: Readonly<Record<string, unknown>>;
+  readonly cause?: unknown;
+}
+
+/** The only error this library throws on purpose. `message` says what happened; `hint` and `commands` say what to do. */
+export class SpellError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string;
+  readonly commands: readonly string[];
+  readonly where: string | undefined;
+  readonly retryable: boolean;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(code: ErrorCode, message: string, options: SpellErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "SpellError";
+    this.code = code;
+    this.hint = options.hint ?? hints[code];
+    this.commands = options.commands ?? [];
+    this.where = options.where;
+    this.retryable = retryableCodes.has(code);
+    this.details = options.details;
+  }
+
+  /** Process exit status of this error: 1 running, 2 usage, 3 model, 4 device, 5 network, 130 aborted. */
+  get exitCode(): number {
+    return exitCodeOf(this.code);
+  }
+
+  toJSON(): SpellErrorJson {
+    return {
+      code: this.code,
+      message: this.message,
+      hint: this.hint,
+      commands: this.commands,
+      ...(this.where === undefined ? {} : { where: this.where }),
+      retryable: this.retryable,
+      exit_code: this.exitCode,
+      ...(this.details === undefined ? {} : { details: this.details }),
+    };
+  }
+
+  /** Rebuilds an error that crossed a thread or process. Anything that is not one of ours becomes `internal-error`. */
+  static fromJSON(value: unknown): SpellError {
+    const json = value as Partial<SpellErrorJson> | null;
+    if (typeof json !== "object" || json === null || typeof json.code !== "string" || !(json.code in hints)) {
+      return new SpellError("internal-error", "an error of unknown form arrived from another thread");
+    }
+    return new SpellError(json.code, String(json.message ?? ""), {
+      ...(typeof json.hint === "string" ? { hint: json.hint } : {}),
+      ...(Array.isArray(json.commands) ? { commands: json.commands } : {}),
+      ...(typeof json.where === "string" ? { where: json.where } : {}),
+      ...(json.details === undefined ? {} : { details: json.details }),
+    });
+  }
+}
+
+export function exitCodeOf(code: ErrorCode): number {
+  if (code === "run-aborted") return 130;
+  return statusByArea[code.slice(0, code.indexOf("-"))] ?? 1;
+}
+
+/** All codes with their hints, for the generated page and for tests. */
+export function errorTable(): readonly { readonly code: ErrorCode; readonly hint: string; readonly exitCode: number }[] {
+  return (Object.keys(hints) as ErrorCode[]).map((code) => ({ code, hint: hints[code], exitCode: exitCodeOf(code) }));
+}
+
+/** Wraps whatever was thrown; our own errors pass unchanged. `code` names the boundary that was crossed. */
+export function toSpellError(error: unknown, code: ErrorCode = "internal-error", context = ""): SpellError {
+  if (error instanceof SpellError) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  return new SpellError(code, context === "" ? text : `${context}: ${text}`, { cause: error });
+}
+
+/** The error of an abort through a signal. It is an answer, never logged as a failure. */
+export function abortedError(details?: Readonly<Record<string, unknown>>): SpellError {
+  return new SpellError("run-aborted", "aborted by the caller", details === undefined ? {} : { details });
+}

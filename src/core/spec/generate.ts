@@ -1,0 +1,62 @@
+/** What a caller says to a model and gets counted back. Types only; defaults and ranges are in text/parameters.ts. */
+
+export type Role = "system" | "user" | "assistant";
+
+export interface Message {
+  readonly role: Role;
+  readonly content: string;
+}
+
+/** Text, or a conversation. Text becomes one user message where the model has a chat template. */
+export type Prompt = string | readonly Message[];
+
+export type Preset = "greedy" | "balanced" | "conservative" | "creative";
+
+/** Ranges and defaults: docs/parameters.md. Undefined = the model's own default, else the table's. */
+export interface GenerateOptions {
+  readonly maxTokens?: number;
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly topK?: number;
+  readonly minP?: number;
+  readonly repeatPenalty?: number;
+  readonly repeatLastN?: number;
+  readonly presencePenalty?: number;
+  readonly frequencyPenalty?: number;
+  readonly seed?: number;
+  readonly stop?: string | readonly string[];
+  readonly numBeams?: number;
+  readonly lengthPenalty?: number;
+  readonly numReturnSequences?: number;
+  readonly noRepeatNgramSize?: number;
+  readonly preset?: Preset;
+  /** System message put first; not for `raw`. */
+  readonly system?: string;
+  /** No chat template and no defusing: the text goes to the model as it is. Only for a text prompt. */
+  readonly raw?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export type FinishReason = "stop" | "length" | "aborted";
+
+export interface Usage {
+  readonly promptTokens: number;
+  /** of promptTokens, taken over from the turn before instead of computed */
+  readonly cachedPromptTokens: number;
+  readonly completionTokens: number;
+  readonly totalTokens: number;
+}
+
+/** Milliseconds and tokens per second. Rates are 0 where nothing was measured. */
+export interface Timing {
+  /** from load() to a usable model; 0 when it was loaded already */
+  readonly loadMs: number;
+  /** from the call to the first text, waiting in the queue included */
+  readonly firstTokenMs: number;
+  readonly prefillMs: number;
+  readonly decodeMs: number;
+  /** computed prompt tokens per second */
+  readonly prefillRate: number;
+  /** completion tokens per second, after the first */
+  readonly decodeRate: number;
+}

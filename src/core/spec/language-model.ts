@@ -1,0 +1,25 @@
+/** The contract of a loaded model, whatever runs it. Types only. */
+import type { GenerateOptions, Prompt } from "./generate.ts";
+import type { DeviceReport } from "./runtime.ts";
+import type { StreamPart } from "./stream-part.ts";
+
+export interface LanguageModel {
+  /** Usable as a model spec again: bundled name or path; the file's name for a Blob. */
+  readonly id: string;
+  /** Family named by the file: `llama`, `qwen2`, `t5` … */
+  readonly architecture: string;
+  /** Tokens of prompt and answer together that the model keeps. */
+  readonly contextLength: number;
+  /** Whether messages pass the model's own chat template; without one, they are continued as plain text. */
+  readonly hasChatTemplate: boolean;
+  readonly device: DeviceReport;
+  /**
+   * Generates. Calls are queued and answered in order, one at a time; at most 16 wait.
+   * Leaving the loop cancels the work. After run-crash the next call loads the model again by itself.
+   * @throws SpellError from the iterator: run-aborted (details.partialText), run-context, run-option, run-busy, run-crash, run-closed, run-nan, template-parse, template-limit
+   */
+  stream(prompt: Prompt, options?: GenerateOptions): AsyncIterable<StreamPart>;
+  /** Frees the model. Running and waiting calls reject with run-closed; a second call does nothing. */
+  dispose(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}

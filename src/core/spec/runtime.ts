@@ -1,0 +1,141 @@
+/**
+ * What engine adapters implement and core drives. Types only.
+ * Core never learns which engine stands behind a runtime; if it needs an `if` for one engine, this file is wrong.
+ */
+import type { ByteSource } from "../formats/byte-source.ts";
+
+/** Where numbers are computed. */
+export type Device = "webgpu" | "metal" | "vulkan" | "cuda" | "cpu" | "wasm";
+export type DeviceChoice = "auto" | Device;
+
+export type DeviceReason =
+  | "ok"
+  | "no-adapter"
+  | "software-adapter"
+  | "missing-feature"
+  | "missing-kernel"
+  | "buffer-too-small"
+  | "driver-missing"
+  | "package-missing"
+  | "self-test-failed"
+  | "out-of-memory"
+  | "not-on-this-platform"
+  | "not-configured";
+
+/** One candidate that was looked at: a device, through one runtime. */
+export interface DeviceAttempt {
+  readonly device: Device;
+  readonly ok: boolean;
+  readonly reason: DeviceReason;
+  /** What was seen, or a complete command that mends it. */
+  readonly hint?: string;
+  /** Name of the runtime that would have computed there: "wllama", "node-llama-cpp". */
+  readonly runtime?: string;
+}
+
+/** Threads in use, prompt and decode apart, and how they were found. */
+export interface ThreadChoice {
+  readonly prompt: number;
+  readonly decode: number;
+  /** `measured` just now, `cached` from an earlier load on this machine, `asked` by an option, `default` where measuring is not possible. */
+  readonly origin: "measured" | "cached" | "asked" | "default";
+}
+
+/** Which device computes, and everything that was tried to get there. A fallback is never silent. */
+export interface DeviceReport {
+  readonly chosen: Device;
+  readonly tried: readonly DeviceAttempt[];
+  readonly runtime?: string;
+  readonly threads?: ThreadChoice;
+}
+
+/**
+ * Runs one GGUF model that core/gguf has already accepted.
+ * Not a template engine, not a downloader: rendered text goes in, text pieces come out.
+ * A handle may die (crash, lost device); every pending call then rejects, and open() may be called again.
+ */
+export interface GgufRuntime {
+  readonly name: string;
+  /**
+   * Loads all files of one model (several when it is split, in order).
+   * Never resolves with a model that cannot generate.
+   * @throws SpellError device-unavailable, device-memory, gguf-metadata, run-crash, run-aborted
+   */
+  open(files: readonly ByteSource[], options: GgufOpenOptions): Promise<GgufHandle>;
+}
+
+export interface GgufOpenOptions {
+  readonly device: DeviceChoice;
+  /** tokens; the runtime may round up, the handle reports the real number */
+  readonly contextLength: number;
+  /** prompt tokens per step; smaller aborts sooner */
+  readonly batchSize: number;
+  /** 0 = find the best number, see ThreadChoice */
+  readonly threads: number;
+  /** Loaded share, 0 … 1, never falling. */
+  readonly onProgress?: (share: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface GgufHandle {
+  readonly device: DeviceReport;
+  /** tokens the KV cache holds */
+  readonly contextLength: number;
+  /** Sampling options this runtime cannot do; core does not send them and warns once. */
+  readonly unsupported: readonly (keyof GgufSampling)[];
+  /** Facts to show as warnings in the first stream: one thread because the page is not isolated, threads clamped … */
+  readonly notes: readonly string[];
+  /**
+   * Continues a rendered prompt. Special tokens in it are read as such (message content was defused before),
+   * begin-of-sequence is added exactly once. The longest prefix shared with the previous call is not computed again.
+   * Pieces never split a character. One call at a time; core queues.
+   * Ends with exactly one `end` piece, or throws; leaving the loop or aborting frees the model within one step.
+   * @throws SpellError run-context (prompt alone does not fit; details {promptTokens, contextLength}), run-aborted, run-crash, run-nan, run-closed
+   */
+  generate(prompt: string, options: GgufGenerateOptions): AsyncIterable<GgufPiece>;
+  /** Frees everything; pending calls reject with run-closed. Second call does nothing. */
+  dispose(): Promise<void>;
+}
+
+/** The whole set, always sent; core fills defaults and checks ranges. */
+export interface GgufSampling {
+  /** 0 = greedy */
+  readonly temperature: number;
+  /** 0 = off */
+  readonly topK: number;
+  /** 1 = off */
+  readonly topP: number;
+  /** 0 = off */
+  readonly minP: number;
+  /** 1 = off */
+  readonly repeatPenalty: number;
+  /** tokens looked at by the three penalties; -1 = the whole context, 0 = off */
+  readonly repeatLastN: number;
+  readonly presencePenalty: number;
+  readonly frequencyPenalty: number;
+  /** unsigned 32-bit */
+  readonly seed: number;
+}
+
+export interface GgufGenerateOptions {
+  /** completion tokens, at least 1 */
+  readonly maxTokens: number;
+  readonly sampling: GgufSampling;
+  readonly signal?: AbortSignal;
+}
+
+export type GgufPiece =
+  | { readonly type: "text"; readonly text: string }
+  | {
+      readonly type: "end";
+      /** `stop`: the model's own end token; `length`: maxTokens or the context is used up */
+      readonly finishReason: "stop" | "length";
+      /** all tokens of the prompt, begin-of-sequence included */
+      readonly promptTokens: number;
+      /** of these, taken over from the previous call */
+      readonly cachedTokens: number;
+      readonly completionTokens: number;
+      /** time for the promptTokens − cachedTokens computed now */
+      readonly prefillMs: number;
+      readonly decodeMs: number;
+    };

@@ -1,0 +1,31 @@
+/** The one union every generation speaks, on every backend, in a worker or over HTTP. Types only. */
+import type { FinishReason, Timing, Usage } from "./generate.ts";
+import type { DeviceReport } from "./runtime.ts";
+
+export type WarningCode =
+  | "option-ignored"
+  | "prompt-defused"
+  | "template-missing"
+  | "device-fallback"
+  | "device-note"
+  | "file-note"
+  | "output-invalid";
+
+/**
+ * `stream-start` is first; `stream-end` is last in a stream that succeeded, nothing follows it.
+ * Text never splits a character and never contains part of a stop string.
+ * A failed stream throws a SpellError from the iterator: the only way to fail.
+ */
+export type StreamPart =
+  | { readonly type: "stream-start"; readonly model: string; readonly device: DeviceReport }
+  | { readonly type: "text-delta"; readonly text: string }
+  | { readonly type: "warning"; readonly code: WarningCode; readonly message: string }
+  | {
+      readonly type: "stream-end";
+      readonly finishReason: FinishReason;
+      readonly seed: number;
+      readonly usage: Usage;
+      readonly timing: Timing;
+      /** only when several sequences were asked for, best first */
+      readonly candidates?: readonly string[];
+    };
