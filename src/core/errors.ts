@@ -16,6 +16,8 @@ export type ErrorCode =
   | "env-value"
   | "config-conflict"
   | "model-unknown"
+  | "model-variant-unknown"
+  | "model-ambiguous"
   | "model-layout"
   | "model-architecture"
   | "model-t5-gguf"
@@ -65,6 +67,8 @@ const hints: Readonly<Record<ErrorCode, string>> = {
   "env-value": "Correct or unset the variable.",
   "config-conflict": "Use only one of them.",
   "model-unknown": "Bundled models run right away; for your own file give its path.",
+  "model-variant-unknown": "Take one of the variants listed.",
+  "model-ambiguous": "Name one of the files.",
   "model-layout": "Accepted layouts: one .gguf file, or all parts of a split .gguf.",
   "model-architecture": "Use a model of a supported family.",
   "model-t5-gguf": "T5 runs from its safetensors form (config.json, model.safetensors, tokenizer.json).",
@@ -186,7 +190,7 @@ export class SpellError extends Error {
   /** Rebuilds an error that crossed a thread or process. Anything that is not one of ours becomes `internal-error`. */
   static fromJSON(value: unknown): SpellError {
     const json = value as Partial<SpellErrorJson> | null;
-    if (typeof json !== "object" || json === null || typeof json.code !== "string" || !(json.code in hints)) {
+    if (typeof json !== "object" || json === null || typeof json.code !== "string" || !Object.hasOwn(hints, json.code)) {
       return new SpellError("internal-error", "an error of unknown form arrived from another thread");
     }
     return new SpellError(json.code, String(json.message ?? ""), {

@@ -56,6 +56,8 @@ export interface DeviceReport {
  */
 export interface GgufRuntime {
   readonly name: string;
+  /** Starts what open() will need (a process, a module) while the caller still checks the file. Never throws, never required. */
+  prepare?(): void;
   /**
    * Loads all files of one model (several when it is split, in order).
    * Never resolves with a model that cannot generate.
@@ -78,6 +80,8 @@ export interface GgufOpenOptions {
 }
 
 export interface GgufHandle {
+  /** False after dispose() or once the engine behind it died; core then opens the model again. */
+  readonly alive: boolean;
   readonly device: DeviceReport;
   /** tokens the KV cache holds */
   readonly contextLength: number;
@@ -121,6 +125,11 @@ export interface GgufGenerateOptions {
   /** completion tokens, at least 1 */
   readonly maxTokens: number;
   readonly sampling: GgufSampling;
+  /**
+   * Once the text holds one of these the runtime ends with finishReason `stop`, so that its counts are right.
+   * The string itself may be in the pieces: core cuts it.
+   */
+  readonly stop: readonly string[];
   readonly signal?: AbortSignal;
 }
 

@@ -1,0 +1,89 @@
+/** Messages to prompt text: defused, through the model's own chat template, in an isolate. Knows no runtime. */
+import { SpellError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { Isolate } from "../platform.ts";
+import type { GenerateOptions, Message, Prompt } from "../spec/generate.ts";
+import type { StreamPart } from "../spec/stream-part.ts";
+import { createDefuser } from "../text/defuse.ts";
+import type { GgufFacts } from "./gate.ts";
+
+type Warning = Extract<StreamPart, { type: "warning" }>;
+
+export interface RenderedPrompt {
+  readonly text: string;
+  readonly warnings: readonly Warning[];
+}
+
+/** Writes prompts for one model; keeps its control tokens ready. */
+export type PromptWriter = (prompt: Prompt, options: Pick<GenerateOptions, "system" | "raw" | "signal">) => Promise<RenderedPrompt>;
+
+/**
+ * @returns a writer: `raw` text passes untouched; with a chat template, text is one user message; without one, text is continued as it is.
+ * The writer throws SpellError run-option (roles, empty conversation), template-parse, template-limit, run-aborted.
+ */
+export function createPromptWriter(facts: GgufFacts, isolate: Isolate): PromptWriter {
+  const defuse = createDefuser(facts.controlTokens);
+  const { chatTemplate } = facts;
+
+  return async (prompt, options) => {
+    if (options.raw === true) {
+      if (typeof prompt !== "string") throw new SpellError("run-option", "raw: wanted a text prompt; got messages", { where: "raw" });
+      return { text: prompt, warnings: [] };
+    }
+    let defused = false;
+    const clean = (text: string): string => {
+      const result = defuse(text);
+      defused ||= result.found;
+      return result.text;
+    };
+    const warnings = (): Warning[] =>
+      defused ? [{ type: "warning", code: "prompt-defused", message: "the prompt holds the text of a control token; it was broken with U+200B, so that it stays text" }] : [];
+
+    if (chatTemplate === undefined) return { text: clean(plainText(prompt, options.system)), warnings: warnings() };
+
+    const messages = toMessages(prompt, options.system).map((message) => ({ role: message.role, content: clean(message.content) }));
+    const render = (list: readonly Message[]): Promise<unknown> =>
+      isolate.run(
+        "render-chat-template",
+        { template: chatTemplate, messages: list, bosToken: facts.bos?.text ?? "", eosToken: facts.eos?.text ?? "" },
+        { timeoutMs: limits.templateMs, limitCode: "template-limit", ...(options.signal === undefined ? {} : { signal: options.signal }) },
+      );
+    try {
+      return { text: String(await render(messages)), warnings: warnings() };
+    } catch (error) {
+      const merged = error instanceof SpellError && error.details?.["raised"] === true ? mergeSystem(messages) : undefined;
+      if (merged === undefined) throw error;
+      const text = String(await render(merged));
+      const note: Warning = { type: "warning", code: "option-ignored", message: "the model's chat template takes no system message; it was put before the first user message" };
+      return { text, warnings: [...warnings(), note] };
+    }
+  };
+}
+
+const roles: ReadonlySet<string> = new Set(["system", "user", "assistant"]);
+
+function toMessages(prompt: Prompt, system: string | undefined): readonly Message[] {
+  const list: readonly Message[] = typeof prompt === "string" ? [{ role: "user", content: prompt }] : prompt;
+  if (list.length === 0) throw new SpellError("run-option", "messages: wanted at least one; got none", { where: "messages" });
+  list.forEach((message, i) => {
+    if (typeof message?.content !== "string" || !roles.has(message.role)) {
+      throw new SpellError("run-option", `messages[${i}]: wanted { role: "system" | "user" | "assistant", content: string }`, { where: `messages[${i}]` });
+    }
+  });
+  return system === undefined || system === "" ? list : [{ role: "system", content: system }, ...list];
+}
+
+/** Without a template a conversation is continued as paragraphs: the model knows no roles. */
+function plainText(prompt: Prompt, system: string | undefined): string {
+  if (typeof prompt === "string" && (system === undefined || system === "")) return prompt;
+  return toMessages(prompt, system)
+    .map((message) => message.content)
+    .join("\n\n");
+}
+
+/** Some templates refuse a system message; the usual answer is to put it before the first user message. */
+function mergeSystem(messages: readonly Message[]): readonly Message[] | undefined {
+  const [first, second, ...rest] = messages;
+  if (first?.role !== "system" || second?.role !== "user") return undefined;
+  return [{ role: "user", content: `${first.content}\n\n${second.content}` }, ...rest];
+}

@@ -1,0 +1,126 @@
+/**
+ * The part of a file that the header reader looks at: a window that moves forwards and grows by ranged reads.
+ * What lies behind the position is let go, so a long header costs no more memory than its longest value.
+ */
+import { abortedError } from "../errors.ts";
+import { type ByteSource, truncated } from "../formats/byte-source.ts";
+import { formatCount } from "../formats/format-count.ts";
+import { limits } from "../limits.ts";
+import { ggufError } from "./defect.ts";
+
+/** Thrown by a parse that needs bytes which are in the file and not yet in the window; `attempt` catches it. */
+class NeedBytes extends Error {
+  readonly count: number;
+  constructor(count: number) {
+    super("more bytes needed");
+    this.count = count;
+  }
+}
+
+export class HeaderWindow {
+  readonly source: ByteSource;
+  /** Where the next value is read, counted from the start of the file. */
+  position = 0;
+  bytes: Uint8Array = new Uint8Array(0);
+  /** Of the first byte of `bytes`, counted from the start of the file. */
+  base = 0;
+  readonly #signal: AbortSignal | undefined;
+  readonly #limit: number;
+  #view: DataView = new DataView(this.bytes.buffer);
+  #nextRead: number = limits.ggufFirstReadBytes;
+
+  constructor(source: ByteSource, signal: AbortSignal | undefined) {
+    this.source = source;
+    this.#signal = signal;
+    this.#limit = source.remote === true ? limits.ggufRemoteHeaderBytes : limits.ggufHeaderBytes;
+  }
+
+  /**
+   * Runs a parse step; when the window is too short for it, reads on and runs it again from the same position.
+   * @param parse without effects before it succeeds
+   * @throws SpellError of the step or of the source, run-aborted
+   */
+  async attempt<T>(parse: () => T): Promise<T> {
+    for (;;) {
+      const start = this.position;
+      try {
+        return parse();
+      } catch (error) {
+        if (!(error instanceof NeedBytes)) throw error;
+        this.position = start;
+        await this.#grow(error.count);
+      }
+    }
+  }
+
+  /**
+   * Proves that `count` bytes from the position on are in the window.
+   * @throws SpellError gguf-truncated when the file ends before, gguf-count when the header is longer than allowed
+   */
+  require(count: number): void {
+    const end = this.position + count;
+    if (end <= this.base + this.bytes.length) return;
+    if (end > this.source.size) throw truncated(this.source, this.position, count, this.source.size);
+    if (end > this.#limit) {
+      throw ggufError("gguf-count", this.source, `the header goes on after ${formatCount(this.#limit)} bytes; no more are read`, { details: { limit: this.#limit } });
+    }
+    throw new NeedBytes(count);
+  }
+
+  uint32(): number {
+    this.require(4);
+    const value = this.#view.getUint32(this.position - this.base, true);
+    this.position += 4;
+    return value;
+  }
+
+  /** @returns undefined above 2^53 − 1; lastUint64 tells the number then */
+  uint64(): number | undefined {
+    this.require(8);
+    const at = this.position - this.base;
+    const low = this.#view.getUint32(at, true);
+    const high = this.#view.getUint32(at + 4, true);
+    this.position += 8;
+    // 21 bits above the lower 32 make 53: exact in a double
+    return high < 0x20_0000 ? high * 0x1_0000_0000 + low : undefined;
+  }
+
+  /** The 64 bits just read, for messages. */
+  lastUint64(): bigint {
+    return this.#view.getBigUint64(this.position - this.base - 8, true);
+  }
+
+  /** A view of the window: valid until the next attempt. */
+  take(count: number): Uint8Array {
+    this.require(count);
+    const at = this.position - this.base;
+    this.position += count;
+    return this.bytes.subarray(at, at + count);
+  }
+
+  /** Reads values of fixed size through a DataView. @returns the view and the place in it; the position moves on */
+  fixed(count: number): { readonly view: DataView; readonly at: number } {
+    this.require(count);
+    const at = this.position - this.base;
+    this.position += count;
+    return { view: this.#view, at };
+  }
+
+  async #grow(count: number): Promise<void> {
+    if (this.#signal?.aborted === true) throw abortedError();
+    const kept = this.bytes.subarray(Math.min(this.bytes.length, this.position - this.base));
+    const end = this.base + this.bytes.length;
+    const wanted = Math.max(count - kept.length, this.#nextRead);
+    const more = await this.source.read(end, Math.min(wanted, Math.min(this.source.size, this.#limit) - end), this.#signal);
+    this.#nextRead = Math.min(this.#nextRead * 2, limits.ggufMaxReadBytes);
+    if (kept.length === 0) {
+      this.bytes = more;
+    } else {
+      this.bytes = new Uint8Array(kept.length + more.length);
+      this.bytes.set(kept);
+      this.bytes.set(more, kept.length);
+    }
+    this.base = end - kept.length;
+    this.#view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length);
+  }
+}

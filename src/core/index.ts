@@ -1,0 +1,36 @@
+/** The public surface of "llmspell/core", and of every other entry. Re-exports only. */
+export type { Spell, SpellOptions } from "./api/spell.ts";
+export { createSpell } from "./api/spell.ts";
+export type { FoundModel, LoadOptions, ModelSource } from "./backends/candle.ts";
+export { bundledModels } from "./backends/candle.ts";
+export type { ErrorCode, SpellErrorJson, SpellErrorOptions } from "./errors.ts";
+export { errorTable, exitCodeOf, SpellError } from "./errors.ts";
+export type { ByteSource } from "./formats/byte-source.ts";
+export { blobSource, bytesSource, httpSource } from "./formats/byte-source.ts";
+export type { GgufFacts } from "./gguf/gate.ts";
+export { acceptGguf, supportedArchitectures } from "./gguf/gate.ts";
+export type { GgufHeader, GgufTensor, GgufValue } from "./gguf/header.ts";
+export { readGgufHeader } from "./gguf/header.ts";
+export type { FileHost, FoundFiles, Isolate, IsolateOptions, LogEntry, LogLevel, Offer, Platform } from "./platform.ts";
+export type { FinishReason, GenerateOptions, Message, Preset, Prompt, Role, Timing, Usage } from "./spec/generate.ts";
+export type { LanguageModel } from "./spec/language-model.ts";
+export type { ModelSpec } from "./spec/model-spec.ts";
+export { parseModelSpec } from "./spec/model-spec.ts";
+export type {
+  Device,
+  DeviceAttempt,
+  DeviceChoice,
+  DeviceReason,
+  DeviceReport,
+  GgufGenerateOptions,
+  GgufHandle,
+  GgufOpenOptions,
+  GgufPiece,
+  GgufRuntime,
+  GgufSampling,
+  ThreadChoice,
+} from "./spec/runtime.ts";
+export type { StreamPart, WarningCode } from "./spec/stream-part.ts";
+export { collect } from "./text/collect.ts";
+export type { ParameterRule } from "./text/parameters.ts";
+export { parameterRules, presets } from "./text/parameters.ts";

@@ -1,0 +1,63 @@
+/** A host without a system: files from memory, no network, templates rendered in place. For tests of programs that use this library. */
+import { SpellError } from "../errors.ts";
+import { bytesSource, type ByteSource } from "../formats/byte-source.ts";
+import type { Isolate, LogEntry, Platform } from "../platform.ts";
+import type { GgufRuntime } from "../spec/runtime.ts";
+import { runIsolatedTask } from "../text/isolated-tasks.ts";
+import { scriptedRuntime } from "./scripted-runtime.ts";
+
+export interface MemoryPlatformOptions {
+  /** default: scriptedRuntime() */
+  readonly gguf?: GgufRuntime;
+  /** Path to contents; `bundled` files are found as "MODEL/FILE". */
+  readonly files?: Readonly<Record<string, Uint8Array>>;
+  readonly fetch?: typeof globalThis.fetch;
+  readonly now?: () => number;
+  readonly log?: (entry: LogEntry) => void;
+}
+
+export function memoryPlatform(options: MemoryPlatformOptions = {}): Platform {
+  const files = new Map(Object.entries(options.files ?? {}));
+  const open = (path: string): ByteSource | undefined => {
+    const bytes = files.get(path);
+    return bytes === undefined ? undefined : bytesSource(path.slice(path.lastIndexOf("/") + 1), bytes);
+  };
+  return {
+    name: "memory",
+    fetch: options.fetch ?? (() => Promise.reject(new SpellError("net-status", "this platform has no network"))),
+    gguf: { available: true, value: options.gguf ?? scriptedRuntime() },
+    files: {
+      available: true,
+      value: {
+        async look(path) {
+          const folder = path.slice(0, path.lastIndexOf("/") + 1);
+          const source = open(path);
+          if (source !== undefined) return { kind: "file", path, sources: [source], sibling: async (name) => open(folder + name) };
+          const inside = [...files.keys()].filter((key) => key.startsWith(`${path}/`) && !key.slice(path.length + 1).includes("/")).sort();
+          if (inside.length === 0) throw new SpellError("model-unknown", `${path}: no such file or folder`, { where: path });
+          return { kind: "folder", path, sources: inside.flatMap((key) => open(key) ?? []), sibling: async () => undefined };
+        },
+      },
+    },
+    isolate: inPlaceIsolate(),
+    async bundled(model, file) {
+      const source = open(`${model}/${file}`);
+      if (source === undefined) throw new SpellError("model-unknown", `${model}/${file} is not among the platform's files`);
+      return source;
+    },
+    now: options.now ?? (() => performance.now()),
+    log: options.log ?? (() => undefined),
+  };
+}
+
+/** Runs tasks in place: no limit can be enforced, so only for templates a test trusts. */
+export function inPlaceIsolate(): Isolate {
+  return {
+    async run(task, payload) {
+      const answer = runIsolatedTask(task, payload);
+      if (!answer.ok) throw SpellError.fromJSON(answer.error);
+      return answer.value;
+    },
+    async dispose() {},
+  };
+}

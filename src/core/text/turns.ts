@@ -1,0 +1,76 @@
+/** One at a time, in order, with a bounded line: the queue in front of a loaded model. */
+import { abortedError, SpellError } from "../errors.ts";
+
+export interface Turns {
+  /**
+   * Waits for one's turn.
+   * @returns a function that ends the turn; calling it twice does nothing
+   * @throws SpellError run-busy (line full), run-aborted, run-closed
+   */
+  take(signal?: AbortSignal): Promise<() => void>;
+  /** Everybody in the line, and everybody later, gets run-closed. */
+  close(): void;
+}
+
+interface Waiting {
+  readonly start: () => void;
+  readonly fail: (error: SpellError) => void;
+}
+
+/** @param maxWaiting callers in the line besides the one whose turn it is */
+export function createTurns(maxWaiting: number): Turns {
+  const line: Waiting[] = [];
+  let busy = false;
+  let closed = false;
+
+  const endTurn = (): (() => void) => {
+    let ended = false;
+    return () => {
+      if (ended) return;
+      ended = true;
+      const next = line.shift();
+      if (next === undefined) busy = false;
+      else next.start();
+    };
+  };
+
+  return {
+    async take(signal) {
+      if (closed) throw closedError();
+      if (signal?.aborted === true) throw abortedError();
+      if (!busy) {
+        busy = true;
+        return endTurn();
+      }
+      if (line.length >= maxWaiting) {
+        throw new SpellError("run-busy", `${maxWaiting} generations are waiting for this model already`, { details: { waiting: line.length, limit: maxWaiting } });
+      }
+      return new Promise((resolve, reject) => {
+        const onAbort = (): void => {
+          line.splice(line.indexOf(entry), 1);
+          reject(abortedError());
+        };
+        const entry: Waiting = {
+          start: () => {
+            signal?.removeEventListener("abort", onAbort);
+            resolve(endTurn());
+          },
+          fail: (error) => {
+            signal?.removeEventListener("abort", onAbort);
+            reject(error);
+          },
+        };
+        signal?.addEventListener("abort", onAbort, { once: true });
+        line.push(entry);
+      });
+    },
+    close() {
+      closed = true;
+      for (const entry of line.splice(0)) entry.fail(closedError());
+    },
+  };
+}
+
+export function closedError(): SpellError {
+  return new SpellError("run-closed", "the model was disposed");
+}

@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+import { scriptedModel } from "../../../src/core/testing/index.ts";
+import { collect } from "../../../src/core/text/collect.ts";
+import type { StreamPart } from "../../../src/core/spec/stream-part.ts";
+
+const template = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}";
+
+/** Answers with the prompt it was given, so that tests see what reached the runtime. */
+const echo = (prompt: string): Iterable<string> => [prompt];
+
+describe("GGUF model", () => {
+  it("renders text as one user message where there is a template, and passes it as it is where there is none", async () => {
+    const chat = await scriptedModel({ answer: echo, chatTemplate: template });
+    expect(await collect(chat.stream("Hi"))).toBe("<|user|>Hi<|assistant|>");
+    expect(await collect(chat.stream([{ role: "user", content: "a" }, { role: "assistant", content: "b" }, { role: "user", content: "c" }], { system: "s" }))).toBe(
+      "<|system|>s<|user|>a<|assistant|>b<|user|>c<|assistant|>",
+    );
+    expect(await collect(chat.stream("Hi", { raw: true }))).toBe("Hi");
+    const plain = await scriptedModel({ answer: echo });
+    expect(await collect(plain.stream("Once upon"))).toBe("Once upon");
+    expect(plain.hasChatTemplate).toBe(false);
+  });
+
+  it("G100 breaks control tokens in messages, warns once, and leaves raw text alone", async () => {
+    const model = await scriptedModel({ answer: echo, chatTemplate: template, controlTokens: ["<|user|>"] });
+    const parts: StreamPart[] = [];
+    for await (const part of model.stream("a <|user|> b")) parts.push(part);
+    expect(parts.filter((part) => part.type === "warning")).toEqual([{ type: "warning", code: "prompt-defused", message: expect.stringContaining("U+200B") }]);
+    expect(parts.find((part) => part.type === "text-delta")).toMatchObject({ text: "<|user|>a <\u200b|user|> b<|assistant|>" });
+    expect(await collect(model.stream("a <|user|> b", { raw: true }))).toBe("a <|user|> b");
+  });
+
+  it("puts a system message before the first user message where the template refuses it", async () => {
+    const strict = `{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}${template}`;
+    const model = await scriptedModel({ answer: echo, chatTemplate: strict });
+    const parts: StreamPart[] = [];
+    for await (const part of model.stream("Hi", { system: "Be kind" })) parts.push(part);
+    expect(parts.find((part) => part.type === "text-delta")).toMatchObject({ text: "<|user|>Be kind\n\nHi<|assistant|>" });
+    expect(parts.filter((part) => part.type === "warning")).toHaveLength(1);
+    const refuses = await scriptedModel({ chatTemplate: "{{ raise_exception('never') }}" });
+    await expect(collect(refuses.stream("Hi"))).rejects.toMatchObject({ code: "template-parse", message: expect.stringContaining("never") });
+  });
+
+  it("refuses messages of unknown form", async () => {
+    const model = await scriptedModel({ chatTemplate: template });
+    for (const prompt of [[], [{ role: "robot", content: "x" }], [{ role: "user", content: 3 }], [null]]) {
+      await expect(collect(model.stream(prompt as never))).rejects.toMatchObject({ code: "run-option" });
+    }
+    await expect(collect(model.stream([{ role: "user", content: "x" }], { raw: true }))).rejects.toMatchObject({ code: "run-option" });
+  });
+
+  it("R5 fails the call in which the engine dies with the text so far, and starts it again for the next", async () => {
+    const model = await scriptedModel({ crashAt: (word, call) => word === 3 && call === 1 && crashes-- > 0 });
+    let crashes = 1;
+    await expect(collect(model.stream("Once"))).rejects.toMatchObject({ code: "run-crash", details: { partialText: expect.stringMatching(/^( \w+){3}$/) } });
+    expect(await collect(model.stream("Once", { maxTokens: 5 }))).toMatch(/^( \w+){5}$/);
+  });
+
+  it("R5 stops starting an engine that died three times within a minute", async () => {
+    let deaths = 0;
+    const model = await scriptedModel({
+      crashAt: () => {
+        deaths += 1;
+        return true;
+      },
+    });
+    for (let i = 0; i < 6; i += 1) await expect(collect(model.stream("Once"))).rejects.toMatchObject({ code: "run-crash" });
+    expect(deaths).toBe(4); // the first engine and three restarts
+  });
+
+  it("names an option its runtime cannot do, once, only when it was given", async () => {
+    const model = await scriptedModel({ unsupported: ["minP"] });
+    const warnings = async (options: object): Promise<string[]> => {
+      const list: string[] = [];
+      for await (const part of model.stream("Once", { maxTokens: 1, ...options })) if (part.type === "warning") list.push(part.message);
+      return list;
+    };
+    expect(await warnings({})).toEqual([]);
+    expect(await warnings({ minP: 0.1 })).toEqual([expect.stringMatching(/min_p.*scripted/)]);
+  });
+
+  it("R13 ends a model that never ends at the default of 512 tokens", async () => {
+    const model = await scriptedModel({ contextLength: 4096 });
+    expect((await collect(model.stream("Once"))).match(/ /g)).toHaveLength(512);
+  });
+});

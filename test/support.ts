@@ -1,0 +1,16 @@
+/** Small helpers of several suites. */
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+export const root = fileURLToPath(new URL("../", import.meta.url));
+
+/** Models that lie beside the project where it is developed; elsewhere absent. */
+export const sharedModels = `${process.env["LLMSPELL_SHARED"] ?? fileURLToPath(new URL("../../shared", import.meta.url))}/models`;
+
+/** @returns the path of a model beside the project, or undefined with the reason printed */
+export function sharedModel(file: string): string | undefined {
+  const path = `${sharedModels}/${file}`;
+  if (existsSync(path)) return path;
+  console.warn(`skipped: ${file} is not here (models beside the project; set LLMSPELL_SHARED)`);
+  return undefined;
+}
