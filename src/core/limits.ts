@@ -7,45 +7,45 @@ export const limits = {
   /** Tensors of one file. The largest known shard has about 71,000. */
   ggufTensors: 1_000_000,
   /** Bytes of one string value: what model servers accept; a long chat template has some 20,000. */
-  ggufStringBytes: 16 * 1024 * 1024,
+  ggufStringBytes: 16_777_216,
   /** Bytes of a metadata key, at least 1: the format says 2^16 − 1. */
   ggufKeyBytes: 65_535,
   /** Bytes of a tensor name, at least 1: engines keep names in a fixed buffer of 64 with its final NUL. */
   ggufTensorNameBytes: 63,
   /** Elements of one array: the largest vocabularies in use fit many times. */
-  ggufArrayElements: 4 * 1024 * 1024,
+  ggufArrayElements: 4_194_304,
   /** Dimensions of a tensor, as the engines have them. */
   ggufDimensions: 4,
   /** Elements of one tensor. Engines count up to 2^63 − 1; a file holds at most 2^53 − 1 bytes here, so no tensor has more. */
   ggufTensorElements: Number.MAX_SAFE_INTEGER,
   /** Bytes; a power of two from 1 on. Published files use 32 or 64. */
-  ggufAlignment: 1024 * 1024,
+  ggufAlignment: 1_048_576,
   /** Bytes before the tensor data. A vocabulary of 32 MiB is real. */
-  ggufHeaderBytes: 256 * 1024 * 1024,
+  ggufHeaderBytes: 268_435_456,
   /** The same over HTTP ranges, where each byte is paid for. */
-  ggufRemoteHeaderBytes: 64 * 1024 * 1024,
+  ggufRemoteHeaderBytes: 67_108_864,
   /** Bytes of the first read of a header; each further one doubles. Most headers of small models end within it. */
-  ggufFirstReadBytes: 1024 * 1024,
+  ggufFirstReadBytes: 1_048_576,
   /** Bytes of the longest read; doubling further would hold more memory than it saves requests. */
-  ggufMaxReadBytes: 16 * 1024 * 1024,
+  ggufMaxReadBytes: 16_777_216,
   /** Parts of one split model. The largest published ones have about 190. */
   ggufShards: 1024,
   /** Bytes per file for a 32-bit WebAssembly build: its load never settles where an offset passes 2^31. */
   ggufWasm32FileBytes: 1_900_000_000,
   /** Tokens a file may claim as its context: ten times the longest published (10 Mi). Engines abort on 2^32 − 1. */
-  ggufContextLength: 100 * 1024 * 1024,
+  ggufContextLength: 104_857_600,
   /** Layers; the engines' own fixed maximum (LLAMA_MAX_LAYERS), beyond which they abort. */
   ggufBlocks: 512,
   /** Attention heads of one layer; published models have at most some hundreds. */
   ggufHeads: 65_536,
   /** Width of the residual stream; published models have at most 2^15. */
-  ggufEmbeddingLength: 1024 * 1024,
+  ggufEmbeddingLength: 1_048_576,
 
   // --- Chat templates ---
   /** Published templates have at most some 30 Ki. */
-  templateSourceCharacters: 256 * 1024,
+  templateSourceCharacters: 262_144,
   /** A rendered prompt longer than this fits no context. */
-  templateOutputCharacters: 4 * 1024 * 1024,
+  templateOutputCharacters: 4_194_304,
   /** 42 characters of template can cost 20 s; honest ones take milliseconds. */
   templateMs: 1000,
 
@@ -59,7 +59,7 @@ export const limits = {
   /** Starts of an engine that keeps dying, within 60 s. A further one would meet the same file and the same fault. */
   restartsPerMinute: 3,
   /** Bytes of model output on one terminal line or in one value of a script. */
-  outputBytes: 1024 * 1024,
+  outputBytes: 1_048_576,
   /** Messages of one conversation, and characters of all of them together. */
   promptMessages: 256,
   promptCharacters: 1_000_000,

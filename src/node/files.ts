@@ -53,7 +53,12 @@ function expandHome(path: string): string {
 
 function fileError(error: unknown, path: string): SpellError {
   const code = (error as { code?: string }).code;
-  if (code === "EACCES" || code === "EPERM") return new SpellError("store-denied", `${path}: no permission to read it`, { where: path, hint: "Check the permissions of the file and its folders.", cause: error });
+  if (code === "EACCES" || code === "EPERM")
+    return new SpellError("store-denied", `${path}: no permission to read it`, {
+      where: path,
+      hint: "Check the permissions of the file and its folders.",
+      cause: error,
+    });
   return new SpellError("model-unknown", `${path}: no such file or folder`, {
     where: path,
     hint: "Check the path; bundled models need none.",

@@ -1,10 +1,10 @@
 /** What every LanguageModel promises. One suite; it runs on the scripted runtime, on both runtimes of Node, and in Chromium. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { collect } from "../../src/core/text/collect.ts";
 import { SpellError } from "../../src/core/errors.ts";
 import type { GenerateOptions, Prompt } from "../../src/core/spec/generate.ts";
 import type { LanguageModel } from "../../src/core/spec/language-model.ts";
 import type { StreamPart } from "../../src/core/spec/stream-part.ts";
+import { collect } from "../../src/core/text/collect.ts";
 
 export interface LanguageModelCase {
   readonly open: () => Promise<LanguageModel>;
@@ -160,7 +160,15 @@ export function languageModelContract(name: string, { open, prompt, abortMs = 30
     });
 
     it("R12 refuses options outside their range by name", async () => {
-      for (const [option, value] of [["temperature", -1], ["topP", 0], ["minP", 2], ["seed", -1], ["seed", 2 ** 53], ["maxTokens", 0], ["maxTokens", Number.NaN]] as const) {
+      for (const [option, value] of [
+        ["temperature", -1],
+        ["topP", 0],
+        ["minP", 2],
+        ["seed", -1],
+        ["seed", 2 ** 53],
+        ["maxTokens", 0],
+        ["maxTokens", Number.NaN],
+      ] as const) {
         const error = await failure(parts(model, prompt, { [option]: value }));
         expect(error.code).toBe("run-option");
         expect(error.message).toContain(option);

@@ -20,19 +20,36 @@ describe("errors", () => {
   });
 
   it("take their exit status from the area alone, but for run-aborted", () => {
-    expect(["run-crash", "usage-value", "gguf-magic", "device-memory", "net-status", "run-aborted"].map((name) => exitCodeOf(name as "run-crash"))).toEqual([1, 2, 3, 4, 5, 130]);
+    expect(
+      ["run-crash", "usage-value", "gguf-magic", "device-memory", "net-status", "run-aborted"].map((name) =>
+        exitCodeOf(name as "run-crash"),
+      ),
+    ).toEqual([1, 2, 3, 4, 5, 130]);
   });
 
   it("cross a process as JSON and come back whole", () => {
     const error = new SpellError("run-context", "too long", { where: "prompt", details: { promptTokens: 3 }, commands: ["x"], hint: "h" });
     const back = SpellError.fromJSON(structuredClone(error.toJSON()));
-    expect(back).toMatchObject({ code: "run-context", message: "too long", hint: "h", commands: ["x"], where: "prompt", details: { promptTokens: 3 }, name: "SpellError" });
+    expect(back).toMatchObject({
+      code: "run-context",
+      message: "too long",
+      hint: "h",
+      commands: ["x"],
+      where: "prompt",
+      details: { promptTokens: 3 },
+      name: "SpellError",
+    });
   });
 
   it("wrap what is not ours and pass what is", () => {
     const ours = new SpellError("run-nan", "x");
     expect(toSpellError(ours, "run-crash")).toBe(ours);
-    expect(toSpellError(new TypeError("bad"), "run-crash", "loading")).toMatchObject({ code: "run-crash", message: "loading: bad", cause: expect.any(TypeError) });
-    for (const strange of [null, "x", { code: "evil" }, { code: "__proto__" }]) expect(SpellError.fromJSON(strange).code).toBe("internal-error");
+    expect(toSpellError(new TypeError("bad"), "run-crash", "loading")).toMatchObject({
+      code: "run-crash",
+      message: "loading: bad",
+      cause: expect.any(TypeError),
+    });
+    for (const strange of [null, "x", { code: "evil" }, { code: "__proto__" }])
+      expect(SpellError.fromJSON(strange).code).toBe("internal-error");
   });
 });

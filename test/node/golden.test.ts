@@ -1,13 +1,17 @@
 /** Text of real models against references that are not ours (test/golden, and the golden files beside the shared models). */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { collect, type GenerateOptions, type LanguageModel, load, type Message, type StreamPart } from "../../src/node/index.ts";
+import { type GenerateOptions, type LanguageModel, load, type Message, type StreamPart } from "../../src/node/index.ts";
 import { root, sharedModel } from "../support.ts";
 
 const greedy: GenerateOptions = { temperature: 0, repeatPenalty: 1 };
 const devices = ["cpu", "wasm"] as const;
 
-async function run(model: LanguageModel, prompt: string | readonly Message[], options: GenerateOptions): Promise<{ text: string; end: Extract<StreamPart, { type: "stream-end" }> }> {
+async function run(
+  model: LanguageModel,
+  prompt: string | readonly Message[],
+  options: GenerateOptions,
+): Promise<{ text: string; end: Extract<StreamPart, { type: "stream-end" }> }> {
   let text = "";
   for await (const part of model.stream(prompt, options)) {
     if (part.type === "text-delta") text += part.text;
@@ -17,7 +21,14 @@ async function run(model: LanguageModel, prompt: string | readonly Message[], op
 }
 
 interface StoriesGolden {
-  readonly data: { readonly prompts: readonly { readonly prompt: string; readonly input_ids: readonly number[]; readonly text: string; readonly safe_tokens: number }[] };
+  readonly data: {
+    readonly prompts: readonly {
+      readonly prompt: string;
+      readonly input_ids: readonly number[];
+      readonly text: string;
+      readonly safe_tokens: number;
+    }[];
+  };
 }
 
 describe("tiny-stories against PyTorch", () => {
@@ -53,33 +64,48 @@ describe("tiny-stories against PyTorch", () => {
 
 const stories = sharedModel("stories260k/stories260K.gguf");
 describe.skipIf(stories === undefined)("stories260K against its golden text", () => {
-  it.each(devices)("%s", async (device) => {
-    const path = stories ?? "";
-    const golden = JSON.parse(readFileSync(path.replace("stories260K.gguf", "golden.json"), "utf8")) as { greedy_text: string };
-    await using model = await load(path, { device });
-    const { text } = await run(model, "", { ...greedy, raw: true, maxTokens: 100 });
-    const wanted = golden.greedy_text.trimStart();
-    expect(text.trimStart().length).toBeGreaterThan(150);
-    expect(wanted.startsWith(text.trimStart())).toBe(true);
-  }, 60_000);
+  it.each(devices)(
+    "%s",
+    async (device) => {
+      const path = stories ?? "";
+      const golden = JSON.parse(readFileSync(path.replace("stories260K.gguf", "golden.json"), "utf8")) as { greedy_text: string };
+      await using model = await load(path, { device });
+      const { text } = await run(model, "", { ...greedy, raw: true, maxTokens: 100 });
+      const wanted = golden.greedy_text.trimStart();
+      expect(text.trimStart().length).toBeGreaterThan(150);
+      expect(wanted.startsWith(text.trimStart())).toBe(true);
+    },
+    60_000,
+  );
 });
 
 const smol = sharedModel("smollm2-135m/SmolLM2-135M-Instruct.Q4_1.gguf");
 interface SmolGolden {
-  readonly cases: readonly { readonly name: string; readonly messages: readonly Message[]; readonly rendered: string; readonly ids: readonly number[]; readonly greedy_text: string; readonly greedy_ids: readonly number[] }[];
+  readonly cases: readonly {
+    readonly name: string;
+    readonly messages: readonly Message[];
+    readonly rendered: string;
+    readonly ids: readonly number[];
+    readonly greedy_text: string;
+    readonly greedy_ids: readonly number[];
+  }[];
 }
 describe.skipIf(smol === undefined)("SmolLM2-135M-Instruct against its golden data", () => {
   const path = smol ?? "";
-  it.each(devices)("%s: prompt ids by count, greedy text where no margin is small", async (device) => {
-    const golden = JSON.parse(readFileSync(path.replace(/[^/]+$/, "golden.json"), "utf8")) as SmolGolden;
-    await using model = await load(path, { device });
-    for (const { name, messages, ids, greedy_text, greedy_ids } of golden.cases) {
-      const exact = name === "system-and-two-turns" || name === "unicode";
-      const { text, end } = await run(model, messages, { ...greedy, maxTokens: exact ? greedy_ids.length : 2 });
-      expect(end.usage.promptTokens, name).toBe(ids.length);
-      if (exact) expect(text.trim(), name).toBe(greedy_text.trim());
-    }
-  }, 120_000);
+  it.each(devices)(
+    "%s: prompt ids by count, greedy text where no margin is small",
+    async (device) => {
+      const golden = JSON.parse(readFileSync(path.replace(/[^/]+$/, "golden.json"), "utf8")) as SmolGolden;
+      await using model = await load(path, { device });
+      for (const { name, messages, ids, greedy_text, greedy_ids } of golden.cases) {
+        const exact = name === "system-and-two-turns" || name === "unicode";
+        const { text, end } = await run(model, messages, { ...greedy, maxTokens: exact ? greedy_ids.length : 2 });
+        expect(end.usage.promptTokens, name).toBe(ids.length);
+        if (exact) expect(text.trim(), name).toBe(greedy_text.trim());
+      }
+    },
+    120_000,
+  );
 
   it("computes only the new tokens of a second turn", async () => {
     await using model = await load(path, { device: "cpu" });

@@ -25,14 +25,23 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
 
 describe("chat templates in an isolate", () => {
   it("renders messages, special tokens and the generation prompt", async () => {
-    const template = "{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m['content'] }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}";
+    const template =
+      "{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m['content'] }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}";
     expect(await render(template)).toBe("<s>[user] Hi</s>[assistant]");
   });
 
   const hostile: readonly (readonly [string, string, RegExp])[] = [
     ["a range of 10^9", "{% for i in range(1000000000) %}x{% endfor %}", /^template-limit$/],
-    ["a string that doubles", "{% set ns = namespace(t='x') %}{% for i in range(60) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}{{ ns.t }}", /^template-limit$/],
-    ["a list that grows", "{% set ns = namespace(t=[1]) %}{% for i in range(40) %}{% set ns.t = ns.t + ns.t %}{% endfor %}{{ ns.t | length }}", /^template-limit$/],
+    [
+      "a string that doubles",
+      "{% set ns = namespace(t='x') %}{% for i in range(60) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}{{ ns.t }}",
+      /^template-limit$/,
+    ],
+    [
+      "a list that grows",
+      "{% set ns = namespace(t=[1]) %}{% for i in range(40) %}{% set ns.t = ns.t + ns.t %}{% endfor %}{{ ns.t | length }}",
+      /^template-limit$/,
+    ],
     ["nested loops that never end", "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", /^template-limit$/],
     ["an unclosed loop", "{% for m in messages %}{{ m.content }}", /^template-parse$/],
     ["20,000 parentheses", `{{ ${"(".repeat(20_000)}1${")".repeat(20_000)} }}`, /^template-(limit|parse)$/],

@@ -1,5 +1,5 @@
 /** The composition root: what a host hands in becomes the library a user calls. */
-import { findModel, type FoundModel, type LoadOptions, loadModel, type ModelSource } from "../backends/candle.ts";
+import { type FoundModel, findModel, type LoadOptions, loadModel, type ModelSource } from "../backends/candle.ts";
 import type { Platform } from "../platform.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 

@@ -3,7 +3,7 @@
  * The only place that will choose between architectures of different kinds.
  */
 import { SpellError } from "../errors.ts";
-import { blobSource, type ByteSource } from "../formats/byte-source.ts";
+import { type ByteSource, blobSource } from "../formats/byte-source.ts";
 import { acceptGguf, type GgufFacts } from "../gguf/gate.ts";
 import { openGgufModel } from "../gguf/model.ts";
 import { collectShards, parseShardName } from "../gguf/shards.ts";
@@ -63,7 +63,9 @@ export async function loadModel(source: ModelSource, platform: Platform, options
   const model = await findModel(source, platform, options.signal);
   const limit = model.facts.contextLength;
   if (options.contextSize !== undefined && options.contextSize > limit) {
-    throw new SpellError("run-option", `contextSize: wanted 128 … ${limit} (the limit of ${model.id}); got ${options.contextSize}`, { where: "contextSize" });
+    throw new SpellError("run-option", `contextSize: wanted 128 … ${limit} (the limit of ${model.id}); got ${options.contextSize}`, {
+      where: "contextSize",
+    });
   }
   return openGgufModel(model, runtime, platform, {
     device: options.device ?? "auto",
@@ -100,7 +102,9 @@ async function findFiles(source: ModelSource, platform: Platform): Promise<{ rea
   const file = bundledModels.get(spec.name.toLowerCase());
   if (file === undefined) throw unknownModel(spec.name);
   if (spec.variant !== undefined && spec.variant.toUpperCase() !== "Q8_0") {
-    throw new SpellError("model-variant-unknown", `${spec.name} has no variant ${spec.variant}; available: Q8_0`, { commands: [`llmspell generate -m ${spec.name} "Once upon a time"`] });
+    throw new SpellError("model-variant-unknown", `${spec.name} has no variant ${spec.variant}; available: Q8_0`, {
+      commands: [`llmspell generate -m ${spec.name} "Once upon a time"`],
+    });
   }
   const name = spec.name.toLowerCase();
   return { id: name, files: [await platform.bundled(name, file)] };
@@ -116,7 +120,11 @@ async function filesOf(found: FoundFiles): Promise<readonly ByteSource[]> {
   const [only, second] = models;
   if (only === undefined) {
     const names = found.sources.map(({ name }) => name);
-    throw new SpellError("model-layout", `${found.path}: no model found; wanted one .gguf file; got ${names.length === 0 ? "an empty folder" : names.slice(0, 8).join(", ")}`, { where: found.path });
+    throw new SpellError(
+      "model-layout",
+      `${found.path}: no model found; wanted one .gguf file; got ${names.length === 0 ? "an empty folder" : names.slice(0, 8).join(", ")}`,
+      { where: found.path },
+    );
   }
   if (second !== undefined) {
     throw new SpellError("model-ambiguous", `${found.path} holds ${models.length} models: ${models.map(({ name }) => name).join(", ")}`, {

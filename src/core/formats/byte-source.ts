@@ -45,7 +45,10 @@ export function blobSource(name: string, blob: Blob): ByteSource {
       try {
         buffer = await blob.slice(offset, offset + length).arrayBuffer();
       } catch (cause) {
-        throw new SpellError("gguf-truncated", `${name}: it cannot be read any more; it was changed or removed since it was chosen`, { where: name, cause });
+        throw new SpellError("gguf-truncated", `${name}: it cannot be read any more; it was changed or removed since it was chosen`, {
+          where: name,
+          cause,
+        });
       }
       throwIfAborted(signal);
       if (buffer.byteLength !== length) throw truncated(source, offset, length, offset + buffer.byteLength);
@@ -101,7 +104,12 @@ interface RemoteFile {
 }
 
 /** @returns undefined where the answer to HEAD does not settle it: signed links and some servers refuse the method, others do not say the size */
-async function askByHead(url: string, name: string, fetch: typeof globalThis.fetch, signal: AbortSignal | undefined): Promise<RemoteFile | undefined> {
+async function askByHead(
+  url: string,
+  name: string,
+  fetch: typeof globalThis.fetch,
+  signal: AbortSignal | undefined,
+): Promise<RemoteFile | undefined> {
   const response = await request(url, name, fetch, signal, {}, "HEAD");
   await discard(response);
   const size = parseSize(response.headers.get("content-length"));
@@ -131,7 +139,11 @@ async function request(
   throwIfAborted(signal);
   try {
     // identity: a range of a compressed body would be a range of other bytes
-    return await fetch(url, { method, headers: { "accept-encoding": "identity", ...headers }, ...(signal === undefined ? {} : { signal }) });
+    return await fetch(url, {
+      method,
+      headers: { "accept-encoding": "identity", ...headers },
+      ...(signal === undefined ? {} : { signal }),
+    });
   } catch (cause) {
     throwIfAborted(signal);
     throw new SpellError("net-status", `${name}: no answer from ${hostOf(url)}`, { where: name, cause });
@@ -141,13 +153,18 @@ async function request(
 function checkRange(response: Response, name: string, wanted: string): void {
   const { status } = response;
   if (status === 200) {
-    throw new SpellError("net-range", `${name}: wanted status 206 and ${wanted}; got 200 and the whole file: no byte ranges, or the file changed meanwhile`, { where: name });
+    throw new SpellError(
+      "net-range",
+      `${name}: wanted status 206 and ${wanted}; got 200 and the whole file: no byte ranges, or the file changed meanwhile`,
+      { where: name },
+    );
   }
   if (status !== 206) throw new SpellError("net-status", `${name}: wanted status 206; got ${status}`, { where: name, details: { status } });
   const got = response.headers.get("content-range");
   if (got !== wanted) throw new SpellError("net-range", `${name}: wanted ${wanted}; got ${got ?? "no Content-Range"}`, { where: name });
   const encoding = response.headers.get("content-encoding");
-  if (encoding !== null && encoding !== "identity") throw new SpellError("net-range", `${name}: wanted the bytes as they are; got Content-Encoding ${encoding}`, { where: name });
+  if (encoding !== null && encoding !== "identity")
+    throw new SpellError("net-range", `${name}: wanted the bytes as they are; got Content-Encoding ${encoding}`, { where: name });
 }
 
 /** The body into one buffer of the wanted length: a longer one is refused as soon as it shows, so it costs no memory. */
@@ -160,7 +177,8 @@ async function readBody(response: Response, name: string, length: number, signal
       const chunk = await reader?.read();
       if (chunk === undefined || chunk.done) break;
       const part: Uint8Array = chunk.value;
-      if (done + part.byteLength > length) throw new SpellError("net-range", `${name}: wanted ${formatCount(length)} bytes; got more`, { where: name });
+      if (done + part.byteLength > length)
+        throw new SpellError("net-range", `${name}: wanted ${formatCount(length)} bytes; got more`, { where: name });
       bytes.set(part, done);
       done += part.byteLength;
     }
@@ -168,11 +186,15 @@ async function readBody(response: Response, name: string, length: number, signal
     await reader?.cancel().catch(() => undefined);
     throwIfAborted(signal);
     if (cause instanceof SpellError) throw cause;
-    throw new SpellError("net-range", `${name}: the connection ended after ${formatCount(done)} of ${formatCount(length)} bytes`, { where: name, cause });
+    throw new SpellError("net-range", `${name}: the connection ended after ${formatCount(done)} of ${formatCount(length)} bytes`, {
+      where: name,
+      cause,
+    });
   } finally {
     reader?.releaseLock();
   }
-  if (done !== length) throw new SpellError("net-range", `${name}: wanted ${formatCount(length)} bytes; got ${formatCount(done)}`, { where: name });
+  if (done !== length)
+    throw new SpellError("net-range", `${name}: wanted ${formatCount(length)} bytes; got ${formatCount(done)}`, { where: name });
   return bytes;
 }
 
@@ -212,7 +234,9 @@ function hostOf(url: string): string {
 export function checkRead(source: ByteSource, offset: number, length: number, signal: AbortSignal | undefined): void {
   throwIfAborted(signal);
   if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length < 0) {
-    throw new SpellError("internal-error", `${source.name}: read of ${length} bytes at ${offset}: wanted whole numbers from 0 on`, { where: source.name });
+    throw new SpellError("internal-error", `${source.name}: read of ${length} bytes at ${offset}: wanted whole numbers from 0 on`, {
+      where: source.name,
+    });
   }
   if (length > source.size - offset) throw truncated(source, offset, length, source.size);
 }

@@ -37,7 +37,15 @@ export function createPromptWriter(facts: GgufFacts, isolate: Isolate): PromptWr
       return result.text;
     };
     const warnings = (): Warning[] =>
-      defused ? [{ type: "warning", code: "prompt-defused", message: "the prompt holds the text of a control token; it was broken with U+200B, so that it stays text" }] : [];
+      defused
+        ? [
+            {
+              type: "warning",
+              code: "prompt-defused",
+              message: "the prompt holds the text of a control token; it was broken with U+200B, so that it stays text",
+            },
+          ]
+        : [];
 
     if (chatTemplate === undefined) return { text: clean(plainText(prompt, options.system)), warnings: warnings() };
 
@@ -54,7 +62,11 @@ export function createPromptWriter(facts: GgufFacts, isolate: Isolate): PromptWr
       const merged = error instanceof SpellError && error.details?.["raised"] === true ? mergeSystem(messages) : undefined;
       if (merged === undefined) throw error;
       const text = String(await render(merged));
-      const note: Warning = { type: "warning", code: "option-ignored", message: "the model's chat template takes no system message; it was put before the first user message" };
+      const note: Warning = {
+        type: "warning",
+        code: "option-ignored",
+        message: "the model's chat template takes no system message; it was put before the first user message",
+      };
       return { text, warnings: [...warnings(), note] };
     }
   };
@@ -67,7 +79,9 @@ function toMessages(prompt: Prompt, system: string | undefined): readonly Messag
   if (list.length === 0) throw new SpellError("run-option", "messages: wanted at least one; got none", { where: "messages" });
   list.forEach((message, i) => {
     if (typeof message?.content !== "string" || !roles.has(message.role)) {
-      throw new SpellError("run-option", `messages[${i}]: wanted { role: "system" | "user" | "assistant", content: string }`, { where: `messages[${i}]` });
+      throw new SpellError("run-option", `messages[${i}]: wanted { role: "system" | "user" | "assistant", content: string }`, {
+        where: `messages[${i}]`,
+      });
     }
   });
   return system === undefined || system === "" ? list : [{ role: "system", content: system }, ...list];

@@ -46,9 +46,20 @@ export class HeaderWindow {
       try {
         return parse();
       } catch (error) {
-        if (!(error instanceof NeedBytes)) throw error;
-        this.position = start;
-        await this.#grow(error.count);
+        await this.#growAfter(error, start);
+      }
+    }
+  }
+
+  /** The same, `count` times over, for steps so short that waiting after each would cost more than the step. */
+  async attemptEach(count: number, parse: () => void): Promise<void> {
+    for (let done = 0; done < count; ) {
+      const start = this.position;
+      try {
+        parse();
+        done += 1;
+      } catch (error) {
+        await this.#growAfter(error, start);
       }
     }
   }
@@ -62,7 +73,9 @@ export class HeaderWindow {
     if (end <= this.base + this.bytes.length) return;
     if (end > this.source.size) throw truncated(this.source, this.position, count, this.source.size);
     if (end > this.#limit) {
-      throw ggufError("gguf-count", this.source, `the header goes on after ${formatCount(this.#limit)} bytes; no more are read`, { details: { limit: this.#limit } });
+      throw ggufError("gguf-count", this.source, `the header goes on after ${formatCount(this.#limit)} bytes; no more are read`, {
+        details: { limit: this.#limit },
+      });
     }
     throw new NeedBytes(count);
   }
@@ -104,6 +117,12 @@ export class HeaderWindow {
     const at = this.position - this.base;
     this.position += count;
     return { view: this.#view, at };
+  }
+
+  async #growAfter(error: unknown, start: number): Promise<void> {
+    if (!(error instanceof NeedBytes)) throw error;
+    this.position = start;
+    await this.#grow(error.count);
   }
 
   async #grow(count: number): Promise<void> {

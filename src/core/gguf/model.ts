@@ -29,7 +29,12 @@ type EndPiece = Extract<GgufPiece, { type: "end" }>;
  * Opens a model; it can generate when this resolves.
  * @throws SpellError of GgufRuntime.open
  */
-export async function openGgufModel(source: GgufModelSource, runtime: GgufRuntime, platform: Platform, options: GgufOpenOptions): Promise<LanguageModel> {
+export async function openGgufModel(
+  source: GgufModelSource,
+  runtime: GgufRuntime,
+  platform: Platform,
+  options: GgufOpenOptions,
+): Promise<LanguageModel> {
   const started = platform.now();
   const first = await runtime.open(source.files, options);
   return createGgufModel(source, runtime, platform, options, first, platform.now() - started);
@@ -58,7 +63,9 @@ function createGgufModel(
     const now = platform.now();
     while (restarts[0] !== undefined && now - restarts[0] > 60_000) restarts.shift();
     if (restarts.length >= limits.restartsPerMinute) {
-      throw new SpellError("run-crash", `the engine died ${restarts.length} times within a minute; it is not started again for now`, { commands: ["llmspell doctor"] });
+      throw new SpellError("run-crash", `the engine died ${restarts.length} times within a minute; it is not started again for now`, {
+        commands: ["llmspell doctor"],
+      });
     }
     restarts.push(now);
     const { onProgress: _, signal: __, ...again } = openOptions;
@@ -80,7 +87,8 @@ function createGgufModel(
     let partialText = "";
     try {
       const [live, rendered] = await Promise.all([liveHandle(signal), writePrompt(prompt, options)]);
-      if (rendered.text === "" && facts.bos === undefined) throw new SpellError("run-option", "the prompt is empty, and this model has no token to begin with", { where: "prompt" });
+      if (rendered.text === "" && facts.bos === undefined)
+        throw new SpellError("run-option", "the prompt is empty, and this model has no token to begin with", { where: "prompt" });
       const takenLoadMs = loadMs;
       loadMs = 0;
       yield { type: "stream-start", model: id, device: live.device };
@@ -88,7 +96,10 @@ function createGgufModel(
       notes = [];
       yield* rendered.warnings;
       for (const name of [...parameters.ignored, ...ignoredBy(live, options)]) {
-        yield warning("option-ignored", `${name} is not known to ${runtimeOf(live.device)} for ${facts.architecture} models; it was not sent`);
+        yield warning(
+          "option-ignored",
+          `${name} is not known to ${runtimeOf(live.device)} for ${facts.architecture} models; it was not sent`,
+        );
       }
 
       const filter = createStopFilter(parameters.stop);
@@ -189,7 +200,9 @@ function runtimeOf(device: DeviceReport): string {
 
 /** Sampling options that were asked for and that this runtime cannot do. */
 function ignoredBy(handle: GgufHandle, options: GenerateOptions): string[] {
-  return parameterRules.filter(({ name }) => options[name] !== undefined && handle.unsupported.some((missing) => missing === name)).map(({ snakeName }) => snakeName);
+  return parameterRules
+    .filter(({ name }) => options[name] !== undefined && handle.unsupported.some((missing) => missing === name))
+    .map(({ snakeName }) => snakeName);
 }
 
 function randomSeed(): number {
@@ -201,5 +214,11 @@ function withPartialText(error: unknown, partialText: string): SpellError {
   const spell = toSpellError(error);
   if (partialText === "" || spell.details?.["partialText"] !== undefined) return spell;
   const { code, message, hint, commands, where, details, cause } = spell;
-  return new SpellError(code, message, { hint, commands, ...(where === undefined ? {} : { where }), details: { ...details, partialText }, cause });
+  return new SpellError(code, message, {
+    hint,
+    commands,
+    ...(where === undefined ? {} : { where }),
+    details: { ...details, partialText },
+    cause,
+  });
 }

@@ -3,7 +3,18 @@
  * Source: the GGUF specification (ggml, docs/gguf.md); block sizes as ggml_blck_size and ggml_type_size of llama.cpp v0.5.0 give them.
  */
 
-export type GgufNumberType = "uint8" | "int8" | "uint16" | "int16" | "uint32" | "int32" | "float32" | "bool" | "uint64" | "int64" | "float64";
+export type GgufNumberType =
+  | "uint8"
+  | "int8"
+  | "uint16"
+  | "int16"
+  | "uint32"
+  | "int32"
+  | "float32"
+  | "bool"
+  | "uint64"
+  | "int64"
+  | "float64";
 export type GgufValueType = GgufNumberType | "string" | "array";
 
 /** Name of a metadata value type by its number; `undefined` beyond 12. */

@@ -31,7 +31,10 @@ export function parseModelSpec(text: string): ModelSpec {
   if (!ident.test(name) || (variant !== undefined && !ident.test(variant)) || more !== undefined) throw syntax(text, `wanted ${grammar}`);
   if (backend === "ollama") throw new SpellError("usage-not-available", "the ollama backend comes with a later release");
   if (backend !== undefined && backend !== "candle" && backend !== "local") {
-    throw new SpellError("backend-unknown", `Backend '${backend}' not configured and no matching builtin profile found. Available: candle (alias local)`);
+    throw new SpellError(
+      "backend-unknown",
+      `Backend '${backend}' not configured and no matching builtin profile found. Available: candle (alias local)`,
+    );
   }
   return { kind: "name", name, ...(variant === undefined ? {} : { variant }), ...(backend === undefined ? {} : { backend: "candle" }) };
 }

@@ -1,6 +1,6 @@
 /** A host without a system: files from memory, no network, templates rendered in place. For tests of programs that use this library. */
 import { SpellError } from "../errors.ts";
-import { bytesSource, type ByteSource } from "../formats/byte-source.ts";
+import { type ByteSource, bytesSource } from "../formats/byte-source.ts";
 import type { Isolate, LogEntry, Platform } from "../platform.ts";
 import type { GgufRuntime } from "../spec/runtime.ts";
 import { runIsolatedTask } from "../text/isolated-tasks.ts";

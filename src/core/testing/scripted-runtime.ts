@@ -74,7 +74,15 @@ function openScripted(script: ScriptedRuntimeOptions, { contextLength, signal, o
         break;
       }
     }
-    yield { type: "end", finishReason, promptTokens: tokens.length, cachedTokens, completionTokens: count, prefillMs, decodeMs: performance.now() - started };
+    yield {
+      type: "end",
+      finishReason,
+      promptTokens: tokens.length,
+      cachedTokens,
+      completionTokens: count,
+      prefillMs,
+      decodeMs: performance.now() - started,
+    };
   }
 
   /** One word's time; ends early on abort and dispose. */

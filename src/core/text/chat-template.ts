@@ -14,6 +14,12 @@ export interface TemplateInput {
   readonly eosToken: string;
 }
 
+/** The part of the interpreter's token that is looked at; its published types do not resolve here. */
+interface TemplateToken {
+  readonly type: string;
+  readonly value: string;
+}
+
 /** Names that reach for a host object where an interpreter is careless; no published template uses them. */
 const forbiddenName = /^(__\w+__|constructor|prototype|__proto__)$/;
 
@@ -23,11 +29,14 @@ const forbiddenName = /^(__\w+__|constructor|prototype|__proto__)$/;
  */
 export function renderChatTemplate(input: TemplateInput): string {
   if (input.template.length > limits.templateSourceCharacters) {
-    throw new SpellError("template-limit", `the chat template has ${input.template.length.toLocaleString("en-US")} characters; at most ${limits.templateSourceCharacters.toLocaleString("en-US")} are read`);
+    throw new SpellError(
+      "template-limit",
+      `the chat template has ${input.template.length.toLocaleString("en-US")} characters; at most ${limits.templateSourceCharacters.toLocaleString("en-US")} are read`,
+    );
   }
   let text: string;
   try {
-    const bad = tokenize(input.template).find((token) => token.type === "Identifier" && forbiddenName.test(token.value));
+    const bad = tokenize(input.template).find((token: TemplateToken) => token.type === "Identifier" && forbiddenName.test(token.value));
     if (bad !== undefined) throw new SpellError("template-parse", `the chat template uses the name ${bad.value}, which no template needs`);
     text = new Template(input.template).render({
       messages: input.messages.map((message) => ({ ...message })),
@@ -39,7 +48,10 @@ export function renderChatTemplate(input: TemplateInput): string {
     throw templateError(error, input.template);
   }
   if (text.length > limits.templateOutputCharacters) {
-    throw new SpellError("template-limit", `the chat template wrote ${text.length.toLocaleString("en-US")} characters; at most ${limits.templateOutputCharacters.toLocaleString("en-US")} are taken`);
+    throw new SpellError(
+      "template-limit",
+      `the chat template wrote ${text.length.toLocaleString("en-US")} characters; at most ${limits.templateOutputCharacters.toLocaleString("en-US")} are taken`,
+    );
   }
   return text;
 }
@@ -51,7 +63,10 @@ function templateError(error: unknown, template: string): SpellError {
   if (error instanceof RangeError) return new SpellError("template-limit", `the chat template needs too much: ${text}`, { cause: error });
   // The interpreter's own faults are SyntaxError and TypeError; a plain Error is what its raise_exception() throws.
   if (template.includes("raise_exception") && error instanceof Error && error.name === "Error") {
-    return new SpellError("template-parse", `the chat template refuses these messages: ${text}`, { details: { raised: true }, cause: error });
+    return new SpellError("template-parse", `the chat template refuses these messages: ${text}`, {
+      details: { raised: true },
+      cause: error,
+    });
   }
   return new SpellError("template-parse", `the chat template cannot be rendered: ${text}`, { cause: error });
 }

@@ -9,17 +9,23 @@ const breaker = "\u200b";
 /** More alternatives than this do not belong into one pattern; real files have at most a few hundred control tokens. */
 const tokensPerPattern = 2048;
 
-export interface Defuser {
-  /** @returns the text with every control token broken, and whether any was found */
-  (text: string): { readonly text: string; readonly found: boolean };
-}
+/** @returns the text with every control token broken, and whether any was found */
+export type Defuser = (text: string) => { readonly text: string; readonly found: boolean };
 
 /** @param controlTokens texts of the model's control tokens, as its file lists them */
 export function createDefuser(controlTokens: readonly string[]): Defuser {
   const tokens = controlTokens.filter((token) => token !== "").sort((a, b) => b.length - a.length);
   const patterns: RegExp[] = [];
   for (let i = 0; i < tokens.length; i += tokensPerPattern) {
-    patterns.push(new RegExp(tokens.slice(i, i + tokensPerPattern).map(escapePattern).join("|"), "g"));
+    patterns.push(
+      new RegExp(
+        tokens
+          .slice(i, i + tokensPerPattern)
+          .map(escapePattern)
+          .join("|"),
+        "g",
+      ),
+    );
   }
   return (text) => {
     const wellFormed = text.replace(/\p{Surrogate}/gu, "\ufffd");

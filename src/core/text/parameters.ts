@@ -22,7 +22,14 @@ export interface ParameterRule {
   readonly description: string;
 }
 
-const rule = (name: NumberParameter, min: number, max: number, kind: "integer" | "number", description: string, more: Partial<ParameterRule> = {}): ParameterRule => ({
+const rule = (
+  name: NumberParameter,
+  min: number,
+  max: number,
+  kind: "integer" | "number",
+  description: string,
+  more: Partial<ParameterRule> = {},
+): ParameterRule => ({
   name,
   snakeName: name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
   min,
@@ -98,7 +105,11 @@ export interface ResolvedParameters {
  * @param randomSeed called once when no seed was given
  * @throws SpellError run-option naming parameter, range and value
  */
-export function resolveDecoderParameters(options: GenerateOptions, modelDefaults: Partial<GgufSampling>, randomSeed: () => number): ResolvedParameters {
+export function resolveDecoderParameters(
+  options: GenerateOptions,
+  modelDefaults: Partial<GgufSampling>,
+  randomSeed: () => number,
+): ResolvedParameters {
   for (const entry of parameterRules) {
     const value: unknown = options[entry.name];
     const problem = value === undefined ? undefined : findParameterProblem(entry, value);
@@ -107,7 +118,9 @@ export function resolveDecoderParameters(options: GenerateOptions, modelDefaults
   const stopProblem = options.stop === undefined ? undefined : findStopProblem(options.stop);
   if (stopProblem !== undefined) throw new SpellError("run-option", `stop: ${stopProblem}`, { where: "stop" });
   if (options.preset !== undefined && !Object.hasOwn(presets, options.preset)) {
-    throw new SpellError("run-option", `preset: wanted ${Object.keys(presets).join(", ")}; got ${JSON.stringify(options.preset)}`, { where: "preset" });
+    throw new SpellError("run-option", `preset: wanted ${Object.keys(presets).join(", ")}; got ${JSON.stringify(options.preset)}`, {
+      where: "preset",
+    });
   }
   const preset: Partial<GgufSampling> = options.preset === undefined ? {} : presets[options.preset];
   const pick = (name: NumberParameter & keyof GgufSampling): number =>
@@ -126,7 +139,9 @@ export function resolveDecoderParameters(options: GenerateOptions, modelDefaults
       seed: options.seed ?? randomSeed(),
     },
     stop: options.stop === undefined ? [] : typeof options.stop === "string" ? [options.stop] : options.stop,
-    ignored: parameterRules.filter((entry) => entry.decoderDefault === undefined && entry.name !== "seed" && isSet(entry, options[entry.name])).map((entry) => entry.snakeName),
+    ignored: parameterRules
+      .filter((entry) => entry.decoderDefault === undefined && entry.name !== "seed" && isSet(entry, options[entry.name]))
+      .map((entry) => entry.snakeName),
   };
 }
 

@@ -43,7 +43,9 @@ export function createTurns(maxWaiting: number): Turns {
         return endTurn();
       }
       if (line.length >= maxWaiting) {
-        throw new SpellError("run-busy", `${maxWaiting} generations are waiting for this model already`, { details: { waiting: line.length, limit: maxWaiting } });
+        throw new SpellError("run-busy", `${maxWaiting} generations are waiting for this model already`, {
+          details: { waiting: line.length, limit: maxWaiting },
+        });
       }
       return new Promise((resolve, reject) => {
         const onAbort = (): void => {

@@ -23,7 +23,7 @@ export interface IsolateWorkerEvents {
 /** @param start makes a worker that posts `{ id: 0 }` when ready, then `{ id, answer }` per task */
 export function createWorkerIsolate(start: (events: IsolateWorkerEvents) => IsolateWorker): Isolate {
   const turns = createTurns(Number.POSITIVE_INFINITY);
-  let current: { readonly worker: IsolateWorker; readonly ready: Promise<void>; settle: Settle | undefined } | undefined;
+  let current: Running | undefined;
   let lastId = 0;
 
   const stop = (): void => {
@@ -31,7 +31,7 @@ export function createWorkerIsolate(start: (events: IsolateWorkerEvents) => Isol
     current = undefined;
   };
 
-  const ensureWorker = (): NonNullable<typeof current> => {
+  const ensureWorker = (): Running => {
     if (current !== undefined) return current;
     let markReady: () => void = () => undefined;
     const ready = new Promise<void>((resolve) => {
@@ -49,7 +49,7 @@ export function createWorkerIsolate(start: (events: IsolateWorkerEvents) => Isol
         own.settle?.(lastId, { died: reason, outOfMemory });
       },
     });
-    const own: NonNullable<typeof current> = { worker, ready, settle: undefined };
+    const own: Running = { worker, ready, settle: undefined };
     current = own;
     return own;
   };
@@ -114,6 +114,12 @@ export function createWorkerIsolate(start: (events: IsolateWorkerEvents) => Isol
       stop();
     },
   };
+}
+
+interface Running {
+  readonly worker: IsolateWorker;
+  readonly ready: Promise<void>;
+  settle: Settle | undefined;
 }
 
 type Settle = (id: number, answer: IsolatedAnswer | { readonly died: string; readonly outOfMemory: boolean }) => void;

@@ -22,10 +22,13 @@ describe("defuser", () => {
 
   it("G100 leaves no control token in any text", () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(fc.constantFrom(...tokens, "<", "s>", "<s", "|im"), fc.string({ maxLength: 4 })), { maxLength: 12 }), (chunks) => {
-        const { text } = defuse(chunks.join(""));
-        for (const token of tokens) expect(text).not.toContain(token);
-      }),
+      fc.property(
+        fc.array(fc.oneof(fc.constantFrom(...tokens, "<", "s>", "<s", "|im"), fc.string({ maxLength: 4 })), { maxLength: 12 }),
+        (chunks) => {
+          const { text } = defuse(chunks.join(""));
+          for (const token of tokens) expect(text).not.toContain(token);
+        },
+      ),
       { numRuns: 2000 },
     );
   });

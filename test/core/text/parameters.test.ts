@@ -8,7 +8,17 @@ describe("generation parameters", () => {
   it("fill the table's defaults", () => {
     expect(resolve({})).toEqual({
       maxTokens: 512,
-      sampling: { temperature: 0.7, topK: 40, topP: 0.9, minP: 0, repeatPenalty: 1.1, repeatLastN: 64, presencePenalty: 0, frequencyPenalty: 0, seed: 42 },
+      sampling: {
+        temperature: 0.7,
+        topK: 40,
+        topP: 0.9,
+        minP: 0,
+        repeatPenalty: 1.1,
+        repeatLastN: 64,
+        presencePenalty: 0,
+        frequencyPenalty: 0,
+        seed: 42,
+      },
       stop: [],
       ignored: [],
     });
@@ -19,25 +29,39 @@ describe("generation parameters", () => {
     expect(sampling).toMatchObject({ temperature: 0.9, topP: 0.95, topK: 3, repeatPenalty: 1.05, minP: 0.05 });
   });
 
-  it.each(parameterRules.flatMap((rule) => [[rule.name, rule.max + 1], [rule.name, rule.above === true ? rule.min : rule.min - 1], [rule.name, Number.NaN], [rule.name, "1"], [rule.name, Number.POSITIVE_INFINITY]] as const))(
-    "R12 refuse %s = %s",
-    (name, value) => {
-      expect(() => resolve({ [name]: value })).toThrow(expect.objectContaining({ code: "run-option", where: name }));
-    },
-  );
+  it.each(
+    parameterRules.flatMap(
+      (rule) =>
+        [
+          [rule.name, rule.max + 1],
+          [rule.name, rule.above === true ? rule.min : rule.min - 1],
+          [rule.name, Number.NaN],
+          [rule.name, "1"],
+          [rule.name, Number.POSITIVE_INFINITY],
+        ] as const,
+    ),
+  )("R12 refuse %s = %s", (name, value) => {
+    expect(() => resolve({ [name]: value })).toThrow(expect.objectContaining({ code: "run-option", where: name }));
+  });
 
   it("refuse fractions where integers are wanted", () => {
     for (const { name } of parameterRules.filter((rule) => rule.integer)) expect(() => resolve({ [name]: 1.5 })).toThrow(SpellError);
   });
 
   it("refuse bad stop strings and presets", () => {
-    for (const stop of ["", ["a", ""], Array(17).fill("x"), ["x".repeat(257)], [3]]) expect(() => resolve({ stop: stop as string[] })).toThrow(/stop/);
+    for (const stop of ["", ["a", ""], Array(17).fill("x"), ["x".repeat(257)], [3]])
+      expect(() => resolve({ stop: stop as string[] })).toThrow(/stop/);
     expect(() => resolve({ preset: "__proto__" as "greedy" })).toThrow(/preset/);
     expect(resolve({ stop: "END" }).stop).toEqual(["END"]);
   });
 
   it("name what a decoder cannot do, and only when it was asked for", () => {
-    expect(resolve({ numBeams: 4, lengthPenalty: 1, numReturnSequences: 2, noRepeatNgramSize: 3 }).ignored).toEqual(["num_beams", "length_penalty", "num_return_sequences", "no_repeat_ngram_size"]);
+    expect(resolve({ numBeams: 4, lengthPenalty: 1, numReturnSequences: 2, noRepeatNgramSize: 3 }).ignored).toEqual([
+      "num_beams",
+      "length_penalty",
+      "num_return_sequences",
+      "no_repeat_ngram_size",
+    ]);
     expect(resolve({ numBeams: 1, noRepeatNgramSize: 0 }).ignored).toEqual([]);
   });
 });

@@ -16,7 +16,11 @@ function run(pieces: readonly string[], stops: readonly string[]): { text: strin
 
 describe("stop filter", () => {
   it("R11 holds back what may begin a stop string, and releases it when it does not", () => {
-    expect(run(["Hel", "lo <", "|im", "_x"], ["<|im_end|>"])).toEqual({ text: "Hello <|im_x", shown: ["Hel", "lo ", "", "<|im_x", ""], stopped: false });
+    expect(run(["Hel", "lo <", "|im", "_x"], ["<|im_end|>"])).toEqual({
+      text: "Hello <|im_x",
+      shown: ["Hel", "lo ", "", "<|im_x", ""],
+      stopped: false,
+    });
   });
 
   it("R11 ends before a stop string that spans pieces", () => {
@@ -30,23 +34,28 @@ describe("stop filter", () => {
   it("shows what a plain search over the whole text shows, however the text is cut", () => {
     const letters = fc.string({ unit: fc.constantFrom("a", "b"), maxLength: 30 });
     fc.assert(
-      fc.property(letters, fc.array(fc.string({ unit: fc.constantFrom("a", "b"), minLength: 1, maxLength: 4 }), { maxLength: 3 }), fc.array(fc.nat(30), { maxLength: 6 }), (text, stops, cuts) => {
-        const marks = [0, ...cuts.map((cut) => Math.min(cut, text.length)).sort((a, b) => a - b), text.length];
-        const pieces = marks.slice(1).map((mark, i) => text.slice(marks[i], mark));
-        // An incremental reader decides at the first piece that completes a stop string: the shortest prefix that holds one.
-        let cut = text;
-        for (let length = 0; length <= text.length; length += 1) {
-          const at = stops.map((stop) => text.slice(0, length).indexOf(stop)).filter((index) => index >= 0);
-          if (at.length > 0) {
-            cut = text.slice(0, Math.min(...at));
-            break;
+      fc.property(
+        letters,
+        fc.array(fc.string({ unit: fc.constantFrom("a", "b"), minLength: 1, maxLength: 4 }), { maxLength: 3 }),
+        fc.array(fc.nat(30), { maxLength: 6 }),
+        (text, stops, cuts) => {
+          const marks = [0, ...cuts.map((cut) => Math.min(cut, text.length)).sort((a, b) => a - b), text.length];
+          const pieces = marks.slice(1).map((mark, i) => text.slice(marks[i], mark));
+          // An incremental reader decides at the first piece that completes a stop string: the shortest prefix that holds one.
+          let cut = text;
+          for (let length = 0; length <= text.length; length += 1) {
+            const at = stops.map((stop) => text.slice(0, length).indexOf(stop)).filter((index) => index >= 0);
+            if (at.length > 0) {
+              cut = text.slice(0, Math.min(...at));
+              break;
+            }
           }
-        }
-        const { text: shown } = run(pieces, stops);
-        for (const stop of stops) expect(shown).not.toContain(stop);
-        expect(text.startsWith(shown)).toBe(true);
-        expect(shown.length).toBeLessThanOrEqual(cut.length);
-      }),
+          const { text: shown } = run(pieces, stops);
+          for (const stop of stops) expect(shown).not.toContain(stop);
+          expect(text.startsWith(shown)).toBe(true);
+          expect(shown.length).toBeLessThanOrEqual(cut.length);
+        },
+      ),
       { numRuns: 2000 },
     );
   });
