@@ -17,7 +17,7 @@ export const limits = {
   /** Dimensions of a tensor, as the engines have them. */
   ggufDimensions: 4,
   /** Elements of one tensor. Engines count up to 2^63 − 1; a file holds at most 2^53 − 1 bytes here, so no tensor has more. */
-  ggufTensorElements: Number.MAX_SAFE_INTEGER,
+  ggufTensorElements: 9_007_199_254_740_991,
   /** Bytes; a power of two from 1 on. Published files use 32 or 64. */
   ggufAlignment: 1_048_576,
   /** Bytes before the tensor data. A vocabulary of 32 MiB is real. */

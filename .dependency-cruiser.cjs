@@ -1,0 +1,57 @@
+/** Who may import whom (ARCHITECTURE.md has the picture). test/package/layers.test.ts plants a breach of each rule and sees it named. */
+const ranks = [
+  ["errors", "limits", "checked", "version", "platform", "spec"],
+  ["config", "formats", "text", "download"],
+  ["gguf", "t5"],
+  ["backends"],
+  ["api"],
+  ["script", "server"],
+];
+/** Files of rank 0 that rank-0 interfaces speak of: a byte source is an interface with its own three makers beside it. */
+const spokenOf = "^src/core/formats/byte-source[.]ts$";
+const engines = "(^|node_modules/)(onnxruntime-|@wllama/|node-llama-cpp|webgpu(/|$))";
+
+const above = (rank) => [...ranks.slice(rank + 1).flat(), "index", "testing"].join("|");
+const rule = (name, from, to) => ({ name, severity: "error", from, to });
+
+const rankRules = ranks.map((names, rank) =>
+  rule(
+    `rank-${rank}`,
+    { path: `^src/core/(${names.join("|")})[./]` },
+    rank === 0 ? { path: `^src/core/(${above(rank)})[./]`, pathNot: spokenOf } : { path: `^src/core/(${above(rank)})[./]` },
+  ),
+);
+const siblingRules = ranks
+  .slice(1)
+  .flatMap((names) =>
+    names
+      .filter(() => names.length > 1)
+      .map((name) =>
+        rule(
+          `siblings-${name}`,
+          { path: `^src/core/${name}[./]` },
+          { path: `^src/core/(${names.filter((other) => other !== name).join("|")})[./]` },
+        ),
+      ),
+  );
+
+module.exports = {
+  forbidden: [
+    rule("no-circular", {}, { circular: true }),
+    rule("no-unresolved", { path: "^src" }, { couldNotResolve: true, pathNot: "^node-llama-cpp$" }),
+    rule("core-is-neutral", { path: "^src/core" }, { path: "^src/(node|browser|wllama)" }),
+    rule("core-no-node-builtins", { path: "^src/core" }, { dependencyTypes: ["core"] }),
+    rule("engines-stay-outside", { path: "^src/core" }, { path: engines }),
+    rule("wllama-is-shared", { path: "^src/wllama" }, { path: "^src/(node|browser)" }),
+    rule("wllama-no-node-builtins", { path: "^src/wllama" }, { dependencyTypes: ["core"] }),
+    rule("node-not-browser", { path: "^src/node" }, { path: "^src/browser" }),
+    rule("browser-not-node", { path: "^src/browser" }, { path: "^src/node" }),
+    rule("browser-no-node-builtins", { path: "^src/browser" }, { dependencyTypes: ["core"] }),
+    rule("cli-is-a-leaf", { path: "^src", pathNot: "^src/node/cli" }, { path: "^src/node/cli" }),
+    rule("tests-stay-outside", { path: "^src" }, { path: "^(test|tools|examples|demo)/" }),
+    rule("no-dev-packages", { path: "^src" }, { dependencyTypes: ["npm-dev"], pathNot: "node_modules/node-llama-cpp" }),
+    ...rankRules,
+    ...siblingRules,
+  ],
+  options: { tsConfig: { fileName: "tsconfig.base.json" }, tsPreCompilationDeps: true, doNotFollow: { path: "node_modules" } },
+};

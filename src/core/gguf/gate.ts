@@ -1,0 +1,93 @@
+/**
+ * May a runtime load these files? Structure first (header.ts), then everything engines take on faith: family, sizes, tokenizer, parts.
+ * Nothing here reads tensor data or knows an engine. What passes still runs where a crash is contained.
+ */
+import type { ByteSource } from "../formats/byte-source.ts";
+import { acceptArchitecture } from "./architectures.ts";
+import { checkTokenEmbedding, countParameters, nameQuantization, readSamplingDefaults, readShape, type SamplingDefaults } from "./facts.ts";
+import { type GgufHeader, readGgufHeader } from "./header.ts";
+import { metadataOf } from "./metadata.ts";
+import { checkParts } from "./shards.ts";
+import { readTokenizer, type SpecialToken } from "./tokenizer.ts";
+
+export { supportedArchitectures } from "./architectures.ts";
+export type { SamplingDefaults } from "./facts.ts";
+export type { SpecialToken } from "./tokenizer.ts";
+
+/** What an accepted model says about itself. */
+export interface GgufFacts {
+  readonly architecture: string;
+  readonly name?: string;
+  /** "Q8_0", "Q4_K_M" … */
+  readonly quantization: string;
+  readonly parameterCount: number;
+  /** tokens */
+  readonly contextLength: number;
+  readonly embeddingLength: number;
+  readonly blockCount: number;
+  /** of the layer that has most; 0 for models without attention */
+  readonly headCount: number;
+  readonly kvHeadCount: number;
+  readonly vocabSize: number;
+  /** all parts together */
+  readonly fileBytes: number;
+  readonly license?: string;
+  readonly chatTemplate?: string;
+  /** As the file says; for a SentencePiece vocabulary that does not say, the ids engines take. */
+  readonly bos?: SpecialToken;
+  readonly eos?: SpecialToken;
+  /** Only when the file says. */
+  readonly addBos?: boolean;
+  /** Texts that a runtime reads as control tokens where they stand in a prompt. */
+  readonly controlTokens: readonly string[];
+  /** What the file recommends, where it is within our ranges. */
+  readonly samplingDefaults: SamplingDefaults;
+  /** bytes of keys and values of one token as f16; an upper bound where layers share or forget them */
+  readonly kvBytesPerToken: number;
+  /** What is odd and does no harm, in sentences: trailing bytes, unusable recommendations. */
+  readonly notes: readonly string[];
+}
+
+export interface AcceptGgufOptions {
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Checks all files of one model and gathers its facts. Reads headers only.
+ * @param files all parts, in order; see collectShards
+ * @throws SpellError every gguf-* code, model-empty, model-architecture, model-t5-gguf; net-* and run-aborted from the sources
+ */
+export async function acceptGguf(files: readonly ByteSource[], options: AcceptGgufOptions = {}): Promise<GgufFacts> {
+  const headers: GgufHeader[] = [];
+  // One after the other: the first defect in file order is the one told.
+  for (const file of files) headers.push(await readGgufHeader(file, options));
+  checkParts(files, headers);
+  const [file] = files;
+  const [header] = headers;
+  if (file === undefined || header === undefined) throw new TypeError("acceptGguf wants at least one file");
+
+  const metadata = metadataOf(file, header);
+  const tensors = headers.flatMap((part) => part.tensors);
+  const architecture = acceptArchitecture(metadata);
+  const shape = readShape(metadata, architecture);
+  const { notes: tokenizerNotes, ...tokenizer } = readTokenizer(metadata);
+  checkTokenEmbedding(metadata, tensors, tokenizer.vocabSize);
+  const sampling = readSamplingDefaults(metadata);
+  return {
+    architecture,
+    ...present("name", metadata.text("general.name")),
+    quantization: nameQuantization(metadata, tensors),
+    parameterCount: countParameters(tensors),
+    ...shape,
+    ...tokenizer,
+    fileBytes: files.reduce((sum, part) => sum + part.size, 0),
+    ...present("license", metadata.text("general.license")),
+    ...present("chatTemplate", metadata.text("tokenizer.chat_template")),
+    samplingDefaults: sampling.values,
+    notes: [...headers.flatMap((part) => part.notes), ...tokenizerNotes, ...sampling.notes],
+  };
+}
+
+function present<K extends string>(key: K, value: string | undefined): { readonly [P in K]?: string } {
+  return (value === undefined || value === "" ? {} : { [key]: value }) as { readonly [P in K]?: string };
+}

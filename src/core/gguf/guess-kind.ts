@@ -1,0 +1,41 @@
+/** What a file that is no GGUF looks like, so that the message can say what went wrong. Looks at the first bytes only. */
+
+export interface GuessedKind {
+  /** "an HTML page" */
+  readonly what: string;
+  readonly hint: string;
+}
+
+const unpack = "Unpack it; the model is a file that ends in .gguf.";
+const otherForm = "Use a GGUF form of the model.";
+
+/** First bytes in hexadecimal. */
+const binaryKinds: readonly { readonly pattern: RegExp; readonly what: string; readonly hint: string }[] = [
+  { pattern: /^504b(0304|0506)/, what: "a zip archive", hint: unpack },
+  { pattern: /^1f8b/, what: "a gzip file", hint: unpack },
+  { pattern: /^377abcaf/, what: "a 7z archive", hint: unpack },
+  { pattern: /^800[2-5]/, what: "a Python pickle", hint: "Pickles run code and are never opened; use a GGUF form of the model." },
+  // the length of the header in 8 bytes, then JSON that begins with {"
+  { pattern: /^.{6}0{10}7b22/, what: "a safetensors file", hint: otherForm },
+  { pattern: /^(00){4}/, what: "zeros", hint: "The file was made and never filled; fetch it again." },
+];
+
+/** First bytes as text. */
+const textKinds: readonly { readonly pattern: RegExp; readonly what: string; readonly hint: string }[] = [
+  { pattern: /^FUGG/, what: "GGUF with its bytes reversed", hint: "Convert the model again, on or for a little-endian machine." },
+  { pattern: /^(lmgg|fmgg|tjgg|algg)/, what: "a GGML file of 2023", hint: `That format is no longer read. ${otherForm}` },
+  { pattern: /^version https:\/\/git-lfs/, what: "a Git LFS pointer", hint: "Run git lfs pull in the repository it came from." },
+  {
+    pattern: /^(\xef\xbb\xbf)?\s*<(!doctype|html|head|\?xml|!--)/i,
+    what: "an HTML page",
+    hint: "Log in or check the address: a page was saved instead of the model.",
+  },
+  { pattern: /^\s*[{[]/, what: "JSON text", hint: "The download saved an answer under the model's name; fetch the file itself." },
+];
+
+/** @param start the first bytes of the file; 64 are enough */
+export function guessKind(start: Uint8Array): GuessedKind | undefined {
+  const hex = Array.from(start.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const text = String.fromCharCode(...start.subarray(0, 64));
+  return binaryKinds.find(({ pattern }) => pattern.test(hex)) ?? textKinds.find(({ pattern }) => pattern.test(text));
+}

@@ -1,0 +1,84 @@
+/** Typed access to the metadata of one file. A value of another type than wanted is an error that names the key; engines throw or abort on it. */
+import type { ErrorCode, SpellError } from "../errors.ts";
+import type { ByteSource } from "../formats/byte-source.ts";
+import { formatCount } from "../formats/format-count.ts";
+import { ggufError, quote } from "./defect.ts";
+import type { GgufHeader } from "./header.ts";
+import type { GgufArray, GgufValue } from "./values.ts";
+
+export interface NumberRange {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Reads keys of one header; the errors name its file. */
+export interface Metadata {
+  readonly header: GgufHeader;
+  readonly source: ByteSource;
+  text(key: string, code?: ErrorCode): string | undefined;
+  truth(key: string, code?: ErrorCode): boolean | undefined;
+  /** A whole number of any integer type. */
+  integer(key: string, range: NumberRange, code?: ErrorCode): number | undefined;
+  /** A whole number, or an array with one per layer. */
+  integers(key: string, range: NumberRange): number | readonly number[] | undefined;
+  array(key: string, code?: ErrorCode): GgufArray | undefined;
+  /** The error of a key. @param message wanted and got */
+  error(key: string, message: string, code?: ErrorCode): SpellError;
+}
+
+export function metadataOf(source: ByteSource, header: GgufHeader): Metadata {
+  const error = (key: string, message: string, code: ErrorCode = "gguf-metadata"): SpellError =>
+    ggufError(code, source, `${key}: ${message}`, { details: { key } });
+  const wrongType = (key: string, wanted: string, code: ErrorCode | undefined): SpellError =>
+    error(key, `wanted ${wanted}; got ${describe(header, key)}`, code);
+  const inRange = (key: string, value: number, range: NumberRange, code: ErrorCode | undefined): number => {
+    if (value < range.min || value > range.max)
+      throw error(key, `wanted ${formatCount(range.min)} … ${formatCount(range.max)}; got ${formatCount(value)}`, code);
+    return value;
+  };
+  return {
+    header,
+    source,
+    error,
+    text(key, code) {
+      const value = header.metadata.get(key);
+      if (value !== undefined && typeof value !== "string") throw wrongType(key, "text", code);
+      return value;
+    },
+    truth(key, code) {
+      const value = header.metadata.get(key);
+      if (value !== undefined && typeof value !== "boolean") throw wrongType(key, "true or false", code);
+      return value;
+    },
+    integer(key, range, code) {
+      const value = header.metadata.get(key);
+      if (value === undefined) return undefined;
+      const type = header.types.get(key) ?? "";
+      if (!/^u?int/.test(type)) throw wrongType(key, "a whole number", code);
+      return inRange(key, Number(value), range, code);
+    },
+    integers(key, range) {
+      const value = header.metadata.get(key);
+      if (!isArray(value)) return this.integer(key, range);
+      if (value.type !== "uint32" && value.type !== "int32") throw wrongType(key, "a whole number or an array of them", undefined);
+      return Array.from(value.values as Uint32Array | Int32Array, (entry) => inRange(key, entry, range, undefined));
+    },
+    array(key, code) {
+      const value = header.metadata.get(key);
+      if (value === undefined) return undefined;
+      if (!isArray(value)) throw wrongType(key, "an array", code);
+      return value;
+    },
+  };
+}
+
+function isArray(value: GgufValue | undefined): value is GgufArray {
+  return typeof value === "object";
+}
+
+function describe(header: GgufHeader, key: string): string {
+  const value = header.metadata.get(key);
+  if (isArray(value)) return `an array of ${value.type}`;
+  const type = header.types.get(key) ?? "nothing";
+  return typeof value === "string" ? `the text ${quote(value)}` : `${String(value)} (${type})`;
+}

@@ -1,0 +1,193 @@
+/**
+ * The tokenizer inside a GGUF file: checked so far that no engine trips over it, and the few facts prompts need.
+ * It does not tokenize; the runtime does. Engines read these arrays without asking their type or length, so both are proven here.
+ */
+import type { ErrorCode, SpellError } from "../errors.ts";
+import { formatCount } from "../formats/format-count.ts";
+import { quote } from "./defect.ts";
+import type { Metadata } from "./metadata.ts";
+import type { GgufArray } from "./values.ts";
+
+export interface SpecialToken {
+  readonly id: number;
+  readonly text: string;
+}
+
+export interface TokenizerFacts {
+  readonly vocabSize: number;
+  readonly bos?: SpecialToken;
+  readonly eos?: SpecialToken;
+  /** only when the file says */
+  readonly addBos?: boolean;
+  /** texts that a runtime reads as control tokens where they stand in a prompt */
+  readonly controlTokens: readonly string[];
+  readonly notes: readonly string[];
+}
+
+/** Values of `tokenizer.ggml.model` that llama.cpp knows, without those that mean no vocabulary (`none`, `no_vocab`). */
+const models: ReadonlySet<string> = new Set(["llama", "gpt2", "bert", "t5", "rwkv", "plamo2", "gemma4", "hybriddna", "whitespace"]);
+
+/** `tokenizer.ggml.token_type` of tokens that are read as control tokens: UNKNOWN and CONTROL. */
+const controlTypes: ReadonlySet<number> = new Set([2, 3]);
+
+/**
+ * Texts that llama.cpp turns into control tokens whatever type the file gives them ("its type will be overridden").
+ * Source: the list in its vocabulary loader, v0.5.0.
+ */
+const alwaysControl: ReadonlySet<string> = new Set(
+  `<|eot_id|> <|im_end|> <|end|> <end_of_turn> <|endoftext|> <|end_of_text|> <EOT> _<EOT> [EOT] [EOS] <eos> <｜end▁of▁sentence｜> <end_of_utterance> <|eom_id|>
+   <|return|> <|call|> <|flush|> <|calls|> <turn|> <|tool_response> [e~[ <|constrain|>
+   <|fim_prefix|> <fim-prefix> <fim_prefix> <｜fim▁begin｜> <PRE> ▁<PRE> <|code_prefix|> <|prefix|> <|fim_suffix|> <fim-suffix> <fim_suffix> <｜fim▁hole｜> <SUF> ▁<SUF>
+   <|code_suffix|> <|suffix|> <|fim_middle|> <fim-middle> <fim_middle> <｜fim▁end｜> <MID> ▁<MID> <|code_middle|> <|middle|> <|fim_pad|> <fim-pad> <fim_pad> <PAD> [PAD]
+   <|fim_repo|> <|repo_name|> <fim-repo> <REPO> <reponame> <|file_sep|>`.split(/\s+/),
+);
+
+const code: ErrorCode = "gguf-tokenizer";
+const anyId = { min: 0, max: Number.MAX_SAFE_INTEGER };
+
+/**
+ * @throws SpellError gguf-tokenizer naming key, wanted and got
+ */
+export function readTokenizer(metadata: Metadata): TokenizerFacts {
+  const model = readModel(metadata);
+  const { tokens, texts } = readTokens(metadata);
+  readScores(metadata, tokens.length);
+  const types = readTypes(metadata, tokens.length);
+  readOthers(metadata, model);
+
+  const special = (key: string, fallback: number | undefined): SpecialToken | undefined => {
+    const id = metadata.integer(key, anyId, code) ?? fallback;
+    if (id === undefined) return undefined;
+    const text = tokens[id];
+    if (text === undefined)
+      throw metadata.error(key, `wanted a token id, 0 … ${formatCount(tokens.length - 1)}; got ${formatCount(id)}`, code);
+    return { id, text };
+  };
+  // Engines take 1 and 2 for a SentencePiece vocabulary that does not say.
+  const sentencePiece = model === "llama" && tokens.length > 2;
+  const bos = special("tokenizer.ggml.bos_token_id", sentencePiece ? 1 : undefined);
+  const eos = special("tokenizer.ggml.eos_token_id", sentencePiece ? 2 : undefined);
+  const addBos = metadata.truth("tokenizer.ggml.add_bos_token", code);
+  return {
+    vocabSize: tokens.length,
+    ...(bos === undefined ? {} : { bos }),
+    ...(eos === undefined ? {} : { eos }),
+    ...(addBos === undefined ? {} : { addBos }),
+    controlTokens: listControlTokens(tokens, texts, types),
+    notes: findStrayIds(metadata, tokens.length),
+  };
+}
+
+function readModel(metadata: Metadata): string {
+  const key = "tokenizer.ggml.model";
+  const model = metadata.text(key, code);
+  const wanted = `wanted one of ${Array.from(models).join(", ")}`;
+  if (model === undefined) throw metadata.error(key, `${wanted}; the key is missing`, code);
+  if (!models.has(model)) throw metadata.error(key, `${wanted}; got ${quote(model)}`, code);
+  return model;
+}
+
+/** Two equal tokens abort the process: the engine compares the count of texts with the count of ids. Empty ones are exempt, it renames them. */
+function readTokens(metadata: Metadata): { readonly tokens: readonly string[]; readonly texts: ReadonlySet<string> } {
+  const key = "tokenizer.ggml.tokens";
+  const array = metadata.array(key, code);
+  if (array === undefined || array.length === 0) {
+    throw metadata.error(key, `wanted at least one token; ${array === undefined ? "the key is missing" : "got none"}`, code);
+  }
+  if (array.type !== "string") throw wrongElement(metadata, key, "strings", array);
+  const tokens = array.values;
+  const texts = new Set(tokens);
+  // Only when the counts do not add up, tokens are looked at one by one: vocabularies are long and almost always in order.
+  if (texts.size !== tokens.length) findEqualTokens(metadata, key, tokens);
+  return { tokens, texts };
+}
+
+function findEqualTokens(metadata: Metadata, key: string, tokens: readonly string[]): void {
+  const ids = new Map<string, number>();
+  for (const [id, text] of tokens.entries()) {
+    const other = text === "" ? undefined : ids.get(text);
+    if (other !== undefined) {
+      throw metadata.error(key, `tokens ${formatCount(other)} and ${formatCount(id)} are both ${quote(text)}; wanted all to differ`, code);
+    }
+    ids.set(text, id);
+  }
+}
+
+/** @returns texts that a runtime reads as control tokens: by their type, by the tokens' own text */
+function listControlTokens(tokens: readonly string[], texts: ReadonlySet<string>, types: ArrayLike<number> | undefined): readonly string[] {
+  const control = new Set<string>();
+  for (let id = 0; id < (types === undefined ? 0 : tokens.length); id++) {
+    const text = tokens[id] ?? "";
+    if (text !== "" && controlTypes.has(types?.[id] ?? 0)) control.add(text);
+  }
+  for (const text of alwaysControl) if (texts.has(text)) control.add(text);
+  return Array.from(control);
+}
+
+function readScores(metadata: Metadata, count: number): void {
+  const key = "tokenizer.ggml.scores";
+  const array = metadata.array(key, code);
+  if (array === undefined) return;
+  if (array.type !== "float32") throw wrongElement(metadata, key, "float32", array);
+  requireLength(metadata, key, array, count);
+}
+
+function readTypes(metadata: Metadata, count: number): ArrayLike<number> | undefined {
+  const key = "tokenizer.ggml.token_type";
+  const array = metadata.array(key, code);
+  if (array === undefined) return undefined;
+  if (array.type !== "int32" && array.type !== "uint32") throw wrongElement(metadata, key, "int32", array);
+  requireLength(metadata, key, array, count);
+  return array.values as Int32Array | Uint32Array;
+}
+
+/** Keys whose type an engine takes for granted. */
+function readOthers(metadata: Metadata, model: string): void {
+  metadata.text("tokenizer.ggml.pre", code);
+  metadata.text("tokenizer.chat_template", code);
+  const merges = metadata.array("tokenizer.ggml.merges", code);
+  if (merges !== undefined && merges.type !== "string") throw wrongElement(metadata, "tokenizer.ggml.merges", "strings", merges);
+  if (model === "gpt2" && merges === undefined)
+    throw metadata.error("tokenizer.ggml.merges", "a gpt2 tokenizer wants its merges; the key is missing", code);
+  const charsmap = metadata.array("tokenizer.ggml.precompiled_charsmap", code);
+  if (charsmap !== undefined && charsmap.type !== "uint8" && charsmap.type !== "int8")
+    throw wrongElement(metadata, "tokenizer.ggml.precompiled_charsmap", "uint8", charsmap);
+}
+
+/**
+ * Ids of tokens that no prompt needs: engines warn about one outside the vocabulary and go on without it, so does the gate.
+ * −1, also as an unsigned number, is how converters write "none".
+ */
+function findStrayIds(metadata: Metadata, count: number): readonly string[] {
+  const notes: string[] = [];
+  for (const name of [
+    "unknown",
+    "padding",
+    "eot",
+    "eom",
+    "seperator",
+    "cls",
+    "mask",
+    "fim_pre",
+    "fim_suf",
+    "fim_mid",
+    "fim_pad",
+    "fim_rep",
+    "fim_sep",
+  ]) {
+    const key = `tokenizer.ggml.${name}_token_id`;
+    const id = metadata.integer(key, { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER }, code);
+    if (id !== undefined && id !== -1 && id !== 0xffff_ffff && (id < 0 || id >= count))
+      notes.push(`${metadata.source.name}: ${key} is ${formatCount(id)}, outside the vocabulary; it is not used`);
+  }
+  return notes;
+}
+
+function requireLength(metadata: Metadata, key: string, array: GgufArray, count: number): void {
+  if (array.length < count)
+    throw metadata.error(key, `wanted one entry for each of ${formatCount(count)} tokens; got ${formatCount(array.length)}`, code);
+}
+
+function wrongElement(metadata: Metadata, key: string, wanted: string, array: GgufArray): SpellError {
+  return metadata.error(key, `wanted an array of ${wanted}; got one of ${array.type}`, code);
+}

@@ -1,0 +1,249 @@
+/**
+ * Every command and flag, once: parsing, help and completion all read this table. Data only; it imports nothing heavy,
+ * because `--version` and `--help` wait for it.
+ */
+import { describeRange, findParameterProblem, type ParameterRule, parameterRules, presets, stopLimits } from "../../core/text/parameters.ts";
+
+export interface Flag {
+  /** without the two dashes */
+  readonly name: string;
+  readonly short?: string;
+  /** Placeholder of the value in help; absent: the flag stands alone. */
+  readonly value?: string;
+  /** Allowed values, compared without regard to case. */
+  readonly choices?: readonly string[];
+  readonly repeated?: boolean;
+  readonly description: string;
+  /** @returns what is wrong with a value, or undefined */
+  readonly problem?: (text: string) => string | undefined;
+  /** Known, but nothing answers it yet; the text says what it waits for. */
+  readonly later?: string;
+}
+
+export interface Operand {
+  readonly name: string;
+  readonly optional?: boolean;
+  readonly choices?: readonly string[];
+}
+
+export interface Command {
+  /** as typed; "model info" has two words */
+  readonly name: string;
+  readonly aliases?: readonly string[];
+  readonly summary: string;
+  readonly operands: readonly Operand[];
+  readonly flags: readonly Flag[];
+  /** More to know, in short paragraphs. */
+  readonly notes?: readonly string[];
+  /** [command line, what it does] */
+  readonly examples: readonly (readonly [string, string])[];
+  /** exit statuses that can happen, besides 0 and 2 */
+  readonly exits: readonly number[];
+}
+
+export const outputFormats = ["text", "json", "pretty"] as const;
+export type OutputFormat = (typeof outputFormats)[number];
+
+/** From silent to everything. */
+export const traceLevels = ["off", "error", "warn", "info", "debug", "trace"] as const;
+export type TraceLevel = (typeof traceLevels)[number];
+
+export const deviceChoices = ["auto", "webgpu", "metal", "vulkan", "cuda", "cpu", "wasm"] as const;
+
+export const shells = ["bash", "zsh", "fish", "powershell"] as const;
+export type Shell = (typeof shells)[number];
+
+/** Runs right away: it is inside the package. */
+export const defaultModel = "tiny-stories";
+
+export const exitMeanings: ReadonlyMap<number, string> = new Map([
+  [0, "done"],
+  [1, "failure while running"],
+  [2, "wrong command line"],
+  [3, "model or file cannot be used"],
+  [4, "device cannot be used"],
+  [130, "stopped with Ctrl-C"],
+]);
+
+export const globalFlags: readonly Flag[] = [
+  { name: "output", value: "FORMAT", choices: outputFormats, description: "form of the result: text, json, or pretty (indented json)" },
+  { name: "trace", value: "LEVEL", choices: traceLevels, description: "log on standard error: off, error, warn, info, debug, trace" },
+  { name: "quiet", short: "q", description: "no progress, notes or warnings; errors stay" },
+  { name: "no-color", description: "no colours and no other escape sequences" },
+  { name: "profile", short: "p", value: "NAME", description: "load a built-in profile", later: "profiles" },
+  { name: "config", short: "c", value: "PATH", description: "load this configuration file", later: "configuration files" },
+  { name: "help", short: "h", description: "help; for a command with its flags and examples" },
+  { name: "version", short: "V", description: "print the version" },
+];
+
+const modelFlags: readonly Flag[] = [
+  { name: "model", short: "m", value: "SPEC", description: `bundled name or path of a GGUF file or folder; default ${defaultModel}` },
+  { name: "quantization", value: "Q", description: "variant of a named model, the same as NAME:Q" },
+  { name: "system", value: "TEXT", description: "system prompt" },
+  { name: "device", value: "D", choices: deviceChoices, description: "where to compute: auto, webgpu, metal, vulkan, cuda, cpu, wasm" },
+  { name: "context-size", value: "N", description: "tokens kept, from 128 to the model's limit; default 4096", problem: integerProblem(128, 2 ** 31 - 1) },
+  { name: "threads", value: "N", description: "CPU threads; 0 = measured on this machine", problem: integerProblem(0, 1024) },
+  { name: "raw", description: "no chat template, no system prompt: the text as it is" },
+  { name: "no-stream", description: "print the answer when it is complete" },
+  { name: "stats", description: "times, tokens per second, device and seed on standard error" },
+  { name: "pull", description: "download the model when it is missing", later: "downloads" },
+  { name: "offline", description: "never download", later: "downloads" },
+];
+
+/** All numeric ones come from the parameter table; two take text. */
+const samplingFlags: readonly Flag[] = [
+  ...parameterRules.map(parameterFlag),
+  {
+    name: "stop",
+    value: "TEXT",
+    repeated: true,
+    description: `end before this text; may be given ${stopLimits.count} times`,
+    problem: (text) => (text.length >= 1 && text.length <= stopLimits.length ? undefined : `wanted 1 … ${stopLimits.length} characters; got ${text.length}`),
+  },
+  { name: "preset", value: "NAME", choices: Object.keys(presets), description: "greedy, balanced, conservative or creative; single values win" },
+];
+
+export const commands: readonly Command[] = [
+  {
+    name: "generate",
+    summary: "one prompt, one answer",
+    operands: [{ name: "PROMPT", optional: true }],
+    flags: [...modelFlags, ...samplingFlags],
+    notes: ["Text piped to standard input comes first, then a blank line, then PROMPT. With - as PROMPT it is the whole prompt."],
+    examples: [
+      ['llmspell generate "Once upon a time"', "a story from the bundled model"],
+      ['llmspell generate -m ./model.gguf --temperature 0 "Why is the sky blue?"', "your own file, always the same answer"],
+      ['llmspell generate -m ./model.gguf "Sum this up." < notes.txt', "a file first, then the request"],
+      ['llmspell generate --output json --seed 7 "Once" | jq -r .text', "for programs"],
+    ],
+    exits: [1, 3, 4, 130],
+  },
+  {
+    name: "chat",
+    summary: "a conversation",
+    operands: [],
+    flags: [...modelFlags, ...samplingFlags, { name: "load", value: "FILE", description: "go on with a conversation kept by /save" }],
+    notes: [
+      'Inside, /help lists the commands, """ begins and ends several lines, Ctrl-C stops an answer and keeps its text, Ctrl-D leaves.',
+      "Where standard input is no terminal, each line is one turn.",
+    ],
+    examples: [
+      ["llmspell chat -m ./model.gguf", "talk to your own file"],
+      ['llmspell chat -m ./model.gguf --system "Answer in French."', "with a system prompt"],
+      ["llmspell chat -m ./model.gguf --output json < questions.txt", "one turn a line, one document at the end"],
+    ],
+    exits: [1, 3, 4, 130],
+  },
+  {
+    name: "model info",
+    aliases: ["model show"],
+    summary: "what a model file says about itself; reads its header only",
+    operands: [{ name: "SPEC" }],
+    flags: [{ name: "remote", description: "read the header over the network", later: "downloads" }],
+    examples: [
+      ["llmspell model info tiny-stories", "the bundled model"],
+      ["llmspell model info ./model.gguf", "a file"],
+      ["llmspell model info ./model.gguf --output json | jq .context_length", "one fact, for programs"],
+    ],
+    exits: [3, 130],
+  },
+  {
+    name: "doctor",
+    summary: "check runtimes, devices and folders",
+    operands: [],
+    flags: [
+      { name: "device", value: "D", choices: deviceChoices, description: "fail with status 4 unless this device can be used" },
+      { name: "online", description: "also check servers on the network", later: "downloads" },
+    ],
+    examples: [
+      ["llmspell doctor", "one line for each check"],
+      ["llmspell doctor --output json | jq .device", "the device that would be used"],
+    ],
+    exits: [1, 4, 130],
+  },
+  {
+    name: "version",
+    summary: "versions; -v for those of the engines and all model families",
+    operands: [],
+    flags: [{ name: "verbose", short: "v", description: "also Node, platform, engines, model families" }],
+    examples: [["llmspell version -v", "what to put into a report"]],
+    exits: [],
+  },
+  {
+    name: "completion",
+    summary: "completion script for a shell",
+    operands: [{ name: "SHELL", choices: shells }],
+    flags: [],
+    examples: [
+      ['eval "$(llmspell completion bash)"', "bash: put it into ~/.bashrc"],
+      ['eval "$(llmspell completion zsh)"', "zsh: into ~/.zshrc, after compinit"],
+      ["llmspell completion fish > ~/.config/fish/completions/llmspell.fish", "fish"],
+      ["llmspell completion powershell | Out-String | Invoke-Expression", "PowerShell: into $PROFILE"],
+    ],
+    exits: [],
+  },
+  {
+    name: "help",
+    summary: "help on a command",
+    operands: [{ name: "COMMAND", optional: true }],
+    flags: [],
+    examples: [["llmspell help generate", "flags, examples and exit codes"]],
+    exits: [],
+  },
+];
+
+/** Names that later releases answer; nothing else may use them. */
+export const laterCommands: readonly string[] = [
+  "run",
+  "exec",
+  "repl",
+  "model list",
+  "model ls",
+  "model available",
+  "model pull",
+  "model remove",
+  "model rm",
+  "model status",
+  "model verify",
+  "model prune",
+  "ps",
+  "config init",
+  "config validate",
+  "config show",
+  "config list-profiles",
+  "config path",
+  "serve",
+];
+
+/** First words of commands with two. */
+export const commandGroups: ReadonlySet<string> = new Set(["model", "config"]);
+
+/** A number as people write one; `Number` alone would also take "", "0x10" and "Infinity". */
+const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+function parameterFlag(rule: ParameterRule): Flag {
+  return {
+    name: rule.snakeName.replaceAll("_", "-"),
+    value: "N",
+    description: rule.decoderDefault === undefined ? rule.description : `${rule.description} (${rule.decoderDefault})`,
+    problem: (text) =>
+      decimal.test(text) ? findParameterProblem(rule, Number(text)) : `wanted ${rule.integer ? "" : "a number, "}${describeRange(rule)}; got ${quoteShort(text)}`,
+  };
+}
+
+function integerProblem(min: number, max: number): (text: string) => string | undefined {
+  return (text) => {
+    const value = decimal.test(text) ? Number(text) : Number.NaN;
+    return Number.isInteger(value) && value >= min && value <= max ? undefined : `wanted an integer, ${min} … ${max}; got ${quoteShort(text)}`;
+  };
+}
+
+/** A value for an error message: quoted, and never longer than a line. */
+export function quoteShort(text: string): string {
+  return text.length <= 60 ? JSON.stringify(text) : `${JSON.stringify(text.slice(0, 57))}… (${text.length} characters)`;
+}
+
+/** Word of a flag in help and messages. */
+export function flagWord(flag: Pick<Flag, "name">): string {
+  return `--${flag.name}`;
+}

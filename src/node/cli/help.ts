@@ -1,0 +1,125 @@
+/** Help as text, from the table in commands.ts. Pure: it prints nothing. Lines stay within 80 columns, examples aside. */
+import { SpellError } from "../../core/errors.ts";
+import { version } from "../../core/version.ts";
+import { type Command, commandGroups, commands, exitMeanings, type Flag, globalFlags, laterCommands, quoteShort } from "./commands.ts";
+import { nearest } from "./nearest.ts";
+
+/** Marks words for a terminal; the identity where there are no colours. */
+export interface HelpStyle {
+  readonly heading: (text: string) => string;
+  readonly word: (text: string) => string;
+  readonly dim: (text: string) => string;
+}
+
+/**
+ * @param topic name of a command or of a group such as "model"; empty for the overview
+ * @throws SpellError usage-unknown, usage-not-available
+ */
+export function helpText(topic: string, style: HelpStyle): string {
+  if (topic === "") return overview(style);
+  const found = commands.find(({ name, aliases }) => name === topic || aliases?.includes(topic) === true);
+  if (found !== undefined) return commandHelp(found, style);
+  if (commandGroups.has(topic)) return groupHelp(topic, style);
+  if (laterCommands.includes(topic)) throw new SpellError("usage-not-available", `'${topic}' is not in this release`, { commands: ["llmspell help"] });
+  const meant = nearest(topic, [...commands.map(({ name }) => name), ...commandGroups]);
+  throw new SpellError("usage-unknown", `no help on ${quoteShort(topic)}${meant === undefined ? "" : `; did you mean '${meant}'?`}`, {
+    commands: [meant === undefined ? "llmspell help" : `llmspell help ${meant}`],
+  });
+}
+
+function overview(style: HelpStyle): string {
+  return lines(
+    `${style.word("llmspell")} ${version} – run language models on this machine`,
+    "",
+    `${style.heading("Usage")}  llmspell [global flags] COMMAND [flags] [operands]`,
+    "",
+    style.heading("Commands"),
+    ...rows(
+      commands.map((command) => [usageOf(command), command.summary]),
+      style,
+    ),
+    "",
+    style.heading("Global flags"),
+    ...flagRows(globalFlags, style),
+    "",
+    style.heading("Examples"),
+    '  llmspell generate "Once upon a time"',
+    "  llmspell chat -m ./model.gguf",
+    "  llmspell help generate",
+    "",
+    style.dim(`In later releases: ${[...new Set(laterCommands.map((name) => name.split(" ")[0] ?? ""))].join(", ")}.`),
+  );
+}
+
+function groupHelp(group: string, style: HelpStyle): string {
+  const inside = commands.filter(({ name }) => name.startsWith(`${group} `));
+  const later = laterCommands.filter((name) => name.startsWith(`${group} `)).map((name) => name.slice(group.length + 1));
+  return lines(
+    `${style.heading("Usage")}  llmspell ${group} COMMAND [flags] [operands]`,
+    ...(inside.length === 0 ? [] : ["", style.heading("Commands"), ...rows(inside.map((command) => [usageOf(command), command.summary]), style)]),
+    "",
+    style.dim(`In later releases: ${later.join(", ")}.`),
+  );
+}
+
+function commandHelp(command: Command, style: HelpStyle): string {
+  const now = command.flags.filter((flag) => flag.later === undefined);
+  return lines(
+    `${style.word(`llmspell ${command.name}`)} – ${command.summary}`,
+    "",
+    `${style.heading("Usage")}  llmspell ${usageOf(command)}${now.length === 0 ? "" : " [flags]"}`,
+    ...(command.aliases === undefined ? [] : [`       also: llmspell ${command.aliases.join(", llmspell ")}`]),
+    ...(command.notes ?? []).flatMap((note) => ["", ...wrap(note, 78)]),
+    ...(now.length === 0 ? [] : ["", style.heading("Flags"), ...flagRows(now, style)]),
+    "",
+    style.heading("Global flags"),
+    ...flagRows(globalFlags.filter((flag) => flag.later === undefined), style),
+    "",
+    style.heading("Examples"),
+    ...command.examples.flatMap(([line, does]) => [`  ${line}`, style.dim(`      ${does}`)]),
+    "",
+    style.heading("Exit codes"),
+    ...rows(
+      [0, ...command.exits, 2].sort((a, b) => a - b).map((code) => [String(code), exitMeanings.get(code) ?? ""]),
+      style,
+    ),
+  );
+}
+
+function usageOf(command: Command): string {
+  return [command.name, ...command.operands.map(({ name, optional }) => (optional === true ? `[${name}]` : name))].join(" ");
+}
+
+function flagRows(flags: readonly Flag[], style: HelpStyle): string[] {
+  const label = (flag: Flag): string =>
+    `${flag.short === undefined ? "    " : `-${flag.short}, `}--${flag.name}${flag.value === undefined ? "" : ` ${flag.value}`}`;
+  return rows(
+    flags.map((flag) => [label(flag), flag.later === undefined ? flag.description : `${flag.description} (in a later release)`]),
+    style,
+  );
+}
+
+/** Two columns; the second wraps under itself. */
+function rows(pairs: readonly (readonly [string, string])[], style: HelpStyle): string[] {
+  const width = Math.max(...pairs.map(([left]) => left.length));
+  return pairs.flatMap(([left, right]) => {
+    const [first = "", ...more] = wrap(right, 80 - width - 4);
+    return [`  ${style.word(left)}${" ".repeat(width - left.length)}  ${first}`, ...more.map((line) => " ".repeat(width + 4) + line)];
+  });
+}
+
+function wrap(text: string, width: number): string[] {
+  const result: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      result.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...result, line];
+}
+
+function lines(...list: readonly string[]): string {
+  return `${list.join("\n")}\n`;
+}

@@ -1,0 +1,47 @@
+/** Ctrl-C and its relatives. The first one asks the running work to stop, the second one ends the process. */
+import { abortedError, type SpellError } from "../../core/errors.ts";
+
+export interface Interrupt {
+  /** Aborted by the first signal that nobody took for himself. */
+  readonly signal: AbortSignal;
+  /** Rejects a moment after `signal`, for work that does not stop by itself. */
+  readonly deadline: Promise<never>;
+  /** As if Ctrl-C had been pressed: for a terminal in raw mode, where it arrives as a key. */
+  press(): void;
+  /** While set, Ctrl-C goes to the handler; it answers whether it could use it. Other signals still end the run. */
+  take(handler: (() => boolean) | undefined): void;
+}
+
+/** Generation must have stopped within 300 ms; the rest is for printing and ending children. */
+const patienceMs = 220;
+
+/** @param exit ends the process at once */
+export function createInterrupt(exit: (status: number) => void): Interrupt {
+  const controller = new AbortController();
+  let handler: (() => boolean) | undefined;
+  let expire: (error: SpellError) => void = () => undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    expire = reject;
+  });
+  deadline.catch(() => undefined); // usually nobody waits for it any more
+
+  const stop = (): void => {
+    if (controller.signal.aborted) return exit(130);
+    controller.abort();
+    setTimeout(() => expire(abortedError()), patienceMs);
+  };
+  const press = (): void => {
+    if (handler?.() !== true) stop();
+  };
+  process.on("SIGINT", press);
+  process.on("SIGTERM", stop);
+  process.on("SIGHUP", stop);
+  return {
+    signal: controller.signal,
+    deadline,
+    press,
+    take(taker) {
+      handler = taker;
+    },
+  };
+}

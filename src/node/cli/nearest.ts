@@ -1,0 +1,40 @@
+/** Offers the name somebody may have meant. */
+
+/** Longer words are no slips of the finger, and comparing them would cost their length squared. */
+const longestWord = 40;
+
+/**
+ * @returns the closest name, or undefined when none is close: at most a third of the letters differ (at least one may),
+ * or the word is the beginning of a name
+ */
+export function nearest(word: string, names: Iterable<string>): string | undefined {
+  if (word.length === 0 || word.length > longestWord) return undefined;
+  const typed = word.toLowerCase();
+  let best: string | undefined;
+  let bestDistance = Math.max(1, Math.floor(typed.length / 3)) + 0.5;
+  for (const name of names) {
+    const distance = typed.length >= 3 && name.startsWith(typed) ? 0.5 : editDistance(typed, name.toLowerCase());
+    if (distance >= bestDistance) continue;
+    best = name;
+    bestDistance = distance;
+  }
+  return best;
+}
+
+/** Letters to change, add, drop or swap with their neighbour. Source: optimal string alignment (Damerau 1964), one row at a time. */
+export function editDistance(a: string, b: string): number {
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const changed = a[i - 1] === b[j - 1] ? 0 : 1;
+      let cost = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + changed);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) cost = Math.min(cost, (beforeLast[j - 2] ?? 0) + 1);
+      row.push(cost);
+    }
+    beforeLast = last;
+    last = row;
+  }
+  return last[b.length] ?? 0;
+}

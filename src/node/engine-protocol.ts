@@ -1,0 +1,62 @@
+/**
+ * What a parent and the child process that holds an engine say to each other. Types and numbers only.
+ * Both ends come from the same build, so nothing here has a version; what arrives from a child is still only acted on where it fits a pending call.
+ */
+import type { SpellErrorJson } from "../core/errors.ts";
+import type { DeviceReport, GgufGenerateOptions, GgufHandle, GgufOpenOptions, GgufPiece } from "../core/spec/runtime.ts";
+
+export type EngineName = "node-llama-cpp" | "wllama";
+
+/** A file as the child sees it; bytes are asked back from the parent where it has no path. */
+export interface EngineFile {
+  readonly name: string;
+  readonly size: number;
+  readonly path?: string;
+  readonly remote?: boolean;
+}
+
+export type ToChild =
+  | {
+      readonly type: "open";
+      readonly files: readonly EngineFile[];
+      readonly options: Pick<GgufOpenOptions, "device" | "contextLength" | "batchSize" | "threads">;
+    }
+  | {
+      readonly type: "generate";
+      readonly call: number;
+      readonly prompt: string;
+      readonly options: Pick<GgufGenerateOptions, "maxTokens" | "sampling" | "stop">;
+    }
+  /** so many pieces were taken */
+  | { readonly type: "credit"; readonly call: number; readonly pieces: number }
+  | { readonly type: "cancel"; readonly call: number }
+  | { readonly type: "bytes"; readonly read: number; readonly bytes: Uint8Array }
+  | { readonly type: "no-bytes"; readonly read: number; readonly error: SpellErrorJson };
+
+export type ToParent =
+  /** the engine's code is loaded and works: what fails from here on is the model's doing */
+  | { readonly type: "started" }
+  | { readonly type: "beat" }
+  | { readonly type: "progress"; readonly share: number }
+  | { readonly type: "opened"; readonly handle: OpenedHandle }
+  /** call 0 is the open */
+  | { readonly type: "failed"; readonly call: number; readonly error: SpellErrorJson }
+  | { readonly type: "piece"; readonly call: number; readonly piece: GgufPiece }
+  | { readonly type: "read"; readonly read: number; readonly file: number; readonly offset: number; readonly length: number };
+
+/** The plain data of a GgufHandle. */
+export interface OpenedHandle {
+  readonly device: DeviceReport;
+  readonly contextLength: number;
+  readonly unsupported: GgufHandle["unsupported"];
+  readonly notes: readonly string[];
+}
+
+/** Pieces on their way that nobody has taken yet; the engine waits there. Enough to hide the way between processes, little enough to stop soon. */
+export const maxUnreadPieces = 64;
+/** Pieces taken before the parent says so: one message for many. */
+export const creditStep = 16;
+/** A child says that it lives this often. */
+export const beatMs = 1000;
+/** Without a word for this long, while an answer is due, the child counts as dead. Its event loop only ever waits, so it has no excuse. */
+export const silenceMs = 10_000;

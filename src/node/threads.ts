@@ -1,0 +1,121 @@
+/**
+ * How many threads compute: never taken on faith. ggml's helpers spin on barriers, so that on a small model or a busy machine two threads
+ * can be thirteen times slower than one, while prompts gain from them. Prompt and decode are measured apart, once per machine and model size.
+ */
+import { availableParallelism, cpus } from "node:os";
+import { SpellError } from "../core/errors.ts";
+import { readHomeJson, writeHomeJson } from "./home.ts";
+
+/** Best numbers of threads found on this machine. */
+export interface MeasuredThreads {
+  readonly prompt: number;
+  readonly decode: number;
+}
+
+/** One sample with so many threads. @returns milliseconds, lower is better */
+export interface ThreadProbe {
+  readonly prompt: (threads: number) => Promise<number>;
+  readonly decode: (threads: number) => Promise<number>;
+}
+
+/** File in the home folder. */
+const cacheName = "threads.json";
+/** Entries kept: a few models of a few sizes; the oldest go first. */
+const maxEntries = 64;
+/** More threads must win by this much: they also take processors away from others, and measurements differ by a few percent anyway. */
+const worthwhile = 1.08;
+
+/** One, half and all of the processors this process may use; distinct, rising. @param cores for tests */
+export function threadCandidates(cores: number = availableParallelism()): readonly number[] {
+  return [...new Set([1, Math.max(1, Math.floor(cores / 2)), Math.max(1, cores)])].sort((a, b) => a - b);
+}
+
+/** Where nothing can be measured. Spin barriers collapse on busy cores, so half of them. */
+export function defaultThreads(cores: number = availableParallelism()): number {
+  return Math.max(1, Math.floor(cores / 2));
+}
+
+/**
+ * Brings an asked number within what the machine has. 0 means: find out.
+ * @returns the number to use, and a note where it is not the one asked for
+ * @throws SpellError run-option for negative and fractional numbers
+ */
+export function clampThreads(asked: number, cores: number = availableParallelism()): { readonly threads: number; readonly note?: string } {
+  if (!Number.isInteger(asked) || asked < 0) {
+    throw new SpellError("run-option", `threads: wanted an integer from 0 (measured) on; got ${asked}`, { where: "threads" });
+  }
+  if (asked <= cores) return { threads: asked };
+  return { threads: cores, note: `${asked} threads were asked for; this machine offers ${cores}, so ${cores} are used` };
+}
+
+/** Names what a measurement holds for: this processor, this engine, models of about this size (powers of two). */
+export function threadKey(engine: string, engineVersion: string, modelBytes: number): string {
+  const processors = cpus();
+  const model = (processors[0]?.model ?? "unknown").replace(/\s+/g, " ").trim();
+  return `${engine}@${engineVersion} | ${model} x${availableParallelism()} of ${processors.length} | 2^${Math.round(Math.log2(Math.max(1, modelBytes)))} bytes`;
+}
+
+/** @returns undefined where nothing usable is kept under this key */
+export function readThreadCache(key: string): MeasuredThreads | undefined {
+  const entry = readEntries()[key];
+  const cores = availableParallelism();
+  const isUsable = (value: unknown): value is number => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= cores;
+  if (typeof entry !== "object" || entry === null) return undefined;
+  const { prompt, decode } = entry as Partial<MeasuredThreads>;
+  return isUsable(prompt) && isUsable(decode) ? { prompt, decode } : undefined;
+}
+
+/** Keeps a measurement. A home that cannot be written costs a new measurement next time and nothing else. */
+export function writeThreadCache(key: string, { prompt, decode }: MeasuredThreads): void {
+  const others = Object.entries(readEntries()).filter(([name]) => name !== key);
+  try {
+    writeHomeJson(cacheName, Object.fromEntries([...others.slice(-(maxEntries - 1)), [key, { prompt, decode }]]));
+  } catch {
+    // see above
+  }
+}
+
+/** All measurements kept, for `doctor`. */
+export function threadCache(): readonly (MeasuredThreads & { readonly key: string })[] {
+  return Object.keys(readEntries()).flatMap((key) => {
+    const found = readThreadCache(key);
+    return found === undefined ? [] : [{ key, ...found }];
+  });
+}
+
+function readEntries(): Record<string, unknown> {
+  const found = readHomeJson(cacheName);
+  // Names from a file: no prototype, so that none of them means anything.
+  return Object.assign(Object.create(null), typeof found === "object" && found !== null && !Array.isArray(found) ? found : {});
+}
+
+/**
+ * Tries each candidate, prompt and decode apart, twice while time is left; the better of two counts, since noise only slows.
+ * Where the budget ends early, what was measured so far decides.
+ * @param budgetMs after this time no further sample starts
+ */
+export async function measureThreads(candidates: readonly number[], probe: ThreadProbe, budgetMs: number): Promise<MeasuredThreads> {
+  const started = performance.now();
+  const best = { prompt: new Map<number, number>(), decode: new Map<number, number>() };
+  for (let round = 0; round < 2; round += 1) {
+    for (const kind of ["decode", "prompt"] as const) {
+      for (const threads of candidates) {
+        if (performance.now() - started > budgetMs && best.decode.size > 0) return choose(best);
+        const ms = await probe[kind](threads);
+        best[kind].set(threads, Math.min(ms, best[kind].get(threads) ?? Number.POSITIVE_INFINITY));
+      }
+    }
+  }
+  return choose(best);
+}
+
+function choose(best: { readonly prompt: ReadonlyMap<number, number>; readonly decode: ReadonlyMap<number, number> }): MeasuredThreads {
+  const decode = fewest(best.decode) ?? 1;
+  return { decode, prompt: fewest(best.prompt) ?? decode };
+}
+
+/** The fewest threads that are not worth adding to. */
+function fewest(times: ReadonlyMap<number, number>): number | undefined {
+  const fastest = Math.min(...times.values());
+  return [...times].sort(([a], [b]) => a - b).find(([, ms]) => ms <= fastest * worthwhile)?.[0];
+}

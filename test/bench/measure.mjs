@@ -1,0 +1,86 @@
+/** Runs a command as a fresh process and measures it from outside: wall time, first byte of output, peak memory of its whole family. */
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+
+/**
+ * @returns {Promise<{ wallMs: number, firstByteMs: number, peakRssMb: number, figures: object }>}
+ *   figures = the JSON object on the last line of output, where there is one; peakRssMb = sum over its processes of each one's own peak (Linux; else 0)
+ */
+export function measure([command, ...args], { env = {}, killAtFirstByte = false, timeoutMs = 180_000 } = {}) {
+  return new Promise((resolve, reject) => {
+    const started = performance.now();
+    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
+    const peaks = new Map();
+    const deadline = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
+    const sampler = setInterval(() => family(child.pid, peaks), 20);
+    let out = "";
+    let errors = "";
+    let firstByteMs = 0;
+    child.stdout.on("data", (chunk) => {
+      if (firstByteMs === 0) {
+        firstByteMs = performance.now() - started;
+        family(child.pid, peaks);
+        if (killAtFirstByte) child.kill("SIGTERM");
+      }
+      out += chunk;
+    });
+    child.stderr.on("data", (chunk) => {
+      errors += chunk;
+    });
+    child.on("error", reject);
+    child.on("close", (code) => {
+      clearInterval(sampler);
+      clearTimeout(deadline);
+      if (code !== 0 && !killAtFirstByte)
+        return reject(new Error(`${command} ${args.join(" ")} ended with ${code}: ${errors.slice(-800)}`));
+      const last = out.trim().split("\n").at(-1) ?? "";
+      resolve({
+        wallMs: performance.now() - started,
+        firstByteMs,
+        peakRssMb: [...peaks.values()].reduce((sum, kb) => sum + kb, 0) / 1024,
+        figures: last.startsWith("{") ? JSON.parse(last) : {},
+      });
+    });
+  });
+}
+
+/** Adds the peaks of a process and its children, by pid; silent where /proc is not there or a process is gone. */
+function family(pid, peaks) {
+  try {
+    const peak = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+    if (peak !== null) peaks.set(pid, Math.max(peaks.get(pid) ?? 0, Number(peak[1])));
+    for (const task of [pid]) {
+      for (const child of readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").trim().split(" "))
+        if (child !== "") family(Number(child), peaks);
+    }
+  } catch {
+    // the process ended between two looks
+  }
+}
+
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return sorted.length % 2 === 1 ? sorted[Math.floor(middle)] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+export const spread = (values) => ({ median: median(values), min: Math.min(...values), max: Math.max(...values), runs: values.length });
+
+/**
+ * Runs subjects in turn, round after round, so that a drifting machine drifts for all of them alike.
+ * @param subjects { name: () => Promise<Record<string, number>> }
+ * @returns { name: { figure: { median, min, max, runs } } } and the raw rows
+ */
+export async function interleave(subjects, rounds, onRound = () => undefined) {
+  const rows = Object.fromEntries(Object.keys(subjects).map((name) => [name, []]));
+  for (let round = 0; round < rounds; round += 1) {
+    const names = Object.keys(subjects);
+    if (round % 2 === 1) names.reverse();
+    for (const name of names) rows[name].push(await subjects[name]());
+    onRound(round + 1);
+  }
+  return rows;
+}
+
+/** Median over the rounds of a's figure divided by b's of the same round. */
+export const pairRatio = (a, b, figure) => median(a.map((row, i) => row[figure] / b[i][figure]));

@@ -1,0 +1,202 @@
+/**
+ * The bench: ours on each runtime against that runtime used directly, in one run, interleaved, medians and spread.
+ *   npm run bench                 everything that can run here, 10 rounds
+ *   npm run bench -- --rounds 3 --only native,cli
+ * Writes test/bench/results/<date>.json and prints a table. Not a test: nothing fails by being slow.
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { interleave, measure, pairRatio, spread } from "./measure.mjs";
+
+const { values: flags } = parseArgs({ options: { rounds: { type: "string", default: "10" }, only: { type: "string", default: "" } } });
+const rounds = Number(flags.rounds);
+const only = flags.only === "" ? undefined : new Set(flags.only.split(","));
+const here = fileURLToPath(new URL(".", import.meta.url));
+const root = fileURLToPath(new URL("../../", import.meta.url));
+process.chdir(root);
+const node = process.execPath;
+const cli = "dist/node/cli/main.js";
+const tiny = "builtins/models/tiny-stories/tiny-stories.gguf";
+const smol = `${process.env.LLMSPELL_SHARED ?? "../shared"}/models/smollm2-135m/SmolLM2-135M-Instruct.Q4_1.gguf`;
+const models = [["tiny-stories Q8_0", tiny], ...(existsSync(smol) ? [["SmolLM2-135M Q4_1", smol]] : [])];
+if (!existsSync(smol)) console.error(`no ${smol}: only tiny-stories is measured`);
+const subject = (name, ...args) => [node, `${here}subjects/${name}.mjs`, ...args];
+const cores = os.availableParallelism();
+
+/** Figures of a subject that reports its own, with peak memory added from outside. */
+const own = (command) => async () => {
+  const { figures, peakRssMb } = await measure(command);
+  return { ...figures, peakRssMb };
+};
+const times = (command) => async () => {
+  const { wallMs, firstByteMs } = await measure(command);
+  return { wallMs, firstByteMs };
+};
+
+function python() {
+  try {
+    execFileSync("python3", ["-c", "import llama_cpp"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const suites = {
+  native: models.map(([label, path]) => ({
+    title: `${label}, native`,
+    base: "ours",
+    figures: ["decodeRate", "prefillRate", "loadMs", "firstTokenFromStartMs", "peakRssMb"],
+    subjects: {
+      ours: own(subject("ours", `./${path}`.replace("./../", "../"), "cpu")),
+      ...Object.fromEntries(
+        [...new Set([1, cores])].map((n) => [
+          `node-llama-cpp, ${n} thread${n > 1 ? "s" : ""}`,
+          own(subject("raw-node-llama-cpp", path, String(n))),
+        ]),
+      ),
+      "node-llama-cpp, its defaults": own(subject("raw-node-llama-cpp", path, "0")),
+      ...(python() ? { "llama-cpp-python, its defaults": own(["python3", `${here}subjects/llama_cpp_python.py`, path, "0"]) } : {}),
+    },
+  })),
+  wasm: models.map(([label, path]) => ({
+    title: `${label}, WASM in Node`,
+    base: "ours",
+    figures: ["decodeRate", "prefillRate", "loadMs", "firstTokenFromStartMs", "peakRssMb"],
+    subjects: {
+      ours: own(subject("ours", `./${path}`.replace("./../", "../"), "wasm")),
+      ...Object.fromEntries(
+        [...new Set([1, cores])].map((n) => [`wllama, ${n} thread${n > 1 ? "s" : ""}`, own(subject("raw-wllama", path, String(n)))]),
+      ),
+    },
+  })),
+  turns: models.slice(1).flatMap(([label, path]) =>
+    ["cpu", "wasm"].map((device) => ({
+      title: `${label}, second turn, ${device}`,
+      figures: ["secondTurnMs", "scratchMs", "secondTurnTokens", "scratchTokens"],
+      subjects: { ours: own(subject("second-turn", path, device)) },
+    })),
+  ),
+  cli: [
+    {
+      title: "CLI start-up",
+      base: "node -e 0",
+      figures: ["wallMs"],
+      subjects: {
+        "node -e 0": times([node, "-e", "0"]),
+        "llmspell --version": times([node, cli, "--version"]),
+        "llmspell --help": times([node, cli, "--help"]),
+      },
+      rounds: rounds * 3,
+    },
+    ...models.map(([label, path]) => ({
+      title: `first token from process start, ${label}`,
+      base: "bare node-llama-cpp script",
+      figures: ["firstByteMs", "wallMs"],
+      subjects: {
+        "llmspell generate": times([
+          node,
+          cli,
+          "generate",
+          "-m",
+          path.startsWith(".") ? path : `./${path}`,
+          "--temperature",
+          "0",
+          "--max-tokens",
+          "8",
+          "Are dogs real?",
+        ]),
+        "llmspell generate --device wasm": times([
+          node,
+          cli,
+          "generate",
+          "--device",
+          "wasm",
+          "-m",
+          path.startsWith(".") ? path : `./${path}`,
+          "--temperature",
+          "0",
+          "--max-tokens",
+          "8",
+          "Are dogs real?",
+        ]),
+        "bare node-llama-cpp script": times(subject("bare-first-token", path, "Are dogs real?")),
+      },
+    })),
+  ],
+};
+
+const results = [];
+for (const [name, list] of Object.entries(suites)) {
+  if (only !== undefined && !only.has(name)) continue;
+  for (const suite of list) {
+    process.stderr.write(`${suite.title} `);
+    const rows = await interleave(suite.subjects, suite.rounds ?? rounds, () => process.stderr.write("."));
+    process.stderr.write("\n");
+    const subjects = Object.fromEntries(
+      Object.entries(rows).map(([subjectName, list]) => [
+        subjectName,
+        Object.fromEntries(
+          suite.figures.map((figure) => [
+            figure,
+            {
+              ...spread(list.map((row) => row[figure])),
+              ...(suite.base === undefined || subjectName === suite.base ? {} : { ratioToBase: pairRatio(list, rows[suite.base], figure) }),
+            },
+          ]),
+        ),
+      ]),
+    );
+    const threads = rows.ours?.[0]?.threads;
+    results.push({ suite: name, title: suite.title, base: suite.base, subjects, ...(threads === undefined ? {} : { threads }) });
+    table(results.at(-1));
+  }
+}
+
+const version = (name) => JSON.parse(readFileSync(`node_modules/${name}/package.json`, "utf8")).version;
+const report = {
+  date: new Date().toISOString(),
+  machine: {
+    cpu: os.cpus()[0]?.model,
+    cores,
+    memoryGiB: Math.round(os.totalmem() / 2 ** 30),
+    platform: `${process.platform} ${process.arch}`,
+  },
+  versions: {
+    node: process.version,
+    llmspell: JSON.parse(readFileSync("package.json", "utf8")).version,
+    "node-llama-cpp": version("node-llama-cpp"),
+    "@wllama/wllama": version("@wllama/wllama"),
+  },
+  commit: execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim(),
+  rounds,
+  results,
+};
+mkdirSync("test/bench/results", { recursive: true });
+const file = `test/bench/results/${report.date.slice(0, 10)}.json`;
+writeFileSync(file, `${JSON.stringify(report, null, 1)}\n`);
+console.error(`written to ${file}`);
+
+function table({ title, base, subjects, threads }) {
+  const figures = Object.keys(Object.values(subjects)[0]);
+  console.log(
+    `\n${title}${threads === undefined ? "" : ` (ours: ${threads.prompt} threads for the prompt, ${threads.decode} to decode, ${threads.origin})`}`,
+  );
+  const width = Math.max(...Object.keys(subjects).map((name) => name.length));
+  console.log(`${"".padEnd(width)}  ${figures.map((figure) => figure.padStart(30)).join("")}`);
+  for (const [name, row] of Object.entries(subjects)) {
+    const cells = figures.map((figure) => {
+      const { median, min, max, ratioToBase } = row[figure];
+      return `${short(median)} (${short(min)}–${short(max)})${ratioToBase === undefined ? "" : ` ${ratioToBase.toFixed(2)}x`}`.padStart(30);
+    });
+    console.log(`${name.padEnd(width)}  ${cells.join("")}`);
+  }
+  if (base !== undefined) console.log(`${"".padEnd(width)}  ratios are to "${base}", pair by pair`);
+}
+
+function short(value) {
+  return value >= 100 ? value.toFixed(0) : value.toFixed(1);
+}

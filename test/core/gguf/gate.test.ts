@@ -1,0 +1,237 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { SpellError } from "../../../src/core/errors.ts";
+import { bytesSource } from "../../../src/core/formats/byte-source.ts";
+import { acceptGguf, supportedArchitectures } from "../../../src/core/gguf/gate.ts";
+import { brokenGgufs, oddGgufs } from "../../fixtures/gguf/broken.ts";
+import { nanoLlama, splitModel, tinyLlama, withEntries } from "../../fixtures/gguf/models.ts";
+import { type GgufSpec, writeGguf } from "../../fixtures/gguf-writer.ts";
+import { createSourceRig, type SourceRig, sourceKinds } from "./sources.ts";
+
+let rig: SourceRig;
+beforeAll(async () => {
+  rig = await createSourceRig();
+});
+afterAll(() => rig.close());
+
+const accept = (spec: GgufSpec) => acceptGguf([bytesSource("model.gguf", writeGguf(spec))]);
+
+/** Well above the 200 ms a header may cost: it catches hangs, not a busy machine. */
+const hangMs = 2000;
+
+describe.each(sourceKinds)("through a %s source", (kind) => {
+  it.each(brokenGgufs)("G$row: $what → $code", async ({ code, says, make }) => {
+    const started = performance.now();
+    const error = await rig
+      .open(kind, "broken.gguf", make())
+      .then((source) => acceptGguf([source]))
+      .then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+    expect(performance.now() - started).toBeLessThan(hangMs);
+    expect(error).toBeInstanceOf(SpellError);
+    const refused = error as SpellError;
+    expect(refused.code, refused.message).toBe(code);
+    expect(refused.exitCode).toBe(3);
+    expect(refused.message).toContain("broken.gguf");
+    expect(`${refused.message} ${refused.hint}`).toContain(says ?? "");
+    expect(refused.message.length).toBeLessThan(600);
+  });
+
+  it.each(oddGgufs)("G$row: $what passes", async ({ make }) => {
+    const facts = await acceptGguf([await rig.open(kind, "odd.gguf", make())]);
+    expect(facts).toMatchObject({ architecture: "llama", vocabSize: 32, notes: [] });
+  });
+
+  it("G38: 1 KiB behind the last tensor passes, with a note", async () => {
+    const good = writeGguf(nanoLlama());
+    const longer = new Uint8Array(good.length + 1024);
+    longer.set(good);
+    const facts = await acceptGguf([await rig.open(kind, "longer.gguf", longer)]);
+    expect(facts.notes).toEqual(["longer.gguf: 1,024 bytes follow the last tensor; they are ignored"]);
+  });
+
+  it("a split model passes as its parts in order", async () => {
+    const parts = await Promise.all(splitModel(tinyLlama(), 3).map((part) => rig.open(kind, part.name, part.bytes)));
+    const whole = await accept(tinyLlama());
+    const facts = await acceptGguf(parts);
+    expect({ ...facts, fileBytes: 0 }).toEqual({ ...whole, fileBytes: 0 });
+    expect(facts.fileBytes).toBe(parts.reduce((sum, part) => sum + part.size, 0));
+  });
+
+  it("a signal that is aborted ends the check with run-aborted", async () => {
+    const source = await rig.open(kind, "model.gguf", writeGguf(nanoLlama()));
+    await expect(acceptGguf([source], { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "run-aborted" });
+  });
+});
+
+describe("facts", () => {
+  it("names everything a model says about itself", async () => {
+    const spec = withEntries(tinyLlama({ weights: "Q8_0" }), {
+      "general.license": ["string", "apache-2.0"],
+      "general.sampling.temp": ["float32", 0.8],
+      "general.sampling.top_k": ["int32", 20],
+      "general.sampling.penalty_last_n": ["int32", -1],
+      "general.sampling.top_p": ["float32", 7],
+    });
+    expect(await accept(spec)).toMatchObject({
+      architecture: "llama",
+      name: "tiny-llama-Q8_0",
+      quantization: "Q8_0",
+      // embeddings and output 2·64·320, norms 5·64, per layer 64·(64+32+32+64) + 3·64·128
+      parameterCount: 2 * 64 * 320 + 5 * 64 + 2 * (64 * 192 + 3 * 64 * 128),
+      contextLength: 512,
+      embeddingLength: 64,
+      blockCount: 2,
+      headCount: 4,
+      kvHeadCount: 2,
+      vocabSize: 320,
+      fileBytes: writeGguf(spec).length,
+      license: "apache-2.0",
+      bos: { id: 1, text: "<s>" },
+      eos: { id: 2, text: "</s>" },
+      addBos: true,
+      controlTokens: ["<unk>", "<s>", "</s>"],
+      samplingDefaults: { temperature: 0.8, topK: 20, repeatLastN: -1 },
+      // 2 layers · 2 heads · (16 + 16) numbers · 2 bytes
+      kvBytesPerToken: 256,
+      notes: ["model.gguf: general.sampling.top_p is not used: wanted > 0 … 1; got 7"],
+    });
+  });
+
+  it("leaves out what the file does not say", async () => {
+    const facts = await accept(withEntries(nanoLlama(), { "tokenizer.ggml.add_bos_token": undefined, "general.name": undefined }));
+    for (const key of ["name", "license", "chatTemplate", "addBos"]) expect(facts).not.toHaveProperty(key);
+  });
+
+  it("takes heads per layer, of which some may have none", async () => {
+    const spec = withEntries(tinyLlama(), {
+      "llama.attention.head_count_kv": ["[int32]", [0, 2]],
+      "llama.attention.head_count": ["[int32]", [4, 4]],
+    });
+    expect(await accept(spec)).toMatchObject({ headCount: 4, kvHeadCount: 2, kvBytesPerToken: 128 });
+  });
+
+  it("names a file without a known file type after the type that holds most bytes", async () => {
+    expect(await accept(withEntries(tinyLlama({ weights: "Q4_0" }), { "general.file_type": undefined }))).toMatchObject({
+      quantization: "Q4_0",
+    });
+    expect(await accept(withEntries(tinyLlama({ weights: "F16" }), { "general.file_type": ["uint32", 99] }))).toMatchObject({
+      quantization: "F16",
+    });
+    // 1024: the converter guessed
+    expect(await accept(withEntries(tinyLlama(), { "general.file_type": ["uint32", 1024 + 15] }))).toMatchObject({
+      quantization: "Q4_K_M",
+    });
+  });
+
+  it("lists control tokens by type, and those an engine takes for control whatever their type", async () => {
+    const tokens = ["<unk>", "<s>", "</s>", "<|im_end|>", "plain", ...Array.from({ length: 27 }, (_, i) => `t${i}`)];
+    const spec = withEntries(nanoLlama(), {
+      "tokenizer.ggml.tokens": ["[string]", tokens],
+      "tokenizer.ggml.token_type": ["[int32]", tokens.map((_, i) => (i === 1 ? 3 : 1))],
+    });
+    expect((await accept(spec)).controlTokens).toEqual(["<s>", "<|im_end|>"]);
+  });
+
+  it("notes a special token outside the vocabulary that no prompt needs", async () => {
+    const facts = await accept(withEntries(nanoLlama(), { "tokenizer.ggml.padding_token_id": ["uint32", 5000] }));
+    expect(facts.notes).toEqual(["model.gguf: tokenizer.ggml.padding_token_id is 5,000, outside the vocabulary; it is not used"]);
+  });
+
+  it("wants no heads of a model without attention", async () => {
+    const spec = withEntries(nanoLlama(), {
+      "general.architecture": ["string", "mamba"],
+      "mamba.context_length": ["uint32", 64],
+      "mamba.embedding_length": ["uint32", 32],
+      "mamba.block_count": ["uint32", 1],
+    });
+    expect(await accept(spec)).toMatchObject({ architecture: "mamba", headCount: 0, kvBytesPerToken: 0 });
+  });
+});
+
+describe("G15", () => {
+  it("keys called like parts of every object stay data", async () => {
+    await accept({
+      ...nanoLlama(),
+      entries: [["__proto__", "string", "polluted"], ["constructor", "string", "polluted"], ...nanoLlama().entries],
+    });
+    expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
+    expect({}.constructor).toBe(Object);
+  });
+});
+
+describe("G37: parts of a split model", () => {
+  const open = (parts: readonly { name: string; bytes: Uint8Array }[]) => parts.map((part) => bytesSource(part.name, part.bytes));
+  const refusal = async (parts: readonly { name: string; bytes: Uint8Array }[]) =>
+    acceptGguf(open(parts)).then(
+      () => new Error("accepted"),
+      (error: SpellError) => error,
+    );
+
+  it("G37: part 2 of 3 alone names the missing files", async () => {
+    const [, second] = splitModel(nanoLlama(), 3, "m");
+    const error = await refusal([second!]);
+    expect(error).toMatchObject({ code: "gguf-shard", details: { missing: ["m-00001-of-00003.gguf", "m-00003-of-00003.gguf"] } });
+    expect(error.message).toContain("m-00001-of-00003.gguf");
+  });
+
+  it("G37: fewer parts than the files say", async () => {
+    const [first, second] = splitModel(nanoLlama(), 3, "m");
+    const error = await refusal([first!, second!]);
+    expect(error).toMatchObject({ code: "gguf-shard" });
+    expect(error.message).toContain("m-00003-of-00003.gguf");
+  });
+
+  it("G37: more parts than the files say", async () => {
+    const [a, b] = splitModel(nanoLlama(), 2);
+    const [, , c] = splitModel(nanoLlama(), 3);
+    expect(await refusal([a!, b!, c!])).toMatchObject({ code: "gguf-shard" });
+  });
+
+  it("G37: parts in the wrong order", async () => {
+    const [a, b] = splitModel(nanoLlama(), 2);
+    expect(await refusal([b!, a!])).toMatchObject({ code: "gguf-shard" });
+  });
+
+  it("G37: parts of two models with other tensors", async () => {
+    const [a] = splitModel(nanoLlama(), 2);
+    const [, b] = splitModel(tinyLlama(), 2);
+    expect(await refusal([a!, b!])).toMatchObject({ code: "gguf-shard" });
+  });
+
+  it("G37: parts of two models that both hold a tensor", async () => {
+    const spec = nanoLlama();
+    const [a] = splitModel(spec, 2);
+    const [, b] = splitModel({ ...spec, tensors: [...spec.tensors.slice(2), ...spec.tensors.slice(0, 2)] }, 2);
+    const error = await refusal([a!, b!]);
+    expect(error).toMatchObject({ code: "gguf-shard" });
+    expect(error.message).toContain("token_embd.weight");
+  });
+
+  it("G37: parts that name two models", async () => {
+    const spec = nanoLlama();
+    const [a] = splitModel(spec, 2);
+    const other = writeGguf({
+      ...spec,
+      entries: [
+        ["general.name", "string", "another"],
+        ["split.no", "uint16", 1],
+        ["split.count", "uint16", 2],
+        ["split.tensors.count", "int32", 4],
+      ],
+      tensors: spec.tensors.slice(2),
+    });
+    expect(await refusal([a!, { name: "b.gguf", bytes: other }])).toMatchObject({ code: "gguf-shard" });
+  });
+});
+
+describe("supported architectures", () => {
+  it("hold the catalogue's and the classic families, each once, and none that makes no text", () => {
+    for (const name of ["llama", "phi2", "phi3", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "gpt2", "mamba", "rwkv7"])
+      expect(supportedArchitectures).toContain(name);
+    for (const name of ["t5", "t5encoder", "bert", "clip", "eagle3", "gemma-embedding", "wavtokenizer-dec", "(unknown)"])
+      expect(supportedArchitectures).not.toContain(name);
+    expect(new Set(supportedArchitectures).size).toBe(supportedArchitectures.length);
+  });
+});

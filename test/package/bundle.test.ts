@@ -1,0 +1,28 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "vite";
+import { describe, expect, inject, it } from "vitest";
+
+const folder = inject("folder");
+
+async function bundle(entry: string): Promise<{ readonly names: readonly string[]; readonly code: string }> {
+  const place = join(folder, "page", entry.replace("/", "-"));
+  mkdirSync(place, { recursive: true });
+  writeFileSync(join(place, "index.html"), `<script type="module" src="./main.js"></script>`);
+  writeFileSync(join(place, "main.js"), `import { load } from "${entry}";\nglobalThis.load = load;\n`);
+  await build({ root: place, configFile: false, logLevel: "error", worker: { format: "es" }, build: { target: "es2022" } });
+  const names = readdirSync(join(place, "dist"), { recursive: true }).map(String);
+  const code = names
+    .filter((name) => name.endsWith(".js"))
+    .map((name) => readFileSync(join(place, "dist", name), "utf8"))
+    .join("\n");
+  return { names, code };
+}
+
+describe.each(["llmspell", "llmspell/browser"])("a vite build of a page that imports %s", (entry) => {
+  it("succeeds without Node's modules or the native runtime", async () => {
+    const { names, code } = await bundle(entry);
+    expect(names.some((name) => name.endsWith(".js"))).toBe(true);
+    expect(code).not.toMatch(/["']node:|node-llama-cpp["']/);
+  });
+});

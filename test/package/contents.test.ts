@@ -1,0 +1,79 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, inject, it } from "vitest";
+import { root } from "../support.ts";
+
+const packed = inject("packed");
+const folder = inject("folder");
+const paths = packed.files.map((file) => file.path);
+const manifest = JSON.parse(readFileSync(join(folder, "node_modules/llmspell/package.json"), "utf8")) as {
+  readonly version: string;
+  readonly bin: Readonly<Record<string, string>>;
+  readonly exports: Readonly<Record<string, unknown>>;
+};
+
+/** Every file named anywhere in `exports`. */
+function targets(value: unknown): readonly string[] {
+  if (typeof value === "string") return [value];
+  return Object.values(value as Record<string, unknown>).flatMap(targets);
+}
+
+describe("the packed package", () => {
+  it("stays within 20 MB packed", () => {
+    expect(packed.size).toBeLessThanOrEqual(20_000_000);
+  });
+
+  it("holds only what users need: dist, models, and four texts", () => {
+    const strays = paths.filter(
+      (path) => !/^(dist\/|builtins\/models\/[^/]+\/[^/]+$|(package\.json|README\.md|CHANGELOG\.md|LICENSE|NOTICE)$)/.test(path),
+    );
+    expect(strays).toEqual([]);
+    expect(paths).toEqual(
+      expect.arrayContaining(["README.md", "CHANGELOG.md", "LICENSE", "NOTICE", "builtins/models/tiny-stories/tiny-stories.gguf"]),
+    );
+  });
+
+  it("holds no training file, source, test, or compiler state", () => {
+    expect(
+      paths.filter(
+        (path) => /training|\.tsbuildinfo$|\.py$|(^|\/)test\/|^src\//.test(path) || (path.endsWith(".ts") && !path.endsWith(".d.ts")),
+      ),
+    ).toEqual([]);
+  });
+
+  it("offers one bin, and it is executable", () => {
+    expect(manifest.bin).toEqual({ llmspell: "./dist/node/cli/main.js" });
+    const bin = packed.files.find((file) => file.path === "dist/node/cli/main.js");
+    expect((bin?.mode ?? 0) & 0o111).toBe(0o111);
+    expect(readFileSync(join(folder, "node_modules/llmspell/dist/node/cli/main.js"), "utf8")).toMatch(/^#!\/usr\/bin\/env node\n/);
+    expect(readdirSync(join(folder, "node_modules/.bin"))).toContain("llmspell");
+  });
+
+  it("holds every file its entries name", () => {
+    const missing = targets(manifest.exports).filter((target) => !paths.includes(target.replace("./", "")));
+    expect(missing).toEqual([]);
+  });
+
+  it("names no folder of the machine that built it", () => {
+    const text = paths.filter((path) => /\.(js|ts|map|json|md)$|^(LICENSE|NOTICE)$/.test(path));
+    const telling = text.filter((path) => readFileSync(join(folder, "node_modules/llmspell", path), "utf8").includes(root.slice(0, -1)));
+    expect(telling).toEqual([]);
+  });
+});
+
+describe("a plain npm install", () => {
+  it("brings wllama and jinja and nothing else", () => {
+    const list = readdirSync(join(folder, "node_modules")).flatMap((name) =>
+      name.startsWith("@")
+        ? readdirSync(join(folder, "node_modules", name)).map((inner) => `${name}/${inner}`)
+        : name.startsWith(".")
+          ? []
+          : [name],
+    );
+    expect(list.sort()).toEqual(["@huggingface/jinja", "@wllama/wllama", "@wllama/wllama-compat", "llmspell"]);
+  });
+
+  it("does not pull the optional native runtime", () => {
+    expect(existsSync(join(folder, "node_modules/node-llama-cpp"))).toBe(false);
+  });
+});

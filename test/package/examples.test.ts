@@ -1,0 +1,51 @@
+/** Examples run as they stand, against the installed package. */
+import { spawn } from "node:child_process";
+import { copyFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, inject, it } from "vitest";
+import { root } from "../support.ts";
+import { run, userEnvironment } from "./support.ts";
+
+const folder = inject("folder");
+const examples = readdirSync(join(root, "examples")).filter((name) => name.endsWith(".mjs"));
+
+describe("examples", () => {
+  beforeAll(() => {
+    for (const name of examples) copyFileSync(join(root, "examples", name), join(folder, name));
+  });
+
+  it("are all run here", () => {
+    expect(examples.sort()).toEqual(["chat.mjs", "hello.mjs"]);
+  });
+
+  it("hello.mjs streams a story and says how fast", async () => {
+    const { status, stdout, stderr } = await run(process.execPath, ["hello.mjs", "Tom and his dog"], folder);
+    expect(status).toBe(0);
+    expect(stdout.length).toBeGreaterThan(50);
+    expect(stderr).toMatch(/\(\d+ tokens, \d+ tok\/s, seed \d+\)/);
+  });
+
+  it("chat.mjs answers each line and reuses the prompt of the turn before", async () => {
+    const child = spawn(process.execPath, ["chat.mjs"], {
+      cwd: folder,
+      env: userEnvironment({ LLMSPELL_HOME: join(folder, "home") }),
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (bytes) => {
+      stdout += bytes;
+    });
+    child.stderr.on("data", (bytes) => {
+      stderr += bytes;
+    });
+    child.stdin.write("Once upon a time there was a cat.\n");
+    child.stdin.end("The cat met a dog.\n");
+    const status = await new Promise((resolve) => child.on("close", resolve));
+    expect({ status, failure: /Error/.exec(stderr)?.[0] }).toEqual({ status: 0, failure: undefined });
+    expect(stdout.length).toBeGreaterThan(50);
+    const reused = [...stderr.matchAll(/\((\d+) of (\d+) prompt tokens reused\)/g)].map((match) => Number(match[1]));
+    expect(reused).toHaveLength(2);
+    expect(reused[1]).toBeGreaterThan(reused[0] ?? 0);
+  });
+});

@@ -1,0 +1,138 @@
+/** The walls themselves: a planted breach of each rule is seen and named. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { root } from "../support.ts";
+import { run } from "./support.ts";
+
+const require = createRequire(import.meta.url);
+const packageBin = (name: string, bin: string): string => {
+  const manifest = join(root, "node_modules", name, "package.json");
+  const { bin: bins } = JSON.parse(readFileSync(manifest, "utf8")) as { bin: string | Record<string, string> };
+  return join(dirname(manifest), typeof bins === "string" ? bins : (bins[bin] ?? ""));
+};
+
+let place = "";
+const plant = (path: string, text: string): void => {
+  mkdirSync(dirname(join(place, path)), { recursive: true });
+  writeFileSync(join(place, path), text);
+};
+const copy = (path: string): void => plant(path, readFileSync(join(root, path), "utf8"));
+
+beforeEach(() => {
+  place = mkdtempSync(join(tmpdir(), "llmspell-layers-"));
+  for (const path of ["tsconfig.base.json", "package.json", "biome.json", "src/core/tsconfig.json"]) copy(path);
+  symlinkSync(join(root, "node_modules"), join(place, "node_modules"), "junction");
+});
+afterEach(() => rmSync(place, { recursive: true, force: true }));
+
+async function brokenLayers(): Promise<readonly string[]> {
+  const cruiser = packageBin("dependency-cruiser", "depcruise");
+  const config = join(root, ".dependency-cruiser.cjs");
+  const { stdout, stderr } = await run(process.execPath, [cruiser, "--config", config, "--output-type", "json", "src"], place);
+  expect(stderr).toBe("");
+  const { summary } = JSON.parse(stdout) as { summary: { violations: { rule: { name: string } }[] } };
+  return [...new Set(summary.violations.map((violation) => violation.rule.name))].sort();
+}
+
+const use = (specifier: string): string => `import * as planted from "${specifier}";\nexport const it = planted;\n`;
+const empty = "export const nothing = 0;\n";
+
+const breaches: readonly (readonly [rule: string, from: string, specifier: string, to?: string])[] = [
+  ["no-circular", "src/core/text/a.ts", "./b.ts", "src/core/text/b.ts"],
+  ["no-unresolved", "src/node/a.ts", "./not-there.ts"],
+  ["core-is-neutral", "src/core/text/a.ts", "../../node/b.ts", "src/node/b.ts"],
+  ["core-is-neutral", "src/core/text/a.ts", "../../browser/b.ts", "src/browser/b.ts"],
+  ["core-is-neutral", "src/core/text/a.ts", "../../wllama/b.ts", "src/wllama/b.ts"],
+  ["core-no-node-builtins", "src/core/text/a.ts", "node:fs"],
+  ["engines-stay-outside", "src/core/text/a.ts", "@wllama/wllama/esm/index.js"],
+  ["engines-stay-outside", "src/core/text/a.ts", "node-llama-cpp"],
+  ["wllama-is-shared", "src/wllama/a.ts", "../node/b.ts", "src/node/b.ts"],
+  ["wllama-no-node-builtins", "src/wllama/a.ts", "node:fs"],
+  ["node-not-browser", "src/node/a.ts", "../browser/b.ts", "src/browser/b.ts"],
+  ["browser-not-node", "src/browser/a.ts", "../node/b.ts", "src/node/b.ts"],
+  ["browser-no-node-builtins", "src/browser/a.ts", "node:fs"],
+  ["cli-is-a-leaf", "src/node/a.ts", "./cli/b.ts", "src/node/cli/b.ts"],
+  ["tests-stay-outside", "src/node/a.ts", "../../test/b.ts", "test/b.ts"],
+  ["no-dev-packages", "src/node/a.ts", "fast-check"],
+  ["rank-0", "src/core/errors.ts", "./text/b.ts", "src/core/text/b.ts"],
+  ["rank-1", "src/core/text/a.ts", "../gguf/b.ts", "src/core/gguf/b.ts"],
+  ["rank-2", "src/core/gguf/a.ts", "../backends/b.ts", "src/core/backends/b.ts"],
+  ["rank-3", "src/core/backends/a.ts", "../api/b.ts", "src/core/api/b.ts"],
+  ["rank-4", "src/core/api/a.ts", "../script/b.ts", "src/core/script/b.ts"],
+  ["rank-5", "src/core/script/a.ts", "../index.ts", "src/core/index.ts"],
+  ["siblings-formats", "src/core/formats/a.ts", "../text/b.ts", "src/core/text/b.ts"],
+  ["siblings-gguf", "src/core/gguf/a.ts", "../t5/b.ts", "src/core/t5/b.ts"],
+  ["siblings-script", "src/core/script/a.ts", "../server/b.ts", "src/core/server/b.ts"],
+];
+
+describe("layer rules", () => {
+  it.each(breaches)("%s: %s may not import %s", async (rule, from, specifier, to) => {
+    plant(from, use(specifier));
+    if (to !== undefined) plant(to, rule === "no-circular" ? use("./a.ts") : empty);
+    expect(await brokenLayers()).toContain(rule);
+  });
+
+  it("are silent about a tree that keeps them", async () => {
+    plant("src/core/errors.ts", empty);
+    plant("src/core/text/a.ts", use("../errors.ts"));
+    plant("src/core/gguf/a.ts", use("../text/a.ts"));
+    plant("src/node/a.ts", use("../core/gguf/a.ts"));
+    plant("src/node/cli/main.ts", use("../a.ts"));
+    expect(await brokenLayers()).toEqual([]);
+  });
+});
+
+describe("core is neutral for the compiler", () => {
+  it.each([
+    ["node:fs", `import { readFileSync } from "node:fs";\nexport const read: unknown = readFileSync;\n`],
+    ["process", "export const where: unknown = process.platform;\n"],
+    ["Buffer", "export const bytes: unknown = Buffer.alloc(1);\n"],
+    ["document", "export const page: unknown = document.title;\n"],
+    ["localStorage", "export const kept: unknown = localStorage.length;\n"],
+  ])("%s is refused", async (name, text) => {
+    plant("src/core/planted.ts", text);
+    const { status, stdout } = await run(process.execPath, [require.resolve("typescript/bin/tsc"), "-p", "src/core"], place);
+    expect(status).not.toBe(0);
+    expect(stdout).toContain(`'${name}'`);
+  });
+});
+
+describe("core is neutral for the linter", () => {
+  it.each([
+    ["noRestrictedGlobals", "export const it: unknown = fetch;\n"],
+    ["noRestrictedGlobals", "export const it: unknown = navigator.userAgent;\n"],
+    ["noRestrictedGlobals", "export const it: unknown = self;\n"],
+    ["noRestrictedGlobals", "export const it: unknown = caches;\n"],
+    ["noRestrictedGlobals", "export const it: unknown = indexedDB;\n"],
+    ["noRestrictedGlobals", "export const it: unknown = WebSocket;\n"],
+    ["noRestrictedGlobals", "export const it: unknown = Worker;\n"],
+    ["noRestrictedGlobals", "export const it: unknown = process;\n"],
+    ["noRestrictedGlobals", "export const it: unknown = Buffer;\n"],
+    ["noNodejsModules", `import { readFileSync } from "node:fs";\n\nexport const it: unknown = readFileSync;\n`],
+    ["noRestrictedImports", `import { other } from "../node/other.ts";\n\nexport const it: unknown = other;\n`],
+    ["noConsole", `console.log("x");\n`],
+    ["noExplicitAny", "export const it: any = 1;\n"],
+    ["noNonNullAssertion", "export const it = (x?: string): string => x!;\n"],
+  ])("%s: %s", async (rule, text) => {
+    plant("src/core/planted.ts", text);
+    const biome = packageBin("@biomejs/biome", "biome");
+    const args = [biome, "lint", "--vcs-enabled=false", "--colors=off", "src/core/planted.ts"];
+    const { status, stderr, stdout } = await run(process.execPath, args, place);
+    expect(status).not.toBe(0);
+    expect(stdout + stderr).toContain(rule);
+  });
+
+  it("takes kebab-case file names only", async () => {
+    plant("src/core/plantedName.ts", empty);
+    const biome = packageBin("@biomejs/biome", "biome");
+    const { stdout, stderr } = await run(
+      process.execPath,
+      [biome, "lint", "--vcs-enabled=false", "--colors=off", "src/core/plantedName.ts"],
+      place,
+    );
+    expect(stdout + stderr).toContain("useFilenamingConvention");
+  });
+});

@@ -1,0 +1,21 @@
+/**
+ * Compiles src into dist. dist goes first: the compiler leaves outputs of deleted sources behind, and they would be packed.
+ * It bundles nothing and copies nothing: one output per source file, wasm and models stay where they are.
+ */
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { writeVersion } from "./generate.mjs";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const dist = `${root}dist`;
+
+writeVersion();
+rmSync(dist, { recursive: true, force: true });
+const compiler = createRequire(import.meta.url).resolve("typescript/bin/tsc");
+const { status } = spawnSync(process.execPath, [compiler, "-b", "src/node", "src/browser"], { cwd: root, stdio: "inherit" });
+if (status !== 0) process.exit(status ?? 1);
+
+const bin = `${dist}/node/cli/main.js`;
+if (existsSync(bin)) chmodSync(bin, 0o755);

@@ -1,0 +1,74 @@
+/**
+ * Writes the generated files, or with --check compares them and fails where one is out of date:
+ *   src/core/version.ts   from package.json, so that `--version` parses no JSON
+ *   docs/errors.md        from errorTable() of the built core
+ */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = new URL("..", import.meta.url);
+const check = process.argv.includes("--check");
+/** @type {string[]} */
+const stale = [];
+
+/** Keeps the file as it is when nothing changed, so that builds stay incremental. */
+function put(/** @type {string} */ path, /** @type {string} */ text, compare = check) {
+  const file = new URL(path, root);
+  if (existsSync(file) && readFileSync(file, "utf8") === text) return;
+  if (compare) stale.push(path);
+  else writeFileSync(file, text);
+}
+
+export function writeVersion(compare = false) {
+  const { version } = JSON.parse(readFileSync(new URL("package.json", root), "utf8"));
+  put(
+    "src/core/version.ts",
+    `/** Written by tools/generate.mjs from package.json. */\n\n/** Version of this package, as in package.json. */\nexport const version = "${version}";\n`,
+    compare,
+  );
+}
+
+const exitWords = /** @type {Record<number, string>} */ ({
+  1: "failure while running",
+  2: "usage or configuration",
+  3: "model or artifact",
+  4: "device",
+  5: "network or remote service",
+  130: "aborted by the user",
+});
+
+async function writeErrors() {
+  const built = new URL("dist/core/errors.js", root);
+  if (!existsSync(built)) throw new Error("dist/core/errors.js is missing: run `npm run build` first");
+  const { errorTable } = await import(built.href);
+  /** @type {readonly { code: string, hint: string, exitCode: number }[]} */
+  const table = errorTable();
+  const rows = table.map(({ code, hint, exitCode }) => `| \`${code}\` | ${exitCode} | ${hint.replaceAll("|", "\\|")} |`);
+  const statuses = [...new Set(table.map((row) => row.exitCode))].sort((a, b) => a - b);
+  put(
+    "docs/errors.md",
+    `<!-- Written by tools/generate.mjs from src/core/errors.ts. -->
+
+# Error codes
+
+Every error of llmspell is one \`SpellError\` with a code from this closed list. The message says what happened, to what, what was
+wanted and what was found; the hint below says what to do. On the command line the code is the last line of an error, in JSON it is
+\`error.code\`.
+
+| exit status | meaning |
+|--:|---|
+${statuses.map((status) => `| ${status} | ${exitWords[status] ?? "?"} |`).join("\n")}
+
+| code | exit | hint |
+|---|--:|---|
+${rows.join("\n")}
+`,
+  );
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  writeVersion(check);
+  await writeErrors();
+  for (const path of stale) console.error(`${path} is out of date: run \`npm run fix\``);
+  if (stale.length > 0) process.exit(1);
+}

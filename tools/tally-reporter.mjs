@@ -1,0 +1,26 @@
+/**
+ * A vitest reporter that writes what verify.mjs adds up: counts, and for each skipped test its reason.
+ * The JSON reporter of vitest leaves the reasons out. A file that could not be collected counts as one failed test.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+
+export default class TallyReporter {
+  onTestRunEnd(/** @type {readonly any[]} */ modules, /** @type {readonly unknown[]} */ unhandledErrors) {
+    const file = process.env.LLMSPELL_TALLY;
+    if (file === undefined) return;
+    /** @type {{ passed: number, failed: number, skipped: { name: string, reason: string }[], unhandled: number }} */
+    const tally = { passed: 0, failed: 0, skipped: [], unhandled: unhandledErrors.length };
+    for (const module of modules) {
+      if (module.errors().length > 0) tally.failed += 1;
+      for (const test of module.children.allTests()) {
+        const result = test.result();
+        if (result.state === "passed") tally.passed += 1;
+        else if (result.state === "failed") tally.failed += 1;
+        else tally.skipped.push({ name: `${module.relativeModuleId} > ${test.fullName}`, reason: result.note ?? "no reason given" });
+      }
+    }
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, JSON.stringify(tally));
+  }
+}

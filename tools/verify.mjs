@@ -1,0 +1,99 @@
+/**
+ * Everything a change must pass, on a machine that may have nothing but Node and npm: installs what tests need, runs the checks and
+ * every suite, and ends with the totals alone on the last line. A suite that dies counts as one failed test, never as none.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { findChromium } from "./chromium.mjs";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const minute = 60_000;
+
+/** Runs a command with the terminal's output and no input; npm and its packages are started through the running Node. */
+function run(/** @type {string} */ command, /** @type {string[]} */ args, timeout = 10 * minute, env = {}) {
+  console.log(`\n> ${command} ${args.join(" ")}`);
+  const npm = process.env.npm_execpath;
+  const throughNode = command === "npm" && npm !== undefined && npm.endsWith(".js");
+  const { status, error } = spawnSync(throughNode ? process.execPath : command, throughNode ? [npm, ...args] : args, {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+    timeout,
+    killSignal: "SIGKILL",
+    env: { ...process.env, ...env },
+    shell: process.platform === "win32" && !throughNode && command === "npm",
+  });
+  if (error !== undefined) console.error(`${command}: ${error.message}`);
+  return status === 0;
+}
+
+function end(/** @type {number} */ passed, /** @type {number} */ failed, /** @type {number} */ skipped) {
+  console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
+  process.exit(failed === 0 && passed > 0 ? 0 : 1);
+}
+
+/** The lock that node_modules was installed from is older than the project's own: someone pulled. */
+function installed() {
+  const marker = `${root}node_modules/.package-lock.json`;
+  return existsSync(marker) && statSync(marker).mtimeMs >= statSync(`${root}package-lock.json`).mtimeMs;
+}
+
+if (!installed() && !run("npm", ["ci"])) {
+  console.error("npm ci failed: without it no test can run");
+  end(0, 1, 0);
+}
+
+const chromium = findChromium();
+if (chromium === undefined)
+  console.error("No Chromium was found and none could be installed; set CHROMIUM_PATH to one. The browser suite will fail.");
+else console.log(`Chromium: ${chromium}`);
+
+const checked = run("npm", ["run", "--silent", "check"]);
+if (!checked) console.error("\nnpm run check failed (counted as one failed test); the suites run all the same");
+
+const vitest = "node_modules/vitest/vitest.mjs";
+/** @type {readonly (readonly [name: string, args: readonly string[], minutes: number])[]} */
+const suites = [
+  ["unit", ["--project", "unit"], 5],
+  ["browser", ["--project", "browser"], 4],
+  ["package", ["--config", "test/package/vitest.config.ts"], 5],
+];
+
+let passed = 0;
+let failed = checked ? 0 : 1;
+/** @type {{ name: string, reason: string }[]} */
+const skipped = [];
+for (const [name, args, minutes] of suites) {
+  const tallyFile = `${root}.cache/verify/${name}.json`;
+  rmSync(tallyFile, { force: true });
+  const succeeded = run(
+    process.execPath,
+    [vitest, "run", ...args, "--reporter=default", "--reporter=./tools/tally-reporter.mjs"],
+    minutes * minute,
+    {
+      LLMSPELL_TALLY: tallyFile,
+      ...(chromium === undefined ? {} : { CHROMIUM_PATH: chromium }),
+    },
+  );
+  if (!existsSync(tallyFile)) {
+    console.error(`suite ${name} died before its end (counted as one failed test)`);
+    failed += 1;
+    continue;
+  }
+  /** @type {{ passed: number, failed: number, skipped: { name: string, reason: string }[], unhandled: number }} */
+  const tally = JSON.parse(readFileSync(tallyFile, "utf8"));
+  passed += tally.passed;
+  failed += tally.failed;
+  skipped.push(...tally.skipped);
+  if (tally.passed + tally.failed === 0) {
+    console.error(`suite ${name} ran no test (counted as one failed test)`);
+    failed += 1;
+  } else if (!succeeded && tally.failed === 0) {
+    console.error(`suite ${name} ended with an error outside its tests: ${tally.unhandled} unhandled (counted as one failed test)`);
+    failed += 1;
+  }
+}
+
+console.log("");
+for (const { name, reason } of skipped) console.log(`skipped: ${name} (${reason})`);
+end(passed, failed, skipped.length);
