@@ -16,7 +16,9 @@ const processors = /** @type {Record<string, string>} */ ({ armv7l: "arm" });
 
 /** What the name of a binary package says it is for: `@rollup/rollup-linux-arm-musleabihf` → linux, arm, musl. */
 function systemOf(/** @type {string} */ name) {
-  const words = name.replace(/^.*?(?=\b(?:aix|android|darwin|freebsd|linux|mac|netbsd|openbsd|openharmony|sunos|win32|win)-)/, "").split("-");
+  const words = name
+    .replace(/^.*?(?=\b(?:aix|android|darwin|freebsd|linux|mac|netbsd|openbsd|openharmony|sunos|win32|win)-)/, "")
+    .split("-");
   const [system = "", processor = "", abi = ""] = words;
   const libc = system !== "linux" ? undefined : abi.startsWith("musl") ? "musl" : abi.startsWith("gnu") ? "glibc" : undefined;
   return { os: [systems[system] ?? system], cpu: [processors[processor] ?? processor], ...(libc === undefined ? {} : { libc: [libc] }) };
@@ -33,7 +35,9 @@ export function missingOptional(/** @type {Record<string, Entry>} */ packages) {
 
 /** @returns ARM packages of node-llama-cpp that would be installed elsewhere too */
 export function claimsTooMuch(/** @type {Record<string, Entry>} */ packages) {
-  return Object.entries(packages).filter(([path, entry]) => path.startsWith("node_modules/@node-llama-cpp/") && (entry.cpu ?? []).length > 1);
+  return Object.entries(packages).filter(
+    ([path, entry]) => path.startsWith("node_modules/@node-llama-cpp/") && (entry.cpu ?? []).length > 1,
+  );
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

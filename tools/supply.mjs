@@ -33,11 +33,14 @@ const bins = Object.keys(manifest.bin ?? {});
 if (bins.join() !== "llmspell") faults.push(`package.json bin: exactly one, llmspell; got ${bins.join(", ")}`);
 
 /** A binary for another system, written in by tools/lock.mjs: npm had no way to learn its hash where the file was made. */
-const isForeign = (/** @type {{ optional?: boolean, os?: string[], cpu?: string[] }} */ entry) =>
-  entry.optional === true && entry.os !== undefined && entry.cpu !== undefined && !(entry.os.includes("linux") && entry.cpu.includes("x64"));
+const isForeign = (/** @type {{ optional?: boolean, os?: string[], cpu?: string[], libc?: string[] }} */ entry) =>
+  entry.optional === true &&
+  entry.os !== undefined &&
+  entry.cpu !== undefined &&
+  !(entry.os.includes("linux") && entry.cpu.includes("x64") && !entry.libc?.includes("musl"));
 
 if (missingOptional(lock.packages).length > 0 || claimsTooMuch(lock.packages).length > 0) {
-  faults.push("package-lock.json lacks packages of other systems, so `npm ci` refuses it: run `node tools/lock.mjs`");
+  faults.push("package-lock.json lacks packages of other systems, so `npm ci` refuses it: run `npm run lock`");
 }
 for (const [path, entry] of Object.entries(/** @type {Record<string, any>} */ (lock.packages))) {
   if (path === "") continue;

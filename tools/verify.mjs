@@ -38,7 +38,7 @@ function installed() {
   return existsSync(marker) && statSync(marker).mtimeMs >= statSync(`${root}package-lock.json`).mtimeMs;
 }
 
-if (!installed() && !run("npm", ["ci"])) {
+if (!installed() && !run("npm", ["ci", "--loglevel=error"])) {
   console.error("npm ci failed: without it no test can run");
   end(0, 1, 0);
 }

@@ -1,13 +1,8 @@
 /**
  * Arithmetic on sizes that come from files: the only copy of it. Every result is exact or `undefined`; nothing rounds, nothing wraps.
- * Operands are whole numbers in 0 … 2^53 − 1, proven so by toSafeNumber. A double holds each of these exactly and rounds a larger
- * sum or product to at least 2^53, so a result within the range is the true one; test/core/checked.test.ts holds that against BigInt.
+ * Operands are whole numbers in 0 … 2^53 − 1, proven so where they are read (HeaderWindow.uint64). A double holds each of these exactly
+ * and rounds a larger sum or product to at least 2^53, so a result within the range is the true one; the tests hold that against BigInt.
  */
-
-/** A 64-bit number as read from a file, or `undefined` below 0 and above 2^53 − 1, where a double would round. */
-export function toSafeNumber(value: bigint): number | undefined {
-  return value >= 0n && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : undefined;
-}
 
 /** a + b, or `undefined` above 2^53 − 1. */
 export function checkedAdd(a: number, b: number): number | undefined {

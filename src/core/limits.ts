@@ -40,6 +40,8 @@ export const limits = {
   ggufHeads: 65_536,
   /** Width of the residual stream; published models have at most 2^15. */
   ggufEmbeddingLength: 1_048_576,
+  /** Width inside a feed-forward layer; published models have at most some 2^17. */
+  ggufFeedForwardLength: 16_777_216,
 
   // --- Chat templates ---
   /** Published templates have at most some 30 Ki. */

@@ -34,9 +34,8 @@ export type ToChild =
   | { readonly type: "no-bytes"; readonly read: number; readonly error: SpellErrorJson };
 
 export type ToParent =
-  /** the engine's code is loaded and works: what fails from here on is the model's doing */
-  | { readonly type: "started" }
   | { readonly type: "beat" }
+  /** the first one, of share 0 or more, also says that the engine itself works: what fails from here on is the model's doing */
   | { readonly type: "progress"; readonly share: number }
   | { readonly type: "opened"; readonly handle: OpenedHandle }
   /** call 0 is the open */

@@ -23,18 +23,14 @@ export interface FileSource extends ByteSource {
  */
 export async function openFileSource(path: string): Promise<FileSource> {
   const name = basename(path);
-  const first = await translateErrors(path, async () => {
-    // Before open: opening a pipe waits for its writer, opening a device may do anything.
-    refuseOther(path, await stat(path));
-    const real = await realpath(path);
-    const handle = await openRegular(real);
-    try {
-      return { real, stats: await handle.stat() };
-    } finally {
-      await handle.close();
-    }
+  const [stats, real] = await translateErrors(path, async () => {
+    // Before anything is opened: opening a pipe waits for its writer, opening a device may do anything.
+    const stats = await stat(path);
+    refuseOther(path, stats);
+    // Opened once to see that it may be; access() would answer for the real user instead of the effective one.
+    const [real] = await Promise.all([realpath(path), openSame(path, stats, name).then((handle) => handle.close())]);
+    return [stats, real] as const;
   });
-  const { real, stats } = first;
   let closed = false;
 
   const source: FileSource = {
@@ -45,14 +41,8 @@ export async function openFileSource(path: string): Promise<FileSource> {
       checkRead(source, offset, length, signal);
       if (closed) throw new SpellError("run-closed", `${name}: the file was closed`, { where: real });
       return translateErrors(path, async () => {
-        const handle = await openRegular(real);
+        const handle = await openSame(real, stats, name);
         try {
-          if (!isSame(stats, await handle.stat())) {
-            throw new SpellError("gguf-truncated", `${name}: the file was changed while it was in use`, {
-              where: real,
-              hint: "Wait until it is written completely, then try again.",
-            });
-          }
           return await readExactly(handle, source, offset, length, signal);
         } finally {
           await handle.close();
@@ -69,12 +59,19 @@ export async function openFileSource(path: string): Promise<FileSource> {
   return source;
 }
 
-/** Opens without waiting, and looks again: between a stat and an open the file may have been replaced. */
-async function openRegular(path: string): Promise<FileHandle> {
+/** Opens without waiting, and looks again: since the file was looked at it may have been changed or replaced. */
+async function openSame(path: string, before: Stats, name: string): Promise<FileHandle> {
   // O_NONBLOCK: should a pipe have taken the file's place, open returns at once. It means nothing for regular files; Windows has none.
   const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
-    refuseOther(path, await handle.stat());
+    const now = await handle.stat();
+    refuseOther(path, now);
+    if (!isSame(before, now)) {
+      throw new SpellError("gguf-truncated", `${name}: the file was changed while it was in use`, {
+        where: path,
+        hint: "Wait until it is written completely, then try again.",
+      });
+    }
     return handle;
   } catch (error) {
     await handle.close();

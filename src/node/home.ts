@@ -43,7 +43,11 @@ export function writeHomeJson(name: string, value: unknown): void {
     writeFileSync(temporary, `${JSON.stringify(value, undefined, 2)}\n`, { mode: 0o600, flag: "wx" });
     renameSync(temporary, path);
   } catch (cause) {
-    rmSync(temporary, { force: true });
+    try {
+      rmSync(temporary, { force: true });
+    } catch {
+      // where there is no folder there is nothing to remove
+    }
     throw new SpellError("store-denied", `${path} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, {
       where: path,
       cause,

@@ -12,6 +12,11 @@ export interface MeasuredThreads {
   readonly decode: number;
 }
 
+/** A measurement, and whether its samples agreed: on a busy machine they do not. */
+export interface ThreadMeasurement extends MeasuredThreads {
+  readonly isSteady: boolean;
+}
+
 /** One sample with so many threads. @returns milliseconds, lower is better */
 export interface ThreadProbe {
   readonly prompt: (threads: number) => Promise<number>;
@@ -24,6 +29,10 @@ const cacheName = "threads.json";
 const maxEntries = 64;
 /** More threads must win by this much: they also take processors away from others, and measurements differ by a few percent anyway. */
 const worthwhile = 1.08;
+/** Two samples of one number of threads further apart than this were disturbed. */
+const steady = 1.4;
+/** Disturbed measurements are made anew at the next loads, but not for ever: a machine may always be busy. */
+const maxTries = 3;
 
 /** One, half and all of the processors this process may use; distinct, rising. @param cores for tests */
 export function threadCandidates(cores: number = availableParallelism()): readonly number[] {
@@ -55,21 +64,21 @@ export function threadKey(engine: string, engineVersion: string, modelBytes: num
   return `${engine}@${engineVersion} | ${model} x${availableParallelism()} of ${processors.length} | 2^${Math.round(Math.log2(Math.max(1, modelBytes)))} bytes`;
 }
 
-/** @returns undefined where nothing usable is kept under this key */
+/** @returns undefined where nothing is kept under this key, or nothing that is settled */
 export function readThreadCache(key: string): MeasuredThreads | undefined {
-  const entry = readEntries()[key];
-  const cores = availableParallelism();
-  const isUsable = (value: unknown): value is number => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= cores;
-  if (typeof entry !== "object" || entry === null) return undefined;
-  const { prompt, decode } = entry as Partial<MeasuredThreads>;
-  return isUsable(prompt) && isUsable(decode) ? { prompt, decode } : undefined;
+  const entry = readEntry(key);
+  return entry === undefined || entry.tries < maxTries ? undefined : { prompt: entry.prompt, decode: entry.decode };
 }
 
-/** Keeps a measurement. A home that cannot be written costs a new measurement next time and nothing else. */
-export function writeThreadCache(key: string, { prompt, decode }: MeasuredThreads): void {
+/**
+ * Keeps a measurement; a disturbed one only counts as settled after some tries.
+ * A home that cannot be written costs a new measurement next time and nothing else.
+ */
+export function writeThreadCache(key: string, { prompt, decode, isSteady }: ThreadMeasurement): void {
   const others = Object.entries(readEntries()).filter(([name]) => name !== key);
+  const tries = isSteady ? maxTries : (readEntry(key)?.tries ?? 0) + 1;
   try {
-    writeHomeJson(cacheName, Object.fromEntries([...others.slice(-(maxEntries - 1)), [key, { prompt, decode }]]));
+    writeHomeJson(cacheName, Object.fromEntries([...others.slice(-(maxEntries - 1)), [key, { prompt, decode, tries }]]));
   } catch {
     // see above
   }
@@ -78,9 +87,19 @@ export function writeThreadCache(key: string, { prompt, decode }: MeasuredThread
 /** All measurements kept, for `doctor`. */
 export function threadCache(): readonly (MeasuredThreads & { readonly key: string })[] {
   return Object.keys(readEntries()).flatMap((key) => {
-    const found = readThreadCache(key);
-    return found === undefined ? [] : [{ key, ...found }];
+    const found = readEntry(key);
+    return found === undefined ? [] : [{ key, prompt: found.prompt, decode: found.decode }];
   });
+}
+
+function readEntry(key: string): (MeasuredThreads & { readonly tries: number }) | undefined {
+  const entry = readEntries()[key];
+  if (typeof entry !== "object" || entry === null) return undefined;
+  const { prompt, decode, tries } = entry as Record<string, unknown>;
+  const isUsable = (value: unknown): value is number =>
+    Number.isInteger(value) && Number(value) >= 1 && Number(value) <= availableParallelism();
+  if (!isUsable(prompt) || !isUsable(decode)) return undefined;
+  return { prompt, decode, tries: Number.isInteger(tries) ? Number(tries) : 1 };
 }
 
 function readEntries(): Record<string, unknown> {
@@ -94,28 +113,31 @@ function readEntries(): Record<string, unknown> {
  * Where the budget ends early, what was measured so far decides.
  * @param budgetMs after this time no further sample starts
  */
-export async function measureThreads(candidates: readonly number[], probe: ThreadProbe, budgetMs: number): Promise<MeasuredThreads> {
+export async function measureThreads(candidates: readonly number[], probe: ThreadProbe, budgetMs: number): Promise<ThreadMeasurement> {
   const started = performance.now();
-  const best = { prompt: new Map<number, number>(), decode: new Map<number, number>() };
+  const times = { decode: new Map<number, number[]>(), prompt: new Map<number, number[]>() };
   for (let round = 0; round < 2; round += 1) {
     for (const kind of ["decode", "prompt"] as const) {
       for (const threads of candidates) {
-        if (performance.now() - started > budgetMs && best.decode.size > 0) return choose(best);
-        const ms = await probe[kind](threads);
-        best[kind].set(threads, Math.min(ms, best[kind].get(threads) ?? Number.POSITIVE_INFINITY));
+        if (performance.now() - started > budgetMs && times.decode.size > 0) continue;
+        const samples = times[kind].get(threads) ?? [];
+        times[kind].set(threads, [...samples, await probe[kind](threads)]);
       }
     }
   }
-  return choose(best);
-}
-
-function choose(best: { readonly prompt: ReadonlyMap<number, number>; readonly decode: ReadonlyMap<number, number> }): MeasuredThreads {
-  const decode = fewest(best.decode) ?? 1;
-  return { decode, prompt: fewest(best.prompt) ?? decode };
+  const decode = fewest(times.decode) ?? 1;
+  const prompt = fewest(times.prompt) ?? decode;
+  return { decode, prompt, isSteady: isSteady(times.decode.get(decode)) && isSteady(times.prompt.get(prompt)) };
 }
 
 /** The fewest threads that are not worth adding to. */
-function fewest(times: ReadonlyMap<number, number>): number | undefined {
-  const fastest = Math.min(...times.values());
-  return [...times].sort(([a], [b]) => a - b).find(([, ms]) => ms <= fastest * worthwhile)?.[0];
+function fewest(times: ReadonlyMap<number, readonly number[]>): number | undefined {
+  const best = [...times].map(([threads, samples]) => ({ threads, ms: Math.min(...samples) })).sort((a, b) => a.threads - b.threads);
+  const fastest = Math.min(...best.map(({ ms }) => ms));
+  return best.find(({ ms }) => ms <= fastest * worthwhile)?.threads;
+}
+
+/** One sample alone says nothing; a slow model gets no second one within the budget, but then its steps are long enough to be even. */
+function isSteady(samples: readonly number[] | undefined): boolean {
+  return samples !== undefined && Math.max(...samples) <= Math.min(...samples) * steady;
 }

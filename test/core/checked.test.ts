@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { checkedAdd, checkedAlign, checkedMul, toSafeNumber } from "../../src/core/checked.ts";
+import { checkedAdd, checkedAlign, checkedMul } from "../../src/core/checked.ts";
 
 const max = Number.MAX_SAFE_INTEGER;
 /** Sizes of all magnitudes, with the ends of the range and powers of two more often than by chance. */
@@ -15,14 +15,18 @@ const exact = (result: bigint): number | undefined => (result <= BigInt(max) ? N
 describe("checked arithmetic equals BigInt, or is undefined above 2^53 − 1", () => {
   it("sums", () => {
     fc.assert(
-      fc.property(size, size, (a, b) => expect(checkedAdd(a, b)).toBe(exact(BigInt(a) + BigInt(b)))),
+      fc.property(size, size, (a, b) => {
+        expect(checkedAdd(a, b)).toBe(exact(BigInt(a) + BigInt(b)));
+      }),
       { numRuns: 3000 },
     );
   });
 
   it("products", () => {
     fc.assert(
-      fc.property(size, size, (a, b) => expect(checkedMul(a, b)).toBe(exact(BigInt(a) * BigInt(b)))),
+      fc.property(size, size, (a, b) => {
+        expect(checkedMul(a, b)).toBe(exact(BigInt(a) * BigInt(b)));
+      }),
       { numRuns: 3000 },
     );
   });
@@ -40,12 +44,4 @@ describe("checked arithmetic equals BigInt, or is undefined above 2^53 − 1", (
       { numRuns: 3000 },
     );
   });
-
-  it.each([
-    [0n, 0],
-    [2n ** 53n - 1n, max],
-    [2n ** 53n, undefined],
-    [2n ** 64n - 1n, undefined],
-    [-1n, undefined],
-  ])("%s as a number", (value, wanted) => expect(toSafeNumber(value)).toBe(wanted));
 });

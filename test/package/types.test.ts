@@ -32,11 +32,16 @@ export async function* story(): AsyncIterable<StreamPart> {
 export const wrong = (): unknown => load(1);
 `;
 
-async function compile(file: string, ...options: readonly string[]): Promise<void> {
-  const strict = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--target", "ES2022", "--types", ""];
-  const { status, stdout } = await run(process.execPath, [compiler, ...strict, ...options, file], join(folder, "types"));
+async function compile(file: string, options: Readonly<Record<string, unknown>>): Promise<void> {
+  const project = join(folder, "types", "tsconfig.json");
+  const strict = { noEmit: true, strict: true, exactOptionalPropertyTypes: true, target: "ES2022", types: [] };
+  writeFileSync(project, JSON.stringify({ compilerOptions: { ...strict, ...options }, files: [file] }));
+  const { status, stdout } = await run(process.execPath, [compiler, "-p", project], folder);
   expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
 }
+
+const lib = ["ES2023", "DOM", "DOM.AsyncIterable", "ESNext.Disposable"];
+const bundler = { module: "ESNext", moduleResolution: "Bundler", lib };
 
 describe("types of the packed package", () => {
   beforeAll(() => {
@@ -45,30 +50,9 @@ describe("types of the packed package", () => {
     writeFileSync(join(folder, "types", "page.mts"), page);
   });
 
-  it("resolve under NodeNext", () => compile("consumer.mts", "--module", "NodeNext", "--lib", "ES2023,DOM,ESNext.Disposable"));
+  it("resolve under NodeNext", () => compile("consumer.mts", { module: "NodeNext", lib }));
 
-  it("resolve under Bundler with the node condition", () =>
-    compile(
-      "consumer.mts",
-      "--module",
-      "ESNext",
-      "--moduleResolution",
-      "Bundler",
-      "--customConditions",
-      "node",
-      "--lib",
-      "ES2023,DOM,ESNext.Disposable",
-    ));
+  it("resolve under Bundler with the node condition", () => compile("consumer.mts", { ...bundler, customConditions: ["node"] }));
 
-  it("resolve for a page under Bundler", () =>
-    compile(
-      "page.mts",
-      "--module",
-      "ESNext",
-      "--moduleResolution",
-      "Bundler",
-      "--lib",
-      "ES2023,DOM,DOM.AsyncIterable,ESNext.Disposable",
-      "--skipLibCheck",
-    ));
+  it("resolve for a page under Bundler", () => compile("page.mts", { ...bundler, customConditions: ["browser"] }));
 });

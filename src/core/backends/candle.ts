@@ -72,6 +72,7 @@ export async function loadModel(source: ModelSource, platform: Platform, options
     contextLength: options.contextSize ?? Math.min(defaultContextLength, limit),
     batchSize: options.batchSize ?? 512,
     threads: options.threads ?? 0,
+    ...(model.facts.bos === undefined ? {} : { bos: model.facts.bos.text }),
     ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });

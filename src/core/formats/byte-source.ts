@@ -138,12 +138,9 @@ async function request(
 ): Promise<Response> {
   throwIfAborted(signal);
   try {
-    // identity: a range of a compressed body would be a range of other bytes
-    return await fetch(url, {
-      method,
-      headers: { "accept-encoding": "identity", ...headers },
-      ...(signal === undefined ? {} : { signal }),
-    });
+    // The length wanted is that of the bytes as they are. Requests with a range say so by themselves (the fetch standard, "identity").
+    const plain: Readonly<Record<string, string>> = "range" in headers ? {} : { "accept-encoding": "identity" };
+    return await fetch(url, { method, headers: { ...plain, ...headers }, ...(signal === undefined ? {} : { signal }) });
   } catch (cause) {
     throwIfAborted(signal);
     throw new SpellError("net-status", `${name}: no answer from ${hostOf(url)}`, { where: name, cause });

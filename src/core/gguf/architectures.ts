@@ -4,6 +4,7 @@
  * Source: the table of names in llama.cpp v0.5.0, as both engines carry it. It lies in the binaries as consecutive C strings from `llama` to
  * `pockettts` (`strings -n 2 libllama.v0.5.0.so`; the linker keeps `bert`, `qwen`, `qwen2`, `glm4`, `rwkv7` as tails of longer names);
  * each name is also in wllama.wasm. Taken out are those that generate no text from text token by token; they are in `refused`, with the reason.
+ * Each name kept was shown to that engine in an otherwise wrong file: it knew and implements them all (of the table it lacks `gptj` alone).
  */
 import { SpellError } from "../errors.ts";
 import { quote } from "./defect.ts";

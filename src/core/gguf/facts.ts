@@ -27,13 +27,14 @@ export interface ModelShape {
 export function readShape(metadata: Metadata, architecture: string): ModelShape {
   const need = (name: string, range: NumberRange): number => {
     const key = `${architecture}.${name}`;
-    const value = metadata.integer(key, range);
+    const value = metadata.uint32(key, range);
     if (value === undefined) throw metadata.error(key, `wanted ${formatCount(range.min)} … ${formatCount(range.max)}; the key is missing`);
     return value;
   };
   const contextLength = need("context_length", { min: 1, max: limits.ggufContextLength });
   const embeddingLength = need("embedding_length", { min: 1, max: limits.ggufEmbeddingLength });
   const blockCount = need("block_count", { min: 1, max: limits.ggufBlocks });
+  metadata.uint32s(`${architecture}.feed_forward_length`, { min: 0, max: limits.ggufFeedForwardLength });
   checkExperts(metadata, architecture);
   const base = { contextLength, embeddingLength, blockCount };
   if (recurrentArchitectures.has(architecture)) return { ...base, headCount: 0, kvHeadCount: 0, kvBytesPerToken: 0 };
@@ -53,8 +54,8 @@ export function readShape(metadata: Metadata, architecture: string): ModelShape 
   }
   const headCount = Math.max(...heads);
   const sizes = { min: 1, max: limits.ggufEmbeddingLength };
-  const keyLength = metadata.integer(`${architecture}.attention.key_length`, sizes);
-  const valueLength = metadata.integer(`${architecture}.attention.value_length`, sizes);
+  const keyLength = metadata.uint32(`${architecture}.attention.key_length`, sizes);
+  const valueLength = metadata.uint32(`${architecture}.attention.value_length`, sizes);
   if (keyLength === undefined && embeddingLength % headCount !== 0) {
     throw metadata.error(
       `${architecture}.embedding_length`,
@@ -73,7 +74,7 @@ export function readShape(metadata: Metadata, architecture: string): ModelShape 
 
 /** @returns one count per layer. A layer may have none (it is recurrent, or reuses another's), a model may not. */
 function readHeads(metadata: Metadata, key: string, blockCount: number): readonly number[] | undefined {
-  const value = metadata.integers(key, { min: 0, max: limits.ggufHeads });
+  const value = metadata.uint32s(key, { min: 0, max: limits.ggufHeads });
   if (value === undefined) return undefined;
   const counts = typeof value === "number" ? new Array<number>(blockCount).fill(value) : value;
   if (counts.length < blockCount) throw metadata.error(key, `wanted one entry for each of ${blockCount} layers; got ${counts.length}`);
@@ -84,10 +85,10 @@ function readHeads(metadata: Metadata, key: string, blockCount: number): readonl
 /** Engines assert that some experts are used, and not more than there are. */
 function checkExperts(metadata: Metadata, architecture: string): void {
   const anyCount = { min: 0, max: limits.ggufHeads };
-  const count = metadata.integer(`${architecture}.expert_count`, anyCount) ?? 0;
+  const count = metadata.uint32(`${architecture}.expert_count`, anyCount) ?? 0;
   if (count === 0) return;
   const key = `${architecture}.expert_used_count`;
-  const used = metadata.integer(key, anyCount) ?? 0;
+  const used = metadata.uint32(key, anyCount) ?? 0;
   if (used < 1 || used > count)
     throw metadata.error(key, `wanted 1 … ${formatCount(count)}, the experts there are; got ${formatCount(used)}`);
 }

@@ -2,6 +2,7 @@
  * May a runtime load these files? Structure first (header.ts), then everything engines take on faith: family, sizes, tokenizer, parts.
  * Nothing here reads tensor data or knows an engine. What passes still runs where a crash is contained.
  */
+import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { acceptArchitecture } from "./architectures.ts";
 import { checkTokenEmbedding, countParameters, nameQuantization, readSamplingDefaults, readShape, type SamplingDefaults } from "./facts.ts";
@@ -64,7 +65,7 @@ export async function acceptGguf(files: readonly ByteSource[], options: AcceptGg
   checkParts(files, headers);
   const [file] = files;
   const [header] = headers;
-  if (file === undefined || header === undefined) throw new TypeError("acceptGguf wants at least one file");
+  if (file === undefined || header === undefined) throw new SpellError("internal-error", "acceptGguf: wanted at least one file; got none");
 
   const metadata = metadataOf(file, header);
   const tensors = headers.flatMap((part) => part.tensors);

@@ -26,7 +26,8 @@ export class HeaderWindow {
   base = 0;
   readonly #signal: AbortSignal | undefined;
   readonly #limit: number;
-  #view: DataView = new DataView(this.bytes.buffer);
+  /** Of `bytes`. */
+  view: DataView = new DataView(this.bytes.buffer);
   #nextRead: number = limits.ggufFirstReadBytes;
 
   constructor(source: ByteSource, signal: AbortSignal | undefined) {
@@ -82,7 +83,7 @@ export class HeaderWindow {
 
   uint32(): number {
     this.require(4);
-    const value = this.#view.getUint32(this.position - this.base, true);
+    const value = this.view.getUint32(this.position - this.base, true);
     this.position += 4;
     return value;
   }
@@ -91,8 +92,8 @@ export class HeaderWindow {
   uint64(): number | undefined {
     this.require(8);
     const at = this.position - this.base;
-    const low = this.#view.getUint32(at, true);
-    const high = this.#view.getUint32(at + 4, true);
+    const low = this.view.getUint32(at, true);
+    const high = this.view.getUint32(at + 4, true);
     this.position += 8;
     // 21 bits above the lower 32 make 53: exact in a double
     return high < 0x20_0000 ? high * 0x1_0000_0000 + low : undefined;
@@ -100,7 +101,7 @@ export class HeaderWindow {
 
   /** The 64 bits just read, for messages. */
   lastUint64(): bigint {
-    return this.#view.getBigUint64(this.position - this.base - 8, true);
+    return this.view.getBigUint64(this.position - this.base - 8, true);
   }
 
   /** A view of the window: valid until the next attempt. */
@@ -116,7 +117,7 @@ export class HeaderWindow {
     this.require(count);
     const at = this.position - this.base;
     this.position += count;
-    return { view: this.#view, at };
+    return { view: this.view, at };
   }
 
   async #growAfter(error: unknown, start: number): Promise<void> {
@@ -140,6 +141,6 @@ export class HeaderWindow {
       this.bytes.set(more, kept.length);
     }
     this.base = end - kept.length;
-    this.#view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length);
+    this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length);
   }
 }

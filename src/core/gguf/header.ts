@@ -12,9 +12,9 @@ import { ggufError, quote } from "./defect.ts";
 import { guessKind } from "./guess-kind.ts";
 import { HeaderWindow } from "./header-window.ts";
 import { type GgmlType, ggmlTypes } from "./types.ts";
-import { decodeUtf8, type GgufValue, readValue, readValueHead } from "./values.ts";
+import { decodeUtf8, type GgufValue, readStrings, readValue } from "./values.ts";
 
-export type { GgufArray, GgufNumberArray, GgufScalar, GgufStringArray, GgufValue } from "./values.ts";
+export type { GgufValue } from "./values.ts";
 
 export interface GgufTensor {
   readonly name: string;
@@ -66,20 +66,19 @@ export async function readGgufHeader(source: ByteSource, options: ReadGgufHeader
   const metadata = new Map<string, GgufValue>();
   const types = new Map<string, string>();
   for (let i = 0; i < entryCount; i++) {
-    const { key, head } = await window.attempt(() => {
+    const { key, read } = await window.attempt(() => {
       const key = readKey(window);
-      if (metadata.has(key))
-        throw ggufError(
-          "gguf-duplicate",
-          source,
-          `key ${quote(key)} occurs twice, the second time before byte ${formatCount(window.position)}`,
-          { details: { key } },
-        );
+      if (metadata.has(key)) {
+        const place = formatCount(window.position);
+        throw ggufError("gguf-duplicate", source, `key ${quote(key)} occurs twice, the second time before byte ${place}`, {
+          details: { key },
+        });
+      }
       if (key === "general.alignment") requireUint32(window);
-      return { key, head: readValueHead(window, key) };
+      return { key, read: readValue(window, key) };
     });
-    metadata.set(key, await readValue(window, key, head));
-    types.set(key, head.kind === "scalar" ? head.type : "array");
+    metadata.set(key, "value" in read ? read.value : await readStrings(window, key, read.strings));
+    types.set(key, read.type);
   }
 
   const alignment = alignmentOf(source, metadata);
@@ -140,20 +139,21 @@ function readCount(window: HeaderWindow, what: string, limit: number): number {
 function readKey(window: HeaderWindow): string {
   const { source } = window;
   const length = window.uint64();
-  const place = `the key at byte ${formatCount(window.position - 8)}`;
+  const start = window.position - 8;
+  const place = (): string => `the key at byte ${formatCount(start)}`;
   if (length === undefined || length > limits.ggufStringBytes) {
     throw ggufError(
       "gguf-string",
       source,
-      `${place} has ${formatCount(length ?? window.lastUint64())} bytes; wanted 1 … ${formatCount(limits.ggufKeyBytes)}`,
+      `${place()} has ${formatCount(length ?? window.lastUint64())} bytes; wanted 1 … ${formatCount(limits.ggufKeyBytes)}`,
     );
   }
   if (length === 0 || length > limits.ggufKeyBytes) {
-    throw ggufError("gguf-key", source, `${place} has ${formatCount(length)} bytes; wanted 1 … ${formatCount(limits.ggufKeyBytes)}`);
+    throw ggufError("gguf-key", source, `${place()} has ${formatCount(length)} bytes; wanted 1 … ${formatCount(limits.ggufKeyBytes)}`);
   }
   const key = decodeUtf8(window.take(length));
-  if (key === undefined) throw ggufError("gguf-key", source, `${place} is not UTF-8`);
-  if (key.includes("\0")) throw ggufError("gguf-key", source, `${place} holds a NUL: ${quote(key)}`);
+  if (key === undefined) throw ggufError("gguf-key", source, `${place()} is not UTF-8`);
+  if (key.includes("\0")) throw ggufError("gguf-key", source, `${place()} holds a NUL: ${quote(key)}`);
   return key;
 }
 
@@ -184,11 +184,12 @@ async function readTensors(window: HeaderWindow, count: number, alignment: numbe
   let next = 0;
   await window.attemptEach(count, () => {
     const tensor = readTensor(window, next);
-    if (names.has(tensor.name))
+    // A name that was there does not make the set grow.
+    if (names.add(tensor.name).size === tensors.length) {
       throw ggufError("gguf-duplicate", window.source, `two tensors are called ${quote(tensor.name)}`, {
         details: { tensor: tensor.name },
       });
-    names.add(tensor.name);
+    }
     tensors.push(tensor);
     next = alignedEnd(window.source, tensor, alignment);
   });
@@ -223,17 +224,18 @@ function readTensor(window: HeaderWindow, wantedOffset: number): GgufTensor {
 function readTensorName(window: HeaderWindow): string {
   const { source } = window;
   const length = window.uint64();
-  const place = `the tensor name at byte ${formatCount(window.position - 8)}`;
+  const start = window.position - 8;
+  const place = (): string => `the tensor name at byte ${formatCount(start)}`;
   if (length === undefined || length === 0 || length > limits.ggufTensorNameBytes) {
     throw ggufError(
       "gguf-tensor",
       source,
-      `${place} has ${formatCount(length ?? window.lastUint64())} bytes; wanted 1 … ${limits.ggufTensorNameBytes}`,
+      `${place()} has ${formatCount(length ?? window.lastUint64())} bytes; wanted 1 … ${limits.ggufTensorNameBytes}`,
     );
   }
   const name = decodeUtf8(window.take(length));
-  if (name === undefined) throw ggufError("gguf-tensor", source, `${place} is not UTF-8`);
-  if (name.includes("\0")) throw ggufError("gguf-tensor", source, `${place} holds a NUL: ${quote(name)}`);
+  if (name === undefined) throw ggufError("gguf-tensor", source, `${place()} is not UTF-8`);
+  if (name.includes("\0")) throw ggufError("gguf-tensor", source, `${place()} holds a NUL: ${quote(name)}`);
   return name;
 }
 

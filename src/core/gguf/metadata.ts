@@ -19,8 +19,10 @@ export interface Metadata {
   truth(key: string, code?: ErrorCode): boolean | undefined;
   /** A whole number of any integer type. */
   integer(key: string, range: NumberRange, code?: ErrorCode): number | undefined;
-  /** A whole number, or an array with one per layer. */
-  integers(key: string, range: NumberRange): number | readonly number[] | undefined;
+  /** A whole number stored as UINT32: llama.cpp refuses the sizes of a model in any other type. */
+  uint32(key: string, range: NumberRange, code?: ErrorCode): number | undefined;
+  /** The same, or an array with one per layer, there also of INT32. */
+  uint32s(key: string, range: NumberRange): number | readonly number[] | undefined;
   array(key: string, code?: ErrorCode): GgufArray | undefined;
   /** The error of a key. @param message wanted and got */
   error(key: string, message: string, code?: ErrorCode): SpellError;
@@ -57,10 +59,17 @@ export function metadataOf(source: ByteSource, header: GgufHeader): Metadata {
       if (!/^u?int/.test(type)) throw wrongType(key, "a whole number", code);
       return inRange(key, Number(value), range, code);
     },
-    integers(key, range) {
+    uint32(key, range, code) {
       const value = header.metadata.get(key);
-      if (!isArray(value)) return this.integer(key, range);
-      if (value.type !== "uint32" && value.type !== "int32") throw wrongType(key, "a whole number or an array of them", undefined);
+      if (value === undefined) return undefined;
+      if (header.types.get(key) !== "uint32" || typeof value !== "number") throw wrongType(key, "a whole number as UINT32", code);
+      return inRange(key, value, range, code);
+    },
+    uint32s(key, range) {
+      const value = header.metadata.get(key);
+      if (!isArray(value)) return this.uint32(key, range);
+      if (value.type !== "uint32" && value.type !== "int32")
+        throw wrongType(key, "a whole number as UINT32, or an array of them", undefined);
       return Array.from(value.values as Uint32Array | Int32Array, (entry) => inRange(key, entry, range, undefined));
     },
     array(key, code) {

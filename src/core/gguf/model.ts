@@ -125,6 +125,7 @@ function createGgufModel(
       }
       if (end === undefined) throw new SpellError("run-crash", "the runtime ended without a result");
       if (!stopped) yield* show(filter.flush());
+      if (end.note !== undefined) yield warning("output-invalid", end.note);
       yield streamEnd(end, { seed: sampling.seed, stopped, loadMs: takenLoadMs, firstTokenMs });
     } catch (error) {
       throw withPartialText(error, partialText);

@@ -6,6 +6,7 @@ import type { ErrorCode, SpellError } from "../errors.ts";
 import { formatCount } from "../formats/format-count.ts";
 import { quote } from "./defect.ts";
 import type { Metadata } from "./metadata.ts";
+import { type GgufStringArray, hashText } from "./string-array.ts";
 import type { GgufArray } from "./values.ts";
 
 export interface SpecialToken {
@@ -50,15 +51,16 @@ const anyId = { min: 0, max: Number.MAX_SAFE_INTEGER };
  */
 export function readTokenizer(metadata: Metadata): TokenizerFacts {
   const model = readModel(metadata);
-  const { tokens, texts } = readTokens(metadata);
+  const vocabulary = readTokens(metadata);
+  const { tokens } = vocabulary;
   readScores(metadata, tokens.length);
   const types = readTypes(metadata, tokens.length);
   readOthers(metadata, model);
 
   const special = (key: string, fallback: number | undefined): SpecialToken | undefined => {
-    const id = metadata.integer(key, anyId, code) ?? fallback;
+    const id = metadata.uint32(key, anyId, code) ?? fallback;
     if (id === undefined) return undefined;
-    const text = tokens[id];
+    const text = tokens.at(id);
     if (text === undefined)
       throw metadata.error(key, `wanted a token id, 0 … ${formatCount(tokens.length - 1)}; got ${formatCount(id)}`, code);
     return { id, text };
@@ -73,7 +75,7 @@ export function readTokenizer(metadata: Metadata): TokenizerFacts {
     ...(bos === undefined ? {} : { bos }),
     ...(eos === undefined ? {} : { eos }),
     ...(addBos === undefined ? {} : { addBos }),
-    controlTokens: listControlTokens(tokens, texts, types),
+    controlTokens: listControlTokens(vocabulary, types),
     notes: findStrayIds(metadata, tokens.length),
   };
 }
@@ -87,19 +89,31 @@ function readModel(metadata: Metadata): string {
   return model;
 }
 
-/** Two equal tokens abort the process: the engine compares the count of texts with the count of ids. Empty ones are exempt, it renames them. */
-function readTokens(metadata: Metadata): { readonly tokens: readonly string[]; readonly texts: ReadonlySet<string> } {
+interface Vocabulary {
+  readonly tokens: GgufStringArray;
+  /** i → hash of the i-th token */
+  readonly hashes: Float64Array;
+  /** the same in rising order */
+  readonly sorted: Float64Array;
+}
+
+/**
+ * The tokens, proven to differ. Two equal ones abort the process: the engine compares the count of texts with the count of ids.
+ * Empty ones are exempt, it renames them.
+ */
+function readTokens(metadata: Metadata): Vocabulary {
   const key = "tokenizer.ggml.tokens";
-  const array = metadata.array(key, code);
-  if (array === undefined || array.length === 0) {
-    throw metadata.error(key, `wanted at least one token; ${array === undefined ? "the key is missing" : "got none"}`, code);
+  const tokens = metadata.array(key, code);
+  if (tokens === undefined || tokens.length === 0) {
+    throw metadata.error(key, `wanted at least one token; ${tokens === undefined ? "the key is missing" : "got none"}`, code);
   }
-  if (array.type !== "string") throw wrongElement(metadata, key, "strings", array);
-  const tokens = array.values;
-  const texts = new Set(tokens);
-  // Only when the counts do not add up, tokens are looked at one by one: vocabularies are long and almost always in order.
-  if (texts.size !== tokens.length) findEqualTokens(metadata, key, tokens);
-  return { tokens, texts };
+  if (tokens.type !== "string") throw wrongElement(metadata, key, "strings", tokens);
+  const hashes = tokens.hashes();
+  const sorted = hashes.slice().sort();
+  const empty = hashText("");
+  // Equal hashes are no proof, so the tokens themselves decide; different hashes are.
+  if (sorted.some((hash, i) => hash === sorted[i - 1] && hash !== empty)) findEqualTokens(metadata, key, tokens.values);
+  return { tokens, hashes, sorted };
 }
 
 function findEqualTokens(metadata: Metadata, key: string, tokens: readonly string[]): void {
@@ -113,15 +127,30 @@ function findEqualTokens(metadata: Metadata, key: string, tokens: readonly strin
   }
 }
 
-/** @returns texts that a runtime reads as control tokens: by their type, by the tokens' own text */
-function listControlTokens(tokens: readonly string[], texts: ReadonlySet<string>, types: ArrayLike<number> | undefined): readonly string[] {
+/** @returns texts that a runtime reads as control tokens: by their type, or by what they say */
+function listControlTokens({ tokens, hashes, sorted }: Vocabulary, types: ArrayLike<number> | undefined): readonly string[] {
   const control = new Set<string>();
-  for (let id = 0; id < (types === undefined ? 0 : tokens.length); id++) {
-    const text = tokens[id] ?? "";
-    if (text !== "" && controlTypes.has(types?.[id] ?? 0)) control.add(text);
+  for (let id = 0; types !== undefined && id < tokens.length; id++) {
+    if (controlTypes.has(types[id] ?? 0)) control.add(tokens.at(id) ?? "");
   }
-  for (const text of alwaysControl) if (texts.has(text)) control.add(text);
+  for (const text of alwaysControl) {
+    const hash = hashText(text);
+    if (includes(sorted, hash) && tokens.at(hashes.indexOf(hash)) === text) control.add(text);
+  }
+  control.delete("");
   return Array.from(control);
+}
+
+/** Binary search. */
+function includes(sorted: Float64Array, wanted: number): boolean {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] ?? wanted) < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return sorted[low] === wanted;
 }
 
 function readScores(metadata: Metadata, count: number): void {

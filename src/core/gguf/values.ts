@@ -3,17 +3,12 @@ import { formatCount } from "../formats/format-count.ts";
 import { limits } from "../limits.ts";
 import { ggufError, quote } from "./defect.ts";
 import type { HeaderWindow } from "./header-window.ts";
+import { createStringArray, type GgufStringArray, hashFirst, hashSecond, hashStart, joinHashes, type StringBatch } from "./string-array.ts";
 import { type GgufNumberType, valueBytes, valueTypes } from "./types.ts";
 
 export type GgufScalar = number | bigint | boolean | string;
 export type GgufValue = GgufScalar | GgufArray;
 export type GgufArray = GgufStringArray | GgufNumberArray;
-
-export interface GgufStringArray {
-  readonly type: "string";
-  readonly length: number;
-  readonly values: readonly string[];
-}
 
 export interface GgufNumberArray {
   readonly type: GgufNumberType;
@@ -34,21 +29,20 @@ type NumberValues =
   | BigInt64Array
   | Float64Array;
 
-/** What is known of a value before its bytes: its type, and of an array the element type and count. */
-export type ValueHead =
-  | { readonly kind: "scalar"; readonly type: GgufNumberType | "string" }
-  | { readonly kind: "array"; readonly element: GgufNumberType | "string"; readonly count: number };
+/** A value and its type; or an array of strings that comes next, which is read in stretches. */
+export type ReadValue = { readonly type: string; readonly value: GgufValue } | { readonly type: "array"; readonly strings: number };
 
 /**
- * Reads type and count of a value.
- * @throws SpellError gguf-type, gguf-array
+ * Reads type and value; of an array of strings the count only, readStrings reads on from there.
+ * @throws SpellError gguf-type, gguf-array, gguf-string, gguf-truncated
  */
-export function readValueHead(window: HeaderWindow, key: string): ValueHead {
+export function readValue(window: HeaderWindow, key: string): ReadValue {
   const type = readType(window, key);
-  if (type !== "array") return { kind: "scalar", type };
+  if (type !== "array") return { type, value: readScalar(window, key, type) };
   const element = readType(window, key);
-  if (element === "array")
+  if (element === "array") {
     throw valueError(window, "gguf-array", key, "an array of arrays; wanted one of numbers, truth values or strings");
+  }
   const count = window.uint64();
   if (count === undefined || count > limits.ggufArrayElements) {
     throw valueError(
@@ -58,18 +52,7 @@ export function readValueHead(window: HeaderWindow, key: string): ValueHead {
       `an array of ${formatCount(count ?? window.lastUint64())} elements; wanted at most ${formatCount(limits.ggufArrayElements)}`,
     );
   }
-  return { kind: "array", element, count };
-}
-
-/**
- * Reads the bytes that belong to a head.
- * @throws SpellError gguf-truncated, gguf-string, gguf-type
- */
-export async function readValue(window: HeaderWindow, key: string, head: ValueHead): Promise<GgufValue> {
-  if (head.kind === "scalar") return window.attempt(() => readScalar(window, key, head.type));
-  if (head.element === "string") return readStrings(window, key, head.count);
-  const { element, count } = head;
-  return window.attempt(() => readNumbers(window, key, element, count));
+  return element === "string" ? { type, strings: count } : { type, value: readNumbers(window, key, element, count) };
 }
 
 function readType(window: HeaderWindow, key: string): GgufNumberType | "string" | "array" {
@@ -171,82 +154,66 @@ function readLength(window: HeaderWindow, key: string): number {
   return length;
 }
 
-/** Strings of one stretch of the window, decoded at once; cut apart only when somebody asks, since most arrays are never looked at. */
-interface Batch {
-  readonly text: string;
-  /** i → end of the i-th string within `text`, in UTF-16 units */
-  readonly ends: Uint32Array;
-}
-
-async function readStrings(window: HeaderWindow, key: string, count: number): Promise<GgufStringArray> {
-  const batches: Batch[] = [];
+/**
+ * Reads the strings of an array.
+ * @throws SpellError gguf-string, gguf-truncated
+ */
+export async function readStrings(window: HeaderWindow, key: string, count: number): Promise<GgufStringArray> {
+  const batches: StringBatch[] = [];
   let done = 0;
   while (done < count) {
     const batch = await window.attempt(() => readBatch(window, key, done, count));
     batches.push(batch);
     done += batch.ends.length;
   }
-  let values: readonly string[] | undefined;
-  return {
-    type: "string",
-    length: count,
-    get values() {
-      values ??= cut(batches);
-      return values;
-    },
-  };
-}
-
-function cut(batches: readonly Batch[]): readonly string[] {
-  const values: string[] = [];
-  for (const { text, ends } of batches) {
-    let start = 0;
-    for (const end of ends) {
-      values.push(text.slice(start, end));
-      start = end;
-    }
-  }
-  return values;
+  return createStringArray(batches);
 }
 
 /**
  * As many strings as the window holds, at least one. The bytes are put side by side and decoded in one go, which is ten times faster than
  * one by one. That is the same as decoding each: the whole is valid and no string begins inside a character, so each string is valid.
  */
-function readBatch(window: HeaderWindow, key: string, done: number, count: number): Batch {
+function readBatch(window: HeaderWindow, key: string, done: number, count: number): StringBatch {
   window.require(8);
-  const { bytes } = window;
-  const left = bytes.length - (window.position - window.base);
-  const joined = new Uint8Array(left);
-  const ends = new Uint32Array(Math.min(count - done, Math.ceil(left / 8)));
+  const { bytes, view } = window;
+  const end = bytes.length;
+  let from = window.position - window.base;
+  const joined = new Uint8Array(end - from);
+  const most = Math.min(count - done, Math.ceil((end - from) / 8));
+  const ends = new Uint32Array(most);
+  const hashes = new Float64Array(most);
   let strings = 0;
   let at = 0;
   let units = 0;
-  while (strings < ends.length) {
-    const start = window.position;
-    const buffered = window.base + bytes.length - start;
-    if (strings > 0 && buffered < 8) break;
-    const length = readLength(window, key);
-    if (strings > 0 && buffered < 8 + length) {
-      window.position = start;
-      break;
-    }
-    window.require(length);
-    const from = window.position - window.base;
-    for (let i = from; i < from + length; i++) {
+  while (strings < most && from + 8 <= end) {
+    const length = view.getUint32(from, true);
+    if (length > limits.ggufStringBytes || view.getUint32(from + 4, true) !== 0) break;
+    const next = from + 8 + length;
+    if (next > end) break;
+    let first = hashStart;
+    let second = hashStart;
+    for (let i = from + 8; i < next; i++) {
       const byte = bytes[i] ?? 0;
       joined[at++] = byte;
+      first = hashFirst(first, byte);
+      second = hashSecond(second, byte);
       // Each character is one unit, counted at its first byte, or two beyond the basic plane.
       if ((byte & 0xc0) !== 0x80) units += byte >= 0xf0 ? 2 : 1;
-      else if (i === from) invalidText(window, key, `element ${formatCount(done + strings)}`);
+      else if (i === from + 8) invalidText(window, key, `element ${formatCount(done + strings)}`);
     }
-    window.position += length;
-    ends[strings++] = units;
+    ends[strings] = units;
+    hashes[strings] = joinHashes(first, second);
+    strings += 1;
+    from = next;
   }
+  // Not even one: it is too long, or the rest of it is not here yet, or nowhere.
+  if (strings === 0) window.require(readLength(window, key));
+  window.position = window.base + from;
   const text = decodeUtf8(joined.subarray(0, at));
-  if (text === undefined || text.length !== units)
+  if (text === undefined || text.length !== units) {
     return invalidText(window, key, `one of the elements ${formatCount(done)} … ${formatCount(done + strings - 1)}`);
-  return { text, ends: ends.subarray(0, strings) };
+  }
+  return { text, ends: ends.subarray(0, strings), hashes: hashes.subarray(0, strings) };
 }
 
 // ignoreBOM: U+FEFF is a token like others, not a mark to drop
@@ -254,11 +221,18 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** @returns undefined for anything that is not UTF-8 */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  if (bytes.length < 64 && isAscii(bytes)) return String.fromCharCode.apply(null, bytes as unknown as number[]);
   try {
     return utf8.decode(bytes);
   } catch {
     return undefined;
   }
+}
+
+/** Keys and tensor names are short and ASCII, and there may be a million: this is quicker than a call out of JavaScript for each. */
+function isAscii(bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i++) if ((bytes[i] ?? 0x80) >= 0x80) return false;
+  return true;
 }
 
 function invalidText(window: HeaderWindow, key: string, what: string): never {

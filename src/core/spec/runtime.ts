@@ -74,6 +74,8 @@ export interface GgufOpenOptions {
   readonly batchSize: number;
   /** 0 = find the best number, see ThreadChoice */
   readonly threads: number;
+  /** Text of the begin-of-sequence token, for engines that add it by themselves and must not meet it in the prompt too. */
+  readonly bos?: string;
   /** Loaded share, 0 … 1, never falling. */
   readonly onProgress?: (share: number) => void;
   readonly signal?: AbortSignal;
@@ -147,4 +149,6 @@ export type GgufPiece =
       /** time for the promptTokens − cachedTokens computed now */
       readonly prefillMs: number;
       readonly decodeMs: number;
+      /** What went wrong with the output, where the text before it is good: shown as a warning. */
+      readonly note?: string;
     };

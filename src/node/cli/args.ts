@@ -4,7 +4,17 @@
  * Checks names, values and counts; it decides nothing about models.
  */
 import { SpellError } from "../../core/errors.ts";
-import { type Command, commandGroups, commands, type Flag, flagWord, globalFlags, laterCommands, quoteShort } from "./commands.ts";
+import {
+  type Command,
+  commandGroups,
+  commands,
+  defaultModel,
+  type Flag,
+  flagWord,
+  globalFlags,
+  laterCommands,
+  quoteShort,
+} from "./commands.ts";
 import { nearest } from "./nearest.ts";
 
 /** Values of each flag given, by its long name; a flag without a value has an empty list. */
@@ -59,7 +69,8 @@ export function parseArguments(argv: readonly string[]): Request {
     }
     const next = argv[i + 1];
     if (value === undefined && (next === undefined || isFlag(next, known))) {
-      const meant = next === undefined ? "nothing follows it" : `got the flag ${next}; write ${flagWord(flag)}=${next} if that is the value`;
+      const meant =
+        next === undefined ? "nothing follows it" : `got the flag ${next}; write ${flagWord(flag)}=${next} if that is the value`;
       throw wrong(`${flagWord(flag)} needs a value, ${flagWord(flag)} ${flag.value}: ${meant}`, command);
     }
     if (value === undefined) i += 1;
@@ -158,7 +169,9 @@ function addValue(given: Map<string, string[]>, flag: Flag, text: string, comman
   if (before === undefined) given.set(flag.name, [value]);
   else if (flag.repeated === true) before.push(value);
   else if (before[0] !== value) {
-    throw wrong(`${flagWord(flag)} was given twice, with ${quoteShort(before[0] ?? "")} and ${quoteShort(value)}`, command, { hint: "Keep one of them." });
+    throw wrong(`${flagWord(flag)} was given twice, with ${quoteShort(before[0] ?? "")} and ${quoteShort(value)}`, command, {
+      hint: "Keep one of them.",
+    });
   }
 }
 
@@ -177,7 +190,7 @@ function refuseLater(given: GivenFlags, known: ReadonlyMap<string, Flag>): void 
 
 /** A profile replaces the files a configuration would come from, so both at once have no meaning. */
 export function configConflict(profile: string, config: string): SpellError {
-  return new SpellError("config-conflict", `${profile} and ${config} were both given; use one of them`);
+  return new SpellError("config-conflict", `${profile} and ${config} exclude each other`);
 }
 
 function checkOperands(command: Command, operands: readonly string[]): void {
@@ -187,7 +200,10 @@ function checkOperands(command: Command, operands: readonly string[]): void {
     if (wanted === undefined) throw wrong(`${command.name} takes no operand; got ${quoteShort(line)}`, command);
     throw wrong(`${command.name} takes one ${wanted.name}; got ${operands.length} words: ${quoteShort(line)}`, command, {
       ...(command.name === "generate"
-        ? { hint: "Put the prompt into quotes.", commands: operands.join(" ").length > 200 ? [] : [`llmspell generate ${shellQuote(operands.join(" "))}`] }
+        ? {
+            hint: "Put the prompt into quotes.",
+            commands: operands.join(" ").length > 200 ? [] : [`llmspell generate ${shellQuote(operands.join(" "))}`],
+          }
         : {}),
     });
   }
@@ -230,15 +246,26 @@ function unknownCommand(name: string): SpellError {
   const group = [...commandGroups].find((word) => name.startsWith(`${word} `));
   const all = [...commands.flatMap((command) => [command.name, ...(command.aliases ?? [])]), ...laterCommands];
   const meant = nearest(name, all) ?? (group === undefined ? undefined : nearestWithin(group, name, all));
-  if (meant !== undefined) return new SpellError("usage-unknown", `${unknown}; did you mean '${meant}'?`, { hint: "Try:", commands: [`llmspell ${meant}`] });
-  if (group !== undefined) return new SpellError("usage-unknown", unknown, { hint: `The commands of ${group}:`, commands: [`llmspell help ${group}`] });
+  if (meant !== undefined)
+    return new SpellError("usage-unknown", `${unknown}; did you mean '${meant}'?`, { hint: "Try:", commands: [`llmspell ${meant}`] });
+  if (group !== undefined)
+    return new SpellError("usage-unknown", unknown, { hint: `The commands of ${group}:`, commands: [`llmspell help ${group}`] });
   if (/^(\.{0,2}|~|[A-Za-z]:)[/\\]|\.gguf$/i.test(name) && !/\s/.test(name)) {
     const path = /^[./~\\]|^[A-Za-z]:/.test(name) ? name : `./${name}`;
     return new SpellError("usage-unknown", unknown, { hint: "To talk to a model:", commands: [`llmspell chat -m ${shellQuote(path)}`] });
   }
+  if (name.toLowerCase() === defaultModel) {
+    return new SpellError("usage-unknown", unknown, {
+      hint: "It is a model:",
+      commands: [`llmspell generate -m ${defaultModel} "Once upon a time"`],
+    });
+  }
   if (/\s/.test(name) && group === undefined) {
     const prompt = name.length <= 200 ? shellQuote(name) : '"…"';
-    return new SpellError("usage-unknown", unknown, { hint: "To let a model go on from a text:", commands: [`llmspell generate ${prompt}`] });
+    return new SpellError("usage-unknown", unknown, {
+      hint: "To let a model go on from a text:",
+      commands: [`llmspell generate ${prompt}`],
+    });
   }
   return new SpellError("usage-unknown", unknown, { commands: ["llmspell help"] });
 }
@@ -263,11 +290,22 @@ function unknownFlag(word: string, known: ReadonlyMap<string, Flag>, command: Co
   }
   const subject = command === undefined ? (words.length === 0 ? "llmspell" : words.join(" ")) : command.name;
   const shown = quoteShort(word).slice(1, -1);
-  const meant = nearest(word, [...known.keys()].filter((name) => name.startsWith("--")));
-  const more = meant !== undefined ? `; did you mean ${meant}?` : owner !== undefined ? `; ${nameList(ofCommands)} ${ofCommands.length > 1 ? "have" : "has"} it` : "";
+  const meant = nearest(
+    word,
+    [...known.keys()].filter((name) => name.startsWith("--")),
+  );
+  const more =
+    meant !== undefined
+      ? `; did you mean ${meant}?`
+      : owner !== undefined
+        ? `; ${nameList(ofCommands)} ${ofCommands.length > 1 ? "have" : "has"} it`
+        : "";
   return new SpellError("usage-unknown", `${subject} has no flag ${shown}${more}`, {
     where: shown,
-    hint: word.startsWith("--") || command?.operands.length === 0 ? "See its flags:" : "A text that begins with - goes after --. See the flags:",
+    hint:
+      word.startsWith("--") || command?.operands.length === 0
+        ? "See its flags:"
+        : "A text that begins with - goes after --. See the flags:",
     commands: [command === undefined ? "llmspell help" : `llmspell help ${command.name}`],
   });
 }

@@ -2,7 +2,14 @@
  * Every command and flag, once: parsing, help and completion all read this table. Data only; it imports nothing heavy,
  * because `--version` and `--help` wait for it.
  */
-import { describeRange, findParameterProblem, type ParameterRule, parameterRules, presets, stopLimits } from "../../core/text/parameters.ts";
+import {
+  describeRange,
+  findParameterProblem,
+  type ParameterRule,
+  parameterRules,
+  presets,
+  stopLimits,
+} from "../../core/text/parameters.ts";
 
 export interface Flag {
   /** without the two dashes */
@@ -66,8 +73,8 @@ export const exitMeanings: ReadonlyMap<number, string> = new Map([
 ]);
 
 export const globalFlags: readonly Flag[] = [
-  { name: "output", value: "FORMAT", choices: outputFormats, description: "form of the result: text, json, or pretty (indented json)" },
-  { name: "trace", value: "LEVEL", choices: traceLevels, description: "log on standard error: off, error, warn, info, debug, trace" },
+  { name: "output", value: "FORMAT", choices: outputFormats, description: "text, json, or pretty: json on several lines" },
+  { name: "trace", value: "LEVEL", choices: traceLevels, description: "off, error, warn, info, debug or trace, on stderr [warn]" },
   { name: "quiet", short: "q", description: "no progress, notes or warnings; errors stay" },
   { name: "no-color", description: "no colours and no other escape sequences" },
   { name: "profile", short: "p", value: "NAME", description: "load a built-in profile", later: "profiles" },
@@ -77,15 +84,20 @@ export const globalFlags: readonly Flag[] = [
 ];
 
 const modelFlags: readonly Flag[] = [
-  { name: "model", short: "m", value: "SPEC", description: `bundled name or path of a GGUF file or folder; default ${defaultModel}` },
+  { name: "model", short: "m", value: "SPEC", description: `a path, or a bundled name [${defaultModel}]` },
   { name: "quantization", value: "Q", description: "variant of a named model, the same as NAME:Q" },
   { name: "system", value: "TEXT", description: "system prompt" },
   { name: "device", value: "D", choices: deviceChoices, description: "where to compute: auto, webgpu, metal, vulkan, cuda, cpu, wasm" },
-  { name: "context-size", value: "N", description: "tokens kept, from 128 to the model's limit; default 4096", problem: integerProblem(128, 2 ** 31 - 1) },
-  { name: "threads", value: "N", description: "CPU threads; 0 = measured on this machine", problem: integerProblem(0, 1024) },
-  { name: "raw", description: "no chat template, no system prompt: the text as it is" },
-  { name: "no-stream", description: "print the answer when it is complete" },
-  { name: "stats", description: "times, tokens per second, device and seed on standard error" },
+  {
+    name: "context-size",
+    value: "N",
+    description: "tokens kept, 128 to the model's limit [4096]",
+    problem: integerProblem(128, 2 ** 31 - 1),
+  },
+  { name: "threads", value: "N", description: "CPU threads; 0 = measured here [0]", problem: integerProblem(0, 1024) },
+  { name: "raw", description: "the text as it is, without chat template" },
+  { name: "no-stream", description: "print the answer once it is complete" },
+  { name: "stats", description: "times, rates, device and seed on stderr" },
   { name: "pull", description: "download the model when it is missing", later: "downloads" },
   { name: "offline", description: "never download", later: "downloads" },
 ];
@@ -97,10 +109,16 @@ const samplingFlags: readonly Flag[] = [
     name: "stop",
     value: "TEXT",
     repeated: true,
-    description: `end before this text; may be given ${stopLimits.count} times`,
-    problem: (text) => (text.length >= 1 && text.length <= stopLimits.length ? undefined : `wanted 1 … ${stopLimits.length} characters; got ${text.length}`),
+    description: `end before this text; up to ${stopLimits.count} times`,
+    problem: (text) =>
+      text.length >= 1 && text.length <= stopLimits.length ? undefined : `wanted 1 … ${stopLimits.length} characters; got ${text.length}`,
   },
-  { name: "preset", value: "NAME", choices: Object.keys(presets), description: "greedy, balanced, conservative or creative; single values win" },
+  {
+    name: "preset",
+    value: "NAME",
+    choices: Object.keys(presets),
+    description: "greedy, balanced, conservative or creative",
+  },
 ];
 
 export const commands: readonly Command[] = [
@@ -163,7 +181,7 @@ export const commands: readonly Command[] = [
   },
   {
     name: "version",
-    summary: "versions; -v for those of the engines and all model families",
+    summary: "the version; -v for engines and model families too",
     operands: [],
     flags: [{ name: "verbose", short: "v", description: "also Node, platform, engines, model families" }],
     examples: [["llmspell version -v", "what to put into a report"]],
@@ -225,16 +243,23 @@ function parameterFlag(rule: ParameterRule): Flag {
   return {
     name: rule.snakeName.replaceAll("_", "-"),
     value: "N",
-    description: rule.decoderDefault === undefined ? rule.description : `${rule.description} (${rule.decoderDefault})`,
-    problem: (text) =>
-      decimal.test(text) ? findParameterProblem(rule, Number(text)) : `wanted ${rule.integer ? "" : "a number, "}${describeRange(rule)}; got ${quoteShort(text)}`,
+    description: rule.decoderDefault === undefined ? rule.description : `${rule.description} [${rule.decoderDefault}]`,
+    problem: (text) => parameterProblem(rule, text),
   };
+}
+
+/** @returns what is wrong with a number as typed, or undefined */
+export function parameterProblem(rule: ParameterRule, text: string): string | undefined {
+  if (decimal.test(text)) return findParameterProblem(rule, Number(text));
+  return `wanted ${rule.integer ? "" : "a number, "}${describeRange(rule)}; got ${quoteShort(text)}`;
 }
 
 function integerProblem(min: number, max: number): (text: string) => string | undefined {
   return (text) => {
     const value = decimal.test(text) ? Number(text) : Number.NaN;
-    return Number.isInteger(value) && value >= min && value <= max ? undefined : `wanted an integer, ${min} … ${max}; got ${quoteShort(text)}`;
+    return Number.isInteger(value) && value >= min && value <= max
+      ? undefined
+      : `wanted an integer, ${min} … ${max}; got ${quoteShort(text)}`;
   };
 }
 

@@ -1,14 +1,21 @@
-/** Help as text, from the table in commands.ts. Pure: it prints nothing. Lines stay within 80 columns, examples aside. */
+/** Help, from the table in commands.ts. Lines stay within 80 columns, examples aside. */
 import { SpellError } from "../../core/errors.ts";
 import { version } from "../../core/version.ts";
 import { type Command, commandGroups, commands, exitMeanings, type Flag, globalFlags, laterCommands, quoteShort } from "./commands.ts";
 import { nearest } from "./nearest.ts";
+import type { Screen, Style } from "./render.ts";
 
-/** Marks words for a terminal; the identity where there are no colours. */
-export interface HelpStyle {
-  readonly heading: (text: string) => string;
-  readonly word: (text: string) => string;
-  readonly dim: (text: string) => string;
+type HelpStyle = Pick<Style, "heading" | "word" | "dim">;
+
+/** @throws SpellError usage-unknown, usage-not-available */
+export function showHelp(topic: string, screen: Screen): number {
+  screen.writeOwn(helpText(topic, screen.out));
+  screen.document({ status: "ok", help: helpText(topic, { heading: plain, word: plain, dim: plain }) });
+  return 0;
+}
+
+function plain(text: string): string {
+  return text;
 }
 
 /**
@@ -20,7 +27,8 @@ export function helpText(topic: string, style: HelpStyle): string {
   const found = commands.find(({ name, aliases }) => name === topic || aliases?.includes(topic) === true);
   if (found !== undefined) return commandHelp(found, style);
   if (commandGroups.has(topic)) return groupHelp(topic, style);
-  if (laterCommands.includes(topic)) throw new SpellError("usage-not-available", `'${topic}' is not in this release`, { commands: ["llmspell help"] });
+  if (laterCommands.includes(topic))
+    throw new SpellError("usage-not-available", `'${topic}' is not in this release`, { commands: ["llmspell help"] });
   const meant = nearest(topic, [...commands.map(({ name }) => name), ...commandGroups]);
   throw new SpellError("usage-unknown", `no help on ${quoteShort(topic)}${meant === undefined ? "" : `; did you mean '${meant}'?`}`, {
     commands: [meant === undefined ? "llmspell help" : `llmspell help ${meant}`],
@@ -47,8 +55,15 @@ function overview(style: HelpStyle): string {
     "  llmspell chat -m ./model.gguf",
     "  llmspell help generate",
     "",
-    style.dim(`In later releases: ${[...new Set(laterCommands.map((name) => name.split(" ")[0] ?? ""))].join(", ")}.`),
+    style.dim(`In later releases: ${laterNames()}.`),
   );
+}
+
+/** First words; of a group that is partly here, its rest. */
+function laterNames(): string {
+  const here = new Set(commands.map(({ name }) => name.split(" ")[0]));
+  const names = laterCommands.map((name) => name.split(" ")[0] ?? name);
+  return [...new Set(names.map((name) => (here.has(name) ? `more of ${name}` : name)))].join(", ");
 }
 
 function groupHelp(group: string, style: HelpStyle): string {
@@ -56,7 +71,16 @@ function groupHelp(group: string, style: HelpStyle): string {
   const later = laterCommands.filter((name) => name.startsWith(`${group} `)).map((name) => name.slice(group.length + 1));
   return lines(
     `${style.heading("Usage")}  llmspell ${group} COMMAND [flags] [operands]`,
-    ...(inside.length === 0 ? [] : ["", style.heading("Commands"), ...rows(inside.map((command) => [usageOf(command), command.summary]), style)]),
+    ...(inside.length === 0
+      ? []
+      : [
+          "",
+          style.heading("Commands"),
+          ...rows(
+            inside.map((command) => [usageOf(command), command.summary]),
+            style,
+          ),
+        ]),
     "",
     style.dim(`In later releases: ${later.join(", ")}.`),
   );
@@ -73,7 +97,10 @@ function commandHelp(command: Command, style: HelpStyle): string {
     ...(now.length === 0 ? [] : ["", style.heading("Flags"), ...flagRows(now, style)]),
     "",
     style.heading("Global flags"),
-    ...flagRows(globalFlags.filter((flag) => flag.later === undefined), style),
+    ...flagRows(
+      globalFlags.filter((flag) => flag.later === undefined),
+      style,
+    ),
     "",
     style.heading("Examples"),
     ...command.examples.flatMap(([line, does]) => [`  ${line}`, style.dim(`      ${does}`)]),

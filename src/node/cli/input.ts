@@ -76,7 +76,10 @@ export async function* readLines(stdin: InputStream, signal: AbortSignal, screen
 }
 
 async function* readChunks(stdin: InputStream, signal: AbortSignal, screen: Screen): AsyncGenerator<Uint8Array, void, undefined> {
-  const patience = setTimeout(() => screen.note("waiting for text on standard input, which is no terminal; < /dev/null gives none"), silenceMs);
+  const patience = setTimeout(
+    () => screen.note("waiting for text on standard input, which is no terminal; < /dev/null gives none"),
+    silenceMs,
+  );
   const aborted = new Promise<never>((_, reject) => {
     if (signal.aborted) reject(abortedError());
     signal.addEventListener("abort", () => reject(abortedError()), { once: true });
@@ -91,24 +94,35 @@ async function* readChunks(stdin: InputStream, signal: AbortSignal, screen: Scre
       if (next.done === true) return;
       bytes += next.value.byteLength;
       if (bytes > inputBytes) {
-        throw new SpellError("usage-value", `standard input: wanted at most ${inputBytes} bytes; got more`, { where: "stdin", hint: "Give a shorter text." });
+        throw new SpellError("usage-value", `standard input: wanted at most ${inputBytes} bytes; got more`, {
+          where: "stdin",
+          hint: "Give a shorter text.",
+        });
       }
       yield next.value;
     }
   } catch (error) {
     if (error instanceof SpellError) throw error;
     const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
-    throw new SpellError("usage-value", `standard input cannot be read (${code})`, { where: "stdin", hint: "Pipe text to it, or give a prompt as an operand.", cause: error });
+    throw new SpellError("usage-value", `standard input cannot be read (${code})`, {
+      where: "stdin",
+      hint: "Pipe text to it, or give a prompt as an operand.",
+      cause: error,
+    });
   } finally {
     clearTimeout(patience);
     stdin.destroy();
   }
 }
 
-function decode(decoder: TextDecoder, chunk: Uint8Array | undefined): string {
+function decode(decoder: InstanceType<typeof TextDecoder>, chunk: Uint8Array | undefined): string {
   try {
     return chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true });
   } catch (error) {
-    throw new SpellError("usage-value", "standard input is not UTF-8 text", { where: "stdin", hint: "Convert it first, or name a model file with -m.", cause: error });
+    throw new SpellError("usage-value", "standard input is not UTF-8 text", {
+      where: "stdin",
+      hint: "Convert it first, or name a model file with -m.",
+      cause: error,
+    });
   }
 }

@@ -26,7 +26,10 @@ export function createInterrupt(exit: (status: number) => void): Interrupt {
   deadline.catch(() => undefined); // usually nobody waits for it any more
 
   const stop = (): void => {
-    if (controller.signal.aborted) return exit(130);
+    if (controller.signal.aborted) {
+      exit(130);
+      return;
+    }
     controller.abort();
     setTimeout(() => expire(abortedError()), patienceMs);
   };

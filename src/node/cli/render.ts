@@ -72,9 +72,15 @@ export interface Screen {
   /** One `note:` line, with commands to paste below; silent with --quiet and below --trace warn. */
   note(message: string, commands?: readonly string[]): void;
   log(entry: LogEntry): void;
-  /** Something that was asked for and is no result: statistics, prompts, help inside a conversation. */
+  /** Something that was asked for and is no result: statistics, answers to commands inside a conversation. Quiet does not hide it. */
   aside(text: string): void;
-  /** Prints an error in the form of the run. @returns the exit status */
+  /** What a line editor draws on standard error, as it is. */
+  echo(text: string): void;
+  /** Columns of the terminal on standard error; 80 where it does not say. */
+  readonly columns: number;
+  /** Tells an error on standard error; the run may go on. */
+  complain(error: SpellError): void;
+  /** Ends the run with an error: as complain(), and in the JSON formats as the one document. @returns the exit status */
   fail(error: SpellError): number;
   progress(label: string): Progress;
   /** Resolves when everything has been handed to the system. */
@@ -159,27 +165,37 @@ export function createScreen({ settings, stdout, stderr, onOutputLost }: ScreenO
       const hidden = settings.quiet && entry.level !== "error";
       if (!hidden && shows(entry.level)) toErr(`${err.dim(`[${entry.level}] ${cleanErr(entry.message)}`)}\n`);
     },
-    aside: (text) => toErr(text),
-    fail(error) {
-      const { message, hint, commands, code, exitCode } = error;
+    aside: (text) => toErr(cleanErr(text).replace(/[^\n]+/g, (line) => err.dim(line))),
+    echo: (text) => toErr(text),
+    get columns() {
+      return columnsOf(stderr);
+    },
+    complain(error) {
+      const { message, hint, commands, code } = error;
       if (!json) screen.endLine();
       if (shows("debug")) toErr(`${err.dim(cleanErr(stackOf(error)))}\n`);
       if (json) {
-        document({ status: "error", error: errorFields(error) });
         toErr(`Error: ${cleanErr(message)} [${code}]\n`);
-      } else if (code === "run-aborted") {
-        toErr(`${cleanErr(message)}\n${err.dim(`[${code}]`)}\n`);
-      } else {
-        toErr(
-          `${err.bad("Error:")} ${cleanErr(message)}\n${hint === "" ? "" : `${cleanErr(hint)}\n`}${commandLines(commands.map(cleanErr), err)}${err.dim(`[${code}]`)}\n`,
-        );
+        return;
       }
-      return exitCode;
+      // Stopping was asked for: it is an answer, no failure.
+      const lines =
+        code === "run-aborted"
+          ? [cleanErr(message)]
+          : [`${err.bad("Error:")} ${cleanErr(message)}`, ...(hint === "" ? [] : [cleanErr(hint)])];
+      toErr(`${lines.join("\n")}\n${commandLines(commands.map(cleanErr), err)}${err.dim(`[${code}]`)}\n`);
+    },
+    fail(error) {
+      document({ status: "error", error: errorFields(error) });
+      screen.complain(error);
+      return error.exitCode;
     },
     progress(label) {
       drawn?.clear();
       if (settings.quiet || json) return { share() {}, say() {}, end() {} };
-      const progress = errIsTerminal ? drawProgress(label, stderr, settings, () => lineOpen && outIsTerminal) : printProgress(label, stderr);
+      const progress = errIsTerminal
+        ? drawProgress(label, stderr, settings, () => lineOpen && outIsTerminal)
+        : printProgress(label, stderr);
       drawn = progress;
       return {
         share: progress.share,
@@ -212,9 +228,10 @@ function drawProgress(firstLabel: string, stream: OutputStream, settings: Screen
   };
   const draw = (): void => {
     if (isBlocked()) return;
-    const columns = stream.columns === undefined || stream.columns <= 0 ? 80 : stream.columns;
+    const columns = columnsOf(stream);
     const elapsed = `${((Date.now() - started) / 1000).toFixed(1)} s`;
-    const bar = share === undefined || columns < 50 ? "" : ` ${full.repeat(Math.round(share * 20))}${empty.repeat(20 - Math.round(share * 20))}`;
+    const bar =
+      share === undefined || columns < 50 ? "" : ` ${full.repeat(Math.round(share * 20))}${empty.repeat(20 - Math.round(share * 20))}`;
     const text = `${visibleText(label)}${bar} ${share === undefined ? elapsed : `${Math.round(share * 100)} %`}`;
     const line = text.length < columns ? text : text.slice(0, Math.max(0, columns - 1));
     stream.write(`\r${line}${" ".repeat(Math.max(0, width - line.length))}`);
@@ -239,6 +256,11 @@ function drawProgress(firstLabel: string, stream: OutputStream, settings: Screen
       clear();
     },
   };
+}
+
+/** Some terminals, and pseudo ones above all, say 0. */
+function columnsOf(stream: OutputStream): number {
+  return stream.columns === undefined || stream.columns <= 0 ? 80 : stream.columns;
 }
 
 function printProgress(firstLabel: string, stream: OutputStream): DrawnProgress {
@@ -274,7 +296,16 @@ function commandLines(commands: readonly string[], style: Style): string {
 /** The fields programs read; always all of them. */
 function errorFields(error: SpellError): Record<string, unknown> {
   const { code, message, hint, commands, where, retryable, exit_code, details } = error.toJSON();
-  return { code, message, hint, commands, where: where ?? null, retryable, exit_code, details: details === undefined ? null : snakeKeys(details) };
+  return {
+    code,
+    message,
+    hint,
+    commands,
+    where: where ?? null,
+    retryable,
+    exit_code,
+    details: details === undefined ? null : snakeKeys(details),
+  };
 }
 
 /** Own names are camelCase in code and snake_case for users. */
@@ -288,11 +319,15 @@ function snakeKeys(value: unknown): unknown {
 
 /** JSON.stringify escapes C0 alone; on a terminal the others become escapes too, and the document stays the same document. */
 function escapeInJson(text: string): string {
-  return text.replace(/(?!\n)[\p{Cc}\p{Bidi_Control}\u200b]/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return text.replace(
+    /(?!\n)[\p{Cc}\p{Bidi_Control}\u200b]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 function stackOf(error: SpellError): string {
   const stacks: string[] = [];
-  for (let inner: unknown = error; inner instanceof Error && stacks.length < 5; inner = inner.cause) stacks.push(inner.stack ?? inner.message);
+  for (let inner: unknown = error; inner instanceof Error && stacks.length < 5; inner = inner.cause)
+    stacks.push(inner.stack ?? inner.message);
   return stacks.join("\ncaused by ");
 }

@@ -150,6 +150,10 @@ describe("facts", () => {
   });
 });
 
+it("no file at all is a mistake of the caller", async () => {
+  await expect(acceptGguf([])).rejects.toMatchObject({ code: "internal-error" });
+});
+
 describe("G15", () => {
   it("keys called like parts of every object stay data", async () => {
     await accept({

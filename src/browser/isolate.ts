@@ -1,0 +1,13 @@
+/** Isolate over a Web Worker: ended from outside when its time is up. Browsers end a worker of their own accord when it takes too much memory. */
+import type { Isolate } from "../core/platform.ts";
+import { createWorkerIsolate } from "../core/text/worker-isolate.ts";
+
+export function workerIsolate(): Isolate {
+  return createWorkerIsolate(({ onMessage, onDeath }) => {
+    // Bundlers look for exactly this form.
+    const worker = new Worker(new URL("./isolate-worker.ts", import.meta.url), { type: "module" });
+    worker.onmessage = ({ data }) => onMessage(data);
+    worker.onerror = (event) => onDeath(event.message || "it could not be started", false);
+    return { post: (message) => worker.postMessage(message), terminate: () => worker.terminate(), hold: () => undefined };
+  });
+}

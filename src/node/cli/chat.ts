@@ -1,0 +1,211 @@
+/** `llmspell chat`: a conversation, line by line. On a terminal it goes on after errors; a pipe ends with the first one. */
+import { basename } from "node:path";
+import { SpellError, toSpellError } from "../../core/errors.ts";
+import { limits } from "../../core/limits.ts";
+import { flagText } from "./args.ts";
+import { isChatCommand, runChatCommand } from "./chat-commands.ts";
+import { readChat } from "./chat-file.ts";
+import { type ChatInput, pipeInput, terminalInput } from "./chat-input.ts";
+import type { Context } from "./context.ts";
+import { type Conversation, createConversation, takeTurn } from "./conversation.ts";
+import {
+  disposeSoon,
+  explain,
+  lengthNote,
+  loadModel,
+  missingTemplateNote,
+  readGenerateOptions,
+  readLoadOptions,
+  readModelSpec,
+  statisticsText,
+  usageFields,
+} from "./session.ts";
+
+/** @throws SpellError of flags, --load, the model; where standard input is no terminal also of turns and commands */
+export async function chat(context: Context): Promise<number> {
+  const { flags, env, screen, interrupt, stdin } = context;
+  const options = readGenerateOptions(flags);
+  const loadOptions = readLoadOptions(flags, env);
+  const kept = flagText(flags, "load");
+  const saved = kept === undefined ? undefined : await readChat(kept);
+  const spec = saved !== undefined && !flags.has("model") && !flags.has("quantization") ? saved.model : readModelSpec(flags);
+
+  const model = await loadModel(context, spec, loadOptions);
+  const conversation = createConversation(model, options);
+  if (saved !== undefined) {
+    conversation.messages = saved.messages;
+    conversation.system ??= saved.system;
+    conversation.options = { ...saved.options, ...conversation.options };
+  }
+  if (!model.hasChatTemplate && options.raw !== true) screen.note(missingTemplateNote(model));
+
+  const input = stdin === undefined ? terminalInput(screen, interrupt) : pipeInput(stdin, interrupt.signal, screen);
+  const talk = createTalk(context, conversation, input, (other) => loadModel(context, other, loadOptions));
+  if (input.isTerminal) interrupt.take(talk.onInterrupt);
+  try {
+    if (input.isTerminal && !screen.settings.quiet)
+      screen.aside(`${basename(model.id)} listens. /help lists the commands, Ctrl-D leaves.\n`);
+    const status = await talk.run();
+    screen.document({
+      status: "ok",
+      model: conversation.model.id,
+      messages: withSystem(conversation),
+      usage: usageFields({ ...conversation.usage, cachedPromptTokens: 0 }),
+    });
+    return status;
+  } finally {
+    interrupt.take(undefined);
+    input.close();
+    await disposeSoon(conversation.model);
+  }
+}
+
+function withSystem({ system, messages }: Conversation): readonly unknown[] {
+  return system === undefined ? messages : [{ role: "system", content: system }, ...messages];
+}
+
+interface Talk {
+  run(): Promise<number>;
+  /** @returns whether Ctrl-C had a meaning here */
+  readonly onInterrupt: () => boolean;
+}
+
+function createTalk(
+  context: Context,
+  conversation: Conversation,
+  input: ChatInput,
+  load: (spec: string) => Promise<Conversation["model"]>,
+): Talk {
+  const { screen, flags, interrupt } = context;
+  const host = { conversation, loadModel: load };
+  let turn: AbortController | undefined;
+
+  /** On a terminal a failure is told and the conversation goes on. */
+  const tell = (error: unknown): void => {
+    const known = toSpellError(error);
+    if (!input.isTerminal || interrupt.signal.aborted) throw known;
+    screen.complain(known);
+  };
+
+  const command = async (line: string): Promise<boolean> => {
+    try {
+      const { text, leave } = await runChatCommand(host, line);
+      if (text !== "") screen.aside(text);
+      return leave === true;
+    } catch (error) {
+      tell(error);
+      return false;
+    }
+  };
+
+  const say = async (content: string): Promise<void> => {
+    turn = new AbortController();
+    const answering = turn;
+    const progress = screen.progress("reading");
+    let any = false;
+    let answer = "";
+    const streams = !flags.has("no-stream");
+    try {
+      for await (const part of takeTurn(conversation, content, AbortSignal.any([interrupt.signal, answering.signal]))) {
+        if (part.type === "warning") screen.note(part.message);
+        if (part.type === "text-delta") {
+          if (!any && streams) progress.end();
+          any = true;
+          answer += part.text;
+          if (streams) screen.write(part.text);
+        }
+        if (part.type !== "stream-end") continue;
+        progress.end();
+        if (!streams) screen.write(answer);
+        screen.endLine();
+        const { maxTokens = limits.defaultMaxTokens } = conversation.options;
+        if (part.finishReason === "length") screen.note(lengthNote(part, conversation.model, maxTokens, chatParameter));
+        if (flags.has("stats")) screen.aside(statisticsText(part, conversation.model.device));
+      }
+    } catch (error) {
+      progress.end();
+      if (!streams) screen.write(answer);
+      screen.endLine();
+      if (answering.signal.aborted && !interrupt.signal.aborted) screen.aside(any ? "stopped; the text is kept\n" : "stopped\n");
+      else tell(withAdvice(error, conversation.model.id));
+    } finally {
+      turn = undefined;
+    }
+    if (input.isTerminal && screen.outIsTerminal) screen.echo("\n");
+  };
+
+  return {
+    onInterrupt() {
+      if (turn === undefined) return input.cancel();
+      if (turn.signal.aborted) return false; // the second one in a row: it did not stop
+      turn.abort();
+      return true;
+    },
+    async run() {
+      /** Lines since an opening `"""`. */
+      let block: string[] | undefined;
+      let cancelled = false;
+      for (;;) {
+        const line = await untilAborted(input.next(block === undefined ? ">>> " : "... "), interrupt.signal);
+        if (line.type === "cancel") {
+          if (cancelled) return 130;
+          cancelled = line.emptyLine && block === undefined;
+          if (cancelled) screen.aside("Ctrl-C again, Ctrl-D or /bye leaves.\n");
+          block = undefined;
+          continue;
+        }
+        cancelled = false;
+        if (line.type === "end") {
+          if (input.isTerminal) screen.echo("\n");
+          if (block !== undefined && !input.isTerminal) await say(block.join("\n"));
+          return 0;
+        }
+        const next = takeLine(block, line.text);
+        block = next.block;
+        if (next.content === undefined || next.content.trim() === "") continue;
+        if (next.isBlock || !isChatCommand(next.content)) await say(next.content);
+        else if (await command(next.content)) return 0;
+      }
+    },
+  };
+}
+
+/** What one more line makes of an open or new block of lines between `"""`. */
+function takeLine(
+  block: readonly string[] | undefined,
+  line: string,
+): { readonly block: string[] | undefined; readonly content?: string; readonly isBlock: boolean } {
+  const mark = '"""';
+  const opens = block === undefined && line.trimStart().startsWith(mark);
+  if (block === undefined && !opens) return { block: undefined, content: line, isBlock: false };
+  const text = opens ? line.trimStart().slice(mark.length) : line;
+  const closes = text.trimEnd().endsWith(mark);
+  const rest = closes ? text.trimEnd().slice(0, -mark.length) : text;
+  const lines = [...(block ?? []), ...(rest === "" && (opens || closes) ? [] : [rest])];
+  return closes ? { block: undefined, content: lines.join("\n"), isBlock: true } : { block: lines, isBlock: true };
+}
+
+function chatParameter(name: string): string {
+  return name === "context_size" ? "--context-size" : `/set ${name}`;
+}
+
+/** A conversation that outgrew the context has its own way out. */
+function withAdvice(error: unknown, modelId: string): unknown {
+  if (!(error instanceof SpellError) || error.code !== "run-context") return explain(error, modelId);
+  const { code, message, details, where } = error;
+  return new SpellError(code, message, {
+    hint: "/clear forgets what was said; --context-size makes room at the start.",
+    ...(details === undefined ? {} : { details }),
+    ...(where === undefined ? {} : { where }),
+    cause: error,
+  });
+}
+
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(new SpellError("run-aborted", "stopped"));
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
+}

@@ -1,0 +1,195 @@
+/** `llmspell completion SHELL`: scripts written from the table of commands. Words only: what stands in them is our own and needs no quoting. */
+import { type Command, commands, type Flag, globalFlags, type Shell } from "./commands.ts";
+import type { Context } from "./context.ts";
+
+export async function completion({ operands, screen }: Context): Promise<number> {
+  const shell = operands[0] as Shell;
+  const script = scripts[shell]();
+  screen.writeOwn(script);
+  screen.document({ status: "ok", shell, script });
+  return 0;
+}
+
+const scripts: Readonly<Record<Shell, () => string>> = { bash, zsh, fish, powershell };
+
+const usable = (flags: readonly Flag[]): readonly Flag[] => flags.filter((flag) => flag.later === undefined);
+const allFlags = (command: Command): readonly Flag[] => usable([...command.flags, ...globalFlags]);
+const flagWords = (flags: readonly Flag[]): string =>
+  flags.flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]).join(" ");
+const firstWords = (): readonly string[] => [...new Set(commands.map(({ name }) => name.split(" ")[0] ?? ""))];
+const secondWords = (group: string): readonly string[] =>
+  commands.flatMap(({ name }) => (name.startsWith(`${group} `) ? [name.slice(group.length + 1)] : []));
+const groups = (): readonly string[] => firstWords().filter((word) => secondWords(word).length > 0);
+const takesPath = (flag: Flag): boolean => flag.name === "model" || flag.value === "FILE";
+
+/** Every flag with fixed values, each name once: they mean the same everywhere. */
+function choiceFlags(): readonly Flag[] {
+  const all = commands.flatMap(allFlags).filter((flag) => flag.choices !== undefined);
+  return all.filter((flag, i) => all.findIndex(({ name }) => name === flag.name) === i);
+}
+
+function bash(): string {
+  return `# bash completion for llmspell; eval "$(llmspell completion bash)"
+_llmspell() {
+  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" command="" word
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    [[ "$word" == -* ]] && continue
+    if [[ -z "$command" ]]; then command="$word"; elif [[ "$command" =~ ^(${groups().join("|")})$ ]]; then command="$command $word"; fi
+  done
+  COMPREPLY=()
+  case "$previous" in
+${choiceFlags()
+  .map((flag) => `    --${flag.name}) COMPREPLY=($(compgen -W "${flag.choices?.join(" ")}" -- "$current")); return ;;`)
+  .join("\n")}
+    ${pathFlagWords().join("|")}) COMPREPLY=($(compgen -f -- "$current")); compopt -o filenames 2>/dev/null; return ;;
+  esac
+  case "$command" in
+    "") COMPREPLY=($(compgen -W "${firstWords().join(" ")} ${flagWords(usable(globalFlags))}" -- "$current")) ;;
+${groups()
+  .map((group) => `    "${group}") COMPREPLY=($(compgen -W "${secondWords(group).join(" ")}" -- "$current")) ;;`)
+  .join("\n")}
+${commands.map((command) => `    "${command.name}") COMPREPLY=($(compgen -W "${[...operandWords(command), flagWords(allFlags(command))].join(" ")}" -- "$current")) ;;`).join("\n")}
+  esac
+}
+complete -o default -F _llmspell llmspell
+`;
+}
+
+function pathFlagWords(): readonly string[] {
+  const flags = commands.flatMap(allFlags).filter(takesPath);
+  return [...new Set(flags.flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]))];
+}
+
+function operandWords(command: Command): readonly string[] {
+  if (command.name === "help") return firstWords().filter((word) => word !== "help");
+  return command.operands.flatMap(({ choices }) => choices ?? []);
+}
+
+function zsh(): string {
+  const describe = (word: string, text: string): string => `'${word}:${zshText(text)}'`;
+  const argument = (flag: Flag): string => {
+    const value =
+      flag.value === undefined
+        ? ""
+        : `:${flag.value}:${flag.choices !== undefined ? `(${flag.choices.join(" ")})` : takesPath(flag) ? "_files" : ""}`;
+    const text = `[${zshText(flag.description)}]${value}`;
+    const star = flag.repeated === true ? "*" : "";
+    const names = flag.short === undefined ? [`--${flag.name}`] : [`-${flag.short}`, `--${flag.name}`];
+    return names.map((name) => `'${star}${name}${text}'`).join(" ");
+  };
+  const argumentsOf = (command: Command): string => {
+    const operand = operandWords(command);
+    const last = operand.length > 0 ? `'1:operand:(${operand.join(" ")})'` : command.name === "model info" ? "'1:model:_files'" : "";
+    return [...allFlags(command).map(argument), last].filter((text) => text !== "").join(" ");
+  };
+  const cases = commands
+    .filter(({ name }) => !name.includes(" "))
+    .map((command) => `    ${command.name}) _arguments ${argumentsOf(command)} ;;`);
+  const groupCases = groups().map((group) => {
+    const inside = commands.filter(({ name }) => name.startsWith(`${group} `));
+    return `    ${group})
+      if (( CURRENT == 2 )); then
+        local -a second=(${inside.map(({ name, summary }) => describe(name.slice(group.length + 1), summary)).join(" ")})
+        _describe command second
+      else
+        local subcommand="$words[2]"
+        shift words; (( CURRENT-- ))
+        case "$subcommand" in
+${inside.map((command) => `          ${command.name.slice(group.length + 1)}) _arguments ${argumentsOf(command)} ;;`).join("\n")}
+        esac
+      fi ;;`;
+  });
+  const first = firstWords().map((word) => describe(word, commands.find(({ name }) => name === word)?.summary ?? `commands of ${word}`));
+  return `#compdef llmspell
+# zsh completion for llmspell; eval "$(llmspell completion zsh)"
+_llmspell() {
+  local -a first=(${first.join(" ")})
+  if (( CURRENT == 2 )); then
+    _describe command first
+    _arguments ${usable(globalFlags).map(argument).join(" ")}
+    return
+  fi
+  local command="$words[2]"
+  shift words; (( CURRENT-- ))
+  case "$command" in
+${[...cases, ...groupCases].join("\n")}
+  esac
+}
+compdef _llmspell llmspell
+`;
+}
+
+/** Brackets, colons and quotes mean something inside a specification of _arguments. */
+function zshText(text: string): string {
+  return text.replaceAll("'", "").replace(/[[\]]/g, "").replaceAll(":", "\\:");
+}
+
+function fish(): string {
+  const quote = (text: string): string => `'${text.replace(/[\\']/g, "\\$&")}'`;
+  const flagLine = (condition: string, flag: Flag): string => {
+    const value =
+      flag.value === undefined
+        ? ""
+        : flag.choices !== undefined
+          ? ` -x -a ${quote(flag.choices.join(" "))}`
+          : takesPath(flag)
+            ? " -r -F"
+            : " -x";
+    return `complete -c llmspell${condition} -l ${flag.name}${flag.short === undefined ? "" : ` -s ${flag.short}`}${value} -d ${quote(flag.description)}`;
+  };
+  const lines = [
+    "# fish completion for llmspell; llmspell completion fish > ~/.config/fish/completions/llmspell.fish",
+    "complete -c llmspell -f",
+    ...firstWords().map((word) => {
+      const summary = commands.find(({ name }) => name === word)?.summary ?? `commands of ${word}`;
+      return `complete -c llmspell -n __fish_use_subcommand -a ${word} -d ${quote(summary)}`;
+    }),
+    ...usable(globalFlags).map((flag) => flagLine("", flag)),
+  ];
+  for (const command of commands) {
+    const [first = "", second] = command.name.split(" ");
+    if (second !== undefined) {
+      lines.push(
+        `complete -c llmspell -n '__fish_seen_subcommand_from ${first}; and not __fish_seen_subcommand_from ${second}' -a ${second} -d ${quote(command.summary)}`,
+      );
+    }
+    const condition = ` -n '__fish_seen_subcommand_from ${second ?? first}'`;
+    const operand = operandWords(command);
+    if (operand.length > 0) lines.push(`complete -c llmspell${condition} -a ${quote(operand.join(" "))}`);
+    if (command.name === "model info") lines.push(`complete -c llmspell${condition} -F`);
+    for (const flag of usable(command.flags)) lines.push(flagLine(condition, flag));
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function powershell(): string {
+  const list = (words: readonly string[]): string => `@(${words.map((word) => `'${word}'`).join(", ")})`;
+  const entries = commands.map(
+    (command) => `    '${command.name}' = ${list([...operandWords(command), ...flagWords(allFlags(command)).split(" ")])}`,
+  );
+  const groupEntries = groups().map((group) => `    '${group}' = ${list(secondWords(group))}`);
+  return `# PowerShell completion for llmspell; llmspell completion powershell | Out-String | Invoke-Expression
+Register-ArgumentCompleter -Native -CommandName llmspell -ScriptBlock {
+  param($wordToComplete, $commandAst, $cursorPosition)
+  $words = @{
+    '' = ${list([...firstWords(), ...flagWords(usable(globalFlags)).split(" ")])}
+${[...groupEntries, ...entries].join("\n")}
+  }
+  $values = @{
+${choiceFlags()
+  .map((flag) => `    '--${flag.name}' = ${list(flag.choices ?? [])}`)
+  .join("\n")}
+  }
+  $typed = @($commandAst.CommandElements | Select-Object -Skip 1 | ForEach-Object { $_.ToString() })
+  if ($wordToComplete -ne '' -and $typed.Count -gt 0) { $typed = @($typed | Select-Object -SkipLast 1) }
+  $command = ''
+  foreach ($word in $typed) {
+    if ($word.StartsWith('-')) { continue }
+    if ($command -eq '') { $command = $word } elseif (${list(groups())} -contains $command) { $command = "$command $word" }
+  }
+  $previous = if ($typed.Count -gt 0) { $typed[-1] } else { '' }
+  $offer = if ($values.ContainsKey($previous)) { $values[$previous] } elseif ($words.ContainsKey($command)) { $words[$command] } else { @() }
+  $offer | Where-Object { $_ -like "$wordToComplete*" } | ForEach-Object { [System.Management.Automation.CompletionResult]::new($_) }
+}
+`;
+}

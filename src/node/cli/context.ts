@@ -1,0 +1,24 @@
+/** What a command is handed. Everything a command touches of its process arrives here, so that tests hand in their own. */
+import type { Spell } from "../../core/api/spell.ts";
+import type { GivenFlags } from "./args.ts";
+import type { InputStream } from "./input.ts";
+import type { Interrupt } from "./interrupt.ts";
+import type { Screen } from "./render.ts";
+
+export interface Context {
+  readonly operands: readonly string[];
+  readonly flags: GivenFlags;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly screen: Screen;
+  readonly interrupt: Interrupt;
+  /** undefined where standard input is a terminal */
+  readonly stdin: InputStream | undefined;
+  /**
+   * The library on this machine; imported with the first call, because parsing and help must not wait for it.
+   * @param prepare true: a model is going to be loaded, so its engine may start at once
+   */
+  readonly openSpell: (prepare?: boolean) => Promise<Spell>;
+}
+
+/** A command. @returns the exit status; failures are thrown */
+export type Run = (context: Context) => Promise<number>;

@@ -1,0 +1,61 @@
+/** A conversation with a model: messages, settings, counts. It prints nothing and knows no commands. */
+import { SpellError } from "../../core/errors.ts";
+import type { GenerateOptions, Message, Usage } from "../../core/spec/generate.ts";
+import type { LanguageModel } from "../../core/spec/language-model.ts";
+import type { StreamPart } from "../../core/spec/stream-part.ts";
+
+export interface Conversation {
+  model: LanguageModel;
+  system: string | undefined;
+  /** sampling options of every turn; `system` is kept apart */
+  options: GenerateOptions;
+  messages: readonly Message[];
+  /** of all turns together */
+  usage: Pick<Usage, "promptTokens" | "completionTokens" | "totalTokens">;
+}
+
+export function createConversation(model: LanguageModel, { system, ...options }: GenerateOptions): Conversation {
+  return { model, system, options, messages: [], usage: { promptTokens: 0, completionTokens: 0, totalTokens: 0 } };
+}
+
+/**
+ * One turn: yields what the model says and keeps it. A turn that is aborted keeps its text; one that fails, or is aborted before any
+ * text came, leaves the conversation as it was.
+ * @throws SpellError of LanguageModel.stream, run-aborted included
+ */
+export async function* takeTurn(
+  conversation: Conversation,
+  content: string,
+  signal: AbortSignal,
+): AsyncGenerator<StreamPart, void, undefined> {
+  const { model, system, options } = conversation;
+  const messages = [...conversation.messages, { role: "user", content } as const];
+  let text = "";
+  const keep = (): void => {
+    conversation.messages = [...messages, { role: "assistant", content: text }];
+  };
+  try {
+    // Raw text has no roles: every turn stands alone.
+    const prompt = options.raw === true ? content : messages;
+    for await (const part of model.stream(prompt, {
+      ...options,
+      ...(system === undefined || options.raw === true ? {} : { system }),
+      signal,
+    })) {
+      if (part.type === "text-delta") text += part.text;
+      if (part.type === "stream-end") {
+        const { usage } = conversation;
+        conversation.usage = {
+          promptTokens: usage.promptTokens + part.usage.promptTokens,
+          completionTokens: usage.completionTokens + part.usage.completionTokens,
+          totalTokens: usage.totalTokens + part.usage.totalTokens,
+        };
+        keep();
+      }
+      yield part;
+    }
+  } catch (error) {
+    if (text !== "" && error instanceof SpellError && error.code === "run-aborted") keep();
+    throw error;
+  }
+}

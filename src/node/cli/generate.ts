@@ -1,0 +1,137 @@
+/** `llmspell generate`: one prompt, one answer. The model loads while standard input is still being read. */
+import { SpellError } from "../../core/errors.ts";
+import { limits } from "../../core/limits.ts";
+import type { LanguageModel } from "../../core/spec/language-model.ts";
+import { shellQuote } from "./args.ts";
+import type { Context } from "./context.ts";
+import { plural } from "./format.ts";
+import { readPrompt } from "./input.ts";
+import {
+  deviceFields,
+  disposeSoon,
+  explain,
+  lengthNote,
+  loadModel,
+  missingTemplateNote,
+  readGenerateOptions,
+  readLoadOptions,
+  readModelSpec,
+  type StreamEnd,
+  statisticsText,
+  usageFields,
+} from "./session.ts";
+
+/** @throws SpellError of the flags, the prompt, the model or its answer */
+export async function generate(context: Context): Promise<number> {
+  const { flags, env, screen, interrupt, stdin } = context;
+  const [operand] = context.operands;
+  const options = readGenerateOptions(flags);
+  const spec = readModelSpec(flags);
+  const loadOptions = readLoadOptions(flags, env);
+  if (operand !== undefined && /^\S+\.gguf$/i.test(operand) && !flags.has("model")) {
+    screen.note(`${operand} is the prompt here; a model is named with -m:`, [`llmspell generate -m ${shellQuote(operand)} "Hello"`]);
+  }
+  // A wrong command line must not cost a load.
+  if (stdin === undefined && (operand === undefined || operand === "-"))
+    await readPrompt(operand, stdin, { raw: false, signal: interrupt.signal, screen });
+
+  const loading = loadModel(context, spec, loadOptions);
+  const [model, prompt] = await Promise.all([
+    loading,
+    readPrompt(operand, stdin, { raw: options.raw === true, signal: interrupt.signal, screen }),
+  ]);
+  if (!model.hasChatTemplate && options.raw !== true) screen.note(missingTemplateNote(model));
+
+  const answer = createAnswer(context, model);
+  try {
+    for await (const part of model.stream(prompt, { ...options, signal: interrupt.signal })) {
+      if (part.type === "warning") answer.warn(part.code, part.message);
+      else if (part.type === "text-delta") answer.add(part.text);
+      else if (part.type === "stream-end") answer.end(part, options.maxTokens ?? limits.defaultMaxTokens);
+    }
+  } catch (error) {
+    answer.stop();
+    throw interrupt.signal.aborted ? stopped(answer.text, screen.json) : explain(error, spec);
+  }
+  await disposeSoon(model);
+  return 0;
+}
+
+interface Answer {
+  readonly text: string;
+  warn(code: string, message: string): void;
+  add(text: string): void;
+  end(end: StreamEnd, maxTokens: number): void;
+  stop(): void;
+}
+
+/** Shows an answer in the form of the run: text as it comes, text at the end, or one document. */
+function createAnswer({ flags, screen }: Context, model: LanguageModel): Answer {
+  const warnings: { readonly code: string; readonly message: string }[] = [];
+  const streams = !flags.has("no-stream");
+  // While the answer itself appears on this terminal, a counter beside it would only disturb.
+  const progress = screen.progress("reading the prompt");
+  const counts = !streams || !screen.outIsTerminal;
+  let pieces = 0;
+  let text = "";
+  return {
+    get text() {
+      return text;
+    },
+    warn(code, message) {
+      warnings.push({ code, message });
+      screen.note(message);
+    },
+    add(piece) {
+      text += piece;
+      pieces += 1;
+      if (counts) progress.say(`writing, ${plural(pieces, "token")}`);
+      else if (pieces === 1) progress.end();
+      if (streams) screen.write(piece);
+    },
+    stop() {
+      progress.end();
+      if (!streams) screen.write(text);
+    },
+    end(end, maxTokens) {
+      progress.end();
+      if (!streams) screen.write(text);
+      screen.endLine();
+      screen.document(documentOf(model, text, end, warnings));
+      if (end.finishReason === "length") screen.note(lengthNote(end, model, maxTokens, (name) => `--${name.replaceAll("_", "-")}`));
+      if (flags.has("stats")) screen.aside(statisticsText(end, model.device));
+    },
+  };
+}
+
+function documentOf(model: LanguageModel, text: string, end: StreamEnd, warnings: readonly unknown[]): Record<string, unknown> {
+  const { timing } = end;
+  const tenth = (value: number): number => Math.round(value * 10) / 10;
+  return {
+    status: "ok",
+    model: model.id,
+    provider: "candle",
+    backend: "candle",
+    architecture: model.architecture,
+    device: deviceFields(model.device),
+    text,
+    ...(end.candidates === undefined ? {} : { candidates: end.candidates }),
+    finish_reason: end.finishReason,
+    usage: usageFields(end.usage),
+    timings: {
+      load_ms: tenth(timing.loadMs),
+      prompt_ms: tenth(timing.prefillMs),
+      first_token_ms: tenth(timing.firstTokenMs),
+      generation_ms: tenth(timing.decodeMs),
+      tokens_per_second: tenth(timing.decodeRate),
+    },
+    seed: end.seed,
+    warnings,
+  };
+}
+
+/** The run's own abort says what was kept. */
+function stopped(text: string, json: boolean): SpellError {
+  const kept = text === "" ? "before any text came" : json ? "the text so far is in details.partial_text" : "the text so far was kept";
+  return new SpellError("run-aborted", `stopped: ${kept}`, { details: { partialText: text } });
+}

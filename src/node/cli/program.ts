@@ -1,0 +1,108 @@
+/** A run from its arguments to its exit status: parse, run, map errors. Commands are imported when they are called; help must not wait for them. */
+import { isatty } from "node:tty";
+import type { Spell } from "../../core/api/spell.ts";
+import { SpellError } from "../../core/errors.ts";
+import { parseArguments, type Request, scanGlobalFlags } from "./args.ts";
+import type { Context, Run } from "./context.ts";
+import { createInterrupt } from "./interrupt.ts";
+import { createScreen, type Screen } from "./render.ts";
+import { checkEnvironment, readSettings } from "./settings.ts";
+
+/** By the names in commands.ts. */
+const runs: Readonly<Record<string, () => Promise<Run>>> = {
+  generate: async () => (await import("./generate.ts")).generate,
+  chat: async () => (await import("./chat.ts")).chat,
+  "model info": async () => (await import("./model.ts")).modelInfo,
+  doctor: async () => (await import("./doctor.ts")).doctor,
+  version: async () => (await import("./version.ts")).showVersion,
+  completion: async () => (await import("./completion.ts")).completion,
+};
+
+/** Runs a command line and ends the process with its status. */
+export async function runProgram(argv: readonly string[]): Promise<never> {
+  const parsed = parse(argv);
+  const screen = createScreen({
+    settings: readSettings(parsed instanceof SpellError ? scanGlobalFlags(argv) : parsed.flags, process.env),
+    stdout: process.stdout,
+    stderr: process.stderr,
+    onOutputLost: ({ message, code }: NodeJS.ErrnoException) => {
+      if (readerLeft.has(code)) process.exit(0);
+      const lost = new SpellError("store-denied", `standard output cannot be written: ${message}`, {
+        where: "stdout",
+        hint: "Check the disk or device behind it.",
+      });
+      process.exit(screen.fail(lost));
+    },
+  });
+  process.on("uncaughtException", (error) => process.exit(screen.fail(explained(error))));
+  let status: number;
+  try {
+    if (parsed instanceof SpellError) throw parsed;
+    status = await run(parsed, screen);
+  } catch (error) {
+    status = screen.fail(explained(error));
+  }
+  await screen.flush();
+  // At once: engines and open pipes must not hold the process.
+  return process.exit(status);
+}
+
+function parse(argv: readonly string[]): Request | SpellError {
+  try {
+    return parseArguments(argv);
+  } catch (error) {
+    return explained(error);
+  }
+}
+
+async function run(request: Request, screen: Screen): Promise<number> {
+  if (request.kind === "help") {
+    const { showHelp } = await import("./help.ts");
+    return showHelp(request.topic, screen);
+  }
+  const command = request.kind === "version" ? "version" : request.command.name;
+  const load = runs[command];
+  if (load === undefined) throw new Error(`command ${command} is in the table and nowhere else`);
+  const interrupt = createInterrupt((status) => process.exit(status));
+  if (request.kind === "command") checkEnvironment(request.flags, process.env, screen);
+  let spell: Promise<Spell> | undefined;
+  const context: Context = {
+    operands: request.kind === "command" ? request.operands : [],
+    flags: request.flags,
+    env: process.env,
+    screen,
+    interrupt,
+    // Touching process.stdin opens it; only commands that read may do so.
+    get stdin() {
+      return isatty(0) ? undefined : process.stdin;
+    },
+    openSpell: (prepare = false) => {
+      spell ??= openSpell(screen, prepare);
+      return spell;
+    },
+  };
+  const work = (await load())(context);
+  return Promise.race([work, interrupt.deadline]);
+}
+
+/**
+ * The engine's process takes longest to start, so it is asked for before the rest of the library is even read.
+ * @param prepare true: a model is going to be loaded
+ */
+async function openSpell(screen: Screen, prepare: boolean): Promise<Spell> {
+  const { nodeGgufRuntime } = await import("../gguf.ts");
+  const runtime = nodeGgufRuntime();
+  if (prepare) runtime.prepare?.();
+  const { createSpell, nodePlatform } = await import("../index.ts");
+  return createSpell({ platform: { ...nodePlatform({ log: (entry) => screen.log(entry) }), gguf: { available: true, value: runtime } } });
+}
+
+/** Ours pass; anything else is a fault of this program, told without a stack. */
+function explained(error: unknown): SpellError {
+  if (error instanceof SpellError) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  return new SpellError("internal-error", `unforeseen: ${text}`, { commands: ["llmspell --trace debug …"], cause: error });
+}
+
+/** Readers that leave early (`| head -1`) and terminals that go away are no failure. */
+const readerLeft: ReadonlySet<string | undefined> = new Set(["EPIPE", "EOF", "EIO", "ECONNRESET", "ERR_STREAM_DESTROYED"]);

@@ -1,0 +1,254 @@
+/** What `generate` and `chat` share: flags to options, a model with its progress line, parts of a stream to fields and notes. */
+import { existsSync, readdirSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type { LoadOptions } from "../../core/backends/candle.ts";
+import { SpellError } from "../../core/errors.ts";
+import type { GenerateOptions, Preset, Usage } from "../../core/spec/generate.ts";
+import type { LanguageModel } from "../../core/spec/language-model.ts";
+import { parseModelSpec } from "../../core/spec/model-spec.ts";
+import type { DeviceChoice, DeviceReport } from "../../core/spec/runtime.ts";
+import type { StreamPart } from "../../core/spec/stream-part.ts";
+import { parameterRules } from "../../core/text/parameters.ts";
+import { flagNumber, flagText, type GivenFlags, shellQuote } from "./args.ts";
+import { defaultModel, deviceChoices, quoteShort } from "./commands.ts";
+import type { Context } from "./context.ts";
+import { formatMs, formatRate, plural } from "./format.ts";
+import { nearest } from "./nearest.ts";
+import type { Screen } from "./render.ts";
+
+export type StreamEnd = Extract<StreamPart, { type: "stream-end" }>;
+
+/** A loaded model is waited for this long when a run ends; whatever is left of it dies with the process. */
+const disposeMs = 300;
+
+/** @throws SpellError env-value; usage-value for flags that contradict each other */
+export function readLoadOptions(flags: GivenFlags, env: Context["env"]): Pick<LoadOptions, "device" | "contextSize" | "threads"> {
+  const device = (flagText(flags, "device") as DeviceChoice | undefined) ?? deviceFromEnv(env);
+  const contextSize = flagNumber(flags, "context-size");
+  const threads = flagNumber(flags, "threads");
+  return {
+    ...(device === undefined ? {} : { device }),
+    ...(contextSize === undefined ? {} : { contextSize }),
+    ...(threads === undefined ? {} : { threads }),
+  };
+}
+
+/** The short variables, ours first; an empty one counts as unset. */
+function deviceFromEnv(env: Context["env"]): DeviceChoice | undefined {
+  for (const name of ["LLMSPELL_DEVICE", "CANDLE_DEVICE"]) {
+    const text = env[name];
+    if (text === undefined || text === "") continue;
+    const device = deviceChoices.find((choice) => choice === text.toLowerCase());
+    if (device !== undefined) return device;
+    throw new SpellError("env-value", `${name} sets the device: wanted ${deviceChoices.join(", ")}; got ${quoteShort(text)}`, {
+      where: name,
+      commands: [`unset ${name}`],
+    });
+  }
+  return undefined;
+}
+
+/** @throws SpellError usage-value */
+export function readGenerateOptions(flags: GivenFlags): GenerateOptions {
+  const numbers: Partial<Record<(typeof parameterRules)[number]["name"], number>> = {};
+  for (const { name, snakeName } of parameterRules) {
+    const value = flagNumber(flags, snakeName.replaceAll("_", "-"));
+    if (value !== undefined) numbers[name] = value;
+  }
+  const stop = flags.get("stop");
+  if (stop !== undefined && stop.length > 16)
+    throw new SpellError("usage-value", `--stop: wanted at most 16; got ${stop.length}`, { where: "--stop" });
+  const preset = flagText(flags, "preset") as Preset | undefined;
+  const system = flagText(flags, "system");
+  const raw = flags.has("raw");
+  if (raw && system !== undefined) {
+    throw new SpellError("usage-value", "--raw and --system exclude each other: raw text goes to the model as it is", {
+      hint: "Leave one of them out.",
+      where: "--system",
+    });
+  }
+  return {
+    ...numbers,
+    ...(stop === undefined ? {} : { stop }),
+    ...(preset === undefined ? {} : { preset }),
+    ...(system === undefined ? {} : { system }),
+    ...(raw ? { raw } : {}),
+  };
+}
+
+/** @throws SpellError spec-syntax, usage-value */
+export function readModelSpec(flags: GivenFlags): string {
+  const text = flagText(flags, "model") ?? defaultModel;
+  const quantization = flagText(flags, "quantization");
+  if (quantization === undefined) return text;
+  const spec = parseModelSpec(text);
+  if (spec.kind === "path") {
+    throw new SpellError("usage-value", `--quantization chooses a variant of a named model; ${text} is a path`, {
+      where: "--quantization",
+      hint: "Give the path of the file that has it.",
+    });
+  }
+  if (spec.variant !== undefined && spec.variant.toUpperCase() !== quantization.toUpperCase()) {
+    throw new SpellError("usage-value", `--quantization ${quantization} contradicts ${text}`, {
+      where: "--quantization",
+      hint: "Keep one of them.",
+    });
+  }
+  return `${spec.name}:${quantization}${spec.backend === undefined ? "" : `@${spec.backend}`}`;
+}
+
+/**
+ * Loads a model under a progress line. Starts at once, before the first await, so that callers can do other things meanwhile.
+ * @throws SpellError of Spell.load, with what a person can do about it
+ */
+export async function loadModel(context: Context, spec: string, options: LoadOptions): Promise<LanguageModel> {
+  const { screen } = context;
+  const progress = screen.progress(`loading ${basename(spec)}`);
+  try {
+    const spell = await context.openSpell(true);
+    const model = await spell.load(spec, { ...options, signal: context.interrupt.signal, onProgress: (share) => progress.share(share) });
+    progress.end();
+    noteMissingRuntime(model.device, screen);
+    screen.log({ level: "info", message: `${model.id}: ${describeDevice(model.device)}` });
+    return model;
+  } catch (error) {
+    throw explain(error, spec);
+  } finally {
+    progress.end();
+  }
+}
+
+/** Frees a model, but does not let it hold up the end of the run. */
+export async function disposeSoon(model: LanguageModel): Promise<void> {
+  await Promise.race([model.dispose().catch(() => undefined), new Promise((resolve) => setTimeout(resolve, disposeMs).unref())]);
+}
+
+/** The library speaks of its own options; a person typed a flag. And a path that does not exist is usually nearly right. */
+export function explain(error: unknown, spec: string, command = "llmspell generate -m"): unknown {
+  if (!(error instanceof SpellError)) return error;
+  const { code, message, where, details } = error;
+  const withSpec = (path: string): string => `${command} ${shellQuote(path)}${command.endsWith("-m") ? ' "Hello"' : ""}`;
+  const more = { ...(details === undefined ? {} : { details }), cause: error };
+  if (code === "run-option" && where !== undefined) {
+    const flag = flagOfOption.get(where);
+    if (flag !== undefined)
+      return new SpellError("usage-value", message.replace(`${where}:`, `${flag}:`), {
+        where: flag,
+        commands: ["llmspell help generate"],
+        ...more,
+      });
+  }
+  if ((code === "spec-syntax" || code === "model-unknown") && !/^[./~\\]/.test(spec) && existsSync(spec)) {
+    return new SpellError(code, message, { hint: "A path begins with ./", commands: [withSpec(`./${spec}`)], ...more, where: spec });
+  }
+  if (code === "model-unknown" && /^[./~\\]/.test(spec)) {
+    const there = modelsBeside(spec);
+    if (there.length > 0) {
+      return new SpellError(code, message, { hint: "There is:", commands: there.map(withSpec), ...more, where: where ?? spec });
+    }
+  }
+  if (code === "run-context") {
+    const [raise, look] = [
+      "Shorten the prompt, or raise --context-size up to the limit of the model:",
+      `llmspell model info ${shellQuote(spec)}`,
+    ];
+    return new SpellError(code, message, { hint: raise, commands: [look], ...more, ...(where === undefined ? {} : { where }) });
+  }
+  return error;
+}
+
+const flagOfOption: ReadonlyMap<string, string> = new Map([
+  ["contextSize", "--context-size"],
+  ["threads", "--threads"],
+  ["stop", "--stop"],
+  ["preset", "--preset"],
+  ["raw", "--raw"],
+  ...parameterRules.map(({ name, snakeName }) => [name, `--${snakeName.replaceAll("_", "-")}`] as const),
+]);
+
+/** Models in the folder of a path that is wrong: the one whose name is nearest, else the first three. */
+function modelsBeside(path: string): readonly string[] {
+  if (path.startsWith("~")) return [];
+  const folder = dirname(path);
+  try {
+    const names = readdirSync(folder)
+      .filter((name) => name.toLowerCase().endsWith(".gguf"))
+      .sort();
+    const close = nearest(basename(path), names);
+    const shown = close === undefined ? names.slice(0, 3) : [close];
+    return shown
+      .map((name) => (folder === "." ? `./${name}` : join(folder, name)))
+      .map((name) => (/^[./~\\]/.test(name) ? name : `./${name}`));
+  } catch {
+    return [];
+  }
+}
+
+/** A faster runtime that could be here is named once in a run, with the line that installs it. */
+function noteMissingRuntime(device: DeviceReport, screen: Screen): void {
+  if (screen.json) return;
+  const missing = device.tried.find(
+    ({ ok, reason, runtime }) => !ok && reason === "package-missing" && runtime !== undefined && runtime !== device.runtime,
+  );
+  if (missing?.runtime === undefined) return;
+  screen.note(
+    `${missing.runtime} is not installed; with it models run faster, and on the GPU:`,
+    missing.hint === undefined ? [] : [missing.hint],
+  );
+}
+
+/** @returns "cpu through node-llama-cpp, threads: prompt 2, answer 1 (measured)" */
+export function describeDevice({ chosen, runtime, threads }: DeviceReport): string {
+  const through = runtime === undefined ? "" : ` through ${runtime}`;
+  const counted = threads === undefined ? "" : `, threads: prompt ${threads.prompt}, answer ${threads.decode} (${threads.origin})`;
+  return chosen + through + counted;
+}
+
+/** A device report with the names users see. */
+export function deviceFields(report: DeviceReport): Record<string, unknown> {
+  const { chosen, tried, runtime, threads } = report;
+  return {
+    chosen,
+    tried: tried.map((attempt) => ({
+      device: attempt.device,
+      ok: attempt.ok,
+      reason: attempt.reason,
+      hint: attempt.hint ?? null,
+      runtime: attempt.runtime ?? null,
+    })),
+    runtime: runtime ?? null,
+    threads: threads ?? null,
+  };
+}
+
+export function usageFields({ promptTokens, completionTokens, totalTokens }: Usage): Record<string, number> {
+  return { prompt_tokens: promptTokens, completion_tokens: completionTokens, total_tokens: totalTokens };
+}
+
+/** Said once in a run: somebody who expects an answer gets a continuation. */
+export function missingTemplateNote(model: LanguageModel): string {
+  return `${model.id} has no chat template; the text is continued as it is`;
+}
+
+/** Names the parameter that would have let an answer go on. @param maxTokens what was asked for, or its default */
+export function lengthNote({ usage }: StreamEnd, model: LanguageModel, maxTokens: number, parameter: (name: string) => string): string {
+  return usage.completionTokens >= maxTokens
+    ? `the answer was cut after ${plural(usage.completionTokens, "token")}; ${parameter("max_tokens")} N allows more`
+    : `the answer was cut after ${plural(usage.completionTokens, "token")}, because the context of ${plural(model.contextLength, "token")} is full; ${parameter("max_tokens")} cannot help, ${parameter("context_size")} N may`;
+}
+
+/** Lines of --stats. */
+export function statisticsText(end: StreamEnd, device: DeviceReport): string {
+  const { timing, usage, seed } = end;
+  const computed = usage.promptTokens - usage.cachedPromptTokens;
+  const reused = usage.cachedPromptTokens === 0 ? "" : `, ${usage.cachedPromptTokens.toLocaleString("en-US")} taken over`;
+  const rows: readonly (readonly [string, string])[] = [
+    ...(timing.loadMs > 0 ? [["load", formatMs(timing.loadMs)] as const] : []),
+    ["prompt", `${plural(computed, "token")} in ${formatMs(timing.prefillMs)}, ${formatRate(timing.prefillRate)}${reused}`],
+    ["first text", `after ${formatMs(timing.firstTokenMs)}`],
+    ["answer", `${plural(usage.completionTokens, "token")} in ${formatMs(timing.decodeMs)}, ${formatRate(timing.decodeRate)}`],
+    ["device", describeDevice(device)],
+    ["seed", String(seed)],
+  ];
+  return rows.map(([name, value]) => `${name.padEnd(12)}${value}\n`).join("");
+}

@@ -1,0 +1,40 @@
+/** Global flags and their variables to the settings of a run. A flag beats its variable. */
+import { SpellError } from "../../core/errors.ts";
+import { configConflict, flagText, type GivenFlags } from "./args.ts";
+import { type OutputFormat, quoteShort, type TraceLevel, traceLevels } from "./commands.ts";
+import type { Screen, ScreenSettings } from "./render.ts";
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Never fails, because errors have to be printed with it; checkEnvironment() tells what is wrong with a variable. */
+export function readSettings(flags: GivenFlags, env: Env): ScreenSettings {
+  const fromEnv = traceLevels.find((level) => level === env["LLMSPELL_TRACE"]?.toLowerCase());
+  // no-color.org: any value but an empty one
+  const noColor = flags.has("no-color") || (env["NO_COLOR"] ?? "") !== "" || env["TERM"] === "dumb";
+  const locale = env["LC_ALL"] || env["LC_CTYPE"] || env["LANG"] || "";
+  return {
+    format: (flagText(flags, "output") as OutputFormat | undefined) ?? "text",
+    trace: (flagText(flags, "trace") as TraceLevel | undefined) ?? fromEnv ?? "warn",
+    quiet: flags.has("quiet"),
+    color: !noColor,
+    unicode: !/^(C|POSIX)$/.test(locale) && env["TERM"] !== "dumb" && env["TERM"] !== "linux",
+  };
+}
+
+/**
+ * @throws SpellError env-value; config-conflict where two variables ask for a profile and a file at once
+ */
+export function checkEnvironment(flags: GivenFlags, env: Env, screen: Screen): void {
+  const trace = env["LLMSPELL_TRACE"] ?? "";
+  if (trace !== "" && !flags.has("trace") && !traceLevels.some((level) => level === trace.toLowerCase())) {
+    throw new SpellError("env-value", `LLMSPELL_TRACE sets the log level: wanted ${traceLevels.join(", ")}; got ${quoteShort(trace)}`, {
+      where: "LLMSPELL_TRACE",
+      commands: ["unset LLMSPELL_TRACE"],
+    });
+  }
+  const [profile = "", config = ""] = [env["LLMSPELL_PROFILE"], env["LLMSPELL_CONFIG"]];
+  if (profile !== "" && config !== "") throw configConflict(`LLMSPELL_PROFILE=${profile}`, `LLMSPELL_CONFIG=${config}`);
+  for (const name of ["LLMSPELL_PROFILE", "LLMSPELL_CONFIG"]) {
+    if ((env[name] ?? "") !== "") screen.note(`${name} has no effect yet: profiles and configuration files come with a later release`);
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * Which runtime computes a GGUF model in Node, and why: the only place that decides it. node-llama-cpp where it is installed, else wllama.
+ * Every candidate that was looked at is in the report, with its reason; a fallback is never silent.
+ */
+import { createRequire } from "node:module";
+import { SpellError } from "../core/errors.ts";
+import type { ByteSource } from "../core/formats/byte-source.ts";
+import type { Device, DeviceAttempt, DeviceChoice, DeviceReason, DeviceReport, GgufHandle, GgufRuntime } from "../core/spec/runtime.ts";
+import { childGgufRuntime } from "./engine-host.ts";
+
+/** Installs the optional native runtime beside this package. */
+export const nativeInstallCommand = "npm install node-llama-cpp";
+
+const native = "node-llama-cpp";
+const portable = "wllama";
+
+export interface NodeGgufOptions {
+  /** The two runtimes; by default each in its child process. */
+  readonly native?: GgufRuntime;
+  readonly portable?: GgufRuntime;
+  /** Whether the native runtime is installed; looked up when it is needed. */
+  readonly isNativeInstalled?: () => boolean;
+  /** As process.platform. */
+  readonly os?: NodeJS.Platform;
+}
+
+/**
+ * The runtime of Node: chooses per model, and says in the report what it chose.
+ * @returns a runtime whose open() throws device-unavailable where a device asked for by name is not there
+ */
+export function nodeGgufRuntime(options: NodeGgufOptions = {}): GgufRuntime {
+  const nativeRuntime = options.native ?? childGgufRuntime({ engine: native });
+  const portableRuntime = options.portable ?? childGgufRuntime({ engine: portable });
+  const isNativeInstalled = options.isNativeInstalled ?? isInstalled;
+  const os = options.os ?? process.platform;
+
+  return {
+    name: "node",
+    prepare() {
+      if (isNativeInstalled()) nativeRuntime.prepare?.();
+    },
+    async open(files, openOptions) {
+      const { device, note } = deviceHere(openOptions.device, os);
+      const tried: DeviceAttempt[] = [];
+      const notes = note === undefined ? [] : [note];
+      const finish = (handle: GgufHandle): GgufHandle => withReport(handle, tried, notes);
+      if (note !== undefined && openOptions.device !== "auto") tried.push(attempt(openOptions.device, "not-on-this-platform", note));
+
+      if (device === "webgpu") {
+        throw unavailable(device, attempt("webgpu", "not-configured", "WebGPU in Node comes with a later release; take cpu, or auto"));
+      }
+      if (device !== "wasm") {
+        const obstacle = whyNotNative(files, isNativeInstalled);
+        if (obstacle === undefined) {
+          try {
+            return finish(await nativeRuntime.open(files, { ...openOptions, device }));
+          } catch (error) {
+            const failure = startFailure(error, device);
+            if (failure === undefined || (device !== "auto" && device !== "cpu")) throw error;
+            tried.push(failure);
+          }
+        } else if (device === "auto" || device === "cpu") {
+          tried.push({ ...obstacle, device: "cpu" });
+        } else {
+          throw unavailable(device, { ...obstacle, device });
+        }
+      }
+      try {
+        return finish(await portableRuntime.open(files, { ...openOptions, device: "wasm" }));
+      } catch (error) {
+        throw withAttempts(error, tried);
+      }
+    },
+  };
+}
+
+/** A device that cannot exist on this system is replaced by the CPU with a note; one that could exist must be there. */
+function deviceHere(device: DeviceChoice, os: NodeJS.Platform): { readonly device: DeviceChoice; readonly note?: string } {
+  const replaced = (hint: string): { readonly device: DeviceChoice; readonly note: string } => ({
+    device: "cpu",
+    note: `${device} does not exist on this system; cpu is used (${hint})`,
+  });
+  if (os === "darwin" && (device === "cuda" || device === "vulkan")) return replaced("use metal");
+  if (os !== "darwin" && device === "metal") return replaced("use webgpu or cuda");
+  return { device };
+}
+
+function whyNotNative(files: readonly ByteSource[], isNativeInstalled: () => boolean): Omit<DeviceAttempt, "device"> | undefined {
+  if (!isNativeInstalled()) return { ok: false, reason: "package-missing", hint: nativeInstallCommand, runtime: native };
+  if (files.some(({ path }) => path === undefined)) {
+    return {
+      ok: false,
+      reason: "missing-feature",
+      hint: "it reads local files only; this model comes from memory or from a server",
+      runtime: native,
+    };
+  }
+  return undefined;
+}
+
+/** Only an engine that does not start is passed over. A model it refuses, or dies of, is no reason to feed it to another. */
+function startFailure(error: unknown, device: DeviceChoice): DeviceAttempt | undefined {
+  if (!(error instanceof SpellError) || error.code !== "device-unavailable") return undefined;
+  return attempt(device === "auto" ? "cpu" : device, "driver-missing", error.message);
+}
+
+function attempt(device: Device, reason: DeviceReason, hint: string): DeviceAttempt {
+  return { device, ok: false, reason, hint, runtime: device === "webgpu" ? portable : native };
+}
+
+function unavailable(device: DeviceChoice, why: DeviceAttempt): SpellError {
+  const isMissing = why.reason === "package-missing";
+  return new SpellError(
+    "device-unavailable",
+    `${device} is not available: ${isMissing ? `it needs ${native}, which is not installed` : (why.hint ?? why.reason)}`,
+    {
+      ...(isMissing ? { hint: `Install it: ${nativeInstallCommand}` } : {}),
+      commands: [...(isMissing ? [nativeInstallCommand] : []), "llmspell doctor"],
+      details: { tried: [why] },
+    },
+  );
+}
+
+/** The last candidate failed too: its error, with what was tried before it. */
+function withAttempts(error: unknown, tried: readonly DeviceAttempt[]): unknown {
+  if (!(error instanceof SpellError) || tried.length === 0 || error.details?.["tried"] !== undefined) return error;
+  const { code, message, hint, commands, where, details, cause } = error;
+  return new SpellError(code, message, {
+    hint,
+    commands,
+    ...(where === undefined ? {} : { where }),
+    details: { ...details, tried },
+    cause,
+  });
+}
+
+/** The handle, with what was tried before it in its report. Its own fields stay live. */
+function withReport(handle: GgufHandle, tried: readonly DeviceAttempt[], notes: readonly string[]): GgufHandle {
+  return {
+    get alive() {
+      return handle.alive;
+    },
+    get device(): DeviceReport {
+      return { ...handle.device, tried: [...tried, ...handle.device.tried] };
+    },
+    contextLength: handle.contextLength,
+    unsupported: handle.unsupported,
+    notes: [...notes, ...handle.notes],
+    generate: (prompt, options) => handle.generate(prompt, options),
+    dispose: () => handle.dispose(),
+  };
+}
+
+/** Resolves without importing: the import costs 0.3 s and belongs into the child. */
+function isInstalled(): boolean {
+  try {
+    createRequire(import.meta.url).resolve(native);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,319 @@
+/**
+ * GgufHandle over a wllama instance (llama.cpp as WebAssembly), the same in browsers and in Node. Imports no package: the host makes the
+ * instance and hands it in. Here is everything that must be known about the engine: option names that work, loads that resolve for broken
+ * files, calls that never settle, aborts that must free a slot.
+ */
+import { abortedError, SpellError } from "../core/errors.ts";
+import type { ByteSource } from "../core/formats/byte-source.ts";
+import type { DeviceReport, GgufGenerateOptions, GgufHandle, GgufOpenOptions, GgufPiece, ThreadChoice } from "../core/spec/runtime.ts";
+import { byteBlob } from "./byte-blob.ts";
+
+/** The part of wllama's class that is used. */
+export interface WllamaLike {
+  loadModel(blobs: Blob[], params: Readonly<Record<string, unknown>>): Promise<void>;
+  getLoadedContextInfo(): { readonly success?: boolean; readonly n_vocab: number; readonly n_ctx: number; readonly add_bos_token: boolean };
+  createCompletion(options: Readonly<Record<string, unknown>>): Promise<AsyncIterable<WllamaChunk>>;
+  isMultithread(): boolean;
+  exit(): Promise<void>;
+}
+
+interface WllamaChunk {
+  readonly choices?: readonly { readonly text?: string; readonly finish_reason?: string | null }[];
+  readonly timings?: {
+    readonly prompt_n?: number;
+    readonly prompt_ms?: number;
+    readonly cache_n?: number;
+    readonly predicted_n?: number;
+    readonly predicted_ms?: number;
+  };
+}
+
+/** What the host knows about the instance it makes. */
+export interface WllamaHost {
+  /** A fresh instance per model: a second load on the same one fails. `onDeath` must be told when its worker dies without a word. */
+  create(onDeath: (reason: string) => void): WllamaLike;
+  /** "wllama 3.8.1, compat build" */
+  readonly label: string;
+  /** Largest file this build can load; offsets beyond never settle in 32-bit builds. */
+  readonly maxFileBytes: number;
+  readonly threads: ThreadChoice;
+  /** Facts for the first stream's warnings. */
+  readonly notes: readonly string[];
+}
+
+const runtime = "wllama";
+/** An abort is seen between two prompt batches; this many tokens keep that short on one WebAssembly thread. */
+const maxBatch = 128;
+
+/**
+ * Loads a model and makes sure that it can generate.
+ * @throws SpellError device-memory (file too large for this build, or no memory), gguf-metadata (the engine refuses the file), run-crash, run-aborted
+ */
+export async function openWllama(host: WllamaHost, files: readonly ByteSource[], options: GgufOpenOptions): Promise<GgufHandle> {
+  const { signal, onProgress } = options;
+  if (signal?.aborted === true) throw abortedError();
+  const tooLarge = files.find(({ size }) => size > host.maxFileBytes);
+  if (tooLarge !== undefined) {
+    throw new SpellError(
+      "device-memory",
+      `${tooLarge.name} has ${tooLarge.size.toLocaleString("en-US")} bytes; ${host.label} loads files of at most ${host.maxFileBytes.toLocaleString("en-US")}`,
+      { where: tooLarge.name, details: { neededBytes: tooLarge.size, availableBytes: host.maxFileBytes } },
+    );
+  }
+
+  let dead: SpellError | undefined;
+  let fail: (error: SpellError) => void = () => undefined;
+  const death = new Promise<never>((_, reject) => {
+    fail = (error) => {
+      dead ??= error;
+      reject(error);
+    };
+  });
+  death.catch(() => undefined); // somebody listens only while a call is under way
+  const instance = host.create((reason) => fail(crash(reason)));
+  const kill = async (error: SpellError): Promise<void> => {
+    fail(error);
+    await instance.exit().catch(() => undefined);
+  };
+
+  const total = files.reduce((sum, { size }) => sum + size, 0);
+  let before = 0;
+  let shown = 0;
+  const blobs = files.map((file) => {
+    const offset = before;
+    before += file.size;
+    return byteBlob(file, (end) => {
+      const share = Math.min(0.99, (offset + end) / total);
+      if (share > shown) onProgress?.((shown = share));
+    });
+  });
+  const onAbort = (): void => void kill(abortedError()); // a load cannot be interrupted, only ended
+  signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    await Promise.race([
+      death,
+      instance.loadModel(blobs, {
+        n_ctx: options.contextLength,
+        n_batch: Math.min(options.batchSize, maxBatch),
+        n_ubatch: Math.min(options.batchSize, maxBatch),
+        n_threads: host.threads.decode,
+        n_gpu_layers: 0,
+        n_parallel: 1,
+        kv_unified: true,
+        ctx_shift: false,
+        warmup: false,
+      }),
+    ]);
+    const info = instance.getLoadedContextInfo();
+    if (info.success !== true || !(info.n_vocab > 0)) throw new Error("the engine could not load it");
+  } catch (error) {
+    const typed = dead ?? loadError(error, files[0]?.name ?? "the model");
+    await kill(typed);
+    throw typed;
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+  }
+  onProgress?.(1);
+
+  const info = instance.getLoadedContextInfo();
+  const multi = instance.isMultithread();
+  const threads = multi || host.threads.decode === 1 ? host.threads : { prompt: 1, decode: 1, origin: "default" as const };
+  const device: DeviceReport = {
+    chosen: "wasm",
+    runtime,
+    threads,
+    tried: [{ device: "wasm", ok: true, reason: "ok", hint: host.label, runtime }],
+  };
+  const bos = options.bos === undefined || !info.add_bos_token ? undefined : options.bos;
+  let turn: Promise<void> = Promise.resolve();
+
+  async function* generate(prompt: string, generateOptions: GgufGenerateOptions): AsyncGenerator<GgufPiece, void, undefined> {
+    if (dead !== undefined) throw dead;
+    const isAborted = (): boolean => generateOptions.signal?.aborted === true;
+    if (isAborted()) throw abortedError();
+    // The call before may still be giving back its slot; a second request beside it would hang for ever.
+    const previous = turn;
+    let endTurn: () => void = () => undefined;
+    turn = new Promise((resolve) => {
+      endTurn = resolve;
+    });
+    const stop = new AbortController();
+    const onStop = (): void => stop.abort();
+    generateOptions.signal?.addEventListener("abort", onStop, { once: true });
+    let finished: Promise<unknown> = Promise.resolve();
+    try {
+      await Promise.race([death, previous]);
+      const { pieces, done } = startCompletion(instance, withoutBos(prompt, bos), generateOptions, stop.signal);
+      finished = done;
+      yield* endedBy(pieces, death, stop.signal);
+    } catch (error) {
+      throw dead ?? (isAborted() ? abortedError() : generationError(error, info.n_ctx, fail));
+    } finally {
+      generateOptions.signal?.removeEventListener("abort", onStop);
+      stop.abort();
+      void Promise.race([death, finished]).then(endTurn, endTurn);
+    }
+  }
+
+  return {
+    get alive() {
+      return dead === undefined;
+    },
+    device,
+    contextLength: info.n_ctx,
+    unsupported: [],
+    notes: host.notes,
+    generate,
+    dispose: () => kill(new SpellError("run-closed", "the model was disposed")),
+  };
+}
+
+/** The engine adds begin-of-sequence by itself and reads special tokens in the text: one of the two has to go. */
+function withoutBos(prompt: string, bos: string | undefined): string {
+  return bos !== undefined && bos !== "" && prompt.startsWith(bos) ? prompt.slice(bos.length) : prompt;
+}
+
+/**
+ * Sends one request with the whole set of options, by the names its server knows: what is left out there takes the server's own default,
+ * and what is misspelt is ignored without a word.
+ */
+function startCompletion(
+  instance: WllamaLike,
+  prompt: string,
+  { maxTokens, sampling, stop }: GgufGenerateOptions,
+  abortSignal: AbortSignal,
+): { readonly pieces: AsyncGenerator<GgufPiece, void, undefined>; readonly done: Promise<unknown> } {
+  let settle: () => void = () => undefined;
+  const done = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+  const request = instance.createCompletion({
+    prompt,
+    stream: true, // a whole answer is refused where it ends inside a character
+    max_tokens: maxTokens,
+    temperature: sampling.temperature,
+    top_k: sampling.topK,
+    top_p: sampling.topP,
+    min_p: sampling.minP,
+    repeat_penalty: sampling.repeatPenalty,
+    repeat_last_n: sampling.repeatLastN,
+    presence_penalty: sampling.presencePenalty,
+    frequency_penalty: sampling.frequencyPenalty,
+    // the largest 32-bit number means "draw a seed yourself" there
+    seed: Math.min(sampling.seed, 0xffff_fffe),
+    samplers: ["penalties", "top_k", "top_p", "min_p", "temperature"],
+    typical_p: 1,
+    dry_multiplier: 0,
+    xtc_probability: 0,
+    mirostat: 0,
+    n_probs: 0,
+    ignore_eos: false,
+    cache_prompt: true,
+    stop: [...stop],
+    timings_per_token: false,
+    abortSignal,
+  });
+  request.catch(settle);
+  return { done, pieces: read() };
+
+  async function* read(): AsyncGenerator<GgufPiece, void, undefined> {
+    let finishReason: "stop" | "length" = "stop";
+    let timings: NonNullable<WllamaChunk["timings"]> = {};
+    let characters = 0;
+    let note: string | undefined;
+    try {
+      for await (const chunk of await request) {
+        const [choice] = chunk.choices ?? [];
+        if (choice?.finish_reason === "length") finishReason = "length";
+        if (chunk.timings !== undefined) timings = chunk.timings;
+        const text = choice?.text ?? "";
+        if (text === "") continue;
+        characters += text.length;
+        yield { type: "text", text };
+      }
+    } catch (error) {
+      // Bytes that are no text end the engine's answer; what came before is good.
+      if (characters === 0 || !/utf-?8|parse model output/i.test(messageOf(error))) throw error;
+      note = "the model wrote bytes that are no text; the answer ends there";
+    } finally {
+      settle();
+    }
+    const { cache_n = 0, prompt_n = 0, prompt_ms = 0, predicted_n = 0, predicted_ms = 0 } = timings;
+    yield {
+      type: "end",
+      finishReason,
+      promptTokens: cache_n + prompt_n,
+      cachedTokens: cache_n,
+      completionTokens: predicted_n,
+      prefillMs: prompt_ms,
+      decodeMs: predicted_ms,
+      ...(note === undefined ? {} : { note }),
+    };
+  }
+}
+
+/** Pieces until the engine dies or the signal fires, whichever is first: the engine itself answers an abort only after its step. */
+async function* endedBy(
+  pieces: AsyncGenerator<GgufPiece, void, undefined>,
+  death: Promise<never>,
+  signal: AbortSignal,
+): AsyncGenerator<GgufPiece, void, undefined> {
+  let onAbort: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(abortedError());
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+  aborted.catch(() => undefined);
+  try {
+    for (;;) {
+      const next = pieces.next();
+      next.catch(() => undefined); // it may lose the race and fail later
+      const result = await Promise.race([next, death, aborted]);
+      if (result.done === true) return;
+      yield result.value;
+    }
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+function loadError(error: unknown, name: string): SpellError {
+  const text = messageOf(error);
+  if (/memory|allocat|out of bounds|grow/i.test(text)) {
+    return new SpellError("device-memory", `${name}: no memory for the model in WebAssembly: ${text}`, { where: name, cause: error });
+  }
+  if (isTrap(error)) return crash(text, error);
+  return new SpellError("gguf-metadata", `${name}: ${runtime} cannot load the model: ${text}`, { where: name, cause: error });
+}
+
+function generationError(error: unknown, contextLength: number, fail: (error: SpellError) => void): SpellError {
+  if (error instanceof SpellError) return error;
+  const text = messageOf(error);
+  const counts = /\((\d+) tokens?\) exceeds the available context size \((\d+) tokens?\)/.exec(text);
+  if (counts !== null || /exceeds the available context|context size/i.test(text)) {
+    const promptTokens = counts === null ? undefined : Number(counts[1]);
+    return new SpellError("run-context", `the prompt has ${promptTokens ?? "more"} tokens; the context holds ${contextLength}`, {
+      where: "prompt",
+      details: { ...(promptTokens === undefined ? {} : { promptTokens }), contextLength },
+    });
+  }
+  if (isTrap(error)) {
+    const typed = crash(text, error);
+    fail(typed);
+    return typed;
+  }
+  return new SpellError("run-crash", `${runtime}: ${text}`, { cause: error });
+}
+
+function crash(reason: string, cause?: unknown): SpellError {
+  return new SpellError("run-crash", `the engine (${runtime}) died: ${reason}`, { details: { runtime }, ...(cause === undefined ? {} : { cause }) });
+}
+
+/** After a trap or an abort the instance is dead for good. */
+function isTrap(error: unknown): boolean {
+  return typeof error === "string" ? /crashed/.test(error) : error instanceof Error && /RuntimeError/.test(error.name);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,366 @@
+/** The wall around a native engine: whatever happens to the child, the parent lives and says what happened. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, truncateSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { GgufHandle } from "../../src/core/spec/runtime.ts";
+import { brokenGgufs } from "../fixtures/gguf/broken.ts";
+import { tinyT5 } from "../fixtures/gguf/models.ts";
+import { writeGguf } from "../fixtures/gguf-writer.ts";
+import { root } from "../support.ts";
+import {
+  ask,
+  failure,
+  generateOptions,
+  isRunning,
+  nativeRuntime,
+  openFile,
+  openOptions,
+  sleep,
+  temporaryFile,
+  timeUntilGone,
+  tinyStories,
+} from "./support/engine.ts";
+
+const prompt = "Once upon a time";
+/** Runs far beyond any test; tiny-stories ends its stories, so the end token is made unlikely by drawing wildly. */
+const endless = generateOptions({ maxTokens: 480, sampling: { temperature: 2, seed: 4 } });
+
+async function drain(handle: GgufHandle, options = endless): Promise<void> {
+  for await (const _ of handle.generate(prompt, options));
+}
+
+describe("a child that dies", () => {
+  it.each(["SIGSEGV", "SIGABRT", "SIGKILL"] as const)(
+    "R5: %s while generating is run-crash with the signal; the parent lives and a new child answers within 5 s",
+    async (signal) => {
+      const runtime = nativeRuntime();
+      const handle = await openFile(runtime, tinyStories);
+      const error = await failure(
+        (async () => {
+          let pieces = 0;
+          for await (const _ of handle.generate(prompt, endless)) if (++pieces === 3) process.kill(runtime.pids[0]!, signal);
+        })(),
+      );
+      expect(error.code).toBe("run-crash");
+      expect(error.details).toMatchObject({ signal, runtime: "node-llama-cpp" });
+      expect(error.message).toContain(signal);
+      expect(handle.alive).toBe(false);
+      expect((await failure(drain(handle))).code).toBe("run-crash");
+      const started = performance.now();
+      const next = await openFile(runtime, tinyStories);
+      expect((await ask(next, prompt)).text.length).toBeGreaterThan(20);
+      expect(performance.now() - started).toBeLessThan(5000);
+      await next.dispose();
+    },
+    30_000,
+  );
+
+  it("R5: while it loads nothing is left waiting", async () => {
+    const runtime = nativeRuntime();
+    const opening = failure(openFile(runtime, tinyStories));
+    await sleep(30);
+    process.kill(runtime.pids[0]!, "SIGKILL");
+    const error = await opening;
+    // before the engine has started, it is the engine that does not work here; after that, the model
+    expect(["run-crash", "device-unavailable"]).toContain(error.code);
+    expect(error.details).toMatchObject({ signal: "SIGKILL" });
+  }, 20_000);
+
+  it("R6: silence is run-crash within the heartbeat, for every pending call", async () => {
+    const runtime = nativeRuntime({ silenceMs: 3000 });
+    const handle = await openFile(runtime, tinyStories);
+    const started = performance.now();
+    const calls = [failure(drain(handle)), failure(drain(handle))];
+    process.kill(runtime.pids[0]!, "SIGSTOP");
+    const errors = await Promise.all(calls);
+    expect(errors.map(({ code }) => code)).toEqual(["run-crash", "run-crash"]);
+    expect(errors[0]?.message).toContain("silent");
+    expect(performance.now() - started).toBeLessThan(6000);
+    expect(await timeUntilGone(runtime.pids, 2000)).toBeDefined();
+  }, 30_000);
+
+  it("R6: a program that blocks its own event loop is no silence of the child", async () => {
+    const handle = await openFile(nativeRuntime({ silenceMs: 3000 }), tinyStories);
+    const answer = ask(handle, prompt, { maxTokens: 40 });
+    await sleep(5);
+    const until = performance.now() + 4000;
+    while (performance.now() < until);
+    expect((await answer).end.completionTokens).toBe(40);
+    await handle.dispose();
+  }, 30_000);
+
+  it.skipIf(process.platform === "win32")(
+    "R25: a model file cut while it is mapped takes the child only",
+    async () => {
+      const path = temporaryFile("cut.gguf", readFileSync(tinyStories));
+      const handle = await openFile(nativeRuntime(), path);
+      await ask(handle, prompt, { maxTokens: 2 });
+      truncateSync(path, 4096);
+      const error = await failure(drain(handle));
+      expect(error.code).toBe("run-crash");
+      expect(error.details?.["signal"]).toBe("SIGBUS");
+    },
+    20_000,
+  );
+});
+
+describe("second wall: the header gate is switched off", () => {
+  const rows = brokenGgufs.filter(({ kills }) => kills === true);
+  it("has the rows that hang or kill native engines", () => {
+    expect(new Set(rows.map(({ row }) => row))).toEqual(new Set([8, 9, 10, 18, 19, 35, 36]));
+  });
+
+  it.each(rows)(
+    "row $row, $what: a typed error, and the parent lives",
+    async ({ row, what, make }) => {
+      const runtime = nativeRuntime({ loadTimeoutMs: 4000 });
+      const path = temporaryFile(`row-${row}-${what.replace(/\W+/g, "-").slice(0, 30)}.gguf`, make());
+      const outcome = await openFile(runtime, path).then(
+        async (handle) => {
+          const code = await ask(handle, prompt).then(
+            () => "answered",
+            (error: unknown) => (error as { code?: string }).code,
+          );
+          await handle.dispose();
+          return code;
+        },
+        (error: unknown) => (error as { code?: string }).code,
+      );
+      expect(["gguf-metadata", "run-crash", "run-nan", "device-memory", "answered"]).toContain(outcome);
+      expect(await timeUntilGone(runtime.pids, 2000)).toBeDefined();
+    },
+    20_000,
+  );
+
+  it("E1: a T5 file, which aborts the engine, is run-crash, and the next model answers", async () => {
+    const runtime = nativeRuntime();
+    const error = await failure(openFile(runtime, temporaryFile("t5.gguf", writeGguf(tinyT5()))));
+    expect(error.code).toBe("run-crash");
+    const handle = await openFile(runtime, tinyStories);
+    expect((await ask(handle, prompt)).end.completionTokens).toBe(24);
+    await handle.dispose();
+  }, 30_000);
+});
+
+describe("calls", () => {
+  const runtime = nativeRuntime();
+  let handle: GgufHandle;
+  beforeAll(async () => {
+    handle = await openFile(runtime, tinyStories);
+  }, 30_000);
+  afterAll(() => handle.dispose());
+
+  it("R7: an abort at any moment is answered within 300 ms, and the next answer is that of a fresh model", async () => {
+    const expected = (await ask(handle, prompt)).text;
+    let slowest = 0;
+    for (let i = 0; i < 25; i++) {
+      const controller = new AbortController();
+      let abortedAt = 0;
+      const timer = setTimeout(() => {
+        abortedAt = performance.now();
+        controller.abort();
+        controller.abort();
+      }, i * 5);
+      const outcome = await failure(drain(handle, { ...endless, signal: controller.signal })).catch(() => undefined);
+      clearTimeout(timer);
+      if (abortedAt === 0) continue;
+      expect(outcome?.code).toBe("run-aborted");
+      slowest = Math.max(slowest, performance.now() - abortedAt);
+      if (i % 8 === 0) expect((await ask(handle, prompt)).text).toBe(expected);
+    }
+    expect(slowest).toBeLessThan(300);
+    expect((await ask(handle, prompt)).text).toBe(expected);
+  }, 30_000);
+
+  it("R7: an abort in a long prompt is answered at once, and the model is free after one batch", async () => {
+    const long = `${prompt} there was a dog. `.repeat(45);
+    const controller = new AbortController();
+    const answer = failure(ask(handle, long, { signal: controller.signal }));
+    await sleep(15);
+    const started = performance.now();
+    controller.abort();
+    expect((await answer).code).toBe("run-aborted");
+    expect(performance.now() - started).toBeLessThan(300);
+    await ask(handle, prompt, { maxTokens: 1 });
+    expect(performance.now() - started).toBeLessThan(1500);
+  });
+
+  it("R7: an abort while loading ends the child", async () => {
+    const other = nativeRuntime();
+    const controller = new AbortController();
+    const opening = failure(openFile(other, tinyStories, { signal: controller.signal }));
+    await sleep(100);
+    const started = performance.now();
+    controller.abort();
+    expect((await opening).code).toBe("run-aborted");
+    expect(performance.now() - started).toBeLessThan(300);
+    expect(await timeUntilGone(other.pids, 1000)).toBeDefined();
+    expect((await failure(openFile(other, tinyStories, { signal: AbortSignal.abort() }))).code).toBe("run-aborted");
+  }, 20_000);
+
+  it("R9: dispose ends running and later calls with run-closed, twice does nothing, and the child is gone at once", async () => {
+    const other = nativeRuntime();
+    const closing = await openFile(other, tinyStories);
+    const running = failure(drain(closing));
+    await sleep(20);
+    const started = performance.now();
+    await closing.dispose();
+    expect(performance.now() - started).toBeLessThan(500);
+    expect(isRunning(other.pids[0]!)).toBe(false);
+    expect((await running).code).toBe("run-closed");
+    expect((await failure(drain(closing))).code).toBe("run-closed");
+    await closing.dispose();
+  }, 20_000);
+
+  it("R14: an engine waits for its reader after 64 pieces, and loses nothing", async () => {
+    const options = { maxTokens: 200, sampling: { temperature: 1, seed: 9, repeatPenalty: 1.3 } };
+    const whole = await ask(handle, prompt, options);
+    expect(whole.pieces.length).toBeGreaterThan(100);
+    const iterator = handle.generate(prompt, generateOptions(options))[Symbol.asyncIterator]();
+    const first = await iterator.next();
+    await sleep(600);
+    // Were the engine not waiting, all of the answer would have been computed by now; its own clock tells.
+    let text = first.value?.type === "text" ? first.value.text : "";
+    for (;;) {
+      const { value } = await iterator.next();
+      if (value?.type === "end") {
+        expect(value.decodeMs).toBeGreaterThan(500);
+        break;
+      }
+      text += value?.type === "text" ? value.text : "";
+    }
+    expect(text).toBe(whole.text);
+  });
+
+  it("R14: leaving the loop frees the model", async () => {
+    for await (const _ of handle.generate(prompt, endless)) break;
+    const started = performance.now();
+    await ask(handle, prompt, { maxTokens: 2 });
+    expect(performance.now() - started).toBeLessThan(500);
+  });
+
+  it("keeps the parent's event loop free while it computes", async () => {
+    let longest = 0;
+    let last = performance.now();
+    const timer = setInterval(() => {
+      const now = performance.now();
+      longest = Math.max(longest, now - last);
+      last = now;
+    }, 5);
+    await drain(handle);
+    clearInterval(timer);
+    expect(longest).toBeLessThan(150);
+  });
+
+  it("R23: forty calls and six loads leave no process and no pending work behind", async () => {
+    for (let i = 0; i < 40; i++) await ask(handle, `${prompt} ${i}`, { maxTokens: 2 });
+    const other = nativeRuntime();
+    for (let i = 0; i < 6; i++) {
+      const loaded = await openFile(other, tinyStories);
+      await ask(loaded, prompt, { maxTokens: 2 });
+      await loaded.dispose();
+    }
+    expect(other.pids.length).toBe(6);
+    expect(await timeUntilGone(other.pids, 1000)).toBeDefined();
+    expect(process.listenerCount("exit")).toBeLessThan(12);
+  }, 60_000);
+
+  it("reports progress that never falls and ends at 1", async () => {
+    const shares: number[] = [];
+    const loaded = await openFile(nativeRuntime(), tinyStories, { onProgress: (share) => shares.push(share) });
+    await loaded.dispose();
+    expect(shares.at(-1)).toBe(1);
+    expect(shares).toEqual([...shares].sort((a, b) => a - b));
+  }, 20_000);
+
+  it("hands the child a small environment: no secret of the parent's", async () => {
+    process.env["LLMSPELL_TEST_SECRET"] = "hunter2";
+    const other = nativeRuntime();
+    const loaded = await openFile(other, tinyStories);
+    const environment = process.platform === "linux" ? readFileSync(`/proc/${other.pids[0]}/environ`, "utf8") : "";
+    delete process.env["LLMSPELL_TEST_SECRET"];
+    await loaded.dispose();
+    expect(environment).not.toContain("hunter2");
+  }, 20_000);
+
+  it("takes a prepared child for the next model, and ends one that nobody needs with the process", async () => {
+    const other = nativeRuntime();
+    other.prepare?.();
+    other.prepare?.();
+    expect(other.pids.length).toBe(1);
+    const loaded = await openFile(other, tinyStories);
+    expect(other.pids.length).toBe(1);
+    await loaded.dispose();
+  }, 20_000);
+});
+
+/** A program of its own, so that its end can be watched. */
+describe.skipIf(process.platform === "win32")("the end of the program", () => {
+  const children: ChildProcess[] = [];
+  afterAll(() => {
+    for (const child of children) child.kill("SIGKILL");
+  });
+
+  /** @param body runs with `handle` and `options` in reach, after the child's id was printed; `before` runs first of all */
+  async function start(body: string, before = ""): Promise<{ readonly program: ChildProcess; readonly pid: number }> {
+    const source = `
+      ${before}
+      const { childGgufRuntime } = await import(${JSON.stringify(new URL("../../dist/node/engine-host.js", import.meta.url).href)});
+      const { openFileSource } = await import(${JSON.stringify(new URL("../../dist/node/file-source.js", import.meta.url).href)});
+      let pid;
+      const runtime = childGgufRuntime({ engine: "node-llama-cpp", onSpawn: (id) => { pid = id; } });
+      const handle = await runtime.open([await openFileSource(${JSON.stringify(tinyStories)})], ${JSON.stringify(openOptions)});
+      const options = ${JSON.stringify(endless)};
+      console.log(pid);
+      ${body}`;
+    const program = spawn(process.execPath, ["--input-type=module", "-e", source], { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+    children.push(program);
+    const [line] = (await once(program.stdout!, "data")) as [Buffer];
+    return { program, pid: Number(line.toString()) };
+  }
+
+  it("R24: comes when the program forgets to dispose, and takes the child along", async () => {
+    const { program, pid } = await start(`for await (const _ of handle.generate("Once", { ...options, maxTokens: 5 }));`);
+    const started = performance.now();
+    const [code] = (await once(program, "exit")) as [number];
+    expect(code).toBe(0);
+    expect(performance.now() - started).toBeLessThan(2000);
+    expect(await timeUntilGone([pid], 2000)).toBeDefined();
+  }, 20_000);
+
+  const forever = `for (;;) for await (const _ of handle.generate("Once upon a time", options));`;
+
+  it.each(["SIGTERM", "SIGINT", "SIGHUP", "SIGKILL"] as const)(
+    "R24: by %s leaves no child after 2 s",
+    async (signal) => {
+      const { program, pid } = await start(forever);
+      expect(isRunning(pid)).toBe(true);
+      program.kill(signal);
+      expect(await timeUntilGone([pid], 2000)).toBeDefined();
+    },
+    20_000,
+  );
+
+  it("R24: a child that hears nothing any more notices by itself that its parent is gone", async () => {
+    // Stopped, it cannot hear the channel close; when it goes on, its parent has another number.
+    const { program, pid } = await start(forever);
+    process.kill(pid, "SIGSTOP");
+    program.kill("SIGKILL");
+    await once(program, "exit");
+    process.kill(pid, "SIGCONT");
+    expect(await timeUntilGone([pid], 2000)).toBeDefined();
+  }, 20_000);
+
+  it("R24: Ctrl-C in the terminal does not reach the child before its parent has decided", async () => {
+    const { program, pid } = await start(forever, `process.on("SIGINT", () => console.log("kept on"));`);
+    // what a terminal does: the whole group gets it; and directly, as Windows does
+    program.kill("SIGINT");
+    process.kill(pid, "SIGINT");
+    await once(program.stdout!, "data");
+    await sleep(200);
+    expect(isRunning(pid)).toBe(true);
+    program.kill("SIGKILL");
+    expect(await timeUntilGone([pid], 2000)).toBeDefined();
+  }, 20_000);
+});

@@ -1,0 +1,116 @@
+/** Opens real engines in their child processes, and looks at those processes from outside. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll } from "vitest";
+import { SpellError } from "../../../src/core/errors.ts";
+import type {
+  GgufGenerateOptions,
+  GgufHandle,
+  GgufOpenOptions,
+  GgufPiece,
+  GgufRuntime,
+  GgufSampling,
+} from "../../../src/core/spec/runtime.ts";
+import { type ChildRuntimeOptions, childGgufRuntime } from "../../../src/node/engine-host.ts";
+import { openFileSource } from "../../../src/node/file-source.ts";
+import { root } from "../../support.ts";
+
+export const tinyStories = `${root}builtins/models/tiny-stories/tiny-stories.gguf`;
+
+const folder = mkdtempSync(join(tmpdir(), "llmspell-engine-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A file that is gone after the suite. */
+export function temporaryFile(name: string, bytes: Uint8Array): string {
+  const path = join(folder, name);
+  writeFileSync(path, bytes);
+  return path;
+}
+
+/** A folder inside the suite's own, not made yet. */
+export function temporaryFolder(name: string): string {
+  return join(folder, name);
+}
+
+export const greedySampling: GgufSampling = {
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repeatPenalty: 1,
+  repeatLastN: 64,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  seed: 1,
+};
+
+export const openOptions: GgufOpenOptions = { device: "cpu", contextLength: 512, batchSize: 128, threads: 1 };
+
+/** node-llama-cpp, and the ids of the processes it started. */
+export function nativeRuntime(options: Partial<ChildRuntimeOptions> = {}): GgufRuntime & { readonly pids: readonly number[] } {
+  const pids: number[] = [];
+  const runtime = childGgufRuntime({ engine: "node-llama-cpp", onSpawn: (pid) => pids.push(pid), ...options });
+  return { ...runtime, pids };
+}
+
+export async function openFile(runtime: GgufRuntime, path: string, options: Partial<GgufOpenOptions> = {}): Promise<GgufHandle> {
+  return runtime.open([await openFileSource(path)], { ...openOptions, ...options });
+}
+
+export type EndPiece = Extract<GgufPiece, { type: "end" }>;
+
+export interface Answer {
+  readonly text: string;
+  readonly pieces: readonly string[];
+  readonly end: EndPiece;
+}
+
+export type AskOptions = Partial<Omit<GgufGenerateOptions, "sampling">> & { readonly sampling?: Partial<GgufSampling> };
+
+export function generateOptions({ sampling, ...options }: AskOptions = {}): GgufGenerateOptions {
+  return { maxTokens: 24, stop: [], ...options, sampling: { ...greedySampling, ...sampling } };
+}
+
+export async function ask(handle: GgufHandle, prompt: string, options: AskOptions = {}): Promise<Answer> {
+  const pieces: string[] = [];
+  for await (const piece of handle.generate(prompt, generateOptions(options))) {
+    if (piece.type === "end") return { text: pieces.join(""), pieces, end: piece };
+    pieces.push(piece.text);
+  }
+  throw new Error("no end piece");
+}
+
+/** The SpellError a promise ends in. */
+export async function failure(promise: Promise<unknown>): Promise<SpellError> {
+  const outcome: unknown = await promise.then(
+    () => new Error("nothing was thrown"),
+    (error: unknown) => error,
+  );
+  if (outcome instanceof SpellError) return outcome;
+  throw outcome;
+}
+
+/** A dead process that nobody has asked for its exit status (where process 1 does not) counts as gone. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return process.platform !== "linux" || !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
+  }
+}
+
+/** @returns milliseconds until none of them runs, or undefined when some still do after `limitMs` */
+export async function timeUntilGone(pids: readonly number[], limitMs: number): Promise<number | undefined> {
+  const started = performance.now();
+  while (performance.now() - started < limitMs) {
+    if (!pids.some(isRunning)) return performance.now() - started;
+    await sleep(10);
+  }
+  return undefined;
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

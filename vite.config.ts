@@ -1,0 +1,55 @@
+/** Demo build, worker format, and the two main test projects. The package suite and the long one have configurations of their own. */
+import { existsSync } from "node:fs";
+import { playwright } from "@vitest/browser-playwright";
+import { defineConfig } from "vitest/config";
+
+/** Threads in a page need it to be isolated from other origins. */
+const isolated = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
+
+const chromiumPath = [process.env["CHROMIUM_PATH"], "/usr/bin/chromium", "/usr/bin/google-chrome"].find(
+  (path) => path !== undefined && existsSync(path),
+);
+const chromium = playwright({
+  launchOptions: {
+    ...(chromiumPath === undefined ? {} : { executablePath: chromiumPath }),
+    args: [
+      "--no-sandbox", // containers run as root
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--no-first-run",
+    ],
+  },
+});
+
+export default defineConfig({
+  server: { headers: isolated },
+  worker: { format: "es" }, // the default, iife, cannot split code
+  test: {
+    projects: [
+      {
+        root: import.meta.dirname,
+        test: {
+          name: "unit",
+          include: ["test/core/**/*.test.ts", "test/node/**/*.test.ts", "test/wllama/**/*.test.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          // engines measure and spin: two files at once on two cores disturb each other
+          maxWorkers: 2,
+        },
+      },
+      {
+        root: import.meta.dirname,
+        server: { headers: isolated },
+        optimizeDeps: { exclude: ["@wllama/wllama", "@wllama/wllama-compat"] },
+        test: {
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          browser: { enabled: true, headless: true, screenshotFailures: false, provider: chromium, instances: [{ browser: "chromium" }] },
+        },
+      },
+    ],
+  },
+});
