@@ -12,7 +12,8 @@ import { byteBlob } from "./byte-blob.ts";
 export interface WllamaLike {
   loadModel(blobs: Blob[], params: Readonly<Record<string, unknown>>): Promise<void>;
   getLoadedContextInfo(): { readonly success?: boolean; readonly n_vocab: number; readonly n_ctx: number; readonly add_bos_token: boolean };
-  createCompletion(options: Readonly<Record<string, unknown>>): Promise<AsyncIterable<WllamaChunk>>;
+  /** With `stream` and `onData`; resolves when the request is over and its slot free. */
+  createCompletion(options: Readonly<Record<string, unknown>>): Promise<unknown>;
   isMultithread(): boolean;
   exit(): Promise<void>;
 }
@@ -183,10 +184,10 @@ function startCompletion(
   { maxTokens, sampling, stop }: GgufGenerateOptions,
   abortSignal: AbortSignal,
 ): { readonly pieces: AsyncGenerator<GgufPiece, void, undefined>; readonly done: Promise<unknown> } {
-  let settle: () => void = () => undefined;
-  const done = new Promise<void>((resolve) => {
-    settle = resolve;
-  });
+  const chunks: WllamaChunk[] = [];
+  let over = false;
+  let failure: unknown;
+  let wake: () => void = () => undefined;
   const request = instance.createCompletion({
     prompt,
     stream: true, // a whole answer is refused where it ends inside a character
@@ -211,9 +212,21 @@ function startCompletion(
     cache_prompt: true,
     stop: [...stop],
     timings_per_token: false,
+    // The package's own iterator leaves an unhandled rejection behind when nobody reads it to its end.
+    onData: (chunk: WllamaChunk) => {
+      chunks.push(chunk);
+      wake();
+    },
     abortSignal,
   });
-  request.catch(settle);
+  const done = request
+    .catch((error: unknown) => {
+      failure = error ?? new Error("unknown error");
+    })
+    .then(() => {
+      over = true;
+      wake();
+    });
   return { done, pieces: read() };
 
   async function* read(): AsyncGenerator<GgufPiece, void, undefined> {
@@ -221,22 +234,27 @@ function startCompletion(
     let timings: NonNullable<WllamaChunk["timings"]> = {};
     let characters = 0;
     let note: string | undefined;
-    try {
-      for await (const chunk of await request) {
-        const [choice] = chunk.choices ?? [];
-        if (choice?.finish_reason === "length") finishReason = "length";
-        if (chunk.timings !== undefined) timings = chunk.timings;
-        const text = choice?.text ?? "";
-        if (text === "") continue;
-        characters += text.length;
-        yield { type: "text", text };
+    for (;;) {
+      const chunk = chunks.shift();
+      if (chunk === undefined) {
+        if (over) break;
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        continue;
       }
-    } catch (error) {
+      const [choice] = chunk.choices ?? [];
+      if (choice?.finish_reason === "length") finishReason = "length";
+      if (chunk.timings !== undefined) timings = chunk.timings;
+      const text = choice?.text ?? "";
+      if (text === "") continue;
+      characters += text.length;
+      yield { type: "text", text };
+    }
+    if (failure !== undefined) {
       // Bytes that are no text end the engine's answer; what came before is good.
-      if (characters === 0 || !/utf-?8|parse model output/i.test(messageOf(error))) throw error;
+      if (characters === 0 || !/utf-?8|parse model output/i.test(messageOf(failure))) throw failure;
       note = "the model wrote bytes that are no text; the answer ends there";
-    } finally {
-      settle();
     }
     const { cache_n = 0, prompt_n = 0, prompt_ms = 0, predicted_n = 0, predicted_ms = 0 } = timings;
     yield {

@@ -23,6 +23,8 @@ describe.each(["llmspell", "llmspell/browser"])("a vite build of a page that imp
   it("succeeds without Node's modules or the native runtime", async () => {
     const { names, code } = await bundle(entry);
     expect(names.some((name) => name.endsWith(".js"))).toBe(true);
+    // What the page loads later lies beside it: nothing comes from elsewhere.
+    expect(names.filter((name) => name.endsWith(".wasm")).length).toBeGreaterThanOrEqual(2);
     expect(code).not.toMatch(/["']node:|node-llama-cpp["']/);
   });
 });

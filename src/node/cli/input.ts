@@ -1,6 +1,6 @@
 /** What comes in on standard input: a prompt for `generate`, lines for `chat`. Bounded, and UTF-8 or an error. */
 import { isatty } from "node:tty";
-import { abortedError, SpellError } from "../../core/errors.ts";
+import { SpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import type { Screen } from "./render.ts";
 
@@ -81,8 +81,9 @@ async function* readChunks(stdin: InputStream, signal: AbortSignal, screen: Scre
     silenceMs,
   );
   const aborted = new Promise<never>((_, reject) => {
-    if (signal.aborted) reject(abortedError());
-    signal.addEventListener("abort", () => reject(abortedError()), { once: true });
+    const stop = (): void => reject(new SpellError("run-aborted", "stopped while standard input was read"));
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
   });
   aborted.catch(() => undefined);
   const chunks = stdin[Symbol.asyncIterator]();

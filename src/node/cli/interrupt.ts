@@ -1,5 +1,5 @@
 /** Ctrl-C and its relatives. The first one asks the running work to stop, the second one ends the process. */
-import { abortedError, type SpellError } from "../../core/errors.ts";
+import { SpellError } from "../../core/errors.ts";
 
 export interface Interrupt {
   /** Aborted by the first signal that nobody took for himself. */
@@ -31,7 +31,7 @@ export function createInterrupt(exit: (status: number) => void): Interrupt {
       return;
     }
     controller.abort();
-    setTimeout(() => expire(abortedError()), patienceMs);
+    setTimeout(() => expire(new SpellError("run-aborted", "stopped")), patienceMs);
   };
   const press = (): void => {
     if (handler?.() !== true) stop();

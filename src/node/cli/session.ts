@@ -112,6 +112,7 @@ export async function loadModel(context: Context, spec: string, options: LoadOpt
     screen.log({ level: "info", message: `${model.id}: ${describeDevice(model.device)}` });
     return model;
   } catch (error) {
+    if (context.interrupt.signal.aborted) throw new SpellError("run-aborted", "stopped before the model was loaded", { cause: error });
     throw explain(error, spec);
   } finally {
     progress.end();

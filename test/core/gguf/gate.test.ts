@@ -3,7 +3,7 @@ import { SpellError } from "../../../src/core/errors.ts";
 import { bytesSource } from "../../../src/core/formats/byte-source.ts";
 import { acceptGguf, supportedArchitectures } from "../../../src/core/gguf/gate.ts";
 import { brokenGgufs, oddGgufs } from "../../fixtures/gguf/broken.ts";
-import { nanoLlama, splitModel, tinyLlama, withEntries } from "../../fixtures/gguf/models.ts";
+import { nanoLlama, splitModel, tinyLlama, tinyT5, withEntries } from "../../fixtures/gguf/models.ts";
 import { type GgufSpec, writeGguf } from "../../fixtures/gguf-writer.ts";
 import { createSourceRig, type SourceRig, sourceKinds } from "./sources.ts";
 
@@ -231,6 +231,26 @@ describe("G37: parts of a split model", () => {
 });
 
 describe("supported architectures", () => {
+  it.each([
+    ["general.type", "imatrix"],
+    ["general.type", "dataset"],
+    ["general.architecture", "gemma-embedding"],
+    ["general.architecture", "qwen3tts"],
+    ["general.architecture", "eagle3"],
+    ["general.architecture", "llada"],
+    ["general.architecture", "gptj"],
+  ])("%s %s is refused, saying what it is and what to do", async (key, value) => {
+    const error = await accept(withEntries(nanoLlama(), { [key]: ["string", value] })).catch((error: SpellError) => error);
+    expect(error).toMatchObject({ code: "model-architecture", details: { found: value, supported: supportedArchitectures } });
+    expect((error as SpellError).message).toContain(`"${value}"`);
+    expect((error as SpellError).hint).toMatch(/^(Use|Supported)/);
+  });
+
+  it("T5 is refused with the command that gets one that runs", async () => {
+    const error = await accept(tinyT5()).catch((error: SpellError) => error);
+    expect(error).toMatchObject({ code: "model-t5-gguf", commands: ["llmspell model pull flan-t5-small"] });
+  });
+
   it("hold the catalogue's and the classic families, each once, and none that makes no text", () => {
     for (const name of ["llama", "phi2", "phi3", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "gpt2", "mamba", "rwkv7"])
       expect(supportedArchitectures).toContain(name);
