@@ -28,8 +28,9 @@ process.on("disconnect", die);
 process.on("SIGINT", () => undefined);
 setInterval(() => send({ type: "beat" }), beatMs).unref();
 
-// Compiled code of the engine's modules, kept from run to run where Node can do that (22.1): a third of the start. Trouble with it is none of ours.
-(module as { enableCompileCache?: (folder: string) => unknown }).enableCompileCache?.(join(homeFolder(), "compile-cache"));
+// Compiled code of the engine's modules, kept from run to run where Node can do that (22.10). Trouble with it is none of ours.
+const compileCache = module as { enableCompileCache?: (folder: string) => unknown; flushCompileCache?: () => void };
+if (compileCache.flushCompileCache !== undefined) compileCache.enableCompileCache?.(join(homeFolder(), "compile-cache"));
 
 const engine = await createEngine(process.argv[2] as EngineName);
 engine.prepare?.();
@@ -100,6 +101,8 @@ async function open({ files, options }: Extract<ToChild, { type: "open" }>): Pro
     handle = await engine.open(files.map(toSource), { ...options, onProgress });
     const { device, contextLength, unsupported, notes } = handle;
     send({ type: "opened", handle: { device, contextLength, unsupported, notes } });
+    // Node writes it at exit; this process never exits, it is killed.
+    setImmediate(() => compileCache.flushCompileCache?.());
   } catch (error) {
     send({ type: "failed", call: 0, error: toSpellError(error, "run-crash").toJSON() });
   }

@@ -525,34 +525,40 @@ function toEvaluateOptions(
   };
 }
 
-/** Tokens to text, holding back what is not yet a whole character. */
+/** Tokens to text, holding back what is not yet a whole character. One call of the engine for most tokens. */
 function createDetokenizer(
   model: LlamaModel,
   before: readonly Token[],
 ): { readonly push: (token: Token) => string; readonly flush: () => string } {
-  // The tokens before decide whether a piece begins with a space.
-  let context: Token[] = [...before];
+  // Tokens whose text is out, and that text: those before a token decide whether it begins with a space.
+  let shown: Token[] = [...before];
+  let shownText = model.detokenize(shown);
   let held: Token[] = [];
-  const take = (): string => {
-    const text = textAfter(model, context, held);
-    context = [...context, ...held].slice(-4);
+  const take = (text: string): void => {
+    const all = [...shown, ...held];
     held = [];
-    return text;
+    const isLong = all.length > 16;
+    shown = isLong ? all.slice(-4) : all;
+    shownText = isLong || !text.startsWith(shownText) ? model.detokenize(shown) : text;
   };
+  const newPart = (text: string): string => (text.startsWith(shownText) ? text.slice(shownText.length) : model.detokenize(held));
   return {
     push(token) {
       held.push(token);
-      if (held.length < maxHeldTokens && textAfter(model, context, held).endsWith("\ufffd")) return "";
-      return take();
+      const text = model.detokenize([...shown, ...held]);
+      const piece = newPart(text);
+      if (piece.endsWith("\ufffd") && held.length < maxHeldTokens) return "";
+      take(text);
+      return piece;
     },
-    flush: () => (held.length === 0 ? "" : take()),
+    flush() {
+      if (held.length === 0) return "";
+      const text = model.detokenize([...shown, ...held]);
+      const piece = newPart(text);
+      take(text);
+      return piece;
+    },
   };
-}
-
-function textAfter(model: LlamaModel, before: readonly Token[], tokens: readonly Token[]): string {
-  const head = model.detokenize(before);
-  const all = model.detokenize([...before, ...tokens]);
-  return all.startsWith(head) ? all.slice(head.length) : model.detokenize(tokens);
 }
 
 /** @returns tells, piece by piece, whether one of the strings has been completed */

@@ -47,7 +47,7 @@ export function parseArguments(argv: readonly string[]): Request {
     words.push(word);
     const name = words.join(" ");
     if (commandGroups.has(name)) return;
-    command = findCommand(name, argv);
+    command = findCommand(name);
     known = byName([...globalFlags, ...command.flags]);
   };
 
@@ -224,7 +224,7 @@ function checkOperands(command: Command, operands: readonly string[]): void {
   }
 }
 
-function findCommand(name: string, argv: readonly string[]): Command {
+function findCommand(name: string): Command {
   const found = commands.find((command) => command.name === name || command.aliases?.includes(name) === true);
   if (found !== undefined) return found;
   if (laterCommands.includes(name)) {
@@ -234,7 +234,6 @@ function findCommand(name: string, argv: readonly string[]): Command {
       where: name,
     });
   }
-  if (name === "ls") return findCommand("model list", argv);
   throw unknownCommand(name);
 }
 
@@ -245,9 +244,11 @@ function unknownCommand(name: string): SpellError {
   }
   const group = [...commandGroups].find((word) => name.startsWith(`${word} `));
   const all = [...commands.flatMap((command) => [command.name, ...(command.aliases ?? [])]), ...laterCommands];
-  const meant = nearest(name, all) ?? (group === undefined ? undefined : nearestWithin(group, name, all));
-  if (meant !== undefined)
-    return new SpellError("usage-unknown", `${unknown}; did you mean '${meant}'?`, { hint: "Try:", commands: [`llmspell ${meant}`] });
+  const meant = group === undefined ? nearest(name, [...all, ...commandGroups]) : nearestWithin(group, name, all);
+  if (meant !== undefined) {
+    const line = commandGroups.has(meant) ? `llmspell help ${meant}` : `llmspell ${meant}`;
+    return new SpellError("usage-unknown", `${unknown}; did you mean '${meant}'?`, { hint: "Try:", commands: [line] });
+  }
   if (group !== undefined)
     return new SpellError("usage-unknown", unknown, { hint: `The commands of ${group}:`, commands: [`llmspell help ${group}`] });
   if (/^(\.{0,2}|~|[A-Za-z]:)[/\\]|\.gguf$/i.test(name) && !/\s/.test(name)) {

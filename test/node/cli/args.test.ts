@@ -1,0 +1,217 @@
+import { describe, expect, it } from "vitest";
+import { SpellError } from "../../../src/core/errors.ts";
+import { parameterRules } from "../../../src/core/text/parameters.ts";
+import { parseArguments, scanGlobalFlags, shellQuote } from "../../../src/node/cli/args.ts";
+import { commands, globalFlags, laterCommands } from "../../../src/node/cli/commands.ts";
+import { editDistance, nearest } from "../../../src/node/cli/nearest.ts";
+
+function errorOf(...argv: string[]): SpellError {
+  try {
+    parseArguments(argv);
+  } catch (error) {
+    if (error instanceof SpellError) return error;
+    throw error;
+  }
+  throw new Error(`${argv.join(" ")} was accepted`);
+}
+
+function parsed(...argv: string[]) {
+  const request = parseArguments(argv);
+  if (request.kind !== "command") throw new Error(`wanted a command, got ${request.kind}`);
+  return { name: request.command.name, operands: request.operands, flags: Object.fromEntries(request.flags) };
+}
+
+describe("command line", () => {
+  it("takes global flags before and after the command", () => {
+    const before = parsed("--output", "json", "-q", "generate", "Hi");
+    expect(parsed("generate", "--output", "json", "Hi", "-q")).toEqual(before);
+    expect(before).toEqual({ name: "generate", operands: ["Hi"], flags: { output: ["json"], quiet: [] } });
+  });
+
+  it("takes a value after a space, after =, and joined to a short flag", () => {
+    for (const form of [["-m", "x"], ["-mx"], ["-m=x"], ["--model", "x"], ["--model=x"]]) {
+      expect(parsed("generate", ...form).flags, form.join(" ")).toEqual({ model: ["x"] });
+    }
+    expect(parsed("generate", "--system=a=b").flags).toEqual({ system: ["a=b"] });
+    expect(parsed("generate", "--system=").flags).toEqual({ system: [""] });
+  });
+
+  it("reads negative numbers as values and as operands, never as flags", () => {
+    expect(parsed("generate", "--presence-penalty", "-1.5").flags).toEqual({ "presence-penalty": ["-1.5"] });
+    expect(parsed("generate", "-5").operands).toEqual(["-5"]);
+    expect(parsed("generate", "--repeat-last-n", "-1").flags).toEqual({ "repeat-last-n": ["-1"] });
+  });
+
+  it("gives everything after -- to the operands", () => {
+    expect(parsed("generate", "--", "--raw").operands).toEqual(["--raw"]);
+    expect(parsed("generate", "-").operands).toEqual(["-"]);
+  });
+
+  it("collects --stop, and keeps the rest single", () => {
+    expect(parsed("generate", "--stop", "a", "--stop=b").flags).toEqual({ stop: ["a", "b"] });
+    expect(parsed("generate", "--seed", "7", "--seed", "7").flags).toEqual({ seed: ["7"] });
+    expect(errorOf("generate", "--seed", "7", "--seed", "8")).toMatchObject({
+      code: "usage-value",
+      message: '--seed was given twice, with "7" and "8"',
+    });
+  });
+
+  it("reads choices without regard to case", () => {
+    expect(parsed("generate", "--device", "CPU").flags).toEqual({ device: ["cpu"] });
+    expect(errorOf("generate", "--device", "gpu")).toMatchObject({ code: "usage-value", where: "--device" });
+  });
+
+  it("has a flag for every numeric parameter, and checks its range", () => {
+    for (const rule of parameterRules) {
+      const flag = `--${rule.snakeName.replaceAll("_", "-")}`;
+      expect(parsed("generate", flag, String(rule.max)).flags, flag).toEqual({ [flag.slice(2)]: [String(rule.max)] });
+      const error = errorOf("generate", flag, String(rule.max + 1));
+      expect(error.code, flag).toBe("usage-value");
+      expect(error.message, flag).toContain(`${rule.min} … ${rule.max}`);
+    }
+  });
+
+  it("names every command and flag once", () => {
+    const names = [...commands.flatMap(({ name, aliases = [] }) => [name, ...aliases]), ...laterCommands];
+    expect(new Set(names).size).toBe(names.length);
+    for (const command of commands) {
+      const words = [...globalFlags, ...command.flags].flatMap(({ name, short }) => [name, ...(short === undefined ? [] : [short])]);
+      expect(new Set(words).size, command.name).toBe(words.length);
+    }
+  });
+
+  it("G75: an unknown flag names the nearest, or the commands that have it", () => {
+    expect(errorOf("generate", "--temprature", "1")).toMatchObject({
+      code: "usage-unknown",
+      message: expect.stringContaining("--temperature"),
+    });
+    expect(errorOf("generate", "--top_p", "1").message).toContain("--top-p");
+    expect(errorOf("doctor", "--max-tokens", "1").message).toContain("generate and chat have it");
+    expect(errorOf("--model", "x", "generate").message).toContain("stands after the command");
+    expect(errorOf("generate", "-z").code).toBe("usage-unknown");
+  });
+
+  it("G75: a flag without its value says so, also where another flag follows", () => {
+    expect(errorOf("generate", "--max-tokens").message).toContain("nothing follows it");
+    expect(errorOf("generate", "--system", "--raw").message).toContain("--system=--raw");
+    expect(errorOf("generate", "--raw=yes").message).toContain("takes no value");
+  });
+
+  it.each(["abc", "", "0x10", "1e999", "NaN", "1,5", " 1"])("G75: %j is no number", (text) => {
+    expect(errorOf("generate", `--temperature=${text}`)).toMatchObject({ code: "usage-value", where: "--temperature" });
+  });
+
+  it("G75: flags that exclude each other are refused", () => {
+    expect(errorOf("-p", "a", "-c", "b", "generate", "x")).toMatchObject({
+      code: "config-conflict",
+      message: "--profile a and --config b exclude each other",
+    });
+  });
+
+  it("G75: an argument of 1 MiB is answered at once, in a message of one line", () => {
+    const long = "x".repeat(1024 * 1024);
+    for (const argv of [
+      [long],
+      [`--${long}`],
+      ["generate", `--${long}`],
+      ["generate", "--seed", long],
+      ["generate", "--device", long],
+      ["generate", "a", long],
+    ]) {
+      const started = performance.now();
+      const error = errorOf(...argv);
+      expect(performance.now() - started).toBeLessThan(200);
+      expect(error.message.length).toBeLessThan(300);
+      expect(error.exitCode).toBe(2);
+    }
+    expect(parsed("generate", long).operands).toEqual([long]);
+  });
+
+  it("takes names of object properties for what they are: unknown", () => {
+    for (const name of ["__proto__", "constructor", "toString"]) {
+      expect(errorOf(name).code).toBe("usage-unknown");
+      expect(errorOf("generate", `--${name}`, "1").code).toBe("usage-unknown");
+    }
+  });
+
+  it.each([
+    ["generat", "llmspell generate"],
+    ["genrate", "llmspell generate"],
+    ["gen", "llmspell generate"],
+    ["CHAT", "llmspell chat"],
+    ["modl", "llmspell help model"],
+    ["docter", "llmspell doctor"],
+    ["Once upon a time", 'llmspell generate "Once upon a time"'],
+    ["it's $5", `llmspell generate 'it'\\''s $5'`],
+    ["./model.gguf", "llmspell chat -m ./model.gguf"],
+    ["model.gguf", "llmspell chat -m ./model.gguf"],
+    ["tiny-stories", 'llmspell generate -m tiny-stories "Once upon a time"'],
+    ["zzzzzz", "llmspell help"],
+  ])("offers what was meant by %j", (word, command) => {
+    expect(errorOf(word)).toMatchObject({ code: "usage-unknown", commands: [command] });
+  });
+
+  it("looks at the second word of a group alone", () => {
+    expect(errorOf("model", "inof")).toMatchObject({ code: "usage-unknown", commands: ["llmspell model info"] });
+    expect(errorOf("model", "zzz")).toMatchObject({ code: "usage-unknown", commands: ["llmspell help model"] });
+    expect(parsed("model", "show", "x").name).toBe("model info");
+  });
+
+  it("names the page of Ollama for install-ollama", () => {
+    expect(errorOf("install-ollama").hint).toContain("https://ollama.com/download");
+  });
+
+  it.each(laterCommands)("%s is reserved, whatever follows it", (name) => {
+    expect(errorOf(...name.split(" "), "x", "--engine", "lua")).toMatchObject({ code: "usage-not-available", exitCode: 2 });
+  });
+
+  it.each([
+    ["generate", "--pull"],
+    ["chat", "--offline"],
+    ["-p", "candle", "generate"],
+    ["--config=x", "doctor"],
+    ["model", "info", "x", "--remote"],
+  ])("%s %s is known and not there yet", (...argv) => {
+    expect(errorOf(...argv)).toMatchObject({ code: "usage-not-available", exitCode: 2 });
+  });
+
+  it("asks for quotes around several words", () => {
+    expect(errorOf("generate", "Once", "upon", "a", "time").commands).toEqual(['llmspell generate "Once upon a time"']);
+  });
+
+  it("finds the output format in a line it cannot parse", () => {
+    expect(scanGlobalFlags(["generate", "--bogus", "--output=JSON", "-q"])).toEqual(
+      new Map([
+        ["output", ["json"]],
+        ["quiet", []],
+      ]),
+    );
+    expect(scanGlobalFlags(["--output", "x.json"]).size).toBe(0);
+    expect(scanGlobalFlags(["generate", "--", "--output", "json"]).size).toBe(0);
+  });
+});
+
+describe("near names", () => {
+  it("counts changed, added, dropped and swapped letters", () => {
+    expect(editDistance("info", "inof")).toBe(1);
+    expect(editDistance("kitten", "sitting")).toBe(3);
+    expect(editDistance("", "abc")).toBe(3);
+  });
+
+  it("offers nothing that is far off", () => {
+    expect(nearest("serve", ["doctor", "chat"])).toBeUndefined();
+    expect(nearest("", ["a"])).toBeUndefined();
+  });
+});
+
+describe("quotes for a shell", () => {
+  it.each([
+    ["plain-1.0/x", "plain-1.0/x"],
+    ["two words", '"two words"'],
+    ["$HOME", "'$HOME'"],
+    ["it's `x`", "'it'\\''s `x`'"],
+    ["", '""'],
+  ])("%j becomes %s", (text, quoted) => {
+    expect(shellQuote(text)).toBe(quoted);
+  });
+});
