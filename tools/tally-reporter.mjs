@@ -1,9 +1,15 @@
 /**
  * A vitest reporter that writes what verify.mjs adds up: counts, and for each skipped test its reason.
- * The JSON reporter of vitest leaves the reasons out. A file that could not be collected counts as one failed test, and so does each test that never came to an end.
+ * The JSON reporter of vitest leaves the reasons out. A file that could not be collected counts as one failed test, and so does each
+ * test that never came to its end, or never began because a hook of its suite failed.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+
+function isInside(/** @type {any} */ test, /** @type {ReadonlySet<unknown>} */ suites) {
+  for (let parent = test.parent; parent !== undefined; parent = parent.parent) if (suites.has(parent)) return true;
+  return false;
+}
 
 export default class TallyReporter {
   onTestRunEnd(/** @type {readonly any[]} */ modules, /** @type {readonly unknown[]} */ unhandledErrors) {
@@ -13,10 +19,13 @@ export default class TallyReporter {
     const tally = { passed: 0, failed: 0, skipped: [], unhandled: unhandledErrors.length };
     for (const module of modules) {
       if (module.errors().length > 0) tally.failed += 1;
+      // A hook that failed takes all tests of its suite with it; vitest calls those skipped.
+      const broken = new Set();
+      for (const suite of module.children.allSuites()) if (suite.errors().length > 0) broken.add(suite);
       for (const test of module.children.allTests()) {
         const result = test.result();
         if (result.state === "passed") tally.passed += 1;
-        else if (result.state === "skipped")
+        else if (result.state === "skipped" && module.errors().length === 0 && !isInside(test, broken))
           tally.skipped.push({ name: `${module.relativeModuleId} > ${test.fullName}`, reason: result.note ?? "no reason given" });
         else tally.failed += 1;
       }

@@ -42,9 +42,18 @@ export function browserGgufRuntime(files: WllamaFiles = defaultFiles()): GgufRun
       const { device } = options;
       const tried: DeviceAttempt[] = [];
       const notes: string[] = [];
-      const webgpu: DeviceAttempt = { device: "webgpu", ok: false, reason: "not-configured", hint: "WebGPU comes with a later release", runtime: "wllama" };
+      const webgpu: DeviceAttempt = {
+        device: "webgpu",
+        ok: false,
+        reason: "not-configured",
+        hint: "WebGPU comes with a later release",
+        runtime: "wllama",
+      };
       if (device === "webgpu") {
-        throw new SpellError("device-unavailable", "webgpu is not available: it comes with a later release", { hint: "Take wasm, or auto.", details: { tried: [webgpu] } });
+        throw new SpellError("device-unavailable", "webgpu is not available: it comes with a later release", {
+          hint: "Take wasm, or auto.",
+          details: { tried: [webgpu] },
+        });
       }
       if (device === "auto") tried.push(webgpu);
       if (device === "cuda" || device === "metal" || device === "vulkan") {

@@ -24,7 +24,8 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
     async bundled(model, file) {
       const address = options.models === undefined ? packaged(model, file) : new URL(`${model}/${file}`, options.models);
       const response = await fetchHere(address);
-      if (!response.ok) throw new SpellError("net-status", `${address.href}: the server answered ${response.status}`, { where: address.href });
+      if (!response.ok)
+        throw new SpellError("net-status", `${address.href}: the server answered ${response.status}`, { where: address.href });
       return blobSource(file, await response.blob());
     },
     now: () => performance.now(),

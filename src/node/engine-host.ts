@@ -147,7 +147,7 @@ class EngineChild {
   }
 
   async open(files: readonly ByteSource[], options: GgufOpenOptions): Promise<GgufHandle> {
-    const { device, contextLength, batchSize, threads, signal } = options;
+    const { device, contextLength, batchSize, threads, bos, signal } = options;
     this.#files = files;
     this.#onProgress = options.onProgress ?? (() => undefined);
     const bytes = files.reduce((sum, { size }) => sum + size, 0);
@@ -163,7 +163,7 @@ class EngineChild {
         ...(path === undefined ? {} : { path }),
         ...(remote === undefined ? {} : { remote }),
       })),
-      options: { device, contextLength, batchSize, threads },
+      options: { device, contextLength, batchSize, threads, ...(bos === undefined ? {} : { bos }) },
     });
     try {
       return this.#toHandle(await opened);

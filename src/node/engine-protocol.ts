@@ -19,7 +19,7 @@ export type ToChild =
   | {
       readonly type: "open";
       readonly files: readonly EngineFile[];
-      readonly options: Pick<GgufOpenOptions, "device" | "contextLength" | "batchSize" | "threads">;
+      readonly options: Pick<GgufOpenOptions, "device" | "contextLength" | "batchSize" | "threads" | "bos">;
     }
   | {
       readonly type: "generate";

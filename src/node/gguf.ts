@@ -36,7 +36,8 @@ export function nodeGgufRuntime(options: NodeGgufOptions = {}): GgufRuntime {
 
   return {
     name: "node",
-    prepare() {
+    prepare(device: DeviceChoice = "auto") {
+      if (device === "wasm" || device === "webgpu") return;
       if (isNativeInstalled()) nativeRuntime.prepare?.();
     },
     async open(files, openOptions) {

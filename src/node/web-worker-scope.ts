@@ -28,9 +28,14 @@ define("location", { href: "file:///worker.js" });
 define("WorkerNavigator", WorkerNavigator);
 define("navigator", new WorkerNavigator());
 define("WorkerGlobalScope", class WorkerGlobalScope {});
-define("Worker", webWorkerClass(scope, (reason) => fail(reason)));
+define(
+  "Worker",
+  webWorkerClass(scope, (reason) => fail(reason)),
+);
 define("importScripts", () => fail("importScripts is not here"));
-define("postMessage", (message: unknown, options?: Parameters<typeof toTransferList>[0]) => port?.postMessage(message, toTransferList(options)));
+define("postMessage", (message: unknown, options?: Parameters<typeof toTransferList>[0]) =>
+  port?.postMessage(message, toTransferList(options)),
+);
 define("close", () => exit(0));
 define("onmessage", null);
 // "nodefile:" because emscripten takes XMLHttpRequest for file: addresses

@@ -15,7 +15,13 @@ export const toTransferList = (options: PostOptions | undefined): Transferable[]
  * @param onDeath told when a thread ends that nobody ended
  * @returns a class to stand in for the global Worker
  */
-export function webWorkerClass(scope: string, onDeath: (reason: string) => void): new (url: string | URL, options?: { readonly name?: string }) => unknown {
+export function webWorkerClass(
+  scope: string,
+  onDeath: (reason: string) => void,
+): new (
+  url: string | URL,
+  options?: { readonly name?: string },
+) => unknown {
   return class WebWorker {
     onmessage: ((event: { readonly data: unknown; readonly target: unknown }) => void) | null = null;
     onerror: ((event: { readonly message: string; readonly error: unknown }) => void) | null = null;

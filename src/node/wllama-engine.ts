@@ -17,7 +17,10 @@ import { webWorkerClass } from "./web-worker.ts";
 
 /** What is used of the package; its own types need a bundler's resolution. */
 interface WllamaModule {
-  readonly Wllama: new (paths: { readonly default: string }, config: Readonly<Record<string, unknown>>) => WllamaLike & {
+  readonly Wllama: new (
+    paths: { readonly default: string },
+    config: Readonly<Record<string, unknown>>,
+  ) => WllamaLike & {
     setCompat(compat: null): void;
     getWorkerResources(): Readonly<Record<string, unknown>>;
   };
@@ -77,7 +80,11 @@ async function openWithBestThreads(
   openWith: (choice: ThreadChoice) => Promise<GgufHandle>,
 ): Promise<GgufHandle> {
   const candidates = threadCandidates();
-  const key = threadKey("wllama", wllamaVersion(), files.reduce((sum, { size }) => sum + size, 0));
+  const key = threadKey(
+    "wllama",
+    wllamaVersion(),
+    files.reduce((sum, { size }) => sum + size, 0),
+  );
   const cached = readThreadCache(key);
   if (cached !== undefined) return openWith({ ...cached, origin: "cached" });
   if (candidates.length === 1) return openWith({ prompt: 1, decode: 1, origin: "default" });
@@ -103,7 +110,17 @@ const worthwhile = 1.08;
 
 /** Milliseconds for a short prompt and a few tokens, in the shares of a usual call; the first run, which still compiles, does not count. */
 async function timeOf(handle: GgufHandle, signal: AbortSignal | undefined): Promise<number> {
-  const sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, repeatPenalty: 1, repeatLastN: 0, presencePenalty: 0, frequencyPenalty: 0, seed: 0 };
+  const sampling = {
+    temperature: 0,
+    topK: 0,
+    topP: 1,
+    minP: 0,
+    repeatPenalty: 1,
+    repeatLastN: 0,
+    presencePenalty: 0,
+    frequencyPenalty: 0,
+    seed: 0,
+  };
   let ms = 0;
   for (const prompt of ["a b c", "one two three four five six seven eight nine ten eleven twelve and so on"]) {
     for await (const piece of handle.generate(prompt, { maxTokens: 8, sampling, stop: [], ...(signal === undefined ? {} : { signal }) })) {
@@ -126,7 +143,14 @@ async function importWllama(onDeath: (reason: string) => void): Promise<WllamaMo
 
 function createInstance({ Wllama, CacheManager }: WllamaModule, build: "default" | "compat"): WllamaLike {
   const silent = (): void => undefined;
-  const noStore = { isSupported: () => true, read: async () => null, write: async () => undefined, getSize: async () => -1, list: async () => [], delete: async () => undefined };
+  const noStore = {
+    isSupported: () => true,
+    read: async () => null,
+    write: async () => undefined,
+    getSize: async () => -1,
+    list: async () => [],
+    delete: async () => undefined,
+  };
   const instance = new Wllama(
     { default: wasmUrl("@wllama/wllama", "src/wasm/wllama.wasm") },
     {

@@ -85,7 +85,9 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
     before += file.size;
     return byteBlob(file, (end) => {
       const share = Math.min(0.99, (offset + end) / total);
-      if (share > shown) onProgress?.((shown = share));
+      if (share <= shown) return;
+      shown = share;
+      onProgress?.(share);
     });
   });
   const onAbort = (): void => void kill(abortedError()); // a load cannot be interrupted, only ended
@@ -324,7 +326,10 @@ function generationError(error: unknown, contextLength: number, fail: (error: Sp
 }
 
 function crash(reason: string, cause?: unknown): SpellError {
-  return new SpellError("run-crash", `the engine (${runtime}) died: ${reason}`, { details: { runtime }, ...(cause === undefined ? {} : { cause }) });
+  return new SpellError("run-crash", `the engine (${runtime}) died: ${reason}`, {
+    details: { runtime },
+    ...(cause === undefined ? {} : { cause }),
+  });
 }
 
 /** After a trap or an abort the instance is dead for good. */

@@ -30,4 +30,3 @@ describe("in a page", () => {
     await expect(load("tiny-stories", { device: "webgpu" })).rejects.toMatchObject({ code: "device-unavailable" });
   });
 });
-

@@ -3,7 +3,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, truncateSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { SpellError } from "../../src/core/errors.ts";
+import { type ByteSource, blobSource } from "../../src/core/formats/byte-source.ts";
 import type { GgufHandle } from "../../src/core/spec/runtime.ts";
+import { childGgufRuntime } from "../../src/node/engine-host.ts";
 import { brokenGgufs } from "../fixtures/gguf/broken.ts";
 import { tinyT5 } from "../fixtures/gguf/models.ts";
 import { writeGguf } from "../fixtures/gguf-writer.ts";
@@ -293,6 +296,54 @@ describe("calls", () => {
     expect(other.pids.length).toBe(1);
     await loaded.dispose();
   }, 20_000);
+});
+
+describe("wllama behind the same wall", () => {
+  it("reads a model without a path from the parent, and answers", async () => {
+    const runtime = childGgufRuntime({ engine: "wllama" });
+    const source = blobSource("stories.gguf", new Blob([readFileSync(tinyStories)]));
+    const reads: number[] = [];
+    const watched: ByteSource = {
+      ...source,
+      read: (offset, length) => {
+        reads.push(length);
+        return source.read(offset, length);
+      },
+    };
+    const handle = await runtime.open([watched], { ...openOptions, device: "wasm" });
+    expect(reads.reduce((sum, length) => sum + length, 0)).toBeGreaterThanOrEqual(source.size);
+    expect((await ask(handle, prompt)).text).toMatch(/^, there was/);
+    const started = performance.now();
+    await handle.dispose();
+    // the engine alone keeps its process for 10–20 s here
+    expect(performance.now() - started).toBeLessThan(500);
+  }, 60_000);
+
+  it("a model that cannot be read any more while it loads is a typed error, and its child is gone", async () => {
+    const pids: number[] = [];
+    const runtime = childGgufRuntime({ engine: "wllama", onSpawn: (pid) => pids.push(pid) });
+    const bytes = readFileSync(tinyStories);
+    const source: ByteSource = {
+      name: "gone.gguf",
+      size: bytes.length,
+      read: async () => {
+        throw new SpellError("gguf-truncated", "gone.gguf: it was removed");
+      },
+    };
+    const error = await failure(runtime.open([source], { ...openOptions, device: "wasm" }));
+    expect(["gguf-truncated", "gguf-metadata", "run-crash"]).toContain(error.code);
+    expect(await timeUntilGone(pids, 2000)).toBeDefined();
+  }, 60_000);
+
+  it("R5: killed while generating it is run-crash", async () => {
+    const pids: number[] = [];
+    const runtime = childGgufRuntime({ engine: "wllama", onSpawn: (pid) => pids.push(pid) });
+    const handle = await openFile(runtime, tinyStories, { device: "wasm" });
+    const running = failure(drain(handle));
+    await sleep(50);
+    process.kill(pids[0]!, "SIGKILL");
+    expect(await running).toMatchObject({ code: "run-crash", details: { signal: "SIGKILL", runtime: "wllama" } });
+  }, 60_000);
 });
 
 /** A program of its own, so that its end can be watched. */

@@ -21,6 +21,9 @@ export const tinyStories = `${root}builtins/models/tiny-stories/tiny-stories.ggu
 const folder = mkdtempSync(join(tmpdir(), "llmspell-engine-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+// What engines keep between runs stays out of the home of whoever runs the tests; test runs share it, as users' runs do.
+process.env["LLMSPELL_HOME"] ??= `${root}.cache/test-home`;
+
 /** A file that is gone after the suite. */
 export function temporaryFile(name: string, bytes: Uint8Array): string {
   const path = join(folder, name);

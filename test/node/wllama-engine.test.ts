@@ -1,0 +1,182 @@
+/** wllama in its child process: what the driver absorbs, row by row. The contract of the whole is in language-model.test.ts. */
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { SpellError } from "../../src/core/errors.ts";
+import type { ByteSource } from "../../src/core/formats/byte-source.ts";
+import type { GgufHandle, GgufRuntime } from "../../src/core/spec/runtime.ts";
+import { childGgufRuntime } from "../../src/node/engine-host.ts";
+import { collect, load } from "../../src/node/index.ts";
+import { openWllama, type WllamaHost } from "../../src/wllama/driver.ts";
+import { hasMemory64 } from "../../src/wllama/features.ts";
+import { f32Tensor, tinyLlama } from "../fixtures/gguf/models.ts";
+import { writeGguf } from "../fixtures/gguf-writer.ts";
+import { ask, failure, isRunning, openFile, openOptions, temporaryFile, timeUntilGone, tinyStories } from "./support/engine.ts";
+
+const prompt = "Once upon a time";
+const pids: number[] = [];
+const runtime: GgufRuntime = childGgufRuntime({ engine: "wllama", onSpawn: (pid) => pids.push(pid) });
+const wasm = { device: "wasm", bos: "<s>" } as const;
+
+describe("wllama in Node", () => {
+  let handle: GgufHandle;
+  beforeAll(async () => {
+    handle = await openFile(runtime, tinyStories, wasm);
+  }, 60_000);
+  afterAll(async () => {
+    await handle.dispose();
+    expect(await timeUntilGone(pids, 2000)).toBeDefined();
+  });
+
+  it("E15 takes the build this Node can run, by its features, and says which", () => {
+    expect(handle.device).toMatchObject({ chosen: "wasm", runtime: "wllama", threads: { prompt: 1, decode: 1, origin: "asked" } });
+    expect(handle.device.tried[0]?.hint).toContain(hasMemory64() ? "default build" : "compat build");
+  });
+
+  it("E4 answers two requests on one slot, one after the other", async () => {
+    const [a, b] = await Promise.all([ask(handle, prompt, { maxTokens: 6 }), ask(handle, "The sun", { maxTokens: 6 })]);
+    expect([a.end.completionTokens, b.end.completionTokens]).toEqual([6, 6]);
+    expect((await ask(handle, prompt, { maxTokens: 6 })).text).toBe(a.text);
+  });
+
+  it("E6 has an effect for every sampling option", async () => {
+    const text = async (sampling: object): Promise<string> => (await ask(handle, prompt, { maxTokens: 40, sampling })).text;
+    const greedy = await text({});
+    expect(await text({ temperature: 2, topK: 1, seed: 1 })).toBe(greedy);
+    expect(await text({ temperature: 2, minP: 1, seed: 1 })).toBe(greedy);
+    expect(await text({ temperature: 2, topP: 0.0001, seed: 1 })).toBe(greedy);
+    expect(await text({ temperature: 2, seed: 1 })).not.toBe(greedy);
+    expect(await text({ temperature: 2, seed: 1 })).toBe(await text({ temperature: 2, seed: 1 }));
+    const penalized = await text({ repeatPenalty: 1.8, repeatLastN: 64 });
+    expect(penalized).not.toBe(greedy);
+    expect(await text({ repeatPenalty: 1.8, repeatLastN: 0 })).toBe(greedy);
+    expect(await text({ presencePenalty: 2, repeatLastN: 64 })).not.toBe(greedy);
+    expect(await text({ frequencyPenalty: 2, repeatLastN: 64 })).not.toBe(greedy);
+  }, 60_000);
+
+  it("E10 begins with begin-of-sequence once, also where the text brings it", async () => {
+    const plain = await ask(handle, prompt, { maxTokens: 4 });
+    const twice = await ask(handle, `<s>${prompt}`, { maxTokens: 4 });
+    expect(twice.end.promptTokens).toBe(plain.end.promptTokens);
+    expect(twice.text).toBe(plain.text);
+  });
+
+  it("E17 answers an abort in a long prompt at once, and is usable after a batch", async () => {
+    const controller = new AbortController();
+    const answer = failure(ask(handle, `${prompt} and `.repeat(80), { signal: controller.signal }));
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    const asked = performance.now();
+    controller.abort();
+    expect((await answer).code).toBe("run-aborted");
+    expect(performance.now() - asked).toBeLessThan(300);
+    expect((await ask(handle, prompt, { maxTokens: 3 })).end.completionTokens).toBe(3);
+  }, 30_000);
+
+  it("R10 refuses a prompt that does not fit, with both counts", async () => {
+    const error = await failure(ask(handle, `${prompt} `.repeat(300)));
+    expect(error).toMatchObject({ code: "run-context", details: { contextLength: 512 } });
+    expect(error.details?.["promptTokens"]).toBeGreaterThan(1000);
+  });
+
+  it("G100 takes NUL, emoji and an empty text", async () => {
+    for (const text of ["nul \0 byte", "😀 é 你好", "", "   "])
+      expect((await ask(handle, text, { maxTokens: 2 })).end.completionTokens).toBeGreaterThan(0);
+  });
+});
+
+describe("models wllama cannot run", () => {
+  it("E2 a file without its tensors is a typed error, and the next load works (E3: an instance each)", async () => {
+    const spec = tinyLlama();
+    const broken = writeGguf({ ...spec, tensors: spec.tensors.slice(0, 5) });
+    expect((await failure(openFile(runtime, temporaryFile("no-tensors.gguf", broken), wasm))).code).toBe("gguf-metadata");
+    const two = await Promise.all([
+      openFile(runtime, tinyStories, wasm),
+      openFile(runtime, temporaryFile("tiny.gguf", writeGguf(spec)), wasm),
+    ]);
+    for (const handle of two) {
+      expect((await ask(handle, "a b", { maxTokens: 3 })).end.completionTokens).toBeGreaterThan(0);
+      await handle.dispose();
+    }
+  }, 60_000);
+
+  it("E8 bytes that are no text end the answer with a note, and the engine goes on", async () => {
+    const spec = tinyLlama();
+    // Two rows that are each other's opposite: one of the two bytes 0xE4 and 0xE5 always wins, and neither ever becomes a character.
+    const bytes = f32Tensor("output.weight", [64, 320], (i) =>
+      Math.floor(i / 64) === 3 + 0xe4 ? 1 : Math.floor(i / 64) === 3 + 0xe5 ? -1 : 0,
+    );
+    const path = temporaryFile(
+      "bytes.gguf",
+      writeGguf({ ...spec, tensors: spec.tensors.map((tensor) => (tensor.name === "output.weight" ? bytes : tensor)) }),
+    );
+    const handle = await openFile(runtime, path, wasm);
+    const { text, end } = await ask(handle, "a b", { maxTokens: 6 });
+    expect(text.replaceAll("\ufffd", "")).toBe("");
+    expect(end.finishReason).toMatch(/^(stop|length)$/);
+    expect((await ask(handle, "a b", { maxTokens: 2 })).end).toBeDefined();
+    await handle.dispose();
+  }, 60_000);
+
+  it("E9 a file this build cannot load is device-memory before a byte is read", async () => {
+    const reads: number[] = [];
+    const huge: ByteSource = {
+      name: "huge.gguf",
+      size: 1_900_000_001,
+      read: async (offset) => {
+        reads.push(offset);
+        return new Uint8Array();
+      },
+    };
+    const host: WllamaHost = {
+      label: "wllama, compat build",
+      maxFileBytes: 1_900_000_000,
+      threads: { prompt: 1, decode: 1, origin: "asked" },
+      notes: [],
+      create: () => {
+        throw new Error("it must not be started");
+      },
+    };
+    const error = await failure(openWllama(host, [huge], { ...openOptions, ...wasm }));
+    expect(error).toMatchObject({ code: "device-memory", details: { neededBytes: 1_900_000_001, availableBytes: 1_900_000_000 } });
+    expect(reads).toEqual([]);
+  });
+});
+
+describe("an engine that goes away", () => {
+  it.each(["SIGKILL", "SIGSEGV"] as const)(
+    "R5 %s while generating is run-crash for the call; the next load works",
+    async (signal) => {
+      const handle = await openFile(runtime, tinyStories, wasm);
+      const pid = pids.at(-1) ?? 0;
+      const answer = failure(ask(handle, prompt, { maxTokens: 400 }));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      process.kill(pid, signal);
+      expect((await answer).code).toBe("run-crash");
+      expect(handle.alive).toBe(false);
+      expect(isRunning(pid)).toBe(false);
+    },
+    60_000,
+  );
+
+  it("E5 dispose settles a running call", async () => {
+    const handle = await openFile(runtime, tinyStories, wasm);
+    const answer = failure(ask(handle, prompt, { maxTokens: 400 }));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await handle.dispose();
+    expect((await answer).code).toBe("run-closed");
+  }, 60_000);
+});
+
+describe("a model from memory", () => {
+  it("runs in Node as a Blob, read through the parent, and says why it is not native", async () => {
+    await using model = await load(new Blob([new Uint8Array(readFileSync(tinyStories))]), { threads: 1 });
+    expect(model.device).toMatchObject({ chosen: "wasm", runtime: "wllama" });
+    expect(model.device.tried[0]).toMatchObject({ device: "cpu", ok: false, hint: expect.stringContaining("memory") });
+    expect(await collect(model.stream(prompt, { temperature: 0, maxTokens: 8 }))).toBe(", there was a little girl named Lily");
+  }, 60_000);
+
+  it("E7 never sends an option of a wrong type", async () => {
+    await using model = await load("tiny-stories", { device: "wasm", threads: 1 });
+    await expect(collect(model.stream(prompt, { topK: "x" as never }))).rejects.toThrow(SpellError);
+    expect(await collect(model.stream(prompt, { temperature: 0, maxTokens: 2 }))).toBe(", there");
+  }, 60_000);
+});
