@@ -13,7 +13,7 @@ import { homeFolder } from "./home.ts";
 
 export interface ChildRuntimeOptions {
   readonly engine: EngineName;
-  /** Longest load; default one minute and one more for each GiB, as a slow disk needs it. */
+  /** Longest load; default two minutes, and one more for each GiB, as a slow disk needs it. */
   readonly loadTimeoutMs?: number;
   /** Longest wait for the next piece, a prompt of any length included; default 15 minutes: beyond patience, short of for ever. */
   readonly pieceTimeoutMs?: number;
@@ -151,7 +151,7 @@ class EngineChild {
     this.#files = files;
     this.#onProgress = options.onProgress ?? (() => undefined);
     const bytes = files.reduce((sum, { size }) => sum + size, 0);
-    const timeoutMs = this.#options.loadTimeoutMs ?? 60_000 * (1 + bytes / 2 ** 30);
+    const timeoutMs = this.#options.loadTimeoutMs ?? 60_000 * (2 + bytes / 2 ** 30);
     const opened = this.#wait<OpenedHandle>(0, signal, timeoutMs, "load the model", (resolve) => {
       this.#onOpened = resolve;
     });

@@ -352,10 +352,14 @@ function threadProbe(llama: Llama, sequence: LlamaContextSequence, promptTokens:
   };
   return {
     prompt: (threads) => time(threads, () => sequence.evaluateWithoutGeneratingNewTokens(Array<Token>(promptTokens).fill(token))),
-    decode: (threads) =>
+    decode: (threads, limitMs) =>
       time(threads, async () => {
+        const started = performance.now();
         let steps = 0;
-        for await (const _ of sequence.evaluate([token], { temperature: 0, yieldEogToken: true })) if (++steps === probeSteps) break;
+        for await (const _ of sequence.evaluate([token], { temperature: 0, yieldEogToken: true })) {
+          steps += 1;
+          if (steps === probeSteps || performance.now() - started > limitMs) break;
+        }
       }),
   };
 }

@@ -17,10 +17,13 @@ export interface ThreadMeasurement extends MeasuredThreads {
   readonly isSteady: boolean;
 }
 
-/** One sample with so many threads. @returns milliseconds, lower is better */
+/**
+ * One sample with so many threads. It may stop after `limitMs`, where it has lost already.
+ * @returns milliseconds, lower is better
+ */
 export interface ThreadProbe {
-  readonly prompt: (threads: number) => Promise<number>;
-  readonly decode: (threads: number) => Promise<number>;
+  readonly prompt: (threads: number, limitMs: number) => Promise<number>;
+  readonly decode: (threads: number, limitMs: number) => Promise<number>;
 }
 
 /** File in the home folder. */
@@ -31,6 +34,8 @@ const maxEntries = 64;
 const worthwhile = 1.08;
 /** Two samples of one number of threads further apart than this were disturbed. */
 const steady = 1.4;
+/** Who needs this many times as long as the fastest has lost: on a busy machine two threads may take a hundred times as long as one. */
+const lost = 3;
 /** Disturbed measurements are made anew at the next loads, but not for ever: a machine may always be busy. */
 const maxTries = 3;
 
@@ -121,7 +126,8 @@ export async function measureThreads(candidates: readonly number[], probe: Threa
       for (const threads of candidates) {
         if (performance.now() - started > budgetMs && times.decode.size > 0) continue;
         const samples = times[kind].get(threads) ?? [];
-        times[kind].set(threads, [...samples, await probe[kind](threads)]);
+        const limitMs = lost * Math.min(...[...times[kind].values()].flat());
+        times[kind].set(threads, [...samples, await probe[kind](threads, limitMs)]);
       }
     }
   }

@@ -7,12 +7,13 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { SpellError } from "../core/errors.ts";
 import type { ByteSource } from "../core/formats/byte-source.ts";
 import type { GgufHandle, GgufOpenOptions, GgufRuntime, ThreadChoice } from "../core/spec/runtime.ts";
 import { openWllama, type WllamaHost, type WllamaLike } from "../wllama/driver.ts";
 import { hasMemory64, maxFileBytes } from "../wllama/features.ts";
 import { builtFile } from "./built-file.ts";
-import { clampThreads, readThreadCache, threadCandidates, threadKey, writeThreadCache } from "./threads.ts";
+import { clampThreads, defaultThreads, readThreadCache, threadCandidates, threadKey, writeThreadCache } from "./threads.ts";
 import { webWorkerClass } from "./web-worker.ts";
 
 /** What is used of the package; its own types need a bundler's resolution. */
@@ -70,9 +71,17 @@ export function createWllamaEngine(): GgufRuntime {
   };
 }
 
+/** A trial instance per candidate holds the model once more for a moment; larger models take the default instead. */
+const maxMeasuredBytes = 400_000_000;
+/** After this time no further round starts. The code still gets faster while it runs, so the first round counts least. */
+const measureBudgetMs = 3000;
+const maxRounds = 4;
+/** More threads must win by this much: they take processors away from others, and spin where those are busy. */
+const worthwhile = 1.08;
+
 /**
- * A thread count is fixed for the life of an instance, so each candidate is loaded and tried once per machine and model size.
- * The compiled code is shared between instances of a process, so the second load costs little more than reading the file.
+ * A thread count is fixed for the life of an instance, so once per machine and model size one instance per candidate is loaded, and they are
+ * timed in turn: the engine's code is still being optimised while they run, for all of them alike. The fastest stays.
  */
 async function openWithBestThreads(
   files: readonly ByteSource[],
@@ -80,36 +89,37 @@ async function openWithBestThreads(
   openWith: (choice: ThreadChoice) => Promise<GgufHandle>,
 ): Promise<GgufHandle> {
   const candidates = threadCandidates();
-  const key = threadKey(
-    "wllama",
-    wllamaVersion(),
-    files.reduce((sum, { size }) => sum + size, 0),
-  );
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  const key = threadKey("wllama", wllamaVersion(), bytes);
   const cached = readThreadCache(key);
   if (cached !== undefined) return openWith({ ...cached, origin: "cached" });
-  if (candidates.length === 1) return openWith({ prompt: 1, decode: 1, origin: "default" });
+  const half = defaultThreads();
+  if (candidates.length === 1 || bytes > maxMeasuredBytes) return openWith({ prompt: half, decode: half, origin: "default" });
 
-  let best: { readonly handle: GgufHandle; readonly ms: number; readonly threads: number } | undefined;
-  for (const threads of candidates) {
-    const handle = await openWith({ prompt: threads, decode: threads, origin: "measured" });
-    const ms = await timeOf(handle, options.signal);
-    if (best !== undefined && ms * worthwhile > best.ms) {
-      await handle.dispose();
-      continue;
+  const trials: { readonly threads: number; readonly handle: GgufHandle; ms: number }[] = [];
+  try {
+    for (const threads of candidates) {
+      const handle = await openWith({ prompt: threads, decode: threads, origin: "measured" });
+      trials.push({ threads, handle, ms: Number.POSITIVE_INFINITY });
     }
-    await best?.handle.dispose();
-    best = { handle, ms, threads };
+    const started = performance.now();
+    for (let round = 0; round < maxRounds && (round === 0 || performance.now() - started < measureBudgetMs); round += 1) {
+      for (const trial of trials) trial.ms = Math.min(trial.ms, await timeOf(trial.handle, round, options.signal));
+    }
+  } catch (error) {
+    await Promise.all(trials.map(({ handle }) => handle.dispose()));
+    throw error;
   }
-  if (best === undefined) return openWith({ prompt: 1, decode: 1, origin: "default" });
+  const fastest = Math.min(...trials.map(({ ms }) => ms));
+  const best = trials.find(({ ms }) => ms <= fastest * worthwhile);
+  if (best === undefined) throw new SpellError("internal-error", "no number of threads was tried");
+  await Promise.all(trials.filter((trial) => trial !== best).map(({ handle }) => handle.dispose()));
   writeThreadCache(key, { prompt: best.threads, decode: best.threads, isSteady: true });
   return best.handle;
 }
 
-/** More threads must win by this much: they take processors away from others, and measurements differ by a few percent anyway. */
-const worthwhile = 1.08;
-
-/** Milliseconds for a short prompt and a few tokens, in the shares of a usual call; the first run, which still compiles, does not count. */
-async function timeOf(handle: GgufHandle, signal: AbortSignal | undefined): Promise<number> {
+/** Milliseconds for a short prompt and a few tokens, in about the shares of a usual call. */
+async function timeOf(handle: GgufHandle, round: number, signal: AbortSignal | undefined): Promise<number> {
   const sampling = {
     temperature: 0,
     topK: 0,
@@ -121,13 +131,12 @@ async function timeOf(handle: GgufHandle, signal: AbortSignal | undefined): Prom
     frequencyPenalty: 0,
     seed: 0,
   };
-  let ms = 0;
-  for (const prompt of ["a b c", "one two three four five six seven eight nine ten eleven twelve and so on"]) {
-    for await (const piece of handle.generate(prompt, { maxTokens: 8, sampling, stop: [], ...(signal === undefined ? {} : { signal }) })) {
-      if (piece.type === "end") ms = piece.prefillMs + piece.decodeMs;
-    }
+  // another beginning each time, so that nothing is taken over
+  const prompt = `${round} one two three four five six seven eight nine ten eleven twelve and so on`;
+  for await (const piece of handle.generate(prompt, { maxTokens: 6, sampling, stop: [], ...(signal === undefined ? {} : { signal }) })) {
+    if (piece.type === "end") return piece.prefillMs + piece.decodeMs;
   }
-  return ms;
+  return Number.POSITIVE_INFINITY;
 }
 
 async function importWllama(onDeath: (reason: string) => void): Promise<WllamaModule> {

@@ -28,7 +28,7 @@ export function measure([command, ...args], { env = {}, killAtFirstByte = false,
       errors += chunk;
     });
     child.on("error", reject);
-    child.on("close", (code) => {
+    child.on("close", (code, signal) => {
       clearInterval(sampler);
       clearTimeout(deadline);
       if (code !== 0 && !killAtFirstByte)

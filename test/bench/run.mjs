@@ -51,7 +51,7 @@ const suites = {
     base: "ours",
     figures: ["decodeRate", "prefillRate", "loadMs", "firstTokenFromStartMs", "peakRssMb"],
     subjects: {
-      ours: own(subject("ours", `./${path}`.replace("./../", "../"), "cpu")),
+      ours: own(subject("ours", path.startsWith(".") ? path : `./${path}`, "cpu")),
       ...Object.fromEntries(
         [...new Set([1, cores])].map((n) => [
           `node-llama-cpp, ${n} thread${n > 1 ? "s" : ""}`,
@@ -67,7 +67,7 @@ const suites = {
     base: "ours",
     figures: ["decodeRate", "prefillRate", "loadMs", "firstTokenFromStartMs", "peakRssMb"],
     subjects: {
-      ours: own(subject("ours", `./${path}`.replace("./../", "../"), "wasm")),
+      ours: own(subject("ours", path.startsWith(".") ? path : `./${path}`, "wasm")),
       ...Object.fromEntries(
         [...new Set([1, cores])].map((n) => [`wllama, ${n} thread${n > 1 ? "s" : ""}`, own(subject("raw-wllama", path, String(n)))]),
       ),

@@ -71,6 +71,16 @@ describe("measuring", () => {
     expect(found).toMatchObject({ decode: 2, isSteady: false });
   });
 
+  it("tells a sample when it has lost, so that a collapse costs little", async () => {
+    const limits: number[] = [];
+    const decode = async (threads: number, limitMs: number): Promise<number> => {
+      if (threads === 2) limits.push(limitMs);
+      return threads === 1 ? 10 : 500;
+    };
+    expect(await measureThreads([1, 2], { prompt: async () => 1, decode }, 1000)).toMatchObject({ decode: 1, isSteady: true });
+    expect(limits).toEqual([30, 30]);
+  });
+
   it("stops when its time is over and decides by what it has", async () => {
     const seen: string[] = [];
     const slow = (kind: string) => async (threads: number) => {

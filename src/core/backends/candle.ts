@@ -59,7 +59,7 @@ export async function loadModel(source: ModelSource, platform: Platform, options
   if (!platform.gguf.available) throw new SpellError("device-unavailable", `no runtime for GGUF models here: ${platform.gguf.reason}`);
   const runtime = platform.gguf.value;
   checkLoadOptions(options);
-  runtime.prepare?.();
+  runtime.prepare?.(options.device ?? "auto");
   const model = await findModel(source, platform, options.signal);
   const limit = model.facts.contextLength;
   if (options.contextSize !== undefined && options.contextSize > limit) {

@@ -57,7 +57,7 @@ export interface DeviceReport {
 export interface GgufRuntime {
   readonly name: string;
   /** Starts what open() will need (a process, a module) while the caller still checks the file. Never throws, never required. */
-  prepare?(): void;
+  prepare?(device?: DeviceChoice): void;
   /**
    * Loads all files of one model (several when it is split, in order).
    * Never resolves with a model that cannot generate.

@@ -20,6 +20,8 @@ export interface Flag {
   /** Allowed values, compared without regard to case. */
   readonly choices?: readonly string[];
   readonly repeated?: boolean;
+  /** Listed apart in help, under this heading. */
+  readonly section?: "Sampling";
   readonly description: string;
   /** @returns what is wrong with a value, or undefined */
   readonly problem?: (text: string) => string | undefined;
@@ -87,7 +89,7 @@ const modelFlags: readonly Flag[] = [
   { name: "model", short: "m", value: "SPEC", description: `a path, or a bundled name [${defaultModel}]` },
   { name: "quantization", value: "Q", description: "variant of a named model, the same as NAME:Q" },
   { name: "system", value: "TEXT", description: "system prompt" },
-  { name: "device", value: "D", choices: deviceChoices, description: "where to compute: auto, webgpu, metal, vulkan, cuda, cpu, wasm" },
+  { name: "device", value: "D", choices: deviceChoices, description: "auto, webgpu, metal, vulkan, cuda, cpu or wasm" },
   {
     name: "context-size",
     value: "N",
@@ -108,6 +110,7 @@ const samplingFlags: readonly Flag[] = [
   {
     name: "stop",
     value: "TEXT",
+    section: "Sampling",
     repeated: true,
     description: `end before this text; up to ${stopLimits.count} times`,
     problem: (text) =>
@@ -116,6 +119,7 @@ const samplingFlags: readonly Flag[] = [
   {
     name: "preset",
     value: "NAME",
+    section: "Sampling",
     choices: Object.keys(presets),
     description: "greedy, balanced, conservative or creative",
   },
@@ -243,6 +247,7 @@ function parameterFlag(rule: ParameterRule): Flag {
   return {
     name: rule.snakeName.replaceAll("_", "-"),
     value: "N",
+    section: "Sampling",
     description: rule.decoderDefault === undefined ? rule.description : `${rule.description} [${rule.decoderDefault}]`,
     problem: (text) => parameterProblem(rule, text),
   };

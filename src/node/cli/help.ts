@@ -1,16 +1,20 @@
-/** Help, from the table in commands.ts. Lines stay within 80 columns, examples aside. */
+/** Help, from the table in commands.ts. Lines stay within the columns, examples aside. */
 import { SpellError } from "../../core/errors.ts";
 import { version } from "../../core/version.ts";
 import { type Command, commandGroups, commands, exitMeanings, type Flag, globalFlags, laterCommands, quoteShort } from "./commands.ts";
 import { nearest } from "./nearest.ts";
 import type { Screen, Style } from "./render.ts";
 
-type HelpStyle = Pick<Style, "heading" | "word" | "dim">;
+type HelpStyle = Pick<Style, "heading" | "word" | "dim"> & { readonly columns: number };
+
+/** Elsewhere than on a terminal; on one, lines beyond the second limit are hard to read. */
+const [usualColumns, mostColumns] = [80, 100];
 
 /** @throws SpellError usage-unknown, usage-not-available */
 export function showHelp(topic: string, screen: Screen): number {
-  screen.writeOwn(helpText(topic, screen.out));
-  screen.document({ status: "ok", help: helpText(topic, { heading: plain, word: plain, dim: plain }) });
+  const columns = screen.outIsTerminal ? Math.max(60, Math.min(screen.columns, mostColumns)) : usualColumns;
+  screen.writeOwn(helpText(topic, { ...screen.out, columns }));
+  screen.document({ status: "ok", help: helpText(topic, { heading: plain, word: plain, dim: plain, columns: usualColumns }) });
   return 0;
 }
 
@@ -87,20 +91,23 @@ function groupHelp(group: string, style: HelpStyle): string {
 }
 
 function commandHelp(command: Command, style: HelpStyle): string {
-  const now = command.flags.filter((flag) => flag.later === undefined);
+  const [now, general] = [command.flags, globalFlags].map((flags) => flags.filter((flag) => flag.later === undefined)) as [Flag[], Flag[]];
+  const left = Math.max(...[...now, ...general].map((flag) => labelOf(flag).length));
+  const part = (heading: string, flags: readonly Flag[]): string[] =>
+    flags.length === 0 ? [] : ["", style.heading(heading), ...flagRows(flags, style, left)];
   return lines(
     `${style.word(`llmspell ${command.name}`)} – ${command.summary}`,
     "",
     `${style.heading("Usage")}  llmspell ${usageOf(command)}${now.length === 0 ? "" : " [flags]"}`,
     ...(command.aliases === undefined ? [] : [`       also: llmspell ${command.aliases.join(", llmspell ")}`]),
-    ...(command.notes ?? []).flatMap((note) => ["", ...wrap(note, 78)]),
-    ...(now.length === 0 ? [] : ["", style.heading("Flags"), ...flagRows(now, style)]),
-    "",
-    style.heading("Global flags"),
-    ...flagRows(
-      globalFlags.filter((flag) => flag.later === undefined),
-      style,
+    ...(command.notes ?? []).flatMap((note) => ["", ...wrap(note, style.columns)]),
+    ...[undefined, "Sampling"].flatMap((section) =>
+      part(
+        section ?? "Flags",
+        now.filter((flag) => flag.section === section),
+      ),
     ),
+    ...part("Global flags", general),
     "",
     style.heading("Examples"),
     ...command.examples.flatMap(([line, does]) => [`  ${line}`, style.dim(`      ${does}`)]),
@@ -117,20 +124,23 @@ function usageOf(command: Command): string {
   return [command.name, ...command.operands.map(({ name, optional }) => (optional === true ? `[${name}]` : name))].join(" ");
 }
 
-function flagRows(flags: readonly Flag[], style: HelpStyle): string[] {
-  const label = (flag: Flag): string =>
-    `${flag.short === undefined ? "    " : `-${flag.short}, `}--${flag.name}${flag.value === undefined ? "" : ` ${flag.value}`}`;
+function labelOf(flag: Flag): string {
+  return `${flag.short === undefined ? "    " : `-${flag.short}, `}--${flag.name}${flag.value === undefined ? "" : ` ${flag.value}`}`;
+}
+
+function flagRows(flags: readonly Flag[], style: HelpStyle, left = 0): string[] {
   return rows(
-    flags.map((flag) => [label(flag), flag.later === undefined ? flag.description : `${flag.description} (in a later release)`]),
+    flags.map((flag) => [labelOf(flag), flag.later === undefined ? flag.description : `${flag.description} (in a later release)`]),
     style,
+    left,
   );
 }
 
-/** Two columns; the second wraps under itself. */
-function rows(pairs: readonly (readonly [string, string])[], style: HelpStyle): string[] {
-  const width = Math.max(...pairs.map(([left]) => left.length));
+/** Two columns; the second wraps under itself. @param leastWidth of the first column, to agree with other rows */
+function rows(pairs: readonly (readonly [string, string])[], style: HelpStyle, leastWidth = 0): string[] {
+  const width = Math.max(leastWidth, ...pairs.map(([left]) => left.length));
   return pairs.flatMap(([left, right]) => {
-    const [first = "", ...more] = wrap(right, 80 - width - 4);
+    const [first = "", ...more] = wrap(right, style.columns - width - 4);
     return [`  ${style.word(left)}${" ".repeat(width - left.length)}  ${first}`, ...more.map((line) => " ".repeat(width + 4) + line)];
   });
 }

@@ -1,5 +1,4 @@
 /** What comes in on standard input: a prompt for `generate`, lines for `chat`. Bounded, and UTF-8 or an error. */
-import { isatty } from "node:tty";
 import { SpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import type { Screen } from "./render.ts";
@@ -13,10 +12,6 @@ export interface InputStream extends AsyncIterable<Uint8Array> {
 const inputBytes = limits.promptCharacters * 4;
 /** A pipe that stays open and silent looks like a program that hangs; then say what it waits for. */
 const silenceMs = 2000;
-
-export function stdinIsTerminal(): boolean {
-  return isatty(0);
-}
 
 /**
  * Puts a prompt together: text of standard input first, then a blank line, then the operand; "-" is standard input alone.

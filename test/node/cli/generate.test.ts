@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import type { GgufRuntime } from "../../../src/core/spec/runtime.ts";
+import { scriptedRuntime } from "../../../src/core/testing/index.ts";
 import { generate } from "../../../src/node/cli/generate.ts";
 import { root } from "../../support.ts";
 import { chunks, keptScreen, quietInterrupt, scriptedContext } from "./support.ts";
@@ -166,6 +168,30 @@ describe("generate, over a scripted runtime", () => {
     await expect(run({ LLMSPELL_DEVICE: "cpu", CANDLE_DEVICE: "gpu" })).resolves.toBe(0);
     await expect(run({ LLMSPELL_DEVICE: "", CANDLE_DEVICE: "CPU" })).resolves.toBe(0);
     await expect(run({ LLMSPELL_DEVICE: "gpu" }, { device: ["cpu"] })).resolves.toBe(0);
+  });
+
+  it("names a missing faster runtime once, with the line that installs it, and neither quietly nor in documents", async () => {
+    const scripted = scriptedRuntime({ answer: () => ["x"] });
+    const tried = [
+      { device: "cpu", ok: false, reason: "package-missing", hint: "npm install some-runtime", runtime: "some-runtime" },
+    ] as const;
+    const runtime: GgufRuntime = {
+      name: "wrapped",
+      open: async (models, options) => {
+        const handle = await scripted.open(models, options);
+        return { ...handle, alive: true, device: { ...handle.device, tried: [...tried, ...handle.device.tried] } };
+      },
+    };
+    const told = async (settings: object): Promise<string> => {
+      const shown = keptScreen(settings);
+      await generate(scriptedContext(shown, { files, runtime, operands: ["x"] }));
+      return shown.err();
+    };
+    expect(await told({})).toBe(
+      `note: some-runtime is not installed; with it models run faster, and on the GPU:\n  npm install some-runtime\n${templateNote}`,
+    );
+    expect(await told({ quiet: true })).toBe("");
+    expect(await told({ format: "json" })).toBe(templateNote);
   });
 
   it("speaks of flags, not of options of the library", async () => {

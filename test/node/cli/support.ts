@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSpell, type Spell } from "../../../src/core/api/spell.ts";
+import type { GgufRuntime } from "../../../src/core/spec/runtime.ts";
 import { memoryPlatform, type ScriptedRuntimeOptions, scriptedRuntime } from "../../../src/core/testing/index.ts";
 import type { Context } from "../../../src/node/cli/context.ts";
 import type { Interrupt } from "../../../src/node/cli/interrupt.ts";
@@ -64,9 +65,12 @@ export function cli(args: readonly string[], options: CliOptions = {}): Promise<
   });
 }
 
+/** Opens a pseudo terminal for a shell line; part of util-linux. */
+export const scriptProgram = "script";
+
 /** Whether pseudo terminals can be had from script(1), as on most systems with util-linux. */
 export function hasScript(): boolean {
-  const found = spawnSync("script", ["-qec", "true", "/dev/null"], { stdio: "ignore" }).status === 0;
+  const found = spawnSync(scriptProgram, ["-qec", "true", "/dev/null"], { stdio: "ignore" }).status === 0;
   if (!found) console.warn("skipped: script(1) of util-linux is not here, so there is no pseudo terminal");
   return found;
 }
@@ -76,7 +80,7 @@ export function onTerminal(
   line: string,
   env: Readonly<Record<string, string>> = {},
 ): { readonly status: number | null; readonly shown: string } {
-  const { status, stdout } = spawnSync("script", ["-qec", line, "/dev/null"], {
+  const { status, stdout } = spawnSync(scriptProgram, ["-qec", line, "/dev/null"], {
     env: { ...cleanEnv, ...env },
     encoding: "utf8",
     input: "",
@@ -139,10 +143,11 @@ export function scriptedContext(
     readonly stdin?: AsyncIterable<Uint8Array>;
     readonly files: Readonly<Record<string, Uint8Array>>;
     readonly script?: ScriptedRuntimeOptions;
+    readonly runtime?: GgufRuntime;
   },
 ): Context {
-  const { files, script, stdin, ...rest } = more;
-  const spell: Spell = createSpell({ platform: memoryPlatform({ files, gguf: scriptedRuntime(script) }) });
+  const { files, script, runtime = scriptedRuntime(script), stdin, ...rest } = more;
+  const spell: Spell = createSpell({ platform: memoryPlatform({ files, gguf: runtime }) });
   return {
     operands: [],
     flags: new Map(),
