@@ -32,6 +32,8 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/core/**/*.test.ts", "test/node/**/*.test.ts", "test/wllama/**/*.test.ts"],
+          // what engines keep between runs stays out of the home of whoever runs the tests
+          env: { LLMSPELL_HOME: `${import.meta.dirname}/.cache/test-home` },
           testTimeout: 30_000,
           hookTimeout: 60_000,
           // engines measure and spin: two files at once on two cores disturb each other

@@ -2,6 +2,7 @@
  * Writes the generated files, or with --check compares them and fails where one is out of date:
  *   src/core/version.ts   from package.json, so that `--version` parses no JSON
  *   docs/errors.md        from errorTable() of the built core
+ *   docs/parameters.md    from parameterRules and presets of the built core
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -66,9 +67,44 @@ ${rows.join("\n")}
   );
 }
 
+async function writeParameters() {
+  const { parameterRules, presets } = await import(new URL("dist/core/text/parameters.js", root).href);
+  /** @type {readonly { name: string, snakeName: string, min: number, max: number, above?: boolean, decoderDefault?: number, description: string }[]} */
+  const rules = parameterRules;
+  const rows = rules.map(
+    ({ name, snakeName, min, max, above, decoderDefault, description }) =>
+      `| \`${name}\` | \`--${snakeName.replaceAll("_", "-")}\` | ${above === true ? "> " : ""}${min} … ${max} | ${decoderDefault ?? "–"} | ${description} |`,
+  );
+  const presetRows = Object.entries(/** @type {Record<string, Record<string, number>>} */ (presets)).map(
+    ([name, values]) => `| \`${name}\` | ${values.temperature} | ${values.topP} | ${values.topK} | ${values.repeatPenalty} |`,
+  );
+  put(
+    "docs/parameters.md",
+    `<!-- Written by tools/generate.mjs from src/core/text/parameters.ts. -->
+
+# Generation parameters
+
+Order: the call, its preset, what the model file itself recommends (\`general.sampling.*\`), this table. A value out of range is refused by
+name; a parameter the model or its runtime does not know is not sent and gives one warning. Steps are taken in this order: penalties, top_k,
+top_p, min_p, temperature, draw.
+
+| library | command line | range | default (GGUF) | meaning |
+|---|---|---|--:|---|
+${rows.join("\n")}
+| \`stop\` | \`--stop\`, repeatable | at most 16 strings of 1–256 characters | – | the answer ends before the first of them |
+| \`preset\` | \`--preset\` | ${Object.keys(presets).join(", ")} | – | sets four of the above; single values win |
+
+| preset | temperature | top_p | top_k | repeat_penalty |
+|---|--:|--:|--:|--:|
+${presetRows.join("\n")}
+`,
+  );
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   writeVersion(check);
   await writeErrors();
+  await writeParameters();
   for (const path of stale) console.error(`${path} is out of date: run \`npm run fix\``);
   if (stale.length > 0) process.exit(1);
 }

@@ -7,8 +7,6 @@
 export type ErrorCode =
   | "usage-unknown"
   | "usage-value"
-  | "usage-confirm"
-  | "usage-no-model"
   | "usage-no-prompt"
   | "usage-not-available"
   | "spec-syntax"
@@ -58,8 +56,6 @@ export type ErrorCode =
 const hints: Readonly<Record<ErrorCode, string>> = {
   "usage-unknown": "See the list of commands and flags.",
   "usage-value": "Give one of the allowed values.",
-  "usage-confirm": "Pass --yes where no question can be asked.",
-  "usage-no-model": "Name a model with -m.",
   "usage-no-prompt": "Give a prompt as an operand, or pipe text to standard input.",
   "usage-not-available": "This name is reserved for a later release.",
   "spec-syntax": "A model is a bundled name, or a path that begins with ./ ../ / or ~/",

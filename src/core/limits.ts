@@ -54,15 +54,9 @@ export const limits = {
   // --- Generation ---
   /** Tokens of one answer unless asked otherwise. */
   defaultMaxTokens: 512,
-  /** Largest `max_tokens` taken: the longest common context. */
-  maxTokens: 131_072,
   /** Calls waiting behind the running one; more than this is a program in a loop. */
   waitingGenerations: 16,
   /** Starts of an engine that keeps dying, within 60 s. A further one would meet the same file and the same fault. */
   restartsPerMinute: 3,
-  /** Bytes of model output on one terminal line or in one value of a script. */
-  outputBytes: 1_048_576,
-  /** Messages of one conversation, and characters of all of them together. */
-  promptMessages: 256,
   promptCharacters: 1_000_000,
 } as const;

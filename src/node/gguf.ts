@@ -37,8 +37,9 @@ export function nodeGgufRuntime(options: NodeGgufOptions = {}): GgufRuntime {
   return {
     name: "node",
     prepare(device: DeviceChoice = "auto") {
-      if (device === "wasm" || device === "webgpu") return;
-      if (isNativeInstalled()) nativeRuntime.prepare?.();
+      if (device === "webgpu") return;
+      const likely = device !== "wasm" && isNativeInstalled() ? nativeRuntime : portableRuntime;
+      likely.prepare?.(device);
     },
     async open(files, openOptions) {
       const { device, note } = deviceHere(openOptions.device, os);

@@ -104,7 +104,12 @@ async function openWithBestThreads(
     }
     const started = performance.now();
     for (let round = 0; round < maxRounds && (round === 0 || performance.now() - started < measureBudgetMs); round += 1) {
-      for (const trial of trials) trial.ms = Math.min(trial.ms, await timeOf(trial.handle, round, options.signal));
+      for (const trial of trials) {
+        // Threads that spin on busy cores take minutes: what is hopeless is not waited for.
+        const best = Math.min(...trials.map(({ ms }) => ms));
+        if (trial.ms > best * hopeless) continue;
+        trial.ms = Math.min(trial.ms, await timeOf(trial.handle, round, best * hopeless, options.signal));
+      }
     }
   } catch (error) {
     await Promise.all(trials.map(({ handle }) => handle.dispose()));
@@ -118,8 +123,11 @@ async function openWithBestThreads(
   return best.handle;
 }
 
-/** Milliseconds for a short prompt and a few tokens, in about the shares of a usual call. */
-async function timeOf(handle: GgufHandle, round: number, signal: AbortSignal | undefined): Promise<number> {
+/** A candidate this many times slower than the best so far is out. */
+const hopeless = 3;
+
+/** Milliseconds for a short prompt and a few tokens, in about the shares of a usual call; infinite when it takes longer than `limitMs`. */
+async function timeOf(handle: GgufHandle, round: number, limitMs: number, signal: AbortSignal | undefined): Promise<number> {
   const sampling = {
     temperature: 0,
     topK: 0,
@@ -133,8 +141,19 @@ async function timeOf(handle: GgufHandle, round: number, signal: AbortSignal | u
   };
   // another beginning each time, so that nothing is taken over
   const prompt = `${round} one two three four five six seven eight nine ten eleven twelve and so on`;
-  for await (const piece of handle.generate(prompt, { maxTokens: 6, sampling, stop: [], ...(signal === undefined ? {} : { signal }) })) {
-    if (piece.type === "end") return piece.prefillMs + piece.decodeMs;
+  const stop = new AbortController();
+  const onAbort = (): void => stop.abort();
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const timer = Number.isFinite(limitMs) ? setTimeout(onAbort, limitMs) : undefined;
+  try {
+    for await (const piece of handle.generate(prompt, { maxTokens: 6, sampling, stop: [], signal: stop.signal })) {
+      if (piece.type === "end") return piece.prefillMs + piece.decodeMs;
+    }
+  } catch (error) {
+    if (signal?.aborted === true || !(error instanceof SpellError) || error.code !== "run-aborted") throw error;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
   }
   return Number.POSITIVE_INFINITY;
 }

@@ -1,5 +1,7 @@
 /** What this JavaScript engine can do for WebAssembly. Features are asked for, versions never. */
 
+import { limits } from "../core/limits.ts";
+
 /** 64-bit memory, which wllama's default build is compiled for. */
 export function hasMemory64(): boolean {
   try {
@@ -16,4 +18,4 @@ export function hasPromiseIntegration(): boolean {
 }
 
 /** Bytes of the largest file each build loads: offsets beyond 2^31 never settle in the 32-bit one; the other ends with its 4 GiB heap. */
-export const maxFileBytes = { compat: 1_900_000_000, default: 3_500_000_000 } as const;
+export const maxFileBytes: Readonly<Record<"compat" | "default", number>> = { compat: limits.ggufWasm32FileBytes, default: 3_500_000_000 };

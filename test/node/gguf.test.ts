@@ -51,7 +51,7 @@ function scripted(options: NodeGgufOptions & { readonly fail?: SpellError } = {}
   const memory = bytesSource("model.gguf", new Uint8Array(4));
   return {
     asked,
-    prepare: () => chosen.prepare?.(),
+    prepare: (device: DeviceChoice) => chosen.prepare?.(device),
     open: (device: DeviceChoice, from: "file" | "memory" = "file") =>
       chosen.open([from === "file" ? file : memory], { ...openOptions, device }),
   };
@@ -151,12 +151,14 @@ describe("the runtime of Node", () => {
     expect(handle.notes[0]).toMatch(hint);
   });
 
-  it("prepares the engine that is likely to be needed, and none where node-llama-cpp is missing", () => {
+  it("prepares the engine that is likely to be needed", () => {
     const installed = scripted();
-    installed.prepare();
-    expect(installed.asked.map(({ name }) => name)).toEqual(["node-llama-cpp prepared"]);
+    installed.prepare("auto");
+    installed.prepare("wasm");
+    installed.prepare("webgpu");
+    expect(installed.asked.map(({ name }) => name)).toEqual(["node-llama-cpp prepared", "wllama prepared"]);
     const missing = scripted({ isNativeInstalled: () => false });
-    missing.prepare();
-    expect(missing.asked).toEqual([]);
+    missing.prepare("cpu");
+    expect(missing.asked.map(({ name }) => name)).toEqual(["wllama prepared"]);
   });
 });

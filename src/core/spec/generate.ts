@@ -12,7 +12,7 @@ export type Prompt = string | readonly Message[];
 
 export type Preset = "greedy" | "balanced" | "conservative" | "creative";
 
-/** Ranges and defaults: docs/parameters.md. Undefined = the model's own default, else the table's. */
+/** Ranges and defaults: text/parameters.ts, and docs/parameters.md made from it. Undefined = the model's own default, else the table's. */
 export interface GenerateOptions {
   readonly maxTokens?: number;
   readonly temperature?: number;

@@ -1,5 +1,6 @@
 /** What a command is handed. Everything a command touches of its process arrives here, so that tests hand in their own. */
 import type { Spell } from "../../core/api/spell.ts";
+import type { DeviceChoice } from "../../core/spec/runtime.ts";
 import type { GivenFlags } from "./args.ts";
 import type { InputStream } from "./input.ts";
 import type { Interrupt } from "./interrupt.ts";
@@ -15,9 +16,9 @@ export interface Context {
   readonly stdin: InputStream | undefined;
   /**
    * The library on this machine; imported with the first call, because parsing and help must not wait for it.
-   * @param prepare true: a model is going to be loaded, so its engine may start at once
+   * @param device a model is going to be loaded for it, so its engine may start at once
    */
-  readonly openSpell: (prepare?: boolean) => Promise<Spell>;
+  readonly openSpell: (device?: DeviceChoice) => Promise<Spell>;
 }
 
 /** A command. @returns the exit status; failures are thrown */

@@ -5,6 +5,7 @@ import { dirname } from "node:path";
 import { SpellError } from "../../core/errors.ts";
 import type { Device, DeviceAttempt, DeviceChoice, DeviceReport } from "../../core/spec/runtime.ts";
 import { version } from "../../core/version.ts";
+import { hasMemory64 } from "../../wllama/features.ts";
 import { nativeInstallCommand } from "../gguf.ts";
 import { homeFolder } from "../home.ts";
 import { threadCache } from "../threads.ts";
@@ -97,7 +98,7 @@ function checkRuntimes(): readonly Check[] {
           fix: "Install the package again.",
           command: "npm install llmspell",
         }
-      : { area: "runtime", id: "wllama", result: "ok", reason: `${wllama}, WebAssembly` },
+      : { area: "runtime", id: "wllama", result: "ok", reason: `${wllama}, WebAssembly, ${hasMemory64() ? "default" : "compat"} build` },
     nativeVersion === null
       ? {
           area: "runtime",

@@ -2,6 +2,7 @@
 import { isatty } from "node:tty";
 import type { Spell } from "../../core/api/spell.ts";
 import { SpellError } from "../../core/errors.ts";
+import type { DeviceChoice } from "../../core/spec/runtime.ts";
 import { parseArguments, type Request, scanGlobalFlags } from "./args.ts";
 import type { Context, Run } from "./context.ts";
 import { createInterrupt } from "./interrupt.ts";
@@ -76,8 +77,8 @@ async function run(request: Request, screen: Screen): Promise<number> {
     get stdin() {
       return isatty(0) ? undefined : process.stdin;
     },
-    openSpell: (prepare = false) => {
-      spell ??= openSpell(screen, prepare);
+    openSpell: (device) => {
+      spell ??= openSpell(screen, device);
       return spell;
     },
   };
@@ -87,12 +88,12 @@ async function run(request: Request, screen: Screen): Promise<number> {
 
 /**
  * The engine's process takes longest to start, so it is asked for before the rest of the library is even read.
- * @param prepare true: a model is going to be loaded
+ * @param device a model is going to be loaded for it
  */
-async function openSpell(screen: Screen, prepare: boolean): Promise<Spell> {
+async function openSpell(screen: Screen, device: DeviceChoice | undefined): Promise<Spell> {
   const { nodeGgufRuntime } = await import("../gguf.ts");
   const runtime = nodeGgufRuntime();
-  if (prepare) runtime.prepare?.();
+  if (device !== undefined) runtime.prepare?.(device);
   const { createSpell, nodePlatform } = await import("../index.ts");
   return createSpell({ platform: { ...nodePlatform({ log: (entry) => screen.log(entry) }), gguf: { available: true, value: runtime } } });
 }

@@ -105,7 +105,7 @@ export async function loadModel(context: Context, spec: string, options: LoadOpt
   const { screen } = context;
   const progress = screen.progress(`loading ${basename(spec)}`);
   try {
-    const spell = await context.openSpell(true);
+    const spell = await context.openSpell(options.device ?? "auto");
     const model = await spell.load(spec, { ...options, signal: context.interrupt.signal, onProgress: (share) => progress.share(share) });
     progress.end();
     noteMissingRuntime(model.device, screen);
