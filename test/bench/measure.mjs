@@ -31,7 +31,7 @@ export function measure([command, ...args], { env = {}, killAtFirstByte = false,
     child.on("close", (code, signal) => {
       clearInterval(sampler);
       clearTimeout(deadline);
-      if (code !== 0 && !killAtFirstByte)
+      if (code !== 0 && signal !== "SIGKILL" && !killAtFirstByte)
         return reject(new Error(`${command} ${args.join(" ")} ended with ${code}: ${errors.slice(-800)}`));
       const last = out.trim().split("\n").at(-1) ?? "";
       resolve({
