@@ -19,5 +19,11 @@ const fresh = await load(model, options);
 await firstToken(fresh, "Hello", 2); // pages and caches warm, as in the first
 const scratch = await firstToken(fresh, conversation, 1);
 await fresh.dispose();
-print({ secondTurnMs: second.ms, scratchMs: scratch.ms, secondTurnTokens: second.computed, scratchTokens: scratch.computed });
+print({
+  secondTurnMs: second.ms,
+  scratchMs: scratch.ms,
+  ratio: second.ms / scratch.ms,
+  secondTurnTokens: second.computed,
+  scratchTokens: scratch.computed,
+});
 process.exit(0);
