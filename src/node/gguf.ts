@@ -8,8 +8,8 @@ import type { ByteSource } from "../core/formats/byte-source.ts";
 import type { Device, DeviceAttempt, DeviceChoice, DeviceReason, DeviceReport, GgufHandle, GgufRuntime } from "../core/spec/runtime.ts";
 import { childGgufRuntime } from "./engine-host.ts";
 
-/** Installs the optional native runtime beside this package. */
-export const nativeInstallCommand = "npm install node-llama-cpp";
+/** Installs the optional native runtime beside this package; its install script would only look for what npm has brought already. */
+export const nativeInstallCommand = "npm install --ignore-scripts node-llama-cpp@3";
 
 const native = "node-llama-cpp";
 const portable = "wllama";

@@ -145,6 +145,16 @@ async function startLlama(gpu: Gpu | "auto"): Promise<Llama> {
     });
   } catch (cause) {
     const text = cause instanceof Error ? cause.message : String(cause);
+    const isMissing = /NoBinaryFound/.test(cause instanceof Error ? `${cause.name} ${cause.constructor.name} ${text}` : text);
+    const binary = `@node-llama-cpp/${process.platform === "win32" ? "win" : process.platform}-${process.arch}-${gpu}`;
+    if (isMissing && (gpu === "cuda" || gpu === "vulkan")) {
+      throw new SpellError("device-unavailable", `${gpu} is not available: ${engineName} has no binary for it here`, {
+        hint: "Install the binary, or take the CPU.",
+        commands: [`npm install ${binary}`, "llmspell doctor"],
+        details: { reason: "package-missing" },
+        cause,
+      });
+    }
     throw new SpellError("device-unavailable", `${engineName} does not start${gpu === false ? "" : ` with ${gpu}`}: ${text}`, { cause });
   } finally {
     mend?.();

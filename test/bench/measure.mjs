@@ -69,14 +69,15 @@ export const spread = (values) => ({ median: median(values), min: Math.min(...va
 /**
  * Runs subjects in turn, round after round, so that a drifting machine drifts for all of them alike.
  * @param subjects { name: () => Promise<Record<string, number>> }
+ * @param fewer { name: rounds } for subjects that take minutes
  * @returns { name: { figure: { median, min, max, runs } } } and the raw rows
  */
-export async function interleave(subjects, rounds, onRound = () => undefined) {
+export async function interleave(subjects, rounds, { onRound = () => undefined, fewer = {} } = {}) {
   const rows = Object.fromEntries(Object.keys(subjects).map((name) => [name, []]));
   for (let round = 0; round < rounds; round += 1) {
     const names = Object.keys(subjects);
     if (round % 2 === 1) names.reverse();
-    for (const name of names) rows[name].push(await subjects[name]());
+    for (const name of names) if (round < (fewer[name] ?? rounds)) rows[name].push(await subjects[name]());
     onRound(round + 1);
   }
   return rows;

@@ -116,7 +116,7 @@ describe("models wllama cannot run", () => {
     await handle.dispose();
   }, 60_000);
 
-  it("E9 a file this build cannot load is device-memory before a byte is read", async () => {
+  it("E9 R4 a file this build cannot load is device-memory before a byte is read", async () => {
     const reads: number[] = [];
     const huge: ByteSource = {
       name: "huge.gguf",
