@@ -118,8 +118,8 @@ const quickMs = 250;
 const maxQuickRounds = 12;
 
 /**
- * Tries each candidate, prompt and decode apart, twice while time is left and oftener where that is quick; the best counts, since noise only
- * slows: the steps of a small model take a millisecond, and one other program on the machine outweighs two of them.
+ * Tries each candidate, prompt and decode apart, twice while time is left and oftener where that is quick: the steps of a small model take a
+ * millisecond, and one other program on the machine outweighs two of them.
  * Where the budget ends early, what was measured so far decides.
  * @param budgetMs after this time no further sample starts
  */
@@ -142,11 +142,21 @@ export async function measureThreads(candidates: readonly number[], probe: Threa
   return { decode, prompt, isSteady: isSteady(times.decode.get(decode)) && isSteady(times.prompt.get(prompt)) };
 }
 
-/** The fewest threads that are not worth adding to. */
+/**
+ * The fewest threads that are not worth adding to. The median of the samples counts, not the best: where threads spin, a lucky sample is as
+ * quick as the others are slow, and what a person gets is the usual one.
+ */
 function fewest(times: ReadonlyMap<number, readonly number[]>): number | undefined {
-  const best = [...times].map(([threads, samples]) => ({ threads, ms: Math.min(...samples) })).sort((a, b) => a.threads - b.threads);
-  const fastest = Math.min(...best.map(({ ms }) => ms));
-  return best.find(({ ms }) => ms <= fastest * worthwhile)?.threads;
+  const usual = [...times].map(([threads, samples]) => ({ threads, ms: median(samples) })).sort((a, b) => a.threads - b.threads);
+  const fastest = Math.min(...usual.map(({ ms }) => ms));
+  return usual.find(({ ms }) => ms <= fastest * worthwhile)?.threads;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const low = sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.POSITIVE_INFINITY;
+  const high = sorted[Math.floor(sorted.length / 2)] ?? Number.POSITIVE_INFINITY;
+  return (low + high) / 2;
 }
 
 /** One sample alone says nothing; a slow model gets no second one within the budget, but then its steps are long enough to be even. */

@@ -1,7 +1,7 @@
 /**
  * The bench: ours on each runtime against that runtime used directly, in one run, interleaved, medians and spread.
  *   npm run bench                 everything that can run here, 10 rounds
- *   npm run bench -- --rounds 3 --only native,cli
+ *   npm run bench -- --rounds 3 --only native,cli --without "its defaults"
  * Writes test/bench/results/<date>.json and prints a table. Not a test: nothing fails by being slow.
  */
 import { execFileSync } from "node:child_process";
@@ -11,7 +11,9 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { interleave, measure, pairRatio, spread } from "./measure.mjs";
 
-const { values: flags } = parseArgs({ options: { rounds: { type: "string", default: "10" }, only: { type: "string", default: "" } } });
+const { values: flags } = parseArgs({
+  options: { rounds: { type: "string", default: "10" }, only: { type: "string", default: "" }, without: { type: "string" } },
+});
 const rounds = Number(flags.rounds);
 const only = flags.only === "" ? undefined : new Set(flags.only.split(","));
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -161,6 +163,9 @@ const results = [];
 for (const [name, list] of Object.entries(suites)) {
   if (only !== undefined && !only.has(name)) continue;
   for (const suite of list) {
+    if (flags.without !== undefined) {
+      for (const subjectName of Object.keys(suite.subjects)) if (subjectName.includes(flags.without)) delete suite.subjects[subjectName];
+    }
     process.stderr.write(`${suite.title} `);
     await (suite.subjects.ours ?? suite.subjects["llmspell generate"])?.();
     await suite.subjects["llmspell generate --device wasm"]?.();
