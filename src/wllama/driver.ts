@@ -20,6 +20,8 @@ export interface WllamaLike {
 
 interface WllamaChunk {
   readonly choices?: readonly { readonly text?: string; readonly finish_reason?: string | null }[];
+  /** The first chunks of an answer: how long the prompt is, and how much of it is computed. */
+  readonly prompt_progress?: { readonly total: number; readonly cache: number };
   readonly timings?: {
     readonly prompt_n?: number;
     readonly prompt_ms?: number;
@@ -127,6 +129,7 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
     threads,
     tried: [{ device: "wasm", ok: true, reason: "ok", hint: host.label, runtime }],
   };
+  const contextLength = Math.min(options.contextLength, info.n_ctx);
   const bos = options.bos === undefined || !info.add_bos_token ? undefined : options.bos;
   let turn: Promise<void> = Promise.resolve();
 
@@ -146,11 +149,11 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
     let finished: Promise<unknown> = Promise.resolve();
     try {
       await Promise.race([death, previous]);
-      const { pieces, done } = startCompletion(instance, withoutBos(prompt, bos), generateOptions, stop.signal);
+      const { pieces, done } = startCompletion(instance, withoutBos(prompt, bos), generateOptions, contextLength, stop.signal);
       finished = done;
       yield* endedBy(pieces, death, stop.signal);
     } catch (error) {
-      throw dead ?? (isAborted() ? abortedError() : generationError(error, info.n_ctx, fail));
+      throw dead ?? (isAborted() ? abortedError() : generationError(error, contextLength, fail));
     } finally {
       generateOptions.signal?.removeEventListener("abort", onStop);
       stop.abort();
@@ -163,7 +166,7 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
       return dead === undefined;
     },
     device,
-    contextLength: info.n_ctx,
+    contextLength,
     unsupported: [],
     notes: host.notes,
     generate,
@@ -184,6 +187,7 @@ function startCompletion(
   instance: WllamaLike,
   prompt: string,
   { maxTokens, sampling, stop }: GgufGenerateOptions,
+  contextLength: number,
   abortSignal: AbortSignal,
 ): { readonly pieces: AsyncGenerator<GgufPiece, void, undefined>; readonly done: Promise<unknown> } {
   const chunks: WllamaChunk[] = [];
@@ -213,7 +217,8 @@ function startCompletion(
     ignore_eos: false,
     cache_prompt: true,
     stop: [...stop],
-    timings_per_token: false,
+    timings_per_token: true,
+    return_progress: true,
     // The package's own iterator leaves an unhandled rejection behind when nobody reads it to its end.
     onData: (chunk: WllamaChunk) => {
       chunks.push(chunk);
@@ -233,8 +238,10 @@ function startCompletion(
 
   async function* read(): AsyncGenerator<GgufPiece, void, undefined> {
     let finishReason: "stop" | "length" = "stop";
-    let timings: NonNullable<WllamaChunk["timings"]> = {};
+    let timings: Timings = {};
     let characters = 0;
+    let mostTokens = maxTokens;
+    let prompt: { readonly total: number; readonly cache: number } | undefined;
     let note: string | undefined;
     for (;;) {
       const chunk = chunks.shift();
@@ -248,28 +255,49 @@ function startCompletion(
       const [choice] = chunk.choices ?? [];
       if (choice?.finish_reason === "length") finishReason = "length";
       if (chunk.timings !== undefined) timings = chunk.timings;
+      if (chunk.prompt_progress !== undefined && prompt === undefined) {
+        prompt = chunk.prompt_progress;
+        // The engine rounds its context up; what was asked for is what holds.
+        if (prompt.total > contextLength) throw contextError(prompt.total, contextLength);
+        mostTokens = Math.min(maxTokens, contextLength - prompt.total);
+        if (mostTokens === 0) return yield* cut({ prompt_n: 0 });
+      }
       const text = choice?.text ?? "";
       if (text === "") continue;
       characters += text.length;
       yield { type: "text", text };
+      if (mostTokens < maxTokens && (timings.predicted_n ?? 0) >= mostTokens) return yield* cut(timings);
     }
     if (failure !== undefined) {
       // Bytes that are no text end the engine's answer; what came before is good.
       if (characters === 0 || !/utf-?8|parse model output/i.test(messageOf(failure))) throw failure;
       note = "the model wrote bytes that are no text; the answer ends there";
     }
-    const { cache_n = 0, prompt_n = 0, prompt_ms = 0, predicted_n = 0, predicted_ms = 0 } = timings;
-    yield {
-      type: "end",
-      finishReason,
-      promptTokens: cache_n + prompt_n,
-      cachedTokens: cache_n,
-      completionTokens: predicted_n,
-      prefillMs: prompt_ms,
-      decodeMs: predicted_ms,
-      ...(note === undefined ? {} : { note }),
-    };
+    yield endPiece(finishReason, timings, note);
+
+    /** The context is full: the request is ended by the caller's cleanup. */
+    function* cut(known: Timings): Generator<GgufPiece, void, undefined> {
+      const { total = 0, cache = 0 } = prompt ?? {};
+      const { promptTokens: _, ...counted } = endPiece("length", known, undefined);
+      yield { ...counted, promptTokens: total, cachedTokens: Math.min(cache, Math.max(0, total - 1)) };
+    }
   }
+}
+
+type Timings = NonNullable<WllamaChunk["timings"]>;
+
+function endPiece(finishReason: "stop" | "length", timings: Timings, note: string | undefined): Extract<GgufPiece, { type: "end" }> {
+  const { cache_n = 0, prompt_n = 0, prompt_ms = 0, predicted_n = 0, predicted_ms = 0 } = timings;
+  return {
+    type: "end",
+    finishReason,
+    promptTokens: cache_n + prompt_n,
+    cachedTokens: cache_n,
+    completionTokens: predicted_n,
+    prefillMs: prompt_ms,
+    decodeMs: predicted_ms,
+    ...(note === undefined ? {} : { note }),
+  };
 }
 
 /** Pieces until the engine dies or the signal fires, whichever is first: the engine itself answers an abort only after its step. */
@@ -311,11 +339,7 @@ function generationError(error: unknown, contextLength: number, fail: (error: Sp
   const text = messageOf(error);
   const counts = /\((\d+) tokens?\) exceeds the available context size \((\d+) tokens?\)/.exec(text);
   if (counts !== null || /exceeds the available context|context size/i.test(text)) {
-    const promptTokens = counts === null ? undefined : Number(counts[1]);
-    return new SpellError("run-context", `the prompt has ${promptTokens ?? "more"} tokens; the context holds ${contextLength}`, {
-      where: "prompt",
-      details: { ...(promptTokens === undefined ? {} : { promptTokens }), contextLength },
-    });
+    return contextError(counts === null ? undefined : Number(counts[1]), contextLength);
   }
   if (isTrap(error)) {
     const typed = crash(text, error);
@@ -323,6 +347,13 @@ function generationError(error: unknown, contextLength: number, fail: (error: Sp
     return typed;
   }
   return new SpellError("run-crash", `${runtime}: ${text}`, { cause: error });
+}
+
+function contextError(promptTokens: number | undefined, contextLength: number): SpellError {
+  return new SpellError("run-context", `the prompt has ${promptTokens ?? "more"} tokens; the context holds ${contextLength}`, {
+    where: "prompt",
+    details: { ...(promptTokens === undefined ? {} : { promptTokens }), contextLength },
+  });
 }
 
 function crash(reason: string, cause?: unknown): SpellError {

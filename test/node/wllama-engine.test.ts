@@ -83,6 +83,27 @@ describe("wllama in Node", () => {
   });
 });
 
+describe("a context the engine rounds up", () => {
+  it("R10 holds what was asked for: one token more is refused, an exact fit gives none, a near fit what is left", async () => {
+    const small = await openFile(runtime, tinyStories, { ...wasm, contextLength: 128 });
+    const words = (count: number): string => `a${" a".repeat(count - 1)}`; // with begin-of-sequence one token more
+    for (const [count, completionTokens] of [
+      [125, 2],
+      [126, 1],
+      [127, 0],
+    ] as const) {
+      const { end } = await ask(small, words(count), { maxTokens: 5 });
+      expect(end).toMatchObject({ finishReason: "length", promptTokens: count + 1, completionTokens });
+    }
+    expect(await failure(ask(small, words(128)))).toMatchObject({
+      code: "run-context",
+      details: { promptTokens: 129, contextLength: 128 },
+    });
+    expect((await ask(small, "Once", { maxTokens: 3 })).end.completionTokens).toBe(3);
+    await small.dispose();
+  }, 60_000);
+});
+
 describe("models wllama cannot run", () => {
   it("E2 a file without its tensors is a typed error, and the next load works (E3: an instance each)", async () => {
     const spec = tinyLlama();
