@@ -1,6 +1,6 @@
 /** Who may import whom (ARCHITECTURE.md has the picture). test/package/layers.test.ts plants a breach of each rule and sees it named. */
 const ranks = [
-  ["errors", "limits", "checked", "version", "platform", "spec"],
+  ["errors", "limits", "checked", "protobuf", "json", "version", "platform", "spec"],
   ["config", "formats", "text", "download"],
   ["gguf", "t5"],
   ["backends"],
@@ -30,7 +30,7 @@ const siblingRules = ranks
         rule(
           `siblings-${name}`,
           { path: `^src/core/${name}[./]` },
-          { path: `^src/core/(${names.filter((other) => other !== name).join("|")})[./]` },
+          { path: `^src/core/(${names.filter((other) => other !== name).join("|")})[./]`, pathNot: spokenOf },
         ),
       ),
   );
@@ -39,11 +39,11 @@ module.exports = {
   forbidden: [
     rule("no-circular", {}, { circular: true }),
     rule("no-unresolved", { path: "^src" }, { couldNotResolve: true, pathNot: "^node-llama-cpp$" }),
-    rule("core-is-neutral", { path: "^src/core" }, { path: "^src/(node|browser|wllama)" }),
+    rule("core-is-neutral", { path: "^src/core" }, { path: "^src/(node|browser|wllama|ort)" }),
     rule("core-no-node-builtins", { path: "^src/core" }, { dependencyTypes: ["core"] }),
     rule("engines-stay-outside", { path: "^src/core" }, { path: engines }),
-    rule("wllama-is-shared", { path: "^src/wllama" }, { path: "^src/(node|browser)" }),
-    rule("wllama-no-node-builtins", { path: "^src/wllama" }, { dependencyTypes: ["core"] }),
+    rule("drivers-are-shared", { path: "^src/(wllama|ort)" }, { path: "^src/(node|browser)" }),
+    rule("drivers-no-node-builtins", { path: "^src/(wllama|ort)" }, { dependencyTypes: ["core"] }),
     rule("node-not-browser", { path: "^src/node" }, { path: "^src/browser" }),
     rule("browser-not-node", { path: "^src/browser" }, { path: "^src/node" }),
     rule("browser-no-node-builtins", { path: "^src/browser" }, { dependencyTypes: ["core"] }),

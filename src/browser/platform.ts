@@ -19,6 +19,7 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
     name: "browser",
     fetch: fetchHere,
     gguf: { available: true, value: browserGgufRuntime(options.wllama) },
+    seq2seq: { available: false, reason: "T5 in the browser comes with a later release" },
     files: { available: false, reason: "a page has no file system; hand in a File, or name a bundled model" },
     isolate: workerIsolate(),
     async bundled(model, file) {

@@ -37,11 +37,28 @@ export type ErrorCode =
   | "gguf-metadata"
   | "gguf-tokenizer"
   | "gguf-shard"
+  | "model-config-json"
+  | "model-config-field"
+  | "safetensors-truncated"
+  | "safetensors-header-size"
+  | "safetensors-header-utf8"
+  | "safetensors-header-json"
+  | "safetensors-dtype"
+  | "safetensors-shape"
+  | "safetensors-offset"
+  | "safetensors-hole"
+  | "safetensors-missing"
+  | "tokenizer-missing"
+  | "tokenizer-json"
+  | "tokenizer-limit"
+  | "onnx-parse"
+  | "onnx-external"
   | "template-parse"
   | "template-limit"
   | "store-denied"
   | "device-unavailable"
   | "device-memory"
+  | "device-lost"
   | "net-status"
   | "net-range"
   | "run-crash"
@@ -65,7 +82,8 @@ const hints: Readonly<Record<ErrorCode, string>> = {
   "model-unknown": "Bundled models run right away; for your own file give its path.",
   "model-variant-unknown": "Take one of the variants listed.",
   "model-ambiguous": "Name one of the files.",
-  "model-layout": "Accepted layouts: one .gguf file, or all parts of a split .gguf.",
+  "model-layout":
+    "Accepted layouts: one .gguf file, all parts of a split .gguf, or a T5 folder (config.json, *.safetensors, tokenizer.json or spiece.model).",
   "model-architecture": "Use a model of a supported family.",
   "model-t5-gguf": "T5 runs from its safetensors form (config.json, model.safetensors, tokenizer.json).",
   "model-empty": "The file has no bytes; fetch it again.",
@@ -86,11 +104,28 @@ const hints: Readonly<Record<ErrorCode, string>> = {
   "gguf-metadata": "The file lacks facts a runtime needs; convert it again.",
   "gguf-tokenizer": "The tokenizer inside the file is unusable; convert the model again.",
   "gguf-shard": "Put all parts of the model into one folder, under their own names.",
+  "model-config-json": "The model's configuration is not readable JSON; fetch the file again.",
+  "model-config-field": "The model's configuration is damaged or hostile; fetch it again from a source you trust.",
+  "safetensors-truncated": "The file is incomplete; fetch it again.",
+  "safetensors-header-size": "The file is not a safetensors file, or it is damaged; fetch it again.",
+  "safetensors-header-utf8": "The file is damaged; fetch it again.",
+  "safetensors-header-json": "The file is damaged or hostile; fetch it again from a source you trust.",
+  "safetensors-dtype": "T5 weights are read as F32, F16 or BF16.",
+  "safetensors-shape": "The file is damaged or hostile; fetch it again from a source you trust.",
+  "safetensors-offset": "The file is damaged or hostile; fetch it again from a source you trust.",
+  "safetensors-hole": "The file is damaged; fetch it again.",
+  "safetensors-missing": "Put all files of the model into one folder, under their own names.",
+  "tokenizer-missing": "Put tokenizer.json, or spiece.model, beside the weights.",
+  "tokenizer-json": "The tokenizer file is damaged or of an unknown kind; fetch it again.",
+  "tokenizer-limit": "The tokenizer file is damaged or hostile; fetch it again from a source you trust.",
+  "onnx-parse": "The graph is damaged, or made for a newer engine; fetch or export it again.",
+  "onnx-external": "The weights must lie beside the graph, complete, in the same folder.",
   "template-parse": "The chat template in the model file cannot be read; try --raw.",
   "template-limit": "The chat template in the model file costs too much; try --raw.",
   "store-denied": "Check the permissions, or point LLMSPELL_HOME at a folder you can write.",
   "device-unavailable": "See what each device answered, or take the CPU.",
   "device-memory": "Take a smaller variant or a shorter context.",
+  "device-lost": "Try again; the model is opened anew.",
   "net-status": "The server did not answer with the file.",
   "net-range": "The server must answer byte ranges.",
   "run-crash": "Try again; if it happens each time, report it with the model's name.",
@@ -113,6 +148,9 @@ const statusByArea: Readonly<Record<string, number>> = {
   spec: 2,
   model: 3,
   gguf: 3,
+  safetensors: 3,
+  tokenizer: 3,
+  onnx: 3,
   template: 3,
   store: 3,
   device: 4,

@@ -25,9 +25,9 @@ export type {
   GgufGenerateOptions,
   GgufHandle,
   GgufOpenOptions,
-  GgufPiece,
   GgufRuntime,
   GgufSampling,
+  ModelPiece,
   ThreadChoice,
 } from "./spec/runtime.ts";
 export type { StreamPart, WarningCode } from "./spec/stream-part.ts";

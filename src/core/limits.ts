@@ -43,6 +43,38 @@ export const limits = {
   /** Width inside a feed-forward layer; published models have at most some 2^17. */
   ggufFeedForwardLength: 16_777_216,
 
+  // --- safetensors and the JSON beside them ---
+  /** Bytes of a header: the format's own limit. */
+  safetensorsHeaderBytes: 100_000_000,
+  /** Tensors of one file. The largest models split into far fewer per file. */
+  safetensorsTensors: 200_000,
+  /** Dimensions of a tensor; published ones have at most five. */
+  safetensorsDimensions: 16,
+  /** Bytes of model.safetensors.index.json: a line for each tensor. */
+  safetensorsIndexBytes: 33_554_432,
+  /** Bytes of config.json and its like. Published ones have at most some 100 KiB. */
+  configBytes: 1_048_576,
+  /** Nested levels of JSON; JSON.parse itself would take a million. */
+  jsonDepth: 64,
+  /** The largest published T5 has 24 layers, 128 heads, d_model 4096, d_ff 65,536 and 32,128 pieces: each limit leaves room for ten times that. */
+  t5Layers: 512,
+  t5Heads: 2048,
+  t5Width: 65_536,
+  t5FeedForward: 1_048_576,
+  t5Vocabulary: 4_194_304,
+  /** 32 in every published checkpoint. */
+  t5Buckets: 4096,
+  /** 128 in every published checkpoint; a table of twice as many entries is made. */
+  t5MaxDistance: 65_536,
+
+  // --- Tokenizers ---
+  /** Bytes of tokenizer.json; the largest published ones have some 35 MiB. */
+  tokenizerBytes: 67_108_864,
+  /** Tokens of a vocabulary; the largest published ones have some 260,000. */
+  tokenizerEntries: 2_000_000,
+  /** Characters of a pattern; published ones have at most some hundreds. */
+  tokenizerPatternCharacters: 10_000,
+
   // --- Chat templates ---
   /** Published templates have at most some 30 Ki. */
   templateSourceCharacters: 262_144,
@@ -50,6 +82,14 @@ export const limits = {
   templateOutputCharacters: 4_194_304,
   /** 42 characters of template can cost 20 s; honest ones take milliseconds. */
   templateMs: 1000,
+
+  // --- Encoder-decoder models ---
+  /** Bytes of the weights of one graph for the WebAssembly build: its memory ends at 4 GiB, and repacked copies and activations need room. */
+  onnxWasmWeightBytes: 3_000_000_000,
+  /** Tokens of one input: what T5 was trained on. */
+  seq2seqInputTokens: 512,
+  /** Attention grows with the square: 4,096 tokens take 400 MB of scores in a layer of 6 heads. */
+  seq2seqMostInputTokens: 4096,
 
   // --- Generation ---
   /** Tokens of one answer unless asked otherwise. */

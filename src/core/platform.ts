@@ -1,6 +1,6 @@
 /** What a host gives core. Types only. Built once, by nodePlatform(), browserPlatform() or a test; never changed afterwards. */
 import type { ByteSource } from "./formats/byte-source.ts";
-import type { GgufRuntime } from "./spec/runtime.ts";
+import type { GgufRuntime, Seq2SeqRuntime } from "./spec/runtime.ts";
 
 /** A part a host may not be able to offer. What is missing is reported with its reason, not guessed at. */
 export type Offer<T> = { readonly available: true; readonly value: T } | { readonly available: false; readonly reason: string };
@@ -53,9 +53,11 @@ export interface Platform {
   /** The only way core reaches the network. */
   readonly fetch: typeof globalThis.fetch;
   readonly gguf: Offer<GgufRuntime>;
+  /** Runs T5 and other encoder-decoder models. */
+  readonly seq2seq: Offer<Seq2SeqRuntime>;
   readonly files: Offer<FileHost>;
   readonly isolate: Isolate;
-  /** Opens one file of a bundled model, such as ("tiny-stories", "tiny-stories.gguf"). */
+  /** Opens one file of a bundled model, such as ("tiny-stories", "tiny-stories.gguf") or ("tiny-t5-en-fr", "config.json"). */
   bundled(model: string, file: string): Promise<ByteSource>;
   /** Milliseconds, monotonic. */
   readonly now: () => number;

@@ -7,9 +7,15 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { abortedError, SpellError, toSpellError } from "../core/errors.ts";
 import type { ByteSource } from "../core/formats/byte-source.ts";
-import type { GgufHandle, GgufRuntime } from "../core/spec/runtime.ts";
+import type { ModelHandle } from "../core/spec/runtime.ts";
 import { beatMs, type EngineFile, type EngineName, maxUnreadPieces, type ToChild, type ToParent } from "./engine-protocol.ts";
 import { homeFolder } from "./home.ts";
+
+/** Either kind of runtime; its options come from the parent, which has checked them. */
+interface Engine {
+  prepare?(): void;
+  open(files: readonly ByteSource[], options: never): Promise<ModelHandle<never>>;
+}
 
 interface Call {
   readonly abort: AbortController;
@@ -39,15 +45,18 @@ const calls = new Map<number, Call>();
 const reads = new Map<number, Read>();
 let lastRead = 0;
 let turn: Promise<void> = Promise.resolve();
-let handle: GgufHandle | undefined;
+let handle: ModelHandle<never> | undefined;
 process.on("message", (message) => receive(message as ToChild));
 
-async function createEngine(name: EngineName): Promise<GgufRuntime> {
+async function createEngine(name: EngineName): Promise<Engine> {
   switch (name) {
     case "node-llama-cpp":
       return (await import("./llama-engine.ts")).createLlamaEngine();
     case "wllama":
       return (await import("./wllama-engine.ts")).createWllamaEngine();
+    case "onnxruntime-node":
+    case "onnxruntime-web":
+      return (await import("./t5-engine.ts")).createT5Engine(name);
     default:
       name satisfies never;
       throw new Error(`no engine is called ${String(name)}`);
@@ -98,7 +107,7 @@ async function open({ files, options }: Extract<ToChild, { type: "open" }>): Pro
       last = share;
       send({ type: "progress", share });
     };
-    handle = await engine.open(files.map(toSource), { ...options, onProgress });
+    handle = await engine.open(files.map(toSource), { ...options, onProgress } as never);
     const { device, contextLength, unsupported, notes } = handle;
     send({ type: "opened", handle: { device, contextLength, unsupported, notes } });
     // Node writes it at exit; this process never exits, it is killed.
@@ -120,7 +129,7 @@ async function generate({ call: id, prompt, options }: Extract<ToChild, { type: 
   try {
     if (signal.aborted) throw abortedError();
     if (handle === undefined) throw new SpellError("run-closed", "no model is open");
-    for await (const piece of handle.generate(prompt, { ...options, signal })) {
+    for await (const piece of handle.generate(prompt, { ...options, signal } as never)) {
       while (call.credit <= 0 && !signal.aborted) {
         await new Promise<void>((resolve) => {
           call.wake = resolve;

@@ -1,14 +1,22 @@
 /**
- * GgufRuntime over a child process that holds the engine: one child per loaded model, killed when the model is disposed.
+ * A runtime over a child process that holds the engine: one child per loaded model, killed when the model is disposed.
  * An assert, a bad instruction, a bad file or a hang takes the child; here it becomes one typed error for each call that waited.
- * What the child does is in engine-child.ts; which engine to take is decided in gguf.ts.
+ * What the child does is in engine-child.ts; which engine to take is decided in gguf.ts and seq2seq.ts.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { abortedError, SpellError, toSpellError } from "../core/errors.ts";
 import type { ByteSource } from "../core/formats/byte-source.ts";
-import type { GgufGenerateOptions, GgufHandle, GgufOpenOptions, GgufPiece, GgufRuntime } from "../core/spec/runtime.ts";
+import type { DeviceChoice, ModelHandle, ModelPiece } from "../core/spec/runtime.ts";
 import { builtFile } from "./built-file.ts";
-import { creditStep, type EngineName, type OpenedHandle, silenceMs, type ToChild, type ToParent } from "./engine-protocol.ts";
+import {
+  blockingSilenceMs,
+  creditStep,
+  type EngineName,
+  type OpenedHandle,
+  silenceMs,
+  type ToChild,
+  type ToParent,
+} from "./engine-protocol.ts";
 import { homeFolder } from "./home.ts";
 
 export interface ChildRuntimeOptions {
@@ -35,11 +43,26 @@ const stderrCharacters = 4000;
 const passedVariables =
   /^(PATH|SystemRoot|windir|TEMP|TMP|TMPDIR|HOME|USERPROFILE|LOCALAPPDATA|LANG|LC_ALL|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|XDG_RUNTIME_DIR|(CUDA|HIP|ROCR|NVIDIA|VK|GGML|MESA)_\w+)$/i;
 
+/** What open() of every runtime takes, beside options of its own. */
+interface CommonOpenOptions {
+  readonly onProgress?: (share: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** A GgufRuntime or a Seq2SeqRuntime, by its options. */
+export interface ChildRuntime<OpenOptions, CallOptions> {
+  readonly name: string;
+  prepare(device?: DeviceChoice): void;
+  open(files: readonly ByteSource[], options: OpenOptions): Promise<ModelHandle<CallOptions>>;
+}
+
 /**
  * @returns a runtime whose open() forks a child. `prepare()` starts the next child early: the engine loads while the caller reads the file's header.
  * Children hold the process open only while a call waits for them.
  */
-export function childGgufRuntime(options: ChildRuntimeOptions): GgufRuntime {
+export function childRuntime<OpenOptions extends CommonOpenOptions, CallOptions extends { readonly signal?: AbortSignal }>(
+  options: ChildRuntimeOptions,
+): ChildRuntime<OpenOptions, CallOptions> {
   let spare: EngineChild | undefined;
   let spareTimer: NodeJS.Timeout | undefined;
 
@@ -80,7 +103,7 @@ interface Pending {
 
 /** One generation: pieces that came and were not taken yet, and who waits for the next. */
 interface Generation extends Pending {
-  readonly push: (piece: GgufPiece) => void;
+  readonly push: (piece: ModelPiece) => void;
 }
 
 class EngineChild {
@@ -146,10 +169,12 @@ class EngineChild {
     if (child.pid !== undefined) options.onSpawn?.(child.pid);
   }
 
-  async open(files: readonly ByteSource[], options: GgufOpenOptions): Promise<GgufHandle> {
-    const { device, contextLength, batchSize, threads, bos, signal } = options;
+  async open<CallOptions extends { readonly signal?: AbortSignal }>(
+    files: readonly ByteSource[],
+    { signal, onProgress, ...options }: CommonOpenOptions,
+  ): Promise<ModelHandle<CallOptions>> {
     this.#files = files;
-    this.#onProgress = options.onProgress ?? (() => undefined);
+    this.#onProgress = onProgress ?? (() => undefined);
     const bytes = files.reduce((sum, { size }) => sum + size, 0);
     const timeoutMs = this.#options.loadTimeoutMs ?? 60_000 * (2 + bytes / 2 ** 30);
     const opened = this.#wait<OpenedHandle>(0, signal, timeoutMs, "load the model", (resolve) => {
@@ -163,7 +188,7 @@ class EngineChild {
         ...(path === undefined ? {} : { path }),
         ...(remote === undefined ? {} : { remote }),
       })),
-      options: { device, contextLength, batchSize, threads, ...(bos === undefined ? {} : { bos }) },
+      options,
     });
     try {
       return this.#toHandle(await opened);
@@ -174,7 +199,7 @@ class EngineChild {
     }
   }
 
-  #toHandle(opened: OpenedHandle): GgufHandle {
+  #toHandle<CallOptions extends { readonly signal?: AbortSignal }>(opened: OpenedHandle): ModelHandle<CallOptions> {
     const child = this;
     return {
       ...opened,
@@ -186,12 +211,12 @@ class EngineChild {
     };
   }
 
-  async *#generate(prompt: string, { maxTokens, sampling, stop, signal }: GgufGenerateOptions): AsyncGenerator<GgufPiece, void, undefined> {
+  async *#generate(prompt: string, { signal, ...options }: { readonly signal?: AbortSignal }): AsyncGenerator<ModelPiece, void, undefined> {
     if (this.dead !== undefined) throw this.dead;
     if (signal?.aborted === true) throw abortedError();
     this.#lastCall += 1;
     const call = this.#lastCall;
-    const unread: GgufPiece[] = [];
+    const unread: ModelPiece[] = [];
     let failure: SpellError | undefined;
     let taken = 0;
     let wake: () => void = () => undefined;
@@ -210,7 +235,7 @@ class EngineChild {
     signal?.addEventListener("abort", onAbort, { once: true });
     let ended = false;
     try {
-      this.#send({ type: "generate", call, prompt, options: { maxTokens, sampling, stop } });
+      this.#send({ type: "generate", call, prompt, options });
       for (;;) {
         // An abort is answered at once, even with pieces unread; after a crash they are still worth showing.
         if (failure !== undefined && (unread.length === 0 || failure.code === "run-aborted" || failure.code === "run-closed"))
@@ -378,7 +403,7 @@ class EngineChild {
     // A program that blocked its own event loop, or slept with its machine, has heard nothing: that is no silence of the child's.
     if (now - this.#lastTick > 2000) this.#lastWord = now;
     this.#lastTick = now;
-    const limitMs = this.#options.silenceMs ?? silenceMs;
+    const limitMs = this.#options.silenceMs ?? (this.#engine.startsWith("onnxruntime") ? blockingSilenceMs : silenceMs);
     if (now - this.#lastWord < limitMs) return;
     void this.end(this.#crash(`was silent for ${Math.round(limitMs / 1000)} s and was ended`, { silenceMs: limitMs }));
   }

@@ -3,9 +3,12 @@
  * Both ends come from the same build, so nothing here has a version; what arrives from a child is still only acted on where it fits a pending call.
  */
 import type { SpellErrorJson } from "../core/errors.ts";
-import type { DeviceReport, GgufGenerateOptions, GgufHandle, GgufOpenOptions, GgufPiece } from "../core/spec/runtime.ts";
+import type { DeviceReport, ModelHandle, ModelPiece } from "../core/spec/runtime.ts";
 
-export type EngineName = "node-llama-cpp" | "wllama";
+export type EngineName = "node-llama-cpp" | "wllama" | "onnxruntime-node" | "onnxruntime-web";
+
+/** Options as they travel: without what only works inside one process. */
+export type Plain<O> = Omit<O, "signal" | "onProgress">;
 
 /** A file as the child sees it; bytes are asked back from the parent where it has no path. */
 export interface EngineFile {
@@ -19,13 +22,15 @@ export type ToChild =
   | {
       readonly type: "open";
       readonly files: readonly EngineFile[];
-      readonly options: Pick<GgufOpenOptions, "device" | "contextLength" | "batchSize" | "threads" | "bos">;
+      /** of the engine's own open() */
+      readonly options: Plain<object>;
     }
   | {
       readonly type: "generate";
       readonly call: number;
       readonly prompt: string;
-      readonly options: Pick<GgufGenerateOptions, "maxTokens" | "sampling" | "stop">;
+      /** of the engine's own generate() */
+      readonly options: Plain<object>;
     }
   /** so many pieces were taken */
   | { readonly type: "credit"; readonly call: number; readonly pieces: number }
@@ -40,14 +45,14 @@ export type ToParent =
   | { readonly type: "opened"; readonly handle: OpenedHandle }
   /** call 0 is the open */
   | { readonly type: "failed"; readonly call: number; readonly error: SpellErrorJson }
-  | { readonly type: "piece"; readonly call: number; readonly piece: GgufPiece }
+  | { readonly type: "piece"; readonly call: number; readonly piece: ModelPiece }
   | { readonly type: "read"; readonly read: number; readonly file: number; readonly offset: number; readonly length: number };
 
-/** The plain data of a GgufHandle. */
+/** The plain data of a ModelHandle. */
 export interface OpenedHandle {
   readonly device: DeviceReport;
   readonly contextLength: number;
-  readonly unsupported: GgufHandle["unsupported"];
+  readonly unsupported: ModelHandle<never>["unsupported"];
   readonly notes: readonly string[];
 }
 
@@ -59,3 +64,5 @@ export const creditStep = 16;
 export const beatMs = 1000;
 /** Without a word for this long, while an answer is due, the child counts as dead. Its event loop only ever waits, so it has no excuse. */
 export const silenceMs = 10_000;
+/** ONNX Runtime holds the child's only thread while it computes: the encoder pass of a large model over a long input takes that long. */
+export const blockingSilenceMs = 300_000;

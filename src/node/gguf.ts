@@ -2,11 +2,20 @@
  * Which runtime computes a GGUF model in Node, and why: the only place that decides it. node-llama-cpp where it is installed, else wllama.
  * Every candidate that was looked at is in the report, with its reason; a fallback is never silent.
  */
-import { createRequire } from "node:module";
 import { SpellError } from "../core/errors.ts";
 import type { ByteSource } from "../core/formats/byte-source.ts";
-import type { Device, DeviceAttempt, DeviceChoice, DeviceReason, DeviceReport, GgufHandle, GgufRuntime } from "../core/spec/runtime.ts";
-import { childGgufRuntime } from "./engine-host.ts";
+import type {
+  Device,
+  DeviceAttempt,
+  DeviceChoice,
+  DeviceReason,
+  GgufGenerateOptions,
+  GgufHandle,
+  GgufOpenOptions,
+  GgufRuntime,
+} from "../core/spec/runtime.ts";
+import { deviceHere, isInstalled, withAttempts, withReport } from "./device-choice.ts";
+import { childRuntime } from "./engine-host.ts";
 
 /** Installs the optional native runtime beside this package; its install script would only look for what npm has brought already. */
 export const nativeInstallCommand = "npm install --ignore-scripts node-llama-cpp@3";
@@ -29,9 +38,9 @@ export interface NodeGgufOptions {
  * @returns a runtime whose open() throws device-unavailable where a device asked for by name is not there
  */
 export function nodeGgufRuntime(options: NodeGgufOptions = {}): GgufRuntime {
-  const nativeRuntime = options.native ?? childGgufRuntime({ engine: native });
-  const portableRuntime = options.portable ?? childGgufRuntime({ engine: portable });
-  const isNativeInstalled = options.isNativeInstalled ?? isInstalled;
+  const nativeRuntime = options.native ?? childRuntime<GgufOpenOptions, GgufGenerateOptions>({ engine: native });
+  const portableRuntime = options.portable ?? childRuntime<GgufOpenOptions, GgufGenerateOptions>({ engine: portable });
+  const isNativeInstalled = options.isNativeInstalled ?? (() => isInstalled(native));
   const os = options.os ?? process.platform;
 
   return {
@@ -76,17 +85,6 @@ export function nodeGgufRuntime(options: NodeGgufOptions = {}): GgufRuntime {
   };
 }
 
-/** A device that cannot exist on this system is replaced by the CPU with a note; one that could exist must be there. */
-function deviceHere(device: DeviceChoice, os: NodeJS.Platform): { readonly device: DeviceChoice; readonly note?: string } {
-  const replaced = (hint: string): { readonly device: DeviceChoice; readonly note: string } => ({
-    device: "cpu",
-    note: `${device} does not exist on this system; cpu is used (${hint})`,
-  });
-  if (os === "darwin" && (device === "cuda" || device === "vulkan")) return replaced("use metal");
-  if (os !== "darwin" && device === "metal") return replaced("use webgpu or cuda");
-  return { device };
-}
-
 function whyNotNative(files: readonly ByteSource[], isNativeInstalled: () => boolean): Omit<DeviceAttempt, "device"> | undefined {
   if (!isNativeInstalled()) return { ok: false, reason: "package-missing", hint: nativeInstallCommand, runtime: native };
   if (files.some(({ path }) => path === undefined)) {
@@ -121,44 +119,4 @@ function unavailable(device: DeviceChoice, why: DeviceAttempt): SpellError {
       details: { tried: [why] },
     },
   );
-}
-
-/** The last candidate failed too: its error, with what was tried before it. */
-function withAttempts(error: unknown, tried: readonly DeviceAttempt[]): unknown {
-  if (!(error instanceof SpellError) || tried.length === 0 || error.details?.["tried"] !== undefined) return error;
-  const { code, message, hint, commands, where, details, cause } = error;
-  return new SpellError(code, message, {
-    hint,
-    commands,
-    ...(where === undefined ? {} : { where }),
-    details: { ...details, tried },
-    cause,
-  });
-}
-
-/** The handle, with what was tried before it in its report. Its own fields stay live. */
-function withReport(handle: GgufHandle, tried: readonly DeviceAttempt[], notes: readonly string[]): GgufHandle {
-  return {
-    get alive() {
-      return handle.alive;
-    },
-    get device(): DeviceReport {
-      return { ...handle.device, tried: [...tried, ...handle.device.tried] };
-    },
-    contextLength: handle.contextLength,
-    unsupported: handle.unsupported,
-    notes: [...notes, ...handle.notes],
-    generate: (prompt, options) => handle.generate(prompt, options),
-    dispose: () => handle.dispose(),
-  };
-}
-
-/** Resolves without importing: the import costs 0.3 s and belongs into the child. */
-function isInstalled(): boolean {
-  try {
-    createRequire(import.meta.url).resolve(native);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -18,9 +18,9 @@ import type {
   GgufGenerateOptions,
   GgufHandle,
   GgufOpenOptions,
-  GgufPiece,
   GgufRuntime,
   GgufSampling,
+  ModelPiece,
   ThreadChoice,
 } from "../core/spec/runtime.ts";
 import {
@@ -386,7 +386,7 @@ interface Engine {
   readonly batchSize: number;
 }
 
-async function* generate(engine: Engine, prompt: string, options: GgufGenerateOptions): AsyncGenerator<GgufPiece, void, undefined> {
+async function* generate(engine: Engine, prompt: string, options: GgufGenerateOptions): AsyncGenerator<ModelPiece, void, undefined> {
   const { llama, model, sequence, threads, contextLength, batchSize } = engine;
   const { signal, sampling } = options;
   const throwIfAborted = (): void => {
@@ -406,7 +406,7 @@ async function* generate(engine: Engine, prompt: string, options: GgufGenerateOp
   let completionTokens = 0;
   let firstAt = started;
   let cachedTokens = 0;
-  const end = (finishReason: "stop" | "length"): GgufPiece => {
+  const end = (finishReason: "stop" | "length"): ModelPiece => {
     const now = performance.now();
     const prefillMs = completionTokens === 0 ? now - started : firstAt - started;
     return {
@@ -476,7 +476,7 @@ async function* generate(engine: Engine, prompt: string, options: GgufGenerateOp
   }
 }
 
-function* toText(text: string): Generator<GgufPiece> {
+function* toText(text: string): Generator<ModelPiece> {
   if (text !== "") yield { type: "text", text };
 }
 

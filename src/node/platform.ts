@@ -5,6 +5,7 @@ import { openFileSource } from "./file-source.ts";
 import { nodeFiles } from "./files.ts";
 import { nodeGgufRuntime } from "./gguf.ts";
 import { processIsolate } from "./isolate.ts";
+import { nodeSeq2SeqRuntime } from "./seq2seq.ts";
 
 export interface NodePlatformOptions {
   /** Receives log entries; silent by default: a library prints nothing. */
@@ -17,6 +18,7 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     name: "node",
     fetch: globalThis.fetch,
     gguf: { available: true, value: nodeGgufRuntime() },
+    seq2seq: { available: true, value: nodeSeq2SeqRuntime() },
     files: { available: true, value: nodeFiles() },
     isolate: processIsolate(),
     bundled: (model, file) => openFileSource(fileURLToPath(new URL(`../../builtins/models/${model}/${file}`, import.meta.url))),

@@ -5,7 +5,7 @@
  */
 import { abortedError, SpellError } from "../core/errors.ts";
 import type { ByteSource } from "../core/formats/byte-source.ts";
-import type { DeviceReport, GgufGenerateOptions, GgufHandle, GgufOpenOptions, GgufPiece, ThreadChoice } from "../core/spec/runtime.ts";
+import type { DeviceReport, GgufGenerateOptions, GgufHandle, GgufOpenOptions, ModelPiece, ThreadChoice } from "../core/spec/runtime.ts";
 import { byteBlob } from "./byte-blob.ts";
 
 /** The part of wllama's class that is used. */
@@ -133,7 +133,7 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
   const bos = options.bos === undefined || !info.add_bos_token ? undefined : options.bos;
   let turn: Promise<void> = Promise.resolve();
 
-  async function* generate(prompt: string, generateOptions: GgufGenerateOptions): AsyncGenerator<GgufPiece, void, undefined> {
+  async function* generate(prompt: string, generateOptions: GgufGenerateOptions): AsyncGenerator<ModelPiece, void, undefined> {
     if (dead !== undefined) throw dead;
     const isAborted = (): boolean => generateOptions.signal?.aborted === true;
     if (isAborted()) throw abortedError();
@@ -189,7 +189,7 @@ function startCompletion(
   { maxTokens, sampling, stop }: GgufGenerateOptions,
   contextLength: number,
   abortSignal: AbortSignal,
-): { readonly pieces: AsyncGenerator<GgufPiece, void, undefined>; readonly done: Promise<unknown> } {
+): { readonly pieces: AsyncGenerator<ModelPiece, void, undefined>; readonly done: Promise<unknown> } {
   const chunks: WllamaChunk[] = [];
   let over = false;
   let failure: unknown;
@@ -236,7 +236,7 @@ function startCompletion(
     });
   return { done, pieces: read() };
 
-  async function* read(): AsyncGenerator<GgufPiece, void, undefined> {
+  async function* read(): AsyncGenerator<ModelPiece, void, undefined> {
     let finishReason: "stop" | "length" = "stop";
     let timings: Timings = {};
     let characters = 0;
@@ -276,7 +276,7 @@ function startCompletion(
     yield endPiece(finishReason, timings, note);
 
     /** The context is full: the request is ended by the caller's cleanup. */
-    function* cut(known: Timings): Generator<GgufPiece, void, undefined> {
+    function* cut(known: Timings): Generator<ModelPiece, void, undefined> {
       const { total = 0, cache = 0 } = prompt ?? {};
       const { promptTokens: _, ...counted } = endPiece("length", known, undefined);
       yield { ...counted, promptTokens: total, cachedTokens: Math.min(cache, Math.max(0, total - 1)) };
@@ -286,7 +286,7 @@ function startCompletion(
 
 type Timings = NonNullable<WllamaChunk["timings"]>;
 
-function endPiece(finishReason: "stop" | "length", timings: Timings, note: string | undefined): Extract<GgufPiece, { type: "end" }> {
+function endPiece(finishReason: "stop" | "length", timings: Timings, note: string | undefined): Extract<ModelPiece, { type: "end" }> {
   const { cache_n = 0, prompt_n = 0, prompt_ms = 0, predicted_n = 0, predicted_ms = 0 } = timings;
   return {
     type: "end",
@@ -302,10 +302,10 @@ function endPiece(finishReason: "stop" | "length", timings: Timings, note: strin
 
 /** Pieces until the engine dies or the signal fires, whichever is first: the engine itself answers an abort only after its step. */
 async function* endedBy(
-  pieces: AsyncGenerator<GgufPiece, void, undefined>,
+  pieces: AsyncGenerator<ModelPiece, void, undefined>,
   death: Promise<never>,
   signal: AbortSignal,
-): AsyncGenerator<GgufPiece, void, undefined> {
+): AsyncGenerator<ModelPiece, void, undefined> {
   let onAbort: () => void = () => undefined;
   const aborted = new Promise<never>((_, reject) => {
     onAbort = () => reject(abortedError());

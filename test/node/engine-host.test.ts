@@ -5,8 +5,8 @@ import { readFileSync, truncateSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SpellError } from "../../src/core/errors.ts";
 import { type ByteSource, blobSource } from "../../src/core/formats/byte-source.ts";
-import type { GgufHandle } from "../../src/core/spec/runtime.ts";
-import { childGgufRuntime } from "../../src/node/engine-host.ts";
+import type { GgufGenerateOptions, GgufHandle, GgufOpenOptions } from "../../src/core/spec/runtime.ts";
+import { childRuntime } from "../../src/node/engine-host.ts";
 import { brokenGgufs } from "../fixtures/gguf/broken.ts";
 import { tinyT5 } from "../fixtures/gguf/models.ts";
 import { writeGguf } from "../fixtures/gguf-writer.ts";
@@ -300,7 +300,7 @@ describe("calls", () => {
 
 describe("wllama behind the same wall", () => {
   it("reads a model without a path from the parent, and answers", async () => {
-    const runtime = childGgufRuntime({ engine: "wllama" });
+    const runtime = childRuntime<GgufOpenOptions, GgufGenerateOptions>({ engine: "wllama" });
     const source = blobSource("stories.gguf", new Blob([readFileSync(tinyStories)]));
     const reads: number[] = [];
     const watched: ByteSource = {
@@ -321,7 +321,7 @@ describe("wllama behind the same wall", () => {
 
   it("a model that cannot be read any more while it loads is a typed error, and its child is gone", async () => {
     const pids: number[] = [];
-    const runtime = childGgufRuntime({ engine: "wllama", onSpawn: (pid) => pids.push(pid) });
+    const runtime = childRuntime<GgufOpenOptions, GgufGenerateOptions>({ engine: "wllama", onSpawn: (pid) => pids.push(pid) });
     const bytes = readFileSync(tinyStories);
     const source: ByteSource = {
       name: "gone.gguf",
@@ -337,7 +337,7 @@ describe("wllama behind the same wall", () => {
 
   it("R5: killed while generating it is run-crash", async () => {
     const pids: number[] = [];
-    const runtime = childGgufRuntime({ engine: "wllama", onSpawn: (pid) => pids.push(pid) });
+    const runtime = childRuntime<GgufOpenOptions, GgufGenerateOptions>({ engine: "wllama", onSpawn: (pid) => pids.push(pid) });
     const handle = await openFile(runtime, tinyStories, { device: "wasm" });
     const running = failure(drain(handle));
     await sleep(50);
@@ -357,10 +357,10 @@ describe.skipIf(process.platform === "win32")("the end of the program", () => {
   async function start(body: string, before = ""): Promise<{ readonly program: ChildProcess; readonly pid: number }> {
     const source = `
       ${before}
-      const { childGgufRuntime } = await import(${JSON.stringify(new URL("../../dist/node/engine-host.js", import.meta.url).href)});
+      const { childRuntime } = await import(${JSON.stringify(new URL("../../dist/node/engine-host.js", import.meta.url).href)});
       const { openFileSource } = await import(${JSON.stringify(new URL("../../dist/node/file-source.js", import.meta.url).href)});
       let pid;
-      const runtime = childGgufRuntime({ engine: "node-llama-cpp", onSpawn: (id) => { pid = id; } });
+      const runtime = childRuntime({ engine: "node-llama-cpp", onSpawn: (id) => { pid = id; } });
       const handle = await runtime.open([await openFileSource(${JSON.stringify(tinyStories)})], ${JSON.stringify(openOptions)});
       const options = ${JSON.stringify(endless)};
       console.log(pid);

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SpellError } from "../../src/core/errors.ts";
 import type { ByteSource } from "../../src/core/formats/byte-source.ts";
-import type { GgufHandle, GgufRuntime } from "../../src/core/spec/runtime.ts";
-import { childGgufRuntime } from "../../src/node/engine-host.ts";
+import type { GgufGenerateOptions, GgufHandle, GgufOpenOptions, GgufRuntime } from "../../src/core/spec/runtime.ts";
+import { childRuntime } from "../../src/node/engine-host.ts";
 import { collect, load } from "../../src/node/index.ts";
 import { openWllama, type WllamaHost } from "../../src/wllama/driver.ts";
 import { hasMemory64 } from "../../src/wllama/features.ts";
@@ -14,7 +14,7 @@ import { ask, failure, isRunning, openFile, openOptions, temporaryFile, timeUnti
 
 const prompt = "Once upon a time";
 const pids: number[] = [];
-const runtime: GgufRuntime = childGgufRuntime({ engine: "wllama", onSpawn: (pid) => pids.push(pid) });
+const runtime: GgufRuntime = childRuntime<GgufOpenOptions, GgufGenerateOptions>({ engine: "wllama", onSpawn: (pid) => pids.push(pid) });
 const wasm = { device: "wasm", bos: "<s>" } as const;
 
 describe("wllama in Node", () => {

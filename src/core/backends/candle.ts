@@ -1,24 +1,32 @@
 /**
  * The in-process backend: finds the files of a model, lets the gate look at them, and opens them on a runtime.
- * The only place that will choose between architectures of different kinds.
+ * The only place that chooses between decoders (gguf/) and T5 (t5/).
  */
 import { SpellError } from "../errors.ts";
 import { type ByteSource, blobSource } from "../formats/byte-source.ts";
 import { acceptGguf, type GgufFacts } from "../gguf/gate.ts";
 import { openGgufModel } from "../gguf/model.ts";
 import { collectShards, parseShardName } from "../gguf/shards.ts";
-import type { FoundFiles, Platform } from "../platform.ts";
+import { limits } from "../limits.ts";
+import type { FoundFiles, Offer, Platform } from "../platform.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import { parseModelSpec } from "../spec/model-spec.ts";
-import type { DeviceChoice } from "../spec/runtime.ts";
+import type { DeviceChoice, GgufRuntime, Seq2SeqRuntime, Seq2SeqVariant } from "../spec/runtime.ts";
+import { acceptT5, findT5Files, looksLikeT5, type T5Facts } from "../t5/files.ts";
+import { openT5Model } from "../t5/model.ts";
 
 export interface LoadOptions {
   /** default `auto` */
   readonly device?: DeviceChoice;
-  /** tokens, 128 … the model's limit; default 4096 or the model's limit, whichever is smaller */
+  /**
+   * tokens. Decoders: 128 … the model's limit, default 4096 or the model's limit, whichever is smaller.
+   * T5: of the input, 128 … 4096, default 512.
+   */
   readonly contextSize?: number;
   /** 0 = measured on this machine (default) */
   readonly threads?: number;
+  /** T5 only: form of the weights in memory, made at load; default f32, or the variant of the model's name */
+  readonly quantization?: Seq2SeqVariant;
   /** prompt tokens per step, default 512; smaller aborts sooner */
   readonly batchSize?: number;
   /** Loaded share, 0 … 1 */
@@ -26,55 +34,126 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A bundled name, a path to a file or folder, or the file itself. */
-export type ModelSource = string | Blob;
+/** A bundled name, a path to a file or folder, the file itself, or the files of a T5 folder. */
+export type ModelSource = string | Blob | readonly File[];
 
-export interface FoundModel {
+interface FoundBase {
   readonly id: string;
   readonly bundled: boolean;
   readonly files: readonly ByteSource[];
-  readonly facts: GgufFacts;
 }
 
-/** Models inside the package: name to file. */
-export const bundledModels: ReadonlyMap<string, string> = new Map([["tiny-stories", "tiny-stories.gguf"]]);
+/** A model whose files were found and whose headers were read. */
+export type FoundModel =
+  | (FoundBase & { readonly kind: "gguf"; readonly facts: GgufFacts })
+  | (FoundBase & { readonly kind: "t5"; readonly facts: T5Facts; readonly variant: Seq2SeqVariant });
+
+interface BundledModel {
+  readonly kind: FoundModel["kind"];
+  /** all files, by their names in the model's folder */
+  readonly files: readonly string[];
+  /** names that may follow the colon, in lower case; the first is the default */
+  readonly variants: readonly string[];
+}
+
+/** Forms a T5 model can be loaded in; the first is the default. */
+export const variantsOfT5: readonly Seq2SeqVariant[] = ["f32", "q8", "q4"];
+
+/** Models inside the package. */
+export const bundledModels: ReadonlyMap<string, BundledModel> = new Map<string, BundledModel>([
+  ["tiny-stories", { kind: "gguf", files: ["tiny-stories.gguf"], variants: ["q8_0"] }],
+  [
+    "tiny-t5-en-fr",
+    {
+      kind: "t5",
+      files: ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"],
+      variants: variantsOfT5,
+    },
+  ],
+]);
 
 const defaultContextLength = 4096;
 
 /**
  * Finds a model's files and reads their headers; no runtime is touched.
- * @throws SpellError spec-syntax, model-*, gguf-*, usage-not-available
+ * @throws SpellError spec-syntax, model-*, gguf-*, safetensors-*, tokenizer-missing, usage-not-available
  */
 export async function findModel(source: ModelSource, platform: Platform, signal?: AbortSignal): Promise<FoundModel> {
-  const { id, files } = await findFiles(source, platform);
-  const facts = await acceptGguf(files, signal === undefined ? {} : { signal });
-  return { id, bundled: typeof source === "string" && bundledModels.has(id), files, facts };
+  return readHeaders(await findFiles(source, platform), signal);
+}
+
+async function readHeaders({ kind, variant, ...base }: FoundFilesOfModel, signal: AbortSignal | undefined): Promise<FoundModel> {
+  if (kind === "t5") return { ...base, kind, variant, facts: await acceptT5(findT5Files(base.files), signal) };
+  return { ...base, kind, facts: await acceptGguf(base.files, signal === undefined ? {} : { signal }) };
 }
 
 /**
  * Finds, checks and opens a model.
- * @throws SpellError of findModel and GgufRuntime.open; run-option for options out of range; device-unavailable where the host has no runtime
+ * @throws SpellError of findModel and of the runtime's open(); run-option for options out of range; device-unavailable where the host has no runtime
  */
 export async function loadModel(source: ModelSource, platform: Platform, options: LoadOptions = {}): Promise<LanguageModel> {
-  if (!platform.gguf.available) throw new SpellError("device-unavailable", `no runtime for GGUF models here: ${platform.gguf.reason}`);
-  const runtime = platform.gguf.value;
   checkLoadOptions(options);
-  runtime.prepare?.(options.device ?? "auto");
-  const model = await findModel(source, platform, options.signal);
-  const limit = model.facts.contextLength;
-  if (options.contextSize !== undefined && options.contextSize > limit) {
-    throw new SpellError("run-option", `contextSize: wanted 128 … ${limit} (the limit of ${model.id}); got ${options.contextSize}`, {
-      where: "contextSize",
-    });
+  const device = options.device ?? "auto";
+  const files = await findFiles(source, platform);
+  const prepared = files.kind === "t5" ? runtimeOf(platform.seq2seq, "T5") : runtimeOf(platform.gguf, "GGUF");
+  prepared.prepare?.(device);
+  const model = await readHeaders(files, options.signal);
+  return model.kind === "t5"
+    ? loadT5(model, runtimeOf(platform.seq2seq, "T5"), platform, options)
+    : loadGguf(model, runtimeOf(platform.gguf, "GGUF"), platform, options);
+}
+
+function loadGguf(
+  model: Extract<FoundModel, { kind: "gguf" }>,
+  runtime: GgufRuntime,
+  platform: Platform,
+  options: LoadOptions,
+): Promise<LanguageModel> {
+  if (options.quantization !== undefined) {
+    throw new SpellError("run-option", "quantization: a GGUF file has one already; wanted a T5 model", { where: "quantization" });
   }
+  const limit = model.facts.contextLength;
+  checkContextSize(options, limit, model.id);
   return openGgufModel(model, runtime, platform, {
-    device: options.device ?? "auto",
+    ...commonOptions(options),
     contextLength: options.contextSize ?? Math.min(defaultContextLength, limit),
     batchSize: options.batchSize ?? 512,
-    threads: options.threads ?? 0,
     ...(model.facts.bos === undefined ? {} : { bos: model.facts.bos.text }),
-    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+}
+
+function loadT5(
+  { id, files, facts, variant }: Extract<FoundModel, { kind: "t5" }>,
+  runtime: Seq2SeqRuntime,
+  platform: Platform,
+  options: LoadOptions,
+): Promise<LanguageModel> {
+  checkContextSize(options, limits.seq2seqMostInputTokens, id);
+  return openT5Model({ id, files, generation: facts.generation }, runtime, platform, {
+    ...commonOptions(options),
+    variant: options.quantization ?? variant,
+    inputLength: options.contextSize ?? limits.seq2seqInputTokens,
+  });
+}
+
+function commonOptions({ device, threads, onProgress, signal }: LoadOptions) {
+  return {
+    device: device ?? ("auto" as const),
+    threads: threads ?? 0,
+    ...(onProgress === undefined ? {} : { onProgress }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+}
+
+function runtimeOf<T>(offer: Offer<T>, what: string): T {
+  if (offer.available) return offer.value;
+  throw new SpellError("device-unavailable", `no runtime for ${what} models here: ${offer.reason}`);
+}
+
+function checkContextSize({ contextSize }: LoadOptions, limit: number, id: string): void {
+  if (contextSize === undefined || contextSize <= limit) return;
+  throw new SpellError("run-option", `contextSize: wanted 128 … ${limit} (the limit of ${id}); got ${contextSize}`, {
+    where: "contextSize",
   });
 }
 
@@ -89,51 +168,91 @@ function checkLoadOptions(options: LoadOptions): void {
   check("batchSize", 1, 16_384);
 }
 
-async function findFiles(source: ModelSource, platform: Platform): Promise<{ readonly id: string; readonly files: readonly ByteSource[] }> {
+interface FoundFilesOfModel extends FoundBase {
+  readonly kind: FoundModel["kind"];
+  readonly variant: Seq2SeqVariant;
+}
+
+async function findFiles(source: ModelSource, platform: Platform): Promise<FoundFilesOfModel> {
+  const plain = { bundled: false, variant: "f32" } as const;
   if (typeof source !== "string") {
-    const name = "name" in source && typeof source.name === "string" && source.name !== "" ? source.name : "model.gguf";
-    return { id: name, files: await collectShards(blobSource(name, source), async () => undefined) };
+    const list = Array.isArray(source) ? (source as readonly File[]) : [source as Blob];
+    const files = list.map((file) =>
+      blobSource("name" in file && typeof file.name === "string" && file.name !== "" ? file.name : "model.gguf", file),
+    );
+    const id = files.find(({ name }) => /\.(gguf|safetensors)$/i.test(name))?.name ?? files[0]?.name ?? "nothing";
+    const [only] = files;
+    // A file somebody chose is taken at its word, whatever its name: the gate says what it is.
+    const layout =
+      files.length === 1 && only !== undefined
+        ? { kind: "gguf" as const, files: await collectShards(only, async () => undefined) }
+        : undefined;
+    return { id, ...plain, ...(layout ?? (await layoutOf(files, id))) };
   }
   const spec = parseModelSpec(source);
   if (spec.kind === "path") {
     if (!platform.files.available) throw new SpellError("model-unknown", `${source} is a path, and ${platform.files.reason}`);
     const found = await platform.files.value.look(spec.path);
-    return { id: spec.path, files: await filesOf(found) };
-  }
-  const file = bundledModels.get(spec.name.toLowerCase());
-  if (file === undefined) throw unknownModel(spec.name);
-  if (spec.variant !== undefined && spec.variant.toUpperCase() !== "Q8_0") {
-    throw new SpellError("model-variant-unknown", `${spec.name} has no variant ${spec.variant}; available: Q8_0`, {
-      commands: [`llmspell generate -m ${spec.name} "Once upon a time"`],
-    });
+    return { id: spec.path, ...plain, ...(await filesOf(found)) };
   }
   const name = spec.name.toLowerCase();
-  return { id: name, files: [await platform.bundled(name, file)] };
+  const model = bundledModels.get(name);
+  if (model === undefined) throw unknownModel(spec.name);
+  const variant = spec.variant?.toLowerCase();
+  if (variant !== undefined && !model.variants.includes(variant)) {
+    throw new SpellError("model-variant-unknown", `${name} has no variant ${spec.variant}; available: ${model.variants.join(", ")}`, {
+      commands: [`llmspell generate -m ${name}:${model.variants[0]} "Hello"`],
+    });
+  }
+  return {
+    id: name,
+    bundled: true,
+    kind: model.kind,
+    variant: variantsOfT5.find((candidate) => candidate === variant) ?? "f32",
+    files: await Promise.all(model.files.map((file) => platform.bundled(name, file))),
+  };
 }
 
-async function filesOf(found: FoundFiles): Promise<readonly ByteSource[]> {
+type Layout = Pick<FoundFilesOfModel, "kind" | "files">;
+
+/** One of the accepted layouts among files that lie together. T5 wins where both are complete; a named file wins over both. */
+async function filesOf(found: FoundFiles): Promise<Layout> {
   const [first] = found.sources;
-  if (found.kind === "file") {
-    if (first === undefined) throw new SpellError("internal-error", `no source for ${found.path}`);
-    return collectShards(first, (name) => found.sibling(name));
-  }
-  const models = found.sources.filter(({ name }) => name.toLowerCase().endsWith(".gguf") && (parseShardName(name)?.index ?? 1) === 1);
-  const [only, second] = models;
-  if (only === undefined) {
-    const names = found.sources.map(({ name }) => name);
+  if (found.kind === "folder") return layoutOf(found.sources, found.path);
+  if (first === undefined) throw new SpellError("internal-error", `no source for ${found.path}`);
+  if (!/\.safetensors$/i.test(first.name)) return { kind: "gguf", files: await collectShards(first, (name) => found.sibling(name)) };
+  // A weight file by itself says too little: its folder is the model.
+  const names = [
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "spiece.model",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+  ];
+  const beside = await Promise.all(names.map((name) => found.sibling(name)));
+  return { kind: "t5", files: [first, ...beside.flatMap((file) => file ?? [])] };
+}
+
+async function layoutOf(files: readonly ByteSource[], where: string): Promise<Layout> {
+  if (looksLikeT5(files)) return { kind: "t5", files };
+  const models = files.filter(({ name }) => name.toLowerCase().endsWith(".gguf") && (parseShardName(name)?.index ?? 1) === 1);
+  const [model, second] = models;
+  if (model === undefined) {
+    const names = files.map(({ name }) => name);
     throw new SpellError(
       "model-layout",
-      `${found.path}: no model found; wanted one .gguf file; got ${names.length === 0 ? "an empty folder" : names.slice(0, 8).join(", ")}`,
-      { where: found.path },
+      `${where}: no model found; wanted one .gguf file, or config.json, *.safetensors and tokenizer.json of a T5 model; got ${names.length === 0 ? "an empty folder" : names.slice(0, 8).join(", ")}`,
+      { where },
     );
   }
   if (second !== undefined) {
-    throw new SpellError("model-ambiguous", `${found.path} holds ${models.length} models: ${models.map(({ name }) => name).join(", ")}`, {
-      where: found.path,
-      commands: [`llmspell generate -m ${only.path ?? only.name} "Hello"`],
+    throw new SpellError("model-ambiguous", `${where} holds ${models.length} models: ${models.map(({ name }) => name).join(", ")}`, {
+      where,
+      commands: [`llmspell generate -m ${model.path ?? model.name} "Hello"`],
     });
   }
-  return collectShards(only, async (name) => found.sources.find((other) => other.name === name));
+  return { kind: "gguf", files: await collectShards(model, async (name) => files.find((other) => other.name === name)) };
 }
 
 function unknownModel(name: string): SpellError {

@@ -12,6 +12,8 @@ export interface LanguageModel {
   readonly contextLength: number;
   /** Whether messages pass the model's own chat template; without one, they are continued as plain text. */
   readonly hasChatTemplate: boolean;
+  /** An encoder-decoder: each input is answered by itself, without what was said before, and beams can be searched. */
+  readonly isSeq2Seq: boolean;
   readonly device: DeviceReport;
   /**
    * Generates. Calls are queued and answered in order, one at a time; at most 16 wait.

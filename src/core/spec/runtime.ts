@@ -81,27 +81,30 @@ export interface GgufOpenOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface GgufHandle {
+/** What every opened model offers, whatever its architecture: text goes in, pieces of text come out. `O`: the options of one call. */
+export interface ModelHandle<O> {
   /** False after dispose() or once the engine behind it died; core then opens the model again. */
   readonly alive: boolean;
   readonly device: DeviceReport;
-  /** tokens the KV cache holds */
+  /** tokens: of prompt and answer together for a decoder, of the input for an encoder-decoder */
   readonly contextLength: number;
-  /** Sampling options this runtime cannot do; core does not send them and warns once. */
-  readonly unsupported: readonly (keyof GgufSampling)[];
+  /** Options this runtime cannot do, by their name in GenerateOptions; core does not send them and warns once. */
+  readonly unsupported: readonly string[];
   /** Facts to show as warnings in the first stream: one thread because the page is not isolated, threads clamped … */
   readonly notes: readonly string[];
   /**
-   * Continues a rendered prompt. Special tokens in it are read as such (message content was defused before),
+   * Continues a rendered prompt (a decoder), or answers an input (an encoder-decoder). Special tokens in it are read as such (message content was defused before),
    * begin-of-sequence is added exactly once. The longest prefix shared with the previous call is not computed again.
    * Pieces never split a character. One call at a time; core queues.
    * Ends with exactly one `end` piece, or throws; leaving the loop or aborting frees the model within one step.
    * @throws SpellError run-context (prompt alone does not fit; details {promptTokens, contextLength}), run-aborted, run-crash, run-nan, run-closed
    */
-  generate(prompt: string, options: GgufGenerateOptions): AsyncIterable<GgufPiece>;
+  generate(prompt: string, options: O): AsyncIterable<ModelPiece>;
   /** Frees everything; pending calls reject with run-closed. Second call does nothing. */
   dispose(): Promise<void>;
 }
+
+export type GgufHandle = ModelHandle<GgufGenerateOptions>;
 
 /** The whole set, always sent; core fills defaults and checks ranges. */
 export interface GgufSampling {
@@ -135,7 +138,7 @@ export interface GgufGenerateOptions {
   readonly signal?: AbortSignal;
 }
 
-export type GgufPiece =
+export type ModelPiece =
   | { readonly type: "text"; readonly text: string }
   | {
       readonly type: "end";
@@ -149,6 +152,57 @@ export type GgufPiece =
       /** time for the promptTokens − cachedTokens computed now */
       readonly prefillMs: number;
       readonly decodeMs: number;
+      /** Only when several sequences were asked for: best first, with the score of the search. */
+      readonly candidates?: readonly Candidate[];
       /** What went wrong with the output, where the text before it is good: shown as a warning. */
       readonly note?: string;
     };
+
+export interface Candidate {
+  readonly text: string;
+  /** sum of log-probabilities over length^lengthPenalty */
+  readonly score: number;
+}
+
+/**
+ * Runs encoder-decoder models from their files. The decode loop lives behind this contract, beside the engine: each token would
+ * otherwise carry its logits through a process.
+ */
+export interface Seq2SeqRuntime {
+  readonly name: string;
+  /** As GgufRuntime.prepare. */
+  prepare?(device?: DeviceChoice): void;
+  /**
+   * Loads one model from its files (config.json, weights, tokenizer …, in any order; names tell which is which).
+   * Never resolves with a model that cannot generate.
+   * @throws SpellError model-*, safetensors-*, tokenizer-*, onnx-*, device-unavailable, device-memory, run-crash, run-aborted
+   */
+  open(files: readonly ByteSource[], options: Seq2SeqOpenOptions): Promise<Seq2SeqHandle>;
+}
+
+/** Form of the weights in memory. `f32` computes what the file says. */
+export type Seq2SeqVariant = "f32" | "q8" | "q4";
+
+export interface Seq2SeqOpenOptions {
+  readonly device: DeviceChoice;
+  readonly variant: Seq2SeqVariant;
+  /** tokens of one input, its end token included; a longer one is refused */
+  readonly inputLength: number;
+  /** 0 = the adapter's choice */
+  readonly threads: number;
+  readonly onProgress?: (share: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** The whole set, always sent; core fills defaults and checks ranges. */
+export interface Seq2SeqGenerateOptions extends GgufGenerateOptions {
+  /** 1 = no beam search; more need temperature 0 */
+  readonly numBeams: number;
+  readonly lengthPenalty: number;
+  /** at most numBeams */
+  readonly numReturnSequences: number;
+  /** 0 = off */
+  readonly noRepeatNgramSize: number;
+}
+
+export type Seq2SeqHandle = ModelHandle<Seq2SeqGenerateOptions>;

@@ -6,6 +6,7 @@ export type WarningCode =
   | "option-ignored"
   | "prompt-defused"
   | "template-missing"
+  | "turn-alone"
   | "device-fallback"
   | "device-note"
   | "file-note"

@@ -2,13 +2,15 @@
 import { SpellError } from "../errors.ts";
 import { type ByteSource, bytesSource } from "../formats/byte-source.ts";
 import type { Isolate, LogEntry, Platform } from "../platform.ts";
-import type { GgufRuntime } from "../spec/runtime.ts";
+import type { GgufRuntime, Seq2SeqRuntime } from "../spec/runtime.ts";
 import { runIsolatedTask } from "../text/isolated-tasks.ts";
 import { scriptedRuntime } from "./scripted-runtime.ts";
 
 export interface MemoryPlatformOptions {
   /** default: scriptedRuntime() */
   readonly gguf?: GgufRuntime;
+  /** default: none */
+  readonly seq2seq?: Seq2SeqRuntime;
   /** Path to contents; `bundled` files are found as "MODEL/FILE". */
   readonly files?: Readonly<Record<string, Uint8Array>>;
   readonly fetch?: typeof globalThis.fetch;
@@ -26,6 +28,10 @@ export function memoryPlatform(options: MemoryPlatformOptions = {}): Platform {
     name: "memory",
     fetch: options.fetch ?? (() => Promise.reject(new SpellError("net-status", "this platform has no network"))),
     gguf: { available: true, value: options.gguf ?? scriptedRuntime() },
+    seq2seq:
+      options.seq2seq === undefined
+        ? { available: false, reason: "this platform was given no runtime for encoder-decoder models" }
+        : { available: true, value: options.seq2seq },
     files: {
       available: true,
       value: {

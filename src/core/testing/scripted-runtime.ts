@@ -3,7 +3,7 @@
  * so that the real ones can be checked against it, and so that programs that use this library can be tested without a model.
  */
 import { abortedError, SpellError } from "../errors.ts";
-import type { GgufGenerateOptions, GgufHandle, GgufOpenOptions, GgufPiece, GgufRuntime, GgufSampling } from "../spec/runtime.ts";
+import type { GgufGenerateOptions, GgufHandle, GgufOpenOptions, GgufRuntime, GgufSampling, ModelPiece } from "../spec/runtime.ts";
 import { closedError } from "../text/turns.ts";
 
 export interface ScriptedRuntimeOptions {
@@ -31,7 +31,7 @@ function openScripted(script: ScriptedRuntimeOptions, { contextLength, signal, o
   let kept: readonly string[] = [];
   const ended = new Set<() => void>();
 
-  async function* generate(prompt: string, options: GgufGenerateOptions): AsyncGenerator<GgufPiece, void, undefined> {
+  async function* generate(prompt: string, options: GgufGenerateOptions): AsyncGenerator<ModelPiece, void, undefined> {
     if (!alive) throw closedError();
     if (options.signal?.aborted === true) throw abortedError();
     const tokens = ["<s>", ...(prompt.match(/\s*\S+|\s+$/g) ?? [])];

@@ -4,7 +4,7 @@
  */
 import { SpellError } from "../errors.ts";
 import type { GenerateOptions, Preset } from "../spec/generate.ts";
-import type { GgufSampling } from "../spec/runtime.ts";
+import type { GgufGenerateOptions, GgufSampling, Seq2SeqGenerateOptions } from "../spec/runtime.ts";
 
 export type NumberParameter = Exclude<keyof GenerateOptions, "stop" | "preset" | "system" | "raw" | "signal">;
 
@@ -19,6 +19,8 @@ export interface ParameterRule {
   readonly above?: boolean;
   /** for decoder models; absent = has no meaning for them */
   readonly decoderDefault?: number;
+  /** for encoder-decoder models; absent = as decoderDefault */
+  readonly seq2seqDefault?: number;
   readonly description: string;
 }
 
@@ -42,19 +44,21 @@ const rule = (
 /** Every numeric parameter. Source: the product's parameter table; ranges are inclusive unless `above`. */
 export const parameterRules: readonly ParameterRule[] = [
   rule("maxTokens", 1, 131_072, "integer", "most tokens to generate", { decoderDefault: 512 }),
-  rule("temperature", 0, 2, "number", "randomness; 0 = greedy", { decoderDefault: 0.7 }),
+  rule("temperature", 0, 2, "number", "randomness; 0 = greedy", { decoderDefault: 0.7, seq2seqDefault: 0 }),
   rule("topP", 0, 1, "number", "keep the likeliest tokens up to this share; 1 = off", { above: true, decoderDefault: 0.9 }),
   rule("topK", 0, 100_000, "integer", "keep this many likeliest tokens; 0 = off", { decoderDefault: 40 }),
   rule("minP", 0, 1, "number", "drop tokens below this share of the likeliest; 0 = off", { decoderDefault: 0 }),
-  rule("repeatPenalty", 0, 2, "number", "weakens tokens seen lately; 1 = off", { above: true, decoderDefault: 1.1 }),
+  rule("repeatPenalty", 0, 2, "number", "weakens tokens seen lately; 1 = off", { above: true, decoderDefault: 1.1, seq2seqDefault: 1 }),
   rule("repeatLastN", -1, 4096, "integer", "tokens the penalties look at; -1 = all, 0 = off", { decoderDefault: 64 }),
   rule("presencePenalty", -2, 2, "number", "weakens tokens that occurred", { decoderDefault: 0 }),
   rule("frequencyPenalty", -2, 2, "number", "weakens tokens by how often they occurred", { decoderDefault: 0 }),
   rule("seed", 0, 4_294_967_295, "integer", "start of the random numbers; random and reported by default"),
-  rule("numBeams", 1, 16, "integer", "beams of the search (encoder-decoder models)"),
-  rule("lengthPenalty", -5, 5, "number", "favours longer answers of a beam search (encoder-decoder models)"),
-  rule("numReturnSequences", 1, 16, "integer", "answers of a beam search to return (encoder-decoder models)"),
-  rule("noRepeatNgramSize", 0, 16, "integer", "no sequence of this many tokens twice; 0 = off"),
+  rule("numBeams", 1, 16, "integer", "beams of the search (encoder-decoder models)", { seq2seqDefault: 1 }),
+  rule("lengthPenalty", -5, 5, "number", "favours longer answers of a beam search (encoder-decoder models)", { seq2seqDefault: 1 }),
+  rule("numReturnSequences", 1, 16, "integer", "answers of a beam search to return (encoder-decoder models)", { seq2seqDefault: 1 }),
+  rule("noRepeatNgramSize", 0, 16, "integer", "no sequence of this many tokens twice; 0 = off (encoder-decoder models)", {
+    seq2seqDefault: 0,
+  }),
 ];
 
 export const presets: Readonly<Record<Preset, Pick<GgufSampling, "temperature" | "topP" | "topK" | "repeatPenalty">>> = {
@@ -91,14 +95,6 @@ export function findStopProblem(stop: unknown): string | undefined {
   return bad === undefined ? undefined : `wanted strings of 1–${stopLimits.length} characters; got ${JSON.stringify(bad).slice(0, 40)}`;
 }
 
-export interface ResolvedParameters {
-  readonly maxTokens: number;
-  readonly sampling: GgufSampling;
-  readonly stop: readonly string[];
-  /** options that were given and that no decoder knows, in snake_case */
-  readonly ignored: readonly string[];
-}
-
 /**
  * Options of one call to the full set a decoder gets.
  * @param modelDefaults what the model file itself recommends
@@ -109,7 +105,97 @@ export function resolveDecoderParameters(
   options: GenerateOptions,
   modelDefaults: Partial<GgufSampling>,
   randomSeed: () => number,
-): ResolvedParameters {
+): { readonly options: GgufGenerateOptions; readonly ignored: readonly string[] } {
+  checkOptions(options);
+  const pick = picker(options, modelDefaults, (entry) => entry.decoderDefault);
+  return {
+    options: { maxTokens: options.maxTokens ?? 512, sampling: resolveSampling(options, pick, randomSeed), stop: stopList(options) },
+    ignored: parameterRules
+      .filter((entry) => entry.decoderDefault === undefined && entry.name !== "seed" && isSet(entry, options[entry.name]))
+      .map((entry) => entry.snakeName),
+  };
+}
+
+/** What generation_config.json of an encoder-decoder model recommends, by our names. */
+export type Seq2SeqDefaults = Partial<Pick<GenerateOptions, NumberParameter>>;
+
+/**
+ * Options of one call to the full set an encoder-decoder gets. A temperature above 0 that was asked for puts aside beams the model recommends.
+ * @throws SpellError run-option naming parameter, range and value
+ */
+export function resolveSeq2SeqParameters(
+  options: GenerateOptions,
+  modelDefaults: Seq2SeqDefaults,
+  randomSeed: () => number,
+): { readonly options: Seq2SeqGenerateOptions; readonly ignored: readonly string[] } {
+  checkOptions(options);
+  const asksForBeams = options.numBeams !== undefined && options.numBeams > 1;
+  const pick = picker(
+    options,
+    asksForBeams ? { ...modelDefaults, temperature: 0 } : modelDefaults,
+    (entry) => entry.seq2seqDefault ?? entry.decoderDefault,
+  );
+  const sampling = resolveSampling(options, pick, randomSeed);
+  const numBeams = sampling.temperature > 0 && !asksForBeams ? 1 : pick("numBeams");
+  if (sampling.temperature > 0 && numBeams > 1) {
+    throw new SpellError(
+      "run-option",
+      `numBeams: more than 1 needs temperature 0; got ${numBeams} beams at temperature ${sampling.temperature}`,
+      {
+        where: "numBeams",
+      },
+    );
+  }
+  const numReturnSequences = options.numReturnSequences ?? Math.min(numBeams, pick("numReturnSequences"));
+  if (numReturnSequences > numBeams) {
+    throw new SpellError("run-option", `numReturnSequences: wanted at most numBeams (${numBeams}); got ${numReturnSequences}`, {
+      where: "numReturnSequences",
+    });
+  }
+  return {
+    options: {
+      maxTokens: pick("maxTokens"),
+      sampling,
+      stop: stopList(options),
+      numBeams,
+      lengthPenalty: pick("lengthPenalty"),
+      numReturnSequences,
+      noRepeatNgramSize: pick("noRepeatNgramSize"),
+    },
+    ignored: [],
+  };
+}
+
+/** Finds the value of a parameter. */
+type Picker = (name: NumberParameter) => number;
+
+function picker(options: GenerateOptions, modelDefaults: Seq2SeqDefaults, fallback: (entry: ParameterRule) => number | undefined): Picker {
+  const preset: Seq2SeqDefaults = options.preset === undefined ? {} : presets[options.preset];
+  return (name) => {
+    const entry = parameterRules.find((candidate) => candidate.name === name);
+    return options[name] ?? preset[name] ?? modelDefaults[name] ?? (entry === undefined ? undefined : fallback(entry)) ?? 0;
+  };
+}
+
+function resolveSampling(options: GenerateOptions, pick: Picker, randomSeed: () => number): GgufSampling {
+  return {
+    temperature: pick("temperature"),
+    topK: pick("topK"),
+    topP: pick("topP"),
+    minP: pick("minP"),
+    repeatPenalty: pick("repeatPenalty"),
+    repeatLastN: pick("repeatLastN"),
+    presencePenalty: pick("presencePenalty"),
+    frequencyPenalty: pick("frequencyPenalty"),
+    seed: options.seed ?? randomSeed(),
+  };
+}
+
+function stopList({ stop }: GenerateOptions): readonly string[] {
+  return stop === undefined ? [] : typeof stop === "string" ? [stop] : stop;
+}
+
+function checkOptions(options: GenerateOptions): void {
   for (const entry of parameterRules) {
     const value: unknown = options[entry.name];
     const problem = value === undefined ? undefined : findParameterProblem(entry, value);
@@ -122,27 +208,6 @@ export function resolveDecoderParameters(
       where: "preset",
     });
   }
-  const preset: Partial<GgufSampling> = options.preset === undefined ? {} : presets[options.preset];
-  const pick = (name: NumberParameter & keyof GgufSampling): number =>
-    options[name] ?? preset[name] ?? modelDefaults[name] ?? parameterRules.find((entry) => entry.name === name)?.decoderDefault ?? 0;
-  return {
-    maxTokens: options.maxTokens ?? 512,
-    sampling: {
-      temperature: pick("temperature"),
-      topK: pick("topK"),
-      topP: pick("topP"),
-      minP: pick("minP"),
-      repeatPenalty: pick("repeatPenalty"),
-      repeatLastN: pick("repeatLastN"),
-      presencePenalty: pick("presencePenalty"),
-      frequencyPenalty: pick("frequencyPenalty"),
-      seed: options.seed ?? randomSeed(),
-    },
-    stop: options.stop === undefined ? [] : typeof options.stop === "string" ? [options.stop] : options.stop,
-    ignored: parameterRules
-      .filter((entry) => entry.decoderDefault === undefined && entry.name !== "seed" && isSet(entry, options[entry.name]))
-      .map((entry) => entry.snakeName),
-  };
 }
 
 /** A value that would change something: `noRepeatNgramSize: 0` and `numBeams: 1` ask for nothing. */

@@ -68,11 +68,7 @@ function helpLines(): string {
 }
 
 function parameterNames(): readonly string[] {
-  return [
-    ...parameterRules.filter((rule) => rule.decoderDefault !== undefined || rule.name === "seed").map(({ snakeName }) => snakeName),
-    "stop",
-    "preset",
-  ];
+  return [...parameterRules.map(({ snakeName }) => snakeName), "stop", "preset"];
 }
 
 function setParameter({ conversation }: ChatCommandHost, rest: string): ChatAnswer {
@@ -168,7 +164,14 @@ function describe({ model, system, options, messages }: Conversation): string {
     ["model", `${model.id} (${model.architecture})`],
     ["device", describeDevice(model.device)],
     ["context", plural(model.contextLength, "token")],
-    ["template", model.hasChatTemplate ? "the model's own" : "none; the text is continued as it is"],
+    [
+      "template",
+      model.hasChatTemplate
+        ? "the model's own"
+        : model.isSeq2Seq
+          ? "none; every turn is answered by itself"
+          : "none; the text is continued as it is",
+    ],
     ["system", system ?? "none"],
     ["parameters", set.length === 0 ? "defaults" : set.join(", ")],
     ["messages", String(messages.length)],

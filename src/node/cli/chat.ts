@@ -16,7 +16,7 @@ import {
   missingTemplateNote,
   readGenerateOptions,
   readLoadOptions,
-  readModelSpec,
+  readModelChoice,
   statisticsText,
   usageFields,
 } from "./session.ts";
@@ -25,10 +25,11 @@ import {
 export async function chat(context: Context): Promise<number> {
   const { flags, env, screen, interrupt, stdin } = context;
   const options = readGenerateOptions(flags);
-  const loadOptions = readLoadOptions(flags, env);
   const kept = flagText(flags, "load");
   const saved = kept === undefined ? undefined : await readChat(kept);
-  const spec = saved !== undefined && !flags.has("model") && !flags.has("quantization") ? saved.model : readModelSpec(flags);
+  const choice = readModelChoice(flags);
+  const loadOptions = { ...readLoadOptions(flags, env), ...choice.options };
+  const spec = saved !== undefined && !flags.has("model") && !flags.has("quantization") ? saved.model : choice.spec;
 
   const model = await loadModel(context, spec, loadOptions);
   const conversation = createConversation(model, options);
@@ -37,7 +38,7 @@ export async function chat(context: Context): Promise<number> {
     conversation.system ??= saved.system;
     conversation.options = { ...saved.options, ...conversation.options };
   }
-  if (!model.hasChatTemplate && options.raw !== true) screen.note(missingTemplateNote(model));
+  if (!model.hasChatTemplate && !model.isSeq2Seq && options.raw !== true) screen.note(missingTemplateNote(model));
 
   const input = stdin === undefined ? terminalInput(screen, interrupt) : pipeInput(stdin, interrupt.signal, screen);
   const talk = createTalk(context, conversation, input, (other) => loadModel(context, other, loadOptions));

@@ -2,6 +2,7 @@
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { dirname } from "node:path";
+import { summarizeModel } from "../../core/backends/summary.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { Device, DeviceAttempt, DeviceChoice, DeviceReport } from "../../core/spec/runtime.ts";
 import { version } from "../../core/version.ts";
@@ -155,11 +156,11 @@ function toCheck({ device, ok, reason, hint, runtime }: DeviceAttempt): Check {
 async function checkBundledModel({ openSpell, interrupt }: Context): Promise<Check> {
   const place = { area: "models", id: defaultModel } as const;
   try {
-    const { facts } = await (await openSpell()).inspect(defaultModel, { signal: interrupt.signal });
+    const facts = summarizeModel(await (await openSpell()).inspect(defaultModel, { signal: interrupt.signal }));
     return {
       ...place,
       result: "ok",
-      reason: `${facts.architecture}, ${formatParameters(facts.parameterCount)} parameters, ${facts.quantization}, ${formatBytes(facts.fileBytes)}`,
+      reason: `${facts.architecture}, ${formatParameters(facts.parameterCount)} parameters, ${facts.quantization}, ${formatBytes(facts.sizeBytes)}`,
     };
   } catch (error) {
     return {

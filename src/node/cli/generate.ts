@@ -2,7 +2,7 @@
 import { SpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
-import { shellQuote } from "./args.ts";
+import { flagNumber, shellQuote } from "./args.ts";
 import type { Context } from "./context.ts";
 import { plural } from "./format.ts";
 import { readPrompt } from "./input.ts";
@@ -15,7 +15,7 @@ import {
   missingTemplateNote,
   readGenerateOptions,
   readLoadOptions,
-  readModelSpec,
+  readModelChoice,
   type StreamEnd,
   statisticsText,
   usageFields,
@@ -26,8 +26,8 @@ export async function generate(context: Context): Promise<number> {
   const { flags, env, screen, interrupt, stdin } = context;
   const [operand] = context.operands;
   const options = readGenerateOptions(flags);
-  const spec = readModelSpec(flags);
-  const loadOptions = readLoadOptions(flags, env);
+  const { spec, options: variant } = readModelChoice(flags);
+  const loadOptions = { ...readLoadOptions(flags, env), ...variant };
   if (operand !== undefined && /^\S+\.gguf$/i.test(operand) && !flags.has("model")) {
     screen.note(`${operand} is the prompt here; a model is named with -m:`, [`llmspell generate -m ${shellQuote(operand)} "Hello"`]);
   }
@@ -40,7 +40,7 @@ export async function generate(context: Context): Promise<number> {
     loading,
     readPrompt(operand, stdin, { raw: options.raw === true, signal: interrupt.signal, screen }),
   ]);
-  if (!model.hasChatTemplate && options.raw !== true) screen.note(missingTemplateNote(model));
+  if (!model.hasChatTemplate && !model.isSeq2Seq && options.raw !== true) screen.note(missingTemplateNote(model));
 
   const answer = createAnswer(context, model);
   try {
@@ -69,6 +69,8 @@ interface Answer {
 function createAnswer({ flags, screen }: Context, model: LanguageModel): Answer {
   const warnings: { readonly code: string; readonly message: string }[] = [];
   const streams = !flags.has("no-stream");
+  // Several answers come together at the end, one to a line.
+  const numbered = (flagNumber(flags, "num-return-sequences") ?? 1) > 1;
   // While the answer itself appears on this terminal, a counter beside it would only disturb.
   const progress = screen.progress("reading the prompt");
   const counts = !streams || !screen.outIsTerminal;
@@ -87,15 +89,16 @@ function createAnswer({ flags, screen }: Context, model: LanguageModel): Answer 
       pieces += 1;
       if (counts) progress.say(`writing, ${plural(pieces, "token")}`);
       else if (pieces === 1) progress.end();
-      if (streams) screen.write(piece);
+      if (streams && !numbered) screen.write(piece);
     },
     stop() {
       progress.end();
-      if (!streams) screen.write(text);
+      if (!streams && !numbered) screen.write(text);
     },
     end(end, maxTokens) {
       progress.end();
-      if (!streams) screen.write(text);
+      if (numbered) screen.write((end.candidates ?? [text]).map((candidate, index) => `${index + 1}. ${candidate}\n`).join(""));
+      else if (!streams) screen.write(text);
       screen.endLine();
       screen.document(documentOf(model, text, end, warnings));
       if (end.finishReason === "length") screen.note(lengthNote(end, model, maxTokens, (name) => `--${name.replaceAll("_", "-")}`));

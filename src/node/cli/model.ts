@@ -2,6 +2,7 @@
 import { stat } from "node:fs/promises";
 import { freemem } from "node:os";
 import type { FoundModel } from "../../core/backends/candle.ts";
+import { type ModelSummary, summarizeModel } from "../../core/backends/summary.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, formatParameters } from "./format.ts";
 import { explain } from "./session.ts";
@@ -16,34 +17,35 @@ export async function modelInfo({ operands, screen, interrupt, openSpell }: Cont
   const found = await spell.inspect(spec, { signal: interrupt.signal }).catch((error: unknown) => {
     throw explain(error, spec, "llmspell model info");
   });
-  const fields = await describe(found);
+  const facts = summarizeModel(found);
+  const fields = await describe(found, facts);
   screen.document({ status: "ok", ...fields });
   screen.writeOwn(
-    textLines(found, fields)
+    textLines(found, facts, fields)
       .map(([key, value]) => `${screen.out.word(`${key}:`)} ${screen.clean(oneLine(value))}\n`)
       .join(""),
   );
-  for (const note of found.facts.notes) screen.note(note);
+  for (const note of facts.notes) screen.note(note);
   return 0;
 }
 
 /** Everything known; what is not known is null. */
-async function describe({ id, bundled, files, facts }: FoundModel) {
+async function describe({ id, bundled, files }: FoundModel, facts: ModelSummary) {
   const [file] = files;
   const path = file?.path ?? null;
   const modified = path === null ? undefined : await stat(path).catch(() => undefined);
   const contextLength = facts.contextLength;
-  const needed = facts.fileBytes + facts.kvBytesPerToken * Math.min(contextLength, usualContext);
+  const needed = Math.ceil(facts.memoryBytes(Math.min(contextLength, usualContext)));
   // Free memory as the system counts it; on Linux that includes caches it would give up.
   const available = process.availableMemory?.() ?? freemem();
   return {
     id,
     backend: "candle",
-    format: "gguf",
+    format: facts.format,
     architecture: facts.architecture,
     parameter_count: facts.parameterCount,
     quantization: facts.quantization,
-    size_bytes: facts.fileBytes,
+    size_bytes: facts.sizeBytes,
     modified_at: modified === undefined ? null : Math.floor(modified.mtimeMs / 1000),
     source: null,
     revision: null,
@@ -58,7 +60,7 @@ async function describe({ id, bundled, files, facts }: FoundModel) {
     block_count: facts.blockCount,
     vocab_size: facts.vocabSize,
     chat_template: facts.chatTemplate ?? null,
-    capabilities: facts.chatTemplate === undefined ? ["completion"] : ["completion", "chat"],
+    capabilities: facts.capabilities,
     license_url: null,
     files: files.map((part) => ({ path: part.path ?? part.name, size_bytes: part.size, sha256: null })),
     fits: { device: "cpu", needed_bytes: needed, available_bytes: available, ok: needed <= available },
@@ -66,7 +68,11 @@ async function describe({ id, bundled, files, facts }: FoundModel) {
 }
 
 /** For people: numbers with units, and only what is known. */
-function textLines({ files, facts }: FoundModel, fields: Awaited<ReturnType<typeof describe>>): readonly (readonly [string, string])[] {
+function textLines(
+  { files }: FoundModel,
+  facts: ModelSummary,
+  fields: Awaited<ReturnType<typeof describe>>,
+): readonly (readonly [string, string])[] {
   const count = (value: number): string => value.toLocaleString("en-US");
   const rows: readonly (readonly [string, string | null])[] = [
     ["id", fields.id],

@@ -1,7 +1,7 @@
 /** What `generate` and `chat` share: flags to options, a model with its progress line, parts of a stream to fields and notes. */
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import type { LoadOptions } from "../../core/backends/candle.ts";
+import { type LoadOptions, variantsOfT5 } from "../../core/backends/candle.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { GenerateOptions, Preset, Usage } from "../../core/spec/generate.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
@@ -76,17 +76,23 @@ export function readGenerateOptions(flags: GivenFlags): GenerateOptions {
   };
 }
 
-/** @throws SpellError spec-syntax, usage-value */
-export function readModelSpec(flags: GivenFlags): string {
+/**
+ * The model to load, and the variant that belongs to it: a part of the name, or made at load from the weights of a T5 folder.
+ * @throws SpellError spec-syntax, usage-value
+ */
+export function readModelChoice(flags: GivenFlags): { readonly spec: string; readonly options: Pick<LoadOptions, "quantization"> } {
   const text = flagText(flags, "model") ?? defaultModel;
   const quantization = flagText(flags, "quantization");
-  if (quantization === undefined) return text;
+  if (quantization === undefined) return { spec: text, options: {} };
   const spec = parseModelSpec(text);
   if (spec.kind === "path") {
-    throw new SpellError("usage-value", `--quantization chooses a variant of a named model; ${text} is a path`, {
-      where: "--quantization",
-      hint: "Give the path of the file that has it.",
-    });
+    const variant = variantsOfT5.find((name) => name === quantization.toLowerCase());
+    if (variant !== undefined && !/\.gguf$/i.test(spec.path)) return { spec: text, options: { quantization: variant } };
+    throw new SpellError(
+      "usage-value",
+      `--quantization: wanted a variant of a named model, or ${variantsOfT5.join(", ")} for a T5 folder; got ${quantization} for ${text}`,
+      { where: "--quantization", hint: "For a GGUF model give the path of the file that has it." },
+    );
   }
   if (spec.variant !== undefined && spec.variant.toUpperCase() !== quantization.toUpperCase()) {
     throw new SpellError("usage-value", `--quantization ${quantization} contradicts ${text}`, {
@@ -94,7 +100,7 @@ export function readModelSpec(flags: GivenFlags): string {
       hint: "Keep one of them.",
     });
   }
-  return `${spec.name}:${quantization}${spec.backend === undefined ? "" : `@${spec.backend}`}`;
+  return { spec: `${spec.name}:${quantization}${spec.backend === undefined ? "" : `@${spec.backend}`}`, options: {} };
 }
 
 /**
@@ -160,6 +166,7 @@ export function explain(error: unknown, spec: string, command = "llmspell genera
 
 const flagOfOption: ReadonlyMap<string, string> = new Map([
   ["contextSize", "--context-size"],
+  ["quantization", "--quantization"],
   ["threads", "--threads"],
   ["stop", "--stop"],
   ["preset", "--preset"],

@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { SpellError } from "../../../src/core/errors.ts";
-import { parameterRules, resolveDecoderParameters } from "../../../src/core/text/parameters.ts";
+import { parameterRules, resolveDecoderParameters, resolveSeq2SeqParameters } from "../../../src/core/text/parameters.ts";
 
-const resolve = (options: Parameters<typeof resolveDecoderParameters>[0], model = {}) => resolveDecoderParameters(options, model, () => 42);
+const resolve = (options: Parameters<typeof resolveDecoderParameters>[0], model = {}) => {
+  const { options: resolved, ignored } = resolveDecoderParameters(options, model, () => 42);
+  return { ...resolved, ignored };
+};
 
 describe("generation parameters", () => {
   it("fill the table's defaults", () => {
@@ -63,5 +66,48 @@ describe("generation parameters", () => {
       "no_repeat_ngram_size",
     ]);
     expect(resolve({ numBeams: 1, noRepeatNgramSize: 0 }).ignored).toEqual([]);
+  });
+});
+
+const resolveSeq2Seq = (options: Parameters<typeof resolveSeq2SeqParameters>[0], model = {}) =>
+  resolveSeq2SeqParameters(options, model, () => 42).options;
+
+describe("generation parameters of encoder-decoder models", () => {
+  it("are greedy without beams unless somebody says otherwise", () => {
+    expect(resolveSeq2Seq({})).toEqual({
+      maxTokens: 512,
+      sampling: {
+        temperature: 0,
+        topK: 40,
+        topP: 0.9,
+        minP: 0,
+        repeatPenalty: 1,
+        repeatLastN: 64,
+        presencePenalty: 0,
+        frequencyPenalty: 0,
+        seed: 42,
+      },
+      stop: [],
+      numBeams: 1,
+      lengthPenalty: 1,
+      numReturnSequences: 1,
+      noRepeatNgramSize: 0,
+    });
+  });
+
+  it("take the model's beams, but not for a call that samples", () => {
+    const model = { numBeams: 4, lengthPenalty: 2, noRepeatNgramSize: 3, maxTokens: 60 };
+    expect(resolveSeq2Seq({}, model)).toMatchObject(model);
+    expect(resolveSeq2Seq({ temperature: 0.8 }, model)).toMatchObject({ numBeams: 1, sampling: { temperature: 0.8 } });
+  });
+
+  it("beams asked for put aside sampling the model recommends", () => {
+    expect(resolveSeq2Seq({ numBeams: 2 }, { temperature: 1 })).toMatchObject({ numBeams: 2, sampling: { temperature: 0 } });
+  });
+
+  it("refuse beams with a temperature, and more answers than beams", () => {
+    expect(() => resolveSeq2Seq({ numBeams: 2, temperature: 0.5 })).toThrow(/numBeams/);
+    expect(() => resolveSeq2Seq({ numBeams: 2, numReturnSequences: 3 })).toThrow(/numReturnSequences/);
+    expect(() => resolveSeq2Seq({ numReturnSequences: 2 })).toThrow(/at most numBeams \(1\)/);
   });
 });

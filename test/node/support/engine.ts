@@ -8,11 +8,11 @@ import type {
   GgufGenerateOptions,
   GgufHandle,
   GgufOpenOptions,
-  GgufPiece,
   GgufRuntime,
   GgufSampling,
+  ModelPiece,
 } from "../../../src/core/spec/runtime.ts";
-import { type ChildRuntimeOptions, childGgufRuntime } from "../../../src/node/engine-host.ts";
+import { type ChildRuntimeOptions, childRuntime } from "../../../src/node/engine-host.ts";
 import { openFileSource } from "../../../src/node/file-source.ts";
 import { root } from "../../support.ts";
 
@@ -53,7 +53,11 @@ export const openOptions: GgufOpenOptions = { device: "cpu", contextLength: 512,
 /** node-llama-cpp, and the ids of the processes it started. */
 export function nativeRuntime(options: Partial<ChildRuntimeOptions> = {}): GgufRuntime & { readonly pids: readonly number[] } {
   const pids: number[] = [];
-  const runtime = childGgufRuntime({ engine: "node-llama-cpp", onSpawn: (pid) => pids.push(pid), ...options });
+  const runtime = childRuntime<GgufOpenOptions, GgufGenerateOptions>({
+    engine: "node-llama-cpp",
+    onSpawn: (pid) => pids.push(pid),
+    ...options,
+  });
   return { ...runtime, pids };
 }
 
@@ -61,7 +65,7 @@ export async function openFile(runtime: GgufRuntime, path: string, options: Part
   return runtime.open([await openFileSource(path)], { ...openOptions, ...options });
 }
 
-export type EndPiece = Extract<GgufPiece, { type: "end" }>;
+export type EndPiece = Extract<ModelPiece, { type: "end" }>;
 
 export interface Answer {
   readonly text: string;

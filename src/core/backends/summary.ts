@@ -1,0 +1,67 @@
+/** What is known of a found model, in one form for every layout: for lists, pages and the command line. */
+import type { FoundModel } from "./candle.ts";
+
+export interface ModelSummary {
+  readonly format: "gguf" | "safetensors";
+  /** family named by the files: `llama`, `t5` … */
+  readonly architecture: string;
+  readonly parameterCount: number;
+  /** as the format names it: Q8_0, F16 */
+  readonly quantization: string;
+  /** bytes of all files */
+  readonly sizeBytes: number;
+  readonly license?: string;
+  /** tokens; of prompt and answer together for a decoder, of the input for T5 */
+  readonly contextLength: number;
+  readonly embeddingLength: number;
+  /** layers; of T5, both sides together */
+  readonly blockCount: number;
+  readonly vocabSize: number;
+  readonly chatTemplate?: string;
+  readonly capabilities: readonly ("completion" | "chat" | "text-to-text")[];
+  readonly notes: readonly string[];
+  /** Estimate of the memory a load takes on a processor. @param tokens kept at once */
+  memoryBytes(tokens: number): number;
+}
+
+export function summarizeModel(model: FoundModel): ModelSummary {
+  if (model.kind === "gguf") {
+    const { facts } = model;
+    return {
+      format: "gguf",
+      architecture: facts.architecture,
+      parameterCount: facts.parameterCount,
+      quantization: facts.quantization,
+      sizeBytes: facts.fileBytes,
+      ...(facts.license === undefined ? {} : { license: facts.license }),
+      contextLength: facts.contextLength,
+      embeddingLength: facts.embeddingLength,
+      blockCount: facts.blockCount,
+      vocabSize: facts.vocabSize,
+      ...(facts.chatTemplate === undefined ? {} : { chatTemplate: facts.chatTemplate }),
+      capabilities: facts.chatTemplate === undefined ? ["completion"] : ["completion", "chat"],
+      notes: facts.notes,
+      memoryBytes: (tokens) => facts.fileBytes + facts.kvBytesPerToken * Math.min(tokens, facts.contextLength),
+    };
+  }
+  const { facts, files, variant } = model;
+  const { config } = facts;
+  const bytesPerWeight = { f32: 4, q8: 1.125, q4: 0.625 }[variant];
+  const heads = config.numHeads * config.dKv;
+  return {
+    format: "safetensors",
+    architecture: "t5",
+    parameterCount: facts.parameterCount,
+    quantization: variant === "f32" ? facts.dtype : variant,
+    sizeBytes: files.reduce((sum, { size }) => sum + size, 0),
+    contextLength: config.nPositions,
+    embeddingLength: config.dModel,
+    blockCount: config.numLayers + config.numDecoderLayers,
+    vocabSize: config.vocabSize,
+    capabilities: ["text-to-text"],
+    notes: facts.notes,
+    // Keys and values of the input and of the answer in each decoder layer, and one layer's attention scores.
+    memoryBytes: (tokens) =>
+      facts.parameterCount * bytesPerWeight + 16 * config.numDecoderLayers * heads * tokens + 4 * config.numHeads * tokens * tokens,
+  };
+}

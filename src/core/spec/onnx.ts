@@ -1,0 +1,87 @@
+/**
+ * What adapters of ONNX Runtime implement and core/t5 drives. Types only.
+ * Runs graphs whose weights stay where they are; knows nothing of T5, tokens or text.
+ */
+import type { ByteSource } from "../formats/byte-source.ts";
+import type { Device } from "./runtime.ts";
+
+/** One initialiser whose values lie outside the graph. */
+export interface WeightRange {
+  /** The initialiser's name. */
+  readonly name: string;
+  /** bytes */
+  readonly length: number;
+  /** Where the values lie in a file as they are, … */
+  readonly file?: { readonly source: ByteSource; readonly offset: number };
+  /** … or how they are made (quantised blocks, tables). Called at most once per open(). */
+  readonly make?: () => Promise<Uint8Array>;
+}
+
+/** Where a graph says that an initialiser's bytes are: the ONNX `external_data` entries. */
+export interface ExternalLocation {
+  readonly location: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface OnnxModel {
+  /** Every external initialiser of the graph, in no order. */
+  readonly weights: readonly WeightRange[];
+  /** Writes the ModelProto. The runtime decides how weights are found, because engines differ: `locate` is asked once per weight. */
+  encode(locate: (weight: WeightRange) => ExternalLocation): Uint8Array;
+}
+
+export type OnnxDtype = "float32" | "int64";
+export type OnnxData<D extends OnnxDtype = OnnxDtype> = D extends "float32" ? Float32Array : BigInt64Array;
+
+/** A value going into or coming out of a graph, outermost dimension first. */
+export interface OnnxTensor<D extends OnnxDtype = OnnxDtype> {
+  readonly dtype: D;
+  readonly shape: readonly number[];
+  /** The values: at once where they are in this memory already, after a copy where a device holds them. Not to be changed. */
+  read(): Promise<OnnxData<D>>;
+  /** Frees what a device holds; needed for values named in `keepOnDevice`, harmless for others. Second call does nothing. */
+  release(): void;
+}
+
+export interface OnnxRuntime {
+  /** "onnxruntime-node", "onnxruntime-web": for reports. */
+  readonly name: string;
+  /** Where open() computes: one runtime object per device. */
+  readonly device: Device;
+  /** Wraps values for run(); no copy. @throws SpellError internal-error when shape and data do not agree */
+  tensor<D extends OnnxDtype>(dtype: D, data: OnnxData<D>, shape: readonly number[]): OnnxTensor<D>;
+  /**
+   * Never resolves with a graph that cannot run.
+   * @throws SpellError onnx-parse (the graph is not one this engine runs), onnx-external (a weight is not where it should be),
+   *   device-memory, device-unavailable, run-aborted
+   */
+  open(model: OnnxModel, options: OnnxOpenOptions): Promise<OnnxGraph>;
+}
+
+export interface OnnxOpenOptions {
+  /** at least 1; adapters clamp to what their build can do and report it in OnnxGraph.threads */
+  readonly threads: number;
+  /** Outputs to leave on the device, as handles to feed back and release. Ignored where device and host memory are one. */
+  readonly keepOnDevice?: readonly string[];
+  /** Trades speed for memory: weights are not repacked. */
+  readonly lowMemory?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface OnnxGraph {
+  readonly device: Device;
+  readonly threads: number;
+  /** Names, as the engine read them from the graph. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /**
+   * One pass. It may hold the thread it runs in until it ends; it cannot be interrupted. One call at a time.
+   * @param feeds one tensor per input; they stay the caller's
+   * @returns one tensor per output; the caller's to release
+   * @throws SpellError run-crash, run-option (a feed is missing or of a wrong shape), device-lost, device-memory, run-closed
+   */
+  run(feeds: Readonly<Record<string, OnnxTensor>>): Promise<Readonly<Record<string, OnnxTensor>>>;
+  /** Frees the session; a second call does nothing. */
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,158 @@
+/**
+ * The two graphs at work: encode once, then step by step with a KV cache. Knows shapes and caches; which token to take is decided elsewhere.
+ */
+import type { OnnxGraph, OnnxRuntime, OnnxTensor } from "../spec/onnx.ts";
+import type { T5Config } from "./config.ts";
+import { kinds, names } from "./graph.ts";
+
+/** The opened model. */
+export interface T5Session {
+  readonly config: T5Config;
+  readonly runtime: OnnxRuntime;
+  readonly encoder: OnnxGraph;
+  readonly decoder: OnnxGraph;
+}
+
+/** What the decoder reads of an input; one or more inputs, padded on the right. */
+export interface Encoded {
+  readonly batch: number;
+  /** f32 [batch, length, dModel]; released with the rest */
+  readonly hidden: OnnxTensor<"float32">;
+  readonly feeds: Readonly<Record<string, OnnxTensor>>;
+  release(): void;
+}
+
+/** @param inputs token ids of each input, end token included */
+export async function encode({ config, runtime, encoder }: T5Session, inputs: readonly (readonly number[])[]): Promise<Encoded> {
+  const batch = inputs.length;
+  const length = Math.max(1, ...inputs.map((ids) => ids.length));
+  const ids = new BigInt64Array(batch * length).fill(BigInt(config.padTokenId));
+  const mask = new BigInt64Array(batch * length);
+  inputs.forEach((input, row) => {
+    input.forEach((id, column) => {
+      ids[row * length + column] = BigInt(id);
+      mask[row * length + column] = 1n;
+    });
+  });
+  const maskTensor = runtime.tensor("int64", mask, [batch, length]);
+  const { [names.hidden]: hidden, ...cross } = await encoder.run({
+    [names.encoderIds]: runtime.tensor("int64", ids, [batch, length]),
+    [names.encoderMask]: maskTensor,
+  });
+  return {
+    batch,
+    hidden: hidden as OnnxTensor<"float32">,
+    feeds: { [names.crossMask]: maskTensor, ...cross },
+    release() {
+      hidden?.release();
+      for (const tensor of Object.values(cross)) tensor.release();
+    },
+  };
+}
+
+/** Decoder keys and values of what was produced so far, for `batch` sequences of equal length. Owner of its tensors. */
+export class DecoderState {
+  readonly #session: T5Session;
+  readonly #encoded: Encoded;
+  /** f32 [batch, numHeads, length, dKv] for each layer, key and value */
+  #past: Readonly<Record<string, OnnxTensor<"float32">>>;
+  #batch: number;
+  #length = 0;
+
+  /** @param batch sequences; several of them may read one input, else as many as inputs */
+  constructor(session: T5Session, encoded: Encoded, batch: number) {
+    this.#session = session;
+    this.#encoded = encoded;
+    this.#batch = batch;
+    const { numHeads, dKv } = session.config;
+    this.#past = this.#each(() => session.runtime.tensor("float32", new Float32Array(0), [batch, numHeads, 0, dKv]));
+  }
+
+  /** Tokens in the cache. */
+  get length(): number {
+    return this.#length;
+  }
+
+  get batch(): number {
+    return this.#batch;
+  }
+
+  /**
+   * Feeds the next tokens of each sequence.
+   * @param ids row by row, the same number for each sequence
+   * @returns scores of what follows each of them: f32 [batch, ids per sequence, vocabSize]
+   */
+  async step(ids: readonly number[]): Promise<Float32Array> {
+    const { runtime, decoder } = this.#session;
+    const each = ids.length / this.#batch;
+    const { [names.logits]: logits, ...present } = await decoder.run({
+      ...this.#encoded.feeds,
+      ...this.#past,
+      [names.decoderIds]: runtime.tensor("int64", BigInt64Array.from(ids, BigInt), [this.#batch, each]),
+    });
+    this.release();
+    this.#past = this.#each((past, layer, kind) => (present[names.present(layer, kind)] ?? past) as OnnxTensor<"float32">);
+    this.#length += each;
+    const scores = await (logits as OnnxTensor<"float32">).read();
+    logits?.release();
+    return scores;
+  }
+
+  /** Forgets all but the first `length` tokens. */
+  async truncate(length: number): Promise<void> {
+    if (length === this.#length) return;
+    const { numHeads, dKv } = this.#session.config;
+    const rows = this.#batch * numHeads;
+    const before = this.#length;
+    await this.#replace([this.#batch, numHeads, length, dKv], (from) => {
+      const to = new Float32Array(rows * length * dKv);
+      for (let row = 0; row < rows; row += 1) {
+        to.set(from.subarray(row * before * dKv, (row * before + length) * dKv), row * length * dKv);
+      }
+      return to;
+    });
+    this.#length = length;
+  }
+
+  /** Goes on with these sequences, in this order: sequence i becomes a copy of what was sequence `order[i]`. */
+  async reorder(order: readonly number[]): Promise<void> {
+    if (order.length === this.#batch && order.every((from, to) => from === to)) return;
+    const { numHeads, dKv } = this.#session.config;
+    const size = numHeads * this.#length * dKv;
+    await this.#replace([order.length, numHeads, this.#length, dKv], (from) => {
+      const to = new Float32Array(order.length * size);
+      order.forEach((source, target) => {
+        to.set(from.subarray(source * size, (source + 1) * size), target * size);
+      });
+      return to;
+    });
+    this.#batch = order.length;
+  }
+
+  /** Frees what a device holds. */
+  release(): void {
+    for (const tensor of Object.values(this.#past)) tensor.release();
+  }
+
+  async #replace(shape: readonly number[], change: (from: Float32Array) => Float32Array): Promise<void> {
+    const old = this.#past;
+    const fresh: Record<string, OnnxTensor<"float32">> = {};
+    for (const [name, tensor] of Object.entries(old))
+      fresh[name] = this.#session.runtime.tensor("float32", change(await tensor.read()), shape);
+    this.release();
+    this.#past = fresh;
+  }
+
+  #each(
+    make: (before: OnnxTensor<"float32"> | undefined, layer: number, kind: "key" | "value") => OnnxTensor<"float32">,
+  ): Record<string, OnnxTensor<"float32">> {
+    const all: Record<string, OnnxTensor<"float32">> = {};
+    for (let layer = 0; layer < this.#session.config.numDecoderLayers; layer += 1) {
+      for (const kind of kinds) {
+        const name = names.past(layer, kind);
+        all[name] = make(this.#past?.[name], layer, kind);
+      }
+    }
+    return all;
+  }
+}

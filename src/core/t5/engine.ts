@@ -1,0 +1,204 @@
+/**
+ * Seq2SeqHandle over an OnnxRuntime: opens both graphs, turns text into tokens, searches, and turns tokens into text.
+ * Runs beside the engine: in a child process in Node, in a worker in a page. Knows no engine and no process.
+ */
+import { abortedError, SpellError } from "../errors.ts";
+import type { ByteSource } from "../formats/byte-source.ts";
+import type { OnnxOpenOptions, OnnxRuntime } from "../spec/onnx.ts";
+import type { Candidate, DeviceReport, ModelPiece, Seq2SeqGenerateOptions, Seq2SeqHandle, Seq2SeqOpenOptions } from "../spec/runtime.ts";
+import { createStopFilter } from "../text/stop-filter.ts";
+import { openTokenizer, type Tokenizer } from "../text/tokenizer.ts";
+import { closedError } from "../text/turns.ts";
+import { type BeamOptions, searchBeams } from "./beam-search.ts";
+import { encode, type T5Session } from "./decode.ts";
+import { acceptT5, findT5Files, type T5Facts, t5Weights } from "./files.ts";
+import { decoderGraph, encoderGraph, kinds, names } from "./graph.ts";
+import { type SearchOptions, searchTokens, takeBreath } from "./search.ts";
+
+/** What the host adds: where to compute, and how to let messages through. */
+export interface T5Host {
+  readonly onnx: OnnxRuntime;
+  readonly threads: number;
+  /** Attempts before this runtime was taken; the report says what was tried. */
+  readonly report: (device: { readonly threads: number }) => DeviceReport;
+  /** Resolves in a later turn of the event loop. */
+  readonly pause: () => Promise<void>;
+  /** milliseconds, monotonic */
+  readonly now: () => number;
+  readonly notes?: readonly string[];
+  readonly lowMemory?: boolean;
+}
+
+/**
+ * Checks the files and opens the model.
+ * @throws SpellError model-*, safetensors-*, tokenizer-*, onnx-*, device-memory, run-aborted
+ */
+export async function openT5(
+  files: readonly ByteSource[],
+  host: T5Host,
+  options: Omit<Seq2SeqOpenOptions, "device" | "threads">,
+): Promise<Seq2SeqHandle> {
+  const { signal } = options;
+  const found = findT5Files(files);
+  const facts = await acceptT5(found, signal);
+  const progress = (share: number): void => options.onProgress?.(share);
+  progress(0);
+  const tokenizer = await openTokenizer(found.tokenizer, {
+    embeddingRows: facts.config.vocabSize,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  progress(0.1);
+  const session = await openSession(facts, host, options, progress);
+  return createHandle(session, tokenizer, facts, host, options.inputLength);
+}
+
+async function openSession(
+  facts: T5Facts,
+  host: T5Host,
+  { variant, signal }: Pick<Seq2SeqOpenOptions, "variant" | "signal">,
+  progress: (share: number) => void,
+): Promise<T5Session> {
+  const { config } = facts;
+  const { onnx } = host;
+  const weights = t5Weights(facts, variant);
+  const layers = Array.from({ length: config.numDecoderLayers }, (_, layer) => layer);
+  const common: OnnxOpenOptions = {
+    threads: host.threads,
+    ...(host.lowMemory === undefined ? {} : { lowMemory: host.lowMemory }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+  const kept = (name: (layer: number, kind: "key" | "value") => string): string[] =>
+    layers.flatMap((layer) => kinds.map((kind) => name(layer, kind)));
+  const encoder = await onnx.open(encoderGraph(config, weights), { ...common, keepOnDevice: kept(names.cross) });
+  try {
+    progress(0.4);
+    const decoder = await onnx.open(decoderGraph(config, weights), { ...common, keepOnDevice: kept(names.present) });
+    progress(1);
+    return { config, runtime: onnx, encoder, decoder };
+  } catch (error) {
+    await encoder.dispose();
+    throw error;
+  }
+}
+
+function createHandle(session: T5Session, tokenizer: Tokenizer, facts: T5Facts, host: T5Host, inputLength: number): Seq2SeqHandle {
+  let alive = true;
+
+  const searchOptions = (options: Seq2SeqGenerateOptions): SearchOptions => ({
+    sampling: options.sampling,
+    maxTokens: options.maxTokens,
+    minTokens: facts.generation.minNewTokens ?? 0,
+    noRepeatNgramSize: options.noRepeatNgramSize,
+    suppressTokens: facts.generation.suppressTokens ?? [],
+    endIds: new Set(facts.config.eosTokenIds),
+    startId: facts.config.decoderStartTokenId,
+    pause: async () => {
+      await host.pause();
+      if (!alive) throw closedError();
+    },
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+
+  const encodePrompt = (prompt: string): readonly number[] => {
+    const ids = tokenizer.encode(prompt);
+    if (ids.length > inputLength) {
+      throw new SpellError("run-context", `the input has ${ids.length} tokens; this model takes ${inputLength}`, {
+        where: "prompt",
+        details: { promptTokens: ids.length, contextLength: inputLength },
+      });
+    }
+    return ids;
+  };
+
+  async function* generate(prompt: string, options: Seq2SeqGenerateOptions): AsyncGenerator<ModelPiece, void, undefined> {
+    if (!alive) throw closedError();
+    if (options.signal?.aborted === true) throw abortedError();
+    const ids = encodePrompt(prompt);
+    const started = host.now();
+    const encoded = await encode(session, [ids]);
+    const prefillMs = host.now() - started;
+    try {
+      const search = searchOptions(options);
+      await takeBreath(search);
+      const counts = { promptTokens: ids.length, cachedTokens: 0, prefillMs };
+      const decoding = host.now();
+      if (options.numBeams > 1) {
+        const { numBeams, lengthPenalty, numReturnSequences } = options;
+        const answers = await searchBeams(session, encoded, {
+          ...search,
+          numBeams,
+          lengthPenalty,
+          numReturnSequences,
+        } satisfies BeamOptions);
+        const candidates = answers.map(
+          ({ ids: answer, score }): Candidate => ({ text: cut(tokenizer.decode(answer), options.stop), score }),
+        );
+        const [best] = candidates;
+        const [first] = answers;
+        if (best !== undefined && best.text !== "") yield { type: "text", text: best.text };
+        const isComplete = first !== undefined && search.endIds.has(first.ids[first.ids.length - 1] ?? -1);
+        yield {
+          type: "end",
+          finishReason: isComplete ? "stop" : "length",
+          ...counts,
+          completionTokens: first?.ids.length ?? 0,
+          decodeMs: host.now() - decoding,
+          ...(numReturnSequences > 1 ? { candidates } : {}),
+        };
+        return;
+      }
+      const decoder = tokenizer.createStreamDecoder();
+      const filter = createStopFilter(options.stop);
+      let completionTokens = 0;
+      let ended = false;
+      let stopped = false;
+      for await (const id of searchTokens(session, encoded, ids, search)) {
+        completionTokens += 1;
+        ended = search.endIds.has(id);
+        if (ended) break;
+        const { text, stopped: met } = filter.push(decoder.push(id));
+        if (text !== "") yield { type: "text", text };
+        stopped = met;
+        if (stopped) break;
+      }
+      if (!stopped) {
+        const last = filter.push(decoder.flush());
+        stopped = last.stopped;
+        const text = stopped ? last.text : last.text + filter.flush();
+        if (text !== "") yield { type: "text", text };
+      }
+      const finishReason = ended || stopped ? "stop" : "length";
+      yield { type: "end", finishReason, ...counts, completionTokens, decodeMs: host.now() - decoding };
+    } finally {
+      encoded.release();
+    }
+  }
+
+  return {
+    get alive() {
+      return alive;
+    },
+    device: host.report({ threads: session.decoder.threads }),
+    contextLength: inputLength,
+    unsupported: [],
+    notes: [
+      ...facts.notes,
+      ...(host.notes ?? []),
+      ...(inputLength > facts.config.nPositions
+        ? [`inputs of up to ${inputLength} tokens are taken; the model was trained on ${facts.config.nPositions}`]
+        : []),
+    ],
+    generate,
+    async dispose() {
+      if (!alive) return;
+      alive = false;
+      await Promise.all([session.encoder.dispose(), session.decoder.dispose()]);
+    },
+  };
+}
+
+/** A text up to the first stop string. */
+function cut(text: string, stops: readonly string[]): string {
+  const { text: kept, stopped } = createStopFilter(stops).push(text);
+  return stopped ? kept : text;
+}

@@ -1,0 +1,88 @@
+/** Which file of a folder is what, for a T5 model as the Hugging Face Hub keeps it. Names only; contents are read elsewhere. */
+import { SpellError } from "../errors.ts";
+import type { ByteSource } from "../formats/byte-source.ts";
+import { readSafetensorsSet, type SafetensorsTensors } from "../formats/safetensors.ts";
+import type { Seq2SeqVariant } from "../spec/runtime.ts";
+import type { TokenizerFiles } from "../text/tokenizer.ts";
+import { readT5Configs, type T5Configs } from "./config.ts";
+import { collectT5Weights, type T5Weights } from "./weights.ts";
+
+export interface T5Files {
+  readonly config: ByteSource;
+  readonly generation?: ByteSource;
+  readonly weights: readonly ByteSource[];
+  /** model.safetensors.index.json */
+  readonly index?: ByteSource;
+  readonly tokenizer: TokenizerFiles;
+}
+
+/** What the headers of a T5 folder say. */
+export interface T5Facts extends T5Configs {
+  readonly tensors: SafetensorsTensors;
+  readonly parameterCount: number;
+  /** dtype of most of the weights, as the file names it */
+  readonly dtype: string;
+}
+
+/** Whether a folder looks like a T5 one: a configuration beside safetensors. */
+export function looksLikeT5(files: readonly Pick<ByteSource, "name">[]): boolean {
+  return files.some(({ name }) => name === "config.json") && files.some(({ name }) => name.endsWith(".safetensors"));
+}
+
+/** @throws SpellError model-layout, tokenizer-missing */
+export function findT5Files(files: readonly ByteSource[]): T5Files {
+  const byName = new Map(files.map((file) => [file.name, file]));
+  const config = byName.get("config.json");
+  const weights = files.filter(({ name }) => name.endsWith(".safetensors"));
+  const shown = files
+    .map(({ name }) => name)
+    .slice(0, 8)
+    .join(", ");
+  if (config === undefined || weights.length === 0) {
+    throw new SpellError(
+      "model-layout",
+      `no T5 model found; wanted config.json, *.safetensors and tokenizer.json (or spiece.model); got ${shown === "" ? "no files" : shown}`,
+    );
+  }
+  const model = byName.get("tokenizer.json") ?? byName.get("spiece.model");
+  if (model === undefined) {
+    throw new SpellError("tokenizer-missing", `no tokenizer found; wanted tokenizer.json or spiece.model beside config.json; got ${shown}`);
+  }
+  const optional = <K extends string>(key: K, name: string): { readonly [P in K]?: ByteSource } => {
+    const file = byName.get(name);
+    return file === undefined ? {} : ({ [key]: file } as { readonly [P in K]: ByteSource });
+  };
+  return {
+    config,
+    ...optional("generation", "generation_config.json"),
+    weights,
+    ...optional("index", "model.safetensors.index.json"),
+    tokenizer: { model, ...optional("config", "tokenizer_config.json") },
+  };
+}
+
+/**
+ * Reads and checks all headers of a T5 folder; no engine is touched, no weight read.
+ * @throws SpellError model-*, safetensors-*, tokenizer-missing, run-aborted
+ */
+export async function acceptT5(files: T5Files, signal?: AbortSignal): Promise<T5Facts> {
+  const configs = await readT5Configs(files.config, files.generation, signal);
+  const tensors = await readSafetensorsSet(files.weights, files.index, signal);
+  collectT5Weights(tensors, configs.config, "f32");
+  const elements = new Map<string, number>();
+  for (const { dtype, shape } of tensors.values()) {
+    elements.set(dtype, (elements.get(dtype) ?? 0) + shape.reduce((product, length) => product * length, 1));
+  }
+  const [most] = [...elements].sort((a, b) => b[1] - a[1]);
+  return {
+    ...configs,
+    tensors,
+    parameterCount: [...elements.values()].reduce((sum, count) => sum + count, 0),
+    dtype: most?.[0] ?? "F32",
+  };
+}
+
+/** The tensors of accepted files, as the graphs take them. */
+export function t5Weights({ tensors, config }: T5Facts, variant: Seq2SeqVariant): T5Weights {
+  return collectT5Weights(tensors, config, variant);
+}

@@ -1,0 +1,206 @@
+/**
+ * T5 as two ONNX graphs, read top to bottom like the paper. Every value's shape stands beside it:
+ * B batch, C batch of the cross-attention (1 or B), S encoder length, T new decoder tokens, P past length, H numHeads, K dKv, D dModel, V vocabSize.
+ * The encoder also computes the keys and values that the decoder's cross-attention reads: once, instead of at every token.
+ * The decoder has one form: its first step passes a past of length 0.
+ * Sources: Raffel et al. 2020 (arXiv 1910.10683); Shazeer 2020 (arXiv 2002.05202) for the gated feed-forward; tensor names of transformers' modeling_t5.
+ */
+import type { OnnxModel } from "../spec/onnx.ts";
+import type { T5Config } from "./config.ts";
+import { OnnxGraphBuilder, type Value } from "./onnx.ts";
+import { bucketTable } from "./position-bias.ts";
+import type { T5Weights } from "./weights.ts";
+
+/** Added to scores of positions that must not be seen: the lowest float, as the reference adds it. */
+const blocked = -3.4028234663852886e38;
+
+/** Names of the graphs' values, in one place for whoever feeds them. */
+export const names = {
+  encoderIds: "input_ids",
+  encoderMask: "attention_mask",
+  hidden: "last_hidden_state",
+  crossMask: "encoder_attention_mask",
+  decoderIds: "input_ids",
+  logits: "logits",
+  cross: (layer: number, kind: "key" | "value"): string => `cross.${layer}.${kind}`,
+  past: (layer: number, kind: "key" | "value"): string => `past.${layer}.${kind}`,
+  present: (layer: number, kind: "key" | "value"): string => `present.${layer}.${kind}`,
+} as const;
+
+export const kinds = ["key", "value"] as const;
+
+/**
+ * In: `input_ids`, `attention_mask` int64 [B, S] (1 = a token, 0 = padding on the right).
+ * Out: `last_hidden_state` f32 [B, S, D]; for each decoder layer `cross.i.key`, `cross.i.value` f32 [B, H, S, K].
+ */
+export function encoderGraph(config: T5Config, weights: T5Weights): OnnxModel {
+  const graph = new OnnxGraphBuilder("encoder");
+  const t5 = layers(graph, config, weights);
+  const ids = graph.input(names.encoderIds, "int64", ["batch", "length"]);
+  const mask = graph.input(names.encoderMask, "int64", ["batch", "length"]);
+
+  let x = weights.embed(graph, ids); // [B, S, D]; T5 does not scale it
+  const positions = t5.range(graph.int64([0], []), t5.length(ids, 1)); // [S]
+  const position = t5.relativeBias(t5.distances(positions, positions), "encoder", true); // [1, H, S, S]
+  const bias = graph.node("Add", [position, t5.paddingBias(mask)]); // [B, H, S, S]
+  for (let block = 0; block < config.numLayers; block += 1) {
+    const layer = `encoder.block.${block}.layer`;
+    const h = t5.norm(x, `${layer}.0.layer_norm.weight`);
+    const [key, value] = t5.keyValue(h, `${layer}.0.SelfAttention`);
+    x = graph.node("Add", [x, t5.attention(h, key, value, bias, `${layer}.0.SelfAttention`)]);
+    x = graph.node("Add", [x, t5.feedForward(t5.norm(x, `${layer}.1.layer_norm.weight`), `${layer}.1.DenseReluDense`)]);
+  }
+  const hidden = t5.norm(x, "encoder.final_layer_norm.weight", names.hidden); // [B, S, D]
+  graph.output(hidden, "float32", ["batch", "length", config.dModel]);
+  for (let block = 0; block < config.numDecoderLayers; block += 1) {
+    const cross = t5.keyValue(hidden, `decoder.block.${block}.layer.1.EncDecAttention`, (kind) => names.cross(block, kind));
+    for (const value of cross) graph.output(value, "float32", ["batch", config.numHeads, "length", config.dKv]);
+  }
+  return graph.toModel();
+}
+
+/**
+ * In: `input_ids` int64 [B, T], the new tokens; `encoder_attention_mask` int64 [C, S]; for each layer `cross.i.*` f32 [C, H, S, K] and
+ * `past.i.*` f32 [B, H, P, K]. C is B, or 1: then all sequences read the same input, as the beams of a search do.
+ * Out: `logits` f32 [B, T, V]; for each layer `present.i.*` f32 [B, H, P + T, K].
+ */
+export function decoderGraph(config: T5Config, weights: T5Weights): OnnxModel {
+  const { numHeads, dKv, dModel, vocabSize } = config;
+  const graph = new OnnxGraphBuilder("decoder");
+  const t5 = layers(graph, config, weights);
+  const ids = graph.input(names.decoderIds, "int64", ["batch", "length"]);
+  const mask = graph.input(names.crossMask, "int64", ["inputs", "input_length"]);
+  const zero = graph.int64([0], []);
+
+  for (let block = 0; block < config.numDecoderLayers; block += 1) {
+    for (const kind of kinds) {
+      graph.input(names.past(block, kind), "float32", ["batch", numHeads, "past_length", dKv]);
+      graph.input(names.cross(block, kind), "float32", ["inputs", numHeads, "input_length", dKv]);
+    }
+  }
+  let x = weights.embed(graph, ids); // [B, T, D]
+  const past = t5.length(names.past(0, "key"), 2); // P
+  const total = graph.node("Add", [past, t5.length(ids, 1)]); // P + T
+  const distance = t5.distances(t5.range(past, total), t5.range(zero, total)); // [T, P + T]
+  const future = graph.node("Where", [graph.node("Greater", [distance, zero]), graph.float(blocked), graph.float(0)]); // [T, P + T]
+  const selfBias = graph.node("Add", [t5.relativeBias(distance, "decoder", false), future]); // [1, H, T, P + T]
+  const crossBias = t5.paddingBias(mask); // [C, 1, 1, S]; cross-attention knows no positions
+  for (let block = 0; block < config.numDecoderLayers; block += 1) {
+    const layer = `decoder.block.${block}.layer`;
+    let h = t5.norm(x, `${layer}.0.layer_norm.weight`);
+    const fresh = t5.keyValue(h, `${layer}.0.SelfAttention`); // [B, H, T, K] each
+    const [key, value] = pair((kind, index) => {
+      const joined = graph.node("Concat", [names.past(block, kind), fresh[index]], {
+        attributes: { axis: 2 },
+        output: names.present(block, kind),
+      }); // [B, H, P + T, K]
+      graph.output(joined, "float32", ["batch", numHeads, "total_length", dKv]);
+      return joined;
+    });
+    x = graph.node("Add", [x, t5.attention(h, key, value, selfBias, `${layer}.0.SelfAttention`)]);
+    h = t5.norm(x, `${layer}.1.layer_norm.weight`);
+    const cross = pair((kind) => names.cross(block, kind));
+    x = graph.node("Add", [x, t5.attention(h, ...cross, crossBias, `${layer}.1.EncDecAttention`)]);
+    x = graph.node("Add", [x, t5.feedForward(t5.norm(x, `${layer}.2.layer_norm.weight`), `${layer}.2.DenseReluDense`)]);
+  }
+  let y = t5.norm(x, "decoder.final_layer_norm.weight"); // [B, T, D]
+  if (config.scaleDecoderOutputs) y = graph.node("Mul", [y, graph.float(dModel ** -0.5)]);
+  graph.output(weights.linear(graph, y, weights.head, names.logits), "float32", ["batch", "length", vocabSize]);
+  return graph.toModel();
+}
+
+type Pair = readonly [key: Value, value: Value];
+
+function pair(make: (kind: "key" | "value", index: 0 | 1) => Value): Pair {
+  return [make("key", 0), make("value", 1)];
+}
+
+/** The pieces both sides are made of. */
+interface Layers {
+  range(from: Value, to: Value): Value;
+  length(x: Value, axis: number): Value;
+  distances(queries: Value, keys: Value): Value;
+  relativeBias(distance: Value, side: "encoder" | "decoder", bidirectional: boolean): Value;
+  paddingBias(mask: Value): Value;
+  norm(x: Value, name: string, output?: string): Value;
+  keyValue(x: Value, name: string, output?: (kind: "key" | "value") => string): Pair;
+  attention(x: Value, key: Value, value: Value, bias: Value, name: string): Value;
+  feedForward(x: Value, name: string): Value;
+}
+
+function layers(graph: OnnxGraphBuilder, config: T5Config, weights: T5Weights): Layers {
+  const { numHeads, dKv } = config;
+  const node = graph.node.bind(graph);
+  const axes = (...list: readonly number[]): Value => graph.int64(list);
+
+  /** [B, T, H·K] → [B, H, T, K] */
+  const split = (x: Value, output?: string): Value =>
+    node("Transpose", [node("Reshape", [x, axes(0, 0, numHeads, dKv)])], {
+      attributes: { perm: [0, 2, 1, 3] },
+      ...(output === undefined ? {} : { output }),
+    });
+
+  /** x [B, T, dFf] → 0.5x(1 + tanh(√(2/π)(x + 0.044715x³))): Hendrycks & Gimpel 2016 (arXiv 1606.08415), the approximation. */
+  const geluNew = (x: Value): Value => {
+    const cubed = node("Mul", [node("Mul", [x, x]), x]);
+    const inner = node("Mul", [node("Add", [x, node("Mul", [cubed, graph.float(0.044715)])]), graph.float(Math.sqrt(2 / Math.PI))]);
+    return node("Mul", [node("Mul", [x, graph.float(0.5)]), node("Add", [node("Tanh", [inner]), graph.float(1)])]);
+  };
+
+  return {
+    /** int64 from … to − 1 */
+    range: (from, to) => node("Range", [from, to, graph.int64([1], [])]),
+
+    /** int64 scalar */
+    length: (x, axis) => node("Gather", [node("Shape", [x]), graph.int64([axis], [])], { attributes: { axis: 0 } }),
+
+    /** positions of queries [T] and keys [S] → key minus query [T, S] */
+    distances: (queries, keys) => node("Sub", [node("Unsqueeze", [keys, axes(0)]), node("Unsqueeze", [queries, axes(1)])]),
+
+    /** distance [T, S] → learned bias [1, H, T, S]. The first layer holds the table; all layers of a side share it. */
+    relativeBias(distance, side, bidirectional) {
+      const { relativeAttentionNumBuckets: buckets, relativeAttentionMaxDistance: max } = config;
+      const clipped = node("Max", [node("Min", [distance, graph.int64([max], [])]), graph.int64([-max], [])]);
+      const index = node("Add", [clipped, graph.int64([max], [])]); // [T, S], 0 … 2·max
+      const table = weights.value(graph, `${side}.block.0.layer.0.SelfAttention.relative_attention_bias.weight`); // [buckets, H]
+      const byDistance = node("Gather", [table, graph.int64(bucketTable(bidirectional, buckets, max))], { attributes: { axis: 0 } });
+      const byHead = node("Transpose", [byDistance], { attributes: { perm: [1, 0] } }); // [H, 2·max + 1]: the engine computes it once
+      return node("Unsqueeze", [node("Gather", [byHead, index], { attributes: { axis: 1 } }), axes(0)]);
+    },
+
+    /** int64 [B, S] → f32 [B, 1, 1, S]: 0 for tokens, the lowest float for padding */
+    paddingBias(mask) {
+      const padding = node("Sub", [graph.float(1), node("Cast", [mask], { attributes: { to: 1 } })]);
+      return node("Unsqueeze", [node("Mul", [padding, graph.float(blocked)]), axes(1, 2)]);
+    },
+
+    /** Root mean square only: no mean is taken off, no bias added. [B, T, D] → [B, T, D] */
+    norm: (x, name, output) =>
+      node("SimplifiedLayerNormalization", [x, weights.value(graph, name)], {
+        attributes: { axis: -1, epsilon: { float: config.layerNormEpsilon }, stash_type: 1 },
+        ...(output === undefined ? {} : { output }),
+      }),
+
+    /** x [B, T, D] → key and value [B, H, T, K] */
+    keyValue: (x, name, output) => pair((kind) => split(weights.linear(graph, x, `${name}.${kind.charAt(0)}.weight`), output?.(kind))),
+
+    /** x [B, T, D], key and value [C, H, S, K], bias that broadcasts to [B, H, T, S] → [B, T, D]. T5 does not scale q · k. */
+    attention(x, key, value, bias, name) {
+      const query = split(weights.linear(graph, x, `${name}.q.weight`)); // [B, H, T, K]
+      const scores = node("MatMul", [query, node("Transpose", [key], { attributes: { perm: [0, 1, 3, 2] } })]); // [B, H, T, S]
+      const share = node("Softmax", [node("Add", [scores, bias])], { attributes: { axis: -1 } });
+      const read = node("MatMul", [share, value]); // [B, H, T, K]
+      const joined = node("Reshape", [node("Transpose", [read], { attributes: { perm: [0, 2, 1, 3] } }), axes(0, 0, numHeads * dKv)]);
+      return weights.linear(graph, joined, `${name}.o.weight`);
+    },
+
+    /** wo · act(wi · x), or gated: wo · (act(wi_0 · x) · (wi_1 · x)). [B, T, D] → [B, T, D] */
+    feedForward(x, name) {
+      const act = (y: Value): Value => (config.activation === "relu" ? node("Relu", [y]) : geluNew(y));
+      const inner = config.isGated
+        ? node("Mul", [act(weights.linear(graph, x, `${name}.wi_0.weight`)), weights.linear(graph, x, `${name}.wi_1.weight`)])
+        : act(weights.linear(graph, x, `${name}.wi.weight`)); // [B, T, dFf]
+      return weights.linear(graph, inner, `${name}.wo.weight`);
+    },
+  };
+}

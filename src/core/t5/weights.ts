@@ -1,0 +1,187 @@
+/**
+ * The tensors of a T5 checkpoint: which must be there, under which names, and how each becomes an initialiser.
+ * Quantisation is a property of one weight here; the graph does not know of it.
+ */
+import { SpellError } from "../errors.ts";
+import type { SafetensorsTensor, SafetensorsTensors } from "../formats/safetensors.ts";
+import type { Seq2SeqVariant } from "../spec/runtime.ts";
+import type { T5Config } from "./config.ts";
+import type { OnnxGraphBuilder, OnnxType, Value } from "./onnx.ts";
+import { blockSize, quantizeBlocks, toFloat32 } from "./quantize.ts";
+
+type FloatDtype = "F32" | "F16" | "BF16";
+type FloatTensor = SafetensorsTensor & { readonly dtype: FloatDtype };
+
+const onnxTypeOf: Readonly<Record<FloatDtype, OnnxType>> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
+
+/** Names the embedding goes by in checkpoints of different writers; all are the same values. */
+const embeddingNames = ["shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight"];
+
+/** The checked tensors of one model, ready to be put into graphs. */
+export interface T5Weights {
+  /** Name of the tensor that makes logits: the model's own head, else the embedding. */
+  readonly head: string;
+  /** bytes of all tensors the graphs use, as stored */
+  readonly bytes: number;
+  /** A stored tensor as float32 value. Sixteen-bit ones are widened by the engine, once. */
+  value(graph: OnnxGraphBuilder, name: string): Value;
+  /** Rows of the embedding. ids: int64 [batch, length] → f32 [batch, length, dModel] */
+  embed(graph: OnnxGraphBuilder, ids: Value): Value;
+  /** x · Wᵀ with W [outputs, inputs] exactly as stored. x: f32 [batch, length, inputs] → f32 [batch, length, outputs] */
+  linear(graph: OnnxGraphBuilder, x: Value, name: string, output?: string): Value;
+}
+
+/**
+ * Checks that every tensor the graphs need is there, with its shape.
+ * @throws SpellError safetensors-missing (all missing names at once), safetensors-shape, safetensors-dtype
+ */
+export function collectT5Weights(tensors: SafetensorsTensors, config: T5Config, variant: Seq2SeqVariant): T5Weights {
+  const found = new Map<string, FloatTensor>();
+  const missing: string[] = [];
+  for (const [name, shape] of expectedShapes(config, tensors)) {
+    const tensor = findTensor(tensors, name);
+    if (tensor === undefined) {
+      missing.push(name);
+      continue;
+    }
+    found.set(name, checkTensor(name, tensor, shape));
+  }
+  if (missing.length > 0) {
+    const shown = missing.slice(0, 8).join(", ");
+    throw new SpellError(
+      "safetensors-missing",
+      `${missing.length === 1 ? "a tensor is" : `${missing.length} tensors are`} missing: ${shown}${missing.length > 8 ? ", …" : ""}; wanted a complete T5 checkpoint`,
+      { hint: "The checkpoint is incomplete, or not one of T5; fetch it again.", details: { missing } },
+    );
+  }
+  const get = (name: string): FloatTensor => {
+    const tensor = found.get(name);
+    if (tensor === undefined) throw new SpellError("internal-error", `the graph asks for tensor ${name}, which was not checked`);
+    return tensor;
+  };
+
+  const stored = (graph: OnnxGraphBuilder, name: string): Value => {
+    const { dtype, shape, source, offset, length } = get(name);
+    return graph.weight({ name, type: onnxTypeOf[dtype], shape, length, file: { source, offset } });
+  };
+  const value = (graph: OnnxGraphBuilder, name: string): Value => {
+    const raw = stored(graph, name);
+    return get(name).dtype === "F32" ? raw : graph.node("Cast", [raw], { attributes: { to: 1 } });
+  };
+  return {
+    head: found.has("lm_head.weight") ? "lm_head.weight" : "shared.weight",
+    bytes: [...found.values()].reduce((sum, { length }) => sum + length, 0),
+    value,
+    embed(graph, ids) {
+      // Rows first, then wider: the whole table as f32 would double what a 16-bit file needs.
+      const rows = graph.node("Gather", [stored(graph, "shared.weight"), ids], { attributes: { axis: 0 } });
+      return get("shared.weight").dtype === "F32" ? rows : graph.node("Cast", [rows], { attributes: { to: 1 } });
+    },
+    linear(graph, x, name, output) {
+      const tensor = get(name);
+      const columns = tensor.shape[1] ?? 0;
+      const named = output === undefined ? {} : { output };
+      if (variant === "f32" || columns % blockSize !== 0) {
+        // One node that multiplies from the stored side: a Transpose of its own loads four times slower.
+        const attributes = { transB: 1, alpha: { float: 1 } };
+        return graph.node("FusedMatMul", [x, value(graph, name)], { attributes, domain: "com.microsoft", ...named });
+      }
+      return blockLinear(graph, x, name, tensor, variant === "q4" ? 4 : 8, named);
+    },
+  };
+}
+
+/** MatMulNBits over blocks made from the stored weights. */
+function blockLinear(
+  graph: OnnxGraphBuilder,
+  x: Value,
+  name: string,
+  tensor: FloatTensor,
+  bits: 4 | 8,
+  named: { readonly output?: string },
+): Value {
+  const [rows = 0, columns = 0] = tensor.shape;
+  const blocks = columns / blockSize;
+  let made: Promise<{ readonly values: Uint8Array; readonly scales: Uint8Array }> | undefined;
+  const make = (): NonNullable<typeof made> => {
+    made ??= readFloats(tensor).then((weights) => {
+      const { values, scales } = quantizeBlocks(weights, bits);
+      return { values, scales: new Uint8Array(scales.buffer) };
+    });
+    return made;
+  };
+  const values = graph.weight({
+    name: `${name}/q${bits}`,
+    type: "uint8",
+    shape: [rows, blocks, (blockSize * bits) / 8],
+    length: (rows * columns * bits) / 8,
+    make: async () => (await make()).values,
+  });
+  const scales = graph.weight({
+    name: `${name}/scales`,
+    type: "float32",
+    shape: [rows * blocks],
+    length: rows * blocks * 4,
+    make: async () => (await make()).scales,
+  });
+  return graph.node("MatMulNBits", [x, values, scales], {
+    // Level 4 multiplies in 8-bit integers; the exact level is twenty times slower for 8 bits on processors.
+    attributes: { K: columns, N: rows, bits, block_size: blockSize, accuracy_level: 4 },
+    domain: "com.microsoft",
+    ...named,
+  });
+}
+
+async function readFloats({ source, offset, length, dtype }: FloatTensor): Promise<Float32Array> {
+  return toFloat32(await source.read(offset, length), dtype);
+}
+
+function findTensor(tensors: SafetensorsTensors, name: string): SafetensorsTensor | undefined {
+  if (name !== "shared.weight") return tensors.get(name);
+  const alias = embeddingNames.find((candidate) => tensors.has(candidate));
+  return alias === undefined ? undefined : tensors.get(alias);
+}
+
+function checkTensor(name: string, tensor: SafetensorsTensor, wanted: readonly number[]): FloatTensor {
+  const { dtype, shape, source } = tensor;
+  if (dtype !== "F32" && dtype !== "F16" && dtype !== "BF16") {
+    throw new SpellError("safetensors-dtype", `${source.name}: tensor ${name}: wanted F32, F16 or BF16; got ${dtype}`, { where: name });
+  }
+  if (shape.length !== wanted.length || shape.some((length, index) => length !== wanted[index])) {
+    throw new SpellError(
+      "safetensors-shape",
+      `${source.name}: tensor ${name}: wanted shape [${wanted.join(", ")}] by config.json; got [${shape.join(", ")}]`,
+      { where: name },
+    );
+  }
+  return { ...tensor, dtype };
+}
+
+/** Every tensor the graphs read, by its checkpoint name, with its shape. */
+function expectedShapes(config: T5Config, tensors: SafetensorsTensors): ReadonlyMap<string, readonly number[]> {
+  const { dModel, dKv, dFf, numHeads, vocabSize, relativeAttentionNumBuckets } = config;
+  const inner = numHeads * dKv;
+  const shapes = new Map<string, readonly number[]>([["shared.weight", [vocabSize, dModel]]]);
+  if (tensors.has("lm_head.weight")) shapes.set("lm_head.weight", [vocabSize, dModel]);
+  const attention = (prefix: string): void => {
+    for (const kind of ["q", "k", "v"]) shapes.set(`${prefix}.${kind}.weight`, [inner, dModel]);
+    shapes.set(`${prefix}.o.weight`, [dModel, inner]);
+  };
+  const stack = (side: "encoder" | "decoder", layers: number): void => {
+    shapes.set(`${side}.final_layer_norm.weight`, [dModel]);
+    shapes.set(`${side}.block.0.layer.0.SelfAttention.relative_attention_bias.weight`, [relativeAttentionNumBuckets, numHeads]);
+    const feedForward = side === "encoder" ? 1 : 2;
+    for (let block = 0; block < layers; block += 1) {
+      const prefix = `${side}.block.${block}.layer`;
+      for (let layer = 0; layer <= feedForward; layer += 1) shapes.set(`${prefix}.${layer}.layer_norm.weight`, [dModel]);
+      attention(`${prefix}.0.SelfAttention`);
+      if (side === "decoder") attention(`${prefix}.1.EncDecAttention`);
+      const dense = `${prefix}.${feedForward}.DenseReluDense`;
+      for (const kind of config.isGated ? ["wi_0", "wi_1"] : ["wi"]) shapes.set(`${dense}.${kind}.weight`, [dFf, dModel]);
+      shapes.set(`${dense}.wo.weight`, [dModel, dFf]);
+    }
+  };
+  stack("encoder", config.numLayers);
+  stack("decoder", config.numDecoderLayers);
+  return shapes;
+}

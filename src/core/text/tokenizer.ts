@@ -1,0 +1,137 @@
+/** Text to token ids and back: @huggingface/tokenizers behind our interface, with its input checked first. */
+import { Tokenizer as Library } from "@huggingface/tokenizers";
+import { SpellError } from "../errors.ts";
+import type { ByteSource } from "../formats/byte-source.ts";
+import { isObject, readJson } from "../json.ts";
+import { limits } from "../limits.ts";
+import { createCharsmap, type Normalize } from "./charsmap.ts";
+import { convertSentencePiece } from "./sentencepiece.ts";
+import { createStreamDecoder, type StreamDecoder } from "./stream-decoder.ts";
+import { checkTokenizerJson } from "./tokenizer-checks.ts";
+
+export interface Tokenizer {
+  /** @returns ids, end token included where the tokenizer adds one. Special tokens in the text are read as such. */
+  encode(text: string): readonly number[];
+  /** Special tokens are left out. */
+  decode(ids: readonly number[]): string;
+  /** Feeds ids one by one; what comes out never splits a character, and all of it together equals decode() of all ids. */
+  createStreamDecoder(): StreamDecoder;
+}
+
+export interface TokenizerFiles {
+  /** tokenizer.json, or spiece.model where there is none */
+  readonly model: ByteSource;
+  /** tokenizer_config.json */
+  readonly config?: ByteSource;
+}
+
+export interface TokenizerOptions {
+  /** Ids must lie below the rows of the embedding. */
+  readonly embeddingRows: number;
+  readonly signal?: AbortSignal;
+}
+
+/** What is used of the library beyond its types: a place in the chain of normalisers. */
+interface Chain {
+  normalizer: Normalize | { normalizers?: Normalizer[] } | null;
+}
+interface Normalizer {
+  normalize: Normalize;
+}
+
+/**
+ * Checks and builds a tokenizer.
+ * @throws SpellError tokenizer-json, tokenizer-limit, model-config-json (tokenizer_config.json), run-aborted
+ */
+export async function openTokenizer({ model, config }: TokenizerFiles, options: TokenizerOptions): Promise<Tokenizer> {
+  const { embeddingRows, signal } = options;
+  const settings = config === undefined ? {} : await readSettings(config, signal);
+  if (model.size > limits.tokenizerBytes) {
+    throw new SpellError("tokenizer-limit", `${model.name}: wanted at most ${limits.tokenizerBytes} bytes; got ${model.size}`, {
+      where: model.name,
+    });
+  }
+  const bytes = await model.read(0, model.size, signal);
+  const isJson = model.name.endsWith(".json");
+  const converted = isJson ? undefined : convertSentencePiece(bytes, extraIds(settings, bytes, embeddingRows, model.name), model.name);
+  const json = checkTokenizerJson(converted?.tokenizer ?? parse(bytes, model.name), embeddingRows, model.name);
+  const fail = (what: string): SpellError => new SpellError("tokenizer-json", `${model.name}: ${what}`, { where: model.name });
+
+  // The reference's default since transformers 4.45; the library's is the older one.
+  const tidiesSpaces = settings["clean_up_tokenization_spaces"] === true;
+  let library: Library;
+  try {
+    library = new Library(json, { ...settings, clean_up_tokenization_spaces: tidiesSpaces });
+  } catch (error) {
+    throw fail(`the tokenizer cannot be built: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  useExactCharsmaps(library as unknown as Chain, json["normalizer"], converted?.charsmap, fail);
+
+  const decode = (ids: readonly number[]): string => {
+    if (ids.length === 0) return "";
+    // The library's options leave out special tokens by their text; what it does not know becomes the unknown token, which is special too.
+    return library.decode([...ids], { skip_special_tokens: true });
+  };
+  return {
+    encode: (text) => library.encode(text).ids,
+    decode,
+    createStreamDecoder: () => createStreamDecoder(decode, tidiesSpaces),
+  };
+}
+
+function parse(bytes: Uint8Array, name: string): unknown {
+  return readJson(
+    bytes,
+    { bytes: limits.tokenizerBytes, depth: limits.jsonDepth, containers: 2 * limits.tokenizerEntries },
+    ({ what, message }) =>
+      new SpellError(what === "containers" ? "tokenizer-limit" : "tokenizer-json", `${name}: ${message}`, { where: name }),
+  );
+}
+
+async function readSettings(source: ByteSource, signal: AbortSignal | undefined): Promise<Readonly<Record<string, unknown>>> {
+  const bad = (what: string): SpellError => new SpellError("model-config-json", `${source.name}: ${what}`, { where: source.name });
+  if (source.size > limits.configBytes) throw bad(`wanted at most ${limits.configBytes} bytes; got ${source.size}`);
+  const value = readJson(await source.read(0, source.size, signal), { bytes: limits.configBytes, depth: limits.jsonDepth }, ({ message }) =>
+    bad(message),
+  );
+  if (!isObject(value)) throw bad("wanted a JSON object");
+  return value;
+}
+
+/**
+ * Sentinels that a T5 checkpoint has behind the pieces of its spiece.model: as tokenizer_config.json says, else the hundred of the reference
+ * where the embedding has room for them.
+ */
+function extraIds(settings: Readonly<Record<string, unknown>>, bytes: Uint8Array, embeddingRows: number, name: string): number {
+  const { extra_ids: said, additional_special_tokens: listed } = settings;
+  if (Number.isInteger(said) && (said as number) >= 0 && (said as number) <= 10_000) return said as number;
+  if (Array.isArray(listed) && listed.length > 0) return listed.filter((token) => /^<extra_id_\d+>$/.test(String(token))).length;
+  const pieces = (convertSentencePiece(bytes, 0, name).tokenizer["model"] as { readonly vocab: readonly unknown[] }).vocab.length;
+  return embeddingRows >= pieces + 100 ? 100 : 0;
+}
+
+/** The library normalises by NFKC where a file brings a character map of its own; here the map itself is used. */
+function useExactCharsmaps(library: Chain, config: unknown, given: Uint8Array | undefined, fail: (what: string) => SpellError): void {
+  const exact = (entry: unknown): Normalize | undefined => {
+    if (!isObject(entry) || entry["type"] !== "Precompiled") return undefined;
+    const map = given ?? fromBase64(entry["precompiled_charsmap"], fail);
+    return map === undefined ? undefined : createCharsmap(map, fail);
+  };
+  const whole = exact(config);
+  if (whole !== undefined) library.normalizer = whole;
+  const parts = (library.normalizer as { normalizers?: Normalizer[] } | null)?.normalizers;
+  if (parts === undefined || !isObject(config) || !Array.isArray(config["normalizers"])) return;
+  (config["normalizers"] as readonly unknown[]).forEach((entry, index) => {
+    const normalize = exact(entry);
+    if (normalize !== undefined) parts[index] = { normalize };
+  });
+}
+
+function fromBase64(text: unknown, fail: (what: string) => SpellError): Uint8Array | undefined {
+  if (text === null || text === undefined) return undefined;
+  try {
+    return Uint8Array.from(atob(String(text)), (char) => char.charCodeAt(0));
+  } catch {
+    throw fail("precompiled_charsmap: wanted base64");
+  }
+}

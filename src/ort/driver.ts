@@ -1,0 +1,261 @@
+/**
+ * OnnxRuntime over the interface that onnxruntime-node and onnxruntime-web share (onnxruntime-common). Imports neither: the host hands in the
+ * module, and says how this build finds weights. Used in Node and in browsers.
+ */
+import { abortedError, SpellError } from "../core/errors.ts";
+import type {
+  ExternalLocation,
+  OnnxData,
+  OnnxDtype,
+  OnnxGraph,
+  OnnxModel,
+  OnnxOpenOptions,
+  OnnxRuntime,
+  OnnxTensor,
+  WeightRange,
+} from "../core/spec/onnx.ts";
+import type { Device } from "../core/spec/runtime.ts";
+
+/** What is used of onnxruntime-common; the two packages each bring their own copy of its types. */
+export interface OrtModule {
+  readonly Tensor: new (type: string, data: never, dims: readonly number[]) => OrtTensor;
+  readonly InferenceSession: {
+    create(model: Uint8Array, options: Readonly<Record<string, unknown>>): Promise<OrtSession>;
+  };
+}
+
+export interface OrtTensor {
+  readonly type: string;
+  readonly dims: readonly number[];
+  readonly location: string;
+  readonly data: unknown;
+  getData(): Promise<unknown>;
+  dispose(): void;
+}
+
+export interface OrtSession {
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  run(feeds: Readonly<Record<string, OrtTensor>>): Promise<Readonly<Record<string, OrtTensor>>>;
+  release(): Promise<void>;
+}
+
+/** Where the weights of one graph are to be found: fits one session. */
+export interface WeightPlacement {
+  readonly locate: (weight: WeightRange) => ExternalLocation;
+  /** Session options that make the engine find them. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+export interface OrtHost {
+  /** "onnxruntime-node", "onnxruntime-web" */
+  readonly name: string;
+  readonly device: Device;
+  readonly ort: OrtModule;
+  /** As the engine calls it: "cpu", "wasm", "webgpu", "cuda". */
+  readonly executionProvider: string;
+  /** Whether tensors may stay on the device between runs, under this name of a location. */
+  readonly keptLocation?: "gpu-buffer";
+  /** @returns the number of threads a session gets */
+  readonly clampThreads: (threads: number) => number;
+  /** @throws SpellError onnx-external, device-memory, run-aborted */
+  readonly place: (weights: readonly WeightRange[], signal: AbortSignal | undefined) => Promise<WeightPlacement>;
+  /** Entries for `extra.session`. */
+  readonly sessionEntries?: Readonly<Record<string, string>>;
+}
+
+/** @returns the runtime of one device */
+export function ortRuntime(host: OrtHost): OnnxRuntime {
+  const wrap = <D extends OnnxDtype>(tensor: OrtTensor): Wrapped<D> => ({
+    dtype: tensor.type as D,
+    shape: tensor.dims,
+    tensor,
+    read: async () => (tensor.location === "cpu" ? tensor.data : await tensor.getData()) as OnnxData<D>,
+    release() {
+      if (tensor.location !== "cpu") tensor.dispose();
+    },
+  });
+
+  return {
+    name: host.name,
+    device: host.device,
+    tensor(dtype, data, shape) {
+      const wanted = shape.reduce((product, length) => product * length, 1);
+      if (data.length !== wanted) {
+        throw new SpellError("internal-error", `a tensor of shape [${shape.join(", ")}] wants ${wanted} values; got ${data.length}`);
+      }
+      return wrap(new host.ort.Tensor(dtype, data as never, shape));
+    },
+    async open(model, options) {
+      throwIfAborted(options.signal);
+      const threads = host.clampThreads(options.threads);
+      const session = await createSession(host, model, options, threads);
+      try {
+        throwIfAborted(options.signal);
+      } catch (error) {
+        await session.release();
+        throw error;
+      }
+      return createGraph(host, session, threads, wrap);
+    },
+  };
+}
+
+type Wrapped<D extends OnnxDtype> = OnnxTensor<D> & { readonly tensor: OrtTensor };
+
+async function createSession(host: OrtHost, model: OnnxModel, options: OnnxOpenOptions, threads: number): Promise<OrtSession> {
+  const placement = await host.place(model.weights, options.signal);
+  const bytes = model.encode(placement.locate);
+  const kept = host.keptLocation;
+  const { extra, ...placed } = placement.options as { readonly extra?: { readonly session?: Readonly<Record<string, string>> } };
+  try {
+    return await host.ort.InferenceSession.create(bytes, {
+      executionProviders: [host.executionProvider],
+      graphOptimizationLevel: "all",
+      executionMode: "sequential",
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      // errors come as exceptions; its warnings are about graphs nobody here wrote by hand
+      logSeverityLevel: 3,
+      ...placed,
+      extra: {
+        session: {
+          ...extra?.session,
+          ...host.sessionEntries,
+          ...(options.lowMemory === true ? { disable_prepacking: "1" } : {}),
+        },
+      },
+      ...(kept === undefined || options.keepOnDevice === undefined
+        ? {}
+        : { preferredOutputLocation: Object.fromEntries(options.keepOnDevice.map((name) => [name, kept])) }),
+    });
+  } catch (error) {
+    throw openError(error, host);
+  }
+}
+
+function createGraph(
+  host: OrtHost,
+  session: OrtSession,
+  threads: number,
+  wrap: <D extends OnnxDtype>(tensor: OrtTensor) => Wrapped<D>,
+): OnnxGraph {
+  let closed = false;
+  let running: Promise<unknown> = Promise.resolve();
+  return {
+    device: host.device,
+    threads,
+    inputs: session.inputNames,
+    outputs: session.outputNames,
+    async run(feeds) {
+      if (closed) throw new SpellError("run-closed", "the graph was disposed");
+      const missing = session.inputNames.filter((name) => feeds[name] === undefined);
+      if (missing.length > 0) {
+        throw new SpellError("run-option", `the graph wants inputs ${session.inputNames.join(", ")}; missing: ${missing.join(", ")}`, {
+          where: missing[0] ?? "",
+        });
+      }
+      const tensors = Object.fromEntries(session.inputNames.map((name) => [name, (feeds[name] as Wrapped<OnnxDtype>).tensor]));
+      const run = session.run(tensors);
+      running = run.catch(() => undefined);
+      try {
+        return Object.fromEntries(Object.entries(await run).map(([name, tensor]) => [name, wrap(tensor)]));
+      } catch (error) {
+        throw runError(error, host);
+      }
+    },
+    async dispose() {
+      if (closed) return;
+      closed = true;
+      // A session must not be freed under a pass that computes with it.
+      await running;
+      await session.release();
+    },
+  };
+}
+
+const memoryWords =
+  /bad_?alloc|out of memory|failed to allocate|cannot allocate|allocation (size|failed)|memory access out of bounds|Array buffer allocation/i;
+
+function openError(error: unknown, { name, device }: OrtHost): SpellError {
+  if (error instanceof SpellError) return error;
+  const text = messageOf(error);
+  if (memoryWords.test(text)) {
+    return new SpellError("device-memory", `the model does not fit into the memory ${name} can use: ${text}`, {
+      cause: error,
+      details: { device },
+    });
+  }
+  if (/external data|external initializer|external_data/i.test(text)) {
+    return new SpellError("onnx-external", `${name} does not find the weights of the graph: ${text}`, { cause: error });
+  }
+  if (/backend not found|no available backend|WebGPU adapter|execution provider|providers? .*not/i.test(text)) {
+    return new SpellError("device-unavailable", `${name} does not compute on ${device} here: ${text}`, { cause: error });
+  }
+  return new SpellError("onnx-parse", `${name} does not take the graph: ${text}`, { cause: error });
+}
+
+function runError(error: unknown, { name, device }: OrtHost): SpellError {
+  const text = messageOf(error);
+  if (/lost/i.test(text) && device === "webgpu") return new SpellError("device-lost", `the device was lost: ${text}`, { cause: error });
+  if (memoryWords.test(text)) return new SpellError("device-memory", `${name} ran out of memory: ${text}`, { cause: error });
+  if (/invalid (dimension|rank|feed|input)|Got invalid dimensions|Unexpected input data type|INVALID_ARGUMENT/i.test(text)) {
+    return new SpellError("run-option", `an input does not fit the graph: ${text}`, { cause: error });
+  }
+  return new SpellError("run-crash", `${name} failed: ${text}`, { cause: error });
+}
+
+function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.length > 600 ? `${text.slice(0, 600)}…` : text;
+}
+
+/**
+ * Weights handed over in memory, one entry for each: works in every build, and for weights from anywhere.
+ * @throws SpellError onnx-external, device-memory where they pass `mostBytes`
+ */
+export async function placeInMemory(
+  weights: readonly WeightRange[],
+  signal: AbortSignal | undefined,
+  mostBytes: number = Number.POSITIVE_INFINITY,
+): Promise<WeightPlacement> {
+  const total = weights.reduce((sum, { length }) => sum + length, 0);
+  if (total > mostBytes) {
+    throw new SpellError("device-memory", `the weights take ${megabytes(total)} MB; this build holds ${megabytes(mostBytes)} MB`, {
+      details: { neededBytes: total, availableBytes: mostBytes },
+    });
+  }
+  const externalData: { readonly path: string; readonly data: Uint8Array }[] = [];
+  for (const weight of weights) externalData.push({ path: weight.name, data: await bytesOf(weight, signal) });
+  return { locate: ({ name, length }) => ({ location: name, offset: 0, length }), options: { externalData } };
+}
+
+async function bytesOf({ name, length, file, make }: WeightRange, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  throwIfAborted(signal);
+  if (file === undefined && make === undefined) throw new SpellError("internal-error", `weight ${name} has neither a file nor a maker`);
+  if (file !== undefined) checkInFile({ name, length }, file.source.size, file.offset, file.source.name);
+  const bytes = file === undefined ? await (make as () => Promise<Uint8Array>)() : await file.source.read(file.offset, length, signal);
+  if (bytes.byteLength !== length) {
+    throw new SpellError("onnx-external", `weight ${name}: wanted ${length} bytes; got ${bytes.byteLength}`, { where: name });
+  }
+  return bytes;
+}
+
+/** @throws SpellError onnx-external */
+export function checkInFile({ name, length }: Pick<WeightRange, "name" | "length">, size: number, offset: number, fileName: string): void {
+  const sane = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
+  if (sane && length <= size - offset) return;
+  throw new SpellError(
+    "onnx-external",
+    `weight ${name}: wanted ${length} bytes at byte ${offset} of ${fileName}; it ends at byte ${size}`,
+    { where: name },
+  );
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw abortedError();
+}
+
+function megabytes(bytes: number): string {
+  return Math.ceil(bytes / 1e6).toLocaleString("en-US");
+}
