@@ -1,9 +1,10 @@
 /**
  * The two graphs at work: encode once, then step by step with a KV cache. Knows shapes and caches; which token to take is decided elsewhere.
  */
-import type { OnnxGraph, OnnxRuntime, OnnxTensor } from "../spec/onnx.ts";
+import type { OnnxGraph, OnnxOpenOptions, OnnxRuntime, OnnxTensor } from "../spec/onnx.ts";
 import type { T5Config } from "./config.ts";
-import { kinds, names } from "./graph.ts";
+import { decoderGraph, encoderGraph, kinds, names } from "./graph.ts";
+import type { T5Weights } from "./weights.ts";
 
 /** The opened model. */
 export interface T5Session {
@@ -11,6 +12,36 @@ export interface T5Session {
   readonly runtime: OnnxRuntime;
   readonly encoder: OnnxGraph;
   readonly decoder: OnnxGraph;
+}
+
+export interface SessionOptions extends Omit<OnnxOpenOptions, "keepOnDevice"> {
+  /** called once half of the work is done */
+  readonly onEncoder?: () => void;
+}
+
+/**
+ * Opens both graphs, the encoder first: what it needed to load is free again before the decoder's weights come.
+ * @throws SpellError of OnnxRuntime.open
+ */
+export async function openT5Session(
+  config: T5Config,
+  weights: T5Weights,
+  runtime: OnnxRuntime,
+  options: SessionOptions,
+): Promise<T5Session> {
+  const { onEncoder, ...common } = options;
+  const layers = Array.from({ length: config.numDecoderLayers }, (_, layer) => layer);
+  const kept = (name: (layer: number, kind: "key" | "value") => string): string[] =>
+    layers.flatMap((layer) => kinds.map((kind) => name(layer, kind)));
+  const encoder = await runtime.open(encoderGraph(config, weights), { ...common, keepOnDevice: kept(names.cross) });
+  try {
+    onEncoder?.();
+    const decoder = await runtime.open(decoderGraph(config, weights), { ...common, keepOnDevice: kept(names.present) });
+    return { config, runtime, encoder, decoder };
+  } catch (error) {
+    await encoder.dispose();
+    throw error;
+  }
 }
 
 /** What the decoder reads of an input; one or more inputs, padded on the right. */

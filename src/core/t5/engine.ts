@@ -4,15 +4,14 @@
  */
 import { abortedError, SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
-import type { OnnxOpenOptions, OnnxRuntime } from "../spec/onnx.ts";
+import type { OnnxRuntime } from "../spec/onnx.ts";
 import type { Candidate, DeviceReport, ModelPiece, Seq2SeqGenerateOptions, Seq2SeqHandle, Seq2SeqOpenOptions } from "../spec/runtime.ts";
 import { createStopFilter } from "../text/stop-filter.ts";
 import { openTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { closedError } from "../text/turns.ts";
 import { type BeamOptions, searchBeams } from "./beam-search.ts";
-import { encode, type T5Session } from "./decode.ts";
+import { encode, openT5Session, type T5Session } from "./decode.ts";
 import { acceptT5, findT5Files, type T5Facts, t5Weights } from "./files.ts";
-import { decoderGraph, encoderGraph, kinds, names } from "./graph.ts";
 import { type SearchOptions, searchTokens, takeBreath } from "./search.ts";
 
 /** What the host adds: where to compute, and how to let messages through. */
@@ -48,37 +47,14 @@ export async function openT5(
     ...(signal === undefined ? {} : { signal }),
   });
   progress(0.1);
-  const session = await openSession(facts, host, options, progress);
-  return createHandle(session, tokenizer, facts, host, options.inputLength);
-}
-
-async function openSession(
-  facts: T5Facts,
-  host: T5Host,
-  { variant, signal }: Pick<Seq2SeqOpenOptions, "variant" | "signal">,
-  progress: (share: number) => void,
-): Promise<T5Session> {
-  const { config } = facts;
-  const { onnx } = host;
-  const weights = t5Weights(facts, variant);
-  const layers = Array.from({ length: config.numDecoderLayers }, (_, layer) => layer);
-  const common: OnnxOpenOptions = {
+  const session = await openT5Session(facts.config, t5Weights(facts, options.variant), host.onnx, {
     threads: host.threads,
     ...(host.lowMemory === undefined ? {} : { lowMemory: host.lowMemory }),
     ...(signal === undefined ? {} : { signal }),
-  };
-  const kept = (name: (layer: number, kind: "key" | "value") => string): string[] =>
-    layers.flatMap((layer) => kinds.map((kind) => name(layer, kind)));
-  const encoder = await onnx.open(encoderGraph(config, weights), { ...common, keepOnDevice: kept(names.cross) });
-  try {
-    progress(0.4);
-    const decoder = await onnx.open(decoderGraph(config, weights), { ...common, keepOnDevice: kept(names.present) });
-    progress(1);
-    return { config, runtime: onnx, encoder, decoder };
-  } catch (error) {
-    await encoder.dispose();
-    throw error;
-  }
+    onEncoder: () => progress(0.5),
+  });
+  progress(1);
+  return createHandle(session, tokenizer, facts, host, options.inputLength);
 }
 
 function createHandle(session: T5Session, tokenizer: Tokenizer, facts: T5Facts, host: T5Host, inputLength: number): Seq2SeqHandle {
