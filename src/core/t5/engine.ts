@@ -10,7 +10,7 @@ import { createStopFilter } from "../text/stop-filter.ts";
 import { openTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { closedError } from "../text/turns.ts";
 import { type BeamOptions, searchBeams } from "./beam-search.ts";
-import { encode, openT5Session, type T5Session } from "./decode.ts";
+import { type Encoded, encode, openT5Session, type T5Session } from "./decode.ts";
 import { acceptT5, findT5Files, type T5Facts, t5Weights } from "./files.ts";
 import { type SearchOptions, searchTokens, takeBreath } from "./search.ts";
 
@@ -57,8 +57,15 @@ export async function openT5(
   return createHandle(session, tokenizer, facts, host, options.inputLength);
 }
 
+/** What the encoder made of the newest input: asked again, with another seed or more beams, it is not computed again. */
+interface Remembered {
+  readonly key: string;
+  readonly encoded: Encoded;
+}
+
 function createHandle(session: T5Session, tokenizer: Tokenizer, facts: T5Facts, host: T5Host, inputLength: number): Seq2SeqHandle {
   let alive = true;
+  let last: Remembered | undefined;
 
   const searchOptions = (options: Seq2SeqGenerateOptions): SearchOptions => ({
     sampling: options.sampling,
@@ -91,63 +98,63 @@ function createHandle(session: T5Session, tokenizer: Tokenizer, facts: T5Facts, 
     if (options.signal?.aborted === true) throw abortedError();
     const ids = encodePrompt(prompt);
     const started = host.now();
-    const encoded = await encode(session, [ids]);
-    const prefillMs = host.now() - started;
-    try {
-      const search = searchOptions(options);
-      await takeBreath(search);
-      const counts = { promptTokens: ids.length, cachedTokens: 0, prefillMs };
-      const decoding = host.now();
-      if (options.numBeams > 1) {
-        const { numBeams, lengthPenalty, numReturnSequences } = options;
-        const answers = await searchBeams(session, encoded, {
-          ...search,
-          numBeams,
-          lengthPenalty,
-          numReturnSequences,
-        } satisfies BeamOptions);
-        const candidates = answers.map(
-          ({ ids: answer, score }): Candidate => ({ text: cut(tokenizer.decode(answer), options.stop), score }),
-        );
-        const [best] = candidates;
-        const [first] = answers;
-        if (best !== undefined && best.text !== "") yield { type: "text", text: best.text };
-        const isComplete = first !== undefined && search.endIds.has(first.ids[first.ids.length - 1] ?? -1);
-        yield {
-          type: "end",
-          finishReason: isComplete ? "stop" : "length",
-          ...counts,
-          completionTokens: first?.ids.length ?? 0,
-          decodeMs: host.now() - decoding,
-          ...(numReturnSequences > 1 ? { candidates } : {}),
-        };
-        return;
-      }
-      const decoder = tokenizer.createStreamDecoder();
-      const filter = createStopFilter(options.stop);
-      let completionTokens = 0;
-      let ended = false;
-      let stopped = false;
-      for await (const id of searchTokens(session, encoded, ids, search)) {
-        completionTokens += 1;
-        ended = search.endIds.has(id);
-        if (ended) break;
-        const { text, stopped: met } = filter.push(decoder.push(id));
-        if (text !== "") yield { type: "text", text };
-        stopped = met;
-        if (stopped) break;
-      }
-      if (!stopped) {
-        const last = filter.push(decoder.flush());
-        stopped = last.stopped;
-        const text = stopped ? last.text : last.text + filter.flush();
-        if (text !== "") yield { type: "text", text };
-      }
-      const finishReason = ended || stopped ? "stop" : "length";
-      yield { type: "end", finishReason, ...counts, completionTokens, decodeMs: host.now() - decoding };
-    } finally {
-      encoded.release();
+    const isKnown = last !== undefined && last.key === ids.join();
+    if (!isKnown) {
+      last?.encoded.release();
+      last = undefined;
+      last = { key: ids.join(), encoded: await encode(session, [ids]) };
     }
+    const encoded = (last as Remembered).encoded;
+    const prefillMs = host.now() - started;
+    const search = searchOptions(options);
+    await takeBreath(search);
+    const counts = { promptTokens: ids.length, cachedTokens: isKnown ? ids.length : 0, prefillMs };
+    const decoding = host.now();
+    if (options.numBeams > 1) {
+      const { numBeams, lengthPenalty, numReturnSequences } = options;
+      const answers = await searchBeams(session, encoded, {
+        ...search,
+        numBeams,
+        lengthPenalty,
+        numReturnSequences,
+      } satisfies BeamOptions);
+      const candidates = answers.map(({ ids: answer, score }): Candidate => ({ text: cut(tokenizer.decode(answer), options.stop), score }));
+      const [best] = candidates;
+      const [first] = answers;
+      if (best !== undefined && best.text !== "") yield { type: "text", text: best.text };
+      const isComplete = first !== undefined && search.endIds.has(first.ids[first.ids.length - 1] ?? -1);
+      yield {
+        type: "end",
+        finishReason: isComplete ? "stop" : "length",
+        ...counts,
+        completionTokens: first?.ids.length ?? 0,
+        decodeMs: host.now() - decoding,
+        ...(numReturnSequences > 1 ? { candidates } : {}),
+      };
+      return;
+    }
+    const decoder = tokenizer.createStreamDecoder();
+    const filter = createStopFilter(options.stop);
+    let completionTokens = 0;
+    let ended = false;
+    let stopped = false;
+    for await (const id of searchTokens(session, encoded, ids, search)) {
+      completionTokens += 1;
+      ended = search.endIds.has(id);
+      if (ended) break;
+      const { text, stopped: met } = filter.push(decoder.push(id));
+      if (text !== "") yield { type: "text", text };
+      stopped = met;
+      if (stopped) break;
+    }
+    if (!stopped) {
+      const last = filter.push(decoder.flush());
+      stopped = last.stopped;
+      const text = stopped ? last.text : last.text + filter.flush();
+      if (text !== "") yield { type: "text", text };
+    }
+    const finishReason = ended || stopped ? "stop" : "length";
+    yield { type: "end", finishReason, ...counts, completionTokens, decodeMs: host.now() - decoding };
   }
 
   return {
@@ -168,6 +175,7 @@ function createHandle(session: T5Session, tokenizer: Tokenizer, facts: T5Facts, 
     async dispose() {
       if (!alive) return;
       alive = false;
+      last?.encoded.release();
       await Promise.all([session.encoder.dispose(), session.decoder.dispose()]);
     },
   };

@@ -1,0 +1,168 @@
+/** T5 through the public entry of Node, on both runtimes: the contract, the bundled model's golden answers, and what is T5's own. */
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { GenerateOptions, LanguageModel, StreamPart } from "../../src/node/index.ts";
+import { collect, load } from "../../src/node/index.ts";
+import { languageModelContract } from "../contract/language-model.ts";
+
+const bundled = fileURLToPath(new URL("../../builtins/models/tiny-t5-en-fr", import.meta.url));
+const prefix = "translate English to French: ";
+const folder = mkdtempSync(join(tmpdir(), "llmspell-t5-"));
+const endless = join(folder, "endless");
+cpSync(bundled, endless, { recursive: true });
+// A translator ends after a few words; the contract wants long answers.
+writeFileSync(
+  join(endless, "generation_config.json"),
+  JSON.stringify({ decoder_start_token_id: 0, eos_token_id: 1, pad_token_id: 0, min_new_tokens: 400 }),
+);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const contract = { prompt: `${prefix}Where is the train station?`, knowsAllOptions: true };
+languageModelContract("T5 on onnxruntime-node", { ...contract, open: () => load(endless, { device: "cpu" }) });
+languageModelContract("T5 on onnxruntime-web in Node", { ...contract, open: () => load(endless, { device: "wasm" }), abortMs: 1000 });
+
+interface Golden {
+  readonly cases: readonly { readonly en: string; readonly greedy_text: string; readonly beam4_text: string }[];
+  readonly beam: readonly { readonly en: string; readonly sequences: readonly { readonly text: string }[] }[];
+}
+const golden = JSON.parse(readFileSync(new URL("../golden/tiny-t5-en-fr.json", import.meta.url), "utf8")) as Golden;
+
+async function streamEnd(
+  model: LanguageModel,
+  prompt: string,
+  options?: GenerateOptions,
+): Promise<Extract<StreamPart, { type: "stream-end" }>> {
+  for await (const part of model.stream(prompt, options)) if (part.type === "stream-end") return part;
+  throw new Error("no stream-end");
+}
+
+describe.each([
+  ["onnxruntime-node", "cpu", 130],
+  ["onnxruntime-web in Node", "wasm", 40],
+] as const)("the bundled translator on %s", (runtime, device, count) => {
+  let model: LanguageModel;
+  beforeAll(async () => {
+    model = await load("tiny-t5-en-fr", { device });
+  }, 30_000);
+  afterAll(() => model.dispose());
+
+  it("reports the runtime that computes", () => {
+    expect(model.device).toMatchObject({ chosen: device, runtime: runtime.split(" ")[0] });
+    expect(model).toMatchObject({ architecture: "t5", isSeq2Seq: true, hasChatTemplate: false, contextLength: 512 });
+  });
+
+  it("translates greedily and with four beams as transformers does", async () => {
+    for (const { en, greedy_text, beam4_text } of golden.cases.slice(0, count)) {
+      expect(await collect(model.stream(prefix + en)), en).toBe(greedy_text);
+      expect(await collect(model.stream(prefix + en, { numBeams: 4 })), en).toBe(beam4_text);
+    }
+  }, 60_000);
+
+  it("returns all four sequences, best first", async () => {
+    for (const { en, sequences } of golden.beam.slice(0, count)) {
+      const { candidates } = await streamEnd(model, prefix + en, { numBeams: 4, numReturnSequences: 4 });
+      expect(candidates, en).toEqual(sequences.map(({ text }) => text));
+    }
+  }, 60_000);
+});
+
+describe("T5 in Node", () => {
+  it("answers each turn alone, and says so once", async () => {
+    await using model = await load("tiny-t5-en-fr");
+    const turns = [
+      { role: "user", content: `${prefix}Hello.` },
+      { role: "assistant", content: "Bonjour." },
+      { role: "user", content: `${prefix}How are you?` },
+    ] as const;
+    const warnings: string[] = [];
+    let text = "";
+    for (let round = 0; round < 2; round += 1) {
+      for await (const part of model.stream(turns)) {
+        if (part.type === "warning") warnings.push(part.code);
+        if (part.type === "text-delta") text += part.text;
+      }
+    }
+    expect(text).toBe("Comment allez-vous ?Comment allez-vous ?");
+    expect(warnings).toEqual(["turn-alone"]);
+  });
+
+  it("leaves out a system prompt with a warning", async () => {
+    await using model = await load("tiny-t5-en-fr");
+    const codes: string[] = [];
+    for await (const part of model.stream(`${prefix}Hello.`, { system: "Be polite." })) if (part.type === "warning") codes.push(part.code);
+    expect(codes).toEqual(["option-ignored"]);
+  });
+
+  it("finds the other files of a model beside a weight file that is named", async () => {
+    await using model = await load(join(bundled, "model.safetensors"));
+    expect(await collect(model.stream(`${prefix}Hello world`))).toBe("Bonjour le monde");
+  });
+
+  it("loads the quantised variants by name and by option", async () => {
+    for (const [spec, options] of [
+      ["tiny-t5-en-fr:q8", {}],
+      ["tiny-t5-en-fr:q4", {}],
+      [bundled, { quantization: "q8" }],
+    ] as const) {
+      await using model = await load(spec, options);
+      expect(await collect(model.stream(`${prefix}Hello world`))).toBe("Bonjour le monde");
+    }
+  }, 30_000);
+
+  it("takes files from memory too", async () => {
+    const names = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "generation_config.json"];
+    const files = names.map((name) => new File([readFileSync(join(bundled, name))], name));
+    await using model = await load(files);
+    expect(await collect(model.stream(`${prefix}Hello world`))).toBe("Bonjour le monde");
+  });
+
+  it("E22 follows links, as the cache of the Hugging Face Hub has them", async () => {
+    const { symlinkSync, mkdirSync } = await import("node:fs");
+    const snapshot = join(folder, "snapshot");
+    mkdirSync(snapshot);
+    for (const name of ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]) {
+      symlinkSync(join(bundled, name), join(snapshot, name));
+    }
+    await using model = await load(snapshot);
+    expect(await collect(model.stream(`${prefix}Hello world`))).toBe("Bonjour le monde");
+  });
+
+  it("R13 a model that never ends stops at maxTokens with reason length", async () => {
+    await using model = await load(endless);
+    const { finishReason, usage } = await streamEnd(model, contract.prompt, { maxTokens: 30 });
+    expect(finishReason).toBe("length");
+    expect(usage.completionTokens).toBe(30);
+  });
+
+  it("R12 weights that are not numbers give run-nan, not text", async () => {
+    const broken = join(folder, "nan");
+    cpSync(bundled, broken, { recursive: true });
+    const file = join(broken, "model.safetensors");
+    const bytes = readFileSync(file);
+    const start = 8 + Number(bytes.readBigUInt64LE(0));
+    for (let at = start; at < bytes.length; at += 2) bytes.writeUInt16LE(0x7e00, at);
+    writeFileSync(file, bytes);
+    await using model = await load(broken);
+    await expect(collect(model.stream(contract.prompt))).rejects.toMatchObject({ code: "run-nan" });
+  });
+
+  it("R25 a file cut while it is in use ends in a typed error, and the next load works", async () => {
+    const { truncateSync } = await import("node:fs");
+    const cut = join(folder, "cut");
+    cpSync(bundled, cut, { recursive: true });
+    const model = await load(cut);
+    truncateSync(join(cut, "model.safetensors"), 100_000);
+    const code = await collect(model.stream(contract.prompt)).then(
+      () => "answered",
+      (error: unknown) => (error as { code?: string }).code,
+    );
+    // Weights that were widened at load need the file no more; mapped ones end the child.
+    expect(["answered", "run-crash"]).toContain(code);
+    await model.dispose();
+    await using next = await load("tiny-t5-en-fr");
+    expect(await collect(next.stream(`${prefix}Hello world`))).toBe("Bonjour le monde");
+  });
+});
