@@ -18,6 +18,11 @@ const chromium = playwright({
       "--disable-component-update",
       "--disable-sync",
       "--no-first-run",
+      // WebGPU on a processor, where there is no graphics card: slow, and right
+      "--enable-unsafe-webgpu",
+      "--use-webgpu-adapter=swiftshader",
+      "--enable-features=Vulkan",
+      "--disable-gpu-sandbox",
     ],
   },
 });
@@ -43,7 +48,7 @@ export default defineConfig({
       {
         root: import.meta.dirname,
         server: { headers: isolated },
-        optimizeDeps: { exclude: ["@wllama/wllama", "@wllama/wllama-compat"] },
+        optimizeDeps: { exclude: ["@wllama/wllama", "@wllama/wllama-compat", "onnxruntime-web"], include: ["@huggingface/tokenizers"] },
         test: {
           name: "browser",
           include: ["test/browser/**/*.test.ts"],

@@ -4,10 +4,13 @@ import { blobSource } from "../core/formats/byte-source.ts";
 import type { LogEntry, Platform } from "../core/platform.ts";
 import { browserGgufRuntime, type WllamaFiles } from "./gguf.ts";
 import { workerIsolate } from "./isolate.ts";
+import type { OnnxFiles } from "./onnx.ts";
+import { browserSeq2SeqRuntime } from "./seq2seq.ts";
 
 export interface BrowserPlatformOptions {
   /** Where the engine's files are served, for pages that are not built by a bundler. */
   readonly wllama?: WllamaFiles;
+  readonly onnx?: OnnxFiles;
   /** Folder of the bundled models, with a slash at its end; default: beside this package. */
   readonly models?: string;
   readonly log?: (entry: LogEntry) => void;
@@ -19,7 +22,7 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
     name: "browser",
     fetch: fetchHere,
     gguf: { available: true, value: browserGgufRuntime(options.wllama) },
-    seq2seq: { available: false, reason: "T5 in the browser comes with a later release" },
+    seq2seq: { available: true, value: browserSeq2SeqRuntime(options.onnx) },
     files: { available: false, reason: "a page has no file system; hand in a File, or name a bundled model" },
     isolate: workerIsolate(),
     async bundled(model, file) {
@@ -36,8 +39,16 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
 
 /** Each file by itself, in the form bundlers look for, so that they serve it. */
 function packaged(model: string, file: string): URL {
-  if (model === "tiny-stories" && file === "tiny-stories.gguf") {
-    return new URL("../../builtins/models/tiny-stories/tiny-stories.gguf", import.meta.url);
-  }
-  throw new SpellError("internal-error", `${model}/${file} is not in this package`);
+  const address = packagedFiles[`${model}/${file}`];
+  if (address === undefined) throw new SpellError("internal-error", `${model}/${file} is not in this package`);
+  return address();
 }
+
+const packagedFiles: Readonly<Record<string, () => URL>> = {
+  "tiny-stories/tiny-stories.gguf": () => new URL("../../builtins/models/tiny-stories/tiny-stories.gguf", import.meta.url),
+  "tiny-t5-en-fr/config.json": () => new URL("../../builtins/models/tiny-t5-en-fr/config.json", import.meta.url),
+  "tiny-t5-en-fr/generation_config.json": () => new URL("../../builtins/models/tiny-t5-en-fr/generation_config.json", import.meta.url),
+  "tiny-t5-en-fr/model.safetensors": () => new URL("../../builtins/models/tiny-t5-en-fr/model.safetensors", import.meta.url),
+  "tiny-t5-en-fr/tokenizer.json": () => new URL("../../builtins/models/tiny-t5-en-fr/tokenizer.json", import.meta.url),
+  "tiny-t5-en-fr/tokenizer_config.json": () => new URL("../../builtins/models/tiny-t5-en-fr/tokenizer_config.json", import.meta.url),
+};

@@ -22,6 +22,7 @@ export async function openNativeOnnx(): Promise<OnnxRuntime> {
     device: "cpu",
     ort,
     executionProvider: "cpu",
+    reads16Bit: true,
     clampThreads: (threads) => Math.min(Math.max(1, threads), availableParallelism()),
     // All in one folder of files, or all in memory: the engine refuses a mixture.
     place: async (weights, signal) => (await placeInFolder(weights)) ?? placeInMemory(weights, signal),

@@ -29,6 +29,7 @@ export async function openWebOnnx(): Promise<OnnxRuntime> {
     device: "wasm",
     ort,
     executionProvider: "wasm",
+    reads16Bit: true,
     clampThreads(threads) {
       // One number for the whole module, fixed by its first session.
       ort.env.wasm.numThreads ??= Math.min(Math.max(1, threads), availableParallelism());

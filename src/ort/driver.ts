@@ -54,6 +54,7 @@ export interface OrtHost {
   readonly ort: OrtModule;
   /** As the engine calls it: "cpu", "wasm", "webgpu", "cuda". */
   readonly executionProvider: string;
+  readonly reads16Bit: boolean;
   /** Whether tensors may stay on the device between runs, under this name of a location. */
   readonly keptLocation?: "gpu-buffer";
   /** @returns the number of threads a session gets */
@@ -79,6 +80,7 @@ export function ortRuntime(host: OrtHost): OnnxRuntime {
   return {
     name: host.name,
     device: host.device,
+    reads16Bit: host.reads16Bit,
     tensor(dtype, data, shape) {
       const wanted = shape.reduce((product, length) => product * length, 1);
       if (data.length !== wanted) {

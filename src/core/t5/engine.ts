@@ -47,12 +47,17 @@ export async function openT5(
     ...(signal === undefined ? {} : { signal }),
   });
   progress(0.1);
-  const session = await openT5Session(facts.config, t5Weights(facts, options.variant), host.onnx, {
-    threads: host.threads,
-    ...(host.lowMemory === undefined ? {} : { lowMemory: host.lowMemory }),
-    ...(signal === undefined ? {} : { signal }),
-    onEncoder: () => progress(0.5),
-  });
+  const session = await openT5Session(
+    facts.config,
+    t5Weights(facts, { variant: options.variant, reads16Bit: host.onnx.reads16Bit }),
+    host.onnx,
+    {
+      threads: host.threads,
+      ...(host.lowMemory === undefined ? {} : { lowMemory: host.lowMemory }),
+      ...(signal === undefined ? {} : { signal }),
+      onEncoder: () => progress(0.5),
+    },
+  );
   progress(1);
   return createHandle(session, tokenizer, facts, host, options.inputLength);
 }

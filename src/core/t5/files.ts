@@ -2,10 +2,9 @@
 import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { readSafetensorsSet, type SafetensorsTensors } from "../formats/safetensors.ts";
-import type { Seq2SeqVariant } from "../spec/runtime.ts";
 import type { TokenizerFiles } from "../text/tokenizer.ts";
 import { readT5Configs, type T5Configs } from "./config.ts";
-import { collectT5Weights, type T5Weights } from "./weights.ts";
+import { collectT5Weights, type T5Weights, type WeightForms } from "./weights.ts";
 
 export interface T5Files {
   readonly config: ByteSource;
@@ -68,7 +67,7 @@ export function findT5Files(files: readonly ByteSource[]): T5Files {
 export async function acceptT5(files: T5Files, signal?: AbortSignal): Promise<T5Facts> {
   const configs = await readT5Configs(files.config, files.generation, signal);
   const tensors = await readSafetensorsSet(files.weights, files.index, signal);
-  collectT5Weights(tensors, configs.config, "f32");
+  collectT5Weights(tensors, configs.config, { variant: "f32", reads16Bit: true });
   const elements = new Map<string, number>();
   for (const { dtype, shape } of tensors.values()) {
     elements.set(dtype, (elements.get(dtype) ?? 0) + shape.reduce((product, length) => product * length, 1));
@@ -83,6 +82,6 @@ export async function acceptT5(files: T5Files, signal?: AbortSignal): Promise<T5
 }
 
 /** The tensors of accepted files, as the graphs take them. */
-export function t5Weights({ tensors, config }: T5Facts, variant: Seq2SeqVariant): T5Weights {
-  return collectT5Weights(tensors, config, variant);
+export function t5Weights({ tensors, config }: T5Facts, forms: WeightForms): T5Weights {
+  return collectT5Weights(tensors, config, forms);
 }

@@ -31,11 +31,18 @@ export interface T5Weights {
   linear(graph: OnnxGraphBuilder, x: Value, name: string, output?: string): Value;
 }
 
+/** How stored weights become those of the graphs. */
+export interface WeightForms {
+  readonly variant: Seq2SeqVariant;
+  /** as OnnxRuntime.reads16Bit */
+  readonly reads16Bit: boolean;
+}
+
 /**
  * Checks that every tensor the graphs need is there, with its shape.
  * @throws SpellError safetensors-missing (all missing names at once), safetensors-shape, safetensors-dtype
  */
-export function collectT5Weights(tensors: SafetensorsTensors, config: T5Config, variant: Seq2SeqVariant): T5Weights {
+export function collectT5Weights(tensors: SafetensorsTensors, config: T5Config, { variant, reads16Bit }: WeightForms): T5Weights {
   const found = new Map<string, FloatTensor>();
   const missing: string[] = [];
   for (const [name, shape] of expectedShapes(config, tensors)) {
@@ -73,6 +80,7 @@ export function collectT5Weights(tensors: SafetensorsTensors, config: T5Config, 
     bytes: [...found.values()].reduce((sum, { length }) => sum + length, 0),
     value,
     embed(graph, ids) {
+      if (!reads16Bit) return graph.node("Gather", [value(graph, "shared.weight"), ids], { attributes: { axis: 0 } });
       // Rows first, then wider: the whole table as f32 would double what a 16-bit file needs.
       const rows = graph.node("Gather", [stored(graph, "shared.weight"), ids], { attributes: { axis: 0 } });
       return get("shared.weight").dtype === "F32" ? rows : graph.node("Cast", [rows], { attributes: { to: 1 } });

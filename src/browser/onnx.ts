@@ -1,0 +1,97 @@
+/**
+ * OnnxRuntime over onnxruntime-web in a page or a worker: the WebAssembly build for processors, the WebGPU build for graphics cards.
+ * Never the package's `/all` build: it multiplies wrongly by transposed weights.
+ */
+import { SpellError, toSpellError } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
+import type { OnnxRuntime } from "../core/spec/onnx.ts";
+import { type OrtModule, ortRuntime, placeInMemory } from "../ort/driver.ts";
+
+/** Where the engine's WebAssembly is served from, for pages that are not built by a bundler: the page's own origin. */
+export interface OnnxFiles {
+  /** ort-wasm-simd-threaded.wasm of onnxruntime-web */
+  readonly wasm?: string;
+  /** ort-wasm-simd-threaded.asyncify.wasm of onnxruntime-web */
+  readonly webgpu?: string;
+}
+
+interface WebModule extends OrtModule {
+  readonly env: { readonly wasm: { numThreads?: number; wasmPaths?: unknown }; logLevel?: string };
+}
+
+/** @throws SpellError device-unavailable where the build does not start */
+export async function openWasmOnnx(files: OnnxFiles = {}): Promise<OnnxRuntime> {
+  const ort = await start(() => import("onnxruntime-web/wasm") as Promise<unknown>, files.wasm);
+  return ortRuntime({
+    name: "onnxruntime-web",
+    device: "wasm",
+    ort,
+    executionProvider: "wasm",
+    reads16Bit: true,
+    clampThreads: (threads) => clampThreads(ort, threads),
+    place: (weights, signal) => placeInMemory(weights, signal, limits.onnxWasmWeightBytes),
+  });
+}
+
+/** @throws SpellError device-unavailable where there is no adapter, or the build does not start */
+export async function openWebGpuOnnx(files: OnnxFiles = {}): Promise<OnnxRuntime> {
+  if ((await findAdapter()) === undefined) {
+    throw new SpellError("device-unavailable", "this browser offers no WebGPU adapter", { hint: "Take wasm, or auto." });
+  }
+  const ort = await start(() => import("onnxruntime-web/webgpu") as Promise<unknown>, files.webgpu);
+  return ortRuntime({
+    name: "onnxruntime-web",
+    device: "webgpu",
+    ort,
+    executionProvider: "webgpu",
+    // only adapters with shader-f16 could; F32 activations do without
+    reads16Bit: false,
+    keptLocation: "gpu-buffer",
+    clampThreads: (threads) => clampThreads(ort, threads),
+    place: (weights, signal) => placeInMemory(weights, signal, limits.onnxWasmWeightBytes),
+  });
+}
+
+/** What a page can know of its graphics card. */
+export interface FoundAdapter {
+  /** "google swiftshader" */
+  readonly label: string;
+  /** a processor that plays a graphics card */
+  readonly isSoftware: boolean;
+}
+
+/** @returns undefined where the browser has no WebGPU, or no adapter */
+export async function findAdapter(): Promise<FoundAdapter | undefined> {
+  const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
+  if (adapter === null || adapter === undefined) return undefined;
+  const { vendor, architecture, description } = adapter.info;
+  const label = [vendor, architecture, description].filter((word) => word !== "").join(" ");
+  return { label, isSoftware: adapter.info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|warp|basic render/i.test(label) };
+}
+
+async function start(load: () => Promise<unknown>, wasm: string | undefined): Promise<WebModule> {
+  let ort: WebModule;
+  try {
+    ort = (await load()) as WebModule;
+  } catch (error) {
+    throw toSpellError(error, "device-unavailable", "onnxruntime-web does not start");
+  }
+  if (wasm !== undefined) ort.env.wasm.wasmPaths = { wasm };
+  ort.env.logLevel = "error";
+  return ort;
+}
+
+/** One number for the whole module, fixed by its first session; more than one needs an isolated page. */
+function clampThreads(ort: WebModule, threads: number): number {
+  // the package sets it by itself once it starts
+  const most = crossOriginIsolated ? navigator.hardwareConcurrency || 1 : 1;
+  const wanted = Math.min(Math.max(1, threads), most);
+  if (!fixed.has(ort)) {
+    fixed.add(ort);
+    ort.env.wasm.numThreads = wanted;
+  }
+  return ort.env.wasm.numThreads ?? wanted;
+}
+
+/** Modules whose number of threads is settled: a page loads each build once. */
+const fixed = new WeakSet<WebModule>();

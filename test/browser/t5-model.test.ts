@@ -1,0 +1,54 @@
+/** T5 in Chromium through the browser's entry, on WebAssembly and on WebGPU (a software adapter): the contract and the bundled model's golden answers. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { LanguageModel } from "../../src/browser/index.ts";
+import { collect, load } from "../../src/browser/index.ts";
+import { languageModelContract } from "../contract/language-model.ts";
+import golden from "../golden/tiny-t5-en-fr.json";
+
+const prefix = "translate English to French: ";
+const folder = "/builtins/models/tiny-t5-en-fr";
+
+/** The bundled translator, made to go on: the contract wants long answers. */
+async function endless(): Promise<File[]> {
+  const names = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"];
+  const files = await Promise.all(names.map(async (name) => new File([await (await fetch(`${folder}/${name}`)).blob()], name)));
+  const settings = { decoder_start_token_id: 0, eos_token_id: 1, pad_token_id: 0, min_new_tokens: 400 };
+  return [...files, new File([JSON.stringify(settings)], "generation_config.json")];
+}
+
+languageModelContract("T5 on WASM in Chromium", {
+  prompt: `${prefix}Where is the train station?`,
+  knowsAllOptions: true,
+  abortMs: 1000,
+  open: async () => load(await endless(), { device: "wasm" }),
+});
+
+describe.each([
+  ["wasm", 40, 15],
+  ["webgpu", 12, 10],
+] as const)("the bundled translator on %s in Chromium", (device, greedy, beams) => {
+  let model: LanguageModel;
+  beforeAll(async () => {
+    model = await load("tiny-t5-en-fr", { device });
+  });
+  afterAll(() => model.dispose());
+
+  it("says where it computes", () => {
+    expect(model.device).toMatchObject({ chosen: device, runtime: "onnxruntime-web" });
+    expect(model.device.tried).toContainEqual(expect.objectContaining({ device, ok: true }));
+  });
+
+  it("translates greedily and with beams as transformers does", async () => {
+    for (const { en, greedy_text } of golden.cases.slice(0, greedy)) expect(await collect(model.stream(prefix + en)), en).toBe(greedy_text);
+    for (const { en, beam4_text } of golden.cases.slice(0, beams)) {
+      expect(await collect(model.stream(prefix + en, { numBeams: 4 })), en).toBe(beam4_text);
+    }
+  }, 120_000);
+});
+
+describe("T5 in a page", () => {
+  it("asks no other origin for anything", () => {
+    const origins = new Set(performance.getEntriesByType("resource").map(({ name }) => new URL(name).origin));
+    expect([...origins].filter((origin) => origin !== location.origin && !origin.startsWith("blob:") && origin !== "null")).toEqual([]);
+  });
+});
