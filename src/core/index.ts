@@ -3,6 +3,8 @@ export type { Spell, SpellOptions } from "./api/spell.ts";
 export { createSpell } from "./api/spell.ts";
 export type { FoundModel, LoadOptions, ModelSource } from "./backends/candle.ts";
 export { bundledModels } from "./backends/candle.ts";
+export type { ModelSummary } from "./backends/summary.ts";
+export { summarizeModel } from "./backends/summary.ts";
 export type { ErrorCode, SpellErrorJson, SpellErrorOptions } from "./errors.ts";
 export { errorTable, exitCodeOf, SpellError } from "./errors.ts";
 export type { ByteSource } from "./formats/byte-source.ts";
@@ -27,10 +29,17 @@ export type {
   GgufOpenOptions,
   GgufRuntime,
   GgufSampling,
+  ManyPiece,
+  ModelHandle,
   ModelPiece,
+  Seq2SeqGenerateOptions,
+  Seq2SeqHandle,
+  Seq2SeqOpenOptions,
+  Seq2SeqRuntime,
+  Seq2SeqVariant,
   ThreadChoice,
 } from "./spec/runtime.ts";
-export type { StreamPart, WarningCode } from "./spec/stream-part.ts";
-export { collect } from "./text/collect.ts";
+export type { ManyPart, StreamPart, WarningCode } from "./spec/stream-part.ts";
+export { collect, collectMany } from "./text/collect.ts";
 export type { ParameterRule } from "./text/parameters.ts";
 export { parameterRules, presets } from "./text/parameters.ts";

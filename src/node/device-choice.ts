@@ -28,19 +28,16 @@ export function withAttempts(error: unknown, tried: readonly DeviceAttempt[]): u
 }
 
 /** The handle, with what was tried before it in its report. Its own fields stay live. */
-export function withReport<O>(handle: ModelHandle<O>, tried: readonly DeviceAttempt[], notes: readonly string[]): ModelHandle<O> {
+export function withReport<H extends ModelHandle<never>>(handle: H, tried: readonly DeviceAttempt[], notes: readonly string[]): H {
   return {
+    ...handle,
     get alive() {
       return handle.alive;
     },
     get device(): DeviceReport {
       return { ...handle.device, tried: [...tried, ...handle.device.tried] };
     },
-    contextLength: handle.contextLength,
-    unsupported: handle.unsupported,
     notes: [...notes, ...handle.notes],
-    generate: (prompt, options) => handle.generate(prompt, options),
-    dispose: () => handle.dispose(),
   };
 }
 

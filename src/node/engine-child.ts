@@ -109,7 +109,8 @@ async function open({ files, options }: Extract<ToChild, { type: "open" }>): Pro
     };
     handle = await engine.open(files.map(toSource), { ...options, onProgress } as never);
     const { device, contextLength, unsupported, notes } = handle;
-    send({ type: "opened", handle: { device, contextLength, unsupported, notes } });
+    const answersMany = handle.generateMany !== undefined;
+    send({ type: "opened", handle: { device, contextLength, unsupported, notes, answersMany } });
     // Node writes it at exit; this process never exits, it is killed.
     setImmediate(() => compileCache.flushCompileCache?.());
   } catch (error) {
@@ -129,7 +130,10 @@ async function generate({ call: id, prompt, options }: Extract<ToChild, { type: 
   try {
     if (signal.aborted) throw abortedError();
     if (handle === undefined) throw new SpellError("run-closed", "no model is open");
-    for await (const piece of handle.generate(prompt, { ...options, signal } as never)) {
+    const all = { ...options, signal } as never;
+    const pieces = typeof prompt === "string" ? handle.generate(prompt, all) : handle.generateMany?.(prompt, all);
+    if (pieces === undefined) throw new SpellError("internal-error", "this engine answers one prompt at a time");
+    for await (const piece of pieces) {
       while (call.credit <= 0 && !signal.aborted) {
         await new Promise<void>((resolve) => {
           call.wake = resolve;

@@ -6,7 +6,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { abortedError, SpellError, toSpellError } from "../core/errors.ts";
 import type { ByteSource } from "../core/formats/byte-source.ts";
-import type { DeviceChoice, ModelHandle, ModelPiece } from "../core/spec/runtime.ts";
+import type { DeviceChoice, ManyPiece, ModelHandle, ModelPiece } from "../core/spec/runtime.ts";
 import { builtFile } from "./built-file.ts";
 import {
   blockingSilenceMs,
@@ -103,7 +103,7 @@ interface Pending {
 
 /** One generation: pieces that came and were not taken yet, and who waits for the next. */
 interface Generation extends Pending {
-  readonly push: (piece: ModelPiece) => void;
+  readonly push: (piece: ModelPiece | ManyPiece) => void;
 }
 
 class EngineChild {
@@ -199,24 +199,40 @@ class EngineChild {
     }
   }
 
-  #toHandle<CallOptions extends { readonly signal?: AbortSignal }>(opened: OpenedHandle): ModelHandle<CallOptions> {
+  #toHandle<CallOptions extends { readonly signal?: AbortSignal }>({ answersMany, ...opened }: OpenedHandle): ModelHandle<CallOptions> {
     const child = this;
     return {
       ...opened,
       get alive() {
         return child.dead === undefined;
       },
-      generate: (prompt, options) => child.#generate(prompt, options),
+      generate: (prompt, options) => child.#generate<ModelPiece>(prompt, options, (piece) => piece.type === "end"),
+      ...(answersMany
+        ? {
+            generateMany(prompts: readonly string[], options: CallOptions) {
+              let open = prompts.length;
+              return child.#generate<ManyPiece>(prompts, options, ({ piece }) => {
+                if (piece.type === "end") open -= 1;
+                return open === 0;
+              });
+            },
+          }
+        : {}),
       dispose: () => child.end(new SpellError("run-closed", "the model was disposed")),
     };
   }
 
-  async *#generate(prompt: string, { signal, ...options }: { readonly signal?: AbortSignal }): AsyncGenerator<ModelPiece, void, undefined> {
+  /** @param isLast whether nothing follows a piece */
+  async *#generate<Piece extends ModelPiece | ManyPiece>(
+    prompt: string | readonly string[],
+    { signal, ...options }: { readonly signal?: AbortSignal },
+    isLast: (piece: Piece) => boolean,
+  ): AsyncGenerator<Piece, void, undefined> {
     if (this.dead !== undefined) throw this.dead;
     if (signal?.aborted === true) throw abortedError();
     this.#lastCall += 1;
     const call = this.#lastCall;
-    const unread: ModelPiece[] = [];
+    const unread: Piece[] = [];
     let failure: SpellError | undefined;
     let taken = 0;
     let wake: () => void = () => undefined;
@@ -227,7 +243,7 @@ class EngineChild {
     this.#generations.set(call, {
       fail,
       push: (piece) => {
-        unread.push(piece);
+        unread.push(piece as Piece);
         wake();
       },
     });
@@ -249,7 +265,7 @@ class EngineChild {
         }
         taken += 1;
         if (taken % creditStep === 0) this.#send({ type: "credit", call, pieces: creditStep });
-        ended = piece.type === "end";
+        ended = isLast(piece);
         yield piece;
         if (ended) return;
       }

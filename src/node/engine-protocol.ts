@@ -3,7 +3,7 @@
  * Both ends come from the same build, so nothing here has a version; what arrives from a child is still only acted on where it fits a pending call.
  */
 import type { SpellErrorJson } from "../core/errors.ts";
-import type { DeviceReport, ModelHandle, ModelPiece } from "../core/spec/runtime.ts";
+import type { DeviceReport, ManyPiece, ModelHandle, ModelPiece } from "../core/spec/runtime.ts";
 
 export type EngineName = "node-llama-cpp" | "wllama" | "onnxruntime-node" | "onnxruntime-web";
 
@@ -28,7 +28,8 @@ export type ToChild =
   | {
       readonly type: "generate";
       readonly call: number;
-      readonly prompt: string;
+      /** several: the engine's generateMany() */
+      readonly prompt: string | readonly string[];
       /** of the engine's own generate() */
       readonly options: Plain<object>;
     }
@@ -45,7 +46,7 @@ export type ToParent =
   | { readonly type: "opened"; readonly handle: OpenedHandle }
   /** call 0 is the open */
   | { readonly type: "failed"; readonly call: number; readonly error: SpellErrorJson }
-  | { readonly type: "piece"; readonly call: number; readonly piece: ModelPiece }
+  | { readonly type: "piece"; readonly call: number; readonly piece: ModelPiece | ManyPiece }
   | { readonly type: "read"; readonly read: number; readonly file: number; readonly offset: number; readonly length: number };
 
 /** The plain data of a ModelHandle. */
@@ -54,6 +55,8 @@ export interface OpenedHandle {
   readonly contextLength: number;
   readonly unsupported: ModelHandle<never>["unsupported"];
   readonly notes: readonly string[];
+  /** whether it has generateMany() */
+  readonly answersMany: boolean;
 }
 
 /** Pieces on their way that nobody has taken yet; the engine waits there. Enough to hide the way between processes, little enough to stop soon. */

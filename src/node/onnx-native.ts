@@ -54,7 +54,8 @@ async function placeInFolder(weights: readonly WeightRange[]): Promise<WeightPla
 }
 
 /**
- * The engine refuses links: it takes them for a way out of the folder. So it gets what a link points at, if that is a plain file of the same size.
+ * Sources name real paths, so a link on the way there came later: it may lead anywhere, and the engine refuses it too.
+ * A hard link is the file itself, which package managers make all the time.
  * @throws SpellError onnx-external
  */
 async function regularFile(path: string, size: number, weight: string): Promise<string> {
@@ -65,6 +66,7 @@ async function regularFile(path: string, size: number, weight: string): Promise<
     });
   try {
     const real = await realpath(path);
+    if (real !== path) throw refuse(`a link to ${real}`);
     const found = await lstat(real);
     if (!found.isFile()) throw refuse("something else");
     if (found.size !== size) throw refuse(`${found.size} bytes: it changed since its header was read`);

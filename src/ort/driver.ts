@@ -177,7 +177,7 @@ function createGraph(
 }
 
 const memoryWords =
-  /bad_?alloc|out of memory|failed to allocate|cannot allocate|allocation (size|failed)|memory access out of bounds|Array buffer allocation/i;
+  /bad_?alloc|out of memory|failed to allocate|cannot allocate|allocation (size|failed)|memory access out of bounds|Array buffer allocation|shape is too large/i;
 
 function openError(error: unknown, { name, device }: OrtHost): SpellError {
   if (error instanceof SpellError) return error;
@@ -236,11 +236,34 @@ async function bytesOf({ name, length, file, make }: WeightRange, signal: AbortS
   throwIfAborted(signal);
   if (file === undefined && make === undefined) throw new SpellError("internal-error", `weight ${name} has neither a file nor a maker`);
   if (file !== undefined) checkInFile({ name, length }, file.source.size, file.offset, file.source.name);
-  const bytes = file === undefined ? await (make as () => Promise<Uint8Array>)() : await file.source.read(file.offset, length, signal);
+  const bytes = file === undefined ? await (make as () => Promise<Uint8Array>)() : await readWeight(name, length, file, signal);
   if (bytes.byteLength !== length) {
     throw new SpellError("onnx-external", `weight ${name}: wanted ${length} bytes; got ${bytes.byteLength}`, { where: name });
   }
   return bytes;
+}
+
+/** A source speaks of itself; here what matters is that a weight is not where it should be. Aborts and the network's answers stay what they are. */
+async function readWeight(
+  name: string,
+  length: number,
+  { source, offset }: NonNullable<WeightRange["file"]>,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
+  try {
+    return await source.read(offset, length, signal);
+  } catch (cause) {
+    if (cause instanceof SpellError && (cause.code === "run-aborted" || cause.code === "run-closed" || cause.code.startsWith("net-")))
+      throw cause;
+    throw new SpellError(
+      "onnx-external",
+      `weight ${name}: wanted ${length} bytes at byte ${offset} of ${source.name}; got: ${messageOf(cause)}`,
+      {
+        where: name,
+        cause,
+      },
+    );
+  }
 }
 
 /** @throws SpellError onnx-external */

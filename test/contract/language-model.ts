@@ -4,7 +4,7 @@ import { SpellError } from "../../src/core/errors.ts";
 import type { GenerateOptions, Prompt } from "../../src/core/spec/generate.ts";
 import type { LanguageModel } from "../../src/core/spec/language-model.ts";
 import type { StreamPart } from "../../src/core/spec/stream-part.ts";
-import { collect } from "../../src/core/text/collect.ts";
+import { collect, collectMany } from "../../src/core/text/collect.ts";
 
 export interface LanguageModelCase {
   readonly open: () => Promise<LanguageModel>;
@@ -195,6 +195,18 @@ export function languageModelContract(name: string, { open, prompt, knowsAllOpti
       expect((await failure(parts(other, prompt, greedy))).code).toBe("run-closed");
       await other.dispose();
     }, 60_000);
+
+    it("answers several prompts at once as it would each alone, and mixes nothing up", async () => {
+      const prompts = [prompt, `${prompt} in a`, `${prompt} near the`, prompt];
+      const alone: string[] = [];
+      for (const text of prompts) alone.push(await collect(model.stream(text, greedy)));
+      expect(await collectMany(model.streamMany(prompts, greedy))).toEqual(alone);
+      const ends: number[] = [];
+      for await (const { index, part } of model.streamMany(prompts, { ...greedy, maxTokens: 3 }))
+        if (part.type === "stream-end") ends.push(index);
+      expect(ends.sort()).toEqual([0, 1, 2, 3]);
+      expect(await collectMany(model.streamMany([], greedy))).toEqual([]);
+    });
 
     it("R14 waits for a slow reader and loses nothing", async () => {
       const fast = await collect(model.stream(prompt, { ...greedy, maxTokens: 12 }));

@@ -1,7 +1,7 @@
 /** The contract of a loaded model, whatever runs it. Types only. */
 import type { GenerateOptions, Prompt } from "./generate.ts";
 import type { DeviceReport } from "./runtime.ts";
-import type { StreamPart } from "./stream-part.ts";
+import type { ManyPart, StreamPart } from "./stream-part.ts";
 
 export interface LanguageModel {
   /** Usable as a model spec again: bundled name or path; the file's name for a Blob. */
@@ -21,6 +21,13 @@ export interface LanguageModel {
    * @throws SpellError from the iterator: run-aborted (details.partialText), run-context, run-option, run-busy, run-crash, run-closed, run-nan, template-parse, template-limit
    */
   stream(prompt: Prompt, options?: GenerateOptions): AsyncIterable<StreamPart>;
+  /**
+   * Answers several prompts, each as stream() would alone: computed together by encoder-decoders, one after the other by decoders.
+   * Counts as one call in the queue. Parts name their prompt, and those of different prompts come mixed.
+   * Timings are those of the whole call; seeds count up from the first.
+   * @throws SpellError from the iterator, as stream()
+   */
+  streamMany(prompts: readonly Prompt[], options?: GenerateOptions): AsyncIterable<ManyPart>;
   /** Frees the model. Running and waiting calls reject with run-closed; a second call does nothing. */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

@@ -100,6 +100,12 @@ export interface ModelHandle<O> {
    * @throws SpellError run-context (prompt alone does not fit; details {promptTokens, contextLength}), run-aborted, run-crash, run-nan, run-closed
    */
   generate(prompt: string, options: O): AsyncIterable<ModelPiece>;
+  /**
+   * Where several prompts are computed together faster than one after the other; pieces name their prompt, and come in any order.
+   * Ends after one `end` piece for each prompt.
+   * @throws SpellError as generate()
+   */
+  generateMany?(prompts: readonly string[], options: O): AsyncIterable<ManyPiece>;
   /** Frees everything; pending calls reject with run-closed. Second call does nothing. */
   dispose(): Promise<void>;
 }
@@ -206,3 +212,10 @@ export interface Seq2SeqGenerateOptions extends GgufGenerateOptions {
 }
 
 export type Seq2SeqHandle = ModelHandle<Seq2SeqGenerateOptions>;
+
+/** A piece of the answer to one of several prompts. */
+export interface ManyPiece {
+  /** place of the prompt in the list */
+  readonly index: number;
+  readonly piece: ModelPiece;
+}

@@ -30,3 +30,10 @@ export type StreamPart =
       /** only when several sequences were asked for, best first */
       readonly candidates?: readonly string[];
     };
+
+/** A part of the answer to one of several prompts. */
+export interface ManyPart {
+  /** place of the prompt in the list */
+  readonly index: number;
+  readonly part: StreamPart;
+}

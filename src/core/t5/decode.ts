@@ -53,6 +53,23 @@ export interface Encoded {
   release(): void;
 }
 
+/** Only these inputs of a batch, in this order. The given one is released. */
+export async function selectInputs({ runtime }: T5Session, encoded: Encoded, rows: readonly number[]): Promise<Encoded> {
+  const pick = async (tensor: OnnxTensor): Promise<OnnxTensor> => {
+    const shape = [rows.length, ...tensor.shape.slice(1)];
+    const size = shape.slice(1).reduce((product, length) => product * length, 1);
+    const from = await tensor.read();
+    const to = from instanceof Float32Array ? new Float32Array(rows.length * size) : new BigInt64Array(rows.length * size);
+    rows.forEach((row, index) => to.set(from.subarray(row * size, (row + 1) * size) as never, index * size));
+    tensor.release();
+    return to instanceof Float32Array ? runtime.tensor("float32", to, shape) : runtime.tensor("int64", to, shape);
+  };
+  const feeds: Record<string, OnnxTensor> = {};
+  for (const [name, tensor] of Object.entries(encoded.feeds)) feeds[name] = await pick(tensor);
+  const hidden = (await pick(encoded.hidden)) as OnnxTensor<"float32">;
+  return { batch: rows.length, hidden, feeds, release: () => [hidden, ...Object.values(feeds)].forEach((tensor) => tensor.release()) };
+}
+
 /** @param inputs token ids of each input, end token included */
 export async function encode({ config, runtime, encoder }: T5Session, inputs: readonly (readonly number[])[]): Promise<Encoded> {
   const batch = inputs.length;
@@ -84,7 +101,7 @@ export async function encode({ config, runtime, encoder }: T5Session, inputs: re
 /** Decoder keys and values of what was produced so far, for `batch` sequences of equal length. Owner of its tensors. */
 export class DecoderState {
   readonly #session: T5Session;
-  readonly #encoded: Encoded;
+  #encoded: Encoded;
   /** f32 [batch, numHeads, length, dKv] for each layer, key and value */
   #past: Readonly<Record<string, OnnxTensor<"float32">>>;
   #batch: number;
@@ -160,7 +177,13 @@ export class DecoderState {
     this.#batch = order.length;
   }
 
-  /** Frees what a device holds. */
+  /** Goes on with these sequences only, where each reads an input of its own. The state then owns what it reads. */
+  async keepRows(rows: readonly number[]): Promise<void> {
+    this.#encoded = await selectInputs(this.#session, this.#encoded, rows);
+    await this.reorder(rows);
+  }
+
+  /** Frees what a device holds of the sequences. */
   release(): void {
     for (const tensor of Object.values(this.#past)) tensor.release();
   }

@@ -5,7 +5,15 @@
 import { abortedError, SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import type { OnnxRuntime } from "../spec/onnx.ts";
-import type { Candidate, DeviceReport, ModelPiece, Seq2SeqGenerateOptions, Seq2SeqHandle, Seq2SeqOpenOptions } from "../spec/runtime.ts";
+import type {
+  Candidate,
+  DeviceReport,
+  ManyPiece,
+  ModelPiece,
+  Seq2SeqGenerateOptions,
+  Seq2SeqHandle,
+  Seq2SeqOpenOptions,
+} from "../spec/runtime.ts";
 import { createStopFilter } from "../text/stop-filter.ts";
 import { openTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { closedError } from "../text/turns.ts";
@@ -13,6 +21,7 @@ import { type BeamOptions, searchBeams } from "./beam-search.ts";
 import { type Encoded, encode, openT5Session, type T5Session } from "./decode.ts";
 import { acceptT5, findT5Files, type T5Facts, t5Weights } from "./files.ts";
 import { type SearchOptions, searchTokens, takeBreath } from "./search.ts";
+import { searchMany } from "./search-many.ts";
 
 /** What the host adds: where to compute, and how to let messages through. */
 export interface T5Host {
@@ -138,28 +147,59 @@ function createHandle(session: T5Session, tokenizer: Tokenizer, facts: T5Facts, 
       };
       return;
     }
-    const decoder = tokenizer.createStreamDecoder();
-    const filter = createStopFilter(options.stop);
+    const writer = createWriter(tokenizer, options.stop);
     let completionTokens = 0;
     let ended = false;
-    let stopped = false;
     for await (const id of searchTokens(session, encoded, ids, search)) {
       completionTokens += 1;
       ended = search.endIds.has(id);
       if (ended) break;
-      const { text, stopped: met } = filter.push(decoder.push(id));
+      const text = writer.push(id);
       if (text !== "") yield { type: "text", text };
-      stopped = met;
-      if (stopped) break;
+      if (writer.stopped) break;
     }
-    if (!stopped) {
-      const last = filter.push(decoder.flush());
-      stopped = last.stopped;
-      const text = stopped ? last.text : last.text + filter.flush();
-      if (text !== "") yield { type: "text", text };
-    }
-    const finishReason = ended || stopped ? "stop" : "length";
+    const rest = writer.stopped ? "" : writer.finish();
+    if (rest !== "") yield { type: "text", text: rest };
+    const finishReason = ended || writer.stopped ? "stop" : "length";
     yield { type: "end", finishReason, ...counts, completionTokens, decodeMs: host.now() - decoding };
+  }
+
+  async function* generateMany(prompts: readonly string[], options: Seq2SeqGenerateOptions): AsyncGenerator<ManyPiece, void, undefined> {
+    if (!alive) throw closedError();
+    if (options.numBeams > 1) {
+      // Beams of several inputs do not share a batch.
+      for (const [index, prompt] of prompts.entries()) for await (const piece of generate(prompt, options)) yield { index, piece };
+      return;
+    }
+    if (options.signal?.aborted === true) throw abortedError();
+    const inputs = prompts.map(encodePrompt);
+    const search = searchOptions(options);
+    const started = host.now();
+    const answers = inputs.map(() => ({ writer: createWriter(tokenizer, options.stop), tokens: 0, ended: false }));
+    for await (const { index, id } of searchMany(session, inputs, search)) {
+      const answer = answers[index];
+      if (answer === undefined || answer.ended) continue;
+      answer.tokens += 1;
+      const isEnd = search.endIds.has(id);
+      const text = isEnd ? answer.writer.finish() : answer.writer.push(id);
+      if (text !== "") yield { index, piece: { type: "text", text } };
+      if (!isEnd && !answer.writer.stopped && answer.tokens < options.maxTokens) continue;
+      answer.ended = true;
+      const rest = isEnd || answer.writer.stopped ? "" : answer.writer.finish();
+      if (rest !== "") yield { index, piece: { type: "text", text: rest } };
+      yield {
+        index,
+        piece: {
+          type: "end",
+          finishReason: isEnd || answer.writer.stopped ? "stop" : "length",
+          promptTokens: inputs[index]?.length ?? 0,
+          cachedTokens: 0,
+          completionTokens: answer.tokens,
+          prefillMs: 0,
+          decodeMs: host.now() - started,
+        },
+      };
+    }
   }
 
   return {
@@ -177,11 +217,36 @@ function createHandle(session: T5Session, tokenizer: Tokenizer, facts: T5Facts, 
         : []),
     ],
     generate,
+    generateMany,
     async dispose() {
       if (!alive) return;
       alive = false;
       last?.encoded.release();
       await Promise.all([session.encoder.dispose(), session.decoder.dispose()]);
+    },
+  };
+}
+
+/** Ids to text that is safe to show: whole characters, nothing of a stop string. */
+function createWriter(tokenizer: Tokenizer, stops: readonly string[]) {
+  const decoder = tokenizer.createStreamDecoder();
+  const filter = createStopFilter(stops);
+  let stopped = false;
+  const take = (text: string): string => {
+    const result = filter.push(text);
+    stopped = result.stopped;
+    return result.text;
+  };
+  return {
+    /** whether a stop string was met; push nothing more then */
+    get stopped() {
+      return stopped;
+    },
+    push: (id: number): string => take(decoder.push(id)),
+    /** what is left once the model has ended */
+    finish(): string {
+      const text = take(decoder.flush());
+      return stopped ? text : text + filter.flush();
     },
   };
 }

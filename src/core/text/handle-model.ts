@@ -6,8 +6,8 @@ import { SpellError, toSpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { GenerateOptions, Prompt } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
-import type { DeviceReport, GgufGenerateOptions, ModelHandle, ModelPiece } from "../spec/runtime.ts";
-import type { StreamPart, WarningCode } from "../spec/stream-part.ts";
+import type { DeviceReport, GgufGenerateOptions, ManyPiece, ModelHandle, ModelPiece } from "../spec/runtime.ts";
+import type { ManyPart, StreamPart, WarningCode } from "../spec/stream-part.ts";
 import { parameterRules } from "./parameters.ts";
 import { createStopFilter } from "./stop-filter.ts";
 import { closedError, createTurns } from "./turns.ts";
@@ -88,54 +88,46 @@ function createHandleModel<O extends GgufGenerateOptions>(
     return fresh;
   };
 
-  async function* stream(prompt: Prompt, options: GenerateOptions = {}): AsyncGenerator<StreamPart, void, undefined> {
+  async function* streamMany(prompts: readonly Prompt[], options: GenerateOptions = {}): AsyncGenerator<ManyPart, void, undefined> {
     const called = parts.now();
     const { signal } = options;
     const call = parts.resolve(options);
     const { sampling, stop } = call.options;
+    const full = signal === undefined ? call.options : { ...call.options, signal };
     const endTurn = await turns.take(signal);
-    let partialText = "";
+    const answers = prompts.map(() => createAnswer(stop, parts.now, called));
     try {
-      const [live, rendered] = await Promise.all([liveHandle(signal), parts.write(prompt, options)]);
+      const [live, ...written] = await Promise.all([liveHandle(signal), ...prompts.map((prompt) => parts.write(prompt, options))]);
       const takenLoadMs = loadMs;
       loadMs = 0;
-      yield { type: "stream-start", model: id, device: live.device };
-      for (const note of notes) yield warning("file-note", note);
+      for (const index of prompts.keys()) yield { index, part: { type: "stream-start", model: id, device: live.device } };
+      for (const note of notes) yield { index: 0, part: warning("file-note", note) };
       notes = [];
-      yield* rendered.warnings;
+      for (const [index, { warnings }] of written.entries()) for (const part of warnings) yield { index, part };
       for (const name of [...call.ignored, ...ignoredBy(live, options)]) {
-        yield warning("option-ignored", `${name} is not known to ${runtimeOf(live.device)} for ${architecture} models; it was not sent`);
+        const part = warning(
+          "option-ignored",
+          `${name} is not known to ${runtimeOf(live.device)} for ${architecture} models; it was not sent`,
+        );
+        yield { index: 0, part };
       }
-
-      const filter = createStopFilter(stop);
-      let firstTokenMs = 0;
-      let end: EndPiece | undefined;
-      let stopped = false;
-      const show = (text: string): StreamPart[] => {
-        if (text === "") return [];
-        partialText += text;
-        return [{ type: "text-delta", text }];
-      };
-      for await (const piece of live.generate(rendered.text, signal === undefined ? call.options : { ...call.options, signal })) {
-        if (piece.type === "end") {
-          end = piece;
-          continue;
-        }
-        if (firstTokenMs === 0) firstTokenMs = parts.now() - called;
-        if (stopped) continue; // what a runtime still says after a stop string is not part of the answer
-        const { text, stopped: met } = filter.push(piece.text);
-        stopped = met;
-        yield* show(text);
+      const texts = written.map(({ text }) => text);
+      for await (const { index, piece } of piecesOf(live, texts, full))
+        for (const part of answers[index]?.push(piece) ?? []) yield { index, part };
+      for (const [index, answer] of answers.entries()) {
+        // as many as the list has places; seeds stay 32-bit
+        const seed = (sampling.seed + index) % 2 ** 32;
+        for (const part of answer.finish({ seed, loadMs: takenLoadMs })) yield { index, part };
       }
-      if (end === undefined) throw new SpellError("run-crash", "the runtime ended without a result");
-      if (!stopped) yield* show(filter.flush());
-      if (end.note !== undefined) yield warning("output-invalid", end.note);
-      yield streamEnd(end, { seed: sampling.seed, stopped, loadMs: takenLoadMs, firstTokenMs });
     } catch (error) {
-      throw withPartialText(error, partialText);
+      throw withPartialText(error, answers.map(({ text }) => text).join("\n"));
     } finally {
       endTurn();
     }
+  }
+
+  async function* stream(prompt: Prompt, options: GenerateOptions = {}): AsyncGenerator<StreamPart, void, undefined> {
+    for await (const { part } of streamMany([prompt], options)) yield part;
   }
 
   return {
@@ -150,6 +142,7 @@ function createHandleModel<O extends GgufGenerateOptions>(
       return handle.device;
     },
     stream,
+    streamMany,
     async dispose() {
       if (closed) return;
       closed = true;
@@ -158,6 +151,61 @@ function createHandleModel<O extends GgufGenerateOptions>(
     },
     [Symbol.asyncDispose]() {
       return this.dispose();
+    },
+  };
+}
+
+/** All pieces of all prompts: together where the engine can, else one prompt after the other. */
+async function* piecesOf<O>(handle: ModelHandle<O>, prompts: readonly string[], options: O): AsyncGenerator<ManyPiece, void, undefined> {
+  if (prompts.length > 1 && handle.generateMany !== undefined) {
+    yield* handle.generateMany(prompts, options);
+    return;
+  }
+  for (const [index, prompt] of prompts.entries()) for await (const piece of handle.generate(prompt, options)) yield { index, piece };
+}
+
+/** One answer on its way: pieces of the engine to parts of a stream. */
+interface Answer {
+  /** shown so far */
+  readonly text: string;
+  push(piece: ModelPiece): readonly StreamPart[];
+  /** @throws SpellError run-crash where no end came */
+  finish(facts: Pick<StreamFacts, "seed" | "loadMs">): readonly StreamPart[];
+}
+
+function createAnswer(stop: readonly string[], now: () => number, called: number): Answer {
+  const filter = createStopFilter(stop);
+  let text = "";
+  let firstTokenMs = 0;
+  let end: EndPiece | undefined;
+  let stopped = false;
+  const show = (more: string): StreamPart[] => {
+    if (more === "") return [];
+    text += more;
+    return [{ type: "text-delta", text: more }];
+  };
+  return {
+    get text() {
+      return text;
+    },
+    push(piece) {
+      if (piece.type === "end") {
+        end = piece;
+        return [];
+      }
+      if (firstTokenMs === 0) firstTokenMs = now() - called;
+      if (stopped) return []; // what a runtime still says after a stop string is not part of the answer
+      const result = filter.push(piece.text);
+      stopped = result.stopped;
+      return show(result.text);
+    },
+    finish({ seed, loadMs }) {
+      if (end === undefined) throw new SpellError("run-crash", "the runtime ended without a result");
+      return [
+        ...(stopped ? [] : show(filter.flush())),
+        ...(end.note === undefined ? [] : [warning("output-invalid", end.note)]),
+        streamEnd(end, { seed, stopped, loadMs, firstTokenMs }),
+      ];
     },
   };
 }
