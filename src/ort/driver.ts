@@ -71,6 +71,7 @@ export function ortRuntime(host: OrtHost): OnnxRuntime {
     dtype: tensor.type as D,
     shape: tensor.dims,
     tensor,
+    ...(tensor.location === "cpu" ? { local: tensor.data as OnnxData<D> } : {}),
     read: async () => (tensor.location === "cpu" ? tensor.data : await tensor.getData()) as OnnxData<D>,
     release() {
       if (tensor.location !== "cpu") tensor.dispose();

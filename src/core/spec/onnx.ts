@@ -38,6 +38,10 @@ export type OnnxData<D extends OnnxDtype = OnnxDtype> = D extends "float32" ? Fl
 export interface OnnxTensor<D extends OnnxDtype = OnnxDtype> {
   readonly dtype: D;
   readonly shape: readonly number[];
+  /**
+   * The values themselves, where they lie in this memory. The owner of a tensor may change them, and take over the memory for another tensor.
+   */
+  readonly local?: OnnxData<D>;
   /** The values: at once where they are in this memory already, after a copy where a device holds them. Not to be changed. */
   read(): Promise<OnnxData<D>>;
   /** Frees what a device holds; needed for values named in `keepOnDevice`, harmless for others. Second call does nothing. */

@@ -6,7 +6,7 @@
  */
 import { DecoderState, type Encoded, type T5Session } from "./decode.ts";
 import { largest } from "./sampling.ts";
-import { checkScores, restrictScores, type SearchOptions, takeBreath } from "./search.ts";
+import { checkScores, hasRestrictions, restrictScores, type SearchOptions, takeBreath } from "./search.ts";
 
 export interface BeamOptions extends SearchOptions {
   /** at least 2 */
@@ -49,11 +49,16 @@ export async function searchBeams(session: T5Session, encoded: Encoded, options:
     for (let length = 1; ; length += 1) {
       const logits = await state.step(running.map(({ ids }) => ids[ids.length - 1] as number));
       if (length === 1) checkScores(logits.subarray(0, vocabSize));
+      const isRestricted = hasRestrictions(options, length - 1);
       const candidates = running
         .flatMap((beam, parent) => {
-          const scores = logProbabilities(logits.subarray(parent * vocabSize, (parent + 1) * vocabSize));
-          restrictScores(scores, beam.ids, options);
-          return largest(scores, keep).map((id) => ({ ids: [...beam.ids, id], sum: beam.sum + (scores[id] as number), parent }));
+          const row = logits.subarray(parent * vocabSize, (parent + 1) * vocabSize);
+          const shift = logSumExp(row);
+          // Penalties act on log-probabilities, which are all below 0; without any, the order of the logits is theirs.
+          const scores = isRestricted ? row.map((logit) => logit - shift) : row;
+          if (isRestricted) restrictScores(scores, beam.ids, options);
+          const taken = isRestricted ? 0 : shift;
+          return largest(scores, keep).map((id) => ({ ids: [...beam.ids, id], sum: beam.sum + (scores[id] as number) - taken, parent }));
         })
         .sort((a, b) => b.sum - a.sum)
         .slice(0, keep);
@@ -77,12 +82,15 @@ export async function searchBeams(session: T5Session, encoded: Encoded, options:
   return finished.slice(0, options.numReturnSequences);
 }
 
-/** log softmax of one row, as a copy */
-function logProbabilities(logits: Float32Array): Float32Array {
+/** What to take off logits to make log-probabilities of them. */
+function logSumExp(logits: Float32Array): number {
   let most = Number.NEGATIVE_INFINITY;
-  for (const logit of logits) if (logit > most) most = logit;
+  for (let id = 0; id < logits.length; id += 1) if ((logits[id] as number) > most) most = logits[id] as number;
   let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - most);
-  const shift = most + Math.log(sum);
-  return logits.map((logit) => logit - shift);
+  for (let id = 0; id < logits.length; id += 1) {
+    const distance = (logits[id] as number) - most;
+    // what is further away than this adds nothing to a sum of at least 1 that is kept in 53 bits
+    if (distance > -40) sum += Math.exp(distance);
+  }
+  return most + Math.log(sum);
 }

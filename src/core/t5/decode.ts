@@ -152,27 +152,33 @@ export class DecoderState {
     const { numHeads, dKv } = this.#session.config;
     const rows = this.#batch * numHeads;
     const before = this.#length;
-    await this.#replace([this.#batch, numHeads, length, dKv], (from) => {
-      const to = new Float32Array(rows * length * dKv);
-      for (let row = 0; row < rows; row += 1) {
-        to.set(from.subarray(row * before * dKv, (row * before + length) * dKv), row * length * dKv);
-      }
-      return to;
+    await this.#replace([this.#batch, numHeads, length, dKv], (values) => {
+      // every row moves to the left, so none is overwritten before it has moved
+      for (let row = 0; row < rows; row += 1) values.copyWithin(row * length * dKv, row * before * dKv, (row * before + length) * dKv);
+      return values.subarray(0, rows * length * dKv);
     });
     this.#length = length;
   }
 
   /** Goes on with these sequences, in this order: sequence i becomes a copy of what was sequence `order[i]`. */
   async reorder(order: readonly number[]): Promise<void> {
-    if (order.length === this.#batch && order.every((from, to) => from === to)) return;
+    const moved = order.flatMap((from, to) => (from === to ? [] : [{ from, to }]));
+    if (order.length === this.#batch && moved.length === 0) return;
     const { numHeads, dKv } = this.#session.config;
     const size = numHeads * this.#length * dKv;
-    await this.#replace([order.length, numHeads, this.#length, dKv], (from) => {
-      const to = new Float32Array(order.length * size);
-      order.forEach((source, target) => {
-        to.set(from.subarray(source * size, (source + 1) * size), target * size);
-      });
-      return to;
+    const isSameSize = order.length === this.#batch;
+    const taken = new Float32Array(isSameSize ? moved.length * size : 0);
+    await this.#replace([order.length, numHeads, this.#length, dKv], (values) => {
+      const row = (index: number): Float32Array => values.subarray(index * size, (index + 1) * size);
+      if (!isSameSize) {
+        const fresh = new Float32Array(order.length * size);
+        order.forEach((from, to) => fresh.set(row(from), to * size));
+        return fresh;
+      }
+      // What moves is taken out first: one sequence may be the source of one and the target of another.
+      moved.forEach(({ from }, index) => taken.set(row(from), index * size));
+      moved.forEach(({ to }, index) => row(to).set(taken.subarray(index * size, (index + 1) * size)));
+      return values;
     });
     this.#batch = order.length;
   }
@@ -188,11 +194,13 @@ export class DecoderState {
     for (const tensor of Object.values(this.#past)) tensor.release();
   }
 
-  async #replace(shape: readonly number[], change: (from: Float32Array) => Float32Array): Promise<void> {
+  /** @param change gets values it may change, and returns them or others */
+  async #replace(shape: readonly number[], change: (values: Float32Array) => Float32Array): Promise<void> {
     const old = this.#past;
     const fresh: Record<string, OnnxTensor<"float32">> = {};
-    for (const [name, tensor] of Object.entries(old))
-      fresh[name] = this.#session.runtime.tensor("float32", change(await tensor.read()), shape);
+    for (const [name, tensor] of Object.entries(old)) {
+      fresh[name] = this.#session.runtime.tensor("float32", change(tensor.local ?? (await tensor.read())), shape);
+    }
     this.release();
     this.#past = fresh;
   }

@@ -23,6 +23,12 @@ export interface SearchOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Whether restrictScores() would change anything for an answer of so many tokens: copying a vocabulary's scores for nothing costs time. */
+export function hasRestrictions({ sampling, ...options }: SearchOptions, producedTokens: number): boolean {
+  const penalised = sampling.repeatPenalty !== 1 || sampling.presencePenalty !== 0 || sampling.frequencyPenalty !== 0;
+  return penalised || options.noRepeatNgramSize > 0 || options.suppressTokens.length > 0 || producedTokens < options.minTokens;
+}
+
 /** Processing of scores that all searches share, in place. @param produced start token included */
 export function restrictScores(scores: Float32Array, produced: readonly number[], options: SearchOptions): void {
   applyPenalties(scores, produced, options.sampling);
@@ -86,8 +92,9 @@ export function createChooser(options: SearchOptions): (scores: Float32Array, pr
   const { sampling } = options;
   const random = seededRandom(sampling.seed);
   return (scores, produced) => {
-    const restricted = scores.slice();
-    restrictScores(restricted, produced, options);
+    const isRestricted = hasRestrictions(options, produced.length - 1);
+    const restricted = isRestricted ? scores.slice() : scores;
+    if (isRestricted) restrictScores(restricted, produced, options);
     return sampling.temperature === 0 ? argmax(restricted) : draw(filterCandidates(restricted, sampling), random());
   };
 }
