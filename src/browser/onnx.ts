@@ -28,6 +28,7 @@ export async function openWasmOnnx(files: OnnxFiles = {}): Promise<OnnxRuntime> 
     ort,
     executionProvider: "wasm",
     reads16Bit: true,
+    hasFastBlocks: false,
     clampThreads: (threads) => clampThreads(ort, threads),
     place: (weights, signal) => placeInMemory(weights, signal, limits.onnxWasmWeightBytes),
   });
@@ -46,6 +47,7 @@ export async function openWebGpuOnnx(files: OnnxFiles = {}): Promise<OnnxRuntime
     executionProvider: "webgpu",
     // only adapters with shader-f16 could; F32 activations do without
     reads16Bit: false,
+    hasFastBlocks: true,
     keptLocation: "gpu-buffer",
     clampThreads: (threads) => clampThreads(ort, threads),
     place: (weights, signal) => placeInMemory(weights, signal, limits.onnxWasmWeightBytes),

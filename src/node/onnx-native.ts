@@ -23,6 +23,7 @@ export async function openNativeOnnx(): Promise<OnnxRuntime> {
     ort,
     executionProvider: "cpu",
     reads16Bit: true,
+    hasFastBlocks: true,
     clampThreads: (threads) => Math.min(Math.max(1, threads), availableParallelism()),
     // All in one folder of files, or all in memory: the engine refuses a mixture.
     place: async (weights, signal) => (await placeInFolder(weights)) ?? placeInMemory(weights, signal),

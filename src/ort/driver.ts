@@ -55,6 +55,7 @@ export interface OrtHost {
   /** As the engine calls it: "cpu", "wasm", "webgpu", "cuda". */
   readonly executionProvider: string;
   readonly reads16Bit: boolean;
+  readonly hasFastBlocks: boolean;
   /** Whether tensors may stay on the device between runs, under this name of a location. */
   readonly keptLocation?: "gpu-buffer";
   /** @returns the number of threads a session gets */
@@ -82,6 +83,7 @@ export function ortRuntime(host: OrtHost): OnnxRuntime {
     name: host.name,
     device: host.device,
     reads16Bit: host.reads16Bit,
+    hasFastBlocks: host.hasFastBlocks,
     tensor(dtype, data, shape) {
       const wanted = shape.reduce((product, length) => product * length, 1);
       if (data.length !== wanted) {

@@ -63,9 +63,14 @@ function searchOptions(maxTokens: number, ends: readonly number[], options: Read
 async function openSession(folder: string, runtime: OnnxRuntime): Promise<T5Session> {
   const { config } = await readT5Configs(await openFileSource(`${folder}/config.json`), undefined);
   const tensors = await readSafetensors(await openFileSource(`${folder}/model.safetensors`));
-  return openT5Session(config, collectT5Weights(tensors, config, { variant: "f32", reads16Bit: runtime.reads16Bit }), runtime, {
-    threads: 2,
-  });
+  return openT5Session(
+    config,
+    collectT5Weights(tensors, config, { variant: "f32", reads16Bit: runtime.reads16Bit, hasFastBlocks: runtime.hasFastBlocks }),
+    runtime,
+    {
+      threads: 2,
+    },
+  );
 }
 
 async function greedy(session: T5Session, input: readonly number[], options: SearchOptions): Promise<number[]> {

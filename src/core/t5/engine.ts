@@ -58,7 +58,7 @@ export async function openT5(
   progress(0.1);
   const session = await openT5Session(
     facts.config,
-    t5Weights(facts, { variant: options.variant, reads16Bit: host.onnx.reads16Bit }),
+    t5Weights(facts, { variant: options.variant, reads16Bit: host.onnx.reads16Bit, hasFastBlocks: host.onnx.hasFastBlocks }),
     host.onnx,
     {
       threads: host.threads,
@@ -68,7 +68,9 @@ export async function openT5(
     },
   );
   progress(1);
-  return createHandle(session, tokenizer, facts, host, options.inputLength);
+  const notes =
+    options.variant === "f32" || host.onnx.hasFastBlocks ? [] : [`${options.variant} is computed in 8-bit integers on ${host.onnx.device}`];
+  return createHandle(session, tokenizer, { ...facts, notes: [...facts.notes, ...notes] }, host, options.inputLength);
 }
 
 /** What the encoder made of the newest input: asked again, with another seed or more beams, it is not computed again. */

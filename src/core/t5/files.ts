@@ -67,7 +67,7 @@ export function findT5Files(files: readonly ByteSource[]): T5Files {
 export async function acceptT5(files: T5Files, signal?: AbortSignal): Promise<T5Facts> {
   const configs = await readT5Configs(files.config, files.generation, signal);
   const tensors = await readSafetensorsSet(files.weights, files.index, signal);
-  collectT5Weights(tensors, configs.config, { variant: "f32", reads16Bit: true });
+  collectT5Weights(tensors, configs.config, { variant: "f32", reads16Bit: true, hasFastBlocks: true });
   const elements = new Map<string, number>();
   for (const { dtype, shape } of tensors.values()) {
     elements.set(dtype, (elements.get(dtype) ?? 0) + shape.reduce((product, length) => product * length, 1));

@@ -7,7 +7,7 @@ import type { SafetensorsTensor, SafetensorsTensors } from "../formats/safetenso
 import type { Seq2SeqVariant } from "../spec/runtime.ts";
 import type { T5Config } from "./config.ts";
 import type { OnnxGraphBuilder, OnnxType, Value } from "./onnx.ts";
-import { blockSize, quantizeBlocks, toFloat32 } from "./quantize.ts";
+import { blockSize, quantizeBlocks, quantizeColumns, toFloat32 } from "./quantize.ts";
 
 type FloatDtype = "F32" | "F16" | "BF16";
 type FloatTensor = SafetensorsTensor & { readonly dtype: FloatDtype };
@@ -34,15 +34,20 @@ export interface T5Weights {
 /** How stored weights become those of the graphs. */
 export interface WeightForms {
   readonly variant: Seq2SeqVariant;
-  /** as OnnxRuntime.reads16Bit */
+  /** as OnnxRuntime's */
   readonly reads16Bit: boolean;
+  readonly hasFastBlocks: boolean;
 }
 
 /**
  * Checks that every tensor the graphs need is there, with its shape.
  * @throws SpellError safetensors-missing (all missing names at once), safetensors-shape, safetensors-dtype
  */
-export function collectT5Weights(tensors: SafetensorsTensors, config: T5Config, { variant, reads16Bit }: WeightForms): T5Weights {
+export function collectT5Weights(
+  tensors: SafetensorsTensors,
+  config: T5Config,
+  { variant, reads16Bit, hasFastBlocks }: WeightForms,
+): T5Weights {
   const found = new Map<string, FloatTensor>();
   const missing: string[] = [];
   for (const [name, shape] of expectedShapes(config, tensors)) {
@@ -89,6 +94,7 @@ export function collectT5Weights(tensors: SafetensorsTensors, config: T5Config, 
       const tensor = get(name);
       const columns = tensor.shape[1] ?? 0;
       const named = output === undefined ? {} : { output };
+      if (variant !== "f32" && !hasFastBlocks) return columnLinear(graph, x, name, tensor, named);
       if (variant === "f32" || columns % blockSize !== 0) {
         // One node that multiplies from the stored side: a Transpose of its own loads four times slower.
         const attributes = { transB: 1, alpha: { float: 1 } };
@@ -138,6 +144,34 @@ function blockLinear(
     domain: "com.microsoft",
     ...named,
   });
+}
+
+/** DynamicQuantizeMatMul: 8-bit integers with one scale for each output; what goes in is quantised while it runs. */
+function columnLinear(graph: OnnxGraphBuilder, x: Value, name: string, tensor: FloatTensor, named: { readonly output?: string }): Value {
+  const [rows = 0, columns = 0] = tensor.shape;
+  let made: Promise<{ readonly values: Uint8Array; readonly scales: Uint8Array }> | undefined;
+  const make = (): NonNullable<typeof made> => {
+    made ??= readFloats(tensor).then((weights) => {
+      const { values, scales } = quantizeColumns(weights, rows, columns, 127);
+      return { values: new Uint8Array(values.buffer), scales: new Uint8Array(scales.buffer) };
+    });
+    return made;
+  };
+  const values = graph.weight({
+    name: `${name}/int8`,
+    type: "int8",
+    shape: [columns, rows],
+    length: rows * columns,
+    make: async () => (await make()).values,
+  });
+  const scales = graph.weight({
+    name: `${name}/scales`,
+    type: "float32",
+    shape: [rows],
+    length: rows * 4,
+    make: async () => (await make()).scales,
+  });
+  return graph.node("DynamicQuantizeMatMul", [x, values, scales], { domain: "com.microsoft", ...named });
 }
 
 async function readFloats({ source, offset, length, dtype }: FloatTensor): Promise<Float32Array> {
