@@ -38,7 +38,7 @@ const siblingRules = ranks
 module.exports = {
   forbidden: [
     rule("no-circular", {}, { circular: true }),
-    rule("no-unresolved", { path: "^src" }, { couldNotResolve: true, pathNot: "^node-llama-cpp$" }),
+    rule("no-unresolved", { path: "^src" }, { couldNotResolve: true, pathNot: "^(node-llama-cpp|onnxruntime-web/(wasm|webgpu))$" }),
     rule("core-is-neutral", { path: "^src/core" }, { path: "^src/(node|browser|wllama|ort)" }),
     rule("core-no-node-builtins", { path: "^src/core" }, { dependencyTypes: ["core"] }),
     rule("engines-stay-outside", { path: "^src/core" }, { path: engines }),

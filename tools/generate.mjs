@@ -69,11 +69,11 @@ ${rows.join("\n")}
 
 async function writeParameters() {
   const { parameterRules, presets } = await import(new URL("dist/core/text/parameters.js", root).href);
-  /** @type {readonly { name: string, snakeName: string, min: number, max: number, above?: boolean, decoderDefault?: number, description: string }[]} */
+  /** @type {readonly { name: string, snakeName: string, min: number, max: number, above?: boolean, decoderDefault?: number, seq2seqDefault?: number, description: string }[]} */
   const rules = parameterRules;
   const rows = rules.map(
-    ({ name, snakeName, min, max, above, decoderDefault, description }) =>
-      `| \`${name}\` | \`--${snakeName.replaceAll("_", "-")}\` | ${above === true ? "> " : ""}${min} … ${max} | ${decoderDefault ?? "–"} | ${description} |`,
+    ({ name, snakeName, min, max, above, decoderDefault, seq2seqDefault, description }) =>
+      `| \`${name}\` | \`--${snakeName.replaceAll("_", "-")}\` | ${above === true ? "> " : ""}${min} … ${max} | ${decoderDefault ?? "–"} | ${seq2seqDefault ?? decoderDefault ?? "–"} | ${description} |`,
   );
   const presetRows = Object.entries(/** @type {Record<string, Record<string, number>>} */ (presets)).map(
     ([name, values]) => `| \`${name}\` | ${values.temperature} | ${values.topP} | ${values.topK} | ${values.repeatPenalty} |`,
@@ -84,15 +84,15 @@ async function writeParameters() {
 
 # Generation parameters
 
-Order: the call, its preset, what the model file itself recommends (\`general.sampling.*\`), this table. A value out of range is refused by
+Order: the call, its preset, what the model file itself recommends (\`general.sampling.*\` of a GGUF file, generation_config.json of a T5 folder), this table. A value out of range is refused by
 name; a parameter the model or its runtime does not know is not sent and gives one warning. Steps are taken in this order: penalties, top_k,
 top_p, min_p, temperature, draw.
 
-| library | command line | range | default (GGUF) | meaning |
-|---|---|---|--:|---|
+| library | command line | range | GGUF | T5 | meaning |
+|---|---|---|--:|--:|---|
 ${rows.join("\n")}
-| \`stop\` | \`--stop\`, repeatable | at most 16 strings of 1–256 characters | – | the answer ends before the first of them |
-| \`preset\` | \`--preset\` | ${Object.keys(presets).join(", ")} | – | sets four of the above; single values win |
+| \`stop\` | \`--stop\`, repeatable | at most 16 strings of 1–256 characters | – | – | the answer ends before the first of them |
+| \`preset\` | \`--preset\` | ${Object.keys(presets).join(", ")} | – | – | sets four of the above; single values win |
 
 | preset | temperature | top_p | top_k | repeat_penalty |
 |---|--:|--:|--:|--:|

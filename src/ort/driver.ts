@@ -98,7 +98,7 @@ export function ortRuntime(host: OrtHost): OnnxRuntime {
       try {
         throwIfAborted(options.signal);
       } catch (error) {
-        await session.release();
+        await inTurn(host.ort, () => session.release());
         throw error;
       }
       return createGraph(host, session, threads, wrap);
@@ -114,7 +114,7 @@ async function createSession(host: OrtHost, model: OnnxModel, options: OnnxOpenO
   const kept = host.keptLocation;
   const { extra, ...placed } = placement.options as { readonly extra?: { readonly session?: Readonly<Record<string, string>> } };
   try {
-    return await host.ort.InferenceSession.create(bytes, {
+    const session = {
       executionProviders: [host.executionProvider],
       graphOptimizationLevel: "all",
       executionMode: "sequential",
@@ -133,10 +133,27 @@ async function createSession(host: OrtHost, model: OnnxModel, options: OnnxOpenO
       ...(kept === undefined || options.keepOnDevice === undefined
         ? {}
         : { preferredOutputLocation: Object.fromEntries(options.keepOnDevice.map((name) => [name, kept])) }),
-    });
+    };
+    return await inTurn(host.ort, () => host.ort.InferenceSession.create(bytes, session));
   } catch (error) {
     throw openError(error, host);
   }
+}
+
+/** The call that each engine is in, or was last. */
+const turns = new WeakMap<OrtModule, Promise<unknown>>();
+
+/**
+ * One call at a time, over all sessions of one engine. The WebGPU build leaves its calls in the middle to wait for the card; entered
+ * meanwhile, it refuses every later session. And sessions that are being created share one table of weights, by name.
+ */
+function inTurn<T>(ort: OrtModule, work: () => Promise<T>): Promise<T> {
+  const result = (turns.get(ort) ?? Promise.resolve()).then(work);
+  turns.set(
+    ort,
+    result.catch(() => undefined),
+  );
+  return result;
 }
 
 function createGraph(
@@ -161,7 +178,7 @@ function createGraph(
         });
       }
       const tensors = Object.fromEntries(session.inputNames.map((name) => [name, (feeds[name] as Wrapped<OnnxDtype>).tensor]));
-      const run = session.run(tensors);
+      const run = inTurn(host.ort, () => session.run(tensors));
       running = run.catch(() => undefined);
       try {
         return Object.fromEntries(Object.entries(await run).map(([name, tensor]) => [name, wrap(tensor)]));
@@ -174,7 +191,7 @@ function createGraph(
       closed = true;
       // A session must not be freed under a pass that computes with it.
       await running;
-      await session.release();
+      await inTurn(host.ort, () => session.release());
     },
   };
 }

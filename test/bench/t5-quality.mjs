@@ -7,7 +7,10 @@ import { readFileSync } from "node:fs";
 import { collectMany, load } from "../../dist/node/index.js";
 
 const file = process.argv[2] ?? `${process.env.LLMSPELL_SHARED ?? "../shared"}/models/training/data/enfr/test.jsonl`;
-const pairs = readFileSync(file, "utf8").trim().split("\n").map((line) => JSON.parse(line));
+const pairs = readFileSync(file, "utf8")
+  .trim()
+  .split("\n")
+  .map((line) => JSON.parse(line));
 
 const words = (text) => text.match(/[\p{L}\p{N}]+|[^\s\p{L}\p{N}]/gu) ?? [];
 const grams = (list, n) => {
@@ -28,7 +31,9 @@ function bleu(answers) {
     const mine = words(answer);
     const references = pairs[i].fr.map(words);
     length += mine.length;
-    referenceLength += references.map((list) => list.length).sort((a, b) => Math.abs(a - mine.length) - Math.abs(b - mine.length) || a - b)[0];
+    referenceLength += references
+      .map((list) => list.length)
+      .sort((a, b) => Math.abs(a - mine.length) - Math.abs(b - mine.length) || a - b)[0];
     for (let n = 1; n <= 4; n += 1) {
       const known = references.map((list) => grams(list, n));
       for (const [gram, count] of grams(mine, n)) {
@@ -54,6 +59,8 @@ for (const [label, spec, device] of [
   plain ??= answers;
   const exact = answers.filter((answer, i) => pairs[i].fr.includes(answer)).length;
   const changed = answers.filter((answer, i) => answer !== plain[i]).length;
-  console.log(`${label.padEnd(20)} exact ${((100 * exact) / answers.length).toFixed(1)} %   BLEU ${bleu(answers).toFixed(1)}   differ from f32 ${((100 * changed) / answers.length).toFixed(1)} %`);
+  console.log(
+    `${label.padEnd(20)} exact ${((100 * exact) / answers.length).toFixed(1)} %   BLEU ${bleu(answers).toFixed(1)}   differ from f32 ${((100 * changed) / answers.length).toFixed(1)} %`,
+  );
 }
 process.exit(0);

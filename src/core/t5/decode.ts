@@ -60,14 +60,21 @@ export async function selectInputs({ runtime }: T5Session, encoded: Encoded, row
     const size = shape.slice(1).reduce((product, length) => product * length, 1);
     const from = await tensor.read();
     const to = from instanceof Float32Array ? new Float32Array(rows.length * size) : new BigInt64Array(rows.length * size);
-    rows.forEach((row, index) => to.set(from.subarray(row * size, (row + 1) * size) as never, index * size));
+    for (const [index, row] of rows.entries()) to.set(from.subarray(row * size, (row + 1) * size) as never, index * size);
     tensor.release();
     return to instanceof Float32Array ? runtime.tensor("float32", to, shape) : runtime.tensor("int64", to, shape);
   };
   const feeds: Record<string, OnnxTensor> = {};
   for (const [name, tensor] of Object.entries(encoded.feeds)) feeds[name] = await pick(tensor);
   const hidden = (await pick(encoded.hidden)) as OnnxTensor<"float32">;
-  return { batch: rows.length, hidden, feeds, release: () => [hidden, ...Object.values(feeds)].forEach((tensor) => tensor.release()) };
+  return {
+    batch: rows.length,
+    hidden,
+    feeds,
+    release() {
+      for (const tensor of [hidden, ...Object.values(feeds)]) tensor.release();
+    },
+  };
 }
 
 /** @param inputs token ids of each input, end token included */
@@ -172,12 +179,12 @@ export class DecoderState {
       const row = (index: number): Float32Array => values.subarray(index * size, (index + 1) * size);
       if (!isSameSize) {
         const fresh = new Float32Array(order.length * size);
-        order.forEach((from, to) => fresh.set(row(from), to * size));
+        for (const [to, from] of order.entries()) fresh.set(row(from), to * size);
         return fresh;
       }
       // What moves is taken out first: one sequence may be the source of one and the target of another.
-      moved.forEach(({ from }, index) => taken.set(row(from), index * size));
-      moved.forEach(({ to }, index) => row(to).set(taken.subarray(index * size, (index + 1) * size)));
+      for (const [index, { from }] of moved.entries()) taken.set(row(from), index * size);
+      for (const [index, { to }] of moved.entries()) row(to).set(taken.subarray(index * size, (index + 1) * size));
       return values;
     });
     this.#batch = order.length;

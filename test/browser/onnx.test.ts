@@ -1,0 +1,27 @@
+/** The contract in Chromium, on WebAssembly and on WebGPU. */
+import { describe, expect, it } from "vitest";
+import { findAdapter, openWasmOnnx, openWebGpuOnnx } from "../../src/browser/onnx.ts";
+import { onnxRuntimeContract } from "../contract/onnx-runtime.ts";
+
+const adapter = await findAdapter();
+
+onnxRuntimeContract("onnxruntime-web, WASM in Chromium", () => openWasmOnnx());
+
+if (adapter !== undefined) onnxRuntimeContract(`onnxruntime-web, WebGPU in Chromium (${adapter.label})`, () => openWebGpuOnnx());
+else
+  describe.skip(`onnxruntime-web, WebGPU in Chromium (skipped: the browser offers no adapter)`, () =>
+    it("runs the contract", () => undefined));
+
+describe("onnxruntime-web in a page", () => {
+  it("E12 asks no other origin for anything", () => {
+    const origins = new Set(performance.getEntriesByType("resource").map(({ name }) => new URL(name).origin));
+    expect([...origins].filter((origin) => origin !== location.origin && !origin.startsWith("blob:") && origin !== "null")).toEqual([]);
+  });
+
+  it.skipIf(adapter !== undefined)("R3 without an adapter webgpu → device-unavailable with the reason", async () => {
+    await expect(openWebGpuOnnx()).rejects.toMatchObject({
+      code: "device-unavailable",
+      message: expect.stringContaining("no WebGPU adapter"),
+    });
+  });
+});
