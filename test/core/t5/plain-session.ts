@@ -1,0 +1,78 @@
+/**
+ * A T5Session over plain arrays: scores are a fixed function of the input and of the ids produced so far, and the KV cache holds those ids.
+ * So whoever reorders, cuts or drops the wrong row of the cache gets other scores.
+ */
+import type { OnnxData, OnnxDtype, OnnxGraph, OnnxRuntime, OnnxTensor } from "../../../src/core/spec/onnx.ts";
+import type { T5Config } from "../../../src/core/t5/config.ts";
+import type { T5Session } from "../../../src/core/t5/decode.ts";
+
+const tensor = <D extends OnnxDtype>(dtype: D, data: OnnxData<D>, shape: readonly number[]): OnnxTensor<D> => ({
+  dtype,
+  shape,
+  local: data,
+  read: async () => data,
+  release: () => undefined,
+});
+
+/** Scores of what follows `produced`: numbers in [-4, 4) that any change of a token changes. */
+export function scoresAfter(seed: number, input: readonly number[], produced: readonly number[], vocabSize: number): Float32Array {
+  let state = seed | 0;
+  for (const id of [...input, -1, ...produced]) state = Math.imul(state ^ (id + 77), 0x9e3779b1) ^ (state >>> 15);
+  return Float32Array.from({ length: vocabSize }, (_, id) => {
+    let mixed = Math.imul(state ^ Math.imul(id + 1, 0x85ebca6b), 0xc2b2ae35);
+    mixed ^= mixed >>> 13;
+    return ((Math.imul(mixed, 0x27d4eb2f) >>> 0) / 2 ** 32) * 8 - 4;
+  });
+}
+
+export function plainSession(seed: number, vocabSize: number): T5Session {
+  const config = { vocabSize, numHeads: 1, dKv: 1, numDecoderLayers: 1, dModel: 1, padTokenId: 0 } as T5Config;
+  const runtime = { name: "plain", device: "cpu", tensor } as unknown as OnnxRuntime;
+  const graph = (run: OnnxGraph["run"]): OnnxGraph => ({
+    device: "cpu",
+    threads: 1,
+    inputs: [],
+    outputs: [],
+    run,
+    dispose: async () => undefined,
+  });
+  const ids = async (value: OnnxTensor | undefined): Promise<number[]> => Array.from((await value?.read()) ?? [], Number);
+  const encoder = graph(async ({ input_ids, attention_mask }) => {
+    const [batch = 0, length = 0] = input_ids?.shape ?? [];
+    const words = Float32Array.from(await ids(input_ids));
+    const mask = await ids(attention_mask);
+    // the input itself stands for what cross-attention reads; padding is -1
+    const cross = words.map((word, at) => (mask[at] === 1 ? word : -1));
+    const value = (): OnnxTensor => tensor("float32", cross.slice(), [batch, 1, length, 1]);
+    return { last_hidden_state: tensor("float32", words, [batch, length, 1]), "cross.0.key": value(), "cross.0.value": value() };
+  });
+  const decoder = graph(async (feeds) => {
+    const [batch = 0, each = 0] = feeds["input_ids"]?.shape ?? [];
+    const fresh = await ids(feeds["input_ids"]);
+    const past = await ids(feeds["past.0.key"]);
+    const cross = await ids(feeds["cross.0.key"]);
+    const inputs = feeds["cross.0.key"]?.shape[0] ?? 1;
+    const before = past.length / batch;
+    const logits = new Float32Array(batch * each * vocabSize);
+    const present = new Float32Array(batch * (before + each));
+    for (let row = 0; row < batch; row += 1) {
+      const size = cross.length / inputs;
+      const input = cross
+        .slice((inputs === 1 ? 0 : row) * size)
+        .slice(0, size)
+        .filter((id) => id >= 0);
+      const produced = [...past.slice(row * before, (row + 1) * before), ...fresh.slice(row * each, (row + 1) * each)];
+      present.set(produced, row * (before + each));
+      for (let position = 0; position < each; position += 1) {
+        logits.set(scoresAfter(seed, input, produced.slice(0, before + position + 1), vocabSize), (row * each + position) * vocabSize);
+      }
+    }
+    const shape = [batch, 1, before + each, 1];
+    return {
+      logits: tensor("float32", logits, [batch, each, vocabSize]),
+      "present.0.key": tensor("float32", present, shape),
+      "present.0.value": tensor("float32", present.slice(), shape),
+    };
+  });
+  return { config, runtime, encoder, decoder };
+}
