@@ -243,7 +243,9 @@ function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-function shown(text: string): string {
+/** Beginning of a name or value for a message; a field that is absent shows as undefined. */
+function shown(value: string | undefined): string {
+  const text = String(value);
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 

@@ -1,0 +1,154 @@
+import { describe, expect, it } from "vitest";
+import { type ByteSource, bytesSource } from "../../../src/core/formats/byte-source.ts";
+import { readT5Configs } from "../../../src/core/t5/config.ts";
+import { acceptT5, findT5Files } from "../../../src/core/t5/files.ts";
+import { json, writeTinyT5 } from "../../fixtures/t5-writer.ts";
+
+const text = (content: string): ByteSource => bytesSource("config.json", new TextEncoder().encode(content));
+const good = JSON.parse(new TextDecoder().decode(writeTinyT5().get("config.json"))) as Record<string, unknown>;
+const read = (changed: Record<string, unknown>, generation?: Record<string, unknown>) =>
+  readT5Configs(
+    bytesSource("config.json", json({ ...good, ...changed })),
+    generation === undefined ? undefined : bytesSource("generation_config.json", json(generation)),
+  );
+const sources = (files: ReadonlyMap<string, Uint8Array>): ByteSource[] => [...files].map(([name, bytes]) => bytesSource(name, bytes));
+
+describe("bad configurations", () => {
+  it.each([
+    ["53: no bytes", ""],
+    ["53: a web page", "<!DOCTYPE html><title>Sign in</title>"],
+    ["53: a list", "[]"],
+    ["54: a million nested lists", "[".repeat(1_000_000)],
+    ["54: five megabytes", `{"a":"${"x".repeat(5 * 2 ** 20)}"}`],
+  ])("row %s", async (_, content) => {
+    await expect(readT5Configs(text(content), undefined)).rejects.toMatchObject({ code: "model-config-json" });
+  });
+
+  it("row 53: UTF-16", async () => {
+    await expect(readT5Configs(bytesSource("config.json", Uint8Array.of(0xff, 0xfe, 0x7b, 0)), undefined)).rejects.toMatchObject({
+      code: "model-config-json",
+      message: expect.stringContaining("UTF-16"),
+    });
+  });
+
+  it("row 53: no config.json at all", () => {
+    const files = sources(writeTinyT5()).filter(({ name }) => name !== "config.json");
+    expect(() => findT5Files(files)).toThrow(expect.objectContaining({ code: "model-layout" }));
+  });
+
+  it.each([
+    ["d_model", "512"],
+    ["d_model", -1],
+    ["d_model", 1e308],
+    ["d_model", "NaN"],
+    ["d_model", null],
+    ["num_heads", 0],
+    ["num_layers", 1.5],
+    ["vocab_size", 2 ** 40],
+    ["feed_forward_proj", "gated-silu"],
+    ["feed_forward_proj", "__proto__"],
+    ["layer_norm_epsilon", "1e-6"],
+    ["relative_attention_num_buckets", 7],
+    ["relative_attention_max_distance", 2],
+    ["tie_word_embeddings", "yes"],
+    ["eos_token_id", 20],
+    ["eos_token_id", [1, -1]],
+    ["decoder_start_token_id", 1000],
+  ])("row 55: %s = %j", async (field, value) => {
+    await expect(read({ [field]: value })).rejects.toMatchObject({ code: "model-config-field", where: field });
+  });
+
+  it("row 56: fields that ask for code are ignored, told once, and cause no request", async () => {
+    const { notes, config } = await read({
+      auto_map: { AutoModel: "evil.Model" },
+      trust_remote_code: true,
+      _attn_implementation_internal: "evil",
+      something: 1,
+    });
+    expect(notes).toHaveLength(3);
+    expect(notes.every((note) => note.includes("ignored"))).toBe(true);
+    expect(config.dModel).toBe(32);
+  });
+
+  it.each([
+    [{ architectures: ["Evil"] }, "Evil"],
+    [{ architectures: "T5ForConditionalGeneration" }, "architectures"],
+    [{ architectures: ["T5EncoderModel"] }, "decoder is missing"],
+    [{ model_type: "umt5" }, "umt5"],
+    [{ model_type: undefined }, "no model_type"],
+  ])("row 57: %j", async (changed, told) => {
+    await expect(read(changed)).rejects.toMatchObject({ code: "model-architecture", message: expect.stringContaining(told) });
+  });
+
+  it("row 52: a checkpoint without its embedding names what is missing", async () => {
+    const files = writeTinyT5();
+    const other = writeTinyT5({ config: { num_layers: 3 } }).get("config.json");
+    files.set("config.json", other ?? new Uint8Array());
+    await expect(acceptT5(findT5Files(sources(files)))).rejects.toMatchObject({
+      code: "safetensors-missing",
+      message: expect.stringContaining("encoder.block.2"),
+    });
+  });
+
+  it("weights that contradict the configuration", async () => {
+    const files = writeTinyT5();
+    files.set("config.json", json({ ...good, d_ff: 65 }));
+    await expect(acceptT5(findT5Files(sources(files)))).rejects.toMatchObject({ code: "safetensors-shape" });
+  });
+
+  it("a folder without a tokenizer", () => {
+    const files = sources(writeTinyT5()).filter(({ name }) => name !== "tokenizer.json");
+    expect(() => findT5Files(files)).toThrow(expect.objectContaining({ code: "tokenizer-missing" }));
+  });
+});
+
+describe("configurations", () => {
+  it("fill in what the reference fills in", async () => {
+    const { config } = await read({
+      num_decoder_layers: undefined,
+      d_kv: undefined,
+      n_positions: undefined,
+      tie_word_embeddings: undefined,
+    });
+    expect(config).toMatchObject({ numDecoderLayers: 2, dKv: 64, nPositions: 512, scaleDecoderOutputs: true });
+  });
+
+  it.each([
+    [{ tie_word_embeddings: false }, false],
+    [{ tie_word_embeddings: true }, true],
+    // as transformers 5 writes an untied model
+    [{ tie_word_embeddings: true, scale_decoder_outputs: false }, false],
+  ])("scale logits where %j", async (changed, scaled) => {
+    expect((await read(changed)).config.scaleDecoderOutputs).toBe(scaled);
+  });
+
+  it("take token ids of generation_config.json first, then config.json, then the padding", async () => {
+    expect((await read({}, { decoder_start_token_id: 3, eos_token_id: [1, 5] })).config).toMatchObject({
+      decoderStartTokenId: 3,
+      eosTokenIds: [1, 5],
+    });
+    expect((await read({ decoder_start_token_id: undefined, pad_token_id: 4 })).config.decoderStartTokenId).toBe(4);
+  });
+
+  it("name settings that change the answer elsewhere and are not known here", async () => {
+    const { notes, generation } = await read(
+      {},
+      { num_beams: 4, forced_bos_token_id: 2, num_beam_groups: 2, typical_p: 1, length_penalty: 0.8 },
+    );
+    expect(notes.map((note) => /: (\w+) is/.exec(note)?.[1])).toEqual(["forced_bos_token_id", "num_beam_groups"]);
+    expect(generation).toMatchObject({ numBeams: 4, lengthPenalty: 0.8 });
+  });
+
+  it.each(["F32", "F16", "BF16"] as const)(
+    "accept a folder in %s, whole or in parts, tied or not, heads that do not fill d_model",
+    async (dtype) => {
+      for (const config of [{}, { tie_word_embeddings: true, feed_forward_proj: "relu", num_decoder_layers: 3, num_heads: 3 }]) {
+        for (const shards of [1, 3]) {
+          const facts = await acceptT5(findT5Files(sources(writeTinyT5({ config, dtype, shards }))));
+          expect(facts.dtype).toBe(dtype);
+          expect(facts.parameterCount).toBeGreaterThan(10_000);
+        }
+      }
+    },
+  );
+});
