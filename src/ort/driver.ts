@@ -120,8 +120,8 @@ async function createSession(host: OrtHost, model: OnnxModel, options: OnnxOpenO
       executionMode: "sequential",
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
-      // errors come as exceptions; its warnings are about graphs nobody here wrote by hand
-      logSeverityLevel: 3,
+      // what fails comes as an exception; its own lines on stderr would only repeat it
+      logSeverityLevel: 4,
       ...placed,
       extra: {
         session: {
@@ -163,6 +163,8 @@ function createGraph(
   wrap: <D extends OnnxDtype>(tensor: OrtTensor) => Wrapped<D>,
 ): OnnxGraph {
   let closed = false;
+  /** Why no further pass may start. A pass that failed on a card leaves the session in pieces: the next one has been seen to hang. */
+  let broken: SpellError | undefined;
   let running: Promise<unknown> = Promise.resolve();
   return {
     device: host.device,
@@ -171,6 +173,11 @@ function createGraph(
     outputs: session.outputNames,
     async run(feeds) {
       if (closed) throw new SpellError("run-closed", "the graph was disposed");
+      if (broken !== undefined) {
+        throw new SpellError("run-crash", `an earlier pass failed on ${host.device}; open the graph anew (${broken.message})`, {
+          cause: broken,
+        });
+      }
       const missing = session.inputNames.filter((name) => feeds[name] === undefined);
       if (missing.length > 0) {
         throw new SpellError("run-option", `the graph wants inputs ${session.inputNames.join(", ")}; missing: ${missing.join(", ")}`, {
@@ -183,7 +190,10 @@ function createGraph(
       try {
         return Object.fromEntries(Object.entries(await run).map(([name, tensor]) => [name, wrap(tensor)]));
       } catch (error) {
-        throw runError(error, host);
+        const failure = runError(error, host);
+        // Feeds are checked before anything is computed.
+        if (host.keptLocation !== undefined && failure.code !== "run-option") broken = failure;
+        throw failure;
       }
     },
     async dispose() {
@@ -197,7 +207,7 @@ function createGraph(
 }
 
 const memoryWords =
-  /bad_?alloc|out of memory|failed to allocate|cannot allocate|allocation (size|failed)|memory access out of bounds|Array buffer allocation|shape is too large/i;
+  /bad_?alloc|out of memory|failed to allocate|cannot allocate|allocation (size|failed)|memory access out of bounds|Array buffer allocation|shape is too large|exceeds the max buffer size|SafeIntOnOverflow/i;
 
 function openError(error: unknown, { name, device }: OrtHost): SpellError {
   if (error instanceof SpellError) return error;

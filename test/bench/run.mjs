@@ -19,6 +19,7 @@ const only = flags.only === "" ? undefined : new Set(flags.only.split(","));
 const here = fileURLToPath(new URL(".", import.meta.url));
 const root = fileURLToPath(new URL("../../", import.meta.url));
 process.chdir(root);
+const { writeCheckpoint } = await import("../fixtures/t5-checkpoint.mjs");
 // What ours keeps between runs (threads, compiled code) stays out of the user's home; one uncounted run fills it, as a user's first run does.
 process.env.LLMSPELL_HOME = `${root}.cache/bench-home`;
 const node = process.execPath;
@@ -136,6 +137,49 @@ const suites = {
   })),
 };
 
+const checkpoint = ".cache/checkpoints/flan-t5-small";
+const peers = process.env.LLMSPELL_BENCH_PEERS;
+const ifThere = (path, subjects) => (peers !== undefined && existsSync(`${peers}/${path}`) ? subjects(`${peers}/${path}`) : {});
+const t5Subjects = (kind, forms) =>
+  Object.fromEntries(
+    forms.map((form) => [
+      form === "f32" ? "ours" : `ours, ${form}`,
+      own(subject("t5-ours", checkpoint, form, kind, kind === "native" ? "more" : "")),
+    ]),
+  );
+const module = `${peers}/node_modules/@huggingface/transformers`;
+const t5Figures = ["decodeRate", "firstTokenMs", "loadMs", "peakRssMb"];
+suites.t5 = [
+  {
+    title: "T5, flan-t5-small shape, 64 in, 128 new, Node native, 2 threads",
+    base: "ours",
+    figures: [...t5Figures, "encodeMs", "beam4Rate", "batch16Rate"],
+    subjects: {
+      ...t5Subjects("native", ["f32", "q8", "q4"]),
+      ...ifThere("flan-onnx", (folder) =>
+        Object.fromEntries(
+          ["fp32", "q8", "q4"].map((form) => [`transformers.js, ${form}`, own(subject("t5-transformers-js", folder, form, module))]),
+        ),
+      ),
+      ...ifThere("ct2", (folder) => {
+        const run = (...more) => own([`${peers}/venv/bin/python`, `${here}subjects/t5_ctranslate2.py`, folder, ...more]);
+        return {
+          "CTranslate2, f32": run("float32", "2"),
+          "CTranslate2, int8": run("int8", "2"),
+          "CTranslate2, int8, 1 thread": run("int8", "1"),
+        };
+      }),
+    },
+  },
+  {
+    title: "T5, flan-t5-small shape, 64 in, 128 new, WASM in Node, 1 thread",
+    base: "ours",
+    rounds: Math.min(rounds, 5),
+    figures: [...t5Figures, "encodeMs"],
+    subjects: t5Subjects("web", ["f32", "q8"]),
+  },
+];
+
 const version = (name) => JSON.parse(readFileSync(`node_modules/${name}/package.json`, "utf8")).version;
 const report = () => ({
   date: new Date().toISOString(),
@@ -150,18 +194,23 @@ const report = () => ({
     llmspell: JSON.parse(readFileSync("package.json", "utf8")).version,
     "node-llama-cpp": version("node-llama-cpp"),
     "@wllama/wllama": version("@wllama/wllama"),
+    "onnxruntime-node": version("onnxruntime-node"),
+    "onnxruntime-web": version("onnxruntime-web"),
   },
   commit: execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim(),
   rounds,
-  results,
+  results: [...earlier.filter(({ title }) => !results.some((fresh) => fresh.title === title)), ...results],
 });
 
 const file = `test/bench/results/${new Date().toISOString().slice(0, 10)}.json`;
 mkdirSync("test/bench/results", { recursive: true });
 
 const results = [];
+/** Of earlier runs of the day: what this one does not measure again. */
+const earlier = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).results : [];
 for (const [name, list] of Object.entries(suites)) {
   if (only !== undefined && !only.has(name)) continue;
+  if (name === "t5") writeCheckpoint("flan-t5-small", checkpoint);
   for (const suite of list) {
     if (flags.without !== undefined) {
       for (const subjectName of Object.keys(suite.subjects)) if (subjectName.includes(flags.without)) delete suite.subjects[subjectName];
@@ -179,13 +228,18 @@ for (const [name, list] of Object.entries(suites)) {
       Object.entries(rows).map(([subjectName, list]) => [
         subjectName,
         Object.fromEntries(
-          suite.figures.map((figure) => [
-            figure,
-            {
-              ...spread(list.map((row) => row[figure])),
-              ...(suite.base === undefined || subjectName === suite.base ? {} : { ratioToBase: pairRatio(list, rows[suite.base], figure) }),
-            },
-          ]),
+          suite.figures
+            // not every subject can do everything
+            .filter((figure) => list.every((row) => row[figure] !== undefined))
+            .map((figure) => [
+              figure,
+              {
+                ...spread(list.map((row) => row[figure])),
+                ...(suite.base === undefined || subjectName === suite.base
+                  ? {}
+                  : { ratioToBase: pairRatio(list, rows[suite.base], figure) }),
+              },
+            ]),
         ),
       ]),
     );
@@ -207,6 +261,7 @@ function table({ title, base, subjects, threads }) {
   console.log(`${"".padEnd(width)}  ${figures.map((figure) => figure.padStart(30)).join("")}`);
   for (const [name, row] of Object.entries(subjects)) {
     const cells = figures.map((figure) => {
+      if (row[figure] === undefined) return "–".padStart(30);
       const { median, min, max, ratioToBase } = row[figure];
       return `${short(median)} (${short(min)}–${short(max)})${ratioToBase === undefined ? "" : ` ${ratioToBase.toFixed(2)}x`}`.padStart(30);
     });

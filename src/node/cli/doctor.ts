@@ -2,6 +2,7 @@
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { dirname } from "node:path";
+import { bundledModels } from "../../core/backends/candle.ts";
 import { summarizeModel } from "../../core/backends/summary.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { Device, DeviceAttempt, DeviceChoice, DeviceReport } from "../../core/spec/runtime.ts";
@@ -9,9 +10,9 @@ import { version } from "../../core/version.ts";
 import { hasMemory64 } from "../../wllama/features.ts";
 import { nativeInstallCommand } from "../gguf.ts";
 import { homeFolder } from "../home.ts";
+import { onnxInstallCommand } from "../seq2seq.ts";
 import { threadCache } from "../threads.ts";
 import { flagText, shellQuote } from "./args.ts";
-import { defaultModel } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, formatParameters, plural } from "./format.ts";
 import type { Screen } from "./render.ts";
@@ -36,7 +37,13 @@ const native = "node-llama-cpp";
 export async function doctor(context: Context): Promise<number> {
   const { flags, screen } = context;
   const report = lookAtDevices();
-  const checks = [...checkRuntimes(), ...report.tried.map(toCheck), await checkBundledModel(context), checkHome(), ...checkThreads()];
+  const checks = [
+    ...checkRuntimes(),
+    ...report.tried.map(toCheck),
+    ...(await Promise.all([...bundledModels.keys()].map((name) => checkBundledModel(name, context)))),
+    checkHome(),
+    ...checkThreads(),
+  ];
   const asked = flagText(flags, "device") as DeviceChoice | undefined;
   const unusable =
     asked === undefined || asked === "auto"
@@ -77,6 +84,8 @@ export async function doctor(context: Context): Promise<number> {
 function checkRuntimes(): readonly Check[] {
   const wllama = packageVersion("@wllama/wllama");
   const nativeVersion = packageVersion(native);
+  const onnxWeb = packageVersion("onnxruntime-web");
+  const onnxNode = packageVersion("onnxruntime-node");
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   const nodeIsOld = major < 20 || (major === 20 && minor < 19);
   return [
@@ -109,6 +118,25 @@ function checkRuntimes(): readonly Check[] {
           command: nativeInstallCommand,
         }
       : { area: "runtime", id: native, result: "ok", reason: `${nativeVersion}, native` },
+    onnxWeb === null
+      ? {
+          area: "runtime",
+          id: "onnxruntime-web",
+          result: "fail",
+          reason: "not found; it belongs to this package",
+          fix: "Install the package again.",
+          command: "npm install llmspell",
+        }
+      : { area: "runtime", id: "onnxruntime-web", result: "ok", reason: `${onnxWeb}, WebAssembly, for T5` },
+    onnxNode === null
+      ? {
+          area: "runtime",
+          id: "onnxruntime-node",
+          result: "warn",
+          reason: "not installed; with it T5 models run faster",
+          command: onnxInstallCommand,
+        }
+      : { area: "runtime", id: "onnxruntime-node", result: "ok", reason: `${onnxNode}, native, for T5` },
   ];
 }
 
@@ -153,10 +181,10 @@ function toCheck({ device, ok, reason, hint, runtime }: DeviceAttempt): Check {
   };
 }
 
-async function checkBundledModel({ openSpell, interrupt }: Context): Promise<Check> {
-  const place = { area: "models", id: defaultModel } as const;
+async function checkBundledModel(name: string, { openSpell, interrupt }: Context): Promise<Check> {
+  const place = { area: "models", id: name } as const;
   try {
-    const facts = summarizeModel(await (await openSpell()).inspect(defaultModel, { signal: interrupt.signal }));
+    const facts = summarizeModel(await (await openSpell()).inspect(name, { signal: interrupt.signal }));
     return {
       ...place,
       result: "ok",

@@ -12,15 +12,19 @@ export async function showVersion({ flags, screen }: Context): Promise<number> {
   }
   const { supportedArchitectures } = await import("../../core/gguf/architectures.ts");
   const architectures = [...supportedArchitectures].sort();
-  const engines = { wllama: packageVersion("@wllama/wllama"), "node-llama-cpp": packageVersion("node-llama-cpp") };
+  const engines = {
+    wllama: packageVersion("@wllama/wllama"),
+    "node-llama-cpp": packageVersion("node-llama-cpp"),
+    "onnxruntime-web": packageVersion("onnxruntime-web"),
+    "onnxruntime-node": packageVersion("onnxruntime-node"),
+  };
   const missing = screen.out.dim("not installed");
   const rows: readonly (readonly [string, string])[] = [
     ["node", process.versions.node],
     ["platform", `${process.platform} ${process.arch}`],
-    ["wllama", engines.wllama ?? missing],
-    ["node-llama-cpp", engines["node-llama-cpp"] ?? missing],
+    ...Object.entries(engines).map(([name, found]) => [name, found ?? missing] as const),
   ];
-  screen.writeOwn(`llmspell ${version}\n${rows.map(([name, value]) => `${name.padEnd(14)}  ${value}\n`).join("")}`);
+  screen.writeOwn(`llmspell ${version}\n${rows.map(([name, value]) => `${name.padEnd(16)}  ${value}\n`).join("")}`);
   screen.writeOwn(`\nGGUF families (${architectures.length})\n${columns(architectures)}`);
   screen.document({
     status: "ok",

@@ -1,0 +1,87 @@
+/** llmspell's T5, without its process wall, as the others run. Arguments: FOLDER FORM native|web [more] */
+import { performance } from "node:perf_hooks";
+
+const begun = performance.now();
+const [folder, variant, kind, more] = process.argv.slice(2);
+const { input, newTokens, batch, rates, print } = await import("./t5-input.mjs");
+const dist = new URL("../../../dist/", import.meta.url);
+const from = (path) => import(new URL(path, dist).href);
+const { readT5Configs } = await from("core/t5/config.js");
+const { readSafetensors } = await from("core/formats/safetensors.js");
+const { collectT5Weights } = await from("core/t5/weights.js");
+const { openT5Session, encode } = await from("core/t5/decode.js");
+const { searchTokens } = await from("core/t5/search.js");
+const { searchBeams } = await from("core/t5/beam-search.js");
+const { searchMany } = await from("core/t5/search-many.js");
+const { openFileSource } = await from("node/file-source.js");
+const loading = performance.now();
+const onnx =
+  kind === "web" ? await (await from("node/onnx-web.js")).openWebOnnx() : await (await from("node/onnx-native.js")).openNativeOnnx();
+const { config } = await readT5Configs(await openFileSource(`${folder}/config.json`));
+const tensors = await readSafetensors(await openFileSource(`${folder}/model.safetensors`));
+const { reads16Bit, hasFastBlocks } = onnx;
+const session = await openT5Session(config, collectT5Weights(tensors, config, { variant, reads16Bit, hasFastBlocks }), onnx, {
+  threads: kind === "web" ? 1 : 2,
+});
+const loadMs = performance.now() - loading;
+const options = {
+  sampling: {
+    temperature: 0,
+    topK: 0,
+    topP: 1,
+    minP: 0,
+    repeatPenalty: 1,
+    repeatLastN: -1,
+    presencePenalty: 0,
+    frequencyPenalty: 0,
+    seed: 1,
+  },
+  maxTokens: newTokens,
+  minTokens: newTokens,
+  noRepeatNgramSize: 0,
+  suppressTokens: [],
+  endIds: new Set([1]),
+  startId: 0,
+  pause: () => new Promise((resolve) => setImmediate(resolve)),
+};
+
+async function answer() {
+  const started = performance.now();
+  const encoded = await encode(session, [input]);
+  const encodeMs = performance.now() - started;
+  let first = 0;
+  let count = 0;
+  for await (const _ of searchTokens(session, encoded, input, options)) {
+    if (count === 0) first = performance.now();
+    count += 1;
+  }
+  encoded.release();
+  return { encodeMs, firstTokenMs: first - started, rate: ((count - 1) * 1000) / (performance.now() - first) };
+}
+
+await answer();
+const runs = [await answer(), await answer(), await answer()].sort((a, b) => a.rate - b.rate);
+const figures = {
+  importMs: loading - begun,
+  loadMs,
+  encodeMs: runs[1].encodeMs,
+  firstTokenMs: runs[1].firstTokenMs,
+  decodeRate: runs[1].rate,
+};
+if (more === "more") {
+  figures.beam4Rate = await rates(3, async () => {
+    const started = performance.now();
+    const encoded = await encode(session, [input]);
+    const [best] = await searchBeams(session, encoded, { ...options, numBeams: 4, lengthPenalty: 1, numReturnSequences: 1 });
+    encoded.release();
+    return (best.ids.length * 1000) / (performance.now() - started);
+  });
+  figures.batch16Rate = await rates(3, async () => {
+    const started = performance.now();
+    let count = 0;
+    for await (const _ of searchMany(session, Array(batch).fill(input), options)) count += 1;
+    return (count * 1000) / (performance.now() - started);
+  });
+}
+print(figures);
+process.exit(0);
