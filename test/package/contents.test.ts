@@ -62,18 +62,30 @@ describe("the packed package", () => {
 });
 
 describe("a plain npm install", () => {
-  it("brings wllama and jinja and nothing else", () => {
-    const list = readdirSync(join(folder, "node_modules")).flatMap((name) =>
-      name.startsWith("@")
-        ? readdirSync(join(folder, "node_modules", name)).map((inner) => `${name}/${inner}`)
-        : name.startsWith(".")
-          ? []
-          : [name],
-    );
-    expect(list.sort()).toEqual(["@huggingface/jinja", "@wllama/wllama", "@wllama/wllama-compat", "llmspell"]);
+  it("brings the engines and their needs, and nothing else", () => {
+    const lock = JSON.parse(readFileSync(join(folder, "node_modules/.package-lock.json"), "utf8")) as {
+      readonly packages: Readonly<Record<string, { readonly optional?: boolean }>>;
+    };
+    // onnxruntime-node and what it needs are there or not, as its install script could do its work: the lockfile marks them.
+    const list = Object.entries(lock.packages)
+      .filter(([, entry]) => entry.optional !== true)
+      .map(([path]) => path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length));
+    const direct = [
+      "@huggingface/jinja",
+      "@huggingface/tokenizers",
+      "@wllama/wllama",
+      "@wllama/wllama-compat",
+      "onnxruntime-web",
+      "llmspell",
+    ];
+    const needsOfOnnx = ["flatbuffers", "guid-typescript", "long", "onnxruntime-common", "platform", "protobufjs"];
+    const needsOfProtobuf = ["@types/node", "undici-types"];
+    const strays = list.filter((name) => !direct.includes(name) && !name.startsWith("@protobufjs/"));
+    expect(strays.sort()).toEqual([...needsOfOnnx, ...needsOfProtobuf].sort());
+    expect(list).toEqual(expect.arrayContaining(direct));
   });
 
-  it("does not pull the optional native runtime", () => {
+  it("does not pull the optional node-llama-cpp", () => {
     expect(existsSync(join(folder, "node_modules/node-llama-cpp"))).toBe(false);
   });
 });
