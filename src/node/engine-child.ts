@@ -149,12 +149,11 @@ async function generate({ call: id, prompt, options }: Extract<ToChild, { type: 
 }
 
 /** A file without a path is read through the parent. */
-function toSource({ name, size, path, remote }: EngineFile, file: number): ByteSource {
+function toSource({ name, size, path }: EngineFile, file: number): ByteSource {
   return {
     name,
     size,
     ...(path === undefined ? {} : { path }),
-    ...(remote === undefined ? {} : { remote }),
     read(offset, length, signal) {
       if (signal?.aborted === true) return Promise.reject(abortedError());
       return new Promise((resolve, reject) => {

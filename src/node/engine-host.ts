@@ -182,11 +182,10 @@ class EngineChild {
     });
     this.#send({
       type: "open",
-      files: files.map(({ name, size, path, remote }) => ({
+      files: files.map(({ name, size, path }) => ({
         name,
         size,
         ...(path === undefined ? {} : { path }),
-        ...(remote === undefined ? {} : { remote }),
       })),
       options,
     });

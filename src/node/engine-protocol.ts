@@ -15,7 +15,6 @@ export interface EngineFile {
   readonly name: string;
   readonly size: number;
   readonly path?: string;
-  readonly remote?: boolean;
 }
 
 export type ToChild =

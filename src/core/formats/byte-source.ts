@@ -12,8 +12,6 @@ export interface ByteSource {
   readonly size: number;
   /** Real path, where the source is a local file: engines that map files need it. */
   readonly path?: string;
-  /** True where every byte read travels a network: then a header may be shorter only (limits.ggufRemoteHeaderBytes). */
-  readonly remote?: boolean;
   /**
    * Reads exactly `length` bytes at `offset`; a shorter answer is an error, never returned. The bytes are not to be changed: they may be a view.
    * @throws SpellError gguf-truncated when the range ends after the file; net-* for remote sources; run-aborted
@@ -78,7 +76,6 @@ export async function httpSource(url: string, fetch: typeof globalThis.fetch, op
   const source: ByteSource = {
     name,
     size: found.size,
-    remote: true,
     async read(offset, length, signal) {
       checkRead(source, offset, length, signal);
       if (length === 0) return new Uint8Array(0);

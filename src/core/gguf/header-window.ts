@@ -25,7 +25,6 @@ export class HeaderWindow {
   /** Of the first byte of `bytes`, counted from the start of the file. */
   base = 0;
   readonly #signal: AbortSignal | undefined;
-  readonly #limit: number;
   /** Of `bytes`. */
   view: DataView = new DataView(this.bytes.buffer);
   #nextRead: number = limits.ggufFirstReadBytes;
@@ -33,7 +32,6 @@ export class HeaderWindow {
   constructor(source: ByteSource, signal: AbortSignal | undefined) {
     this.source = source;
     this.#signal = signal;
-    this.#limit = source.remote === true ? limits.ggufRemoteHeaderBytes : limits.ggufHeaderBytes;
   }
 
   /**
@@ -73,10 +71,15 @@ export class HeaderWindow {
     const end = this.position + count;
     if (end <= this.base + this.bytes.length) return;
     if (end > this.source.size) throw truncated(this.source, this.position, count, this.source.size);
-    if (end > this.#limit) {
-      throw ggufError("gguf-count", this.source, `the header goes on after ${formatCount(this.#limit)} bytes; no more are read`, {
-        details: { limit: this.#limit },
-      });
+    if (end > limits.ggufHeaderBytes) {
+      throw ggufError(
+        "gguf-count",
+        this.source,
+        `the header goes on after ${formatCount(limits.ggufHeaderBytes)} bytes; no more are read`,
+        {
+          details: { limit: limits.ggufHeaderBytes },
+        },
+      );
     }
     throw new NeedBytes(count);
   }
@@ -131,7 +134,7 @@ export class HeaderWindow {
     const kept = this.bytes.subarray(Math.min(this.bytes.length, this.position - this.base));
     const end = this.base + this.bytes.length;
     const wanted = Math.max(count - kept.length, this.#nextRead);
-    const more = await this.source.read(end, Math.min(wanted, Math.min(this.source.size, this.#limit) - end), this.#signal);
+    const more = await this.source.read(end, Math.min(wanted, Math.min(this.source.size, limits.ggufHeaderBytes) - end), this.#signal);
     this.#nextRead = Math.min(this.#nextRead * 2, limits.ggufMaxReadBytes);
     if (kept.length === 0) {
       this.bytes = more;

@@ -71,7 +71,8 @@ export function checkParts(files: readonly ByteSource[], headers: readonly GgufH
     if (file === undefined) return;
     const fail = (message: string): SpellError => new SpellError("gguf-shard", `${file.name}: ${message}`, { where: file.name });
     const metadata = metadataOf(file, header);
-    const split = (key: string): number | undefined => metadata.integer(`split.${key}`, { min: 0, max: limits.ggufTensors }, "gguf-shard");
+    const split = (key: string): number | undefined =>
+      metadata.integer(`split.${key}`, { min: 0, max: limits.ggufTensors * limits.ggufShards }, "gguf-shard");
     const count = split("count") ?? 0;
     const number = split("no") ?? 0;
     if (count <= 1 && files.length === 1) return;

@@ -163,7 +163,6 @@ describe("readGgufHeader", () => {
     const endless: ByteSource = {
       name: "endless.gguf",
       size,
-      remote: true,
       async read(offset, length) {
         const bytes = new Uint8Array(length);
         const first = offset < head.length ? head.length - offset : (64 - ((offset - head.length) % 64)) % 64;
@@ -174,7 +173,7 @@ describe("readGgufHeader", () => {
       },
     };
     await expect(readGgufHeader(endless)).rejects.toMatchObject({ code: "gguf-count" });
-    expect(fetched).toBeLessThanOrEqual(limits.ggufRemoteHeaderBytes);
+    expect(fetched).toBeLessThanOrEqual(limits.ggufHeaderBytes);
   });
 
   it("does not read on after the signal is aborted", async () => {
