@@ -35,8 +35,8 @@ export async function openWasmOnnx(files: OnnxFiles = {}): Promise<OnnxRuntime> 
 }
 
 /** @throws SpellError device-unavailable where there is no adapter, or the build does not start */
-export async function openWebGpuOnnx(files: OnnxFiles = {}): Promise<OnnxRuntime> {
-  if ((await findAdapter()) === undefined) {
+export async function openWebGpuOnnx(files: OnnxFiles = {}, gpu: GPU | undefined = navigator.gpu): Promise<OnnxRuntime> {
+  if ((await findAdapter(gpu)) === undefined) {
     throw new SpellError("device-unavailable", "this browser offers no WebGPU adapter", { hint: "Take wasm, or auto." });
   }
   const ort = await start(() => import("onnxruntime-web/webgpu") as Promise<unknown>, files.webgpu);
@@ -63,8 +63,8 @@ export interface FoundAdapter {
 }
 
 /** @returns undefined where the browser has no WebGPU, or no adapter */
-export async function findAdapter(): Promise<FoundAdapter | undefined> {
-  const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
+export async function findAdapter(gpu: GPU | undefined = navigator.gpu): Promise<FoundAdapter | undefined> {
+  const adapter = await gpu?.requestAdapter().catch(() => null);
   if (adapter === null || adapter === undefined) return undefined;
   const { vendor, architecture, description } = adapter.info;
   const label = [vendor, architecture, description].filter((word) => word !== "").join(" ");

@@ -18,8 +18,11 @@ describe("onnxruntime-web in a page", () => {
     expect([...origins].filter((origin) => origin !== location.origin && !origin.startsWith("blob:") && origin !== "null")).toEqual([]);
   });
 
-  it.skipIf(adapter !== undefined)("R3 without an adapter webgpu → device-unavailable with the reason", async () => {
-    await expect(openWebGpuOnnx()).rejects.toMatchObject({
+  it("R3 without an adapter webgpu → device-unavailable with the reason", async () => {
+    const withoutAdapter = { requestAdapter: async () => null } as unknown as GPU;
+    const refusing = { requestAdapter: () => Promise.reject(new Error("off")) } as unknown as GPU;
+    await expect(findAdapter(refusing)).resolves.toBeUndefined();
+    await expect(openWebGpuOnnx({}, withoutAdapter)).rejects.toMatchObject({
       code: "device-unavailable",
       message: expect.stringContaining("no WebGPU adapter"),
     });
