@@ -149,11 +149,9 @@ async function generate({ call: id, prompt, options }: Extract<ToChild, { type: 
 }
 
 /** A file without a path is read through the parent. */
-function toSource({ name, size, path }: EngineFile, file: number): ByteSource {
+function toSource(known: EngineFile, file: number): ByteSource {
   return {
-    name,
-    size,
-    ...(path === undefined ? {} : { path }),
+    ...known,
     read(offset, length, signal) {
       if (signal?.aborted === true) return Promise.reject(abortedError());
       return new Promise((resolve, reject) => {

@@ -182,10 +182,11 @@ class EngineChild {
     });
     this.#send({
       type: "open",
-      files: files.map(({ name, size, path }) => ({
+      files: files.map(({ name, size, path, version }) => ({
         name,
         size,
         ...(path === undefined ? {} : { path }),
+        ...(version === undefined ? {} : { version }),
       })),
       options,
     });

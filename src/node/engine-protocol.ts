@@ -15,6 +15,7 @@ export interface EngineFile {
   readonly name: string;
   readonly size: number;
   readonly path?: string;
+  readonly version?: string;
 }
 
 export type ToChild =

@@ -37,6 +37,7 @@ export async function openFileSource(path: string): Promise<FileSource> {
     name,
     size: stats.size,
     path: real,
+    version: [stats.dev, stats.ino, stats.size, stats.mtimeMs, stats.ctimeMs].join(":"),
     async read(offset, length, signal) {
       checkRead(source, offset, length, signal);
       if (closed) throw new SpellError("run-closed", `${name}: the file was closed`, { where: real });

@@ -7,6 +7,7 @@ import { availableParallelism } from "node:os";
 import type { OnnxRuntime } from "../core/spec/onnx.ts";
 import type { DeviceAttempt, Seq2SeqRuntime, ThreadChoice } from "../core/spec/runtime.ts";
 import { openT5 } from "../core/t5/engine.ts";
+import { createBlockStore } from "./block-store.ts";
 import { openNativeOnnx } from "./onnx-native.ts";
 import { openWebOnnx } from "./onnx-web.ts";
 import { clampThreads } from "./threads.ts";
@@ -41,6 +42,7 @@ export function createT5Engine(name: "onnxruntime-node" | "onnxruntime-web"): Se
           pause: () => new Promise((resolve) => setImmediate(resolve)),
           now: () => performance.now(),
           notes: note === undefined ? [] : [note],
+          blocks: createBlockStore(),
         },
         options,
       );

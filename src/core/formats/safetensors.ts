@@ -44,6 +44,24 @@ export interface SafetensorsTensor {
 /** Tensors by name: of one file, or of all shards together. */
 export type SafetensorsTensors = ReadonlyMap<string, SafetensorsTensor>;
 
+/** A tensor of a file still to be written; its bytes follow in the order of the header. */
+export type PlannedTensor = Pick<SafetensorsTensor, "dtype" | "shape" | "length"> & { readonly name: string };
+
+/** What stands before the data: the length, and the header padded so that the first tensor lies on a multiple of 64 bytes. */
+export function safetensorsHeader(tensors: readonly PlannedTensor[], metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+  let end = 0;
+  const entries = tensors.map(({ name, dtype, shape, length }): [string, unknown] => {
+    const begin = end;
+    end += length;
+    return [name, { dtype, shape, data_offsets: [begin, end] }];
+  });
+  const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries([["__metadata__", metadata], ...entries])));
+  const bytes = new Uint8Array(Math.ceil((8 + text.byteLength) / 64) * 64).fill(0x20);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(bytes.byteLength - 8), true);
+  bytes.set(text, 8);
+  return bytes;
+}
+
 /** @throws SpellError safetensors-*, run-aborted */
 export async function readSafetensors(source: ByteSource, signal?: AbortSignal): Promise<SafetensorsTensors> {
   const { name, size } = source;

@@ -18,6 +18,7 @@ import { createStopFilter } from "../text/stop-filter.ts";
 import { openTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { closedError } from "../text/turns.ts";
 import { type BeamOptions, searchBeams } from "./beam-search.ts";
+import { type BlockStore, openBlockFile } from "./block-file.ts";
 import { type Encoded, encode, openT5Session, type T5Session } from "./decode.ts";
 import { acceptT5, findT5Files, type T5Facts, t5Weights } from "./files.ts";
 import { type SearchOptions, searchTokens, takeBreath } from "./search.ts";
@@ -35,6 +36,8 @@ export interface T5Host {
   readonly now: () => number;
   readonly notes?: readonly string[];
   readonly lowMemory?: boolean;
+  /** Where quantised weights are kept; without it they are made at each load. */
+  readonly blocks?: BlockStore;
 }
 
 /**
@@ -56,9 +59,13 @@ export async function openT5(
     ...(signal === undefined ? {} : { signal }),
   });
   progress(0.1);
+  const { variant } = options;
+  const { reads16Bit, hasFastBlocks } = host.onnx;
+  const isKept = variant !== "f32" && hasFastBlocks && host.blocks !== undefined;
+  const blocks = isKept ? await openBlockFile(host.blocks, facts, found.weights, variant, signal) : undefined;
   const session = await openT5Session(
     facts.config,
-    t5Weights(facts, { variant: options.variant, reads16Bit: host.onnx.reads16Bit, hasFastBlocks: host.onnx.hasFastBlocks }),
+    t5Weights(facts, { variant, reads16Bit, hasFastBlocks, ...(blocks === undefined ? {} : { blocks }) }),
     host.onnx,
     {
       threads: host.threads,
@@ -68,8 +75,7 @@ export async function openT5(
     },
   );
   progress(1);
-  const notes =
-    options.variant === "f32" || host.onnx.hasFastBlocks ? [] : [`${options.variant} is computed in 8-bit integers on ${host.onnx.device}`];
+  const notes = variant === "f32" || hasFastBlocks ? [] : [`${variant} is computed in 8-bit integers on ${host.onnx.device}`];
   return createHandle(session, tokenizer, { ...facts, notes: [...facts.notes, ...notes] }, host, options.inputLength);
 }
 

@@ -3,14 +3,14 @@
  * Quantisation is a property of one weight here; the graph does not know of it.
  */
 import { SpellError } from "../errors.ts";
-import type { SafetensorsTensor, SafetensorsTensors } from "../formats/safetensors.ts";
+import type { PlannedTensor, SafetensorsTensor, SafetensorsTensors } from "../formats/safetensors.ts";
 import type { Seq2SeqVariant } from "../spec/runtime.ts";
 import type { T5Config } from "./config.ts";
 import type { OnnxGraphBuilder, OnnxType, Value } from "./onnx.ts";
 import { blockSize, quantizeBlocks, quantizeColumns, toFloat32 } from "./quantize.ts";
 
 type FloatDtype = "F32" | "F16" | "BF16";
-type FloatTensor = SafetensorsTensor & { readonly dtype: FloatDtype };
+export type FloatTensor = SafetensorsTensor & { readonly dtype: FloatDtype };
 
 const onnxTypeOf: Readonly<Record<FloatDtype, OnnxType>> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
 
@@ -37,17 +37,15 @@ export interface WeightForms {
   /** as OnnxRuntime's */
   readonly reads16Bit: boolean;
   readonly hasFastBlocks: boolean;
+  /** A block file of these very tensors and this variant (block-file.ts): nothing has to be computed then. */
+  readonly blocks?: SafetensorsTensors;
 }
 
 /**
- * Checks that every tensor the graphs need is there, with its shape.
+ * Every tensor the graphs need, by its checkpoint name.
  * @throws SpellError safetensors-missing (all missing names at once), safetensors-shape, safetensors-dtype
  */
-export function collectT5Weights(
-  tensors: SafetensorsTensors,
-  config: T5Config,
-  { variant, reads16Bit, hasFastBlocks }: WeightForms,
-): T5Weights {
+export function findT5Tensors(tensors: SafetensorsTensors, config: T5Config): ReadonlyMap<string, FloatTensor> {
   const found = new Map<string, FloatTensor>();
   const missing: string[] = [];
   for (const [name, shape] of expectedShapes(config, tensors)) {
@@ -66,6 +64,26 @@ export function collectT5Weights(
       { hint: "The checkpoint is incomplete, or not one of T5; fetch it again.", details: { missing } },
     );
   }
+  return found;
+}
+
+/** Name of the tensor that makes logits: the model's own head, else the embedding. */
+export function headOf(found: ReadonlyMap<string, FloatTensor>): string {
+  return found.has("lm_head.weight") ? "lm_head.weight" : "shared.weight";
+}
+
+/** Whether the rows of a weight divide into blocks; others stay as they are. */
+export function dividesIntoBlocks({ shape }: Pick<FloatTensor, "shape">): boolean {
+  return (shape[1] ?? 0) % blockSize === 0;
+}
+
+/** @throws SpellError as findT5Tensors() */
+export function collectT5Weights(
+  tensors: SafetensorsTensors,
+  config: T5Config,
+  { variant, reads16Bit, hasFastBlocks, blocks }: WeightForms,
+): T5Weights {
+  const found = findT5Tensors(tensors, config);
   const get = (name: string): FloatTensor => {
     const tensor = found.get(name);
     if (tensor === undefined) throw new SpellError("internal-error", `the graph asks for tensor ${name}, which was not checked`);
@@ -73,7 +91,8 @@ export function collectT5Weights(
   };
 
   const stored = (graph: OnnxGraphBuilder, name: string): Value => {
-    const { dtype, shape, source, offset, length } = get(name);
+    const { dtype, shape } = get(name);
+    const { source, offset, length } = blocks?.get(name) ?? get(name);
     return graph.weight({ name, type: onnxTypeOf[dtype], shape, length, file: { source, offset } });
   };
   const value = (graph: OnnxGraphBuilder, name: string): Value => {
@@ -81,7 +100,7 @@ export function collectT5Weights(
     return get(name).dtype === "F32" ? raw : graph.node("Cast", [raw], { attributes: { to: 1 } });
   };
   return {
-    head: found.has("lm_head.weight") ? "lm_head.weight" : "shared.weight",
+    head: headOf(found),
     bytes: [...found.values()].reduce((sum, { length }) => sum + length, 0),
     value,
     embed(graph, ids) {
@@ -92,52 +111,70 @@ export function collectT5Weights(
     },
     linear(graph, x, name, output) {
       const tensor = get(name);
-      const columns = tensor.shape[1] ?? 0;
       const named = output === undefined ? {} : { output };
       if (variant !== "f32" && !hasFastBlocks) return columnLinear(graph, x, name, tensor, named);
-      if (variant === "f32" || columns % blockSize !== 0) {
+      if (variant === "f32" || !dividesIntoBlocks(tensor)) {
         // One node that multiplies from the stored side: a Transpose of its own loads four times slower.
         const attributes = { transB: 1, alpha: { float: 1 } };
         return graph.node("FusedMatMul", [x, value(graph, name)], { attributes, domain: "com.microsoft", ...named });
       }
-      return blockLinear(graph, x, name, tensor, variant === "q4" ? 4 : 8, named);
+      return blockLinear(graph, x, name, tensor, variant, blocks, named);
     },
   };
 }
 
-/** MatMulNBits over blocks made from the stored weights. */
+/** The two tensors that stand for a weight in blocks. */
+export interface BlockTensors {
+  readonly bits: 4 | 8;
+  readonly values: Pick<PlannedTensor, "name" | "shape" | "length">;
+  readonly scales: Pick<PlannedTensor, "name" | "shape" | "length">;
+}
+
+export function blockTensors(
+  name: string,
+  { shape: [rows = 0, columns = 0] }: Pick<FloatTensor, "shape">,
+  variant: "q8" | "q4",
+): BlockTensors {
+  const bits = variant === "q4" ? 4 : 8;
+  const blocks = columns / blockSize;
+  return {
+    bits,
+    values: { name: `${name}/${variant}`, shape: [rows, blocks, (blockSize * bits) / 8], length: (rows * columns * bits) / 8 },
+    scales: { name: `${name}/scales`, shape: [rows * blocks], length: rows * blocks * 4 },
+  };
+}
+
+/** Reads a weight and quantises it. */
+export async function makeBlocks(tensor: FloatTensor, bits: 4 | 8): Promise<{ readonly values: Uint8Array; readonly scales: Uint8Array }> {
+  const { values, scales } = quantizeBlocks(await readFloats(tensor), bits);
+  return { values, scales: new Uint8Array(scales.buffer) };
+}
+
+/** MatMulNBits over blocks: those of a block file, else made from the stored weights. */
 function blockLinear(
   graph: OnnxGraphBuilder,
   x: Value,
   name: string,
   tensor: FloatTensor,
-  bits: 4 | 8,
+  variant: "q8" | "q4",
+  blocks: SafetensorsTensors | undefined,
   named: { readonly output?: string },
 ): Value {
   const [rows = 0, columns = 0] = tensor.shape;
-  const blocks = columns / blockSize;
-  let made: Promise<{ readonly values: Uint8Array; readonly scales: Uint8Array }> | undefined;
-  const make = (): NonNullable<typeof made> => {
-    made ??= readFloats(tensor).then((weights) => {
-      const { values, scales } = quantizeBlocks(weights, bits);
-      return { values, scales: new Uint8Array(scales.buffer) };
-    });
-    return made;
+  const { bits, ...parts } = blockTensors(name, tensor, variant);
+  let made: ReturnType<typeof makeBlocks> | undefined;
+  const from = (part: "values" | "scales") => {
+    const file = blocks?.get(parts[part].name);
+    if (file !== undefined) return { file: { source: file.source, offset: file.offset } };
+    return {
+      make: async () => {
+        made ??= makeBlocks(tensor, bits);
+        return (await made)[part];
+      },
+    };
   };
-  const values = graph.weight({
-    name: `${name}/q${bits}`,
-    type: "uint8",
-    shape: [rows, blocks, (blockSize * bits) / 8],
-    length: (rows * columns * bits) / 8,
-    make: async () => (await make()).values,
-  });
-  const scales = graph.weight({
-    name: `${name}/scales`,
-    type: "float32",
-    shape: [rows * blocks],
-    length: rows * blocks * 4,
-    make: async () => (await make()).scales,
-  });
+  const values = graph.weight({ ...parts.values, type: "uint8", ...from("values") });
+  const scales = graph.weight({ ...parts.scales, type: "float32", ...from("scales") });
   return graph.node("MatMulNBits", [x, values, scales], {
     // Level 4 multiplies in 8-bit integers; the exact level is twenty times slower for 8 bits on processors.
     attributes: { K: columns, N: rows, bits, block_size: blockSize, accuracy_level: 4 },

@@ -1,0 +1,104 @@
+/**
+ * Quantised weights kept between loads: one safetensors file with everything the graphs read, so that an engine maps it like a checkpoint.
+ * It can be lost or refused at any time; then the blocks are made anew.
+ */
+import { abortedError, SpellError } from "../errors.ts";
+import type { ByteSource } from "../formats/byte-source.ts";
+import { type PlannedTensor, readSafetensors, type SafetensorsTensors, safetensorsHeader } from "../formats/safetensors.ts";
+import type { T5Facts } from "./files.ts";
+import { blockTensors, dividesIntoBlocks, type FloatTensor, findT5Tensors, headOf, makeBlocks } from "./weights.ts";
+
+/** Where block files are kept. Losing one costs time only. */
+export interface BlockStore {
+  /** bytes of weights from which keeping pays */
+  readonly leastBytes: number;
+  /** @returns undefined where there is none under this key */
+  open(key: string): Promise<ByteSource | undefined>;
+  /** Keeps what the chunks give, all or nothing. @returns undefined where it cannot be kept; the chunks need not have been read then */
+  write(key: string, chunks: AsyncIterable<Uint8Array>): Promise<ByteSource | undefined>;
+}
+
+/** Changes with the layout of the file or the arithmetic of quantize.ts. */
+const version = "1";
+
+/** @returns the tensors of the kept file, made now where there was none; undefined where nothing can be kept */
+export async function openBlockFile(
+  store: BlockStore,
+  { tensors, config }: T5Facts,
+  weights: readonly ByteSource[],
+  variant: "q8" | "q4",
+  signal?: AbortSignal,
+): Promise<SafetensorsTensors | undefined> {
+  const bytes = weights.reduce((sum, { size }) => sum + size, 0);
+  if (bytes < store.leastBytes || weights.some((source) => source.version === undefined)) return undefined;
+  const key = JSON.stringify([version, variant, weights.map((source) => [source.path ?? source.name, source.version])]);
+  const plan = planBlockFile(findT5Tensors(tensors, config), variant);
+  const kept = await accept(await store.open(key), plan, signal);
+  return kept ?? (await accept(await store.write(key, writeBlockFile(plan, signal)), plan, signal));
+}
+
+/** A tensor of the file, or several that come from one. */
+interface Part {
+  readonly tensors: readonly PlannedTensor[];
+  read(signal?: AbortSignal): Promise<readonly Uint8Array[]>;
+}
+
+function planBlockFile(found: ReadonlyMap<string, FloatTensor>, variant: "q8" | "q4"): readonly Part[] {
+  const head = headOf(found);
+  const parts: Part[] = [];
+  for (const [name, tensor] of found) {
+    const isEmbedding = name === "shared.weight";
+    const isLinear = tensor.shape.length === 2 && !name.endsWith("relative_attention_bias.weight") && (!isEmbedding || head === name);
+    const isBlocked = isLinear && dividesIntoBlocks(tensor);
+    if (isBlocked) {
+      const { bits, values, scales } = blockTensors(name, tensor, variant);
+      parts.push({
+        tensors: [
+          { ...scales, dtype: "F32" },
+          { ...values, dtype: "U8" },
+        ],
+        async read() {
+          const made = await makeBlocks(tensor, bits);
+          return [made.scales, made.values];
+        },
+      });
+    }
+    // Rows of the embedding are looked up as they were stored.
+    if (!isBlocked || isEmbedding) {
+      const { dtype, shape, length, source, offset } = tensor;
+      parts.push({
+        tensors: [{ name, dtype, shape, length }],
+        read: async (signal) => [await source.read(offset, length, signal)],
+      });
+    }
+  }
+  return parts;
+}
+
+async function* writeBlockFile(plan: readonly Part[], signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
+  yield safetensorsHeader(plan.flatMap(({ tensors }) => tensors));
+  for (const part of plan) {
+    if (signal?.aborted === true) throw abortedError();
+    yield* await part.read(signal);
+  }
+}
+
+/** A file that is not exactly what was planned is as good as none. */
+async function accept(
+  source: ByteSource | undefined,
+  plan: readonly Part[],
+  signal: AbortSignal | undefined,
+): Promise<SafetensorsTensors | undefined> {
+  if (source === undefined) return undefined;
+  try {
+    const tensors = await readSafetensors(source, signal);
+    const isPlanned = ({ name, dtype, shape, length }: PlannedTensor): boolean => {
+      const got = tensors.get(name);
+      return got !== undefined && got.dtype === dtype && got.length === length && got.shape.join() === shape.join();
+    };
+    return plan.every((part) => part.tensors.every(isPlanned)) ? tensors : undefined;
+  } catch (error) {
+    if (error instanceof SpellError && error.code === "run-aborted") throw error;
+    return undefined;
+  }
+}
