@@ -6,6 +6,7 @@ import { browserGgufRuntime, type WllamaFiles } from "./gguf.ts";
 import { workerIsolate } from "./isolate.ts";
 import type { OnnxFiles } from "./onnx.ts";
 import { browserSeq2SeqRuntime } from "./seq2seq.ts";
+import { browserStore } from "./store.ts";
 
 export interface BrowserPlatformOptions {
   /** Where the engine's files are served, for pages that are not built by a bundler. */
@@ -18,12 +19,14 @@ export interface BrowserPlatformOptions {
 
 export function browserPlatform(options: BrowserPlatformOptions = {}): Platform {
   const fetchHere = globalThis.fetch.bind(globalThis);
+  const log = options.log ?? (() => undefined);
   return {
     name: "browser",
     fetch: fetchHere,
     gguf: { available: true, value: browserGgufRuntime(options.wllama) },
     seq2seq: { available: true, value: browserSeq2SeqRuntime(options.onnx) },
     files: { available: false, reason: "a page has no file system; hand in a File, or name a bundled model" },
+    store: browserStore(log),
     isolate: workerIsolate(),
     async bundled(model, file) {
       const address = options.models === undefined ? packaged(model, file) : new URL(`${model}/${file}`, options.models);
@@ -33,7 +36,7 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
       return blobSource(file, await response.blob());
     },
     now: () => performance.now(),
-    log: options.log ?? (() => undefined),
+    log,
   };
 }
 
