@@ -195,6 +195,7 @@ async function findFiles(source: ModelSource, platform: Platform): Promise<Found
     const found = await platform.files.value.look(spec.path);
     return { id: spec.path, ...plain, ...(await filesOf(found)) };
   }
+  if (spec.kind !== "name") throw new SpellError("usage-not-available", `${source} cannot be loaded yet`);
   const name = spec.name.toLowerCase();
   const model = bundledModels.get(name);
   if (model === undefined) throw unknownModel(spec.name);

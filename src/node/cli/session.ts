@@ -94,6 +94,8 @@ export function readModelChoice(flags: GivenFlags): { readonly spec: string; rea
       { where: "--quantization", hint: "For a GGUF model give the path of the file that has it." },
     );
   }
+  if (spec.kind !== "name")
+    throw new SpellError("usage-value", `--quantization: wanted a variant of a named model; got ${text}`, { where: "--quantization" });
   if (spec.variant !== undefined && spec.variant.toUpperCase() !== quantization.toUpperCase()) {
     throw new SpellError("usage-value", `--quantization ${quantization} contradicts ${text}`, {
       where: "--quantization",
