@@ -1,6 +1,7 @@
 /** What Node hands to core. */
 import { fileURLToPath } from "node:url";
 import type { LogEntry, Platform } from "../core/platform.ts";
+import { nodeExportedRuntime } from "./exported.ts";
 import { openFileSource } from "./file-source.ts";
 import { nodeFiles } from "./files.ts";
 import { nodeGgufRuntime } from "./gguf.ts";
@@ -19,6 +20,7 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     fetch: globalThis.fetch,
     gguf: { available: true, value: nodeGgufRuntime() },
     seq2seq: { available: true, value: nodeSeq2SeqRuntime() },
+    exported: { available: true, value: nodeExportedRuntime() },
     files: { available: true, value: nodeFiles() },
     isolate: processIsolate(),
     bundled: (model, file) => openFileSource(fileURLToPath(new URL(`../../builtins/models/${model}/${file}`, import.meta.url))),
