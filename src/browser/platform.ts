@@ -2,6 +2,7 @@
 import { SpellError } from "../core/errors.ts";
 import { blobSource } from "../core/formats/byte-source.ts";
 import type { LogEntry, Platform } from "../core/platform.ts";
+import { browserExportedRuntime, type TransformersLoader } from "./exported.ts";
 import { browserGgufRuntime, type WllamaFiles } from "./gguf.ts";
 import { workerIsolate } from "./isolate.ts";
 import type { OnnxFiles } from "./onnx.ts";
@@ -12,6 +13,8 @@ export interface BrowserPlatformOptions {
   /** Where the engine's files are served, for pages that are not built by a bundler. */
   readonly wllama?: WllamaFiles;
   readonly onnx?: OnnxFiles;
+  /** `() => import("@huggingface/transformers")`, for models that were exported to ONNX: an optional package that only the page can name. */
+  readonly transformers?: TransformersLoader;
   /** Folder of the bundled models, with a slash at its end; default: beside this package. */
   readonly models?: string;
   readonly log?: (entry: LogEntry) => void;
@@ -25,6 +28,13 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
     fetch: fetchHere,
     gguf: { available: true, value: browserGgufRuntime(options.wllama) },
     seq2seq: { available: true, value: browserSeq2SeqRuntime(options.onnx) },
+    exported:
+      options.transformers === undefined
+        ? {
+            available: false,
+            reason: 'hand in transformers.js: browserPlatform({ transformers: () => import("@huggingface/transformers") })',
+          }
+        : { available: true, value: browserExportedRuntime(options.transformers, options.onnx) },
     files: { available: false, reason: "a page has no file system; hand in a File, or name a bundled model" },
     store: browserStore(log),
     isolate: workerIsolate(),

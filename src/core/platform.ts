@@ -16,7 +16,7 @@ export interface LogEntry {
 export interface FileHost {
   /**
    * Looks at a path without reading contents. Sources are in name order and carry their real path.
-   * A file gives itself; a folder gives the regular files directly inside it.
+   * A file gives itself; a folder gives the regular files directly inside it, and those of its folder `onnx`, where exporters put graphs.
    * @throws SpellError model-unknown (no such path), model-not-regular, store-denied
    */
   look(path: string): Promise<FoundFiles>;
@@ -186,8 +186,10 @@ export interface Platform {
   /** The only way core reaches the network. */
   readonly fetch: typeof globalThis.fetch;
   readonly gguf: Offer<GgufRuntime>;
-  /** Runs T5 and other encoder-decoder models. */
+  /** Runs T5 from its checkpoint. */
   readonly seq2seq: Offer<Seq2SeqRuntime>;
+  /** Runs T5 models that were exported to ONNX for transformers.js. */
+  readonly exported: Offer<Seq2SeqRuntime>;
   readonly files: Offer<FileHost>;
   /** Where models are kept. */
   readonly store: ArtifactStore;

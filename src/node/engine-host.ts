@@ -97,6 +97,11 @@ export function childRuntime<OpenOptions extends CommonOpenOptions, CallOptions 
   };
 }
 
+/** Whether the engine holds the child's only thread while it computes. */
+function computesInPlace(engine: EngineName): boolean {
+  return engine !== "node-llama-cpp" && engine !== "wllama";
+}
+
 interface Pending {
   readonly fail: (error: SpellError) => void;
 }
@@ -419,7 +424,7 @@ class EngineChild {
     // A program that blocked its own event loop, or slept with its machine, has heard nothing: that is no silence of the child's.
     if (now - this.#lastTick > 2000) this.#lastWord = now;
     this.#lastTick = now;
-    const limitMs = this.#options.silenceMs ?? (this.#engine.startsWith("onnxruntime") ? blockingSilenceMs : silenceMs);
+    const limitMs = this.#options.silenceMs ?? (computesInPlace(this.#engine) ? blockingSilenceMs : silenceMs);
     if (now - this.#lastWord < limitMs) return;
     void this.end(this.#crash(`was silent for ${Math.round(limitMs / 1000)} s and was ended`, { silenceMs: limitMs }));
   }

@@ -5,7 +5,7 @@
 import type { SpellErrorJson } from "../core/errors.ts";
 import type { DeviceReport, ManyPiece, ModelHandle, ModelPiece } from "../core/spec/runtime.ts";
 
-export type EngineName = "node-llama-cpp" | "wllama" | "onnxruntime-node" | "onnxruntime-web";
+export type EngineName = "node-llama-cpp" | "wllama" | "onnxruntime-node" | "onnxruntime-web" | "transformers.js";
 
 /** Options as they travel: without what only works inside one process. */
 export type Plain<O> = Omit<O, "signal" | "onProgress">;
@@ -67,5 +67,5 @@ export const creditStep = 16;
 export const beatMs = 1000;
 /** Without a word for this long, while an answer is due, the child counts as dead. Its event loop only ever waits, so it has no excuse. */
 export const silenceMs = 10_000;
-/** ONNX Runtime holds the child's only thread while it computes: the encoder pass of a large model over a long input takes that long. */
+/** ONNX Runtime, also under transformers.js, holds the child's only thread while it computes: the encoder pass of a large model over a long input takes that long. */
 export const blockingSilenceMs = 300_000;

@@ -2,6 +2,7 @@
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { LogEntry, Platform } from "../core/platform.ts";
+import { nodeExportedRuntime } from "./exported.ts";
 import { openFileSource } from "./file-source.ts";
 import { nodeFiles } from "./files.ts";
 import { fsArtifactStore } from "./fs-artifact-store.ts";
@@ -24,6 +25,7 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     fetch: globalThis.fetch,
     gguf: { available: true, value: nodeGgufRuntime() },
     seq2seq: { available: true, value: nodeSeq2SeqRuntime() },
+    exported: { available: true, value: nodeExportedRuntime() },
     files: { available: true, value: nodeFiles() },
     store: fsArtifactStore(options.modelFolder === undefined ? join(homeFolder(), "models") : resolve(options.modelFolder)),
     isolate: processIsolate(),

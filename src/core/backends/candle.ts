@@ -12,6 +12,7 @@ import type { FoundFiles, Offer, Platform } from "../platform.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import { parseModelSpec } from "../spec/model-spec.ts";
 import type { DeviceChoice, GgufRuntime, Seq2SeqRuntime, Seq2SeqVariant } from "../spec/runtime.ts";
+import { acceptExport, type ExportFacts, findExportFiles, looksLikeExport } from "../t5/export-files.ts";
 import { acceptT5, findT5Files, looksLikeT5, type T5Facts } from "../t5/files.ts";
 import { openT5Model } from "../t5/model.ts";
 
@@ -25,7 +26,10 @@ export interface LoadOptions {
   readonly contextSize?: number;
   /** 0 = measured on this machine (default) */
   readonly threads?: number;
-  /** T5 only: form of the weights in memory, made at load; default f32, or the variant of the model's name */
+  /**
+   * T5 only: form of the weights in memory, made at load; default f32, or the variant of the model's name.
+   * Of an export: one of the forms it has, by default the first of f32, q8, q4.
+   */
   readonly quantization?: Seq2SeqVariant;
   /** prompt tokens per step, default 512; smaller aborts sooner */
   readonly batchSize?: number;
@@ -34,7 +38,7 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A bundled name, a path to a file or folder, the file itself, or the files of a T5 folder. */
+/** A bundled name, a path to a file or folder, the file itself, or the files of a T5 folder or of an export. */
 export type ModelSource = string | Blob | readonly File[];
 
 interface FoundBase {
@@ -46,7 +50,9 @@ interface FoundBase {
 /** A model whose files were found and whose headers were read. */
 export type FoundModel =
   | (FoundBase & { readonly kind: "gguf"; readonly facts: GgufFacts })
-  | (FoundBase & { readonly kind: "t5"; readonly facts: T5Facts; readonly variant: Seq2SeqVariant });
+  | (FoundBase & { readonly kind: "t5"; readonly facts: T5Facts; readonly variant: Seq2SeqVariant })
+  /** T5, exported to ONNX for transformers.js */
+  | (FoundBase & { readonly kind: "t5-onnx"; readonly facts: ExportFacts; readonly variant: Seq2SeqVariant });
 
 interface BundledModel {
   readonly kind: FoundModel["kind"];
@@ -83,7 +89,11 @@ export async function findModel(source: ModelSource, platform: Platform, signal?
 }
 
 async function readHeaders({ kind, variant, ...base }: FoundFilesOfModel, signal: AbortSignal | undefined): Promise<FoundModel> {
-  if (kind === "t5") return { ...base, kind, variant, facts: await acceptT5(findT5Files(base.files), signal) };
+  if (kind === "t5") return { ...base, kind, variant: variant ?? "f32", facts: await acceptT5(findT5Files(base.files), signal) };
+  if (kind === "t5-onnx") {
+    const facts = await acceptExport(findExportFiles(base.files), variant, signal);
+    return { ...base, kind, variant: facts.form.variant, facts };
+  }
   return { ...base, kind, facts: await acceptGguf(base.files, signal === undefined ? {} : { signal }) };
 }
 
@@ -94,13 +104,27 @@ async function readHeaders({ kind, variant, ...base }: FoundFilesOfModel, signal
 export async function loadModel(source: ModelSource, platform: Platform, options: LoadOptions = {}): Promise<LanguageModel> {
   checkLoadOptions(options);
   const device = options.device ?? "auto";
-  const files = await findFiles(source, platform);
-  const prepared = files.kind === "t5" ? runtimeOf(platform.seq2seq, "T5") : runtimeOf(platform.gguf, "GGUF");
-  prepared.prepare?.(device);
-  const model = await readHeaders(files, options.signal);
-  return model.kind === "t5"
-    ? loadT5(model, runtimeOf(platform.seq2seq, "T5"), platform, options)
-    : loadGguf(model, runtimeOf(platform.gguf, "GGUF"), platform, options);
+  const found = await findFiles(source, platform);
+  runtimeFor(found.kind, platform).prepare?.(device);
+  const variant = options.quantization ?? found.variant;
+  const model = await readHeaders({ ...found, ...(variant === undefined ? {} : { variant }) }, options.signal);
+  if (model.kind === "gguf") return loadGguf(model, runtimeOf(platform.gguf, "GGUF"), platform, options);
+  return loadT5(model, runtimeFor(model.kind, platform), platform, options);
+}
+
+function runtimeFor(kind: Exclude<FoundModel["kind"], "gguf">, platform: Platform): Seq2SeqRuntime;
+function runtimeFor(kind: FoundModel["kind"], platform: Platform): GgufRuntime | Seq2SeqRuntime;
+function runtimeFor(kind: FoundModel["kind"], platform: Platform): GgufRuntime | Seq2SeqRuntime {
+  switch (kind) {
+    case "gguf":
+      return runtimeOf(platform.gguf, "GGUF");
+    case "t5":
+      return runtimeOf(platform.seq2seq, "T5");
+    case "t5-onnx":
+      return runtimeOf(platform.exported, "exported T5");
+    default:
+      return kind satisfies never;
+  }
 }
 
 function loadGguf(
@@ -123,7 +147,7 @@ function loadGguf(
 }
 
 function loadT5(
-  { id, files, facts, variant }: Extract<FoundModel, { kind: "t5" }>,
+  { id, files, facts, variant }: Exclude<FoundModel, { kind: "gguf" }>,
   runtime: Seq2SeqRuntime,
   platform: Platform,
   options: LoadOptions,
@@ -131,7 +155,7 @@ function loadT5(
   checkContextSize(options, limits.seq2seqMostInputTokens, id);
   return openT5Model({ id, files, generation: facts.generation }, runtime, platform, {
     ...commonOptions(options),
-    variant: options.quantization ?? variant,
+    variant,
     inputLength: options.contextSize ?? limits.seq2seqInputTokens,
   });
 }
@@ -170,11 +194,12 @@ function checkLoadOptions(options: LoadOptions): void {
 
 interface FoundFilesOfModel extends FoundBase {
   readonly kind: FoundModel["kind"];
-  readonly variant: Seq2SeqVariant;
+  /** of T5: asked for by name */
+  readonly variant?: Seq2SeqVariant;
 }
 
 async function findFiles(source: ModelSource, platform: Platform): Promise<FoundFilesOfModel> {
-  const plain = { bundled: false, variant: "f32" } as const;
+  const plain = { bundled: false } as const;
   if (typeof source !== "string") {
     const list = Array.isArray(source) ? (source as readonly File[]) : [source as Blob];
     const files = list.map((file) =>
@@ -209,7 +234,7 @@ async function findFiles(source: ModelSource, platform: Platform): Promise<Found
     id: name,
     bundled: true,
     kind: model.kind,
-    variant: variantsOfT5.find((candidate) => candidate === variant) ?? "f32",
+    ...(model.kind === "gguf" ? {} : { variant: variantsOfT5.find((candidate) => candidate === variant) ?? "f32" }),
     files: await Promise.all(model.files.map((file) => platform.bundled(name, file))),
   };
 }
@@ -221,6 +246,11 @@ async function filesOf(found: FoundFiles): Promise<Layout> {
   const [first] = found.sources;
   if (found.kind === "folder") return layoutOf(found.sources, found.path);
   if (first === undefined) throw new SpellError("internal-error", `no source for ${found.path}`);
+  if (/\.onnx$/i.test(first.name)) {
+    throw new SpellError("model-layout", `${first.name} is one graph of several; wanted the folder of the export, with its config.json`, {
+      where: found.path,
+    });
+  }
   if (!/\.safetensors$/i.test(first.name)) return { kind: "gguf", files: await collectShards(first, (name) => found.sibling(name)) };
   // A weight file by itself says too little: its folder is the model.
   const names = [
@@ -237,13 +267,14 @@ async function filesOf(found: FoundFiles): Promise<Layout> {
 
 async function layoutOf(files: readonly ByteSource[], where: string): Promise<Layout> {
   if (looksLikeT5(files)) return { kind: "t5", files };
+  if (looksLikeExport(files)) return { kind: "t5-onnx", files };
   const models = files.filter(({ name }) => name.toLowerCase().endsWith(".gguf") && (parseShardName(name)?.index ?? 1) === 1);
   const [model, second] = models;
   if (model === undefined) {
     const names = files.map(({ name }) => name);
     throw new SpellError(
       "model-layout",
-      `${where}: no model found; wanted one .gguf file, or config.json, *.safetensors and tokenizer.json of a T5 model; got ${names.length === 0 ? "an empty folder" : names.slice(0, 8).join(", ")}`,
+      `${where}: no model found; wanted one .gguf file, or config.json, *.safetensors and tokenizer.json of a T5 model, or an ONNX export of one; got ${names.length === 0 ? "an empty folder" : names.slice(0, 8).join(", ")}`,
       { where },
     );
   }

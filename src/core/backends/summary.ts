@@ -2,10 +2,11 @@
 import type { FoundModel } from "./candle.ts";
 
 export interface ModelSummary {
-  readonly format: "gguf" | "safetensors";
+  readonly format: "gguf" | "safetensors" | "onnx";
   /** family named by the files: `llama`, `t5` … */
   readonly architecture: string;
-  readonly parameterCount: number;
+  /** absent where the files do not say it */
+  readonly parameterCount?: number;
   /** as the format names it: Q8_0, F16 */
   readonly quantization: string;
   /** bytes of all files */
@@ -46,14 +47,20 @@ export function summarizeModel(model: FoundModel): ModelSummary {
   }
   const { facts, files, variant } = model;
   const { config } = facts;
-  const bytesPerWeight = { f32: 4, q8: 1.125, q4: 0.625 }[variant];
   const heads = config.numHeads * config.dKv;
+  const ofFiles =
+    model.kind === "t5"
+      ? {
+          format: "safetensors" as const,
+          parameterCount: model.facts.parameterCount,
+          quantization: variant === "f32" ? model.facts.dtype : variant,
+          sizeBytes: files.reduce((sum, { size }) => sum + size, 0),
+        }
+      : { format: "onnx" as const, quantization: model.facts.form.dtype, sizeBytes: model.facts.sizeBytes };
+  const weightBytes = model.kind === "t5" ? model.facts.parameterCount * { f32: 4, q8: 1.125, q4: 0.625 }[variant] : model.facts.sizeBytes;
   return {
-    format: "safetensors",
+    ...ofFiles,
     architecture: "t5",
-    parameterCount: facts.parameterCount,
-    quantization: variant === "f32" ? facts.dtype : variant,
-    sizeBytes: files.reduce((sum, { size }) => sum + size, 0),
     contextLength: config.nPositions,
     embeddingLength: config.dModel,
     blockCount: config.numLayers + config.numDecoderLayers,
@@ -61,7 +68,6 @@ export function summarizeModel(model: FoundModel): ModelSummary {
     capabilities: ["text-to-text"],
     notes: facts.notes,
     // Keys and values of the input and of the answer in each decoder layer, and one layer's attention scores.
-    memoryBytes: (tokens) =>
-      facts.parameterCount * bytesPerWeight + 16 * config.numDecoderLayers * heads * tokens + 4 * config.numHeads * tokens * tokens,
+    memoryBytes: (tokens) => weightBytes + 16 * config.numDecoderLayers * heads * tokens + 4 * config.numHeads * tokens * tokens,
   };
 }

@@ -188,7 +188,7 @@ async function checkBundledModel(name: string, { openSpell, interrupt }: Context
     return {
       ...place,
       result: "ok",
-      reason: `${facts.architecture}, ${formatParameters(facts.parameterCount)} parameters, ${facts.quantization}, ${formatBytes(facts.sizeBytes)}`,
+      reason: `${facts.architecture}, ${facts.parameterCount === undefined ? "" : `${formatParameters(facts.parameterCount)} parameters, `}${facts.quantization}, ${formatBytes(facts.sizeBytes)}`,
     };
   } catch (error) {
     return {
