@@ -3,6 +3,7 @@ import { createSpell as createSpellOn, type Spell } from "../core/api/spell.ts";
 import type { LoadOptions, ModelSource } from "../core/backends/candle.ts";
 import type { Platform } from "../core/platform.ts";
 import type { LanguageModel } from "../core/spec/language-model.ts";
+import type { ModelSettings } from "../core/spec/model-settings.ts";
 import { browserPlatform } from "./platform.ts";
 
 export * from "../core/index.ts";
@@ -10,8 +11,11 @@ export type { WllamaFiles } from "./gguf.ts";
 export { type BrowserPlatformOptions, browserPlatform } from "./platform.ts";
 
 /** As core's, with the browser's platform by default. */
-export function createSpell(options: { readonly platform?: Platform } = {}): Spell {
-  return createSpellOn({ platform: options.platform ?? browserPlatform() });
+export function createSpell(options: { readonly platform?: Platform; readonly models?: Partial<ModelSettings> } = {}): Spell {
+  return createSpellOn({
+    platform: options.platform ?? browserPlatform(),
+    ...(options.models === undefined ? {} : { models: options.models }),
+  });
 }
 
 /**

@@ -8,6 +8,7 @@ export type ErrorCode =
   | "usage-unknown"
   | "usage-value"
   | "usage-no-prompt"
+  | "usage-confirm"
   | "usage-not-available"
   | "spec-syntax"
   | "spec-host"
@@ -100,6 +101,7 @@ export type ErrorCode =
 const hints: Readonly<Record<ErrorCode, string>> = {
   "usage-unknown": "See the list of commands and flags.",
   "usage-value": "Give one of the allowed values.",
+  "usage-confirm": "Say yes on the command line.",
   "usage-no-prompt": "Give a prompt as an operand, or pipe text to standard input.",
   "usage-not-available": "This name is reserved for a later release.",
   "spec-syntax": "See llmspell help model pull for the forms of a model's name.",

@@ -38,6 +38,14 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Files of a model that were found already. */
+export interface ModelFiles {
+  readonly id: string;
+  readonly files: readonly ByteSource[];
+  /** of T5: asked for by name */
+  readonly variant?: Seq2SeqVariant;
+}
+
 /** A bundled name, a path to a file or folder, the file itself, or the files of a T5 folder or of an export. */
 export type ModelSource = string | Blob | readonly File[];
 
@@ -84,7 +92,7 @@ const defaultContextLength = 4096;
  * Finds a model's files and reads their headers; no runtime is touched.
  * @throws SpellError spec-syntax, model-*, gguf-*, safetensors-*, tokenizer-missing, usage-not-available
  */
-export async function findModel(source: ModelSource, platform: Platform, signal?: AbortSignal): Promise<FoundModel> {
+export async function findModel(source: ModelSource | ModelFiles, platform: Platform, signal?: AbortSignal): Promise<FoundModel> {
   return readHeaders(await findFiles(source, platform), signal);
 }
 
@@ -101,7 +109,7 @@ async function readHeaders({ kind, variant, ...base }: FoundFilesOfModel, signal
  * Finds, checks and opens a model.
  * @throws SpellError of findModel and of the runtime's open(); run-option for options out of range; device-unavailable where the host has no runtime
  */
-export async function loadModel(source: ModelSource, platform: Platform, options: LoadOptions = {}): Promise<LanguageModel> {
+export async function loadModel(source: ModelSource | ModelFiles, platform: Platform, options: LoadOptions = {}): Promise<LanguageModel> {
   checkLoadOptions(options);
   const device = options.device ?? "auto";
   const found = await findFiles(source, platform);
@@ -198,8 +206,11 @@ interface FoundFilesOfModel extends FoundBase {
   readonly variant?: Seq2SeqVariant;
 }
 
-async function findFiles(source: ModelSource, platform: Platform): Promise<FoundFilesOfModel> {
+async function findFiles(source: ModelSource | ModelFiles, platform: Platform): Promise<FoundFilesOfModel> {
   const plain = { bundled: false } as const;
+  if (typeof source !== "string" && "files" in source) {
+    return { ...plain, ...source, ...(await layoutOf(source.files, source.id)) };
+  }
   if (typeof source !== "string") {
     const list = Array.isArray(source) ? (source as readonly File[]) : [source as Blob];
     const files = list.map((file) =>
@@ -220,10 +231,9 @@ async function findFiles(source: ModelSource, platform: Platform): Promise<Found
     const found = await platform.files.value.look(spec.path);
     return { id: spec.path, ...plain, ...(await filesOf(found)) };
   }
-  if (spec.kind !== "name") throw new SpellError("usage-not-available", `${source} cannot be loaded yet`);
-  const name = spec.name.toLowerCase();
+  const name = spec.kind === "name" ? spec.name.toLowerCase() : "";
   const model = bundledModels.get(name);
-  if (model === undefined) throw unknownModel(spec.name);
+  if (spec.kind !== "name" || model === undefined) throw new SpellError("internal-error", `${source} was to be found in the store`);
   const variant = spec.variant?.toLowerCase();
   if (variant !== undefined && !model.variants.includes(variant)) {
     throw new SpellError("model-variant-unknown", `${name} has no variant ${spec.variant}; available: ${model.variants.join(", ")}`, {
@@ -285,11 +295,4 @@ async function layoutOf(files: readonly ByteSource[], where: string): Promise<La
     });
   }
   return { kind: "gguf", files: await collectShards(model, async (name) => files.find((other) => other.name === name)) };
-}
-
-function unknownModel(name: string): SpellError {
-  return new SpellError("model-unknown", `Model '${name}' is not known. Bundled models: ${[...bundledModels.keys()].join(", ")}`, {
-    hint: "Bundled models run right away, on CPU and GPU alike; for your own GGUF file give its path.",
-    commands: ['llmspell generate -m tiny-stories "Once upon a time"', `llmspell generate -m ./${name} "Hello"`],
-  });
 }

@@ -29,6 +29,8 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
   /** for messages: the file or list that is asked for */
   readonly what: string;
+  /** milliseconds until headers must have come; default requestTimes.firstByte */
+  readonly firstByteMs?: number;
 }
 
 export interface Answer {
@@ -44,7 +46,7 @@ export interface Answer {
  * @throws SpellError net-offline, net-tls, net-timeout, net-reset, net-size, net-status, net-redirect, spec-host, run-aborted
  */
 export async function request(address: string, network: Network, options: RequestOptions): Promise<Answer> {
-  const { signal, what } = options;
+  const { what } = options;
   const origin = new URL(address).origin;
   let url = new URL(address);
   let firstHeaders: Headers | undefined;
@@ -65,8 +67,7 @@ export async function request(address: string, network: Network, options: Reques
           ...(mayHoldSecret ? { authorization: options.secret ?? "" } : {}),
         },
       },
-      what,
-      signal,
+      options,
     );
     if (response.type === "opaqueredirect") return followBlind(url, network, options, mayHoldSecret);
     firstHeaders ??= response.headers;
@@ -98,8 +99,7 @@ async function followBlind(url: URL, network: Network, options: RequestOptions, 
       cache: "no-store",
       headers: { ...options.headers, ...(mayHoldSecret ? { authorization: options.secret ?? "" } : {}) },
     },
-    options.what,
-    options.signal,
+    options,
   );
   const end = new URL(response.url === "" ? url : response.url);
   if (url.protocol === "https:" && end.protocol !== "https:") {
@@ -139,14 +139,13 @@ async function ask(
   url: URL,
   { fetch, clock }: Network,
   init: RequestInit,
-  what: string,
-  signal: AbortSignal | undefined,
+  { what, signal, firstByteMs = requestTimes.firstByte }: RequestOptions,
 ): Promise<Response> {
   throwIfAborted(signal);
   const patience = new AbortController();
   const timer = new AbortController();
   let isLate = false;
-  void clock.sleep(requestTimes.firstByte, timer.signal).then((isOver) => {
+  void clock.sleep(firstByteMs, timer.signal).then((isOver) => {
     if (!isOver) return;
     isLate = true;
     patience.abort();
@@ -158,7 +157,7 @@ async function ask(
   } catch (cause) {
     throwIfAborted(signal);
     if (isLate) {
-      throw new SpellError("net-stall", `${what}: ${url.host} did not answer within ${requestTimes.firstByte / 1000} s`, {
+      throw new SpellError("net-stall", `${what}: ${url.host} did not answer within ${firstByteMs / 1000} s`, {
         where: url.host,
         cause,
       });
@@ -172,6 +171,8 @@ async function ask(
 export interface BodyOptions {
   readonly what: string;
   readonly clock: Clock;
+  /** milliseconds without a byte; default requestTimes.stall. Given, slowness is no stall: answers of a model come as they come. */
+  readonly stallMs?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -179,7 +180,10 @@ export interface BodyOptions {
  * The bytes of a body as they come.
  * @throws SpellError net-stall after 30 s without a byte or a minute under 1 KiB/s; net-reset, run-aborted
  */
-export async function* readBody(answer: Answer, { what, clock, signal }: BodyOptions): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* readBody(
+  answer: Answer,
+  { what, clock, signal, stallMs }: BodyOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const { response, url } = answer;
   const reader = response.body?.getReader();
   if (reader === undefined) return;
@@ -190,7 +194,7 @@ export async function* readBody(answer: Answer, { what, clock, signal }: BodyOpt
       const timer = new AbortController();
       const onAbort = (): void => timer.abort();
       signal?.addEventListener("abort", onAbort, { once: true });
-      const late = clock.sleep(requestTimes.stall, timer.signal);
+      const late = clock.sleep(stallMs ?? requestTimes.stall, timer.signal);
       let chunk: ReadableStreamReadResult<Uint8Array> | "late";
       try {
         chunk = await Promise.race([reader.read(), late.then(() => "late" as const)]);
@@ -203,12 +207,14 @@ export async function* readBody(answer: Answer, { what, clock, signal }: BodyOpt
       }
       throwIfAborted(signal);
       if (chunk === "late") {
-        throw new SpellError("net-stall", `${what}: ${url.host} sent nothing for ${requestTimes.stall / 1000} s`, { where: url.host });
+        throw new SpellError("net-stall", `${what}: ${url.host} sent nothing for ${(stallMs ?? requestTimes.stall) / 1000} s`, {
+          where: url.host,
+        });
       }
       if (chunk.done) return;
       windowBytes += chunk.value.byteLength;
       const spanMs = clock.now() - windowStart;
-      if (spanMs >= requestTimes.slowWindow) {
+      if (stallMs === undefined && spanMs >= requestTimes.slowWindow) {
         if (windowBytes / (spanMs / 1000) < requestTimes.slowBytesPerSecond) {
           throw new SpellError("net-stall", `${what}: ${url.host} sent under 1 KiB/s for a minute`, { where: url.host });
         }

@@ -4,6 +4,7 @@
  * Checks names, values and counts; it decides nothing about models.
  */
 import { SpellError } from "../../core/errors.ts";
+import { nearest } from "../../core/nearest.ts";
 import {
   type Command,
   commandGroups,
@@ -15,7 +16,6 @@ import {
   laterCommands,
   quoteShort,
 } from "./commands.ts";
-import { nearest } from "./nearest.ts";
 
 /** Values of each flag given, by its long name; a flag without a value has an empty list. */
 export type GivenFlags = ReadonlyMap<string, readonly string[]>;
@@ -195,7 +195,7 @@ export function configConflict(profile: string, config: string): SpellError {
 
 function checkOperands(command: Command, operands: readonly string[]): void {
   const [wanted] = command.operands;
-  if (operands.length > command.operands.length) {
+  if (operands.length > command.operands.length && wanted?.repeated !== true) {
     const line = operands.map((word) => (/^[\w./@:=-]+$/.test(word) ? word : JSON.stringify(word))).join(" ");
     if (wanted === undefined) throw wrong(`${command.name} takes no operand; got ${quoteShort(line)}`, command);
     throw wrong(`${command.name} takes one ${wanted.name}; got ${operands.length} words: ${quoteShort(line)}`, command, {

@@ -1,11 +1,13 @@
 /** What `generate` and `chat` share: flags to options, a model with its progress line, parts of a stream to fields and notes. */
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import type { Spell } from "../../core/api/spell.ts";
 import { type LoadOptions, variantsOfT5 } from "../../core/backends/candle.ts";
 import { SpellError } from "../../core/errors.ts";
+import { nearest } from "../../core/nearest.ts";
 import type { GenerateOptions, Preset, Usage } from "../../core/spec/generate.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
-import { parseModelSpec } from "../../core/spec/model-spec.ts";
+import { parseModelSpec, printModelSpec } from "../../core/spec/model-spec.ts";
 import type { DeviceChoice, DeviceReport } from "../../core/spec/runtime.ts";
 import type { StreamPart } from "../../core/spec/stream-part.ts";
 import { parameterRules } from "../../core/text/parameters.ts";
@@ -13,7 +15,6 @@ import { flagNumber, flagText, type GivenFlags, shellQuote } from "./args.ts";
 import { defaultModel, deviceChoices, quoteShort } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { formatMs, formatRate, plural } from "./format.ts";
-import { nearest } from "./nearest.ts";
 import type { Screen } from "./render.ts";
 
 export type StreamEnd = Extract<StreamPart, { type: "stream-end" }>;
@@ -94,15 +95,18 @@ export function readModelChoice(flags: GivenFlags): { readonly spec: string; rea
       { where: "--quantization", hint: "For a GGUF model give the path of the file that has it." },
     );
   }
-  if (spec.kind !== "name")
-    throw new SpellError("usage-value", `--quantization: wanted a variant of a named model; got ${text}`, { where: "--quantization" });
-  if (spec.variant !== undefined && spec.variant.toUpperCase() !== quantization.toUpperCase()) {
+  if (spec.kind === "url") {
+    throw new SpellError("usage-value", `--quantization: an address names one file; got ${text}`, { where: "--quantization" });
+  }
+  const own = spec.kind === "ollama" ? spec.tag : spec.variant;
+  if (own !== undefined && own.toUpperCase() !== quantization.toUpperCase()) {
     throw new SpellError("usage-value", `--quantization ${quantization} contradicts ${text}`, {
       where: "--quantization",
       hint: "Keep one of them.",
     });
   }
-  return { spec: `${spec.name}:${quantization}${spec.backend === undefined ? "" : `@${spec.backend}`}`, options: {} };
+  const named = spec.kind === "ollama" ? { ...spec, tag: quantization } : { ...spec, variant: quantization };
+  return { spec: printModelSpec(named), options: {} };
 }
 
 /**
@@ -114,8 +118,17 @@ export async function loadModel(context: Context, spec: string, options: LoadOpt
   const progress = screen.progress(`loading ${basename(spec)}`);
   try {
     const spell = await context.openSpell(options.device ?? "auto");
-    const model = await spell.load(spec, { ...options, signal: context.interrupt.signal, onProgress: (share) => progress.share(share) });
+    const load = (): Promise<LanguageModel> =>
+      spell.load(spec, { ...options, signal: context.interrupt.signal, onProgress: (share) => progress.share(share) });
+    const model = await load().catch(async (error: unknown) => {
+      if (!(error instanceof SpellError) || error.code !== "model-not-installed") throw error;
+      progress.end();
+      const { offerPull } = await import("./model-pull.ts");
+      if (!(await offerPull(context, spell, spec, error))) throw withPullCommand(error, context);
+      return load();
+    });
     progress.end();
+    await noteRun(model, spell, spec);
     noteMissingRuntime(model.device, screen);
     screen.log({ level: "info", message: `${model.id}: ${describeDevice(model.device)}` });
     return model;
@@ -125,6 +138,34 @@ export async function loadModel(context: Context, spec: string, options: LoadOpt
   } finally {
     progress.end();
   }
+}
+
+/** For `ps` of other processes. */
+async function noteRun(model: LanguageModel, spell: Spell, spec: string): Promise<void> {
+  if (model.id.endsWith("@ollama")) return; // the server tells by itself
+  const { writeRunRecord } = await import("../run-records.ts");
+  const listed = (await spell.localLLM.list("candle").catch(() => [])).find(({ id }) => id === model.id || id === spec);
+  writeRunRecord({
+    model_id: model.id,
+    size_bytes: listed?.size_bytes ?? 0,
+    device: model.device.chosen,
+    context_size: model.contextLength,
+  });
+}
+
+/** The same command once more, with the flag that downloads. */
+function withPullCommand(error: SpellError, { operands, flags }: Context): SpellError {
+  const [prompt] = operands;
+  const spec = flagText(flags, "model") ?? defaultModel;
+  const again =
+    prompt === undefined || flags.has("offline") ? [] : [`llmspell generate -m ${shellQuote(spec)} --pull ${shellQuote(prompt)}`];
+  return new SpellError(error.code, error.message, {
+    hint: error.hint,
+    commands: [...error.commands, ...again],
+    ...(error.where === undefined ? {} : { where: error.where }),
+    ...(error.details === undefined ? {} : { details: error.details }),
+    cause: error,
+  });
 }
 
 /** Frees a model, but does not let it hold up the end of the run. */

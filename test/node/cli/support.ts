@@ -128,6 +128,7 @@ export function quietInterrupt(): Interrupt & { readonly controller: AbortContro
     signal: controller.signal,
     deadline: new Promise(() => undefined),
     press: () => controller.abort(),
+    allow: () => undefined,
     take: () => undefined,
   };
 }
