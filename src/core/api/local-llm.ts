@@ -324,7 +324,8 @@ export function createLocalLlm({ platform, settings: given, network: givenNetwor
     if (spec.kind === "hf" || spec.kind === "url" || spec.kind === "path") return need("candle");
     if (spec.kind === "ollama") return settings.backends.includes("ollama") ? "ollama" : need("candle");
     if (settings.backends.includes("candle") && (await isKnownName(spec.name))) return "candle";
-    if (settings.backends.includes("ollama")) return "ollama";
+    // a file that lies here and was named without ./ is no business of a server
+    if (settings.backends.includes("ollama") && !/\.(gguf|safetensors|onnx)$/i.test(spec.name)) return "ollama";
     if (settings.backends.length === 0) return need("candle");
     throw await unknownModel(spec.name);
   }

@@ -166,11 +166,9 @@ describe("command line", () => {
   });
 
   it.each([
-    ["generate", "--pull"],
-    ["chat", "--offline"],
     ["-p", "candle", "generate"],
     ["--config=x", "doctor"],
-    ["model", "info", "x", "--remote"],
+    ["doctor", "--online"],
   ])("%s %s is known and not there yet", (...argv) => {
     expect(errorOf(...argv)).toMatchObject({ code: "usage-not-available", exitCode: 2 });
   });
