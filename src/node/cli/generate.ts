@@ -113,8 +113,8 @@ function documentOf(model: LanguageModel, text: string, end: StreamEnd, warnings
   return {
     status: "ok",
     model: model.id,
-    provider: "candle",
-    backend: "candle",
+    provider: backendOf(model),
+    backend: backendOf(model),
     architecture: model.architecture,
     device: deviceFields(model.device),
     text,
@@ -131,6 +131,10 @@ function documentOf(model: LanguageModel, text: string, end: StreamEnd, warnings
     seed: end.seed,
     warnings,
   };
+}
+
+function backendOf({ id }: LanguageModel): "candle" | "ollama" {
+  return id.endsWith("@ollama") ? "ollama" : "candle";
 }
 
 /** The run's own abort says what was kept. */
