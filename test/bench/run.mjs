@@ -155,7 +155,7 @@ suites.t5 = [
     base: "ours",
     figures: [...t5Figures, "encodeMs", "beam4Rate", "batch16Rate"],
     subjects: {
-      ...t5Subjects("native", ["f32", "q8", "q4"]),
+      ...t5Subjects("native", ["f32", "q8", "q4", "f32+q4"]),
       ...ifThere("flan-onnx", (folder) =>
         Object.fromEntries(
           ["fp32", "q8", "q4"].map((form) => [`transformers.js, ${form}`, own(subject("t5-transformers-js", folder, form, module))]),
@@ -170,6 +170,11 @@ suites.t5 = [
         };
       }),
     },
+  },
+  {
+    title: "T5, flan-t5-small shape, prompt lookup in f32 by what the answer repeats, 2 threads",
+    figures: ["copyRate", "copyGain", "rewriteRate", "rewriteGain", "otherRate", "otherGain"],
+    subjects: { ours: own(subject("t5-lookup", checkpoint)) },
   },
   {
     title: "T5, flan-t5-small shape, 64 in, 128 new, WASM in Node, 1 thread",

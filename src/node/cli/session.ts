@@ -1,7 +1,7 @@
 /** What `generate` and `chat` share: flags to options, a model with its progress line, parts of a stream to fields and notes. */
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { type LoadOptions, variantsOfT5 } from "../../core/backends/candle.ts";
+import { draftsOfT5, type LoadOptions, variantsOfT5 } from "../../core/backends/candle.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { GenerateOptions, Preset, Usage } from "../../core/spec/generate.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
@@ -22,14 +22,16 @@ export type StreamEnd = Extract<StreamPart, { type: "stream-end" }>;
 const disposeMs = 300;
 
 /** @throws SpellError env-value; usage-value for flags that contradict each other */
-export function readLoadOptions(flags: GivenFlags, env: Context["env"]): Pick<LoadOptions, "device" | "contextSize" | "threads"> {
+export function readLoadOptions(flags: GivenFlags, env: Context["env"]): Pick<LoadOptions, "device" | "contextSize" | "threads" | "draft"> {
   const device = (flagText(flags, "device") as DeviceChoice | undefined) ?? deviceFromEnv(env);
   const contextSize = flagNumber(flags, "context-size");
   const threads = flagNumber(flags, "threads");
+  const draft = draftsOfT5.find((form) => form === flagText(flags, "draft"));
   return {
     ...(device === undefined ? {} : { device }),
     ...(contextSize === undefined ? {} : { contextSize }),
     ...(threads === undefined ? {} : { threads }),
+    ...(draft === undefined ? {} : { draft }),
   };
 }
 
@@ -167,6 +169,7 @@ export function explain(error: unknown, spec: string, command = "llmspell genera
 const flagOfOption: ReadonlyMap<string, string> = new Map([
   ["contextSize", "--context-size"],
   ["quantization", "--quantization"],
+  ["draft", "--draft"],
   ["threads", "--threads"],
   ["stop", "--stop"],
   ["preset", "--preset"],
