@@ -65,6 +65,7 @@ export function browserGgufRuntime(files: WllamaFiles = defaultFiles()): GgufRun
       const handle = await openWllama(
         {
           label: `wllama, ${build} build`,
+          device: "wasm",
           maxFileBytes: maxFileBytes[build],
           threads,
           notes,

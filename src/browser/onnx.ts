@@ -2,6 +2,7 @@
  * OnnxRuntime over onnxruntime-web in a page or a worker: the WebAssembly build for processors, the WebGPU build for graphics cards.
  * Never the package's `/all` build: it multiplies wrongly by transposed weights.
  */
+import { isSoftwareAdapter } from "../core/devices.ts";
 import { SpellError, toSpellError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { OnnxRuntime } from "../core/spec/onnx.ts";
@@ -34,24 +35,59 @@ export async function openWasmOnnx(files: OnnxFiles = {}): Promise<OnnxRuntime> 
   });
 }
 
-/** @throws SpellError device-unavailable where there is no adapter, or the build does not start */
-export async function openWebGpuOnnx(files: OnnxFiles = {}, gpu: GPU | undefined = navigator.gpu): Promise<OnnxRuntime> {
-  if ((await findAdapter(gpu)) === undefined) {
+/**
+ * On a graphics card of its own: the runtime's device is asked for here, so that its loss is heard, and given back by close().
+ * @throws SpellError device-unavailable where there is no adapter, or the build does not start
+ */
+export async function openWebGpuOnnx(
+  files: OnnxFiles = {},
+  gpu: GPU | undefined = navigator.gpu,
+): Promise<OnnxRuntime & { close(): void }> {
+  const adapter = await gpu?.requestAdapter().catch(() => null);
+  if (adapter === null || adapter === undefined) {
     throw new SpellError("device-unavailable", "this browser offers no WebGPU adapter", { hint: "Take wasm, or auto." });
   }
   const ort = await start(() => import("onnxruntime-web/webgpu") as Promise<unknown>, files.webgpu);
-  return ortRuntime({
+  const device = await requestDevice(adapter);
+  const lost = device.lost.then(({ reason, message }) => message || reason);
+  const runtime = ortRuntime({
     name: "onnxruntime-web",
     device: "webgpu",
     ort,
-    executionProvider: "webgpu",
+    executionProvider: { name: "webgpu", device } as { readonly name: string },
     // only adapters with shader-f16 could; F32 activations do without
     reads16Bit: false,
     hasFastBlocks: true,
     keptLocation: "gpu-buffer",
+    lost,
     clampThreads: (threads) => clampThreads(ort, threads),
     place: (weights, signal) => placeInMemory(weights, signal, limits.onnxWasmWeightBytes),
   });
+  return { ...runtime, close: () => device.destroy() };
+}
+
+/** As the engine would ask for it: whatever helps it that this adapter has. @throws SpellError device-unavailable */
+async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
+  const { limits: most } = adapter;
+  try {
+    return await adapter.requestDevice({
+      requiredFeatures: (["shader-f16", "subgroups", "timestamp-query"] as GPUFeatureName[]).filter((name) => adapter.features.has(name)),
+      requiredLimits: {
+        maxBufferSize: most.maxBufferSize,
+        maxStorageBufferBindingSize: most.maxStorageBufferBindingSize,
+        maxStorageBuffersPerShaderStage: most.maxStorageBuffersPerShaderStage,
+        maxBindGroups: most.maxBindGroups,
+        maxComputeWorkgroupStorageSize: most.maxComputeWorkgroupStorageSize,
+        maxComputeWorkgroupsPerDimension: most.maxComputeWorkgroupsPerDimension,
+        maxComputeInvocationsPerWorkgroup: most.maxComputeInvocationsPerWorkgroup,
+        maxComputeWorkgroupSizeX: most.maxComputeWorkgroupSizeX,
+        maxComputeWorkgroupSizeY: most.maxComputeWorkgroupSizeY,
+        maxComputeWorkgroupSizeZ: most.maxComputeWorkgroupSizeZ,
+      },
+    });
+  } catch (error) {
+    throw toSpellError(error, "device-unavailable", "the WebGPU adapter gives no device");
+  }
 }
 
 /** What a page can know of its graphics card. */
@@ -60,6 +96,10 @@ export interface FoundAdapter {
   readonly label: string;
   /** a processor that plays a graphics card */
   readonly isSoftware: boolean;
+  /** what GGUF models need */
+  readonly hasF16: boolean;
+  /** bytes of the largest buffer that a shader reads */
+  readonly bufferBytes: number;
 }
 
 /** @returns undefined where the browser has no WebGPU, or no adapter */
@@ -67,8 +107,13 @@ export async function findAdapter(gpu: GPU | undefined = navigator.gpu): Promise
   const adapter = await gpu?.requestAdapter().catch(() => null);
   if (adapter === null || adapter === undefined) return undefined;
   const { vendor, architecture, description } = adapter.info;
-  const label = [vendor, architecture, description].filter((word) => word !== "").join(" ");
-  return { label, isSoftware: adapter.info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|warp|basic render/i.test(label) };
+  const label = [vendor, architecture, description].filter((word) => word !== "").join(" ") || "unnamed adapter";
+  return {
+    label,
+    isSoftware: adapter.info.isFallbackAdapter || isSoftwareAdapter(label),
+    hasF16: adapter.features.has("shader-f16"),
+    bufferBytes: Math.min(adapter.limits.maxBufferSize, adapter.limits.maxStorageBufferBindingSize),
+  };
 }
 
 async function start(load: () => Promise<unknown>, wasm: string | undefined): Promise<WebModule> {

@@ -7,13 +7,15 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { abortedError, SpellError, toSpellError } from "../core/errors.ts";
 import type { ByteSource } from "../core/formats/byte-source.ts";
-import type { ModelHandle } from "../core/spec/runtime.ts";
+import type { Device, DeviceProbe, ModelHandle } from "../core/spec/runtime.ts";
 import { beatMs, type EngineFile, type EngineName, maxUnreadPieces, type ToChild, type ToParent } from "./engine-protocol.ts";
 import { homeFolder } from "./home.ts";
 
 /** Either kind of runtime; its options come from the parent, which has checked them. */
 interface Engine {
   prepare?(): void;
+  /** Looks at a graphics card; loads no model. */
+  probe(device: Device): Promise<DeviceProbe>;
   open(files: readonly ByteSource[], options: never): Promise<ModelHandle<never>>;
 }
 
@@ -45,6 +47,7 @@ const calls = new Map<number, Call>();
 const reads = new Map<number, Read>();
 let lastRead = 0;
 let turn: Promise<void> = Promise.resolve();
+let isWatched = false;
 let handle: ModelHandle<never> | undefined;
 process.on("message", (message) => receive(message as ToChild));
 
@@ -68,6 +71,10 @@ function receive(message: ToChild): void {
     case "open":
       startWatchdog();
       void open(message);
+      return;
+    case "probe":
+      startWatchdog();
+      void probe(message.device);
       return;
     case "generate":
       startGeneration(message);
@@ -96,6 +103,13 @@ function receive(message: ToChild): void {
     default:
       message satisfies never;
   }
+}
+
+async function probe(device: Device): Promise<void> {
+  const answer = await engine
+    .probe(device)
+    .catch((error: unknown): DeviceProbe => ({ ok: false, reason: "driver-missing", hint: toSpellError(error).message }));
+  send({ type: "probed", probe: answer });
 }
 
 async function open({ files, options }: Extract<ToChild, { type: "open" }>): Promise<void> {
@@ -173,6 +187,8 @@ function send(message: ToParent): void {
  * an orphan gets another parent (or, on Windows, keeps a number that nobody has).
  */
 function startWatchdog(): void {
+  if (isWatched) return;
+  isWatched = true;
   const code = `
     const { workerData: parent } = require("node:worker_threads");
     setInterval(() => {

@@ -4,15 +4,17 @@
  * What the child does is in engine-child.ts; which engine to take is decided in gguf.ts and seq2seq.ts.
  */
 import { type ChildProcess, fork } from "node:child_process";
-import { abortedError, SpellError, toSpellError } from "../core/errors.ts";
+import { isGpu } from "../core/devices.ts";
+import { abortedError, type ErrorCode, SpellError, toSpellError } from "../core/errors.ts";
 import type { ByteSource } from "../core/formats/byte-source.ts";
-import type { DeviceChoice, ManyPiece, ModelHandle, ModelPiece } from "../core/spec/runtime.ts";
+import type { Device, DeviceChoice, DeviceProbe, ManyPiece, ModelHandle, ModelPiece } from "../core/spec/runtime.ts";
 import { builtFile } from "./built-file.ts";
 import {
   blockingSilenceMs,
   creditStep,
   type EngineName,
   type OpenedHandle,
+  probeMs,
   silenceMs,
   type ToChild,
   type ToParent,
@@ -21,6 +23,8 @@ import { homeFolder } from "./home.ts";
 
 export interface ChildRuntimeOptions {
   readonly engine: EngineName;
+  /** Variables for the child beside those it gets from this process. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Longest load; default two minutes, and one more for each GiB, as a slow disk needs it. */
   readonly loadTimeoutMs?: number;
   /** Longest wait for the next piece, a prompt of any length included; default 15 minutes: beyond patience, short of for ever. */
@@ -43,6 +47,9 @@ const stderrCharacters = 4000;
 const passedVariables =
   /^(PATH|SystemRoot|windir|TEMP|TMP|TMPDIR|HOME|USERPROFILE|LOCALAPPDATA|LANG|LC_ALL|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|XDG_RUNTIME_DIR|(CUDA|HIP|ROCR|NVIDIA|VK|GGML|MESA)_\w+)$/i;
 
+/** Errors after which the engine's state is unknown. */
+const finalCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["run-crash", "run-nan", "device-lost", "internal-error"]);
+
 /** What open() of every runtime takes, beside options of its own. */
 interface CommonOpenOptions {
   readonly onProgress?: (share: number) => void;
@@ -53,6 +60,8 @@ interface CommonOpenOptions {
 export interface ChildRuntime<OpenOptions, CallOptions> {
   readonly name: string;
   prepare(device?: DeviceChoice): void;
+  /** Looks at a graphics card in the child that may open the next model. A driver that takes its process down is an answer too. */
+  probe(device: Device): Promise<DeviceProbe>;
   open(files: readonly ByteSource[], options: OpenOptions): Promise<ModelHandle<CallOptions>>;
 }
 
@@ -73,22 +82,34 @@ export function childRuntime<OpenOptions extends CommonOpenOptions, CallOptions 
     return child ?? new EngineChild(options);
   };
 
+  const keepSpare = (child: EngineChild): void => {
+    clearTimeout(spareTimer);
+    if (spare !== undefined && spare !== child) void spare.end(new SpellError("run-closed", "another one is as good"));
+    spare = child;
+    spareTimer = setTimeout(() => {
+      if (spare !== child) return;
+      spare = undefined;
+      void child.end(new SpellError("run-closed", "nobody needed it"));
+    }, spareMs);
+    spareTimer.unref();
+  };
+
   return {
     name: options.engine,
     prepare() {
       if (spare !== undefined && spare.dead === undefined) return;
       try {
-        const child = new EngineChild(options);
-        spare = child;
-        spareTimer = setTimeout(() => {
-          if (spare !== child) return;
-          spare = undefined;
-          void child.end(new SpellError("run-closed", "nobody needed it"));
-        }, spareMs);
-        spareTimer.unref();
+        keepSpare(new EngineChild(options));
       } catch {
         // open() meets the same obstacle and reports it
       }
+    },
+    async probe(device) {
+      const child = takeChild();
+      const answer = await child.probe(device);
+      // It has the driver loaded already; a card that is not there leaves it as good for the processor.
+      if (child.dead === undefined) keepSpare(child);
+      return answer;
     },
     async open(files, openOptions) {
       if (openOptions.signal?.aborted === true) throw abortedError();
@@ -120,6 +141,9 @@ class EngineChild {
   #files: readonly ByteSource[] = [];
   #onProgress: (share: number) => void = () => undefined;
   #onOpened: (handle: OpenedHandle) => void = () => undefined;
+  #onProbed: (probe: DeviceProbe) => void = () => undefined;
+  /** where the opened model computes */
+  #device: Device = "cpu";
   #started = false;
   #lastWord = performance.now();
   #lastTick = performance.now();
@@ -132,7 +156,7 @@ class EngineChild {
     this.#options = options;
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => passedVariables.test(name)));
     const child = fork(builtFile("engine-child"), [options.engine], {
-      env: { ...env, LLMSPELL_HOME: homeFolder() },
+      env: { ...env, ...options.env, LLMSPELL_HOME: homeFolder() },
       // not the parent's: --inspect would fight for its port, a test runner's loaders have no business there
       execArgv: [],
       serialization: "advanced",
@@ -167,6 +191,17 @@ class EngineChild {
     });
     this.#hold();
     if (child.pid !== undefined) options.onSpawn?.(child.pid);
+  }
+
+  async probe(device: Device): Promise<DeviceProbe> {
+    try {
+      return await this.#wait<DeviceProbe>(0, undefined, probeMs, `look at ${device}`, (resolve) => {
+        this.#onProbed = resolve;
+        this.#send({ type: "probe", device });
+      });
+    } catch (error) {
+      return { ok: false, reason: "driver-missing", hint: toSpellError(error).message };
+    }
   }
 
   async open<CallOptions extends { readonly signal?: AbortSignal }>(
@@ -331,8 +366,12 @@ class EngineChild {
         this.#started = true;
         this.#onProgress(message.share);
         return;
+      case "probed":
+        this.#onProbed(message.probe);
+        return;
       case "opened":
         this.#started = true;
+        this.#device = message.handle.device.chosen;
         this.#onOpened(message.handle);
         return;
       case "failed":
@@ -352,7 +391,7 @@ class EngineChild {
   #failed(call: number, error: SpellError): void {
     (this.#generations.get(call) ?? this.#pending.get(call))?.fail(error);
     // An engine that failed in a way nobody foresaw is not asked again: its state is unknown.
-    if (error.code === "run-crash" || error.code === "run-nan" || error.code === "internal-error") void this.end(error);
+    if (finalCodes.has(error.code)) void this.end(error);
   }
 
   async #read({ read, file, offset, length }: Extract<ToParent, { type: "read" }>): Promise<void> {
@@ -373,6 +412,10 @@ class EngineChild {
   #crash(what: string, details: Readonly<Record<string, unknown>>): SpellError {
     const stderr = this.#stderr.trim();
     const all = { ...details, runtime: this.#engine, ...(stderr === "" ? {} : { stderr }) };
+    // A driver that falls takes the process it lives in: to who waits for an answer, the card is gone.
+    if (isGpu(this.#device)) {
+      return new SpellError("device-lost", `${this.#device} is gone: the process of ${this.#engine} ${what}`, { details: all });
+    }
     if (this.#started) return new SpellError("run-crash", `the process of ${this.#engine} ${what}`, { details: all });
     return new SpellError("device-unavailable", `${this.#engine} does not start here: its process ${what}`, { details: all });
   }

@@ -1,7 +1,6 @@
 /** What Node hands to core. */
-import { fileURLToPath } from "node:url";
 import type { LogEntry, Platform } from "../core/platform.ts";
-import { openFileSource } from "./file-source.ts";
+import { bundledFile } from "./device-choice.ts";
 import { nodeFiles } from "./files.ts";
 import { nodeGgufRuntime } from "./gguf.ts";
 import { processIsolate } from "./isolate.ts";
@@ -21,7 +20,7 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     seq2seq: { available: true, value: nodeSeq2SeqRuntime() },
     files: { available: true, value: nodeFiles() },
     isolate: processIsolate(),
-    bundled: (model, file) => openFileSource(fileURLToPath(new URL(`../../builtins/models/${model}/${file}`, import.meta.url))),
+    bundled: bundledFile,
     now: () => performance.now(),
     log: options.log ?? (() => undefined),
   };

@@ -176,7 +176,7 @@ export function ruledDevices<O extends DeviceOptions, C extends { readonly signa
           continue;
         }
         try {
-          const handle = await candidate.open(files, { ...options, device });
+          const handle = await candidate.open(files, { ...options, device, mayDivide: isAuto && candidate.divides === true });
           return withReport(handle, { tried, label: found.probe.label, notes: found.notes, fallbacks });
         } catch (error) {
           const attempt = failedAttempt(candidate, error);

@@ -74,7 +74,7 @@ export const ggufSelfTest: SelfTest<GgufOpenOptions, GgufGenerateOptions> = {
     {
       prompt: "Once upon a time",
       options: { maxTokens: 24, sampling: greedy, stop: [] },
-      answer: ", there was a little girl named Lily. She loved to play with her toys and make new friends. One day",
+      answer: ", there was a little girl named Lily. She loved to play with her toys and make new friends. One day,",
     },
   ],
 };

@@ -70,6 +70,8 @@ export interface DeviceOptions {
   readonly device: DeviceChoice;
   /** Without it nothing is compared with what the device holds. */
   readonly needs?: ModelNeeds;
+  /** Where the model does not fit as a whole, a part of it may stay with the processor. */
+  readonly mayDivide?: boolean;
   /** Devices that were lost while this model computed on them: `auto` does not take them again. */
   readonly lost?: readonly Device[];
   readonly signal?: AbortSignal;
