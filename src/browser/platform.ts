@@ -2,15 +2,12 @@
 import { SpellError } from "../core/errors.ts";
 import { blobSource } from "../core/formats/byte-source.ts";
 import type { LogEntry, Platform } from "../core/platform.ts";
-import { browserGgufRuntime, type WllamaFiles } from "./gguf.ts";
+import { type EngineFiles, engineFiles } from "./engine-files.ts";
 import { workerIsolate } from "./isolate.ts";
-import type { OnnxFiles } from "./onnx.ts";
-import { browserSeq2SeqRuntime } from "./seq2seq.ts";
+import { workerRuntime } from "./worker-runtime.ts";
 
-export interface BrowserPlatformOptions {
-  /** Where the engine's files are served, for pages that are not built by a bundler. */
-  readonly wllama?: WllamaFiles;
-  readonly onnx?: OnnxFiles;
+/** `wllama`, `onnx`: where the engines' files are served, for pages that have neither a bundler nor an import map. */
+export interface BrowserPlatformOptions extends EngineFiles {
   /** Folder of the bundled models, with a slash at its end; default: beside this package. */
   readonly models?: string;
   readonly log?: (entry: LogEntry) => void;
@@ -18,11 +15,12 @@ export interface BrowserPlatformOptions {
 
 export function browserPlatform(options: BrowserPlatformOptions = {}): Platform {
   const fetchHere = globalThis.fetch.bind(globalThis);
+  const files = engineFiles(options);
   return {
     name: "browser",
     fetch: fetchHere,
-    gguf: { available: true, value: browserGgufRuntime(options.wllama) },
-    seq2seq: { available: true, value: browserSeq2SeqRuntime(options.onnx) },
+    gguf: { available: true, value: workerRuntime("gguf", { files }) },
+    seq2seq: { available: true, value: workerRuntime("seq2seq", { files }) },
     files: { available: false, reason: "a page has no file system; hand in a File, or name a bundled model" },
     isolate: workerIsolate(),
     async bundled(model, file) {

@@ -5,11 +5,9 @@
  * and seq2seq.ts.
  */
 import { fork } from "node:child_process";
-import { abortedError, SpellError } from "../core/errors.ts";
-import type { ByteSource } from "../core/formats/byte-source.ts";
 import { type CommonOpenOptions, RemoteEngine } from "../core/remote/caller.ts";
 import { blockingSilenceMs, type FromEngine, silenceMs } from "../core/remote/protocol.ts";
-import type { DeviceChoice, ModelHandle } from "../core/spec/runtime.ts";
+import { type RemoteRuntime, remoteRuntime } from "../core/remote/runtime.ts";
 import { builtFile } from "./built-file.ts";
 import { homeFolder } from "./home.ts";
 
@@ -27,8 +25,6 @@ export interface ChildRuntimeOptions {
   readonly onSpawn?: (pid: number) => void;
 }
 
-/** A prepared child that nobody opens a model in ends after this: the file was refused, or the person changed their mind. */
-const spareMs = 20_000;
 /** How much of the child's last words an error carries. */
 const stderrCharacters = 4000;
 
@@ -39,52 +35,14 @@ const stderrCharacters = 4000;
 const passedVariables =
   /^(PATH|SystemRoot|windir|TEMP|TMP|TMPDIR|HOME|USERPROFILE|LOCALAPPDATA|LANG|LC_ALL|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|XDG_RUNTIME_DIR|(CUDA|HIP|ROCR|NVIDIA|VK|GGML|MESA)_\w+)$/i;
 
-/** A GgufRuntime or a Seq2SeqRuntime, by its options. */
-export interface ChildRuntime<OpenOptions, CallOptions> {
-  readonly name: string;
-  prepare(device?: DeviceChoice): void;
-  open(files: readonly ByteSource[], options: OpenOptions): Promise<ModelHandle<CallOptions>>;
-}
-
 /**
  * @returns a runtime whose open() forks a child. `prepare()` starts the next child early: the engine loads while the caller reads the file's header.
  * Children hold the process open only while a call waits for them.
  */
 export function childRuntime<OpenOptions extends CommonOpenOptions, CallOptions extends { readonly signal?: AbortSignal }>(
   options: ChildRuntimeOptions,
-): ChildRuntime<OpenOptions, CallOptions> {
-  let spare: RemoteEngine | undefined;
-  let spareTimer: NodeJS.Timeout | undefined;
-
-  const takeChild = (): RemoteEngine => {
-    const child = spare?.dead === undefined ? spare : undefined;
-    clearTimeout(spareTimer);
-    spare = undefined;
-    return child ?? startChild(options);
-  };
-
-  return {
-    name: options.engine,
-    prepare() {
-      if (spare !== undefined && spare.dead === undefined) return;
-      try {
-        const child = startChild(options);
-        spare = child;
-        spareTimer = setTimeout(() => {
-          if (spare !== child) return;
-          spare = undefined;
-          void child.end(new SpellError("run-closed", "nobody needed it"));
-        }, spareMs);
-        spareTimer.unref();
-      } catch {
-        // open() meets the same obstacle and reports it
-      }
-    },
-    async open(files, openOptions) {
-      if (openOptions.signal?.aborted === true) throw abortedError();
-      return takeChild().open(files, openOptions);
-    },
-  };
+): RemoteRuntime<OpenOptions, CallOptions> {
+  return remoteRuntime(options.engine, () => startChild(options));
 }
 
 /** @returns the caller's end of a new child; its death settles every call */
