@@ -6,6 +6,7 @@ import { SpellError, toSpellError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { OnnxRuntime } from "../core/spec/onnx.ts";
 import { type OrtModule, ortRuntime, placeInMemory } from "../ort/driver.ts";
+import { lazyWeight } from "./lazy-weights.ts";
 
 /** Where the engine's WebAssembly is served from, for pages that are not built by a bundler: the page's own origin. */
 export interface OnnxFiles {
@@ -30,7 +31,7 @@ export async function openWasmOnnx(files: OnnxFiles = {}): Promise<OnnxRuntime> 
     reads16Bit: true,
     hasFastBlocks: false,
     clampThreads: (threads) => clampThreads(ort, threads),
-    place: (weights, signal) => placeInMemory(weights, signal, limits.onnxWasmWeightBytes),
+    place: (weights, signal) => placeInMemory(weights, signal, limits.onnxWasmWeightBytes, lazyWeight),
   });
 }
 
@@ -50,7 +51,7 @@ export async function openWebGpuOnnx(files: OnnxFiles = {}, gpu: GPU | undefined
     hasFastBlocks: true,
     keptLocation: "gpu-buffer",
     clampThreads: (threads) => clampThreads(ort, threads),
-    place: (weights, signal) => placeInMemory(weights, signal, limits.onnxWasmWeightBytes),
+    place: (weights, signal) => placeInMemory(weights, signal, limits.onnxWasmWeightBytes, lazyWeight),
   });
 }
 

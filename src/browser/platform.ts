@@ -1,6 +1,6 @@
 /** What a browser hands to core. Worker-safe web globals only; never the page. */
 import { SpellError } from "../core/errors.ts";
-import { blobSource } from "../core/formats/byte-source.ts";
+import { blobSource, bytesSource } from "../core/formats/byte-source.ts";
 import type { LogEntry, Platform } from "../core/platform.ts";
 import { type EngineFiles, engineFiles } from "./engine-files.ts";
 import { workerIsolate } from "./isolate.ts";
@@ -25,6 +25,8 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
     isolate: workerIsolate(),
     async bundled(model, file) {
       const address = options.models === undefined ? packaged(model, file) : new URL(`${model}/${file}`, options.models);
+      // Bundlers write small files into the code; a policy that names origins would not let them be fetched.
+      if (address.protocol === "data:") return bytesSource(file, dataBytes(address));
       const response = await fetchHere(address);
       if (!response.ok)
         throw new SpellError("net-status", `${address.href}: the server answered ${response.status}`, { where: address.href });
@@ -33,6 +35,13 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
     now: () => performance.now(),
     log: options.log ?? (() => undefined),
   };
+}
+
+function dataBytes({ href }: URL): Uint8Array {
+  const comma = href.indexOf(",");
+  const data = href.slice(comma + 1);
+  if (!href.slice(0, comma).endsWith(";base64")) return new TextEncoder().encode(decodeURIComponent(data));
+  return Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
 }
 
 /** Each file by itself, in the form bundlers look for, so that they serve it. */

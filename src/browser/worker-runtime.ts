@@ -73,7 +73,10 @@ function startWorker(engine: WorkerEngine, files: EngineFiles, createWorker: () 
   };
   worker.onmessageerror = () => died("sent a message that cannot be read");
   // An event without a message: its program could not be fetched, or the page's policy forbids it.
-  worker.onerror = (event) => died(event.message ? `failed: ${event.message}` : "could not be loaded");
+  worker.onerror = (event) => {
+    event.preventDefault(); // it is told to whoever waits, and to the console only by them
+    died(event.message ? `failed: ${event.message}` : "could not be loaded");
+  };
   worker.postMessage({ type: "start", engine, lock, files } satisfies ToWorker);
   return remote;
 }
