@@ -13,8 +13,8 @@ export interface EngineFiles {
 /** What the page's import map knows, completed by what it does not: workers have no import map, so it is asked here. */
 export function engineFiles({ wllama, onnx }: EngineFiles): EngineFiles {
   const mappedWllama = wllama ?? fromImportMap();
-  const wasm = onnx?.wasm ?? resolve("onnxruntime-web/dist/ort-wasm-simd-threaded.wasm");
-  const webgpu = onnx?.webgpu ?? resolve("onnxruntime-web/dist/ort-wasm-simd-threaded.asyncify.wasm");
+  const wasm = onnx?.wasm ?? resolve("onnxruntime-web/ort-wasm-simd-threaded.wasm");
+  const webgpu = onnx?.webgpu ?? resolve("onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm");
   return {
     ...(mappedWllama === undefined ? {} : { wllama: mappedWllama }),
     onnx: { ...(wasm === undefined ? {} : { wasm }), ...(webgpu === undefined ? {} : { webgpu }) },

@@ -8,7 +8,7 @@ import type { OnnxRuntime } from "../core/spec/onnx.ts";
 import { type OrtModule, ortRuntime, placeInMemory } from "../ort/driver.ts";
 import { lazyWeight } from "./lazy-weights.ts";
 
-/** Where the engine's WebAssembly is served from, for pages that are not built by a bundler: the page's own origin. */
+/** Where the engine's WebAssembly is served from, where no bundler finds it: the page's own origin. */
 export interface OnnxFiles {
   /** ort-wasm-simd-threaded.wasm of onnxruntime-web */
   readonly wasm?: string;
@@ -16,13 +16,17 @@ export interface OnnxFiles {
   readonly webgpu?: string;
 }
 
+/** Bundlers look for exactly this form. */
+const wasmFile = (): string => new URL("onnxruntime-web/ort-wasm-simd-threaded.wasm", import.meta.url).href;
+const webgpuFile = (): string => new URL("onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm", import.meta.url).href;
+
 interface WebModule extends OrtModule {
   readonly env: { readonly wasm: { numThreads?: number; wasmPaths?: unknown }; logLevel?: string };
 }
 
 /** @throws SpellError device-unavailable where the build does not start */
 export async function openWasmOnnx(files: OnnxFiles = {}): Promise<OnnxRuntime> {
-  const ort = await start(() => import("onnxruntime-web/wasm") as Promise<unknown>, files.wasm);
+  const ort = await start(() => import("onnxruntime-web/wasm") as Promise<unknown>, files.wasm ?? wasmFile());
   return ortRuntime({
     name: "onnxruntime-web",
     device: "wasm",
@@ -40,7 +44,7 @@ export async function openWebGpuOnnx(files: OnnxFiles = {}, gpu: GPU | undefined
   if ((await findAdapter(gpu)) === undefined) {
     throw new SpellError("device-unavailable", "this browser offers no WebGPU adapter", { hint: "Take wasm, or auto." });
   }
-  const ort = await start(() => import("onnxruntime-web/webgpu") as Promise<unknown>, files.webgpu);
+  const ort = await start(() => import("onnxruntime-web/webgpu") as Promise<unknown>, files.webgpu ?? webgpuFile());
   return ortRuntime({
     name: "onnxruntime-web",
     device: "webgpu",
@@ -72,14 +76,14 @@ export async function findAdapter(gpu: GPU | undefined = navigator.gpu): Promise
   return { label, isSoftware: adapter.info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|warp|basic render/i.test(label) };
 }
 
-async function start(load: () => Promise<unknown>, wasm: string | undefined): Promise<WebModule> {
+async function start(load: () => Promise<unknown>, wasm: string): Promise<WebModule> {
   let ort: WebModule;
   try {
     ort = (await load()) as WebModule;
   } catch (error) {
     throw toSpellError(error, "device-unavailable", "onnxruntime-web does not start");
   }
-  if (wasm !== undefined) ort.env.wasm.wasmPaths = { wasm };
+  ort.env.wasm.wasmPaths = { wasm };
   ort.env.logLevel = "error";
   return ort;
 }
