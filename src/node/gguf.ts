@@ -6,10 +6,11 @@ import { type DeviceCandidate, ruledDevices } from "../core/backends/device-rule
 import { ggufSelfTest } from "../core/backends/self-test.ts";
 import { isGpu } from "../core/devices.ts";
 import type { ByteSource } from "../core/formats/byte-source.ts";
+import type { RemoteRuntime } from "../core/remote/runtime.ts";
 import type { Device, DeviceProbe, GgufGenerateOptions, GgufOpenOptions, GgufRuntime } from "../core/spec/runtime.ts";
 import { dawnInstallCommand } from "./dawn.ts";
 import { absentDevices, beneathWebGpu, glance, missingPackage, type NodeDeviceOptions, nodeDevices, processor } from "./device-choice.ts";
-import { type ChildRuntime, childRuntime } from "./engine-host.ts";
+import { childRuntime } from "./engine-host.ts";
 import { hardwareOnly } from "./graphics.ts";
 
 /** Installs the optional native runtime beside this package; its install script would only look for what npm has brought already. */
@@ -18,7 +19,7 @@ export const nativeInstallCommand = "npm install --ignore-scripts node-llama-cpp
 const native = "node-llama-cpp";
 const portable = "wllama";
 
-type Engine = Pick<ChildRuntime<GgufOpenOptions, GgufGenerateOptions>, "prepare" | "probe" | "open">;
+type Engine = Pick<RemoteRuntime<GgufOpenOptions, GgufGenerateOptions>, "prepare" | "probe" | "open">;
 type Candidate = DeviceCandidate<GgufOpenOptions, GgufGenerateOptions>;
 
 export interface NodeGgufOptions extends NodeDeviceOptions {

@@ -8,9 +8,10 @@ import { dirname, join } from "node:path";
 import { type DeviceCandidate, ruledDevices } from "../core/backends/device-rules.ts";
 import { t5SelfTest } from "../core/backends/self-test.ts";
 import { isGpu } from "../core/devices.ts";
+import type { RemoteRuntime } from "../core/remote/runtime.ts";
 import type { DeviceProbe, Seq2SeqGenerateOptions, Seq2SeqOpenOptions, Seq2SeqRuntime } from "../core/spec/runtime.ts";
 import { absentDevices, beneathWebGpu, glance, missingPackage, type NodeDeviceOptions, nodeDevices, processor } from "./device-choice.ts";
-import { type ChildRuntime, childRuntime } from "./engine-host.ts";
+import { childRuntime } from "./engine-host.ts";
 import { hardwareOnly } from "./graphics.ts";
 
 /** Installs the optional native runtime; its install script would only fetch CUDA libraries. */
@@ -21,7 +22,7 @@ const cudaInstallCommand = "ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxrunt
 const native = "onnxruntime-node";
 const portable = "onnxruntime-web";
 
-type Engine = Pick<ChildRuntime<Seq2SeqOpenOptions, Seq2SeqGenerateOptions>, "prepare" | "probe" | "open">;
+type Engine = Pick<RemoteRuntime<Seq2SeqOpenOptions, Seq2SeqGenerateOptions>, "prepare" | "probe" | "open">;
 type Candidate = DeviceCandidate<Seq2SeqOpenOptions, Seq2SeqGenerateOptions>;
 
 export interface NodeSeq2SeqOptions extends NodeDeviceOptions {

@@ -301,12 +301,14 @@ function messageOf(error: unknown): string {
 
 /**
  * Weights handed over in memory, one entry for each: works in every build, and for weights from anywhere.
+ * @param lazily makes an entry whose bytes are read when the engine asks for them, where that is possible
  * @throws SpellError onnx-external, device-memory where they pass `mostBytes`
  */
 export async function placeInMemory(
   weights: readonly WeightRange[],
   signal: AbortSignal | undefined,
   mostBytes: number = Number.POSITIVE_INFINITY,
+  lazily: (weight: WeightRange) => Uint8Array | undefined = () => undefined,
 ): Promise<WeightPlacement> {
   const total = weights.reduce((sum, { length }) => sum + length, 0);
   if (total > mostBytes) {
@@ -315,19 +317,25 @@ export async function placeInMemory(
     });
   }
   const externalData: { readonly path: string; readonly data: Uint8Array }[] = [];
-  for (const weight of weights) externalData.push({ path: weight.name, data: await bytesOf(weight, signal) });
+  for (const weight of weights) {
+    checkInSource(weight);
+    externalData.push({ path: weight.name, data: lazily(weight) ?? (await bytesOf(weight, signal)) });
+  }
   return { locate: ({ name, length }) => ({ location: name, offset: 0, length }), options: { externalData } };
 }
 
 async function bytesOf({ name, length, file, make }: WeightRange, signal: AbortSignal | undefined): Promise<Uint8Array> {
   throwIfAborted(signal);
   if (file === undefined && make === undefined) throw new SpellError("internal-error", `weight ${name} has neither a file nor a maker`);
-  if (file !== undefined) checkInFile({ name, length }, file.source.size, file.offset, file.source.name);
   const bytes = file === undefined ? await (make as () => Promise<Uint8Array>)() : await readWeight(name, length, file, signal);
   if (bytes.byteLength !== length) {
     throw new SpellError("onnx-external", `weight ${name}: wanted ${length} bytes; got ${bytes.byteLength}`, { where: name });
   }
   return bytes;
+}
+
+function checkInSource({ name, length, file }: WeightRange): void {
+  if (file !== undefined) checkInFile({ name, length }, file.source.size, file.offset, file.source.name);
 }
 
 /** A source speaks of itself; here what matters is that a weight is not where it should be. Aborts and the network's answers stay what they are. */
