@@ -11,7 +11,7 @@ import {
 } from "../backends/candle.ts";
 import type { Platform } from "../platform.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
-import type { DeviceAttempt, DevicePreview, ModelNeeds } from "../spec/runtime.ts";
+import type { Device, DeviceAttempt, DevicePreview, ModelNeeds } from "../spec/runtime.ts";
 
 export interface SpellOptions {
   readonly platform: Platform;
@@ -36,6 +36,8 @@ export interface Spell {
 }
 
 export interface SurveyOptions {
+  /** this device alone */
+  readonly only?: Device;
   /** told of each device as soon as it is known */
   readonly onAttempt?: (architecture: "gguf" | "t5", attempt: DeviceAttempt) => void;
   readonly signal?: AbortSignal;
@@ -47,9 +49,9 @@ export function createSpell({ platform }: SpellOptions): Spell {
     load: (source, options) => loadModel(source, platform, options),
     inspect: (source, options) => findModel(source, platform, options?.signal),
     preview: (model, options) => previewDevice(model, platform, options),
-    async devices({ onAttempt, signal } = {}) {
+    async devices({ onAttempt, ...options } = {}) {
       const survey = (architecture: "gguf" | "t5") =>
-        surveyDevices(architecture, platform, (attempt) => onAttempt?.(architecture, attempt), signal);
+        surveyDevices(architecture, platform, { ...options, onAttempt: (attempt) => onAttempt?.(architecture, attempt) });
       // One after the other: together they would disturb each other's times.
       const gguf = await survey("gguf");
       return { gguf, t5: await survey("t5") };

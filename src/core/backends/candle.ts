@@ -13,10 +13,10 @@ import type { FoundFiles, Offer, Platform } from "../platform.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import { parseModelSpec } from "../spec/model-spec.ts";
 import type {
-  DeviceAttempt,
   DeviceChoice,
   DevicePreview,
   DeviceSurvey,
+  DeviceSurveyOptions,
   GgufRuntime,
   ModelNeeds,
   Seq2SeqRuntime,
@@ -147,14 +147,9 @@ function needsOf(model: FoundModel, contextSize: number | undefined, quantizatio
 }
 
 /** Looks at every device for one architecture, and tests those that are there. A host without a runtime has none. */
-export async function surveyDevices(
-  architecture: "gguf" | "t5",
-  platform: Platform,
-  onAttempt: (attempt: DeviceAttempt) => void,
-  signal?: AbortSignal,
-): Promise<DevicePreview> {
+export async function surveyDevices(architecture: "gguf" | "t5", platform: Platform, options: DeviceSurveyOptions): Promise<DevicePreview> {
   const offer: Offer<Partial<DeviceSurvey>> = architecture === "gguf" ? platform.gguf : platform.seq2seq;
-  return (offer.available ? await offer.value.survey?.(onAttempt, signal) : undefined) ?? { tried: [] };
+  return (offer.available ? await offer.value.survey?.(options) : undefined) ?? { tried: [] };
 }
 
 /** What does not fit may fit in a smaller form: T5 makes it at load, a GGUF file has to be another one. */

@@ -206,17 +206,19 @@ export function ruledDevices<O extends DeviceOptions, C extends { readonly signa
       return { tried };
     },
 
-    async survey(onAttempt, signal) {
+    async survey({ only, onAttempt, signal } = {}) {
       const tried: DeviceAttempt[] = [];
       const tell = (attempt: DeviceAttempt): void => {
         tried.push(attempt);
         onAttempt?.(attempt);
       };
       for (const [device, instead] of Object.entries(rules.absent) as [Device, string][]) {
+        if (only !== undefined && only !== device) continue;
         tell({ device, ok: false, reason: "not-on-this-platform", hint: `it does not exist here; use ${instead}` });
       }
       for (const candidate of rules.candidates(false)) {
-        const { device, runtime } = candidate;
+        const { device, runtime, also = [] } = candidate;
+        if (only !== undefined && only !== device && !also.includes(only)) continue;
         const files = await Promise.all(rules.selfTest.files.map((file) => rules.bundled(rules.selfTest.model, file)));
         const probe = await look(candidate, files);
         if (!probe.ok) {

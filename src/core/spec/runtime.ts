@@ -84,11 +84,16 @@ export interface DeviceSurvey {
    * @returns `chosen` is undefined where nothing fits
    */
   preview(files: readonly ByteSource[], options: DeviceOptions): Promise<DevicePreview>;
-  /**
-   * Looks at every device, and runs the self-test on each that is there, software adapters included. Verdicts are kept.
-   * @param onAttempt told of each device as soon as it is known
-   */
-  survey(onAttempt?: (attempt: DeviceAttempt) => void, signal?: AbortSignal): Promise<DevicePreview>;
+  /** Looks at every device, and runs the self-test on each that is there, software adapters included. Verdicts are kept. */
+  survey(options?: DeviceSurveyOptions): Promise<DevicePreview>;
+}
+
+export interface DeviceSurveyOptions {
+  /** this device alone */
+  readonly only?: Device;
+  /** told of each device as soon as it is known */
+  readonly onAttempt?: (attempt: DeviceAttempt) => void;
+  readonly signal?: AbortSignal;
 }
 
 export interface DevicePreview {

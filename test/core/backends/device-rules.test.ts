@@ -273,7 +273,7 @@ describe("looking without loading", () => {
     const { survey, kept } = setting([{ ...gpu, probe: { isSoftware: true } }, late, cpu], { metal: "webgpu" });
     kept.set("gguf on cpu through cpu engine | v1", { ok: false, ms: 1, reason: "self-test-failed" });
     const told: string[] = [];
-    const { chosen, tried } = (await survey?.((attempt) => told.push(attempt.device))) ?? { tried: [] };
+    const { chosen, tried } = (await survey?.({ onAttempt: (attempt) => told.push(attempt.device) })) ?? { tried: [] };
     expect(told).toEqual(["metal", "webgpu", "webgpu", "cpu"]);
     expect(tried).toMatchObject([
       { reason: "not-on-this-platform" },
