@@ -12,8 +12,8 @@ import type {
   GgufOpenOptions,
   ModelHandle,
 } from "../../../src/core/spec/runtime.ts";
-import stories from "../../golden/tiny-stories.json";
-import translations from "../../golden/tiny-t5-en-fr.json";
+import stories from "../../golden/tiny-stories.json" with { type: "json" };
+import translations from "../../golden/tiny-t5-en-fr.json" with { type: "json" };
 import { failure } from "../../node/support/engine.ts";
 
 type Candidate = DeviceCandidate<GgufOpenOptions, GgufGenerateOptions>;
