@@ -1,8 +1,7 @@
 /** What Node hands to core. */
-import { fileURLToPath } from "node:url";
 import type { LogEntry, Platform } from "../core/platform.ts";
+import { bundledFile } from "./device-choice.ts";
 import { nodeExportedRuntime } from "./exported.ts";
-import { openFileSource } from "./file-source.ts";
 import { nodeFiles } from "./files.ts";
 import { nodeGgufRuntime } from "./gguf.ts";
 import { processIsolate } from "./isolate.ts";
@@ -23,7 +22,7 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     exported: { available: true, value: nodeExportedRuntime() },
     files: { available: true, value: nodeFiles() },
     isolate: processIsolate(),
-    bundled: (model, file) => openFileSource(fileURLToPath(new URL(`../../builtins/models/${model}/${file}`, import.meta.url))),
+    bundled: bundledFile,
     now: () => performance.now(),
     log: options.log ?? (() => undefined),
   };

@@ -2,6 +2,7 @@
  * The in-process backend: finds the files of a model, lets the gate look at them, and opens them on a runtime.
  * The only place that chooses between decoders (gguf/) and T5 (t5/).
  */
+import { deviceChoices } from "../devices.ts";
 import { SpellError } from "../errors.ts";
 import { type ByteSource, blobSource } from "../formats/byte-source.ts";
 import { acceptGguf, type GgufFacts } from "../gguf/gate.ts";
@@ -11,10 +12,21 @@ import { limits } from "../limits.ts";
 import type { FoundFiles, Offer, Platform } from "../platform.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import { parseModelSpec } from "../spec/model-spec.ts";
-import type { DeviceChoice, GgufRuntime, Seq2SeqDraft, Seq2SeqRuntime, Seq2SeqVariant } from "../spec/runtime.ts";
+import type {
+  DeviceChoice,
+  DevicePreview,
+  DeviceSurvey,
+  DeviceSurveyOptions,
+  GgufRuntime,
+  ModelNeeds,
+  Seq2SeqDraft,
+  Seq2SeqRuntime,
+  Seq2SeqVariant,
+} from "../spec/runtime.ts";
 import { acceptExport, type ExportFacts, findExportFiles, looksLikeExport } from "../t5/export-files.ts";
 import { acceptT5, findT5Files, looksLikeT5, type T5Facts } from "../t5/files.ts";
 import { openT5Model } from "../t5/model.ts";
+import { exportNeeds, ggufNeeds, t5Needs } from "./needs.ts";
 
 export interface LoadOptions {
   /** default `auto` */
@@ -42,6 +54,8 @@ export interface LoadOptions {
   readonly onProgress?: (share: number) => void;
   readonly signal?: AbortSignal;
 }
+
+export type PreviewOptions = Pick<LoadOptions, "device" | "contextSize" | "signal">;
 
 /** A bundled name, a path to a file or folder, the file itself, or the files of a T5 folder or of an export. */
 export type ModelSource = string | Blob | readonly File[];
@@ -116,8 +130,17 @@ export async function loadModel(source: ModelSource, platform: Platform, options
   runtimeFor(found.kind, platform).prepare?.(device);
   const variant = options.quantization ?? found.variant;
   const model = await readHeaders({ ...found, ...(variant === undefined ? {} : { variant }) }, options.signal);
-  if (model.kind === "gguf") return loadGguf(model, runtimeOf(platform.gguf, "GGUF"), platform, options);
-  return loadT5(model, runtimeFor(model.kind, platform), platform, options);
+  try {
+    const loaded =
+      model.kind === "gguf"
+        ? await loadGguf(model, runtimeOf(platform.gguf, "GGUF"), platform, options)
+        : await loadT5(model, runtimeFor(model.kind, platform), platform, options);
+    const { chosen, runtime } = loaded.device;
+    platform.log({ level: "info", message: `${model.id} computes on ${chosen}${runtime === undefined ? "" : ` through ${runtime}`}` });
+    return loaded;
+  } catch (error) {
+    throw withSmallerVariant(error, model);
+  }
 }
 
 function runtimeFor(kind: Exclude<FoundModel["kind"], "gguf">, platform: Platform): Seq2SeqRuntime;
@@ -135,6 +158,58 @@ function runtimeFor(kind: FoundModel["kind"], platform: Platform): GgufRuntime |
   }
 }
 
+/**
+ * The device that load() would take, without loading: what can be seen of each, and verdicts of earlier self-tests.
+ * @throws SpellError device-unavailable where the host has no runtime for the model
+ */
+export async function previewDevice(
+  model: FoundModel,
+  platform: Platform,
+  options: PreviewOptions = {},
+): Promise<DevicePreview & { readonly needs: ModelNeeds }> {
+  const runtime: Partial<DeviceSurvey> = runtimeFor(model.kind, platform);
+  const { device = "auto", contextSize, signal } = options;
+  const needs = needsOf(model, contextSize);
+  const preview = await runtime.preview?.(model.files, { device, needs, ...(signal === undefined ? {} : { signal }) });
+  return { ...(preview ?? { tried: [] }), needs };
+}
+
+function needsOf(model: FoundModel, contextSize: number | undefined): ModelNeeds {
+  if (model.kind === "gguf") return ggufNeeds(model.facts, contextSize ?? defaultContextLength);
+  const tokens = contextSize ?? limits.seq2seqInputTokens;
+  return model.kind === "t5" ? t5Needs(model.facts, model.variant, tokens) : exportNeeds(model.facts, tokens);
+}
+
+/** Looks at every device for one architecture, and tests those that are there. A host without a runtime has none. */
+export async function surveyDevices(architecture: "gguf" | "t5", platform: Platform, options: DeviceSurveyOptions): Promise<DevicePreview> {
+  const offer: Offer<Partial<DeviceSurvey>> = architecture === "gguf" ? platform.gguf : platform.seq2seq;
+  return (offer.available ? await offer.value.survey?.(options) : undefined) ?? { tried: [] };
+}
+
+/** What does not fit may fit in a smaller form: T5 makes it at load, a GGUF file has to be another one. */
+function withSmallerVariant(error: unknown, model: FoundModel): unknown {
+  if (!(error instanceof SpellError) || error.code !== "device-memory") return error;
+  const { code, message, details, cause } = error;
+  const variant = model.kind === "t5" ? model.variant : undefined;
+  const smaller = variant === "f32" ? "q8" : variant === "q8" ? "q4" : undefined;
+  const isNamed = model.bundled;
+  const t5Command = isNamed
+    ? `llmspell generate -m ${model.id}:${smaller} "Hello"`
+    : `llmspell generate -m ${model.id} --quantization ${smaller} "Hello"`;
+  return new SpellError(code, message, {
+    hint:
+      model.kind === "gguf"
+        ? "Take a file of the same model with a smaller quantisation (Q4_0 takes half of Q8_0), or a shorter context."
+        : smaller === undefined
+          ? "Take a smaller model, or a shorter input."
+          : `Take the smaller variant ${smaller}, or a shorter input.`,
+    commands: [...(smaller === undefined ? [] : [t5Command]), "llmspell doctor"],
+    where: model.id,
+    ...(details === undefined ? {} : { details }),
+    cause,
+  });
+}
+
 function loadGguf(
   model: Extract<FoundModel, { kind: "gguf" }>,
   runtime: GgufRuntime,
@@ -150,6 +225,7 @@ function loadGguf(
   checkContextSize(options, limit, model.id);
   return openGgufModel(model, runtime, platform, {
     ...commonOptions(options),
+    needs: needsOf(model, options.contextSize),
     contextLength: options.contextSize ?? Math.min(defaultContextLength, limit),
     batchSize: options.batchSize ?? 512,
     ...(model.facts.bos === undefined ? {} : { bos: model.facts.bos.text }),
@@ -157,14 +233,16 @@ function loadGguf(
 }
 
 function loadT5(
-  { id, files, facts, variant }: Exclude<FoundModel, { kind: "gguf" }>,
+  model: Exclude<FoundModel, { kind: "gguf" }>,
   runtime: Seq2SeqRuntime,
   platform: Platform,
   options: LoadOptions,
 ): Promise<LanguageModel> {
+  const { id, files, facts, variant } = model;
   checkContextSize(options, limits.seq2seqMostInputTokens, id);
   return openT5Model({ id, files, generation: facts.generation }, runtime, platform, {
     ...commonOptions(options),
+    needs: needsOf(model, options.contextSize),
     ...(options.draft === undefined ? {} : { draft: options.draft }),
     variant,
     inputLength: options.contextSize ?? limits.seq2seqInputTokens,
@@ -193,6 +271,11 @@ function checkContextSize({ contextSize }: LoadOptions, limit: number, id: strin
 }
 
 function checkLoadOptions(options: LoadOptions): void {
+  if (options.device !== undefined && !deviceChoices.includes(options.device)) {
+    throw new SpellError("run-option", `device: wanted ${deviceChoices.join(", ")}; got ${JSON.stringify(options.device)}`, {
+      where: "device",
+    });
+  }
   const check = (name: "contextSize" | "threads" | "batchSize", min: number, max: number): void => {
     const value = options[name];
     if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) return;

@@ -12,6 +12,8 @@ export interface ByteSource {
   readonly size: number;
   /** Real path, where the source is a local file: engines that map files need it. */
   readonly path?: string;
+  /** The bytes as a Blob, where they are one: another thread of a browser reads it by itself. */
+  readonly blob?: Blob;
   /** Changes whenever the content may have changed: what is made from the file can be kept under it. Absent where nobody can tell. */
   readonly version?: string;
   /**
@@ -39,6 +41,7 @@ export function blobSource(name: string, blob: Blob): ByteSource {
   const source: ByteSource = {
     name,
     size: blob.size,
+    blob,
     async read(offset, length, signal) {
       checkRead(source, offset, length, signal);
       let buffer: ArrayBuffer;
