@@ -48,7 +48,10 @@ export default defineConfig({
       {
         root: import.meta.dirname,
         server: { headers: isolated },
-        optimizeDeps: { exclude: ["@wllama/wllama", "@wllama/wllama-compat", "onnxruntime-web"], include: ["@huggingface/tokenizers"] },
+        optimizeDeps: {
+          exclude: ["@wllama/wllama", "@wllama/wllama-compat", "onnxruntime-web"],
+          include: ["@huggingface/tokenizers", "hash-wasm", "idb-keyval"],
+        },
         test: {
           name: "browser",
           include: ["test/browser/**/*.test.ts"],

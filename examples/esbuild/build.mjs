@@ -16,6 +16,7 @@ for (const [from, to] of [
   ["index.html", "index.html"],
   [`${llmspell}/engine-worker.js`, "engine-worker.js"],
   [`${llmspell}/isolate-worker.js`, "isolate-worker.js"],
+  [`${llmspell}/opfs-worker.js`, "opfs-worker.js"],
   [`${llmspell}/chunks`, "chunks"],
   [`${packageFolder("@wllama/wllama")}/src/wasm/wllama.wasm`, "engines/wllama.wasm"],
   [`${packageFolder("@wllama/wllama-compat")}/wasm/wllama.wasm`, "engines/compat.wasm"],

@@ -4,6 +4,7 @@ import { blobSource, bytesSource } from "../core/formats/byte-source.ts";
 import type { LogEntry, Platform } from "../core/platform.ts";
 import { type EngineFiles, engineFiles } from "./engine-files.ts";
 import { workerIsolate } from "./isolate.ts";
+import { browserStore } from "./store.ts";
 import { workerRuntime } from "./worker-runtime.ts";
 
 /** `wllama`, `onnx`: where the engines' files are served, for pages that have neither a bundler nor an import map. */
@@ -16,12 +17,14 @@ export interface BrowserPlatformOptions extends EngineFiles {
 export function browserPlatform(options: BrowserPlatformOptions = {}): Platform {
   const fetchHere = globalThis.fetch.bind(globalThis);
   const files = engineFiles(options);
+  const log = options.log ?? (() => undefined);
   return {
     name: "browser",
     fetch: fetchHere,
     gguf: { available: true, value: workerRuntime("gguf", { files }) },
     seq2seq: { available: true, value: workerRuntime("seq2seq", { files }) },
     files: { available: false, reason: "a page has no file system; hand in a File, or name a bundled model" },
+    store: browserStore(log),
     isolate: workerIsolate(),
     async bundled(model, file) {
       const address = options.models === undefined ? packaged(model, file) : new URL(`${model}/${file}`, options.models);
@@ -33,7 +36,7 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
       return blobSource(file, await response.blob());
     },
     now: () => performance.now(),
-    log: options.log ?? (() => undefined),
+    log,
   };
 }
 
