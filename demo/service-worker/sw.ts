@@ -10,7 +10,7 @@ declare const files: {
 };
 
 const scope = self as unknown as ServiceWorkerGlobalScope;
-const cacheName = "llmspell";
+const cacheName = "llmspell-page";
 
 scope.addEventListener("install", (event) => event.waitUntil(install()));
 scope.addEventListener("activate", (event) => event.waitUntil(activate()));

@@ -37,6 +37,6 @@ async function start(message: Extract<ToWorker, { type: "start" }>): Promise<Eng
 }
 
 async function createEngine({ engine, files }: Extract<ToWorker, { type: "start" }>): Promise<HostedEngine> {
-  if (engine === "gguf") return (await import("./gguf.ts")).browserGgufRuntime(files.wllama);
-  return (await import("./seq2seq.ts")).browserSeq2SeqRuntime(files.onnx);
+  if (engine === "gguf") return (await import("./gguf.ts")).wllamaEngine(files.wllama);
+  return (await import("./seq2seq.ts")).onnxEngine(files.onnx);
 }

@@ -39,41 +39,55 @@ export async function openWasmOnnx(files: OnnxFiles = {}): Promise<OnnxRuntime> 
   });
 }
 
-/** @throws SpellError device-unavailable where there is no adapter, or the build does not start */
+/**
+ * On a GPUDevice of its own, so that its loss is heard. It is given back when the worker that holds it ends.
+ * @throws SpellError device-unavailable where there is no adapter, or the build does not start
+ */
 export async function openWebGpuOnnx(files: OnnxFiles = {}, gpu: GPU | undefined = navigator.gpu): Promise<OnnxRuntime> {
-  if ((await findAdapter(gpu)) === undefined) {
+  const adapter = await gpu?.requestAdapter().catch(() => null);
+  if (adapter === null || adapter === undefined) {
     throw new SpellError("device-unavailable", "this browser offers no WebGPU adapter", { hint: "Take wasm, or auto." });
   }
   const ort = await start(() => import("onnxruntime-web/webgpu") as Promise<unknown>, files.webgpu ?? webgpuFile());
+  const device = await requestDevice(adapter);
+  const lost = device.lost.then(({ reason, message }) => message || reason);
   return ortRuntime({
     name: "onnxruntime-web",
     device: "webgpu",
     ort,
-    executionProvider: "webgpu",
+    executionProvider: { name: "webgpu", device } as { readonly name: string },
     // only adapters with shader-f16 could; F32 activations do without
     reads16Bit: false,
     hasFastBlocks: true,
     keptLocation: "gpu-buffer",
+    lost,
     clampThreads: (threads) => clampThreads(ort, threads),
     place: (weights, signal) => placeInMemory(weights, signal, limits.onnxWasmWeightBytes, lazyWeight),
   });
 }
 
-/** What a page can know of its graphics card. */
-export interface FoundAdapter {
-  /** "google swiftshader" */
-  readonly label: string;
-  /** a processor that plays a graphics card */
-  readonly isSoftware: boolean;
-}
-
-/** @returns undefined where the browser has no WebGPU, or no adapter */
-export async function findAdapter(gpu: GPU | undefined = navigator.gpu): Promise<FoundAdapter | undefined> {
-  const adapter = await gpu?.requestAdapter().catch(() => null);
-  if (adapter === null || adapter === undefined) return undefined;
-  const { vendor, architecture, description } = adapter.info;
-  const label = [vendor, architecture, description].filter((word) => word !== "").join(" ");
-  return { label, isSoftware: adapter.info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|warp|basic render/i.test(label) };
+/** As the engine would ask for it: whatever helps it that this adapter has. @throws SpellError device-unavailable */
+async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
+  const { limits: most } = adapter;
+  try {
+    return await adapter.requestDevice({
+      requiredFeatures: (["shader-f16", "subgroups", "timestamp-query"] as GPUFeatureName[]).filter((name) => adapter.features.has(name)),
+      requiredLimits: {
+        maxBufferSize: most.maxBufferSize,
+        maxStorageBufferBindingSize: most.maxStorageBufferBindingSize,
+        maxStorageBuffersPerShaderStage: most.maxStorageBuffersPerShaderStage,
+        maxBindGroups: most.maxBindGroups,
+        maxComputeWorkgroupStorageSize: most.maxComputeWorkgroupStorageSize,
+        maxComputeWorkgroupsPerDimension: most.maxComputeWorkgroupsPerDimension,
+        maxComputeInvocationsPerWorkgroup: most.maxComputeInvocationsPerWorkgroup,
+        maxComputeWorkgroupSizeX: most.maxComputeWorkgroupSizeX,
+        maxComputeWorkgroupSizeY: most.maxComputeWorkgroupSizeY,
+        maxComputeWorkgroupSizeZ: most.maxComputeWorkgroupSizeZ,
+      },
+    });
+  } catch (error) {
+    throw toSpellError(error, "device-unavailable", "the WebGPU adapter gives no device");
+  }
 }
 
 async function start(load: () => Promise<unknown>, wasm: string): Promise<WebModule> {

@@ -2,6 +2,7 @@
 import { SpellError } from "../core/errors.ts";
 import { blobSource, bytesSource } from "../core/formats/byte-source.ts";
 import type { LogEntry, Platform } from "../core/platform.ts";
+import { browserGgufRuntime, browserSeq2SeqRuntime } from "./devices.ts";
 import { type EngineFiles, engineFiles } from "./engine-files.ts";
 import { workerIsolate } from "./isolate.ts";
 import { browserStore } from "./store.ts";
@@ -18,23 +19,24 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
   const fetchHere = globalThis.fetch.bind(globalThis);
   const files = engineFiles(options);
   const log = options.log ?? (() => undefined);
+  const bundled: Platform["bundled"] = async (model, file) => {
+    const address = options.models === undefined ? packaged(model, file) : new URL(`${model}/${file}`, options.models);
+    // Bundlers write small files into the code; a policy that names origins would not let them be fetched.
+    if (address.protocol === "data:") return bytesSource(file, dataBytes(address));
+    const response = await fetchHere(address);
+    if (!response.ok)
+      throw new SpellError("net-status", `${address.href}: the server answered ${response.status}`, { where: address.href });
+    return blobSource(file, await response.blob());
+  };
   return {
     name: "browser",
     fetch: fetchHere,
-    gguf: { available: true, value: workerRuntime("gguf", { files }) },
-    seq2seq: { available: true, value: workerRuntime("seq2seq", { files }) },
+    gguf: { available: true, value: browserGgufRuntime(workerRuntime("gguf", { files }), { bundled }) },
+    seq2seq: { available: true, value: browserSeq2SeqRuntime(workerRuntime("seq2seq", { files }), { bundled }) },
     files: { available: false, reason: "a page has no file system; hand in a File, or name a bundled model" },
     store: browserStore(log),
     isolate: workerIsolate(),
-    async bundled(model, file) {
-      const address = options.models === undefined ? packaged(model, file) : new URL(`${model}/${file}`, options.models);
-      // Bundlers write small files into the code; a policy that names origins would not let them be fetched.
-      if (address.protocol === "data:") return bytesSource(file, dataBytes(address));
-      const response = await fetchHere(address);
-      if (!response.ok)
-        throw new SpellError("net-status", `${address.href}: the server answered ${response.status}`, { where: address.href });
-      return blobSource(file, await response.blob());
-    },
+    bundled,
     now: () => performance.now(),
     log,
   };

@@ -64,6 +64,7 @@ export type ErrorCode =
   | "device-unavailable"
   | "device-memory"
   | "device-lost"
+  | "device-self-test"
   | "net-status"
   | "net-range"
   | "net-hash"
@@ -138,6 +139,7 @@ const hints: Readonly<Record<ErrorCode, string>> = {
   "device-unavailable": "See what each device answered, or take the CPU.",
   "device-memory": "Take a smaller variant or a shorter context.",
   "device-lost": "Try again; the model is opened anew.",
+  "device-self-test": "The device computes wrongly: update its driver, or take the CPU.",
   "net-status": "The server did not answer with the file.",
   "net-range": "The server must answer byte ranges.",
   "net-hash": "The bytes are not those the source promises; nothing was stored.",

@@ -1,10 +1,11 @@
 /** The public surface of "llmspell/core", and of every other entry. Re-exports only. */
-export type { Spell, SpellOptions } from "./api/spell.ts";
+export type { Spell, SpellOptions, SurveyOptions } from "./api/spell.ts";
 export { createSpell } from "./api/spell.ts";
-export type { FoundModel, LoadOptions, ModelSource } from "./backends/candle.ts";
+export type { FoundModel, LoadOptions, ModelSource, PreviewOptions } from "./backends/candle.ts";
 export { bundledModels } from "./backends/candle.ts";
 export type { ModelSummary } from "./backends/summary.ts";
 export { summarizeModel } from "./backends/summary.ts";
+export { deviceChoices } from "./devices.ts";
 export type { ErrorCode, SpellErrorJson, SpellErrorOptions } from "./errors.ts";
 export { errorTable, exitCodeOf, SpellError } from "./errors.ts";
 export type { ByteSource } from "./formats/byte-source.ts";
@@ -40,6 +41,7 @@ export type {
   Device,
   DeviceAttempt,
   DeviceChoice,
+  DevicePreview,
   DeviceReason,
   DeviceReport,
   GgufGenerateOptions,
@@ -49,6 +51,7 @@ export type {
   GgufSampling,
   ManyPiece,
   ModelHandle,
+  ModelNeeds,
   ModelPiece,
   Seq2SeqGenerateOptions,
   Seq2SeqHandle,

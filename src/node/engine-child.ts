@@ -24,9 +24,10 @@ const engine = await createEngine(process.argv[2] as EngineName);
 engine.prepare?.();
 
 const host = createEngineHost(engine, send);
+let isWatched = false;
 process.on("message", (message) => {
   const { type } = message as ToEngine;
-  if (type === "open") startWatchdog();
+  if (type === "open" || type === "probe") startWatchdog();
   host.receive(message as ToEngine);
 });
 
@@ -57,6 +58,8 @@ function send(message: FromEngine): void {
  * an orphan gets another parent (or, on Windows, keeps a number that nobody has).
  */
 function startWatchdog(): void {
+  if (isWatched) return;
+  isWatched = true;
   const code = `
     const { workerData: parent } = require("node:worker_threads");
     setInterval(() => {

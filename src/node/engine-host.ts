@@ -15,6 +15,8 @@ export type EngineName = "node-llama-cpp" | "wllama" | "onnxruntime-node" | "onn
 
 export interface ChildRuntimeOptions {
   readonly engine: EngineName;
+  /** Variables for the child beside those it gets from this process. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Longest load; default two minutes, and one more for each GiB, as a slow disk needs it. */
   readonly loadTimeoutMs?: number;
   /** Longest wait for the next piece, a prompt of any length included; default 15 minutes: beyond patience, short of for ever. */
@@ -50,7 +52,7 @@ function startChild(options: ChildRuntimeOptions): RemoteEngine {
   const { engine } = options;
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => passedVariables.test(name)));
   const child = fork(builtFile("engine-child"), [engine], {
-    env: { ...env, LLMSPELL_HOME: homeFolder() },
+    env: { ...env, ...options.env, LLMSPELL_HOME: homeFolder() },
     // not the parent's: --inspect would fight for its port, a test runner's loaders have no business there
     execArgv: [],
     serialization: "advanced",

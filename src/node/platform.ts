@@ -1,8 +1,7 @@
 /** What Node hands to core. */
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { LogEntry, Platform } from "../core/platform.ts";
-import { openFileSource } from "./file-source.ts";
+import { bundledFile } from "./device-choice.ts";
 import { nodeFiles } from "./files.ts";
 import { fsArtifactStore } from "./fs-artifact-store.ts";
 import { nodeGgufRuntime } from "./gguf.ts";
@@ -27,7 +26,7 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     files: { available: true, value: nodeFiles() },
     store: fsArtifactStore(options.modelFolder === undefined ? join(homeFolder(), "models") : resolve(options.modelFolder)),
     isolate: processIsolate(),
-    bundled: (model, file) => openFileSource(fileURLToPath(new URL(`../../builtins/models/${model}/${file}`, import.meta.url))),
+    bundled: bundledFile,
     now: () => performance.now(),
     log: options.log ?? (() => undefined),
   };

@@ -1,6 +1,6 @@
 /** onnxruntime-web is held to what lazy weights rely on: it asks for the bytes of a weight when it copies them, and for nothing else. */
 import { describe, expect, it } from "vitest";
-import { findAdapter } from "../../src/browser/onnx.ts";
+import { findAdapter } from "../../src/browser/adapter.ts";
 import type { LazyReport } from "./lazy-weights-worker.ts";
 
 const adapter = await findAdapter();

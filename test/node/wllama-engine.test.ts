@@ -149,6 +149,7 @@ describe("models wllama cannot run", () => {
     };
     const host: WllamaHost = {
       label: "wllama, compat build",
+      device: "wasm",
       maxFileBytes: 1_900_000_000,
       threads: { prompt: 1, decode: 1, origin: "asked" },
       notes: [],

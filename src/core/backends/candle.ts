@@ -2,6 +2,7 @@
  * The in-process backend: finds the files of a model, lets the gate look at them, and opens them on a runtime.
  * The only place that chooses between decoders (gguf/) and T5 (t5/).
  */
+import { deviceChoices } from "../devices.ts";
 import { SpellError } from "../errors.ts";
 import { type ByteSource, blobSource } from "../formats/byte-source.ts";
 import { acceptGguf, type GgufFacts } from "../gguf/gate.ts";
@@ -11,9 +12,19 @@ import { limits } from "../limits.ts";
 import type { FoundFiles, Offer, Platform } from "../platform.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import { parseModelSpec } from "../spec/model-spec.ts";
-import type { DeviceChoice, GgufRuntime, Seq2SeqRuntime, Seq2SeqVariant } from "../spec/runtime.ts";
+import type {
+  DeviceChoice,
+  DevicePreview,
+  DeviceSurvey,
+  DeviceSurveyOptions,
+  GgufRuntime,
+  ModelNeeds,
+  Seq2SeqRuntime,
+  Seq2SeqVariant,
+} from "../spec/runtime.ts";
 import { acceptT5, findT5Files, looksLikeT5, type T5Facts } from "../t5/files.ts";
 import { openT5Model } from "../t5/model.ts";
+import { ggufNeeds, t5Needs } from "./needs.ts";
 
 export interface LoadOptions {
   /** default `auto` */
@@ -33,6 +44,8 @@ export interface LoadOptions {
   readonly onProgress?: (share: number) => void;
   readonly signal?: AbortSignal;
 }
+
+export type PreviewOptions = Pick<LoadOptions, "device" | "contextSize" | "signal">;
 
 /** A bundled name, a path to a file or folder, the file itself, or the files of a T5 folder. */
 export type ModelSource = string | Blob | readonly File[];
@@ -98,9 +111,69 @@ export async function loadModel(source: ModelSource, platform: Platform, options
   const prepared = files.kind === "t5" ? runtimeOf(platform.seq2seq, "T5") : runtimeOf(platform.gguf, "GGUF");
   prepared.prepare?.(device);
   const model = await readHeaders(files, options.signal);
-  return model.kind === "t5"
-    ? loadT5(model, runtimeOf(platform.seq2seq, "T5"), platform, options)
-    : loadGguf(model, runtimeOf(platform.gguf, "GGUF"), platform, options);
+  try {
+    const loaded =
+      model.kind === "t5"
+        ? await loadT5(model, runtimeOf(platform.seq2seq, "T5"), platform, options)
+        : await loadGguf(model, runtimeOf(platform.gguf, "GGUF"), platform, options);
+    const { chosen, runtime } = loaded.device;
+    platform.log({ level: "info", message: `${model.id} computes on ${chosen}${runtime === undefined ? "" : ` through ${runtime}`}` });
+    return loaded;
+  } catch (error) {
+    throw withSmallerVariant(error, model, options.quantization);
+  }
+}
+
+/**
+ * The device that load() would take, without loading: what can be seen of each, and verdicts of earlier self-tests.
+ * @throws SpellError device-unavailable where the host has no runtime for the model
+ */
+export async function previewDevice(
+  model: FoundModel,
+  platform: Platform,
+  options: PreviewOptions = {},
+): Promise<DevicePreview & { readonly needs: ModelNeeds }> {
+  const runtime: Partial<DeviceSurvey> = model.kind === "t5" ? runtimeOf(platform.seq2seq, "T5") : runtimeOf(platform.gguf, "GGUF");
+  const { device = "auto", contextSize, signal } = options;
+  const needs = needsOf(model, contextSize);
+  const preview = await runtime.preview?.(model.files, { device, needs, ...(signal === undefined ? {} : { signal }) });
+  return { ...(preview ?? { tried: [] }), needs };
+}
+
+function needsOf(model: FoundModel, contextSize: number | undefined, quantization?: Seq2SeqVariant): ModelNeeds {
+  return model.kind === "gguf"
+    ? ggufNeeds(model.facts, contextSize ?? defaultContextLength)
+    : t5Needs(model.facts, quantization ?? model.variant, contextSize ?? limits.seq2seqInputTokens);
+}
+
+/** Looks at every device for one architecture, and tests those that are there. A host without a runtime has none. */
+export async function surveyDevices(architecture: "gguf" | "t5", platform: Platform, options: DeviceSurveyOptions): Promise<DevicePreview> {
+  const offer: Offer<Partial<DeviceSurvey>> = architecture === "gguf" ? platform.gguf : platform.seq2seq;
+  return (offer.available ? await offer.value.survey?.(options) : undefined) ?? { tried: [] };
+}
+
+/** What does not fit may fit in a smaller form: T5 makes it at load, a GGUF file has to be another one. */
+function withSmallerVariant(error: unknown, model: FoundModel, quantization: Seq2SeqVariant | undefined): unknown {
+  if (!(error instanceof SpellError) || error.code !== "device-memory") return error;
+  const { code, message, details, cause } = error;
+  const variant = model.kind === "t5" ? (quantization ?? model.variant) : undefined;
+  const smaller = variant === "f32" ? "q8" : variant === "q8" ? "q4" : undefined;
+  const isNamed = model.bundled;
+  const t5Command = isNamed
+    ? `llmspell generate -m ${model.id}:${smaller} "Hello"`
+    : `llmspell generate -m ${model.id} --quantization ${smaller} "Hello"`;
+  return new SpellError(code, message, {
+    hint:
+      model.kind === "gguf"
+        ? "Take a file of the same model with a smaller quantisation (Q4_0 takes half of Q8_0), or a shorter context."
+        : smaller === undefined
+          ? "Take a smaller model, or a shorter input."
+          : `Take the smaller variant ${smaller}, or a shorter input.`,
+    commands: [...(smaller === undefined ? [] : [t5Command]), "llmspell doctor"],
+    where: model.id,
+    ...(details === undefined ? {} : { details }),
+    cause,
+  });
 }
 
 function loadGguf(
@@ -116,6 +189,7 @@ function loadGguf(
   checkContextSize(options, limit, model.id);
   return openGgufModel(model, runtime, platform, {
     ...commonOptions(options),
+    needs: needsOf(model, options.contextSize),
     contextLength: options.contextSize ?? Math.min(defaultContextLength, limit),
     batchSize: options.batchSize ?? 512,
     ...(model.facts.bos === undefined ? {} : { bos: model.facts.bos.text }),
@@ -123,14 +197,16 @@ function loadGguf(
 }
 
 function loadT5(
-  { id, files, facts, variant }: Extract<FoundModel, { kind: "t5" }>,
+  model: Extract<FoundModel, { kind: "t5" }>,
   runtime: Seq2SeqRuntime,
   platform: Platform,
   options: LoadOptions,
 ): Promise<LanguageModel> {
+  const { id, files, facts, variant } = model;
   checkContextSize(options, limits.seq2seqMostInputTokens, id);
   return openT5Model({ id, files, generation: facts.generation }, runtime, platform, {
     ...commonOptions(options),
+    needs: needsOf(model, options.contextSize, options.quantization),
     variant: options.quantization ?? variant,
     inputLength: options.contextSize ?? limits.seq2seqInputTokens,
   });
@@ -158,6 +234,11 @@ function checkContextSize({ contextSize }: LoadOptions, limit: number, id: strin
 }
 
 function checkLoadOptions(options: LoadOptions): void {
+  if (options.device !== undefined && !deviceChoices.includes(options.device)) {
+    throw new SpellError("run-option", `device: wanted ${deviceChoices.join(", ")}; got ${JSON.stringify(options.device)}`, {
+      where: "device",
+    });
+  }
   const check = (name: "contextSize" | "threads" | "batchSize", min: number, max: number): void => {
     const value = options[name];
     if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) return;

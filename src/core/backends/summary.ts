@@ -1,5 +1,6 @@
 /** What is known of a found model, in one form for every layout: for lists, pages and the command line. */
 import type { FoundModel } from "./candle.ts";
+import { ggufNeeds, t5Needs } from "./needs.ts";
 
 export interface ModelSummary {
   readonly format: "gguf" | "safetensors";
@@ -41,13 +42,11 @@ export function summarizeModel(model: FoundModel): ModelSummary {
       ...(facts.chatTemplate === undefined ? {} : { chatTemplate: facts.chatTemplate }),
       capabilities: facts.chatTemplate === undefined ? ["completion"] : ["completion", "chat"],
       notes: facts.notes,
-      memoryBytes: (tokens) => facts.fileBytes + facts.kvBytesPerToken * Math.min(tokens, facts.contextLength),
+      memoryBytes: (tokens) => ggufNeeds(facts, tokens).memoryBytes,
     };
   }
   const { facts, files, variant } = model;
   const { config } = facts;
-  const bytesPerWeight = { f32: 4, q8: 1.125, q4: 0.625 }[variant];
-  const heads = config.numHeads * config.dKv;
   return {
     format: "safetensors",
     architecture: "t5",
@@ -60,8 +59,6 @@ export function summarizeModel(model: FoundModel): ModelSummary {
     vocabSize: config.vocabSize,
     capabilities: ["text-to-text"],
     notes: facts.notes,
-    // Keys and values of the input and of the answer in each decoder layer, and one layer's attention scores.
-    memoryBytes: (tokens) =>
-      facts.parameterCount * bytesPerWeight + 16 * config.numDecoderLayers * heads * tokens + 4 * config.numHeads * tokens * tokens,
+    memoryBytes: (tokens) => t5Needs(facts, variant, tokens).memoryBytes,
   };
 }

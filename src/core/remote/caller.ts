@@ -2,10 +2,11 @@
  * The caller's side of an engine in another process or worker: a ModelHandle whose calls all settle, whatever happens over there.
  * Knows no kind of thread: a transport carries the messages and ends the other side.
  */
+import { isGpu } from "../devices.ts";
 import { abortedError, SpellError, toSpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
-import type { ManyPiece, ModelHandle, ModelPiece } from "../spec/runtime.ts";
-import { creditStep, type FromEngine, type OpenedHandle, type ToEngine } from "./protocol.ts";
+import type { Device, DeviceProbe, ManyPiece, ModelHandle, ModelPiece } from "../spec/runtime.ts";
+import { creditStep, type FromEngine, type OpenedHandle, probeMs, type ToEngine } from "./protocol.ts";
 
 /** How messages get across. What comes back is given to RemoteEngine.receive() and died(). */
 export interface RemoteTransport {
@@ -58,6 +59,9 @@ export class RemoteEngine {
   #files: readonly ByteSource[] = [];
   #onProgress: (share: number) => void = () => undefined;
   #onOpened: (handle: OpenedHandle) => void = () => undefined;
+  #onProbed: (probe: DeviceProbe) => void = () => undefined;
+  /** where the opened model computes */
+  #device: Device = "cpu";
   #started = false;
   #lastWord = performance.now();
   #lastTick = performance.now();
@@ -67,6 +71,18 @@ export class RemoteEngine {
   constructor(transport: RemoteTransport, options: RemoteEngineOptions) {
     this.#transport = transport;
     this.#options = options;
+  }
+
+  /** Looks at a graphics card. A driver that takes its process down is an answer too. */
+  async probe(device: Device): Promise<DeviceProbe> {
+    try {
+      return await this.#wait<DeviceProbe>(0, undefined, probeMs, `look at ${device}`, (resolve) => {
+        this.#onProbed = resolve;
+        this.#send({ type: "probe", device });
+      });
+    } catch (error) {
+      return { ok: false, reason: "driver-missing", hint: toSpellError(error).message };
+    }
   }
 
   /** @throws SpellError of the engine's open(); run-crash, device-unavailable where it dies; run-aborted */
@@ -234,8 +250,12 @@ export class RemoteEngine {
         this.#started = true;
         this.#onProgress(message.share);
         return;
+      case "probed":
+        this.#onProbed(message.probe);
+        return;
       case "opened":
         this.#started = true;
+        this.#device = message.handle.device.chosen;
         this.#onOpened(message.handle);
         return;
       case "failed":
@@ -281,6 +301,10 @@ export class RemoteEngine {
     const { engine, place, lastWords } = this.#options;
     const stderr = lastWords?.().trim() ?? "";
     const all = { ...details, runtime: engine, ...(stderr === "" ? {} : { stderr }) };
+    // A driver that falls takes the process it lives in: to who waits for an answer, the card is gone.
+    if (isGpu(this.#device)) {
+      return new SpellError("device-lost", `${this.#device} is gone: the ${place} of ${engine} ${what}`, { details: all });
+    }
     if (this.#started) return new SpellError("run-crash", `the ${place} of ${engine} ${what}`, { details: all });
     return new SpellError("device-unavailable", `${engine} does not start here: its ${place} ${what}`, { details: all });
   }

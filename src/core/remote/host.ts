@@ -4,12 +4,14 @@
  */
 import { abortedError, SpellError, toSpellError } from "../errors.ts";
 import { type ByteSource, blobSource } from "../formats/byte-source.ts";
-import type { ModelHandle } from "../spec/runtime.ts";
+import type { Device, DeviceProbe, ModelHandle } from "../spec/runtime.ts";
 import { type EngineFile, type FromEngine, maxUnreadPieces, type ToEngine } from "./protocol.ts";
 
 /** Either kind of runtime; its options come from the caller, which has checked them. */
 export interface HostedEngine {
   prepare?(): void;
+  /** Looks at a graphics card; loads no model. Without it the caller's side looks by itself. */
+  probe?(device: Device): Promise<DeviceProbe>;
   open(files: readonly ByteSource[], options: never): Promise<ModelHandle<never>>;
 }
 
@@ -50,6 +52,15 @@ export function createEngineHost(engine: HostedEngine, post: (message: FromEngin
         });
       },
     };
+  };
+
+  const probe = async (device: Device): Promise<void> => {
+    const nothing: DeviceProbe = { ok: false, reason: "missing-feature", hint: `this engine does not compute on ${device}` };
+    try {
+      post({ type: "probed", probe: (await engine.probe?.(device)) ?? nothing });
+    } catch (error) {
+      post({ type: "probed", probe: { ok: false, reason: "driver-missing", hint: toSpellError(error).message } });
+    }
   };
 
   const open = async ({ files, options }: Extract<ToEngine, { type: "open" }>): Promise<void> => {
@@ -96,6 +107,9 @@ export function createEngineHost(engine: HostedEngine, post: (message: FromEngin
   return {
     receive(message) {
       switch (message.type) {
+        case "probe":
+          void probe(message.device);
+          return;
         case "open":
           void open(message);
           return;

@@ -3,7 +3,7 @@
  * Both ends come from the same build, so nothing here has a version; what arrives is still only acted on where it fits a pending call.
  */
 import type { SpellErrorJson } from "../errors.ts";
-import type { DeviceReport, ManyPiece, ModelHandle, ModelPiece } from "../spec/runtime.ts";
+import type { Device, DeviceProbe, DeviceReport, ManyPiece, ModelHandle, ModelPiece } from "../spec/runtime.ts";
 
 /** Options as they travel: without what only works inside one thread. */
 export type Plain<O> = Omit<O, "signal" | "onProgress">;
@@ -19,6 +19,8 @@ export interface EngineFile {
 }
 
 export type ToEngine =
+  /** before any open */
+  | { readonly type: "probe"; readonly device: Device }
   | {
       readonly type: "open";
       readonly files: readonly EngineFile[];
@@ -41,6 +43,7 @@ export type ToEngine =
 
 export type FromEngine =
   | { readonly type: "beat" }
+  | { readonly type: "probed"; readonly probe: DeviceProbe }
   /** the first one, of share 0 or more, also says that the engine itself works: what fails from here on is the model's doing */
   | { readonly type: "progress"; readonly share: number }
   | { readonly type: "opened"; readonly handle: OpenedHandle }
@@ -67,5 +70,7 @@ export const creditStep = 16;
 export const beatMs = 1000;
 /** Without a word for this long, while an answer is due, the engine counts as dead. Its event loop only ever waits, so it has no excuse. */
 export const silenceMs = 10_000;
+/** A look at a device takes longer only where its driver hangs. */
+export const probeMs = 20_000;
 /** ONNX Runtime holds its thread while it computes: the encoder pass of a large model over a long input takes that long. */
 export const blockingSilenceMs = 300_000;

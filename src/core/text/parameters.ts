@@ -6,7 +6,7 @@ import { SpellError } from "../errors.ts";
 import type { GenerateOptions, Preset } from "../spec/generate.ts";
 import type { GgufGenerateOptions, GgufSampling, Seq2SeqGenerateOptions } from "../spec/runtime.ts";
 
-export type NumberParameter = Exclude<keyof GenerateOptions, "stop" | "preset" | "system" | "raw" | "signal">;
+export type NumberParameter = Exclude<keyof GenerateOptions, "stop" | "preset" | "system" | "raw" | "device" | "signal">;
 
 export interface ParameterRule {
   readonly name: NumberParameter;

@@ -2,6 +2,7 @@
  * Every command and flag, once: parsing, help and completion all read this table. Data only; it imports nothing heavy,
  * because `--version` and `--help` wait for it.
  */
+import { deviceChoices } from "../../core/devices.ts";
 import {
   describeRange,
   findParameterProblem,
@@ -56,8 +57,6 @@ export type OutputFormat = (typeof outputFormats)[number];
 /** From silent to everything. */
 export const traceLevels = ["off", "error", "warn", "info", "debug", "trace"] as const;
 export type TraceLevel = (typeof traceLevels)[number];
-
-export const deviceChoices = ["auto", "webgpu", "metal", "vulkan", "cuda", "cpu", "wasm"] as const;
 
 export const shells = ["bash", "zsh", "fish", "powershell"] as const;
 export type Shell = (typeof shells)[number];
@@ -171,14 +170,15 @@ export const commands: readonly Command[] = [
   },
   {
     name: "doctor",
-    summary: "check runtimes, devices and folders",
+    summary: "check runtimes, devices, models and folders",
     operands: [],
     flags: [
       { name: "device", value: "D", choices: deviceChoices, description: "fail with status 4 unless this device can be used" },
       { name: "online", description: "also check servers on the network", later: "downloads" },
     ],
     examples: [
-      ["llmspell doctor", "one line for each check"],
+      ["llmspell doctor", "one line for each check; runs the bundled models on each device"],
+      ["llmspell doctor --device webgpu", "whether this device computes right"],
       ["llmspell doctor --output json | jq .device", "the device that would be used"],
     ],
     exits: [1, 4, 130],

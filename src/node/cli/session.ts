@@ -2,15 +2,16 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type LoadOptions, variantsOfT5 } from "../../core/backends/candle.ts";
+import { deviceChoices } from "../../core/devices.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { GenerateOptions, Preset, Usage } from "../../core/spec/generate.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
 import { parseModelSpec } from "../../core/spec/model-spec.ts";
-import type { DeviceChoice, DeviceReport } from "../../core/spec/runtime.ts";
+import type { DeviceChoice, DevicePreview, DeviceReport } from "../../core/spec/runtime.ts";
 import type { StreamPart } from "../../core/spec/stream-part.ts";
 import { parameterRules } from "../../core/text/parameters.ts";
 import { flagNumber, flagText, type GivenFlags, shellQuote } from "./args.ts";
-import { defaultModel, deviceChoices, quoteShort } from "./commands.ts";
+import { defaultModel, quoteShort } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { formatMs, formatRate, plural } from "./format.ts";
 import { nearest } from "./nearest.ts";
@@ -115,7 +116,6 @@ export async function loadModel(context: Context, spec: string, options: LoadOpt
     const model = await spell.load(spec, { ...options, signal: context.interrupt.signal, onProgress: (share) => progress.share(share) });
     progress.end();
     noteMissingRuntime(model.device, screen);
-    screen.log({ level: "info", message: `${model.id}: ${describeDevice(model.device)}` });
     return model;
   } catch (error) {
     if (context.interrupt.signal.aborted) throw new SpellError("run-aborted", "stopped before the model was loaded", { cause: error });
@@ -153,6 +153,10 @@ export function explain(error: unknown, spec: string, command = "llmspell genera
     if (there.length > 0) {
       return new SpellError(code, message, { hint: "There is:", commands: there.map(withSpec), ...more, where: where ?? spec });
     }
+  }
+  if (code.startsWith("device-")) {
+    const commands = command.endsWith("-m") ? [...error.commands, `${command} ${shellQuote(spec)} --device cpu "Hello"`] : error.commands;
+    return new SpellError(code, message, { hint: error.hint, commands, ...more, ...(where === undefined ? {} : { where }) });
   }
   if (code === "run-context") {
     const [raise, look] = [
@@ -195,9 +199,7 @@ function modelsBeside(path: string): readonly string[] {
 /** A faster runtime that could be here is named once in a run, with the line that installs it. */
 function noteMissingRuntime(device: DeviceReport, screen: Screen): void {
   if (screen.json) return;
-  const missing = device.tried.find(
-    ({ ok, reason, runtime }) => !ok && reason === "package-missing" && runtime !== undefined && runtime !== device.runtime,
-  );
+  const missing = device.tried.find(({ device: name, ok, reason }) => name === "cpu" && !ok && reason === "package-missing");
   if (missing?.runtime === undefined) return;
   screen.note(
     `${missing.runtime} is not installed; with it models run faster, and on the GPU:`,
@@ -213,16 +215,18 @@ export function describeDevice({ chosen, runtime, threads }: DeviceReport): stri
 }
 
 /** A device report with the names users see. */
-export function deviceFields(report: DeviceReport): Record<string, unknown> {
-  const { chosen, tried, runtime, threads } = report;
+export function deviceFields(report: DeviceReport | DevicePreview): Record<string, unknown> {
+  const { chosen, tried, runtime } = report;
+  const threads = "threads" in report ? report.threads : undefined;
   return {
-    chosen,
+    chosen: chosen ?? null,
     tried: tried.map((attempt) => ({
       device: attempt.device,
       ok: attempt.ok,
       reason: attempt.reason,
       hint: attempt.hint ?? null,
       runtime: attempt.runtime ?? null,
+      ...(attempt.selfTestMs === undefined ? {} : { self_test_ms: attempt.selfTestMs }),
     })),
     runtime: runtime ?? null,
     threads: threads ?? null,

@@ -1,0 +1,32 @@
+/** What a model takes of a device, from its header: weights, and keys and values at a context. Estimates; a load measures. */
+import type { GgufFacts } from "../gguf/gate.ts";
+import type { ModelNeeds, Seq2SeqVariant } from "../spec/runtime.ts";
+import type { T5Facts } from "../t5/files.ts";
+
+/** @param tokens kept at once, at most the model's limit */
+export function ggufNeeds(
+  facts: Pick<GgufFacts, "fileBytes" | "kvBytesPerToken" | "contextLength" | "largestTensorBytes">,
+  tokens: number,
+): ModelNeeds {
+  return {
+    memoryBytes: facts.fileBytes + facts.kvBytesPerToken * Math.min(tokens, facts.contextLength),
+    bufferBytes: facts.largestTensorBytes,
+  };
+}
+
+/** Bytes of one weight in memory; blocks of 32 carry an F32 scale. */
+const bytesPerWeight: Readonly<Record<Seq2SeqVariant, number>> = { f32: 4, q8: 1.125, q4: 0.625 };
+
+/** @param tokens of the input, and of the answer */
+export function t5Needs(
+  { config, parameterCount, tensors }: Pick<T5Facts, "config" | "parameterCount" | "tensors">,
+  variant: Seq2SeqVariant,
+  tokens: number,
+): ModelNeeds {
+  const heads = config.numHeads * config.dKv;
+  const perWeight = bytesPerWeight[variant];
+  // Keys and values of the input and of the answer in each decoder layer, and one layer's attention scores.
+  const cache = 16 * config.numDecoderLayers * heads * tokens + 4 * config.numHeads * tokens * tokens;
+  const largest = Math.max(0, ...[...tensors.values()].map(({ shape }) => shape.reduce((product, length) => product * length, 1)));
+  return { memoryBytes: Math.ceil(parameterCount * perWeight + cache), bufferBytes: Math.ceil(largest * perWeight) };
+}
