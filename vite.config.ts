@@ -59,6 +59,16 @@ export default defineConfig({
       },
       {
         root: import.meta.dirname,
+        test: {
+          name: "demo",
+          include: ["test/e2e/**/*.test.ts"],
+          globalSetup: ["test/e2e/build.ts"],
+          testTimeout: 90_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        root: import.meta.dirname,
         server: { headers: isolated },
         optimizeDeps: {
           exclude: ["@wllama/wllama", "@wllama/wllama-compat", "onnxruntime-web"],

@@ -10,6 +10,7 @@ export function trustOwnWorkers(): void {
   const { trustedTypes } = globalThis as { readonly trustedTypes?: TrustedTypes };
   trustedTypes?.createPolicy("default", {
     createScriptURL(address) {
+      // an address of a Blob carries the origin that made it
       const { origin } = new URL(address, document.baseURI);
       if (origin !== location.origin) throw new TypeError(`a worker from ${origin} is not started`);
       return address;

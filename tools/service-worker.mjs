@@ -4,13 +4,13 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { transformSync } from "esbuild";
-import { policy } from "./serve.mjs";
+import { documentPolicy } from "./serve.mjs";
 
 const source = fileURLToPath(new URL("../demo/service-worker/sw.ts", import.meta.url));
 /** Kept when they are first used, not at the first visit: engines and models. */
 const large = /\.(wasm|gguf|safetensors)$/;
 /** A page's own tag may not speak of who may frame it; only headers can. */
-const inTag = policy.replace("; frame-ancestors 'none'", "");
+const inTag = documentPolicy.replace("; frame-ancestors 'none'", "");
 
 /** @returns {import("vite").Plugin} */
 export function serviceWorker() {
@@ -30,7 +30,12 @@ export function serviceWorker() {
       for (const path of all) hash.update(path).update(large.test(path) ? "" : readFileSync(join(dir, path)));
       const code = readFileSync(source, "utf8");
       hash.update(code);
-      const files = { version: hash.digest("hex").slice(0, 12), shell: all.filter((path) => !large.test(path)), all, policy };
+      const files = {
+        version: hash.digest("hex").slice(0, 12),
+        shell: all.filter((path) => !large.test(path)),
+        all,
+        policy: documentPolicy,
+      };
       const { code: script } = transformSync(code, { loader: "ts", target: "es2022", define: { files: JSON.stringify(files) } });
       writeFileSync(join(dir, "sw.js"), script);
     },
