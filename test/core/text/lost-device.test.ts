@@ -93,6 +93,10 @@ describe("R1 a device that is lost", () => {
     const error = await failure(partsOf(model.stream("Hi")));
     expect(error).toMatchObject({ code: "device-lost", details: { partialText: "webgpu says " } });
     expect(opened).toHaveLength(1);
+    // It is gone before the next call begins: that one is answered elsewhere, and says so.
+    const parts = await partsOf(model.stream("Hi"));
+    expect(parts[0]).toMatchObject({ type: "stream-start", device: { chosen: "cpu" } });
+    expect(parts[1]).toEqual({ type: "warning", code: "device-fallback", message: "webgpu was lost; cpu computes instead" });
   });
 
   it("asked for by name: an error, and no other device in its place", async () => {
