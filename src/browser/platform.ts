@@ -5,6 +5,7 @@ import type { LogEntry, Platform } from "../core/platform.ts";
 import { browserGgufRuntime, browserSeq2SeqRuntime } from "./devices.ts";
 import { type EngineFiles, engineFiles } from "./engine-files.ts";
 import { workerIsolate } from "./isolate.ts";
+import { browserStore } from "./store.ts";
 import { workerRuntime } from "./worker-runtime.ts";
 
 /** `wllama`, `onnx`: where the engines' files are served, for pages that have neither a bundler nor an import map. */
@@ -17,6 +18,7 @@ export interface BrowserPlatformOptions extends EngineFiles {
 export function browserPlatform(options: BrowserPlatformOptions = {}): Platform {
   const fetchHere = globalThis.fetch.bind(globalThis);
   const files = engineFiles(options);
+  const log = options.log ?? (() => undefined);
   const bundled: Platform["bundled"] = async (model, file) => {
     const address = options.models === undefined ? packaged(model, file) : new URL(`${model}/${file}`, options.models);
     // Bundlers write small files into the code; a policy that names origins would not let them be fetched.
@@ -32,10 +34,11 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
     gguf: { available: true, value: browserGgufRuntime(workerRuntime("gguf", { files }), { bundled }) },
     seq2seq: { available: true, value: browserSeq2SeqRuntime(workerRuntime("seq2seq", { files }), { bundled }) },
     files: { available: false, reason: "a page has no file system; hand in a File, or name a bundled model" },
+    store: browserStore(log),
     isolate: workerIsolate(),
     bundled,
     now: () => performance.now(),
-    log: options.log ?? (() => undefined),
+    log,
   };
 }
 

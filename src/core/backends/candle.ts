@@ -1,12 +1,12 @@
 /**
  * The in-process backend: finds the files of a model, lets the gate look at them, and opens them on a runtime.
- * The only place that chooses between decoders (gguf/) and T5 (t5/).
+ * The only place that chooses between decoders (gguf/) and T5 (t5/); the code of either is loaded when a model of its kind turns up, so that
+ * a page pays for what it uses.
  */
 import { deviceChoices } from "../devices.ts";
 import { SpellError } from "../errors.ts";
 import { type ByteSource, blobSource } from "../formats/byte-source.ts";
-import { acceptGguf, type GgufFacts } from "../gguf/gate.ts";
-import { openGgufModel } from "../gguf/model.ts";
+import type { GgufFacts } from "../gguf/gate.ts";
 import { collectShards, parseShardName } from "../gguf/shards.ts";
 import { limits } from "../limits.ts";
 import type { FoundFiles, Offer, Platform } from "../platform.ts";
@@ -22,8 +22,7 @@ import type {
   Seq2SeqRuntime,
   Seq2SeqVariant,
 } from "../spec/runtime.ts";
-import { acceptT5, findT5Files, looksLikeT5, type T5Facts } from "../t5/files.ts";
-import { openT5Model } from "../t5/model.ts";
+import type { T5Facts } from "../t5/files.ts";
 import { ggufNeeds, t5Needs } from "./needs.ts";
 
 export interface LoadOptions {
@@ -96,7 +95,11 @@ export async function findModel(source: ModelSource, platform: Platform, signal?
 }
 
 async function readHeaders({ kind, variant, ...base }: FoundFilesOfModel, signal: AbortSignal | undefined): Promise<FoundModel> {
-  if (kind === "t5") return { ...base, kind, variant, facts: await acceptT5(findT5Files(base.files), signal) };
+  if (kind === "t5") {
+    const { acceptT5, findT5Files } = await import("../t5/files.ts");
+    return { ...base, kind, variant, facts: await acceptT5(findT5Files(base.files), signal) };
+  }
+  const { acceptGguf } = await import("../gguf/gate.ts");
   return { ...base, kind, facts: await acceptGguf(base.files, signal === undefined ? {} : { signal }) };
 }
 
@@ -176,7 +179,7 @@ function withSmallerVariant(error: unknown, model: FoundModel, quantization: Seq
   });
 }
 
-function loadGguf(
+async function loadGguf(
   model: Extract<FoundModel, { kind: "gguf" }>,
   runtime: GgufRuntime,
   platform: Platform,
@@ -187,6 +190,7 @@ function loadGguf(
   }
   const limit = model.facts.contextLength;
   checkContextSize(options, limit, model.id);
+  const { openGgufModel } = await import("../gguf/model.ts");
   return openGgufModel(model, runtime, platform, {
     ...commonOptions(options),
     needs: needsOf(model, options.contextSize),
@@ -196,7 +200,7 @@ function loadGguf(
   });
 }
 
-function loadT5(
+async function loadT5(
   model: Extract<FoundModel, { kind: "t5" }>,
   runtime: Seq2SeqRuntime,
   platform: Platform,
@@ -204,6 +208,7 @@ function loadT5(
 ): Promise<LanguageModel> {
   const { id, files, facts, variant } = model;
   checkContextSize(options, limits.seq2seqMostInputTokens, id);
+  const { openT5Model } = await import("../t5/model.ts");
   return openT5Model({ id, files, generation: facts.generation }, runtime, platform, {
     ...commonOptions(options),
     needs: needsOf(model, options.contextSize, options.quantization),
@@ -316,6 +321,7 @@ async function filesOf(found: FoundFiles): Promise<Layout> {
 }
 
 async function layoutOf(files: readonly ByteSource[], where: string): Promise<Layout> {
+  const { looksLikeT5 } = await import("../t5/files.ts");
   if (looksLikeT5(files)) return { kind: "t5", files };
   const models = files.filter(({ name }) => name.toLowerCase().endsWith(".gguf") && (parseShardName(name)?.index ?? 1) === 1);
   const [model, second] = models;
