@@ -157,7 +157,7 @@ export function ruledDevices<O extends DeviceOptions, C extends { readonly signa
       (files, options) => candidate.open(files, { ...options, device: candidate.device } as unknown as O),
       signal,
     );
-    await rules.verdicts.write(keyOf(candidate, probe), verdict);
+    if (verdict.isLate !== true) await rules.verdicts.write(keyOf(candidate, probe), verdict);
     return verdict;
   };
 
@@ -230,6 +230,8 @@ export function ruledDevices<O extends DeviceOptions, C extends { readonly signa
         if (!ok) tell({ ...seen, ok, reason, hint: `${probe.label}: ${detail ?? reason}` });
         else if (probe.isSoftware) tell({ ...seen, ok: false, reason: "software-adapter", hint: probe.label });
         else tell({ ...seen, ok, reason, hint: probe.label });
+        // Asked for by name, the first way that works is the one that is taken.
+        if (only !== undefined && ok) break;
       }
       const best = tried.find(({ ok }) => ok);
       return {

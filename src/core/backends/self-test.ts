@@ -39,6 +39,8 @@ export interface Verdict {
   readonly reason: Extract<DeviceReason, "ok" | "self-test-failed" | "missing-kernel">;
   /** what went wrong, in a sentence */
   readonly detail?: string;
+  /** No answer in time, which a busy machine may be to blame for: such a verdict is not kept. */
+  readonly isLate?: boolean;
 }
 
 /** Where verdicts are kept: a file in the home folder, a record in the browser. Losing one costs a new self-test and nothing else. */
@@ -134,6 +136,7 @@ export async function runSelfTest<O, C extends { readonly signal?: AbortSignal }
       ms: Math.round(performance.now() - started),
       // The graph was refused as it stands: an operator has no kernel there.
       reason: code === "onnx-parse" ? "missing-kernel" : "self-test-failed",
+      ...(isTimeout ? { isLate: true } : {}),
       detail: isTimeout ? `${test.model} gave no answer within ${timeoutMs / 1000} s` : message,
     };
   } finally {

@@ -2,6 +2,7 @@
  * Seq2SeqHandle over an OnnxRuntime: opens both graphs, turns text into tokens, searches, and turns tokens into text.
  * Runs beside the engine: in a child process in Node, in a worker in a page. Knows no engine and no process.
  */
+import { isGpu } from "../devices.ts";
 import { abortedError, SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import type { OnnxRuntime } from "../spec/onnx.ts";
@@ -19,9 +20,9 @@ import { openTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { closedError } from "../text/turns.ts";
 import { type BeamOptions, searchBeams } from "./beam-search.ts";
 import { type BlockStore, openBlockFile } from "./block-file.ts";
-import { type Encoded, encode, openT5Session, type T5Session } from "./decode.ts";
+import { DecoderState, type Encoded, encode, openT5Session, type T5Session } from "./decode.ts";
 import { acceptT5, findT5Files, type T5Facts, t5Weights } from "./files.ts";
-import { type SearchOptions, searchTokens, takeBreath } from "./search.ts";
+import { checkScores, type SearchOptions, searchTokens, takeBreath } from "./search.ts";
 import { searchMany } from "./search-many.ts";
 
 /** What the host adds: where to compute, and how to let messages through. */
@@ -74,9 +75,32 @@ export async function openT5(
       onEncoder: () => progress(0.5),
     },
   );
+  if (isGpu(host.onnx.device)) await tryStep(session);
   progress(1);
   const notes = variant === "f32" || hasFastBlocks ? [] : [`${variant} is computed in 8-bit integers on ${host.onnx.device}`];
   return createHandle(session, tokenizer, { ...facts, notes: [...facts.notes, ...notes] }, host, options.inputLength);
+}
+
+/**
+ * One input of one token, one step: a card's first scores must be numbers, finite and not all the same, before the model is handed out. On a processor
+ * the first answer finds out, at no cost.
+ * @throws SpellError run-nan, and what the runtime throws
+ */
+async function tryStep(session: T5Session): Promise<void> {
+  const { config } = session;
+  let encoded: Encoded | undefined;
+  let state: DecoderState | undefined;
+  try {
+    encoded = await encode(session, [[config.eosTokenIds[0] ?? config.padTokenId]]);
+    state = new DecoderState(session, encoded, 1);
+    checkScores(await state.step([config.decoderStartTokenId]));
+  } catch (error) {
+    await Promise.all([session.encoder.dispose(), session.decoder.dispose()]);
+    throw error;
+  } finally {
+    state?.release();
+    encoded?.release();
+  }
 }
 
 /** What the encoder made of the newest input: asked again, with another seed or more beams, it is not computed again. */

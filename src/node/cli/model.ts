@@ -1,14 +1,13 @@
-/** `llmspell model info`: what a model file says about itself. Reads its header; no runtime is touched. */
+/** `llmspell model info`: what a model file says about itself, and where it would run. Reads its header; no model is loaded. */
 import { stat } from "node:fs/promises";
 import { freemem } from "node:os";
+import type { Spell } from "../../core/api/spell.ts";
 import type { FoundModel } from "../../core/backends/candle.ts";
 import { type ModelSummary, summarizeModel } from "../../core/backends/summary.ts";
+import { isGpu } from "../../core/devices.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, formatParameters } from "./format.ts";
-import { explain } from "./session.ts";
-
-/** Tokens a model is loaded with where nobody says otherwise. */
-const usualContext = 4096;
+import { deviceFields, explain } from "./session.ts";
 
 /** @throws SpellError of Spell.inspect */
 export async function modelInfo({ operands, screen, interrupt, openSpell }: Context): Promise<number> {
@@ -18,7 +17,8 @@ export async function modelInfo({ operands, screen, interrupt, openSpell }: Cont
     throw explain(error, spec, "llmspell model info");
   });
   const facts = summarizeModel(found);
-  const fields = await describe(found, facts);
+  const preview = await spell.preview(found, { signal: interrupt.signal });
+  const fields = await describe(found, facts, preview);
   screen.document({ status: "ok", ...fields });
   screen.writeOwn(
     textLines(found, facts, fields)
@@ -30,14 +30,15 @@ export async function modelInfo({ operands, screen, interrupt, openSpell }: Cont
 }
 
 /** Everything known; what is not known is null. */
-async function describe({ id, bundled, files }: FoundModel, facts: ModelSummary) {
+async function describe({ id, bundled, files }: FoundModel, facts: ModelSummary, preview: Awaited<ReturnType<Spell["preview"]>>) {
   const [file] = files;
   const path = file?.path ?? null;
   const modified = path === null ? undefined : await stat(path).catch(() => undefined);
   const contextLength = facts.contextLength;
-  const needed = Math.ceil(facts.memoryBytes(Math.min(contextLength, usualContext)));
-  // Free memory as the system counts it; on Linux that includes caches it would give up.
-  const available = process.availableMemory?.() ?? freemem();
+  const needed = Math.ceil(preview.needs.memoryBytes);
+  const device = preview.chosen ?? "cpu";
+  // Free memory as the system counts it; on Linux that includes caches it would give up. A card was asked already, and says yes or no.
+  const available = isGpu(device) ? null : (process.availableMemory?.() ?? freemem());
   return {
     id,
     backend: "candle",
@@ -63,7 +64,8 @@ async function describe({ id, bundled, files }: FoundModel, facts: ModelSummary)
     capabilities: facts.capabilities,
     license_url: null,
     files: files.map((part) => ({ path: part.path ?? part.name, size_bytes: part.size, sha256: null })),
-    fits: { device: "cpu", needed_bytes: needed, available_bytes: available, ok: needed <= available },
+    fits: { device, needed_bytes: needed, available_bytes: available, ok: available === null || needed <= available },
+    device: deviceFields(preview),
   };
 }
 
@@ -94,7 +96,7 @@ function textLines(
     ["vocab_size", count(fields.vocab_size)],
     [
       "fits",
-      `${fields.fits.ok ? "yes" : "no"}, ${fields.fits.device} needs about ${formatBytes(fields.fits.needed_bytes)} of ${formatBytes(fields.fits.available_bytes)} free`,
+      `${fields.fits.ok ? "yes" : "no"}, ${fields.fits.device} needs about ${formatBytes(fields.fits.needed_bytes)}${fields.fits.available_bytes === null ? "" : ` of ${formatBytes(fields.fits.available_bytes)} free`}`,
     ],
   ];
   return rows.flatMap(([key, value]) => (value === null ? [] : [[key, value] as const]));
