@@ -7,8 +7,8 @@ const ranks = [
   ["api"],
   ["script", "server"],
 ];
-/** Files of rank 0 that rank-0 interfaces speak of: a byte source is an interface with its own three makers beside it. */
-const spokenOf = "^src/core/formats/byte-source[.]ts$";
+/** Files that lower ranks speak of: a byte source is an interface with its own three makers beside it; counts are written one way everywhere. */
+const spokenOf = "^src/core/formats/(byte-source|format-count)[.]ts$";
 const engines = "(^|node_modules/)(onnxruntime-|@wllama/|node-llama-cpp|webgpu(/|$))";
 
 const above = (rank) => [...ranks.slice(rank + 1).flat(), "index", "testing"].join("|");

@@ -43,7 +43,9 @@ const unusedAddresses = {
 
 // Addresses of the other wasm files stay as they are written: bundlers of pages look for them.
 await build({
-  entryPoints: ["engine-worker", "isolate-worker"].map((name) => `${dist}/browser/${name}.js`),
+  entryPoints: readdirSync(`${dist}/browser`)
+    .filter((name) => name.endsWith("-worker.js"))
+    .map((name) => `${dist}/browser/${name}`),
   outdir: `${dist}/browser`,
   allowOverwrite: true,
   bundle: true,

@@ -21,6 +21,9 @@ export const policy = [
   "frame-ancestors 'none'",
 ].join("; ");
 
+/** Of a page itself: no text becomes markup or code. Workers keep to the plain policy, since engines start workers from addresses of their own. */
+export const documentPolicy = `${policy}; require-trusted-types-for 'script'; trusted-types default`;
+
 /** Threads need all three. */
 export const isolation = {
   "cross-origin-opener-policy": "same-origin",
@@ -39,15 +42,24 @@ const types = /** @type {Record<string, string>} */ ({
   ".wasm": "application/wasm",
 });
 
+const usualHeaders = (/** @type {string} */ path) => ({
+  "content-security-policy": /(\/|\.html)$/.test(path) ? documentPolicy : policy,
+  ...isolation,
+});
+
+/**
+ * @typedef {object} ServeOptions
+ * @property {number} [port] default: any free one
+ * @property {(path: string) => Record<string, string>} [headers] default: policy and isolation
+ * @property {(path: string) => number | undefined} [status] an answer without a file: 404, 500
+ */
+
 /**
  * @param {string} folder
- * @param {object} [options]
- * @param {number} [options.port] default: any free one
- * @param {(path: string) => Record<string, string>} [options.headers] default: policy and isolation
- * @param {(path: string) => number | undefined} [options.status] an answer without a file: 404, 500
+ * @param {ServeOptions} [options]
  * @returns {Promise<{ readonly url: string, close(): Promise<void> }>} on this machine's own interface only
  */
-export function serve(folder, { port = 0, headers = () => ({ "content-security-policy": policy, ...isolation }), status } = {}) {
+export function serve(folder, { port = 0, headers = usualHeaders, status } = {}) {
   const root = normalize(folder + sep);
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname);

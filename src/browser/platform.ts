@@ -6,6 +6,7 @@ import { browserGgufRuntime, browserSeq2SeqRuntime } from "./devices.ts";
 import { type EngineFiles, engineFiles } from "./engine-files.ts";
 import { browserExportedRuntime, type TransformersLoader } from "./exported.ts";
 import { workerIsolate } from "./isolate.ts";
+import { browserStore } from "./store.ts";
 import { workerRuntime } from "./worker-runtime.ts";
 
 /** `wllama`, `onnx`: where the engines' files are served, for pages that have neither a bundler nor an import map. */
@@ -20,6 +21,7 @@ export interface BrowserPlatformOptions extends EngineFiles {
 export function browserPlatform(options: BrowserPlatformOptions = {}): Platform {
   const fetchHere = globalThis.fetch.bind(globalThis);
   const files = engineFiles(options);
+  const log = options.log ?? (() => undefined);
   const bundled: Platform["bundled"] = async (model, file) => {
     const address = options.models === undefined ? packaged(model, file) : new URL(`${model}/${file}`, options.models);
     // Bundlers write small files into the code; a policy that names origins would not let them be fetched.
@@ -42,10 +44,11 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
           }
         : { available: true, value: browserExportedRuntime(options.transformers, files.onnx) },
     files: { available: false, reason: "a page has no file system; hand in a File, or name a bundled model" },
+    store: browserStore(log),
     isolate: workerIsolate(),
     bundled,
     now: () => performance.now(),
-    log: options.log ?? (() => undefined),
+    log,
   };
 }
 

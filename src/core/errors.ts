@@ -56,12 +56,19 @@ export type ErrorCode =
   | "template-parse"
   | "template-limit"
   | "store-denied"
+  | "store-full"
+  | "store-quota"
+  | "store-locked"
+  | "store-corrupt"
+  | "store-evicted"
   | "device-unavailable"
   | "device-memory"
   | "device-lost"
   | "device-self-test"
   | "net-status"
   | "net-range"
+  | "net-hash"
+  | "net-size"
   | "run-crash"
   | "run-busy"
   | "run-context"
@@ -124,12 +131,19 @@ const hints: Readonly<Record<ErrorCode, string>> = {
   "template-parse": "The chat template in the model file cannot be read; try --raw.",
   "template-limit": "The chat template in the model file costs too much; try --raw.",
   "store-denied": "Check the permissions, or point LLMSPELL_HOME at a folder you can write.",
+  "store-full": "Free some space, or remove what is not needed any more.",
+  "store-quota": "The browser gives this page no more room; remove stored models, or run this one from memory.",
+  "store-locked": "Wait until the other process has ended, then try again.",
+  "store-corrupt": "The stored file was changed or damaged; fetch it again.",
+  "store-evicted": "The stored file is gone; fetch it again.",
   "device-unavailable": "See what each device answered, or take the CPU.",
   "device-memory": "Take a smaller variant or a shorter context.",
   "device-lost": "Try again; the model is opened anew.",
   "device-self-test": "The device computes wrongly: update its driver, or take the CPU.",
   "net-status": "The server did not answer with the file.",
   "net-range": "The server must answer byte ranges.",
+  "net-hash": "The bytes are not those the source promises; nothing was stored.",
+  "net-size": "The file has another length than the source says; nothing was stored.",
   "run-crash": "Try again; if it happens each time, report it with the model's name.",
   "run-busy": "Wait for other generations to end.",
   "run-context": "Shorten the prompt or raise the context size.",
@@ -159,7 +173,7 @@ const statusByArea: Readonly<Record<string, number>> = {
   net: 5,
 };
 
-const retryableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["run-busy"]);
+const retryableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["run-busy", "store-locked"]);
 
 /** What travels between threads, processes and in JSON results. */
 export interface SpellErrorJson {

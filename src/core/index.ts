@@ -14,7 +14,25 @@ export type { GgufFacts } from "./gguf/gate.ts";
 export { acceptGguf, supportedArchitectures } from "./gguf/gate.ts";
 export type { GgufHeader, GgufTensor, GgufValue } from "./gguf/header.ts";
 export { readGgufHeader } from "./gguf/header.ts";
-export type { FileHost, FoundFiles, Isolate, IsolateOptions, LogEntry, LogLevel, Offer, Platform } from "./platform.ts";
+export type {
+  ArtifactStore,
+  BlobFacts,
+  FileHost,
+  FoundFiles,
+  Hash,
+  Isolate,
+  IsolateOptions,
+  LockOptions,
+  LogEntry,
+  LogLevel,
+  ManifestKey,
+  Offer,
+  Part,
+  PartFacts,
+  PartRecord,
+  Platform,
+  StoreSpace,
+} from "./platform.ts";
 export type { FinishReason, GenerateOptions, Message, Preset, Prompt, Role, Timing, Usage } from "./spec/generate.ts";
 export type { LanguageModel } from "./spec/language-model.ts";
 export type { ModelSpec } from "./spec/model-spec.ts";

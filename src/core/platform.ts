@@ -47,6 +47,139 @@ export interface IsolateOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A hash over bytes as they come. */
+export interface Hash {
+  /** The bytes are read before this returns; the caller may reuse their buffer. */
+  update(bytes: Uint8Array): void;
+  /** @returns lower-case hex; nothing may follow */
+  digest(): string;
+}
+
+/** A complete file of the store. */
+export interface BlobFacts {
+  /** `sha256-` and 64 hex digits */
+  readonly digest: string;
+  /** bytes */
+  readonly size: number;
+  /** Milliseconds since the epoch of the last change of its bytes. */
+  readonly modifiedMs: number;
+}
+
+/** What the next run must know to go on with an unfinished file. Never a secret, never a signed address. */
+export interface PartRecord {
+  /** address asked for, before redirects */
+  readonly url: string;
+  /** strong etag the bytes belong to */
+  readonly etag?: string;
+  /** bytes of the whole file */
+  readonly size?: number;
+  /** 64 hex digits, where the source states them */
+  readonly sha256?: string;
+  /** Ranges that are there, `[from, to)` in bytes, ascending, apart from each other. */
+  readonly done: readonly (readonly [number, number])[];
+}
+
+/** An unfinished file, owned by whoever holds this. */
+export interface Part {
+  /** What its last owner saved; undefined for a new part. Bytes outside `done` mean nothing. */
+  readonly kept: PartRecord | undefined;
+  /** Writes at any offset; gaps are allowed until commit. @throws SpellError store-full, store-quota, store-denied */
+  write(offset: number, bytes: Uint8Array): Promise<void>;
+  /** Reads what was written. @throws SpellError store-corrupt where the bytes are not there */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  /** Cuts the file; with 0 everything starts anew. */
+  truncate(size: number): Promise<void>;
+  /** Makes the bytes durable, then the record: a record never speaks of bytes that could be lost. */
+  save(record: PartRecord): Promise<void>;
+  /**
+   * Hashes what is there, kept bytes included, and gives the file its final name if size and hash are right. Durable when it returns.
+   * Where the blob exists already it stays, or is replaced by equal bytes. The part is gone afterwards.
+   * @param wanted size in bytes; `sha256` as 64 hex digits where the source states one
+   * @throws SpellError net-size, net-hash with wanted and got in `details`: nothing was stored, the part is still owned
+   */
+  commit(wanted: { readonly size: number; readonly sha256?: string }, signal?: AbortSignal): Promise<BlobFacts>;
+  /** Leaves it for the next run. The record saved last stands. */
+  release(): Promise<void>;
+  /** Deletes it. */
+  discard(): Promise<void>;
+}
+
+/** An unfinished file in a list. */
+export interface PartFacts {
+  /** names this part among all of the store */
+  readonly id: string;
+  /** empty for what a broken run left besides parts */
+  readonly key: string;
+  /** bytes on disk */
+  readonly size: number;
+  readonly modifiedMs: number;
+  /** A live process or tab may write it. */
+  readonly inUse: boolean;
+}
+
+/** bytes; undefined where the host cannot tell */
+export interface StoreSpace {
+  readonly free: number;
+  /** Set where an origin has an allowance of its own. */
+  readonly quota?: number;
+}
+
+/** Names a manifest: 1–6 parts of 1–100 characters, lower case where case means nothing. Any text; the store makes file names of it. */
+export type ManifestKey = readonly string[];
+
+export interface LockOptions {
+  /** Called once, when somebody else holds it. */
+  readonly onWait?: () => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The only way core keeps models: blobs named by their hash, manifests that make models of them, parts of unfinished downloads.
+ * Several processes or tabs may use one store at once. It comes into being with the first write; reading an empty one is no error.
+ * Every method may throw store-denied (no permission, or not usable as a store) besides what it names.
+ */
+export interface ArtifactStore {
+  /** Where it lies, for messages: a folder, or words. */
+  readonly place: string;
+  createHash(algorithm: "sha256" | "sha1"): Promise<Hash>;
+
+  /** @returns undefined where there is none. @throws SpellError store-corrupt for anything but a regular file under this name */
+  lookBlob(digest: string): Promise<BlobFacts | undefined>;
+  /**
+   * A complete file, without a copy: with `path` or `blob` set, as the host has it.
+   * @param name for messages; engines see it too
+   * @throws SpellError store-evicted where it is gone, store-corrupt
+   */
+  openBlob(digest: string, name: string): Promise<ByteSource>;
+  listBlobs(): Promise<readonly BlobFacts[]>;
+  /** Whoever has it open keeps it, where the host can do that. @returns bytes freed. @throws SpellError store-locked */
+  removeBlob(digest: string): Promise<number>;
+
+  /** @returns undefined where there is none. @throws SpellError store-corrupt for what is no JSON */
+  readManifest(key: ManifestKey): Promise<unknown>;
+  /** All or nothing, durable; of two writers the later wins. @param value JSON, at most 4 MiB as text */
+  writeManifest(key: ManifestKey, value: unknown): Promise<void>;
+  removeManifest(key: ManifestKey): Promise<void>;
+  /** In order of their names. */
+  listManifests(): Promise<readonly ManifestKey[]>;
+
+  /**
+   * An orphan of this key, taken over; else a new part. Exactly one of several callers gets a given orphan.
+   * @param key 64 hex digits: the file's hash, or the hash of its address
+   * @throws SpellError store-corrupt where something else lies under a part's name
+   */
+  openPart(key: string): Promise<Part>;
+  listParts(): Promise<readonly PartFacts[]>;
+  /** @returns bytes freed; 0 where it is gone or in use */
+  removePart(id: string): Promise<number>;
+
+  space(): Promise<StoreSpace | undefined>;
+  /** Asks the host not to evict the store. @returns whether it promised; true where nothing is evicted anyway */
+  persist(): Promise<boolean>;
+  /** One holder at a time, as far as the host can: it saves work, and nothing depends on it. @throws SpellError run-aborted while waiting */
+  withLock<T>(name: string, work: () => Promise<T>, options?: LockOptions): Promise<T>;
+}
+
 export interface Platform {
   /** "node", "browser", "memory": for messages only, never for decisions. */
   readonly name: string;
@@ -58,6 +191,8 @@ export interface Platform {
   /** Runs T5 models that were exported to ONNX for transformers.js. */
   readonly exported: Offer<Seq2SeqRuntime>;
   readonly files: Offer<FileHost>;
+  /** Where models are kept. */
+  readonly store: ArtifactStore;
   readonly isolate: Isolate;
   /** Opens one file of a bundled model, such as ("tiny-stories", "tiny-stories.gguf") or ("tiny-t5-en-fr", "config.json"). */
   bundled(model: string, file: string): Promise<ByteSource>;

@@ -1,13 +1,18 @@
 /** What Node hands to core. */
+import { join, resolve } from "node:path";
 import type { LogEntry, Platform } from "../core/platform.ts";
 import { bundledFile } from "./device-choice.ts";
 import { nodeExportedRuntime } from "./exported.ts";
 import { nodeFiles } from "./files.ts";
+import { fsArtifactStore } from "./fs-artifact-store.ts";
 import { nodeGgufRuntime } from "./gguf.ts";
+import { homeFolder } from "./home.ts";
 import { processIsolate } from "./isolate.ts";
 import { nodeSeq2SeqRuntime } from "./seq2seq.ts";
 
 export interface NodePlatformOptions {
+  /** Where models are kept; default: `models` in `~/.llmspell`, or in LLMSPELL_HOME. */
+  readonly modelFolder?: string;
   /** Receives log entries; silent by default: a library prints nothing. */
   readonly log?: (entry: LogEntry) => void;
 }
@@ -21,6 +26,7 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     seq2seq: { available: true, value: nodeSeq2SeqRuntime() },
     exported: { available: true, value: nodeExportedRuntime() },
     files: { available: true, value: nodeFiles() },
+    store: fsArtifactStore(options.modelFolder === undefined ? join(homeFolder(), "models") : resolve(options.modelFolder)),
     isolate: processIsolate(),
     bundled: bundledFile,
     now: () => performance.now(),

@@ -1,12 +1,12 @@
 /**
  * The in-process backend: finds the files of a model, lets the gate look at them, and opens them on a runtime.
- * The only place that chooses between decoders (gguf/) and T5 (t5/).
+ * The only place that chooses between decoders (gguf/) and T5 (t5/); the code of either is loaded when a model of its kind turns up, so that
+ * a page pays for what it uses.
  */
 import { deviceChoices } from "../devices.ts";
 import { SpellError } from "../errors.ts";
 import { type ByteSource, blobSource } from "../formats/byte-source.ts";
-import { acceptGguf, type GgufFacts } from "../gguf/gate.ts";
-import { openGgufModel } from "../gguf/model.ts";
+import type { GgufFacts } from "../gguf/gate.ts";
 import { collectShards, parseShardName } from "../gguf/shards.ts";
 import { limits } from "../limits.ts";
 import type { FoundFiles, Offer, Platform } from "../platform.ts";
@@ -23,9 +23,8 @@ import type {
   Seq2SeqRuntime,
   Seq2SeqVariant,
 } from "../spec/runtime.ts";
-import { acceptExport, type ExportFacts, findExportFiles, looksLikeExport } from "../t5/export-files.ts";
-import { acceptT5, findT5Files, looksLikeT5, type T5Facts } from "../t5/files.ts";
-import { openT5Model } from "../t5/model.ts";
+import type { ExportFacts } from "../t5/export-files.ts";
+import type { T5Facts } from "../t5/files.ts";
 import { exportNeeds, ggufNeeds, t5Needs } from "./needs.ts";
 
 export interface LoadOptions {
@@ -111,11 +110,16 @@ export async function findModel(source: ModelSource, platform: Platform, signal?
 }
 
 async function readHeaders({ kind, variant, ...base }: FoundFilesOfModel, signal: AbortSignal | undefined): Promise<FoundModel> {
-  if (kind === "t5") return { ...base, kind, variant: variant ?? "f32", facts: await acceptT5(findT5Files(base.files), signal) };
+  if (kind === "t5") {
+    const { acceptT5, findT5Files } = await import("../t5/files.ts");
+    return { ...base, kind, variant: variant ?? "f32", facts: await acceptT5(findT5Files(base.files), signal) };
+  }
   if (kind === "t5-onnx") {
+    const { acceptExport, findExportFiles } = await import("../t5/export-files.ts");
     const facts = await acceptExport(findExportFiles(base.files), variant, signal);
     return { ...base, kind, variant: facts.form.variant, facts };
   }
+  const { acceptGguf } = await import("../gguf/gate.ts");
   return { ...base, kind, facts: await acceptGguf(base.files, signal === undefined ? {} : { signal }) };
 }
 
@@ -210,7 +214,7 @@ function withSmallerVariant(error: unknown, model: FoundModel): unknown {
   });
 }
 
-function loadGguf(
+async function loadGguf(
   model: Extract<FoundModel, { kind: "gguf" }>,
   runtime: GgufRuntime,
   platform: Platform,
@@ -223,6 +227,7 @@ function loadGguf(
   }
   const limit = model.facts.contextLength;
   checkContextSize(options, limit, model.id);
+  const { openGgufModel } = await import("../gguf/model.ts");
   return openGgufModel(model, runtime, platform, {
     ...commonOptions(options),
     needs: needsOf(model, options.contextSize),
@@ -232,7 +237,7 @@ function loadGguf(
   });
 }
 
-function loadT5(
+async function loadT5(
   model: Exclude<FoundModel, { kind: "gguf" }>,
   runtime: Seq2SeqRuntime,
   platform: Platform,
@@ -240,6 +245,7 @@ function loadT5(
 ): Promise<LanguageModel> {
   const { id, files, facts, variant } = model;
   checkContextSize(options, limits.seq2seqMostInputTokens, id);
+  const { openT5Model } = await import("../t5/model.ts");
   return openT5Model({ id, files, generation: facts.generation }, runtime, platform, {
     ...commonOptions(options),
     needs: needsOf(model, options.contextSize),
@@ -359,6 +365,7 @@ async function filesOf(found: FoundFiles): Promise<Layout> {
 }
 
 async function layoutOf(files: readonly ByteSource[], where: string): Promise<Layout> {
+  const [{ looksLikeT5 }, { looksLikeExport }] = await Promise.all([import("../t5/files.ts"), import("../t5/export-files.ts")]);
   if (looksLikeT5(files)) return { kind: "t5", files };
   if (looksLikeExport(files)) return { kind: "t5-onnx", files };
   const models = files.filter(({ name }) => name.toLowerCase().endsWith(".gguf") && (parseShardName(name)?.index ?? 1) === 1);

@@ -12,7 +12,7 @@ export interface ByteSource {
   readonly size: number;
   /** Real path, where the source is a local file: engines that map files need it. */
   readonly path?: string;
-  /** The bytes as a Blob, where they are one: another thread of a browser reads it by itself. */
+  /** The same bytes as a Blob, where the host has one: engines that take Blobs then copy nothing. */
   readonly blob?: Blob;
   /** Changes whenever the content may have changed: what is made from the file can be kept under it. Absent where nobody can tell. */
   readonly version?: string;

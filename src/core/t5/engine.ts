@@ -2,6 +2,7 @@
  * A T5 checkpoint on an OnnxRuntime: opens both graphs and searches answers over them. Text comes in and goes out in handle.ts.
  * Runs beside the engine: in a child process in Node, in a worker in a page. Knows no engine and no process.
  */
+import { isGpu } from "../devices.ts";
 import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import type { OnnxRuntime } from "../spec/onnx.ts";
@@ -9,10 +10,10 @@ import type { DeviceReport, Seq2SeqHandle, Seq2SeqOpenOptions, Seq2SeqVariant } 
 import { openTokenizer } from "../text/tokenizer.ts";
 import { searchBeams } from "./beam-search.ts";
 import { type BlockStore, openBlockFile } from "./block-file.ts";
-import { closeT5Session, type Encoded, encode, openT5Session, type T5Session } from "./decode.ts";
+import { closeT5Session, DecoderState, type Encoded, encode, openT5Session, type T5Session } from "./decode.ts";
 import { acceptT5, findT5Files, t5Weights } from "./files.ts";
 import { createIdHandle, type IdEngine } from "./handle.ts";
-import { searchTokens } from "./search.ts";
+import { checkScores, searchTokens } from "./search.ts";
 import { searchMany } from "./search-many.ts";
 import type { T5Weights } from "./weights.ts";
 
@@ -66,6 +67,7 @@ export async function openT5(
     ...(signal === undefined ? {} : { signal }),
     onEncoder: () => progress(0.5),
   });
+  if (isGpu(host.onnx.device)) await tryStep(session);
   progress(1);
   const notes = [
     ...(variant === "f32" || hasFastBlocks ? [] : [`${variant} is computed in 8-bit integers on ${host.onnx.device}`]),
@@ -81,6 +83,28 @@ export async function openT5(
     pause: host.pause,
     now: host.now,
   });
+}
+
+/**
+ * One input of one token, one step: a card's first scores must be numbers, finite and not all the same, before the model is handed out. On a processor
+ * the first answer finds out, at no cost.
+ * @throws SpellError run-nan, and what the runtime throws
+ */
+async function tryStep(session: T5Session): Promise<void> {
+  const { config } = session;
+  let encoded: Encoded | undefined;
+  let state: DecoderState | undefined;
+  try {
+    encoded = await encode(session, [[config.eosTokenIds[0] ?? config.padTokenId]]);
+    state = new DecoderState(session, encoded, 1);
+    checkScores(await state.step([config.decoderStartTokenId]));
+  } catch (error) {
+    await closeT5Session(session);
+    throw error;
+  } finally {
+    state?.release();
+    encoded?.release();
+  }
 }
 
 /** What the encoder made of the newest input is kept: asked again, with another seed or more beams, it is not computed again. */

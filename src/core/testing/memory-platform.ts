@@ -1,9 +1,10 @@
 /** A host without a system: files from memory, no network, templates rendered in place. For tests of programs that use this library. */
 import { SpellError } from "../errors.ts";
 import { type ByteSource, bytesSource } from "../formats/byte-source.ts";
-import type { Isolate, LogEntry, Offer, Platform } from "../platform.ts";
+import type { ArtifactStore, Isolate, LogEntry, Offer, Platform } from "../platform.ts";
 import type { GgufRuntime, Seq2SeqRuntime } from "../spec/runtime.ts";
 import { runIsolatedTask } from "../text/isolated-tasks.ts";
+import { memoryStore } from "./memory-store.ts";
 import { scriptedRuntime } from "./scripted-runtime.ts";
 
 export interface MemoryPlatformOptions {
@@ -16,6 +17,8 @@ export interface MemoryPlatformOptions {
   /** Path to contents; `bundled` files are found as "MODEL/FILE". */
   readonly files?: Readonly<Record<string, Uint8Array>>;
   readonly fetch?: typeof globalThis.fetch;
+  /** default: memoryStore() */
+  readonly store?: ArtifactStore;
   readonly now?: () => number;
   readonly log?: (entry: LogEntry) => void;
 }
@@ -45,6 +48,7 @@ export function memoryPlatform(options: MemoryPlatformOptions = {}): Platform {
         },
       },
     },
+    store: options.store ?? memoryStore(),
     isolate: inPlaceIsolate(),
     async bundled(model, file) {
       const source = open(`${model}/${file}`);

@@ -109,7 +109,12 @@ export async function openHandleModel<O extends GgufGenerateOptions>(parts: Hand
       });
     }
     restarts.push(now);
-    return openSeat(device, signal);
+    const { chosen } = seat.handle.device;
+    if (device !== "auto" || !isGpu(chosen)) return openSeat(device, signal);
+    seat.lost.push(chosen);
+    const next = await openSeat(device, signal);
+    next.untold = [warning("device-fallback", `${chosen} was lost; ${next.handle.device.chosen} computes instead`), ...next.untold];
+    return next;
   };
 
   const first = await openSeat(usual, undefined, true);
