@@ -13,6 +13,16 @@ export type ErrorCode =
   | "backend-unknown"
   | "env-value"
   | "config-conflict"
+  | "config-not-found"
+  | "config-not-regular"
+  | "config-unreadable"
+  | "config-syntax"
+  | "config-unknown-key"
+  | "config-retired-key"
+  | "config-value"
+  | "config-exists"
+  | "profile-unknown"
+  | "backend-not-configured"
   | "model-unknown"
   | "model-variant-unknown"
   | "model-ambiguous"
@@ -79,6 +89,16 @@ const hints: Readonly<Record<ErrorCode, string>> = {
   "backend-unknown": "Write model:variant@backend; backends are candle (alias local) and ollama.",
   "env-value": "Correct or unset the variable.",
   "config-conflict": "Use only one of them.",
+  "config-not-found": "Give the path of a file that exists, or make one.",
+  "config-not-regular": "Give the path of a regular file.",
+  "config-unreadable": "Check the permissions of the file.",
+  "config-syntax": "Correct the file; it must be TOML 1.0 in UTF-8.",
+  "config-unknown-key": "Correct or remove the key; names of your own begin with x-",
+  "config-retired-key": "Older versions knew the key; write what replaced it.",
+  "config-value": "Correct the value.",
+  "config-exists": "Choose another file, or replace it with --force.",
+  "profile-unknown": "Take one of the built-in profiles.",
+  "backend-not-configured": "Load a profile that declares it, or declare it in a file.",
   "model-unknown": "Bundled models run right away; for your own file give its path.",
   "model-variant-unknown": "Take one of the variants listed.",
   "model-ambiguous": "Name one of the files.",
@@ -144,6 +164,7 @@ const statusByArea: Readonly<Record<string, number>> = {
   usage: 2,
   config: 2,
   env: 2,
+  profile: 2,
   backend: 2,
   spec: 2,
   model: 3,

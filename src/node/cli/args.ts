@@ -4,6 +4,7 @@
  * Checks names, values and counts; it decides nothing about models.
  */
 import { SpellError } from "../../core/errors.ts";
+import { nearest } from "../../core/nearest.ts";
 import {
   type Command,
   commandGroups,
@@ -15,7 +16,6 @@ import {
   laterCommands,
   quoteShort,
 } from "./commands.ts";
-import { nearest } from "./nearest.ts";
 
 /** Values of each flag given, by its long name; a flag without a value has an empty list. */
 export type GivenFlags = ReadonlyMap<string, readonly string[]>;

@@ -1,8 +1,8 @@
 /** Help, from the table in commands.ts. Lines stay within the columns, examples aside. */
 import { SpellError } from "../../core/errors.ts";
+import { nearest } from "../../core/nearest.ts";
 import { version } from "../../core/version.ts";
 import { type Command, commandGroups, commands, exitMeanings, type Flag, globalFlags, laterCommands, quoteShort } from "./commands.ts";
-import { nearest } from "./nearest.ts";
 import type { Screen, Style } from "./render.ts";
 
 type HelpStyle = Pick<Style, "heading" | "word" | "dim"> & { readonly columns: number };

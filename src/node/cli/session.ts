@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type LoadOptions, variantsOfT5 } from "../../core/backends/candle.ts";
 import { SpellError } from "../../core/errors.ts";
+import { nearest } from "../../core/nearest.ts";
 import type { GenerateOptions, Preset, Usage } from "../../core/spec/generate.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
 import { parseModelSpec } from "../../core/spec/model-spec.ts";
@@ -13,7 +14,6 @@ import { flagNumber, flagText, type GivenFlags, shellQuote } from "./args.ts";
 import { defaultModel, deviceChoices, quoteShort } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { formatMs, formatRate, plural } from "./format.ts";
-import { nearest } from "./nearest.ts";
 import type { Screen } from "./render.ts";
 
 export type StreamEnd = Extract<StreamPart, { type: "stream-end" }>;

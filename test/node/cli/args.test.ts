@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { SpellError } from "../../../src/core/errors.ts";
+import { editDistance, nearest } from "../../../src/core/nearest.ts";
 import { parameterRules } from "../../../src/core/text/parameters.ts";
 import { parseArguments, scanGlobalFlags, shellQuote } from "../../../src/node/cli/args.ts";
 import { commands, globalFlags, laterCommands } from "../../../src/node/cli/commands.ts";
-import { editDistance, nearest } from "../../../src/node/cli/nearest.ts";
 
 function errorOf(...argv: string[]): SpellError {
   try {
