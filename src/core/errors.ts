@@ -8,6 +8,7 @@ export type ErrorCode =
   | "usage-unknown"
   | "usage-value"
   | "usage-no-prompt"
+  | "usage-no-model"
   | "usage-not-available"
   | "spec-syntax"
   | "backend-unknown"
@@ -84,6 +85,7 @@ const hints: Readonly<Record<ErrorCode, string>> = {
   "usage-unknown": "See the list of commands and flags.",
   "usage-value": "Give one of the allowed values.",
   "usage-no-prompt": "Give a prompt as an operand, or pipe text to standard input.",
+  "usage-no-model": "Name a model with -m, or set default_model of a provider.",
   "usage-not-available": "This name is reserved for a later release.",
   "spec-syntax": "A model is a bundled name, or a path that begins with ./ ../ / or ~/",
   "backend-unknown": "Write model:variant@backend; backends are candle (alias local) and ollama.",

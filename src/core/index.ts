@@ -1,10 +1,22 @@
 /** The public surface of "llmspell/core", and of every other entry. Re-exports only. */
+export { type ConfigOptions, resolveConfig } from "./api/configuration.ts";
 export type { Spell, SpellOptions } from "./api/spell.ts";
 export { createSpell } from "./api/spell.ts";
 export type { FoundModel, LoadOptions, ModelSource } from "./backends/candle.ts";
 export { bundledModels } from "./backends/candle.ts";
 export type { ModelSummary } from "./backends/summary.ts";
 export { summarizeModel } from "./backends/summary.ts";
+export type {
+  CandleProvider,
+  Config,
+  ConfigInput,
+  ModelsConfig,
+  OllamaProvider,
+  ProviderConfig,
+  ProvidersConfig,
+} from "./config/config.generated.ts";
+export { providerNames, providerOf } from "./config/providers.ts";
+export type { ConfigWarning, ResolvedConfig } from "./config/resolve.ts";
 export type { ErrorCode, SpellErrorJson, SpellErrorOptions } from "./errors.ts";
 export { errorTable, exitCodeOf, SpellError } from "./errors.ts";
 export type { ByteSource } from "./formats/byte-source.ts";
@@ -13,7 +25,19 @@ export type { GgufFacts } from "./gguf/gate.ts";
 export { acceptGguf, supportedArchitectures } from "./gguf/gate.ts";
 export type { GgufHeader, GgufTensor, GgufValue } from "./gguf/header.ts";
 export { readGgufHeader } from "./gguf/header.ts";
-export type { FileHost, FoundFiles, Isolate, IsolateOptions, LogEntry, LogLevel, Offer, Platform } from "./platform.ts";
+export type {
+  ConfigFile,
+  ConfigHost,
+  Environment,
+  FileHost,
+  FoundFiles,
+  Isolate,
+  IsolateOptions,
+  LogEntry,
+  LogLevel,
+  Offer,
+  Platform,
+} from "./platform.ts";
 export type { FinishReason, GenerateOptions, Message, Preset, Prompt, Role, Timing, Usage } from "./spec/generate.ts";
 export type { LanguageModel } from "./spec/language-model.ts";
 export type { ModelSpec } from "./spec/model-spec.ts";

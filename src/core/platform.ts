@@ -62,7 +62,17 @@ export interface ConfigHost {
    * Reads a configuration file.
    * @throws SpellError config-not-found, config-not-regular, config-unreadable, config-syntax (not UTF-8, too large)
    */
-  readonly readFile?: (path: string) => Promise<{ readonly path: string; readonly folder: string; readonly text: string }>;
+  readonly readFile?: (path: string) => Promise<ConfigFile>;
+}
+
+export interface ConfigFile {
+  /** as it was given, for messages and origins */
+  readonly path: string;
+  /** absolute; relative paths inside the file begin there */
+  readonly folder: string;
+  readonly text: string;
+  /** other users of the machine can read it */
+  readonly isPublic: boolean;
 }
 
 export interface Platform {

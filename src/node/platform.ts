@@ -1,6 +1,7 @@
 /** What Node hands to core. */
 import { fileURLToPath } from "node:url";
 import type { LogEntry, Platform } from "../core/platform.ts";
+import { nodeConfig } from "./config-files.ts";
 import { openFileSource } from "./file-source.ts";
 import { nodeFiles } from "./files.ts";
 import { nodeGgufRuntime } from "./gguf.ts";
@@ -22,6 +23,7 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     files: { available: true, value: nodeFiles() },
     isolate: processIsolate(),
     bundled: (model, file) => openFileSource(fileURLToPath(new URL(`../../builtins/models/${model}/${file}`, import.meta.url))),
+    config: nodeConfig(),
     now: () => performance.now(),
     log: options.log ?? (() => undefined),
   };

@@ -14,20 +14,21 @@ import { parseModelSpec } from "../spec/model-spec.ts";
 import type { DeviceChoice, GgufRuntime, Seq2SeqRuntime, Seq2SeqVariant } from "../spec/runtime.ts";
 import { acceptT5, findT5Files, looksLikeT5, type T5Facts } from "../t5/files.ts";
 import { openT5Model } from "../t5/model.ts";
+import type { LoadDefaults } from "./candle-settings.ts";
 
 export interface LoadOptions {
-  /** default `auto` */
+  /** default: of the configuration, `auto` there */
   readonly device?: DeviceChoice;
   /**
-   * tokens. Decoders: 128 … the model's limit, default 4096 or the model's limit, whichever is smaller.
+   * tokens. Decoders: 128 … the model's limit, default: of the configuration (4096 there), or the model's limit, whichever is smaller.
    * T5: of the input, 128 … 4096, default 512.
    */
   readonly contextSize?: number;
-  /** 0 = measured on this machine (default) */
+  /** 0 = measured on this machine; default: of the configuration, 0 there */
   readonly threads?: number;
   /** T5 only: form of the weights in memory, made at load; default f32, or the variant of the model's name */
   readonly quantization?: Seq2SeqVariant;
-  /** prompt tokens per step, default 512; smaller aborts sooner */
+  /** prompt tokens per step, default: of the configuration, 512 there; smaller aborts sooner */
   readonly batchSize?: number;
   /** Loaded share, 0 … 1 */
   readonly onProgress?: (share: number) => void;
@@ -72,8 +73,6 @@ export const bundledModels: ReadonlyMap<string, BundledModel> = new Map<string, 
   ],
 ]);
 
-const defaultContextLength = 4096;
-
 /**
  * Finds a model's files and reads their headers; no runtime is touched.
  * @throws SpellError spec-syntax, model-*, gguf-*, safetensors-*, tokenizer-missing, usage-not-available
@@ -91,22 +90,28 @@ async function readHeaders({ kind, variant, ...base }: FoundFilesOfModel, signal
  * Finds, checks and opens a model.
  * @throws SpellError of findModel and of the runtime's open(); run-option for options out of range; device-unavailable where the host has no runtime
  */
-export async function loadModel(source: ModelSource, platform: Platform, options: LoadOptions = {}): Promise<LanguageModel> {
+export async function loadModel(
+  source: ModelSource,
+  platform: Platform,
+  defaults: LoadDefaults,
+  options: LoadOptions = {},
+): Promise<LanguageModel> {
   checkLoadOptions(options);
-  const device = options.device ?? "auto";
+  const device = options.device ?? defaults.device;
   const files = await findFiles(source, platform);
   const prepared = files.kind === "t5" ? runtimeOf(platform.seq2seq, "T5") : runtimeOf(platform.gguf, "GGUF");
   prepared.prepare?.(device);
   const model = await readHeaders(files, options.signal);
   return model.kind === "t5"
-    ? loadT5(model, runtimeOf(platform.seq2seq, "T5"), platform, options)
-    : loadGguf(model, runtimeOf(platform.gguf, "GGUF"), platform, options);
+    ? loadT5(model, runtimeOf(platform.seq2seq, "T5"), platform, defaults, options)
+    : loadGguf(model, runtimeOf(platform.gguf, "GGUF"), platform, defaults, options);
 }
 
 function loadGguf(
   model: Extract<FoundModel, { kind: "gguf" }>,
   runtime: GgufRuntime,
   platform: Platform,
+  defaults: LoadDefaults,
   options: LoadOptions,
 ): Promise<LanguageModel> {
   if (options.quantization !== undefined) {
@@ -115,9 +120,9 @@ function loadGguf(
   const limit = model.facts.contextLength;
   checkContextSize(options, limit, model.id);
   return openGgufModel(model, runtime, platform, {
-    ...commonOptions(options),
-    contextLength: options.contextSize ?? Math.min(defaultContextLength, limit),
-    batchSize: options.batchSize ?? 512,
+    ...commonOptions(defaults, options),
+    contextLength: options.contextSize ?? (defaults.contextSize === 0 ? limit : Math.min(defaults.contextSize, limit)),
+    batchSize: options.batchSize ?? defaults.batchSize,
     ...(model.facts.bos === undefined ? {} : { bos: model.facts.bos.text }),
   });
 }
@@ -126,20 +131,21 @@ function loadT5(
   { id, files, facts, variant }: Extract<FoundModel, { kind: "t5" }>,
   runtime: Seq2SeqRuntime,
   platform: Platform,
+  defaults: LoadDefaults,
   options: LoadOptions,
 ): Promise<LanguageModel> {
   checkContextSize(options, limits.seq2seqMostInputTokens, id);
   return openT5Model({ id, files, generation: facts.generation }, runtime, platform, {
-    ...commonOptions(options),
+    ...commonOptions(defaults, options),
     variant: options.quantization ?? variant,
     inputLength: options.contextSize ?? limits.seq2seqInputTokens,
   });
 }
 
-function commonOptions({ device, threads, onProgress, signal }: LoadOptions) {
+function commonOptions(defaults: LoadDefaults, { device, threads, onProgress, signal }: LoadOptions) {
   return {
-    device: device ?? ("auto" as const),
-    threads: threads ?? 0,
+    device: device ?? defaults.device,
+    threads: threads ?? defaults.threads,
     ...(onProgress === undefined ? {} : { onProgress }),
     ...(signal === undefined ? {} : { signal }),
   };

@@ -3,7 +3,7 @@ import { nearest } from "../nearest.ts";
 import type { Environment } from "../platform.ts";
 import { checkValue, declaredTypes, describeValues, type Entry, type Layer, showGot } from "./check.ts";
 import type { ConfigKey } from "./key.ts";
-import { allKeys, isProviderType, isSecret, keysOfType, type ProviderType } from "./keys.ts";
+import { allKeys, isSecret, keysOfType, type ProviderType } from "./keys.ts";
 import { mask } from "./mask.ts";
 import type { Problem } from "./problem.ts";
 

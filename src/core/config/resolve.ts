@@ -2,7 +2,7 @@
  * From the sources to the effective configuration: environment over what was loaded over defaults, every value with its origin.
  * It starts nothing, reads no file and knows no platform: the host hands in texts, variables and how a path is made absolute.
  */
-import type { ConfigHost } from "../platform.ts";
+import type { ConfigFile, ConfigHost } from "../platform.ts";
 import { checkDocument, declaredTypes, type Entry, type Extra, type Layer, mergeLayers, showPath } from "./check.ts";
 import type { Config, ConfigInput } from "./config.generated.ts";
 import { type Parsed, parseDocument, plainDocument } from "./document.ts";
@@ -16,12 +16,12 @@ import { findProfile } from "./profiles.ts";
 export type ConfigSource =
   | { readonly kind: "defaults" }
   | { readonly kind: "profile"; readonly name: string }
-  | { readonly kind: "file"; readonly path: string; readonly folder: string; readonly text: string }
+  | ({ readonly kind: "file" } & ConfigFile)
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "object"; readonly values: ConfigInput };
 
 export interface ConfigWarning {
-  readonly code: "config-not-yet" | "config-own-keys" | "env-unknown";
+  readonly code: "config-not-yet" | "config-own-keys" | "config-public-secret" | "env-unknown";
   readonly message: string;
 }
 
@@ -70,6 +70,7 @@ export async function resolveSource(source: ConfigSource, host: ConfigHost = {})
         code: "config-own-keys" as const,
         message: `${showPath(parts)}${extras.length > 1 ? ` and ${extras.length - 1} more` : ""}: kept, and without effect; names that begin with x- are your own`,
       })),
+      ...publicSecrets(source, effective),
       ...notYet(source, mergeLayers(loaded, env.layer)),
       ...env.warnings.map((message) => ({ code: "env-unknown" as const, message })),
     ],
@@ -237,6 +238,18 @@ function notYet(source: ConfigSource, set: Layer): readonly ConfigWarning[] {
   }));
 }
 
+function publicSecrets(source: ConfigSource, effective: Layer): readonly ConfigWarning[] {
+  if (source.kind !== "file" || !source.isPublic) return [];
+  const paths = [...effective].filter(([path, { origin }]) => isSecret(path) && origin.startsWith("file:")).map(([path]) => path);
+  if (paths.length === 0) return [];
+  return [
+    {
+      code: "config-public-secret",
+      message: `${source.path} holds ${paths.join(", ")} and can be read by other users: chmod 600 it, or write api_key_env instead`,
+    },
+  ];
+}
+
 /** Along the schema into objects without a prototype. */
 function toConfig(layer: Layer, extras: readonly Extra[]): Config {
   const root: Record<string, unknown> = Object.create(null);
@@ -251,6 +264,16 @@ function toConfig(layer: Layer, extras: readonly Extra[]): Config {
   };
   for (const [path, { value }] of layer) put(path.split("."), value);
   root["providers"] ??= Object.create(null);
-  for (const { parts, value } of extras) put(parts, value);
+  for (const { parts, value } of extras) put(parts, plainExtra(value));
   return root as unknown as Config;
+}
+
+/** Integers of a person's own keys as numbers where they are some; nesting was bounded with the document. */
+function plainExtra(value: unknown): unknown {
+  if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+  if (Array.isArray(value)) return value.map(plainExtra);
+  if (typeof value !== "object" || value === null || value instanceof Date) return value;
+  const table: Record<string, unknown> = Object.create(null);
+  for (const [name, inner] of Object.entries(value)) table[name] = plainExtra(inner);
+  return table;
 }

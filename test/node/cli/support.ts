@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSpell, type Spell } from "../../../src/core/api/spell.ts";
+import { resolveSource } from "../../../src/core/config/resolve.ts";
 import type { GgufRuntime } from "../../../src/core/spec/runtime.ts";
 import { memoryPlatform, type ScriptedRuntimeOptions, scriptedRuntime } from "../../../src/core/testing/index.ts";
 import type { Context } from "../../../src/node/cli/context.ts";
@@ -147,13 +148,15 @@ export function scriptedContext(
   },
 ): Context {
   const { files, script, runtime = scriptedRuntime(script), stdin, ...rest } = more;
-  const spell: Spell = createSpell({ platform: memoryPlatform({ files, gguf: runtime }) });
+  const spell: Spell = createSpell({ platform: memoryPlatform({ files, gguf: runtime }), env: more.env ?? {} });
   return {
     operands: [],
     flags: new Map(),
     env: {},
     screen: shown.screen,
     interrupt: quietInterrupt(),
+    argv: [],
+    config: () => resolveSource({ kind: "defaults" }, { env: more.env ?? {} }),
     openSpell: async () => spell,
     ...rest,
     stdin: stdin === undefined ? undefined : Object.assign(stdin, { destroy: () => undefined }),
