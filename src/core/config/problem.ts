@@ -35,8 +35,8 @@ export function problemsError(problems: readonly [Problem, ...Problem[]], source
     first.code,
     problems.length === 1 ? (texts[0] ?? "") : `${source}: ${problems.length} problems\n\n${texts.join("\n\n")}${more}`,
     {
-      ...(first.path === undefined ? {} : { where: first.path }),
-      commands,
+      ...(first.code === "env-value" ? { where: first.where } : first.path === undefined ? {} : { where: first.path }),
+      commands: first.code === "env-value" ? [`unset ${first.where}`] : commands,
       details: { problems: problems.slice(0, keptProblems) },
     },
   );

@@ -49,9 +49,14 @@ function openAsked(asked: Asked): ConfigSource {
   return path === undefined ? { kind: "defaults" } : { kind: "file", ...readConfigFile(path) };
 }
 
+/** A flag beats its variables, also one with a wrong value. */
+export function envBelowFlags(flags: GivenFlags, env: Env): Env {
+  return flags.has("device") ? { ...env, LLMSPELL_DEVICE: "", CANDLE_DEVICE: "" } : env;
+}
+
 /** @throws SpellError config-*, env-value, profile-unknown: all problems in one error */
 export async function loadConfig(flags: GivenFlags, env: Env): Promise<ResolvedConfig> {
   const source = openAsked(askedSource(flags, env));
   const { resolveSource } = await import("../../core/config/resolve.ts");
-  return resolveSource(source, nodeConfig(env));
+  return resolveSource(source, nodeConfig(envBelowFlags(flags, env)));
 }

@@ -4,6 +4,8 @@ import { availableParallelism, cpus, totalmem } from "node:os";
 import { dirname } from "node:path";
 import { bundledModels } from "../../core/backends/candle.ts";
 import { summarizeModel } from "../../core/backends/summary.ts";
+import { providerNames } from "../../core/config/providers.ts";
+import type { ResolvedConfig } from "../../core/config/resolve.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { Device, DeviceAttempt, DeviceChoice, DeviceReport } from "../../core/spec/runtime.ts";
 import { version } from "../../core/version.ts";
@@ -19,7 +21,7 @@ import type { Screen } from "./render.ts";
 import { deviceFields } from "./session.ts";
 import { packageVersion } from "./version.ts";
 
-type Area = "runtime" | "devices" | "models" | "stores" | "threads";
+type Area = "runtime" | "config" | "devices" | "models" | "stores" | "threads";
 
 interface Check {
   readonly area: Area;
@@ -33,12 +35,14 @@ interface Check {
 
 const native = "node-llama-cpp";
 
-/** @throws SpellError device-unavailable for --device */
+/** @throws SpellError of the configuration; device-unavailable for --device */
 export async function doctor(context: Context): Promise<number> {
   const { flags, screen } = context;
+  const config = await context.config();
   const report = lookAtDevices();
   const checks = [
     ...checkRuntimes(),
+    checkConfig(config),
     ...report.tried.map(toCheck),
     ...(await Promise.all([...bundledModels.keys()].map((name) => checkBundledModel(name, context)))),
     checkHome(),
@@ -79,6 +83,18 @@ export async function doctor(context: Context): Promise<number> {
     device: deviceFields(report),
   });
   return failed ? 1 : 0;
+}
+
+/** Its warnings were told when it was read; a configuration that is wrong ends the command before it looks at anything. */
+function checkConfig({ source, config }: ResolvedConfig): Check {
+  const names = providerNames(config);
+  return {
+    area: "config",
+    id: source,
+    result: names.length > 0 ? "ok" : "warn",
+    reason: names.length > 0 ? `providers: ${names.join(", ")}` : "no provider is declared, so no model can be named",
+    ...(names.length > 0 ? {} : { command: "llmspell -p candle doctor" }),
+  };
 }
 
 function checkRuntimes(): readonly Check[] {

@@ -243,7 +243,7 @@ describe("doctor", () => {
     expect(performance.now() - started).toBeLessThan(1000);
     expect(status).toBe(0);
     for (const line of stdout.split("\n").filter((text) => /^\S/.test(text) && !text.startsWith("auto ")))
-      expect(line).toMatch(/^(ok|warn|fail|skip) +(runtime|devices|models|stores|threads) +\S/);
+      expect(line).toMatch(/^(ok|warn|fail|skip) +(runtime|config|devices|models|stores|threads) +\S/);
   });
 
   it("--device fails with status 4 for a device that cannot be used, and passes for one that can", async () => {
@@ -309,15 +309,13 @@ describe("odd surroundings", () => {
     expect(await cli(["doctor", "--trace", "warn"], { env: { LLMSPELL_TRACE: "loud" } })).toMatchObject({ status: 0 });
   });
 
-  it("refuses a profile and a file from variables, and says that one of them has no effect yet", async () => {
+  it("refuses a profile and a file from variables, unless a flag of either kind puts both aside", async () => {
     expect(await cli(["doctor"], { env: { LLMSPELL_PROFILE: "a", LLMSPELL_CONFIG: "b" } })).toMatchObject({
       status: 2,
       stderr: expect.stringContaining("[config-conflict]"),
     });
-    expect(await cli(["doctor"], { env: { LLMSPELL_PROFILE: "a" } })).toMatchObject({
-      status: 0,
-      stderr: expect.stringContaining("LLMSPELL_PROFILE has no effect yet"),
-    });
+    const flagged = await cli(["-p", "minimal", "doctor"], { env: { LLMSPELL_PROFILE: "a", LLMSPELL_CONFIG: "b" } });
+    expect(flagged).toMatchObject({ status: 0, stdout: expect.stringContaining("profile:minimal") });
   });
 
   it("shows a stack at --trace debug, before the error and its code", async () => {
