@@ -122,7 +122,7 @@ export function describeValues(key: ConfigKey): string {
 
 /** The value of a secret key is never part of a message. */
 export function showGot(path: string, value: unknown): string {
-  return isSecret(path) && typeof value === "string" ? mask : showValue(value);
+  return isSecret(path) && typeof value !== "boolean" && typeof value !== "number" && typeof value !== "bigint" ? mask : showValue(value);
 }
 
 export function checkDocument(document: Document): Checked {
@@ -295,7 +295,7 @@ function isOdd(name: string): boolean {
 function elsewhere(name: string): string | undefined {
   const paths = new Map<string, string>();
   for (const type of providerTypes())
-    if (isProviderType(type)) for (const own of keysOfType(type).keys()) paths.set(own, `providers.${type}.${own}`);
+    if (isProviderType(type)) for (const own of keysOfType(type).keys()) if (!paths.has(own)) paths.set(own, `providers.${type}.${own}`);
   for (const { path } of allKeys()) {
     const last = path.slice(path.lastIndexOf(".") + 1);
     if (!paths.has(last)) paths.set(last, path);

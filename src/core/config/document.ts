@@ -45,6 +45,9 @@ export async function parseDocument(text: string, name: string, origin: string):
   });
   // one character is at least one byte
   if (text.length > limits.configBytes) return fail(`wanted at most ${limits.configBytes} bytes; got more`);
+  // Every key has one; the parser itself would take seconds for as many keys as fit into the bytes.
+  if (text.split("=", limits.configKeys + 2).length > limits.configKeys + 1)
+    return fail(`wanted at most ${limits.configKeys} keys; got more`);
   const { parse, TomlError } = await import("smol-toml");
   let values: Record<string, unknown>;
   try {

@@ -45,7 +45,7 @@ export function readEnvironment(env: Environment, declared: ReadonlyMap<string, 
     const key = byVariable.get(name);
     const target: Target | undefined = key === undefined ? findProviderKey(name, declared) : { path: key.path, key };
     if (target === undefined) {
-      const meant = nearest(name, byVariable.keys()) ?? nearestProviderVariable(name, declared);
+      const meant = nearestVariable(name, [...byVariable.keys(), ...providerVariables(declared)]);
       warnings.push(`${name} is no variable of llmspell${meant === undefined ? "" : `; did you mean ${meant}?`}`);
       continue;
     }
@@ -79,12 +79,19 @@ function knownProviders(declared: ReadonlyMap<string, ProviderType>): ReadonlyMa
   return new Map([...namedProviders.map((name) => [name, name] as const), ...declared]);
 }
 
-function nearestProviderVariable(variable: string, declared: ReadonlyMap<string, ProviderType>): string | undefined {
-  if (!variable.startsWith("LLMSPELL_PROVIDERS_")) return undefined;
-  const all = [...knownProviders(declared)].flatMap(([name, type]) =>
+function providerVariables(declared: ReadonlyMap<string, ProviderType>): readonly string[] {
+  return [...knownProviders(declared)].flatMap(([name, type]) =>
     [...keysOfType(type).keys()].map((path) => variableOf(`providers.${name}.${path}`)),
   );
-  return nearest(variable, all);
+}
+
+/** Their beginning is the same; left out, more of them are short enough to compare. */
+function nearestVariable(variable: string, all: readonly string[]): string | undefined {
+  const meant = nearest(
+    variable.slice("LLMSPELL_".length),
+    all.map((name) => name.slice("LLMSPELL_".length)),
+  );
+  return meant === undefined ? undefined : `LLMSPELL_${meant}`;
 }
 
 function take(variable: string, text: string, { path, key }: Target, problems: Problem[]): Entry | undefined {
