@@ -150,7 +150,7 @@ export const configKeys: readonly ConfigKey[] = [
 /** Keys of `[providers.NAME]`, by provider_type. */
 export const providerKeys: Readonly<Record<"candle" | "ollama" | "openai" | "anthropic" | "openai-compatible", readonly ConfigKey[]>> = {
   "candle": [
-    {path:"enabled",type:"boolean",fallback:true,doc:"false: as if the provider were not declared",reader:"src/core/backends/model-choice.ts"},
+    {path:"enabled",type:"boolean",fallback:true,doc:"false: as if the provider were not declared",reader:"src/core/config/providers.ts"},
     {path:"default_model",type:"text",longest:4096,format:"model",doc:"model when none is named",reader:"src/core/backends/model-choice.ts"},
     {path:"temperature",type:"number",min:0,max:2,usually:"the model's own",doc:"randomness; 0 = greedy",reader:"src/core/backends/candle-settings.ts"},
     {path:"top_p",type:"number",min:0,max:1,above:true,usually:"the model's own",doc:"keep the likeliest tokens up to this share; 1 = off",reader:"src/core/backends/candle-settings.ts"},
@@ -174,7 +174,7 @@ export const providerKeys: Readonly<Record<"candle" | "ollama" | "openai" | "ant
     {path:"gpu_memory_mb",type:"integer",min:0,max:16777216,unit:"MB",fallback:0,doc:"most GPU memory to use; 0 = what the device reports",reader:"later: device memory"},
   ],
   "ollama": [
-    {path:"enabled",type:"boolean",fallback:true,doc:"false: as if the provider were not declared",reader:"src/core/backends/model-choice.ts"},
+    {path:"enabled",type:"boolean",fallback:true,doc:"false: as if the provider were not declared",reader:"src/core/config/providers.ts"},
     {path:"default_model",type:"text",longest:4096,format:"model",doc:"model when none is named",reader:"src/core/backends/model-choice.ts"},
     {path:"temperature",type:"number",min:0,max:2,usually:"the model's own",doc:"randomness; 0 = greedy",reader:"later: ollama"},
     {path:"top_p",type:"number",min:0,max:1,above:true,usually:"the model's own",doc:"keep the likeliest tokens up to this share; 1 = off",reader:"later: ollama"},
@@ -199,7 +199,7 @@ export const providerKeys: Readonly<Record<"candle" | "ollama" | "openai" | "ant
     {path:"keep_alive_seconds",type:"integer",min:-1,max:31536000,unit:"s",fallback:300,doc:"passed on to the server; -1 = for ever",reader:"later: ollama"},
   ],
   "openai": [
-    {path:"enabled",type:"boolean",fallback:true,doc:"false: as if the provider were not declared",reader:"src/core/backends/model-choice.ts"},
+    {path:"enabled",type:"boolean",fallback:true,doc:"false: as if the provider were not declared",reader:"src/core/config/providers.ts"},
     {path:"default_model",type:"text",longest:4096,format:"model",doc:"model when none is named",reader:"src/core/backends/model-choice.ts"},
     {path:"temperature",type:"number",min:0,max:2,usually:"the model's own",doc:"randomness; 0 = greedy",reader:"later: remote providers"},
     {path:"top_p",type:"number",min:0,max:1,above:true,usually:"the model's own",doc:"keep the likeliest tokens up to this share; 1 = off",reader:"later: remote providers"},
@@ -222,7 +222,7 @@ export const providerKeys: Readonly<Record<"candle" | "ollama" | "openai" | "ant
     {path:"rate_limit.requests_per_minute",type:"integer",min:0,max:1000000,unit:"calls",fallback:0,doc:"calls above it wait; 0 = no limit",reader:"later: remote providers"},
   ],
   "anthropic": [
-    {path:"enabled",type:"boolean",fallback:true,doc:"false: as if the provider were not declared",reader:"src/core/backends/model-choice.ts"},
+    {path:"enabled",type:"boolean",fallback:true,doc:"false: as if the provider were not declared",reader:"src/core/config/providers.ts"},
     {path:"default_model",type:"text",longest:4096,format:"model",doc:"model when none is named",reader:"src/core/backends/model-choice.ts"},
     {path:"temperature",type:"number",min:0,max:2,usually:"the model's own",doc:"randomness; 0 = greedy",reader:"later: remote providers"},
     {path:"top_p",type:"number",min:0,max:1,above:true,usually:"the model's own",doc:"keep the likeliest tokens up to this share; 1 = off",reader:"later: remote providers"},
@@ -245,7 +245,7 @@ export const providerKeys: Readonly<Record<"candle" | "ollama" | "openai" | "ant
     {path:"rate_limit.requests_per_minute",type:"integer",min:0,max:1000000,unit:"calls",fallback:0,doc:"calls above it wait; 0 = no limit",reader:"later: remote providers"},
   ],
   "openai-compatible": [
-    {path:"enabled",type:"boolean",fallback:true,doc:"false: as if the provider were not declared",reader:"src/core/backends/model-choice.ts"},
+    {path:"enabled",type:"boolean",fallback:true,doc:"false: as if the provider were not declared",reader:"src/core/config/providers.ts"},
     {path:"default_model",type:"text",longest:4096,format:"model",doc:"model when none is named",reader:"src/core/backends/model-choice.ts"},
     {path:"temperature",type:"number",min:0,max:2,usually:"the model's own",doc:"randomness; 0 = greedy",reader:"later: remote providers"},
     {path:"top_p",type:"number",min:0,max:1,above:true,usually:"the model's own",doc:"keep the likeliest tokens up to this share; 1 = off",reader:"later: remote providers"},

@@ -72,7 +72,8 @@ export function locateKeys(text: string): ReadonlyMap<string, Position> {
     const start = at;
     const parts = [...table, ...readKey()];
     const end = at;
-    at = text.indexOf("=", at) + 1;
+    const sign = text.indexOf("=", at);
+    at = sign < 0 ? text.length : sign + 1;
     while (text[at] === " " || text[at] === "\t") at += 1;
     const valueStart = at;
     skipValue(parts, named);

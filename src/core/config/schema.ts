@@ -128,7 +128,7 @@ const samplingKeys = (): Record<string, Leaf> => ({
 });
 
 const commonKeys = (reader: string): Record<string, Leaf> => ({
-  enabled: flag(true, { doc: "false: as if the provider were not declared", reader: choice }),
+  enabled: flag(true, { doc: "false: as if the provider were not declared", reader: "src/core/config/providers.ts" }),
   default_model: text(undefined, { doc: "model when none is named", reader: choice, format: "model" }),
   ...(reader === settings
     ? samplingKeys()
