@@ -38,7 +38,7 @@ export async function configFiles() {
     "src/core/config/keys.generated.ts": keysFile(keys, ofProviders),
     "src/core/config/config.generated.ts": typesFile(keys, ofProviders),
     "src/core/config/builtins.generated.ts": profilesFile(profiles),
-    "builtins/llmspell.schema.json": `${JSON.stringify(jsonSchema(configSchema, ofProviders), undefined, 2)}\n`,
+    "builtins/llmspell.schema.json": `${JSON.stringify(jsonSchema(keys, ofProviders), undefined, 2)}\n`,
     "docs/configuration.md": page(keys, ofProviders, profiles),
   };
 }
@@ -143,7 +143,7 @@ function checkProfile(
   }
 }
 
-/** The schema with every table optional: a profile sets what it sets. */
+/** The schema with every table optional: a profile sets what it sets. @returns {any} */
 function partial(/** @type {any} */ schema) {
   return z
     .strictObject(
@@ -293,60 +293,43 @@ ${profiles.map(({ use_cases, values, ...rest }) => `  ${literal({ ...rest, useCa
 `;
 }
 
-function jsonSchema(/** @type {any} */ schema, /** @type {Record<string, ConfigKey[]>} */ ofProviders) {
-  const own = { "^x-": {} };
-  /** Own tables and keys begin with x- everywhere; what only our tools read goes. */
-  const open = (/** @type {any} */ node) => {
-    if (typeof node !== "object" || node === null) return;
-    for (const name of ["reader", "unit", "aliases", "usually", "least"])
-      if (typeof node[name] !== "object" || name === "aliases") delete node[name];
-    if (node.properties !== undefined) {
-      delete node.required;
-      node.patternProperties = own;
-      for (const inner of Object.values(node.properties)) open(inner);
-    }
+/** For editors: spellings as documented, every table with room for keys of a person's own. */
+function jsonSchema(/** @type {ConfigKey[]} */ keys, /** @type {Record<string, ConfigKey[]>} */ ofProviders) {
+  const table = (/** @type {ConfigKey[]} */ own) =>
+    tableSchema({ provider_type: { enum: Object.keys(ofProviders) }, ...propertiesOf(treeOf(own)) });
+  // A provider of another name may be of any type, and each has its own defaults.
+  const every = [
+    ...new Map(
+      Object.values(ofProviders)
+        .flat()
+        .map(({ fallback: _, ...key }) => [key.path, key]),
+    ).values(),
+  ];
+  const { providers, ...sections } = /** @type {any} */ (propertiesOf(treeOf(keys)));
+  const named = Object.fromEntries(namedProviders.map((name) => [name, table(ofProviders[name] ?? [])]));
+  return {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    title: "llmspell configuration",
+    ...tableSchema({
+      ...sections,
+      providers: {
+        ...tableSchema({ ...providers.properties, ...named }),
+        additionalProperties: table(every),
+      },
+    }),
   };
-  const json = /** @type {any} */ (z.toJSONSchema(schema, { io: "input" }));
-  for (const [path, leaf] of leavesOf(schema)) if (/** @type {any} */ (leaf.meta())?.format !== undefined) dropFormat(json, path);
-  open(json);
-  const table = (/** @type {ConfigKey[]} */ keys, /** @type {string | undefined} */ type) => ({
-    type: "object",
-    properties: { provider_type: type === undefined ? { enum: Object.keys(ofProviders) } : { const: type }, ...propertiesOf(treeOf(keys)) },
-    patternProperties: own,
-    additionalProperties: false,
-  });
-  const all = Object.values(ofProviders).flat();
-  const every = [...new Map(all.map((key) => [key.path, { ...key, fallback: undefined }])).values()];
-  json.title = "llmspell configuration";
-  json.properties.providers = {
-    type: "object",
-    properties: {
-      ...json.properties.providers.properties,
-      ...Object.fromEntries(namedProviders.map((name) => [name, table(ofProviders[name] ?? [], undefined)])),
-    },
-    patternProperties: { "^x-": {}, "^(?!x-)[a-z][a-z0-9-]*$": table(every, undefined) },
-  };
-  // Tables of their own name are described above; the pattern would refuse what only they have.
-  json.properties.providers.patternProperties = {
-    ...own,
-    [`^(?!x-|default_provider$|(${namedProviders.join("|")})$)[a-z][a-z0-9-]*$`]: table(every, undefined),
-  };
-  json.properties.providers.additionalProperties = false;
-  return json;
 }
 
-function dropFormat(/** @type {any} */ json, /** @type {string} */ path) {
-  let node = json;
-  for (const part of path.split(".")) node = node.properties[part];
-  if (node.format !== "uri") delete node.format;
+/** @returns {Record<string, unknown>} */
+function tableSchema(/** @type {Record<string, unknown>} */ properties) {
+  return { type: "object", properties, patternProperties: { "^x-": {} }, additionalProperties: false };
 }
 
 /** @returns {Record<string, unknown>} */
 function propertiesOf(/** @type {Tree} */ tree) {
   return Object.fromEntries(
     [...tree].map(([name, inner]) => {
-      if (inner instanceof Map)
-        return [name, { type: "object", properties: propertiesOf(inner), patternProperties: { "^x-": {} }, additionalProperties: false }];
+      if (inner instanceof Map) return [name, tableSchema(propertiesOf(inner))];
       const { type, choices, min, max, above, fallback, doc } = inner;
       return [
         name,
