@@ -181,11 +181,32 @@ export const configKeys: readonly ConfigKey[] = [
 ${keys.map(row).join("\n")}
 ];
 
+/** Names directly inside each table, the root under "". */
+export const tableNames: Readonly<Record<string, readonly string[]>> = {
+${tablesOf(keys)
+  .map(([table, names]) => `  ${JSON.stringify(table)}: ${JSON.stringify(names)},`)
+  .join("\n")}
+};
+
 /** Keys of \`[providers.NAME]\`, by provider_type. */
 export const providerKeys: Readonly<Record<${types.map((type) => JSON.stringify(type)).join(" | ")}, readonly ConfigKey[]>> = {
 ${types.map((type) => `  ${JSON.stringify(type)}: [\n${(ofProviders[type] ?? []).map((key) => `  ${row(key)}`).join("\n")}\n  ],`).join("\n")}
 };
 `;
+}
+
+/** @returns {[string, string[]][]} each table with the names directly inside */
+function tablesOf(/** @type {ConfigKey[]} */ keys) {
+  /** @type {Map<string, Set<string>>} */
+  const found = new Map();
+  for (const { path } of keys) {
+    const parts = path.split(".");
+    for (const [depth, part] of parts.entries()) {
+      const table = parts.slice(0, depth).join(".");
+      found.set(table, (found.get(table) ?? new Set()).add(part));
+    }
+  }
+  return [...found].map(([table, names]) => [table, [...names]]);
 }
 
 /** A tree of tables over leaves with dotted paths. @typedef {Map<string, ConfigKey | Tree>} Tree */

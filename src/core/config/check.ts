@@ -41,8 +41,9 @@ export function mergeLayers(...layers: readonly Layer[]): Layer {
 export function declaredTypes(layer: Layer): ReadonlyMap<string, ProviderType> {
   const found = new Map<string, ProviderType>();
   for (const [path, { value }] of layer) {
-    const [section, name = "", own] = path.split(".");
-    if (section === "providers" && own === "provider_type" && typeof value === "string" && isProviderType(value)) found.set(name, value);
+    if (!path.startsWith("providers.")) continue;
+    const [, name = "", own] = path.split(".");
+    if (own === "provider_type" && typeof value === "string" && isProviderType(value)) found.set(name, value);
   }
   return found;
 }
@@ -173,18 +174,18 @@ export function checkDocument(document: Document): Checked {
       );
     }
   };
-  /** @returns true when the name is one of a person's own, or a retired one: nothing more is to be said */
-  const isDone = (parts: readonly string[], name: string, value: unknown): boolean => {
-    if (name.startsWith("x-")) {
-      extras.push({ parts, value });
-      return true;
-    }
-    const replacement = findRetiredKey(parts, value);
-    if (replacement === undefined) return false;
-    complain("config-retired-key", parts, "key", replacement);
-    return true;
+  /** @returns true when the name is one of a person's own: nothing more is to be said */
+  const isOwn = (parts: readonly string[], name: string, value: unknown): boolean => {
+    if (name.startsWith("x-")) extras.push({ parts, value });
+    return name.startsWith("x-");
   };
-  const unknown = (parts: readonly string[], known: readonly string[]): void => {
+  /** A name the schema does not have: of an older file, or a slip. */
+  const unknown = (parts: readonly string[], value: unknown, known: readonly string[]): void => {
+    const replacement = findRetiredKey(parts, value);
+    if (replacement !== undefined) {
+      complain("config-retired-key", parts, "key", replacement);
+      return;
+    }
     const name = parts.at(-1) ?? "";
     const meant = nearest(name, known) ?? elsewhere(name);
     complain("config-unknown-key", parts, "key", `unknown key${meant === undefined ? "" : `; did you mean ${meant}?`}`, {
@@ -197,7 +198,7 @@ export function checkDocument(document: Document): Checked {
     const known = namesIn(prefix) ?? [];
     for (const [name, value] of Object.entries(table)) {
       const inner = [...parts, name];
-      if (isDone(inner, name, value)) continue;
+      if (isOwn(inner, name, value)) continue;
       // a quoted "a.b" is one name, and no path
       const path = known.includes(name) ? (prefix === "" ? name : `${prefix}.${name}`) : undefined;
       const key = path === undefined ? undefined : keyAt(path);
@@ -205,7 +206,7 @@ export function checkDocument(document: Document): Checked {
         if (isTable(value)) visitProviders(value);
         else complain("config-value", inner, "value", `wanted a table; got ${showValue(value)}`);
       } else if (key !== undefined && path !== undefined) take(inner, key, value, path);
-      else if (path === undefined) unknown(inner, known);
+      else if (path === undefined) unknown(inner, value, known);
       else if (isTable(value)) visit(value, inner);
       else complain("config-value", inner, "value", `wanted a table; got ${showValue(value)}`);
     }
@@ -213,12 +214,12 @@ export function checkDocument(document: Document): Checked {
   const visitProviders = (table: Readonly<Record<string, unknown>>): void => {
     for (const [name, value] of Object.entries(table)) {
       const parts = ["providers", name];
-      if (isDone(parts, name, value)) continue;
+      if (isOwn(parts, name, value)) continue;
       const key = keyAt(`providers.${name}`);
       const problem = providerNameProblem(name);
       if (key !== undefined && name === "default_provider") take(parts, key, value, key.path);
-      else if (!isTable(value)) unknown(parts, [...(namesIn("providers") ?? []), ...providerTypes()]);
-      else if (problem !== undefined && isOdd(name)) unknown(parts, providerTypes());
+      else if (!isTable(value)) unknown(parts, value, [...(namesIn("providers") ?? []), ...providerTypes()]);
+      else if (problem !== undefined && (isOdd(name) || name === "providers")) unknown(parts, value, providerTypes());
       else if (problem !== undefined) complain("config-value", parts, "key", `the name of a provider: ${problem}`);
       else visitProvider(name, value);
     }
@@ -248,7 +249,7 @@ export function checkDocument(document: Document): Checked {
       for (const [own, value] of Object.entries(inside)) {
         if (prefix.length === 0 && own === "provider_type") continue;
         const inner = [...parts, ...prefix, own];
-        if (isDone(inner, own, value)) continue;
+        if (isOwn(inner, own, value)) continue;
         const path = [...prefix, own].join(".");
         const key = own.includes(".") ? undefined : keys.get(path);
         const isInnerTable = !own.includes(".") && [...keys.keys()].some((known) => known.startsWith(`${path}.`));
@@ -257,15 +258,21 @@ export function checkDocument(document: Document): Checked {
           checkModel(inner, key, type, value);
         } else if (isInnerTable && isTable(value)) visitKeys(value, [...prefix, own]);
         else if (isInnerTable) complain("config-value", inner, "value", `wanted a table; got ${showValue(value)}`);
-        else unknownProviderKey(inner, path, type, keys);
+        else unknownProviderKey(inner, value, path, type, keys);
       }
     };
     visitKeys(table, []);
   };
-  const unknownProviderKey = (parts: readonly string[], path: string, type: ProviderType, keys: ReadonlyMap<string, ConfigKey>): void => {
+  const unknownProviderKey = (
+    parts: readonly string[],
+    value: unknown,
+    path: string,
+    type: ProviderType,
+    keys: ReadonlyMap<string, ConfigKey>,
+  ): void => {
     const owners = providerTypes().filter((other) => isProviderType(other) && keysOfType(other).has(path));
     if (owners.length === 0)
-      unknown(parts, [...new Set([...keys.keys()].map((key) => key.split(".").at(parts.length - 3) ?? key)), "provider_type"]);
+      unknown(parts, value, [...new Set([...keys.keys()].map((key) => key.split(".").at(parts.length - 3) ?? key)), "provider_type"]);
     else complain("config-unknown-key", parts, "key", `unknown key: ${type} providers have none; those of type ${owners.join(", ")} do`);
   };
   /** The grammar is the in-process backend's own; servers have their own names. */

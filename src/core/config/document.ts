@@ -1,7 +1,7 @@
 /** A configuration before the schema has seen it: parsed, bounded, and able to say where each key stands. */
 import { limits } from "../limits.ts";
 import { maskSecrets } from "./mask.ts";
-import { locateKeys, type Position, pathId } from "./positions.ts";
+import type { Position } from "./positions.ts";
 import { frameAt, lineAndColumn, type Problem } from "./problem.ts";
 
 /** The place of a key, for origins and errors. */
@@ -48,7 +48,7 @@ export async function parseDocument(text: string, name: string, origin: string):
   // Every key has one; the parser itself would take seconds for as many keys as fit into the bytes.
   if (text.split("=", limits.configKeys + 2).length > limits.configKeys + 1)
     return fail(`wanted at most ${limits.configKeys} keys; got more`);
-  const { parse, TomlError } = await import("smol-toml");
+  const [{ parse, TomlError }, { locateKeys, pathId }] = await Promise.all([import("smol-toml"), import("./positions.ts")]);
   let values: Record<string, unknown>;
   try {
     values = parse(text, { integersAsBigInt: true, maxDepth: limits.configDepth });

@@ -3,7 +3,7 @@ import { nearest } from "../nearest.ts";
 import type { Environment } from "../platform.ts";
 import { checkValue, declaredTypes, describeValues, type Entry, type Layer, showGot } from "./check.ts";
 import type { ConfigKey } from "./key.ts";
-import { allKeys, isSecret, keysOfType, type ProviderType } from "./keys.ts";
+import { allKeys, isSecret, keyAt, keysOfType, type ProviderType } from "./keys.ts";
 import { mask } from "./mask.ts";
 import type { Problem } from "./problem.ts";
 
@@ -38,8 +38,9 @@ export function readEnvironment(env: Environment, declared: ReadonlyMap<string, 
   const layer = new Map<string, Entry>();
   const problems: Problem[] = [];
   const warnings: string[] = [];
-  const byVariable = new Map<string, ConfigKey>(allKeys().map((key) => [variableOf(key.path), key]));
   const names = Object.keys(env).filter((name) => name.startsWith("LLMSPELL_") && (env[name] ?? "") !== "" && !reserved.has(name));
+  // usually nobody sets any, and a start should not pay for names that nobody asks for
+  const byVariable = new Map<string, ConfigKey>(names.length === 0 ? [] : allKeys().map((key) => [variableOf(key.path), key]));
   for (const name of names.sort()) {
     const text = env[name] ?? "";
     const key = byVariable.get(name);
@@ -160,10 +161,8 @@ function readVendor(env: Environment, declared: ReadonlyMap<string, ProviderType
   setOfProvider("OPENAI_API_KEY", "openai", "api_key");
   setOfProvider("ANTHROPIC_API_KEY", "anthropic", "api_key");
   if ((env["OLLAMA_HOST"] ?? "") !== "") setOfProvider("OLLAMA_HOST", "ollama", "base_url", ollamaAddress(env["OLLAMA_HOST"] ?? ""));
-  for (const key of allKeys()) {
-    if (key.path === "models.hf_endpoint") set("HF_ENDPOINT", key.path, key);
-    if (key.path === "models.offline") set("HF_HUB_OFFLINE", key.path, key);
-  }
+  set("HF_ENDPOINT", "models.hf_endpoint", keyAt("models.hf_endpoint"));
+  set("HF_HUB_OFFLINE", "models.offline", keyAt("models.offline"));
   return layer;
 }
 

@@ -1,13 +1,10 @@
 /** What is known of the keys: the compiled schema (keys.generated.ts) and how to look into it. No text of a user is read here. */
 import type { ConfigKey } from "./key.ts";
-import { configKeys, providerKeys } from "./keys.generated.ts";
+import { configKeys, providerKeys, tableNames } from "./keys.generated.ts";
 
 export type ProviderType = keyof typeof providerKeys;
 
 const staticKeys: ReadonlyMap<string, ConfigKey> = new Map(configKeys.map((key) => [key.path, key]));
-
-/** Names directly inside each table, the root under "". */
-const names: ReadonlyMap<string, readonly string[]> = childNames(configKeys);
 
 /** Keys of a provider type by their paths within the table. */
 const keysByType: ReadonlyMap<string, ReadonlyMap<string, ConfigKey>> = new Map(
@@ -28,7 +25,7 @@ export function keyAt(path: string): ConfigKey | undefined {
 
 /** Names inside a table of the schema; undefined where there is no such table. */
 export function namesIn(table: string): readonly string[] | undefined {
-  return names.get(table);
+  return Object.hasOwn(tableNames, table) ? tableNames[table] : undefined;
 }
 
 export function isProviderType(text: string): text is ProviderType {
@@ -57,18 +54,4 @@ export function providerNameProblem(name: string): string | undefined {
 /** Values of such keys are shown to nobody. */
 export function isSecret(key: string): boolean {
   return /(api_key|token|secret|password)$/i.test(key);
-}
-
-function childNames(keys: readonly ConfigKey[]): ReadonlyMap<string, readonly string[]> {
-  const children = new Map<string, Set<string>>();
-  for (const { path } of keys) {
-    const parts = path.split(".");
-    for (let depth = 0; depth < parts.length; depth++) {
-      const table = parts.slice(0, depth).join(".");
-      const inside = children.get(table) ?? new Set();
-      inside.add(parts[depth] ?? "");
-      children.set(table, inside);
-    }
-  }
-  return new Map([...children].map(([table, inside]) => [table, [...inside]]));
 }

@@ -140,8 +140,9 @@ function withFallbacks(set: Layer): Layer {
 
 /** The key of a path, also of one inside a provider. */
 function keyOf(path: string, types: ReadonlyMap<string, ProviderType>): ConfigKey | undefined {
-  const [section, name = "", ...own] = path.split(".");
-  if (section !== "providers" || own.length === 0) return keyAt(path);
+  if (!path.startsWith("providers.")) return keyAt(path);
+  const [, name = "", ...own] = path.split(".");
+  if (own.length === 0) return keyAt(path);
   const type = types.get(name);
   return type === undefined ? undefined : keysOfType(type).get(own.join("."));
 }
@@ -224,9 +225,10 @@ function notYet(source: ConfigSource, set: Layer): readonly ConfigWarning[] {
   const types = declaredTypes(set);
   const sections = new Map<string, string>();
   for (const [path, { origin }] of set) {
+    if (origin === "default") continue;
     const reader = keyOf(path, types)?.reader ?? "";
     // Profiles set the keys of scripts throughout; saying so each time would teach people to look away.
-    const tells = reader === "release 2" || (reader === "later: scripts" && source.kind !== "profile" && origin !== "default");
+    const tells = reader === "release 2" || (reader === "later: scripts" && source.kind !== "profile");
     if (!tells) continue;
     const parts = path.split(".");
     const section = parts[0] === "runtime" && parts.length > 2 ? `runtime.${parts[1]}` : (parts[0] ?? "");
