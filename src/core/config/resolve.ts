@@ -190,7 +190,8 @@ function findContradictions(layer: Layer, parsed: Parsed | undefined): readonly 
   const complain = (path: string, message: string): void => {
     found.push(problemAt(path, layer.get(path) ?? { value: "", origin: "default" }, parsed, message));
   };
-  const types = declaredTypes(layer);
+  // one that is switched off counts as not declared
+  const types = new Map([...declaredTypes(layer)].filter(([name]) => layer.get(`providers.${name}.enabled`)?.value !== false));
   const fallback = layer.get("providers.default_provider");
   if (fallback !== undefined && !types.has(String(fallback.value))) {
     complain(

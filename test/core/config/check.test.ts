@@ -172,6 +172,7 @@ describe("a configuration file", () => {
     ["[providers.mine]\nprovider_type = 'olama'", "did you mean ollama?"],
     ["[providers.mine]\nprovider_type = 'openai-compatible'", "needs base_url"],
     ["[providers]\ndefault_provider = 'nobody'", "wanted a declared provider (candle, ollama)"],
+    ["[providers]\ndefault_provider = 'candle'\n[providers.candle]\nenabled = false", "wanted a declared provider (there is none)"],
   ])("refuses the provider in %j", async (text, part) => {
     const error = await errorOf(text);
     expect(error.code).toBe("config-value");
