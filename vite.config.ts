@@ -48,7 +48,7 @@ export default defineConfig({
       {
         root: import.meta.dirname,
         server: { headers: isolated },
-        optimizeDeps: { exclude: ["@wllama/wllama", "@wllama/wllama-compat", "onnxruntime-web"], include: ["@huggingface/tokenizers"] },
+        optimizeDeps: { exclude: ["@wllama/wllama", "@wllama/wllama-compat", "onnxruntime-web"], include: ["@huggingface/tokenizers", "smol-toml"] },
         test: {
           name: "browser",
           include: ["test/browser/**/*.test.ts"],

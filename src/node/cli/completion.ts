@@ -44,7 +44,10 @@ _llmspell() {
   COMPREPLY=()
   case "$previous" in
 ${choiceFlags()
-  .map((flag) => `    --${flag.name}) COMPREPLY=($(compgen -W "${valuesOf(flag)?.join(" ")}" -- "$current")); return ;;`)
+  .map(
+    (flag) =>
+      `    --${flag.name}${flag.short === undefined ? "" : `|-${flag.short}`}) COMPREPLY=($(compgen -W "${valuesOf(flag)?.join(" ")}" -- "$current")); return ;;`,
+  )
   .join("\n")}
     ${pathFlagWords().join("|")}) COMPREPLY=($(compgen -f -- "$current")); compopt -o filenames 2>/dev/null; return ;;
   esac
