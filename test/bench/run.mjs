@@ -57,11 +57,11 @@ const suites = {
       base: "node -e 0",
       figures: ["wallMs", "profileMs", "againMs", "libraryMs"],
       subjects: {
-        "node -e 0": times([node, "-e", "0"]),
         "library, rag-prod": async () => {
           const { figures, wallMs } = await measure(subject("profile-load", "rag-prod"));
           return { wallMs, ...figures };
         },
+        "node -e 0": times([node, "-e", "0"]),
         "llmspell help completion, no profile": times([node, cli, "help", "completion"]),
         "llmspell -p rag-prod config show default_engine": times([node, cli, "-q", "-p", "rag-prod", "config", "show", "default_engine"]),
       },
