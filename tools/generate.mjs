@@ -3,9 +3,11 @@
  *   src/core/version.ts   from package.json, so that `--version` parses no JSON
  *   docs/errors.md        from errorTable() of the built core
  *   docs/parameters.md    from parameterRules and presets of the built core
+ *   what tools/config.mjs makes of the schema of the configuration and the profiles
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { configFiles } from "./config.mjs";
 
 const root = new URL("..", import.meta.url);
 const check = process.argv.includes("--check");
@@ -105,6 +107,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   writeVersion(check);
   await writeErrors();
   await writeParameters();
+  for (const [path, text] of Object.entries(await configFiles())) put(path, text);
   for (const path of stale) console.error(`${path} is out of date: run \`npm run fix\``);
   if (stale.length > 0) process.exit(1);
 }

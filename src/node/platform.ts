@@ -1,6 +1,7 @@
 /** What Node hands to core. */
 import { join, resolve } from "node:path";
 import type { LogEntry, Platform } from "../core/platform.ts";
+import { nodeConfig } from "./config-files.ts";
 import { bundledFile } from "./device-choice.ts";
 import { nodeExportedRuntime } from "./exported.ts";
 import { nodeFiles } from "./files.ts";
@@ -29,6 +30,7 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     store: fsArtifactStore(options.modelFolder === undefined ? join(homeFolder(), "models") : resolve(options.modelFolder)),
     isolate: processIsolate(),
     bundled: bundledFile,
+    config: nodeConfig(),
     now: () => performance.now(),
     log: options.log ?? (() => undefined),
   };

@@ -51,6 +51,23 @@ function python() {
 }
 
 const suites = {
+  config: [
+    {
+      title: "loading a profile",
+      base: "node -e 0",
+      figures: ["wallMs", "profileMs", "againMs", "libraryMs"],
+      subjects: {
+        "library, rag-prod": async () => {
+          const { figures, wallMs } = await measure(subject("profile-load", "rag-prod"));
+          return { wallMs, ...figures };
+        },
+        "node -e 0": times([node, "-e", "0"]),
+        "llmspell help completion, no profile": times([node, cli, "help", "completion"]),
+        "llmspell -p rag-prod config show default_engine": times([node, cli, "-q", "-p", "rag-prod", "config", "show", "default_engine"]),
+      },
+      rounds: rounds * 3,
+    },
+  ],
   cli: [
     {
       title: "CLI start-up",

@@ -25,17 +25,18 @@ import type {
 } from "../spec/runtime.ts";
 import type { ExportFacts } from "../t5/export-files.ts";
 import type { T5Facts } from "../t5/files.ts";
+import type { LoadDefaults } from "./candle-settings.ts";
 import { exportNeeds, ggufNeeds, t5Needs } from "./needs.ts";
 
 export interface LoadOptions {
-  /** default `auto` */
+  /** default: of the configuration, `auto` there */
   readonly device?: DeviceChoice;
   /**
-   * tokens. Decoders: 128 … the model's limit, default 4096 or the model's limit, whichever is smaller.
+   * tokens. Decoders: 128 … the model's limit, default: of the configuration (4096 there), or the model's limit, whichever is smaller.
    * T5: of the input, 128 … 4096, default 512.
    */
   readonly contextSize?: number;
-  /** 0 = measured on this machine (default) */
+  /** 0 = measured on this machine; default: of the configuration, 0 there */
   readonly threads?: number;
   /**
    * T5 only: form of the weights in memory, made at load; default f32, or the variant of the model's name.
@@ -47,7 +48,7 @@ export interface LoadOptions {
    * (a tenth to a quarter of the weights more). Pays from some 50 MB of weights on.
    */
   readonly draft?: Seq2SeqDraft;
-  /** prompt tokens per step, default 512; smaller aborts sooner */
+  /** prompt tokens per step, default: of the configuration, 512 there; smaller aborts sooner */
   readonly batchSize?: number;
   /** Loaded share, 0 … 1 */
   readonly onProgress?: (share: number) => void;
@@ -99,8 +100,6 @@ export const bundledModels: ReadonlyMap<string, BundledModel> = new Map<string, 
   ],
 ]);
 
-const defaultContextLength = 4096;
-
 /**
  * Finds a model's files and reads their headers; no runtime is touched.
  * @throws SpellError spec-syntax, model-*, gguf-*, safetensors-*, tokenizer-missing, usage-not-available
@@ -127,9 +126,14 @@ async function readHeaders({ kind, variant, ...base }: FoundFilesOfModel, signal
  * Finds, checks and opens a model.
  * @throws SpellError of findModel and of the runtime's open(); run-option for options out of range; device-unavailable where the host has no runtime
  */
-export async function loadModel(source: ModelSource, platform: Platform, options: LoadOptions = {}): Promise<LanguageModel> {
+export async function loadModel(
+  source: ModelSource,
+  platform: Platform,
+  defaults: LoadDefaults,
+  options: LoadOptions = {},
+): Promise<LanguageModel> {
   checkLoadOptions(options);
-  const device = options.device ?? "auto";
+  const device = options.device ?? defaults.device;
   const found = await findFiles(source, platform);
   runtimeFor(found.kind, platform).prepare?.(device);
   const variant = options.quantization ?? found.variant;
@@ -137,8 +141,8 @@ export async function loadModel(source: ModelSource, platform: Platform, options
   try {
     const loaded =
       model.kind === "gguf"
-        ? await loadGguf(model, runtimeOf(platform.gguf, "GGUF"), platform, options)
-        : await loadT5(model, runtimeFor(model.kind, platform), platform, options);
+        ? await loadGguf(model, runtimeOf(platform.gguf, "GGUF"), platform, defaults, options)
+        : await loadT5(model, runtimeFor(model.kind, platform), platform, defaults, options);
     const { chosen, runtime } = loaded.device;
     platform.log({ level: "info", message: `${model.id} computes on ${chosen}${runtime === undefined ? "" : ` through ${runtime}`}` });
     return loaded;
@@ -169,17 +173,18 @@ function runtimeFor(kind: FoundModel["kind"], platform: Platform): GgufRuntime |
 export async function previewDevice(
   model: FoundModel,
   platform: Platform,
+  defaults: LoadDefaults | undefined,
   options: PreviewOptions = {},
 ): Promise<DevicePreview & { readonly needs: ModelNeeds }> {
   const runtime: Partial<DeviceSurvey> = runtimeFor(model.kind, platform);
-  const { device = "auto", contextSize, signal } = options;
-  const needs = needsOf(model, contextSize);
+  const { device = defaults?.device ?? "auto", contextSize, signal } = options;
+  const needs = needsOf(model, model.kind === "gguf" ? contextLengthOf(contextSize, defaults, model.facts.contextLength) : contextSize);
   const preview = await runtime.preview?.(model.files, { device, needs, ...(signal === undefined ? {} : { signal }) });
   return { ...(preview ?? { tried: [] }), needs };
 }
 
 function needsOf(model: FoundModel, contextSize: number | undefined): ModelNeeds {
-  if (model.kind === "gguf") return ggufNeeds(model.facts, contextSize ?? defaultContextLength);
+  if (model.kind === "gguf") return ggufNeeds(model.facts, contextSize ?? model.facts.contextLength);
   const tokens = contextSize ?? limits.seq2seqInputTokens;
   return model.kind === "t5" ? t5Needs(model.facts, model.variant, tokens) : exportNeeds(model.facts, tokens);
 }
@@ -218,6 +223,7 @@ async function loadGguf(
   model: Extract<FoundModel, { kind: "gguf" }>,
   runtime: GgufRuntime,
   platform: Platform,
+  defaults: LoadDefaults,
   options: LoadOptions,
 ): Promise<LanguageModel> {
   for (const name of ["quantization", "draft"] as const) {
@@ -227,27 +233,35 @@ async function loadGguf(
   }
   const limit = model.facts.contextLength;
   checkContextSize(options, limit, model.id);
+  const contextLength = contextLengthOf(options.contextSize, defaults, limit);
   const { openGgufModel } = await import("../gguf/model.ts");
   return openGgufModel(model, runtime, platform, {
-    ...commonOptions(options),
-    needs: needsOf(model, options.contextSize),
-    contextLength: options.contextSize ?? Math.min(defaultContextLength, limit),
-    batchSize: options.batchSize ?? 512,
+    ...commonOptions(defaults, options),
+    needs: needsOf(model, contextLength),
+    contextLength,
+    batchSize: options.batchSize ?? defaults.batchSize,
     ...(model.facts.bos === undefined ? {} : { bos: model.facts.bos.text }),
   });
+}
+
+/** Tokens a decoder keeps. @param defaults undefined where no configuration speaks of decoders */
+function contextLengthOf(asked: number | undefined, defaults: LoadDefaults | undefined, limit: number): number {
+  const wanted = asked ?? defaults?.contextSize ?? 0;
+  return wanted === 0 ? limit : Math.min(wanted, limit);
 }
 
 async function loadT5(
   model: Exclude<FoundModel, { kind: "gguf" }>,
   runtime: Seq2SeqRuntime,
   platform: Platform,
+  defaults: LoadDefaults,
   options: LoadOptions,
 ): Promise<LanguageModel> {
   const { id, files, facts, variant } = model;
   checkContextSize(options, limits.seq2seqMostInputTokens, id);
   const { openT5Model } = await import("../t5/model.ts");
   return openT5Model({ id, files, generation: facts.generation }, runtime, platform, {
-    ...commonOptions(options),
+    ...commonOptions(defaults, options),
     needs: needsOf(model, options.contextSize),
     ...(options.draft === undefined ? {} : { draft: options.draft }),
     variant,
@@ -255,10 +269,10 @@ async function loadT5(
   });
 }
 
-function commonOptions({ device, threads, onProgress, signal }: LoadOptions) {
+function commonOptions(defaults: LoadDefaults, { device, threads, onProgress, signal }: LoadOptions) {
   return {
-    device: device ?? ("auto" as const),
-    threads: threads ?? 0,
+    device: device ?? defaults.device,
+    threads: threads ?? defaults.threads,
     ...(onProgress === undefined ? {} : { onProgress }),
     ...(signal === undefined ? {} : { signal }),
   };
