@@ -1,12 +1,14 @@
 /**
  * Writes the generated files, or with --check compares them and fails where one is out of date:
  *   src/core/version.ts   from package.json, so that `--version` parses no JSON
+ *   src/core/backends/catalogue.generated.ts  from builtins/models.toml, so that browsers have it and nobody parses TOML to start
  *   docs/errors.md        from errorTable() of the built core
  *   docs/parameters.md    from parameterRules and presets of the built core
  *   what tools/config.mjs makes of the schema of the configuration and the profiles
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { parse } from "smol-toml";
 import { configFiles } from "./config.mjs";
 
 const root = new URL("..", import.meta.url);
@@ -27,6 +29,21 @@ export function writeVersion(compare = false) {
   put(
     "src/core/version.ts",
     `/** Written by tools/generate.mjs from package.json. */\n\n/** Version of this package, as in package.json. */\nexport const version = "${version}";\n`,
+    compare,
+  );
+}
+
+export function writeCatalogue(compare = false) {
+  const { model } = parse(readFileSync(new URL("builtins/models.toml", root), "utf8"));
+  put(
+    "src/core/backends/catalogue.generated.ts",
+    `/** Written by tools/generate.mjs from builtins/models.toml; catalogue.ts checks its form. */
+
+/** Tables of the built-in catalogue, as parsed. */
+export const builtinTables: readonly unknown[] = JSON.parse(
+  ${JSON.stringify(JSON.stringify(model))},
+);
+`,
     compare,
   );
 }
@@ -105,6 +122,7 @@ ${presetRows.join("\n")}
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   writeVersion(check);
+  writeCatalogue(check);
   await writeErrors();
   await writeParameters();
   for (const [path, text] of Object.entries(await configFiles())) put(path, text);

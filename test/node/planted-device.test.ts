@@ -91,7 +91,7 @@ const atSecondStep: Fault = (outputs, pass) => {
 };
 
 const zeros: Fault = (outputs) => {
-  (outputs["logits"]?.local as Float32Array).fill(0);
+  (outputs["logits"]?.local as Float32Array | undefined)?.fill(0);
   return outputs;
 };
 
