@@ -199,7 +199,7 @@ async function keep(): Promise<void> {
   const signal = begin();
   const progress = startProgress(`Keeping ${label}`);
   try {
-    await keepFiles(store, label, source, (done) => progress.bytes(done, bytes), signal);
+    await keepFiles(spell, label, source, (done) => progress.bytes(done, bytes), signal);
     facts.querySelector("button")?.remove();
     await refreshStored();
   } catch (error) {

@@ -2,7 +2,7 @@
  * The panel of stored models: what this browser keeps of models that somebody brought, and what it may keep. Bytes lie in the store of
  * the library, under their hash; a manifest, written last, makes a model of them.
  */
-import { type ArtifactStore, type ManifestKey, SpellError } from "../src/browser/index.ts";
+import { type ArtifactStore, type ManifestKey, type Spell, SpellError, summarizeModel } from "../src/browser/index.ts";
 import { button, find, make } from "./elements.ts";
 import { formatBytes, plural } from "./format.ts";
 import type { ModelChoice } from "./sources.ts";
@@ -10,16 +10,26 @@ import type { ModelChoice } from "./sources.ts";
 interface StoredFile {
   readonly path: string;
   readonly size: number;
-  readonly sha256: string;
+  readonly sha256?: string;
   readonly blob: string;
+  /** milliseconds since the epoch */
+  readonly modified_ms: number;
 }
 
+/** As the library writes and reads it. */
 interface Manifest {
   readonly schema: 1;
   readonly id: string;
   readonly source: "file";
   readonly files: readonly StoredFile[];
-  readonly created_at: string;
+  readonly format: "gguf" | "safetensors";
+  readonly architecture: string;
+  readonly quantization: string;
+  readonly parameter_count: number;
+  readonly context_length: number;
+  readonly verified: "none";
+  /** seconds since the epoch */
+  readonly created_at: number;
 }
 
 export interface StoredModel {
@@ -36,30 +46,25 @@ export interface StoredActions {
 }
 
 const panel = find("stored", HTMLDivElement);
-const kind = "file";
 const chunkBytes = 4 * 1024 * 1024;
 
+/** Every model of the store whose files it holds itself, whoever put it there. */
 export async function listStored(store: ArtifactStore): Promise<readonly StoredModel[]> {
   const models: StoredModel[] = [];
   for (const key of await store.listManifests()) {
-    const manifest = key[0] === kind ? asManifest(await store.readManifest(key)) : undefined;
-    if (manifest === undefined) continue;
+    const manifest = await store.readManifest(key);
+    if (!isManifest(manifest)) continue;
     models.push({ key, id: manifest.id, files: manifest.files, bytes: manifest.files.reduce((sum, { size }) => sum + size, 0) });
   }
   return models;
 }
 
-/** What lies in a browser's storage may be of another version of this page, or nothing. */
-function asManifest(value: unknown): Manifest | undefined {
-  const manifest = value as Partial<Manifest> | undefined;
-  const isWhole =
-    manifest?.schema === 1 &&
-    typeof manifest.id === "string" &&
-    Array.isArray(manifest.files) &&
-    manifest.files.every(
-      ({ path, size, blob }: Partial<StoredFile>) => typeof path === "string" && typeof size === "number" && typeof blob === "string",
-    );
-  return isWhole ? (manifest as Manifest) : undefined;
+/** What lies in a browser's storage may be of another version of this page, or another name of a model. */
+function isManifest(value: unknown): value is Pick<Manifest, "id" | "files"> {
+  const { id, files } = (value ?? {}) as Partial<Manifest>;
+  const isWhole = ({ path, size, blob }: Partial<StoredFile>): boolean =>
+    typeof path === "string" && typeof size === "number" && typeof blob === "string";
+  return typeof id === "string" && Array.isArray(files) && files.length > 0 && files.every(isWhole);
 }
 
 /** @throws SpellError store-evicted where the browser has removed files of it */
@@ -79,12 +84,13 @@ export async function openStored(store: ArtifactStore, { key, id, files, bytes }
  * @throws SpellError store-quota before anything is written where it cannot fit; store-full, run-aborted
  */
 export async function keepFiles(
-  store: ArtifactStore,
+  { platform: { store }, inspect }: Spell,
   id: string,
   files: readonly File[],
   onBytes: (done: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  const facts = summarizeModel(await inspect(files, { signal }));
   const wanted = files.reduce((sum, { size }) => sum + size, 0);
   const space = await store.space();
   if (space !== undefined && space.free < wanted * 1.05) {
@@ -106,15 +112,27 @@ export async function keepFiles(
         done += bytes.byteLength;
         onBytes(done);
       }
-      const { digest, size } = await part.commit({ size: file.size }, signal);
-      kept.push({ path: file.name, size, sha256: digest.slice("sha256-".length), blob: digest });
+      const { digest, size, modifiedMs } = await part.commit({ size: file.size }, signal);
+      kept.push({ path: file.name, size, sha256: digest.slice("sha256-".length), blob: digest, modified_ms: modifiedMs });
     } catch (error) {
       await part.discard().catch(() => undefined);
       throw error;
     }
   }
-  const manifest: Manifest = { schema: 1, id, source: "file", files: kept, created_at: new Date().toISOString() };
-  await store.writeManifest([kind, id.toLowerCase().slice(0, 100)], manifest);
+  const manifest: Manifest = {
+    schema: 1,
+    id,
+    source: "file",
+    files: kept,
+    format: facts.format,
+    architecture: facts.architecture,
+    quantization: facts.quantization,
+    parameter_count: facts.parameterCount,
+    context_length: facts.contextLength,
+    verified: "none",
+    created_at: Math.floor(Date.now() / 1000),
+  };
+  await store.writeManifest(["as", id.toLowerCase().slice(0, 100)], manifest);
   await store.persist();
 }
 

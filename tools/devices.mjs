@@ -8,7 +8,7 @@
  * @typedef {{ readonly state: "built", readonly why?: string }} Built
  * @typedef {{ readonly state: "impossible", readonly because: string }} Impossible
  * @typedef {{ readonly runtime?: string, readonly claim: Works | Built | Impossible }} Cell
- * @typedef {{ readonly architecture: "GGUF" | "T5", readonly device: string, readonly node: Cell, readonly browser: Cell }} Row
+ * @typedef {{ readonly architecture: "GGUF" | "T5" | "T5 exported to ONNX", readonly device: string, readonly node: Cell, readonly browser: Cell }} Row
  */
 
 /** @returns {Works} */
@@ -111,6 +111,24 @@ export const deviceRows = [
     node: { runtime: "webgpu on top of it", claim: built() },
     browser: { claim: noNative },
   },
+  {
+    architecture: "T5 exported to ONNX",
+    device: "cpu",
+    node: { runtime: "@huggingface/transformers", claim: works(linux) },
+    browser: { claim: impossible("a page computes on the processor in WebAssembly; `cpu` means that there") },
+  },
+  {
+    architecture: "T5 exported to ONNX",
+    device: "wasm",
+    node: { claim: impossible("the package computes natively in Node") },
+    browser: { runtime: "@huggingface/transformers", claim: works(chromium) },
+  },
+  {
+    architecture: "T5 exported to ONNX",
+    device: "GPUs",
+    node: { claim: impossible("only the processor is offered for exports; the same model as safetensors has more devices") },
+    browser: { claim: impossible("only WebAssembly is offered for exports; the same model as safetensors has more devices") },
+  },
 ];
 
 /** One cell of the long table. */
@@ -129,7 +147,8 @@ export function describeCell(/** @type {Cell} */ { runtime, claim }) {
 /** The whole table in Markdown. */
 export function deviceTable() {
   const rows = deviceRows.map(
-    ({ architecture, device, node, browser }) => `| ${architecture} | \`${device}\` | ${describeCell(node)} | ${describeCell(browser)} |`,
+    ({ architecture, device, node, browser }) =>
+      `| ${architecture} | ${/^[a-z]/.test(device) ? `\`${device}\`` : device} | ${describeCell(node)} | ${describeCell(browser)} |`,
   );
   return ["| model | device | Node | browser |", "|---|---|---|---|", ...rows].join("\n");
 }

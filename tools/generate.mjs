@@ -4,9 +4,11 @@
  *   docs/errors.md        from errorTable() of the built core
  *   docs/parameters.md    from parameterRules and presets of the built core
  *   README.md, docs/devices.md   the table between their marks, from tools/devices.mjs
+ *   what tools/config.mjs makes of the schema of the configuration and the profiles
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { configFiles } from "./config.mjs";
 import { deviceTable } from "./devices.mjs";
 
 const root = new URL("..", import.meta.url);
@@ -119,6 +121,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await writeParameters();
   fillIn("README.md", "devices", deviceTable());
   fillIn("docs/devices.md", "devices", deviceTable());
+  for (const [path, text] of Object.entries(await configFiles())) put(path, text);
   for (const path of stale) console.error(`${path} is out of date: run \`npm run fix\``);
   if (stale.length > 0) process.exit(1);
 }

@@ -6,6 +6,7 @@ import { CacheManager, Wllama } from "@wllama/wllama/esm/index.js";
 import type { GgufRuntime, ThreadChoice } from "../core/spec/runtime.ts";
 import { openWllama, type WllamaLike } from "../wllama/driver.ts";
 import { hasMemory64, hasPromiseIntegration, maxFileBytes } from "../wllama/features.ts";
+import { checkWasm } from "./engine-files.ts";
 
 /** Where the engine's files are served from: the page's own origin. Nothing is ever fetched from a public server. */
 export interface WllamaFiles {
@@ -42,6 +43,7 @@ export function wllamaEngine(files: WllamaFiles = defaultFiles()): GgufRuntime {
       const device = options.device === "webgpu" ? "webgpu" : "wasm";
       const notes: string[] = [];
       const build = hasMemory64() && hasPromiseIntegration() ? "default" : "compat";
+      await checkWasm(build === "default" ? files.wasm : files.compat.wasm);
       // On a card one thread hands out the work.
       const one: ThreadChoice = { prompt: 1, decode: 1, origin: "default" };
       const threads = device === "webgpu" ? one : chooseThreads(options.threads, notes);

@@ -6,6 +6,7 @@ import { SpellError, toSpellError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { OnnxRuntime } from "../core/spec/onnx.ts";
 import { type OrtModule, ortRuntime, placeInMemory } from "../ort/driver.ts";
+import { checkWasm } from "./engine-files.ts";
 import { lazyWeight } from "./lazy-weights.ts";
 
 /** Where the engine's WebAssembly is served from, where no bundler finds it: the page's own origin. */
@@ -91,6 +92,7 @@ async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
 }
 
 async function start(load: () => Promise<unknown>, wasm: string): Promise<WebModule> {
+  await checkWasm(wasm);
   let ort: WebModule;
   try {
     ort = (await load()) as WebModule;

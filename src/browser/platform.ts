@@ -4,12 +4,15 @@ import { blobSource, bytesSource } from "../core/formats/byte-source.ts";
 import type { LogEntry, Platform } from "../core/platform.ts";
 import { browserGgufRuntime, browserSeq2SeqRuntime } from "./devices.ts";
 import { type EngineFiles, engineFiles } from "./engine-files.ts";
+import { browserExportedRuntime, type TransformersLoader } from "./exported.ts";
 import { workerIsolate } from "./isolate.ts";
 import { browserStore } from "./store.ts";
 import { workerRuntime } from "./worker-runtime.ts";
 
 /** `wllama`, `onnx`: where the engines' files are served, for pages that have neither a bundler nor an import map. */
 export interface BrowserPlatformOptions extends EngineFiles {
+  /** `() => import("@huggingface/transformers")`, for models that were exported to ONNX: an optional package that only the page can name. */
+  readonly transformers?: TransformersLoader;
   /** Folder of the bundled models, with a slash at its end; default: beside this package. */
   readonly models?: string;
   readonly log?: (entry: LogEntry) => void;
@@ -33,6 +36,13 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
     fetch: fetchHere,
     gguf: { available: true, value: browserGgufRuntime(workerRuntime("gguf", { files }), { bundled }) },
     seq2seq: { available: true, value: browserSeq2SeqRuntime(workerRuntime("seq2seq", { files }), { bundled }) },
+    exported:
+      options.transformers === undefined
+        ? {
+            available: false,
+            reason: 'hand in transformers.js: browserPlatform({ transformers: () => import("@huggingface/transformers") })',
+          }
+        : { available: true, value: browserExportedRuntime(options.transformers, files.onnx) },
     files: { available: false, reason: "a page has no file system; hand in a File, or name a bundled model" },
     store: browserStore(log),
     isolate: workerIsolate(),

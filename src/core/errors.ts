@@ -8,11 +8,22 @@ export type ErrorCode =
   | "usage-unknown"
   | "usage-value"
   | "usage-no-prompt"
+  | "usage-no-model"
   | "usage-not-available"
   | "spec-syntax"
   | "backend-unknown"
   | "env-value"
   | "config-conflict"
+  | "config-not-found"
+  | "config-not-regular"
+  | "config-unreadable"
+  | "config-syntax"
+  | "config-unknown-key"
+  | "config-retired-key"
+  | "config-value"
+  | "config-exists"
+  | "profile-unknown"
+  | "backend-not-configured"
   | "model-unknown"
   | "model-variant-unknown"
   | "model-ambiguous"
@@ -82,11 +93,22 @@ const hints: Readonly<Record<ErrorCode, string>> = {
   "usage-unknown": "See the list of commands and flags.",
   "usage-value": "Give one of the allowed values.",
   "usage-no-prompt": "Give a prompt as an operand, or pipe text to standard input.",
+  "usage-no-model": "Name a model with -m, or set default_model of a provider.",
   "usage-not-available": "This name is reserved for a later release.",
   "spec-syntax": "A model is a bundled name, or a path that begins with ./ ../ / or ~/",
   "backend-unknown": "Write model:variant@backend; backends are candle (alias local) and ollama.",
   "env-value": "Correct or unset the variable.",
   "config-conflict": "Use only one of them.",
+  "config-not-found": "Give the path of a file that exists, or make one.",
+  "config-not-regular": "Give the path of a regular file.",
+  "config-unreadable": "Check the permissions of the file.",
+  "config-syntax": "Correct the file; it must be TOML 1.0 in UTF-8.",
+  "config-unknown-key": "Correct or remove the key; names of your own begin with x-",
+  "config-retired-key": "Older versions knew the key; write what replaced it.",
+  "config-value": "Correct the value.",
+  "config-exists": "Choose another file, or replace it with --force.",
+  "profile-unknown": "Take one of the built-in profiles.",
+  "backend-not-configured": "Load a profile that declares it, or declare it in a file.",
   "model-unknown": "Bundled models run right away; for your own file give its path.",
   "model-variant-unknown": "Take one of the variants listed.",
   "model-ambiguous": "Name one of the files.",
@@ -160,6 +182,7 @@ const statusByArea: Readonly<Record<string, number>> = {
   usage: 2,
   config: 2,
   env: 2,
+  profile: 2,
   backend: 2,
   spec: 2,
   model: 3,

@@ -1,10 +1,22 @@
 /** The public surface of "llmspell/core", and of every other entry. Re-exports only. */
+export { type ConfigOptions, resolveConfig } from "./api/configuration.ts";
 export type { Spell, SpellOptions, SurveyOptions } from "./api/spell.ts";
 export { createSpell } from "./api/spell.ts";
 export type { FoundModel, LoadOptions, ModelSource, PreviewOptions } from "./backends/candle.ts";
 export { bundledModels } from "./backends/candle.ts";
 export type { ModelSummary } from "./backends/summary.ts";
 export { summarizeModel } from "./backends/summary.ts";
+export type {
+  CandleProvider,
+  Config,
+  ConfigInput,
+  ModelsConfig,
+  OllamaProvider,
+  ProviderConfig,
+  ProvidersConfig,
+} from "./config/config.generated.ts";
+export { providerNames, providerOf } from "./config/providers.ts";
+export type { ConfigWarning, ResolvedConfig } from "./config/resolve.ts";
 export { deviceChoices } from "./devices.ts";
 export type { ErrorCode, SpellErrorJson, SpellErrorOptions } from "./errors.ts";
 export { errorTable, exitCodeOf, SpellError } from "./errors.ts";
@@ -17,6 +29,9 @@ export { readGgufHeader } from "./gguf/header.ts";
 export type {
   ArtifactStore,
   BlobFacts,
+  ConfigFile,
+  ConfigHost,
+  Environment,
   FileHost,
   FoundFiles,
   Hash,

@@ -16,7 +16,7 @@ export interface LogEntry {
 export interface FileHost {
   /**
    * Looks at a path without reading contents. Sources are in name order and carry their real path.
-   * A file gives itself; a folder gives the regular files directly inside it.
+   * A file gives itself; a folder gives the regular files directly inside it, and those of its folder `onnx`, where exporters put graphs.
    * @throws SpellError model-unknown (no such path), model-not-regular, store-denied
    */
   look(path: string): Promise<FoundFiles>;
@@ -180,20 +180,51 @@ export interface ArtifactStore {
   withLock<T>(name: string, work: () => Promise<T>, options?: LockOptions): Promise<T>;
 }
 
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What the configuration takes from its host. It is looked at when a configuration is resolved, never before. */
+export interface ConfigHost {
+  /** Variables that override what was loaded; none where a host has no environment. */
+  readonly env?: Environment;
+  /**
+   * Makes a path absolute: `~/`, variables, the folder it is relative to. Without it paths stay as they are written.
+   * @param folder of the file that holds it; undefined: the working directory
+   */
+  readonly resolvePath?: (text: string, folder: string | undefined) => { readonly path: string } | { readonly problem: string };
+  /**
+   * Reads a configuration file.
+   * @throws SpellError config-not-found, config-not-regular, config-unreadable, config-syntax (not UTF-8, too large)
+   */
+  readonly readFile?: (path: string) => Promise<ConfigFile>;
+}
+
+export interface ConfigFile {
+  /** as it was given, for messages and origins */
+  readonly path: string;
+  /** absolute; relative paths inside the file begin there */
+  readonly folder: string;
+  readonly text: string;
+  /** other users of the machine can read it */
+  readonly isPublic: boolean;
+}
+
 export interface Platform {
   /** "node", "browser", "memory": for messages only, never for decisions. */
   readonly name: string;
   /** The only way core reaches the network. */
   readonly fetch: typeof globalThis.fetch;
   readonly gguf: Offer<GgufRuntime>;
-  /** Runs T5 and other encoder-decoder models. */
+  /** Runs T5 from its checkpoint. */
   readonly seq2seq: Offer<Seq2SeqRuntime>;
+  /** Runs T5 models that were exported to ONNX for transformers.js. */
+  readonly exported: Offer<Seq2SeqRuntime>;
   readonly files: Offer<FileHost>;
   /** Where models are kept. */
   readonly store: ArtifactStore;
   readonly isolate: Isolate;
   /** Opens one file of a bundled model, such as ("tiny-stories", "tiny-stories.gguf") or ("tiny-t5-en-fr", "config.json"). */
   bundled(model: string, file: string): Promise<ByteSource>;
+  readonly config?: ConfigHost;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
   readonly log: (entry: LogEntry) => void;

@@ -1,7 +1,9 @@
 /** What Node hands to core. */
 import { join, resolve } from "node:path";
 import type { LogEntry, Platform } from "../core/platform.ts";
+import { nodeConfig } from "./config-files.ts";
 import { bundledFile } from "./device-choice.ts";
+import { nodeExportedRuntime } from "./exported.ts";
 import { nodeFiles } from "./files.ts";
 import { fsArtifactStore } from "./fs-artifact-store.ts";
 import { nodeGgufRuntime } from "./gguf.ts";
@@ -23,10 +25,12 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     fetch: globalThis.fetch,
     gguf: { available: true, value: nodeGgufRuntime() },
     seq2seq: { available: true, value: nodeSeq2SeqRuntime() },
+    exported: { available: true, value: nodeExportedRuntime() },
     files: { available: true, value: nodeFiles() },
     store: fsArtifactStore(options.modelFolder === undefined ? join(homeFolder(), "models") : resolve(options.modelFolder)),
     isolate: processIsolate(),
     bundled: bundledFile,
+    config: nodeConfig(),
     now: () => performance.now(),
     log: options.log ?? (() => undefined),
   };

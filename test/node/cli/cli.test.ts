@@ -246,7 +246,7 @@ describe("doctor", () => {
     const { status, stdout } = await cli(["doctor", "--device", "cpu"]);
     expect(status).toBe(0);
     for (const line of stdout.split("\n").filter((text) => /^\S/.test(text)))
-      expect(line).toMatch(/^(ok|warn|fail|skip) +(runtime|devices|models|stores) +\S/);
+      expect(line).toMatch(/^(ok|warn|fail|skip) +(runtime|config|devices|models|stores) +\S/);
     expect(stdout).toMatch(/^ok {4}devices {2}cpu .*GGUF .*self-test [\d.]+ m?s; T5 .*self-test [\d.]+ m?s$/m);
     expect(stdout).not.toMatch(/devices {2}(webgpu|cuda)/);
   }, 60_000);
@@ -315,15 +315,13 @@ describe("odd surroundings", () => {
     });
   });
 
-  it("refuses a profile and a file from variables, and says that one of them has no effect yet", async () => {
+  it("refuses a profile and a file from variables, unless a flag of either kind puts both aside", async () => {
     expect(await cli(["doctor"], { env: { LLMSPELL_PROFILE: "a", LLMSPELL_CONFIG: "b" } })).toMatchObject({
       status: 2,
       stderr: expect.stringContaining("[config-conflict]"),
     });
-    expect(await cli(["model", "info", "tiny-stories"], { env: { LLMSPELL_PROFILE: "a" } })).toMatchObject({
-      status: 0,
-      stderr: expect.stringContaining("LLMSPELL_PROFILE has no effect yet"),
-    });
+    const flagged = await cli(["-p", "minimal", "doctor"], { env: { LLMSPELL_PROFILE: "a", LLMSPELL_CONFIG: "b" } });
+    expect(flagged).toMatchObject({ status: 0, stdout: expect.stringContaining("profile:minimal") });
   });
 
   it("shows a stack at --trace debug, before the error and its code", async () => {
