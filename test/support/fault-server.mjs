@@ -34,6 +34,7 @@ import { fileURLToPath } from "node:url";
  * @property {number} [endAt] bytes of the body after which it is closed in order
  * @property {boolean} [hang] nothing more comes after `cutAt` bytes (0 by default; before the headers when `status` is 0)
  * @property {number} [trickleMs] one byte each so many milliseconds
+ * @property {number} [pieceMs] 128 KiB each so many milliseconds
  * @property {boolean} [chunked] no Content-Length
  * @property {boolean} [ignoreRange] 200 and the whole file
  * @property {string} [raw] written to the socket as it stands, which is then closed
@@ -121,6 +122,12 @@ export async function startFaultServer({ port = 0, token = "hf_secret" } = {}) {
         response.write(part.subarray(at, at + 1));
         one.sent += 1;
         await new Promise((resolve) => setTimeout(resolve, action.trickleMs));
+      }
+    } else if (action.pieceMs !== undefined) {
+      for (let at = 0; at < part.length && !response.destroyed; at += 131_072) {
+        response.write(part.subarray(at, at + 131_072));
+        one.sent += Math.min(131_072, part.length - at);
+        await new Promise((resolve) => setTimeout(resolve, action.pieceMs));
       }
     } else if (part.length > 0) {
       one.sent += part.length;

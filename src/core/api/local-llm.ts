@@ -940,6 +940,7 @@ export function createLocalLlm(options: LocalLlmOptions): LocalLlm {
     if ((await backendOf(spec)) === "ollama") {
       const opening = ollama.open(ollamaName(spec), {
         ...(options.contextSize === undefined ? {} : { contextSize: options.contextSize }),
+        ...(options.threads === undefined ? {} : { threads: options.threads }),
         ...(options.signal === undefined ? {} : { signal: options.signal }),
       });
       return opening.catch((error: unknown) => didYouMean(error, spec));

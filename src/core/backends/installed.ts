@@ -88,6 +88,7 @@ function chooseVariant(
   if (t5 !== undefined && (variant === undefined || asT5Variant(variant) !== undefined)) return withVariant(t5, variant);
   if (variant !== undefined) {
     const exact = models.find(({ key }) => key.at(-1) === variant.toLowerCase());
+    if (exact === undefined && t5 !== undefined && models.length === 1) return withVariant(t5, variant);
     return exact; // not here is not unknown: the source may have it
   }
   const [only, second] = models;

@@ -59,6 +59,14 @@ export interface OllamaPullProgress {
   readonly layer?: string;
 }
 
+/** What the server is told with each call; what is left out it decides. */
+export interface OllamaLoadOptions {
+  readonly contextSize?: number;
+  /** CPU threads; 0 = the server's choice */
+  readonly threads?: number;
+  readonly signal?: AbortSignal;
+}
+
 export interface OllamaClient {
   readonly url: string;
   /** @throws SpellError ollama-unreachable */
@@ -73,7 +81,7 @@ export interface OllamaClient {
   /** Asks the server to forget a loaded model. */
   unload(name: string, signal?: AbortSignal): Promise<void>;
   /** @throws SpellError model-not-installed, ollama-unreachable */
-  open(name: string, options?: { readonly contextSize?: number; readonly signal?: AbortSignal }): Promise<LanguageModel>;
+  open(name: string, options?: OllamaLoadOptions): Promise<LanguageModel>;
 }
 
 /** Bytes of one line of a stream; a token has some hundred, a long context list some hundred thousand. */
@@ -233,11 +241,14 @@ export function createOllamaClient(network: Network, settings: ModelSettings): O
     async unload(name, signal) {
       await one("/api/generate", { model: name, keep_alive: 0, stream: false }, "POST", signal, name);
     },
-    async open(name, { contextSize, signal } = {}) {
+    async open(name, { contextSize, threads = 0, signal } = {}) {
       const details = await client.show(name, signal);
       const running = await client.running(signal).catch((): readonly RunningModel[] => []);
       const chat = (path: string, body: unknown, abort: AbortSignal | undefined) => lines(path, body, "POST", abort, name);
-      return createOllamaModel(name, details, running, chat, network.clock, settings, contextSize);
+      return createOllamaModel(name, details, running, chat, network.clock, settings, {
+        contextSize: contextSize ?? settings.ollamaContextSize,
+        threads,
+      });
     },
   };
   return client;
@@ -252,9 +263,9 @@ function createOllamaModel(
   ask: Ask,
   clock: Clock,
   settings: ModelSettings,
-  contextSize: number | undefined,
+  load: { readonly contextSize: number; readonly threads: number },
 ): LanguageModel {
-  const context = contextSize ?? settings.ollamaContextSize;
+  const context = load.contextSize;
   const turns = createTurns(limits.waitingGenerations);
   const closing = new AbortController();
   const gpu = running.find((model) => model.name === name || model.name === `${name}:latest`);
@@ -270,7 +281,7 @@ function createOllamaModel(
   async function* stream(prompt: Prompt, options: GenerateOptions = {}): AsyncGenerator<StreamPart, void, undefined> {
     const called = clock.now();
     if (closing.signal.aborted) throw new SpellError("run-closed", `${name} was closed`);
-    const { body, seed, ignored, path } = writeCall(name, prompt, options, context, settings);
+    const { body, seed, ignored, path } = writeCall(name, prompt, options, load, settings);
     const signal = options.signal === undefined ? closing.signal : AbortSignal.any([options.signal, closing.signal]);
     const endTurn = await turns.take(options.signal);
     let text = "";
@@ -329,7 +340,13 @@ function createOllamaModel(
 }
 
 /** Only what was asked for is sent, so that the model's own defaults on the server count; but for the seed, which is reported, and the length. */
-function writeCall(name: string, prompt: Prompt, options: GenerateOptions, contextSize: number, settings: ModelSettings) {
+function writeCall(
+  name: string,
+  prompt: Prompt,
+  options: GenerateOptions,
+  load: { readonly contextSize: number; readonly threads: number },
+  settings: ModelSettings,
+) {
   const resolved = resolveDecoderParameters(options, {}, () => Math.floor(Math.random() * 2 ** 32));
   const { seed } = resolved.options.sampling;
   const preset: Partial<Record<string, number>> = options.preset === undefined ? {} : presets[options.preset];
@@ -339,7 +356,8 @@ function writeCall(name: string, prompt: Prompt, options: GenerateOptions, conte
     if (value !== undefined && decoderDefault !== undefined && parameter !== "maxTokens") given[snakeName] = value;
   }
   if (resolved.options.stop.length > 0) given["stop"] = resolved.options.stop;
-  if (contextSize > 0) given["num_ctx"] = contextSize;
+  if (load.contextSize > 0) given["num_ctx"] = load.contextSize;
+  if (load.threads > 0) given["num_thread"] = load.threads;
   const keepAlive = settings.ollamaKeepAliveSeconds;
   const shared = { model: name, stream: true, options: given, ...(keepAlive === undefined ? {} : { keep_alive: keepAlive }) };
   if (options.raw === true) {
