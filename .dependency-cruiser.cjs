@@ -1,12 +1,14 @@
 /** Who may import whom (ARCHITECTURE.md has the picture). test/package/layers.test.ts plants a breach of each rule and sees it named. */
 const ranks = [
-  ["errors", "limits", "checked", "protobuf", "json", "nearest", "version", "platform", "spec"],
-  ["config", "formats", "text", "download"],
+  ["errors", "limits", "checked", "protobuf", "json", "nearest", "version", "devices", "platform", "spec"],
+  ["config", "formats", "text", "download", "remote"],
   ["gguf", "t5"],
   ["backends"],
   ["api"],
   ["script", "server"],
 ];
+/** Compiled by tools/config.mjs, and never loaded: it may use zod, and takes ranges from the parameters. */
+const configSchema = "^src/core/config/schema[.]ts$";
 /** Files that lower ranks speak of: a byte source is an interface with its own three makers beside it; counts are written one way everywhere. */
 const spokenOf = "^src/core/formats/(byte-source|format-count)[.]ts$";
 const engines = "(^|node_modules/)(onnxruntime-|@wllama/|node-llama-cpp|webgpu(/|$))";
@@ -29,7 +31,7 @@ const siblingRules = ranks
       .map((name) =>
         rule(
           `siblings-${name}`,
-          { path: `^src/core/${name}[./]` },
+          { path: `^src/core/${name}[./]`, pathNot: configSchema },
           { path: `^src/core/(${names.filter((other) => other !== name).join("|")})[./]`, pathNot: spokenOf },
         ),
       ),
@@ -49,7 +51,12 @@ module.exports = {
     rule("browser-no-node-builtins", { path: "^src/browser" }, { dependencyTypes: ["core"] }),
     rule("cli-is-a-leaf", { path: "^src", pathNot: "^src/node/cli" }, { path: "^src/node/cli" }),
     rule("tests-stay-outside", { path: "^src" }, { path: "^(test|tools|examples|demo)/" }),
-    rule("no-dev-packages", { path: "^src" }, { dependencyTypes: ["npm-dev"], pathNot: "node_modules/node-llama-cpp" }),
+    rule("schema-is-compiled", { path: "^src" }, { path: configSchema }),
+    rule(
+      "no-dev-packages",
+      { path: "^src", pathNot: configSchema },
+      { dependencyTypes: ["npm-dev"], pathNot: "node_modules/node-llama-cpp" },
+    ),
     ...rankRules,
     ...siblingRules,
   ],

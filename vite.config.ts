@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
 import { hubCommands } from "./test/browser/hub-commands.ts";
+import { serviceWorker } from "./tools/service-worker.mjs";
 
 /** Threads in a page need it to be isolated from other origins. */
 const isolated = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
@@ -29,9 +30,20 @@ const chromium = playwright({
 });
 
 export default defineConfig({
+  root: "demo",
+  base: "./", // it may lie in any folder of any host
   server: { headers: isolated },
   worker: { format: "es" }, // the default, iife, cannot split code
+  plugins: [serviceWorker()],
+  build: {
+    outDir: "dist",
+    emptyOutDir: true,
+    target: "es2022",
+    assetsInlineLimit: 0, // the policy lets no data: address be fetched
+    chunkSizeWarningLimit: 1000,
+  },
   test: {
+    root: import.meta.dirname,
     projects: [
       {
         root: import.meta.dirname,
@@ -48,10 +60,20 @@ export default defineConfig({
       },
       {
         root: import.meta.dirname,
+        test: {
+          name: "demo",
+          include: ["test/e2e/**/*.test.ts"],
+          globalSetup: ["test/e2e/build.ts"],
+          testTimeout: 90_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        root: import.meta.dirname,
         server: { headers: isolated },
         optimizeDeps: {
           exclude: ["@wllama/wllama", "@wllama/wllama-compat", "onnxruntime-web"],
-          include: ["@huggingface/tokenizers", "@huggingface/transformers", "hash-wasm", "idb-keyval"],
+          include: ["@huggingface/tokenizers", "@huggingface/transformers", "hash-wasm", "idb-keyval", "smol-toml"],
         },
         test: {
           name: "browser",

@@ -1,12 +1,12 @@
 /**
- * GgufRuntime over wllama in a page or a worker: which build, how many threads, and why. WebAssembly only in this release; WebGPU is
- * reported as not configured. Everything else about the engine is in src/wllama/driver.ts, shared with Node.
+ * The engine of GGUF models in a page's worker: wllama, on WebGPU or in WebAssembly. Which build, how many threads, and why. Which device is
+ * decided in devices.ts; everything else about the engine is in src/wllama/driver.ts, shared with Node.
  */
 import { CacheManager, Wllama } from "@wllama/wllama/esm/index.js";
-import { SpellError } from "../core/errors.ts";
-import type { DeviceAttempt, GgufHandle, GgufRuntime, ThreadChoice } from "../core/spec/runtime.ts";
+import type { GgufRuntime, ThreadChoice } from "../core/spec/runtime.ts";
 import { openWllama, type WllamaLike } from "../wllama/driver.ts";
 import { hasMemory64, hasPromiseIntegration, maxFileBytes } from "../wllama/features.ts";
+import { checkWasm } from "./engine-files.ts";
 
 /** Where the engine's files are served from: the page's own origin. Nothing is ever fetched from a public server. */
 export interface WllamaFiles {
@@ -35,64 +35,51 @@ const noStore = {
   delete: async () => undefined,
 };
 
-export function browserGgufRuntime(files: WllamaFiles = defaultFiles()): GgufRuntime {
+/** @returns an engine for the device it is told: `webgpu`, or `wasm` for any other */
+export function wllamaEngine(files: WllamaFiles = defaultFiles()): GgufRuntime {
   return {
     name: "wllama",
     async open(sources, options) {
-      const { device } = options;
-      const tried: DeviceAttempt[] = [];
+      const device = options.device === "webgpu" ? "webgpu" : "wasm";
       const notes: string[] = [];
-      const webgpu: DeviceAttempt = {
-        device: "webgpu",
-        ok: false,
-        reason: "not-configured",
-        hint: "WebGPU comes with a later release",
-        runtime: "wllama",
-      };
-      if (device === "webgpu") {
-        throw new SpellError("device-unavailable", "webgpu is not available: it comes with a later release", {
-          hint: "Take wasm, or auto.",
-          details: { tried: [webgpu] },
-        });
-      }
-      if (device === "auto") tried.push(webgpu);
-      if (device === "cuda" || device === "metal" || device === "vulkan") {
-        tried.push({ device, ok: false, reason: "not-on-this-platform", hint: "use webgpu", runtime: "wllama" });
-        notes.push(`${device} does not exist in a browser; wasm is used (use webgpu)`);
-      }
       const build = hasMemory64() && hasPromiseIntegration() ? "default" : "compat";
-      const threads = chooseThreads(options.threads, notes);
-      const handle = await openWllama(
+      await checkWasm(build === "default" ? files.wasm : files.compat.wasm);
+      // On a card one thread hands out the work.
+      const one: ThreadChoice = { prompt: 1, decode: 1, origin: "default" };
+      const threads = device === "webgpu" ? one : chooseThreads(options.threads, notes);
+      return openWllama(
         {
           label: `wllama, ${build} build`,
+          device,
           maxFileBytes: maxFileBytes[build],
           threads,
           notes,
-          create: (onDeath) => createInstance(files, onDeath),
+          create: (onDeath, onLog) => createInstance(files, onDeath, device === "webgpu" ? onLog : undefined),
         },
         sources,
         options,
       );
-      return withTried(handle, tried);
     },
   };
 }
 
-function createInstance(files: WllamaFiles, onDeath: (reason: string) => void): WllamaLike {
-  const silent = (): void => undefined;
+/** @param onLog gets the engine's own lines; without it they are not made */
+function createInstance(files: WllamaFiles, onDeath: (reason: string) => void, onLog: ((line: string) => void) | undefined): WllamaLike {
+  const say = (...words: unknown[]): void => onLog?.(words.map(String).join(" "));
   const instance = new Wllama(
     { default: files.wasm },
     {
       // biome-ignore format: one line reads better
       cacheManager: new CacheManager([noStore] as unknown as ConstructorParameters<typeof CacheManager>[0]),
-      suppressNativeLog: true,
+      suppressNativeLog: onLog === undefined,
       logger: {
-        debug: silent,
-        log: silent,
-        warn: silent,
+        debug: say,
+        log: say,
+        warn: say,
         // The worker's error event arrives here and nowhere else; it would leave every call unsettled.
-        error: (first: unknown) => {
+        error: (first: unknown, ...rest: unknown[]) => {
           if (first instanceof Event && first.type === "error") onDeath((first as ErrorEvent).message || "its worker failed");
+          else say(first, ...rest);
         },
       },
     },
@@ -111,15 +98,4 @@ function chooseThreads(asked: number, notes: string[]): ThreadChoice {
   if (asked > cores) notes.push(`${asked} threads were asked for; this machine offers ${cores}, so ${cores} are used`);
   const threads = asked > 0 ? Math.min(asked, cores) : Math.max(1, Math.floor(cores / 2));
   return { prompt: threads, decode: threads, origin: asked > 0 ? "asked" : "default" };
-}
-
-/** The handle, with what was tried before it in its report. Its own fields stay live. */
-function withTried(handle: GgufHandle, tried: readonly DeviceAttempt[]): GgufHandle {
-  return {
-    ...handle,
-    get alive() {
-      return handle.alive;
-    },
-    device: { ...handle.device, tried: [...tried, ...handle.device.tried] },
-  };
 }

@@ -6,8 +6,10 @@ import { SpellError, toSpellError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { OnnxRuntime } from "../core/spec/onnx.ts";
 import { type OrtModule, ortRuntime, placeInMemory } from "../ort/driver.ts";
+import { checkWasm } from "./engine-files.ts";
+import { lazyWeight } from "./lazy-weights.ts";
 
-/** Where the engine's WebAssembly is served from, for pages that are not built by a bundler: the page's own origin. */
+/** Where the engine's WebAssembly is served from, where no bundler finds it: the page's own origin. */
 export interface OnnxFiles {
   /** ort-wasm-simd-threaded.wasm of onnxruntime-web */
   readonly wasm?: string;
@@ -15,13 +17,17 @@ export interface OnnxFiles {
   readonly webgpu?: string;
 }
 
+/** Bundlers look for exactly this form. */
+const wasmFile = (): string => new URL("onnxruntime-web/ort-wasm-simd-threaded.wasm", import.meta.url).href;
+const webgpuFile = (): string => new URL("onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm", import.meta.url).href;
+
 interface WebModule extends OrtModule {
   readonly env: { readonly wasm: { numThreads?: number; wasmPaths?: unknown }; logLevel?: string };
 }
 
 /** @throws SpellError device-unavailable where the build does not start */
 export async function openWasmOnnx(files: OnnxFiles = {}): Promise<OnnxRuntime> {
-  const ort = await start(() => import("onnxruntime-web/wasm") as Promise<unknown>, files.wasm);
+  const ort = await start(() => import("onnxruntime-web/wasm") as Promise<unknown>, files.wasm ?? wasmFile());
   return ortRuntime({
     name: "onnxruntime-web",
     device: "wasm",
@@ -30,55 +36,70 @@ export async function openWasmOnnx(files: OnnxFiles = {}): Promise<OnnxRuntime> 
     reads16Bit: true,
     hasFastBlocks: false,
     clampThreads: (threads) => clampThreads(ort, threads),
-    place: (weights, signal) => placeInMemory(weights, signal, limits.onnxWasmWeightBytes),
+    place: (weights, signal) => placeInMemory(weights, signal, limits.onnxWasmWeightBytes, lazyWeight),
   });
 }
 
-/** @throws SpellError device-unavailable where there is no adapter, or the build does not start */
+/**
+ * On a GPUDevice of its own, so that its loss is heard. It is given back when the worker that holds it ends.
+ * @throws SpellError device-unavailable where there is no adapter, or the build does not start
+ */
 export async function openWebGpuOnnx(files: OnnxFiles = {}, gpu: GPU | undefined = navigator.gpu): Promise<OnnxRuntime> {
-  if ((await findAdapter(gpu)) === undefined) {
+  const adapter = await gpu?.requestAdapter().catch(() => null);
+  if (adapter === null || adapter === undefined) {
     throw new SpellError("device-unavailable", "this browser offers no WebGPU adapter", { hint: "Take wasm, or auto." });
   }
-  const ort = await start(() => import("onnxruntime-web/webgpu") as Promise<unknown>, files.webgpu);
+  const ort = await start(() => import("onnxruntime-web/webgpu") as Promise<unknown>, files.webgpu ?? webgpuFile());
+  const device = await requestDevice(adapter);
+  const lost = device.lost.then(({ reason, message }) => message || reason);
   return ortRuntime({
     name: "onnxruntime-web",
     device: "webgpu",
     ort,
-    executionProvider: "webgpu",
+    executionProvider: { name: "webgpu", device } as { readonly name: string },
     // only adapters with shader-f16 could; F32 activations do without
     reads16Bit: false,
     hasFastBlocks: true,
     keptLocation: "gpu-buffer",
+    lost,
     clampThreads: (threads) => clampThreads(ort, threads),
-    place: (weights, signal) => placeInMemory(weights, signal, limits.onnxWasmWeightBytes),
+    place: (weights, signal) => placeInMemory(weights, signal, limits.onnxWasmWeightBytes, lazyWeight),
   });
 }
 
-/** What a page can know of its graphics card. */
-export interface FoundAdapter {
-  /** "google swiftshader" */
-  readonly label: string;
-  /** a processor that plays a graphics card */
-  readonly isSoftware: boolean;
+/** As the engine would ask for it: whatever helps it that this adapter has. @throws SpellError device-unavailable */
+async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
+  const { limits: most } = adapter;
+  try {
+    return await adapter.requestDevice({
+      requiredFeatures: (["shader-f16", "subgroups", "timestamp-query"] as GPUFeatureName[]).filter((name) => adapter.features.has(name)),
+      requiredLimits: {
+        maxBufferSize: most.maxBufferSize,
+        maxStorageBufferBindingSize: most.maxStorageBufferBindingSize,
+        maxStorageBuffersPerShaderStage: most.maxStorageBuffersPerShaderStage,
+        maxBindGroups: most.maxBindGroups,
+        maxComputeWorkgroupStorageSize: most.maxComputeWorkgroupStorageSize,
+        maxComputeWorkgroupsPerDimension: most.maxComputeWorkgroupsPerDimension,
+        maxComputeInvocationsPerWorkgroup: most.maxComputeInvocationsPerWorkgroup,
+        maxComputeWorkgroupSizeX: most.maxComputeWorkgroupSizeX,
+        maxComputeWorkgroupSizeY: most.maxComputeWorkgroupSizeY,
+        maxComputeWorkgroupSizeZ: most.maxComputeWorkgroupSizeZ,
+      },
+    });
+  } catch (error) {
+    throw toSpellError(error, "device-unavailable", "the WebGPU adapter gives no device");
+  }
 }
 
-/** @returns undefined where the browser has no WebGPU, or no adapter */
-export async function findAdapter(gpu: GPU | undefined = navigator.gpu): Promise<FoundAdapter | undefined> {
-  const adapter = await gpu?.requestAdapter().catch(() => null);
-  if (adapter === null || adapter === undefined) return undefined;
-  const { vendor, architecture, description } = adapter.info;
-  const label = [vendor, architecture, description].filter((word) => word !== "").join(" ");
-  return { label, isSoftware: adapter.info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|warp|basic render/i.test(label) };
-}
-
-async function start(load: () => Promise<unknown>, wasm: string | undefined): Promise<WebModule> {
+async function start(load: () => Promise<unknown>, wasm: string): Promise<WebModule> {
+  await checkWasm(wasm);
   let ort: WebModule;
   try {
     ort = (await load()) as WebModule;
   } catch (error) {
     throw toSpellError(error, "device-unavailable", "onnxruntime-web does not start");
   }
-  if (wasm !== undefined) ort.env.wasm.wasmPaths = { wasm };
+  ort.env.wasm.wasmPaths = { wasm };
   ort.env.logLevel = "error";
   return ort;
 }

@@ -55,6 +55,8 @@ async function answer(request: OpfsRequest): Promise<unknown> {
         if (written === 0) throw new DOMException("nothing was written", "QuotaExceededError");
         done += written;
       }
+      // It has been seen to claim more than it wrote, too.
+      if (access.getSize() < request.offset + done) throw new DOMException("less was written than claimed", "QuotaExceededError");
       return undefined;
     }
     case "read": {

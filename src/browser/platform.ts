@@ -1,18 +1,16 @@
 /** What a browser hands to core. Worker-safe web globals only; never the page. */
 import { SpellError } from "../core/errors.ts";
-import { blobSource } from "../core/formats/byte-source.ts";
+import { blobSource, bytesSource } from "../core/formats/byte-source.ts";
 import type { LogEntry, Platform } from "../core/platform.ts";
+import { browserGgufRuntime, browserSeq2SeqRuntime } from "./devices.ts";
+import { type EngineFiles, engineFiles } from "./engine-files.ts";
 import { browserExportedRuntime, type TransformersLoader } from "./exported.ts";
-import { browserGgufRuntime, type WllamaFiles } from "./gguf.ts";
 import { workerIsolate } from "./isolate.ts";
-import type { OnnxFiles } from "./onnx.ts";
-import { browserSeq2SeqRuntime } from "./seq2seq.ts";
 import { browserStore } from "./store.ts";
+import { workerRuntime } from "./worker-runtime.ts";
 
-export interface BrowserPlatformOptions {
-  /** Where the engine's files are served, for pages that are not built by a bundler. */
-  readonly wllama?: WllamaFiles;
-  readonly onnx?: OnnxFiles;
+/** `wllama`, `onnx`: where the engines' files are served, for pages that have neither a bundler nor an import map. */
+export interface BrowserPlatformOptions extends EngineFiles {
   /** `() => import("@huggingface/transformers")`, for models that were exported to ONNX: an optional package that only the page can name. */
   readonly transformers?: TransformersLoader;
   /** Folder of the bundled models, with a slash at its end; default: beside this package. */
@@ -22,32 +20,43 @@ export interface BrowserPlatformOptions {
 
 export function browserPlatform(options: BrowserPlatformOptions = {}): Platform {
   const fetchHere = globalThis.fetch.bind(globalThis);
+  const files = engineFiles(options);
   const log = options.log ?? (() => undefined);
+  const bundled: Platform["bundled"] = async (model, file) => {
+    const address = options.models === undefined ? packaged(model, file) : new URL(`${model}/${file}`, options.models);
+    // Bundlers write small files into the code; a policy that names origins would not let them be fetched.
+    if (address.protocol === "data:") return bytesSource(file, dataBytes(address));
+    const response = await fetchHere(address);
+    if (!response.ok)
+      throw new SpellError("net-status", `${address.href}: the server answered ${response.status}`, { where: address.href });
+    return blobSource(file, await response.blob());
+  };
   return {
     name: "browser",
     fetch: fetchHere,
-    gguf: { available: true, value: browserGgufRuntime(options.wllama) },
-    seq2seq: { available: true, value: browserSeq2SeqRuntime(options.onnx) },
+    gguf: { available: true, value: browserGgufRuntime(workerRuntime("gguf", { files }), { bundled }) },
+    seq2seq: { available: true, value: browserSeq2SeqRuntime(workerRuntime("seq2seq", { files }), { bundled }) },
     exported:
       options.transformers === undefined
         ? {
             available: false,
             reason: 'hand in transformers.js: browserPlatform({ transformers: () => import("@huggingface/transformers") })',
           }
-        : { available: true, value: browserExportedRuntime(options.transformers, options.onnx) },
+        : { available: true, value: browserExportedRuntime(options.transformers, files.onnx) },
     files: { available: false, reason: "a page has no file system; hand in a File, or name a bundled model" },
     store: browserStore(log),
     isolate: workerIsolate(),
-    async bundled(model, file) {
-      const address = options.models === undefined ? packaged(model, file) : new URL(`${model}/${file}`, options.models);
-      const response = await fetchHere(address);
-      if (!response.ok)
-        throw new SpellError("net-status", `${address.href}: the server answered ${response.status}`, { where: address.href });
-      return blobSource(file, await response.blob());
-    },
+    bundled,
     now: () => performance.now(),
     log,
   };
+}
+
+function dataBytes({ href }: URL): Uint8Array {
+  const comma = href.indexOf(",");
+  const data = href.slice(comma + 1);
+  if (!href.slice(0, comma).endsWith(";base64")) return new TextEncoder().encode(decodeURIComponent(data));
+  return Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
 }
 
 /** Each file by itself, in the form bundlers look for, so that they serve it. */

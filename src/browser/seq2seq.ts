@@ -1,49 +1,35 @@
-/** Encoder-decoder models in a page or a worker: which device, how many threads, and why. Everything about T5 is in src/core/t5. */
-import { SpellError } from "../core/errors.ts";
+/**
+ * The engine of encoder-decoder models in a page's worker: onnxruntime-web, on WebGPU or in WebAssembly, and how many threads. Which device is
+ * decided in devices.ts; everything about T5 is in src/core/t5.
+ */
 import type { OnnxRuntime } from "../core/spec/onnx.ts";
-import type { DeviceAttempt, Seq2SeqRuntime, ThreadChoice } from "../core/spec/runtime.ts";
+import type { Seq2SeqRuntime, ThreadChoice } from "../core/spec/runtime.ts";
 import { openT5 } from "../core/t5/engine.ts";
-import { findAdapter, type OnnxFiles, openWasmOnnx, openWebGpuOnnx } from "./onnx.ts";
+import { type OnnxFiles, openWasmOnnx, openWebGpuOnnx } from "./onnx.ts";
 
 const name = "onnxruntime-web";
 
-export function browserSeq2SeqRuntime(files: OnnxFiles = {}): Seq2SeqRuntime {
-  const runtimes = new Map<"wasm" | "webgpu", Promise<OnnxRuntime>>();
-  const start = (device: "wasm" | "webgpu"): Promise<OnnxRuntime> => {
-    const known = runtimes.get(device);
-    if (known !== undefined) return known;
-    const starting = device === "webgpu" ? openWebGpuOnnx(files) : openWasmOnnx(files);
-    runtimes.set(device, starting);
-    starting.catch(() => runtimes.delete(device));
-    return starting;
+/**
+ * @param startGpu tests hand in a device they can take away
+ * @returns an engine for the device it is told: `webgpu`, or `wasm` for any other
+ */
+export function onnxEngine(files: OnnxFiles = {}, startGpu: () => Promise<OnnxRuntime> = () => openWebGpuOnnx(files)): Seq2SeqRuntime {
+  let wasm: Promise<OnnxRuntime> | undefined;
+  const startWasm = (): Promise<OnnxRuntime> => {
+    wasm ??= openWasmOnnx(files);
+    wasm.catch(() => {
+      wasm = undefined;
+    });
+    return wasm;
   };
 
   return {
     name,
     async open(sources, options) {
-      const { device } = options;
-      const tried: DeviceAttempt[] = [];
+      const device = options.device === "webgpu" ? "webgpu" : "wasm";
       const notes: string[] = [];
-      if (device === "webgpu") {
-        const adapter = await findAdapter();
-        if (adapter === undefined) {
-          const attempt: DeviceAttempt = { device, ok: false, reason: "no-adapter", runtime: name };
-          throw new SpellError("device-unavailable", "webgpu is not available: this browser offers no adapter", {
-            hint: "Take wasm, or auto.",
-            details: { tried: [attempt] },
-          });
-        }
-        if (adapter.isSoftware) notes.push(`${adapter.label} is a processor that plays a graphics card: slower than wasm`);
-      }
-      if (device === "auto") {
-        tried.push({ device: "webgpu", ok: false, reason: "not-configured", hint: "taken where it is asked for by name", runtime: name });
-      }
-      if (device === "cuda" || device === "metal" || device === "vulkan") {
-        tried.push({ device, ok: false, reason: "not-on-this-platform", hint: "use webgpu", runtime: name });
-        notes.push(`${device} does not exist in a browser; wasm is used (use webgpu)`);
-      }
-      const chosen = device === "webgpu" ? "webgpu" : "wasm";
-      const onnx = await start(chosen);
+      // A device for each model: what is lost with one is lost to no other.
+      const onnx = await (device === "webgpu" ? startGpu() : startWasm());
       const { threads, origin } = chooseThreads(options.threads, notes);
       return openT5(
         sources,
@@ -52,7 +38,7 @@ export function browserSeq2SeqRuntime(files: OnnxFiles = {}): Seq2SeqRuntime {
           threads,
           report: (graph) => {
             const choice: ThreadChoice = { prompt: graph.threads, decode: graph.threads, origin };
-            return { chosen, tried: [...tried, { device: chosen, ok: true, reason: "ok", runtime: name }], runtime: name, threads: choice };
+            return { chosen: device, tried: [{ device, ok: true, reason: "ok", runtime: name }], runtime: name, threads: choice };
           },
           pause: createPause(),
           now: () => performance.now(),

@@ -1,15 +1,17 @@
-/** The store of a page: in the browser's storage where it has one, else in memory, with one warning. Decided at the first use. */
+/** The store of a page: in the browser's storage where it has one, else in memory, with one warning. Decided, and loaded, at the first use. */
 import type { ArtifactStore, LogEntry } from "../core/platform.ts";
-import { memoryStore } from "../core/testing/memory-store.ts";
-import { findOpfs, opfsArtifactStore } from "./opfs-artifact-store.ts";
+import type { findOpfs } from "./opfs-artifact-store.ts";
 
-export function browserStore(log: (entry: LogEntry) => void, find: typeof findOpfs = findOpfs): ArtifactStore {
+/** @param find whether there is storage; by default asks this browser */
+export function browserStore(log: (entry: LogEntry) => void, find?: typeof findOpfs): ArtifactStore {
   let place = "this browser's storage";
   let choice: Promise<ArtifactStore> | undefined;
   const choose = async (): Promise<ArtifactStore> => {
-    const found = await find();
-    if (found.available) return opfsArtifactStore();
+    const opfs = await import("./opfs-artifact-store.ts");
+    const found = await (find ?? opfs.findOpfs)();
+    if (found.available) return opfs.opfsArtifactStore();
     log({ level: "warn", message: `this browser keeps no files for the page (${found.reason}): models stay in memory until it closes` });
+    const { memoryStore } = await import("../core/testing/memory-store.ts");
     const store = memoryStore();
     place = store.place;
     return store;

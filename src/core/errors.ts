@@ -8,6 +8,7 @@ export type ErrorCode =
   | "usage-unknown"
   | "usage-value"
   | "usage-no-prompt"
+  | "usage-no-model"
   | "usage-confirm"
   | "usage-not-available"
   | "spec-syntax"
@@ -15,8 +16,15 @@ export type ErrorCode =
   | "backend-unknown"
   | "env-value"
   | "config-conflict"
+  | "config-not-found"
+  | "config-not-regular"
+  | "config-unreadable"
   | "config-syntax"
+  | "config-unknown-key"
+  | "config-retired-key"
   | "config-value"
+  | "config-exists"
+  | "profile-unknown"
   | "backend-not-configured"
   | "model-unknown"
   | "model-not-installed"
@@ -71,6 +79,7 @@ export type ErrorCode =
   | "device-unavailable"
   | "device-memory"
   | "device-lost"
+  | "device-self-test"
   | "net-status"
   | "net-range"
   | "net-hash"
@@ -103,15 +112,23 @@ const hints: Readonly<Record<ErrorCode, string>> = {
   "usage-value": "Give one of the allowed values.",
   "usage-confirm": "Say yes on the command line.",
   "usage-no-prompt": "Give a prompt as an operand, or pipe text to standard input.",
+  "usage-no-model": "Name a model with -m, or set default_model of a provider.",
   "usage-not-available": "This name is reserved for a later release.",
   "spec-syntax": "See llmspell help model pull for the forms of a model's name.",
   "spec-host": "Give an address of the public net, or permit the host with --allow-host.",
   "backend-unknown": "Write model:variant@backend; backends are candle (alias local) and ollama.",
   "env-value": "Correct or unset the variable.",
-  "config-syntax": "Correct the file; it must be TOML 1.0 in UTF-8.",
-  "config-value": "Correct the value.",
-  "backend-not-configured": "Load a profile that declares it, or declare it in a file.",
   "config-conflict": "Use only one of them.",
+  "config-not-found": "Give the path of a file that exists, or make one.",
+  "config-not-regular": "Give the path of a regular file.",
+  "config-unreadable": "Check the permissions of the file.",
+  "config-syntax": "Correct the file; it must be TOML 1.0 in UTF-8.",
+  "config-unknown-key": "Correct or remove the key; names of your own begin with x-",
+  "config-retired-key": "Older versions knew the key; write what replaced it.",
+  "config-value": "Correct the value.",
+  "config-exists": "Choose another file, or replace it with --force.",
+  "profile-unknown": "Take one of the built-in profiles.",
+  "backend-not-configured": "Load a profile that declares it, or declare it in a file.",
   "model-unknown": "Bundled models run right away; for your own file give its path.",
   "model-not-installed": "Pull it first.",
   "model-bundled": "It is part of the package.",
@@ -166,6 +183,7 @@ const hints: Readonly<Record<ErrorCode, string>> = {
   "device-unavailable": "See what each device answered, or take the CPU.",
   "device-memory": "Take a smaller variant or a shorter context.",
   "device-lost": "Try again; the model is opened anew.",
+  "device-self-test": "The device computes wrongly: update its driver, or take the CPU.",
   "net-status": "The server did not answer with the file.",
   "net-range": "The server must answer byte ranges.",
   "net-hash": "The bytes are not those the source promises; nothing was stored.",
@@ -200,6 +218,7 @@ const statusByArea: Readonly<Record<string, number>> = {
   usage: 2,
   config: 2,
   env: 2,
+  profile: 2,
   backend: 2,
   spec: 2,
   model: 3,

@@ -1,4 +1,5 @@
 /** The public surface of "llmspell/core", and of every other entry. Re-exports only. */
+export { type ConfigOptions, resolveConfig } from "./api/configuration.ts";
 export type {
   AvailableModel,
   CandleStatus,
@@ -15,12 +16,24 @@ export type {
   RemoveResult,
   VerifyResult,
 } from "./api/local-llm.ts";
-export type { Spell, SpellOptions } from "./api/spell.ts";
+export type { Spell, SpellOptions, SurveyOptions } from "./api/spell.ts";
 export { createSpell } from "./api/spell.ts";
-export type { FoundModel, LoadOptions, ModelSource } from "./backends/candle.ts";
+export type { FoundModel, LoadOptions, ModelSource, PreviewOptions } from "./backends/candle.ts";
 export { bundledModels } from "./backends/candle.ts";
 export type { ModelSummary } from "./backends/summary.ts";
 export { summarizeModel } from "./backends/summary.ts";
+export type {
+  CandleProvider,
+  Config,
+  ConfigInput,
+  ModelsConfig,
+  OllamaProvider,
+  ProviderConfig,
+  ProvidersConfig,
+} from "./config/config.generated.ts";
+export { providerNames, providerOf } from "./config/providers.ts";
+export type { ConfigWarning, ResolvedConfig } from "./config/resolve.ts";
+export { deviceChoices } from "./devices.ts";
 export type { ModelManifest } from "./download/manifest.ts";
 export type { PullEvent, PullPlan } from "./download/pull.ts";
 export type { ErrorCode, SpellErrorJson, SpellErrorOptions } from "./errors.ts";
@@ -34,6 +47,9 @@ export { readGgufHeader } from "./gguf/header.ts";
 export type {
   ArtifactStore,
   BlobFacts,
+  ConfigFile,
+  ConfigHost,
+  Environment,
   FileHost,
   ForeignModels,
   FoundFiles,
@@ -61,6 +77,7 @@ export type {
   Device,
   DeviceAttempt,
   DeviceChoice,
+  DevicePreview,
   DeviceReason,
   DeviceReport,
   GgufGenerateOptions,
@@ -70,6 +87,7 @@ export type {
   GgufSampling,
   ManyPiece,
   ModelHandle,
+  ModelNeeds,
   ModelPiece,
   Seq2SeqGenerateOptions,
   Seq2SeqHandle,

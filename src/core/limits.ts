@@ -52,6 +52,10 @@ export const limits = {
   safetensorsIndexBytes: 33_554_432,
   /** Bytes of config.json and its like. Published ones have at most some 100 KiB. */
   configBytes: 1_048_576,
+  /** Keys of a TOML configuration; the schema has some 200. */
+  configKeys: 10_000,
+  /** Nested tables and lists of a TOML configuration; the schema has four. */
+  configDepth: 64,
   /** Nested levels of JSON; JSON.parse itself would take a million. */
   jsonDepth: 64,
   /** The largest published T5 has 24 layers, 128 heads, d_model 4096, d_ff 65,536 and 32,128 pieces: each limit leaves room for ten times that. */

@@ -182,6 +182,36 @@ export interface ArtifactStore {
   withLock<T>(name: string, work: () => Promise<T>, options?: LockOptions): Promise<T>;
 }
 
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What the configuration takes from its host. It is looked at when a configuration is resolved, never before. */
+export interface ConfigHost {
+  /** Variables that override what was loaded; none where a host has no environment. */
+  readonly env?: Environment;
+  /**
+   * Makes a path absolute: `~/`, variables, the folder it is relative to. Without it paths stay as they are written.
+   * @param folder of the file that holds it; undefined: the working directory
+   */
+  readonly resolvePath?: (text: string, folder: string | undefined) => { readonly path: string } | { readonly problem: string };
+  /**
+   * Reads a configuration file.
+   * @throws SpellError config-not-found, config-not-regular, config-unreadable, config-syntax (not UTF-8, too large)
+   */
+  readonly readFile?: (path: string) => Promise<ConfigFile>;
+  /** The token the person has given to Hugging Face's tools. */
+  readonly hubToken?: () => string | undefined;
+}
+
+export interface ConfigFile {
+  /** as it was given, for messages and origins */
+  readonly path: string;
+  /** absolute; relative paths inside the file begin there */
+  readonly folder: string;
+  readonly text: string;
+  /** other users of the machine can read it */
+  readonly isPublic: boolean;
+}
+
 /** Models that other tools keep on this machine. Read only: nothing of theirs is ever changed. */
 export interface ForeignModels {
   /**
@@ -214,6 +244,8 @@ export interface Platform {
   readonly seq2seq: Offer<Seq2SeqRuntime>;
   /** Runs T5 models that were exported to ONNX for transformers.js. */
   readonly exported: Offer<Seq2SeqRuntime>;
+  /** The store in another folder, as `providers.candle.model_directory` may name one; absent where there are no folders, or one was fixed. */
+  readonly storeAt?: (folder: string) => ArtifactStore;
   readonly files: Offer<FileHost>;
   /** Where models are kept. */
   readonly store: ArtifactStore;
@@ -226,6 +258,7 @@ export interface Platform {
   readonly isolate: Isolate;
   /** Opens one file of a bundled model, such as ("tiny-stories", "tiny-stories.gguf") or ("tiny-t5-en-fr", "config.json"). */
   bundled(model: string, file: string): Promise<ByteSource>;
+  readonly config?: ConfigHost;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
   readonly log: (entry: LogEntry) => void;

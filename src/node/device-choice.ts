@@ -1,52 +1,90 @@
-/** What the runtime choosers of Node (gguf.ts, seq2seq.ts) share: devices of this system, and reports that name every attempt. */
+/** What the device lists of Node (gguf.ts, seq2seq.ts) share. The rules by which one is taken are core's. */
 import { createRequire } from "node:module";
-import { SpellError } from "../core/errors.ts";
-import type { DeviceAttempt, DeviceChoice, DeviceReport, ModelHandle } from "../core/spec/runtime.ts";
+import { availableParallelism, totalmem } from "node:os";
+import { fileURLToPath } from "node:url";
+import type { VerdictStore } from "../core/backends/self-test.ts";
+import type { Platform } from "../core/platform.ts";
+import type { Device, DeviceProbe } from "../core/spec/runtime.ts";
+import { openFileSource } from "./file-source.ts";
+import { type Graphics, lookAtGraphics } from "./graphics.ts";
+import { homeVerdicts } from "./verdict-store.ts";
 
-/** A device that cannot exist on this system is replaced by the CPU with a note; one that could exist must be there. */
-export function deviceHere(device: DeviceChoice, os: NodeJS.Platform): { readonly device: DeviceChoice; readonly note?: string } {
-  const replaced = (hint: string): { readonly device: DeviceChoice; readonly note: string } => ({
-    device: "cpu",
-    note: `${device} does not exist on this system; cpu is used (${hint})`,
-  });
-  if (os === "darwin" && (device === "cuda" || device === "vulkan")) return replaced("use metal");
-  if (os !== "darwin" && device === "metal") return replaced("use webgpu or cuda");
-  return { device };
+/** What tests replace. */
+export interface NodeDeviceOptions {
+  /** As process.platform. */
+  readonly os?: NodeJS.Platform;
+  readonly graphics?: () => Graphics;
+  readonly isInstalled?: (packageName: string) => boolean;
+  readonly verdicts?: VerdictStore;
+  readonly bundled?: Platform["bundled"];
+  /** bytes the processor's programs may take */
+  readonly memoryBytes?: () => number;
 }
 
-/** The last candidate failed too: its error, with what was tried before it. */
-export function withAttempts(error: unknown, tried: readonly DeviceAttempt[]): unknown {
-  if (!(error instanceof SpellError) || tried.length === 0 || error.details?.["tried"] !== undefined) return error;
-  const { code, message, hint, commands, where, details, cause } = error;
-  return new SpellError(code, message, {
-    hint,
-    commands,
-    ...(where === undefined ? {} : { where }),
-    details: { ...details, tried },
-    cause,
-  });
-}
-
-/** The handle, with what was tried before it in its report. Its own fields stay live. */
-export function withReport<H extends ModelHandle<never>>(handle: H, tried: readonly DeviceAttempt[], notes: readonly string[]): H {
+export function nodeDevices(options: NodeDeviceOptions): Required<NodeDeviceOptions> {
+  const os = options.os ?? process.platform;
   return {
-    ...handle,
-    get alive() {
-      return handle.alive;
-    },
-    get device(): DeviceReport {
-      return { ...handle.device, tried: [...tried, ...handle.device.tried] };
-    },
-    notes: [...notes, ...handle.notes],
+    os,
+    graphics: options.graphics ?? (() => lookAtGraphics(os)),
+    isInstalled: options.isInstalled ?? isInstalled,
+    verdicts: options.verdicts ?? homeVerdicts(),
+    bundled: options.bundled ?? bundledFile,
+    memoryBytes: options.memoryBytes ?? usableMemory,
   };
+}
+
+/** Opens one file of a bundled model, in this package. */
+export const bundledFile: Platform["bundled"] = (model, file) =>
+  openFileSource(fileURLToPath(new URL(`../../builtins/models/${model}/${file}`, import.meta.url)));
+
+/** Devices that cannot exist on a system, with what to ask for instead. */
+export function absentDevices(os: NodeJS.Platform): Readonly<Partial<Record<Device, string>>> {
+  return os === "darwin" ? { cuda: "metal", vulkan: "metal" } : { metal: "webgpu or cuda" };
+}
+
+/** Names that WebGPU answers to beside its own: what Dawn computes with underneath. */
+export function beneathWebGpu(os: NodeJS.Platform): readonly Device[] {
+  if (os === "darwin") return ["metal"];
+  return os === "win32" ? [] : ["vulkan"];
+}
+
+export function missingPackage(command: string): DeviceProbe {
+  return { ok: false, reason: "package-missing", hint: command };
+}
+
+/** A processor is always there, and needs no self-test: nothing would be left if it failed. */
+export function processor(memoryBytes: number): DeviceProbe {
+  const cores = availableParallelism();
+  return { ok: true, label: `${cores} ${cores === 1 ? "processor" : "processors"}`, isSoftware: false, identity: "", memoryBytes };
+}
+
+/**
+ * What files tell without starting a driver: undefined where the engine has to look.
+ * @param isAuto software adapters are out of sight of the engine then
+ */
+export function glance(graphics: Graphics, isAuto: boolean): DeviceProbe | undefined {
+  const { hasCard, drivers, identity } = graphics;
+  const software = drivers.filter(({ isSoftware }) => isSoftware).map(({ name }) => name);
+  const hasHardwareDriver = drivers.length > software.length;
+  if (!isAuto || hasCard === undefined || (hasCard && (hasHardwareDriver || drivers.length === 0))) return undefined;
+  if (software.length > 0) return { ok: true, label: software.join(", "), isSoftware: true, identity };
+  return { ok: false, reason: "no-adapter", hint: "no graphics card is visible (/dev/dri, /dev/nvidia*, /dev/dxg)" };
+}
+
+/** More than this no program gets, whatever else runs. */
+function usableMemory(): number {
+  const limit = process.constrainedMemory?.() ?? 0;
+  return limit > 0 && limit < totalmem() ? limit : totalmem();
 }
 
 /** Resolves without importing: an import costs up to 0.3 s and belongs into the child. */
 export function isInstalled(packageName: string): boolean {
+  const { resolve } = createRequire(import.meta.url);
   try {
-    createRequire(import.meta.url).resolve(packageName);
+    resolve(packageName);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    // a package that hides its entry is there all the same
+    return (error as NodeJS.ErrnoException).code === "ERR_PACKAGE_PATH_NOT_EXPORTED";
   }
 }

@@ -5,28 +5,10 @@
 import module from "node:module";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { abortedError, SpellError, toSpellError } from "../core/errors.ts";
-import type { ByteSource } from "../core/formats/byte-source.ts";
-import type { ModelHandle } from "../core/spec/runtime.ts";
-import { beatMs, type EngineFile, type EngineName, maxUnreadPieces, type ToChild, type ToParent } from "./engine-protocol.ts";
+import { createEngineHost, type HostedEngine } from "../core/remote/host.ts";
+import { beatMs, type FromEngine, type ToEngine } from "../core/remote/protocol.ts";
+import type { EngineName } from "./engine-host.ts";
 import { homeFolder } from "./home.ts";
-
-/** Either kind of runtime; its options come from the parent, which has checked them. */
-interface Engine {
-  prepare?(): void;
-  open(files: readonly ByteSource[], options: never): Promise<ModelHandle<never>>;
-}
-
-interface Call {
-  readonly abort: AbortController;
-  credit: number;
-  wake: () => void;
-}
-
-interface Read {
-  readonly resolve: (bytes: Uint8Array) => void;
-  readonly reject: (error: SpellError) => void;
-}
 
 const parent = process.ppid;
 process.on("disconnect", die);
@@ -41,14 +23,15 @@ if (compileCache.flushCompileCache !== undefined) compileCache.enableCompileCach
 const engine = await createEngine(process.argv[2] as EngineName);
 engine.prepare?.();
 
-const calls = new Map<number, Call>();
-const reads = new Map<number, Read>();
-let lastRead = 0;
-let turn: Promise<void> = Promise.resolve();
-let handle: ModelHandle<never> | undefined;
-process.on("message", (message) => receive(message as ToChild));
+const host = createEngineHost(engine, send);
+let isWatched = false;
+process.on("message", (message) => {
+  const { type } = message as ToEngine;
+  if (type === "open" || type === "probe") startWatchdog();
+  host.receive(message as ToEngine);
+});
 
-async function createEngine(name: EngineName): Promise<Engine> {
+async function createEngine(name: EngineName): Promise<HostedEngine> {
   switch (name) {
     case "node-llama-cpp":
       return (await import("./llama-engine.ts")).createLlamaEngine();
@@ -65,109 +48,11 @@ async function createEngine(name: EngineName): Promise<Engine> {
   }
 }
 
-function receive(message: ToChild): void {
-  switch (message.type) {
-    case "open":
-      startWatchdog();
-      void open(message);
-      return;
-    case "generate":
-      startGeneration(message);
-      return;
-    case "credit": {
-      const call = calls.get(message.call);
-      if (call === undefined) return;
-      call.credit += message.pieces;
-      call.wake();
-      return;
-    }
-    case "cancel": {
-      const call = calls.get(message.call);
-      call?.abort.abort();
-      call?.wake();
-      return;
-    }
-    case "bytes":
-    case "no-bytes": {
-      const read = reads.get(message.read);
-      reads.delete(message.read);
-      if (message.type === "bytes") read?.resolve(message.bytes);
-      else read?.reject(SpellError.fromJSON(message.error));
-      return;
-    }
-    default:
-      message satisfies never;
-  }
-}
-
-async function open({ files, options }: Extract<ToChild, { type: "open" }>): Promise<void> {
-  try {
-    let last = -1;
-    const onProgress = (share: number): void => {
-      // a hundred messages are enough for any bar
-      if (share < 1 && share - last < 0.01) return;
-      last = share;
-      send({ type: "progress", share });
-    };
-    handle = await engine.open(files.map(toSource), { ...options, onProgress } as never);
-    const { device, contextLength, unsupported, notes } = handle;
-    const answersMany = handle.generateMany !== undefined;
-    send({ type: "opened", handle: { device, contextLength, unsupported, notes, answersMany } });
-    // Node writes it at exit; this process never exits, it is killed.
-    setImmediate(() => compileCache.flushCompileCache?.());
-  } catch (error) {
-    send({ type: "failed", call: 0, error: toSpellError(error, "run-crash").toJSON() });
-  }
-}
-
-/** One at a time, in order: a call that was cancelled may still be at its last step when the next one arrives. */
-function startGeneration(message: Extract<ToChild, { type: "generate" }>): void {
-  const call: Call = { abort: new AbortController(), credit: maxUnreadPieces, wake: () => undefined };
-  calls.set(message.call, call);
-  turn = turn.then(() => generate(message, call)).finally(() => calls.delete(message.call));
-}
-
-async function generate({ call: id, prompt, options }: Extract<ToChild, { type: "generate" }>, call: Call): Promise<void> {
-  const { signal } = call.abort;
-  try {
-    if (signal.aborted) throw abortedError();
-    if (handle === undefined) throw new SpellError("run-closed", "no model is open");
-    const all = { ...options, signal } as never;
-    const pieces = typeof prompt === "string" ? handle.generate(prompt, all) : handle.generateMany?.(prompt, all);
-    if (pieces === undefined) throw new SpellError("internal-error", "this engine answers one prompt at a time");
-    for await (const piece of pieces) {
-      while (call.credit <= 0 && !signal.aborted) {
-        await new Promise<void>((resolve) => {
-          call.wake = resolve;
-        });
-      }
-      if (signal.aborted) throw abortedError();
-      call.credit -= 1;
-      send({ type: "piece", call: id, piece });
-    }
-  } catch (error) {
-    send({ type: "failed", call: id, error: toSpellError(error, "run-crash").toJSON() });
-  }
-}
-
-/** A file without a path is read through the parent. */
-function toSource(known: EngineFile, file: number): ByteSource {
-  return {
-    ...known,
-    read(offset, length, signal) {
-      if (signal?.aborted === true) return Promise.reject(abortedError());
-      return new Promise((resolve, reject) => {
-        lastRead += 1;
-        reads.set(lastRead, { resolve, reject });
-        send({ type: "read", read: lastRead, file, offset, length });
-      });
-    },
-  };
-}
-
-function send(message: ToParent): void {
+function send(message: FromEngine): void {
   // The callback takes the error of a parent that is gone; `disconnect` follows and ends this process.
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
+  // Node writes it at exit; this process never exits, it is killed.
+  if (message.type === "opened") setImmediate(() => compileCache.flushCompileCache?.());
 }
 
 /**
@@ -175,6 +60,8 @@ function send(message: ToParent): void {
  * an orphan gets another parent (or, on Windows, keeps a number that nobody has).
  */
 function startWatchdog(): void {
+  if (isWatched) return;
+  isWatched = true;
   const code = `
     const { workerData: parent } = require("node:worker_threads");
     setInterval(() => {

@@ -1,21 +1,17 @@
 /**
- * Which runtime computes a GGUF model in Node, and why: the only place that decides it. node-llama-cpp where it is installed, else wllama.
- * Every candidate that was looked at is in the report, with its reason; a fallback is never silent.
+ * What computes a GGUF model in Node, best first: node-llama-cpp on its own GPU, wllama on WebGPU, node-llama-cpp on the processor, wllama in
+ * WebAssembly, which is always there. Each in a child process. Which is taken is decided by core's rules.
  */
-import { SpellError } from "../core/errors.ts";
+import { type DeviceCandidate, ruledDevices } from "../core/backends/device-rules.ts";
+import { ggufSelfTest } from "../core/backends/self-test.ts";
+import { isGpu } from "../core/devices.ts";
 import type { ByteSource } from "../core/formats/byte-source.ts";
-import type {
-  Device,
-  DeviceAttempt,
-  DeviceChoice,
-  DeviceReason,
-  GgufGenerateOptions,
-  GgufHandle,
-  GgufOpenOptions,
-  GgufRuntime,
-} from "../core/spec/runtime.ts";
-import { deviceHere, isInstalled, withAttempts, withReport } from "./device-choice.ts";
+import type { RemoteRuntime } from "../core/remote/runtime.ts";
+import type { Device, DeviceProbe, GgufGenerateOptions, GgufOpenOptions, GgufRuntime } from "../core/spec/runtime.ts";
+import { dawnInstallCommand } from "./dawn.ts";
+import { absentDevices, beneathWebGpu, glance, missingPackage, type NodeDeviceOptions, nodeDevices, processor } from "./device-choice.ts";
 import { childRuntime } from "./engine-host.ts";
+import { hardwareOnly } from "./graphics.ts";
 
 /** Installs the optional native runtime beside this package; its install script would only look for what npm has brought already. */
 export const nativeInstallCommand = "npm install --ignore-scripts node-llama-cpp@3";
@@ -23,100 +19,96 @@ export const nativeInstallCommand = "npm install --ignore-scripts node-llama-cpp
 const native = "node-llama-cpp";
 const portable = "wllama";
 
-export interface NodeGgufOptions {
-  /** The two runtimes; by default each in its child process. */
-  readonly native?: GgufRuntime;
-  readonly portable?: GgufRuntime;
-  /** Whether the native runtime is installed; looked up when it is needed. */
-  readonly isNativeInstalled?: () => boolean;
-  /** As process.platform. */
-  readonly os?: NodeJS.Platform;
+type Engine = Pick<RemoteRuntime<GgufOpenOptions, GgufGenerateOptions>, "prepare" | "probe" | "open">;
+type Candidate = DeviceCandidate<GgufOpenOptions, GgufGenerateOptions>;
+
+export interface NodeGgufOptions extends NodeDeviceOptions {
+  /** The two engines; by default each in its child process. @param isAuto software adapters are kept out of its sight */
+  readonly native?: (isAuto: boolean) => Engine;
+  readonly portable?: (isAuto: boolean) => Engine;
 }
 
 /**
  * The runtime of Node: chooses per model, and says in the report what it chose.
- * @returns a runtime whose open() throws device-unavailable where a device asked for by name is not there
+ * @returns a runtime whose open() throws device-* where a device asked for by name cannot be had
  */
 export function nodeGgufRuntime(options: NodeGgufOptions = {}): GgufRuntime {
-  const nativeRuntime = options.native ?? childRuntime<GgufOpenOptions, GgufGenerateOptions>({ engine: native });
-  const portableRuntime = options.portable ?? childRuntime<GgufOpenOptions, GgufGenerateOptions>({ engine: portable });
-  const isNativeInstalled = options.isNativeInstalled ?? (() => isInstalled(native));
-  const os = options.os ?? process.platform;
+  const { os, graphics, isInstalled, verdicts, bundled, memoryBytes } = nodeDevices(options);
+  const nativeEngine = options.native ?? byAuto(native);
+  const portableEngine = options.portable ?? byAuto(portable);
+
+  const candidates = (isAuto: boolean): readonly Candidate[] => {
+    const gpus = os === "darwin" ? (["metal"] as const) : (["cuda", "vulkan"] as const);
+    return [
+      ...gpus.map(
+        (device): Candidate => ({
+          device,
+          runtime: native,
+          divides: true,
+          async probe(files) {
+            const obstacle = whyNotNative(files, isInstalled);
+            if (obstacle !== undefined) return obstacle;
+            const binary = gpuBinary(device, os);
+            if (binary !== undefined && !isInstalled(binary)) return missingPackage(`npm install ${binary}@3`);
+            return glance(graphics(), isAuto) ?? nativeEngine(isAuto).probe(device);
+          },
+          open: (files, open) => nativeEngine(isAuto).open(files, open),
+        }),
+      ),
+      {
+        device: "webgpu",
+        runtime: portable,
+        also: beneathWebGpu(os),
+        async probe() {
+          if (!isInstalled("webgpu")) return missingPackage(dawnInstallCommand);
+          return glance(graphics(), isAuto) ?? portableEngine(isAuto).probe("webgpu");
+        },
+        open: (files, open) => portableEngine(isAuto).open(files, open),
+      },
+      {
+        device: "cpu",
+        runtime: native,
+        probe: async (files) => whyNotNative(files, isInstalled) ?? processor(memoryBytes()),
+        open: (files, open) => nativeEngine(isAuto).open(files, open),
+      },
+      {
+        device: "wasm",
+        runtime: portable,
+        also: ["cpu"],
+        probe: async () => processor(memoryBytes()),
+        open: (files, open) => portableEngine(isAuto).open(files, open),
+      },
+    ];
+  };
 
   return {
     name: "node",
-    prepare(device: DeviceChoice = "auto") {
+    prepare(device = "auto") {
       if (device === "webgpu") return;
-      const likely = device !== "wasm" && isNativeInstalled() ? nativeRuntime : portableRuntime;
-      likely.prepare?.(device);
+      const isAuto = device === "auto";
+      const likely = device !== "wasm" && isInstalled(native) ? nativeEngine(isAuto) : portableEngine(isAuto);
+      likely.prepare(isGpu(device) ? "auto" : device);
     },
-    async open(files, openOptions) {
-      const { device, note } = deviceHere(openOptions.device, os);
-      const tried: DeviceAttempt[] = [];
-      const notes = note === undefined ? [] : [note];
-      const finish = (handle: GgufHandle): GgufHandle => withReport(handle, tried, notes);
-      if (note !== undefined && openOptions.device !== "auto") tried.push(attempt(openOptions.device, "not-on-this-platform", note));
-
-      if (device === "webgpu") {
-        throw unavailable(device, attempt("webgpu", "not-configured", "WebGPU in Node comes with a later release; take cpu, or auto"));
-      }
-      if (device !== "wasm") {
-        const obstacle = whyNotNative(files, isNativeInstalled);
-        if (obstacle === undefined) {
-          try {
-            return finish(await nativeRuntime.open(files, { ...openOptions, device }));
-          } catch (error) {
-            const failure = startFailure(error, device);
-            if (failure === undefined || (device !== "auto" && device !== "cpu")) throw error;
-            tried.push(failure);
-          }
-        } else if (device === "auto" || device === "cpu") {
-          tried.push({ ...obstacle, device: "cpu" });
-        } else {
-          throw unavailable(device, { ...obstacle, device });
-        }
-      }
-      try {
-        return finish(await portableRuntime.open(files, { ...openOptions, device: "wasm" }));
-      } catch (error) {
-        throw withAttempts(error, tried);
-      }
-    },
+    ...ruledDevices({ candidates, absent: absentDevices(os), standIn: "cpu", selfTest: ggufSelfTest, verdicts, bundled }),
   };
 }
 
-function whyNotNative(files: readonly ByteSource[], isNativeInstalled: () => boolean): Omit<DeviceAttempt, "device"> | undefined {
-  if (!isNativeInstalled()) return { ok: false, reason: "package-missing", hint: nativeInstallCommand, runtime: native };
+/** One child runtime for `auto`, which keeps software adapters out of sight, and one for devices asked for by name. */
+function byAuto(engine: "node-llama-cpp" | "wllama"): (isAuto: boolean) => Engine {
+  const auto = childRuntime<GgufOpenOptions, GgufGenerateOptions>({ engine, env: hardwareOnly });
+  const named = childRuntime<GgufOpenOptions, GgufGenerateOptions>({ engine });
+  return (isAuto) => (isAuto ? auto : named);
+}
+
+function whyNotNative(files: readonly ByteSource[], isInstalled: (name: string) => boolean): DeviceProbe | undefined {
+  if (!isInstalled(native)) return missingPackage(nativeInstallCommand);
   if (files.some(({ path }) => path === undefined)) {
-    return {
-      ok: false,
-      reason: "missing-feature",
-      hint: "it reads local files only; this model comes from memory or from a server",
-      runtime: native,
-    };
+    return { ok: false, reason: "missing-feature", hint: "it reads local files only; this model comes from memory or from a server" };
   }
   return undefined;
 }
 
-/** Only an engine that does not start is passed over. A model it refuses, or dies of, is no reason to feed it to another. */
-function startFailure(error: unknown, device: DeviceChoice): DeviceAttempt | undefined {
-  if (!(error instanceof SpellError) || error.code !== "device-unavailable") return undefined;
-  return attempt(device === "auto" ? "cpu" : device, "driver-missing", error.message);
-}
-
-function attempt(device: Device, reason: DeviceReason, hint: string): DeviceAttempt {
-  return { device, ok: false, reason, hint, runtime: device === "webgpu" ? portable : native };
-}
-
-function unavailable(device: DeviceChoice, why: DeviceAttempt): SpellError {
-  const isMissing = why.reason === "package-missing";
-  return new SpellError(
-    "device-unavailable",
-    `${device} is not available: ${isMissing ? `it needs ${native}, which is not installed` : (why.hint ?? why.reason)}`,
-    {
-      ...(isMissing ? { hint: `Install it: ${nativeInstallCommand}` } : {}),
-      commands: [...(isMissing ? [nativeInstallCommand] : []), "llmspell doctor"],
-      details: { tried: [why] },
-    },
-  );
+/** Metal comes with the package for Apple's processors; the others are packages of their own. */
+function gpuBinary(device: Device, os: NodeJS.Platform): string | undefined {
+  return device === "metal" ? undefined : `@node-llama-cpp/${os === "win32" ? "win" : os}-${process.arch}-${device}`;
 }

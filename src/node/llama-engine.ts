@@ -9,12 +9,14 @@ import { createRequire, syncBuiltinESMExports } from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import type { Llama, LlamaContext, LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
+import { isSoftwareAdapter } from "../core/devices.ts";
 import { abortedError, SpellError, toSpellError } from "../core/errors.ts";
 import type { ByteSource } from "../core/formats/byte-source.ts";
 import type {
   Device,
   DeviceAttempt,
   DeviceChoice,
+  DeviceProbe,
   GgufGenerateOptions,
   GgufHandle,
   GgufOpenOptions,
@@ -23,6 +25,7 @@ import type {
   ModelPiece,
   ThreadChoice,
 } from "../core/spec/runtime.ts";
+import { lookAtGraphics } from "./graphics.ts";
 import {
   clampThreads,
   measureThreads,
@@ -47,36 +50,44 @@ const shortPrompt = 12;
 const maxHeldTokens = 8;
 
 /** One engine per process: its binding keeps one logger and one set of backends. */
-export function createLlamaEngine(): GgufRuntime {
-  let cpu: Promise<Llama> | undefined;
-  const startCpu = (): Promise<Llama> => {
-    cpu ??= startLlama(false);
-    return cpu;
+export function createLlamaEngine(): GgufRuntime & { probe(device: Device): Promise<DeviceProbe> } {
+  const started = new Map<Gpu, Promise<Llama>>();
+  const start = (gpu: Gpu): Promise<Llama> => {
+    const known = started.get(gpu);
+    if (known !== undefined) return known;
+    const starting = startLlama(gpu);
+    started.set(gpu, starting);
+    return starting;
   };
   return {
     name: engineName,
     prepare() {
-      // Where a GPU may be there, open() has to choose first.
-      if (!mayHaveGpu()) startCpu().catch(() => undefined); // open() reports it
+      // Where a GPU may be there, it is looked at first.
+      if (!mayHaveGpu()) start(false).catch(() => undefined); // open() reports it
     },
-    open: (files, options) => openModel(files, options, startCpu),
+    async probe(device) {
+      const gpu = gpuOf(device);
+      if (gpu === false) return { ok: false, reason: "missing-feature", hint: `${engineName} has its own way to the processor` };
+      return lookAtGpu(await start(gpu), gpu);
+    },
+    open: (files, options) => openModel(files, options, start),
   };
 }
 
-async function openModel(files: readonly ByteSource[], options: GgufOpenOptions, startCpu: () => Promise<Llama>): Promise<GgufHandle> {
+async function openModel(files: readonly ByteSource[], options: GgufOpenOptions, start: (gpu: Gpu) => Promise<Llama>): Promise<GgufHandle> {
   const { threads: askedThreads, note } = clampThreads(options.threads);
   const modelPath = files[0]?.path;
   if (modelPath === undefined) {
     throw new SpellError("device-unavailable", `${engineName} reads local files only; ${files[0]?.name ?? "the model"} is not one`);
   }
-  const { llama, tried } = await chooseLlama(options.device, startCpu);
+  const llama = await start(gpuOf(options.device));
   options.onProgress?.(0);
   const cores = availableParallelism();
   // The splitter hands out at most this many; which of them compute is set before each step.
   llama.maxThreads = cores;
   const gpu = llama.gpu !== false;
   const model = await load(llama, modelPath, options, gpu);
-  const device = reportDevice(llama, model, options.device, tried);
+  const device = reportDevice(llama, model, options.device);
   // The engine keeps one cell free, and rounds up; generate() holds to what was asked.
   const context = await model
     .createContext({ contextSize: options.contextLength, batchSize: options.batchSize, threads: { ideal: cores, min: 1 } })
@@ -89,8 +100,11 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
   const threads = await chooseThreads(llama, sequence, askedThreads, bytes, options, gpu);
   options.onProgress?.(1);
 
+  const { gpuLayers } = model;
+  const layers = model.fileInsights.totalLayers;
   const notes = [
     ...(note === undefined ? [] : [note]),
+    ...(gpu && gpuLayers < layers ? [`${gpuLayers} of ${layers} layers fit on ${device.chosen}; the processor computes the others`] : []),
     ...(context.contextSize === options.contextLength
       ? []
       : [`a context of ${options.contextLength} tokens is kept; ${engineName} allocates ${context.contextSize}`]),
@@ -127,7 +141,7 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
  * Starts the engine. It never compiles and never downloads (E18).
  * @throws SpellError device-unavailable
  */
-async function startLlama(gpu: Gpu | "auto"): Promise<Llama> {
+async function startLlama(gpu: Gpu): Promise<Llama> {
   let mend: (() => void) | undefined;
   try {
     const { getLlama, LlamaLogLevel } = await import("node-llama-cpp");
@@ -216,62 +230,61 @@ function engineVersion(): string {
   }
 }
 
-/** A GPU counts only with a device that has a name and memory: the name of the backend is no proof (E19). */
-async function chooseLlama(
-  choice: DeviceChoice,
-  startCpu: () => Promise<Llama>,
-): Promise<{ readonly llama: Llama; readonly tried: readonly DeviceAttempt[] }> {
-  switch (choice) {
-    case "cpu":
-      return { llama: await startCpu(), tried: [] };
-    case "auto": {
-      if (!mayHaveGpu()) return { llama: await startCpu(), tried: [] };
-      const llama = await startLlama("auto").catch(() => undefined);
-      if (llama === undefined || llama.gpu === false) return { llama: llama ?? (await startCpu()), tried: [] };
-      if (await hasGpuDevice(llama)) return { llama, tried: [] };
-      const tried: DeviceAttempt[] = [
-        {
-          device: llama.gpu,
-          ok: false,
-          reason: "driver-missing",
-          hint: `${llama.gpu} is there, but no device behind it`,
-          runtime: engineName,
-        },
-      ];
-      await llama.dispose();
-      return { llama: await startCpu(), tried };
-    }
+/** @throws SpellError device-unavailable */
+function gpuOf(device: DeviceChoice): Gpu {
+  switch (device) {
     case "cuda":
     case "vulkan":
-    case "metal": {
-      const llama = await startLlama(choice);
-      if (await hasGpuDevice(llama)) return { llama, tried: [] };
-      throw new SpellError("device-unavailable", `${choice}: ${engineName} found no device behind it`, {
-        details: { reason: "driver-missing" },
-      });
-    }
+    case "metal":
+      return device;
+    case "cpu":
+    case "auto":
+      return false;
     case "webgpu":
     case "wasm":
-      throw new SpellError("device-unavailable", `${engineName} cannot compute on ${choice}`, { details: { reason: "missing-feature" } });
+      throw new SpellError("device-unavailable", `${engineName} cannot compute on ${device}`, { details: { reason: "missing-feature" } });
     default:
-      choice satisfies never;
-      throw new SpellError("internal-error", `unknown device ${String(choice)}`);
+      device satisfies never;
+      throw new SpellError("internal-error", `unknown device ${String(device)}`);
   }
 }
 
-async function hasGpuDevice(llama: Llama): Promise<boolean> {
-  if (llama.gpu === false) return false;
-  const names = await llama.getGpuDeviceNames().catch(() => []);
-  return names.length > 0 && (await llama.getVramState()).total > 0;
+/** What the engine says of its graphics cards. */
+export interface LlamaGpu {
+  readonly gpu: Llama["gpu"];
+  getGpuDeviceNames(): Promise<readonly string[]>;
+  getVramState(): Promise<{ readonly total: number; readonly free: number }>;
+}
+
+/** A GPU counts only with a device that has a name and memory: the name of the backend is no proof (E19). */
+export async function lookAtGpu(llama: LlamaGpu, asked: Exclude<Gpu, false>): Promise<DeviceProbe> {
+  const names = await llama.getGpuDeviceNames().catch((): readonly string[] => []);
+  const memory = await llama.getVramState().catch(() => ({ total: 0, free: 0 }));
+  if (llama.gpu !== asked || names.length === 0 || memory.total === 0) {
+    return { ok: false, reason: "driver-missing", hint: `${engineName} has ${asked}, but found no device behind it` };
+  }
+  const label = names.join(", ");
+  return {
+    ok: true,
+    label,
+    isSoftware: isSoftwareAdapter(label),
+    identity: `${engineName} ${engineVersion()}, ${label}, ${lookAtGraphics().identity}`,
+    memoryBytes: memory.free,
+  };
 }
 
 // --- Load ---
 
-async function load(llama: Llama, modelPath: string, { onProgress, signal, device }: GgufOpenOptions, gpu: boolean): Promise<LlamaModel> {
+async function load(
+  llama: Llama,
+  modelPath: string,
+  { onProgress, signal, mayDivide = false }: GgufOpenOptions,
+  gpu: boolean,
+): Promise<LlamaModel> {
   try {
     return await llama.loadModel({
       modelPath,
-      gpuLayers: !gpu ? 0 : device === "auto" ? "auto" : "max",
+      gpuLayers: !gpu ? 0 : mayDivide ? "auto" : "max",
       ...(signal === undefined ? {} : { loadSignal: signal }),
       // the last tenth is for the context and the first step
       ...(onProgress === undefined ? {} : { onLoadProgress: (share: number) => onProgress(share * 0.9) }),
@@ -292,13 +305,12 @@ function reportDevice(
   llama: Llama,
   model: LlamaModel,
   choice: DeviceChoice,
-  tried: readonly DeviceAttempt[],
 ): { readonly chosen: Device; readonly tried: readonly DeviceAttempt[]; readonly runtime: string } {
   const chosen: Device = llama.gpu !== false && model.gpuLayers > 0 ? llama.gpu : "cpu";
   if (choice !== "auto" && choice !== "cpu" && chosen === "cpu") {
     throw new SpellError("device-memory", `${choice}: no layer of the model fits on the device`, { commands: ["llmspell doctor"] });
   }
-  return { chosen, tried: [...tried, { device: chosen, ok: true, reason: "ok", runtime: engineName }], runtime: engineName };
+  return { chosen, tried: [{ device: chosen, ok: true, reason: "ok", runtime: engineName }], runtime: engineName };
 }
 
 /**

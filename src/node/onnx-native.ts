@@ -1,5 +1,5 @@
 /**
- * OnnxRuntime over onnxruntime-node, on the CPU. Weights that lie in files are mapped by the engine, through their real path: no copy, nothing written.
+ * OnnxRuntime over onnxruntime-node: on the processor, on WebGPU (inside the package), on CUDA where its files were installed. Weights that lie in files are mapped by the engine, through their real path: no copy, nothing written.
  * It computes synchronously, so it is used inside a child process (t5-engine.ts).
  */
 import { lstat, realpath } from "node:fs/promises";
@@ -7,29 +7,58 @@ import { availableParallelism } from "node:os";
 import { basename, dirname } from "node:path";
 import { SpellError, toSpellError } from "../core/errors.ts";
 import type { OnnxRuntime, WeightRange } from "../core/spec/onnx.ts";
+import { OnnxGraphBuilder } from "../core/t5/onnx.ts";
 import { checkInFile, type OrtModule, ortRuntime, placeInMemory, type WeightPlacement } from "../ort/driver.ts";
 
+/** Where this package computes; each is an execution provider of the same name. */
+export type NativeDevice = "cpu" | "webgpu" | "cuda";
+
 /** @throws SpellError device-unavailable where the package is missing or does not start */
-export async function openNativeOnnx(): Promise<OnnxRuntime> {
-  let ort: OrtModule;
-  try {
-    ort = (await import("onnxruntime-node")).default as unknown as OrtModule;
-  } catch (error) {
-    throw toSpellError(error, "device-unavailable", "onnxruntime-node does not start");
-  }
+export async function openNativeOnnx(device: NativeDevice = "cpu"): Promise<OnnxRuntime> {
+  const ort = await importOrt();
   return ortRuntime({
     name: "onnxruntime-node",
-    device: "cpu",
+    device,
     ort,
-    executionProvider: "cpu",
-    reads16Bit: true,
+    executionProvider: device,
+    // Cards compute in F32 here: without shader-f16 there is no other way, and T5 overflows in F16.
+    reads16Bit: device === "cpu",
     hasFastBlocks: true,
+    ...(device === "webgpu" ? { keptLocation: "gpu-buffer" as const, readsKept: "by-graph" as const } : {}),
     clampThreads: (threads) => Math.min(Math.max(1, threads), availableParallelism()),
     // All in one folder of files, or all in memory: the engine refuses a mixture.
     place: async (weights, signal) => (await placeInFolder(weights)) ?? placeInMemory(weights, signal),
     // Each session has threads of its own, which would spin for a while after every pass and take the processors from the other session.
     sessionEntries: { force_spinning_stop: "1" },
   });
+}
+
+async function importOrt(): Promise<OrtModule> {
+  try {
+    return (await import("onnxruntime-node")).default as unknown as OrtModule;
+  } catch (error) {
+    throw toSpellError(error, "device-unavailable", "onnxruntime-node does not start");
+  }
+}
+
+/**
+ * Really opens a graph of one node there: the package lists WebGPU on every system, whether or not there is a card.
+ * @returns undefined where it works, else what the engine said
+ */
+export async function tryNativeOnnx(device: Exclude<NativeDevice, "cpu">): Promise<string | undefined> {
+  const graph = new OnnxGraphBuilder("probe");
+  graph.input("x", "float32", [1]);
+  graph.node("Neg", ["x"], { output: "y" });
+  graph.output("y", "float32", [1]);
+  try {
+    const opened = await (await openNativeOnnx(device)).open(graph.toModel(), { threads: 1 });
+    await opened.dispose();
+    return undefined;
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    // The engine puts the place in its own source first.
+    return /(Failed to get a WebGPU adapter[^\n]*|Failed to load shared library[^\n]*)/.exec(text)?.[1] ?? text.slice(0, 300);
+  }
 }
 
 /** @returns undefined where some weight is not in a file, or files lie in several folders */

@@ -2,10 +2,10 @@
 import { lookup } from "node:dns/promises";
 import { freemem } from "node:os";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { LogEntry, Platform } from "../core/platform.ts";
+import { nodeConfig } from "./config-files.ts";
+import { bundledFile } from "./device-choice.ts";
 import { nodeExportedRuntime } from "./exported.ts";
-import { openFileSource } from "./file-source.ts";
 import { nodeFiles } from "./files.ts";
 import { nodeForeignModels } from "./foreign-models.ts";
 import { fsArtifactStore } from "./fs-artifact-store.ts";
@@ -31,11 +31,13 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     exported: { available: true, value: nodeExportedRuntime() },
     files: { available: true, value: nodeFiles() },
     store: fsArtifactStore(options.modelFolder === undefined ? join(homeFolder(), "models") : resolve(options.modelFolder)),
+    ...(options.modelFolder === undefined ? { storeAt: (folder: string) => fsArtifactStore(folder) } : {}),
     foreign: nodeForeignModels(),
     lookup: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
     freeMemory: () => process.availableMemory?.() ?? freemem(),
     isolate: processIsolate(),
-    bundled: (model, file) => openFileSource(fileURLToPath(new URL(`../../builtins/models/${model}/${file}`, import.meta.url))),
+    bundled: bundledFile,
+    config: nodeConfig(),
     now: () => performance.now(),
     log: options.log ?? (() => undefined),
   };

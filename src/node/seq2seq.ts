@@ -1,78 +1,101 @@
 /**
- * Which ONNX Runtime computes an encoder-decoder model in Node, and why: onnxruntime-node where it is installed, else onnxruntime-web, which
- * always is. Every candidate that was looked at is in the report, with its reason; a fallback is never silent.
+ * What computes an encoder-decoder model in Node, best first: onnxruntime-node on WebGPU, on CUDA, on the processor, and onnxruntime-web in
+ * WebAssembly, which is always there. Each in a child process. Which is taken is decided by core's rules.
  */
-import { SpellError } from "../core/errors.ts";
-import type { DeviceAttempt, DeviceChoice, Seq2SeqGenerateOptions, Seq2SeqOpenOptions, Seq2SeqRuntime } from "../core/spec/runtime.ts";
-import { deviceHere, isInstalled, withAttempts, withReport } from "./device-choice.ts";
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { type DeviceCandidate, ruledDevices } from "../core/backends/device-rules.ts";
+import { t5SelfTest } from "../core/backends/self-test.ts";
+import { isGpu } from "../core/devices.ts";
+import type { RemoteRuntime } from "../core/remote/runtime.ts";
+import type { DeviceProbe, Seq2SeqGenerateOptions, Seq2SeqOpenOptions, Seq2SeqRuntime } from "../core/spec/runtime.ts";
+import { absentDevices, beneathWebGpu, glance, missingPackage, type NodeDeviceOptions, nodeDevices, processor } from "./device-choice.ts";
 import { childRuntime } from "./engine-host.ts";
+import { hardwareOnly } from "./graphics.ts";
 
 /** Installs the optional native runtime; its install script would only fetch CUDA libraries. */
 export const onnxInstallCommand = "npm install --ignore-scripts onnxruntime-node@1.30.0";
+/** Its install script fetches the CUDA libraries from NuGet. */
+const cudaInstallCommand = "ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node";
 
 const native = "onnxruntime-node";
 const portable = "onnxruntime-web";
 
-export interface NodeSeq2SeqOptions {
-  /** The two runtimes; by default each in its child process. */
-  readonly native?: Seq2SeqRuntime;
-  readonly portable?: Seq2SeqRuntime;
-  /** Whether the native runtime is installed; looked up when it is needed. */
-  readonly isNativeInstalled?: () => boolean;
-  /** As process.platform. */
-  readonly os?: NodeJS.Platform;
+type Engine = Pick<RemoteRuntime<Seq2SeqOpenOptions, Seq2SeqGenerateOptions>, "prepare" | "probe" | "open">;
+type Candidate = DeviceCandidate<Seq2SeqOpenOptions, Seq2SeqGenerateOptions>;
+
+export interface NodeSeq2SeqOptions extends NodeDeviceOptions {
+  /** The native engine; by default in a child process. @param isAuto software adapters are kept out of its sight */
+  readonly native?: (isAuto: boolean) => Engine;
+  readonly portable?: Engine;
+  /** Whether the files of its CUDA provider are there. */
+  readonly hasCuda?: () => boolean;
 }
 
 /**
  * The runtime of Node: chooses per model, and says in the report what it chose.
- * @returns a runtime whose open() throws device-unavailable where a device asked for by name is not there
+ * @returns a runtime whose open() throws device-* where a device asked for by name cannot be had
  */
 export function nodeSeq2SeqRuntime(options: NodeSeq2SeqOptions = {}): Seq2SeqRuntime {
-  const nativeRuntime = options.native ?? childRuntime<Seq2SeqOpenOptions, Seq2SeqGenerateOptions>({ engine: native });
-  const portableRuntime = options.portable ?? childRuntime<Seq2SeqOpenOptions, Seq2SeqGenerateOptions>({ engine: portable });
-  const isNativeInstalled = options.isNativeInstalled ?? (() => isInstalled(native));
-  const os = options.os ?? process.platform;
+  const { os, graphics, isInstalled, verdicts, bundled, memoryBytes } = nodeDevices(options);
+  const nativeEngine = options.native ?? nativeByAuto();
+  const portableEngine = options.portable ?? childRuntime<Seq2SeqOpenOptions, Seq2SeqGenerateOptions>({ engine: portable });
+  const hasCuda = options.hasCuda ?? hasCudaFiles;
+
+  const candidates = (isAuto: boolean): readonly Candidate[] => {
+    const gpu = (device: "webgpu" | "cuda", obstacle: () => DeviceProbe | undefined): Candidate => ({
+      device,
+      runtime: native,
+      also: device === "webgpu" ? beneathWebGpu(os) : [],
+      async probe() {
+        if (!isInstalled(native)) return missingPackage(onnxInstallCommand);
+        return obstacle() ?? glance(graphics(), isAuto) ?? nativeEngine(isAuto).probe(device);
+      },
+      open: (files, open) => nativeEngine(isAuto).open(files, open),
+    });
+    return [
+      gpu("webgpu", () => undefined),
+      ...(os === "darwin" ? [] : [gpu("cuda", () => (hasCuda() ? undefined : missingPackage(cudaInstallCommand)))]),
+      {
+        device: "cpu",
+        runtime: native,
+        probe: async () => (isInstalled(native) ? processor(memoryBytes()) : missingPackage(onnxInstallCommand)),
+        open: (files, open) => nativeEngine(isAuto).open(files, open),
+      },
+      {
+        device: "wasm",
+        runtime: portable,
+        also: ["cpu"],
+        probe: async () => processor(memoryBytes()),
+        open: (files, open) => portableEngine.open(files, open),
+      },
+    ];
+  };
 
   return {
     name: "node",
-    prepare(device: DeviceChoice = "auto") {
-      const likely = device !== "wasm" && isNativeInstalled() ? nativeRuntime : portableRuntime;
-      likely.prepare?.(device);
+    prepare(device = "auto") {
+      const likely = device !== "wasm" && isInstalled(native) ? nativeEngine(device === "auto") : portableEngine;
+      likely.prepare(isGpu(device) ? "auto" : device);
     },
-    async open(files, openOptions) {
-      const { device, note } = deviceHere(openOptions.device, os);
-      const tried: DeviceAttempt[] = [];
-      const notes = note === undefined ? [] : [note];
-      if (note !== undefined && openOptions.device !== "auto") {
-        tried.push({ device: openOptions.device, ok: false, reason: "not-on-this-platform", hint: note, runtime: native });
-      }
-      if (device !== "auto" && device !== "cpu" && device !== "wasm") throw unavailable(device);
-      if (device !== "wasm") {
-        if (isNativeInstalled()) {
-          try {
-            return withReport(await nativeRuntime.open(files, { ...openOptions, device: "cpu" }), tried, notes);
-          } catch (error) {
-            // Only an engine that does not start is passed over. A model it refuses, or dies of, is no reason to feed it to another.
-            if (!(error instanceof SpellError) || error.code !== "device-unavailable") throw error;
-            tried.push({ device: "cpu", ok: false, reason: "driver-missing", hint: error.message, runtime: native });
-          }
-        } else {
-          tried.push({ device: "cpu", ok: false, reason: "package-missing", hint: onnxInstallCommand, runtime: native });
-        }
-      }
-      try {
-        return withReport(await portableRuntime.open(files, { ...openOptions, device: "wasm" }), tried, notes);
-      } catch (error) {
-        throw withAttempts(error, tried);
-      }
-    },
+    ...ruledDevices({ candidates, absent: absentDevices(os), standIn: "cpu", selfTest: t5SelfTest, verdicts, bundled }),
   };
 }
 
-function unavailable(device: Exclude<DeviceChoice, "auto">): SpellError {
-  const hint = "GPUs for T5 come with a later release; take cpu, or auto";
-  return new SpellError("device-unavailable", `${device} is not available for T5 models: ${hint}`, {
-    commands: ["llmspell doctor"],
-    details: { tried: [{ device, ok: false, reason: "not-configured", hint, runtime: native }] },
-  });
+/** One child runtime for `auto`, which keeps software adapters out of sight, and one for devices asked for by name. */
+function nativeByAuto(): (isAuto: boolean) => Engine {
+  const auto = childRuntime<Seq2SeqOpenOptions, Seq2SeqGenerateOptions>({ engine: native, env: hardwareOnly });
+  const named = childRuntime<Seq2SeqOpenOptions, Seq2SeqGenerateOptions>({ engine: native });
+  return (isAuto) => (isAuto ? auto : named);
+}
+
+function hasCudaFiles(): boolean {
+  try {
+    const folder = dirname(createRequire(import.meta.url).resolve(`${native}/package.json`));
+    const file = process.platform === "win32" ? "onnxruntime_providers_cuda.dll" : "libonnxruntime_providers_cuda.so";
+    return existsSync(join(folder, "bin/napi-v6", process.platform, process.arch, file));
+  } catch {
+    return false;
+  }
 }

@@ -7,9 +7,10 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { runInThisContext } from "node:vm";
 import { parentPort, workerData } from "node:worker_threads";
-import { toTransferList, webWorkerClass } from "./web-worker.ts";
+import { acceptSharedMemory, loadDawn } from "./dawn.ts";
+import { toTransferList, type WorkerData, webWorkerClass } from "./web-worker.ts";
 
-const { code, name, scope } = workerData as { readonly code: string; readonly name: string; readonly scope: string };
+const { code, name, scope, hasGpu } = workerData as WorkerData;
 const port = parentPort;
 const exit = process.exit.bind(process);
 const fetchRemote = globalThis.fetch;
@@ -17,6 +18,15 @@ class WorkerNavigator {
   readonly hardwareConcurrency = availableParallelism();
   readonly userAgent = "Node.js";
   readonly language = "en";
+}
+
+// Helper threads of the engine compute on the processor only.
+if (hasGpu && !name.startsWith("em-pthread")) {
+  const dawn = loadDawn(import.meta.url);
+  Object.assign(globalThis, dawn.globals);
+  acceptSharedMemory(dawn.globals.GPUQueue.prototype);
+  const gpu = dawn.create([]);
+  Object.defineProperty(WorkerNavigator.prototype, "gpu", { get: () => gpu });
 }
 
 const define = (key: string, value: unknown): void => {
@@ -30,7 +40,11 @@ define("navigator", new WorkerNavigator());
 define("WorkerGlobalScope", class WorkerGlobalScope {});
 define(
   "Worker",
-  webWorkerClass(scope, (reason) => fail(reason)),
+  webWorkerClass(
+    scope,
+    () => hasGpu,
+    (reason) => fail(reason),
+  ),
 );
 define("importScripts", () => fail("importScripts is not here"));
 define("postMessage", (message: unknown, options?: Parameters<typeof toTransferList>[0]) =>

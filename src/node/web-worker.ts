@@ -10,13 +10,23 @@ type PostOptions = readonly unknown[] | { readonly transfer?: readonly unknown[]
 export const toTransferList = (options: PostOptions | undefined): Transferable[] =>
   [...(Array.isArray(options) ? options : ((options as { transfer?: readonly unknown[] } | undefined)?.transfer ?? []))] as Transferable[];
 
+/** What a thread is started with. */
+export interface WorkerData {
+  readonly code: string;
+  readonly name: string;
+  readonly scope: string;
+  readonly hasGpu: boolean;
+}
+
 /**
  * @param scope compiled file that turns a thread into a worker scope and runs its code (web-worker-scope.ts)
+ * @param hasGpu asked for each worker: whether navigator.gpu is there, through the package `webgpu`
  * @param onDeath told when a thread ends that nobody ended
  * @returns a class to stand in for the global Worker
  */
 export function webWorkerClass(
   scope: string,
+  hasGpu: () => boolean,
   onDeath: (reason: string) => void,
 ): new (
   url: string | URL,
@@ -39,7 +49,7 @@ export function webWorkerClass(
 
     #start(code: string, name: string): void {
       if (this.#ended) return;
-      const thread = new Worker(scope, { workerData: { code, name, scope }, name });
+      const thread = new Worker(scope, { workerData: { code, name, scope, hasGpu: hasGpu() } satisfies WorkerData, name });
       thread.on("message", (data) => this.onmessage?.({ data, target: this }));
       thread.on("error", (error) => this.#fail(error));
       thread.on("exit", (status) => {

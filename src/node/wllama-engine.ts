@@ -7,12 +7,14 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { isSoftwareAdapter } from "../core/devices.ts";
 import { SpellError } from "../core/errors.ts";
 import type { ByteSource } from "../core/formats/byte-source.ts";
-import type { GgufHandle, GgufOpenOptions, GgufRuntime, ThreadChoice } from "../core/spec/runtime.ts";
+import type { Device, DeviceProbe, GgufHandle, GgufOpenOptions, GgufRuntime, ThreadChoice } from "../core/spec/runtime.ts";
 import { openWllama, type WllamaHost, type WllamaLike } from "../wllama/driver.ts";
 import { hasMemory64, maxFileBytes } from "../wllama/features.ts";
 import { builtFile } from "./built-file.ts";
+import { type DawnAdapter, loadDawn } from "./dawn.ts";
 import { clampThreads, defaultThreads, readThreadCache, threadCandidates, threadKey, writeThreadCache } from "./threads.ts";
 import { webWorkerClass } from "./web-worker.ts";
 
@@ -31,26 +33,28 @@ interface WllamaModule {
 const require = createRequire(import.meta.url);
 
 /** One engine per process; a model each gets an instance of its own. */
-export function createWllamaEngine(): GgufRuntime {
+export function createWllamaEngine(): GgufRuntime & { probe(device: Device): Promise<DeviceProbe> } {
   let deathListeners: ((reason: string) => void)[] = [];
+  const scope = { hasGpu: false };
   let loading: Promise<WllamaModule> | undefined;
   const start = (): Promise<WllamaModule> => {
-    loading ??= importWllama((reason) => {
+    loading ??= importWllama(scope, (reason) => {
       for (const listener of deathListeners.splice(0)) listener(reason);
     });
     return loading;
   };
 
-  const hostFor = (wllama: WllamaModule, threads: ThreadChoice, notes: readonly string[]): WllamaHost => {
+  const hostFor = (wllama: WllamaModule, device: "webgpu" | "wasm", threads: ThreadChoice, notes: readonly string[]): WllamaHost => {
     const build = hasMemory64() ? "default" : "compat";
     return {
       label: `wllama ${wllamaVersion()}, ${build} build`,
+      device,
       maxFileBytes: maxFileBytes[build],
       threads,
       notes,
-      create(onDeath) {
+      create(onDeath, onLog) {
         deathListeners = [...deathListeners, onDeath];
-        return createInstance(wllama, build);
+        return createInstance(wllama, build, device === "webgpu" ? onLog : undefined);
       },
     };
   };
@@ -60,11 +64,16 @@ export function createWllamaEngine(): GgufRuntime {
     prepare() {
       start().catch(() => undefined); // open() reports it
     },
+    probe: probeDawn,
     async open(files, options) {
       const { threads: asked, note } = clampThreads(options.threads);
       const notes = note === undefined ? [] : [note];
+      const device = options.device === "webgpu" ? "webgpu" : "wasm";
+      scope.hasGpu = device === "webgpu";
       const wllama = await start();
-      const openWith = (choice: ThreadChoice): Promise<GgufHandle> => openWllama(hostFor(wllama, choice, notes), files, options);
+      const openWith = (choice: ThreadChoice): Promise<GgufHandle> => openWllama(hostFor(wllama, device, choice, notes), files, options);
+      // The card computes; a thread waits for it.
+      if (device === "webgpu") return openWith({ prompt: 1, decode: 1, origin: "default" });
       if (asked > 0) return openWith({ prompt: asked, decode: asked, origin: "asked" });
       return openWithBestThreads(files, options, openWith);
     },
@@ -158,10 +167,45 @@ async function timeOf(handle: GgufHandle, round: number, limitMs: number, signal
   return Number.POSITIVE_INFINITY;
 }
 
-async function importWllama(onDeath: (reason: string) => void): Promise<WllamaModule> {
+/** Here, in the child's main thread; the model's worker loads the package anew. */
+async function probeDawn(device: Device): Promise<DeviceProbe> {
+  if (device !== "webgpu") return { ok: false, reason: "missing-feature", hint: `wllama does not compute on ${device}` };
+  let adapter: DawnAdapter | null;
+  try {
+    const dawn = loadDawn(import.meta.url);
+    Object.assign(globalThis, dawn.globals);
+    adapter = await dawn.create([]).requestAdapter();
+  } catch (error) {
+    return {
+      ok: false,
+      reason: "driver-missing",
+      hint: `webgpu (Dawn) does not start: ${error instanceof Error ? error.message : String(error)}`,
+    };
+  }
+  if (adapter === null) return { ok: false, reason: "no-adapter", hint: "Dawn finds no graphics card" };
+  const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
+  const label = [vendor, architecture, description].filter((word) => word !== "").join(" ");
+  if (!adapter.features.has("shader-f16")) {
+    return { ok: false, reason: "missing-feature", hint: `${label} has no shader-f16, which GGUF models need on WebGPU` };
+  }
+  return {
+    ok: true,
+    label,
+    isSoftware: isFallbackAdapter === true || isSoftwareAdapter(label),
+    identity: `wllama ${wllamaVersion()}, webgpu ${dawnVersion()}, ${label}`,
+    bufferBytes: Math.min(adapter.limits.maxBufferSize, adapter.limits.maxStorageBufferBindingSize),
+  };
+}
+
+function dawnVersion(): string {
+  return String((JSON.parse(readFileSync(join(packageFolder("webgpu"), "package.json"), "utf8")) as { version?: unknown }).version);
+}
+
+/** @param gpu read when a worker starts: whether it shall have navigator.gpu */
+async function importWllama(gpu: { readonly hasGpu: boolean }, onDeath: (reason: string) => void): Promise<WllamaModule> {
   const scope = builtFile("web-worker-scope");
   const globals = globalThis as Record<string, unknown>;
-  globals["Worker"] = webWorkerClass(scope, onDeath);
+  globals["Worker"] = webWorkerClass(scope, () => gpu.hasGpu, onDeath);
   globals["self"] = globalThis;
   globals["location"] ??= { href: "file:///" };
   if (!("navigator" in globalThis)) globals["navigator"] = { userAgent: "Node.js", hardwareConcurrency: availableParallelism() };
@@ -169,8 +213,13 @@ async function importWllama(onDeath: (reason: string) => void): Promise<WllamaMo
   return (await import(pathToFileURL(join(packageFolder("@wllama/wllama"), "esm/index.js")).href)) as WllamaModule;
 }
 
-function createInstance({ Wllama, CacheManager }: WllamaModule, build: "default" | "compat"): WllamaLike {
-  const silent = (): void => undefined;
+/** @param onLog gets the engine's own lines; without it they are not made */
+function createInstance(
+  { Wllama, CacheManager }: WllamaModule,
+  build: "default" | "compat",
+  onLog: ((line: string) => void) | undefined,
+): WllamaLike {
+  const say = (...words: unknown[]): void => onLog?.(words.map(String).join(" "));
   const noStore = {
     isSupported: () => true,
     read: async () => null,
@@ -183,8 +232,8 @@ function createInstance({ Wllama, CacheManager }: WllamaModule, build: "default"
     { default: wasmUrl("@wllama/wllama", "src/wasm/wllama.wasm") },
     {
       cacheManager: new CacheManager([noStore]), // without one it looks for the browser's file system and throws
-      suppressNativeLog: true,
-      logger: { debug: silent, log: silent, warn: silent, error: silent },
+      suppressNativeLog: onLog === undefined,
+      logger: { debug: say, log: say, warn: say, error: say },
     },
   );
   instance.setCompat(null); // never its default: files from a public server

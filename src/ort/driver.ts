@@ -15,6 +15,7 @@ import type {
   WeightRange,
 } from "../core/spec/onnx.ts";
 import type { Device } from "../core/spec/runtime.ts";
+import { OnnxGraphBuilder } from "../core/t5/onnx.ts";
 
 /** What is used of onnxruntime-common; the two packages each bring their own copy of its types. */
 export interface OrtModule {
@@ -52,12 +53,16 @@ export interface OrtHost {
   readonly name: string;
   readonly device: Device;
   readonly ort: OrtModule;
-  /** As the engine calls it: "cpu", "wasm", "webgpu", "cuda". */
-  readonly executionProvider: string;
+  /** As the engine calls it: "cpu", "wasm", "webgpu", "cuda"; or that with options of its own. */
+  readonly executionProvider: string | { readonly name: string };
   readonly reads16Bit: boolean;
   readonly hasFastBlocks: boolean;
   /** Whether tensors may stay on the device between runs, under this name of a location. */
   readonly keptLocation?: "gpu-buffer";
+  /** How kept tensors are read: by themselves, or through a graph of one node, because asking them ends the process (onnxruntime-node 1.30.0). */
+  readonly readsKept?: "by-graph";
+  /** Resolves with the reason when the device is gone. Calls under way may then never answer, or answer with zeros. */
+  readonly lost?: Promise<string>;
   /** @returns the number of threads a session gets */
   readonly clampThreads: (threads: number) => number;
   /** @throws SpellError onnx-external, device-memory, run-aborted */
@@ -68,12 +73,14 @@ export interface OrtHost {
 
 /** @returns the runtime of one device */
 export function ortRuntime(host: OrtHost): OnnxRuntime {
+  const readKept = host.readsKept === "by-graph" ? createReader(host) : (tensor: OrtTensor) => tensor.getData();
   const wrap = <D extends OnnxDtype>(tensor: OrtTensor): Wrapped<D> => ({
     dtype: tensor.type as D,
     shape: tensor.dims,
     tensor,
     ...(tensor.location === "cpu" ? { local: tensor.data as OnnxData<D> } : {}),
-    read: async () => (tensor.location === "cpu" ? tensor.data : await tensor.getData()) as OnnxData<D>,
+    read: async () =>
+      (tensor.location === "cpu" ? tensor.data : await whileThere(host, readKept(tensor), (values) => [values])) as OnnxData<D>,
     release() {
       if (tensor.location !== "cpu") tensor.dispose();
     },
@@ -103,6 +110,50 @@ export function ortRuntime(host: OrtHost): OnnxRuntime {
       }
       return createGraph(host, session, threads, wrap);
     },
+  };
+}
+
+/**
+ * The answer of a device, where it is still there: a lost one may never answer, or answer with zeros before its end is told.
+ * @param valuesOf the numbers of an answer that are in this memory
+ * @throws SpellError device-lost
+ */
+async function whileThere<T>({ device, lost }: OrtHost, work: Promise<T>, valuesOf: (answer: T) => readonly unknown[]): Promise<T> {
+  if (lost === undefined) return work;
+  const gone = lost.then((reason): never => {
+    throw new SpellError("device-lost", `${device} is gone: ${reason}`);
+  });
+  gone.catch(() => undefined);
+  const answer = await Promise.race([gone, work]);
+  if (valuesOf(answer).some(isAllZero)) await Promise.race([gone, new Promise((resolve) => setTimeout(resolve, zerosWaitMs))]);
+  return answer;
+}
+
+/** Zeros are waited out this long for the news that their device is gone; no model of ours scores everything zero. */
+const zerosWaitMs = 100;
+
+function isAllZero(values: unknown): boolean {
+  return values instanceof Float32Array && values.length > 0 && values.every((value) => value === 0);
+}
+
+/** Reads values on the device as the output of a graph that only hands them on. */
+function createReader(host: OrtHost): (tensor: OrtTensor) => Promise<unknown> {
+  const sessions = new Map<number, Promise<OrtSession>>();
+  const open = (rank: number): Promise<OrtSession> => {
+    const shape = Array.from({ length: rank }, (_, axis) => `d${axis}`);
+    const graph = new OnnxGraphBuilder("read");
+    graph.input("x", "float32", shape);
+    graph.node("Identity", ["x"], { output: "y" });
+    graph.output("y", "float32", shape);
+    return createSession({ ...host, place: placeInMemory }, graph.toModel(), { threads: 1 }, 1);
+  };
+  return async (tensor) => {
+    const rank = tensor.dims.length;
+    const opening = sessions.get(rank) ?? open(rank);
+    sessions.set(rank, opening);
+    const session = await opening;
+    const { y } = await inTurn(host.ort, () => session.run({ x: tensor }));
+    return y?.data;
   };
 }
 
@@ -173,6 +224,7 @@ function createGraph(
     outputs: session.outputNames,
     async run(feeds) {
       if (closed) throw new SpellError("run-closed", "the graph was disposed");
+      if (broken?.code === "device-lost") throw broken;
       if (broken !== undefined) {
         throw new SpellError("run-crash", `an earlier pass failed on ${host.device}; open the graph anew (${broken.message})`, {
           cause: broken,
@@ -185,7 +237,11 @@ function createGraph(
         });
       }
       const tensors = Object.fromEntries(session.inputNames.map((name) => [name, (feeds[name] as Wrapped<OnnxDtype>).tensor]));
-      const run = inTurn(host.ort, () => session.run(tensors));
+      const run = whileThere(
+        host,
+        inTurn(host.ort, () => session.run(tensors)),
+        (outputs) => Object.values(outputs).map((tensor) => (tensor.location === "cpu" ? tensor.data : undefined)),
+      );
       running = run.catch(() => undefined);
       try {
         return Object.fromEntries(Object.entries(await run).map(([name, tensor]) => [name, wrap(tensor)]));
@@ -199,9 +255,9 @@ function createGraph(
     async dispose() {
       if (closed) return;
       closed = true;
-      // A session must not be freed under a pass that computes with it.
+      // A session must not be freed under a pass that computes with it. One on a lost device is left alone: its calls may never end.
       await running;
-      await inTurn(host.ort, () => session.release());
+      if (broken?.code !== "device-lost") await inTurn(host.ort, () => session.release());
     },
   };
 }
@@ -228,6 +284,7 @@ function openError(error: unknown, { name, device }: OrtHost): SpellError {
 }
 
 function runError(error: unknown, { name, device }: OrtHost): SpellError {
+  if (error instanceof SpellError) return error;
   const text = messageOf(error);
   if (/lost/i.test(text) && device === "webgpu") return new SpellError("device-lost", `the device was lost: ${text}`, { cause: error });
   if (memoryWords.test(text)) return new SpellError("device-memory", `${name} ran out of memory: ${text}`, { cause: error });
@@ -244,12 +301,14 @@ function messageOf(error: unknown): string {
 
 /**
  * Weights handed over in memory, one entry for each: works in every build, and for weights from anywhere.
+ * @param lazily makes an entry whose bytes are read when the engine asks for them, where that is possible
  * @throws SpellError onnx-external, device-memory where they pass `mostBytes`
  */
 export async function placeInMemory(
   weights: readonly WeightRange[],
   signal: AbortSignal | undefined,
   mostBytes: number = Number.POSITIVE_INFINITY,
+  lazily: (weight: WeightRange) => Uint8Array | undefined = () => undefined,
 ): Promise<WeightPlacement> {
   const total = weights.reduce((sum, { length }) => sum + length, 0);
   if (total > mostBytes) {
@@ -258,19 +317,25 @@ export async function placeInMemory(
     });
   }
   const externalData: { readonly path: string; readonly data: Uint8Array }[] = [];
-  for (const weight of weights) externalData.push({ path: weight.name, data: await bytesOf(weight, signal) });
+  for (const weight of weights) {
+    checkInSource(weight);
+    externalData.push({ path: weight.name, data: lazily(weight) ?? (await bytesOf(weight, signal)) });
+  }
   return { locate: ({ name, length }) => ({ location: name, offset: 0, length }), options: { externalData } };
 }
 
 async function bytesOf({ name, length, file, make }: WeightRange, signal: AbortSignal | undefined): Promise<Uint8Array> {
   throwIfAborted(signal);
   if (file === undefined && make === undefined) throw new SpellError("internal-error", `weight ${name} has neither a file nor a maker`);
-  if (file !== undefined) checkInFile({ name, length }, file.source.size, file.offset, file.source.name);
   const bytes = file === undefined ? await (make as () => Promise<Uint8Array>)() : await readWeight(name, length, file, signal);
   if (bytes.byteLength !== length) {
     throw new SpellError("onnx-external", `weight ${name}: wanted ${length} bytes; got ${bytes.byteLength}`, { where: name });
   }
   return bytes;
+}
+
+function checkInSource({ name, length, file }: WeightRange): void {
+  if (file !== undefined) checkInFile({ name, length }, file.source.size, file.offset, file.source.name);
 }
 
 /** A source speaks of itself; here what matters is that a weight is not where it should be. Aborts and the network's answers stay what they are. */

@@ -19,7 +19,12 @@ export interface WllamaLike {
 }
 
 interface WllamaChunk {
-  readonly choices?: readonly { readonly text?: string; readonly finish_reason?: string | null }[];
+  readonly choices?: readonly {
+    readonly text?: string;
+    readonly finish_reason?: string | null;
+    /** only where probabilities were asked for */
+    readonly logprobs?: { readonly content?: readonly { readonly top_logprobs?: readonly { readonly logprob?: number }[] }[] } | null;
+  }[];
   /** The first chunks of an answer: how long the prompt is, and how much of it is computed. */
   readonly prompt_progress?: { readonly total: number; readonly cache: number };
   readonly timings?: {
@@ -33,10 +38,15 @@ interface WllamaChunk {
 
 /** What the host knows about the instance it makes. */
 export interface WllamaHost {
-  /** A fresh instance per model: a second load on the same one fails. `onDeath` must be told when its worker dies without a word. */
-  create(onDeath: (reason: string) => void): WllamaLike;
+  /**
+   * A fresh instance per model: a second load on the same one fails. `onDeath` must be told when its worker dies without a word, `onLog` of the
+   * lines the engine writes while it loads on a graphics card.
+   */
+  create(onDeath: (reason: string) => void, onLog: (line: string) => void): WllamaLike;
   /** "wllama 3.8.1, compat build" */
   readonly label: string;
+  /** Where layers go. The engine falls back to the processor without a word; the handle reports what its log says. */
+  readonly device: "webgpu" | "wasm";
   /** Largest file this build can load; offsets beyond never settle in 32-bit builds. */
   readonly maxFileBytes: number;
   readonly threads: ThreadChoice;
@@ -45,6 +55,54 @@ export interface WllamaHost {
 }
 
 const runtime = "wllama";
+/** More than any model has. */
+const mostLayers = 99_999;
+
+/** How many layers the engine says it put on the graphics card. */
+interface Placed {
+  readonly layers: number;
+  readonly total: number;
+}
+
+/** @returns undefined for lines about something else */
+export function readPlaced(line: string): Placed | undefined {
+  const counts = /offloaded (\d+)\/(\d+) layers to GPU/.exec(line);
+  return counts === null ? undefined : { layers: Number(counts[1]), total: Number(counts[2]) };
+}
+
+/**
+ * The engine computes on the processor where it finds no card it can use, and says so only in its log (E13). And the first numbers of a card
+ * must be numbers: finite, and not all the same.
+ * @throws SpellError device-unavailable, run-nan
+ */
+async function checkPlaced(placed: Placed | undefined, instance: WllamaLike): Promise<void> {
+  if (placed === undefined || placed.layers === 0) {
+    const found = placed === undefined ? "its log says nothing of layers" : `0 of ${placed.total} layers are there`;
+    throw new SpellError("device-unavailable", `${runtime} does not compute on webgpu: ${found}`, {
+      details: { reason: "missing-feature" },
+    });
+  }
+  const likely: number[] = [];
+  await instance.createCompletion({
+    prompt: " ",
+    stream: true,
+    max_tokens: 1,
+    temperature: 0,
+    n_probs: 2,
+    cache_prompt: false,
+    onData: ({ choices }: WllamaChunk) => {
+      for (const { logprobs } of choices ?? []) {
+        for (const { top_logprobs: top = [] } of logprobs?.content ?? []) likely.push(...top.map(({ logprob }) => logprob ?? Number.NaN));
+      }
+    },
+  });
+  const [first = Number.NaN, second = Number.NaN] = likely;
+  if (Number.isFinite(first) && Number.isFinite(second) && first !== second) return;
+  throw new SpellError(
+    "run-nan",
+    `the first step gave ${Number.isFinite(first) ? "the same number for every token" : "no finite numbers"}`,
+  );
+}
 /** An abort is seen between two prompt batches; this many tokens keep that short on one WebAssembly thread. */
 const maxBatch = 128;
 
@@ -73,7 +131,13 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
     };
   });
   death.catch(() => undefined); // somebody listens only while a call is under way
-  const instance = host.create((reason) => fail(crash(reason)));
+  let placed: Placed | undefined;
+  const instance = host.create(
+    (reason) => fail(crash(reason, host.device)),
+    (line) => {
+      placed = readPlaced(line) ?? placed;
+    },
+  );
   const kill = async (error: SpellError): Promise<void> => {
     fail(error);
     await instance.exit().catch(() => undefined);
@@ -102,7 +166,7 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
         n_batch: Math.min(options.batchSize, maxBatch),
         n_ubatch: Math.min(options.batchSize, maxBatch),
         n_threads: host.threads.decode,
-        n_gpu_layers: 0,
+        n_gpu_layers: host.device === "webgpu" ? mostLayers : 0,
         n_parallel: 1,
         kv_unified: true,
         ctx_shift: false,
@@ -111,8 +175,9 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
     ]);
     const info = instance.getLoadedContextInfo();
     if (info.success !== true || !(info.n_vocab > 0)) throw new Error("the engine could not load it");
+    if (host.device === "webgpu") await checkPlaced(placed, instance);
   } catch (error) {
-    const typed = dead ?? loadError(error, files[0]?.name ?? "the model");
+    const typed = dead ?? loadError(error, files[0]?.name ?? "the model", host.device);
     await kill(typed);
     throw typed;
   } finally {
@@ -124,10 +189,18 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
   const multi = instance.isMultithread();
   const threads = multi || host.threads.decode === 1 ? host.threads : { prompt: 1, decode: 1, origin: "default" as const };
   const device: DeviceReport = {
-    chosen: "wasm",
+    chosen: host.device,
     runtime,
     threads,
-    tried: [{ device: "wasm", ok: true, reason: "ok", hint: host.label, runtime }],
+    tried: [
+      {
+        device: host.device,
+        ok: true,
+        reason: "ok",
+        hint: placed === undefined ? host.label : `${host.label}, ${placed.layers} of ${placed.total} layers`,
+        runtime,
+      },
+    ],
   };
   const contextLength = Math.min(options.contextLength, info.n_ctx);
   const bos = options.bos === undefined || !info.add_bos_token ? undefined : options.bos;
@@ -153,7 +226,7 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
       finished = done;
       yield* endedBy(pieces, death, stop.signal);
     } catch (error) {
-      throw dead ?? (isAborted() ? abortedError() : generationError(error, contextLength, fail));
+      throw dead ?? (isAborted() ? abortedError() : generationError(error, contextLength, host.device, fail));
     } finally {
       generateOptions.signal?.removeEventListener("abort", onStop);
       stop.abort();
@@ -325,16 +398,22 @@ async function* endedBy(
   }
 }
 
-function loadError(error: unknown, name: string): SpellError {
+function loadError(error: unknown, name: string, device: WllamaHost["device"]): SpellError {
+  if (error instanceof SpellError) return error;
   const text = messageOf(error);
   if (/memory|allocat|out of bounds|grow/i.test(text)) {
     return new SpellError("device-memory", `${name}: no memory for the model in WebAssembly: ${text}`, { where: name, cause: error });
   }
-  if (isTrap(error)) return crash(text, error);
+  if (isTrap(error)) return crash(text, device, error);
   return new SpellError("gguf-metadata", `${name}: ${runtime} cannot load the model: ${text}`, { where: name, cause: error });
 }
 
-function generationError(error: unknown, contextLength: number, fail: (error: SpellError) => void): SpellError {
+function generationError(
+  error: unknown,
+  contextLength: number,
+  device: WllamaHost["device"],
+  fail: (error: SpellError) => void,
+): SpellError {
   if (error instanceof SpellError) return error;
   const text = messageOf(error);
   const counts = /\((\d+) tokens?\) exceeds the available context size \((\d+) tokens?\)/.exec(text);
@@ -342,7 +421,7 @@ function generationError(error: unknown, contextLength: number, fail: (error: Sp
     return contextError(counts === null ? undefined : Number(counts[1]), contextLength);
   }
   if (isTrap(error)) {
-    const typed = crash(text, error);
+    const typed = crash(text, device, error);
     fail(typed);
     return typed;
   }
@@ -356,7 +435,10 @@ function contextError(promptTokens: number | undefined, contextLength: number): 
   });
 }
 
-function crash(reason: string, cause?: unknown): SpellError {
+function crash(reason: string, device: WllamaHost["device"], cause?: unknown): SpellError {
+  if (device === "webgpu" && /device.{0,20}lost|lost.{0,20}device/i.test(reason)) {
+    return new SpellError("device-lost", `webgpu is gone: ${reason}`, { details: { runtime }, ...(cause === undefined ? {} : { cause }) });
+  }
   return new SpellError("run-crash", `the engine (${runtime}) died: ${reason}`, {
     details: { runtime },
     ...(cause === undefined ? {} : { cause }),

@@ -1,6 +1,7 @@
 /** The contract in Chromium, on WebAssembly and on WebGPU. */
 import { describe, expect, it } from "vitest";
-import { findAdapter, openWasmOnnx, openWebGpuOnnx } from "../../src/browser/onnx.ts";
+import { findAdapter } from "../../src/browser/adapter.ts";
+import { openWasmOnnx, openWebGpuOnnx } from "../../src/browser/onnx.ts";
 import { onnxRuntimeContract } from "../contract/onnx-runtime.ts";
 
 const adapter = await findAdapter();

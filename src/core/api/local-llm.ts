@@ -9,14 +9,17 @@ import {
   type LoadOptions,
   loadModel,
   type ModelFiles,
+  previewDevice,
   variantsOfT5,
 } from "../backends/candle.ts";
+import { type LoadDefaults, usualLoad } from "../backends/candle-settings.ts";
 import { type CatalogueEntry, findEntry, type ModelKind, readCatalogue } from "../backends/catalogue.ts";
 import { type HubContext, listCached, listRepository, planRepository, planUrl, reuseCache } from "../backends/hub.ts";
 import { findInstalled, hashSource, type InstalledModel, openInstalled, sizeOf } from "../backends/installed.ts";
 import { createOllamaClient, type OllamaClient, type OllamaModel } from "../backends/ollama.ts";
 import { planRegistry } from "../backends/ollama-registry.ts";
 import { summarizeModel } from "../backends/summary.ts";
+import { isGpu } from "../devices.ts";
 import { realClock } from "../download/clock.ts";
 import { aliasKey, listStored, type ModelManifest, type StoredModel, type Verified } from "../download/manifest.ts";
 import {
@@ -38,7 +41,7 @@ import type { GenerateOptions, Prompt } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import { defaultModelSettings, type LocalBackend, type ModelSettings } from "../spec/model-settings.ts";
 import { checkModelName, type HfSpec, type ModelSpec, parseModelSpec, printModelSpec } from "../spec/model-spec.ts";
-import type { DeviceChoice, DeviceReport } from "../spec/runtime.ts";
+import type { Device, DeviceChoice, DevicePreview, DeviceReport } from "../spec/runtime.ts";
 import { version } from "../version.ts";
 
 /** A model that is here, in the form of lists. Unknown values are null. */
@@ -72,14 +75,17 @@ export interface ModelInfo extends ModelRecord {
   readonly license_url: string | null;
   readonly files: readonly { readonly path: string; readonly size_bytes: number; readonly sha256: string | null }[];
   readonly fits: Fit | null;
+  /** where a load would compute, and what was looked at on the way */
+  readonly device: DevicePreview | null;
   readonly notes: readonly string[];
 }
 
 /** Whether a model fits into memory with the context it is loaded with by default. */
 export interface Fit {
-  readonly device: "cpu";
+  readonly device: Device;
   readonly needed_bytes: number;
-  readonly available_bytes: number;
+  /** null for a card: it was asked already, and says yes or no */
+  readonly available_bytes: number | null;
   readonly ok: boolean;
 }
 
@@ -248,18 +254,28 @@ export interface LocalLlm {
   generate(spec: string, prompt: Prompt, options?: LocalGenerateOptions): Promise<GenerateResult>;
   /** Forgets loaded models. @returns how many */
   unload(spec?: string): Promise<number>;
-  /** Loads a model that is here; the caller owns it. @throws SpellError model-not-installed, model-unknown, as loadModel */
-  load(spec: string, options?: LoadOptions): Promise<LanguageModel>;
+  /**
+   * Loads a model that is here; the caller owns it.
+   * @param defaults of the provider that runs it, where that is not the usual one
+   * @throws SpellError model-not-installed, model-unknown, as loadModel
+   */
+  load(spec: string, options?: LoadOptions, defaults?: LoadDefaults): Promise<LanguageModel>;
+  /**
+   * Who runs a model of this name; only settings and the catalogue are looked at, never whether a server answers.
+   * @param preferred whom a name that is not in the catalogue belongs to
+   * @throws SpellError backend-not-configured, backend-unknown, model-unknown, spec-syntax
+   */
+  backendOf(spec: string, preferred?: LocalBackend): Promise<LocalBackend>;
   /** Reads the headers of a model that is here. */
   inspect(spec: string, signal?: AbortSignal): Promise<FoundModel>;
-  /** Memory a load would take, against what is free. */
-  fits(found: FoundModel, contextSize?: number): Fit | null;
   readonly ollama: OllamaClient;
 }
 
 export interface LocalLlmOptions {
   readonly platform: Platform;
   readonly settings?: Partial<ModelSettings>;
+  /** Defaults of a load; those of the provider candle. */
+  readonly defaults?: LoadDefaults;
   /** default: the platform's own, in real time */
   readonly network?: Network;
   /** milliseconds since the epoch */
@@ -276,10 +292,10 @@ const ollamaExamples: readonly (readonly [string, string, number])[] = [
   ["mistral:7b", "Mistral 7B Instruct", 4_113_301_824],
 ];
 
-const defaultContext = 4096;
 const progressMs = 500;
 
-export function createLocalLlm({ platform, settings: given, network: givenNetwork, wallTime = Date.now }: LocalLlmOptions): LocalLlm {
+export function createLocalLlm(options: LocalLlmOptions): LocalLlm {
+  const { platform, settings: given, network: givenNetwork, wallTime = Date.now, defaults: usual = usualLoad } = options;
   const settings: ModelSettings = { ...defaultModelSettings, ...given };
   const network: Network = givenNetwork ?? {
     fetch: platform.fetch,
@@ -306,7 +322,7 @@ export function createLocalLlm({ platform, settings: given, network: givenNetwor
     parseModelSpec(text, { providers: [], ...(allowHosts === undefined ? {} : { allowHosts }) });
 
   /** The first matching line decides; only settings are looked at, never whether a server answers. */
-  async function backendOf(spec: ModelSpec): Promise<LocalBackend> {
+  async function backendOf(spec: ModelSpec, preferred?: LocalBackend): Promise<LocalBackend> {
     const need = (backend: LocalBackend): LocalBackend => {
       if (settings.backends.includes(backend)) return backend;
       throw new SpellError("backend-not-configured", `Backend '${backend}' not configured. To use ${backend} models:`, {
@@ -324,6 +340,7 @@ export function createLocalLlm({ platform, settings: given, network: givenNetwor
     if (spec.kind === "hf" || spec.kind === "url" || spec.kind === "path") return need("candle");
     if (spec.kind === "ollama") return settings.backends.includes("ollama") ? "ollama" : need("candle");
     if (settings.backends.includes("candle") && (await isKnownName(spec.name))) return "candle";
+    if (preferred === "candle") throw await unknownModel(spec.name);
     // a file that lies here and was named without ./ is no business of a server
     if (settings.backends.includes("ollama") && !/\.(gguf|safetensors|onnx)$/i.test(spec.name)) return "ollama";
     if (settings.backends.length === 0) return need("candle");
@@ -700,12 +717,21 @@ export function createLocalLlm({ platform, settings: given, network: givenNetwor
     };
   }
 
-  function fits(found: FoundModel, contextSize = defaultContext): Fit | null {
-    const available = platform.freeMemory?.();
-    if (available === undefined) return null;
-    const facts = summarizeModel(found);
-    const needed = Math.ceil(facts.memoryBytes(Math.min(facts.contextLength, contextSize)));
-    return { device: "cpu", needed_bytes: needed, available_bytes: available, ok: needed <= available };
+  /** Where a load would compute and whether it would fit. Nothing is loaded. */
+  async function lookAhead(found: FoundModel, signal?: AbortSignal): Promise<Pick<ModelInfo, "fits" | "device">> {
+    const preview = await previewDevice(found, platform, usual, signal === undefined ? {} : { signal }).catch((error: unknown) => {
+      if (error instanceof SpellError && error.code === "device-unavailable") return undefined;
+      throw error;
+    });
+    if (preview === undefined) return { fits: null, device: null };
+    const { needs, ...report } = preview;
+    const device = report.chosen ?? "cpu";
+    const needed = Math.ceil(needs.memoryBytes);
+    const available = isGpu(device) ? null : (platform.freeMemory?.() ?? null);
+    return {
+      fits: { device, needed_bytes: needed, available_bytes: available, ok: available === null || needed <= available },
+      device: report,
+    };
   }
 
   const isLoaded = (id: string): boolean => loaded.has(id);
@@ -865,7 +891,7 @@ export function createLocalLlm({ platform, settings: given, network: givenNetwor
       files:
         manifest?.files.map(({ path, size, sha256 }) => ({ path, size_bytes: size, sha256: sha256 ?? null })) ??
         found.files.map(({ path, name, size }) => ({ path: path ?? name, size_bytes: size, sha256: null })),
-      fits: fits(found),
+      ...(await lookAhead(found)),
       notes: facts.notes,
     };
   }
@@ -909,7 +935,7 @@ export function createLocalLlm({ platform, settings: given, network: givenNetwor
     };
   }
 
-  async function load(text: string, options: LoadOptions = {}): Promise<LanguageModel> {
+  async function load(text: string, options: LoadOptions = {}, defaults: LoadDefaults = usual): Promise<LanguageModel> {
     const spec = parse(text);
     if ((await backendOf(spec)) === "ollama") {
       const opening = ollama.open(ollamaName(spec), {
@@ -919,7 +945,7 @@ export function createLocalLlm({ platform, settings: given, network: givenNetwor
       });
       return opening.catch((error: unknown) => didYouMean(error, spec));
     }
-    return loadModel(await resolve(spec, options.signal), platform, options);
+    return loadModel(await resolve(spec, options.signal), platform, defaults, options);
   }
 
   return {
@@ -1026,6 +1052,7 @@ export function createLocalLlm({ platform, settings: given, network: givenNetwor
           license_url: null,
           files: [],
           fits: null,
+          device: null,
           notes: [],
         };
       }
@@ -1175,12 +1202,12 @@ export function createLocalLlm({ platform, settings: given, network: givenNetwor
       return found.length;
     },
     load,
+    backendOf: async (text, preferred) => backendOf(parse(text), preferred),
     async inspect(text, signal) {
       const spec = parse(text);
       if ((await backendOf(spec)) === "ollama") throw await notInstalled({ ...spec, backend: "candle" });
       return findModel(await resolve(spec, signal), platform, signal);
     },
-    fits,
   };
 }
 

@@ -1,36 +1,153 @@
 /** The composition root: what a host hands in becomes the library a user calls. */
-import { type FoundModel, findModel, type LoadOptions, loadModel, type ModelSource } from "../backends/candle.ts";
+import {
+  type FoundModel,
+  findModel,
+  type LoadOptions,
+  loadModel,
+  type ModelSource,
+  type PreviewOptions,
+  previewDevice,
+  surveyDevices,
+} from "../backends/candle.ts";
+import { type CandleSettings, candleSettings, ollamaSettings } from "../backends/candle-settings.ts";
+import type { ResolvedConfig } from "../config/resolve.ts";
+import { limits } from "../limits.ts";
 import type { Platform } from "../platform.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
-import type { ModelSettings } from "../spec/model-settings.ts";
-import { createLocalLlm, type LocalLlm } from "./local-llm.ts";
+import type { Device, DeviceAttempt, DevicePreview, ModelNeeds } from "../spec/runtime.ts";
+import { createTurns, type Turns } from "../text/turns.ts";
+import { type ConfigOptions, resolveConfig } from "./configuration.ts";
+import { configuredModel } from "./configured-model.ts";
+import type { LocalLlm } from "./local-llm.ts";
 
-export interface SpellOptions {
+export interface SpellOptions extends ConfigOptions {
   readonly platform: Platform;
-  /** Where models come from and lie; what is left out has its default. */
-  readonly models?: Partial<ModelSettings>;
 }
 
 export interface Spell {
   readonly platform: Platform;
   /**
-   * Loads a model that is here: any form of a model's name, a path to a file or folder, or a Blob. The caller owns the model and disposes it.
-   * @throws SpellError model-not-installed with the pull command; model-*, gguf-*, device-*, run-option, run-aborted
+   * The effective configuration; read once, with the first call that needs it.
+   * @throws SpellError config-*, env-value, profile-unknown
    */
-  load(source: ModelSource, options?: LoadOptions): Promise<LanguageModel>;
+  config(): Promise<ResolvedConfig>;
+  /**
+   * Lists, fetches, removes and runs local models, by the configuration.
+   * @throws SpellError of config()
+   */
+  localLLM(): Promise<LocalLlm>;
+  /**
+   * Loads a model that is here: any form of a model's name, a path to a file or folder, or a Blob; without a source the default model of the
+   * configuration. Options stand before the configuration. The caller owns the model and disposes it.
+   * @throws SpellError of config(); model-not-installed with the pull command; backend-*, model-*, gguf-*, device-*, run-option, run-aborted
+   */
+  load(source?: ModelSource, options?: LoadOptions): Promise<LanguageModel>;
   /** Reads a model's header only: architecture, sizes, limits, chat template. Nothing is loaded. */
   inspect(source: ModelSource, options?: { readonly signal?: AbortSignal }): Promise<FoundModel>;
-  /** Lists, fetches, removes and runs local models. */
-  readonly localLLM: LocalLlm;
+  /** The device load() would take for a model that inspect() found, and why not the others; and what the model needs. Nothing is loaded. */
+  preview(model: FoundModel, options?: PreviewOptions): Promise<DevicePreview & { readonly needs: ModelNeeds }>;
+  /**
+   * Looks at every device, for decoders and for T5 apart, and runs the bundled models on each that is there: seconds. Verdicts are kept, so that
+   * `auto` goes by them from then on.
+   */
+  devices(options?: SurveyOptions): Promise<Readonly<Record<"gguf" | "t5", DevicePreview>>>;
 }
 
-export function createSpell({ platform, models }: SpellOptions): Spell {
-  const localLLM = createLocalLlm({ platform, ...(models === undefined ? {} : { settings: models }) });
+export interface SurveyOptions {
+  /** this device alone */
+  readonly only?: Device;
+  /** told of each device as soon as it is known */
+  readonly onAttempt?: (architecture: "gguf" | "t5", attempt: DeviceAttempt) => void;
+  readonly signal?: AbortSignal;
+}
+
+export function createSpell({ platform, ...options }: SpellOptions): Spell {
+  const config = once(() => resolveConfig(options, platform));
+  const localLLM = once(async () => {
+    const { config: values } = await config();
+    const [{ createLocalLlm }, { modelSettings }] = await Promise.all([import("./local-llm.ts"), import("../backends/model-settings.ts")]);
+    const candle = candleSettings(values);
+    const store = candle === undefined ? undefined : platform.storeAt?.(candle.modelFolder);
+    return createLocalLlm({
+      platform: store === undefined ? platform : { ...platform, store },
+      settings: await modelSettings(values, platform.config),
+      ...(candle === undefined ? {} : { defaults: candle.load }),
+    });
+  });
+  /** Generations at once are counted per provider, over all its models. */
+  const turnsOf = new Map<string, Turns>();
+
   return {
     platform,
+    config,
     localLLM,
-    load: (source, options) => (typeof source === "string" ? localLLM.load(source, options) : loadModel(source, platform, options)),
-    inspect: (source, options) =>
-      typeof source === "string" ? localLLM.inspect(source, options?.signal) : findModel(source, platform, options?.signal),
+    async load(source, loadOptions = {}) {
+      const { provider, settings, open } = await placeOf(source, await config(), platform, localLLM);
+      const turns = turnsOf.get(provider) ?? createTurns(limits.waitingGenerations, settings.maxConcurrent);
+      turnsOf.set(provider, turns);
+      const { onProgress: _, signal: __, ...again } = loadOptions;
+      return configuredModel(await open(loadOptions), {
+        settings,
+        turns,
+        reload: (signal) => open({ ...again, ...(signal === undefined ? {} : { signal }) }),
+      });
+    },
+    async inspect(source, inspectOptions) {
+      if (typeof source !== "string") return findModel(source, platform, inspectOptions?.signal);
+      return (await localLLM()).inspect(source, inspectOptions?.signal);
+    },
+    async preview(model, previewOptions) {
+      const { config: values } = await config();
+      return previewDevice(model, platform, candleSettings(values)?.load, previewOptions);
+    },
+    async devices({ onAttempt, ...surveyOptions } = {}) {
+      const survey = (architecture: "gguf" | "t5") =>
+        surveyDevices(architecture, platform, { ...surveyOptions, onAttempt: (attempt) => onAttempt?.(architecture, attempt) });
+      // One after the other: together they would disturb each other's times.
+      const gguf = await survey("gguf");
+      return { gguf, t5: await survey("t5") };
+    },
+  };
+}
+
+/** Where a model runs: under which provider's settings, and how it is opened. */
+interface Place {
+  readonly provider: string;
+  readonly settings: Pick<CandleSettings, "generate" | "timeoutMs" | "maxConcurrent" | "keepAliveMs">;
+  readonly open: (options: LoadOptions) => Promise<LanguageModel>;
+}
+
+async function placeOf(
+  source: ModelSource | undefined,
+  { config, source: origin }: ResolvedConfig,
+  platform: Platform,
+  localLLM: () => Promise<LocalLlm>,
+): Promise<Place> {
+  const { chooseModel, requireCandle } = await import("../backends/model-choice.ts");
+  const file = origin.startsWith("file:") ? origin.slice("file:".length) : undefined;
+  if (source !== undefined && typeof source !== "string") {
+    const provider = requireCandle(config, file);
+    const settings = declared(candleSettings(config, provider), provider);
+    return { provider, settings, open: (options) => loadModel(source, platform, settings.load, options) };
+  }
+  const llm = await localLLM();
+  const { spec, provider: named, preferred } = chooseModel(config, source, file);
+  const provider = named ?? (await llm.backendOf(spec, preferred));
+  const candle = candleSettings(config, provider);
+  if (candle !== undefined) return { provider, settings: candle, open: (options) => llm.load(spec, options, candle.load) };
+  return { provider, settings: declared(ollamaSettings(config, provider), provider), open: (options) => llm.load(spec, options) };
+}
+
+function declared<T>(settings: T | undefined, provider: string): T {
+  if (settings === undefined) throw new Error(`provider ${provider} was chosen and has no settings`);
+  return settings;
+}
+
+/** The same promise for everybody; a failure is told again, not tried again. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
   };
 }

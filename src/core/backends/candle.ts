@@ -1,42 +1,61 @@
 /**
  * The in-process backend: finds the files of a model, lets the gate look at them, and opens them on a runtime.
- * The only place that chooses between decoders (gguf/) and T5 (t5/).
+ * The only place that chooses between decoders (gguf/) and T5 (t5/); the code of either is loaded when a model of its kind turns up, so that
+ * a page pays for what it uses.
  */
+import { deviceChoices } from "../devices.ts";
 import { SpellError } from "../errors.ts";
 import { type ByteSource, blobSource } from "../formats/byte-source.ts";
-import { acceptGguf, type GgufFacts } from "../gguf/gate.ts";
-import { openGgufModel } from "../gguf/model.ts";
+import type { GgufFacts } from "../gguf/gate.ts";
 import { collectShards, parseShardName } from "../gguf/shards.ts";
 import { limits } from "../limits.ts";
 import type { FoundFiles, Offer, Platform } from "../platform.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import { parseModelSpec } from "../spec/model-spec.ts";
-import type { DeviceChoice, GgufRuntime, Seq2SeqRuntime, Seq2SeqVariant } from "../spec/runtime.ts";
-import { acceptExport, type ExportFacts, findExportFiles, looksLikeExport } from "../t5/export-files.ts";
-import { acceptT5, findT5Files, looksLikeT5, type T5Facts } from "../t5/files.ts";
-import { openT5Model } from "../t5/model.ts";
+import type {
+  DeviceChoice,
+  DevicePreview,
+  DeviceSurvey,
+  DeviceSurveyOptions,
+  GgufRuntime,
+  ModelNeeds,
+  Seq2SeqDraft,
+  Seq2SeqRuntime,
+  Seq2SeqVariant,
+} from "../spec/runtime.ts";
+import type { ExportFacts } from "../t5/export-files.ts";
+import type { T5Facts } from "../t5/files.ts";
+import type { LoadDefaults } from "./candle-settings.ts";
+import { exportNeeds, ggufNeeds, t5Needs } from "./needs.ts";
 
 export interface LoadOptions {
-  /** default `auto` */
+  /** default: of the configuration, `auto` there */
   readonly device?: DeviceChoice;
   /**
-   * tokens. Decoders: 128 … the model's limit, default 4096 or the model's limit, whichever is smaller.
+   * tokens. Decoders: 128 … the model's limit, default: of the configuration (4096 there), or the model's limit, whichever is smaller.
    * T5: of the input, 128 … 4096, default 512.
    */
   readonly contextSize?: number;
-  /** 0 = measured on this machine (default) */
+  /** 0 = measured on this machine; default: of the configuration, 0 there */
   readonly threads?: number;
   /**
    * T5 only: form of the weights in memory, made at load; default f32, or the variant of the model's name.
    * Of an export: one of the forms it has, by default the first of f32, q8, q4.
    */
   readonly quantization?: Seq2SeqVariant;
-  /** prompt tokens per step, default 512; smaller aborts sooner */
+  /**
+   * T5 only: a copy of the decoder in this form writes ahead of greedy answers and the model checks it. The text stays the same; speed is bought with memory
+   * (a tenth to a quarter of the weights more). Pays from some 50 MB of weights on.
+   */
+  readonly draft?: Seq2SeqDraft;
+  /** prompt tokens per step, default: of the configuration, 512 there; smaller aborts sooner */
   readonly batchSize?: number;
   /** Loaded share, 0 … 1 */
   readonly onProgress?: (share: number) => void;
   readonly signal?: AbortSignal;
 }
+
+export type PreviewOptions = Pick<LoadOptions, "device" | "contextSize" | "signal">;
 
 /** Files of a model that were found already. */
 export interface ModelFiles {
@@ -73,6 +92,9 @@ interface BundledModel {
 /** Forms a T5 model can be loaded in; the first is the default. */
 export const variantsOfT5: readonly Seq2SeqVariant[] = ["f32", "q8", "q4"];
 
+/** Forms a draft can be made in. */
+export const draftsOfT5: readonly Seq2SeqDraft[] = ["q8", "q4"];
+
 /** Models inside the package. */
 export const bundledModels: ReadonlyMap<string, BundledModel> = new Map<string, BundledModel>([
   ["tiny-stories", { kind: "gguf", files: ["tiny-stories.gguf"], variants: ["q8_0"] }],
@@ -86,8 +108,6 @@ export const bundledModels: ReadonlyMap<string, BundledModel> = new Map<string, 
   ],
 ]);
 
-const defaultContextLength = 4096;
-
 /**
  * Finds a model's files and reads their headers; no runtime is touched.
  * @throws SpellError spec-syntax, model-*, gguf-*, safetensors-*, tokenizer-missing, usage-not-available
@@ -97,11 +117,16 @@ export async function findModel(source: ModelSource | ModelFiles, platform: Plat
 }
 
 async function readHeaders({ kind, variant, ...base }: FoundFilesOfModel, signal: AbortSignal | undefined): Promise<FoundModel> {
-  if (kind === "t5") return { ...base, kind, variant: variant ?? "f32", facts: await acceptT5(findT5Files(base.files), signal) };
+  if (kind === "t5") {
+    const { acceptT5, findT5Files } = await import("../t5/files.ts");
+    return { ...base, kind, variant: variant ?? "f32", facts: await acceptT5(findT5Files(base.files), signal) };
+  }
   if (kind === "t5-onnx") {
+    const { acceptExport, findExportFiles } = await import("../t5/export-files.ts");
     const facts = await acceptExport(findExportFiles(base.files), variant, signal);
     return { ...base, kind, variant: facts.form.variant, facts };
   }
+  const { acceptGguf } = await import("../gguf/gate.ts");
   return { ...base, kind, facts: await acceptGguf(base.files, signal === undefined ? {} : { signal }) };
 }
 
@@ -109,15 +134,29 @@ async function readHeaders({ kind, variant, ...base }: FoundFilesOfModel, signal
  * Finds, checks and opens a model.
  * @throws SpellError of findModel and of the runtime's open(); run-option for options out of range; device-unavailable where the host has no runtime
  */
-export async function loadModel(source: ModelSource | ModelFiles, platform: Platform, options: LoadOptions = {}): Promise<LanguageModel> {
+export async function loadModel(
+  source: ModelSource | ModelFiles,
+  platform: Platform,
+  defaults: LoadDefaults,
+  options: LoadOptions = {},
+): Promise<LanguageModel> {
   checkLoadOptions(options);
-  const device = options.device ?? "auto";
+  const device = options.device ?? defaults.device;
   const found = await findFiles(source, platform);
   runtimeFor(found.kind, platform).prepare?.(device);
   const variant = options.quantization ?? found.variant;
   const model = await readHeaders({ ...found, ...(variant === undefined ? {} : { variant }) }, options.signal);
-  if (model.kind === "gguf") return loadGguf(model, runtimeOf(platform.gguf, "GGUF"), platform, options);
-  return loadT5(model, runtimeFor(model.kind, platform), platform, options);
+  try {
+    const loaded =
+      model.kind === "gguf"
+        ? await loadGguf(model, runtimeOf(platform.gguf, "GGUF"), platform, defaults, options)
+        : await loadT5(model, runtimeFor(model.kind, platform), platform, defaults, options);
+    const { chosen, runtime } = loaded.device;
+    platform.log({ level: "info", message: `${model.id} computes on ${chosen}${runtime === undefined ? "" : ` through ${runtime}`}` });
+    return loaded;
+  } catch (error) {
+    throw withSmallerVariant(error, model);
+  }
 }
 
 function runtimeFor(kind: Exclude<FoundModel["kind"], "gguf">, platform: Platform): Seq2SeqRuntime;
@@ -135,43 +174,113 @@ function runtimeFor(kind: FoundModel["kind"], platform: Platform): GgufRuntime |
   }
 }
 
-function loadGguf(
+/**
+ * The device that load() would take, without loading: what can be seen of each, and verdicts of earlier self-tests.
+ * @throws SpellError device-unavailable where the host has no runtime for the model
+ */
+export async function previewDevice(
+  model: FoundModel,
+  platform: Platform,
+  defaults: LoadDefaults | undefined,
+  options: PreviewOptions = {},
+): Promise<DevicePreview & { readonly needs: ModelNeeds }> {
+  const runtime: Partial<DeviceSurvey> = runtimeFor(model.kind, platform);
+  const { device = defaults?.device ?? "auto", contextSize, signal } = options;
+  const needs = needsOf(model, model.kind === "gguf" ? contextLengthOf(contextSize, defaults, model.facts.contextLength) : contextSize);
+  const preview = await runtime.preview?.(model.files, { device, needs, ...(signal === undefined ? {} : { signal }) });
+  return { ...(preview ?? { tried: [] }), needs };
+}
+
+function needsOf(model: FoundModel, contextSize: number | undefined): ModelNeeds {
+  if (model.kind === "gguf") return ggufNeeds(model.facts, contextSize ?? model.facts.contextLength);
+  const tokens = contextSize ?? limits.seq2seqInputTokens;
+  return model.kind === "t5" ? t5Needs(model.facts, model.variant, tokens) : exportNeeds(model.facts, tokens);
+}
+
+/** Looks at every device for one architecture, and tests those that are there. A host without a runtime has none. */
+export async function surveyDevices(architecture: "gguf" | "t5", platform: Platform, options: DeviceSurveyOptions): Promise<DevicePreview> {
+  const offer: Offer<Partial<DeviceSurvey>> = architecture === "gguf" ? platform.gguf : platform.seq2seq;
+  return (offer.available ? await offer.value.survey?.(options) : undefined) ?? { tried: [] };
+}
+
+/** What does not fit may fit in a smaller form: T5 makes it at load, a GGUF file has to be another one. */
+function withSmallerVariant(error: unknown, model: FoundModel): unknown {
+  if (!(error instanceof SpellError) || error.code !== "device-memory") return error;
+  const { code, message, details, cause } = error;
+  const variant = model.kind === "t5" ? model.variant : undefined;
+  const smaller = variant === "f32" ? "q8" : variant === "q8" ? "q4" : undefined;
+  const isNamed = model.bundled;
+  const t5Command = isNamed
+    ? `llmspell generate -m ${model.id}:${smaller} "Hello"`
+    : `llmspell generate -m ${model.id} --quantization ${smaller} "Hello"`;
+  return new SpellError(code, message, {
+    hint:
+      model.kind === "gguf"
+        ? "Take a file of the same model with a smaller quantisation (Q4_0 takes half of Q8_0), or a shorter context."
+        : smaller === undefined
+          ? "Take a smaller model, or a shorter input."
+          : `Take the smaller variant ${smaller}, or a shorter input.`,
+    commands: [...(smaller === undefined ? [] : [t5Command]), "llmspell doctor"],
+    where: model.id,
+    ...(details === undefined ? {} : { details }),
+    cause,
+  });
+}
+
+async function loadGguf(
   model: Extract<FoundModel, { kind: "gguf" }>,
   runtime: GgufRuntime,
   platform: Platform,
+  defaults: LoadDefaults,
   options: LoadOptions,
 ): Promise<LanguageModel> {
-  if (options.quantization !== undefined) {
-    throw new SpellError("run-option", "quantization: a GGUF file has one already; wanted a T5 model", { where: "quantization" });
+  for (const name of ["quantization", "draft"] as const) {
+    if (options[name] === undefined) continue;
+    const why = name === "draft" ? "it is for T5 models" : "a GGUF file has one already";
+    throw new SpellError("run-option", `${name}: ${why}; wanted a T5 model`, { where: name });
   }
   const limit = model.facts.contextLength;
   checkContextSize(options, limit, model.id);
+  const contextLength = contextLengthOf(options.contextSize, defaults, limit);
+  const { openGgufModel } = await import("../gguf/model.ts");
   return openGgufModel(model, runtime, platform, {
-    ...commonOptions(options),
-    contextLength: options.contextSize ?? Math.min(defaultContextLength, limit),
-    batchSize: options.batchSize ?? 512,
+    ...commonOptions(defaults, options),
+    needs: needsOf(model, contextLength),
+    contextLength,
+    batchSize: options.batchSize ?? defaults.batchSize,
     ...(model.facts.bos === undefined ? {} : { bos: model.facts.bos.text }),
   });
 }
 
-function loadT5(
-  { id, files, facts, variant }: Exclude<FoundModel, { kind: "gguf" }>,
+/** Tokens a decoder keeps. @param defaults undefined where no configuration speaks of decoders */
+function contextLengthOf(asked: number | undefined, defaults: LoadDefaults | undefined, limit: number): number {
+  const wanted = asked ?? defaults?.contextSize ?? 0;
+  return wanted === 0 ? limit : Math.min(wanted, limit);
+}
+
+async function loadT5(
+  model: Exclude<FoundModel, { kind: "gguf" }>,
   runtime: Seq2SeqRuntime,
   platform: Platform,
+  defaults: LoadDefaults,
   options: LoadOptions,
 ): Promise<LanguageModel> {
+  const { id, files, facts, variant } = model;
   checkContextSize(options, limits.seq2seqMostInputTokens, id);
+  const { openT5Model } = await import("../t5/model.ts");
   return openT5Model({ id, files, generation: facts.generation }, runtime, platform, {
-    ...commonOptions(options),
+    ...commonOptions(defaults, options),
+    needs: needsOf(model, options.contextSize),
+    ...(options.draft === undefined ? {} : { draft: options.draft }),
     variant,
     inputLength: options.contextSize ?? limits.seq2seqInputTokens,
   });
 }
 
-function commonOptions({ device, threads, onProgress, signal }: LoadOptions) {
+function commonOptions(defaults: LoadDefaults, { device, threads, onProgress, signal }: LoadOptions) {
   return {
-    device: device ?? ("auto" as const),
-    threads: threads ?? 0,
+    device: device ?? defaults.device,
+    threads: threads ?? defaults.threads,
     ...(onProgress === undefined ? {} : { onProgress }),
     ...(signal === undefined ? {} : { signal }),
   };
@@ -190,6 +299,11 @@ function checkContextSize({ contextSize }: LoadOptions, limit: number, id: strin
 }
 
 function checkLoadOptions(options: LoadOptions): void {
+  if (options.device !== undefined && !deviceChoices.includes(options.device)) {
+    throw new SpellError("run-option", `device: wanted ${deviceChoices.join(", ")}; got ${JSON.stringify(options.device)}`, {
+      where: "device",
+    });
+  }
   const check = (name: "contextSize" | "threads" | "batchSize", min: number, max: number): void => {
     const value = options[name];
     if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) return;
@@ -276,6 +390,7 @@ async function filesOf(found: FoundFiles): Promise<Layout> {
 }
 
 async function layoutOf(files: readonly ByteSource[], where: string): Promise<Layout> {
+  const [{ looksLikeT5 }, { looksLikeExport }] = await Promise.all([import("../t5/files.ts"), import("../t5/export-files.ts")]);
   if (looksLikeT5(files)) return { kind: "t5", files };
   if (looksLikeExport(files)) return { kind: "t5-onnx", files };
   const models = files.filter(({ name }) => name.toLowerCase().endsWith(".gguf") && (parseShardName(name)?.index ?? 1) === 1);

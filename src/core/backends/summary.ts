@@ -1,5 +1,6 @@
 /** What is known of a found model, in one form for every layout: for lists, pages and the command line. */
 import type { FoundModel } from "./candle.ts";
+import { exportNeeds, ggufNeeds, t5Needs } from "./needs.ts";
 
 export interface ModelSummary {
   readonly format: "gguf" | "safetensors" | "onnx";
@@ -42,12 +43,11 @@ export function summarizeModel(model: FoundModel): ModelSummary {
       ...(facts.chatTemplate === undefined ? {} : { chatTemplate: facts.chatTemplate }),
       capabilities: facts.chatTemplate === undefined ? ["completion"] : ["completion", "chat"],
       notes: facts.notes,
-      memoryBytes: (tokens) => facts.fileBytes + facts.kvBytesPerToken * Math.min(tokens, facts.contextLength),
+      memoryBytes: (tokens) => ggufNeeds(facts, tokens).memoryBytes,
     };
   }
   const { facts, files, variant } = model;
   const { config } = facts;
-  const heads = config.numHeads * config.dKv;
   const ofFiles =
     model.kind === "t5"
       ? {
@@ -57,7 +57,6 @@ export function summarizeModel(model: FoundModel): ModelSummary {
           sizeBytes: files.reduce((sum, { size }) => sum + size, 0),
         }
       : { format: "onnx" as const, quantization: model.facts.form.dtype, sizeBytes: model.facts.sizeBytes };
-  const weightBytes = model.kind === "t5" ? model.facts.parameterCount * { f32: 4, q8: 1.125, q4: 0.625 }[variant] : model.facts.sizeBytes;
   return {
     ...ofFiles,
     architecture: "t5",
@@ -67,7 +66,6 @@ export function summarizeModel(model: FoundModel): ModelSummary {
     vocabSize: config.vocabSize,
     capabilities: ["text-to-text"],
     notes: facts.notes,
-    // Keys and values of the input and of the answer in each decoder layer, and one layer's attention scores.
-    memoryBytes: (tokens) => weightBytes + 16 * config.numDecoderLayers * heads * tokens + 4 * config.numHeads * tokens * tokens,
+    memoryBytes: (tokens) => (model.kind === "t5" ? t5Needs(model.facts, variant, tokens) : exportNeeds(model.facts, tokens)).memoryBytes,
   };
 }

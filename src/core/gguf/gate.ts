@@ -5,7 +5,15 @@
 import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { acceptArchitecture } from "./architectures.ts";
-import { checkTokenEmbedding, countParameters, nameQuantization, readSamplingDefaults, readShape, type SamplingDefaults } from "./facts.ts";
+import {
+  checkTokenEmbedding,
+  countParameters,
+  largestTensor,
+  nameQuantization,
+  readSamplingDefaults,
+  readShape,
+  type SamplingDefaults,
+} from "./facts.ts";
 import { type GgufHeader, readGgufHeader } from "./header.ts";
 import { metadataOf } from "./metadata.ts";
 import { checkParts } from "./shards.ts";
@@ -32,6 +40,7 @@ export interface GgufFacts {
   readonly vocabSize: number;
   /** all parts together */
   readonly fileBytes: number;
+  readonly largestTensorBytes: number;
   readonly license?: string;
   readonly chatTemplate?: string;
   /** As the file says; for a SentencePiece vocabulary that does not say, the ids engines take. */
@@ -82,6 +91,7 @@ export async function acceptGguf(files: readonly ByteSource[], options: AcceptGg
     ...shape,
     ...tokenizer,
     fileBytes: files.reduce((sum, part) => sum + part.size, 0),
+    largestTensorBytes: largestTensor(tensors),
     ...present("license", metadata.text("general.license")),
     ...present("chatTemplate", metadata.text("tokenizer.chat_template")),
     samplingDefaults: sampling.values,

@@ -35,7 +35,8 @@ export async function openGgufModel(
     isSeq2Seq: false,
     notes: facts.notes,
     now: platform.now,
-    open: (isFirst, signal) => runtime.open(files, isFirst ? options : { ...again, ...(signal === undefined ? {} : { signal }) }),
+    device: options.device,
+    open: ({ isFirst, ...choice }) => runtime.open(files, isFirst ? options : { ...again, ...choice }),
     resolve: (call) => resolveDecoderParameters(call, facts.samplingDefaults, randomSeed),
     async write(prompt, call) {
       const written = await writePrompt(prompt, call);

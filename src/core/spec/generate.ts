@@ -1,4 +1,5 @@
 /** What a caller says to a model and gets counted back. Types only; defaults and ranges are in text/parameters.ts. */
+import type { DeviceChoice } from "./runtime.ts";
 
 export type Role = "system" | "user" | "assistant";
 
@@ -34,6 +35,11 @@ export interface GenerateOptions {
   readonly system?: string;
   /** No chat template and no defusing: the text goes to the model as it is. Only for a text prompt. */
   readonly raw?: boolean;
+  /**
+   * Where this call computes; default: where the model was loaded for. The first call that names another device loads the model there too, and it
+   * stays on both until it is disposed.
+   */
+  readonly device?: DeviceChoice;
   readonly signal?: AbortSignal;
 }
 

@@ -14,11 +14,14 @@ export interface LanguageModel {
   readonly hasChatTemplate: boolean;
   /** An encoder-decoder: each input is answered by itself, without what was said before, and beams can be searched. */
   readonly isSeq2Seq: boolean;
+  /** Of the device it was loaded for; a call that names another has its report in `stream-start`. */
   readonly device: DeviceReport;
   /**
    * Generates. Calls are queued and answered in order, one at a time; at most 16 wait.
-   * Leaving the loop cancels the work. After run-crash the next call loads the model again by itself.
-   * @throws SpellError from the iterator: run-aborted (details.partialText), run-context, run-option, run-busy, run-crash, run-closed, run-nan, template-parse, template-limit
+   * Leaving the loop cancels the work. After run-crash or device-lost the next call loads the model again by itself. A graphics card that fails under
+   * `auto` before any text was shown is replaced by the next device, with one warning; otherwise the error carries the text so far.
+   * @throws SpellError from the iterator: run-aborted (details.partialText), run-context, run-option, run-busy, run-crash, run-closed, run-nan, device-*,
+   *   template-parse, template-limit
    */
   stream(prompt: Prompt, options?: GenerateOptions): AsyncIterable<StreamPart>;
   /**

@@ -31,6 +31,75 @@ export interface DeviceAttempt {
   readonly hint?: string;
   /** Name of the runtime that would have computed there: "wllama", "node-llama-cpp". */
   readonly runtime?: string;
+  /** Milliseconds of the self-test where it was run for this report: its model loaded, its questions answered. */
+  readonly selfTestMs?: number;
+}
+
+/** What a device answered to a look, before any model was loaded on it. */
+export type DeviceProbe =
+  | {
+      readonly ok: true;
+      /** what a person calls it: "google swiftshader", "NVIDIA GeForce RTX 3060" */
+      readonly label: string;
+      /** a processor that plays a graphics card; `auto` never takes one */
+      readonly isSoftware: boolean;
+      /** Engine version, adapter and driver: what the verdict of a self-test holds for. */
+      readonly identity: string;
+      /** bytes that weights and KV cache may take; unknown where the device does not say */
+      readonly memoryBytes?: number;
+      /** bytes of the largest single buffer */
+      readonly bufferBytes?: number;
+    }
+  | {
+      readonly ok: false;
+      readonly reason: Exclude<DeviceReason, "ok">;
+      /** what was seen; for package-missing a complete command that mends it */
+      readonly hint: string;
+    };
+
+/** What a model takes of a device, estimated from its header. */
+export interface ModelNeeds {
+  /** bytes of weights, and of keys and values at the context asked for */
+  readonly memoryBytes: number;
+  /** bytes of the largest single tensor */
+  readonly bufferBytes: number;
+}
+
+/** What open() of every runtime takes about devices. */
+export interface DeviceOptions {
+  readonly device: DeviceChoice;
+  /** Without it nothing is compared with what the device holds. */
+  readonly needs?: ModelNeeds;
+  /** Where the model does not fit as a whole, a part of it may stay with the processor. */
+  readonly mayDivide?: boolean;
+  /** Devices that were lost while this model computed on them: `auto` does not take them again. */
+  readonly lost?: readonly Device[];
+  readonly signal?: AbortSignal;
+}
+
+/** What every runtime offers beside opening models. */
+export interface DeviceSurvey {
+  /**
+   * The report that open() would begin with for this choice, without loading anything: what can be seen, and verdicts of earlier self-tests.
+   * @returns `chosen` is undefined where nothing fits
+   */
+  preview(files: readonly ByteSource[], options: DeviceOptions): Promise<DevicePreview>;
+  /** Looks at every device, and runs the self-test on each that is there, software adapters included. Verdicts are kept. */
+  survey(options?: DeviceSurveyOptions): Promise<DevicePreview>;
+}
+
+export interface DeviceSurveyOptions {
+  /** this device alone */
+  readonly only?: Device;
+  /** told of each device as soon as it is known */
+  readonly onAttempt?: (attempt: DeviceAttempt) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface DevicePreview {
+  readonly chosen?: Device;
+  readonly runtime?: string;
+  readonly tried: readonly DeviceAttempt[];
 }
 
 /** Threads in use, prompt and decode apart, and how they were found. */
@@ -54,7 +123,7 @@ export interface DeviceReport {
  * Not a template engine, not a downloader: rendered text goes in, text pieces come out.
  * A handle may die (crash, lost device); every pending call then rejects, and open() may be called again.
  */
-export interface GgufRuntime {
+export interface GgufRuntime extends Partial<DeviceSurvey> {
   readonly name: string;
   /** Starts what open() will need (a process, a module) while the caller still checks the file. Never throws, never required. */
   prepare?(device?: DeviceChoice): void;
@@ -66,8 +135,7 @@ export interface GgufRuntime {
   open(files: readonly ByteSource[], options: GgufOpenOptions): Promise<GgufHandle>;
 }
 
-export interface GgufOpenOptions {
-  readonly device: DeviceChoice;
+export interface GgufOpenOptions extends DeviceOptions {
   /** tokens; the runtime may round up, the handle reports the real number */
   readonly contextLength: number;
   /** prompt tokens per step; smaller aborts sooner */
@@ -78,7 +146,6 @@ export interface GgufOpenOptions {
   readonly bos?: string;
   /** Loaded share, 0 … 1, never falling. */
   readonly onProgress?: (share: number) => void;
-  readonly signal?: AbortSignal;
 }
 
 /** What every opened model offers, whatever its architecture: text goes in, pieces of text come out. `O`: the options of one call. */
@@ -92,12 +159,15 @@ export interface ModelHandle<O> {
   readonly unsupported: readonly string[];
   /** Facts to show as warnings in the first stream: one thread because the page is not isolated, threads clamped … */
   readonly notes: readonly string[];
+  /** Why it is not the device that was asked for, or that `auto` would rather have: shown as warnings in the first stream. */
+  readonly fallbacks?: readonly string[];
   /**
    * Continues a rendered prompt (a decoder), or answers an input (an encoder-decoder). Special tokens in it are read as such (message content was defused before),
    * begin-of-sequence is added exactly once. The longest prefix shared with the previous call is not computed again.
    * Pieces never split a character. One call at a time; core queues.
    * Ends with exactly one `end` piece, or throws; leaving the loop or aborting frees the model within one step.
-   * @throws SpellError run-context (prompt alone does not fit; details {promptTokens, contextLength}), run-aborted, run-crash, run-nan, run-closed
+   * @throws SpellError run-context (prompt alone does not fit; details {promptTokens, contextLength}), run-aborted, run-crash, run-nan, run-closed,
+   *   device-lost, device-memory
    */
   generate(prompt: string, options: O): AsyncIterable<ModelPiece>;
   /**
@@ -174,7 +244,7 @@ export interface Candidate {
  * Runs encoder-decoder models from their files. The decode loop lives behind this contract, beside the engine: each token would
  * otherwise carry its logits through a process.
  */
-export interface Seq2SeqRuntime {
+export interface Seq2SeqRuntime extends Partial<DeviceSurvey> {
   readonly name: string;
   /** As GgufRuntime.prepare. */
   prepare?(device?: DeviceChoice): void;
@@ -188,16 +258,18 @@ export interface Seq2SeqRuntime {
 
 /** Form of the weights in memory. `f32` computes what the file says. */
 export type Seq2SeqVariant = "f32" | "q8" | "q4";
+/** Form of a copy of the decoder that writes ahead; the model checks what it wrote. */
+export type Seq2SeqDraft = "q8" | "q4";
 
-export interface Seq2SeqOpenOptions {
-  readonly device: DeviceChoice;
+export interface Seq2SeqOpenOptions extends DeviceOptions {
   readonly variant: Seq2SeqVariant;
+  /** Copy that writes ahead of greedy answers; none by default. Left out, with a note, where it would be no faster. */
+  readonly draft?: Seq2SeqDraft;
   /** tokens of one input, its end token included; a longer one is refused */
   readonly inputLength: number;
   /** 0 = the adapter's choice */
   readonly threads: number;
   readonly onProgress?: (share: number) => void;
-  readonly signal?: AbortSignal;
 }
 
 /** The whole set, always sent; core fills defaults and checks ranges. */

@@ -2,18 +2,20 @@
  * A T5 checkpoint on an OnnxRuntime: opens both graphs and searches answers over them. Text comes in and goes out in handle.ts.
  * Runs beside the engine: in a child process in Node, in a worker in a page. Knows no engine and no process.
  */
+import { isGpu } from "../devices.ts";
 import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import type { OnnxRuntime } from "../spec/onnx.ts";
-import type { DeviceReport, Seq2SeqHandle, Seq2SeqOpenOptions } from "../spec/runtime.ts";
+import type { DeviceReport, Seq2SeqHandle, Seq2SeqOpenOptions, Seq2SeqVariant } from "../spec/runtime.ts";
 import { openTokenizer } from "../text/tokenizer.ts";
 import { searchBeams } from "./beam-search.ts";
 import { type BlockStore, openBlockFile } from "./block-file.ts";
-import { type Encoded, encode, openT5Session, type T5Session } from "./decode.ts";
+import { closeT5Session, DecoderState, type Encoded, encode, openT5Session, type T5Session } from "./decode.ts";
 import { acceptT5, findT5Files, t5Weights } from "./files.ts";
 import { createIdHandle, type IdEngine } from "./handle.ts";
-import { searchTokens } from "./search.ts";
+import { checkScores, searchTokens } from "./search.ts";
 import { searchMany } from "./search-many.ts";
+import type { T5Weights } from "./weights.ts";
 
 /** What the host adds: where to compute, and how to let messages through. */
 export interface T5Host {
@@ -50,23 +52,27 @@ export async function openT5(
     ...(signal === undefined ? {} : { signal }),
   });
   progress(0.1);
-  const { variant } = options;
+  const { variant, draft } = options;
   const { reads16Bit, hasFastBlocks } = host.onnx;
-  const isKept = variant !== "f32" && hasFastBlocks && host.blocks !== undefined;
-  const blocks = isKept ? await openBlockFile(host.blocks, facts, found.weights, variant, signal) : undefined;
-  const session = await openT5Session(
-    facts.config,
-    t5Weights(facts, { variant, reads16Bit, hasFastBlocks, ...(blocks === undefined ? {} : { blocks }) }),
-    host.onnx,
-    {
-      threads: host.threads,
-      ...(host.lowMemory === undefined ? {} : { lowMemory: host.lowMemory }),
-      ...(signal === undefined ? {} : { signal }),
-      onEncoder: () => progress(0.5),
-    },
-  );
+  const weightsAs = async (form: Seq2SeqVariant): Promise<T5Weights> => {
+    const isKept = form !== "f32" && hasFastBlocks && host.blocks !== undefined;
+    const blocks = isKept ? await openBlockFile(host.blocks, facts, found.weights, form, signal) : undefined;
+    return t5Weights(facts, { variant: form, reads16Bit, hasFastBlocks, ...(blocks === undefined ? {} : { blocks }) });
+  };
+  const drafts = draft !== undefined && draft !== variant && hasFastBlocks;
+  const session = await openT5Session(facts.config, await weightsAs(variant), host.onnx, {
+    threads: host.threads,
+    ...(host.lowMemory === undefined ? {} : { lowMemory: host.lowMemory }),
+    ...(drafts ? { draft: await weightsAs(draft) } : {}),
+    ...(signal === undefined ? {} : { signal }),
+    onEncoder: () => progress(0.5),
+  });
+  if (isGpu(host.onnx.device)) await tryStep(session);
   progress(1);
-  const notes = variant === "f32" || hasFastBlocks ? [] : [`${variant} is computed in 8-bit integers on ${host.onnx.device}`];
+  const notes = [
+    ...(variant === "f32" || hasFastBlocks ? [] : [`${variant} is computed in 8-bit integers on ${host.onnx.device}`]),
+    ...(draft === undefined || drafts ? [] : [`a draft in ${draft} is no faster than ${variant} on ${host.onnx.device}; it was left out`]),
+  ];
   return createIdHandle({
     engine: sessionEngine(session),
     tokenizer,
@@ -77,6 +83,28 @@ export async function openT5(
     pause: host.pause,
     now: host.now,
   });
+}
+
+/**
+ * One input of one token, one step: a card's first scores must be numbers, finite and not all the same, before the model is handed out. On a processor
+ * the first answer finds out, at no cost.
+ * @throws SpellError run-nan, and what the runtime throws
+ */
+async function tryStep(session: T5Session): Promise<void> {
+  const { config } = session;
+  let encoded: Encoded | undefined;
+  let state: DecoderState | undefined;
+  try {
+    encoded = await encode(session, [[config.eosTokenIds[0] ?? config.padTokenId]]);
+    state = new DecoderState(session, encoded, 1);
+    checkScores(await state.step([config.decoderStartTokenId]));
+  } catch (error) {
+    await closeT5Session(session);
+    throw error;
+  } finally {
+    state?.release();
+    encoded?.release();
+  }
 }
 
 /** What the encoder made of the newest input is kept: asked again, with another seed or more beams, it is not computed again. */
@@ -100,7 +128,7 @@ function sessionEngine(session: T5Session): IdEngine {
     searchMany: (inputs, options) => searchMany(session, inputs, options),
     async dispose() {
       last?.encoded.release();
-      await Promise.all([session.encoder.dispose(), session.decoder.dispose()]);
+      await closeT5Session(session);
     },
   };
 }

@@ -34,7 +34,8 @@ export async function openT5Model(
     isSeq2Seq: true,
     notes: [],
     now: platform.now,
-    open: (isFirst, signal) => runtime.open(files, isFirst ? options : { ...again, ...(signal === undefined ? {} : { signal }) }),
+    device: options.device,
+    open: ({ isFirst, ...choice }) => runtime.open(files, isFirst ? options : { ...again, ...choice }),
     resolve: (call) => resolveSeq2SeqParameters(call, defaults, randomSeed),
     write: async (prompt, call) => writeInput(prompt, call, told),
   });

@@ -1,5 +1,4 @@
 /** An ArtifactStore in memory: for tests, and for pages whose browser keeps nothing. It ends with the process or the page. */
-import { createSHA1, createSHA256 } from "hash-wasm";
 import { blobPath } from "../download/address.ts";
 import { checkComplete, createPrefixHash } from "../download/prefix-hash.ts";
 import { abortedError, SpellError } from "../errors.ts";
@@ -34,6 +33,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): ArtifactStore {
     [...blobs.values()].reduce((sum, { blob }) => sum + blob.size, 0) + [...parts.values()].reduce((sum, { size }) => sum + size, 0);
 
   async function createHash(algorithm: "sha256" | "sha1"): Promise<Hash> {
+    const { createSHA1, createSHA256 } = await import("hash-wasm");
     const hash = await (algorithm === "sha256" ? createSHA256() : createSHA1());
     return {
       update: (bytes) => {

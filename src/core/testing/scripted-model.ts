@@ -27,6 +27,7 @@ export function scriptedModel(options: ScriptedModelOptions = {}): Promise<Langu
     kvHeadCount: 1,
     vocabSize: 0,
     fileBytes: 0,
+    largestTensorBytes: 1,
     kvBytesPerToken: 0,
     bos: { id: 1, text: "<s>" },
     eos: { id: 2, text: "</s>" },

@@ -2,11 +2,12 @@
  * LanguageModel over an opened model of any architecture: queue, parameters, stop strings, counting, and a fresh start after a crash.
  * Knows no engine and no architecture: gguf/model.ts and t5/model.ts say how a prompt is written and which options count.
  */
-import { SpellError, toSpellError } from "../errors.ts";
+import { deviceChoices, isGpu } from "../devices.ts";
+import { type ErrorCode, SpellError, toSpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { GenerateOptions, Prompt } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
-import type { DeviceReport, GgufGenerateOptions, ManyPiece, ModelHandle, ModelPiece } from "../spec/runtime.ts";
+import type { Device, DeviceChoice, DeviceReport, GgufGenerateOptions, ManyPiece, ModelHandle, ModelPiece } from "../spec/runtime.ts";
 import type { ManyPart, StreamPart, WarningCode } from "../spec/stream-part.ts";
 import { parameterRules } from "./parameters.ts";
 import { createStopFilter } from "./stop-filter.ts";
@@ -19,6 +20,16 @@ type EndPiece = Extract<ModelPiece, { type: "end" }>;
 export interface WrittenPrompt {
   readonly text: string;
   readonly warnings: readonly Warning[];
+}
+
+/** Where and when a model is opened. */
+export interface OpenChoice {
+  readonly device: DeviceChoice;
+  /** devices that were lost under it */
+  readonly lost: readonly Device[];
+  /** The caller's own load; later ones are this file's doing and show no progress. */
+  readonly isFirst: boolean;
+  readonly signal?: AbortSignal;
 }
 
 /** Options of a call, complete and checked. */
@@ -36,12 +47,24 @@ export interface HandleModelParts<O extends GgufGenerateOptions> {
   /** told once, with the first answer */
   readonly notes: readonly string[];
   readonly now: () => number;
-  /** Opens the model, at first and again after a crash. */
-  open(isFirst: boolean, signal: AbortSignal | undefined): Promise<ModelHandle<O>>;
+  /** Where calls compute that name no device themselves. */
+  readonly device: DeviceChoice;
+  /** Opens the model: at first, again after a crash or a lost device, and once for each other device a call names. */
+  open(choice: OpenChoice): Promise<ModelHandle<O>>;
   /** @throws SpellError run-option, before the call waits */
   resolve(options: GenerateOptions): ResolvedCall<O>;
   /** @throws SpellError run-option, template-*, run-aborted */
   write(prompt: Prompt, options: GenerateOptions): Promise<WrittenPrompt>;
+}
+
+/** The model on one device, as it was asked for. */
+interface Seat<O> {
+  handle: ModelHandle<O>;
+  /** of the newest load, until a call has reported it */
+  loadMs: number;
+  /** warnings that no call has shown yet */
+  untold: readonly Warning[];
+  readonly lost: Device[];
 }
 
 /**
@@ -49,27 +72,35 @@ export interface HandleModelParts<O extends GgufGenerateOptions> {
  * @throws SpellError of `open`
  */
 export async function openHandleModel<O extends GgufGenerateOptions>(parts: HandleModelParts<O>): Promise<LanguageModel> {
-  const started = parts.now();
-  const first = await parts.open(true, undefined);
-  return createHandleModel(parts, first, parts.now() - started);
-}
-
-function createHandleModel<O extends GgufGenerateOptions>(
-  parts: HandleModelParts<O>,
-  first: ModelHandle<O>,
-  firstLoadMs: number,
-): LanguageModel {
-  const { id, architecture } = parts;
+  const { id, architecture, device: usual } = parts;
   const turns = createTurns(limits.waitingGenerations);
   const restarts: number[] = [];
-  let handle = first;
-  let loadMs = firstLoadMs;
+  const seats = new Map<DeviceChoice, Seat<O>>();
   let closed = false;
-  let notes: readonly string[] = [...parts.notes, ...first.notes];
+
+  const openSeat = async (device: DeviceChoice, signal: AbortSignal | undefined, isFirst = false): Promise<Seat<O>> => {
+    const old = seats.get(device);
+    const lost = old?.lost ?? [];
+    const started = parts.now();
+    const handle = await parts.open({ device, lost, isFirst, ...(signal === undefined ? {} : { signal }) });
+    if (closed) {
+      await handle.dispose();
+      throw closedError();
+    }
+    const fallbacks = (handle.fallbacks ?? []).map((note) => warning("device-fallback", note));
+    // What was said of this device once is not said again after a restart.
+    const notes = old === undefined ? handle.notes.map((note) => warning("device-note", note)) : [];
+    const seat = { handle, loadMs: parts.now() - started, untold: [...fallbacks, ...notes], lost };
+    seats.set(device, seat);
+    return seat;
+  };
 
   /** The engine may have died since the last call: then the model is opened again, a few times a minute at most. */
-  const liveHandle = async (signal: AbortSignal | undefined): Promise<ModelHandle<O>> => {
-    if (handle.alive) return handle;
+  const liveSeat = async (device: DeviceChoice, signal: AbortSignal | undefined): Promise<Seat<O>> => {
+    // "cpu" may be what `auto` has taken already.
+    const seat = seats.get(device) ?? [...seats.values()].find(({ handle }) => handle.alive && handle.device.chosen === device);
+    if (seat === undefined) return openSeat(device, signal);
+    if (seat.handle.alive) return seat;
     const now = parts.now();
     while (restarts[0] !== undefined && now - restarts[0] > 60_000) restarts.shift();
     if (restarts.length >= limits.restartsPerMinute) {
@@ -78,46 +109,63 @@ function createHandleModel<O extends GgufGenerateOptions>(
       });
     }
     restarts.push(now);
-    const fresh = await parts.open(false, signal);
-    if (closed) {
-      await fresh.dispose();
-      throw closedError();
-    }
-    handle = fresh;
-    loadMs = parts.now() - now;
-    return fresh;
+    const { chosen } = seat.handle.device;
+    if (device !== "auto" || !isGpu(chosen)) return openSeat(device, signal);
+    seat.lost.push(chosen);
+    const next = await openSeat(device, signal);
+    next.untold = [warning("device-fallback", `${chosen} was lost; ${next.handle.device.chosen} computes instead`), ...next.untold];
+    return next;
   };
+
+  const first = await openSeat(usual, undefined, true);
+  first.untold = [...parts.notes.map((note) => warning("file-note", note)), ...first.untold];
 
   async function* streamMany(prompts: readonly Prompt[], options: GenerateOptions = {}): AsyncGenerator<ManyPart, void, undefined> {
     const called = parts.now();
-    const { signal } = options;
+    const { signal, device = usual } = options;
+    checkDevice(device);
     const call = parts.resolve(options);
     const { sampling, stop } = call.options;
     const full = signal === undefined ? call.options : { ...call.options, signal };
     const endTurn = await turns.take(signal);
-    const answers = prompts.map(() => createAnswer(stop, parts.now, called));
+    const newAnswers = (): readonly Answer[] => prompts.map(() => createAnswer(stop, parts.now, called));
+    let answers = newAnswers();
     try {
-      const [live, ...written] = await Promise.all([liveHandle(signal), ...prompts.map((prompt) => parts.write(prompt, options))]);
-      const takenLoadMs = loadMs;
-      loadMs = 0;
-      for (const index of prompts.keys()) yield { index, part: { type: "stream-start", model: id, device: live.device } };
-      for (const note of notes) yield { index: 0, part: warning("file-note", note) };
-      notes = [];
+      const [seat, ...written] = await Promise.all([liveSeat(device, signal), ...prompts.map((prompt) => parts.write(prompt, options))]);
+      let loadMs = takeLoadMs(seat);
+      for (const index of prompts.keys()) yield { index, part: { type: "stream-start", model: id, device: seat.handle.device } };
+      yield* untold(seat);
       for (const [index, { warnings }] of written.entries()) for (const part of warnings) yield { index, part };
-      for (const name of [...call.ignored, ...ignoredBy(live, options)]) {
+      for (const name of [...call.ignored, ...ignoredBy(seat.handle, options)]) {
         const part = warning(
           "option-ignored",
-          `${name} is not known to ${runtimeOf(live.device)} for ${architecture} models; it was not sent`,
+          `${name} is not known to ${runtimeOf(seat.handle.device)} for ${architecture} models; it was not sent`,
         );
         yield { index: 0, part };
       }
       const texts = written.map(({ text }) => text);
-      for await (const { index, piece } of piecesOf(live, texts, full))
-        for (const part of answers[index]?.push(piece) ?? []) yield { index, part };
+      try {
+        yield* parted(piecesOf(seat.handle, texts, full), answers);
+      } catch (error) {
+        const isShown = answers.some(({ text }) => text !== "");
+        const { chosen } = seat.handle.device;
+        const goesOn = device === "auto" && isGpu(chosen) && !isShown && lossCodes.has(toSpellError(error).code);
+        if (!goesOn) throw error;
+        // Nothing of this answer was seen, so it may begin again where the numbers can be trusted. Once: a second loss is an error.
+        seat.lost.push(chosen);
+        await seat.handle.dispose().catch(() => undefined);
+        const next = await openSeat(device, signal);
+        loadMs += takeLoadMs(next);
+        const reason = toSpellError(error).message;
+        yield { index: 0, part: warning("device-fallback", `${chosen} failed (${reason}); ${next.handle.device.chosen} computes instead`) };
+        yield* untold(next);
+        answers = newAnswers();
+        yield* parted(piecesOf(next.handle, texts, full), answers);
+      }
       for (const [index, answer] of answers.entries()) {
         // as many as the list has places; seeds stay 32-bit
         const seed = (sampling.seed + index) % 2 ** 32;
-        for (const part of answer.finish({ seed, loadMs: takenLoadMs })) yield { index, part };
+        for (const part of answer.finish({ seed, loadMs })) yield { index, part };
       }
     } catch (error) {
       throw withPartialText(error, answers.map(({ text }) => text).join("\n"));
@@ -130,29 +178,53 @@ function createHandleModel<O extends GgufGenerateOptions>(
     for await (const { part } of streamMany([prompt], options)) yield part;
   }
 
+  const usualHandle = (): ModelHandle<O> => (seats.get(usual) ?? first).handle;
+  const dispose = async (): Promise<void> => {
+    if (closed) return;
+    closed = true;
+    turns.close();
+    await Promise.all([...seats.values()].map(({ handle }) => handle.dispose()));
+  };
   return {
     id,
     architecture,
     hasChatTemplate: parts.hasChatTemplate,
     isSeq2Seq: parts.isSeq2Seq,
     get contextLength() {
-      return handle.contextLength;
+      return usualHandle().contextLength;
     },
     get device(): DeviceReport {
-      return handle.device;
+      return usualHandle().device;
     },
     stream,
     streamMany,
-    async dispose() {
-      if (closed) return;
-      closed = true;
-      turns.close();
-      await handle.dispose();
-    },
-    [Symbol.asyncDispose]() {
-      return this.dispose();
-    },
+    dispose,
+    [Symbol.asyncDispose]: dispose,
   };
+}
+
+/** What a graphics card does to a run when it goes: the answer may begin again elsewhere. */
+const lossCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["device-lost", "device-memory", "run-crash", "run-nan"]);
+
+/** @throws SpellError run-option */
+function checkDevice(device: DeviceChoice): void {
+  if (deviceChoices.includes(device)) return;
+  throw new SpellError("run-option", `device: wanted ${deviceChoices.join(", ")}; got ${JSON.stringify(device)}`, { where: "device" });
+}
+
+function takeLoadMs(seat: Seat<never>): number {
+  const { loadMs } = seat;
+  seat.loadMs = 0;
+  return loadMs;
+}
+
+function* untold(seat: Seat<never>): Generator<ManyPart, void, undefined> {
+  for (const part of seat.untold) yield { index: 0, part };
+  seat.untold = [];
+}
+
+async function* parted(pieces: AsyncIterable<ManyPiece>, answers: readonly Answer[]): AsyncGenerator<ManyPart, void, undefined> {
+  for await (const { index, piece } of pieces) for (const part of answers[index]?.push(piece) ?? []) yield { index, part };
 }
 
 /** All pieces of all prompts: together where the engine can, else one prompt after the other. */

@@ -3,6 +3,7 @@
  * may stand before or after the command, and because every slip gets an answer that says what was meant.
  * Checks names, values and counts; it decides nothing about models.
  */
+import { configConflict } from "../../core/config/conflict.ts";
 import { SpellError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
 import {
@@ -157,7 +158,7 @@ function addValue(given: Map<string, string[]>, flag: Flag, text: string, comman
     throw wrong(`${flagWord(flag)}: wanted ${flag.choices.join(", ")}; got ${quoteShort(text)}`, command, {
       where: flagWord(flag),
       ...(flag.name === "output"
-        ? { hint: "--output names a form, never a file; send the result to a file with >" }
+        ? outputAdvice(text, command)
         : meant === undefined
           ? {}
           : { hint: `Did you mean ${flagWord(flag)} ${meant}?` }),
@@ -175,9 +176,18 @@ function addValue(given: Map<string, string[]>, flag: Flag, text: string, comman
   }
 }
 
+/** `config init` is the one command that writes a file, so there the name of one was probably meant. */
+function outputAdvice(text: string, command: Command | undefined): { readonly hint: string; readonly commands?: readonly string[] } {
+  if (command?.name !== "config init") return { hint: "--output names a form, never a file; send the result to a file with >" };
+  return {
+    hint: `--output names a form. For a file: --file ${shellQuote(text)}`,
+    commands: [`llmspell config init --file ${shellQuote(text)}`],
+  };
+}
+
 function refuseLater(given: GivenFlags, known: ReadonlyMap<string, Flag>): void {
   const [profile, config] = [flagText(given, "profile"), flagText(given, "config")];
-  if (profile !== undefined && config !== undefined) throw configConflict(`--profile ${profile}`, `--config ${config}`);
+  if (profile !== undefined && config !== undefined) throw configConflict(`--profile ${profile}`, `--config ${config}`, profile);
   for (const name of given.keys()) {
     const flag = known.get(`--${name}`);
     if (flag?.later === undefined) continue;
@@ -186,11 +196,6 @@ function refuseLater(given: GivenFlags, known: ReadonlyMap<string, Flag>): void 
       hint: "Leave the flag out.",
     });
   }
-}
-
-/** A profile replaces the files a configuration would come from, so both at once have no meaning. */
-export function configConflict(profile: string, config: string): SpellError {
-  return new SpellError("config-conflict", `${profile} and ${config} exclude each other`);
 }
 
 function checkOperands(command: Command, operands: readonly string[]): void {

@@ -2,7 +2,7 @@
  * Every command and flag, once: parsing, help and completion all read this table. Data only; it imports nothing heavy,
  * because `--version` and `--help` wait for it.
  */
-
+import { deviceChoices } from "../../core/devices.ts";
 import { specGrammar } from "../../core/spec/model-spec.ts";
 import {
   describeRange,
@@ -61,8 +61,6 @@ export type OutputFormat = (typeof outputFormats)[number];
 export const traceLevels = ["off", "error", "warn", "info", "debug", "trace"] as const;
 export type TraceLevel = (typeof traceLevels)[number];
 
-export const deviceChoices = ["auto", "webgpu", "metal", "vulkan", "cuda", "cpu", "wasm"] as const;
-
 export const shells = ["bash", "zsh", "fish", "powershell"] as const;
 export type Shell = (typeof shells)[number];
 
@@ -81,17 +79,27 @@ export const exitMeanings: ReadonlyMap<number, string> = new Map([
 
 export const globalFlags: readonly Flag[] = [
   { name: "output", value: "FORMAT", choices: outputFormats, description: "text, json, or pretty: json on several lines" },
-  { name: "trace", value: "LEVEL", choices: traceLevels, description: "off, error, warn, info, debug or trace, on stderr [warn]" },
+  {
+    name: "trace",
+    value: "LEVEL",
+    choices: traceLevels,
+    description: "off, error, warn, info, debug or trace, on stderr [runtime.log_level, warn]",
+  },
   { name: "quiet", short: "q", description: "no progress, notes or warnings; errors stay" },
   { name: "no-color", description: "no colours and no other escape sequences" },
-  { name: "profile", short: "p", value: "NAME", description: "load a built-in profile", later: "profiles" },
-  { name: "config", short: "c", value: "PATH", description: "load this configuration file", later: "configuration files" },
+  { name: "profile", short: "p", value: "NAME", description: "load a built-in profile; llmspell help lists them" },
+  { name: "config", short: "c", value: "PATH", description: "load this configuration file" },
   { name: "help", short: "h", description: "help; for a command with its flags and examples" },
   { name: "version", short: "V", description: "print the version" },
 ];
 
 const modelFlags: readonly Flag[] = [
-  { name: "model", short: "m", value: "SPEC", description: `a name, hf:OWNER/REPO, an address or a path [${defaultModel}]` },
+  {
+    name: "model",
+    short: "m",
+    value: "SPEC",
+    description: `a name, hf:OWNER/REPO, an address or a path [default_model, ${defaultModel}]`,
+  },
   { name: "quantization", value: "Q", description: "variant of a named model, the same as NAME:Q" },
   { name: "system", value: "TEXT", description: "system prompt" },
   { name: "device", value: "D", choices: deviceChoices, description: "auto, webgpu, metal, vulkan, cuda, cpu or wasm" },
@@ -102,6 +110,7 @@ const modelFlags: readonly Flag[] = [
     problem: integerProblem(128, 2 ** 31 - 1),
   },
   { name: "threads", value: "N", description: "CPU threads; 0 = measured here [0]", problem: integerProblem(0, 1024) },
+  { name: "draft", value: "Q", choices: ["q8", "q4"], description: "T5: a smaller copy writes ahead, the model checks it; same text" },
   { name: "raw", description: "the text as it is, without chat template" },
   { name: "no-stream", description: "print the answer once it is complete" },
   { name: "stats", description: "times, rates, device and seed on stderr" },
@@ -279,15 +288,73 @@ export const commands: readonly Command[] = [
     exits: [5, 130],
   },
   {
+    name: "config show",
+    summary: "the configuration in effect",
+    operands: [{ name: "SECTION", optional: true }],
+    flags: [
+      { name: "format", value: "FORM", choices: ["toml", "json"], description: "toml or json [toml]" },
+      { name: "origin", description: "where each value came from" },
+    ],
+    notes: ["Only the body goes to standard output, so that it can be kept in a file and loaded again. Secrets are masked."],
+    examples: [
+      ["llmspell -p candle config show providers --origin", "one section, with the origin of each value"],
+      ["llmspell -p minimal config show --format json | jq .default_engine", "one value, for programs"],
+    ],
+    exits: [],
+  },
+  {
+    name: "config list-profiles",
+    summary: "the built-in profiles",
+    operands: [],
+    flags: [{ name: "detailed", short: "d", description: "also what each is for, and what it has" }],
+    examples: [["llmspell config list-profiles -d", "all there is to know"]],
+    exits: [],
+  },
+  {
+    name: "config validate",
+    summary: "check a file, or the configuration in effect",
+    operands: [],
+    flags: [{ name: "file", short: "f", value: "FILE", description: "check this file by itself, without the environment" }],
+    examples: [
+      ["llmspell config validate", "what would be used here"],
+      ["llmspell config validate --file my.toml", "a file"],
+    ],
+    exits: [],
+  },
+  {
+    name: "config init",
+    summary: "write a configuration file to begin with",
+    operands: [],
+    flags: [
+      { name: "file", value: "FILE", description: "its path [llmspell.toml]" },
+      { name: "from", value: "PROFILE", description: "begin with the keys of this profile" },
+      { name: "force", short: "f", description: "replace a file that is there" },
+    ],
+    examples: [
+      ["llmspell config init", "a small llmspell.toml"],
+      ["llmspell config init --from rag-prod --file my.toml", "every key of a profile, each explained"],
+    ],
+    exits: [3],
+  },
+  {
+    name: "config path",
+    summary: "which file is used, and where was looked",
+    operands: [],
+    flags: [],
+    examples: [["llmspell config path", "also the home and the folder of the models"]],
+    exits: [],
+  },
+  {
     name: "doctor",
-    summary: "check runtimes, devices and folders",
+    summary: "check runtimes, devices, models and folders",
     operands: [],
     flags: [
       { name: "device", value: "D", choices: deviceChoices, description: "fail with status 4 unless this device can be used" },
       { name: "online", description: "also check servers on the network", later: "checks of servers" },
     ],
     examples: [
-      ["llmspell doctor", "one line for each check"],
+      ["llmspell doctor", "one line for each check; runs the bundled models on each device"],
+      ["llmspell doctor --device webgpu", "whether this device computes right"],
       ["llmspell doctor --output json | jq .device", "the device that would be used"],
     ],
     exits: [1, 4, 130],
@@ -324,17 +391,7 @@ export const commands: readonly Command[] = [
 ];
 
 /** Names that later releases answer; nothing else may use them. */
-export const laterCommands: readonly string[] = [
-  "run",
-  "exec",
-  "repl",
-  "config init",
-  "config validate",
-  "config show",
-  "config list-profiles",
-  "config path",
-  "serve",
-];
+export const laterCommands: readonly string[] = ["run", "exec", "repl", "serve"];
 
 /** First words of commands with two. */
 export const commandGroups: ReadonlySet<string> = new Set(["model", "config"]);

@@ -1,11 +1,14 @@
-/** `llmspell doctor`: what is here, what is missing, what to type. Looks only: it starts no engine and loads no model, so it answers at once. */
+/** `llmspell doctor`: what is here, what is missing, what to type. Runs the bundled models on every device that is there, and keeps the verdicts. */
 import { accessSync, constants, existsSync, statSync } from "node:fs";
-import { availableParallelism, cpus, totalmem } from "node:os";
+import { cpus } from "node:os";
 import { dirname } from "node:path";
 import { bundledModels } from "../../core/backends/candle.ts";
 import { summarizeModel } from "../../core/backends/summary.ts";
+import { providerNames } from "../../core/config/providers.ts";
+import type { ResolvedConfig } from "../../core/config/resolve.ts";
+import { isGpu } from "../../core/devices.ts";
 import { SpellError } from "../../core/errors.ts";
-import type { Device, DeviceAttempt, DeviceChoice, DeviceReport } from "../../core/spec/runtime.ts";
+import type { Device, DeviceAttempt, DeviceChoice, DevicePreview } from "../../core/spec/runtime.ts";
 import { version } from "../../core/version.ts";
 import { hasMemory64 } from "../../wllama/features.ts";
 import { nativeInstallCommand } from "../gguf.ts";
@@ -14,12 +17,12 @@ import { onnxInstallCommand } from "../seq2seq.ts";
 import { threadCache } from "../threads.ts";
 import { flagText, shellQuote } from "./args.ts";
 import type { Context } from "./context.ts";
-import { formatBytes, formatParameters, plural } from "./format.ts";
+import { formatBytes, formatMs, formatParameters } from "./format.ts";
 import type { Screen } from "./render.ts";
 import { deviceFields } from "./session.ts";
 import { packageVersion } from "./version.ts";
 
-type Area = "runtime" | "devices" | "models" | "stores" | "threads";
+type Area = "runtime" | "config" | "devices" | "models" | "stores";
 
 interface Check {
   readonly area: Area;
@@ -33,38 +36,41 @@ interface Check {
 
 const native = "node-llama-cpp";
 
-/** @throws SpellError device-unavailable for --device */
+/** @throws SpellError of the configuration; device-unavailable, device-self-test for --device */
 export async function doctor(context: Context): Promise<number> {
   const { flags, screen } = context;
-  const report = lookAtDevices();
+  const config = await context.config();
+  const asked = flagText(flags, "device") as DeviceChoice | undefined;
+  const only = asked === "auto" ? undefined : asked;
+  const found = await surveyDevices(context, only);
   const checks = [
     ...checkRuntimes(),
-    ...report.tried.map(toCheck),
+    checkConfig(config),
+    ...found.map(toCheck),
+    ...checkThreads(),
     ...(await Promise.all([...bundledModels.keys()].map((name) => checkBundledModel(name, context)))),
     checkHome(),
-    ...checkThreads(),
   ];
-  const asked = flagText(flags, "device") as DeviceChoice | undefined;
-  const unusable =
-    asked === undefined || asked === "auto"
-      ? undefined
-      : report.tried.find(({ device, ok, reason }) => device === asked && !ok && reason !== "not-on-this-platform");
-  if (unusable !== undefined && asked !== undefined) {
-    printChecks(checks, report, screen);
-    const missing = unusable.reason === "package-missing" && unusable.hint !== undefined ? [unusable.hint] : [];
+  const reports = reportsOf(found);
+  if (only !== undefined && !found.some(isUsable)) {
+    printChecks(checks, undefined, screen);
+    const tried = found.flatMap(({ attempts }) => attempts.map(({ attempt }) => attempt));
+    const isWrong = tried.find(({ reason }) => reason === "self-test-failed" || reason === "missing-kernel");
+    const commands = tried.flatMap(({ reason, hint }) => (reason === "package-missing" && hint !== undefined ? [hint] : []));
+    const why = isWrong ?? tried[0];
     throw new SpellError(
-      "device-unavailable",
-      `${asked} cannot be used here: ${missing.length > 0 ? "a package is missing" : (unusable.hint ?? unusable.reason)}`,
+      isWrong === undefined ? "device-unavailable" : "device-self-test",
+      `${only} cannot be used here: ${why === undefined ? "nothing computes on it" : why.reason === "package-missing" ? "a package is missing" : (why.hint ?? why.reason)}`,
       {
         where: "--device",
-        ...(missing.length > 0 ? { hint: "Install it, or take the CPU:" } : {}),
-        commands: [...missing, "llmspell doctor --device cpu"],
-        details: { device: report, checks },
+        ...(commands.length > 0 ? { hint: "Install it, or take the CPU:" } : {}),
+        commands: [...new Set(commands), "llmspell doctor --device cpu"],
+        details: { tried, checks },
       },
     );
   }
   const failed = checks.some(({ result }) => result === "fail");
-  printChecks(checks, report, screen);
+  printChecks(checks, only === undefined ? reports : undefined, screen);
   screen.document({
     status: failed ? "error" : "ok",
     version,
@@ -76,9 +82,98 @@ export async function doctor(context: Context): Promise<number> {
       fix: fix ?? null,
       command: command ?? null,
     })),
-    device: deviceFields(report),
+    // of the default model, a decoder; T5 has its own way
+    device: deviceFields(reports.gguf),
+    devices: { gguf: deviceFields(reports.gguf), t5: deviceFields(reports.t5) },
   });
   return failed ? 1 : 0;
+}
+
+type Architecture = "gguf" | "t5";
+
+/** One device, for whichever architectures it was looked at. */
+interface FoundDevice {
+  readonly device: Device;
+  readonly attempts: { readonly architecture: Architecture; readonly attempt: DeviceAttempt }[];
+}
+
+const deviceOrder: readonly Device[] = ["webgpu", "metal", "cuda", "vulkan", "cpu", "wasm"];
+
+async function surveyDevices({ openSpell, interrupt, screen }: Context, only: Device | undefined): Promise<readonly FoundDevice[]> {
+  const progress = screen.progress("looking at devices");
+  const found = new Map<Device, FoundDevice>();
+  try {
+    await (await openSpell()).devices({
+      ...(only === undefined ? {} : { only }),
+      signal: interrupt.signal,
+      onAttempt(architecture, attempt) {
+        progress.say(`${attempt.device} for ${labels[architecture]}`);
+        const entry = found.get(attempt.device) ?? { device: attempt.device, attempts: [] };
+        entry.attempts.push({ architecture, attempt });
+        found.set(attempt.device, entry);
+      },
+    });
+  } finally {
+    progress.end();
+  }
+  return [...found.values()].sort((a, b) => deviceOrder.indexOf(a.device) - deviceOrder.indexOf(b.device));
+}
+
+function reportsOf(found: readonly FoundDevice[]): Readonly<Record<Architecture, DevicePreview>> {
+  const report = (architecture: Architecture): DevicePreview => {
+    const tried = found.flatMap(({ attempts }) =>
+      attempts.filter((one) => one.architecture === architecture).map(({ attempt }) => attempt),
+    );
+    const best = tried.find(({ ok }) => ok);
+    return {
+      ...(best === undefined ? {} : { chosen: best.device }),
+      ...(best?.runtime === undefined ? {} : { runtime: best.runtime }),
+      tried,
+    };
+  };
+  return { gguf: report("gguf"), t5: report("t5") };
+}
+
+const labels: Readonly<Record<Architecture, string>> = { gguf: "GGUF", t5: "T5" };
+
+/** Whether somebody who asks for it by name gets it. */
+function isUsable({ attempts }: FoundDevice): boolean {
+  return attempts.some(({ attempt: { ok, reason, selfTestMs } }) => ok || (reason === "software-adapter" && selfTestMs !== undefined));
+}
+
+/** One line for a device: what each architecture gets of it, with the time of its self-test. */
+function toCheck({ device, attempts }: FoundDevice): Check {
+  const place = { area: "devices", id: device } as const;
+  const words = attempts.map(({ architecture, attempt }) => [labels[architecture], describeAttempt(attempt)] as const);
+  const isAlike = new Set(words.map(([, what]) => what)).size === 1;
+  const reason = isAlike ? `${words[0]?.[1]}` : words.map(([who, what]) => `${who} ${what}`).join("; ");
+  const command = attempts.find(({ attempt }) => attempt.reason === "package-missing")?.attempt.hint;
+  const isWrong = attempts.some(({ attempt }) => attempt.reason === "self-test-failed" || attempt.reason === "missing-kernel");
+  // A card that fails is passed over; without the processor nothing works.
+  if (isWrong) return { ...place, result: isGpu(device) ? "warn" : "fail", reason, fix: "Update its driver; until then it is not used." };
+  const isFine = attempts.some(({ attempt }) => attempt.ok);
+  return { ...place, result: isFine ? "ok" : "skip", reason, ...(isFine || command === undefined ? {} : { command }) };
+}
+
+function describeAttempt({ ok, reason, hint, runtime, selfTestMs }: DeviceAttempt): string {
+  const through = runtime === undefined ? "" : ` through ${runtime}`;
+  const took = selfTestMs === undefined ? "" : `, self-test ${formatMs(selfTestMs)}`;
+  if (ok) return `${hint ?? "ok"}${through}${took}`;
+  if (reason === "package-missing") return `not installed${through === "" ? "" : ` for ${runtime}`}`;
+  if (reason === "software-adapter") return `${hint ?? ""}${through}${took}: a processor that plays a graphics card, taken only by name`;
+  return `${hint ?? reason}${through}`;
+}
+
+/** Its warnings were told when it was read; a configuration that is wrong ends the command before it looks at anything. */
+function checkConfig({ source, config }: ResolvedConfig): Check {
+  const names = providerNames(config);
+  return {
+    area: "config",
+    id: source,
+    result: names.length > 0 ? "ok" : "warn",
+    reason: names.length > 0 ? `providers: ${names.join(", ")}` : "no provider is declared, so no model can be named",
+    ...(names.length > 0 ? {} : { command: "llmspell -p candle doctor" }),
+  };
 }
 
 function checkRuntimes(): readonly Check[] {
@@ -140,47 +235,6 @@ function checkRuntimes(): readonly Check[] {
   ];
 }
 
-/** Every device this system could have, and why it is used or not. GPUs of the native runtime are tried when a model loads, not here. */
-function lookAtDevices(): DeviceReport {
-  const hasNative = packageVersion(native) !== null;
-  const tried: DeviceAttempt[] = (["webgpu", "metal", "cuda", "vulkan"] as const).map((device) => lookAtGpu(device, hasNative));
-  const cores = `${plural(availableParallelism(), "processor")}, ${formatBytes(totalmem())} memory`;
-  tried.push(
-    hasNative
-      ? { device: "cpu", ok: true, reason: "ok", hint: cores, runtime: native }
-      : { device: "cpu", ok: false, reason: "package-missing", hint: nativeInstallCommand, runtime: native },
-    { device: "wasm", ok: true, reason: "ok", hint: hasNative ? "used where the native runtime cannot be" : cores, runtime: "wllama" },
-  );
-  return { chosen: hasNative ? "cpu" : "wasm", tried, runtime: hasNative ? native : "wllama" };
-}
-
-function lookAtGpu(device: "webgpu" | "metal" | "cuda" | "vulkan", hasNative: boolean): DeviceAttempt {
-  if (device === "webgpu")
-    return { device, ok: false, reason: "not-configured", hint: "WebGPU in Node comes with a later release", runtime: "wllama" };
-  const isMac = process.platform === "darwin";
-  if (isMac !== (device === "metal"))
-    return { device, ok: false, reason: "not-on-this-platform", hint: `${device} does not exist on ${process.platform}`, runtime: native };
-  if (!hasNative) return { device, ok: false, reason: "package-missing", hint: nativeInstallCommand, runtime: native };
-  const platform = { darwin: "mac", win32: "win" }[process.platform as "darwin" | "win32"] ?? process.platform;
-  const binary = `@node-llama-cpp/${platform}-${process.arch}-${device}`;
-  if (packageVersion(binary) === null)
-    return { device, ok: false, reason: "package-missing", hint: `npm install ${binary}`, runtime: native };
-  return { device, ok: true, reason: "ok", hint: "installed; tried when a model loads", runtime: native };
-}
-
-function toCheck({ device, ok, reason, hint, runtime }: DeviceAttempt): Check {
-  const through = runtime === undefined ? "" : `${runtime}: `;
-  if (ok) return { area: "devices", id: device, result: "ok", reason: `${through}${hint ?? reason}` };
-  const isCommand = reason === "package-missing";
-  return {
-    area: "devices",
-    id: device,
-    result: "skip",
-    reason: `${through}${isCommand ? "not installed" : (hint ?? reason)}`,
-    ...(isCommand && hint !== undefined ? { command: hint } : {}),
-  };
-}
-
 async function checkBundledModel(name: string, { openSpell, interrupt }: Context): Promise<Check> {
   const place = { area: "models", id: name } as const;
   try {
@@ -228,8 +282,8 @@ function checkThreads(): readonly Check[] {
   if (measured.length === 0) {
     return [
       {
-        area: "threads",
-        id: "measured",
+        area: "devices",
+        id: "threads",
         result: "skip",
         reason: "nothing measured yet; the first load of a model does it",
         command: 'llmspell generate "Hello"',
@@ -239,10 +293,10 @@ function checkThreads(): readonly Check[] {
   return measured.map(({ key, prompt, decode }) => {
     const [engine = key, , size = ""] = key.split(" | ");
     return {
-      area: "threads",
-      id: engine.split("@")[0] ?? engine,
+      area: "devices",
+      id: "threads",
       result: "ok",
-      reason: `prompt ${prompt}, answer ${decode}, for models of about ${sizeOf(size)}`,
+      reason: `${engine.split("@")[0] ?? engine}: prompt ${prompt}, answer ${decode}, for models of about ${sizeOf(size)}`,
     };
   });
 }
@@ -255,7 +309,7 @@ function sizeOf(text: string): string {
   return exponent < 30 ? `${2 ** (exponent - 20)} MiB` : `${2 ** (exponent - 30)} GiB`;
 }
 
-function printChecks(checks: readonly Check[], report: DeviceReport, screen: Screen): void {
+function printChecks(checks: readonly Check[], reports: Readonly<Record<Architecture, DevicePreview>> | undefined, screen: Screen): void {
   const { good, warn, bad, dim, word } = screen.out;
   const marks = { ok: good, warn, fail: bad, skip: dim };
   const width = Math.max(...checks.map(({ id }) => id.length));
@@ -267,9 +321,11 @@ function printChecks(checks: readonly Check[], report: DeviceReport, screen: Scr
     if (fix !== undefined && result !== "skip") screen.writeOwn(`${indent}${screen.clean(fix)}\n`);
     if (command !== undefined && result !== "skip") screen.writeOwn(`${indent}${word(screen.clean(command))}\n`);
   }
+  if (reports === undefined) return;
   const processor = cpus()[0]?.model.replace(/\s+/g, " ").trim();
-  const chosen: Device = report.chosen;
+  const taken = ({ chosen, runtime }: DevicePreview): string =>
+    `${word(chosen ?? "nothing")}${runtime === undefined ? "" : ` through ${runtime}`}`;
   screen.writeOwn(
-    `\nauto takes ${word(chosen)} through ${report.runtime ?? "nothing"}${processor === undefined || processor === "" ? "" : dim(` (${screen.clean(processor)})`)}\n`,
+    `\nauto takes ${taken(reports.gguf)} for GGUF, ${taken(reports.t5)} for T5${processor === undefined || processor === "" ? "" : dim(` (${screen.clean(processor)})`)}\n`,
   );
 }

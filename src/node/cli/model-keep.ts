@@ -8,7 +8,7 @@ import { formatBytes, plural } from "./format.ts";
 /** @throws SpellError usage-confirm; of LocalLlm.remove */
 export async function modelRemove(context: Context): Promise<number> {
   const { operands, flags, screen, openSpell } = context;
-  const { localLLM } = await openSpell();
+  const localLLM = await (await openSpell()).localLLM();
   const removed = [];
   for (const spec of operands) {
     if (!flags.has("yes")) {
@@ -32,7 +32,7 @@ export async function modelRemove(context: Context): Promise<number> {
 }
 
 export async function modelVerify({ operands, screen, interrupt, openSpell }: Context): Promise<number> {
-  const { localLLM } = await openSpell();
+  const localLLM = await (await openSpell()).localLLM();
   const progress = screen.progress("hashing");
   const results = [];
   try {
@@ -59,7 +59,7 @@ export async function modelVerify({ operands, screen, interrupt, openSpell }: Co
 /** @throws SpellError usage-confirm */
 export async function modelPrune(context: Context): Promise<number> {
   const { flags, screen, openSpell } = context;
-  const { localLLM } = await openSpell();
+  const localLLM = await (await openSpell()).localLLM();
   const olderThanMs = (flagNumber(flags, "older-than") ?? 0) * 86_400_000;
   const isDry = flags.has("dry-run");
   const found = await localLLM.prune({ olderThanMs, dryRun: true });

@@ -10,7 +10,7 @@ import type { Screen } from "./render.ts";
 /** @throws SpellError of a backend that was asked for by name, or of the first where none answered */
 export async function modelList({ flags, screen, openSpell }: Context): Promise<number> {
   const backend = flagText(flags, "backend");
-  const { localLLM } = await openSpell();
+  const localLLM = await (await openSpell()).localLLM();
   const { models, backends } = await localLLM.listAll(backend);
   const failed = backends.find(({ error }) => error !== undefined);
   const isNamed = backend !== undefined && backend !== "all";
@@ -63,7 +63,7 @@ function dateOf(seconds: number | null): string {
 }
 
 export async function modelAvailable({ flags, screen, openSpell }: Context): Promise<number> {
-  const { localLLM } = await openSpell();
+  const localLLM = await (await openSpell()).localLLM();
   const [backend, search] = [flagText(flags, "backend"), flagText(flags, "search")];
   const models = await localLLM.available({
     ...(backend === undefined ? {} : { backend }),
@@ -86,7 +86,9 @@ export async function modelAvailable({ flags, screen, openSpell }: Context): Pro
 }
 
 export async function modelStatus({ flags, screen, openSpell }: Context): Promise<number> {
-  const { localLLM, platform } = await openSpell();
+  const spell = await openSpell();
+  const { platform } = spell;
+  const localLLM = await spell.localLLM();
   const asked = flagText(flags, "backend");
   const backend = asked === "local" ? "candle" : asked === "all" ? undefined : asked;
   const both = await localLLM.status();

@@ -40,7 +40,7 @@ export async function modelPull(context: Context): Promise<number> {
 
 async function dryRun({ operands, screen, interrupt }: Context, spell: Spell, request: PullRequest): Promise<number> {
   const plans: PlanResult[] = [];
-  for (const spec of operands) plans.push(await spell.localLLM.plan(spec, { ...request, signal: interrupt.signal }));
+  for (const spec of operands) plans.push(await (await spell.localLLM()).plan(spec, { ...request, signal: interrupt.signal }));
   screen.document({
     status: "ok",
     models: plans.map(({ id, backend, plan, sizeBytes, missingBytes }) => ({
@@ -82,7 +82,7 @@ export async function pullShown(context: Context, spell: Spell, spec: string, re
   interrupt.allow(stopMs);
   const show = createPullDisplay(screen);
   try {
-    const result = await spell.localLLM.pull(spec, { ...request, signal: interrupt.signal, onEvent: show.event });
+    const result = await (await spell.localLLM()).pull(spec, { ...request, signal: interrupt.signal, onEvent: show.event });
     show.end();
     if (result.already_present) screen.tell(`${result.model_id} is up to date`);
     else {
@@ -223,7 +223,7 @@ export async function offerPull(context: Context, spell: Spell, spec: string, mi
   const { flags, screen, interrupt } = context;
   if (flags.has("offline") || (!flags.has("pull") && !canAsk(context))) return false;
   const { signal } = interrupt;
-  const plan = await spell.localLLM.plan(spec, { signal });
+  const plan = await (await spell.localLLM()).plan(spec, { signal });
   await tellFit(context, spell, spec, plan);
   const size = plan.missingBytes === undefined ? "" : ` (${formatBytes(plan.missingBytes)})`;
   if (!flags.has("pull") && !(await askYesNo(context, `Download ${plan.id}${size}?`, true))) {
@@ -244,7 +244,7 @@ async function tellFit(
 ): Promise<void> {
   if (backend !== "candle" || plan === undefined) return;
   const started = Date.now();
-  const info = await spell.localLLM.info(spec, { remote: true, signal: interrupt.signal }).catch((error: unknown) => {
+  const info = await (await spell.localLLM()).info(spec, { remote: true, signal: interrupt.signal }).catch((error: unknown) => {
     // What will not run is told now; a server without ranges tells nothing.
     if (error instanceof SpellError && /^(model|gguf|safetensors|tokenizer)-/.test(error.code)) throw error;
     return undefined;
@@ -258,9 +258,9 @@ async function tellFit(
     screen.tell(`${plan.id}${disk}`);
     return;
   }
-  const { needed_bytes, available_bytes, ok } = info.fits;
+  const { device, needed_bytes, available_bytes, ok } = info.fits;
   screen.tell(
-    `${plan.id} needs about ${formatBytes(needed_bytes)} of memory with a context of ${Math.min(info.context_length ?? 4096, 4096)} tokens; ${formatBytes(available_bytes)} are free${disk} (asked in ${formatMs(Date.now() - started)})`,
+    `${plan.id} needs about ${formatBytes(needed_bytes)} of memory with a context of ${Math.min(info.context_length ?? 4096, 4096)} tokens; ${available_bytes === null ? `${device} has room` : `${formatBytes(available_bytes)} are free`}${disk} (asked in ${formatMs(Date.now() - started)})`,
   );
   if (!ok) screen.note(`${plan.id} will hardly fit into memory; a smaller variant may`);
 }

@@ -1,18 +1,18 @@
-/** `llmspell model info`: what a model says about itself. Reads headers; no runtime is touched. */
+/** `llmspell model info`: what a model says about itself, and where it would run. Reads headers; no model is loaded. */
 import type { ModelInfo } from "../../core/api/local-llm.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, formatParameters } from "./format.ts";
-import { explain } from "./session.ts";
+import { deviceFields, explain } from "./session.ts";
 
 /** @throws SpellError of LocalLlm.info */
 export async function modelInfo({ operands, flags, screen, interrupt, openSpell }: Context): Promise<number> {
   const [spec = ""] = operands;
-  const { localLLM } = await openSpell();
+  const localLLM = await (await openSpell()).localLLM();
   const options = { signal: interrupt.signal, ...(flags.has("remote") ? { remote: true } : {}) };
-  const { notes, ...info } = await localLLM.info(spec, options).catch((error: unknown) => {
+  const { notes, device, ...info } = await localLLM.info(spec, options).catch((error: unknown) => {
     throw explain(error, spec, "llmspell model info");
   });
-  screen.document({ status: "ok", ...info });
+  screen.document({ status: "ok", ...info, device: device === null ? null : deviceFields(device) });
   screen.writeOwn(
     textLines(info)
       .map(([key, value]) => `${screen.out.word(`${key}:`)} ${screen.clean(oneLine(value))}\n`)
@@ -23,7 +23,7 @@ export async function modelInfo({ operands, flags, screen, interrupt, openSpell 
 }
 
 /** For people: numbers with units, and only what is known. */
-function textLines(fields: Omit<ModelInfo, "notes">): readonly (readonly [string, string])[] {
+function textLines(fields: Omit<ModelInfo, "notes" | "device">): readonly (readonly [string, string])[] {
   const count = (value: number | null): string | null => (value === null ? null : value.toLocaleString("en-US"));
   const { files, fits } = fields;
   const several = files.length > 1 ? ` in ${files.length} files` : "";
@@ -53,7 +53,7 @@ function textLines(fields: Omit<ModelInfo, "notes">): readonly (readonly [string
       "fits",
       fits === null
         ? null
-        : `${fits.ok ? "yes" : "no"}, ${fits.device} needs about ${formatBytes(fits.needed_bytes)} of ${formatBytes(fits.available_bytes)} free`,
+        : `${fits.ok ? "yes" : "no"}, ${fits.device} needs about ${formatBytes(fits.needed_bytes)}${fits.available_bytes === null ? "" : ` of ${formatBytes(fits.available_bytes)} free`}`,
     ],
   ];
   return rows.flatMap(([key, value]) => (value === null ? [] : [[key, value] as const]));

@@ -7,7 +7,7 @@ import { table } from "./model-list.ts";
 
 /** @throws SpellError of Ollama, where it is the only backend */
 export async function ps({ screen, interrupt, openSpell }: Context): Promise<number> {
-  const { localLLM } = await openSpell();
+  const localLLM = await (await openSpell()).localLLM();
   const own = readRunRecords().map(({ model_id, size_bytes, device, context_size, pid }) => ({
     model_id,
     backend: "candle",

@@ -3,6 +3,7 @@
  * loses its control characters before it reaches a terminal. It redraws with carriage returns and spaces, so that no escape sequence
  * is needed but for colours.
  */
+import { mask, maskAddress, maskSecrets } from "../../core/config/mask.ts";
 import type { SpellError } from "../../core/errors.ts";
 import type { LogEntry } from "../../core/platform.ts";
 import { type OutputFormat, type TraceLevel, traceLevels } from "./commands.ts";
@@ -80,6 +81,10 @@ export interface Screen {
   tell(text: string): void;
   /** What a line editor draws on standard error, as it is. */
   echo(text: string): void;
+  /** Log level from here on. */
+  trace(level: TraceLevel): void;
+  /** Texts that are never shown from here on: on standard error and in documents stars stand in their place. */
+  hide(secrets: readonly string[]): void;
   /** Columns of the terminal on standard error; 80 where it does not say. */
   readonly columns: number;
   /** Tells an error on standard error; the run may go on. */
@@ -99,6 +104,7 @@ export function visibleText(text: string): string {
   return text.replace(/(?![\n\t])[\p{Cc}\p{Bidi_Control}\u200b]/gu, "");
 }
 
+const shortestSecret = 6;
 /** Work shorter than this shows no progress: a line that flashes by tells nobody anything. */
 const calmMs = 300;
 /** Elsewhere than on a terminal, lines are kept for ever; only a long wait is worth them. */
@@ -111,7 +117,8 @@ export function createScreen({ settings, stdout, stderr, onOutputLost }: ScreenO
   const errIsTerminal = stderr.isTTY === true;
   const out = createStyle(outIsTerminal && settings.color && !json);
   const err = createStyle(errIsTerminal && settings.color);
-  const level = traceLevels.indexOf(settings.trace);
+  let level = traceLevels.indexOf(settings.trace);
+  let secrets: readonly string[] = [];
   const cleanErr = (text: string): string => (errIsTerminal ? visibleText(text) : text);
   let lineOpen = false;
   let documentDone = false;
@@ -125,6 +132,7 @@ export function createScreen({ settings, stdout, stderr, onOutputLost }: ScreenO
     stdout.write(text);
     lineOpen = !text.endsWith("\n");
   };
+  const masked = (text: string): string => secrets.reduce((shown, secret) => shown.replaceAll(secret, mask), maskAddress(text));
   const toErr = (text: string): void => {
     drawn?.clear();
     // On a terminal both streams share one line; the newline is no part of the result.
@@ -132,14 +140,14 @@ export function createScreen({ settings, stdout, stderr, onOutputLost }: ScreenO
       stderr.write("\n");
       lineOpen = false;
     }
-    stderr.write(text);
+    stderr.write(masked(text));
   };
   const shows = (wanted: TraceLevel): boolean => level >= traceLevels.indexOf(wanted);
 
   const document = (value: unknown): void => {
     if (!json || documentDone) return;
     documentDone = true;
-    const text = JSON.stringify(value, undefined, settings.format === "pretty" ? 2 : undefined);
+    const text = masked(JSON.stringify(maskSecrets(value), undefined, settings.format === "pretty" ? 2 : undefined));
     toOut(`${outIsTerminal ? escapeInJson(text) : text}\n`);
   };
 
@@ -174,6 +182,13 @@ export function createScreen({ settings, stdout, stderr, onOutputLost }: ScreenO
       if (!settings.quiet && !json) toErr(`${cleanErr(text)}\n`);
     },
     echo: (text) => toErr(text),
+    trace(wanted) {
+      level = traceLevels.indexOf(wanted);
+    },
+    hide(more) {
+      // a key of a few characters is none, and would make holes in every text
+      secrets = more.filter((secret) => secret.length >= shortestSecret);
+    },
     get columns() {
       return columnsOf(stderr);
     },
@@ -182,7 +197,7 @@ export function createScreen({ settings, stdout, stderr, onOutputLost }: ScreenO
       if (!json) screen.endLine();
       if (shows("debug")) toErr(`${err.dim(cleanErr(stackOf(error)))}\n`);
       if (json) {
-        toErr(`Error: ${cleanErr(message)} [${code}]\n`);
+        toErr(`Error: ${cleanErr(message.split("\n", 1)[0] ?? "")} [${code}]\n`);
         return;
       }
       // Stopping was asked for: it is an answer, no failure.

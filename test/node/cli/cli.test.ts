@@ -115,7 +115,13 @@ describe("generate", () => {
     ["a private address", ["-m", "http://10.0.0.1/m.gguf"], 2, "spec-host", "--allow-host 10.0.0.1"],
     ["an unknown backend", ["-m", "x@pluto"], 2, "backend-unknown", "candle (alias local)"],
     ["too large a context", ["--context-size", "5000"], 2, "usage-value", "128 … 512"],
-    ["a device that is not there", ["--device", "webgpu"], 4, "device-unavailable", "  llmspell doctor"],
+    [
+      "a device that is not there",
+      ["--device", "vulkan"],
+      4,
+      "device-unavailable",
+      '  llmspell generate -m tiny-stories --device cpu "Hello"',
+    ],
   ])("%s ends with its code and what to type", async (_, args, status, code, text) => {
     const outcome = await cli(["generate", ...args, "Hello"], { cwd: folder });
     expect(outcome).toMatchObject({ status, stdout: "" });
@@ -178,26 +184,25 @@ describe("documents", () => {
     });
   });
 
-  it("doctor has one entry for each check, and the device that would be used", async () => {
+  it("doctor has one entry for each check, the time of each self-test, and the device that would be used", async () => {
     const { status, stdout, stderr } = await cli(["doctor", "--output", "json"]);
     const document = JSON.parse(stdout);
     expect([status, stderr, document.status]).toEqual([0, "", "ok"]);
     for (const check of document.checks) expect(Object.keys(check)).toEqual(["area", "id", "result", "reason", "fix", "command"]);
-    for (const area of ["runtime", "devices", "models", "stores", "threads"])
-      expect(
-        document.checks.some((check: { area: string }) => check.area === area),
-        area,
-      ).toBe(true);
+    const ids = (area: string): string[] =>
+      document.checks.filter((check: { area: string }) => check.area === area).map(({ id }: { id: string }) => id);
+    expect(ids("runtime")).toContain("onnxruntime-node");
+    expect(ids("devices").filter((id) => id !== "threads")).toEqual(["webgpu", "metal", "cuda", "vulkan", "cpu", "wasm"]);
+    expect([ids("models"), ids("stores")]).toEqual([["tiny-stories", "tiny-t5-en-fr"], ["home"]]);
     expect(["cpu", "wasm"]).toContain(document.device.chosen);
-    expect(document.device.tried.map(({ device }: { device: string }) => device)).toEqual([
-      "webgpu",
-      "metal",
-      "cuda",
-      "vulkan",
-      "cpu",
-      "wasm",
-    ]);
-  });
+    for (const report of [document.device, document.devices.gguf, document.devices.t5]) {
+      const wasm = report.tried.find(({ device }: { device: string }) => device === "wasm");
+      expect(wasm).toMatchObject({ ok: true, reason: "ok", self_test_ms: expect.any(Number) });
+      expect(report.tried.filter(({ ok }: { ok: boolean }) => !ok).every(({ hint }: { hint: unknown }) => typeof hint === "string")).toBe(
+        true,
+      );
+    }
+  }, 120_000);
 });
 
 describe("model info", () => {
@@ -244,27 +249,26 @@ describe("model info", () => {
 });
 
 describe("doctor", () => {
-  it("answers within a second and loads nothing", { retry: 2 }, async () => {
-    const started = performance.now();
-    const { status, stdout } = await cli(["doctor"]);
-    expect(performance.now() - started).toBeLessThan(1000);
+  it("--device looks at one device, on one line with the times of its self-tests", async () => {
+    const { status, stdout } = await cli(["doctor", "--device", "cpu"]);
     expect(status).toBe(0);
-    for (const line of stdout.split("\n").filter((text) => /^\S/.test(text) && !text.startsWith("auto ")))
-      expect(line).toMatch(/^(ok|warn|fail|skip) +(runtime|devices|models|stores|threads) +\S/);
-  });
+    for (const line of stdout.split("\n").filter((text) => /^\S/.test(text)))
+      expect(line).toMatch(/^(ok|warn|fail|skip) +(runtime|config|devices|models|stores) +\S/);
+    expect(stdout).toMatch(/^ok {4}devices {2}cpu .*GGUF .*self-test [\d.]+ m?s; T5 .*self-test [\d.]+ m?s$/m);
+    expect(stdout).not.toMatch(/devices {2}(webgpu|cuda)/);
+  }, 60_000);
 
-  it("--device fails with status 4 for a device that cannot be used, and passes for one that can", async () => {
-    expect(await cli(["doctor", "--device", "webgpu"])).toMatchObject({
-      status: 4,
-      stderr: expect.stringContaining("[device-unavailable]"),
-    });
-    expect(await cli(["doctor", "--device", "wasm"])).toMatchObject({ status: 0 });
-  });
+  it("--device fails with status 4 for a device that cannot be used, with the reason and what to type", async () => {
+    const outcome = await cli(["doctor", "--device", "vulkan"]);
+    expect(outcome).toMatchObject({ status: 4, stderr: expect.stringContaining("[device-unavailable]") });
+    expect(outcome.stderr).toContain("  npm install @node-llama-cpp/");
+    expect(outcome.stderr).toContain("  llmspell doctor --device cpu");
+  }, 60_000);
 
   it("G79: a home that is a file, or cannot be written, is a warning with a way out", async () => {
     const file = join(folder, "a-file");
     writeFileSync(file, "");
-    const outcome = await cli(["doctor"], { env: { LLMSPELL_HOME: file } });
+    const outcome = await cli(["doctor", "--device", "cpu"], { env: { LLMSPELL_HOME: file } });
     expect(outcome.status).toBe(0);
     expect(outcome.stdout).toMatch(/^warn {2}stores +home/m);
     expect(outcome.stdout).toContain("LLMSPELL_HOME=");
@@ -313,18 +317,18 @@ describe("odd surroundings", () => {
       status: 2,
       stderr: expect.stringContaining("[env-value]"),
     });
-    expect(await cli(["doctor", "--trace", "warn"], { env: { LLMSPELL_TRACE: "loud" } })).toMatchObject({ status: 0 });
+    expect(await cli(["model", "info", "tiny-stories", "--trace", "warn"], { env: { LLMSPELL_TRACE: "loud" } })).toMatchObject({
+      status: 0,
+    });
   });
 
-  it("refuses a profile and a file from variables, and says that one of them has no effect yet", async () => {
+  it("refuses a profile and a file from variables, unless a flag of either kind puts both aside", async () => {
     expect(await cli(["doctor"], { env: { LLMSPELL_PROFILE: "a", LLMSPELL_CONFIG: "b" } })).toMatchObject({
       status: 2,
       stderr: expect.stringContaining("[config-conflict]"),
     });
-    expect(await cli(["doctor"], { env: { LLMSPELL_PROFILE: "a" } })).toMatchObject({
-      status: 0,
-      stderr: expect.stringContaining("LLMSPELL_PROFILE has no effect yet"),
-    });
+    const flagged = await cli(["-p", "minimal", "doctor"], { env: { LLMSPELL_PROFILE: "a", LLMSPELL_CONFIG: "b" } });
+    expect(flagged).toMatchObject({ status: 0, stdout: expect.stringContaining("profile:minimal") });
   });
 
   it("shows a stack at --trace debug, before the error and its code", async () => {

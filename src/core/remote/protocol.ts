@@ -1,24 +1,26 @@
 /**
- * What a parent and the child process that holds an engine say to each other. Types and numbers only.
- * Both ends come from the same build, so nothing here has a version; what arrives from a child is still only acted on where it fits a pending call.
+ * What a caller and the process or worker that holds an engine say to each other. Types and numbers only.
+ * Both ends come from the same build, so nothing here has a version; what arrives is still only acted on where it fits a pending call.
  */
-import type { SpellErrorJson } from "../core/errors.ts";
-import type { DeviceReport, ManyPiece, ModelHandle, ModelPiece } from "../core/spec/runtime.ts";
+import type { SpellErrorJson } from "../errors.ts";
+import type { Device, DeviceProbe, DeviceReport, ManyPiece, ModelHandle, ModelPiece } from "../spec/runtime.ts";
 
-export type EngineName = "node-llama-cpp" | "wllama" | "onnxruntime-node" | "onnxruntime-web" | "transformers.js";
-
-/** Options as they travel: without what only works inside one process. */
+/** Options as they travel: without what only works inside one thread. */
 export type Plain<O> = Omit<O, "signal" | "onProgress">;
 
-/** A file as the child sees it; bytes are asked back from the parent where it has no path. */
+/** A file as the engine sees it; bytes are asked back from the caller where it has neither path nor Blob. */
 export interface EngineFile {
   readonly name: string;
   readonly size: number;
   readonly path?: string;
+  /** Only between threads of one browser: the bytes stay where they are. */
+  readonly blob?: Blob;
   readonly version?: string;
 }
 
-export type ToChild =
+export type ToEngine =
+  /** before any open */
+  | { readonly type: "probe"; readonly device: Device }
   | {
       readonly type: "open";
       readonly files: readonly EngineFile[];
@@ -39,8 +41,9 @@ export type ToChild =
   | { readonly type: "bytes"; readonly read: number; readonly bytes: Uint8Array }
   | { readonly type: "no-bytes"; readonly read: number; readonly error: SpellErrorJson };
 
-export type ToParent =
+export type FromEngine =
   | { readonly type: "beat" }
+  | { readonly type: "probed"; readonly probe: DeviceProbe }
   /** the first one, of share 0 or more, also says that the engine itself works: what fails from here on is the model's doing */
   | { readonly type: "progress"; readonly share: number }
   | { readonly type: "opened"; readonly handle: OpenedHandle }
@@ -61,11 +64,13 @@ export interface OpenedHandle {
 
 /** Pieces on their way that nobody has taken yet; the engine waits there. Enough to hide the way between processes, little enough to stop soon. */
 export const maxUnreadPieces = 64;
-/** Pieces taken before the parent says so: one message for many. */
+/** Pieces taken before the caller says so: one message for many. */
 export const creditStep = 16;
-/** A child says that it lives this often. */
+/** An engine's side says that it lives this often. */
 export const beatMs = 1000;
-/** Without a word for this long, while an answer is due, the child counts as dead. Its event loop only ever waits, so it has no excuse. */
+/** Without a word for this long, while an answer is due, the engine counts as dead. Its event loop only ever waits, so it has no excuse. */
 export const silenceMs = 10_000;
-/** ONNX Runtime, also under transformers.js, holds the child's only thread while it computes: the encoder pass of a large model over a long input takes that long. */
+/** A look at a device takes longer only where its driver hangs. */
+export const probeMs = 20_000;
+/** ONNX Runtime, also under transformers.js, holds its thread while it computes: the encoder pass of a large model over a long input takes that long. */
 export const blockingSilenceMs = 300_000;

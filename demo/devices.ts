@@ -1,0 +1,80 @@
+/** The panel of devices: what computes, what was tried before it, and why not that. */
+import type { DeviceAttempt, DeviceReason, DeviceReport } from "../src/browser/index.ts";
+import { find, make } from "./elements.ts";
+import { plural } from "./format.ts";
+
+const panel = find("devices", HTMLDivElement);
+
+const names: Readonly<Record<string, string>> = {
+  webgpu: "WebGPU",
+  wasm: "WebAssembly",
+  cpu: "CPU",
+  cuda: "CUDA",
+  metal: "Metal",
+  vulkan: "Vulkan",
+};
+
+const reasons: Readonly<Record<DeviceReason, string>> = {
+  ok: "works",
+  "no-adapter": "no adapter",
+  "software-adapter": "software adapter",
+  "missing-feature": "a feature is missing",
+  "missing-kernel": "a kernel is missing",
+  "buffer-too-small": "its buffers are too small",
+  "driver-missing": "its driver is missing",
+  "package-missing": "its package is missing",
+  "self-test-failed": "failed its self-test",
+  "out-of-memory": "not enough memory",
+  "not-on-this-platform": "does not exist here",
+  "not-configured": "not tried",
+};
+
+export function nameOfDevice(device: string): string {
+  return names[device] ?? device;
+}
+
+/** Before a model is loaded: what this browser offers. */
+export async function showBrowser(): Promise<void> {
+  const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
+  const info = adapter?.info;
+  const label = info === undefined ? undefined : [info.vendor, info.architecture].filter((word) => word !== "").join(" ");
+  panel.replaceChildren(
+    make("p", { text: "A model's device is chosen when it loads. This browser offers:" }),
+    list([
+      row(adapter !== null && adapter !== undefined, "WebGPU", label ?? "no adapter"),
+      row(true, "WebAssembly", crossOriginIsolated ? plural(navigator.hardwareConcurrency || 1, "thread") : oneThread),
+    ]),
+  );
+}
+
+const oneThread = "1 thread because the page is not cross-origin isolated";
+
+export function showReport({ chosen, runtime, threads, tried }: DeviceReport, notes: readonly string[]): void {
+  const through = runtime === undefined ? "" : ` through ${runtime}`;
+  const count = threads === undefined ? "" : `, ${plural(threads.decode, "thread")}`;
+  panel.replaceChildren(
+    make("p", { class: "chosen" }, make("strong", { text: nameOfDevice(chosen) }), make("span", { text: `${through}${count}` })),
+    list(tried.map(attempt)),
+    ...[...new Set([...notes, ...(crossOriginIsolated ? [] : [oneThread])])].map((text) => make("p", { class: "note", text })),
+  );
+}
+
+function attempt({ device, ok, reason, hint }: DeviceAttempt): HTMLElement {
+  const words = [ok ? undefined : reasons[reason], hint].filter((word) => word !== undefined);
+  return row(ok, nameOfDevice(device), words.join(": ") || reasons[reason]);
+}
+
+function list(rows: readonly HTMLElement[]): HTMLElement {
+  return make("ul", { class: "attempts" }, ...rows);
+}
+
+function row(ok: boolean, name: string, text: string): HTMLElement {
+  return make(
+    "li",
+    { class: ok ? "ok" : "not-ok" },
+    make("span", { class: "mark", text: ok ? "✓" : "–", attributes: { "aria-hidden": "true" } }),
+    make("span", { class: "name", text: name }),
+    make("span", { class: "visually-hidden", text: ok ? " works: " : " not taken: " }),
+    make("span", { class: "why", text }),
+  );
+}

@@ -1,0 +1,33 @@
+/** The page's elements: found once, made as text. Nothing here, or anywhere on this page, turns text into markup. */
+
+/** @throws Error where the page has no such element of this kind: a mistake in index.html */
+export function find<T extends Element>(id: string, kind: new () => T): T {
+  const element = document.getElementById(id);
+  if (!(element instanceof kind)) throw new Error(`#${id} is no ${kind.name}`);
+  return element;
+}
+
+export interface MakeOptions {
+  readonly class?: string;
+  readonly text?: string;
+  readonly attributes?: Readonly<Record<string, string>>;
+}
+
+export function make<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  options: MakeOptions = {},
+  ...children: readonly Node[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  if (options.class !== undefined) element.className = options.class;
+  if (options.text !== undefined) element.textContent = options.text;
+  for (const [name, value] of Object.entries(options.attributes ?? {})) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+export function button(text: string, onClick: () => void, style = "quiet"): HTMLButtonElement {
+  const element = make("button", { text, class: style, attributes: { type: "button" } });
+  element.addEventListener("click", onClick);
+  return element;
+}

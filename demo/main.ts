@@ -1,0 +1,426 @@
+/** The page: one model at a time, loaded when it is needed; what it writes is shown as text. */
+import { browserPlatform, createSpell, type LanguageModel, type Message, SpellError } from "../src/browser/index.ts";
+import { clearLog, type Layout, showMemory, startAnswer } from "./answer.ts";
+import { nameOfDevice, showBrowser, showReport } from "./devices.ts";
+import { button, find, make } from "./elements.ts";
+import { formatBytes } from "./format.ts";
+import { startOffline } from "./offline.ts";
+import { buildParameters, chooseDevice, chosenDevice, chosenOptions, fitParameters, withPrefix } from "./parameters.ts";
+import { hideProblem, isAbort, type NextStep, showProblem } from "./problem.ts";
+import { startProgress } from "./progress.ts";
+import { bundledChoices, choiceOfFiles, fetchFile, filesOfDrop, type ModelChoice } from "./sources.ts";
+import { keepFiles, listStored, openStored, removeStored, type StoredModel, showStored } from "./stored.ts";
+import { trustOwnWorkers } from "./trusted.ts";
+
+trustOwnWorkers();
+
+const spell = createSpell({ platform: browserPlatform() });
+const { store } = spell.platform;
+
+const picker = find("model", HTMLSelectElement);
+const facts = find("facts", HTMLParagraphElement);
+const prompt = find("prompt", HTMLTextAreaElement);
+const generate = find("generate", HTMLButtonElement);
+const stop = find("stop", HTMLButtonElement);
+const clear = find("clear", HTMLButtonElement);
+const suggestions = find("suggestions", HTMLDivElement);
+const fileInput = find("file-input", HTMLInputElement);
+const folderInput = find("folder-input", HTMLInputElement);
+const addressForm = find("address-form", HTMLFormElement);
+const address = find("address", HTMLInputElement);
+const drop = find("drop", HTMLDivElement);
+
+const choices = new Map<string, ModelChoice>();
+let choice: ModelChoice;
+let model: LanguageModel | undefined;
+let messages: Message[] = [];
+/** Ends what is under way: a load or an answer. */
+let underWay: AbortController | undefined;
+const offline = startOffline();
+
+// --- What is under way ---
+
+function begin(): AbortSignal {
+  underWay?.abort();
+  const controller = new AbortController();
+  underWay = controller;
+  showBusy();
+  return controller.signal;
+}
+
+function end(signal: AbortSignal): void {
+  if (underWay?.signal !== signal) return;
+  underWay = undefined;
+  showBusy();
+}
+
+function showBusy(): void {
+  const busy = underWay !== undefined;
+  const active = document.activeElement;
+  generate.disabled = busy;
+  stop.disabled = !busy;
+  // A button that is switched off loses the keyboard's focus: it goes to the one that can be pressed now.
+  if (busy && active === generate) stop.focus();
+  if (!busy && active === stop) generate.focus();
+}
+
+// --- Models ---
+
+function addChoice(added: ModelChoice, group: string): void {
+  if (!choices.has(added.key)) {
+    const id = `group-${group.toLowerCase().replaceAll(" ", "-")}`;
+    const known = document.getElementById(id);
+    const list = known ?? make("optgroup", { attributes: { id, label: group } });
+    if (known === null) picker.append(list);
+    list.append(make("option", { text: added.label, attributes: { value: added.key } }));
+  }
+  choices.set(added.key, added);
+}
+
+async function choose(next: ModelChoice): Promise<void> {
+  choice = next;
+  picker.value = next.key;
+  await unload();
+  clearConversation();
+  showSuggestions();
+  await load();
+}
+
+async function unload(): Promise<void> {
+  underWay?.abort();
+  const old = model;
+  model = undefined;
+  facts.textContent = "";
+  await old?.dispose();
+}
+
+/** @returns the model, loaded already or now; undefined where that failed and the card says why */
+async function load(): Promise<LanguageModel | undefined> {
+  if (model !== undefined) return model;
+  hideProblem();
+  const wanted = choice;
+  const signal = begin();
+  const progress = startProgress(`Loading ${wanted.label.split(":")[0]}`);
+  try {
+    await offline; // what is fetched from here on is kept for when there is no network
+    const loaded = await spell.load(wanted.source, {
+      device: chosenDevice(),
+      signal,
+      onProgress: (share) => progress.bytes(share * (wanted.bytes ?? 0), wanted.bytes),
+    });
+    if (signal.aborted) {
+      await loaded.dispose();
+      return undefined;
+    }
+    model = loaded;
+    showModel(loaded);
+    return loaded;
+  } catch (error) {
+    if (!isAbort(error)) showProblem(error, stepsFor(error));
+    return undefined;
+  } finally {
+    progress.end();
+    end(signal);
+  }
+}
+
+function showModel(loaded: LanguageModel): void {
+  const { id, architecture, contextLength, device, hasChatTemplate, isSeq2Seq } = loaded;
+  const does = isSeq2Seq ? "rewrites a text" : hasChatTemplate ? "answers in a conversation" : "continues a text";
+  facts.replaceChildren(
+    ...[id, architecture, does, `${contextLength.toLocaleString("en-US")} tokens`, nameOfDevice(device.chosen)].map((text) =>
+      make("span", { text }),
+    ),
+  );
+  if (choice.key.startsWith("files:")) facts.append(button("Keep in this browser", () => void keep()));
+  showReport(device, []);
+  fitParameters(loaded);
+  void measureMemory();
+}
+
+function stepsFor(error: unknown): readonly NextStep[] {
+  const code = error instanceof SpellError ? error.code : "internal-error";
+  if (code.startsWith("device-")) {
+    return [
+      {
+        label: "Take WebAssembly",
+        run: () => {
+          chooseDevice("wasm");
+          void choose(choice);
+        },
+      },
+    ];
+  }
+  const brought = !choice.key.startsWith("bundled:");
+  if (brought && /^(gguf|model|safetensors|tokenizer|onnx|template|store)-/.test(code)) {
+    return [
+      { label: "Choose another file", run: () => fileInput.click() },
+      { label: "Back to tiny-stories", run: backToBundled },
+    ];
+  }
+  if (code === "run-context") return [{ label: "Start over", run: clearConversation }];
+  return [{ label: "Try again", run: () => void choose(choice) }];
+}
+
+function backToBundled(): void {
+  const [first] = choices.values();
+  if (first !== undefined) void choose(first);
+}
+
+function take(files: readonly File[]): void {
+  if (files.length === 0) return;
+  const added = choiceOfFiles(files);
+  addChoice(added, "Your files");
+  void choose(added);
+}
+
+async function fetchModel(text: string): Promise<void> {
+  hideProblem();
+  const signal = begin();
+  const progress = startProgress("Fetching");
+  try {
+    const file = await fetchFile(text, progress.bytes, signal);
+    end(signal);
+    take([file]);
+  } catch (error) {
+    if (!isAbort(error)) showProblem(error, [{ label: "Change the address", run: () => address.focus() }]);
+  } finally {
+    progress.end();
+    end(signal);
+  }
+}
+
+// --- Stored models ---
+
+async function keep(): Promise<void> {
+  const { source, label, bytes } = choice;
+  if (typeof source === "string") return;
+  hideProblem();
+  const signal = begin();
+  const progress = startProgress(`Keeping ${label}`);
+  try {
+    await keepFiles(spell, label, source, (done) => progress.bytes(done, bytes), signal);
+    facts.querySelector("button")?.remove();
+    await refreshStored();
+  } catch (error) {
+    if (!isAbort(error)) showProblem(error);
+  } finally {
+    progress.end();
+    end(signal);
+  }
+}
+
+async function refreshStored(): Promise<void> {
+  try {
+    await showStored(store, {
+      open: (stored) => void openFromStore(stored),
+      remove: (stored) => void removeFromStore(stored),
+    });
+  } catch (error) {
+    showProblem(error);
+  }
+}
+
+async function openFromStore(stored: StoredModel): Promise<void> {
+  try {
+    const opened = await openStored(store, stored);
+    addChoice(opened, "Stored models");
+    await choose(opened);
+  } catch (error) {
+    showProblem(error, [{ label: `Delete ${stored.id}`, run: () => void removeFromStore(stored) }]);
+  }
+}
+
+async function removeFromStore(stored: StoredModel): Promise<void> {
+  try {
+    await removeStored(store, stored);
+    const key = `stored:${stored.key.join("/")}`;
+    choices.delete(key);
+    picker.querySelector(`option[value="${CSS.escape(key)}"]`)?.remove();
+    if (choice.key === key) backToBundled();
+  } catch (error) {
+    showProblem(error);
+  }
+  await refreshStored();
+}
+
+async function offerStored(): Promise<void> {
+  for (const stored of await listStored(store)) {
+    // The files are opened when it is chosen; until then its place in the list is enough.
+    addChoice({ key: `stored:${stored.key.join("/")}`, label: stored.id, source: [], bytes: stored.bytes }, "Stored models");
+  }
+}
+
+// --- Answers ---
+
+function layoutOf({ isSeq2Seq, hasChatTemplate }: LanguageModel): Layout {
+  return isSeq2Seq ? "transform" : hasChatTemplate ? "chat" : "continue";
+}
+
+async function answer(): Promise<void> {
+  const asked = prompt.value;
+  if (asked.trim() === "" || underWay !== undefined) return;
+  hideProblem();
+  const ready = await load();
+  if (ready === undefined) return;
+  const layout = layoutOf(ready);
+  const view = startAnswer(layout, ready.id, asked);
+  const turn: Message = { role: "user", content: asked };
+  const signal = begin();
+  const notes: string[] = [];
+  let said = "";
+  let why: string | undefined;
+  try {
+    const input = layout === "chat" ? [...messages, turn] : layout === "transform" ? withPrefix(asked) : asked;
+    for await (const part of ready.stream(input, { ...chosenOptions(ready), signal })) {
+      if (part.type === "stream-start") showReport(part.device, notes);
+      if (part.type === "text-delta") said += part.text;
+      if (part.type === "warning" && (part.code === "file-note" || part.code.startsWith("device-"))) {
+        notes.push(part.message);
+        showReport(ready.device, notes);
+      } else view.push(part);
+    }
+    if (layout === "chat") prompt.value = "";
+  } catch (error) {
+    why = isAbort(error) ? "Stopped." : "It broke off here.";
+    if (!isAbort(error)) showProblem(error, stepsFor(error));
+  } finally {
+    view.end(why);
+    end(signal);
+  }
+  // What was said so far stays in the conversation, also where it was stopped.
+  if (layout === "chat" && said !== "") messages.push(turn, { role: "assistant", content: said });
+  void measureMemory();
+}
+
+function clearConversation(): void {
+  messages = [];
+  clearLog(
+    make(
+      "div",
+      { class: "welcome" },
+      make("p", { text: "The answer appears here as it is written." }),
+      make("p", { text: "The model runs in this tab: no server reads along, and once loaded it needs no network." }),
+    ),
+  );
+}
+
+const ideas: Readonly<Record<string, readonly string[]>> = {
+  "bundled:tiny-stories": ["Once upon a time, there was a little dragon", "Lily found a red box in the garden.", "One rainy day, Tom"],
+  "bundled:tiny-t5-en-fr": ["Where is the train station?", "I would like a cup of coffee.", "The cat is sleeping on the bed."],
+};
+
+function showSuggestions(): void {
+  const all = ideas[choice.key] ?? [];
+  suggestions.replaceChildren(
+    ...all.map((text) =>
+      button(
+        text,
+        () => {
+          prompt.value = text;
+          void answer();
+        },
+        "suggestion",
+      ),
+    ),
+  );
+  prompt.value = all[0] ?? prompt.value;
+}
+
+/** The browser answers after its next collection of garbage, which may take a while; asked once at a time. */
+let measuring = false;
+async function measureMemory(): Promise<void> {
+  const measure = (performance as { measureUserAgentSpecificMemory?: () => Promise<{ readonly bytes: number }> })
+    .measureUserAgentSpecificMemory;
+  if (measure === undefined || !crossOriginIsolated || measuring) return;
+  measuring = true;
+  try {
+    showMemory(formatBytes((await measure.call(performance)).bytes));
+  } catch {
+    // not told: then it is not shown
+  } finally {
+    measuring = false;
+  }
+}
+
+// --- What people do ---
+
+picker.addEventListener("change", () => {
+  const next = choices.get(picker.value);
+  if (next === undefined) return;
+  if (!next.key.startsWith("stored:")) return void choose(next);
+  void listStored(store).then((all) => {
+    const stored = all.find(({ key }) => `stored:${key.join("/")}` === next.key);
+    if (stored !== undefined) void openFromStore(stored);
+  });
+});
+find("composer", HTMLFormElement).addEventListener("submit", (event) => {
+  event.preventDefault();
+  void answer();
+});
+prompt.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  void answer();
+});
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape") underWay?.abort();
+});
+stop.addEventListener("click", () => underWay?.abort());
+clear.addEventListener("click", () => {
+  underWay?.abort();
+  hideProblem();
+  clearConversation();
+  prompt.focus();
+});
+
+find("load-file", HTMLButtonElement).addEventListener("click", () => fileInput.click());
+find("load-folder", HTMLButtonElement).addEventListener("click", () => folderInput.click());
+for (const input of [fileInput, folderInput]) {
+  input.addEventListener("change", () => {
+    const files = [...(input.files ?? [])];
+    input.value = ""; // the same file may be chosen again
+    // a folder brings what lies below it too; the model is what lies directly inside
+    take(files.filter(({ webkitRelativePath }) => webkitRelativePath.split("/").length <= 2));
+  });
+}
+const addressButton = find("load-address", HTMLButtonElement);
+addressButton.addEventListener("click", () => {
+  addressForm.hidden = !addressForm.hidden;
+  addressButton.setAttribute("aria-expanded", String(!addressForm.hidden));
+  if (!addressForm.hidden) address.focus();
+});
+addressForm.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (address.value.trim() !== "") void fetchModel(address.value.trim());
+});
+
+let dragged = 0;
+addEventListener("dragenter", (event) => {
+  if (event.dataTransfer?.types.includes("Files") !== true) return;
+  dragged += 1;
+  drop.hidden = false;
+});
+addEventListener("dragleave", () => {
+  dragged = Math.max(0, dragged - 1);
+  drop.hidden = dragged === 0;
+});
+addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  dragged = 0;
+  drop.hidden = true;
+  if (event.dataTransfer !== null) void filesOfDrop(event.dataTransfer).then(take);
+});
+
+for (const bundled of bundledChoices()) addChoice(bundled, "Bundled");
+const [firstChoice] = choices.values();
+if (firstChoice === undefined) throw new Error("no model is bundled");
+choice = firstChoice;
+buildParameters(() => void choose(choice));
+fitParameters(undefined);
+clearConversation();
+showSuggestions();
+void showBrowser();
+void refreshStored();
+void offerStored().catch(() => undefined); // refreshStored() has said what is wrong

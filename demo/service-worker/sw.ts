@@ -1,0 +1,73 @@
+/**
+ * Keeps the page for when there is no network, and isolates it from other origins where its host sends no headers for that.
+ * `shell` is fetched at once; engines and bundled models are kept when they are first used. Requests to other origins pass untouched.
+ */
+declare const files: {
+  readonly version: string;
+  readonly shell: readonly string[];
+  readonly all: readonly string[];
+  readonly policy: string;
+};
+
+const scope = self as unknown as ServiceWorkerGlobalScope;
+const cacheName = "llmspell-page";
+
+scope.addEventListener("install", (event) => event.waitUntil(install()));
+scope.addEventListener("activate", (event) => event.waitUntil(activate()));
+scope.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  if (request.method !== "GET" || url.origin !== location.origin || request.headers.has("range")) return;
+  event.respondWith(answer(request));
+});
+
+/** All or nothing: an update that is incomplete leaves the old page in place. */
+async function install(): Promise<void> {
+  const cache = await caches.open(`${cacheName}-${files.version}`);
+  await cache.addAll(files.shell.map((path) => new Request(new URL(path, scope.registration.scope), { cache: "no-cache" })));
+  await scope.skipWaiting();
+}
+
+async function activate(): Promise<void> {
+  const kept = new Set(files.all.map((path) => new URL(path, scope.registration.scope).href));
+  const current = await caches.open(`${cacheName}-${files.version}`);
+  for (const name of await caches.keys()) {
+    if (!name.startsWith(`${cacheName}-`) || name === `${cacheName}-${files.version}`) continue;
+    // Names of large files change with their content: what this version has too need not be fetched again.
+    const old = await caches.open(name);
+    for (const request of await old.keys()) {
+      const response = kept.has(request.url) && (await current.match(request)) === undefined ? await old.match(request) : undefined;
+      if (response !== undefined) await current.put(request, response);
+    }
+    await caches.delete(name);
+  }
+  await scope.clients.claim();
+}
+
+async function answer(request: Request): Promise<Response> {
+  const cache = await caches.open(`${cacheName}-${files.version}`);
+  const url = new URL(request.url);
+  url.search = "";
+  url.hash = "";
+  const address = url.href === scope.registration.scope ? new URL("index.html", url).href : url.href;
+  const known = await cache.match(address);
+  if (known !== undefined) return isolated(known, request);
+  const response = await fetch(request);
+  const isOurs = files.all.some((path) => new URL(path, scope.registration.scope).href === address);
+  if (isOurs && response.status === 200) {
+    // Storage that is full, or none at all, is no reason not to answer.
+    void cache.put(address, response.clone()).catch(() => undefined);
+  }
+  return isolated(response, request);
+}
+
+/** The response, with what makes a page isolated; a page also gets its policy. */
+function isolated(response: Response, { mode }: Request): Response {
+  if (response.status === 0) return response;
+  const headers = new Headers(response.headers);
+  headers.set("cross-origin-opener-policy", "same-origin");
+  headers.set("cross-origin-embedder-policy", "require-corp");
+  headers.set("cross-origin-resource-policy", "same-origin");
+  if (mode === "navigate" && !headers.has("content-security-policy")) headers.set("content-security-policy", files.policy);
+  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+}

@@ -1,0 +1,106 @@
+/** Where models come from: inside the package, from a disk, from an address. */
+import { bundledModels, SpellError } from "../src/browser/index.ts";
+
+export interface ModelChoice {
+  /** value of its option in the list of models */
+  readonly key: string;
+  readonly label: string;
+  readonly source: string | readonly File[];
+  /** bytes, where they are known before it is loaded */
+  readonly bytes?: number;
+}
+
+const bundledLabels: Readonly<Record<string, string>> = {
+  "tiny-stories": "tiny-stories: writes little stories, 3 MB",
+  "tiny-t5-en-fr": "tiny-t5-en-fr: English to French, 7 MB",
+};
+/** bytes of weights */
+const bundledBytes: Readonly<Record<string, number>> = { "tiny-stories": 3_121_440, "tiny-t5-en-fr": 6_860_224 };
+
+export function bundledChoices(): readonly ModelChoice[] {
+  return [...bundledModels.keys()].map((name) => {
+    const bytes = bundledBytes[name];
+    return { key: `bundled:${name}`, label: bundledLabels[name] ?? name, source: name, ...(bytes === undefined ? {} : { bytes }) };
+  });
+}
+
+/** One choice from files that were chosen or dropped together. */
+export function choiceOfFiles(files: readonly File[]): ModelChoice {
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  const main = files.find(({ name }) => /\.(gguf|safetensors)$/i.test(name)) ?? files[0];
+  const folder = main?.webkitRelativePath.split("/").at(-2);
+  const name = folder ?? main?.name ?? "nothing";
+  return { key: `files:${name}:${bytes}`, label: name, source: files, bytes };
+}
+
+/** Files of a drop: those of a folder directly inside it, as the library reads a folder. */
+export async function filesOfDrop({ items, files }: DataTransfer): Promise<readonly File[]> {
+  const entries = [...items].map((item) => item.webkitGetAsEntry());
+  const folder = entries.find((entry) => entry?.isDirectory);
+  if (folder === undefined || folder === null) return [...files];
+  return filesOfFolder(folder as FileSystemDirectoryEntry);
+}
+
+async function filesOfFolder(folder: FileSystemDirectoryEntry): Promise<readonly File[]> {
+  const reader = folder.createReader();
+  const found: File[] = [];
+  for (;;) {
+    // Each call gives some of them; an empty answer is the end.
+    const entries = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+    if (entries.length === 0) return found;
+    for (const entry of entries) {
+      if (entry.isFile) found.push(await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject)));
+    }
+  }
+}
+
+/**
+ * Fetches a file into the browser's own keeping; a large one lies on disk, not in the page's memory.
+ * @throws SpellError net-status, run-aborted
+ */
+export async function fetchFile(
+  address: string,
+  onBytes: (done: number, total: number | undefined) => void,
+  signal: AbortSignal,
+): Promise<File> {
+  let url: URL;
+  try {
+    url = new URL(address, document.baseURI);
+  } catch {
+    throw new SpellError("spec-syntax", `${address} is no address`, { hint: "Give an address that begins with https://" });
+  }
+  let response: Response;
+  try {
+    response = await fetch(url, { signal, referrerPolicy: "no-referrer" });
+  } catch (cause) {
+    if (signal.aborted) throw new SpellError("run-aborted", "aborted by the caller");
+    throw new SpellError("net-status", `no answer from ${url.host}`, {
+      hint: "This page may only fetch from its own address and from huggingface.co. Download the file and take Load file.",
+      cause,
+    });
+  }
+  if (!response.ok || response.body === null) {
+    throw new SpellError("net-status", `${url.host} answered ${response.status} instead of the file`, {
+      details: { status: response.status },
+    });
+  }
+  const length = Number(response.headers.get("content-length"));
+  const total = Number.isSafeInteger(length) && length > 0 ? length : undefined;
+  let done = 0;
+  const counted = response.body.pipeThrough(
+    new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+      transform(chunk, controller) {
+        done += chunk.byteLength;
+        onBytes(done, total);
+        controller.enqueue(chunk);
+      },
+    }),
+  );
+  try {
+    const blob = await new Response(counted).blob();
+    return new File([blob], decodeURIComponent(url.pathname.split("/").at(-1) ?? "") || url.host);
+  } catch (cause) {
+    if (signal.aborted) throw new SpellError("run-aborted", "aborted by the caller");
+    throw new SpellError("net-status", `the connection to ${url.host} ended after ${done} bytes`, { cause });
+  }
+}

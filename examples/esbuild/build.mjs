@@ -1,0 +1,28 @@
+// node build.mjs: bundles main.js into out/. esbuild leaves the addresses of workers as they are, so their files go beside the bundle.
+import { cpSync } from "node:fs";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const packageFolder = (name) => {
+  const entry = fileURLToPath(import.meta.resolve(`${name}/package.json`));
+  return dirname(entry);
+};
+const llmspell = `${packageFolder("llmspell")}/dist/browser`;
+const ort = dirname(fileURLToPath(import.meta.resolve("onnxruntime-web/ort-wasm-simd-threaded.wasm")));
+
+await build({ entryPoints: ["main.js"], bundle: true, format: "esm", target: "es2022", outdir: "out" });
+for (const [from, to] of [
+  ["index.html", "index.html"],
+  [`${llmspell}/engine-worker.js`, "engine-worker.js"],
+  [`${llmspell}/isolate-worker.js`, "isolate-worker.js"],
+  [`${llmspell}/opfs-worker.js`, "opfs-worker.js"],
+  [`${llmspell}/chunks`, "chunks"],
+  [`${packageFolder("@wllama/wllama")}/src/wasm/wllama.wasm`, "engines/wllama.wasm"],
+  [`${packageFolder("@wllama/wllama-compat")}/wasm/wllama.wasm`, "engines/compat.wasm"],
+  [`${packageFolder("@wllama/wllama-compat")}/wasm/wllama.js`, "engines/compat.js"],
+  [`${ort}/ort-wasm-simd-threaded.wasm`, "engines/ort.wasm"],
+  [`${ort}/ort-wasm-simd-threaded.asyncify.wasm`, "engines/ort-webgpu.wasm"],
+]) {
+  cpSync(from, `out/${to}`, { recursive: true });
+}

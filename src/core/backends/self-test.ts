@@ -1,0 +1,151 @@
+/**
+ * Does a device compute what it should? One bundled model per architecture answers stored questions; the answers come from PyTorch and
+ * transformers (test/golden), never from ourselves. The user's own model is not asked: nobody knows its answers.
+ */
+import { SpellError, toSpellError } from "../errors.ts";
+import type { ByteSource } from "../formats/byte-source.ts";
+import type { Platform } from "../platform.ts";
+import type {
+  DeviceReason,
+  GgufGenerateOptions,
+  GgufOpenOptions,
+  GgufSampling,
+  ModelHandle,
+  Seq2SeqGenerateOptions,
+  Seq2SeqOpenOptions,
+} from "../spec/runtime.ts";
+
+export interface Question<C> {
+  readonly prompt: string;
+  readonly options: C;
+  readonly answer: string;
+}
+
+/** What one architecture is asked. `O`: options of open(); `C`: of a call. */
+export interface SelfTest<O, C> {
+  readonly architecture: "gguf" | "t5";
+  /** name of the bundled model */
+  readonly model: string;
+  readonly files: readonly string[];
+  /** options of open(), but for the device */
+  readonly open: Omit<O, "device">;
+  readonly questions: readonly Question<C>[];
+}
+
+export interface Verdict {
+  readonly ok: boolean;
+  /** load and answers together */
+  readonly ms: number;
+  readonly reason: Extract<DeviceReason, "ok" | "self-test-failed" | "missing-kernel">;
+  /** what went wrong, in a sentence */
+  readonly detail?: string;
+  /** No answer in time, which a busy machine may be to blame for: such a verdict is not kept. */
+  readonly isLate?: boolean;
+}
+
+/** Where verdicts are kept: a file in the home folder, a record in the browser. Losing one costs a new self-test and nothing else. */
+export interface VerdictStore {
+  read(key: string): Promise<Verdict | undefined>;
+  write(key: string, verdict: Verdict): Promise<void>;
+}
+
+/** Shaders are compiled on the way, so a first run takes long; a card that takes longer than this helps nobody. */
+const timeoutMs = 60_000;
+
+const greedy: GgufSampling = {
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repeatPenalty: 1,
+  repeatLastN: 0,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  seed: 0,
+};
+
+const search = { sampling: greedy, stop: [], lengthPenalty: 1, numReturnSequences: 1, noRepeatNgramSize: 0 };
+
+/** Source of the answer: test/golden/tiny-stories.json (PyTorch). */
+export const ggufSelfTest: SelfTest<GgufOpenOptions, GgufGenerateOptions> = {
+  architecture: "gguf",
+  model: "tiny-stories",
+  files: ["tiny-stories.gguf"],
+  open: { contextLength: 256, batchSize: 128, threads: 1, bos: "<s>" },
+  questions: [
+    {
+      prompt: "Once upon a time",
+      options: { maxTokens: 24, sampling: greedy, stop: [] },
+      answer: ", there was a little girl named Lily. She loved to play with her toys and make new friends. One day,",
+    },
+  ],
+};
+
+/** Source of the answers: test/golden/tiny-t5-en-fr.json (transformers 4.57.6). Beams reorder the cache, which greedy text never does. */
+export const t5SelfTest: SelfTest<Seq2SeqOpenOptions, Seq2SeqGenerateOptions> = {
+  architecture: "t5",
+  model: "tiny-t5-en-fr",
+  files: ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"],
+  open: { variant: "f32", inputLength: 128, threads: 1 },
+  questions: [
+    {
+      prompt: "translate English to French: We are going to the beach tomorrow.",
+      options: { ...search, maxTokens: 24, numBeams: 1 },
+      answer: "Nous allons à la plage demain.",
+    },
+    {
+      prompt: "translate English to French: What are you reading?",
+      options: { ...search, maxTokens: 24, numBeams: 4 },
+      answer: "Qu'êtes-vous en train de lire ?",
+    },
+  ],
+};
+
+/**
+ * Loads the bundled model, asks the questions, compares. Never throws for what the device does, only when it is stopped from outside.
+ * @param open opens the files on the device
+ * @throws SpellError run-aborted
+ */
+export async function runSelfTest<O, C extends { readonly signal?: AbortSignal }>(
+  test: SelfTest<O, C>,
+  bundled: Platform["bundled"],
+  open: (files: readonly ByteSource[], options: Omit<O, "device"> & { readonly signal: AbortSignal }) => Promise<ModelHandle<C>>,
+  signal?: AbortSignal,
+): Promise<Verdict> {
+  const started = performance.now();
+  const stop = new AbortController();
+  const onAbort = (): void => stop.abort();
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const timer = setTimeout(onAbort, timeoutMs);
+  let handle: ModelHandle<C> | undefined;
+  try {
+    const files = await Promise.all(test.files.map((file) => bundled(test.model, file)));
+    handle = await open(files, { ...test.open, signal: stop.signal });
+    for (const { prompt, options, answer } of test.questions) {
+      let text = "";
+      for await (const piece of handle.generate(prompt, { ...options, signal: stop.signal })) if (piece.type === "text") text += piece.text;
+      if (text !== answer) throw new SpellError("device-self-test", `${test.model} answered ${quote(text)}; wanted ${quote(answer)}`);
+    }
+    return { ok: true, ms: Math.round(performance.now() - started), reason: "ok" };
+  } catch (error) {
+    const { code, message } = toSpellError(error);
+    if (signal?.aborted === true) throw error;
+    const isTimeout = code === "run-aborted";
+    return {
+      ok: false,
+      ms: Math.round(performance.now() - started),
+      // The graph was refused as it stands: an operator has no kernel there.
+      reason: code === "onnx-parse" ? "missing-kernel" : "self-test-failed",
+      ...(isTimeout ? { isLate: true } : {}),
+      detail: isTimeout ? `${test.model} gave no answer within ${timeoutMs / 1000} s` : message,
+    };
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+    await handle?.dispose().catch(() => undefined);
+  }
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+}

@@ -1,0 +1,149 @@
+/**
+ * The side that holds an engine: opens one model, answers calls one after the other, stops where nobody reads.
+ * Runs in a child process in Node and in a Web Worker in a page; the caller's side is caller.ts. Knows no engine and no kind of thread.
+ */
+import { abortedError, SpellError, toSpellError } from "../errors.ts";
+import { type ByteSource, blobSource } from "../formats/byte-source.ts";
+import type { Device, DeviceProbe, ModelHandle } from "../spec/runtime.ts";
+import { type EngineFile, type FromEngine, maxUnreadPieces, type ToEngine } from "./protocol.ts";
+
+/** Either kind of runtime; its options come from the caller, which has checked them. */
+export interface HostedEngine {
+  prepare?(): void;
+  /** Looks at a graphics card; loads no model. Without it the caller's side looks by itself. */
+  probe?(device: Device): Promise<DeviceProbe>;
+  open(files: readonly ByteSource[], options: never): Promise<ModelHandle<never>>;
+}
+
+export interface EngineHost {
+  receive(message: ToEngine): void;
+}
+
+interface Call {
+  readonly abort: AbortController;
+  credit: number;
+  wake: () => void;
+}
+
+interface Read {
+  readonly resolve: (bytes: Uint8Array) => void;
+  readonly reject: (error: SpellError) => void;
+}
+
+/** @param post hands a message to the caller's side; it must not throw where that side is gone */
+export function createEngineHost(engine: HostedEngine, post: (message: FromEngine) => void): EngineHost {
+  const calls = new Map<number, Call>();
+  const reads = new Map<number, Read>();
+  let lastRead = 0;
+  let turn: Promise<void> = Promise.resolve();
+  let handle: ModelHandle<never> | undefined;
+
+  /** Where neither a path nor a Blob is at hand, bytes come through the caller. */
+  const toSource = ({ blob, ...known }: EngineFile, file: number): ByteSource => {
+    if (blob !== undefined) return blobSource(known.name, blob);
+    return {
+      ...known,
+      read(offset, length, signal) {
+        if (signal?.aborted === true) return Promise.reject(abortedError());
+        return new Promise((resolve, reject) => {
+          lastRead += 1;
+          reads.set(lastRead, { resolve, reject });
+          post({ type: "read", read: lastRead, file, offset, length });
+        });
+      },
+    };
+  };
+
+  const probe = async (device: Device): Promise<void> => {
+    const nothing: DeviceProbe = { ok: false, reason: "missing-feature", hint: `this engine does not compute on ${device}` };
+    try {
+      post({ type: "probed", probe: (await engine.probe?.(device)) ?? nothing });
+    } catch (error) {
+      post({ type: "probed", probe: { ok: false, reason: "driver-missing", hint: toSpellError(error).message } });
+    }
+  };
+
+  const open = async ({ files, options }: Extract<ToEngine, { type: "open" }>): Promise<void> => {
+    try {
+      let last = -1;
+      const onProgress = (share: number): void => {
+        // a hundred messages are enough for any bar
+        if (share < 1 && share - last < 0.01) return;
+        last = share;
+        post({ type: "progress", share });
+      };
+      handle = await engine.open(files.map(toSource), { ...options, onProgress } as never);
+      const { device, contextLength, unsupported, notes } = handle;
+      const answersMany = handle.generateMany !== undefined;
+      post({ type: "opened", handle: { device, contextLength, unsupported, notes, answersMany } });
+    } catch (error) {
+      post({ type: "failed", call: 0, error: toSpellError(error, "run-crash").toJSON() });
+    }
+  };
+
+  const generate = async ({ call: id, prompt, options }: Extract<ToEngine, { type: "generate" }>, call: Call): Promise<void> => {
+    const { signal } = call.abort;
+    try {
+      if (signal.aborted) throw abortedError();
+      if (handle === undefined) throw new SpellError("run-closed", "no model is open");
+      const all = { ...options, signal } as never;
+      const pieces = typeof prompt === "string" ? handle.generate(prompt, all) : handle.generateMany?.(prompt, all);
+      if (pieces === undefined) throw new SpellError("internal-error", "this engine answers one prompt at a time");
+      for await (const piece of pieces) {
+        while (call.credit <= 0 && !signal.aborted) {
+          await new Promise<void>((resolve) => {
+            call.wake = resolve;
+          });
+        }
+        if (signal.aborted) throw abortedError();
+        call.credit -= 1;
+        post({ type: "piece", call: id, piece });
+      }
+    } catch (error) {
+      post({ type: "failed", call: id, error: toSpellError(error, "run-crash").toJSON() });
+    }
+  };
+
+  return {
+    receive(message) {
+      switch (message.type) {
+        case "probe":
+          void probe(message.device);
+          return;
+        case "open":
+          void open(message);
+          return;
+        case "generate": {
+          // One at a time, in order: a call that was cancelled may still be at its last step when the next one arrives.
+          const call: Call = { abort: new AbortController(), credit: maxUnreadPieces, wake: () => undefined };
+          calls.set(message.call, call);
+          turn = turn.then(() => generate(message, call)).finally(() => calls.delete(message.call));
+          return;
+        }
+        case "credit": {
+          const call = calls.get(message.call);
+          if (call === undefined) return;
+          call.credit += message.pieces;
+          call.wake();
+          return;
+        }
+        case "cancel": {
+          const call = calls.get(message.call);
+          call?.abort.abort();
+          call?.wake();
+          return;
+        }
+        case "bytes":
+        case "no-bytes": {
+          const read = reads.get(message.read);
+          reads.delete(message.read);
+          if (message.type === "bytes") read?.resolve(message.bytes);
+          else read?.reject(SpellError.fromJSON(message.error));
+          return;
+        }
+        default:
+          message satisfies never;
+      }
+    },
+  };
+}

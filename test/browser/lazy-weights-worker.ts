@@ -1,0 +1,45 @@
+/** Opens one graph whose weight lies in a Blob, in a worker, where lazy reads are possible; posts what came out and what was read. */
+import { openWasmOnnx, openWebGpuOnnx } from "../../src/browser/onnx.ts";
+import { blobSource } from "../../src/core/formats/byte-source.ts";
+import { OnnxGraphBuilder } from "../../src/core/t5/onnx.ts";
+
+export interface LazyReport {
+  readonly values: readonly number[];
+  /** [offset, length] of each slice that was taken of the Blob, in order */
+  readonly slices: readonly (readonly [number, number])[];
+  /** bytes of weights that were read by the asynchronous way, into the page's own memory */
+  readonly eager: number;
+}
+
+const weights = new Float32Array(1024).map((_, i) => i);
+const slices: [number, number][] = [];
+class WatchedBlob extends Blob {
+  override slice(start = 0, end = this.size): Blob {
+    slices.push([start, end - start]);
+    return super.slice(start, end);
+  }
+}
+let eager = 0;
+
+self.onmessage = async ({ data: device }: MessageEvent<"wasm" | "webgpu">) => {
+  const onnx = await (device === "wasm" ? openWasmOnnx() : openWebGpuOnnx());
+  const lazy = blobSource("w", new WatchedBlob([new Uint8Array(16), weights]));
+  const source = {
+    ...lazy,
+    read(offset: number, length: number, signal?: AbortSignal) {
+      eager += length;
+      return lazy.read(offset, length, signal);
+    },
+  };
+  const builder = new OnnxGraphBuilder("lazy");
+  builder.input("x", "float32", [1024]);
+  builder.weight({ name: "w", type: "float32", shape: [1024], length: 4096, file: { source, offset: 16 } });
+  builder.node("Add", ["x", "w"], { output: "y" });
+  builder.output("y", "float32", [1024]);
+  const graph = await onnx.open(builder.toModel(), { threads: 1 });
+  const { y } = await graph.run({ x: onnx.tensor("float32", new Float32Array(1024).fill(1), [1024]) });
+  const values = Array.from((await y?.read()) ?? [], Number);
+  y?.release();
+  await graph.dispose();
+  self.postMessage({ values, slices, eager } satisfies LazyReport);
+};

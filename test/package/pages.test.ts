@@ -1,0 +1,128 @@
+/** Examples for pages, as they stand, against the installed package, in a real browser: with a bundler, with another, and with none. */
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { build as esbuild } from "esbuild";
+import { type Browser, chromium, type Page } from "playwright";
+import { build as vite } from "vite";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { findChromium } from "../../tools/chromium.mjs";
+import { isolation, policy, serve } from "../../tools/serve.mjs";
+import { root } from "../support.ts";
+import { run } from "./support.ts";
+
+const folder = inject("folder");
+/** bytes, compressed: what every page pays before it asks for a model */
+const mostEntryBytes = 40_000;
+
+let browser: Browser;
+beforeAll(async () => {
+  for (const name of ["page", "vite", "esbuild"]) cpSync(join(root, "examples", name), join(folder, name), { recursive: true });
+  const executablePath = findChromium();
+  browser = await chromium.launch({
+    ...(executablePath === undefined ? {} : { executablePath }),
+    args: ["--no-sandbox", "--disable-background-networking"],
+  });
+});
+afterAll(() => browser?.close());
+
+/** Opens a page, and fails the test on anything that went wrong beside what it looks at. */
+async function visit(url: string, look: (page: Page) => Promise<void>): Promise<void> {
+  const page = await browser.newPage();
+  const faults: string[] = [];
+  const origin = new URL(url).origin;
+  page.on("pageerror", (error) => faults.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && !message.text().includes("404") && faults.push(message.text()));
+  page.on("request", (request) => {
+    const asked = request.url();
+    if (!asked.startsWith(origin) && !asked.startsWith("blob:") && !asked.startsWith("data:")) faults.push(`asked ${asked}`);
+  });
+  await page.goto(url);
+  await look(page);
+  expect(faults).toEqual([]);
+  await page.close();
+}
+
+describe("a page", () => {
+  it("without a bundler finds everything by its import map", async () => {
+    const { url, close } = await serve(folder, { headers: () => isolation });
+    await visit(`${url}page/index.html`, async (page) => {
+      await page.waitForFunction("document.title === 'done'", undefined, { timeout: 60_000 });
+      expect((await page.locator("#story").textContent())?.length).toBeGreaterThan(80);
+    });
+    await close();
+  });
+
+  it("from Vite translates under a policy of nothing but wasm-unsafe-eval and workers, also served below a folder", async () => {
+    // everything it asks of a bundler is in its own configuration file
+    await vite({ root: join(folder, "vite"), base: "./", logLevel: "error" });
+    const assets = join(folder, "vite/dist/assets");
+    for (const name of readdirSync(assets).filter((file) => file.endsWith(".js"))) {
+      // ONNX Runtime's own glue names node:fs behind a check of its surroundings; nothing may import it.
+      const imports = /(?:\bfrom|\bimport\(?)\s*["'](?:node:|node-llama-cpp|onnxruntime-node)/.test(
+        readFileSync(join(assets, name), "utf8"),
+      );
+      expect(imports, name).toBe(false);
+    }
+    const { url, close } = await serve(join(folder, "vite"), {
+      headers: () => ({ ...isolation, "content-security-policy": policy.replace(/ https:[^;]+/, "") }),
+    });
+    await visit(`${url}dist/index.html`, async (page) => {
+      await page.locator("#french", { hasText: "ready" }).waitFor({ timeout: 60_000 });
+      await page.getByRole("button", { name: "Translate" }).click();
+      await page.locator("#french", { hasText: /gare/ }).waitFor();
+    });
+    await close();
+  });
+
+  it("from esbuild runs a file that was chosen, and says what is wrong with one that is no model", async () => {
+    const place = join(folder, "esbuild");
+    // its script imports esbuild, which is at hand here and not in the installed folder
+    const script = readFileSync(join(place, "build.mjs"), "utf8");
+    writeFileSync(join(place, "build.mjs"), script.replace('from "esbuild"', `from ${JSON.stringify(import.meta.resolve("esbuild"))}`));
+    expect(await run(process.execPath, ["build.mjs"], place)).toMatchObject({ status: 0 });
+    const { url, close } = await serve(join(place, "out"), { headers: () => isolation });
+    await visit(url, async (page) => {
+      await page.getByLabel("GGUF file").setInputFiles(join(root, "builtins/models/tiny-stories/tiny-stories.gguf"));
+      await page.locator("#story", { hasText: /.{80}/s }).waitFor({ timeout: 60_000 });
+      await page.getByLabel("GGUF file").setInputFiles({ name: "page.gguf", mimeType: "", buffer: Buffer.from("<!doctype html>Sign in") });
+      await page.locator("#story", { hasText: "[gguf-magic]" }).waitFor();
+    });
+    await close();
+  });
+});
+
+describe("what a page pays", () => {
+  it(`is at most ${mostEntryBytes} bytes, compressed, before it asks for a model; engines come when they are needed`, async () => {
+    const { metafile, outputFiles } = await esbuild({
+      stdin: { contents: 'export { load, collect } from "llmspell";', resolveDir: folder },
+      bundle: true,
+      splitting: true,
+      format: "esm",
+      minify: true,
+      conditions: ["browser"],
+      outdir: "out",
+      metafile: true,
+      write: false,
+    });
+    // the entry, and what it cannot start without
+    const needed = new Set(["out/stdin.js"]);
+    for (const path of needed) {
+      for (const { path: next, kind } of metafile.outputs[path]?.imports ?? []) if (kind === "import-statement") needed.add(next);
+    }
+    const files = outputFiles.filter(({ path }) => [...needed].some((name) => path.replaceAll("\\", "/").endsWith(name)));
+    expect(files).toHaveLength(needed.size);
+    expect(files.reduce((sum, { contents }) => sum + gzipSync(contents).byteLength, 0)).toBeLessThanOrEqual(mostEntryBytes);
+    for (const { text } of files) {
+      for (const engineWord of ["createCompletion", "InferenceSession"]) expect(text.includes(engineWord)).toBe(false);
+    }
+  });
+
+  it("brings every engine it can need: both builds of llama.cpp and of ONNX Runtime", () => {
+    const names = readdirSync(join(folder, "vite/dist/assets"));
+    expect(names.filter((name) => name.endsWith(".wasm")).map((name) => name.replace(/-[\w-]{8}\.wasm$/, ""))).toEqual(
+      expect.arrayContaining(["wllama", "ort-wasm-simd-threaded", "ort-wasm-simd-threaded.asyncify"]),
+    );
+    expect(names.filter((name) => /^wllama-.*\.wasm$/.test(name))).toHaveLength(2);
+  });
+});
