@@ -1,0 +1,147 @@
+/** The model commands from outside: documents, lines, statuses, questions. */
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { startFaultServer } from "../../support/fault-server.mjs";
+import { root } from "../../support.ts";
+import { type CliOptions, cleanEnv, cli, hasScript, scriptProgram } from "./support.ts";
+
+const gguf = readFileSync(join(root, "builtins/models/tiny-stories/tiny-stories.gguf"));
+let server: Awaited<ReturnType<typeof startFaultServer>>;
+let home: string;
+let env: Record<string, string>;
+beforeAll(async () => {
+  server = await startFaultServer();
+  server.addRepo("owner/gguf", { files: { "tiny.Q8_0.gguf": gguf } });
+  server.addRepo("owner/evil", { license: "\u001b[2Jmit", files: { "tiny.Q8_0.gguf": gguf } });
+});
+afterAll(() => server.close());
+beforeEach(() => {
+  server.reset();
+  home = mkdtempSync(join(tmpdir(), "llmspell-model-"));
+  env = { HOME: home, LLMSPELL_HOME: join(home, "llmspell"), HF_ENDPOINT: server.url };
+  return () => rmSync(home, { recursive: true, force: true });
+});
+const run = (args: readonly string[], options: CliOptions = {}) => cli(args, { ...options, env: { ...env, ...options.env } });
+const json = async (...args: readonly string[]) => JSON.parse((await run([...args, "--output", "json"])).stdout);
+
+describe("model commands", () => {
+  it("list, pull, run, verify, remove: ids on standard output, everything else beside it", async () => {
+    const pulled = await run(["model", "pull", "hf:owner/gguf", "--as", "mine"]);
+    expect(pulled).toMatchObject({ status: 0, stdout: "hf:owner/gguf:Q8_0\n" });
+    expect(pulled.stderr).toMatch(/^pulling hf:owner\/gguf:Q8_0 {2}from owner\/gguf @ [0-9a-f]{12} {2}apache-2.0\n/);
+    expect(pulled.stderr).toMatch(
+      /100% {2}3.12 MB\nverifying sha256 of tiny.Q8_0.gguf\nsuccess {2}hf:owner\/gguf:Q8_0 {2}3.12 MB {3}try: llmspell generate/,
+    );
+    expect(await run(["model", "pull", "mine"])).toMatchObject({ status: 0, stderr: "hf:owner/gguf:Q8_0 is up to date\n" });
+    const list = await json("model", "list", "--backend", "candle");
+    expect(list).toMatchObject({ status: "ok", count: 3, backends: [{ backend: "candle", ok: true }] });
+    expect(Object.keys(list.models[2])).toEqual(
+      "id backend format architecture parameter_count quantization size_bytes modified_at source revision license verified bundled loaded path aliases".split(
+        " ",
+      ),
+    );
+    expect(list.models[2]).toMatchObject({ id: "hf:owner/gguf:Q8_0", aliases: ["mine"], verified: "sha256" });
+    expect((await run(["generate", "-m", "mine", "--temperature", "0", "--max-tokens", "3", "Once"])).status).toBe(0);
+    expect(await json("model", "verify")).toMatchObject({ status: "ok", results: [{ file: "tiny.Q8_0.gguf", ok: true }] });
+    expect(await run(["model", "remove", "mine"])).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/llmspell model remove --yes mine\n\[usage-confirm\]\n$/),
+    });
+    expect(await json("model", "remove", "mine", "--yes")).toMatchObject({
+      removed: [{ model_id: "hf:owner/gguf:Q8_0", freed_bytes: gguf.length, kept_files: [] }],
+    });
+    expect((await run(["model", "remove", "tiny-stories", "-y"])).stderr).toContain("[model-bundled]");
+  }, 60_000);
+
+  it("pull in JSON is one document and no progress; --dry-run says what would come", async () => {
+    expect(await json("model", "pull", "hf:owner/gguf", "--dry-run")).toMatchObject({
+      models: [{ model_id: "hf:owner/gguf:Q8_0", size_bytes: gguf.length, missing_bytes: gguf.length }],
+    });
+    const { stdout, stderr } = await run(["model", "pull", "hf:owner/gguf", "--output", "json"]);
+    expect(stderr).toBe("");
+    expect(JSON.parse(stdout)).toMatchObject({
+      status: "ok",
+      models: [{ model_id: "hf:owner/gguf:Q8_0", percent_complete: 100, already_present: false, files: 1 }],
+    });
+  });
+
+  it("a missing model is named with its commands, and fetched with --pull after its need was told", async () => {
+    const missing = await run(["generate", "-m", "hf:owner/gguf", "Once"]);
+    expect(missing).toMatchObject({ status: 3, stdout: "" });
+    expect(missing.stderr).toMatch(/ {2}llmspell generate -m hf:owner\/gguf(@candle)? --pull Once\n\[model-not-installed\]\n$/);
+    const fetched = await run(["generate", "-m", "hf:owner/gguf", "--pull", "--temperature", "0", "--max-tokens", "3", "Once"]);
+    expect(fetched.status).toBe(0);
+    expect(fetched.stderr).toMatch(/needs about .* of memory with a context of 512 tokens; .* are free; 3.12 MB to come/);
+    expect(fetched.stdout).not.toBe("");
+    expect((await run(["generate", "-m", "hf:owner/evil", "--pull", "--offline", "x"])).status).toBe(3);
+  }, 60_000);
+
+  it("available needs no network, and ends with the two pages", async () => {
+    const { stdout } = await run(["model", "available", "--search", "t5"]);
+    expect(stdout).toContain("flan-t5-small");
+    expect(stdout).not.toContain("tinyllama");
+    expect(stdout).toMatch(
+      /Ollama: https:\/\/ollama\.com\/library\nCandle: https:\/\/huggingface\.co\/models\?pipeline_tag=text-generation\n$/,
+    );
+    expect(await json("model", "available", "--recommended", "--backend", "candle")).toMatchObject({ count: 5 });
+    expect(server.seen).toEqual([]);
+  });
+
+  it("a backend that fails is told; asked for by name it is the exit status", async () => {
+    expect(await run(["model", "list"])).toMatchObject({ status: 0, stderr: expect.stringContaining("ollama is left out") });
+    expect(await run(["model", "list", "--backend", "ollama"])).toMatchObject({
+      status: 5,
+      stderr: expect.stringMatching(/ollama serve\n\[ollama-unreachable\]\n$/),
+    });
+    expect(await json("model", "status")).toMatchObject({
+      status: "ok",
+      backends: { candle: { ready: true, models: 2 }, ollama: { running: false, url: "http://127.0.0.1:9" } },
+    });
+    expect((await run(["model", "status", "--backend", "ollama"])).status).toBe(5);
+    expect(await json("ps")).toEqual({ status: "ok", models: [] });
+  });
+
+  it("reads a header over the network, and prunes nothing where nothing is", async () => {
+    expect(await json("model", "info", "hf:owner/gguf", "--remote")).toMatchObject({
+      id: "hf:owner/gguf:Q8_0",
+      architecture: "llama",
+      path: null,
+      files: [{ size_bytes: gguf.length }],
+    });
+    expect(await json("model", "prune")).toEqual({ status: "ok", freed_bytes: 0, removed: [] });
+  });
+
+  it.each<[string, readonly string[], number, string]>([
+    ["no name", ["model", "pull"], 2, "usage-value"],
+    ["two names for --as", ["model", "pull", "a", "b", "--as", "c"], 2, "usage-value"],
+    ["a name that is none", ["model", "pull", "../../etc/passwd/.."], 2, "usage-value"],
+    ["a private address", ["model", "pull", "http://169.254.169.254/m.gguf"], 2, "spec-host"],
+    ["a repository that is not there", ["model", "pull", "hf:no/such"], 5, "net-auth"],
+    ["a variant that is not there", ["model", "pull", "hf:owner/gguf:Q2_K"], 3, "model-variant-unknown"],
+    ["a model that is not here", ["model", "remove", "-y", "tinyllama"], 3, "model-not-installed"],
+    ["an unknown backend", ["model", "list", "--backend", "pluto"], 2, "usage-value"],
+  ])("%s ends with its code", async (_, args, status, code) => {
+    expect(await run(args)).toMatchObject({ status, stdout: "", stderr: expect.stringContaining(`[${code}]`) });
+  });
+
+  it.skipIf(!hasScript())("on a terminal a pull redraws one line, and texts of strangers act on nothing", async () => {
+    // beside this process: the server answers in it
+    const line = `stty cols 100; exec '${process.execPath}' dist/node/cli/main.js model pull hf:owner/evil`;
+    const child = spawn(scriptProgram, ["-qec", line, "/dev/null"], {
+      cwd: root,
+      env: { ...cleanEnv, ...env },
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    let shown = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      shown += String(chunk);
+    });
+    const status = await new Promise((resolve) => child.on("close", resolve));
+    expect(status).toBe(0);
+    expect(shown).toContain("success  hf:owner/evil:Q8_0");
+    expect(shown).not.toContain("\u001b[2J");
+  });
+});
