@@ -6,9 +6,15 @@ import { SpellError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { ConfigFile, ConfigHost, Environment } from "../core/platform.ts";
 import { homeFolder } from "./home.ts";
+import { hubToken } from "./hub-token.ts";
 
 export function nodeConfig(env: Environment = process.env): ConfigHost {
-  return { env, resolvePath: (text, folder) => expandPath(text, folder, env), readFile: async (path) => readConfigFile(path) };
+  return {
+    env,
+    resolvePath: (text, folder) => expandPath(text, folder, env),
+    readFile: async (path) => readConfigFile(path),
+    hubToken: () => hubToken(env),
+  };
 }
 
 /** `~/.llmspell` is the home of this program wherever that lies; `$VAR` and `${VAR}` must be set. */

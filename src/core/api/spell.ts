@@ -9,7 +9,7 @@ import {
   previewDevice,
   surveyDevices,
 } from "../backends/candle.ts";
-import type { CandleSettings } from "../backends/candle-settings.ts";
+import { type CandleSettings, candleSettings, ollamaSettings } from "../backends/candle-settings.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { limits } from "../limits.ts";
 import type { Platform } from "../platform.ts";
@@ -18,6 +18,7 @@ import type { Device, DeviceAttempt, DevicePreview, ModelNeeds } from "../spec/r
 import { createTurns, type Turns } from "../text/turns.ts";
 import { type ConfigOptions, resolveConfig } from "./configuration.ts";
 import { configuredModel } from "./configured-model.ts";
+import type { LocalLlm } from "./local-llm.ts";
 
 export interface SpellOptions extends ConfigOptions {
   readonly platform: Platform;
@@ -31,9 +32,14 @@ export interface Spell {
    */
   config(): Promise<ResolvedConfig>;
   /**
-   * Loads a model: a bundled name, a path to a file or folder, or a Blob; without a source the default model of the configuration.
-   * Options stand before the configuration. The caller owns the model and disposes it.
-   * @throws SpellError of config(); backend-*, model-*, gguf-*, device-*, run-option, run-aborted
+   * Lists, fetches, removes and runs local models, by the configuration.
+   * @throws SpellError of config()
+   */
+  localLLM(): Promise<LocalLlm>;
+  /**
+   * Loads a model that is here: any form of a model's name, a path to a file or folder, or a Blob; without a source the default model of the
+   * configuration. Options stand before the configuration. The caller owns the model and disposes it.
+   * @throws SpellError of config(); model-not-installed with the pull command; backend-*, model-*, gguf-*, device-*, run-option, run-aborted
    */
   load(source?: ModelSource, options?: LoadOptions): Promise<LanguageModel>;
   /** Reads a model's header only: architecture, sizes, limits, chat template. Nothing is loaded. */
@@ -56,32 +62,41 @@ export interface SurveyOptions {
 }
 
 export function createSpell({ platform, ...options }: SpellOptions): Spell {
-  let resolved: Promise<ResolvedConfig> | undefined;
-  const config = (): Promise<ResolvedConfig> => {
-    resolved ??= resolveConfig(options, platform);
-    return resolved;
-  };
+  const config = once(() => resolveConfig(options, platform));
+  const localLLM = once(async () => {
+    const { config: values } = await config();
+    const [{ createLocalLlm }, { modelSettings }] = await Promise.all([import("./local-llm.ts"), import("../backends/model-settings.ts")]);
+    const candle = candleSettings(values);
+    const store = candle === undefined ? undefined : platform.storeAt?.(candle.modelFolder);
+    return createLocalLlm({
+      platform: store === undefined ? platform : { ...platform, store },
+      settings: await modelSettings(values, platform.config),
+      ...(candle === undefined ? {} : { defaults: candle.load }),
+    });
+  });
   /** Generations at once are counted per provider, over all its models. */
   const turnsOf = new Map<string, Turns>();
 
   return {
     platform,
     config,
+    localLLM,
     async load(source, loadOptions = {}) {
-      const { model, provider, settings } = await placeOf(source, await config());
+      const { provider, settings, open } = await placeOf(source, await config(), platform, localLLM);
       const turns = turnsOf.get(provider) ?? createTurns(limits.waitingGenerations, settings.maxConcurrent);
       turnsOf.set(provider, turns);
       const { onProgress: _, signal: __, ...again } = loadOptions;
-      const first = await loadModel(model, platform, settings.load, loadOptions);
-      return configuredModel(first, {
+      return configuredModel(await open(loadOptions), {
         settings,
         turns,
-        reload: (signal) => loadModel(model, platform, settings.load, { ...again, ...(signal === undefined ? {} : { signal }) }),
+        reload: (signal) => open({ ...again, ...(signal === undefined ? {} : { signal }) }),
       });
     },
-    inspect: (source, inspectOptions) => findModel(source, platform, inspectOptions?.signal),
+    async inspect(source, inspectOptions) {
+      if (typeof source !== "string") return findModel(source, platform, inspectOptions?.signal);
+      return (await localLLM()).inspect(source, inspectOptions?.signal);
+    },
     async preview(model, previewOptions) {
-      const { candleSettings } = await import("../backends/candle-settings.ts");
       const { config: values } = await config();
       return previewDevice(model, platform, candleSettings(values)?.load, previewOptions);
     },
@@ -95,19 +110,44 @@ export function createSpell({ platform, ...options }: SpellOptions): Spell {
   };
 }
 
-/** Which provider runs a model, and with which settings. */
+/** Where a model runs: under which provider's settings, and how it is opened. */
+interface Place {
+  readonly provider: string;
+  readonly settings: Pick<CandleSettings, "generate" | "timeoutMs" | "maxConcurrent" | "keepAliveMs">;
+  readonly open: (options: LoadOptions) => Promise<LanguageModel>;
+}
+
 async function placeOf(
   source: ModelSource | undefined,
   { config, source: origin }: ResolvedConfig,
-): Promise<{ readonly model: ModelSource; readonly provider: string; readonly settings: CandleSettings }> {
-  const [{ chooseModel, requireCandle }, { candleSettings }] = await Promise.all([
-    import("../backends/model-choice.ts"),
-    import("../backends/candle-settings.ts"),
-  ]);
+  platform: Platform,
+  localLLM: () => Promise<LocalLlm>,
+): Promise<Place> {
+  const { chooseModel, requireCandle } = await import("../backends/model-choice.ts");
   const file = origin.startsWith("file:") ? origin.slice("file:".length) : undefined;
-  const isName = source === undefined || typeof source === "string";
-  const { provider, spec } = isName ? chooseModel(config, source, file) : { ...requireCandle(config, file), spec: source };
-  const settings = candleSettings(config, provider);
+  if (source !== undefined && typeof source !== "string") {
+    const provider = requireCandle(config, file);
+    const settings = declared(candleSettings(config, provider), provider);
+    return { provider, settings, open: (options) => loadModel(source, platform, settings.load, options) };
+  }
+  const llm = await localLLM();
+  const { spec, provider: named, preferred } = chooseModel(config, source, file);
+  const provider = named ?? (await llm.backendOf(spec, preferred));
+  const candle = candleSettings(config, provider);
+  if (candle !== undefined) return { provider, settings: candle, open: (options) => llm.load(spec, options, candle.load) };
+  return { provider, settings: declared(ollamaSettings(config, provider), provider), open: (options) => llm.load(spec, options) };
+}
+
+function declared<T>(settings: T | undefined, provider: string): T {
   if (settings === undefined) throw new Error(`provider ${provider} was chosen and has no settings`);
-  return { model: spec, provider, settings };
+  return settings;
+}
+
+/** The same promise for everybody; a failure is told again, not tried again. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }

@@ -57,6 +57,14 @@ export interface LoadOptions {
 
 export type PreviewOptions = Pick<LoadOptions, "device" | "contextSize" | "signal">;
 
+/** Files of a model that were found already. */
+export interface ModelFiles {
+  readonly id: string;
+  readonly files: readonly ByteSource[];
+  /** of T5: asked for by name */
+  readonly variant?: Seq2SeqVariant;
+}
+
 /** A bundled name, a path to a file or folder, the file itself, or the files of a T5 folder or of an export. */
 export type ModelSource = string | Blob | readonly File[];
 
@@ -104,7 +112,7 @@ export const bundledModels: ReadonlyMap<string, BundledModel> = new Map<string, 
  * Finds a model's files and reads their headers; no runtime is touched.
  * @throws SpellError spec-syntax, model-*, gguf-*, safetensors-*, tokenizer-missing, usage-not-available
  */
-export async function findModel(source: ModelSource, platform: Platform, signal?: AbortSignal): Promise<FoundModel> {
+export async function findModel(source: ModelSource | ModelFiles, platform: Platform, signal?: AbortSignal): Promise<FoundModel> {
   return readHeaders(await findFiles(source, platform), signal);
 }
 
@@ -127,7 +135,7 @@ async function readHeaders({ kind, variant, ...base }: FoundFilesOfModel, signal
  * @throws SpellError of findModel and of the runtime's open(); run-option for options out of range; device-unavailable where the host has no runtime
  */
 export async function loadModel(
-  source: ModelSource,
+  source: ModelSource | ModelFiles,
   platform: Platform,
   defaults: LoadDefaults,
   options: LoadOptions = {},
@@ -312,8 +320,11 @@ interface FoundFilesOfModel extends FoundBase {
   readonly variant?: Seq2SeqVariant;
 }
 
-async function findFiles(source: ModelSource, platform: Platform): Promise<FoundFilesOfModel> {
+async function findFiles(source: ModelSource | ModelFiles, platform: Platform): Promise<FoundFilesOfModel> {
   const plain = { bundled: false } as const;
+  if (typeof source !== "string" && "files" in source) {
+    return { ...plain, ...source, ...(await layoutOf(source.files, source.id)) };
+  }
   if (typeof source !== "string") {
     const list = Array.isArray(source) ? (source as readonly File[]) : [source as Blob];
     const files = list.map((file) =>
@@ -334,9 +345,9 @@ async function findFiles(source: ModelSource, platform: Platform): Promise<Found
     const found = await platform.files.value.look(spec.path);
     return { id: spec.path, ...plain, ...(await filesOf(found)) };
   }
-  const name = spec.name.toLowerCase();
+  const name = spec.kind === "name" ? spec.name.toLowerCase() : "";
   const model = bundledModels.get(name);
-  if (model === undefined) throw unknownModel(spec.name);
+  if (spec.kind !== "name" || model === undefined) throw new SpellError("internal-error", `${source} was to be found in the store`);
   const variant = spec.variant?.toLowerCase();
   if (variant !== undefined && !model.variants.includes(variant)) {
     throw new SpellError("model-variant-unknown", `${name} has no variant ${spec.variant}; available: ${model.variants.join(", ")}`, {
@@ -399,11 +410,4 @@ async function layoutOf(files: readonly ByteSource[], where: string): Promise<La
     });
   }
   return { kind: "gguf", files: await collectShards(model, async (name) => files.find((other) => other.name === name)) };
-}
-
-function unknownModel(name: string): SpellError {
-  return new SpellError("model-unknown", `Model '${name}' is not known. Bundled models: ${[...bundledModels.keys()].join(", ")}`, {
-    hint: "Bundled models run right away, on CPU and GPU alike; for your own GGUF file give its path.",
-    commands: ['llmspell generate -m tiny-stories "Once upon a time"', `llmspell generate -m ./${name} "Hello"`],
-  });
 }

@@ -1,18 +1,21 @@
 /**
- * Which provider answers for a model: by what is declared, never by whether a server is there. The in-process backend is here;
+ * Which provider answers for a model: by what is declared, never by whether a server is there. Models in this process and of an Ollama server are here;
  * for every other provider the answer says what it waits for.
  */
 import type { Config } from "../config/config.generated.ts";
 import { isProfile } from "../config/profiles.ts";
 import { providerNames, providerOf } from "../config/providers.ts";
 import { SpellError } from "../errors.ts";
-import { parseModelSpec } from "../spec/model-spec.ts";
+import type { LocalBackend } from "../spec/model-settings.ts";
+import { parseModelSpec, printModelSpec } from "../spec/model-spec.ts";
 
 export interface ModelChoice {
-  /** name of a declared provider of type candle */
-  readonly provider: string;
-  /** what Spell.load takes */
+  /** name of a declared provider of type candle or ollama; absent where the name of the model decides */
+  readonly provider?: string;
+  /** what LocalLlm.load takes */
   readonly spec: string;
+  /** whom a name belongs to that is in no catalogue */
+  readonly preferred?: LocalBackend;
 }
 
 /** Words that name a backend whether it is declared or not; each has a profile of that name, or stands in one. */
@@ -32,16 +35,21 @@ const backendWords: ReadonlyMap<string, { readonly name: string; readonly profil
 export function chooseModel(config: Config, spec: string | undefined, file?: string): ModelChoice {
   if (spec === undefined) return defaultModel(config, file);
   const { model, provider } = splitProvider(config, spec);
-  if (provider === undefined) return onCandle(config, "candle", model, file);
-  const known = backendWords.get(provider)?.name ?? provider;
-  const type = requireProvider(config, known, model, file);
-  return type === "candle" ? onCandle(config, known, model, file) : notYet(known, type, model);
+  if (provider !== undefined) return onProvider(config, backendWords.get(provider)?.name ?? provider, model, file);
+  const { kind } = parseModelSpec(model);
+  if (kind === "hf" || kind === "url" || kind === "path") return onProvider(config, "candle", model, file);
+  const type = typeOf(config, config.providers.default_provider);
+  return { spec: model, ...(type === "candle" || type === "ollama" ? { preferred: type } : {}) };
+}
+
+function typeOf(config: Config, name: string | undefined): string | undefined {
+  return name === undefined ? undefined : providerOf(config, name)?.provider_type;
 }
 
 /** For a file somebody hands in: only the in-process backend opens files. @throws SpellError backend-not-configured */
-export function requireCandle(config: Config, file?: string): Pick<ModelChoice, "provider"> {
+export function requireCandle(config: Config, file?: string): string {
   requireProvider(config, "candle", "./model.gguf", file);
-  return { provider: "candle" };
+  return "candle";
 }
 
 /** Where neither `-m` nor a file names a model. */
@@ -50,9 +58,7 @@ function defaultModel(config: Config, file: string | undefined): ModelChoice {
   for (const name of asked === undefined ? ["candle", "ollama"] : [asked, "candle", "ollama"]) {
     const provider = providerOf(config, name);
     if (provider?.default_model === undefined) continue;
-    return provider.provider_type === "candle"
-      ? onCandle(config, name, provider.default_model, file)
-      : notYet(name, provider.provider_type, provider.default_model);
+    return onProvider(config, name, provider.default_model, file);
   }
   throw new SpellError("usage-no-model", "no model was named, and the configuration has none", {
     hint: "Name one with -m, or set default_model of a provider. The bundled one runs right away:",
@@ -73,11 +79,12 @@ function splitProvider(config: Config, spec: string): { readonly model: string; 
   return hasPrefix ? { model, provider: prefix } : { model };
 }
 
-function onCandle(config: Config, name: string, spec: string, file: string | undefined): ModelChoice {
-  requireProvider(config, name, spec, file);
-  // A name that is wrong is told before anything is opened.
-  parseModelSpec(spec);
-  return { provider: name, spec };
+function onProvider(config: Config, name: string, spec: string, file: string | undefined): ModelChoice {
+  const type = requireProvider(config, name, spec, file);
+  if (type !== "candle" && type !== "ollama") return notYet(name, type, spec);
+  // A name that is wrong is told before anything is opened; and a path is whatever its characters say.
+  const parsed = parseModelSpec(spec);
+  return { provider: name, spec: printModelSpec({ ...parsed, backend: type }) };
 }
 
 /** @returns its type */

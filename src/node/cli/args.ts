@@ -200,7 +200,7 @@ function refuseLater(given: GivenFlags, known: ReadonlyMap<string, Flag>): void 
 
 function checkOperands(command: Command, operands: readonly string[]): void {
   const [wanted] = command.operands;
-  if (operands.length > command.operands.length) {
+  if (operands.length > command.operands.length && wanted?.repeated !== true) {
     const line = operands.map((word) => (/^[\w./@:=-]+$/.test(word) ? word : JSON.stringify(word))).join(" ");
     if (wanted === undefined) throw wrong(`${command.name} takes no operand; got ${quoteShort(line)}`, command);
     throw wrong(`${command.name} takes one ${wanted.name}; got ${operands.length} words: ${quoteShort(line)}`, command, {

@@ -3,6 +3,7 @@
  * because `--version` and `--help` wait for it.
  */
 import { deviceChoices } from "../../core/devices.ts";
+import { specGrammar } from "../../core/spec/model-spec.ts";
 import {
   describeRange,
   findParameterProblem,
@@ -33,6 +34,8 @@ export interface Flag {
 export interface Operand {
   readonly name: string;
   readonly optional?: boolean;
+  /** any number of them */
+  readonly repeated?: boolean;
   readonly choices?: readonly string[];
 }
 
@@ -70,6 +73,7 @@ export const exitMeanings: ReadonlyMap<number, string> = new Map([
   [2, "wrong command line"],
   [3, "model or file cannot be used"],
   [4, "device cannot be used"],
+  [5, "network or remote service"],
   [130, "stopped with Ctrl-C"],
 ]);
 
@@ -90,7 +94,12 @@ export const globalFlags: readonly Flag[] = [
 ];
 
 const modelFlags: readonly Flag[] = [
-  { name: "model", short: "m", value: "SPEC", description: `a path, or a bundled name [default_model, ${defaultModel}]` },
+  {
+    name: "model",
+    short: "m",
+    value: "SPEC",
+    description: `a name, hf:OWNER/REPO, an address or a path [default_model, ${defaultModel}]`,
+  },
   { name: "quantization", value: "Q", description: "variant of a named model, the same as NAME:Q" },
   { name: "system", value: "TEXT", description: "system prompt" },
   { name: "device", value: "D", choices: deviceChoices, description: "auto, webgpu, metal, vulkan, cuda, cpu or wasm" },
@@ -105,8 +114,8 @@ const modelFlags: readonly Flag[] = [
   { name: "raw", description: "the text as it is, without chat template" },
   { name: "no-stream", description: "print the answer once it is complete" },
   { name: "stats", description: "times, rates, device and seed on stderr" },
-  { name: "pull", description: "download the model when it is missing", later: "downloads" },
-  { name: "offline", description: "never download", later: "downloads" },
+  { name: "pull", description: "download the model when it is missing" },
+  { name: "offline", description: "never download" },
 ];
 
 /** All numeric ones come from the parameter table; two take text. */
@@ -130,6 +139,21 @@ const samplingFlags: readonly Flag[] = [
   },
 ];
 
+const backendFlag: Flag = {
+  name: "backend",
+  value: "B",
+  choices: ["candle", "local", "ollama", "all"],
+  description: "candle, ollama or all [all]",
+};
+const allowHostFlag: Flag = { name: "allow-host", value: "HOST", repeated: true, description: "permit this private or local host" };
+const wholeNumber = (text: string): string | undefined =>
+  /^\d{1,5}$/.test(text) ? undefined : `wanted days, 0 … 99999; got ${quoteShort(text)}`;
+/** Pages to look for models. */
+export const modelPages = [
+  "Ollama: https://ollama.com/library",
+  "Candle: https://huggingface.co/models?pipeline_tag=text-generation",
+] as const;
+
 export const commands: readonly Command[] = [
   {
     name: "generate",
@@ -143,7 +167,7 @@ export const commands: readonly Command[] = [
       ['llmspell generate -m ./model.gguf "Sum this up." < notes.txt', "a file first, then the request"],
       ['llmspell generate --output json --seed 7 "Once" | jq -r .text', "for programs"],
     ],
-    exits: [1, 3, 4, 130],
+    exits: [1, 3, 4, 5, 130],
   },
   {
     name: "chat",
@@ -159,20 +183,109 @@ export const commands: readonly Command[] = [
       ['llmspell chat -m ./model.gguf --system "Answer in French."', "with a system prompt"],
       ["llmspell chat -m ./model.gguf --output json < questions.txt", "one turn a line, one document at the end"],
     ],
-    exits: [1, 3, 4, 130],
+    exits: [1, 3, 4, 5, 130],
+  },
+  {
+    name: "model list",
+    aliases: ["model ls"],
+    summary: "installed models",
+    operands: [],
+    flags: [backendFlag, { name: "verbose", short: "v", description: "also source, revision, check, licence and path" }],
+    examples: [["llmspell model list", "everything that runs right away"]],
+    exits: [3, 5, 130],
+  },
+  {
+    name: "model available",
+    summary: "models that can be pulled",
+    operands: [],
+    flags: [
+      backendFlag,
+      { name: "recommended", description: "only those we recommend" },
+      { name: "search", value: "TEXT", description: "only those with this text in name, description or source" },
+    ],
+    examples: [["llmspell model available --recommended", "where to begin"]],
+    exits: [],
+  },
+  {
+    name: "model pull",
+    summary: "download models",
+    operands: [{ name: "SPEC", repeated: true }],
+    flags: [
+      { name: "force", short: "f", description: "download again; the old file is replaced once the new one is right" },
+      { name: "quantization", value: "Q", description: "variant, the same as SPEC:Q" },
+      { name: "as", value: "NAME", description: "a name of your own; for a path, registers it where it lies" },
+      { name: "offline", description: "never download" },
+      allowHostFlag,
+      { name: "dry-run", description: "say what would come, and stop" },
+    ],
+    notes: [`SPEC is ${specGrammar}.`, "An interrupted download is kept; the same command goes on with it.", ...modelPages],
+    examples: [
+      ["llmspell model available", "what there is"],
+      ["llmspell model pull tinyllama@candle", "from the catalogue"],
+      ["llmspell model pull flan-t5-small@candle", "a T5 folder"],
+      ["llmspell model pull llama3.1:8b@ollama", "by the Ollama server"],
+      ["llmspell model pull hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M", "from the Hugging Face Hub"],
+    ],
+    exits: [3, 5, 130],
   },
   {
     name: "model info",
     aliases: ["model show"],
-    summary: "what a model file says about itself; reads its header only",
+    summary: "what a model says about itself; reads headers only",
     operands: [{ name: "SPEC" }],
-    flags: [{ name: "remote", description: "read the header over the network", later: "downloads" }],
+    flags: [{ name: "remote", description: "read the header over the network; no weights are fetched" }],
     examples: [
       ["llmspell model info tiny-stories", "the bundled model"],
       ["llmspell model info ./model.gguf", "a file"],
+      ["llmspell model info hf:google/flan-t5-small --remote", "before it is pulled"],
       ["llmspell model info ./model.gguf --output json | jq .context_length", "one fact, for programs"],
     ],
+    exits: [3, 5, 130],
+  },
+  {
+    name: "model remove",
+    aliases: ["model rm"],
+    summary: "delete models",
+    operands: [{ name: "SPEC", repeated: true }],
+    flags: [{ name: "yes", short: "y", description: "do not ask" }],
+    examples: [["llmspell model remove tinyllama", "files that nothing else uses go too"]],
+    exits: [3, 5, 130],
+  },
+  {
+    name: "model status",
+    summary: "health of the backends",
+    operands: [],
+    flags: [backendFlag],
+    examples: [["llmspell model status", "is Ollama there, how many models are here"]],
+    exits: [3, 5, 130],
+  },
+  {
+    name: "model verify",
+    summary: "hash stored files again",
+    operands: [{ name: "SPEC", repeated: true, optional: true }],
+    flags: [{ name: "all", description: "every model; the same as no SPEC" }],
+    examples: [["llmspell model verify --all", "status 3 where a file is not what was stored"]],
     exits: [3, 130],
+  },
+  {
+    name: "model prune",
+    summary: "drop unfinished downloads and files no model uses",
+    operands: [],
+    flags: [
+      { name: "older-than", value: "DAYS", description: "only what was not touched for so long [0]", problem: wholeNumber },
+      { name: "dry-run", description: "say what would go" },
+      { name: "yes", short: "y", description: "do not ask" },
+    ],
+    examples: [["llmspell model prune --dry-run", "what it would free"]],
+    exits: [3, 130],
+  },
+  {
+    name: "ps",
+    summary: "loaded models and where they compute",
+    operands: [],
+    flags: [{ name: "all", description: "also those of an Ollama server that is not asked by default" }],
+    examples: [["llmspell ps", "models of other llmspell processes, and of Ollama"]],
+    exits: [5, 130],
   },
   {
     name: "config show",
@@ -237,7 +350,7 @@ export const commands: readonly Command[] = [
     operands: [],
     flags: [
       { name: "device", value: "D", choices: deviceChoices, description: "fail with status 4 unless this device can be used" },
-      { name: "online", description: "also check servers on the network", later: "downloads" },
+      { name: "online", description: "also check servers on the network", later: "checks of servers" },
     ],
     examples: [
       ["llmspell doctor", "one line for each check; runs the bundled models on each device"],
@@ -278,22 +391,7 @@ export const commands: readonly Command[] = [
 ];
 
 /** Names that later releases answer; nothing else may use them. */
-export const laterCommands: readonly string[] = [
-  "run",
-  "exec",
-  "repl",
-  "model list",
-  "model ls",
-  "model available",
-  "model pull",
-  "model remove",
-  "model rm",
-  "model status",
-  "model verify",
-  "model prune",
-  "ps",
-  "serve",
-];
+export const laterCommands: readonly string[] = ["run", "exec", "repl", "serve"];
 
 /** First words of commands with two. */
 export const commandGroups: ReadonlySet<string> = new Set(["model", "config"]);

@@ -42,7 +42,8 @@ export async function generate(context: Context): Promise<number> {
   ]);
   if (!model.hasChatTemplate && !model.isSeq2Seq && options.raw !== true) screen.note(missingTemplateNote(model));
 
-  const answer = createAnswer(context, model, provider);
+  const backend = model.id.endsWith("@ollama") ? "ollama" : "candle";
+  const answer = createAnswer(context, model, { provider: provider ?? backend, backend });
   try {
     for await (const part of model.stream(prompt, { ...options, signal: interrupt.signal })) {
       if (part.type === "warning") answer.warn(part.code, part.message);
@@ -57,6 +58,12 @@ export async function generate(context: Context): Promise<number> {
   return 0;
 }
 
+/** Who answered. */
+interface Place {
+  readonly provider: string;
+  readonly backend: "candle" | "ollama";
+}
+
 interface Answer {
   readonly text: string;
   warn(code: string, message: string): void;
@@ -66,7 +73,7 @@ interface Answer {
 }
 
 /** Shows an answer in the form of the run: text as it comes, text at the end, or one document. */
-function createAnswer({ flags, screen }: Context, model: LanguageModel, provider: string): Answer {
+function createAnswer({ flags, screen }: Context, model: LanguageModel, place: Place): Answer {
   const warnings: { readonly code: string; readonly message: string }[] = [];
   const streams = !flags.has("no-stream");
   // Several answers come together at the end, one to a line.
@@ -100,7 +107,7 @@ function createAnswer({ flags, screen }: Context, model: LanguageModel, provider
       if (numbered) screen.write((end.candidates ?? [text]).map((candidate, index) => `${index + 1}. ${candidate}\n`).join(""));
       else if (!streams) screen.write(text);
       screen.endLine();
-      screen.document(documentOf(model, provider, text, end, warnings));
+      screen.document(documentOf(model, place, text, end, warnings));
       if (end.finishReason === "length") screen.note(lengthNote(end, model, maxTokens, (name) => `--${name.replaceAll("_", "-")}`));
       if (flags.has("stats")) screen.aside(statisticsText(end, model.device));
     },
@@ -109,7 +116,7 @@ function createAnswer({ flags, screen }: Context, model: LanguageModel, provider
 
 function documentOf(
   model: LanguageModel,
-  provider: string,
+  { provider, backend }: Place,
   text: string,
   end: StreamEnd,
   warnings: readonly unknown[],
@@ -120,7 +127,7 @@ function documentOf(
     status: "ok",
     model: model.id,
     provider,
-    backend: "candle",
+    backend,
     architecture: model.architecture,
     device: deviceFields(model.device),
     text,

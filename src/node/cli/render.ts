@@ -50,6 +50,8 @@ export interface Progress {
   share(share: number): void;
   /** Replaces the label; for work whose end is not known. */
   say(label: string): void;
+  /** Replaces the whole line, on a terminal only. */
+  line(text: string): void;
   end(): void;
 }
 
@@ -75,6 +77,8 @@ export interface Screen {
   log(entry: LogEntry): void;
   /** Something that was asked for and is no result: statistics, answers to commands inside a conversation. Quiet does not hide it. */
   aside(text: string): void;
+  /** One line about work that takes long, on standard error; nothing with --quiet and in the JSON formats. */
+  tell(text: string): void;
   /** What a line editor draws on standard error, as it is. */
   echo(text: string): void;
   /** Log level from here on. */
@@ -174,6 +178,9 @@ export function createScreen({ settings, stdout, stderr, onOutputLost }: ScreenO
       if (!hidden && shows(entry.level)) toErr(`${err.dim(`[${entry.level}] ${cleanErr(entry.message)}`)}\n`);
     },
     aside: (text) => toErr(cleanErr(text).replace(/[^\n]+/g, (line) => err.dim(line))),
+    tell(text) {
+      if (!settings.quiet && !json) toErr(`${cleanErr(text)}\n`);
+    },
     echo: (text) => toErr(text),
     trace(wanted) {
       level = traceLevels.indexOf(wanted);
@@ -207,7 +214,7 @@ export function createScreen({ settings, stdout, stderr, onOutputLost }: ScreenO
     },
     progress(label) {
       drawn?.clear();
-      if (settings.quiet || json) return { share() {}, say() {}, end() {} };
+      if (settings.quiet || json) return { share() {}, say() {}, line() {}, end() {} };
       const progress = errIsTerminal
         ? drawProgress(label, stderr, settings, () => lineOpen && outIsTerminal)
         : printProgress(label, stderr);
@@ -215,6 +222,7 @@ export function createScreen({ settings, stdout, stderr, onOutputLost }: ScreenO
       return {
         share: progress.share,
         say: progress.say,
+        line: progress.line,
         end() {
           progress.end();
           if (drawn === progress) drawn = undefined;
@@ -236,6 +244,7 @@ function drawProgress(firstLabel: string, stream: OutputStream, settings: Screen
   const [full, empty] = settings.unicode ? ["━", "─"] : ["#", "-"];
   let label = firstLabel;
   let share: number | undefined;
+  let whole: string | undefined;
   let width = 0;
   const clear = (): void => {
     if (width > 0) stream.write(`\r${" ".repeat(width)}\r`);
@@ -247,7 +256,7 @@ function drawProgress(firstLabel: string, stream: OutputStream, settings: Screen
     const elapsed = `${((Date.now() - started) / 1000).toFixed(1)} s`;
     const bar =
       share === undefined || columns < 50 ? "" : ` ${full.repeat(Math.round(share * 20))}${empty.repeat(20 - Math.round(share * 20))}`;
-    const text = `${visibleText(label)}${bar} ${share === undefined ? elapsed : `${Math.round(share * 100)} %`}`;
+    const text = whole ?? `${visibleText(label)}${bar} ${share === undefined ? elapsed : `${Math.round(share * 100)} %`}`;
     const line = text.length < columns ? text : text.slice(0, Math.max(0, columns - 1));
     stream.write(`\r${line}${" ".repeat(Math.max(0, width - line.length))}`);
     width = line.length;
@@ -264,6 +273,9 @@ function drawProgress(firstLabel: string, stream: OutputStream, settings: Screen
     say: (text) => {
       label = text;
       share = undefined;
+    },
+    line: (text) => {
+      whole = visibleText(text);
     },
     clear,
     end() {
@@ -292,6 +304,7 @@ function printProgress(firstLabel: string, stream: OutputStream): DrawnProgress 
     say: (text) => {
       label = text;
     },
+    line() {},
     clear() {},
     end() {
       if (lastTenth >= 0 && lastTenth < 10) stream.write(`${label}: done\n`);

@@ -1,6 +1,7 @@
 /** What `generate` and `chat` share: flags to options, a model with its progress line, parts of a stream to fields and notes. */
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import type { Spell } from "../../core/api/spell.ts";
 import { draftsOfT5, type LoadOptions, variantsOfT5 } from "../../core/backends/candle.ts";
 import { type CandleSettings, candleSettings } from "../../core/backends/candle-settings.ts";
 import { chooseModel } from "../../core/backends/model-choice.ts";
@@ -8,7 +9,7 @@ import { SpellError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
 import type { GenerateOptions, Preset, Usage } from "../../core/spec/generate.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
-import { parseModelSpec } from "../../core/spec/model-spec.ts";
+import { parseModelSpec, printModelSpec } from "../../core/spec/model-spec.ts";
 import type { DeviceChoice, DevicePreview, DeviceReport } from "../../core/spec/runtime.ts";
 import type { StreamPart } from "../../core/spec/stream-part.ts";
 import { parameterRules } from "../../core/text/parameters.ts";
@@ -64,9 +65,10 @@ export function readGenerateOptions(flags: GivenFlags): GenerateOptions {
   };
 }
 
-/** A model to load: what Spell.load takes, and the settings of the provider it belongs to. */
+/** A model to load: what Spell.load takes, and the settings of the provider it belongs to, where that runs it in this process. */
 export interface ModelToLoad {
-  readonly provider: string;
+  /** absent where the name of the model decides */
+  readonly provider?: string;
   readonly spec: string;
   /** the variant that belongs to it: a part of the name, or made at load from the weights of a T5 folder */
   readonly options: Pick<LoadOptions, "quantization">;
@@ -84,8 +86,15 @@ export async function readModelChoice(context: Context, model: string | undefine
     chooseModel(config, model, source.startsWith("file:") ? source.slice("file:".length) : undefined),
   );
   const chosen = withQuantization(flags, spec);
-  const named = provider === "candle" || chosen.spec.includes("@") ? chosen.spec : `${chosen.spec}@${provider}`;
-  return { ...chosen, spec: named, provider, settings: candleSettings(config, provider) };
+  // A provider of another name than its backend's goes along, so that its settings are found again.
+  const isOwn = provider !== undefined && provider !== "candle" && provider !== "ollama";
+  const named = isOwn ? `${provider}/${chosen.spec.replace(/@[a-z]+$/, "")}` : chosen.spec;
+  return {
+    ...chosen,
+    ...(provider === undefined ? {} : { provider }),
+    spec: named,
+    settings: candleSettings(config, provider ?? "candle"),
+  };
 }
 
 /** The library offers a command of its own; here the person's own command is offered again, under the profile that helps. */
@@ -130,13 +139,18 @@ function withQuantization(flags: GivenFlags, text: string): Pick<ModelToLoad, "s
       { where: "--quantization", hint: "For a GGUF model give the path of the file that has it." },
     );
   }
-  if (spec.variant !== undefined && spec.variant.toUpperCase() !== quantization.toUpperCase()) {
+  if (spec.kind === "url") {
+    throw new SpellError("usage-value", `--quantization: an address names one file; got ${text}`, { where: "--quantization" });
+  }
+  const own = spec.kind === "ollama" ? spec.tag : spec.variant;
+  if (own !== undefined && own.toUpperCase() !== quantization.toUpperCase()) {
     throw new SpellError("usage-value", `--quantization ${quantization} contradicts ${text}`, {
       where: "--quantization",
       hint: "Keep one of them.",
     });
   }
-  return { spec: `${spec.name}:${quantization}${spec.backend === undefined ? "" : `@${spec.backend}`}`, options: {} };
+  const named = spec.kind === "ollama" ? { ...spec, tag: quantization } : { ...spec, variant: quantization };
+  return { spec: printModelSpec(named), options: {} };
 }
 
 /**
@@ -145,12 +159,21 @@ function withQuantization(flags: GivenFlags, text: string): Pick<ModelToLoad, "s
  */
 export async function loadModel(context: Context, spec: string, options: LoadOptions): Promise<LanguageModel> {
   const { screen } = context;
-  const progress = screen.progress(`loading ${basename(spec)}`);
+  const progress = screen.progress(`loading ${basename(spec).replace(/@candle$/, "")}`);
   try {
     const { config } = await context.config();
     const spell = await context.openSpell(options.device ?? candleSettings(config)?.load.device ?? "auto");
-    const model = await spell.load(spec, { ...options, signal: context.interrupt.signal, onProgress: (share) => progress.share(share) });
+    const load = (): Promise<LanguageModel> =>
+      spell.load(spec, { ...options, signal: context.interrupt.signal, onProgress: (share) => progress.share(share) });
+    const model = await load().catch(async (error: unknown) => {
+      if (!(error instanceof SpellError) || error.code !== "model-not-installed") throw error;
+      progress.end();
+      const { offerPull } = await import("./model-pull.ts");
+      if (!(await offerPull(context, spell, spec, error))) throw withPullCommand(error, context, spec);
+      return load();
+    });
     progress.end();
+    await noteRun(model, spell, spec);
     noteMissingRuntime(model.device, screen);
     return model;
   } catch (error) {
@@ -159,6 +182,34 @@ export async function loadModel(context: Context, spec: string, options: LoadOpt
   } finally {
     progress.end();
   }
+}
+
+/** For `ps` of other processes. */
+async function noteRun(model: LanguageModel, spell: Spell, spec: string): Promise<void> {
+  if (model.id.endsWith("@ollama")) return; // the server tells by itself
+  const { writeRunRecord } = await import("../run-records.ts");
+  const localLLM = await spell.localLLM();
+  const listed = (await localLLM.list("candle").catch(() => [])).find(({ id }) => id === model.id || id === spec);
+  writeRunRecord({
+    model_id: model.id,
+    size_bytes: listed?.size_bytes ?? 0,
+    device: model.device.chosen,
+    context_size: model.contextLength,
+  });
+}
+
+/** The same command once more, with the flag that downloads. */
+function withPullCommand(error: SpellError, { operands, flags }: Context, spec: string): SpellError {
+  const [prompt] = operands;
+  const again =
+    prompt === undefined || flags.has("offline") ? [] : [`llmspell generate -m ${shellQuote(spec)} --pull ${shellQuote(prompt)}`];
+  return new SpellError(error.code, error.message, {
+    hint: error.hint,
+    commands: [...error.commands, ...again],
+    ...(error.where === undefined ? {} : { where: error.where }),
+    ...(error.details === undefined ? {} : { details: error.details }),
+    cause: error,
+  });
 }
 
 /** Frees a model, but does not let it hold up the end of the run. */

@@ -52,6 +52,7 @@ function plainModel(options: { readonly hang?: boolean; readonly ms?: number } =
 }
 
 const settings: CandleSettings = {
+  modelFolder: "/models",
   load: { device: "auto", contextSize: 4096, threads: 0, batchSize: 512 },
   generate: {},
   timeoutMs: 60_000,

@@ -26,6 +26,9 @@ export const cleanEnv: Readonly<Record<string, string>> = {
   LLMSPELL_HOME: join(home, "llmspell"),
   TERM: "xterm-256color",
   LANG: "C.UTF-8",
+  // nobody listens there: no test may depend on a server of the developer's, or on the net
+  OLLAMA_HOST: "127.0.0.1:9",
+  HF_ENDPOINT: "http://127.0.0.1:9",
 };
 
 export interface Outcome {
@@ -130,6 +133,7 @@ export function quietInterrupt(): Interrupt & { readonly controller: AbortContro
     signal: controller.signal,
     deadline: new Promise(() => undefined),
     press: () => controller.abort(),
+    allow: () => undefined,
     take: () => undefined,
   };
 }
