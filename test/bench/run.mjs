@@ -257,7 +257,7 @@ for (const [name, list] of Object.entries(suites)) {
               figure,
               {
                 ...spread(list.map((row) => row[figure])),
-                ...(suite.base === undefined || subjectName === suite.base
+                ...(suite.base === undefined || subjectName === suite.base || rows[suite.base].some((row) => row[figure] === undefined)
                   ? {}
                   : { ratioToBase: pairRatio(list, rows[suite.base], figure) }),
               },
