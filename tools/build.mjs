@@ -16,7 +16,7 @@ const dist = `${root}dist`;
 writeVersion();
 rmSync(dist, { recursive: true, force: true });
 const compiler = createRequire(import.meta.url).resolve("typescript/bin/tsc");
-const { status } = spawnSync(process.execPath, [compiler, "-b", "src/node", "src/browser"], { cwd: root, stdio: "inherit" });
+const { status } = spawnSync(process.execPath, [compiler, "-b", "src/node", "src/browser", "src/edge"], { cwd: root, stdio: "inherit" });
 if (status !== 0) process.exit(status ?? 1);
 
 // The compiler gives relative imports their .js ending, but not the addresses of workers and children; bundlers look those up as written.
