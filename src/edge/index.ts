@@ -30,8 +30,7 @@ export function edgePlatform(options: EdgePlatformOptions = {}): Platform {
       run: () => Promise.reject(new SpellError("device-unavailable", `chat templates are not rendered here: ${reason}`)),
       dispose: () => Promise.resolve(),
     },
-    bundled: (model) =>
-      Promise.reject(new SpellError("device-unavailable", `${model} does not run here: ${reason}`, { where: model })),
+    bundled: (model) => Promise.reject(new SpellError("device-unavailable", `${model} does not run here: ${reason}`, { where: model })),
     now: () => performance.now(),
     log: options.log ?? (() => undefined),
   };

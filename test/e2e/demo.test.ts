@@ -93,6 +93,25 @@ describe("a full run", () => {
   });
 });
 
+describe("E12 E15 an older browser", () => {
+  it("without promise integration takes the compat build, from the page's own origin", async () => {
+    await visit(browser, { context: { serviceWorkers: "block" } }, async ({ page, context }) => {
+      await context.route(/engine-worker-[^/]+\.js$/, async (route) => {
+        const response = await route.fetch();
+        await route.fulfill({ response, body: `delete WebAssembly.Suspending;${await response.text()}` });
+      });
+      await page.reload();
+      await set(page, "Temperature", "0");
+      await set(page, "Repeat penalty", "1");
+      await set(page, "Most tokens", "8");
+      const told = (await ask(page, story)).slice(story.length).trim();
+      expect(told.length).toBeGreaterThan(15);
+      expect(expected.startsWith(told)).toBe(true);
+      expect(await devices(page).textContent()).toContain("compat build");
+    });
+  });
+});
+
 describe("R7 stopping", () => {
   it("ends an answer at once, keeps its text, and the next one works", async () => {
     await visit(browser, {}, async ({ page }) => {
