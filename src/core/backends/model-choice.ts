@@ -101,7 +101,7 @@ function requireProvider(config: Config, name: string, model: string, file: stri
   if (word === undefined || !isProfile(word.profile)) {
     throw new SpellError("backend-unknown", `Backend '${name.slice(0, 60)}' not configured and no matching builtin profile found.`, {
       where: name.slice(0, 60),
-      hint: `Available: ${[...new Set(["ollama", "candle (alias local)", ...declared])].join(", ")}. Write model:variant@backend.`,
+      hint: `Available: ${["ollama", "candle (alias local)", ...declared.filter((other) => !backendWords.has(other))].join(", ")}. Write model:variant@backend.`,
       commands: ["llmspell model available"],
     });
   }
