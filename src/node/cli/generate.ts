@@ -42,7 +42,7 @@ export async function generate(context: Context): Promise<number> {
   ]);
   if (!model.hasChatTemplate && !model.isSeq2Seq && options.raw !== true) screen.note(missingTemplateNote(model));
 
-  const backend = backendOf(model);
+  const backend = model.id.endsWith("@ollama") ? "ollama" : "candle";
   const answer = createAnswer(context, model, { provider: provider ?? backend, backend });
   try {
     for await (const part of model.stream(prompt, { ...options, signal: interrupt.signal })) {
@@ -144,10 +144,6 @@ function documentOf(
     seed: end.seed,
     warnings,
   };
-}
-
-function backendOf({ id }: LanguageModel): "candle" | "ollama" {
-  return id.endsWith("@ollama") ? "ollama" : "candle";
 }
 
 /** The run's own abort says what was kept. */
