@@ -72,7 +72,7 @@ export default defineConfig({
         server: { headers: isolated },
         optimizeDeps: {
           exclude: ["@wllama/wllama", "@wllama/wllama-compat", "onnxruntime-web"],
-          include: ["@huggingface/tokenizers", "hash-wasm", "idb-keyval"],
+          include: ["@huggingface/tokenizers", "@huggingface/transformers", "hash-wasm", "idb-keyval", "smol-toml"],
         },
         test: {
           name: "browser",

@@ -22,7 +22,7 @@ interface Manifest {
   readonly id: string;
   readonly source: "file";
   readonly files: readonly StoredFile[];
-  readonly format: "gguf" | "safetensors";
+  readonly format: "gguf" | "safetensors" | "onnx";
   readonly architecture: string;
   readonly quantization: string;
   readonly parameter_count: number;
@@ -127,7 +127,7 @@ export async function keepFiles(
     format: facts.format,
     architecture: facts.architecture,
     quantization: facts.quantization,
-    parameter_count: facts.parameterCount,
+    parameter_count: facts.parameterCount ?? 0,
     context_length: facts.contextLength,
     verified: "none",
     created_at: Math.floor(Date.now() / 1000),

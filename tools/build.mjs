@@ -8,16 +8,21 @@ import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { writeVersion } from "./generate.mjs";
+import { configFiles } from "./config.mjs";
+import { writeCatalogue, writeVersion } from "./generate.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = `${root}dist`;
 
 writeVersion();
+writeCatalogue();
 rmSync(dist, { recursive: true, force: true });
 const compiler = createRequire(import.meta.url).resolve("typescript/bin/tsc");
 const { status } = spawnSync(process.execPath, [compiler, "-b", "src/node", "src/browser", "src/edge"], { cwd: root, stdio: "inherit" });
 if (status !== 0) process.exit(status ?? 1);
+
+// A key without a description, two keys of one variable, a profile that does not fit the schema: none of them leaves this machine.
+await configFiles();
 
 // The compiler gives relative imports their .js ending, but not the addresses of workers and children; bundlers look those up as written.
 const address = /(new URL\("\.{1,2}\/[^"]+)\.ts(", import\.meta\.url\))/g;

@@ -1,11 +1,17 @@
 /**
  * Writes the generated files, or with --check compares them and fails where one is out of date:
  *   src/core/version.ts   from package.json, so that `--version` parses no JSON
+ *   src/core/backends/catalogue.generated.ts  from builtins/models.toml, so that browsers have it and nobody parses TOML to start
  *   docs/errors.md        from errorTable() of the built core
  *   docs/parameters.md    from parameterRules and presets of the built core
+ *   README.md, docs/devices.md   the table between their marks, from tools/devices.mjs
+ *   what tools/config.mjs makes of the schema of the configuration and the profiles
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { parse } from "smol-toml";
+import { configFiles } from "./config.mjs";
+import { deviceTable } from "./devices.mjs";
 
 const root = new URL("..", import.meta.url);
 const check = process.argv.includes("--check");
@@ -25,6 +31,21 @@ export function writeVersion(compare = false) {
   put(
     "src/core/version.ts",
     `/** Written by tools/generate.mjs from package.json. */\n\n/** Version of this package, as in package.json. */\nexport const version = "${version}";\n`,
+    compare,
+  );
+}
+
+export function writeCatalogue(compare = false) {
+  const { model } = parse(readFileSync(new URL("builtins/models.toml", root), "utf8"));
+  put(
+    "src/core/backends/catalogue.generated.ts",
+    `/** Written by tools/generate.mjs from builtins/models.toml; catalogue.ts checks its form. */
+
+/** Tables of the built-in catalogue, as parsed. */
+export const builtinTables: readonly unknown[] = JSON.parse(
+  ${JSON.stringify(JSON.stringify(model))},
+);
+`,
     compare,
   );
 }
@@ -101,10 +122,24 @@ ${presetRows.join("\n")}
   );
 }
 
+/** What stands between two marks of a page that is otherwise written by hand. */
+function fillIn(/** @type {string} */ path, /** @type {string} */ mark, /** @type {string} */ content) {
+  const page = readFileSync(new URL(path, root), "utf8");
+  const [open, close] = [`<!-- ${mark}, written by tools/generate.mjs -->`, `<!-- end of ${mark} -->`];
+  const begin = page.indexOf(open);
+  const end = page.indexOf(close);
+  if (begin < 0 || end < begin) throw new Error(`${path}: wanted ${open} and ${close}`);
+  put(path, `${page.slice(0, begin + open.length)}\n\n${content}\n\n${page.slice(end)}`);
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   writeVersion(check);
+  writeCatalogue(check);
   await writeErrors();
   await writeParameters();
+  fillIn("README.md", "devices", deviceTable());
+  fillIn("docs/devices.md", "devices", deviceTable());
+  for (const [path, text] of Object.entries(await configFiles())) put(path, text);
   for (const path of stale) console.error(`${path} is out of date: run \`npm run fix\``);
   if (stale.length > 0) process.exit(1);
 }

@@ -145,7 +145,7 @@ export function opfsArtifactStore(): ArtifactStore {
       const file = await opfsFile("blobs", blobPath(digest));
       if (file === undefined)
         throw new SpellError("store-evicted", `${name}: ${digest} is gone from the browser's storage`, { where: name });
-      return { ...blobSource(name, file), version: `${blobPath(digest)}:${file.lastModified}` };
+      return { ...blobSource(name, file), version: `${blobPath(digest)}:${file.lastModified}`, modifiedMs: file.lastModified };
     },
     async listBlobs() {
       const names: string[] = [];

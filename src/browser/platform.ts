@@ -2,14 +2,19 @@
 import { SpellError } from "../core/errors.ts";
 import { blobSource, bytesSource } from "../core/formats/byte-source.ts";
 import type { LogEntry, Platform } from "../core/platform.ts";
+import type { Seq2SeqRuntime } from "../core/spec/runtime.ts";
 import { browserGgufRuntime, browserSeq2SeqRuntime } from "./devices.ts";
 import { type EngineFiles, engineFiles } from "./engine-files.ts";
+import type { TransformersLoader } from "./exported.ts";
 import { workerIsolate } from "./isolate.ts";
+import type { OnnxFiles } from "./onnx.ts";
 import { browserStore } from "./store.ts";
 import { workerRuntime } from "./worker-runtime.ts";
 
 /** `wllama`, `onnx`: where the engines' files are served, for pages that have neither a bundler nor an import map. */
 export interface BrowserPlatformOptions extends EngineFiles {
+  /** `() => import("@huggingface/transformers")`, for models that were exported to ONNX: an optional package that only the page can name. */
+  readonly transformers?: TransformersLoader;
   /** Folder of the bundled models, with a slash at its end; default: beside this package. */
   readonly models?: string;
   readonly log?: (entry: LogEntry) => void;
@@ -33,12 +38,31 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
     fetch: fetchHere,
     gguf: { available: true, value: browserGgufRuntime(workerRuntime("gguf", { files }), { bundled }) },
     seq2seq: { available: true, value: browserSeq2SeqRuntime(workerRuntime("seq2seq", { files }), { bundled }) },
+    exported:
+      options.transformers === undefined
+        ? {
+            available: false,
+            reason: 'hand in transformers.js: browserPlatform({ transformers: () => import("@huggingface/transformers") })',
+          }
+        : { available: true, value: exportedRuntime(options.transformers, files.onnx) },
     files: { available: false, reason: "a page has no file system; hand in a File, or name a bundled model" },
     store: browserStore(log),
     isolate: workerIsolate(),
     bundled,
     now: () => performance.now(),
     log,
+  };
+}
+
+/** Few pages run exported models: the others do not pay for the code. */
+function exportedRuntime(transformers: TransformersLoader, onnx: OnnxFiles | undefined): Seq2SeqRuntime {
+  let loading: Promise<Seq2SeqRuntime> | undefined;
+  return {
+    name: "transformers.js",
+    async open(files, options) {
+      loading ??= import("./exported.ts").then(({ browserExportedRuntime }) => browserExportedRuntime(transformers, onnx));
+      return (await loading).open(files, options);
+    },
   };
 }
 

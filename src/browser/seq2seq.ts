@@ -50,7 +50,7 @@ export function onnxEngine(files: OnnxFiles = {}, startGpu: () => Promise<OnnxRu
   };
 }
 
-function chooseThreads(asked: number, notes: string[]): { readonly threads: number; readonly origin: ThreadChoice["origin"] } {
+export function chooseThreads(asked: number, notes: string[]): { readonly threads: number; readonly origin: ThreadChoice["origin"] } {
   if (!crossOriginIsolated) {
     notes.push("1 thread because the page is not cross-origin isolated");
     return { threads: 1, origin: "default" };
@@ -61,7 +61,7 @@ function chooseThreads(asked: number, notes: string[]): { readonly threads: numb
 }
 
 /** A later turn of the event loop, without the four milliseconds that browsers add to timers. */
-function createPause(): () => Promise<void> {
+export function createPause(): () => Promise<void> {
   const { port1, port2 } = new MessageChannel();
   const waiting: (() => void)[] = [];
   port1.onmessage = () => waiting.shift()?.();

@@ -26,7 +26,7 @@ export function browserStore(log: (entry: LogEntry) => void, find?: typeof findO
     },
     createHash: async (algorithm) => (await store()).createHash(algorithm),
     lookBlob: async (digest) => (await store()).lookBlob(digest),
-    openBlob: async (digest, name) => (await store()).openBlob(digest, name),
+    openBlob: async (digest, name, group) => (await store()).openBlob(digest, name, group),
     listBlobs: async () => (await store()).listBlobs(),
     removeBlob: async (digest) => (await store()).removeBlob(digest),
     readManifest: async (key) => (await store()).readManifest(key),

@@ -8,12 +8,27 @@ export type ErrorCode =
   | "usage-unknown"
   | "usage-value"
   | "usage-no-prompt"
+  | "usage-no-model"
+  | "usage-confirm"
   | "usage-not-available"
   | "spec-syntax"
+  | "spec-host"
   | "backend-unknown"
   | "env-value"
   | "config-conflict"
+  | "config-not-found"
+  | "config-not-regular"
+  | "config-unreadable"
+  | "config-syntax"
+  | "config-unknown-key"
+  | "config-retired-key"
+  | "config-value"
+  | "config-exists"
+  | "profile-unknown"
+  | "backend-not-configured"
   | "model-unknown"
+  | "model-not-installed"
+  | "model-bundled"
   | "model-variant-unknown"
   | "model-ambiguous"
   | "model-layout"
@@ -69,6 +84,20 @@ export type ErrorCode =
   | "net-range"
   | "net-hash"
   | "net-size"
+  | "net-too-big"
+  | "net-changed"
+  | "net-offline"
+  | "net-timeout"
+  | "net-stall"
+  | "net-reset"
+  | "net-tls"
+  | "net-redirect"
+  | "net-not-found"
+  | "net-gated"
+  | "net-auth"
+  | "net-rate"
+  | "ollama-unreachable"
+  | "ollama-error"
   | "run-crash"
   | "run-busy"
   | "run-context"
@@ -81,13 +110,28 @@ export type ErrorCode =
 const hints: Readonly<Record<ErrorCode, string>> = {
   "usage-unknown": "See the list of commands and flags.",
   "usage-value": "Give one of the allowed values.",
+  "usage-confirm": "Say yes on the command line.",
   "usage-no-prompt": "Give a prompt as an operand, or pipe text to standard input.",
+  "usage-no-model": "Name a model with -m, or set default_model of a provider.",
   "usage-not-available": "This name is reserved for a later release.",
-  "spec-syntax": "A model is a bundled name, or a path that begins with ./ ../ / or ~/",
+  "spec-syntax": "See llmspell help model pull for the forms of a model's name.",
+  "spec-host": "Give an address of the public net, or permit the host with --allow-host.",
   "backend-unknown": "Write model:variant@backend; backends are candle (alias local) and ollama.",
   "env-value": "Correct or unset the variable.",
   "config-conflict": "Use only one of them.",
+  "config-not-found": "Give the path of a file that exists, or make one.",
+  "config-not-regular": "Give the path of a regular file.",
+  "config-unreadable": "Check the permissions of the file.",
+  "config-syntax": "Correct the file; it must be TOML 1.0 in UTF-8.",
+  "config-unknown-key": "Correct or remove the key; names of your own begin with x-",
+  "config-retired-key": "Older versions knew the key; write what replaced it.",
+  "config-value": "Correct the value.",
+  "config-exists": "Choose another file, or replace it with --force.",
+  "profile-unknown": "Take one of the built-in profiles.",
+  "backend-not-configured": "Load a profile that declares it, or declare it in a file.",
   "model-unknown": "Bundled models run right away; for your own file give its path.",
+  "model-not-installed": "Pull it first.",
+  "model-bundled": "It is part of the package.",
   "model-variant-unknown": "Take one of the variants listed.",
   "model-ambiguous": "Name one of the files.",
   "model-layout":
@@ -143,7 +187,21 @@ const hints: Readonly<Record<ErrorCode, string>> = {
   "net-status": "The server did not answer with the file.",
   "net-range": "The server must answer byte ranges.",
   "net-hash": "The bytes are not those the source promises; nothing was stored.",
+  "net-too-big": "The server sends more than it says; nothing was stored.",
+  "net-changed": "The file changed at its source while it was fetched; pull again.",
+  "net-offline": "Check the network; models that are here run without it.",
+  "net-timeout": "Run the same command again; it continues where it stopped.",
+  "net-stall": "Run the same command again; it continues where it stopped.",
+  "net-reset": "Run the same command again; it continues where it stopped.",
+  "net-tls": "Check the address and the clock of this machine; a proxy may stand in between.",
+  "net-redirect": "The server sends elsewhere in a way that is not followed.",
+  "net-not-found": "Check the name; see which files the repository has.",
+  "net-gated": "Accept the terms of the repository, then set HF_TOKEN.",
+  "net-auth": "Set HF_TOKEN to a token that may read the repository.",
+  "net-rate": "Wait, then run the same command again.",
   "net-size": "The file has another length than the source says; nothing was stored.",
+  "ollama-unreachable": "Start it, or set OLLAMA_HOST. Ollama is installed from https://ollama.com/download",
+  "ollama-error": "See what the server says.",
   "run-crash": "Try again; if it happens each time, report it with the model's name.",
   "run-busy": "Wait for other generations to end.",
   "run-context": "Shorten the prompt or raise the context size.",
@@ -160,6 +218,7 @@ const statusByArea: Readonly<Record<string, number>> = {
   usage: 2,
   config: 2,
   env: 2,
+  profile: 2,
   backend: 2,
   spec: 2,
   model: 3,
@@ -171,9 +230,22 @@ const statusByArea: Readonly<Record<string, number>> = {
   store: 3,
   device: 4,
   net: 5,
+  ollama: 5,
 };
 
-const retryableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["run-busy", "store-locked"]);
+const retryableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "run-busy",
+  "store-locked",
+  "net-offline",
+  "net-timeout",
+  "net-stall",
+  "net-reset",
+  "net-rate",
+  "ollama-unreachable",
+]);
+
+/** Answers of a server that may be another one a moment later. */
+const retryableStatus: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /** What travels between threads, processes and in JSON results. */
 export interface SpellErrorJson {
@@ -215,7 +287,7 @@ export class SpellError extends Error {
     this.hint = options.hint ?? hints[code];
     this.commands = options.commands ?? [];
     this.where = options.where;
-    this.retryable = retryableCodes.has(code);
+    this.retryable = retryableCodes.has(code) || (code === "net-status" && retryableStatus.has(Number(options.details?.["status"])));
     this.details = options.details;
   }
 

@@ -1,11 +1,41 @@
 /** The public surface of "llmspell/core", and of every other entry. Re-exports only. */
+export { type ConfigOptions, resolveConfig } from "./api/configuration.ts";
+export type {
+  AvailableModel,
+  CandleStatus,
+  Fit,
+  GenerateResult,
+  LocalGenerateOptions,
+  LocalLlm,
+  ModelInfo,
+  ModelRecord,
+  OllamaStatus,
+  PlanResult,
+  PullRequest,
+  PullResult,
+  RemoveResult,
+  VerifyResult,
+} from "./api/local-llm.ts";
 export type { Spell, SpellOptions, SurveyOptions } from "./api/spell.ts";
 export { createSpell } from "./api/spell.ts";
 export type { FoundModel, LoadOptions, ModelSource, PreviewOptions } from "./backends/candle.ts";
 export { bundledModels } from "./backends/candle.ts";
 export type { ModelSummary } from "./backends/summary.ts";
 export { summarizeModel } from "./backends/summary.ts";
+export type {
+  CandleProvider,
+  Config,
+  ConfigInput,
+  ModelsConfig,
+  OllamaProvider,
+  ProviderConfig,
+  ProvidersConfig,
+} from "./config/config.generated.ts";
+export { providerNames, providerOf } from "./config/providers.ts";
+export type { ConfigWarning, ResolvedConfig } from "./config/resolve.ts";
 export { deviceChoices } from "./devices.ts";
+export type { ModelManifest } from "./download/manifest.ts";
+export type { PullEvent, PullPlan } from "./download/pull.ts";
 export type { ErrorCode, SpellErrorJson, SpellErrorOptions } from "./errors.ts";
 export { errorTable, exitCodeOf, SpellError } from "./errors.ts";
 export type { ByteSource } from "./formats/byte-source.ts";
@@ -17,7 +47,11 @@ export { readGgufHeader } from "./gguf/header.ts";
 export type {
   ArtifactStore,
   BlobFacts,
+  ConfigFile,
+  ConfigHost,
+  Environment,
   FileHost,
+  ForeignModels,
   FoundFiles,
   Hash,
   Isolate,
@@ -35,8 +69,10 @@ export type {
 } from "./platform.ts";
 export type { FinishReason, GenerateOptions, Message, Preset, Prompt, Role, Timing, Usage } from "./spec/generate.ts";
 export type { LanguageModel } from "./spec/language-model.ts";
+export type { ModelSettings } from "./spec/model-settings.ts";
+export { defaultModelSettings } from "./spec/model-settings.ts";
 export type { ModelSpec } from "./spec/model-spec.ts";
-export { parseModelSpec } from "./spec/model-spec.ts";
+export { parseModelSpec, printModelSpec } from "./spec/model-spec.ts";
 export type {
   Device,
   DeviceAttempt,

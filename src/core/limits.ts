@@ -52,6 +52,10 @@ export const limits = {
   safetensorsIndexBytes: 33_554_432,
   /** Bytes of config.json and its like. Published ones have at most some 100 KiB. */
   configBytes: 1_048_576,
+  /** Keys of a TOML configuration; the schema has some 200. */
+  configKeys: 10_000,
+  /** Nested tables and lists of a TOML configuration; the schema has four. */
+  configDepth: 64,
   /** Nested levels of JSON; JSON.parse itself would take a million. */
   jsonDepth: 64,
   /** The largest published T5 has 24 layers, 128 heads, d_model 4096, d_ff 65,536 and 32,128 pieces: each limit leaves room for ten times that. */
@@ -88,6 +92,20 @@ export const limits = {
   seq2seqInputTokens: 512,
   /** Attention grows with the square: 4,096 tokens take 400 MB of scores in a layer of 6 heads. */
   seq2seqMostInputTokens: 4096,
+
+  // --- Downloads ---
+  /** Bytes of a list of a hub or registry; a repository of thousands of files has some MiB. */
+  listingBytes: 16_777_216,
+  /** Files of one repository that are looked at. */
+  listingFiles: 20_000,
+  /** Bytes of one file that may be announced: a tenth of the largest disks sold. */
+  fileBytes: 4_398_046_511_104,
+  /** Layers of a manifest of the Ollama registry; published ones have at most a dozen. */
+  registryLayers: 1000,
+  /** Bytes of one part of a layer that is no model: templates, licences, parameters. */
+  registryTextBytes: 4_194_304,
+  /** A file shorter than two of these comes in one stream; longer ones in parts of this size, several at once. */
+  downloadPartBytes: 67_108_864,
 
   // --- Generation ---
   /** Tokens of one answer unless asked otherwise. */

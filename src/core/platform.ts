@@ -16,7 +16,7 @@ export interface LogEntry {
 export interface FileHost {
   /**
    * Looks at a path without reading contents. Sources are in name order and carry their real path.
-   * A file gives itself; a folder gives the regular files directly inside it.
+   * A file gives itself; a folder gives the regular files directly inside it, and those of its folder `onnx`, where exporters put graphs.
    * @throws SpellError model-unknown (no such path), model-not-regular, store-denied
    */
   look(path: string): Promise<FoundFiles>;
@@ -148,9 +148,11 @@ export interface ArtifactStore {
   /**
    * A complete file, without a copy: with `path` or `blob` set, as the host has it.
    * @param name for messages; engines see it too
+   * @param group files of one group lie in one folder under their names, where there are folders: engines look for the other parts of a
+   *   split model beside the first
    * @throws SpellError store-evicted where it is gone, store-corrupt
    */
-  openBlob(digest: string, name: string): Promise<ByteSource>;
+  openBlob(digest: string, name: string, group?: string): Promise<ByteSource>;
   listBlobs(): Promise<readonly BlobFacts[]>;
   /** Whoever has it open keeps it, where the host can do that. @returns bytes freed. @throws SpellError store-locked */
   removeBlob(digest: string): Promise<number>;
@@ -180,20 +182,83 @@ export interface ArtifactStore {
   withLock<T>(name: string, work: () => Promise<T>, options?: LockOptions): Promise<T>;
 }
 
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What the configuration takes from its host. It is looked at when a configuration is resolved, never before. */
+export interface ConfigHost {
+  /** Variables that override what was loaded; none where a host has no environment. */
+  readonly env?: Environment;
+  /**
+   * Makes a path absolute: `~/`, variables, the folder it is relative to. Without it paths stay as they are written.
+   * @param folder of the file that holds it; undefined: the working directory
+   */
+  readonly resolvePath?: (text: string, folder: string | undefined) => { readonly path: string } | { readonly problem: string };
+  /**
+   * Reads a configuration file.
+   * @throws SpellError config-not-found, config-not-regular, config-unreadable, config-syntax (not UTF-8, too large)
+   */
+  readonly readFile?: (path: string) => Promise<ConfigFile>;
+  /** The token the person has given to Hugging Face's tools. */
+  readonly hubToken?: () => string | undefined;
+}
+
+export interface ConfigFile {
+  /** as it was given, for messages and origins */
+  readonly path: string;
+  /** absolute; relative paths inside the file begin there */
+  readonly folder: string;
+  readonly text: string;
+  /** other users of the machine can read it */
+  readonly isPublic: boolean;
+}
+
+/** Models that other tools keep on this machine. Read only: nothing of theirs is ever changed. */
+export interface ForeignModels {
+  /**
+   * Files of a repository in the cache of Hugging Face's tools.
+   * @param revision commit, or a branch or tag the cache knows
+   * @returns undefined where nothing of it is there
+   */
+  findHubFiles(owner: string, repo: string, revision: string): Promise<ForeignSnapshot | undefined>;
+  /** A manifest of Ollama's own store, such as ("registry.ollama.ai/library/llama3.2", "1b"). @returns parsed JSON, unchecked */
+  readOllamaManifest(name: string, tag: string): Promise<unknown>;
+  /** @param digest `sha256:` and 64 hex digits */
+  openOllamaBlob(digest: string, name: string): Promise<ByteSource | undefined>;
+  /** A file a manifest of ours names as somebody else's. @returns undefined where it is gone */
+  openFile(path: string, name: string): Promise<ByteSource | undefined>;
+}
+
+export interface ForeignSnapshot {
+  readonly commit: string;
+  /** paths inside the repository, with forward slashes */
+  readonly files: readonly { readonly path: string; readonly source: ByteSource }[];
+}
+
 export interface Platform {
   /** "node", "browser", "memory": for messages only, never for decisions. */
   readonly name: string;
   /** The only way core reaches the network. */
   readonly fetch: typeof globalThis.fetch;
   readonly gguf: Offer<GgufRuntime>;
-  /** Runs T5 and other encoder-decoder models. */
+  /** Runs T5 from its checkpoint. */
   readonly seq2seq: Offer<Seq2SeqRuntime>;
+  /** Runs T5 models that were exported to ONNX for transformers.js. */
+  readonly exported: Offer<Seq2SeqRuntime>;
+  /** The store in another folder, as `providers.candle.model_directory` may name one; absent where there are no folders, or one was fixed. */
+  readonly storeAt?: (folder: string) => ArtifactStore;
   readonly files: Offer<FileHost>;
   /** Where models are kept. */
   readonly store: ArtifactStore;
+  /** Absent where there is no file system. */
+  readonly foreign?: ForeignModels;
+  /** Addresses behind a host name, where the host can look them up: names may lead into the network. */
+  readonly lookup?: (host: string) => Promise<readonly string[]>;
+  /** bytes of memory a model may take here; absent where nobody can tell */
+  readonly freeMemory?: () => number;
   readonly isolate: Isolate;
   /** Opens one file of a bundled model, such as ("tiny-stories", "tiny-stories.gguf") or ("tiny-t5-en-fr", "config.json"). */
   bundled(model: string, file: string): Promise<ByteSource>;
+  readonly config?: ConfigHost;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
   readonly log: (entry: LogEntry) => void;

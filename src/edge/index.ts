@@ -24,6 +24,7 @@ export function edgePlatform(options: EdgePlatformOptions = {}): Platform {
     fetch: globalThis.fetch.bind(globalThis),
     gguf: noEngine,
     seq2seq: noEngine,
+    exported: noEngine,
     files: { available: false, reason: "an edge runtime has no file system; hand in a Blob, or read a header with httpSource" },
     store: memoryStore(),
     isolate: {

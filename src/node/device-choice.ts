@@ -78,7 +78,7 @@ function usableMemory(): number {
 }
 
 /** Resolves without importing: an import costs up to 0.3 s and belongs into the child. */
-function isInstalled(packageName: string): boolean {
+export function isInstalled(packageName: string): boolean {
   const { resolve } = createRequire(import.meta.url);
   try {
     resolve(packageName);

@@ -40,6 +40,8 @@ async function createEngine(name: EngineName): Promise<HostedEngine> {
     case "onnxruntime-node":
     case "onnxruntime-web":
       return (await import("./t5-engine.ts")).createT5Engine(name);
+    case "transformers.js":
+      return (await import("./transformers-engine.ts")).createTransformersEngine();
     default:
       name satisfies never;
       throw new Error(`no engine is called ${String(name)}`);

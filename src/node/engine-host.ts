@@ -11,7 +11,7 @@ import { type RemoteRuntime, remoteRuntime } from "../core/remote/runtime.ts";
 import { builtFile } from "./built-file.ts";
 import { homeFolder } from "./home.ts";
 
-export type EngineName = "node-llama-cpp" | "wllama" | "onnxruntime-node" | "onnxruntime-web";
+export type EngineName = "node-llama-cpp" | "wllama" | "onnxruntime-node" | "onnxruntime-web" | "transformers.js";
 
 export interface ChildRuntimeOptions {
   readonly engine: EngineName;
@@ -88,7 +88,7 @@ function startChild(options: ChildRuntimeOptions): RemoteEngine {
     },
     {
       place: "process",
-      silenceMs: engine.startsWith("onnxruntime") ? blockingSilenceMs : silenceMs,
+      silenceMs: engine === "node-llama-cpp" || engine === "wllama" ? silenceMs : blockingSilenceMs,
       ...options,
       lastWords: () => stderr,
     },

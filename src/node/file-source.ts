@@ -37,6 +37,7 @@ export async function openFileSource(path: string): Promise<FileSource> {
     name,
     size: stats.size,
     path: real,
+    modifiedMs: Math.trunc(stats.mtimeMs),
     version: [stats.dev, stats.ino, stats.size, stats.mtimeMs, stats.ctimeMs].join(":"),
     async read(offset, length, signal) {
       checkRead(source, offset, length, signal);

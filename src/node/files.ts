@@ -22,18 +22,25 @@ export function nodeFiles(): FileHost {
         const folder = dirname(absolute);
         return { kind: "file", path: real, sources: [await openFileSource(absolute)], sibling: (name) => openSibling(folder, name) };
       }
-      const entries = await readdir(real, { withFileTypes: true }).catch((error: unknown) => {
-        throw fileError(error, path);
-      });
-      const names = entries.filter((entry) => entry.isFile() || entry.isSymbolicLink()).map((entry) => entry.name);
-      const sources: ByteSource[] = [];
-      for (const name of names.sort()) {
-        const source = await openSibling(real, name);
-        if (source !== undefined) sources.push(source);
-      }
-      return { kind: "folder", path: real, sources, sibling: async () => undefined };
+      const sources = await filesIn(real, path);
+      const graphs = await filesIn(join(real, "onnx"), path).catch(() => []);
+      return { kind: "folder", path: real, sources: [...sources, ...graphs], sibling: async () => undefined };
     },
   };
+}
+
+/** Regular files directly inside, in name order. @param path as it was named, for messages */
+async function filesIn(folder: string, path: string): Promise<readonly ByteSource[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+    throw fileError(error, path);
+  });
+  const names = entries.filter((entry) => entry.isFile() || entry.isSymbolicLink()).map((entry) => entry.name);
+  const sources: ByteSource[] = [];
+  for (const name of names.sort()) {
+    const source = await openSibling(folder, name);
+    if (source !== undefined) sources.push(source);
+  }
+  return sources;
 }
 
 /** @returns undefined where there is no such regular file */

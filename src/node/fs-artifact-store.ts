@@ -19,7 +19,7 @@ import { isAlive } from "./processes.ts";
 /** The calls a store makes, so that a test can let the n-th one fail. */
 export type StoreFs = Pick<
   typeof nodeFs,
-  "lstat" | "mkdir" | "open" | "readFile" | "readdir" | "rename" | "rmdir" | "statfs" | "unlink" | "utimes"
+  "link" | "lstat" | "mkdir" | "open" | "readFile" | "readdir" | "rename" | "rmdir" | "statfs" | "unlink" | "utimes"
 >;
 
 export interface FsStoreOptions {
@@ -51,6 +51,7 @@ export function fsArtifactStore(folder: string, options: FsStoreOptions = {}): A
   const blobs = join(folder, "blobs");
   const parts = join(folder, "parts");
   const manifests = join(folder, "manifests");
+  const links = join(folder, "links");
 
   const makeFolder = (path: string) => fs.mkdir(path, { recursive: true, mode: 0o700 });
   const recordPath = (part: string): string => part.replace(/\.part$/, ".json");
@@ -277,18 +278,46 @@ export function fsArtifactStore(folder: string, options: FsStoreOptions = {}): A
     return { update: (bytes: Uint8Array): void => void hash.update(bytes), digest: (): string => hash.digest("hex") };
   }
 
+  /** A second name of a blob, in a folder of its group. No bytes are copied. */
+  async function linkInto(group: string, name: string, blob: string): Promise<string> {
+    const place = join(links, createNodeHash("sha256").update(group).digest("hex").slice(0, 32));
+    const path = join(place, fileNameOf(name));
+    return attempt(path, async () => {
+      await makeFolder(place);
+      const [wanted, there] = await Promise.all([fs.lstat(blob), fs.lstat(path).catch(() => undefined)]);
+      if (there?.ino === wanted.ino && there.dev === wanted.dev) return path;
+      const fresh = join(place, `.${randomBytes(8).toString("hex")}`);
+      await fs.link(blob, fresh);
+      await fs.rename(fresh, path);
+      await fs.unlink(fresh).catch(() => undefined); // a rename between two names of one file does nothing
+      return path;
+    });
+  }
+
+  /** Other names of a blob that goes. */
+  async function unlinkAll(ino: number): Promise<void> {
+    for (const group of await names(links)) {
+      for (const name of await names(join(links, group))) {
+        const path = join(links, group, name);
+        if ((await fs.lstat(path).catch(() => undefined))?.ino === ino) await fs.unlink(path).catch(() => undefined);
+      }
+      await fs.rmdir(join(links, group)).catch(() => undefined);
+    }
+  }
+
   const manifestPath = (key: ManifestKey): string => `${join(manifests, ...key.map(fileNameOf))}.json`;
 
   return {
     place: folder,
     createHash,
     lookBlob,
-    async openBlob(digest, name) {
+    async openBlob(digest, name, group) {
       const path = join(blobs, blobPath(digest));
       if ((await lookBlob(digest)) === undefined) {
         throw new SpellError("store-evicted", `${name}: ${path} is gone`, { where: path });
       }
-      return { ...(await openFileSource(path)), name };
+      const source = await openFileSource(path);
+      return group === undefined ? { ...source, name } : { ...source, name, path: await linkInto(group, name, path) };
     },
     async listBlobs() {
       const found = await Promise.all(
@@ -300,7 +329,9 @@ export function fsArtifactStore(folder: string, options: FsStoreOptions = {}): A
       const path = join(blobs, blobPath(digest));
       let size = 0;
       try {
-        size = (await fs.lstat(path)).size;
+        const stats = await fs.lstat(path);
+        size = stats.size;
+        await unlinkAll(stats.ino);
         await fs.unlink(path);
       } catch (error) {
         if (isMissing(error)) return 0;

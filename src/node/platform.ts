@@ -1,8 +1,13 @@
 /** What Node hands to core. */
+import { lookup } from "node:dns/promises";
+import { freemem } from "node:os";
 import { join, resolve } from "node:path";
 import type { LogEntry, Platform } from "../core/platform.ts";
+import { nodeConfig } from "./config-files.ts";
 import { bundledFile } from "./device-choice.ts";
+import { nodeExportedRuntime } from "./exported.ts";
 import { nodeFiles } from "./files.ts";
+import { nodeForeignModels } from "./foreign-models.ts";
 import { fsArtifactStore } from "./fs-artifact-store.ts";
 import { nodeGgufRuntime } from "./gguf.ts";
 import { homeFolder } from "./home.ts";
@@ -23,10 +28,16 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     fetch: globalThis.fetch,
     gguf: { available: true, value: nodeGgufRuntime() },
     seq2seq: { available: true, value: nodeSeq2SeqRuntime() },
+    exported: { available: true, value: nodeExportedRuntime() },
     files: { available: true, value: nodeFiles() },
     store: fsArtifactStore(options.modelFolder === undefined ? join(homeFolder(), "models") : resolve(options.modelFolder)),
+    ...(options.modelFolder === undefined ? { storeAt: (folder: string) => fsArtifactStore(folder) } : {}),
+    foreign: nodeForeignModels(),
+    lookup: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+    freeMemory: () => process.availableMemory?.() ?? freemem(),
     isolate: processIsolate(),
     bundled: bundledFile,
+    config: nodeConfig(),
     now: () => performance.now(),
     log: options.log ?? (() => undefined),
   };

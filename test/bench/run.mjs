@@ -51,6 +51,23 @@ function python() {
 }
 
 const suites = {
+  config: [
+    {
+      title: "loading a profile",
+      base: "node -e 0",
+      figures: ["wallMs", "profileMs", "againMs", "libraryMs"],
+      subjects: {
+        "library, rag-prod": async () => {
+          const { figures, wallMs } = await measure(subject("profile-load", "rag-prod"));
+          return { wallMs, ...figures };
+        },
+        "node -e 0": times([node, "-e", "0"]),
+        "llmspell help completion, no profile": times([node, cli, "help", "completion"]),
+        "llmspell -p rag-prod config show default_engine": times([node, cli, "-q", "-p", "rag-prod", "config", "show", "default_engine"]),
+      },
+      rounds: rounds * 3,
+    },
+  ],
   cli: [
     {
       title: "CLI start-up",
@@ -155,7 +172,7 @@ suites.t5 = [
     base: "ours",
     figures: [...t5Figures, "encodeMs", "beam4Rate", "batch16Rate"],
     subjects: {
-      ...t5Subjects("native", ["f32", "q8", "q4"]),
+      ...t5Subjects("native", ["f32", "q8", "q4", "f32+q4"]),
       ...ifThere("flan-onnx", (folder) =>
         Object.fromEntries(
           ["fp32", "q8", "q4"].map((form) => [`transformers.js, ${form}`, own(subject("t5-transformers-js", folder, form, module))]),
@@ -170,6 +187,11 @@ suites.t5 = [
         };
       }),
     },
+  },
+  {
+    title: "T5, flan-t5-small shape, prompt lookup in f32 by what the answer repeats, 2 threads",
+    figures: ["copyRate", "copyGain", "rewriteRate", "rewriteGain", "otherRate", "otherGain"],
+    subjects: { ours: own(subject("t5-lookup", checkpoint)) },
   },
   {
     title: "T5, flan-t5-small shape, 64 in, 128 new, WASM in Node, 1 thread",

@@ -70,6 +70,16 @@ describe.each([
 });
 
 describe("T5 in Node", () => {
+  it("answers the same with a copy in 4 bits that writes ahead, and leaves it out with a note where it would be no faster", async () => {
+    await using model = await load("tiny-t5-en-fr", { device: "cpu", draft: "q4" });
+    for (const { en, greedy_text } of golden.cases.slice(0, 40)) expect(await collect(model.stream(prefix + en)), en).toBe(greedy_text);
+    await using other = await load("tiny-t5-en-fr", { device: "wasm", draft: "q4" });
+    const notes: string[] = [];
+    for await (const part of other.stream(`${prefix}Hello.`)) if (part.type === "warning") notes.push(part.message);
+    expect(notes).toEqual(["a draft in q4 is no faster than f32 on wasm; it was left out"]);
+    await expect(load("tiny-stories", { draft: "q4" })).rejects.toMatchObject({ code: "run-option", where: "draft" });
+  }, 60_000);
+
   it("answers each turn alone, and says so once", async () => {
     await using model = await load("tiny-t5-en-fr");
     const turns = [

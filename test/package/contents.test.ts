@@ -25,7 +25,10 @@ describe("the packed package", () => {
 
   it("holds only what users need: dist, models, and four texts", () => {
     const strays = paths.filter(
-      (path) => !/^(dist\/|builtins\/models\/[^/]+\/[^/]+$|(package\.json|README\.md|CHANGELOG\.md|LICENSE|NOTICE)$)/.test(path),
+      (path) =>
+        !/^(dist\/|builtins\/models\/[^/]+\/[^/]+$|builtins\/llmspell\.schema\.json$|(package\.json|README\.md|CHANGELOG\.md|LICENSE|NOTICE)$)/.test(
+          path,
+        ),
     );
     expect(strays).toEqual([]);
     expect(paths).toEqual(
@@ -39,6 +42,11 @@ describe("the packed package", () => {
         (path) => /training|\.tsbuildinfo$|\.py$|(^|\/)test\/|^src\//.test(path) || (path.endsWith(".ts") && !path.endsWith(".d.ts")),
       ),
     ).toEqual([]);
+  });
+
+  it("holds the schema for editors, and not the one it was compiled from", () => {
+    expect(paths).toContain("builtins/llmspell.schema.json");
+    expect(paths.filter((path) => path.startsWith("dist/core/config/schema"))).toEqual([]);
   });
 
   it("offers one bin, and it is executable", () => {
@@ -76,6 +84,7 @@ describe("a plain npm install", () => {
       "@wllama/wllama",
       "@wllama/wllama-compat",
       "onnxruntime-web",
+      "smol-toml",
       "llmspell",
     ];
     const needsOfOnnx = ["flatbuffers", "guid-typescript", "long", "onnxruntime-common", "platform", "protobufjs"];

@@ -15,7 +15,7 @@ describe("examples", () => {
   });
 
   it("are all run here", () => {
-    expect(examples.sort()).toEqual(["chat.mjs", "hello.mjs"]);
+    expect(examples.sort()).toEqual(["chat.mjs", "configured.mjs", "hello.mjs"]);
   });
 
   it("hello.mjs streams a story and says how fast", async () => {
@@ -23,6 +23,17 @@ describe("examples", () => {
     expect(status).toBe(0);
     expect(stdout.length).toBeGreaterThan(50);
     expect(stderr).toMatch(/\(\d+ tokens, \d+ tok\/s, seed \d+\)/);
+  });
+
+  it("configured.mjs says where its settings come from, and writes the same story each time", async () => {
+    const [first, second] = [
+      await run(process.execPath, ["configured.mjs"], folder),
+      await run(process.execPath, ["configured.mjs"], folder),
+    ];
+    expect(first.status).toBe(0);
+    expect(first.stderr).toContain("providers.candle.max_tokens = 40 (object)\nproviders.candle.device = auto (default)\n");
+    expect(first.stdout.length).toBeGreaterThan(50);
+    expect(second.stdout).toBe(first.stdout);
   });
 
   it("chat.mjs answers each line and reuses the prompt of the turn before", async () => {

@@ -9,21 +9,39 @@ import {
   previewDevice,
   surveyDevices,
 } from "../backends/candle.ts";
+import { type CandleSettings, candleSettings, ollamaSettings } from "../backends/candle-settings.ts";
+import type { ResolvedConfig } from "../config/resolve.ts";
+import { limits } from "../limits.ts";
 import type { Platform } from "../platform.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import type { Device, DeviceAttempt, DevicePreview, ModelNeeds } from "../spec/runtime.ts";
+import { createTurns, type Turns } from "../text/turns.ts";
+import { type ConfigOptions, resolveConfig } from "./configuration.ts";
+import { configuredModel } from "./configured-model.ts";
+import type { LocalLlm } from "./local-llm.ts";
 
-export interface SpellOptions {
+export interface SpellOptions extends ConfigOptions {
   readonly platform: Platform;
 }
 
 export interface Spell {
   readonly platform: Platform;
   /**
-   * Loads a model: a bundled name, a path to a file or folder, or a Blob. The caller owns the model and disposes it.
-   * @throws SpellError model-*, gguf-*, device-*, run-option, run-aborted
+   * The effective configuration; read once, with the first call that needs it.
+   * @throws SpellError config-*, env-value, profile-unknown
    */
-  load(source: ModelSource, options?: LoadOptions): Promise<LanguageModel>;
+  config(): Promise<ResolvedConfig>;
+  /**
+   * Lists, fetches, removes and runs local models, by the configuration.
+   * @throws SpellError of config()
+   */
+  localLLM(): Promise<LocalLlm>;
+  /**
+   * Loads a model that is here: any form of a model's name, a path to a file or folder, or a Blob; without a source the default model of the
+   * configuration. Options stand before the configuration. The caller owns the model and disposes it.
+   * @throws SpellError of config(); model-not-installed with the pull command; backend-*, model-*, gguf-*, device-*, run-option, run-aborted
+   */
+  load(source?: ModelSource, options?: LoadOptions): Promise<LanguageModel>;
   /** Reads a model's header only: architecture, sizes, limits, chat template. Nothing is loaded. */
   inspect(source: ModelSource, options?: { readonly signal?: AbortSignal }): Promise<FoundModel>;
   /** The device load() would take for a model that inspect() found, and why not the others; and what the model needs. Nothing is loaded. */
@@ -43,18 +61,93 @@ export interface SurveyOptions {
   readonly signal?: AbortSignal;
 }
 
-export function createSpell({ platform }: SpellOptions): Spell {
+export function createSpell({ platform, ...options }: SpellOptions): Spell {
+  const config = once(() => resolveConfig(options, platform));
+  const localLLM = once(async () => {
+    const { config: values } = await config();
+    const [{ createLocalLlm }, { modelSettings }] = await Promise.all([import("./local-llm.ts"), import("../backends/model-settings.ts")]);
+    const candle = candleSettings(values);
+    const store = candle === undefined ? undefined : platform.storeAt?.(candle.modelFolder);
+    return createLocalLlm({
+      platform: store === undefined ? platform : { ...platform, store },
+      settings: await modelSettings(values, platform.config),
+      ...(candle === undefined ? {} : { defaults: candle.load }),
+    });
+  });
+  /** Generations at once are counted per provider, over all its models. */
+  const turnsOf = new Map<string, Turns>();
+
   return {
     platform,
-    load: (source, options) => loadModel(source, platform, options),
-    inspect: (source, options) => findModel(source, platform, options?.signal),
-    preview: (model, options) => previewDevice(model, platform, options),
-    async devices({ onAttempt, ...options } = {}) {
+    config,
+    localLLM,
+    async load(source, loadOptions = {}) {
+      const { provider, settings, open } = await placeOf(source, await config(), platform, localLLM);
+      const turns = turnsOf.get(provider) ?? createTurns(limits.waitingGenerations, settings.maxConcurrent);
+      turnsOf.set(provider, turns);
+      const { onProgress: _, signal: __, ...again } = loadOptions;
+      return configuredModel(await open(loadOptions), {
+        settings,
+        turns,
+        reload: (signal) => open({ ...again, ...(signal === undefined ? {} : { signal }) }),
+      });
+    },
+    async inspect(source, inspectOptions) {
+      if (typeof source !== "string") return findModel(source, platform, inspectOptions?.signal);
+      return (await localLLM()).inspect(source, inspectOptions?.signal);
+    },
+    async preview(model, previewOptions) {
+      const { config: values } = await config();
+      return previewDevice(model, platform, candleSettings(values)?.load, previewOptions);
+    },
+    async devices({ onAttempt, ...surveyOptions } = {}) {
       const survey = (architecture: "gguf" | "t5") =>
-        surveyDevices(architecture, platform, { ...options, onAttempt: (attempt) => onAttempt?.(architecture, attempt) });
+        surveyDevices(architecture, platform, { ...surveyOptions, onAttempt: (attempt) => onAttempt?.(architecture, attempt) });
       // One after the other: together they would disturb each other's times.
       const gguf = await survey("gguf");
       return { gguf, t5: await survey("t5") };
     },
+  };
+}
+
+/** Where a model runs: under which provider's settings, and how it is opened. */
+interface Place {
+  readonly provider: string;
+  readonly settings: Pick<CandleSettings, "generate" | "timeoutMs" | "maxConcurrent" | "keepAliveMs">;
+  readonly open: (options: LoadOptions) => Promise<LanguageModel>;
+}
+
+async function placeOf(
+  source: ModelSource | undefined,
+  { config, source: origin }: ResolvedConfig,
+  platform: Platform,
+  localLLM: () => Promise<LocalLlm>,
+): Promise<Place> {
+  const { chooseModel, requireCandle } = await import("../backends/model-choice.ts");
+  const file = origin.startsWith("file:") ? origin.slice("file:".length) : undefined;
+  if (source !== undefined && typeof source !== "string") {
+    const provider = requireCandle(config, file);
+    const settings = declared(candleSettings(config, provider), provider);
+    return { provider, settings, open: (options) => loadModel(source, platform, settings.load, options) };
+  }
+  const llm = await localLLM();
+  const { spec, provider: named, preferred } = chooseModel(config, source, file);
+  const provider = named ?? (await llm.backendOf(spec, preferred));
+  const candle = candleSettings(config, provider);
+  if (candle !== undefined) return { provider, settings: candle, open: (options) => llm.load(spec, options, candle.load) };
+  return { provider, settings: declared(ollamaSettings(config, provider), provider), open: (options) => llm.load(spec, options) };
+}
+
+function declared<T>(settings: T | undefined, provider: string): T {
+  if (settings === undefined) throw new Error(`provider ${provider} was chosen and has no settings`);
+  return settings;
+}
+
+/** The same promise for everybody; a failure is told again, not tried again. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
   };
 }

@@ -19,25 +19,36 @@ import type {
   DeviceSurveyOptions,
   GgufRuntime,
   ModelNeeds,
+  Seq2SeqDraft,
   Seq2SeqRuntime,
   Seq2SeqVariant,
 } from "../spec/runtime.ts";
+import type { ExportFacts } from "../t5/export-files.ts";
 import type { T5Facts } from "../t5/files.ts";
-import { ggufNeeds, t5Needs } from "./needs.ts";
+import type { LoadDefaults } from "./candle-settings.ts";
+import { exportNeeds, ggufNeeds, t5Needs } from "./needs.ts";
 
 export interface LoadOptions {
-  /** default `auto` */
+  /** default: of the configuration, `auto` there */
   readonly device?: DeviceChoice;
   /**
-   * tokens. Decoders: 128 … the model's limit, default 4096 or the model's limit, whichever is smaller.
+   * tokens. Decoders: 128 … the model's limit, default: of the configuration (4096 there), or the model's limit, whichever is smaller.
    * T5: of the input, 128 … 4096, default 512.
    */
   readonly contextSize?: number;
-  /** 0 = measured on this machine (default) */
+  /** 0 = measured on this machine; default: of the configuration, 0 there */
   readonly threads?: number;
-  /** T5 only: form of the weights in memory, made at load; default f32, or the variant of the model's name */
+  /**
+   * T5 only: form of the weights in memory, made at load; default f32, or the variant of the model's name.
+   * Of an export: one of the forms it has, by default the first of f32, q8, q4.
+   */
   readonly quantization?: Seq2SeqVariant;
-  /** prompt tokens per step, default 512; smaller aborts sooner */
+  /**
+   * T5 only: a copy of the decoder in this form writes ahead of greedy answers and the model checks it. The text stays the same; speed is bought with memory
+   * (a tenth to a quarter of the weights more). Pays from some 50 MB of weights on.
+   */
+  readonly draft?: Seq2SeqDraft;
+  /** prompt tokens per step, default: of the configuration, 512 there; smaller aborts sooner */
   readonly batchSize?: number;
   /** Loaded share, 0 … 1 */
   readonly onProgress?: (share: number) => void;
@@ -46,7 +57,15 @@ export interface LoadOptions {
 
 export type PreviewOptions = Pick<LoadOptions, "device" | "contextSize" | "signal">;
 
-/** A bundled name, a path to a file or folder, the file itself, or the files of a T5 folder. */
+/** Files of a model that were found already. */
+export interface ModelFiles {
+  readonly id: string;
+  readonly files: readonly ByteSource[];
+  /** of T5: asked for by name */
+  readonly variant?: Seq2SeqVariant;
+}
+
+/** A bundled name, a path to a file or folder, the file itself, or the files of a T5 folder or of an export. */
 export type ModelSource = string | Blob | readonly File[];
 
 interface FoundBase {
@@ -58,7 +77,9 @@ interface FoundBase {
 /** A model whose files were found and whose headers were read. */
 export type FoundModel =
   | (FoundBase & { readonly kind: "gguf"; readonly facts: GgufFacts })
-  | (FoundBase & { readonly kind: "t5"; readonly facts: T5Facts; readonly variant: Seq2SeqVariant });
+  | (FoundBase & { readonly kind: "t5"; readonly facts: T5Facts; readonly variant: Seq2SeqVariant })
+  /** T5, exported to ONNX for transformers.js */
+  | (FoundBase & { readonly kind: "t5-onnx"; readonly facts: ExportFacts; readonly variant: Seq2SeqVariant });
 
 interface BundledModel {
   readonly kind: FoundModel["kind"];
@@ -70,6 +91,9 @@ interface BundledModel {
 
 /** Forms a T5 model can be loaded in; the first is the default. */
 export const variantsOfT5: readonly Seq2SeqVariant[] = ["f32", "q8", "q4"];
+
+/** Forms a draft can be made in. */
+export const draftsOfT5: readonly Seq2SeqDraft[] = ["q8", "q4"];
 
 /** Models inside the package. */
 export const bundledModels: ReadonlyMap<string, BundledModel> = new Map<string, BundledModel>([
@@ -84,20 +108,23 @@ export const bundledModels: ReadonlyMap<string, BundledModel> = new Map<string, 
   ],
 ]);
 
-const defaultContextLength = 4096;
-
 /**
  * Finds a model's files and reads their headers; no runtime is touched.
  * @throws SpellError spec-syntax, model-*, gguf-*, safetensors-*, tokenizer-missing, usage-not-available
  */
-export async function findModel(source: ModelSource, platform: Platform, signal?: AbortSignal): Promise<FoundModel> {
+export async function findModel(source: ModelSource | ModelFiles, platform: Platform, signal?: AbortSignal): Promise<FoundModel> {
   return readHeaders(await findFiles(source, platform), signal);
 }
 
 async function readHeaders({ kind, variant, ...base }: FoundFilesOfModel, signal: AbortSignal | undefined): Promise<FoundModel> {
   if (kind === "t5") {
     const { acceptT5, findT5Files } = await import("../t5/files.ts");
-    return { ...base, kind, variant, facts: await acceptT5(findT5Files(base.files), signal) };
+    return { ...base, kind, variant: variant ?? "f32", facts: await acceptT5(findT5Files(base.files), signal) };
+  }
+  if (kind === "t5-onnx") {
+    const { acceptExport, findExportFiles } = await import("../t5/export-files.ts");
+    const facts = await acceptExport(findExportFiles(base.files), variant, signal);
+    return { ...base, kind, variant: facts.form.variant, facts };
   }
   const { acceptGguf } = await import("../gguf/gate.ts");
   return { ...base, kind, facts: await acceptGguf(base.files, signal === undefined ? {} : { signal }) };
@@ -107,23 +134,43 @@ async function readHeaders({ kind, variant, ...base }: FoundFilesOfModel, signal
  * Finds, checks and opens a model.
  * @throws SpellError of findModel and of the runtime's open(); run-option for options out of range; device-unavailable where the host has no runtime
  */
-export async function loadModel(source: ModelSource, platform: Platform, options: LoadOptions = {}): Promise<LanguageModel> {
+export async function loadModel(
+  source: ModelSource | ModelFiles,
+  platform: Platform,
+  defaults: LoadDefaults,
+  options: LoadOptions = {},
+): Promise<LanguageModel> {
   checkLoadOptions(options);
-  const device = options.device ?? "auto";
-  const files = await findFiles(source, platform);
-  const prepared = files.kind === "t5" ? runtimeOf(platform.seq2seq, "T5") : runtimeOf(platform.gguf, "GGUF");
-  prepared.prepare?.(device);
-  const model = await readHeaders(files, options.signal);
+  const device = options.device ?? defaults.device;
+  const found = await findFiles(source, platform);
+  runtimeFor(found.kind, platform).prepare?.(device);
+  const variant = options.quantization ?? found.variant;
+  const model = await readHeaders({ ...found, ...(variant === undefined ? {} : { variant }) }, options.signal);
   try {
     const loaded =
-      model.kind === "t5"
-        ? await loadT5(model, runtimeOf(platform.seq2seq, "T5"), platform, options)
-        : await loadGguf(model, runtimeOf(platform.gguf, "GGUF"), platform, options);
+      model.kind === "gguf"
+        ? await loadGguf(model, runtimeOf(platform.gguf, "GGUF"), platform, defaults, options)
+        : await loadT5(model, runtimeFor(model.kind, platform), platform, defaults, options);
     const { chosen, runtime } = loaded.device;
     platform.log({ level: "info", message: `${model.id} computes on ${chosen}${runtime === undefined ? "" : ` through ${runtime}`}` });
     return loaded;
   } catch (error) {
-    throw withSmallerVariant(error, model, options.quantization);
+    throw withSmallerVariant(error, model);
+  }
+}
+
+function runtimeFor(kind: Exclude<FoundModel["kind"], "gguf">, platform: Platform): Seq2SeqRuntime;
+function runtimeFor(kind: FoundModel["kind"], platform: Platform): GgufRuntime | Seq2SeqRuntime;
+function runtimeFor(kind: FoundModel["kind"], platform: Platform): GgufRuntime | Seq2SeqRuntime {
+  switch (kind) {
+    case "gguf":
+      return runtimeOf(platform.gguf, "GGUF");
+    case "t5":
+      return runtimeOf(platform.seq2seq, "T5");
+    case "t5-onnx":
+      return runtimeOf(platform.exported, "exported T5");
+    default:
+      return kind satisfies never;
   }
 }
 
@@ -134,19 +181,20 @@ export async function loadModel(source: ModelSource, platform: Platform, options
 export async function previewDevice(
   model: FoundModel,
   platform: Platform,
+  defaults: LoadDefaults | undefined,
   options: PreviewOptions = {},
 ): Promise<DevicePreview & { readonly needs: ModelNeeds }> {
-  const runtime: Partial<DeviceSurvey> = model.kind === "t5" ? runtimeOf(platform.seq2seq, "T5") : runtimeOf(platform.gguf, "GGUF");
-  const { device = "auto", contextSize, signal } = options;
-  const needs = needsOf(model, contextSize);
+  const runtime: Partial<DeviceSurvey> = runtimeFor(model.kind, platform);
+  const { device = defaults?.device ?? "auto", contextSize, signal } = options;
+  const needs = needsOf(model, model.kind === "gguf" ? contextLengthOf(contextSize, defaults, model.facts.contextLength) : contextSize);
   const preview = await runtime.preview?.(model.files, { device, needs, ...(signal === undefined ? {} : { signal }) });
   return { ...(preview ?? { tried: [] }), needs };
 }
 
-function needsOf(model: FoundModel, contextSize: number | undefined, quantization?: Seq2SeqVariant): ModelNeeds {
-  return model.kind === "gguf"
-    ? ggufNeeds(model.facts, contextSize ?? defaultContextLength)
-    : t5Needs(model.facts, quantization ?? model.variant, contextSize ?? limits.seq2seqInputTokens);
+function needsOf(model: FoundModel, contextSize: number | undefined): ModelNeeds {
+  if (model.kind === "gguf") return ggufNeeds(model.facts, contextSize ?? model.facts.contextLength);
+  const tokens = contextSize ?? limits.seq2seqInputTokens;
+  return model.kind === "t5" ? t5Needs(model.facts, model.variant, tokens) : exportNeeds(model.facts, tokens);
 }
 
 /** Looks at every device for one architecture, and tests those that are there. A host without a runtime has none. */
@@ -156,10 +204,10 @@ export async function surveyDevices(architecture: "gguf" | "t5", platform: Platf
 }
 
 /** What does not fit may fit in a smaller form: T5 makes it at load, a GGUF file has to be another one. */
-function withSmallerVariant(error: unknown, model: FoundModel, quantization: Seq2SeqVariant | undefined): unknown {
+function withSmallerVariant(error: unknown, model: FoundModel): unknown {
   if (!(error instanceof SpellError) || error.code !== "device-memory") return error;
   const { code, message, details, cause } = error;
-  const variant = model.kind === "t5" ? (quantization ?? model.variant) : undefined;
+  const variant = model.kind === "t5" ? model.variant : undefined;
   const smaller = variant === "f32" ? "q8" : variant === "q8" ? "q4" : undefined;
   const isNamed = model.bundled;
   const t5Command = isNamed
@@ -183,44 +231,56 @@ async function loadGguf(
   model: Extract<FoundModel, { kind: "gguf" }>,
   runtime: GgufRuntime,
   platform: Platform,
+  defaults: LoadDefaults,
   options: LoadOptions,
 ): Promise<LanguageModel> {
-  if (options.quantization !== undefined) {
-    throw new SpellError("run-option", "quantization: a GGUF file has one already; wanted a T5 model", { where: "quantization" });
+  for (const name of ["quantization", "draft"] as const) {
+    if (options[name] === undefined) continue;
+    const why = name === "draft" ? "it is for T5 models" : "a GGUF file has one already";
+    throw new SpellError("run-option", `${name}: ${why}; wanted a T5 model`, { where: name });
   }
   const limit = model.facts.contextLength;
   checkContextSize(options, limit, model.id);
+  const contextLength = contextLengthOf(options.contextSize, defaults, limit);
   const { openGgufModel } = await import("../gguf/model.ts");
   return openGgufModel(model, runtime, platform, {
-    ...commonOptions(options),
-    needs: needsOf(model, options.contextSize),
-    contextLength: options.contextSize ?? Math.min(defaultContextLength, limit),
-    batchSize: options.batchSize ?? 512,
+    ...commonOptions(defaults, options),
+    needs: needsOf(model, contextLength),
+    contextLength,
+    batchSize: options.batchSize ?? defaults.batchSize,
     ...(model.facts.bos === undefined ? {} : { bos: model.facts.bos.text }),
   });
 }
 
+/** Tokens a decoder keeps. @param defaults undefined where no configuration speaks of decoders */
+function contextLengthOf(asked: number | undefined, defaults: LoadDefaults | undefined, limit: number): number {
+  const wanted = asked ?? defaults?.contextSize ?? 0;
+  return wanted === 0 ? limit : Math.min(wanted, limit);
+}
+
 async function loadT5(
-  model: Extract<FoundModel, { kind: "t5" }>,
+  model: Exclude<FoundModel, { kind: "gguf" }>,
   runtime: Seq2SeqRuntime,
   platform: Platform,
+  defaults: LoadDefaults,
   options: LoadOptions,
 ): Promise<LanguageModel> {
   const { id, files, facts, variant } = model;
   checkContextSize(options, limits.seq2seqMostInputTokens, id);
   const { openT5Model } = await import("../t5/model.ts");
   return openT5Model({ id, files, generation: facts.generation }, runtime, platform, {
-    ...commonOptions(options),
-    needs: needsOf(model, options.contextSize, options.quantization),
-    variant: options.quantization ?? variant,
+    ...commonOptions(defaults, options),
+    needs: needsOf(model, options.contextSize),
+    ...(options.draft === undefined ? {} : { draft: options.draft }),
+    variant,
     inputLength: options.contextSize ?? limits.seq2seqInputTokens,
   });
 }
 
-function commonOptions({ device, threads, onProgress, signal }: LoadOptions) {
+function commonOptions(defaults: LoadDefaults, { device, threads, onProgress, signal }: LoadOptions) {
   return {
-    device: device ?? ("auto" as const),
-    threads: threads ?? 0,
+    device: device ?? defaults.device,
+    threads: threads ?? defaults.threads,
     ...(onProgress === undefined ? {} : { onProgress }),
     ...(signal === undefined ? {} : { signal }),
   };
@@ -256,11 +316,15 @@ function checkLoadOptions(options: LoadOptions): void {
 
 interface FoundFilesOfModel extends FoundBase {
   readonly kind: FoundModel["kind"];
-  readonly variant: Seq2SeqVariant;
+  /** of T5: asked for by name */
+  readonly variant?: Seq2SeqVariant;
 }
 
-async function findFiles(source: ModelSource, platform: Platform): Promise<FoundFilesOfModel> {
-  const plain = { bundled: false, variant: "f32" } as const;
+async function findFiles(source: ModelSource | ModelFiles, platform: Platform): Promise<FoundFilesOfModel> {
+  const plain = { bundled: false } as const;
+  if (typeof source !== "string" && "files" in source) {
+    return { ...plain, ...source, ...(await layoutOf(source.files, source.id)) };
+  }
   if (typeof source !== "string") {
     const list = Array.isArray(source) ? (source as readonly File[]) : [source as Blob];
     const files = list.map((file) =>
@@ -281,9 +345,9 @@ async function findFiles(source: ModelSource, platform: Platform): Promise<Found
     const found = await platform.files.value.look(spec.path);
     return { id: spec.path, ...plain, ...(await filesOf(found)) };
   }
-  const name = spec.name.toLowerCase();
+  const name = spec.kind === "name" ? spec.name.toLowerCase() : "";
   const model = bundledModels.get(name);
-  if (model === undefined) throw unknownModel(spec.name);
+  if (spec.kind !== "name" || model === undefined) throw new SpellError("internal-error", `${source} was to be found in the store`);
   const variant = spec.variant?.toLowerCase();
   if (variant !== undefined && !model.variants.includes(variant)) {
     throw new SpellError("model-variant-unknown", `${name} has no variant ${spec.variant}; available: ${model.variants.join(", ")}`, {
@@ -294,7 +358,7 @@ async function findFiles(source: ModelSource, platform: Platform): Promise<Found
     id: name,
     bundled: true,
     kind: model.kind,
-    variant: variantsOfT5.find((candidate) => candidate === variant) ?? "f32",
+    ...(model.kind === "gguf" ? {} : { variant: variantsOfT5.find((candidate) => candidate === variant) ?? "f32" }),
     files: await Promise.all(model.files.map((file) => platform.bundled(name, file))),
   };
 }
@@ -306,6 +370,11 @@ async function filesOf(found: FoundFiles): Promise<Layout> {
   const [first] = found.sources;
   if (found.kind === "folder") return layoutOf(found.sources, found.path);
   if (first === undefined) throw new SpellError("internal-error", `no source for ${found.path}`);
+  if (/\.onnx$/i.test(first.name)) {
+    throw new SpellError("model-layout", `${first.name} is one graph of several; wanted the folder of the export, with its config.json`, {
+      where: found.path,
+    });
+  }
   if (!/\.safetensors$/i.test(first.name)) return { kind: "gguf", files: await collectShards(first, (name) => found.sibling(name)) };
   // A weight file by itself says too little: its folder is the model.
   const names = [
@@ -321,15 +390,16 @@ async function filesOf(found: FoundFiles): Promise<Layout> {
 }
 
 async function layoutOf(files: readonly ByteSource[], where: string): Promise<Layout> {
-  const { looksLikeT5 } = await import("../t5/files.ts");
+  const [{ looksLikeT5 }, { looksLikeExport }] = await Promise.all([import("../t5/files.ts"), import("../t5/export-files.ts")]);
   if (looksLikeT5(files)) return { kind: "t5", files };
+  if (looksLikeExport(files)) return { kind: "t5-onnx", files };
   const models = files.filter(({ name }) => name.toLowerCase().endsWith(".gguf") && (parseShardName(name)?.index ?? 1) === 1);
   const [model, second] = models;
   if (model === undefined) {
     const names = files.map(({ name }) => name);
     throw new SpellError(
       "model-layout",
-      `${where}: no model found; wanted one .gguf file, or config.json, *.safetensors and tokenizer.json of a T5 model; got ${names.length === 0 ? "an empty folder" : names.slice(0, 8).join(", ")}`,
+      `${where}: no model found; wanted one .gguf file, or config.json, *.safetensors and tokenizer.json of a T5 model, or an ONNX export of one; got ${names.length === 0 ? "an empty folder" : names.slice(0, 8).join(", ")}`,
       { where },
     );
   }
@@ -340,11 +410,4 @@ async function layoutOf(files: readonly ByteSource[], where: string): Promise<La
     });
   }
   return { kind: "gguf", files: await collectShards(model, async (name) => files.find((other) => other.name === name)) };
-}
-
-function unknownModel(name: string): SpellError {
-  return new SpellError("model-unknown", `Model '${name}' is not known. Bundled models: ${[...bundledModels.keys()].join(", ")}`, {
-    hint: "Bundled models run right away, on CPU and GPU alike; for your own GGUF file give its path.",
-    commands: ['llmspell generate -m tiny-stories "Once upon a time"', `llmspell generate -m ./${name} "Hello"`],
-  });
 }

@@ -1,6 +1,8 @@
 /** What a model takes of a device, from its header: weights, and keys and values at a context. Estimates; a load measures. */
 import type { GgufFacts } from "../gguf/gate.ts";
 import type { ModelNeeds, Seq2SeqVariant } from "../spec/runtime.ts";
+import type { T5Config } from "../t5/config.ts";
+import type { ExportFacts } from "../t5/export-files.ts";
 import type { T5Facts } from "../t5/files.ts";
 
 /** @param tokens kept at once, at most the model's limit */
@@ -23,10 +25,17 @@ export function t5Needs(
   variant: Seq2SeqVariant,
   tokens: number,
 ): ModelNeeds {
-  const heads = config.numHeads * config.dKv;
   const perWeight = bytesPerWeight[variant];
-  // Keys and values of the input and of the answer in each decoder layer, and one layer's attention scores.
-  const cache = 16 * config.numDecoderLayers * heads * tokens + 4 * config.numHeads * tokens * tokens;
   const largest = Math.max(0, ...[...tensors.values()].map(({ shape }) => shape.reduce((product, length) => product * length, 1)));
-  return { memoryBytes: Math.ceil(parameterCount * perWeight + cache), bufferBytes: Math.ceil(largest * perWeight) };
+  return { memoryBytes: Math.ceil(parameterCount * perWeight + cacheBytes(config, tokens)), bufferBytes: Math.ceil(largest * perWeight) };
+}
+
+/** @param tokens of the input, and of the answer */
+export function exportNeeds({ config, sizeBytes }: Pick<ExportFacts, "config" | "sizeBytes">, tokens: number): ModelNeeds {
+  return { memoryBytes: sizeBytes + cacheBytes(config, tokens), bufferBytes: 4 * config.vocabSize * config.dModel };
+}
+
+/** Keys and values of the input and of the answer in each decoder layer, and one layer's attention scores. */
+function cacheBytes({ numHeads, dKv, numDecoderLayers }: T5Config, tokens: number): number {
+  return 16 * numDecoderLayers * numHeads * dKv * tokens + 4 * numHeads * tokens * tokens;
 }

@@ -1,12 +1,13 @@
 /** What is known of a found model, in one form for every layout: for lists, pages and the command line. */
 import type { FoundModel } from "./candle.ts";
-import { ggufNeeds, t5Needs } from "./needs.ts";
+import { exportNeeds, ggufNeeds, t5Needs } from "./needs.ts";
 
 export interface ModelSummary {
-  readonly format: "gguf" | "safetensors";
+  readonly format: "gguf" | "safetensors" | "onnx";
   /** family named by the files: `llama`, `t5` … */
   readonly architecture: string;
-  readonly parameterCount: number;
+  /** absent where the files do not say it */
+  readonly parameterCount?: number;
   /** as the format names it: Q8_0, F16 */
   readonly quantization: string;
   /** bytes of all files */
@@ -47,18 +48,24 @@ export function summarizeModel(model: FoundModel): ModelSummary {
   }
   const { facts, files, variant } = model;
   const { config } = facts;
+  const ofFiles =
+    model.kind === "t5"
+      ? {
+          format: "safetensors" as const,
+          parameterCount: model.facts.parameterCount,
+          quantization: variant === "f32" ? model.facts.dtype : variant,
+          sizeBytes: files.reduce((sum, { size }) => sum + size, 0),
+        }
+      : { format: "onnx" as const, quantization: model.facts.form.dtype, sizeBytes: model.facts.sizeBytes };
   return {
-    format: "safetensors",
+    ...ofFiles,
     architecture: "t5",
-    parameterCount: facts.parameterCount,
-    quantization: variant === "f32" ? facts.dtype : variant,
-    sizeBytes: files.reduce((sum, { size }) => sum + size, 0),
     contextLength: config.nPositions,
     embeddingLength: config.dModel,
     blockCount: config.numLayers + config.numDecoderLayers,
     vocabSize: config.vocabSize,
     capabilities: ["text-to-text"],
     notes: facts.notes,
-    memoryBytes: (tokens) => t5Needs(facts, variant, tokens).memoryBytes,
+    memoryBytes: (tokens) => (model.kind === "t5" ? t5Needs(model.facts, variant, tokens) : exportNeeds(model.facts, tokens)).memoryBytes,
   };
 }

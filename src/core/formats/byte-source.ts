@@ -16,6 +16,8 @@ export interface ByteSource {
   readonly blob?: Blob;
   /** Changes whenever the content may have changed: what is made from the file can be kept under it. Absent where nobody can tell. */
   readonly version?: string;
+  /** Milliseconds since the epoch of the last change, where the host knows. */
+  readonly modifiedMs?: number;
   /**
    * Reads exactly `length` bytes at `offset`; a shorter answer is an error, never returned. The bytes are not to be changed: they may be a view.
    * @throws SpellError gguf-truncated when the range ends after the file; net-* for remote sources; run-aborted

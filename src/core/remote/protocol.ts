@@ -72,5 +72,5 @@ export const beatMs = 1000;
 export const silenceMs = 10_000;
 /** A look at a device takes longer only where its driver hangs. */
 export const probeMs = 20_000;
-/** ONNX Runtime holds its thread while it computes: the encoder pass of a large model over a long input takes that long. */
+/** ONNX Runtime, also under transformers.js, holds its thread while it computes: the encoder pass of a large model over a long input takes that long. */
 export const blockingSilenceMs = 300_000;

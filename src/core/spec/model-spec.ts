@@ -1,46 +1,315 @@
 /**
- * What a user types to name a model: `name[:variant][@backend]` or a path. This release knows bundled names and local files;
- * repositories and addresses are recognised, so that they get a true answer instead of "unknown model".
+ * What a user types to name a model: one parser and one printer for command line, configuration, library and scripts.
+ * It reads text; whether a backend is declared or a model exists is decided elsewhere (backends/).
  */
 import { SpellError } from "../errors.ts";
 
-export type ModelSpec =
-  | { readonly kind: "name"; readonly name: string; readonly variant?: string; readonly backend?: string }
-  | { readonly kind: "path"; readonly path: string };
+export type ModelSpec = (NameSpec | HfSpec | OllamaSpec | UrlSpec | PathSpec) & {
+  /** who is to run it, in lower case; `local` is read as `candle` */
+  readonly backend?: string;
+};
+
+/** A short name: of the catalogue, given with --as, or of an Ollama server. */
+export interface NameSpec {
+  readonly kind: "name";
+  readonly name: string;
+  readonly variant?: string;
+}
+
+/** A repository of the Hugging Face Hub, or one file of it. */
+export interface HfSpec {
+  readonly kind: "hf";
+  readonly owner: string;
+  readonly repo: string;
+  readonly variant?: string;
+  readonly file?: string;
+  /** branch, tag or commit; default `main` */
+  readonly revision?: string;
+}
+
+/** A model of the Ollama registry. */
+export interface OllamaSpec {
+  readonly kind: "ollama";
+  /** default `library` */
+  readonly namespace?: string;
+  readonly name: string;
+  readonly tag?: string;
+}
+
+export interface UrlSpec {
+  readonly kind: "url";
+  /** normalised, without a fragment */
+  readonly url: string;
+  /** 64 lower-case hex digits */
+  readonly sha256?: string;
+}
+
+export interface PathSpec {
+  readonly kind: "path";
+  readonly path: string;
+}
+
+export interface ParseSpecOptions {
+  /** Hosts, or `host:port`, that may be private or local. */
+  readonly allowHosts?: readonly string[];
+  /** Declared providers: `NAME/REST` is then read as `REST@NAME`, as for `candle`, `local` and `ollama`. Without it no prefix is read. */
+  readonly providers?: readonly string[];
+}
+
+/** The grammar in one line, for messages and help. */
+export const specGrammar =
+  "NAME[:VARIANT][@BACKEND], hf:OWNER/REPO[:QUANT|/FILE][#REVISION], ollama:[NAMESPACE/]NAME[:TAG], https://…[#sha256=…], or a path that begins with ./ ../ / or ~/";
 
 const ident = /^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$/;
+const ollamaIdent = /^[a-z0-9][a-z0-9._-]{0,79}$/;
+const hubName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$/;
+const hubFile = /^[A-Za-z0-9_][A-Za-z0-9._ +-]{0,199}$/;
+const revisionForm = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(\/[A-Za-z0-9][A-Za-z0-9._-]{0,99}){0,4}$/;
 const pathStart = /^(\.{1,2}([/\\]|$)|[/~]|[A-Za-z]:[\\/]|\\\\)/;
-const laterSources = /^(hf:|hf\.co\/|huggingface\.co\/|ollama:|registry\.ollama\.ai\/|https?:\/\/)/i;
-const grammar = "name[:variant][@backend], or a path that begins with ./ ../ / or ~/";
 
-/** @throws SpellError spec-syntax; backend-unknown; usage-not-available for sources of a later release */
-export function parseModelSpec(text: string): ModelSpec {
+/** @throws SpellError spec-syntax with the grammar and an example; spec-host; backend-unknown for an unknown prefix */
+export function parseModelSpec(text: string, options: ParseSpecOptions = {}): ModelSpec {
   if (text.length === 0 || text.length > 512) throw syntax(text, `wanted 1–512 characters; got ${text.length}`);
-  if (/[\p{Cc}\p{Bidi_Control}]/u.test(text)) throw syntax(text, "it holds control characters");
-  if (pathStart.test(text)) return { kind: "path", path: text.replace(/@(candle|local)$/i, "") };
-  if (laterSources.test(text)) {
-    throw new SpellError("usage-not-available", `models from ${JSON.stringify(text.slice(0, 60))} come with a later release`, {
-      hint: "Fetch the .gguf file yourself and give its path.",
-      commands: ['llmspell generate -m ./model.gguf "Hello"'],
-    });
+  if (/[\p{Cc}\p{Bidi_Control}\u200b\ufeff]/u.test(text)) throw syntax(text, "it holds control characters");
+  if (pathStart.test(text)) return { kind: "path", ...pathBackend(text) };
+  const plain = parsePlain(text);
+  if (plain !== undefined) return plain;
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return parseUrl(text, options);
+  if (/^(file|data|ftp|blob|javascript):/i.test(text)) throw hostError(text, "wanted https:// or http://");
+  return parseName(text, options);
+}
+
+/** Forms that begin with their source. @returns undefined for a plain name */
+function parsePlain(text: string): ModelSpec | undefined {
+  const hub = /^(?:hf:|hf\.co\/|huggingface\.co\/)(.*)$/is.exec(text)?.[1];
+  if (hub !== undefined) return parseHub(text, hub);
+  const ollama = /^(?:ollama:|registry\.ollama\.ai\/)(.*)$/is.exec(text)?.[1];
+  return ollama === undefined ? undefined : parseOllama(text, ollama);
+}
+
+function parseName(text: string, options: ParseSpecOptions): ModelSpec {
+  const { rest, backend } = splitBackend(text);
+  if (options.providers !== undefined && rest.includes("/")) {
+    const at = rest.indexOf("/");
+    const prefix = backendWord(rest.slice(0, at));
+    if (!["candle", "ollama", ...options.providers].includes(prefix)) throw unknownPrefix(rest.slice(0, at), rest);
+    const named = parseModelSpec(rest.slice(at + 1), { ...options, providers: [] });
+    return { ...named, backend: backend ?? named.backend ?? prefix };
   }
+  const [name = "", variant, more] = rest.split(":");
+  if (!isSafe(name, ident)) throw syntax(text, `wanted ${specGrammar}`);
+  if (variant !== undefined && !ident.test(variant)) throw syntax(text, "after the colon a variant follows, such as Q4_K_M");
+  if (more !== undefined) throw syntax(text, "a second tag");
+  return { kind: "name", name, ...(variant === undefined ? {} : { variant }), ...(backend === undefined ? {} : { backend }) };
+}
+
+function parseHub(text: string, body: string): ModelSpec {
+  const { rest, backend } = splitBackend(body);
+  if (backend !== undefined && backend !== "candle" && backend !== "ollama") {
+    throw syntax(text, `after @ a backend follows (candle, ollama); a revision follows #`);
+  }
+  const hash = rest.indexOf("#");
+  const revision = hash < 0 ? undefined : rest.slice(hash + 1);
+  const [owner = "", last = "", file, ...more] = (hash < 0 ? rest : rest.slice(0, hash)).split("/");
+  const [repo = "", variant, second] = last.split(":");
+  if (more.length > 0) throw syntax(text, "a file in a folder is not named so; give the quant, or the address of the file");
+  if (!isSafe(owner, hubName) || !isSafe(repo, hubName)) throw syntax(text, "wanted hf:OWNER/REPO");
+  if (variant !== undefined && (!ident.test(variant) || second !== undefined))
+    throw syntax(text, "after the colon a quant follows, such as Q4_K_M");
+  if (file !== undefined && (variant !== undefined || !isSafe(file, hubFile))) throw syntax(text, "wanted a quant or a file");
+  if (revision !== undefined && (!revisionForm.test(revision) || revision.includes(".."))) throw syntax(text, "after # a revision follows");
+  return {
+    kind: "hf",
+    owner,
+    repo,
+    ...(variant === undefined ? {} : { variant }),
+    ...(file === undefined ? {} : { file }),
+    ...(revision === undefined ? {} : { revision }),
+    ...(backend === undefined ? {} : { backend }),
+  };
+}
+
+/** By the rules of every system, on every system: what is a device or a way upwards on one is refused on all. */
+function isSafe(text: string, form: RegExp): boolean {
+  return form.test(text) && !text.includes("..") && !text.endsWith(".") && !/^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i.test(text);
+}
+
+function parseOllama(text: string, body: string): ModelSpec {
+  const { rest, backend } = splitBackend(body);
+  const parts = rest.split("/");
+  const [name = "", tag, second] = (parts.at(-1) ?? "").split(":");
+  const namespace = parts.length > 1 ? parts[0] : undefined;
+  const isWhole = parts.length <= 2 && second === undefined;
+  const isNamed = isSafe(name, ollamaIdent) && (namespace === undefined || isSafe(namespace, ollamaIdent));
+  if (!isWhole || !isNamed || (tag !== undefined && !ident.test(tag))) {
+    throw syntax(text, "wanted ollama:[NAMESPACE/]NAME[:TAG], the name in lower case");
+  }
+  return {
+    kind: "ollama",
+    ...(namespace === undefined || namespace === "library" ? {} : { namespace }),
+    name,
+    ...(tag === undefined ? {} : { tag }),
+    ...(backend === undefined ? {} : { backend }),
+  };
+}
+
+function parseUrl(text: string, options: ParseSpecOptions): ModelSpec {
+  const local = /@(candle|local)$/i.exec(text);
+  const address = local === null ? text : text.slice(0, local.index);
+  const backend = local === null ? {} : { backend: "candle" };
+  let url: URL;
+  try {
+    url = new URL(address);
+  } catch {
+    throw syntax(text, "the address cannot be read");
+  }
+  if (url.protocol !== "https:" && url.protocol !== "http:") throw hostError(text, `wanted https:// or http://; got ${url.protocol}//`);
+  const hub = /^(www\.)?(hf\.co|huggingface\.co)$/.test(url.hostname) ? hubPage(url) : undefined;
+  if (hub !== undefined) return { ...parseHub(text, hub), ...backend };
+  checkHost(url, options.allowHosts ?? []);
+  const [, sha256] = /^#sha256=([0-9a-f]{64})$/i.exec(url.hash) ?? [];
+  if (url.hash !== "" && sha256 === undefined) throw syntax(text, "after # wanted sha256= and 64 hex digits");
+  url.hash = "";
+  return { kind: "url", url: url.href, ...(sha256 === undefined ? {} : { sha256: sha256.toLowerCase() }), ...backend };
+}
+
+/** A page of the hub as people copy it from their browser. @returns undefined for files inside folders, which stay addresses */
+function hubPage(url: URL): string | undefined {
+  const [owner = "", repo = "", form, revision, ...file] = decodeURIComponent(url.pathname)
+    .split("/")
+    .filter((part) => part !== "");
+  if (form === undefined) return `${owner}/${repo}`;
+  const suffix = revision === undefined || revision === "main" ? "" : `#${revision}`;
+  if (form === "tree" && file.length === 0) return `${owner}/${repo}${suffix}`;
+  if ((form === "blob" || form === "resolve") && file.length === 1) return `${owner}/${repo}/${file[0]}${suffix}`;
+  return undefined;
+}
+
+/**
+ * @param allowed hosts, or `host:port`, that may be private or local
+ * @throws SpellError spec-host
+ */
+export function checkHost(url: URL, allowed: readonly string[]): void {
+  if (url.username !== "" || url.password !== "") throw hostError(url.host, "an address must not hold a user name or password");
+  const host = url.hostname
+    .replace(/^\[|\]$/g, "")
+    .replace(/\.$/, "")
+    .toLowerCase();
+  if (allowed.some((each) => each.toLowerCase() === host || each.toLowerCase() === `${host}:${url.port}`)) return;
+  const port = url.port === "" ? undefined : Number(url.port);
+  if (port !== undefined && port < 1024) throw hostError(url.host, `port ${port} is not one of a web server`);
+  const problem = hostProblem(host);
+  if (problem !== undefined) throw hostError(url.host, `${problem}; --allow-host ${host} permits it`);
+}
+
+/** @param host name or address, as URL gives it. @returns why it is not asked, or undefined */
+export function hostProblem(host: string): string | undefined {
+  if (/^(localhost|.*\.(localhost|local|internal|home\.arpa))$/.test(host) || (!host.includes(".") && !host.includes(":"))) {
+    return "it is a host of this machine or network";
+  }
+  if (host.includes(":")) return isPrivateV6(host) ? "it is a private or local address" : undefined;
+  const v4 = /^(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(host);
+  return v4 !== null && isPrivateV4(v4.slice(1).map(Number)) ? "it is a private or local address" : undefined;
+}
+
+/** Source: RFC 6890, the special-purpose registry: everything that is not globally reachable, multicast included. */
+function isPrivateV4([a = 0, b = 0, c = 0]: readonly number[]): boolean {
+  return (
+    a === 0 ||
+    a === 10 ||
+    a === 127 ||
+    a >= 224 ||
+    (a === 100 && b >= 64 && b < 128) ||
+    (a === 169 && b === 254) ||
+    (a === 172 && b >= 16 && b < 32) ||
+    (a === 192 && b === 168) ||
+    (a === 192 && b === 0 && (c === 0 || c === 2)) ||
+    (a === 198 && (b === 18 || b === 19)) ||
+    (a === 198 && b === 51 && c === 100) ||
+    (a === 203 && b === 0 && c === 113)
+  );
+}
+
+/** Only 2000::/3 is given out for the public net; of it, forms that hold another address are refused too. */
+function isPrivateV6(host: string): boolean {
+  return (
+    !/^[23]/.test(host) ||
+    host.split(":")[0]?.length !== 4 ||
+    host.startsWith("2002:") ||
+    host.startsWith("2001:0:") ||
+    host.startsWith("2001:db8:")
+  );
+}
+
+/** The last `@` parts a backend from the rest. */
+function splitBackend(text: string): { readonly rest: string; readonly backend?: string } {
   const at = text.lastIndexOf("@");
-  const backend = at < 0 ? undefined : text.slice(at + 1).toLowerCase();
-  const reference = at < 0 ? text : text.slice(0, at);
-  const [name = "", variant, more] = reference.split(":");
-  if (!ident.test(name) || (variant !== undefined && !ident.test(variant)) || more !== undefined) throw syntax(text, `wanted ${grammar}`);
-  if (backend === "ollama") throw new SpellError("usage-not-available", "the ollama backend comes with a later release");
-  if (backend !== undefined && backend !== "candle" && backend !== "local") {
-    throw new SpellError(
-      "backend-unknown",
-      `Backend '${backend}' not configured and no matching builtin profile found. Available: candle (alias local)`,
-    );
+  if (at < 0) return { rest: text };
+  const word = text.slice(at + 1);
+  if (!ident.test(word)) throw syntax(text, "after @ a backend follows, such as candle or ollama");
+  return { rest: text.slice(0, at), backend: backendWord(word) };
+}
+
+function backendWord(word: string): string {
+  const lower = word.toLowerCase();
+  return lower === "local" ? "candle" : lower;
+}
+
+/** In a path only the words of the in-process backend count; any other `@` belongs to the name. */
+function pathBackend(text: string): { readonly path: string; readonly backend?: string } {
+  const found = /@(candle|local)$/i.exec(text);
+  return found === null ? { path: text } : { path: text.slice(0, found.index), backend: "candle" };
+}
+
+/** @returns text that parseModelSpec() reads as the same spec */
+export function printModelSpec(spec: ModelSpec): string {
+  const backend = spec.backend === undefined ? "" : `@${spec.backend}`;
+  return `${printReference(spec)}${backend}`;
+}
+
+function printReference(spec: ModelSpec): string {
+  const tail = (mark: string, text: string | undefined): string => (text === undefined ? "" : `${mark}${text}`);
+  switch (spec.kind) {
+    case "name":
+      return `${spec.name}${tail(":", spec.variant)}`;
+    case "hf":
+      return `hf:${spec.owner}/${spec.repo}${tail(":", spec.variant)}${tail("/", spec.file)}${tail("#", spec.revision)}`;
+    case "ollama":
+      return `ollama:${spec.namespace === undefined ? "" : `${spec.namespace}/`}${spec.name}${tail(":", spec.tag)}`;
+    case "url":
+      return `${spec.url}${tail("#sha256=", spec.sha256)}`;
+    case "path":
+      return spec.path;
+    default:
+      return spec satisfies never;
   }
-  return { kind: "name", name, ...(variant === undefined ? {} : { variant }), ...(backend === undefined ? {} : { backend: "candle" }) };
+}
+
+/**
+ * A name given with --as, or one that a stranger's list holds: an identifier and nothing else.
+ * @throws SpellError spec-syntax
+ */
+export function checkModelName(name: string): string {
+  if (!isSafe(name, ident)) {
+    throw syntax(name, "a name has 1–80 of A–Z a–z 0–9 . _ -, first a letter or digit");
+  }
+  return name;
 }
 
 function syntax(text: string, problem: string): SpellError {
   return new SpellError("spec-syntax", `${JSON.stringify(text.slice(0, 60))} names no model: ${problem}`, {
+    hint: `A model is ${specGrammar}`,
     commands: ['llmspell generate -m tiny-stories "Once upon a time"'],
+  });
+}
+
+function hostError(text: string, problem: string): SpellError {
+  return new SpellError("spec-host", `${JSON.stringify(text.slice(0, 80))} is not asked: ${problem}`, { where: text.slice(0, 80) });
+}
+
+function unknownPrefix(prefix: string, rest: string): SpellError {
+  return new SpellError("backend-unknown", `'${prefix.slice(0, 80)}' is no backend and no declared provider`, {
+    hint: "For a repository of the Hugging Face Hub write:",
+    commands: [`llmspell model pull hf:${rest}`],
   });
 }

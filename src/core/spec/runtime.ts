@@ -258,9 +258,13 @@ export interface Seq2SeqRuntime extends Partial<DeviceSurvey> {
 
 /** Form of the weights in memory. `f32` computes what the file says. */
 export type Seq2SeqVariant = "f32" | "q8" | "q4";
+/** Form of a copy of the decoder that writes ahead; the model checks what it wrote. */
+export type Seq2SeqDraft = "q8" | "q4";
 
 export interface Seq2SeqOpenOptions extends DeviceOptions {
   readonly variant: Seq2SeqVariant;
+  /** Copy that writes ahead of greedy answers; none by default. Left out, with a note, where it would be no faster. */
+  readonly draft?: Seq2SeqDraft;
   /** tokens of one input, its end token included; a longer one is refused */
   readonly inputLength: number;
   /** 0 = the adapter's choice */

@@ -1,7 +1,7 @@
 /**
  * The two graphs at work: encode once, then step by step with a KV cache. Knows shapes and caches; which token to take is decided elsewhere.
  */
-import type { OnnxGraph, OnnxOpenOptions, OnnxRuntime, OnnxTensor } from "../spec/onnx.ts";
+import type { OnnxGraph, OnnxModel, OnnxOpenOptions, OnnxRuntime, OnnxTensor } from "../spec/onnx.ts";
 import type { T5Config } from "./config.ts";
 import { decoderGraph, encoderGraph, kinds, names } from "./graph.ts";
 import type { T5Weights } from "./weights.ts";
@@ -12,11 +12,15 @@ export interface T5Session {
   readonly runtime: OnnxRuntime;
   readonly encoder: OnnxGraph;
   readonly decoder: OnnxGraph;
+  /** The decoder over smaller weights, to write ahead. */
+  readonly drafter?: OnnxGraph;
 }
 
 export interface SessionOptions extends Omit<OnnxOpenOptions, "keepOnDevice"> {
   /** called once half of the work is done */
   readonly onEncoder?: () => void;
+  /** Smaller forms of the same weights: a second decoder over them writes ahead of greedy answers. */
+  readonly draft?: T5Weights;
 }
 
 /**
@@ -29,19 +33,31 @@ export async function openT5Session(
   runtime: OnnxRuntime,
   options: SessionOptions,
 ): Promise<T5Session> {
-  const { onEncoder, ...common } = options;
+  const { onEncoder, draft, ...common } = options;
   const layers = Array.from({ length: config.numDecoderLayers }, (_, layer) => layer);
   const kept = (name: (layer: number, kind: "key" | "value") => string): string[] =>
     layers.flatMap((layer) => kinds.map((kind) => name(layer, kind)));
-  const encoder = await runtime.open(encoderGraph(config, weights), { ...common, keepOnDevice: kept(names.cross) });
+  const opened: OnnxGraph[] = [];
+  const open = async (model: OnnxModel, outputs: (layer: number, kind: "key" | "value") => string): Promise<OnnxGraph> => {
+    const graph = await runtime.open(model, { ...common, keepOnDevice: kept(outputs) });
+    opened.push(graph);
+    return graph;
+  };
   try {
+    const encoder = await open(encoderGraph(config, weights), names.cross);
     onEncoder?.();
-    const decoder = await runtime.open(decoderGraph(config, weights), { ...common, keepOnDevice: kept(names.present) });
-    return { config, runtime, encoder, decoder };
+    const decoder = await open(decoderGraph(config, weights), names.present);
+    const drafter = draft === undefined ? undefined : await open(decoderGraph(config, draft), names.present);
+    return { config, runtime, encoder, decoder, ...(drafter === undefined ? {} : { drafter }) };
   } catch (error) {
-    await encoder.dispose();
+    for (const graph of opened) await graph.dispose();
     throw error;
   }
+}
+
+/** Frees all graphs; a second call does nothing. */
+export async function closeT5Session({ encoder, decoder, drafter }: T5Session): Promise<void> {
+  await Promise.all([encoder.dispose(), decoder.dispose(), drafter?.dispose()]);
 }
 
 /** What the decoder reads of an input; one or more inputs, padded on the right. */

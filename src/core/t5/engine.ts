@@ -1,29 +1,21 @@
 /**
- * Seq2SeqHandle over an OnnxRuntime: opens both graphs, turns text into tokens, searches, and turns tokens into text.
+ * A T5 checkpoint on an OnnxRuntime: opens both graphs and searches answers over them. Text comes in and goes out in handle.ts.
  * Runs beside the engine: in a child process in Node, in a worker in a page. Knows no engine and no process.
  */
 import { isGpu } from "../devices.ts";
-import { abortedError, SpellError } from "../errors.ts";
+import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import type { OnnxRuntime } from "../spec/onnx.ts";
-import type {
-  Candidate,
-  DeviceReport,
-  ManyPiece,
-  ModelPiece,
-  Seq2SeqGenerateOptions,
-  Seq2SeqHandle,
-  Seq2SeqOpenOptions,
-} from "../spec/runtime.ts";
-import { createStopFilter } from "../text/stop-filter.ts";
-import { openTokenizer, type Tokenizer } from "../text/tokenizer.ts";
-import { closedError } from "../text/turns.ts";
-import { type BeamOptions, searchBeams } from "./beam-search.ts";
+import type { DeviceReport, Seq2SeqHandle, Seq2SeqOpenOptions, Seq2SeqVariant } from "../spec/runtime.ts";
+import { openTokenizer } from "../text/tokenizer.ts";
+import { searchBeams } from "./beam-search.ts";
 import { type BlockStore, openBlockFile } from "./block-file.ts";
-import { DecoderState, type Encoded, encode, openT5Session, type T5Session } from "./decode.ts";
-import { acceptT5, findT5Files, type T5Facts, t5Weights } from "./files.ts";
-import { checkScores, type SearchOptions, searchTokens, takeBreath } from "./search.ts";
+import { closeT5Session, DecoderState, type Encoded, encode, openT5Session, type T5Session } from "./decode.ts";
+import { acceptT5, findT5Files, t5Weights } from "./files.ts";
+import { createIdHandle, type IdEngine } from "./handle.ts";
+import { checkScores, searchTokens } from "./search.ts";
 import { searchMany } from "./search-many.ts";
+import type { T5Weights } from "./weights.ts";
 
 /** What the host adds: where to compute, and how to let messages through. */
 export interface T5Host {
@@ -60,25 +52,37 @@ export async function openT5(
     ...(signal === undefined ? {} : { signal }),
   });
   progress(0.1);
-  const { variant } = options;
+  const { variant, draft } = options;
   const { reads16Bit, hasFastBlocks } = host.onnx;
-  const isKept = variant !== "f32" && hasFastBlocks && host.blocks !== undefined;
-  const blocks = isKept ? await openBlockFile(host.blocks, facts, found.weights, variant, signal) : undefined;
-  const session = await openT5Session(
-    facts.config,
-    t5Weights(facts, { variant, reads16Bit, hasFastBlocks, ...(blocks === undefined ? {} : { blocks }) }),
-    host.onnx,
-    {
-      threads: host.threads,
-      ...(host.lowMemory === undefined ? {} : { lowMemory: host.lowMemory }),
-      ...(signal === undefined ? {} : { signal }),
-      onEncoder: () => progress(0.5),
-    },
-  );
+  const weightsAs = async (form: Seq2SeqVariant): Promise<T5Weights> => {
+    const isKept = form !== "f32" && hasFastBlocks && host.blocks !== undefined;
+    const blocks = isKept ? await openBlockFile(host.blocks, facts, found.weights, form, signal) : undefined;
+    return t5Weights(facts, { variant: form, reads16Bit, hasFastBlocks, ...(blocks === undefined ? {} : { blocks }) });
+  };
+  const drafts = draft !== undefined && draft !== variant && hasFastBlocks;
+  const session = await openT5Session(facts.config, await weightsAs(variant), host.onnx, {
+    threads: host.threads,
+    ...(host.lowMemory === undefined ? {} : { lowMemory: host.lowMemory }),
+    ...(drafts ? { draft: await weightsAs(draft) } : {}),
+    ...(signal === undefined ? {} : { signal }),
+    onEncoder: () => progress(0.5),
+  });
   if (isGpu(host.onnx.device)) await tryStep(session);
   progress(1);
-  const notes = variant === "f32" || hasFastBlocks ? [] : [`${variant} is computed in 8-bit integers on ${host.onnx.device}`];
-  return createHandle(session, tokenizer, { ...facts, notes: [...facts.notes, ...notes] }, host, options.inputLength);
+  const notes = [
+    ...(variant === "f32" || hasFastBlocks ? [] : [`${variant} is computed in 8-bit integers on ${host.onnx.device}`]),
+    ...(draft === undefined || drafts ? [] : [`a draft in ${draft} is no faster than ${variant} on ${host.onnx.device}; it was left out`]),
+  ];
+  return createIdHandle({
+    engine: sessionEngine(session),
+    tokenizer,
+    facts,
+    device: host.report({ threads: session.decoder.threads }),
+    inputLength: options.inputLength,
+    notes: [...facts.notes, ...notes, ...(host.notes ?? [])],
+    pause: host.pause,
+    now: host.now,
+  });
 }
 
 /**
@@ -95,7 +99,7 @@ async function tryStep(session: T5Session): Promise<void> {
     state = new DecoderState(session, encoded, 1);
     checkScores(await state.step([config.decoderStartTokenId]));
   } catch (error) {
-    await Promise.all([session.encoder.dispose(), session.decoder.dispose()]);
+    await closeT5Session(session);
     throw error;
   } finally {
     state?.release();
@@ -103,188 +107,28 @@ async function tryStep(session: T5Session): Promise<void> {
   }
 }
 
-/** What the encoder made of the newest input: asked again, with another seed or more beams, it is not computed again. */
-interface Remembered {
-  readonly key: string;
-  readonly encoded: Encoded;
-}
-
-function createHandle(session: T5Session, tokenizer: Tokenizer, facts: T5Facts, host: T5Host, inputLength: number): Seq2SeqHandle {
-  let alive = true;
-  let last: Remembered | undefined;
-
-  const searchOptions = (options: Seq2SeqGenerateOptions): SearchOptions => ({
-    sampling: options.sampling,
-    maxTokens: options.maxTokens,
-    minTokens: facts.generation.minNewTokens ?? 0,
-    noRepeatNgramSize: options.noRepeatNgramSize,
-    suppressTokens: facts.generation.suppressTokens ?? [],
-    endIds: new Set(facts.config.eosTokenIds),
-    startId: facts.config.decoderStartTokenId,
-    pause: async () => {
-      await host.pause();
-      if (!alive) throw closedError();
-    },
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  });
-
-  const encodePrompt = (prompt: string): readonly number[] => {
-    const ids = tokenizer.encode(prompt);
-    if (ids.length > inputLength) {
-      throw new SpellError("run-context", `the input has ${ids.length} tokens; this model takes ${inputLength}`, {
-        where: "prompt",
-        details: { promptTokens: ids.length, contextLength: inputLength },
-      });
-    }
-    return ids;
+/** What the encoder made of the newest input is kept: asked again, with another seed or more beams, it is not computed again. */
+function sessionEngine(session: T5Session): IdEngine {
+  let last: { readonly key: string; readonly encoded: Encoded } | undefined;
+  const encoded = (): Encoded => {
+    if (last === undefined) throw new SpellError("internal-error", "no input was encoded");
+    return last.encoded;
   };
-
-  async function* generate(prompt: string, options: Seq2SeqGenerateOptions): AsyncGenerator<ModelPiece, void, undefined> {
-    if (!alive) throw closedError();
-    if (options.signal?.aborted === true) throw abortedError();
-    const ids = encodePrompt(prompt);
-    const started = host.now();
-    const isKnown = last !== undefined && last.key === ids.join();
-    if (!isKnown) {
+  return {
+    async encode(ids) {
+      const key = ids.join();
+      if (last?.key === key) return ids.length;
       last?.encoded.release();
       last = undefined;
-      last = { key: ids.join(), encoded: await encode(session, [ids]) };
-    }
-    const encoded = (last as Remembered).encoded;
-    const prefillMs = host.now() - started;
-    const search = searchOptions(options);
-    await takeBreath(search);
-    const counts = { promptTokens: ids.length, cachedTokens: isKnown ? ids.length : 0, prefillMs };
-    const decoding = host.now();
-    if (options.numBeams > 1) {
-      const { numBeams, lengthPenalty, numReturnSequences } = options;
-      const answers = await searchBeams(session, encoded, {
-        ...search,
-        numBeams,
-        lengthPenalty,
-        numReturnSequences,
-      } satisfies BeamOptions);
-      const candidates = answers.map(({ ids: answer, score }): Candidate => ({ text: cut(tokenizer.decode(answer), options.stop), score }));
-      const [best] = candidates;
-      const [first] = answers;
-      if (best !== undefined && best.text !== "") yield { type: "text", text: best.text };
-      const isComplete = first !== undefined && search.endIds.has(first.ids[first.ids.length - 1] ?? -1);
-      yield {
-        type: "end",
-        finishReason: isComplete ? "stop" : "length",
-        ...counts,
-        completionTokens: first?.ids.length ?? 0,
-        decodeMs: host.now() - decoding,
-        ...(numReturnSequences > 1 ? { candidates } : {}),
-      };
-      return;
-    }
-    const writer = createWriter(tokenizer, options.stop);
-    let completionTokens = 0;
-    let ended = false;
-    for await (const id of searchTokens(session, encoded, ids, search)) {
-      completionTokens += 1;
-      ended = search.endIds.has(id);
-      if (ended) break;
-      const text = writer.push(id);
-      if (text !== "") yield { type: "text", text };
-      if (writer.stopped) break;
-    }
-    const rest = writer.stopped ? "" : writer.finish();
-    if (rest !== "") yield { type: "text", text: rest };
-    const finishReason = ended || writer.stopped ? "stop" : "length";
-    yield { type: "end", finishReason, ...counts, completionTokens, decodeMs: host.now() - decoding };
-  }
-
-  async function* generateMany(prompts: readonly string[], options: Seq2SeqGenerateOptions): AsyncGenerator<ManyPiece, void, undefined> {
-    if (!alive) throw closedError();
-    if (options.numBeams > 1) {
-      // Beams of several inputs do not share a batch.
-      for (const [index, prompt] of prompts.entries()) for await (const piece of generate(prompt, options)) yield { index, piece };
-      return;
-    }
-    if (options.signal?.aborted === true) throw abortedError();
-    const inputs = prompts.map(encodePrompt);
-    const search = searchOptions(options);
-    const started = host.now();
-    const answers = inputs.map(() => ({ writer: createWriter(tokenizer, options.stop), tokens: 0, ended: false }));
-    for await (const { index, id } of searchMany(session, inputs, search)) {
-      const answer = answers[index];
-      if (answer === undefined || answer.ended) continue;
-      answer.tokens += 1;
-      const isEnd = search.endIds.has(id);
-      const text = isEnd ? answer.writer.finish() : answer.writer.push(id);
-      if (text !== "") yield { index, piece: { type: "text", text } };
-      if (!isEnd && !answer.writer.stopped && answer.tokens < options.maxTokens) continue;
-      answer.ended = true;
-      const rest = isEnd || answer.writer.stopped ? "" : answer.writer.finish();
-      if (rest !== "") yield { index, piece: { type: "text", text: rest } };
-      yield {
-        index,
-        piece: {
-          type: "end",
-          finishReason: isEnd || answer.writer.stopped ? "stop" : "length",
-          promptTokens: inputs[index]?.length ?? 0,
-          cachedTokens: 0,
-          completionTokens: answer.tokens,
-          prefillMs: 0,
-          decodeMs: host.now() - started,
-        },
-      };
-    }
-  }
-
-  return {
-    get alive() {
-      return alive;
+      last = { key, encoded: await encode(session, [ids]) };
+      return 0;
     },
-    device: host.report({ threads: session.decoder.threads }),
-    contextLength: inputLength,
-    unsupported: [],
-    notes: [
-      ...facts.notes,
-      ...(host.notes ?? []),
-      ...(inputLength > facts.config.nPositions
-        ? [`inputs of up to ${inputLength} tokens are taken; the model was trained on ${facts.config.nPositions}`]
-        : []),
-    ],
-    generate,
-    generateMany,
+    search: (ids, options) => searchTokens(session, encoded(), ids, options),
+    searchBeams: (options) => searchBeams(session, encoded(), options),
+    searchMany: (inputs, options) => searchMany(session, inputs, options),
     async dispose() {
-      if (!alive) return;
-      alive = false;
       last?.encoded.release();
-      await Promise.all([session.encoder.dispose(), session.decoder.dispose()]);
+      await closeT5Session(session);
     },
   };
-}
-
-/** Ids to text that is safe to show: whole characters, nothing of a stop string. */
-function createWriter(tokenizer: Tokenizer, stops: readonly string[]) {
-  const decoder = tokenizer.createStreamDecoder();
-  const filter = createStopFilter(stops);
-  let stopped = false;
-  const take = (text: string): string => {
-    const result = filter.push(text);
-    stopped = result.stopped;
-    return result.text;
-  };
-  return {
-    /** whether a stop string was met; push nothing more then */
-    get stopped() {
-      return stopped;
-    },
-    push: (id: number): string => take(decoder.push(id)),
-    /** what is left once the model has ended */
-    finish(): string {
-      const text = take(decoder.flush());
-      return stopped ? text : text + filter.flush();
-    },
-  };
-}
-
-/** A text up to the first stop string. */
-function cut(text: string, stops: readonly string[]): string {
-  const { text: kept, stopped } = createStopFilter(stops).push(text);
-  return stopped ? kept : text;
 }

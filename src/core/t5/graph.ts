@@ -141,11 +141,7 @@ function layers(graph: OnnxGraphBuilder, config: T5Config, weights: T5Weights): 
     });
 
   /** x [B, T, dFf] → 0.5x(1 + tanh(√(2/π)(x + 0.044715x³))): Hendrycks & Gimpel 2016 (arXiv 1606.08415), the approximation. */
-  const geluNew = (x: Value): Value => {
-    const cubed = node("Mul", [node("Mul", [x, x]), x]);
-    const inner = node("Mul", [node("Add", [x, node("Mul", [cubed, graph.float(0.044715)])]), graph.float(Math.sqrt(2 / Math.PI))]);
-    return node("Mul", [node("Mul", [x, graph.float(0.5)]), node("Add", [node("Tanh", [inner]), graph.float(1)])]);
-  };
+  const geluNew = (x: Value): Value => node("FastGelu", [x], { domain: "com.microsoft" });
 
   return {
     /** int64 from … to − 1 */

@@ -3,32 +3,27 @@
  * The model checks all guesses in one pass, so the answer is the one it would have given; only its speed changes.
  * Source: Saxena 2023, "Prompt Lookup Decoding"; checking drafts in one pass: Leviathan et al. 2022 (arXiv 2211.17192).
  */
+import { createPace } from "./pace.ts";
 
-/** Most guesses in one pass: eight positions cost little more than one where weights are f32 and reading them is the limit. */
-const mostGuesses = 7;
 /** Ids that must agree before the next ones are guessed; the longer agreement is tried first. */
 const matchLengths = [3, 2] as const;
-/** Tokens without guessing after guesses failed in a row. */
-const restTokens = 16;
 
-export interface Lookup {
+/** Guesses tokens of an answer; whether they are right is for the model to say. */
+export interface Guesser {
   /** @returns ids that may come next, at most as many as are wanted; often none */
-  guess(produced: readonly number[], most: number): readonly number[];
+  guess(produced: readonly number[], most: number): Promise<readonly number[]> | readonly number[];
   /** Says how many of the guesses were right: guessing pauses where it does not pay. */
   learn(guessed: number, right: number): void;
+  /** Frees what it holds. */
+  release(): void;
 }
 
 /** @param input encoder ids, without the end token */
-export function createLookup(input: readonly number[]): Lookup {
-  let length = mostGuesses;
-  let rest = 0;
+export function createLookup(input: readonly number[]): Guesser {
+  const pace = createPace();
   return {
     guess(produced, most) {
-      if (rest > 0) {
-        rest -= 1;
-        return [];
-      }
-      const wanted = Math.min(length, most);
+      const wanted = Math.min(pace.next(), most);
       if (wanted <= 0) return [];
       for (const match of matchLengths) {
         const tail = produced.slice(-match);
@@ -40,15 +35,8 @@ export function createLookup(input: readonly number[]): Lookup {
       }
       return [];
     },
-    learn(guessed, right) {
-      if (right === guessed) length = Math.min(mostGuesses, length * 2);
-      else if (right > 0) length = Math.max(2, right + 1);
-      else if (length > 1) length = Math.max(1, length >> 1);
-      else {
-        rest = restTokens;
-        length = 3;
-      }
-    },
+    learn: pace.learn,
+    release: () => undefined,
   };
 }
 

@@ -1,8 +1,9 @@
-/** One token after the other: greedy or drawn, with prompt lookup where that is exact. Beam search is in beam-search.ts. */
+/** One token after the other: greedy or drawn, with guesses (lookup.ts, draft.ts) where that is exact. Beam search is in beam-search.ts. */
 import { abortedError, SpellError } from "../errors.ts";
 import type { GgufSampling } from "../spec/runtime.ts";
 import { DecoderState, type Encoded, type T5Session } from "./decode.ts";
-import { createLookup, type Lookup } from "./lookup.ts";
+import { createDrafter } from "./draft.ts";
+import { createLookup, type Guesser } from "./lookup.ts";
 import { applyPenalties, argmax, banRepeatedNgrams, draw, filterCandidates, noNumbers, seededRandom } from "./sampling.ts";
 
 /** What every search needs to know about the answer it is after. */
@@ -58,13 +59,17 @@ export async function* searchTokens(
   const state = new DecoderState(session, encoded, 1);
   const choose = createChooser(options);
   const produced = [options.startId];
-  const lookup: Lookup | undefined =
-    options.sampling.temperature === 0 ? createLookup(input.filter((id) => !options.endIds.has(id))) : undefined;
+  const guessers: Guesser[] = [];
+  if (options.sampling.temperature === 0) {
+    guessers.push(createLookup(input.filter((id) => !options.endIds.has(id))));
+    if (session.drafter !== undefined) guessers.push(createDrafter(session, session.drafter, encoded, choose, options.endIds));
+  }
   try {
     for (;;) {
       const known = produced.length;
       const left = options.maxTokens - (known - 1);
-      const guesses = lookup?.guess(produced, left - 1) ?? [];
+      // Nobody should wait for the first token longer than it takes.
+      const { guesses, guesser } = await firstGuess(known === 1 ? [] : guessers, produced, left - 1);
       const scores = await state.step([...produced.slice(state.length), ...guesses]);
       if (known === 1) checkScores(scores.subarray(0, vocabSize));
       let right = 0;
@@ -76,15 +81,29 @@ export async function* searchTokens(
         if (id !== guesses[position]) break;
         right += 1;
       }
-      if (guesses.length > 0) {
-        lookup?.learn(guesses.length, right);
+      if (guesser !== undefined) {
+        guesser.learn(guesses.length, right);
         await state.truncate(known + right);
       }
       await takeBreath(options);
     }
   } finally {
     state.release();
+    for (const guesser of guessers) guesser.release();
   }
+}
+
+/** The cheapest guesser that has something to say. */
+async function firstGuess(
+  guessers: readonly Guesser[],
+  produced: readonly number[],
+  most: number,
+): Promise<{ readonly guesses: readonly number[]; readonly guesser?: Guesser }> {
+  for (const guesser of guessers) {
+    const guesses = await guesser.guess(produced, most);
+    if (guesses.length > 0) return { guesses, guesser };
+  }
+  return { guesses: [] };
 }
 
 /** @returns the next id for one row of scores, which is left as it is */

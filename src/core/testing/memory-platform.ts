@@ -1,7 +1,7 @@
 /** A host without a system: files from memory, no network, templates rendered in place. For tests of programs that use this library. */
 import { SpellError } from "../errors.ts";
 import { type ByteSource, bytesSource } from "../formats/byte-source.ts";
-import type { ArtifactStore, Isolate, LogEntry, Platform } from "../platform.ts";
+import type { ArtifactStore, Isolate, LogEntry, Offer, Platform } from "../platform.ts";
 import type { GgufRuntime, Seq2SeqRuntime } from "../spec/runtime.ts";
 import { runIsolatedTask } from "../text/isolated-tasks.ts";
 import { memoryStore } from "./memory-store.ts";
@@ -12,6 +12,8 @@ export interface MemoryPlatformOptions {
   readonly gguf?: GgufRuntime;
   /** default: none */
   readonly seq2seq?: Seq2SeqRuntime;
+  /** default: none */
+  readonly exported?: Seq2SeqRuntime;
   /** Path to contents; `bundled` files are found as "MODEL/FILE". */
   readonly files?: Readonly<Record<string, Uint8Array>>;
   readonly fetch?: typeof globalThis.fetch;
@@ -31,10 +33,8 @@ export function memoryPlatform(options: MemoryPlatformOptions = {}): Platform {
     name: "memory",
     fetch: options.fetch ?? (() => Promise.reject(new SpellError("net-status", "this platform has no network"))),
     gguf: { available: true, value: options.gguf ?? scriptedRuntime() },
-    seq2seq:
-      options.seq2seq === undefined
-        ? { available: false, reason: "this platform was given no runtime for encoder-decoder models" }
-        : { available: true, value: options.seq2seq },
+    seq2seq: offer(options.seq2seq, "encoder-decoder models"),
+    exported: offer(options.exported, "exported models"),
     files: {
       available: true,
       value: {
@@ -58,6 +58,10 @@ export function memoryPlatform(options: MemoryPlatformOptions = {}): Platform {
     now: options.now ?? (() => performance.now()),
     log: options.log ?? (() => undefined),
   };
+}
+
+function offer<T>(value: T | undefined, what: string): Offer<T> {
+  return value === undefined ? { available: false, reason: `this platform was given no runtime for ${what}` } : { available: true, value };
 }
 
 /** Runs tasks in place: no limit can be enforced, so only for templates a test trusts. */

@@ -108,7 +108,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): ArtifactStore {
     async openBlob(digest, name) {
       const found = blobs.get(blobPath(digest));
       if (found === undefined) throw new SpellError("store-evicted", `${name}: ${digest} is not in the store`, { where: name });
-      return { ...blobSource(name, found.blob), version: blobPath(digest) };
+      return { ...blobSource(name, found.blob), version: blobPath(digest), modifiedMs: found.modifiedMs };
     },
     listBlobs: async () => [...blobs.keys()].sort().flatMap((digest) => factsOf(digest) ?? []),
     async removeBlob(digest) {

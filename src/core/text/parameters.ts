@@ -106,13 +106,32 @@ export function resolveDecoderParameters(
   modelDefaults: Partial<GgufSampling>,
   randomSeed: () => number,
 ): { readonly options: GgufGenerateOptions; readonly ignored: readonly string[] } {
-  checkOptions(options);
+  checkGenerateOptions(options);
   const pick = picker(options, modelDefaults, (entry) => entry.decoderDefault);
   return {
     options: { maxTokens: options.maxTokens ?? 512, sampling: resolveSampling(options, pick, randomSeed), stop: stopList(options) },
     ignored: parameterRules
       .filter((entry) => entry.decoderDefault === undefined && entry.name !== "seed" && isSet(entry, options[entry.name]))
       .map((entry) => entry.snakeName),
+  };
+}
+
+/**
+ * The options of a call over those of its provider. Of both, single values stand before the preset; a preset of the call stands before
+ * everything of the provider. A beam search that was asked for puts aside a temperature nobody asked for in this call.
+ */
+export function withDefaults(options: GenerateOptions, defaults: GenerateOptions): GenerateOptions {
+  const fromPreset = ({ preset }: GenerateOptions): GenerateOptions =>
+    preset !== undefined && Object.hasOwn(presets, preset) ? presets[preset] : {};
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as GenerateOptions;
+  const { preset: _, ...singles } = defaults;
+  const { temperature, ...without } = { ...fromPreset(defaults), ...singles };
+  const searches = options.numBeams !== undefined && options.numBeams > 1;
+  return {
+    ...without,
+    ...(temperature === undefined || searches ? {} : { temperature }),
+    ...fromPreset(options),
+    ...given,
   };
 }
 
@@ -128,7 +147,7 @@ export function resolveSeq2SeqParameters(
   modelDefaults: Seq2SeqDefaults,
   randomSeed: () => number,
 ): { readonly options: Seq2SeqGenerateOptions; readonly ignored: readonly string[] } {
-  checkOptions(options);
+  checkGenerateOptions(options);
   const asksForBeams = options.numBeams !== undefined && options.numBeams > 1;
   const pick = picker(
     options,
@@ -195,7 +214,8 @@ function stopList({ stop }: GenerateOptions): readonly string[] {
   return stop === undefined ? [] : typeof stop === "string" ? [stop] : stop;
 }
 
-function checkOptions(options: GenerateOptions): void {
+/** @throws SpellError run-option naming parameter, range and value */
+export function checkGenerateOptions(options: GenerateOptions): void {
   for (const entry of parameterRules) {
     const value: unknown = options[entry.name];
     const problem = value === undefined ? undefined : findParameterProblem(entry, value);

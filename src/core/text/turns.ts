@@ -1,4 +1,4 @@
-/** One at a time, in order, with a bounded line: the queue in front of a loaded model. */
+/** A few at a time, usually one, in order, with a bounded line: the queue in front of a loaded model, or of all models of a program. */
 import { abortedError, SpellError } from "../errors.ts";
 
 export interface Turns {
@@ -17,10 +17,13 @@ interface Waiting {
   readonly fail: (error: SpellError) => void;
 }
 
-/** @param maxWaiting callers in the line besides the one whose turn it is */
-export function createTurns(maxWaiting: number): Turns {
+/**
+ * @param maxWaiting callers in the line besides those whose turn it is
+ * @param atOnce turns at one time
+ */
+export function createTurns(maxWaiting: number, atOnce = 1): Turns {
   const line: Waiting[] = [];
-  let busy = false;
+  let running = 0;
   let closed = false;
 
   const endTurn = (): (() => void) => {
@@ -29,7 +32,7 @@ export function createTurns(maxWaiting: number): Turns {
       if (ended) return;
       ended = true;
       const next = line.shift();
-      if (next === undefined) busy = false;
+      if (next === undefined) running -= 1;
       else next.start();
     };
   };
@@ -38,8 +41,8 @@ export function createTurns(maxWaiting: number): Turns {
     async take(signal) {
       if (closed) throw closedError();
       if (signal?.aborted === true) throw abortedError();
-      if (!busy) {
-        busy = true;
+      if (running < atOnce) {
+        running += 1;
         return endTurn();
       }
       if (line.length >= maxWaiting) {

@@ -3,7 +3,9 @@
  * may stand before or after the command, and because every slip gets an answer that says what was meant.
  * Checks names, values and counts; it decides nothing about models.
  */
+import { configConflict } from "../../core/config/conflict.ts";
 import { SpellError } from "../../core/errors.ts";
+import { nearest } from "../../core/nearest.ts";
 import {
   type Command,
   commandGroups,
@@ -15,7 +17,6 @@ import {
   laterCommands,
   quoteShort,
 } from "./commands.ts";
-import { nearest } from "./nearest.ts";
 
 /** Values of each flag given, by its long name; a flag without a value has an empty list. */
 export type GivenFlags = ReadonlyMap<string, readonly string[]>;
@@ -157,7 +158,7 @@ function addValue(given: Map<string, string[]>, flag: Flag, text: string, comman
     throw wrong(`${flagWord(flag)}: wanted ${flag.choices.join(", ")}; got ${quoteShort(text)}`, command, {
       where: flagWord(flag),
       ...(flag.name === "output"
-        ? { hint: "--output names a form, never a file; send the result to a file with >" }
+        ? outputAdvice(text, command)
         : meant === undefined
           ? {}
           : { hint: `Did you mean ${flagWord(flag)} ${meant}?` }),
@@ -175,9 +176,18 @@ function addValue(given: Map<string, string[]>, flag: Flag, text: string, comman
   }
 }
 
+/** `config init` is the one command that writes a file, so there the name of one was probably meant. */
+function outputAdvice(text: string, command: Command | undefined): { readonly hint: string; readonly commands?: readonly string[] } {
+  if (command?.name !== "config init") return { hint: "--output names a form, never a file; send the result to a file with >" };
+  return {
+    hint: `--output names a form. For a file: --file ${shellQuote(text)}`,
+    commands: [`llmspell config init --file ${shellQuote(text)}`],
+  };
+}
+
 function refuseLater(given: GivenFlags, known: ReadonlyMap<string, Flag>): void {
   const [profile, config] = [flagText(given, "profile"), flagText(given, "config")];
-  if (profile !== undefined && config !== undefined) throw configConflict(`--profile ${profile}`, `--config ${config}`);
+  if (profile !== undefined && config !== undefined) throw configConflict(`--profile ${profile}`, `--config ${config}`, profile);
   for (const name of given.keys()) {
     const flag = known.get(`--${name}`);
     if (flag?.later === undefined) continue;
@@ -188,14 +198,9 @@ function refuseLater(given: GivenFlags, known: ReadonlyMap<string, Flag>): void 
   }
 }
 
-/** A profile replaces the files a configuration would come from, so both at once have no meaning. */
-export function configConflict(profile: string, config: string): SpellError {
-  return new SpellError("config-conflict", `${profile} and ${config} exclude each other`);
-}
-
 function checkOperands(command: Command, operands: readonly string[]): void {
   const [wanted] = command.operands;
-  if (operands.length > command.operands.length) {
+  if (operands.length > command.operands.length && wanted?.repeated !== true) {
     const line = operands.map((word) => (/^[\w./@:=-]+$/.test(word) ? word : JSON.stringify(word))).join(" ");
     if (wanted === undefined) throw wrong(`${command.name} takes no operand; got ${quoteShort(line)}`, command);
     throw wrong(`${command.name} takes one ${wanted.name}; got ${operands.length} words: ${quoteShort(line)}`, command, {

@@ -1,5 +1,7 @@
 /** What a line that begins with / does in a conversation. Each command changes the conversation and answers with a text. */
+import { deviceChoices } from "../../core/devices.ts";
 import { SpellError } from "../../core/errors.ts";
+import { nearest } from "../../core/nearest.ts";
 import type { GenerateOptions } from "../../core/spec/generate.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
 import { findStopProblem, type NumberParameter, parameterRules, presets } from "../../core/text/parameters.ts";
@@ -7,7 +9,6 @@ import { readChat, saveChat, splitOptions } from "./chat-file.ts";
 import { parameterProblem } from "./commands.ts";
 import type { Conversation } from "./conversation.ts";
 import { plural } from "./format.ts";
-import { nearest } from "./nearest.ts";
 import { describeDevice } from "./session.ts";
 
 export interface ChatCommandHost {
@@ -68,7 +69,7 @@ function helpLines(): string {
 }
 
 function parameterNames(): readonly string[] {
-  return [...parameterRules.map(({ snakeName }) => snakeName), "stop", "preset"];
+  return [...parameterRules.map(({ snakeName }) => snakeName), "stop", "preset", "device"];
 }
 
 function setParameter({ conversation }: ChatCommandHost, rest: string): ChatAnswer {
@@ -95,8 +96,15 @@ function setParameter({ conversation }: ChatCommandHost, rest: string): ChatAnsw
         where: name,
       });
     conversation.options = withOption(conversation.options, "preset", preset);
+  } else if (name === "device") {
+    const device = deviceChoices.find((choice) => choice === value.toLowerCase());
+    if (device === undefined && !reset)
+      throw new SpellError("usage-value", `device: wanted ${deviceChoices.join(", ")}; got ${JSON.stringify(value.slice(0, 40))}`, {
+        where: name,
+      });
+    conversation.options = withOption(conversation.options, "device", reset ? undefined : device);
   } else {
-    const loadTime = new Set(["context_size", "device", "threads"]).has(name);
+    const loadTime = new Set(["context_size", "threads"]).has(name);
     const meant = nearest(name, parameterNames());
     throw new SpellError(
       "usage-value",
@@ -111,7 +119,7 @@ function setParameter({ conversation }: ChatCommandHost, rest: string): ChatAnsw
   return { text: reset ? `${name} is back to its default\n` : `${name} = ${value}\n` };
 }
 
-function withOption(options: GenerateOptions, name: NumberParameter | "stop" | "preset", value: unknown): GenerateOptions {
+function withOption(options: GenerateOptions, name: NumberParameter | "stop" | "preset" | "device", value: unknown): GenerateOptions {
   const { [name]: _, ...others } = options;
   return value === undefined ? others : { ...others, [name]: value };
 }

@@ -1,5 +1,6 @@
 /** `llmspell chat`: a conversation, line by line. On a terminal it goes on after errors; a pipe ends with the first one. */
 import { basename } from "node:path";
+import type { CandleSettings } from "../../core/backends/candle-settings.ts";
 import { SpellError, toSpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import { flagText } from "./args.ts";
@@ -23,13 +24,14 @@ import {
 
 /** @throws SpellError of flags, --load, the model; where standard input is no terminal also of turns and commands */
 export async function chat(context: Context): Promise<number> {
-  const { flags, env, screen, interrupt, stdin } = context;
+  const { flags, screen, interrupt, stdin } = context;
   const options = readGenerateOptions(flags);
   const kept = flagText(flags, "load");
   const saved = kept === undefined ? undefined : await readChat(kept);
-  const choice = readModelChoice(flags);
-  const loadOptions = { ...readLoadOptions(flags, env), ...choice.options };
-  const spec = saved !== undefined && !flags.has("model") && !flags.has("quantization") ? saved.model : choice.spec;
+  const usesSaved = saved !== undefined && !flags.has("model") && !flags.has("quantization");
+  const choice = await readModelChoice(context, usesSaved ? saved.model : flagText(flags, "model"));
+  const loadOptions = { ...readLoadOptions(flags), ...choice.options };
+  const { spec } = choice;
 
   const model = await loadModel(context, spec, loadOptions);
   const conversation = createConversation(model, options);
@@ -41,7 +43,7 @@ export async function chat(context: Context): Promise<number> {
   if (!model.hasChatTemplate && !model.isSeq2Seq && options.raw !== true) screen.note(missingTemplateNote(model));
 
   const input = stdin === undefined ? terminalInput(screen, interrupt) : pipeInput(stdin, interrupt.signal, screen);
-  const talk = createTalk(context, conversation, input, (other) => loadModel(context, other, loadOptions));
+  const talk = createTalk(context, conversation, choice.settings, input, (other) => loadModel(context, other, loadOptions));
   if (input.isTerminal) interrupt.take(talk.onInterrupt);
   try {
     if (input.isTerminal && !screen.settings.quiet)
@@ -74,6 +76,7 @@ interface Talk {
 function createTalk(
   context: Context,
   conversation: Conversation,
+  settings: CandleSettings | undefined,
   input: ChatInput,
   load: (spec: string) => Promise<Conversation["model"]>,
 ): Talk {
@@ -119,7 +122,7 @@ function createTalk(
         progress.end();
         if (!streams) screen.write(answer);
         screen.endLine();
-        const { maxTokens = limits.defaultMaxTokens } = conversation.options;
+        const maxTokens = conversation.options.maxTokens ?? settings?.generate.maxTokens ?? limits.defaultMaxTokens;
         if (part.finishReason === "length") screen.note(lengthNote(part, conversation.model, maxTokens, chatParameter));
         if (flags.has("stats")) screen.aside(statisticsText(part, conversation.model.device));
       }

@@ -1,4 +1,5 @@
 /** `llmspell completion SHELL`: scripts written from the table of commands. Words only: what stands in them is our own and needs no quoting. */
+import { builtinProfiles } from "../../core/config/builtins.generated.ts";
 import { type Command, commands, type Flag, globalFlags, type Shell } from "./commands.ts";
 import type { Context } from "./context.ts";
 
@@ -20,11 +21,15 @@ const firstWords = (): readonly string[] => [...new Set(commands.map(({ name }) 
 const secondWords = (group: string): readonly string[] =>
   commands.flatMap(({ name }) => (name.startsWith(`${group} `) ? [name.slice(group.length + 1)] : []));
 const groups = (): readonly string[] => firstWords().filter((word) => secondWords(word).length > 0);
-const takesPath = (flag: Flag): boolean => flag.name === "model" || flag.value === "FILE";
+const takesPath = (flag: Flag): boolean => flag.name === "model" || flag.value === "FILE" || flag.value === "PATH";
+/** Fixed values, and the names of profiles: a wrong one of these has an error of its own, so they are no choices of the parser. */
+const valuesOf = (flag: Flag): readonly string[] | undefined =>
+  flag.name === "profile" || flag.name === "from" ? profileNames() : flag.choices;
+const profileNames = (): readonly string[] => builtinProfiles.flatMap(({ name, aliases }) => [name, ...aliases]);
 
 /** Every flag with fixed values, each name once: they mean the same everywhere. */
 function choiceFlags(): readonly Flag[] {
-  const all = commands.flatMap(allFlags).filter((flag) => flag.choices !== undefined);
+  const all = commands.flatMap(allFlags).filter((flag) => valuesOf(flag) !== undefined);
   return all.filter((flag, i) => all.findIndex(({ name }) => name === flag.name) === i);
 }
 
@@ -39,7 +44,10 @@ _llmspell() {
   COMPREPLY=()
   case "$previous" in
 ${choiceFlags()
-  .map((flag) => `    --${flag.name}) COMPREPLY=($(compgen -W "${flag.choices?.join(" ")}" -- "$current")); return ;;`)
+  .map(
+    (flag) =>
+      `    --${flag.name}${flag.short === undefined ? "" : `|-${flag.short}`}) COMPREPLY=($(compgen -W "${valuesOf(flag)?.join(" ")}" -- "$current")); return ;;`,
+  )
   .join("\n")}
     ${pathFlagWords().join("|")}) COMPREPLY=($(compgen -f -- "$current")); compopt -o filenames 2>/dev/null; return ;;
   esac
@@ -71,7 +79,7 @@ function zsh(): string {
     const value =
       flag.value === undefined
         ? ""
-        : `:${flag.value}:${flag.choices !== undefined ? `(${flag.choices.join(" ")})` : takesPath(flag) ? "_files" : ""}`;
+        : `:${flag.value}:${valuesOf(flag) !== undefined ? `(${valuesOf(flag)?.join(" ")})` : takesPath(flag) ? "_files" : ""}`;
     const text = `[${zshText(flag.description)}]${value}`;
     const star = flag.repeated === true ? "*" : "";
     const names = flag.short === undefined ? [`--${flag.name}`] : [`-${flag.short}`, `--${flag.name}`];
@@ -130,8 +138,8 @@ function fish(): string {
     const value =
       flag.value === undefined
         ? ""
-        : flag.choices !== undefined
-          ? ` -x -a ${quote(flag.choices.join(" "))}`
+        : valuesOf(flag) !== undefined
+          ? ` -x -a ${quote(valuesOf(flag)?.join(" ") ?? "")}`
           : takesPath(flag)
             ? " -r -F"
             : " -x";
@@ -177,7 +185,7 @@ ${[...groupEntries, ...entries].join("\n")}
   }
   $values = @{
 ${choiceFlags()
-  .map((flag) => `    '--${flag.name}' = ${list(flag.choices ?? [])}`)
+  .map((flag) => `    '--${flag.name}' = ${list(valuesOf(flag) ?? [])}`)
   .join("\n")}
   }
   $typed = @($commandAst.CommandElements | Select-Object -Skip 1 | ForEach-Object { $_.ToString() })

@@ -1,5 +1,6 @@
 /** What a command is handed. Everything a command touches of its process arrives here, so that tests hand in their own. */
 import type { Spell } from "../../core/api/spell.ts";
+import type { ResolvedConfig } from "../../core/config/resolve.ts";
 import type { DeviceChoice } from "../../core/spec/runtime.ts";
 import type { GivenFlags } from "./args.ts";
 import type { InputStream } from "./input.ts";
@@ -14,6 +15,13 @@ export interface Context {
   readonly interrupt: Interrupt;
   /** undefined where standard input is a terminal */
   readonly stdin: InputStream | undefined;
+  /** The words of the command line, to offer it again with a word more. */
+  readonly argv: readonly string[];
+  /**
+   * The effective configuration; read with the first call, which tells its warnings.
+   * @throws SpellError config-*, env-value, profile-unknown
+   */
+  readonly config: () => Promise<ResolvedConfig>;
   /**
    * The library on this machine; imported with the first call, because parsing and help must not wait for it.
    * @param device a model is going to be loaded for it, so its engine may start at once

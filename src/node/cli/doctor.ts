@@ -4,6 +4,8 @@ import { cpus } from "node:os";
 import { dirname } from "node:path";
 import { bundledModels } from "../../core/backends/candle.ts";
 import { summarizeModel } from "../../core/backends/summary.ts";
+import { providerNames } from "../../core/config/providers.ts";
+import type { ResolvedConfig } from "../../core/config/resolve.ts";
 import { isGpu } from "../../core/devices.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { Device, DeviceAttempt, DeviceChoice, DevicePreview } from "../../core/spec/runtime.ts";
@@ -20,7 +22,7 @@ import type { Screen } from "./render.ts";
 import { deviceFields } from "./session.ts";
 import { packageVersion } from "./version.ts";
 
-type Area = "runtime" | "devices" | "models" | "stores";
+type Area = "runtime" | "config" | "devices" | "models" | "stores";
 
 interface Check {
   readonly area: Area;
@@ -34,14 +36,16 @@ interface Check {
 
 const native = "node-llama-cpp";
 
-/** @throws SpellError device-unavailable, device-self-test for --device */
+/** @throws SpellError of the configuration; device-unavailable, device-self-test for --device */
 export async function doctor(context: Context): Promise<number> {
   const { flags, screen } = context;
+  const config = await context.config();
   const asked = flagText(flags, "device") as DeviceChoice | undefined;
   const only = asked === "auto" ? undefined : asked;
   const found = await surveyDevices(context, only);
   const checks = [
     ...checkRuntimes(),
+    checkConfig(config),
     ...found.map(toCheck),
     ...checkThreads(),
     ...(await Promise.all([...bundledModels.keys()].map((name) => checkBundledModel(name, context)))),
@@ -160,6 +164,18 @@ function describeAttempt({ ok, reason, hint, runtime, selfTestMs }: DeviceAttemp
   return `${hint ?? reason}${through}`;
 }
 
+/** Its warnings were told when it was read; a configuration that is wrong ends the command before it looks at anything. */
+function checkConfig({ source, config }: ResolvedConfig): Check {
+  const names = providerNames(config);
+  return {
+    area: "config",
+    id: source,
+    result: names.length > 0 ? "ok" : "warn",
+    reason: names.length > 0 ? `providers: ${names.join(", ")}` : "no provider is declared, so no model can be named",
+    ...(names.length > 0 ? {} : { command: "llmspell -p candle doctor" }),
+  };
+}
+
 function checkRuntimes(): readonly Check[] {
   const wllama = packageVersion("@wllama/wllama");
   const nativeVersion = packageVersion(native);
@@ -226,7 +242,7 @@ async function checkBundledModel(name: string, { openSpell, interrupt }: Context
     return {
       ...place,
       result: "ok",
-      reason: `${facts.architecture}, ${formatParameters(facts.parameterCount)} parameters, ${facts.quantization}, ${formatBytes(facts.sizeBytes)}`,
+      reason: `${facts.architecture}, ${facts.parameterCount === undefined ? "" : `${formatParameters(facts.parameterCount)} parameters, `}${facts.quantization}, ${formatBytes(facts.sizeBytes)}`,
     };
   } catch (error) {
     return {

@@ -2,7 +2,7 @@
 import { SpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
-import { flagNumber, shellQuote } from "./args.ts";
+import { flagNumber, flagText, shellQuote } from "./args.ts";
 import type { Context } from "./context.ts";
 import { plural } from "./format.ts";
 import { readPrompt } from "./input.ts";
@@ -23,11 +23,11 @@ import {
 
 /** @throws SpellError of the flags, the prompt, the model or its answer */
 export async function generate(context: Context): Promise<number> {
-  const { flags, env, screen, interrupt, stdin } = context;
+  const { flags, screen, interrupt, stdin } = context;
   const [operand] = context.operands;
   const options = readGenerateOptions(flags);
-  const { spec, options: variant } = readModelChoice(flags);
-  const loadOptions = { ...readLoadOptions(flags, env), ...variant };
+  const { spec, provider, options: variant, settings } = await readModelChoice(context, flagText(flags, "model"));
+  const loadOptions = { ...readLoadOptions(flags), ...variant };
   if (operand !== undefined && /^\S+\.gguf$/i.test(operand) && !flags.has("model")) {
     screen.note(`${operand} is the prompt here; a model is named with -m:`, [`llmspell generate -m ${shellQuote(operand)} "Hello"`]);
   }
@@ -42,12 +42,13 @@ export async function generate(context: Context): Promise<number> {
   ]);
   if (!model.hasChatTemplate && !model.isSeq2Seq && options.raw !== true) screen.note(missingTemplateNote(model));
 
-  const answer = createAnswer(context, model);
+  const backend = model.id.endsWith("@ollama") ? "ollama" : "candle";
+  const answer = createAnswer(context, model, { provider: provider ?? backend, backend });
   try {
     for await (const part of model.stream(prompt, { ...options, signal: interrupt.signal })) {
       if (part.type === "warning") answer.warn(part.code, part.message);
       else if (part.type === "text-delta") answer.add(part.text);
-      else if (part.type === "stream-end") answer.end(part, options.maxTokens ?? limits.defaultMaxTokens);
+      else if (part.type === "stream-end") answer.end(part, options.maxTokens ?? settings?.generate.maxTokens ?? limits.defaultMaxTokens);
     }
   } catch (error) {
     answer.stop();
@@ -55,6 +56,12 @@ export async function generate(context: Context): Promise<number> {
   }
   await disposeSoon(model);
   return 0;
+}
+
+/** Who answered. */
+interface Place {
+  readonly provider: string;
+  readonly backend: "candle" | "ollama";
 }
 
 interface Answer {
@@ -66,7 +73,7 @@ interface Answer {
 }
 
 /** Shows an answer in the form of the run: text as it comes, text at the end, or one document. */
-function createAnswer({ flags, screen }: Context, model: LanguageModel): Answer {
+function createAnswer({ flags, screen }: Context, model: LanguageModel, place: Place): Answer {
   const warnings: { readonly code: string; readonly message: string }[] = [];
   const streams = !flags.has("no-stream");
   // Several answers come together at the end, one to a line.
@@ -100,21 +107,27 @@ function createAnswer({ flags, screen }: Context, model: LanguageModel): Answer 
       if (numbered) screen.write((end.candidates ?? [text]).map((candidate, index) => `${index + 1}. ${candidate}\n`).join(""));
       else if (!streams) screen.write(text);
       screen.endLine();
-      screen.document(documentOf(model, text, end, warnings));
+      screen.document(documentOf(model, place, text, end, warnings));
       if (end.finishReason === "length") screen.note(lengthNote(end, model, maxTokens, (name) => `--${name.replaceAll("_", "-")}`));
       if (flags.has("stats")) screen.aside(statisticsText(end, model.device));
     },
   };
 }
 
-function documentOf(model: LanguageModel, text: string, end: StreamEnd, warnings: readonly unknown[]): Record<string, unknown> {
+function documentOf(
+  model: LanguageModel,
+  { provider, backend }: Place,
+  text: string,
+  end: StreamEnd,
+  warnings: readonly unknown[],
+): Record<string, unknown> {
   const { timing } = end;
   const tenth = (value: number): number => Math.round(value * 10) / 10;
   return {
     status: "ok",
     model: model.id,
-    provider: "candle",
-    backend: "candle",
+    provider,
+    backend,
     architecture: model.architecture,
     device: deviceFields(model.device),
     text,

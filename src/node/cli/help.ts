@@ -1,8 +1,9 @@
 /** Help, from the table in commands.ts. Lines stay within the columns, examples aside. */
+import { profileGroups, labelOf as profileLabel } from "../../core/config/profiles.ts";
 import { SpellError } from "../../core/errors.ts";
+import { nearest } from "../../core/nearest.ts";
 import { version } from "../../core/version.ts";
 import { type Command, commandGroups, commands, exitMeanings, type Flag, globalFlags, laterCommands, quoteShort } from "./commands.ts";
-import { nearest } from "./nearest.ts";
 import type { Screen, Style } from "./render.ts";
 
 type HelpStyle = Pick<Style, "heading" | "word" | "dim"> & { readonly columns: number };
@@ -54,6 +55,9 @@ function overview(style: HelpStyle): string {
     style.heading("Global flags"),
     ...flagRows(globalFlags, style),
     "",
+    style.heading("Profiles (-p)"),
+    ...profileRows(style),
+    "",
     style.heading("Examples"),
     '  llmspell generate "Once upon a time"',
     "  llmspell chat -m ./model.gguf",
@@ -61,6 +65,19 @@ function overview(style: HelpStyle): string {
     "",
     style.dim(`In later releases: ${laterNames()}.`),
   );
+}
+
+/** Ten names with a line each, by category. */
+function profileRows(style: HelpStyle): string[] {
+  const width = Math.max(...profileGroups().flatMap(([, profiles]) => profiles.map((profile) => profileLabel(profile).length)));
+  return profileGroups().flatMap(([category, profiles]) => [
+    `  ${style.dim(category)}`,
+    ...rows(
+      profiles.map((profile) => [profileLabel(profile), profile.description]),
+      style,
+      width,
+    ),
+  ]);
 }
 
 /** First words; of a group that is partly here, its rest. */
@@ -85,8 +102,7 @@ function groupHelp(group: string, style: HelpStyle): string {
             style,
           ),
         ]),
-    "",
-    style.dim(`In later releases: ${later.join(", ")}.`),
+    ...(later.length === 0 ? [] : ["", style.dim(`In later releases: ${later.join(", ")}.`)]),
   );
 }
 

@@ -8,6 +8,8 @@ export interface Interrupt {
   readonly deadline: Promise<never>;
   /** As if Ctrl-C had been pressed: for a terminal in raw mode, where it arrives as a key. */
   press(): void;
+  /** Gives work more time to stop: a download writes down what it has. */
+  allow(ms: number): void;
   /** While set, Ctrl-C goes to the handler; it answers whether it could use it. Other signals still end the run. */
   take(handler: (() => boolean) | undefined): void;
 }
@@ -19,6 +21,7 @@ const patienceMs = 220;
 export function createInterrupt(exit: (status: number) => void): Interrupt {
   const controller = new AbortController();
   let handler: (() => boolean) | undefined;
+  let patience = patienceMs;
   let expire: (error: SpellError) => void = () => undefined;
   const deadline = new Promise<never>((_, reject) => {
     expire = reject;
@@ -31,7 +34,7 @@ export function createInterrupt(exit: (status: number) => void): Interrupt {
       return;
     }
     controller.abort();
-    setTimeout(() => expire(new SpellError("run-aborted", "stopped")), patienceMs);
+    setTimeout(() => expire(new SpellError("run-aborted", "stopped")), patience);
   };
   const press = (): void => {
     if (handler?.() !== true) stop();
@@ -43,6 +46,9 @@ export function createInterrupt(exit: (status: number) => void): Interrupt {
     signal: controller.signal,
     deadline,
     press,
+    allow(ms) {
+      patience = ms;
+    },
     take(taker) {
       handler = taker;
     },

@@ -1,19 +1,33 @@
 /** A run from its arguments to its exit status: parse, run, map errors. Commands are imported when they are called; help must not wait for them. */
 import { isatty } from "node:tty";
 import type { Spell } from "../../core/api/spell.ts";
+import type { ResolvedConfig } from "../../core/config/resolve.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { DeviceChoice } from "../../core/spec/runtime.ts";
 import { parseArguments, type Request, scanGlobalFlags } from "./args.ts";
 import type { Context, Run } from "./context.ts";
 import { createInterrupt } from "./interrupt.ts";
 import { createScreen, type Screen } from "./render.ts";
-import { checkEnvironment, readSettings } from "./settings.ts";
+import { checkEnvironment, isTraceGiven, readSettings } from "./settings.ts";
 
 /** By the names in commands.ts. */
 const runs: Readonly<Record<string, () => Promise<Run>>> = {
   generate: async () => (await import("./generate.ts")).generate,
   chat: async () => (await import("./chat.ts")).chat,
+  "model list": async () => (await import("./model-list.ts")).modelList,
+  "model available": async () => (await import("./model-list.ts")).modelAvailable,
+  "model status": async () => (await import("./model-list.ts")).modelStatus,
+  "model pull": async () => (await import("./model-pull.ts")).modelPull,
   "model info": async () => (await import("./model.ts")).modelInfo,
+  "config show": async () => (await import("./config.ts")).configShow,
+  "config list-profiles": async () => (await import("./config.ts")).listProfiles,
+  "config validate": async () => (await import("./config.ts")).configValidate,
+  "config init": async () => (await import("./config.ts")).configInit,
+  "config path": async () => (await import("./config.ts")).configPath,
+  "model remove": async () => (await import("./model-keep.ts")).modelRemove,
+  "model verify": async () => (await import("./model-keep.ts")).modelVerify,
+  "model prune": async () => (await import("./model-keep.ts")).modelPrune,
+  ps: async () => (await import("./ps.ts")).ps,
   doctor: async () => (await import("./doctor.ts")).doctor,
   version: async () => (await import("./version.ts")).showVersion,
   completion: async () => (await import("./completion.ts")).completion,
@@ -39,7 +53,7 @@ export async function runProgram(argv: readonly string[]): Promise<never> {
   let status: number;
   try {
     if (parsed instanceof SpellError) throw parsed;
-    status = await run(parsed, screen);
+    status = await run(parsed, argv, screen);
   } catch (error) {
     status = screen.fail(explained(error));
   }
@@ -56,7 +70,7 @@ function parse(argv: readonly string[]): Request | SpellError {
   }
 }
 
-async function run(request: Request, screen: Screen): Promise<number> {
+async function run(request: Request, argv: readonly string[], screen: Screen): Promise<number> {
   if (request.kind === "help") {
     const { showHelp } = await import("./help.ts");
     return showHelp(request.topic, screen);
@@ -65,12 +79,19 @@ async function run(request: Request, screen: Screen): Promise<number> {
   const load = runs[command];
   if (load === undefined) throw new Error(`command ${command} is in the table and nowhere else`);
   const interrupt = createInterrupt((status) => process.exit(status));
-  if (request.kind === "command") checkEnvironment(request.flags, process.env, screen);
+  if (request.kind === "command") checkEnvironment(request.flags, process.env);
+  let resolved: Promise<ResolvedConfig> | undefined;
+  const config = (): Promise<ResolvedConfig> => {
+    resolved ??= readConfig(request.flags, screen);
+    return resolved;
+  };
   let spell: Promise<Spell> | undefined;
   const context: Context = {
     operands: request.kind === "command" ? request.operands : [],
     flags: request.flags,
     env: process.env,
+    argv,
+    config,
     screen,
     interrupt,
     // Touching process.stdin opens it; only commands that read may do so.
@@ -78,7 +99,7 @@ async function run(request: Request, screen: Screen): Promise<number> {
       return isatty(0) ? undefined : process.stdin;
     },
     openSpell: (device) => {
-      spell ??= openSpell(screen, device);
+      spell ??= openSpell(screen, config, device);
       return spell;
     },
   };
@@ -90,12 +111,25 @@ async function run(request: Request, screen: Screen): Promise<number> {
  * The engine's process takes longest to start, so it is asked for before the rest of the library is even read.
  * @param device a model is going to be loaded for it
  */
-async function openSpell(screen: Screen, device: DeviceChoice | undefined): Promise<Spell> {
+async function openSpell(screen: Screen, config: Context["config"], device: DeviceChoice | undefined): Promise<Spell> {
   const { nodeGgufRuntime } = await import("../gguf.ts");
   const runtime = nodeGgufRuntime();
   if (device !== undefined) runtime.prepare?.(device);
   const { createSpell, nodePlatform } = await import("../index.ts");
-  return createSpell({ platform: { ...nodePlatform({ log: (entry) => screen.log(entry) }), gguf: { available: true, value: runtime } } });
+  return createSpell({
+    config: await config(),
+    platform: { ...nodePlatform({ log: (entry) => screen.log(entry) }), gguf: { available: true, value: runtime } },
+  });
+}
+
+/** Reads the configuration; from here on the screen follows it. */
+async function readConfig(flags: Request["flags"], screen: Screen): Promise<ResolvedConfig> {
+  const { loadConfig } = await import("./config-source.ts");
+  const resolved = await loadConfig(flags, process.env);
+  screen.hide(resolved.secrets);
+  if (!isTraceGiven(flags, process.env)) screen.trace(resolved.config.runtime.log_level);
+  for (const { message } of resolved.warnings) screen.note(message);
+  return resolved;
 }
 
 /** Ours pass; anything else is a fault of this program, told without a stack. */

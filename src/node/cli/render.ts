@@ -3,6 +3,7 @@
  * loses its control characters before it reaches a terminal. It redraws with carriage returns and spaces, so that no escape sequence
  * is needed but for colours.
  */
+import { mask, maskAddress, maskSecrets } from "../../core/config/mask.ts";
 import type { SpellError } from "../../core/errors.ts";
 import type { LogEntry } from "../../core/platform.ts";
 import { type OutputFormat, type TraceLevel, traceLevels } from "./commands.ts";
@@ -49,6 +50,8 @@ export interface Progress {
   share(share: number): void;
   /** Replaces the label; for work whose end is not known. */
   say(label: string): void;
+  /** Replaces the whole line, on a terminal only. */
+  line(text: string): void;
   end(): void;
 }
 
@@ -74,8 +77,14 @@ export interface Screen {
   log(entry: LogEntry): void;
   /** Something that was asked for and is no result: statistics, answers to commands inside a conversation. Quiet does not hide it. */
   aside(text: string): void;
+  /** One line about work that takes long, on standard error; nothing with --quiet and in the JSON formats. */
+  tell(text: string): void;
   /** What a line editor draws on standard error, as it is. */
   echo(text: string): void;
+  /** Log level from here on. */
+  trace(level: TraceLevel): void;
+  /** Texts that are never shown from here on: on standard error and in documents stars stand in their place. */
+  hide(secrets: readonly string[]): void;
   /** Columns of the terminal on standard error; 80 where it does not say. */
   readonly columns: number;
   /** Tells an error on standard error; the run may go on. */
@@ -95,6 +104,7 @@ export function visibleText(text: string): string {
   return text.replace(/(?![\n\t])[\p{Cc}\p{Bidi_Control}\u200b]/gu, "");
 }
 
+const shortestSecret = 6;
 /** Work shorter than this shows no progress: a line that flashes by tells nobody anything. */
 const calmMs = 300;
 /** Elsewhere than on a terminal, lines are kept for ever; only a long wait is worth them. */
@@ -107,7 +117,8 @@ export function createScreen({ settings, stdout, stderr, onOutputLost }: ScreenO
   const errIsTerminal = stderr.isTTY === true;
   const out = createStyle(outIsTerminal && settings.color && !json);
   const err = createStyle(errIsTerminal && settings.color);
-  const level = traceLevels.indexOf(settings.trace);
+  let level = traceLevels.indexOf(settings.trace);
+  let secrets: readonly string[] = [];
   const cleanErr = (text: string): string => (errIsTerminal ? visibleText(text) : text);
   let lineOpen = false;
   let documentDone = false;
@@ -121,6 +132,7 @@ export function createScreen({ settings, stdout, stderr, onOutputLost }: ScreenO
     stdout.write(text);
     lineOpen = !text.endsWith("\n");
   };
+  const masked = (text: string): string => secrets.reduce((shown, secret) => shown.replaceAll(secret, mask), maskAddress(text));
   const toErr = (text: string): void => {
     drawn?.clear();
     // On a terminal both streams share one line; the newline is no part of the result.
@@ -128,14 +140,14 @@ export function createScreen({ settings, stdout, stderr, onOutputLost }: ScreenO
       stderr.write("\n");
       lineOpen = false;
     }
-    stderr.write(text);
+    stderr.write(masked(text));
   };
   const shows = (wanted: TraceLevel): boolean => level >= traceLevels.indexOf(wanted);
 
   const document = (value: unknown): void => {
     if (!json || documentDone) return;
     documentDone = true;
-    const text = JSON.stringify(value, undefined, settings.format === "pretty" ? 2 : undefined);
+    const text = masked(JSON.stringify(maskSecrets(value), undefined, settings.format === "pretty" ? 2 : undefined));
     toOut(`${outIsTerminal ? escapeInJson(text) : text}\n`);
   };
 
@@ -166,7 +178,17 @@ export function createScreen({ settings, stdout, stderr, onOutputLost }: ScreenO
       if (!hidden && shows(entry.level)) toErr(`${err.dim(`[${entry.level}] ${cleanErr(entry.message)}`)}\n`);
     },
     aside: (text) => toErr(cleanErr(text).replace(/[^\n]+/g, (line) => err.dim(line))),
+    tell(text) {
+      if (!settings.quiet && !json) toErr(`${cleanErr(text)}\n`);
+    },
     echo: (text) => toErr(text),
+    trace(wanted) {
+      level = traceLevels.indexOf(wanted);
+    },
+    hide(more) {
+      // a key of a few characters is none, and would make holes in every text
+      secrets = more.filter((secret) => secret.length >= shortestSecret);
+    },
     get columns() {
       return columnsOf(stderr);
     },
@@ -175,7 +197,7 @@ export function createScreen({ settings, stdout, stderr, onOutputLost }: ScreenO
       if (!json) screen.endLine();
       if (shows("debug")) toErr(`${err.dim(cleanErr(stackOf(error)))}\n`);
       if (json) {
-        toErr(`Error: ${cleanErr(message)} [${code}]\n`);
+        toErr(`Error: ${cleanErr(message.split("\n", 1)[0] ?? "")} [${code}]\n`);
         return;
       }
       // Stopping was asked for: it is an answer, no failure.
@@ -192,7 +214,7 @@ export function createScreen({ settings, stdout, stderr, onOutputLost }: ScreenO
     },
     progress(label) {
       drawn?.clear();
-      if (settings.quiet || json) return { share() {}, say() {}, end() {} };
+      if (settings.quiet || json) return { share() {}, say() {}, line() {}, end() {} };
       const progress = errIsTerminal
         ? drawProgress(label, stderr, settings, () => lineOpen && outIsTerminal)
         : printProgress(label, stderr);
@@ -200,6 +222,7 @@ export function createScreen({ settings, stdout, stderr, onOutputLost }: ScreenO
       return {
         share: progress.share,
         say: progress.say,
+        line: progress.line,
         end() {
           progress.end();
           if (drawn === progress) drawn = undefined;
@@ -221,6 +244,7 @@ function drawProgress(firstLabel: string, stream: OutputStream, settings: Screen
   const [full, empty] = settings.unicode ? ["━", "─"] : ["#", "-"];
   let label = firstLabel;
   let share: number | undefined;
+  let whole: string | undefined;
   let width = 0;
   const clear = (): void => {
     if (width > 0) stream.write(`\r${" ".repeat(width)}\r`);
@@ -232,7 +256,7 @@ function drawProgress(firstLabel: string, stream: OutputStream, settings: Screen
     const elapsed = `${((Date.now() - started) / 1000).toFixed(1)} s`;
     const bar =
       share === undefined || columns < 50 ? "" : ` ${full.repeat(Math.round(share * 20))}${empty.repeat(20 - Math.round(share * 20))}`;
-    const text = `${visibleText(label)}${bar} ${share === undefined ? elapsed : `${Math.round(share * 100)} %`}`;
+    const text = whole ?? `${visibleText(label)}${bar} ${share === undefined ? elapsed : `${Math.round(share * 100)} %`}`;
     const line = text.length < columns ? text : text.slice(0, Math.max(0, columns - 1));
     stream.write(`\r${line}${" ".repeat(Math.max(0, width - line.length))}`);
     width = line.length;
@@ -249,6 +273,9 @@ function drawProgress(firstLabel: string, stream: OutputStream, settings: Screen
     say: (text) => {
       label = text;
       share = undefined;
+    },
+    line: (text) => {
+      whole = visibleText(text);
     },
     clear,
     end() {
@@ -277,6 +304,7 @@ function printProgress(firstLabel: string, stream: OutputStream): DrawnProgress 
     say: (text) => {
       label = text;
     },
+    line() {},
     clear() {},
     end() {
       if (lastTenth >= 0 && lastTenth < 10) stream.write(`${label}: done\n`);

@@ -1,20 +1,21 @@
 /** What `generate` and `chat` share: flags to options, a model with its progress line, parts of a stream to fields and notes. */
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { type LoadOptions, variantsOfT5 } from "../../core/backends/candle.ts";
-import { deviceChoices } from "../../core/devices.ts";
+import type { Spell } from "../../core/api/spell.ts";
+import { draftsOfT5, type LoadOptions, variantsOfT5 } from "../../core/backends/candle.ts";
+import { type CandleSettings, candleSettings } from "../../core/backends/candle-settings.ts";
+import { chooseModel } from "../../core/backends/model-choice.ts";
 import { SpellError } from "../../core/errors.ts";
+import { nearest } from "../../core/nearest.ts";
 import type { GenerateOptions, Preset, Usage } from "../../core/spec/generate.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
-import { parseModelSpec } from "../../core/spec/model-spec.ts";
+import { parseModelSpec, printModelSpec } from "../../core/spec/model-spec.ts";
 import type { DeviceChoice, DevicePreview, DeviceReport } from "../../core/spec/runtime.ts";
 import type { StreamPart } from "../../core/spec/stream-part.ts";
 import { parameterRules } from "../../core/text/parameters.ts";
 import { flagNumber, flagText, type GivenFlags, shellQuote } from "./args.ts";
-import { defaultModel, quoteShort } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { formatMs, formatRate, plural } from "./format.ts";
-import { nearest } from "./nearest.ts";
 import type { Screen } from "./render.ts";
 
 export type StreamEnd = Extract<StreamPart, { type: "stream-end" }>;
@@ -22,31 +23,18 @@ export type StreamEnd = Extract<StreamPart, { type: "stream-end" }>;
 /** A loaded model is waited for this long when a run ends; whatever is left of it dies with the process. */
 const disposeMs = 300;
 
-/** @throws SpellError env-value; usage-value for flags that contradict each other */
-export function readLoadOptions(flags: GivenFlags, env: Context["env"]): Pick<LoadOptions, "device" | "contextSize" | "threads"> {
-  const device = (flagText(flags, "device") as DeviceChoice | undefined) ?? deviceFromEnv(env);
+/** What flags say; the configuration says the rest. */
+export function readLoadOptions(flags: GivenFlags): Pick<LoadOptions, "device" | "contextSize" | "threads" | "draft"> {
+  const device = flagText(flags, "device") as DeviceChoice | undefined;
   const contextSize = flagNumber(flags, "context-size");
   const threads = flagNumber(flags, "threads");
+  const draft = draftsOfT5.find((form) => form === flagText(flags, "draft"));
   return {
     ...(device === undefined ? {} : { device }),
     ...(contextSize === undefined ? {} : { contextSize }),
     ...(threads === undefined ? {} : { threads }),
+    ...(draft === undefined ? {} : { draft }),
   };
-}
-
-/** The short variables, ours first; an empty one counts as unset. */
-function deviceFromEnv(env: Context["env"]): DeviceChoice | undefined {
-  for (const name of ["LLMSPELL_DEVICE", "CANDLE_DEVICE"]) {
-    const text = env[name];
-    if (text === undefined || text === "") continue;
-    const device = deviceChoices.find((choice) => choice === text.toLowerCase());
-    if (device !== undefined) return device;
-    throw new SpellError("env-value", `${name} sets the device: wanted ${deviceChoices.join(", ")}; got ${quoteShort(text)}`, {
-      where: name,
-      commands: [`unset ${name}`],
-    });
-  }
-  return undefined;
 }
 
 /** @throws SpellError usage-value */
@@ -77,12 +65,68 @@ export function readGenerateOptions(flags: GivenFlags): GenerateOptions {
   };
 }
 
+/** A model to load: what Spell.load takes, and the settings of the provider it belongs to, where that runs it in this process. */
+export interface ModelToLoad {
+  /** absent where the name of the model decides */
+  readonly provider?: string;
+  readonly spec: string;
+  /** the variant that belongs to it: a part of the name, or made at load from the weights of a T5 folder */
+  readonly options: Pick<LoadOptions, "quantization">;
+  readonly settings: CandleSettings | undefined;
+}
+
 /**
- * The model to load, and the variant that belongs to it: a part of the name, or made at load from the weights of a T5 folder.
- * @throws SpellError spec-syntax, usage-value
+ * @param model as typed; undefined: the default one
+ * @throws SpellError of the configuration; backend-*, usage-no-model, spec-syntax, usage-value
  */
-export function readModelChoice(flags: GivenFlags): { readonly spec: string; readonly options: Pick<LoadOptions, "quantization"> } {
-  const text = flagText(flags, "model") ?? defaultModel;
+export async function readModelChoice(context: Context, model: string | undefined): Promise<ModelToLoad> {
+  const { flags, argv, config: readConfig } = context;
+  const { config, source } = await readConfig();
+  const { provider, spec } = await tryAgainWithProfile(argv, () =>
+    chooseModel(config, model, source.startsWith("file:") ? source.slice("file:".length) : undefined),
+  );
+  const chosen = withQuantization(flags, spec);
+  // A provider of another name than its backend's goes along, so that its settings are found again.
+  const isOwn = provider !== undefined && provider !== "candle" && provider !== "ollama";
+  const named = isOwn ? `${provider}/${chosen.spec.replace(/@[a-z]+$/, "")}` : chosen.spec;
+  return {
+    ...chosen,
+    ...(provider === undefined ? {} : { provider }),
+    spec: named,
+    settings: candleSettings(config, provider ?? "candle"),
+  };
+}
+
+/** The library offers a command of its own; here the person's own command is offered again, under the profile that helps. */
+async function tryAgainWithProfile<T>(argv: readonly string[], work: () => T): Promise<T> {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof SpellError) || error.code !== "backend-not-configured") throw error;
+    const { code, message, hint, where, details } = error;
+    const profile = String(details?.["profile"] ?? "candle");
+    throw new SpellError(code, message, {
+      hint,
+      commands: [`llmspell -p ${profile} ${withoutSource(argv).map(shellQuote).join(" ")}`],
+      ...(where === undefined ? {} : { where }),
+      ...(details === undefined ? {} : { details }),
+    });
+  }
+}
+
+/** A command line without -p and -c. */
+function withoutSource(argv: readonly string[]): readonly string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] ?? "";
+    if (/^(-[pc]|--profile|--config)$/.test(word)) i += 1;
+    else if (!/^(-[pc].|--(profile|config)=)/.test(word)) kept.push(word);
+  }
+  return kept;
+}
+
+/** @throws SpellError spec-syntax, usage-value */
+function withQuantization(flags: GivenFlags, text: string): Pick<ModelToLoad, "spec" | "options"> {
   const quantization = flagText(flags, "quantization");
   if (quantization === undefined) return { spec: text, options: {} };
   const spec = parseModelSpec(text);
@@ -95,13 +139,18 @@ export function readModelChoice(flags: GivenFlags): { readonly spec: string; rea
       { where: "--quantization", hint: "For a GGUF model give the path of the file that has it." },
     );
   }
-  if (spec.variant !== undefined && spec.variant.toUpperCase() !== quantization.toUpperCase()) {
+  if (spec.kind === "url") {
+    throw new SpellError("usage-value", `--quantization: an address names one file; got ${text}`, { where: "--quantization" });
+  }
+  const own = spec.kind === "ollama" ? spec.tag : spec.variant;
+  if (own !== undefined && own.toUpperCase() !== quantization.toUpperCase()) {
     throw new SpellError("usage-value", `--quantization ${quantization} contradicts ${text}`, {
       where: "--quantization",
       hint: "Keep one of them.",
     });
   }
-  return { spec: `${spec.name}:${quantization}${spec.backend === undefined ? "" : `@${spec.backend}`}`, options: {} };
+  const named = spec.kind === "ollama" ? { ...spec, tag: quantization } : { ...spec, variant: quantization };
+  return { spec: printModelSpec(named), options: {} };
 }
 
 /**
@@ -110,11 +159,21 @@ export function readModelChoice(flags: GivenFlags): { readonly spec: string; rea
  */
 export async function loadModel(context: Context, spec: string, options: LoadOptions): Promise<LanguageModel> {
   const { screen } = context;
-  const progress = screen.progress(`loading ${basename(spec)}`);
+  const progress = screen.progress(`loading ${basename(spec).replace(/@candle$/, "")}`);
   try {
-    const spell = await context.openSpell(options.device ?? "auto");
-    const model = await spell.load(spec, { ...options, signal: context.interrupt.signal, onProgress: (share) => progress.share(share) });
+    const { config } = await context.config();
+    const spell = await context.openSpell(options.device ?? candleSettings(config)?.load.device ?? "auto");
+    const load = (): Promise<LanguageModel> =>
+      spell.load(spec, { ...options, signal: context.interrupt.signal, onProgress: (share) => progress.share(share) });
+    const model = await load().catch(async (error: unknown) => {
+      if (!(error instanceof SpellError) || error.code !== "model-not-installed") throw error;
+      progress.end();
+      const { offerPull } = await import("./model-pull.ts");
+      if (!(await offerPull(context, spell, spec, error))) throw withPullCommand(error, context, spec);
+      return load();
+    });
     progress.end();
+    await noteRun(model, spell, spec);
     noteMissingRuntime(model.device, screen);
     return model;
   } catch (error) {
@@ -123,6 +182,34 @@ export async function loadModel(context: Context, spec: string, options: LoadOpt
   } finally {
     progress.end();
   }
+}
+
+/** For `ps` of other processes. */
+async function noteRun(model: LanguageModel, spell: Spell, spec: string): Promise<void> {
+  if (model.id.endsWith("@ollama")) return; // the server tells by itself
+  const { writeRunRecord } = await import("../run-records.ts");
+  const localLLM = await spell.localLLM();
+  const listed = (await localLLM.list("candle").catch(() => [])).find(({ id }) => id === model.id || id === spec);
+  writeRunRecord({
+    model_id: model.id,
+    size_bytes: listed?.size_bytes ?? 0,
+    device: model.device.chosen,
+    context_size: model.contextLength,
+  });
+}
+
+/** The same command once more, with the flag that downloads. */
+function withPullCommand(error: SpellError, { operands, flags }: Context, spec: string): SpellError {
+  const [prompt] = operands;
+  const again =
+    prompt === undefined || flags.has("offline") ? [] : [`llmspell generate -m ${shellQuote(spec)} --pull ${shellQuote(prompt)}`];
+  return new SpellError(error.code, error.message, {
+    hint: error.hint,
+    commands: [...error.commands, ...again],
+    ...(error.where === undefined ? {} : { where: error.where }),
+    ...(error.details === undefined ? {} : { details: error.details }),
+    cause: error,
+  });
 }
 
 /** Frees a model, but does not let it hold up the end of the run. */
@@ -171,6 +258,7 @@ export function explain(error: unknown, spec: string, command = "llmspell genera
 const flagOfOption: ReadonlyMap<string, string> = new Map([
   ["contextSize", "--context-size"],
   ["quantization", "--quantization"],
+  ["draft", "--draft"],
   ["threads", "--threads"],
   ["stop", "--stop"],
   ["preset", "--preset"],

@@ -1,8 +1,8 @@
 /** Global flags and their variables to the settings of a run. A flag beats its variable. */
 import { SpellError } from "../../core/errors.ts";
-import { configConflict, flagText, type GivenFlags } from "./args.ts";
+import { flagText, type GivenFlags } from "./args.ts";
 import { type OutputFormat, quoteShort, type TraceLevel, traceLevels } from "./commands.ts";
-import type { Screen, ScreenSettings } from "./render.ts";
+import type { ScreenSettings } from "./render.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -21,20 +21,18 @@ export function readSettings(flags: GivenFlags, env: Env): ScreenSettings {
   };
 }
 
-/**
- * @throws SpellError env-value; config-conflict where two variables ask for a profile and a file at once
- */
-export function checkEnvironment(flags: GivenFlags, env: Env, screen: Screen): void {
+/** Whether flag or variable say the log level; if not, the configuration does. */
+export function isTraceGiven(flags: GivenFlags, env: Env): boolean {
+  return flags.has("trace") || (env["LLMSPELL_TRACE"] ?? "") !== "";
+}
+
+/** @throws SpellError env-value */
+export function checkEnvironment(flags: GivenFlags, env: Env): void {
   const trace = env["LLMSPELL_TRACE"] ?? "";
   if (trace !== "" && !flags.has("trace") && !traceLevels.some((level) => level === trace.toLowerCase())) {
     throw new SpellError("env-value", `LLMSPELL_TRACE sets the log level: wanted ${traceLevels.join(", ")}; got ${quoteShort(trace)}`, {
       where: "LLMSPELL_TRACE",
       commands: ["unset LLMSPELL_TRACE"],
     });
-  }
-  const [profile = "", config = ""] = [env["LLMSPELL_PROFILE"], env["LLMSPELL_CONFIG"]];
-  if (profile !== "" && config !== "") throw configConflict(`LLMSPELL_PROFILE=${profile}`, `LLMSPELL_CONFIG=${config}`);
-  for (const name of ["LLMSPELL_PROFILE", "LLMSPELL_CONFIG"]) {
-    if ((env[name] ?? "") !== "") screen.note(`${name} has no effect yet: profiles and configuration files come with a later release`);
   }
 }

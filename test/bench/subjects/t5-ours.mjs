@@ -1,8 +1,9 @@
-/** llmspell's T5, without its process wall, as the others run. Arguments: FOLDER FORM native|web [more] */
+/** llmspell's T5, without its process wall, as the others run. Arguments: FOLDER FORM[+DRAFT] native|web [more] */
 import { performance } from "node:perf_hooks";
 
 const begun = performance.now();
-const [folder, variant, kind, more] = process.argv.slice(2);
+const [folder, form, kind, more] = process.argv.slice(2);
+const [variant, draft] = form.split("+");
 const { input, newTokens, batch, rates, print } = await import("./t5-input.mjs");
 const dist = new URL("../../../dist/", import.meta.url);
 const from = (path) => import(new URL(path, dist).href);
@@ -20,8 +21,10 @@ const onnx =
 const { config } = await readT5Configs(await openFileSource(`${folder}/config.json`));
 const tensors = await readSafetensors(await openFileSource(`${folder}/model.safetensors`));
 const { reads16Bit, hasFastBlocks } = onnx;
-const session = await openT5Session(config, collectT5Weights(tensors, config, { variant, reads16Bit, hasFastBlocks }), onnx, {
+const weightsAs = (as) => collectT5Weights(tensors, config, { variant: as, reads16Bit, hasFastBlocks });
+const session = await openT5Session(config, weightsAs(variant), onnx, {
   threads: kind === "web" ? 1 : 2,
+  ...(draft === undefined ? {} : { draft: weightsAs(draft) }),
 });
 const loadMs = performance.now() - loading;
 const options = {

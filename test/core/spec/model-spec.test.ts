@@ -1,36 +1,280 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseModelSpec } from "../../../src/core/spec/model-spec.ts";
+import { checkModelName, type ModelSpec, parseModelSpec, printModelSpec } from "../../../src/core/spec/model-spec.ts";
+
+const sha = "0123456789abcdef".repeat(4);
 
 describe("model spec", () => {
-  it.each([
+  it.each<[string, ModelSpec]>([
     ["tiny-stories", { kind: "name", name: "tiny-stories" }],
     ["tiny-stories:Q8_0", { kind: "name", name: "tiny-stories", variant: "Q8_0" }],
     ["tiny-stories@local", { kind: "name", name: "tiny-stories", backend: "candle" }],
     ["tiny-stories:q8_0@Candle", { kind: "name", name: "tiny-stories", variant: "q8_0", backend: "candle" }],
+    ["llama3.2:1b@ollama", { kind: "name", name: "llama3.2", variant: "1b", backend: "ollama" }],
+    ["x@my-provider", { kind: "name", name: "x", backend: "my-provider" }],
     ["./a model.gguf", { kind: "path", path: "./a model.gguf" }],
-    ["../x@candle", { kind: "path", path: "../x" }],
+    ["../x@candle", { kind: "path", path: "../x", backend: "candle" }],
     ["/models/a@b.gguf", { kind: "path", path: "/models/a@b.gguf" }],
     ["~/m.gguf", { kind: "path", path: "~/m.gguf" }],
     ["C:\\m.gguf", { kind: "path", path: "C:\\m.gguf" }],
+    ["D:/m.gguf", { kind: "path", path: "D:/m.gguf" }],
+    ["\\\\host\\share\\m.gguf", { kind: "path", path: "\\\\host\\share\\m.gguf" }],
     [".", { kind: "path", path: "." }],
+    ["hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M", { kind: "hf", owner: "Qwen", repo: "Qwen2.5-0.5B-Instruct-GGUF", variant: "Q4_K_M" }],
+    ["HF:google/flan-t5-small@local", { kind: "hf", owner: "google", repo: "flan-t5-small", backend: "candle" }],
+    ["hf:a/b/c.gguf#refs/pr/1", { kind: "hf", owner: "a", repo: "b", file: "c.gguf", revision: "refs/pr/1" }],
+    ["hf.co/a/b:Q8_0", { kind: "hf", owner: "a", repo: "b", variant: "Q8_0" }],
+    ["huggingface.co/a/b", { kind: "hf", owner: "a", repo: "b" }],
+    ["https://huggingface.co/a/b", { kind: "hf", owner: "a", repo: "b" }],
+    ["https://hf.co/a/b/blob/main/c.gguf", { kind: "hf", owner: "a", repo: "b", file: "c.gguf" }],
+    ["https://huggingface.co/a/b/resolve/v1/c.gguf?download=true", { kind: "hf", owner: "a", repo: "b", file: "c.gguf", revision: "v1" }],
+    ["https://huggingface.co/a/b/resolve/main/sub/c.gguf", { kind: "url", url: "https://huggingface.co/a/b/resolve/main/sub/c.gguf" }],
+    ["ollama:llama3.2:1b", { kind: "ollama", name: "llama3.2", tag: "1b" }],
+    ["ollama:llama3:8b-instruct-q4_K_M@candle", { kind: "ollama", name: "llama3", tag: "8b-instruct-q4_K_M", backend: "candle" }],
+    ["registry.ollama.ai/library/llama3.2", { kind: "ollama", name: "llama3.2" }],
+    ["ollama:someone/model", { kind: "ollama", namespace: "someone", name: "model" }],
+    ["https://Example.org/m.gguf", { kind: "url", url: "https://example.org/m.gguf" }],
+    [
+      `https://example.org/m.gguf#sha256=${sha.toUpperCase()}@candle`,
+      { kind: "url", url: "https://example.org/m.gguf", sha256: sha, backend: "candle" },
+    ],
   ])("reads %s", (text, expected) => {
     expect(parseModelSpec(text)).toEqual(expected);
   });
 
   it.each([
-    ["", "spec-syntax"],
-    ["x".repeat(513), "spec-syntax"],
-    ["-x", "spec-syntax"],
-    ["a:b:c", "spec-syntax"],
-    ["a\0b", "spec-syntax"],
-    ["a\u202eb", "spec-syntax"],
-    ["a%2f..%2fb", "spec-syntax"],
-    ["tiny-stories@pluto", "backend-unknown"],
-    ["tiny-stories@ollama", "usage-not-available"],
-    ["hf:owner/repo", "usage-not-available"],
-    ["https://example.org/m.gguf", "usage-not-available"],
-    ["ollama:llama3.2:1b", "usage-not-available"],
-  ])("refuses %s", (text, code) => {
-    expect(() => parseModelSpec(text)).toThrow(expect.objectContaining({ code }));
+    ["local/tinyllama", { kind: "name", name: "tinyllama", backend: "candle" }],
+    ["ollama/llama3.2:1b", { kind: "name", name: "llama3.2", variant: "1b", backend: "ollama" }],
+    ["openai/gpt-4o", { kind: "name", name: "gpt-4o", backend: "openai" }],
+    ["openai/x@candle", { kind: "name", name: "x", backend: "candle" }],
+  ])("reads the provider before the first slash of %s, where providers are told", (text, expected) => {
+    expect(parseModelSpec(text, { providers: ["openai"] })).toEqual(expected);
+  });
+
+  it("offers hf: for an unknown prefix", () => {
+    expect(() => parseModelSpec("google/flan-t5-small", { providers: [] })).toThrow(
+      expect.objectContaining({ code: "backend-unknown", commands: ["llmspell model pull hf:google/flan-t5-small"] }),
+    );
+    expect(() => parseModelSpec("google/flan-t5-small")).toThrow(expect.objectContaining({ code: "spec-syntax" }));
+  });
+
+  it.each([
+    "",
+    "x".repeat(513),
+    "x".repeat(81),
+    "-x",
+    "a:b:c",
+    "a:",
+    ":a",
+    "a@",
+    "a@b/c",
+    "a\0b",
+    "a\u202eb",
+    "a\u200bb",
+    "a..b",
+    "a b",
+    "a\\b",
+    "hf:",
+    "hf:owner",
+    "hf:/repo",
+    "hf:../x",
+    "hf:a/..",
+    "hf:a/b:Q4:Q5",
+    "hf:a/b:Q4/c.gguf",
+    "hf:a/b#",
+    "hf:a/b#../x",
+    "hf:a/b/../c",
+    "hf:a/b/.hidden",
+    "ollama:",
+    "https://",
+    "https://example.org/m#sha256=12",
+    "https://example.org/m#main",
+  ])("refuses %j", (text) => {
+    expect(() => parseModelSpec(text)).toThrow(
+      expect.objectContaining({ code: "spec-syntax", hint: expect.stringContaining("hf:OWNER/REPO") }),
+    );
+  });
+
+  it.each([
+    "../../etc/passwd",
+    "..\\..\\x",
+    "C:\\x",
+    "\\\\host\\share",
+    "a%2f..%2fb",
+    "CON",
+    "a\0b",
+    "~/.ssh/x",
+    "-x",
+    "x".repeat(5000),
+    "a\u200fb",
+    "tіnyllama",
+    "aux.gguf",
+    "x.",
+  ])("81 refuses the name %j on every system", (name) => {
+    expect(() => checkModelName(name)).toThrow(expect.objectContaining({ code: "spec-syntax" }));
+    for (const text of [`hf:owner/${name}`, `hf:${name}/repo`, `ollama:${name}`]) {
+      expect(() => parseModelSpec(text)).toThrow(expect.objectContaining({ code: "spec-syntax" }));
+    }
+  });
+
+  it("81 reads a:b as model and variant", () => {
+    expect(parseModelSpec("a:b")).toEqual({ kind: "name", name: "a", variant: "b" });
+  });
+
+  it.each(["hf:owner/repo@", "hf:owner/repo@main", `hf:owner/repo@${"a".repeat(39)}`, "hf:owner/repo/folder/file.gguf", "hf:///repo"])(
+    "82 refuses %s",
+    (text) => {
+      expect(() => parseModelSpec(text)).toThrow(expect.objectContaining({ code: "spec-syntax" }));
+    },
+  );
+
+  it.each([
+    "ollama:name:tag:tag",
+    "ollama:Name",
+    "ollama:Someone/name",
+    `ollama:${"a".repeat(81)}`,
+    "ollama:/name",
+    "ollama:a//b",
+    "ollama:name:",
+    "ollama:.name",
+    "ollama:a/.b",
+    "ollama:a/b/c",
+  ])("83 refuses %s", (text) => {
+    expect(() => parseModelSpec(text)).toThrow(expect.objectContaining({ code: "spec-syntax" }));
+  });
+
+  it.each([
+    "http://169.254.169.254/latest/meta-data",
+    "http://localhost/m.gguf",
+    "http://LOCALHOST./m.gguf",
+    "https://x.localhost/m",
+    "https://nas/m.gguf",
+    "https://printer.local/m.gguf",
+    "https://10.0.0.1/m",
+    "https://172.31.0.1/m",
+    "https://192.168.1.1/m",
+    "https://100.64.0.1/m",
+    "https://0.0.0.0/m",
+    "https://2130706433/m",
+    "https://0x7f000001/m",
+    "https://0177.0.0.1/m",
+    "https://127.1/m",
+    "https://[::1]/m",
+    "https://[::ffff:127.0.0.1]/m",
+    "https://[::ffff:10.0.0.1]/m",
+    "https://[fe80::1]/m",
+    "https://[fd00::1]/m",
+    "https://[2002:7f00:1::]/m",
+    "https://user:pass@example.org/m",
+    "https://user@example.org/m",
+    "https://example.org:22/m",
+    "file:///etc/passwd",
+    "file:/etc/passwd",
+    "data:text/plain,x",
+    "ftp://example.org/m.gguf",
+    "javascript:alert(1)",
+  ])("84 does not ask %s", (text) => {
+    expect(() => parseModelSpec(text)).toThrow(expect.objectContaining({ code: "spec-host" }));
+  });
+
+  it("84 asks a private host that was permitted, and that one only", () => {
+    const allowHosts = ["127.0.0.1", "nas:8080"];
+    expect(parseModelSpec("http://127.0.0.1:9000/m.gguf", { allowHosts })).toEqual({ kind: "url", url: "http://127.0.0.1:9000/m.gguf" });
+    expect(parseModelSpec("http://nas:8080/m.gguf", { allowHosts }).kind).toBe("url");
+    expect(() => parseModelSpec("http://nas:8081/m.gguf", { allowHosts })).toThrow(expect.objectContaining({ code: "spec-host" }));
+    expect(() => parseModelSpec("http://10.0.0.1/m", { allowHosts })).toThrow(expect.objectContaining({ code: "spec-host" }));
+    expect(() => parseModelSpec("http://a:b@127.0.0.1/m", { allowHosts })).toThrow(expect.objectContaining({ code: "spec-host" }));
+  });
+
+  it.each(["https://8.8.8.8/m", "https://172.32.0.1/m", "https://[2606:4700::1111]/m", "https://example.org:8443/m"])(
+    "84 asks %s",
+    (text) => {
+      expect(parseModelSpec(text).kind).toBe("url");
+    },
+  );
+
+  describe("printed and read again", () => {
+    const letters = "abcXYZ019";
+    const word = (extra: string, max: number, only = letters) =>
+      fc
+        .tuple(fc.constantFrom(...only), fc.string({ unit: fc.constantFrom(...only, ...extra), maxLength: max }))
+        .map(([first, rest]) => first + rest)
+        .filter((text) => !text.includes("..") && !text.endsWith("."));
+    const name = word("._-", 20);
+    const lower = word("._-", 20, "abcxyz019");
+    const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
+    const backend = optional(fc.constantFrom("candle", "ollama", "my-box"));
+    const hubBackend = optional(fc.constantFrom("candle", "ollama"));
+    const clean = (value: object): ModelSpec => JSON.parse(JSON.stringify(value)) as ModelSpec;
+    const spec: fc.Arbitrary<ModelSpec> = fc
+      .oneof(
+        fc.record({ kind: fc.constant("name"), name, variant: optional(name), backend }),
+        fc
+          .record({
+            kind: fc.constant("hf"),
+            owner: name,
+            repo: name,
+            backend: hubBackend,
+            revision: optional(fc.constantFrom("v1.0", "refs/pr/2", "a".repeat(40))),
+          })
+          .chain((base) =>
+            fc.oneof(
+              fc.constant(base),
+              name.map((variant) => ({ ...base, variant })),
+              name.map((file) => ({ ...base, file: `${file}-x.gguf` })),
+            ),
+          ),
+        fc.record({
+          kind: fc.constant("ollama"),
+          namespace: optional(lower.filter((text) => text !== "library")),
+          name: lower,
+          tag: optional(name),
+          backend,
+        }),
+        fc.record({
+          kind: fc.constant("url"),
+          url: fc.webUrl({ withQueryParameters: true, validSchemes: ["https"] }).map((url) => new URL(url).href),
+          sha256: optional(fc.constant(sha)),
+          backend: optional(fc.constant("candle")),
+        }),
+        fc.record({
+          kind: fc.constant("path"),
+          path: fc.string({ maxLength: 30 }).map((text) => `./${text.replace(/[\p{Cc}@]/gu, "_")}`),
+          backend: optional(fc.constant("candle")),
+        }),
+      )
+      .map(clean)
+      .filter((value) => value.kind !== "url" || (!/@(candle|local)$/i.test(value.url) && !/huggingface|hf\.co/.test(value.url)));
+
+    it("is the same spec", () => {
+      fc.assert(
+        fc.property(spec, (value) => {
+          const text = printModelSpec(value);
+          fc.pre(text.length <= 512);
+          expect(parseModelSpec(text)).toEqual(value);
+        }),
+        { numRuns: 2000 },
+      );
+    });
+
+    it("is the same text, once it was printed; whatever is read ends in a spec or a typed error", () => {
+      fc.assert(
+        fc.property(
+          fc.oneof(fc.string({ maxLength: 60 }), fc.string({ unit: fc.constantFrom(..."ab0:/@#._-~\\hf:ollama:https://"), maxLength: 40 })),
+          (text) => {
+            let read: ModelSpec;
+            try {
+              read = parseModelSpec(text);
+            } catch (error) {
+              expect((error as { code?: string }).code).toMatch(/^spec-/);
+              return;
+            }
+            const printed = printModelSpec(read);
+            expect(printModelSpec(parseModelSpec(printed))).toBe(printed);
+          },
+        ),
+        { numRuns: 5000 },
+      );
+    });
   });
 });

@@ -37,8 +37,12 @@ function options(more: Partial<SearchOptions> & { sampling?: Partial<SearchOptio
   };
 }
 
-async function found(seed: number, input: readonly number[], search: SearchOptions): Promise<number[]> {
-  const session = plainSession(seed, vocabSize);
+/** @param draft seed of a copy that writes ahead: the same seed is always right, another one mostly wrong */
+async function found(seed: number, input: readonly number[], search: SearchOptions, draft?: number): Promise<number[]> {
+  const session = {
+    ...plainSession(seed, vocabSize),
+    ...(draft === undefined ? {} : { drafter: plainSession(draft, vocabSize).decoder }),
+  };
   const ids: number[] = [];
   for await (const id of searchTokens(session, await encode(session, [input]), input, search)) ids.push(id);
   return ids;
@@ -124,6 +128,46 @@ describe("searchTokens", () => {
     }
   });
 
+  it("a copy that writes ahead never changes the answer, whether it is always right or mostly wrong", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 1000 }),
+        fc.integer({ min: 1, max: 1000 }),
+        fc.array(fc.integer({ min: 2, max: vocabSize - 1 }), { minLength: 1, maxLength: 8 }),
+        fc.integer({ min: 0, max: 3 }),
+        async (seed, draft, input, noRepeatNgramSize) => {
+          const search = options({ maxTokens: 30, minTokens: 4, noRepeatNgramSize });
+          const wanted = naiveGreedy(seed, input, search);
+          expect(await found(seed, input, search, draft)).toEqual(wanted);
+          expect(await found(seed, input, search, seed)).toEqual(wanted);
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+
+  it("a copy that is right saves passes of the model; the first token waits for none", async () => {
+    const session = plainSession(4, vocabSize);
+    const passes: number[] = [];
+    const counted: typeof session = {
+      ...session,
+      decoder: {
+        ...session.decoder,
+        run: (feeds) => {
+          passes.push(feeds["input_ids"]?.shape[1] ?? 0);
+          return session.decoder.run(feeds);
+        },
+      },
+      drafter: plainSession(4, vocabSize).decoder,
+    };
+    const search = options({ maxTokens: 40, suppressTokens: [end] });
+    const ids: number[] = [];
+    for await (const id of searchTokens(counted, await encode(counted, [[2, 5, 9]]), [2, 5, 9], search)) ids.push(id);
+    expect(ids).toHaveLength(40);
+    expect(passes[0]).toBe(1);
+    expect(passes.length).toBeLessThan(12);
+  });
+
   it("R12 refuses scores that are no numbers, or all the same", async () => {
     for (const value of [Number.NaN, Number.POSITIVE_INFINITY, 0]) {
       const session = plainSession(1, vocabSize);
@@ -159,20 +203,20 @@ describe("searchTokens", () => {
   });
 });
 
-describe("createLookup", () => {
-  it("guesses what followed the same tokens before, and nothing where there was none", () => {
+describe("createLookup", async () => {
+  it("guesses what followed the same tokens before, and nothing where there was none", async () => {
     const lookup = createLookup([4, 5, 6, 7, 8, 9]);
-    expect(lookup.guess([0, 4, 5, 6], 7)).toEqual([7, 8, 9]);
-    expect(lookup.guess([0, 4, 5, 6], 2)).toEqual([7, 8]);
-    expect(lookup.guess([0, 9, 4], 7)).toEqual([]);
-    expect(lookup.guess([0, 2, 3, 2, 3], 7)).toEqual([2, 3]);
+    expect(await lookup.guess([0, 4, 5, 6], 7)).toEqual([7, 8, 9]);
+    expect(await lookup.guess([0, 4, 5, 6], 2)).toEqual([7, 8]);
+    expect(await lookup.guess([0, 9, 4], 7)).toEqual([]);
+    expect(await lookup.guess([0, 2, 3, 2, 3], 7)).toEqual([2, 3]);
   });
 
-  it("pauses where its guesses keep failing, and begins again", () => {
+  it("pauses where its guesses keep failing, and begins again", async () => {
     const lookup = createLookup([4, 5, 6]);
     let asked = 0;
     for (let step = 0; step < 40; step += 1) {
-      const guesses = lookup.guess([0, 4, 5], 7);
+      const guesses = await lookup.guess([0, 4, 5], 7);
       if (guesses.length > 0) {
         asked += 1;
         lookup.learn(guesses.length, 0);

@@ -121,6 +121,7 @@ describe("chat over a pipe", () => {
     ["/set temperature hot", "wanted a number"],
     ["/set preset wild", "greedy, balanced"],
     ["/set context_size 512", "chosen when the model loads"],
+    ["/set device gpu", "device: wanted auto, webgpu"],
     ["/set", "needs a parameter"],
     ["/sho", "did you mean /show"],
     ["/save", "needs a file"],

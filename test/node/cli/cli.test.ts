@@ -106,9 +106,14 @@ describe("generate", () => {
   it.each([
     ["a missing file", ["-m", "./modle.gguf"], 3, "model-unknown", "  llmspell generate -m ./model.gguf "],
     ["a path without ./", ["-m", "model.gguf"], 3, "model-unknown", "  llmspell generate -m ./model.gguf "],
-    ["an unknown name", ["-m", "tinyllama"], 3, "model-unknown", "  llmspell generate -m tiny-stories "],
+    ["a name that only a server may know", ["-m", "nope"], 5, "ollama-unreachable", "  ollama serve"],
+    ["a slip in a name", ["-m", "tinylama"], 5, "ollama-unreachable", "Did you mean tinyllama?"],
+    ["a model that is not here", ["-m", "tinyllama"], 3, "model-not-installed", "  llmspell generate -m tinyllama --pull Hello"],
+    ["an unknown name for candle", ["-m", "tinylama@candle"], 3, "model-unknown", "Did you mean tinyllama?"],
     ["a T5 file", ["-m", "./t5.gguf"], 3, "model-t5-gguf", "safetensors"],
-    ["a repository", ["-m", "hf:a/b"], 2, "usage-not-available", "later release"],
+    ["a repository", ["-m", "hf:a/b"], 3, "model-not-installed", "  llmspell model pull hf:a/b@candle"],
+    ["a private address", ["-m", "http://10.0.0.1/m.gguf"], 2, "spec-host", "--allow-host 10.0.0.1"],
+    ["an unknown backend", ["-m", "x@pluto"], 2, "backend-unknown", "candle (alias local)"],
     ["too large a context", ["--context-size", "5000"], 2, "usage-value", "128 … 512"],
     [
       "a device that is not there",
@@ -170,7 +175,8 @@ describe("documents", () => {
       architecture: "llama",
       quantization: "Q8_0",
       bundled: true,
-      source: null,
+      source: "bundled",
+      verified: "sha256",
       chat_template: null,
       capabilities: ["completion"],
       size_bytes: readFileSync(document.path).length,
@@ -212,6 +218,7 @@ describe("model info", () => {
       "quantization",
       "size_bytes",
       "modified_at",
+      "source",
       "verified",
       "bundled",
       "path",
@@ -246,7 +253,7 @@ describe("doctor", () => {
     const { status, stdout } = await cli(["doctor", "--device", "cpu"]);
     expect(status).toBe(0);
     for (const line of stdout.split("\n").filter((text) => /^\S/.test(text)))
-      expect(line).toMatch(/^(ok|warn|fail|skip) +(runtime|devices|models|stores) +\S/);
+      expect(line).toMatch(/^(ok|warn|fail|skip) +(runtime|config|devices|models|stores) +\S/);
     expect(stdout).toMatch(/^ok {4}devices {2}cpu .*GGUF .*self-test [\d.]+ m?s; T5 .*self-test [\d.]+ m?s$/m);
     expect(stdout).not.toMatch(/devices {2}(webgpu|cuda)/);
   }, 60_000);
@@ -315,19 +322,17 @@ describe("odd surroundings", () => {
     });
   });
 
-  it("refuses a profile and a file from variables, and says that one of them has no effect yet", async () => {
+  it("refuses a profile and a file from variables, unless a flag of either kind puts both aside", async () => {
     expect(await cli(["doctor"], { env: { LLMSPELL_PROFILE: "a", LLMSPELL_CONFIG: "b" } })).toMatchObject({
       status: 2,
       stderr: expect.stringContaining("[config-conflict]"),
     });
-    expect(await cli(["model", "info", "tiny-stories"], { env: { LLMSPELL_PROFILE: "a" } })).toMatchObject({
-      status: 0,
-      stderr: expect.stringContaining("LLMSPELL_PROFILE has no effect yet"),
-    });
+    const flagged = await cli(["-p", "minimal", "doctor"], { env: { LLMSPELL_PROFILE: "a", LLMSPELL_CONFIG: "b" } });
+    expect(flagged).toMatchObject({ status: 0, stdout: expect.stringContaining("profile:minimal") });
   });
 
   it("shows a stack at --trace debug, before the error and its code", async () => {
-    const { stderr } = await cli(["--trace", "debug", "generate", "-m", "nope", "x"]);
+    const { stderr } = await cli(["--trace", "debug", "generate", "-m", "nope@candle", "x"]);
     expect(stderr).toMatch(/\n\s+at .*Error: Model 'nope' is not known.*\[model-unknown\]\n$/s);
   });
 });
@@ -539,7 +544,7 @@ describe("completion", () => {
     const { status, stdout } = await cli(["completion", shell]);
     expect(status).toBe(0);
     for (const word of ["generate", "chat", "info", "doctor", "max-tokens", "no-stream", "output"]) expect(stdout).toContain(word);
-    expect(stdout).not.toContain("offline");
+    expect(stdout).not.toContain("profile");
   });
 
   it("bash completes commands, flags and their values", async () => {
@@ -549,7 +554,7 @@ describe("completion", () => {
       return execFileSync("bash", ["-c", script], { encoding: "utf8", env: cleanEnv }).trim().split("\n");
     };
     expect(complete("llmspell", "gen")).toEqual(["generate"]);
-    expect(complete("llmspell", "model", "")).toEqual(["info"]);
+    expect(complete("llmspell", "model", "")).toEqual(["list", "available", "pull", "info", "remove", "status", "verify", "prune"]);
     expect(complete("llmspell", "generate", "--max")).toEqual(["--max-tokens"]);
     expect(complete("llmspell", "generate", "--device", "v")).toEqual(["vulkan"]);
     expect(complete("llmspell", "completion", "")).toContain("fish");

@@ -4,8 +4,10 @@ import { existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSpell, type Spell } from "../../../src/core/api/spell.ts";
+import { type ResolvedConfig, resolveSource } from "../../../src/core/config/resolve.ts";
 import type { GgufRuntime } from "../../../src/core/spec/runtime.ts";
 import { memoryPlatform, type ScriptedRuntimeOptions, scriptedRuntime } from "../../../src/core/testing/index.ts";
+import { envBelowFlags } from "../../../src/node/cli/config-source.ts";
 import type { Context } from "../../../src/node/cli/context.ts";
 import type { Interrupt } from "../../../src/node/cli/interrupt.ts";
 import { createScreen, type OutputStream, type Screen, type ScreenSettings } from "../../../src/node/cli/render.ts";
@@ -24,6 +26,9 @@ export const cleanEnv: Readonly<Record<string, string>> = {
   LLMSPELL_HOME: join(home, "llmspell"),
   TERM: "xterm-256color",
   LANG: "C.UTF-8",
+  // nobody listens there: no test may depend on a server of the developer's, or on the net
+  OLLAMA_HOST: "127.0.0.1:9",
+  HF_ENDPOINT: "http://127.0.0.1:9",
 };
 
 export interface Outcome {
@@ -128,6 +133,7 @@ export function quietInterrupt(): Interrupt & { readonly controller: AbortContro
     signal: controller.signal,
     deadline: new Promise(() => undefined),
     press: () => controller.abort(),
+    allow: () => undefined,
     take: () => undefined,
   };
 }
@@ -147,14 +153,24 @@ export function scriptedContext(
   },
 ): Context {
   const { files, script, runtime = scriptedRuntime(script), stdin, ...rest } = more;
-  const spell: Spell = createSpell({ platform: memoryPlatform({ files, gguf: runtime }) });
+  let resolved: Promise<ResolvedConfig> | undefined;
+  const config = (): Promise<ResolvedConfig> => {
+    resolved ??= resolveSource({ kind: "defaults" }, { env: envBelowFlags(more.flags ?? new Map(), more.env ?? {}) });
+    return resolved;
+  };
+  let spell: Spell | undefined;
   return {
     operands: [],
     flags: new Map(),
     env: {},
     screen: shown.screen,
     interrupt: quietInterrupt(),
-    openSpell: async () => spell,
+    argv: [],
+    config,
+    openSpell: async () => {
+      spell ??= createSpell({ platform: memoryPlatform({ files, gguf: runtime }), config: await config() });
+      return spell;
+    },
     ...rest,
     stdin: stdin === undefined ? undefined : Object.assign(stdin, { destroy: () => undefined }),
   };

@@ -1,0 +1,317 @@
+/**
+ * A document against the compiled schema. It goes along the schema, key by known key, into a flat map of paths: no object of a user is merged
+ * or copied, so `__proto__` is a name like any other, and unknown. Every problem is found, not only the first.
+ */
+import { SpellError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
+import { parseModelSpec } from "../spec/model-spec.ts";
+import { type Document, showValue } from "./document.ts";
+import type { ConfigKey, ConfigValue } from "./key.ts";
+import {
+  allKeys,
+  isProviderType,
+  isSecret,
+  keyAt,
+  keysOfType,
+  namesIn,
+  type ProviderType,
+  providerNameProblem,
+  providerTypes,
+} from "./keys.ts";
+import { mask } from "./mask.ts";
+import type { Problem, ProblemCode } from "./problem.ts";
+import { findRetiredKey, retiredValue } from "./retired.ts";
+
+/** One value with where it came from. */
+export interface Entry {
+  readonly value: ConfigValue;
+  /** "default", "profile:NAME", "file:PATH:LINE", "env:VARIABLE", "object" */
+  readonly origin: string;
+}
+
+/** Values of one source by dotted path; `providers.NAME.provider_type` is there for every provider it declares. */
+export type Layer = ReadonlyMap<string, Entry>;
+
+/** Of two layers the second wins, key by key. Associative. */
+export function mergeLayers(...layers: readonly Layer[]): Layer {
+  return new Map(layers.flatMap((layer) => [...layer]));
+}
+
+/** Types of all providers of a layer, by name. */
+export function declaredTypes(layer: Layer): ReadonlyMap<string, ProviderType> {
+  const found = new Map<string, ProviderType>();
+  for (const [path, { value }] of layer) {
+    if (!path.startsWith("providers.")) continue;
+    const [, name = "", own] = path.split(".");
+    if (own === "provider_type" && typeof value === "string" && isProviderType(value)) found.set(name, value);
+  }
+  return found;
+}
+
+/** A key or table of a person's own: its name begins with x-. */
+export interface Extra {
+  readonly parts: readonly string[];
+  readonly value: unknown;
+}
+
+export interface Checked {
+  readonly layer: Layer;
+  readonly extras: readonly Extra[];
+  readonly problems: readonly Problem[];
+}
+
+/** @returns the value in its canonical form, or what was wanted */
+export function checkValue(key: ConfigKey, value: unknown): { readonly value: ConfigValue } | { readonly wanted: string } {
+  const wanted = (more?: string): { readonly wanted: string } => ({ wanted: more ?? describeValues(key) });
+  switch (key.type) {
+    case "boolean":
+      return typeof value === "boolean" ? { value } : wanted();
+    case "integer":
+    case "number": {
+      const number = typeof value === "bigint" ? Number(value) : value;
+      if (typeof number !== "number" || !Number.isFinite(number)) return wanted();
+      if (key.type === "integer" && !Number.isSafeInteger(number)) return wanted();
+      const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = key;
+      if (key.least !== undefined && number !== 0 && number < key.least) return wanted();
+      const inside = (key.above === true ? number > min : number >= min) && number <= max;
+      // -0 is shown as 0
+      return inside ? { value: number + 0 } : wanted();
+    }
+    case "text": {
+      if (typeof value !== "string") return wanted();
+      if (key.choices !== undefined) {
+        const lower = value.toLowerCase();
+        const choice = key.choices.find((candidate) => candidate.toLowerCase() === lower) ?? key.aliases?.[lower];
+        return choice === undefined ? wanted() : { value: choice };
+      }
+      if (value.length > (key.longest ?? 4096)) return wanted(`a text of at most ${key.longest ?? 4096} characters`);
+      return checkFormat(key, value) ?? { value };
+    }
+    case "list": {
+      if (!Array.isArray(value) || value.length > (key.most ?? 1000)) return wanted();
+      const texts = value.filter((text): text is string => typeof text === "string" && text !== "" && text.length <= (key.longest ?? 1024));
+      return texts.length === value.length ? { value: texts } : wanted();
+    }
+  }
+}
+
+function checkFormat({ format }: ConfigKey, text: string): { readonly wanted: string } | undefined {
+  if (format === "url") return isWebAddress(text) ? undefined : { wanted: "an address that begins with http:// or https://" };
+  if (format === "path") return text.includes("\u0000") ? { wanted: "a path" } : undefined;
+  if (format === "variable") return /^[A-Za-z_][A-Za-z0-9_]*$/.test(text) ? undefined : { wanted: "the name of a variable" };
+  return undefined;
+}
+
+function isWebAddress(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  return /^https?:$/.test(new URL(text).protocol) && /^https?:\/\//i.test(text);
+}
+
+/** What a key takes, in words: "an integer, 0 … 16", "lua, javascript". */
+export function describeValues(key: ConfigKey): string {
+  if (key.choices !== undefined) return key.choices.join(", ");
+  if (key.least !== undefined) return `0, or an integer, ${key.least} … ${key.max}`;
+  const range = `${key.above === true ? "> " : ""}${key.min} … ${key.max}`;
+  return {
+    boolean: "true or false",
+    integer: `an integer, ${range}`,
+    number: `a number, ${range}`,
+    text: key.format === "url" ? "an address that begins with http:// or https://" : "a text",
+    list: `a list of at most ${key.most} texts`,
+  }[key.type];
+}
+
+/** The value of a secret key is never part of a message. */
+export function showGot(path: string, value: unknown): string {
+  return isSecret(path) && typeof value !== "boolean" && typeof value !== "number" && typeof value !== "bigint" ? mask : showValue(value);
+}
+
+export function checkDocument(document: Document): Checked {
+  const layer = new Map<string, Entry>();
+  const extras: Extra[] = [];
+  const problems: Problem[] = [];
+
+  const complain = (
+    code: ProblemCode,
+    parts: readonly string[],
+    part: "key" | "value",
+    message: string,
+    more: Partial<Problem> = {},
+  ): void => {
+    const { where, line, column, frame } = document.place(parts, part);
+    problems.push({
+      code,
+      path: showPath(parts),
+      message,
+      where,
+      ...(line === undefined ? {} : { line }),
+      ...(column === undefined ? {} : { column }),
+      ...(frame === undefined ? {} : { frame }),
+      ...more,
+    });
+  };
+  const take = (parts: readonly string[], key: ConfigKey, value: unknown, path: string): void => {
+    const replacement = typeof value === "string" ? retiredValue(path, value) : undefined;
+    if (replacement !== undefined) {
+      complain("config-retired-key", parts, "value", replacement);
+      return;
+    }
+    const result = checkValue(key, value);
+    if ("value" in result) layer.set(path, { value: result.value, origin: document.place(parts, "key").origin });
+    else {
+      const got = showGot(path, value);
+      const meant = typeof value === "string" && key.choices !== undefined ? nearest(value, key.choices) : undefined;
+      complain(
+        "config-value",
+        parts,
+        "value",
+        `wanted ${result.wanted}; got ${got}${meant === undefined ? "" : `; did you mean ${meant}?`}`,
+        {
+          expected: result.wanted,
+          got,
+          ...(meant === undefined ? {} : { nearest: meant }),
+        },
+      );
+    }
+  };
+  /** @returns true when the name is one of a person's own: nothing more is to be said */
+  const isOwn = (parts: readonly string[], name: string, value: unknown): boolean => {
+    if (name.startsWith("x-")) extras.push({ parts, value });
+    return name.startsWith("x-");
+  };
+  /** A name the schema does not have: of an older file, or a slip. */
+  const unknown = (parts: readonly string[], value: unknown, known: readonly string[]): void => {
+    const replacement = findRetiredKey(parts, value);
+    if (replacement !== undefined) {
+      complain("config-retired-key", parts, "key", replacement);
+      return;
+    }
+    const name = parts.at(-1) ?? "";
+    const meant = nearest(name, known) ?? elsewhere(name);
+    complain("config-unknown-key", parts, "key", `unknown key${meant === undefined ? "" : `; did you mean ${meant}?`}`, {
+      ...(meant === undefined ? {} : { nearest: meant }),
+    });
+  };
+
+  const visit = (table: Readonly<Record<string, unknown>>, parts: readonly string[]): void => {
+    const prefix = parts.join(".");
+    const known = namesIn(prefix) ?? [];
+    for (const [name, value] of Object.entries(table)) {
+      const inner = [...parts, name];
+      if (isOwn(inner, name, value)) continue;
+      // a quoted "a.b" is one name, and no path
+      const path = known.includes(name) ? (prefix === "" ? name : `${prefix}.${name}`) : undefined;
+      const key = path === undefined ? undefined : keyAt(path);
+      if (path === "providers") {
+        if (isTable(value)) visitProviders(value);
+        else complain("config-value", inner, "value", `wanted a table; got ${showValue(value)}`);
+      } else if (key !== undefined && path !== undefined) take(inner, key, value, path);
+      else if (path === undefined) unknown(inner, value, known);
+      else if (isTable(value)) visit(value, inner);
+      else complain("config-value", inner, "value", `wanted a table; got ${showValue(value)}`);
+    }
+  };
+  const visitProviders = (table: Readonly<Record<string, unknown>>): void => {
+    for (const [name, value] of Object.entries(table)) {
+      const parts = ["providers", name];
+      if (isOwn(parts, name, value)) continue;
+      const key = keyAt(`providers.${name}`);
+      const problem = providerNameProblem(name);
+      if (key !== undefined && name === "default_provider") take(parts, key, value, key.path);
+      else if (!isTable(value)) unknown(parts, value, [...(namesIn("providers") ?? []), ...providerTypes()]);
+      else if (problem !== undefined && (isOdd(name) || name === "providers")) unknown(parts, value, providerTypes());
+      else if (problem !== undefined) complain("config-value", parts, "key", `the name of a provider: ${problem}`);
+      else visitProvider(name, value);
+    }
+  };
+  const visitProvider = (name: string, table: Readonly<Record<string, unknown>>): void => {
+    const parts = ["providers", name];
+    const given = table["provider_type"];
+    const type = typeof given === "string" ? given.toLowerCase() : given === undefined ? name : "";
+    if (!isProviderType(type)) {
+      const meant = nearest(type, providerTypes());
+      const got = given === undefined ? "none" : showValue(given);
+      complain(
+        "config-value",
+        given === undefined ? parts : [...parts, "provider_type"],
+        "value",
+        `${given === undefined ? "provider_type: " : ""}wanted ${providerTypes().join(", ")}; got ${got}${meant === undefined ? "" : `; did you mean ${meant}?`}`,
+        { expected: providerTypes().join(", "), got },
+      );
+      return;
+    }
+    layer.set(`providers.${name}.provider_type`, {
+      value: type,
+      origin: document.place(given === undefined ? parts : [...parts, "provider_type"], "key").origin,
+    });
+    const keys = keysOfType(type);
+    const visitKeys = (inside: Readonly<Record<string, unknown>>, prefix: readonly string[]): void => {
+      for (const [own, value] of Object.entries(inside)) {
+        if (prefix.length === 0 && own === "provider_type") continue;
+        const inner = [...parts, ...prefix, own];
+        if (isOwn(inner, own, value)) continue;
+        const path = [...prefix, own].join(".");
+        const key = own.includes(".") ? undefined : keys.get(path);
+        const isInnerTable = !own.includes(".") && [...keys.keys()].some((known) => known.startsWith(`${path}.`));
+        if (key !== undefined) {
+          take(inner, key, value, `providers.${name}.${path}`);
+          checkModel(inner, key, type, value);
+        } else if (isInnerTable && isTable(value)) visitKeys(value, [...prefix, own]);
+        else if (isInnerTable) complain("config-value", inner, "value", `wanted a table; got ${showValue(value)}`);
+        else unknownProviderKey(inner, value, path, type, keys);
+      }
+    };
+    visitKeys(table, []);
+  };
+  const unknownProviderKey = (
+    parts: readonly string[],
+    value: unknown,
+    path: string,
+    type: ProviderType,
+    keys: ReadonlyMap<string, ConfigKey>,
+  ): void => {
+    const owners = providerTypes().filter((other) => isProviderType(other) && keysOfType(other).has(path));
+    if (owners.length === 0)
+      unknown(parts, value, [...new Set([...keys.keys()].map((key) => key.split(".").at(parts.length - 3) ?? key)), "provider_type"]);
+    else complain("config-unknown-key", parts, "key", `unknown key: ${type} providers have none; those of type ${owners.join(", ")} do`);
+  };
+  /** The grammar is the in-process backend's own; servers have their own names. */
+  const checkModel = (parts: readonly string[], key: ConfigKey, type: ProviderType, value: unknown): void => {
+    if (key.format !== "model" || type !== "candle" || typeof value !== "string") return;
+    try {
+      parseModelSpec(value);
+    } catch (error) {
+      if (error instanceof SpellError && error.code.startsWith("spec-")) complain("config-value", parts, "value", error.message);
+    }
+  };
+
+  visit(document.values, []);
+  return { layer, extras, problems };
+}
+
+function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+/** Names of JavaScript's own, which nobody means. */
+function isOdd(name: string): boolean {
+  return name === "__proto__" || name === "constructor" || name === "prototype";
+}
+
+/** A key that was put into the wrong table: the path whose last name it is, or nearly is. */
+function elsewhere(name: string): string | undefined {
+  const paths = new Map<string, string>();
+  for (const type of providerTypes())
+    if (isProviderType(type)) for (const own of keysOfType(type).keys()) if (!paths.has(own)) paths.set(own, `providers.${type}.${own}`);
+  for (const { path } of allKeys()) {
+    const last = path.slice(path.lastIndexOf(".") + 1);
+    if (!paths.has(last)) paths.set(last, path);
+  }
+  const meant = paths.has(name) ? name : nearest(name, paths.keys());
+  return meant === undefined ? undefined : paths.get(meant);
+}
+
+/** A path as TOML writes it; long names are cut. */
+export function showPath(parts: readonly string[]): string {
+  return parts.map((part) => (/^[A-Za-z0-9_-]{1,80}$/.test(part) ? part : JSON.stringify(part.slice(0, 80)))).join(".");
+}

@@ -1,0 +1,642 @@
+/** Written by tools/generate.mjs from src/core/config/schema.ts. Names are those of the files. */
+
+/** `[engines]` */
+export interface EnginesConfig {
+  readonly lua: {
+    /** parts of the standard library a Lua script has */
+    readonly stdlib: "None" | "Basic" | "Standard" | "All";
+    /** memory of the script (bytes) */
+    readonly max_memory_bytes: number;
+    /** time the script itself computes; waiting for host calls does not count (ms) */
+    readonly timeout_ms: number;
+    /** printed text of one run in JSON mode (bytes) */
+    readonly max_output_bytes: number;
+    /** errors carry a traceback */
+    readonly enable_debug: boolean;
+  };
+  readonly javascript: {
+    /** parts of the standard library a JavaScript script has */
+    readonly stdlib: "None" | "Basic" | "Standard" | "All";
+    /** memory of the script (bytes) */
+    readonly max_heap_size_bytes: number;
+    /** time the script itself computes; waiting for host calls does not count (ms) */
+    readonly timeout_ms: number;
+    /** printed text of one run in JSON mode (bytes) */
+    readonly max_output_bytes: number;
+    /** errors carry a traceback */
+    readonly enable_debug: boolean;
+    /** console.log, info, warn and error exist */
+    readonly enable_console: boolean;
+  };
+}
+
+/** `[models]` */
+export interface ModelsConfig {
+  /** no downloads */
+  readonly offline: boolean;
+  /** Hugging Face Hub, or a mirror of it */
+  readonly hf_endpoint: string;
+  /** open files in the cache of Hugging Face in place */
+  readonly reuse_hf_cache: boolean;
+  /** open files of Ollama in place */
+  readonly reuse_ollama_store: boolean;
+  /** connections to one host (connections) */
+  readonly max_parallel: number;
+  /** an additional models.toml; its names win */
+  readonly catalogue?: string;
+}
+
+/** `[runtime]` */
+export interface RuntimeConfig {
+  /** default of --trace */
+  readonly log_level: "off" | "error" | "warn" | "info" | "debug" | "trace";
+  /** wall time of a script; 0 = none; time in pull is not counted (s) */
+  readonly script_timeout_seconds: number;
+  readonly security: {
+    /** scripts may read and write files */
+    readonly allow_file_access: boolean;
+    /** folders they may use; empty = the script's own */
+    readonly allowed_paths: readonly string[];
+    /** false: scripts reach nothing but Ollama on this machine */
+    readonly allow_network_access: boolean;
+    /** variables they may read */
+    readonly allowed_env: readonly string[];
+  };
+  readonly state_persistence: {
+    /** global State works */
+    readonly enabled: boolean;
+    /** this process, or a folder */
+    readonly backend_type: "memory" | "file";
+    /** folder of `file` */
+    readonly directory: string;
+    /** all scopes together (bytes) */
+    readonly max_state_size_bytes: number;
+  };
+  readonly sessions: {
+    /** globals Session and Artifact act */
+    readonly enabled: boolean;
+    /** most sessions (sessions) */
+    readonly max_sessions: number;
+    /** most artifacts of one (artifacts) */
+    readonly max_artifacts_per_session: number;
+    /** larger ones are compressed (bytes) */
+    readonly artifact_compression_threshold: number;
+    /** idle sessions end (s) */
+    readonly session_timeout_seconds: number;
+    /** this process, or a folder */
+    readonly storage_backend: "memory" | "file";
+    /** folder of `file` */
+    readonly directory: string;
+  };
+}
+
+/** `[hooks]` */
+export interface HooksConfig {
+  /** global Hook acts */
+  readonly enabled: boolean;
+  /** most calls of hooks (calls) */
+  readonly rate_limit_per_minute: number;
+  /** time of one hook (ms) */
+  readonly timeout_ms: number;
+}
+
+/** `[events]` */
+export interface EventsConfig {
+  /** global Event acts */
+  readonly enabled: boolean;
+  /** events kept for slow readers (events) */
+  readonly buffer_size: number;
+  /** more are refused (events) */
+  readonly max_events_per_second: number;
+  /** durations are events */
+  readonly emit_timing_events: boolean;
+  /** changes of State are events */
+  readonly emit_state_events: boolean;
+  /** debug lines are events */
+  readonly emit_debug_events: boolean;
+}
+
+/** `[tools]` */
+export interface ToolsConfig {
+  readonly file_operations: {
+    /** file tools exist */
+    readonly enabled: boolean;
+    /** largest file they touch (bytes) */
+    readonly max_file_size: number;
+    /** how deep they search (folders) */
+    readonly max_depth: number;
+    /** endings they refuse */
+    readonly blocked_extensions: readonly string[];
+  };
+  readonly http_request: {
+    /** the HTTP tool exists */
+    readonly enabled: boolean;
+    /** hosts it may ask; empty = all public ones */
+    readonly allowed_hosts: readonly string[];
+    /** hosts it may not ask */
+    readonly blocked_hosts: readonly string[];
+    /** time of one request (s) */
+    readonly timeout_seconds: number;
+    /** largest body (bytes) */
+    readonly max_request_size: number;
+    /** followed at most (redirects) */
+    readonly max_redirects: number;
+  };
+  /** most calls of tools (calls) */
+  readonly rate_limit_per_minute: number;
+}
+
+/** `[debug]` */
+export interface DebugConfig {
+  /** global Debug records */
+  readonly enabled: boolean;
+  /** what it records */
+  readonly level: "error" | "warn" | "info" | "debug" | "trace";
+  /** kept at most (entries) */
+  readonly max_entries: number;
+}
+
+/** `[rag]` */
+export interface RagConfig {
+  /** global RAG exists */
+  readonly enabled: boolean;
+  /** data and searches are kept apart per tenant */
+  readonly multi_tenant: boolean;
+  readonly vector_storage: {
+    /** vector length; longer embeddings are cut, shorter ones refused (numbers) */
+    readonly dimensions: number;
+    /** approximate, or exact */
+    readonly backend: "hnsw" | "flat";
+    /** folder of the index; empty = memory only */
+    readonly persistence_path: string;
+    /** beyond it ingest fails (MB) */
+    readonly max_memory_mb: number;
+    /** vectors stay in the file and are read on demand */
+    readonly on_disk: boolean;
+    /** automatic save; 0 = only RAG.save() and normal end (s) */
+    readonly save_interval_seconds: number;
+    readonly hnsw: {
+      /** links of a node (links) */
+      readonly m: number;
+      /** search width while building */
+      readonly ef_construction: number;
+      /** search width while asking */
+      readonly ef_search: number;
+      /** capacity; must fit into max_memory_mb (vectors) */
+      readonly max_elements: number;
+      /** choice of layers; same seed and order, same index */
+      readonly seed: number;
+      /** distance */
+      readonly metric: "cosine" | "euclidean" | "inner_product";
+      /** reuse slots of deleted vectors */
+      readonly allow_replace_deleted: boolean;
+      /** build workers; 0 = half the cores, never more than exist (threads) */
+      readonly num_threads: number;
+      /** most layers (layers) */
+      readonly nb_layers: number;
+      /** vectors of one build step (vectors) */
+      readonly parallel_batch_size: number;
+    };
+  };
+  readonly embedding: {
+    /** lexical (built in, no model), candle, ollama, openai or a declared provider */
+    readonly default_provider: string;
+    /** model spec; empty for lexical */
+    readonly model: string;
+    /** where embeddings compute */
+    readonly device: "auto" | "webgpu" | "metal" | "vulkan" | "cuda" | "cpu" | "wasm";
+    /** keep embeddings by the hash of their text */
+    readonly cache_enabled: boolean;
+    /** kept at most (entries) */
+    readonly cache_size: number;
+    /** age limit (s) */
+    readonly cache_ttl_seconds: number;
+    /** texts of one call (texts) */
+    readonly batch_size: number;
+    /** one call without progress (s) */
+    readonly timeout_seconds: number;
+    /** tries of remote providers */
+    readonly max_retries: number;
+    /** scale to length 1 */
+    readonly normalize: boolean;
+    /** auto = from the model's files */
+    readonly pooling: "auto" | "mean" | "last" | "cls";
+    /** text before each query */
+    readonly query_prefix: string;
+    /** text before each document */
+    readonly document_prefix: string;
+    /** longer texts are cut, with a note (tokens) */
+    readonly max_input_tokens: number;
+  };
+  readonly chunking: {
+    /** how texts are cut */
+    readonly strategy: "sliding_window" | "sentence" | "semantic";
+    /** aim (tokens) */
+    readonly chunk_size: number;
+    /** shared with the next chunk; below chunk_size (tokens) */
+    readonly overlap: number;
+    /** hard upper limit (tokens) */
+    readonly max_chunk_size: number;
+    /** shorter ends join their neighbour (tokens) */
+    readonly min_chunk_size: number;
+    /** the last heading comes before each chunk */
+    readonly keep_headings: boolean;
+    /** no cut inside fenced code up to max_chunk_size */
+    readonly keep_code_blocks: boolean;
+  };
+  readonly cache: {
+    /** same query, same answer */
+    readonly search_cache_enabled: boolean;
+    /** kept at most (entries) */
+    readonly search_cache_size: number;
+    /** age limit (s) */
+    readonly search_cache_ttl_seconds: number;
+    /** keep texts of documents in memory */
+    readonly document_cache_enabled: boolean;
+    /** kept at most (MB) */
+    readonly document_cache_size_mb: number;
+  };
+  readonly search: {
+    /** results when the call names none (results) */
+    readonly top_k: number;
+    /** lowest score returned */
+    readonly threshold: number;
+    /** share of word match in the score */
+    readonly hybrid_weight: number;
+    /** mmr = less repetition */
+    readonly rerank: "none" | "mmr";
+    /** limit of RAG.context (tokens) */
+    readonly max_context_tokens: number;
+    /** drop equal texts */
+    readonly deduplicate: boolean;
+    /** results carry metadata */
+    readonly include_metadata: boolean;
+  };
+  readonly ingest: {
+    /** largest document (MB) */
+    readonly max_document_mb: number;
+    /** most of one call (documents) */
+    readonly max_documents: number;
+    /** documents at once (documents) */
+    readonly max_concurrent: number;
+    /** what the same id does */
+    readonly on_duplicate: "replace" | "skip" | "error";
+    /** keep the text beside the vector */
+    readonly store_text: boolean;
+  };
+  readonly tenants: {
+    /** used when a call names none */
+    readonly default_tenant_id: string;
+    /** a call without tenant is an error */
+    readonly require_tenant_id: boolean;
+    /** most tenants (tenants) */
+    readonly max_tenants: number;
+    /** most of one tenant (vectors) */
+    readonly max_vectors_per_tenant: number;
+    /** life of session collections (s) */
+    readonly session_ttl_seconds: number;
+  };
+  readonly debug: {
+    /** RAG logs at debug, whatever --trace says */
+    readonly enable_debug_logging: boolean;
+    /** one line for each operation */
+    readonly log_all_operations: boolean;
+    /** queries, scores and chunks as files */
+    readonly save_debug_dumps: boolean;
+    /** folder of the dumps */
+    readonly debug_dump_path: string;
+  };
+  readonly monitoring: {
+    /** counters in RAG.get_stats and the log */
+    readonly enable_metrics: boolean;
+    /** time between log lines (s) */
+    readonly metrics_export_interval: number;
+    /** index and provider shown in doctor */
+    readonly enable_health_checks: boolean;
+    /** warning when the next limit is passed */
+    readonly alert_on_errors: boolean;
+    /** that limit (errors) */
+    readonly error_threshold_per_minute: number;
+  };
+  readonly security: {
+    /** who, what, when as JSON lines, without texts */
+    readonly enable_audit_logging: boolean;
+    /** file of it, mode 0600 */
+    readonly audit_log_path: string;
+    /** limit calls of a tenant */
+    readonly enable_rate_limiting: boolean;
+    /** calls a minute (calls) */
+    readonly rate_limit_per_user: number;
+    /** refuse over-long or non-text input */
+    readonly enable_input_validation: boolean;
+    /** longest query (kB) */
+    readonly max_input_size_kb: number;
+  };
+  readonly backup: {
+    /** copy the index folder */
+    readonly enable_auto_backup: boolean;
+    /** checked at load and save (h) */
+    readonly backup_interval_hours: number;
+    /** older copies are deleted (d) */
+    readonly backup_retention_days: number;
+    /** folder of the copies */
+    readonly backup_path: string;
+  };
+  readonly performance: {
+    /** durations in RAG.get_stats */
+    readonly enable_metrics: boolean;
+    /** averaging window (s) */
+    readonly metrics_interval_seconds: number;
+    /** warning for each slow call */
+    readonly log_slow_operations: boolean;
+    /** slow means above (ms) */
+    readonly slow_operation_threshold_ms: number;
+  };
+}
+
+/** `[providers.NAME]` with provider_type `candle` */
+export interface CandleProvider {
+  readonly provider_type: "candle";
+  /** false: as if the provider were not declared */
+  readonly enabled: boolean;
+  /** model when none is named */
+  readonly default_model?: string;
+  /** randomness; 0 = greedy */
+  readonly temperature?: number;
+  /** keep the likeliest tokens up to this share; 1 = off */
+  readonly top_p?: number;
+  /** keep this many likeliest tokens; 0 = off */
+  readonly top_k?: number;
+  /** drop tokens below this share of the likeliest; 0 = off */
+  readonly min_p?: number;
+  /** weakens tokens seen lately; 1 = off */
+  readonly repeat_penalty?: number;
+  /** tokens the penalties look at; -1 = all, 0 = off */
+  readonly repeat_last_n?: number;
+  /** most tokens to generate */
+  readonly max_tokens?: number;
+  /** start of the random numbers; random and reported by default */
+  readonly seed?: number;
+  /** an answer ends before the first of these texts */
+  readonly stop?: readonly string[];
+  /** sets temperature, top_p, top_k and repeat_penalty; single values win */
+  readonly preset?: "greedy" | "balanced" | "conservative" | "creative";
+  /** longest wait of one call without any progress (s) */
+  readonly timeout_seconds: number;
+  /** folder of the model store */
+  readonly model_directory: string;
+  /** where models compute */
+  readonly device: "auto" | "webgpu" | "metal" | "vulkan" | "cuda" | "cpu" | "wasm";
+  /** variant when the model spec has none */
+  readonly default_quantization: string;
+  /** tokens a decoder keeps, at most the model's own limit; 0 = that limit (tokens) */
+  readonly context_size: number;
+  /** prompt tokens of one step; smaller aborts sooner (tokens) */
+  readonly batch_size: number;
+  /** 0 = measured on this machine (threads) */
+  readonly cpu_threads: number;
+  /** generations at once; others queue, at most 16 (calls) */
+  readonly max_concurrent: number;
+  /** an idle model is unloaded after this time; 0 = after each call, -1 = never (s) */
+  readonly keep_alive_seconds: number;
+  /** most GPU memory to use; 0 = what the device reports (MB) */
+  readonly gpu_memory_mb: number;
+}
+
+/** `[providers.NAME]` with provider_type `ollama` */
+export interface OllamaProvider {
+  readonly provider_type: "ollama";
+  /** false: as if the provider were not declared */
+  readonly enabled: boolean;
+  /** model when none is named */
+  readonly default_model?: string;
+  /** randomness; 0 = greedy */
+  readonly temperature?: number;
+  /** keep the likeliest tokens up to this share; 1 = off */
+  readonly top_p?: number;
+  /** keep this many likeliest tokens; 0 = off */
+  readonly top_k?: number;
+  /** drop tokens below this share of the likeliest; 0 = off */
+  readonly min_p?: number;
+  /** weakens tokens seen lately; 1 = off */
+  readonly repeat_penalty?: number;
+  /** tokens the penalties look at; -1 = all, 0 = off */
+  readonly repeat_last_n?: number;
+  /** most tokens to generate */
+  readonly max_tokens?: number;
+  /** start of the random numbers; random and reported by default */
+  readonly seed?: number;
+  /** an answer ends before the first of these texts */
+  readonly stop?: readonly string[];
+  /** sets temperature, top_p, top_k and repeat_penalty; single values win */
+  readonly preset?: "greedy" | "balanced" | "conservative" | "creative";
+  /** address of the service */
+  readonly base_url: string;
+  /** key of the service; api_key_env is safer */
+  readonly api_key?: string;
+  /** name of the variable that holds the key */
+  readonly api_key_env?: string;
+  /** longest wait of one call without any progress (s) */
+  readonly timeout_seconds: number;
+  /** tries after 408, 429, 5xx and resets */
+  readonly max_retries: number;
+  readonly retry: {
+    /** first wait between tries (ms) */
+    readonly initial_delay_ms: number;
+    /** longest wait between tries (ms) */
+    readonly max_delay_ms: number;
+    /** growth of the waits */
+    readonly backoff_multiplier: number;
+  };
+  readonly rate_limit: {
+    /** calls above it wait; 0 = no limit (calls) */
+    readonly requests_per_minute: number;
+  };
+  /** num_ctx sent to the server; 0 = the server's choice (tokens) */
+  readonly context_size: number;
+  /** passed on to the server; -1 = for ever (s) */
+  readonly keep_alive_seconds: number;
+}
+
+/** `[providers.NAME]` with provider_type `openai` */
+export interface OpenaiProvider {
+  readonly provider_type: "openai";
+  /** false: as if the provider were not declared */
+  readonly enabled: boolean;
+  /** model when none is named */
+  readonly default_model?: string;
+  /** randomness; 0 = greedy */
+  readonly temperature?: number;
+  /** keep the likeliest tokens up to this share; 1 = off */
+  readonly top_p?: number;
+  /** keep this many likeliest tokens; 0 = off */
+  readonly top_k?: number;
+  /** drop tokens below this share of the likeliest; 0 = off */
+  readonly min_p?: number;
+  /** weakens tokens seen lately; 1 = off */
+  readonly repeat_penalty?: number;
+  /** tokens the penalties look at; -1 = all, 0 = off */
+  readonly repeat_last_n?: number;
+  /** most tokens to generate */
+  readonly max_tokens?: number;
+  /** start of the random numbers; random and reported by default */
+  readonly seed?: number;
+  /** an answer ends before the first of these texts */
+  readonly stop?: readonly string[];
+  /** sets temperature, top_p, top_k and repeat_penalty; single values win */
+  readonly preset?: "greedy" | "balanced" | "conservative" | "creative";
+  /** address of the service */
+  readonly base_url: string;
+  /** key of the service; api_key_env is safer */
+  readonly api_key?: string;
+  /** name of the variable that holds the key */
+  readonly api_key_env?: string;
+  /** longest wait of one call without any progress (s) */
+  readonly timeout_seconds: number;
+  /** tries after 408, 429, 5xx and resets */
+  readonly max_retries: number;
+  readonly retry: {
+    /** first wait between tries (ms) */
+    readonly initial_delay_ms: number;
+    /** longest wait between tries (ms) */
+    readonly max_delay_ms: number;
+    /** growth of the waits */
+    readonly backoff_multiplier: number;
+  };
+  readonly rate_limit: {
+    /** calls above it wait; 0 = no limit (calls) */
+    readonly requests_per_minute: number;
+  };
+}
+
+/** `[providers.NAME]` with provider_type `anthropic` */
+export interface AnthropicProvider {
+  readonly provider_type: "anthropic";
+  /** false: as if the provider were not declared */
+  readonly enabled: boolean;
+  /** model when none is named */
+  readonly default_model?: string;
+  /** randomness; 0 = greedy */
+  readonly temperature?: number;
+  /** keep the likeliest tokens up to this share; 1 = off */
+  readonly top_p?: number;
+  /** keep this many likeliest tokens; 0 = off */
+  readonly top_k?: number;
+  /** drop tokens below this share of the likeliest; 0 = off */
+  readonly min_p?: number;
+  /** weakens tokens seen lately; 1 = off */
+  readonly repeat_penalty?: number;
+  /** tokens the penalties look at; -1 = all, 0 = off */
+  readonly repeat_last_n?: number;
+  /** most tokens to generate */
+  readonly max_tokens?: number;
+  /** start of the random numbers; random and reported by default */
+  readonly seed?: number;
+  /** an answer ends before the first of these texts */
+  readonly stop?: readonly string[];
+  /** sets temperature, top_p, top_k and repeat_penalty; single values win */
+  readonly preset?: "greedy" | "balanced" | "conservative" | "creative";
+  /** address of the service */
+  readonly base_url: string;
+  /** key of the service; api_key_env is safer */
+  readonly api_key?: string;
+  /** name of the variable that holds the key */
+  readonly api_key_env?: string;
+  /** longest wait of one call without any progress (s) */
+  readonly timeout_seconds: number;
+  /** tries after 408, 429, 5xx and resets */
+  readonly max_retries: number;
+  readonly retry: {
+    /** first wait between tries (ms) */
+    readonly initial_delay_ms: number;
+    /** longest wait between tries (ms) */
+    readonly max_delay_ms: number;
+    /** growth of the waits */
+    readonly backoff_multiplier: number;
+  };
+  readonly rate_limit: {
+    /** calls above it wait; 0 = no limit (calls) */
+    readonly requests_per_minute: number;
+  };
+}
+
+/** `[providers.NAME]` with provider_type `openai-compatible` */
+export interface OpenaiCompatibleProvider {
+  readonly provider_type: "openai-compatible";
+  /** false: as if the provider were not declared */
+  readonly enabled: boolean;
+  /** model when none is named */
+  readonly default_model?: string;
+  /** randomness; 0 = greedy */
+  readonly temperature?: number;
+  /** keep the likeliest tokens up to this share; 1 = off */
+  readonly top_p?: number;
+  /** keep this many likeliest tokens; 0 = off */
+  readonly top_k?: number;
+  /** drop tokens below this share of the likeliest; 0 = off */
+  readonly min_p?: number;
+  /** weakens tokens seen lately; 1 = off */
+  readonly repeat_penalty?: number;
+  /** tokens the penalties look at; -1 = all, 0 = off */
+  readonly repeat_last_n?: number;
+  /** most tokens to generate */
+  readonly max_tokens?: number;
+  /** start of the random numbers; random and reported by default */
+  readonly seed?: number;
+  /** an answer ends before the first of these texts */
+  readonly stop?: readonly string[];
+  /** sets temperature, top_p, top_k and repeat_penalty; single values win */
+  readonly preset?: "greedy" | "balanced" | "conservative" | "creative";
+  /** address of the service */
+  readonly base_url?: string;
+  /** key of the service; api_key_env is safer */
+  readonly api_key?: string;
+  /** name of the variable that holds the key */
+  readonly api_key_env?: string;
+  /** longest wait of one call without any progress (s) */
+  readonly timeout_seconds: number;
+  /** tries after 408, 429, 5xx and resets */
+  readonly max_retries: number;
+  readonly retry: {
+    /** first wait between tries (ms) */
+    readonly initial_delay_ms: number;
+    /** longest wait between tries (ms) */
+    readonly max_delay_ms: number;
+    /** growth of the waits */
+    readonly backoff_multiplier: number;
+  };
+  readonly rate_limit: {
+    /** calls above it wait; 0 = no limit (calls) */
+    readonly requests_per_minute: number;
+  };
+}
+
+export type ProviderConfig = CandleProvider | OllamaProvider | OpenaiProvider | AnthropicProvider | OpenaiCompatibleProvider;
+
+/** `[providers]`: the tables by their names, and one key of its own. */
+export interface ProvidersConfig {
+  readonly default_provider?: string;
+  readonly [name: string]: ProviderConfig | string | undefined;
+}
+
+/** The effective configuration: every key with its value; those without a default may be missing. */
+export interface Config {
+  /** script language where neither flag nor file ending says */
+  readonly default_engine: "lua" | "javascript";
+  readonly engines: EnginesConfig;
+  readonly providers: ProvidersConfig;
+  readonly models: ModelsConfig;
+  readonly runtime: RuntimeConfig;
+  readonly hooks: HooksConfig;
+  readonly events: EventsConfig;
+  readonly tools: ToolsConfig;
+  readonly debug: DebugConfig;
+  readonly rag: RagConfig;
+}
+
+type Given<T> = T extends readonly unknown[] ? T : T extends object ? { readonly [K in keyof T]?: Given<T[K]> } : T;
+
+/** What a program hands in: any part of a configuration. */
+export type ConfigInput = Given<Omit<Config, "providers">> & {
+  readonly providers?: { readonly default_provider?: string; readonly [name: string]: Given<ProviderConfig> | string | undefined };
+};

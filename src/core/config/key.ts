@@ -1,0 +1,35 @@
+/** The form of a compiled key. Types only. */
+
+/** Value of one key. */
+export type ConfigValue = string | number | boolean | readonly string[];
+
+/** One key, as compiled from schema.ts. */
+export interface ConfigKey {
+  /** dotted; of a provider key within `[providers.NAME]` */
+  readonly path: string;
+  readonly type: "boolean" | "integer" | "number" | "text" | "list";
+  /** allowed texts, in the form they are shown in */
+  readonly choices?: readonly string[];
+  /** other spellings of a choice */
+  readonly aliases?: Readonly<Record<string, string>>;
+  /** of numbers */
+  readonly min?: number;
+  readonly max?: number;
+  /** true: `min` itself is outside */
+  readonly above?: boolean;
+  /** least value besides 0 */
+  readonly least?: number;
+  /** most characters of a text or of each text of a list */
+  readonly longest?: number;
+  /** most texts of a list */
+  readonly most?: number;
+  readonly format?: "path" | "url" | "model" | "variable";
+  readonly unit?: string;
+  /** default; absent: unset */
+  readonly fallback?: ConfigValue;
+  /** said instead of a default */
+  readonly usually?: string;
+  readonly doc: string;
+  /** path of the file that reads it, or what will */
+  readonly reader: string;
+}

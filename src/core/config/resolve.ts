@@ -1,0 +1,282 @@
+/**
+ * From the sources to the effective configuration: environment over what was loaded over defaults, every value with its origin.
+ * It starts nothing, reads no file and knows no platform: the host hands in texts, variables and how a path is made absolute.
+ */
+import type { ConfigFile, ConfigHost } from "../platform.ts";
+import { checkDocument, declaredTypes, type Entry, type Extra, type Layer, mergeLayers, showPath } from "./check.ts";
+import type { Config, ConfigInput } from "./config.generated.ts";
+import { type Parsed, parseDocument, plainDocument } from "./document.ts";
+import { readEnvironment } from "./environment.ts";
+import type { ConfigKey } from "./key.ts";
+import { allKeys, isSecret, keyAt, keysOfType, type ProviderType } from "./keys.ts";
+import { type Problem, problemsError } from "./problem.ts";
+import { findProfile } from "./profiles.ts";
+
+/** What is loaded below the environment. */
+export type ConfigSource =
+  | { readonly kind: "defaults" }
+  | { readonly kind: "profile"; readonly name: string }
+  | ({ readonly kind: "file" } & ConfigFile)
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "object"; readonly values: ConfigInput };
+
+export interface ConfigWarning {
+  readonly code: "config-not-yet" | "config-own-keys" | "config-public-secret" | "env-unknown";
+  readonly message: string;
+}
+
+export interface ResolvedConfig {
+  readonly config: Config;
+  /** "defaults", "profile:NAME", "file:PATH", "text", "object" */
+  readonly source: string;
+  readonly warnings: readonly ConfigWarning[];
+  /** Of every key that has a value, by dotted path: "default", "profile:NAME", "file:PATH:LINE", "env:VARIABLE" … */
+  readonly origins: ReadonlyMap<string, string>;
+  /** @returns value and origin of one key, such as "rag.enabled"; undefined where it is unset or unknown */
+  get(path: string): Entry | undefined;
+  /** Values of secret keys, so that they can be kept out of whatever is shown. */
+  readonly secrets: readonly string[];
+}
+
+/** With nothing loaded, the embedded engine runs the model inside the package. */
+const bundledDefault = "tiny-stories";
+
+/** @throws SpellError config-*, env-value, profile-unknown: one error for all problems */
+export async function resolveSource(source: ConfigSource, host: ConfigHost = {}): Promise<ResolvedConfig> {
+  const named = nameOf(source);
+  const parsed = await openSource(source);
+  const commands = source.kind === "file" ? [`llmspell config validate --file ${source.path}`] : [];
+  if (parsed?.ok === false) throw problemsError([parsed.problem], named, commands);
+  const checked = parsed === undefined ? undefined : checkDocument(parsed.document);
+  const problems: Problem[] = [...(checked?.problems ?? [])];
+  const loaded: Layer = checked?.layer ?? new Map();
+
+  const base = withDefaultProviders(source, loaded);
+  const env = readEnvironment(host.env ?? {}, declaredTypes(base));
+  problems.push(...env.problems);
+  const set = mergeLayers(base, env.vendor, env.layer);
+  const full = withFallbacks(set);
+  const effective = host.resolvePath === undefined ? full : expandPaths(full, source, host.resolvePath, parsed, problems);
+  problems.push(...findContradictions(effective, parsed));
+  const [first, ...others] = problems;
+  if (first !== undefined) throw problemsError([first, ...others], parsed?.ok === true ? parsed.document.name : named, commands);
+
+  const extras = checked?.extras ?? [];
+  return {
+    config: toConfig(effective, extras),
+    source: named,
+    warnings: [
+      ...extras.slice(0, 1).map(({ parts }) => ({
+        code: "config-own-keys" as const,
+        message: `${showPath(parts)}${extras.length > 1 ? ` and ${extras.length - 1} more` : ""}: kept, and without effect; names that begin with x- are your own`,
+      })),
+      ...publicSecrets(source, effective),
+      ...notYet(source, mergeLayers(loaded, env.layer)),
+      ...env.warnings.map((message) => ({ code: "env-unknown" as const, message })),
+    ],
+    origins: new Map([...effective].map(([path, { origin }]) => [path, origin])),
+    get: (path) => effective.get(path),
+    secrets: [...effective].flatMap(([path, { value }]) => (isSecret(path) && typeof value === "string" ? [value] : [])),
+  };
+}
+
+function nameOf(source: ConfigSource): string {
+  if (source.kind === "profile") return `profile:${findProfile(source.name).name}`;
+  return source.kind === "file" ? `file:${source.path}` : source.kind;
+}
+
+async function openSource(source: ConfigSource): Promise<Parsed | undefined> {
+  switch (source.kind) {
+    case "defaults":
+      return undefined;
+    case "profile": {
+      const { name, values } = findProfile(source.name);
+      return plainDocument(values, `profile:${name}`, `profile:${name}`);
+    }
+    case "file":
+      return parseDocument(source.text, source.path, `file:${source.path}`);
+    case "text":
+      return parseDocument(source.text, "the configuration", "text");
+    case "object":
+      return plainDocument(source.values as Readonly<Record<string, unknown>>, "the configuration", "object");
+  }
+}
+
+/** A profile has what it declares; anything else without a provider of its own keeps the embedded engine and Ollama. */
+function withDefaultProviders(source: ConfigSource, loaded: Layer): Layer {
+  if (source.kind === "profile" || declaredTypes(loaded).size > 0) return loaded;
+  const base = new Map<string, Entry>();
+  for (const name of ["candle", "ollama"]) {
+    const { values } = findProfile(name);
+    const document = plainDocument(
+      { providers: { [name]: (values["providers"] as Record<string, unknown>)[name] } },
+      "defaults",
+      "default",
+    );
+    if (document.ok) for (const [path, entry] of checkDocument(document.document).layer) base.set(path, entry);
+  }
+  base.set("providers.candle.default_model", { value: bundledDefault, origin: "default" });
+  return mergeLayers(base, loaded);
+}
+
+/** Every key with a default that nobody set, in the order of the schema. */
+function withFallbacks(set: Layer): Layer {
+  const full = new Map<string, Entry>();
+  const put = (path: string, { fallback }: Pick<ConfigKey, "fallback">): void => {
+    const entry = set.get(path) ?? (fallback === undefined ? undefined : { value: fallback, origin: "default" });
+    if (entry !== undefined) full.set(path, entry);
+  };
+  const providers = declaredTypes(set);
+  for (const key of allKeys()) {
+    put(key.path, key);
+    if (key.path !== "providers.default_provider") continue;
+    for (const [name, type] of providers) {
+      put(`providers.${name}.provider_type`, {});
+      for (const [own, inner] of keysOfType(type)) put(`providers.${name}.${own}`, inner);
+    }
+  }
+  return full;
+}
+
+/** The key of a path, also of one inside a provider. */
+function keyOf(path: string, types: ReadonlyMap<string, ProviderType>): ConfigKey | undefined {
+  if (!path.startsWith("providers.")) return keyAt(path);
+  const [, name = "", ...own] = path.split(".");
+  if (own.length === 0) return keyAt(path);
+  const type = types.get(name);
+  return type === undefined ? undefined : keysOfType(type).get(own.join("."));
+}
+
+/** Relative paths begin at the folder of their file; those of profiles, variables and programs at the working directory. */
+function expandPaths(
+  layer: Layer,
+  source: ConfigSource,
+  resolvePath: NonNullable<ConfigHost["resolvePath"]>,
+  parsed: Parsed | undefined,
+  problems: Problem[],
+): Layer {
+  const types = declaredTypes(layer);
+  return new Map(
+    [...layer].map(([path, entry]) => {
+      if (entry.value === "" || typeof entry.value !== "string" || keyOf(path, types)?.format !== "path") return [path, entry];
+      const folder = source.kind === "file" && entry.origin.startsWith("file:") ? source.folder : undefined;
+      const result = resolvePath(entry.value, folder);
+      if ("path" in result) return [path, { ...entry, value: result.path }];
+      problems.push(problemAt(path, entry, parsed, result.problem));
+      return [path, entry];
+    }),
+  );
+}
+
+function problemAt(path: string, { origin }: Entry, parsed: Parsed | undefined, message: string): Problem {
+  if (origin.startsWith("env:")) return { code: "env-value", path, where: origin.slice("env:".length), message };
+  const parts = path.split(".");
+  const place = parsed?.ok === true && origin !== "default" ? parsed.document.place(parts, "value") : undefined;
+  return {
+    code: "config-value",
+    path,
+    message,
+    where: place?.where ?? origin,
+    ...(place?.line === undefined ? {} : { line: place.line }),
+    ...(place?.column === undefined ? {} : { column: place.column }),
+    ...(place?.frame === undefined ? {} : { frame: place.frame }),
+  };
+}
+
+/** Values that are right by themselves and wrong together. */
+function findContradictions(layer: Layer, parsed: Parsed | undefined): readonly Problem[] {
+  const found: Problem[] = [];
+  const number = (path: string): number => Number(layer.get(path)?.value ?? 0);
+  const complain = (path: string, message: string): void => {
+    found.push(problemAt(path, layer.get(path) ?? { value: "", origin: "default" }, parsed, message));
+  };
+  // one that is switched off counts as not declared
+  const types = new Map([...declaredTypes(layer)].filter(([name]) => layer.get(`providers.${name}.enabled`)?.value !== false));
+  const fallback = layer.get("providers.default_provider");
+  if (fallback !== undefined && !types.has(String(fallback.value))) {
+    complain(
+      "providers.default_provider",
+      `wanted a declared provider (${types.size === 0 ? "there is none" : [...types.keys()].join(", ")}); got ${JSON.stringify(fallback.value)}`,
+    );
+  }
+  for (const [name, type] of types) {
+    if (type === "openai-compatible" && !layer.has(`providers.${name}.base_url`))
+      complain(`providers.${name}.provider_type`, "an openai-compatible provider needs base_url");
+  }
+  if (number("rag.chunking.overlap") >= number("rag.chunking.chunk_size"))
+    complain(
+      "rag.chunking.overlap",
+      `wanted less than chunk_size (${number("rag.chunking.chunk_size")}); got ${number("rag.chunking.overlap")}`,
+    );
+  const storage = "rag.vector_storage";
+  // f32 vectors and, for each, 2·m links of 4 bytes in the lowest layer
+  const bytes = number(`${storage}.hnsw.max_elements`) * 4 * (number(`${storage}.dimensions`) + 2 * number(`${storage}.hnsw.m`));
+  const most = number(`${storage}.max_memory_mb`) * 1_000_000;
+  if (layer.get(`${storage}.on_disk`)?.value === false && bytes > most) {
+    complain(
+      `${storage}.hnsw.max_elements`,
+      `${number(`${storage}.hnsw.max_elements`)} vectors of ${number(`${storage}.dimensions`)} numbers need ${Math.ceil(bytes / 1e6)} MB; max_memory_mb is ${number(`${storage}.max_memory_mb`)}`,
+    );
+  }
+  return found;
+}
+
+/** One warning for each section that a loaded file sets and that acts in a later release. */
+function notYet(source: ConfigSource, set: Layer): readonly ConfigWarning[] {
+  const types = declaredTypes(set);
+  const sections = new Map<string, string>();
+  for (const [path, { origin }] of set) {
+    if (origin === "default") continue;
+    const reader = keyOf(path, types)?.reader ?? "";
+    // Profiles set the keys of scripts throughout; saying so each time would teach people to look away.
+    const tells = reader === "release 2" || (reader === "later: scripts" && source.kind !== "profile");
+    if (!tells) continue;
+    const parts = path.split(".");
+    const section = parts[0] === "runtime" && parts.length > 2 ? `runtime.${parts[1]}` : (parts[0] ?? "");
+    sections.set(section, reader);
+  }
+  return [...sections].map(([section, reader]) => ({
+    code: "config-not-yet",
+    message: `${section}: checked and kept, and without effect for now: ${reader === "release 2" ? "it acts from the second release on" : "scripts come with a later release"}`,
+  }));
+}
+
+function publicSecrets(source: ConfigSource, effective: Layer): readonly ConfigWarning[] {
+  if (source.kind !== "file" || !source.isPublic) return [];
+  const paths = [...effective].filter(([path, { origin }]) => isSecret(path) && origin.startsWith("file:")).map(([path]) => path);
+  if (paths.length === 0) return [];
+  return [
+    {
+      code: "config-public-secret",
+      message: `${source.path} holds ${paths.join(", ")} and can be read by other users: chmod 600 it, or write api_key_env instead`,
+    },
+  ];
+}
+
+/** Along the schema into objects without a prototype. */
+function toConfig(layer: Layer, extras: readonly Extra[]): Config {
+  const root: Record<string, unknown> = Object.create(null);
+  const put = (parts: readonly string[], value: unknown): void => {
+    let table = root;
+    for (const part of parts.slice(0, -1)) {
+      const inner = (table[part] ?? Object.create(null)) as Record<string, unknown>;
+      table[part] = inner;
+      table = inner;
+    }
+    table[parts.at(-1) ?? ""] = value;
+  };
+  for (const [path, { value }] of layer) put(path.split("."), value);
+  root["providers"] ??= Object.create(null);
+  for (const { parts, value } of extras) put(parts, plainExtra(value));
+  return root as unknown as Config;
+}
+
+/** Integers of a person's own keys as numbers where they are some; nesting was bounded with the document. */
+function plainExtra(value: unknown): unknown {
+  if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+  if (Array.isArray(value)) return value.map(plainExtra);
+  if (typeof value !== "object" || value === null || value instanceof Date) return value;
+  const table: Record<string, unknown> = Object.create(null);
+  for (const [name, inner] of Object.entries(value)) table[name] = plainExtra(inner);
+  return table;
+}

@@ -1,0 +1,53 @@
+/**
+ * Drafting: a copy of the decoder in 4 or 8 bits writes a few tokens ahead, and the model checks them in one pass. The answer is the model's own;
+ * where reading its weights is the limit, several tokens come for one reading.
+ * Source: Leviathan et al. 2022 (arXiv 2211.17192), greedy case.
+ */
+import type { OnnxGraph } from "../spec/onnx.ts";
+import { DecoderState, type Encoded, type T5Session } from "./decode.ts";
+import type { Guesser } from "./lookup.ts";
+import { createPace } from "./pace.ts";
+
+/** Guesses of the first pass: enough to see whether the copy agrees. */
+const firstGuesses = 3;
+
+/**
+ * @param drafter decoder graph over smaller weights of the same model; it reads the same input
+ * @param choose the greedy choice of the answer itself
+ */
+export function createDrafter(
+  session: T5Session,
+  drafter: OnnxGraph,
+  encoded: Encoded,
+  choose: (scores: Float32Array, produced: readonly number[]) => number,
+  endIds: ReadonlySet<number>,
+): Guesser {
+  const { vocabSize } = session.config;
+  const state = new DecoderState({ ...session, decoder: drafter }, encoded, 1);
+  const pace = createPace(firstGuesses);
+  /** What the copy has read; guesses that turned out wrong are at its end. */
+  let read: number[] = [];
+  return {
+    async guess(produced, most) {
+      const wanted = Math.min(pace.next(), most);
+      if (wanted <= 0) return [];
+      let same = 0;
+      while (same < read.length && read[same] === produced[same]) same += 1;
+      await state.truncate(same);
+      read = read.slice(0, same);
+      const guesses: number[] = [];
+      while (guesses.length < wanted) {
+        const answer = [...produced, ...guesses];
+        const fresh = answer.slice(read.length);
+        const scores = await state.step(fresh);
+        read.push(...fresh);
+        const id = choose(scores.subarray((fresh.length - 1) * vocabSize), answer);
+        guesses.push(id);
+        if (endIds.has(id)) break;
+      }
+      return guesses;
+    },
+    learn: pace.learn,
+    release: () => state.release(),
+  };
+}

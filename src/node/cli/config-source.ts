@@ -1,0 +1,62 @@
+/** Where the configuration of a run comes from: flags, else variables, else the first file that is there. */
+import { existsSync } from "node:fs";
+import { configConflict } from "../../core/config/conflict.ts";
+import type { ConfigSource, ResolvedConfig } from "../../core/config/resolve.ts";
+import { discoveryPaths, nodeConfig, readConfigFile } from "../config-files.ts";
+import { flagText, type GivenFlags } from "./args.ts";
+import type { Context } from "./context.ts";
+
+type Env = Context["env"];
+
+export interface Place {
+  readonly path: string;
+  readonly exists: boolean;
+  readonly used: boolean;
+}
+
+/** What was asked for, before anything is read. */
+export type Asked =
+  | { readonly kind: "profile"; readonly name: string }
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "discovery"; readonly searched: readonly Place[] };
+
+/** @throws SpellError config-conflict where two variables ask for a profile and a file at once */
+export function askedSource(flags: GivenFlags, env: Env): Asked {
+  const [profileFlag, configFlag] = [flagText(flags, "profile"), flagText(flags, "config")];
+  // A flag of either kind puts both variables aside; two flags were refused with the command line.
+  const fromFlags = profileFlag !== undefined || configFlag !== undefined;
+  const profile = fromFlags ? profileFlag : env["LLMSPELL_PROFILE"] || undefined;
+  const config = fromFlags ? configFlag : env["LLMSPELL_CONFIG"] || undefined;
+  if (profile !== undefined && config !== undefined) {
+    throw configConflict(`LLMSPELL_PROFILE=${profile}`, `LLMSPELL_CONFIG=${config}`, profile);
+  }
+  if (profile !== undefined) return { kind: "profile", name: profile };
+  if (config !== undefined) return { kind: "file", path: config };
+  let found = false;
+  const searched = discoveryPaths(env).map((path) => {
+    const exists = existsSync(path);
+    const used = exists && !found;
+    found ||= exists;
+    return { path, exists, used };
+  });
+  return { kind: "discovery", searched };
+}
+
+/** @throws SpellError config-* where a file cannot be read */
+function openAsked(asked: Asked): ConfigSource {
+  if (asked.kind === "profile") return asked;
+  const path = asked.kind === "file" ? asked.path : asked.searched.find(({ used }) => used)?.path;
+  return path === undefined ? { kind: "defaults" } : { kind: "file", ...readConfigFile(path) };
+}
+
+/** A flag beats its variables, also one with a wrong value. */
+export function envBelowFlags(flags: GivenFlags, env: Env): Env {
+  return flags.has("device") ? { ...env, LLMSPELL_DEVICE: "", CANDLE_DEVICE: "" } : env;
+}
+
+/** @throws SpellError config-*, env-value, profile-unknown: all problems in one error */
+export async function loadConfig(flags: GivenFlags, env: Env): Promise<ResolvedConfig> {
+  const source = openAsked(askedSource(flags, env));
+  const { resolveSource } = await import("../../core/config/resolve.ts");
+  return resolveSource(source, nodeConfig(envBelowFlags(flags, env)));
+}

@@ -1,0 +1,85 @@
+/** `llmspell model remove`, `verify`, `prune`: looking after what is stored. */
+import { SpellError } from "../../core/errors.ts";
+import { flagNumber, shellQuote } from "./args.ts";
+import { askYesNo, canAsk } from "./ask.ts";
+import type { Context } from "./context.ts";
+import { formatBytes, plural } from "./format.ts";
+
+/** @throws SpellError usage-confirm; of LocalLlm.remove */
+export async function modelRemove(context: Context): Promise<number> {
+  const { operands, flags, screen, openSpell } = context;
+  const localLLM = await (await openSpell()).localLLM();
+  const removed = [];
+  for (const spec of operands) {
+    if (!flags.has("yes")) {
+      const info = await localLLM.info(spec).catch((error: unknown) => {
+        // A damaged model can be removed too; a model that is not there cannot.
+        if (error instanceof SpellError && /^(store|gguf|safetensors|tokenizer)-|^model-config/.test(error.code)) return undefined;
+        throw error;
+      });
+      if (info?.bundled === true) await localLLM.remove(spec);
+      const question = `Remove ${info?.id ?? spec}${info === undefined ? "" : ` (${formatBytes(info.size_bytes)})`}?`;
+      if (!canAsk(context)) throw unasked(question, `llmspell model remove --yes ${operands.map(shellQuote).join(" ")}`);
+      if (!(await askYesNo(context, question, false))) throw new SpellError("run-aborted", "nothing was removed");
+    }
+    const result = await localLLM.remove(spec);
+    removed.push(result);
+    screen.writeOwn(`${screen.clean(result.model_id)}\n`);
+    for (const path of result.kept_files) screen.note(`${path} belongs to another tool or to you, and stays`);
+  }
+  screen.document({ status: "ok", removed });
+  return 0;
+}
+
+export async function modelVerify({ operands, screen, interrupt, openSpell }: Context): Promise<number> {
+  const localLLM = await (await openSpell()).localLLM();
+  const progress = screen.progress("hashing");
+  const results = [];
+  try {
+    const options = { signal: interrupt.signal, onFile: (file: string) => progress.say(`hashing ${file}`) };
+    if (operands.length === 0) results.push(...(await localLLM.verify(undefined, options)));
+    for (const spec of operands) results.push(...(await localLLM.verify(spec, options)));
+  } finally {
+    progress.end();
+  }
+  const isGood = results.every(({ ok }) => ok);
+  screen.document({ status: isGood ? "ok" : "error", results });
+  for (const { model_id, file, ok, expected, actual } of results) {
+    const problem = ok ? "" : actual === null ? "  it is gone" : `  wanted ${expected ?? "another size"}; got ${actual}`;
+    screen.writeOwn(
+      `${ok ? screen.out.good("ok  ") : screen.out.bad("bad ")} ${screen.clean(model_id)}  ${screen.clean(file)}${problem}\n`,
+    );
+  }
+  const bad = results.find(({ ok }) => !ok);
+  if (bad !== undefined)
+    screen.note("a stored file is not what it was; to get it again:", [`llmspell model pull --force ${shellQuote(bad.model_id)}`]);
+  return isGood ? 0 : 3;
+}
+
+/** @throws SpellError usage-confirm */
+export async function modelPrune(context: Context): Promise<number> {
+  const { flags, screen, openSpell } = context;
+  const localLLM = await (await openSpell()).localLLM();
+  const olderThanMs = (flagNumber(flags, "older-than") ?? 0) * 86_400_000;
+  const isDry = flags.has("dry-run");
+  const found = await localLLM.prune({ olderThanMs, dryRun: true });
+  const total = found.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (found.length > 0 && !isDry && !flags.has("yes")) {
+    const question = `Delete ${plural(found.length, "file")} (${formatBytes(total)})?`;
+    if (!canAsk(context)) throw unasked(question, "llmspell model prune --yes");
+    if (!(await askYesNo(context, question, false))) throw new SpellError("run-aborted", "nothing was deleted");
+  }
+  const removed = isDry ? found : await localLLM.prune({ olderThanMs });
+  const freed = isDry ? 0 : removed.reduce((sum, { bytes }) => sum + bytes, 0);
+  screen.document({ status: "ok", freed_bytes: freed, removed });
+  for (const { item, bytes } of removed) screen.writeOwn(`${formatBytes(bytes).padStart(9)}  ${screen.clean(item)}\n`);
+  if (removed.length === 0) screen.note("there is nothing to drop");
+  return 0;
+}
+
+function unasked(question: string, command: string): SpellError {
+  return new SpellError("usage-confirm", `nobody is there to answer: ${question}`, {
+    hint: "Say so on the command line:",
+    commands: [command],
+  });
+}

@@ -1,0 +1,124 @@
+/** `llmspell model list`, `available`, `status`. */
+import type { ModelRecord } from "../../core/api/local-llm.ts";
+import { SpellError } from "../../core/errors.ts";
+import { flagText } from "./args.ts";
+import { modelPages } from "./commands.ts";
+import type { Context } from "./context.ts";
+import { formatBytes, formatParameters } from "./format.ts";
+import type { Screen } from "./render.ts";
+
+/** @throws SpellError of a backend that was asked for by name, or of the first where none answered */
+export async function modelList({ flags, screen, openSpell }: Context): Promise<number> {
+  const backend = flagText(flags, "backend");
+  const localLLM = await (await openSpell()).localLLM();
+  const { models, backends } = await localLLM.listAll(backend);
+  const failed = backends.find(({ error }) => error !== undefined);
+  const isNamed = backend !== undefined && backend !== "all";
+  if (failed?.error !== undefined && (isNamed || backends.every(({ ok }) => !ok))) throw failed.error;
+  screen.document({
+    status: "ok",
+    count: models.length,
+    models,
+    backends: backends.map(({ backend: name, ok, error }) => ({
+      backend: name,
+      ok,
+      ...(error === undefined ? {} : { error: error.message }),
+    })),
+  });
+  const verbose = flags.has("verbose");
+  const head = [
+    "NAME",
+    "BACKEND",
+    "ARCH",
+    "QUANT",
+    "SIZE",
+    "MODIFIED",
+    ...(verbose ? ["SOURCE", "REVISION", "VERIFIED", "LICENSE", "PATH"] : []),
+  ];
+  const rows = models.map((model) => [
+    [model.id, ...model.aliases].join(", "),
+    model.backend,
+    model.architecture ?? "–",
+    model.quantization ?? "–",
+    formatBytes(model.size_bytes),
+    dateOf(model.modified_at),
+    ...(verbose
+      ? [model.source ?? "–", model.revision?.slice(0, 12) ?? "–", verifiedOf(model), model.license ?? "–", model.path ?? "–"]
+      : []),
+  ]);
+  screen.writeOwn(table(screen, head, rows));
+  if (models.every(({ bundled }) => bundled) && !isNamed)
+    screen.note("nothing else is installed; to get a model:", ["llmspell model pull qwen2.5-0.5b"]);
+  for (const { backend: name, error } of backends)
+    if (error !== undefined) screen.note(`${name} is left out: ${error.message}`, error.commands);
+  return 0;
+}
+
+function verifiedOf({ verified }: ModelRecord): string {
+  return verified === "sha256" ? "sha256" : "not verified";
+}
+
+function dateOf(seconds: number | null): string {
+  return seconds === null ? "–" : new Date(seconds * 1000).toISOString().slice(0, 10);
+}
+
+export async function modelAvailable({ flags, screen, openSpell }: Context): Promise<number> {
+  const localLLM = await (await openSpell()).localLLM();
+  const [backend, search] = [flagText(flags, "backend"), flagText(flags, "search")];
+  const models = await localLLM.available({
+    ...(backend === undefined ? {} : { backend }),
+    ...(search === undefined ? {} : { search }),
+    ...(flags.has("recommended") ? { recommended: true } : {}),
+  });
+  screen.document({ status: "ok", count: models.length, models });
+  const rows = models.map((model) => [
+    `${model.recommended ? "*" : " "}${model.installed ? "+" : " "} ${model.name}`,
+    model.backend,
+    model.kind,
+    model.parameter_count === null ? "–" : formatParameters(model.parameter_count),
+    model.size_bytes === null ? "–" : formatBytes(model.size_bytes),
+    model.license ?? "–",
+    model.description,
+  ]);
+  screen.writeOwn(table(screen, ["   NAME", "BACKEND", "KIND", "PARAMS", "SIZE", "LICENSE", "DESCRIPTION"], rows));
+  screen.writeOwn(`\n* recommended   + installed\n${modelPages.map((page) => `${page}\n`).join("")}`);
+  return 0;
+}
+
+export async function modelStatus({ flags, screen, openSpell }: Context): Promise<number> {
+  const spell = await openSpell();
+  const { platform } = spell;
+  const localLLM = await spell.localLLM();
+  const asked = flagText(flags, "backend");
+  const backend = asked === "local" ? "candle" : asked === "all" ? undefined : asked;
+  const both = await localLLM.status();
+  const shown = { ...(backend === "ollama" ? {} : { candle: both.candle }), ...(backend === "candle" ? {} : { ollama: both.ollama }) };
+  const failures = [
+    ...(shown.candle === undefined || shown.candle.ready ? [] : ["candle"]),
+    ...(shown.ollama === undefined || shown.ollama.running ? [] : ["ollama"]),
+  ];
+  if (failures.length === Object.keys(shown).length) {
+    if (shown.ollama !== undefined && !shown.ollama.running) await localLLM.ollama.version();
+    throw new SpellError("store-denied", shown.candle?.error ?? "no backend answers", { where: platform.store.place });
+  }
+  screen.document({ status: "ok", backends: shown });
+  const block = (name: string, fields: object): string =>
+    `${screen.out.heading(name)}\n${Object.entries(fields)
+      .map(([key, value]) => `  ${key}: ${screen.clean(String(value))}\n`)
+      .join("")}`;
+  screen.writeOwn(
+    Object.entries(shown)
+      .map(([name, fields]) => block(name, fields))
+      .join("\n"),
+  );
+  return 0;
+}
+
+/** Columns as wide as they need; the last one takes what is left. */
+export function table(screen: Screen, head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const cells = rows.map((row) => row.map((cell) => screen.clean(cell).replace(/[\r\n\t]+/g, " ")));
+  const widths = head.map((title, column) => Math.max(title.length, ...cells.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]): string =>
+    row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))).join("  ");
+  return `${[screen.out.dim(line(head)), ...cells.map(line)].map((text) => `${text.trimEnd()}\n`).join("")}`;
+}

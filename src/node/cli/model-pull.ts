@@ -1,0 +1,266 @@
+/** `llmspell model pull`, and the pull that `generate` and `chat` offer for a model that is not here. */
+import type { OllamaPullEvent, PlanResult, PullRequest, PullResult } from "../../core/api/local-llm.ts";
+import type { Spell } from "../../core/api/spell.ts";
+import type { PullEvent } from "../../core/download/pull.ts";
+import { SpellError } from "../../core/errors.ts";
+import { flagText, shellQuote } from "./args.ts";
+import { askYesNo, canAsk } from "./ask.ts";
+import type { Context } from "./context.ts";
+import { formatBytes, formatMs, plural } from "./format.ts";
+import type { Progress, Screen } from "./render.ts";
+
+/** A download that is stopped writes down what it has; a slow disk takes a while. */
+const stopMs = 5000;
+
+/** @throws SpellError of LocalLlm.pull */
+export async function modelPull(context: Context): Promise<number> {
+  const { operands, flags, screen, openSpell } = context;
+  const as = flagText(flags, "as");
+  if (as !== undefined && operands.length > 1) {
+    throw new SpellError("usage-value", `--as names one model; got ${operands.length}`, { where: "--as", hint: "Pull them one by one." });
+  }
+  const spell = await openSpell();
+  const request: PullRequest = {
+    ...(flags.has("force") ? { force: true } : {}),
+    ...(flags.has("offline") ? { offline: true } : {}),
+    ...(as === undefined ? {} : { as }),
+    ...(flagText(flags, "quantization") === undefined ? {} : { quantization: flagText(flags, "quantization") ?? "" }),
+    ...(flags.get("allow-host") === undefined ? {} : { allowHosts: flags.get("allow-host") ?? [] }),
+  };
+  if (flags.has("dry-run")) return dryRun(context, spell, request);
+  const models: PullResult[] = [];
+  for (const spec of operands) {
+    const result = await pullShown(context, spell, spec, request);
+    models.push(result);
+    screen.writeOwn(`${screen.clean(result.model_id)}\n`);
+  }
+  screen.document({ status: "ok", models });
+  return 0;
+}
+
+async function dryRun({ operands, screen, interrupt }: Context, spell: Spell, request: PullRequest): Promise<number> {
+  const plans: PlanResult[] = [];
+  for (const spec of operands) plans.push(await (await spell.localLLM()).plan(spec, { ...request, signal: interrupt.signal }));
+  screen.document({
+    status: "ok",
+    models: plans.map(({ id, backend, plan, sizeBytes, missingBytes }) => ({
+      model_id: id,
+      backend,
+      source: plan?.source ?? null,
+      revision: plan?.revision ?? null,
+      license: plan?.license ?? null,
+      size_bytes: sizeBytes ?? null,
+      missing_bytes: missingBytes ?? null,
+      files:
+        plan?.files.map((file) =>
+          file.kind === "remote"
+            ? { path: file.remote.path, size_bytes: file.remote.size ?? null }
+            : { path: file.external.path, size_bytes: file.external.source.size },
+        ) ?? [],
+    })),
+  });
+  for (const { id, plan, sizeBytes, missingBytes } of plans) {
+    screen.writeOwn(`${screen.clean(id)}  ${sizeText(sizeBytes)}, ${sizeText(missingBytes)} to come\n`);
+    for (const file of plan?.files ?? []) {
+      const [path, size, place] =
+        file.kind === "remote"
+          ? [file.remote.path, file.remote.size, ""]
+          : [file.external.path, file.external.source.size, `  (${file.external.source.path ?? "here"})`];
+      screen.writeOwn(`  ${screen.clean(path)}  ${sizeText(size)}${screen.clean(place)}\n`);
+    }
+  }
+  return 0;
+}
+
+function sizeText(bytes: number | undefined): string {
+  return bytes === undefined ? "unknown size" : formatBytes(bytes);
+}
+
+/** Pulls one model under its progress lines. */
+export async function pullShown(context: Context, spell: Spell, spec: string, request: PullRequest): Promise<PullResult> {
+  const { screen, interrupt } = context;
+  interrupt.allow(stopMs);
+  const show = createPullDisplay(screen);
+  try {
+    const result = await (await spell.localLLM()).pull(spec, { ...request, signal: interrupt.signal, onEvent: show.event });
+    show.end();
+    if (result.already_present) screen.tell(`${result.model_id} is up to date`);
+    else {
+      const size = result.bytes_total === undefined ? "" : `  ${formatBytes(result.bytes_total)}`;
+      if (result.verified !== "sha256") screen.note(`${result.model_id}: its source states no hash; its own was recorded (not verified)`);
+      screen.tell(`success  ${result.model_id}${size}   try: llmspell generate -m ${shellQuote(result.model_id)} "Hello"`);
+    }
+    return result;
+  } catch (error) {
+    show.end();
+    if (error instanceof SpellError && error.code === "run-aborted") throw stopped(error);
+    throw error;
+  }
+}
+
+function stopped(error: SpellError): SpellError {
+  const kept = error.details?.["keptBytes"];
+  const said =
+    typeof kept === "number" && kept > 0 ? `kept ${formatBytes(kept)}; run the same command to continue` : "stopped before anything came";
+  return new SpellError("run-aborted", said, { ...(error.details === undefined ? {} : { details: error.details }), cause: error });
+}
+
+/** Lines of a pull: redrawn in place on a terminal; elsewhere one at the start, each tenth, and the end. */
+function createPullDisplay(screen: Screen): { event(event: PullEvent | OllamaPullEvent): void; end(): void } {
+  let progress: Progress | undefined;
+  let file = "";
+  let started = Date.now();
+  let samples: { readonly at: number; readonly bytes: number }[] = [];
+  let tenth = 0;
+  let several = false;
+  const verified = new Set<string>();
+  let last = "";
+  const begin = (name: string): void => {
+    file = name;
+    started = Date.now();
+    samples = [];
+    tenth = 0;
+    progress?.end();
+    progress = screen.errIsTerminal ? screen.progress(name) : undefined;
+  };
+  const finish = (): void => {
+    progress?.end();
+    progress = undefined;
+    if (last !== "") screen.tell(last);
+    last = "";
+  };
+  const draw = (name: string, bytes: number, total: number | undefined, all: string): void => {
+    if (verified.has(name)) return; // all of it was told
+    if (name !== file) {
+      finish();
+      begin(name);
+      if (!screen.errIsTerminal) screen.tell(`${name}  ${sizeText(total)}`);
+    }
+    const now = Date.now();
+    // the rate of the last five seconds
+    samples = [...samples.filter(({ at }) => now - at < 5000), { at: now, bytes }];
+    const first = samples[0];
+    const rate = first === undefined || now - first.at < 200 ? undefined : ((bytes - first.bytes) * 1000) / (now - first.at);
+    const share = total === undefined || total === 0 ? undefined : bytes / total;
+    const parts = [
+      name,
+      ...(share === undefined ? [] : [`${Math.floor(share * 100)}%`.padStart(5)]),
+      `${formatBytes(bytes)}${total === undefined ? "" : ` / ${formatBytes(total)}`}`,
+      ...(rate === undefined || rate <= 0 ? [] : [`${formatBytes(rate)}/s`]),
+      ...(rate === undefined || rate <= 0 || total === undefined || bytes >= total ? [] : [`eta ${formatEta((total - bytes) / rate)}`]),
+      ...(several ? [all] : []),
+    ];
+    progress?.line(parts.join("  "));
+    const isWhole = total !== undefined && bytes >= total;
+    last = isWhole && screen.errIsTerminal ? `${name}   100%  ${formatBytes(bytes)}` : "";
+    const reached = share === undefined ? 0 : Math.floor(share * 10);
+    if (!screen.errIsTerminal && reached > tenth && now - started > 0) {
+      tenth = reached;
+      screen.tell(`${name}  ${reached * 10}%  ${formatBytes(bytes)}`);
+    }
+  };
+  return {
+    event(event) {
+      switch (event.type) {
+        case "download-start": {
+          const { plan } = event;
+          several = plan.files.length > 1;
+          const from = plan.source === plan.id ? "" : `  from ${plan.source.replace(/^hf:/, "")}`;
+          const commit = plan.revision === undefined ? "" : ` @ ${plan.revision.slice(0, 12)}`;
+          const size =
+            several && event.totalBytes !== undefined ? `  ${plural(plan.files.length, "file")}, ${formatBytes(event.totalBytes)}` : "";
+          screen.tell(`pulling ${plan.id}${from}${commit}${plan.license === undefined ? "" : `  ${plan.license}`}${size}`);
+          return;
+        }
+        case "download-progress":
+          draw(
+            event.file,
+            event.fileBytes,
+            event.fileTotal,
+            `total ${event.totalBytes === undefined ? formatBytes(event.bytes) : `${Math.floor((100 * event.bytes) / Math.max(1, event.totalBytes))}% of ${formatBytes(event.totalBytes)}`}`,
+          );
+          return;
+        case "ollama-progress":
+          if (event.totalBytes === undefined) draw(`${event.model}: ${event.status}`, 0, undefined, "");
+          else draw(`${event.model}: ${event.status}`, event.bytes, event.totalBytes, "");
+          return;
+        case "download-wait":
+          screen.tell(`${event.file}: another process fetches it; waiting`);
+          return;
+        case "download-retry":
+          verified.delete(event.file);
+          screen.tell(`${event.error.message}; trying again in ${formatMs(event.waitMs)}`);
+          return;
+        case "download-verify":
+          finish();
+          verified.add(event.file);
+          screen.tell(`verifying sha256 of ${event.file}`);
+          return;
+        case "download-end":
+          return;
+        default:
+          event satisfies never;
+      }
+    },
+    end: finish,
+  };
+}
+
+/** @returns "21s", "3m12s", "2h05m" */
+function formatEta(seconds: number): string {
+  const whole = Math.max(1, Math.round(seconds));
+  if (whole < 60) return `${whole}s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)}m${String(whole % 60).padStart(2, "0")}s`;
+  return `${Math.floor(whole / 3600)}h${String(Math.floor((whole % 3600) / 60)).padStart(2, "0")}m`;
+}
+
+/**
+ * A model that is not here: fetched after its size was told, when the person or --pull says so.
+ * @param missing the error that says it is not here
+ * @returns whether it is here now; otherwise the error stands
+ */
+export async function offerPull(context: Context, spell: Spell, spec: string, missing: SpellError): Promise<boolean> {
+  const { flags, screen, interrupt } = context;
+  if (flags.has("offline") || (!flags.has("pull") && !canAsk(context))) return false;
+  const { signal } = interrupt;
+  const plan = await (await spell.localLLM()).plan(spec, { signal });
+  await tellFit(context, spell, spec, plan);
+  const size = plan.missingBytes === undefined ? "" : ` (${formatBytes(plan.missingBytes)})`;
+  if (!flags.has("pull") && !(await askYesNo(context, `Download ${plan.id}${size}?`, true))) {
+    if (signal.aborted) throw new SpellError("run-aborted", "stopped before anything came", { cause: missing });
+    return false;
+  }
+  const result = await pullShown(context, spell, spec, {});
+  screen.log({ level: "info", message: `${result.model_id} is here` });
+  return true;
+}
+
+/** Memory with the usual context, and room on the disk, before gigabytes come. What cannot be told is left out. */
+async function tellFit(
+  { screen, interrupt }: Context,
+  spell: Spell,
+  spec: string,
+  { backend, plan, missingBytes }: PlanResult,
+): Promise<void> {
+  if (backend !== "candle" || plan === undefined) return;
+  const started = Date.now();
+  const info = await (await spell.localLLM()).info(spec, { remote: true, signal: interrupt.signal }).catch((error: unknown) => {
+    // What will not run is told now; a server without ranges tells nothing.
+    if (error instanceof SpellError && /^(model|gguf|safetensors|tokenizer)-/.test(error.code)) throw error;
+    return undefined;
+  });
+  const space = await spell.platform.store.space().catch(() => undefined);
+  const disk =
+    missingBytes === undefined || space === undefined
+      ? ""
+      : `; ${formatBytes(missingBytes)} to come, ${formatBytes(space.free)} free on the disk`;
+  if (info?.fits === undefined || info.fits === null) {
+    screen.tell(`${plan.id}${disk}`);
+    return;
+  }
+  const { device, needed_bytes, available_bytes, ok } = info.fits;
+  screen.tell(
+    `${plan.id} needs about ${formatBytes(needed_bytes)} of memory with a context of ${Math.min(info.context_length ?? 4096, 4096)} tokens; ${available_bytes === null ? `${device} has room` : `${formatBytes(available_bytes)} are free`}${disk} (asked in ${formatMs(Date.now() - started)})`,
+  );
+  if (!ok) screen.note(`${plan.id} will hardly fit into memory; a smaller variant may`);
+}

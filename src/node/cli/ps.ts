@@ -1,0 +1,57 @@
+/** `llmspell ps`: models that other llmspell processes hold, and those of Ollama. */
+import { SpellError } from "../../core/errors.ts";
+import { readRunRecords } from "../run-records.ts";
+import type { Context } from "./context.ts";
+import { formatBytes } from "./format.ts";
+import { table } from "./model-list.ts";
+
+/** @throws SpellError of Ollama, where it is the only backend */
+export async function ps({ screen, interrupt, openSpell }: Context): Promise<number> {
+  const localLLM = await (await openSpell()).localLLM();
+  const own = readRunRecords().map(({ model_id, size_bytes, device, context_size, pid }) => ({
+    model_id,
+    backend: "candle",
+    size_bytes,
+    device,
+    device_split: device === "cpu" || device === "wasm" ? { cpu: 1, gpu: 0 } : { cpu: 0, gpu: 1 },
+    context_size,
+    expires_at: null as number | null,
+    pid: pid as number | null,
+  }));
+  let theirs: typeof own = [];
+  if (localLLM.settings.backends.includes("ollama")) {
+    try {
+      theirs = (await localLLM.ollama.running(interrupt.signal)).map(({ name, sizeBytes, gpuBytes, contextSize, expiresAt }) => {
+        const gpu = sizeBytes === 0 ? 0 : Math.round((100 * gpuBytes) / sizeBytes) / 100;
+        return {
+          model_id: `${name}@ollama`,
+          backend: "ollama",
+          size_bytes: sizeBytes,
+          device: gpu === 0 ? "cpu" : gpu === 1 ? "gpu" : "cpu/gpu",
+          device_split: { cpu: Math.round((1 - gpu) * 100) / 100, gpu },
+          context_size: contextSize ?? 0,
+          expires_at: expiresAt ?? null,
+          pid: null,
+        };
+      });
+    } catch (error) {
+      if (!(error instanceof SpellError) || !localLLM.settings.backends.includes("candle")) throw error;
+      screen.log({ level: "info", message: `ollama is left out: ${error.message}` });
+    }
+  }
+  const models = [...own, ...theirs];
+  screen.document({ status: "ok", models });
+  const rows = models.map(({ model_id, backend, size_bytes, device, device_split, context_size, expires_at, pid }) => [
+    model_id,
+    backend,
+    formatBytes(size_bytes),
+    device_split.gpu > 0 && device_split.cpu > 0
+      ? `${Math.round(device_split.cpu * 100)}%/${Math.round(device_split.gpu * 100)}% cpu/gpu`
+      : `100% ${device}`,
+    context_size === 0 ? "–" : String(context_size),
+    expires_at === null ? "–" : new Date(expires_at * 1000).toISOString().slice(11, 19),
+    pid === null ? "–" : String(pid),
+  ]);
+  screen.writeOwn(table(screen, ["NAME", "BACKEND", "SIZE", "PROCESSOR", "CONTEXT", "UNTIL", "PID"], rows));
+  return 0;
+}

@@ -1,0 +1,86 @@
+/** What the configuration takes from Node: variables, paths of this machine, files, and where a file is looked for. */
+import { readFileSync, statSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { SpellError } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
+import type { ConfigFile, ConfigHost, Environment } from "../core/platform.ts";
+import { homeFolder } from "./home.ts";
+import { hubToken } from "./hub-token.ts";
+
+export function nodeConfig(env: Environment = process.env): ConfigHost {
+  return {
+    env,
+    resolvePath: (text, folder) => expandPath(text, folder, env),
+    readFile: async (path) => readConfigFile(path),
+    hubToken: () => hubToken(env),
+  };
+}
+
+/** `~/.llmspell` is the home of this program wherever that lies; `$VAR` and `${VAR}` must be set. */
+function expandPath(text: string, folder: string | undefined, env: Environment): { readonly path: string } | { readonly problem: string } {
+  const missing = new Set<string>();
+  const filled = text.replace(/\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))/g, (_, braced?: string, bare?: string) => {
+    const name = braced ?? bare ?? "";
+    const value = env[name] ?? "";
+    if (value === "") missing.add(name);
+    return value;
+  });
+  if (missing.size > 0) return { problem: `the variable ${[...missing].join(", ")} is not set` };
+  const ours = /^~[/\\]\.llmspell(?=$|[/\\])/.exec(filled);
+  if (ours !== null) return { path: join(homeFolder(), filled.slice(ours[0].length)) };
+  if (filled === "~" || /^~[/\\]/.test(filled)) return { path: join(homedir(), filled.slice(1)) };
+  return { path: resolve(folder ?? ".", filled) };
+}
+
+/**
+ * @param path as given
+ * @throws SpellError config-not-found, config-not-regular, config-unreadable, config-syntax (not UTF-8, too large)
+ */
+export function readConfigFile(path: string): ConfigFile {
+  const full = resolve(path);
+  let bytes: Uint8Array;
+  let mode: number;
+  try {
+    const facts = statSync(full);
+    // before it is opened: a pipe would wait for ever, a device never ends
+    if (!facts.isFile())
+      throw new SpellError("config-not-regular", `${path} is ${facts.isDirectory() ? "a folder" : "no regular file"}`, { where: path });
+    if (facts.size > limits.configBytes)
+      throw new SpellError("config-syntax", `${path}: wanted at most ${limits.configBytes} bytes; got ${facts.size}`, { where: path });
+    mode = facts.mode;
+    bytes = readFileSync(full);
+  } catch (error) {
+    if (error instanceof SpellError) throw error;
+    const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
+    if (code === "ENOENT" || code === "ENOTDIR") {
+      throw new SpellError("config-not-found", `${path}: no such file; it was explicitly given`, {
+        where: path,
+        commands: [`llmspell config init --file ${path}`],
+        cause: error,
+      });
+    }
+    throw new SpellError("config-unreadable", `${path} cannot be read (${code})`, { where: path, cause: error });
+  }
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return { path, folder: dirname(full), text, isPublic: process.platform !== "win32" && (mode & 0o044) !== 0 };
+  } catch (cause) {
+    throw new SpellError("config-syntax", `${path} is not UTF-8 text`, { where: path, cause });
+  }
+}
+
+/** Paths a configuration is looked for at, the first that exists wins. */
+export function discoveryPaths(env: Environment = process.env): readonly string[] {
+  const configHome = env["XDG_CONFIG_HOME"] || join(homedir(), ".config");
+  const windows =
+    process.platform === "win32" && (env["APPDATA"] ?? "") !== "" ? [join(env["APPDATA"] ?? "", "llmspell", "config.toml")] : [];
+  return [
+    "llmspell.toml",
+    ".llmspell.toml",
+    join(homeFolder(), "llmspell.toml"),
+    join(homeFolder(), "config.toml"),
+    join(configHome, "llmspell", "config.toml"),
+    ...windows,
+  ];
+}

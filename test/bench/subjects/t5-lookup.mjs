@@ -1,0 +1,100 @@
+/**
+ * What prompt lookup gains, by how much of its input an answer repeats. The weights are random, so the answer is imposed: every pass is computed in full, then
+ * the wanted ids are made the best ones. Arguments: FOLDER
+ */
+import { performance } from "node:perf_hooks";
+import { input, newTokens, print, rates } from "./t5-input.mjs";
+
+const [folder] = process.argv.slice(2);
+const from = (path) => import(new URL(path, new URL("../../../dist/", import.meta.url)).href);
+const { readT5Configs } = await from("core/t5/config.js");
+const { readSafetensors } = await from("core/formats/safetensors.js");
+const { collectT5Weights } = await from("core/t5/weights.js");
+const { openT5Session, encode, DecoderState } = await from("core/t5/decode.js");
+const { searchTokens } = await from("core/t5/search.js");
+const { openFileSource } = await from("node/file-source.js");
+const onnx = await (await from("node/onnx-native.js")).openNativeOnnx();
+const { config } = await readT5Configs(await openFileSource(`${folder}/config.json`));
+const tensors = await readSafetensors(await openFileSource(`${folder}/model.safetensors`));
+const { reads16Bit, hasFastBlocks } = onnx;
+const plain = await openT5Session(config, collectT5Weights(tensors, config, { variant: "f32", reads16Bit, hasFastBlocks }), onnx, {
+  threads: 2,
+});
+
+let target = [];
+const session = {
+  ...plain,
+  decoder: {
+    ...plain.decoder,
+    async run(feeds) {
+      const out = await plain.decoder.run(feeds);
+      const past = feeds["past.0.key"].shape[2];
+      const [, rows, vocab] = out.logits.shape;
+      for (let row = 0; row < rows; row += 1) out.logits.local[row * vocab + (target[past + row] ?? 2)] = 1e9;
+      return out;
+    },
+  },
+};
+const sampling = {
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repeatPenalty: 1,
+  repeatLastN: -1,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  seed: 1,
+};
+const options = {
+  sampling,
+  maxTokens: newTokens,
+  minTokens: 0,
+  noRepeatNgramSize: 0,
+  suppressTokens: [],
+  endIds: new Set([1]),
+  startId: 0,
+  pause: () => new Promise((resolve) => setImmediate(resolve)),
+};
+const words = input.slice(0, -1);
+const other = (i) => 3 + ((i * 104_729 + 50) % 32_000);
+const copied = Array.from({ length: newTokens }, (_, i) => words[i % words.length]);
+const targets = {
+  copy: copied,
+  // every tenth word is another one
+  rewrite: copied.map((id, i) => (i % 10 === 9 ? other(i) : id)),
+  other: Array.from({ length: newTokens }, (_, i) => other(i)),
+};
+
+/** Tokens per second. @param search over one encoded input, the ids it finds are counted */
+async function rate(search) {
+  const encoded = await encode(session, [input]);
+  const started = performance.now();
+  const count = await search(encoded);
+  encoded.release();
+  return (count * 1000) / (performance.now() - started);
+}
+const looked = (encoded) =>
+  (async () => {
+    let count = 0;
+    for await (const _ of searchTokens(session, encoded, input, options)) count += 1;
+    return count;
+  })();
+async function single(encoded) {
+  const state = new DecoderState(session, encoded, 1);
+  for (let i = 0; i < newTokens; i += 1) {
+    await state.step([i === 0 ? 0 : target[i - 1]]);
+    await options.pause();
+  }
+  state.release();
+  return newTokens;
+}
+
+const figures = {};
+for (const [name, ids] of Object.entries(targets)) {
+  target = ids;
+  figures[`${name}Rate`] = await rates(3, () => rate(looked));
+  figures[`${name}Gain`] = figures[`${name}Rate`] / (await rates(3, () => rate(single)));
+}
+print(figures);
+process.exit(0);

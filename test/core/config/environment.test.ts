@@ -1,0 +1,148 @@
+import { describe, expect, it } from "vitest";
+import { ollamaAddress, variableOf } from "../../../src/core/config/environment.ts";
+import type { ConfigKey, ConfigValue } from "../../../src/core/config/key.ts";
+import { allKeys, isProviderType, keysOfType } from "../../../src/core/config/keys.ts";
+import { type ConfigSource, resolveSource } from "../../../src/core/config/resolve.ts";
+
+const defaults: ConfigSource = { kind: "defaults" };
+const withEnv = (env: Record<string, string>, source: ConfigSource = defaults) => resolveSource(source, { env });
+const file = (text: string): ConfigSource => ({ kind: "text", text });
+
+/** A value other than the default, as a variable writes it. */
+function other(key: ConfigKey): { readonly text: string; readonly value: ConfigValue } {
+  const { type, choices, fallback, min = 0, max = 1, format } = key;
+  if (choices !== undefined) {
+    const value = choices.find((choice) => choice !== fallback) ?? "";
+    return { text: value.toUpperCase(), value };
+  }
+  switch (type) {
+    case "boolean":
+      return { text: fallback === true ? "off" : "YES", value: fallback !== true };
+    case "integer": {
+      const value = fallback === max ? min : max;
+      return { text: String(value), value };
+    }
+    case "number":
+      return { text: String(max), value: max };
+    case "list":
+      return { text: "a, b", value: ["a", "b"] };
+    case "text": {
+      const value = format === "url" ? "http://example.test/x" : format === "variable" ? "MY_KEY" : "12345";
+      return { text: value, value };
+    }
+  }
+}
+
+/** Values of one key that others must agree to. */
+const company: Readonly<Record<string, Record<string, string>>> = {
+  "rag.chunking.overlap": { LLMSPELL_RAG_CHUNKING_CHUNK_SIZE: "1048576", LLMSPELL_RAG_CHUNKING_OVERLAP: "1000" },
+  "rag.vector_storage.dimensions": { LLMSPELL_RAG_VECTOR_STORAGE_MAX_MEMORY_MB: "16777216" },
+  "rag.vector_storage.hnsw.max_elements": { LLMSPELL_RAG_VECTOR_STORAGE_ON_DISK: "true" },
+  "providers.default_provider": { LLMSPELL_PROVIDERS_DEFAULT_PROVIDER: "ollama" },
+};
+
+describe("environment", () => {
+  it.each(allKeys().map((key) => [variableOf(key.path), key] as const))(
+    "%s overrides its key in every profile and file",
+    async (variable, key) => {
+      const { text, value } = other(key);
+      const env = { [variable]: text, ...company[key.path] };
+      const wanted = {
+        value: company[key.path]?.[variable] === undefined ? value : Number(env[variable]) || env[variable],
+        origin: `env:${variable}`,
+      };
+      expect((await withEnv(env)).get(key.path)).toEqual(wanted);
+      if (key.path !== "providers.default_provider")
+        expect((await withEnv(env, { kind: "profile", name: "rag-prod" })).get(key.path)).toEqual(wanted);
+    },
+  );
+
+  it.each(
+    ["candle", "ollama", "openai", "anthropic"].flatMap((name) =>
+      (isProviderType(name) ? [...keysOfType(name).values()] : []).map(
+        (key) => [variableOf(`providers.${name}.${key.path}`), name, key] as const,
+      ),
+    ),
+  )("%s overrides its key, and declares the provider where nothing else did", async (variable, name, key) => {
+    const { text, value } = other(key);
+    const { get } = await withEnv({ [variable]: text }, { kind: "profile", name: "minimal" });
+    expect(get(`providers.${name}.${key.path}`)).toEqual({ value, origin: `env:${variable}` });
+    expect(get(`providers.${name}.provider_type`)).toEqual({ value: name, origin: `env:${variable}` });
+  });
+
+  it("reaches a provider of one's own only where it is declared; the longest key wins", async () => {
+    const text = '[providers.a]\nprovider_type = "ollama"\n[providers.a-retry]\nprovider_type = "ollama"\n';
+    const { get } = await withEnv(
+      { LLMSPELL_PROVIDERS_A_RETRY_MAX_DELAY_MS: "7", LLMSPELL_PROVIDERS_A_RETRY_MAX_RETRIES: "2" },
+      file(text),
+    );
+    expect(get("providers.a.retry.max_delay_ms")?.value).toBe(7);
+    expect(get("providers.a-retry.max_retries")?.value).toBe(2);
+    const { warnings } = await withEnv({ LLMSPELL_PROVIDERS_A_MAX_RETRIES: "2" });
+    expect(warnings).toEqual([{ code: "env-unknown", message: expect.stringContaining("LLMSPELL_PROVIDERS_A_MAX_RETRIES") }]);
+  });
+
+  it.each(["true", "1", "yes", "on", "TRUE", " On "])("reads %j as true", async (text) => {
+    expect((await withEnv({ LLMSPELL_RAG_ENABLED: text })).config.rag.enabled).toBe(true);
+  });
+
+  it("counts an empty variable as unset, and keeps digits of a text", async () => {
+    const { get } = await withEnv({ LLMSPELL_RAG_ENABLED: "", LLMSPELL_PROVIDERS_OPENAI_API_KEY: "0123456789" });
+    expect(get("rag.enabled")?.origin).toBe("default");
+    expect(get("providers.openai.api_key")?.value).toBe("0123456789");
+  });
+
+  it.each([
+    ["LLMSPELL_RAG_ENABLED", "maybe", 'rag.enabled: wanted true, false, 1, 0, yes, no, on or off; got "maybe"'],
+    ["LLMSPELL_RAG_SEARCH_TOP_K", "0x10", 'rag.search.top_k: wanted an integer, 1 … 100000; got "0x10"'],
+    ["LLMSPELL_PROVIDERS_CANDLE_TEMPERATURE", "Infinity", "providers.candle.temperature"],
+    ["LLMSPELL_DEVICE", "gpu", "providers.candle.device: wanted auto, webgpu, metal, vulkan, cuda, cpu, wasm"],
+    ["CANDLE_DEVICE", "gpu", "providers.candle.device"],
+    ["HF_ENDPOINT", "ftp://x", "models.hf_endpoint: wanted an address"],
+    ["HF_HUB_OFFLINE", "perhaps", "models.offline"],
+    ["OLLAMA_HOST", "http://[", "providers.ollama.base_url"],
+  ])("%s=%s is env-value with the variable, its key and what is allowed", async (variable, text, part) => {
+    const run = withEnv({ [variable]: text });
+    await expect(run).rejects.toMatchObject({ code: "env-value", exitCode: 2, where: variable, commands: [`unset ${variable}`] });
+    await expect(run).rejects.toThrow(part);
+  });
+
+  it("never shows a wrong secret", async () => {
+    const error = await withEnv({ LLMSPELL_PROVIDERS_OPENAI_API_KEY: "x".repeat(2000) }).catch((caught: unknown) => caught);
+    expect(JSON.stringify(error)).toContain("********");
+    expect(JSON.stringify(error)).not.toContain("xxx");
+  });
+
+  it("warns of a variable nobody knows, with the nearest name", async () => {
+    const { warnings } = await withEnv({ LLMSPELL_RAG_ENABLE: "1", LLMSPELL_HOME: "/x", LLMSPELL_PROVIDERS_CANDLE_DEVICES: "cpu" });
+    expect(warnings.map(({ message }) => message)).toEqual([
+      "LLMSPELL_PROVIDERS_CANDLE_DEVICES is no variable of llmspell; did you mean LLMSPELL_PROVIDERS_CANDLE_DEVICE?",
+      "LLMSPELL_RAG_ENABLE is no variable of llmspell; did you mean LLMSPELL_RAG_ENABLED?",
+    ]);
+  });
+
+  it("short names of others lose to the systematic one, beat files, and declare nothing", async () => {
+    const env = { LLMSPELL_DEVICE: "cpu", CANDLE_DEVICE: "wasm" };
+    const text = '[providers.candle]\ndevice = "cuda"\n';
+    expect((await withEnv(env, file(text))).get("providers.candle.device")).toEqual({ value: "cpu", origin: "env:LLMSPELL_DEVICE" });
+    expect((await withEnv({ CANDLE_DEVICE: "wasm" }, file(text))).get("providers.candle.device")?.origin).toBe("env:CANDLE_DEVICE");
+    const systematic = { ...env, LLMSPELL_PROVIDERS_CANDLE_DEVICE: "metal" };
+    expect((await withEnv(systematic, file(text))).get("providers.candle.device")?.value).toBe("metal");
+    const keys = { OPENAI_API_KEY: "sk-a", ANTHROPIC_API_KEY: "sk-b", OLLAMA_HOST: "box", LLMSPELL_DEVICE: "cpu" };
+    expect((await withEnv(keys, { kind: "profile", name: "minimal" })).config.providers).toEqual({});
+    const { get } = await withEnv(keys, file('[providers.openai]\napi_key = "sk-file"\n'));
+    expect(get("providers.openai.api_key")).toEqual({ value: "sk-a", origin: "env:OPENAI_API_KEY" });
+  });
+
+  it.each([
+    ["box", "http://box:11434"],
+    ["box:1234", "http://box:1234"],
+    [":1234", "http://127.0.0.1:1234"],
+    ["0.0.0.0", "http://127.0.0.1:11434"],
+    ["0.0.0.0:80", "http://127.0.0.1"],
+    ["https://box/path/", "https://box/path"],
+    ["http://box", "http://box"],
+  ])("reads OLLAMA_HOST=%s as %s", (text, address) => {
+    expect(ollamaAddress(text)).toBe(address);
+  });
+});

@@ -1,0 +1,81 @@
+import { existsSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { builtinProfiles } from "../../../src/core/config/builtins.generated.ts";
+import { variableOf } from "../../../src/core/config/environment.ts";
+import type { ConfigKey } from "../../../src/core/config/key.ts";
+import { allKeys, isProviderType, isSecret, keysOfType, providerTypes, sectionNames } from "../../../src/core/config/keys.ts";
+import { parameterRules } from "../../../src/core/text/parameters.ts";
+import { root } from "../../support.ts";
+
+const ofProviders = providerTypes().flatMap((type) => (isProviderType(type) ? [...keysOfType(type).values()] : []));
+const everyKey: readonly ConfigKey[] = [...allKeys(), ...ofProviders];
+
+/** What a key waits for where nothing reads it yet. Nothing else may be written there. */
+const waiting = ["release 2", "later: scripts", "later: remote providers", "later: model store", "later: ollama", "later: device memory"];
+
+describe("the table of keys", () => {
+  it("names for each key the code that reads it, which does, or what it waits for", () => {
+    for (const { path, reader } of everyKey) {
+      if (waiting.includes(reader)) continue;
+      const file = `${root}/${reader}`;
+      expect(existsSync(file), `${path}: ${reader}`).toBe(true);
+      expect(readFileSync(file, "utf8").includes(path.slice(path.lastIndexOf(".") + 1)), `${path} in ${reader}`).toBe(true);
+    }
+  });
+
+  it("says of every section of retrieval, hooks, events, sessions and tools that it acts in release 2, and of nothing else", () => {
+    const second = new Set(
+      everyKey
+        .filter(({ reader }) => reader === "release 2")
+        .map(({ path }) =>
+          path
+            .split(".")
+            .slice(0, path.startsWith("runtime.") ? 2 : 1)
+            .join("."),
+        ),
+    );
+    expect([...second].sort()).toEqual(["events", "hooks", "rag", "runtime.sessions", "tools"]);
+  });
+
+  it("has one variable for each key, none of them reserved, none twice", () => {
+    const variables = allKeys().map(({ path }) => variableOf(path));
+    for (const name of ["candle", "ollama", "openai", "anthropic"])
+      for (const path of isProviderType(name) ? keysOfType(name).keys() : []) variables.push(variableOf(`providers.${name}.${path}`));
+    expect(new Set(variables).size).toBe(variables.length);
+    for (const name of ["HOME", "CONFIG", "PROFILE", "TRACE", "DEVICE"]) expect(variables).not.toContain(`LLMSPELL_${name}`);
+  });
+
+  it("takes ranges of sampling from the parameters themselves", () => {
+    for (const { snakeName, min, max, above } of parameterRules) {
+      const key = keysOfType("candle").get(snakeName);
+      if (key !== undefined) expect(key).toMatchObject({ min, max, ...(above === undefined ? {} : { above }) });
+    }
+  });
+
+  it("keeps every default inside its own range, and knows secrets by their names", () => {
+    for (const { path, fallback, min, max, choices } of everyKey) {
+      if (typeof fallback === "number") expect(fallback >= (min ?? fallback) && fallback <= (max ?? fallback), path).toBe(true);
+      if (choices !== undefined && fallback !== undefined) expect(choices, path).toContain(fallback);
+    }
+    expect(["api_key", "providers.x.api_key", "hf_token", "password", "client_secret"].every(isSecret)).toBe(true);
+    expect(["api_key_env", "max_tokens", "max_input_tokens", "tokens_per_second"].some(isSecret)).toBe(false);
+  });
+
+  it("has sections in the order of the documentation, and a reader for every key a profile sets", () => {
+    expect(sectionNames()).toEqual([
+      "default_engine",
+      "engines",
+      "providers",
+      "models",
+      "runtime",
+      "hooks",
+      "events",
+      "tools",
+      "debug",
+      "rag",
+    ]);
+    const page = readFileSync(`${root}/docs/configuration.md`, "utf8");
+    for (const { path } of allKeys()) expect(page).toContain(`| \`${path}\` |`);
+    for (const { name } of builtinProfiles) expect(page).toContain(`../builtins/profiles/${name}.toml`);
+  });
+});

@@ -1,0 +1,70 @@
+/** E27: graphs are made of primitive operators. Fused attention has been seen to compute wrongly on WebGPU, and answers plausibly where it does. */
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { bytesSource } from "../../../src/core/formats/byte-source.ts";
+import { readProto } from "../../../src/core/protobuf.ts";
+import { acceptT5, findT5Files, t5Weights } from "../../../src/core/t5/files.ts";
+import { decoderGraph, encoderGraph } from "../../../src/core/t5/graph.ts";
+
+const folder = new URL("../../../builtins/models/tiny-t5-en-fr/", import.meta.url);
+const files = ["config.json", "model.safetensors", "tokenizer.json"].map((name) => bytesSource(name, readFileSync(new URL(name, folder))));
+
+/** Operators known to compute rightly on processors and on WebGPU, with golden answers on both. */
+const known = new Set([
+  "Add",
+  "Cast",
+  "Concat",
+  "DynamicQuantizeMatMul",
+  "FusedMatMul",
+  "Gather",
+  "Greater",
+  "MatMul",
+  "MatMulNBits",
+  "Mul",
+  "Range",
+  "Reshape",
+  "Shape",
+  "SimplifiedLayerNormalization",
+  "Softmax",
+  "Sub",
+  "Tanh",
+  "Transpose",
+  "Unsqueeze",
+  "Where",
+  "Min",
+  "Max",
+]);
+
+function* fieldsOf(bytes: Uint8Array, field: number): Generator<Uint8Array> {
+  for (const entry of readProto(bytes, (what) => new Error(what))) if (entry.field === field && entry.wire === 2) yield entry.bytes;
+}
+
+/** ModelProto.graph = 7, GraphProto.node = 1, NodeProto.op_type = 4. */
+function operatorsOf(model: Uint8Array): Set<string> {
+  const text = new TextDecoder();
+  const found = new Set<string>();
+  for (const graph of fieldsOf(model, 7))
+    for (const node of fieldsOf(graph, 1)) for (const type of fieldsOf(node, 4)) found.add(text.decode(type));
+  return found;
+}
+
+const seen = new Set<string>();
+
+describe("E27 graphs of T5", () => {
+  it.each(["f32", "q8", "q4"] as const)("%s: no fused attention, no operator that was not held against the reference", async (variant) => {
+    const facts = await acceptT5(findT5Files(files));
+    for (const hasFastBlocks of [true, false]) {
+      const weights = t5Weights(facts, { variant, reads16Bit: true, hasFastBlocks });
+      for (const graph of [encoderGraph(facts.config, weights), decoderGraph(facts.config, weights)]) {
+        const bytes = graph.encode(({ name, length }) => ({ location: name, offset: 0, length }));
+        const operators = operatorsOf(bytes);
+        for (const operator of operators) seen.add(operator);
+        expect(operators.size).toBeGreaterThan(5);
+        expect([...operators].filter((operator) => /Attention/.test(operator))).toEqual([]);
+        expect([...operators].filter((operator) => !known.has(operator))).toEqual([]);
+      }
+    }
+  });
+
+  it("and the list holds none that no graph uses", () => expect([...known].filter((operator) => !seen.has(operator))).toEqual([]));
+});

@@ -1,0 +1,190 @@
+/** A file system that fails at its n-th call, and one that forgets what was not made durable. Rows D20, D22. */
+
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import * as realFs from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { SpellError } from "../../src/core/errors.ts";
+import type { ArtifactStore } from "../../src/core/platform.ts";
+import { fsArtifactStore, type StoreFs } from "../../src/node/fs-artifact-store.ts";
+import { noiseBytes, sha256Of } from "../contract/artifact-store.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "llmspell-faults-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const bytes = noiseBytes(40_000);
+
+const real: Readonly<Record<string, unknown>> = { ...realFs };
+
+/** Calls of the store, and of the files it opens, through one gate. */
+function gated(gate: (call: string) => Promise<void>): StoreFs {
+  const names = ["link", "lstat", "mkdir", "readFile", "readdir", "rename", "rmdir", "statfs", "unlink", "utimes"] as const;
+  const plain = Object.fromEntries(
+    names.map((name) => [
+      name,
+      async (...args: unknown[]) => {
+        await gate(name);
+        return (real[name] as (...all: unknown[]) => Promise<unknown>)(...args);
+      },
+    ]),
+  );
+  const open: typeof realFs.open = async (...args) => {
+    await gate("open");
+    const file = await realFs.open(...args);
+    return new Proxy(file, {
+      get(target, key) {
+        const value: unknown = Reflect.get(target, key);
+        if (typeof value !== "function") return value;
+        return async (...rest: unknown[]) => {
+          if (key !== "close") await gate(`file.${String(key)}`);
+          return (value as (...all: unknown[]) => unknown).apply(target, rest);
+        };
+      },
+    });
+  };
+  return { ...plain, open } as unknown as StoreFs;
+}
+
+async function pull(store: ArtifactStore): Promise<void> {
+  const sha256 = await sha256Of(bytes);
+  const part = await store.openPart(sha256);
+  try {
+    const from = part.kept?.done[0]?.[1] ?? 0;
+    if (from === 0) {
+      await part.truncate(0);
+      await part.write(0, bytes.slice(0, 20_000));
+      await part.save({ url: "u", sha256, size: bytes.length, done: [[0, 20_000]] });
+    }
+    await part.write(Math.max(from, 20_000), bytes.slice(Math.max(from, 20_000)));
+    await part.commit({ size: bytes.length, sha256 });
+  } catch (error) {
+    await part.release();
+    throw error;
+  }
+  await store.writeManifest(["x"], { sha256 });
+}
+
+describe("a disk that fails", () => {
+  it.each(["EACCES", "EROFS", "EMFILE", "EIO", "ENOSPC"])(
+    "D20 %s at the n-th call, for every n: a typed code, a store that still opens, a next run that succeeds",
+    async (code) => {
+      for (let n = 1; ; n += 1) {
+        const place = join(folder, `${code}-${n}`);
+        let calls = 0;
+        const fs = gated(async () => {
+          calls += 1;
+          if (calls === n) throw Object.assign(new Error(code), { code });
+        });
+        let failed = true;
+        try {
+          await pull(fsArtifactStore(place, { fs }));
+          failed = calls >= n;
+        } catch (error) {
+          expect(error).toBeInstanceOf(SpellError);
+          expect((error as SpellError).code).toBe(code === "ENOSPC" ? "store-full" : "store-denied");
+        }
+        const store = fsArtifactStore(place);
+        for (const { digest } of await store.listBlobs())
+          expect(
+            createHash("sha256")
+              .update(readFileSync(join(place, "blobs", digest)))
+              .digest("hex"),
+          ).toBe(digest.slice(7));
+        await pull(store);
+        expect(await store.readManifest(["x"])).toBeDefined();
+        if (!failed) return;
+        if (n > 200) throw new Error("it never runs through");
+      }
+    },
+  );
+
+  it("D22 a power cut after each call, with only what was made durable: no blob under a name that is not its own", async () => {
+    for (let n = 1; n < 200; n += 1) {
+      const place = join(folder, `cut-${n}`);
+      let calls = 0;
+      let cut = false;
+      const dead = new Promise<never>(() => undefined);
+      const fs = gated(async () => {
+        calls += 1;
+        if (calls >= n) cut = true;
+        if (cut) await dead;
+      });
+      const run = pull(fsArtifactStore(place, { fs })).then(() => "done" as const);
+      const end = await Promise.race([run, new Promise<"cut">((resolve) => setInterval(() => cut && resolve("cut"), 1).unref())]);
+      const store = fsArtifactStore(place);
+      for (const { digest } of await store.listBlobs())
+        expect(
+          createHash("sha256")
+            .update(readFileSync(join(place, "blobs", digest)))
+            .digest("hex"),
+        ).toBe(digest.slice(7));
+      if ((await store.readManifest(["x"])) !== undefined) expect(await store.listBlobs()).toHaveLength(1);
+      if (end === "done") return;
+    }
+  });
+
+  it("D22 data is made durable before the record that speaks of it, and the file before its final name", async () => {
+    const calls: string[] = [];
+    const fs = gated(async (call) => void calls.push(call));
+    await pull(fsArtifactStore(join(folder, "order"), { fs }));
+    const at = (name: string, from = 0): number => calls.indexOf(name, from);
+    const data = at("file.datasync");
+    expect(data).toBeGreaterThan(at("file.write"));
+    expect(at("file.writeFile", data)).toBeGreaterThan(data); // the record
+    const last = calls.lastIndexOf("file.write");
+    const sync = calls.indexOf("file.sync", last);
+    expect(calls.indexOf("rename", sync)).toBeGreaterThan(sync); // the final name
+    expect(calls.indexOf("file.sync", calls.indexOf("rename", sync))).toBeGreaterThan(0); // the folder
+  });
+
+  it("D25 a part of another host is left alone for a minute, then taken; one with a clock in the future too", async () => {
+    const store = fsArtifactStore(folder);
+    const key = "ab".repeat(32);
+    const part = await store.openPart(key);
+    await part.write(0, bytes);
+    await part.save({ url: "u", done: [[0, bytes.length]] });
+    const parts = join(folder, "parts");
+    const record = readdirSync(parts).find((name) => name.endsWith(".json")) ?? "";
+    const rewrite = async (change: object): Promise<void> => {
+      const value = JSON.parse(readFileSync(join(parts, record), "utf8")) as object;
+      await realFs.writeFile(join(parts, record), JSON.stringify({ ...value, ...change }));
+    };
+    await rewrite({ host: "elsewhere", pid: 1 });
+    const own = await store.openPart(key);
+    expect(own.kept).toBeUndefined();
+    await own.discard();
+    await rewrite({ host: "elsewhere", pid: 1, time: Date.now() + 86_400_000 });
+    expect((await store.openPart(key)).kept).toBeDefined();
+    await part.discard();
+  });
+
+  it("a half-written record, or one that is none of ours, is no record", async () => {
+    const store = fsArtifactStore(folder);
+    const key = "ab".repeat(32);
+    for (const text of [
+      "",
+      "{",
+      "[]",
+      '{"url":"u","done":[[5,1]],"time":0}',
+      '{"url":"u","done":[[0,999999999]],"time":0}',
+      '{"url":1,"done":[],"time":0}',
+    ]) {
+      const part = await store.openPart(key);
+      await part.write(0, bytes);
+      await part.release();
+      const name = readdirSync(join(folder, "parts")).find((file) => file.endsWith(".json")) ?? "";
+      await realFs.writeFile(join(folder, "parts", name), text);
+      const file = join(folder, "parts", name.replace(".json", ".part"));
+      await realFs.utimes(file, new Date(1), new Date(1));
+      const again = await store.openPart(key);
+      expect(again.kept, text).toBeUndefined();
+      await again.discard();
+    }
+    expect(existsSync(join(folder, "parts"))).toBe(true);
+  });
+});

@@ -1,0 +1,247 @@
+/** The Ollama backend: against the real server where it is, against a scripted one for what a real one does not do here. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createLocalLlm, type LocalLlm, type PullResult } from "../../src/core/api/local-llm.ts";
+import { SpellError } from "../../src/core/errors.ts";
+import type { StreamPart } from "../../src/core/spec/stream-part.ts";
+import { memoryPlatform } from "../../src/core/testing/memory-platform.ts";
+import { collect } from "../../src/core/text/collect.ts";
+import { openFileSource } from "../../src/node/file-source.ts";
+import { root, sharedModel } from "../support.ts";
+
+const llmAt = (url: string, timeoutMs = 100_000): LocalLlm => {
+  const bundled = (model: string, file: string) => openFileSource(join(root, "builtins/models", model, file));
+  return createLocalLlm({
+    platform: { ...memoryPlatform({ fetch }), bundled },
+    settings: { ollamaBaseUrl: url, ollamaTimeoutMs: timeoutMs },
+  });
+};
+
+async function failure(promise: Promise<unknown>): Promise<SpellError> {
+  try {
+    await promise;
+  } catch (error) {
+    if (error instanceof SpellError) return error;
+    throw error;
+  }
+  throw new Error("nothing was thrown");
+}
+
+const beside = fileURLToPath(new URL("../../../shared/bin/ollama", import.meta.url));
+const program = [process.env["OLLAMA_BIN"], beside, "ollama"].find(
+  (path) => path !== undefined && (existsSync(path) || (path === "ollama" && spawnSync(path, ["--version"]).status === 0)),
+);
+if (program === undefined) console.warn("skipped: the real Ollama server is not here (OLLAMA_BIN, ../shared/bin/ollama, PATH)");
+const weights = sharedModel("smollm2-135m/SmolLM2-135M-Instruct.Q4_1.gguf");
+
+describe.skipIf(program === undefined || weights === undefined)("the real Ollama server", () => {
+  const port = 11_900 + (process.pid % 90);
+  const host = `127.0.0.1:${port}`;
+  let folder: string;
+  let server: ChildProcess;
+  let llm: LocalLlm;
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "llmspell-ollama-"));
+    const env = { ...process.env, OLLAMA_HOST: host, OLLAMA_MODELS: join(folder, "models"), HOME: folder };
+    server = spawn(program ?? "", ["serve"], { env, stdio: "ignore" });
+    llm = llmAt(`http://${host}`);
+    for (let tries = 0; tries < 100; tries += 1) {
+      if (
+        await llm.ollama.version().then(
+          () => true,
+          () => false,
+        )
+      )
+        break;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    writeFileSync(join(folder, "Modelfile"), `FROM ${weights}\n`);
+    expect(spawnSync(program ?? "", ["create", "smollm2", "-f", join(folder, "Modelfile")], { env }).status).toBe(0);
+  }, 180_000);
+  afterAll(() => {
+    server?.kill();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("answers for its health, its models, and one of them", async () => {
+    expect(await llm.status("ollama")).toMatchObject({ running: true, models: 1, version: expect.stringMatching(/^\d/) });
+    expect(await llm.list("ollama")).toMatchObject([
+      { id: "smollm2:latest@ollama", backend: "ollama", format: "ollama", architecture: "llama", quantization: "Q4_1" },
+    ]);
+    expect(await llm.info("smollm2@ollama")).toMatchObject({
+      id: "smollm2:latest@ollama",
+      architecture: "llama",
+      context_length: 8192,
+      block_count: 30,
+      capabilities: expect.arrayContaining(["completion"]),
+    });
+    expect((await failure(llm.info("nope@ollama"))).code).toBe("model-not-installed");
+    expect((await failure(llm.generate("nope@ollama", "x"))).commands).toEqual(["llmspell model pull nope:latest@ollama"]);
+  });
+
+  it("streams chats and raw texts, the same for the same seed, and counts", async () => {
+    const model = await llm.load("smollm2@ollama", { contextSize: 512, threads: 1 });
+    const parts: StreamPart[] = [];
+    for await (const part of model.stream("Say hello.", { maxTokens: 6, temperature: 0 })) parts.push(part);
+    expect(parts[0]).toMatchObject({ type: "stream-start", model: "smollm2:latest@ollama", device: { runtime: "ollama" } });
+    expect(parts.filter(({ type }) => type === "text-delta").length).toBeGreaterThan(2);
+    expect(parts.at(-1)).toMatchObject({
+      type: "stream-end",
+      usage: { completionTokens: expect.any(Number) },
+      timing: { decodeRate: expect.any(Number) },
+    });
+    const drawn = () =>
+      collect(
+        model.stream("Once upon a time", {
+          raw: true,
+          maxTokens: 8,
+          seed: 7,
+          temperature: 1.2,
+          topK: 50,
+          topP: 0.9,
+          minP: 0.01,
+          repeatPenalty: 1.1,
+          repeatLastN: 32,
+        }),
+      );
+    expect(await drawn()).toBe(await drawn());
+    const short = await collect(
+      model.stream([{ role: "user", content: "Count: one two three" }], { maxTokens: 8, temperature: 0, stop: ["two"] }),
+    );
+    expect(short).not.toContain("two");
+    await model.dispose();
+    expect((await failure(collect(model.stream("x")))).code).toBe("run-closed");
+  }, 180_000);
+
+  it("names options it does not know, ends with length, and stops when told to", async () => {
+    const model = await llm.load("smollm2@ollama", { contextSize: 512, threads: 1 });
+    const parts: StreamPart[] = [];
+    for await (const part of model.stream("Tell a long story.", { maxTokens: 3, numBeams: 4, temperature: 0 })) parts.push(part);
+    expect(parts.filter(({ type }) => type === "warning")).toMatchObject([
+      { code: "option-ignored", message: expect.stringContaining("num_beams") },
+    ]);
+    expect(parts.at(-1)).toMatchObject({ finishReason: "length" });
+    const abort = new AbortController();
+    let text = "";
+    const error = await failure(
+      (async () => {
+        for await (const part of model.stream("Tell a long story.", { maxTokens: 400, signal: abort.signal })) {
+          if (part.type === "text-delta") text += part.text;
+          if (text.length > 3) abort.abort();
+        }
+      })(),
+    );
+    expect(error).toMatchObject({ code: "run-aborted", details: { partialText: text } });
+    await model.dispose();
+  }, 180_000);
+
+  it("tells what is loaded, and forgets it", async () => {
+    const model = await llm.load("smollm2@ollama", { contextSize: 512, threads: 1 });
+    await collect(model.stream("x", { raw: true, maxTokens: 1 }));
+    expect(await llm.ollama.running()).toMatchObject([{ name: "smollm2:latest", gpuBytes: 0 }]);
+    await llm.ollama.unload("smollm2");
+  }, 180_000);
+
+  it("passes on why a pull fails, and deletes", async () => {
+    expect(await failure(llm.pull("no-such-model@ollama"))).toMatchObject({ code: "ollama-error", exitCode: 5 });
+    expect(await llm.remove("smollm2@ollama")).toMatchObject({ model_id: "smollm2:latest@ollama", freed_bytes: expect.any(Number) });
+    expect(await llm.list("ollama")).toEqual([]);
+    expect((await failure(llm.remove("smollm2@ollama"))).code).toBe("model-not-installed");
+  }, 180_000);
+});
+
+describe("a scripted Ollama server", () => {
+  async function serve<T>(listener: RequestListener, work: (llm: LocalLlm, url: string) => Promise<T>, timeoutMs?: number): Promise<T> {
+    const server = createServer(listener);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      return await work(llmAt(url, timeoutMs), url);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  }
+
+  it("passes the server's own progress on, per layer", async () => {
+    const lines = [
+      { status: "pulling manifest" },
+      { status: "pulling aaa", digest: "sha256:aaa", total: 1000, completed: 400 },
+      { status: "pulling aaa", digest: "sha256:aaa", total: 1000, completed: 1000 },
+      { status: "pulling bbb", digest: "sha256:bbb", total: 10, completed: 10 },
+      { status: "verifying sha256 digest" },
+      { status: "writing manifest" },
+      { status: "success" },
+    ];
+    const listener: RequestListener = (request, response) => {
+      if (request.url === "/api/tags")
+        response.end(JSON.stringify({ models: [{ name: "tiny:1b", size: 1010, digest: "abc", modified_at: "2026-01-01T00:00:00Z" }] }));
+      else
+        for (const [index, line] of lines.entries())
+          setTimeout(
+            () => (index === lines.length - 1 ? response.end(`${JSON.stringify(line)}\n`) : response.write(`${JSON.stringify(line)}\n`)),
+            index * 5,
+          );
+    };
+    const events: unknown[] = [];
+    const result = await serve(listener, (llm) => llm.pull("tiny:1b@ollama", { onEvent: (event) => events.push(event) }));
+    expect(result).toMatchObject<Partial<PullResult>>({
+      model_id: "tiny:1b@ollama",
+      backend: "ollama",
+      status: "complete",
+      bytes_downloaded: 1010,
+      bytes_total: 1010,
+    });
+    expect(events).toContainEqual({
+      type: "ollama-progress",
+      model: "tiny:1b@ollama",
+      status: "pulling aaa",
+      bytes: 400,
+      totalBytes: 1000,
+    });
+  });
+
+  it.each<[string, RequestListener, string]>([
+    ["no JSON", (_, response) => response.end("<html>"), "ollama-error"],
+    ["an error in the stream", (_, response) => response.end('{"status":"pulling"}\n{"error":"disk is full"}\n'), "ollama-error"],
+    ["a status of 500", (_, response) => response.writeHead(500).end('{"error":"boom"}'), "ollama-error"],
+    ["an end without success", (_, response) => response.end('{"status":"pulling"}\n'), "ollama-error"],
+    ["a broken connection", (_, response) => response.socket?.destroy(), "ollama-unreachable"],
+    ["a line without end", (_, response) => response.end("x".repeat(5_000_000)), "ollama-error"],
+    ["silence", () => undefined, "ollama-unreachable"],
+  ])("%s → a typed error", async (_, answer, code) => {
+    const listener: RequestListener = (request, response) =>
+      request.url === "/api/tags" ? response.end('{"models":[]}') : answer(request, response);
+    expect((await serve(listener, (llm) => failure(llm.pull("tiny@ollama")), 300)).code).toBe(code);
+  });
+
+  it("an answer that breaks off keeps its text, and is an error", async () => {
+    const listener: RequestListener = (request, response) => {
+      if (request.url === "/api/show") response.end("{}");
+      else if (request.url === "/api/ps") response.end('{"models":[]}');
+      else response.end('{"message":{"role":"assistant","content":"Hel"},"done":false}\n');
+    };
+    const error = await serve(listener, async (llm) => failure(llm.generate("tiny@ollama", "x")));
+    expect(error).toMatchObject({ code: "ollama-error", details: { partialText: "Hel" } });
+  });
+
+  it("hostile lists do no harm", async () => {
+    const listener: RequestListener = (_, response) =>
+      response.end(
+        JSON.stringify({
+          models: [null, 5, {}, { name: 7 }, { name: "a", size: "x", details: null, modified_at: 9 }, { name: "__proto__" }],
+        }),
+      );
+    const list = await serve(listener, (llm) => llm.list("ollama"));
+    expect(list.map(({ id, size_bytes }) => [id, size_bytes])).toEqual([
+      ["a@ollama", 0],
+      ["__proto__@ollama", 0],
+    ]);
+  });
+});

@@ -1,0 +1,154 @@
+/**
+ * Where each architecture computes, and how we know: the one source of the tables in README.md and docs/devices.md. `works` is claimed only with the
+ * place where it was run; what was never run on such hardware is `built`.
+ */
+
+/**
+ * @typedef {{ readonly state: "works", readonly on: string }} Works
+ * @typedef {{ readonly state: "built", readonly why?: string }} Built
+ * @typedef {{ readonly state: "impossible", readonly because: string }} Impossible
+ * @typedef {{ readonly runtime?: string, readonly claim: Works | Built | Impossible }} Cell
+ * @typedef {{ readonly architecture: "GGUF" | "T5" | "T5 exported to ONNX", readonly device: string, readonly node: Cell, readonly browser: Cell }} Row
+ */
+
+/** @returns {Works} */
+const works = (/** @type {string} */ on) => ({ state: "works", on });
+/** @returns {Built} */
+const built = (/** @type {string | undefined} */ why = undefined) => ({ state: "built", ...(why === undefined ? {} : { why }) });
+/** @returns {Impossible} */
+const impossible = (/** @type {string} */ because) => ({ state: "impossible", because });
+
+const linux = "Linux x64, Node 20, on every change";
+const chromium = "Chromium 156, on every change";
+const noNative = impossible("a page reaches graphics cards through WebGPU only");
+
+/** @type {readonly Row[]} */
+export const deviceRows = [
+  {
+    architecture: "GGUF",
+    device: "cpu",
+    node: { runtime: "node-llama-cpp", claim: works(linux) },
+    browser: { claim: impossible("a page computes on the processor in WebAssembly; `cpu` means that there") },
+  },
+  {
+    architecture: "GGUF",
+    device: "wasm",
+    node: { runtime: "wllama", claim: works(linux) },
+    browser: { runtime: "wllama", claim: works(chromium) },
+  },
+  {
+    architecture: "GGUF",
+    device: "webgpu",
+    node: {
+      runtime: "wllama, webgpu (Dawn)",
+      claim: works("the software adapter of Mesa 25.0.7, by hand: 64 greedy tokens equal to the processor's; no graphics card"),
+    },
+    browser: {
+      runtime: "wllama",
+      claim: built("needs shader-f16, which Chromium's software adapter has not: refused there with that reason"),
+    },
+  },
+  {
+    architecture: "GGUF",
+    device: "cuda",
+    node: { runtime: "node-llama-cpp", claim: built() },
+    browser: { claim: noNative },
+  },
+  {
+    architecture: "GGUF",
+    device: "vulkan",
+    node: { runtime: "node-llama-cpp, or webgpu on top of it", claim: built() },
+    browser: { claim: noNative },
+  },
+  {
+    architecture: "GGUF",
+    device: "metal",
+    node: { runtime: "node-llama-cpp, or webgpu on top of it", claim: built() },
+    browser: { claim: noNative },
+  },
+  {
+    architecture: "T5",
+    device: "cpu",
+    node: { runtime: "onnxruntime-node", claim: works(linux) },
+    browser: { claim: impossible("a page computes on the processor in WebAssembly; `cpu` means that there") },
+  },
+  {
+    architecture: "T5",
+    device: "wasm",
+    node: { runtime: "onnxruntime-web", claim: works(linux) },
+    browser: { runtime: "onnxruntime-web", claim: works(chromium) },
+  },
+  {
+    architecture: "T5",
+    device: "webgpu",
+    node: {
+      runtime: "onnxruntime-node",
+      claim: works("Chromium's software adapter (SwiftShader) on Linux x64, on every change; no graphics card"),
+    },
+    browser: {
+      runtime: "onnxruntime-web",
+      claim: works("Chromium 156 on its software adapter (SwiftShader), on every change; no graphics card"),
+    },
+  },
+  {
+    architecture: "T5",
+    device: "cuda",
+    node: { runtime: "onnxruntime-node with its CUDA files", claim: built() },
+    browser: { claim: noNative },
+  },
+  {
+    architecture: "T5",
+    device: "vulkan",
+    node: {
+      runtime: "webgpu on top of it (Linux)",
+      claim: works("Chromium's software adapter (SwiftShader) on Linux x64, on every change; no graphics card"),
+    },
+    browser: { claim: noNative },
+  },
+  {
+    architecture: "T5",
+    device: "metal",
+    node: { runtime: "webgpu on top of it", claim: built() },
+    browser: { claim: noNative },
+  },
+  {
+    architecture: "T5 exported to ONNX",
+    device: "cpu",
+    node: { runtime: "@huggingface/transformers", claim: works(linux) },
+    browser: { claim: impossible("a page computes on the processor in WebAssembly; `cpu` means that there") },
+  },
+  {
+    architecture: "T5 exported to ONNX",
+    device: "wasm",
+    node: { claim: impossible("the package computes natively in Node") },
+    browser: { runtime: "@huggingface/transformers", claim: works(chromium) },
+  },
+  {
+    architecture: "T5 exported to ONNX",
+    device: "GPUs",
+    node: { claim: impossible("only the processor is offered for exports; the same model as safetensors has more devices") },
+    browser: { claim: impossible("only WebAssembly is offered for exports; the same model as safetensors has more devices") },
+  },
+];
+
+/** One cell of the long table. */
+export function describeCell(/** @type {Cell} */ { runtime, claim }) {
+  const through = runtime === undefined ? "" : `${runtime}: `;
+  switch (claim.state) {
+    case "works":
+      return `${through}works, tested here on ${claim.on}`;
+    case "built":
+      return `${through}built, not verified${claim.why === undefined ? "" : `; ${claim.why}`}`;
+    case "impossible":
+      return `not possible, because ${claim.because}`;
+  }
+}
+
+/** The whole table in Markdown. */
+export function deviceTable() {
+  const rows = deviceRows.map(
+    ({ architecture, device, node, browser }) =>
+      `| ${architecture} | ${/^[a-z]/.test(device) ? `\`${device}\`` : device} | ${describeCell(node)} | ${describeCell(browser)} |`,
+  );
+  return ["| model | device | Node | browser |", "|---|---|---|---|", ...rows].join("\n");
+}
