@@ -48,7 +48,7 @@ module.exports = {
     rule("drivers-no-node-builtins", { path: "^src/(wllama|ort|transformers)" }, { dependencyTypes: ["core"] }),
     rule("node-not-browser", { path: "^src/node" }, { path: "^src/browser" }),
     rule("browser-not-node", { path: "^src/browser" }, { path: "^src/node" }),
-    rule("edge-is-core-alone", { path: "^src/edge" }, { path: `^src/(node|browser|wllama|ort)|${engines}` }),
+    rule("edge-is-core-alone", { path: "^src/edge" }, { path: `^src/(node|browser|wllama|ort|transformers)|${engines}` }),
     rule("edge-no-node-builtins", { path: "^src/edge" }, { dependencyTypes: ["core"] }),
     rule("browser-no-node-builtins", { path: "^src/browser" }, { dependencyTypes: ["core"] }),
     rule("cli-is-a-leaf", { path: "^src", pathNot: "^src/node/cli" }, { path: "^src/node/cli" }),

@@ -2,10 +2,12 @@
 import { SpellError } from "../core/errors.ts";
 import { blobSource, bytesSource } from "../core/formats/byte-source.ts";
 import type { LogEntry, Platform } from "../core/platform.ts";
+import type { Seq2SeqRuntime } from "../core/spec/runtime.ts";
 import { browserGgufRuntime, browserSeq2SeqRuntime } from "./devices.ts";
 import { type EngineFiles, engineFiles } from "./engine-files.ts";
-import { browserExportedRuntime, type TransformersLoader } from "./exported.ts";
+import type { TransformersLoader } from "./exported.ts";
 import { workerIsolate } from "./isolate.ts";
+import type { OnnxFiles } from "./onnx.ts";
 import { browserStore } from "./store.ts";
 import { workerRuntime } from "./worker-runtime.ts";
 
@@ -44,7 +46,7 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
             available: false,
             reason: 'hand in transformers.js: browserPlatform({ transformers: () => import("@huggingface/transformers") })',
           }
-        : { available: true, value: browserExportedRuntime(options.transformers, files.onnx) },
+        : { available: true, value: exportedRuntime(options.transformers, files.onnx) },
     files: { available: false, reason: "a page has no file system; hand in a File, or name a bundled model" },
     config: { hubToken: () => options.hubToken },
     store: browserStore(log),
@@ -52,6 +54,18 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
     bundled,
     now: () => performance.now(),
     log,
+  };
+}
+
+/** Few pages run exported models: the others do not pay for the code. */
+function exportedRuntime(transformers: TransformersLoader, onnx: OnnxFiles | undefined): Seq2SeqRuntime {
+  let loading: Promise<Seq2SeqRuntime> | undefined;
+  return {
+    name: "transformers.js",
+    async open(files, options) {
+      loading ??= import("./exported.ts").then(({ browserExportedRuntime }) => browserExportedRuntime(transformers, onnx));
+      return (await loading).open(files, options);
+    },
   };
 }
 

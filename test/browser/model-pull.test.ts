@@ -2,6 +2,7 @@
 import { clear, createStore } from "idb-keyval";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { commands } from "vitest/browser";
+import { createSpell } from "../../src/browser/index.ts";
 import { browserPlatform } from "../../src/browser/platform.ts";
 import { createLocalLlm } from "../../src/core/api/local-llm.ts";
 import { collect } from "../../src/core/text/collect.ts";
