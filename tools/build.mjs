@@ -18,7 +18,7 @@ writeVersion();
 writeCatalogue();
 rmSync(dist, { recursive: true, force: true });
 const compiler = createRequire(import.meta.url).resolve("typescript/bin/tsc");
-const { status } = spawnSync(process.execPath, [compiler, "-b", "src/node", "src/browser"], { cwd: root, stdio: "inherit" });
+const { status } = spawnSync(process.execPath, [compiler, "-b", "src/node", "src/browser", "src/edge"], { cwd: root, stdio: "inherit" });
 if (status !== 0) process.exit(status ?? 1);
 
 // A key without a description, two keys of one variable, a profile that does not fit the schema: none of them leaves this machine.

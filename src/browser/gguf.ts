@@ -6,7 +6,7 @@ import { CacheManager, Wllama } from "@wllama/wllama/esm/index.js";
 import type { GgufRuntime, ThreadChoice } from "../core/spec/runtime.ts";
 import { openWllama, type WllamaLike } from "../wllama/driver.ts";
 import { hasMemory64, hasPromiseIntegration, maxFileBytes } from "../wllama/features.ts";
-import { checkWasm } from "./engine-files.ts";
+import { checkWasm } from "./check-wasm.ts";
 
 /** Where the engine's files are served from: the page's own origin. Nothing is ever fetched from a public server. */
 export interface WllamaFiles {

@@ -6,7 +6,7 @@ import { SpellError, toSpellError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { OnnxRuntime } from "../core/spec/onnx.ts";
 import { type OrtModule, ortRuntime, placeInMemory } from "../ort/driver.ts";
-import { checkWasm } from "./engine-files.ts";
+import { checkWasm } from "./check-wasm.ts";
 import { lazyWeight } from "./lazy-weights.ts";
 
 /** Where the engine's WebAssembly is served from, where no bundler finds it: the page's own origin. */

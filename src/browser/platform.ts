@@ -2,10 +2,12 @@
 import { SpellError } from "../core/errors.ts";
 import { blobSource, bytesSource } from "../core/formats/byte-source.ts";
 import type { LogEntry, Platform } from "../core/platform.ts";
+import type { Seq2SeqRuntime } from "../core/spec/runtime.ts";
 import { browserGgufRuntime, browserSeq2SeqRuntime } from "./devices.ts";
 import { type EngineFiles, engineFiles } from "./engine-files.ts";
-import { browserExportedRuntime, type TransformersLoader } from "./exported.ts";
+import type { TransformersLoader } from "./exported.ts";
 import { workerIsolate } from "./isolate.ts";
+import type { OnnxFiles } from "./onnx.ts";
 import { browserStore } from "./store.ts";
 import { workerRuntime } from "./worker-runtime.ts";
 
@@ -13,6 +15,8 @@ import { workerRuntime } from "./worker-runtime.ts";
 export interface BrowserPlatformOptions extends EngineFiles {
   /** `() => import("@huggingface/transformers")`, for models that were exported to ONNX: an optional package that only the page can name. */
   readonly transformers?: TransformersLoader;
+  /** A token of the Hugging Face Hub that the page's user has typed; sent to the hub only. */
+  readonly hubToken?: string;
   /** Folder of the bundled models, with a slash at its end; default: beside this package. */
   readonly models?: string;
   readonly log?: (entry: LogEntry) => void;
@@ -42,13 +46,26 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
             available: false,
             reason: 'hand in transformers.js: browserPlatform({ transformers: () => import("@huggingface/transformers") })',
           }
-        : { available: true, value: browserExportedRuntime(options.transformers, files.onnx) },
+        : { available: true, value: exportedRuntime(options.transformers, files.onnx) },
     files: { available: false, reason: "a page has no file system; hand in a File, or name a bundled model" },
+    config: { hubToken: () => options.hubToken },
     store: browserStore(log),
     isolate: workerIsolate(),
     bundled,
     now: () => performance.now(),
     log,
+  };
+}
+
+/** Few pages run exported models: the others do not pay for the code. */
+function exportedRuntime(transformers: TransformersLoader, onnx: OnnxFiles | undefined): Seq2SeqRuntime {
+  let loading: Promise<Seq2SeqRuntime> | undefined;
+  return {
+    name: "transformers.js",
+    async open(files, options) {
+      loading ??= import("./exported.ts").then(({ browserExportedRuntime }) => browserExportedRuntime(transformers, onnx));
+      return (await loading).open(files, options);
+    },
   };
 }
 

@@ -63,10 +63,11 @@ function startChild(options: ChildRuntimeOptions): RemoteEngine {
   const kill = (): void => void child.kill("SIGKILL");
   /** The child keeps this process alive while somebody waits for it, and only then. */
   const hold = (busy: boolean): void => {
-    const ends = [child, child.channel, child.stderr] as ({ ref(): void; unref(): void } | null | undefined)[];
+    // Bun's pipes and channels cannot be let go of; programs there end with dispose().
+    const ends = [child, child.channel, child.stderr] as ({ ref?(): void; unref?(): void } | null | undefined)[];
     for (const end of ends) {
-      if (busy) end?.ref();
-      else end?.unref();
+      if (busy) end?.ref?.();
+      else end?.unref?.();
     }
   };
   let stderr = "";

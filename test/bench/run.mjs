@@ -203,6 +203,26 @@ suites.t5 = [
   },
 ];
 
+suites.page = [
+  {
+    title: "tiny-stories Q8_0, one page of Chromium, WASM",
+    base: "wllama, 1 thread",
+    rounds: Math.min(rounds, 5),
+    figures: ["decodeRate", "prefillRate", "loadMs", "firstTokenMs", "peakRssMb"],
+    subjects: { ours: own(subject("page", "gguf-ours", tiny)), "wllama, 1 thread": own(subject("page", "gguf-raw", tiny, "1")) },
+  },
+  {
+    title: "T5, flan-t5-small shape, 128 new, one page of Chromium, WASM",
+    base: "ours",
+    rounds: Math.min(rounds, 5),
+    figures: t5Figures,
+    subjects: {
+      ours: own(subject("page", "t5-ours", checkpoint)),
+      ...ifThere("flan-onnx", (folder) => ({ "transformers.js, fp32": own(subject("page", "t5-transformers-js", folder, module)) })),
+    },
+  },
+];
+
 const version = (name) => JSON.parse(readFileSync(`node_modules/${name}/package.json`, "utf8")).version;
 const report = () => ({
   date: new Date().toISOString(),
@@ -271,7 +291,7 @@ const results = [];
 const earlier = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).results : [];
 for (const [name, list] of Object.entries(suites)) {
   if (only !== undefined && !only.has(name)) continue;
-  if (name === "t5") writeCheckpoint("flan-t5-small", checkpoint);
+  if (name === "t5" || name === "page") writeCheckpoint("flan-t5-small", checkpoint);
   for (const suite of list) {
     if (flags.without !== undefined) {
       for (const subjectName of Object.keys(suite.subjects)) if (subjectName.includes(flags.without)) delete suite.subjects[subjectName];
@@ -296,7 +316,7 @@ for (const [name, list] of Object.entries(suites)) {
               figure,
               {
                 ...spread(list.map((row) => row[figure])),
-                ...(suite.base === undefined || subjectName === suite.base
+                ...(suite.base === undefined || subjectName === suite.base || rows[suite.base].some((row) => row[figure] === undefined)
                   ? {}
                   : { ratioToBase: pairRatio(list, rows[suite.base], figure) }),
               },

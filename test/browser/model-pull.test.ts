@@ -2,6 +2,7 @@
 import { clear, createStore } from "idb-keyval";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { commands } from "vitest/browser";
+import { createSpell } from "../../src/browser/index.ts";
 import { browserPlatform } from "../../src/browser/platform.ts";
 import { createLocalLlm } from "../../src/core/api/local-llm.ts";
 import { collect } from "../../src/core/text/collect.ts";
@@ -29,17 +30,21 @@ beforeEach(async () => {
 });
 
 it("a GGUF model is pulled, listed, and answers; the second pull asks nothing", async () => {
-  const llm = createLocalLlm({ platform: browserPlatform(), settings: { hfEndpoint: hub, hfToken: "hf_secret", backends: ["candle"] } });
+  const spell = createSpell({
+    platform: browserPlatform({ hubToken: "hf_secret" }),
+    config: { models: { hf_endpoint: hub }, providers: { candle: {} } },
+  });
+  const localLLM = await spell.localLLM();
   const progress: number[] = [];
-  const result = await llm.pull("hf:owner/gguf", { on_progress: ({ percent_complete }) => progress.push(percent_complete) });
+  const result = await localLLM.pull("hf:owner/gguf", { on_progress: ({ percent_complete }) => progress.push(percent_complete) });
   expect(result).toMatchObject({ model_id: "hf:owner/gguf:Q8_0", verified: "sha256", already_present: false });
   expect(progress.at(-1)).toBe(100);
-  expect((await llm.list()).map(({ id }) => id)).toContain("hf:owner/gguf:Q8_0");
-  const model = await llm.load("hf:owner/gguf");
+  expect((await localLLM.list()).map(({ id }) => id)).toContain("hf:owner/gguf:Q8_0");
+  const model = await spell.load("hf:owner/gguf");
   expect(await collect(model.stream("Once upon a time", { maxTokens: 4, temperature: 0 }))).not.toBe("");
   await model.dispose();
   const before = (await commands.seenByHub()).length;
-  expect((await llm.pull("hf:owner/gguf")).already_present).toBe(true);
+  expect((await localLLM.pull("hf:owner/gguf")).already_present).toBe(true);
   expect((await commands.seenByHub()).length).toBe(before);
   expect((await commands.seenByHub()).filter(({ host, authorization }) => host === "cdn" && authorization !== null)).toEqual([]);
 });

@@ -118,10 +118,10 @@ describe("R6 a worker that misbehaves", () => {
   }, 20_000);
 
   it("sends code, hint, commands and details of its errors whole", async () => {
-    const sent = new SpellError("device-memory", "too large", {
-      hint: "Take q4.",
+    const sent = new SpellError("gguf-metadata", "unusable", {
+      hint: "Convert it.",
       commands: ["llmspell doctor"],
-      details: { neededBytes: 7 },
+      details: { wanted: 7 },
     });
     const error = await failure(
       load(() =>
@@ -131,6 +131,19 @@ describe("R6 a worker that misbehaves", () => {
       ),
     );
     expect(error.toJSON()).toEqual(sent.toJSON());
+  });
+});
+
+describe("a ceiling", () => {
+  it("refuses a file that is too large from its header alone", async () => {
+    const header = await (await fetch("/builtins/models/tiny-stories/tiny-stories.gguf")).blob();
+    const block = new Blob([new Uint8Array(50_000_000)]);
+    // 4.4 GB that take no more room than one block
+    const file = new File([header, ...Array<Blob>(88).fill(block)], "large.gguf");
+    const started = performance.now();
+    const error = await failure(createSpell().load(file));
+    expect(error).toMatchObject({ code: "device-memory", details: { neededBytes: expect.any(Number) } });
+    expect(performance.now() - started).toBeLessThan(5000);
   });
 });
 

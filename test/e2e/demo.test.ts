@@ -93,6 +93,25 @@ describe("a full run", () => {
   });
 });
 
+describe("E12 E15 an older browser", () => {
+  it("without promise integration takes the compat build, from the page's own origin", async () => {
+    await visit(browser, { context: { serviceWorkers: "block" } }, async ({ page, context }) => {
+      await context.route(/engine-worker-[^/]+\.js$/, async (route) => {
+        const response = await route.fetch();
+        await route.fulfill({ response, body: `delete WebAssembly.Suspending;${await response.text()}` });
+      });
+      await page.reload();
+      await set(page, "Temperature", "0");
+      await set(page, "Repeat penalty", "1");
+      await set(page, "Most tokens", "8");
+      const told = (await ask(page, story)).slice(story.length).trim();
+      expect(told.length).toBeGreaterThan(15);
+      expect(expected.startsWith(told)).toBe(true);
+      expect(await devices(page).textContent()).toContain("compat build");
+    });
+  });
+});
+
 describe("R7 stopping", () => {
   it("ends an answer at once, keeps its text, and the next one works", async () => {
     await visit(browser, {}, async ({ page }) => {
@@ -179,6 +198,93 @@ describe("what goes wrong is told", () => {
       await expect.poll(() => alert(page).textContent(), { timeout: 30_000 }).toMatch(/shader-f16.*device-unavailable/s);
       await alert(page).getByRole("button", { name: "Take WebAssembly" }).click();
       await ready(page, "tiny-stories");
+    });
+  });
+});
+
+describe("what is kept", () => {
+  it("R15 a tab closed while a model is being kept: the next visit has it whole or not at all, and keeping it again works", async () => {
+    const bytes = readFileSync(tinyStories);
+    // large enough that its keeping can be cut short; what follows the model belongs to nobody
+    const file = { name: "large.gguf", mimeType: "", buffer: Buffer.concat([bytes, Buffer.alloc(30_000_000)]) };
+    await visit(browser, {}, async ({ context, url }) => {
+      for (const delayMs of [0, 15, 40, 90, 160]) {
+        const tab = await context.newPage();
+        await tab.goto(url);
+        await stored(tab)
+          .getByText(/may be kept/)
+          .waitFor();
+        const isThere = (await stored(tab).getByRole("listitem").count()) === 1;
+        if (isThere) await stored(tab).getByRole("button", { name: "Delete large.gguf" }).click();
+        await tab.locator("#file-input").setInputFiles(file);
+        await ready(tab, "large.gguf");
+        await tab.getByRole("button", { name: "Keep in this browser" }).click();
+        await tab.waitForTimeout(delayMs);
+        await tab.close();
+        const next = await context.newPage();
+        await next.goto(url);
+        await stored(next)
+          .getByText(/may be kept/)
+          .waitFor();
+        if ((await stored(next).getByRole("listitem").count()) === 1) {
+          await stored(next).getByRole("button", { name: "Open large.gguf" }).click();
+          await ready(next, "large.gguf");
+        }
+        await next.close();
+      }
+      const last = await context.newPage();
+      await last.goto(url);
+      await last.locator("#file-input").setInputFiles(file);
+      await ready(last, "large.gguf");
+      await last.getByRole("button", { name: "Keep in this browser" }).click();
+      await stored(last).getByRole("button", { name: "Open large.gguf" }).waitFor();
+    });
+  });
+
+  it("R17 bytes that the browser has evicted: store-evicted, and the way to clear up", async () => {
+    await visit(browser, {}, async ({ page }) => {
+      await page.locator("#file-input").setInputFiles(tinyStories);
+      await ready(page, "tiny-stories.gguf");
+      await page.getByRole("button", { name: "Keep in this browser" }).click();
+      await stored(page).getByRole("button", { name: "Open tiny-stories.gguf" }).waitFor();
+      await page.evaluate(`navigator.storage.getDirectory().then((root) => root.removeEntry("llmspell", { recursive: true }))`);
+      await page.reload();
+      await stored(page).getByRole("button", { name: "Open tiny-stories.gguf" }).click();
+      await expect.poll(() => alert(page).textContent()).toMatch(/tiny-stories\.gguf.*store-evicted/s);
+      await alert(page).getByRole("button", { name: "Delete tiny-stories.gguf" }).click();
+      await expect.poll(() => stored(page).textContent()).toContain("Nothing yet");
+    });
+  });
+
+  it("R19 a browser without storage of its own keeps models in memory, and says so", async () => {
+    await visit(browser, {}, async ({ page, context }) => {
+      await context.addInitScript("delete StorageManager.prototype.getDirectory");
+      await page.reload();
+      await page.locator("#file-input").setInputFiles(tinyStories);
+      await ready(page, "tiny-stories.gguf");
+      await page.getByRole("button", { name: "Keep in this browser" }).click();
+      await stored(page).getByRole("button", { name: "Open tiny-stories.gguf" }).waitFor();
+      await expect.poll(() => stored(page).textContent()).toMatch(/memory/);
+    });
+  });
+});
+
+describe("R21 a page that is frozen", () => {
+  it("goes on when it is thawed", async () => {
+    await visit(browser, {}, async ({ page, context }) => {
+      await set(page, "Most tokens", "120");
+      await prompt(page).fill(story);
+      await generate(page).click();
+      await expect
+        .poll(async () => (await answer(page).locator(".said").textContent())?.length ?? 0, { timeout: 60_000 })
+        .toBeGreaterThan(30);
+      const session = await context.newCDPSession(page);
+      await session.send("Page.setWebLifecycleState", { state: "frozen" });
+      await new Promise((resolve) => setTimeout(resolve, 12_000)); // beyond the silence that counts as death
+      await session.send("Page.setWebLifecycleState", { state: "active" });
+      await stop(page).and(page.locator(":disabled")).waitFor({ timeout: 30_000 });
+      expect(await alert(page).count()).toBe(0);
+      expect((await ask(page, story)).length).toBeGreaterThan(story.length);
     });
   });
 });

@@ -53,6 +53,8 @@ const breaches: readonly (readonly [rule: string, from: string, specifier: strin
   ["drivers-no-node-builtins", "src/wllama/a.ts", "node:fs"],
   ["node-not-browser", "src/node/a.ts", "../browser/b.ts", "src/browser/b.ts"],
   ["browser-not-node", "src/browser/a.ts", "../node/b.ts", "src/node/b.ts"],
+  ["edge-is-core-alone", "src/edge/a.ts", "../browser/b.ts", "src/browser/b.ts"],
+  ["edge-no-node-builtins", "src/edge/a.ts", "node:fs"],
   ["browser-no-node-builtins", "src/browser/a.ts", "node:fs"],
   ["cli-is-a-leaf", "src/node/a.ts", "./cli/b.ts", "src/node/cli/b.ts"],
   ["tests-stay-outside", "src/node/a.ts", "../../test/b.ts", "test/b.ts"],

