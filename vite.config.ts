@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
 import { serviceWorker } from "./tools/service-worker.mjs";
+import { hubCommands } from "./test/browser/hub-commands.ts";
 
 /** Threads in a page need it to be isolated from other origins. */
 const isolated = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
@@ -79,7 +80,14 @@ export default defineConfig({
           include: ["test/browser/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          browser: { enabled: true, headless: true, screenshotFailures: false, provider: chromium, instances: [{ browser: "chromium" }] },
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: chromium,
+            commands: hubCommands,
+            instances: [{ browser: "chromium" }],
+          },
         },
       },
     ],

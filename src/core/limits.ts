@@ -54,6 +54,8 @@ export const limits = {
   configBytes: 1_048_576,
   /** Keys of a TOML configuration; the schema has some 200. */
   configKeys: 10_000,
+  /** Problems of one configuration that are looked for; each costs a comparison with every name. */
+  configProblems: 100,
   /** Nested tables and lists of a TOML configuration; the schema has four. */
   configDepth: 64,
   /** Nested levels of JSON; JSON.parse itself would take a million. */

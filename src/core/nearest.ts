@@ -13,6 +13,8 @@ export function nearest(word: string, names: Iterable<string>): string | undefin
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(typed.length / 3)) + 0.5;
   for (const name of names) {
+    // so many letters would have to be added or dropped that comparing them cannot help
+    if (Math.abs(name.length - typed.length) >= bestDistance && !name.startsWith(typed)) continue;
     const distance = typed.length >= 3 && name.startsWith(typed) ? 0.5 : editDistance(typed, name.toLowerCase());
     if (distance >= bestDistance) continue;
     best = name;

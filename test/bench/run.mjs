@@ -4,8 +4,9 @@
  *   npm run bench -- --rounds 3 --only native,cli --without "its defaults"
  * Writes test/bench/results/<date>.json and prints a table. Not a test: nothing fails by being slow.
  */
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import os from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -247,6 +248,44 @@ const report = () => ({
 const file = `test/bench/results/${new Date().toISOString().slice(0, 10)}.json`;
 mkdirSync("test/bench/results", { recursive: true });
 
+/** A pull of 1 GB on loopback, hash and durability included. The server is a process of its own. */
+async function pullSuite() {
+  const folder = `${root}.cache/bench-pull`;
+  mkdirSync(folder, { recursive: true });
+  const file = `${folder}/file`;
+  const size = 1e9;
+  if (!existsSync(file)) {
+    const handle = openSync(file, "w");
+    for (let at = 0; at < size; at += 1e7) writeSync(handle, randomBytes(1e7));
+    closeSync(handle);
+  }
+  const sha256 = execFileSync("sha256sum", [file], { encoding: "utf8" }).slice(0, 64);
+  const server = spawn(node, [`${here}subjects/file-server.mjs`, file], { stdio: ["ignore", "pipe", "inherit"] });
+  process.on("exit", () => server.kill());
+  const url = await new Promise((resolve) => server.stdout.once("data", (chunk) => resolve(String(chunk).trim())));
+  const whole = (command) => async () => {
+    const { wallMs, peakRssMb, figures } = await measure(command);
+    return { wallMs, peakRssMb, mbPerSecond: figures.mbPerSecond ?? size / 1e3 / wallMs };
+  };
+  return [
+    {
+      title: "pull of 1 GB on loopback, hashed and durable",
+      base: "curl && sha256sum && sync",
+      figures: ["wallMs", "mbPerSecond", "peakRssMb"],
+      subjects: {
+        "curl && sha256sum && sync": whole([
+          "sh",
+          "-c",
+          `curl -s -o '${folder}/f' ${url} && sha256sum '${folder}/f' >&2 && sync '${folder}/f'; rm '${folder}/f'`,
+        ]),
+        "ours, 4 connections": whole(subject("pull", url, String(size), sha256, `${folder}/store`)),
+        "ours, 1 connection": whole(subject("pull", url, String(size), sha256, `${folder}/store`, "1")),
+      },
+    },
+  ];
+}
+if (only?.has("pull") === true || only === undefined) suites.pull = await pullSuite();
+
 const results = [];
 /** Of earlier runs of the day: what this one does not measure again. */
 const earlier = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).results : [];
@@ -277,7 +316,7 @@ for (const [name, list] of Object.entries(suites)) {
               figure,
               {
                 ...spread(list.map((row) => row[figure])),
-                ...(suite.base === undefined || subjectName === suite.base
+                ...(suite.base === undefined || subjectName === suite.base || rows[suite.base].some((row) => row[figure] === undefined)
                   ? {}
                   : { ratioToBase: pairRatio(list, rows[suite.base], figure) }),
               },

@@ -83,6 +83,8 @@ describe("a plain npm install", () => {
       "@huggingface/tokenizers",
       "@wllama/wllama",
       "@wllama/wllama-compat",
+      "hash-wasm",
+      "idb-keyval",
       "onnxruntime-web",
       "smol-toml",
       "llmspell",

@@ -2,7 +2,7 @@
  * A server that plays the Hugging Face Hub, its file network on another origin, and the Ollama registry, over files in memory; and that does
  * what a test plans instead: a status, a reset, a cut, another version, silence …
  *
- * That it plays the hub truly was checked against Hugging Face's own Python client (2026-11-25, huggingface_hub 1.23.0 from PyPI):
+ * That it plays the hub truly was checked against Hugging Face's own Python client (2026-11-25, huggingface_hub 2.4.0 from PyPI):
  *   node test/support/fault-server.mjs 8899 owner/repo=FOLDER
  *   HF_ENDPOINT=http://127.0.0.1:8899 HF_HUB_DISABLE_XET=1 python3 -c "from huggingface_hub import snapshot_download; print(snapshot_download('owner/repo', cache_dir='/tmp/cache'))"
  *   diff -r FOLDER /tmp/cache/models--owner--repo/snapshots/*

@@ -260,6 +260,8 @@ export interface LocalLlm {
    * @throws SpellError model-not-installed, model-unknown, as loadModel
    */
   load(spec: string, options?: LoadOptions, defaults?: LoadDefaults): Promise<LanguageModel>;
+  /** Whether a name is in the catalogue, or was given with `as`; other forms of a spec speak for themselves. */
+  knows(spec: string): Promise<boolean>;
   /**
    * Who runs a model of this name; only settings and the catalogue are looked at, never whether a server answers.
    * @param preferred whom a name that is not in the catalogue belongs to
@@ -1202,6 +1204,10 @@ export function createLocalLlm(options: LocalLlmOptions): LocalLlm {
       return found.length;
     },
     load,
+    async knows(text) {
+      const spec = parse(text);
+      return spec.kind !== "name" || (await isKnownName(spec.name));
+    },
     backendOf: async (text, preferred) => backendOf(parse(text), preferred),
     async inspect(text, signal) {
       const spec = parse(text);

@@ -131,7 +131,8 @@ async function placeOf(
     return { provider, settings, open: (options) => loadModel(source, platform, settings.load, options) };
   }
   const llm = await localLLM();
-  const { spec, provider: named, preferred } = chooseModel(config, source, file);
+  const { spec, provider: named, preferred, refuse } = chooseModel(config, source, file);
+  if (refuse !== undefined && !(await llm.knows(spec))) refuse();
   const provider = named ?? (await llm.backendOf(spec, preferred));
   const candle = candleSettings(config, provider);
   if (candle !== undefined) return { provider, settings: candle, open: (options) => llm.load(spec, options, candle.load) };

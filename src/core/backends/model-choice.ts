@@ -16,6 +16,8 @@ export interface ModelChoice {
   readonly spec: string;
   /** whom a name belongs to that is in no catalogue */
   readonly preferred?: LocalBackend;
+  /** Called for such a name where it belongs to a provider of a later release. @throws SpellError usage-not-available */
+  readonly refuse?: () => never;
 }
 
 /** Words that name a backend whether it is declared or not; each has a profile of that name, or stands in one. */
@@ -37,13 +39,16 @@ export function chooseModel(config: Config, spec: string | undefined, file?: str
   const { model, provider } = splitProvider(config, spec);
   if (provider !== undefined) return onProvider(config, backendWords.get(provider)?.name ?? provider, model, file);
   const { kind } = parseModelSpec(model);
-  if (kind === "hf" || kind === "url" || kind === "path") return onProvider(config, "candle", model, file);
-  const type = typeOf(config, config.providers.default_provider);
-  return { spec: model, ...(type === "candle" || type === "ollama" ? { preferred: type } : {}) };
+  const hasLocal = providerNames(config).some((name) => isLocal(providerOf(config, name)?.provider_type));
+  if (kind === "hf" || kind === "url" || kind === "path" || !hasLocal) return onProvider(config, "candle", model, file);
+  const { default_provider: name } = config.providers;
+  const type = name === undefined ? undefined : providerOf(config, name)?.provider_type;
+  if (name === undefined || type === undefined) return { spec: model };
+  return isLocal(type) ? { spec: model, preferred: type } : { spec: model, refuse: () => notYet(name, type, model) };
 }
 
-function typeOf(config: Config, name: string | undefined): string | undefined {
-  return name === undefined ? undefined : providerOf(config, name)?.provider_type;
+function isLocal(type: string | undefined): type is LocalBackend {
+  return type === "candle" || type === "ollama";
 }
 
 /** For a file somebody hands in: only the in-process backend opens files. @throws SpellError backend-not-configured */
@@ -81,7 +86,7 @@ function splitProvider(config: Config, spec: string): { readonly model: string; 
 
 function onProvider(config: Config, name: string, spec: string, file: string | undefined): ModelChoice {
   const type = requireProvider(config, name, spec, file);
-  if (type !== "candle" && type !== "ollama") return notYet(name, type, spec);
+  if (!isLocal(type)) return notYet(name, type, spec);
   // A name that is wrong is told before anything is opened; and a path is whatever its characters say.
   const parsed = parseModelSpec(spec);
   return { provider: name, spec: printModelSpec({ ...parsed, backend: type }) };
@@ -96,7 +101,7 @@ function requireProvider(config: Config, name: string, model: string, file: stri
   if (word === undefined || !isProfile(word.profile)) {
     throw new SpellError("backend-unknown", `Backend '${name.slice(0, 60)}' not configured and no matching builtin profile found.`, {
       where: name.slice(0, 60),
-      hint: `Available: ${[...new Set(["ollama", "candle (alias local)", ...declared])].join(", ")}. Write model:variant@backend.`,
+      hint: `Available: ${["ollama", "candle (alias local)", ...declared.filter((other) => !backendWords.has(other))].join(", ")}. Write model:variant@backend.`,
       commands: ["llmspell model available"],
     });
   }

@@ -3,6 +3,7 @@
  * or copied, so `__proto__` is a name like any other, and unknown. Every problem is found, not only the first.
  */
 import { SpellError } from "../errors.ts";
+import { limits } from "../limits.ts";
 import { nearest } from "../nearest.ts";
 import { parseModelSpec } from "../spec/model-spec.ts";
 import { type Document, showValue } from "./document.ts";
@@ -131,6 +132,13 @@ export function checkDocument(document: Document): Checked {
   const extras: Extra[] = [];
   const problems: Problem[] = [];
 
+  let kept: ReadonlyMap<string, string> | undefined;
+  const wherePaths = (): ReadonlyMap<string, string> => {
+    kept ??= lastNames();
+    return kept;
+  };
+  /** Enough to know that the file is something else. */
+  const isFull = (): boolean => problems.length >= limits.configProblems;
   const complain = (
     code: ProblemCode,
     parts: readonly string[],
@@ -187,7 +195,7 @@ export function checkDocument(document: Document): Checked {
       return;
     }
     const name = parts.at(-1) ?? "";
-    const meant = nearest(name, known) ?? elsewhere(name);
+    const meant = nearest(name, known) ?? elsewhere(name, wherePaths());
     complain("config-unknown-key", parts, "key", `unknown key${meant === undefined ? "" : `; did you mean ${meant}?`}`, {
       ...(meant === undefined ? {} : { nearest: meant }),
     });
@@ -197,6 +205,7 @@ export function checkDocument(document: Document): Checked {
     const prefix = parts.join(".");
     const known = namesIn(prefix) ?? [];
     for (const [name, value] of Object.entries(table)) {
+      if (isFull()) return;
       const inner = [...parts, name];
       if (isOwn(inner, name, value)) continue;
       // a quoted "a.b" is one name, and no path
@@ -213,6 +222,7 @@ export function checkDocument(document: Document): Checked {
   };
   const visitProviders = (table: Readonly<Record<string, unknown>>): void => {
     for (const [name, value] of Object.entries(table)) {
+      if (isFull()) return;
       const parts = ["providers", name];
       if (isOwn(parts, name, value)) continue;
       const key = keyAt(`providers.${name}`);
@@ -247,6 +257,7 @@ export function checkDocument(document: Document): Checked {
     const keys = keysOfType(type);
     const visitKeys = (inside: Readonly<Record<string, unknown>>, prefix: readonly string[]): void => {
       for (const [own, value] of Object.entries(inside)) {
+        if (isFull()) return;
         if (prefix.length === 0 && own === "provider_type") continue;
         const inner = [...parts, ...prefix, own];
         if (isOwn(inner, own, value)) continue;
@@ -299,16 +310,21 @@ function isOdd(name: string): boolean {
 }
 
 /** A key that was put into the wrong table: the path whose last name it is, or nearly is. */
-function elsewhere(name: string): string | undefined {
-  const paths = new Map<string, string>();
-  for (const type of providerTypes())
-    if (isProviderType(type)) for (const own of keysOfType(type).keys()) if (!paths.has(own)) paths.set(own, `providers.${type}.${own}`);
-  for (const { path } of allKeys()) {
-    const last = path.slice(path.lastIndexOf(".") + 1);
-    if (!paths.has(last)) paths.set(last, path);
-  }
+function elsewhere(name: string, paths: ReadonlyMap<string, string>): string | undefined {
   const meant = paths.has(name) ? name : nearest(name, paths.keys());
   return meant === undefined ? undefined : paths.get(meant);
+}
+
+/** Last names of all keys, each with the first path that has it. */
+function lastNames(): ReadonlyMap<string, string> {
+  const paths = new Map<string, string>();
+  const add = (name: string, path: string): void => {
+    if (!paths.has(name)) paths.set(name, path);
+  };
+  for (const type of providerTypes())
+    if (isProviderType(type)) for (const own of keysOfType(type).keys()) add(own, `providers.${type}.${own}`);
+  for (const { path } of allKeys()) add(path.slice(path.lastIndexOf(".") + 1), path);
+  return paths;
 }
 
 /** A path as TOML writes it; long names are cut. */

@@ -48,6 +48,7 @@ export async function parseDocument(text: string, name: string, origin: string):
   // Every key has one; the parser itself would take seconds for as many keys as fit into the bytes.
   if (text.split("=", limits.configKeys + 2).length > limits.configKeys + 1)
     return fail(`wanted at most ${limits.configKeys} keys; got more`);
+  if (deepKey.test(text)) return fail(`wanted at most ${limits.configDepth} nested levels; got more`);
   const [{ parse, TomlError }, { locateKeys, pathId }] = await Promise.all([import("smol-toml"), import("./positions.ts")]);
   let values: Record<string, unknown>;
   try {
@@ -80,6 +81,9 @@ export async function parseDocument(text: string, name: string, origin: string):
   };
   return { ok: true, document: { values, name, place } };
 }
+
+/** A line that begins with a dotted key no schema has: the parser would first make a table of every part. */
+const deepKey: RegExp = new RegExp(`^[ \\t[]*(?:[\\w-]+[ \\t]*\\.[ \\t]*){${limits.configDepth + 1}}`, "m");
 
 function offsetOf(text: string, line: number, column: number): number {
   let start = 0;

@@ -1,5 +1,6 @@
 /** What is wrong with a configuration, collected: a person gets every problem in one go. */
 import { type ErrorCode, SpellError } from "../errors.ts";
+import { limits } from "../limits.ts";
 import { maskLine } from "./mask.ts";
 
 export type ProblemCode = Extract<ErrorCode, `config-${string}` | "env-value">;
@@ -24,7 +25,6 @@ export interface Problem {
 
 /** More would not be read; all of them are in the details. */
 const shownProblems = 20;
-const keptProblems = 200;
 
 /** @returns one error for all problems; the first one gives the code */
 export function problemsError(problems: readonly [Problem, ...Problem[]], source: string, commands: readonly string[]): SpellError {
@@ -33,11 +33,13 @@ export function problemsError(problems: readonly [Problem, ...Problem[]], source
   const more = problems.length > shownProblems ? `\n\nand ${problems.length - shownProblems} more` : "";
   return new SpellError(
     first.code,
-    problems.length === 1 ? (texts[0] ?? "") : `${source}: ${problems.length} problems\n\n${texts.join("\n\n")}${more}`,
+    problems.length === 1
+      ? (texts[0] ?? "")
+      : `${source}: ${problems.length < limits.configProblems ? problems.length : `${limits.configProblems} or more`} problems\n\n${texts.join("\n\n")}${more}`,
     {
       ...(first.code === "env-value" ? { where: first.where } : first.path === undefined ? {} : { where: first.path }),
       commands: first.code === "env-value" ? [`unset ${first.where}`] : commands,
-      details: { problems: problems.slice(0, keptProblems) },
+      details: { problems },
     },
   );
 }

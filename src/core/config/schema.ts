@@ -5,6 +5,7 @@
  * (docs/decisions/configuration.md).
  */
 import * as z from "zod";
+import { deviceChoices } from "../devices.ts";
 import { parameterRules, presets } from "../text/parameters.ts";
 
 /** What the code reading a key is called while that code is not there yet. */
@@ -12,12 +13,11 @@ const later = {
   release2: "release 2",
   scripts: "later: scripts",
   remote: "later: remote providers",
-  store: "later: model store",
-  ollama: "later: ollama",
   memory: "later: device memory",
 } as const;
 
 const settings = "src/core/backends/candle-settings.ts";
+const store = "src/core/backends/model-settings.ts";
 const choice = "src/core/backends/model-choice.ts";
 const program = "src/node/cli/program.ts";
 
@@ -63,8 +63,6 @@ const list = (fallback: readonly string[], key: Key): Leaf => withKey(z.array(z.
 /** Seconds in a day, the most a wait may last. */
 const day = 86_400;
 const mostBytes = 2 ** 40;
-
-const devices = ["auto", "webgpu", "metal", "vulkan", "cuda", "cpu", "wasm"];
 
 // --- script engines -----------------------------------------------------------------------------------------------------------------------
 
@@ -136,11 +134,11 @@ const commonKeys = (reader: string): Record<string, Leaf> => ({
 });
 
 /** Keys of everything that is spoken to over HTTP. */
-const httpKeys = (baseUrl: Leaf, timeout: number, reader: string): Record<string, Leaf> => ({
+const httpKeys = (baseUrl: Leaf, timeout: number, timeoutReader: string, reader: string = later.remote): Record<string, Leaf> => ({
   base_url: baseUrl,
   api_key: text(undefined, { doc: "key of the service; api_key_env is safer", reader, usually: "the vendor's variable" }),
   api_key_env: text(undefined, { doc: "name of the variable that holds the key", reader, format: "variable" }),
-  timeout_seconds: integer(timeout, 1, day, { unit: "s", doc: "longest wait of one call without any progress", reader }),
+  timeout_seconds: integer(timeout, 1, day, { unit: "s", doc: "longest wait of one call without any progress", reader: timeoutReader }),
   max_retries: integer(3, 0, 20, { doc: "tries after 408, 429, 5xx and resets", reader }),
   "retry.initial_delay_ms": integer(500, 1, 600_000, { unit: "ms", doc: "first wait between tries", reader }),
   "retry.max_delay_ms": integer(30_000, 1, 600_000, { unit: "ms", doc: "longest wait between tries", reader }),
@@ -161,9 +159,9 @@ export const providerSchemas: Readonly<Record<string, Readonly<Record<string, z.
   candle: {
     ...commonKeys(settings),
     timeout_seconds: integer(300, 1, day, { unit: "s", doc: "longest wait of one call without any progress", reader: settings }),
-    model_directory: text("~/.llmspell/models", { doc: "folder of the model store", reader: later.store, format: "path" }),
-    device: oneOf("auto", devices, { doc: "where models compute", reader: settings }),
-    default_quantization: text("Q4_K_M", { doc: "variant when the model spec has none", reader: later.store }),
+    model_directory: text("~/.llmspell/models", { doc: "folder of the model store", reader: settings, format: "path" }),
+    device: oneOf("auto", deviceChoices, { doc: "where models compute", reader: settings }),
+    default_quantization: text("Q4_K_M", { doc: "variant when the model spec has none", reader: store }),
     context_size: integer(4096, 0, 2 ** 31 - 1, {
       unit: "tokens",
       least: 128,
@@ -185,15 +183,15 @@ export const providerSchemas: Readonly<Record<string, Readonly<Record<string, z.
     }),
   },
   ollama: {
-    ...commonKeys(later.ollama),
-    ...httpKeys(address("http://localhost:11434", later.ollama), 300, later.ollama),
+    ...commonKeys(settings),
+    ...httpKeys(address("http://localhost:11434", store), 300, settings),
     context_size: integer(0, 0, 2 ** 31 - 1, {
       unit: "tokens",
       least: 128,
       doc: "num_ctx sent to the server; 0 = the server's choice",
-      reader: later.ollama,
+      reader: store,
     }),
-    keep_alive_seconds: integer(300, -1, 31_536_000, { unit: "s", doc: "passed on to the server; -1 = for ever", reader: later.ollama }),
+    keep_alive_seconds: integer(300, -1, 31_536_000, { unit: "s", doc: "passed on to the server; -1 = for ever", reader: store }),
   },
   openai: remote("https://api.openai.com/v1"),
   anthropic: remote("https://api.anthropic.com"),
@@ -207,16 +205,16 @@ const providers = z.strictObject({
 // --- models, runtime, tools ---------------------------------------------------------------------------------------------------------------
 
 const models = z.strictObject({
-  offline: flag(false, { doc: "no downloads", reader: later.store }),
+  offline: flag(false, { doc: "no downloads", reader: store }),
   hf_endpoint: withKey(
     z.url({ protocol: /^https?$/ }),
-    { doc: "Hugging Face Hub, or a mirror of it", reader: later.store, format: "url" },
+    { doc: "Hugging Face Hub, or a mirror of it", reader: store, format: "url" },
     "https://huggingface.co",
   ),
-  reuse_hf_cache: flag(true, { doc: "open files in the cache of Hugging Face in place", reader: later.store }),
-  reuse_ollama_store: flag(true, { doc: "open files of Ollama in place", reader: later.store }),
-  max_parallel: integer(4, 1, 16, { unit: "connections", doc: "connections to one host", reader: later.store }),
-  catalogue: text(undefined, { doc: "an additional models.toml; its names win", reader: later.store, format: "path" }),
+  reuse_hf_cache: flag(true, { doc: "open files in the cache of Hugging Face in place", reader: store }),
+  reuse_ollama_store: flag(true, { doc: "open files of Ollama in place", reader: store }),
+  max_parallel: integer(4, 1, 16, { unit: "connections", doc: "connections to one host", reader: store }),
+  catalogue: text(undefined, { doc: "an additional models.toml; its names win", reader: store, format: "path" }),
 });
 
 const runtime = z.strictObject({
@@ -330,7 +328,7 @@ const rag = z.strictObject({
   embedding: z.strictObject({
     default_provider: ragText("lexical", "lexical (built in, no model), candle, ollama, openai or a declared provider"),
     model: ragText("", "model spec; empty for lexical", "model"),
-    device: ragChoice("auto", devices, "where embeddings compute"),
+    device: ragChoice("auto", deviceChoices, "where embeddings compute"),
     cache_enabled: ragFlag(true, "keep embeddings by the hash of their text"),
     cache_size: ragInteger(10_000, 1, 100_000_000, "entries", "kept at most"),
     cache_ttl_seconds: ragInteger(3600, 1, 31_536_000, "s", "age limit"),

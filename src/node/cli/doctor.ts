@@ -1,40 +1,25 @@
 /** `llmspell doctor`: what is here, what is missing, what to type. Runs the bundled models on every device that is there, and keeps the verdicts. */
-import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { cpus } from "node:os";
-import { dirname } from "node:path";
 import { bundledModels } from "../../core/backends/candle.ts";
-import { summarizeModel } from "../../core/backends/summary.ts";
-import { providerNames } from "../../core/config/providers.ts";
-import type { ResolvedConfig } from "../../core/config/resolve.ts";
 import { isGpu } from "../../core/devices.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { Device, DeviceAttempt, DeviceChoice, DevicePreview } from "../../core/spec/runtime.ts";
 import { version } from "../../core/version.ts";
-import { hasMemory64 } from "../../wllama/features.ts";
-import { nativeInstallCommand } from "../gguf.ts";
-import { homeFolder } from "../home.ts";
-import { onnxInstallCommand } from "../seq2seq.ts";
-import { threadCache } from "../threads.ts";
-import { flagText, shellQuote } from "./args.ts";
+import { flagText } from "./args.ts";
 import type { Context } from "./context.ts";
-import { formatBytes, formatMs, formatParameters } from "./format.ts";
+import {
+  type Check,
+  checkBundledModel,
+  checkConfig,
+  checkHome,
+  checkKeys,
+  checkRuntimes,
+  checkServers,
+  checkThreads,
+} from "./doctor-checks.ts";
+import { formatMs } from "./format.ts";
 import type { Screen } from "./render.ts";
 import { deviceFields } from "./session.ts";
-import { packageVersion } from "./version.ts";
-
-type Area = "runtime" | "config" | "devices" | "models" | "stores";
-
-interface Check {
-  readonly area: Area;
-  readonly id: string;
-  readonly result: "ok" | "warn" | "fail" | "skip";
-  readonly reason: string;
-  /** What to do, in words, and as a command to paste. */
-  readonly fix?: string;
-  readonly command?: string;
-}
-
-const native = "node-llama-cpp";
 
 /** @throws SpellError of the configuration; device-unavailable, device-self-test for --device */
 export async function doctor(context: Context): Promise<number> {
@@ -50,6 +35,8 @@ export async function doctor(context: Context): Promise<number> {
     ...checkThreads(),
     ...(await Promise.all([...bundledModels.keys()].map((name) => checkBundledModel(name, context)))),
     checkHome(),
+    ...(await checkServers(config, context)),
+    ...checkKeys(config, context.env),
   ];
   const reports = reportsOf(found);
   if (only !== undefined && !found.some(isUsable)) {
@@ -162,151 +149,6 @@ function describeAttempt({ ok, reason, hint, runtime, selfTestMs }: DeviceAttemp
   if (reason === "package-missing") return `not installed${through === "" ? "" : ` for ${runtime}`}`;
   if (reason === "software-adapter") return `${hint ?? ""}${through}${took}: a processor that plays a graphics card, taken only by name`;
   return `${hint ?? reason}${through}`;
-}
-
-/** Its warnings were told when it was read; a configuration that is wrong ends the command before it looks at anything. */
-function checkConfig({ source, config }: ResolvedConfig): Check {
-  const names = providerNames(config);
-  return {
-    area: "config",
-    id: source,
-    result: names.length > 0 ? "ok" : "warn",
-    reason: names.length > 0 ? `providers: ${names.join(", ")}` : "no provider is declared, so no model can be named",
-    ...(names.length > 0 ? {} : { command: "llmspell -p candle doctor" }),
-  };
-}
-
-function checkRuntimes(): readonly Check[] {
-  const wllama = packageVersion("@wllama/wllama");
-  const nativeVersion = packageVersion(native);
-  const onnxWeb = packageVersion("onnxruntime-web");
-  const onnxNode = packageVersion("onnxruntime-node");
-  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-  const nodeIsOld = major < 20 || (major === 20 && minor < 19);
-  return [
-    { area: "runtime", id: "llmspell", result: "ok", reason: version },
-    nodeIsOld
-      ? {
-          area: "runtime",
-          id: "node",
-          result: "fail",
-          reason: `${process.versions.node}; wanted 20.19 or newer`,
-          fix: "Install a newer Node: https://nodejs.org",
-        }
-      : { area: "runtime", id: "node", result: "ok", reason: `${process.versions.node} on ${process.platform} ${process.arch}` },
-    wllama === null
-      ? {
-          area: "runtime",
-          id: "wllama",
-          result: "fail",
-          reason: "not found; it belongs to this package",
-          fix: "Install the package again.",
-          command: "npm install llmspell",
-        }
-      : { area: "runtime", id: "wllama", result: "ok", reason: `${wllama}, WebAssembly, ${hasMemory64() ? "default" : "compat"} build` },
-    nativeVersion === null
-      ? {
-          area: "runtime",
-          id: native,
-          result: "warn",
-          reason: "not installed; with it models run faster, and on the GPU",
-          command: nativeInstallCommand,
-        }
-      : { area: "runtime", id: native, result: "ok", reason: `${nativeVersion}, native` },
-    onnxWeb === null
-      ? {
-          area: "runtime",
-          id: "onnxruntime-web",
-          result: "fail",
-          reason: "not found; it belongs to this package",
-          fix: "Install the package again.",
-          command: "npm install llmspell",
-        }
-      : { area: "runtime", id: "onnxruntime-web", result: "ok", reason: `${onnxWeb}, WebAssembly, for T5` },
-    onnxNode === null
-      ? {
-          area: "runtime",
-          id: "onnxruntime-node",
-          result: "warn",
-          reason: "not installed; with it T5 models run faster",
-          command: onnxInstallCommand,
-        }
-      : { area: "runtime", id: "onnxruntime-node", result: "ok", reason: `${onnxNode}, native, for T5` },
-  ];
-}
-
-async function checkBundledModel(name: string, { openSpell, interrupt }: Context): Promise<Check> {
-  const place = { area: "models", id: name } as const;
-  try {
-    const facts = summarizeModel(await (await openSpell()).inspect(name, { signal: interrupt.signal }));
-    return {
-      ...place,
-      result: "ok",
-      reason: `${facts.architecture}, ${facts.parameterCount === undefined ? "" : `${formatParameters(facts.parameterCount)} parameters, `}${facts.quantization}, ${formatBytes(facts.sizeBytes)}`,
-    };
-  } catch (error) {
-    return {
-      ...place,
-      result: "fail",
-      reason: error instanceof Error ? error.message : String(error),
-      fix: "Install the package again.",
-      command: "npm install llmspell",
-    };
-  }
-}
-
-/** The home is made with the first record; until then its nearest parent counts. Models run without it, so nothing here is a failure. */
-function checkHome(): Check {
-  const home = homeFolder();
-  const place = { area: "stores", id: "home" } as const;
-  const denied = (reason: string): Check => ({
-    ...place,
-    result: "warn",
-    reason: `${home}: ${reason}; thread counts are measured again each time`,
-    fix: "Point LLMSPELL_HOME at a folder that can be written.",
-    command: `export LLMSPELL_HOME=${shellQuote("/path/to/a/folder")}`,
-  });
-  try {
-    let folder = home;
-    while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
-    if (!statSync(folder).isDirectory()) return denied(folder === home ? "it is no folder" : `${folder} is no folder`);
-    accessSync(folder, constants.W_OK | constants.X_OK);
-    return { ...place, result: "ok", reason: folder === home ? home : `${home} (made when it is needed)` };
-  } catch (error) {
-    return denied(`cannot be written (${(error as NodeJS.ErrnoException).code ?? "unknown error"})`);
-  }
-}
-
-function checkThreads(): readonly Check[] {
-  const measured = threadCache();
-  if (measured.length === 0) {
-    return [
-      {
-        area: "devices",
-        id: "threads",
-        result: "skip",
-        reason: "nothing measured yet; the first load of a model does it",
-        command: 'llmspell generate "Hello"',
-      },
-    ];
-  }
-  return measured.map(({ key, prompt, decode }) => {
-    const [engine = key, , size = ""] = key.split(" | ");
-    return {
-      area: "devices",
-      id: "threads",
-      result: "ok",
-      reason: `${engine.split("@")[0] ?? engine}: prompt ${prompt}, answer ${decode}, for models of about ${sizeOf(size)}`,
-    };
-  });
-}
-
-/** "2^24 bytes", as the cache names a class of sizes, to "16 MiB". */
-function sizeOf(text: string): string {
-  const power = /^2\^(\d{1,2})/.exec(text)?.[1];
-  if (power === undefined) return text;
-  const exponent = Math.max(20, Number(power));
-  return exponent < 30 ? `${2 ** (exponent - 20)} MiB` : `${2 ** (exponent - 30)} GiB`;
 }
 
 function printChecks(checks: readonly Check[], reports: Readonly<Record<Architecture, DevicePreview>> | undefined, screen: Screen): void {

@@ -11,21 +11,28 @@ describe("which provider answers", () => {
   it("without a name: the default provider's model, else candle's, else Ollama's", async () => {
     expect(chooseModel((await resolveSource({ kind: "defaults" })).config, undefined)).toEqual({
       provider: "candle",
-      spec: "tiny-stories",
+      spec: "tiny-stories@candle",
     });
-    expect(chooseModel(await ofProfile("candle"), undefined)).toEqual({ provider: "candle", spec: "tinyllama" });
+    expect(chooseModel(await ofProfile("candle"), undefined)).toEqual({ provider: "candle", spec: "tinyllama@candle" });
     const box = '[providers]\ndefault_provider = "box"\n[providers.box]\nprovider_type = "candle"\ndefault_model = "./m.gguf"\n';
-    expect(chooseModel(await ofText(box), undefined)).toEqual({ provider: "box", spec: "./m.gguf" });
+    expect(chooseModel(await ofText(box), undefined)).toEqual({ provider: "box", spec: "./m.gguf@candle" });
     expect(() => chooseModel(ofNothing, undefined)).toThrow(expect.objectContaining({ code: "usage-no-model", exitCode: 2 }));
   });
 
   it.each(["x@candle", "x@local", "candle/x", "local/x", "x@CANDLE"])("%s is the in-process backend's x", async (spec) => {
-    expect(chooseModel(await ofProfile("candle"), spec)).toEqual({ provider: "candle", spec: "x" });
+    expect(chooseModel(await ofProfile("candle"), spec)).toEqual({ provider: "candle", spec: "x@candle" });
   });
 
   it("a path keeps its own @ and /", async () => {
-    for (const spec of ["./a@b/c.gguf", "/a/openai/x", "~/x@candle"])
-      expect(chooseModel(await ofProfile("candle"), spec)).toEqual({ provider: "candle", spec });
+    for (const spec of ["./a@b/c.gguf", "/a/openai/x", "~/x"])
+      expect(chooseModel(await ofProfile("candle"), spec)).toEqual({ provider: "candle", spec: `${spec}@candle` });
+  });
+
+  it("a name without a provider is decided by the catalogue; whom another name belongs to is said", async () => {
+    expect(chooseModel(await ofProfile("candle"), "tinyllama:Q4_0")).toEqual({ spec: "tinyllama:Q4_0", preferred: "candle" });
+    expect(chooseModel(await ofProfile("ollama"), "llama3.2:1b")).toEqual({ spec: "llama3.2:1b", preferred: "ollama" });
+    expect(chooseModel((await resolveSource({ kind: "defaults" })).config, "x")).toEqual({ spec: "x" });
+    expect(chooseModel(await ofProfile("ollama"), "x@ollama")).toEqual({ provider: "ollama", spec: "x@ollama" });
   });
 
   it.each([
@@ -62,11 +69,13 @@ describe("which provider answers", () => {
     const config = await ofProfile("development");
     expect(() => chooseModel(config, undefined)).toThrow(expect.objectContaining({ code: "usage-not-available", where: "openai" }));
     expect(() => chooseModel(config, "claude@anthropic")).toThrow(expect.objectContaining({ code: "usage-not-available" }));
-    expect(chooseModel(config, "tiny-stories")).toEqual({ provider: "candle", spec: "tiny-stories" });
+    const { refuse, ...choice } = chooseModel(config, "gpt-4o");
+    expect(choice).toEqual({ spec: "gpt-4o" });
+    expect(() => refuse?.()).toThrow(expect.objectContaining({ code: "usage-not-available", where: "openai" }));
   });
 
   it("a file handed in needs the in-process backend", async () => {
-    expect(requireCandle(await ofProfile("candle"))).toEqual({ provider: "candle" });
+    expect(requireCandle(await ofProfile("candle"))).toBe("candle");
     expect(() => requireCandle(ofNothing)).toThrow(expect.objectContaining({ code: "backend-not-configured" }));
   });
 
@@ -91,6 +100,7 @@ stop = ["a"]
 preset = "greedy"
 `;
     expect(candleSettings(await ofText(text))).toEqual({
+      modelFolder: "~/.llmspell/models",
       load: { device: "wasm", contextSize: 0, threads: 3, batchSize: 64 },
       generate: {
         temperature: 0.1,

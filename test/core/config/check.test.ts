@@ -109,6 +109,14 @@ describe("a configuration file", () => {
     expect(performance.now() - started).toBeLessThan(1000);
   });
 
+  it("G73: a file of something else ends after 100 problems, within a second", async () => {
+    const started = performance.now();
+    const error = await errorOf(Array.from({ length: 9_900 }, (_, i) => `temprature${i} = ${i}`).join("\n"));
+    expect(performance.now() - started).toBeLessThan(1000);
+    expect(error.message.split("\n", 1)[0]).toBe("my.toml: 100 or more problems");
+    expect(error.details?.["problems"]).toHaveLength(100);
+  });
+
   it("tells every problem in one go, the first one's code on top", async () => {
     const error = await errorOf('[runtim]\n[providers.candle]\ndevice = "gpu"\nstdlib_level = 1\n[rag.chunking]\noverlap = 600\n');
     expect(error).toMatchObject({ code: "config-unknown-key", where: "runtim" });

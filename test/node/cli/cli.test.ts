@@ -1,6 +1,8 @@
 /** The built bin, as programs and people meet it. Children are real; models are the bundled one and small fixtures. */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -194,6 +196,7 @@ describe("documents", () => {
     expect(ids("runtime")).toContain("onnxruntime-node");
     expect(ids("devices").filter((id) => id !== "threads")).toEqual(["webgpu", "metal", "cuda", "vulkan", "cpu", "wasm"]);
     expect([ids("models"), ids("stores")]).toEqual([["tiny-stories", "tiny-t5-en-fr"], ["home"]]);
+    expect([ids("config"), ids("servers"), ids("keys")]).toEqual([["defaults"], ["ollama"], ["huggingface"]]);
     expect(["cpu", "wasm"]).toContain(document.device.chosen);
     for (const report of [document.device, document.devices.gguf, document.devices.t5]) {
       const wasm = report.tried.find(({ device }: { device: string }) => device === "wasm");
@@ -253,7 +256,7 @@ describe("doctor", () => {
     const { status, stdout } = await cli(["doctor", "--device", "cpu"]);
     expect(status).toBe(0);
     for (const line of stdout.split("\n").filter((text) => /^\S/.test(text)))
-      expect(line).toMatch(/^(ok|warn|fail|skip) +(runtime|config|devices|models|stores) +\S/);
+      expect(line).toMatch(/^(ok|warn|fail|skip) +(runtime|config|devices|models|stores|servers|keys) +\S/);
     expect(stdout).toMatch(/^ok {4}devices {2}cpu .*GGUF .*self-test [\d.]+ m?s; T5 .*self-test [\d.]+ m?s$/m);
     expect(stdout).not.toMatch(/devices {2}(webgpu|cuda)/);
   }, 60_000);
@@ -263,6 +266,20 @@ describe("doctor", () => {
     expect(outcome).toMatchObject({ status: 4, stderr: expect.stringContaining("[device-unavailable]") });
     expect(outcome.stderr).toContain("  npm install @node-llama-cpp/");
     expect(outcome.stderr).toContain("  llmspell doctor --device cpu");
+  }, 60_000);
+
+  it("says of keys only whether they are set, and of servers whether they answer", async () => {
+    const server = createServer((request, response) => response.end(request.url === "/api/version" ? '{"version":"0.9.9"}' : "{}"));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const env = { OLLAMA_HOST: `127.0.0.1:${port}`, HF_TOKEN: "hf_secret" };
+    const { stdout } = await cli(["doctor", "--device", "cpu"], { env });
+    server.close();
+    expect(stdout).toMatch(new RegExp(`^ok +servers +ollama +Ollama 0\\.9\\.9 at http://127\\.0\\.0\\.1:${port}`, "m"));
+    expect(stdout).toMatch(/^ok +keys +huggingface +set$/m);
+    expect(stdout).not.toContain("hf_secret");
+    const remote = await cli(["doctor", "--device", "cpu"], { env: { OLLAMA_HOST: "http://ollama.example:11434" } });
+    expect(remote.stdout).toMatch(/^skip +servers +ollama +http:\/\/ollama\.example:11434 is not on this machine/m);
   }, 60_000);
 
   it("G79: a home that is a file, or cannot be written, is a warning with a way out", async () => {

@@ -57,7 +57,7 @@ describe("config show", () => {
       ["config", "show", "providers", "--format", "json"],
       ["config", "validate"],
       ["config", "path", "--output", "json"],
-      ["doctor"],
+      ["model", "info", "./nope.gguf"],
       ["generate", "-m", `x@${secret}`, "hi"],
       ["generate", "-m", "gpt@openai", "hi", "--output", "json", "--trace", "trace"],
     ]) {
@@ -253,7 +253,7 @@ describe("profiles", () => {
     const { stdout, stderr, status } = await run(["-c", "greedy.toml", "generate", "Once upon a time", "--output", "json"]);
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ provider: "candle", usage: { completion_tokens: 5 }, finish_reason: "length" });
-    expect(stderr).toContain("[info] tiny-stories: ");
+    expect(stderr).toContain("[info] tiny-stories computes on ");
     const flagged = await run([
       "-c",
       "greedy.toml",

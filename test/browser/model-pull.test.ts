@@ -1,0 +1,69 @@
+/** Pulls in a page: the same core over OPFS, from a hub on another origin. Rows D1, D5, D7, R15. */
+import { clear, createStore } from "idb-keyval";
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { commands } from "vitest/browser";
+import { browserPlatform } from "../../src/browser/platform.ts";
+import { createLocalLlm } from "../../src/core/api/local-llm.ts";
+import { collect } from "../../src/core/text/collect.ts";
+
+declare module "vitest/browser" {
+  interface BrowserCommands {
+    startHub(): Promise<string>;
+    planHub(match: string, actions: unknown[]): Promise<void>;
+    seenByHub(): Promise<
+      readonly { readonly host: string; readonly path: string; readonly range: string | null; readonly authorization: string | null }[]
+    >;
+    stopHub(): Promise<void>;
+  }
+}
+
+let hub = "";
+beforeAll(async () => {
+  hub = await commands.startHub();
+});
+afterAll(() => commands.stopHub());
+beforeEach(async () => {
+  await clear(createStore("llmspell", "records"));
+  await (await navigator.storage.getDirectory()).removeEntry("llmspell", { recursive: true }).catch(() => undefined);
+  await commands.planHub("", []);
+});
+
+it("a GGUF model is pulled, listed, and answers; the second pull asks nothing", async () => {
+  const spell = createSpell({
+    platform: browserPlatform({ hubToken: "hf_secret" }),
+    config: { models: { hf_endpoint: hub }, providers: { candle: {} } },
+  });
+  const localLLM = await spell.localLLM();
+  const progress: number[] = [];
+  const result = await localLLM.pull("hf:owner/gguf", { on_progress: ({ percent_complete }) => progress.push(percent_complete) });
+  expect(result).toMatchObject({ model_id: "hf:owner/gguf:Q8_0", verified: "sha256", already_present: false });
+  expect(progress.at(-1)).toBe(100);
+  expect((await localLLM.list()).map(({ id }) => id)).toContain("hf:owner/gguf:Q8_0");
+  const model = await spell.load("hf:owner/gguf");
+  expect(await collect(model.stream("Once upon a time", { maxTokens: 4, temperature: 0 }))).not.toBe("");
+  await model.dispose();
+  const before = (await commands.seenByHub()).length;
+  expect((await localLLM.pull("hf:owner/gguf")).already_present).toBe(true);
+  expect((await commands.seenByHub()).length).toBe(before);
+  expect((await commands.seenByHub()).filter(({ host, authorization }) => host === "cdn" && authorization !== null)).toEqual([]);
+});
+
+it("D1 a broken download goes on at the recorded byte; R15 in the next visit too", async () => {
+  const open = () => createLocalLlm({ platform: browserPlatform(), settings: { hfEndpoint: hub, backends: ["candle"] } });
+  await commands.planHub("/lfs/", [{ cutAt: 1_500_000 }]);
+  const abort = new AbortController();
+  await expect(
+    open().pull("hf:owner/gguf", { signal: abort.signal, onEvent: (event) => event.type === "download-retry" && abort.abort() }),
+  ).rejects.toMatchObject({ code: "run-aborted" });
+  await open().pull("hf:owner/gguf");
+  const ranges = (await commands.seenByHub()).filter(({ host, range }) => host === "cdn" && range !== null);
+  expect(ranges.at(-1)?.range).toMatch(/^bytes=[1-9]\d*-/);
+  expect((await open().verify())[0]).toMatchObject({ ok: true });
+});
+
+it("D5 wrong bytes are never stored", async () => {
+  await commands.planHub("/lfs/", [{ body: "x" }, { body: "x" }, { body: "x" }, { body: "x" }, { body: "x" }, { body: "x" }]);
+  const llm = createLocalLlm({ platform: browserPlatform(), settings: { hfEndpoint: hub, backends: ["candle"] } });
+  await expect(llm.pull("hf:owner/gguf")).rejects.toMatchObject({ code: "net-size" });
+  expect((await llm.list()).map(({ id }) => id)).toEqual(["tiny-stories", "tiny-t5-en-fr"]);
+});
