@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { commands } from "vitest/browser";
 import { browserPlatform } from "../../src/browser/platform.ts";
 import { createLocalLlm } from "../../src/core/api/local-llm.ts";
+import { createSpell } from "../../src/core/api/spell.ts";
 import { collect } from "../../src/core/text/collect.ts";
 
 declare module "vitest/browser" {
