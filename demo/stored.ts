@@ -178,7 +178,14 @@ export async function showStored(store: ArtifactStore, { open, remove }: StoredA
   panel.replaceChildren(
     make("p", { text: summary }),
     ...(rows.length === 0 ? [] : [make("ul", { class: "shelf" }, ...rows)]),
-    ...(space === undefined ? [] : [make("p", { class: "note", text: `${formatBytes(space.free)} more may be kept in ${store.place}` })]),
+    make("p", {
+      class: "note",
+      // without storage of its own a browser keeps models for as long as the page is open
+      text:
+        space === undefined
+          ? `Kept in ${store.place}, until this page closes`
+          : `${formatBytes(space.free)} more may be kept in ${store.place}`,
+    }),
   );
 }
 

@@ -59,7 +59,7 @@ const vitest = "node_modules/vitest/vitest.mjs";
 const suites = [
   ["unit", ["--project", "unit"], 5],
   ["browser", ["--project", "browser"], 4],
-  ["demo", ["--project", "demo"], 4],
+  ["demo", ["--project", "demo"], 6],
   ["package", ["--config", "test/package/vitest.config.ts"], 5],
 ];
 

@@ -206,9 +206,9 @@ describe("what is kept", () => {
   it("R15 a tab closed while a model is being kept: the next visit has it whole or not at all, and keeping it again works", async () => {
     const bytes = readFileSync(tinyStories);
     // large enough that its keeping can be cut short; what follows the model belongs to nobody
-    const file = { name: "large.gguf", mimeType: "", buffer: Buffer.concat([bytes, Buffer.alloc(30_000_000)]) };
+    const file = { name: "large.gguf", mimeType: "", buffer: Buffer.concat([bytes, Buffer.alloc(20_000_000)]) };
     await visit(browser, {}, async ({ context, url }) => {
-      for (const delayMs of [0, 15, 40, 90, 160]) {
+      for (const delayMs of [10, 80]) {
         const tab = await context.newPage();
         await tab.goto(url);
         await stored(tab)
@@ -303,7 +303,6 @@ describe("R18 two tabs", () => {
         }),
       );
       await page.reload();
-      expect(await stored(page).getByRole("listitem").count()).toBe(0); // not shown yet: it is read when the page is there
       await expect.poll(() => stored(page).getByRole("listitem").count()).toBe(1);
     });
   });

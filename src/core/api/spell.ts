@@ -14,6 +14,7 @@ import type { ResolvedConfig } from "../config/resolve.ts";
 import { limits } from "../limits.ts";
 import type { Platform } from "../platform.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
+import { parseModelSpec, printModelSpec } from "../spec/model-spec.ts";
 import type { Device, DeviceAttempt, DevicePreview, ModelNeeds } from "../spec/runtime.ts";
 import { createTurns, type Turns } from "../text/turns.ts";
 import { type ConfigOptions, resolveConfig } from "./configuration.ts";
@@ -135,8 +136,9 @@ async function placeOf(
   if (refuse !== undefined && !(await llm.knows(spec))) refuse();
   const provider = named ?? (await llm.backendOf(spec, preferred));
   const candle = candleSettings(config, provider);
-  if (candle !== undefined) return { provider, settings: candle, open: (options) => llm.load(spec, options, candle.load) };
-  return { provider, settings: declared(ollamaSettings(config, provider), provider), open: (options) => llm.load(spec, options) };
+  const settings = candle ?? declared(ollamaSettings(config, provider), provider);
+  const full = printModelSpec({ ...parseModelSpec(spec), backend: candle === undefined ? "ollama" : "candle" });
+  return { provider, settings, open: (options) => llm.load(full, options, candle?.load) };
 }
 
 function declared<T>(settings: T | undefined, provider: string): T {

@@ -88,8 +88,8 @@ function onProvider(config: Config, name: string, spec: string, file: string | u
   const type = requireProvider(config, name, spec, file);
   if (!isLocal(type)) return notYet(name, type, spec);
   // A name that is wrong is told before anything is opened; and a path is whatever its characters say.
-  const parsed = parseModelSpec(spec);
-  return { provider: name, spec: printModelSpec({ ...parsed, backend: type }) };
+  const { backend: _, ...parsed } = parseModelSpec(spec);
+  return { provider: name, spec: printModelSpec(parsed) };
 }
 
 /** @returns its type */

@@ -161,6 +161,9 @@ export async function checkBundledModel(name: string, { openSpell, interrupt }: 
       reason: `${facts.architecture}, ${facts.parameterCount === undefined ? "" : `${formatParameters(facts.parameterCount)} parameters, `}${facts.quantization}, ${formatBytes(facts.sizeBytes)}`,
     };
   } catch (error) {
+    if (error instanceof SpellError && error.code === "backend-not-configured") {
+      return { ...place, result: "skip", reason: "no provider that runs it is declared", command: "llmspell -p candle doctor" };
+    }
     return {
       ...place,
       result: "fail",

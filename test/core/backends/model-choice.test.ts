@@ -11,28 +11,28 @@ describe("which provider answers", () => {
   it("without a name: the default provider's model, else candle's, else Ollama's", async () => {
     expect(chooseModel((await resolveSource({ kind: "defaults" })).config, undefined)).toEqual({
       provider: "candle",
-      spec: "tiny-stories@candle",
+      spec: "tiny-stories",
     });
-    expect(chooseModel(await ofProfile("candle"), undefined)).toEqual({ provider: "candle", spec: "tinyllama@candle" });
+    expect(chooseModel(await ofProfile("candle"), undefined)).toEqual({ provider: "candle", spec: "tinyllama" });
     const box = '[providers]\ndefault_provider = "box"\n[providers.box]\nprovider_type = "candle"\ndefault_model = "./m.gguf"\n';
-    expect(chooseModel(await ofText(box), undefined)).toEqual({ provider: "box", spec: "./m.gguf@candle" });
+    expect(chooseModel(await ofText(box), undefined)).toEqual({ provider: "box", spec: "./m.gguf" });
     expect(() => chooseModel(ofNothing, undefined)).toThrow(expect.objectContaining({ code: "usage-no-model", exitCode: 2 }));
   });
 
   it.each(["x@candle", "x@local", "candle/x", "local/x", "x@CANDLE"])("%s is the in-process backend's x", async (spec) => {
-    expect(chooseModel(await ofProfile("candle"), spec)).toEqual({ provider: "candle", spec: "x@candle" });
+    expect(chooseModel(await ofProfile("candle"), spec)).toEqual({ provider: "candle", spec: "x" });
   });
 
   it("a path keeps its own @ and /", async () => {
     for (const spec of ["./a@b/c.gguf", "/a/openai/x", "~/x"])
-      expect(chooseModel(await ofProfile("candle"), spec)).toEqual({ provider: "candle", spec: `${spec}@candle` });
+      expect(chooseModel(await ofProfile("candle"), spec)).toEqual({ provider: "candle", spec });
   });
 
   it("a name without a provider is decided by the catalogue; whom another name belongs to is said", async () => {
     expect(chooseModel(await ofProfile("candle"), "tinyllama:Q4_0")).toEqual({ spec: "tinyllama:Q4_0", preferred: "candle" });
     expect(chooseModel(await ofProfile("ollama"), "llama3.2:1b")).toEqual({ spec: "llama3.2:1b", preferred: "ollama" });
     expect(chooseModel((await resolveSource({ kind: "defaults" })).config, "x")).toEqual({ spec: "x" });
-    expect(chooseModel(await ofProfile("ollama"), "x@ollama")).toEqual({ provider: "ollama", spec: "x@ollama" });
+    expect(chooseModel(await ofProfile("ollama"), "x@ollama")).toEqual({ provider: "ollama", spec: "x" });
   });
 
   it.each([
