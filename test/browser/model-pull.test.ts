@@ -5,7 +5,6 @@ import { commands } from "vitest/browser";
 import { createSpell } from "../../src/browser/index.ts";
 import { browserPlatform } from "../../src/browser/platform.ts";
 import { createLocalLlm } from "../../src/core/api/local-llm.ts";
-import { createSpell } from "../../src/core/api/spell.ts";
 import { collect } from "../../src/core/text/collect.ts";
 
 declare module "vitest/browser" {

@@ -1,4 +1,5 @@
 /** What `llmspell doctor` looks at beside devices: runtimes, configuration, bundled models, folders, servers on this machine, keys. */
+import { SpellError } from "../../core/errors.ts";
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { summarizeModel } from "../../core/backends/summary.ts";

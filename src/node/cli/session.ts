@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Spell } from "../../core/api/spell.ts";
-import { draftsOfT5, type LoadOptions, variantsOfT5 } from "../../core/backends/candle.ts";
+import { bundledModels, draftsOfT5, type LoadOptions, variantsOfT5 } from "../../core/backends/candle.ts";
 import { type CandleSettings, candleSettings } from "../../core/backends/candle-settings.ts";
 import { chooseModel } from "../../core/backends/model-choice.ts";
 import { SpellError } from "../../core/errors.ts";
@@ -86,15 +86,20 @@ export async function readModelChoice(context: Context, model: string | undefine
     chooseModel(config, model, source.startsWith("file:") ? source.slice("file:".length) : undefined),
   );
   const chosen = withQuantization(flags, spec);
-  // A provider of another name than its backend's goes along, so that its settings are found again.
-  const isOwn = provider !== undefined && provider !== "candle" && provider !== "ollama";
-  const named = isOwn ? `${provider}/${chosen.spec.replace(/@[a-z]+$/, "")}` : chosen.spec;
   return {
     ...chosen,
     ...(provider === undefined ? {} : { provider }),
-    spec: named,
+    spec: withProvider(chosen.spec, provider),
     settings: candleSettings(config, provider ?? "candle"),
   };
+}
+
+/** The provider goes along where the name alone would not lead to it again: a name in no catalogue, or a provider with settings of its own. */
+function withProvider(spec: string, provider: string | undefined): string {
+  const { kind } = parseModelSpec(spec);
+  const isPlain = kind === "path" || kind === "url" || kind === "hf" || (kind === "name" && bundledModels.has(spec.toLowerCase()));
+  if (provider === undefined || (provider === "candle" && isPlain)) return spec;
+  return provider === "candle" || provider === "ollama" ? `${spec}@${provider}` : `${provider}/${spec}`;
 }
 
 /** The library offers a command of its own; here the person's own command is offered again, under the profile that helps. */

@@ -167,7 +167,7 @@ describe("documents", () => {
     expect(Object.keys(document)).toEqual(
       (
         "status id backend format architecture parameter_count quantization size_bytes modified_at source revision license verified bundled loaded path aliases " +
-        "context_length embedding_length block_count vocab_size chat_template capabilities license_url files fits"
+        "context_length embedding_length block_count vocab_size chat_template capabilities license_url files fits device"
       ).split(" "),
     );
     expect(document).toMatchObject({
