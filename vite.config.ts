@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
-import { serviceWorker } from "./tools/service-worker.mjs";
 import { hubCommands } from "./test/browser/hub-commands.ts";
+import { serviceWorker } from "./tools/service-worker.mjs";
 
 /** Threads in a page need it to be isolated from other origins. */
 const isolated = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
