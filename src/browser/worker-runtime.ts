@@ -63,12 +63,12 @@ function startWorker(engine: WorkerEngine, files: EngineFiles, createWorker: () 
   const lock = `llmspell-engine-${crypto.randomUUID()}`;
   let watched = false;
   worker.onmessage = ({ data }: MessageEvent<FromEngine>) => {
-    if (!watched && navigator.locks !== undefined) {
-      // Its first word comes once it holds the lock; whoever gets the lock after that knows that the worker is gone.
+    if (!watched && data.type === "beat" && navigator.locks !== undefined) {
+      watched = true;
+      // Its beats begin once it holds the lock; whoever gets the lock after that knows that the worker is gone.
       const gone = navigator.locks.request(lock, { signal: watch.signal }, () => died("ended without a word: out of memory, perhaps"));
       gone.catch(() => undefined);
     }
-    watched = true;
     remote.receive(data);
   };
   worker.onmessageerror = () => died("sent a message that cannot be read");
