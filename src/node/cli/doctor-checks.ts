@@ -1,10 +1,11 @@
 /** What `llmspell doctor` looks at beside devices: runtimes, configuration, bundled models, folders, servers on this machine, keys. */
-import { SpellError } from "../../core/errors.ts";
+
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { summarizeModel } from "../../core/backends/summary.ts";
 import { providerNames, providerOf } from "../../core/config/providers.ts";
 import type { ResolvedConfig } from "../../core/config/resolve.ts";
+import { SpellError } from "../../core/errors.ts";
 import { version } from "../../core/version.ts";
 import { hasMemory64 } from "../../wllama/features.ts";
 import { nativeInstallCommand } from "../gguf.ts";
