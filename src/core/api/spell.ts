@@ -137,7 +137,9 @@ async function placeOf(
   const provider = named ?? (await llm.backendOf(spec, preferred));
   const candle = candleSettings(config, provider);
   const settings = candle ?? declared(ollamaSettings(config, provider), provider);
-  const full = printModelSpec({ ...parseModelSpec(spec), backend: candle === undefined ? "ollama" : "candle" });
+  // A name that nobody gave a provider leads to the same backend again, and keeps its advice for slips.
+  const full =
+    named === undefined ? spec : printModelSpec({ ...parseModelSpec(spec), backend: candle === undefined ? "ollama" : "candle" });
   return { provider, settings, open: (options) => llm.load(full, options, candle?.load) };
 }
 
