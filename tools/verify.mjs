@@ -57,10 +57,10 @@ if (!checked) {
 const vitest = "node_modules/vitest/vitest.mjs";
 /** @type {readonly (readonly [name: string, args: readonly string[], minutes: number])[]} */
 const suites = [
-  ["unit", ["--project", "unit"], 5],
+  ["unit", ["--project", "unit"], 9],
   ["browser", ["--project", "browser"], 4],
   ["demo", ["--project", "demo"], 6],
-  ["package", ["--config", "test/package/vitest.config.ts"], 5],
+  ["package", ["--config", "test/package/vitest.config.ts"], 8],
 ];
 
 let passed = 0;
