@@ -45,7 +45,9 @@ describe("processes that pull", () => {
     const last = await startPull(home, server.url, spec).ended;
     expect(last).toMatchObject({ status: 0, stdout: "hf:owner/gguf:Q8_0\n" });
     expect([left("blobs"), wrongBlobs(home)]).toEqual([[name], []]);
-    // A kill between a part and its record leaves one that nobody may claim for a minute; it is no blob, and prune drops it.
+    // A kill while a part is taken over, renamed and without its new record, leaves one that nobody may claim for a minute. None that has a record is left.
+    const all = left("parts");
+    expect(all.filter((file) => file.endsWith(".part") && all.includes(file.replace(/\.part$/, ".json")))).toEqual([]);
   }, 60_000);
 
   it("D23 two at once: both succeed, one transfer, one blob, no part left", async () => {
