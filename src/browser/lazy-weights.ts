@@ -5,13 +5,16 @@
  */
 import type { WeightRange } from "../core/spec/onnx.ts";
 
+/** Smaller weights are read ahead, several at a time: a thread that waits for them one by one waits longer than for all the large ones. */
+const leastBytes = 1024 * 1024;
+
 /**
- * @returns bytes that are read when `subarray` is called; undefined where they do not lie in a Blob, or this thread may not wait for a file
- *   (only workers may)
+ * @returns bytes that are read when `subarray` is called; undefined where they are few, do not lie in a Blob, or this thread may not wait for a
+ *   file (only workers may)
  */
 export function lazyWeight({ file, length }: WeightRange): Uint8Array | undefined {
   const blob = file?.source.blob;
-  if (file === undefined || blob === undefined || typeof FileReaderSync !== "function") return undefined;
+  if (length < leastBytes || file === undefined || blob === undefined || typeof FileReaderSync !== "function") return undefined;
   return new LazyBytes(blob, file.offset, length);
 }
 

@@ -158,12 +158,9 @@ const suites = {
 const checkpoint = ".cache/checkpoints/flan-t5-small";
 const peers = process.env.LLMSPELL_BENCH_PEERS;
 const ifThere = (path, subjects) => (peers !== undefined && existsSync(`${peers}/${path}`) ? subjects(`${peers}/${path}`) : {});
-const t5Subjects = (kind, forms) =>
+const t5Subjects = (kind, forms, ...more) =>
   Object.fromEntries(
-    forms.map((form) => [
-      form === "f32" ? "ours" : `ours, ${form}`,
-      own(subject("t5-ours", checkpoint, form, kind, kind === "native" ? "more" : "")),
-    ]),
+    forms.map((form) => [form === "f32" ? "ours" : `ours, ${form}`, own(subject("t5-ours", checkpoint, form, kind, ...more))]),
   );
 const module = `${peers}/node_modules/@huggingface/transformers`;
 const t5Figures = ["decodeRate", "firstTokenMs", "loadMs", "peakRssMb"];
@@ -171,9 +168,10 @@ suites.t5 = [
   {
     title: "T5, flan-t5-small shape, 64 in, 128 new, Node native, 2 threads",
     base: "ours",
-    figures: [...t5Figures, "encodeMs", "beam4Rate", "batch16Rate"],
+    figures: [...t5Figures, "encodeMs"],
     subjects: {
       ...t5Subjects("native", ["f32", "q8", "q4", "f32+q4"]),
+      "ours, q4, its first load": own(subject("t5-ours", checkpoint, "q4", "native", "first-load")),
       ...ifThere("flan-onnx", (folder) =>
         Object.fromEntries(
           ["fp32", "q8", "q4"].map((form) => [`transformers.js, ${form}`, own(subject("t5-transformers-js", folder, form, module))]),
@@ -181,16 +179,26 @@ suites.t5 = [
       ),
       ...ifThere("ct2", (folder) => {
         const run = (...more) => own([`${peers}/venv/bin/python`, `${here}subjects/t5_ctranslate2.py`, folder, ...more]);
-        return {
-          "CTranslate2, f32": run("float32", "2"),
-          "CTranslate2, int8": run("int8", "2"),
-          "CTranslate2, int8, 1 thread": run("int8", "1"),
-        };
+        return { "CTranslate2, f32": run("float32", "2"), "CTranslate2, int8": run("int8", "2") };
+      }),
+    },
+  },
+  {
+    title: "T5, flan-t5-small shape, 4 beams and batches of 16, Node native, 2 threads",
+    base: "ours",
+    rounds: Math.min(rounds, 5),
+    figures: ["beam4Rate", "batch16Rate", "peakRssMb"],
+    subjects: {
+      ...t5Subjects("native", ["f32", "q8", "q4"], "many"),
+      ...ifThere("ct2", (folder) => {
+        const run = (...more) => own([`${peers}/venv/bin/python`, `${here}subjects/t5_ctranslate2.py`, folder, ...more, "many"]);
+        return { "CTranslate2, f32": run("float32", "2"), "CTranslate2, int8": run("int8", "2") };
       }),
     },
   },
   {
     title: "T5, flan-t5-small shape, prompt lookup in f32 by what the answer repeats, 2 threads",
+    rounds: Math.min(rounds, 5),
     figures: ["copyRate", "copyGain", "rewriteRate", "rewriteGain", "otherRate", "otherGain"],
     subjects: { ours: own(subject("t5-lookup", checkpoint)) },
   },
@@ -217,7 +225,11 @@ suites.page = [
     rounds: Math.min(rounds, 5),
     figures: t5Figures,
     subjects: {
-      ours: own(subject("page", "t5-ours", checkpoint)),
+      // with a tokenizer: a page reads texts
+      ...ifThere("flan", (folder) => ({
+        "an empty page": own(subject("page", "empty")),
+        ours: own(subject("page", "t5-ours", folder)),
+      })),
       ...ifThere("flan-onnx", (folder) => ({ "transformers.js, fp32": own(subject("page", "t5-transformers-js", folder, module)) })),
     },
   },

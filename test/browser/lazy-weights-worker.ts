@@ -11,7 +11,9 @@ export interface LazyReport {
   readonly eager: number;
 }
 
-const weights = new Float32Array(1024).map((_, i) => i);
+/** Just large enough to be left in its Blob. */
+const count = 256 * 1024;
+const weights = new Float32Array(count).map((_, i) => i);
 const slices: [number, number][] = [];
 class WatchedBlob extends Blob {
   override slice(start = 0, end = this.size): Blob {
@@ -32,13 +34,13 @@ self.onmessage = async ({ data: device }: MessageEvent<"wasm" | "webgpu">) => {
     },
   };
   const builder = new OnnxGraphBuilder("lazy");
-  builder.input("x", "float32", [1024]);
-  builder.weight({ name: "w", type: "float32", shape: [1024], length: 4096, file: { source, offset: 16 } });
+  builder.input("x", "float32", [count]);
+  builder.weight({ name: "w", type: "float32", shape: [count], length: 4 * count, file: { source, offset: 16 } });
   builder.node("Add", ["x", "w"], { output: "y" });
-  builder.output("y", "float32", [1024]);
+  builder.output("y", "float32", [count]);
   const graph = await onnx.open(builder.toModel(), { threads: 1 });
-  const { y } = await graph.run({ x: onnx.tensor("float32", new Float32Array(1024).fill(1), [1024]) });
-  const values = Array.from((await y?.read()) ?? [], Number);
+  const { y } = await graph.run({ x: onnx.tensor("float32", new Float32Array(count).fill(1), [count]) });
+  const values = [...((await y?.read()) ?? [])].map(Number);
   y?.release();
   await graph.dispose();
   self.postMessage({ values, slices, eager } satisfies LazyReport);

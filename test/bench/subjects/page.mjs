@@ -1,7 +1,7 @@
 /**
  * One subject in a page of headless Chromium, isolated from other origins: ours as a page without a bundler has it, and the engines as their own
- * packages offer them. Arguments: gguf-ours MODEL | gguf-raw MODEL THREADS | t5-ours FOLDER | t5-transformers-js FOLDER MODULE
- * The page's origin is the folder both lie in, so that files are fetched as a page fetches them.
+ * packages offer them. Arguments: gguf-ours MODEL | gguf-raw MODEL THREADS | t5-ours FOLDER | t5-transformers-js FOLDER MODULE | empty
+ * The page's origin is the folder both lie in, so that files are fetched as a page fetches them; a T5 folder of ours is picked, as a person picks it.
  */
 import { realpathSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -15,7 +15,11 @@ import * as t5 from "./t5-input.mjs";
 const [subject, model, extra] = process.argv.slice(2);
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 /** The deepest folder that holds all of them. */
-const common = [root, realpathSync(model), ...(subject === "t5-transformers-js" ? [realpathSync(extra)] : [])].reduce((a, b) => {
+const common = [
+  root,
+  ...(subject === "empty" ? [] : [realpathSync(model)]),
+  ...(subject === "t5-transformers-js" ? [realpathSync(extra)] : []),
+].reduce((a, b) => {
   const [left, right] = [a.split("/"), b.split("/")];
   const length = left.findIndex((part, index) => part !== right[index]);
   return left.slice(0, length < 0 ? left.length : length).join("/");
@@ -33,21 +37,37 @@ const imports = {
   "onnxruntime-web/": `${here}/node_modules/onnxruntime-web/dist/`,
   "idb-keyval": `${here}/node_modules/idb-keyval/dist/index.js`,
   "hash-wasm": `${here}/node_modules/hash-wasm/dist/index.esm.js`,
+  // transformers.js brings an onnxruntime of its own
+  ...(subject === "t5-transformers-js"
+    ? {
+        "onnxruntime-common": `${path(`${extra}/../../onnxruntime-common`)}/dist/esm/index.js`,
+        "onnxruntime-web/webgpu": `${path(`${extra}/../../onnxruntime-web`)}/dist/ort.webgpu.bundle.min.mjs`,
+      }
+    : {}),
 };
 await page.route("**/bench.html", (route) =>
   route.fulfill({
     contentType: "text/html",
     headers: isolation,
-    body: `<!doctype html><script type="importmap">${JSON.stringify({ imports })}</script>`,
+    body: `<!doctype html><script type="importmap">${JSON.stringify({ imports })}</script><input type="file" multiple>`,
   }),
 );
 await page.goto(`${url}bench.html`);
 
 const wasm = `${here}/node_modules/@wllama/wllama/src/wasm/wllama.wasm`;
-const input = { model: path(model), wasm, extra, prompt, newTokens, t5Input: t5.input, t5NewTokens: t5.newTokens };
+const input = {
+  model: subject === "empty" ? "" : path(model),
+  wasm,
+  extra,
+  prompt,
+  newTokens,
+  t5Input: t5.input,
+  t5NewTokens: t5.newTokens,
+};
 
-/** Each runs in the page; "cold" is the first answer, figures are those of the best of two more, on other beginnings. */
+/** Each runs in the page, "empty" to know what Chromium takes by itself; "cold" is the first answer, figures are those of the best of two more, on other beginnings. */
 const subjects = {
+  empty: () => new Promise((resolve) => setTimeout(() => resolve({}), 2000)),
   "gguf-ours": async ({ model, prompt, newTokens }) => {
     const blob = await (await fetch(model)).blob();
     const started = performance.now();
@@ -102,9 +122,8 @@ const subjects = {
     const best = (key) => Math.max(...warm.map((timing) => timing[key]));
     return { loadMs, firstTokenMs: cold.firstTokenMs, decodeRate: best("decodeRate"), prefillRate: best("prefillRate") };
   },
-  "t5-ours": async ({ model, t5NewTokens }) => {
-    const names = ["config.json", "model.safetensors", "tokenizer.json"];
-    const files = await Promise.all(names.map(async (name) => new File([await (await fetch(`${model}/${name}`)).blob()], name)));
+  "t5-ours": async ({ t5NewTokens }) => {
+    const files = [...document.querySelector("input").files];
     // random weights end when they like; this makes them go on
     const settings = { decoder_start_token_id: 0, eos_token_id: 1, pad_token_id: 0, min_new_tokens: t5NewTokens };
     files.push(new File([JSON.stringify(settings)], "generation_config.json"));
@@ -122,14 +141,14 @@ const subjects = {
     const timings = [await run(1), await run(2), await run(3)].sort((a, b) => a.decodeRate - b.decodeRate);
     return { loadMs, firstTokenMs: timings[1].firstTokenMs, decodeRate: timings[1].decodeRate };
   },
-  "t5-transformers-js": async ({ model, extra, t5Input, t5NewTokens }) => {
+  "t5-transformers-js": async ({ model, extra, runtime, t5Input, t5NewTokens }) => {
     const started = performance.now();
     const { AutoModelForSeq2SeqLM, env, Tensor } = await import(`${extra}/dist/transformers.web.js`);
     env.allowRemoteModels = false;
     env.allowLocalModels = true;
     env.localModelPath = model.slice(0, model.lastIndexOf("/") + 1);
     env.useBrowserCache = false;
-    env.backends.onnx.wasm.wasmPaths = `${extra}/dist/`;
+    env.backends.onnx.wasm.wasmPaths = runtime;
     const loaded = await AutoModelForSeq2SeqLM.from_pretrained(model.slice(model.lastIndexOf("/") + 1), { dtype: "fp32", device: "wasm" });
     const loadMs = performance.now() - started;
     const feeds = {
@@ -149,7 +168,17 @@ const subjects = {
 };
 
 if (subject === "gguf-raw" && extra === undefined) input.extra = String(Math.max(1, Math.floor(availableParallelism() / 2)));
-if (subject === "t5-transformers-js") input.extra = path(extra);
+if (subject === "t5-transformers-js") {
+  input.extra = path(extra);
+  input.runtime = `${path(`${extra}/../../onnxruntime-web`)}/dist/`;
+}
+if (subject === "t5-ours") {
+  const names = ["config.json", "model.safetensors", "tokenizer.json"];
+  await page.setInputFiles(
+    "input",
+    names.map((name) => `${model}/${name}`),
+  );
+}
 const figures = await page.evaluate(subjects[subject], input);
 await browser.close();
 await close();
