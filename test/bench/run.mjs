@@ -338,15 +338,17 @@ for (const [name, list] of Object.entries(suites)) {
     );
     const threads = rows.ours?.[0]?.threads;
     results.push({ suite: name, title: suite.title, base: suite.base, subjects, ...(threads === undefined ? {} : { threads }) });
-    table(results.at(-1));
+    table(results.at(-1), suite.figures);
     // after each suite: a long run that is stopped keeps what it has
     writeFileSync(file, `${JSON.stringify(report(), null, 1)}\n`);
   }
 }
 console.error(`written to ${file}`);
 
-function table({ title, base, subjects, threads }) {
-  const figures = Object.keys(Object.values(subjects)[0]);
+function table({ title, base, subjects, threads }, order) {
+  const figures = [...new Set(Object.values(subjects).flatMap((row) => Object.keys(row)))].sort(
+    (a, b) => order.indexOf(a) - order.indexOf(b),
+  );
   console.log(
     `\n${title}${threads === undefined ? "" : ` (ours: ${threads.prompt} threads for the prompt, ${threads.decode} to decode, ${threads.origin})`}`,
   );

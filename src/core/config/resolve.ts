@@ -2,15 +2,18 @@
  * From the sources to the effective configuration: environment over what was loaded over defaults, every value with its origin.
  * It starts nothing, reads no file and knows no platform: the host hands in texts, variables and how a path is made absolute.
  */
+import type { SpellError } from "../errors.ts";
 import type { ConfigFile, ConfigHost } from "../platform.ts";
-import { checkDocument, declaredTypes, type Entry, type Extra, type Layer, mergeLayers, showPath } from "./check.ts";
+import type { Checked, Extra } from "./check.ts";
 import type { Config, ConfigInput } from "./config.generated.ts";
-import { type Parsed, parseDocument, plainDocument } from "./document.ts";
+import type { Parsed } from "./document.ts";
 import { readEnvironment } from "./environment.ts";
 import type { ConfigKey } from "./key.ts";
 import { allKeys, isSecret, keyAt, keysOfType, type ProviderType } from "./keys.ts";
-import { type Problem, problemsError } from "./problem.ts";
+import { declaredTypes, type Entry, type Layer, layerOf, mergeLayers } from "./layer.ts";
+import type { Problem } from "./problem.ts";
 import { findProfile } from "./profiles.ts";
+import { showPath } from "./value.ts";
 
 /** What is loaded below the environment. */
 export type ConfigSource =
@@ -44,12 +47,12 @@ const bundledDefault = "tiny-stories";
 /** @throws SpellError config-*, env-value, profile-unknown: one error for all problems */
 export async function resolveSource(source: ConfigSource, host: ConfigHost = {}): Promise<ResolvedConfig> {
   const named = nameOf(source);
-  const parsed = await openSource(source);
+  const opened = await openSource(source);
   const commands = source.kind === "file" ? [`llmspell config validate --file ${source.path}`] : [];
-  if (parsed?.ok === false) throw problemsError([parsed.problem], named, commands);
-  const checked = parsed === undefined ? undefined : checkDocument(parsed.document);
-  const problems: Problem[] = [...(checked?.problems ?? [])];
-  const loaded: Layer = checked?.layer ?? new Map();
+  const parsed = "parsed" in opened ? opened.parsed : undefined;
+  if (parsed?.ok === false) throw await asError([parsed.problem], named, commands);
+  const problems: Problem[] = [...(opened.problems ?? [])];
+  const loaded = opened.layer;
 
   const base = withDefaultProviders(source, loaded);
   const env = readEnvironment(host.env ?? {}, declaredTypes(base));
@@ -59,9 +62,9 @@ export async function resolveSource(source: ConfigSource, host: ConfigHost = {})
   const effective = host.resolvePath === undefined ? full : expandPaths(full, source, host.resolvePath, parsed, problems);
   problems.push(...findContradictions(effective, parsed));
   const [first, ...others] = problems;
-  if (first !== undefined) throw problemsError([first, ...others], parsed?.ok === true ? parsed.document.name : named, commands);
+  if (first !== undefined) throw await asError([first, ...others], parsed?.ok === true ? parsed.document.name : named, commands);
 
-  const extras = checked?.extras ?? [];
+  const extras = opened.extras ?? [];
   return {
     config: toConfig(effective, extras),
     source: named,
@@ -85,38 +88,40 @@ function nameOf(source: ConfigSource): string {
   return source.kind === "file" ? `file:${source.path}` : source.kind;
 }
 
-async function openSource(source: ConfigSource): Promise<Parsed | undefined> {
-  switch (source.kind) {
-    case "defaults":
-      return undefined;
-    case "profile": {
-      const { name, values } = findProfile(source.name);
-      return plainDocument(values, `profile:${name}`, `profile:${name}`);
-    }
-    case "file":
-      return parseDocument(source.text, source.path, `file:${source.path}`);
-    case "text":
-      return parseDocument(source.text, "the configuration", "text");
-    case "object":
-      return plainDocument(source.values as Readonly<Record<string, unknown>>, "the configuration", "object");
+/** What a source holds; of texts and objects also what is wrong with it. */
+type Opened = { readonly layer: Layer } & Partial<Checked> & { readonly parsed?: Parsed };
+
+/** Profiles were checked when the package was built; what checks the others is imported with the first of them. */
+async function openSource(source: ConfigSource): Promise<Opened> {
+  if (source.kind === "defaults") return { layer: new Map() };
+  if (source.kind === "profile") {
+    const { name, values } = findProfile(source.name);
+    return { layer: layerOf(values, `profile:${name}`) };
   }
+  const [{ checkDocument }, { parseDocument, plainDocument }] = await Promise.all([import("./check.ts"), import("./document.ts")]);
+  const parsed =
+    source.kind === "file"
+      ? await parseDocument(source.text, source.path, `file:${source.path}`)
+      : source.kind === "text"
+        ? await parseDocument(source.text, "the configuration", "text")
+        : plainDocument(source.values as Readonly<Record<string, unknown>>, "the configuration", "object");
+  return parsed.ok ? { ...checkDocument(parsed.document), parsed } : { layer: new Map(), parsed };
+}
+
+async function asError(problems: readonly [Problem, ...Problem[]], source: string, commands: readonly string[]): Promise<SpellError> {
+  const { problemsError } = await import("./problem.ts");
+  return problemsError(problems, source, commands);
 }
 
 /** A profile has what it declares; anything else without a provider of its own keeps the embedded engine and Ollama. */
 function withDefaultProviders(source: ConfigSource, loaded: Layer): Layer {
   if (source.kind === "profile" || declaredTypes(loaded).size > 0) return loaded;
-  const base = new Map<string, Entry>();
-  for (const name of ["candle", "ollama"]) {
+  const own = ["candle", "ollama"].map((name) => {
     const { values } = findProfile(name);
-    const document = plainDocument(
-      { providers: { [name]: (values["providers"] as Record<string, unknown>)[name] } },
-      "defaults",
-      "default",
-    );
-    if (document.ok) for (const [path, entry] of checkDocument(document.document).layer) base.set(path, entry);
-  }
-  base.set("providers.candle.default_model", { value: bundledDefault, origin: "default" });
-  return mergeLayers(base, loaded);
+    return layerOf({ providers: { [name]: (values["providers"] as Record<string, unknown>)[name] } }, "default");
+  });
+  const model: Layer = new Map([["providers.candle.default_model", { value: bundledDefault, origin: "default" }]]);
+  return mergeLayers(...own, model, loaded);
 }
 
 /** Every key with a default that nobody set, in the order of the schema. */
