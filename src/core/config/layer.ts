@@ -21,9 +21,8 @@ export function mergeLayers(...layers: readonly Layer[]): Layer {
 export function declaredTypes(layer: Layer): ReadonlyMap<string, ProviderType> {
   const found = new Map<string, ProviderType>();
   for (const [path, { value }] of layer) {
-    if (!path.startsWith("providers.")) continue;
-    const [, name = "", own] = path.split(".");
-    if (own === "provider_type" && typeof value === "string" && isProviderType(value)) found.set(name, value);
+    if (!path.startsWith("providers.") || !path.endsWith(".provider_type")) continue;
+    if (typeof value === "string" && isProviderType(value)) found.set(path.slice("providers.".length, -".provider_type".length), value);
   }
   return found;
 }

@@ -23,6 +23,9 @@ export type ConfigSource =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "object"; readonly values: ConfigInput };
 
+/** Types of the declared providers, by name. */
+type ProviderTypes = ReadonlyMap<string, ProviderType>;
+
 export interface ConfigWarning {
   readonly code: "config-not-yet" | "config-own-keys" | "config-public-secret" | "env-unknown";
   readonly message: string;
@@ -58,9 +61,10 @@ export async function resolveSource(source: ConfigSource, host: ConfigHost = {})
   const env = readEnvironment(host.env ?? {}, declaredTypes(base));
   problems.push(...env.problems);
   const set = mergeLayers(base, env.vendor, env.layer);
-  const full = withFallbacks(set);
-  const effective = host.resolvePath === undefined ? full : expandPaths(full, source, host.resolvePath, parsed, problems);
-  problems.push(...findContradictions(effective, parsed));
+  const types = declaredTypes(set);
+  const full = withFallbacks(set, types);
+  const effective = host.resolvePath === undefined ? full : expandPaths(full, types, source, host.resolvePath, parsed, problems);
+  problems.push(...findContradictions(effective, types, parsed));
   const [first, ...others] = problems;
   if (first !== undefined) throw await asError([first, ...others], parsed?.ok === true ? parsed.document.name : named, commands);
 
@@ -74,7 +78,7 @@ export async function resolveSource(source: ConfigSource, host: ConfigHost = {})
         message: `${showPath(parts)}${extras.length > 1 ? ` and ${extras.length - 1} more` : ""}: kept, and without effect; names that begin with x- are your own`,
       })),
       ...publicSecrets(source, effective),
-      ...notYet(source, mergeLayers(loaded, env.layer)),
+      ...notYet(source, mergeLayers(loaded, env.layer), types),
       ...env.warnings.map((message) => ({ code: "env-unknown" as const, message })),
     ],
     origins: new Map([...effective].map(([path, { origin }]) => [path, origin])),
@@ -125,13 +129,12 @@ function withDefaultProviders(source: ConfigSource, loaded: Layer): Layer {
 }
 
 /** Every key with a default that nobody set, in the order of the schema. */
-function withFallbacks(set: Layer): Layer {
+function withFallbacks(set: Layer, providers: ProviderTypes): Layer {
   const full = new Map<string, Entry>();
   const put = (path: string, { fallback }: Pick<ConfigKey, "fallback">): void => {
     const entry = set.get(path) ?? (fallback === undefined ? undefined : { value: fallback, origin: "default" });
     if (entry !== undefined) full.set(path, entry);
   };
-  const providers = declaredTypes(set);
   for (const key of allKeys()) {
     put(key.path, key);
     if (key.path !== "providers.default_provider") continue;
@@ -144,7 +147,7 @@ function withFallbacks(set: Layer): Layer {
 }
 
 /** The key of a path, also of one inside a provider. */
-function keyOf(path: string, types: ReadonlyMap<string, ProviderType>): ConfigKey | undefined {
+function keyOf(path: string, types: ProviderTypes): ConfigKey | undefined {
   if (!path.startsWith("providers.")) return keyAt(path);
   const [, name = "", ...own] = path.split(".");
   if (own.length === 0) return keyAt(path);
@@ -155,22 +158,21 @@ function keyOf(path: string, types: ReadonlyMap<string, ProviderType>): ConfigKe
 /** Relative paths begin at the folder of their file; those of profiles, variables and programs at the working directory. */
 function expandPaths(
   layer: Layer,
+  types: ProviderTypes,
   source: ConfigSource,
   resolvePath: NonNullable<ConfigHost["resolvePath"]>,
   parsed: Parsed | undefined,
   problems: Problem[],
 ): Layer {
-  const types = declaredTypes(layer);
-  return new Map(
-    [...layer].map(([path, entry]) => {
-      if (entry.value === "" || typeof entry.value !== "string" || keyOf(path, types)?.format !== "path") return [path, entry];
-      const folder = source.kind === "file" && entry.origin.startsWith("file:") ? source.folder : undefined;
-      const result = resolvePath(entry.value, folder);
-      if ("path" in result) return [path, { ...entry, value: result.path }];
-      problems.push(problemAt(path, entry, parsed, result.problem));
-      return [path, entry];
-    }),
-  );
+  const expanded = new Map(layer);
+  for (const [path, entry] of layer) {
+    if (entry.value === "" || typeof entry.value !== "string" || keyOf(path, types)?.format !== "path") continue;
+    const folder = source.kind === "file" && entry.origin.startsWith("file:") ? source.folder : undefined;
+    const result = resolvePath(entry.value, folder);
+    if ("path" in result) expanded.set(path, { ...entry, value: result.path });
+    else problems.push(problemAt(path, entry, parsed, result.problem));
+  }
+  return expanded;
 }
 
 function problemAt(path: string, { origin }: Entry, parsed: Parsed | undefined, message: string): Problem {
@@ -189,14 +191,14 @@ function problemAt(path: string, { origin }: Entry, parsed: Parsed | undefined, 
 }
 
 /** Values that are right by themselves and wrong together. */
-function findContradictions(layer: Layer, parsed: Parsed | undefined): readonly Problem[] {
+function findContradictions(layer: Layer, declared: ProviderTypes, parsed: Parsed | undefined): readonly Problem[] {
   const found: Problem[] = [];
   const number = (path: string): number => Number(layer.get(path)?.value ?? 0);
   const complain = (path: string, message: string): void => {
     found.push(problemAt(path, layer.get(path) ?? { value: "", origin: "default" }, parsed, message));
   };
   // one that is switched off counts as not declared
-  const types = new Map([...declaredTypes(layer)].filter(([name]) => layer.get(`providers.${name}.enabled`)?.value !== false));
+  const types = new Map([...declared].filter(([name]) => layer.get(`providers.${name}.enabled`)?.value !== false));
   const fallback = layer.get("providers.default_provider");
   if (fallback !== undefined && !types.has(String(fallback.value))) {
     complain(
@@ -227,8 +229,7 @@ function findContradictions(layer: Layer, parsed: Parsed | undefined): readonly 
 }
 
 /** One warning for each section that a loaded file sets and that acts in a later release. */
-function notYet(source: ConfigSource, set: Layer): readonly ConfigWarning[] {
-  const types = declaredTypes(set);
+function notYet(source: ConfigSource, set: Layer, types: ProviderTypes): readonly ConfigWarning[] {
   const sections = new Map<string, string>();
   for (const [path, { origin }] of set) {
     if (origin === "default") continue;
