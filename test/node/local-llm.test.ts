@@ -16,7 +16,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createLocalLlm, type LocalLlm, type PullResult } from "../../src/core/api/local-llm.ts";
+import { createLocalLlm, type LocalLlm } from "../../src/core/api/local-llm.ts";
+import type { PullResult } from "../../src/core/api/models/records.ts";
 import { builtinCatalogue, readCatalogue } from "../../src/core/backends/catalogue.ts";
 import { realClock } from "../../src/core/download/clock.ts";
 import type { PullEvent } from "../../src/core/download/pull.ts";

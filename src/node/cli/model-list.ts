@@ -1,5 +1,5 @@
 /** `llmspell model list`, `available`, `status`. */
-import type { ModelRecord } from "../../core/api/local-llm.ts";
+import type { ModelRecord } from "../../core/api/models/records.ts";
 import { SpellError } from "../../core/errors.ts";
 import { flagText } from "./args.ts";
 import { modelPages } from "./commands.ts";

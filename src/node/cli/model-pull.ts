@@ -1,5 +1,5 @@
 /** `llmspell model pull`, and the pull that `generate` and `chat` offer for a model that is not here. */
-import type { OllamaPullEvent, PlanResult, PullRequest, PullResult } from "../../core/api/local-llm.ts";
+import type { OllamaPullEvent, PlanResult, PullRequest, PullResult } from "../../core/api/models/records.ts";
 import type { Spell } from "../../core/api/spell.ts";
 import type { PullEvent } from "../../core/download/pull.ts";
 import { SpellError } from "../../core/errors.ts";

@@ -1,0 +1,123 @@
+/** Fetches a model, or says that it is here; mends one that is damaged, and gives it another name. */
+import { bundledModels } from "../../backends/candle.ts";
+import { findEntry } from "../../backends/catalogue.ts";
+import { aliasKey, type StoredModel } from "../../download/manifest.ts";
+import { baseName, type PullEvent, type PullPlan, pullModel } from "../../download/pull.ts";
+import { SpellError } from "../../errors.ts";
+import { checkModelName } from "../../spec/model-spec.ts";
+import { type ModelContext, parse, seconds } from "./context.ts";
+import { describer } from "./describe.ts";
+import { find } from "./find.ts";
+import { backendOf, didYouMean, withQuantization } from "./names.ts";
+import { planCandle } from "./plan.ts";
+import { pullOllama } from "./pull-ollama.ts";
+import { bundledResult, percent, progressMs, resultOf } from "./pull-result.ts";
+import type { PullRequest, PullResult } from "./records.ts";
+
+export async function pull(context: ModelContext, text: string, pulling: PullRequest = {}): Promise<PullResult> {
+  const spec = withQuantization(parse(text, pulling.allowHosts), pulling.quantization);
+  const as = pulling.as === undefined ? undefined : checkModelName(pulling.as);
+  if (as !== undefined && (bundledModels.has(as.toLowerCase()) || findEntry(await context.catalogue(), as) !== undefined)) {
+    throw new SpellError("usage-value", `--as ${as}: the catalogue has a model of this name`, {
+      where: "--as",
+      hint: "Choose another name.",
+    });
+  }
+  if ((await backendOf(context, spec)) === "ollama")
+    return pullOllama(context, spec, pulling).catch((error: unknown) => didYouMean(context, error, spec));
+  if (spec.kind === "name" && bundledModels.has(spec.name.toLowerCase())) return bundledResult(context, spec);
+  if (pulling.force !== true) {
+    const there = await find(context, spec).catch((error: unknown) => {
+      if (error instanceof SpellError && error.code === "store-corrupt") return undefined;
+      throw error;
+    });
+    if (there !== undefined && (await isWhole(context, there))) {
+      await nameIt(context, as, there);
+      const result = resultOf(context, there.manifest, true, 0);
+      pulling.on_progress?.(result);
+      return result;
+    }
+  }
+  const plan = await planCandle(context, spec, pulling);
+  let fetched = 0;
+  const watch = progressOf(context, plan, pulling);
+  const manifest = await pullModel(plan, context.platform.store, context.network, {
+    maxParallel: context.settings.maxParallel,
+    ...(pulling.force === undefined ? {} : { force: pulling.force }),
+    ...(pulling.signal === undefined ? {} : { signal: pulling.signal }),
+    now: seconds(context),
+    describe: describer(context),
+    onEvent: (event) => {
+      if (event.type === "download-end") fetched = event.fetchedBytes;
+      watch(event);
+      pulling.onEvent?.(event);
+    },
+  }).catch((error: unknown) => {
+    throw error instanceof SpellError ? withCommand(error, text, plan) : error;
+  });
+  if (fetched > 0) await context.platform.store.persist();
+  await nameIt(context, as, { key: plan.key, manifest, aliases: [] });
+  const result = resultOf(context, manifest, false, fetched);
+  pulling.on_progress?.(result);
+  return result;
+}
+
+/** Whether all files of a model are there; a pull mends what is not. */
+async function isWhole(context: ModelContext, { manifest }: StoredModel): Promise<boolean> {
+  for (const { blob, external, size, path } of manifest.files) {
+    if (blob !== undefined && (await context.platform.store.lookBlob(blob).catch(() => undefined))?.size !== size) return false;
+    if (external !== undefined && (await context.platform.foreign?.openFile(external, baseName(path)))?.size !== size) return false;
+  }
+  return true;
+}
+
+async function nameIt(context: ModelContext, as: string | undefined, { key, manifest }: StoredModel): Promise<void> {
+  if (as === undefined || key[0] === "as") return;
+  await context.platform.store.writeManifest(aliasKey(as), { schema: 1, alias: as, target: key, id: manifest.id });
+}
+
+function progressOf(context: ModelContext, plan: PullPlan, { on_progress }: PullRequest): (event: PullEvent) => void {
+  if (on_progress === undefined) return () => undefined;
+  let told = Number.NEGATIVE_INFINITY;
+  const base = { model_id: plan.id, backend: "candle", verified: "none", already_present: false } as const;
+  return (event) => {
+    if (event.type === "download-start") {
+      on_progress({
+        ...base,
+        status: "starting",
+        percent_complete: 0,
+        bytes_downloaded: 0,
+        ...(event.totalBytes === undefined ? {} : { bytes_total: event.totalBytes }),
+      });
+      return;
+    }
+    if (event.type !== "download-progress" || context.network.clock.now() - told < progressMs) return;
+    told = context.network.clock.now();
+    const { bytes, totalBytes } = event;
+    on_progress({
+      ...base,
+      status: "downloading",
+      percent_complete: percent(bytes, totalBytes),
+      bytes_downloaded: bytes,
+      ...(totalBytes === undefined ? {} : { bytes_total: totalBytes }),
+    });
+  };
+}
+
+/** The command that goes on, and how far it is. */
+function withCommand(error: SpellError, text: string, plan: PullPlan): SpellError {
+  const [kept, total] = [error.details?.["keptBytes"], error.details?.["totalBytes"]];
+  const share =
+    typeof kept === "number" && typeof total === "number" && kept > 0 && total > 0 ? Math.floor((100 * kept) / total) : undefined;
+  const hint = share === undefined ? error.hint : `The same command continues at ${share}%.`;
+  const repeats = error.code.startsWith("net-") && !["net-gated", "net-auth", "net-not-found"].includes(error.code);
+  const command = `llmspell model pull ${text}`;
+  const where = error.where === undefined ? {} : { where: error.where };
+  return new SpellError(error.code, error.message, {
+    hint,
+    commands: repeats ? [command] : error.commands,
+    ...where,
+    details: { ...error.details, modelId: plan.id },
+    cause: error,
+  });
+}

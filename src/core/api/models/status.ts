@@ -1,0 +1,37 @@
+/** Health of the backends. */
+import { version } from "../../version.ts";
+import type { ModelContext } from "./context.ts";
+import { listCandle, wantedBackends } from "./list.ts";
+import type { CandleStatus, OllamaStatus } from "./records.ts";
+
+/** @param backend one of them alone; default: both */
+export async function status(context: ModelContext, backend?: string): Promise<unknown> {
+  if (backend === undefined || backend === "all") {
+    const [candle, server] = await Promise.all([candleStatus(context), ollamaStatus(context)]);
+    return { candle, ollama: server };
+  }
+  return wantedBackends(context, backend)[0] === "candle" ? candleStatus(context) : ollamaStatus(context);
+}
+
+async function candleStatus(context: ModelContext): Promise<CandleStatus> {
+  const configured = context.settings.backends.includes("candle");
+  const base = { configured, version, store: context.platform.store.place };
+  if (!configured) return { ...base, ready: false, models: 0, error: "Not configured" };
+  try {
+    return { ...base, ready: true, models: (await listCandle(context)).length };
+  } catch (error) {
+    return { ...base, ready: false, models: 0, error: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function ollamaStatus(context: ModelContext): Promise<OllamaStatus> {
+  const configured = context.settings.backends.includes("ollama");
+  const base = { configured, url: context.ollama.url };
+  if (!configured) return { ...base, running: false, models: 0, error: "Not configured" };
+  try {
+    const [version, models] = [await context.ollama.version(), await context.ollama.list()];
+    return { ...base, running: true, models: models.length, version };
+  } catch (error) {
+    return { ...base, running: false, models: 0, error: error instanceof Error ? error.message : String(error) };
+  }
+}
