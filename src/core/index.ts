@@ -4,6 +4,7 @@ export type { LocalLlm } from "./api/local-llm.ts";
 export type {
   AvailableModel,
   CandleStatus,
+  ExpectedTime,
   Fit,
   GenerateResult,
   LocalGenerateOptions,
@@ -11,12 +12,13 @@ export type {
   ModelRecord,
   OllamaStatus,
   PlanResult,
+  PullOffer,
   PullRequest,
   PullResult,
   RemoveResult,
   VerifyResult,
 } from "./api/models/records.ts";
-export type { Spell, SpellOptions, SurveyOptions } from "./api/spell.ts";
+export type { Spell, SpellLoadOptions, SpellOptions, SurveyOptions } from "./api/spell.ts";
 export { createSpell } from "./api/spell.ts";
 export type { FoundModel, LoadOptions, ModelSource, PreviewOptions } from "./backends/candle.ts";
 export { bundledModels } from "./backends/candle.ts";

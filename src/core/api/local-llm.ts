@@ -15,6 +15,7 @@ import { type InfoOptions, info } from "./models/info.ts";
 import { type PrunedItem, type PruneOptions, prune, remove, type VerifyOptions, verify } from "./models/keep.ts";
 import { list, listAll, type ModelList } from "./models/list.ts";
 import { backendOf, isKnownName } from "./models/names.ts";
+import { type OfferRequest, offer } from "./models/offer.ts";
 import { plan } from "./models/plan.ts";
 import { pull } from "./models/pull.ts";
 import type {
@@ -26,6 +27,7 @@ import type {
   ModelRecord,
   OllamaStatus,
   PlanResult,
+  PullOffer,
   PullRequest,
   PullResult,
   RemoveResult,
@@ -48,6 +50,11 @@ export interface LocalLlm {
   available(filter?: AvailableFilter): Promise<readonly AvailableModel[]>;
   /** What a pull would do; asks the source. */
   plan(spec: string, request?: PullRequest): Promise<PlanResult>;
+  /**
+   * As plan(), with memory and room: what a person should know before a pull on demand begins. Reads headers at the source; no weights are fetched.
+   * @throws SpellError of plan(); model-*, gguf-*, safetensors-*, tokenizer-* for what would not run here
+   */
+  offer(spec: string, request?: OfferRequest): Promise<PullOffer>;
   /** Fetches a model, however long it takes. @throws SpellError net-*, store-*, model-*, gguf-*, safetensors-*, run-aborted */
   pull(spec: string, request?: PullRequest): Promise<PullResult>;
   /** @throws SpellError model-not-installed, model-unknown */
@@ -91,6 +98,7 @@ export function createLocalLlm(options: LocalLlmOptions): LocalLlm {
     listAll: (backend) => listAll(context, backend),
     available: (filter) => available(context, filter),
     plan: (spec, request) => plan(context, spec, request),
+    offer: (spec, request) => offer(context, spec, request),
     pull: (spec, request) => pull(context, spec, request),
     info: (spec, infoOptions) => info(context, spec, infoOptions),
     remove: (spec) => remove(context, spec),

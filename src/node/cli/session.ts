@@ -174,7 +174,7 @@ export async function loadModel(context: Context, spec: string, options: LoadOpt
       if (!(error instanceof SpellError) || error.code !== "model-not-installed") throw error;
       progress.end();
       const { offerPull } = await import("./model-pull.ts");
-      if (!(await offerPull(context, spell, spec, error))) throw withPullCommand(error, context, spec);
+      if (!(await offerPull(context, spell, spec, options, error))) throw withPullCommand(error, context, spec);
       return load();
     });
     progress.end();

@@ -2,6 +2,7 @@
 import { bundledModels, variantsOfT5 } from "../../backends/candle.ts";
 import { listStored } from "../../download/manifest.ts";
 import type { ModelContext } from "./context.ts";
+import { listForeign } from "./foreign.ts";
 import { wantedBackends } from "./list.ts";
 import type { AvailableModel } from "./records.ts";
 
@@ -28,8 +29,9 @@ export async function available(
 ): Promise<readonly AvailableModel[]> {
   const wanted = wantedBackends(context, backend);
   const { models } = await listStored(context.platform.store);
+  const installed = [...models, ...(await listForeign(context, models))];
   const here = (name: string): boolean =>
-    bundledModels.has(name) || models.some(({ key }) => key[0] === "catalogue" && key[1] === name.toLowerCase());
+    bundledModels.has(name) || installed.some(({ key }) => key[0] === "catalogue" && key[1] === name.toLowerCase());
   const ours = (await context.catalogue()).map(
     (entry): AvailableModel => ({
       name: entry.name,

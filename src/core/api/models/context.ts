@@ -32,7 +32,7 @@ export interface ModelContext {
   /** read once */
   readonly catalogue: () => Promise<readonly CatalogueEntry[]>;
   /** by spec and device */
-  readonly loaded: Map<string, Promise<LanguageModel>>;
+  readonly loaded: Map<string, LoadedModel>;
 }
 
 export function createContext({
@@ -62,6 +62,17 @@ export function createContext({
     },
     loaded: new Map(),
   };
+}
+
+/** A model that calls share. */
+export interface LoadedModel {
+  readonly opening: Promise<LanguageModel>;
+  /** known once it is open */
+  id?: string;
+}
+
+export function isLoaded({ loaded }: ModelContext, id: string): boolean {
+  return [...loaded.values()].some((model) => model.id === id);
 }
 
 /** @returns seconds since the epoch */

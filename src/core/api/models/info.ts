@@ -1,12 +1,12 @@
 /** What a model says about itself, and whether it would run here. Reads headers; nothing is loaded. */
-import { type FoundModel, findModel, previewDevice } from "../../backends/candle.ts";
+import { contextLengthOf, type FoundModel, findModel, type PreviewOptions, previewDevice } from "../../backends/candle.ts";
 import { findEntry } from "../../backends/catalogue.ts";
 import { summarizeModel } from "../../backends/summary.ts";
 import { isGpu } from "../../devices.ts";
 import { listStored, type ModelManifest } from "../../download/manifest.ts";
-import { baseName } from "../../download/pull.ts";
+import { baseName, type PlannedFile, type PullPlan } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
-import { httpSource } from "../../formats/byte-source.ts";
+import { type ByteSource, httpSource } from "../../formats/byte-source.ts";
 import type { ModelSpec } from "../../spec/model-spec.ts";
 import { type ModelContext, parse } from "./context.ts";
 import { find, resolve } from "./find.ts";
@@ -68,15 +68,7 @@ async function infoOllama({ ollama }: ModelContext, name: string, signal?: Abort
 
 async function infoRemote(context: ModelContext, spec: ModelSpec, signal: AbortSignal | undefined): Promise<ModelInfo> {
   const plan = await planCandle(context, spec, signal === undefined ? {} : { signal });
-  const sources = await Promise.all(
-    plan.files.map(async (file) => {
-      if (file.kind === "external") return file.external.source;
-      const { url, secret, path } = file.remote;
-      // Redirects and secrets are the same matter here as in a download, so the same function asks.
-      return httpSource(url, remoteFetch(context, secret), { name: baseName(path), ...(signal === undefined ? {} : { signal }) });
-    }),
-  );
-  const found = await findModel({ id: plan.id, files: sources }, context.platform, signal);
+  const found = await findModel({ id: plan.id, files: await openPlan(context, plan, signal) }, context.platform, signal);
   const record: ModelRecord = {
     ...recordOfFound(context, found),
     id: plan.id,
@@ -97,8 +89,20 @@ async function infoRemote(context: ModelContext, spec: ModelSpec, signal: AbortS
   };
 }
 
+/** Files of a plan where they are: on the network they are read by ranges. */
+export function openPlan(context: ModelContext, { files }: PullPlan, signal?: AbortSignal): Promise<readonly ByteSource[]> {
+  const open = async (file: PlannedFile): Promise<ByteSource> => {
+    if (file.kind === "external") return file.external.source;
+    const { url, secret, path } = file.remote;
+    // Redirects and secrets are the same matter here as in a download, so the same function asks.
+    return httpSource(url, remoteFetch(context, secret), { name: baseName(path), ...(signal === undefined ? {} : { signal }) });
+  };
+  return Promise.all(files.map(open));
+}
+
 async function infoOfFound(context: ModelContext, found: FoundModel, record: ModelRecord, manifest?: ModelManifest): Promise<ModelInfo> {
   const facts = summarizeModel(found);
+  const { fits, device } = await lookAhead(context, found);
   return {
     ...record,
     architecture: facts.architecture,
@@ -112,27 +116,32 @@ async function infoOfFound(context: ModelContext, found: FoundModel, record: Mod
     files:
       manifest?.files.map(({ path, size, sha256 }) => ({ path, size_bytes: size, sha256: sha256 ?? null })) ??
       found.files.map(({ path, name, size }) => ({ path: path ?? name, size_bytes: size, sha256: null })),
-    ...(await lookAhead(context, found)),
+    fits,
+    device,
     notes: facts.notes,
   };
 }
 
 /** Where a load would compute and whether it would fit. Nothing is loaded. */
-async function lookAhead(context: ModelContext, found: FoundModel, signal?: AbortSignal): Promise<Pick<ModelInfo, "fits" | "device">> {
-  const preview = await previewDevice(found, context.platform, context.usual, signal === undefined ? {} : { signal }).catch(
-    (error: unknown) => {
-      if (error instanceof SpellError && error.code === "device-unavailable") return undefined;
-      throw error;
-    },
-  );
-  if (preview === undefined) return { fits: null, device: null };
+export async function lookAhead(
+  { platform, usual }: ModelContext,
+  found: FoundModel,
+  options: PreviewOptions = {},
+): Promise<Pick<ModelInfo, "fits" | "device"> & { readonly contextLength: number }> {
+  const contextLength = contextLengthOf(found, options.contextSize, usual);
+  const preview = await previewDevice(found, platform, usual, options).catch((error: unknown) => {
+    if (error instanceof SpellError && error.code === "device-unavailable") return undefined;
+    throw error;
+  });
+  if (preview === undefined) return { fits: null, device: null, contextLength };
   const { needs, ...report } = preview;
   const device = report.chosen ?? "cpu";
   const needed = Math.ceil(needs.memoryBytes);
-  const available = isGpu(device) ? null : (context.platform.freeMemory?.() ?? null);
+  const available = isGpu(device) ? null : (platform.freeMemory?.() ?? null);
   return {
     fits: { device, needed_bytes: needed, available_bytes: available, ok: available === null || needed <= available },
     device: report,
+    contextLength,
   };
 }
 

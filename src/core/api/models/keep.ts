@@ -1,11 +1,13 @@
 /** Looking after the store: removing, hashing anew, dropping what is of no use. What belongs to others is never deleted. */
 import { bundledModels } from "../../backends/candle.ts";
 import { hashSource } from "../../backends/installed.ts";
-import { aliasKey, listStored, type StoredModel } from "../../download/manifest.ts";
+import { aliasKey, listStored, type ModelManifest, type StoredModel } from "../../download/manifest.ts";
 import { baseName, usedBlobs } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
+import type { ManifestKey } from "../../platform.ts";
 import { type ModelContext, parse } from "./context.ts";
 import { find, notInstalled } from "./find.ts";
+import { findForeign, foreignSources, lookForeign } from "./foreign.ts";
 import { backendOf, ollamaName } from "./names.ts";
 import type { RemoveResult, VerifyResult } from "./records.ts";
 
@@ -42,7 +44,7 @@ export async function remove(context: ModelContext, text: string): Promise<Remov
       { hint: "Delete it yourself." },
     );
   }
-  const found = await find(context, spec);
+  const found = (await find(context, spec)) ?? (await lookForeign(context, spec));
   if (found === undefined) throw await notInstalled(context, spec);
   const { store } = context.platform;
   const { models } = await listStored(store);
@@ -69,12 +71,13 @@ export async function verify(
   let wanted: readonly StoredModel[] = models;
   if (text !== undefined) {
     const spec = parse(text);
-    const found = await find(context, spec);
+    const found = (await find(context, spec)) ?? (await findForeign(context, spec));
     if (found === undefined) throw await notInstalled(context, spec);
     wanted = [found];
   } else for (const error of damaged) context.platform.log({ level: "warn", message: error.message });
   const results: VerifyResult[] = [];
-  for (const { manifest } of wanted) {
+  for (const { key, manifest } of wanted) {
+    const before = results.length;
     for (const file of manifest.files) {
       const name = baseName(file.path);
       onFile?.(file.path, 0);
@@ -86,8 +89,19 @@ export async function verify(
       const ok = actual !== null && (expected === null ? source?.size === file.size : actual === expected);
       results.push({ model_id: manifest.id, file: file.path, ok, expected, actual });
     }
+    if (results.slice(before).every(({ ok }) => ok)) await noteVerified(context, key, manifest);
   }
   return results;
+}
+
+/** Hashes that another tool recorded count as checked from now on. */
+async function noteVerified({ platform: { store, log } }: ModelContext, key: ManifestKey, manifest: ModelManifest): Promise<void> {
+  const isStated = foreignSources.has(manifest.source) && manifest.files.every(({ sha256 }) => sha256 !== undefined);
+  if (!isStated || manifest.verified === "sha256") return;
+  await store.writeManifest(key, { ...manifest, verified: "sha256" }).catch((error: unknown) => {
+    if (!(error instanceof SpellError)) throw error;
+    log({ level: "warn", message: `${manifest.id} is right, and that cannot be written down: ${error.message}` });
+  });
 }
 
 export async function prune(context: ModelContext, { olderThanMs = 0, dryRun = false }: PruneOptions = {}): Promise<readonly PrunedItem[]> {

@@ -5,6 +5,7 @@ import { listStored } from "../../download/manifest.ts";
 import { SpellError } from "../../errors.ts";
 import type { LocalBackend } from "../../spec/model-settings.ts";
 import type { ModelContext } from "./context.ts";
+import { listForeign } from "./foreign.ts";
 import { recordOf, recordOfFound, recordOfOllama } from "./record-of.ts";
 import type { BackendResult, ModelRecord } from "./records.ts";
 
@@ -18,7 +19,7 @@ export async function listAll(context: ModelContext, backend?: string): Promise<
   const models: ModelRecord[] = [];
   for (const each of wantedBackends(context, backend)) {
     try {
-      models.push(...(each === "candle" ? await listCandle(context) : (await context.ollama.list()).map(recordOfOllama)));
+      models.push(...(each === "candle" ? await listCandle(context) : await listOllama(context)));
       backends.push({ backend: each, ok: true });
     } catch (error) {
       if (!(error instanceof SpellError)) throw error;
@@ -47,7 +48,13 @@ export async function listCandle(context: ModelContext): Promise<readonly ModelR
   );
   const { models, damaged } = await listStored(context.platform.store);
   for (const error of damaged) context.platform.log({ level: "warn", message: error.message });
-  return [...bundled, ...models.map((model) => recordOf(context, model))];
+  const foreign = await listForeign(context, models);
+  return [...bundled, ...[...models, ...foreign].map((model) => recordOf(context, model))];
+}
+
+async function listOllama({ ollama }: ModelContext): Promise<readonly ModelRecord[]> {
+  const [models, running] = await Promise.all([ollama.list(), ollama.running()]);
+  return models.map((model) => ({ ...recordOfOllama(model), loaded: running.some(({ name }) => name === model.name) }));
 }
 
 /** @returns backends a command speaks of. @throws SpellError backend-unknown */

@@ -7,6 +7,7 @@ import type { PlannedFile, PullPlan } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
 import { type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
 import { type ModelContext, parse } from "./context.ts";
+import { expectedTime } from "./expected-time.ts";
 import { planForeign } from "./foreign.ts";
 import { backendOf, ollamaName, unknownModel, withQuantization } from "./names.ts";
 import { bundledResult } from "./pull-result.ts";
@@ -32,7 +33,15 @@ export async function plan(context: ModelContext, text: string, pulling: PullReq
       (file.remote.sha256 !== undefined && (await context.platform.store.lookBlob(`sha256:${file.remote.sha256}`)) !== undefined);
     if (!isHere) missing = missing === undefined || bytes === undefined ? undefined : missing + bytes;
   }
-  return { id: plan.id, backend: "candle", plan, sizeBytes: size, missingBytes: missing };
+  const expected = await expectedTime(context, plan, missing);
+  return {
+    id: plan.id,
+    backend: "candle",
+    plan,
+    sizeBytes: size,
+    missingBytes: missing,
+    ...(expected === undefined ? {} : { expected }),
+  };
 }
 
 export async function planCandle(context: ModelContext, spec: ModelSpec, pull: PullRequest): Promise<PullPlan> {

@@ -5,7 +5,7 @@ import type { OllamaModel } from "../../backends/ollama.ts";
 import { summarizeModel } from "../../backends/summary.ts";
 import type { StoredModel } from "../../download/manifest.ts";
 import { modifiedOf } from "../../download/pull.ts";
-import type { ModelContext } from "./context.ts";
+import { isLoaded, type ModelContext } from "./context.ts";
 import type { ModelRecord } from "./records.ts";
 
 export function recordOf(context: ModelContext, { manifest, aliases }: StoredModel): ModelRecord {
@@ -24,7 +24,7 @@ export function recordOf(context: ModelContext, { manifest, aliases }: StoredMod
     license: manifest.license ?? null,
     verified: manifest.verified,
     bundled: false,
-    loaded: context.loaded.has(manifest.id),
+    loaded: isLoaded(context, manifest.id),
     path: file?.external ?? (file?.blob === undefined ? null : `${context.platform.store.place}/blobs/${file.blob}`),
     aliases,
   };
@@ -47,7 +47,7 @@ export function recordOfFound(context: ModelContext, found: FoundModel): ModelRe
     license: facts.license ?? null,
     verified: found.bundled ? "sha256" : "none",
     bundled: found.bundled,
-    loaded: context.loaded.has(found.id),
+    loaded: isLoaded(context, found.id),
     path: found.files[0]?.path ?? null,
     aliases: [],
   };

@@ -101,6 +101,8 @@ export interface CandleStatus {
   readonly ready: boolean;
   readonly models: number;
   readonly version: string;
+  /** where a decoder would compute, and what was looked at on the way; null where the host has no runtime */
+  readonly device: DevicePreview | null;
   readonly store: string;
   readonly error?: string;
 }
@@ -172,6 +174,24 @@ export interface PlanResult {
   readonly sizeBytes: number | undefined;
   /** bytes that still have to come */
   readonly missingBytes: number | undefined;
+  /** absent where this store remembers no pull from that host */
+  readonly expected?: ExpectedTime;
+}
+
+/** A pull on demand, before it begins. What nobody knows is absent. */
+export interface PullOffer extends PlanResult {
+  readonly fits?: Fit;
+  /** tokens that `fits` counts with */
+  readonly contextLength?: number;
+  /** room where it would be stored */
+  readonly freeBytes?: number;
+}
+
+/** At the rate of earlier pulls from the same host that are still in the store. */
+export interface ExpectedTime {
+  readonly seconds: number;
+  readonly bytesPerSecond: number;
+  readonly host: string;
 }
 
 export type LocalGenerateOptions = GenerateOptions & {

@@ -5,7 +5,7 @@ import { SpellError } from "../../errors.ts";
 import type { Prompt } from "../../spec/generate.ts";
 import type { LanguageModel } from "../../spec/language-model.ts";
 import { printModelSpec } from "../../spec/model-spec.ts";
-import { type ModelContext, parse } from "./context.ts";
+import { type LoadedModel, type ModelContext, parse } from "./context.ts";
 import { resolve } from "./find.ts";
 import { backendOf, didYouMean, ollamaName } from "./names.ts";
 import type { GenerateResult, LocalGenerateOptions } from "./records.ts";
@@ -38,16 +38,15 @@ export async function generate(
   const spec = parse(text);
   const backend = await backendOf(context, spec);
   const key = `${printModelSpec(spec)} ${device ?? ""}`;
-  let loading = context.loaded.get(key);
-  if (loading === undefined) {
-    loading = load(context, text, {
-      ...(device === undefined ? {} : { device }),
-      ...(rest.signal === undefined ? {} : { signal: rest.signal }),
-    });
-    context.loaded.set(key, loading);
-    loading.catch(() => context.loaded.delete(key));
+  let shared = context.loaded.get(key);
+  if (shared === undefined) {
+    shared = share(
+      load(context, text, { ...(device === undefined ? {} : { device }), ...(rest.signal === undefined ? {} : { signal: rest.signal }) }),
+    );
+    context.loaded.set(key, shared);
+    shared.opening.catch(() => context.loaded.delete(key));
   }
-  const model = await loading;
+  const model = await shared.opening;
   let answer = "";
   for await (const part of model.stream(prompt, rest)) {
     if (part.type === "text-delta") {
@@ -83,9 +82,20 @@ export async function generate(
 export async function unload(context: ModelContext, text?: string): Promise<number> {
   const prefix = text === undefined ? "" : `${printModelSpec(parse(text))} `;
   const found = [...context.loaded].filter(([key]) => key.startsWith(prefix));
-  for (const [key, loading] of found) {
+  for (const [key, { opening }] of found) {
     context.loaded.delete(key);
-    await (await loading.catch(() => undefined))?.dispose();
+    await (await opening.catch(() => undefined))?.dispose();
   }
   return found.length;
+}
+
+function share(opening: Promise<LanguageModel>): LoadedModel {
+  const shared: LoadedModel = { opening };
+  opening.then(
+    ({ id }) => {
+      shared.id = id;
+    },
+    () => undefined, // whoever waits for it is told
+  );
+  return shared;
 }

@@ -1,4 +1,5 @@
 /** Health of the backends. */
+import type { DevicePreview } from "../../spec/runtime.ts";
 import { version } from "../../version.ts";
 import type { ModelContext } from "./context.ts";
 import { listCandle, wantedBackends } from "./list.ts";
@@ -16,12 +17,19 @@ export async function status(context: ModelContext, backend?: string): Promise<u
 async function candleStatus(context: ModelContext): Promise<CandleStatus> {
   const configured = context.settings.backends.includes("candle");
   const base = { configured, version, store: context.platform.store.place };
-  if (!configured) return { ...base, ready: false, models: 0, error: "Not configured" };
+  if (!configured) return { ...base, ready: false, models: 0, device: null, error: "Not configured" };
+  const device = await lookAtDevices(context);
   try {
-    return { ...base, ready: true, models: (await listCandle(context)).length };
+    return { ...base, ready: true, models: (await listCandle(context)).length, device };
   } catch (error) {
-    return { ...base, ready: false, models: 0, error: error instanceof Error ? error.message : String(error) };
+    return { ...base, ready: false, models: 0, device, error: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** By what can be seen and what earlier self-tests said; nothing is loaded. */
+async function lookAtDevices({ platform, usual }: ModelContext): Promise<DevicePreview | null> {
+  if (!platform.gguf.available) return null;
+  return (await platform.gguf.value.preview?.([], { device: usual.device })) ?? null;
 }
 
 async function ollamaStatus(context: ModelContext): Promise<OllamaStatus> {
