@@ -113,6 +113,7 @@ describe("pull", () => {
       bytes_total: gguf.length + 64,
     });
     expect(seen[0]).toMatchObject({ status: "starting" });
+    expect([...new Set(seen.map(({ status }) => status))]).toEqual(["starting", "downloading", "verifying", "complete"]);
     expect(seen.at(-1)).toEqual(result);
     expect(blobs()).toEqual([`sha256-${sha256(Buffer.concat([gguf, Buffer.alloc(64)]))}`]);
     expect(parts()).toEqual([]);
@@ -141,6 +142,7 @@ describe("pull", () => {
     expect([events[0], events.at(-1)]).toEqual(["download-start", "download-end"]);
     expect(await llm.info("flan-t5-small:q4")).toMatchObject({
       id: "flan-t5-small",
+      quantization: "q4",
       architecture: "t5",
       license: "Apache-2.0",
       files: { length: 5 },
@@ -208,6 +210,9 @@ describe("pull", () => {
     expect(blobs()).toHaveLength(1);
     expect((await failure(llm.info("small@candle"))).code).toBe("model-unknown");
     expect((await failure(llm.remove("tiny-stories"))).code).toBe("model-bundled");
+    expect(await llm.verify("Tiny-Stories")).toEqual([
+      { model_id: "tiny-stories", file: "tiny-stories.gguf", ok: true, expected: null, actual: sha256(gguf) },
+    ]);
     expect((await failure(llm.remove("hf:owner/gguf:Q8_0"))).code).toBe("model-not-installed");
   });
 
@@ -239,6 +244,21 @@ describe("pull", () => {
     await llm.pull("hf:owner/gguf:Q4_K_M");
     expect((await llm.info("hf:owner/gguf")).id).toBe("hf:owner/gguf:Q4_K_M");
     expect((await failure(open({ defaultQuantization: "Q5_K_M" }).llm.info("hf:owner/gguf"))).code).toBe("model-ambiguous");
+  });
+
+  it("without a variant fetches what the source gives then, whatever else is here; asked once, it knows", async () => {
+    const { llm } = open();
+    await llm.pull("hf:owner/gguf:Q8_0");
+    expect(await llm.pull("hf:owner/gguf")).toMatchObject({ model_id: "hf:owner/gguf:Q4_K_M", already_present: false });
+    server.addRepo("owner/only", { files: { "m.Q8_0.gguf": gguf } });
+    await llm.pull("hf:owner/only:Q8_0");
+    expect(await llm.pull("hf:owner/only")).toMatchObject({ already_present: true, bytes_downloaded: 0 });
+    server.reset();
+    for (const spec of ["hf:owner/gguf", "hf:owner/only", "hf:owner/only:Q8_0"])
+      expect(await llm.pull(spec)).toMatchObject({ already_present: true });
+    expect(server.seen).toEqual([]);
+    const other = open({ defaultQuantization: "Q8_0" }).llm;
+    expect((await other.pull("hf:owner/gguf")).model_id).toBe("hf:owner/gguf:Q8_0");
   });
 
   it("82 a file that is not in the repository → net-not-found with the files there are", async () => {
@@ -406,7 +426,9 @@ describe("pull", () => {
       Array.from({ length: 9 }, () => ({ status: 500 })),
     );
     const { llm, platform } = open();
-    const error = await failure(llm.pull("hf:owner/t5"));
+    const seen: PullResult[] = [];
+    const error = await failure(llm.pull("hf:owner/t5", { on_progress: (progress) => seen.push(progress) }));
+    expect(seen.at(-1)).toMatchObject({ status: "failed", model_id: "hf:owner/t5" });
     expect(error).toMatchObject({
       code: "net-status",
       message: expect.stringContaining("tokenizer.json"),
@@ -456,7 +478,14 @@ describe("pull", () => {
     await platform.store.writeManifest(key, { ...manifest, transfer: { host, bytes: 10_000_000, ms: 4000 } });
     const expected = { host, bytesPerSecond: 2_500_000, seconds: (gguf.length + 1000) / 2_500_000 };
     expect((await llm.offer("hf:other/gguf")).expected).toEqual(expected);
-    expect((await llm.plan("hf:owner/gguf:Q8_0")).expected).toBeUndefined(); // nothing is to come
+    server.reset();
+    expect(await llm.plan("hf:owner/gguf:Q8_0")).toEqual({
+      id: "hf:owner/gguf:Q8_0",
+      backend: "candle",
+      sizeBytes: gguf.length,
+      missingBytes: 0,
+    });
+    expect(server.seen).toEqual([]); // it is up to date, as a pull would say
     await platform.store.writeManifest(key, { ...manifest, transfer: { host: "elsewhere.example", bytes: 10_000_000, ms: 4000 } });
     expect((await llm.plan("hf:other/gguf")).expected).toBeUndefined();
     await platform.store.writeManifest(key, { ...manifest, transfer: { host, bytes: -1, ms: 0 } });

@@ -79,7 +79,7 @@ export interface SurveyOptions {
 export function createSpell({ platform, ...options }: SpellOptions): Spell {
   const config = once(() => resolveConfig(options, platform));
   const localLLM = once(async () => {
-    const { config: values } = await config();
+    const { config: values, source } = await config();
     const [{ createLocalLlm }, { modelSettings }] = await Promise.all([import("./local-llm.ts"), import("../backends/model-settings.ts")]);
     const candle = candleSettings(values);
     const store = candle === undefined ? undefined : platform.storeAt?.(candle.modelFolder);
@@ -87,6 +87,7 @@ export function createSpell({ platform, ...options }: SpellOptions): Spell {
       platform: store === undefined ? platform : { ...platform, store },
       settings: await modelSettings(values, platform.config),
       ...(candle === undefined ? {} : { defaults: candle.load }),
+      ...(source.startsWith("file:") ? { configFile: source.slice("file:".length) } : {}),
     });
   });
   /** Generations at once are counted per provider, over all its models. */

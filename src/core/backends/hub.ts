@@ -174,6 +174,7 @@ export function planRepository(listing: HubListing, { spec, entry, variant }: Hu
     revision: listing.commit,
     ...(license === undefined ? {} : { license }),
     ...(entry?.licenseUrl === undefined ? {} : { licenseUrl: entry.licenseUrl }),
+    ...(variant === undefined && spec.file === undefined ? { byDefault: true } : {}),
     files,
   };
 }

@@ -24,6 +24,8 @@ export interface ModelManifest {
   readonly verified: Verified;
   /** seconds since the epoch */
   readonly created_at: number;
+  /** What its source gives where nobody names a variant. */
+  readonly by_default?: true;
   /** How fast it came, for those who ask how long the next one will take. Absent where next to nothing came, or where we waited for another process. */
   readonly transfer?: TransferRate;
 }

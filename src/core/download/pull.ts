@@ -24,6 +24,8 @@ export interface PullPlan {
   readonly revision?: string;
   readonly license?: string;
   readonly licenseUrl?: string;
+  /** nobody named a variant */
+  readonly byDefault?: true;
   readonly files: readonly PlannedFile[];
 }
 
@@ -160,7 +162,7 @@ export async function pullModel(plan: PullPlan, store: ArtifactStore, network: N
 
 /** The record of a model. @param createdAt seconds since the epoch */
 export function manifestOf(
-  { id, source, revision, license: stated, licenseUrl }: PullPlan,
+  { id, source, revision, license: stated, licenseUrl, byDefault }: PullPlan,
   files: readonly ManifestFile[],
   described: DescribedModel,
   verified: Verified,
@@ -178,6 +180,7 @@ export function manifestOf(
     ...(licenseUrl === undefined ? {} : { license_url: licenseUrl }),
     verified,
     created_at: createdAt,
+    ...(byDefault === undefined ? {} : { by_default: byDefault }),
   };
 }
 

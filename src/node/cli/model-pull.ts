@@ -84,13 +84,18 @@ export async function pullShown(context: Context, spell: Spell, spec: string, re
   const { screen, interrupt } = context;
   interrupt.allow(stopMs);
   const show = createPullDisplay(screen);
+  let source = "";
+  const onEvent = (event: PullEvent | OllamaPullEvent): void => {
+    if (event.type === "download-start") source = event.plan.source;
+    show.event(event);
+  };
   try {
-    const result = await (await spell.localLLM()).pull(spec, { ...request, signal: interrupt.signal, onEvent: show.event });
+    const result = await (await spell.localLLM()).pull(spec, { ...request, signal: interrupt.signal, onEvent });
     show.end();
     if (result.already_present) screen.tell(`${result.model_id} is up to date`);
     else {
       const size = result.bytes_total === undefined ? "" : `  ${formatBytes(result.bytes_total)}`;
-      if (result.verified !== "sha256") screen.note(`${result.model_id}: its source states no hash; its own was recorded (not verified)`);
+      if (result.verified !== "sha256") screen.note(`${result.model_id}: ${unverified(source)} (not verified)`);
       screen.tell(`success  ${result.model_id}${size}   try: llmspell generate -m ${shellQuote(result.model_id)} "Hello"`);
     }
     return result;
@@ -99,6 +104,14 @@ export async function pullShown(context: Context, spell: Spell, spec: string, re
     if (error instanceof SpellError && error.code === "run-aborted") throw stopped(error);
     throw error;
   }
+}
+
+/** Why nobody can say that the bytes are those of the source. */
+function unverified(source: string): string {
+  if (source === "file") return "your own file is used where it lies";
+  if (source === "hf-cache" || source === "ollama-store")
+    return `its files are used where they lie, in ${source}; model verify hashes them`;
+  return "its source states no hash; its own was recorded";
 }
 
 function stopped(error: SpellError): SpellError {

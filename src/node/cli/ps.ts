@@ -37,7 +37,8 @@ export async function ps({ flags, screen, interrupt, openSpell }: Context): Prom
       });
     } catch (error) {
       if (!(error instanceof SpellError) || !backends.includes("candle")) throw error;
-      screen.log({ level: "info", message: `ollama is left out: ${error.message}` });
+      if (flags.has("all")) screen.note(`ollama is left out: ${error.message}`, error.commands);
+      else screen.log({ level: "info", message: `ollama is left out: ${error.message}` });
     }
   }
   const models = [...own, ...theirs];

@@ -124,14 +124,28 @@ describe("model commands", () => {
     });
     expect(await json("model", "status")).toMatchObject({
       status: "ok",
-      backends: { candle: { ready: true, models: 2 }, ollama: { running: false, url: "http://127.0.0.1:9" } },
+      backends: {
+        candle: { ready: true, models: 2, device: { chosen: expect.any(String), tried: expect.any(Array) } },
+        ollama: { running: false, url: "http://127.0.0.1:9" },
+      },
     });
     expect((await run(["model", "status", "--backend", "ollama"])).status).toBe(5);
     expect(await json("ps")).toEqual({ status: "ok", models: [] });
   });
 
+  it("a backend that is not declared: both ways out, and the same command under its profile", async () => {
+    const undeclared = await run(["-p", "minimal", "model", "pull", "hf:owner/gguf", "--as", "mine"]);
+    expect(undeclared).toMatchObject({ status: 2, stdout: "" });
+    expect(undeclared.stderr).toContain("Backend 'candle' not configured. To use candle models:");
+    expect(undeclared.stderr).toContain('in llmspell.toml:\n       [providers.candle]\n       provider_type = "candle"');
+    expect(undeclared.stderr).toMatch(/\n {2}llmspell -p candle model pull hf:owner\/gguf --as mine\n\[backend-not-configured\]\n$/);
+  });
+
   it("reads a header over the network, and prunes nothing where nothing is", async () => {
+    const bundled = await json("model", "info", "tiny-stories");
     expect(await json("model", "info", "hf:owner/gguf", "--remote")).toMatchObject({
+      // where it would compute once it is here, not where bytes of a server could
+      device: { chosen: bundled.device.chosen },
       id: "hf:owner/gguf:Q8_0",
       architecture: "llama",
       path: null,

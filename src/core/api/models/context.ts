@@ -18,6 +18,8 @@ export interface LocalLlmOptions {
   readonly network?: Network;
   /** milliseconds since the epoch */
   readonly wallTime?: () => number;
+  /** where a provider can be declared, for advice; default llmspell.toml */
+  readonly configFile?: string;
 }
 
 export interface ModelContext {
@@ -29,6 +31,7 @@ export interface ModelContext {
   readonly usual: LoadDefaults;
   /** milliseconds since the epoch */
   readonly wallTime: () => number;
+  readonly configFile: string;
   /** read once */
   readonly catalogue: () => Promise<readonly CatalogueEntry[]>;
   /** by spec and device */
@@ -40,6 +43,7 @@ export function createContext({
   settings: given,
   network: givenNetwork,
   wallTime = Date.now,
+  configFile = "llmspell.toml",
   defaults = usualLoad,
 }: LocalLlmOptions): ModelContext {
   const settings: ModelSettings = { ...defaultModelSettings, ...given };
@@ -56,6 +60,7 @@ export function createContext({
     ollama: createOllamaClient(network, settings),
     usual: defaults,
     wallTime,
+    configFile,
     catalogue: () => {
       entries ??= readCatalogue(settings.catalogue);
       return entries;

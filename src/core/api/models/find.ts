@@ -2,15 +2,44 @@
 import { bundledModels, type ModelFiles } from "../../backends/candle.ts";
 import { findEntry } from "../../backends/catalogue.ts";
 import { findInstalled, type InstalledModel, openInstalled } from "../../backends/installed.ts";
-import { listStored } from "../../download/manifest.ts";
+import { listStored, type StoredModel } from "../../download/manifest.ts";
+import { baseName } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
 import { type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
 import type { ModelContext } from "./context.ts";
-import { findForeign } from "./foreign.ts";
+import { findForeign, lookForeign } from "./foreign.ts";
 import { isKnownName, unknownModel } from "./names.ts";
 
 export async function find(context: ModelContext, spec: ModelSpec): Promise<InstalledModel | undefined> {
   return findInstalled(spec, { platform: context.platform, settings: context.settings, catalogue: await context.catalogue() });
+}
+
+/**
+ * A model that a pull would leave as it is, so that nobody need be asked; what is damaged or lacks a file is none. Where no variant is named it must be
+ * the one that the source gives then: another one that is here is no answer.
+ */
+export async function findPulled(context: ModelContext, spec: ModelSpec): Promise<StoredModel | undefined> {
+  const there = await find(context, spec).catch((error: unknown) => {
+    if (error instanceof SpellError && (error.code === "store-corrupt" || error.code === "model-ambiguous")) return undefined;
+    throw error;
+  });
+  const found = there !== undefined && (await isWhole(context, there)) ? there : await lookForeign(context, spec);
+  if (found === undefined) return undefined;
+  const { key, manifest } = found;
+  const isOpen =
+    (spec.kind === "hf" && spec.variant === undefined && spec.file === undefined) ||
+    (spec.kind === "name" && spec.variant === undefined && findEntry(await context.catalogue(), spec.name) !== undefined);
+  const isUsual =
+    manifest.format !== "gguf" || manifest.by_default === true || key.at(-1) === context.settings.defaultQuantization.toLowerCase();
+  return !isOpen || isUsual ? found : undefined;
+}
+
+async function isWhole(context: ModelContext, { manifest }: StoredModel): Promise<boolean> {
+  for (const { blob, external, size, path } of manifest.files) {
+    if (blob !== undefined && (await context.platform.store.lookBlob(blob).catch(() => undefined))?.size !== size) return false;
+    if (external !== undefined && (await context.platform.foreign?.openFile(external, baseName(path)))?.size !== size) return false;
+  }
+  return true;
 }
 
 export async function notInstalled(context: ModelContext, spec: ModelSpec): Promise<SpellError> {

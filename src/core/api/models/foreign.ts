@@ -117,6 +117,8 @@ async function describePlan(context: ModelContext, plan: PullPlan): Promise<Stor
   if (files.length < plan.files.length) return undefined;
   const described = await describer(context)(files.map(({ source }) => source));
   const newest = Math.max(0, ...files.map(({ source }) => modifiedOf(source)));
-  const manifest = manifestOf(plan, files.map(manifestFile), described, "size", Math.floor(newest / 1000));
+  // What a cache holds of a repository says nothing about what the repository would give.
+  const { byDefault: _, ...known } = plan;
+  const manifest = manifestOf(known, files.map(manifestFile), described, "size", Math.floor(newest / 1000));
   return { key: plan.key, manifest, aliases: [] };
 }

@@ -89,6 +89,12 @@ async function infoRemote(context: ModelContext, spec: ModelSpec, signal: AbortS
   };
 }
 
+/** As it will be after a pull: in files, where the host has files. Engines that read those alone count then. */
+export function onceHere({ platform }: ModelContext, found: FoundModel): FoundModel {
+  if (!platform.files.available) return found;
+  return { ...found, files: found.files.map((file) => ({ ...file, path: file.path ?? file.name })) };
+}
+
 /** Files of a plan where they are: on the network they are read by ranges. */
 export function openPlan(context: ModelContext, { files }: PullPlan, signal?: AbortSignal): Promise<readonly ByteSource[]> {
   const open = async (file: PlannedFile): Promise<ByteSource> => {
@@ -102,10 +108,11 @@ export function openPlan(context: ModelContext, { files }: PullPlan, signal?: Ab
 
 async function infoOfFound(context: ModelContext, found: FoundModel, record: ModelRecord, manifest?: ModelManifest): Promise<ModelInfo> {
   const facts = summarizeModel(found);
-  const { fits, device } = await lookAhead(context, found);
+  const { fits, device } = await lookAhead(context, record.path === null ? onceHere(context, found) : found);
   return {
     ...record,
     architecture: facts.architecture,
+    quantization: facts.quantization, // of T5 the form that was asked for
     context_length: facts.contextLength,
     embedding_length: facts.embeddingLength,
     block_count: facts.blockCount,

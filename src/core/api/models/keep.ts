@@ -1,5 +1,5 @@
 /** Looking after the store: removing, hashing anew, dropping what is of no use. What belongs to others is never deleted. */
-import { bundledModels } from "../../backends/candle.ts";
+import { bundledModels, findModel } from "../../backends/candle.ts";
 import { hashSource } from "../../backends/installed.ts";
 import { aliasKey, listStored, type ModelManifest, type StoredModel } from "../../download/manifest.ts";
 import { baseName, usedBlobs } from "../../download/pull.ts";
@@ -71,6 +71,7 @@ export async function verify(
   let wanted: readonly StoredModel[] = models;
   if (text !== undefined) {
     const spec = parse(text);
+    if (spec.kind === "name" && bundledModels.has(spec.name.toLowerCase())) return verifyBundled(context, spec.name.toLowerCase(), signal);
     const found = (await find(context, spec)) ?? (await findForeign(context, spec));
     if (found === undefined) throw await notInstalled(context, spec);
     wanted = [found];
@@ -92,6 +93,20 @@ export async function verify(
     if (results.slice(before).every(({ ok }) => ok)) await noteVerified(context, key, manifest);
   }
   return results;
+}
+
+/** Files of the package are held to no hash of ours: npm did that when they came. They are read to their ends. */
+async function verifyBundled({ platform }: ModelContext, name: string, signal: AbortSignal | undefined): Promise<readonly VerifyResult[]> {
+  const { files } = await findModel(name, platform, signal);
+  return Promise.all(
+    files.map(async (source) => ({
+      model_id: name,
+      file: source.name,
+      ok: true,
+      expected: null,
+      actual: await hashSource(source, platform, signal),
+    })),
+  );
 }
 
 /** Hashes that another tool recorded count as checked from now on. */

@@ -1,6 +1,7 @@
 /** Names: which backend one means, what a server calls it, and what to say of one that nobody knows. */
 import { bundledModels } from "../../backends/candle.ts";
 import { type CatalogueEntry, findEntry } from "../../backends/catalogue.ts";
+import { notConfigured } from "../../backends/model-choice.ts";
 import { aliasKey } from "../../download/manifest.ts";
 import { SpellError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
@@ -12,10 +13,8 @@ import type { ModelContext } from "./context.ts";
 export async function backendOf(context: ModelContext, spec: ModelSpec, preferred?: LocalBackend): Promise<LocalBackend> {
   const need = (backend: LocalBackend): LocalBackend => {
     if (context.settings.backends.includes(backend)) return backend;
-    throw new SpellError("backend-not-configured", `Backend '${backend}' not configured. To use ${backend} models:`, {
-      hint: `1. use the builtin profile, or 2. declare it in a file: [providers.${backend}]`,
-      commands: [`llmspell -p ${backend} model pull ${printModelSpec({ ...spec, backend })}`],
-    });
+    const named = printModelSpec({ ...spec, backend });
+    throw notConfigured(backend, backend, named, context.configFile, `model pull ${named}`);
   };
   if (spec.backend !== undefined) {
     if (spec.backend === "candle" || spec.backend === "ollama") return need(spec.backend);

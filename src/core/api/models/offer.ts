@@ -3,7 +3,7 @@ import { findModel, type LoadOptions } from "../../backends/candle.ts";
 import type { PullPlan } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
 import type { ModelContext } from "./context.ts";
-import { lookAhead, openPlan } from "./info.ts";
+import { lookAhead, onceHere, openPlan } from "./info.ts";
 import { plan } from "./plan.ts";
 import type { PullOffer, PullRequest } from "./records.ts";
 
@@ -21,7 +21,7 @@ async function fitOf(context: ModelContext, files: PullPlan, request: OfferReque
   const { signal, device, contextSize } = request;
   try {
     const found = await findModel({ id: files.id, files: await openPlan(context, files, signal) }, context.platform, signal);
-    const { fits, contextLength } = await lookAhead(context, found, {
+    const { fits, contextLength } = await lookAhead(context, onceHere(context, found), {
       ...(device === undefined ? {} : { device }),
       ...(contextSize === undefined ? {} : { contextSize }),
       ...(signal === undefined ? {} : { signal }),

@@ -1,6 +1,7 @@
 /** What a pull would do: which files, from where, and how much of them is here. Asks the source. */
 import { bundledModels, findModel } from "../../backends/candle.ts";
 import { listRepository, planRepository, planUrl, reuseCache } from "../../backends/hub.ts";
+import { sizeOf } from "../../backends/installed.ts";
 import { planRegistry } from "../../backends/ollama-registry.ts";
 import { aliasKey } from "../../download/manifest.ts";
 import type { PlannedFile, PullPlan } from "../../download/pull.ts";
@@ -8,6 +9,7 @@ import { SpellError } from "../../errors.ts";
 import { type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
 import { type ModelContext, parse } from "./context.ts";
 import { expectedTime } from "./expected-time.ts";
+import { findPulled } from "./find.ts";
 import { planForeign } from "./foreign.ts";
 import { backendOf, ollamaName, unknownModel, withQuantization } from "./names.ts";
 import { bundledResult } from "./pull-result.ts";
@@ -22,6 +24,8 @@ export async function plan(context: ModelContext, text: string, pulling: PullReq
     const { bytes_total } = await bundledResult(context, spec);
     return { id: spec.name.toLowerCase(), backend: "candle", sizeBytes: bytes_total, missingBytes: 0 };
   }
+  const there = pulling.force === true ? undefined : await findPulled(context, spec);
+  if (there !== undefined) return { id: there.manifest.id, backend: "candle", sizeBytes: sizeOf(there.manifest), missingBytes: 0 };
   const plan = await planCandle(context, spec, pulling);
   let size: number | undefined = 0;
   let missing: number | undefined = 0;

@@ -2,12 +2,13 @@
 import { bundledModels } from "../../backends/candle.ts";
 import { findEntry } from "../../backends/catalogue.ts";
 import { aliasKey, type StoredModel } from "../../download/manifest.ts";
-import { baseName, type PullEvent, type PullPlan, pullModel } from "../../download/pull.ts";
+import { type PullEvent, type PullPlan, pullModel } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
 import { checkModelName } from "../../spec/model-spec.ts";
 import { type ModelContext, parse, seconds } from "./context.ts";
 import { describer } from "./describe.ts";
-import { find } from "./find.ts";
+import { findPulled } from "./find.ts";
+import { foreignSources } from "./foreign.ts";
 import { backendOf, didYouMean, withQuantization } from "./names.ts";
 import { planCandle } from "./plan.ts";
 import { pullOllama } from "./pull-ollama.ts";
@@ -27,11 +28,9 @@ export async function pull(context: ModelContext, text: string, pulling: PullReq
     return pullOllama(context, spec, pulling).catch((error: unknown) => didYouMean(context, error, spec));
   if (spec.kind === "name" && bundledModels.has(spec.name.toLowerCase())) return bundledResult(context, spec);
   if (pulling.force !== true) {
-    const there = await find(context, spec).catch((error: unknown) => {
-      if (error instanceof SpellError && error.code === "store-corrupt") return undefined;
-      throw error;
-    });
-    if (there !== undefined && (await isWhole(context, there))) {
+    const there = await findPulled(context, spec);
+    if (there !== undefined) {
+      await noteUse(context, there);
       await nameIt(context, as, there);
       const result = resultOf(context, there.manifest, true, 0);
       pulling.on_progress?.(result);
@@ -39,8 +38,9 @@ export async function pull(context: ModelContext, text: string, pulling: PullReq
     }
   }
   const plan = await planCandle(context, spec, pulling);
+  const before = await context.platform.store.readManifest(plan.key).catch(() => undefined);
   let fetched = 0;
-  const watch = progressOf(context, plan, pulling);
+  const progress = progressOf(context, plan, pulling);
   const manifest = await pullModel(plan, context.platform.store, context.network, {
     maxParallel: context.settings.maxParallel,
     ...(pulling.force === undefined ? {} : { force: pulling.force }),
@@ -49,26 +49,25 @@ export async function pull(context: ModelContext, text: string, pulling: PullReq
     describe: describer(context),
     onEvent: (event) => {
       if (event.type === "download-end") fetched = event.fetchedBytes;
-      watch(event);
+      progress.event(event);
       pulling.onEvent?.(event);
     },
   }).catch((error: unknown) => {
+    progress.fail();
     throw error instanceof SpellError ? withCommand(error, text, plan) : error;
   });
   if (fetched > 0) await context.platform.store.persist();
   await nameIt(context, as, { key: plan.key, manifest, aliases: [] });
-  const result = resultOf(context, manifest, false, fetched);
+  const result = resultOf(context, manifest, before !== undefined && fetched === 0, fetched);
   pulling.on_progress?.(result);
   return result;
 }
 
-/** Whether all files of a model are there; a pull mends what is not. */
-async function isWhole(context: ModelContext, { manifest }: StoredModel): Promise<boolean> {
-  for (const { blob, external, size, path } of manifest.files) {
-    if (blob !== undefined && (await context.platform.store.lookBlob(blob).catch(() => undefined))?.size !== size) return false;
-    if (external !== undefined && (await context.platform.foreign?.openFile(external, baseName(path)))?.size !== size) return false;
-  }
-  return true;
+/** A model of another tool is one of the store's from now on. */
+async function noteUse(context: ModelContext, { key, manifest }: StoredModel): Promise<void> {
+  const { store } = context.platform;
+  if (foreignSources.has(manifest.source) && (await store.readManifest(key)) === undefined)
+    await store.writeManifest(key, { ...manifest, created_at: seconds(context) });
 }
 
 async function nameIt(context: ModelContext, as: string | undefined, { key, manifest }: StoredModel): Promise<void> {
@@ -76,32 +75,44 @@ async function nameIt(context: ModelContext, as: string | undefined, { key, mani
   await context.platform.store.writeManifest(aliasKey(as), { schema: 1, alias: as, target: key, id: manifest.id });
 }
 
-function progressOf(context: ModelContext, plan: PullPlan, { on_progress }: PullRequest): (event: PullEvent) => void {
-  if (on_progress === undefined) return () => undefined;
+/** Events in the form of results, about twice a second; every change of status at once. */
+function progressOf(context: ModelContext, plan: PullPlan, { on_progress }: PullRequest): PullProgress {
   let told = Number.NEGATIVE_INFINITY;
-  const base = { model_id: plan.id, backend: "candle", verified: "none", already_present: false } as const;
-  return (event) => {
-    if (event.type === "download-start") {
-      on_progress({
-        ...base,
-        status: "starting",
-        percent_complete: 0,
-        bytes_downloaded: 0,
-        ...(event.totalBytes === undefined ? {} : { bytes_total: event.totalBytes }),
-      });
-      return;
-    }
-    if (event.type !== "download-progress" || context.network.clock.now() - told < progressMs) return;
-    told = context.network.clock.now();
-    const { bytes, totalBytes } = event;
-    on_progress({
-      ...base,
-      status: "downloading",
-      percent_complete: percent(bytes, totalBytes),
-      bytes_downloaded: bytes,
-      ...(totalBytes === undefined ? {} : { bytes_total: totalBytes }),
-    });
+  let last: PullResult = {
+    model_id: plan.id,
+    backend: "candle",
+    status: "starting",
+    percent_complete: 0,
+    bytes_downloaded: 0,
+    verified: "none",
+    already_present: false,
   };
+  const tell = (status: PullResult["status"], bytes = last.bytes_downloaded, total = last.bytes_total): void => {
+    const isNews = status !== last.status || status === "starting" || context.network.clock.now() - told >= progressMs;
+    last = {
+      ...last,
+      status,
+      percent_complete: percent(bytes, total),
+      bytes_downloaded: bytes,
+      ...(total === undefined ? {} : { bytes_total: total }),
+    };
+    if (!isNews) return;
+    told = context.network.clock.now();
+    on_progress?.(last);
+  };
+  return {
+    event(event) {
+      if (event.type === "download-start") tell("starting", 0, event.totalBytes);
+      else if (event.type === "download-progress") tell("downloading", event.bytes, event.totalBytes);
+      else if (event.type === "download-verify") tell("verifying");
+    },
+    fail: () => tell("failed"),
+  };
+}
+
+interface PullProgress {
+  event(event: PullEvent): void;
+  fail(): void;
 }
 
 /** The command that goes on, and how far it is. */
