@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { blobPath } from "../core/download/address.ts";
 import type { ByteSource } from "../core/formats/byte-source.ts";
+import { parseShardName } from "../core/gguf/shards.ts";
 import type { ForeignFile, ForeignModels, ForeignRepo } from "../core/platform.ts";
 import { openFileSource } from "./file-source.ts";
 
@@ -120,13 +121,14 @@ async function hashOfBlob(link: string): Promise<string | undefined> {
 }
 
 /**
- * Snapshots are links to blobs that are named by hash. The path with the file's own name is kept, because engines look for the other parts
- * of a split model beside the first.
+ * Snapshots are links to blobs that are named by hash, and engines that map weights take no links (E22): a file is opened where it really lies. Files that
+ * are looked for beside each other by their names, parts of a split model and graphs with their data, keep the path that has them.
  */
 async function tryOpen(path: string): Promise<ByteSource | undefined> {
   try {
     const source = await openFileSource(path);
-    return { ...source, path: join(await realpath(dirname(path)), basename(path)) };
+    const isOneOfSeveral = parseShardName(basename(path)) !== undefined || /\.onnx(_data)?$/i.test(path);
+    return isOneOfSeveral ? { ...source, path: join(await realpath(dirname(path)), basename(path)) } : source;
   } catch {
     return undefined;
   }

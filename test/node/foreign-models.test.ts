@@ -1,11 +1,12 @@
 /** Models of other tools, used where they lie: listed before their first use, marked, verified, named, and never deleted. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { ModelSettings } from "../../src/core/spec/model-settings.ts";
 import { splitFiles } from "../fixtures/split-gguf.ts";
 import { startFaultServer } from "../support/fault-server.mjs";
+import { writeHubCache } from "./support/hub-cache.ts";
 import { openLocalLlm, sha256, tinyGguf, tinyT5 } from "./support/local-llm.ts";
 
 let server: Awaited<ReturnType<typeof startFaultServer>>;
@@ -24,20 +25,14 @@ const open = (settings: Partial<ModelSettings> = {}) => openLocalLlm({ folder, u
 const listed = async (llm = open()) => (await llm.list()).filter(({ bundled }) => !bundled);
 const stored = (): boolean => existsSync(join(folder, "models"));
 
-/** As Hugging Face's tools lay it out: blobs by etag, snapshots of links, a reference. */
-function cache(name: string, files: Readonly<Record<string, Uint8Array>>, { main = true, revision = "a".repeat(40) } = {}): string {
-  const place = join(folder, "hf", `models--${name.replace("/", "--")}`);
-  const snapshot = join(place, "snapshots", revision);
-  mkdirSync(snapshot, { recursive: true });
-  mkdirSync(join(place, "blobs"), { recursive: true });
-  mkdirSync(join(place, "refs"), { recursive: true });
-  if (main) writeFileSync(join(place, "refs/main"), revision);
-  for (const [path, bytes] of Object.entries(files)) {
-    const etag = /\.(gguf|safetensors)$/.test(path) ? sha256(bytes) : sha256(bytes).slice(0, 40);
-    writeFileSync(join(place, "blobs", etag), bytes);
-    symlinkSync(join("../../blobs", etag), join(snapshot, path));
-  }
-  return snapshot;
+const blob = (name: string, digest: string): string => join(folder, "hf", `models--${name.replace("/", "--")}`, "blobs", digest);
+
+function cache(
+  name: string,
+  files: Readonly<Record<string, Uint8Array>>,
+  options: { readonly main?: boolean; readonly revision?: string } = {},
+): string {
+  return writeHubCache(join(folder, "hf"), name, files, options);
 }
 
 /** As Ollama lays it out. */
@@ -52,7 +47,7 @@ function ollamaModel(path: string, bytes: Uint8Array): void {
 
 describe("the list", () => {
   it("shows what Hugging Face's cache holds before anybody used it, marked, and writes nothing", async () => {
-    const snapshot = cache("owner/gguf", { "tiny.Q8_0.gguf": tinyGguf, "README.md": Buffer.from("# hi") });
+    const _snapshot = cache("owner/gguf", { "tiny.Q8_0.gguf": tinyGguf, "README.md": Buffer.from("# hi") });
     cache("google/flan-t5-small", tinyT5);
     expect(await listed()).toMatchObject([
       { id: "flan-t5-small", source: "hf-cache", format: "safetensors", architecture: "t5", license: "Apache-2.0", verified: "size" },
@@ -64,7 +59,7 @@ describe("the list", () => {
         quantization: "Q8_0",
         size_bytes: tinyGguf.length,
         revision: "a".repeat(40),
-        path: join(snapshot, "tiny.Q8_0.gguf"),
+        path: blob("owner/gguf", sha256(tinyGguf)),
         modified_at: expect.any(Number),
       },
     ]);
@@ -118,9 +113,13 @@ describe("the list", () => {
 
 describe("their files", () => {
   it("are used in place, offline too; nothing is copied, a pull fetches nothing", async () => {
-    const snapshot = cache("owner/t5", tinyT5, { revision: server.addRepo("owner/t5", { files: tinyT5 }) });
+    const _snapshot = cache("owner/t5", tinyT5, { revision: server.addRepo("owner/t5", { files: tinyT5 }) });
     const offline = open({ offline: true });
-    expect(await offline.info("hf:owner/t5")).toMatchObject({ source: "hf-cache", verified: "size", path: join(snapshot, "config.json") });
+    expect(await offline.info("hf:owner/t5")).toMatchObject({
+      source: "hf-cache",
+      verified: "size",
+      path: blob("owner/t5", sha256(tinyT5["config.json"] ?? new Uint8Array()).slice(0, 40)),
+    });
     expect(server.seen).toEqual([]);
     expect((await open().pull("hf:owner/t5", { as: "mine" })).bytes_downloaded).toBe(0);
     expect((await open().info("mine")).id).toBe("hf:owner/t5");
@@ -153,11 +152,11 @@ describe("their files", () => {
   });
 
   it("are never deleted: remove forgets them, prune does not see them, and they are listed again", async () => {
-    const snapshot = cache("owner/gguf", { "tiny.Q8_0.gguf": tinyGguf });
+    const _snapshot = cache("owner/gguf", { "tiny.Q8_0.gguf": tinyGguf });
     ollamaModel("library/tiny:latest", tinyGguf);
     const llm = open({ offline: true });
     const before = await listed(llm);
-    const files = [join(snapshot, "tiny.Q8_0.gguf"), join(folder, "ollama/blobs", `sha256-${sha256(tinyGguf)}`)];
+    const files = [blob("owner/gguf", sha256(tinyGguf)), join(folder, "ollama/blobs", `sha256-${sha256(tinyGguf)}`)];
     for (const isUsed of [false, true]) {
       for (const [index, spec] of ["hf:owner/gguf", "ollama:tiny"].entries()) {
         if (isUsed) await llm.info(spec);
@@ -170,10 +169,10 @@ describe("their files", () => {
   });
 
   it("that go away are told with the pull command", async () => {
-    const snapshot = cache("owner/gguf", { "tiny.Q8_0.gguf": tinyGguf });
+    const _snapshot = cache("owner/gguf", { "tiny.Q8_0.gguf": tinyGguf });
     const llm = open({ offline: true });
     await llm.info("hf:owner/gguf");
-    rmSync(snapshot, { recursive: true });
+    rmSync(join(folder, "hf"), { recursive: true });
     await expect(llm.info("hf:owner/gguf")).rejects.toMatchObject({
       code: "store-evicted",
       commands: ["llmspell model pull hf:owner/gguf:Q8_0"],

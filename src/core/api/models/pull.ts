@@ -37,7 +37,9 @@ export async function pull(context: ModelContext, text: string, pulling: PullReq
       return result;
     }
   }
-  const plan = await planCandle(context, spec, pulling);
+  const plan = await planCandle(context, spec, pulling).catch((error: unknown) => {
+    throw error instanceof SpellError && error.commands.length === 0 ? withCommand(error, text) : error;
+  });
   const before = await context.platform.store.readManifest(plan.key).catch(() => undefined);
   let fetched = 0;
   const progress = progressOf(context, plan, pulling);
@@ -54,7 +56,7 @@ export async function pull(context: ModelContext, text: string, pulling: PullReq
     },
   }).catch((error: unknown) => {
     progress.fail();
-    throw error instanceof SpellError ? withCommand(error, text, plan) : error;
+    throw error instanceof SpellError ? withCommand(error, text, plan.id) : error;
   });
   if (fetched > 0) await context.platform.store.persist();
   await nameIt(context, as, { key: plan.key, manifest, aliases: [] });
@@ -116,7 +118,7 @@ interface PullProgress {
 }
 
 /** The command that goes on, and how far it is. */
-function withCommand(error: SpellError, text: string, plan: PullPlan): SpellError {
+function withCommand(error: SpellError, text: string, modelId?: string): SpellError {
   const [kept, total] = [error.details?.["keptBytes"], error.details?.["totalBytes"]];
   const share =
     typeof kept === "number" && typeof total === "number" && kept > 0 && total > 0 ? Math.floor((100 * kept) / total) : undefined;
@@ -128,7 +130,7 @@ function withCommand(error: SpellError, text: string, plan: PullPlan): SpellErro
     hint,
     commands: repeats ? [command] : error.commands,
     ...where,
-    details: { ...error.details, modelId: plan.id },
+    details: { ...error.details, ...(modelId === undefined ? {} : { modelId }) },
     cause: error,
   });
 }

@@ -1,12 +1,15 @@
-/** A model in three parts, from the hub into the store and to its first words: the same text as from one file, on both engines. */
+/** From the hub, or from another tool's cache, to the first words, on real engines: a model in three parts, and files that are links. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { collect, createSpell, load, type Spell } from "../../src/node/index.ts";
+import { nodeForeignModels } from "../../src/node/foreign-models.ts";
+import { collect, createSpell, load, nodePlatform, type Spell } from "../../src/node/index.ts";
 import { splitFiles } from "../fixtures/split-gguf.ts";
 import { startFaultServer } from "../support/fault-server.mjs";
 import { tinyStories } from "./support/engine.ts";
+import { writeHubCache } from "./support/hub-cache.ts";
+import { tinyT5 } from "./support/local-llm.ts";
 
 const spec = "hf:owner/split:Q8_0";
 const greedy = { temperature: 0, repeatPenalty: 1, maxTokens: 24 } as const;
@@ -52,4 +55,26 @@ it("a part that is gone is named, and a pull brings it back alone", async () => 
   expect(await llm.prune()).toMatchObject([{ item: expect.stringMatching(/^parts\/[0-9a-f]{32}\/tiny/), bytes: expect.any(Number) }]);
   await llm.remove(spec);
   expect([readdirSync(join(folder, "blobs")), readdirSync(join(folder, "links"))]).toEqual([[], []]);
+});
+
+it("E22 a T5 folder and a split model in Hugging Face's cache run where they lie, though all of it is links", async () => {
+  const hub = join(folder, "hf");
+  writeHubCache(hub, "owner/t5", tinyT5);
+  writeHubCache(hub, "owner/split", await splitFiles("tiny-Q8_0", readFileSync(tinyStories), 3));
+  const platform = { ...nodePlatform(), foreign: nodeForeignModels({ HF_HUB_CACHE: hub }) };
+  const cached = createSpell({
+    platform,
+    config: { models: { offline: true }, providers: { candle: { model_directory: folder } } },
+    env: {},
+  });
+  for (const [spec, twin, prompt] of [
+    ["hf:owner/t5", "tiny-t5-en-fr", "translate English to French: Hello world"],
+    ["hf:owner/split:Q8_0", "tiny-stories", "Once upon a time"],
+  ] as const) {
+    await using model = await cached.load(spec, { device: "cpu" });
+    await using bundled = await load(twin, { device: "cpu" });
+    const text = await collect(model.stream(prompt, greedy));
+    expect(text).toBe(await collect(bundled.stream(prompt, greedy)));
+    expect(text).not.toBe("");
+  }
 });
