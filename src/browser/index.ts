@@ -1,7 +1,7 @@
 /** The entry of browsers: everything of core, with a platform. */
 import { type ConfigOptions, resolveConfig as resolveConfigOn } from "../core/api/configuration.ts";
-import { createSpell as createSpellOn, type Spell } from "../core/api/spell.ts";
-import type { LoadOptions, ModelSource } from "../core/backends/candle.ts";
+import { createSpell as createSpellOn, type Spell, type SpellLoadOptions } from "../core/api/spell.ts";
+import type { ModelSource } from "../core/backends/candle.ts";
 import type { ResolvedConfig } from "../core/config/resolve.ts";
 import type { Platform } from "../core/platform.ts";
 import type { LanguageModel } from "../core/spec/language-model.ts";
@@ -23,7 +23,10 @@ export function createSpell(options: ConfigOptions & { readonly platform?: Platf
  * `createSpell({ profile, config }).load`. The caller owns the model and disposes it.
  * @throws SpellError config-*, env-value, profile-unknown, backend-*, model-*, gguf-*, device-*, run-option, run-aborted
  */
-export function load(source?: ModelSource, { profile, config, env, ...options }: LoadOptions & ConfigOptions = {}): Promise<LanguageModel> {
+export function load(
+  source?: ModelSource,
+  { profile, config, env, ...options }: SpellLoadOptions & ConfigOptions = {},
+): Promise<LanguageModel> {
   const given = {
     ...(profile === undefined ? {} : { profile }),
     ...(config === undefined ? {} : { config }),

@@ -1,22 +1,24 @@
 /** The public surface of "llmspell/core", and of every other entry. Re-exports only. */
 export { type ConfigOptions, resolveConfig } from "./api/configuration.ts";
+export type { LocalLlm } from "./api/local-llm.ts";
 export type {
   AvailableModel,
   CandleStatus,
+  ExpectedTime,
   Fit,
   GenerateResult,
   LocalGenerateOptions,
-  LocalLlm,
   ModelInfo,
   ModelRecord,
   OllamaStatus,
   PlanResult,
+  PullOffer,
   PullRequest,
   PullResult,
   RemoveResult,
   VerifyResult,
-} from "./api/local-llm.ts";
-export type { Spell, SpellOptions, SurveyOptions } from "./api/spell.ts";
+} from "./api/models/records.ts";
+export type { Spell, SpellLoadOptions, SpellOptions, SurveyOptions } from "./api/spell.ts";
 export { createSpell } from "./api/spell.ts";
 export type { FoundModel, LoadOptions, ModelSource, PreviewOptions } from "./backends/candle.ts";
 export { bundledModels } from "./backends/candle.ts";

@@ -220,8 +220,12 @@ export interface ForeignModels {
    * @returns undefined where nothing of it is there
    */
   findHubFiles(owner: string, repo: string, revision: string): Promise<ForeignSnapshot | undefined>;
+  /** Repositories in that cache, each as it would be asked for by name: `main` where the cache has it, else by its commits. */
+  listHubRepos(): Promise<readonly ForeignRepo[]>;
   /** A manifest of Ollama's own store, such as ("registry.ollama.ai/library/llama3.2", "1b"). @returns parsed JSON, unchecked */
   readOllamaManifest(name: string, tag: string): Promise<unknown>;
+  /** Models of Ollama's registry in its store: name such as "library/llama3.2", and tag. */
+  listOllamaModels(): Promise<readonly { readonly name: string; readonly tag: string }[]>;
   /** @param digest `sha256:` and 64 hex digits */
   openOllamaBlob(digest: string, name: string): Promise<ByteSource | undefined>;
   /** A file a manifest of ours names as somebody else's. @returns undefined where it is gone */
@@ -230,8 +234,22 @@ export interface ForeignModels {
 
 export interface ForeignSnapshot {
   readonly commit: string;
-  /** paths inside the repository, with forward slashes */
-  readonly files: readonly { readonly path: string; readonly source: ByteSource }[];
+  readonly files: readonly ForeignFile[];
+}
+
+export interface ForeignFile {
+  /** inside the repository, with forward slashes */
+  readonly path: string;
+  readonly source: ByteSource;
+  /** as the other tool recorded it; nobody here has hashed the file */
+  readonly sha256?: string;
+}
+
+export interface ForeignRepo {
+  readonly owner: string;
+  readonly repo: string;
+  /** `main`, or 40 hex digits */
+  readonly revision: string;
 }
 
 export interface Platform {

@@ -1,10 +1,11 @@
 /** Models that Hugging Face's tools and Ollama keep on this machine, opened where they lie. Nothing of theirs is written. */
-import { readdir, readFile, realpath, stat } from "node:fs/promises";
+import { readdir, readFile, readlink, realpath, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { blobPath } from "../core/download/address.ts";
 import type { ByteSource } from "../core/formats/byte-source.ts";
-import type { ForeignModels } from "../core/platform.ts";
+import { parseShardName } from "../core/gguf/shards.ts";
+import type { ForeignFile, ForeignModels, ForeignRepo } from "../core/platform.ts";
 import { openFileSource } from "./file-source.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -27,9 +28,22 @@ export function nodeForeignModels(env: Env = process.env): ForeignModels {
       const folder = join(hubFolder, `models--${owner}--${repo}`);
       const commit = commitForm.test(revision) ? revision : await readReference(join(folder, "refs", ...revision.split("/")));
       if (commit === undefined) return undefined;
-      const files: { path: string; source: ByteSource }[] = [];
+      const files: ForeignFile[] = [];
       await walk(join(folder, "snapshots", commit), "", files, 0);
       return files.length === 0 ? undefined : { commit, files };
+    },
+    async listHubRepos() {
+      const found: ForeignRepo[] = [];
+      for (const name of await names(hubFolder)) {
+        // Names with "--" in them cannot be told apart; the first such mark ends the owner.
+        const [, owner, repo] = /^models--((?:(?!--)[\w.-])+)--([\w.-]+)$/.exec(name) ?? [];
+        if (owner === undefined || repo === undefined) continue;
+        const main = await readReference(join(hubFolder, name, "refs", "main"));
+        const commits = main === undefined ? await names(join(hubFolder, name, "snapshots")) : [];
+        const revisions = main === undefined ? commits.filter((commit) => commitForm.test(commit)) : ["main"];
+        found.push(...revisions.map((revision) => ({ owner, repo, revision })));
+      }
+      return found;
     },
     async readOllamaManifest(name, tag) {
       const parts = [...name.split("/"), tag];
@@ -44,6 +58,21 @@ export function nodeForeignModels(env: Env = process.env): ForeignModels {
         }
       }
       return undefined;
+    },
+    async listOllamaModels() {
+      const found = new Map<string, { readonly name: string; readonly tag: string }>();
+      for (const folder of ollamaFolders) {
+        const registry = join(folder, "manifests", "registry.ollama.ai");
+        for (const owner of await names(registry)) {
+          for (const model of await names(join(registry, owner))) {
+            for (const tag of await names(join(registry, owner, model))) {
+              const name = `${owner}/${model}`;
+              if (!found.has(`${name}:${tag}`)) found.set(`${name}:${tag}`, { name, tag });
+            }
+          }
+        }
+      }
+      return [...found.values()];
     },
     async openOllamaBlob(digest, name) {
       for (const folder of ollamaFolders) {
@@ -64,7 +93,12 @@ async function readReference(path: string): Promise<string | undefined> {
   return commitForm.test(text.trim()) ? text.trim() : undefined;
 }
 
-async function walk(folder: string, prefix: string, files: { path: string; source: ByteSource }[], depth: number): Promise<void> {
+/** In order; none where there is no such folder, or where it is not for us to read. */
+async function names(folder: string): Promise<readonly string[]> {
+  return (await readdir(folder).catch((): string[] => [])).sort();
+}
+
+async function walk(folder: string, prefix: string, files: ForeignFile[], depth: number): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     if (files.length >= mostFiles) return;
@@ -74,18 +108,27 @@ async function walk(folder: string, prefix: string, files: { path: string; sourc
       continue;
     }
     const source = await tryOpen(path);
-    if (source !== undefined) files.push({ path: `${prefix}${entry.name}`, source: { ...source, name: entry.name } });
+    if (source === undefined) continue;
+    const sha256 = entry.isSymbolicLink() ? await hashOfBlob(path) : undefined;
+    files.push({ path: `${prefix}${entry.name}`, source: { ...source, name: entry.name }, ...(sha256 === undefined ? {} : { sha256 }) });
   }
 }
 
+/** Snapshots link to blobs that have the hub's etag as their name: the SHA-256 of large files. Small ones have git's hash, which is shorter. */
+async function hashOfBlob(link: string): Promise<string | undefined> {
+  const name = basename(await readlink(link).catch(() => ""));
+  return /^[0-9a-f]{64}$/.test(name) ? name : undefined;
+}
+
 /**
- * Snapshots are links to blobs that are named by hash. The path with the file's own name is kept, because engines look for the other parts
- * of a split model beside the first.
+ * Snapshots are links to blobs that are named by hash, and engines that map weights take no links (E22): a file is opened where it really lies. Files that
+ * are looked for beside each other by their names, parts of a split model and graphs with their data, keep the path that has them.
  */
 async function tryOpen(path: string): Promise<ByteSource | undefined> {
   try {
     const source = await openFileSource(path);
-    return { ...source, path: join(await realpath(dirname(path)), basename(path)) };
+    const isOneOfSeveral = parseShardName(basename(path)) !== undefined || /\.onnx(_data)?$/i.test(path);
+    return isOneOfSeveral ? { ...source, path: join(await realpath(dirname(path)), basename(path)) } : source;
   } catch {
     return undefined;
   }

@@ -4,7 +4,7 @@
  * What a killed process leaves is a part, or nothing.
  */
 import { createHash as createNodeHash, randomBytes } from "node:crypto";
-import { constants } from "node:fs";
+import { constants, type Stats } from "node:fs";
 import * as nodeFs from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
@@ -43,6 +43,7 @@ interface OwnedRecord extends Partial<PartRecord> {
 }
 
 const partName = /^([0-9a-f]{64})\.([0-9a-f]{16})\.part$/;
+const linkName = /^[0-9a-f]{32}\/[^/\\]+$/;
 const leftover = /^(\.[0-9a-f]{16}\.tmp|[0-9a-f]{64}\.[0-9a-f]{16}\.json)$/;
 
 /** @param folder absolute; it comes into being with the first write, mode 0700 */
@@ -294,16 +295,29 @@ export function fsArtifactStore(folder: string, options: FsStoreOptions = {}): A
     });
   }
 
-  /** Other names of a blob that goes. */
-  async function unlinkAll(ino: number): Promise<void> {
+  /** Second names of blobs: `group/name`, from the folder of links. */
+  async function* linkNames(): AsyncGenerator<{ readonly id: string; readonly stats: Stats }, void, undefined> {
     for (const group of await names(links)) {
       for (const name of await names(join(links, group))) {
-        const path = join(links, group, name);
-        if ((await fs.lstat(path).catch(() => undefined))?.ino === ino) await fs.unlink(path).catch(() => undefined);
+        const stats = await fs.lstat(join(links, group, name)).catch(() => undefined);
+        if (stats !== undefined) yield { id: `${group}/${name}`, stats };
       }
-      await fs.rmdir(join(links, group)).catch(() => undefined);
     }
   }
+
+  async function unlinkName(id: string): Promise<void> {
+    const path = join(links, id);
+    await fs.unlink(path).catch(() => undefined);
+    await fs.rmdir(dirname(path)).catch(() => undefined); // goes with its last name
+  }
+
+  /** Other names of a blob that goes; strays go along. */
+  async function unlinkAll(ino: number): Promise<void> {
+    for await (const { id, stats } of linkNames()) if (stats.ino === ino || isStray(stats)) await unlinkName(id);
+  }
+
+  /** A name whose blob is gone, or was replaced: it holds on to bytes that nobody can find any more. */
+  const isStray = ({ nlink }: Stats): boolean => nlink === 1;
 
   const manifestPath = (key: ManifestKey): string => `${join(manifests, ...key.map(fileNameOf))}.json`;
 
@@ -404,9 +418,18 @@ export function fsArtifactStore(folder: string, options: FsStoreOptions = {}): A
         if (facts === undefined) continue;
         found.push({ id: name, key: partName.exec(name)?.[1] ?? "", ...facts, inUse: await isInUse(name) });
       }
+      for await (const { id, stats } of linkNames()) {
+        if (isStray(stats)) found.push({ id, key: "", size: stats.size, modifiedMs: stats.mtimeMs, inUse: false });
+      }
       return found;
     },
     async removePart(id) {
+      if (linkName.test(id)) {
+        const stats = await fs.lstat(join(links, id)).catch(() => undefined);
+        if (stats === undefined || !isStray(stats)) return 0;
+        await unlinkName(id);
+        return stats.size;
+      }
       if (basename(id) !== id || !isRemovable(id) || (await isInUse(id))) return 0;
       const path = join(parts, id);
       try {

@@ -19,10 +19,13 @@ it("D21 200 kills at random moments leave no wrong blob, and the next run finish
   const home = mkdtempSync(join(tmpdir(), "llmspell-storm-"));
   server.plan(
     "/lfs/",
-    Array.from({ length: 400 }, () => ({ pieceMs: 5 })),
+    Array.from({ length: 2000 }, () => ({ pieceMs: 5 })),
     "cdn",
   );
-  await killStorm(200, home, server.url, "hf:owner/gguf", Math.random);
+  const { finished, resumed } = await killStorm(200, home, server.url, "hf:owner/gguf", Math.random);
+  console.info(`200 pulls were killed, of which ${resumed} left a part; ${finished} more were done before their kill`);
+  // Storms that hit nothing prove nothing: some must have left work behind, and some must have come near the end.
+  expect(Math.min(resumed, finished)).toBeGreaterThan(5);
   server.reset();
   expect((await startPull(home, server.url, "hf:owner/gguf").ended).status).toBe(0);
   expect([readdirSync(join(home, "models/blobs")).length, wrongBlobs(home)]).toEqual([1, []]);

@@ -1,8 +1,6 @@
 /** LocalLLM over a scripted hub and registry, with the files of the bundled models. Rows 82, 85–87, 92, D19, D28–D32. */
-import { createHash } from "node:crypto";
 import {
   appendFileSync,
-  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -16,31 +14,16 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createLocalLlm, type LocalLlm, type PullResult } from "../../src/core/api/local-llm.ts";
+import type { PullResult } from "../../src/core/api/models/records.ts";
 import { builtinCatalogue, readCatalogue } from "../../src/core/backends/catalogue.ts";
-import { realClock } from "../../src/core/download/clock.ts";
 import type { PullEvent } from "../../src/core/download/pull.ts";
 import { SpellError } from "../../src/core/errors.ts";
 import type { LogEntry, Platform } from "../../src/core/platform.ts";
 import type { ModelSettings } from "../../src/core/spec/model-settings.ts";
-import { memoryPlatform } from "../../src/core/testing/memory-platform.ts";
 import { memoryStore } from "../../src/core/testing/memory-store.ts";
-import { openFileSource } from "../../src/node/file-source.ts";
-import { nodeFiles } from "../../src/node/files.ts";
-import { nodeForeignModels } from "../../src/node/foreign-models.ts";
 import { fsArtifactStore } from "../../src/node/fs-artifact-store.ts";
 import { startFaultServer } from "../support/fault-server.mjs";
-import { root } from "../support.ts";
-
-const models = join(root, "builtins/models");
-const gguf = readFileSync(join(models, "tiny-stories/tiny-stories.gguf"));
-const t5 = Object.fromEntries(
-  ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"].map((name) => [
-    name,
-    readFileSync(join(models, "tiny-t5-en-fr", name)),
-  ]),
-);
-const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+import { tinyGguf as gguf, openLocalLlm, sha256, tinyT5 as t5 } from "./support/local-llm.ts";
 
 let server: Awaited<ReturnType<typeof startFaultServer>>;
 let folder: string;
@@ -67,37 +50,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function open(
-  settings: Partial<ModelSettings> = {},
-  more: Partial<Platform> = {},
-): { readonly llm: LocalLlm; readonly platform: Platform } {
-  const env = { HF_HUB_CACHE: join(folder, "hf"), OLLAMA_MODELS: join(folder, "ollama") };
-  const platform: Platform = {
-    ...memoryPlatform({ log: (entry) => logged.push(entry) }),
-    fetch,
-    files: { available: true, value: nodeFiles() },
-    store: fsArtifactStore(join(folder, "models")),
-    foreign: nodeForeignModels(env),
-    freeMemory: () => 8e9,
-    bundled: (model, file) => openFileSource(join(models, model, file)),
-    ...more,
-  };
-  const network = { fetch: platform.fetch, clock: realClock(() => performance.now(), 100) };
-  return {
-    platform,
-    llm: createLocalLlm({
-      platform,
-      network,
-      settings: {
-        hfEndpoint: server.url,
-        ollamaRegistry: server.url,
-        ollamaBaseUrl: "http://127.0.0.1:9",
-        backends: ["candle"],
-        ...settings,
-      },
-    }),
-  };
-}
+const open = (settings: Partial<ModelSettings> = {}, more: Partial<Platform> = {}) =>
+  openLocalLlm({ folder, url: server.url, logged, settings, more });
 
 async function failure(promise: Promise<unknown>): Promise<SpellError> {
   try {
@@ -159,6 +113,7 @@ describe("pull", () => {
       bytes_total: gguf.length + 64,
     });
     expect(seen[0]).toMatchObject({ status: "starting" });
+    expect([...new Set(seen.map(({ status }) => status))]).toEqual(["starting", "downloading", "verifying", "complete"]);
     expect(seen.at(-1)).toEqual(result);
     expect(blobs()).toEqual([`sha256-${sha256(Buffer.concat([gguf, Buffer.alloc(64)]))}`]);
     expect(parts()).toEqual([]);
@@ -187,6 +142,7 @@ describe("pull", () => {
     expect([events[0], events.at(-1)]).toEqual(["download-start", "download-end"]);
     expect(await llm.info("flan-t5-small:q4")).toMatchObject({
       id: "flan-t5-small",
+      quantization: "q4",
       architecture: "t5",
       license: "Apache-2.0",
       files: { length: 5 },
@@ -195,7 +151,10 @@ describe("pull", () => {
     await llm.pull("hf:owner/gguf:Q8_0");
     const result = await llm.generate("hf:owner/gguf:Q8_0", "Once", { maxTokens: 3 });
     expect(result).toMatchObject({ model: "hf:owner/gguf:Q8_0", backend: "candle", finish_reason: "length", completion_tokens: 3 });
+    const loaded = async () => (await llm.list()).flatMap((model) => (model.loaded ? [model.id] : []));
+    expect(await loaded()).toEqual(["hf:owner/gguf:Q8_0"]);
     expect(await llm.unload()).toBe(1);
+    expect(await loaded()).toEqual([]);
   });
 
   it("fetches all shards of a split GGUF, and every file of a T5 folder", async () => {
@@ -251,6 +210,9 @@ describe("pull", () => {
     expect(blobs()).toHaveLength(1);
     expect((await failure(llm.info("small@candle"))).code).toBe("model-unknown");
     expect((await failure(llm.remove("tiny-stories"))).code).toBe("model-bundled");
+    expect(await llm.verify("Tiny-Stories")).toEqual([
+      { model_id: "tiny-stories", file: "tiny-stories.gguf", ok: true, expected: null, actual: sha256(gguf) },
+    ]);
     expect((await failure(llm.remove("hf:owner/gguf:Q8_0"))).code).toBe("model-not-installed");
   });
 
@@ -282,6 +244,21 @@ describe("pull", () => {
     await llm.pull("hf:owner/gguf:Q4_K_M");
     expect((await llm.info("hf:owner/gguf")).id).toBe("hf:owner/gguf:Q4_K_M");
     expect((await failure(open({ defaultQuantization: "Q5_K_M" }).llm.info("hf:owner/gguf"))).code).toBe("model-ambiguous");
+  });
+
+  it("without a variant fetches what the source gives then, whatever else is here; asked once, it knows", async () => {
+    const { llm } = open();
+    await llm.pull("hf:owner/gguf:Q8_0");
+    expect(await llm.pull("hf:owner/gguf")).toMatchObject({ model_id: "hf:owner/gguf:Q4_K_M", already_present: false });
+    server.addRepo("owner/only", { files: { "m.Q8_0.gguf": gguf } });
+    await llm.pull("hf:owner/only:Q8_0");
+    expect(await llm.pull("hf:owner/only")).toMatchObject({ already_present: true, bytes_downloaded: 0 });
+    server.reset();
+    for (const spec of ["hf:owner/gguf", "hf:owner/only", "hf:owner/only:Q8_0"])
+      expect(await llm.pull(spec)).toMatchObject({ already_present: true });
+    expect(server.seen).toEqual([]);
+    const other = open({ defaultQuantization: "Q8_0" }).llm;
+    expect((await other.pull("hf:owner/gguf")).model_id).toBe("hf:owner/gguf:Q8_0");
   });
 
   it("82 a file that is not in the repository → net-not-found with the files there are", async () => {
@@ -449,7 +426,9 @@ describe("pull", () => {
       Array.from({ length: 9 }, () => ({ status: 500 })),
     );
     const { llm, platform } = open();
-    const error = await failure(llm.pull("hf:owner/t5"));
+    const seen: PullResult[] = [];
+    const error = await failure(llm.pull("hf:owner/t5", { on_progress: (progress) => seen.push(progress) }));
+    expect(seen.at(-1)).toMatchObject({ status: "failed", model_id: "hf:owner/t5" });
     expect(error).toMatchObject({
       code: "net-status",
       message: expect.stringContaining("tokenizer.json"),
@@ -480,6 +459,52 @@ describe("pull", () => {
     expect(blobs()).toEqual([]);
   });
 
+  it("says how long a pull will take by what earlier ones from the same host took, and nothing where there were none", async () => {
+    server.addRepo("other/gguf", { files: { "x.Q8_0.gguf": Buffer.concat([gguf, Buffer.alloc(1000)]) } });
+    const { llm, platform } = open();
+    expect(await llm.offer("hf:owner/gguf:Q4_K_M")).toMatchObject({
+      missingBytes: gguf.length + 64,
+      contextLength: 512,
+      fits: { device: "cpu", needed_bytes: expect.any(Number), available_bytes: 8e9, ok: true },
+      freeBytes: expect.any(Number),
+    });
+    expect((await llm.plan("hf:owner/gguf:Q4_K_M")).expected).toBeUndefined();
+    await llm.pull("hf:owner/gguf:Q8_0");
+    const [key = []] = await platform.store.listManifests();
+    const manifest = (await platform.store.readManifest(key)) as { readonly transfer: { readonly ms: number } };
+    const host = new URL(server.url).host;
+    expect(manifest.transfer).toEqual({ host, bytes: gguf.length, ms: expect.any(Number) });
+    expect(manifest.transfer.ms).toBeGreaterThan(0);
+    await platform.store.writeManifest(key, { ...manifest, transfer: { host, bytes: 10_000_000, ms: 4000 } });
+    const expected = { host, bytesPerSecond: 2_500_000, seconds: (gguf.length + 1000) / 2_500_000 };
+    expect((await llm.offer("hf:other/gguf")).expected).toEqual(expected);
+    server.reset();
+    expect(await llm.plan("hf:owner/gguf:Q8_0")).toEqual({
+      id: "hf:owner/gguf:Q8_0",
+      backend: "candle",
+      sizeBytes: gguf.length,
+      missingBytes: 0,
+    });
+    expect(server.seen).toEqual([]); // it is up to date, as a pull would say
+    await platform.store.writeManifest(key, { ...manifest, transfer: { host: "elsewhere.example", bytes: 10_000_000, ms: 4000 } });
+    expect((await llm.plan("hf:other/gguf")).expected).toBeUndefined();
+    await platform.store.writeManifest(key, { ...manifest, transfer: { host, bytes: -1, ms: 0 } });
+    expect((await failure(llm.info("hf:owner/gguf:Q8_0"))).code).toBe("store-corrupt");
+  });
+
+  it("an offer of what would not run ends with its defect; one whose headers cannot be read says the size alone", async () => {
+    server.addRepo("owner/page", { files: { "m.Q8_0.gguf": Buffer.from("<!doctype html><title>log in</title>") } });
+    const { llm } = open();
+    expect((await failure(llm.offer("hf:owner/page"))).code).toBe("gguf-magic");
+    server.plan(
+      "/lfs/",
+      Array.from({ length: 9 }, () => ({ status: 500 })),
+    );
+    const offer = await llm.offer("hf:owner/gguf");
+    expect([offer.missingBytes, offer.fits]).toEqual([gguf.length + 64, undefined]);
+    expect(blobs()).toEqual([]);
+  });
+
   it("prunes what is unfinished, or used by nothing", async () => {
     const { llm, platform } = open();
     const part = await platform.store.openPart("cd".repeat(32));
@@ -507,44 +532,6 @@ describe("pull", () => {
   });
 });
 
-describe("files of other tools", () => {
-  it("in the Hugging Face cache are used in place, and marked", async () => {
-    const commit = server.addRepo("owner/t5", { files: t5 });
-    const snapshot = join(folder, "hf/models--owner--t5/snapshots", commit);
-    const cached = join(folder, "hf/models--owner--t5/blobs");
-    mkdirSync(snapshot, { recursive: true });
-    mkdirSync(cached);
-    mkdirSync(join(folder, "hf/models--owner--t5/refs"));
-    writeFileSync(join(folder, "hf/models--owner--t5/refs/main"), commit);
-    for (const [name, bytes] of Object.entries(t5)) {
-      writeFileSync(join(cached, sha256(bytes)), bytes);
-      symlinkSync(join(cached, sha256(bytes)), join(snapshot, name));
-    }
-    const offline = open({ offline: true }).llm;
-    expect(await offline.info("hf:owner/t5")).toMatchObject({ source: "hf-cache", verified: "size", path: join(snapshot, "config.json") });
-    expect(server.seen).toEqual([]);
-    expect(blobs()).toEqual([]);
-    expect(await offline.remove("hf:owner/t5")).toMatchObject({ freed_bytes: 0, kept_files: { length: 5 } });
-    expect(readdirSync(snapshot)).toHaveLength(5);
-    expect((await open().llm.pull("hf:owner/t5")).bytes_downloaded).toBe(0);
-    expect((await failure(open({ offline: true, reuseHfCache: false }).llm.pull("hf:owner/t5", { force: true }))).code).toBe("net-offline");
-  });
-
-  it("in Ollama's store are opened in place", async () => {
-    const store = join(folder, "ollama");
-    const manifest = server.addImage("library/tiny:latest", [{ mediaType: "application/vnd.ollama.image.model", bytes: gguf }]);
-    mkdirSync(join(store, "manifests/registry.ollama.ai/library/tiny"), { recursive: true });
-    mkdirSync(join(store, "blobs"));
-    writeFileSync(join(store, "manifests/registry.ollama.ai/library/tiny/latest"), JSON.stringify(manifest));
-    cpSync(join(models, "tiny-stories/tiny-stories.gguf"), join(store, "blobs", `sha256-${sha256(gguf)}`));
-    const { llm } = open();
-    expect(await llm.info("ollama:tiny")).toMatchObject({ id: "ollama:tiny:latest", source: "ollama-store", architecture: "llama" });
-    expect(blobs()).toEqual([]);
-    expect(server.seen).toEqual([]);
-    expect((await llm.verify("ollama:tiny"))[0]).toMatchObject({ ok: true, expected: sha256(gguf) });
-  });
-});
-
 describe("the Ollama registry", () => {
   const image = (): void => {
     server.addImage("library/tiny:1b", [
@@ -557,7 +544,7 @@ describe("the Ollama registry", () => {
   it("gives a model by digest", async () => {
     image();
     const { llm } = open();
-    expect(await llm.pull("ollama:tiny:1b")).toMatchObject({ model_id: "ollama:tiny:1b", verified: "sha256" });
+    expect(await llm.pull("ollama:tiny:1b")).toMatchObject({ model_id: "ollama:tiny:1b@candle", verified: "sha256" });
     expect(blobs()).toEqual([`sha256-${sha256(gguf)}`]);
     expect((await failure(llm.pull("ollama:nope"))).code).toBe("net-not-found");
   });

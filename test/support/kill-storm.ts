@@ -1,7 +1,7 @@
 /** `kill -9` at random moments of a pull, in a real process: after each the blob is absent or correct, and a last pull finishes. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../support.ts";
 
@@ -58,15 +58,38 @@ export function wrongBlobs(home: string): readonly string[] {
   );
 }
 
-/** @param random 0 … 1, repeatable */
-export async function killStorm(kills: number, home: string, endpoint: string, spec: string, random: () => number): Promise<void> {
-  for (let kill = 0; kill < kills; kill += 1) {
+/** Milliseconds from the first line of a pull within which it is killed: a whole one takes about so long, its hash and its manifest included. */
+const killWithinMs = 600;
+
+/**
+ * Kills until so many pulls were hit while they ran. One that was quicker counts as none; its model is taken away, so that the next one has work to do.
+ * @param random 0 … 1, repeatable
+ * @returns how many were quicker, and how often a part was there to go on with
+ */
+export async function killStorm(
+  kills: number,
+  home: string,
+  endpoint: string,
+  spec: string,
+  random: () => number,
+): Promise<{ readonly finished: number; readonly resumed: number }> {
+  let [hit, finished, resumed] = [0, 0, 0];
+  while (hit < kills) {
     const pull = startPull(home, endpoint, spec);
     await pull.says("pulling");
-    await new Promise((resolve) => setTimeout(resolve, random() * 400));
+    await new Promise((resolve) => setTimeout(resolve, random() * killWithinMs));
     pull.child.kill("SIGKILL");
-    await pull.ended;
+    const { status } = await pull.ended;
     const wrong = wrongBlobs(home);
-    if (wrong.length > 0) throw new Error(`after kill ${kill + 1}: ${wrong.join(", ")}`);
+    if (wrong.length > 0) throw new Error(`after kill ${hit + 1}: ${wrong.join(", ")}`);
+    if (status === null) {
+      hit += 1;
+      if (existsSync(join(home, "models/parts")))
+        resumed += readdirSync(join(home, "models/parts")).some((name) => name.endsWith(".part")) ? 1 : 0;
+    } else if (status === 0) {
+      finished += 1;
+      for (const folder of ["blobs", "manifests"]) rmSync(join(home, "models", folder), { recursive: true, force: true });
+    } else throw new Error(`a pull ended with status ${status}`);
   }
+  return { finished, resumed };
 }

@@ -11,6 +11,9 @@ import {
 } from "../backends/candle.ts";
 import { type CandleSettings, candleSettings, ollamaSettings } from "../backends/candle-settings.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
+import type { PullEvent } from "../download/pull.ts";
+import { SpellError } from "../errors.ts";
+import { formatCount } from "../formats/format-count.ts";
 import { limits } from "../limits.ts";
 import type { Platform } from "../platform.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
@@ -20,9 +23,20 @@ import { createTurns, type Turns } from "../text/turns.ts";
 import { type ConfigOptions, resolveConfig } from "./configuration.ts";
 import { configuredModel } from "./configured-model.ts";
 import type { LocalLlm } from "./local-llm.ts";
+import type { OllamaPullEvent, PullOffer } from "./models/records.ts";
 
 export interface SpellOptions extends ConfigOptions {
   readonly platform: Platform;
+}
+
+export interface SpellLoadOptions extends LoadOptions {
+  /**
+   * What becomes of a model that is not here. A function is told size, memory, room and expected time before a byte comes, and says whether to fetch it;
+   * `true` fetches it, with one line in the log. By default nothing is fetched, and the error names the pull command.
+   */
+  readonly pull?: boolean | ((offer: PullOffer) => boolean | Promise<boolean>);
+  /** Progress of that pull. */
+  readonly onPull?: (event: PullEvent | OllamaPullEvent) => void;
 }
 
 export interface Spell {
@@ -38,11 +52,11 @@ export interface Spell {
    */
   localLLM(): Promise<LocalLlm>;
   /**
-   * Loads a model that is here: any form of a model's name, a path to a file or folder, or a Blob; without a source the default model of the
-   * configuration. Options stand before the configuration. The caller owns the model and disposes it.
+   * Loads a model: any form of a model's name, a path to a file or folder, or a Blob; without a source the default model of the
+   * configuration. One that is not here is fetched where `pull` says so. Options stand before the configuration. The caller owns the model and disposes it.
    * @throws SpellError of config(); model-not-installed with the pull command; backend-*, model-*, gguf-*, device-*, run-option, run-aborted
    */
-  load(source?: ModelSource, options?: LoadOptions): Promise<LanguageModel>;
+  load(source?: ModelSource, options?: SpellLoadOptions): Promise<LanguageModel>;
   /** Reads a model's header only: architecture, sizes, limits, chat template. Nothing is loaded. */
   inspect(source: ModelSource, options?: { readonly signal?: AbortSignal }): Promise<FoundModel>;
   /** The device load() would take for a model that inspect() found, and why not the others; and what the model needs. Nothing is loaded. */
@@ -65,7 +79,7 @@ export interface SurveyOptions {
 export function createSpell({ platform, ...options }: SpellOptions): Spell {
   const config = once(() => resolveConfig(options, platform));
   const localLLM = once(async () => {
-    const { config: values } = await config();
+    const { config: values, source } = await config();
     const [{ createLocalLlm }, { modelSettings }] = await Promise.all([import("./local-llm.ts"), import("../backends/model-settings.ts")]);
     const candle = candleSettings(values);
     const store = candle === undefined ? undefined : platform.storeAt?.(candle.modelFolder);
@@ -73,6 +87,7 @@ export function createSpell({ platform, ...options }: SpellOptions): Spell {
       platform: store === undefined ? platform : { ...platform, store },
       settings: await modelSettings(values, platform.config),
       ...(candle === undefined ? {} : { defaults: candle.load }),
+      ...(source.startsWith("file:") ? { configFile: source.slice("file:".length) } : {}),
     });
   });
   /** Generations at once are counted per provider, over all its models. */
@@ -82,12 +97,19 @@ export function createSpell({ platform, ...options }: SpellOptions): Spell {
     platform,
     config,
     localLLM,
-    async load(source, loadOptions = {}) {
-      const { provider, settings, open } = await placeOf(source, await config(), platform, localLLM);
+    async load(source, { pull, onPull, ...loadOptions } = {}) {
+      const { provider, settings, spec, open } = await placeOf(source, await config(), platform, localLLM);
       const turns = turnsOf.get(provider) ?? createTurns(limits.waitingGenerations, settings.maxConcurrent);
       turnsOf.set(provider, turns);
       const { onProgress: _, signal: __, ...again } = loadOptions;
-      return configuredModel(await open(loadOptions), {
+      const model = await open(loadOptions).catch(async (error: unknown) => {
+        const isMissing = error instanceof SpellError && error.code === "model-not-installed";
+        if (!isMissing || spec === undefined || pull === undefined || pull === false) throw error;
+        if (!(await pullMissing(spec, await localLLM(), platform, { ...loadOptions, pull, ...(onPull === undefined ? {} : { onPull }) })))
+          throw error;
+        return open(loadOptions);
+      });
+      return configuredModel(model, {
         settings,
         turns,
         reload: (signal) => open({ ...again, ...(signal === undefined ? {} : { signal }) }),
@@ -115,6 +137,8 @@ export function createSpell({ platform, ...options }: SpellOptions): Spell {
 interface Place {
   readonly provider: string;
   readonly settings: Pick<CandleSettings, "generate" | "timeoutMs" | "maxConcurrent" | "keepAliveMs">;
+  /** undefined for files that were handed in */
+  readonly spec?: string;
   readonly open: (options: LoadOptions) => Promise<LanguageModel>;
 }
 
@@ -140,7 +164,27 @@ async function placeOf(
   // A name that nobody gave a provider leads to the same backend again, and keeps its advice for slips.
   const full =
     named === undefined ? spec : printModelSpec({ ...parseModelSpec(spec), backend: candle === undefined ? "ollama" : "candle" });
-  return { provider, settings, open: (options) => llm.load(full, options, candle?.load) };
+  return { provider, settings, spec: full, open: (options) => llm.load(full, options, candle?.load) };
+}
+
+/** @returns whether the model is here now */
+async function pullMissing(
+  spec: string,
+  llm: LocalLlm,
+  platform: Platform,
+  { pull, onPull, device, contextSize, signal }: SpellLoadOptions,
+): Promise<boolean> {
+  const stop = signal === undefined ? {} : { signal };
+  const offer = await llm.offer(spec, {
+    ...stop,
+    ...(device === undefined ? {} : { device }),
+    ...(contextSize === undefined ? {} : { contextSize }),
+  });
+  if (typeof pull === "function" && !(await pull(offer))) return false;
+  const size = offer.missingBytes === undefined ? "" : `, ${formatCount(offer.missingBytes)} bytes`;
+  platform.log({ level: "info", message: `pulling ${offer.id}${size}` });
+  await llm.pull(spec, { ...stop, ...(onPull === undefined ? {} : { onEvent: onPull }) });
+  return true;
 }
 
 function declared<T>(settings: T | undefined, provider: string): T {

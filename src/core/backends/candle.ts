@@ -186,14 +186,14 @@ export async function previewDevice(
 ): Promise<DevicePreview & { readonly needs: ModelNeeds }> {
   const runtime: Partial<DeviceSurvey> = runtimeFor(model.kind, platform);
   const { device = defaults?.device ?? "auto", contextSize, signal } = options;
-  const needs = needsOf(model, model.kind === "gguf" ? contextLengthOf(contextSize, defaults, model.facts.contextLength) : contextSize);
+  const needs = needsOf(model, contextLengthOf(model, contextSize, defaults));
   const preview = await runtime.preview?.(model.files, { device, needs, ...(signal === undefined ? {} : { signal }) });
   return { ...(preview ?? { tried: [] }), needs };
 }
 
-function needsOf(model: FoundModel, contextSize: number | undefined): ModelNeeds {
-  if (model.kind === "gguf") return ggufNeeds(model.facts, contextSize ?? model.facts.contextLength);
-  const tokens = contextSize ?? limits.seq2seqInputTokens;
+/** @param tokens that are kept */
+function needsOf(model: FoundModel, tokens: number): ModelNeeds {
+  if (model.kind === "gguf") return ggufNeeds(model.facts, tokens);
   return model.kind === "t5" ? t5Needs(model.facts, model.variant, tokens) : exportNeeds(model.facts, tokens);
 }
 
@@ -241,7 +241,7 @@ async function loadGguf(
   }
   const limit = model.facts.contextLength;
   checkContextSize(options, limit, model.id);
-  const contextLength = contextLengthOf(options.contextSize, defaults, limit);
+  const contextLength = contextLengthOf(model, options.contextSize, defaults);
   const { openGgufModel } = await import("../gguf/model.ts");
   return openGgufModel(model, runtime, platform, {
     ...commonOptions(defaults, options),
@@ -252,9 +252,11 @@ async function loadGguf(
   });
 }
 
-/** Tokens a decoder keeps. @param defaults undefined where no configuration speaks of decoders */
-function contextLengthOf(asked: number | undefined, defaults: LoadDefaults | undefined, limit: number): number {
+/** Tokens a load keeps: of a decoder its whole context, of T5 the input. @param defaults undefined where no configuration speaks of decoders */
+export function contextLengthOf(model: FoundModel, asked: number | undefined, defaults: LoadDefaults | undefined): number {
+  if (model.kind !== "gguf") return asked ?? limits.seq2seqInputTokens;
   const wanted = asked ?? defaults?.contextSize ?? 0;
+  const limit = model.facts.contextLength;
   return wanted === 0 ? limit : Math.min(wanted, limit);
 }
 
@@ -267,13 +269,14 @@ async function loadT5(
 ): Promise<LanguageModel> {
   const { id, files, facts, variant } = model;
   checkContextSize(options, limits.seq2seqMostInputTokens, id);
+  const inputLength = contextLengthOf(model, options.contextSize, defaults);
   const { openT5Model } = await import("../t5/model.ts");
   return openT5Model({ id, files, generation: facts.generation }, runtime, platform, {
     ...commonOptions(defaults, options),
-    needs: needsOf(model, options.contextSize),
+    needs: needsOf(model, inputLength),
     ...(options.draft === undefined ? {} : { draft: options.draft }),
     variant,
-    inputLength: options.contextSize ?? limits.seq2seqInputTokens,
+    inputLength,
   });
 }
 

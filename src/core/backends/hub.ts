@@ -174,6 +174,7 @@ export function planRepository(listing: HubListing, { spec, entry, variant }: Hu
     revision: listing.commit,
     ...(license === undefined ? {} : { license }),
     ...(entry?.licenseUrl === undefined ? {} : { licenseUrl: entry.licenseUrl }),
+    ...(variant === undefined && spec.file === undefined ? { byDefault: true } : {}),
     files,
   };
 }
@@ -237,9 +238,8 @@ function chooseQuant(
     const quant = quantOf(file.path);
     if (quant !== undefined && !byQuant.has(quant)) byQuant.set(quant, file);
   }
-  const pattern = (quant: string): string | undefined => entry?.file?.replace("{Q}", quant).replace("{q}", quant.toLowerCase());
   const find = (quant: string): HubFile | undefined =>
-    models.find(({ path }) => path === pattern(quant)) ?? byQuant.get(quant.toUpperCase());
+    models.find(({ path }) => entry !== undefined && path === fileOfQuant(entry, quant)) ?? byQuant.get(quant.toUpperCase());
   const listed = [...byQuant].map(([quant, file]) => `${quant} (${formatCount(file.size)} bytes)`).join(", ");
   if (variant !== undefined) {
     const file = find(variant.toUpperCase());
@@ -338,8 +338,9 @@ export async function reuseCache(
     if (file.kind !== "remote") return file;
     const found = cached.files.find(({ path }) => path === file.remote.path);
     if (found === undefined || (file.remote.size !== undefined && found.source.size !== file.remote.size)) return file;
+    if (found.sha256 !== undefined && file.remote.sha256 !== undefined && found.sha256 !== file.remote.sha256) return file;
     isUsed = true;
-    const { sha256 } = file.remote;
+    const sha256 = file.remote.sha256 ?? found.sha256;
     return {
       kind: "external",
       external: { path: file.remote.path, source: found.source, verified: "size", ...(sha256 === undefined ? {} : { sha256 }) },
@@ -355,7 +356,41 @@ export async function listCached(
 ): Promise<HubListing | undefined> {
   const cached = await foreign.findHubFiles(owner, repo, revision ?? "main");
   if (cached === undefined) return undefined;
-  return { owner, repo, commit: cached.commit, files: cached.files.map(({ path, source }) => ({ path, size: source.size })) };
+  const files = cached.files.map(({ path, source, sha256 }) => ({ path, size: source.size, ...(sha256 === undefined ? {} : { sha256 }) }));
+  return { owner, repo, commit: cached.commit, files };
+}
+
+/**
+ * Every model that files of a repository may make, as somebody would ask for it; whether they do is seen by looking at them.
+ * @param revision of the spec, where it is not the newest
+ */
+export function wishesOf(
+  { owner, repo, files, commit }: HubListing,
+  catalogue: readonly CatalogueEntry[],
+  revision?: string,
+): readonly HubWish[] {
+  const spec: HfSpec = { kind: "hf", owner, repo, ...(revision === undefined ? {} : { revision }) };
+  const isSame = ({ source, revision: pin }: CatalogueEntry): boolean =>
+    source?.owner.toLowerCase() === owner.toLowerCase() &&
+    source.repo.toLowerCase() === repo.toLowerCase() &&
+    (pin === undefined ? revision === undefined : pin === commit);
+  const entry = catalogue.find(isSame);
+  const models = files.filter(({ path }) => isModelGguf(path));
+  if (models.length === 0) return [{ spec, ...(entry === undefined || entry.file !== undefined ? {} : { entry }) }];
+  const seen = new Set<string>();
+  return models.flatMap(({ path }): readonly HubWish[] => {
+    const quant = quantOf(path);
+    if (quant !== undefined && !seen.has(quant)) {
+      seen.add(quant);
+      const isListed = entry !== undefined && path === fileOfQuant(entry, quant);
+      return [{ spec, variant: quant, ...(isListed ? { entry } : {}) }];
+    }
+    return path.includes("/") ? [] : [{ spec: { ...spec, file: path } }]; // a spec has no folders
+  });
+}
+
+function fileOfQuant({ file }: CatalogueEntry, quant: string): string | undefined {
+  return file?.replace("{Q}", quant).replace("{q}", quant.toLowerCase());
 }
 
 /**

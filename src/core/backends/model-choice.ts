@@ -108,15 +108,24 @@ function requireProvider(config: Config, name: string, model: string, file: stri
   throw notConfigured(name, word.profile, model, file ?? "llmspell.toml");
 }
 
-/** Both ways out: a profile for this command, or two lines for every command. */
-function notConfigured(name: string, profile: string, model: string, file: string): SpellError {
+/**
+ * Both ways out: a profile for this command, or two lines for every command.
+ * @param file where a provider can be declared
+ */
+export function notConfigured(
+  name: string,
+  profile: string,
+  model: string,
+  file: string,
+  command = `generate -m ${model.includes("@") ? model : `${model}@${name}`} "Hello"`,
+): SpellError {
   return new SpellError(
     "backend-not-configured",
     `Backend '${name}' not configured. To use ${name} models:\n  1. use the builtin profile '${profile}' (the command below)\n  2. or configure it in ${file}:\n       [providers.${name}]\n       provider_type = "${name}"`,
     {
       where: name,
       hint: `With the profile '${profile}':`,
-      commands: [`llmspell -p ${profile} generate -m ${model.includes("@") ? model : `${model}@${name}`} "Hello"`],
+      commands: [`llmspell -p ${profile} ${command}`],
       details: { backend: name, profile },
     },
   );

@@ -35,6 +35,7 @@ export async function planRegistry(spec: OllamaSpec, context: HubContext): Promi
     ...(spec.namespace === undefined ? {} : { namespace: spec.namespace }),
     name: spec.name,
     tag: spec.tag ?? "latest",
+    backend: "candle", // without it the name is one of a server's, where one is declared
   });
   const path = `${spec.namespace ?? "library"}/${spec.name}`;
   const base = { id, key: registryKey(spec), source: `ollama:${path}` };

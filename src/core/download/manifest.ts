@@ -24,6 +24,19 @@ export interface ModelManifest {
   readonly verified: Verified;
   /** seconds since the epoch */
   readonly created_at: number;
+  /** What its source gives where nobody names a variant. */
+  readonly by_default?: true;
+  /** How fast it came, for those who ask how long the next one will take. Absent where next to nothing came, or where we waited for another process. */
+  readonly transfer?: TransferRate;
+}
+
+export interface TransferRate {
+  /** host the files were asked from, before redirects */
+  readonly host: string;
+  /** that came over the network */
+  readonly bytes: number;
+  /** until the last of them was checked */
+  readonly ms: number;
 }
 
 export interface ManifestFile {
@@ -51,6 +64,9 @@ export function checkManifest(value: unknown, key: ManifestKey): ModelManifest {
   for (const name of ["parameter_count", "context_length", "created_at"]) {
     if (typeof value[name] !== "number" || !Number.isFinite(value[name])) throw fail(`${name} is no number`);
   }
+  const { transfer } = value;
+  const isRate = isObject(transfer) && typeof transfer["host"] === "string" && isPositive(transfer["bytes"]) && isPositive(transfer["ms"]);
+  if (transfer !== undefined && !isRate) throw fail("transfer is no rate");
   const files = value["files"];
   if (!Array.isArray(files) || files.length === 0) throw fail("it names no files");
   for (const file of files as unknown[]) {
@@ -64,6 +80,10 @@ export function checkManifest(value: unknown, key: ManifestKey): ModelManifest {
     if (!isWhole) throw fail("a file of it is not told completely");
   }
   return value as unknown as ModelManifest;
+}
+
+function isPositive(value: unknown): boolean {
+  return typeof value === "number" && Number.isFinite(value) && value > 0;
 }
 
 /** A name given with --as to a model that has a manifest of its own. */

@@ -3,7 +3,7 @@ import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { formatCount } from "../formats/format-count.ts";
 import type { ArtifactStore, ManifestKey } from "../platform.ts";
-import type { ManifestFile, ModelManifest, Verified } from "./manifest.ts";
+import type { ManifestFile, ModelManifest, TransferRate, Verified } from "./manifest.ts";
 import type { Network } from "./request.ts";
 import { type RemoteFile, transferFile } from "./transfer.ts";
 
@@ -24,6 +24,8 @@ export interface PullPlan {
   readonly revision?: string;
   readonly license?: string;
   readonly licenseUrl?: string;
+  /** nobody named a variant */
+  readonly byDefault?: true;
   readonly files: readonly PlannedFile[];
 }
 
@@ -65,6 +67,8 @@ export interface PullOptions {
   describe(files: readonly ByteSource[], signal?: AbortSignal): Promise<DescribedModel>;
 }
 
+/** Less says nothing about a rate: it is the time of a few answers. */
+const leastRateBytes = 1024 * 1024;
 /** Room that must stay: a share of the download, and a floor. */
 const spareShare = 0.05;
 const spareBytes = 256 * 1024 * 1024;
@@ -82,6 +86,8 @@ export async function pullModel(plan: PullPlan, store: ArtifactStore, network: N
   const sources: ByteSource[] = [];
   const fresh: string[] = [];
   let fetchedBytes = 0;
+  let fetchMs = 0;
+  let hasWaited = false;
   let verified: Verified = "sha256";
   const report = (file: string, bytes: number, total: number | undefined): void => {
     done.set(file, bytes);
@@ -99,19 +105,14 @@ export async function pullModel(plan: PullPlan, store: ArtifactStore, network: N
   for (const file of [...plan.files].sort((a, b) => sizeOf(a) - sizeOf(b))) {
     const path = file.kind === "remote" ? file.remote.path : file.external.path;
     if (file.kind === "external") {
-      const { source, sha256 } = file.external;
-      files.push({
-        path,
-        size: source.size,
-        external: source.path ?? source.name,
-        modified_ms: modifiedOf(source),
-        ...(sha256 === undefined ? {} : { sha256 }),
-      });
+      const { source } = file.external;
+      files.push(manifestFile(file.external));
       sources.push(source);
       verified = weaker(verified, file.external.verified);
       report(path, source.size, source.size);
       continue;
     }
+    const started = network.clock.now();
     try {
       const result = await transferFile(file.remote, store, network, {
         maxParallel: options.maxParallel,
@@ -120,11 +121,17 @@ export async function pullModel(plan: PullPlan, store: ArtifactStore, network: N
         ...(signal === undefined ? {} : { signal }),
         onProgress: (bytes, total) => report(path, bytes, total),
         onRetry: (error, waitMs) => onEvent?.({ type: "download-retry", file: path, error, waitMs }),
-        onWait: () => onEvent?.({ type: "download-wait", file: path }),
+        onWait: () => {
+          hasWaited = true;
+          onEvent?.({ type: "download-wait", file: path });
+        },
         onVerify: () => onEvent?.({ type: "download-verify", file: path }),
       });
       report(path, result.size, result.size);
-      if (result.fetched > 0) fresh.push(result.digest);
+      if (result.fetched > 0) {
+        fresh.push(result.digest);
+        fetchMs += network.clock.now() - started;
+      }
       fetchedBytes += result.fetched;
       verified = weaker(verified, result.verified);
       const sha256 = result.digest.slice("sha256-".length);
@@ -140,22 +147,57 @@ export async function pullModel(plan: PullPlan, store: ArtifactStore, network: N
   if (failure !== undefined) throw failure;
   const described = await describeOrForget(sources, fresh, store, options);
   const order = new Map(plan.files.map((file, index) => [file.kind === "remote" ? file.remote.path : file.external.path, index]));
-  const license = plan.license ?? described.license;
+  files.sort((a, b) => (order.get(a.path) ?? 0) - (order.get(b.path) ?? 0));
+  const host = hostOf(plan);
+  const isMeasured = host !== undefined && fetchedBytes >= leastRateBytes && !hasWaited;
+  const transfer: TransferRate | undefined = isMeasured ? { host, bytes: fetchedBytes, ms: Math.max(1, Math.round(fetchMs)) } : undefined;
   const manifest: ModelManifest = {
-    schema: 1,
-    id: plan.id,
-    source: plan.source,
-    ...(plan.revision === undefined ? {} : { revision: plan.revision }),
-    files: files.sort((a, b) => (order.get(a.path) ?? 0) - (order.get(b.path) ?? 0)),
-    ...described,
-    ...(license === undefined ? {} : { license }),
-    ...(plan.licenseUrl === undefined ? {} : { license_url: plan.licenseUrl }),
-    verified,
-    created_at: options.now,
+    ...manifestOf(plan, files, described, verified, options.now),
+    ...(transfer === undefined ? {} : { transfer }),
   };
   await store.writeManifest(plan.key, manifest);
   onEvent?.({ type: "download-end", manifest, fetchedBytes });
   return manifest;
+}
+
+/** The record of a model. @param createdAt seconds since the epoch */
+export function manifestOf(
+  { id, source, revision, license: stated, licenseUrl, byDefault }: PullPlan,
+  files: readonly ManifestFile[],
+  described: DescribedModel,
+  verified: Verified,
+  createdAt: number,
+): ModelManifest {
+  const license = stated ?? described.license;
+  return {
+    schema: 1,
+    id,
+    source,
+    ...(revision === undefined ? {} : { revision }),
+    files,
+    ...described,
+    ...(license === undefined ? {} : { license }),
+    ...(licenseUrl === undefined ? {} : { license_url: licenseUrl }),
+    verified,
+    created_at: createdAt,
+    ...(byDefault === undefined ? {} : { by_default: byDefault }),
+  };
+}
+
+export function manifestFile({ path, source, sha256 }: ExternalFile): ManifestFile {
+  return {
+    path,
+    size: source.size,
+    external: source.path ?? source.name,
+    modified_ms: modifiedOf(source),
+    ...(sha256 === undefined ? {} : { sha256 }),
+  };
+}
+
+/** The host that files of a plan are asked from; undefined where none are. */
+export function hostOf({ files }: PullPlan): string | undefined {
+  const remote = files.find((file) => file.kind === "remote");
+  return remote === undefined ? undefined : new URL(remote.remote.url).host;
 }
 
 /** Bytes that are no model take no room: what came just now and nothing else uses goes again. */

@@ -25,8 +25,9 @@ export interface ByteSource {
   read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
 }
 
-/** Bytes that are in memory already. Reads are views of `bytes`, not copies. */
-export function bytesSource(name: string, bytes: Uint8Array): ByteSource {
+/** Bytes that are in memory already. Reads are views of `bytes`, not copies, and plain ones: slice() of Node's Buffer would not copy. */
+export function bytesSource(name: string, given: Uint8Array): ByteSource {
+  const bytes = new Uint8Array(given.buffer, given.byteOffset, given.byteLength);
   const source: ByteSource = {
     name,
     size: bytes.byteLength,

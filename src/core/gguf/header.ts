@@ -91,7 +91,7 @@ export async function readGgufHeader(source: ByteSource, options: ReadGgufHeader
 async function readPreamble(window: HeaderWindow): Promise<{ version: 2 | 3; tensorCount: number; entryCount: number }> {
   const { source } = window;
   const start = await window.attempt(() => {
-    const bytes = window.take(Math.min(64, source.size)).slice();
+    const bytes = new Uint8Array(window.take(Math.min(64, source.size)));
     window.position = 0;
     return bytes;
   });

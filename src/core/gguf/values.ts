@@ -98,7 +98,8 @@ function readScalar(window: HeaderWindow, key: string, type: GgufNumberType | "s
 
 function readNumbers(window: HeaderWindow, key: string, type: GgufNumberType, count: number): GgufNumberArray {
   // A copy: the window moves on, and typed arrays want their first byte aligned. Hosts of JavaScript are little-endian, as the file is.
-  const { buffer } = window.take(count * valueBytes[type]).slice();
+  // Not by slice(): what a caller handed in may be a Buffer of Node, whose slice() is a view.
+  const { buffer } = new Uint8Array(window.take(count * valueBytes[type]));
   const values = toTyped(type, buffer);
   if (type === "bool") {
     const bad = (values as Uint8Array).find((value) => value > 1);

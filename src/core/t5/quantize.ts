@@ -86,7 +86,7 @@ export function quantizeColumns(weights: Float32Array, rows: number, columns: nu
 /** Stored elements as f32. A copy, except for F32 on a 4-byte boundary. @param bytes little-endian, as safetensors stores them */
 export function toFloat32(bytes: Uint8Array, dtype: "F32" | "F16" | "BF16"): Float32Array {
   const align = dtype === "F32" ? 4 : 2;
-  const aligned = bytes.byteOffset % align === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % align === 0 ? bytes : new Uint8Array(bytes);
   if (dtype === "F32") return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
   const halves = new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 2);
   const floats = new Float32Array(halves.length);

@@ -283,7 +283,7 @@ export const commands: readonly Command[] = [
     name: "ps",
     summary: "loaded models and where they compute",
     operands: [],
-    flags: [{ name: "all", description: "also those of an Ollama server that is not asked by default" }],
+    flags: [{ name: "all", description: "also those of an Ollama server that is not declared" }],
     examples: [["llmspell ps", "models of other llmspell processes, and of Ollama"]],
     exits: [5, 130],
   },

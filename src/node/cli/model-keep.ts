@@ -1,4 +1,5 @@
 /** `llmspell model remove`, `verify`, `prune`: looking after what is stored. */
+import type { ModelInfo } from "../../core/api/models/records.ts";
 import { SpellError } from "../../core/errors.ts";
 import { flagNumber, shellQuote } from "./args.ts";
 import { askYesNo, canAsk } from "./ask.ts";
@@ -18,7 +19,7 @@ export async function modelRemove(context: Context): Promise<number> {
         throw error;
       });
       if (info?.bundled === true) await localLLM.remove(spec);
-      const question = `Remove ${info?.id ?? spec}${info === undefined ? "" : ` (${formatBytes(info.size_bytes)})`}?`;
+      const question = removeQuestion(info, spec);
       if (!canAsk(context)) throw unasked(question, `llmspell model remove --yes ${operands.map(shellQuote).join(" ")}`);
       if (!(await askYesNo(context, question, false))) throw new SpellError("run-aborted", "nothing was removed");
     }
@@ -31,7 +32,20 @@ export async function modelRemove(context: Context): Promise<number> {
   return 0;
 }
 
-export async function modelVerify({ operands, screen, interrupt, openSpell }: Context): Promise<number> {
+function removeQuestion(info: ModelInfo | undefined, spec: string): string {
+  if (info === undefined) return `Remove ${spec}?`;
+  const isOthers = info.source === "file" || info.source === "hf-cache" || info.source === "ollama-store";
+  return isOthers ? `Forget ${info.id}? Its files stay where they are.` : `Remove ${info.id} (${formatBytes(info.size_bytes)})?`;
+}
+
+/** @throws SpellError usage-value; of LocalLlm.verify */
+export async function modelVerify({ operands, flags, screen, interrupt, openSpell }: Context): Promise<number> {
+  if (flags.has("all") && operands.length > 0) {
+    throw new SpellError("usage-value", `--all means every model; got ${operands.join(" ")} beside it`, {
+      where: "--all",
+      hint: "Keep one of them.",
+    });
+  }
   const localLLM = await (await openSpell()).localLLM();
   const progress = screen.progress("hashing");
   const results = [];

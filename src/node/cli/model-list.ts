@@ -1,11 +1,13 @@
 /** `llmspell model list`, `available`, `status`. */
-import type { ModelRecord } from "../../core/api/local-llm.ts";
+import type { ModelRecord } from "../../core/api/models/records.ts";
 import { SpellError } from "../../core/errors.ts";
+import type { DevicePreview } from "../../core/spec/runtime.ts";
 import { flagText } from "./args.ts";
 import { modelPages } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, formatParameters } from "./format.ts";
 import type { Screen } from "./render.ts";
+import { deviceFields } from "./session.ts";
 
 /** @throws SpellError of a backend that was asked for by name, or of the first where none answered */
 export async function modelList({ flags, screen, openSpell }: Context): Promise<number> {
@@ -36,7 +38,7 @@ export async function modelList({ flags, screen, openSpell }: Context): Promise<
     ...(verbose ? ["SOURCE", "REVISION", "VERIFIED", "LICENSE", "PATH"] : []),
   ];
   const rows = models.map((model) => [
-    [model.id, ...model.aliases].join(", "),
+    `${[model.id, ...model.aliases].join(", ")}${isForeign(model) ? ` (${model.source})` : ""}`,
     model.backend,
     model.architecture ?? "–",
     model.quantization ?? "–",
@@ -52,6 +54,11 @@ export async function modelList({ flags, screen, openSpell }: Context): Promise<
   for (const { backend: name, error } of backends)
     if (error !== undefined) screen.note(`${name} is left out: ${error.message}`, error.commands);
   return 0;
+}
+
+/** Files of another tool, used where they lie. */
+function isForeign({ source }: ModelRecord): boolean {
+  return source === "hf-cache" || source === "ollama-store";
 }
 
 function verifiedOf({ verified }: ModelRecord): string {
@@ -101,17 +108,31 @@ export async function modelStatus({ flags, screen, openSpell }: Context): Promis
     if (shown.ollama !== undefined && !shown.ollama.running) await localLLM.ollama.version();
     throw new SpellError("store-denied", shown.candle?.error ?? "no backend answers", { where: platform.store.place });
   }
-  screen.document({ status: "ok", backends: shown });
+  const { candle, ollama } = shown;
+  const device = candle?.device;
+  screen.document({
+    status: "ok",
+    backends: {
+      ...shown,
+      ...(candle === undefined || device === null || device === undefined ? {} : { candle: { ...candle, device: deviceFields(device) } }),
+    },
+  });
   const block = (name: string, fields: object): string =>
     `${screen.out.heading(name)}\n${Object.entries(fields)
       .map(([key, value]) => `  ${key}: ${screen.clean(String(value))}\n`)
       .join("")}`;
   screen.writeOwn(
-    Object.entries(shown)
-      .map(([name, fields]) => block(name, fields))
-      .join("\n"),
+    [
+      ...(candle === undefined ? [] : [block("candle", { ...candle, device: deviceWord(candle.device) })]),
+      ...(ollama === undefined ? [] : [block("ollama", ollama)]),
+    ].join("\n"),
   );
   return 0;
+}
+
+function deviceWord(device: DevicePreview | null): string {
+  if (device?.chosen === undefined) return "none";
+  return `${device.chosen}${device.runtime === undefined ? "" : ` through ${device.runtime}`}`;
 }
 
 /** Columns as wide as they need; the last one takes what is left. */

@@ -1,6 +1,7 @@
 /** `llmspell model pull`, and the pull that `generate` and `chat` offer for a model that is not here. */
-import type { OllamaPullEvent, PlanResult, PullRequest, PullResult } from "../../core/api/local-llm.ts";
+import type { ExpectedTime, OllamaPullEvent, PlanResult, PullOffer, PullRequest, PullResult } from "../../core/api/models/records.ts";
 import type { Spell } from "../../core/api/spell.ts";
+import type { LoadOptions } from "../../core/backends/candle.ts";
 import type { PullEvent } from "../../core/download/pull.ts";
 import { SpellError } from "../../core/errors.ts";
 import { flagText, shellQuote } from "./args.ts";
@@ -43,7 +44,7 @@ async function dryRun({ operands, screen, interrupt }: Context, spell: Spell, re
   for (const spec of operands) plans.push(await (await spell.localLLM()).plan(spec, { ...request, signal: interrupt.signal }));
   screen.document({
     status: "ok",
-    models: plans.map(({ id, backend, plan, sizeBytes, missingBytes }) => ({
+    models: plans.map(({ id, backend, plan, sizeBytes, missingBytes, expected }) => ({
       model_id: id,
       backend,
       source: plan?.source ?? null,
@@ -51,6 +52,7 @@ async function dryRun({ operands, screen, interrupt }: Context, spell: Spell, re
       license: plan?.license ?? null,
       size_bytes: sizeBytes ?? null,
       missing_bytes: missingBytes ?? null,
+      expected_seconds: expected === undefined ? null : Math.ceil(expected.seconds),
       files:
         plan?.files.map((file) =>
           file.kind === "remote"
@@ -59,8 +61,9 @@ async function dryRun({ operands, screen, interrupt }: Context, spell: Spell, re
         ) ?? [],
     })),
   });
-  for (const { id, plan, sizeBytes, missingBytes } of plans) {
-    screen.writeOwn(`${screen.clean(id)}  ${sizeText(sizeBytes)}, ${sizeText(missingBytes)} to come\n`);
+  for (const { id, plan, sizeBytes, missingBytes, expected } of plans) {
+    const time = expected === undefined ? "" : `, ${screen.clean(expectedText(expected))}`;
+    screen.writeOwn(`${screen.clean(id)}  ${sizeText(sizeBytes)}, ${sizeText(missingBytes)} to come${time}\n`);
     for (const file of plan?.files ?? []) {
       const [path, size, place] =
         file.kind === "remote"
@@ -81,13 +84,18 @@ export async function pullShown(context: Context, spell: Spell, spec: string, re
   const { screen, interrupt } = context;
   interrupt.allow(stopMs);
   const show = createPullDisplay(screen);
+  let source = "";
+  const onEvent = (event: PullEvent | OllamaPullEvent): void => {
+    if (event.type === "download-start") source = event.plan.source;
+    show.event(event);
+  };
   try {
-    const result = await (await spell.localLLM()).pull(spec, { ...request, signal: interrupt.signal, onEvent: show.event });
+    const result = await (await spell.localLLM()).pull(spec, { ...request, signal: interrupt.signal, onEvent });
     show.end();
     if (result.already_present) screen.tell(`${result.model_id} is up to date`);
     else {
       const size = result.bytes_total === undefined ? "" : `  ${formatBytes(result.bytes_total)}`;
-      if (result.verified !== "sha256") screen.note(`${result.model_id}: its source states no hash; its own was recorded (not verified)`);
+      if (result.verified !== "sha256") screen.note(`${result.model_id}: ${unverified(source)} (not verified)`);
       screen.tell(`success  ${result.model_id}${size}   try: llmspell generate -m ${shellQuote(result.model_id)} "Hello"`);
     }
     return result;
@@ -96,6 +104,14 @@ export async function pullShown(context: Context, spell: Spell, spec: string, re
     if (error instanceof SpellError && error.code === "run-aborted") throw stopped(error);
     throw error;
   }
+}
+
+/** Why nobody can say that the bytes are those of the source. */
+function unverified(source: string): string {
+  if (source === "file") return "your own file is used where it lies";
+  if (source === "hf-cache" || source === "ollama-store")
+    return `its files are used where they lie, in ${source}; model verify hashes them`;
+  return "its source states no hash; its own was recorded";
 }
 
 function stopped(error: SpellError): SpellError {
@@ -142,12 +158,15 @@ function createPullDisplay(screen: Screen): { event(event: PullEvent | OllamaPul
     const first = samples[0];
     const rate = first === undefined || now - first.at < 200 ? undefined : ((bytes - first.bytes) * 1000) / (now - first.at);
     const share = total === undefined || total === 0 ? undefined : bytes / total;
+    const rates = rate === undefined || rate <= 0 ? [] : [`${formatBytes(rate)}/s`];
+    const eta =
+      rate === undefined || rate <= 0 || total === undefined || bytes >= total ? [] : [`eta ${formatEta((total - bytes) / rate)}`];
     const parts = [
       name,
       ...(share === undefined ? [] : [`${Math.floor(share * 100)}%`.padStart(5)]),
       `${formatBytes(bytes)}${total === undefined ? "" : ` / ${formatBytes(total)}`}`,
-      ...(rate === undefined || rate <= 0 ? [] : [`${formatBytes(rate)}/s`]),
-      ...(rate === undefined || rate <= 0 || total === undefined || bytes >= total ? [] : [`eta ${formatEta((total - bytes) / rate)}`]),
+      ...rates,
+      ...eta,
       ...(several ? [all] : []),
     ];
     progress?.line(parts.join("  "));
@@ -156,7 +175,7 @@ function createPullDisplay(screen: Screen): { event(event: PullEvent | OllamaPul
     const reached = share === undefined ? 0 : Math.floor(share * 10);
     if (!screen.errIsTerminal && reached > tenth && now - started > 0) {
       tenth = reached;
-      screen.tell(`${name}  ${reached * 10}%  ${formatBytes(bytes)}`);
+      screen.tell([`${name}  ${reached * 10}%  ${formatBytes(bytes)}`, ...(eta.length === 0 ? [] : [...rates, ...eta])].join("  "));
     }
   };
   return {
@@ -216,17 +235,28 @@ function formatEta(seconds: number): string {
 
 /**
  * A model that is not here: fetched after its size was told, when the person or --pull says so.
+ * @param options of the load that wants it
  * @param missing the error that says it is not here
  * @returns whether it is here now; otherwise the error stands
  */
-export async function offerPull(context: Context, spell: Spell, spec: string, missing: SpellError): Promise<boolean> {
+export async function offerPull(
+  context: Context,
+  spell: Spell,
+  spec: string,
+  { device, contextSize }: Pick<LoadOptions, "device" | "contextSize">,
+  missing: SpellError,
+): Promise<boolean> {
   const { flags, screen, interrupt } = context;
-  if (flags.has("offline") || (!flags.has("pull") && !canAsk(context))) return false;
   const { signal } = interrupt;
-  const plan = await (await spell.localLLM()).plan(spec, { signal });
-  await tellFit(context, spell, spec, plan);
-  const size = plan.missingBytes === undefined ? "" : ` (${formatBytes(plan.missingBytes)})`;
-  if (!flags.has("pull") && !(await askYesNo(context, `Download ${plan.id}${size}?`, true))) {
+  if (flags.has("offline") || (!flags.has("pull") && !canAsk(context))) return false;
+  const offer = await (await spell.localLLM()).offer(spec, {
+    signal,
+    ...(device === undefined ? {} : { device }),
+    ...(contextSize === undefined ? {} : { contextSize }),
+  });
+  tellOffer(screen, offer);
+  const size = offer.missingBytes === undefined ? "" : ` (${formatBytes(offer.missingBytes)})`;
+  if (!flags.has("pull") && !(await askYesNo(context, `Download ${offer.id}${size}?`, true))) {
     if (signal.aborted) throw new SpellError("run-aborted", "stopped before anything came", { cause: missing });
     return false;
   }
@@ -235,32 +265,23 @@ export async function offerPull(context: Context, spell: Spell, spec: string, mi
   return true;
 }
 
-/** Memory with the usual context, and room on the disk, before gigabytes come. What cannot be told is left out. */
-async function tellFit(
-  { screen, interrupt }: Context,
-  spell: Spell,
-  spec: string,
-  { backend, plan, missingBytes }: PlanResult,
-): Promise<void> {
-  if (backend !== "candle" || plan === undefined) return;
-  const started = Date.now();
-  const info = await (await spell.localLLM()).info(spec, { remote: true, signal: interrupt.signal }).catch((error: unknown) => {
-    // What will not run is told now; a server without ranges tells nothing.
-    if (error instanceof SpellError && /^(model|gguf|safetensors|tokenizer)-/.test(error.code)) throw error;
-    return undefined;
-  });
-  const space = await spell.platform.store.space().catch(() => undefined);
-  const disk =
-    missingBytes === undefined || space === undefined
-      ? ""
-      : `; ${formatBytes(missingBytes)} to come, ${formatBytes(space.free)} free on the disk`;
-  if (info?.fits === undefined || info.fits === null) {
-    screen.tell(`${plan.id}${disk}`);
-    return;
-  }
-  const { device, needed_bytes, available_bytes, ok } = info.fits;
-  screen.tell(
-    `${plan.id} needs about ${formatBytes(needed_bytes)} of memory with a context of ${Math.min(info.context_length ?? 4096, 4096)} tokens; ${available_bytes === null ? `${device} has room` : `${formatBytes(available_bytes)} are free`}${disk} (asked in ${formatMs(Date.now() - started)})`,
-  );
-  if (!ok) screen.note(`${plan.id} will hardly fit into memory; a smaller variant may`);
+/** Size, room, time and memory before gigabytes come. What nobody knows is left out. */
+function tellOffer(screen: Screen, { id, backend, missingBytes, freeBytes, expected, fits, contextLength }: PullOffer): void {
+  if (backend !== "candle") return;
+  const facts = [
+    ...(missingBytes === undefined ? ["nobody says how large it is"] : [`${formatBytes(missingBytes)} to come`]),
+    ...(freeBytes === undefined ? [] : [`${formatBytes(freeBytes)} free on the disk`]),
+    ...(expected === undefined ? [] : [expectedText(expected)]),
+  ];
+  screen.tell(`${id}: ${facts.join(", ")}`);
+  if (fits === undefined) return;
+  const { device, needed_bytes, available_bytes, ok } = fits;
+  const room = available_bytes === null ? `${device} ${ok ? "has" : "lacks"} the room` : `${formatBytes(available_bytes)} are free`;
+  screen.tell(`it needs about ${formatBytes(needed_bytes)} of memory with a context of ${plural(contextLength ?? 0, "token")}; ${room}`);
+  if (!ok) screen.note(`${id} will hardly fit into memory; a smaller variant may`);
+}
+
+/** @returns "about 37s at the 18 MB/s of earlier pulls from huggingface.co" */
+function expectedText({ seconds, bytesPerSecond, host }: ExpectedTime): string {
+  return `about ${formatEta(seconds)} at the ${formatBytes(bytesPerSecond)}/s of earlier pulls from ${host}`;
 }

@@ -1,5 +1,5 @@
 /** `llmspell model info`: what a model says about itself, and where it would run. Reads headers; no model is loaded. */
-import type { ModelInfo } from "../../core/api/local-llm.ts";
+import type { ModelInfo } from "../../core/api/models/records.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, formatParameters } from "./format.ts";
 import { deviceFields, explain } from "./session.ts";

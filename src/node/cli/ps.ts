@@ -6,7 +6,7 @@ import { formatBytes } from "./format.ts";
 import { table } from "./model-list.ts";
 
 /** @throws SpellError of Ollama, where it is the only backend */
-export async function ps({ screen, interrupt, openSpell }: Context): Promise<number> {
+export async function ps({ flags, screen, interrupt, openSpell }: Context): Promise<number> {
   const localLLM = await (await openSpell()).localLLM();
   const own = readRunRecords().map(({ model_id, size_bytes, device, context_size, pid }) => ({
     model_id,
@@ -19,7 +19,8 @@ export async function ps({ screen, interrupt, openSpell }: Context): Promise<num
     pid: pid as number | null,
   }));
   let theirs: typeof own = [];
-  if (localLLM.settings.backends.includes("ollama")) {
+  const { backends } = localLLM.settings;
+  if (backends.includes("ollama") || flags.has("all")) {
     try {
       theirs = (await localLLM.ollama.running(interrupt.signal)).map(({ name, sizeBytes, gpuBytes, contextSize, expiresAt }) => {
         const gpu = sizeBytes === 0 ? 0 : Math.round((100 * gpuBytes) / sizeBytes) / 100;
@@ -35,8 +36,9 @@ export async function ps({ screen, interrupt, openSpell }: Context): Promise<num
         };
       });
     } catch (error) {
-      if (!(error instanceof SpellError) || !localLLM.settings.backends.includes("candle")) throw error;
-      screen.log({ level: "info", message: `ollama is left out: ${error.message}` });
+      if (!(error instanceof SpellError) || !backends.includes("candle")) throw error;
+      if (flags.has("all")) screen.note(`ollama is left out: ${error.message}`, error.commands);
+      else screen.log({ level: "info", message: `ollama is left out: ${error.message}` });
     }
   }
   const models = [...own, ...theirs];

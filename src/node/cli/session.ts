@@ -80,11 +80,9 @@ export interface ModelToLoad {
  * @throws SpellError of the configuration; backend-*, usage-no-model, spec-syntax, usage-value
  */
 export async function readModelChoice(context: Context, model: string | undefined): Promise<ModelToLoad> {
-  const { flags, argv, config: readConfig } = context;
+  const { flags, config: readConfig } = context;
   const { config, source } = await readConfig();
-  const { provider, spec } = await tryAgainWithProfile(argv, () =>
-    chooseModel(config, model, source.startsWith("file:") ? source.slice("file:".length) : undefined),
-  );
+  const { provider, spec } = chooseModel(config, model, source.startsWith("file:") ? source.slice("file:".length) : undefined);
   const chosen = withQuantization(flags, spec);
   return {
     ...chosen,
@@ -100,34 +98,6 @@ function withProvider(spec: string, provider: string | undefined): string {
   const isPlain = kind === "path" || kind === "url" || kind === "hf" || (kind === "name" && bundledModels.has(spec.toLowerCase()));
   if (provider === undefined || (provider === "candle" && isPlain)) return spec;
   return provider === "candle" || provider === "ollama" ? `${spec}@${provider}` : `${provider}/${spec}`;
-}
-
-/** The library offers a command of its own; here the person's own command is offered again, under the profile that helps. */
-async function tryAgainWithProfile<T>(argv: readonly string[], work: () => T): Promise<T> {
-  try {
-    return work();
-  } catch (error) {
-    if (!(error instanceof SpellError) || error.code !== "backend-not-configured") throw error;
-    const { code, message, hint, where, details } = error;
-    const profile = String(details?.["profile"] ?? "candle");
-    throw new SpellError(code, message, {
-      hint,
-      commands: [`llmspell -p ${profile} ${withoutSource(argv).map(shellQuote).join(" ")}`],
-      ...(where === undefined ? {} : { where }),
-      ...(details === undefined ? {} : { details }),
-    });
-  }
-}
-
-/** A command line without -p and -c. */
-function withoutSource(argv: readonly string[]): readonly string[] {
-  const kept: string[] = [];
-  for (let i = 0; i < argv.length; i++) {
-    const word = argv[i] ?? "";
-    if (/^(-[pc]|--profile|--config)$/.test(word)) i += 1;
-    else if (!/^(-[pc].|--(profile|config)=)/.test(word)) kept.push(word);
-  }
-  return kept;
 }
 
 /** @throws SpellError spec-syntax, usage-value */
@@ -174,7 +144,7 @@ export async function loadModel(context: Context, spec: string, options: LoadOpt
       if (!(error instanceof SpellError) || error.code !== "model-not-installed") throw error;
       progress.end();
       const { offerPull } = await import("./model-pull.ts");
-      if (!(await offerPull(context, spell, spec, error))) throw withPullCommand(error, context, spec);
+      if (!(await offerPull(context, spell, spec, options, error))) throw withPullCommand(error, context, spec);
       return load();
     });
     progress.end();

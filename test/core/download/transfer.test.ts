@@ -1,4 +1,7 @@
-/** Rows D1–D18 on real sockets: the server does what the row says, the store is in memory, a minute passes in two or three seconds. */
+/**
+ * Rows D1–D19 on real sockets, what the suite of test/contract/transfer.ts leaves out: finer cases, and those a page cannot have. The server does what the
+ * row says, the store is in memory, a minute passes in two or three seconds.
+ */
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { realClock } from "../../../src/core/download/clock.ts";
@@ -103,14 +106,13 @@ describe("a download", () => {
     expect(await failure(pull({ ...wanted, gitSha1: "0".repeat(40) }))).toMatchObject({ code: "net-hash" });
   });
 
-  it.each([0, 0.01, 0.5, 0.999])("D1 goes on at the recorded byte after a reset at %d of the file", async (share) => {
-    const at = Math.floor(size * share);
+  it("D1 goes on at the recorded byte after a reset at 1 % of the file", async () => {
+    const at = Math.floor(size * 0.01);
     server.plan("/files/", [{ cutAt: at }]);
     expect(await pull()).toMatchObject({ digest: `sha256-${sha256}` });
     expect(await isStored()).toBe(true);
     expect(sent()).toBeLessThanOrEqual(size + 16 * 1024 * 1024);
-    if (at === 0) expect(gets()[1]?.headers.range).toBeUndefined();
-    else expect(gets()[1]?.headers.range).toMatch(/^bytes=[1-9]\d*-2999999$/);
+    expect(gets()[1]?.headers.range).toMatch(/^bytes=[1-9]\d*-2999999$/);
   });
 
   it("D1 survives a reset every 700 kB, because progress resets the count", async () => {
@@ -137,30 +139,11 @@ describe("a download", () => {
     expect(await isStored()).toBe(true);
   });
 
-  it("D2 a file that is always short → net-size, never accepted", async () => {
-    server.plan(
-      "/files/",
-      Array.from({ length: 20 }, () => ({ ignoreRange: true, body: bytes.subarray(0, 1000), chunked: true })),
-    );
-    expect((await failure(pull())).code).toBe("net-size");
-    expect(await store.listBlobs()).toEqual([]);
-  });
-
   it("D3 a chunked body that is cut, a body without a length that is cut → tried again", async () => {
     const head = `HTTP/1.0 200 OK\r\netag: "x"\r\n\r\n`;
     server.plan("/files/", [{ chunked: true, endAt: 5000 }, { raw: head + Buffer.from(bytes.subarray(0, 900)).toString("latin1") }]);
     await pull();
     expect(await isStored()).toBe(true);
-  });
-
-  it("D4 a body that does not end → net-too-big, the part deleted", async () => {
-    server.plan(
-      "/files/",
-      Array.from({ length: 3 }, () => ({ body: Buffer.concat([bytes, Buffer.alloc(10)]), chunked: true, ignoreRange: true })),
-    );
-    expect((await failure(pull())).code).toBe("net-too-big");
-    expect(await store.listParts()).toEqual([]);
-    expect(await store.listBlobs()).toEqual([]);
   });
 
   it("D5 right size, wrong hash → one clean try, then net-hash with both hashes; the part is gone, the older blob stays", async () => {
@@ -185,25 +168,6 @@ describe("a download", () => {
     expect(await isStored()).toBe(true);
   });
 
-  it("D6 a bit flipped in the kept part → found by the hash, started over", async () => {
-    const kept = await leavePart(1_000_000);
-    const part = await store.openPart(sha256);
-    await part.write(5, new Uint8Array([(bytes[5] ?? 0) ^ 4]));
-    await part.release();
-    expect((await pull()).fetched).toBe(size - kept + size);
-    expect(await isStored()).toBe(true);
-  });
-
-  it("D7 200 instead of 206 → from the start, never appended; progress goes back", async () => {
-    const kept = await leavePart(1_000_000);
-    const seen: number[] = [];
-    server.plan("/files/", [{ ignoreRange: true }]);
-    await pull(file(), { onProgress: (done) => seen.push(done) });
-    expect(await isStored()).toBe(true);
-    expect(seen[0]).toBe(kept);
-    expect(Math.min(...seen)).toBe(0);
-  });
-
   it.each<[string, (kept: number) => Record<string, string>]>([
     ["a wrong start", () => ({ "content-range": `bytes 0-${size - 1}/${size}` })],
     ["a wrong total", (kept) => ({ "content-range": `bytes ${kept}-${size - 1}/${size + 1}` })],
@@ -216,34 +180,7 @@ describe("a download", () => {
     expect(gets().at(-1)?.headers.range).toBeUndefined();
   });
 
-  it("D9 416 for a part that is complete → hash check, success", async () => {
-    const part = await store.openPart(sha256);
-    await part.write(0, bytes);
-    await part.save({ url: file().url, etag: '"x"', sha256, size, done: [[0, size]] });
-    await part.release();
-    expect((await pull()).fetched).toBe(0);
-    expect(await isStored()).toBe(true);
-  });
-
-  it("D10 416 with another length → dropped, started over once", async () => {
-    await leavePart(1_000_000);
-    server.plan("/files/", [{ status: 416, headers: { "content-range": "bytes */999" } }]);
-    await pull();
-    expect(await isStored()).toBe(true);
-  });
-
-  it("D10 416 for ever → an end, no loop", async () => {
-    await leavePart(1_000_000);
-    server.plan(
-      "/files/",
-      Array.from({ length: 50 }, () => ({ status: 416, headers: { "content-range": "bytes */999" } })),
-    );
-    expect((await failure(pull())).code).toMatch(/^net-/);
-    expect(server.seen.length).toBeLessThan(10);
-  });
-
   it.each<[string, string]>([
-    ["another", '"other"'],
     ["a weak", 'W/"other"'],
     ["none", ""],
   ])("D11 the kept version is gone, the server names %s etag → from the start", async (_, etag) => {
@@ -254,13 +191,6 @@ describe("a download", () => {
     await pull();
     expect(await isStored()).toBe(true);
     expect(sent()).toBeGreaterThanOrEqual(size);
-  });
-
-  it("D11 another version under a pinned hash → net-changed", async () => {
-    await leavePart(1_000_000);
-    server.files.set("m.gguf", noiseBytes(size, 9));
-    expect((await failure(pull())).code).toBe("net-changed");
-    expect(await store.listBlobs()).toEqual([]);
   });
 
   it("D12 429 with Retry-After: seconds and a date are kept, too long is told, nonsense ignored", async () => {
@@ -361,23 +291,6 @@ describe("a download", () => {
     expect((await at("https://good.example/m.gguf")).code).toBe("net-redirect");
   });
 
-  it("D16 a signed link that expires midway → a new one from the registry", async () => {
-    server.addRepo("o/r", { files: { "m.gguf": bytes } });
-    server.plan("/lfs/", [{ cutAt: 1_000_000 }, { status: 403 }], "cdn");
-    await pull(file({ url: `${server.url}/o/r/resolve/main/m.gguf`, secret: "Bearer hf_secret" }));
-    expect(await isStored()).toBe(true);
-    expect(server.seen.filter(({ host }) => host === "hub")).toHaveLength(3);
-    expect(server.seen.filter(({ host, headers }) => host === "cdn" && headers.authorization !== undefined)).toEqual([]);
-  });
-
-  it("D17 headers, then nothing → net-stall, tried again", async () => {
-    server.plan("/files/", [{ hang: true }, { status: 0, hang: true }, { hang: true, cutAt: 500_000 }]);
-    const codes: string[] = [];
-    await pull(file(), { speed: 60, onRetry: (error) => codes.push(error.code) });
-    expect(codes).toEqual(["net-stall", "net-stall", "net-stall"]);
-    expect(await isStored()).toBe(true);
-  });
-
   it("D17 silence for ever → net-stall after five tries", async () => {
     server.plan(
       "/files/",
@@ -416,26 +329,6 @@ describe("a download", () => {
     expect((await store.listParts())[0]?.size).toBeGreaterThan(0);
   });
 
-  it("D23 two at once → one waits, both succeed, one transfer", async () => {
-    let waits = 0;
-    const results = await Promise.all([pull(), pull(file(), { onWait: () => (waits += 1) })]);
-    expect(results.map(({ digest }) => digest)).toEqual([`sha256-${sha256}`, `sha256-${sha256}`]);
-    expect(waits).toBe(1);
-    expect(sent()).toBe(size);
-    expect(await store.listParts()).toEqual([]);
-  });
-
-  it("D26 told to stop → run-aborted, what came is kept", async () => {
-    const abort = new AbortController();
-    server.plan("/files/", [{ hang: true, cutAt: 2_000_000 }]);
-    const error = await failure(pull(file(), { signal: abort.signal, onProgress: (done) => done > 1_500_000 && abort.abort() }));
-    expect(error).toMatchObject({ code: "run-aborted", details: { keptBytes: expect.any(Number), totalBytes: size } });
-    expect((await store.listParts())[0]).toMatchObject({ inUse: false });
-    server.reset();
-    expect((await pull()).fetched).toBeLessThan(1_600_000);
-    expect(await isStored()).toBe(true);
-  });
-
   it("D27 the network goes away for a while, midway → resumed", async () => {
     let asked = 0;
     const flaky: Network = {
@@ -452,17 +345,17 @@ describe("a download", () => {
     expect(await isStored()).toBe(true);
   });
 
-  it.each<[string, object, string]>([
-    ["85 a login page", { body: "<!doctype html><title>Log in</title>", headers: { "content-type": "text/html" } }, "net-status"],
-    ["89 a body that was packed", { headers: { "content-encoding": "gzip" } }, "net-status"],
-  ])("%s → nothing stored", async (_, action, code) => {
-    server.plan(
-      "/files/",
-      Array.from({ length: 9 }, () => action),
-    );
-    expect((await failure(pull())).code).toBe(code);
-    expect(await store.listBlobs()).toEqual([]);
-  });
+  it.each<[string, object, string]>([["89 a body that was packed", { headers: { "content-encoding": "gzip" } }, "net-status"]])(
+    "%s → nothing stored",
+    async (_, action, code) => {
+      server.plan(
+        "/files/",
+        Array.from({ length: 9 }, () => action),
+      );
+      expect((await failure(pull())).code).toBe(code);
+      expect(await store.listBlobs()).toEqual([]);
+    },
+  );
 
   it.each<[string, string, RegExp]>([
     ["two lengths", "content-length: 5\r\ncontent-length: 6\r\n\r\nhello", /^net-size$/],

@@ -55,6 +55,18 @@ describe("readGgufHeader", () => {
     expect(header.metadata.get("i16s")).toMatchObject({ type: "int16", length: 3 });
   });
 
+  it("reads the same from a Buffer of Node, wherever in its pool that lies", async () => {
+    const bytes = writeGguf({ entries: [["i16s", "[int16]", [-1, 2, 3]]], tensors: [] });
+    const inPool = Buffer.concat([Buffer.from("before"), bytes, Buffer.from("behind")]).subarray(6, 6 + bytes.length);
+    for (const source of [
+      bytesSource("m.gguf", inPool),
+      { ...bytesSource("m.gguf", inPool), read: async (at: number, length: number) => inPool.subarray(at, at + length) },
+    ]) {
+      const { metadata } = await readGgufHeader(source);
+      expect(metadata.get("i16s")).toEqual({ type: "int16", length: 3, values: Int16Array.of(-1, 2, 3) });
+    }
+  });
+
   it("measures tensors and where their data lies", async () => {
     const spec = tinyLlama({ weights: "Q4_0" });
     const bytes = writeGguf(spec);

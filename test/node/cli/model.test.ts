@@ -1,6 +1,6 @@
 /** The model commands from outside: documents, lines, statuses, questions. */
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -15,6 +15,7 @@ let env: Record<string, string>;
 beforeAll(async () => {
   server = await startFaultServer();
   server.addRepo("owner/gguf", { files: { "tiny.Q8_0.gguf": gguf } });
+  server.addRepo("owner/other", { files: { "x.Q8_0.gguf": Buffer.concat([gguf, Buffer.alloc(32)]) } });
   server.addRepo("owner/evil", { license: "\u001b[2Jmit", files: { "tiny.Q8_0.gguf": gguf } });
 });
 afterAll(() => server.close());
@@ -74,10 +75,35 @@ describe("model commands", () => {
     expect(missing.stderr).toMatch(/ {2}llmspell generate -m hf:owner\/gguf(@candle)? --pull Once\n\[model-not-installed\]\n$/);
     const fetched = await run(["generate", "-m", "hf:owner/gguf", "--pull", "--temperature", "0", "--max-tokens", "3", "Once"]);
     expect(fetched.status).toBe(0);
-    expect(fetched.stderr).toMatch(/needs about .* of memory with a context of 512 tokens; .* are free; 3.12 MB to come/);
+    expect(fetched.stderr).toMatch(
+      /^hf:owner\/gguf:Q8_0: 3.12 MB to come, [\d.]+ [MGT]B free on the disk\nit needs about .* of memory with a context of 512 tokens; .* are free\npulling /,
+    );
     expect(fetched.stdout).not.toBe("");
     expect((await run(["generate", "-m", "hf:owner/evil", "--pull", "--offline", "x"])).status).toBe(3);
+    // by now this home knows how fast this hub is
+    expect((await run(["model", "pull", "hf:owner/other", "--dry-run"])).stdout).toMatch(
+      /^hf:owner\/other:Q8_0 {2}3.12 MB, 3.12 MB to come, about \d+m?s at the [\d.]+ [kMG]B\/s of earlier pulls from 127\.0\.0\.1:\d+\n/,
+    );
+    const again = await run(["generate", "-m", "hf:owner/other", "--pull", "--context-size", "256", "--max-tokens", "1", "Once"]);
+    expect(again.stderr).toMatch(/free on the disk, about \d+s at the .* of earlier pulls from 127.*\n.* with a context of 256 tokens; /);
   }, 60_000);
+
+  it("models in Hugging Face's cache are listed before their first use, marked, and not deleted", async () => {
+    const snapshot = join(home, "hf/hub/models--owner--cached/snapshots", "c".repeat(40));
+    mkdirSync(snapshot, { recursive: true });
+    writeFileSync(join(snapshot, "m.Q8_0.gguf"), gguf);
+    const cached = { env: { HF_HOME: join(home, "hf") } };
+    const id = `hf:owner/cached:Q8_0#${"c".repeat(40)}`;
+    const { stdout } = await run(["model", "list", "--backend", "candle"], cached);
+    expect(stdout).toContain(`\n${id} (hf-cache)  candle   llama`);
+    const forget = await run(["model", "remove", id], cached);
+    expect(forget).toMatchObject({ status: 2, stderr: expect.stringContaining(`Forget ${id}? Its files stay where they are.`) });
+    expect(await run(["model", "remove", "--yes", id], cached)).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining("belongs to another tool or to you, and stays"),
+    });
+    expect(readFileSync(join(snapshot, "m.Q8_0.gguf")).length).toBe(gguf.length);
+  });
 
   it("available needs no network, and ends with the two pages", async () => {
     const { stdout } = await run(["model", "available", "--search", "t5"]);
@@ -98,14 +124,28 @@ describe("model commands", () => {
     });
     expect(await json("model", "status")).toMatchObject({
       status: "ok",
-      backends: { candle: { ready: true, models: 2 }, ollama: { running: false, url: "http://127.0.0.1:9" } },
+      backends: {
+        candle: { ready: true, models: 2, device: { chosen: expect.any(String), tried: expect.any(Array) } },
+        ollama: { running: false, url: "http://127.0.0.1:9" },
+      },
     });
     expect((await run(["model", "status", "--backend", "ollama"])).status).toBe(5);
     expect(await json("ps")).toEqual({ status: "ok", models: [] });
   });
 
+  it("a backend that is not declared: both ways out, and the same command under its profile", async () => {
+    const undeclared = await run(["-p", "minimal", "model", "pull", "hf:owner/gguf", "--as", "mine"]);
+    expect(undeclared).toMatchObject({ status: 2, stdout: "" });
+    expect(undeclared.stderr).toContain("Backend 'candle' not configured. To use candle models:");
+    expect(undeclared.stderr).toContain('in llmspell.toml:\n       [providers.candle]\n       provider_type = "candle"');
+    expect(undeclared.stderr).toMatch(/\n {2}llmspell -p candle model pull hf:owner\/gguf --as mine\n\[backend-not-configured\]\n$/);
+  });
+
   it("reads a header over the network, and prunes nothing where nothing is", async () => {
+    const bundled = await json("model", "info", "tiny-stories");
     expect(await json("model", "info", "hf:owner/gguf", "--remote")).toMatchObject({
+      // where it would compute once it is here, not where bytes of a server could
+      device: { chosen: bundled.device.chosen },
       id: "hf:owner/gguf:Q8_0",
       architecture: "llama",
       path: null,

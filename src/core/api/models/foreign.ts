@@ -1,0 +1,124 @@
+/** Models that other tools keep on this machine, opened where they lie. Nothing of theirs is changed. */
+import { variantsOfT5 } from "../../backends/candle.ts";
+import { type HubListing, type HubWish, listCached, planRepository, reuseCache, wishesOf } from "../../backends/hub.ts";
+import type { InstalledModel } from "../../backends/installed.ts";
+import { planRegistry } from "../../backends/ollama-registry.ts";
+import type { StoredModel } from "../../download/manifest.ts";
+import { type ExternalFile, manifestFile, manifestOf, modifiedOf, type PullPlan } from "../../download/pull.ts";
+import { SpellError } from "../../errors.ts";
+import type { ForeignModels } from "../../platform.ts";
+import type { ModelSpec, OllamaSpec } from "../../spec/model-spec.ts";
+import { type ModelContext, parse, seconds } from "./context.ts";
+import { describer } from "./describe.ts";
+import { asHub, hubContext } from "./sources.ts";
+
+/** Sources that say so, in manifests and lists. */
+export const foreignSources: ReadonlySet<string> = new Set(["hf-cache", "ollama-store"]);
+
+/** Files of other tools that make a whole model are a model that is here, without being pulled; from its first use on it has a manifest. */
+export async function findForeign(context: ModelContext, spec: ModelSpec): Promise<InstalledModel | undefined> {
+  const found = await lookForeign(context, spec);
+  if (found === undefined) return undefined;
+  const { key, manifest } = found;
+  await context.platform.store.writeManifest(key, { ...manifest, created_at: seconds(context) });
+  const asked = spec.kind === "name" ? spec.variant : undefined;
+  const variant = variantsOfT5.find((form) => form === asked?.toLowerCase());
+  return { ...found, ...(variant === undefined || manifest.format === "gguf" ? {} : { variant }) };
+}
+
+/** As findForeign, and nothing is written down. */
+export async function lookForeign(context: ModelContext, spec: ModelSpec): Promise<StoredModel | undefined> {
+  if (context.platform.foreign === undefined) return undefined;
+  const plan = await planForeign(context, spec).catch(() => undefined);
+  return plan === undefined ? undefined : describePlan(context, plan);
+}
+
+export async function planForeign(context: ModelContext, spec: ModelSpec): Promise<PullPlan | undefined> {
+  const { foreign } = context.platform;
+  if (foreign === undefined) return undefined;
+  const asking = hubContext(context, { offline: true });
+  if (spec.kind === "ollama") return planRegistry(spec, asking);
+  const hub = await asHub(context, spec);
+  if (hub === undefined || !context.settings.reuseHfCache) return undefined;
+  const listing = await listCached(
+    { ...hub.spec, ...(hub.entry?.revision === undefined ? {} : { revision: hub.entry.revision }) },
+    foreign,
+  );
+  return listing === undefined ? undefined : planCached(context, listing, hub);
+}
+
+/**
+ * Whole models of other tools that nobody has used here yet. What cannot run is left out: these folders hold all sorts of models.
+ * @param known models of the store, which are not told twice
+ */
+export async function listForeign(context: ModelContext, known: readonly StoredModel[]): Promise<readonly StoredModel[]> {
+  const { foreign } = context.platform;
+  if (foreign === undefined) return [];
+  const ids = new Set(known.map(({ manifest }) => manifest.id));
+  const found: StoredModel[] = [];
+  for (const plan of [...(await plansOfCache(context, foreign)), ...(await plansOfOllama(context, foreign))]) {
+    if (ids.has(plan.id)) continue;
+    const model = await describePlan(context, plan).catch((error: unknown) => {
+      if (!(error instanceof SpellError)) throw error;
+      context.platform.log({ level: "debug", message: `${plan.id} of another tool is left out: ${error.message}` });
+      return undefined;
+    });
+    if (model === undefined) continue;
+    ids.add(plan.id);
+    found.push(model);
+  }
+  return found;
+}
+
+async function plansOfCache(context: ModelContext, foreign: ForeignModels): Promise<readonly PullPlan[]> {
+  if (!context.settings.reuseHfCache) return [];
+  const plans: PullPlan[] = [];
+  for (const { owner, repo, revision } of await foreign.listHubRepos()) {
+    const listing = await listCached({ owner, repo, revision }, foreign);
+    if (listing === undefined) continue;
+    const named = revision === "main" ? undefined : revision;
+    for (const wish of wishesOf(listing, await context.catalogue(), named)) {
+      const plan = await planCached(context, listing, wish).catch(() => undefined); // no model, or not all of one
+      if (plan !== undefined) plans.push(plan);
+    }
+  }
+  return plans;
+}
+
+async function plansOfOllama(context: ModelContext, foreign: ForeignModels): Promise<readonly PullPlan[]> {
+  if (!context.settings.reuseOllamaStore) return [];
+  const plans: PullPlan[] = [];
+  for (const { name, tag } of await foreign.listOllamaModels()) {
+    const spec = ollamaSpec(`${name.replace(/^library\//, "")}:${tag}`);
+    const plan = spec === undefined ? undefined : await planForeign(context, spec).catch(() => undefined);
+    if (plan !== undefined) plans.push(plan);
+  }
+  return plans;
+}
+
+/** @returns undefined for what is no name here */
+function ollamaSpec(name: string): OllamaSpec | undefined {
+  try {
+    const spec = parse(`ollama:${name}`);
+    return spec.kind === "ollama" ? spec : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function planCached(context: ModelContext, listing: HubListing, wish: HubWish): Promise<PullPlan> {
+  const asking = hubContext(context, { offline: true });
+  return reuseCache(planRepository(listing, wish, asking), wish.spec, asking);
+}
+
+/** @returns undefined where some of it is not here. @throws SpellError where the files are no model */
+async function describePlan(context: ModelContext, plan: PullPlan): Promise<StoredModel | undefined> {
+  const files = plan.files.flatMap((file): readonly ExternalFile[] => (file.kind === "external" ? [file.external] : []));
+  if (files.length < plan.files.length) return undefined;
+  const described = await describer(context)(files.map(({ source }) => source));
+  const newest = Math.max(0, ...files.map(({ source }) => modifiedOf(source)));
+  // What a cache holds of a repository says nothing about what the repository would give.
+  const { byDefault: _, ...known } = plan;
+  const manifest = manifestOf(known, files.map(manifestFile), described, "size", Math.floor(newest / 1000));
+  return { key: plan.key, manifest, aliases: [] };
+}
