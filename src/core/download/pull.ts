@@ -25,6 +25,15 @@ export interface PullPlan {
   readonly license?: string;
   readonly licenseUrl?: string;
   readonly files: readonly PlannedFile[];
+  /** All forms of the model that its source has, where it has several. */
+  readonly variants?: readonly PlannedVariant[];
+}
+
+export interface PlannedVariant {
+  /** as it follows the colon of a spec: Q4_K_M */
+  readonly name: string;
+  /** bytes of all its files */
+  readonly sizeBytes: number;
 }
 
 export type PlannedFile =
