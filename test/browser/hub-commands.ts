@@ -17,8 +17,9 @@ export const hubCommands = {
     if (actions.length > 0) server?.plan(match, actions);
   },
   async seenByHub() {
-    return (server?.seen ?? []).map(({ host, path, headers }) => ({
+    return (server?.seen ?? []).map(({ host, method, path, headers }) => ({
       host,
+      method,
       path,
       range: headers.range ?? null,
       authorization: headers.authorization ?? null,
