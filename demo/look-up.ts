@@ -1,5 +1,14 @@
 /** The search box: which files a pull of a repository would fetch, how large they are, and in which variants there is one, before any of it comes. */
-import { type LocalLlm, type PlannedFile, type PlanResult, parseModelSpec, printModelSpec, type StoreSpace } from "../src/browser/index.ts";
+import {
+  type LocalLlm,
+  type ModelInfo,
+  type PlannedFile,
+  type PlanResult,
+  parseModelSpec,
+  printModelSpec,
+  type StoreSpace,
+} from "../src/browser/index.ts";
+import { nameOfDevice } from "./devices.ts";
 import { button, find, make, named } from "./elements.ts";
 import { formatBytes, plural } from "./format.ts";
 import { isAbort } from "./problem.ts";
@@ -66,11 +75,28 @@ export function buildLookUp({ localLLM, space, pull, onStart, onProblem }: LookU
           button("Pull", () => pull(id), "primary"),
           `Pull ${id}`,
         ),
+        button("Will it run here?", () => void lookAhead(id)),
         make("p", { class: "note", text: isHere ? `${size}, here already` : `${plural(files.length, "file")}, ${size}${free}` }),
       ),
     );
     if (hadFocus) found.querySelector("select")?.focus();
     status.textContent = `${id}: ${plural(files.length, "file")}, ${size}`;
+  }
+
+  /** Reads the headers of the files by ranges, which may be some megabytes: so it is done when somebody asks. */
+  async function lookAhead(id: string): Promise<void> {
+    const ours = asking;
+    const note = found.querySelector(".ahead") ?? make("p", { class: "ahead", attributes: { role: "status" } });
+    found.append(note);
+    note.textContent = "Reading the headers …";
+    try {
+      const llm = await localLLM();
+      const info = await llm.info(id, { remote: true, ...(ours === undefined ? {} : { signal: ours.signal }) });
+      note.textContent = `${answerOf(info)} ${factsOf(info)}`;
+    } catch (error) {
+      note.remove();
+      if (!isAbort(error)) onProblem(error, id);
+    }
   }
 
   function variantField(id: string, variants: readonly { readonly name: string; readonly sizeBytes: number }[]): readonly HTMLElement[] {
@@ -114,6 +140,22 @@ function specOf(text: string): string {
 export function withVariant(id: string, variant: string): string {
   const spec = parseModelSpec(id);
   return spec.kind === "hf" || spec.kind === "name" ? printModelSpec({ ...spec, variant }) : id;
+}
+
+function answerOf({ device, fits }: ModelInfo): string {
+  if (fits?.ok === false) return `No: it takes ${formatBytes(fits.needed_bytes)} of memory.`;
+  if (device?.chosen !== undefined) return `Yes, on ${nameOfDevice(device.chosen)}.`;
+  const reasons = device?.tried.map(({ device: name, hint, reason }) => `${nameOfDevice(name)}: ${hint ?? reason}`) ?? [];
+  return `No. ${reasons.join("; ")}`;
+}
+
+function factsOf({ architecture, context_length, capabilities }: ModelInfo): string {
+  const does = capabilities.includes("chat")
+    ? "answers in a conversation"
+    : capabilities.includes("text-to-text")
+      ? "rewrites a text"
+      : "continues a text";
+  return [architecture, does, ...(context_length === null ? [] : [`${context_length.toLocaleString("en-US")} tokens`])].join(" · ");
 }
 
 function fileRow(file: PlannedFile): HTMLElement {

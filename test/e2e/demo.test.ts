@@ -207,37 +207,29 @@ describe("what is kept", () => {
     const bytes = readFileSync(tinyStories);
     // large enough that its keeping can be cut short; what follows the model belongs to nobody
     const file = { name: "large.gguf", mimeType: "", buffer: Buffer.concat([bytes, Buffer.alloc(20_000_000)]) };
-    await visit(browser, {}, async ({ context, url }) => {
+    await visit(browser, {}, async ({ page, context, url }) => {
+      let tab = page;
       for (const delayMs of [10, 80]) {
-        const tab = await context.newPage();
-        await tab.goto(url);
-        await stored(tab)
-          .getByText(/may be kept/)
-          .waitFor();
-        const isThere = (await stored(tab).getByRole("listitem").count()) === 1;
-        if (isThere) await stored(tab).getByRole("button", { name: "Delete large.gguf" }).click();
         await tab.locator("#file-input").setInputFiles(file);
         await ready(tab, "large.gguf");
         await tab.getByRole("button", { name: "Keep in this browser" }).click();
         await tab.waitForTimeout(delayMs);
         await tab.close();
-        const next = await context.newPage();
-        await next.goto(url);
-        await stored(next)
+        tab = await context.newPage();
+        await tab.goto(url);
+        await stored(tab)
           .getByText(/may be kept/)
           .waitFor();
-        if ((await stored(next).getByRole("listitem").count()) === 1) {
-          await stored(next).getByRole("button", { name: "Open large.gguf" }).click();
-          await ready(next, "large.gguf");
+        if ((await stored(tab).getByRole("listitem").count()) === 1) {
+          await stored(tab).getByRole("button", { name: "Open large.gguf" }).click();
+          await ready(tab, "large.gguf");
+          await stored(tab).getByRole("button", { name: "Delete large.gguf" }).click();
         }
-        await next.close();
       }
-      const last = await context.newPage();
-      await last.goto(url);
-      await last.locator("#file-input").setInputFiles(file);
-      await ready(last, "large.gguf");
-      await last.getByRole("button", { name: "Keep in this browser" }).click();
-      await stored(last).getByRole("button", { name: "Open large.gguf" }).waitFor();
+      await tab.locator("#file-input").setInputFiles(file);
+      await ready(tab, "large.gguf");
+      await tab.getByRole("button", { name: "Keep in this browser" }).click();
+      await stored(tab).getByRole("button", { name: "Open large.gguf" }).waitFor();
     });
   });
 
