@@ -61,6 +61,15 @@ export default defineConfig({
       {
         root: import.meta.dirname,
         test: {
+          name: "webgpu",
+          include: ["test/webgpu/**/*.test.ts"],
+          globalSetup: ["test/webgpu/setup.ts"],
+          env: { LLMSPELL_HOME: `${import.meta.dirname}/.cache/test-home` },
+        },
+      },
+      {
+        root: import.meta.dirname,
+        test: {
           name: "demo",
           include: ["test/e2e/**/*.test.ts"],
           globalSetup: ["test/e2e/build.ts"],

@@ -31,3 +31,9 @@ export function button(text: string, onClick: () => void, style = "quiet"): HTML
   element.addEventListener("click", onClick);
   return element;
 }
+
+/** Names a control beyond its text, for those who cannot see what it stands beside. */
+export function named(control: HTMLButtonElement, name: string): HTMLButtonElement {
+  control.setAttribute("aria-label", name);
+  return control;
+}

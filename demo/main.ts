@@ -1,20 +1,34 @@
 /** The page: one model at a time, loaded when it is needed; what it writes is shown as text. */
-import { browserPlatform, createSpell, type LanguageModel, type Message, SpellError } from "../src/browser/index.ts";
+import { browserPlatform, createSpell, type LanguageModel, listStored, type Message, SpellError } from "../src/browser/index.ts";
 import { clearLog, type Layout, showMemory, startAnswer } from "./answer.ts";
+import { showCatalogue } from "./catalogue.ts";
 import { nameOfDevice, showBrowser, showReport } from "./devices.ts";
 import { button, find, make } from "./elements.ts";
 import { formatBytes } from "./format.ts";
+import { buildLookUp } from "./look-up.ts";
 import { startOffline } from "./offline.ts";
 import { buildParameters, chooseDevice, chosenDevice, chosenOptions, fitParameters, withPrefix } from "./parameters.ts";
 import { hideProblem, isAbort, type NextStep, showProblem } from "./problem.ts";
 import { startProgress } from "./progress.ts";
+import { showPullProblem } from "./pull-problem.ts";
+import { createPulls } from "./pulls.ts";
 import { bundledChoices, choiceOfFiles, fetchFile, filesOfDrop, type ModelChoice } from "./sources.ts";
-import { keepFiles, listStored, openStored, removeStored, type StoredModel, showStored } from "./stored.ts";
+import { keepFiles, type StoredModel, showStored } from "./stored.ts";
 import { trustOwnWorkers } from "./trusted.ts";
 
 trustOwnWorkers();
 
-const spell = createSpell({ platform: browserPlatform() });
+/** Another hub than huggingface.co, such as a mirror on this page's own host; the page's policy decides whether it may be asked. */
+const endpoint = new URLSearchParams(location.search).get("hf_endpoint");
+const isEndpoint = endpoint !== null && URL.canParse(endpoint, document.baseURI);
+const spell = createSpell({
+  platform: browserPlatform(),
+  config: {
+    providers: { candle: {} },
+    ...(isEndpoint ? { models: { hf_endpoint: new URL(endpoint, document.baseURI).href } } : {}),
+  },
+});
+const { localLLM } = spell;
 const { store } = spell.platform;
 
 const picker = find("model", HTMLSelectElement);
@@ -28,6 +42,7 @@ const fileInput = find("file-input", HTMLInputElement);
 const folderInput = find("folder-input", HTMLInputElement);
 const addressForm = find("address-form", HTMLFormElement);
 const address = find("address", HTMLInputElement);
+const repository = find("repository", HTMLInputElement);
 const drop = find("drop", HTMLDivElement);
 
 const choices = new Map<string, ModelChoice>();
@@ -75,6 +90,14 @@ function addChoice(added: ModelChoice, group: string): void {
     list.append(make("option", { text: added.label, attributes: { value: added.key } }));
   }
   choices.set(added.key, added);
+}
+
+function removeChoice(key: string): void {
+  choices.delete(key);
+  const option = picker.querySelector(`option[value="${CSS.escape(key)}"]`);
+  const group = option?.parentElement;
+  option?.remove();
+  if (group?.childElementCount === 0) group.remove();
 }
 
 async function choose(next: ModelChoice): Promise<void> {
@@ -151,6 +174,10 @@ function stepsFor(error: unknown): readonly NextStep[] {
       },
     ];
   }
+  const stored = models.find(({ id }) => choice.key === keyOf(id));
+  if (stored !== undefined && code.startsWith("store-")) {
+    return [{ label: `Delete ${stored.id}`, run: () => void remove(stored) }];
+  }
   const brought = !choice.key.startsWith("bundled:");
   if (brought && /^(gguf|model|safetensors|tokenizer|onnx|template|store)-/.test(code)) {
     return [
@@ -190,7 +217,41 @@ async function fetchModel(text: string): Promise<void> {
   }
 }
 
-// --- Stored models ---
+// --- Stored models, and pulls ---
+
+/** What the store holds, as far as this page has looked. */
+let models: readonly StoredModel[] = [];
+const storedGroup = "Stored models";
+const keyOf = (id: string): string => `stored:${id}`;
+
+const showGetModels = disclosure(find("get-models", HTMLButtonElement), find("get", HTMLElement), repository);
+const pulls = createPulls({
+  store,
+  localLLM,
+  onStart: hideProblem,
+  onChange: refreshModels,
+  open: openByName,
+  onProblem: (error, id) => showPullProblem(error, id, { ...pullActions, place: find("pulls", HTMLElement), again: () => pulls.start(id) }),
+});
+const lookUp = buildLookUp({
+  localLLM,
+  space: () => store.space(),
+  pull: (id) => pulls.start(id),
+  onStart: hideProblem,
+  onProblem: (error, spec) =>
+    showPullProblem(error, spec, { ...pullActions, place: find("found", HTMLDivElement), again: () => lookUp(spec) }),
+});
+const pullActions = {
+  lookUp,
+  changeName: () => {
+    showGetModels(true);
+    repository.select();
+  },
+  showStored: () => {
+    find("stored-heading", HTMLHeadingElement).scrollIntoView();
+    find("stored", HTMLDivElement).querySelector("button")?.focus();
+  },
+};
 
 async function keep(): Promise<void> {
   const { source, label, bytes } = choice;
@@ -201,7 +262,7 @@ async function keep(): Promise<void> {
   try {
     await keepFiles(spell, label, source, (done) => progress.bytes(done, bytes), signal);
     facts.querySelector("button")?.remove();
-    await refreshStored();
+    await refreshModels();
   } catch (error) {
     if (!isAbort(error)) showProblem(error);
   } finally {
@@ -210,45 +271,42 @@ async function keep(): Promise<void> {
   }
 }
 
-async function refreshStored(): Promise<void> {
+/**
+ * The panel, the list of models and the catalogue say what is in the store now. The store alone is asked: list() of LocalLLM tells of the bundled models
+ * too, and reads their headers for it, which a page would have to fetch.
+ */
+async function refreshModels(): Promise<void> {
   try {
-    await showStored(store, {
-      open: (stored) => void openFromStore(stored),
-      remove: (stored) => void removeFromStore(stored),
-    });
+    const listed = await listStored(store);
+    models = listed.models.map(({ manifest: { id, files } }) => ({ id, bytes: files.reduce((sum, { size }) => sum + size, 0) }));
+    const keys = new Set(models.map(({ id }) => keyOf(id)));
+    for (const key of choices.keys()) if (key.startsWith(keyOf("")) && !keys.has(key)) removeChoice(key);
+    for (const { id, bytes } of models) addChoice({ key: keyOf(id), label: id, source: id, bytes }, storedGroup);
+    await showStored(store, models, listed.damaged, { open: ({ id }) => openByName(id), remove: (model) => void remove(model) });
+    await showCatalogue(await localLLM(), { pull: (name) => pulls.start(name), open: openByName });
   } catch (error) {
     showProblem(error);
   }
 }
 
-async function openFromStore(stored: StoredModel): Promise<void> {
-  try {
-    const opened = await openStored(store, stored);
-    addChoice(opened, "Stored models");
-    await choose(opened);
-  } catch (error) {
-    showProblem(error, [{ label: `Delete ${stored.id}`, run: () => void removeFromStore(stored) }]);
-  }
+/** @param name of a stored model; the catalogue's names leave the variant out */
+function openByName(name: string): void {
+  const stored = models.find(({ id }) => id === name) ?? models.find(({ id }) => id.startsWith(`${name}:`));
+  const known = stored === undefined ? undefined : choices.get(keyOf(stored.id));
+  if (known === undefined) return;
+  showGetModels(false);
+  void choose(known);
 }
 
-async function removeFromStore(stored: StoredModel): Promise<void> {
+async function remove({ id }: StoredModel): Promise<void> {
   try {
-    await removeStored(store, stored);
-    const key = `stored:${stored.key.join("/")}`;
-    choices.delete(key);
-    picker.querySelector(`option[value="${CSS.escape(key)}"]`)?.remove();
-    if (choice.key === key) backToBundled();
+    await (await localLLM()).remove(id);
+    pulls.drop(id);
+    if (choice.key === keyOf(id)) backToBundled();
   } catch (error) {
     showProblem(error);
   }
-  await refreshStored();
-}
-
-async function offerStored(): Promise<void> {
-  for (const stored of await listStored(store)) {
-    // The files are opened when it is chosen; until then its place in the list is enough.
-    addChoice({ key: `stored:${stored.key.join("/")}`, label: stored.id, source: [], bytes: stored.bytes }, "Stored models");
-  }
+  await refreshModels();
 }
 
 // --- Answers ---
@@ -345,14 +403,20 @@ async function measureMemory(): Promise<void> {
 
 // --- What people do ---
 
+/** A button that shows a panel and hides it again. @param first what gets the keyboard's focus */
+function disclosure(control: HTMLButtonElement, panel: HTMLElement, first: HTMLElement): (shown: boolean) => void {
+  const show = (shown: boolean): void => {
+    panel.hidden = !shown;
+    control.setAttribute("aria-expanded", String(shown));
+    if (shown) first.focus();
+  };
+  control.addEventListener("click", () => show(panel.hidden !== false));
+  return show;
+}
+
 picker.addEventListener("change", () => {
   const next = choices.get(picker.value);
-  if (next === undefined) return;
-  if (!next.key.startsWith("stored:")) return void choose(next);
-  void listStored(store).then((all) => {
-    const stored = all.find(({ key }) => `stored:${key.join("/")}` === next.key);
-    if (stored !== undefined) void openFromStore(stored);
-  });
+  if (next !== undefined) void choose(next);
 });
 find("composer", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
@@ -384,12 +448,7 @@ for (const input of [fileInput, folderInput]) {
     take(files.filter(({ webkitRelativePath }) => webkitRelativePath.split("/").length <= 2));
   });
 }
-const addressButton = find("load-address", HTMLButtonElement);
-addressButton.addEventListener("click", () => {
-  addressForm.hidden = !addressForm.hidden;
-  addressButton.setAttribute("aria-expanded", String(!addressForm.hidden));
-  if (!addressForm.hidden) address.focus();
-});
+disclosure(find("load-address", HTMLButtonElement), addressForm, address);
 addressForm.addEventListener("submit", (event) => {
   event.preventDefault();
   if (address.value.trim() !== "") void fetchModel(address.value.trim());
@@ -413,6 +472,12 @@ addEventListener("drop", (event) => {
   if (event.dataTransfer !== null) void filesOfDrop(event.dataTransfer).then(take);
 });
 
+// What another tab has begun, ended or paused.
+addEventListener("storage", () => {
+  void pulls.refresh();
+  void refreshModels();
+});
+
 for (const bundled of bundledChoices()) addChoice(bundled, "Bundled");
 const [firstChoice] = choices.values();
 if (firstChoice === undefined) throw new Error("no model is bundled");
@@ -422,5 +487,6 @@ fitParameters(undefined);
 clearConversation();
 showSuggestions();
 void showBrowser();
-void refreshStored();
-void offerStored().catch(() => undefined); // refreshStored() has said what is wrong
+void refreshModels();
+// A browser that reloads a page scrolls to where it was; what can be resumed is seen all the same.
+void pulls.refresh().then(() => find("pulls", HTMLElement).scrollIntoView({ block: "nearest" }));

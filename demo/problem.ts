@@ -3,6 +3,7 @@ import { SpellError } from "../src/browser/index.ts";
 import { button, find, make } from "./elements.ts";
 
 const card = find("problem", HTMLDivElement);
+const home = card.previousElementSibling;
 
 export interface NextStep {
   readonly label: string;
@@ -14,7 +15,14 @@ export function isAbort(error: unknown): boolean {
   return error instanceof SpellError && error.code === "run-aborted";
 }
 
-export function showProblem(error: unknown, steps: readonly NextStep[] = []): void {
+export interface ProblemOptions {
+  /** what this page has to offer, where the library's own hint speaks of its command line */
+  readonly hint?: string | undefined;
+  /** what went wrong, where that is not the model itself: the card follows it */
+  readonly after?: Element;
+}
+
+export function showProblem(error: unknown, steps: readonly NextStep[] = [], { hint, after }: ProblemOptions = {}): void {
   const spell =
     error instanceof SpellError ? error : new SpellError("internal-error", error instanceof Error ? error.message : String(error));
   const buttons = steps.map(({ label, run }) =>
@@ -25,11 +33,11 @@ export function showProblem(error: unknown, steps: readonly NextStep[] = []): vo
   );
   card.replaceChildren(
     make("p", { class: "message", text: spell.message }),
-    // The library speaks of its command line here and there; the page has buttons for that.
-    make("p", { class: "hint", text: spell.hint }),
+    make("p", { class: "hint", text: hint ?? spell.hint }),
     make("p", { class: "code" }, make("code", { text: spell.code })),
     make("div", { class: "buttons" }, ...buttons, button("Dismiss", hideProblem)),
   );
+  (after ?? home)?.after(card);
   card.hidden = false;
   card.scrollIntoView({ block: "nearest" });
 }

@@ -1,38 +1,54 @@
-/** What is known of a load under way: bytes, rate, and how long it still takes. */
+/** What is known of a load or a pull under way: bytes, rate, and how long it still takes. */
 import { find } from "./elements.ts";
-import { formatBytes, formatMs } from "./format.ts";
+import { formatBytes, formatDuration } from "./format.ts";
 
 const box = find("loading", HTMLDivElement);
 const bar = find("progress", HTMLProgressElement);
 const text = find("progress-text", HTMLParagraphElement);
 
+/** The rate is that of the last seconds: what is told about the rest follows a network that changes. */
+const windowMs = 5000;
+/** Before this a rate is a guess. */
+const leastMs = 300;
+
+/** @returns a function that puts `done` of `total` bytes into words; without a total only the bytes are told */
+export function createMeter(): (done: number, total: number | undefined) => string {
+  const samples: { readonly at: number; readonly done: number }[] = [];
+  return (done, total) => {
+    const now = { at: performance.now(), done };
+    samples.push(now);
+    while (samples.length > 2 && now.at - (samples[0] ?? now).at > windowMs) samples.shift();
+    const [first = now] = samples;
+    const ms = now.at - first.at;
+    const rate = ms > leastMs ? Math.max(0, ((done - first.done) / ms) * 1000) : 0;
+    return [
+      total === undefined ? formatBytes(done) : `${formatBytes(done)} of ${formatBytes(total)}`,
+      ...(rate > 0 ? [`${formatBytes(rate)}/s`] : []),
+      ...(total === undefined || rate === 0 || done >= total ? [] : [`${formatDuration(((total - done) / rate) * 1000)} left`]),
+    ].join(" · ");
+  };
+}
+
+export function setBar(element: HTMLProgressElement, done: number, total: number | undefined): void {
+  if (total === undefined) element.removeAttribute("value");
+  else element.value = total === 0 ? 1 : done / total;
+}
+
 export interface Progress {
-  /** `done` of `total` bytes; without a total only the bytes are shown. */
   bytes(done: number, total: number | undefined): void;
   end(): void;
 }
 
-/** @param what "loading tiny-stories" */
+/** @param what "Loading tiny-stories" */
 export function startProgress(what: string): Progress {
-  const started = performance.now();
-  let from: number | undefined;
+  const meter = createMeter();
   box.hidden = false;
   bar.removeAttribute("value");
   text.textContent = `${what} …`;
   return {
     bytes(done, total) {
-      from ??= done;
-      const seconds = (performance.now() - started) / 1000;
-      const rate = seconds > 0.3 ? (done - from) / seconds : 0;
-      const left = total !== undefined && rate > 0 ? ((total - done) / rate) * 1000 : undefined;
-      if (total === undefined) bar.removeAttribute("value");
-      else bar.value = total === 0 ? 1 : done / total;
-      text.textContent = [
-        what,
-        total === undefined ? formatBytes(done) : `${formatBytes(done)} of ${formatBytes(total)}`,
-        ...(rate > 0 ? [`${formatBytes(rate)}/s`] : []),
-        ...(left === undefined || done === total ? [] : [`${formatMs(left)} left`]),
-      ].join(" · ");
+      setBar(bar, done, total);
+      text.textContent = `${what} · ${meter(done, total)}`;
     },
     end() {
       box.hidden = true;

@@ -1,46 +1,18 @@
 /**
- * The panel of stored models: what this browser keeps of models that somebody brought, and what it may keep. Bytes lie in the store of
- * the library, under their hash; a manifest, written last, makes a model of them.
+ * The panel of stored models: what this browser keeps, and what it may keep. Models that were pulled and files that somebody brought lie in the one
+ * store of the library, under their hash; a manifest, written last, makes a model of them.
  */
-import { type ArtifactStore, type ManifestKey, type Spell, SpellError, summarizeModel } from "../src/browser/index.ts";
-import { button, find, make } from "./elements.ts";
+import { type ArtifactStore, type ModelManifest, type Spell, SpellError, summarizeModel } from "../src/browser/index.ts";
+import { button, find, make, named } from "./elements.ts";
 import { formatBytes, plural } from "./format.ts";
-import type { ModelChoice } from "./sources.ts";
-
-interface StoredFile {
-  readonly path: string;
-  readonly size: number;
-  readonly sha256?: string;
-  readonly blob: string;
-  /** milliseconds since the epoch */
-  readonly modified_ms: number;
-}
-
-/** As the library writes and reads it. */
-interface Manifest {
-  readonly schema: 1;
-  readonly id: string;
-  readonly source: "file";
-  readonly files: readonly StoredFile[];
-  readonly format: "gguf" | "safetensors" | "onnx";
-  readonly architecture: string;
-  readonly quantization: string;
-  readonly parameter_count: number;
-  readonly context_length: number;
-  readonly verified: "none";
-  /** seconds since the epoch */
-  readonly created_at: number;
-}
 
 export interface StoredModel {
-  readonly key: ManifestKey;
+  /** a model spec */
   readonly id: string;
   readonly bytes: number;
-  readonly files: readonly StoredFile[];
 }
 
 export interface StoredActions {
-  /** Opens a stored model. */
   open(model: StoredModel): void;
   remove(model: StoredModel): void;
 }
@@ -48,48 +20,19 @@ export interface StoredActions {
 const panel = find("stored", HTMLDivElement);
 const chunkBytes = 4 * 1024 * 1024;
 
-/** Every model of the store whose files it holds itself, whoever put it there. */
-export async function listStored(store: ArtifactStore): Promise<readonly StoredModel[]> {
-  const models: StoredModel[] = [];
-  for (const key of await store.listManifests()) {
-    const manifest = await store.readManifest(key);
-    if (!isManifest(manifest)) continue;
-    models.push({ key, id: manifest.id, files: manifest.files, bytes: manifest.files.reduce((sum, { size }) => sum + size, 0) });
-  }
-  return models;
-}
-
-/** What lies in a browser's storage may be of another version of this page, or another name of a model. */
-function isManifest(value: unknown): value is Pick<Manifest, "id" | "files"> {
-  const { id, files } = (value ?? {}) as Partial<Manifest>;
-  const isWhole = ({ path, size, blob }: Partial<StoredFile>): boolean =>
-    typeof path === "string" && typeof size === "number" && typeof blob === "string";
-  return typeof id === "string" && Array.isArray(files) && files.length > 0 && files.every(isWhole);
-}
-
-/** @throws SpellError store-evicted where the browser has removed files of it */
-export async function openStored(store: ArtifactStore, { key, id, files, bytes }: StoredModel): Promise<ModelChoice> {
-  const opened = await Promise.all(
-    files.map(async ({ path, blob }) => {
-      const source = await store.openBlob(blob, path);
-      if (source.blob !== undefined) return new File([source.blob], path);
-      return new File([new Uint8Array(await source.read(0, source.size))], path);
-    }),
-  );
-  return { key: `stored:${key.join("/")}`, label: id, source: opened, bytes };
-}
-
 /**
  * Copies files into the store, the manifest last: a model is there completely or not at all.
+ * @returns the name it has from now on
  * @throws SpellError store-quota before anything is written where it cannot fit; store-full, run-aborted
  */
 export async function keepFiles(
-  { platform: { store }, inspect }: Spell,
-  id: string,
+  { platform: { store }, inspect, localLLM }: Spell,
+  label: string,
   files: readonly File[],
   onBytes: (done: number) => void,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string> {
+  const id = await nameFor(label, await localLLM());
   const facts = summarizeModel(await inspect(files, { signal }));
   const wanted = files.reduce((sum, { size }) => sum + size, 0);
   const space = await store.space();
@@ -100,7 +43,7 @@ export async function keepFiles(
     });
   }
   let done = 0;
-  const kept: StoredFile[] = [];
+  const kept: ModelManifest["files"][number][] = [];
   for (const file of files) {
     const part = await store.openPart(await partKey(file));
     try {
@@ -119,7 +62,7 @@ export async function keepFiles(
       throw error;
     }
   }
-  const manifest: Manifest = {
+  const manifest: ModelManifest = {
     schema: 1,
     id,
     source: "file",
@@ -132,8 +75,21 @@ export async function keepFiles(
     verified: "none",
     created_at: Math.floor(Date.now() / 1000),
   };
-  await store.writeManifest(["as", id.toLowerCase().slice(0, 100)], manifest);
+  await store.writeManifest(["as", id.toLowerCase()], manifest);
   await store.persist();
+  return id;
+}
+
+/** A file may be called anything; a model's name is short and plain, and none that means another model already. */
+async function nameFor(label: string, { available }: Awaited<ReturnType<Spell["localLLM"]>>): Promise<string> {
+  const plain =
+    label
+      .replace(/[^A-Za-z0-9._-]+/g, "-")
+      .replace(/\.{2,}/g, ".")
+      .replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, "")
+      .slice(0, 70) || "model";
+  const isTaken = (await available({ backend: "candle" })).some(({ name }) => name.toLowerCase() === plain.toLowerCase());
+  return isTaken ? `${plain}-file` : plain;
 }
 
 /** Two tabs that keep the same file at once work on parts of their own, and end with one blob. */
@@ -142,22 +98,18 @@ async function partKey({ name, size, lastModified }: File): Promise<string> {
   return [...new Uint8Array(await crypto.subtle.digest("SHA-256", text))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Removes a model, and the bytes no other one uses. @returns bytes freed */
-export async function removeStored(store: ArtifactStore, model: StoredModel): Promise<number> {
-  await store.removeManifest(model.key);
-  const used = new Set((await listStored(store)).flatMap(({ files }) => files.map(({ blob }) => blob)));
-  let freed = 0;
-  for (const { blob } of model.files) if (!used.has(blob)) freed += await store.removeBlob(blob);
-  return freed;
-}
-
-export async function showStored(store: ArtifactStore, { open, remove }: StoredActions): Promise<void> {
-  const models = await listStored(store);
+/** @param damaged what could not be read, which is told and left out */
+export async function showStored(
+  store: ArtifactStore,
+  models: readonly StoredModel[],
+  damaged: readonly SpellError[],
+  { open, remove }: StoredActions,
+): Promise<void> {
   const space = await store.space();
   const total = models.reduce((sum, { bytes }) => sum + bytes, 0);
   const summary =
     models.length === 0
-      ? "Nothing yet. A model from a file or an address can be kept here, and then needs neither."
+      ? "Nothing yet. What is pulled, or kept from a file, lies here and needs no network any more."
       : `${plural(models.length, "model")}, ${formatBytes(total)}`;
   const rows = models.map((model) =>
     make(
@@ -165,11 +117,11 @@ export async function showStored(store: ArtifactStore, { open, remove }: StoredA
       {},
       make("span", { class: "name", text: model.id }),
       make("span", { class: "size", text: formatBytes(model.bytes) }),
-      labelled(
+      named(
         button("Open", () => open(model)),
         `Open ${model.id}`,
       ),
-      labelled(
+      named(
         button("Delete", () => remove(model), "quiet danger"),
         `Delete ${model.id}`,
       ),
@@ -178,6 +130,7 @@ export async function showStored(store: ArtifactStore, { open, remove }: StoredA
   panel.replaceChildren(
     make("p", { text: summary }),
     ...(rows.length === 0 ? [] : [make("ul", { class: "shelf" }, ...rows)]),
+    ...damaged.map(({ message }) => make("p", { class: "note", text: message })),
     make("p", {
       class: "note",
       // without storage of its own a browser keeps models for as long as the page is open
@@ -187,9 +140,4 @@ export async function showStored(store: ArtifactStore, { open, remove }: StoredA
           : `${formatBytes(space.free)} more may be kept in ${store.place}`,
     }),
   );
-}
-
-function labelled(control: HTMLButtonElement, name: string): HTMLButtonElement {
-  control.setAttribute("aria-label", name);
-  return control;
 }

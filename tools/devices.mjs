@@ -41,7 +41,7 @@ export const deviceRows = [
     device: "webgpu",
     node: {
       runtime: "wllama, webgpu (Dawn)",
-      claim: works("the software adapter of Mesa 25.0.7, by hand: 64 greedy tokens equal to the processor's; no graphics card"),
+      claim: works("Mesa's software adapter (llvmpipe 25): greedy text equal to the processor's; no graphics card"),
     },
     browser: {
       runtime: "wllama",

@@ -52,6 +52,8 @@ const usualHeaders = (/** @type {string} */ path) => ({
  * @property {number} [port] default: any free one
  * @property {(path: string) => Record<string, string>} [headers] default: policy and isolation
  * @property {(path: string) => number | undefined} [status] an answer without a file: 404, 500
+ * @property {(request: import("node:http").IncomingMessage, response: import("node:http").ServerResponse) => boolean} [before] takes requests that
+ *   are not for the folder
  */
 
 /**
@@ -59,9 +61,10 @@ const usualHeaders = (/** @type {string} */ path) => ({
  * @param {ServeOptions} [options]
  * @returns {Promise<{ readonly url: string, close(): Promise<void> }>} on this machine's own interface only
  */
-export function serve(folder, { port = 0, headers = usualHeaders, status } = {}) {
+export function serve(folder, { port = 0, headers = usualHeaders, status, before } = {}) {
   const root = normalize(folder + sep);
   const server = createServer((request, response) => {
+    if (before?.(request, response) === true) return;
     const path = decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname);
     const file = normalize(join(root, path.endsWith("/") ? `${path}index.html` : path));
     const stat = file.startsWith(root) ? statSync(file, { throwIfNoEntry: false }) : undefined;

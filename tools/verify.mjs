@@ -58,6 +58,7 @@ const vitest = "node_modules/vitest/vitest.mjs";
 /** @type {readonly (readonly [name: string, args: readonly string[], minutes: number])[]} */
 const suites = [
   ["unit", ["--project", "unit"], 9],
+  ["webgpu", ["--project", "webgpu"], 4],
   ["browser", ["--project", "browser"], 4],
   ["demo", ["--project", "demo"], 6],
   ["package", ["--config", "test/package/vitest.config.ts"], 8],

@@ -4,6 +4,7 @@
  */
 import { createStore, del, entries, get, set, type UseStore } from "idb-keyval";
 import { blobPath } from "../core/download/address.ts";
+import { spanBytes } from "../core/download/spans.ts";
 import { abortedError, SpellError } from "../core/errors.ts";
 import { blobSource } from "../core/formats/byte-source.ts";
 import type { ArtifactStore, BlobFacts, ManifestKey, Part, PartFacts, PartRecord } from "../core/platform.ts";
@@ -185,7 +186,9 @@ export function opfsArtifactStore(): ArtifactStore {
         const file = await opfsFile("parts", name);
         const key = partName.exec(name)?.[1];
         if (file === undefined || key === undefined) continue;
-        found.push({ id: name, key, size: file.size, modifiedMs: file.lastModified, inUse: held.has(`llmspell part ${name}`) });
+        const record = await idb(() => get<PartRecord>(partRecordKey(name), records()));
+        const kept = spanBytes(record?.done ?? []);
+        found.push({ id: name, key, size: file.size, kept, modifiedMs: file.lastModified, inUse: held.has(`llmspell part ${name}`) });
       }
       return found;
     },

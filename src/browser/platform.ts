@@ -23,21 +23,20 @@ export interface BrowserPlatformOptions extends EngineFiles {
 }
 
 export function browserPlatform(options: BrowserPlatformOptions = {}): Platform {
-  const fetchHere = globalThis.fetch.bind(globalThis);
   const files = engineFiles(options);
   const log = options.log ?? (() => undefined);
   const bundled: Platform["bundled"] = async (model, file) => {
     const address = options.models === undefined ? packaged(model, file) : new URL(`${model}/${file}`, options.models);
     // Bundlers write small files into the code; a policy that names origins would not let them be fetched.
     if (address.protocol === "data:") return bytesSource(file, dataBytes(address));
-    const response = await fetchHere(address);
+    const response = await fetchPlainly(address);
     if (!response.ok)
       throw new SpellError("net-status", `${address.href}: the server answered ${response.status}`, { where: address.href });
     return blobSource(file, await response.blob());
   };
   return {
     name: "browser",
-    fetch: fetchHere,
+    fetch: fetchPlainly,
     gguf: { available: true, value: browserGgufRuntime(workerRuntime("gguf", { files }), { bundled }) },
     seq2seq: { available: true, value: browserSeq2SeqRuntime(workerRuntime("seq2seq", { files }), { bundled }) },
     exported:
@@ -55,6 +54,17 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
     now: () => performance.now(),
     log,
   };
+}
+
+/**
+ * Hubs keep large files on hosts that refuse to be asked beforehand (CORS preflights), as a browser does for every header but a few. A single range is
+ * one of these few, `If-Range` is not; what it guards is looked at again when the answer is there.
+ */
+function fetchPlainly(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+  if (init?.headers === undefined) return globalThis.fetch(input, init);
+  const headers = new Headers(init.headers);
+  headers.delete("if-range");
+  return globalThis.fetch(input, { ...init, headers });
 }
 
 /** Few pages run exported models: the others do not pay for the code. */

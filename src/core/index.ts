@@ -36,8 +36,9 @@ export type {
 export { providerNames, providerOf } from "./config/providers.ts";
 export type { ConfigWarning, ResolvedConfig } from "./config/resolve.ts";
 export { deviceChoices } from "./devices.ts";
-export type { ModelManifest } from "./download/manifest.ts";
-export type { PullEvent, PullPlan } from "./download/pull.ts";
+export type { ModelManifest, StoredModel } from "./download/manifest.ts";
+export { listStored } from "./download/manifest.ts";
+export type { PlannedFile, PlannedVariant, PullEvent, PullPlan } from "./download/pull.ts";
 export type { ErrorCode, SpellErrorJson, SpellErrorOptions } from "./errors.ts";
 export { errorTable, exitCodeOf, SpellError } from "./errors.ts";
 export type { ByteSource } from "./formats/byte-source.ts";

@@ -112,6 +112,8 @@ export interface PartFacts {
   readonly key: string;
   /** bytes on disk */
   readonly size: number;
+  /** bytes of it that its record speaks of: the next run need not fetch them */
+  readonly kept: number;
   readonly modifiedMs: number;
   /** A live process or tab may write it. */
   readonly inUse: boolean;

@@ -10,6 +10,7 @@ import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { blobPath } from "../core/download/address.ts";
 import { checkComplete, createPrefixHash } from "../core/download/prefix-hash.ts";
+import { spanBytes } from "../core/download/spans.ts";
 import { SpellError } from "../core/errors.ts";
 import type { ArtifactStore, BlobFacts, ManifestKey, Part, PartFacts, PartRecord } from "../core/platform.ts";
 import { holdFileLock } from "./file-lock.ts";
@@ -416,10 +417,12 @@ export function fsArtifactStore(folder: string, options: FsStoreOptions = {}): A
         if (!isRemovable(name) || all.includes(name.replace(/\.json$/, ".part"), all.indexOf(name) + 1)) continue; // a record beside its part
         const facts = await lookFile(join(parts, name)).catch(() => undefined);
         if (facts === undefined) continue;
-        found.push({ id: name, key: partName.exec(name)?.[1] ?? "", ...facts, inUse: await isInUse(name) });
+        const key = partName.exec(name)?.[1] ?? "";
+        const record = key === "" ? undefined : partRecordOf(await readJson(recordPath(join(parts, name))).catch(() => undefined));
+        found.push({ id: name, key, ...facts, kept: spanBytes(record?.done ?? []), inUse: await isInUse(name) });
       }
       for await (const { id, stats } of linkNames()) {
-        if (isStray(stats)) found.push({ id, key: "", size: stats.size, modifiedMs: stats.mtimeMs, inUse: false });
+        if (isStray(stats)) found.push({ id, key: "", size: stats.size, modifiedMs: stats.mtimeMs, kept: 0, inUse: false });
       }
       return found;
     },

@@ -2,6 +2,7 @@
  * The bench: ours on each runtime against that runtime used directly, in one run, interleaved, medians and spread.
  *   npm run bench                 everything that can run here, 10 rounds
  *   npm run bench -- --rounds 3 --only native,cli --without "its defaults"
+ *   npm run bench -- --only t5 --title beams        tables whose title has the word
  * Writes test/bench/results/<date>.json and prints a table. Not a test: nothing fails by being slow.
  */
 import { execFileSync, spawn } from "node:child_process";
@@ -13,7 +14,12 @@ import { parseArgs } from "node:util";
 import { interleave, measure, pairRatio, spread } from "./measure.mjs";
 
 const { values: flags } = parseArgs({
-  options: { rounds: { type: "string", default: "10" }, only: { type: "string", default: "" }, without: { type: "string" } },
+  options: {
+    rounds: { type: "string", default: "10" },
+    only: { type: "string", default: "" },
+    without: { type: "string" },
+    title: { type: "string", default: "" },
+  },
 });
 const rounds = Number(flags.rounds);
 const only = flags.only === "" ? undefined : new Set(flags.only.split(","));
@@ -304,7 +310,7 @@ const earlier = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).result
 for (const [name, list] of Object.entries(suites)) {
   if (only !== undefined && !only.has(name)) continue;
   if (name === "t5" || name === "page") writeCheckpoint("flan-t5-small", checkpoint);
-  for (const suite of list) {
+  for (const suite of list.filter(({ title }) => title.includes(flags.title))) {
     if (flags.without !== undefined) {
       for (const subjectName of Object.keys(suite.subjects)) if (subjectName.includes(flags.without)) delete suite.subjects[subjectName];
     }
@@ -338,15 +344,17 @@ for (const [name, list] of Object.entries(suites)) {
     );
     const threads = rows.ours?.[0]?.threads;
     results.push({ suite: name, title: suite.title, base: suite.base, subjects, ...(threads === undefined ? {} : { threads }) });
-    table(results.at(-1));
+    table(results.at(-1), suite.figures);
     // after each suite: a long run that is stopped keeps what it has
     writeFileSync(file, `${JSON.stringify(report(), null, 1)}\n`);
   }
 }
 console.error(`written to ${file}`);
 
-function table({ title, base, subjects, threads }) {
-  const figures = Object.keys(Object.values(subjects)[0]);
+function table({ title, base, subjects, threads }, order) {
+  const figures = [...new Set(Object.values(subjects).flatMap((row) => Object.keys(row)))].sort(
+    (a, b) => order.indexOf(a) - order.indexOf(b),
+  );
   console.log(
     `\n${title}${threads === undefined ? "" : ` (ours: ${threads.prompt} threads for the prompt, ${threads.decode} to decode, ${threads.origin})`}`,
   );

@@ -63,6 +63,10 @@ it("D1 a broken download goes on at the recorded byte; R15 in the next visit too
   await open().pull("hf:owner/gguf");
   const ranges = (await commands.seenByHub()).filter(({ host, range }) => host === "cdn" && range !== null);
   expect(ranges.at(-1)?.range).toMatch(/^bytes=[1-9]\d*-/);
+  // file hosts of the hub refuse to be asked beforehand
+  expect((await commands.seenByHub()).filter(({ host, method }) => host === "cdn" && method === "OPTIONS")).toEqual([]);
+  // file hosts of the hub refuse to be asked beforehand
+  expect((await commands.seenByHub()).filter(({ host, method }) => host === "cdn" && method === "OPTIONS")).toEqual([]);
   expect((await open().verify())[0]).toMatchObject({ ok: true });
 });
 

@@ -155,8 +155,10 @@ export function artifactStoreContract(name: string, create: CreateStore): void {
       expect(first.kept).toBeUndefined();
       await first.write(0, bytes.slice(0, 20_000));
       const record = { url, etag: '"v1"', size: 50_000, sha256, done: [[0, 20_000]] as const };
+      await first.write(30_000, bytes.slice(30_000, 40_000)); // nothing speaks of these
       await first.save(record);
       await first.release();
+      expect(await open().listParts()).toMatchObject([{ key: sha256, size: 40_000, kept: 20_000 }]);
       const second = await open().openPart(sha256);
       expect(second.kept).toEqual(record);
       expect(await second.read(100, 50)).toEqual(bytes.slice(100, 150));

@@ -38,6 +38,8 @@ export interface Visit {
 
 export interface VisitOptions {
   readonly serve?: ServeOptions;
+  /** after the page's address: `?name=value` */
+  readonly search?: string;
   readonly context?: BrowserContextOptions;
   /** Faults this test is about. */
   readonly expected?: RegExp;
@@ -51,7 +53,8 @@ export async function visit(browser: Browser, options: VisitOptions, steps: (vis
   const watch = (page: Page): void => {
     page.on("pageerror", (error) => faults.push(`page error: ${error.message}`));
     page.on("console", (message) => {
-      if (message.type() === "error" || message.type() === "warning") faults.push(`console ${message.type()}: ${message.text()}`);
+      if (message.type() === "error" || message.type() === "warning")
+        faults.push(`console ${message.type()}: ${message.text()} ${message.location().url}`);
     });
   };
   context.on("page", watch);
@@ -61,8 +64,9 @@ export async function visit(browser: Browser, options: VisitOptions, steps: (vis
   });
   try {
     const page = await context.newPage();
-    await page.goto(server.url);
-    await steps({ page, context, url: server.url, faults, cut: server.close });
+    const url = `${server.url}${options.search ?? ""}`;
+    await page.goto(url);
+    await steps({ page, context, url, faults, cut: server.close });
     // Said by the driver itself, where a test forbids the service worker.
     const ours = faults.filter((fault) => !fault.includes("blocked by Playwright"));
     expect(ours.filter((fault) => options.expected?.test(fault) !== true)).toEqual([]);

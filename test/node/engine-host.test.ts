@@ -117,7 +117,7 @@ describe("second wall: the header gate is switched off", () => {
   it.each(rows)(
     "row $row, $what: a typed error, and the parent lives",
     async ({ row, what, make }) => {
-      const runtime = nativeRuntime({ loadTimeoutMs: 4000 });
+      const runtime = nativeRuntime({ loadTimeoutMs: 2000 });
       const path = temporaryFile(`row-${row}-${what.replace(/\W+/g, "-").slice(0, 30)}.gguf`, make());
       const outcome = await openFile(runtime, path).then(
         async (handle) => {

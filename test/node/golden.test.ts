@@ -98,7 +98,10 @@ describe.skipIf(smol === undefined)("SmolLM2-135M-Instruct against its golden da
     async (device) => {
       const golden = JSON.parse(readFileSync(path.replace(/[^/]+$/, "golden.json"), "utf8")) as SmolGolden;
       await using model = await load(path, { device });
-      for (const { name, messages, ids, greedy_text, greedy_ids } of golden.cases) {
+      // WebAssembly reads a dozen tokens a second here: one case shows that it agrees
+      const cases = device === "cpu" ? golden.cases : golden.cases.filter(({ name }) => name === "unicode");
+      expect(cases.length).toBeGreaterThan(0);
+      for (const { name, messages, ids, greedy_text, greedy_ids } of cases) {
         const exact = name === "system-and-two-turns" || name === "unicode";
         const { text, end } = await run(model, messages, { ...greedy, maxTokens: exact ? greedy_ids.length : 2 });
         expect(end.usage.promptTokens, name).toBe(ids.length);

@@ -237,6 +237,10 @@ describe("pull", () => {
       commands: ["llmspell model pull hf:owner/gguf:Q8_0"],
     });
     expect(await failure(llm.pull("hf:owner/gguf:Q8_0", { quantization: "Q4_K_M" }))).toMatchObject({ code: "usage-value" });
+    expect((await llm.plan("hf:owner/gguf")).plan?.variants).toEqual([
+      { name: "Q8_0", sizeBytes: gguf.length },
+      { name: "Q4_K_M", sizeBytes: gguf.length + 64 },
+    ]);
     server.addRepo("owner/odd", { files: { "a.gguf": gguf, "b.gguf": gguf } });
     expect((await failure(llm.pull("hf:owner/odd"))).code).toBe("model-ambiguous");
     server.addRepo("owner/none", { files: { "readme.txt": Buffer.from("x") } });

@@ -11,6 +11,7 @@ import { searchBeams } from "../../src/core/t5/beam-search.ts";
 import { readT5Configs } from "../../src/core/t5/config.ts";
 import { DecoderState, encode, openT5Session, type T5Session } from "../../src/core/t5/decode.ts";
 import { type SearchOptions, searchTokens } from "../../src/core/t5/search.ts";
+import { searchMany } from "../../src/core/t5/search-many.ts";
 import { collectT5Weights } from "../../src/core/t5/weights.ts";
 import { openFileSource } from "../../src/node/file-source.ts";
 import { openNativeOnnx } from "../../src/node/onnx-native.ts";
@@ -67,9 +68,8 @@ async function openSession(folder: string, runtime: OnnxRuntime): Promise<T5Sess
     config,
     collectT5Weights(tensors, config, { variant: "f32", reads16Bit: runtime.reads16Bit, hasFastBlocks: runtime.hasFastBlocks }),
     runtime,
-    {
-      threads: 2,
-    },
+    // another file is tested at the same time
+    { threads: 1 },
   );
 }
 
@@ -86,7 +86,7 @@ const largestDifference = (got: Float32Array, wanted: readonly (readonly [number
 
 const runtimes = [
   ["onnxruntime-node", openNativeOnnx, 60],
-  ["onnxruntime-web in Node", openWebOnnx, 12],
+  ["onnxruntime-web in Node", openWebOnnx, 8],
 ] as const;
 
 for (const shape of ["flan-t5-small", "t5-small"] as const) {
@@ -128,15 +128,21 @@ for (const shape of ["flan-t5-small", "t5-small"] as const) {
         expect(logitsDifference).toBeLessThan(1e-3);
       }, 120_000);
 
-      it("answers greedily with the ids of the reference", async () => {
+      it("answers greedily with the ids of the reference, a third of the inputs one by one, all in batches", async () => {
         const close: unknown[] = [];
-        for (const { input, greedy: wanted, margin } of cases) {
-          const got = await greedy(session, input, searchOptions(24, [1]));
+        const search = searchOptions(24, [1]);
+        const together: number[][] = cases.map(() => []);
+        const inputs = cases.map(({ input }) => input);
+        for await (const { index, id } of searchMany(session, inputs, search)) together[index]?.push(id);
+        const alone: number[][] = [];
+        for (const { input } of cases.slice(0, Math.ceil(cases.length / 3))) alone.push(await greedy(session, input, search));
+        for (const [at, got] of [...together.entries(), ...alone.entries()]) {
+          const { greedy: wanted = [], margin = 0 } = cases[at] ?? {};
           if (margin < 1e-3 && String(got) !== String(wanted)) close.push({ margin, got, wanted });
           else expect(got).toEqual(wanted);
         }
         if (close.length > 0) console.log(`${shape}, ${name}: ${close.length} answers differ at a near tie`, close);
-        expect(close.length).toBeLessThanOrEqual(cases.length * 0.02);
+        expect(close.length).toBeLessThanOrEqual((together.length + alone.length) * 0.02);
       }, 120_000);
 
       it("searches beams, n-grams, penalties and several end tokens like the reference", async () => {

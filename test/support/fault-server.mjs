@@ -46,7 +46,24 @@ const gitHash = (/** @type {Uint8Array} */ bytes) => createHash("sha1").update(`
 /** As on the hub: weights lie in large file storage, texts in git. */
 const isLarge = (/** @type {string} */ path) => /\.(gguf|safetensors|bin|onnx|model)$/.test(path);
 
-export async function startFaultServer({ port = 0, token = "hf_secret" } = {}) {
+/**
+ * What the real ones let a page on another origin see and send (2026-01, github.com/huggingface/datasets/issues/7931): of the file network a range,
+ * but no header that a browser asks about beforehand, such as If-Range or Authorization.
+ */
+const crossOrigin = {
+  hub: {
+    expose:
+      "X-Repo-Commit, X-Request-Id, X-Error-Code, X-Error-Message, ETag, Link, Accept-Ranges, Content-Range, X-Linked-Size, X-Linked-ETag",
+    allow: "authorization, range",
+  },
+  cdn: {
+    expose: "Accept-Ranges, Content-Range, Content-Type, Content-Disposition, ETag, X-Cache",
+    allow: "Content-Range, Content-Type, Content-Disposition, ETag",
+  },
+};
+
+/** @param {{ port?: number, token?: string, cdn?: string }} [options] `cdn`: where redirects to files lead, for a server that stands before this one */
+export async function startFaultServer({ port = 0, token = "hf_secret", cdn: cdnBase } = {}) {
   /** @type {Map<string, Repo>} */
   const repos = new Map();
   /** @type {Map<string, Uint8Array>} plain files under /files/ */
@@ -162,10 +179,12 @@ export async function startFaultServer({ port = 0, token = "hf_secret" } = {}) {
     const one = { host, method: request.method ?? "GET", path, headers: request.headers, sent: 0 };
     seen.push(one);
     response.setHeader("access-control-allow-origin", "*");
-    response.setHeader("access-control-expose-headers", "*");
+    response.setHeader("access-control-expose-headers", crossOrigin[host].expose);
     response.setHeader("cross-origin-resource-policy", "cross-origin");
     if (request.method === "OPTIONS") {
-      response.writeHead(204, { "access-control-allow-methods": "*", "access-control-allow-headers": "*, authorization" }).end();
+      response
+        .writeHead(204, { "access-control-allow-methods": "GET, HEAD", "access-control-allow-headers": crossOrigin[host].allow })
+        .end();
       return;
     }
     const action = planned(one) ?? {};
@@ -297,7 +316,9 @@ export async function startFaultServer({ port = 0, token = "hf_secret" } = {}) {
     response.setHeader("x-linked-size", String(bytes.length));
     response.setHeader("x-linked-etag", `"${digest}"`);
     for (const [header, value] of Object.entries(action.headers ?? {})) response.setHeader(header, value);
-    response.writeHead(302, { location: action.headers?.["location"] ?? `${cdnUrl}/lfs/${digest}?Signature=${Date.now()}` }).end();
+    response
+      .writeHead(302, { location: action.headers?.["location"] ?? `${cdnBase ?? cdnUrl}/lfs/${digest}?Signature=${Date.now()}` })
+      .end();
   }
 
   /** @type {(parts: string[], request: import("node:http").IncomingMessage, response: import("node:http").ServerResponse, action: Action, one: Seen) => Promise<void>} */
@@ -330,8 +351,9 @@ export async function startFaultServer({ port = 0, token = "hf_secret" } = {}) {
     response.writeHead(404).end();
   }
 
-  const servers = ["hub", "cdn"].map((host) => {
-    const server = createServer({ maxHeaderSize: 4 * 1024 * 1024 }, listener(/** @type {"hub" | "cdn"} */ (host)));
+  const listeners = { hub: listener("hub"), cdn: listener("cdn") };
+  const servers = Object.values(listeners).map((each) => {
+    const server = createServer({ maxHeaderSize: 4 * 1024 * 1024 }, each);
     server.on("connection", (socket) => {
       sockets.add(socket);
       socket.on("error", () => undefined);
@@ -351,6 +373,8 @@ export async function startFaultServer({ port = 0, token = "hf_secret" } = {}) {
     url,
     cdnUrl,
     token,
+    /** for a server that stands before this one */
+    listeners,
     seen,
     files,
     repos,

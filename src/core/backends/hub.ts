@@ -3,7 +3,7 @@
  * It asks for lists; bytes are fetched by download/.
  */
 import { type JsonRequestOptions, requestJson } from "../download/json-request.ts";
-import type { PlannedFile, PullPlan } from "../download/pull.ts";
+import type { PlannedFile, PlannedVariant, PullPlan } from "../download/pull.ts";
 import type { Network } from "../download/request.ts";
 import { discard, request } from "../download/request.ts";
 import { SpellError } from "../errors.ts";
@@ -176,6 +176,7 @@ export function planRepository(listing: HubListing, { spec, entry, variant }: Hu
     ...(entry?.licenseUrl === undefined ? {} : { licenseUrl: entry.licenseUrl }),
     ...(variant === undefined && spec.file === undefined ? { byDefault: true } : {}),
     files,
+    ...(chosen.variants === undefined || chosen.variants.length < 2 ? {} : { variants: chosen.variants }),
   };
 }
 
@@ -203,11 +204,13 @@ export function hubPrefix({ owner, repo, revision }: Pick<HfSpec, "owner" | "rep
   return ["hf", owner.toLowerCase(), repo.toLowerCase(), ...(revision === undefined ? [] : [`@${revision}`])];
 }
 
-function chooseFiles(
-  listing: HubListing,
-  { spec, entry, variant }: HubWish,
-  defaultQuant: string,
-): { readonly files: readonly HubFile[]; readonly variant?: string } {
+interface ChosenFiles {
+  readonly files: readonly HubFile[];
+  readonly variant?: string;
+  readonly variants?: readonly PlannedVariant[];
+}
+
+function chooseFiles(listing: HubListing, { spec, entry, variant }: HubWish, defaultQuant: string): ChosenFiles {
   const { files } = listing;
   const where = `hf:${listing.owner}/${listing.repo}`;
   if (spec.file !== undefined) {
@@ -232,7 +235,7 @@ function chooseQuant(
   entry: CatalogueEntry | undefined,
   variant: string | undefined,
   defaultQuant: string,
-): { readonly files: readonly HubFile[]; readonly variant?: string } {
+): ChosenFiles {
   const byQuant = new Map<string, HubFile>();
   for (const file of models) {
     const quant = quantOf(file.path);
@@ -240,10 +243,15 @@ function chooseQuant(
   }
   const find = (quant: string): HubFile | undefined =>
     models.find(({ path }) => entry !== undefined && path === fileOfQuant(entry, quant)) ?? byQuant.get(quant.toUpperCase());
+  const variants = [...byQuant].flatMap(([name, file]): readonly PlannedVariant[] => {
+    const parts = partsOf(file, files);
+    const isWhole = parts.every((part) => typeof part !== "string");
+    return isWhole ? [{ name, sizeBytes: withShards(file, files).reduce((sum, { size }) => sum + size, 0) }] : [];
+  });
   const listed = [...byQuant].map(([quant, file]) => `${quant} (${formatCount(file.size)} bytes)`).join(", ");
   if (variant !== undefined) {
     const file = find(variant.toUpperCase());
-    if (file !== undefined) return { files: withShards(file, files), variant: variant.toUpperCase() };
+    if (file !== undefined) return { files: withShards(file, files), variant: variant.toUpperCase(), variants };
     const [first] = byQuant.keys();
     const name = entry?.name ?? where;
     throw new SpellError("model-variant-unknown", `${where} has no ${variant}; it has ${listed === "" ? shown(models) : listed}`, {
@@ -254,7 +262,7 @@ function chooseQuant(
   }
   for (const quant of [defaultQuant, ...(entry?.defaultQuant === undefined ? [] : [entry.defaultQuant]), ...usualQuants]) {
     const file = find(quant.toUpperCase());
-    if (file !== undefined) return { files: withShards(file, files), variant: quant.toUpperCase() };
+    if (file !== undefined) return { files: withShards(file, files), variant: quant.toUpperCase(), variants };
   }
   const [only, second] = models;
   if (only !== undefined && second === undefined) {
@@ -264,7 +272,7 @@ function chooseQuant(
   throw new SpellError("model-ambiguous", `${where} holds several models: ${listed === "" ? shown(models) : listed}`, {
     where,
     commands: [`llmspell model pull ${where}/${only?.path ?? ""}`],
-    details: { files: models.map(({ path }) => path) },
+    details: { files: models.map(({ path }) => path), variants: [...byQuant.keys()] },
   });
 }
 
@@ -281,15 +289,21 @@ function quantOf(path: string): string | undefined {
 
 /** All parts of a split model, in order; the hub must have each. */
 function withShards(file: HubFile, files: readonly HubFile[]): readonly HubFile[] {
+  return partsOf(file, files).map((part) => {
+    if (typeof part === "string") throw new SpellError("gguf-shard", `the repository lacks ${part}`, { where: part });
+    return part;
+  });
+}
+
+/** @returns all parts of a split model, in order; the path of each that is not there */
+function partsOf(file: HubFile, files: readonly HubFile[]): readonly (HubFile | string)[] {
   const name = file.path.slice(file.path.lastIndexOf("/") + 1);
   const shard = parseShardName(name);
   if (shard === undefined) return [file];
   const folder = file.path.slice(0, -name.length);
   return Array.from({ length: shard.count }, (_, index) => {
     const wanted = `${folder}${name.replace(/-\d{5}-of-/, `-${String(index + 1).padStart(5, "0")}-of-`)}`;
-    const part = files.find(({ path }) => path === wanted);
-    if (part === undefined) throw new SpellError("gguf-shard", `the repository lacks ${wanted}`, { where: wanted });
-    return part;
+    return files.find(({ path }) => path === wanted) ?? wanted;
   });
 }
 

@@ -6,48 +6,13 @@ import { SpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { nearest } from "../nearest.ts";
 import { parseModelSpec } from "../spec/model-spec.ts";
-import { type Document, showValue } from "./document.ts";
-import type { ConfigKey, ConfigValue } from "./key.ts";
-import {
-  allKeys,
-  isProviderType,
-  isSecret,
-  keyAt,
-  keysOfType,
-  namesIn,
-  type ProviderType,
-  providerNameProblem,
-  providerTypes,
-} from "./keys.ts";
-import { mask } from "./mask.ts";
+import type { Document } from "./document.ts";
+import type { ConfigKey } from "./key.ts";
+import { allKeys, isProviderType, keyAt, keysOfType, namesIn, type ProviderType, providerNameProblem, providerTypes } from "./keys.ts";
+import type { Entry, Layer } from "./layer.ts";
 import type { Problem, ProblemCode } from "./problem.ts";
 import { findRetiredKey, retiredValue } from "./retired.ts";
-
-/** One value with where it came from. */
-export interface Entry {
-  readonly value: ConfigValue;
-  /** "default", "profile:NAME", "file:PATH:LINE", "env:VARIABLE", "object" */
-  readonly origin: string;
-}
-
-/** Values of one source by dotted path; `providers.NAME.provider_type` is there for every provider it declares. */
-export type Layer = ReadonlyMap<string, Entry>;
-
-/** Of two layers the second wins, key by key. Associative. */
-export function mergeLayers(...layers: readonly Layer[]): Layer {
-  return new Map(layers.flatMap((layer) => [...layer]));
-}
-
-/** Types of all providers of a layer, by name. */
-export function declaredTypes(layer: Layer): ReadonlyMap<string, ProviderType> {
-  const found = new Map<string, ProviderType>();
-  for (const [path, { value }] of layer) {
-    if (!path.startsWith("providers.")) continue;
-    const [, name = "", own] = path.split(".");
-    if (own === "provider_type" && typeof value === "string" && isProviderType(value)) found.set(name, value);
-  }
-  return found;
-}
+import { checkValue, showGot, showPath, showValue } from "./value.ts";
 
 /** A key or table of a person's own: its name begins with x-. */
 export interface Extra {
@@ -59,72 +24,6 @@ export interface Checked {
   readonly layer: Layer;
   readonly extras: readonly Extra[];
   readonly problems: readonly Problem[];
-}
-
-/** @returns the value in its canonical form, or what was wanted */
-export function checkValue(key: ConfigKey, value: unknown): { readonly value: ConfigValue } | { readonly wanted: string } {
-  const wanted = (more?: string): { readonly wanted: string } => ({ wanted: more ?? describeValues(key) });
-  switch (key.type) {
-    case "boolean":
-      return typeof value === "boolean" ? { value } : wanted();
-    case "integer":
-    case "number": {
-      const number = typeof value === "bigint" ? Number(value) : value;
-      if (typeof number !== "number" || !Number.isFinite(number)) return wanted();
-      if (key.type === "integer" && !Number.isSafeInteger(number)) return wanted();
-      const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = key;
-      if (key.least !== undefined && number !== 0 && number < key.least) return wanted();
-      const inside = (key.above === true ? number > min : number >= min) && number <= max;
-      // -0 is shown as 0
-      return inside ? { value: number + 0 } : wanted();
-    }
-    case "text": {
-      if (typeof value !== "string") return wanted();
-      if (key.choices !== undefined) {
-        const lower = value.toLowerCase();
-        const choice = key.choices.find((candidate) => candidate.toLowerCase() === lower) ?? key.aliases?.[lower];
-        return choice === undefined ? wanted() : { value: choice };
-      }
-      if (value.length > (key.longest ?? 4096)) return wanted(`a text of at most ${key.longest ?? 4096} characters`);
-      return checkFormat(key, value) ?? { value };
-    }
-    case "list": {
-      if (!Array.isArray(value) || value.length > (key.most ?? 1000)) return wanted();
-      const texts = value.filter((text): text is string => typeof text === "string" && text !== "" && text.length <= (key.longest ?? 1024));
-      return texts.length === value.length ? { value: texts } : wanted();
-    }
-  }
-}
-
-function checkFormat({ format }: ConfigKey, text: string): { readonly wanted: string } | undefined {
-  if (format === "url") return isWebAddress(text) ? undefined : { wanted: "an address that begins with http:// or https://" };
-  if (format === "path") return text.includes("\u0000") ? { wanted: "a path" } : undefined;
-  if (format === "variable") return /^[A-Za-z_][A-Za-z0-9_]*$/.test(text) ? undefined : { wanted: "the name of a variable" };
-  return undefined;
-}
-
-function isWebAddress(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  return /^https?:$/.test(new URL(text).protocol) && /^https?:\/\//i.test(text);
-}
-
-/** What a key takes, in words: "an integer, 0 … 16", "lua, javascript". */
-export function describeValues(key: ConfigKey): string {
-  if (key.choices !== undefined) return key.choices.join(", ");
-  if (key.least !== undefined) return `0, or an integer, ${key.least} … ${key.max}`;
-  const range = `${key.above === true ? "> " : ""}${key.min} … ${key.max}`;
-  return {
-    boolean: "true or false",
-    integer: `an integer, ${range}`,
-    number: `a number, ${range}`,
-    text: key.format === "url" ? "an address that begins with http:// or https://" : "a text",
-    list: `a list of at most ${key.most} texts`,
-  }[key.type];
-}
-
-/** The value of a secret key is never part of a message. */
-export function showGot(path: string, value: unknown): string {
-  return isSecret(path) && typeof value !== "boolean" && typeof value !== "number" && typeof value !== "bigint" ? mask : showValue(value);
 }
 
 export function checkDocument(document: Document): Checked {
@@ -325,9 +224,4 @@ function lastNames(): ReadonlyMap<string, string> {
     if (isProviderType(type)) for (const own of keysOfType(type).keys()) add(own, `providers.${type}.${own}`);
   for (const { path } of allKeys()) add(path.slice(path.lastIndexOf(".") + 1), path);
   return paths;
-}
-
-/** A path as TOML writes it; long names are cut. */
-export function showPath(parts: readonly string[]): string {
-  return parts.map((part) => (/^[A-Za-z0-9_-]{1,80}$/.test(part) ? part : JSON.stringify(part.slice(0, 80)))).join(".");
 }

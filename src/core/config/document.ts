@@ -1,6 +1,5 @@
 /** A configuration before the schema has seen it: parsed, bounded, and able to say where each key stands. */
 import { limits } from "../limits.ts";
-import { maskSecrets } from "./mask.ts";
 import type { Position } from "./positions.ts";
 import { frameAt, lineAndColumn, type Problem } from "./problem.ts";
 
@@ -108,17 +107,4 @@ function findExcess(values: object): string | undefined {
     level = next;
   }
   return undefined;
-}
-
-/** A value in a message: as TOML shows it, short, without secrets. */
-export function showValue(value: unknown): string {
-  if (value instanceof Date) return `the date ${value.toISOString()}`;
-  if (typeof value === "bigint" || typeof value === "number" || typeof value === "boolean") return String(value);
-  if (Array.isArray(value)) {
-    const shown = value.slice(0, 4).map(showValue).join(", ");
-    return `[${shown.slice(0, 60)}${value.length > 4 || shown.length > 60 ? ", …" : ""}]`;
-  }
-  if (typeof value === "object" && value !== null) return "a table";
-  const text = JSON.stringify(maskSecrets(value)) ?? String(value);
-  return text.length <= 60 ? text : `${text.slice(0, 57)}… (${text.length - 2} characters)`;
 }

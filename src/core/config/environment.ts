@@ -1,11 +1,12 @@
 /** Environment variables to a layer: one systematic name for each key, and the short names that other programs use too. */
 import { nearest } from "../nearest.ts";
 import type { Environment } from "../platform.ts";
-import { checkValue, declaredTypes, describeValues, type Entry, type Layer, showGot } from "./check.ts";
 import type { ConfigKey } from "./key.ts";
 import { allKeys, isSecret, keyAt, keysOfType, type ProviderType } from "./keys.ts";
+import { declaredTypes, type Entry, type Layer } from "./layer.ts";
 import { mask } from "./mask.ts";
 import type { Problem } from "./problem.ts";
+import { checkValue, describeValues, showGot } from "./value.ts";
 
 /** They say where and what to load, or beat a key by a rule of their own. */
 const reserved: ReadonlySet<string> = new Set(["HOME", "CONFIG", "PROFILE", "TRACE", "DEVICE"].map((name) => `LLMSPELL_${name}`));

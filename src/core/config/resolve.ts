@@ -2,15 +2,18 @@
  * From the sources to the effective configuration: environment over what was loaded over defaults, every value with its origin.
  * It starts nothing, reads no file and knows no platform: the host hands in texts, variables and how a path is made absolute.
  */
+import type { SpellError } from "../errors.ts";
 import type { ConfigFile, ConfigHost } from "../platform.ts";
-import { checkDocument, declaredTypes, type Entry, type Extra, type Layer, mergeLayers, showPath } from "./check.ts";
+import type { Checked, Extra } from "./check.ts";
 import type { Config, ConfigInput } from "./config.generated.ts";
-import { type Parsed, parseDocument, plainDocument } from "./document.ts";
+import type { Parsed } from "./document.ts";
 import { readEnvironment } from "./environment.ts";
 import type { ConfigKey } from "./key.ts";
 import { allKeys, isSecret, keyAt, keysOfType, type ProviderType } from "./keys.ts";
-import { type Problem, problemsError } from "./problem.ts";
+import { declaredTypes, type Entry, type Layer, layerOf, mergeLayers } from "./layer.ts";
+import type { Problem } from "./problem.ts";
 import { findProfile } from "./profiles.ts";
+import { showPath } from "./value.ts";
 
 /** What is loaded below the environment. */
 export type ConfigSource =
@@ -19,6 +22,9 @@ export type ConfigSource =
   | ({ readonly kind: "file" } & ConfigFile)
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "object"; readonly values: ConfigInput };
+
+/** Types of the declared providers, by name. */
+type ProviderTypes = ReadonlyMap<string, ProviderType>;
 
 export interface ConfigWarning {
   readonly code: "config-not-yet" | "config-own-keys" | "config-public-secret" | "env-unknown";
@@ -44,24 +50,25 @@ const bundledDefault = "tiny-stories";
 /** @throws SpellError config-*, env-value, profile-unknown: one error for all problems */
 export async function resolveSource(source: ConfigSource, host: ConfigHost = {}): Promise<ResolvedConfig> {
   const named = nameOf(source);
-  const parsed = await openSource(source);
+  const opened = await openSource(source);
   const commands = source.kind === "file" ? [`llmspell config validate --file ${source.path}`] : [];
-  if (parsed?.ok === false) throw problemsError([parsed.problem], named, commands);
-  const checked = parsed === undefined ? undefined : checkDocument(parsed.document);
-  const problems: Problem[] = [...(checked?.problems ?? [])];
-  const loaded: Layer = checked?.layer ?? new Map();
+  const parsed = "parsed" in opened ? opened.parsed : undefined;
+  if (parsed?.ok === false) throw await asError([parsed.problem], named, commands);
+  const problems: Problem[] = [...(opened.problems ?? [])];
+  const loaded = opened.layer;
 
   const base = withDefaultProviders(source, loaded);
   const env = readEnvironment(host.env ?? {}, declaredTypes(base));
   problems.push(...env.problems);
   const set = mergeLayers(base, env.vendor, env.layer);
-  const full = withFallbacks(set);
-  const effective = host.resolvePath === undefined ? full : expandPaths(full, source, host.resolvePath, parsed, problems);
-  problems.push(...findContradictions(effective, parsed));
+  const types = declaredTypes(set);
+  const full = withFallbacks(set, types);
+  const effective = host.resolvePath === undefined ? full : expandPaths(full, types, source, host.resolvePath, parsed, problems);
+  problems.push(...findContradictions(effective, types, parsed));
   const [first, ...others] = problems;
-  if (first !== undefined) throw problemsError([first, ...others], parsed?.ok === true ? parsed.document.name : named, commands);
+  if (first !== undefined) throw await asError([first, ...others], parsed?.ok === true ? parsed.document.name : named, commands);
 
-  const extras = checked?.extras ?? [];
+  const extras = opened.extras ?? [];
   return {
     config: toConfig(effective, extras),
     source: named,
@@ -71,7 +78,7 @@ export async function resolveSource(source: ConfigSource, host: ConfigHost = {})
         message: `${showPath(parts)}${extras.length > 1 ? ` and ${extras.length - 1} more` : ""}: kept, and without effect; names that begin with x- are your own`,
       })),
       ...publicSecrets(source, effective),
-      ...notYet(source, mergeLayers(loaded, env.layer)),
+      ...notYet(source, mergeLayers(loaded, env.layer), types),
       ...env.warnings.map((message) => ({ code: "env-unknown" as const, message })),
     ],
     origins: new Map([...effective].map(([path, { origin }]) => [path, origin])),
@@ -85,48 +92,49 @@ function nameOf(source: ConfigSource): string {
   return source.kind === "file" ? `file:${source.path}` : source.kind;
 }
 
-async function openSource(source: ConfigSource): Promise<Parsed | undefined> {
-  switch (source.kind) {
-    case "defaults":
-      return undefined;
-    case "profile": {
-      const { name, values } = findProfile(source.name);
-      return plainDocument(values, `profile:${name}`, `profile:${name}`);
-    }
-    case "file":
-      return parseDocument(source.text, source.path, `file:${source.path}`);
-    case "text":
-      return parseDocument(source.text, "the configuration", "text");
-    case "object":
-      return plainDocument(source.values as Readonly<Record<string, unknown>>, "the configuration", "object");
+/** What a source holds; of texts and objects also what is wrong with it. */
+type Opened = { readonly layer: Layer } & Partial<Checked> & { readonly parsed?: Parsed };
+
+/** Profiles were checked when the package was built; what checks the others is imported with the first of them. */
+async function openSource(source: ConfigSource): Promise<Opened> {
+  if (source.kind === "defaults") return { layer: new Map() };
+  if (source.kind === "profile") {
+    const { name, values } = findProfile(source.name);
+    return { layer: layerOf(values, `profile:${name}`) };
   }
+  const [{ checkDocument }, { parseDocument, plainDocument }] = await Promise.all([import("./check.ts"), import("./document.ts")]);
+  const parsed =
+    source.kind === "file"
+      ? await parseDocument(source.text, source.path, `file:${source.path}`)
+      : source.kind === "text"
+        ? await parseDocument(source.text, "the configuration", "text")
+        : plainDocument(source.values as Readonly<Record<string, unknown>>, "the configuration", "object");
+  return parsed.ok ? { ...checkDocument(parsed.document), parsed } : { layer: new Map(), parsed };
+}
+
+async function asError(problems: readonly [Problem, ...Problem[]], source: string, commands: readonly string[]): Promise<SpellError> {
+  const { problemsError } = await import("./problem.ts");
+  return problemsError(problems, source, commands);
 }
 
 /** A profile has what it declares; anything else without a provider of its own keeps the embedded engine and Ollama. */
 function withDefaultProviders(source: ConfigSource, loaded: Layer): Layer {
   if (source.kind === "profile" || declaredTypes(loaded).size > 0) return loaded;
-  const base = new Map<string, Entry>();
-  for (const name of ["candle", "ollama"]) {
+  const own = ["candle", "ollama"].map((name) => {
     const { values } = findProfile(name);
-    const document = plainDocument(
-      { providers: { [name]: (values["providers"] as Record<string, unknown>)[name] } },
-      "defaults",
-      "default",
-    );
-    if (document.ok) for (const [path, entry] of checkDocument(document.document).layer) base.set(path, entry);
-  }
-  base.set("providers.candle.default_model", { value: bundledDefault, origin: "default" });
-  return mergeLayers(base, loaded);
+    return layerOf({ providers: { [name]: (values["providers"] as Record<string, unknown>)[name] } }, "default");
+  });
+  const model: Layer = new Map([["providers.candle.default_model", { value: bundledDefault, origin: "default" }]]);
+  return mergeLayers(...own, model, loaded);
 }
 
 /** Every key with a default that nobody set, in the order of the schema. */
-function withFallbacks(set: Layer): Layer {
+function withFallbacks(set: Layer, providers: ProviderTypes): Layer {
   const full = new Map<string, Entry>();
   const put = (path: string, { fallback }: Pick<ConfigKey, "fallback">): void => {
     const entry = set.get(path) ?? (fallback === undefined ? undefined : { value: fallback, origin: "default" });
     if (entry !== undefined) full.set(path, entry);
   };
-  const providers = declaredTypes(set);
   for (const key of allKeys()) {
     put(key.path, key);
     if (key.path !== "providers.default_provider") continue;
@@ -139,7 +147,7 @@ function withFallbacks(set: Layer): Layer {
 }
 
 /** The key of a path, also of one inside a provider. */
-function keyOf(path: string, types: ReadonlyMap<string, ProviderType>): ConfigKey | undefined {
+function keyOf(path: string, types: ProviderTypes): ConfigKey | undefined {
   if (!path.startsWith("providers.")) return keyAt(path);
   const [, name = "", ...own] = path.split(".");
   if (own.length === 0) return keyAt(path);
@@ -150,22 +158,21 @@ function keyOf(path: string, types: ReadonlyMap<string, ProviderType>): ConfigKe
 /** Relative paths begin at the folder of their file; those of profiles, variables and programs at the working directory. */
 function expandPaths(
   layer: Layer,
+  types: ProviderTypes,
   source: ConfigSource,
   resolvePath: NonNullable<ConfigHost["resolvePath"]>,
   parsed: Parsed | undefined,
   problems: Problem[],
 ): Layer {
-  const types = declaredTypes(layer);
-  return new Map(
-    [...layer].map(([path, entry]) => {
-      if (entry.value === "" || typeof entry.value !== "string" || keyOf(path, types)?.format !== "path") return [path, entry];
-      const folder = source.kind === "file" && entry.origin.startsWith("file:") ? source.folder : undefined;
-      const result = resolvePath(entry.value, folder);
-      if ("path" in result) return [path, { ...entry, value: result.path }];
-      problems.push(problemAt(path, entry, parsed, result.problem));
-      return [path, entry];
-    }),
-  );
+  const expanded = new Map(layer);
+  for (const [path, entry] of layer) {
+    if (entry.value === "" || typeof entry.value !== "string" || keyOf(path, types)?.format !== "path") continue;
+    const folder = source.kind === "file" && entry.origin.startsWith("file:") ? source.folder : undefined;
+    const result = resolvePath(entry.value, folder);
+    if ("path" in result) expanded.set(path, { ...entry, value: result.path });
+    else problems.push(problemAt(path, entry, parsed, result.problem));
+  }
+  return expanded;
 }
 
 function problemAt(path: string, { origin }: Entry, parsed: Parsed | undefined, message: string): Problem {
@@ -184,14 +191,14 @@ function problemAt(path: string, { origin }: Entry, parsed: Parsed | undefined, 
 }
 
 /** Values that are right by themselves and wrong together. */
-function findContradictions(layer: Layer, parsed: Parsed | undefined): readonly Problem[] {
+function findContradictions(layer: Layer, declared: ProviderTypes, parsed: Parsed | undefined): readonly Problem[] {
   const found: Problem[] = [];
   const number = (path: string): number => Number(layer.get(path)?.value ?? 0);
   const complain = (path: string, message: string): void => {
     found.push(problemAt(path, layer.get(path) ?? { value: "", origin: "default" }, parsed, message));
   };
   // one that is switched off counts as not declared
-  const types = new Map([...declaredTypes(layer)].filter(([name]) => layer.get(`providers.${name}.enabled`)?.value !== false));
+  const types = new Map([...declared].filter(([name]) => layer.get(`providers.${name}.enabled`)?.value !== false));
   const fallback = layer.get("providers.default_provider");
   if (fallback !== undefined && !types.has(String(fallback.value))) {
     complain(
@@ -222,8 +229,7 @@ function findContradictions(layer: Layer, parsed: Parsed | undefined): readonly 
 }
 
 /** One warning for each section that a loaded file sets and that acts in a later release. */
-function notYet(source: ConfigSource, set: Layer): readonly ConfigWarning[] {
-  const types = declaredTypes(set);
+function notYet(source: ConfigSource, set: Layer, types: ProviderTypes): readonly ConfigWarning[] {
   const sections = new Map<string, string>();
   for (const [path, { origin }] of set) {
     if (origin === "default") continue;

@@ -27,6 +27,15 @@ export interface PullPlan {
   /** nobody named a variant */
   readonly byDefault?: true;
   readonly files: readonly PlannedFile[];
+  /** All forms of the model that its source has, where it has several. */
+  readonly variants?: readonly PlannedVariant[];
+}
+
+export interface PlannedVariant {
+  /** as it follows the colon of a spec: Q4_K_M */
+  readonly name: string;
+  /** bytes of all its files */
+  readonly sizeBytes: number;
 }
 
 export type PlannedFile =

@@ -1,6 +1,7 @@
 /** An ArtifactStore in memory: for tests, and for pages whose browser keeps nothing. It ends with the process or the page. */
 import { blobPath } from "../download/address.ts";
 import { checkComplete, createPrefixHash } from "../download/prefix-hash.ts";
+import { spanBytes } from "../download/spans.ts";
 import { abortedError, SpellError } from "../errors.ts";
 import { blobSource } from "../formats/byte-source.ts";
 import type { ArtifactStore, Hash, ManifestKey, Part, PartFacts, PartRecord } from "../platform.ts";
@@ -135,7 +136,10 @@ export function memoryStore(options: MemoryStoreOptions = {}): ArtifactStore {
       parts.set(`${key}.${made}`, part);
       return ownPart(`${key}.${made}`, part);
     },
-    listParts: async () => [...parts].map(([id, { key, size, modifiedMs, inUse }]): PartFacts => ({ id, key, size, modifiedMs, inUse })),
+    listParts: async () =>
+      [...parts].map(([id, { key, size, record, modifiedMs, inUse }]): PartFacts => {
+        return { id, key, size, kept: spanBytes(record?.done ?? []), modifiedMs, inUse };
+      }),
     async removePart(id) {
       const part = parts.get(id);
       if (part === undefined || part.inUse) return 0;

@@ -1,0 +1,127 @@
+/** The search box: which files a pull of a repository would fetch, how large they are, and in which variants there is one, before any of it comes. */
+import { type LocalLlm, type PlannedFile, type PlanResult, parseModelSpec, printModelSpec, type StoreSpace } from "../src/browser/index.ts";
+import { button, find, make, named } from "./elements.ts";
+import { formatBytes, plural } from "./format.ts";
+import { isAbort } from "./problem.ts";
+
+export interface LookUpOptions {
+  localLLM(): Promise<LocalLlm>;
+  space(): Promise<StoreSpace | undefined>;
+  pull(id: string): void;
+  /** Called before a question, so that an older problem goes. */
+  onStart(): void;
+  onProblem(error: unknown, spec: string): void;
+}
+
+const form = find("look-up", HTMLFormElement);
+const box = find("repository", HTMLInputElement);
+const found = find("found", HTMLDivElement);
+const status = find("pull-status", HTMLParagraphElement);
+
+/** @returns a function that looks a spec up as if somebody had typed it */
+export function buildLookUp({ localLLM, space, pull, onStart, onProblem }: LookUpOptions): (spec: string) => void {
+  let asking: AbortController | undefined;
+
+  async function lookUp(spec: string): Promise<void> {
+    asking?.abort();
+    const controller = new AbortController();
+    asking = controller;
+    onStart();
+    found.hidden = false;
+    found.setAttribute("aria-busy", "true");
+    if (found.childElementCount === 0) found.replaceChildren(make("p", { class: "note", text: `Asking for ${spec} …` }));
+    try {
+      const planned = await (await localLLM()).plan(spec, { signal: controller.signal });
+      const room = await space();
+      if (asking === controller) show(planned, room);
+    } catch (error) {
+      if (asking !== controller || isAbort(error)) return;
+      clearFound();
+      onProblem(error, spec);
+    } finally {
+      if (asking === controller) found.removeAttribute("aria-busy");
+    }
+  }
+
+  function show({ id, plan, sizeBytes, missingBytes }: PlanResult, room: StoreSpace | undefined): void {
+    const files = plan?.files ?? [];
+    const facts = [plan?.license, plan?.revision?.slice(0, 7)].filter((fact) => fact !== undefined);
+    const size = sizeBytes === undefined ? "size unknown" : formatBytes(sizeBytes);
+    const isHere = missingBytes === 0;
+    const free = room === undefined || isHere ? "" : `; ${formatBytes(room.free)} may be kept in this browser`;
+    const hadFocus = found.contains(document.activeElement);
+    found.replaceChildren(
+      make(
+        "p",
+        {},
+        make("span", { class: "name", text: plan?.source.replace(/^hf:/, "") ?? id }),
+        make("span", { class: "note", text: facts.join(" · ") }),
+      ),
+      ...variantField(id, plan?.variants ?? []),
+      make("ul", { class: "files", attributes: { "aria-label": "Files" } }, ...files.map(fileRow)),
+      make(
+        "div",
+        { class: "actions" },
+        named(
+          button("Pull", () => pull(id), "primary"),
+          `Pull ${id}`,
+        ),
+        make("p", { class: "note", text: isHere ? `${size}, here already` : `${plural(files.length, "file")}, ${size}${free}` }),
+      ),
+    );
+    if (hadFocus) found.querySelector("select")?.focus();
+    status.textContent = `${id}: ${plural(files.length, "file")}, ${size}`;
+  }
+
+  function variantField(id: string, variants: readonly { readonly name: string; readonly sizeBytes: number }[]): readonly HTMLElement[] {
+    if (variants.length === 0) return [];
+    const select = make("select", { attributes: { id: "variant" } });
+    const spec = parseModelSpec(id);
+    const chosen = "variant" in spec ? spec.variant : undefined;
+    for (const { name, sizeBytes } of variants) {
+      const option = make("option", { text: `${name}, ${formatBytes(sizeBytes)}`, attributes: { value: name } });
+      option.selected = name === chosen;
+      select.append(option);
+    }
+    select.addEventListener("change", () => void lookUp(withVariant(id, select.value)));
+    return [make("div", { class: "field" }, make("label", { text: "Variant", attributes: { for: "variant" } }), select)];
+  }
+
+  function clearFound(): void {
+    found.replaceChildren();
+    found.hidden = true;
+  }
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const text = box.value.trim();
+    if (text === "") return;
+    clearFound();
+    void lookUp(specOf(text));
+  });
+  return (spec) => {
+    box.value = spec;
+    void lookUp(spec);
+  };
+}
+
+/** Repositories are typed as their pages' addresses end; every other form of a model's name is taken as it is. */
+function specOf(text: string): string {
+  return /^[^\s/:@]+\/[^\s/]+$/.test(text) ? `hf:${text}` : text;
+}
+
+/** @returns the spec of another form of the same model */
+export function withVariant(id: string, variant: string): string {
+  const spec = parseModelSpec(id);
+  return spec.kind === "hf" || spec.kind === "name" ? printModelSpec({ ...spec, variant }) : id;
+}
+
+function fileRow(file: PlannedFile): HTMLElement {
+  const [path, size] = file.kind === "remote" ? [file.remote.path, file.remote.size] : [file.external.path, file.external.source.size];
+  return make(
+    "li",
+    {},
+    make("span", { text: path }),
+    make("span", { class: "size", text: size === undefined ? "size unknown" : formatBytes(size) }),
+  );
+}

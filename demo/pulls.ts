@@ -1,0 +1,297 @@
+/**
+ * Pulls: those under way, and those that this visit or an earlier one left unfinished. How much of one is here the store says; which ones they
+ * are is kept in the browser's small storage, so that a page that was reloaded offers to go on before it asks anybody.
+ */
+import { type ArtifactStore, type LocalLlm, listStored, type PullEvent, type PullPlan } from "../src/browser/index.ts";
+import { button, find, make, named } from "./elements.ts";
+import { formatBytes, formatDuration } from "./format.ts";
+import { isAbort } from "./problem.ts";
+import { createMeter, setBar } from "./progress.ts";
+
+/** A pull that began and is not known to have ended. */
+interface BegunPull {
+  /** a model spec: it names the variant that was chosen */
+  readonly id: string;
+  readonly totalBytes: number;
+  /** hashes of its large files, under which the store has parts and whole files of them: 64 hex digits each */
+  readonly files: readonly string[];
+}
+
+interface Row {
+  id: string;
+  /** set while it runs here */
+  running?: AbortController;
+  isDone: boolean;
+  readonly item: HTMLLIElement;
+  readonly name: HTMLSpanElement;
+  readonly bar: HTMLProgressElement;
+  readonly text: HTMLParagraphElement;
+  readonly buttons: HTMLDivElement;
+}
+
+export interface PullsOptions {
+  readonly store: ArtifactStore;
+  localLLM(): Promise<LocalLlm>;
+  /** A pull begins: an older problem goes. */
+  onStart(): void;
+  /** The store holds something else now. */
+  onChange(): Promise<void>;
+  open(id: string): void;
+  onProblem(error: unknown, id: string): void;
+}
+
+export interface Pulls {
+  /** Begins a pull, or goes on with one. @param spec of a model */
+  start(spec: string): void;
+  /** Shows what earlier visits and other tabs have begun. */
+  refresh(): Promise<void>;
+  /** Takes away the row of a model that is here no more. */
+  drop(id: string): void;
+}
+
+const storageKey = "llmspell-pulls";
+/** How soon a pull of another tab is looked at again. */
+const lookAgainMs = 2000;
+
+const panel = find("pulls", HTMLElement);
+const list = find("pull-list", HTMLUListElement);
+const status = find("pull-status", HTMLParagraphElement);
+
+export function createPulls({ store, localLLM, onStart, onChange, open, onProblem }: PullsOptions): Pulls {
+  const rows = new Set<Row>();
+
+  function addRow(id: string): Row {
+    const row: Row = {
+      id,
+      isDone: false,
+      item: make("li"),
+      name: make("span", { class: "name", text: id }),
+      bar: make("progress", { attributes: { "aria-label": `Pulled of ${id}` } }),
+      text: make("p"),
+      buttons: make("div", { class: "buttons" }),
+    };
+    row.item.append(row.name, row.buttons, row.bar, row.text);
+    rows.add(row);
+    list.append(row.item);
+    panel.hidden = false;
+    return row;
+  }
+
+  function removeRow(row: Row): void {
+    rows.delete(row);
+    row.item.remove();
+    panel.hidden = rows.size === 0;
+  }
+
+  /** A pull is begun by any name of a model; the plan, or the result, says which one is meant. */
+  function rename(row: Row, id: string): void {
+    for (const other of rows) if (other !== row && other.id === id && other.running === undefined) removeRow(other);
+    row.id = id;
+    row.name.textContent = id;
+    row.bar.setAttribute("aria-label", `Pulled of ${id}`);
+  }
+
+  /** The keyboard's focus stays in the row when its buttons change. */
+  function setButtons(row: Row, ...buttons: readonly HTMLButtonElement[]): void {
+    const hadFocus = row.buttons.contains(document.activeElement);
+    row.buttons.replaceChildren(...buttons);
+    if (hadFocus) buttons[0]?.focus();
+  }
+
+  async function run(row: Row): Promise<void> {
+    const controller = new AbortController();
+    row.running = controller;
+    row.isDone = false;
+    onStart();
+    row.text.textContent = "Asking what there is to fetch …";
+    row.bar.removeAttribute("value");
+    setButtons(
+      row,
+      named(
+        button("Pause", () => controller.abort()),
+        `Pause ${row.id}`,
+      ),
+    );
+    try {
+      const meter = createMeter();
+      const llm = await localLLM();
+      const { model_id, bytes_total } = await llm.pull(row.id, {
+        signal: controller.signal,
+        onEvent: (event) => event.type !== "ollama-progress" && tell(row, event, meter),
+      });
+      forget(model_id);
+      await onChange();
+      delete row.running;
+      showDone(row, model_id, bytes_total ?? 0);
+    } catch (error) {
+      delete row.running;
+      await showRest(row);
+      if (isAbort(error)) status.textContent = `${row.id} is paused.`;
+      else onProblem(error, row.id);
+    }
+  }
+
+  function tell(row: Row, event: PullEvent, meter: ReturnType<typeof createMeter>): void {
+    switch (event.type) {
+      case "download-start": {
+        const { id } = event.plan;
+        rename(row, id);
+        row.buttons.firstElementChild?.setAttribute("aria-label", `Pause ${id}`);
+        status.textContent = `Pulling ${id}.`;
+        remember(event.plan, event.totalBytes);
+        return;
+      }
+      case "download-progress":
+        setBar(row.bar, event.bytes, event.totalBytes);
+        row.text.textContent = meter(event.bytes, event.totalBytes);
+        return;
+      case "download-wait":
+        row.text.textContent = "Another tab fetches it: waiting for that one …";
+        return;
+      case "download-retry":
+        row.text.textContent = `${event.error.message}; trying again in ${formatDuration(event.waitMs)}`;
+        return;
+      case "download-verify":
+        row.text.textContent = `Checking the hash of ${event.file} …`;
+        return;
+      default:
+        event satisfies Extract<PullEvent, { type: "download-end" }>;
+    }
+  }
+
+  function showDone(row: Row, id: string, bytes: number): void {
+    rename(row, id);
+    row.isDone = true;
+    row.bar.value = 1;
+    row.text.textContent = `It is here, ${formatBytes(bytes)}, and needs no network from now on.`;
+    status.textContent = `${id} is here.`;
+    const openIt = button(
+      "Open",
+      () => {
+        removeRow(row);
+        open(id);
+      },
+      "primary",
+    );
+    setButtons(row, named(openIt, `Open ${id}`));
+  }
+
+  /** What is left of a pull that does not run here: all, some, or nothing worth a word. */
+  async function showRest(row: Row): Promise<void> {
+    const begun = readBegun().find(({ id }) => id === row.id);
+    const here = begun === undefined ? undefined : await lookHere(store, begun).catch(() => undefined);
+    if (row.running !== undefined) return; // begun again meanwhile
+    if (begun === undefined || here === undefined || (here.bytes === 0 && !here.inUse)) {
+      forget(row.id);
+      removeRow(row);
+      return;
+    }
+    setBar(row.bar, here.bytes, begun.totalBytes);
+    const amount = `${formatBytes(here.bytes)} of ${formatBytes(begun.totalBytes)} are here`;
+    if (here.inUse) {
+      row.text.textContent = `Another tab fetches it: ${amount}`;
+      setButtons(row);
+      setTimeout(() => rows.has(row) && void showRest(row), lookAgainMs);
+      return;
+    }
+    row.text.textContent = `${amount}.`;
+    setButtons(
+      row,
+      named(
+        button("Resume", () => void run(row), "primary"),
+        `Resume ${row.id}`,
+      ),
+      named(
+        button("Discard", () => void discardPull(row), "quiet danger"),
+        `Discard ${row.id}`,
+      ),
+    );
+  }
+
+  async function discardPull(row: Row): Promise<void> {
+    try {
+      const begun = readBegun().find(({ id }) => id === row.id);
+      if (begun !== undefined) await removeParts(store, begun);
+      forget(row.id);
+      removeRow(row);
+      status.textContent = `${row.id} is discarded.`;
+      await onChange();
+    } catch (error) {
+      onProblem(error, row.id);
+    }
+  }
+
+  return {
+    start(spec) {
+      const row = [...rows].find(({ id }) => id === spec) ?? addRow(spec);
+      if (row.running === undefined) void run(row);
+      row.item.scrollIntoView({ block: "nearest" });
+    },
+    async refresh() {
+      const begun = readBegun();
+      for (const { id } of begun) if (![...rows].some((row) => row.id === id)) addRow(id);
+      const atRest = [...rows].filter((row) => row.running === undefined && !row.isDone);
+      await Promise.all(atRest.map(showRest));
+    },
+    drop(id) {
+      for (const row of rows) if (row.isDone && row.id === id) removeRow(row);
+    },
+  };
+}
+
+/** Bytes in the store, finished files included. */
+async function lookHere(store: ArtifactStore, { files }: BegunPull): Promise<{ readonly bytes: number; readonly inUse: boolean }> {
+  const parts = await store.listParts();
+  let bytes = 0;
+  let inUse = false;
+  for (const sha256 of files) {
+    const blob = await store.lookBlob(`sha256-${sha256}`);
+    const ours = parts.filter(({ key }) => key === sha256);
+    bytes += blob?.size ?? Math.max(0, ...ours.map(({ kept }) => kept));
+    inUse ||= blob === undefined && ours.some((part) => part.inUse);
+  }
+  return { bytes, inUse };
+}
+
+/** What a model uses stays; so does what another tab is writing. */
+async function removeParts(store: ArtifactStore, { files }: BegunPull): Promise<void> {
+  const parts = await store.listParts();
+  const { models } = await listStored(store);
+  const used = new Set(models.flatMap(({ manifest }) => manifest.files.map(({ blob }) => blob)));
+  for (const { id, key } of parts) if (files.includes(key)) await store.removePart(id);
+  for (const sha256 of files) if (!used.has(`sha256-${sha256}`)) await store.removeBlob(`sha256-${sha256}`);
+}
+
+function remember({ id, files }: PullPlan, totalBytes: number | undefined): void {
+  const hashes = files.flatMap((file) => (file.kind === "remote" ? (file.remote.sha256 ?? []) : []));
+  writeBegun([...readBegun().filter((begun) => begun.id !== id), { id, totalBytes: totalBytes ?? 0, files: hashes }]);
+}
+
+function forget(id: string): void {
+  const all = readBegun();
+  const others = all.filter((begun) => begun.id !== id);
+  if (others.length < all.length) writeBegun(others);
+}
+
+/** A browser that keeps nothing for this page keeps no parts either. */
+function writeBegun(all: readonly BegunPull[]): void {
+  try {
+    localStorage.setItem(storageKey, JSON.stringify(all));
+  } catch {}
+}
+
+/** What lies in a browser's storage may be of another version of this page. */
+function readBegun(): readonly BegunPull[] {
+  try {
+    const all: unknown = JSON.parse(localStorage.getItem(storageKey) ?? "[]");
+    return Array.isArray(all) ? all.filter(isBegun) : [];
+  } catch {
+    return [];
+  }
+}
+
+function isBegun(value: unknown): value is BegunPull {
+  const { id, totalBytes, files } = (value ?? {}) as Partial<Record<keyof BegunPull, unknown>>;
+  const isHash = (text: unknown): boolean => typeof text === "string" && /^[0-9a-f]{64}$/.test(text);
+  return typeof id === "string" && typeof totalBytes === "number" && Array.isArray(files) && files.every(isHash);
+}

@@ -1,0 +1,163 @@
+/** Models that the demo page fetches: from the catalogue and from a repository, of a scripted hub that stands on the page's own origin. */
+import { readFileSync } from "node:fs";
+import type { Browser, Page } from "playwright";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { startFaultServer } from "../support/fault-server.mjs";
+import { alert, ask, launch, ready, set, stored, tinyStories, type Visit, visit } from "./support.ts";
+
+const gguf = readFileSync(tinyStories);
+const size = gguf.length;
+const smollm = "bartowski/SmolLM2-135M-Instruct-GGUF";
+const hostile = "<img src=x onerror=hit=1>";
+
+let browser: Browser;
+let hub: Awaited<ReturnType<typeof startFaultServer>>;
+beforeAll(async () => {
+  browser = await launch();
+  hub = await startFaultServer({ cdn: "/cdn" });
+  hub.addRepo(smollm, { files: { "SmolLM2-135M-Instruct-Q4_K_M.gguf": gguf }, license: hostile });
+  hub.addRepo("owner/two", {
+    files: { "m-Q4_K_M.gguf": Buffer.concat([gguf, Buffer.alloc(500_000)]), "m-Q8_0.gguf": gguf, "README.md": Buffer.from("# hi") },
+  });
+  hub.addRepo("owner/gated", { files: { "m-Q8_0.gguf": gguf }, gated: true });
+});
+beforeEach(() => hub.reset());
+afterAll(async () => {
+  await browser?.close();
+  await hub?.close();
+});
+
+/** The page before the hub, which answers below /hub, and its file network below /cdn. */
+async function visitHub(steps: (visit: Visit) => Promise<void>, expected?: RegExp): Promise<void> {
+  await visit(
+    browser,
+    {
+      search: "?hf_endpoint=/hub",
+      ...(expected === undefined ? {} : { expected }),
+      serve: {
+        before(request, response) {
+          const [, host, path] = /^\/(hub|cdn)(\/.*)$/.exec(request.url ?? "") ?? [];
+          if (host === undefined) return false;
+          request.url = path;
+          hub.listeners[host as "hub" | "cdn"](request, response);
+          return true;
+        },
+      },
+    },
+    steps,
+  );
+}
+
+const pulls = (page: Page) => page.getByRole("region", { name: "Pulls" });
+const catalogue = (page: Page) => page.getByRole("list", { name: "Catalogue" });
+/** For what waits for the network, or for a download that is slow on purpose. */
+const patient = { timeout: 15_000 };
+const getModels = (page: Page) => page.getByRole("button", { name: "Get a model" }).click();
+const files = (page: Page) => page.getByRole("list", { name: "Files" });
+
+async function lookUp(page: Page, name: string): Promise<void> {
+  await page.getByRole("searchbox", { name: "Hugging Face repository" }).fill(name);
+  await page.getByRole("button", { name: "Look up" }).click();
+}
+
+/** Bodies of files that were asked for, in the order of the questions. */
+const bodies = () => hub.seen.filter(({ host, method, sent }) => host === "cdn" && method === "GET" && sent > 0);
+
+describe("models to get", () => {
+  it("R15 from the catalogue: progress, a reload midway, Resume without a byte twice; then it answers, offline too, until it is deleted", async () => {
+    await visitHub(async ({ page, cut }) => {
+      await getModels(page);
+      await expect.poll(() => catalogue(page).textContent()).toMatch(/smollm2-135m.*105 MB · conversation · Apache-2\.0/);
+      expect(await catalogue(page).getByRole("listitem").count()).toBeLessThan(10);
+      await page.getByRole("button", { name: /^Show all/ }).click();
+      expect(await catalogue(page).getByRole("listitem").count()).toBeGreaterThan(12);
+
+      hub.plan("/lfs/", [{ pieceMs: 200 }]);
+      await page.getByRole("button", { name: "Pull smollm2-135m", exact: true }).click();
+      await expect.poll(() => pulls(page).textContent(), patient).toMatch(/smollm2-135m:Q4_K_M.* of 3\.1 MB · .*\/s · \d+ s left/);
+      expect(await pulls(page).getByRole("progressbar").getAttribute("value")).not.toBeNull();
+      await expect.poll(() => bodies().at(-1)?.sent ?? 0, patient).toBeGreaterThan(1_900_000);
+      const before = hub.seen.length;
+      await page.reload();
+
+      const resume = pulls(page).getByRole("button", { name: "Resume smollm2-135m:Q4_K_M" });
+      await resume.waitFor();
+      expect(await pulls(page).textContent()).toMatch(/[12]\.\d MB of 3\.1 MB are here/);
+      expect(hub.seen.length).toBe(before);
+      await resume.click();
+      await pulls(page).getByRole("button", { name: "Open smollm2-135m:Q4_K_M" }).click();
+      const later = bodies().slice(1);
+      const [, from] = /^bytes=(\d+)-/.exec(later[0]?.headers.range ?? "") ?? [];
+      expect(Number(from)).toBeGreaterThanOrEqual(1_048_576);
+      expect(later.map(({ sent }) => sent)).toEqual([size - Number(from)]);
+
+      await ready(page, "smollm2-135m:Q4_K_M");
+      expect(await pulls(page).count()).toBe(0);
+      await set(page, "Most tokens", "5");
+      expect((await ask(page, "Once upon a time")).length).toBeGreaterThan(16);
+      await cut();
+      await page.reload();
+      await stored(page).getByRole("button", { name: "Open smollm2-135m:Q4_K_M" }).click();
+      await ready(page, "smollm2-135m:Q4_K_M");
+      await getModels(page);
+      await catalogue(page).getByRole("button", { name: "Open smollm2-135m", exact: true }).waitFor();
+      await stored(page).getByRole("button", { name: "Delete smollm2-135m:Q4_K_M" }).click();
+      await expect.poll(() => stored(page).textContent()).toContain("Nothing yet");
+      await catalogue(page).getByRole("button", { name: "Pull smollm2-135m", exact: true }).waitFor();
+      // back at the bundled model, which this visit has never fetched
+    }, /ERR_FAILED .*tiny-stories/);
+  });
+
+  it("from a repository: files, sizes and variants before anything is fetched; Pause, Discard; O2 its text stays text", async () => {
+    await visitHub(async ({ page }) => {
+      await getModels(page);
+      await lookUp(page, "owner/two");
+      await expect.poll(() => files(page).textContent()).toBe("m-Q4_K_M.gguf3.6 MB");
+      await page.getByRole("combobox", { name: "Variant" }).selectOption({ label: "Q8_0, 3.1 MB" });
+      await expect.poll(() => files(page).textContent()).toBe("m-Q8_0.gguf3.1 MB");
+      expect(hub.seen.every(({ path }) => path.startsWith("/api/"))).toBe(true);
+
+      hub.plan("/lfs/", [{ pieceMs: 130 }]);
+      await page.getByRole("button", { name: "Pull hf:owner/two:Q8_0" }).click();
+      await expect.poll(() => bodies().at(-1)?.sent ?? 0, patient).toBeGreaterThan(1_200_000);
+      await page.getByRole("button", { name: "Pause hf:owner/two:Q8_0" }).click();
+      await page.getByRole("button", { name: "Resume hf:owner/two:Q8_0" }).waitFor();
+      expect(await pulls(page).textContent()).toMatch(/1\.\d MB of 3\.1 MB are here/);
+      await page.getByRole("button", { name: "Discard hf:owner/two:Q8_0" }).click();
+      await pulls(page).waitFor({ state: "hidden" });
+
+      await lookUp(page, smollm);
+      await page.getByText(hostile).waitFor();
+      expect(await page.evaluate("window.hit")).toBeUndefined();
+    });
+  });
+
+  it("what goes wrong is told: not found, gated, no name, wrong bytes, no room, no network", async () => {
+    await visitHub(async ({ page, context, cut }) => {
+      await getModels(page);
+      const told = (name: string, wanted: RegExp) =>
+        lookUp(page, name).then(() => expect.poll(() => alert(page).textContent(), patient).toMatch(wanted));
+      await told("owner/nothing", /owner\/nothing.*no such repository.*Check owner and name.*net-auth.*Change the name/s);
+      await told("owner/gated", /gated.*Accept its terms on its page.*net-gated.*Open its page/s);
+      await told("a b c", /"a b c".*OWNER\/REPO.*spec-syntax/s);
+
+      await lookUp(page, "hf:owner/two:Q8_0");
+      const pull = page.getByRole("button", { name: "Pull hf:owner/two:Q8_0" });
+      hub.plan("/lfs/", [{ body: Buffer.alloc(size) }, { body: Buffer.alloc(size) }]);
+      await pull.click();
+      await expect.poll(() => alert(page).textContent(), patient).toMatch(/m-Q8_0\.gguf.*wanted.*got.*net-hash.*Try again/s);
+      expect(await pulls(page).count()).toBe(0);
+
+      const session = await context.newCDPSession(page);
+      await session.send("Storage.overrideQuotaForOrigin", { origin: new URL(page.url()).origin, quotaSize: 4_000_000 });
+      await pull.click();
+      await expect
+        .poll(() => alert(page).textContent(), patient)
+        .toMatch(/no more room.*Delete a stored model.*store-quota.*Show stored models/s);
+      expect(await stored(page).textContent()).toContain("Nothing yet");
+
+      await cut();
+      await told("owner/two", /cannot be reached.*Check the network.*net-offline.*Try again/s);
+    }, /status of 401|ERR_|Failed to load/);
+  });
+});
