@@ -1,6 +1,8 @@
 /**
  * What a download survives, whatever keeps its bytes and whoever asks for them: rows D1–D26 as far as both hosts have them. It runs over a folder in
  * Node and over the private file system of a page in Chromium, against the same scripted server on real sockets.
+ * Not here: what a page cannot see (raw answers, certificates, names and proxies, where a redirect leads: D15, half of D3 and D18, 88, 90, 93), which
+ * test/core/download and test/node/tls.test.ts have; and what a process does to a folder (D20–D22, D24, D25, D29, D31), in test/node.
  */
 import { beforeEach, describe, expect, it } from "vitest";
 import { realClock } from "../../src/core/download/clock.ts";

@@ -14,7 +14,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { PullResult } from "../../src/core/api/models/records.ts";
+import type { PullOffer, PullResult } from "../../src/core/api/models/records.ts";
+import { createSpell } from "../../src/core/api/spell.ts";
 import { builtinCatalogue, readCatalogue } from "../../src/core/backends/catalogue.ts";
 import type { PullEvent } from "../../src/core/download/pull.ts";
 import { SpellError } from "../../src/core/errors.ts";
@@ -533,6 +534,56 @@ describe("pull", () => {
     writeFileSync(manifest, readFileSync(manifest, "utf8").replace('"schema": 1', '"schema": 7'));
     expect((await llm.list()).map(({ id }) => id)).toEqual(["tiny-stories", "tiny-t5-en-fr"]);
     expect(logged.map(({ message }) => message).join()).toContain("schema 7");
+  });
+});
+
+describe("load() of a model that is not here", () => {
+  const spellOf = () =>
+    createSpell({
+      platform: open().platform,
+      config: { models: { hf_endpoint: server.url }, providers: { candle: { context_size: 256 } } },
+      env: {},
+    });
+
+  it("fetches nothing unless it was told to, and says how", async () => {
+    const { load } = spellOf();
+    expect(await failure(load("hf:owner/gguf:Q8_0"))).toMatchObject({
+      code: "model-not-installed",
+      commands: ["llmspell model pull hf:owner/gguf:Q8_0@candle"],
+    });
+    expect((await failure(load("hf:owner/gguf:Q8_0", { pull: false }))).code).toBe("model-not-installed");
+    expect(server.seen).toEqual([]);
+  });
+
+  it("is offered with size, memory at its context and room; fetched where the answer is yes, and then not offered again", async () => {
+    const { load } = spellOf();
+    const offers: PullOffer[] = [];
+    const answer = (yes: boolean) => (offer: PullOffer) => {
+      offers.push(offer);
+      return Promise.resolve(yes);
+    };
+    expect((await failure(load("hf:owner/gguf:Q8_0", { pull: answer(false) }))).code).toBe("model-not-installed");
+    expect(blobs()).toEqual([]);
+    const events: string[] = [];
+    const model = await load("hf:owner/gguf:Q8_0", { pull: answer(true), onPull: ({ type }) => events.push(type), contextSize: 128 });
+    expect(model.id).toBe("hf:owner/gguf:Q8_0");
+    expect([events[0], events.at(-1)]).toEqual(["download-start", "download-end"]);
+    expect(offers).toMatchObject([
+      { id: "hf:owner/gguf:Q8_0", missingBytes: gguf.length, contextLength: 256, freeBytes: expect.any(Number) },
+      { contextLength: 128 },
+    ]);
+    const [needed, less] = offers.map(({ fits }) => fits?.needed_bytes ?? 0);
+    expect(needed).toBeGreaterThan(less ?? 0);
+    await load("hf:owner/gguf:Q8_0", { pull: answer(true) });
+    expect(offers).toHaveLength(2);
+  });
+
+  it("is fetched without a question with `true`, its size in the log; a name that nobody has stays an error", async () => {
+    const { load } = spellOf();
+    expect((await load("hf:owner/gguf:Q8_0", { pull: true })).id).toBe("hf:owner/gguf:Q8_0");
+    expect(logged).toContainEqual({ level: "info", message: "pulling hf:owner/gguf:Q8_0, 3,121,440 bytes" });
+    expect((await failure(load("hf:no/such", { pull: true }))).code).toBe("net-auth");
+    expect((await failure(load("nonsense", { pull: true }))).code).toBe("model-unknown");
   });
 });
 

@@ -26,7 +26,9 @@ export async function modelRemove(context: Context): Promise<number> {
     const result = await localLLM.remove(spec);
     removed.push(result);
     screen.writeOwn(`${screen.clean(result.model_id)}\n`);
-    for (const path of result.kept_files) screen.note(`${path} belongs to another tool or to you, and stays`);
+    const [kept, ...more] = result.kept_files;
+    if (kept !== undefined && more.length === 0) screen.note(`${kept} belongs to another tool or to you, and stays`);
+    else if (kept !== undefined) screen.note(`${more.length + 1} files belong to another tool or to you, and stay: ${kept} …`);
   }
   screen.document({ status: "ok", removed });
   return 0;
