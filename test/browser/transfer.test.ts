@@ -3,6 +3,7 @@ import { clear, createStore } from "idb-keyval";
 import { afterAll, beforeAll } from "vitest";
 import { commands } from "vitest/browser";
 import { opfsArtifactStore } from "../../src/browser/opfs-artifact-store.ts";
+import { browserPlatform } from "../../src/browser/platform.ts";
 import { transferContract } from "../contract/transfer.ts";
 
 let url = "";
@@ -17,6 +18,8 @@ transferContract("the origin's private file system", {
     await (await navigator.storage.getDirectory()).removeEntry("llmspell", { recursive: true }).catch(() => undefined);
     return () => opfsArtifactStore();
   },
+  fetch: browserPlatform().fetch,
+  seesRetryAfter: false,
   hub: () => ({
     url,
     reset: () => commands.resetHub(),

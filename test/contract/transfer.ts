@@ -16,6 +16,10 @@ import { type CreateStore, noiseBytes, sha256Of } from "./artifact-store.ts";
 export interface TransferHost {
   readonly create: CreateStore;
   hub(): ScriptedHub;
+  /** the platform's own */
+  readonly fetch: typeof globalThis.fetch;
+  /** Hubs show a page of another origin a few headers only. */
+  readonly seesRetryAfter: boolean;
   /** Leaves so many bytes of room for the store, until the returned function is called. Absent where a host cannot be told. */
   limitRoom?(bytes: number): Promise<() => Promise<void>>;
 }
@@ -38,7 +42,7 @@ export function transferContract(name: string, host: TransferHost): void {
       await hub.serve("m.gguf", noise);
     });
 
-    const network = (speed: number): Network => ({ fetch: fetch.bind(globalThis), clock: realClock(() => performance.now(), speed) });
+    const network = (speed: number): Network => ({ fetch: host.fetch, clock: realClock(() => performance.now(), speed) });
     const file = (more: Partial<RemoteFile> = {}): RemoteFile => ({
       path: "m.gguf",
       url: `${hub.url}/files/m.gguf`,
@@ -185,7 +189,7 @@ export function transferContract(name: string, host: TransferHost): void {
       expect(await store.listBlobs()).toEqual([]);
     });
 
-    it("D12 Retry-After is kept; one that is too long is told", async () => {
+    it.skipIf(!host.seesRetryAfter)("D12 Retry-After is kept; one that is too long is told", async () => {
       const waits: number[] = [];
       await plan({ status: 429, headers: { "retry-after": "2" } });
       await pull(file(), { onRetry: (_, ms) => waits.push(ms) });

@@ -27,5 +27,7 @@ transferContract("a folder", {
     const place = join(folder, String(made));
     return () => fsArtifactStore(place);
   },
+  fetch,
+  seesRetryAfter: true,
   hub: () => hub,
 });
