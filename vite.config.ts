@@ -54,8 +54,8 @@ export default defineConfig({
           env: { LLMSPELL_HOME: `${import.meta.dirname}/.cache/test-home` },
           testTimeout: 30_000,
           hookTimeout: 60_000,
-          // engines measure and spin: two files at once on two cores disturb each other
-          maxWorkers: 2,
+          // half of the time tests wait, for a child, a timeout or a server; more at once and engines that spin disturb each other
+          maxWorkers: 3,
         },
       },
       {

@@ -17,6 +17,8 @@ scope.onmessage = ({ data }: MessageEvent<ToWorker>) => {
 };
 
 async function start(message: Extract<ToWorker, { type: "start" }>): Promise<EngineHost> {
+  const engine = createEngine(message);
+  engine.catch(() => undefined); // told below
   // The lock says more than any message could: the browser gives it to the page when this worker is gone, for whatever reason.
   await new Promise<void>((held) => {
     if (navigator.locks === undefined) return held();
@@ -29,7 +31,7 @@ async function start(message: Extract<ToWorker, { type: "start" }>): Promise<Eng
   post({ type: "beat" });
   setInterval(() => post({ type: "beat" }), beatMs);
   try {
-    return createEngineHost(await createEngine(message), post);
+    return createEngineHost(await engine, post);
   } catch (error) {
     post({ type: "failed", call: 0, error: toSpellError(error, "device-unavailable", "the engine's program does not load").toJSON() });
     throw error;

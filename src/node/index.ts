@@ -5,6 +5,7 @@ import type { ModelSource } from "../core/backends/candle.ts";
 import type { ResolvedConfig } from "../core/config/resolve.ts";
 import type { Platform } from "../core/platform.ts";
 import type { LanguageModel } from "../core/spec/language-model.ts";
+import { nodeConfig } from "./config-files.ts";
 import { nodePlatform } from "./platform.ts";
 
 export * from "../core/index.ts";
@@ -37,5 +38,5 @@ export function load(
  * @throws SpellError config-*, env-value, profile-unknown: all problems in one error
  */
 export function resolveConfig(options: ConfigOptions = {}): Promise<ResolvedConfig> {
-  return resolveConfigOn(options, nodePlatform());
+  return resolveConfigOn(options, { name: "node", config: nodeConfig() });
 }

@@ -9,10 +9,10 @@ import { parseModelSpec } from "../spec/model-spec.ts";
 import type { Document } from "./document.ts";
 import type { ConfigKey } from "./key.ts";
 import { allKeys, isProviderType, keyAt, keysOfType, namesIn, type ProviderType, providerNameProblem, providerTypes } from "./keys.ts";
-import type { Entry, Layer } from "./layer.ts";
+import { type Entry, type Layer, showPath } from "./layer.ts";
 import type { Problem, ProblemCode } from "./problem.ts";
 import { findRetiredKey, retiredValue } from "./retired.ts";
-import { checkValue, showGot, showPath, showValue } from "./value.ts";
+import { checkValue, showGot, showValue } from "./value.ts";
 
 /** A key or table of a person's own: its name begins with x-. */
 export interface Extra {

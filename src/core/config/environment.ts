@@ -7,9 +7,7 @@ import { declaredTypes, type Entry, type Layer } from "./layer.ts";
 import { mask } from "./mask.ts";
 import type { Problem } from "./problem.ts";
 import { checkValue, describeValues, showGot } from "./value.ts";
-
-/** They say where and what to load, or beat a key by a rule of their own. */
-const reserved: ReadonlySet<string> = new Set(["HOME", "CONFIG", "PROFILE", "TRACE", "DEVICE"].map((name) => `LLMSPELL_${name}`));
+import { systematicNames } from "./variables.ts";
 
 /** Providers that a variable may declare by itself. */
 const namedProviders: readonly ProviderType[] = ["candle", "ollama", "openai", "anthropic"];
@@ -39,7 +37,7 @@ export function readEnvironment(env: Environment, declared: ReadonlyMap<string, 
   const layer = new Map<string, Entry>();
   const problems: Problem[] = [];
   const warnings: string[] = [];
-  const names = Object.keys(env).filter((name) => name.startsWith("LLMSPELL_") && (env[name] ?? "") !== "" && !reserved.has(name));
+  const names = [...systematicNames(env)];
   // usually nobody sets any, and a start should not pay for names that nobody asks for
   const byVariable = new Map<string, ConfigKey>(names.length === 0 ? [] : allKeys().map((key) => [variableOf(key.path), key]));
   for (const name of names.sort()) {

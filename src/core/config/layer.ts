@@ -44,3 +44,8 @@ export function layerOf(values: Readonly<Record<string, unknown>>, origin: strin
   visit(values, "");
   return layer;
 }
+
+/** A path as TOML writes it; long names are cut. */
+export function showPath(parts: readonly string[]): string {
+  return parts.map((part) => (/^[A-Za-z0-9_-]{1,80}$/.test(part) ? part : JSON.stringify(part.slice(0, 80)))).join(".");
+}

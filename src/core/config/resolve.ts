@@ -3,17 +3,17 @@
  * It starts nothing, reads no file and knows no platform: the host hands in texts, variables and how a path is made absolute.
  */
 import type { SpellError } from "../errors.ts";
-import type { ConfigFile, ConfigHost } from "../platform.ts";
+import type { ConfigFile, ConfigHost, Environment } from "../platform.ts";
 import type { Checked, Extra } from "./check.ts";
 import type { Config, ConfigInput } from "./config.generated.ts";
 import type { Parsed } from "./document.ts";
-import { readEnvironment } from "./environment.ts";
+import type { EnvironmentResult } from "./environment.ts";
 import type { ConfigKey } from "./key.ts";
 import { allKeys, isSecret, keyAt, keysOfType, type ProviderType } from "./keys.ts";
-import { declaredTypes, type Entry, type Layer, layerOf, mergeLayers } from "./layer.ts";
+import { declaredTypes, type Entry, type Layer, layerOf, mergeLayers, showPath } from "./layer.ts";
 import type { Problem } from "./problem.ts";
 import { findProfile } from "./profiles.ts";
-import { showPath } from "./value.ts";
+import { hasVariables } from "./variables.ts";
 
 /** What is loaded below the environment. */
 export type ConfigSource =
@@ -58,7 +58,7 @@ export async function resolveSource(source: ConfigSource, host: ConfigHost = {})
   const loaded = opened.layer;
 
   const base = withDefaultProviders(source, loaded);
-  const env = readEnvironment(host.env ?? {}, declaredTypes(base));
+  const env = await readVariables(host.env ?? {}, base);
   problems.push(...env.problems);
   const set = mergeLayers(base, env.vendor, env.layer);
   const types = declaredTypes(set);
@@ -110,6 +110,12 @@ async function openSource(source: ConfigSource): Promise<Opened> {
         ? await parseDocument(source.text, "the configuration", "text")
         : plainDocument(source.values as Readonly<Record<string, unknown>>, "the configuration", "object");
   return parsed.ok ? { ...checkDocument(parsed.document), parsed } : { layer: new Map(), parsed };
+}
+
+async function readVariables(env: Environment, base: Layer): Promise<EnvironmentResult> {
+  if (!hasVariables(env)) return { layer: new Map(), vendor: new Map(), problems: [], warnings: [] };
+  const { readEnvironment } = await import("./environment.ts");
+  return readEnvironment(env, declaredTypes(base));
 }
 
 async function asError(problems: readonly [Problem, ...Problem[]], source: string, commands: readonly string[]): Promise<SpellError> {

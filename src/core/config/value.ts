@@ -81,8 +81,3 @@ export function showValue(value: unknown): string {
   const text = JSON.stringify(maskSecrets(value)) ?? String(value);
   return text.length <= 60 ? text : `${text.slice(0, 57)}… (${text.length - 2} characters)`;
 }
-
-/** A path as TOML writes it; long names are cut. */
-export function showPath(parts: readonly string[]): string {
-  return parts.map((part) => (/^[A-Za-z0-9_-]{1,80}$/.test(part) ? part : JSON.stringify(part.slice(0, 80)))).join(".");
-}
