@@ -2,7 +2,7 @@
  * Everything a change must pass, on a machine that may have nothing but Node and npm: installs what tests need, runs the checks and
  * every suite, and ends with the totals alone on the last line. A suite that dies counts as one failed test, never as none.
  */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { findChromium } from "./chromium.mjs";
@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const minute = 60_000;
 
 /** Runs a command with the terminal's output and no input; npm and its packages are started through the running Node. */
-function run(/** @type {string} */ command, /** @type {string[]} */ args, timeout = 10 * minute, env = {}) {
+function run(/** @type {string} */ command, /** @type {string[]} */ args, timeout = 10 * minute) {
   console.log(`\n> ${command} ${args.join(" ")}`);
   const npm = process.env.npm_execpath;
   const throughNode = command === "npm" && npm !== undefined && npm.endsWith(".js");
@@ -20,7 +20,6 @@ function run(/** @type {string} */ command, /** @type {string[]} */ args, timeou
     stdio: ["ignore", "inherit", "inherit"],
     timeout,
     killSignal: "SIGKILL",
-    env: { ...process.env, ...env },
     shell: process.platform === "win32" && !throughNode && command === "npm",
   });
   if (error !== undefined) console.error(`${command}: ${error.message}`);
@@ -55,42 +54,67 @@ if (!checked) {
 }
 
 const vitest = "node_modules/vitest/vitest.mjs";
-/** @type {readonly (readonly [name: string, args: readonly string[], minutes: number])[]} */
-const suites = [
-  ["unit", ["--project", "unit"], 9],
-  ["webgpu", ["--project", "webgpu"], 4],
-  ["browser", ["--project", "browser"], 4],
-  ["demo", ["--project", "demo"], 6],
-  ["package", ["--config", "test/package/vitest.config.ts"], 8],
+/** @typedef {readonly [name: string, args: readonly string[], minutes: number]} Suite */
+/** Those of a list run at the same time: the last two leave each other half of the time, waiting for a page or for npm. @type {readonly (readonly Suite[])[]} */
+const stages = [
+  [["unit", ["--project", "unit"], 9]],
+  [["webgpu", ["--project", "webgpu"], 4]],
+  [["browser", ["--project", "browser"], 5]],
+  [
+    ["demo", ["--project", "demo"], 8],
+    ["package", ["--config", "test/package/vitest.config.ts"], 8],
+  ],
 ];
 
 let passed = 0;
 let failed = checked ? 0 : 1;
 /** @type {{ name: string, reason: string }[]} */
 const skipped = [];
-for (const [name, args, minutes] of suites) {
-  const tallyFile = `${root}.cache/verify/${name}.json`;
-  rmSync(tallyFile, { force: true });
-  const succeeded = run(
-    process.execPath,
-    [vitest, "run", ...args, "--reporter=default", "--reporter=./tools/tally-reporter.mjs"],
-    minutes * minute,
-    {
-      LLMSPELL_TALLY: tallyFile,
-      ...(chromium === undefined ? {} : { CHROMIUM_PATH: chromium }),
-    },
-  );
-  if (!existsSync(tallyFile)) {
+
+const tallyOf = (/** @type {string} */ name) => `${root}.cache/verify/${name}.json`;
+
+/** Of suites that run together the output comes when each has ended, so that it does not mix. @returns {Promise<boolean>} */
+function runSuite(/** @type {Suite} */ [name, args, minutes], isAlone = true) {
+  rmSync(tallyOf(name), { force: true });
+  const all = [vitest, "run", ...args, "--reporter=default", "--reporter=./tools/tally-reporter.mjs"];
+  const env = { ...process.env, LLMSPELL_TALLY: tallyOf(name), ...(chromium === undefined ? {} : { CHROMIUM_PATH: chromium }) };
+  console.log(`\n> ${name}: ${all.join(" ")}`);
+  return new Promise((resolve) => {
+    const stdio = isAlone ? "inherit" : "pipe";
+    const child = spawn(process.execPath, all, { cwd: root, stdio: ["ignore", stdio, stdio], env });
+    /** @type {Buffer[]} */
+    const output = [];
+    const timer = setTimeout(() => child.kill("SIGKILL"), minutes * minute);
+    for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => output.push(chunk));
+    child.on("error", (error) => output.push(Buffer.from(`${name}: ${error.message}\n`)));
+    // "exit", not "close": something a killed suite left behind may hold its output open
+    child.on("exit", (status) => {
+      clearTimeout(timer);
+      setTimeout(() => {
+        process.stdout.write(Buffer.concat(output));
+        resolve(status === 0);
+      }, 200);
+    });
+  });
+}
+
+for (const stage of stages) {
+  const succeeded = await Promise.all(stage.map((suite) => runSuite(suite, stage.length === 1)));
+  for (const [index, [name]] of stage.entries()) count(name, succeeded[index] === true);
+}
+
+function count(/** @type {string} */ name, /** @type {boolean} */ succeeded) {
+  if (!existsSync(tallyOf(name))) {
     console.error(`suite ${name} died before its end (counted as one failed test)`);
     failed += 1;
-    continue;
+    return;
   }
   /** @type {{ passed: number, failed: number, skipped: { name: string, reason: string }[], unhandled: number }} */
-  const tally = JSON.parse(readFileSync(tallyFile, "utf8"));
+  const tally = JSON.parse(readFileSync(tallyOf(name), "utf8"));
   passed += tally.passed;
   failed += tally.failed;
   skipped.push(...tally.skipped);
-  if (tally.passed + tally.failed === 0) {
+  if (tally.passed + tally.failed === 0 && tally.skipped.length === 0) {
     console.error(`suite ${name} ran no test (counted as one failed test)`);
     failed += 1;
   } else if (!succeeded && tally.failed === 0) {

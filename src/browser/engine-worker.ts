@@ -17,8 +17,6 @@ scope.onmessage = ({ data }: MessageEvent<ToWorker>) => {
 };
 
 async function start(message: Extract<ToWorker, { type: "start" }>): Promise<EngineHost> {
-  const engine = createEngine(message);
-  engine.catch(() => undefined); // told below
   // The lock says more than any message could: the browser gives it to the page when this worker is gone, for whatever reason.
   await new Promise<void>((held) => {
     if (navigator.locks === undefined) return held();
@@ -31,7 +29,7 @@ async function start(message: Extract<ToWorker, { type: "start" }>): Promise<Eng
   post({ type: "beat" });
   setInterval(() => post({ type: "beat" }), beatMs);
   try {
-    return createEngineHost(await engine, post);
+    return createEngineHost(await createEngine(message), post);
   } catch (error) {
     post({ type: "failed", call: 0, error: toSpellError(error, "device-unavailable", "the engine's program does not load").toJSON() });
     throw error;

@@ -92,12 +92,10 @@ async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
 }
 
 async function start(load: () => Promise<unknown>, wasm: string): Promise<WebModule> {
-  const loading = load();
-  loading.catch(() => undefined); // what is missing is told first
   await checkWasm(wasm);
   let ort: WebModule;
   try {
-    ort = (await loading) as WebModule;
+    ort = (await load()) as WebModule;
   } catch (error) {
     throw toSpellError(error, "device-unavailable", "onnxruntime-web does not start");
   }

@@ -5,7 +5,6 @@
 import type { OnnxRuntime } from "../core/spec/onnx.ts";
 import type { Seq2SeqRuntime, ThreadChoice } from "../core/spec/runtime.ts";
 import { openT5 } from "../core/t5/engine.ts";
-import { OnnxGraphBuilder } from "../core/t5/onnx.ts";
 import { type OnnxFiles, openWasmOnnx, openWebGpuOnnx } from "./onnx.ts";
 
 const name = "onnxruntime-web";
@@ -32,7 +31,6 @@ export function onnxEngine(files: OnnxFiles = {}, startGpu: () => Promise<OnnxRu
       // A device for each model: what is lost with one is lost to no other.
       const onnx = await (device === "webgpu" ? startGpu() : startWasm());
       const { threads, origin } = chooseThreads(options.threads, notes);
-      startEngine(onnx, threads).catch(() => undefined); // the model's own graphs will say it
       return openT5(
         sources,
         {
@@ -50,15 +48,6 @@ export function onnxEngine(files: OnnxFiles = {}, startGpu: () => Promise<OnnxRu
       );
     },
   };
-}
-
-/** The engine compiles itself for its first graph. One without weights lets it do so while the files are still being read. */
-async function startEngine(onnx: OnnxRuntime, threads: number): Promise<void> {
-  const graph = new OnnxGraphBuilder("start");
-  graph.input("x", "float32", [1]);
-  graph.node("Identity", ["x"], { output: "y" });
-  graph.output("y", "float32", [1]);
-  await (await onnx.open(graph.toModel(), { threads })).dispose();
 }
 
 export function chooseThreads(asked: number, notes: string[]): { readonly threads: number; readonly origin: ThreadChoice["origin"] } {
