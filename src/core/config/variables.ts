@@ -2,9 +2,7 @@
 import type { Environment } from "../platform.ts";
 
 /** They say where and what to load, or beat a key by a rule of their own. */
-const reservedVariables: ReadonlySet<string> = new Set(
-  ["HOME", "CONFIG", "PROFILE", "TRACE", "DEVICE"].map((name) => `LLMSPELL_${name}`),
-);
+const reservedVariables: ReadonlySet<string> = new Set(["HOME", "CONFIG", "PROFILE", "TRACE", "DEVICE"].map((name) => `LLMSPELL_${name}`));
 
 /** Short names that other programs use too, and the ones of devices. */
 const vendorVariables = [
