@@ -93,22 +93,17 @@ interface SmolGolden {
 }
 describe.skipIf(smol === undefined)("SmolLM2-135M-Instruct against its golden data", () => {
   const path = smol ?? "";
-  it.each(devices)(
+  // WebAssembly reads a dozen tokens a second here: that is for the long suite
+  it.each(process.env["LLMSPELL_LONG"] === "1" ? devices : (["cpu"] as const))(
     "%s: prompt ids by count, greedy text where no margin is small",
     async (device) => {
       const golden = JSON.parse(readFileSync(path.replace(/[^/]+$/, "golden.json"), "utf8")) as SmolGolden;
       await using model = await load(path, { device });
-      // WebAssembly reads a dozen tokens a second here: one case shows that it agrees
-      const cases = device === "cpu" ? golden.cases : golden.cases.filter(({ name }) => name === "unicode");
-      expect(cases.length).toBeGreaterThan(0);
-      for (const { name, messages, ids, greedy_text, greedy_ids } of cases) {
+      for (const { name, messages, ids, greedy_text, greedy_ids } of golden.cases) {
         const exact = name === "system-and-two-turns" || name === "unicode";
-        const maxTokens = !exact ? 2 : device === "cpu" ? greedy_ids.length : 12;
-        const { text, end } = await run(model, messages, { ...greedy, maxTokens });
+        const { text, end } = await run(model, messages, { ...greedy, maxTokens: exact ? greedy_ids.length : 2 });
         expect(end.usage.promptTokens, name).toBe(ids.length);
-        if (!exact) continue;
-        if (device === "cpu") expect(text.trim(), name).toBe(greedy_text.trim());
-        else expect(greedy_text.trim().startsWith(text.trim()) && text.trim().length > 8, `${name}: ${text}`).toBe(true);
+        if (exact) expect(text.trim(), name).toBe(greedy_text.trim());
       }
     },
     120_000,

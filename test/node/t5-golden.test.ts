@@ -85,8 +85,8 @@ const largestDifference = (got: Float32Array, wanted: readonly (readonly [number
   Math.max(...wanted.map(([at, value]) => Math.abs((got[offset + at] ?? Number.NaN) - value)));
 
 const runtimes = [
-  ["onnxruntime-node", openNativeOnnx, 60],
-  ["onnxruntime-web in Node", openWebOnnx, 8],
+  ["onnxruntime-node", openNativeOnnx, 54],
+  ["onnxruntime-web in Node", openWebOnnx, process.env["LLMSPELL_LONG"] === "1" ? 54 : 5],
 ] as const;
 
 for (const shape of ["flan-t5-small", "t5-small"] as const) {
@@ -128,14 +128,14 @@ for (const shape of ["flan-t5-small", "t5-small"] as const) {
         expect(logitsDifference).toBeLessThan(1e-3);
       }, 120_000);
 
-      it("answers greedily with the ids of the reference, a third of the inputs one by one, all in batches", async () => {
+      it("answers greedily with the ids of the reference, a sixth of the inputs one by one, all in batches", async () => {
         const close: unknown[] = [];
         const search = searchOptions(24, [1]);
         const together: number[][] = cases.map(() => []);
         const inputs = cases.map(({ input }) => input);
         for await (const { index, id } of searchMany(session, inputs, search)) together[index]?.push(id);
         const alone: number[][] = [];
-        for (const { input } of cases.slice(0, Math.ceil(cases.length / 3))) alone.push(await greedy(session, input, search));
+        for (const { input } of cases.slice(0, Math.ceil(cases.length / 6))) alone.push(await greedy(session, input, search));
         for (const [at, got] of [...together.entries(), ...alone.entries()]) {
           const { greedy: wanted = [], margin = 0 } = cases[at] ?? {};
           if (margin < 1e-3 && String(got) !== String(wanted)) close.push({ margin, got, wanted });
