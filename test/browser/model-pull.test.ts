@@ -6,6 +6,7 @@ import { createSpell } from "../../src/browser/index.ts";
 import { browserPlatform } from "../../src/browser/platform.ts";
 import { createLocalLlm } from "../../src/core/api/local-llm.ts";
 import { realClock } from "../../src/core/download/clock.ts";
+import { listStored } from "../../src/core/download/manifest.ts";
 import { collect } from "../../src/core/text/collect.ts";
 
 let hub = "";
@@ -79,4 +80,23 @@ it("D5 wrong bytes are never stored", async () => {
   const llm = createLocalLlm({ platform: browserPlatform(), network, settings: { hfEndpoint: hub, backends: ["candle"] } });
   await expect(llm.pull("hf:owner/gguf")).rejects.toMatchObject({ code: "net-size" });
   expect((await llm.list()).map(({ id }) => id)).toEqual(["tiny-stories", "tiny-t5-en-fr"]);
+});
+
+it("R20 a model recorded by another version is told, and its bytes are kept", async () => {
+  const platform = browserPlatform();
+  const open = () => createLocalLlm({ platform, settings: { hfEndpoint: hub, backends: ["candle"] } });
+  await open().pull("hf:owner/gguf");
+  const [key] = await platform.store.listManifests();
+  if (key === undefined) throw new Error("nothing was stored");
+  const manifest = (await platform.store.readManifest(key)) as object;
+  await platform.store.writeManifest(key, { ...manifest, schema: 0 });
+  const other = await listStored(platform.store);
+  expect(other.models).toEqual([]);
+  expect(other.damaged.map(({ message }) => message)).toEqual([expect.stringContaining("it has schema 0; wanted 1")]);
+  await open().prune({ dryRun: false });
+  // put back as a version that knows it would read it: nothing has to be fetched again
+  await platform.store.writeManifest(key, manifest);
+  await commands.resetHub();
+  expect((await open().verify())[0]).toMatchObject({ ok: true });
+  expect(await commands.seenByHub()).toEqual([]);
 });
