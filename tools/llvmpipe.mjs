@@ -93,7 +93,10 @@ export function startLlvmpipe() {
     mkdirSync(cache, { recursive: true });
     const driver = findDriver();
     const isOurs = !existsSync(link);
-    if (isOurs) symlinkSync(fetchWebGpu(), link, "dir");
+    if (isOurs) {
+      rmSync(link, { force: true }); // one that a killed run left, with nothing behind it
+      symlinkSync(fetchWebGpu(), link, "dir");
+    }
     return {
       // the loader too, where the system has none
       env: { VK_ICD_FILENAMES: driver, LD_LIBRARY_PATH: [libraries, process.env.LD_LIBRARY_PATH ?? ""].filter(Boolean).join(":") },

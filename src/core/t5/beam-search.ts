@@ -98,7 +98,7 @@ export function logSumExp(logits: Float32Array): number {
     const distance = (logits[id] as number) - most;
     // what is further away than this adds nothing to a sum of at least 1 that is kept in 53 bits
     if (!(distance >= -40)) continue;
-    // e^distance as 2^power times e^rest, |rest| below 0.35, by its series: to 1 in 10^9, in a quarter of the time of Math.exp
+    // e^distance as 2^power times e^rest, |rest| below 0.35, by its series: to 1 in 10^9, and faster than Math.exp here
     const power = Math.round(distance * Math.LOG2E);
     const r = distance - power * Math.LN2;
     const series = 1 + r * (1 + (r / 2) * (1 + (r / 3) * (1 + (r / 4) * (1 + (r / 5) * (1 + (r / 6) * (1 + (r / 7) * (1 + r / 8)))))));
