@@ -29,6 +29,9 @@ const chromium = playwright({
   },
 });
 
+/** For tests in Node. */
+const noWarnings = { setupFiles: ["test/support/no-warnings.ts"], execArgv: ["--expose-gc", "--trace-warnings"] };
+
 export default defineConfig({
   root: "demo",
   base: "./", // it may lie in any folder of any host
@@ -50,6 +53,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/core/**/*.test.ts", "test/node/**/*.test.ts", "test/wllama/**/*.test.ts"],
+          ...noWarnings,
           // what engines keep between runs stays out of the home of whoever runs the tests
           env: { LLMSPELL_HOME: `${import.meta.dirname}/.cache/test-home` },
           testTimeout: 30_000,
@@ -63,6 +67,7 @@ export default defineConfig({
         test: {
           name: "webgpu",
           include: ["test/webgpu/**/*.test.ts"],
+          ...noWarnings,
           globalSetup: ["test/webgpu/setup.ts"],
           env: { LLMSPELL_HOME: `${import.meta.dirname}/.cache/test-home` },
         },

@@ -8,8 +8,8 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { realClock } from "../../src/core/download/clock.ts";
 import type { Network } from "../../src/core/download/request.ts";
 import { type RemoteFile, type TransferOptions, transferFile } from "../../src/core/download/transfer.ts";
-import { SpellError } from "../../src/core/errors.ts";
 import type { ArtifactStore } from "../../src/core/platform.ts";
+import { failure } from "../support/failure.ts";
 import type { ScriptedAction, ScriptedHub, SeenRequest } from "../support/scripted-hub.ts";
 import { type CreateStore, noiseBytes, sha256Of } from "./artifact-store.ts";
 
@@ -56,16 +56,6 @@ export function transferContract(name: string, host: TransferHost): void {
     const plan = (...actions: readonly ScriptedAction[]): Promise<void> => hub.plan("/files/", actions);
     const often = (action: ScriptedAction, times = 20): Promise<void> => plan(...Array.from({ length: times }, () => action));
     const gets = async (): Promise<readonly SeenRequest[]> => (await hub.seen()).filter(({ method }) => method === "GET");
-
-    async function failure(promise: Promise<unknown>): Promise<SpellError> {
-      try {
-        await promise;
-      } catch (error) {
-        if (error instanceof SpellError) return error;
-        throw error;
-      }
-      throw new Error("nothing was thrown");
-    }
 
     /** Whole, under its name, byte for byte; and nothing else is left. */
     async function expectStored(): Promise<void> {

@@ -10,10 +10,10 @@ import { childRuntime } from "../../src/node/engine-host.ts";
 import { brokenGgufs } from "../fixtures/gguf/broken.ts";
 import { tinyT5 } from "../fixtures/gguf/models.ts";
 import { writeGguf } from "../fixtures/gguf-writer.ts";
+import { failure } from "../support/failure.ts";
 import { root } from "../support.ts";
 import {
   ask,
-  failure,
   generateOptions,
   isRunning,
   nativeRuntime,

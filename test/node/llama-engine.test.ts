@@ -5,8 +5,9 @@ import { SpellError } from "../../src/core/errors.ts";
 import type { GgufHandle } from "../../src/core/spec/runtime.ts";
 import { f32Tensor, nanoLlama, tinyLlama, withEntries } from "../fixtures/gguf/models.ts";
 import { writeGguf } from "../fixtures/gguf-writer.ts";
+import { failure } from "../support/failure.ts";
 import { root, sharedModel } from "../support.ts";
-import { ask, failure, nativeRuntime, openFile, temporaryFile, tinyStories } from "./support/engine.ts";
+import { ask, nativeRuntime, openFile, temporaryFile, tinyStories } from "./support/engine.ts";
 
 const runtime = nativeRuntime();
 let stories: GgufHandle;

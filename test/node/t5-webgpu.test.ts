@@ -5,7 +5,7 @@ import type { DeviceProbe, Seq2SeqGenerateOptions, Seq2SeqOpenOptions } from "..
 import { childRuntime } from "../../src/node/engine-host.ts";
 import { collect, createSpell, type LanguageModel, load, nodePlatform } from "../../src/node/index.ts";
 import { nodeSeq2SeqRuntime } from "../../src/node/seq2seq.ts";
-import { failure } from "./support/engine.ts";
+import { failure } from "../support/failure.ts";
 import { offerSoftwareGpu } from "./support/software-gpu.ts";
 
 const golden = JSON.parse(readFileSync(new URL("../golden/tiny-t5-en-fr.json", import.meta.url), "utf8")) as {

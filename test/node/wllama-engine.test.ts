@@ -10,7 +10,8 @@ import { openWllama, type WllamaHost } from "../../src/wllama/driver.ts";
 import { hasMemory64 } from "../../src/wllama/features.ts";
 import { f32Tensor, tinyLlama } from "../fixtures/gguf/models.ts";
 import { writeGguf } from "../fixtures/gguf-writer.ts";
-import { ask, failure, isRunning, openFile, openOptions, temporaryFile, timeUntilGone, tinyStories } from "./support/engine.ts";
+import { failure } from "../support/failure.ts";
+import { ask, isRunning, openFile, openOptions, temporaryFile, timeUntilGone, tinyStories } from "./support/engine.ts";
 
 const prompt = "Once upon a time";
 const pids: number[] = [];

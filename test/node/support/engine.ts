@@ -3,7 +3,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
-import { SpellError } from "../../../src/core/errors.ts";
 import type {
   GgufGenerateOptions,
   GgufHandle,
@@ -86,16 +85,6 @@ export async function ask(handle: GgufHandle, prompt: string, options: AskOption
     pieces.push(piece.text);
   }
   throw new Error("no end piece");
-}
-
-/** The SpellError a promise ends in. */
-export async function failure(promise: Promise<unknown>): Promise<SpellError> {
-  const outcome: unknown = await promise.then(
-    () => new Error("nothing was thrown"),
-    (error: unknown) => error,
-  );
-  if (outcome instanceof SpellError) return outcome;
-  throw outcome;
 }
 
 /** A dead process that nobody has asked for its exit status (where process 1 does not) counts as gone. */
