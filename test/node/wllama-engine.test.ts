@@ -120,23 +120,35 @@ describe("models wllama cannot run", () => {
     }
   }, 60_000);
 
-  it("E8 bytes that are no text end the answer with a note, and the engine goes on", async () => {
-    const spec = tinyLlama();
-    // Two rows that are each other's opposite: one of the two bytes 0xE4 and 0xE5 always wins, and neither ever becomes a character.
-    const bytes = f32Tensor("output.weight", [64, 320], (i) =>
-      Math.floor(i / 64) === 3 + 0xe4 ? 1 : Math.floor(i / 64) === 3 + 0xe5 ? -1 : 0,
-    );
-    const path = temporaryFile(
-      "bytes.gguf",
-      writeGguf({ ...spec, tensors: spec.tensors.map((tensor) => (tensor.name === "output.weight" ? bytes : tensor)) }),
-    );
-    const handle = await openFile(runtime, path, wasm);
-    const { text, end } = await ask(handle, "a b", { maxTokens: 6 });
-    expect(text.replaceAll("\ufffd", "")).toBe("");
-    expect(end.finishReason).toMatch(/^(stop|length)$/);
-    expect((await ask(handle, "a b", { maxTokens: 2 })).end).toBeDefined();
-    await handle.dispose();
-  }, 60_000);
+  it.each([
+    ["begin a character that never ends are left out, and counted", 0xe4, 0xe5, { finishReason: "length", completionTokens: 6 }],
+    ["begin no character end the answer with a note", 0xfd, 0xfe, { finishReason: "stop", note: expect.stringContaining("no text") }],
+  ] as const)(
+    "E8 bytes that %s, and the engine goes on",
+    async (_, one, other, wanted) => {
+      const spec = tinyLlama();
+      // Two rows that are each other's opposite: one of the two bytes always wins.
+      const bytes = f32Tensor("output.weight", [64, 320], (i) => {
+        const row = Math.floor(i / 64);
+        return row === 3 + one ? 1 : row === 3 + other ? -1 : 0;
+      });
+      const path = temporaryFile(
+        `bytes-${one}.gguf`,
+        writeGguf({ ...spec, tensors: spec.tensors.map((tensor) => (tensor.name === "output.weight" ? bytes : tensor)) }),
+      );
+      const handle = await openFile(runtime, path, wasm);
+      const pid = pids.at(-1);
+      for (let turn = 0; turn < 3; turn += 1) {
+        const { text, end } = await ask(handle, `a b${" c".repeat(turn)}`, { maxTokens: 6 });
+        expect(text.replaceAll("\ufffd", "")).toBe("");
+        expect(end).toMatchObject(wanted);
+      }
+      expect(handle.alive).toBe(true);
+      expect(pids.at(-1)).toBe(pid);
+      await handle.dispose();
+    },
+    60_000,
+  );
 
   it("E9 R4 a file this build cannot load is device-memory before a byte is read", async () => {
     const reads: number[] = [];
