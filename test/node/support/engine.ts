@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
+import type { RemoteRuntime } from "../../../src/core/remote/runtime.ts";
 import type {
   GgufGenerateOptions,
   GgufHandle,
@@ -50,7 +51,9 @@ export const greedySampling: GgufSampling = {
 export const openOptions: GgufOpenOptions = { device: "cpu", contextLength: 512, batchSize: 128, threads: 1 };
 
 /** node-llama-cpp, and the ids of the processes it started. */
-export function nativeRuntime(options: Partial<ChildRuntimeOptions> = {}): GgufRuntime & { readonly pids: readonly number[] } {
+export function nativeRuntime(
+  options: Partial<ChildRuntimeOptions> = {},
+): RemoteRuntime<GgufOpenOptions, GgufGenerateOptions> & { readonly pids: readonly number[] } {
   const pids: number[] = [];
   const runtime = childRuntime<GgufOpenOptions, GgufGenerateOptions>({
     engine: "node-llama-cpp",
