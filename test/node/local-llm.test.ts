@@ -18,11 +18,11 @@ import type { PullOffer, PullResult } from "../../src/core/api/models/records.ts
 import { createSpell } from "../../src/core/api/spell.ts";
 import { builtinCatalogue, readCatalogue } from "../../src/core/backends/catalogue.ts";
 import type { PullEvent } from "../../src/core/download/pull.ts";
-import { SpellError } from "../../src/core/errors.ts";
 import type { LogEntry, Platform } from "../../src/core/platform.ts";
 import type { ModelSettings } from "../../src/core/spec/model-settings.ts";
 import { memoryStore } from "../../src/core/testing/memory-store.ts";
 import { fsArtifactStore } from "../../src/node/fs-artifact-store.ts";
+import { failure } from "../support/failure.ts";
 import { startFaultServer } from "../support/fault-server.mjs";
 import { tinyGguf as gguf, openLocalLlm, sha256, tinyT5 as t5 } from "./support/local-llm.ts";
 
@@ -53,16 +53,6 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const open = (settings: Partial<ModelSettings> = {}, more: Partial<Platform> = {}) =>
   openLocalLlm({ folder, url: server.url, logged, settings, more });
-
-async function failure(promise: Promise<unknown>): Promise<SpellError> {
-  try {
-    await promise;
-  } catch (error) {
-    if (error instanceof SpellError) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
-}
 
 const blobs = (): readonly string[] => (existsSync(join(folder, "models/blobs")) ? readdirSync(join(folder, "models/blobs")) : []);
 const parts = (): readonly string[] => (existsSync(join(folder, "models/parts")) ? readdirSync(join(folder, "models/parts")) : []);

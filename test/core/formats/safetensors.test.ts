@@ -4,6 +4,7 @@ import { SpellError } from "../../../src/core/errors.ts";
 import { blobSource, bytesSource } from "../../../src/core/formats/byte-source.ts";
 import { readSafetensors, readSafetensorsSet } from "../../../src/core/formats/safetensors.ts";
 import { json, type PlainTensor, withHeader, writeSafetensors, writeTinyT5 } from "../../fixtures/t5-writer.ts";
+import { isLong } from "../../support.ts";
 
 const read = (bytes: Uint8Array) => readSafetensors(bytesSource("model.safetensors", bytes));
 const bytes = (count: number): Uint8Array => new Uint8Array(count);
@@ -145,7 +146,7 @@ describe("good safetensors", () => {
           tensors.map(({ name, dtype, shape }) => ({ name, dtype, shape })),
         );
       }),
-      { numRuns: 2000 },
+      { numRuns: isLong ? 2000 : 500 },
     );
   });
 });
@@ -206,7 +207,7 @@ describe("sweeps over safetensors", () => {
       fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (file) => {
         expect(await outcome(file)).not.toBe("good");
       }),
-      { numRuns: 10_000 },
+      { numRuns: isLong ? 10_000 : 2500 },
     );
   }, 60_000);
 });
