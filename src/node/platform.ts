@@ -7,7 +7,7 @@ import { nodeConfig } from "./config-files.ts";
 import { bundledFile } from "./device-choice.ts";
 import { nodeExportedRuntime } from "./exported.ts";
 import { nodeFiles } from "./files.ts";
-import { nodeForeignModels } from "./foreign-models.ts";
+import { homeNotes, nodeForeignModels } from "./foreign-models.ts";
 import { fsArtifactStore } from "./fs-artifact-store.ts";
 import { nodeGgufRuntime } from "./gguf.ts";
 import { homeFolder } from "./home.ts";
@@ -32,7 +32,7 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     files: { available: true, value: nodeFiles() },
     store: fsArtifactStore(options.modelFolder === undefined ? join(homeFolder(), "models") : resolve(options.modelFolder)),
     ...(options.modelFolder === undefined ? { storeAt: (folder: string) => fsArtifactStore(folder) } : {}),
-    foreign: nodeForeignModels(),
+    foreign: nodeForeignModels(process.env, homeNotes()),
     lookup: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
     freeMemory: () => process.availableMemory?.() ?? freemem(),
     isolate: processIsolate(),

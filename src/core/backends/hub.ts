@@ -354,11 +354,9 @@ export async function reuseCache(
     if (found === undefined || (file.remote.size !== undefined && found.source.size !== file.remote.size)) return file;
     if (found.sha256 !== undefined && file.remote.sha256 !== undefined && found.sha256 !== file.remote.sha256) return file;
     isUsed = true;
-    const sha256 = file.remote.sha256 ?? found.sha256;
-    return {
-      kind: "external",
-      external: { path: file.remote.path, source: found.source, verified: "size", ...(sha256 === undefined ? {} : { sha256 }) },
-    };
+    const [sha256, gitSha1] = [file.remote.sha256 ?? found.sha256, file.remote.gitSha1 ?? found.gitSha1];
+    const hashes = { ...(sha256 === undefined ? {} : { sha256 }), ...(gitSha1 === undefined ? {} : { gitSha1 }) };
+    return { kind: "external", external: { path: file.remote.path, source: found.source, verified: "size", ...hashes } };
   });
   return isUsed ? { ...plan, files, source: files.every(({ kind }) => kind === "external") ? "hf-cache" : plan.source } : plan;
 }

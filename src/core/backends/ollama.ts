@@ -321,6 +321,7 @@ function createOllamaModel(
   return {
     id: `${name}@ollama`,
     architecture: details.architecture ?? "unknown",
+    sizeBytes: undefined,
     contextLength: context > 0 ? context : (details.contextLength ?? 0),
     hasChatTemplate: details.template !== undefined && details.template !== "" && details.template !== "{{ .Prompt }}",
     isSeq2Seq: false,

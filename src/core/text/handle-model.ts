@@ -42,6 +42,7 @@ export interface ResolvedCall<O> {
 export interface HandleModelParts<O extends GgufGenerateOptions> {
   readonly id: string;
   readonly architecture: string;
+  readonly sizeBytes: number;
   readonly hasChatTemplate: boolean;
   readonly isSeq2Seq: boolean;
   /** told once, with the first answer */
@@ -188,6 +189,7 @@ export async function openHandleModel<O extends GgufGenerateOptions>(parts: Hand
   return {
     id,
     architecture,
+    sizeBytes: parts.sizeBytes,
     hasChatTemplate: parts.hasChatTemplate,
     isSeq2Seq: parts.isSeq2Seq,
     get contextLength() {

@@ -85,8 +85,9 @@ export async function verify(
       const source = await (file.blob === undefined
         ? context.platform.foreign?.openFile(file.external ?? "", name)
         : context.platform.store.openBlob(file.blob, name).catch(() => undefined));
-      const actual = source === undefined ? null : await hashSource(source, context.platform, signal);
-      const expected = file.sha256 ?? null;
+      const expected = file.sha256 ?? file.git_sha1 ?? null;
+      const kind = file.sha256 === undefined && file.git_sha1 !== undefined ? "git" : "sha256";
+      const actual = source === undefined ? null : await hashSource(source, context.platform, signal, kind);
       const ok = actual !== null && (expected === null ? source?.size === file.size : actual === expected);
       results.push({ model_id: manifest.id, file: file.path, ok, expected, actual });
     }
@@ -111,7 +112,7 @@ async function verifyBundled({ platform }: ModelContext, name: string, signal: A
 
 /** Hashes that another tool recorded count as checked from now on. */
 async function noteVerified({ platform: { store, log } }: ModelContext, key: ManifestKey, manifest: ModelManifest): Promise<void> {
-  const isStated = foreignSources.has(manifest.source) && manifest.files.every(({ sha256 }) => sha256 !== undefined);
+  const isStated = foreignSources.has(manifest.source) && manifest.files.every((file) => (file.sha256 ?? file.git_sha1) !== undefined);
   if (!isStated || manifest.verified === "sha256") return;
   await store.writeManifest(key, { ...manifest, verified: "sha256" }).catch((error: unknown) => {
     if (!(error instanceof SpellError)) throw error;
