@@ -25,6 +25,7 @@ import type {
 } from "../spec/runtime.ts";
 import type { ExportFacts } from "../t5/export-files.ts";
 import type { T5Facts } from "../t5/files.ts";
+import { checkOptionNames } from "../text/check-call.ts";
 import type { LoadDefaults } from "./candle-settings.ts";
 import { exportNeeds, ggufNeeds, t5Needs } from "./needs.ts";
 
@@ -65,8 +66,8 @@ export interface ModelFiles {
   readonly variant?: Seq2SeqVariant;
 }
 
-/** A bundled name, a path to a file or folder, the file itself, or the files of a T5 folder or of an export. */
-export type ModelSource = string | Blob | readonly File[];
+/** A bundled name, a path to a file or folder, an address (of a local file too), the file itself, or the files of a T5 folder or of an export. */
+export type ModelSource = string | URL | Blob | readonly File[];
 
 interface FoundBase {
   readonly id: string;
@@ -301,7 +302,22 @@ function checkContextSize({ contextSize }: LoadOptions, limit: number, id: strin
   });
 }
 
+const optionNames: Readonly<Record<keyof LoadOptions, true>> = {
+  device: true,
+  contextSize: true,
+  threads: true,
+  quantization: true,
+  draft: true,
+  batchSize: true,
+  onProgress: true,
+  signal: true,
+};
+
+/** Names of all options of a load. */
+export const loadOptionNames: readonly string[] = Object.keys(optionNames);
+
 function checkLoadOptions(options: LoadOptions): void {
+  checkOptionNames(options, loadOptionNames, "load");
   if (options.device !== undefined && !deviceChoices.includes(options.device)) {
     throw new SpellError("run-option", `device: wanted ${deviceChoices.join(", ")}; got ${JSON.stringify(options.device)}`, {
       where: "device",
@@ -323,13 +339,29 @@ interface FoundFilesOfModel extends FoundBase {
   readonly variant?: Seq2SeqVariant;
 }
 
-async function findFiles(source: ModelSource | ModelFiles, platform: Platform): Promise<FoundFilesOfModel> {
+/** An address as a model spec; that of a local file, as `new URL("./model.gguf", import.meta.url)` makes it, as a path. @throws SpellError run-option */
+export function withoutUrl<T>(source: T | URL): Exclude<T, URL> | string {
+  if (!(source instanceof URL)) return source as Exclude<T, URL>;
+  if (source.protocol !== "file:") return source.href;
+  try {
+    // On Windows the drive follows the first slash.
+    return decodeURIComponent(source.pathname).replace(/^\/(?=[A-Za-z]:)/, "");
+  } catch (cause) {
+    throw new SpellError("run-option", `${source.href}: its path cannot be decoded`, { where: source.href, cause });
+  }
+}
+
+async function findFiles(given: ModelSource | ModelFiles, platform: Platform): Promise<FoundFilesOfModel> {
+  const source = withoutUrl(given);
   const plain = { bundled: false } as const;
-  if (typeof source !== "string" && "files" in source) {
+  if (typeof source !== "string" && !(source instanceof Blob) && !Array.isArray(source)) {
+    if (typeof source !== "object" || source === null || !("files" in source)) throw noSource(source);
     return { ...plain, ...source, ...(await layoutOf(source.files, source.id)) };
   }
   if (typeof source !== "string") {
-    const list = Array.isArray(source) ? (source as readonly File[]) : [source as Blob];
+    const list = source instanceof Blob ? [source] : (source as readonly Blob[]);
+    const wrong = list.find((file) => !(file instanceof Blob));
+    if (wrong !== undefined) throw noSource(wrong);
     const files = list.map((file) =>
       blobSource("name" in file && typeof file.name === "string" && file.name !== "" ? file.name : "model.gguf", file),
     );
@@ -364,6 +396,17 @@ async function findFiles(source: ModelSource | ModelFiles, platform: Platform): 
     ...(model.kind === "gguf" ? {} : { variant: variantsOfT5.find((candidate) => candidate === variant) ?? "f32" }),
     files: await Promise.all(model.files.map((file) => platform.bundled(name, file))),
   };
+}
+
+function noSource(got: unknown): SpellError {
+  const what = got === null ? "null" : typeof got;
+  return new SpellError(
+    "run-option",
+    `source: wanted the name of a model, a path, an address, a File or Blob, or the files of a folder; got ${what}`,
+    {
+      where: "source",
+    },
+  );
 }
 
 type Layout = Pick<FoundFilesOfModel, "kind" | "files">;

@@ -13,6 +13,7 @@ import type { LanguageModel } from "../spec/language-model.ts";
 import type { ModelSettings } from "../spec/model-settings.ts";
 import type { DeviceReport } from "../spec/runtime.ts";
 import type { ManyPart, StreamPart } from "../spec/stream-part.ts";
+import { checkPrompt } from "../text/check-call.ts";
 import { parameterRules, presets, resolveDecoderParameters } from "../text/parameters.ts";
 import { createTurns } from "../text/turns.ts";
 
@@ -348,6 +349,7 @@ function writeCall(
   load: { readonly contextSize: number; readonly threads: number },
   settings: ModelSettings,
 ) {
+  checkPrompt(prompt);
   const resolved = resolveDecoderParameters(options, {}, () => Math.floor(Math.random() * 2 ** 32));
   const { seed } = resolved.options.sampling;
   const preset: Partial<Record<string, number>> = options.preset === undefined ? {} : presets[options.preset];
