@@ -290,6 +290,8 @@ export interface Platform {
   readonly isolate: Isolate;
   /** Opens one file of a bundled model, such as ("tiny-stories", "tiny-stories.gguf") or ("tiny-t5-en-fr", "config.json"). */
   bundled(model: string, file: string): Promise<ByteSource>;
+  /** Where such a file lies and since when, without reading it; absent where only a transfer would tell. */
+  readonly lookBundled?: (model: string, file: string) => Promise<Pick<ByteSource, "path" | "modifiedMs">>;
   readonly config?: ConfigHost;
   /** Milliseconds, monotonic. */
   readonly now: () => number;

@@ -37,6 +37,7 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     freeMemory: () => process.availableMemory?.() ?? freemem(),
     isolate: processIsolate(),
     bundled: bundledFile,
+    lookBundled: bundledFile,
     config: nodeConfig(),
     now: () => performance.now(),
     log: options.log ?? (() => undefined),

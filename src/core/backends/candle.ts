@@ -26,6 +26,7 @@ import type {
 import type { ExportFacts } from "../t5/export-files.ts";
 import type { T5Facts } from "../t5/files.ts";
 import { checkOptionNames } from "../text/check-call.ts";
+import { type BundledFile, bundledFiles } from "./bundled.generated.ts";
 import type { LoadDefaults } from "./candle-settings.ts";
 import { exportNeeds, ggufNeeds, t5Needs } from "./needs.ts";
 
@@ -82,10 +83,13 @@ export type FoundModel =
   /** T5, exported to ONNX for transformers.js */
   | (FoundBase & { readonly kind: "t5-onnx"; readonly facts: ExportFacts; readonly variant: Seq2SeqVariant });
 
-interface BundledModel {
+export interface BundledModel {
   readonly kind: FoundModel["kind"];
-  /** all files, by their names in the model's folder */
-  readonly files: readonly string[];
+  readonly architecture: string;
+  /** as the format names it */
+  readonly quantization: string;
+  /** all files of the model's folder */
+  readonly files: readonly BundledFile[];
   /** names that may follow the colon, in lower case; the first is the default */
   readonly variants: readonly string[];
 }
@@ -98,15 +102,8 @@ export const draftsOfT5: readonly Seq2SeqDraft[] = ["q8", "q4"];
 
 /** Models inside the package. */
 export const bundledModels: ReadonlyMap<string, BundledModel> = new Map<string, BundledModel>([
-  ["tiny-stories", { kind: "gguf", files: ["tiny-stories.gguf"], variants: ["q8_0"] }],
-  [
-    "tiny-t5-en-fr",
-    {
-      kind: "t5",
-      files: ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"],
-      variants: variantsOfT5,
-    },
-  ],
+  ["tiny-stories", { kind: "gguf", architecture: "llama", quantization: "Q8_0", files: bundledFiles["tiny-stories"], variants: ["q8_0"] }],
+  ["tiny-t5-en-fr", { kind: "t5", architecture: "t5", quantization: "F16", files: bundledFiles["tiny-t5-en-fr"], variants: variantsOfT5 }],
 ]);
 
 /**
@@ -383,19 +380,28 @@ async function findFiles(given: ModelSource | ModelFiles, platform: Platform): P
   const name = spec.kind === "name" ? spec.name.toLowerCase() : "";
   const model = bundledModels.get(name);
   if (spec.kind !== "name" || model === undefined) throw new SpellError("internal-error", `${source} was to be found in the store`);
-  const variant = spec.variant?.toLowerCase();
-  if (variant !== undefined && !model.variants.includes(variant)) {
-    throw new SpellError("model-variant-unknown", `${name} has no variant ${spec.variant}; available: ${model.variants.join(", ")}`, {
-      commands: [`llmspell generate -m ${name}:${model.variants[0]} "Hello"`],
-    });
-  }
+  const variant = checkBundledVariant(name, model, spec.variant);
   return {
     id: name,
     bundled: true,
     kind: model.kind,
     ...(model.kind === "gguf" ? {} : { variant: variantsOfT5.find((candidate) => candidate === variant) ?? "f32" }),
-    files: await Promise.all(model.files.map((file) => platform.bundled(name, file))),
+    files: await Promise.all(model.files.map((file) => platform.bundled(name, file.name))),
   };
+}
+
+/**
+ * @param asked what follows the colon of its name
+ * @returns the variant in lower case
+ * @throws SpellError model-variant-unknown
+ */
+export function checkBundledVariant(name: string, { kind, variants }: BundledModel, asked: string | undefined): string | undefined {
+  const variant = asked?.toLowerCase();
+  if (variant === undefined || variants.includes(variant)) return variant;
+  const shown = variants.map((each) => (kind === "gguf" ? each.toUpperCase() : each));
+  throw new SpellError("model-variant-unknown", `${name} has no variant ${asked}; available: ${shown.join(", ")}`, {
+    commands: [`llmspell generate -m ${name}:${shown[0]} "Hello"`],
+  });
 }
 
 function noSource(got: unknown): SpellError {

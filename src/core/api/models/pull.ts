@@ -39,7 +39,8 @@ export async function pull(context: ModelContext, text: string, pulling: PullReq
   }
   if ((await backendOf(context, spec)) === "ollama")
     return pullOllama(context, spec, pulling).catch((error: unknown) => didYouMean(context, error, spec));
-  if (spec.kind === "name" && bundledModels.has(spec.name.toLowerCase())) return bundledResult(context, spec);
+  const bundled = spec.kind === "name" ? bundledModels.get(spec.name.toLowerCase()) : undefined;
+  if (spec.kind === "name" && bundled !== undefined) return bundledResult(spec.name.toLowerCase(), bundled, spec.variant);
   if (pulling.force !== true) {
     const there = await findPulled(context, spec);
     if (there !== undefined) {
