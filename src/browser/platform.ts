@@ -4,10 +4,9 @@ import { blobSource, bytesSource } from "../core/formats/byte-source.ts";
 import type { LogEntry, Platform } from "../core/platform.ts";
 import type { Seq2SeqRuntime } from "../core/spec/runtime.ts";
 import { browserGgufRuntime, browserSeq2SeqRuntime } from "./devices.ts";
-import { type EngineFiles, engineFiles } from "./engine-files.ts";
+import { type EngineFiles, engineFiles, type OnnxFiles } from "./engine-files.ts";
 import type { TransformersLoader } from "./exported.ts";
 import { workerIsolate } from "./isolate.ts";
-import type { OnnxFiles } from "./onnx.ts";
 import { browserStore } from "./store.ts";
 import { workerRuntime } from "./worker-runtime.ts";
 

@@ -7,7 +7,7 @@ import { recordOfFound } from "../../src/core/api/models/record-of.ts";
 import { bundledModels, findModel } from "../../src/core/backends/candle.ts";
 import type { Platform } from "../../src/core/platform.ts";
 import { memoryPlatform } from "../../src/core/testing/index.ts";
-import { bundledFile } from "../../src/node/device-choice.ts";
+import { bundledFile } from "../../src/node/bundled-file.ts";
 
 const names = [...bundledModels.keys()];
 const platform: Platform = { ...memoryPlatform(), bundled: bundledFile, lookBundled: bundledFile };

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** The contract of a loaded model, whatever runs it. Types only. */
 import type { GenerateOptions, Prompt } from "./generate.ts";
 import type { DeviceReport } from "./runtime.ts";
