@@ -408,7 +408,8 @@ function withBody(network: Network, method: string, body: unknown): Network {
 
 function unreachable(error: unknown, url: string): unknown {
   if (!(error instanceof SpellError) || !error.code.startsWith("net-")) return error;
-  return new SpellError("ollama-unreachable", `Ollama cannot be reached at ${url}: ${error.message.replace(/^Ollama: /, "")}`, {
+  const why = error.message.replace(/^Ollama: (\S+ cannot be reached: )?/, "");
+  return new SpellError("ollama-unreachable", `Ollama cannot be reached at ${url}: ${why}`, {
     where: url,
     hint: "Start it, or set OLLAMA_HOST to where it listens. It is installed from https://ollama.com/download",
     commands: ["ollama serve"],

@@ -70,7 +70,7 @@ export const defaultModel = "tiny-stories";
 export const exitMeanings: ReadonlyMap<number, string> = new Map([
   [0, "done"],
   [1, "failure while running"],
-  [2, "wrong command line"],
+  [2, "wrong command line or configuration"],
   [3, "model or file cannot be used"],
   [4, "device cannot be used"],
   [5, "network or remote service"],
