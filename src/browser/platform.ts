@@ -14,8 +14,8 @@ import { workerRuntime } from "./worker-runtime.ts";
 export interface BrowserPlatformOptions extends EngineFiles {
   /** `() => import("@huggingface/transformers")`, for models that were exported to ONNX: an optional package that only the page can name. */
   readonly transformers?: TransformersLoader;
-  /** A token of the Hugging Face Hub that the page's user has typed; sent to the hub only. */
-  readonly hubToken?: string;
+  /** A token of the Hugging Face Hub that the page's user has typed, or where it is now; sent to the hub only. */
+  readonly hubToken?: string | (() => string | undefined);
   /** Folder of the bundled models, with a slash at its end; default: beside this package. */
   readonly models?: string;
   readonly log?: (entry: LogEntry) => void;
@@ -46,7 +46,7 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
           }
         : { available: true, value: exportedRuntime(options.transformers, files.onnx) },
     files: { available: false, reason: "a page has no file system; hand in a File, or name a bundled model" },
-    config: { hubToken: () => options.hubToken },
+    config: { hubToken: () => (typeof options.hubToken === "function" ? options.hubToken() : options.hubToken) },
     store: browserStore(log),
     isolate: workerIsolate(),
     bundled,

@@ -281,8 +281,8 @@ describe("pull", () => {
       hint: expect.stringContaining(`${server.url}/meta/gated`),
       commands: ["export HF_TOKEN=…"],
     });
-    expect((await failure(open({ hfToken: "wrong" }).llm.pull("hf:meta/gated"))).code).toBe("net-gated");
-    await open({ hfToken: server.token }).llm.pull("hf:meta/gated");
+    expect((await failure(open({ hfToken: () => "wrong" }).llm.pull("hf:meta/gated"))).code).toBe("net-gated");
+    await open({ hfToken: () => server.token }).llm.pull("hf:meta/gated");
     expect(server.seen.filter(({ host, headers }) => host === "cdn" && headers.authorization !== undefined)).toEqual([]);
     expect((await failure(open().llm.pull("hf:no/such"))).code).toBe("net-auth");
   });

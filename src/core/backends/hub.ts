@@ -73,11 +73,17 @@ export async function listRepository(
   return readListing(owner, repo, value);
 }
 
+/** Asked for with each request: in a page a person types it when the first one is refused. */
+function secretOf({ hfToken }: Pick<HubContext["settings"], "hfToken">): { readonly secret?: string } {
+  const token = hfToken?.();
+  return token === undefined ? {} : { secret: `Bearer ${token}` };
+}
+
 function hubRequest({ settings, allowHosts, signal, onRetry }: HubContext, name: string): Omit<JsonRequestOptions, "what"> {
   return {
     isTrusted: true,
     gatePage: `${settings.hfEndpoint}/${name}`,
-    ...(settings.hfToken === undefined ? {} : { secret: `Bearer ${settings.hfToken}` }),
+    ...secretOf(settings),
     ...(allowHosts === undefined ? {} : { allowHosts }),
     ...(signal === undefined ? {} : { signal }),
     ...(onRetry === undefined ? {} : { onRetry }),
@@ -161,7 +167,7 @@ export function planRepository(listing: HubListing, { spec, entry, variant }: Hu
         ...(gitSha1 === undefined ? {} : { gitSha1 }),
         isTrusted: true,
         gatePage: `${settings.hfEndpoint}/${name}`,
-        ...(settings.hfToken === undefined ? {} : { secret: `Bearer ${settings.hfToken}` }),
+        ...secretOf(settings),
         ...(context.allowHosts === undefined ? {} : { allowHosts: context.allowHosts }),
       },
     }),
@@ -419,7 +425,7 @@ export async function planUrl(spec: UrlSpec, context: HubContext): Promise<PullP
   const isHub = url.origin === new URL(settings.hfEndpoint).origin;
   const base = {
     ...(allowHosts === undefined ? {} : { allowHosts }),
-    ...(isHub && settings.hfToken !== undefined ? { secret: `Bearer ${settings.hfToken}` } : {}),
+    ...(isHub ? secretOf(settings) : {}),
     ...(isHub ? { isTrusted: true, gatePage: spec.url } : {}),
   };
   const files: PlannedFile[] = [];

@@ -54,6 +54,8 @@ const saveBytes = 16 * 1024 * 1024;
 const saveMs = 2000;
 /** Bytes collected before they are written and hashed. */
 const writeBytes = 1024 * 1024;
+/** Between two reports of progress, but for those of what was written. */
+const reportMs = 200;
 /** New links from the hub where one expired. */
 const mostLinks = 5;
 
@@ -120,6 +122,9 @@ class Transfer {
   private etag: string | undefined;
   private done: readonly Span[] = [];
   private fetched = 0;
+  /** bytes that came and are not written yet, of all ranges */
+  private held = 0;
+  private lastReport = Number.NEGATIVE_INFINITY;
   private unsaved = 0;
   private lastSave: number;
   private saving: Promise<void> | undefined;
@@ -431,6 +436,8 @@ class Transfer {
     let at = from;
     let buffer = new Uint8Array(writeBytes);
     let filled = 0;
+    /** bytes that came and are not written yet */
+    let held = 0;
     let writing: Promise<void> = Promise.resolve();
     const flush = async (): Promise<void> => {
       if (filled === 0) return;
@@ -438,7 +445,11 @@ class Transfer {
       buffer = new Uint8Array(writeBytes);
       filled = 0;
       await writing;
-      writing = this.part.write(offset, bytes).then(() => this.wrote(offset, bytes.byteLength));
+      writing = this.part.write(offset, bytes).then(() => {
+        held -= bytes.byteLength;
+        this.held -= bytes.byteLength;
+        this.wrote(offset, bytes.byteLength);
+      });
       writing.catch(() => undefined); // told by the next flush
     };
     try {
@@ -453,6 +464,9 @@ class Transfer {
         }
         if (at + chunk.byteLength > limits.fileBytes)
           throw new SpellError("net-too-big", `${path}: it does not end`, { where: answer.url.host });
+        held += chunk.byteLength;
+        this.held += chunk.byteLength;
+        this.reportNowAndThen();
         let used = 0;
         while (used < chunk.byteLength) {
           const count = Math.min(writeBytes - filled, chunk.byteLength - used);
@@ -472,6 +486,8 @@ class Transfer {
       await flush().catch(() => undefined);
       await writing.catch(() => undefined);
       throw error;
+    } finally {
+      this.held -= held;
     }
   }
 
@@ -483,7 +499,13 @@ class Transfer {
   }
 
   private report(): void {
-    this.options.onProgress?.(spanBytes(this.done), this.size);
+    this.lastReport = this.network.clock.now();
+    this.options.onProgress?.(spanBytes(this.done) + this.held, this.size);
+  }
+
+  /** On a slow line a mebibyte, which is written at once, takes seconds. */
+  private reportNowAndThen(): void {
+    if (this.network.clock.now() - this.lastReport >= reportMs) this.report();
   }
 
   private saveNowAndThen(): void {
