@@ -517,13 +517,21 @@ describe("pull", () => {
     expect(blobs()).toHaveLength(1);
   });
 
-  it("a manifest that is damaged is told and left out, and its files are not pruned", async () => {
+  it.each([
+    ["of a later version", (text: string) => text.replace('"schema": 1', '"schema": 7'), "schema 7"],
+    ["cut in the middle", (text: string) => text.slice(0, text.length / 2), "is no record of ours"],
+  ])("a manifest %s is told and left out, and its files are not pruned", async (_, damage, says) => {
     const { llm } = open();
     await llm.pull("hf:owner/gguf:Q8_0");
     const manifest = join(folder, "models/manifests/hf/owner/gguf/q8_0.json");
-    writeFileSync(manifest, readFileSync(manifest, "utf8").replace('"schema": 1', '"schema": 7'));
+    writeFileSync(manifest, damage(readFileSync(manifest, "utf8")));
+    for (const digest of blobs()) utimesSync(join(folder, "models/blobs", digest), new Date(1), new Date(1));
     expect((await llm.list()).map(({ id }) => id)).toEqual(["tiny-stories", "tiny-t5-en-fr"]);
-    expect(logged.map(({ message }) => message).join()).toContain("schema 7");
+    expect(logged.map(({ message }) => message).join()).toContain(says);
+    logged.length = 0;
+    expect(await llm.prune()).toEqual([]);
+    expect(blobs()).toHaveLength(1);
+    expect(logged.map(({ message }) => message).join()).toContain(says);
   });
 });
 
