@@ -47,6 +47,14 @@ export default defineConfig({
   },
   test: {
     root: import.meta.dirname,
+    // What engines do in children and workers is not counted.
+    coverage: {
+      provider: "v8",
+      include: ["src/core/**", "src/node/*.ts"],
+      reportsDirectory: ".cache/coverage",
+      reportOnFailure: true,
+      reporter: ["text", "html"],
+    },
     projects: [
       {
         root: import.meta.dirname,
