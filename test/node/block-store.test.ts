@@ -12,6 +12,7 @@ import { openT5 } from "../../src/core/t5/engine.ts";
 import { createBlockStore } from "../../src/node/block-store.ts";
 import { openFileSource } from "../../src/node/file-source.ts";
 import { openNativeOnnx } from "../../src/node/onnx-native.ts";
+import { posix } from "../support/only-where.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -72,7 +73,7 @@ describe("block store", () => {
     expect(left).toHaveLength(9);
   });
 
-  it.skipIf(process.platform === "win32")("shows nobody else what is kept", async () => {
+  posix.it("shows nobody else what is kept", async () => {
     const path = join(folder, "cache");
     await createBlockStore(path).write("one", chunks("x"));
     const [name = ""] = await readdir(path);

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type GenerateOptions, type LanguageModel, load, type Message, type StreamPart } from "../../src/node/index.ts";
+import { onlyWhere } from "../support/only-where.ts";
 import { isLong, root, sharedModel } from "../support.ts";
 
 const greedy: GenerateOptions = { temperature: 0, repeatPenalty: 1 };
@@ -63,8 +64,9 @@ describe("tiny-stories against PyTorch", () => {
   });
 });
 
+const shared = (path: string | undefined) => onlyWhere(path === undefined ? "no models beside the project" : undefined);
 const stories = sharedModel("stories260k/stories260K.gguf");
-describe.skipIf(stories === undefined)("stories260K against its golden text", () => {
+shared(stories).describe("stories260K against its golden text", () => {
   it.each(devices)(
     "%s",
     async (device) => {
@@ -91,7 +93,7 @@ interface SmolGolden {
     readonly greedy_ids: readonly number[];
   }[];
 }
-describe.skipIf(smol === undefined)("SmolLM2-135M-Instruct against its golden data", () => {
+shared(smol).describe("SmolLM2-135M-Instruct against its golden data", () => {
   const path = smol ?? "";
   const golden = (): SmolGolden => JSON.parse(readFileSync(path.replace(/[^/]+$/, "golden.json"), "utf8")) as SmolGolden;
 
