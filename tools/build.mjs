@@ -9,13 +9,14 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { configFiles } from "./config.mjs";
-import { writeCatalogue, writeVersion } from "./generate.mjs";
+import { writeBundled, writeCatalogue, writeVersion } from "./generate.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = `${root}dist`;
 
 writeVersion();
 writeCatalogue();
+writeBundled();
 rmSync(dist, { recursive: true, force: true });
 const compiler = createRequire(import.meta.url).resolve("typescript/bin/tsc");
 const { status } = spawnSync(process.execPath, [compiler, "-b", "src/node", "src/browser", "src/edge"], { cwd: root, stdio: "inherit" });

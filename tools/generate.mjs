@@ -2,12 +2,14 @@
  * Writes the generated files, or with --check compares them and fails where one is out of date:
  *   src/core/version.ts   from package.json, so that `--version` parses no JSON
  *   src/core/backends/catalogue.generated.ts  from builtins/models.toml, so that browsers have it and nobody parses TOML to start
+ *   src/core/backends/bundled.generated.ts  files of the bundled models with size and hash, so that a list opens none of them
  *   docs/errors.md        from errorTable() of the built core
  *   docs/parameters.md    from parameterRules and presets of the built core
  *   README.md, docs/devices.md   the table between their marks, from tools/devices.mjs
  *   what tools/config.mjs makes of the schema of the configuration and the profiles
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parse } from "smol-toml";
 import { configFiles } from "./config.mjs";
@@ -45,6 +47,39 @@ export function writeCatalogue(compare = false) {
 export const builtinTables: readonly unknown[] = JSON.parse(
   ${JSON.stringify(JSON.stringify(model))},
 );
+`,
+    compare,
+  );
+}
+
+/** Files of a model's folder that are not shipped, as package.json has it; the card is shipped and is no part of the model. */
+const notOfTheModel = new Set(["MODEL_CARD.md", "spiece.model", "training"]);
+
+export function writeBundled(compare = false) {
+  const folder = new URL("builtins/models/", root);
+  const names = readdirSync(folder).sort();
+  const models = names.map((model) => {
+    const files = readdirSync(new URL(`${model}/`, folder)).filter((name) => !notOfTheModel.has(name));
+    const rows = files.sort().map((name) => {
+      const bytes = readFileSync(new URL(`${model}/${name}`, folder));
+      return `    { name: "${name}", size: ${bytes.length}, sha256: "${createHash("sha256").update(bytes).digest("hex")}" },\n`;
+    });
+    return `  "${model}": [\n${rows.join("")}  ],\n`;
+  });
+  put(
+    "src/core/backends/bundled.generated.ts",
+    `/** Written by tools/generate.mjs from builtins/models. */
+
+export interface BundledFile {
+  readonly name: string;
+  /** bytes */
+  readonly size: number;
+  readonly sha256: string;
+}
+
+/** Files of the bundled models, by the names of the models. */
+export const bundledFiles: Readonly<Record<${names.map((name) => `"${name}"`).join(" | ")}, readonly BundledFile[]>> = {
+${models.join("")}};
 `,
     compare,
   );
@@ -135,6 +170,7 @@ function fillIn(/** @type {string} */ path, /** @type {string} */ mark, /** @typ
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   writeVersion(check);
   writeCatalogue(check);
+  writeBundled(check);
   await writeErrors();
   await writeParameters();
   fillIn("README.md", "devices", deviceTable());

@@ -3,7 +3,14 @@
  * bundlers look for); a page without a bundler says where they are in its import map, or in BrowserPlatformOptions.
  */
 import type { WllamaFiles } from "./gguf.ts";
-import type { OnnxFiles } from "./onnx.ts";
+
+/** Where the engine's WebAssembly is served from, where no bundler finds it: the page's own origin. */
+export interface OnnxFiles {
+  /** ort-wasm-simd-threaded.wasm of onnxruntime-web */
+  readonly wasm?: string;
+  /** ort-wasm-simd-threaded.asyncify.wasm of onnxruntime-web */
+  readonly webgpu?: string;
+}
 
 export interface EngineFiles {
   readonly wllama?: WllamaFiles;

@@ -2,7 +2,7 @@
 import { SpellError, toSpellError } from "../core/errors.ts";
 import type { Seq2SeqRuntime } from "../core/spec/runtime.ts";
 import { openExported, type TransformersModule } from "../transformers/driver.ts";
-import type { OnnxFiles } from "./onnx.ts";
+import type { OnnxFiles } from "./engine-files.ts";
 import { chooseThreads, createPause } from "./seq2seq.ts";
 
 /** Imports the package. Bundlers follow an import only where the page itself writes it. */

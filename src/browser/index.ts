@@ -8,9 +8,8 @@ import type { LanguageModel } from "../core/spec/language-model.ts";
 import { browserPlatform } from "./platform.ts";
 
 export * from "../core/index.ts";
-export type { EngineFiles } from "./engine-files.ts";
+export type { EngineFiles, OnnxFiles } from "./engine-files.ts";
 export type { WllamaFiles } from "./gguf.ts";
-export type { OnnxFiles } from "./onnx.ts";
 export { type BrowserPlatformOptions, browserPlatform } from "./platform.ts";
 
 /** As core's, with the browser's platform by default. */

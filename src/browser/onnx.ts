@@ -7,15 +7,8 @@ import { limits } from "../core/limits.ts";
 import type { OnnxRuntime } from "../core/spec/onnx.ts";
 import { type OrtModule, ortRuntime, placeInMemory } from "../ort/driver.ts";
 import { checkWasm } from "./check-wasm.ts";
+import type { OnnxFiles } from "./engine-files.ts";
 import { lazyWeight } from "./lazy-weights.ts";
-
-/** Where the engine's WebAssembly is served from, where no bundler finds it: the page's own origin. */
-export interface OnnxFiles {
-  /** ort-wasm-simd-threaded.wasm of onnxruntime-web */
-  readonly wasm?: string;
-  /** ort-wasm-simd-threaded.asyncify.wasm of onnxruntime-web */
-  readonly webgpu?: string;
-}
 
 /** Bundlers look for exactly this form. */
 const wasmFile = (): string => new URL("onnxruntime-web/ort-wasm-simd-threaded.wasm", import.meta.url).href;

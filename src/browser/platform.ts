@@ -4,10 +4,9 @@ import { blobSource, bytesSource } from "../core/formats/byte-source.ts";
 import type { LogEntry, Platform } from "../core/platform.ts";
 import type { Seq2SeqRuntime } from "../core/spec/runtime.ts";
 import { browserGgufRuntime, browserSeq2SeqRuntime } from "./devices.ts";
-import { type EngineFiles, engineFiles } from "./engine-files.ts";
+import { type EngineFiles, engineFiles, type OnnxFiles } from "./engine-files.ts";
 import type { TransformersLoader } from "./exported.ts";
 import { workerIsolate } from "./isolate.ts";
-import type { OnnxFiles } from "./onnx.ts";
 import { browserStore } from "./store.ts";
 import { workerRuntime } from "./worker-runtime.ts";
 
@@ -15,8 +14,8 @@ import { workerRuntime } from "./worker-runtime.ts";
 export interface BrowserPlatformOptions extends EngineFiles {
   /** `() => import("@huggingface/transformers")`, for models that were exported to ONNX: an optional package that only the page can name. */
   readonly transformers?: TransformersLoader;
-  /** A token of the Hugging Face Hub that the page's user has typed; sent to the hub only. */
-  readonly hubToken?: string;
+  /** A token of the Hugging Face Hub that the page's user has typed, or where it is now; sent to the hub only. */
+  readonly hubToken?: string | (() => string | undefined);
   /** Folder of the bundled models, with a slash at its end; default: beside this package. */
   readonly models?: string;
   readonly log?: (entry: LogEntry) => void;
@@ -47,7 +46,7 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
           }
         : { available: true, value: exportedRuntime(options.transformers, files.onnx) },
     files: { available: false, reason: "a page has no file system; hand in a File, or name a bundled model" },
-    config: { hubToken: () => options.hubToken },
+    config: { hubToken: () => (typeof options.hubToken === "function" ? options.hubToken() : options.hubToken) },
     store: browserStore(log),
     isolate: workerIsolate(),
     bundled,

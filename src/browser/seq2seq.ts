@@ -5,7 +5,8 @@
 import type { OnnxRuntime } from "../core/spec/onnx.ts";
 import type { Seq2SeqRuntime, ThreadChoice } from "../core/spec/runtime.ts";
 import { openT5 } from "../core/t5/engine.ts";
-import { type OnnxFiles, openWasmOnnx, openWebGpuOnnx } from "./onnx.ts";
+import type { OnnxFiles } from "./engine-files.ts";
+import { openWasmOnnx, openWebGpuOnnx } from "./onnx.ts";
 
 const name = "onnxruntime-web";
 

@@ -232,6 +232,16 @@ export interface ForeignModels {
   openOllamaBlob(digest: string, name: string): Promise<ByteSource | undefined>;
   /** A file a manifest of ours names as somebody else's. @returns undefined where it is gone */
   openFile(path: string, name: string): Promise<ByteSource | undefined>;
+  /** Where lists keep what headers said. Absent: they are read each time. */
+  readonly notes?: ForeignNotes;
+}
+
+/** One small record of ours about files of others. It may be lost at any time. */
+export interface ForeignNotes {
+  /** @returns what was written last, unchecked; undefined where there is nothing */
+  read(): Promise<unknown>;
+  /** Never fails: what is not kept is found out again. */
+  write(value: unknown): Promise<void>;
 }
 
 export interface ForeignSnapshot {
@@ -245,6 +255,8 @@ export interface ForeignFile {
   readonly source: ByteSource;
   /** as the other tool recorded it; nobody here has hashed the file */
   readonly sha256?: string;
+  /** hash of git's blob, which hubs state for small files: 40 hex digits, recorded likewise */
+  readonly gitSha1?: string;
 }
 
 export interface ForeignRepo {
@@ -278,6 +290,8 @@ export interface Platform {
   readonly isolate: Isolate;
   /** Opens one file of a bundled model, such as ("tiny-stories", "tiny-stories.gguf") or ("tiny-t5-en-fr", "config.json"). */
   bundled(model: string, file: string): Promise<ByteSource>;
+  /** Where such a file lies and since when, without reading it; absent where only a transfer would tell. */
+  readonly lookBundled?: (model: string, file: string) => Promise<Pick<ByteSource, "path" | "modifiedMs">>;
   readonly config?: ConfigHost;
   /** Milliseconds, monotonic. */
   readonly now: () => number;

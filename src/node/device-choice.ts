@@ -1,11 +1,10 @@
 /** What the device lists of Node (gguf.ts, seq2seq.ts) share. The rules by which one is taken are core's. */
 import { createRequire } from "node:module";
 import { availableParallelism, totalmem } from "node:os";
-import { fileURLToPath } from "node:url";
 import type { VerdictStore } from "../core/backends/self-test.ts";
 import type { Platform } from "../core/platform.ts";
 import type { Device, DeviceProbe } from "../core/spec/runtime.ts";
-import { openFileSource } from "./file-source.ts";
+import { bundledFile } from "./bundled-file.ts";
 import { type Graphics, lookAtGraphics } from "./graphics.ts";
 import { homeVerdicts } from "./verdict-store.ts";
 
@@ -32,10 +31,6 @@ export function nodeDevices(options: NodeDeviceOptions): Required<NodeDeviceOpti
     memoryBytes: options.memoryBytes ?? usableMemory,
   };
 }
-
-/** Opens one file of a bundled model, in this package. */
-export const bundledFile: Platform["bundled"] = (model, file) =>
-  openFileSource(fileURLToPath(new URL(`../../builtins/models/${model}/${file}`, import.meta.url)));
 
 /** Devices that cannot exist on a system, with what to ask for instead. */
 export function absentDevices(os: NodeJS.Platform): Readonly<Partial<Record<Device, string>>> {

@@ -5,8 +5,9 @@ import { basename, dirname, join } from "node:path";
 import { blobPath } from "../core/download/address.ts";
 import type { ByteSource } from "../core/formats/byte-source.ts";
 import { parseShardName } from "../core/gguf/shards.ts";
-import type { ForeignFile, ForeignModels, ForeignRepo } from "../core/platform.ts";
+import type { ForeignFile, ForeignModels, ForeignNotes, ForeignRepo } from "../core/platform.ts";
 import { openFileSource } from "./file-source.ts";
+import { readHomeJson, writeHomeJson } from "./home.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -16,13 +17,15 @@ const mostFiles = 2000;
 const mostDepth = 4;
 const maxManifestBytes = 4 * 1024 * 1024;
 
-export function nodeForeignModels(env: Env = process.env): ForeignModels {
+/** @param notes where lists keep what headers said */
+export function nodeForeignModels(env: Env = process.env, notes?: ForeignNotes): ForeignModels {
   const hubFolder =
     env["HF_HUB_CACHE"] || join(env["HF_HOME"] || join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "huggingface"), "hub");
   const ollamaFolders = [env["OLLAMA_MODELS"], join(homedir(), ".ollama", "models"), "/usr/share/ollama/.ollama/models"].filter(
     (folder): folder is string => folder !== undefined && folder !== "",
   );
   return {
+    ...(notes === undefined ? {} : { notes }),
     async findHubFiles(owner, repo, revision) {
       if (!/^[\w.-]+$/.test(owner) || !/^[\w.-]+$/.test(repo) || /\.\./.test(`${owner} ${repo} ${revision}`)) return undefined;
       const folder = join(hubFolder, `models--${owner}--${repo}`);
@@ -109,15 +112,31 @@ async function walk(folder: string, prefix: string, files: ForeignFile[], depth:
     }
     const source = await tryOpen(path);
     if (source === undefined) continue;
-    const sha256 = entry.isSymbolicLink() ? await hashOfBlob(path) : undefined;
-    files.push({ path: `${prefix}${entry.name}`, source: { ...source, name: entry.name }, ...(sha256 === undefined ? {} : { sha256 }) });
+    const hash = entry.isSymbolicLink() ? await hashOfBlob(path) : {};
+    files.push({ path: `${prefix}${entry.name}`, source: { ...source, name: entry.name }, ...hash });
   }
 }
 
-/** Snapshots link to blobs that have the hub's etag as their name: the SHA-256 of large files. Small ones have git's hash, which is shorter. */
-async function hashOfBlob(link: string): Promise<string | undefined> {
+/** Snapshots link to blobs that have the hub's etag as their name: the SHA-256 of large files, git's hash of small ones. */
+async function hashOfBlob(link: string): Promise<Pick<ForeignFile, "sha256" | "gitSha1">> {
   const name = basename(await readlink(link).catch(() => ""));
-  return /^[0-9a-f]{64}$/.test(name) ? name : undefined;
+  if (/^[0-9a-f]{64}$/.test(name)) return { sha256: name };
+  return /^[0-9a-f]{40}$/.test(name) ? { gitSha1: name } : {};
+}
+
+/** In the home folder. */
+export function homeNotes(): ForeignNotes {
+  const name = "foreign-models.json";
+  return {
+    read: async () => readHomeJson(name),
+    async write(value) {
+      try {
+        writeHomeJson(name, value);
+      } catch {
+        // a home that cannot be written costs the time of reading headers again
+      }
+    },
+  };
 }
 
 /**

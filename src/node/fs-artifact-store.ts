@@ -138,8 +138,8 @@ export function fsArtifactStore(folder: string, options: FsStoreOptions = {}): A
   }
 
   async function isOrphan(part: string): Promise<boolean> {
-    const record = (await readJson(recordPath(part)).catch(() => undefined)) as Partial<OwnedRecord> | undefined;
-    if (record === undefined) {
+    const record = (await readJson(recordPath(part)).catch(() => undefined)) as Partial<OwnedRecord> | null | undefined;
+    if (record === undefined || record === null) {
       // its owner may be between two steps of taking it over
       const facts = await lookFile(part);
       return facts !== undefined && Math.abs(Date.now() - facts.modifiedMs) > orphanMs;

@@ -2,7 +2,6 @@
  * The folder of small records on this machine: `~/.llmspell`, or LLMSPELL_HOME. It comes into being with the first write.
  * Nothing here is needed to run a model, so reading never throws; whether a failed write matters is the caller's business.
  */
-import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
@@ -36,7 +35,7 @@ export function readHomeJson(name: string): unknown {
 export function writeHomeJson(name: string, value: unknown): void {
   const folder = homeFolder();
   const path = join(folder, name);
-  const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+  const temporary = `${path}.${crypto.randomUUID()}.tmp`;
   try {
     // 0700: which models a person runs is nobody else's business
     mkdirSync(folder, { recursive: true, mode: 0o700 });

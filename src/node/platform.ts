@@ -1,18 +1,14 @@
-/** What Node hands to core. */
-import { lookup } from "node:dns/promises";
+/** What Node hands to core. Whatever is not needed to read names and headers is imported with its first use. */
 import { freemem } from "node:os";
 import { join, resolve } from "node:path";
-import type { LogEntry, Platform } from "../core/platform.ts";
+import { lazyStore } from "../core/download/lazy-store.ts";
+import type { ArtifactStore, Isolate, LogEntry, Platform } from "../core/platform.ts";
+import { bundledFile } from "./bundled-file.ts";
 import { nodeConfig } from "./config-files.ts";
-import { bundledFile } from "./device-choice.ts";
-import { nodeExportedRuntime } from "./exported.ts";
 import { nodeFiles } from "./files.ts";
-import { nodeForeignModels } from "./foreign-models.ts";
-import { fsArtifactStore } from "./fs-artifact-store.ts";
-import { nodeGgufRuntime } from "./gguf.ts";
+import { homeNotes, nodeForeignModels } from "./foreign-models.ts";
 import { homeFolder } from "./home.ts";
-import { processIsolate } from "./isolate.ts";
-import { nodeSeq2SeqRuntime } from "./seq2seq.ts";
+import { lazyRuntime } from "./lazy-runtime.ts";
 
 export interface NodePlatformOptions {
   /** Where models are kept; default: `models` in `~/.llmspell`, or in LLMSPELL_HOME. */
@@ -21,22 +17,45 @@ export interface NodePlatformOptions {
   readonly log?: (entry: LogEntry) => void;
 }
 
+function storeAt(folder: string): ArtifactStore {
+  return lazyStore(
+    () => folder,
+    async () => (await import("./fs-artifact-store.ts")).fsArtifactStore(folder),
+  );
+}
+
+/** Child processes are a part of Node that takes as long to load as a third of this library. */
+function lazyIsolate(): Isolate {
+  let opening: Promise<Isolate> | undefined;
+  return {
+    async run(task, payload, options) {
+      opening ??= import("./isolate.ts").then(({ processIsolate }) => processIsolate());
+      return (await opening).run(task, payload, options);
+    },
+    dispose: async () => (await opening)?.dispose(),
+  };
+}
+
 /** Starts nothing: runtimes and threads come to life with the first model. */
 export function nodePlatform(options: NodePlatformOptions = {}): Platform {
   return {
     name: "node",
     fetch: globalThis.fetch,
-    gguf: { available: true, value: nodeGgufRuntime() },
-    seq2seq: { available: true, value: nodeSeq2SeqRuntime() },
-    exported: { available: true, value: nodeExportedRuntime() },
+    gguf: { available: true, value: lazyRuntime("node", async () => (await import("./gguf.ts")).nodeGgufRuntime()) },
+    seq2seq: { available: true, value: lazyRuntime("node", async () => (await import("./seq2seq.ts")).nodeSeq2SeqRuntime()) },
+    exported: { available: true, value: lazyRuntime("transformers.js", async () => (await import("./exported.ts")).nodeExportedRuntime()) },
     files: { available: true, value: nodeFiles() },
-    store: fsArtifactStore(options.modelFolder === undefined ? join(homeFolder(), "models") : resolve(options.modelFolder)),
-    ...(options.modelFolder === undefined ? { storeAt: (folder: string) => fsArtifactStore(folder) } : {}),
-    foreign: nodeForeignModels(),
-    lookup: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+    store: storeAt(options.modelFolder === undefined ? join(homeFolder(), "models") : resolve(options.modelFolder)),
+    ...(options.modelFolder === undefined ? { storeAt } : {}),
+    foreign: nodeForeignModels(process.env, homeNotes()),
+    async lookup(host) {
+      const { lookup } = await import("node:dns/promises");
+      return (await lookup(host, { all: true })).map(({ address }) => address);
+    },
     freeMemory: () => process.availableMemory?.() ?? freemem(),
-    isolate: processIsolate(),
+    isolate: lazyIsolate(),
     bundled: bundledFile,
+    lookBundled: bundledFile,
     config: nodeConfig(),
     now: () => performance.now(),
     log: options.log ?? (() => undefined),

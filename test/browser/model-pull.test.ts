@@ -68,7 +68,7 @@ it("D1 a broken download goes on at the recorded byte; R15 in the next visit too
   expect((await commands.seenByHub()).filter(({ host, method }) => host === "cdn" && method === "OPTIONS")).toEqual([]);
   // file hosts of the hub refuse to be asked beforehand
   expect((await commands.seenByHub()).filter(({ host, method }) => host === "cdn" && method === "OPTIONS")).toEqual([]);
-  expect((await open().verify())[0]).toMatchObject({ ok: true });
+  expect((await open().verify()).every(({ ok }) => ok)).toBe(true);
 });
 
 it("D5 wrong bytes are never stored", async () => {
@@ -97,6 +97,6 @@ it("R20 a model recorded by another version is told, and its bytes are kept", as
   // put back as a version that knows it would read it: nothing has to be fetched again
   await platform.store.writeManifest(key, manifest);
   await commands.resetHub();
-  expect((await open().verify())[0]).toMatchObject({ ok: true });
+  expect((await open().verify()).every(({ ok }) => ok)).toBe(true);
   expect(await commands.seenByHub()).toEqual([]);
 });

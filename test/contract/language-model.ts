@@ -45,6 +45,7 @@ export function languageModelContract(
 
     it("reports a device that was tried and is usable", () => {
       expect(model.contextLength).toBeGreaterThanOrEqual(128);
+      expect(model.sizeBytes).toBeGreaterThan(0);
       expect(model.device.tried).toContainEqual(expect.objectContaining({ device: model.device.chosen, ok: true, reason: "ok" }));
     });
 

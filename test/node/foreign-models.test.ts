@@ -3,10 +3,14 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { LocalLlm } from "../../src/core/api/local-llm.ts";
+import type { ByteSource } from "../../src/core/formats/byte-source.ts";
+import type { ForeignModels } from "../../src/core/platform.ts";
 import type { ModelSettings } from "../../src/core/spec/model-settings.ts";
+import { nodeForeignModels } from "../../src/node/foreign-models.ts";
 import { splitFiles } from "../fixtures/split-gguf.ts";
 import { startFaultServer } from "../support/fault-server.mjs";
-import { writeHubCache } from "./support/hub-cache.ts";
+import { gitSha1, writeHubCache } from "./support/hub-cache.ts";
 import { openLocalLlm, sha256, tinyGguf, tinyT5 } from "./support/local-llm.ts";
 
 let server: Awaited<ReturnType<typeof startFaultServer>>;
@@ -23,6 +27,7 @@ beforeEach(() => {
 
 const open = (settings: Partial<ModelSettings> = {}) => openLocalLlm({ folder, url: server.url, settings }).llm;
 const listed = async (llm = open()) => (await llm.list()).filter(({ bundled }) => !bundled);
+const bad = async (llm: LocalLlm) => (await llm.verify()).filter(({ ok }) => !ok);
 const stored = (): boolean => existsSync(join(folder, "models"));
 
 const blob = (name: string, digest: string): string => join(folder, "hf", `models--${name.replace("/", "--")}`, "blobs", digest);
@@ -111,6 +116,81 @@ describe("the list", () => {
   });
 });
 
+describe("notes on headers", () => {
+  let kept: unknown;
+  let reads: number;
+  beforeEach(() => {
+    kept = undefined;
+  });
+
+  /** A list by a program that starts anew. */
+  async function listAnew(): Promise<readonly string[]> {
+    const plain = nodeForeignModels({ HF_HUB_CACHE: join(folder, "hf"), OLLAMA_MODELS: join(folder, "ollama") });
+    const counted = (source: ByteSource): ByteSource => ({
+      ...source,
+      read(...range) {
+        reads += 1;
+        return source.read(...range);
+      },
+    });
+    const foreign: ForeignModels = {
+      ...plain,
+      async findHubFiles(...name) {
+        const found = await plain.findHubFiles(...name);
+        return found === undefined
+          ? undefined
+          : { ...found, files: found.files.map((file) => ({ ...file, source: counted(file.source) })) };
+      },
+      notes: {
+        read: async () => kept,
+        async write(value) {
+          kept = JSON.parse(JSON.stringify(value));
+        },
+      },
+    };
+    reads = 0;
+    const { llm } = openLocalLlm({ folder, url: server.url, more: { foreign } });
+    return (await listed(llm)).map(
+      ({ id, architecture, quantization, size_bytes }) => `${id} ${architecture} ${quantization} ${size_bytes}`,
+    );
+  }
+
+  it("make the next list read none of them, of models and of what is no model here", async () => {
+    cache("owner/gguf", { "tiny.Q8_0.gguf": tinyGguf });
+    cache("owner/t5", tinyT5);
+    cache("owner/broken", { "m.Q8_0.gguf": Buffer.from("<!doctype html>") });
+    const first = await listAnew();
+    expect([first.length, reads > 0]).toEqual([2, true]);
+    expect(await listAnew()).toEqual(first);
+    expect(reads).toBe(0);
+  });
+
+  it("do not count for a file that changed, for another version, and where they are damaged", async () => {
+    const snapshot = cache("owner/gguf", { "tiny.Q8_0.gguf": tinyGguf });
+    const first = await listAnew();
+    utimesSync(join(snapshot, "tiny.Q8_0.gguf"), new Date(1), new Date(1));
+    expect(await listAnew()).toEqual(first);
+    expect(reads).toBeGreaterThan(0);
+    const good = kept as { readonly models: Readonly<Record<string, object>> };
+    const [[key, model] = ["", {}]] = Object.entries(good.models);
+    const damaged = [{ ...good, version: "0.0.0" }, { ...good, models: { [key]: { ...model, format: "zip" } } }, "text", { models: [] }];
+    for (const value of damaged) {
+      kept = value;
+      expect(await listAnew()).toEqual(first);
+      expect([reads > 0, kept]).toEqual([true, good]);
+    }
+  });
+
+  it("go with the files they were about", async () => {
+    cache("owner/gguf", { "tiny.Q8_0.gguf": tinyGguf });
+    await listAnew();
+    rmSync(join(folder, "hf"), { recursive: true });
+    expect(await listAnew()).toEqual([]);
+    expect(kept).toMatchObject({ models: {} });
+    expect(Object.keys((kept as { models: object }).models)).toEqual([]);
+  });
+});
+
 describe("their files", () => {
   it("are used in place, offline too; nothing is copied, a pull fetches nothing", async () => {
     const _snapshot = cache("owner/t5", tinyT5, { revision: server.addRepo("owner/t5", { files: tinyT5 }) });
@@ -118,7 +198,7 @@ describe("their files", () => {
     expect(await offline.info("hf:owner/t5")).toMatchObject({
       source: "hf-cache",
       verified: "size",
-      path: blob("owner/t5", sha256(tinyT5["config.json"] ?? new Uint8Array()).slice(0, 40)),
+      path: blob("owner/t5", gitSha1(tinyT5["config.json"] ?? new Uint8Array())),
     });
     expect(server.seen).toEqual([]);
     expect((await open().pull("hf:owner/t5", { as: "mine" })).bytes_downloaded).toBe(0);
@@ -147,8 +227,24 @@ describe("their files", () => {
     const path = join(snapshot, "tiny.Q8_0.gguf");
     writeFileSync(path, changed);
     utimesSync(path, new Date(1), new Date(1));
-    expect(await llm.verify()).toMatchObject([{ ok: false, expected: sha256(tinyGguf), actual: sha256(changed) }]);
+    expect(await bad(llm)).toMatchObject([{ expected: sha256(tinyGguf), actual: sha256(changed) }]);
     await expect(llm.info("hf:owner/gguf")).rejects.toMatchObject({ code: "store-corrupt" });
+  });
+
+  it("are verified with git's hash where the cache has no other, as for the small files of a T5 folder", async () => {
+    const snapshot = cache("owner/t5", tinyT5);
+    const llm = open({ offline: true });
+    const config = tinyT5["config.json"] ?? new Uint8Array();
+    expect(await llm.verify("hf:owner/t5")).toContainEqual(
+      expect.objectContaining({ file: "config.json", ok: true, expected: gitSha1(config) }),
+    );
+    expect(await listed(llm)).toMatchObject([{ source: "hf-cache", verified: "sha256" }]);
+    const changed = Buffer.from(Buffer.from(config).toString().replace('"d_model": 192', '"d_model": 191'));
+    expect(changed.equals(config)).toBe(false);
+    writeFileSync(join(snapshot, "config.json"), changed);
+    expect(await llm.verify()).toContainEqual(
+      expect.objectContaining({ file: "config.json", ok: false, expected: gitSha1(config), actual: gitSha1(changed) }),
+    );
   });
 
   it("are never deleted: remove forgets them, prune does not see them, and they are listed again", async () => {
@@ -177,7 +273,7 @@ describe("their files", () => {
       code: "store-evicted",
       commands: ["llmspell model pull hf:owner/gguf:Q8_0"],
     });
-    expect(await llm.verify()).toMatchObject([{ ok: false, actual: null }]);
+    expect(await bad(llm)).toMatchObject([{ actual: null }]);
     expect(readdirSync(join(folder, "models/manifests"))).toEqual(["hf"]);
   });
 

@@ -5,7 +5,7 @@ import { SpellError } from "../../src/core/errors.ts";
 import type { OnnxGraph, OnnxRuntime } from "../../src/core/spec/onnx.ts";
 import type { Seq2SeqOpenOptions } from "../../src/core/spec/runtime.ts";
 import { openT5 } from "../../src/core/t5/engine.ts";
-import { bundledFile } from "../../src/node/device-choice.ts";
+import { bundledFile } from "../../src/node/bundled-file.ts";
 import { openNativeOnnx } from "../../src/node/onnx-native.ts";
 import { type NodeSeq2SeqOptions, nodeSeq2SeqRuntime } from "../../src/node/seq2seq.ts";
 import { failure } from "../support/failure.ts";

@@ -40,7 +40,7 @@ async function compile(file: string, options: Readonly<Record<string, unknown>>)
   expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
 }
 
-const lib = ["ES2023", "DOM", "DOM.AsyncIterable", "ESNext.Disposable"];
+const lib = ["ES2023", "DOM", "DOM.AsyncIterable"];
 const bundler = { module: "ESNext", moduleResolution: "Bundler", lib };
 
 describe("types of the packed package", () => {

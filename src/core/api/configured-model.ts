@@ -92,6 +92,7 @@ export function configuredModel(first: LanguageModel, { settings, turns, reload 
   return {
     id: first.id,
     architecture: first.architecture,
+    sizeBytes: first.sizeBytes,
     hasChatTemplate: first.hasChatTemplate,
     isSeq2Seq: first.isSeq2Seq,
     get contextLength() {

@@ -61,7 +61,7 @@ export interface LocalLlm {
   info(spec: string, options?: InfoOptions): Promise<ModelInfo>;
   /** @throws SpellError model-bundled, model-not-installed, store-locked */
   remove(spec: string): Promise<RemoveResult>;
-  /** Hashes files anew. @param spec default: all models of the store */
+  /** Hashes files anew. @param spec default: all models of the store, and those of the package */
   verify(spec?: string, options?: VerifyOptions): Promise<readonly VerifyResult[]>;
   /** Deletes unfinished downloads and files no model uses. */
   prune(options?: PruneOptions): Promise<readonly PrunedItem[]>;

@@ -4,10 +4,12 @@ import {
   findModel,
   type LoadOptions,
   loadModel,
+  loadOptionNames,
   type ModelSource,
   type PreviewOptions,
   previewDevice,
   surveyDevices,
+  withoutUrl,
 } from "../backends/candle.ts";
 import { type CandleSettings, candleSettings, ollamaSettings } from "../backends/candle-settings.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
@@ -19,6 +21,7 @@ import type { Platform } from "../platform.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import { parseModelSpec, printModelSpec } from "../spec/model-spec.ts";
 import type { Device, DeviceAttempt, DevicePreview, ModelNeeds } from "../spec/runtime.ts";
+import { checkOptionNames } from "../text/check-call.ts";
 import { createTurns, type Turns } from "../text/turns.ts";
 import { type ConfigOptions, resolveConfig } from "./configuration.ts";
 import { configuredModel } from "./configured-model.ts";
@@ -76,7 +79,9 @@ export interface SurveyOptions {
   readonly signal?: AbortSignal;
 }
 
+/** @throws SpellError run-option for options that are none */
 export function createSpell({ platform, ...options }: SpellOptions): Spell {
+  checkOptionNames(options, ["profile", "config", "env"], "createSpell");
   const config = once(() => resolveConfig(options, platform));
   const localLLM = once(async () => {
     const { config: values, source } = await config();
@@ -97,7 +102,10 @@ export function createSpell({ platform, ...options }: SpellOptions): Spell {
     platform,
     config,
     localLLM,
-    async load(source, { pull, onPull, ...loadOptions } = {}) {
+    async load(given, options = {}) {
+      checkOptionNames(options, [...loadOptionNames, "pull", "onPull"], "load");
+      const { pull, onPull, ...loadOptions } = options;
+      const source = withoutUrl(given);
       const { provider, settings, spec, open } = await placeOf(source, await config(), platform, localLLM);
       const turns = turnsOf.get(provider) ?? createTurns(limits.waitingGenerations, settings.maxConcurrent);
       turnsOf.set(provider, turns);
@@ -115,7 +123,8 @@ export function createSpell({ platform, ...options }: SpellOptions): Spell {
         reload: (signal) => open({ ...again, ...(signal === undefined ? {} : { signal }) }),
       });
     },
-    async inspect(source, inspectOptions) {
+    async inspect(given, inspectOptions) {
+      const source = withoutUrl(given);
       if (typeof source !== "string") return findModel(source, platform, inspectOptions?.signal);
       return (await localLLM()).inspect(source, inspectOptions?.signal);
     },
@@ -143,7 +152,7 @@ interface Place {
 }
 
 async function placeOf(
-  source: ModelSource | undefined,
+  source: Exclude<ModelSource, URL> | undefined,
   { config, source: origin }: ResolvedConfig,
   platform: Platform,
   localLLM: () => Promise<LocalLlm>,

@@ -25,6 +25,8 @@ import type {
 } from "../spec/runtime.ts";
 import type { ExportFacts } from "../t5/export-files.ts";
 import type { T5Facts } from "../t5/files.ts";
+import { checkOptionNames } from "../text/check-call.ts";
+import { type BundledFile, bundledFiles } from "./bundled.generated.ts";
 import type { LoadDefaults } from "./candle-settings.ts";
 import { exportNeeds, ggufNeeds, t5Needs } from "./needs.ts";
 
@@ -65,8 +67,8 @@ export interface ModelFiles {
   readonly variant?: Seq2SeqVariant;
 }
 
-/** A bundled name, a path to a file or folder, the file itself, or the files of a T5 folder or of an export. */
-export type ModelSource = string | Blob | readonly File[];
+/** A bundled name, a path to a file or folder, an address (of a local file too), the file itself, or the files of a T5 folder or of an export. */
+export type ModelSource = string | URL | Blob | readonly File[];
 
 interface FoundBase {
   readonly id: string;
@@ -81,10 +83,13 @@ export type FoundModel =
   /** T5, exported to ONNX for transformers.js */
   | (FoundBase & { readonly kind: "t5-onnx"; readonly facts: ExportFacts; readonly variant: Seq2SeqVariant });
 
-interface BundledModel {
+export interface BundledModel {
   readonly kind: FoundModel["kind"];
-  /** all files, by their names in the model's folder */
-  readonly files: readonly string[];
+  readonly architecture: string;
+  /** as the format names it */
+  readonly quantization: string;
+  /** all files of the model's folder */
+  readonly files: readonly BundledFile[];
   /** names that may follow the colon, in lower case; the first is the default */
   readonly variants: readonly string[];
 }
@@ -97,15 +102,8 @@ export const draftsOfT5: readonly Seq2SeqDraft[] = ["q8", "q4"];
 
 /** Models inside the package. */
 export const bundledModels: ReadonlyMap<string, BundledModel> = new Map<string, BundledModel>([
-  ["tiny-stories", { kind: "gguf", files: ["tiny-stories.gguf"], variants: ["q8_0"] }],
-  [
-    "tiny-t5-en-fr",
-    {
-      kind: "t5",
-      files: ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"],
-      variants: variantsOfT5,
-    },
-  ],
+  ["tiny-stories", { kind: "gguf", architecture: "llama", quantization: "Q8_0", files: bundledFiles["tiny-stories"], variants: ["q8_0"] }],
+  ["tiny-t5-en-fr", { kind: "t5", architecture: "t5", quantization: "F16", files: bundledFiles["tiny-t5-en-fr"], variants: variantsOfT5 }],
 ]);
 
 /**
@@ -301,7 +299,22 @@ function checkContextSize({ contextSize }: LoadOptions, limit: number, id: strin
   });
 }
 
+const optionNames: Readonly<Record<keyof LoadOptions, true>> = {
+  device: true,
+  contextSize: true,
+  threads: true,
+  quantization: true,
+  draft: true,
+  batchSize: true,
+  onProgress: true,
+  signal: true,
+};
+
+/** Names of all options of a load. */
+export const loadOptionNames: readonly string[] = Object.keys(optionNames);
+
 function checkLoadOptions(options: LoadOptions): void {
+  checkOptionNames(options, loadOptionNames, "load");
   if (options.device !== undefined && !deviceChoices.includes(options.device)) {
     throw new SpellError("run-option", `device: wanted ${deviceChoices.join(", ")}; got ${JSON.stringify(options.device)}`, {
       where: "device",
@@ -323,13 +336,29 @@ interface FoundFilesOfModel extends FoundBase {
   readonly variant?: Seq2SeqVariant;
 }
 
-async function findFiles(source: ModelSource | ModelFiles, platform: Platform): Promise<FoundFilesOfModel> {
+/** An address as a model spec; that of a local file, as `new URL("./model.gguf", import.meta.url)` makes it, as a path. @throws SpellError run-option */
+export function withoutUrl<T>(source: T | URL): Exclude<T, URL> | string {
+  if (!(source instanceof URL)) return source as Exclude<T, URL>;
+  if (source.protocol !== "file:") return source.href;
+  try {
+    // On Windows the drive follows the first slash.
+    return decodeURIComponent(source.pathname).replace(/^\/(?=[A-Za-z]:)/, "");
+  } catch (cause) {
+    throw new SpellError("run-option", `${source.href}: its path cannot be decoded`, { where: source.href, cause });
+  }
+}
+
+async function findFiles(given: ModelSource | ModelFiles, platform: Platform): Promise<FoundFilesOfModel> {
+  const source = withoutUrl(given);
   const plain = { bundled: false } as const;
-  if (typeof source !== "string" && "files" in source) {
+  if (typeof source !== "string" && !(source instanceof Blob) && !Array.isArray(source)) {
+    if (typeof source !== "object" || source === null || !("files" in source)) throw noSource(source);
     return { ...plain, ...source, ...(await layoutOf(source.files, source.id)) };
   }
   if (typeof source !== "string") {
-    const list = Array.isArray(source) ? (source as readonly File[]) : [source as Blob];
+    const list = source instanceof Blob ? [source] : (source as readonly Blob[]);
+    const wrong = list.find((file) => !(file instanceof Blob));
+    if (wrong !== undefined) throw noSource(wrong);
     const files = list.map((file) =>
       blobSource("name" in file && typeof file.name === "string" && file.name !== "" ? file.name : "model.gguf", file),
     );
@@ -351,19 +380,39 @@ async function findFiles(source: ModelSource | ModelFiles, platform: Platform): 
   const name = spec.kind === "name" ? spec.name.toLowerCase() : "";
   const model = bundledModels.get(name);
   if (spec.kind !== "name" || model === undefined) throw new SpellError("internal-error", `${source} was to be found in the store`);
-  const variant = spec.variant?.toLowerCase();
-  if (variant !== undefined && !model.variants.includes(variant)) {
-    throw new SpellError("model-variant-unknown", `${name} has no variant ${spec.variant}; available: ${model.variants.join(", ")}`, {
-      commands: [`llmspell generate -m ${name}:${model.variants[0]} "Hello"`],
-    });
-  }
+  const variant = checkBundledVariant(name, model, spec.variant);
   return {
     id: name,
     bundled: true,
     kind: model.kind,
     ...(model.kind === "gguf" ? {} : { variant: variantsOfT5.find((candidate) => candidate === variant) ?? "f32" }),
-    files: await Promise.all(model.files.map((file) => platform.bundled(name, file))),
+    files: await Promise.all(model.files.map((file) => platform.bundled(name, file.name))),
   };
+}
+
+/**
+ * @param asked what follows the colon of its name
+ * @returns the variant in lower case
+ * @throws SpellError model-variant-unknown
+ */
+export function checkBundledVariant(name: string, { kind, variants }: BundledModel, asked: string | undefined): string | undefined {
+  const variant = asked?.toLowerCase();
+  if (variant === undefined || variants.includes(variant)) return variant;
+  const shown = variants.map((each) => (kind === "gguf" ? each.toUpperCase() : each));
+  throw new SpellError("model-variant-unknown", `${name} has no variant ${asked}; available: ${shown.join(", ")}`, {
+    commands: [`llmspell generate -m ${name}:${shown[0]} "Hello"`],
+  });
+}
+
+function noSource(got: unknown): SpellError {
+  const what = got === null ? "null" : typeof got;
+  return new SpellError(
+    "run-option",
+    `source: wanted the name of a model, a path, an address, a File or Blob, or the files of a folder; got ${what}`,
+    {
+      where: "source",
+    },
+  );
 }
 
 type Layout = Pick<FoundFilesOfModel, "kind" | "files">;

@@ -310,7 +310,7 @@ function unavailable(
     "device-unavailable",
     `${device} is not available through ${runtime}: ${isMissing ? "a package it needs is not installed" : hint}`,
     {
-      ...(isMissing ? { hint: `Install it: ${hint}` } : {}),
+      ...(isMissing ? { hint: "Install it, look at all devices, or take another:" } : {}),
       commands: [...(isMissing ? [hint] : []), "llmspell doctor"],
       where: device,
     },

@@ -73,11 +73,17 @@ export async function listRepository(
   return readListing(owner, repo, value);
 }
 
+/** Asked for with each request: in a page a person types it when the first one is refused. */
+function secretOf({ hfToken }: Pick<HubContext["settings"], "hfToken">): { readonly secret?: string } {
+  const token = hfToken?.();
+  return token === undefined ? {} : { secret: `Bearer ${token}` };
+}
+
 function hubRequest({ settings, allowHosts, signal, onRetry }: HubContext, name: string): Omit<JsonRequestOptions, "what"> {
   return {
     isTrusted: true,
     gatePage: `${settings.hfEndpoint}/${name}`,
-    ...(settings.hfToken === undefined ? {} : { secret: `Bearer ${settings.hfToken}` }),
+    ...secretOf(settings),
     ...(allowHosts === undefined ? {} : { allowHosts }),
     ...(signal === undefined ? {} : { signal }),
     ...(onRetry === undefined ? {} : { onRetry }),
@@ -161,7 +167,7 @@ export function planRepository(listing: HubListing, { spec, entry, variant }: Hu
         ...(gitSha1 === undefined ? {} : { gitSha1 }),
         isTrusted: true,
         gatePage: `${settings.hfEndpoint}/${name}`,
-        ...(settings.hfToken === undefined ? {} : { secret: `Bearer ${settings.hfToken}` }),
+        ...secretOf(settings),
         ...(context.allowHosts === undefined ? {} : { allowHosts: context.allowHosts }),
       },
     }),
@@ -354,11 +360,9 @@ export async function reuseCache(
     if (found === undefined || (file.remote.size !== undefined && found.source.size !== file.remote.size)) return file;
     if (found.sha256 !== undefined && file.remote.sha256 !== undefined && found.sha256 !== file.remote.sha256) return file;
     isUsed = true;
-    const sha256 = file.remote.sha256 ?? found.sha256;
-    return {
-      kind: "external",
-      external: { path: file.remote.path, source: found.source, verified: "size", ...(sha256 === undefined ? {} : { sha256 }) },
-    };
+    const [sha256, gitSha1] = [file.remote.sha256 ?? found.sha256, file.remote.gitSha1 ?? found.gitSha1];
+    const hashes = { ...(sha256 === undefined ? {} : { sha256 }), ...(gitSha1 === undefined ? {} : { gitSha1 }) };
+    return { kind: "external", external: { path: file.remote.path, source: found.source, verified: "size", ...hashes } };
   });
   return isUsed ? { ...plan, files, source: files.every(({ kind }) => kind === "external") ? "hf-cache" : plan.source } : plan;
 }
@@ -421,7 +425,7 @@ export async function planUrl(spec: UrlSpec, context: HubContext): Promise<PullP
   const isHub = url.origin === new URL(settings.hfEndpoint).origin;
   const base = {
     ...(allowHosts === undefined ? {} : { allowHosts }),
-    ...(isHub && settings.hfToken !== undefined ? { secret: `Bearer ${settings.hfToken}` } : {}),
+    ...(isHub ? secretOf(settings) : {}),
     ...(isHub ? { isTrusted: true, gatePage: spec.url } : {}),
   };
   const files: PlannedFile[] = [];

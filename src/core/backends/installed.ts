@@ -3,7 +3,7 @@
 import { aliasKey, checkManifest, isAlias, type ManifestFile, type ModelManifest, type StoredModel } from "../download/manifest.ts";
 import { baseName } from "../download/pull.ts";
 import { SpellError } from "../errors.ts";
-import type { ByteSource } from "../formats/byte-source.ts";
+import { type ByteSource, totalSize } from "../formats/byte-source.ts";
 import { formatCount } from "../formats/format-count.ts";
 import { parseShardName } from "../gguf/shards.ts";
 import type { ManifestKey, Platform } from "../platform.ts";
@@ -115,7 +115,7 @@ function asT5Variant(text: string): Seq2SeqVariant | undefined {
 }
 
 export function sizeOf({ files }: ModelManifest): number {
-  return files.reduce((sum, { size }) => sum + size, 0);
+  return totalSize(files);
 }
 
 /**
@@ -182,8 +182,15 @@ function forced({ id }: ModelManifest): string {
 /** Bytes of one read. */
 const readBytes = 4 * 1024 * 1024;
 
-export async function hashSource(source: ByteSource, { store }: Pick<Platform, "store">, signal?: AbortSignal): Promise<string> {
-  const hash = await store.createHash("sha256");
+/** @param kind `git`: of git's object format, "blob SIZE\0" and the bytes */
+export async function hashSource(
+  source: ByteSource,
+  { store }: Pick<Platform, "store">,
+  signal?: AbortSignal,
+  kind: "sha256" | "git" = "sha256",
+): Promise<string> {
+  const hash = await store.createHash(kind === "git" ? "sha1" : "sha256");
+  if (kind === "git") hash.update(new TextEncoder().encode(`blob ${source.size}\0`));
   for (let at = 0; at < source.size; at += readBytes) hash.update(await source.read(at, Math.min(readBytes, source.size - at), signal));
   return hash.digest();
 }

@@ -13,14 +13,14 @@ export async function modelSettings(config: Config, host: ConfigHost | undefined
   const candle = providerOf(config, "candle");
   const ollama = providerOf(config, "ollama");
   const declared = (name: LocalBackend): boolean => providerOf(config, name)?.provider_type === name;
-  const token = host?.hubToken?.();
+  const hfToken = host?.hubToken;
   const catalogue = models.catalogue === undefined ? undefined : await host?.readFile?.(models.catalogue);
   return {
     ...defaultModelSettings,
     backends: (["candle", "ollama"] as const).filter(declared),
     offline: models.offline,
     hfEndpoint: models.hf_endpoint.replace(/\/+$/, ""),
-    ...(token === undefined ? {} : { hfToken: token }),
+    ...(hfToken === undefined ? {} : { hfToken }),
     reuseHfCache: models.reuse_hf_cache,
     reuseOllamaStore: models.reuse_ollama_store,
     maxParallel: models.max_parallel,

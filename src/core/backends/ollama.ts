@@ -13,6 +13,7 @@ import type { LanguageModel } from "../spec/language-model.ts";
 import type { ModelSettings } from "../spec/model-settings.ts";
 import type { DeviceReport } from "../spec/runtime.ts";
 import type { ManyPart, StreamPart } from "../spec/stream-part.ts";
+import { checkPrompt } from "../text/check-call.ts";
 import { parameterRules, presets, resolveDecoderParameters } from "../text/parameters.ts";
 import { createTurns } from "../text/turns.ts";
 
@@ -321,6 +322,7 @@ function createOllamaModel(
   return {
     id: `${name}@ollama`,
     architecture: details.architecture ?? "unknown",
+    sizeBytes: undefined,
     contextLength: context > 0 ? context : (details.contextLength ?? 0),
     hasChatTemplate: details.template !== undefined && details.template !== "" && details.template !== "{{ .Prompt }}",
     isSeq2Seq: false,
@@ -347,6 +349,7 @@ function writeCall(
   load: { readonly contextSize: number; readonly threads: number },
   settings: ModelSettings,
 ) {
+  checkPrompt(prompt);
   const resolved = resolveDecoderParameters(options, {}, () => Math.floor(Math.random() * 2 ** 32));
   const { seed } = resolved.options.sampling;
   const preset: Partial<Record<string, number>> = options.preset === undefined ? {} : presets[options.preset];
@@ -405,7 +408,8 @@ function withBody(network: Network, method: string, body: unknown): Network {
 
 function unreachable(error: unknown, url: string): unknown {
   if (!(error instanceof SpellError) || !error.code.startsWith("net-")) return error;
-  return new SpellError("ollama-unreachable", `Ollama cannot be reached at ${url}: ${error.message.replace(/^Ollama: /, "")}`, {
+  const why = error.message.replace(/^Ollama: (\S+ cannot be reached: )?/, "");
+  return new SpellError("ollama-unreachable", `Ollama cannot be reached at ${url}: ${why}`, {
     where: url,
     hint: "Start it, or set OLLAMA_HOST to where it listens. It is installed from https://ollama.com/download",
     commands: ["ollama serve"],

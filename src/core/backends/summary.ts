@@ -1,4 +1,5 @@
 /** What is known of a found model, in one form for every layout: for lists, pages and the command line. */
+import { totalSize } from "../formats/byte-source.ts";
 import type { FoundModel } from "./candle.ts";
 import { exportNeeds, ggufNeeds, t5Needs } from "./needs.ts";
 
@@ -54,7 +55,7 @@ export function summarizeModel(model: FoundModel): ModelSummary {
           format: "safetensors" as const,
           parameterCount: model.facts.parameterCount,
           quantization: variant === "f32" ? model.facts.dtype : variant,
-          sizeBytes: files.reduce((sum, { size }) => sum + size, 0),
+          sizeBytes: totalSize(files),
         }
       : { format: "onnx" as const, quantization: model.facts.form.dtype, sizeBytes: model.facts.sizeBytes };
   return {

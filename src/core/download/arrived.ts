@@ -14,6 +14,8 @@ const saveBytes = 16 * 1024 * 1024;
 const saveMs = 2000;
 /** Bytes collected before they are written and hashed. */
 const writeBytes = 1024 * 1024;
+/** Between two reports of progress, but for those of what was written. */
+const reportMs = 200;
 
 export interface ArrivingFile {
   /** its path in the model, for messages and manifests */
@@ -27,8 +29,8 @@ export interface ArrivingFile {
 
 export interface ArrivedOptions {
   readonly clock: Clock;
-  /** Told with every piece that is in the part. @param total undefined while nobody knows */
-  readonly onBytes: (fresh: number, done: number, total: number | undefined) => void;
+  /** Told as bytes come. @param written of them just now, which nothing takes away again. @param total undefined while nobody knows */
+  readonly onBytes: (written: number, done: number, total: number | undefined) => void;
 }
 
 /** Owner of a part: ends with commit(), release() or discard(). */
@@ -43,6 +45,9 @@ export class Arrived {
   readonly #part: Part;
   readonly #options: ArrivedOptions;
   #done: readonly Span[] = [];
+  /** bytes that came and are not written yet, of all ranges */
+  #held = 0;
+  #lastReport = Number.NEGATIVE_INFINITY;
   #unsaved = 0;
   #lastSave: number;
   #saving: Promise<void> | undefined;
@@ -107,6 +112,11 @@ export class Arrived {
     let at = from;
     let buffer = new Uint8Array(writeBytes);
     let filled = 0;
+    let held = 0; // of this body
+    const hold = (count: number): void => {
+      held += count;
+      this.#held += count;
+    };
     let writing: Promise<void> = Promise.resolve();
     const flush = async (): Promise<void> => {
       if (filled === 0) return;
@@ -114,7 +124,10 @@ export class Arrived {
       buffer = new Uint8Array(writeBytes);
       filled = 0;
       await writing;
-      writing = this.#part.write(offset, bytes).then(() => this.#wrote(offset, bytes.byteLength));
+      writing = this.#part.write(offset, bytes).then(() => {
+        hold(-bytes.byteLength);
+        this.#wrote(offset, bytes.byteLength);
+      });
       writing.catch(() => undefined); // told by the next flush
     };
     try {
@@ -127,6 +140,9 @@ export class Arrived {
           });
         }
         if (at + chunk.byteLength > limits.fileBytes) throw new SpellError("net-too-big", `${path}: it does not end`, { where: host });
+        hold(chunk.byteLength);
+        // On a slow line a mebibyte, which is written at once, takes seconds.
+        if (this.#options.clock.now() - this.#lastReport >= reportMs) this.#report(0);
         let used = 0;
         while (used < chunk.byteLength) {
           const count = Math.min(writeBytes - filled, chunk.byteLength - used);
@@ -146,6 +162,8 @@ export class Arrived {
       await flush().catch(() => undefined);
       await writing.catch(() => undefined);
       throw error;
+    } finally {
+      hold(-held);
     }
   }
 
@@ -203,8 +221,9 @@ export class Arrived {
     this.#report(length);
   }
 
-  #report(fresh: number): void {
-    this.#options.onBytes(fresh, this.bytes, this.size);
+  #report(written: number): void {
+    this.#lastReport = this.#options.clock.now();
+    this.#options.onBytes(written, this.bytes + this.#held, this.size);
   }
 
   #saveNowAndThen(): void {

@@ -44,6 +44,8 @@ export interface ManifestFile {
   readonly path: string;
   readonly size: number;
   readonly sha256?: string;
+  /** hash of git's blob, where the owner of an external file recorded no other */
+  readonly git_sha1?: string;
   /** `sha256-…` of the store, */
   readonly blob?: string;
   /** or the path of a file that belongs to somebody else */
@@ -76,6 +78,7 @@ export function checkManifest(value: unknown, key: ManifestKey): ModelManifest {
       Number.isSafeInteger(file["size"]) &&
       Number.isFinite(file["modified_ms"]) &&
       (file["sha256"] === undefined || (typeof file["sha256"] === "string" && /^[0-9a-f]{64}$/.test(file["sha256"]))) &&
+      (file["git_sha1"] === undefined || (typeof file["git_sha1"] === "string" && /^[0-9a-f]{40}$/.test(file["git_sha1"]))) &&
       (typeof file["blob"] === "string") !== (typeof file["external"] === "string");
     if (!isWhole) throw fail("a file of it is not told completely");
   }

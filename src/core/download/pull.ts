@@ -12,6 +12,8 @@ export interface ExternalFile {
   readonly path: string;
   readonly source: ByteSource;
   readonly sha256?: string;
+  /** hash of git's blob: 40 hex digits */
+  readonly gitSha1?: string;
   readonly verified: Verified;
 }
 
@@ -193,13 +195,14 @@ export function manifestOf(
   };
 }
 
-export function manifestFile({ path, source, sha256 }: ExternalFile): ManifestFile {
+export function manifestFile({ path, source, sha256, gitSha1 }: ExternalFile): ManifestFile {
   return {
     path,
     size: source.size,
     external: source.path ?? source.name,
     modified_ms: modifiedOf(source),
     ...(sha256 === undefined ? {} : { sha256 }),
+    ...(gitSha1 === undefined ? {} : { git_sha1: gitSha1 }),
   };
 }
 

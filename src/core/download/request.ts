@@ -253,7 +253,7 @@ const tlsCodes = /^(CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL|EPRO
 function connectionError(cause: unknown, what: string, url: URL, otherwise: "net-offline" | "net-reset" = "net-offline"): SpellError {
   const { code, text } = innermost(cause);
   const options = { where: url.host, cause, details: { host: url.host, cause: code === "" ? text : code } };
-  const told = code === "" ? text : `${text} (${code})`;
+  const told = code === "" || text.includes(code) ? text : `${text} (${code})`;
   if (tlsCodes.test(code)) return new SpellError("net-tls", `${what}: ${url.host} has no certificate that holds: ${told}`, options);
   if (code === "UND_ERR_CONNECT_TIMEOUT" || code === "ETIMEDOUT") {
     return new SpellError("net-timeout", `${what}: no connection to ${url.host} in time`, options);

@@ -25,6 +25,11 @@ export interface ByteSource {
   read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
 }
 
+/** @returns bytes of all files together */
+export function totalSize(files: readonly Pick<ByteSource, "size">[]): number {
+  return files.reduce((sum, { size }) => sum + size, 0);
+}
+
 /** Bytes that are in memory already. Reads are views of `bytes`, not copies, and plain ones: slice() of Node's Buffer would not copy. */
 export function bytesSource(name: string, given: Uint8Array): ByteSource {
   const bytes = new Uint8Array(given.buffer, given.byteOffset, given.byteLength);

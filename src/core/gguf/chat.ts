@@ -4,6 +4,7 @@ import { limits } from "../limits.ts";
 import type { Isolate } from "../platform.ts";
 import type { GenerateOptions, Message, Prompt } from "../spec/generate.ts";
 import type { StreamPart } from "../spec/stream-part.ts";
+import { checkPrompt } from "../text/check-call.ts";
 import { createDefuser } from "../text/defuse.ts";
 import type { GgufFacts } from "./gate.ts";
 
@@ -72,18 +73,9 @@ export function createPromptWriter(facts: GgufFacts, isolate: Isolate): PromptWr
   };
 }
 
-const roles: ReadonlySet<string> = new Set(["system", "user", "assistant"]);
-
 function toMessages(prompt: Prompt, system: string | undefined): readonly Message[] {
+  checkPrompt(prompt);
   const list: readonly Message[] = typeof prompt === "string" ? [{ role: "user", content: prompt }] : prompt;
-  if (list.length === 0) throw new SpellError("run-option", "messages: wanted at least one; got none", { where: "messages" });
-  list.forEach((message, i) => {
-    if (typeof message?.content !== "string" || !roles.has(message.role)) {
-      throw new SpellError("run-option", `messages[${i}]: wanted { role: "system" | "user" | "assistant", content: string }`, {
-        where: `messages[${i}]`,
-      });
-    }
-  });
   return system === undefined || system === "" ? list : [{ role: "system", content: system }, ...list];
 }
 

@@ -1,6 +1,6 @@
 /** LanguageModel over a GgufRuntime: how a decoder's prompt is written and which options count. The gate has accepted the files before. */
 import { SpellError } from "../errors.ts";
-import type { ByteSource } from "../formats/byte-source.ts";
+import { type ByteSource, totalSize } from "../formats/byte-source.ts";
 import type { Platform } from "../platform.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import type { GgufOpenOptions, GgufRuntime } from "../spec/runtime.ts";
@@ -31,6 +31,7 @@ export async function openGgufModel(
   return openHandleModel({
     id,
     architecture: facts.architecture,
+    sizeBytes: totalSize(files),
     hasChatTemplate: facts.chatTemplate !== undefined,
     isSeq2Seq: false,
     notes: facts.notes,

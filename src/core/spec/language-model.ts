@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** The contract of a loaded model, whatever runs it. Types only. */
 import type { GenerateOptions, Prompt } from "./generate.ts";
 import type { DeviceReport } from "./runtime.ts";
@@ -8,6 +9,8 @@ export interface LanguageModel {
   readonly id: string;
   /** Family named by the file: `llama`, `qwen2`, `t5` … */
   readonly architecture: string;
+  /** Bytes of its files; undefined where a server keeps them. */
+  readonly sizeBytes: number | undefined;
   /** Tokens of prompt and answer together that the model keeps. */
   readonly contextLength: number;
   /** Whether messages pass the model's own chat template; without one, they are continued as plain text. */

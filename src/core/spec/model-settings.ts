@@ -7,8 +7,8 @@ export interface ModelSettings {
   readonly offline: boolean;
   /** Address of the hub, without a slash at its end. */
   readonly hfEndpoint: string;
-  /** Sent to the hub only. */
-  readonly hfToken?: string;
+  /** Sent to the hub only; looked at with each request. */
+  readonly hfToken?: () => string | undefined;
   /** Address of the Ollama registry. */
   readonly ollamaRegistry: string;
   /** Address of the Ollama server. */

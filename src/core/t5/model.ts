@@ -1,5 +1,5 @@
 /** LanguageModel over a Seq2SeqRuntime: an input goes in as it is, each turn alone. */
-import type { ByteSource } from "../formats/byte-source.ts";
+import { type ByteSource, totalSize } from "../formats/byte-source.ts";
 import type { Platform } from "../platform.ts";
 import type { GenerateOptions, Prompt } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
@@ -30,6 +30,7 @@ export async function openT5Model(
   return openHandleModel({
     id,
     architecture: "t5",
+    sizeBytes: totalSize(files),
     hasChatTemplate: false,
     isSeq2Seq: true,
     notes: [],

@@ -9,6 +9,7 @@ import type { GenerateOptions, Prompt } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import type { Device, DeviceChoice, DeviceReport, GgufGenerateOptions, ManyPiece, ModelHandle, ModelPiece } from "../spec/runtime.ts";
 import type { ManyPart, StreamPart, WarningCode } from "../spec/stream-part.ts";
+import { checkPrompt } from "./check-call.ts";
 import { parameterRules } from "./parameters.ts";
 import { createStopFilter } from "./stop-filter.ts";
 import { closedError, createTurns } from "./turns.ts";
@@ -42,6 +43,7 @@ export interface ResolvedCall<O> {
 export interface HandleModelParts<O extends GgufGenerateOptions> {
   readonly id: string;
   readonly architecture: string;
+  readonly sizeBytes: number;
   readonly hasChatTemplate: boolean;
   readonly isSeq2Seq: boolean;
   /** told once, with the first answer */
@@ -124,6 +126,7 @@ export async function openHandleModel<O extends GgufGenerateOptions>(parts: Hand
     const called = parts.now();
     const { signal, device = usual } = options;
     checkDevice(device);
+    for (const prompt of prompts) checkPrompt(prompt);
     const call = parts.resolve(options);
     const { sampling, stop } = call.options;
     const full = signal === undefined ? call.options : { ...call.options, signal };
@@ -188,6 +191,7 @@ export async function openHandleModel<O extends GgufGenerateOptions>(parts: Hand
   return {
     id,
     architecture,
+    sizeBytes: parts.sizeBytes,
     hasChatTemplate: parts.hasChatTemplate,
     isSeq2Seq: parts.isSeq2Seq,
     get contextLength() {

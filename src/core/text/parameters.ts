@@ -5,6 +5,7 @@
 import { SpellError } from "../errors.ts";
 import type { GenerateOptions, Preset } from "../spec/generate.ts";
 import type { GgufGenerateOptions, GgufSampling, Seq2SeqGenerateOptions } from "../spec/runtime.ts";
+import { checkOptionNames } from "./check-call.ts";
 
 export type NumberParameter = Exclude<keyof GenerateOptions, "stop" | "preset" | "system" | "raw" | "device" | "signal">;
 
@@ -214,8 +215,21 @@ function stopList({ stop }: GenerateOptions): readonly string[] {
   return stop === undefined ? [] : typeof stop === "string" ? [stop] : stop;
 }
 
-/** @throws SpellError run-option naming parameter, range and value */
+const optionNames: Readonly<Record<Exclude<keyof GenerateOptions, NumberParameter>, true>> = {
+  stop: true,
+  preset: true,
+  system: true,
+  raw: true,
+  device: true,
+  signal: true,
+};
+
+/** Names of all options of a call. */
+export const generateOptionNames: readonly string[] = [...parameterRules.map(({ name }) => name), ...Object.keys(optionNames)];
+
+/** @throws SpellError run-option naming parameter, range and value, or an option that is none */
 export function checkGenerateOptions(options: GenerateOptions): void {
+  checkOptionNames(options, generateOptionNames, "generation");
   for (const entry of parameterRules) {
     const value: unknown = options[entry.name];
     const problem = value === undefined ? undefined : findParameterProblem(entry, value);

@@ -1,4 +1,7 @@
-/** `llmspell chat`: a conversation, line by line. On a terminal it goes on after errors; a pipe ends with the first one. */
+/**
+ * `llmspell chat`: a conversation, line by line. On a terminal it goes on after errors. A pipe ends with the first turn that fails; a command that fails
+ * there changes nothing, the conversation goes on, and the exit status tells of it.
+ */
 import { basename } from "node:path";
 import type { CandleSettings } from "../../core/backends/candle-settings.ts";
 import { SpellError, toSpellError } from "../../core/errors.ts";
@@ -9,6 +12,7 @@ import { readChat } from "./chat-file.ts";
 import { type ChatInput, pipeInput, terminalInput } from "./chat-input.ts";
 import type { Context } from "./context.ts";
 import { type Conversation, createConversation, takeTurn } from "./conversation.ts";
+import { errorFields } from "./render.ts";
 import {
   disposeSoon,
   explain,
@@ -49,13 +53,14 @@ export async function chat(context: Context): Promise<number> {
     if (input.isTerminal && !screen.settings.quiet)
       screen.aside(`${basename(model.id)} listens. /help lists the commands, Ctrl-D leaves.\n`);
     const status = await talk.run();
+    const { failed } = talk;
     screen.document({
-      status: "ok",
+      ...(failed === undefined ? { status: "ok" } : { status: "error", error: errorFields(failed) }),
       model: conversation.model.id,
       messages: withSystem(conversation),
       usage: usageFields({ ...conversation.usage, cachedPromptTokens: 0 }),
     });
-    return status;
+    return failed?.exitCode ?? status;
   } finally {
     interrupt.take(undefined);
     input.close();
@@ -69,6 +74,8 @@ function withSystem({ system, messages }: Conversation): readonly unknown[] {
 
 interface Talk {
   run(): Promise<number>;
+  /** The first command of a pipe that failed. */
+  readonly failed: SpellError | undefined;
   /** @returns whether Ctrl-C had a meaning here */
   readonly onInterrupt: () => boolean;
 }
@@ -83,6 +90,7 @@ function createTalk(
   const { screen, flags, interrupt } = context;
   const host = { conversation, loadModel: load };
   let turn: AbortController | undefined;
+  let failed: SpellError | undefined;
 
   /** On a terminal a failure is told and the conversation goes on. */
   const tell = (error: unknown): void => {
@@ -97,7 +105,10 @@ function createTalk(
       if (text !== "") screen.aside(text);
       return leave === true;
     } catch (error) {
-      tell(error);
+      const known = toSpellError(error);
+      if (interrupt.signal.aborted) throw known;
+      screen.complain(known);
+      if (!input.isTerminal) failed ??= known;
       return false;
     }
   };
@@ -139,6 +150,9 @@ function createTalk(
   };
 
   return {
+    get failed() {
+      return failed;
+    },
     onInterrupt() {
       if (turn === undefined) return input.cancel();
       if (turn.signal.aborted) return false; // the second one in a row: it did not stop

@@ -70,7 +70,7 @@ export const defaultModel = "tiny-stories";
 export const exitMeanings: ReadonlyMap<number, string> = new Map([
   [0, "done"],
   [1, "failure while running"],
-  [2, "wrong command line"],
+  [2, "wrong command line or configuration"],
   [3, "model or file cannot be used"],
   [4, "device cannot be used"],
   [5, "network or remote service"],
@@ -176,7 +176,7 @@ export const commands: readonly Command[] = [
     flags: [...modelFlags, ...samplingFlags, { name: "load", value: "FILE", description: "go on with a conversation kept by /save" }],
     notes: [
       'Inside, /help lists the commands, """ begins and ends several lines, Ctrl-C stops an answer and keeps its text, Ctrl-D leaves.',
-      "Where standard input is no terminal, each line is one turn.",
+      "Where standard input is no terminal, each line is one turn. A command that fails there changes nothing; the exit code tells of it.",
     ],
     examples: [
       ["llmspell chat -m ./model.gguf", "talk to your own file"],

@@ -137,7 +137,11 @@ function commandHelp(command: Command, style: HelpStyle): string {
 }
 
 function usageOf(command: Command): string {
-  return [command.name, ...command.operands.map(({ name, optional }) => (optional === true ? `[${name}]` : name))].join(" ");
+  const operands = command.operands.map(({ name, optional, repeated }) => {
+    const shown = repeated === true ? `${name}…` : name;
+    return optional === true ? `[${shown}]` : shown;
+  });
+  return [command.name, ...operands].join(" ");
 }
 
 function labelOf(flag: Flag): string {

@@ -16,14 +16,16 @@ export async function modelRemove(context: Context): Promise<number> {
       const info = await localLLM.info(spec).catch((error: unknown) => {
         // A damaged model can be removed too; a model that is not there cannot.
         if (error instanceof SpellError && /^(store|gguf|safetensors|tokenizer)-|^model-config/.test(error.code)) return undefined;
-        throw error;
+        throw withoutPull(error);
       });
       if (info?.bundled === true) await localLLM.remove(spec);
       const question = removeQuestion(info, spec);
       if (!canAsk(context)) throw unasked(question, `llmspell model remove --yes ${operands.map(shellQuote).join(" ")}`);
       if (!(await askYesNo(context, question, false))) throw new SpellError("run-aborted", "nothing was removed");
     }
-    const result = await localLLM.remove(spec);
+    const result = await localLLM.remove(spec).catch((error: unknown) => {
+      throw withoutPull(error);
+    });
     removed.push(result);
     screen.writeOwn(`${screen.clean(result.model_id)}\n`);
     const [kept, ...more] = result.kept_files;
@@ -32,6 +34,18 @@ export async function modelRemove(context: Context): Promise<number> {
   }
   screen.document({ status: "ok", removed });
   return 0;
+}
+
+/** Who wants to be rid of a model is not helped by the command that fetches it. */
+function withoutPull(error: unknown): unknown {
+  if (!(error instanceof SpellError) || error.code !== "model-not-installed") return error;
+  return new SpellError(error.code, error.message, {
+    hint: "There is nothing to remove. What is here:",
+    commands: ["llmspell model list"],
+    ...(error.where === undefined ? {} : { where: error.where }),
+    ...(error.details === undefined ? {} : { details: error.details }),
+    cause: error,
+  });
 }
 
 function removeQuestion(info: ModelInfo | undefined, spec: string): string {

@@ -87,7 +87,7 @@ export async function modelAvailable({ flags, screen, openSpell }: Context): Pro
     model.license ?? "–",
     model.description,
   ]);
-  screen.writeOwn(table(screen, ["   NAME", "BACKEND", "KIND", "PARAMS", "SIZE", "LICENSE", "DESCRIPTION"], rows));
+  screen.writeOwn(table(screen, ["   NAME", "BACKEND", "KIND", "PARAMS", "SIZE", "LICENSE", "DESCRIPTION"], rows, { isProse: true }));
   screen.writeOwn(`\n* recommended   + installed\n${modelPages.map((page) => `${page}\n`).join("")}`);
   return 0;
 }
@@ -135,11 +135,21 @@ function deviceWord(device: DevicePreview | null): string {
   return `${device.chosen}${device.runtime === undefined ? "" : ` through ${device.runtime}`}`;
 }
 
-/** Columns as wide as they need; the last one takes what is left. */
-export function table(screen: Screen, head: readonly string[], rows: readonly (readonly string[])[]): string {
+/**
+ * Columns as wide as they need; the last one takes what is left.
+ * @param isProse the last column is text that a terminal may cut at its edge: lines that wrap are no table
+ */
+export function table(
+  screen: Screen,
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  { isProse = false }: { readonly isProse?: boolean } = {},
+): string {
+  const room = isProse && screen.outIsTerminal ? screen.columns : Number.POSITIVE_INFINITY;
+  const shorten = (text: string): string => (text.length <= room ? text : `${text.slice(0, Math.max(1, room - 1))}…`);
   const cells = rows.map((row) => row.map((cell) => screen.clean(cell).replace(/[\r\n\t]+/g, " ")));
   const widths = head.map((title, column) => Math.max(title.length, ...cells.map((row) => row[column]?.length ?? 0)));
   const line = (row: readonly string[]): string =>
     row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))).join("  ");
-  return `${[screen.out.dim(line(head)), ...cells.map(line)].map((text) => `${text.trimEnd()}\n`).join("")}`;
+  return [screen.out.dim(shorten(line(head))), ...cells.map((row) => shorten(line(row)))].map((text) => `${text.trimEnd()}\n`).join("");
 }

@@ -2,27 +2,66 @@
 import { SpellError } from "../../core/errors.ts";
 import { shellQuote } from "./args.ts";
 
-/** @returns the error, with the command line it came from under the profile it names */
+/** A longer command line is not worth printing again. */
+const longestLine = 300;
+
+/** @returns the error, with the command line it came from: under the profile it names, on the processor, or once more */
 export function withOwnCommand(error: SpellError, argv: readonly string[]): SpellError {
-  const { code, message, hint, where, details } = error;
+  const { code, details } = error;
   const profile = details?.["profile"];
-  if (code !== "backend-not-configured" || typeof profile !== "string") return error;
+  if (code === "backend-not-configured" && typeof profile === "string") {
+    return withCommands(error, [`llmspell -p ${profile} ${line(without(argv, sourceFlags))}`]);
+  }
+  const isAnswer = argv.includes("generate") || argv.includes("chat");
+  if (isAnswer && code.startsWith("device-") && line(argv).length <= longestLine) {
+    const others = error.commands.filter((command) => !command.includes("--device cpu"));
+    const [flags, text] = atDashes(without(argv, deviceFlag));
+    return withCommands(error, [...others, `llmspell ${line([...flags, "--device", "cpu", ...text])}`]);
+  }
+  if (code.startsWith("net-") && error.retryable && error.commands.length === 0 && line(argv).length <= longestLine) {
+    return withCommands(error, [`llmspell ${line(argv)}`]);
+  }
+  return error;
+}
+
+function withCommands(error: SpellError, commands: readonly string[]): SpellError {
+  const { code, message, hint, where, details } = error;
   return new SpellError(code, message, {
     hint,
-    commands: [`llmspell -p ${profile} ${withoutSource(argv).map(shellQuote).join(" ")}`],
+    commands,
     ...(where === undefined ? {} : { where }),
     ...(details === undefined ? {} : { details }),
     cause: error,
   });
 }
 
-/** A command line without -p and -c. */
-function withoutSource(argv: readonly string[]): readonly string[] {
+function line(words: readonly string[]): string {
+  return words.map(shellQuote).join(" ");
+}
+
+/** What follows -- are no flags. */
+function atDashes(argv: readonly string[]): readonly [readonly string[], readonly string[]] {
+  const at = argv.indexOf("--");
+  return at < 0 ? [argv, []] : [argv.slice(0, at), argv.slice(at)];
+}
+
+/** A flag with its value, in the forms it may have. */
+interface ValueFlag {
+  readonly alone: RegExp;
+  readonly joined: RegExp;
+}
+
+const sourceFlags: ValueFlag = { alone: /^(-[pc]|--profile|--config)$/, joined: /^(-[pc].|--(profile|config)=)/ };
+const deviceFlag: ValueFlag = { alone: /^--device$/, joined: /^--device=/ };
+
+/** A command line without some flags. */
+function without(argv: readonly string[], { alone, joined }: ValueFlag): readonly string[] {
+  const [flags, text] = atDashes(argv);
   const kept: string[] = [];
-  for (let i = 0; i < argv.length; i++) {
-    const word = argv[i] ?? "";
-    if (/^(-[pc]|--profile|--config)$/.test(word)) i += 1;
-    else if (!/^(-[pc].|--(profile|config)=)/.test(word)) kept.push(word);
+  for (let i = 0; i < flags.length; i++) {
+    const word = flags[i] ?? "";
+    if (alone.test(word)) i += 1;
+    else if (!joined.test(word)) kept.push(word);
   }
-  return kept;
+  return [...kept, ...text];
 }

@@ -322,7 +322,7 @@ function commandLines(commands: readonly string[], style: Style): string {
 }
 
 /** The fields programs read; always all of them. */
-function errorFields(error: SpellError): Record<string, unknown> {
+export function errorFields(error: SpellError): Record<string, unknown> {
   const { code, message, hint, commands, where, retryable, exit_code, details } = error.toJSON();
   return {
     code,

@@ -1,7 +1,6 @@
 /** What `generate` and `chat` share: flags to options, a model with its progress line, parts of a stream to fields and notes. */
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import type { Spell } from "../../core/api/spell.ts";
 import { bundledModels, draftsOfT5, type LoadOptions, variantsOfT5 } from "../../core/backends/candle.ts";
 import { type CandleSettings, candleSettings } from "../../core/backends/candle-settings.ts";
 import { chooseModel } from "../../core/backends/model-choice.ts";
@@ -148,7 +147,7 @@ export async function loadModel(context: Context, spec: string, options: LoadOpt
       return load();
     });
     progress.end();
-    await noteRun(model, spell, spec);
+    await noteRun(model);
     noteMissingRuntime(model.device, screen);
     return model;
   } catch (error) {
@@ -160,17 +159,10 @@ export async function loadModel(context: Context, spec: string, options: LoadOpt
 }
 
 /** For `ps` of other processes. */
-async function noteRun(model: LanguageModel, spell: Spell, spec: string): Promise<void> {
-  if (model.id.endsWith("@ollama")) return; // the server tells by itself
+async function noteRun({ id, sizeBytes, device, contextLength }: LanguageModel): Promise<void> {
+  if (sizeBytes === undefined) return; // the server tells by itself
   const { writeRunRecord } = await import("../run-records.ts");
-  const localLLM = await spell.localLLM();
-  const listed = (await localLLM.list("candle").catch(() => [])).find(({ id }) => id === model.id || id === spec);
-  writeRunRecord({
-    model_id: model.id,
-    size_bytes: listed?.size_bytes ?? 0,
-    device: model.device.chosen,
-    context_size: model.contextLength,
-  });
+  writeRunRecord({ model_id: id, size_bytes: sizeBytes, device: device.chosen, context_size: contextLength });
 }
 
 /** The same command once more, with the flag that downloads. */

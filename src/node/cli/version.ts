@@ -17,6 +17,8 @@ export async function showVersion({ flags, screen }: Context): Promise<number> {
     "node-llama-cpp": packageVersion("node-llama-cpp"),
     "onnxruntime-web": packageVersion("onnxruntime-web"),
     "onnxruntime-node": packageVersion("onnxruntime-node"),
+    webgpu: packageVersion("webgpu"),
+    "@huggingface/transformers": packageVersion("@huggingface/transformers"),
   };
   const missing = screen.out.dim("not installed");
   const rows: readonly (readonly [string, string])[] = [
@@ -24,7 +26,8 @@ export async function showVersion({ flags, screen }: Context): Promise<number> {
     ["platform", `${process.platform} ${process.arch}`],
     ...Object.entries(engines).map(([name, found]) => [name, found ?? missing] as const),
   ];
-  screen.writeOwn(`llmspell ${version}\n${rows.map(([name, value]) => `${name.padEnd(16)}  ${value}\n`).join("")}`);
+  const width = Math.max(...rows.map(([name]) => name.length));
+  screen.writeOwn(`llmspell ${version}\n${rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join("")}`);
   screen.writeOwn(`\nGGUF families (${architectures.length})\n${columns(architectures)}`);
   screen.document({
     status: "ok",

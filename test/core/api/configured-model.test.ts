@@ -33,6 +33,7 @@ function plainModel(options: { readonly hang?: boolean; readonly ms?: number } =
   const model: LanguageModel = {
     id: "m",
     architecture: "llama",
+    sizeBytes: 1000,
     contextLength: 128,
     hasChatTemplate: false,
     isSeq2Seq: false,

@@ -75,6 +75,15 @@ describe("a download", () => {
     expect(await store.listParts()).toEqual([]);
   });
 
+  it("tells what has come before a mebibyte of it is written, and never more than there is", async () => {
+    server.plan("/files/", [{ pieceMs: 20 }]);
+    const seen: number[] = [];
+    await pull(file(), { onProgress: (done) => seen.push(done) });
+    expect(seen.some((done) => done > 0 && done % (1024 * 1024) !== 0 && done < size)).toBe(true);
+    expect([...seen].sort((a, b) => a - b)).toEqual(seen);
+    expect(Math.max(...seen)).toBe(size);
+  });
+
   it("asks nothing for what is there, unless forced", async () => {
     await pull();
     server.reset();

@@ -127,9 +127,10 @@ describe("chat over a pipe", () => {
     ["/save", "needs a file"],
     ["/load /no/such/file", "no such file"],
     ["/model", "needs a model"],
-  ])("%s ends a pipe with a usage error", async (line, text) => {
-    const { status } = await talk(`${line}\n`);
-    expect(status).toMatchObject({ exitCode: 2, message: expect.stringContaining(text) });
+  ])("%s is a usage error that changes nothing: the next line of a pipe is answered, and the exit status is 2", async (line, text) => {
+    const { status, out, err } = await talk(`${line}\ntwo\n`);
+    expect([status, out]).toEqual([2, " ok\n"]);
+    expect(err).toContain(text);
   });
 
   it("forgets with /clear, and keeps the system prompt", async () => {
@@ -165,10 +166,7 @@ describe("chat over a pipe", () => {
     expect((await talk(`one\n/save ${path}\n`)).status).toBe(0);
     const mine = join(folder, "mine.txt");
     writeFileSync(mine, "precious");
-    expect((await talk(`one\n/save ${mine}\n`)).status).toMatchObject({
-      code: "usage-value",
-      message: expect.stringContaining("left alone"),
-    });
+    expect(await talk(`one\n/save ${mine}\n`)).toMatchObject({ status: 2, err: expect.stringMatching(/left alone.*\[usage-value\]/s) });
     expect(readFileSync(mine, "utf8")).toBe("precious");
   });
 
@@ -193,7 +191,20 @@ describe("chat over a pipe", () => {
     const changed = await talk("one\n/model /other.gguf\ntwo\n", { format: "json" });
     expect(changed.document).toMatchObject({ model: "/other.gguf" });
     expect(changed.document.messages).toHaveLength(4);
-    expect((await talk("one\n/model /none.gguf\n")).status).toMatchObject({ code: "model-unknown", exitCode: 3 });
+    const kept = await talk("one\n/model /none.gguf\ntwo\n/model\n");
+    expect(kept).toMatchObject({
+      status: 3,
+      out: " ok\n ok\n",
+      err: expect.stringMatching(/no such file.*\[model-unknown\].*\[usage-value\]/s),
+    });
+    const { status, document } = await talk("one\n/model /none.gguf\ntwo\n", { format: "json" });
+    expect(status).toBe(3);
+    expect(document).toMatchObject({
+      status: "error",
+      error: { code: "model-unknown", exit_code: 3 },
+      model: "/with.gguf",
+      messages: [{ content: "one" }, { content: " ok" }, { content: "two" }, { content: " ok" }],
+    });
   });
 
   it("says once that a model has no chat template, unless it is asked for raw text", async () => {

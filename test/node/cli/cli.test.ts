@@ -111,13 +111,7 @@ describe("generate", () => {
     ["a private address", ["-m", "http://10.0.0.1/m.gguf"], 2, "spec-host", "--allow-host 10.0.0.1"],
     ["an unknown backend", ["-m", "x@pluto"], 2, "backend-unknown", "candle (alias local)"],
     ["too large a context", ["--context-size", "5000"], 2, "usage-value", "128 … 512"],
-    [
-      "a device that is not there",
-      ["--device", "vulkan"],
-      4,
-      "device-unavailable",
-      '  llmspell generate -m tiny-stories --device cpu "Hello"',
-    ],
+    ["a device that is not there", ["--device", "vulkan"], 4, "device-unavailable", "  llmspell generate Hello --device cpu\n"],
   ])("%s ends with its code and what to type", async (_, args, status, code, text) => {
     const outcome = await cli(["generate", ...args, "Hello"], { cwd: folder });
     expect(outcome).toMatchObject({ status, stdout: "" });

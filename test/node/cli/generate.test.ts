@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { createSpell } from "../../../src/core/api/spell.ts";
 import type { GgufRuntime } from "../../../src/core/spec/runtime.ts";
-import { scriptedRuntime } from "../../../src/core/testing/index.ts";
+import { memoryPlatform, scriptedRuntime } from "../../../src/core/testing/index.ts";
 import { generate } from "../../../src/node/cli/generate.ts";
 import { root } from "../../support.ts";
 import { chunks, keptScreen, quietInterrupt, scriptedContext } from "./support.ts";
@@ -24,6 +25,21 @@ describe("generate, over a scripted runtime", () => {
     await generate(scriptedContext(shown, { files, script: { answer: () => ["x\n"] }, operands: ["Once"] }));
     expect(shown.out()).toBe("x\n");
     expect(shown.err()).toBe("");
+  });
+
+  it("looks at no other model on its way: a full store must not delay the first word", async () => {
+    const platform = memoryPlatform({ files, gguf: scriptedRuntime({ answer: () => [" a"] }) });
+    let looks = 0;
+    const store = new Proxy(platform.store, {
+      get(target, name, receiver) {
+        if (name === "listManifests") looks += 1;
+        return Reflect.get(target, name, receiver);
+      },
+    });
+    const context = scriptedContext(keptScreen(), { files, operands: ["Once"] });
+    const spell = createSpell({ platform: { ...platform, store }, config: await context.config() });
+    expect(await generate({ ...context, openSpell: async () => spell })).toBe(0);
+    expect(looks).toBe(0);
   });
 
   it("prints one document with the fields that programs rely on", async () => {

@@ -1,4 +1,5 @@
 /** A repository in the cache of Hugging Face's tools, as huggingface_hub 2.4.0 lays it out: blobs by etag, snapshots of links, a reference. */
+import { createHash } from "node:crypto";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sha256 } from "./local-llm.ts";
@@ -15,9 +16,14 @@ export function writeHubCache(
   for (const folder of [snapshot, join(place, "blobs"), join(place, "refs")]) mkdirSync(folder, { recursive: true });
   if (main) writeFileSync(join(place, "refs/main"), revision);
   for (const [path, bytes] of Object.entries(files)) {
-    const etag = /\.(gguf|safetensors)$/.test(path) ? sha256(bytes) : sha256(bytes).slice(0, 40);
+    const etag = /\.(gguf|safetensors)$/.test(path) ? sha256(bytes) : gitSha1(bytes);
     writeFileSync(join(place, "blobs", etag), bytes);
     symlinkSync(join("../../blobs", etag), join(snapshot, path));
   }
   return snapshot;
+}
+
+/** As `git hash-object` says it. */
+export function gitSha1(bytes: Uint8Array): string {
+  return createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
 }

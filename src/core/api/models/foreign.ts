@@ -4,12 +4,13 @@ import { type HubListing, type HubWish, listCached, planRepository, reuseCache, 
 import type { InstalledModel } from "../../backends/installed.ts";
 import { planRegistry } from "../../backends/ollama-registry.ts";
 import type { StoredModel } from "../../download/manifest.ts";
-import { type ExternalFile, manifestFile, manifestOf, modifiedOf, type PullPlan } from "../../download/pull.ts";
+import { type DescribedModel, type ExternalFile, manifestFile, manifestOf, modifiedOf, type PullPlan } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
 import type { ForeignModels } from "../../platform.ts";
 import type { ModelSpec, OllamaSpec } from "../../spec/model-spec.ts";
 import { type ModelContext, parse, seconds } from "./context.ts";
 import { describer } from "./describe.ts";
+import { isRefusal, openNotes } from "./foreign-notes.ts";
 import { asHub, hubContext } from "./sources.ts";
 
 /** Sources that say so, in manifests and lists. */
@@ -55,18 +56,25 @@ export async function listForeign(context: ModelContext, known: readonly StoredM
   const { foreign } = context.platform;
   if (foreign === undefined) return [];
   const ids = new Set(known.map(({ manifest }) => manifest.id));
+  const notes = await openNotes(foreign.notes);
   const found: StoredModel[] = [];
   for (const plan of [...(await plansOfCache(context, foreign)), ...(await plansOfOllama(context, foreign))]) {
     if (ids.has(plan.id)) continue;
-    const model = await describePlan(context, plan).catch((error: unknown) => {
+    const leaveOut = (why: string): undefined => {
+      context.platform.log({ level: "debug", message: `${plan.id} of another tool is left out: ${why}` });
+    };
+    const model = await describePlan(context, plan, async (files, read) => {
+      const note = await notes.describe(files, read);
+      return isRefusal(note) ? leaveOut(note.refused) : note;
+    }).catch((error: unknown) => {
       if (!(error instanceof SpellError)) throw error;
-      context.platform.log({ level: "debug", message: `${plan.id} of another tool is left out: ${error.message}` });
-      return undefined;
+      return leaveOut(error.message);
     });
     if (model === undefined) continue;
     ids.add(plan.id);
     found.push(model);
   }
+  await notes.close();
   return found;
 }
 
@@ -111,11 +119,19 @@ async function planCached(context: ModelContext, listing: HubListing, wish: HubW
   return reuseCache(planRepository(listing, wish, asking), wish.spec, asking);
 }
 
+/** Looks at headers, or knows what they say. */
+type Look = (files: readonly ExternalFile[], read: () => Promise<DescribedModel>) => Promise<DescribedModel | undefined>;
+
 /** @returns undefined where some of it is not here. @throws SpellError where the files are no model */
-async function describePlan(context: ModelContext, plan: PullPlan): Promise<StoredModel | undefined> {
+async function describePlan(
+  context: ModelContext,
+  plan: PullPlan,
+  look: Look = (_files, read) => read(),
+): Promise<StoredModel | undefined> {
   const files = plan.files.flatMap((file): readonly ExternalFile[] => (file.kind === "external" ? [file.external] : []));
   if (files.length < plan.files.length) return undefined;
-  const described = await describer(context)(files.map(({ source }) => source));
+  const described = await look(files, () => describer(context)(files.map(({ source }) => source)));
+  if (described === undefined) return undefined;
   const newest = Math.max(0, ...files.map(({ source }) => modifiedOf(source)));
   // What a cache holds of a repository says nothing about what the repository would give.
   const { byDefault: _, ...known } = plan;

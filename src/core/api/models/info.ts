@@ -37,7 +37,8 @@ export async function info(context: ModelContext, text: string, { remote, signal
           (await listStored(context.platform.store)).models.find(({ manifest }) => manifest.id === stored.manifest.id) ?? stored,
         );
   const known = await infoOfFound(context, found, record, stored?.manifest);
-  return { ...known, license: known.license ?? entry?.license ?? null };
+  // The catalogue has the name of a licence as people write it; of others' files their own word counts.
+  return { ...known, license: (found.bundled ? entry?.license : known.license) ?? entry?.license ?? null };
 }
 
 /** By the server's own words. */

@@ -1,5 +1,5 @@
 /** Looking after the store: removing, hashing anew, dropping what is of no use. What belongs to others is never deleted. */
-import { bundledModels, findModel } from "../../backends/candle.ts";
+import { type BundledModel, bundledModels } from "../../backends/candle.ts";
 import { hashSource } from "../../backends/installed.ts";
 import { aliasKey, listStored, type ModelManifest, type StoredModel } from "../../download/manifest.ts";
 import { baseName, usedBlobs } from "../../download/pull.ts";
@@ -62,21 +62,20 @@ export async function remove(context: ModelContext, text: string): Promise<Remov
   return { model_id: found.manifest.id, freed_bytes: freed, kept_files: kept };
 }
 
-export async function verify(
-  context: ModelContext,
-  text?: string,
-  { signal, onFile }: VerifyOptions = {},
-): Promise<readonly VerifyResult[]> {
+export async function verify(context: ModelContext, text?: string, options: VerifyOptions = {}): Promise<readonly VerifyResult[]> {
+  const { signal, onFile } = options;
   const { models, damaged } = await listStored(context.platform.store);
   let wanted: readonly StoredModel[] = models;
   if (text !== undefined) {
     const spec = parse(text);
-    if (spec.kind === "name" && bundledModels.has(spec.name.toLowerCase())) return verifyBundled(context, spec.name.toLowerCase(), signal);
+    const bundled = spec.kind === "name" ? bundledModels.get(spec.name.toLowerCase()) : undefined;
+    if (spec.kind === "name" && bundled !== undefined) return verifyBundled(context, spec.name.toLowerCase(), bundled, options);
     const found = (await find(context, spec)) ?? (await findForeign(context, spec));
     if (found === undefined) throw await notInstalled(context, spec);
     wanted = [found];
   } else for (const error of damaged) context.platform.log({ level: "warn", message: error.message });
   const results: VerifyResult[] = [];
+  if (text === undefined) for (const [name, model] of bundledModels) results.push(...(await verifyBundled(context, name, model, options)));
   for (const { key, manifest } of wanted) {
     const before = results.length;
     for (const file of manifest.files) {
@@ -85,8 +84,9 @@ export async function verify(
       const source = await (file.blob === undefined
         ? context.platform.foreign?.openFile(file.external ?? "", name)
         : context.platform.store.openBlob(file.blob, name).catch(() => undefined));
-      const actual = source === undefined ? null : await hashSource(source, context.platform, signal);
-      const expected = file.sha256 ?? null;
+      const expected = file.sha256 ?? file.git_sha1 ?? null;
+      const kind = file.sha256 === undefined && file.git_sha1 !== undefined ? "git" : "sha256";
+      const actual = source === undefined ? null : await hashSource(source, context.platform, signal, kind);
       const ok = actual !== null && (expected === null ? source?.size === file.size : actual === expected);
       results.push({ model_id: manifest.id, file: file.path, ok, expected, actual });
     }
@@ -95,23 +95,25 @@ export async function verify(
   return results;
 }
 
-/** Files of the package are held to no hash of ours: npm did that when they came. They are read to their ends. */
-async function verifyBundled({ platform }: ModelContext, name: string, signal: AbortSignal | undefined): Promise<readonly VerifyResult[]> {
-  const { files } = await findModel(name, platform, signal);
-  return Promise.all(
-    files.map(async (source) => ({
-      model_id: name,
-      file: source.name,
-      ok: true,
-      expected: null,
-      actual: await hashSource(source, platform, signal),
-    })),
-  );
+/** Files of the package are held to what they were when it was made. */
+async function verifyBundled(
+  { platform }: ModelContext,
+  name: string,
+  { files }: BundledModel,
+  { signal, onFile }: VerifyOptions,
+): Promise<readonly VerifyResult[]> {
+  const results: VerifyResult[] = [];
+  for (const { name: file, sha256: expected } of files) {
+    onFile?.(file, 0);
+    const actual = await hashSource(await platform.bundled(name, file), platform, signal);
+    results.push({ model_id: name, file, ok: actual === expected, expected, actual });
+  }
+  return results;
 }
 
 /** Hashes that another tool recorded count as checked from now on. */
 async function noteVerified({ platform: { store, log } }: ModelContext, key: ManifestKey, manifest: ModelManifest): Promise<void> {
-  const isStated = foreignSources.has(manifest.source) && manifest.files.every(({ sha256 }) => sha256 !== undefined);
+  const isStated = foreignSources.has(manifest.source) && manifest.files.every((file) => (file.sha256 ?? file.git_sha1) !== undefined);
   if (!isStated || manifest.verified === "sha256") return;
   await store.writeManifest(key, { ...manifest, verified: "sha256" }).catch((error: unknown) => {
     if (!(error instanceof SpellError)) throw error;

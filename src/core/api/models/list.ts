@@ -1,12 +1,11 @@
 /** Models that are here, of each backend; one that fails is told, not hidden. */
-import { bundledModels, findModel } from "../../backends/candle.ts";
-import { findEntry } from "../../backends/catalogue.ts";
+import { bundledModels } from "../../backends/candle.ts";
 import { listStored } from "../../download/manifest.ts";
 import { SpellError } from "../../errors.ts";
 import type { LocalBackend } from "../../spec/model-settings.ts";
 import type { ModelContext } from "./context.ts";
 import { listForeign } from "./foreign.ts";
-import { recordOf, recordOfFound, recordOfOllama } from "./record-of.ts";
+import { recordOf, recordOfBundled, recordOfOllama } from "./record-of.ts";
 import type { BackendResult, ModelRecord } from "./records.ts";
 
 export interface ModelList {
@@ -39,13 +38,7 @@ export async function list(context: ModelContext, backend?: string): Promise<rea
 }
 
 export async function listCandle(context: ModelContext): Promise<readonly ModelRecord[]> {
-  const entries = await context.catalogue();
-  const bundled = await Promise.all(
-    [...bundledModels.keys()].map(async (name) => {
-      const record = recordOfFound(context, await findModel(name, context.platform));
-      return { ...record, license: record.license ?? findEntry(entries, name)?.license ?? null };
-    }),
-  );
+  const bundled = await Promise.all([...bundledModels].map(([name, model]) => recordOfBundled(context, name, model)));
   const { models, damaged } = await listStored(context.platform.store);
   for (const error of damaged) context.platform.log({ level: "warn", message: error.message });
   const foreign = await listForeign(context, models);

@@ -20,8 +20,9 @@ export async function plan(context: ModelContext, text: string, pulling: PullReq
   const spec = withQuantization(parse(text, pulling.allowHosts), pulling.quantization);
   if ((await backendOf(context, spec)) === "ollama")
     return { id: `${ollamaName(spec)}@ollama`, backend: "ollama", sizeBytes: undefined, missingBytes: undefined };
-  if (spec.kind === "name" && bundledModels.has(spec.name.toLowerCase())) {
-    const { bytes_total } = await bundledResult(context, spec);
+  const bundled = spec.kind === "name" ? bundledModels.get(spec.name.toLowerCase()) : undefined;
+  if (spec.kind === "name" && bundled !== undefined) {
+    const { bytes_total } = bundledResult(spec.name.toLowerCase(), bundled, spec.variant);
     return { id: spec.name.toLowerCase(), backend: "candle", sizeBytes: bytes_total, missingBytes: 0 };
   }
   const there = pulling.force === true ? undefined : await findPulled(context, spec);

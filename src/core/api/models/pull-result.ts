@@ -1,8 +1,8 @@
 /** The end of a pull, as programs read it. */
-import { findModel } from "../../backends/candle.ts";
+import { type BundledModel, checkBundledVariant } from "../../backends/candle.ts";
 import { sizeOf } from "../../backends/installed.ts";
 import type { ModelManifest } from "../../download/manifest.ts";
-import { type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
+import { totalSize } from "../../formats/byte-source.ts";
 import type { ModelContext } from "./context.ts";
 import type { PullResult } from "./records.ts";
 
@@ -24,16 +24,17 @@ export function resultOf(context: ModelContext, manifest: ModelManifest, already
   };
 }
 
-export async function bundledResult(context: ModelContext, spec: ModelSpec): Promise<PullResult> {
-  const found = await findModel(printModelSpec(spec).replace(/@.*$/, ""), context.platform);
+/** @throws SpellError model-variant-unknown */
+export function bundledResult(name: string, model: BundledModel, variant: string | undefined): PullResult {
+  checkBundledVariant(name, model, variant);
   return {
-    model_id: found.id,
+    model_id: name,
     backend: "candle",
     status: "complete",
     percent_complete: 100,
     bytes_downloaded: 0,
-    bytes_total: found.files.reduce((all, { size }) => all + size, 0),
-    files: found.files.length,
+    bytes_total: totalSize(model.files),
+    files: model.files.length,
     verified: "sha256",
     already_present: true,
   };

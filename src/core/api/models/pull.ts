@@ -5,6 +5,7 @@ import { aliasKey, type StoredModel } from "../../download/manifest.ts";
 import { type PullEvent, type PullPlan, pullModel } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
 import { checkModelName } from "../../spec/model-spec.ts";
+import { checkOptionNames } from "../../text/check-call.ts";
 import { type ModelContext, parse, seconds } from "./context.ts";
 import { describer } from "./describe.ts";
 import { findPulled } from "./find.ts";
@@ -15,7 +16,19 @@ import { pullOllama } from "./pull-ollama.ts";
 import { bundledResult, percent, progressMs, resultOf } from "./pull-result.ts";
 import type { PullRequest, PullResult } from "./records.ts";
 
+const optionNames: Readonly<Record<keyof PullRequest, true>> = {
+  force: true,
+  quantization: true,
+  as: true,
+  allowHosts: true,
+  offline: true,
+  signal: true,
+  on_progress: true,
+  onEvent: true,
+};
+
 export async function pull(context: ModelContext, text: string, pulling: PullRequest = {}): Promise<PullResult> {
+  checkOptionNames(pulling, Object.keys(optionNames), "pull");
   const spec = withQuantization(parse(text, pulling.allowHosts), pulling.quantization);
   const as = pulling.as === undefined ? undefined : checkModelName(pulling.as);
   if (as !== undefined && (bundledModels.has(as.toLowerCase()) || findEntry(await context.catalogue(), as) !== undefined)) {
@@ -26,7 +39,8 @@ export async function pull(context: ModelContext, text: string, pulling: PullReq
   }
   if ((await backendOf(context, spec)) === "ollama")
     return pullOllama(context, spec, pulling).catch((error: unknown) => didYouMean(context, error, spec));
-  if (spec.kind === "name" && bundledModels.has(spec.name.toLowerCase())) return bundledResult(context, spec);
+  const bundled = spec.kind === "name" ? bundledModels.get(spec.name.toLowerCase()) : undefined;
+  if (spec.kind === "name" && bundled !== undefined) return bundledResult(spec.name.toLowerCase(), bundled, spec.variant);
   if (pulling.force !== true) {
     const there = await findPulled(context, spec);
     if (there !== undefined) {

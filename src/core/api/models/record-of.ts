@@ -1,10 +1,11 @@
 /** A model that is here, in the form of lists. */
-import type { FoundModel } from "../../backends/candle.ts";
+import type { BundledModel, FoundModel } from "../../backends/candle.ts";
+import { builtinCatalogue, findEntry } from "../../backends/catalogue.ts";
 import { sizeOf } from "../../backends/installed.ts";
 import type { OllamaModel } from "../../backends/ollama.ts";
 import { summarizeModel } from "../../backends/summary.ts";
 import type { StoredModel } from "../../download/manifest.ts";
-import { modifiedOf } from "../../download/pull.ts";
+import { totalSize } from "../../formats/byte-source.ts";
 import { isLoaded, type ModelContext } from "./context.ts";
 import type { ModelRecord } from "./records.ts";
 
@@ -30,9 +31,46 @@ export function recordOf(context: ModelContext, { manifest, aliases }: StoredMod
   };
 }
 
+/** By what was written down when the package was made: a page would have to fetch the files to read their headers. */
+export async function recordOfBundled(
+  context: ModelContext,
+  name: string,
+  { kind, architecture, quantization, files }: BundledModel,
+): Promise<ModelRecord> {
+  const entry = findEntry(builtinCatalogue(), name);
+  const place = await context.platform.lookBundled?.(name, files[0]?.name ?? "");
+  return {
+    id: name,
+    backend: "candle",
+    format: kind === "gguf" ? "gguf" : "safetensors",
+    architecture,
+    parameter_count: entry?.parameterCount ?? null,
+    quantization,
+    size_bytes: totalSize(files),
+    modified_at: secondsOf(place?.modifiedMs),
+    source: "bundled",
+    revision: null,
+    license: entry?.license ?? null,
+    verified: "sha256",
+    bundled: true,
+    loaded: isLoaded(context, name),
+    path: placeOf(kind, place?.path),
+    aliases: [],
+  };
+}
+
+/** Of a model of several files: their folder, which is a name for it too. */
+function placeOf(kind: FoundModel["kind"], path: string | undefined): string | null {
+  if (path === undefined) return null;
+  return kind === "gguf" ? path : path.replace(/(\/onnx)?[/\\][^/\\]*$/, "");
+}
+
+function secondsOf(ms: number | undefined): number | null {
+  return ms === undefined || ms === 0 ? null : Math.floor(ms / 1000);
+}
+
 export function recordOfFound(context: ModelContext, found: FoundModel): ModelRecord {
   const facts = summarizeModel(found);
-  const modified = modifiedOf(found.files[0] ?? { name: "", size: 0, read: () => Promise.reject(new Error()) });
   return {
     id: found.id,
     backend: "candle",
@@ -41,14 +79,14 @@ export function recordOfFound(context: ModelContext, found: FoundModel): ModelRe
     parameter_count: facts.parameterCount ?? null,
     quantization: facts.quantization,
     size_bytes: facts.sizeBytes,
-    modified_at: modified === 0 ? null : Math.floor(modified / 1000),
+    modified_at: secondsOf(found.files[0]?.modifiedMs),
     source: found.bundled ? "bundled" : "file",
     revision: null,
     license: facts.license ?? null,
     verified: found.bundled ? "sha256" : "none",
     bundled: found.bundled,
     loaded: isLoaded(context, found.id),
-    path: found.files[0]?.path ?? null,
+    path: placeOf(found.kind, found.files[0]?.path),
     aliases: [],
   };
 }

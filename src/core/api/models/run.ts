@@ -1,10 +1,12 @@
 /** Runs models that are here: loads, answers, and forgets. */
-import { type LoadOptions, loadModel } from "../../backends/candle.ts";
+import { type LoadOptions, loadModel, loadOptionNames } from "../../backends/candle.ts";
 import type { LoadDefaults } from "../../backends/candle-settings.ts";
 import { SpellError } from "../../errors.ts";
 import type { Prompt } from "../../spec/generate.ts";
 import type { LanguageModel } from "../../spec/language-model.ts";
 import { printModelSpec } from "../../spec/model-spec.ts";
+import { checkOptionNames } from "../../text/check-call.ts";
+import { generateOptionNames } from "../../text/parameters.ts";
 import { type LoadedModel, type ModelContext, parse } from "./context.ts";
 import { resolve } from "./find.ts";
 import { backendOf, didYouMean, ollamaName } from "./names.ts";
@@ -16,6 +18,7 @@ export async function load(
   options: LoadOptions = {},
   defaults: LoadDefaults = context.usual,
 ): Promise<LanguageModel> {
+  checkOptionNames(options, loadOptionNames, "load");
   const spec = parse(text);
   if ((await backendOf(context, spec)) === "ollama") {
     const opening = context.ollama.open(ollamaName(spec), {
@@ -34,6 +37,7 @@ export async function generate(
   prompt: Prompt,
   options: LocalGenerateOptions = {},
 ): Promise<GenerateResult> {
+  checkOptionNames(options, [...generateOptionNames, "on_token"], "generate");
   const { device, on_token, ...rest } = options;
   const spec = parse(text);
   const backend = await backendOf(context, spec);

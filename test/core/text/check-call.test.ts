@@ -1,0 +1,90 @@
+/** Calls of programs without a compiler: what is no option, no prompt and no model is told, never ignored. */
+import { describe, expect, it } from "vitest";
+import { createLocalLlm } from "../../../src/core/api/local-llm.ts";
+import { createSpell } from "../../../src/core/api/spell.ts";
+import { memoryPlatform, scriptedRuntime } from "../../../src/core/testing/index.ts";
+import { collect } from "../../../src/core/text/collect.ts";
+import { tinyLlama } from "../../fixtures/gguf/models.ts";
+import { writeGguf } from "../../fixtures/gguf-writer.ts";
+
+const file = writeGguf(tinyLlama());
+const open = (answer: () => string[] = () => [" ok"]) => {
+  const platform = memoryPlatform({ files: { "/models/a b.gguf": file }, gguf: scriptedRuntime({ answer }) });
+  return { platform, spell: createSpell({ platform }) };
+};
+
+/** As a script calls it. */
+// biome-ignore lint/suspicious/noExplicitAny: the wrong types are what is tested
+const untyped = (value: unknown): any => value;
+
+describe("options that are none", () => {
+  it.each([
+    [{ max_tokens: 5 }, "max_tokens", "maxTokens"],
+    [{ "top-p": 0.5 }, "top-p", "topP"],
+    [{ temprature: 0 }, "temprature", "temperature"],
+    [{ maxtokens: 5 }, "maxtokens", "maxTokens"],
+    [{ do_sample: true }, "do_sample", undefined],
+  ])("of a generation: %j", async (options, where, meant) => {
+    const { spell } = open();
+    const model = await spell.load("/models/a b.gguf");
+    const error = await collect(model.stream("x", untyped(options))).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: "run-option",
+      where,
+      message: `generation has no option ${where}${meant === undefined ? "" : `; did you mean ${meant}?`}`,
+      hint: expect.stringContaining("maxTokens, temperature"),
+    });
+    await model.dispose();
+  });
+
+  it("of load, createSpell, LocalLLM.generate and LocalLLM.pull, before anything is looked for", async () => {
+    const { platform, spell } = open();
+    const llm = createLocalLlm({ platform });
+    await expect(spell.load("/none", untyped({ gpu: true }))).rejects.toMatchObject({ code: "run-option", where: "gpu" });
+    await expect(llm.load("nowhere@ollama", untyped({ ctx: 1 }))).rejects.toMatchObject({ code: "run-option", where: "ctx" });
+    await expect(llm.generate("/none", "x", untyped({ max_tokens: 5 }))).rejects.toMatchObject({
+      message: expect.stringContaining("maxTokens"),
+    });
+    await expect(llm.pull("nowhere", untyped({ onProgress: () => undefined }))).rejects.toMatchObject({ where: "onProgress" });
+    expect(() => createSpell(untyped({ platform, profil: "candle" }))).toThrow(/did you mean profile/);
+  });
+});
+
+describe("what is no prompt", () => {
+  it.each([
+    [undefined, "prompt: wanted text, or messages"],
+    [null, "got null"],
+    [5, "got number"],
+    [[], "wanted at least one"],
+    [[{ role: "boss", content: "x" }], "messages[0]"],
+    [[{ role: "user", content: [{ type: "text", text: "x" }] }], "messages[0]"],
+  ])("%j", async (prompt, text) => {
+    const { spell } = open();
+    const model = await spell.load("/models/a b.gguf");
+    await expect(collect(model.stream(untyped(prompt)))).rejects.toMatchObject({
+      code: "run-option",
+      message: expect.stringContaining(text),
+    });
+    await model.dispose();
+  });
+});
+
+describe("what is no model", () => {
+  it.each([[5], [null], [{}], [["model.gguf"]], [() => "x"]])("%j", async (source) => {
+    const { spell } = open();
+    await expect(spell.load(untyped(source))).rejects.toMatchObject({ code: "run-option", where: "source" });
+  });
+
+  it("takes the address of a local file, as import.meta.url makes it", async () => {
+    const { spell } = open();
+    const model = await spell.load(new URL("file:///models/a%20b.gguf"));
+    expect([model.id, await collect(model.stream("x"))]).toEqual(["/models/a b.gguf", " ok"]);
+    await model.dispose();
+    await expect(spell.load(new URL("file:///C:/none.gguf"))).rejects.toMatchObject({
+      code: "model-unknown",
+      message: "C:/none.gguf: no such file or folder",
+    });
+    await expect(spell.load(new URL("file:///a%ff"))).rejects.toMatchObject({ code: "run-option" });
+    await expect(spell.load(new URL("https://example.org/m.gguf"))).rejects.toMatchObject({ code: "model-not-installed" });
+  });
+});
