@@ -1,6 +1,6 @@
 /**
  * A vitest reporter that writes what verify.mjs adds up: counts, and for each skipped test its reason.
- * The JSON reporter of vitest leaves the reasons out. A file that could not be collected counts as one failed test, and so does each
+ * The JSON reporter of vitest leaves the reasons out. A test that is skipped and says not why counts as failed. A file that could not be collected counts as one failed test, and so does each
  * test that never came to its end, or never began because a hook of its suite failed.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -9,6 +9,11 @@ import { dirname } from "node:path";
 function isInside(/** @type {any} */ test, /** @type {ReadonlySet<unknown>} */ suites) {
   for (let parent = test.parent; parent !== undefined; parent = parent.parent) if (suites.has(parent)) return true;
   return false;
+}
+
+/** What a test gave as it skipped itself, or what stands behind its title. @returns {string | undefined} */
+function reasonOf(/** @type {string} */ fullName, /** @type {string | undefined} */ note) {
+  return note ?? /\(skipped: (.+?)\)(?= > |$)/.exec(fullName)?.[1];
 }
 
 export default class TallyReporter {
@@ -25,9 +30,11 @@ export default class TallyReporter {
       for (const test of module.children.allTests()) {
         const result = test.result();
         if (result.state === "passed") tally.passed += 1;
-        else if (result.state === "skipped" && module.errors().length === 0 && !isInside(test, broken))
-          tally.skipped.push({ name: `${module.relativeModuleId} > ${test.fullName}`, reason: result.note ?? "no reason given" });
-        else tally.failed += 1;
+        else {
+          const reason = result.state === "skipped" ? reasonOf(test.fullName, result.note) : undefined;
+          if (reason === undefined || module.errors().length > 0 || isInside(test, broken)) tally.failed += 1;
+          else tally.skipped.push({ name: `${module.relativeModuleId} > ${test.fullName}`, reason });
+        }
       }
     }
     mkdirSync(dirname(file), { recursive: true });

@@ -1,15 +1,19 @@
 /** Models that the demo page keeps: closed tabs, evicted bytes, no storage, two tabs. */
-import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
 import { alert, ready, sharedBrowser, stored, tinyStories, visit } from "./support.ts";
 
 const browser = sharedBrowser();
+const folder = mkdtempSync(join(tmpdir(), "llmspell-kept-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("what is kept", () => {
   it("R15 a tab closed while a model is being kept: the next visit has it whole or not at all, and keeping it again works", async () => {
-    const bytes = readFileSync(tinyStories);
     // large enough that its keeping can be cut short; what follows the model belongs to nobody
-    const file = { name: "large.gguf", mimeType: "", buffer: Buffer.concat([bytes, Buffer.alloc(20_000_000)]) };
+    const file = join(folder, "large.gguf");
+    writeFileSync(file, Buffer.concat([readFileSync(tinyStories), Buffer.alloc(20_000_000)]));
     await visit(browser(), {}, async ({ page, context, url }) => {
       let tab = page;
       for (const delayMs of [10, 80]) {

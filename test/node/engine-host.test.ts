@@ -11,6 +11,7 @@ import { brokenGgufs } from "../fixtures/gguf/broken.ts";
 import { tinyT5 } from "../fixtures/gguf/models.ts";
 import { writeGguf } from "../fixtures/gguf-writer.ts";
 import { failure } from "../support/failure.ts";
+import { linux, posix } from "../support/only-where.ts";
 import { root } from "../support.ts";
 import {
   ask,
@@ -91,7 +92,7 @@ describe("a child that dies", () => {
     await handle.dispose();
   }, 30_000);
 
-  it.skipIf(process.platform === "win32")(
+  posix.it(
     "R25: a model file cut while it is mapped takes the child only",
     async () => {
       const path = temporaryFile("cut.gguf", readFileSync(tinyStories));
@@ -274,7 +275,7 @@ describe("calls", () => {
     expect(shares).toEqual([...shares].sort((a, b) => a - b));
   });
 
-  it.skipIf(process.platform !== "linux")("hands the child a small environment: no secret of the parent's", () => {
+  linux.it("hands the child a small environment: no secret of the parent's", () => {
     const environment = readFileSync(`/proc/${runtime.pids[0]}/environ`, "utf8");
     expect(environment).toContain("LLMSPELL_HOME=");
     expect(environment).not.toContain("hunter2");
@@ -324,7 +325,7 @@ describe("wllama behind the same wall", () => {
 });
 
 /** A program of its own, so that its end can be watched. */
-describe.skipIf(process.platform === "win32")("the end of the program", () => {
+posix.describe("the end of the program", () => {
   const children: ChildProcess[] = [];
   afterAll(() => {
     for (const child of children) child.kill("SIGKILL");

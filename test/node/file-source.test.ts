@@ -16,6 +16,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openFileSource } from "../../src/node/file-source.ts";
+import { linux, posix } from "../support/only-where.ts";
 import { unprivileged } from "./support/unprivileged.ts";
 
 let folder: string;
@@ -64,17 +65,18 @@ describe("openFileSource", () => {
     expect(await refusal(openFileSource(folder))).toMatchObject({ code: "model-not-regular", message: expect.stringContaining("folder") });
   });
 
-  it.runIf(process.platform !== "win32")("a pipe is model-not-regular, at once", async () => {
+  posix.it("a pipe is model-not-regular, at once", async () => {
     const path = join(folder, "pipe.gguf");
     execFileSync("/usr/bin/mkfifo", [path]);
     expect(await refusal(openFileSource(path))).toMatchObject({ code: "model-not-regular", message: expect.stringContaining("pipe") });
   });
 
-  it.runIf(process.platform !== "win32").each(["/dev/zero", "/dev/null"])("%s is model-not-regular", async (path) => {
-    expect(await refusal(openFileSource(path))).toMatchObject({ code: "model-not-regular", message: expect.stringContaining("device") });
-  });
+  for (const path of ["/dev/zero", "/dev/null"])
+    posix.it(`${path} is model-not-regular`, async () => {
+      expect(await refusal(openFileSource(path))).toMatchObject({ code: "model-not-regular", message: expect.stringContaining("device") });
+    });
 
-  it.runIf(process.platform !== "win32")("a socket is model-not-regular", async () => {
+  posix.it("a socket is model-not-regular", async () => {
     const path = join(folder, "socket.gguf");
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(path, resolve));
@@ -93,14 +95,14 @@ describe("openFileSource", () => {
     }
   });
 
-  it.runIf(process.platform !== "win32")("a file one may not read is store-denied", async () => {
+  posix.it("a file one may not read is store-denied", async () => {
     const path = write("secret.gguf");
     chmodSync(path, 0);
     const refused = await unprivileged(() => refusal(openFileSource(path)));
     expect(refused).toMatchObject({ code: "store-denied", message: expect.stringContaining("EACCES") });
   });
 
-  it.runIf(process.platform !== "win32")("a pipe that takes the file's place later does not block a read", async () => {
+  posix.it("a pipe that takes the file's place later does not block a read", async () => {
     const path = write("swapped.gguf");
     const source = await openFileSource(path);
     const pipe = join(folder, "other-pipe");
@@ -129,7 +131,7 @@ describe("openFileSource", () => {
     expect(await refusal(source.read(0, 4))).toMatchObject({ code: "run-closed" });
   });
 
-  it.runIf(process.platform === "linux")("keeps no file open between reads, nor after a refusal", async () => {
+  linux.it("keeps no file open between reads, nor after a refusal", async () => {
     const open = (): number => readdirSync("/proc/self/fd").length;
     const path = write("handles.gguf");
     await (await openFileSource(path)).read(0, 1);

@@ -131,6 +131,7 @@ describe("a disk that fails", () => {
       if ((await store.readManifest(["x"])) !== undefined) expect(await store.listBlobs()).toHaveLength(1);
       if (end === "done") return;
     }
+    throw new Error("it never runs through");
   });
 
   it("D22 data is made durable before the record that speaks of it, and the file before its final name", async () => {

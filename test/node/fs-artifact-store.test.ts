@@ -6,6 +6,7 @@ import type { ArtifactStore } from "../../src/core/platform.ts";
 import { fsArtifactStore } from "../../src/node/fs-artifact-store.ts";
 import { artifactStoreContract, noiseBytes, sha256Of } from "../contract/artifact-store.ts";
 import { failure } from "../support/failure.ts";
+import { posix } from "../support/only-where.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llmspell-store-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -80,7 +81,7 @@ describe("a folder that others wrote into", () => {
     await part.discard();
   });
 
-  it.skipIf(process.platform === "win32")("a link or a folder in the place of a file is store-corrupt, and not followed", async () => {
+  posix.it("a link or a folder in the place of a file is store-corrupt, and not followed", async () => {
     const digest = `sha256-${key}`;
     mkdirSync(at("blobs"), { recursive: true });
     symlinkSync("/etc/hosts", at("blobs", digest));

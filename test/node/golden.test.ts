@@ -2,7 +2,9 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type GenerateOptions, type LanguageModel, load, type Message, type StreamPart } from "../../src/node/index.ts";
-import { isLong, root, sharedModel } from "../support.ts";
+import storiesGolden from "../golden/tiny-stories.json" with { type: "json" };
+import { onlyWhere } from "../support/only-where.ts";
+import { isLong, sharedModel } from "../support.ts";
 
 const greedy: GenerateOptions = { temperature: 0, repeatPenalty: 1 };
 const devices = ["cpu", "wasm"] as const;
@@ -20,26 +22,14 @@ async function run(
   throw new Error("no stream-end");
 }
 
-interface StoriesGolden {
-  readonly data: {
-    readonly prompts: readonly {
-      readonly prompt: string;
-      readonly input_ids: readonly number[];
-      readonly text: string;
-      readonly safe_tokens: number;
-    }[];
-  };
-}
-
 describe("tiny-stories against PyTorch", () => {
-  const { data } = JSON.parse(readFileSync(`${root}test/golden/tiny-stories.json`, "utf8")) as StoriesGolden;
   const models = new Map<string, LanguageModel>();
   beforeAll(async () => {
     for (const device of devices) models.set(device, await load("tiny-stories", { device }));
   }, 60_000);
   afterAll(() => Promise.all([...models.values()].map((model) => model.dispose())));
 
-  it.each(data.prompts)("$prompt", async ({ prompt, input_ids, text, safe_tokens }) => {
+  it.each(storiesGolden.data.prompts)("$prompt", async ({ prompt, input_ids, text, safe_tokens }) => {
     // The reference is F32, the bundled file Q8_0. Its rounding turns one choice of these ten texts: token 15 of this one.
     const maxTokens = prompt === "There was a big red ball" ? 14 : Math.min(safe_tokens, 48);
     const answers: string[] = [];
@@ -63,8 +53,9 @@ describe("tiny-stories against PyTorch", () => {
   });
 });
 
+const shared = (path: string | undefined) => onlyWhere(path === undefined ? "no models beside the project" : undefined);
 const stories = sharedModel("stories260k/stories260K.gguf");
-describe.skipIf(stories === undefined)("stories260K against its golden text", () => {
+shared(stories).describe("stories260K against its golden text", () => {
   it.each(devices)(
     "%s",
     async (device) => {
@@ -91,7 +82,7 @@ interface SmolGolden {
     readonly greedy_ids: readonly number[];
   }[];
 }
-describe.skipIf(smol === undefined)("SmolLM2-135M-Instruct against its golden data", () => {
+shared(smol).describe("SmolLM2-135M-Instruct against its golden data", () => {
   const path = smol ?? "";
   const golden = (): SmolGolden => JSON.parse(readFileSync(path.replace(/[^/]+$/, "golden.json"), "utf8")) as SmolGolden;
 

@@ -5,8 +5,9 @@ import { SpellError } from "../../src/core/errors.ts";
 import type { GgufHandle } from "../../src/core/spec/runtime.ts";
 import { f32Tensor, nanoLlama, tinyLlama, withEntries } from "../fixtures/gguf/models.ts";
 import { writeGguf } from "../fixtures/gguf-writer.ts";
+import storiesGolden from "../golden/tiny-stories.json" with { type: "json" };
 import { failure } from "../support/failure.ts";
-import { isLong, root, sharedModel } from "../support.ts";
+import { isLong, sharedModel } from "../support.ts";
 import { ask, nativeRuntime, openFile, temporaryFile, tinyStories } from "./support/engine.ts";
 
 const runtime = nativeRuntime();
@@ -16,21 +17,8 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => stories.dispose());
 
-interface StoriesGolden {
-  readonly data: {
-    readonly prompts: readonly {
-      readonly prompt: string;
-      readonly input_ids: readonly number[];
-      readonly text: string;
-      readonly safe_tokens: number;
-      readonly min_margin: number;
-    }[];
-  };
-}
-
 describe("text of tiny-stories", () => {
-  const golden = JSON.parse(readFileSync(`${root}test/golden/tiny-stories.json`, "utf8")) as StoriesGolden;
-  it.each(golden.data.prompts)("equals PyTorch's after $prompt", async ({ prompt, input_ids, text, safe_tokens, min_margin }) => {
+  it.each(storiesGolden.data.prompts)("equals PyTorch's after $prompt", async ({ prompt, input_ids, text, safe_tokens, min_margin }) => {
     // The reference is F32. Its choices are safe from rounding, but the bundled file is Q8_0: where a margin is small, only the beginning is compared.
     const maxTokens = Math.min(safe_tokens, min_margin < 0.03 ? 12 : 48);
     const answer = await ask(stories, prompt, { maxTokens });

@@ -299,23 +299,23 @@ describe("pull", () => {
     ]).toEqual([[], 2]);
   });
 
-  it.each<[string, unknown, string]>([
-    ["no object", [1], "net-status"],
-    ["no commit", { siblings: [] }, "net-status"],
-    ["no list", { sha: "a".repeat(40), siblings: {} }, "net-status"],
-    ["a size of −1", { sha: "a".repeat(40), siblings: [{ rfilename: "m.gguf", size: -1 }] }, "net-status"],
-    ["a size of 1e30", { sha: "a".repeat(40), siblings: [{ rfilename: "m.gguf", size: 1e30 }] }, "net-status"],
+  it.each<[string, string, unknown]>([
+    ["no object", "net-status", [1]],
+    ["no commit", "net-status", { siblings: [] }],
+    ["no list", "net-status", { sha: "a".repeat(40), siblings: {} }],
+    ["a size of −1", "net-status", { sha: "a".repeat(40), siblings: [{ rfilename: "m.gguf", size: -1 }] }],
+    ["a size of 1e30", "net-status", { sha: "a".repeat(40), siblings: [{ rfilename: "m.gguf", size: 1e30 }] }],
     [
       "a hash that is a path",
-      { sha: "a".repeat(40), siblings: [{ rfilename: "m.gguf", size: 1, lfs: { size: 1, sha256: "../../x" } }] },
       "net-status",
+      { sha: "a".repeat(40), siblings: [{ rfilename: "m.gguf", size: 1, lfs: { size: 1, sha256: "../../x" } }] },
     ],
     [
       "50,000 files",
-      { sha: "a".repeat(40), siblings: Array.from({ length: 50_000 }, (_, i) => ({ rfilename: `${i}.txt`, size: 1 })) },
       "net-status",
+      { sha: "a".repeat(40), siblings: Array.from({ length: 50_000 }, (_, i) => ({ rfilename: `${i}.txt`, size: 1 })) },
     ],
-  ])("86 a list with %s → %s", async (_, value, code) => {
+  ])("86 a list with %s → %s", async (_, code, value) => {
     server.plan("/api/models", [{ body: JSON.stringify(value), headers: { "content-type": "application/json" } }]);
     expect((await failure(open().llm.pull("hf:owner/gguf"))).code).toBe(code);
     expect(blobs()).toEqual([]);

@@ -14,6 +14,7 @@ import { memoryPlatform } from "../../src/core/testing/memory-platform.ts";
 import { collect } from "../../src/core/text/collect.ts";
 import { openFileSource } from "../../src/node/file-source.ts";
 import { failure } from "../support/failure.ts";
+import { onlyWhere } from "../support/only-where.ts";
 import { root, sharedModel } from "../support.ts";
 
 const llmAt = (url: string, timeoutMs = 100_000): LocalLlm => {
@@ -31,121 +32,124 @@ const program = [process.env["OLLAMA_BIN"], beside, "ollama"].find(
 if (program === undefined) console.warn("skipped: the real Ollama server is not here (OLLAMA_BIN, ../shared/bin/ollama, PATH)");
 const weights = sharedModel("smollm2-135m/SmolLM2-135M-Instruct.Q4_1.gguf");
 
-describe.skipIf(program === undefined || weights === undefined)("the real Ollama server", () => {
-  const port = 11_900 + (process.pid % 90);
-  const host = `127.0.0.1:${port}`;
-  let folder: string;
-  let server: ChildProcess;
-  let llm: LocalLlm;
-  beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), "llmspell-ollama-"));
-    const env = { ...process.env, OLLAMA_HOST: host, OLLAMA_MODELS: join(folder, "models"), HOME: folder };
-    server = spawn(program ?? "", ["serve"], { env, stdio: "ignore" });
-    llm = llmAt(`http://${host}`);
-    for (let tries = 0; tries < 100; tries += 1) {
-      if (
-        await llm.ollama.version().then(
-          () => true,
-          () => false,
+onlyWhere(program === undefined || weights === undefined ? "no Ollama server, or no model for it" : undefined).describe(
+  "the real Ollama server",
+  () => {
+    const port = 11_900 + (process.pid % 90);
+    const host = `127.0.0.1:${port}`;
+    let folder: string;
+    let server: ChildProcess;
+    let llm: LocalLlm;
+    beforeAll(async () => {
+      folder = mkdtempSync(join(tmpdir(), "llmspell-ollama-"));
+      const env = { ...process.env, OLLAMA_HOST: host, OLLAMA_MODELS: join(folder, "models"), HOME: folder };
+      server = spawn(program ?? "", ["serve"], { env, stdio: "ignore" });
+      llm = llmAt(`http://${host}`);
+      for (let tries = 0; tries < 100; tries += 1) {
+        if (
+          await llm.ollama.version().then(
+            () => true,
+            () => false,
+          )
         )
-      )
-        break;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    writeFileSync(join(folder, "Modelfile"), `FROM ${weights}\n`);
-    expect(spawnSync(program ?? "", ["create", "smollm2", "-f", join(folder, "Modelfile")], { env }).status).toBe(0);
-  }, 180_000);
-  afterAll(() => {
-    server?.kill();
-    rmSync(folder, { recursive: true, force: true });
-  });
-
-  it("answers for its health, its models, and one of them", async () => {
-    expect(await llm.status("ollama")).toMatchObject({ running: true, models: 1, version: expect.stringMatching(/^\d/) });
-    expect(await llm.list("ollama")).toMatchObject([
-      { id: "smollm2:latest@ollama", backend: "ollama", format: "ollama", architecture: "llama", quantization: "Q4_1" },
-    ]);
-    expect(await llm.info("smollm2@ollama")).toMatchObject({
-      id: "smollm2:latest@ollama",
-      architecture: "llama",
-      context_length: 8192,
-      block_count: 30,
-      capabilities: expect.arrayContaining(["completion"]),
+          break;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      writeFileSync(join(folder, "Modelfile"), `FROM ${weights}\n`);
+      expect(spawnSync(program ?? "", ["create", "smollm2", "-f", join(folder, "Modelfile")], { env }).status).toBe(0);
+    }, 180_000);
+    afterAll(() => {
+      server?.kill();
+      rmSync(folder, { recursive: true, force: true });
     });
-    expect((await failure(llm.info("nope@ollama"))).code).toBe("model-not-installed");
-    expect((await failure(llm.generate("nope@ollama", "x"))).commands).toEqual(["llmspell model pull nope:latest@ollama"]);
-  });
 
-  it("streams chats and raw texts, the same for the same seed, and counts", async () => {
-    const model = await llm.load("smollm2@ollama", { contextSize: 512, threads: 1 });
-    const parts: StreamPart[] = [];
-    for await (const part of model.stream("Say hello.", { maxTokens: 6, temperature: 0 })) parts.push(part);
-    expect(parts[0]).toMatchObject({ type: "stream-start", model: "smollm2:latest@ollama", device: { runtime: "ollama" } });
-    expect(parts.filter(({ type }) => type === "text-delta").length).toBeGreaterThan(2);
-    expect(parts.at(-1)).toMatchObject({
-      type: "stream-end",
-      usage: { completionTokens: expect.any(Number) },
-      timing: { decodeRate: expect.any(Number) },
+    it("answers for its health, its models, and one of them", async () => {
+      expect(await llm.status("ollama")).toMatchObject({ running: true, models: 1, version: expect.stringMatching(/^\d/) });
+      expect(await llm.list("ollama")).toMatchObject([
+        { id: "smollm2:latest@ollama", backend: "ollama", format: "ollama", architecture: "llama", quantization: "Q4_1" },
+      ]);
+      expect(await llm.info("smollm2@ollama")).toMatchObject({
+        id: "smollm2:latest@ollama",
+        architecture: "llama",
+        context_length: 8192,
+        block_count: 30,
+        capabilities: expect.arrayContaining(["completion"]),
+      });
+      expect((await failure(llm.info("nope@ollama"))).code).toBe("model-not-installed");
+      expect((await failure(llm.generate("nope@ollama", "x"))).commands).toEqual(["llmspell model pull nope:latest@ollama"]);
     });
-    const drawn = () =>
-      collect(
-        model.stream("Once upon a time", {
-          raw: true,
-          maxTokens: 8,
-          seed: 7,
-          temperature: 1.2,
-          topK: 50,
-          topP: 0.9,
-          minP: 0.01,
-          repeatPenalty: 1.1,
-          repeatLastN: 32,
-        }),
+
+    it("streams chats and raw texts, the same for the same seed, and counts", async () => {
+      const model = await llm.load("smollm2@ollama", { contextSize: 512, threads: 1 });
+      const parts: StreamPart[] = [];
+      for await (const part of model.stream("Say hello.", { maxTokens: 6, temperature: 0 })) parts.push(part);
+      expect(parts[0]).toMatchObject({ type: "stream-start", model: "smollm2:latest@ollama", device: { runtime: "ollama" } });
+      expect(parts.filter(({ type }) => type === "text-delta").length).toBeGreaterThan(2);
+      expect(parts.at(-1)).toMatchObject({
+        type: "stream-end",
+        usage: { completionTokens: expect.any(Number) },
+        timing: { decodeRate: expect.any(Number) },
+      });
+      const drawn = () =>
+        collect(
+          model.stream("Once upon a time", {
+            raw: true,
+            maxTokens: 8,
+            seed: 7,
+            temperature: 1.2,
+            topK: 50,
+            topP: 0.9,
+            minP: 0.01,
+            repeatPenalty: 1.1,
+            repeatLastN: 32,
+          }),
+        );
+      expect(await drawn()).toBe(await drawn());
+      const short = await collect(
+        model.stream([{ role: "user", content: "Count: one two three" }], { maxTokens: 8, temperature: 0, stop: ["two"] }),
       );
-    expect(await drawn()).toBe(await drawn());
-    const short = await collect(
-      model.stream([{ role: "user", content: "Count: one two three" }], { maxTokens: 8, temperature: 0, stop: ["two"] }),
-    );
-    expect(short).not.toContain("two");
-    await model.dispose();
-    expect((await failure(collect(model.stream("x")))).code).toBe("run-closed");
-  }, 180_000);
+      expect(short).not.toContain("two");
+      await model.dispose();
+      expect((await failure(collect(model.stream("x")))).code).toBe("run-closed");
+    }, 180_000);
 
-  it("names options it does not know, ends with length, and stops when told to", async () => {
-    const model = await llm.load("smollm2@ollama", { contextSize: 512, threads: 1 });
-    const parts: StreamPart[] = [];
-    for await (const part of model.stream("Tell a long story.", { maxTokens: 3, numBeams: 4, temperature: 0 })) parts.push(part);
-    expect(parts.filter(({ type }) => type === "warning")).toMatchObject([
-      { code: "option-ignored", message: expect.stringContaining("num_beams") },
-    ]);
-    expect(parts.at(-1)).toMatchObject({ finishReason: "length" });
-    const abort = new AbortController();
-    let text = "";
-    const error = await failure(
-      (async () => {
-        for await (const part of model.stream("Tell a long story.", { maxTokens: 400, signal: abort.signal })) {
-          if (part.type === "text-delta") text += part.text;
-          if (text.length > 3) abort.abort();
-        }
-      })(),
-    );
-    expect(error).toMatchObject({ code: "run-aborted", details: { partialText: text } });
-    await model.dispose();
-  }, 180_000);
+    it("names options it does not know, ends with length, and stops when told to", async () => {
+      const model = await llm.load("smollm2@ollama", { contextSize: 512, threads: 1 });
+      const parts: StreamPart[] = [];
+      for await (const part of model.stream("Tell a long story.", { maxTokens: 3, numBeams: 4, temperature: 0 })) parts.push(part);
+      expect(parts.filter(({ type }) => type === "warning")).toMatchObject([
+        { code: "option-ignored", message: expect.stringContaining("num_beams") },
+      ]);
+      expect(parts.at(-1)).toMatchObject({ finishReason: "length" });
+      const abort = new AbortController();
+      let text = "";
+      const error = await failure(
+        (async () => {
+          for await (const part of model.stream("Tell a long story.", { maxTokens: 400, signal: abort.signal })) {
+            if (part.type === "text-delta") text += part.text;
+            if (text.length > 3) abort.abort();
+          }
+        })(),
+      );
+      expect(error).toMatchObject({ code: "run-aborted", details: { partialText: text } });
+      await model.dispose();
+    }, 180_000);
 
-  it("tells what is loaded, and forgets it", async () => {
-    const model = await llm.load("smollm2@ollama", { contextSize: 512, threads: 1 });
-    await collect(model.stream("x", { raw: true, maxTokens: 1 }));
-    expect(await llm.ollama.running()).toMatchObject([{ name: "smollm2:latest", gpuBytes: 0 }]);
-    await llm.ollama.unload("smollm2");
-  }, 180_000);
+    it("tells what is loaded, and forgets it", async () => {
+      const model = await llm.load("smollm2@ollama", { contextSize: 512, threads: 1 });
+      await collect(model.stream("x", { raw: true, maxTokens: 1 }));
+      expect(await llm.ollama.running()).toMatchObject([{ name: "smollm2:latest", gpuBytes: 0 }]);
+      await llm.ollama.unload("smollm2");
+    }, 180_000);
 
-  it("passes on why a pull fails, and deletes", async () => {
-    expect(await failure(llm.pull("no-such-model@ollama"))).toMatchObject({ code: "ollama-error", exitCode: 5 });
-    expect(await llm.remove("smollm2@ollama")).toMatchObject({ model_id: "smollm2:latest@ollama", freed_bytes: expect.any(Number) });
-    expect(await llm.list("ollama")).toEqual([]);
-    expect((await failure(llm.remove("smollm2@ollama"))).code).toBe("model-not-installed");
-  }, 180_000);
-});
+    it("passes on why a pull fails, and deletes", async () => {
+      expect(await failure(llm.pull("no-such-model@ollama"))).toMatchObject({ code: "ollama-error", exitCode: 5 });
+      expect(await llm.remove("smollm2@ollama")).toMatchObject({ model_id: "smollm2:latest@ollama", freed_bytes: expect.any(Number) });
+      expect(await llm.list("ollama")).toEqual([]);
+      expect((await failure(llm.remove("smollm2@ollama"))).code).toBe("model-not-installed");
+    }, 180_000);
+  },
+);
 
 describe("a scripted Ollama server", () => {
   async function serve<T>(listener: RequestListener, work: (llm: LocalLlm, url: string) => Promise<T>, timeoutMs?: number): Promise<T> {

@@ -22,6 +22,7 @@ import { OnnxGraphBuilder } from "../../src/core/t5/onnx.ts";
 import { openFileSource } from "../../src/node/file-source.ts";
 import { openNativeOnnx } from "../../src/node/onnx-native.ts";
 import { onnxRuntimeContract } from "../contract/onnx-runtime.ts";
+import { linux, posix } from "../support/only-where.ts";
 
 let folder: string;
 let count = 0;
@@ -104,7 +105,7 @@ describe("weights in files", () => {
     expect(await total(runtime, await open(runtime, source, source))).toEqual([2, 4, 6, 8]);
   });
 
-  it.skipIf(process.platform !== "linux")("maps the file instead of copying it", async () => {
+  linux.it("maps the file instead of copying it", async () => {
     const length = 2 ** 20;
     const source = await file("mapped.safetensors", new Uint8Array(length * 4));
     const graph = await runtime.open(sum(source, source, length), { threads: 1 });
@@ -113,7 +114,7 @@ describe("weights in files", () => {
     expect(readFileSync("/proc/self/maps", "utf8")).not.toContain(source.path);
   });
 
-  describe.skipIf(process.platform === "win32")("66: what took the place of a file since it was looked at → onnx-external", () => {
+  posix.describe("66: what took the place of a file since it was looked at → onnx-external", () => {
     it.each<[string, (path: string, secret: string) => void]>([
       ["a symbolic link", (path, secret) => symlinkSync(secret, path)],
       ["a pipe", (path) => execFileSync("mkfifo", [path])],

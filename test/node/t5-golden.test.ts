@@ -17,6 +17,7 @@ import { openFileSource } from "../../src/node/file-source.ts";
 import { openNativeOnnx } from "../../src/node/onnx-native.ts";
 import { openWebOnnx } from "../../src/node/onnx-web.ts";
 import { writeCheckpoint } from "../fixtures/t5-checkpoint.mjs";
+import { greedySampling } from "../support/greedy-sampling.ts";
 import { isLong } from "../support.ts";
 
 interface Golden {
@@ -37,21 +38,9 @@ interface Golden {
   }[];
 }
 
-const plainSampling = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repeatPenalty: 1,
-  repeatLastN: -1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  seed: 1,
-} as const;
-
 function searchOptions(maxTokens: number, ends: readonly number[], options: Readonly<Record<string, number>> = {}): SearchOptions {
   return {
-    sampling: { ...plainSampling, repeatPenalty: options["repetition_penalty"] ?? 1 },
+    sampling: { ...greedySampling, repeatPenalty: options["repetition_penalty"] ?? 1 },
     maxTokens,
     minTokens: options["min_new_tokens"] ?? 0,
     noRepeatNgramSize: options["no_repeat_ngram_size"] ?? 0,

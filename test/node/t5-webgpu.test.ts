@@ -1,19 +1,19 @@
 /** T5 on WebGPU in Node, for real: onnxruntime-node's own provider on Chromium's software adapter, in the child process it lives in. */
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import type { DeviceProbe, Seq2SeqGenerateOptions, Seq2SeqOpenOptions } from "../../src/core/spec/runtime.ts";
 import { childRuntime } from "../../src/node/engine-host.ts";
 import { collect, createSpell, type LanguageModel, load, nodePlatform } from "../../src/node/index.ts";
 import { nodeSeq2SeqRuntime } from "../../src/node/seq2seq.ts";
 import { failure } from "../support/failure.ts";
+import { onlyWhere } from "../support/only-where.ts";
 import { offerSoftwareGpu } from "./support/software-gpu.ts";
 
 const golden = JSON.parse(readFileSync(new URL("../golden/tiny-t5-en-fr.json", import.meta.url), "utf8")) as {
   readonly prefix: string;
   readonly cases: readonly { readonly en: string; readonly greedy_text: string; readonly beam4_text: string }[];
 };
-const missing = offerSoftwareGpu();
-const title = (text: string): string => (missing === undefined ? text : `${text} (skipped: ${missing})`);
+const softwareGpu = onlyWhere(offerSoftwareGpu());
 
 /** onnxruntime-node in children whose ids are kept, and whose adapter passes for real where a test needs `auto` to take it. */
 function watched(isPassedOff: boolean) {
@@ -35,7 +35,7 @@ function watched(isPassedOff: boolean) {
   return { pids, load: (device: "auto" | "webgpu") => spell.load("tiny-t5-en-fr", { device }) };
 }
 
-describe.skipIf(missing !== undefined)(title("the bundled translator on WebGPU in Node"), () => {
+softwareGpu.describe("the bundled translator on WebGPU in Node", () => {
   let model: LanguageModel;
   beforeAll(async () => {
     model = await load("tiny-t5-en-fr", { device: "webgpu" });
@@ -69,7 +69,7 @@ describe.skipIf(missing !== undefined)(title("the bundled translator on WebGPU i
   }, 60_000);
 });
 
-describe.skipIf(missing !== undefined)(title("R1 a driver that falls with its process, in Node"), () => {
+softwareGpu.describe("R1 a driver that falls with its process, in Node", () => {
   const text = `${golden.prefix}There is a police car parked outside our house.`;
 
   it("between tokens: device-lost with the text so far, and the next call is answered", async () => {

@@ -8,13 +8,14 @@ import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { onlyWhere } from "../support/only-where.ts";
 import { cli } from "./cli/support.ts";
 
 const hasOpenssl = spawnSync("openssl", ["version"]).status === 0;
 if (!hasOpenssl) console.warn("skipped: openssl is not here to make certificates");
 
-describe.skipIf(!hasOpenssl)("a certificate", () => {
+onlyWhere(hasOpenssl ? undefined : "openssl is not here").describe("a certificate", () => {
   let folder: string;
   const servers: Server[] = [];
   beforeAll(() => {

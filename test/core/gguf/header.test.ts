@@ -171,14 +171,14 @@ describe("readGgufHeader", () => {
       .uint64(4_000_000);
     const head = start.bytes();
     let fetched = 0;
-    // An endless list of strings of 56 bytes, made as it is read.
+    // An endless list of strings of 0xFFF8 bytes, made as it is read; with its length in front each takes 64 KiB.
     const endless: ByteSource = {
       name: "endless.gguf",
       size,
       async read(offset, length) {
         const bytes = new Uint8Array(length);
-        const first = offset < head.length ? head.length - offset : (64 - ((offset - head.length) % 64)) % 64;
-        for (let i = first; i < length; i += 64) bytes[i] = 56;
+        const first = (head.length - offset) % 0x10000;
+        for (let i = first < 0 ? first + 0x10000 : first; i < length; i += 0x10000) bytes.set([0xf8, 0xff].slice(0, length - i), i);
         if (offset === 0) bytes.set(head);
         fetched += length;
         return bytes;

@@ -6,6 +6,7 @@ import { encode } from "../../../src/core/t5/decode.ts";
 import { createLookup } from "../../../src/core/t5/lookup.ts";
 import { type SearchOptions, searchTokens } from "../../../src/core/t5/search.ts";
 import { searchMany } from "../../../src/core/t5/search-many.ts";
+import { greedySampling } from "../../support/greedy-sampling.ts";
 import { plainSession, scoresAfter } from "./plain-session.ts";
 
 const vocabSize = 12;
@@ -22,18 +23,7 @@ function options(more: Partial<SearchOptions> & { sampling?: Partial<SearchOptio
     startId: 0,
     pause: async () => undefined,
     ...rest,
-    sampling: {
-      temperature: 0,
-      topK: 0,
-      topP: 1,
-      minP: 0,
-      repeatPenalty: 1,
-      repeatLastN: -1,
-      presencePenalty: 0,
-      frequencyPenalty: 0,
-      seed: 3,
-      ...sampling,
-    },
+    sampling: { ...greedySampling, seed: 3, ...sampling },
   };
 }
 

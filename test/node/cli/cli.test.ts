@@ -9,8 +9,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { version } from "../../../src/core/version.ts";
 import { tinyLlama, tinyT5, withEntries } from "../../fixtures/gguf/models.ts";
 import { writeGguf } from "../../fixtures/gguf-writer.ts";
+import { linux } from "../../support/only-where.ts";
 import { root } from "../../support.ts";
-import { bin, cleanEnv, cli, hasScript, home, onTerminal, scriptProgram } from "./support.ts";
+import { bin, cleanEnv, cli, home, onTerminal, scriptProgram, withTerminal } from "./support.ts";
 
 let folder = "";
 beforeAll(() => {
@@ -23,8 +24,6 @@ beforeAll(() => {
 afterAll(() => {
   for (const path of [folder, home]) rmSync(path, { recursive: true, force: true });
 });
-
-const pseudoTerminal = hasScript();
 
 describe("help and version", () => {
   it("G76: no arguments give help, status 0", async () => {
@@ -230,7 +229,7 @@ describe("model info", () => {
     expect(stdout).toContain("license: mit\u001b]0;title\u0007 id: forged\n");
   });
 
-  it.runIf(pseudoTerminal)("O1: metadata on a terminal loses its control characters", () => {
+  withTerminal.it("O1: metadata on a terminal loses its control characters", () => {
     const { status, shown } = onTerminal(
       `${JSON.stringify(process.execPath)} ${bin} model info ${JSON.stringify(join(folder, "evil.gguf"))} --no-color`,
     );
@@ -305,7 +304,7 @@ describe("odd surroundings", () => {
     chmodSync(readOnly, 0o700);
   });
 
-  it.runIf(pseudoTerminal)("G80: a terminal of width 0 gets colours without a crash, and none with NO_COLOR", () => {
+  withTerminal.it("G80: a terminal of width 0 gets colours without a crash, and none with NO_COLOR", () => {
     const line = `stty cols 0; ${JSON.stringify(process.execPath)} ${bin} nonsense`;
     expect(onTerminal(line)).toMatchObject({ status: 2, shown: expect.stringContaining("\u001b[1;31mError:") });
     expect(onTerminal(line, { NO_COLOR: "1" }).shown).not.toContain("\u001b");
@@ -375,7 +374,7 @@ describe("standard output", () => {
     expect(stderr).toBe("status 0\n");
   });
 
-  it.runIf(process.platform === "linux")("a full disk is an error, not a stack", () => {
+  linux.it("a full disk is an error, not a stack", () => {
     const { status, stderr } = spawnSync(process.execPath, [bin, "--help"], {
       env: cleanEnv,
       encoding: "utf8",
@@ -475,7 +474,7 @@ describe("interrupts", () => {
   });
 });
 
-describe.runIf(pseudoTerminal)("chat on a terminal", () => {
+withTerminal.describe("chat on a terminal", () => {
   /** Types each text once the terminal shows what it waits for. @returns status and everything shown */
   function converse(
     line: string,

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startFaultServer } from "../../support/fault-server.mjs";
 import { root } from "../../support.ts";
-import { type CliOptions, cleanEnv, cli, hasScript, scriptProgram } from "./support.ts";
+import { type CliOptions, cleanEnv, cli, scriptProgram, withTerminal } from "./support.ts";
 
 const gguf = readFileSync(join(root, "builtins/models/tiny-stories/tiny-stories.gguf"));
 let server: Awaited<ReturnType<typeof startFaultServer>>;
@@ -170,7 +170,7 @@ describe("model commands", () => {
     expect(await run(args)).toMatchObject({ status, stdout: "", stderr: expect.stringContaining(`[${code}]`) });
   });
 
-  it.skipIf(!hasScript())("on a terminal a pull redraws one line, and texts of strangers act on nothing", async () => {
+  withTerminal.it("on a terminal a pull redraws one line, and texts of strangers act on nothing", async () => {
     // beside this process: the server answers in it
     const line = `stty cols 100; exec '${process.execPath}' dist/node/cli/main.js model pull hf:owner/evil`;
     const child = spawn(scriptProgram, ["-qec", line, "/dev/null"], {

@@ -11,6 +11,7 @@ import { envBelowFlags } from "../../../src/node/cli/config-source.ts";
 import type { Context } from "../../../src/node/cli/context.ts";
 import type { Interrupt } from "../../../src/node/cli/interrupt.ts";
 import { createScreen, type OutputStream, type Screen, type ScreenSettings } from "../../../src/node/cli/render.ts";
+import { onlyWhere } from "../../support/only-where.ts";
 import { root } from "../../support.ts";
 
 export const bin = join(root, "dist/node/cli/main.js");
@@ -73,12 +74,12 @@ export function cli(args: readonly string[], options: CliOptions = {}): Promise<
 /** Opens a pseudo terminal for a shell line; part of util-linux. */
 export const scriptProgram = "script";
 
-/** Whether pseudo terminals can be had from script(1), as on most systems with util-linux. */
-export function hasScript(): boolean {
-  const found = spawnSync(scriptProgram, ["-qec", "true", "/dev/null"], { stdio: "ignore" }).status === 0;
-  if (!found) console.warn("skipped: script(1) of util-linux is not here, so there is no pseudo terminal");
-  return found;
-}
+/** For tests on a pseudo terminal, which script(1) opens on most systems with util-linux. */
+export const withTerminal = onlyWhere(
+  spawnSync(scriptProgram, ["-qec", "true", "/dev/null"], { stdio: "ignore" }).status === 0
+    ? undefined
+    : "script(1) of util-linux is not here",
+);
 
 /** Runs a shell line on a pseudo terminal; both outputs come mixed, as a person sees them. */
 export function onTerminal(

@@ -14,6 +14,7 @@ import type {
 } from "../../../src/core/spec/runtime.ts";
 import { type ChildRuntimeOptions, childRuntime } from "../../../src/node/engine-host.ts";
 import { openFileSource } from "../../../src/node/file-source.ts";
+import { greedySampling } from "../../support/greedy-sampling.ts";
 import { root } from "../../support.ts";
 
 export const tinyStories = `${root}builtins/models/tiny-stories/tiny-stories.gguf`;
@@ -35,18 +36,6 @@ export function temporaryFile(name: string, bytes: Uint8Array): string {
 export function temporaryFolder(name: string): string {
   return join(folder, name);
 }
-
-export const greedySampling: GgufSampling = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repeatPenalty: 1,
-  repeatLastN: 64,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  seed: 1,
-};
 
 export const openOptions: GgufOpenOptions = { device: "cpu", contextLength: 512, batchSize: 128, threads: 1 };
 
@@ -78,7 +67,7 @@ export interface Answer {
 export type AskOptions = Partial<Omit<GgufGenerateOptions, "sampling">> & { readonly sampling?: Partial<GgufSampling> };
 
 export function generateOptions({ sampling, ...options }: AskOptions = {}): GgufGenerateOptions {
-  return { maxTokens: 24, stop: [], ...options, sampling: { ...greedySampling, ...sampling } };
+  return { maxTokens: 24, stop: [], ...options, sampling: { ...greedySampling, repeatLastN: 64, ...sampling } };
 }
 
 export async function ask(handle: GgufHandle, prompt: string, options: AskOptions = {}): Promise<Answer> {
