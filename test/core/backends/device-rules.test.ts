@@ -239,6 +239,23 @@ describe("a device asked for by name", () => {
     });
   });
 
+  it("R4 whose engine takes no part of this size is refused before anything is loaded, and `auto` goes on", async () => {
+    const needs = { memoryBytes: 3e9, bufferBytes: 1, partBytes: 3e9 };
+    const { open, log } = setting([{ ...gpu, probe: { partBytes: 1.9e9 } }, cpu]);
+    expect(await failure(open("webgpu", { needs }))).toMatchObject({
+      code: "device-memory",
+      details: { neededBytes: 3e9, availableBytes: 1.9e9 },
+      message: expect.stringContaining("at most 1,900 MB at once; the model has 3,000 MB"),
+    });
+    expect(log.filter((line) => line.startsWith("open"))).toEqual([]);
+    expect((await open("auto", { needs })).device.chosen).toBe("cpu");
+    const both = setting([
+      { ...gpu, probe: { partBytes: 1.9e9 } },
+      { ...cpu, probe: { partBytes: 1.9e9 } },
+    ]);
+    expect((await failure(both.open("auto", { needs }))).code).toBe("device-memory");
+  });
+
   it("that cannot exist here is replaced by the processor, with a warning and what to ask for", async () => {
     const handle = await setting([gpu, cpu], { metal: "webgpu or cuda" }).open("metal");
     expect(handle.device).toMatchObject({ chosen: "cpu", tried: [{ device: "metal", reason: "not-on-this-platform" }, { device: "cpu" }] });
