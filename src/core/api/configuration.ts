@@ -21,7 +21,7 @@ export async function resolveConfig(options: ConfigOptions, platform: Pick<Platf
   const { profile, config, env } = options;
   if (isResolved(config)) return config;
   if (profile !== undefined && config !== undefined) {
-    const { configConflict } = await import("../config/conflict.ts");
+    const { configConflict } = await import("../config/source-errors.ts");
     throw configConflict(`profile ${profile}`, "config", profile);
   }
   const { resolveSource } = await import("../config/resolve.ts");

@@ -2,12 +2,11 @@
 import { nearest } from "../nearest.ts";
 import type { Environment } from "../platform.ts";
 import type { ConfigKey } from "./key.ts";
-import { allKeys, isSecret, keyAt, keysOfType, type ProviderType } from "./keys.ts";
+import { allKeys, isSecret, keyAt, keysOfType, type ProviderType, systematicNames } from "./keys.ts";
 import { declaredTypes, type Entry, type Layer } from "./layer.ts";
 import { mask } from "./mask.ts";
 import type { Problem } from "./problem.ts";
 import { checkValue, describeValues, showGot } from "./value.ts";
-import { systematicNames } from "./variables.ts";
 
 /** Providers that a variable may declare by itself. */
 const namedProviders: readonly ProviderType[] = ["candle", "ollama", "openai", "anthropic"];

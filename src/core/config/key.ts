@@ -1,4 +1,4 @@
-/** The form of a compiled key. Types only. */
+/** The form of what is compiled: keys and profiles. Types only. */
 
 /** Value of one key. */
 export type ConfigValue = string | number | boolean | readonly string[];
@@ -32,4 +32,17 @@ export interface ConfigKey {
   readonly doc: string;
   /** path of the file that reads it, or what will */
   readonly reader: string;
+}
+
+/** A profile of the package. */
+export interface BuiltinProfile {
+  readonly name: string;
+  /** short names */
+  readonly aliases: readonly string[];
+  readonly category: string;
+  readonly description: string;
+  readonly useCases: readonly string[];
+  readonly features: readonly string[];
+  /** checked against the schema when the package was built, in their canonical form */
+  readonly values: Readonly<Record<string, unknown>>;
 }

@@ -1,18 +1,30 @@
-/** What is known of the keys: the compiled schema (keys.generated.ts) and how to look into it. No text of a user is read here. */
+/** What is known of the keys: the compiled schema (compiled.generated.ts), how to look into it, and the variables that set keys. No text of a user is read here. */
+import type { Environment } from "../platform.ts";
+import { configKeys, providerKeys, tableNames } from "./compiled.generated.ts";
 import type { ConfigKey } from "./key.ts";
-import { configKeys, providerKeys, tableNames } from "./keys.generated.ts";
 
 export type ProviderType = keyof typeof providerKeys;
 
-const staticKeys: ReadonlyMap<string, ConfigKey> = new Map(configKeys.map((key) => [key.path, key]));
-
-/** Keys of a provider type by their paths within the table. */
-const keysByType: ReadonlyMap<string, ReadonlyMap<string, ConfigKey>> = new Map(
-  Object.entries(providerKeys).map(([type, keys]) => [type, new Map(keys.map((key) => [key.path, key]))]),
-);
+/** Both are filled with the first question: a start should not pay for names that nobody asks for. */
+const staticKeys = new Map<string, ConfigKey>();
+const keysByType = new Map<ProviderType, ReadonlyMap<string, ConfigKey>>();
 
 /** Words of a provider's name that would be read as something else. `providers` is the retired form `[providers.providers.X]`. */
 const reservedProviders: ReadonlySet<string> = new Set(["local", "all", "auto", "hf", "providers"]);
+
+/** Variables that say where and what to load, or beat a key by a rule of their own. */
+const reservedVariables: ReadonlySet<string> = new Set(["HOME", "CONFIG", "PROFILE", "TRACE", "DEVICE"].map((name) => `LLMSPELL_${name}`));
+
+/** Short names that other programs use too, and the ones of devices. */
+const vendorVariables = [
+  "LLMSPELL_DEVICE",
+  "CANDLE_DEVICE",
+  "OPENAI_API_KEY",
+  "ANTHROPIC_API_KEY",
+  "OLLAMA_HOST",
+  "HF_ENDPOINT",
+  "HF_HUB_OFFLINE",
+] as const;
 
 /** All keys outside of named providers. */
 export function allKeys(): readonly ConfigKey[] {
@@ -20,6 +32,7 @@ export function allKeys(): readonly ConfigKey[] {
 }
 
 export function keyAt(path: string): ConfigKey | undefined {
+  if (staticKeys.size === 0) for (const key of configKeys) staticKeys.set(key.path, key);
   return staticKeys.get(path);
 }
 
@@ -29,15 +42,18 @@ export function namesIn(table: string): readonly string[] | undefined {
 }
 
 export function isProviderType(text: string): text is ProviderType {
-  return keysByType.has(text);
+  return Object.hasOwn(providerKeys, text);
 }
 
 export function providerTypes(): readonly string[] {
-  return [...keysByType.keys()];
+  return Object.keys(providerKeys);
 }
 
+/** Keys of a provider type by their paths within its table. */
 export function keysOfType(type: ProviderType): ReadonlyMap<string, ConfigKey> {
-  return keysByType.get(type) ?? new Map();
+  const known = keysByType.get(type) ?? new Map(providerKeys[type].map((key) => [key.path, key]));
+  keysByType.set(type, known);
+  return known;
 }
 
 /** Names of sections, in the order they are shown. */
@@ -54,4 +70,14 @@ export function providerNameProblem(name: string): string | undefined {
 /** Values of such keys are shown to nobody. */
 export function isSecret(key: string): boolean {
   return /(api_key|token|secret|password)$/i.test(key);
+}
+
+/** @returns set variables with the systematic beginning, whether a key has them or not */
+export function systematicNames(env: Environment): readonly string[] {
+  return Object.keys(env).filter((name) => name.startsWith("LLMSPELL_") && (env[name] ?? "") !== "" && !reservedVariables.has(name));
+}
+
+/** Most programs are started with no variable that matters to their configuration: then nothing else is read for them (environment.ts). */
+export function hasVariables(env: Environment): boolean {
+  return vendorVariables.some((name) => (env[name] ?? "") !== "") || systematicNames(env).length > 0;
 }

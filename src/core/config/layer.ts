@@ -14,7 +14,9 @@ export type Layer = ReadonlyMap<string, Entry>;
 
 /** Of two layers the second wins, key by key. Associative. */
 export function mergeLayers(...layers: readonly Layer[]): Layer {
-  return new Map(layers.flatMap((layer) => [...layer]));
+  const merged = new Map<string, Entry>();
+  for (const layer of layers) for (const [path, entry] of layer) merged.set(path, entry);
+  return merged;
 }
 
 /** Types of all providers of a layer, by name. */

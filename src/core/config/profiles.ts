@@ -1,35 +1,21 @@
 /** Built-in profiles by name. */
-import { SpellError } from "../errors.ts";
-import { nearest } from "../nearest.ts";
-import { type BuiltinProfile, builtinProfiles } from "./builtins.generated.ts";
+import { builtinProfiles } from "./compiled.generated.ts";
+import type { BuiltinProfile } from "./key.ts";
 
-/** @throws SpellError profile-unknown, with the nearest name and all profiles by category */
-export function findProfile(name: string): BuiltinProfile {
+/** By long or short name in any case; undefined where there is none (unknownProfile() of source-errors.ts says so). */
+export function findProfile(name: string): BuiltinProfile | undefined {
   const typed = name.toLowerCase();
-  const found = builtinProfiles.find((profile) => profile.name === typed || profile.aliases.includes(typed));
-  if (found !== undefined) return found;
-  const meant = nearest(
-    name,
-    builtinProfiles.flatMap((profile) => [profile.name, ...profile.aliases]),
-  );
-  const shown = JSON.stringify(name.slice(0, 60)).slice(1, -1);
-  throw new SpellError(
-    "profile-unknown",
-    `Builtin profile '${shown}' not found.${meant === undefined ? "" : ` Did you mean '${meant}'?`}`,
-    {
-      where: shown,
-      hint: `Profiles:\n${profileGroups()
-        .map(([category, profiles]) => `  ${category}: ${profiles.map(labelOf).join(", ")}`)
-        .join("\n")}`,
-      commands: ["llmspell config list-profiles"],
-      ...(meant === undefined ? {} : { details: { nearest: meant } }),
-    },
-  );
+  return builtinProfiles.find((profile) => profile.name === typed || profile.aliases.includes(typed));
 }
 
-/** @returns whether a word is the name of a built-in profile, for offers */
+/** @returns whether a word is the long name of a built-in profile, for offers */
 export function isProfile(name: string): boolean {
   return builtinProfiles.some((profile) => profile.name === name);
+}
+
+/** Every long and short name. */
+export function profileNames(): readonly string[] {
+  return builtinProfiles.flatMap(({ name, aliases }) => [name, ...aliases]);
 }
 
 /** Profiles by category, in the order they are listed. */

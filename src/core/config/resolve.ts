@@ -5,15 +5,15 @@
 import type { SpellError } from "../errors.ts";
 import type { ConfigFile, ConfigHost, Environment } from "../platform.ts";
 import type { Checked, Extra } from "./check.ts";
+import { configKeys } from "./compiled.generated.ts";
 import type { Config, ConfigInput } from "./config.generated.ts";
 import type { Parsed } from "./document.ts";
 import type { EnvironmentResult } from "./environment.ts";
 import type { ConfigKey } from "./key.ts";
-import { allKeys, isSecret, keyAt, keysOfType, type ProviderType } from "./keys.ts";
+import { hasVariables, isSecret, keysOfType, type ProviderType } from "./keys.ts";
 import { declaredTypes, type Entry, type Layer, layerOf, mergeLayers, showPath } from "./layer.ts";
 import type { Problem } from "./problem.ts";
 import { findProfile } from "./profiles.ts";
-import { hasVariables } from "./variables.ts";
 
 /** What is loaded below the environment. */
 export type ConfigSource =
@@ -44,18 +44,24 @@ export interface ResolvedConfig {
   readonly secrets: readonly string[];
 }
 
+/** One key that has a value. */
+interface Setting extends Entry {
+  readonly path: string;
+  /** absent: the type of a provider, which is what its other keys hang on */
+  readonly key?: ConfigKey;
+}
+
+type Settings = ReadonlyMap<string, Setting>;
+
 /** With nothing loaded, the embedded engine runs the model inside the package. */
 const bundledDefault = "tiny-stories";
 
 /** @throws SpellError config-*, env-value, profile-unknown: one error for all problems */
 export async function resolveSource(source: ConfigSource, host: ConfigHost = {}): Promise<ResolvedConfig> {
-  const named = nameOf(source);
-  const opened = await openSource(source);
+  const { named, layer: loaded, parsed, problems: found = [], extras = [] } = await openSource(source);
   const commands = source.kind === "file" ? [`llmspell config validate --file ${source.path}`] : [];
-  const parsed = "parsed" in opened ? opened.parsed : undefined;
   if (parsed?.ok === false) throw await asError([parsed.problem], named, commands);
-  const problems: Problem[] = [...(opened.problems ?? [])];
-  const loaded = opened.layer;
+  const problems: Problem[] = [...found];
 
   const base = withDefaultProviders(source, loaded);
   const env = await readVariables(host.env ?? {}, base);
@@ -63,12 +69,12 @@ export async function resolveSource(source: ConfigSource, host: ConfigHost = {})
   const set = mergeLayers(base, env.vendor, env.layer);
   const types = declaredTypes(set);
   const full = withFallbacks(set, types);
-  const effective = host.resolvePath === undefined ? full : expandPaths(full, types, source, host.resolvePath, parsed, problems);
+  const effective = host.resolvePath === undefined ? full : expandPaths(full, source, host.resolvePath, parsed, problems);
   problems.push(...findContradictions(effective, types, parsed));
   const [first, ...others] = problems;
   if (first !== undefined) throw await asError([first, ...others], parsed?.ok === true ? parsed.document.name : named, commands);
 
-  const extras = opened.extras ?? [];
+  let origins: ReadonlyMap<string, string> | undefined;
   return {
     config: toConfig(effective, extras),
     source: named,
@@ -78,29 +84,39 @@ export async function resolveSource(source: ConfigSource, host: ConfigHost = {})
         message: `${showPath(parts)}${extras.length > 1 ? ` and ${extras.length - 1} more` : ""}: kept, and without effect; names that begin with x- are your own`,
       })),
       ...publicSecrets(source, effective),
-      ...notYet(source, mergeLayers(loaded, env.layer), types),
+      ...notYet(source, effective),
       ...env.warnings.map((message) => ({ code: "env-unknown" as const, message })),
     ],
-    origins: new Map([...effective].map(([path, { origin }]) => [path, origin])),
-    get: (path) => effective.get(path),
-    secrets: [...effective].flatMap(([path, { value }]) => (isSecret(path) && typeof value === "string" ? [value] : [])),
+    // Made when somebody asks: most programs take the values only.
+    get origins() {
+      origins ??= new Map([...effective].map(([path, { origin }]) => [path, origin]));
+      return origins;
+    },
+    get: (path) => {
+      const setting = effective.get(path);
+      return setting && { value: setting.value, origin: setting.origin };
+    },
+    get secrets() {
+      return [...effective].flatMap(([path, { value }]) => (isSecret(path) && typeof value === "string" ? [value] : []));
+    },
   };
 }
 
-function nameOf(source: ConfigSource): string {
-  if (source.kind === "profile") return `profile:${findProfile(source.name).name}`;
-  return source.kind === "file" ? `file:${source.path}` : source.kind;
-}
-
-/** What a source holds; of texts and objects also what is wrong with it. */
-type Opened = { readonly layer: Layer } & Partial<Checked> & { readonly parsed?: Parsed };
+/** What a source is called and holds; of texts and objects also what is wrong with it. */
+type Opened = { readonly named: string; readonly layer: Layer; readonly parsed?: Parsed } & Partial<Checked>;
 
 /** Profiles were checked when the package was built; what checks the others is imported with the first of them. */
 async function openSource(source: ConfigSource): Promise<Opened> {
-  if (source.kind === "defaults") return { layer: new Map() };
+  if (source.kind === "defaults") return { named: source.kind, layer: new Map() };
   if (source.kind === "profile") {
-    const { name, values } = findProfile(source.name);
-    return { layer: layerOf(values, `profile:${name}`) };
+    const profile = findProfile(source.name);
+    if (profile === undefined) {
+      const { unknownProfile } = await import("./source-errors.ts");
+      throw unknownProfile(source.name);
+    }
+    const { name, values } = profile;
+    const named = `profile:${name}`;
+    return { named, layer: layerOf(values, named) };
   }
   const [{ checkDocument }, { parseDocument, plainDocument }] = await Promise.all([import("./check.ts"), import("./document.ts")]);
   const parsed =
@@ -109,7 +125,8 @@ async function openSource(source: ConfigSource): Promise<Opened> {
       : source.kind === "text"
         ? await parseDocument(source.text, "the configuration", "text")
         : plainDocument(source.values as Readonly<Record<string, unknown>>, "the configuration", "object");
-  return parsed.ok ? { ...checkDocument(parsed.document), parsed } : { layer: new Map(), parsed };
+  const named = source.kind === "file" ? `file:${source.path}` : source.kind;
+  return parsed.ok ? { named, ...checkDocument(parsed.document), parsed } : { named, layer: new Map(), parsed };
 }
 
 async function readVariables(env: Environment, base: Layer): Promise<EnvironmentResult> {
@@ -127,56 +144,49 @@ async function asError(problems: readonly [Problem, ...Problem[]], source: strin
 function withDefaultProviders(source: ConfigSource, loaded: Layer): Layer {
   if (source.kind === "profile" || declaredTypes(loaded).size > 0) return loaded;
   const own = ["candle", "ollama"].map((name) => {
-    const { values } = findProfile(name);
-    return layerOf({ providers: { [name]: (values["providers"] as Record<string, unknown>)[name] } }, "default");
+    const values = findProfile(name)?.values["providers"] as Readonly<Record<string, unknown>>;
+    return layerOf({ providers: { [name]: values[name] } }, "default");
   });
   const model: Layer = new Map([["providers.candle.default_model", { value: bundledDefault, origin: "default" }]]);
   return mergeLayers(...own, model, loaded);
 }
 
-/** Every key with a default that nobody set, in the order of the schema. */
-function withFallbacks(set: Layer, providers: ProviderTypes): Layer {
-  const full = new Map<string, Entry>();
-  const put = (path: string, { fallback }: Pick<ConfigKey, "fallback">): void => {
-    const entry = set.get(path) ?? (fallback === undefined ? undefined : { value: fallback, origin: "default" });
-    if (entry !== undefined) full.set(path, entry);
+/** Every key that is set or has a default, in the order of the schema. */
+function withFallbacks(set: Layer, providers: ProviderTypes): Settings {
+  const full = new Map<string, Setting>();
+  const put = (path: string, key: ConfigKey): void => {
+    const entry = set.get(path);
+    if (entry !== undefined) full.set(path, { path, key, value: entry.value, origin: entry.origin });
+    else if (key.fallback !== undefined) full.set(path, { path, key, value: key.fallback, origin: "default" });
   };
-  for (const key of allKeys()) {
+  for (const key of configKeys) {
     put(key.path, key);
     if (key.path !== "providers.default_provider") continue;
     for (const [name, type] of providers) {
-      put(`providers.${name}.provider_type`, {});
+      const path = `providers.${name}.provider_type`;
+      full.set(path, { path, value: type, origin: set.get(path)?.origin ?? "default" });
       for (const [own, inner] of keysOfType(type)) put(`providers.${name}.${own}`, inner);
     }
   }
   return full;
 }
 
-/** The key of a path, also of one inside a provider. */
-function keyOf(path: string, types: ProviderTypes): ConfigKey | undefined {
-  if (!path.startsWith("providers.")) return keyAt(path);
-  const [, name = "", ...own] = path.split(".");
-  if (own.length === 0) return keyAt(path);
-  const type = types.get(name);
-  return type === undefined ? undefined : keysOfType(type).get(own.join("."));
-}
-
 /** Relative paths begin at the folder of their file; those of profiles, variables and programs at the working directory. */
 function expandPaths(
-  layer: Layer,
-  types: ProviderTypes,
+  settings: Settings,
   source: ConfigSource,
   resolvePath: NonNullable<ConfigHost["resolvePath"]>,
   parsed: Parsed | undefined,
   problems: Problem[],
-): Layer {
-  const expanded = new Map(layer);
-  for (const [path, entry] of layer) {
-    if (entry.value === "" || typeof entry.value !== "string" || keyOf(path, types)?.format !== "path") continue;
-    const folder = source.kind === "file" && entry.origin.startsWith("file:") ? source.folder : undefined;
-    const result = resolvePath(entry.value, folder);
-    if ("path" in result) expanded.set(path, { ...entry, value: result.path });
-    else problems.push(problemAt(path, entry, parsed, result.problem));
+): Settings {
+  const expanded = new Map(settings);
+  for (const [path, setting] of settings) {
+    const { value, key, origin } = setting;
+    if (key?.format !== "path" || value === "" || typeof value !== "string") continue;
+    const folder = source.kind === "file" && origin.startsWith("file:") ? source.folder : undefined;
+    const result = resolvePath(value, folder);
+    if ("path" in result) expanded.set(path, { ...setting, value: result.path });
+    else problems.push(problemAt(path, setting, parsed, result.problem));
   }
   return expanded;
 }
@@ -197,7 +207,7 @@ function problemAt(path: string, { origin }: Entry, parsed: Parsed | undefined, 
 }
 
 /** Values that are right by themselves and wrong together. */
-function findContradictions(layer: Layer, declared: ProviderTypes, parsed: Parsed | undefined): readonly Problem[] {
+function findContradictions(layer: Settings, declared: ProviderTypes, parsed: Parsed | undefined): readonly Problem[] {
   const found: Problem[] = [];
   const number = (path: string): number => Number(layer.get(path)?.value ?? 0);
   const complain = (path: string, message: string): void => {
@@ -234,18 +244,16 @@ function findContradictions(layer: Layer, declared: ProviderTypes, parsed: Parse
   return found;
 }
 
-/** One warning for each section that a loaded file sets and that acts in a later release. */
-function notYet(source: ConfigSource, set: Layer, types: ProviderTypes): readonly ConfigWarning[] {
+/** One warning for each section that somebody set and that acts in a later release. */
+function notYet(source: ConfigSource, settings: Settings): readonly ConfigWarning[] {
   const sections = new Map<string, string>();
-  for (const [path, { origin }] of set) {
-    if (origin === "default") continue;
-    const reader = keyOf(path, types)?.reader ?? "";
+  for (const { path, key, origin } of settings.values()) {
+    const reader = key?.reader;
     // Profiles set the keys of scripts throughout; saying so each time would teach people to look away.
     const tells = reader === "release 2" || (reader === "later: scripts" && source.kind !== "profile");
-    if (!tells) continue;
-    const parts = path.split(".");
-    const section = parts[0] === "runtime" && parts.length > 2 ? `runtime.${parts[1]}` : (parts[0] ?? "");
-    sections.set(section, reader);
+    if (!tells || origin === "default") continue;
+    const [section = "", part, inner] = path.split(".");
+    sections.set(section === "runtime" && inner !== undefined ? `runtime.${part}` : section, reader);
   }
   return [...sections].map(([section, reader]) => ({
     code: "config-not-yet",
@@ -253,7 +261,7 @@ function notYet(source: ConfigSource, set: Layer, types: ProviderTypes): readonl
   }));
 }
 
-function publicSecrets(source: ConfigSource, effective: Layer): readonly ConfigWarning[] {
+function publicSecrets(source: ConfigSource, effective: Settings): readonly ConfigWarning[] {
   if (source.kind !== "file" || !source.isPublic) return [];
   const paths = [...effective].filter(([path, { origin }]) => isSecret(path) && origin.startsWith("file:")).map(([path]) => path);
   if (paths.length === 0) return [];
@@ -266,7 +274,7 @@ function publicSecrets(source: ConfigSource, effective: Layer): readonly ConfigW
 }
 
 /** Along the schema into objects without a prototype. */
-function toConfig(layer: Layer, extras: readonly Extra[]): Config {
+function toConfig(settings: Settings, extras: readonly Extra[]): Config {
   const root: Record<string, unknown> = Object.create(null);
   const put = (parts: readonly string[], value: unknown): void => {
     let table = root;
@@ -277,7 +285,7 @@ function toConfig(layer: Layer, extras: readonly Extra[]): Config {
     }
     table[parts.at(-1) ?? ""] = value;
   };
-  for (const [path, { value }] of layer) put(path.split("."), value);
+  for (const { path, value } of settings.values()) put(path.split("."), value);
   root["providers"] ??= Object.create(null);
   for (const { parts, value } of extras) put(parts, plainExtra(value));
   return root as unknown as Config;

@@ -7,19 +7,14 @@ import { formatCount } from "../formats/format-count.ts";
 import { limits } from "../limits.ts";
 import type { ArtifactStore, BlobFacts, Part } from "../platform.ts";
 import { blobPath } from "./address.ts";
+import { Arrived, type ArrivingFile } from "./arrived.ts";
 import { failed } from "./json-request.ts";
 import { type Answer, discard, type Network, type RequestOptions, readBody, request } from "./request.ts";
 import { createRetries, type Retries } from "./retry.ts";
-import { addSpan, missingSpans, type Span, spanBytes } from "./spans.ts";
+import type { Span } from "./spans.ts";
+import { changedError, rangeError, shortError, withKept, withName } from "./transfer-errors.ts";
 
-export interface RemoteFile {
-  /** its path in the model, for messages and manifests */
-  readonly path: string;
-  readonly url: string;
-  /** bytes, where the source says */
-  readonly size?: number;
-  /** 64 hex digits, where the source or the user states them */
-  readonly sha256?: string;
+export interface RemoteFile extends ArrivingFile {
   /** hash of git's blob, which hubs state for small files: 40 hex digits */
   readonly gitSha1?: string;
   readonly secret?: string;
@@ -49,13 +44,6 @@ export interface TransferResult extends BlobFacts {
   readonly fetched: number;
 }
 
-/** Bytes, and time, after which what is there is made durable and written down. */
-const saveBytes = 16 * 1024 * 1024;
-const saveMs = 2000;
-/** Bytes collected before they are written and hashed. */
-const writeBytes = 1024 * 1024;
-/** Between two reports of progress, but for those of what was written. */
-const reportMs = 200;
 /** New links from the hub where one expired. */
 const mostLinks = 5;
 
@@ -112,168 +100,135 @@ class RangesRefused extends Error {
 class Outdated extends Error {}
 
 class Transfer {
-  private readonly file: RemoteFile;
-  private readonly part: Part;
-  private readonly store: ArtifactStore;
-  private readonly network: Network;
-  private readonly options: TransferOptions;
-  private readonly retries: Retries;
-  private size: number | undefined;
-  private etag: string | undefined;
-  private done: readonly Span[] = [];
-  private fetched = 0;
-  /** bytes that came and are not written yet, of all ranges */
-  private held = 0;
-  private lastReport = Number.NEGATIVE_INFINITY;
-  private unsaved = 0;
-  private lastSave: number;
-  private saving: Promise<void> | undefined;
-  private saveError: unknown;
-  private wholeOnly = false;
-  private hasChanged = false;
-  private links = 0;
+  readonly #file: RemoteFile;
+  readonly #store: ArtifactStore;
+  readonly #network: Network;
+  readonly #options: TransferOptions;
+  readonly #retries: Retries;
+  readonly #arrived: Arrived;
+  #wholeOnly = false;
+  #hasChanged = false;
+  #links = 0;
 
   constructor(file: RemoteFile, part: Part, store: ArtifactStore, network: Network, options: TransferOptions) {
-    this.file = file;
-    this.part = part;
-    this.store = store;
-    this.network = network;
-    this.options = options;
-    this.size = file.size;
-    this.lastSave = network.clock.now();
-    this.retries = createRetries({
+    this.#file = file;
+    this.#store = store;
+    this.#network = network;
+    this.#options = options;
+    this.#retries = createRetries({
       clock: network.clock,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(options.onRetry === undefined ? {} : { onRetry: options.onRetry }),
     });
+    this.#arrived = new Arrived(file, part, {
+      clock: network.clock,
+      onBytes: (fresh, done, total) => {
+        if (fresh > 0) this.#retries.progress(fresh);
+        options.onProgress?.(done, total);
+      },
+    });
   }
 
   async run(): Promise<TransferResult> {
+    const arrived = this.#arrived;
     let isWrong = false;
     try {
-      await this.takeKept();
+      await arrived.takeKept(this.#options.force === true);
       for (let attempt = 1; ; attempt += 1) {
-        await this.fetchAll();
-        this.options.onVerify?.();
+        await this.#fetchAll();
+        this.#options.onVerify?.();
         try {
-          return await this.commit();
+          return await this.#commit();
         } catch (error) {
           if (!(error instanceof SpellError) || (error.code !== "net-hash" && error.code !== "net-size")) throw error;
           isWrong = true;
           // Once more from the start, without anything that was kept.
-          if (attempt > 1) throw this.hasChanged ? this.changedError(error) : this.named(error);
-          await this.restart();
+          if (attempt > 1) throw this.#hasChanged ? changedError(this.#file, error) : withName(error, this.#file);
+          await arrived.restart();
           isWrong = false;
         }
       }
     } catch (error) {
       const isUseless = isWrong || (error instanceof SpellError && error.code === "net-too-big");
-      await this.saving?.catch(() => undefined);
-      if (isUseless) await this.part.discard();
-      else {
-        await this.save().catch(() => undefined);
-        await this.part.release();
-      }
-      throw this.withKept(error, isUseless);
+      const kept = isUseless ? 0 : arrived.bytes;
+      await (isUseless ? arrived.discard() : arrived.release());
+      throw withKept(error, this.#file, kept, arrived.size);
     }
   }
 
-  /** Goes on with an earlier run's bytes, where they are of the same file. */
-  private async takeKept(): Promise<void> {
-    const { kept } = this.part;
-    const isSame =
-      kept !== undefined &&
-      this.options.force !== true &&
-      (this.file.sha256 === undefined ? kept.url === this.file.url && kept.etag !== undefined : kept.sha256 === this.file.sha256) &&
-      (this.size === undefined || kept.size === undefined || kept.size === this.size);
-    if (!isSame) {
-      if (kept !== undefined) await this.part.truncate(0);
-      return;
-    }
-    this.done = kept.done;
-    this.etag = kept.etag;
-    this.size ??= kept.size;
-    if (this.size !== undefined && (this.done.at(-1)?.[1] ?? 0) > this.size) await this.restart();
-    this.report();
-  }
-
-  private async fetchAll(): Promise<void> {
-    if (this.size === undefined) await this.askSize();
+  async #fetchAll(): Promise<void> {
+    if (this.#arrived.size === undefined) await this.#askSize();
     for (let restarts = 0; ; ) {
       try {
-        if (this.isComplete()) return;
-        if (this.wholeOnly || this.size === undefined) await this.fetchWhole();
-        else await this.fetchRanges();
-        if (this.saveError !== undefined) throw this.saveError;
+        if (this.#arrived.isComplete) return;
+        if (this.#wholeOnly || this.#arrived.size === undefined) await this.#fetchWhole();
+        else await this.#fetchRanges();
+        this.#arrived.throwSaveError();
         return;
       } catch (error) {
         if (error instanceof RangesRefused) {
-          if (this.wholeOnly) throw error.spell;
-          this.wholeOnly = true;
-          this.size = this.file.size;
-          await this.restart();
+          if (this.#wholeOnly) throw error.spell;
+          this.#wholeOnly = true;
+          this.#arrived.size = this.#file.size;
+          await this.#arrived.restart();
         } else if (error instanceof Outdated) {
           restarts += 1;
-          if (restarts > 1) throw this.changedError();
-          await this.restart();
-          this.size = this.file.size;
+          if (restarts > 1) throw changedError(this.#file);
+          await this.#arrived.restart();
+          this.#arrived.size = this.#file.size;
         } else throw error;
       }
     }
   }
 
-  private isComplete(): boolean {
-    return this.size !== undefined && missingSpans(this.done, this.size, this.size + 1).length === 0;
-  }
-
   /** HEAD says size and version, where it is answered; hubs say size and hash of what lies behind their redirect. */
-  private async askSize(): Promise<void> {
-    await this.trying(async () => {
-      const answer = await request(this.file.url, this.network, { ...this.requestOptions(), method: "HEAD" });
+  async #askSize(): Promise<void> {
+    await this.#trying(async () => {
+      const answer = await request(this.#file.url, this.#network, { ...this.#requestOptions(), method: "HEAD" });
       await discard(answer.response);
       if (answer.response.status !== 200) return;
       const size = parseSize(answer.firstHeaders.get("x-linked-size")) ?? parseSize(answer.response.headers.get("content-length"));
-      if (size !== undefined) this.size = size;
+      if (size !== undefined) this.#arrived.size = size;
     });
   }
 
   /** One stream of the whole file, from its start. */
-  private async fetchWhole(): Promise<void> {
-    await this.trying(async () => {
-      await this.restart();
-      const answer = await this.ask({});
-      this.checkAnswer(answer, 200);
+  async #fetchWhole(): Promise<void> {
+    await this.#trying(async () => {
+      await this.#arrived.restart();
+      const answer = await this.#ask({});
+      this.#checkAnswer(answer, 200);
       const length = parseSize(answer.response.headers.get("content-length"));
-      if (this.size !== undefined && length !== undefined && length !== this.size) {
+      if (this.#arrived.size !== undefined && length !== undefined && length !== this.#arrived.size) {
         await discard(answer.response);
-        throw this.sizeError(length);
+        throw this.#sizeError(length);
       }
-      this.size ??= length;
-      this.etag = strongEtag(answer.response) ?? undefined;
-      await this.take(answer, 0, this.size);
-      if (this.size === undefined) this.size = spanBytes(this.done);
-      else if (!this.isComplete()) throw this.cutError();
+      this.#arrived.size ??= length;
+      this.#arrived.etag = strongEtag(answer.response) ?? undefined;
+      await this.#take(answer, 0, this.#arrived.size);
+      if (this.#arrived.size === undefined) this.#arrived.size = this.#arrived.bytes;
+      else if (!this.#arrived.isComplete) throw this.#cutError();
     });
   }
 
   /** Parts in the order of the file, several at once. */
-  private async fetchRanges(): Promise<void> {
-    const size = this.size ?? 0;
+  async #fetchRanges(): Promise<void> {
+    const size = this.#arrived.size ?? 0;
     if (size === 0) {
-      await this.fetchWhole();
+      await this.#fetchWhole();
       return;
     }
-    const partBytes = this.options.partBytes ?? limits.downloadPartBytes;
+    const partBytes = this.#options.partBytes ?? limits.downloadPartBytes;
     const isLong = size >= 2 * partBytes;
-    const pieces = [...missingSpans(this.done, size, isLong ? partBytes : size)];
-    const connections = Math.min(pieces.length, isLong ? this.options.maxParallel : 1);
+    const pieces = [...this.#arrived.missing(isLong ? partBytes : size)];
+    const connections = Math.min(pieces.length, isLong ? this.#options.maxParallel : 1);
     const stop = new AbortController();
-    const signal = this.options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, this.options.signal]);
+    const signal = this.#options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, this.#options.signal]);
     let failure: unknown;
     const work = async (): Promise<void> => {
       for (let piece = pieces.shift(); piece !== undefined && failure === undefined; piece = pieces.shift()) {
         try {
-          await this.fetchPiece(piece, signal);
+          await this.#fetchPiece(piece, signal);
         } catch (error) {
           failure ??= error;
           stop.abort();
@@ -281,51 +236,52 @@ class Transfer {
       }
     };
     await Promise.all(Array.from({ length: connections }, work));
-    if (failure !== undefined) throw this.options.signal?.aborted === true ? abortedError() : failure;
+    if (failure !== undefined) throw this.#options.signal?.aborted === true ? abortedError() : failure;
   }
 
-  private async fetchPiece([from, to]: Span, signal: AbortSignal): Promise<void> {
+  async #fetchPiece([from, to]: Span, signal: AbortSignal): Promise<void> {
     let at = from;
-    await this.trying(
+    await this.#trying(
       async () => {
-        const size = this.size ?? 0;
+        const size = this.#arrived.size ?? 0;
         const isWhole = at === 0 && to === size;
-        const answer = await this.ask(
-          isWhole ? {} : { range: `bytes=${at}-${to - 1}`, ...(this.etag === undefined ? {} : { "if-range": this.etag }) },
+        const answer = await this.#ask(
+          isWhole
+            ? {}
+            : { range: `bytes=${at}-${to - 1}`, ...(this.#arrived.etag === undefined ? {} : { "if-range": this.#arrived.etag }) },
           signal,
         );
-        if (answer.response.status === 416) return this.takeUnsatisfied(answer);
+        if (answer.response.status === 416) return this.#takeUnsatisfied(answer);
         if (answer.response.status === 200 && !isWhole) {
           await discard(answer.response);
           // The version asked for with If-Range is no more, or the server knows no ranges.
           const etag = strongEtag(answer.response);
-          if (this.etag !== undefined && etag !== this.etag) this.hasChanged = true;
-          throw new RangesRefused(this.rangeError("it answered with the whole file"));
+          if (this.#arrived.etag !== undefined && etag !== this.#arrived.etag) this.#hasChanged = true;
+          throw new RangesRefused(rangeError(this.#file, "it answered with the whole file"));
         }
-        this.checkAnswer(answer, isWhole ? 200 : 206);
-        await this.checkVersion(answer);
+        this.#checkAnswer(answer, isWhole ? 200 : 206);
+        await this.#checkVersion(answer);
         if (isWhole) {
           const length = parseSize(answer.response.headers.get("content-length"));
           if (length !== undefined && length !== size) {
             await discard(answer.response);
-            throw this.sizeError(length);
+            throw this.#sizeError(length);
           }
-        } else await this.checkRange(answer, at, to, size);
-        at = await this.take(answer, at, to, signal);
-        if (at < to) throw this.cutError();
+        } else await this.#checkRange(answer, at, to, size);
+        at = await this.#take(answer, at, to, signal);
+        if (at < to) throw this.#cutError();
       },
       signal,
       () => {
         // what came before the break stays
-        const here = this.done.find(([start, end]) => start <= at && end > at);
-        at = Math.min(to, here?.[1] ?? at);
+        at = Math.min(to, this.#arrived.endFrom(at));
         return at >= to;
       },
     );
   }
 
   /** Tries again what may pass. @param isDone looked at before each further try */
-  private async trying(work: () => Promise<void>, signal = this.options.signal, isDone: () => boolean = () => false): Promise<void> {
+  async #trying(work: () => Promise<void>, signal = this.#options.signal, isDone: () => boolean = () => false): Promise<void> {
     for (;;) {
       try {
         await work();
@@ -334,7 +290,7 @@ class Transfer {
         if (!(error instanceof SpellError)) throw error;
         if (signal?.aborted === true) throw error;
         const asked = error.details?.["retryAfterMs"];
-        await this.retries.wait(error, typeof asked === "number" ? asked : undefined).catch((last: unknown) => {
+        await this.#retries.wait(error, typeof asked === "number" ? asked : undefined).catch((last: unknown) => {
           // Short each time: then it is no broken connection.
           throw last === error && error.details?.["got"] !== undefined
             ? new SpellError("net-size", error.message, { details: error.details, cause: error })
@@ -346,271 +302,113 @@ class Transfer {
   }
 
   /** Asks for the file. A link of the hub that has expired is replaced by a new one. */
-  private async ask(headers: Readonly<Record<string, string>>, signal = this.options.signal): Promise<Answer> {
+  async #ask(headers: Readonly<Record<string, string>>, signal = this.#options.signal): Promise<Answer> {
     for (;;) {
-      const answer = await request(this.file.url, this.network, {
-        ...this.requestOptions(),
+      const answer = await request(this.#file.url, this.#network, {
+        ...this.#requestOptions(),
         headers,
         ...(signal === undefined ? {} : { signal }),
       });
       const { status } = answer.response;
       if (status === 200 || status === 206 || status === 416) return answer;
-      const isElsewhere = answer.url.origin !== new URL(this.file.url).origin;
-      if (isElsewhere && (status === 400 || status === 401 || status === 403 || status === 410) && this.links < mostLinks) {
-        this.links += 1;
+      const isElsewhere = answer.url.origin !== new URL(this.#file.url).origin;
+      if (isElsewhere && (status === 400 || status === 401 || status === 403 || status === 410) && this.#links < mostLinks) {
+        this.#links += 1;
         await discard(answer.response);
         continue;
       }
-      throw await failed(answer, { what: this.file.path, ...this.secrets() }, this.network);
+      throw await failed(answer, { what: this.#file.path, ...this.#secrets() }, this.#network);
     }
   }
 
-  private requestOptions(): RequestOptions {
-    const { signal } = this.options;
+  #requestOptions(): RequestOptions {
+    const { signal } = this.#options;
     return {
-      what: this.file.path,
-      ...this.secrets(),
-      ...(this.file.isTrusted === undefined ? {} : { isTrusted: this.file.isTrusted }),
-      ...(this.file.allowHosts === undefined ? {} : { allowHosts: this.file.allowHosts }),
+      what: this.#file.path,
+      ...this.#secrets(),
+      ...(this.#file.isTrusted === undefined ? {} : { isTrusted: this.#file.isTrusted }),
+      ...(this.#file.allowHosts === undefined ? {} : { allowHosts: this.#file.allowHosts }),
       ...(signal === undefined ? {} : { signal }),
     };
   }
 
-  private secrets(): { readonly secret?: string; readonly gatePage?: string } {
-    const { secret, gatePage } = this.file;
+  #secrets(): { readonly secret?: string; readonly gatePage?: string } {
+    const { secret, gatePage } = this.#file;
     return { ...(secret === undefined ? {} : { secret }), ...(gatePage === undefined ? {} : { gatePage }) };
   }
 
-  private checkAnswer({ response, url }: Answer, wanted: 200 | 206): void {
+  #checkAnswer({ response, url }: Answer, wanted: 200 | 206): void {
     const { headers, status } = response;
     const encoding = headers.get("content-encoding");
     const refuse = (problem: string): SpellError => {
       void discard(response);
-      return new SpellError("net-status", `${this.file.path}: ${problem}`, { where: url.host, details: { status, host: url.host } });
+      return new SpellError("net-status", `${this.#file.path}: ${problem}`, { where: url.host, details: { status, host: url.host } });
     };
     if (encoding !== null && encoding !== "identity") throw refuse(`wanted the bytes as they are; got Content-Encoding ${encoding}`);
     const type = headers.get("content-type") ?? "";
-    if (/^text\/html\b/i.test(type) && !/\.html?$/i.test(this.file.path)) {
+    if (/^text\/html\b/i.test(type) && !/\.html?$/i.test(this.#file.path)) {
       throw refuse(`${url.host} answered with a web page instead of the file; log in there, or check the address`);
     }
     if (status !== wanted) throw refuse(`wanted status ${wanted}; got ${status}`);
   }
 
   /** All parts must be of one version. */
-  private async checkVersion({ response }: Answer): Promise<void> {
+  async #checkVersion({ response }: Answer): Promise<void> {
     const etag = strongEtag(response);
-    const isFirst = this.etag === undefined && this.done.length === 0;
+    const isFirst = this.#arrived.etag === undefined && this.#arrived.bytes === 0;
     if (isFirst) {
-      this.etag = etag;
+      this.#arrived.etag = etag;
       return;
     }
     // Without a version, only a hash that is known beforehand guards what is put together.
-    if (etag === this.etag && (etag !== undefined || this.file.sha256 !== undefined)) return;
+    if (etag === this.#arrived.etag && (etag !== undefined || this.#file.sha256 !== undefined)) return;
     await discard(response);
-    if (this.etag === undefined) throw new RangesRefused(this.rangeError("it names no version of the file"));
-    this.hasChanged = true;
+    if (this.#arrived.etag === undefined) throw new RangesRefused(rangeError(this.#file, "it names no version of the file"));
+    this.#hasChanged = true;
     throw new Outdated();
   }
 
-  private async checkRange({ response }: Answer, from: number, to: number, size: number): Promise<void> {
+  async #checkRange({ response }: Answer, from: number, to: number, size: number): Promise<void> {
     const got = response.headers.get("content-range");
     const wanted = `bytes ${from}-${to - 1}/${size}`;
     if (got === wanted) return;
     await discard(response);
     const isMultipart = /^multipart\//i.test(response.headers.get("content-type") ?? "");
-    throw new RangesRefused(this.rangeError(`wanted ${wanted}; got ${isMultipart ? "several parts" : (got ?? "no Content-Range")}`));
+    throw new RangesRefused(rangeError(this.#file, `wanted ${wanted}; got ${isMultipart ? "several parts" : (got ?? "no Content-Range")}`));
   }
 
   /** 416: either everything is here, or the file has another length now. */
-  private async takeUnsatisfied({ response }: Answer): Promise<void> {
+  async #takeUnsatisfied({ response }: Answer): Promise<void> {
     await discard(response);
     const size = parseSize(/^bytes \*\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1] ?? null);
-    if (size !== undefined && size === this.size && this.isComplete()) return;
-    this.hasChanged ||= size !== undefined && size !== this.size;
+    if (size !== undefined && size === this.#arrived.size && this.#arrived.isComplete) return;
+    this.#hasChanged ||= size !== undefined && size !== this.#arrived.size;
     throw new Outdated();
   }
 
-  /** Writes a body. @returns where it ended */
-  private async take(answer: Answer, from: number, to: number | undefined, signal = this.options.signal): Promise<number> {
-    const { path } = this.file;
-    let at = from;
-    let buffer = new Uint8Array(writeBytes);
-    let filled = 0;
-    /** bytes that came and are not written yet */
-    let held = 0;
-    let writing: Promise<void> = Promise.resolve();
-    const flush = async (): Promise<void> => {
-      if (filled === 0) return;
-      const [bytes, offset] = [buffer.subarray(0, filled), at - filled];
-      buffer = new Uint8Array(writeBytes);
-      filled = 0;
-      await writing;
-      writing = this.part.write(offset, bytes).then(() => {
-        held -= bytes.byteLength;
-        this.held -= bytes.byteLength;
-        this.wrote(offset, bytes.byteLength);
-      });
-      writing.catch(() => undefined); // told by the next flush
-    };
-    try {
-      for await (const chunk of readBody(answer, { what: path, clock: this.network.clock, ...(signal === undefined ? {} : { signal }) })) {
-        this.fetched += chunk.byteLength;
-        const isTooLong = to !== undefined && at + chunk.byteLength > to;
-        if (isTooLong) {
-          throw new SpellError("net-too-big", `${path}: wanted ${formatCount(to - from)} bytes; ${answer.url.host} sends more`, {
-            where: answer.url.host,
-            details: { wanted: to - from },
-          });
-        }
-        if (at + chunk.byteLength > limits.fileBytes)
-          throw new SpellError("net-too-big", `${path}: it does not end`, { where: answer.url.host });
-        held += chunk.byteLength;
-        this.held += chunk.byteLength;
-        this.reportNowAndThen();
-        let used = 0;
-        while (used < chunk.byteLength) {
-          const count = Math.min(writeBytes - filled, chunk.byteLength - used);
-          buffer.set(chunk.subarray(used, used + count), filled);
-          filled += count;
-          used += count;
-          at += count;
-          if (filled === writeBytes) await flush();
-        }
-        this.saveNowAndThen();
-        if (this.saveError !== undefined) throw this.saveError;
-      }
-      await flush();
-      await writing;
-      return at;
-    } catch (error) {
-      await flush().catch(() => undefined);
-      await writing.catch(() => undefined);
-      throw error;
-    } finally {
-      this.held -= held;
-    }
-  }
-
-  private wrote(offset: number, length: number): void {
-    this.done = addSpan(this.done, offset, offset + length);
-    this.unsaved += length;
-    this.retries.progress(length);
-    this.report();
-  }
-
-  private report(): void {
-    this.lastReport = this.network.clock.now();
-    this.options.onProgress?.(spanBytes(this.done) + this.held, this.size);
-  }
-
-  /** On a slow line a mebibyte, which is written at once, takes seconds. */
-  private reportNowAndThen(): void {
-    if (this.network.clock.now() - this.lastReport >= reportMs) this.report();
-  }
-
-  private saveNowAndThen(): void {
-    const { clock } = this.network;
-    if (this.saving !== undefined || (this.unsaved < saveBytes && clock.now() - this.lastSave < saveMs)) return;
-    this.lastSave = clock.now();
-    this.saving = this.save()
-      .catch((error: unknown) => {
-        this.saveError = error;
-      })
-      .finally(() => {
-        this.saving = undefined;
-      });
-  }
-
-  private async save(): Promise<void> {
-    this.unsaved = 0;
-    await this.part.save({
-      url: this.file.url,
-      done: this.done,
-      ...(this.etag === undefined ? {} : { etag: this.etag }),
-      ...(this.size === undefined ? {} : { size: this.size }),
-      ...(this.file.sha256 === undefined ? {} : { sha256: this.file.sha256 }),
-    });
-  }
-
-  private async restart(): Promise<void> {
-    await this.saving?.catch(() => undefined);
-    if (this.done.length > 0) await this.part.truncate(0);
-    this.done = [];
-    this.etag = undefined;
-    this.report();
-  }
-
-  private async commit(): Promise<TransferResult> {
-    await this.saving?.catch(() => undefined);
-    const size = this.size ?? spanBytes(this.done);
-    const { sha256, gitSha1 } = this.file;
-    if (sha256 === undefined && gitSha1 !== undefined) await this.checkGitHash(gitSha1, size);
-    const facts = await this.part.commit({ size, ...(sha256 === undefined ? {} : { sha256 }) }, this.options.signal);
-    const isHashed = sha256 !== undefined || gitSha1 !== undefined;
-    return { ...facts, verified: isHashed ? "sha256" : "size", fetched: this.fetched };
-  }
-
-  /** Source: git's object format: "blob SIZE\0" and the bytes. */
-  private async checkGitHash(wanted: string, size: number): Promise<void> {
-    const hash = await this.store.createHash("sha1");
-    hash.update(new TextEncoder().encode(`blob ${size}\0`));
-    for (let at = 0; at < size; at += writeBytes) hash.update(await this.part.read(at, Math.min(writeBytes, size - at)));
-    const got = hash.digest();
-    if (got !== wanted) {
-      throw new SpellError("net-hash", `wanted git hash ${wanted}; got ${got}`, { details: { wanted, got } });
-    }
-  }
-
-  private named(error: SpellError): SpellError {
-    return new SpellError(error.code, `${this.file.path}: ${error.message}`, {
-      where: this.file.path,
-      cause: error,
-      ...(error.details === undefined ? {} : { details: error.details }),
-    });
-  }
-
-  private changedError(cause?: SpellError): SpellError {
-    return new SpellError(
-      "net-changed",
-      `${this.file.path} changed at its source while it was fetched${cause === undefined ? "" : `: ${cause.message}`}`,
-      {
-        where: this.file.path,
-        ...(cause === undefined ? {} : { cause, ...(cause.details === undefined ? {} : { details: cause.details }) }),
-      },
-    );
+  async #take(answer: Answer, from: number, to: number | undefined, signal = this.#options.signal): Promise<number> {
+    const body = readBody(answer, { what: this.#file.path, clock: this.#network.clock, ...(signal === undefined ? {} : { signal }) });
+    return this.#arrived.take(body, [from, to], answer.url.host);
   }
 
   /** The server announces another length than the source: a passing fault, or not. */
-  private sizeError(got: number): SpellError {
-    return this.shortError(`wanted ${formatCount(this.size ?? 0)} bytes; the server announces ${formatCount(got)}`, got);
+  #sizeError(got: number): SpellError {
+    const wanted = this.#arrived.size ?? 0;
+    return shortError(this.#file, `wanted ${formatCount(wanted)} bytes; the server announces ${formatCount(got)}`, { wanted, got });
   }
 
   /** A body that ended early without a broken connection. */
-  private cutError(): SpellError {
-    const got = spanBytes(this.done);
-    return this.shortError(`the body ended after ${formatCount(got)} of ${formatCount(this.size ?? 0)} bytes`, got);
+  #cutError(): SpellError {
+    const [wanted, got] = [this.#arrived.size ?? 0, this.#arrived.bytes];
+    return shortError(this.#file, `the body ended after ${formatCount(got)} of ${formatCount(wanted)} bytes`, { wanted, got });
   }
 
-  /** Tried again like a break; told as net-size if it stays. */
-  private shortError(problem: string, got: number): SpellError {
-    return new SpellError("net-reset", `${this.file.path}: ${problem}`, { where: this.file.path, details: { wanted: this.size, got } });
-  }
-
-  private rangeError(problem: string): SpellError {
-    return new SpellError("net-range", `${this.file.path}: ${problem}`, { where: this.file.path });
-  }
-
-  /** Says what is kept for the next run. */
-  private withKept(error: unknown, isUseless: boolean): unknown {
-    if (!(error instanceof SpellError)) return error;
-    const kept = isUseless ? 0 : spanBytes(this.done);
-    return new SpellError(error.code, error.message, {
-      hint: error.hint,
-      commands: error.commands,
-      ...(error.where === undefined ? {} : { where: error.where }),
-      details: { ...error.details, file: this.file.path, keptBytes: kept, ...(this.size === undefined ? {} : { totalBytes: this.size }) },
-      cause: error,
-    });
+  async #commit(): Promise<TransferResult> {
+    const { sha256, gitSha1 } = this.#file;
+    if (sha256 === undefined && gitSha1 !== undefined) await this.#arrived.checkGitHash(gitSha1, this.#store);
+    const facts = await this.#arrived.commit(this.#options.signal);
+    const isHashed = sha256 !== undefined || gitSha1 !== undefined;
+    return { ...facts, verified: isHashed ? "sha256" : "size", fetched: this.#arrived.fetched };
   }
 }
 

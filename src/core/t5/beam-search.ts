@@ -4,7 +4,7 @@
  * log-probabilities, only the best `numBeams` candidates of a step may finish, and the search ends when no running beam can still win
  * at its present length. test/core/t5/search.test.ts holds it against a naive version.
  */
-import { DecoderState, type Encoded, type T5Session } from "./decode.ts";
+import { DecoderState, type Encoded, rateRows, type T5Session } from "./decode.ts";
 import { largest } from "./sampling.ts";
 import { checkScores, hasRestrictions, restrictScores, type SearchOptions, takeBreath } from "./search.ts";
 
@@ -50,11 +50,12 @@ export async function searchBeams(session: T5Session, encoded: Encoded, options:
     for (let length = 1; ; length += 1) {
       const logits = await state.step(running.map(({ ids }) => ids[ids.length - 1] as number));
       if (length === 1) checkScores(logits.subarray(0, vocabSize));
+      const { totals } = await rateRows(session, logits);
       const isRestricted = hasRestrictions(options, length - 1);
       const candidates = running
         .flatMap((beam, parent) => {
           const row = logits.subarray(parent * vocabSize, (parent + 1) * vocabSize);
-          const shift = logSumExp(row);
+          const shift = totals[parent] as number;
           // Penalties act on log-probabilities, which are all below 0; without any, the order of the logits is theirs.
           const scores = isRestricted ? shifted(row, shift, scratch) : row;
           if (isRestricted) restrictScores(scores, beam.ids, options);
@@ -87,17 +88,4 @@ export async function searchBeams(session: T5Session, encoded: Encoded, options:
 function shifted(logits: Float32Array, shift: number, to: Float32Array): Float32Array {
   for (let id = 0; id < to.length; id += 1) to[id] = (logits[id] as number) - shift;
   return to;
-}
-
-/** What to take off logits to make log-probabilities of them. */
-function logSumExp(logits: Float32Array): number {
-  let most = Number.NEGATIVE_INFINITY;
-  for (let id = 0; id < logits.length; id += 1) if ((logits[id] as number) > most) most = logits[id] as number;
-  let sum = 0;
-  for (let id = 0; id < logits.length; id += 1) {
-    const distance = (logits[id] as number) - most;
-    // what is further away than this adds nothing to a sum of at least 1 that is kept in 53 bits
-    if (distance > -40) sum += Math.exp(distance);
-  }
-  return most + Math.log(sum);
 }

@@ -3,7 +3,8 @@
  */
 import type { OnnxGraph, OnnxModel, OnnxOpenOptions, OnnxRuntime, OnnxTensor } from "../spec/onnx.ts";
 import type { T5Config } from "./config.ts";
-import { decoderGraph, encoderGraph, kinds, names } from "./graph.ts";
+import { decoderGraph, encoderGraph, kinds, names, rowsGraph } from "./graph.ts";
+import { noNumbers } from "./sampling.ts";
 import type { T5Weights } from "./weights.ts";
 
 /** The opened model. */
@@ -12,6 +13,8 @@ export interface T5Session {
   readonly runtime: OnnxRuntime;
   readonly encoder: OnnxGraph;
   readonly decoder: OnnxGraph;
+  /** Looks at several rows of scores at once (rateRows). */
+  readonly rows: OnnxGraph;
   /** The decoder over smaller weights, to write ahead. */
   readonly drafter?: OnnxGraph;
 }
@@ -38,8 +41,8 @@ export async function openT5Session(
   const kept = (name: (layer: number, kind: "key" | "value") => string): string[] =>
     layers.flatMap((layer) => kinds.map((kind) => name(layer, kind)));
   const opened: OnnxGraph[] = [];
-  const open = async (model: OnnxModel, outputs: (layer: number, kind: "key" | "value") => string): Promise<OnnxGraph> => {
-    const graph = await runtime.open(model, { ...common, keepOnDevice: kept(outputs) });
+  const open = async (model: OnnxModel, outputs?: (layer: number, kind: "key" | "value") => string): Promise<OnnxGraph> => {
+    const graph = await runtime.open(model, { ...common, keepOnDevice: outputs === undefined ? [] : kept(outputs) });
     opened.push(graph);
     return graph;
   };
@@ -47,8 +50,9 @@ export async function openT5Session(
     const encoder = await open(encoderGraph(config, weights), names.cross);
     onEncoder?.();
     const decoder = await open(decoderGraph(config, weights), names.present);
+    const rows = await open(rowsGraph(config));
     const drafter = draft === undefined ? undefined : await open(decoderGraph(config, draft), names.present);
-    return { config, runtime, encoder, decoder, ...(drafter === undefined ? {} : { drafter }) };
+    return { config, runtime, encoder, decoder, rows, ...(drafter === undefined ? {} : { drafter }) };
   } catch (error) {
     for (const graph of opened) await graph.dispose();
     throw error;
@@ -56,8 +60,25 @@ export async function openT5Session(
 }
 
 /** Frees all graphs; a second call does nothing. */
-export async function closeT5Session({ encoder, decoder, drafter }: T5Session): Promise<void> {
-  await Promise.all([encoder.dispose(), decoder.dispose(), drafter?.dispose()]);
+export async function closeT5Session({ encoder, decoder, rows, drafter }: T5Session): Promise<void> {
+  await Promise.all([encoder.dispose(), decoder.dispose(), rows.dispose(), drafter?.dispose()]);
+}
+
+/**
+ * @param logits f32 [rows, vocabSize]
+ * @returns for each row the id of its largest score, and log Σ exp of all of them
+ * @throws SpellError run-nan where a row holds what is no number
+ */
+export async function rateRows(
+  { config, runtime, rows }: T5Session,
+  logits: Float32Array,
+): Promise<{ readonly best: readonly number[]; readonly totals: Float32Array }> {
+  const shape = [logits.length / config.vocabSize, config.vocabSize];
+  const { [names.best]: best, [names.total]: total } = await rows.run({ [names.logits]: runtime.tensor("float32", logits, shape) });
+  const totals = await (total as OnnxTensor<"float32">).read();
+  const wrong = totals.find((value) => !Number.isFinite(value));
+  if (wrong !== undefined) throw noNumbers(wrong);
+  return { best: Array.from(await (best as OnnxTensor<"int64">).read(), Number), totals };
 }
 
 /** What the decoder reads of an input; one or more inputs, padded on the right. */

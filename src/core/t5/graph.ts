@@ -22,6 +22,8 @@ export const names = {
   crossMask: "encoder_attention_mask",
   decoderIds: "input_ids",
   logits: "logits",
+  best: "best",
+  total: "total",
   cross: (layer: number, kind: "key" | "value"): string => `cross.${layer}.${kind}`,
   past: (layer: number, kind: "key" | "value"): string => `past.${layer}.${kind}`,
   present: (layer: number, kind: "key" | "value"): string => `present.${layer}.${kind}`,
@@ -106,6 +108,23 @@ export function decoderGraph(config: T5Config, weights: T5Weights): OnnxModel {
   let y = t5.norm(x, "decoder.final_layer_norm.weight"); // [B, T, D]
   if (config.scaleDecoderOutputs) y = graph.node("Mul", [y, graph.float(dModel ** -0.5)]);
   graph.output(weights.linear(graph, y, weights.head, names.logits), "float32", ["batch", "length", vocabSize]);
+  return graph.toModel();
+}
+
+/**
+ * What a choice among rows of scores needs of each: over a whole vocabulary JavaScript takes longer than the engine by a multiple.
+ * In: `logits` f32 [B, V]. Out: `best` int64 [B], the id of the largest, of equals the first; `total` f32 [B], log Σ exp: a logit less
+ * that is a log-probability.
+ */
+export function rowsGraph({ vocabSize }: Pick<T5Config, "vocabSize">): OnnxModel {
+  const graph = new OnnxGraphBuilder("rows");
+  const logits = graph.input(names.logits, "float32", ["batch", vocabSize]);
+  graph.output(graph.node("ArgMax", [logits], { attributes: { axis: 1, keepdims: 0 }, output: names.best }), "int64", ["batch"]);
+  const most = graph.node("ReduceMax", [logits], { attributes: { axes: [1], keepdims: 1 } }); // [B, 1]
+  const parts = graph.node("Exp", [graph.node("Sub", [logits, most])]); // [B, V]
+  const sum = graph.node("ReduceSum", [parts, graph.int64([1])], { attributes: { keepdims: 1 } }); // [B, 1]
+  const total = graph.node("Add", [graph.node("Log", [sum]), most]); // [B, 1]
+  graph.output(graph.node("Reshape", [total, graph.int64([-1])], { output: names.total }), "float32", ["batch"]);
   return graph.toModel();
 }
 

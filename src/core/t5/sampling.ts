@@ -122,9 +122,9 @@ export function largest(scores: Float32Array, count: number): number[] {
       .sort(better)
       .slice(0, count);
   }
+  let least = Number.NEGATIVE_INFINITY; // what a score must pass
   for (let id = 0; id < scores.length; id += 1) {
-    const score = scores[id] as number;
-    if (!(score > Number.NEGATIVE_INFINITY)) continue;
+    if (!((scores[id] as number) > least)) continue;
     if (heap.length < count) {
       heap.push(id);
       for (let at = heap.length - 1; at > 0; ) {
@@ -133,10 +133,11 @@ export function largest(scores: Float32Array, count: number): number[] {
         [heap[at], heap[parent]] = [heap[parent] as number, heap[at] as number];
         at = parent;
       }
-    } else if (score > (scores[heap[0] as number] as number)) {
+    } else {
       heap[0] = id;
       sink();
     }
+    if (heap.length === count) least = scores[heap[0] as number] as number;
   }
   return heap.sort(better);
 }

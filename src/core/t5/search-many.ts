@@ -1,6 +1,6 @@
 /** Several inputs at once, in batches: weights are read once for all of them. Each is answered as it would be alone. */
-import { DecoderState, encode, type T5Session } from "./decode.ts";
-import { checkScores, createChooser, type SearchOptions, takeBreath } from "./search.ts";
+import { DecoderState, encode, rateRows, type T5Session } from "./decode.ts";
+import { checkScores, createChooser, hasRestrictions, type SearchOptions, takeBreath } from "./search.ts";
 
 /** One token of one answer. */
 export interface RowToken {
@@ -55,12 +55,14 @@ async function* searchBatch(
     for (let step = 1; step <= maxTokens; step += 1) {
       const scores = await state.step(rows.map(({ produced }) => produced[produced.length - 1] ?? startId));
       if (step === 1) checkScores(scores.subarray(0, vocabSize));
+      const isPlain = sampling.temperature === 0 && !hasRestrictions(options, step - 1);
+      const best = isPlain ? (await rateRows(session, scores)).best : [];
       for (const [place, row] of rows.entries()) {
         if (row.isDone) {
           row.produced.push(session.config.padTokenId);
           continue;
         }
-        const id = row.choose(scores.subarray(place * vocabSize, (place + 1) * vocabSize), row.produced);
+        const id = best[place] ?? row.choose(scores.subarray(place * vocabSize, (place + 1) * vocabSize), row.produced);
         row.produced.push(id);
         row.isDone = endIds.has(id);
         yield { index: row.index, id };

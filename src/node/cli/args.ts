@@ -3,7 +3,7 @@
  * may stand before or after the command, and because every slip gets an answer that says what was meant.
  * Checks names, values and counts; it decides nothing about models.
  */
-import { configConflict } from "../../core/config/conflict.ts";
+import { configConflict } from "../../core/config/source-errors.ts";
 import { SpellError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
 import {

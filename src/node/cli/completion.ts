@@ -1,5 +1,5 @@
 /** `llmspell completion SHELL`: scripts written from the table of commands. Words only: what stands in them is our own and needs no quoting. */
-import { builtinProfiles } from "../../core/config/builtins.generated.ts";
+import { profileNames } from "../../core/config/profiles.ts";
 import { type Command, commands, type Flag, globalFlags, type Shell } from "./commands.ts";
 import type { Context } from "./context.ts";
 
@@ -25,7 +25,6 @@ const takesPath = (flag: Flag): boolean => flag.name === "model" || flag.value =
 /** Fixed values, and the names of profiles: a wrong one of these has an error of its own, so they are no choices of the parser. */
 const valuesOf = (flag: Flag): readonly string[] | undefined =>
   flag.name === "profile" || flag.name === "from" ? profileNames() : flag.choices;
-const profileNames = (): readonly string[] => builtinProfiles.flatMap(({ name, aliases }) => [name, ...aliases]);
 
 /** Every flag with fixed values, each name once: they mean the same everywhere. */
 function choiceFlags(): readonly Flag[] {

@@ -1,7 +1,7 @@
 /** Where the configuration of a run comes from: flags, else variables, else the first file that is there. */
 import { existsSync } from "node:fs";
-import { configConflict } from "../../core/config/conflict.ts";
 import type { ConfigSource, ResolvedConfig } from "../../core/config/resolve.ts";
+import { configConflict } from "../../core/config/source-errors.ts";
 import { discoveryPaths, nodeConfig, readConfigFile } from "../config-files.ts";
 import { flagText, type GivenFlags } from "./args.ts";
 import type { Context } from "./context.ts";

@@ -3,11 +3,13 @@ import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Config } from "../../core/config/config.generated.ts";
+import type { BuiltinProfile } from "../../core/config/key.ts";
 import { isProviderType, keyAt, keysOfType, sectionNames } from "../../core/config/keys.ts";
 import { maskSecrets } from "../../core/config/mask.ts";
 import { findProfile, labelOf, profileGroups } from "../../core/config/profiles.ts";
 import { providerNames, providerOf } from "../../core/config/providers.ts";
 import { type ResolvedConfig, resolveSource } from "../../core/config/resolve.ts";
+import { unknownProfile } from "../../core/config/source-errors.ts";
 import { configToml } from "../../core/config/toml-text.ts";
 import { SpellError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
@@ -161,7 +163,7 @@ const starter = {
 export async function configInit({ flags, screen }: Context): Promise<number> {
   const file = flagText(flags, "file") ?? "llmspell.toml";
   const from = flagText(flags, "from");
-  const profile = from === undefined ? undefined : findProfile(from);
+  const profile = from === undefined ? undefined : profileNamed(from);
   const text = initText(profile?.values ?? starter, profile?.name);
   const retry = `llmspell config init --file ${shellQuote(file)}${from === undefined ? "" : ` --from ${from}`} --force`;
   if (existsSync(file) && !flags.has("force"))
@@ -213,7 +215,7 @@ export async function configPath(context: Context): Promise<number> {
   const asked = askedSource(flags, env);
   const searched = asked.kind === "discovery" ? asked.searched : [];
   const file = asked.kind === "file" ? asked.path : (searched.find(({ used }) => used)?.path ?? null);
-  const profile = asked.kind === "profile" ? findProfile(asked.name).name : null;
+  const profile = asked.kind === "profile" ? profileNamed(asked.name).name : null;
   const source = profile !== null ? `profile:${profile}` : file !== null ? `file:${file}` : "defaults";
   const resolved = await loadConfig(flags, env).catch(() => undefined);
   const models = resolved?.get("providers.candle.model_directory")?.value ?? join(homeFolder(), "models");
@@ -228,4 +230,11 @@ export async function configPath(context: Context): Promise<number> {
     ].join(""),
   );
   return 0;
+}
+
+/** @throws SpellError profile-unknown */
+function profileNamed(name: string): BuiltinProfile {
+  const found = findProfile(name);
+  if (found === undefined) throw unknownProfile(name);
+  return found;
 }

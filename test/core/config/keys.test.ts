@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { builtinProfiles } from "../../../src/core/config/builtins.generated.ts";
+import { builtinProfiles } from "../../../src/core/config/compiled.generated.ts";
 import { variableOf } from "../../../src/core/config/environment.ts";
 import type { ConfigKey } from "../../../src/core/config/key.ts";
 import { allKeys, isProviderType, isSecret, keysOfType, providerTypes, sectionNames } from "../../../src/core/config/keys.ts";

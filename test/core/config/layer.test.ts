@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { builtinProfiles } from "../../../src/core/config/builtins.generated.ts";
 import { checkDocument } from "../../../src/core/config/check.ts";
+import { builtinProfiles } from "../../../src/core/config/compiled.generated.ts";
 import { plainDocument } from "../../../src/core/config/document.ts";
 import { layerOf } from "../../../src/core/config/layer.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { builtinProfiles } from "../../../src/core/config/builtins.generated.ts";
+import { builtinProfiles } from "../../../src/core/config/compiled.generated.ts";
 import type { CandleProvider } from "../../../src/core/config/config.generated.ts";
 import { providerNames, providerOf } from "../../../src/core/config/providers.ts";
 import { type ConfigSource, resolveSource } from "../../../src/core/config/resolve.ts";

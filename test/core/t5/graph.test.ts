@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { bytesSource } from "../../../src/core/formats/byte-source.ts";
 import { readProto } from "../../../src/core/protobuf.ts";
 import { acceptT5, findT5Files, t5Weights } from "../../../src/core/t5/files.ts";
-import { decoderGraph, encoderGraph } from "../../../src/core/t5/graph.ts";
+import { decoderGraph, encoderGraph, rowsGraph } from "../../../src/core/t5/graph.ts";
 
 const folder = new URL("../../../builtins/models/tiny-t5-en-fr/", import.meta.url);
 const files = ["config.json", "model.safetensors", "tokenizer.json"].map((name) => bytesSource(name, readFileSync(new URL(name, folder))));
@@ -12,17 +12,22 @@ const files = ["config.json", "model.safetensors", "tokenizer.json"].map((name) 
 /** Operators known to compute rightly on processors and on WebGPU, with golden answers on both. */
 const known = new Set([
   "Add",
+  "ArgMax",
   "Cast",
   "Concat",
   "DynamicQuantizeMatMul",
+  "Exp",
   "FastGelu",
   "FusedMatMul",
   "Gather",
   "Greater",
+  "Log",
   "MatMul",
   "MatMulNBits",
   "Mul",
   "Range",
+  "ReduceMax",
+  "ReduceSum",
   "Reshape",
   "Shape",
   "SimplifiedLayerNormalization",
@@ -53,7 +58,7 @@ describe("E27 graphs of T5", () => {
     const facts = await acceptT5(findT5Files(files));
     for (const hasFastBlocks of [true, false]) {
       const weights = t5Weights(facts, { variant, reads16Bit: true, hasFastBlocks });
-      for (const graph of [encoderGraph(facts.config, weights), decoderGraph(facts.config, weights)]) {
+      for (const graph of [encoderGraph(facts.config, weights), decoderGraph(facts.config, weights), rowsGraph(facts.config)]) {
         const bytes = graph.encode(({ name, length }) => ({ location: name, offset: 0, length }));
         const operators = operatorsOf(bytes);
         expect(operators.size).toBeGreaterThan(5);

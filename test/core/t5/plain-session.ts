@@ -74,5 +74,21 @@ export function plainSession(seed: number, vocabSize: number): T5Session {
       "present.0.value": tensor("float32", present.slice(), shape),
     };
   });
-  return { config, runtime, encoder, decoder };
+  const rows = graph(async ({ logits }) => {
+    const scores = Array.from((await logits?.read()) ?? [], Number);
+    const each = Array.from({ length: scores.length / vocabSize }, (_, row) => scores.slice(row * vocabSize, (row + 1) * vocabSize));
+    return {
+      best: tensor(
+        "int64",
+        BigInt64Array.from(each, (row) => BigInt(row.indexOf(Math.max(...row)))),
+        [each.length],
+      ),
+      total: tensor(
+        "float32",
+        Float32Array.from(each, (row) => Math.log(row.reduce((sum, score) => sum + Math.exp(score), 0))),
+        [each.length],
+      ),
+    };
+  });
+  return { config, runtime, encoder, decoder, rows };
 }

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { builtinProfiles } from "../../../src/core/config/builtins.generated.ts";
+import { builtinProfiles } from "../../../src/core/config/compiled.generated.ts";
 import { cleanEnv, cli } from "./support.ts";
 
 let folder = "";

@@ -1,0 +1,34 @@
+/** Errors of what a configuration should be loaded from. */
+import { SpellError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
+import { labelOf, profileGroups, profileNames } from "./profiles.ts";
+
+/**
+ * A profile replaces the files a configuration would come from, so both at once have no meaning.
+ * @param profileName to begin a file with
+ */
+export function configConflict(profile: string, config: string, profileName: string): SpellError {
+  const name = /^[\w-]+$/.test(profileName) ? profileName : "NAME";
+  return new SpellError("config-conflict", `${profile} and ${config} exclude each other`, {
+    hint: "Use only one of them. To begin a file of your own with a profile:",
+    commands: [`llmspell config init --from ${name} --file my.toml`],
+  });
+}
+
+/** With the nearest name and all profiles by category. */
+export function unknownProfile(name: string): SpellError {
+  const meant = nearest(name, profileNames());
+  const shown = JSON.stringify(name.slice(0, 60)).slice(1, -1);
+  return new SpellError(
+    "profile-unknown",
+    `Builtin profile '${shown}' not found.${meant === undefined ? "" : ` Did you mean '${meant}'?`}`,
+    {
+      where: shown,
+      hint: `Profiles:\n${profileGroups()
+        .map(([category, profiles]) => `  ${category}: ${profiles.map(labelOf).join(", ")}`)
+        .join("\n")}`,
+      commands: ["llmspell config list-profiles"],
+      ...(meant === undefined ? {} : { details: { nearest: meant } }),
+    },
+  );
+}
