@@ -310,9 +310,11 @@ function unavailable(
   { reason, hint }: Extract<DeviceProbe, { ok: false }>,
 ): SpellError {
   const isMissing = reason === "package-missing";
+  const why = isMissing ? "a package it needs is not installed" : hint;
   return new SpellError(
     "device-unavailable",
-    `${device} is not available through ${runtime}: ${isMissing ? "a package it needs is not installed" : hint}`,
+    // an engine may have said the first half itself
+    why.startsWith(`${device} is not available`) ? why : `${device} is not available through ${runtime}: ${why}`,
     {
       ...(isMissing ? { hint: "Install it, look at all devices, or take another:" } : {}),
       commands: [...(isMissing ? [hint] : []), "llmspell doctor"],

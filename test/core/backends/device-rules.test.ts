@@ -224,6 +224,12 @@ describe("a device asked for by name", () => {
     expect([...missing.log, ...unlisted.log]).toEqual(["look at webgpu"]);
   });
 
+  it("R3 whose engine says itself that it is not available says so once", async () => {
+    const hint = "webgpu is not available: the engine has no binary for it here";
+    const { open } = setting([{ ...gpu, probe: { ok: false, reason: "driver-missing", hint } }, cpu]);
+    expect((await failure(open("webgpu"))).message).toBe(hint);
+  });
+
   it("that is a software adapter is taken with a warning", async () => {
     const handle = await setting([{ ...gpu, probe: { isSoftware: true } }, cpu]).open("webgpu");
     expect(handle.device.chosen).toBe("webgpu");
