@@ -29,6 +29,9 @@ const chromium = playwright({
   },
 });
 
+/** For tests in Node. */
+const noWarnings = { setupFiles: ["test/support/no-warnings.ts"], execArgv: ["--expose-gc", "--trace-warnings"] };
+
 export default defineConfig({
   root: "demo",
   base: "./", // it may lie in any folder of any host
@@ -44,12 +47,34 @@ export default defineConfig({
   },
   test: {
     root: import.meta.dirname,
+    // What engines do in children and workers is not counted.
+    coverage: {
+      provider: "v8",
+      include: ["src/core/**", "src/node/*.ts"],
+      reportsDirectory: ".cache/coverage",
+      reportOnFailure: true,
+      reporter: ["text", "html"],
+    },
     projects: [
       {
         root: import.meta.dirname,
         test: {
+          name: "core",
+          include: ["test/core/**/*.test.ts"],
+          ...noWarnings,
+          // core keeps nothing at module level, so its files share their imports
+          isolate: false,
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          maxWorkers: 3,
+        },
+      },
+      {
+        root: import.meta.dirname,
+        test: {
           name: "unit",
-          include: ["test/core/**/*.test.ts", "test/node/**/*.test.ts", "test/wllama/**/*.test.ts"],
+          include: ["test/node/**/*.test.ts", "test/wllama/**/*.test.ts"],
+          ...noWarnings,
           // what engines keep between runs stays out of the home of whoever runs the tests
           env: { LLMSPELL_HOME: `${import.meta.dirname}/.cache/test-home` },
           testTimeout: 30_000,
@@ -63,6 +88,7 @@ export default defineConfig({
         test: {
           name: "webgpu",
           include: ["test/webgpu/**/*.test.ts"],
+          ...noWarnings,
           globalSetup: ["test/webgpu/setup.ts"],
           env: { LLMSPELL_HOME: `${import.meta.dirname}/.cache/test-home` },
         },
@@ -73,6 +99,8 @@ export default defineConfig({
           name: "demo",
           include: ["test/e2e/**/*.test.ts"],
           globalSetup: ["test/e2e/build.ts"],
+          // most of the time a page waits
+          maxWorkers: 3,
           testTimeout: 90_000,
           hookTimeout: 60_000,
         },

@@ -2,6 +2,9 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
+/** Whether all of a long list is tried, as `npm run test:long` does, or a part of it, as every change does. */
+export const isLong = process.env["LLMSPELL_LONG"] === "1";
+
 export const root = fileURLToPath(new URL("../", import.meta.url));
 
 /** Models that lie beside the project where it is developed; elsewhere absent. */

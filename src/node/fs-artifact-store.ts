@@ -138,8 +138,8 @@ export function fsArtifactStore(folder: string, options: FsStoreOptions = {}): A
   }
 
   async function isOrphan(part: string): Promise<boolean> {
-    const record = (await readJson(recordPath(part)).catch(() => undefined)) as Partial<OwnedRecord> | undefined;
-    if (record === undefined) {
+    const record = (await readJson(recordPath(part)).catch(() => undefined)) as Partial<OwnedRecord> | null | undefined;
+    if (record === undefined || record === null) {
       // its owner may be between two steps of taking it over
       const facts = await lookFile(part);
       return facts !== undefined && Math.abs(Date.now() - facts.modifiedMs) > orphanMs;
@@ -184,7 +184,14 @@ export function fsArtifactStore(folder: string, options: FsStoreOptions = {}): A
 
   async function ownPart(path: string, kept: PartRecord | undefined, flags: number): Promise<Part> {
     const file = await attempt(path, () => fs.open(path, flags | noFollow, 0o600));
-    if (kept === undefined) await attempt(path, () => file.truncate(0)); // bytes nobody vouches for
+    if (kept === undefined) {
+      try {
+        await attempt(path, () => file.truncate(0)); // bytes nobody vouches for
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
+    }
     let isOpen = true;
     let record = kept;
     const read = (offset: number, length: number): Promise<Uint8Array> =>

@@ -343,7 +343,9 @@ function startCompletion(
     }
     if (failure !== undefined) {
       // Bytes that are no text end the engine's answer; what came before is good.
-      if (characters === 0 || !/utf-?8|parse model output/i.test(messageOf(failure))) throw failure;
+      const text = messageOf(failure);
+      const isNoText = (characters > 0 && /utf-?8|parse model output/i.test(text)) || (prompt !== undefined && text.includes(noReply));
+      if (!isNoText) throw failure;
       note = "the model wrote bytes that are no text; the answer ends there";
     }
     yield endPiece(finishReason, timings, note);
@@ -356,6 +358,12 @@ function startCompletion(
     }
   }
 }
+
+/**
+ * Where a byte begins no character (0xF8 … 0xFF) the engine throws as it writes the answer down and gives no reply; its glue then reads the
+ * question's own first four bytes, "GLUE", as the length of one.
+ */
+const noReply = `array length: ${0x45554c47}`;
 
 type Timings = NonNullable<WllamaChunk["timings"]>;
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { findAdapter } from "../../src/browser/adapter.ts";
 import { browserGgufRuntime, browserSeq2SeqRuntime } from "../../src/browser/devices.ts";
-import { collect, createSpell, load, type Platform, SpellError } from "../../src/browser/index.ts";
+import { collect, createSpell, load, type Platform } from "../../src/browser/index.ts";
 import { openWebGpuOnnx } from "../../src/browser/onnx.ts";
 import { browserPlatform } from "../../src/browser/platform.ts";
 import { onnxEngine } from "../../src/browser/seq2seq.ts";
@@ -10,20 +10,12 @@ import { browserVerdicts } from "../../src/browser/verdict-store.ts";
 import type { VerdictStore } from "../../src/core/backends/self-test.ts";
 import type { StreamPart } from "../../src/core/spec/stream-part.ts";
 import { OnnxGraphBuilder } from "../../src/core/t5/onnx.ts";
+import { failure } from "../support/failure.ts";
 
 const adapter = await findAdapter();
 const why = adapter === undefined ? " (skipped: the browser offers no adapter)" : "";
 const onGpu = describe.skipIf(adapter === undefined);
 const hello = "translate English to French: Hello world";
-
-async function failure(promise: Promise<unknown>): Promise<SpellError> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (error instanceof SpellError) return error;
-  throw new Error(`wanted a SpellError; got ${String(error)}`);
-}
 
 /** This page's WebGPU, whose devices can be taken away. */
 function loseableGpu() {

@@ -25,7 +25,7 @@ languageModelContract("T5 on WASM in Chromium", {
 
 describe.each([
   ["wasm", 40, 15],
-  ["webgpu", 4, 10],
+  ["webgpu", 4, 3],
 ] as const)("the bundled translator on %s in Chromium", (device, greedy, beams) => {
   let model: LanguageModel;
   beforeAll(async () => {

@@ -20,6 +20,7 @@ transferContract("the origin's private file system", {
   },
   fetch: browserPlatform().fetch,
   seesRetryAfter: false,
+  noRoom: "store-quota",
   hub: () => ({
     url,
     reset: () => commands.resetHub(),

@@ -4,6 +4,7 @@ import { collect, createSpell, type GgufRuntime, type LanguageModel, type Platfo
 import { browserPlatform } from "../../src/browser/platform.ts";
 import { workerRuntime } from "../../src/browser/worker-runtime.ts";
 import type { GgufGenerateOptions, GgufOpenOptions } from "../../src/core/spec/runtime.ts";
+import { failure } from "../support/failure.ts";
 
 const prompt = "Once upon a time";
 const greedy = { temperature: 0, repeatPenalty: 1, maxTokens: 12 } as const;
@@ -21,15 +22,6 @@ function platformWith(createWorker: () => Worker): Platform {
 
 const load = (createWorker: () => Worker): Promise<LanguageModel> =>
   createSpell({ platform: platformWith(createWorker) }).load("tiny-stories");
-
-async function failure(promise: Promise<unknown>): Promise<SpellError> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (error instanceof SpellError) return error;
-  throw new Error(`wanted a SpellError; got ${String(error)}`);
-}
 
 describe("R6 a worker that dies", () => {
   it("while it writes: run-crash with the text so far; the next call loads again by itself", async () => {

@@ -1,7 +1,7 @@
 /** What every ArtifactStore promises. One suite; it runs in memory, on a folder in Node, and on a browser's private file system. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { SpellError } from "../../src/core/errors.ts";
 import type { ArtifactStore, Part } from "../../src/core/platform.ts";
+import { failure } from "../support/failure.ts";
 
 /** @returns a function that opens the same empty store again, as another process or tab would */
 export type CreateStore = () => Promise<() => ArtifactStore>;
@@ -22,16 +22,6 @@ export function noiseBytes(length: number, seed = 1): Uint8Array<ArrayBuffer> {
 export async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-async function failure(promise: Promise<unknown>): Promise<SpellError> {
-  try {
-    await promise;
-  } catch (error) {
-    if (error instanceof SpellError) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
 }
 
 async function put(store: ArtifactStore, bytes: Uint8Array<ArrayBuffer>): Promise<string> {

@@ -1,10 +1,10 @@
 /** What every LanguageModel promises. One suite; it runs on the scripted runtime, on both runtimes of Node, and in Chromium. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { SpellError } from "../../src/core/errors.ts";
 import type { GenerateOptions, Prompt } from "../../src/core/spec/generate.ts";
 import type { LanguageModel } from "../../src/core/spec/language-model.ts";
 import type { StreamPart } from "../../src/core/spec/stream-part.ts";
 import { collect, collectMany } from "../../src/core/text/collect.ts";
+import { failure } from "../support/failure.ts";
 
 export interface LanguageModelCase {
   readonly open: () => Promise<LanguageModel>;
@@ -30,16 +30,6 @@ async function end(model: LanguageModel, prompt: Prompt, options?: GenerateOptio
   const last = (await parts(model, prompt, options)).at(-1);
   if (last?.type !== "stream-end") throw new Error(`the stream ended with ${last?.type}`);
   return last;
-}
-
-async function failure(promise: Promise<unknown>): Promise<SpellError> {
-  try {
-    await promise;
-  } catch (error) {
-    if (error instanceof SpellError) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
 }
 
 export function languageModelContract(

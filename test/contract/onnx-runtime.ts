@@ -1,10 +1,11 @@
 /** What every OnnxRuntime promises. One suite; it runs on onnxruntime-node, on onnxruntime-web in Node, and in Chromium on WebAssembly and WebGPU. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { SpellError } from "../../src/core/errors.ts";
+import type { SpellError } from "../../src/core/errors.ts";
 import { type ByteSource, bytesSource } from "../../src/core/formats/byte-source.ts";
 import { ProtoWriter } from "../../src/core/protobuf.ts";
 import type { OnnxModel, OnnxRuntime } from "../../src/core/spec/onnx.ts";
 import { OnnxGraphBuilder } from "../../src/core/t5/onnx.ts";
+import { failure } from "../support/failure.ts";
 
 export interface OnnxRuntimeCaseOptions {
   /** Tests this runtime cannot pass: beginnings of their names, and why. */
@@ -14,16 +15,6 @@ export interface OnnxRuntimeCaseOptions {
 }
 
 const threads = 1;
-
-async function failure(promise: Promise<unknown>): Promise<SpellError> {
-  try {
-    await promise;
-  } catch (error) {
-    if (error instanceof SpellError) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
-}
 
 const bytesOf = (values: readonly number[]): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
 

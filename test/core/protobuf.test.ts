@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ProtoWriter, readProto } from "../../src/core/protobuf.ts";
+import { isLong } from "../support.ts";
 
 const fail = (what: string): Error => new Error(what);
 const fields = (bytes: Uint8Array) => [...readProto(bytes, fail)];
@@ -57,7 +58,7 @@ describe("readProto", () => {
           expect((error as Error).message).toMatch(/wanted|it ends|number|wire type/);
         }
       }),
-      { numRuns: 10_000 },
+      { numRuns: isLong ? 10_000 : 2500 },
     );
   });
 });

@@ -1,19 +1,18 @@
 /** Models that the demo page fetches: from the catalogue and from a repository, of a scripted hub that stands on the page's own origin. */
 import { readFileSync } from "node:fs";
-import type { Browser, Page } from "playwright";
+import type { Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startFaultServer } from "../support/fault-server.mjs";
-import { alert, ask, launch, ready, set, stored, tinyStories, type Visit, visit } from "./support.ts";
+import { alert, ask, ready, set, sharedBrowser, stored, tinyStories, type Visit, visit } from "./support.ts";
 
 const gguf = readFileSync(tinyStories);
 const size = gguf.length;
 const smollm = "bartowski/SmolLM2-135M-Instruct-GGUF";
 const hostile = "<img src=x onerror=hit=1>";
 
-let browser: Browser;
+const browser = sharedBrowser();
 let hub: Awaited<ReturnType<typeof startFaultServer>>;
 beforeAll(async () => {
-  browser = await launch();
   hub = await startFaultServer({ cdn: "/cdn" });
   hub.addRepo(smollm, { files: { "SmolLM2-135M-Instruct-Q4_K_M.gguf": gguf }, license: hostile });
   hub.addRepo("owner/two", {
@@ -23,14 +22,13 @@ beforeAll(async () => {
 });
 beforeEach(() => hub.reset());
 afterAll(async () => {
-  await browser?.close();
   await hub?.close();
 });
 
 /** The page before the hub, which answers below /hub, and its file network below /cdn. */
 async function visitHub(steps: (visit: Visit) => Promise<void>, expected?: RegExp): Promise<void> {
   await visit(
-    browser,
+    browser(),
     {
       search: "?hf_endpoint=/hub",
       ...(expected === undefined ? {} : { expected }),

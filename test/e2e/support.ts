@@ -1,9 +1,10 @@
 /** The built demo page in a real browser: what went wrong beside what a test looks at fails the test. */
 import { join } from "node:path";
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright";
-import { expect } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { findChromium } from "../../tools/chromium.mjs";
 import { type ServeOptions, serve } from "../../tools/serve.mjs";
+import golden from "../golden/tiny-stories.json" with { type: "json" };
 import { root } from "../support.ts";
 
 export const site = join(root, "demo/dist");
@@ -44,6 +45,20 @@ export interface VisitOptions {
   /** Faults this test is about. */
   readonly expected?: RegExp;
 }
+
+/** Starts a browser for the tests of a file. @returns it, once they run */
+export function sharedBrowser(): () => Browser {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await launch();
+  });
+  afterAll(() => browser?.close());
+  return () => browser;
+}
+
+export const story = "Once upon a time";
+/** What a story of tiny-stories begins with, greedily. */
+export const storyText = golden.data.prompts.find((entry) => entry.prompt === story)?.text.trim() ?? "";
 
 /** Opens the page on a server of its own, runs the steps, and wants no fault at the end. */
 export async function visit(browser: Browser, options: VisitOptions, steps: (visit: Visit) => Promise<void>): Promise<void> {

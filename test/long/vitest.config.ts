@@ -5,8 +5,11 @@ export default defineConfig({
   root: new URL("../..", import.meta.url).pathname,
   test: {
     name: "long",
-    // goldens again, on runtimes that are too slow for every change
-    include: ["test/long/**/*.test.ts", "test/node/golden.test.ts", "test/node/t5-golden.test.ts"],
+    // goldens again: all of them, on slow runtimes too
+    include: [
+      "test/long/**/*.test.ts",
+      ...["golden", "t5-golden", "t5-model", "exported", "llama-engine"].map((name) => `test/node/${name}.test.ts`),
+    ],
     env: { LLMSPELL_LONG: "1", LLMSPELL_HOME: new URL("../../.cache/test-home", import.meta.url).pathname },
     testTimeout: 3_600_000,
     fileParallelism: false,

@@ -16,6 +16,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openFileSource } from "../../src/node/file-source.ts";
+import { unprivileged } from "./support/unprivileged.ts";
 
 let folder: string;
 beforeAll(() => {
@@ -95,14 +96,8 @@ describe("openFileSource", () => {
   it.runIf(process.platform !== "win32")("a file one may not read is store-denied", async () => {
     const path = write("secret.gguf");
     chmodSync(path, 0);
-    // Root may read everything: become nobody for a moment.
-    const root = process.geteuid?.() === 0;
-    if (root) process.seteuid?.(65_534);
-    try {
-      expect(await refusal(openFileSource(path))).toMatchObject({ code: "store-denied", message: expect.stringContaining("EACCES") });
-    } finally {
-      if (root) process.seteuid?.(0);
-    }
+    const refused = await unprivileged(() => refusal(openFileSource(path)));
+    expect(refused).toMatchObject({ code: "store-denied", message: expect.stringContaining("EACCES") });
   });
 
   it.runIf(process.platform !== "win32")("a pipe that takes the file's place later does not block a read", async () => {

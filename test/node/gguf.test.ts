@@ -6,7 +6,8 @@ import { bytesSource } from "../../src/core/formats/byte-source.ts";
 import type { DeviceChoice, DeviceProbe, DeviceReport, GgufHandle, GgufOpenOptions } from "../../src/core/spec/runtime.ts";
 import { type NodeGgufOptions, nativeInstallCommand, nodeGgufRuntime } from "../../src/node/gguf.ts";
 import type { Graphics } from "../../src/node/graphics.ts";
-import { failure, openOptions } from "./support/engine.ts";
+import { failure } from "../support/failure.ts";
+import { openOptions } from "./support/engine.ts";
 
 interface Asked {
   readonly name: string;

@@ -18,11 +18,11 @@ import type { PullOffer, PullResult } from "../../src/core/api/models/records.ts
 import { createSpell } from "../../src/core/api/spell.ts";
 import { builtinCatalogue, readCatalogue } from "../../src/core/backends/catalogue.ts";
 import type { PullEvent } from "../../src/core/download/pull.ts";
-import { SpellError } from "../../src/core/errors.ts";
 import type { LogEntry, Platform } from "../../src/core/platform.ts";
 import type { ModelSettings } from "../../src/core/spec/model-settings.ts";
 import { memoryStore } from "../../src/core/testing/memory-store.ts";
 import { fsArtifactStore } from "../../src/node/fs-artifact-store.ts";
+import { failure } from "../support/failure.ts";
 import { startFaultServer } from "../support/fault-server.mjs";
 import { tinyGguf as gguf, openLocalLlm, sha256, tinyT5 as t5 } from "./support/local-llm.ts";
 
@@ -53,16 +53,6 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const open = (settings: Partial<ModelSettings> = {}, more: Partial<Platform> = {}) =>
   openLocalLlm({ folder, url: server.url, logged, settings, more });
-
-async function failure(promise: Promise<unknown>): Promise<SpellError> {
-  try {
-    await promise;
-  } catch (error) {
-    if (error instanceof SpellError) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
-}
 
 const blobs = (): readonly string[] => (existsSync(join(folder, "models/blobs")) ? readdirSync(join(folder, "models/blobs")) : []);
 const parts = (): readonly string[] => (existsSync(join(folder, "models/parts")) ? readdirSync(join(folder, "models/parts")) : []);
@@ -527,13 +517,21 @@ describe("pull", () => {
     expect(blobs()).toHaveLength(1);
   });
 
-  it("a manifest that is damaged is told and left out, and its files are not pruned", async () => {
+  it.each([
+    ["of a later version", (text: string) => text.replace('"schema": 1', '"schema": 7'), "schema 7"],
+    ["cut in the middle", (text: string) => text.slice(0, text.length / 2), "is no record of ours"],
+  ])("a manifest %s is told and left out, and its files are not pruned", async (_, damage, says) => {
     const { llm } = open();
     await llm.pull("hf:owner/gguf:Q8_0");
     const manifest = join(folder, "models/manifests/hf/owner/gguf/q8_0.json");
-    writeFileSync(manifest, readFileSync(manifest, "utf8").replace('"schema": 1', '"schema": 7'));
+    writeFileSync(manifest, damage(readFileSync(manifest, "utf8")));
+    for (const digest of blobs()) utimesSync(join(folder, "models/blobs", digest), new Date(1), new Date(1));
     expect((await llm.list()).map(({ id }) => id)).toEqual(["tiny-stories", "tiny-t5-en-fr"]);
-    expect(logged.map(({ message }) => message).join()).toContain("schema 7");
+    expect(logged.map(({ message }) => message).join()).toContain(says);
+    logged.length = 0;
+    expect(await llm.prune()).toEqual([]);
+    expect(blobs()).toHaveLength(1);
+    expect(logged.map(({ message }) => message).join()).toContain(says);
   });
 });
 

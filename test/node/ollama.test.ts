@@ -9,11 +9,11 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createLocalLlm, type LocalLlm } from "../../src/core/api/local-llm.ts";
 import type { PullResult } from "../../src/core/api/models/records.ts";
-import { SpellError } from "../../src/core/errors.ts";
 import type { StreamPart } from "../../src/core/spec/stream-part.ts";
 import { memoryPlatform } from "../../src/core/testing/memory-platform.ts";
 import { collect } from "../../src/core/text/collect.ts";
 import { openFileSource } from "../../src/node/file-source.ts";
+import { failure } from "../support/failure.ts";
 import { root, sharedModel } from "../support.ts";
 
 const llmAt = (url: string, timeoutMs = 100_000): LocalLlm => {
@@ -23,16 +23,6 @@ const llmAt = (url: string, timeoutMs = 100_000): LocalLlm => {
     settings: { ollamaBaseUrl: url, ollamaTimeoutMs: timeoutMs },
   });
 };
-
-async function failure(promise: Promise<unknown>): Promise<SpellError> {
-  try {
-    await promise;
-  } catch (error) {
-    if (error instanceof SpellError) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
-}
 
 const beside = fileURLToPath(new URL("../../../shared/bin/ollama", import.meta.url));
 const program = [process.env["OLLAMA_BIN"], beside, "ollama"].find(

@@ -8,7 +8,7 @@ import { openT5 } from "../../src/core/t5/engine.ts";
 import { bundledFile } from "../../src/node/bundled-file.ts";
 import { openNativeOnnx } from "../../src/node/onnx-native.ts";
 import { type NodeSeq2SeqOptions, nodeSeq2SeqRuntime } from "../../src/node/seq2seq.ts";
-import { failure } from "./support/engine.ts";
+import { failure } from "../support/failure.ts";
 
 type Fault = (outputs: Awaited<ReturnType<OnnxGraph["run"]>>, pass: number) => Awaited<ReturnType<OnnxGraph["run"]>>;
 

@@ -5,7 +5,7 @@ import { SpellError } from "../../src/core/errors.ts";
 import type { Device, DeviceChoice, DeviceProbe, Seq2SeqHandle } from "../../src/core/spec/runtime.ts";
 import { createSpell, nodePlatform } from "../../src/node/index.ts";
 import { type NodeSeq2SeqOptions, nodeSeq2SeqRuntime, onnxInstallCommand } from "../../src/node/seq2seq.ts";
-import { failure } from "./support/engine.ts";
+import { failure } from "../support/failure.ts";
 
 type Engine = ReturnType<NonNullable<NodeSeq2SeqOptions["native"]>>;
 

@@ -5,7 +5,7 @@ import type { DeviceProbe, Seq2SeqGenerateOptions, Seq2SeqOpenOptions } from "..
 import { childRuntime } from "../../src/node/engine-host.ts";
 import { collect, createSpell, type LanguageModel, load, nodePlatform } from "../../src/node/index.ts";
 import { nodeSeq2SeqRuntime } from "../../src/node/seq2seq.ts";
-import { failure } from "./support/engine.ts";
+import { failure } from "../support/failure.ts";
 import { offerSoftwareGpu } from "./support/software-gpu.ts";
 
 const golden = JSON.parse(readFileSync(new URL("../golden/tiny-t5-en-fr.json", import.meta.url), "utf8")) as {
@@ -50,9 +50,9 @@ describe.skipIf(missing !== undefined)(title("the bundled translator on WebGPU i
   }, 60_000);
 
   it("translates greedily and with beams as transformers does", async () => {
-    for (const { en, greedy_text } of golden.cases.slice(0, 8))
+    for (const { en, greedy_text } of golden.cases.slice(0, 4))
       expect(await collect(model.stream(golden.prefix + en)), en).toBe(greedy_text);
-    for (const { en, beam4_text } of golden.cases.slice(0, 3)) {
+    for (const { en, beam4_text } of golden.cases.slice(0, 1)) {
       expect(await collect(model.stream(golden.prefix + en, { numBeams: 4 })), en).toBe(beam4_text);
     }
   }, 180_000);

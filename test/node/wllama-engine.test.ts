@@ -10,7 +10,8 @@ import { openWllama, type WllamaHost } from "../../src/wllama/driver.ts";
 import { hasMemory64 } from "../../src/wllama/features.ts";
 import { f32Tensor, tinyLlama } from "../fixtures/gguf/models.ts";
 import { writeGguf } from "../fixtures/gguf-writer.ts";
-import { ask, failure, isRunning, openFile, openOptions, temporaryFile, timeUntilGone, tinyStories } from "./support/engine.ts";
+import { failure } from "../support/failure.ts";
+import { ask, isRunning, openFile, openOptions, temporaryFile, timeUntilGone, tinyStories } from "./support/engine.ts";
 
 const prompt = "Once upon a time";
 const pids: number[] = [];
@@ -119,23 +120,35 @@ describe("models wllama cannot run", () => {
     }
   }, 60_000);
 
-  it("E8 bytes that are no text end the answer with a note, and the engine goes on", async () => {
-    const spec = tinyLlama();
-    // Two rows that are each other's opposite: one of the two bytes 0xE4 and 0xE5 always wins, and neither ever becomes a character.
-    const bytes = f32Tensor("output.weight", [64, 320], (i) =>
-      Math.floor(i / 64) === 3 + 0xe4 ? 1 : Math.floor(i / 64) === 3 + 0xe5 ? -1 : 0,
-    );
-    const path = temporaryFile(
-      "bytes.gguf",
-      writeGguf({ ...spec, tensors: spec.tensors.map((tensor) => (tensor.name === "output.weight" ? bytes : tensor)) }),
-    );
-    const handle = await openFile(runtime, path, wasm);
-    const { text, end } = await ask(handle, "a b", { maxTokens: 6 });
-    expect(text.replaceAll("\ufffd", "")).toBe("");
-    expect(end.finishReason).toMatch(/^(stop|length)$/);
-    expect((await ask(handle, "a b", { maxTokens: 2 })).end).toBeDefined();
-    await handle.dispose();
-  }, 60_000);
+  it.each([
+    ["begin a character that never ends are left out, and counted", 0xe4, 0xe5, { finishReason: "length", completionTokens: 6 }],
+    ["begin no character end the answer with a note", 0xfd, 0xfe, { finishReason: "stop", note: expect.stringContaining("no text") }],
+  ] as const)(
+    "E8 bytes that %s, and the engine goes on",
+    async (_, one, other, wanted) => {
+      const spec = tinyLlama();
+      // Two rows that are each other's opposite: one of the two bytes always wins.
+      const bytes = f32Tensor("output.weight", [64, 320], (i) => {
+        const row = Math.floor(i / 64);
+        return row === 3 + one ? 1 : row === 3 + other ? -1 : 0;
+      });
+      const path = temporaryFile(
+        `bytes-${one}.gguf`,
+        writeGguf({ ...spec, tensors: spec.tensors.map((tensor) => (tensor.name === "output.weight" ? bytes : tensor)) }),
+      );
+      const handle = await openFile(runtime, path, wasm);
+      const pid = pids.at(-1);
+      for (let turn = 0; turn < 3; turn += 1) {
+        const { text, end } = await ask(handle, `a b${" c".repeat(turn)}`, { maxTokens: 6 });
+        expect(text.replaceAll("\ufffd", "")).toBe("");
+        expect(end).toMatchObject(wanted);
+      }
+      expect(handle.alive).toBe(true);
+      expect(pids.at(-1)).toBe(pid);
+      await handle.dispose();
+    },
+    60_000,
+  );
 
   it("E9 R4 a file this build cannot load is device-memory before a byte is read", async () => {
     const reads: number[] = [];
@@ -164,20 +177,16 @@ describe("models wllama cannot run", () => {
 });
 
 describe("an engine that goes away", () => {
-  it.each(["SIGKILL", "SIGSEGV"] as const)(
-    "R5 %s while generating is run-crash for the call; the next load works",
-    async (signal) => {
-      const handle = await openFile(runtime, tinyStories, wasm);
-      const pid = pids.at(-1) ?? 0;
-      const answer = failure(ask(handle, prompt, { maxTokens: 400 }));
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      process.kill(pid, signal);
-      expect((await answer).code).toBe("run-crash");
-      expect(handle.alive).toBe(false);
-      expect(isRunning(pid)).toBe(false);
-    },
-    60_000,
-  );
+  it("R5 killed while generating it is run-crash for the call, with the signal; the next load works", async () => {
+    const handle = await openFile(runtime, tinyStories, wasm);
+    const pid = pids.at(-1) ?? 0;
+    const answer = failure(ask(handle, prompt, { maxTokens: 400 }));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    process.kill(pid, "SIGKILL");
+    expect(await answer).toMatchObject({ code: "run-crash", details: { signal: "SIGKILL", runtime: "wllama" } });
+    expect(handle.alive).toBe(false);
+    expect(isRunning(pid)).toBe(false);
+  }, 60_000);
 
   it("E5 dispose settles a running call", async () => {
     const handle = await openFile(runtime, tinyStories, wasm);
@@ -189,16 +198,13 @@ describe("an engine that goes away", () => {
 });
 
 describe("a model from memory", () => {
-  it("runs in Node as a Blob, read through the parent, and says why it is not native", async () => {
+  it("runs in Node as a Blob, read through the parent, says why it is not native, and E7 refuses an option of a wrong type", async () => {
     await using model = await load(new Blob([new Uint8Array(readFileSync(tinyStories))]), { threads: 1 });
     expect(model.device).toMatchObject({ chosen: "wasm", runtime: "wllama" });
     const cpu = model.device.tried.find(({ device }) => device === "cpu");
     expect(cpu).toMatchObject({ ok: false, hint: expect.stringContaining("memory") });
     expect(await collect(model.stream(prompt, { temperature: 0, maxTokens: 8 }))).toBe(", there was a little girl named Lily");
-  }, 60_000);
-
-  it("E7 never sends an option of a wrong type", async () => {
-    await using model = await load("tiny-stories", { device: "wasm", threads: 1 });
+    // E7: never an option of a wrong type
     await expect(collect(model.stream(prompt, { topK: "x" as never }))).rejects.toThrow(SpellError);
     expect(await collect(model.stream(prompt, { temperature: 0, maxTokens: 2 }))).toBe(", there");
   }, 60_000);

@@ -2,8 +2,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { basename, dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { root } from "../support.ts";
 import { run } from "./support.ts";
 
@@ -14,34 +14,42 @@ const packageBin = (name: string, bin: string): string => {
   return join(dirname(manifest), typeof bins === "string" ? bins : (bins[bin] ?? ""));
 };
 
-let place = "";
-const plant = (path: string, text: string): void => {
-  mkdirSync(dirname(join(place, path)), { recursive: true });
-  writeFileSync(join(place, path), text);
-};
-const copy = (path: string): void => plant(path, readFileSync(join(root, path), "utf8"));
+/** A tree like ours, with nothing in it yet, for the tests of one tool: each looks at all that is planted in one run. */
+function sharedTree() {
+  let place = "";
+  beforeAll(() => {
+    place = mkdtempSync(join(tmpdir(), "llmspell-layers-"));
+    for (const path of ["tsconfig.base.json", "package.json", "biome.json", "src/core/tsconfig.json"])
+      plant(path, readFileSync(join(root, path), "utf8"));
+    symlinkSync(join(root, "node_modules"), join(place, "node_modules"), "junction");
+  });
+  afterAll(() => rmSync(place, { recursive: true, force: true }));
+  function plant(path: string, text: string): void {
+    mkdirSync(dirname(join(place, path)), { recursive: true });
+    writeFileSync(join(place, path), text);
+  }
+  return { plant, place: () => place };
+}
 
-beforeEach(() => {
-  place = mkdtempSync(join(tmpdir(), "llmspell-layers-"));
-  for (const path of ["tsconfig.base.json", "package.json", "biome.json", "src/core/tsconfig.json"]) copy(path);
-  symlinkSync(join(root, "node_modules"), join(place, "node_modules"), "junction");
-});
-afterEach(() => rmSync(place, { recursive: true, force: true }));
+interface Violation {
+  readonly rule: { readonly name: string };
+  readonly from: string;
+}
 
-async function brokenLayers(): Promise<readonly string[]> {
+async function brokenLayers(place: string): Promise<readonly Violation[]> {
   const cruiser = packageBin("dependency-cruiser", "depcruise");
   const config = join(root, ".dependency-cruiser.cjs");
   const { stdout, stderr } = await run(process.execPath, [cruiser, "--config", config, "--output-type", "json", "src"], place);
   expect(stderr).toBe("");
-  const { summary } = JSON.parse(stdout) as { summary: { violations: { rule: { name: string } }[] } };
-  return [...new Set(summary.violations.map((violation) => violation.rule.name))].sort();
+  const { summary } = JSON.parse(stdout) as { summary: { violations: Violation[] } };
+  return summary.violations;
 }
 
 const use = (specifier: string): string => `import * as planted from "${specifier}";\nexport const it = planted;\n`;
 const empty = "export const nothing = 0;\n";
 
 const breaches: readonly (readonly [rule: string, from: string, specifier: string, to?: string])[] = [
-  ["no-circular", "src/core/text/a.ts", "./b.ts", "src/core/text/b.ts"],
+  ["no-circular", "src/core/text/a.ts", "./c.ts", "src/core/text/c.ts"],
   ["no-unresolved", "src/node/a.ts", "./not-there.ts"],
   ["core-is-neutral", "src/core/text/a.ts", "../../node/b.ts", "src/node/b.ts"],
   ["core-is-neutral", "src/core/text/a.ts", "../../browser/b.ts", "src/browser/b.ts"],
@@ -72,42 +80,61 @@ const breaches: readonly (readonly [rule: string, from: string, specifier: strin
 ];
 
 describe("layer rules", () => {
-  it.each(breaches.map(([rule, from, specifier, to]) => ({ rule, from, specifier, to })))(
-    "$rule: $from may not import $specifier",
-    async ({ rule, from, specifier, to }) => {
+  const { plant, place } = sharedTree();
+  // each in a file of its own
+  const planted = breaches.map(([rule, from, specifier, to], i) => ({ rule, from: from.replace(/\ba\.ts$/, `a${i}.ts`), specifier, to }));
+  let violations: readonly Violation[] = [];
+  beforeAll(async () => {
+    for (const { rule, from, specifier, to } of planted) {
       plant(from, use(specifier));
-      if (to !== undefined) plant(to, rule === "no-circular" ? use("./a.ts") : empty);
-      expect(await brokenLayers()).toContain(rule);
-    },
-  );
+      if (to !== undefined) plant(to, rule === "no-circular" ? use(`./${basename(from)}`) : empty);
+    }
+    violations = await brokenLayers(place());
+  });
 
-  it("are silent about a tree that keeps them", async () => {
+  it.each(planted)("$rule: $from may not import $specifier", ({ rule, from }) => {
+    expect(violations.filter((violation) => violation.from === from).map((violation) => violation.rule.name)).toContain(rule);
+  });
+});
+
+describe("a tree that keeps the layer rules", () => {
+  const { plant, place } = sharedTree();
+
+  it("breaks none", async () => {
     plant("src/core/errors.ts", empty);
     plant("src/core/text/a.ts", use("../errors.ts"));
     plant("src/core/gguf/a.ts", use("../text/a.ts"));
     plant("src/node/a.ts", use("../core/gguf/a.ts"));
     plant("src/node/cli/main.ts", use("../a.ts"));
-    expect(await brokenLayers()).toEqual([]);
+    expect(await brokenLayers(place())).toEqual([]);
   });
 });
 
 describe("core is neutral for the compiler", () => {
-  it.each([
+  const { plant, place } = sharedTree();
+  const texts = [
     ["node:fs", `import { readFileSync } from "node:fs";\nexport const read: unknown = readFileSync;\n`],
     ["process", "export const where: unknown = process.platform;\n"],
     ["Buffer", "export const bytes: unknown = Buffer.alloc(1);\n"],
     ["document", "export const page: unknown = document.title;\n"],
     ["localStorage", "export const kept: unknown = localStorage.length;\n"],
-  ])("%s is refused", async (name, text) => {
-    plant("src/core/planted.ts", text);
-    const { status, stdout } = await run(process.execPath, [require.resolve("typescript/bin/tsc"), "-p", "src/core"], place);
+  ] as const;
+  let told = "";
+  beforeAll(async () => {
+    for (const [i, [, text]] of texts.entries()) plant(`src/core/planted-${i}.ts`, text);
+    const { status, stdout } = await run(process.execPath, [require.resolve("typescript/bin/tsc"), "-p", "src/core"], place());
     expect(status).not.toBe(0);
-    expect(stdout).toContain(`'${name}'`);
+    told = stdout;
+  });
+
+  it.each(texts.map(([name], i) => [name, i] as const))("%s is refused", (name, i) => {
+    expect(told).toMatch(new RegExp(`^src/core/planted-${i}\\.ts\\(\\d+,\\d+\\): error .*'${name}'`, "m"));
   });
 });
 
 describe("core is neutral for the linter", () => {
-  it.each([
+  const { plant, place } = sharedTree();
+  const texts = [
     ["noRestrictedGlobals", "export const it: unknown = fetch;\n"],
     ["noRestrictedGlobals", "export const it: unknown = navigator.userAgent;\n"],
     ["noRestrictedGlobals", "export const it: unknown = self;\n"],
@@ -122,23 +149,23 @@ describe("core is neutral for the linter", () => {
     ["noConsole", `console.log("x");\n`],
     ["noExplicitAny", "export const it: any = 1;\n"],
     ["noNonNullAssertion", "export const it = (x?: string): string => x!;\n"],
-  ])("%s: %s", async (rule, text) => {
-    plant("src/core/planted.ts", text);
-    const biome = packageBin("@biomejs/biome", "biome");
-    const args = [biome, "lint", "--vcs-enabled=false", "--colors=off", "src/core/planted.ts"];
-    const { status, stderr, stdout } = await run(process.execPath, args, place);
-    expect(status).not.toBe(0);
-    expect(stdout + stderr).toContain(rule);
-  });
-
-  it("takes kebab-case file names only", async () => {
+  ] as const;
+  let told = "";
+  beforeAll(async () => {
+    for (const [i, [, text]] of texts.entries()) plant(`src/core/planted-${i}.ts`, text);
     plant("src/core/plantedName.ts", empty);
     const biome = packageBin("@biomejs/biome", "biome");
-    const { stdout, stderr } = await run(
-      process.execPath,
-      [biome, "lint", "--vcs-enabled=false", "--colors=off", "src/core/plantedName.ts"],
-      place,
-    );
-    expect(stdout + stderr).toContain("useFilenamingConvention");
+    const args = [biome, "lint", "--vcs-enabled=false", "--colors=off", "--max-diagnostics=none", "src/core"];
+    const { status, stderr, stdout } = await run(process.execPath, args, place());
+    expect(status).not.toBe(0);
+    told = stdout + stderr;
+  });
+
+  it.each(texts.map(([rule, text], i) => [rule, text, i] as const))("%s: %s", (rule, _, i) => {
+    expect(told).toMatch(new RegExp(`^src/core/planted-${i}\\.ts:\\d+:\\d+ lint/\\w+/${rule}\\b`, "m"));
+  });
+
+  it("takes kebab-case file names only", () => {
+    expect(told).toMatch(/^src\/core\/plantedName\.ts lint\/\w+\/useFilenamingConvention\b/m);
   });
 });

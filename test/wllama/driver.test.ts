@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { bytesSource } from "../../src/core/formats/byte-source.ts";
 import { openWllama, type WllamaHost, type WllamaLike } from "../../src/wllama/driver.ts";
-import { failure, openOptions } from "../node/support/engine.ts";
+import { openOptions } from "../node/support/engine.ts";
+import { failure } from "../support/failure.ts";
 
 interface Script {
   /** lines of its log while it loads */

@@ -14,7 +14,7 @@ const saveBytes = 16 * 1024 * 1024;
 const saveMs = 2000;
 /** Bytes collected before they are written and hashed. */
 const writeBytes = 1024 * 1024;
-/** Between two reports, but for those of what was written: on a slow line that much takes seconds. */
+/** Between two reports of progress, but for those of what was written. */
 const reportMs = 200;
 
 export interface ArrivingFile {
@@ -29,12 +29,8 @@ export interface ArrivingFile {
 
 export interface ArrivedOptions {
   readonly clock: Clock;
-  /**
-   * Told with every piece that is in the part, and now and then of what came and is not written yet.
-   * @param fresh bytes that are in the part since the last call
-   * @param total undefined while nobody knows
-   */
-  readonly onBytes: (fresh: number, done: number, total: number | undefined) => void;
+  /** Told as bytes come. @param written of them just now, which nothing takes away again. @param total undefined while nobody knows */
+  readonly onBytes: (written: number, done: number, total: number | undefined) => void;
 }
 
 /** Owner of a part: ends with commit(), release() or discard(). */
@@ -49,7 +45,7 @@ export class Arrived {
   readonly #part: Part;
   readonly #options: ArrivedOptions;
   #done: readonly Span[] = [];
-  /** bytes that came and are not written yet, of all bodies */
+  /** bytes that came and are not written yet, of all ranges */
   #held = 0;
   #lastReport = Number.NEGATIVE_INFINITY;
   #unsaved = 0;
@@ -116,11 +112,10 @@ export class Arrived {
     let at = from;
     let buffer = new Uint8Array(writeBytes);
     let filled = 0;
-    /** of this body */
-    let held = 0;
-    const hold = (length: number): void => {
-      held += length;
-      this.#held += length;
+    let held = 0; // of this body
+    const hold = (count: number): void => {
+      held += count;
+      this.#held += count;
     };
     let writing: Promise<void> = Promise.resolve();
     const flush = async (): Promise<void> => {
@@ -146,6 +141,7 @@ export class Arrived {
         }
         if (at + chunk.byteLength > limits.fileBytes) throw new SpellError("net-too-big", `${path}: it does not end`, { where: host });
         hold(chunk.byteLength);
+        // On a slow line a mebibyte, which is written at once, takes seconds.
         if (this.#options.clock.now() - this.#lastReport >= reportMs) this.#report(0);
         let used = 0;
         while (used < chunk.byteLength) {
@@ -225,9 +221,9 @@ export class Arrived {
     this.#report(length);
   }
 
-  #report(fresh: number): void {
+  #report(written: number): void {
     this.#lastReport = this.#options.clock.now();
-    this.#options.onBytes(fresh, this.bytes + this.#held, this.size);
+    this.#options.onBytes(written, this.bytes + this.#held, this.size);
   }
 
   #saveNowAndThen(): void {

@@ -228,13 +228,21 @@ async function describeOrForget(
   }
 }
 
-/** Blobs that some manifest names. */
-export async function usedBlobs(store: ArtifactStore, except: (key: ManifestKey) => boolean = () => false): Promise<ReadonlySet<string>> {
+/** Blobs that some manifest names. Where one cannot be read at all, any may be its: then every blob counts as used. */
+export async function usedBlobs(
+  store: ArtifactStore,
+  except: (key: ManifestKey) => boolean = () => false,
+): Promise<Pick<ReadonlySet<string>, "has">> {
   const used = new Set<string>();
   for (const key of await store.listManifests()) {
     if (except(key)) continue;
     // Read loosely: a manifest that is damaged in one place still holds on to its files.
-    const value = (await store.readManifest(key).catch(() => undefined)) as { readonly files?: unknown } | undefined;
+    let value: { readonly files?: unknown } | null | undefined;
+    try {
+      value = (await store.readManifest(key)) as typeof value;
+    } catch {
+      return { has: () => true };
+    }
     for (const file of Array.isArray(value?.files) ? (value.files as unknown[]) : []) {
       const blob = (file as { readonly blob?: unknown } | null)?.blob;
       if (typeof blob === "string") used.add(blob);

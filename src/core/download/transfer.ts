@@ -122,8 +122,8 @@ class Transfer {
     });
     this.#arrived = new Arrived(file, part, {
       clock: network.clock,
-      onBytes: (fresh, done, total) => {
-        if (fresh > 0) this.#retries.progress(fresh);
+      onBytes: (written, done, total) => {
+        if (written > 0) this.#retries.progress(written);
         options.onProgress?.(done, total);
       },
     });

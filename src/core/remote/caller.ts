@@ -251,6 +251,7 @@ export class RemoteEngine {
         this.#onProgress(message.share);
         return;
       case "probed":
+        this.#started ||= message.probe.ok;
         this.#onProbed(message.probe);
         return;
       case "opened":

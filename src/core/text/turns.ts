@@ -50,6 +50,8 @@ export function createTurns(maxWaiting: number, atOnce = 1): Turns {
           details: { waiting: line.length, limit: maxWaiting },
         });
       }
+      // A signal of its own for each: hosts take more than ten listeners on one for a leak, and the line is longer.
+      const leaving = signal === undefined ? undefined : AbortSignal.any([signal]);
       return new Promise((resolve, reject) => {
         const onAbort = (): void => {
           line.splice(line.indexOf(entry), 1);
@@ -57,15 +59,15 @@ export function createTurns(maxWaiting: number, atOnce = 1): Turns {
         };
         const entry: Waiting = {
           start: () => {
-            signal?.removeEventListener("abort", onAbort);
+            leaving?.removeEventListener("abort", onAbort);
             resolve(endTurn());
           },
           fail: (error) => {
-            signal?.removeEventListener("abort", onAbort);
+            leaving?.removeEventListener("abort", onAbort);
             reject(error);
           },
         };
-        signal?.addEventListener("abort", onAbort, { once: true });
+        leaving?.addEventListener("abort", onAbort, { once: true });
         line.push(entry);
       });
     },

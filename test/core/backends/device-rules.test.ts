@@ -14,7 +14,7 @@ import type {
 } from "../../../src/core/spec/runtime.ts";
 import stories from "../../golden/tiny-stories.json" with { type: "json" };
 import translations from "../../golden/tiny-t5-en-fr.json" with { type: "json" };
-import { failure } from "../../node/support/engine.ts";
+import { failure } from "../../support/failure.ts";
 
 type Candidate = DeviceCandidate<GgufOpenOptions, GgufGenerateOptions>;
 

@@ -7,10 +7,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { realClock } from "../../../src/core/download/clock.ts";
 import type { Network } from "../../../src/core/download/request.ts";
 import { type RemoteFile, type TransferOptions, transferFile } from "../../../src/core/download/transfer.ts";
-import { SpellError } from "../../../src/core/errors.ts";
+import type { SpellError } from "../../../src/core/errors.ts";
 import type { ArtifactStore } from "../../../src/core/platform.ts";
 import { memoryStore } from "../../../src/core/testing/memory-store.ts";
 import { noiseBytes } from "../../contract/artifact-store.ts";
+import { failure } from "../../support/failure.ts";
 import { startFaultServer } from "../../support/fault-server.mjs";
 
 const size = 3_000_000;
@@ -42,16 +43,6 @@ const file = (more: Partial<RemoteFile> = {}): RemoteFile => ({
 const unpinned = (): RemoteFile => ({ path: "m.gguf", url: `${server.url}/files/m.gguf`, isTrusted: true });
 const pull = (wanted: RemoteFile = file(), options: Partial<TransferOptions> & { readonly speed?: number } = {}) =>
   transferFile(wanted, store, network(options.speed), { maxParallel: 4, ...options });
-
-async function failure(promise: Promise<unknown>): Promise<SpellError> {
-  try {
-    await promise;
-  } catch (error) {
-    if (error instanceof SpellError) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
-}
 
 /** Whole, under its name, byte for byte. */
 async function isStored(): Promise<boolean> {

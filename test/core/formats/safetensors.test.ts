@@ -1,9 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SpellError } from "../../../src/core/errors.ts";
-import { blobSource, bytesSource } from "../../../src/core/formats/byte-source.ts";
+import { type ByteSource, blobSource, bytesSource } from "../../../src/core/formats/byte-source.ts";
 import { readSafetensors, readSafetensorsSet } from "../../../src/core/formats/safetensors.ts";
+import { limits } from "../../../src/core/limits.ts";
 import { json, type PlainTensor, withHeader, writeSafetensors, writeTinyT5 } from "../../fixtures/t5-writer.ts";
+import { isLong } from "../../support.ts";
 
 const read = (bytes: Uint8Array) => readSafetensors(bytesSource("model.safetensors", bytes));
 const bytes = (count: number): Uint8Array => new Uint8Array(count);
@@ -36,6 +38,9 @@ const rows: readonly (readonly [string, Uint8Array, string])[] = [
     withHeader('{"a":{"dtype":"U8","dtype":"F32","shape":[1],"data_offsets":[0,4]}}', bytes(4)),
     "safetensors-header-json",
   ],
+  ["43: a tensor that is a number", one(7), "safetensors-header-json"],
+  ["43: a tensor that is a list", one([]), "safetensors-header-json"],
+  ["46: no dtype", one({ shape: [4], data_offsets: [0, 16] }), "safetensors-dtype"],
   ["46: dtype F128", one({ dtype: "F128", shape: [1], data_offsets: [0, 16] }), "safetensors-dtype"],
   ["46: dtype __proto__", one({ dtype: "__proto__", shape: [1], data_offsets: [0, 16] }), "safetensors-dtype"],
   ["47: shape and offsets that differ", one(f32([3], [0, 16])), "safetensors-shape"],
@@ -103,6 +108,38 @@ describe("bad safetensors", () => {
   });
 });
 
+describe("files that are no set", () => {
+  const part = (name: string) => bytesSource(name, writeSafetensors([{ name: "a", shape: [1], dtype: "F32", data: bytes(4) }]));
+
+  it("none, or several without a name that says which", async () => {
+    await expect(readSafetensorsSet([], undefined)).rejects.toMatchObject({
+      code: "safetensors-missing",
+      message: expect.stringContaining("got none"),
+    });
+    const error = await readSafetensorsSet([part("a.safetensors"), part("b.safetensors")], undefined).catch((refusal: unknown) => refusal);
+    expect(error).toMatchObject({ code: "safetensors-missing", message: expect.stringContaining("a.safetensors, b.safetensors") });
+  });
+
+  it("one tensor in two parts", async () => {
+    const parts = [part("m-00001-of-00002.safetensors"), part("m-00002-of-00002.safetensors")];
+    await expect(readSafetensorsSet(parts, undefined)).rejects.toMatchObject({
+      code: "safetensors-header-json",
+      message: expect.stringContaining("is in m-00001-of-00002.safetensors too"),
+    });
+  });
+
+  it("an index that is too long, names too many tensors, or is of something else", async () => {
+    const read = (index: ByteSource) => readSafetensorsSet([part("x.safetensors"), part("y.safetensors")], index);
+    const endless = { ...bytesSource("i.json", bytes(0)), size: limits.safetensorsIndexBytes + 1 };
+    await expect(read(endless)).rejects.toMatchObject({ code: "model-config-json" });
+    const many = Object.fromEntries(Array.from({ length: limits.safetensorsTensors + 1 }, (_, i) => [`t${i}`, "x"]));
+    await expect(read(bytesSource("i.json", json({ weight_map: many })))).rejects.toMatchObject({ code: "model-config-json" });
+    await expect(read(bytesSource("i.json", json({ weight_map: 1 })))).rejects.toMatchObject({ code: "model-config-json" });
+    const long = await read(bytesSource("i.json", json({ weight_map: { ["n".repeat(500)]: "x.safetensors" } }))).catch((e: unknown) => e);
+    expect((long as SpellError).message.length).toBeLessThan(300);
+  });
+});
+
 describe("good safetensors", () => {
   it("a scalar, an empty tensor, a padded header, spaces before it", async () => {
     const header = '   {"s":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"e":{"dtype":"F16","shape":[2,0],"data_offsets":[4,4]}}   ';
@@ -145,7 +182,7 @@ describe("good safetensors", () => {
           tensors.map(({ name, dtype, shape }) => ({ name, dtype, shape })),
         );
       }),
-      { numRuns: 2000 },
+      { numRuns: isLong ? 2000 : 500 },
     );
   });
 });
@@ -206,7 +243,7 @@ describe("sweeps over safetensors", () => {
       fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (file) => {
         expect(await outcome(file)).not.toBe("good");
       }),
-      { numRuns: 10_000 },
+      { numRuns: isLong ? 10_000 : 2500 },
     );
   }, 60_000);
 });

@@ -150,6 +150,76 @@ describe("facts", () => {
   });
 });
 
+describe("keys of a type or a value that engines take for granted", () => {
+  const changes: readonly (readonly [
+    key: string,
+    change: readonly [type: string, value: unknown] | undefined,
+    code: string,
+    says: string,
+  ])[] = [
+    ["tokenizer.ggml.model", undefined, "gguf-tokenizer", "the key is missing"],
+    ["tokenizer.ggml.tokens", ["string", "a text"], "gguf-tokenizer", 'the text "a text"'],
+    ["tokenizer.ggml.tokens", ["uint32", 7], "gguf-tokenizer", "7 (uint32)"],
+    ["tokenizer.ggml.token_type", ["[float32]", Array(32).fill(1)], "gguf-tokenizer", "float32"],
+    ["tokenizer.ggml.scores", ["[int32]", Array(32).fill(1)], "gguf-tokenizer", "int32"],
+    ["tokenizer.ggml.precompiled_charsmap", ["[float32]", [1]], "gguf-tokenizer", "uint8"],
+    ["tokenizer.ggml.merges", ["[int32]", [1]], "gguf-tokenizer", "strings"],
+    ["tokenizer.ggml.bos_token_id", ["[uint32]", [1]], "gguf-tokenizer", "an array of uint32"],
+    ["tokenizer.ggml.add_bos_token", ["uint32", 1], "gguf-tokenizer", "true or false"],
+    ["llama.block_count", ["[uint32]", [2]], "gguf-metadata", "an array of uint32"],
+    ["llama.attention.head_count", ["[float32]", [4]], "gguf-metadata", "UINT32"],
+    ["llama.attention.head_count_kv", ["string", "two"], "gguf-metadata", 'the text "two"'],
+    ["general.alignment", ["uint32", 12], "gguf-alignment", "12"],
+  ];
+
+  it.each(changes)("%s as %j is %s", async (key, change, code, says) => {
+    const error = await accept(withEntries(nanoLlama(), { [key]: change })).then(
+      () => undefined,
+      (refusal: unknown) => refusal,
+    );
+    expect(error).toBeInstanceOf(SpellError);
+    expect((error as SpellError).code).toBe(code);
+    expect((error as SpellError).message).toContain(key);
+    expect((error as SpellError).message).toContain(says);
+  });
+
+  it("as many experts in use as there are pass; more do not", async () => {
+    const experts = (used: number) => ({ "llama.expert_count": ["uint32", 4], "llama.expert_used_count": ["uint32", used] }) as const;
+    expect(await accept(withEntries(nanoLlama(), experts(4)))).toMatchObject({ architecture: "llama" });
+    await expect(accept(withEntries(nanoLlama(), experts(5)))).rejects.toMatchObject({ code: "gguf-metadata" });
+    await expect(accept(withEntries(nanoLlama(), { "llama.expert_count": ["uint32", 4] }))).rejects.toMatchObject({
+      code: "gguf-metadata",
+      message: expect.stringContaining("llama.expert_used_count: wanted 1 … 4, the experts there are; got 0"),
+    });
+  });
+
+  it("a recommendation that is no number is noted, not used", async () => {
+    const facts = await accept(
+      withEntries(nanoLlama(), {
+        "general.sampling.temp": ["[float32]", [0.5]],
+        "general.sampling.top_k": ["uint64", 40n],
+        "general.sampling.min_p": ["string", "much"],
+      }),
+    );
+    expect(facts.samplingDefaults).toEqual({ topK: 40 });
+    expect(facts.notes).toHaveLength(2);
+    expect(facts.notes[0]).toBe("model.gguf: general.sampling.temp is not used: wanted a number");
+  });
+
+  it("a gpt2 tokenizer and one without special tokens are what they say", async () => {
+    const without = { "tokenizer.ggml.bos_token_id": undefined, "tokenizer.ggml.eos_token_id": undefined };
+    const gpt2 = withEntries(nanoLlama(), {
+      ...without,
+      "tokenizer.ggml.model": ["string", "gpt2"],
+      "tokenizer.ggml.merges": ["[string]", ["a b"]],
+    });
+    const facts = await accept(gpt2);
+    expect(facts.bos).toBeUndefined();
+    expect(facts.eos).toBeUndefined();
+    await expect(accept(withEntries(gpt2, { "tokenizer.ggml.merges": undefined }))).rejects.toMatchObject({ code: "gguf-tokenizer" });
+  });
+});
+
 it("no file at all is a mistake of the caller", async () => {
   await expect(acceptGguf([])).rejects.toMatchObject({ code: "internal-error" });
 });
@@ -191,6 +261,14 @@ describe("G37: parts of a split model", () => {
     const [a, b] = splitModel(nanoLlama(), 2);
     const [, , c] = splitModel(nanoLlama(), 3);
     expect(await refusal([a!, b!, c!])).toMatchObject({ code: "gguf-shard" });
+  });
+
+  it("G37: one part of many names five of the others and counts the rest; without a pattern in its name, their numbers", async () => {
+    const [first] = splitModel(nanoLlama(), 9, "m");
+    const error = await refusal([first!]);
+    expect(error.message).toMatch(/missing beside it: (m-0000[2-6]-of-00009\.gguf(, )?){5} and 3 more$/);
+    const renamed = await refusal([{ name: "model.gguf", bytes: first!.bytes }]);
+    expect(renamed.message).toContain("missing beside it: part 2, part 3, part 4, part 5, part 6 and 3 more");
   });
 
   it("G37: parts in the wrong order", async () => {

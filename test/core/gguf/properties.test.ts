@@ -14,7 +14,7 @@ import { ggmlTypes } from "../../../src/core/gguf/types.ts";
 import { openFileSource } from "../../../src/node/file-source.ts";
 import { nanoLlama, splitModel, tinyAdapter, tinyLlama, tinyT5 } from "../../fixtures/gguf/models.ts";
 import { type Entry, type GgufSpec, type ScalarType, writeGguf } from "../../fixtures/gguf-writer.ts";
-import { root, sharedModel } from "../../support.ts";
+import { isLong, root, sharedModel } from "../../support.ts";
 
 const scalars: Readonly<Record<ScalarType, fc.Arbitrary<number | bigint | boolean | string>>> = {
   uint8: fc.nat(255),
@@ -92,7 +92,7 @@ describe("properties", () => {
           expect(header.dataOffset + tensor.offset + tensor.bytes).toBeLessThanOrEqual(bytes.length);
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: isLong ? 2000 : 500 },
     );
   }, 30_000);
 
@@ -114,7 +114,7 @@ describe("properties", () => {
         expect(error).toBeInstanceOf(SpellError);
         expect((error as SpellError).code).toMatch(/^(gguf-|model-)/);
       }),
-      { numRuns: 10_000 },
+      { numRuns: isLong ? 10_000 : 2500 },
     );
   }, 30_000);
 });

@@ -8,7 +8,7 @@ import type { Device, DeviceChoice, GgufHandle, GgufOpenOptions, GgufRuntime } f
 import type { StreamPart } from "../../../src/core/spec/stream-part.ts";
 import { memoryPlatform } from "../../../src/core/testing/index.ts";
 import { collect } from "../../../src/core/text/collect.ts";
-import { failure } from "../../node/support/engine.ts";
+import { failure } from "../../support/failure.ts";
 
 interface Plant {
   /** how each opened handle on a GPU ends its first answer, and after how many pieces */

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
-import { SpellError } from "../../../src/core/errors.ts";
+import type { RemoteRuntime } from "../../../src/core/remote/runtime.ts";
 import type {
   GgufGenerateOptions,
   GgufHandle,
@@ -51,7 +51,9 @@ export const greedySampling: GgufSampling = {
 export const openOptions: GgufOpenOptions = { device: "cpu", contextLength: 512, batchSize: 128, threads: 1 };
 
 /** node-llama-cpp, and the ids of the processes it started. */
-export function nativeRuntime(options: Partial<ChildRuntimeOptions> = {}): GgufRuntime & { readonly pids: readonly number[] } {
+export function nativeRuntime(
+  options: Partial<ChildRuntimeOptions> = {},
+): RemoteRuntime<GgufOpenOptions, GgufGenerateOptions> & { readonly pids: readonly number[] } {
   const pids: number[] = [];
   const runtime = childRuntime<GgufOpenOptions, GgufGenerateOptions>({
     engine: "node-llama-cpp",
@@ -86,16 +88,6 @@ export async function ask(handle: GgufHandle, prompt: string, options: AskOption
     pieces.push(piece.text);
   }
   throw new Error("no end piece");
-}
-
-/** The SpellError a promise ends in. */
-export async function failure(promise: Promise<unknown>): Promise<SpellError> {
-  const outcome: unknown = await promise.then(
-    () => new Error("nothing was thrown"),
-    (error: unknown) => error,
-  );
-  if (outcome instanceof SpellError) return outcome;
-  throw outcome;
 }
 
 /** A dead process that nobody has asked for its exit status (where process 1 does not) counts as gone. */

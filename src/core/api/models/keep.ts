@@ -130,6 +130,7 @@ export async function prune(context: ModelContext, { olderThanMs = 0, dryRun = f
     const bytes = dryRun ? part.size : await store.removePart(part.id);
     removed.push({ item: `parts/${part.id}`, bytes });
   }
+  for (const error of (await listStored(store)).damaged) context.platform.log({ level: "warn", message: error.message });
   // A blob that came just now may belong to a pull whose manifest is about to be written.
   const used = await usedBlobs(store);
   for (const blob of await store.listBlobs()) {
