@@ -1,5 +1,5 @@
 /** The catalogue of the library: models by name, what they are for, how large they are, and whether they are here. */
-import type { AvailableModel, LocalLlm } from "../src/browser/index.ts";
+import { type AvailableModel, type LocalLlm, largestModel, type StoreSpace } from "../src/browser/index.ts";
 import { button, find, make, named } from "./elements.ts";
 import { formatBytes } from "./format.ts";
 
@@ -20,23 +20,33 @@ const kinds: Readonly<Record<AvailableModel["kind"], string>> = {
 
 let isWhole = false;
 
-/** The recommended ones first, and alone until somebody asks for all. */
-export async function showCatalogue(llm: LocalLlm, actions: CatalogueActions): Promise<void> {
+/** From here on a person should know what it takes before pressing a button. */
+const largeBytes = 1e9;
+
+/**
+ * The recommended ones first, and alone until somebody asks for all.
+ * @param space what this browser still allows; undefined where it keeps nothing
+ */
+export async function showCatalogue(llm: LocalLlm, space: StoreSpace | undefined, actions: CatalogueActions): Promise<void> {
   const all = (await llm.available({ backend: "candle" })).filter(({ source }) => source !== "bundled");
   const first = all.filter(({ recommended, installed }) => recommended || installed);
   const shown = isWhole ? [...first, ...all.filter((model) => !first.includes(model))] : first;
-  list.replaceChildren(...shown.map((model) => entry(model, actions)));
+  list.replaceChildren(...shown.map((model) => entry(model, space, actions)));
   more.hidden = isWhole || first.length === all.length;
   more.textContent = `Show all ${all.length}`;
   more.onclick = () => {
     isWhole = true;
     // the first of those that come now takes the focus from the button that goes
-    void showCatalogue(llm, actions).then(() => list.children[first.length]?.querySelector("button")?.focus());
+    void showCatalogue(llm, space, actions).then(() => list.children[first.length]?.querySelector("button")?.focus());
   };
 }
 
-function entry({ name, description, kind, size_bytes, license, installed }: AvailableModel, actions: CatalogueActions) {
+function entry(model: AvailableModel, space: StoreSpace | undefined, { open, pull }: CatalogueActions): HTMLLIElement {
+  const { name, description, kind, size_bytes, license, installed } = model;
   const facts = [...(size_bytes === null ? [] : [formatBytes(size_bytes)]), kinds[kind], ...(license === null ? [] : [license])];
+  const obstacle = installed ? undefined : obstacleOf(model, space);
+  const note = obstacle?.text;
+  const control = installed ? button("Open", () => open(name)) : button("Pull", () => pull(name));
   return make(
     "li",
     {},
@@ -46,15 +56,26 @@ function entry({ name, description, kind, size_bytes, license, installed }: Avai
       make("p", { class: "name", text: name }),
       make("p", { text: description }),
       make("p", { class: "note", text: `${installed ? "is here · " : ""}${facts.join(" · ")}` }),
+      ...(note === undefined ? [] : [make("p", { class: "note large", text: note })]),
     ),
-    installed
-      ? named(
-          button("Open", () => actions.open(name)),
-          `Open ${name}`,
-        )
-      : named(
-          button("Pull", () => actions.pull(name)),
-          `Pull ${name}`,
-        ),
+    ...(obstacle?.isFinal === true ? [] : [named(control, `${installed ? "Open" : "Pull"} ${name}`)]),
   );
+}
+
+/** What stands between a person and this model, as far as its size says: sizes of the catalogue are rounded, the look-up knows better. */
+function obstacleOf(
+  { size_bytes: bytes, kind }: AvailableModel,
+  space: StoreSpace | undefined,
+): { readonly text: string; readonly isFinal: boolean } | undefined {
+  if (bytes === null) return undefined;
+  const most = kind === "text2text" ? largestModel().t5 : largestModel().gguf;
+  if (bytes > most) {
+    return { text: `Too large for a page, which holds ${formatBytes(most)} at most. Under Node the same library runs it.`, isFinal: true };
+  }
+  if (space !== undefined && bytes > space.free) {
+    return { text: `This browser keeps ${formatBytes(space.free)} more; it would not fit.`, isFinal: false };
+  }
+  return bytes < largeBytes
+    ? undefined
+    : { text: `Large: it takes ${formatBytes(bytes)} of storage, and of memory while it runs.`, isFinal: false };
 }

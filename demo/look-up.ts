@@ -86,13 +86,18 @@ export function buildLookUp({ localLLM, space, pull, onStart, onProblem }: LookU
   /** Reads the headers of the files by ranges, which may be some megabytes: so it is done when somebody asks. */
   async function lookAhead(id: string): Promise<void> {
     const ours = asking;
-    const note = found.querySelector(".ahead") ?? make("p", { class: "ahead", attributes: { role: "status" } });
+    const note = found.querySelector(".ahead") ?? make("div", { class: "ahead", attributes: { role: "status" } });
     found.append(note);
     note.textContent = "Reading the headers …";
     try {
       const llm = await localLLM();
       const info = await llm.info(id, { remote: true, ...(ours === undefined ? {} : { signal: ours.signal }) });
-      note.textContent = `${answerOf(info)} ${factsOf(info)}`;
+      const { answer, because } = answerOf(info);
+      note.replaceChildren(
+        make("p", { class: "answer", text: answer }),
+        make("p", { class: "note", text: factsOf(info) }),
+        ...because.map((text) => make("p", { class: "note", text })),
+      );
     } catch (error) {
       note.remove();
       if (!isAbort(error)) onProblem(error, id);
@@ -142,11 +147,14 @@ export function withVariant(id: string, variant: string): string {
   return spec.kind === "hf" || spec.kind === "name" ? printModelSpec({ ...spec, variant }) : id;
 }
 
-function answerOf({ device, fits }: ModelInfo): string {
-  if (fits?.ok === false) return `No: it takes ${formatBytes(fits.needed_bytes)} of memory.`;
-  if (device?.chosen !== undefined) return `Yes, on ${nameOfDevice(device.chosen)}.`;
-  const reasons = device?.tried.map(({ device: name, hint, reason }) => `${nameOfDevice(name)}: ${hint ?? reason}`) ?? [];
-  return `No. ${reasons.join("; ")}`;
+/** @returns one sentence, and why the devices before the one that is taken are not */
+function answerOf({ device, fits }: ModelInfo): { readonly answer: string; readonly because: readonly string[] } {
+  const chosen = device?.chosen;
+  const refused = device?.tried.filter((attempt) => !attempt.ok) ?? [];
+  const because = refused.map(({ device: name, hint, reason }) => `Not on ${nameOfDevice(name)}: ${hint ?? reason}.`);
+  if (chosen === undefined || fits?.ok === false) return { answer: "No, not in this browser.", because };
+  const memory = fits === null ? "" : `; it takes about ${formatBytes(fits.needed_bytes)} of memory`;
+  return { answer: `Yes, on ${nameOfDevice(chosen)}${memory}.`, because };
 }
 
 function factsOf({ architecture, context_length, capabilities }: ModelInfo): string {

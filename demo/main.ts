@@ -14,19 +14,18 @@ import { showPullProblem } from "./pull-problem.ts";
 import { createPulls } from "./pulls.ts";
 import { bundledChoices, choiceOfFiles, fetchFile, filesOfDrop, type ModelChoice } from "./sources.ts";
 import { keepFiles, type StoredModel, showStored } from "./stored.ts";
+import { askForToken, buildToken, hubToken } from "./token.ts";
 import { trustOwnWorkers } from "./trusted.ts";
 
 trustOwnWorkers();
 
 /** Another hub than huggingface.co, such as a mirror on this page's own host; the page's policy decides whether it may be asked. */
 const endpoint = new URLSearchParams(location.search).get("hf_endpoint");
-const isEndpoint = endpoint !== null && URL.canParse(endpoint, document.baseURI);
+const hub = endpoint !== null && URL.canParse(endpoint, document.baseURI) ? new URL(endpoint, document.baseURI) : undefined;
+buildToken(hub?.host ?? "huggingface.co");
 const spell = createSpell({
-  platform: browserPlatform(),
-  config: {
-    providers: { candle: {} },
-    ...(isEndpoint ? { models: { hf_endpoint: new URL(endpoint, document.baseURI).href } } : {}),
-  },
+  platform: browserPlatform({ hubToken }),
+  config: { providers: { candle: {} }, ...(hub === undefined ? {} : { models: { hf_endpoint: hub.href } }) },
 });
 const { localLLM } = spell;
 const { store } = spell.platform;
@@ -243,6 +242,10 @@ const lookUp = buildLookUp({
 });
 const pullActions = {
   lookUp,
+  askForToken: () => {
+    showGetModels(true);
+    askForToken();
+  },
   changeName: () => {
     showGetModels(true);
     repository.select();
@@ -271,10 +274,7 @@ async function keep(): Promise<void> {
   }
 }
 
-/**
- * The panel, the list of models and the catalogue say what is in the store now. The store alone is asked: list() of LocalLLM tells of the bundled models
- * too, and reads their headers for it, which a page would have to fetch.
- */
+/** The panel, the list of models and the catalogue say what is in the store now, and what there is damaged. */
 async function refreshModels(): Promise<void> {
   try {
     const listed = await listStored(store);
@@ -283,7 +283,7 @@ async function refreshModels(): Promise<void> {
     for (const key of choices.keys()) if (key.startsWith(keyOf("")) && !keys.has(key)) removeChoice(key);
     for (const { id, bytes } of models) addChoice({ key: keyOf(id), label: id, source: id, bytes }, storedGroup);
     await showStored(store, models, listed.damaged, { open: ({ id }) => openByName(id), remove: (model) => void remove(model) });
-    await showCatalogue(await localLLM(), { pull: (name) => pulls.start(name), open: openByName });
+    await showCatalogue(await localLLM(), await store.space(), { pull: (name) => pulls.start(name), open: openByName });
   } catch (error) {
     showProblem(error);
   }

@@ -1,4 +1,4 @@
-/** What went wrong with a look-up or a pull, in the terms of this page: it has no command line and sends no token. */
+/** What went wrong with a look-up or a pull, in the terms of this page: it has no command line and no variables. */
 import { type ErrorCode, SpellError } from "../src/browser/index.ts";
 import { withVariant } from "./look-up.ts";
 import { type NextStep, showProblem } from "./problem.ts";
@@ -9,6 +9,8 @@ export interface PullProblemActions {
   /** Puts the keyboard into the search box. */
   changeName(): void;
   lookUp(spec: string): void;
+  /** Puts the keyboard into the field of the token. */
+  askForToken(): void;
   /** Does again what failed. */
   again(): void;
   showStored(): void;
@@ -18,9 +20,9 @@ const goesOn = "Resume goes on where it stopped.";
 const hints: Partial<Readonly<Record<ErrorCode, string>>> = {
   "spec-syntax": "Write OWNER/REPO, as the address of its page on huggingface.co ends.",
   "model-unknown": "For a repository write OWNER/REPO; names without a slash are those of the catalogue.",
-  "net-gated": "Accept its terms on its page and download the file there, then take Load file: this page sends no token.",
-  "net-auth":
-    "Check owner and name. What is private cannot be had from here, since this page sends no token: download the file, then take Load file.",
+  "net-gated":
+    "Accept its terms on its page, then give a token of yours. A file that was downloaded there can also be taken with Load file.",
+  "net-auth": "Check owner and name. What is private needs a token of yours.",
   "net-not-found": "Check owner, name and revision.",
   "net-offline": "Check the network. Models that are here run without it.",
   "net-timeout": goesOn,
@@ -39,8 +41,13 @@ export function showPullProblem(error: unknown, spec: string, actions: PullProbl
   showProblem(error, stepsOf(error, spec, actions), { hint: code === undefined ? undefined : hints[code], after: actions.place });
 }
 
-function stepsOf(error: unknown, spec: string, { changeName, lookUp, again, showStored }: PullProblemActions): readonly NextStep[] {
+function stepsOf(
+  error: unknown,
+  spec: string,
+  { changeName, lookUp, askForToken, again, showStored }: PullProblemActions,
+): readonly NextStep[] {
   const change: NextStep = { label: "Change the name", run: changeName };
+  const token: NextStep = { label: "Give a token", run: askForToken };
   const { code, details } = error instanceof SpellError ? error : {};
   switch (code) {
     case "model-ambiguous":
@@ -52,14 +59,18 @@ function stepsOf(error: unknown, spec: string, { changeName, lookUp, again, show
     }
     case "net-gated": {
       const page = details?.["page"];
-      if (typeof page !== "string" || !/^https?:/.test(page)) return [change];
-      return [{ label: "Open its page", run: () => void window.open(page, "_blank", "noopener,noreferrer") }, change];
+      const isPage = typeof page === "string" && /^https?:/.test(page);
+      const open: readonly NextStep[] = isPage
+        ? [{ label: "Open its page", run: () => void window.open(page, "_blank", "noopener,noreferrer") }]
+        : [];
+      return [...open, token, change];
     }
+    case "net-auth":
+      return [change, token];
     case "spec-syntax":
     case "spec-host":
     case "model-unknown":
     case "model-layout":
-    case "net-auth":
     case "net-not-found":
       return [change];
     case "store-quota":

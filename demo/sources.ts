@@ -10,17 +10,20 @@ export interface ModelChoice {
   readonly bytes?: number;
 }
 
-const bundledLabels: Readonly<Record<string, string>> = {
-  "tiny-stories": "tiny-stories: writes little stories, 3 MB",
-  "tiny-t5-en-fr": "tiny-t5-en-fr: English to French, 7 MB",
+const bundledWords: Readonly<Record<string, string>> = {
+  "tiny-stories": "writes little stories",
+  "tiny-t5-en-fr": "English to French",
 };
-/** bytes of weights */
-const bundledBytes: Readonly<Record<string, number>> = { "tiny-stories": 3_121_440, "tiny-t5-en-fr": 6_860_224 };
 
 export function bundledChoices(): readonly ModelChoice[] {
-  return [...bundledModels.keys()].map((name) => {
-    const bytes = bundledBytes[name];
-    return { key: `bundled:${name}`, label: bundledLabels[name] ?? name, source: name, ...(bytes === undefined ? {} : { bytes }) };
+  return [...bundledModels].map(([name, { files }]) => {
+    const bytes = files.reduce((sum, { size }) => sum + size, 0);
+    return {
+      key: `bundled:${name}`,
+      label: `${name}: ${bundledWords[name] ?? "bundled"}, ${Math.round(bytes / 1e6)} MB`,
+      source: name,
+      bytes,
+    };
   });
 }
 

@@ -5,6 +5,7 @@ import type { Platform } from "../core/platform.ts";
 import type { Device, DeviceOptions, DeviceProbe, GgufRuntime, ModelHandle, Seq2SeqRuntime } from "../core/spec/runtime.ts";
 import { version } from "../core/version.ts";
 import { findAdapter } from "./adapter.ts";
+import { largestModel } from "./largest-model.ts";
 import { browserVerdicts } from "./verdict-store.ts";
 
 export interface BrowserDeviceOptions {
@@ -20,12 +21,12 @@ const absent: Readonly<Partial<Record<Device, string>>> = { cuda: "webgpu", meta
 
 /** @param engine opens a model on the device it is told */
 export function browserGgufRuntime(engine: Pick<GgufRuntime, "name" | "open">, options: BrowserDeviceOptions): GgufRuntime {
-  return { name: engine.name, ...devicesOf(engine, ggufSelfTest, "shader-f16", options) };
+  return { name: engine.name, ...devicesOf(engine, ggufSelfTest, largestModel().gguf, "shader-f16", options) };
 }
 
 /** @param engine opens a model on the device it is told */
 export function browserSeq2SeqRuntime(engine: Pick<Seq2SeqRuntime, "name" | "open">, options: BrowserDeviceOptions): Seq2SeqRuntime {
-  return { name: engine.name, ...devicesOf(engine, t5SelfTest, undefined, options) };
+  return { name: engine.name, ...devicesOf(engine, t5SelfTest, largestModel().t5, undefined, options) };
 }
 
 interface Engine<O, C> {
@@ -36,17 +37,26 @@ interface Engine<O, C> {
 function devicesOf<O extends DeviceOptions, C extends { readonly signal?: AbortSignal }>(
   engine: Engine<O, C>,
   selfTest: SelfTest<O, C>,
+  partBytes: number,
   feature: "shader-f16" | undefined,
   { bundled, verdicts = browserVerdicts(), adapter = findAdapter }: BrowserDeviceOptions,
 ): RuledDevices<O, C> {
   const open = (...args: Parameters<Engine<O, C>["open"]>): Promise<ModelHandle<C>> => engine.open(...args);
   const candidates: readonly DeviceCandidate<O, C>[] = [
-    { device: "webgpu", runtime: engine.name, probe: () => probeWebGpu(adapter, feature), open },
+    {
+      device: "webgpu",
+      runtime: engine.name,
+      async probe() {
+        const found = await probeWebGpu(adapter, feature);
+        return found.ok ? { ...found, partBytes } : found;
+      },
+      open,
+    },
     {
       device: "wasm",
       runtime: engine.name,
       also: ["cpu"],
-      probe: async () => ({ ok: true, label: "WebAssembly", isSoftware: false, identity: "", memoryBytes: wasmBytes }),
+      probe: async () => ({ ok: true, label: "WebAssembly", isSoftware: false, identity: "", memoryBytes: wasmBytes, partBytes }),
       open,
     },
   ];

@@ -5,8 +5,9 @@
 import { CacheManager, Wllama } from "@wllama/wllama/esm/index.js";
 import type { GgufRuntime, ThreadChoice } from "../core/spec/runtime.ts";
 import { openWllama, type WllamaLike } from "../wllama/driver.ts";
-import { hasMemory64, hasPromiseIntegration, maxFileBytes } from "../wllama/features.ts";
+import { maxFileBytes } from "../wllama/features.ts";
 import { checkWasm } from "./check-wasm.ts";
+import { wllamaBuild } from "./largest-model.ts";
 
 /** Where the engine's files are served from: the page's own origin. Nothing is ever fetched from a public server. */
 export interface WllamaFiles {
@@ -42,7 +43,7 @@ export function wllamaEngine(files: WllamaFiles = defaultFiles()): GgufRuntime {
     async open(sources, options) {
       const device = options.device === "webgpu" ? "webgpu" : "wasm";
       const notes: string[] = [];
-      const build = hasMemory64() && hasPromiseIntegration() ? "default" : "compat";
+      const build = wllamaBuild();
       await checkWasm(build === "default" ? files.wasm : files.compat.wasm);
       // On a card one thread hands out the work.
       const one: ThreadChoice = { prompt: 1, decode: 1, origin: "default" };

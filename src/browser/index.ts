@@ -10,6 +10,7 @@ import { browserPlatform } from "./platform.ts";
 export * from "../core/index.ts";
 export type { EngineFiles, OnnxFiles } from "./engine-files.ts";
 export type { WllamaFiles } from "./gguf.ts";
+export { type LargestModel, largestModel } from "./largest-model.ts";
 export { type BrowserPlatformOptions, browserPlatform } from "./platform.ts";
 
 /** As core's, with the browser's platform by default. */

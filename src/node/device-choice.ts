@@ -48,9 +48,17 @@ export function missingPackage(command: string): DeviceProbe {
 }
 
 /** A processor is always there, and needs no self-test: nothing would be left if it failed. */
-export function processor(memoryBytes: number): DeviceProbe {
+/** @param partBytes most that the engine takes as a whole, where that is less than memory */
+export function processor(memoryBytes: number, partBytes?: number): DeviceProbe {
   const cores = availableParallelism();
-  return { ok: true, label: `${cores} ${cores === 1 ? "processor" : "processors"}`, isSoftware: false, identity: "", memoryBytes };
+  return {
+    ok: true,
+    label: `${cores} ${cores === 1 ? "processor" : "processors"}`,
+    isSoftware: false,
+    identity: "",
+    memoryBytes,
+    ...(partBytes === undefined ? {} : { partBytes }),
+  };
 }
 
 /**

@@ -8,6 +8,7 @@ import { isGpu } from "../core/devices.ts";
 import type { ByteSource } from "../core/formats/byte-source.ts";
 import type { RemoteRuntime } from "../core/remote/runtime.ts";
 import type { Device, DeviceProbe, GgufGenerateOptions, GgufOpenOptions, GgufRuntime } from "../core/spec/runtime.ts";
+import { hasMemory64, maxFileBytes } from "../wllama/features.ts";
 import { dawnInstallCommand } from "./dawn.ts";
 import { absentDevices, beneathWebGpu, glance, missingPackage, type NodeDeviceOptions, nodeDevices, processor } from "./device-choice.ts";
 import { childRuntime } from "./engine-host.ts";
@@ -75,7 +76,7 @@ export function nodeGgufRuntime(options: NodeGgufOptions = {}): GgufRuntime {
         device: "wasm",
         runtime: portable,
         also: ["cpu"],
-        probe: async () => processor(memoryBytes()),
+        probe: async () => processor(memoryBytes(), maxFileBytes[hasMemory64() ? "default" : "compat"]),
         open: (files, open) => portableEngine(isAuto).open(files, open),
       },
     ];

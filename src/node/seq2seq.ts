@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { type DeviceCandidate, ruledDevices } from "../core/backends/device-rules.ts";
 import { t5SelfTest } from "../core/backends/self-test.ts";
 import { isGpu } from "../core/devices.ts";
+import { limits } from "../core/limits.ts";
 import type { RemoteRuntime } from "../core/remote/runtime.ts";
 import type { DeviceProbe, Seq2SeqGenerateOptions, Seq2SeqOpenOptions, Seq2SeqRuntime } from "../core/spec/runtime.ts";
 import { absentDevices, beneathWebGpu, glance, missingPackage, type NodeDeviceOptions, nodeDevices, processor } from "./device-choice.ts";
@@ -67,7 +68,7 @@ export function nodeSeq2SeqRuntime(options: NodeSeq2SeqOptions = {}): Seq2SeqRun
         device: "wasm",
         runtime: portable,
         also: ["cpu"],
-        probe: async () => processor(memoryBytes()),
+        probe: async () => processor(memoryBytes(), limits.onnxWasmWeightBytes),
         open: (files, open) => portableEngine.open(files, open),
       },
     ];

@@ -191,7 +191,7 @@ export async function previewDevice(
 
 /** @param tokens that are kept */
 function needsOf(model: FoundModel, tokens: number): ModelNeeds {
-  if (model.kind === "gguf") return ggufNeeds(model.facts, tokens);
+  if (model.kind === "gguf") return ggufNeeds(model.facts, tokens, model.files);
   return model.kind === "t5" ? t5Needs(model.facts, model.variant, tokens) : exportNeeds(model.facts, tokens);
 }
 

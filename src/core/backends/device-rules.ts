@@ -253,7 +253,7 @@ async function look<O, C>(candidate: DeviceCandidate<O, C>, files: readonly Byte
 
 function findRoom(
   { divides = false }: Pick<DeviceCandidate<never, never>, "divides">,
-  { memoryBytes, bufferBytes }: Extract<DeviceProbe, { ok: true }>,
+  { memoryBytes, bufferBytes, partBytes }: Extract<DeviceProbe, { ok: true }>,
   needs: DeviceOptions["needs"],
   isAuto: boolean,
 ): { readonly reason: DeviceReason; readonly hint: string; readonly needed: number; readonly available: number } | undefined {
@@ -261,6 +261,10 @@ function findRoom(
   if (bufferBytes !== undefined && needs.bufferBytes > bufferBytes) {
     const hint = `the largest tensor takes ${megabytes(needs.bufferBytes)}; one buffer holds ${megabytes(bufferBytes)}`;
     return { reason: "buffer-too-small", hint, needed: needs.bufferBytes, available: bufferBytes };
+  }
+  if (partBytes !== undefined && needs.partBytes !== undefined && needs.partBytes > partBytes) {
+    const hint = `it loads at most ${megabytes(partBytes)} at once; the model has ${megabytes(needs.partBytes)}`;
+    return { reason: "out-of-memory", hint, needed: needs.partBytes, available: partBytes };
   }
   if (memoryBytes !== undefined && needs.memoryBytes > memoryBytes && !(divides && isAuto)) {
     const hint = `the model takes about ${megabytes(needs.memoryBytes)}; ${megabytes(memoryBytes)} are available`;
@@ -306,9 +310,11 @@ function unavailable(
   { reason, hint }: Extract<DeviceProbe, { ok: false }>,
 ): SpellError {
   const isMissing = reason === "package-missing";
+  const why = isMissing ? "a package it needs is not installed" : hint;
   return new SpellError(
     "device-unavailable",
-    `${device} is not available through ${runtime}: ${isMissing ? "a package it needs is not installed" : hint}`,
+    // an engine may have said the first half itself
+    why.startsWith(`${device} is not available`) ? why : `${device} is not available through ${runtime}: ${why}`,
     {
       ...(isMissing ? { hint: "Install it, look at all devices, or take another:" } : {}),
       commands: [...(isMissing ? [hint] : []), "llmspell doctor"],

@@ -1,4 +1,5 @@
 /** What a model takes of a device, from its header: weights, and keys and values at a context. Estimates; a load measures. */
+import type { ByteSource } from "../formats/byte-source.ts";
 import type { GgufFacts } from "../gguf/gate.ts";
 import type { ModelNeeds, Seq2SeqVariant } from "../spec/runtime.ts";
 import type { T5Config } from "../t5/config.ts";
@@ -9,10 +10,12 @@ import type { T5Facts } from "../t5/files.ts";
 export function ggufNeeds(
   facts: Pick<GgufFacts, "fileBytes" | "kvBytesPerToken" | "contextLength" | "largestTensorBytes">,
   tokens: number,
+  files: readonly Pick<ByteSource, "size">[],
 ): ModelNeeds {
   return {
     memoryBytes: facts.fileBytes + facts.kvBytesPerToken * Math.min(tokens, facts.contextLength),
     bufferBytes: facts.largestTensorBytes,
+    partBytes: Math.max(0, ...files.map(({ size }) => size)),
   };
 }
 
@@ -27,7 +30,11 @@ export function t5Needs(
 ): ModelNeeds {
   const perWeight = bytesPerWeight[variant];
   const largest = Math.max(0, ...[...tensors.values()].map(({ shape }) => shape.reduce((product, length) => product * length, 1)));
-  return { memoryBytes: Math.ceil(parameterCount * perWeight + cacheBytes(config, tokens)), bufferBytes: Math.ceil(largest * perWeight) };
+  return {
+    memoryBytes: Math.ceil(parameterCount * perWeight + cacheBytes(config, tokens)),
+    bufferBytes: Math.ceil(largest * perWeight),
+    partBytes: Math.ceil(parameterCount * perWeight),
+  };
 }
 
 /** @param tokens of the input, and of the answer */

@@ -44,7 +44,7 @@ export function summarizeModel(model: FoundModel): ModelSummary {
       ...(facts.chatTemplate === undefined ? {} : { chatTemplate: facts.chatTemplate }),
       capabilities: facts.chatTemplate === undefined ? ["completion"] : ["completion", "chat"],
       notes: facts.notes,
-      memoryBytes: (tokens) => ggufNeeds(facts, tokens).memoryBytes,
+      memoryBytes: (tokens) => ggufNeeds(facts, tokens, model.files).memoryBytes,
     };
   }
   const { facts, files, variant } = model;

@@ -49,6 +49,8 @@ export type DeviceProbe =
       readonly memoryBytes?: number;
       /** bytes of the largest single buffer */
       readonly bufferBytes?: number;
+      /** bytes of the largest part the engine takes as a whole, where it has a limit of its own */
+      readonly partBytes?: number;
     }
   | {
       readonly ok: false;
@@ -63,6 +65,8 @@ export interface ModelNeeds {
   readonly memoryBytes: number;
   /** bytes of the largest single tensor */
   readonly bufferBytes: number;
+  /** bytes of the largest part that an engine takes as a whole: one GGUF file, or all weights of T5 */
+  readonly partBytes?: number;
 }
 
 /** What open() of every runtime takes about devices. */

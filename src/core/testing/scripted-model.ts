@@ -1,4 +1,6 @@
 /** A LanguageModel over the scripted runtime, without any file. */
+
+import { bytesSource } from "../formats/byte-source.ts";
 import { openGgufModel } from "../gguf/model.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import { memoryPlatform } from "./memory-platform.ts";
@@ -16,6 +18,7 @@ export interface ScriptedModelOptions extends ScriptedRuntimeOptions {
 export function scriptedModel(options: ScriptedModelOptions = {}): Promise<LanguageModel> {
   const runtime = scriptedRuntime(options);
   const contextLength = options.contextLength ?? 512;
+  const file = bytesSource("scripted.gguf", new Uint8Array(1));
   const facts = {
     architecture: "llama",
     quantization: "F32",
@@ -26,7 +29,7 @@ export function scriptedModel(options: ScriptedModelOptions = {}): Promise<Langu
     headCount: 1,
     kvHeadCount: 1,
     vocabSize: 0,
-    fileBytes: 0,
+    fileBytes: file.size,
     largestTensorBytes: 1,
     kvBytesPerToken: 0,
     bos: { id: 1, text: "<s>" },
@@ -36,7 +39,7 @@ export function scriptedModel(options: ScriptedModelOptions = {}): Promise<Langu
     notes: [],
     ...(options.chatTemplate === undefined ? {} : { chatTemplate: options.chatTemplate }),
   };
-  return openGgufModel({ id: options.id ?? "scripted", files: [], facts }, runtime, memoryPlatform({ gguf: runtime }), {
+  return openGgufModel({ id: options.id ?? "scripted", files: [file], facts }, runtime, memoryPlatform({ gguf: runtime }), {
     device: "auto",
     contextLength,
     batchSize: 512,

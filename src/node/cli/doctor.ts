@@ -146,7 +146,7 @@ function describeAttempt({ ok, reason, hint, runtime, selfTestMs }: DeviceAttemp
   const through = runtime === undefined ? "" : ` through ${runtime}`;
   const took = selfTestMs === undefined ? "" : `, self-test ${formatMs(selfTestMs)}`;
   if (ok) return `${hint ?? "ok"}${through}${took}`;
-  if (reason === "package-missing") return `not installed${through === "" ? "" : ` for ${runtime}`}`;
+  if (reason === "package-missing") return `lacks a package${runtime === undefined ? "" : ` (${runtime})`}`;
   if (reason === "software-adapter") return `${hint ?? ""}${through}${took}: a processor that plays a graphics card, taken only by name`;
   return `${hint ?? reason}${through}`;
 }

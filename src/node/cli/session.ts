@@ -133,7 +133,7 @@ function withQuantization(flags: GivenFlags, text: string): Pick<ModelToLoad, "s
  */
 export async function loadModel(context: Context, spec: string, options: LoadOptions): Promise<LanguageModel> {
   const { screen } = context;
-  const progress = screen.progress(`loading ${basename(spec).replace(/@candle$/, "")}`);
+  const progress = screen.progress(`loading ${isPath(spec) ? basename(spec) : spec.replace(/@candle$/, "")}`);
   try {
     const { config } = await context.config();
     const spell = await context.openSpell(options.device ?? candleSettings(config)?.load.device ?? "auto");
@@ -156,6 +156,11 @@ export async function loadModel(context: Context, spec: string, options: LoadOpt
   } finally {
     progress.end();
   }
+}
+
+/** Names stay whole; of a path its end says enough. */
+function isPath(spec: string): boolean {
+  return /^([./~\\]|[A-Za-z]:[/\\])/.test(spec);
 }
 
 /** For `ps` of other processes. */

@@ -224,6 +224,12 @@ describe("a device asked for by name", () => {
     expect([...missing.log, ...unlisted.log]).toEqual(["look at webgpu"]);
   });
 
+  it("R3 whose engine says itself that it is not available says so once", async () => {
+    const hint = "webgpu is not available: the engine has no binary for it here";
+    const { open } = setting([{ ...gpu, probe: { ok: false, reason: "driver-missing", hint } }, cpu]);
+    expect((await failure(open("webgpu"))).message).toBe(hint);
+  });
+
   it("that is a software adapter is taken with a warning", async () => {
     const handle = await setting([{ ...gpu, probe: { isSoftware: true } }, cpu]).open("webgpu");
     expect(handle.device.chosen).toBe("webgpu");
@@ -237,6 +243,23 @@ describe("a device asked for by name", () => {
       details: { neededBytes: 2e9, availableBytes: 1e9 },
       message: expect.stringMatching(/2,000 MB.*1,000 MB/),
     });
+  });
+
+  it("R4 whose engine takes no part of this size is refused before anything is loaded, and `auto` goes on", async () => {
+    const needs = { memoryBytes: 3e9, bufferBytes: 1, partBytes: 3e9 };
+    const { open, log } = setting([{ ...gpu, probe: { partBytes: 1.9e9 } }, cpu]);
+    expect(await failure(open("webgpu", { needs }))).toMatchObject({
+      code: "device-memory",
+      details: { neededBytes: 3e9, availableBytes: 1.9e9 },
+      message: expect.stringContaining("at most 1,900 MB at once; the model has 3,000 MB"),
+    });
+    expect(log.filter((line) => line.startsWith("open"))).toEqual([]);
+    expect((await open("auto", { needs })).device.chosen).toBe("cpu");
+    const both = setting([
+      { ...gpu, probe: { partBytes: 1.9e9 } },
+      { ...cpu, probe: { partBytes: 1.9e9 } },
+    ]);
+    expect((await failure(both.open("auto", { needs }))).code).toBe("device-memory");
   });
 
   it("that cannot exist here is replaced by the processor, with a warning and what to ask for", async () => {
