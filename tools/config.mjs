@@ -186,10 +186,10 @@ export const configKeys: readonly ConfigKey[] = ${parsed(`[\n${lines(keys)}\n]`)
 /** Names directly inside each table, the root under "". */
 export const tableNames: Readonly<Record<string, readonly string[]>> = ${parsed(JSON.stringify(Object.fromEntries(tablesOf(keys))))};
 
-/** Keys of \`[providers.NAME]\`, by provider_type. */
-export const providerKeys: Readonly<Record<${types.map((type) => JSON.stringify(type)).join(" | ")}, readonly ConfigKey[]>> = ${parsed(
-    `{\n${types.map((type) => `${JSON.stringify(type)}: [\n${lines(ofProviders[type] ?? [])}\n]`).join(",\n")}\n}`,
-  )};
+/** Keys of \`[providers.NAME]\`, by provider_type: each list is read with the first question for it. */
+export const providerKeys: Readonly<Record<${types.map((type) => JSON.stringify(type)).join(" | ")}, () => readonly ConfigKey[]>> = {
+${types.map((type) => `  ${JSON.stringify(type)}: () => ${parsed(`[\n${lines(ofProviders[type] ?? [])}\n]`)},`).join("\n")}
+};
 
 /** In the order they are listed. */
 export const builtinProfiles: readonly BuiltinProfile[] = ${parsed(

@@ -20,12 +20,14 @@ export function nodeConfig(env: Environment = process.env): ConfigHost {
 /** `~/.llmspell` is the home of this program wherever that lies; `$VAR` and `${VAR}` must be set. */
 function expandPath(text: string, folder: string | undefined, env: Environment): { readonly path: string } | { readonly problem: string } {
   const missing = new Set<string>();
-  const filled = text.replace(/\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))/g, (_, braced?: string, bare?: string) => {
-    const name = braced ?? bare ?? "";
-    const value = env[name] ?? "";
-    if (value === "") missing.add(name);
-    return value;
-  });
+  const filled = !text.includes("$")
+    ? text
+    : text.replace(/\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))/g, (_, braced?: string, bare?: string) => {
+        const name = braced ?? bare ?? "";
+        const value = env[name] ?? "";
+        if (value === "") missing.add(name);
+        return value;
+      });
   if (missing.size > 0) return { problem: `the variable ${[...missing].join(", ")} is not set` };
   const ours = /^~[/\\]\.llmspell(?=$|[/\\])/.exec(filled);
   if (ours !== null) return { path: join(homeFolder(), filled.slice(ours[0].length)) };

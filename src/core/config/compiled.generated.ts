@@ -150,9 +150,9 @@ export const configKeys: readonly ConfigKey[] = JSON.parse(`[
 /** Names directly inside each table, the root under "". */
 export const tableNames: Readonly<Record<string, readonly string[]>> = JSON.parse(`{"":["default_engine","engines","providers","models","runtime","hooks","events","tools","debug","rag"],"engines":["lua","javascript"],"engines.lua":["stdlib","max_memory_bytes","timeout_ms","max_output_bytes","enable_debug"],"engines.javascript":["stdlib","max_heap_size_bytes","timeout_ms","max_output_bytes","enable_debug","enable_console"],"providers":["default_provider"],"models":["offline","hf_endpoint","reuse_hf_cache","reuse_ollama_store","max_parallel","catalogue"],"runtime":["log_level","script_timeout_seconds","security","state_persistence","sessions"],"runtime.security":["allow_file_access","allowed_paths","allow_network_access","allowed_env"],"runtime.state_persistence":["enabled","backend_type","directory","max_state_size_bytes"],"runtime.sessions":["enabled","max_sessions","max_artifacts_per_session","artifact_compression_threshold","session_timeout_seconds","storage_backend","directory"],"hooks":["enabled","rate_limit_per_minute","timeout_ms"],"events":["enabled","buffer_size","max_events_per_second","emit_timing_events","emit_state_events","emit_debug_events"],"tools":["file_operations","http_request","rate_limit_per_minute"],"tools.file_operations":["enabled","max_file_size","max_depth","blocked_extensions"],"tools.http_request":["enabled","allowed_hosts","blocked_hosts","timeout_seconds","max_request_size","max_redirects"],"debug":["enabled","level","max_entries"],"rag":["enabled","multi_tenant","vector_storage","embedding","chunking","cache","search","ingest","tenants","debug","monitoring","security","backup","performance"],"rag.vector_storage":["dimensions","backend","persistence_path","max_memory_mb","on_disk","save_interval_seconds","hnsw"],"rag.vector_storage.hnsw":["m","ef_construction","ef_search","max_elements","seed","metric","allow_replace_deleted","num_threads","nb_layers","parallel_batch_size"],"rag.embedding":["default_provider","model","device","cache_enabled","cache_size","cache_ttl_seconds","batch_size","timeout_seconds","max_retries","normalize","pooling","query_prefix","document_prefix","max_input_tokens"],"rag.chunking":["strategy","chunk_size","overlap","max_chunk_size","min_chunk_size","keep_headings","keep_code_blocks"],"rag.cache":["search_cache_enabled","search_cache_size","search_cache_ttl_seconds","document_cache_enabled","document_cache_size_mb"],"rag.search":["top_k","threshold","hybrid_weight","rerank","max_context_tokens","deduplicate","include_metadata"],"rag.ingest":["max_document_mb","max_documents","max_concurrent","on_duplicate","store_text"],"rag.tenants":["default_tenant_id","require_tenant_id","max_tenants","max_vectors_per_tenant","session_ttl_seconds"],"rag.debug":["enable_debug_logging","log_all_operations","save_debug_dumps","debug_dump_path"],"rag.monitoring":["enable_metrics","metrics_export_interval","enable_health_checks","alert_on_errors","error_threshold_per_minute"],"rag.security":["enable_audit_logging","audit_log_path","enable_rate_limiting","rate_limit_per_user","enable_input_validation","max_input_size_kb"],"rag.backup":["enable_auto_backup","backup_interval_hours","backup_retention_days","backup_path"],"rag.performance":["enable_metrics","metrics_interval_seconds","log_slow_operations","slow_operation_threshold_ms"]}`);
 
-/** Keys of `[providers.NAME]`, by provider_type. */
-export const providerKeys: Readonly<Record<"candle" | "ollama" | "openai" | "anthropic" | "openai-compatible", readonly ConfigKey[]>> = JSON.parse(`{
-"candle": [
+/** Keys of `[providers.NAME]`, by provider_type: each list is read with the first question for it. */
+export const providerKeys: Readonly<Record<"candle" | "ollama" | "openai" | "anthropic" | "openai-compatible", () => readonly ConfigKey[]>> = {
+  "candle": () => JSON.parse(`[
 {"path":"enabled","type":"boolean","fallback":true,"doc":"false: as if the provider were not declared","reader":"src/core/config/providers.ts"},
 {"path":"default_model","type":"text","longest":4096,"format":"model","doc":"model when none is named","reader":"src/core/backends/model-choice.ts"},
 {"path":"temperature","type":"number","min":0,"max":2,"usually":"the model's own","doc":"randomness; 0 = greedy","reader":"src/core/backends/candle-settings.ts"},
@@ -175,8 +175,8 @@ export const providerKeys: Readonly<Record<"candle" | "ollama" | "openai" | "ant
 {"path":"max_concurrent","type":"integer","min":1,"max":64,"unit":"calls","fallback":1,"doc":"generations at once; others queue, at most 16","reader":"src/core/backends/candle-settings.ts"},
 {"path":"keep_alive_seconds","type":"integer","min":-1,"max":31536000,"unit":"s","fallback":300,"doc":"an idle model is unloaded after this time; 0 = after each call, -1 = never","reader":"src/core/backends/candle-settings.ts"},
 {"path":"gpu_memory_mb","type":"integer","min":0,"max":16777216,"unit":"MB","fallback":0,"doc":"most GPU memory to use; 0 = what the device reports","reader":"later: device memory"}
-],
-"ollama": [
+]`),
+  "ollama": () => JSON.parse(`[
 {"path":"enabled","type":"boolean","fallback":true,"doc":"false: as if the provider were not declared","reader":"src/core/config/providers.ts"},
 {"path":"default_model","type":"text","longest":4096,"format":"model","doc":"model when none is named","reader":"src/core/backends/model-choice.ts"},
 {"path":"temperature","type":"number","min":0,"max":2,"usually":"the model's own","doc":"randomness; 0 = greedy","reader":"src/core/backends/candle-settings.ts"},
@@ -200,8 +200,8 @@ export const providerKeys: Readonly<Record<"candle" | "ollama" | "openai" | "ant
 {"path":"rate_limit.requests_per_minute","type":"integer","min":0,"max":1000000,"unit":"calls","fallback":0,"doc":"calls above it wait; 0 = no limit","reader":"later: remote providers"},
 {"path":"context_size","type":"integer","min":0,"max":2147483647,"least":128,"unit":"tokens","fallback":0,"doc":"num_ctx sent to the server; 0 = the server's choice","reader":"src/core/backends/model-settings.ts"},
 {"path":"keep_alive_seconds","type":"integer","min":-1,"max":31536000,"unit":"s","fallback":300,"doc":"passed on to the server; -1 = for ever","reader":"src/core/backends/model-settings.ts"}
-],
-"openai": [
+]`),
+  "openai": () => JSON.parse(`[
 {"path":"enabled","type":"boolean","fallback":true,"doc":"false: as if the provider were not declared","reader":"src/core/config/providers.ts"},
 {"path":"default_model","type":"text","longest":4096,"format":"model","doc":"model when none is named","reader":"src/core/backends/model-choice.ts"},
 {"path":"temperature","type":"number","min":0,"max":2,"usually":"the model's own","doc":"randomness; 0 = greedy","reader":"later: remote providers"},
@@ -223,8 +223,8 @@ export const providerKeys: Readonly<Record<"candle" | "ollama" | "openai" | "ant
 {"path":"retry.max_delay_ms","type":"integer","min":1,"max":600000,"unit":"ms","fallback":30000,"doc":"longest wait between tries","reader":"later: remote providers"},
 {"path":"retry.backoff_multiplier","type":"number","min":1,"max":10,"fallback":2,"doc":"growth of the waits","reader":"later: remote providers"},
 {"path":"rate_limit.requests_per_minute","type":"integer","min":0,"max":1000000,"unit":"calls","fallback":0,"doc":"calls above it wait; 0 = no limit","reader":"later: remote providers"}
-],
-"anthropic": [
+]`),
+  "anthropic": () => JSON.parse(`[
 {"path":"enabled","type":"boolean","fallback":true,"doc":"false: as if the provider were not declared","reader":"src/core/config/providers.ts"},
 {"path":"default_model","type":"text","longest":4096,"format":"model","doc":"model when none is named","reader":"src/core/backends/model-choice.ts"},
 {"path":"temperature","type":"number","min":0,"max":2,"usually":"the model's own","doc":"randomness; 0 = greedy","reader":"later: remote providers"},
@@ -246,8 +246,8 @@ export const providerKeys: Readonly<Record<"candle" | "ollama" | "openai" | "ant
 {"path":"retry.max_delay_ms","type":"integer","min":1,"max":600000,"unit":"ms","fallback":30000,"doc":"longest wait between tries","reader":"later: remote providers"},
 {"path":"retry.backoff_multiplier","type":"number","min":1,"max":10,"fallback":2,"doc":"growth of the waits","reader":"later: remote providers"},
 {"path":"rate_limit.requests_per_minute","type":"integer","min":0,"max":1000000,"unit":"calls","fallback":0,"doc":"calls above it wait; 0 = no limit","reader":"later: remote providers"}
-],
-"openai-compatible": [
+]`),
+  "openai-compatible": () => JSON.parse(`[
 {"path":"enabled","type":"boolean","fallback":true,"doc":"false: as if the provider were not declared","reader":"src/core/config/providers.ts"},
 {"path":"default_model","type":"text","longest":4096,"format":"model","doc":"model when none is named","reader":"src/core/backends/model-choice.ts"},
 {"path":"temperature","type":"number","min":0,"max":2,"usually":"the model's own","doc":"randomness; 0 = greedy","reader":"later: remote providers"},
@@ -269,8 +269,8 @@ export const providerKeys: Readonly<Record<"candle" | "ollama" | "openai" | "ant
 {"path":"retry.max_delay_ms","type":"integer","min":1,"max":600000,"unit":"ms","fallback":30000,"doc":"longest wait between tries","reader":"later: remote providers"},
 {"path":"retry.backoff_multiplier","type":"number","min":1,"max":10,"fallback":2,"doc":"growth of the waits","reader":"later: remote providers"},
 {"path":"rate_limit.requests_per_minute","type":"integer","min":0,"max":1000000,"unit":"calls","fallback":0,"doc":"calls above it wait; 0 = no limit","reader":"later: remote providers"}
-]
-}`);
+]`),
+};
 
 /** In the order they are listed. */
 export const builtinProfiles: readonly BuiltinProfile[] = JSON.parse(`[

@@ -1,7 +1,7 @@
-/** What is known of the keys: the compiled schema (compiled.generated.ts), how to look into it, and the variables that set keys. No text of a user is read here. */
+/** Looking into what was compiled (compiled.generated.ts): keys, the variables that set them, profiles. No text of a user is read here. */
 import type { Environment } from "../platform.ts";
-import { configKeys, providerKeys, tableNames } from "./compiled.generated.ts";
-import type { ConfigKey } from "./key.ts";
+import { builtinProfiles, configKeys, providerKeys, tableNames } from "./compiled.generated.ts";
+import type { BuiltinProfile, ConfigKey } from "./key.ts";
 
 export type ProviderType = keyof typeof providerKeys;
 
@@ -51,7 +51,7 @@ export function providerTypes(): readonly string[] {
 
 /** Keys of a provider type by their paths within its table. */
 export function keysOfType(type: ProviderType): ReadonlyMap<string, ConfigKey> {
-  const known = keysByType.get(type) ?? new Map(providerKeys[type].map((key) => [key.path, key]));
+  const known = keysByType.get(type) ?? new Map(providerKeys[type]().map((key) => [key.path, key]));
   keysByType.set(type, known);
   return known;
 }
@@ -80,4 +80,10 @@ export function systematicNames(env: Environment): readonly string[] {
 /** Most programs are started with no variable that matters to their configuration: then nothing else is read for them (environment.ts). */
 export function hasVariables(env: Environment): boolean {
   return vendorVariables.some((name) => (env[name] ?? "") !== "") || systematicNames(env).length > 0;
+}
+
+/** By long or short name in any case; undefined where there is none (unknownProfile() of source-errors.ts says so). */
+export function findProfile(name: string): BuiltinProfile | undefined {
+  const typed = name.toLowerCase();
+  return builtinProfiles.find((profile) => profile.name === typed || profile.aliases.includes(typed));
 }

@@ -1,12 +1,6 @@
-/** Built-in profiles by name. */
+/** Names of the built-in profiles, for offers and lists. */
 import { builtinProfiles } from "./compiled.generated.ts";
 import type { BuiltinProfile } from "./key.ts";
-
-/** By long or short name in any case; undefined where there is none (unknownProfile() of source-errors.ts says so). */
-export function findProfile(name: string): BuiltinProfile | undefined {
-  const typed = name.toLowerCase();
-  return builtinProfiles.find((profile) => profile.name === typed || profile.aliases.includes(typed));
-}
 
 /** @returns whether a word is the long name of a built-in profile, for offers */
 export function isProfile(name: string): boolean {

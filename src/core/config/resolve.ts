@@ -10,10 +10,9 @@ import type { Config, ConfigInput } from "./config.generated.ts";
 import type { Parsed } from "./document.ts";
 import type { EnvironmentResult } from "./environment.ts";
 import type { ConfigKey } from "./key.ts";
-import { hasVariables, isSecret, keysOfType, type ProviderType } from "./keys.ts";
+import { findProfile, hasVariables, isSecret, keysOfType, type ProviderType } from "./keys.ts";
 import { declaredTypes, type Entry, type Layer, layerOf, mergeLayers, showPath } from "./layer.ts";
 import type { Problem } from "./problem.ts";
-import { findProfile } from "./profiles.ts";
 
 /** What is loaded below the environment. */
 export type ConfigSource =
