@@ -1,5 +1,6 @@
 /** The public surface of "llmspell/core", and of every other entry. Re-exports only. */
 export { type ConfigOptions, resolveConfig } from "./api/configuration.ts";
+export { acceptGguf, readGgufHeader } from "./api/gguf-files.ts";
 export type { LocalLlm } from "./api/local-llm.ts";
 export type {
   AvailableModel,
@@ -43,10 +44,9 @@ export type { ErrorCode, SpellErrorJson, SpellErrorOptions } from "./errors.ts";
 export { errorTable, exitCodeOf, SpellError } from "./errors.ts";
 export type { ByteSource } from "./formats/byte-source.ts";
 export { blobSource, bytesSource, httpSource } from "./formats/byte-source.ts";
+export { supportedArchitectures } from "./gguf/architectures.ts";
 export type { GgufFacts } from "./gguf/gate.ts";
-export { acceptGguf, supportedArchitectures } from "./gguf/gate.ts";
 export type { GgufHeader, GgufTensor, GgufValue } from "./gguf/header.ts";
-export { readGgufHeader } from "./gguf/header.ts";
 export type {
   ArtifactStore,
   BlobFacts,

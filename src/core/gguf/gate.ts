@@ -19,7 +19,6 @@ import { metadataOf } from "./metadata.ts";
 import { checkParts } from "./shards.ts";
 import { readTokenizer, type SpecialToken } from "./tokenizer.ts";
 
-export { supportedArchitectures } from "./architectures.ts";
 export type { SamplingDefaults } from "./facts.ts";
 export type { SpecialToken } from "./tokenizer.ts";
 

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SpellError } from "../../../src/core/errors.ts";
 import { bytesSource } from "../../../src/core/formats/byte-source.ts";
-import { acceptGguf, supportedArchitectures } from "../../../src/core/gguf/gate.ts";
+import { supportedArchitectures } from "../../../src/core/gguf/architectures.ts";
+import { acceptGguf } from "../../../src/core/gguf/gate.ts";
 import { brokenGgufs, oddGgufs } from "../../fixtures/gguf/broken.ts";
 import { nanoLlama, splitModel, tinyLlama, tinyT5, withEntries } from "../../fixtures/gguf/models.ts";
 import { type GgufSpec, writeGguf } from "../../fixtures/gguf-writer.ts";
