@@ -67,16 +67,19 @@ const stages = [
 ];
 
 let passed = 0;
-let failed = checked ? 0 : 1;
 /** @type {{ name: string, reason: string }[]} */
 const skipped = [];
+/** Of tests that failed, and of those that passed only the second time. @type {{ name: string, error: string }[]} */
+const failures = checked ? [] : [{ name: "npm run check", error: "its output is above (counted as one failed test)" }];
+/** @type {{ name: string, error: string }[]} */
+const again = [];
 
 const tallyOf = (/** @type {string} */ name) => `${root}.cache/verify/${name}.json`;
 
 /** Of suites that run together the output comes when each has ended, so that it does not mix. @returns {Promise<boolean>} */
 function runSuite(/** @type {Suite} */ [name, args, minutes], isAlone = true) {
   rmSync(tallyOf(name), { force: true });
-  const all = [vitest, "run", ...args, "--reporter=default", "--reporter=./tools/tally-reporter.mjs"];
+  const all = [vitest, "run", ...args, "--retry=1", "--reporter=default", "--reporter=./tools/tally-reporter.mjs"];
   const env = { ...process.env, LLMSPELL_TALLY: tallyOf(name), ...(chromium === undefined ? {} : { CHROMIUM_PATH: chromium }) };
   console.log(`\n> ${name}: ${all.join(" ")}`);
   return new Promise((resolve) => {
@@ -104,25 +107,23 @@ for (const stage of stages) {
 }
 
 function count(/** @type {string} */ name, /** @type {boolean} */ succeeded) {
-  if (!existsSync(tallyOf(name))) {
-    console.error(`suite ${name} died before its end (counted as one failed test)`);
-    failed += 1;
-    return;
-  }
-  /** @type {{ passed: number, failed: number, skipped: { name: string, reason: string }[], unhandled: number }} */
+  const fail = (/** @type {string} */ error) => failures.push({ name: `suite ${name}`, error });
+  if (!existsSync(tallyOf(name))) return fail("died before its end (counted as one failed test)");
+  /** @type {{ passed: number, failures: typeof failures, again: typeof failures, skipped: typeof skipped, unhandled: number }} */
   const tally = JSON.parse(readFileSync(tallyOf(name), "utf8"));
   passed += tally.passed;
-  failed += tally.failed;
+  failures.push(...tally.failures);
+  again.push(...tally.again);
   skipped.push(...tally.skipped);
-  if (tally.passed + tally.failed === 0 && tally.skipped.length === 0) {
-    console.error(`suite ${name} ran no test (counted as one failed test)`);
-    failed += 1;
-  } else if (!succeeded && tally.failed === 0) {
-    console.error(`suite ${name} ended with an error outside its tests: ${tally.unhandled} unhandled (counted as one failed test)`);
-    failed += 1;
+  if (tally.passed + tally.failures.length + tally.skipped.length === 0) fail("ran no test (counted as one failed test)");
+  else if (!succeeded && tally.failures.length === 0) {
+    fail(`ended with an error outside its tests: ${tally.unhandled} unhandled (counted as one failed test)`);
   }
 }
 
+// At the very end, where whoever reads a long log finds them.
 console.log("");
 for (const { name, reason } of skipped) console.log(`skipped: ${name} (${reason})`);
-end(passed, failed, skipped.length);
+for (const { name, error } of again) console.log(`passed only when run again: ${name}\n  ${error.replaceAll("\n", "\n  ")}`);
+for (const { name, error } of failures) console.log(`failed: ${name}\n  ${error.replaceAll("\n", "\n  ")}`);
+end(passed, failures.length, skipped.length);
