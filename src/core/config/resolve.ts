@@ -12,6 +12,7 @@ import type { EnvironmentResult } from "./environment.ts";
 import type { ConfigKey } from "./key.ts";
 import { findProfile, hasVariables, isSecret, keysOfType, type ProviderType } from "./keys.ts";
 import { declaredTypes, type Entry, type Layer, layerOf, mergeLayers, showPath } from "./layer.ts";
+import { mask } from "./mask.ts";
 import type { Problem } from "./problem.ts";
 
 /** What is loaded below the environment. */
@@ -26,7 +27,7 @@ export type ConfigSource =
 type ProviderTypes = ReadonlyMap<string, ProviderType>;
 
 export interface ConfigWarning {
-  readonly code: "config-not-yet" | "config-own-keys" | "config-public-secret" | "env-unknown";
+  readonly code: "config-masked-secret" | "config-not-yet" | "config-own-keys" | "config-public-secret" | "env-unknown";
   readonly message: string;
 }
 
@@ -83,6 +84,7 @@ export async function resolveSource(source: ConfigSource, host: ConfigHost = {})
         message: `${showPath(parts)}${extras.length > 1 ? ` and ${extras.length - 1} more` : ""}: kept, and without effect; names that begin with x- are your own`,
       })),
       ...publicSecrets(source, effective),
+      ...maskedSecrets(effective),
       ...notYet(source, effective),
       ...env.warnings.map((message) => ({ code: "env-unknown" as const, message })),
     ],
@@ -270,6 +272,13 @@ function publicSecrets(source: ConfigSource, effective: Settings): readonly Conf
       message: `${source.path} holds ${paths.join(", ")} and can be read by other users: chmod 600 it, or write api_key_env instead`,
     },
   ];
+}
+
+/** Of a file that was made from what `config show` printed. */
+function maskedSecrets(effective: Settings): readonly ConfigWarning[] {
+  return [...effective.values()]
+    .filter(({ path, value }) => isSecret(path) && value === mask)
+    .map(({ path }) => ({ code: "config-masked-secret", message: `${path} is a mask, not a key; write the key, or api_key_env instead` }));
 }
 
 /** Along the schema into objects without a prototype. */

@@ -48,7 +48,7 @@ describe("config show", () => {
     const secret = "sk-0123456789-very-secret";
     writeFileSync(
       join(folder, "keys.toml"),
-      `[providers.openai]\napi_key = "${secret}"\n[providers.box]\nprovider_type = "ollama"\nbase_url = "http://me:${secret}@box/"\n[x-mine]\nhf_token = "${secret}"\n`,
+      `[providers.openai]\napi_key = "${secret}"\n[providers.box]\nprovider_type = "ollama"\nbase_url = "http://me:${secret}@box/"\n[x-mine]\nhf_token = "${secret}"\nold_token = ["${secret}"]\npassword = 1234567890123\n[x-mine.secret]\na = "${secret}"\n`,
     );
     for (const args of [
       ["config", "show"],
@@ -63,13 +63,16 @@ describe("config show", () => {
     ]) {
       const { stdout, stderr } = await run(["-c", "keys.toml", ...args], { ANTHROPIC_API_KEY: secret });
       expect(stdout + stderr, args.join(" ")).not.toContain(secret);
+      expect(stdout + stderr, args.join(" ")).not.toContain("1234567890123");
     }
     const { value } = await json(["-c", "keys.toml", "config", "show", "--output", "json"]);
-    expect([value.providers.openai.api_key, value.providers.box.base_url, value["x-mine"].hf_token]).toEqual([
-      "********",
-      "http://********@box/",
-      "********",
-    ]);
+    expect([value.providers.openai.api_key, value.providers.box.base_url]).toEqual(["********", "http://********@box/"]);
+    expect(value["x-mine"]).toEqual({ hf_token: "********", old_token: "********", password: "********", secret: "********" });
+    // a form that was kept in a file loads again, but a mask is no key
+    writeFileSync(join(folder, "masked.toml"), (await run(["-c", "keys.toml", "config", "show"])).stdout);
+    const masked = await run(["-c", "masked.toml", "config", "show", "providers"]);
+    expect(masked.status).toBe(0);
+    expect(masked.stderr).toContain("note: providers.openai.api_key is a mask, not a key");
   });
 
   it("refuses a section nobody has, with the names there are", async () => {
