@@ -152,9 +152,11 @@ function readVendor(env: Environment, declared: ReadonlyMap<string, ProviderType
   // A wrong device is told even where nobody computes: whoever set it expects an effect.
   const device = ["LLMSPELL_DEVICE", "CANDLE_DEVICE"].find((name) => (env[name] ?? "") !== "");
   if (device !== undefined) {
-    const path = "providers.candle.device";
-    set(device, path, keysOfType("candle").get("device"));
-    if (declared.get("candle") !== "candle") layer.delete(path);
+    const key = keysOfType("candle").get("device");
+    set(device, "providers.candle.device", key);
+    const entry = layer.get("providers.candle.device");
+    layer.delete("providers.candle.device");
+    for (const [name, type] of declared) if (type === "candle" && entry !== undefined) layer.set(`providers.${name}.device`, entry);
   }
   setOfProvider("OPENAI_API_KEY", "openai", "api_key");
   setOfProvider("ANTHROPIC_API_KEY", "anthropic", "api_key");

@@ -7,7 +7,7 @@ import type { BuiltinProfile } from "../../core/config/key.ts";
 import { findProfile, isProviderType, keyAt, keysOfType, sectionNames } from "../../core/config/keys.ts";
 import { maskSecrets } from "../../core/config/mask.ts";
 import { labelOf, profileGroups } from "../../core/config/profiles.ts";
-import { providerNames, providerOf } from "../../core/config/providers.ts";
+import { providerNames, providerOf, providerOfType } from "../../core/config/providers.ts";
 import { type ResolvedConfig, resolveSource } from "../../core/config/resolve.ts";
 import { unknownProfile } from "../../core/config/source-errors.ts";
 import { configToml } from "../../core/config/toml-text.ts";
@@ -218,7 +218,8 @@ export async function configPath(context: Context): Promise<number> {
   const profile = asked.kind === "profile" ? profileNamed(asked.name).name : null;
   const source = profile !== null ? `profile:${profile}` : file !== null ? `file:${file}` : "defaults";
   const resolved = await loadConfig(flags, env).catch(() => undefined);
-  const models = resolved?.get("providers.candle.model_directory")?.value ?? join(homeFolder(), "models");
+  const candle = resolved === undefined ? undefined : providerOfType(resolved.config, "candle");
+  const models = resolved?.get(`providers.${candle}.model_directory`)?.value ?? join(homeFolder(), "models");
   screen.document({ status: "ok", source, profile, file, searched, home: homeFolder(), models });
   const row = (key: string, value: string): string => `${screen.out.word(`${key}:`)} ${screen.clean(value)}\n`;
   screen.writeOwn(

@@ -42,7 +42,7 @@ export async function generate(context: Context): Promise<number> {
   ]);
   if (!model.hasChatTemplate && !model.isSeq2Seq && options.raw !== true) screen.note(missingTemplateNote(model));
 
-  const backend = model.id.endsWith("@ollama") ? "ollama" : "candle";
+  const backend = model.device.runtime === "ollama" ? "ollama" : "candle";
   const answer = createAnswer(context, model, { provider: provider ?? backend, backend });
   try {
     for await (const part of model.stream(prompt, { ...options, signal: interrupt.signal })) {
