@@ -1,6 +1,7 @@
 /** What the configuration says to model management, in the terms of its code. */
 import type { Config } from "../config/config.generated.ts";
 import { providerOf, providerOfType } from "../config/providers.ts";
+import { SpellError } from "../errors.ts";
 import type { ConfigHost } from "../platform.ts";
 import { defaultModelSettings, type LocalBackend, type ModelSettings } from "../spec/model-settings.ts";
 
@@ -21,7 +22,7 @@ export async function modelSettings(config: Config, host: ConfigHost | undefined
   const of = (backend: LocalBackend) => providerOf(config, names[backend] ?? "");
   const [candle, ollama] = [of("candle"), of("ollama")];
   const hfToken = host?.hubToken;
-  const catalogue = models.catalogue === undefined ? undefined : await host?.readFile?.(models.catalogue);
+  const catalogue = models.catalogue === undefined ? undefined : await host?.readFile?.(models.catalogue).catch(explainCatalogue);
   return {
     ...defaultModelSettings,
     backends: (["candle", "ollama"] as const).filter((backend) => of(backend)?.provider_type === backend),
@@ -45,4 +46,15 @@ export async function modelSettings(config: Config, host: ConfigHost | undefined
         }
       : {}),
   };
+}
+
+/** Which key names the file. */
+function explainCatalogue(error: unknown): never {
+  if (!(error instanceof SpellError)) throw error;
+  throw new SpellError(error.code, `models.catalogue: ${error.message}`, {
+    hint: "Correct the path, or remove the key.",
+    commands: ["llmspell config show models --origin"],
+    ...(error.where === undefined ? {} : { where: error.where }),
+    cause: error,
+  });
 }

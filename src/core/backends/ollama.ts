@@ -91,7 +91,8 @@ export interface OllamaClient {
 const lineBytes = 4 * 1024 * 1024;
 
 export function createOllamaClient(outer: Network, settings: ModelSettings): OllamaClient {
-  const { url, network } = serverAt(settings.ollamaBaseUrl.replace(/\/+$/, ""), outer);
+  const { url, fetch } = serverAt(settings.ollamaBaseUrl, outer.fetch);
+  const network: Network = { ...outer, fetch };
   const idOf = (name: string): string => `${name}@${settings.ollamaProvider}`;
 
   async function call(path: string, body: unknown, method: "GET" | "POST" | "DELETE", signal: AbortSignal | undefined) {
@@ -261,19 +262,17 @@ export function createOllamaClient(outer: Network, settings: ModelSettings): Oll
 }
 
 /** A user and password in the address go into a header, to this server alone: `fetch` refuses such addresses. */
-function serverAt(address: string, network: Network): { readonly url: string; readonly network: Network } {
+export function serverAt(address: string, fetch: Network["fetch"]): { readonly url: string; readonly fetch: Network["fetch"] } {
   const { username, password, origin } = new URL(address);
-  if (username === "" && password === "") return { url: address, network };
+  const url = address.replace(/\/+$/, "");
+  if (username === "" && password === "") return { url, fetch };
   const bytes = new TextEncoder().encode(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`);
   const authorization = `Basic ${btoa(String.fromCharCode(...bytes))}`;
   return {
-    url: address.replace(/^([a-z]+:\/\/)[^/]*@/i, "$1"),
-    network: {
-      ...network,
-      fetch: (input, init) => {
-        const isServer = new URL(input instanceof Request ? input.url : input).origin === origin;
-        return network.fetch(input, isServer ? { ...init, headers: { ...headersOf(init), authorization } } : init);
-      },
+    url: url.replace(/^([a-z]+:\/\/)[^/]*@/i, "$1"),
+    fetch: (input, init) => {
+      const isServer = new URL(input instanceof Request ? input.url : input).origin === origin;
+      return fetch(input, isServer ? { ...init, headers: { ...headersOf(init), authorization } } : init);
     },
   };
 }

@@ -29,16 +29,21 @@ const shownProblems = 20;
 /** @returns one error for all problems; the first one gives the code */
 export function problemsError(problems: readonly [Problem, ...Problem[]], source: string, commands: readonly string[]): SpellError {
   const [first] = problems;
+  const variables = problems.filter(({ code }) => code === "env-value").map(({ where }) => where);
+  const named = variables.length === problems.length ? "environment" : source;
   const texts = problems.slice(0, shownProblems).map(textOf);
   const more = problems.length > shownProblems ? `\n\nand ${problems.length - shownProblems} more` : "";
   return new SpellError(
     first.code,
     problems.length === 1
       ? (texts[0] ?? "")
-      : `${source}: ${problems.length < limits.configProblems ? problems.length : `${limits.configProblems} or more`} problems\n\n${texts.join("\n\n")}${more}`,
+      : `${named}: ${problems.length < limits.configProblems ? problems.length : `${limits.configProblems} or more`} problems\n\n${texts.join("\n\n")}${more}`,
     {
       ...(first.code === "env-value" ? { where: first.where } : first.path === undefined ? {} : { where: first.path }),
-      commands: first.code === "env-value" ? [`unset ${first.where}`] : commands,
+      commands: [
+        ...(variables.length === 0 ? [] : [`unset ${[...new Set(variables)].join(" ")}`]),
+        ...(variables.length === problems.length ? [] : commands),
+      ],
       details: { problems },
     },
   );

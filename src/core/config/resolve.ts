@@ -4,6 +4,7 @@
  */
 import type { SpellError } from "../errors.ts";
 import type { ConfigFile, ConfigHost, Environment } from "../platform.ts";
+import { shellQuote } from "../shell-quote.ts";
 import type { Checked, Extra } from "./check.ts";
 import { configKeys } from "./compiled.generated.ts";
 import type { Config, ConfigInput } from "./config.generated.ts";
@@ -59,11 +60,11 @@ const bundledDefault = "tiny-stories";
 /** @throws SpellError config-*, env-value, profile-unknown: one error for all problems */
 export async function resolveSource(source: ConfigSource, host: ConfigHost = {}): Promise<ResolvedConfig> {
   const { named, layer: loaded, parsed, problems: found = [], extras = [] } = await openSource(source);
-  const commands = source.kind === "file" ? [`llmspell config validate --file ${source.path}`] : [];
+  const commands = source.kind === "file" ? [`llmspell config validate --file ${shellQuote(source.path)}`] : [];
   if (parsed?.ok === false) throw await asError([parsed.problem], named, commands);
   const problems: Problem[] = [...found];
 
-  const base = withDefaultProviders(source, loaded);
+  const base = withDefaultProviders(source, loaded, parsed);
   const env = await readVariables(host.env ?? {}, base);
   problems.push(...env.problems);
   const set = mergeLayers(base, env.vendor, env.layer);
@@ -141,15 +142,23 @@ async function asError(problems: readonly [Problem, ...Problem[]], source: strin
   return problemsError(problems, source, commands);
 }
 
-/** A profile has what it declares; anything else without a provider of its own keeps the embedded engine and Ollama. */
-function withDefaultProviders(source: ConfigSource, loaded: Layer): Layer {
-  if (source.kind === "profile" || declaredTypes(loaded).size > 0) return loaded;
+/**
+ * A profile has what it declares; anything else without a provider of its own keeps the embedded engine and Ollama. Only where `[providers]` is written
+ * and empty there is none: so profiles without providers can be written down.
+ */
+function withDefaultProviders(source: ConfigSource, loaded: Layer, parsed: Parsed | undefined): Layer {
+  if (source.kind === "profile" || declaredTypes(loaded).size > 0 || declaresNone(parsed)) return loaded;
   const own = ["candle", "ollama"].map((name) => {
     const values = findProfile(name)?.values["providers"] as Readonly<Record<string, unknown>>;
     return layerOf({ providers: { [name]: values[name] } }, "default");
   });
   const model: Layer = new Map([["providers.candle.default_model", { value: bundledDefault, origin: "default" }]]);
   return mergeLayers(...own, model, loaded);
+}
+
+function declaresNone(parsed: Parsed | undefined): boolean {
+  const table = parsed?.ok === true ? parsed.document.values["providers"] : undefined;
+  return typeof table === "object" && table !== null && !Array.isArray(table) && Object.keys(table).length === 0;
 }
 
 /** Every key that is set or has a default, in the order of the schema. */
@@ -227,6 +236,9 @@ function findContradictions(layer: Settings, declared: ProviderTypes, parsed: Pa
     if (type === "openai-compatible" && !layer.has(`providers.${name}.base_url`))
       complain(`providers.${name}.provider_type`, "an openai-compatible provider needs base_url");
   }
+  const hub = String(layer.get("models.hf_endpoint")?.value);
+  if (URL.canParse(hub) && (new URL(hub).username !== "" || new URL(hub).password !== ""))
+    complain("models.hf_endpoint", "wanted an address without user and password; HF_TOKEN is what the hub takes");
   if (number("rag.chunking.overlap") >= number("rag.chunking.chunk_size"))
     complain(
       "rag.chunking.overlap",
@@ -253,8 +265,9 @@ function notYet(source: ConfigSource, settings: Settings): readonly ConfigWarnin
     // Profiles set the keys of scripts throughout; saying so each time would teach people to look away.
     const tells = reader === "release 2" || (reader === "later: scripts" && source.kind !== "profile");
     if (!tells || origin === "default") continue;
-    const [section = "", part, inner] = path.split(".");
-    sections.set(section === "runtime" && inner !== undefined ? `runtime.${part}` : section, reader);
+    const [section = "", part] = path.split(".");
+    // some keys of this one act now
+    sections.set(section === "runtime" ? `runtime.${part}` : section, reader);
   }
   return [...sections].map(([section, reader]) => ({
     code: "config-not-yet",

@@ -1,8 +1,9 @@
 /** `llmspell generate`: one prompt, one answer. The model loads while standard input is still being read. */
 import { SpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
+import { shellQuote } from "../../core/shell-quote.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
-import { flagNumber, flagText, shellQuote } from "./args.ts";
+import { flagNumber, flagText } from "./args.ts";
 import type { Context } from "./context.ts";
 import { plural } from "./format.ts";
 import { readPrompt } from "./input.ts";

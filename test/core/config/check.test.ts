@@ -5,6 +5,15 @@ import { SpellError } from "../../../src/core/errors.ts";
 /** The configuration of a file with this text. */
 const load = (text: string) => resolveSource({ kind: "file", path: "my.toml", folder: "/somewhere", text, isPublic: false });
 
+/** Time of this process alone: other tests may hold the processor meanwhile. */
+function spentMs(): () => number {
+  const before = process.cpuUsage();
+  return () => {
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1000;
+  };
+}
+
 async function errorOf(text: string): Promise<SpellError> {
   try {
     await load(text);
@@ -93,6 +102,17 @@ describe("a configuration file", () => {
     expect(error.message).toContain(part);
   });
 
+  it.each([
+    ["[providers.candle]\ntemperature = nan", "got nan"],
+    ["[providers.candle]\ntemperature = -inf", "got -inf"],
+    ["[[providers.candle]]\ndevice = 'cpu'", "providers.candle: wanted a table; got [a table]"],
+    ["[models]\nhf_endpoint = 'https://me:pw@mirror.example'", "wanted an address without user and password"],
+  ])("says what is wrong with %j", async (text, part) => {
+    const error = await errorOf(text);
+    expect(error.code).toBe("config-value");
+    expect(error.message).toContain(part);
+  });
+
   it("G72: there is no extends; it is a key like any other unknown one", async () => {
     expect((await errorOf('extends = "candle"')).code).toBe("config-unknown-key");
   });
@@ -104,15 +124,15 @@ describe("a configuration file", () => {
     ["100,000 nested lists", `x = ${"[".repeat(100_000)}${"]".repeat(100_000)}`],
     ["a dotted key 100,000 deep", `${"x-a.".repeat(100_000)}b = 1`],
   ])("G73: %s are config-syntax within a second", async (_, text) => {
-    const started = performance.now();
+    const spent = spentMs();
     expect((await errorOf(text)).code).toBe("config-syntax");
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(spent()).toBeLessThan(1000);
   });
 
   it("G73: a file of something else ends after 100 problems, within a second", async () => {
-    const started = performance.now();
+    const spent = spentMs();
     const error = await errorOf(Array.from({ length: 9_900 }, (_, i) => `temprature${i} = ${i}`).join("\n"));
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(spent()).toBeLessThan(1000);
     expect(error.message.split("\n", 1)[0]).toBe("my.toml: 100 or more problems");
     expect(error.details?.["problems"]).toHaveLength(100);
   });
