@@ -29,12 +29,16 @@ const chromium = playwright({
   },
 });
 
+/** What a page or a process shows comes soon, and on a busy machine later; vitest's own second is too little. */
+const patient = { poll: { timeout: 30_000 } };
+
 /** For tests in Node. A test that hangs is over after a minute; no bound of time is tighter than what a busy machine may need. */
 const inNode = {
   setupFiles: ["test/support/no-warnings.ts"],
   execArgv: ["--expose-gc", "--trace-warnings"],
   testTimeout: 60_000,
   hookTimeout: 60_000,
+  expect: patient,
 };
 
 export default defineConfig({
@@ -102,8 +106,9 @@ export default defineConfig({
           globalSetup: ["test/e2e/build.ts"],
           // most of the time a page waits
           maxWorkers: 2,
-          testTimeout: 90_000,
+          testTimeout: 180_000,
           hookTimeout: 60_000,
+          expect: patient,
         },
       },
       {
@@ -118,6 +123,7 @@ export default defineConfig({
           include: ["test/browser/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          expect: patient,
           browser: {
             enabled: true,
             headless: true,
