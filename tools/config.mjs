@@ -417,7 +417,7 @@ Flags of a command that name one value (\`--device\`, \`--max-tokens\`, \`--trac
 
 | variable of others | sets | loses to |
 |---|---|---|
-| \`LLMSPELL_DEVICE\`, then \`CANDLE_DEVICE\` | \`providers.candle.device\` | \`LLMSPELL_PROVIDERS_CANDLE_DEVICE\` |
+| \`LLMSPELL_DEVICE\`, then \`CANDLE_DEVICE\` | \`device\` of every provider of type candle | the systematic name |
 | \`OPENAI_API_KEY\`, \`ANTHROPIC_API_KEY\` | \`api_key\` of that provider | the systematic name |
 | \`OLLAMA_HOST\` | \`providers.ollama.base_url\`: host, host:port or an address | the systematic name |
 | \`HF_ENDPOINT\`, \`HF_HUB_OFFLINE\` | \`models.hf_endpoint\`, \`models.offline\` | the systematic name |

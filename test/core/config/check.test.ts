@@ -1,18 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { resolveSource } from "../../../src/core/config/resolve.ts";
 import { SpellError } from "../../../src/core/errors.ts";
+import { soonMs } from "../../support/soon.ts";
 
 /** The configuration of a file with this text. */
 const load = (text: string) => resolveSource({ kind: "file", path: "my.toml", folder: "/somewhere", text, isPublic: false });
-
-/** Time of this process alone: other tests may hold the processor meanwhile. */
-function spentMs(): () => number {
-  const before = process.cpuUsage();
-  return () => {
-    const { user, system } = process.cpuUsage(before);
-    return (user + system) / 1000;
-  };
-}
 
 async function errorOf(text: string): Promise<SpellError> {
   try {
@@ -123,16 +115,16 @@ describe("a configuration file", () => {
     ["a string of 5 MiB", `x-text = "${"a".repeat(5 * 1024 * 1024)}"`],
     ["100,000 nested lists", `x = ${"[".repeat(100_000)}${"]".repeat(100_000)}`],
     ["a dotted key 100,000 deep", `${"x-a.".repeat(100_000)}b = 1`],
-  ])("G73: %s are config-syntax within a second", async (_, text) => {
-    const spent = spentMs();
+  ])("G73: %s are config-syntax at once", async (_, text) => {
+    const started = performance.now();
     expect((await errorOf(text)).code).toBe("config-syntax");
-    expect(spent()).toBeLessThan(1000);
+    expect(performance.now() - started).toBeLessThan(soonMs);
   });
 
-  it("G73: a file of something else ends after 100 problems, within a second", async () => {
-    const spent = spentMs();
+  it("G73: a file of something else ends after 100 problems, at once", async () => {
+    const started = performance.now();
     const error = await errorOf(Array.from({ length: 9_900 }, (_, i) => `temprature${i} = ${i}`).join("\n"));
-    expect(spent()).toBeLessThan(1000);
+    expect(performance.now() - started).toBeLessThan(soonMs);
     expect(error.message.split("\n", 1)[0]).toBe("my.toml: 100 or more problems");
     expect(error.details?.["problems"]).toHaveLength(100);
   });

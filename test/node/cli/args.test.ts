@@ -5,6 +5,7 @@ import { shellQuote } from "../../../src/core/shell-quote.ts";
 import { parameterRules } from "../../../src/core/text/parameters.ts";
 import { parseArguments, scanGlobalFlags } from "../../../src/node/cli/args.ts";
 import { commands, globalFlags, laterCommands } from "../../../src/node/cli/commands.ts";
+import { soonMs } from "../../support/soon.ts";
 
 function errorOf(...argv: string[]): SpellError {
   try {
@@ -122,7 +123,7 @@ describe("command line", () => {
     ]) {
       const started = performance.now();
       const error = errorOf(...argv);
-      expect(performance.now() - started).toBeLessThan(200);
+      expect(performance.now() - started).toBeLessThan(soonMs);
       expect(error.message.length).toBeLessThan(300);
       expect(error.exitCode).toBe(2);
     }
