@@ -23,6 +23,24 @@ describe("configuration in a page", () => {
     await expect(resolveConfig({ profile: "candel" })).rejects.toMatchObject({ code: "profile-unknown" });
   });
 
+  it("takes variables that the page hands in, a provider of any name, and none; secrets stay out of what errors show", async () => {
+    const named = '[providers.fast]\nprovider_type = "candle"\nmax_tokens = 3\n';
+    const resolved = await resolveConfig({
+      config: named,
+      env: { LLMSPELL_PROVIDERS_FAST_DEVICE: "wasm", OPENAI_API_KEY: "sk-very-secret" },
+    });
+    expect(resolved.get("providers.fast.device")).toEqual({ value: "wasm", origin: "env:LLMSPELL_PROVIDERS_FAST_DEVICE" });
+    expect(resolved.config.providers["openai"]).toBeUndefined();
+    expect(Object.keys((await resolveConfig({ config: { providers: {} } })).config.providers)).toEqual([]);
+    const secret = await resolveConfig({ config: '[providers.openai]\napi_kye = "sk-very-secret"\n' }).catch((error: unknown) => error);
+    expect(secret).toMatchObject({ code: "config-unknown-key" });
+    expect(JSON.stringify(secret)).not.toContain("sk-very-secret");
+    await using model = await createSpell({ config: resolved }).load("tiny-stories@fast");
+    let tokens = 0;
+    for await (const part of model.stream("Once")) if (part.type === "stream-end") tokens = part.usage.completionTokens;
+    expect([model.device.chosen, tokens]).toEqual(["wasm", 3]);
+  });
+
   it("gives a model its defaults: the bundled one, greedy, five tokens", async () => {
     const spell = createSpell({
       config: '[providers.candle]\ndefault_model = "tiny-stories"\ndevice = "wasm"\npreset = "greedy"\nmax_tokens = 5\n',
