@@ -110,7 +110,7 @@ const modelFlags: readonly Flag[] = [
     problem: integerProblem(128, 2 ** 31 - 1),
   },
   { name: "threads", value: "N", description: "CPU threads; 0 = measured here [0]", problem: integerProblem(0, 1024) },
-  { name: "draft", value: "Q", choices: ["q8", "q4"], description: "T5: a smaller copy writes ahead, the model checks it; same text" },
+  { name: "draft", value: "Q", choices: ["q8", "q4"], description: "T5: a copy in q8 or q4 writes ahead, the model checks it; same text" },
   { name: "raw", description: "the text as it is, without chat template" },
   { name: "no-stream", description: "print the answer once it is complete" },
   { name: "stats", description: "times, rates, device and seed on stderr" },

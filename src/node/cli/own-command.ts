@@ -5,9 +5,24 @@ import { shellQuote } from "../../core/shell-quote.ts";
 /** A longer command line is not worth printing again. */
 const longestLine = 300;
 
+/** @returns the command line with one more flag, before what follows --; undefined where it is too long */
+export function ownCommand(argv: readonly string[], flag: string): string | undefined {
+  const [flags, text] = atDashes(argv);
+  const own = line([...flags, flag, ...text]);
+  return own.length <= longestLine ? `llmspell ${own}` : undefined;
+}
+
 /** @returns the error, with the command line it came from: under the profile it names, on the processor, or once more */
 export function withOwnCommand(error: SpellError, argv: readonly string[]): SpellError {
   const { code, details } = error;
+  const source = sourceOf(argv);
+  // Models are managed in the store, and with the servers, of the same configuration.
+  if (source !== "" && error.commands.some((command) => command.startsWith(managing))) {
+    const commands = error.commands.map((command) =>
+      command.startsWith(managing) ? command.replace("llmspell", `llmspell ${source}`) : command,
+    );
+    return withCommands(error, commands);
+  }
   const profile = details?.["profile"];
   if (code === "backend-not-configured" && typeof profile === "string") {
     return withCommands(error, [`llmspell -p ${profile} ${line(without(argv, sourceFlags))}`]);
@@ -53,6 +68,18 @@ interface ValueFlag {
 
 const sourceFlags: ValueFlag = { alone: /^(-[pc]|--profile|--config)$/, joined: /^(-[pc].|--(profile|config)=)/ };
 const deviceFlag: ValueFlag = { alone: /^--device$/, joined: /^--device=/ };
+
+/** How commands begin that go by the configuration. */
+const managing = "llmspell model ";
+
+/** The flags of a command line that say what to load. */
+function sourceOf(argv: readonly string[]): string {
+  const [flags] = atDashes(argv);
+  const kept = flags.filter(
+    (word, i) => sourceFlags.joined.test(word) || sourceFlags.alone.test(word) || sourceFlags.alone.test(flags[i - 1] ?? ""),
+  );
+  return line(kept);
+}
 
 /** A command line without some flags. */
 function without(argv: readonly string[], { alone, joined }: ValueFlag): readonly string[] {

@@ -17,6 +17,7 @@ import { parameterRules } from "../../core/text/parameters.ts";
 import { flagNumber, flagText, type GivenFlags } from "./args.ts";
 import type { Context } from "./context.ts";
 import { formatMs, formatRate, plural } from "./format.ts";
+import { ownCommand } from "./own-command.ts";
 import type { Screen } from "./render.ts";
 
 export type StreamEnd = Extract<StreamPart, { type: "stream-end" }>;
@@ -147,7 +148,7 @@ export async function loadModel(context: Context, spec: string, options: LoadOpt
       if (!(error instanceof SpellError) || error.code !== "model-not-installed") throw error;
       progress.end();
       const { offerPull } = await import("./model-pull.ts");
-      if (!(await offerPull(context, spell, spec, options, error))) throw withPullCommand(error, context, spec);
+      if (!(await offerPull(context, spell, spec, options, error))) throw withPullCommand(error, context);
       return load();
     });
     progress.end();
@@ -175,10 +176,9 @@ async function noteRun({ id, sizeBytes, device, contextLength }: LanguageModel):
 }
 
 /** The same command once more, with the flag that downloads. */
-function withPullCommand(error: SpellError, { operands, flags }: Context, spec: string): SpellError {
-  const [prompt] = operands;
-  const again =
-    prompt === undefined || flags.has("offline") ? [] : [`llmspell generate -m ${shellQuote(spec)} --pull ${shellQuote(prompt)}`];
+function withPullCommand(error: SpellError, { operands, flags, argv }: Context): SpellError {
+  const own = operands.length === 0 || flags.has("offline") ? undefined : ownCommand(argv, "--pull");
+  const again = own === undefined ? [] : [own];
   return new SpellError(error.code, error.message, {
     hint: error.hint,
     commands: [...error.commands, ...again],

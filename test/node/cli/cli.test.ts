@@ -106,7 +106,7 @@ describe("generate", () => {
     ["a path without ./", ["-m", "model.gguf"], 3, "model-unknown", "  llmspell generate -m ./model.gguf "],
     ["a name that only a server may know", ["-m", "nope"], 5, "ollama-unreachable", "  ollama serve"],
     ["a slip in a name", ["-m", "tinylama"], 5, "ollama-unreachable", "Did you mean tinyllama?"],
-    ["a model that is not here", ["-m", "tinyllama"], 3, "model-not-installed", "  llmspell generate -m tinyllama --pull Hello"],
+    ["a model that is not here", ["-m", "tinyllama"], 3, "model-not-installed", "  llmspell generate -m tinyllama Hello --pull"],
     ["an unknown name for candle", ["-m", "tinylama@candle"], 3, "model-unknown", "Did you mean tinyllama?"],
     ["a T5 file", ["-m", "./t5.gguf"], 3, "model-t5-gguf", "safetensors"],
     ["a repository", ["-m", "hf:a/b"], 3, "model-not-installed", "  llmspell model pull hf:a/b@candle"],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { SpellError } from "../../../src/core/errors.ts";
-import { withOwnCommand } from "../../../src/node/cli/own-command.ts";
+import { ownCommand, withOwnCommand } from "../../../src/node/cli/own-command.ts";
 
 const unavailable = new SpellError("device-unavailable", "cuda is not there", {
   commands: ["llmspell doctor", 'llmspell generate -m tiny-stories --device cpu "Hello"'],
@@ -34,6 +34,25 @@ describe("the person's own command", () => {
     ]);
     const gone = new SpellError("net-not-found", "no such file");
     expect(withOwnCommand(gone, ["model", "pull", "hf:a/b"])).toBe(gone);
+  });
+
+  it("is offered with one more flag, before the text", () => {
+    expect(ownCommand(["-c", "my own.toml", "generate", "Once"], "--pull")).toBe('llmspell -c "my own.toml" generate Once --pull');
+    expect(ownCommand(["generate", "--", "-x"], "--pull")).toBe("llmspell generate --pull -- -x");
+    expect(ownCommand(["generate", "x".repeat(400)], "--pull")).toBeUndefined();
+  });
+
+  it("models are managed by the configuration it loaded", () => {
+    const missing = new SpellError("model-not-installed", "not here", { commands: ["llmspell model pull x@candle", "llmspell doctor"] });
+    for (const source of [["-c", "my own.toml"], ["--config=my own.toml"], ["--profile", "candle"], ["-pcandle"]]) {
+      const [flag = ""] = source;
+      const shown = source.map((word) => (word.includes(" ") ? `"${word}"` : word)).join(" ");
+      expect(withOwnCommand(missing, ["generate", ...source, "-m", "x", "--", "-c", "text"]).commands, flag).toEqual([
+        `llmspell ${shown} model pull x@candle`,
+        "llmspell doctor",
+      ]);
+    }
+    expect(withOwnCommand(missing, ["generate", "-m", "x"])).toBe(missing);
   });
 
   it("is offered under the profile that helps, without the source that was in the way", () => {
