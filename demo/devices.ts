@@ -33,9 +33,10 @@ export function nameOfDevice(device: string): string {
   return names[device] ?? device;
 }
 
-/** Before a model is loaded: what this browser offers. */
-export async function showBrowser(): Promise<void> {
+/** While no model is loaded: what this browser offers. @param isWanted asked once the browser has answered */
+export async function showBrowser(isWanted: () => boolean): Promise<void> {
   const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
+  if (!isWanted()) return;
   const info = adapter?.info;
   const label = info === undefined ? undefined : [info.vendor, info.architecture].filter((word) => word !== "").join(" ");
   panel.replaceChildren(

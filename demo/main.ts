@@ -139,6 +139,7 @@ async function load(): Promise<LanguageModel | undefined> {
     return loaded;
   } catch (error) {
     if (!isAbort(error)) showProblem(error, stepsFor(error));
+    void showBrowser(() => model === undefined);
     return undefined;
   } finally {
     progress.end();
@@ -486,7 +487,7 @@ buildParameters(() => void choose(choice));
 fitParameters(undefined);
 clearConversation();
 showSuggestions();
-void showBrowser();
+void showBrowser(() => model === undefined);
 void refreshModels();
 // A browser that reloads a page scrolls to where it was; what can be resumed is seen all the same.
 void pulls.refresh().then(() => find("pulls", HTMLElement).scrollIntoView({ block: "nearest" }));

@@ -20,6 +20,18 @@ describe("what goes wrong is told", () => {
     });
   });
 
+  it("a model that does not load leaves nothing of the one before it: the panel says what this browser offers", async () => {
+    await visit(browser(), {}, async ({ page }) => {
+      await model(page).selectOption("tiny-stories");
+      await set(page, "Most tokens", "2");
+      await ask(page, story);
+      await expect.poll(() => devices(page).textContent()).toContain("through wllama");
+      await page.locator("#file-input").setInputFiles({ name: "none.gguf", mimeType: "", buffer: Buffer.from("no model") });
+      await expect.poll(() => alert(page).textContent()).toMatch(/none\.gguf.*gguf-magic/s);
+      await expect.poll(() => devices(page).textContent()).toContain("This browser offers");
+    });
+  });
+
   it("a file that was dropped", async () => {
     await visit(browser(), {}, async ({ page }) => {
       const data = await page.evaluateHandle(
