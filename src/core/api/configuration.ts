@@ -3,6 +3,7 @@ import type { ConfigInput } from "../config/config.generated.ts";
 import type { ConfigSource, ResolvedConfig } from "../config/resolve.ts";
 import { SpellError } from "../errors.ts";
 import type { ConfigHost, Environment, Platform } from "../platform.ts";
+import { checkOptionNames } from "../text/check-call.ts";
 
 export interface ConfigOptions {
   /** A built-in profile, by its long or short name. */
@@ -18,8 +19,12 @@ export interface ConfigOptions {
  * @throws SpellError config-*, env-value, profile-unknown: all problems in one error
  */
 export async function resolveConfig(options: ConfigOptions, platform: Pick<Platform, "config" | "name">): Promise<ResolvedConfig> {
+  checkOptionNames(options, ["profile", "config", "env"], "the configuration");
   const { profile, config, env } = options;
   if (isResolved(config)) return config;
+  if (profile !== undefined && typeof profile !== "string") throw wrongOption("profile", "the name of a profile", profile);
+  if (config !== undefined && typeof config !== "string" && !isPlainObject(config))
+    throw wrongOption("config", "TOML text, the path of a file, an object, or what resolveConfig() gave", config);
   if (profile !== undefined && config !== undefined) {
     const { configConflict } = await import("../config/source-errors.ts");
     throw configConflict(`profile ${profile}`, "config", profile);
@@ -29,8 +34,19 @@ export async function resolveConfig(options: ConfigOptions, platform: Pick<Platf
   return resolveSource(profile === undefined ? await sourceOf(config, platform) : { kind: "profile", name: profile }, host);
 }
 
+function wrongOption(name: string, wanted: string, got: unknown): SpellError {
+  const what = got === null ? "null" : Array.isArray(got) ? "a list" : typeof got === "object" ? "another object" : `a ${typeof got}`;
+  return new SpellError("run-option", `${name}: wanted ${wanted}; got ${what}`, { where: name });
+}
+
+function isPlainObject(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
+}
+
 function isResolved(config: ConfigOptions["config"]): config is ResolvedConfig {
-  return typeof config === "object" && "origins" in config && config.origins instanceof Map;
+  return typeof config === "object" && config !== null && "origins" in config && config.origins instanceof Map;
 }
 
 async function sourceOf(config: string | ConfigInput | undefined, platform: Pick<Platform, "config" | "name">): Promise<ConfigSource> {

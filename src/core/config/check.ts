@@ -103,7 +103,7 @@ export function checkDocument(document: Document): Checked {
   const visit = (table: Readonly<Record<string, unknown>>, parts: readonly string[]): void => {
     const prefix = parts.join(".");
     const known = namesIn(prefix) ?? [];
-    for (const [name, value] of Object.entries(table)) {
+    for (const [name, value] of setEntries(table)) {
       if (isFull()) return;
       const inner = [...parts, name];
       if (isOwn(inner, name, value)) continue;
@@ -120,7 +120,7 @@ export function checkDocument(document: Document): Checked {
     }
   };
   const visitProviders = (table: Readonly<Record<string, unknown>>): void => {
-    for (const [name, value] of Object.entries(table)) {
+    for (const [name, value] of setEntries(table)) {
       if (isFull()) return;
       const parts = ["providers", name];
       if (isOwn(parts, name, value)) continue;
@@ -156,7 +156,7 @@ export function checkDocument(document: Document): Checked {
     });
     const keys = keysOfType(type);
     const visitKeys = (inside: Readonly<Record<string, unknown>>, prefix: readonly string[]): void => {
-      for (const [own, value] of Object.entries(inside)) {
+      for (const [own, value] of setEntries(inside)) {
         if (isFull()) return;
         if (prefix.length === 0 && own === "provider_type") continue;
         const inner = [...parts, ...prefix, own];
@@ -198,6 +198,11 @@ export function checkDocument(document: Document): Checked {
 
   visit(document.values, []);
   return { layer, extras, problems };
+}
+
+/** A program that sets a key to undefined leaves it unset. */
+function setEntries(table: Readonly<Record<string, unknown>>): readonly (readonly [string, unknown])[] {
+  return Object.entries(table).filter(([, value]) => value !== undefined);
 }
 
 function isTable(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -158,7 +158,7 @@ function withDefaultProviders(source: ConfigSource, loaded: Layer, parsed: Parse
 
 function declaresNone(parsed: Parsed | undefined): boolean {
   const table = parsed?.ok === true ? parsed.document.values["providers"] : undefined;
-  return typeof table === "object" && table !== null && !Array.isArray(table) && Object.keys(table).length === 0;
+  return typeof table === "object" && table !== null && !Array.isArray(table) && Object.values(table).every((value) => value === undefined);
 }
 
 /** Every key that is set or has a default, in the order of the schema. */

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { resolveConfig } from "../../../src/core/api/configuration.ts";
 import { createSpell } from "../../../src/core/api/spell.ts";
+import type { ConfigInput } from "../../../src/core/config/config.generated.ts";
 import type { GgufOpenOptions, GgufRuntime } from "../../../src/core/spec/runtime.ts";
 import { memoryPlatform, memoryStore, scriptedRuntime } from "../../../src/core/testing/index.ts";
 import { collect } from "../../../src/core/text/collect.ts";
@@ -148,6 +150,25 @@ context_size = 333
     const llm = await createSpell({ platform: memoryPlatform({ fetch: server }), config: alone }).localLLM();
     expect((await llm.list("ollama")).map(({ id }) => id)).toEqual(["a:1b@office"]);
     expect(llm.ollama.url).toBe("http://127.0.0.1:1002");
+  });
+
+  it("takes undefined as unset, and nothing that is no configuration", async () => {
+    const unset = { rag: { enabled: undefined }, providers: { candle: { device: undefined } } } as unknown as ConfigInput;
+    const { get } = await spellOf({ config: unset }).spell.config();
+    expect([get("rag.enabled")?.origin, get("providers.candle.device")?.value, get("providers.ollama.enabled")]).toEqual([
+      "default",
+      "auto",
+      undefined,
+    ]);
+    for (const config of [[], 5, null, new Map(), new (class Own {})(), Object.create({ rag: {} })])
+      await expect(spellOf({ config: config as never }).spell.config()).rejects.toMatchObject({ code: "run-option", where: "config" });
+    for (const profile of [5, null, ["candle"]])
+      await expect(spellOf({ profile: profile as never }).spell.config()).rejects.toMatchObject({ code: "run-option", where: "profile" });
+    await expect(resolveConfig({ profil: "candle" } as never, memoryPlatform())).rejects.toMatchObject({
+      code: "run-option",
+      message: expect.stringContaining("did you mean profile?"),
+    });
+    expect((await resolveConfig({ config: Object.create(null) }, memoryPlatform())).source).toBe("object");
   });
 
   it("creating it reads and checks nothing", () => {
