@@ -32,6 +32,8 @@ export interface ScreenOptions {
   readonly stderr: OutputStream;
   /** Standard output cannot be written any more: closed by its reader (EPIPE), disk full … */
   readonly onOutputLost: (error: Error) => void;
+  /** in milliseconds; default Date.now */
+  readonly now?: () => number;
 }
 
 /** Marks for one stream; the identity where there are no colours. */
@@ -111,7 +113,7 @@ const calmMs = 300;
 const calmLinesMs = 2000;
 const redrawMs = 100;
 
-export function createScreen({ settings, stdout, stderr, onOutputLost }: ScreenOptions): Screen {
+export function createScreen({ settings, stdout, stderr, onOutputLost, now = Date.now }: ScreenOptions): Screen {
   const json = settings.format !== "text";
   const outIsTerminal = stdout.isTTY === true;
   const errIsTerminal = stderr.isTTY === true;
@@ -217,7 +219,7 @@ export function createScreen({ settings, stdout, stderr, onOutputLost }: ScreenO
       if (settings.quiet || json) return { share() {}, say() {}, line() {}, end() {} };
       const progress = errIsTerminal
         ? drawProgress(label, stderr, settings, () => lineOpen && outIsTerminal)
-        : printProgress(label, stderr);
+        : printProgress(label, stderr, now);
       drawn = progress;
       return {
         share: progress.share,
@@ -290,14 +292,14 @@ function columnsOf(stream: OutputStream): number {
   return stream.columns === undefined || stream.columns <= 0 ? 80 : stream.columns;
 }
 
-function printProgress(firstLabel: string, stream: OutputStream): DrawnProgress {
-  const started = Date.now();
+function printProgress(firstLabel: string, stream: OutputStream, now: () => number): DrawnProgress {
+  const started = now();
   let label = firstLabel;
   let lastTenth = -1;
   return {
     share(value) {
       const tenth = Math.floor(Math.min(1, Math.max(0, value)) * 10);
-      if (tenth <= lastTenth || Date.now() - started < calmLinesMs) return;
+      if (tenth <= lastTenth || now() - started < calmLinesMs) return;
       lastTenth = tenth;
       stream.write(`${label}: ${tenth * 10} %\n`);
     },

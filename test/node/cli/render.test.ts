@@ -234,7 +234,7 @@ describe("colours and widths", () => {
       const short = keptScreen();
       short.screen.progress("loading").share(0.5);
       expect(short.err()).toBe("");
-      const long = keptScreen();
+      const long = keptScreen({}, {}, Date.now);
       const progress = long.screen.progress("loading");
       vi.advanceTimersByTime(3000);
       for (let i = 0; i <= 100; i++) progress.share(i / 100);

@@ -104,6 +104,8 @@ export interface Shown {
 export function keptScreen(
   settings: Partial<ScreenSettings> = {},
   terminal: { readonly out?: boolean; readonly err?: boolean; readonly columns?: number } = {},
+  // stands still: on a busy machine every load is long enough for lines of progress
+  now: () => number = () => 0,
 ): Shown {
   const kept = { out: "", err: "" };
   const stream = (name: "out" | "err"): OutputStream => ({
@@ -123,6 +125,7 @@ export function keptScreen(
     onOutputLost: (error) => {
       throw error;
     },
+    now,
   });
   return { screen, out: () => kept.out, err: () => kept.err };
 }
