@@ -45,8 +45,8 @@ export function checkConfig({ source, config }: ResolvedConfig): Check {
   };
 }
 
-/** A server on this machine answers within this time, or is busy with something else. */
-const serverMs = 1000;
+/** One that is not there refuses at once; one that is there may share a busy machine with the self-tests of this very command. */
+const serverMs = 5000;
 
 /** Ollama servers that the configuration names, where they are on this machine: anything further away is the network's. */
 export async function checkServers({ config }: ResolvedConfig, { openSpell, interrupt }: Context): Promise<readonly Check[]> {
