@@ -4,12 +4,13 @@
  * Not here: what a page cannot see (raw answers, certificates, names and proxies, where a redirect leads: D15, half of D3 and D18, 88, 90, 93), which
  * test/core/download and test/node/tls.test.ts have; and what a process does to a folder (D20–D22, D24, D25, D29, D31), in test/node.
  */
+
 import { beforeEach, describe, expect, it } from "vitest";
-import { realClock } from "../../src/core/download/clock.ts";
 import type { Network } from "../../src/core/download/request.ts";
 import { type RemoteFile, type TransferOptions, transferFile } from "../../src/core/download/transfer.ts";
 import type { ArtifactStore } from "../../src/core/platform.ts";
 import { failure } from "../support/failure.ts";
+import { fastClock } from "../support/fast-clock.ts";
 import type { ScriptedAction, ScriptedHub, SeenRequest } from "../support/scripted-hub.ts";
 import { type CreateStore, noiseBytes, sha256Of } from "./artifact-store.ts";
 
@@ -44,7 +45,7 @@ export function transferContract(name: string, host: TransferHost): void {
       await hub.serve("m.gguf", noise);
     });
 
-    const network = (speed: number): Network => ({ fetch: host.fetch, clock: realClock(() => performance.now(), speed) });
+    const network = (speed: number): Network => ({ fetch: host.fetch, clock: fastClock(speed) });
     const file = (more: Partial<RemoteFile> = {}): RemoteFile => ({
       path: "m.gguf",
       url: `${hub.url}/files/m.gguf`,

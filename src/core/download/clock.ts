@@ -11,10 +11,9 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<boolean>;
 }
 
-/** @param speed 20 = a minute passes in three seconds */
-export function realClock(now: () => number, speed = 1): Clock {
+export function realClock(now: () => number): Clock {
   return {
-    now: () => now() * speed,
+    now,
     wallTime: Date.now,
     random: Math.random,
     sleep: (ms, signal) =>
@@ -27,7 +26,7 @@ export function realClock(now: () => number, speed = 1): Clock {
         const timer = setTimeout(() => {
           signal?.removeEventListener("abort", stop);
           resolve(true);
-        }, ms / speed);
+        }, ms);
         signal?.addEventListener("abort", stop, { once: true });
       }),
   };

@@ -1,10 +1,9 @@
 /**
  * Rows D1–D19 on real sockets, what the suite of test/contract/transfer.ts leaves out: finer cases, and those a page cannot have. The server does what the
- * row says, the store is in memory, a minute passes in two or three seconds.
+ * row says, the store is in memory, a minute passes in a second or two.
  */
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { realClock } from "../../../src/core/download/clock.ts";
 import type { Network } from "../../../src/core/download/request.ts";
 import { type RemoteFile, type TransferOptions, transferFile } from "../../../src/core/download/transfer.ts";
 import type { SpellError } from "../../../src/core/errors.ts";
@@ -12,6 +11,7 @@ import type { ArtifactStore } from "../../../src/core/platform.ts";
 import { memoryStore } from "../../../src/core/testing/memory-store.ts";
 import { noiseBytes } from "../../contract/artifact-store.ts";
 import { failure } from "../../support/failure.ts";
+import { fastClock } from "../../support/fast-clock.ts";
 import { startFaultServer } from "../../support/fault-server.mjs";
 
 const size = 3_000_000;
@@ -31,7 +31,7 @@ beforeEach(() => {
   store = memoryStore();
 });
 
-const network = (speed = 50): Network => ({ fetch, clock: realClock(() => performance.now(), speed) });
+const network = (speed = 50): Network => ({ fetch, clock: fastClock(speed) });
 const file = (more: Partial<RemoteFile> = {}): RemoteFile => ({
   path: "m.gguf",
   url: `${server.url}/files/m.gguf`,
@@ -274,7 +274,7 @@ describe("a download", () => {
 
   it("D15 91 a redirect from https to http → net-redirect", async () => {
     const answers = [new Response(null, { status: 302, headers: { location: "http://example.org/m.gguf" } })];
-    const fake: Network = { fetch: async () => answers.shift() ?? new Response("x"), clock: realClock(() => 0) };
+    const fake: Network = { fetch: async () => answers.shift() ?? new Response("x"), clock: fastClock(1) };
     const wanted = { path: "m.gguf", url: "https://example.org/m.gguf", size: 1, sha256 };
     expect((await failure(transferFile(wanted, store, fake, { maxParallel: 1 }))).code).toBe("net-redirect");
   });
@@ -283,7 +283,7 @@ describe("a download", () => {
     const lookup = async (host: string) => (host === "evil.example" ? ["10.0.0.7"] : ["93.184.216.34"]);
     const fake: Network = {
       fetch: async () => new Response(null, { status: 302, headers: { location: "https://evil.example/m.gguf" } }),
-      clock: realClock(() => 0),
+      clock: fastClock(1),
       lookup,
     };
     const at = (url: string) => failure(transferFile({ path: "m.gguf", url, size: 1, sha256 }, store, fake, { maxParallel: 1 }));
@@ -332,7 +332,7 @@ describe("a download", () => {
   it("D27 the network goes away for a while, midway → resumed", async () => {
     let asked = 0;
     const flaky: Network = {
-      clock: realClock(() => performance.now(), 100),
+      clock: fastClock(100),
       fetch: (input, init) => {
         asked += 1;
         if (asked >= 2 && asked <= 4)

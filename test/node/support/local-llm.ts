@@ -1,9 +1,9 @@
 /** A LocalLlm over a folder: its own store, other tools' folders beside it, the scripted hub, and a clock on which a minute passes in half a second. */
+
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createLocalLlm, type LocalLlm } from "../../../src/core/api/local-llm.ts";
-import { realClock } from "../../../src/core/download/clock.ts";
 import type { LogEntry, Platform } from "../../../src/core/platform.ts";
 import type { ModelSettings } from "../../../src/core/spec/model-settings.ts";
 import { memoryPlatform } from "../../../src/core/testing/memory-platform.ts";
@@ -11,6 +11,7 @@ import { openFileSource } from "../../../src/node/file-source.ts";
 import { nodeFiles } from "../../../src/node/files.ts";
 import { nodeForeignModels } from "../../../src/node/foreign-models.ts";
 import { fsArtifactStore } from "../../../src/node/fs-artifact-store.ts";
+import { fastClock } from "../../support/fast-clock.ts";
 import { root } from "../../support.ts";
 
 export const modelFolder = join(root, "builtins/models");
@@ -47,7 +48,7 @@ export function openLocalLlm({ folder, url, logged, settings, more }: LocalLlmPa
     bundled: (model, file) => openFileSource(join(modelFolder, model, file)),
     ...more,
   };
-  const network = { fetch: platform.fetch, clock: realClock(() => performance.now(), 100) };
+  const network = { fetch: platform.fetch, clock: fastClock(100) };
   const places = { hfEndpoint: url, ollamaRegistry: url, ollamaBaseUrl: "http://127.0.0.1:9" };
   return { platform, llm: createLocalLlm({ platform, network, settings: { ...places, backends: ["candle"], ...settings } }) };
 }
