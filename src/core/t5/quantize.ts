@@ -95,13 +95,17 @@ export function toFloat32(bytes: Uint8Array, dtype: "F32" | "F16" | "BF16"): Flo
     for (let i = 0; i < halves.length; i += 1) bits[i] = (halves[i] as number) << 16;
     return floats;
   }
-  const table = halfTable();
+  halfTable ??= makeHalfTable();
+  const table = halfTable;
   for (let i = 0; i < halves.length; i += 1) floats[i] = table[halves[i] as number] as number;
   return floats;
 }
 
+/** Made at the first use, and kept: it takes ten times as long as the conversion of a small tensor, and a model has a hundred. */
+let halfTable: Float32Array | undefined;
+
 /** Value of each of the 65,536 half-precision patterns (IEEE 754 binary16). */
-function halfTable(): Float32Array {
+function makeHalfTable(): Float32Array {
   return Float32Array.from({ length: 65_536 }, (_, half) => {
     const sign = half >= 0x8000 ? -1 : 1;
     const exponent = (half >> 10) & 31;
