@@ -94,6 +94,17 @@ describe("a configuration file", () => {
     expect(error.message).toContain(part);
   });
 
+  it.each([
+    ["[providers.candle]\ntemperature = nan", "got nan"],
+    ["[providers.candle]\ntemperature = -inf", "got -inf"],
+    ["[[providers.candle]]\ndevice = 'cpu'", "providers.candle: wanted a table; got [a table]"],
+    ["[models]\nhf_endpoint = 'https://me:pw@mirror.example'", "wanted an address without user and password"],
+  ])("says what is wrong with %j", async (text, part) => {
+    const error = await errorOf(text);
+    expect(error.code).toBe("config-value");
+    expect(error.message).toContain(part);
+  });
+
   it("G72: there is no extends; it is a key like any other unknown one", async () => {
     expect((await errorOf('extends = "candle"')).code).toBe("config-unknown-key");
   });
@@ -138,11 +149,43 @@ describe("a configuration file", () => {
       'providers = { openai = { api_key = "sk-very-secret", tempature = 1 } }',
       '[providers.openai]\nbase_url = "ftp://me:sk-very-secret@host/"\n',
       '[providers.openai]\napi_key = ["sk-very-secret"]\n',
+      '[providers.openai]\napi_key = ["one", "sk-very-secret"]\n',
+      '[providers.openai]\napi_key = "one,sk-very-secret\n',
+      '[providers.openai]\napi_key = "one,sk-very-secret" two\n',
+      'providers.openai = { foo = 1, api_key = "one}sk-very-secret" }\n',
+      '[providers.openai]\napi_key = """\nsk-very-secret \\q\n"""\n',
+      "[providers.openai]\napi_key = '''\na = 1\nsk-very-secret \u0001\n'''\n",
+      '[providers.openai]\napi_key = [\n  "one", # two\n  sk-very-secret,\n]\n',
+      `[providers.openai]\napi_key = "${"k".repeat(300)}sk-very-secret\\q"\n`,
+      "[providers.openai]\napi_key.sk-very-secret = 1\n",
+      '[providers.openai]\napi_key: "sk-very-secret"\n',
+      '{ "api_key": "sk-very-secret" }',
+      '[providers.openai]\napi_key "sk-very-secret"\n',
+      '[providers.openai]\napi_key_env = "sk-very-secret"\n',
+      // names that are wrong, and hold one all the same
+      '[providers.openai]\napi_kye = "sk-very-secret"\n',
+      '[providers.openai]\napiKey = "sk-very-secret"\n',
+      '[providers.openai]\n"api key" = "sk-very-secret"\n',
+      "providers.openai = { foo = 1, auth = 'sk-very-secret', bar = 1 }\n",
+      '[providers.openai]\nbase_url = "http://me:one@sk-very-secret@host/"\ntop_p = 7\n',
+      '[providers.ollama]\nbase_url = "http://me:one#sk-very-secret@host/"\n',
+      '[providers.ollama]\nbase_url = "http://me:one/sk-very-secret@host/"\n',
     ];
     for (const text of texts) {
       const error = await errorOf(text);
       expect(JSON.stringify(error), text).not.toContain("sk-very-secret");
+      expect(error.message, text).not.toContain("sk-very-secret");
     }
+  });
+
+  it("shows of a line with a secret what is not secret, with the caret below the mistake", async () => {
+    const frameOf = async (text: string) => (await errorOf(text)).message.split("\n").slice(-2).join("\n");
+    expect(await frameOf('[providers.openai]\napi_kye = "sk-1" # mine\n')).toBe('  2 | api_kye = "…" # mine\n    | ^^^^^^^');
+    expect(await frameOf('[providers.openai]\napi_key = ["sk-1", 2]\n')).toBe("  2 | api_key = ********\n    |           ^^^^^^^^");
+    expect(await frameOf('providers.openai = { foo = 1, api_key = "sk-1" }\n')).toBe(
+      "  1 | providers.openai = { foo = 1, api_key = ********\n    |                      ^^^",
+    );
+    expect(await frameOf(`default_engine = "${"a".repeat(200)}\\q"\n`)).toMatch(/^ {2}1 \| a{49}\\q"\n {4}\| {51}\^$/);
   });
 
   it.each([

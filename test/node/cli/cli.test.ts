@@ -274,10 +274,11 @@ describe("doctor", () => {
     const file = join(folder, "a-file");
     writeFileSync(file, "");
     const outcome = await cli(["doctor", "--device", "cpu"], {
-      env: { LLMSPELL_HOME: file, OLLAMA_HOST: "http://ollama.example:11434" },
+      env: { LLMSPELL_HOME: file, OLLAMA_HOST: "http://me:very-secret@ollama.example:11434" },
     });
     expect(outcome.stdout).toMatch(/^skip +servers +ollama +http:\/\/ollama\.example:11434 is not on this machine/m);
     expect(outcome.status).toBe(0);
+    expect(outcome.stdout).not.toContain("very-secret");
     expect(outcome.stdout).toMatch(/^warn {2}stores +home/m);
     expect(outcome.stdout).toContain("LLMSPELL_HOME=");
   });
