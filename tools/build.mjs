@@ -5,7 +5,6 @@
  */
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { configFiles } from "./config.mjs";
@@ -18,8 +17,11 @@ writeVersion();
 writeCatalogue();
 writeBundled();
 rmSync(dist, { recursive: true, force: true });
-const compiler = createRequire(import.meta.url).resolve("typescript/bin/tsc");
-const { status } = spawnSync(process.execPath, [compiler, "-b", "src/node", "src/browser", "src/edge"], { cwd: root, stdio: "inherit" });
+const { status } = spawnSync(
+  process.execPath,
+  [`${root}node_modules/typescript-native/bin/tsc`, "-b", "src/node", "src/browser", "src/edge"],
+  { cwd: root, stdio: "inherit" },
+);
 if (status !== 0) process.exit(status ?? 1);
 
 // A key without a description, two keys of one variable, a profile that does not fit the schema: none of them leaves this machine.

@@ -1,13 +1,11 @@
 /** The walls themselves: a planted breach of each rule is seen and named. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { root } from "../support.ts";
 import { run } from "./support.ts";
 
-const require = createRequire(import.meta.url);
 const packageBin = (name: string, bin: string): string => {
   const manifest = join(root, "node_modules", name, "package.json");
   const { bin: bins } = JSON.parse(readFileSync(manifest, "utf8")) as { bin: string | Record<string, string> };
@@ -122,7 +120,7 @@ describe("core is neutral for the compiler", () => {
   let told = "";
   beforeAll(async () => {
     for (const [i, [, text]] of texts.entries()) plant(`src/core/planted-${i}.ts`, text);
-    const { status, stdout } = await run(process.execPath, [require.resolve("typescript/bin/tsc"), "-p", "src/core"], place());
+    const { status, stdout } = await run(process.execPath, [packageBin("typescript-native", "tsc"), "-p", "src/core"], place());
     expect(status).not.toBe(0);
     told = stdout;
   });

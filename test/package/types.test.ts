@@ -1,11 +1,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { beforeAll, describe, expect, inject, it } from "vitest";
+import { root } from "../support.ts";
 import { run } from "./support.ts";
 
 const folder = inject("folder");
-const compiler = createRequire(import.meta.url).resolve("typescript/bin/tsc");
+/** Of TypeScript 6 and 7: users have either. */
+const compilers = ["typescript", "typescript-native"].map((name) => join(root, "node_modules", name, "bin/tsc"));
 
 /** Uses a name of each entry, and one wrongly: types that silently became `any` fail too. */
 const consumer = `
@@ -36,8 +37,10 @@ async function compile(file: string, options: Readonly<Record<string, unknown>>)
   const project = join(folder, "types", "tsconfig.json");
   const strict = { noEmit: true, strict: true, exactOptionalPropertyTypes: true, target: "ES2022", types: [] };
   writeFileSync(project, JSON.stringify({ compilerOptions: { ...strict, ...options }, files: [file] }));
-  const { status, stdout } = await run(process.execPath, [compiler, "-p", project], folder);
-  expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
+  for (const compiler of compilers) {
+    const { status, stdout } = await run(process.execPath, [compiler, "-p", project], folder);
+    expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
+  }
 }
 
 const lib = ["ES2023", "DOM", "DOM.AsyncIterable"];

@@ -68,8 +68,13 @@ export class HeaderWindow {
    * @throws SpellError gguf-truncated when the file ends before, gguf-count when the header is longer than allowed
    */
   require(count: number): void {
+    if (this.position + count <= this.base + this.bytes.length) return;
+    this.#requireInFile(count);
+    throw new NeedBytes(count);
+  }
+
+  #requireInFile(count: number): void {
     const end = this.position + count;
-    if (end <= this.base + this.bytes.length) return;
     if (end > this.source.size) throw truncated(this.source, this.position, count, this.source.size);
     if (end > limits.ggufHeaderBytes) {
       throw ggufError(
@@ -81,7 +86,6 @@ export class HeaderWindow {
         },
       );
     }
-    throw new NeedBytes(count);
   }
 
   uint32(): number {
@@ -113,6 +117,24 @@ export class HeaderWindow {
     const at = this.position - this.base;
     this.position += count;
     return this.bytes.subarray(at, at + count);
+  }
+
+  /**
+   * Copies the next `count` bytes as they come, so that a long value needs no longer a window than a short one.
+   * @throws SpellError as require(), before anything is allocated; those of the source, run-aborted
+   */
+  async copy(count: number): Promise<Uint8Array> {
+    this.#requireInFile(count);
+    const copy = new Uint8Array(count);
+    for (let done = 0; done < count; ) {
+      const part = await this.attempt(() => {
+        const here = this.base + this.bytes.length - this.position;
+        return this.take(Math.min(count - done, Math.max(here, 1)));
+      });
+      copy.set(part, done);
+      done += part.length;
+    }
+    return copy;
   }
 
   /** Reads values of fixed size through a DataView. @returns the view and the place in it; the position moves on */

@@ -12,7 +12,8 @@ import { ggufError, quote } from "./defect.ts";
 import { guessKind } from "./guess-kind.ts";
 import { HeaderWindow } from "./header-window.ts";
 import { type GgmlType, ggmlTypes } from "./types.ts";
-import { decodeUtf8, type GgufValue, readStrings, readValue } from "./values.ts";
+import { decodeUtf8 } from "./utf8.ts";
+import { type GgufValue, readValue } from "./values.ts";
 
 export type { GgufValue } from "./values.ts";
 
@@ -77,7 +78,7 @@ export async function readGgufHeader(source: ByteSource, options: ReadGgufHeader
       if (key === "general.alignment") requireUint32(window);
       return { key, read: readValue(window, key) };
     });
-    metadata.set(key, "value" in read ? read.value : await readStrings(window, key, read.strings));
+    metadata.set(key, "value" in read ? read.value : await read.readArray());
     types.set(key, read.type);
   }
 

@@ -1,16 +1,20 @@
 /**
- * Strings of a metadata array, kept as they were read: decoded in stretches, cut apart only where somebody looks.
+ * Strings of a metadata array, kept as they lie in the file: each behind its length. One is decoded where somebody looks at it.
  * A vocabulary has up to 262,144 tokens, of which a prompt needs a dozen; making a string of each would take most of the time of a header.
  */
+import { decodeUtf8 } from "./utf8.ts";
 
-/** Strings of one stretch of the file. */
-export interface StringBatch {
-  readonly text: string;
-  /** i → end of the i-th string within `text`, in UTF-16 units */
-  readonly ends: Uint32Array;
-  /** i → hash of the i-th string, see hashText */
-  readonly hashes: Float64Array;
+/** Whole strings, one behind the other. */
+export interface StringStretch {
+  readonly count: number;
+  /** Each string as the file has it: 64 bits of length, then as many bytes of UTF-8, proven to be that. */
+  readonly bytes: Uint8Array;
+  /** Where strings 0, 16, 32 … begin in `bytes`; those between are found by their lengths. */
+  readonly marks: readonly number[];
 }
+
+/** Strings from one mark to the next. */
+export const markDistance = 16;
 
 export interface GgufStringArray {
   readonly type: "string";
@@ -19,79 +23,84 @@ export interface GgufStringArray {
   readonly values: readonly string[];
   /** One string, without making the others. */
   at(index: number): string | undefined;
-  /** A new array: i → hash of the i-th string. Equal strings have equal hashes; a file can be made to give equal hashes to different ones. */
-  hashes(): Float64Array;
+  /** A new array: i → hash of the i-th string, see hashText. */
+  hashes(): Int32Array;
 }
 
-export function createStringArray(batches: readonly StringBatch[]): GgufStringArray {
-  const length = batches.reduce((sum, batch) => sum + batch.ends.length, 0);
+export function createStringArray(stretches: readonly StringStretch[]): GgufStringArray {
+  const length = stretches.reduce((sum, { count }) => sum + count, 0);
   let values: readonly string[] | undefined;
   return {
     type: "string",
     length,
     get values() {
-      values ??= cut(batches);
+      if (values === undefined) {
+        const made: string[] = [];
+        for (const stretch of stretches) eachString(stretch, (start, end) => made.push(textOf(stretch, start, end)));
+        values = made;
+      }
       return values;
     },
     at(index) {
       let first = 0;
-      for (const { text, ends } of batches) {
-        const end = ends[index - first];
-        if (end !== undefined) return text.slice(index === first ? 0 : ends[index - first - 1], end);
-        first += ends.length;
+      for (const stretch of stretches) {
+        if (index < first + stretch.count) return textAt(stretch, index - first);
+        first += stretch.count;
       }
       return undefined;
     },
     hashes() {
-      const all = new Float64Array(length);
-      let at = 0;
-      for (const { hashes } of batches) {
-        all.set(hashes, at);
-        at += hashes.length;
+      const hashes = new Int32Array(length);
+      let done = 0;
+      for (const stretch of stretches) {
+        eachString(stretch, (start, end) => {
+          hashes[done++] = hashBytes(stretch.bytes, start, end);
+        });
       }
-      return all;
+      return hashes;
     },
   };
 }
 
-function cut(batches: readonly StringBatch[]): readonly string[] {
-  const values: string[] = [];
-  for (const { text, ends } of batches) {
-    let start = 0;
-    for (let i = 0; i < ends.length; i++) {
-      const end = ends[i] ?? start;
-      values.push(text.slice(start, end));
-      start = end;
-    }
+function textAt(stretch: StringStretch, index: number): string | undefined {
+  let start = stretch.marks[Math.floor(index / markDistance)];
+  if (start === undefined || !Number.isInteger(index)) return undefined;
+  const view = viewOf(stretch.bytes);
+  for (let i = index % markDistance; i > 0; i--) start += 8 + view.getUint32(start, true);
+  return textOf(stretch, start + 8, start + 8 + view.getUint32(start, true));
+}
+
+function textOf({ bytes }: StringStretch, start: number, end: number): string {
+  return decodeUtf8(bytes.subarray(start, end)) ?? "";
+}
+
+function eachString({ bytes, count }: StringStretch, visit: (start: number, end: number) => void): void {
+  const view = viewOf(bytes);
+  let start = 8;
+  for (let i = 0; i < count; i++) {
+    const end = start + view.getUint32(start - 8, true);
+    visit(start, end);
+    start = end + 8;
   }
-  return values;
 }
 
-/**
- * Two 32-bit hashes of UTF-8 bytes, joined to one of 53 bits: 262,144 different strings share one with a chance of 1 to 250,000.
- * Source: Fowler–Noll–Vo 1a; the second with another multiplier.
- */
-export const hashStart: number = 0x811c_9dc5 | 0;
-
-export function hashFirst(hash: number, byte: number): number {
-  return Math.imul(hash ^ byte, 0x0100_0193);
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-export function hashSecond(hash: number, byte: number): number {
-  return Math.imul(hash ^ byte, 0x5bd1_e995);
-}
+/** The hash of the empty string, and of no other. */
+export const emptyHash = 0;
 
-export function joinHashes(first: number, second: number): number {
-  return (first >>> 0) * 0x20_0000 + (second >>> 11);
+/** Equal strings have equal hashes; a file can be made to give equal hashes to different ones. Source: Fowler–Noll–Vo 1a, 32 bits. */
+function hashBytes(bytes: Uint8Array, start: number, end: number): number {
+  if (start === end) return emptyHash;
+  let hash = 0x811c_9dc5 | 0;
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bytes[i] ?? 0), 0x0100_0193);
+  return hash === emptyHash ? 1 : hash;
 }
 
 /** The hash that a string of an array has. */
 export function hashText(text: string): number {
-  let first = hashStart;
-  let second = hashStart;
-  for (const byte of new TextEncoder().encode(text)) {
-    first = hashFirst(first, byte);
-    second = hashSecond(second, byte);
-  }
-  return joinHashes(first, second);
+  const bytes = new TextEncoder().encode(text);
+  return hashBytes(bytes, 0, bytes.length);
 }

@@ -4,9 +4,11 @@
  */
 import type { ErrorCode, SpellError } from "../errors.ts";
 import { formatCount } from "../formats/format-count.ts";
+import { limits } from "../limits.ts";
 import { quote } from "./defect.ts";
 import type { Metadata } from "./metadata.ts";
-import { type GgufStringArray, hashText } from "./string-array.ts";
+import type { GgufStringArray } from "./string-array.ts";
+import { indexTokens, type TokenIndex } from "./token-index.ts";
 import type { GgufArray } from "./values.ts";
 
 export interface SpecialToken {
@@ -75,7 +77,7 @@ export function readTokenizer(metadata: Metadata): TokenizerFacts {
     ...(bos === undefined ? {} : { bos }),
     ...(eos === undefined ? {} : { eos }),
     ...(addBos === undefined ? {} : { addBos }),
-    controlTokens: listControlTokens(vocabulary, types),
+    controlTokens: listControlTokens(metadata, vocabulary, types),
     notes: findStrayIds(metadata, tokens.length),
   };
 }
@@ -91,10 +93,7 @@ function readModel(metadata: Metadata): string {
 
 interface Vocabulary {
   readonly tokens: GgufStringArray;
-  /** i → hash of the i-th token */
-  readonly hashes: Float64Array;
-  /** the same in rising order */
-  readonly sorted: Float64Array;
+  readonly index: TokenIndex;
 }
 
 /**
@@ -108,49 +107,35 @@ function readTokens(metadata: Metadata): Vocabulary {
     throw metadata.error(key, `wanted at least one token; ${tokens === undefined ? "the key is missing" : "got none"}`, code);
   }
   if (tokens.type !== "string") throw wrongElement(metadata, key, "strings", tokens);
-  const hashes = tokens.hashes();
-  const sorted = hashes.slice().sort();
-  const empty = hashText("");
-  // Equal hashes are no proof, so the tokens themselves decide; different hashes are.
-  if (sorted.some((hash, i) => hash === sorted[i - 1] && hash !== empty)) findEqualTokens(metadata, key, tokens.values);
-  return { tokens, hashes, sorted };
-}
-
-function findEqualTokens(metadata: Metadata, key: string, tokens: readonly string[]): void {
-  const ids = new Map<string, number>();
-  for (const [id, text] of tokens.entries()) {
-    const other = text === "" ? undefined : ids.get(text);
-    if (other !== undefined) {
-      throw metadata.error(key, `tokens ${formatCount(other)} and ${formatCount(id)} are both ${quote(text)}; wanted all to differ`, code);
-    }
-    ids.set(text, id);
+  if (tokens.length > limits.ggufVocabulary) {
+    throw metadata.error(key, `wanted at most ${formatCount(limits.ggufVocabulary)} tokens; got ${formatCount(tokens.length)}`, code);
   }
+  const index = indexTokens(tokens);
+  if ("crowded" in index)
+    throw metadata.error(key, "the tokens are made to be slow to tell apart; wanted those of a real vocabulary", code);
+  if ("equal" in index) {
+    const [first, second] = index.equal;
+    throw metadata.error(
+      key,
+      `tokens ${formatCount(first)} and ${formatCount(second)} are both ${quote(tokens.at(first) ?? "")}; wanted all to differ`,
+      code,
+    );
+  }
+  return { tokens, index };
 }
 
 /** @returns texts that a runtime reads as control tokens: by their type, or by what they say */
-function listControlTokens({ tokens, hashes, sorted }: Vocabulary, types: ArrayLike<number> | undefined): readonly string[] {
-  const control = new Set<string>();
-  for (let id = 0; types !== undefined && id < tokens.length; id++) {
-    if (controlTypes.has(types[id] ?? 0)) control.add(tokens.at(id) ?? "");
+function listControlTokens(metadata: Metadata, { tokens, index }: Vocabulary, types: ArrayLike<number> | undefined): readonly string[] {
+  const ids: number[] = [];
+  for (let id = 0; types !== undefined && id < tokens.length; id++) if (controlTypes.has(types[id] ?? 0)) ids.push(id);
+  if (ids.length > limits.ggufControlTokens) {
+    const wanted = `wanted at most ${formatCount(limits.ggufControlTokens)} control tokens`;
+    throw metadata.error("tokenizer.ggml.token_type", `${wanted}; got ${formatCount(ids.length)}`, code);
   }
-  for (const text of alwaysControl) {
-    const hash = hashText(text);
-    if (includes(sorted, hash) && tokens.at(hashes.indexOf(hash)) === text) control.add(text);
-  }
+  const control = new Set(ids.map((id) => tokens.at(id) ?? ""));
+  for (const text of alwaysControl) if (index.find(text) !== undefined) control.add(text);
   control.delete("");
   return Array.from(control);
-}
-
-/** Binary search. */
-function includes(sorted: Float64Array, wanted: number): boolean {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((sorted[middle] ?? wanted) < wanted) low = middle + 1;
-    else high = middle;
-  }
-  return sorted[low] === wanted;
 }
 
 function readScores(metadata: Metadata, count: number): void {

@@ -3,8 +3,9 @@ import { formatCount } from "../formats/format-count.ts";
 import { limits } from "../limits.ts";
 import { ggufError, quote } from "./defect.ts";
 import type { HeaderWindow } from "./header-window.ts";
-import { createStringArray, type GgufStringArray, hashFirst, hashSecond, hashStart, joinHashes, type StringBatch } from "./string-array.ts";
+import { createStringArray, type GgufStringArray, markDistance, type StringStretch } from "./string-array.ts";
 import { type GgufNumberType, valueBytes, valueTypes } from "./types.ts";
+import { decodeUtf8, isUtf8 } from "./utf8.ts";
 
 export type GgufScalar = number | bigint | boolean | string;
 export type GgufValue = GgufScalar | GgufArray;
@@ -29,11 +30,13 @@ type NumberValues =
   | BigInt64Array
   | Float64Array;
 
-/** A value and its type; or an array of strings that comes next, which is read in stretches. */
-export type ReadValue = { readonly type: string; readonly value: GgufValue } | { readonly type: "array"; readonly strings: number };
+/** A value and its type; or what reads the array that comes next, in stretches. */
+export type ReadValue =
+  | { readonly type: string; readonly value: GgufScalar }
+  | { readonly type: "array"; readonly readArray: () => Promise<GgufArray> };
 
 /**
- * Reads type and value; of an array of strings the count only, readStrings reads on from there.
+ * Reads type and value; of an array only what comes before its elements.
  * @throws SpellError gguf-type, gguf-array, gguf-string, gguf-truncated
  */
 export function readValue(window: HeaderWindow, key: string): ReadValue {
@@ -52,7 +55,7 @@ export function readValue(window: HeaderWindow, key: string): ReadValue {
       `an array of ${formatCount(count ?? window.lastUint64())} elements; wanted at most ${formatCount(limits.ggufArrayElements)}`,
     );
   }
-  return element === "string" ? { type, strings: count } : { type, value: readNumbers(window, key, element, count) };
+  return { type, readArray: () => (element === "string" ? readStrings(window, key, count) : readNumbers(window, key, element, count)) };
 }
 
 function readType(window: HeaderWindow, key: string): GgufNumberType | "string" | "array" {
@@ -96,10 +99,9 @@ function readScalar(window: HeaderWindow, key: string, type: GgufNumberType | "s
   }
 }
 
-function readNumbers(window: HeaderWindow, key: string, type: GgufNumberType, count: number): GgufNumberArray {
-  // A copy: the window moves on, and typed arrays want their first byte aligned. Hosts of JavaScript are little-endian, as the file is.
-  // Not by slice(): what a caller handed in may be a Buffer of Node, whose slice() is a view.
-  const { buffer } = new Uint8Array(window.take(count * valueBytes[type]));
+async function readNumbers(window: HeaderWindow, key: string, type: GgufNumberType, count: number): Promise<GgufNumberArray> {
+  // A copy, because typed arrays want their first byte aligned. Hosts of JavaScript are little-endian, as the file is.
+  const { buffer } = await window.copy(count * valueBytes[type]);
   const values = toTyped(type, buffer);
   if (type === "bool") {
     const bad = (values as Uint8Array).find((value) => value > 1);
@@ -155,85 +157,41 @@ function readLength(window: HeaderWindow, key: string): number {
   return length;
 }
 
-/**
- * Reads the strings of an array.
- * @throws SpellError gguf-string, gguf-truncated
- */
-export async function readStrings(window: HeaderWindow, key: string, count: number): Promise<GgufStringArray> {
-  const batches: StringBatch[] = [];
+async function readStrings(window: HeaderWindow, key: string, count: number): Promise<GgufStringArray> {
+  const stretches: StringStretch[] = [];
   let done = 0;
   while (done < count) {
-    const batch = await window.attempt(() => readBatch(window, key, done, count));
-    batches.push(batch);
-    done += batch.ends.length;
+    const stretch = await window.attempt(() => readStretch(window, key, done, count));
+    stretches.push(stretch);
+    done += stretch.count;
   }
-  return createStringArray(batches);
+  return createStringArray(stretches);
 }
 
-/**
- * As many strings as the window holds, at least one. The bytes are put side by side and decoded in one go, which is ten times faster than
- * one by one. That is the same as decoding each: the whole is valid and no string begins inside a character, so each string is valid.
- */
-function readBatch(window: HeaderWindow, key: string, done: number, count: number): StringBatch {
+/** As many strings as the window holds, at least one. */
+function readStretch(window: HeaderWindow, key: string, done: number, total: number): StringStretch {
   window.require(8);
   const { bytes, view } = window;
-  const end = bytes.length;
-  let from = window.position - window.base;
-  const joined = new Uint8Array(end - from);
-  const most = Math.min(count - done, Math.ceil((end - from) / 8));
-  const ends = new Uint32Array(most);
-  const hashes = new Float64Array(most);
-  let strings = 0;
-  let at = 0;
-  let units = 0;
-  while (strings < most && from + 8 <= end) {
-    const length = view.getUint32(from, true);
-    if (length > limits.ggufStringBytes || view.getUint32(from + 4, true) !== 0) break;
-    const next = from + 8 + length;
-    if (next > end) break;
-    let first = hashStart;
-    let second = hashStart;
-    for (let i = from + 8; i < next; i++) {
-      const byte = bytes[i] ?? 0;
-      joined[at++] = byte;
-      first = hashFirst(first, byte);
-      second = hashSecond(second, byte);
-      // Each character is one unit, counted at its first byte, or two beyond the basic plane.
-      if ((byte & 0xc0) !== 0x80) units += byte >= 0xf0 ? 2 : 1;
-      else if (i === from + 8) invalidText(window, key, `element ${formatCount(done + strings)}`);
+  const start = window.position - window.base;
+  const marks: number[] = [];
+  let count = 0;
+  let at = start;
+  while (done + count < total && at + 8 <= bytes.length) {
+    const length = view.getUint32(at, true);
+    const end = at + 8 + length;
+    if (end > bytes.length || length > limits.ggufStringBytes || view.getUint32(at + 4, true) !== 0) break;
+    if (!isUtf8(bytes, at + 8, end)) {
+      window.position = window.base + end;
+      return invalidText(window, key, `element ${formatCount(done + count)}`);
     }
-    ends[strings] = units;
-    hashes[strings] = joinHashes(first, second);
-    strings += 1;
-    from = next;
+    if (count % markDistance === 0) marks.push(at - start);
+    count += 1;
+    at = end;
   }
   // Not even one: it is too long, or the rest of it is not here yet, or nowhere.
-  if (strings === 0) window.require(readLength(window, key));
-  window.position = window.base + from;
-  const text = decodeUtf8(joined.subarray(0, at));
-  if (text === undefined || text.length !== units) {
-    return invalidText(window, key, `one of the elements ${formatCount(done)} … ${formatCount(done + strings - 1)}`);
-  }
-  return { text, ends: ends.subarray(0, strings), hashes: hashes.subarray(0, strings) };
-}
-
-// ignoreBOM: U+FEFF is a token like others, not a mark to drop
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** @returns undefined for anything that is not UTF-8 */
-export function decodeUtf8(bytes: Uint8Array): string | undefined {
-  if (bytes.length < 64 && isAscii(bytes)) return String.fromCharCode.apply(null, bytes as unknown as number[]);
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Keys and tensor names are short and ASCII, and there may be a million: this is quicker than a call out of JavaScript for each. */
-function isAscii(bytes: Uint8Array): boolean {
-  for (let i = 0; i < bytes.length; i++) if ((bytes[i] ?? 0x80) >= 0x80) return false;
-  return true;
+  if (count === 0) window.require(readLength(window, key));
+  window.position = window.base + at;
+  return { count, bytes: bytes.subarray(start, at), marks };
 }
 
 function invalidText(window: HeaderWindow, key: string, what: string): never {

@@ -3,9 +3,10 @@ import { SpellError } from "../../../src/core/errors.ts";
 import { bytesSource } from "../../../src/core/formats/byte-source.ts";
 import { supportedArchitectures } from "../../../src/core/gguf/architectures.ts";
 import { acceptGguf } from "../../../src/core/gguf/gate.ts";
+import { limits } from "../../../src/core/limits.ts";
 import { brokenGgufs, oddGgufs } from "../../fixtures/gguf/broken.ts";
 import { nanoLlama, splitModel, tinyLlama, tinyT5, withEntries } from "../../fixtures/gguf/models.ts";
-import { type GgufSpec, writeGguf } from "../../fixtures/gguf-writer.ts";
+import { ByteWriter, type GgufSpec, valueTypeIds, writeGguf } from "../../fixtures/gguf-writer.ts";
 import { soonMs } from "../../support/soon.ts";
 import { createSourceRig, type SourceRig, sourceKinds } from "./sources.ts";
 
@@ -180,6 +181,32 @@ describe("keys of a type or a value that engines take for granted", () => {
     expect((error as SpellError).code).toBe(code);
     expect((error as SpellError).message).toContain(key);
     expect((error as SpellError).message).toContain(says);
+  });
+
+  it("G36: more tokens than a vocabulary has, and more control tokens, are refused by their count", async () => {
+    const array = (key: string, type: "int32" | "string", count: number, bytes: Uint8Array) =>
+      new ByteWriter().text(key).uint32(valueTypeIds.array).uint32(valueTypeIds[type]).uint64(count).raw(bytes).bytes();
+    const vocabulary = (count: number, type: number) => {
+      const base = withEntries(nanoLlama(), {
+        "tokenizer.ggml.tokens": undefined,
+        "tokenizer.ggml.scores": undefined,
+        "tokenizer.ggml.token_type": undefined,
+      });
+      // Empty ones: they may be equal.
+      const tokens = array("tokenizer.ggml.tokens", "string", count, new Uint8Array(8 * count));
+      const types = array("tokenizer.ggml.token_type", "int32", count, new Uint8Array(new Int32Array(count).fill(type).buffer));
+      return accept({ ...base, entries: [...base.entries, tokens, types] });
+    };
+    await expect(vocabulary(limits.ggufVocabulary + 1, 1)).rejects.toMatchObject({
+      code: "gguf-tokenizer",
+      message: expect.stringContaining("wanted at most 1,048,576 tokens; got 1,048,577"),
+    });
+    await expect(vocabulary(limits.ggufControlTokens + 1, 3)).rejects.toMatchObject({
+      code: "gguf-tokenizer",
+      message: expect.stringContaining("wanted at most 262,144 control tokens; got 262,145"),
+    });
+    // These fail for want of rows only, which is looked at afterwards.
+    await expect(vocabulary(limits.ggufControlTokens, 3)).rejects.toThrow("the rows of token_embd.weight");
   });
 
   it("as many experts in use as there are pass; more do not", async () => {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import type { SpellError } from "../../../src/core/errors.ts";
 import { type ByteSource, bytesSource } from "../../../src/core/formats/byte-source.ts";
 import { readGgufHeader } from "../../../src/core/gguf/header.ts";
 import { limits } from "../../../src/core/limits.ts";
@@ -128,12 +127,22 @@ describe("readGgufHeader", () => {
     expect(header.metadata.get("last")).toBe(7n);
   });
 
-  it("says which element of an array is not UTF-8 when it begins inside a character", async () => {
-    const error = await read(
-      writeGguf({ entries: [["texts", "[string]", ["ok", Uint8Array.of(0xc3), Uint8Array.of(0xa9)] as never]], tensors: [] }),
-    ).catch((error: SpellError) => error);
-    expect(error).toMatchObject({ code: "gguf-string" });
-    expect((error as SpellError).message).toContain("element 2");
+  it("says which element of an array is not UTF-8, also where all together would be", async () => {
+    const halves = [Uint8Array.of(0xc3), Uint8Array.of(0xa9)];
+    await expect(read(writeGguf({ entries: [["texts", "[string]", ["ok", ...halves] as never]], tensors: [] }))).rejects.toMatchObject({
+      code: "gguf-string",
+      message: expect.stringContaining("element 1 is not UTF-8"),
+    });
+  });
+
+  it("reads an array of numbers that spans many reads, and refuses one that the file does not hold", async () => {
+    const values = Uint32Array.from({ length: 700_000 }, (_, i) => i * 7);
+    const head = new ByteWriter().raw(new TextEncoder().encode("GGUF")).uint32(3).uint64(0).uint64(1);
+    const file = head.text("numbers").uint32(9).uint32(4).uint64(values.length).raw(new Uint8Array(values.buffer)).bytes();
+    const header = await read(file);
+    const read32 = (header.metadata.get("numbers") as { values: Uint32Array }).values;
+    expect(read32.length === values.length && read32.every((value, i) => value === values[i])).toBe(true);
+    await expect(read(file.subarray(0, -1))).rejects.toMatchObject({ code: "gguf-truncated" });
   });
 
   it.each([
