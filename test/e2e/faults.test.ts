@@ -22,7 +22,6 @@ describe("what goes wrong is told", () => {
 
   it("a model that does not load leaves nothing of the one before it: the panel says what this browser offers", async () => {
     await visit(browser(), {}, async ({ page }) => {
-      await model(page).selectOption("tiny-stories");
       await set(page, "Most tokens", "2");
       await ask(page, story);
       await expect.poll(() => devices(page).textContent()).toContain("through wllama");
