@@ -29,8 +29,17 @@ const chromium = playwright({
   },
 });
 
-/** For tests in Node. */
-const noWarnings = { setupFiles: ["test/support/no-warnings.ts"], execArgv: ["--expose-gc", "--trace-warnings"] };
+/** What a page or a process shows comes soon, and on a busy machine later; vitest's own second is too little. */
+const patient = { poll: { timeout: 30_000 } };
+
+/** For tests in Node. A test that hangs is over after a minute; no bound of time is tighter than what a busy machine may need. */
+const inNode = {
+  setupFiles: ["test/support/no-warnings.ts"],
+  execArgv: ["--expose-gc", "--trace-warnings"],
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+  expect: patient,
+};
 
 export default defineConfig({
   root: "demo",
@@ -61,11 +70,9 @@ export default defineConfig({
         test: {
           name: "core",
           include: ["test/core/**/*.test.ts"],
-          ...noWarnings,
+          ...inNode,
           // core keeps nothing at module level, so its files share their imports
           isolate: false,
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
           maxWorkers: 3,
         },
       },
@@ -74,11 +81,9 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/node/**/*.test.ts", "test/wllama/**/*.test.ts"],
-          ...noWarnings,
+          ...inNode,
           // what engines keep between runs stays out of the home of whoever runs the tests
           env: { LLMSPELL_HOME: `${import.meta.dirname}/.cache/test-home` },
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
           // half of the time tests wait, for a child, a timeout or a server; more at once and engines that spin disturb each other
           maxWorkers: 3,
         },
@@ -88,7 +93,7 @@ export default defineConfig({
         test: {
           name: "webgpu",
           include: ["test/webgpu/**/*.test.ts"],
-          ...noWarnings,
+          ...inNode,
           globalSetup: ["test/webgpu/setup.ts"],
           env: { LLMSPELL_HOME: `${import.meta.dirname}/.cache/test-home` },
         },
@@ -101,8 +106,9 @@ export default defineConfig({
           globalSetup: ["test/e2e/build.ts"],
           // most of the time a page waits
           maxWorkers: 2,
-          testTimeout: 90_000,
+          testTimeout: 180_000,
           hookTimeout: 60_000,
+          expect: patient,
         },
       },
       {
@@ -117,6 +123,7 @@ export default defineConfig({
           include: ["test/browser/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          expect: patient,
           browser: {
             enabled: true,
             headless: true,

@@ -408,7 +408,8 @@ Flags of a command that name one value (\`--device\`, \`--max-tokens\`, \`--trac
   Paths may begin with \`~/\` and hold \`$VAR\` or \`\${VAR}\`; relative ones begin at the folder of the file. Editors check files with
   \`builtins/llmspell.schema.json\` of the package (put \`#:schema ./node_modules/llmspell/builtins/llmspell.schema.json\` on the first line).
 - **Providers**: a profile has exactly those it declares, and so has a file with any \`[providers.NAME]\`; a file without one keeps \`candle\` and
-  \`ollama\`. Names: \`[a-z][a-z0-9-]*\`, not local, all, auto, hf.
+  \`ollama\`, and an empty \`[providers]\` declares none. Names: \`[a-z][a-z0-9-]*\`, not local, all, auto, hf, providers. \`-m NAME@PROVIDER\` asks one of them; without
+  it the default provider answers, else the one that is called as its type, else the first of that type.
 - **Environment**: the path of a key in capitals with \`_\` for \`.\` and \`-\`, behind \`LLMSPELL_\`: \`rag.enabled\` is \`LLMSPELL_RAG_ENABLED\`,
   \`providers.candle.device\` is \`LLMSPELL_PROVIDERS_CANDLE_DEVICE\`. Any key of candle, ollama, openai and anthropic declares that provider; others
   must be declared already. Booleans: true false 1 0 yes no on off. Lists: commas. An empty variable counts as unset.
@@ -416,7 +417,7 @@ Flags of a command that name one value (\`--device\`, \`--max-tokens\`, \`--trac
 
 | variable of others | sets | loses to |
 |---|---|---|
-| \`LLMSPELL_DEVICE\`, then \`CANDLE_DEVICE\` | \`providers.candle.device\` | \`LLMSPELL_PROVIDERS_CANDLE_DEVICE\` |
+| \`LLMSPELL_DEVICE\`, then \`CANDLE_DEVICE\` | \`device\` of every provider of type candle | the systematic name |
 | \`OPENAI_API_KEY\`, \`ANTHROPIC_API_KEY\` | \`api_key\` of that provider | the systematic name |
 | \`OLLAMA_HOST\` | \`providers.ollama.base_url\`: host, host:port or an address | the systematic name |
 | \`HF_ENDPOINT\`, \`HF_HUB_OFFLINE\` | \`models.hf_endpoint\`, \`models.offline\` | the systematic name |

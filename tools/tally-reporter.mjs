@@ -1,7 +1,7 @@
 /**
  * A vitest reporter that writes what verify.mjs adds up: counts, for each skipped test its reason, and for each that failed its error.
- * The JSON reporter of vitest leaves the reasons out. A test that is skipped and says not why counts as failed. A file that could not be collected counts as one failed test, and so does each
- * test that never came to its end, or never began because a hook of its suite failed.
+ * The JSON reporter of vitest leaves the reasons out. A test that is skipped and says not why counts as failed. A file that could not be collected counts as one failed test, and so do each
+ * hook of a suite that failed and each test that never came to its end, or never began because of such a hook.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -36,7 +36,11 @@ export default class TallyReporter {
       if (module.errors().length > 0) tally.failures.push({ name: module.relativeModuleId, error: textOf(module.errors()) });
       // A hook that failed takes all tests of its suite with it; vitest calls those skipped.
       const broken = new Set();
-      for (const suite of module.children.allSuites()) if (suite.errors().length > 0) broken.add(suite);
+      for (const suite of module.children.allSuites()) {
+        if (suite.errors().length === 0) continue;
+        broken.add(suite);
+        tally.failures.push({ name: `${module.relativeModuleId} > ${suite.fullName}`, error: textOf(suite.errors()) });
+      }
       for (const test of module.children.allTests()) {
         const result = test.result();
         const name = `${module.relativeModuleId} > ${test.fullName}`;

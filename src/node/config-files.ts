@@ -1,20 +1,25 @@
 /** What the configuration takes from Node: variables, paths of this machine, files, and where a file is looked for. */
 import { readFileSync, statSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { SpellError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { ConfigFile, ConfigHost, Environment } from "../core/platform.ts";
-import { homeFolder } from "./home.ts";
+import { shellQuote } from "../core/shell-quote.ts";
+import { homeFolder, personFolder } from "./home.ts";
 import { hubToken } from "./hub-token.ts";
 
 export function nodeConfig(env: Environment = process.env): ConfigHost {
   return {
-    env,
+    env: process.platform === "win32" ? inCapitals(env) : env,
     resolvePath: (text, folder) => expandPath(text, folder, env),
     readFile: async (path) => readConfigFile(path),
     hubToken: () => hubToken(env),
   };
+}
+
+/** Windows tells `llmspell_device` and `LLMSPELL_DEVICE` not apart. */
+function inCapitals(env: Environment): Environment {
+  return Object.fromEntries(Object.entries(env).map(([name, value]) => [name.toUpperCase(), value]));
 }
 
 /** `~/.llmspell` is the home of this program wherever that lies; `$VAR` and `${VAR}` must be set. */
@@ -31,15 +36,16 @@ function expandPath(text: string, folder: string | undefined, env: Environment):
   if (missing.size > 0) return { problem: `the variable ${[...missing].join(", ")} is not set` };
   const ours = /^~[/\\]\.llmspell(?=$|[/\\])/.exec(filled);
   if (ours !== null) return { path: join(homeFolder(), filled.slice(ours[0].length)) };
-  if (filled === "~" || /^~[/\\]/.test(filled)) return { path: join(homedir(), filled.slice(1)) };
+  if (filled === "~" || /^~[/\\]/.test(filled)) return { path: join(personFolder(), filled.slice(1)) };
   return { path: resolve(folder ?? ".", filled) };
 }
 
 /**
  * @param path as given
+ * @param by the flag or variable that gave it
  * @throws SpellError config-not-found, config-not-regular, config-unreadable, config-syntax (not UTF-8, too large)
  */
-export function readConfigFile(path: string): ConfigFile {
+export function readConfigFile(path: string, by?: string): ConfigFile {
   const full = resolve(path);
   let bytes: Uint8Array;
   let mode: number;
@@ -56,9 +62,9 @@ export function readConfigFile(path: string): ConfigFile {
     if (error instanceof SpellError) throw error;
     const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
     if (code === "ENOENT" || code === "ENOTDIR") {
-      throw new SpellError("config-not-found", `${path}: no such file; it was explicitly given`, {
+      throw new SpellError("config-not-found", `${path}: no such file; it was explicitly given${by === undefined ? "" : ` with ${by}`}`, {
         where: path,
-        commands: [`llmspell config init --file ${path}`],
+        commands: [`llmspell config init --file ${shellQuote(path)}`],
         cause: error,
       });
     }
@@ -68,13 +74,21 @@ export function readConfigFile(path: string): ConfigFile {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     return { path, folder: dirname(full), text, isPublic: process.platform !== "win32" && (mode & 0o044) !== 0 };
   } catch (cause) {
-    throw new SpellError("config-syntax", `${path} is not UTF-8 text`, { where: path, cause });
+    throw new SpellError("config-syntax", whyNotText(path, bytes), { where: path, cause });
   }
+}
+
+function whyNotText(path: string, bytes: Uint8Array): string {
+  const mark = `${bytes[0]},${bytes[1]}`;
+  if (mark === "255,254" || mark === "254,255")
+    return `${path} is UTF-16 text, as some shells and editors of Windows write it; save it as UTF-8`;
+  const before = new TextDecoder().decode(bytes).split("\ufffd", 1)[0] ?? "";
+  return `${path}:${before.split("\n").length}:${before.length - before.lastIndexOf("\n")}: not UTF-8 text`;
 }
 
 /** Paths a configuration is looked for at, the first that exists wins. */
 export function discoveryPaths(env: Environment = process.env): readonly string[] {
-  const configHome = env["XDG_CONFIG_HOME"] || join(homedir(), ".config");
+  const configHome = env["XDG_CONFIG_HOME"] || join(personFolder(), ".config");
   const windows =
     process.platform === "win32" && (env["APPDATA"] ?? "") !== "" ? [join(env["APPDATA"] ?? "", "llmspell", "config.toml")] : [];
   return [

@@ -1,11 +1,11 @@
 /** FileHost over node:fs: looks at paths, opens regular files, never reads contents by itself. */
 import { readdir, realpath, stat } from "node:fs/promises";
-import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { SpellError } from "../core/errors.ts";
 import type { ByteSource } from "../core/formats/byte-source.ts";
 import type { FileHost } from "../core/platform.ts";
 import { openFileSource } from "./file-source.ts";
+import { personFolder } from "./home.ts";
 
 export function nodeFiles(): FileHost {
   return {
@@ -55,7 +55,7 @@ async function openSibling(folder: string, name: string): Promise<ByteSource | u
 }
 
 function expandHome(path: string): string {
-  return path === "~" || path.startsWith("~/") || path.startsWith("~\\") ? join(homedir(), path.slice(1)) : path;
+  return path === "~" || path.startsWith("~/") || path.startsWith("~\\") ? join(personFolder(), path.slice(1)) : path;
 }
 
 function fileError(error: unknown, path: string): SpellError {

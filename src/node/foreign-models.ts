@@ -1,13 +1,12 @@
 /** Models that Hugging Face's tools and Ollama keep on this machine, opened where they lie. Nothing of theirs is written. */
 import { readdir, readFile, readlink, realpath, stat } from "node:fs/promises";
-import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { blobPath } from "../core/download/address.ts";
 import type { ByteSource } from "../core/formats/byte-source.ts";
 import { parseShardName } from "../core/gguf/shards.ts";
 import type { ForeignFile, ForeignModels, ForeignNotes, ForeignRepo } from "../core/platform.ts";
 import { openFileSource } from "./file-source.ts";
-import { readHomeJson, writeHomeJson } from "./home.ts";
+import { personFolder, readHomeJson, writeHomeJson } from "./home.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -20,8 +19,8 @@ const maxManifestBytes = 4 * 1024 * 1024;
 /** @param notes where lists keep what headers said */
 export function nodeForeignModels(env: Env = process.env, notes?: ForeignNotes): ForeignModels {
   const hubFolder =
-    env["HF_HUB_CACHE"] || join(env["HF_HOME"] || join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "huggingface"), "hub");
-  const ollamaFolders = [env["OLLAMA_MODELS"], join(homedir(), ".ollama", "models"), "/usr/share/ollama/.ollama/models"].filter(
+    env["HF_HUB_CACHE"] || join(env["HF_HOME"] || join(env["XDG_CACHE_HOME"] || join(personFolder(), ".cache"), "huggingface"), "hub");
+  const ollamaFolders = [env["OLLAMA_MODELS"], join(personFolder(), ".ollama", "models"), "/usr/share/ollama/.ollama/models"].filter(
     (folder): folder is string => folder !== undefined && folder !== "",
   );
   return {

@@ -3,17 +3,23 @@
  * Nothing here is needed to run a model, so reading never throws; whether a failed write matters is the caller's business.
  */
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { homedir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
 import { SpellError } from "../core/errors.ts";
 
 /** Bytes of one record. Ours have some hundreds; a larger file was not written by us. */
 const maxRecordBytes = 1024 * 1024;
 
-/** Absolute path; it need not exist. */
+/** Home of the person: an empty HOME says as little as none. */
+export function personFolder(): string {
+  return homedir() || userInfo().homedir;
+}
+
+/** Absolute path; it need not exist. `~/` is read where no shell has done so. */
 export function homeFolder(): string {
-  const asked = process.env["LLMSPELL_HOME"];
-  return asked === undefined || asked === "" ? join(homedir(), ".llmspell") : resolve(asked);
+  const asked = process.env["LLMSPELL_HOME"] ?? "";
+  if (asked === "") return join(personFolder(), ".llmspell");
+  return /^~[/\\]/.test(asked) ? join(personFolder(), asked.slice(1)) : resolve(asked);
 }
 
 /** @returns what the record holds, or undefined where there is none that can be read: a cache that is lost is measured again */

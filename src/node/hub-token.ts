@@ -1,12 +1,12 @@
 /** The token people have given to Hugging Face's tools: HF_TOKEN, else the file those tools keep it in. Sent to the hub only. */
 import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Environment } from "../core/platform.ts";
+import { personFolder } from "./home.ts";
 
 export function hubToken(env: Environment): string | undefined {
   const text = (name: string): string | undefined => env[name] || undefined;
-  const folder = text("HF_HOME") ?? join(homedir(), ".cache", "huggingface");
+  const folder = text("HF_HOME") ?? join(personFolder(), ".cache", "huggingface");
   return text("HF_TOKEN") ?? readToken(text("HF_TOKEN_PATH") ?? join(folder, "token"));
 }
 

@@ -105,6 +105,8 @@ async function checkPlaced(placed: Placed | undefined, instance: WllamaLike): Pr
 }
 /** An abort is seen between two prompt batches; this many tokens keep that short on one WebAssembly thread. */
 const maxBatch = 128;
+/** The engine's server aborts with a batch of one token; seen with wllama 3.8.1. */
+const minBatch = 2;
 
 /**
  * Loads a model and makes sure that it can generate.
@@ -143,6 +145,7 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
     await instance.exit().catch(() => undefined);
   };
 
+  const batch = Math.min(Math.max(options.batchSize, minBatch), maxBatch);
   const total = files.reduce((sum, { size }) => sum + size, 0);
   let before = 0;
   let shown = 0;
@@ -163,8 +166,8 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
       death,
       instance.loadModel(blobs, {
         n_ctx: options.contextLength,
-        n_batch: Math.min(options.batchSize, maxBatch),
-        n_ubatch: Math.min(options.batchSize, maxBatch),
+        n_batch: batch,
+        n_ubatch: batch,
         n_threads: host.threads.decode,
         n_gpu_layers: host.device === "webgpu" ? mostLayers : 0,
         n_parallel: 1,

@@ -11,6 +11,7 @@ import type { VerdictStore } from "../../src/core/backends/self-test.ts";
 import type { StreamPart } from "../../src/core/spec/stream-part.ts";
 import { OnnxGraphBuilder } from "../../src/core/t5/onnx.ts";
 import { failure } from "../support/failure.ts";
+import { soonMs } from "../support/soon.ts";
 
 const adapter = await findAdapter();
 const why = adapter === undefined ? " (skipped: the browser offers no adapter)" : "";
@@ -147,7 +148,7 @@ onGpu(`the self-test on WebGPU${why}`, () => {
 });
 
 onGpu(`R1 a device that is lost, in a page${why}`, () => {
-  it("under a graph: before a pass, during one and between two: device-lost within 2 s, never numbers", async () => {
+  it("under a graph: before a pass, during one and between two: device-lost at once, never numbers", async () => {
     const builder = new OnnxGraphBuilder("neg");
     builder.input("x", "float32", ["n"]);
     builder.node("Neg", ["x"], { output: "y" });
@@ -167,7 +168,7 @@ onGpu(`R1 a device that is lost, in a page${why}`, () => {
         return y?.read();
       };
       expect((await failure(work())).code, moment).toBe("device-lost");
-      expect(performance.now() - started, moment).toBeLessThan(2000);
+      expect(performance.now() - started, moment).toBeLessThan(soonMs);
       expect((await failure(graph.run({ x }))).code, moment).toMatch(/device-lost/);
       await graph.dispose();
     }

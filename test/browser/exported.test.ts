@@ -22,7 +22,6 @@ languageModelContract("an exported T5 in Chromium", {
   prompt: `${prefix}Where is the train station?`,
   knowsAllOptions: true,
   remembersPrompts: false,
-  abortMs: 1000,
   open: async () => spell.load(await files({ "generation_config.json": JSON.stringify({ min_new_tokens: 400 }) })),
 });
 

@@ -4,7 +4,7 @@ import { load } from "../../src/browser/index.ts";
 import { languageModelContract } from "../contract/language-model.ts";
 
 const prompt = "Once upon a time";
-languageModelContract("wllama, WASM in Chromium", { open: () => load("tiny-stories"), prompt, abortMs: 1000 });
+languageModelContract("wllama, WASM in Chromium", { open: () => load("tiny-stories"), prompt });
 
 describe("in a page", () => {
   it("E12 asks no other origin for anything", () => {

@@ -1,5 +1,4 @@
 /** Pulls in a page: the same core over OPFS, from a hub on another origin. Rows D1, D5, D7, R15. */
-
 import { clear, createStore } from "idb-keyval";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { commands } from "vitest/browser";
@@ -8,7 +7,7 @@ import { browserPlatform } from "../../src/browser/platform.ts";
 import { createLocalLlm } from "../../src/core/api/local-llm.ts";
 import { listStored } from "../../src/core/download/manifest.ts";
 import { collect } from "../../src/core/text/collect.ts";
-import { fastClock } from "../support/fast-clock.ts";
+import { quickClock } from "../support/quick-clock.ts";
 
 let hub = "";
 beforeAll(async () => {
@@ -77,7 +76,7 @@ it("D5 wrong bytes are never stored", async () => {
     "/lfs/",
     Array.from({ length: 6 }, () => ({ body: "x" })),
   );
-  const network = { fetch: fetch.bind(globalThis), clock: fastClock(100) };
+  const network = { fetch: fetch.bind(globalThis), clock: quickClock() };
   const llm = createLocalLlm({ platform: browserPlatform(), network, settings: { hfEndpoint: hub, backends: ["candle"] } });
   await expect(llm.pull("hf:owner/gguf")).rejects.toMatchObject({ code: "net-size" });
   expect((await llm.list()).map(({ id }) => id)).toEqual(["tiny-stories", "tiny-t5-en-fr"]);

@@ -19,7 +19,6 @@ async function endless(): Promise<File[]> {
 languageModelContract("T5 on WASM in Chromium", {
   prompt: `${prefix}Where is the train station?`,
   knowsAllOptions: true,
-  abortMs: 1000,
   open: async () => load(await endless(), { device: "wasm" }),
 });
 

@@ -5,6 +5,7 @@ import { browserPlatform } from "../../src/browser/platform.ts";
 import { workerRuntime } from "../../src/browser/worker-runtime.ts";
 import type { GgufGenerateOptions, GgufOpenOptions } from "../../src/core/spec/runtime.ts";
 import { failure } from "../support/failure.ts";
+import { soonMs } from "../support/soon.ts";
 
 const prompt = "Once upon a time";
 const greedy = { temperature: 0, repeatPenalty: 1, maxTokens: 12 } as const;
@@ -135,24 +136,28 @@ describe("a ceiling", () => {
     const started = performance.now();
     const error = await failure(createSpell().load(file));
     expect(error).toMatchObject({ code: "device-memory", details: { neededBytes: expect.any(Number) } });
-    expect(performance.now() - started).toBeLessThan(5000);
+    expect(performance.now() - started).toBeLessThan(soonMs);
   });
 });
 
 describe("a page", () => {
   it("never waits for an engine: a timer of 10 ms keeps its time while T5 loads and writes", async () => {
-    let longest = 0;
-    let last = performance.now();
-    const timer = setInterval(() => {
-      const now = performance.now();
-      longest = Math.max(longest, now - last);
-      last = now;
-    }, 10);
-    await using model = await createSpell().load("tiny-t5-en-fr", { device: "wasm" });
-    for await (const _ of model.stream("translate English to French: Where is the train station?", { numBeams: 8 }));
-    clearInterval(timer);
-    // an engine in the page holds it for as long as it loads, some 300 ms
-    expect(longest).toBeLessThan(250);
+    const gaps: number[] = [];
+    for (let attempt = 0; attempt < 3 && !gaps.some((gap) => gap < 250); attempt++) {
+      let longest = 0;
+      let last = performance.now();
+      const timer = setInterval(() => {
+        const now = performance.now();
+        longest = Math.max(longest, now - last);
+        last = now;
+      }, 10);
+      await using model = await createSpell().load("tiny-t5-en-fr", { device: "wasm" });
+      for await (const _ of model.stream("translate English to French: Where is the train station?", { numBeams: 8 }));
+      clearInterval(timer);
+      gaps.push(longest);
+    }
+    // An engine in the page holds it for as long as it loads, some 300 ms, each time; a busy machine does so now and then.
+    expect(Math.min(...gaps)).toBeLessThan(250);
   });
 
   it("R9 leaves no worker behind when a model is disposed", async () => {

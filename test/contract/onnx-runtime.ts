@@ -110,7 +110,7 @@ export function onnxRuntimeContract(name: string, create: () => Promise<OnnxRunt
     let runtime: OnnxRuntime;
     beforeAll(async () => {
       runtime = await create();
-    }, 60_000);
+    });
     const floats = (values: readonly number[], shape: readonly number[]) => runtime.tensor("float32", Float32Array.from(values), shape);
 
     test("E22 finds weights that all lie in a file, at their offsets", async () => {

@@ -4,13 +4,12 @@
  * Not here: what a page cannot see (raw answers, certificates, names and proxies, where a redirect leads: D15, half of D3 and D18, 88, 90, 93), which
  * test/core/download and test/node/tls.test.ts have; and what a process does to a folder (D20–D22, D24, D25, D29, D31), in test/node.
  */
-
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Network } from "../../src/core/download/request.ts";
 import { type RemoteFile, type TransferOptions, transferFile } from "../../src/core/download/transfer.ts";
 import type { ArtifactStore } from "../../src/core/platform.ts";
 import { failure } from "../support/failure.ts";
-import { fastClock } from "../support/fast-clock.ts";
+import { quickClock } from "../support/quick-clock.ts";
 import type { ScriptedAction, ScriptedHub, SeenRequest } from "../support/scripted-hub.ts";
 import { type CreateStore, noiseBytes, sha256Of } from "./artifact-store.ts";
 
@@ -45,7 +44,7 @@ export function transferContract(name: string, host: TransferHost): void {
       await hub.serve("m.gguf", noise);
     });
 
-    const network = (speed: number): Network => ({ fetch: host.fetch, clock: fastClock(speed) });
+    const network = (silence?: number): Network => ({ fetch: host.fetch, clock: quickClock(silence) });
     const file = (more: Partial<RemoteFile> = {}): RemoteFile => ({
       path: "m.gguf",
       url: `${hub.url}/files/m.gguf`,
@@ -54,8 +53,8 @@ export function transferContract(name: string, host: TransferHost): void {
       isTrusted: true,
       ...more,
     });
-    const pull = (wanted = file(), { speed = 100, ...options }: Partial<TransferOptions> & { readonly speed?: number } = {}) =>
-      transferFile(wanted, store, network(speed), { maxParallel: 4, ...options });
+    const pull = (wanted = file(), { silence, ...options }: Partial<TransferOptions> & { readonly silence?: number } = {}) =>
+      transferFile(wanted, store, network(silence), { maxParallel: 4, ...options });
     const plan = (...actions: readonly ScriptedAction[]): Promise<void> => hub.plan("/files/", actions);
     const often = (action: ScriptedAction, times = 20): Promise<void> => plan(...Array.from({ length: times }, () => action));
     const gets = async (): Promise<readonly SeenRequest[]> => (await hub.seen()).filter(({ method }) => method === "GET");
@@ -206,7 +205,7 @@ export function transferContract(name: string, host: TransferHost): void {
 
     it("D13 503 → five tries, then net-status; 404 → net-not-found at once", async () => {
       await often({ status: 503 }, 5);
-      expect(await failure(pull(file(), { speed: 400 }))).toMatchObject({ code: "net-status", retryable: true });
+      expect(await failure(pull())).toMatchObject({ code: "net-status", retryable: true });
       expect(await gets()).toHaveLength(5);
       await plan({ status: 404 });
       expect((await failure(pull())).code).toBe("net-not-found");
@@ -225,7 +224,7 @@ export function transferContract(name: string, host: TransferHost): void {
     it("D17 headers and then nothing, no headers, silence midway → net-stall, tried again", async () => {
       await plan({ hang: true }, { status: 0, hang: true }, { hang: true, cutAt: 500_000 });
       const codes: string[] = [];
-      await pull(file(), { speed: 150, onRetry: ({ code }) => codes.push(code) });
+      await pull(file(), { silence: 30, onRetry: ({ code }) => codes.push(code) });
       expect(codes).toEqual(["net-stall", "net-stall", "net-stall"]);
       await expectStored();
     });

@@ -33,7 +33,7 @@ describe("R7 stopping", () => {
         .poll(async () => (await answer(page).locator(".said").textContent())?.length ?? 0, { timeout: 60_000 })
         .toBeGreaterThan(60);
       await page.keyboard.press("Escape");
-      await answer(page).getByText("Stopped.").waitFor({ timeout: 2000 });
+      await answer(page).getByText("Stopped.").waitFor({ timeout: 10_000 });
       const text = (await answer(page).locator(".said").textContent()) ?? "";
       expect(text.startsWith(story)).toBe(true);
       await set(page, "Most tokens", "5");
@@ -46,7 +46,7 @@ describe("R7 stopping", () => {
     await visit(browser(), {}, async ({ page }) => {
       await generate(page).click();
       await stop(page).and(page.locator(":enabled")).click();
-      await stop(page).and(page.locator(":disabled")).waitFor({ timeout: 2000 });
+      await stop(page).and(page.locator(":disabled")).waitFor({ timeout: 10_000 });
       expect(await alert(page).count()).toBe(0);
       expect((await ask(page, story)).length).toBeGreaterThan(story.length);
     });

@@ -59,7 +59,7 @@ describe("what goes wrong is told", () => {
   it("R3 a device that is not there, with the way to one that is", async () => {
     await visit(browser(), {}, async ({ page }) => {
       await page.getByRole("combobox", { name: "Device" }).selectOption("webgpu"); // the software adapter has no shader-f16
-      await expect.poll(() => alert(page).textContent(), { timeout: 30_000 }).toMatch(/shader-f16.*device-unavailable/s);
+      await expect.poll(() => alert(page).textContent()).toMatch(/shader-f16.*device-unavailable/s);
       await alert(page).getByRole("button", { name: "Take WebAssembly" }).click();
       await ready(page, "tiny-stories");
     });
@@ -69,7 +69,7 @@ describe("what goes wrong is told", () => {
 describe("R22 headers and policies", () => {
   it("without isolation headers the service worker supplies them", async () => {
     await visit(browser(), { serve: { headers: () => ({}) } }, async ({ page }) => {
-      await expect.poll(() => page.evaluate("crossOriginIsolated").catch(() => false), { timeout: 20_000 }).toBe(true);
+      await expect.poll(() => page.evaluate("crossOriginIsolated").catch(() => false)).toBe(true);
       await expect.poll(() => devices(page).textContent()).not.toContain("1 thread because");
     });
   });
@@ -90,15 +90,15 @@ describe("R22 headers and policies", () => {
       { serve: { headers }, context: { serviceWorkers: "block" }, expected: /Content Security Policy|wasm/i },
       async ({ page }) => {
         await generate(page).click();
-        await expect.poll(() => alert(page).textContent(), { timeout: 30_000 }).toMatch(/wasm-unsafe-eval.*device-unavailable/s);
+        await expect.poll(() => alert(page).textContent()).toMatch(/wasm-unsafe-eval.*device-unavailable/s);
       },
     );
     const status = (path: string) => (path.endsWith(".wasm") ? 404 : undefined);
     await visit(browser(), { serve: { status }, context: { serviceWorkers: "block" }, expected: /404|wasm/i }, async ({ page }) => {
       await generate(page).click();
-      await expect.poll(() => alert(page).textContent(), { timeout: 30_000 }).toMatch(/\/assets\/wllama-.*\.wasm.*404/s);
+      await expect.poll(() => alert(page).textContent()).toMatch(/\/assets\/wllama-.*\.wasm.*404/s);
       await model(page).selectOption({ label: "tiny-t5-en-fr: English to French, 7 MB" });
-      await expect.poll(() => alert(page).textContent(), { timeout: 30_000 }).toMatch(/\/assets\/ort-.*\.wasm.*404/s);
+      await expect.poll(() => alert(page).textContent()).toMatch(/\/assets\/ort-.*\.wasm.*404/s);
     });
   });
 

@@ -49,7 +49,6 @@ async function visitHub(steps: (visit: Visit) => Promise<void>, expected?: RegEx
 const pulls = (page: Page) => page.getByRole("region", { name: "Pulls" });
 const catalogue = (page: Page) => page.getByRole("list", { name: "Catalogue" });
 /** For what waits for the network, or for a download that is slow on purpose. */
-const patient = { timeout: 15_000 };
 const getModels = (page: Page) => page.getByRole("button", { name: "Get a model" }).click();
 const files = (page: Page) => page.getByRole("list", { name: "Files" });
 
@@ -72,9 +71,9 @@ describe("models to get", () => {
 
       hub.plan("/lfs/", [{ pieceMs: 200 }]);
       await page.getByRole("button", { name: "Pull smollm2-135m", exact: true }).click();
-      await expect.poll(() => pulls(page).textContent(), patient).toMatch(/smollm2-135m:Q4_K_M.* of 3\.1 MB · .*\/s · \d+ s left/);
+      await expect.poll(() => pulls(page).textContent()).toMatch(/smollm2-135m:Q4_K_M.* of 3\.1 MB · .*\/s · \d+ s left/);
       expect(await pulls(page).getByRole("progressbar").getAttribute("value")).not.toBeNull();
-      await expect.poll(() => bodies().at(-1)?.sent ?? 0, patient).toBeGreaterThan(1_900_000);
+      await expect.poll(() => bodies().at(-1)?.sent ?? 0).toBeGreaterThan(1_900_000);
       const before = hub.seen.length;
       await page.reload();
 
@@ -121,7 +120,7 @@ describe("models to get", () => {
 
       hub.plan("/lfs/", [{ pieceMs: 130 }]);
       await page.getByRole("button", { name: "Pull hf:owner/two:Q8_0" }).click();
-      await expect.poll(() => bodies().at(-1)?.sent ?? 0, patient).toBeGreaterThan(1_200_000);
+      await expect.poll(() => bodies().at(-1)?.sent ?? 0).toBeGreaterThan(1_200_000);
       await page.getByRole("button", { name: "Pause hf:owner/two:Q8_0" }).click();
       await page.getByRole("button", { name: "Resume hf:owner/two:Q8_0" }).waitFor();
       expect(await pulls(page).textContent()).toMatch(/1\.\d MB of 3\.1 MB are here/);
@@ -164,7 +163,7 @@ describe("models to get", () => {
       await token.fill(hub.token);
       await token.press("Enter");
       await page.getByRole("button", { name: "Pull hf:owner/gated:Q8_0" }).click();
-      await pulls(page).getByRole("button", { name: "Open hf:owner/gated:Q8_0" }).waitFor(patient);
+      await pulls(page).getByRole("button", { name: "Open hf:owner/gated:Q8_0" }).waitFor();
       expect(await kept()).not.toContain(hub.token);
       // that it goes no further than the hub's origin is a matter of every transfer, and tested there (D14)
       expect(hub.seen.filter(({ host }) => host === "hub").at(-1)?.headers.authorization).toBe(`Bearer ${hub.token}`);
@@ -189,7 +188,7 @@ describe("models to get", () => {
     await visitHub(async ({ page, context, cut }) => {
       await getModels(page);
       const told = (name: string, wanted: RegExp) =>
-        lookUp(page, name).then(() => expect.poll(() => alert(page).textContent(), patient).toMatch(wanted));
+        lookUp(page, name).then(() => expect.poll(() => alert(page).textContent()).toMatch(wanted));
       await told("owner/nothing", /owner\/nothing.*no such repository.*Check owner and name.*net-auth.*Change the name/s);
       await told("owner/gated", /gated.*Accept its terms on its page.*net-gated.*Open its page.*Give a token/s);
       await told("a b c", /"a b c".*OWNER\/REPO.*spec-syntax/s);
@@ -198,15 +197,13 @@ describe("models to get", () => {
       const pull = page.getByRole("button", { name: "Pull hf:owner/two:Q8_0" });
       hub.plan("/lfs/", [{ body: Buffer.alloc(size) }, { body: Buffer.alloc(size) }]);
       await pull.click();
-      await expect.poll(() => alert(page).textContent(), patient).toMatch(/m-Q8_0\.gguf.*wanted.*got.*net-hash.*Try again/s);
+      await expect.poll(() => alert(page).textContent()).toMatch(/m-Q8_0\.gguf.*wanted.*got.*net-hash.*Try again/s);
       expect(await pulls(page).count()).toBe(0);
 
       const session = await context.newCDPSession(page);
       await session.send("Storage.overrideQuotaForOrigin", { origin: new URL(page.url()).origin, quotaSize: 4_000_000 });
       await pull.click();
-      await expect
-        .poll(() => alert(page).textContent(), patient)
-        .toMatch(/no more room.*Delete a stored model.*store-quota.*Show stored models/s);
+      await expect.poll(() => alert(page).textContent()).toMatch(/no more room.*Delete a stored model.*store-quota.*Show stored models/s);
       expect(await stored(page).textContent()).toContain("Nothing yet");
 
       await cut();

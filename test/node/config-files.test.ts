@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { homedir, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { resolveSource } from "../../src/core/config/resolve.ts";
 import { nodeConfig, readConfigFile } from "../../src/node/config-files.ts";
 import { homeFolder } from "../../src/node/home.ts";
@@ -45,10 +45,10 @@ describe("configuration files on disk", () => {
 
   it("G74: bytes that are no UTF-8 are config-syntax; a BOM passes; UTF-16 does not", () => {
     expect(() => readConfigFile(write("latin.toml", Uint8Array.of(0x78, 0x2d, 0xe9)))).toThrow(
-      expect.objectContaining({ code: "config-syntax" }),
+      expect.objectContaining({ code: "config-syntax", message: expect.stringMatching(/latin\.toml:1:3: not UTF-8 text$/) }),
     );
     expect(() => readConfigFile(write("utf16.toml", Uint8Array.of(0xff, 0xfe, 0x61, 0)))).toThrow(
-      expect.objectContaining({ code: "config-syntax" }),
+      expect.objectContaining({ code: "config-syntax", message: expect.stringContaining("save it as UTF-8") }),
     );
     expect(readConfigFile(write("bom.toml", "\ufeffx-a = 1")).text).toBe("x-a = 1");
   });
@@ -65,6 +65,12 @@ describe("configuration files on disk", () => {
         code: "config-not-found",
         commands: ["llmspell config init --file no/such.toml"],
         message: expect.stringContaining("explicitly given"),
+      }),
+    );
+    expect(() => readConfigFile("no such.toml", "LLMSPELL_CONFIG")).toThrow(
+      expect.objectContaining({
+        commands: ['llmspell config init --file "no such.toml"'],
+        message: "no such.toml: no such file; it was explicitly given with LLMSPELL_CONFIG",
       }),
     );
   });
@@ -86,6 +92,32 @@ describe("configuration files on disk", () => {
     expect(resolvePath?.("~/.llmspell", undefined)).toEqual({ path: homeFolder() });
     expect(resolvePath?.("$X/a", "/f")).toEqual({ path: join("/f", "y", "a") });
     await expect(config({})).rejects.toThrow("the variable PLACE is not set");
+  });
+});
+
+describe("the home", () => {
+  it("G79: an empty HOME says as little as none; ~ is read in LLMSPELL_HOME", () => {
+    vi.stubEnv("LLMSPELL_HOME", "");
+    vi.stubEnv("HOME", "");
+    vi.stubEnv("USERPROFILE", userInfo().homedir);
+    expect(homeFolder()).toBe(join(userInfo().homedir, ".llmspell"));
+    vi.stubEnv("HOME", folder);
+    vi.stubEnv("USERPROFILE", folder);
+    expect(homeFolder()).toBe(join(folder, ".llmspell"));
+    vi.stubEnv("LLMSPELL_HOME", "~/elsewhere");
+    expect(homeFolder()).toBe(join(folder, "elsewhere"));
+    vi.unstubAllEnvs();
+  });
+});
+
+describe("an additional catalogue", () => {
+  it("that is missing names the key", async () => {
+    const spell = createSpell({ config: { models: { catalogue: "no/such.toml" } }, env: {} });
+    await expect(spell.localLLM()).rejects.toMatchObject({
+      code: "config-not-found",
+      message: expect.stringMatching(/^models\.catalogue: .*such\.toml: no such file/),
+      commands: ["llmspell config show models --origin"],
+    });
   });
 });
 

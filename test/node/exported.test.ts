@@ -37,7 +37,6 @@ languageModelContract("an exported T5 on transformers.js", {
   open: () => load(endless),
   knowsAllOptions: true,
   remembersPrompts: false,
-  abortMs: 1000,
 });
 
 interface Golden {
@@ -55,7 +54,7 @@ describe("an exported T5", () => {
   let model: LanguageModel;
   beforeAll(async () => {
     model = await load(folder);
-  }, 60_000);
+  });
   afterAll(() => model?.dispose());
 
   it("translates as transformers does", async () => {
@@ -67,7 +66,7 @@ describe("an exported T5", () => {
   it("has its weights in files beside the graphs, too", async () => {
     await using other = await load(external);
     for (const { en, greedy_text } of golden.cases.slice(0, 4)) expect(await collect(other.stream(prefix + en)), en).toBe(greedy_text);
-  }, 60_000);
+  });
 
   it("answers greedily where beams are asked for, with one warning, and says so where the files ask for them", async () => {
     const parts = await partsOf(model, `${prefix}Hello.`, { numBeams: 4 });
@@ -78,7 +77,7 @@ describe("an exported T5", () => {
       part.type === "warning" ? [part.message] : [],
     );
     expect(said).toEqual([expect.stringContaining("generation_config.json asks for 4 beams")]);
-  }, 60_000);
+  });
 
   it("draws with a seed as the same model does from its checkpoint", async () => {
     const options = { temperature: 2, topK: 0, topP: 1, seed: 11, maxTokens: 12, repeatPenalty: 1.3 };
@@ -87,7 +86,7 @@ describe("an exported T5", () => {
     const wanted = await collect(checkpoint.stream(prompt, options));
     expect(await collect(model.stream(prompt, options))).toBe(wanted);
     expect(await collect(model.stream(prompt, { ...options, seed: 12 }))).not.toBe(wanted);
-  }, 60_000);
+  });
 
   it("is described without being loaded", async () => {
     const found = await createSpell().inspect(folder);
@@ -125,5 +124,5 @@ describe("an exported T5", () => {
       writeFileSync(path, bytes);
       await expect(load(bad), location).rejects.toMatchObject({ code: "onnx-external" });
     }
-  }, 30_000);
+  });
 });

@@ -17,6 +17,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openFileSource } from "../../src/node/file-source.ts";
 import { linux, posix } from "../support/only-where.ts";
+import { soonMs } from "../support/soon.ts";
 import { unprivileged } from "./support/unprivileged.ts";
 
 let folder: string;
@@ -35,9 +36,9 @@ function write(name: string, bytes: Uint8Array = content): string {
   return path;
 }
 
-/** The promise's error; fails when it neither resolves nor rejects within a second, so that blocking shows. */
+/** The promise's error; fails when it neither resolves nor rejects soon, so that blocking shows. */
 async function refusal(promise: Promise<unknown>): Promise<unknown> {
-  const late = new Promise((resolve) => setTimeout(resolve, 1000, new Error("still waiting after a second")).unref());
+  const late = new Promise((resolve) => setTimeout(resolve, soonMs, new Error("still waiting")).unref());
   return Promise.race([
     promise.then(
       () => new Error("accepted"),

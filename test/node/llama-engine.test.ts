@@ -51,7 +51,7 @@ describe("text of tiny-stories", () => {
     const fresh = await openFile(runtime, tinyStories);
     expect((await ask(fresh, "The dog ran home. A cat", { maxTokens: 4 })).text).toBe(other.text);
     await fresh.dispose();
-  }, 30_000);
+  });
 
   it("carries the answer over into the next prompt", async () => {
     const first = await ask(stories, "One day, a boy", { maxTokens: 20 });
@@ -125,7 +125,7 @@ describe("limits of the context", () => {
     // nothing of that was computed, nothing is lost
     expect((await ask(handle, "Once upon a time", { maxTokens: 2 })).end.cachedTokens).toBeGreaterThan(0);
     await handle.dispose();
-  }, 30_000);
+  });
 
   it("R10: an answer that reaches the end of the context ends with length, without a shift", async () => {
     const path = temporaryFile("endless.gguf", writeGguf(tinyLlama()));
@@ -139,7 +139,7 @@ describe("limits of the context", () => {
     expect((await ask(handle, full.slice(1))).end).toMatchObject({ promptTokens: 255, completionTokens: 1, finishReason: "length" });
     expect((await failure(ask(handle, `${full}a`))).code).toBe("run-context");
     await handle.dispose();
-  }, 30_000);
+  });
 });
 
 describe("broken numbers", () => {
@@ -150,7 +150,7 @@ describe("broken numbers", () => {
     );
     const error = await failure(openFile(runtime, temporaryFile("nan.gguf", writeGguf({ ...spec, tensors }))));
     expect(error.code).toBe("run-nan");
-  }, 30_000);
+  });
 
   it("R12: a model that says the same of every token does not open", async () => {
     const spec = tinyLlama();
@@ -159,12 +159,12 @@ describe("broken numbers", () => {
     );
     const error = await failure(openFile(runtime, temporaryFile("constant.gguf", writeGguf({ ...spec, tensors }))));
     expect(error.code).toBe("run-nan");
-  }, 30_000);
+  });
 
   it("a model that lacks tensors is refused by name", async () => {
     const error = await failure(openFile(runtime, temporaryFile("nano.gguf", writeGguf(nanoLlama()))));
     expect(error.code).toBe("gguf-metadata");
-  }, 30_000);
+  });
 });
 
 describe("devices and threads", () => {
@@ -182,7 +182,7 @@ describe("devices and threads", () => {
     expect(error.code).toBe("device-unavailable");
     expect(error.message).toContain("cuda");
     expect(performance.now() - started).toBeLessThan(10_000);
-  }, 20_000);
+  });
 
   it("R26: takes asked threads, brings too many down with a note, and refuses nonsense", async () => {
     expect(stories.device.threads).toEqual({ prompt: 1, decode: 1, origin: "asked" });
@@ -192,7 +192,7 @@ describe("devices and threads", () => {
     expect((await ask(many, "Once", { maxTokens: 2 })).end.completionTokens).toBe(2);
     await many.dispose();
     for (const threads of [-1, 1.5]) expect((await failure(openFile(runtime, tinyStories, { threads }))).code).toBe("run-option");
-  }, 60_000);
+  });
 });
 
 const smol = sharedModel("smollm2-135m/SmolLM2-135M-Instruct.Q4_1.gguf");

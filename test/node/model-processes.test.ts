@@ -3,9 +3,10 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { startFaultServer } from "../support/fault-server.mjs";
 import { killStorm, startPull, wrongBlobs } from "../support/kill-storm.ts";
+import { soonMs } from "../support/soon.ts";
 import { root } from "../support.ts";
 
 const gguf = Buffer.concat([readFileSync(join(root, "builtins/models/tiny-stories/tiny-stories.gguf")), Buffer.alloc(6_000_000, 7)]);
@@ -48,7 +49,7 @@ describe("processes that pull", () => {
     // A kill while a part is taken over, renamed and without its new record, leaves one that nobody may claim for a minute. None that has a record is left.
     const all = left("parts");
     expect(all.filter((file) => file.endsWith(".part") && all.includes(file.replace(/\.part$/, ".json")))).toEqual([]);
-  }, 60_000);
+  });
 
   it("D23 two at once: both succeed, one transfer, one blob, no part left", async () => {
     slowly(2);
@@ -58,7 +59,7 @@ describe("processes that pull", () => {
     expect(ends.map(({ stderr }) => stderr).join("")).toContain("another process fetches it; waiting");
     expect([left("blobs"), left("parts").filter((file) => /\.(part|lock)$/.test(file))]).toEqual([[name], []]);
     expect(server.seen.filter(({ host }) => host === "cdn")).toHaveLength(1);
-  }, 60_000);
+  });
 
   it("D24 the holder of the lock is killed: the waiter goes on within 15 s, with what was kept", async () => {
     slowly(1, 80);
@@ -66,14 +67,17 @@ describe("processes that pull", () => {
     await holder.says("0%"); // the first line of progress; a fast machine leaves out steps
     const waiter = startPull(home, server.url, spec);
     await waiter.says("waiting");
-    await new Promise((resolve) => setTimeout(resolve, 2200)); // a record is written every 2 s
+    // written every 2 s
+    const records = left("parts").filter((file) => file.endsWith(".json"));
+    const recorded = () => records.map((file) => JSON.parse(readFileSync(join(home, "models/parts", file), "utf8")) as { done: unknown[] });
+    await vi.waitFor(() => expect(recorded().some(({ done }) => done.length > 0)).toBe(true), { timeout: 6_000, interval: 50 });
     holder.child.kill("SIGKILL");
     const started = Date.now();
     expect((await waiter.ended).status).toBe(0);
     expect(Date.now() - started).toBeLessThan(15_000);
     expect([left("blobs"), wrongBlobs(home)]).toEqual([[name], []]);
     expect(server.seen.filter(({ host, headers }) => host === "cdn" && headers.range !== undefined)).toHaveLength(1);
-  }, 60_000);
+  });
 
   it("D26 Ctrl-C keeps the part and says so, status 130; the same command goes on", async () => {
     slowly(1, 20);
@@ -88,9 +92,9 @@ describe("processes that pull", () => {
     expect(again.status).toBe(0);
     const fetched = server.seen.reduce((sum, { sent }) => sum + sent, 0);
     expect(fetched).toBeLessThan(gguf.length);
-  }, 60_000);
+  });
 
-  it("D26 Ctrl-C twice ends within a second", async () => {
+  it("D26 Ctrl-C twice ends at once", async () => {
     server.plan("/lfs/", [{ hang: true }], "cdn");
     const pull = startPull(home, server.url, spec);
     await pull.says("pulling");
@@ -99,6 +103,6 @@ describe("processes that pull", () => {
     pull.child.kill("SIGINT");
     const started = Date.now();
     expect((await pull.ended).status).toBe(130);
-    expect(Date.now() - started).toBeLessThan(1000);
-  }, 60_000);
+    expect(Date.now() - started).toBeLessThan(soonMs);
+  });
 });

@@ -139,5 +139,5 @@ describe("R4 memory", () => {
     const model = await load("tiny-t5-en-fr:q8");
     expect(model.device.chosen).toMatch(/cpu|wasm/);
     await model.dispose();
-  }, 60_000);
+  });
 });

@@ -23,7 +23,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const contract = { prompt: `${prefix}Where is the train station?`, knowsAllOptions: true };
 languageModelContract("T5 on onnxruntime-node", { ...contract, open: () => load(endless, { device: "cpu" }) });
-languageModelContract("T5 on onnxruntime-web in Node", { ...contract, open: () => load(endless, { device: "wasm" }), abortMs: 1000 });
+languageModelContract("T5 on onnxruntime-web in Node", { ...contract, open: () => load(endless, { device: "wasm" }) });
 
 interface Golden {
   readonly cases: readonly { readonly en: string; readonly greedy_text: string; readonly beam4_text: string }[];
@@ -47,7 +47,7 @@ describe.each([
   let model: LanguageModel;
   beforeAll(async () => {
     model = await load("tiny-t5-en-fr", { device });
-  }, 30_000);
+  });
   afterAll(() => model.dispose());
 
   it("reports the runtime that computes", () => {
@@ -60,21 +60,21 @@ describe.each([
       expect(await collect(model.stream(prefix + en)), en).toBe(greedy_text);
       expect(await collect(model.stream(prefix + en, { numBeams: 4 })), en).toBe(beam4_text);
     }
-  }, 60_000);
+  });
 
   it("returns all four sequences, best first", async () => {
     for (const { en, sequences } of golden.beam.slice(0, count / 4)) {
       const { candidates } = await streamEnd(model, prefix + en, { numBeams: 4, numReturnSequences: 4 });
       expect(candidates, en).toEqual(sequences.map(({ text }) => text));
     }
-  }, 60_000);
+  });
 });
 
 describe("T5 in Node", () => {
   let model: LanguageModel;
   beforeAll(async () => {
     model = await load("tiny-t5-en-fr");
-  }, 30_000);
+  });
   afterAll(() => model.dispose());
 
   it("answers the same with a copy in 4 bits that writes ahead, and leaves it out with a note where it would be no faster", async () => {
@@ -86,7 +86,7 @@ describe("T5 in Node", () => {
     for await (const part of other.stream(`${prefix}Hello.`)) if (part.type === "warning") notes.push(part.message);
     expect(notes).toEqual(["a draft in q4 is no faster than f32 on wasm; it was left out"]);
     await expect(load("tiny-stories", { draft: "q4" })).rejects.toMatchObject({ code: "run-option", where: "draft" });
-  }, 60_000);
+  });
 
   it("answers each turn alone, and says so once", async () => {
     const turns = [
@@ -125,7 +125,7 @@ describe("T5 in Node", () => {
       await using quantised = await load(spec, options);
       expect(await collect(quantised.stream(`${prefix}Hello world`))).toBe("Bonjour le monde");
     }
-  }, 30_000);
+  });
 
   it("takes files from memory too", async () => {
     const names = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "generation_config.json"];

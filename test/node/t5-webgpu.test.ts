@@ -47,7 +47,7 @@ softwareGpu.describe("the bundled translator on WebGPU in Node", () => {
     const warnings: string[] = [];
     for await (const part of model.stream(`${golden.prefix}Hello world`)) if (part.type === "warning") warnings.push(part.message);
     expect(warnings).toEqual([expect.stringContaining("plays a graphics card")]);
-  }, 60_000);
+  });
 
   it("translates greedily and with beams as transformers does", async () => {
     for (const { en, greedy_text } of golden.cases.slice(0, 4))
@@ -66,7 +66,7 @@ softwareGpu.describe("the bundled translator on WebGPU in Node", () => {
     await using other = await load("tiny-t5-en-fr", { device: "auto" });
     expect(other.device.chosen).toBe("cpu");
     expect(other.device.tried[0]).toMatchObject({ device: "webgpu", ok: false, reason: "software-adapter" });
-  }, 60_000);
+  });
 });
 
 softwareGpu.describe("R1 a driver that falls with its process, in Node", () => {

@@ -190,5 +190,5 @@ describe("a real model", () => {
     const handle = await openFile(runtime, tinyStories, { threads: 0 });
     expect(handle.device.threads?.origin).toBe("measured");
     await handle.dispose();
-  }, 60_000);
+  });
 });

@@ -9,7 +9,7 @@ import type { Prompt } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import type { LocalBackend, ModelSettings } from "../spec/model-settings.ts";
 import { type AvailableFilter, available } from "./models/available.ts";
-import { createContext, type LocalLlmOptions, parse } from "./models/context.ts";
+import { createContext, type LocalLlmOptions, type ModelContext, parse } from "./models/context.ts";
 import { notInstalled, resolve } from "./models/find.ts";
 import { type InfoOptions, info } from "./models/info.ts";
 import { type PrunedItem, type PruneOptions, prune, remove, type VerifyOptions, verify } from "./models/keep.ts";
@@ -88,8 +88,28 @@ export interface LocalLlm {
   readonly ollama: OllamaClient;
 }
 
-export function createLocalLlm(options: LocalLlmOptions): LocalLlm {
+/** A provider of its own that a spec names: which, the spec without its name, and its options where they are not the usual ones. */
+export interface NamedProvider {
+  readonly provider: string;
+  readonly spec: string;
+  readonly options?: LocalLlmOptions;
+}
+
+/** @param find looks for a provider in a spec; undefined where none is named */
+export function createLocalLlm(
+  options: LocalLlmOptions,
+  find: (spec: string) => Promise<NamedProvider | undefined> = async () => undefined,
+): LocalLlm {
   const context = createContext(options);
+  const others = new Map<string, ModelContext>();
+  /** Under the settings of the provider that the spec names. */
+  const at = async <T>(text: string, run: (context: ModelContext, spec: string) => Promise<T>): Promise<T> => {
+    const named = await find(text);
+    if (named?.options === undefined) return run(context, named?.spec ?? text);
+    const other = others.get(named.provider) ?? createContext(named.options);
+    others.set(named.provider, other);
+    return run(other, named.spec);
+  };
   return {
     settings: context.settings,
     ollama: context.ollama,
@@ -97,25 +117,32 @@ export function createLocalLlm(options: LocalLlmOptions): LocalLlm {
     list: (backend) => list(context, backend),
     listAll: (backend) => listAll(context, backend),
     available: (filter) => available(context, filter),
-    plan: (spec, request) => plan(context, spec, request),
-    offer: (spec, request) => offer(context, spec, request),
-    pull: (spec, request) => pull(context, spec, request),
-    info: (spec, infoOptions) => info(context, spec, infoOptions),
-    remove: (spec) => remove(context, spec),
-    verify: (spec, verifyOptions) => verify(context, spec, verifyOptions),
+    plan: (text, request) => at(text, (own, spec) => plan(own, spec, request)),
+    offer: (text, request) => at(text, (own, spec) => offer(own, spec, request)),
+    pull: (text, request) => at(text, (own, spec) => pull(own, spec, request)),
+    info: (text, infoOptions) => at(text, (own, spec) => info(own, spec, infoOptions)),
+    remove: (text) => at(text, remove),
+    verify: (text, verifyOptions) =>
+      text === undefined ? verify(context, text, verifyOptions) : at(text, (own, spec) => verify(own, spec, verifyOptions)),
     prune: (pruneOptions) => prune(context, pruneOptions),
-    generate: (spec, prompt, generateOptions) => generate(context, spec, prompt, generateOptions),
-    unload: (spec) => unload(context, spec),
-    load: (spec, loadOptions, defaults) => load(context, spec, loadOptions, defaults),
+    generate: (text, prompt, generateOptions) => at(text, (own, spec) => generate(own, spec, prompt, generateOptions)),
+    async unload(text) {
+      if (text !== undefined) return at(text, unload);
+      let count = 0;
+      for (const own of [context, ...others.values()]) count += await unload(own);
+      return count;
+    },
+    load: (text, loadOptions, defaults) => at(text, (own, spec) => load(own, spec, loadOptions, defaults)),
     async knows(text) {
       const spec = parse(text);
       return spec.kind !== "name" || isKnownName(context, spec.name);
     },
-    backendOf: async (text, preferred) => backendOf(context, parse(text), preferred),
-    async inspect(text, signal) {
-      const spec = parse(text);
-      if ((await backendOf(context, spec)) === "ollama") throw await notInstalled(context, { ...spec, backend: "candle" });
-      return findModel(await resolve(context, spec, signal), context.platform, signal);
-    },
+    backendOf: (text, preferred) => at(text, async (own, spec) => backendOf(own, parse(spec), preferred)),
+    inspect: (text, signal) =>
+      at(text, async (own, plain) => {
+        const spec = parse(plain);
+        if ((await backendOf(own, spec)) === "ollama") throw await notInstalled(own, { ...spec, backend: "candle" });
+        return findModel(await resolve(own, spec, signal), own.platform, signal);
+      }),
   };
 }

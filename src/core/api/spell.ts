@@ -12,6 +12,8 @@ import {
   withoutUrl,
 } from "../backends/candle.ts";
 import { type CandleSettings, candleSettings, ollamaSettings } from "../backends/candle-settings.ts";
+import type { LocalProviders } from "../backends/model-settings.ts";
+import { providerOfType } from "../config/providers.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import type { PullEvent } from "../download/pull.ts";
 import { SpellError } from "../errors.ts";
@@ -26,6 +28,7 @@ import { createTurns, type Turns } from "../text/turns.ts";
 import { type ConfigOptions, resolveConfig } from "./configuration.ts";
 import { configuredModel } from "./configured-model.ts";
 import type { LocalLlm } from "./local-llm.ts";
+import type { LocalLlmOptions } from "./models/context.ts";
 import type { OllamaPullEvent, PullOffer } from "./models/records.ts";
 
 export interface SpellOptions extends ConfigOptions {
@@ -85,14 +88,26 @@ export function createSpell({ platform, ...options }: SpellOptions): Spell {
   const config = once(() => resolveConfig(options, platform));
   const localLLM = once(async () => {
     const { config: values, source } = await config();
-    const [{ createLocalLlm }, { modelSettings }] = await Promise.all([import("./local-llm.ts"), import("../backends/model-settings.ts")]);
-    const candle = candleSettings(values);
-    const store = candle === undefined ? undefined : platform.storeAt?.(candle.modelFolder);
-    return createLocalLlm({
-      platform: store === undefined ? platform : { ...platform, store },
-      settings: await modelSettings(values, platform.config),
-      ...(candle === undefined ? {} : { defaults: candle.load }),
-      ...(source.startsWith("file:") ? { configFile: source.slice("file:".length) } : {}),
+    const [{ createLocalLlm }, { modelSettings, usualProviders }, { splitLocalProvider }] = await Promise.all([
+      import("./local-llm.ts"),
+      import("../backends/model-settings.ts"),
+      import("../backends/model-choice.ts"),
+    ]);
+    const optionsOf = async (names: LocalProviders): Promise<LocalLlmOptions> => {
+      const candle = names.candle === undefined ? undefined : candleSettings(values, names.candle);
+      const store = candle === undefined ? undefined : platform.storeAt?.(candle.modelFolder);
+      return {
+        platform: store === undefined ? platform : { ...platform, store },
+        settings: await modelSettings(values, platform.config, names),
+        ...(candle === undefined ? {} : { defaults: candle.load }),
+        ...(source.startsWith("file:") ? { configFile: source.slice("file:".length) } : {}),
+      };
+    };
+    const usual = usualProviders(values);
+    return createLocalLlm(await optionsOf(usual), async (text) => {
+      const named = splitLocalProvider(values, text);
+      if (named === undefined || named.provider === usual[named.backend]) return named;
+      return { ...named, options: await optionsOf({ ...usual, [named.backend]: named.provider }) };
     });
   });
   /** Generations at once are counted per provider, over all its models. */
@@ -130,7 +145,7 @@ export function createSpell({ platform, ...options }: SpellOptions): Spell {
     },
     async preview(model, previewOptions) {
       const { config: values } = await config();
-      return previewDevice(model, platform, candleSettings(values)?.load, previewOptions);
+      return previewDevice(model, platform, candleSettings(values, providerOfType(values, "candle"))?.load, previewOptions);
     },
     async devices({ onAttempt, ...surveyOptions } = {}) {
       const survey = (architecture: "gguf" | "t5") =>
@@ -167,13 +182,18 @@ async function placeOf(
   const llm = await localLLM();
   const { spec, provider: named, preferred, refuse } = chooseModel(config, source, file);
   if (refuse !== undefined && !(await llm.knows(spec))) refuse();
-  const provider = named ?? (await llm.backendOf(spec, preferred));
+  const provider = named ?? providerOfType(config, await llm.backendOf(spec, preferred)) ?? "candle";
   const candle = candleSettings(config, provider);
   const settings = candle ?? declared(ollamaSettings(config, provider), provider);
   // A name that nobody gave a provider leads to the same backend again, and keeps its advice for slips.
-  const full =
-    named === undefined ? spec : printModelSpec({ ...parseModelSpec(spec), backend: candle === undefined ? "ollama" : "candle" });
+  const full = named === undefined ? spec : withProvider(spec, provider, candle === undefined ? "ollama" : "candle");
   return { provider, settings, spec: full, open: (options) => llm.load(full, options, candle?.load) };
+}
+
+/** A file lies where it lies; where a name leads is its provider's business. */
+function withProvider(text: string, provider: string, backend: string): string {
+  const spec = parseModelSpec(text);
+  return printModelSpec({ ...spec, backend: spec.kind === "path" || spec.kind === "url" ? backend : provider });
 }
 
 /** @returns whether the model is here now */

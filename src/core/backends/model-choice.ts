@@ -4,7 +4,7 @@
  */
 import type { Config } from "../config/config.generated.ts";
 import { isProfile } from "../config/profiles.ts";
-import { providerNames, providerOf } from "../config/providers.ts";
+import { providerNames, providerOf, providerOfType } from "../config/providers.ts";
 import { SpellError } from "../errors.ts";
 import type { LocalBackend } from "../spec/model-settings.ts";
 import { parseModelSpec, printModelSpec } from "../spec/model-spec.ts";
@@ -37,10 +37,11 @@ const backendWords: ReadonlyMap<string, { readonly name: string; readonly profil
 export function chooseModel(config: Config, spec: string | undefined, file?: string): ModelChoice {
   if (spec === undefined) return defaultModel(config, file);
   const { model, provider } = splitProvider(config, spec);
-  if (provider !== undefined) return onProvider(config, backendWords.get(provider)?.name ?? provider, model, file);
+  if (provider !== undefined) return onProvider(config, declaredName(config, provider), model, file);
   const { kind } = parseModelSpec(model);
   const hasLocal = providerNames(config).some((name) => isLocal(providerOf(config, name)?.provider_type));
-  if (kind === "hf" || kind === "url" || kind === "path" || !hasLocal) return onProvider(config, "candle", model, file);
+  if (kind === "hf" || kind === "url" || kind === "path" || !hasLocal)
+    return onProvider(config, providerOfType(config, "candle") ?? "candle", model, file);
   const { default_provider: name } = config.providers;
   const type = name === undefined ? undefined : providerOf(config, name)?.provider_type;
   if (name === undefined || type === undefined) return { spec: model };
@@ -51,18 +52,41 @@ function isLocal(type: string | undefined): type is LocalBackend {
   return type === "candle" || type === "ollama";
 }
 
+/** A provider by its name, or by the word of a backend it stands for. */
+function declaredName(config: Config, word: string): string {
+  const name = backendWords.get(word)?.name ?? word;
+  if (providerOf(config, name) !== undefined || !isLocal(name)) return name;
+  return providerOfType(config, name) ?? name;
+}
+
+/**
+ * @returns the provider of type candle or ollama that a spec names, and the spec for its backend alone; undefined where it names none
+ * @throws SpellError spec-syntax
+ */
+export function splitLocalProvider(
+  config: Config,
+  spec: string,
+): { readonly provider: string; readonly backend: LocalBackend; readonly spec: string } | undefined {
+  const { model, provider } = splitProvider(config, spec);
+  if (provider === undefined) return undefined;
+  const name = declaredName(config, provider);
+  const backend = providerOf(config, name)?.provider_type;
+  return isLocal(backend) ? { provider: name, backend, spec: printModelSpec({ ...parseModelSpec(model), backend }) } : undefined;
+}
+
 /** For a file somebody hands in: only the in-process backend opens files. @throws SpellError backend-not-configured */
 export function requireCandle(config: Config, file?: string): string {
-  requireProvider(config, "candle", "./model.gguf", file);
-  return "candle";
+  const name = providerOfType(config, "candle") ?? "candle";
+  requireProvider(config, name, "./model.gguf", file);
+  return name;
 }
 
 /** Where neither `-m` nor a file names a model. */
 function defaultModel(config: Config, file: string | undefined): ModelChoice {
   const asked = config.providers.default_provider;
-  for (const name of asked === undefined ? ["candle", "ollama"] : [asked, "candle", "ollama"]) {
-    const provider = providerOf(config, name);
-    if (provider?.default_model === undefined) continue;
+  for (const name of [asked, providerOfType(config, "candle"), providerOfType(config, "ollama")]) {
+    const provider = name === undefined ? undefined : providerOf(config, name);
+    if (name === undefined || provider?.default_model === undefined) continue;
     return onProvider(config, name, provider.default_model, file);
   }
   throw new SpellError("usage-no-model", "no model was named, and the configuration has none", {
@@ -74,11 +98,14 @@ function defaultModel(config: Config, file: string | undefined): ModelChoice {
 /** `…@provider` and `provider/…`; paths and addresses are left as they are. */
 function splitProvider(config: Config, spec: string): { readonly model: string; readonly provider?: string } {
   const isPath = /^(\.{1,2}([/\\]|$)|[/~]|[A-Za-z]:[\\/]|\\\\)/.test(spec);
-  if (isPath || /^(hf|ollama):|^https?:\/\//i.test(spec)) return { model: spec };
+  if (isPath || /^https?:\/\//i.test(spec)) return { model: spec };
   const at = spec.lastIndexOf("@");
+  const isKnown = (word: string): boolean => providerOf(config, word) !== undefined || backendWords.has(word);
+  // in these forms any other @ is a mistake, which their grammar tells
+  if (/^(hf|ollama):/i.test(spec) && !isKnown(spec.slice(at + 1).toLowerCase())) return { model: spec };
   const slash = spec.indexOf("/");
   const prefix = slash > 0 ? spec.slice(0, slash).toLowerCase() : undefined;
-  const hasPrefix = prefix !== undefined && (providerOf(config, prefix) !== undefined || backendWords.has(prefix));
+  const hasPrefix = prefix !== undefined && isKnown(prefix);
   const model = hasPrefix ? spec.slice(slash + 1) : spec;
   if (at > 0) return { model: model.slice(0, model.lastIndexOf("@")), provider: spec.slice(at + 1).toLowerCase() };
   return hasPrefix ? { model, provider: prefix } : { model };

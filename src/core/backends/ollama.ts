@@ -70,6 +70,8 @@ export interface OllamaLoadOptions {
 
 export interface OllamaClient {
   readonly url: string;
+  /** What a model of this server is called here: `llama3.2:1b@ollama`. */
+  idOf(name: string): string;
   /** @throws SpellError ollama-unreachable */
   version(signal?: AbortSignal): Promise<string>;
   list(signal?: AbortSignal): Promise<readonly OllamaModel[]>;
@@ -88,8 +90,10 @@ export interface OllamaClient {
 /** Bytes of one line of a stream; a token has some hundred, a long context list some hundred thousand. */
 const lineBytes = 4 * 1024 * 1024;
 
-export function createOllamaClient(network: Network, settings: ModelSettings): OllamaClient {
-  const url = settings.ollamaBaseUrl.replace(/\/+$/, "");
+export function createOllamaClient(outer: Network, settings: ModelSettings): OllamaClient {
+  const { url, fetch } = serverAt(settings.ollamaBaseUrl, outer.fetch);
+  const network: Network = { ...outer, fetch };
+  const idOf = (name: string): string => `${name}@${settings.ollamaProvider}`;
 
   async function call(path: string, body: unknown, method: "GET" | "POST" | "DELETE", signal: AbortSignal | undefined) {
     const options: RequestOptions = { what: "Ollama", isTrusted: true, ...(signal === undefined ? {} : { signal }) };
@@ -121,7 +125,8 @@ export function createOllamaClient(network: Network, settings: ModelSettings): O
         );
       }
       if (!isObject(value)) throw new SpellError("ollama-error", `${url} answered with no object`, { where: url });
-      if (typeof value["error"] === "string" || status >= 400) throw serverError(String(value["error"] ?? status), status, url, name);
+      if (typeof value["error"] === "string" || status >= 400)
+        throw serverError(String(value["error"] ?? status), status, url, name && idOf(name));
       return value;
     };
     try {
@@ -144,7 +149,7 @@ export function createOllamaClient(network: Network, settings: ModelSettings): O
       throw unreachable(error, url);
     }
     if (pending.trim() !== "") yield read(pending);
-    else if (status >= 400) throw serverError(String(status), status, url, name);
+    else if (status >= 400) throw serverError(String(status), status, url, name && idOf(name));
   }
 
   async function one(path: string, body: unknown, method: "GET" | "POST" | "DELETE", signal: AbortSignal | undefined, name?: string) {
@@ -155,6 +160,7 @@ export function createOllamaClient(network: Network, settings: ModelSettings): O
 
   const client: OllamaClient = {
     url,
+    idOf,
     async version(signal) {
       const { version } = await one("/api/version", undefined, "GET", signal);
       if (typeof version !== "string") throw new SpellError("ollama-error", `${url} does not answer like an Ollama server`, { where: url });
@@ -246,7 +252,7 @@ export function createOllamaClient(network: Network, settings: ModelSettings): O
       const details = await client.show(name, signal);
       const running = await client.running(signal).catch((): readonly RunningModel[] => []);
       const chat = (path: string, body: unknown, abort: AbortSignal | undefined) => lines(path, body, "POST", abort, name);
-      return createOllamaModel(name, details, running, chat, network.clock, settings, {
+      return createOllamaModel(name, idOf(name), details, running, chat, network.clock, settings, {
         contextSize: contextSize ?? settings.ollamaContextSize,
         threads,
       });
@@ -255,10 +261,31 @@ export function createOllamaClient(network: Network, settings: ModelSettings): O
   return client;
 }
 
+/** A user and password in the address go into a header, to this server alone: `fetch` refuses such addresses. */
+export function serverAt(address: string, fetch: Network["fetch"]): { readonly url: string; readonly fetch: Network["fetch"] } {
+  const { username, password, origin } = new URL(address);
+  const url = address.replace(/\/+$/, "");
+  if (username === "" && password === "") return { url, fetch };
+  const bytes = new TextEncoder().encode(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`);
+  const authorization = `Basic ${btoa(String.fromCharCode(...bytes))}`;
+  return {
+    url: url.replace(/^([a-z]+:\/\/)[^/]*@/i, "$1"),
+    fetch: (input, init) => {
+      const isServer = new URL(input instanceof Request ? input.url : input).origin === origin;
+      return fetch(input, isServer ? { ...init, headers: { ...headersOf(init), authorization } } : init);
+    },
+  };
+}
+
+function headersOf(init: RequestInit | undefined): Record<string, string> {
+  return Object.fromEntries(new Headers(init?.headers));
+}
+
 type Ask = (path: string, body: unknown, signal: AbortSignal | undefined) => AsyncIterable<Readonly<Record<string, unknown>>>;
 
 function createOllamaModel(
   name: string,
+  id: string,
   details: OllamaDetails,
   running: readonly RunningModel[],
   ask: Ask,
@@ -288,7 +315,7 @@ function createOllamaModel(
     let text = "";
     let firstTokenMs = 0;
     try {
-      yield { type: "stream-start", model: `${name}@ollama`, device };
+      yield { type: "stream-start", model: id, device };
       for (const option of ignored)
         yield { type: "warning", code: "option-ignored", message: `${option} is not known to Ollama; it was not sent` };
       for await (const value of ask(path, body, signal)) {
@@ -320,7 +347,7 @@ function createOllamaModel(
   }
 
   return {
-    id: `${name}@ollama`,
+    id,
     architecture: details.architecture ?? "unknown",
     sizeBytes: undefined,
     contextLength: context > 0 ? context : (details.contextLength ?? 0),
@@ -417,12 +444,12 @@ function unreachable(error: unknown, url: string): unknown {
   });
 }
 
-function serverError(text: string, status: number, url: string, name: string | undefined): SpellError {
+function serverError(text: string, status: number, url: string, id: string | undefined): SpellError {
   const said = text.slice(0, 500);
-  if (name !== undefined && (status === 404 || /not found/i.test(said))) {
-    return new SpellError("model-not-installed", `the Ollama server at ${url} has no model ${name}`, {
+  if (id !== undefined && (status === 404 || /not found/i.test(said))) {
+    return new SpellError("model-not-installed", `the Ollama server at ${url} has no model ${id.slice(0, id.lastIndexOf("@"))}`, {
       where: url,
-      commands: [`llmspell model pull ${name}@ollama`],
+      commands: [`llmspell model pull ${id}`],
     });
   }
   return new SpellError("ollama-error", `Ollama answered ${status}: ${said}`, { where: url, details: { status } });

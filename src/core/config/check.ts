@@ -127,6 +127,7 @@ export function checkDocument(document: Document): Checked {
       const key = keyAt(`providers.${name}`);
       const problem = providerNameProblem(name);
       if (key !== undefined && name === "default_provider") take(parts, key, value, key.path);
+      else if (!isTable(value) && isProviderType(name)) complain("config-value", parts, "value", `wanted a table; got ${showValue(value)}`);
       else if (!isTable(value)) unknown(parts, value, [...(namesIn("providers") ?? []), ...providerTypes()]);
       else if (problem !== undefined && (isOdd(name) || name === "providers")) unknown(parts, value, providerTypes());
       else if (problem !== undefined) complain("config-value", parts, "key", `the name of a provider: ${problem}`);

@@ -1,7 +1,7 @@
 /** A configuration before the schema has seen it: parsed, bounded, and able to say where each key stands. */
 import { limits } from "../limits.ts";
 import type { Position } from "./positions.ts";
-import { frameAt, lineAndColumn, type Problem } from "./problem.ts";
+import { frameAt, lineAndColumn, type Problem, syntaxFrameAt } from "./problem.ts";
 
 /** The place of a key, for origins and errors. */
 export interface Place {
@@ -57,7 +57,7 @@ export async function parseDocument(text: string, name: string, origin: string):
     const { line, column } = error;
     const offset = offsetOf(text, line, column);
     const [what = ""] = error.message.replace("Invalid TOML document: ", "").split("\n", 1);
-    return fail(what, { line, column, frame: frameAt(text, [offset, offset + 1]) });
+    return fail(what, { line, column, frame: syntaxFrameAt(text, offset) });
   }
   const excess = findExcess(values);
   if (excess !== undefined) return fail(excess);

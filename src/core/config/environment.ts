@@ -2,7 +2,7 @@
 import { nearest } from "../nearest.ts";
 import type { Environment } from "../platform.ts";
 import type { ConfigKey } from "./key.ts";
-import { allKeys, isSecret, keyAt, keysOfType, type ProviderType, systematicNames } from "./keys.ts";
+import { allKeys, isSecret, keyAt, keysOfType, type ProviderType, reservedVariables, systematicNames } from "./keys.ts";
 import { declaredTypes, type Entry, type Layer } from "./layer.ts";
 import { mask } from "./mask.ts";
 import type { Problem } from "./problem.ts";
@@ -43,8 +43,9 @@ export function readEnvironment(env: Environment, declared: ReadonlyMap<string, 
     const text = env[name] ?? "";
     const key = byVariable.get(name);
     const target: Target | undefined = key === undefined ? findProviderKey(name, declared) : { path: key.path, key };
+    if (target === undefined && takeType(name, text, declared, layer, problems)) continue;
     if (target === undefined) {
-      const meant = nearestVariable(name, [...byVariable.keys(), ...providerVariables(declared)]);
+      const meant = nearestVariable(name, [...byVariable.keys(), ...reservedVariables, ...providerVariables(declared)]);
       warnings.push(`${name} is no variable of llmspell${meant === undefined ? "" : `; did you mean ${meant}?`}`);
       continue;
     }
@@ -74,6 +75,34 @@ function findProviderKey(variable: string, declared: ReadonlyMap<string, Provide
   return best;
 }
 
+/**
+ * `LLMSPELL_PROVIDERS_<NAME>_PROVIDER_TYPE` may repeat what a provider is, and so declare it, but not change it: its keys hang on that.
+ * @returns whether the variable is one of these
+ */
+function takeType(
+  variable: string,
+  text: string,
+  declared: ReadonlyMap<string, ProviderType>,
+  layer: Map<string, Entry>,
+  problems: Problem[],
+): boolean {
+  const found = [...knownProviders(declared)].find(([name]) => variableOf(`providers.${name}.provider_type`) === variable);
+  if (found === undefined) return false;
+  const [name, type] = found;
+  const path = `providers.${name}.provider_type`;
+  if (text.trim().toLowerCase() === type) layer.set(path, { value: type, origin: `env:${variable}` });
+  else
+    problems.push({
+      code: "env-value",
+      path,
+      where: variable,
+      message: `wanted ${type}, which a variable cannot change, because the keys of a provider hang on it; got ${showGot(path, text)}`,
+      expected: type,
+      got: showGot(path, text),
+    });
+  return true;
+}
+
 function knownProviders(declared: ReadonlyMap<string, ProviderType>): ReadonlyMap<string, ProviderType> {
   return new Map([...namedProviders.map((name) => [name, name] as const), ...declared]);
 }
@@ -87,7 +116,7 @@ function providerVariables(declared: ReadonlyMap<string, ProviderType>): readonl
 /** Their beginning is the same; left out, more of them are short enough to compare. */
 function nearestVariable(variable: string, all: readonly string[]): string | undefined {
   const meant = nearest(
-    variable.slice("LLMSPELL_".length),
+    variable.slice("LLMSPELL_".length).toUpperCase(),
     all.map((name) => name.slice("LLMSPELL_".length)),
   );
   return meant === undefined ? undefined : `LLMSPELL_${meant}`;
@@ -152,9 +181,11 @@ function readVendor(env: Environment, declared: ReadonlyMap<string, ProviderType
   // A wrong device is told even where nobody computes: whoever set it expects an effect.
   const device = ["LLMSPELL_DEVICE", "CANDLE_DEVICE"].find((name) => (env[name] ?? "") !== "");
   if (device !== undefined) {
-    const path = "providers.candle.device";
-    set(device, path, keysOfType("candle").get("device"));
-    if (declared.get("candle") !== "candle") layer.delete(path);
+    const key = keysOfType("candle").get("device");
+    set(device, "providers.candle.device", key);
+    const entry = layer.get("providers.candle.device");
+    layer.delete("providers.candle.device");
+    for (const [name, type] of declared) if (type === "candle" && entry !== undefined) layer.set(`providers.${name}.device`, entry);
   }
   setOfProvider("OPENAI_API_KEY", "openai", "api_key");
   setOfProvider("ANTHROPIC_API_KEY", "anthropic", "api_key");

@@ -13,7 +13,9 @@ const keysByType = new Map<ProviderType, ReadonlyMap<string, ConfigKey>>();
 const reservedProviders: ReadonlySet<string> = new Set(["local", "all", "auto", "hf", "providers"]);
 
 /** Variables that say where and what to load, or beat a key by a rule of their own. */
-const reservedVariables: ReadonlySet<string> = new Set(["HOME", "CONFIG", "PROFILE", "TRACE", "DEVICE"].map((name) => `LLMSPELL_${name}`));
+export const reservedVariables: ReadonlySet<string> = new Set(
+  ["HOME", "CONFIG", "PROFILE", "TRACE", "DEVICE"].map((name) => `LLMSPELL_${name}`),
+);
 
 /** Short names that other programs use too, and the ones of devices. */
 const vendorVariables = [
@@ -72,9 +74,9 @@ export function isSecret(key: string): boolean {
   return /(api_key|token|secret|password)$/i.test(key);
 }
 
-/** @returns set variables with the systematic beginning, whether a key has them or not */
+/** @returns set variables with the systematic beginning in any case, whether a key has them or not */
 export function systematicNames(env: Environment): readonly string[] {
-  return Object.keys(env).filter((name) => name.startsWith("LLMSPELL_") && (env[name] ?? "") !== "" && !reservedVariables.has(name));
+  return Object.keys(env).filter((name) => /^llmspell_/i.test(name) && (env[name] ?? "") !== "" && !reservedVariables.has(name));
 }
 
 /** Most programs are started with no variable that matters to their configuration: then nothing else is read for them (environment.ts). */

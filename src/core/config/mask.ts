@@ -3,26 +3,72 @@ import { isSecret } from "./keys.ts";
 
 export const mask = "********";
 
-/** A copy of plain data with secrets masked; what holds none comes back as it is. */
+/** A copy of plain data with secrets masked, whatever their type; what holds none comes back as it is. */
 export function maskSecrets(value: unknown): unknown {
   if (typeof value === "string") return maskAddress(value);
   if (Array.isArray(value)) return value.map(maskSecrets);
   if (typeof value !== "object" || value === null || !isPlain(value)) return value;
   const copy: Record<string, unknown> = Object.create(null);
-  for (const [key, inner] of Object.entries(value)) {
-    copy[key] = isSecret(key) && typeof inner === "string" && inner !== "" ? mask : maskSecrets(inner);
-  }
+  for (const [key, inner] of Object.entries(value)) copy[key] = isSecret(key) && isSet(inner) ? mask : maskSecrets(inner);
   return copy;
 }
 
-/** `https://user:password@host` to `https://********@host`. */
-export function maskAddress(text: string): string {
-  return text.includes("@") ? text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@"'?#]+(:[^\s/@"'?#]*)?@/gi, `$1${mask}@`) : text;
+/** Whether there is a value at all may be told. */
+function isSet(value: unknown): boolean {
+  return value !== "" && value !== undefined && value !== null && typeof value !== "boolean";
 }
 
-/** A line of a configuration file as it may be shown: values of secret keys are gone, also in a line that is no valid TOML. */
+/**
+ * `https://user:password@host` to `https://********@host`. Passwords that should have been escaped may hold @, and also / ? or #, where
+ * what stands before is no port.
+ */
+export function maskAddress(text: string): string {
+  return text.includes("@") ? text.replace(credentials, `$1${mask}@`) : text;
+}
+
+const credentials = /([a-z][a-z0-9+.-]*:\/\/)(?:[^\s/?#"']*@|[^\s/?#"'@:]*:(?!\d*(?:[/?#"'\s]|$))[^\s"']*@)/gi;
+
+/**
+ * A line of a configuration file as it may be shown. What stands behind the name of a secret is gone up to the end of the line: the text may be
+ * no valid TOML, so neither quotes nor commas tell where the secret ends.
+ */
 export function maskLine(line: string): string {
-  return maskAddress(line.replace(/((?:api_key|token|secret|password)["']?\s*=\s*)[^,}\s][^,}]*/gi, `$1${mask}`));
+  return maskAddress(line.replace(secretInLine, `$1${mask}`));
+}
+
+/** Also the names that people write for `api_key`, and the key put where the name of its variable belongs. */
+const secretInLine = /((?:key|token|secret|passw(?:or)?d|passphrase)(?:_env)?["']?(?:\s*[.:=]\s*|\s+(?=["'])))\S.*$/i;
+
+/**
+ * Whether the next line would stand inside a value that a secret key began. Reads what is no valid TOML too.
+ * @param above all lines before it
+ */
+export function isInsideSecret(above: string): boolean {
+  let key = "";
+  let depth = 0;
+  let quotes: string | undefined;
+  for (const line of above.split("\n").slice(0, -1)) {
+    let rest = line;
+    if (quotes !== undefined) {
+      const end = rest.indexOf(quotes);
+      if (end < 0) continue;
+      rest = rest.slice(end + quotes.length);
+      quotes = undefined;
+    } else if (depth === 0) {
+      const sign = rest.search(/[=:]/);
+      if (sign < 0) continue;
+      key = rest.slice(0, sign + 1);
+      rest = rest.slice(sign + 1);
+    }
+    for (const [token] of rest.matchAll(/"""|'''|"(?:\\.|[^"\\])*"?|'[^']*'?|#.*|[[\]{}]/g)) {
+      if (quotes !== undefined) {
+        if (token.startsWith(quotes)) quotes = undefined;
+      } else if (token === '"""' || token === "'''") quotes = token;
+      else if (token === "[" || token === "{") depth += 1;
+      else if (token === "]" || token === "}") depth = Math.max(0, depth - 1);
+    }
+  }
+  return (quotes !== undefined || depth > 0) && maskLine(`${key} x`).includes(mask);
 }
 
 function isPlain(value: object): boolean {

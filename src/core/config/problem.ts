@@ -1,7 +1,7 @@
 /** What is wrong with a configuration, collected: a person gets every problem in one go. */
 import { type ErrorCode, SpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { maskLine } from "./mask.ts";
+import { isInsideSecret, mask, maskLine } from "./mask.ts";
 
 export type ProblemCode = Extract<ErrorCode, `config-${string}` | "env-value">;
 
@@ -29,16 +29,21 @@ const shownProblems = 20;
 /** @returns one error for all problems; the first one gives the code */
 export function problemsError(problems: readonly [Problem, ...Problem[]], source: string, commands: readonly string[]): SpellError {
   const [first] = problems;
+  const variables = problems.filter(({ code }) => code === "env-value").map(({ where }) => where);
+  const named = variables.length === problems.length ? "environment" : source;
   const texts = problems.slice(0, shownProblems).map(textOf);
   const more = problems.length > shownProblems ? `\n\nand ${problems.length - shownProblems} more` : "";
   return new SpellError(
     first.code,
     problems.length === 1
       ? (texts[0] ?? "")
-      : `${source}: ${problems.length < limits.configProblems ? problems.length : `${limits.configProblems} or more`} problems\n\n${texts.join("\n\n")}${more}`,
+      : `${named}: ${problems.length < limits.configProblems ? problems.length : `${limits.configProblems} or more`} problems\n\n${texts.join("\n\n")}${more}`,
     {
       ...(first.code === "env-value" ? { where: first.where } : first.path === undefined ? {} : { where: first.path }),
-      commands: first.code === "env-value" ? [`unset ${first.where}`] : commands,
+      commands: [
+        ...(variables.length === 0 ? [] : [`unset ${[...new Set(variables)].join(" ")}`]),
+        ...(variables.length === problems.length ? [] : commands),
+      ],
       details: { problems },
     },
   );
@@ -63,18 +68,44 @@ export function lineAndColumn(text: string, offset: number): { readonly line: nu
  * The line of a range with carets below it:
  *   3 | temprature = 0.5
  *     | ^^^^^^^^^^
+ * Other texts of that line are left out: a key whose name is wrong may be a secret all the same.
  */
-export function frameAt(text: string, [start, end]: readonly [number, number]): string {
+export function frameAt(text: string, range: readonly [number, number]): string {
+  const { number, before, target, after } = lineAround(text, range);
+  return drawFrame(number, withoutTexts(before), target, withoutTexts(after));
+}
+
+/** As frameAt(), of a text that cannot be read: everything is shown that is not behind the name of a secret. */
+export function syntaxFrameAt(text: string, offset: number): string {
+  const { number, before, target, after } = lineAround(text, [offset, offset + 1]);
+  return isInsideSecret(text.slice(0, offset - before.length)) ? drawFrame(number, "", mask, "") : drawFrame(number, before, target, after);
+}
+
+function lineAround(text: string, [start, end]: readonly [number, number]) {
   const { line, column } = lineAndColumn(text, start);
   const lineStart = start - column + 1;
   const newline = text.indexOf("\n", start);
-  const whole = text.slice(lineStart, newline < 0 ? text.length : newline).replace(/\r$/, "");
-  const from = Math.max(0, column - 1 - shownColumns / 2);
-  const raw = whole.slice(from, from + shownColumns).replaceAll("\t", " ");
-  const shown = maskLine(raw);
-  // where a secret was masked nothing behind it stands where it stood
-  const width = shown === raw ? Math.max(1, Math.min(end - start, raw.length - (column - 1 - from))) : 1;
-  const caretAt = Math.min(column - 1 - from, shown.length);
-  const gutter = String(line).length;
-  return `  ${line} | ${shown}\n  ${" ".repeat(gutter)} | ${" ".repeat(caretAt)}${"^".repeat(width)}`;
+  const whole = text
+    .slice(lineStart, newline < 0 ? text.length : newline)
+    .replace(/\r$/, "")
+    .replaceAll("\t", " ");
+  const [from, to] = [column - 1, column - 1 + end - start];
+  return { number: line, before: whole.slice(0, from), target: whole.slice(from, to), after: whole.slice(to) };
+}
+
+function withoutTexts(part: string): string {
+  return part.replace(/"(?:\\.|[^"\\])*"?|'[^']*'?/g, (found) => (found.length <= 2 ? found : `${found[0]}…${found[0]}`));
+}
+
+function drawFrame(number: number, before: string, target: string, after: string): string {
+  const line = before + target + after;
+  const masked = maskLine(line);
+  const isWhole = masked.startsWith(before + target);
+  // what was masked can be pointed at as a whole only
+  const [at, width] = isWhole ? [before.length, Math.max(1, target.length)] : [masked.indexOf(mask), mask.length];
+  const from = Math.max(0, at - shownColumns / 2);
+  const shown = masked.slice(from, from + shownColumns);
+  const gutter = String(number);
+  const carets = "^".repeat(Math.max(1, Math.min(width, shown.length - (at - from))));
+  return `  ${gutter} | ${shown}\n  ${" ".repeat(gutter.length)} | ${" ".repeat(at - from)}${carets}`;
 }

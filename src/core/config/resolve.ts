@@ -4,6 +4,7 @@
  */
 import type { SpellError } from "../errors.ts";
 import type { ConfigFile, ConfigHost, Environment } from "../platform.ts";
+import { shellQuote } from "../shell-quote.ts";
 import type { Checked, Extra } from "./check.ts";
 import { configKeys } from "./compiled.generated.ts";
 import type { Config, ConfigInput } from "./config.generated.ts";
@@ -12,6 +13,7 @@ import type { EnvironmentResult } from "./environment.ts";
 import type { ConfigKey } from "./key.ts";
 import { findProfile, hasVariables, isSecret, keysOfType, type ProviderType } from "./keys.ts";
 import { declaredTypes, type Entry, type Layer, layerOf, mergeLayers, showPath } from "./layer.ts";
+import { mask } from "./mask.ts";
 import type { Problem } from "./problem.ts";
 
 /** What is loaded below the environment. */
@@ -26,7 +28,7 @@ export type ConfigSource =
 type ProviderTypes = ReadonlyMap<string, ProviderType>;
 
 export interface ConfigWarning {
-  readonly code: "config-not-yet" | "config-own-keys" | "config-public-secret" | "env-unknown";
+  readonly code: "config-masked-secret" | "config-not-yet" | "config-own-keys" | "config-public-secret" | "env-unknown";
   readonly message: string;
 }
 
@@ -58,11 +60,11 @@ const bundledDefault = "tiny-stories";
 /** @throws SpellError config-*, env-value, profile-unknown: one error for all problems */
 export async function resolveSource(source: ConfigSource, host: ConfigHost = {}): Promise<ResolvedConfig> {
   const { named, layer: loaded, parsed, problems: found = [], extras = [] } = await openSource(source);
-  const commands = source.kind === "file" ? [`llmspell config validate --file ${source.path}`] : [];
+  const commands = source.kind === "file" ? [`llmspell config validate --file ${shellQuote(source.path)}`] : [];
   if (parsed?.ok === false) throw await asError([parsed.problem], named, commands);
   const problems: Problem[] = [...found];
 
-  const base = withDefaultProviders(source, loaded);
+  const base = withDefaultProviders(source, loaded, parsed);
   const env = await readVariables(host.env ?? {}, base);
   problems.push(...env.problems);
   const set = mergeLayers(base, env.vendor, env.layer);
@@ -83,6 +85,7 @@ export async function resolveSource(source: ConfigSource, host: ConfigHost = {})
         message: `${showPath(parts)}${extras.length > 1 ? ` and ${extras.length - 1} more` : ""}: kept, and without effect; names that begin with x- are your own`,
       })),
       ...publicSecrets(source, effective),
+      ...maskedSecrets(effective),
       ...notYet(source, effective),
       ...env.warnings.map((message) => ({ code: "env-unknown" as const, message })),
     ],
@@ -139,15 +142,23 @@ async function asError(problems: readonly [Problem, ...Problem[]], source: strin
   return problemsError(problems, source, commands);
 }
 
-/** A profile has what it declares; anything else without a provider of its own keeps the embedded engine and Ollama. */
-function withDefaultProviders(source: ConfigSource, loaded: Layer): Layer {
-  if (source.kind === "profile" || declaredTypes(loaded).size > 0) return loaded;
+/**
+ * A profile has what it declares; anything else without a provider of its own keeps the embedded engine and Ollama. Only where `[providers]` is written
+ * and empty there is none: so profiles without providers can be written down.
+ */
+function withDefaultProviders(source: ConfigSource, loaded: Layer, parsed: Parsed | undefined): Layer {
+  if (source.kind === "profile" || declaredTypes(loaded).size > 0 || declaresNone(parsed)) return loaded;
   const own = ["candle", "ollama"].map((name) => {
     const values = findProfile(name)?.values["providers"] as Readonly<Record<string, unknown>>;
     return layerOf({ providers: { [name]: values[name] } }, "default");
   });
   const model: Layer = new Map([["providers.candle.default_model", { value: bundledDefault, origin: "default" }]]);
   return mergeLayers(...own, model, loaded);
+}
+
+function declaresNone(parsed: Parsed | undefined): boolean {
+  const table = parsed?.ok === true ? parsed.document.values["providers"] : undefined;
+  return typeof table === "object" && table !== null && !Array.isArray(table) && Object.keys(table).length === 0;
 }
 
 /** Every key that is set or has a default, in the order of the schema. */
@@ -225,6 +236,9 @@ function findContradictions(layer: Settings, declared: ProviderTypes, parsed: Pa
     if (type === "openai-compatible" && !layer.has(`providers.${name}.base_url`))
       complain(`providers.${name}.provider_type`, "an openai-compatible provider needs base_url");
   }
+  const hub = String(layer.get("models.hf_endpoint")?.value);
+  if (URL.canParse(hub) && (new URL(hub).username !== "" || new URL(hub).password !== ""))
+    complain("models.hf_endpoint", "wanted an address without user and password; HF_TOKEN is what the hub takes");
   if (number("rag.chunking.overlap") >= number("rag.chunking.chunk_size"))
     complain(
       "rag.chunking.overlap",
@@ -251,8 +265,9 @@ function notYet(source: ConfigSource, settings: Settings): readonly ConfigWarnin
     // Profiles set the keys of scripts throughout; saying so each time would teach people to look away.
     const tells = reader === "release 2" || (reader === "later: scripts" && source.kind !== "profile");
     if (!tells || origin === "default") continue;
-    const [section = "", part, inner] = path.split(".");
-    sections.set(section === "runtime" && inner !== undefined ? `runtime.${part}` : section, reader);
+    const [section = "", part] = path.split(".");
+    // some keys of this one act now
+    sections.set(section === "runtime" ? `runtime.${part}` : section, reader);
   }
   return [...sections].map(([section, reader]) => ({
     code: "config-not-yet",
@@ -270,6 +285,13 @@ function publicSecrets(source: ConfigSource, effective: Settings): readonly Conf
       message: `${source.path} holds ${paths.join(", ")} and can be read by other users: chmod 600 it, or write api_key_env instead`,
     },
   ];
+}
+
+/** Of a file that was made from what `config show` printed. */
+function maskedSecrets(effective: Settings): readonly ConfigWarning[] {
+  return [...effective.values()]
+    .filter(({ path, value }) => isSecret(path) && value === mask)
+    .map(({ path }) => ({ code: "config-masked-secret", message: `${path} is a mask, not a key; write the key, or api_key_env instead` }));
 }
 
 /** Along the schema into objects without a prototype. */

@@ -24,7 +24,7 @@ export function unknownProfile(name: string): SpellError {
     `Builtin profile '${shown}' not found.${meant === undefined ? "" : ` Did you mean '${meant}'?`}`,
     {
       where: shown,
-      hint: `Profiles:\n${profileGroups()
+      hint: `${/\.toml$|[/\\]/i.test(name) ? "A file is loaded with -c. " : ""}Profiles:\n${profileGroups()
         .map(([category, profiles]) => `  ${category}: ${profiles.map(labelOf).join(", ")}`)
         .join("\n")}`,
       commands: ["llmspell config list-profiles"],

@@ -32,7 +32,9 @@ function tableLines(table: Table, path: readonly string[], options: TomlOptions)
   const body = lines.length > 0 && path.length > 0 ? ["", `[${path.map(keyText).join(".")}]`, ...lines] : lines;
   const tables = entries.flatMap(([name, inner]) => (isTable(inner) ? tableLines(inner, [...path, name], options) : []));
   // an empty table says something too: it was declared
-  return body.length + tables.length === 0 && path.length > 0 ? ["", `[${path.map(keyText).join(".")}]`] : [...body, ...tables];
+  if (body.length + tables.length > 0 || path.length === 0) return [...body, ...tables];
+  const above = options.above?.(path.join("."));
+  return ["", ...(above === undefined ? [] : [`# ${above}`]), `[${path.map(keyText).join(".")}]`];
 }
 
 function isTable(value: unknown): value is Table {

@@ -41,7 +41,7 @@ export function checkValue(key: ConfigKey, value: unknown): { readonly value: Co
 function checkFormat({ format }: ConfigKey, text: string): { readonly wanted: string } | undefined {
   if (format === "url") return isWebAddress(text) ? undefined : { wanted: "an address that begins with http:// or https://" };
   if (format === "path") return text.includes("\u0000") ? { wanted: "a path" } : undefined;
-  if (format === "variable") return /^[A-Za-z_][A-Za-z0-9_]*$/.test(text) ? undefined : { wanted: "the name of a variable" };
+  if (format === "variable") return /^[A-Za-z_][A-Za-z0-9_]*$/.test(text) ? undefined : { wanted: "the name of a variable that holds it" };
   return undefined;
 }
 
@@ -64,13 +64,14 @@ export function describeValues(key: ConfigKey): string {
   }[key.type];
 }
 
-/** The value of a secret key is never part of a message. */
+/** The value of a secret key is never part of a message; nor is a key that was put where the name of its variable belongs. */
 export function showGot(path: string, value: unknown): string {
-  return isSecret(path) && typeof value !== "boolean" && typeof value !== "number" && typeof value !== "bigint" ? mask : showValue(value);
+  return (isSecret(path) || isSecret(path.replace(/_env$/, ""))) && typeof value !== "boolean" ? mask : showValue(value);
 }
 
 /** A value in a message: as TOML shows it, short, without secrets. */
 export function showValue(value: unknown): string {
+  if (typeof value === "number" && !Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value < 0 ? "-inf" : "inf";
   if (value instanceof Date) return `the date ${value.toISOString()}`;
   if (typeof value === "bigint" || typeof value === "number" || typeof value === "boolean") return String(value);
   if (Array.isArray(value)) {

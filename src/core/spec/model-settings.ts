@@ -11,6 +11,10 @@ export interface ModelSettings {
   readonly hfToken?: () => string | undefined;
   /** Address of the Ollama registry. */
   readonly ollamaRegistry: string;
+  /** Name of the provider that runs models in this process; commands that fetch for it end in it. */
+  readonly candleProvider: string;
+  /** Name of the provider the Ollama server has; ids of its models end in it. */
+  readonly ollamaProvider: string;
   /** Address of the Ollama server. */
   readonly ollamaBaseUrl: string;
   /** Open files of other tools in place. */
@@ -37,6 +41,8 @@ export const defaultModelSettings: ModelSettings = {
   offline: false,
   hfEndpoint: "https://huggingface.co",
   ollamaRegistry: "https://registry.ollama.ai",
+  candleProvider: "candle",
+  ollamaProvider: "ollama",
   ollamaBaseUrl: "http://localhost:11434",
   reuseHfCache: true,
   reuseOllamaStore: true,

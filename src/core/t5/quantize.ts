@@ -90,28 +90,17 @@ export function toFloat32(bytes: Uint8Array, dtype: "F32" | "F16" | "BF16"): Flo
   if (dtype === "F32") return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
   const halves = new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 2);
   const floats = new Float32Array(halves.length);
+  const bits = new Uint32Array(floats.buffer);
   if (dtype === "BF16") {
-    const bits = new Uint32Array(floats.buffer);
     for (let i = 0; i < halves.length; i += 1) bits[i] = (halves[i] as number) << 16;
     return floats;
   }
-  halfTable ??= makeHalfTable();
-  const table = halfTable;
-  for (let i = 0; i < halves.length; i += 1) floats[i] = table[halves[i] as number] as number;
+  // The same exponent and fraction, read as binary32, stand for a value 2^(127−15) times smaller; of subnormal numbers too (IEEE 754, binary16).
+  for (let i = 0; i < halves.length; i += 1) {
+    const half = halves[i] as number;
+    bits[i] = ((half & 0x8000) << 16) | ((half & 0x7fff) << 13);
+    if ((half & 0x7c00) !== 0x7c00) floats[i] = (floats[i] as number) * 2 ** 112;
+    else bits[i] = (bits[i] as number) | 0x7f800000; // infinity, or no number
+  }
   return floats;
-}
-
-/** Made at the first use, and kept: it takes ten times as long as the conversion of a small tensor, and a model has a hundred. */
-let halfTable: Float32Array | undefined;
-
-/** Value of each of the 65,536 half-precision patterns (IEEE 754 binary16). */
-function makeHalfTable(): Float32Array {
-  return Float32Array.from({ length: 65_536 }, (_, half) => {
-    const sign = half >= 0x8000 ? -1 : 1;
-    const exponent = (half >> 10) & 31;
-    const fraction = half & 1023;
-    if (exponent === 0) return sign * fraction * 2 ** -24;
-    if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-  });
 }

@@ -6,6 +6,7 @@
 import { configConflict } from "../../core/config/source-errors.ts";
 import { SpellError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
+import { shellQuote } from "../../core/shell-quote.ts";
 import {
   type Command,
   commandGroups,
@@ -40,7 +41,7 @@ export function parseArguments(argv: readonly string[]): Request {
   let known = globals;
 
   /** The next word that is no flag: part of the command's name, or an operand. */
-  const takeWord = (word: string): void => {
+  const takeWord = (word: string, next?: string): void => {
     if (command !== undefined) {
       operands.push(word);
       return;
@@ -48,7 +49,7 @@ export function parseArguments(argv: readonly string[]): Request {
     words.push(word);
     const name = words.join(" ");
     if (commandGroups.has(name)) return;
-    command = findCommand(name);
+    command = findCommand(name, next);
     known = byName([...globalFlags, ...command.flags]);
   };
 
@@ -59,7 +60,7 @@ export function parseArguments(argv: readonly string[]): Request {
       break;
     }
     if (token === "-" || !token.startsWith("-") || /^-[\d.]/.test(token)) {
-      takeWord(token);
+      takeWord(token, argv[i + 1]);
       continue;
     }
     const { flag, value } = readFlag(token, known, command, words);
@@ -202,7 +203,15 @@ function checkOperands(command: Command, operands: readonly string[]): void {
   const [wanted] = command.operands;
   if (operands.length > command.operands.length && wanted?.repeated !== true) {
     const line = operands.map((word) => (/^[\w./@:=-]+$/.test(word) ? word : JSON.stringify(word))).join(" ");
-    if (wanted === undefined) throw wrong(`${command.name} takes no operand; got ${quoteShort(line)}`, command);
+    if (wanted === undefined) {
+      const file = command.flags.find(({ name }) => name === "file");
+      const own = `llmspell ${command.name} --file ${shellQuote(operands[0] ?? "")}`;
+      throw wrong(
+        `${command.name} takes no operand; got ${quoteShort(line)}`,
+        command,
+        file === undefined || operands.length > 1 ? {} : { hint: "A file is named with --file:", commands: [own] },
+      );
+    }
     throw wrong(`${command.name} takes one ${wanted.name}; got ${operands.length} words: ${quoteShort(line)}`, command, {
       ...(command.name === "generate"
         ? {
@@ -229,7 +238,8 @@ function checkOperands(command: Command, operands: readonly string[]): void {
   }
 }
 
-function findCommand(name: string): Command {
+/** @param next the word behind it, which may tell what was meant */
+function findCommand(name: string, next: string | undefined): Command {
   const found = commands.find((command) => command.name === name || command.aliases?.includes(name) === true);
   if (found !== undefined) return found;
   if (laterCommands.includes(name)) {
@@ -239,17 +249,25 @@ function findCommand(name: string): Command {
       where: name,
     });
   }
-  throw unknownCommand(name);
+  throw unknownCommand(name, next);
 }
 
-function unknownCommand(name: string): SpellError {
+function unknownCommand(name: string, next: string | undefined): SpellError {
   const unknown = `unknown command ${quoteShort(name)}`;
   if (name === "install-ollama") {
     return new SpellError("usage-unknown", unknown, { hint: "Ollama is installed from its own page: https://ollama.com/download" });
   }
   const group = [...commandGroups].find((word) => name.startsWith(`${word} `));
   const all = [...commands.flatMap((command) => [command.name, ...(command.aliases ?? [])]), ...laterCommands];
-  const meant = group === undefined ? nearest(name, [...all, ...commandGroups]) : nearestWithin(group, name, all);
+  const inGroups = all.filter((other) => other.endsWith(` ${name.toLowerCase()}`));
+  if (inGroups.length > 0) {
+    const operand = next !== undefined && /^[\w.][\w./:@-]*$/.test(next) ? ` ${next}` : "";
+    return new SpellError("usage-unknown", `${unknown}; did you mean ${inGroups.map((other) => `'${other}'`).join(" or ")}?`, {
+      hint: "Try:",
+      commands: inGroups.map((other) => `llmspell ${other}${operand}`),
+    });
+  }
+  const meant = group === undefined ? nearestOfAll(name, next, all) : nearestWithin(group, name, all);
   if (meant !== undefined) {
     const line = commandGroups.has(meant) ? `llmspell help ${meant}` : `llmspell ${meant}`;
     return new SpellError("usage-unknown", `${unknown}; did you mean '${meant}'?`, { hint: "Try:", commands: [line] });
@@ -274,6 +292,14 @@ function unknownCommand(name: string): SpellError {
     });
   }
   return new SpellError("usage-unknown", unknown, { commands: ["llmspell help"] });
+}
+
+/** `modle list`: a slip in the first word of two must not lose the second. */
+function nearestOfAll(name: string, next: string | undefined, all: readonly string[]): string | undefined {
+  const meant = nearest(name, [...all, ...commandGroups]);
+  if (next === undefined || (meant !== undefined && !commandGroups.has(meant))) return meant;
+  const twoWords = all.filter((other) => other.includes(" "));
+  return (meant === undefined ? nearest(`${name} ${next}`, twoWords) : nearestWithin(meant, `${meant} ${next}`, all)) ?? meant;
 }
 
 /** `model inof`: the first word is right, so only the second is compared. */
@@ -330,10 +356,4 @@ function wrong(
     commands: [command === undefined ? "llmspell help" : `llmspell help ${command.name}`],
     ...options,
   });
-}
-
-/** A word as a shell takes it back: bare where that is safe, in double quotes where they change nothing, else in single ones. */
-export function shellQuote(text: string): string {
-  if (/^[\w./~:@%+=,-]+$/.test(text)) return text;
-  return /["$`\\!]/.test(text) ? `'${text.replaceAll("'", `'\\''`)}'` : `"${text}"`;
 }

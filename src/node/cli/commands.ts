@@ -87,8 +87,8 @@ export const globalFlags: readonly Flag[] = [
   },
   { name: "quiet", short: "q", description: "no progress, notes or warnings; errors stay" },
   { name: "no-color", description: "no colours and no other escape sequences" },
-  { name: "profile", short: "p", value: "NAME", description: "load a built-in profile; llmspell help lists them" },
-  { name: "config", short: "c", value: "PATH", description: "load this configuration file" },
+  { name: "profile", short: "p", value: "NAME", problem: emptyProblem, description: "load a built-in profile; llmspell help lists them" },
+  { name: "config", short: "c", value: "PATH", problem: emptyProblem, description: "load this configuration file" },
   { name: "help", short: "h", description: "help; for a command with its flags and examples" },
   { name: "version", short: "V", description: "print the version" },
 ];
@@ -314,7 +314,9 @@ export const commands: readonly Command[] = [
     name: "config validate",
     summary: "check a file, or the configuration in effect",
     operands: [],
-    flags: [{ name: "file", short: "f", value: "FILE", description: "check this file by itself, without the environment" }],
+    flags: [
+      { name: "file", short: "f", value: "FILE", problem: emptyProblem, description: "check this file by itself, without the environment" },
+    ],
     examples: [
       ["llmspell config validate", "what would be used here"],
       ["llmspell config validate --file my.toml", "a file"],
@@ -326,7 +328,7 @@ export const commands: readonly Command[] = [
     summary: "write a configuration file to begin with",
     operands: [],
     flags: [
-      { name: "file", value: "FILE", description: "its path [llmspell.toml]" },
+      { name: "file", value: "FILE", problem: emptyProblem, description: "its path [llmspell.toml]" },
       { name: "from", value: "PROFILE", description: "begin with the keys of this profile" },
       { name: "force", short: "f", description: "replace a file that is there" },
     ],
@@ -413,6 +415,10 @@ function parameterFlag(rule: ParameterRule): Flag {
 export function parameterProblem(rule: ParameterRule, text: string): string | undefined {
   if (decimal.test(text)) return findParameterProblem(rule, Number(text));
   return `wanted ${rule.integer ? "" : "a number, "}${describeRange(rule)}; got ${quoteShort(text)}`;
+}
+
+function emptyProblem(text: string): string | undefined {
+  return text === "" ? "nothing stands between the quotes" : undefined;
 }
 
 function integerProblem(min: number, max: number): (text: string) => string | undefined {

@@ -17,7 +17,7 @@ export interface Place {
 /** What was asked for, before anything is read. */
 export type Asked =
   | { readonly kind: "profile"; readonly name: string }
-  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "file"; readonly path: string; readonly by: string }
   | { readonly kind: "discovery"; readonly searched: readonly Place[] };
 
 /** @throws SpellError config-conflict where two variables ask for a profile and a file at once */
@@ -31,7 +31,7 @@ export function askedSource(flags: GivenFlags, env: Env): Asked {
     throw configConflict(`LLMSPELL_PROFILE=${profile}`, `LLMSPELL_CONFIG=${config}`, profile);
   }
   if (profile !== undefined) return { kind: "profile", name: profile };
-  if (config !== undefined) return { kind: "file", path: config };
+  if (config !== undefined) return { kind: "file", path: config, by: fromFlags ? "--config" : "LLMSPELL_CONFIG" };
   let found = false;
   const searched = discoveryPaths(env).map((path) => {
     const exists = existsSync(path);
@@ -46,7 +46,9 @@ export function askedSource(flags: GivenFlags, env: Env): Asked {
 function openAsked(asked: Asked): ConfigSource {
   if (asked.kind === "profile") return asked;
   const path = asked.kind === "file" ? asked.path : asked.searched.find(({ used }) => used)?.path;
-  return path === undefined ? { kind: "defaults" } : { kind: "file", ...readConfigFile(path) };
+  return path === undefined
+    ? { kind: "defaults" }
+    : { kind: "file", ...readConfigFile(path, asked.kind === "file" ? asked.by : undefined) };
 }
 
 /** A flag beats its variables, also one with a wrong value. */

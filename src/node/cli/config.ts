@@ -1,21 +1,22 @@
 /** `llmspell config …`: what is in effect and where it came from, which files are looked for, a file to begin with, a check of one. */
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Config } from "../../core/config/config.generated.ts";
 import type { BuiltinProfile } from "../../core/config/key.ts";
 import { findProfile, isProviderType, keyAt, keysOfType, sectionNames } from "../../core/config/keys.ts";
 import { maskSecrets } from "../../core/config/mask.ts";
 import { labelOf, profileGroups } from "../../core/config/profiles.ts";
-import { providerNames, providerOf } from "../../core/config/providers.ts";
+import { providerNames, providerOf, providerOfType } from "../../core/config/providers.ts";
 import { type ResolvedConfig, resolveSource } from "../../core/config/resolve.ts";
 import { unknownProfile } from "../../core/config/source-errors.ts";
 import { configToml } from "../../core/config/toml-text.ts";
 import { SpellError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
+import { shellQuote } from "../../core/shell-quote.ts";
 import { nodeConfig, readConfigFile } from "../config-files.ts";
 import { homeFolder } from "../home.ts";
-import { flagText, shellQuote } from "./args.ts";
+import { flagText } from "./args.ts";
 import { quoteShort } from "./commands.ts";
 import { askedSource, loadConfig } from "./config-source.ts";
 import type { Context } from "./context.ts";
@@ -28,7 +29,8 @@ export async function configShow(context: Context): Promise<number> {
   const config = maskSecrets(resolved.config) as Readonly<Record<string, unknown>>;
   const names = [...sectionNames(), ...Object.keys(config).filter((name) => name.startsWith("x-"))];
   if (section !== undefined && !names.includes(section)) {
-    const meant = nearest(section, names);
+    const [first = ""] = section.split(".");
+    const meant = names.includes(first) ? first : nearest(section, names);
     throw new SpellError("usage-value", `SECTION: wanted ${names.join(", ")}; got ${quoteShort(section)}`, {
       where: "SECTION",
       ...(meant === undefined ? {} : { hint: `Did you mean ${meant}?`, commands: [`llmspell config show ${meant}`] }),
@@ -89,6 +91,13 @@ interface Finding {
 /** @throws SpellError config-not-found and its like, where there is nothing to check */
 export async function configValidate({ flags, env, screen }: Context): Promise<number> {
   const file = flagText(flags, "file");
+  const other = ["profile", "config"].find((name) => flags.has(name));
+  if (file !== undefined && other !== undefined) {
+    throw new SpellError("usage-value", `--file and --${other} exclude each other: --file checks that file by itself`, {
+      where: "--file",
+      hint: "Leave one of them out.",
+    });
+  }
   let resolved: ResolvedConfig | undefined;
   let errors: readonly Finding[] = [];
   try {
@@ -96,7 +105,7 @@ export async function configValidate({ flags, env, screen }: Context): Promise<n
     resolved =
       file === undefined
         ? await loadConfig(flags, env)
-        : await resolveSource({ kind: "file", ...readConfigFile(file) }, { ...nodeConfig(env), env: {} });
+        : await resolveSource({ kind: "file", ...readConfigFile(file, "--file") }, { ...nodeConfig(env), env: {} });
   } catch (error) {
     const problems = error instanceof SpellError ? error.details?.["problems"] : undefined;
     if (!Array.isArray(problems)) throw error;
@@ -162,23 +171,29 @@ const starter = {
 /** @throws SpellError config-exists, store-denied, profile-unknown */
 export async function configInit({ flags, screen }: Context): Promise<number> {
   const file = flagText(flags, "file") ?? "llmspell.toml";
-  const from = flagText(flags, "from");
+  const from = flagText(flags, "from") ?? flagText(flags, "profile");
   const profile = from === undefined ? undefined : profileNamed(from);
-  const text = initText(profile?.values ?? starter, profile?.name);
+  const text = initText(
+    profile === undefined ? starter : { ...profile.values, providers: profile.values["providers"] ?? {} },
+    profile?.name,
+  );
   const retry = `llmspell config init --file ${shellQuote(file)}${from === undefined ? "" : ` --from ${from}`} --force`;
   if (existsSync(file) && !flags.has("force"))
     throw new SpellError("config-exists", `${file} is there already`, { where: file, commands: [retry] });
   await writeFile(file, text, { flag: flags.has("force") ? "w" : "wx" }).catch((cause: NodeJS.ErrnoException) => {
     throw new SpellError("store-denied", `${file} cannot be written (${cause.code ?? cause.message})`, {
       where: file,
-      hint: "Check the folder and its permissions.",
+      hint: cause.code === "ENOENT" ? `The folder ${dirname(file)} is not there.` : "Check the folder and its permissions.",
+      ...(cause.code === "ENOENT" ? { commands: [`mkdir -p ${shellQuote(dirname(file))}`] } : {}),
       cause,
     });
   });
   const next = [
     `llmspell config validate --file ${shellQuote(file)}`,
     `llmspell -c ${shellQuote(file)} config show --origin`,
-    `llmspell -c ${shellQuote(file)} generate "Once upon a time"`,
+    ...(profile === undefined || profile.values["providers"] !== undefined
+      ? [`llmspell -c ${shellQuote(file)} generate "Once upon a time"`]
+      : []),
   ];
   screen.document({ status: "ok", file, from: profile?.name ?? null, next });
   screen.writeOwn(`${screen.clean(file)}\n`);
@@ -189,6 +204,7 @@ export async function configInit({ flags, screen }: Context): Promise<number> {
 /** Each key below a line that says what it means. */
 function initText(values: object, profile: string | undefined): string {
   const above = (path: string): string | undefined => {
+    if (path === "providers") return "none is declared, so no model can be named; without this line candle and ollama are there";
     const [section, , ...own] = path.split(".");
     const key = section === "providers" && own.length > 0 ? ofAnyType(own.join(".")) : keyAt(path);
     if (key === undefined) return path.endsWith(".provider_type") ? "what the provider is" : undefined;
@@ -218,7 +234,8 @@ export async function configPath(context: Context): Promise<number> {
   const profile = asked.kind === "profile" ? profileNamed(asked.name).name : null;
   const source = profile !== null ? `profile:${profile}` : file !== null ? `file:${file}` : "defaults";
   const resolved = await loadConfig(flags, env).catch(() => undefined);
-  const models = resolved?.get("providers.candle.model_directory")?.value ?? join(homeFolder(), "models");
+  const candle = resolved === undefined ? undefined : providerOfType(resolved.config, "candle");
+  const models = resolved?.get(`providers.${candle}.model_directory`)?.value ?? join(homeFolder(), "models");
   screen.document({ status: "ok", source, profile, file, searched, home: homeFolder(), models });
   const row = (key: string, value: string): string => `${screen.out.word(`${key}:`)} ${screen.clean(value)}\n`;
   screen.writeOwn(

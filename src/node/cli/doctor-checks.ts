@@ -2,17 +2,19 @@
 
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { serverAt } from "../../core/backends/ollama.ts";
 import { summarizeModel } from "../../core/backends/summary.ts";
 import { providerNames, providerOf } from "../../core/config/providers.ts";
 import type { ResolvedConfig } from "../../core/config/resolve.ts";
 import { SpellError } from "../../core/errors.ts";
+import { shellQuote } from "../../core/shell-quote.ts";
 import { version } from "../../core/version.ts";
 import { hasMemory64 } from "../../wllama/features.ts";
 import { nativeInstallCommand } from "../gguf.ts";
 import { homeFolder } from "../home.ts";
+import { hubToken } from "../hub-token.ts";
 import { onnxInstallCommand } from "../seq2seq.ts";
 import { threadCache } from "../threads.ts";
-import { shellQuote } from "./args.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, formatParameters } from "./format.ts";
 import { packageVersion } from "./version.ts";
@@ -50,16 +52,17 @@ const serverMs = 1000;
 export async function checkServers({ config }: ResolvedConfig, { openSpell, interrupt }: Context): Promise<readonly Check[]> {
   const servers = providerNames(config).flatMap((name) => {
     const provider = providerOf(config, name);
-    return provider?.provider_type === "ollama" ? [{ name, url: provider.base_url }] : [];
+    return provider?.provider_type === "ollama" ? [{ name, address: provider.base_url }] : [];
   });
   if (servers.length === 0) return [];
-  const { fetch } = (await openSpell()).platform;
+  const { platform } = await openSpell();
   return Promise.all(
-    servers.map(async ({ name, url }): Promise<Check> => {
+    servers.map(async ({ name, address }): Promise<Check> => {
+      const { url, fetch } = serverAt(address, platform.fetch);
       const place = { area: "servers", id: name } as const;
       if (!isLoopback(url)) return { ...place, result: "skip", reason: `${url} is not on this machine; only --online would look there` };
       try {
-        const response = await fetch(new URL("/api/version", url), {
+        const response = await fetch(`${url}/api/version`, {
           signal: AbortSignal.any([interrupt.signal, AbortSignal.timeout(serverMs)]),
         });
         const version = ((await response.json()) as { readonly version?: unknown } | null)?.version;
@@ -91,7 +94,7 @@ export function checkKeys({ config }: ResolvedConfig, env: Context["env"]): read
     const variable = provider.api_key_env ?? `${name.toUpperCase().replaceAll("-", "_")}_API_KEY`;
     return [check(name, variable, (provider.api_key ?? "") !== "" || (env[variable] ?? "") !== "")];
   });
-  return [...remote, check("huggingface", "HF_TOKEN", (env["HF_TOKEN"] ?? "") !== "")];
+  return [...remote, check("huggingface", "HF_TOKEN", hubToken(env) !== undefined)];
 }
 
 export function checkRuntimes(): readonly Check[] {

@@ -134,7 +134,8 @@ function toCheck({ device, attempts }: FoundDevice): Check {
   const words = attempts.map(({ architecture, attempt }) => [labels[architecture], describeAttempt(attempt)] as const);
   const isAlike = new Set(words.map(([, what]) => what)).size === 1;
   const reason = isAlike ? `${words[0]?.[1]}` : words.map(([who, what]) => `${who} ${what}`).join("; ");
-  const command = attempts.find(({ attempt }) => attempt.reason === "package-missing")?.attempt.hint;
+  const installs = attempts.flatMap(({ attempt: { reason, hint } }) => (reason === "package-missing" && hint !== undefined ? [hint] : []));
+  const command = installs.length === 0 ? undefined : [...new Set(installs)].join(" && ");
   const isWrong = attempts.some(({ attempt }) => attempt.reason === "self-test-failed" || attempt.reason === "missing-kernel");
   // A card that fails is passed over; without the processor nothing works.
   if (isWrong) return { ...place, result: isGpu(device) ? "warn" : "fail", reason, fix: "Update its driver; until then it is not used." };

@@ -1,8 +1,9 @@
 /** `llmspell generate`: one prompt, one answer. The model loads while standard input is still being read. */
 import { SpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
+import { shellQuote } from "../../core/shell-quote.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
-import { flagNumber, flagText, shellQuote } from "./args.ts";
+import { flagNumber, flagText } from "./args.ts";
 import type { Context } from "./context.ts";
 import { plural } from "./format.ts";
 import { readPrompt } from "./input.ts";
@@ -42,7 +43,7 @@ export async function generate(context: Context): Promise<number> {
   ]);
   if (!model.hasChatTemplate && !model.isSeq2Seq && options.raw !== true) screen.note(missingTemplateNote(model));
 
-  const backend = model.id.endsWith("@ollama") ? "ollama" : "candle";
+  const backend = model.device.runtime === "ollama" ? "ollama" : "candle";
   const answer = createAnswer(context, model, { provider: provider ?? backend, backend });
   try {
     for await (const part of model.stream(prompt, { ...options, signal: interrupt.signal })) {

@@ -1,7 +1,8 @@
 /** `llmspell model remove`, `verify`, `prune`: looking after what is stored. */
 import type { ModelInfo } from "../../core/api/models/records.ts";
 import { SpellError } from "../../core/errors.ts";
-import { flagNumber, shellQuote } from "./args.ts";
+import { shellQuote } from "../../core/shell-quote.ts";
+import { flagNumber } from "./args.ts";
 import { askYesNo, canAsk } from "./ask.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, plural } from "./format.ts";

@@ -1,5 +1,6 @@
 /** `llmspell model list`, `available`, `status`. */
 import type { ModelRecord } from "../../core/api/models/records.ts";
+import type { ResolvedConfig } from "../../core/config/resolve.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { DevicePreview } from "../../core/spec/runtime.ts";
 import { flagText } from "./args.ts";
@@ -10,7 +11,7 @@ import type { Screen } from "./render.ts";
 import { deviceFields } from "./session.ts";
 
 /** @throws SpellError of a backend that was asked for by name, or of the first where none answered */
-export async function modelList({ flags, screen, openSpell }: Context): Promise<number> {
+export async function modelList({ flags, screen, openSpell, config }: Context): Promise<number> {
   const backend = flagText(flags, "backend");
   const localLLM = await (await openSpell()).localLLM();
   const { models, backends } = await localLLM.listAll(backend);
@@ -51,9 +52,20 @@ export async function modelList({ flags, screen, openSpell }: Context): Promise<
   screen.writeOwn(table(screen, head, rows));
   if (models.every(({ bundled }) => bundled) && !isNamed)
     screen.note("nothing else is installed; to get a model:", ["llmspell model pull qwen2.5-0.5b"]);
-  for (const { backend: name, error } of backends)
-    if (error !== undefined) screen.note(`${name} is left out: ${error.message}`, error.commands);
+  const resolved = await config();
+  for (const { backend: name, error } of backends) {
+    if (error === undefined) continue;
+    const message = `${name} is left out: ${error.message}`;
+    const provider = name === "ollama" ? localLLM.settings.ollamaProvider : localLLM.settings.candleProvider;
+    if (isDeclared(resolved, provider)) screen.note(message, error.commands);
+    else screen.log({ level: "info", message });
+  }
   return 0;
+}
+
+/** A provider that is there because nothing was configured was not asked for: that it does not answer is no news. */
+function isDeclared({ origins }: ResolvedConfig, provider: string): boolean {
+  return [...origins].some(([path, origin]) => path.startsWith(`providers.${provider}.`) && origin !== "default");
 }
 
 /** Files of another tool, used where they lie. */

@@ -1,6 +1,6 @@
 /** The library offers commands of its own; a person's own command, under the profile that helps, is the nearer one. */
 import { SpellError } from "../../core/errors.ts";
-import { shellQuote } from "./args.ts";
+import { shellQuote } from "../../core/shell-quote.ts";
 
 /** A longer command line is not worth printing again. */
 const longestLine = 300;

@@ -25,7 +25,7 @@ export async function ps({ flags, screen, interrupt, openSpell }: Context): Prom
       theirs = (await localLLM.ollama.running(interrupt.signal)).map(({ name, sizeBytes, gpuBytes, contextSize, expiresAt }) => {
         const gpu = sizeBytes === 0 ? 0 : Math.round((100 * gpuBytes) / sizeBytes) / 100;
         return {
-          model_id: `${name}@ollama`,
+          model_id: localLLM.ollama.idOf(name),
           backend: "ollama",
           size_bytes: sizeBytes,
           device: gpu === 0 ? "cpu" : gpu === 1 ? "gpu" : "cpu/gpu",

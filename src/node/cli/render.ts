@@ -162,7 +162,7 @@ export function createScreen({ settings, stdout, stderr, onOutputLost }: ScreenO
       if (!json) toOut(screen.clean(text));
     },
     writeOwn(text) {
-      if (!json) toOut(text);
+      if (!json) toOut(masked(text));
     },
     clean: (text) => (outIsTerminal ? visibleText(text) : text),
     endLine() {

@@ -4,15 +4,17 @@ import { basename, dirname, join } from "node:path";
 import { bundledModels, draftsOfT5, type LoadOptions, variantsOfT5 } from "../../core/backends/candle.ts";
 import { type CandleSettings, candleSettings } from "../../core/backends/candle-settings.ts";
 import { chooseModel } from "../../core/backends/model-choice.ts";
+import { providerOfType } from "../../core/config/providers.ts";
 import { SpellError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
+import { shellQuote } from "../../core/shell-quote.ts";
 import type { GenerateOptions, Preset, Usage } from "../../core/spec/generate.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
 import { parseModelSpec, printModelSpec } from "../../core/spec/model-spec.ts";
 import type { DeviceChoice, DevicePreview, DeviceReport } from "../../core/spec/runtime.ts";
 import type { StreamPart } from "../../core/spec/stream-part.ts";
 import { parameterRules } from "../../core/text/parameters.ts";
-import { flagNumber, flagText, type GivenFlags, shellQuote } from "./args.ts";
+import { flagNumber, flagText, type GivenFlags } from "./args.ts";
 import type { Context } from "./context.ts";
 import { formatMs, formatRate, plural } from "./format.ts";
 import type { Screen } from "./render.ts";
@@ -87,7 +89,7 @@ export async function readModelChoice(context: Context, model: string | undefine
     ...chosen,
     ...(provider === undefined ? {} : { provider }),
     spec: withProvider(chosen.spec, provider),
-    settings: candleSettings(config, provider ?? "candle"),
+    settings: candleSettings(config, provider ?? providerOfType(config, "candle")),
   };
 }
 
@@ -136,7 +138,9 @@ export async function loadModel(context: Context, spec: string, options: LoadOpt
   const progress = screen.progress(`loading ${isPath(spec) ? basename(spec) : spec.replace(/@candle$/, "")}`);
   try {
     const { config } = await context.config();
-    const spell = await context.openSpell(options.device ?? candleSettings(config)?.load.device ?? "auto");
+    const spell = await context.openSpell(
+      options.device ?? candleSettings(config, providerOfType(config, "candle"))?.load.device ?? "auto",
+    );
     const load = (): Promise<LanguageModel> =>
       spell.load(spec, { ...options, signal: context.interrupt.signal, onProgress: (share) => progress.share(share) });
     const model = await load().catch(async (error: unknown) => {

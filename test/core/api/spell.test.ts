@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { createSpell } from "../../../src/core/api/spell.ts";
 import type { GgufOpenOptions, GgufRuntime } from "../../../src/core/spec/runtime.ts";
-import { memoryPlatform, scriptedRuntime } from "../../../src/core/testing/index.ts";
+import { memoryPlatform, memoryStore, scriptedRuntime } from "../../../src/core/testing/index.ts";
+import { collect } from "../../../src/core/text/collect.ts";
 import { nanoLlama } from "../../fixtures/gguf/models.ts";
 import { writeGguf } from "../../fixtures/gguf-writer.ts";
+import { failure } from "../../support/failure.ts";
 
 /** A spell whose runtime keeps what it was opened with. */
 function spellOf(options: Omit<Parameters<typeof createSpell>[0], "platform">) {
@@ -59,6 +61,93 @@ describe("createSpell", () => {
       code: "backend-not-configured",
     });
     await expect(spellOf({ profile: "ollama" }).spell.load(new Blob(["x"]))).rejects.toMatchObject({ code: "backend-not-configured" });
+  });
+
+  it("a provider of any name has its own engine settings, and stands for the backend where it is the only one", async () => {
+    const config = `[providers]
+default_provider = "fast"
+[providers.fast]
+provider_type = "candle"
+default_model = "tiny-stories"
+batch_size = 7
+[providers.careful]
+provider_type = "candle"
+default_model = "./own.gguf"
+device = "wasm"
+batch_size = 9
+`;
+    const { spell, opened } = spellOf({ config });
+    for (const spec of [undefined, "tiny-stories", "tiny-stories@candle", "./own.gguf", "tiny-stories@careful", "careful/./own.gguf"])
+      await spell.load(spec);
+    expect(opened.map(({ batchSize }) => batchSize)).toEqual([7, 7, 7, 7, 9, 9]);
+    expect(opened.at(-1)?.device).toBe("wasm");
+    expect((await (await spell.localLLM()).list()).map(({ id }) => id)).toContain("tiny-stories");
+    await expect(spell.load("tiny-stories@ollama")).rejects.toMatchObject({ code: "backend-not-configured" });
+  });
+
+  it("a provider of any name has its own store and usual variant, and its pull command leads there", async () => {
+    const config = `[providers.candle]
+model_directory = "/usual"
+[providers.big]
+provider_type = "candle"
+model_directory = "/big"
+default_quantization = "Q8_0"
+`;
+    const storeAt = (place: string) => ({ ...memoryStore(), place });
+    const spell = createSpell({ platform: { ...memoryPlatform(), storeAt }, config });
+    const missing = async (spec: string) => failure(spell.load(spec));
+    expect(await missing("qwen2.5-0.5b")).toMatchObject({
+      code: "model-not-installed",
+      message: expect.stringContaining("/usual"),
+      commands: ["llmspell model pull qwen2.5-0.5b@candle"],
+    });
+    expect(await missing("qwen2.5-0.5b@big")).toMatchObject({
+      code: "model-not-installed",
+      message: expect.stringContaining("/big"),
+      commands: ["llmspell model pull qwen2.5-0.5b@big"],
+    });
+    expect((await missing("hf:o/r:Q8_0@big")).message).toContain("/big");
+    expect((await missing("hf:o/r:Q8_0")).message).toContain("/usual");
+    expect(await missing("hf:o/r@small")).toMatchObject({ code: "spec-syntax" });
+  });
+
+  it("a provider of any name has its own Ollama server, with the user of its address", async () => {
+    const asked: string[] = [];
+    const server: typeof fetch = async (input, init) => {
+      const url = new URL(String(input));
+      const body = typeof init?.body === "string" ? JSON.parse(init.body) : {};
+      const secret = new Headers(init?.headers).get("authorization");
+      asked.push([url.host, url.pathname, body.keep_alive, body.options?.num_ctx, secret].join(" "));
+      if (url.pathname === "/api/show") return new Response("{}");
+      if (url.pathname === "/api/ps" || url.pathname === "/api/tags") return new Response('{"models":[{"name":"a:1b"}]}');
+      return new Response('{"message":{"content":"hi"},"done":true,"done_reason":"stop"}\n');
+    };
+    const two = `[providers.ollama]
+base_url = "http://127.0.0.1:1001"
+[providers.office]
+provider_type = "ollama"
+base_url = "http://me:p%40ss@127.0.0.1:1002"
+keep_alive_seconds = 7
+context_size = 333
+`;
+    const answer = async (config: string, spec: string | undefined) => {
+      asked.length = 0;
+      const spell = createSpell({ platform: memoryPlatform({ fetch: server }), config });
+      const model = await spell.load(spec);
+      const text = await collect(model.stream("x"));
+      return { id: model.id, text, last: asked.at(-1) };
+    };
+    const own = { id: "a:1b@office", text: "hi", last: "127.0.0.1:1002 /api/chat 7 333 Basic bWU6cEBzcw==" };
+    expect(await answer(two, "a:1b@office")).toEqual(own);
+    expect(await answer(two, "office/a:1b")).toEqual(own);
+    expect(await answer(two, "a:1b@ollama")).toMatchObject({ id: "a:1b@ollama", last: "127.0.0.1:1001 /api/chat 300  " });
+    // the only one stands for the backend
+    const alone = two.slice(two.indexOf("[providers.office]"));
+    for (const spec of ["a:1b", "a:1b@ollama", "a:1b@office", undefined])
+      expect(await answer(`${alone}default_model = "a:1b"\n`, spec)).toEqual(own);
+    const llm = await createSpell({ platform: memoryPlatform({ fetch: server }), config: alone }).localLLM();
+    expect((await llm.list("ollama")).map(({ id }) => id)).toEqual(["a:1b@office"]);
+    expect(llm.ollama.url).toBe("http://127.0.0.1:1002");
   });
 
   it("creating it reads and checks nothing", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { resolveSource } from "../../../src/core/config/resolve.ts";
 import { SpellError } from "../../../src/core/errors.ts";
+import { soonMs } from "../../support/soon.ts";
 
 /** The configuration of a file with this text. */
 const load = (text: string) => resolveSource({ kind: "file", path: "my.toml", folder: "/somewhere", text, isPublic: false });
@@ -93,6 +94,17 @@ describe("a configuration file", () => {
     expect(error.message).toContain(part);
   });
 
+  it.each([
+    ["[providers.candle]\ntemperature = nan", "got nan"],
+    ["[providers.candle]\ntemperature = -inf", "got -inf"],
+    ["[[providers.candle]]\ndevice = 'cpu'", "providers.candle: wanted a table; got [a table]"],
+    ["[models]\nhf_endpoint = 'https://me:pw@mirror.example'", "wanted an address without user and password"],
+  ])("says what is wrong with %j", async (text, part) => {
+    const error = await errorOf(text);
+    expect(error.code).toBe("config-value");
+    expect(error.message).toContain(part);
+  });
+
   it("G72: there is no extends; it is a key like any other unknown one", async () => {
     expect((await errorOf('extends = "candle"')).code).toBe("config-unknown-key");
   });
@@ -103,16 +115,16 @@ describe("a configuration file", () => {
     ["a string of 5 MiB", `x-text = "${"a".repeat(5 * 1024 * 1024)}"`],
     ["100,000 nested lists", `x = ${"[".repeat(100_000)}${"]".repeat(100_000)}`],
     ["a dotted key 100,000 deep", `${"x-a.".repeat(100_000)}b = 1`],
-  ])("G73: %s are config-syntax within a second", async (_, text) => {
+  ])("G73: %s are config-syntax at once", async (_, text) => {
     const started = performance.now();
     expect((await errorOf(text)).code).toBe("config-syntax");
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(performance.now() - started).toBeLessThan(soonMs);
   });
 
-  it("G73: a file of something else ends after 100 problems, within a second", async () => {
+  it("G73: a file of something else ends after 100 problems, at once", async () => {
     const started = performance.now();
     const error = await errorOf(Array.from({ length: 9_900 }, (_, i) => `temprature${i} = ${i}`).join("\n"));
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(performance.now() - started).toBeLessThan(soonMs);
     expect(error.message.split("\n", 1)[0]).toBe("my.toml: 100 or more problems");
     expect(error.details?.["problems"]).toHaveLength(100);
   });
@@ -137,11 +149,43 @@ describe("a configuration file", () => {
       'providers = { openai = { api_key = "sk-very-secret", tempature = 1 } }',
       '[providers.openai]\nbase_url = "ftp://me:sk-very-secret@host/"\n',
       '[providers.openai]\napi_key = ["sk-very-secret"]\n',
+      '[providers.openai]\napi_key = ["one", "sk-very-secret"]\n',
+      '[providers.openai]\napi_key = "one,sk-very-secret\n',
+      '[providers.openai]\napi_key = "one,sk-very-secret" two\n',
+      'providers.openai = { foo = 1, api_key = "one}sk-very-secret" }\n',
+      '[providers.openai]\napi_key = """\nsk-very-secret \\q\n"""\n',
+      "[providers.openai]\napi_key = '''\na = 1\nsk-very-secret \u0001\n'''\n",
+      '[providers.openai]\napi_key = [\n  "one", # two\n  sk-very-secret,\n]\n',
+      `[providers.openai]\napi_key = "${"k".repeat(300)}sk-very-secret\\q"\n`,
+      "[providers.openai]\napi_key.sk-very-secret = 1\n",
+      '[providers.openai]\napi_key: "sk-very-secret"\n',
+      '{ "api_key": "sk-very-secret" }',
+      '[providers.openai]\napi_key "sk-very-secret"\n',
+      '[providers.openai]\napi_key_env = "sk-very-secret"\n',
+      // names that are wrong, and hold one all the same
+      '[providers.openai]\napi_kye = "sk-very-secret"\n',
+      '[providers.openai]\napiKey = "sk-very-secret"\n',
+      '[providers.openai]\n"api key" = "sk-very-secret"\n',
+      "providers.openai = { foo = 1, auth = 'sk-very-secret', bar = 1 }\n",
+      '[providers.openai]\nbase_url = "http://me:one@sk-very-secret@host/"\ntop_p = 7\n',
+      '[providers.ollama]\nbase_url = "http://me:one#sk-very-secret@host/"\n',
+      '[providers.ollama]\nbase_url = "http://me:one/sk-very-secret@host/"\n',
     ];
     for (const text of texts) {
       const error = await errorOf(text);
       expect(JSON.stringify(error), text).not.toContain("sk-very-secret");
+      expect(error.message, text).not.toContain("sk-very-secret");
     }
+  });
+
+  it("shows of a line with a secret what is not secret, with the caret below the mistake", async () => {
+    const frameOf = async (text: string) => (await errorOf(text)).message.split("\n").slice(-2).join("\n");
+    expect(await frameOf('[providers.openai]\napi_kye = "sk-1" # mine\n')).toBe('  2 | api_kye = "…" # mine\n    | ^^^^^^^');
+    expect(await frameOf('[providers.openai]\napi_key = ["sk-1", 2]\n')).toBe("  2 | api_key = ********\n    |           ^^^^^^^^");
+    expect(await frameOf('providers.openai = { foo = 1, api_key = "sk-1" }\n')).toBe(
+      "  1 | providers.openai = { foo = 1, api_key = ********\n    |                      ^^^",
+    );
+    expect(await frameOf(`default_engine = "${"a".repeat(200)}\\q"\n`)).toMatch(/^ {2}1 \| a{49}\\q"\n {4}\| {51}\^$/);
   });
 
   it.each([

@@ -121,6 +121,51 @@ describe("environment", () => {
     ]);
   });
 
+  it("warns of a name in the wrong case, and of a slip in the names that say what to load", async () => {
+    const { warnings, get } = await withEnv({ llmspell_rag_enabled: "true", Llmspell_Home: "/x", LLMSPELL_PROFIL: "candle" });
+    expect(get("rag.enabled")?.origin).toBe("default");
+    expect(warnings.map(({ message }) => message)).toEqual([
+      "LLMSPELL_PROFIL is no variable of llmspell; did you mean LLMSPELL_PROFILE?",
+      "Llmspell_Home is no variable of llmspell; did you mean LLMSPELL_HOME?",
+      "llmspell_rag_enabled is no variable of llmspell; did you mean LLMSPELL_RAG_ENABLED?",
+    ]);
+  });
+
+  it("the type of a provider may be repeated, and so declares it; it cannot be changed", async () => {
+    const variable = "LLMSPELL_PROVIDERS_OPENAI_PROVIDER_TYPE";
+    const { get } = await withEnv({ [variable]: "OpenAI" }, { kind: "profile", name: "minimal" });
+    expect(get("providers.openai.provider_type")).toEqual({ value: "openai", origin: `env:${variable}` });
+    await expect(withEnv({ LLMSPELL_PROVIDERS_CANDLE_PROVIDER_TYPE: "ollama" })).rejects.toMatchObject({
+      code: "env-value",
+      message: expect.stringContaining("wanted candle, which a variable cannot change"),
+    });
+  });
+
+  it("several wrong variables are told together, with one command", async () => {
+    await expect(withEnv({ LLMSPELL_RAG_ENABLED: "x", LLMSPELL_DEVICE: "y" })).rejects.toMatchObject({
+      code: "env-value",
+      message: expect.stringMatching(/^environment: 2 problems\n/),
+      commands: ["unset LLMSPELL_RAG_ENABLED LLMSPELL_DEVICE"],
+    });
+    await expect(withEnv({ LLMSPELL_DEVICE: "y" }, file("nope = 1\n"))).rejects.toMatchObject({
+      code: "config-unknown-key",
+      commands: ["unset LLMSPELL_DEVICE"],
+    });
+  });
+
+  it("never shows a key that was put where the name of its variable belongs", async () => {
+    const error = await withEnv({ LLMSPELL_PROVIDERS_OPENAI_API_KEY_ENV: "sk-very-secret" }).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: "env-value", message: expect.stringContaining("wanted the name of a variable that holds it") });
+    expect(JSON.stringify(error)).not.toContain("sk-very-secret");
+  });
+
+  it("the short name of a device reaches every provider that computes here", async () => {
+    const text = '[providers.a]\nprovider_type = "candle"\n[providers.b]\nprovider_type = "candle"\n[providers.ollama]\n';
+    const { config, get } = await withEnv({ LLMSPELL_DEVICE: "cpu", LLMSPELL_PROVIDERS_B_DEVICE: "wasm" }, file(text));
+    expect([get("providers.a.device")?.value, get("providers.b.device")?.value]).toEqual(["cpu", "wasm"]);
+    expect(Object.keys(config.providers)).toEqual(["a", "b", "ollama"]);
+  });
+
   it("short names of others lose to the systematic one, beat files, and declare nothing", async () => {
     const env = { LLMSPELL_DEVICE: "cpu", CANDLE_DEVICE: "wasm" };
     const text = '[providers.candle]\ndevice = "cuda"\n';

@@ -107,6 +107,15 @@ describe("layers", () => {
     expect((own.providers["box"] as CandleProvider).default_model).toBeUndefined();
   });
 
+  it("a table of providers that is written and empty declares none", async () => {
+    for (const source of [file("[providers]\n"), { kind: "object" as const, values: { providers: {} } }]) {
+      expect(providerNames((await resolveSource(source)).config)).toEqual([]);
+      const { config } = await resolveSource(source, { env: { LLMSPELL_PROVIDERS_OLLAMA_DEFAULT_MODEL: "x" } });
+      expect(providerNames(config)).toEqual(["ollama"]);
+    }
+    expect(providerNames((await resolveSource(file('[providers]\ndefault_provider = "candle"\n'))).config)).toEqual(["candle", "ollama"]);
+  });
+
   it("a provider that is switched off counts as not declared", async () => {
     const { config } = await resolveSource(file("[providers.candle]\nenabled = false\n[providers.ollama]\n"));
     expect(providerNames(config)).toEqual(["ollama"]);

@@ -1,9 +1,10 @@
 /**
  * Rows D1–D19 on real sockets, what the suite of test/contract/transfer.ts leaves out: finer cases, and those a page cannot have. The server does what the
- * row says, the store is in memory, a minute passes in a second or two.
+ * row says, the store is in memory, a minute passes in two or three seconds.
  */
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { realClock } from "../../../src/core/download/clock.ts";
 import type { Network } from "../../../src/core/download/request.ts";
 import { type RemoteFile, type TransferOptions, transferFile } from "../../../src/core/download/transfer.ts";
 import type { SpellError } from "../../../src/core/errors.ts";
@@ -11,8 +12,8 @@ import type { ArtifactStore } from "../../../src/core/platform.ts";
 import { memoryStore } from "../../../src/core/testing/memory-store.ts";
 import { noiseBytes } from "../../contract/artifact-store.ts";
 import { failure } from "../../support/failure.ts";
-import { fastClock } from "../../support/fast-clock.ts";
 import { startFaultServer } from "../../support/fault-server.mjs";
+import { quickClock } from "../../support/quick-clock.ts";
 
 const size = 3_000_000;
 const bytes = noiseBytes(size);
@@ -31,7 +32,7 @@ beforeEach(() => {
   store = memoryStore();
 });
 
-const network = (speed = 50): Network => ({ fetch, clock: fastClock(speed) });
+const network = (silence?: number): Network => ({ fetch, clock: quickClock(silence) });
 const file = (more: Partial<RemoteFile> = {}): RemoteFile => ({
   path: "m.gguf",
   url: `${server.url}/files/m.gguf`,
@@ -41,8 +42,8 @@ const file = (more: Partial<RemoteFile> = {}): RemoteFile => ({
   ...more,
 });
 const unpinned = (): RemoteFile => ({ path: "m.gguf", url: `${server.url}/files/m.gguf`, isTrusted: true });
-const pull = (wanted: RemoteFile = file(), options: Partial<TransferOptions> & { readonly speed?: number } = {}) =>
-  transferFile(wanted, store, network(options.speed), { maxParallel: 4, ...options });
+const pull = (wanted: RemoteFile = file(), options: Partial<TransferOptions> & { readonly silence?: number } = {}) =>
+  transferFile(wanted, store, network(options.silence), { maxParallel: 4, ...options });
 
 /** Whole, under its name, byte for byte. */
 async function isStored(): Promise<boolean> {
@@ -218,7 +219,7 @@ describe("a download", () => {
       "/files/",
       Array.from({ length: 9 }, () => ({ status })),
     );
-    const error = await failure(pull(file(), { speed: 400 }));
+    const error = await failure(pull());
     expect(error).toMatchObject({ code: "net-status", retryable: true, details: { status } });
     expect(server.seen).toHaveLength(5);
   });
@@ -274,7 +275,7 @@ describe("a download", () => {
 
   it("D15 91 a redirect from https to http → net-redirect", async () => {
     const answers = [new Response(null, { status: 302, headers: { location: "http://example.org/m.gguf" } })];
-    const fake: Network = { fetch: async () => answers.shift() ?? new Response("x"), clock: fastClock(1) };
+    const fake: Network = { fetch: async () => answers.shift() ?? new Response("x"), clock: realClock(() => 0) };
     const wanted = { path: "m.gguf", url: "https://example.org/m.gguf", size: 1, sha256 };
     expect((await failure(transferFile(wanted, store, fake, { maxParallel: 1 }))).code).toBe("net-redirect");
   });
@@ -283,7 +284,7 @@ describe("a download", () => {
     const lookup = async (host: string) => (host === "evil.example" ? ["10.0.0.7"] : ["93.184.216.34"]);
     const fake: Network = {
       fetch: async () => new Response(null, { status: 302, headers: { location: "https://evil.example/m.gguf" } }),
-      clock: fastClock(1),
+      clock: realClock(() => 0),
       lookup,
     };
     const at = (url: string) => failure(transferFile({ path: "m.gguf", url, size: 1, sha256 }, store, fake, { maxParallel: 1 }));
@@ -296,7 +297,7 @@ describe("a download", () => {
       "/files/",
       Array.from({ length: 9 }, () => ({ hang: true })),
     );
-    expect((await failure(pull(file(), { speed: 200 }))).code).toBe("net-stall");
+    expect((await failure(pull(file(), { silence: 200 }))).code).toBe("net-stall");
     expect(server.seen).toHaveLength(5);
   });
 
@@ -306,7 +307,7 @@ describe("a download", () => {
       "/files/",
       Array.from({ length: 9 }, () => ({ trickleMs: 20 })),
     );
-    expect((await failure(pull(file(), { speed: 100 }))).code).toBe("net-stall");
+    expect((await failure(pull(file(), { silence: 100 }))).code).toBe("net-stall");
   });
 
   it("D18 nobody there → net-offline at once, the host named", async () => {
@@ -332,7 +333,7 @@ describe("a download", () => {
   it("D27 the network goes away for a while, midway → resumed", async () => {
     let asked = 0;
     const flaky: Network = {
-      clock: fastClock(100),
+      clock: quickClock(),
       fetch: (input, init) => {
         asked += 1;
         if (asked >= 2 && asked <= 4)
@@ -367,7 +368,7 @@ describe("a download", () => {
       "/files/",
       Array.from({ length: 30 }, () => ({ raw: `HTTP/1.1 200 OK\r\nconnection: close\r\n${head}` })),
     );
-    expect((await failure(pull(file(), { speed: 400 }))).code).toMatch(code);
+    expect((await failure(pull())).code).toMatch(code);
     expect(await store.listBlobs()).toEqual([]);
   });
 
@@ -380,7 +381,7 @@ describe("a download", () => {
       "/files/",
       Array.from({ length: 30 }, () => ({ raw: head })),
     );
-    expect((await failure(pull(file(), { speed: 400 }))).code).toMatch(/^net-(status|size)$/);
+    expect((await failure(pull())).code).toMatch(/^net-(status|size)$/);
   });
 
   it("90 an etag is never a path, a name in Content-Disposition is not looked at", async () => {

@@ -94,7 +94,7 @@ describe("properties", () => {
       }),
       { numRuns: isLong ? 2000 : 500 },
     );
-  }, 30_000);
+  });
 
   it("random bytes end in a typed code, 10,000 of them, most behind a good start", async () => {
     const start = writeGguf(nanoLlama());
@@ -116,7 +116,7 @@ describe("properties", () => {
       }),
       { numRuns: isLong ? 10_000 : 2500 },
     );
-  }, 30_000);
+  });
 });
 
 describe("differential: @huggingface/gguf reads good files as we do", () => {

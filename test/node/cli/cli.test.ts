@@ -1,5 +1,6 @@
 /** The built bin, as programs and people meet it. Children are real; models are the bundled one and small fixtures. */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -10,6 +11,7 @@ import { version } from "../../../src/core/version.ts";
 import { tinyLlama, tinyT5, withEntries } from "../../fixtures/gguf/models.ts";
 import { writeGguf } from "../../fixtures/gguf-writer.ts";
 import { linux } from "../../support/only-where.ts";
+import { soonMs } from "../../support/soon.ts";
 import { root } from "../../support.ts";
 import { bin, cleanEnv, cli, home, onTerminal, scriptProgram, withTerminal } from "./support.ts";
 
@@ -247,14 +249,14 @@ describe("doctor", () => {
       expect(line).toMatch(/^(ok|warn|fail|skip) +(runtime|config|devices|models|stores|servers|keys) +\S/);
     expect(stdout).toMatch(/^ok {4}devices {2}cpu .*GGUF .*self-test [\d.]+ m?s; T5 .*self-test [\d.]+ m?s$/m);
     expect(stdout).not.toMatch(/devices {2}(webgpu|cuda)/);
-  }, 60_000);
+  });
 
   it("--device fails with status 4 for a device that cannot be used, with the reason and what to type", async () => {
     const outcome = await cli(["doctor", "--device", "vulkan"]);
     expect(outcome).toMatchObject({ status: 4, stderr: expect.stringContaining("[device-unavailable]") });
     expect(outcome.stderr).toContain("  npm install @node-llama-cpp/");
     expect(outcome.stderr).toContain("  llmspell doctor --device cpu");
-  }, 60_000);
+  });
 
   it("says of keys only whether they are set, and of servers whether they answer", async () => {
     const server = createServer((request, response) => response.end(request.url === "/api/version" ? '{"version":"0.9.9"}' : "{}"));
@@ -266,16 +268,17 @@ describe("doctor", () => {
     expect(stdout).toMatch(new RegExp(`^ok +servers +ollama +Ollama 0\\.9\\.9 at http://127\\.0\\.0\\.1:${port}`, "m"));
     expect(stdout).toMatch(/^ok +keys +huggingface +set$/m);
     expect(stdout).not.toContain("hf_secret");
-  }, 60_000);
+  });
 
   it("G79: a home that is a file, or cannot be written, is a warning with a way out; a server elsewhere is not asked", async () => {
     const file = join(folder, "a-file");
     writeFileSync(file, "");
     const outcome = await cli(["doctor", "--device", "cpu"], {
-      env: { LLMSPELL_HOME: file, OLLAMA_HOST: "http://ollama.example:11434" },
+      env: { LLMSPELL_HOME: file, OLLAMA_HOST: "http://me:very-secret@ollama.example:11434" },
     });
     expect(outcome.stdout).toMatch(/^skip +servers +ollama +http:\/\/ollama\.example:11434 is not on this machine/m);
     expect(outcome.status).toBe(0);
+    expect(outcome.stdout).not.toContain("very-secret");
     expect(outcome.stdout).toMatch(/^warn {2}stores +home/m);
     expect(outcome.stdout).toContain("LLMSPELL_HOME=");
   });
@@ -405,9 +408,8 @@ function isAlive(pid: number): boolean {
 }
 
 describe("interrupts", () => {
-  // Tried again on a machine too busy to keep the time.
   it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
-    "R24: %s stops an answer within 300 ms with status 130, and no child stays",
+    "R24: %s stops an answer at once with status 130, and no child stays",
     async (signal) => {
       let started = 0;
       let children: readonly number[] = [];
@@ -420,7 +422,7 @@ describe("interrupts", () => {
           child.kill(signal);
         },
       });
-      expect(performance.now() - started).toBeLessThan(300);
+      expect(performance.now() - started).toBeLessThan(soonMs);
       expect(outcome).toMatchObject({ status: 130, signal: null });
       expect(outcome.stdout).toMatch(/\S.*\n$/s);
       expect(outcome.stderr).toMatch(/\[run-aborted\]\n$/);
@@ -442,23 +444,23 @@ describe("interrupts", () => {
       });
     });
     expect(outcome.status).toBe(130);
-    expect(outcome.ms).toBeLessThan(1000);
+    expect(outcome.ms).toBeLessThan(soonMs);
   });
 
   it("an interrupted document has the text so far", async () => {
     const child = spawn(process.execPath, [bin, "generate", "Once", "--output", "json"], {
       env: cleanEnv,
-      stdio: ["pipe", "pipe", "ignore"],
+      stdio: ["pipe", "pipe", "pipe"],
     });
-    // Standard input stays open: the run waits for it while the model loads.
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    // Standard input stays open: the run says that it waits for it, and loads the model meanwhile.
+    await once(child.stderr, "data");
     child.kill("SIGINT");
     let stdout = "";
     for await (const chunk of child.stdout) stdout += String(chunk);
     expect(JSON.parse(stdout)).toMatchObject({ status: "error", error: { code: "run-aborted", exit_code: 130 } });
   });
 
-  it("ends at once after an answer: nothing holds the process", { retry: 2 }, async () => {
+  it("ends at once after an answer: nothing holds the process", async () => {
     const started = performance.now();
     let last = 0;
     const child = spawn(process.execPath, [bin, "generate", "-q", "Once", "--max-tokens", "3"], {
@@ -470,7 +472,7 @@ describe("interrupts", () => {
     });
     await new Promise((resolve) => child.on("exit", resolve));
     expect(last).toBeGreaterThan(started);
-    expect(performance.now() - last).toBeLessThan(400);
+    expect(performance.now() - last).toBeLessThan(soonMs);
   });
 });
 
@@ -496,7 +498,7 @@ withTerminal.describe("chat on a terminal", () => {
         step += 1;
         child.stdin.write(next[1]);
       });
-      const patience = setTimeout(() => child.kill(), 9000);
+      const patience = setTimeout(() => child.kill(), 20_000);
       child.on("close", (status) => {
         clearTimeout(patience);
         resolve({ status, shown });

@@ -58,7 +58,7 @@ describe("model commands", () => {
       removed: [{ model_id: "hf:owner/gguf:Q8_0", freed_bytes: gguf.length, kept_files: [] }],
     });
     expect((await run(["model", "remove", "tiny-stories", "-y"])).stderr).toContain("[model-bundled]");
-  }, 60_000);
+  });
 
   it("pull in JSON is one document and no progress; --dry-run says what would come", async () => {
     expect(await json("model", "pull", "hf:owner/gguf", "--dry-run")).toMatchObject({
@@ -89,7 +89,7 @@ describe("model commands", () => {
     );
     const again = await run(["generate", "-m", "hf:owner/other", "--pull", "--context-size", "256", "--max-tokens", "1", "Once"]);
     expect(again.stderr).toMatch(/free on the disk, about \d+s at the .* of earlier pulls from 127.*\n.* with a context of 256 tokens; /);
-  }, 60_000);
+  });
 
   it("models in Hugging Face's cache are listed before their first use, marked, and not deleted", async () => {
     const snapshot = join(home, "hf/hub/models--owner--cached/snapshots", "c".repeat(40));

@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll } from "vitest";
+import { afterAll, expect, vi } from "vitest";
 import type { RemoteRuntime } from "../../../src/core/remote/runtime.ts";
 import type {
   GgufGenerateOptions,
@@ -15,6 +15,7 @@ import type {
 import { type ChildRuntimeOptions, childRuntime } from "../../../src/node/engine-host.ts";
 import { openFileSource } from "../../../src/node/file-source.ts";
 import { greedySampling } from "../../support/greedy-sampling.ts";
+import { soonMs } from "../../support/soon.ts";
 import { root } from "../../support.ts";
 
 export const tinyStories = `${root}builtins/models/tiny-stories/tiny-stories.gguf`;
@@ -89,14 +90,9 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-/** @returns milliseconds until none of them runs, or undefined when some still do after `limitMs` */
-export async function timeUntilGone(pids: readonly number[], limitMs: number): Promise<number | undefined> {
-  const started = performance.now();
-  while (performance.now() - started < limitMs) {
-    if (!pids.some(isRunning)) return performance.now() - started;
-    await sleep(10);
-  }
-  return undefined;
+/** Waits until none of these processes runs. @throws when some still do after a while in which the slowest machine ends them */
+export async function gone(pids: readonly number[]): Promise<void> {
+  await vi.waitFor(() => expect(pids.filter(isRunning)).toEqual([]), { timeout: soonMs, interval: 10 });
 }
 
 export function sleep(ms: number): Promise<void> {

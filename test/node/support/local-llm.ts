@@ -1,5 +1,4 @@
-/** A LocalLlm over a folder: its own store, other tools' folders beside it, the scripted hub, and a clock on which a minute passes in half a second. */
-
+/** A LocalLlm over a folder: its own store, other tools' folders beside it, the scripted hub, and a quick clock. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +10,7 @@ import { openFileSource } from "../../../src/node/file-source.ts";
 import { nodeFiles } from "../../../src/node/files.ts";
 import { nodeForeignModels } from "../../../src/node/foreign-models.ts";
 import { fsArtifactStore } from "../../../src/node/fs-artifact-store.ts";
-import { fastClock } from "../../support/fast-clock.ts";
+import { quickClock } from "../../support/quick-clock.ts";
 import { root } from "../../support.ts";
 
 export const modelFolder = join(root, "builtins/models");
@@ -48,7 +47,7 @@ export function openLocalLlm({ folder, url, logged, settings, more }: LocalLlmPa
     bundled: (model, file) => openFileSource(join(modelFolder, model, file)),
     ...more,
   };
-  const network = { fetch: platform.fetch, clock: fastClock(100) };
+  const network = { fetch: platform.fetch, clock: quickClock() };
   const places = { hfEndpoint: url, ollamaRegistry: url, ollamaBaseUrl: "http://127.0.0.1:9" };
   return { platform, llm: createLocalLlm({ platform, network, settings: { ...places, backends: ["candle"], ...settings } }) };
 }

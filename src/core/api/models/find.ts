@@ -46,12 +46,13 @@ export async function notInstalled(context: ModelContext, spec: ModelSpec): Prom
   if (spec.kind === "name" && !(await isKnownName(context, spec.name))) return unknownModel(context, spec.name);
   const id = await printKnown(context, spec);
   const { models } = await listStored(context.platform.store);
+  const backend = spec.kind === "url" ? "candle" : context.settings.candleProvider;
   const similar = models.filter(({ manifest }) => manifest.id.split(":")[0] === id.split(":")[0]).map(({ manifest }) => manifest.id);
   const entry = spec.kind === "name" ? findEntry(await context.catalogue(), spec.name) : undefined;
   const size = entry === undefined ? "" : `; it has about ${Math.round(entry.sizeBytes / 1e6)} MB`;
   const here = similar.length === 0 ? "" : `; here is ${similar.join(", ")}`;
   return new SpellError("model-not-installed", `${id} is not in ${context.platform.store.place}${size}${here}`, {
-    commands: [`llmspell model pull ${printModelSpec({ ...spec, backend: "candle" })}`],
+    commands: [`llmspell model pull ${printModelSpec({ ...spec, backend })}`],
     details: { modelId: id, ...(entry === undefined ? {} : { sizeBytes: entry.sizeBytes }) },
   });
 }

@@ -47,7 +47,7 @@ async function infoOllama({ ollama }: ModelContext, name: string, signal?: Abort
   const model = (await ollama.list(signal)).find((each) => each.name === name);
   const running = await ollama.running(signal);
   return {
-    ...recordOfOllama(model ?? { name, sizeBytes: 0 }),
+    ...recordOfOllama(model ?? { name, sizeBytes: 0 }, ollama.idOf(name)),
     architecture: details.architecture ?? null,
     parameter_count: details.parameterCount ?? model?.parameterCount ?? null,
     quantization: details.quantization ?? null,

@@ -32,7 +32,7 @@ export async function remove(context: ModelContext, text: string): Promise<Remov
     const name = ollamaName(spec);
     const before = (await context.ollama.list()).find((model) => model.name === name);
     await context.ollama.remove(name);
-    return { model_id: `${name}@ollama`, freed_bytes: before?.sizeBytes ?? 0, kept_files: [] };
+    return { model_id: context.ollama.idOf(name), freed_bytes: before?.sizeBytes ?? 0, kept_files: [] };
   }
   if (spec.kind === "name" && bundledModels.has(spec.name.toLowerCase())) {
     throw new SpellError("model-bundled", `${spec.name} is part of the package and cannot be removed`);

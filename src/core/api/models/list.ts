@@ -47,7 +47,10 @@ export async function listCandle(context: ModelContext): Promise<readonly ModelR
 
 async function listOllama({ ollama }: ModelContext): Promise<readonly ModelRecord[]> {
   const [models, running] = await Promise.all([ollama.list(), ollama.running()]);
-  return models.map((model) => ({ ...recordOfOllama(model), loaded: running.some(({ name }) => name === model.name) }));
+  return models.map((model) => ({
+    ...recordOfOllama(model, ollama.idOf(model.name)),
+    loaded: running.some(({ name }) => name === model.name),
+  }));
 }
 
 /** @returns backends a command speaks of. @throws SpellError backend-unknown */

@@ -19,7 +19,7 @@ import { asHub, hubContext } from "./sources.ts";
 export async function plan(context: ModelContext, text: string, pulling: PullRequest = {}): Promise<PlanResult> {
   const spec = withQuantization(parse(text, pulling.allowHosts), pulling.quantization);
   if ((await backendOf(context, spec)) === "ollama")
-    return { id: `${ollamaName(spec)}@ollama`, backend: "ollama", sizeBytes: undefined, missingBytes: undefined };
+    return { id: context.ollama.idOf(ollamaName(spec)), backend: "ollama", sizeBytes: undefined, missingBytes: undefined };
   const bundled = spec.kind === "name" ? bundledModels.get(spec.name.toLowerCase()) : undefined;
   if (spec.kind === "name" && bundled !== undefined) {
     const { bytes_total } = bundledResult(spec.name.toLowerCase(), bundled, spec.variant);

@@ -11,7 +11,7 @@ export async function pullOllama(
   { signal, on_progress, onEvent }: PullRequest,
 ): Promise<PullResult> {
   const name = ollamaName(spec);
-  const id = `${name}@ollama`;
+  const id = context.ollama.idOf(name);
   let last: PullResult = {
     model_id: id,
     backend: "ollama",

@@ -91,9 +91,9 @@ export function recordOfFound(context: ModelContext, found: FoundModel): ModelRe
   };
 }
 
-export function recordOfOllama(model: OllamaModel): ModelRecord {
+export function recordOfOllama(model: OllamaModel, id: string): ModelRecord {
   return {
-    id: `${model.name}@ollama`,
+    id,
     backend: "ollama",
     format: "ollama",
     architecture: model.family ?? null,
