@@ -13,8 +13,9 @@ import { type ModelSpec, printModelSpec } from "../spec/model-spec.ts";
 import type { Seq2SeqVariant } from "../spec/runtime.ts";
 import { variantsOfT5 } from "./candle.ts";
 import { type CatalogueEntry, findEntry } from "./catalogue.ts";
-import { hashOf, hubPrefix } from "./hub.ts";
+import { hubPrefix } from "./hub.ts";
 import { registryKey } from "./ollama-registry.ts";
+import { hashOf } from "./plan-url.ts";
 
 export interface InstalledModel extends StoredModel {
   /** of T5: form made at load */
