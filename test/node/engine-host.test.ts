@@ -16,6 +16,9 @@ import { soonMs } from "../support/soon.ts";
 import { root } from "../support.ts";
 import {
   ask,
+  begun,
+  drain,
+  endless,
   generateOptions,
   gone,
   isRunning,
@@ -28,12 +31,7 @@ import {
 } from "./support/engine.ts";
 
 const prompt = "Once upon a time";
-/** Runs far beyond any test; tiny-stories ends its stories, so the end token is made unlikely by drawing wildly. */
-const endless = generateOptions({ maxTokens: 480, sampling: { temperature: 2, seed: 4 } });
-
-async function drain(handle: GgufHandle, options = endless): Promise<void> {
-  for await (const _ of handle.generate(prompt, options));
-}
+const run = (handle: GgufHandle, options = endless): Promise<void> => drain(handle.generate(prompt, options));
 
 describe("a child that dies", () => {
   it("R5: SIGSEGV, SIGABRT, SIGKILL while generating is run-crash with the signal; the parent lives and a new child answers", async () => {
@@ -50,7 +48,7 @@ describe("a child that dies", () => {
       expect(error.details).toMatchObject({ signal, runtime: "node-llama-cpp" });
       expect(error.message).toContain(signal);
       expect(handle.alive).toBe(false);
-      expect((await failure(drain(handle))).code).toBe("run-crash");
+      expect((await failure(run(handle))).code).toBe("run-crash");
       handle = await openFile(runtime, tinyStories);
       expect((await ask(handle, prompt)).text.length).toBeGreaterThan(20);
     }
@@ -73,7 +71,7 @@ describe("a child that dies", () => {
     const runtime = nativeRuntime({ silenceMs: 3000 });
     const handle = await openFile(runtime, tinyStories);
     const started = performance.now();
-    const calls = [failure(drain(handle)), failure(drain(handle))];
+    const calls = [failure(run(handle)), failure(run(handle))];
     process.kill(runtime.pids[0]!, "SIGSTOP");
     const errors = await Promise.all(calls);
     expect(errors.map(({ code }) => code)).toEqual(["run-crash", "run-crash"]);
@@ -97,7 +95,7 @@ describe("a child that dies", () => {
     const handle = await openFile(nativeRuntime(), path);
     await ask(handle, prompt, { maxTokens: 2 });
     truncateSync(path, 4096);
-    const error = await failure(drain(handle));
+    const error = await failure(run(handle));
     expect(error.code).toBe("run-crash");
     expect(error.details?.["signal"]).toBe("SIGBUS");
   });
@@ -159,7 +157,7 @@ describe("calls", () => {
         controller.abort();
         controller.abort();
       }, i * 5);
-      const outcome = await failure(drain(handle, { ...endless, signal: controller.signal })).catch(() => undefined);
+      const outcome = await failure(run(handle, { ...endless, signal: controller.signal })).catch(() => undefined);
       clearTimeout(timer);
       if (abortedAt === 0) continue;
       expect(outcome?.code).toBe("run-aborted");
@@ -198,18 +196,13 @@ describe("calls", () => {
   it("R9: dispose ends running and later calls with run-closed, twice does nothing, and the child is gone at once", async () => {
     const other = nativeRuntime();
     const closing = await openFile(other, tinyStories);
-    // Nobody reads on after the first piece, so the engine waits, and the answer cannot end by itself.
-    const pieces = closing.generate(prompt, endless)[Symbol.asyncIterator]();
-    await pieces.next();
+    const pieces = await begun(closing);
     const started = performance.now();
     await closing.dispose();
     expect(performance.now() - started).toBeLessThan(soonMs);
     expect(isRunning(other.pids[0]!)).toBe(false);
-    const rest = async (): Promise<void> => {
-      while ((await pieces.next()).done !== true);
-    };
-    expect((await failure(rest())).code).toBe("run-closed");
-    expect((await failure(drain(closing))).code).toBe("run-closed");
+    expect((await failure(drain(pieces))).code).toBe("run-closed");
+    expect((await failure(run(closing))).code).toBe("run-closed");
     await closing.dispose();
   });
 
@@ -246,7 +239,7 @@ describe("calls", () => {
       turns += 1;
     }, 5);
     const started = performance.now();
-    await drain(handle);
+    await run(handle);
     clearInterval(timer);
     // on a busy machine each turn may be late
     expect(turns).toBeGreaterThan((performance.now() - started) / 100);

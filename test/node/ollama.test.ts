@@ -1,12 +1,13 @@
 /** The Ollama backend: against the real server where it is, against a scripted one for what a real one does not do here. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { createLocalLlm, type LocalLlm } from "../../src/core/api/local-llm.ts";
 import type { PullResult } from "../../src/core/api/models/records.ts";
 import type { StreamPart } from "../../src/core/spec/stream-part.ts";
@@ -25,6 +26,15 @@ const llmAt = (url: string, timeoutMs = 100_000): LocalLlm => {
   });
 };
 
+/** @returns a port that nobody listens on, a moment ago */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
 const beside = fileURLToPath(new URL("../../../shared/bin/ollama", import.meta.url));
 const program = [process.env["OLLAMA_BIN"], beside, "ollama"].find(
   (path) => path !== undefined && (existsSync(path) || (path === "ollama" && spawnSync(path, ["--version"]).status === 0)),
@@ -35,26 +45,16 @@ const weights = sharedModel("smollm2-135m/SmolLM2-135M-Instruct.Q4_1.gguf");
 onlyWhere(program === undefined || weights === undefined ? "no Ollama server, or no model for it" : undefined).describe(
   "the real Ollama server",
   () => {
-    const port = 11_900 + (process.pid % 90);
-    const host = `127.0.0.1:${port}`;
     let folder: string;
     let server: ChildProcess;
     let llm: LocalLlm;
     beforeAll(async () => {
       folder = mkdtempSync(join(tmpdir(), "llmspell-ollama-"));
+      const host = `127.0.0.1:${await freePort()}`;
       const env = { ...process.env, OLLAMA_HOST: host, OLLAMA_MODELS: join(folder, "models"), HOME: folder };
       server = spawn(program ?? "", ["serve"], { env, stdio: "ignore" });
       llm = llmAt(`http://${host}`);
-      for (let tries = 0; tries < 100; tries += 1) {
-        if (
-          await llm.ollama.version().then(
-            () => true,
-            () => false,
-          )
-        )
-          break;
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
+      await vi.waitFor(() => llm.ollama.version(), { timeout: 60_000, interval: 100 });
       writeFileSync(join(folder, "Modelfile"), `FROM ${weights}\n`);
       expect(spawnSync(program ?? "", ["create", "smollm2", "-f", join(folder, "Modelfile")], { env }).status).toBe(0);
     }, 180_000);

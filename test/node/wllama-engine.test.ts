@@ -11,7 +11,7 @@ import { hasMemory64 } from "../../src/wllama/features.ts";
 import { f32Tensor, tinyLlama } from "../fixtures/gguf/models.ts";
 import { writeGguf } from "../fixtures/gguf-writer.ts";
 import { failure } from "../support/failure.ts";
-import { ask, gone, isRunning, openFile, openOptions, temporaryFile, tinyStories } from "./support/engine.ts";
+import { ask, begun, drain, gone, isRunning, openFile, openOptions, temporaryFile, tinyStories } from "./support/engine.ts";
 
 const prompt = "Once upon a time";
 const pids: number[] = [];
@@ -175,20 +175,18 @@ describe("an engine that goes away", () => {
   it("R5 killed while generating it is run-crash for the call, with the signal; the next load works", async () => {
     const handle = await openFile(runtime, tinyStories, wasm);
     const pid = pids.at(-1) ?? 0;
-    const answer = failure(ask(handle, prompt, { maxTokens: 400 }));
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    const pieces = await begun(handle);
     process.kill(pid, "SIGKILL");
-    expect(await answer).toMatchObject({ code: "run-crash", details: { signal: "SIGKILL", runtime: "wllama" } });
+    expect(await failure(drain(pieces))).toMatchObject({ code: "run-crash", details: { signal: "SIGKILL", runtime: "wllama" } });
     expect(handle.alive).toBe(false);
     expect(isRunning(pid)).toBe(false);
   });
 
   it("E5 dispose settles a running call", async () => {
     const handle = await openFile(runtime, tinyStories, wasm);
-    const answer = failure(ask(handle, prompt, { maxTokens: 400 }));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const pieces = await begun(handle);
     await handle.dispose();
-    expect((await answer).code).toBe("run-closed");
+    expect((await failure(drain(pieces))).code).toBe("run-closed");
   });
 });
 

@@ -80,6 +80,20 @@ export async function ask(handle: GgufHandle, prompt: string, options: AskOption
   throw new Error("no end piece");
 }
 
+/** Runs far beyond any test; tiny-stories ends its stories, so the end token is made unlikely by drawing wildly. */
+export const endless = generateOptions({ maxTokens: 480, sampling: { temperature: 2, seed: 4 } });
+
+/** An answer whose first piece has been read. Nobody reads on, so the engine waits, and it cannot end by itself. */
+export async function begun(handle: GgufHandle): Promise<AsyncIterable<ModelPiece>> {
+  const pieces = handle.generate("Once upon a time", endless)[Symbol.asyncIterator]();
+  await pieces.next();
+  return { [Symbol.asyncIterator]: () => pieces };
+}
+
+export async function drain(pieces: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of pieces);
+}
+
 /** A dead process that nobody has asked for its exit status (where process 1 does not) counts as gone. */
 export function isRunning(pid: number): boolean {
   try {
