@@ -4,8 +4,9 @@
  */
 import { CacheManager, Wllama } from "@wllama/wllama/esm/index.js";
 import type { GgufRuntime, ThreadChoice } from "../core/spec/runtime.ts";
-import { openWllama, type WllamaLike } from "../wllama/driver.ts";
+import { openWllama } from "../wllama/driver.ts";
 import { maxFileBytes } from "../wllama/features.ts";
+import { noStore, type WllamaLike } from "../wllama/instance.ts";
 import { checkWasm } from "./check-wasm.ts";
 import { wllamaBuild } from "./largest-model.ts";
 
@@ -25,16 +26,6 @@ const defaultFiles = (): WllamaFiles => ({
     worker: new URL("@wllama/wllama-compat/wasm/wllama.js", import.meta.url).href,
   },
 });
-
-/** wllama's own cache is not used: models come from a ByteSource. */
-const noStore = {
-  isSupported: () => true,
-  read: async () => null,
-  write: async () => undefined,
-  getSize: async () => -1,
-  list: async () => [],
-  delete: async () => undefined,
-};
 
 /** @returns an engine for the device it is told: `webgpu`, or `wasm` for any other */
 export function wllamaEngine(files: WllamaFiles = defaultFiles()): GgufRuntime {

@@ -10,9 +10,18 @@ import { pathToFileURL } from "node:url";
 import { isSoftwareAdapter } from "../core/devices.ts";
 import { SpellError } from "../core/errors.ts";
 import type { ByteSource } from "../core/formats/byte-source.ts";
-import type { Device, DeviceProbe, GgufHandle, GgufOpenOptions, GgufRuntime, ThreadChoice } from "../core/spec/runtime.ts";
-import { openWllama, type WllamaHost, type WllamaLike } from "../wllama/driver.ts";
+import {
+  type Device,
+  type DeviceProbe,
+  type GgufHandle,
+  type GgufOpenOptions,
+  type GgufRuntime,
+  greedySampling,
+  type ThreadChoice,
+} from "../core/spec/runtime.ts";
+import { openWllama, type WllamaHost } from "../wllama/driver.ts";
 import { hasMemory64, maxFileBytes } from "../wllama/features.ts";
+import { noStore, type WllamaLike } from "../wllama/instance.ts";
 import { builtFile } from "./built-file.ts";
 import { type DawnAdapter, loadDawn } from "./dawn.ts";
 import { clampThreads, defaultThreads, readThreadCache, threadCandidates, threadKey, writeThreadCache } from "./threads.ts";
@@ -137,17 +146,6 @@ const hopeless = 3;
 
 /** Milliseconds for a short prompt and a few tokens, in about the shares of a usual call; infinite when it takes longer than `limitMs`. */
 async function timeOf(handle: GgufHandle, round: number, limitMs: number, signal: AbortSignal | undefined): Promise<number> {
-  const sampling = {
-    temperature: 0,
-    topK: 0,
-    topP: 1,
-    minP: 0,
-    repeatPenalty: 1,
-    repeatLastN: 0,
-    presencePenalty: 0,
-    frequencyPenalty: 0,
-    seed: 0,
-  };
   // another beginning each time, so that nothing is taken over
   const prompt = `${round} one two three four five six seven eight nine ten eleven twelve and so on`;
   const stop = new AbortController();
@@ -155,7 +153,7 @@ async function timeOf(handle: GgufHandle, round: number, limitMs: number, signal
   signal?.addEventListener("abort", onAbort, { once: true });
   const timer = Number.isFinite(limitMs) ? setTimeout(onAbort, limitMs) : undefined;
   try {
-    for await (const piece of handle.generate(prompt, { maxTokens: 6, sampling, stop: [], signal: stop.signal })) {
+    for await (const piece of handle.generate(prompt, { maxTokens: 6, sampling: greedySampling, stop: [], signal: stop.signal })) {
       if (piece.type === "end") return piece.prefillMs + piece.decodeMs;
     }
   } catch (error) {
@@ -220,18 +218,10 @@ function createInstance(
   onLog: ((line: string) => void) | undefined,
 ): WllamaLike {
   const say = (...words: unknown[]): void => onLog?.(words.map(String).join(" "));
-  const noStore = {
-    isSupported: () => true,
-    read: async () => null,
-    write: async () => undefined,
-    getSize: async () => -1,
-    list: async () => [],
-    delete: async () => undefined,
-  };
   const instance = new Wllama(
     { default: wasmUrl("@wllama/wllama", "src/wasm/wllama.wasm") },
     {
-      cacheManager: new CacheManager([noStore]), // without one it looks for the browser's file system and throws
+      cacheManager: new CacheManager([noStore]),
       suppressNativeLog: onLog === undefined,
       logger: { debug: say, log: say, warn: say, error: say },
     },

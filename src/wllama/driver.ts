@@ -1,40 +1,15 @@
 /**
  * GgufHandle over a wllama instance (llama.cpp as WebAssembly), the same in browsers and in Node. Imports no package: the host makes the
- * instance and hands it in. Here is everything that must be known about the engine: option names that work, loads that resolve for broken
- * files, calls that never settle, aborts that must free a slot.
+ * instance and hands it in. Here and beside it is everything that must be known about the engine: loads that resolve for broken files, calls that
+ * never settle, aborts that must free a slot; completion.ts has the option names that work, engine-errors.ts what its words mean.
  */
 import { abortedError, SpellError } from "../core/errors.ts";
 import type { ByteSource } from "../core/formats/byte-source.ts";
 import type { DeviceReport, GgufGenerateOptions, GgufHandle, GgufOpenOptions, ModelPiece, ThreadChoice } from "../core/spec/runtime.ts";
 import { byteBlob } from "./byte-blob.ts";
-
-/** The part of wllama's class that is used. */
-export interface WllamaLike {
-  loadModel(blobs: Blob[], params: Readonly<Record<string, unknown>>): Promise<void>;
-  getLoadedContextInfo(): { readonly success?: boolean; readonly n_vocab: number; readonly n_ctx: number; readonly add_bos_token: boolean };
-  /** With `stream` and `onData`; resolves when the request is over and its slot free. */
-  createCompletion(options: Readonly<Record<string, unknown>>): Promise<unknown>;
-  isMultithread(): boolean;
-  exit(): Promise<void>;
-}
-
-interface WllamaChunk {
-  readonly choices?: readonly {
-    readonly text?: string;
-    readonly finish_reason?: string | null;
-    /** only where probabilities were asked for */
-    readonly logprobs?: { readonly content?: readonly { readonly top_logprobs?: readonly { readonly logprob?: number }[] }[] } | null;
-  }[];
-  /** The first chunks of an answer: how long the prompt is, and how much of it is computed. */
-  readonly prompt_progress?: { readonly total: number; readonly cache: number };
-  readonly timings?: {
-    readonly prompt_n?: number;
-    readonly prompt_ms?: number;
-    readonly cache_n?: number;
-    readonly predicted_n?: number;
-    readonly predicted_ms?: number;
-  };
-}
+import { startCompletion } from "./completion.ts";
+import { crash, generationError, loadError } from "./engine-errors.ts";
+import { runtime, type WllamaChunk, type WllamaLike } from "./instance.ts";
 
 /** What the host knows about the instance it makes. */
 export interface WllamaHost {
@@ -54,7 +29,6 @@ export interface WllamaHost {
   readonly notes: readonly string[];
 }
 
-const runtime = "wllama";
 /** More than any model has. */
 const mostLayers = 99_999;
 
@@ -103,6 +77,7 @@ async function checkPlaced(placed: Placed | undefined, instance: WllamaLike): Pr
     `the first step gave ${Number.isFinite(first) ? "the same number for every token" : "no finite numbers"}`,
   );
 }
+
 /** An abort is seen between two prompt batches; this many tokens keep that short on one WebAssembly thread. */
 const maxBatch = 128;
 /** The engine's server aborts with a batch of one token; seen with wllama 3.8.1. */
@@ -255,135 +230,6 @@ function withoutBos(prompt: string, bos: string | undefined): string {
   return bos !== undefined && bos !== "" && prompt.startsWith(bos) ? prompt.slice(bos.length) : prompt;
 }
 
-/**
- * Sends one request with the whole set of options, by the names its server knows: what is left out there takes the server's own default,
- * and what is misspelt is ignored without a word.
- */
-function startCompletion(
-  instance: WllamaLike,
-  prompt: string,
-  { maxTokens, sampling, stop }: GgufGenerateOptions,
-  contextLength: number,
-  abortSignal: AbortSignal,
-): { readonly pieces: AsyncGenerator<ModelPiece, void, undefined>; readonly done: Promise<unknown> } {
-  const chunks: WllamaChunk[] = [];
-  let over = false;
-  let failure: unknown;
-  let wake: () => void = () => undefined;
-  const request = instance.createCompletion({
-    prompt,
-    stream: true, // a whole answer is refused where it ends inside a character
-    max_tokens: maxTokens,
-    temperature: sampling.temperature,
-    top_k: sampling.topK,
-    top_p: sampling.topP,
-    min_p: sampling.minP,
-    repeat_penalty: sampling.repeatPenalty,
-    repeat_last_n: sampling.repeatLastN,
-    presence_penalty: sampling.presencePenalty,
-    frequency_penalty: sampling.frequencyPenalty,
-    // the largest 32-bit number means "draw a seed yourself" there
-    seed: Math.min(sampling.seed, 0xffff_fffe),
-    samplers: ["penalties", "top_k", "top_p", "min_p", "temperature"],
-    typical_p: 1,
-    dry_multiplier: 0,
-    xtc_probability: 0,
-    mirostat: 0,
-    n_probs: 0,
-    ignore_eos: false,
-    cache_prompt: true,
-    stop: [...stop],
-    timings_per_token: true,
-    return_progress: true,
-    // The package's own iterator leaves an unhandled rejection behind when nobody reads it to its end.
-    onData: (chunk: WllamaChunk) => {
-      chunks.push(chunk);
-      wake();
-    },
-    abortSignal,
-  });
-  const done = request
-    .catch((error: unknown) => {
-      failure = error ?? new Error("unknown error");
-    })
-    .then(() => {
-      over = true;
-      wake();
-    });
-  return { done, pieces: read() };
-
-  async function* read(): AsyncGenerator<ModelPiece, void, undefined> {
-    let finishReason: "stop" | "length" = "stop";
-    let timings: Timings = {};
-    let characters = 0;
-    let mostTokens = maxTokens;
-    let prompt: { readonly total: number; readonly cache: number } | undefined;
-    let note: string | undefined;
-    for (;;) {
-      const chunk = chunks.shift();
-      if (chunk === undefined) {
-        if (over) break;
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-        continue;
-      }
-      const [choice] = chunk.choices ?? [];
-      if (choice?.finish_reason === "length") finishReason = "length";
-      if (chunk.timings !== undefined) timings = chunk.timings;
-      if (chunk.prompt_progress !== undefined && prompt === undefined) {
-        prompt = chunk.prompt_progress;
-        // The engine rounds its context up; what was asked for is what holds.
-        if (prompt.total > contextLength) throw contextError(prompt.total, contextLength);
-        mostTokens = Math.min(maxTokens, contextLength - prompt.total);
-        if (mostTokens === 0) return yield* cut({ prompt_n: 0 });
-      }
-      const text = choice?.text ?? "";
-      if (text === "") continue;
-      characters += text.length;
-      yield { type: "text", text };
-      if (mostTokens < maxTokens && (timings.predicted_n ?? 0) >= mostTokens) return yield* cut(timings);
-    }
-    if (failure !== undefined) {
-      // Bytes that are no text end the engine's answer; what came before is good.
-      const text = messageOf(failure);
-      const isNoText = (characters > 0 && /utf-?8|parse model output/i.test(text)) || (prompt !== undefined && text.includes(noReply));
-      if (!isNoText) throw failure;
-      note = "the model wrote bytes that are no text; the answer ends there";
-    }
-    yield endPiece(finishReason, timings, note);
-
-    /** The context is full: the request is ended by the caller's cleanup. */
-    function* cut(known: Timings): Generator<ModelPiece, void, undefined> {
-      const { total = 0, cache = 0 } = prompt ?? {};
-      const { promptTokens: _, ...counted } = endPiece("length", known, undefined);
-      yield { ...counted, promptTokens: total, cachedTokens: Math.min(cache, Math.max(0, total - 1)) };
-    }
-  }
-}
-
-/**
- * Where a byte begins no character (0xF8 … 0xFF) the engine throws as it writes the answer down and gives no reply; its glue then reads the
- * question's own first four bytes, "GLUE", as the length of one.
- */
-const noReply = `array length: ${0x45554c47}`;
-
-type Timings = NonNullable<WllamaChunk["timings"]>;
-
-function endPiece(finishReason: "stop" | "length", timings: Timings, note: string | undefined): Extract<ModelPiece, { type: "end" }> {
-  const { cache_n = 0, prompt_n = 0, prompt_ms = 0, predicted_n = 0, predicted_ms = 0 } = timings;
-  return {
-    type: "end",
-    finishReason,
-    promptTokens: cache_n + prompt_n,
-    cachedTokens: cache_n,
-    completionTokens: predicted_n,
-    prefillMs: prompt_ms,
-    decodeMs: predicted_ms,
-    ...(note === undefined ? {} : { note }),
-  };
-}
-
 /** Pieces until the engine dies or the signal fires, whichever is first: the engine itself answers an abort only after its step. */
 async function* endedBy(
   pieces: AsyncGenerator<ModelPiece, void, undefined>,
@@ -407,60 +253,4 @@ async function* endedBy(
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
-}
-
-function loadError(error: unknown, name: string, device: WllamaHost["device"]): SpellError {
-  if (error instanceof SpellError) return error;
-  const text = messageOf(error);
-  if (/memory|allocat|out of bounds|grow/i.test(text)) {
-    return new SpellError("device-memory", `${name}: no memory for the model in WebAssembly: ${text}`, { where: name, cause: error });
-  }
-  if (isTrap(error)) return crash(text, device, error);
-  return new SpellError("gguf-metadata", `${name}: ${runtime} cannot load the model: ${text}`, { where: name, cause: error });
-}
-
-function generationError(
-  error: unknown,
-  contextLength: number,
-  device: WllamaHost["device"],
-  fail: (error: SpellError) => void,
-): SpellError {
-  if (error instanceof SpellError) return error;
-  const text = messageOf(error);
-  const counts = /\((\d+) tokens?\) exceeds the available context size \((\d+) tokens?\)/.exec(text);
-  if (counts !== null || /exceeds the available context|context size/i.test(text)) {
-    return contextError(counts === null ? undefined : Number(counts[1]), contextLength);
-  }
-  if (isTrap(error)) {
-    const typed = crash(text, device, error);
-    fail(typed);
-    return typed;
-  }
-  return new SpellError("run-crash", `${runtime}: ${text}`, { cause: error });
-}
-
-function contextError(promptTokens: number | undefined, contextLength: number): SpellError {
-  return new SpellError("run-context", `the prompt has ${promptTokens ?? "more"} tokens; the context holds ${contextLength}`, {
-    where: "prompt",
-    details: { ...(promptTokens === undefined ? {} : { promptTokens }), contextLength },
-  });
-}
-
-function crash(reason: string, device: WllamaHost["device"], cause?: unknown): SpellError {
-  if (device === "webgpu" && /device.{0,20}lost|lost.{0,20}device/i.test(reason)) {
-    return new SpellError("device-lost", `webgpu is gone: ${reason}`, { details: { runtime }, ...(cause === undefined ? {} : { cause }) });
-  }
-  return new SpellError("run-crash", `the engine (${runtime}) died: ${reason}`, {
-    details: { runtime },
-    ...(cause === undefined ? {} : { cause }),
-  });
-}
-
-/** After a trap or an abort the instance is dead for good. */
-function isTrap(error: unknown): boolean {
-  return typeof error === "string" ? /crashed/.test(error) : error instanceof Error && /RuntimeError/.test(error.name);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -196,3 +196,88 @@ describe("a disk that fails", () => {
     expect(existsSync(join(folder, "parts"))).toBe(true);
   });
 });
+
+describe("what another process does between two steps", () => {
+  let armed: { readonly call: string; readonly code: string } | undefined;
+  const store = () =>
+    fsArtifactStore(folder, {
+      fs: gated(async (call) => {
+        if (call !== armed?.call) return;
+        const { code } = armed;
+        armed = undefined;
+        throw Object.assign(new Error(code), { code });
+      }),
+    });
+  /** The next such call fails, once. */
+  const arm = (call: string, code = "ENOENT"): void => {
+    armed = { call, code };
+  };
+
+  it("a manifest that goes as it is read is not there; one that cannot be read is told", async () => {
+    await pull(store());
+    arm("readFile");
+    expect(await store().readManifest(["x"])).toBeUndefined();
+    arm("readFile", "EACCES");
+    await expect(store().readManifest(["x"])).rejects.toMatchObject({ code: "store-denied" });
+  });
+
+  it("what is removed by two at once is removed once", async () => {
+    await pull(store());
+    const [{ digest } = { digest: "" }] = await store().listBlobs();
+    arm("lstat");
+    expect(await store().listBlobs()).toEqual([]);
+    arm("unlink");
+    expect(await store().removeBlob(digest)).toBe(0);
+    arm("unlink", "EACCES");
+    await expect(store().removeBlob(digest)).rejects.toMatchObject({ code: "store-denied" });
+    arm("unlink");
+    await store().removeManifest(["x"]);
+    arm("unlink", "EACCES");
+    await expect(store().removeManifest(["x"])).rejects.toMatchObject({ code: "store-denied" });
+  });
+
+  it("a part that somebody else was quicker to take, list or remove is theirs", async () => {
+    const sha256 = await sha256Of(bytes);
+    const first = await store().openPart(sha256);
+    await first.write(0, bytes.slice(0, 1000));
+    await first.save({ url: "u", sha256, size: bytes.length, done: [[0, 1000]] });
+    await first.release();
+    const [{ id } = { id: "" }] = await store().listParts();
+    arm("lstat");
+    expect(await store().listParts()).toEqual([]);
+    arm("unlink");
+    expect(await store().removePart(id)).toBe(0);
+    arm("unlink", "EACCES");
+    await expect(store().removePart(id)).rejects.toMatchObject({ code: "store-denied" });
+    arm("rename");
+    const second = await store().openPart(sha256);
+    expect(second.kept).toBeUndefined();
+    await second.discard();
+    arm("rename", "EACCES");
+    await expect(store().openPart(sha256)).rejects.toMatchObject({ code: "store-denied" });
+    const third = await store().openPart(sha256);
+    expect(third.kept?.done).toEqual([[0, 1000]]);
+    await third.discard();
+  });
+
+  it("a blob that is removed as soon as it is there is told; where it cannot be replaced, equal bytes need no replacing", async () => {
+    const sha256 = await sha256Of(bytes);
+    const ready = async () => {
+      const part = await store().openPart(sha256);
+      await part.write(0, bytes);
+      return part;
+    };
+    const gone = await ready();
+    arm("lstat");
+    await expect(gone.commit({ size: bytes.length, sha256 })).rejects.toMatchObject({ code: "store-evicted" });
+    const again = await ready();
+    arm("rename", "EPERM");
+    expect(await again.commit({ size: bytes.length, sha256 })).toMatchObject({ size: bytes.length });
+    expect(readdirSync(join(folder, "parts"))).toEqual([]);
+    await store().removeBlob(`sha256-${sha256}`);
+    const refused = await ready();
+    arm("rename", "EPERM");
+    await expect(refused.commit({ size: bytes.length, sha256 })).rejects.toMatchObject({ code: "store-denied" });
+    await refused.discard();
+  });
+});

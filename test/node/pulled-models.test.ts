@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { nodeForeignModels } from "../../src/node/foreign-models.ts";
 import { collect, createSpell, load, nodePlatform, type Spell } from "../../src/node/index.ts";
 import { splitFiles } from "../fixtures/split-gguf.ts";
+import storiesGolden from "../golden/tiny-stories.json" with { type: "json" };
 import { startFaultServer } from "../support/fault-server.mjs";
 import { tinyStories } from "./support/engine.ts";
 import { writeHubCache } from "./support/hub-cache.ts";
@@ -35,12 +36,13 @@ it("comes whole, one model of three files, each hashed", async () => {
 });
 
 it.each(["cpu", "wasm"] as const)("writes on %s what the whole file writes", async (device) => {
-  await using whole = await load("tiny-stories", { device });
+  const { prompt, text: whole } = storiesGolden.data.prompts[0]!;
   await using split = await spell.load(spec, { device });
-  expect(split.device.chosen).toBe(whole.device.chosen);
-  const text = await collect(split.stream("Once upon a time", greedy));
-  expect(text).toBe(await collect(whole.stream("Once upon a time", greedy)));
+  expect(split.device.chosen).toBe(device);
+  const text = await collect(split.stream(prompt, greedy));
   expect(text.length).toBeGreaterThan(20);
+  // The reference leaves out the space a continuation begins with. golden.test.ts holds the whole file to the same.
+  expect(whole.startsWith(text.trimStart())).toBe(true);
 });
 
 it("a part that is gone is named, and a pull brings it back alone", async () => {

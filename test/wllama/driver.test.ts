@@ -1,7 +1,8 @@
 /** E13: what the driver believes of an engine that falls back to the processor without a word. The engine here is scripted: it says what wllama's log says. */
 import { describe, expect, it } from "vitest";
 import { bytesSource } from "../../src/core/formats/byte-source.ts";
-import { openWllama, type WllamaHost, type WllamaLike } from "../../src/wllama/driver.ts";
+import { openWllama, type WllamaHost } from "../../src/wllama/driver.ts";
+import type { WllamaLike } from "../../src/wllama/instance.ts";
 import { openOptions } from "../node/support/engine.ts";
 import { failure } from "../support/failure.ts";
 

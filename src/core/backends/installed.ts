@@ -1,5 +1,6 @@
 /** Models of the store: found by what a user types, opened file by file, and held to what was written down about them. */
 
+import { hashBytes } from "../download/hash-bytes.ts";
 import { aliasKey, checkManifest, isAlias, type ManifestFile, type ModelManifest, type StoredModel } from "../download/manifest.ts";
 import { baseName } from "../download/pull.ts";
 import { SpellError } from "../errors.ts";
@@ -12,8 +13,9 @@ import { type ModelSpec, printModelSpec } from "../spec/model-spec.ts";
 import type { Seq2SeqVariant } from "../spec/runtime.ts";
 import { variantsOfT5 } from "./candle.ts";
 import { type CatalogueEntry, findEntry } from "./catalogue.ts";
-import { hashOf, hubPrefix } from "./hub.ts";
+import { hubPrefix } from "./hub.ts";
 import { registryKey } from "./ollama-registry.ts";
+import { hashOf } from "./plan-url.ts";
 
 export interface InstalledModel extends StoredModel {
   /** of T5: form made at load */
@@ -136,7 +138,7 @@ export async function openInstalled(
     if (source.size !== file.size && (isOwn || file.sha256 !== undefined))
       throw changed(file, manifest, `${formatCount(file.size)} bytes`, `${formatCount(source.size)} bytes`);
     if (file.sha256 !== undefined && source.modifiedMs !== undefined && source.modifiedMs !== file.modified_ms) {
-      const got = await hashSource(source, platform, signal);
+      const got = await hashBytes(source, platform.store, "sha256", signal);
       if (got !== file.sha256) throw changed(file, manifest, `sha256 ${file.sha256}`, got);
       files = files.map((each, at) => (at === index ? { ...each, modified_ms: source.modifiedMs ?? each.modified_ms } : each));
     }
@@ -177,20 +179,4 @@ function changed(file: ManifestFile, manifest: ModelManifest, wanted: string, go
 
 function forced({ id }: ModelManifest): string {
   return `llmspell model pull --force ${id}`;
-}
-
-/** Bytes of one read. */
-const readBytes = 4 * 1024 * 1024;
-
-/** @param kind `git`: of git's object format, "blob SIZE\0" and the bytes */
-export async function hashSource(
-  source: ByteSource,
-  { store }: Pick<Platform, "store">,
-  signal?: AbortSignal,
-  kind: "sha256" | "git" = "sha256",
-): Promise<string> {
-  const hash = await store.createHash(kind === "git" ? "sha1" : "sha256");
-  if (kind === "git") hash.update(new TextEncoder().encode(`blob ${source.size}\0`));
-  for (let at = 0; at < source.size; at += readBytes) hash.update(await source.read(at, Math.min(readBytes, source.size - at), signal));
-  return hash.digest();
 }

@@ -5,14 +5,14 @@
 import { SpellError, toSpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import type { Platform } from "../platform.ts";
-import type {
-  DeviceReason,
-  GgufGenerateOptions,
-  GgufOpenOptions,
-  GgufSampling,
-  ModelHandle,
-  Seq2SeqGenerateOptions,
-  Seq2SeqOpenOptions,
+import {
+  type DeviceReason,
+  type GgufGenerateOptions,
+  type GgufOpenOptions,
+  greedySampling,
+  type ModelHandle,
+  type Seq2SeqGenerateOptions,
+  type Seq2SeqOpenOptions,
 } from "../spec/runtime.ts";
 
 export interface Question<C> {
@@ -52,19 +52,7 @@ export interface VerdictStore {
 /** Shaders are compiled on the way, so a first run takes long; a card that takes longer than this helps nobody. */
 const timeoutMs = 60_000;
 
-const greedy: GgufSampling = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repeatPenalty: 1,
-  repeatLastN: 0,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  seed: 0,
-};
-
-const search = { sampling: greedy, stop: [], lengthPenalty: 1, numReturnSequences: 1, noRepeatNgramSize: 0 };
+const search = { sampling: greedySampling, stop: [], lengthPenalty: 1, numReturnSequences: 1, noRepeatNgramSize: 0 };
 
 /** Source of the answer: test/golden/tiny-stories.json (PyTorch). */
 export const ggufSelfTest: SelfTest<GgufOpenOptions, GgufGenerateOptions> = {
@@ -75,7 +63,7 @@ export const ggufSelfTest: SelfTest<GgufOpenOptions, GgufGenerateOptions> = {
   questions: [
     {
       prompt: "Once upon a time",
-      options: { maxTokens: 24, sampling: greedy, stop: [] },
+      options: { maxTokens: 24, sampling: greedySampling, stop: [] },
       answer: ", there was a little girl named Lily. She loved to play with her toys and make new friends. One day,",
     },
   ],

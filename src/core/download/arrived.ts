@@ -7,6 +7,7 @@ import { formatCount } from "../formats/format-count.ts";
 import { limits } from "../limits.ts";
 import type { ArtifactStore, BlobFacts, Part } from "../platform.ts";
 import type { Clock } from "./clock.ts";
+import { hashBytes } from "./hash-bytes.ts";
 import { addSpan, missingSpans, type Span, spanBytes } from "./spans.ts";
 
 /** Bytes, and time, after which what is there is made durable and written down. */
@@ -188,14 +189,10 @@ export class Arrived {
     return this.#part.commit({ size: this.size ?? this.bytes, ...(sha256 === undefined ? {} : { sha256 }) }, signal);
   }
 
-  /** Source: git's object format: "blob SIZE\0" and the bytes. @throws SpellError net-hash */
+  /** @throws SpellError net-hash */
   async checkGitHash(wanted: string, store: ArtifactStore): Promise<void> {
     await this.#settle();
-    const size = this.size ?? this.bytes;
-    const hash = await store.createHash("sha1");
-    hash.update(new TextEncoder().encode(`blob ${size}\0`));
-    for (let at = 0; at < size; at += writeBytes) hash.update(await this.#part.read(at, Math.min(writeBytes, size - at)));
-    const got = hash.digest();
+    const got = await hashBytes({ size: this.size ?? this.bytes, read: (offset, length) => this.#part.read(offset, length) }, store, "git");
     if (got !== wanted) throw new SpellError("net-hash", `wanted git hash ${wanted}; got ${got}`, { details: { wanted, got } });
   }
 

@@ -206,6 +206,19 @@ export interface GgufSampling {
   readonly seed: number;
 }
 
+/** The likeliest token each time, and no penalty: for steps of which only the numbers or the time are of interest. */
+export const greedySampling: GgufSampling = {
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repeatPenalty: 1,
+  repeatLastN: 0,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  seed: 0,
+};
+
 export interface GgufGenerateOptions {
   /** completion tokens, at least 1 */
   readonly maxTokens: number;

@@ -33,6 +33,12 @@ describe("indexTokens", () => {
     expect(await indexOf([...tokens, tokens[1] ?? ""])).toEqual({ equal: [1, 3] });
   });
 
+  it("takes no token for the empty one, whose hash is 0", async () => {
+    const [token = ""] = collisions(1, 0);
+    expect(await indexOf([token, token])).toEqual({ equal: [0, 1] });
+    expect(hashText(token)).not.toBe(hashText(""));
+  });
+
   it("G36: gives up on tokens that are made to share a hash, and the gate refuses them", async () => {
     const tokens = collisions(24);
     expect(await indexOf(tokens)).toEqual({ crowded: true });
@@ -52,8 +58,7 @@ describe("indexTokens", () => {
  * Different ASCII texts of one hash. Each step of the hash can be undone, so the last bytes are found by meeting in the middle: the hashes of
  * two bytes put first, and those from which three more bytes lead to the wanted one.
  */
-function collisions(count: number): string[] {
-  const wanted = hashText("wanted");
+function collisions(count: number, wanted: number = hashText("wanted")): string[] {
   const prime = 0x0100_0193;
   const step = (hash: number, byte: number) => Math.imul(hash ^ byte, prime);
   let inverse = prime;

@@ -2,7 +2,7 @@
  * What headers of other tools' files said, kept from list to list: caches of these tools hold hundreds of models, and reading every header anew takes
  * seconds. A note is bound to place, size and time of each file; loading a model reads its headers all the same.
  */
-import { hashOf } from "../../backends/hub.ts";
+import { hashOf } from "../../backends/plan-url.ts";
 import type { DescribedModel, ExternalFile } from "../../download/pull.ts";
 import { modifiedOf } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";

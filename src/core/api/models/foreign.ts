@@ -1,6 +1,7 @@
 /** Models that other tools keep on this machine, opened where they lie. Nothing of theirs is changed. */
 import { variantsOfT5 } from "../../backends/candle.ts";
-import { type HubListing, type HubWish, listCached, planRepository, reuseCache, wishesOf } from "../../backends/hub.ts";
+import { listCached, planRepository, reuseCache } from "../../backends/hub.ts";
+import { type HubListing, type HubWish, wishesOf } from "../../backends/hub-files.ts";
 import type { InstalledModel } from "../../backends/installed.ts";
 import { planRegistry } from "../../backends/ollama-registry.ts";
 import type { StoredModel } from "../../download/manifest.ts";

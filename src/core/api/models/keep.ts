@@ -1,6 +1,6 @@
 /** Looking after the store: removing, hashing anew, dropping what is of no use. What belongs to others is never deleted. */
 import { type BundledModel, bundledModels } from "../../backends/candle.ts";
-import { hashSource } from "../../backends/installed.ts";
+import { hashBytes } from "../../download/hash-bytes.ts";
 import { aliasKey, listStored, type ModelManifest, type StoredModel } from "../../download/manifest.ts";
 import { baseName, usedBlobs } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
@@ -86,7 +86,7 @@ export async function verify(context: ModelContext, text?: string, options: Veri
         : context.platform.store.openBlob(file.blob, name).catch(() => undefined));
       const expected = file.sha256 ?? file.git_sha1 ?? null;
       const kind = file.sha256 === undefined && file.git_sha1 !== undefined ? "git" : "sha256";
-      const actual = source === undefined ? null : await hashSource(source, context.platform, signal, kind);
+      const actual = source === undefined ? null : await hashBytes(source, context.platform.store, kind, signal);
       const ok = actual !== null && (expected === null ? source?.size === file.size : actual === expected);
       results.push({ model_id: manifest.id, file: file.path, ok, expected, actual });
     }
@@ -105,7 +105,7 @@ async function verifyBundled(
   const results: VerifyResult[] = [];
   for (const { name: file, sha256: expected } of files) {
     onFile?.(file, 0);
-    const actual = await hashSource(await platform.bundled(name, file), platform, signal);
+    const actual = await hashBytes(await platform.bundled(name, file), platform.store, "sha256", signal);
     results.push({ model_id: name, file, ok: actual === expected, expected, actual });
   }
   return results;

@@ -1,8 +1,9 @@
 /** What a pull would do: which files, from where, and how much of them is here. Asks the source. */
 import { bundledModels, findModel } from "../../backends/candle.ts";
-import { listRepository, planRepository, planUrl, reuseCache } from "../../backends/hub.ts";
+import { listRepository, planRepository, reuseCache } from "../../backends/hub.ts";
 import { sizeOf } from "../../backends/installed.ts";
 import { planRegistry } from "../../backends/ollama-registry.ts";
+import { planUrl } from "../../backends/plan-url.ts";
 import { aliasKey } from "../../download/manifest.ts";
 import type { PlannedFile, PullPlan } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
