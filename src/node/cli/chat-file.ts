@@ -1,9 +1,10 @@
 /** Conversations as files: what /save writes and /load and --load read. */
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { SpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import type { GenerateOptions, Message, Role } from "../../core/spec/generate.ts";
 import { findParameterProblem, findStopProblem, parameterRules, presets } from "../../core/text/parameters.ts";
+import { writeWhole } from "../write-whole.ts";
 
 /** Says that a file is one of ours; the number changes when old programs could not read new files. */
 const format = "llmspell-chat-1";
@@ -35,7 +36,7 @@ export async function saveChat(path: string, { model, system, options, messages 
   const parameters = { ...numbers, ...(stop === undefined ? {} : { stop }), ...(preset === undefined ? {} : { preset }) };
   const text = JSON.stringify({ format, model, system: system ?? null, parameters, messages }, undefined, 2);
   // 0600: what people say to a model is nobody else's business
-  await writeFile(path, `${text}\n`, { mode: 0o600 }).catch((cause: NodeJS.ErrnoException) => {
+  await writeWhole(path, `${text}\n`, 0o600).catch((cause: NodeJS.ErrnoException) => {
     throw new SpellError("store-denied", `${path} cannot be written (${cause.code ?? cause.message})`, {
       where: path,
       hint: "Check the folder and its permissions.",

@@ -16,6 +16,7 @@ import { nearest } from "../../core/nearest.ts";
 import { shellQuote } from "../../core/shell-quote.ts";
 import { nodeConfig, readConfigFile } from "../config-files.ts";
 import { homeFolder } from "../home.ts";
+import { writeWhole } from "../write-whole.ts";
 import { flagText } from "./args.ts";
 import { quoteShort } from "./commands.ts";
 import { askedSource, loadConfig } from "./config-source.ts";
@@ -180,7 +181,7 @@ export async function configInit({ flags, screen }: Context): Promise<number> {
   const retry = `llmspell config init --file ${shellQuote(file)}${from === undefined ? "" : ` --from ${from}`} --force`;
   if (existsSync(file) && !flags.has("force"))
     throw new SpellError("config-exists", `${file} is there already`, { where: file, commands: [retry] });
-  await writeFile(file, text, { flag: flags.has("force") ? "w" : "wx" }).catch((cause: NodeJS.ErrnoException) => {
+  await (flags.has("force") ? writeWhole(file, text) : writeFile(file, text, { flag: "wx" })).catch((cause: NodeJS.ErrnoException) => {
     throw new SpellError("store-denied", `${file} cannot be written (${cause.code ?? cause.message})`, {
       where: file,
       hint: cause.code === "ENOENT" ? `The folder ${dirname(file)} is not there.` : "Check the folder and its permissions.",
