@@ -13,6 +13,7 @@ export default defineConfig({
     ],
     env: { LLMSPELL_LONG: "1", LLMSPELL_HOME: new URL("../../.cache/test-home", import.meta.url).pathname },
     testTimeout: 3_600_000,
+    hookTimeout: 600_000,
     fileParallelism: false,
   },
 });
