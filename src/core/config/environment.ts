@@ -2,9 +2,8 @@
 import { nearest } from "../nearest.ts";
 import type { Environment } from "../platform.ts";
 import type { ConfigKey } from "./key.ts";
-import { allKeys, isSecret, keyAt, keysOfType, type ProviderType, reservedVariables, systematicNames } from "./keys.ts";
+import { allKeys, isSecret, keyAt, keysOfType, mask, type ProviderType, reservedVariables, systematicNames } from "./keys.ts";
 import { declaredTypes, type Entry, type Layer } from "./layer.ts";
-import { mask } from "./mask.ts";
 import type { Problem } from "./problem.ts";
 import { checkValue, describeValues, showGot } from "./value.ts";
 

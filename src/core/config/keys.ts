@@ -69,6 +69,9 @@ export function providerNameProblem(name: string): string | undefined {
   return reservedProviders.has(name) ? `${name} is reserved` : undefined;
 }
 
+/** Shown instead of a secret. */
+export const mask = "********";
+
 /** Values of such keys are shown to nobody. */
 export function isSecret(key: string): boolean {
   return /(api_key|token|secret|password)$/i.test(key);

@@ -1,7 +1,5 @@
 /** What keeps secrets out of sight: by the name of their key at any depth, and user:password in an address. */
-import { isSecret } from "./keys.ts";
-
-export const mask = "********";
+import { isSecret, mask } from "./keys.ts";
 
 /** A copy of plain data with secrets masked, whatever their type; what holds none comes back as it is. */
 export function maskSecrets(value: unknown): unknown {

@@ -1,7 +1,9 @@
 /** What is wrong with a configuration, collected: a person gets every problem in one go. */
 import { type ErrorCode, SpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { isInsideSecret, mask, maskLine } from "./mask.ts";
+import { shellQuote } from "../shell-quote.ts";
+import { mask } from "./keys.ts";
+import { isInsideSecret, maskLine } from "./mask.ts";
 
 export type ProblemCode = Extract<ErrorCode, `config-${string}` | "env-value">;
 
@@ -26,8 +28,12 @@ export interface Problem {
 /** More would not be read; all of them are in the details. */
 const shownProblems = 20;
 
-/** @returns one error for all problems; the first one gives the code */
-export function problemsError(problems: readonly [Problem, ...Problem[]], source: string, commands: readonly string[]): SpellError {
+/**
+ * @param source named in the headline
+ * @param file which to validate, where it is one
+ * @returns one error for all problems; the first one gives the code
+ */
+export function problemsError(problems: readonly [Problem, ...Problem[]], source: string, file: string | undefined): SpellError {
   const [first] = problems;
   const variables = problems.filter(({ code }) => code === "env-value").map(({ where }) => where);
   const named = variables.length === problems.length ? "environment" : source;
@@ -42,7 +48,7 @@ export function problemsError(problems: readonly [Problem, ...Problem[]], source
       ...(first.code === "env-value" ? { where: first.where } : first.path === undefined ? {} : { where: first.path }),
       commands: [
         ...(variables.length === 0 ? [] : [`unset ${[...new Set(variables)].join(" ")}`]),
-        ...(variables.length === problems.length ? [] : commands),
+        ...(variables.length === problems.length || file === undefined ? [] : [`llmspell config validate --file ${shellQuote(file)}`]),
       ],
       details: { problems },
     },

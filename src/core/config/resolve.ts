@@ -4,16 +4,14 @@
  */
 import type { SpellError } from "../errors.ts";
 import type { ConfigFile, ConfigHost, Environment } from "../platform.ts";
-import { shellQuote } from "../shell-quote.ts";
 import type { Checked, Extra } from "./check.ts";
 import { configKeys } from "./compiled.generated.ts";
 import type { Config, ConfigInput } from "./config.generated.ts";
 import type { Parsed } from "./document.ts";
 import type { EnvironmentResult } from "./environment.ts";
 import type { ConfigKey } from "./key.ts";
-import { findProfile, hasVariables, isSecret, keysOfType, type ProviderType } from "./keys.ts";
+import { findProfile, hasVariables, isSecret, keysOfType, mask, type ProviderType } from "./keys.ts";
 import { declaredTypes, type Entry, type Layer, layerOf, mergeLayers, showPath } from "./layer.ts";
-import { mask } from "./mask.ts";
 import type { Problem } from "./problem.ts";
 
 /** What is loaded below the environment. */
@@ -60,8 +58,8 @@ const bundledDefault = "tiny-stories";
 /** @throws SpellError config-*, env-value, profile-unknown: one error for all problems */
 export async function resolveSource(source: ConfigSource, host: ConfigHost = {}): Promise<ResolvedConfig> {
   const { named, layer: loaded, parsed, problems: found = [], extras = [] } = await openSource(source);
-  const commands = source.kind === "file" ? [`llmspell config validate --file ${shellQuote(source.path)}`] : [];
-  if (parsed?.ok === false) throw await asError([parsed.problem], named, commands);
+  const file = source.kind === "file" ? source.path : undefined;
+  if (parsed?.ok === false) throw await asError([parsed.problem], named, file);
   const problems: Problem[] = [...found];
 
   const base = withDefaultProviders(source, loaded, parsed);
@@ -73,7 +71,7 @@ export async function resolveSource(source: ConfigSource, host: ConfigHost = {})
   const effective = host.resolvePath === undefined ? full : expandPaths(full, source, host.resolvePath, parsed, problems);
   problems.push(...findContradictions(effective, types, parsed));
   const [first, ...others] = problems;
-  if (first !== undefined) throw await asError([first, ...others], parsed?.ok === true ? parsed.document.name : named, commands);
+  if (first !== undefined) throw await asError([first, ...others], parsed?.ok === true ? parsed.document.name : named, file);
 
   let origins: ReadonlyMap<string, string> | undefined;
   return {
@@ -137,9 +135,9 @@ async function readVariables(env: Environment, base: Layer): Promise<Environment
   return readEnvironment(env, declaredTypes(base));
 }
 
-async function asError(problems: readonly [Problem, ...Problem[]], source: string, commands: readonly string[]): Promise<SpellError> {
+async function asError(problems: readonly [Problem, ...Problem[]], source: string, file: string | undefined): Promise<SpellError> {
   const { problemsError } = await import("./problem.ts");
-  return problemsError(problems, source, commands);
+  return problemsError(problems, source, file);
 }
 
 /**

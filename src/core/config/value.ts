@@ -1,7 +1,7 @@
 /** One value against its key, and how both are put into words. */
 import type { ConfigKey, ConfigValue } from "./key.ts";
-import { isSecret } from "./keys.ts";
-import { mask, maskSecrets } from "./mask.ts";
+import { isSecret, mask } from "./keys.ts";
+import { maskSecrets } from "./mask.ts";
 
 /** @returns the value in its canonical form, or what was wanted */
 export function checkValue(key: ConfigKey, value: unknown): { readonly value: ConfigValue } | { readonly wanted: string } {

@@ -3,7 +3,8 @@
  * loses its control characters before it reaches a terminal. It redraws with carriage returns and spaces, so that no escape sequence
  * is needed but for colours.
  */
-import { mask, maskAddress, maskSecrets } from "../../core/config/mask.ts";
+import { mask } from "../../core/config/keys.ts";
+import { maskAddress, maskSecrets } from "../../core/config/mask.ts";
 import type { SpellError } from "../../core/errors.ts";
 import type { LogEntry } from "../../core/platform.ts";
 import { type OutputFormat, type TraceLevel, traceLevels } from "./commands.ts";
