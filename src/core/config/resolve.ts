@@ -235,7 +235,9 @@ function findContradictions(layer: Settings, declared: ProviderTypes, parsed: Pa
       complain(`providers.${name}.provider_type`, "an openai-compatible provider needs base_url");
   }
   const hub = String(layer.get("models.hf_endpoint")?.value);
-  if (URL.canParse(hub) && (new URL(hub).username !== "" || new URL(hub).password !== ""))
+  // an address is taken apart only where it may hold a name
+  const { username = "", password = "" } = hub.includes("@") && URL.canParse(hub) ? new URL(hub) : {};
+  if (username !== "" || password !== "")
     complain("models.hf_endpoint", "wanted an address without user and password; HF_TOKEN is what the hub takes");
   if (number("rag.chunking.overlap") >= number("rag.chunking.chunk_size"))
     complain(
@@ -288,7 +290,7 @@ function publicSecrets(source: ConfigSource, effective: Settings): readonly Conf
 /** Of a file that was made from what `config show` printed. */
 function maskedSecrets(effective: Settings): readonly ConfigWarning[] {
   return [...effective.values()]
-    .filter(({ path, value }) => isSecret(path) && value === mask)
+    .filter(({ path, value }) => value === mask && isSecret(path))
     .map(({ path }) => ({ code: "config-masked-secret", message: `${path} is a mask, not a key; write the key, or api_key_env instead` }));
 }
 
