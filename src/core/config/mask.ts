@@ -21,10 +21,26 @@ function isSet(value: unknown): boolean {
  * what stands before is no port.
  */
 export function maskAddress(text: string): string {
-  return text.includes("@") ? text.replace(credentials, `$1${mask}@`) : text;
+  return text.includes("://") && text.includes("@") ? text.replace(/[^\s"']+/g, maskWord) : text;
 }
 
-const credentials = /([a-z][a-z0-9+.-]*:\/\/)(?:[^\s/?#"']*@|[^\s/?#"'@:]*:(?!\d*(?:[/?#"'\s]|$))[^\s"']*@)/gi;
+/** A word is looked at once, from left to right, however long it is. */
+function maskWord(word: string): string {
+  const last = word.lastIndexOf("@");
+  let shown = "";
+  let from = 0;
+  // the colon of the next address may be the end of this host
+  for (let sign = word.indexOf("://"); sign >= 0 && sign < last; sign = word.indexOf("://", from - 1)) {
+    const start = sign + "://".length;
+    const [host = ""] = /^[^/?#]*/.exec(word.slice(start)) ?? [];
+    const own = host.lastIndexOf("@");
+    const isPassword = own < 0 && host.includes(":") && !/^\d*$/.test(host.slice(host.indexOf(":") + 1));
+    const end = own >= 0 ? start + own : isPassword ? last : undefined;
+    shown += word.slice(from, start) + (end === undefined ? host : mask);
+    from = end ?? start + host.length;
+  }
+  return shown + word.slice(from);
+}
 
 /**
  * A line of a configuration file as it may be shown. What stands behind the name of a secret is gone up to the end of the line: the text may be
