@@ -106,7 +106,7 @@ export default defineConfig({
           globalSetup: ["test/e2e/build.ts"],
           // most of the time a page waits
           maxWorkers: 2,
-          testTimeout: 180_000,
+          testTimeout: 180_000, // the longest take half a minute beside the package suite
           hookTimeout: 60_000,
           expect: patient,
         },

@@ -79,6 +79,7 @@ const tallyOf = (/** @type {string} */ name) => `${root}.cache/verify/${name}.js
 /** Of suites that run together the output comes when each has ended, so that it does not mix. @returns {Promise<boolean>} */
 function runSuite(/** @type {Suite} */ [name, args, minutes], isAlone = true) {
   rmSync(tallyOf(name), { force: true });
+  // A race fails once and is listed; what is broken fails twice.
   const all = [vitest, "run", ...args, "--retry=1", "--reporter=default", "--reporter=./tools/tally-reporter.mjs"];
   const env = { ...process.env, LLMSPELL_TALLY: tallyOf(name), ...(chromium === undefined ? {} : { CHROMIUM_PATH: chromium }) };
   console.log(`\n> ${name}: ${all.join(" ")}`);

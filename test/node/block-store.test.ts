@@ -6,13 +6,12 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SpellError } from "../../src/core/errors.ts";
 import type { ByteSource } from "../../src/core/formats/byte-source.ts";
-import type { Seq2SeqVariant } from "../../src/core/spec/runtime.ts";
+import { greedySampling, type Seq2SeqVariant } from "../../src/core/spec/runtime.ts";
 import type { BlockStore } from "../../src/core/t5/block-file.ts";
 import { openT5 } from "../../src/core/t5/engine.ts";
 import { createBlockStore } from "../../src/node/block-store.ts";
 import { openFileSource } from "../../src/node/file-source.ts";
 import { openNativeOnnx } from "../../src/node/onnx-native.ts";
-import { greedySampling } from "../support/greedy-sampling.ts";
 import { posix } from "../support/only-where.ts";
 
 let folder: string;

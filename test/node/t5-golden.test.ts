@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readSafetensors } from "../../src/core/formats/safetensors.ts";
 import type { OnnxRuntime } from "../../src/core/spec/onnx.ts";
+import { greedySampling } from "../../src/core/spec/runtime.ts";
 import { searchBeams } from "../../src/core/t5/beam-search.ts";
 import { readT5Configs } from "../../src/core/t5/config.ts";
 import { DecoderState, encode, openT5Session, type T5Session } from "../../src/core/t5/decode.ts";
@@ -17,7 +18,6 @@ import { openFileSource } from "../../src/node/file-source.ts";
 import { openNativeOnnx } from "../../src/node/onnx-native.ts";
 import { openWebOnnx } from "../../src/node/onnx-web.ts";
 import { writeCheckpoint } from "../fixtures/t5-checkpoint.mjs";
-import { greedySampling } from "../support/greedy-sampling.ts";
 import { isLong } from "../support.ts";
 
 interface Golden {
@@ -40,7 +40,7 @@ interface Golden {
 
 function searchOptions(maxTokens: number, ends: readonly number[], options: Readonly<Record<string, number>> = {}): SearchOptions {
   return {
-    sampling: { ...greedySampling, repeatPenalty: options["repetition_penalty"] ?? 1 },
+    sampling: { ...greedySampling, repeatLastN: -1, repeatPenalty: options["repetition_penalty"] ?? 1 },
     maxTokens,
     minTokens: options["min_new_tokens"] ?? 0,
     noRepeatNgramSize: options["no_repeat_ngram_size"] ?? 0,

@@ -1,12 +1,12 @@
 /** The decode loop, prompt lookup, batches and beam search against naive versions over plain arrays. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { greedySampling } from "../../../src/core/spec/runtime.ts";
 import { searchBeams } from "../../../src/core/t5/beam-search.ts";
 import { encode } from "../../../src/core/t5/decode.ts";
 import { createLookup } from "../../../src/core/t5/lookup.ts";
 import { type SearchOptions, searchTokens } from "../../../src/core/t5/search.ts";
 import { searchMany } from "../../../src/core/t5/search-many.ts";
-import { greedySampling } from "../../support/greedy-sampling.ts";
 import { plainSession, scoresAfter } from "./plain-session.ts";
 
 const vocabSize = 12;
@@ -23,7 +23,7 @@ function options(more: Partial<SearchOptions> & { sampling?: Partial<SearchOptio
     startId: 0,
     pause: async () => undefined,
     ...rest,
-    sampling: { ...greedySampling, seed: 3, ...sampling },
+    sampling: { ...greedySampling, repeatLastN: -1, seed: 3, ...sampling },
   };
 }
 

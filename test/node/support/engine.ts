@@ -12,9 +12,9 @@ import type {
   GgufSampling,
   ModelPiece,
 } from "../../../src/core/spec/runtime.ts";
+import { greedySampling } from "../../../src/core/spec/runtime.ts";
 import { type ChildRuntimeOptions, childRuntime } from "../../../src/node/engine-host.ts";
 import { openFileSource } from "../../../src/node/file-source.ts";
-import { greedySampling } from "../../support/greedy-sampling.ts";
 import { soonMs } from "../../support/soon.ts";
 import { root } from "../../support.ts";
 
@@ -68,7 +68,7 @@ export interface Answer {
 export type AskOptions = Partial<Omit<GgufGenerateOptions, "sampling">> & { readonly sampling?: Partial<GgufSampling> };
 
 export function generateOptions({ sampling, ...options }: AskOptions = {}): GgufGenerateOptions {
-  return { maxTokens: 24, stop: [], ...options, sampling: { ...greedySampling, repeatLastN: 64, ...sampling } };
+  return { maxTokens: 24, stop: [], ...options, sampling: { ...greedySampling, repeatLastN: 64, seed: 1, ...sampling } };
 }
 
 export async function ask(handle: GgufHandle, prompt: string, options: AskOptions = {}): Promise<Answer> {
