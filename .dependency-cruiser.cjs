@@ -1,14 +1,13 @@
 /** Who may import whom (ARCHITECTURE.md has the picture). test/package/layers.test.ts plants a breach of each rule and sees it named. */
 const ranks = [
-  ["errors", "limits", "checked", "protobuf", "json", "nearest", "version", "devices", "platform", "spec"],
+  ["errors", "limits", "checked", "protobuf", "json", "nearest", "version", "platform", "spec"],
   ["config", "formats", "text", "download", "remote"],
   ["gguf", "t5"],
+  ["devices", "hub"],
   ["backends"],
   ["api"],
   ["script", "server"],
 ];
-/** Compiled by tools/config.mjs, and never loaded: it may use zod, and takes ranges from the parameters. */
-const configSchema = "^src/core/config/schema[.]ts$";
 /** Files that lower ranks speak of: a byte source is an interface with its own three makers beside it; counts are written one way everywhere. */
 const spokenOf = "^src/core/formats/(byte-source|format-count)[.]ts$";
 const engines = "(^|node_modules/)(onnxruntime-|@wllama/|node-llama-cpp|webgpu(/|$))";
@@ -31,7 +30,7 @@ const siblingRules = ranks
       .map((name) =>
         rule(
           `siblings-${name}`,
-          { path: `^src/core/${name}[./]`, pathNot: configSchema },
+          { path: `^src/core/${name}[./]` },
           { path: `^src/core/(${names.filter((other) => other !== name).join("|")})[./]`, pathNot: spokenOf },
         ),
       ),
@@ -41,24 +40,19 @@ module.exports = {
   forbidden: [
     rule("no-circular", {}, { circular: true }),
     rule("no-unresolved", { path: "^src" }, { couldNotResolve: true, pathNot: "^(node-llama-cpp|onnxruntime-web/(wasm|webgpu))$" }),
-    rule("core-is-neutral", { path: "^src/core" }, { path: "^src/(node|browser|edge|wllama|ort|transformers)" }),
+    rule("core-is-neutral", { path: "^src/core" }, { path: "^src/(node|browser|edge|engines)" }),
     rule("core-no-node-builtins", { path: "^src/core" }, { dependencyTypes: ["core"] }),
     rule("engines-stay-outside", { path: "^src/core" }, { path: engines }),
-    rule("drivers-are-shared", { path: "^src/(wllama|ort|transformers)" }, { path: "^src/(node|browser|edge)" }),
-    rule("drivers-no-node-builtins", { path: "^src/(wllama|ort|transformers)" }, { dependencyTypes: ["core"] }),
+    rule("drivers-are-shared", { path: "^src/engines" }, { path: "^src/(node|browser|edge)" }),
+    rule("drivers-no-node-builtins", { path: "^src/engines" }, { dependencyTypes: ["core"] }),
     rule("node-not-browser", { path: "^src/node" }, { path: "^src/browser" }),
     rule("browser-not-node", { path: "^src/browser" }, { path: "^src/node" }),
-    rule("edge-is-core-alone", { path: "^src/edge" }, { path: `^src/(node|browser|wllama|ort|transformers)|${engines}` }),
+    rule("edge-is-core-alone", { path: "^src/edge" }, { path: `^src/(node|browser|engines)|${engines}` }),
     rule("edge-no-node-builtins", { path: "^src/edge" }, { dependencyTypes: ["core"] }),
     rule("browser-no-node-builtins", { path: "^src/browser" }, { dependencyTypes: ["core"] }),
     rule("cli-is-a-leaf", { path: "^src", pathNot: "^src/node/cli" }, { path: "^src/node/cli" }),
-    rule("tests-stay-outside", { path: "^src" }, { path: "^(test|tools|examples|demo)/" }),
-    rule("schema-is-compiled", { path: "^src" }, { path: configSchema }),
-    rule(
-      "no-dev-packages",
-      { path: "^src", pathNot: configSchema },
-      { dependencyTypes: ["npm-dev"], pathNot: "node_modules/node-llama-cpp" },
-    ),
+    rule("tests-stay-outside", { path: "^src" }, { path: "^(test|tools|examples|demo|builtins)/" }),
+    rule("no-dev-packages", { path: "^src" }, { dependencyTypes: ["npm-dev"], pathNot: "node_modules/node-llama-cpp" }),
     ...rankRules,
     ...siblingRules,
   ],

@@ -80,7 +80,7 @@ export default defineConfig({
         root: import.meta.dirname,
         test: {
           name: "unit",
-          include: ["test/node/**/*.test.ts", "test/wllama/**/*.test.ts"],
+          include: ["test/node/**/*.test.ts", "test/engines/**/*.test.ts"],
           ...inNode,
           // what engines keep between runs stays out of the home of whoever runs the tests
           env: { LLMSPELL_HOME: `${import.meta.dirname}/.cache/test-home` },

@@ -51,10 +51,11 @@ const unusedAddresses = {
 
 // Addresses of the other wasm files stay as they are written: bundlers of pages look for them.
 await build({
-  entryPoints: readdirSync(`${dist}/browser`)
+  entryPoints: readdirSync(`${dist}/browser`, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith("-worker.js"))
     .map((name) => `${dist}/browser/${name}`),
   outdir: `${dist}/browser`,
+  outbase: `${dist}/browser`,
   allowOverwrite: true,
   bundle: true,
   splitting: true,

@@ -1,5 +1,5 @@
 /**
- * Compiles src/core/config/schema.ts and builtins/profiles/*.toml into what runs and what is read:
+ * Compiles builtins/schema.ts and builtins/profiles/*.toml into what runs and what is read:
  *   src/core/config/compiled.generated.ts   the keys, and the profiles parsed and checked, as plain data
  *   src/core/config/config.generated.ts     its types
  *   builtins/llmspell.schema.json           JSON Schema for editors
@@ -7,11 +7,25 @@
  * Fails where a key is not described, two keys give one environment variable, or a profile does not fit the schema.
  */
 import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 import { parse } from "smol-toml";
 import * as z from "zod";
 
 const root = new URL("..", import.meta.url);
-const built = (/** @type {string} */ path) => import(new URL(`dist/core/config/${path}`, root).href);
+/** The schema is no part of the package: it is compiled here, for this run alone. */
+async function schema() {
+  const outfile = new URL(".cache/schema.mjs", root);
+  await build({
+    entryPoints: [fileURLToPath(new URL("builtins/schema.ts", root))],
+    outfile: fileURLToPath(outfile),
+    bundle: true,
+    packages: "external",
+    format: "esm",
+    logLevel: "warning",
+  });
+  return import(outfile.href);
+}
 
 /**
  * @typedef {import("../src/core/config/key.ts").ConfigKey} ConfigKey
@@ -22,7 +36,7 @@ export const categories = ["Core", "Common Workflows", "Local LLM", "RAG"];
 
 /** @returns {Promise<Record<string, string>>} contents by path */
 export async function configFiles() {
-  const { configSchema, providerSchemas } = await built("schema.js");
+  const { configSchema, providerSchemas } = await schema();
   const keys = leavesOf(configSchema).map(([path, leaf]) => compile(path, leaf));
   /** @type {Record<string, ConfigKey[]>} */
   const ofProviders = Object.fromEntries(
@@ -178,7 +192,7 @@ function dataFile(
   /** @type {Profile[]} */ profiles,
 ) {
   const types = Object.keys(ofProviders);
-  return `/** ${written("src/core/config/schema.ts and builtins/profiles/*.toml")} */
+  return `/** ${written("builtins/schema.ts and builtins/profiles/*.toml")} */
 import type { BuiltinProfile, ConfigKey } from "./key.ts";
 
 export const configKeys: readonly ConfigKey[] = ${parsed(`[\n${lines(keys)}\n]`)};
@@ -267,7 +281,7 @@ function typesFile(/** @type {ConfigKey[]} */ keys, /** @type {Record<string, Co
     if (inner instanceof Map) return `  readonly ${name}: ${pascal(name)}Config;`;
     return `  /** ${inner.doc} */\n  readonly ${name}: ${typeOf(inner)};`;
   });
-  return `/** ${written("src/core/config/schema.ts")} Names are those of the files. */
+  return `/** ${written("builtins/schema.ts")} Names are those of the files. */
 
 ${[...interfaces, ...types].join("\n\n")}
 
@@ -386,7 +400,7 @@ function page(/** @type {ConfigKey[]} */ keys, /** @type {Record<string, ConfigK
     const readers = [...new Set(variants.map(({ reader }) => (reader.startsWith("src/") ? `[code](../${reader})` : reader)))].join(", ");
     return `| \`${path}\` | ${owners.length === types.length ? "all" : owners.join(", ")} | ${first.type} | ${first.unit ?? ""} | ${rangeText(first)} | ${fallback} | ${first.doc} | ${readers} |`;
   });
-  return `<!-- ${written("src/core/config/schema.ts and builtins/profiles")} -->
+  return `<!-- ${written("builtins/schema.ts and builtins/profiles")} -->
 
 # Configuration
 

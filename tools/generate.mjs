@@ -1,8 +1,8 @@
 /**
  * Writes the generated files, or with --check compares them and fails where one is out of date:
  *   src/core/version.ts   from package.json, so that `--version` parses no JSON
- *   src/core/backends/catalogue.generated.ts  from builtins/models.toml, so that browsers have it and nobody parses TOML to start
- *   src/core/backends/bundled.generated.ts  files of the bundled models with size and hash, so that a list opens none of them
+ *   src/core/hub/catalogue.generated.ts  from builtins/models.toml, so that browsers have it and nobody parses TOML to start
+ *   src/core/hub/bundled.generated.ts  files of the bundled models with size and hash, so that a list opens none of them
  *   docs/errors.md        from errorTable() of the built core
  *   docs/parameters.md    from parameterRules and presets of the built core
  *   README.md, docs/devices.md   the table between their marks, from tools/devices.mjs
@@ -40,7 +40,7 @@ export function writeVersion(compare = false) {
 export function writeCatalogue(compare = false) {
   const { model } = parse(readFileSync(new URL("builtins/models.toml", root), "utf8"));
   put(
-    "src/core/backends/catalogue.generated.ts",
+    "src/core/hub/catalogue.generated.ts",
     `/** Written by tools/generate.mjs from builtins/models.toml; catalogue.ts checks its form. */
 
 /** Tables of the built-in catalogue, as parsed. */
@@ -67,7 +67,7 @@ export function writeBundled(compare = false) {
     return `  "${model}": [\n${rows.join("")}  ],\n`;
   });
   put(
-    "src/core/backends/bundled.generated.ts",
+    "src/core/hub/bundled.generated.ts",
     `/** Written by tools/generate.mjs from builtins/models. */
 
 export interface BundledFile {

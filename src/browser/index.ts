@@ -8,9 +8,9 @@ import type { LanguageModel } from "../core/spec/language-model.ts";
 import { browserPlatform } from "./platform.ts";
 
 export * from "../core/index.ts";
-export type { EngineFiles, OnnxFiles } from "./engine-files.ts";
-export type { WllamaFiles } from "./gguf.ts";
-export { type LargestModel, largestModel } from "./largest-model.ts";
+export type { EngineFiles, OnnxFiles } from "./engines/engine-files.ts";
+export { type LargestModel, largestModel } from "./engines/largest-model.ts";
+export type { WllamaFiles } from "./engines/wllama-engine.ts";
 export { type BrowserPlatformOptions, browserPlatform } from "./platform.ts";
 
 /** As core's, with the browser's platform by default. */

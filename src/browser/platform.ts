@@ -3,12 +3,12 @@ import { SpellError } from "../core/errors.ts";
 import { blobSource, bytesSource } from "../core/formats/byte-source.ts";
 import type { LogEntry, Platform } from "../core/platform.ts";
 import type { Seq2SeqRuntime } from "../core/spec/runtime.ts";
-import { browserGgufRuntime, browserSeq2SeqRuntime } from "./devices.ts";
-import { type EngineFiles, engineFiles, type OnnxFiles } from "./engine-files.ts";
-import type { TransformersLoader } from "./exported.ts";
+import { browserGgufRuntime, browserSeq2SeqRuntime } from "./engines/devices.ts";
+import { type EngineFiles, engineFiles, type OnnxFiles } from "./engines/engine-files.ts";
+import type { TransformersLoader } from "./engines/exported-devices.ts";
+import { workerRuntime } from "./engines/worker-runtime.ts";
 import { workerIsolate } from "./isolate.ts";
-import { browserStore } from "./store.ts";
-import { workerRuntime } from "./worker-runtime.ts";
+import { browserStore } from "./store/store.ts";
 
 /** `wllama`, `onnx`: where the engines' files are served, for pages that have neither a bundler nor an import map. */
 export interface BrowserPlatformOptions extends EngineFiles {
@@ -72,7 +72,7 @@ function exportedRuntime(transformers: TransformersLoader, onnx: OnnxFiles | und
   return {
     name: "transformers.js",
     async open(files, options) {
-      loading ??= import("./exported.ts").then(({ browserExportedRuntime }) => browserExportedRuntime(transformers, onnx));
+      loading ??= import("./engines/exported-devices.ts").then(({ browserExportedRuntime }) => browserExportedRuntime(transformers, onnx));
       return (await loading).open(files, options);
     },
   };

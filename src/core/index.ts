@@ -36,7 +36,6 @@ export type {
 } from "./config/config.generated.ts";
 export { providerNames, providerOf } from "./config/providers.ts";
 export type { ConfigWarning, ResolvedConfig } from "./config/resolve.ts";
-export { deviceChoices } from "./devices.ts";
 export type { ModelManifest, StoredModel } from "./download/manifest.ts";
 export { listStored } from "./download/manifest.ts";
 export type { PlannedFile, PlannedVariant, PullEvent, PullPlan } from "./download/pull.ts";
@@ -70,6 +69,7 @@ export type {
   Platform,
   StoreSpace,
 } from "./platform.ts";
+export { deviceChoices } from "./spec/devices.ts";
 export type { FinishReason, GenerateOptions, Message, Preset, Prompt, Role, Timing, Usage } from "./spec/generate.ts";
 export type { LanguageModel } from "./spec/language-model.ts";
 export type { ModelSettings } from "./spec/model-settings.ts";

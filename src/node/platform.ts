@@ -5,10 +5,10 @@ import { lazyStore } from "../core/download/lazy-store.ts";
 import type { ArtifactStore, Isolate, LogEntry, Platform } from "../core/platform.ts";
 import { bundledFile } from "./bundled-file.ts";
 import { nodeConfig } from "./config-files.ts";
+import { lazyRuntime } from "./engines/lazy-runtime.ts";
 import { nodeFiles } from "./files.ts";
-import { homeNotes, nodeForeignModels } from "./foreign-models.ts";
 import { homeFolder } from "./home.ts";
-import { lazyRuntime } from "./lazy-runtime.ts";
+import { homeNotes, nodeForeignModels } from "./store/foreign-models.ts";
 
 export interface NodePlatformOptions {
   /** Where models are kept; default: `models` in `~/.llmspell`, or in LLMSPELL_HOME. */
@@ -20,7 +20,7 @@ export interface NodePlatformOptions {
 function storeAt(folder: string): ArtifactStore {
   return lazyStore(
     () => folder,
-    async () => (await import("./fs-artifact-store.ts")).fsArtifactStore(folder),
+    async () => (await import("./store/fs-artifact-store.ts")).fsArtifactStore(folder),
   );
 }
 
@@ -41,9 +41,12 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
   return {
     name: "node",
     fetch: globalThis.fetch,
-    gguf: { available: true, value: lazyRuntime("node", async () => (await import("./gguf.ts")).nodeGgufRuntime()) },
-    seq2seq: { available: true, value: lazyRuntime("node", async () => (await import("./seq2seq.ts")).nodeSeq2SeqRuntime()) },
-    exported: { available: true, value: lazyRuntime("transformers.js", async () => (await import("./exported.ts")).nodeExportedRuntime()) },
+    gguf: { available: true, value: lazyRuntime("node", async () => (await import("./engines/gguf-devices.ts")).nodeGgufRuntime()) },
+    seq2seq: { available: true, value: lazyRuntime("node", async () => (await import("./engines/t5-devices.ts")).nodeSeq2SeqRuntime()) },
+    exported: {
+      available: true,
+      value: lazyRuntime("transformers.js", async () => (await import("./engines/exported-devices.ts")).nodeExportedRuntime()),
+    },
     files: { available: true, value: nodeFiles() },
     store: storeAt(options.modelFolder === undefined ? join(homeFolder(), "models") : resolve(options.modelFolder)),
     ...(options.modelFolder === undefined ? { storeAt } : {}),

@@ -1,5 +1,5 @@
 /** Opens one graph whose weight lies in a Blob, in a worker, where lazy reads are possible; posts what came out and what was read. */
-import { openWasmOnnx, openWebGpuOnnx } from "../../src/browser/onnx.ts";
+import { openWasmOnnx, openWebGpuOnnx } from "../../src/browser/engines/onnx-web.ts";
 import { blobSource } from "../../src/core/formats/byte-source.ts";
 import { OnnxGraphBuilder } from "../../src/core/t5/onnx.ts";
 

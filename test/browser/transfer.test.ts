@@ -2,8 +2,8 @@
 import { clear, createStore } from "idb-keyval";
 import { afterAll, beforeAll } from "vitest";
 import { commands } from "vitest/browser";
-import { opfsArtifactStore } from "../../src/browser/opfs-artifact-store.ts";
 import { browserPlatform } from "../../src/browser/platform.ts";
+import { opfsArtifactStore } from "../../src/browser/store/opfs-artifact-store.ts";
 import { transferContract } from "../contract/transfer.ts";
 
 let url = "";

@@ -14,9 +14,9 @@ import { DecoderState, encode, openT5Session, type T5Session } from "../../src/c
 import { type SearchOptions, searchTokens } from "../../src/core/t5/search.ts";
 import { searchMany } from "../../src/core/t5/search-many.ts";
 import { collectT5Weights } from "../../src/core/t5/weights.ts";
+import { openNativeOnnx } from "../../src/node/engines/onnx-native.ts";
+import { openWebOnnx } from "../../src/node/engines/onnx-web.ts";
 import { openFileSource } from "../../src/node/file-source.ts";
-import { openNativeOnnx } from "../../src/node/onnx-native.ts";
-import { openWebOnnx } from "../../src/node/onnx-web.ts";
 import { writeCheckpoint } from "../fixtures/t5-checkpoint.mjs";
 import { isLong } from "../support.ts";
 

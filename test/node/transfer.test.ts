@@ -4,7 +4,7 @@ import * as realFs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
-import { fsArtifactStore, type StoreFs } from "../../src/node/fs-artifact-store.ts";
+import { fsArtifactStore, type StoreFs } from "../../src/node/store/fs-artifact-store.ts";
 import { transferContract } from "../contract/transfer.ts";
 import { startFaultServer } from "../support/fault-server.mjs";
 import { type ScriptedHub, scriptedHub } from "../support/scripted-hub.ts";

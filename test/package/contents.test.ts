@@ -46,7 +46,7 @@ describe("the packed package", () => {
 
   it("holds the schema for editors, and not the one it was compiled from", () => {
     expect(paths).toContain("builtins/llmspell.schema.json");
-    expect(paths.filter((path) => path.startsWith("dist/core/config/schema"))).toEqual([]);
+    expect(paths.filter((path) => path.startsWith("builtins/schema"))).toEqual([]);
   });
 
   it("offers one bin, and it is executable", () => {

@@ -1,7 +1,7 @@
 /** E16: what Dawn's queue refuses, and what reaches it. The queue here refuses as Dawn 0.6.2 does; with the package installed its own is asked too. */
 import { createRequire } from "node:module";
 import { describe, expect, it } from "vitest";
-import { acceptSharedMemory, type Dawn } from "../../src/node/dawn.ts";
+import { acceptSharedMemory, type Dawn } from "../../src/node/engines/dawn.ts";
 
 interface Written {
   readonly offset: number;

@@ -3,13 +3,16 @@
  * The only place that chooses between decoders (gguf/) and T5 (t5/); the code of either is loaded when a model of its kind turns up, so that
  * a page pays for what it uses.
  */
-import { deviceChoices } from "../devices.ts";
+
+import { exportNeeds, ggufNeeds, t5Needs } from "../devices/needs.ts";
 import { SpellError } from "../errors.ts";
 import { type ByteSource, blobSource } from "../formats/byte-source.ts";
 import type { GgufFacts } from "../gguf/gate.ts";
 import { collectShards, parseShardName } from "../gguf/shards.ts";
+import { type BundledFile, bundledFiles } from "../hub/bundled.generated.ts";
 import { limits } from "../limits.ts";
 import type { FoundFiles, Offer, Platform } from "../platform.ts";
+import { deviceChoices } from "../spec/devices.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import { parseModelSpec } from "../spec/model-spec.ts";
 import type {
@@ -26,9 +29,7 @@ import type {
 import type { ExportFacts } from "../t5/export-files.ts";
 import type { T5Facts } from "../t5/files.ts";
 import { checkOptionNames } from "../text/check-call.ts";
-import { type BundledFile, bundledFiles } from "./bundled.generated.ts";
 import type { LoadDefaults } from "./candle-settings.ts";
-import { exportNeeds, ggufNeeds, t5Needs } from "./needs.ts";
 
 export interface LoadOptions {
   /** default: of the configuration, `auto` there */

@@ -7,15 +7,15 @@ import { SpellError } from "../errors.ts";
 import { type ByteSource, totalSize } from "../formats/byte-source.ts";
 import { formatCount } from "../formats/format-count.ts";
 import { parseShardName } from "../gguf/shards.ts";
+import { type CatalogueEntry, findEntry } from "../hub/catalogue.ts";
+import { hubPrefix } from "../hub/hub.ts";
+import { registryKey } from "../hub/ollama-registry.ts";
+import { hashOf } from "../hub/plan-url.ts";
 import type { ManifestKey, Platform } from "../platform.ts";
 import type { ModelSettings } from "../spec/model-settings.ts";
 import { type ModelSpec, printModelSpec } from "../spec/model-spec.ts";
 import type { Seq2SeqVariant } from "../spec/runtime.ts";
 import { variantsOfT5 } from "./candle.ts";
-import { type CatalogueEntry, findEntry } from "./catalogue.ts";
-import { hubPrefix } from "./hub.ts";
-import { registryKey } from "./ollama-registry.ts";
-import { hashOf } from "./plan-url.ts";
 
 export interface InstalledModel extends StoredModel {
   /** of T5: form made at load */

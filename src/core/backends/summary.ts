@@ -1,7 +1,8 @@
 /** What is known of a found model, in one form for every layout: for lists, pages and the command line. */
+
+import { exportNeeds, ggufNeeds, t5Needs } from "../devices/needs.ts";
 import { totalSize } from "../formats/byte-source.ts";
 import type { FoundModel } from "./candle.ts";
-import { exportNeeds, ggufNeeds, t5Needs } from "./needs.ts";
 
 export interface ModelSummary {
   readonly format: "gguf" | "safetensors" | "onnx";

@@ -1,4 +1,4 @@
-/** Written by tools/generate.mjs from src/core/config/schema.ts and builtins/profiles/*.toml. */
+/** Written by tools/generate.mjs from builtins/schema.ts and builtins/profiles/*.toml. */
 import type { BuiltinProfile, ConfigKey } from "./key.ts";
 
 export const configKeys: readonly ConfigKey[] = JSON.parse(`[

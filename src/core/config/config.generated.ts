@@ -1,4 +1,4 @@
-/** Written by tools/generate.mjs from src/core/config/schema.ts. Names are those of the files. */
+/** Written by tools/generate.mjs from builtins/schema.ts. Names are those of the files. */
 
 /** `[engines]` */
 export interface EnginesConfig {

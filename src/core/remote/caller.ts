@@ -2,9 +2,10 @@
  * The caller's side of an engine in another process or worker: a ModelHandle whose calls all settle, whatever happens over there.
  * Knows no kind of thread: a transport carries the messages and ends the other side.
  */
-import { isGpu } from "../devices.ts";
+
 import { abortedError, SpellError, toSpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
+import { isGpu } from "../spec/devices.ts";
 import type { Device, DeviceProbe, ManyPiece, ModelHandle, ModelPiece } from "../spec/runtime.ts";
 import { creditStep, type FromEngine, type OpenedHandle, probeMs, type ToEngine } from "./protocol.ts";
 

@@ -2,9 +2,10 @@
  * A T5 checkpoint on an OnnxRuntime: opens both graphs and searches answers over them. Text comes in and goes out in handle.ts.
  * Runs beside the engine: in a child process in Node, in a worker in a page. Knows no engine and no process.
  */
-import { isGpu } from "../devices.ts";
+
 import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
+import { isGpu } from "../spec/devices.ts";
 import type { OnnxRuntime } from "../spec/onnx.ts";
 import type { DeviceReport, Seq2SeqHandle, Seq2SeqOpenOptions, Seq2SeqVariant } from "../spec/runtime.ts";
 import { openTokenizer } from "../text/tokenizer.ts";

@@ -2,9 +2,10 @@
  * LanguageModel over an opened model of any architecture: queue, parameters, stop strings, counting, and a fresh start after a crash.
  * Knows no engine and no architecture: gguf/model.ts and t5/model.ts say how a prompt is written and which options count.
  */
-import { deviceChoices, isGpu } from "../devices.ts";
+
 import { type ErrorCode, SpellError, toSpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
+import { deviceChoices, isGpu } from "../spec/devices.ts";
 import type { GenerateOptions, Prompt } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import type { Device, DeviceChoice, DeviceReport, GgufGenerateOptions, ManyPiece, ModelHandle, ModelPiece } from "../spec/runtime.ts";

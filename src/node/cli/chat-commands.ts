@@ -1,7 +1,8 @@
 /** What a line that begins with / does in a conversation. Each command changes the conversation and answers with a text. */
-import { deviceChoices } from "../../core/devices.ts";
+
 import { SpellError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
+import { deviceChoices } from "../../core/spec/devices.ts";
 import type { GenerateOptions } from "../../core/spec/generate.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
 import { findStopProblem, type NumberParameter, parameterRules, presets } from "../../core/text/parameters.ts";

@@ -2,7 +2,7 @@
  * Every command and flag, once: parsing, help and completion all read this table. Data only; it imports nothing heavy,
  * because `--version` and `--help` wait for it.
  */
-import { deviceChoices } from "../../core/devices.ts";
+import { deviceChoices } from "../../core/spec/devices.ts";
 import { specGrammar } from "../../core/spec/model-spec.ts";
 import {
   describeRange,

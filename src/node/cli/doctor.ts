@@ -1,8 +1,8 @@
 /** `llmspell doctor`: what is here, what is missing, what to type. Runs the bundled models on every device that is there, and keeps the verdicts. */
 import { cpus } from "node:os";
 import { bundledModels } from "../../core/backends/candle.ts";
-import { isGpu } from "../../core/devices.ts";
 import { SpellError } from "../../core/errors.ts";
+import { isGpu } from "../../core/spec/devices.ts";
 import type { Device, DeviceAttempt, DeviceChoice, DevicePreview } from "../../core/spec/runtime.ts";
 import { version } from "../../core/version.ts";
 import { flagText } from "./args.ts";

@@ -2,13 +2,13 @@ import fc from "fast-check";
 import { parse } from "smol-toml";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
+import { configSchema, providerSchemas } from "../../../builtins/schema.ts";
 import type { ConfigInput } from "../../../src/core/config/config.generated.ts";
 import type { ConfigKey } from "../../../src/core/config/key.ts";
 import { allKeys, isProviderType, keysOfType, providerTypes } from "../../../src/core/config/keys.ts";
 import { type Entry, type Layer, mergeLayers } from "../../../src/core/config/layer.ts";
 import { locateKeys, pathId } from "../../../src/core/config/positions.ts";
 import { resolveSource } from "../../../src/core/config/resolve.ts";
-import { configSchema, providerSchemas } from "../../../src/core/config/schema.ts";
 import { configToml } from "../../../src/core/config/toml-text.ts";
 import { checkValue } from "../../../src/core/config/value.ts";
 

@@ -13,7 +13,7 @@ import type {
   ModelPiece,
 } from "../../../src/core/spec/runtime.ts";
 import { greedySampling } from "../../../src/core/spec/runtime.ts";
-import { type ChildRuntimeOptions, childRuntime } from "../../../src/node/engine-host.ts";
+import { type ChildRuntimeOptions, childRuntime } from "../../../src/node/engines/child-runtime.ts";
 import { openFileSource } from "../../../src/node/file-source.ts";
 import { soonMs } from "../../support/soon.ts";
 import { root } from "../../support.ts";

@@ -8,8 +8,8 @@ import type { ModelSettings } from "../../../src/core/spec/model-settings.ts";
 import { memoryPlatform } from "../../../src/core/testing/memory-platform.ts";
 import { openFileSource } from "../../../src/node/file-source.ts";
 import { nodeFiles } from "../../../src/node/files.ts";
-import { nodeForeignModels } from "../../../src/node/foreign-models.ts";
-import { fsArtifactStore } from "../../../src/node/fs-artifact-store.ts";
+import { nodeForeignModels } from "../../../src/node/store/foreign-models.ts";
+import { fsArtifactStore } from "../../../src/node/store/fs-artifact-store.ts";
 import { quickClock } from "../../support/quick-clock.ts";
 import { root } from "../../support.ts";
 

@@ -1,9 +1,9 @@
 /** What the parts of LocalLLM share: the host, the settings, the catalogue, and the models that are loaded. */
 import { type LoadDefaults, usualLoad } from "../../backends/candle-settings.ts";
-import { type CatalogueEntry, readCatalogue } from "../../backends/catalogue.ts";
 import { createOllamaClient, type OllamaClient } from "../../backends/ollama.ts";
 import { realClock } from "../../download/clock.ts";
 import type { Network } from "../../download/request.ts";
+import { type CatalogueEntry, readCatalogue } from "../../hub/catalogue.ts";
 import type { Platform } from "../../platform.ts";
 import type { LanguageModel } from "../../spec/language-model.ts";
 import { defaultModelSettings, type ModelSettings } from "../../spec/model-settings.ts";

@@ -1,10 +1,10 @@
 /** Models that are here: in the store, or where another tool keeps them. */
 import { bundledModels, type ModelFiles } from "../../backends/candle.ts";
-import { findEntry } from "../../backends/catalogue.ts";
 import { findInstalled, type InstalledModel, openInstalled } from "../../backends/installed.ts";
 import { listStored, type StoredModel } from "../../download/manifest.ts";
 import { baseName } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
+import { findEntry } from "../../hub/catalogue.ts";
 import { type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
 import type { ModelContext } from "./context.ts";
 import { findForeign, lookForeign } from "./foreign.ts";

@@ -2,10 +2,11 @@
  * What headers of other tools' files said, kept from list to list: caches of these tools hold hundreds of models, and reading every header anew takes
  * seconds. A note is bound to place, size and time of each file; loading a model reads its headers all the same.
  */
-import { hashOf } from "../../backends/plan-url.ts";
+
 import type { DescribedModel, ExternalFile } from "../../download/pull.ts";
 import { modifiedOf } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
+import { hashOf } from "../../hub/plan-url.ts";
 import { isObject } from "../../json.ts";
 import type { ForeignNotes } from "../../platform.ts";
 import { version } from "../../version.ts";

@@ -1,12 +1,12 @@
 /** Models that other tools keep on this machine, opened where they lie. Nothing of theirs is changed. */
 import { variantsOfT5 } from "../../backends/candle.ts";
-import { listCached, planRepository, reuseCache } from "../../backends/hub.ts";
-import { type HubListing, type HubWish, wishesOf } from "../../backends/hub-files.ts";
 import type { InstalledModel } from "../../backends/installed.ts";
-import { planRegistry } from "../../backends/ollama-registry.ts";
 import type { StoredModel } from "../../download/manifest.ts";
 import { type DescribedModel, type ExternalFile, manifestFile, manifestOf, modifiedOf, type PullPlan } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
+import { listCached, planRepository, reuseCache } from "../../hub/hub.ts";
+import { type HubListing, type HubWish, wishesOf } from "../../hub/hub-files.ts";
+import { planRegistry } from "../../hub/ollama-registry.ts";
 import type { ForeignModels } from "../../platform.ts";
 import type { ModelSpec, OllamaSpec } from "../../spec/model-spec.ts";
 import { type ModelContext, parse, seconds } from "./context.ts";

@@ -1,12 +1,12 @@
 /** What a model says about itself, and whether it would run here. Reads headers; nothing is loaded. */
 import { contextLengthOf, type FoundModel, findModel, type PreviewOptions, previewDevice } from "../../backends/candle.ts";
-import { findEntry } from "../../backends/catalogue.ts";
 import { summarizeModel } from "../../backends/summary.ts";
-import { isGpu } from "../../devices.ts";
 import { listStored, type ModelManifest } from "../../download/manifest.ts";
 import { baseName, type PlannedFile, type PullPlan } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
 import { type ByteSource, httpSource } from "../../formats/byte-source.ts";
+import { findEntry } from "../../hub/catalogue.ts";
+import { isGpu } from "../../spec/devices.ts";
 import type { ModelSpec } from "../../spec/model-spec.ts";
 import { type ModelContext, parse } from "./context.ts";
 import { find, resolve } from "./find.ts";

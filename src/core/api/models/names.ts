@@ -1,9 +1,9 @@
 /** Names: which backend one means, what a server calls it, and what to say of one that nobody knows. */
 import { bundledModels } from "../../backends/candle.ts";
-import { type CatalogueEntry, findEntry } from "../../backends/catalogue.ts";
 import { notConfigured } from "../../backends/model-choice.ts";
 import { aliasKey } from "../../download/manifest.ts";
 import { SpellError } from "../../errors.ts";
+import { type CatalogueEntry, findEntry } from "../../hub/catalogue.ts";
 import { nearest } from "../../nearest.ts";
 import type { LocalBackend } from "../../spec/model-settings.ts";
 import { type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";

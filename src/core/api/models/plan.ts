@@ -1,12 +1,12 @@
 /** What a pull would do: which files, from where, and how much of them is here. Asks the source. */
 import { bundledModels, findModel } from "../../backends/candle.ts";
-import { listRepository, planRepository, reuseCache } from "../../backends/hub.ts";
 import { sizeOf } from "../../backends/installed.ts";
-import { planRegistry } from "../../backends/ollama-registry.ts";
-import { planUrl } from "../../backends/plan-url.ts";
 import { aliasKey } from "../../download/manifest.ts";
 import type { PlannedFile, PullPlan } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
+import { listRepository, planRepository, reuseCache } from "../../hub/hub.ts";
+import { planRegistry } from "../../hub/ollama-registry.ts";
+import { planUrl } from "../../hub/plan-url.ts";
 import { type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
 import { type ModelContext, parse } from "./context.ts";
 import { expectedTime } from "./expected-time.ts";

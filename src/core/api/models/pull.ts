@@ -1,9 +1,9 @@
 /** Fetches a model, or says that it is here; mends one that is damaged, and gives it another name. */
 import { bundledModels } from "../../backends/candle.ts";
-import { findEntry } from "../../backends/catalogue.ts";
 import { aliasKey, type StoredModel } from "../../download/manifest.ts";
 import { type PullEvent, type PullPlan, pullModel } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
+import { findEntry } from "../../hub/catalogue.ts";
 import { checkModelName } from "../../spec/model-spec.ts";
 import { checkOptionNames } from "../../text/check-call.ts";
 import { type ModelContext, parse, seconds } from "./context.ts";

@@ -1,11 +1,11 @@
 /** A model that is here, in the form of lists. */
 import type { BundledModel, FoundModel } from "../../backends/candle.ts";
-import { builtinCatalogue, findEntry } from "../../backends/catalogue.ts";
 import { sizeOf } from "../../backends/installed.ts";
 import type { OllamaModel } from "../../backends/ollama.ts";
 import { summarizeModel } from "../../backends/summary.ts";
 import type { StoredModel } from "../../download/manifest.ts";
 import { totalSize } from "../../formats/byte-source.ts";
+import { builtinCatalogue, findEntry } from "../../hub/catalogue.ts";
 import { isLoaded, type ModelContext } from "./context.ts";
 import type { ModelRecord } from "./records.ts";
 

@@ -1,9 +1,9 @@
 /** What LocalLLM answers: records with the field names that programs and scripts read. Unknown values are null. */
 
-import type { ModelKind } from "../../backends/catalogue.ts";
 import type { Verified } from "../../download/manifest.ts";
 import type { PullEvent, PullPlan } from "../../download/pull.ts";
 import type { SpellError } from "../../errors.ts";
+import type { ModelKind } from "../../hub/catalogue.ts";
 import type { GenerateOptions } from "../../spec/generate.ts";
 import type { LocalBackend } from "../../spec/model-settings.ts";
 import type { Device, DeviceChoice, DevicePreview, DeviceReport } from "../../spec/runtime.ts";

@@ -1,8 +1,8 @@
 /** Where the files of a spec come from. */
 import { variantsOfT5 } from "../../backends/candle.ts";
-import { type CatalogueEntry, findEntry } from "../../backends/catalogue.ts";
-import type { HubContext } from "../../backends/hub.ts";
 import { SpellError } from "../../errors.ts";
+import { type CatalogueEntry, findEntry } from "../../hub/catalogue.ts";
+import type { HubContext } from "../../hub/hub.ts";
 import type { HfSpec, ModelSpec } from "../../spec/model-spec.ts";
 import type { ModelContext } from "./context.ts";
 import type { PullRequest } from "./records.ts";

@@ -1,0 +1,434 @@
+/**
+ * The schema of the configuration, and the only place a key is described: type, unit, range, default, one line of documentation, and the
+ * code that reads it. tools/generate.mjs compiles it into keys.generated.ts and config.generated.ts, the JSON Schema for editors and
+ * docs/configuration.md. It is not in the package and nothing imports it at run time: zod alone takes longer to load than a configuration may
+ * (docs/decisions/configuration.md).
+ */
+import * as z from "zod";
+import { deviceChoices } from "../src/core/spec/devices.ts";
+import { parameterRules, presets } from "../src/core/text/parameters.ts";
+
+/** What the code reading a key is called while that code is not there yet. */
+const later = {
+  release2: "release 2",
+  scripts: "later: scripts",
+  remote: "later: remote providers",
+  memory: "later: device memory",
+} as const;
+
+const settings = "src/core/backends/candle-settings.ts";
+const store = "src/core/backends/model-settings.ts";
+const choice = "src/core/backends/model-choice.ts";
+const program = "src/node/cli/program.ts";
+
+interface Key {
+  /** of a number */
+  readonly unit?: string;
+  readonly doc: string;
+  /** Path of the file that reads it, or one of `later`. */
+  readonly reader: string;
+  /** other spellings that are read as one of the choices */
+  readonly aliases?: Readonly<Record<string, string>>;
+  /** least value besides 0 */
+  readonly least?: number;
+  /** what the text is, beyond being a text */
+  readonly format?: "path" | "url" | "model" | "variable";
+  /** shown where the default is not a fixed value */
+  readonly usually?: string;
+}
+
+type Leaf = z.ZodType;
+
+function withKey(schema: Leaf, { doc, ...rest }: Key, fallback: unknown): Leaf {
+  return (fallback === undefined ? schema.optional() : schema.default(fallback)).meta({ description: doc, ...rest });
+}
+const flag = (fallback: boolean, key: Key): Leaf => withKey(z.boolean(), key, fallback);
+const integer = (fallback: number | undefined, min: number, max: number, key: Key): Leaf =>
+  withKey(
+    z
+      .int()
+      .min(min)
+      .max(max)
+      .refine((value) => value === 0 || value >= (key.least ?? min)),
+    key,
+    fallback,
+  );
+const number = (fallback: number | undefined, min: number, max: number, key: Key): Leaf =>
+  withKey(z.number().min(min).max(max), key, fallback);
+const text = (fallback: string | undefined, key: Key): Leaf =>
+  withKey(z.string().max(key.format === undefined ? 1024 : 4096), key, fallback);
+const oneOf = (fallback: string | undefined, values: readonly string[], key: Key): Leaf => withKey(z.enum(values), key, fallback);
+const list = (fallback: readonly string[], key: Key): Leaf => withKey(z.array(z.string().min(1).max(1024)).max(1000), key, fallback);
+
+/** Seconds in a day, the most a wait may last. */
+const day = 86_400;
+const mostBytes = 2 ** 40;
+
+// --- script engines -----------------------------------------------------------------------------------------------------------------------
+
+const scriptKeys = (language: string, memory: string): Record<string, Leaf> => ({
+  stdlib: oneOf("Standard", ["None", "Basic", "Standard", "All"], {
+    doc: `parts of the standard library a ${language} script has`,
+    reader: later.scripts,
+  }),
+  [memory]: integer(67_108_864, 1_048_576, 1_073_741_824, { unit: "bytes", doc: "memory of the script", reader: later.scripts }),
+  timeout_ms: integer(30_000, 1, day * 1000, {
+    unit: "ms",
+    doc: "time the script itself computes; waiting for host calls does not count",
+    reader: later.scripts,
+  }),
+  max_output_bytes: integer(1_048_576, 1, 1_073_741_824, {
+    unit: "bytes",
+    doc: "printed text of one run in JSON mode",
+    reader: later.scripts,
+  }),
+  enable_debug: flag(false, { doc: "errors carry a traceback", reader: later.scripts }),
+});
+
+const engines = z.strictObject({
+  lua: z.strictObject(scriptKeys("Lua", "max_memory_bytes")),
+  javascript: z.strictObject({
+    ...scriptKeys("JavaScript", "max_heap_size_bytes"),
+    enable_console: flag(true, { doc: "console.log, info, warn and error exist", reader: later.scripts }),
+  }),
+});
+
+// --- providers ----------------------------------------------------------------------------------------------------------------------------
+
+/** Ranges are those of the parameters themselves. */
+function sampling(name: string): Leaf {
+  const rule = parameterRules.find(({ snakeName }) => snakeName === name);
+  if (rule === undefined) throw new Error(`${name} is no generation parameter`);
+  const base = rule.integer ? z.int().max(rule.max) : z.number().max(rule.max);
+  return withKey(
+    rule.above === true ? base.gt(rule.min) : base.min(rule.min),
+    { doc: rule.description, reader: settings, usually: "the model's own" },
+    undefined,
+  );
+}
+
+const samplingKeys = (): Record<string, Leaf> => ({
+  ...Object.fromEntries(
+    ["temperature", "top_p", "top_k", "min_p", "repeat_penalty", "repeat_last_n", "max_tokens", "seed"].map((name) => [
+      name,
+      sampling(name),
+    ]),
+  ),
+  stop: withKey(
+    z.array(z.string().min(1).max(256)).max(16),
+    { doc: "an answer ends before the first of these texts", reader: settings },
+    undefined,
+  ),
+  preset: oneOf(undefined, Object.keys(presets), {
+    doc: "sets temperature, top_p, top_k and repeat_penalty; single values win",
+    reader: settings,
+  }),
+});
+
+const commonKeys = (reader: string): Record<string, Leaf> => ({
+  enabled: flag(true, { doc: "false: as if the provider were not declared", reader: "src/core/config/providers.ts" }),
+  default_model: text(undefined, { doc: "model when none is named", reader: choice, format: "model" }),
+  ...(reader === settings
+    ? samplingKeys()
+    : Object.fromEntries(Object.entries(samplingKeys()).map(([name, leaf]) => [name, leaf.meta({ ...leaf.meta(), reader })]))),
+});
+
+/** Keys of everything that is spoken to over HTTP. */
+const httpKeys = (baseUrl: Leaf, timeout: number, timeoutReader: string, reader: string = later.remote): Record<string, Leaf> => ({
+  base_url: baseUrl,
+  api_key: text(undefined, { doc: "key of the service; api_key_env is safer", reader, usually: "the vendor's variable" }),
+  api_key_env: text(undefined, { doc: "name of the variable that holds the key", reader, format: "variable" }),
+  timeout_seconds: integer(timeout, 1, day, { unit: "s", doc: "longest wait of one call without any progress", reader: timeoutReader }),
+  max_retries: integer(3, 0, 20, { doc: "tries after 408, 429, 5xx and resets", reader }),
+  "retry.initial_delay_ms": integer(500, 1, 600_000, { unit: "ms", doc: "first wait between tries", reader }),
+  "retry.max_delay_ms": integer(30_000, 1, 600_000, { unit: "ms", doc: "longest wait between tries", reader }),
+  "retry.backoff_multiplier": number(2, 1, 10, { doc: "growth of the waits", reader }),
+  "rate_limit.requests_per_minute": integer(0, 0, 1_000_000, { unit: "calls", doc: "calls above it wait; 0 = no limit", reader }),
+});
+
+const address = (fallback: string | undefined, reader: string): Leaf =>
+  withKey(z.url({ protocol: /^https?$/ }), { doc: "address of the service", reader, format: "url" }, fallback);
+
+const remote = (baseUrl: string | undefined): Record<string, Leaf> => ({
+  ...commonKeys(later.remote),
+  ...httpKeys(address(baseUrl, later.remote), 60, later.remote),
+});
+
+/** Keys of `[providers.NAME]`, by provider_type. `a.b` is key b of table a. */
+export const providerSchemas: Readonly<Record<string, Readonly<Record<string, z.ZodType>>>> = {
+  candle: {
+    ...commonKeys(settings),
+    timeout_seconds: integer(300, 1, day, { unit: "s", doc: "longest wait of one call without any progress", reader: settings }),
+    model_directory: text("~/.llmspell/models", { doc: "folder of the model store", reader: settings, format: "path" }),
+    device: oneOf("auto", deviceChoices, { doc: "where models compute", reader: settings }),
+    default_quantization: text("Q4_K_M", { doc: "variant when the model spec has none", reader: store }),
+    context_size: integer(4096, 0, 2 ** 31 - 1, {
+      unit: "tokens",
+      least: 128,
+      doc: "tokens a decoder keeps, at most the model's own limit; 0 = that limit",
+      reader: settings,
+    }),
+    batch_size: integer(512, 1, 16_384, { unit: "tokens", doc: "prompt tokens of one step; smaller aborts sooner", reader: settings }),
+    cpu_threads: integer(0, 0, 1024, { unit: "threads", doc: "0 = measured on this machine", reader: settings }),
+    max_concurrent: integer(1, 1, 64, { unit: "calls", doc: "generations at once; others queue, at most 16", reader: settings }),
+    keep_alive_seconds: integer(300, -1, 31_536_000, {
+      unit: "s",
+      doc: "an idle model is unloaded after this time; 0 = after each call, -1 = never",
+      reader: settings,
+    }),
+    gpu_memory_mb: integer(0, 0, 16_777_216, {
+      unit: "MB",
+      doc: "most GPU memory to use; 0 = what the device reports",
+      reader: later.memory,
+    }),
+  },
+  ollama: {
+    ...commonKeys(settings),
+    ...httpKeys(address("http://localhost:11434", store), 300, settings),
+    context_size: integer(0, 0, 2 ** 31 - 1, {
+      unit: "tokens",
+      least: 128,
+      doc: "num_ctx sent to the server; 0 = the server's choice",
+      reader: store,
+    }),
+    keep_alive_seconds: integer(300, -1, 31_536_000, { unit: "s", doc: "passed on to the server; -1 = for ever", reader: store }),
+  },
+  openai: remote("https://api.openai.com/v1"),
+  anthropic: remote("https://api.anthropic.com"),
+  "openai-compatible": remote(undefined),
+};
+
+const providers = z.strictObject({
+  default_provider: text(undefined, { doc: "provider of calls that name none; must be declared", reader: choice }),
+});
+
+// --- models, runtime, tools ---------------------------------------------------------------------------------------------------------------
+
+const models = z.strictObject({
+  offline: flag(false, { doc: "no downloads", reader: store }),
+  hf_endpoint: withKey(
+    z.url({ protocol: /^https?$/ }),
+    { doc: "Hugging Face Hub, or a mirror of it", reader: store, format: "url" },
+    "https://huggingface.co",
+  ),
+  reuse_hf_cache: flag(true, { doc: "open files in the cache of Hugging Face in place", reader: store }),
+  reuse_ollama_store: flag(true, { doc: "open files of Ollama in place", reader: store }),
+  max_parallel: integer(4, 1, 16, { unit: "connections", doc: "connections to one host", reader: store }),
+  catalogue: text(undefined, { doc: "an additional models.toml; its names win", reader: store, format: "path" }),
+});
+
+const runtime = z.strictObject({
+  log_level: oneOf("warn", ["off", "error", "warn", "info", "debug", "trace"], { doc: "default of --trace", reader: program }),
+  script_timeout_seconds: integer(3600, 0, 31_536_000, {
+    unit: "s",
+    doc: "wall time of a script; 0 = none; time in pull is not counted",
+    reader: later.scripts,
+  }),
+  security: z.strictObject({
+    allow_file_access: flag(false, { doc: "scripts may read and write files", reader: later.scripts }),
+    allowed_paths: list([], { doc: "folders they may use; empty = the script's own", reader: later.scripts }),
+    allow_network_access: flag(true, { doc: "false: scripts reach nothing but Ollama on this machine", reader: later.scripts }),
+    allowed_env: list([], { doc: "variables they may read", reader: later.scripts }),
+  }),
+  state_persistence: z.strictObject({
+    enabled: flag(true, { doc: "global State works", reader: later.scripts }),
+    backend_type: oneOf("memory", ["memory", "file"], { doc: "this process, or a folder", reader: later.scripts }),
+    directory: text("~/.llmspell/state", { doc: "folder of `file`", reader: later.scripts, format: "path" }),
+    max_state_size_bytes: integer(10_000_000, 1, mostBytes, { unit: "bytes", doc: "all scopes together", reader: later.scripts }),
+  }),
+  sessions: z.strictObject({
+    enabled: flag(false, { doc: "globals Session and Artifact act", reader: later.release2 }),
+    max_sessions: integer(100, 1, 1_000_000, { unit: "sessions", doc: "most sessions", reader: later.release2 }),
+    max_artifacts_per_session: integer(1000, 1, 1_000_000, { unit: "artifacts", doc: "most artifacts of one", reader: later.release2 }),
+    artifact_compression_threshold: integer(10_240, 0, mostBytes, {
+      unit: "bytes",
+      doc: "larger ones are compressed",
+      reader: later.release2,
+    }),
+    session_timeout_seconds: integer(3600, 1, 31_536_000, { unit: "s", doc: "idle sessions end", reader: later.release2 }),
+    storage_backend: oneOf("memory", ["memory", "file"], { doc: "this process, or a folder", reader: later.release2 }),
+    directory: text("~/.llmspell/sessions", { doc: "folder of `file`", reader: later.release2, format: "path" }),
+  }),
+});
+
+const hooks = z.strictObject({
+  enabled: flag(false, { doc: "global Hook acts", reader: later.release2 }),
+  rate_limit_per_minute: integer(100, 1, 1_000_000, { unit: "calls", doc: "most calls of hooks", reader: later.release2 }),
+  timeout_ms: integer(5000, 1, 3_600_000, { unit: "ms", doc: "time of one hook", reader: later.release2 }),
+});
+
+const events = z.strictObject({
+  enabled: flag(true, { doc: "global Event acts", reader: later.release2 }),
+  buffer_size: integer(10_000, 1, 10_000_000, { unit: "events", doc: "events kept for slow readers", reader: later.release2 }),
+  max_events_per_second: integer(1000, 1, 1_000_000, { unit: "events", doc: "more are refused", reader: later.release2 }),
+  emit_timing_events: flag(true, { doc: "durations are events", reader: later.release2 }),
+  emit_state_events: flag(false, { doc: "changes of State are events", reader: later.release2 }),
+  emit_debug_events: flag(false, { doc: "debug lines are events", reader: later.release2 }),
+});
+
+const tools = z.strictObject({
+  file_operations: z.strictObject({
+    enabled: flag(true, { doc: "file tools exist", reader: later.release2 }),
+    max_file_size: integer(50_000_000, 1, mostBytes, { unit: "bytes", doc: "largest file they touch", reader: later.release2 }),
+    max_depth: integer(10, 1, 1000, { unit: "folders", doc: "how deep they search", reader: later.release2 }),
+    blocked_extensions: list(["exe", "dll", "so", "dylib"], { doc: "endings they refuse", reader: later.release2 }),
+  }),
+  http_request: z.strictObject({
+    enabled: flag(true, { doc: "the HTTP tool exists", reader: later.release2 }),
+    allowed_hosts: list([], { doc: "hosts it may ask; empty = all public ones", reader: later.release2 }),
+    blocked_hosts: list([], { doc: "hosts it may not ask", reader: later.release2 }),
+    timeout_seconds: integer(30, 1, day, { unit: "s", doc: "time of one request", reader: later.release2 }),
+    max_request_size: integer(10_000_000, 1, mostBytes, { unit: "bytes", doc: "largest body", reader: later.release2 }),
+    max_redirects: integer(5, 0, 20, { unit: "redirects", doc: "followed at most", reader: later.release2 }),
+  }),
+  rate_limit_per_minute: integer(100, 1, 1_000_000, { unit: "calls", doc: "most calls of tools", reader: later.release2 }),
+});
+
+const debug = z.strictObject({
+  enabled: flag(true, { doc: "global Debug records", reader: later.scripts }),
+  level: oneOf("debug", ["error", "warn", "info", "debug", "trace"], { doc: "what it records", reader: later.scripts }),
+  max_entries: integer(10_000, 1, 10_000_000, { unit: "entries", doc: "kept at most", reader: later.scripts }),
+});
+
+// --- retrieval ----------------------------------------------------------------------------------------------------------------------------
+
+const ragFlag = (fallback: boolean, doc: string): Leaf => flag(fallback, { doc, reader: later.release2 });
+const ragInteger = (fallback: number, min: number, max: number, unit: string, doc: string): Leaf =>
+  integer(fallback, min, max, { ...(unit === "" ? {} : { unit }), doc, reader: later.release2 });
+const ragNumber = (fallback: number, min: number, max: number, doc: string): Leaf =>
+  number(fallback, min, max, { doc, reader: later.release2 });
+const ragText = (fallback: string, doc: string, format?: "path" | "model"): Leaf =>
+  text(fallback, { doc, reader: later.release2, ...(format === undefined ? {} : { format }) });
+const ragChoice = (fallback: string, values: readonly string[], doc: string): Leaf =>
+  oneOf(fallback, values, { doc, reader: later.release2 });
+
+const rag = z.strictObject({
+  enabled: ragFlag(false, "global RAG exists"),
+  multi_tenant: ragFlag(false, "data and searches are kept apart per tenant"),
+  vector_storage: z.strictObject({
+    dimensions: ragInteger(384, 1, 65_536, "numbers", "vector length; longer embeddings are cut, shorter ones refused"),
+    backend: ragChoice("hnsw", ["hnsw", "flat"], "approximate, or exact"),
+    persistence_path: ragText("", "folder of the index; empty = memory only", "path"),
+    max_memory_mb: ragInteger(500, 1, 16_777_216, "MB", "beyond it ingest fails"),
+    on_disk: ragFlag(false, "vectors stay in the file and are read on demand"),
+    save_interval_seconds: ragInteger(60, 0, day, "s", "automatic save; 0 = only RAG.save() and normal end"),
+    hnsw: z.strictObject({
+      m: ragInteger(16, 2, 96, "links", "links of a node"),
+      ef_construction: ragInteger(200, 1, 100_000, "", "search width while building"),
+      ef_search: ragInteger(50, 1, 100_000, "", "search width while asking"),
+      max_elements: ragInteger(100_000, 1, 1_000_000_000, "vectors", "capacity; must fit into max_memory_mb"),
+      seed: ragInteger(42, 0, 4_294_967_295, "", "choice of layers; same seed and order, same index"),
+      metric: ragChoice("cosine", ["cosine", "euclidean", "inner_product"], "distance"),
+      allow_replace_deleted: ragFlag(true, "reuse slots of deleted vectors"),
+      num_threads: ragInteger(0, 0, 1024, "threads", "build workers; 0 = half the cores, never more than exist"),
+      nb_layers: ragInteger(16, 1, 16, "layers", "most layers"),
+      parallel_batch_size: ragInteger(128, 1, 1_000_000, "vectors", "vectors of one build step"),
+    }),
+  }),
+  embedding: z.strictObject({
+    default_provider: ragText("lexical", "lexical (built in, no model), candle, ollama, openai or a declared provider"),
+    model: ragText("", "model spec; empty for lexical", "model"),
+    device: ragChoice("auto", deviceChoices, "where embeddings compute"),
+    cache_enabled: ragFlag(true, "keep embeddings by the hash of their text"),
+    cache_size: ragInteger(10_000, 1, 100_000_000, "entries", "kept at most"),
+    cache_ttl_seconds: ragInteger(3600, 1, 31_536_000, "s", "age limit"),
+    batch_size: ragInteger(32, 1, 100_000, "texts", "texts of one call"),
+    timeout_seconds: ragInteger(30, 1, day, "s", "one call without progress"),
+    max_retries: ragInteger(3, 0, 20, "", "tries of remote providers"),
+    normalize: ragFlag(true, "scale to length 1"),
+    pooling: ragChoice("auto", ["auto", "mean", "last", "cls"], "auto = from the model's files"),
+    query_prefix: ragText("", "text before each query"),
+    document_prefix: ragText("", "text before each document"),
+    max_input_tokens: ragInteger(512, 1, 1_048_576, "tokens", "longer texts are cut, with a note"),
+  }),
+  chunking: z.strictObject({
+    strategy: ragChoice("sliding_window", ["sliding_window", "sentence", "semantic"], "how texts are cut"),
+    chunk_size: ragInteger(512, 1, 1_048_576, "tokens", "aim"),
+    overlap: ragInteger(64, 0, 1_048_576, "tokens", "shared with the next chunk; below chunk_size"),
+    max_chunk_size: ragInteger(2048, 1, 1_048_576, "tokens", "hard upper limit"),
+    min_chunk_size: ragInteger(100, 0, 1_048_576, "tokens", "shorter ends join their neighbour"),
+    keep_headings: ragFlag(true, "the last heading comes before each chunk"),
+    keep_code_blocks: ragFlag(true, "no cut inside fenced code up to max_chunk_size"),
+  }),
+  cache: z.strictObject({
+    search_cache_enabled: ragFlag(true, "same query, same answer"),
+    search_cache_size: ragInteger(1000, 1, 100_000_000, "entries", "kept at most"),
+    search_cache_ttl_seconds: ragInteger(300, 1, 31_536_000, "s", "age limit"),
+    document_cache_enabled: ragFlag(true, "keep texts of documents in memory"),
+    document_cache_size_mb: ragInteger(100, 1, 16_777_216, "MB", "kept at most"),
+  }),
+  search: z.strictObject({
+    top_k: ragInteger(5, 1, 100_000, "results", "results when the call names none"),
+    threshold: ragNumber(0, -1, 1, "lowest score returned"),
+    hybrid_weight: ragNumber(0.3, 0, 1, "share of word match in the score"),
+    rerank: ragChoice("none", ["none", "mmr"], "mmr = less repetition"),
+    max_context_tokens: ragInteger(2048, 1, 10_485_760, "tokens", "limit of RAG.context"),
+    deduplicate: ragFlag(true, "drop equal texts"),
+    include_metadata: ragFlag(true, "results carry metadata"),
+  }),
+  ingest: z.strictObject({
+    max_document_mb: ragInteger(10, 1, 65_536, "MB", "largest document"),
+    max_documents: ragInteger(1000, 1, 100_000_000, "documents", "most of one call"),
+    max_concurrent: ragInteger(2, 1, 1024, "documents", "documents at once"),
+    on_duplicate: ragChoice("replace", ["replace", "skip", "error"], "what the same id does"),
+    store_text: ragFlag(true, "keep the text beside the vector"),
+  }),
+  tenants: z.strictObject({
+    default_tenant_id: ragText("default", "used when a call names none"),
+    require_tenant_id: ragFlag(false, "a call without tenant is an error"),
+    max_tenants: ragInteger(100, 1, 100_000_000, "tenants", "most tenants"),
+    max_vectors_per_tenant: ragInteger(100_000, 1, 1_000_000_000, "vectors", "most of one tenant"),
+    session_ttl_seconds: ragInteger(3600, 1, 31_536_000, "s", "life of session collections"),
+  }),
+  debug: z.strictObject({
+    enable_debug_logging: ragFlag(false, "RAG logs at debug, whatever --trace says"),
+    log_all_operations: ragFlag(false, "one line for each operation"),
+    save_debug_dumps: ragFlag(false, "queries, scores and chunks as files"),
+    debug_dump_path: ragText("~/.llmspell/debug/rag", "folder of the dumps", "path"),
+  }),
+  monitoring: z.strictObject({
+    enable_metrics: ragFlag(false, "counters in RAG.get_stats and the log"),
+    metrics_export_interval: ragInteger(60, 1, day, "s", "time between log lines"),
+    enable_health_checks: ragFlag(false, "index and provider shown in doctor"),
+    alert_on_errors: ragFlag(false, "warning when the next limit is passed"),
+    error_threshold_per_minute: ragInteger(10, 1, 1_000_000, "errors", "that limit"),
+  }),
+  security: z.strictObject({
+    enable_audit_logging: ragFlag(false, "who, what, when as JSON lines, without texts"),
+    audit_log_path: ragText("~/.llmspell/logs/rag-audit.log", "file of it, mode 0600", "path"),
+    enable_rate_limiting: ragFlag(false, "limit calls of a tenant"),
+    rate_limit_per_user: ragInteger(100, 1, 1_000_000, "calls", "calls a minute"),
+    enable_input_validation: ragFlag(true, "refuse over-long or non-text input"),
+    max_input_size_kb: ragInteger(100, 1, 1_048_576, "kB", "longest query"),
+  }),
+  backup: z.strictObject({
+    enable_auto_backup: ragFlag(false, "copy the index folder"),
+    backup_interval_hours: ragInteger(24, 1, 8760, "h", "checked at load and save"),
+    backup_retention_days: ragInteger(30, 1, 36_500, "d", "older copies are deleted"),
+    backup_path: ragText("~/.llmspell/backup/rag", "folder of the copies", "path"),
+  }),
+  performance: z.strictObject({
+    enable_metrics: ragFlag(false, "durations in RAG.get_stats"),
+    metrics_interval_seconds: ragInteger(60, 1, day, "s", "averaging window"),
+    log_slow_operations: ragFlag(false, "warning for each slow call"),
+    slow_operation_threshold_ms: ragInteger(100, 1, 3_600_000, "ms", "slow means above"),
+  }),
+});
+
+/** Everything but the tables of named providers. */
+export const configSchema: z.ZodObject = z.strictObject({
+  default_engine: oneOf("lua", ["lua", "javascript"], {
+    doc: "script language where neither flag nor file ending says",
+    reader: later.scripts,
+    aliases: { js: "javascript" },
+  }),
+  engines,
+  providers,
+  models,
+  runtime,
+  hooks,
+  events,
+  tools,
+  debug,
+  rag,
+});

@@ -1,0 +1,93 @@
+/**
+ * The engine of GGUF models in a page's worker: wllama, on WebGPU or in WebAssembly. Which build, how many threads, and why. Which device is
+ * decided in devices.ts; everything else about the engine is in src/engines/wllama/driver.ts, shared with Node.
+ */
+import { CacheManager, Wllama } from "@wllama/wllama/esm/index.js";
+import type { GgufRuntime, ThreadChoice } from "../../core/spec/runtime.ts";
+import { openWllama } from "../../engines/wllama/driver.ts";
+import { maxFileBytes } from "../../engines/wllama/features.ts";
+import { noStore, type WllamaLike } from "../../engines/wllama/instance.ts";
+import { checkWasm } from "./check-wasm.ts";
+import { wllamaBuild } from "./largest-model.ts";
+
+/** Where the engine's files are served from: the page's own origin. Nothing is ever fetched from a public server. */
+export interface WllamaFiles {
+  /** wllama.wasm of @wllama/wllama */
+  readonly wasm: string;
+  /** wllama.wasm and wllama.js of @wllama/wllama-compat, for browsers without 64-bit memory or promise integration */
+  readonly compat: { readonly wasm: string; readonly worker: string };
+}
+
+/** Bundlers look for exactly this form, find the files by their package, and serve them from the page's own origin. */
+const defaultFiles = (): WllamaFiles => ({
+  wasm: new URL("@wllama/wllama/src/wasm/wllama.wasm", import.meta.url).href,
+  compat: {
+    wasm: new URL("@wllama/wllama-compat/wasm/wllama.wasm", import.meta.url).href,
+    worker: new URL("@wllama/wllama-compat/wasm/wllama.js", import.meta.url).href,
+  },
+});
+
+/** @returns an engine for the device it is told: `webgpu`, or `wasm` for any other */
+export function wllamaEngine(files: WllamaFiles = defaultFiles()): GgufRuntime {
+  return {
+    name: "wllama",
+    async open(sources, options) {
+      const device = options.device === "webgpu" ? "webgpu" : "wasm";
+      const notes: string[] = [];
+      const build = wllamaBuild();
+      await checkWasm(build === "default" ? files.wasm : files.compat.wasm);
+      // On a card one thread hands out the work.
+      const one: ThreadChoice = { prompt: 1, decode: 1, origin: "default" };
+      const threads = device === "webgpu" ? one : chooseThreads(options.threads, notes);
+      return openWllama(
+        {
+          label: `wllama, ${build} build`,
+          device,
+          maxFileBytes: maxFileBytes[build],
+          threads,
+          notes,
+          create: (onDeath, onLog) => createInstance(files, onDeath, device === "webgpu" ? onLog : undefined),
+        },
+        sources,
+        options,
+      );
+    },
+  };
+}
+
+/** @param onLog gets the engine's own lines; without it they are not made */
+function createInstance(files: WllamaFiles, onDeath: (reason: string) => void, onLog: ((line: string) => void) | undefined): WllamaLike {
+  const say = (...words: unknown[]): void => onLog?.(words.map(String).join(" "));
+  const instance = new Wllama(
+    { default: files.wasm },
+    {
+      // biome-ignore format: one line reads better
+      cacheManager: new CacheManager([noStore] as unknown as ConstructorParameters<typeof CacheManager>[0]),
+      suppressNativeLog: onLog === undefined,
+      logger: {
+        debug: say,
+        log: say,
+        warn: say,
+        // The worker's error event arrives here and nowhere else; it would leave every call unsettled.
+        error: (first: unknown, ...rest: unknown[]) => {
+          if (first instanceof Event && first.type === "error") onDeath((first as ErrorEvent).message || "its worker failed");
+          else say(first, ...rest);
+        },
+      },
+    },
+  );
+  // Always our own files: its default is a public server. It takes them only where the default build cannot run.
+  instance.setCompat({ wasm: files.compat.wasm, worker: files.compat.worker });
+  return instance as unknown as WllamaLike;
+}
+
+function chooseThreads(asked: number, notes: string[]): ThreadChoice {
+  const cores = navigator.hardwareConcurrency || 1;
+  if (!crossOriginIsolated) {
+    notes.push("1 thread because the page is not cross-origin isolated");
+    return { prompt: 1, decode: 1, origin: "default" };
+  }
+  if (asked > cores) notes.push(`${asked} threads were asked for; this machine offers ${cores}, so ${cores} are used`);
+  const threads = asked > 0 ? Math.min(asked, cores) : Math.max(1, Math.floor(cores / 2));
+  return { prompt: threads, decode: threads, origin: asked > 0 ? "asked" : "default" };
+}

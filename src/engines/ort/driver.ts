@@ -1,0 +1,388 @@
+/**
+ * OnnxRuntime over the interface that onnxruntime-node and onnxruntime-web share (onnxruntime-common). Imports neither: the host hands in the
+ * module, and says how this build finds weights. Used in Node and in browsers.
+ */
+import { abortedError, SpellError } from "../../core/errors.ts";
+import type {
+  ExternalLocation,
+  OnnxData,
+  OnnxDtype,
+  OnnxGraph,
+  OnnxModel,
+  OnnxOpenOptions,
+  OnnxRuntime,
+  OnnxTensor,
+  WeightRange,
+} from "../../core/spec/onnx.ts";
+import type { Device } from "../../core/spec/runtime.ts";
+import { OnnxGraphBuilder } from "../../core/t5/onnx.ts";
+
+/** What is used of onnxruntime-common; the two packages each bring their own copy of its types. */
+export interface OrtModule {
+  readonly Tensor: new (type: string, data: never, dims: readonly number[]) => OrtTensor;
+  readonly InferenceSession: {
+    create(model: Uint8Array, options: Readonly<Record<string, unknown>>): Promise<OrtSession>;
+  };
+}
+
+export interface OrtTensor {
+  readonly type: string;
+  readonly dims: readonly number[];
+  readonly location: string;
+  readonly data: unknown;
+  getData(): Promise<unknown>;
+  dispose(): void;
+}
+
+export interface OrtSession {
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  run(feeds: Readonly<Record<string, OrtTensor>>): Promise<Readonly<Record<string, OrtTensor>>>;
+  release(): Promise<void>;
+}
+
+/** Where the weights of one graph are to be found: fits one session. */
+export interface WeightPlacement {
+  readonly locate: (weight: WeightRange) => ExternalLocation;
+  /** Session options that make the engine find them. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+export interface OrtHost {
+  /** "onnxruntime-node", "onnxruntime-web" */
+  readonly name: string;
+  readonly device: Device;
+  readonly ort: OrtModule;
+  /** As the engine calls it: "cpu", "wasm", "webgpu", "cuda"; or that with options of its own. */
+  readonly executionProvider: string | { readonly name: string };
+  readonly reads16Bit: boolean;
+  readonly hasFastBlocks: boolean;
+  /** Whether tensors may stay on the device between runs, under this name of a location. */
+  readonly keptLocation?: "gpu-buffer";
+  /** How kept tensors are read: by themselves, or through a graph of one node, because asking them ends the process (onnxruntime-node 1.30.0). */
+  readonly readsKept?: "by-graph";
+  /** Resolves with the reason when the device is gone. Calls under way may then never answer, or answer with zeros. */
+  readonly lost?: Promise<string>;
+  /** @returns the number of threads a session gets */
+  readonly clampThreads: (threads: number) => number;
+  /** @throws SpellError onnx-external, device-memory, run-aborted */
+  readonly place: (weights: readonly WeightRange[], signal: AbortSignal | undefined) => Promise<WeightPlacement>;
+  /** Entries for `extra.session`. */
+  readonly sessionEntries?: Readonly<Record<string, string>>;
+}
+
+/** @returns the runtime of one device */
+export function ortRuntime(host: OrtHost): OnnxRuntime {
+  const readKept = host.readsKept === "by-graph" ? createReader(host) : (tensor: OrtTensor) => tensor.getData();
+  const wrap = <D extends OnnxDtype>(tensor: OrtTensor): Wrapped<D> => ({
+    dtype: tensor.type as D,
+    shape: tensor.dims,
+    tensor,
+    ...(tensor.location === "cpu" ? { local: tensor.data as OnnxData<D> } : {}),
+    read: async () =>
+      (tensor.location === "cpu" ? tensor.data : await whileThere(host, readKept(tensor), (values) => [values])) as OnnxData<D>,
+    release() {
+      if (tensor.location !== "cpu") tensor.dispose();
+    },
+  });
+
+  return {
+    name: host.name,
+    device: host.device,
+    reads16Bit: host.reads16Bit,
+    hasFastBlocks: host.hasFastBlocks,
+    tensor(dtype, data, shape) {
+      const wanted = shape.reduce((product, length) => product * length, 1);
+      if (data.length !== wanted) {
+        throw new SpellError("internal-error", `a tensor of shape [${shape.join(", ")}] wants ${wanted} values; got ${data.length}`);
+      }
+      return wrap(new host.ort.Tensor(dtype, data as never, shape));
+    },
+    async open(model, options) {
+      throwIfAborted(options.signal);
+      const threads = host.clampThreads(options.threads);
+      const session = await createSession(host, model, options, threads);
+      try {
+        throwIfAborted(options.signal);
+      } catch (error) {
+        await inTurn(host.ort, () => session.release());
+        throw error;
+      }
+      return createGraph(host, session, threads, wrap);
+    },
+  };
+}
+
+/**
+ * The answer of a device, where it is still there: a lost one may never answer, or answer with zeros before its end is told.
+ * @param valuesOf the numbers of an answer that are in this memory
+ * @throws SpellError device-lost
+ */
+async function whileThere<T>({ device, lost }: OrtHost, work: Promise<T>, valuesOf: (answer: T) => readonly unknown[]): Promise<T> {
+  if (lost === undefined) return work;
+  const gone = lost.then((reason): never => {
+    throw new SpellError("device-lost", `${device} is gone: ${reason}`);
+  });
+  gone.catch(() => undefined);
+  const answer = await Promise.race([gone, work]);
+  if (valuesOf(answer).some(isAllZero)) await Promise.race([gone, new Promise((resolve) => setTimeout(resolve, zerosWaitMs))]);
+  return answer;
+}
+
+/** Zeros are waited out this long for the news that their device is gone; no model of ours scores everything zero. */
+const zerosWaitMs = 100;
+
+function isAllZero(values: unknown): boolean {
+  return values instanceof Float32Array && values.length > 0 && values.every((value) => value === 0);
+}
+
+/** Reads values on the device as the output of a graph that only hands them on. */
+function createReader(host: OrtHost): (tensor: OrtTensor) => Promise<unknown> {
+  const sessions = new Map<number, Promise<OrtSession>>();
+  const open = (rank: number): Promise<OrtSession> => {
+    const shape = Array.from({ length: rank }, (_, axis) => `d${axis}`);
+    const graph = new OnnxGraphBuilder("read");
+    graph.input("x", "float32", shape);
+    graph.node("Identity", ["x"], { output: "y" });
+    graph.output("y", "float32", shape);
+    return createSession({ ...host, place: placeInMemory }, graph.toModel(), { threads: 1 }, 1);
+  };
+  return async (tensor) => {
+    const rank = tensor.dims.length;
+    const opening = sessions.get(rank) ?? open(rank);
+    sessions.set(rank, opening);
+    const session = await opening;
+    const { y } = await inTurn(host.ort, () => session.run({ x: tensor }));
+    return y?.data;
+  };
+}
+
+type Wrapped<D extends OnnxDtype> = OnnxTensor<D> & { readonly tensor: OrtTensor };
+
+async function createSession(host: OrtHost, model: OnnxModel, options: OnnxOpenOptions, threads: number): Promise<OrtSession> {
+  const placement = await host.place(model.weights, options.signal);
+  const bytes = model.encode(placement.locate);
+  const kept = host.keptLocation;
+  const { extra, ...placed } = placement.options as { readonly extra?: { readonly session?: Readonly<Record<string, string>> } };
+  try {
+    const session = {
+      executionProviders: [host.executionProvider],
+      graphOptimizationLevel: "all",
+      executionMode: "sequential",
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      // what fails comes as an exception; its own lines on stderr would only repeat it
+      logSeverityLevel: 4,
+      ...placed,
+      extra: {
+        session: {
+          ...extra?.session,
+          ...host.sessionEntries,
+          ...(options.lowMemory === true ? { disable_prepacking: "1" } : {}),
+        },
+      },
+      ...(kept === undefined || options.keepOnDevice === undefined
+        ? {}
+        : { preferredOutputLocation: Object.fromEntries(options.keepOnDevice.map((name) => [name, kept])) }),
+    };
+    return await inTurn(host.ort, () => host.ort.InferenceSession.create(bytes, session));
+  } catch (error) {
+    throw openError(error, host);
+  }
+}
+
+/** The call that each engine is in, or was last. */
+const turns = new WeakMap<OrtModule, Promise<unknown>>();
+
+/**
+ * One call at a time, over all sessions of one engine. The WebGPU build leaves its calls in the middle to wait for the card; entered
+ * meanwhile, it refuses every later session. And sessions that are being created share one table of weights, by name.
+ */
+function inTurn<T>(ort: OrtModule, work: () => Promise<T>): Promise<T> {
+  const result = (turns.get(ort) ?? Promise.resolve()).then(work);
+  turns.set(
+    ort,
+    result.catch(() => undefined),
+  );
+  return result;
+}
+
+function createGraph(
+  host: OrtHost,
+  session: OrtSession,
+  threads: number,
+  wrap: <D extends OnnxDtype>(tensor: OrtTensor) => Wrapped<D>,
+): OnnxGraph {
+  let closed = false;
+  /** Why no further pass may start. A pass that failed on a card leaves the session in pieces: the next one has been seen to hang. */
+  let broken: SpellError | undefined;
+  let running: Promise<unknown> = Promise.resolve();
+  return {
+    device: host.device,
+    threads,
+    inputs: session.inputNames,
+    outputs: session.outputNames,
+    async run(feeds) {
+      if (closed) throw new SpellError("run-closed", "the graph was disposed");
+      if (broken?.code === "device-lost") throw broken;
+      if (broken !== undefined) {
+        throw new SpellError("run-crash", `an earlier pass failed on ${host.device}; open the graph anew (${broken.message})`, {
+          cause: broken,
+        });
+      }
+      const missing = session.inputNames.filter((name) => feeds[name] === undefined);
+      if (missing.length > 0) {
+        throw new SpellError("run-option", `the graph wants inputs ${session.inputNames.join(", ")}; missing: ${missing.join(", ")}`, {
+          where: missing[0] ?? "",
+        });
+      }
+      const tensors = Object.fromEntries(session.inputNames.map((name) => [name, (feeds[name] as Wrapped<OnnxDtype>).tensor]));
+      const run = whileThere(
+        host,
+        inTurn(host.ort, () => session.run(tensors)),
+        (outputs) => Object.values(outputs).map((tensor) => (tensor.location === "cpu" ? tensor.data : undefined)),
+      );
+      running = run.catch(() => undefined);
+      try {
+        return Object.fromEntries(Object.entries(await run).map(([name, tensor]) => [name, wrap(tensor)]));
+      } catch (error) {
+        const failure = runError(error, host);
+        // Feeds are checked before anything is computed.
+        if (host.keptLocation !== undefined && failure.code !== "run-option") broken = failure;
+        throw failure;
+      }
+    },
+    async dispose() {
+      if (closed) return;
+      closed = true;
+      // A session must not be freed under a pass that computes with it. One on a lost device is left alone: its calls may never end.
+      await running;
+      if (broken?.code !== "device-lost") await inTurn(host.ort, () => session.release());
+    },
+  };
+}
+
+const memoryWords =
+  /bad_?alloc|out of memory|failed to allocate|cannot allocate|allocation (size|failed)|memory access out of bounds|Array buffer allocation|shape is too large|exceeds the max buffer size|SafeIntOnOverflow/i;
+
+function openError(error: unknown, { name, device }: OrtHost): SpellError {
+  if (error instanceof SpellError) return error;
+  const text = messageOf(error);
+  if (memoryWords.test(text)) {
+    return new SpellError("device-memory", `the model does not fit into the memory ${name} can use: ${text}`, {
+      cause: error,
+      details: { device },
+    });
+  }
+  if (/external data|external initializer|external_data/i.test(text)) {
+    return new SpellError("onnx-external", `${name} does not find the weights of the graph: ${text}`, { cause: error });
+  }
+  if (/backend not found|no available backend|WebGPU adapter|execution provider|providers? .*not/i.test(text)) {
+    return new SpellError("device-unavailable", `${name} does not compute on ${device} here: ${text}`, { cause: error });
+  }
+  return new SpellError("onnx-parse", `${name} does not take the graph: ${text}`, { cause: error });
+}
+
+function runError(error: unknown, { name, device }: OrtHost): SpellError {
+  if (error instanceof SpellError) return error;
+  const text = messageOf(error);
+  if (/lost/i.test(text) && device === "webgpu") return new SpellError("device-lost", `the device was lost: ${text}`, { cause: error });
+  if (memoryWords.test(text)) return new SpellError("device-memory", `${name} ran out of memory: ${text}`, { cause: error });
+  if (/invalid (dimension|rank|feed|input)|Got invalid dimensions|Unexpected input data type|INVALID_ARGUMENT/i.test(text)) {
+    return new SpellError("run-option", `an input does not fit the graph: ${text}`, { cause: error });
+  }
+  return new SpellError("run-crash", `${name} failed: ${text}`, { cause: error });
+}
+
+function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.length > 600 ? `${text.slice(0, 600)}…` : text;
+}
+
+/**
+ * Weights handed over in memory, one entry for each: works in every build, and for weights from anywhere.
+ * @param lazily makes an entry whose bytes are read when the engine asks for them, where that is possible
+ * @throws SpellError onnx-external, device-memory where they pass `mostBytes`
+ */
+export async function placeInMemory(
+  weights: readonly WeightRange[],
+  signal: AbortSignal | undefined,
+  mostBytes: number = Number.POSITIVE_INFINITY,
+  lazily: (weight: WeightRange) => Uint8Array | undefined = () => undefined,
+): Promise<WeightPlacement> {
+  const total = weights.reduce((sum, { length }) => sum + length, 0);
+  if (total > mostBytes) {
+    throw new SpellError("device-memory", `the weights take ${megabytes(total)} MB; this build holds ${megabytes(mostBytes)} MB`, {
+      details: { neededBytes: total, availableBytes: mostBytes },
+    });
+  }
+  for (const weight of weights) checkInSource(weight);
+  const externalData: { readonly path: string; readonly data: Uint8Array }[] = [];
+  // Several at a time: each reading waits for another process, or for a server.
+  for (let at = 0; at < weights.length; at += readsAtOnce) {
+    const some = weights.slice(at, at + readsAtOnce).map(async (weight) => ({
+      path: weight.name,
+      data: lazily(weight) ?? (await bytesOf(weight, signal)),
+    }));
+    externalData.push(...(await Promise.all(some)));
+  }
+  return { locate: ({ name, length }) => ({ location: name, offset: 0, length }), options: { externalData } };
+}
+
+const readsAtOnce = 6;
+
+async function bytesOf({ name, length, file, make }: WeightRange, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  throwIfAborted(signal);
+  if (file === undefined && make === undefined) throw new SpellError("internal-error", `weight ${name} has neither a file nor a maker`);
+  const bytes = file === undefined ? await (make as () => Promise<Uint8Array>)() : await readWeight(name, length, file, signal);
+  if (bytes.byteLength !== length) {
+    throw new SpellError("onnx-external", `weight ${name}: wanted ${length} bytes; got ${bytes.byteLength}`, { where: name });
+  }
+  return bytes;
+}
+
+function checkInSource({ name, length, file }: WeightRange): void {
+  if (file !== undefined) checkInFile({ name, length }, file.source.size, file.offset, file.source.name);
+}
+
+/** A source speaks of itself; here what matters is that a weight is not where it should be. Aborts and the network's answers stay what they are. */
+async function readWeight(
+  name: string,
+  length: number,
+  { source, offset }: NonNullable<WeightRange["file"]>,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
+  try {
+    return await source.read(offset, length, signal);
+  } catch (cause) {
+    if (cause instanceof SpellError && (cause.code === "run-aborted" || cause.code === "run-closed" || cause.code.startsWith("net-")))
+      throw cause;
+    throw new SpellError(
+      "onnx-external",
+      `weight ${name}: wanted ${length} bytes at byte ${offset} of ${source.name}; got: ${messageOf(cause)}`,
+      {
+        where: name,
+        cause,
+      },
+    );
+  }
+}
+
+/** @throws SpellError onnx-external */
+export function checkInFile({ name, length }: Pick<WeightRange, "name" | "length">, size: number, offset: number, fileName: string): void {
+  const sane = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
+  if (sane && length <= size - offset) return;
+  throw new SpellError(
+    "onnx-external",
+    `weight ${name}: wanted ${length} bytes at byte ${offset} of ${fileName}; it ends at byte ${size}`,
+    { where: name },
+  );
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw abortedError();
+}
+
+function megabytes(bytes: number): string {
+  return Math.ceil(bytes / 1e6).toLocaleString("en-US");
+}

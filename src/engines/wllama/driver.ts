@@ -1,0 +1,256 @@
+/**
+ * GgufHandle over a wllama instance (llama.cpp as WebAssembly), the same in browsers and in Node. Imports no package: the host makes the
+ * instance and hands it in. Here and beside it is everything that must be known about the engine: loads that resolve for broken files, calls that
+ * never settle, aborts that must free a slot; completion.ts has the option names that work, engine-errors.ts what its words mean.
+ */
+import { abortedError, SpellError } from "../../core/errors.ts";
+import type { ByteSource } from "../../core/formats/byte-source.ts";
+import type { DeviceReport, GgufGenerateOptions, GgufHandle, GgufOpenOptions, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
+import { byteBlob } from "./byte-blob.ts";
+import { startCompletion } from "./completion.ts";
+import { crash, generationError, loadError } from "./engine-errors.ts";
+import { runtime, type WllamaChunk, type WllamaLike } from "./instance.ts";
+
+/** What the host knows about the instance it makes. */
+export interface WllamaHost {
+  /**
+   * A fresh instance per model: a second load on the same one fails. `onDeath` must be told when its worker dies without a word, `onLog` of the
+   * lines the engine writes while it loads on a graphics card.
+   */
+  create(onDeath: (reason: string) => void, onLog: (line: string) => void): WllamaLike;
+  /** "wllama 3.8.1, compat build" */
+  readonly label: string;
+  /** Where layers go. The engine falls back to the processor without a word; the handle reports what its log says. */
+  readonly device: "webgpu" | "wasm";
+  /** Largest file this build can load; offsets beyond never settle in 32-bit builds. */
+  readonly maxFileBytes: number;
+  readonly threads: ThreadChoice;
+  /** Facts for the first stream's warnings. */
+  readonly notes: readonly string[];
+}
+
+/** More than any model has. */
+const mostLayers = 99_999;
+
+/** How many layers the engine says it put on the graphics card. */
+interface Placed {
+  readonly layers: number;
+  readonly total: number;
+}
+
+/** @returns undefined for lines about something else */
+export function readPlaced(line: string): Placed | undefined {
+  const counts = /offloaded (\d+)\/(\d+) layers to GPU/.exec(line);
+  return counts === null ? undefined : { layers: Number(counts[1]), total: Number(counts[2]) };
+}
+
+/**
+ * The engine computes on the processor where it finds no card it can use, and says so only in its log (E13). And the first numbers of a card
+ * must be numbers: finite, and not all the same.
+ * @throws SpellError device-unavailable, run-nan
+ */
+async function checkPlaced(placed: Placed | undefined, instance: WllamaLike): Promise<void> {
+  if (placed === undefined || placed.layers === 0) {
+    const found = placed === undefined ? "its log says nothing of layers" : `0 of ${placed.total} layers are there`;
+    throw new SpellError("device-unavailable", `${runtime} does not compute on webgpu: ${found}`, {
+      details: { reason: "missing-feature" },
+    });
+  }
+  const likely: number[] = [];
+  await instance.createCompletion({
+    prompt: " ",
+    stream: true,
+    max_tokens: 1,
+    temperature: 0,
+    n_probs: 2,
+    cache_prompt: false,
+    onData: ({ choices }: WllamaChunk) => {
+      for (const { logprobs } of choices ?? []) {
+        for (const { top_logprobs: top = [] } of logprobs?.content ?? []) likely.push(...top.map(({ logprob }) => logprob ?? Number.NaN));
+      }
+    },
+  });
+  const [first = Number.NaN, second = Number.NaN] = likely;
+  if (Number.isFinite(first) && Number.isFinite(second) && first !== second) return;
+  throw new SpellError(
+    "run-nan",
+    `the first step gave ${Number.isFinite(first) ? "the same number for every token" : "no finite numbers"}`,
+  );
+}
+
+/** An abort is seen between two prompt batches; this many tokens keep that short on one WebAssembly thread. */
+const maxBatch = 128;
+/** The engine's server aborts with a batch of one token; seen with wllama 3.8.1. */
+const minBatch = 2;
+
+/**
+ * Loads a model and makes sure that it can generate.
+ * @throws SpellError device-memory (file too large for this build, or no memory), gguf-metadata (the engine refuses the file), run-crash, run-aborted
+ */
+export async function openWllama(host: WllamaHost, files: readonly ByteSource[], options: GgufOpenOptions): Promise<GgufHandle> {
+  const { signal, onProgress } = options;
+  if (signal?.aborted === true) throw abortedError();
+  const tooLarge = files.find(({ size }) => size > host.maxFileBytes);
+  if (tooLarge !== undefined) {
+    throw new SpellError(
+      "device-memory",
+      `${tooLarge.name} has ${tooLarge.size.toLocaleString("en-US")} bytes; ${host.label} loads files of at most ${host.maxFileBytes.toLocaleString("en-US")}`,
+      { where: tooLarge.name, details: { neededBytes: tooLarge.size, availableBytes: host.maxFileBytes } },
+    );
+  }
+
+  let dead: SpellError | undefined;
+  let fail: (error: SpellError) => void = () => undefined;
+  const death = new Promise<never>((_, reject) => {
+    fail = (error) => {
+      dead ??= error;
+      reject(error);
+    };
+  });
+  death.catch(() => undefined); // somebody listens only while a call is under way
+  let placed: Placed | undefined;
+  const instance = host.create(
+    (reason) => fail(crash(reason, host.device)),
+    (line) => {
+      placed = readPlaced(line) ?? placed;
+    },
+  );
+  const kill = async (error: SpellError): Promise<void> => {
+    fail(error);
+    await instance.exit().catch(() => undefined);
+  };
+
+  const batch = Math.min(Math.max(options.batchSize, minBatch), maxBatch);
+  const total = files.reduce((sum, { size }) => sum + size, 0);
+  let before = 0;
+  let shown = 0;
+  const blobs = files.map((file) => {
+    const offset = before;
+    before += file.size;
+    return byteBlob(file, (end) => {
+      const share = Math.min(0.99, (offset + end) / total);
+      if (share <= shown) return;
+      shown = share;
+      onProgress?.(share);
+    });
+  });
+  const onAbort = (): void => void kill(abortedError()); // a load cannot be interrupted, only ended
+  signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    await Promise.race([
+      death,
+      instance.loadModel(blobs, {
+        n_ctx: options.contextLength,
+        n_batch: batch,
+        n_ubatch: batch,
+        n_threads: host.threads.decode,
+        n_gpu_layers: host.device === "webgpu" ? mostLayers : 0,
+        n_parallel: 1,
+        kv_unified: true,
+        ctx_shift: false,
+        warmup: false,
+      }),
+    ]);
+    const info = instance.getLoadedContextInfo();
+    if (info.success !== true || !(info.n_vocab > 0)) throw new Error("the engine could not load it");
+    if (host.device === "webgpu") await checkPlaced(placed, instance);
+  } catch (error) {
+    const typed = dead ?? loadError(error, files[0]?.name ?? "the model", host.device);
+    await kill(typed);
+    throw typed;
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+  }
+  onProgress?.(1);
+
+  const info = instance.getLoadedContextInfo();
+  const multi = instance.isMultithread();
+  const threads = multi || host.threads.decode === 1 ? host.threads : { prompt: 1, decode: 1, origin: "default" as const };
+  const device: DeviceReport = {
+    chosen: host.device,
+    runtime,
+    threads,
+    tried: [
+      {
+        device: host.device,
+        ok: true,
+        reason: "ok",
+        hint: placed === undefined ? host.label : `${host.label}, ${placed.layers} of ${placed.total} layers`,
+        runtime,
+      },
+    ],
+  };
+  const contextLength = Math.min(options.contextLength, info.n_ctx);
+  const bos = options.bos === undefined || !info.add_bos_token ? undefined : options.bos;
+  let turn: Promise<void> = Promise.resolve();
+
+  async function* generate(prompt: string, generateOptions: GgufGenerateOptions): AsyncGenerator<ModelPiece, void, undefined> {
+    if (dead !== undefined) throw dead;
+    const isAborted = (): boolean => generateOptions.signal?.aborted === true;
+    if (isAborted()) throw abortedError();
+    // The call before may still be giving back its slot; a second request beside it would hang for ever.
+    const previous = turn;
+    let endTurn: () => void = () => undefined;
+    turn = new Promise((resolve) => {
+      endTurn = resolve;
+    });
+    const stop = new AbortController();
+    const onStop = (): void => stop.abort();
+    generateOptions.signal?.addEventListener("abort", onStop, { once: true });
+    let finished: Promise<unknown> = Promise.resolve();
+    try {
+      await Promise.race([death, previous]);
+      const { pieces, done } = startCompletion(instance, withoutBos(prompt, bos), generateOptions, contextLength, stop.signal);
+      finished = done;
+      yield* endedBy(pieces, death, stop.signal);
+    } catch (error) {
+      throw dead ?? (isAborted() ? abortedError() : generationError(error, contextLength, host.device, fail));
+    } finally {
+      generateOptions.signal?.removeEventListener("abort", onStop);
+      stop.abort();
+      void Promise.race([death, finished]).then(endTurn, endTurn);
+    }
+  }
+
+  return {
+    get alive() {
+      return dead === undefined;
+    },
+    device,
+    contextLength,
+    unsupported: [],
+    notes: host.notes,
+    generate,
+    dispose: () => kill(new SpellError("run-closed", "the model was disposed")),
+  };
+}
+
+/** The engine adds begin-of-sequence by itself and reads special tokens in the text: one of the two has to go. */
+function withoutBos(prompt: string, bos: string | undefined): string {
+  return bos !== undefined && bos !== "" && prompt.startsWith(bos) ? prompt.slice(bos.length) : prompt;
+}
+
+/** Pieces until the engine dies or the signal fires, whichever is first: the engine itself answers an abort only after its step. */
+async function* endedBy(
+  pieces: AsyncGenerator<ModelPiece, void, undefined>,
+  death: Promise<never>,
+  signal: AbortSignal,
+): AsyncGenerator<ModelPiece, void, undefined> {
+  let onAbort: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(abortedError());
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+  aborted.catch(() => undefined);
+  try {
+    for (;;) {
+      const next = pieces.next();
+      next.catch(() => undefined); // it may lose the race and fail later
+      const result = await Promise.race([next, death, aborted]);
+      if (result.done === true) return;
+      yield result.value;
+    }
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * A runtime over a child process that holds the engine: one child per loaded model, killed when the model is disposed.
+ * An assert, a bad instruction, a bad file or a hang takes the child; here it becomes one typed error for each call that waited.
+ * What is said between the two is in core/remote; what the child does is in engine-child.ts; which engine to take is decided in gguf.ts
+ * and seq2seq.ts.
+ */
+import { fork } from "node:child_process";
+import { type CommonOpenOptions, RemoteEngine } from "../../core/remote/caller.ts";
+import { blockingSilenceMs, type FromEngine, silenceMs } from "../../core/remote/protocol.ts";
+import { type RemoteRuntime, remoteRuntime } from "../../core/remote/runtime.ts";
+import { builtFile } from "../built-file.ts";
+import { homeFolder } from "../home.ts";
+
+export type EngineName = "node-llama-cpp" | "wllama" | "onnxruntime-node" | "onnxruntime-web" | "transformers.js";
+
+export interface ChildRuntimeOptions {
+  readonly engine: EngineName;
+  /** Variables for the child beside those it gets from this process. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Longest load; default two minutes, and one more for each GiB, as a slow disk needs it. */
+  readonly loadTimeoutMs?: number;
+  /** Longest wait for the next piece, a prompt of any length included; default 15 minutes: beyond patience, short of for ever. */
+  readonly pieceTimeoutMs?: number;
+  /** Silence after which a child counts as dead while a call waits; default 10 s. Beats come each second. */
+  readonly silenceMs?: number;
+  /** Told the id of each child process as it starts. */
+  readonly onSpawn?: (pid: number) => void;
+}
+
+/** How much of the child's last words an error carries. */
+const stderrCharacters = 4000;
+
+/**
+ * Variables that engines and the libraries under them need to start and to find drivers. Everything else, secrets above all, stays here.
+ * Windows cannot start programs without SystemRoot; drivers look for their folders and caches.
+ */
+const passedVariables =
+  /^(PATH|SystemRoot|windir|TEMP|TMP|TMPDIR|HOME|USERPROFILE|LOCALAPPDATA|LANG|LC_ALL|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|XDG_RUNTIME_DIR|(CUDA|HIP|ROCR|NVIDIA|VK|GGML|MESA)_\w+)$/i;
+
+/**
+ * @returns a runtime whose open() forks a child. `prepare()` starts the next child early: the engine loads while the caller reads the file's header.
+ * Children hold the process open only while a call waits for them.
+ */
+export function childRuntime<OpenOptions extends CommonOpenOptions, CallOptions extends { readonly signal?: AbortSignal }>(
+  options: ChildRuntimeOptions,
+): RemoteRuntime<OpenOptions, CallOptions> {
+  return remoteRuntime(options.engine, () => startChild(options));
+}
+
+/** @returns the caller's end of a new child; its death settles every call */
+function startChild(options: ChildRuntimeOptions): RemoteEngine {
+  const { engine } = options;
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => passedVariables.test(name)));
+  const child = fork(builtFile("engines/engine-child"), [engine], {
+    env: { ...env, ...options.env, LLMSPELL_HOME: homeFolder() },
+    // not the parent's: --inspect would fight for its port, a test runner's loaders have no business there
+    execArgv: [],
+    serialization: "advanced",
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+    // Ctrl-C in a terminal goes to the whole group; this child ends with its parent's channel instead.
+    detached: true,
+  });
+  const kill = (): void => void child.kill("SIGKILL");
+  /** The child keeps this process alive while somebody waits for it, and only then. */
+  const hold = (busy: boolean): void => {
+    // Bun's pipes and channels cannot be let go of; programs there end with dispose().
+    const ends = [child, child.channel, child.stderr] as ({ ref?(): void; unref?(): void } | null | undefined)[];
+    for (const end of ends) {
+      if (busy) end?.ref?.();
+      else end?.unref?.();
+    }
+  };
+  let stderr = "";
+  let markExited: () => void = () => undefined;
+  const exited = new Promise<void>((resolve) => {
+    markExited = resolve;
+  });
+  const remote = new RemoteEngine(
+    {
+      // The callback takes the error of a child that is gone; `exit` says so to everybody who waits.
+      post: (message) => void (child.connected && child.send(message, () => undefined)),
+      async end() {
+        child.ref();
+        kill();
+        await exited;
+      },
+      hold,
+    },
+    {
+      place: "process",
+      silenceMs: engine === "node-llama-cpp" || engine === "wllama" ? silenceMs : blockingSilenceMs,
+      ...options,
+      lastWords: () => stderr,
+    },
+  );
+
+  process.on("exit", kill);
+  child.on("message", (message) => remote.receive(message as FromEngine));
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    stderr = (stderr + text).slice(-stderrCharacters);
+  });
+  let lateTimer: NodeJS.Timeout | undefined;
+  const settle = (what: string, details: Readonly<Record<string, unknown>>): void => {
+    clearTimeout(lateTimer);
+    process.off("exit", kill);
+    remote.died(what, details);
+    markExited();
+  };
+  const onEnd = (exitCode: number | null, signal: NodeJS.Signals | null): void =>
+    settle(signal === null ? `ended with exit code ${exitCode}` : `was ended by ${signal}`, { exitCode, signal });
+  // `close` comes when its last words are read too; should something else hold that pipe, `exit` has to do.
+  child.on("close", onEnd);
+  child.on("exit", (exitCode, signal) => {
+    lateTimer = setTimeout(onEnd, 200, exitCode, signal);
+  });
+  child.on("error", (error) => {
+    if (child.pid === undefined) settle(`cannot be started: ${error.message}`, {});
+  });
+  hold(false);
+  if (child.pid !== undefined) options.onSpawn?.(child.pid);
+  return remote;
+}

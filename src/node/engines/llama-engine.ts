@@ -1,0 +1,224 @@
+/**
+ * GgufRuntime over node-llama-cpp, as it is used inside the child process of engine-child.ts; never load it where a crash would hurt.
+ * Raw tokens in, raw tokens out: templates, defusing, queueing and stop strings' cutting are core's.
+ */
+import { availableParallelism } from "node:os";
+import type { Llama, LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
+import { abortedError, SpellError } from "../../core/errors.ts";
+import type { ByteSource } from "../../core/formats/byte-source.ts";
+import type {
+  Device,
+  DeviceAttempt,
+  DeviceChoice,
+  DeviceProbe,
+  GgufHandle,
+  GgufOpenOptions,
+  GgufRuntime,
+  ThreadChoice,
+} from "../../core/spec/runtime.ts";
+import { confidenceAfter, generate } from "./llama-generate.ts";
+import { engineName, engineVersion, type Gpu, gpuOf, lookAtGpu, mayHaveGpu, startLlama } from "./llama-start.ts";
+import {
+  clampThreads,
+  measureThreads,
+  readThreadCache,
+  type ThreadProbe,
+  threadCandidates,
+  threadKey,
+  writeThreadCache,
+} from "./threads.ts";
+
+/** What finding the best threads may cost, once per machine and model size. */
+const measureBudgetMs = 700;
+/** Enough to tell one thread from two, little enough for two rounds within the budget (a model of 135M: 0.4 s a round on one core). */
+const probePromptTokens = 32;
+const probeSteps = 4;
+
+/** One engine per process: its binding keeps one logger and one set of backends. */
+export function createLlamaEngine(): GgufRuntime & { probe(device: Device): Promise<DeviceProbe> } {
+  const started = new Map<Gpu, Promise<Llama>>();
+  const start = (gpu: Gpu): Promise<Llama> => {
+    const known = started.get(gpu);
+    if (known !== undefined) return known;
+    const starting = startLlama(gpu);
+    started.set(gpu, starting);
+    return starting;
+  };
+  return {
+    name: engineName,
+    prepare() {
+      // Where a GPU may be there, it is looked at first.
+      if (!mayHaveGpu()) start(false).catch(() => undefined); // open() reports it
+    },
+    async probe(device) {
+      const gpu = gpuOf(device);
+      if (gpu === false) return { ok: false, reason: "missing-feature", hint: `${engineName} has its own way to the processor` };
+      return lookAtGpu(await start(gpu), gpu);
+    },
+    open: (files, options) => openModel(files, options, start),
+  };
+}
+
+async function openModel(files: readonly ByteSource[], options: GgufOpenOptions, start: (gpu: Gpu) => Promise<Llama>): Promise<GgufHandle> {
+  const { threads: askedThreads, note } = clampThreads(options.threads);
+  const modelPath = files[0]?.path;
+  if (modelPath === undefined) {
+    throw new SpellError("device-unavailable", `${engineName} reads local files only; ${files[0]?.name ?? "the model"} is not one`);
+  }
+  const llama = await start(gpuOf(options.device));
+  options.onProgress?.(0);
+  const cores = availableParallelism();
+  // The splitter hands out at most this many; which of them compute is set before each step.
+  llama.maxThreads = cores;
+  const gpu = llama.gpu !== false;
+  const model = await load(llama, modelPath, options, gpu);
+  const device = reportDevice(llama, model, options.device);
+  // The engine keeps one cell free, and rounds up; generate() holds to what was asked.
+  const context = await model
+    .createContext({ contextSize: options.contextLength, batchSize: options.batchSize, threads: { ideal: cores, min: 1 } })
+    .catch((cause: unknown) => {
+      throw memoryError(`a context of ${options.contextLength} tokens`, cause);
+    });
+  const sequence = context.getSequence();
+  await checkNumbers(model, sequence);
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  const threads = await chooseThreads(llama, sequence, askedThreads, bytes, options, gpu);
+  options.onProgress?.(1);
+
+  const { gpuLayers } = model;
+  const layers = model.fileInsights.totalLayers;
+  const notes = [
+    ...(note === undefined ? [] : [note]),
+    ...(gpu && gpuLayers < layers ? [`${gpuLayers} of ${layers} layers fit on ${device.chosen}; the processor computes the others`] : []),
+    ...(context.contextSize === options.contextLength
+      ? []
+      : [`a context of ${options.contextLength} tokens is kept; ${engineName} allocates ${context.contextSize}`]),
+  ];
+  let alive = true;
+  return {
+    get alive() {
+      return alive;
+    },
+    device: { ...device, threads },
+    contextLength: options.contextLength,
+    unsupported: [],
+    notes,
+    async *generate(prompt, generateOptions) {
+      if (!alive) throw new SpellError("run-closed", "the model was disposed");
+      yield* generate(
+        { llama, model, context, sequence, threads, contextLength: options.contextLength, batchSize: options.batchSize },
+        prompt,
+        generateOptions,
+      );
+    },
+    async dispose() {
+      if (!alive) return;
+      alive = false;
+      await context.dispose();
+      await model.dispose();
+    },
+  };
+}
+
+async function load(
+  llama: Llama,
+  modelPath: string,
+  { onProgress, signal, mayDivide = false }: GgufOpenOptions,
+  gpu: boolean,
+): Promise<LlamaModel> {
+  try {
+    return await llama.loadModel({
+      modelPath,
+      gpuLayers: !gpu ? 0 : mayDivide ? "auto" : "max",
+      ...(signal === undefined ? {} : { loadSignal: signal }),
+      // the last tenth is for the context and the first step
+      ...(onProgress === undefined ? {} : { onLoadProgress: (share: number) => onProgress(share * 0.9) }),
+    });
+  } catch (cause) {
+    if (signal?.aborted === true) throw abortedError();
+    const text = cause instanceof Error ? cause.message : String(cause);
+    if (/insufficient|not enough|out of memory|alloc/i.test(text)) throw memoryError("the model", cause);
+    throw new SpellError("gguf-metadata", `${engineName} cannot load the model: ${text}`, { where: modelPath, cause });
+  }
+}
+
+function memoryError(what: string, cause: unknown): SpellError {
+  return new SpellError("device-memory", `no memory for ${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+}
+
+function reportDevice(
+  llama: Llama,
+  model: LlamaModel,
+  choice: DeviceChoice,
+): { readonly chosen: Device; readonly tried: readonly DeviceAttempt[]; readonly runtime: string } {
+  const chosen: Device = llama.gpu !== false && model.gpuLayers > 0 ? llama.gpu : "cpu";
+  if (choice !== "auto" && choice !== "cpu" && chosen === "cpu") {
+    throw new SpellError("device-memory", `${choice}: no layer of the model fits on the device`, { commands: ["llmspell doctor"] });
+  }
+  return { chosen, tried: [{ device: chosen, ok: true, reason: "ok", runtime: engineName }], runtime: engineName };
+}
+
+/**
+ * The first step of a fresh model: it must give finite numbers that are not all the same. It also brings the weights into memory,
+ * which the threads' measurement would otherwise take for slowness.
+ * @throws SpellError run-nan
+ */
+async function checkNumbers(model: LlamaModel, sequence: LlamaContextSequence): Promise<void> {
+  const confidence = await confidenceAfter(sequence, model.tokens.bos ?? (0 as Token));
+  await sequence.clearHistory();
+  const vocabulary = model.fileInfo.metadata.tokenizer?.ggml?.tokens?.length ?? Number.POSITIVE_INFINITY;
+  if (Number.isFinite(confidence) && confidence * vocabulary > 1.000001) return;
+  throw new SpellError(
+    "run-nan",
+    `the first step gave ${Number.isFinite(confidence) ? "the same number for every token" : "no finite numbers"}`,
+  );
+}
+
+async function chooseThreads(
+  llama: Llama,
+  sequence: LlamaContextSequence,
+  asked: number,
+  modelBytes: number,
+  { batchSize, contextLength }: GgufOpenOptions,
+  gpu: boolean,
+): Promise<ThreadChoice> {
+  if (asked > 0) return { prompt: asked, decode: asked, origin: "asked" };
+  const candidates = threadCandidates();
+  if (candidates.length === 1 || gpu) return { prompt: candidates.at(-1) ?? 1, decode: 1, origin: "default" };
+  const key = threadKey(engineName, engineVersion(), modelBytes);
+  const cached = readThreadCache(key);
+  if (cached !== undefined) return { ...cached, origin: "cached" };
+  const measured = await measureThreads(
+    candidates,
+    threadProbe(llama, sequence, Math.min(batchSize, contextLength - 1, probePromptTokens)),
+    measureBudgetMs,
+  );
+  await sequence.clearHistory();
+  writeThreadCache(key, measured);
+  return { prompt: measured.prompt, decode: measured.decode, origin: "measured" };
+}
+
+/** Which tokens they are does not change what they cost. */
+function threadProbe(llama: Llama, sequence: LlamaContextSequence, promptTokens: number): ThreadProbe {
+  const token = 1 as Token;
+  const time = async (threads: number, work: () => Promise<void>): Promise<number> => {
+    llama.maxThreads = threads;
+    const started = performance.now();
+    await work();
+    const ms = performance.now() - started;
+    await sequence.clearHistory();
+    return ms;
+  };
+  return {
+    prompt: (threads) => time(threads, () => sequence.evaluateWithoutGeneratingNewTokens(Array<Token>(promptTokens).fill(token))),
+    decode: (threads, limitMs) =>
+      time(threads, async () => {
+        const started = performance.now();
+        let steps = 0;
+        for await (const _ of sequence.evaluate([token], { temperature: 0, yieldEogToken: true })) {
+          steps += 1;
+          if (steps === probeSteps || performance.now() - started > limitMs) break;
+        }
+      }),
+  };
+}

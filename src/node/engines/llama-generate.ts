@@ -1,0 +1,233 @@
+/** Answers of node-llama-cpp, token by token: the prompt that is kept, the options by their names there, and whole characters only. */
+import type { Llama, LlamaContext, LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
+import { abortedError, SpellError, toSpellError } from "../../core/errors.ts";
+import type { GgufGenerateOptions, GgufSampling, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
+import { engineName } from "./llama-start.ts";
+
+/** Tokens to compute below which a prompt takes the threads of decoding; with 16, two threads already won on the models looked at. */
+const shortPrompt = 12;
+/** A character is at most four byte tokens; what is still broken after twice that will not heal. */
+const maxHeldTokens = 8;
+
+export interface LlamaEngine {
+  readonly llama: Llama;
+  readonly model: LlamaModel;
+  readonly context: LlamaContext;
+  readonly sequence: LlamaContextSequence;
+  readonly threads: ThreadChoice;
+  readonly contextLength: number;
+  readonly batchSize: number;
+}
+
+export async function* generate(
+  engine: LlamaEngine,
+  prompt: string,
+  options: GgufGenerateOptions,
+): AsyncGenerator<ModelPiece, void, undefined> {
+  const { llama, model, sequence, threads, contextLength, batchSize } = engine;
+  const { signal, sampling } = options;
+  const throwIfAborted = (): void => {
+    if (signal?.aborted === true) throw abortedError();
+  };
+  throwIfAborted();
+  const tokens = tokenizePrompt(model, prompt);
+  const promptTokens = tokens.length;
+  if (promptTokens > contextLength) {
+    throw new SpellError("run-context", `the prompt has ${promptTokens} tokens; the context holds ${contextLength}`, {
+      where: "prompt",
+      details: { promptTokens, contextLength },
+    });
+  }
+  const mostTokens = Math.min(options.maxTokens, contextLength - promptTokens);
+  const started = performance.now();
+  let completionTokens = 0;
+  let firstAt = started;
+  let cachedTokens = 0;
+  const end = (finishReason: "stop" | "length"): ModelPiece => {
+    const now = performance.now();
+    const prefillMs = completionTokens === 0 ? now - started : firstAt - started;
+    return {
+      type: "end",
+      finishReason,
+      promptTokens,
+      cachedTokens,
+      completionTokens,
+      prefillMs,
+      decodeMs: completionTokens === 0 ? 0 : now - firstAt,
+    };
+  };
+  if (mostTokens <= 0 || promptTokens === 0) {
+    yield end("length");
+    return;
+  }
+
+  try {
+    cachedTokens = await keepPrefix(sequence, tokens);
+    let next = cachedTokens;
+    // A few tokens behave like a step of decoding: helpers cost per layer, not per token.
+    llama.maxThreads = promptTokens - next < shortPrompt ? threads.decode : threads.prompt;
+    // Batch by batch, so that an abort is seen between two of them; the last one goes into the loop below, which samples after it.
+    for (; promptTokens - next > batchSize; next += batchSize) {
+      await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(next, next + batchSize));
+      throwIfAborted();
+    }
+
+    const history = [...tokens];
+    const text = createDetokenizer(model, tokens.slice(-4));
+    const stopped = createStopWatch(options.stop);
+    let repeats = 0;
+    for await (const token of sequence.evaluate(tokens.slice(next), {
+      ...toEvaluateOptions(sampling, history, contextLength),
+      yieldEogToken: true,
+    })) {
+      completionTokens += 1;
+      if (completionTokens === 1) {
+        firstAt = performance.now();
+        // takes effect with the next step
+        llama.maxThreads = threads.decode;
+      }
+      throwIfAborted();
+      if (model.isEogToken(token)) {
+        yield* toText(text.flush());
+        yield end("stop");
+        return;
+      }
+      repeats = token === history.at(-1) ? repeats + 1 : 0;
+      if (repeats === suspiciousRepeats) await checkStep(sequence, token);
+      history.push(token);
+      const piece = text.push(token);
+      yield* toText(piece);
+      const isStopped = stopped(piece);
+      if (isStopped || completionTokens >= mostTokens) {
+        if (!isStopped) yield* toText(text.flush());
+        yield end(isStopped ? "stop" : "length");
+        return;
+      }
+    }
+    throw new SpellError("run-crash", `${engineName} ended without an end token`);
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    if (text === "Failed to sample next token")
+      throw new SpellError("run-nan", "no token could be chosen from the model's numbers", { cause: error });
+    throw toSpellError(error, "run-crash", engineName);
+  }
+}
+
+function* toText(text: string): Generator<ModelPiece> {
+  if (text !== "") yield { type: "text", text };
+}
+
+/** Special tokens in the text are read as such. Begin-of-sequence comes once: from the text, or else from here where the model wants one. */
+function tokenizePrompt(model: LlamaModel, prompt: string): Token[] {
+  const tokens = model.tokenize(prompt, true);
+  const { bos, shouldPrependBosToken } = model.tokens;
+  if (shouldPrependBosToken && bos !== null && tokens[0] !== bos) tokens.unshift(bos);
+  return tokens;
+}
+
+/** Takes back whatever differs. @returns how many tokens of the prompt stay computed; the last one never does, since its numbers are needed */
+async function keepPrefix(sequence: LlamaContextSequence, tokens: readonly Token[]): Promise<number> {
+  await sequence.adaptStateToTokens(tokens.slice(0, -1), false);
+  // Some families cannot take back a part; then the engine took back more.
+  return sequence.nextTokenIndex;
+}
+
+/** Probability of the likeliest token after this one; NaN where the numbers are broken. */
+export async function confidenceAfter(sequence: LlamaContextSequence, token: Token): Promise<number> {
+  const [output] = await sequence.controlledEvaluate([
+    [token, { generateNext: { token: true, confidence: true, options: { temperature: 0 } } }],
+  ]);
+  return output?.next.token == null ? Number.NaN : (output.next.confidence ?? Number.NaN);
+}
+
+/** So many equal tokens in a row are what broken numbers look like; they may be honest too, hence the look. */
+const suspiciousRepeats = 16;
+
+/** @throws SpellError run-nan where the step after this token gives no numbers */
+async function checkStep(sequence: LlamaContextSequence, token: Token): Promise<void> {
+  const start = sequence.nextTokenIndex;
+  const confidence = await confidenceAfter(sequence, token);
+  await sequence.eraseContextTokenRanges([{ start, end: start + 1 }]);
+  if (!Number.isFinite(confidence)) throw new SpellError("run-nan", "the model gives no finite numbers any more");
+}
+
+/**
+ * Options by their names there. The engine's own chain is penalties, top_k, top_p, min_p, temperature, draw.
+ * The penalties look at the last tokens of prompt and answer together, as llama.cpp's server does.
+ */
+function toEvaluateOptions(
+  sampling: GgufSampling,
+  history: readonly Token[],
+  contextLength: number,
+): Parameters<LlamaContextSequence["evaluate"]>[1] {
+  const { temperature, topK, topP, minP, repeatPenalty, repeatLastN, presencePenalty, frequencyPenalty, seed } = sampling;
+  const window = repeatLastN < 0 ? contextLength : repeatLastN;
+  const isPenalized = window > 0 && (repeatPenalty !== 1 || presencePenalty !== 0 || frequencyPenalty !== 0);
+  return {
+    temperature,
+    topK,
+    topP,
+    minP,
+    // llama.cpp takes the largest 32-bit number for "draw a seed yourself"
+    seed: Math.min(seed, 0xffff_fffe),
+    ...(isPenalized
+      ? {
+          repeatPenalty: {
+            penalty: repeatPenalty,
+            presencePenalty,
+            frequencyPenalty,
+            maxPunishTokens: window,
+            punishTokens: () => history.slice(-window),
+          },
+        }
+      : {}),
+  };
+}
+
+/** Tokens to text, holding back what is not yet a whole character. One call of the engine for most tokens. */
+function createDetokenizer(
+  model: LlamaModel,
+  before: readonly Token[],
+): { readonly push: (token: Token) => string; readonly flush: () => string } {
+  // Tokens whose text is out, and that text: those before a token decide whether it begins with a space.
+  let shown: Token[] = [...before];
+  let shownText = model.detokenize(shown);
+  let held: Token[] = [];
+  const take = (text: string): void => {
+    const all = [...shown, ...held];
+    held = [];
+    const isLong = all.length > 16;
+    shown = isLong ? all.slice(-4) : all;
+    shownText = isLong || !text.startsWith(shownText) ? model.detokenize(shown) : text;
+  };
+  const newPart = (text: string): string => (text.startsWith(shownText) ? text.slice(shownText.length) : model.detokenize(held));
+  return {
+    push(token) {
+      held.push(token);
+      const text = model.detokenize([...shown, ...held]);
+      const piece = newPart(text);
+      if (piece.endsWith("\ufffd") && held.length < maxHeldTokens) return "";
+      take(text);
+      return piece;
+    },
+    flush() {
+      if (held.length === 0) return "";
+      const text = model.detokenize([...shown, ...held]);
+      const piece = newPart(text);
+      take(text);
+      return piece;
+    },
+  };
+}
+
+/** @returns tells, piece by piece, whether one of the strings has been completed */
+function createStopWatch(stop: readonly string[]): (piece: string) => boolean {
+  const longest = stop.reduce((length, text) => Math.max(length, text.length), 0);
+  let tail = "";
+  return (piece) => {
+    if (longest === 0 || piece === "") return false;
+    const seen = tail + piece;
+    tail = seen.slice(-(longest - 1) || seen.length);
+    return stop.some((text) => seen.includes(text));
+  };
+}

@@ -1,0 +1,151 @@
+/** Starting node-llama-cpp in this process, and what it finds of graphics cards. Nothing is compiled and nothing downloaded. */
+import child_process, { type ChildProcess } from "node:child_process";
+import { EventEmitter } from "node:events";
+import { readFileSync } from "node:fs";
+import { createRequire, syncBuiltinESMExports } from "node:module";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import type { Llama } from "node-llama-cpp";
+import { SpellError } from "../../core/errors.ts";
+import { isSoftwareAdapter } from "../../core/spec/devices.ts";
+import type { DeviceChoice, DeviceProbe } from "../../core/spec/runtime.ts";
+import { lookAtGraphics } from "./graphics.ts";
+
+export const engineName = "node-llama-cpp";
+export type Gpu = "cuda" | "vulkan" | "metal" | false;
+
+/**
+ * Starts the engine. It never compiles and never downloads (E18).
+ * @throws SpellError device-unavailable
+ */
+export async function startLlama(gpu: Gpu): Promise<Llama> {
+  let mend: (() => void) | undefined;
+  try {
+    const { getLlama, LlamaLogLevel } = await import("node-llama-cpp");
+    // A GPU's binary is tested the long way: where it fails, the next one is taken.
+    if (gpu === false) mend = skipBinaryTest();
+    return await getLlama({
+      gpu,
+      build: "never",
+      skipDownload: true,
+      progressLogs: false,
+      logLevel: LlamaLogLevel.error,
+      maxThreads: availableParallelism(),
+      // stdout is nobody's here; what stderr gets travels with a crash
+      logger: (_level, message) => process.stderr.write(`${message}\n`),
+    });
+  } catch (cause) {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    const isMissing = /NoBinaryFound/.test(cause instanceof Error ? `${cause.name} ${cause.constructor.name} ${text}` : text);
+    const binary = `@node-llama-cpp/${process.platform === "win32" ? "win" : process.platform}-${process.arch}-${gpu}`;
+    if (isMissing && (gpu === "cuda" || gpu === "vulkan")) {
+      throw new SpellError("device-unavailable", `${gpu} is not available: ${engineName} has no binary for it here`, {
+        hint: "Install the binary, or take the CPU.",
+        commands: [`npm install ${binary}`, "llmspell doctor"],
+        details: { reason: "package-missing" },
+        cause,
+      });
+    }
+    throw new SpellError("device-unavailable", `${engineName} does not start${gpu === false ? "" : ` with ${gpu}`}: ${text}`, { cause });
+  } finally {
+    mend?.();
+  }
+}
+
+/**
+ * Before it loads its binary, node-llama-cpp tries it in a process of its own, which takes 0.36 s of each start. This process is such a one
+ * already: should the binary crash, the parent sees it and says so. So the test is answered here, in its own words (ready, start, loaded, test,
+ * done, exit); every other fork passes. If the test changes its name or its words, it simply runs again (or, at worst, answers "not compatible").
+ * @returns puts the real fork back
+ */
+function skipBinaryTest(): () => void {
+  const real = child_process.fork;
+  const answerTest = (): ChildProcess => {
+    const test = new EventEmitter();
+    const send = (message: { readonly type: string }): boolean => {
+      if (message.type === "start") queueMicrotask(() => test.emit("message", { type: "loaded" }));
+      else if (message.type === "test") queueMicrotask(() => test.emit("message", { type: "done" }));
+      else queueMicrotask(() => test.emit("exit", 0));
+      return true;
+    };
+    setImmediate(() => test.emit("message", { type: "ready" }));
+    return Object.assign(test, { send, kill: () => true, killed: false, exitCode: null }) as unknown as ChildProcess;
+  };
+  child_process.fork = ((file: string, ...rest: []) =>
+    /[\\/]testBindingBinary\.js$/.test(String(file)) ? answerTest() : real(file, ...rest)) as typeof real;
+  syncBuiltinESMExports();
+  return () => {
+    child_process.fork = real;
+    syncBuiltinESMExports();
+  };
+}
+
+/** Whether a binary for a GPU lies here at all: Metal comes with the one for Apple's processors, the others are packages of their own. */
+export function mayHaveGpu(): boolean {
+  if (process.platform === "darwin") return process.arch === "arm64";
+  const require = createRequire(join(engineFolder(), "index.js"));
+  return ["cuda", "vulkan"].some((kind) => {
+    try {
+      require.resolve(`@node-llama-cpp/${process.platform === "win32" ? "win" : process.platform}-${process.arch}-${kind}/package.json`);
+      return true;
+    } catch (error) {
+      // a package that does not export its package.json is there all the same
+      return (error as NodeJS.ErrnoException).code === "ERR_PACKAGE_PATH_NOT_EXPORTED";
+    }
+  });
+}
+
+function engineFolder(): string {
+  return dirname(dirname(createRequire(import.meta.url).resolve(engineName)));
+}
+
+export function engineVersion(): string {
+  try {
+    return String((JSON.parse(readFileSync(join(engineFolder(), "package.json"), "utf8")) as { version?: unknown }).version);
+  } catch {
+    return "unknown";
+  }
+}
+
+/** @throws SpellError device-unavailable */
+export function gpuOf(device: DeviceChoice): Gpu {
+  switch (device) {
+    case "cuda":
+    case "vulkan":
+    case "metal":
+      return device;
+    case "cpu":
+    case "auto":
+      return false;
+    case "webgpu":
+    case "wasm":
+      throw new SpellError("device-unavailable", `${engineName} cannot compute on ${device}`, { details: { reason: "missing-feature" } });
+    default:
+      device satisfies never;
+      throw new SpellError("internal-error", `unknown device ${String(device)}`);
+  }
+}
+
+/** What the engine says of its graphics cards. */
+export interface LlamaGpu {
+  readonly gpu: Llama["gpu"];
+  getGpuDeviceNames(): Promise<readonly string[]>;
+  getVramState(): Promise<{ readonly total: number; readonly free: number }>;
+}
+
+/** A GPU counts only with a device that has a name and memory: the name of the backend is no proof (E19). */
+export async function lookAtGpu(llama: LlamaGpu, asked: Exclude<Gpu, false>): Promise<DeviceProbe> {
+  const names = await llama.getGpuDeviceNames().catch((): readonly string[] => []);
+  const memory = await llama.getVramState().catch(() => ({ total: 0, free: 0 }));
+  if (llama.gpu !== asked || names.length === 0 || memory.total === 0) {
+    return { ok: false, reason: "driver-missing", hint: `${engineName} has ${asked}, but found no device behind it` };
+  }
+  const label = names.join(", ");
+  return {
+    ok: true,
+    label,
+    isSoftware: isSoftwareAdapter(label),
+    identity: `${engineName} ${engineVersion()}, ${label}, ${lookAtGraphics().identity}`,
+    memoryBytes: memory.free,
+  };
+}

@@ -1,0 +1,107 @@
+/**
+ * OnnxRuntime over onnxruntime-node: on the processor, on WebGPU (inside the package), on CUDA where its files were installed. Weights that lie in files are mapped by the engine, through their real path: no copy, nothing written.
+ * It computes synchronously, so it is used inside a child process (t5-engine.ts).
+ */
+import { lstat, realpath } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { basename, dirname } from "node:path";
+import { SpellError, toSpellError } from "../../core/errors.ts";
+import type { OnnxRuntime, WeightRange } from "../../core/spec/onnx.ts";
+import { OnnxGraphBuilder } from "../../core/t5/onnx.ts";
+import { checkInFile, type OrtModule, ortRuntime, placeInMemory, type WeightPlacement } from "../../engines/ort/driver.ts";
+
+/** Where this package computes; each is an execution provider of the same name. */
+export type NativeDevice = "cpu" | "webgpu" | "cuda";
+
+/** @throws SpellError device-unavailable where the package is missing or does not start */
+export async function openNativeOnnx(device: NativeDevice = "cpu"): Promise<OnnxRuntime> {
+  const ort = await importOrt();
+  return ortRuntime({
+    name: "onnxruntime-node",
+    device,
+    ort,
+    executionProvider: device,
+    // Cards compute in F32 here: without shader-f16 there is no other way, and T5 overflows in F16.
+    reads16Bit: device === "cpu",
+    hasFastBlocks: true,
+    ...(device === "webgpu" ? { keptLocation: "gpu-buffer" as const, readsKept: "by-graph" as const } : {}),
+    clampThreads: (threads) => Math.min(Math.max(1, threads), availableParallelism()),
+    // All in one folder of files, or all in memory: the engine refuses a mixture.
+    place: async (weights, signal) => (await placeInFolder(weights)) ?? placeInMemory(weights, signal),
+    // Each session has threads of its own, which would spin for a while after every pass and take the processors from the other session.
+    sessionEntries: { force_spinning_stop: "1" },
+  });
+}
+
+async function importOrt(): Promise<OrtModule> {
+  try {
+    return (await import("onnxruntime-node")).default as unknown as OrtModule;
+  } catch (error) {
+    throw toSpellError(error, "device-unavailable", "onnxruntime-node does not start");
+  }
+}
+
+/**
+ * Really opens a graph of one node there: the package lists WebGPU on every system, whether or not there is a card.
+ * @returns undefined where it works, else what the engine said
+ */
+export async function tryNativeOnnx(device: Exclude<NativeDevice, "cpu">): Promise<string | undefined> {
+  const graph = new OnnxGraphBuilder("probe");
+  graph.input("x", "float32", [1]);
+  graph.node("Neg", ["x"], { output: "y" });
+  graph.output("y", "float32", [1]);
+  try {
+    const opened = await (await openNativeOnnx(device)).open(graph.toModel(), { threads: 1 });
+    await opened.dispose();
+    return undefined;
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    // The engine puts the place in its own source first.
+    return /(Failed to get a WebGPU adapter[^\n]*|Failed to load shared library[^\n]*)/.exec(text)?.[1] ?? text.slice(0, 300);
+  }
+}
+
+/** @returns undefined where some weight is not in a file, or files lie in several folders */
+async function placeInFolder(weights: readonly WeightRange[]): Promise<WeightPlacement | undefined> {
+  const paths = new Map<string, string>();
+  for (const { name, length, file } of weights) {
+    const path = file?.source.path;
+    if (file === undefined || path === undefined) return undefined;
+    if (!paths.has(path)) paths.set(path, await regularFile(path, file.source.size, name));
+    checkInFile({ name, length }, file.source.size, file.offset, file.source.name);
+  }
+  const folders = new Set([...paths.values()].map((path) => dirname(path)));
+  const [folder] = folders;
+  if (folder === undefined || folders.size > 1) return undefined;
+  return {
+    locate({ name, length, file }) {
+      const real = paths.get(file?.source.path ?? "");
+      if (file === undefined || real === undefined) throw new SpellError("internal-error", `weight ${name} was not placed`);
+      return { location: basename(real), offset: file.offset, length };
+    },
+    options: { extra: { session: { model_external_initializers_file_folder_path: folder } } },
+  };
+}
+
+/**
+ * Sources name real paths, so a link on the way there came later: it may lead anywhere, and the engine refuses it too.
+ * A hard link is the file itself, which package managers make all the time.
+ * @throws SpellError onnx-external
+ */
+async function regularFile(path: string, size: number, weight: string): Promise<string> {
+  const refuse = (got: string, cause?: unknown): SpellError =>
+    new SpellError("onnx-external", `weight ${weight}: wanted a regular file of ${size} bytes at ${path}; got ${got}`, {
+      where: weight,
+      cause,
+    });
+  try {
+    const real = await realpath(path);
+    if (real !== path) throw refuse(`a link to ${real}`);
+    const found = await lstat(real);
+    if (!found.isFile()) throw refuse("something else");
+    if (found.size !== size) throw refuse(`${found.size} bytes: it changed since its header was read`);
+    return real;
+  } catch (error) {
+    throw error instanceof SpellError ? error : refuse("nothing that can be read", error);
+  }
+}

@@ -1,0 +1,41 @@
+/** OnnxRuntime over onnxruntime-web's WebAssembly build in Node: what is always there after a plain install. Used inside a child process. */
+import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
+import { dirname } from "node:path";
+import { pathToFileURL } from "node:url";
+import { toSpellError } from "../../core/errors.ts";
+import { limits } from "../../core/limits.ts";
+import type { OnnxRuntime } from "../../core/spec/onnx.ts";
+import { type OrtModule, ortRuntime, placeInMemory } from "../../engines/ort/driver.ts";
+
+interface WebOrtModule extends OrtModule {
+  readonly env: { readonly wasm: { numThreads?: number; wasmPaths?: string }; logLevel?: string };
+}
+
+/** @throws SpellError device-unavailable where the package does not start */
+export async function openWebOnnx(): Promise<OnnxRuntime> {
+  let ort: WebOrtModule;
+  try {
+    const file = createRequire(import.meta.url).resolve("onnxruntime-web");
+    ort = (await import("onnxruntime-web")) as unknown as WebOrtModule;
+    // Its own files beside it, never a public server.
+    ort.env.wasm.wasmPaths = `${pathToFileURL(dirname(file)).href}/`;
+    ort.env.logLevel = "error";
+  } catch (error) {
+    throw toSpellError(error, "device-unavailable", "onnxruntime-web does not start");
+  }
+  return ortRuntime({
+    name: "onnxruntime-web",
+    device: "wasm",
+    ort,
+    executionProvider: "wasm",
+    reads16Bit: true,
+    hasFastBlocks: false,
+    clampThreads(threads) {
+      // One number for the whole module, fixed by its first session.
+      ort.env.wasm.numThreads ??= Math.min(Math.max(1, threads), availableParallelism());
+      return ort.env.wasm.numThreads;
+    },
+    place: (weights, signal) => placeInMemory(weights, signal, limits.onnxWasmWeightBytes),
+  });
+}

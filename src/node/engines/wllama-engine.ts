@@ -1,0 +1,254 @@
+/**
+ * GgufRuntime over wllama in Node, as it is used inside the child process of engine-child.ts: it sets globals that a library must not set in
+ * its user's process. Which build, which files, how many threads; everything else is in src/engines/wllama/driver.ts, shared with browsers.
+ */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { SpellError } from "../../core/errors.ts";
+import type { ByteSource } from "../../core/formats/byte-source.ts";
+import { isSoftwareAdapter } from "../../core/spec/devices.ts";
+import {
+  type Device,
+  type DeviceProbe,
+  type GgufHandle,
+  type GgufOpenOptions,
+  type GgufRuntime,
+  greedySampling,
+  type ThreadChoice,
+} from "../../core/spec/runtime.ts";
+import { openWllama, type WllamaHost } from "../../engines/wllama/driver.ts";
+import { hasMemory64, maxFileBytes } from "../../engines/wllama/features.ts";
+import { noStore, type WllamaLike } from "../../engines/wllama/instance.ts";
+import { builtFile } from "../built-file.ts";
+import { type DawnAdapter, loadDawn } from "./dawn.ts";
+import { clampThreads, defaultThreads, readThreadCache, threadCandidates, threadKey, writeThreadCache } from "./threads.ts";
+import { webWorkerClass } from "./web-worker.ts";
+
+/** What is used of the package; its own types need a bundler's resolution. */
+interface WllamaModule {
+  readonly Wllama: new (
+    paths: { readonly default: string },
+    config: Readonly<Record<string, unknown>>,
+  ) => WllamaLike & {
+    setCompat(compat: null): void;
+    getWorkerResources(): Readonly<Record<string, unknown>>;
+  };
+  readonly CacheManager: new (backends: readonly unknown[]) => unknown;
+}
+
+const require = createRequire(import.meta.url);
+
+/** One engine per process; a model each gets an instance of its own. */
+export function createWllamaEngine(): GgufRuntime & { probe(device: Device): Promise<DeviceProbe> } {
+  let deathListeners: ((reason: string) => void)[] = [];
+  const scope = { hasGpu: false };
+  let loading: Promise<WllamaModule> | undefined;
+  const start = (): Promise<WllamaModule> => {
+    loading ??= importWllama(scope, (reason) => {
+      for (const listener of deathListeners.splice(0)) listener(reason);
+    });
+    return loading;
+  };
+
+  const hostFor = (wllama: WllamaModule, device: "webgpu" | "wasm", threads: ThreadChoice, notes: readonly string[]): WllamaHost => {
+    const build = hasMemory64() ? "default" : "compat";
+    return {
+      label: `wllama ${wllamaVersion()}, ${build} build`,
+      device,
+      maxFileBytes: maxFileBytes[build],
+      threads,
+      notes,
+      create(onDeath, onLog) {
+        deathListeners = [...deathListeners, onDeath];
+        return createInstance(wllama, build, device === "webgpu" ? onLog : undefined);
+      },
+    };
+  };
+
+  return {
+    name: "wllama",
+    prepare() {
+      start().catch(() => undefined); // open() reports it
+    },
+    probe: probeDawn,
+    async open(files, options) {
+      const { threads: asked, note } = clampThreads(options.threads);
+      const notes = note === undefined ? [] : [note];
+      const device = options.device === "webgpu" ? "webgpu" : "wasm";
+      scope.hasGpu = device === "webgpu";
+      const wllama = await start();
+      const openWith = (choice: ThreadChoice): Promise<GgufHandle> => openWllama(hostFor(wllama, device, choice, notes), files, options);
+      // The card computes; a thread waits for it.
+      if (device === "webgpu") return openWith({ prompt: 1, decode: 1, origin: "default" });
+      if (asked > 0) return openWith({ prompt: asked, decode: asked, origin: "asked" });
+      return openWithBestThreads(files, options, openWith);
+    },
+  };
+}
+
+/** A trial instance per candidate holds the model once more for a moment; larger models take the default instead. */
+const maxMeasuredBytes = 400_000_000;
+/** After this time no further round starts. The code still gets faster while it runs, so the first round counts least. */
+const measureBudgetMs = 3000;
+const maxRounds = 4;
+/** More threads must win by this much: they take processors away from others, and spin where those are busy. */
+const worthwhile = 1.08;
+
+/**
+ * A thread count is fixed for the life of an instance, so once per machine and model size one instance per candidate is loaded, and they are
+ * timed in turn: the engine's code is still being optimised while they run, for all of them alike. The fastest stays.
+ */
+async function openWithBestThreads(
+  files: readonly ByteSource[],
+  options: GgufOpenOptions,
+  openWith: (choice: ThreadChoice) => Promise<GgufHandle>,
+): Promise<GgufHandle> {
+  const candidates = threadCandidates();
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  const key = threadKey("wllama", wllamaVersion(), bytes);
+  const cached = readThreadCache(key);
+  if (cached !== undefined) return openWith({ ...cached, origin: "cached" });
+  const half = defaultThreads();
+  if (candidates.length === 1 || bytes > maxMeasuredBytes) return openWith({ prompt: half, decode: half, origin: "default" });
+
+  const trials: { readonly threads: number; readonly handle: GgufHandle; ms: number }[] = [];
+  try {
+    for (const threads of candidates) {
+      const handle = await openWith({ prompt: threads, decode: threads, origin: "measured" });
+      trials.push({ threads, handle, ms: Number.POSITIVE_INFINITY });
+    }
+    const started = performance.now();
+    for (let round = 0; round < maxRounds && (round === 0 || performance.now() - started < measureBudgetMs); round += 1) {
+      for (const trial of trials) {
+        // Threads that spin on busy cores take minutes: what is hopeless is not waited for.
+        const best = Math.min(...trials.map(({ ms }) => ms));
+        if (trial.ms > best * hopeless) continue;
+        trial.ms = Math.min(trial.ms, await timeOf(trial.handle, round, best * hopeless, options.signal));
+      }
+    }
+  } catch (error) {
+    await Promise.all(trials.map(({ handle }) => handle.dispose()));
+    throw error;
+  }
+  const fastest = Math.min(...trials.map(({ ms }) => ms));
+  const best = trials.find(({ ms }) => ms <= fastest * worthwhile);
+  if (best === undefined) throw new SpellError("internal-error", "no number of threads was tried");
+  await Promise.all(trials.filter((trial) => trial !== best).map(({ handle }) => handle.dispose()));
+  writeThreadCache(key, { prompt: best.threads, decode: best.threads, isSteady: true });
+  return best.handle;
+}
+
+/** A candidate this many times slower than the best so far is out. */
+const hopeless = 3;
+
+/** Milliseconds for a short prompt and a few tokens, in about the shares of a usual call; infinite when it takes longer than `limitMs`. */
+async function timeOf(handle: GgufHandle, round: number, limitMs: number, signal: AbortSignal | undefined): Promise<number> {
+  // another beginning each time, so that nothing is taken over
+  const prompt = `${round} one two three four five six seven eight nine ten eleven twelve and so on`;
+  const stop = new AbortController();
+  const onAbort = (): void => stop.abort();
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const timer = Number.isFinite(limitMs) ? setTimeout(onAbort, limitMs) : undefined;
+  try {
+    for await (const piece of handle.generate(prompt, { maxTokens: 6, sampling: greedySampling, stop: [], signal: stop.signal })) {
+      if (piece.type === "end") return piece.prefillMs + piece.decodeMs;
+    }
+  } catch (error) {
+    if (signal?.aborted === true || !(error instanceof SpellError) || error.code !== "run-aborted") throw error;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
+/** Here, in the child's main thread; the model's worker loads the package anew. */
+async function probeDawn(device: Device): Promise<DeviceProbe> {
+  if (device !== "webgpu") return { ok: false, reason: "missing-feature", hint: `wllama does not compute on ${device}` };
+  let adapter: DawnAdapter | null;
+  try {
+    const dawn = loadDawn(import.meta.url);
+    Object.assign(globalThis, dawn.globals);
+    adapter = await dawn.create([]).requestAdapter();
+  } catch (error) {
+    return {
+      ok: false,
+      reason: "driver-missing",
+      hint: `webgpu (Dawn) does not start: ${error instanceof Error ? error.message : String(error)}`,
+    };
+  }
+  if (adapter === null) return { ok: false, reason: "no-adapter", hint: "Dawn finds no graphics card" };
+  const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
+  const label = [vendor, architecture, description].filter((word) => word !== "").join(" ");
+  if (!adapter.features.has("shader-f16")) {
+    return { ok: false, reason: "missing-feature", hint: `${label} has no shader-f16, which GGUF models need on WebGPU` };
+  }
+  return {
+    ok: true,
+    label,
+    isSoftware: isFallbackAdapter === true || isSoftwareAdapter(label),
+    identity: `wllama ${wllamaVersion()}, webgpu ${dawnVersion()}, ${label}`,
+    bufferBytes: Math.min(adapter.limits.maxBufferSize, adapter.limits.maxStorageBufferBindingSize),
+  };
+}
+
+function dawnVersion(): string {
+  return String((JSON.parse(readFileSync(join(packageFolder("webgpu"), "package.json"), "utf8")) as { version?: unknown }).version);
+}
+
+/** @param gpu read when a worker starts: whether it shall have navigator.gpu */
+async function importWllama(gpu: { readonly hasGpu: boolean }, onDeath: (reason: string) => void): Promise<WllamaModule> {
+  const scope = builtFile("engines/web-worker-scope");
+  const globals = globalThis as Record<string, unknown>;
+  globals["Worker"] = webWorkerClass(scope, () => gpu.hasGpu, onDeath);
+  globals["self"] = globalThis;
+  globals["location"] ??= { href: "file:///" };
+  if (!("navigator" in globalThis)) globals["navigator"] = { userAgent: "Node.js", hardwareConcurrency: availableParallelism() };
+  // not the package's main entry: that names a file which is not in it
+  return (await import(pathToFileURL(join(packageFolder("@wllama/wllama"), "esm/index.js")).href)) as WllamaModule;
+}
+
+/** @param onLog gets the engine's own lines; without it they are not made */
+function createInstance(
+  { Wllama, CacheManager }: WllamaModule,
+  build: "default" | "compat",
+  onLog: ((line: string) => void) | undefined,
+): WllamaLike {
+  const say = (...words: unknown[]): void => onLog?.(words.map(String).join(" "));
+  const instance = new Wllama(
+    { default: wasmUrl("@wllama/wllama", "src/wasm/wllama.wasm") },
+    {
+      cacheManager: new CacheManager([noStore]),
+      suppressNativeLog: onLog === undefined,
+      logger: { debug: say, log: say, warn: say, error: say },
+    },
+  );
+  instance.setCompat(null); // never its default: files from a public server
+  if (build === "compat") {
+    const resources = instance.getWorkerResources.bind(instance);
+    const code = readFileSync(join(packageFolder("@wllama/wllama-compat"), "wasm/wllama.js"), "utf8");
+    instance.getWorkerResources = () => ({
+      ...resources(),
+      wasmPath: wasmUrl("@wllama/wllama-compat", "wasm/wllama.wasm"),
+      jsPath: { code },
+      compat: true,
+    });
+  }
+  return instance;
+}
+
+function wasmUrl(packageName: string, file: string): string {
+  return `node${pathToFileURL(join(packageFolder(packageName), file)).href}`;
+}
+
+/** Folder of an installed package whose `exports` or `main` may hide everything. */
+function packageFolder(name: string): string {
+  return dirname(require.resolve(`${name}/package.json`));
+}
+
+function wllamaVersion(): string {
+  return String((JSON.parse(readFileSync(join(packageFolder("@wllama/wllama"), "package.json"), "utf8")) as { version?: unknown }).version);
+}

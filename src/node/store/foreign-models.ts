@@ -1,0 +1,153 @@
+/** Models that Hugging Face's tools and Ollama keep on this machine, opened where they lie. Nothing of theirs is written. */
+import { readdir, readFile, readlink, realpath, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { blobPath } from "../../core/download/address.ts";
+import type { ByteSource } from "../../core/formats/byte-source.ts";
+import { parseShardName } from "../../core/gguf/shards.ts";
+import type { ForeignFile, ForeignModels, ForeignNotes, ForeignRepo } from "../../core/platform.ts";
+import { openFileSource } from "../file-source.ts";
+import { personFolder, readHomeJson, writeHomeJson } from "../home.ts";
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+const commitForm = /^[0-9a-f]{40}$/;
+/** Files of one snapshot that are looked at, and how deep. */
+const mostFiles = 2000;
+const mostDepth = 4;
+const maxManifestBytes = 4 * 1024 * 1024;
+
+/** @param notes where lists keep what headers said */
+export function nodeForeignModels(env: Env = process.env, notes?: ForeignNotes): ForeignModels {
+  const hubFolder =
+    env["HF_HUB_CACHE"] || join(env["HF_HOME"] || join(env["XDG_CACHE_HOME"] || join(personFolder(), ".cache"), "huggingface"), "hub");
+  const ollamaFolders = [env["OLLAMA_MODELS"], join(personFolder(), ".ollama", "models"), "/usr/share/ollama/.ollama/models"].filter(
+    (folder): folder is string => folder !== undefined && folder !== "",
+  );
+  return {
+    ...(notes === undefined ? {} : { notes }),
+    async findHubFiles(owner, repo, revision) {
+      if (!/^[\w.-]+$/.test(owner) || !/^[\w.-]+$/.test(repo) || /\.\./.test(`${owner} ${repo} ${revision}`)) return undefined;
+      const folder = join(hubFolder, `models--${owner}--${repo}`);
+      const commit = commitForm.test(revision) ? revision : await readReference(join(folder, "refs", ...revision.split("/")));
+      if (commit === undefined) return undefined;
+      const files: ForeignFile[] = [];
+      await walk(join(folder, "snapshots", commit), "", files, 0);
+      return files.length === 0 ? undefined : { commit, files };
+    },
+    async listHubRepos() {
+      const found: ForeignRepo[] = [];
+      for (const name of await names(hubFolder)) {
+        // Names with "--" in them cannot be told apart; the first such mark ends the owner.
+        const [, owner, repo] = /^models--((?:(?!--)[\w.-])+)--([\w.-]+)$/.exec(name) ?? [];
+        if (owner === undefined || repo === undefined) continue;
+        const main = await readReference(join(hubFolder, name, "refs", "main"));
+        const commits = main === undefined ? await names(join(hubFolder, name, "snapshots")) : [];
+        const revisions = main === undefined ? commits.filter((commit) => commitForm.test(commit)) : ["main"];
+        found.push(...revisions.map((revision) => ({ owner, repo, revision })));
+      }
+      return found;
+    },
+    async readOllamaManifest(name, tag) {
+      const parts = [...name.split("/"), tag];
+      if (!parts.every((part) => /^[\w.-]+$/.test(part) && !part.includes(".."))) return undefined;
+      for (const folder of ollamaFolders) {
+        const path = join(folder, "manifests", ...parts);
+        try {
+          const facts = await stat(path);
+          if (facts.isFile() && facts.size <= maxManifestBytes) return JSON.parse(await readFile(path, "utf8")) as unknown;
+        } catch {
+          // not there, or not for us to read
+        }
+      }
+      return undefined;
+    },
+    async listOllamaModels() {
+      const found = new Map<string, { readonly name: string; readonly tag: string }>();
+      for (const folder of ollamaFolders) {
+        const registry = join(folder, "manifests", "registry.ollama.ai");
+        for (const owner of await names(registry)) {
+          for (const model of await names(join(registry, owner))) {
+            for (const tag of await names(join(registry, owner, model))) {
+              const name = `${owner}/${model}`;
+              if (!found.has(`${name}:${tag}`)) found.set(`${name}:${tag}`, { name, tag });
+            }
+          }
+        }
+      }
+      return [...found.values()];
+    },
+    async openOllamaBlob(digest, name) {
+      for (const folder of ollamaFolders) {
+        const source = await tryOpen(join(folder, "blobs", blobPath(digest)));
+        if (source !== undefined) return { ...source, name };
+      }
+      return undefined;
+    },
+    async openFile(path, name) {
+      const source = await tryOpen(path);
+      return source === undefined ? undefined : { ...source, name };
+    },
+  };
+}
+
+async function readReference(path: string): Promise<string | undefined> {
+  const text = await readFile(path, "utf8").catch(() => "");
+  return commitForm.test(text.trim()) ? text.trim() : undefined;
+}
+
+/** In order; none where there is no such folder, or where it is not for us to read. */
+async function names(folder: string): Promise<readonly string[]> {
+  return (await readdir(folder).catch((): string[] => [])).sort();
+}
+
+async function walk(folder: string, prefix: string, files: ForeignFile[], depth: number): Promise<void> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (files.length >= mostFiles) return;
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) {
+      if (depth < mostDepth) await walk(path, `${prefix}${entry.name}/`, files, depth + 1);
+      continue;
+    }
+    const source = await tryOpen(path);
+    if (source === undefined) continue;
+    const hash = entry.isSymbolicLink() ? await hashOfBlob(path) : {};
+    files.push({ path: `${prefix}${entry.name}`, source: { ...source, name: entry.name }, ...hash });
+  }
+}
+
+/** Snapshots link to blobs that have the hub's etag as their name: the SHA-256 of large files, git's hash of small ones. */
+async function hashOfBlob(link: string): Promise<Pick<ForeignFile, "sha256" | "gitSha1">> {
+  const name = basename(await readlink(link).catch(() => ""));
+  if (/^[0-9a-f]{64}$/.test(name)) return { sha256: name };
+  return /^[0-9a-f]{40}$/.test(name) ? { gitSha1: name } : {};
+}
+
+/** In the home folder. */
+export function homeNotes(): ForeignNotes {
+  const name = "foreign-models.json";
+  return {
+    read: async () => readHomeJson(name),
+    async write(value) {
+      try {
+        writeHomeJson(name, value);
+      } catch {
+        // a home that cannot be written costs the time of reading headers again
+      }
+    },
+  };
+}
+
+/**
+ * Snapshots are links to blobs that are named by hash, and engines that map weights take no links (E22): a file is opened where it really lies. Files that
+ * are looked for beside each other by their names, parts of a split model and graphs with their data, keep the path that has them.
+ */
+async function tryOpen(path: string): Promise<ByteSource | undefined> {
+  try {
+    const source = await openFileSource(path);
+    const isOneOfSeveral = parseShardName(basename(path)) !== undefined || /\.onnx(_data)?$/i.test(path);
+    return isOneOfSeveral ? { ...source, path: join(await realpath(dirname(path)), basename(path)) } : source;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,179 @@
+/** Quantised weights kept between loads: the store, and that a model answers from them as without. */
+import { chmod, mkdtemp, readdir, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { SpellError } from "../../../src/core/errors.ts";
+import type { ByteSource } from "../../../src/core/formats/byte-source.ts";
+import { greedySampling, type Seq2SeqVariant } from "../../../src/core/spec/runtime.ts";
+import type { BlockStore } from "../../../src/core/t5/block-file.ts";
+import { openT5 } from "../../../src/core/t5/engine.ts";
+import { openNativeOnnx } from "../../../src/node/engines/onnx-native.ts";
+import { openFileSource } from "../../../src/node/file-source.ts";
+import { createBlockStore } from "../../../src/node/store/block-store.ts";
+import { posix } from "../../support/only-where.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "llmspell-blocks-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+async function* chunks(...parts: readonly (string | Error)[]): AsyncGenerator<Uint8Array, void, undefined> {
+  for (const part of parts) {
+    if (part instanceof Error) throw part;
+    yield new TextEncoder().encode(part);
+  }
+}
+
+async function textOf(source: ByteSource | undefined): Promise<string | undefined> {
+  return source === undefined ? undefined : new TextDecoder().decode(await source.read(0, source.size));
+}
+
+describe("block store", () => {
+  it("gives back what was written, under its key only", async () => {
+    const store = createBlockStore(join(folder, "a", "b"));
+    expect(await store.open("one")).toBeUndefined();
+    expect(await textOf(await store.write("one", chunks("ab", "cd")))).toBe("abcd");
+    expect(await textOf(await store.open("one"))).toBe("abcd");
+    expect(await store.open("two")).toBeUndefined();
+    expect(await textOf(await store.write("one", chunks("new")))).toBe("new");
+  });
+
+  it("leaves nothing of a write that ends early", async () => {
+    const store = createBlockStore(folder);
+    await expect(store.write("one", chunks("ab", new SpellError("run-aborted", "stopped")))).rejects.toMatchObject({ code: "run-aborted" });
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("goes without where nothing can be written", async () => {
+    const full = Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+    expect(await createBlockStore(folder).write("one", chunks("ab", full))).toBeUndefined();
+    expect(await readdir(folder)).toEqual([]);
+    await writeFile(join(folder, "file"), "");
+    expect(await createBlockStore(join(folder, "file")).write("one", chunks("ab"))).toBeUndefined();
+  });
+
+  it("keeps the eight files used last, and removes what a killed writer left", async () => {
+    const store = createBlockStore(folder);
+    for (let i = 0; i < 8; i += 1) await store.write(`${i}`, chunks("x"));
+    const old = new Date(Date.now() - 24 * 60 * 60 * 1000);
+    for (const name of await readdir(folder)) await utimes(join(folder, name), old, old);
+    await writeFile(join(folder, "left.tmp"), "");
+    await utimes(join(folder, "left.tmp"), old, old);
+    await writeFile(join(folder, "young.tmp"), "");
+    expect(await store.open("3")).toBeDefined();
+    await store.write("8", chunks("x"));
+    await utimes(join(folder, (await newest()) as string), old, old);
+    expect(await store.open("3")).toBeDefined();
+    const left = await readdir(folder);
+    expect(left).toContain("young.tmp");
+    expect(left).not.toContain("left.tmp");
+    expect(left).toHaveLength(9);
+  });
+
+  posix.it("shows nobody else what is kept", async () => {
+    const path = join(folder, "cache");
+    await createBlockStore(path).write("one", chunks("x"));
+    const [name = ""] = await readdir(path);
+    expect((await stat(path)).mode & 0o777).toBe(0o700);
+    expect((await stat(join(path, name))).mode & 0o777).toBe(0o600);
+    await chmod(path, 0o700);
+  });
+
+  async function newest(): Promise<string | undefined> {
+    const times = await Promise.all((await readdir(folder)).map(async (name) => ({ name, ms: (await stat(join(folder, name))).mtimeMs })));
+    return times.sort((a, b) => b.ms - a.ms)[0]?.name;
+  }
+});
+
+describe("a model from kept blocks", () => {
+  /** Counts what is made and what is found. */
+  function countingStore(): BlockStore & { made: number; found: number } {
+    const store = createBlockStore(folder);
+    return {
+      made: 0,
+      found: 0,
+      leastBytes: 0,
+      async open(key) {
+        const source = await store.open(key);
+        if (source !== undefined) this.found += 1;
+        return source;
+      },
+      write(key, parts) {
+        this.made += 1;
+        return store.write(key, parts);
+      },
+    };
+  }
+
+  async function answer(variant: Seq2SeqVariant, blocks?: BlockStore, signal?: AbortSignal): Promise<string> {
+    const model = fileURLToPath(new URL("../../../builtins/models/tiny-t5-en-fr/", import.meta.url));
+    const names = (await readdir(model)).filter((name) => /\.(json|safetensors|model)$/.test(name));
+    const handle = await openT5(
+      await Promise.all(names.map((name) => openFileSource(join(model, name)))),
+      {
+        onnx: await openNativeOnnx(),
+        threads: 1,
+        report: () => ({ chosen: "cpu", tried: [], runtime: "onnxruntime-node" }),
+        pause: async () => undefined,
+        now: () => performance.now(),
+        ...(blocks === undefined ? {} : { blocks }),
+      },
+      { variant, inputLength: 512, ...(signal === undefined ? {} : { signal }) },
+    );
+    let text = "";
+    const pieces = handle.generate("translate English to French: I would like to buy a ticket.", {
+      maxTokens: 40,
+      stop: [],
+      sampling: greedySampling,
+      numBeams: 1,
+      numReturnSequences: 1,
+      lengthPenalty: 1,
+      noRepeatNgramSize: 0,
+    });
+    for await (const piece of pieces) if (piece.type === "text") text += piece.text;
+    await handle.dispose();
+    return text;
+  }
+
+  it.each(["q8", "q4"] as const)("answers in %s as without them, made once", async (variant) => {
+    const store = countingStore();
+    const plain = await answer(variant);
+    expect(plain.length).toBeGreaterThan(5);
+    expect(await answer(variant, store)).toBe(plain);
+    expect(await answer(variant, store)).toBe(plain);
+    expect([store.made, store.found]).toEqual([1, 1]);
+  });
+
+  it("keeps variants apart, and nothing of f32", async () => {
+    const store = countingStore();
+    for (const variant of ["f32", "q8", "q4", "q8"] as const) await answer(variant, store);
+    expect([store.made, store.found]).toEqual([2, 1]);
+    expect(await readdir(folder)).toHaveLength(2);
+  });
+
+  it("makes a damaged file anew", async () => {
+    const store = countingStore();
+    const plain = await answer("q8", store);
+    const [name = ""] = await readdir(folder);
+    for (const size of [1000, 0, 100_000]) {
+      await truncate(join(folder, name), size);
+      expect(await answer("q8", store)).toBe(plain);
+    }
+    expect(store.made).toBe(4);
+  });
+
+  it("stops making them when nobody wants them", async () => {
+    const abort = new AbortController();
+    const store = countingStore();
+    const open = store.open.bind(store);
+    store.open = async (key) => {
+      abort.abort();
+      return open(key);
+    };
+    await expect(answer("q8", store, abort.signal)).rejects.toMatchObject({ code: "run-aborted" });
+    expect(await readdir(folder)).toEqual([]);
+  });
+});
