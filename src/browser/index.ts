@@ -14,7 +14,7 @@ export type { WllamaFiles } from "./engines/wllama-engine.ts";
 export { type BrowserPlatformOptions, browserPlatform } from "./platform.ts";
 
 /** As core's, with the browser's platform by default. */
-export function createSpell(options: ConfigOptions & { readonly platform?: Platform } = {}): Spell {
+export function createSpell(options: ConfigOptions & { readonly platform?: Platform | undefined } = {}): Spell {
   return createSpellOn({ ...options, platform: options.platform ?? browserPlatform() });
 }
 
@@ -28,9 +28,9 @@ export function load(
   { profile, config, env, ...options }: SpellLoadOptions & ConfigOptions = {},
 ): Promise<LanguageModel> {
   const given = {
-    ...(profile === undefined ? {} : { profile }),
-    ...(config === undefined ? {} : { config }),
-    ...(env === undefined ? {} : { env }),
+    profile,
+    config,
+    env,
   };
   return createSpell(given).load(source, options);
 }

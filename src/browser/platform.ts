@@ -13,12 +13,12 @@ import { browserStore } from "./store/store.ts";
 /** `wllama`, `onnx`: where the engines' files are served, for pages that have neither a bundler nor an import map. */
 export interface BrowserPlatformOptions extends EngineFiles {
   /** `() => import("@huggingface/transformers")`, for models that were exported to ONNX: an optional package that only the page can name. */
-  readonly transformers?: TransformersLoader;
+  readonly transformers?: TransformersLoader | undefined;
   /** A token of the Hugging Face Hub that the page's user has typed, or where it is now; sent to the hub only. */
-  readonly hubToken?: string | (() => string | undefined);
+  readonly hubToken?: string | (() => string | undefined) | undefined;
   /** Folder of the bundled models, with a slash at its end; default: beside this package. */
-  readonly models?: string;
-  readonly log?: (entry: LogEntry) => void;
+  readonly models?: string | undefined;
+  readonly log?: ((entry: LogEntry) => void) | undefined;
 }
 
 export function browserPlatform(options: BrowserPlatformOptions = {}): Platform {

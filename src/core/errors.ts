@@ -1,113 +1,11 @@
 /**
  * The one error class, the closed list of codes, a hint for each, and the exit status of each area.
- * It does not decide wording of messages: whoever throws says what happened, to what, wanted and got.
+ * It does not decide wording of messages: whoever throws says what happened, to what, expected and got.
  */
+import type { Action } from "./spec/action.ts";
 
-/** Every code users and programs can meet. `area-problem`; the area decides the exit status. A new code is a public change. */
-export type ErrorCode =
-  | "usage-unknown"
-  | "usage-value"
-  | "usage-no-prompt"
-  | "usage-no-model"
-  | "usage-confirm"
-  | "usage-not-available"
-  | "spec-syntax"
-  | "spec-host"
-  | "backend-unknown"
-  | "env-value"
-  | "config-conflict"
-  | "config-not-found"
-  | "config-not-regular"
-  | "config-unreadable"
-  | "config-syntax"
-  | "config-unknown-key"
-  | "config-retired-key"
-  | "config-value"
-  | "config-exists"
-  | "profile-unknown"
-  | "backend-not-configured"
-  | "model-unknown"
-  | "model-not-installed"
-  | "model-bundled"
-  | "model-variant-unknown"
-  | "model-ambiguous"
-  | "model-layout"
-  | "model-architecture"
-  | "model-t5-gguf"
-  | "model-empty"
-  | "model-not-regular"
-  | "gguf-truncated"
-  | "gguf-magic"
-  | "gguf-version"
-  | "gguf-endian"
-  | "gguf-count"
-  | "gguf-key"
-  | "gguf-type"
-  | "gguf-string"
-  | "gguf-array"
-  | "gguf-duplicate"
-  | "gguf-alignment"
-  | "gguf-tensor"
-  | "gguf-offset"
-  | "gguf-metadata"
-  | "gguf-tokenizer"
-  | "gguf-shard"
-  | "model-config-json"
-  | "model-config-field"
-  | "safetensors-truncated"
-  | "safetensors-header-size"
-  | "safetensors-header-utf8"
-  | "safetensors-header-json"
-  | "safetensors-dtype"
-  | "safetensors-shape"
-  | "safetensors-offset"
-  | "safetensors-hole"
-  | "safetensors-missing"
-  | "tokenizer-missing"
-  | "tokenizer-json"
-  | "tokenizer-limit"
-  | "onnx-parse"
-  | "onnx-external"
-  | "template-parse"
-  | "template-limit"
-  | "store-denied"
-  | "store-full"
-  | "store-quota"
-  | "store-locked"
-  | "store-corrupt"
-  | "store-evicted"
-  | "device-unavailable"
-  | "device-memory"
-  | "device-lost"
-  | "device-self-test"
-  | "net-status"
-  | "net-range"
-  | "net-hash"
-  | "net-size"
-  | "net-too-big"
-  | "net-changed"
-  | "net-offline"
-  | "net-timeout"
-  | "net-stall"
-  | "net-reset"
-  | "net-tls"
-  | "net-redirect"
-  | "net-not-found"
-  | "net-gated"
-  | "net-auth"
-  | "net-rate"
-  | "ollama-unreachable"
-  | "ollama-error"
-  | "run-crash"
-  | "run-busy"
-  | "run-context"
-  | "run-option"
-  | "run-nan"
-  | "run-closed"
-  | "run-aborted"
-  | "internal-error";
-
-const hints: Readonly<Record<ErrorCode, string>> = {
+/** Every code users and programs can meet, with its hint. `area-problem`; the area decides the exit status. A new code is a public change. */
+const hints = {
   "usage-unknown": "See the list of commands and flags.",
   "usage-value": "Give one of the allowed values.",
   "usage-confirm": "Say yes on the command line.",
@@ -210,7 +108,9 @@ const hints: Readonly<Record<ErrorCode, string>> = {
   "run-closed": "Load the model again.",
   "run-aborted": "Nothing to do: it was asked for.",
   "internal-error": "Please report this with the output of --trace debug.",
-};
+} as const;
+
+export type ErrorCode = keyof typeof hints;
 
 const statusByArea: Readonly<Record<string, number>> = {
   run: 1,
@@ -252,29 +152,38 @@ export interface SpellErrorJson {
   readonly code: ErrorCode;
   readonly message: string;
   readonly hint: string;
+  readonly actions: readonly Action[];
   readonly commands: readonly string[];
-  readonly where?: string;
+  readonly where?: string | undefined;
   readonly retryable: boolean;
   readonly exit_code: number;
-  readonly details?: Readonly<Record<string, unknown>>;
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
 }
 
 export interface SpellErrorOptions {
   /** What to do next, in one sentence; the code's own hint by default. */
-  readonly hint?: string;
+  readonly hint?: string | undefined;
+  /** What a person can do, most useful first. */
+  readonly actions?: readonly Action[] | undefined;
   /** Commands to paste, most useful first. */
-  readonly commands?: readonly string[];
+  readonly commands?: readonly string[] | undefined;
   /** File, key, tensor or parameter concerned. */
-  readonly where?: string;
+  readonly where?: string | undefined;
   /** Machine-readable facts: counts, names, partial text. Never secrets. */
-  readonly details?: Readonly<Record<string, unknown>>;
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
   readonly cause?: unknown;
+}
+
+export interface SpellErrorChanges extends SpellErrorOptions {
+  readonly code?: ErrorCode | undefined;
+  readonly message?: string | undefined;
 }
 
 /** The only error this library throws on purpose. `message` says what happened; `hint` and `commands` say what to do. */
 export class SpellError extends Error {
   readonly code: ErrorCode;
   readonly hint: string;
+  readonly actions: readonly Action[];
   readonly commands: readonly string[];
   readonly where: string | undefined;
   readonly retryable: boolean;
@@ -285,6 +194,7 @@ export class SpellError extends Error {
     this.name = "SpellError";
     this.code = code;
     this.hint = options.hint ?? hints[code];
+    this.actions = options.actions ?? [];
     this.commands = options.commands ?? [];
     this.where = options.where;
     this.retryable = retryableCodes.has(code) || (code === "net-status" && retryableStatus.has(Number(options.details?.["status"])));
@@ -301,12 +211,27 @@ export class SpellError extends Error {
       code: this.code,
       message: this.message,
       hint: this.hint,
+      actions: this.actions,
       commands: this.commands,
-      ...(this.where === undefined ? {} : { where: this.where }),
+      where: this.where,
       retryable: this.retryable,
       exit_code: this.exitCode,
-      ...(this.details === undefined ? {} : { details: this.details }),
+      details: this.details,
     };
+  }
+
+  /** The same error with some of it said otherwise; `details` are added to. The original becomes the cause. */
+  with({ code = this.code, message = this.message, details, ...changes }: SpellErrorChanges): SpellError {
+    const { hint, actions, commands, where } = this;
+    return new SpellError(code, message, {
+      hint: code === this.code ? hint : undefined,
+      actions,
+      commands,
+      where,
+      cause: this,
+      ...changes,
+      details: details === undefined ? this.details : { ...this.details, ...details },
+    });
   }
 
   /** Rebuilds an error that crossed a thread or process. Anything that is not one of ours becomes `internal-error`. */
@@ -316,10 +241,11 @@ export class SpellError extends Error {
       return new SpellError("internal-error", "an error of unknown form arrived from another thread");
     }
     return new SpellError(json.code, String(json.message ?? ""), {
-      ...(typeof json.hint === "string" ? { hint: json.hint } : {}),
-      ...(Array.isArray(json.commands) ? { commands: json.commands } : {}),
-      ...(typeof json.where === "string" ? { where: json.where } : {}),
-      ...(json.details === undefined ? {} : { details: json.details }),
+      hint: typeof json.hint === "string" ? json.hint : undefined,
+      actions: Array.isArray(json.actions) ? json.actions : undefined,
+      commands: Array.isArray(json.commands) ? json.commands : undefined,
+      where: typeof json.where === "string" ? json.where : undefined,
+      details: json.details,
     });
   }
 }

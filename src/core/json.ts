@@ -6,7 +6,7 @@ export interface JsonLimits {
   /** nested objects and arrays */
   readonly depth: number;
   /** objects and arrays in all; none given = no limit of its own */
-  readonly containers?: number;
+  readonly containers?: number | undefined;
 }
 
 /** What the caller turns into its own error. */

@@ -44,7 +44,7 @@ export interface Isolate {
 export interface IsolateOptions {
   readonly timeoutMs: number;
   readonly limitCode: "template-limit";
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A hash over bytes as they come. */
@@ -70,11 +70,11 @@ export interface PartRecord {
   /** address asked for, before redirects */
   readonly url: string;
   /** strong etag the bytes belong to */
-  readonly etag?: string;
+  readonly etag?: string | undefined;
   /** bytes of the whole file */
-  readonly size?: number;
+  readonly size?: number | undefined;
   /** 64 hex digits, where the source states them */
-  readonly sha256?: string;
+  readonly sha256?: string | undefined;
   /** Ranges that are there, `[from, to)` in bytes, ascending, apart from each other. */
   readonly done: readonly (readonly [number, number])[];
 }
@@ -97,7 +97,7 @@ export interface Part {
    * @param wanted size in bytes; `sha256` as 64 hex digits where the source states one
    * @throws SpellError net-size, net-hash with wanted and got in `details`: nothing was stored, the part is still owned
    */
-  commit(wanted: { readonly size: number; readonly sha256?: string }, signal?: AbortSignal): Promise<BlobFacts>;
+  commit(wanted: { readonly size: number; readonly sha256?: string | undefined }, signal?: AbortSignal): Promise<BlobFacts>;
   /** Leaves it for the next run. The record saved last stands. */
   release(): Promise<void>;
   /** Deletes it. */
@@ -123,7 +123,7 @@ export interface PartFacts {
 export interface StoreSpace {
   readonly free: number;
   /** Set where an origin has an allowance of its own. */
-  readonly quota?: number;
+  readonly quota?: number | undefined;
 }
 
 /** Names a manifest: 1–6 parts of 1–100 characters, lower case where case means nothing. Any text; the store makes file names of it. */
@@ -131,8 +131,8 @@ export type ManifestKey = readonly string[];
 
 export interface LockOptions {
   /** Called once, when somebody else holds it. */
-  readonly onWait?: () => void;
-  readonly signal?: AbortSignal;
+  readonly onWait?: (() => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -189,19 +189,21 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** What the configuration takes from its host. It is looked at when a configuration is resolved, never before. */
 export interface ConfigHost {
   /** Variables that override what was loaded; none where a host has no environment. */
-  readonly env?: Environment;
+  readonly env?: Environment | undefined;
   /**
    * Makes a path absolute: `~/`, variables, the folder it is relative to. Without it paths stay as they are written.
    * @param folder of the file that holds it; undefined: the working directory
    */
-  readonly resolvePath?: (text: string, folder: string | undefined) => { readonly path: string } | { readonly problem: string };
+  readonly resolvePath?:
+    | ((text: string, folder: string | undefined) => { readonly path: string } | { readonly problem: string })
+    | undefined;
   /**
    * Reads a configuration file.
    * @throws SpellError config-not-found, config-not-regular, config-unreadable, config-syntax (not UTF-8, too large)
    */
-  readonly readFile?: (path: string) => Promise<ConfigFile>;
+  readonly readFile?: ((path: string) => Promise<ConfigFile>) | undefined;
   /** The token the person has given to Hugging Face's tools. */
-  readonly hubToken?: () => string | undefined;
+  readonly hubToken?: (() => string | undefined) | undefined;
 }
 
 export interface ConfigFile {
@@ -233,7 +235,7 @@ export interface ForeignModels {
   /** A file a manifest of ours names as somebody else's. @returns undefined where it is gone */
   openFile(path: string, name: string): Promise<ByteSource | undefined>;
   /** Where lists keep what headers said. Absent: they are read each time. */
-  readonly notes?: ForeignNotes;
+  readonly notes?: ForeignNotes | undefined;
 }
 
 /** One small record of ours about files of others. It may be lost at any time. */
@@ -254,9 +256,9 @@ export interface ForeignFile {
   readonly path: string;
   readonly source: ByteSource;
   /** as the other tool recorded it; nobody here has hashed the file */
-  readonly sha256?: string;
+  readonly sha256?: string | undefined;
   /** hash of git's blob, which hubs state for small files: 40 hex digits, recorded likewise */
-  readonly gitSha1?: string;
+  readonly gitSha1?: string | undefined;
 }
 
 export interface ForeignRepo {
@@ -277,22 +279,22 @@ export interface Platform {
   /** Runs T5 models that were exported to ONNX for transformers.js. */
   readonly exported: Offer<Seq2SeqRuntime>;
   /** The store in another folder, as `providers.candle.model_directory` may name one; absent where there are no folders, or one was fixed. */
-  readonly storeAt?: (folder: string) => ArtifactStore;
+  readonly storeAt?: ((folder: string) => ArtifactStore) | undefined;
   readonly files: Offer<FileHost>;
   /** Where models are kept. */
   readonly store: ArtifactStore;
   /** Absent where there is no file system. */
-  readonly foreign?: ForeignModels;
+  readonly foreign?: ForeignModels | undefined;
   /** Addresses behind a host name, where the host can look them up: names may lead into the network. */
-  readonly lookup?: (host: string) => Promise<readonly string[]>;
+  readonly lookup?: ((host: string) => Promise<readonly string[]>) | undefined;
   /** bytes of memory a model may take here; absent where nobody can tell */
-  readonly freeMemory?: () => number;
+  readonly freeMemory?: (() => number) | undefined;
   readonly isolate: Isolate;
   /** Opens one file of a bundled model, such as ("tiny-stories", "tiny-stories.gguf") or ("tiny-t5-en-fr", "config.json"). */
   bundled(model: string, file: string): Promise<ByteSource>;
   /** Where such a file lies and since when, without reading it; absent where only a transfer would tell. */
-  readonly lookBundled?: (model: string, file: string) => Promise<Pick<ByteSource, "path" | "modifiedMs">>;
-  readonly config?: ConfigHost;
+  readonly lookBundled?: ((model: string, file: string) => Promise<Pick<ByteSource, "path" | "modifiedMs">>) | undefined;
+  readonly config?: ConfigHost | undefined;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
   readonly log: (entry: LogEntry) => void;

@@ -12,7 +12,7 @@ import { memoryStore } from "../core/testing/memory-store.ts";
 export * from "../core/index.ts";
 
 export interface EdgePlatformOptions {
-  readonly log?: (entry: LogEntry) => void;
+  readonly log?: ((entry: LogEntry) => void) | undefined;
 }
 
 const reason = "edge runtimes start no workers and compile no WebAssembly while they run; run models in Node or a browser";
@@ -38,7 +38,7 @@ export function edgePlatform(options: EdgePlatformOptions = {}): Platform {
 }
 
 /** As core's, with the platform of edge runtimes by default. */
-export function createSpell(options: { readonly platform?: Platform } = {}): Spell {
+export function createSpell(options: { readonly platform?: Platform | undefined } = {}): Spell {
   return createSpellOn({ platform: options.platform ?? edgePlatform() });
 }
 

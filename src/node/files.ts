@@ -59,7 +59,7 @@ function expandHome(path: string): string {
 }
 
 function fileError(error: unknown, path: string): SpellError {
-  const code = (error as { code?: string }).code;
+  const code = (error as { code?: string | undefined }).code;
   if (code === "EACCES" || code === "EPERM")
     return new SpellError("store-denied", `${path}: no permission to read it`, {
       where: path,

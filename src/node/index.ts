@@ -12,7 +12,7 @@ export * from "../core/index.ts";
 export { type NodePlatformOptions, nodePlatform } from "./platform.ts";
 
 /** As core's, with Node's platform by default. */
-export function createSpell(options: ConfigOptions & { readonly platform?: Platform } = {}): Spell {
+export function createSpell(options: ConfigOptions & { readonly platform?: Platform | undefined } = {}): Spell {
   return createSpellOn({ ...options, platform: options.platform ?? nodePlatform() });
 }
 
@@ -26,9 +26,9 @@ export function load(
   { profile, config, env, ...options }: SpellLoadOptions & ConfigOptions = {},
 ): Promise<LanguageModel> {
   const given = {
-    ...(profile === undefined ? {} : { profile }),
-    ...(config === undefined ? {} : { config }),
-    ...(env === undefined ? {} : { env }),
+    profile,
+    config,
+    env,
   };
   return createSpell(given).load(source, options);
 }

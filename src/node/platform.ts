@@ -12,9 +12,9 @@ import { homeNotes, nodeForeignModels } from "./store/foreign-models.ts";
 
 export interface NodePlatformOptions {
   /** Where models are kept; default: `models` in `~/.llmspell`, or in LLMSPELL_HOME. */
-  readonly modelFolder?: string;
+  readonly modelFolder?: string | undefined;
   /** Receives log entries; silent by default: a library prints nothing. */
-  readonly log?: (entry: LogEntry) => void;
+  readonly log?: ((entry: LogEntry) => void) | undefined;
 }
 
 function storeAt(folder: string): ArtifactStore {
@@ -49,7 +49,7 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     },
     files: { available: true, value: nodeFiles() },
     store: storeAt(options.modelFolder === undefined ? join(homeFolder(), "models") : resolve(options.modelFolder)),
-    ...(options.modelFolder === undefined ? { storeAt } : {}),
+    storeAt: options.modelFolder === undefined ? storeAt : undefined,
     foreign: nodeForeignModels(process.env, homeNotes()),
     async lookup(host) {
       const { lookup } = await import("node:dns/promises");

@@ -8,7 +8,7 @@ import { SpellError } from "../../core/errors.ts";
  */
 export async function checkWasm(address: string): Promise<void> {
   const refuse = (message: string, hint: string, cause?: unknown): SpellError =>
-    new SpellError("device-unavailable", message, { where: address, hint, ...(cause === undefined ? {} : { cause }) });
+    new SpellError("device-unavailable", message, { where: address, hint, cause });
   try {
     new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)); // the smallest there is
   } catch (cause) {

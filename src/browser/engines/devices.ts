@@ -10,9 +10,9 @@ import { browserVerdicts } from "./verdict-store.ts";
 
 export interface BrowserDeviceOptions {
   readonly bundled: Platform["bundled"];
-  readonly verdicts?: VerdictStore;
+  readonly verdicts?: VerdictStore | undefined;
   /** Looks for an adapter; by default this page's. */
-  readonly adapter?: typeof findAdapter;
+  readonly adapter?: typeof findAdapter | undefined;
 }
 
 /** WebAssembly's memory ends here, whatever the machine has. */
@@ -34,7 +34,7 @@ interface Engine<O, C> {
   open(files: Parameters<DeviceCandidate<O, C>["open"]>[0], options: O): Promise<ModelHandle<C>>;
 }
 
-function devicesOf<O extends DeviceOptions, C extends { readonly signal?: AbortSignal }>(
+function devicesOf<O extends DeviceOptions, C extends { readonly signal?: AbortSignal | undefined }>(
   engine: Engine<O, C>,
   selfTest: SelfTest<O, C>,
   partBytes: number,

@@ -7,14 +7,14 @@ import type { WllamaFiles } from "./wllama-engine.ts";
 /** Where the engine's WebAssembly is served from, where no bundler finds it: the page's own origin. */
 export interface OnnxFiles {
   /** ort-wasm-simd-threaded.wasm of onnxruntime-web */
-  readonly wasm?: string;
+  readonly wasm?: string | undefined;
   /** ort-wasm-simd-threaded.asyncify.wasm of onnxruntime-web */
-  readonly webgpu?: string;
+  readonly webgpu?: string | undefined;
 }
 
 export interface EngineFiles {
-  readonly wllama?: WllamaFiles;
-  readonly onnx?: OnnxFiles;
+  readonly wllama?: WllamaFiles | undefined;
+  readonly onnx?: OnnxFiles | undefined;
 }
 
 /** What the page's import map knows, completed by what it does not: workers have no import map, so it is asked here. */
@@ -23,8 +23,8 @@ export function engineFiles({ wllama, onnx }: EngineFiles): EngineFiles {
   const wasm = onnx?.wasm ?? resolve("onnxruntime-web/ort-wasm-simd-threaded.wasm");
   const webgpu = onnx?.webgpu ?? resolve("onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm");
   return {
-    ...(mappedWllama === undefined ? {} : { wllama: mappedWllama }),
-    onnx: { ...(wasm === undefined ? {} : { wasm }), ...(webgpu === undefined ? {} : { webgpu }) },
+    wllama: mappedWllama,
+    onnx: { wasm, webgpu },
   };
 }
 

@@ -55,7 +55,7 @@ export function browserExportedRuntime(load: TransformersLoader, engine: OnnxFil
 
 /** By default the package fetches its engine from a public server; the page's own origin has it too. */
 function ownFilesOnly(module: TransformersModule, { webgpu }: OnnxFiles): TransformersModule {
-  const { onnx } = module.env["backends"] as { readonly onnx: { readonly wasm?: { wasmPaths?: unknown } } };
+  const { onnx } = module.env["backends"] as { readonly onnx: { readonly wasm?: { wasmPaths?: unknown } | undefined } };
   if (onnx.wasm !== undefined) onnx.wasm.wasmPaths = webgpu === undefined ? undefined : { wasm: webgpu };
   return module;
 }

@@ -15,7 +15,7 @@ const wasmFile = (): string => new URL("onnxruntime-web/ort-wasm-simd-threaded.w
 const webgpuFile = (): string => new URL("onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm", import.meta.url).href;
 
 interface WebModule extends OrtModule {
-  readonly env: { readonly wasm: { numThreads?: number; wasmPaths?: unknown }; logLevel?: string };
+  readonly env: { readonly wasm: { numThreads?: number | undefined; wasmPaths?: unknown }; logLevel?: string | undefined };
 }
 
 /** @throws SpellError device-unavailable where the build does not start */

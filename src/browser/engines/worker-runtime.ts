@@ -22,11 +22,11 @@ const silences: Readonly<Record<WorkerEngine, number>> = { gguf: silenceMs, seq2
 export interface WorkerRuntimeOptions {
   readonly files: EngineFiles;
   /** Makes the worker; by default from engine-worker.ts beside this file. */
-  readonly createWorker?: () => Worker;
+  readonly createWorker?: (() => Worker) | undefined;
 }
 
 /** @returns a GgufRuntime or a Seq2SeqRuntime, by its options */
-export function workerRuntime<OpenOptions extends CommonOpenOptions, CallOptions extends { readonly signal?: AbortSignal }>(
+export function workerRuntime<OpenOptions extends CommonOpenOptions, CallOptions extends { readonly signal?: AbortSignal | undefined }>(
   engine: WorkerEngine,
   { files, createWorker = engineWorker }: WorkerRuntimeOptions,
 ): RemoteRuntime<OpenOptions, CallOptions> {

@@ -213,7 +213,11 @@ export function opfsArtifactStore(): ArtifactStore {
       const storage: StorageManager & { persist?(): Promise<boolean> } = navigator.storage;
       return storage.persist === undefined ? storage.persisted() : storage.persist();
     },
-    async withLock<T>(name: string, work: () => Promise<T>, { onWait, signal }: { onWait?: () => void; signal?: AbortSignal } = {}) {
+    async withLock<T>(
+      name: string,
+      work: () => Promise<T>,
+      { onWait, signal }: { onWait?: (() => void) | undefined; signal?: AbortSignal | undefined } = {},
+    ) {
       const lock = `llmspell lock ${name}`;
       const free = await holdIfFree(lock);
       if (free !== undefined) {

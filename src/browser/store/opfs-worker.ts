@@ -77,7 +77,7 @@ async function answer(request: OpfsRequest): Promise<unknown> {
       const abort = new AbortController();
       commits.set(request.call, abort);
       try {
-        const wanted = { size: request.size, ...(request.sha256 === undefined ? {} : { sha256: request.sha256 }) };
+        const wanted = { size: request.size, sha256: request.sha256 };
         const digest = blobPath(`sha256:${await checkComplete(hash, access.getSize(), wanted, abort.signal)}`);
         access.flush();
         access.close();

@@ -7,11 +7,11 @@ import { checkOptionNames } from "../text/check-call.ts";
 
 export interface ConfigOptions {
   /** A built-in profile, by its long or short name. */
-  readonly profile?: string;
+  readonly profile?: string | undefined;
   /** TOML text, any part of a configuration as an object, what resolveConfig() gave, or the path of a file: one line that ends in .toml. */
-  readonly config?: string | ConfigInput | ResolvedConfig;
+  readonly config?: string | ConfigInput | ResolvedConfig | undefined;
   /** Variables that override it; default: those of the host, in Node process.env. `{}` = none. */
-  readonly env?: Environment;
+  readonly env?: Environment | undefined;
 }
 
 /**

@@ -92,7 +92,7 @@ export interface LocalLlm {
 export interface NamedProvider {
   readonly provider: string;
   readonly spec: string;
-  readonly options?: LocalLlmOptions;
+  readonly options?: LocalLlmOptions | undefined;
 }
 
 /** @param find looks for a provider in a spec; undefined where none is named */

@@ -40,9 +40,9 @@ export interface SpellLoadOptions extends LoadOptions {
    * What becomes of a model that is not here. A function is told size, memory, room and expected time before a byte comes, and says whether to fetch it;
    * `true` fetches it, with one line in the log. By default nothing is fetched, and the error names the pull command.
    */
-  readonly pull?: boolean | ((offer: PullOffer) => boolean | Promise<boolean>);
+  readonly pull?: boolean | ((offer: PullOffer) => boolean | Promise<boolean>) | undefined;
   /** Progress of that pull. */
-  readonly onPull?: (event: PullEvent | OllamaPullEvent) => void;
+  readonly onPull?: ((event: PullEvent | OllamaPullEvent) => void) | undefined;
 }
 
 export interface Spell {
@@ -64,7 +64,7 @@ export interface Spell {
    */
   load(source?: ModelSource, options?: SpellLoadOptions): Promise<LanguageModel>;
   /** Reads a model's header only: architecture, sizes, limits, chat template. Nothing is loaded. */
-  inspect(source: ModelSource, options?: { readonly signal?: AbortSignal }): Promise<FoundModel>;
+  inspect(source: ModelSource, options?: { readonly signal?: AbortSignal | undefined }): Promise<FoundModel>;
   /** The device load() would take for a model that inspect() found, and why not the others; and what the model needs. Nothing is loaded. */
   preview(model: FoundModel, options?: PreviewOptions): Promise<DevicePreview & { readonly needs: ModelNeeds }>;
   /**
@@ -76,10 +76,10 @@ export interface Spell {
 
 export interface SurveyOptions {
   /** this device alone */
-  readonly only?: Device;
+  readonly only?: Device | undefined;
   /** told of each device as soon as it is known */
-  readonly onAttempt?: (architecture: "gguf" | "t5", attempt: DeviceAttempt) => void;
-  readonly signal?: AbortSignal;
+  readonly onAttempt?: ((architecture: "gguf" | "t5", attempt: DeviceAttempt) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** @throws SpellError run-option for options that are none */
@@ -99,8 +99,8 @@ export function createSpell({ platform, ...options }: SpellOptions): Spell {
       return {
         platform: store === undefined ? platform : { ...platform, store },
         settings: await modelSettings(values, platform.config, names),
-        ...(candle === undefined ? {} : { defaults: candle.load }),
-        ...(source.startsWith("file:") ? { configFile: source.slice("file:".length) } : {}),
+        defaults: candle?.load,
+        configFile: source.startsWith("file:") ? source.slice("file:".length) : undefined,
       };
     };
     const usual = usualProviders(values);
@@ -162,7 +162,7 @@ interface Place {
   readonly provider: string;
   readonly settings: Pick<CandleSettings, "generate" | "timeoutMs" | "maxConcurrent" | "keepAliveMs">;
   /** undefined for files that were handed in */
-  readonly spec?: string;
+  readonly spec?: string | undefined;
   readonly open: (options: LoadOptions) => Promise<LanguageModel>;
 }
 

@@ -33,29 +33,29 @@ import type { LoadDefaults } from "./candle-settings.ts";
 
 export interface LoadOptions {
   /** default: of the configuration, `auto` there */
-  readonly device?: DeviceChoice;
+  readonly device?: DeviceChoice | undefined;
   /**
    * tokens. Decoders: 128 … the model's limit, default: of the configuration (4096 there), or the model's limit, whichever is smaller.
    * T5: of the input, 128 … 4096, default 512.
    */
-  readonly contextSize?: number;
+  readonly contextSize?: number | undefined;
   /** 0 = measured on this machine; default: of the configuration, 0 there */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /**
    * T5 only: form of the weights in memory, made at load; default f32, or the variant of the model's name.
    * Of an export: one of the forms it has, by default the first of f32, q8, q4.
    */
-  readonly quantization?: Seq2SeqVariant;
+  readonly quantization?: Seq2SeqVariant | undefined;
   /**
    * T5 only: a copy of the decoder in this form writes ahead of greedy answers and the model checks it. The text stays the same; speed is bought with memory
    * (a tenth to a quarter of the weights more). Pays from some 50 MB of weights on.
    */
-  readonly draft?: Seq2SeqDraft;
+  readonly draft?: Seq2SeqDraft | undefined;
   /** prompt tokens per step, default: of the configuration, 512 there; smaller aborts sooner */
-  readonly batchSize?: number;
+  readonly batchSize?: number | undefined;
   /** Loaded share, 0 … 1 */
-  readonly onProgress?: (share: number) => void;
-  readonly signal?: AbortSignal;
+  readonly onProgress?: ((share: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export type PreviewOptions = Pick<LoadOptions, "device" | "contextSize" | "signal">;
@@ -65,7 +65,7 @@ export interface ModelFiles {
   readonly id: string;
   readonly files: readonly ByteSource[];
   /** of T5: asked for by name */
-  readonly variant?: Seq2SeqVariant;
+  readonly variant?: Seq2SeqVariant | undefined;
 }
 
 /** A bundled name, a path to a file or folder, an address (of a local file too), the file itself, or the files of a T5 folder or of an export. */
@@ -186,7 +186,7 @@ export async function previewDevice(
   const runtime: Partial<DeviceSurvey> = runtimeFor(model.kind, platform);
   const { device = defaults?.device ?? "auto", contextSize, signal } = options;
   const needs = needsOf(model, contextLengthOf(model, contextSize, defaults));
-  const preview = await runtime.preview?.(model.files, { device, needs, ...(signal === undefined ? {} : { signal }) });
+  const preview = await runtime.preview?.(model.files, { device, needs, signal });
   return { ...(preview ?? { tried: [] }), needs };
 }
 
@@ -221,7 +221,7 @@ function withSmallerVariant(error: unknown, model: FoundModel): unknown {
           : `Take the smaller variant ${smaller}, or a shorter input.`,
     commands: [...(smaller === undefined ? [] : [t5Command]), "llmspell doctor"],
     where: model.id,
-    ...(details === undefined ? {} : { details }),
+    details,
     cause,
   });
 }
@@ -283,8 +283,8 @@ function commonOptions(defaults: LoadDefaults, { device, threads, onProgress, si
   return {
     device: device ?? defaults.device,
     threads: threads ?? defaults.threads,
-    ...(onProgress === undefined ? {} : { onProgress }),
-    ...(signal === undefined ? {} : { signal }),
+    onProgress,
+    signal,
   };
 }
 
@@ -334,7 +334,7 @@ function checkLoadOptions(options: LoadOptions): void {
 interface FoundFilesOfModel extends FoundBase {
   readonly kind: FoundModel["kind"];
   /** of T5: asked for by name */
-  readonly variant?: Seq2SeqVariant;
+  readonly variant?: Seq2SeqVariant | undefined;
 }
 
 /** An address as a model spec; that of a local file, as `new URL("./model.gguf", import.meta.url)` makes it, as a path. @throws SpellError run-option */
@@ -386,7 +386,7 @@ async function findFiles(given: ModelSource | ModelFiles, platform: Platform): P
     id: name,
     bundled: true,
     kind: model.kind,
-    ...(model.kind === "gguf" ? {} : { variant: variantsOfT5.find((candidate) => candidate === variant) ?? "f32" }),
+    variant: model.kind === "gguf" ? undefined : (variantsOfT5.find((candidate) => candidate === variant) ?? "f32"),
     files: await Promise.all(model.files.map((file) => platform.bundled(name, file.name))),
   };
 }

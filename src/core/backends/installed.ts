@@ -19,7 +19,7 @@ import { variantsOfT5 } from "./candle.ts";
 
 export interface InstalledModel extends StoredModel {
   /** of T5: form made at load */
-  readonly variant?: Seq2SeqVariant;
+  readonly variant?: Seq2SeqVariant | undefined;
 }
 
 export interface FindContext {

@@ -11,13 +11,13 @@ import { parseModelSpec, printModelSpec } from "../spec/model-spec.ts";
 
 export interface ModelChoice {
   /** name of a declared provider of type candle or ollama; absent where the name of the model decides */
-  readonly provider?: string;
+  readonly provider?: string | undefined;
   /** what LocalLlm.load takes */
   readonly spec: string;
   /** whom a name belongs to that is in no catalogue */
-  readonly preferred?: LocalBackend;
+  readonly preferred?: LocalBackend | undefined;
   /** Called for such a name where it belongs to a provider of a later release. @throws SpellError usage-not-available */
-  readonly refuse?: () => never;
+  readonly refuse?: (() => never) | undefined;
 }
 
 /** Words that name a backend whether it is declared or not; each has a profile of that name, or stands in one. */
@@ -96,7 +96,7 @@ function defaultModel(config: Config, file: string | undefined): ModelChoice {
 }
 
 /** `…@provider` and `provider/…`; paths and addresses are left as they are. */
-function splitProvider(config: Config, spec: string): { readonly model: string; readonly provider?: string } {
+function splitProvider(config: Config, spec: string): { readonly model: string; readonly provider?: string | undefined } {
   const isPath = /^(\.{1,2}([/\\]|$)|[/~]|[A-Za-z]:[\\/]|\\\\)/.test(spec);
   if (isPath || /^https?:\/\//i.test(spec)) return { model: spec };
   const at = spec.lastIndexOf("@");

@@ -54,7 +54,7 @@ function explainCatalogue(error: unknown): never {
   throw new SpellError(error.code, `models.catalogue: ${error.message}`, {
     hint: "Correct the path, or remove the key.",
     commands: ["llmspell config show models --origin"],
-    ...(error.where === undefined ? {} : { where: error.where }),
+    where: error.where,
     cause: error,
   });
 }

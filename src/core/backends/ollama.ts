@@ -22,22 +22,22 @@ export interface OllamaModel {
   readonly name: string;
   readonly sizeBytes: number;
   /** seconds since the epoch */
-  readonly modifiedAt?: number;
-  readonly digest?: string;
-  readonly family?: string;
-  readonly quantization?: string;
-  readonly parameterCount?: number;
+  readonly modifiedAt?: number | undefined;
+  readonly digest?: string | undefined;
+  readonly family?: string | undefined;
+  readonly quantization?: string | undefined;
+  readonly parameterCount?: number | undefined;
 }
 
 export interface OllamaDetails {
-  readonly architecture?: string;
-  readonly quantization?: string;
-  readonly parameterCount?: number;
-  readonly contextLength?: number;
-  readonly embeddingLength?: number;
-  readonly blockCount?: number;
-  readonly license?: string;
-  readonly template?: string;
+  readonly architecture?: string | undefined;
+  readonly quantization?: string | undefined;
+  readonly parameterCount?: number | undefined;
+  readonly contextLength?: number | undefined;
+  readonly embeddingLength?: number | undefined;
+  readonly blockCount?: number | undefined;
+  readonly license?: string | undefined;
+  readonly template?: string | undefined;
   readonly capabilities: readonly string[];
 }
 
@@ -45,9 +45,9 @@ export interface RunningModel {
   readonly name: string;
   readonly sizeBytes: number;
   readonly gpuBytes: number;
-  readonly contextSize?: number;
+  readonly contextSize?: number | undefined;
   /** seconds since the epoch */
-  readonly expiresAt?: number;
+  readonly expiresAt?: number | undefined;
 }
 
 export interface OllamaPullProgress {
@@ -57,15 +57,15 @@ export interface OllamaPullProgress {
   readonly bytes: number;
   readonly totalBytes: number | undefined;
   /** layer it speaks of, */
-  readonly layer?: string;
+  readonly layer?: string | undefined;
 }
 
 /** What the server is told with each call; what is left out it decides. */
 export interface OllamaLoadOptions {
-  readonly contextSize?: number;
+  readonly contextSize?: number | undefined;
   /** CPU threads; 0 = the server's choice */
-  readonly threads?: number;
-  readonly signal?: AbortSignal;
+  readonly threads?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface OllamaClient {
@@ -96,7 +96,7 @@ export function createOllamaClient(outer: Network, settings: ModelSettings): Oll
   const idOf = (name: string): string => `${name}@${settings.ollamaProvider}`;
 
   async function call(path: string, body: unknown, method: "GET" | "POST" | "DELETE", signal: AbortSignal | undefined) {
-    const options: RequestOptions = { what: "Ollama", isTrusted: true, ...(signal === undefined ? {} : { signal }) };
+    const options: RequestOptions = { what: "Ollama", isTrusted: true, signal };
     try {
       const answer = await request(`${url}${path}`, withBody(network, method, body), { ...options, firstByteMs: settings.ollamaTimeoutMs });
       return answer;
@@ -134,7 +134,7 @@ export function createOllamaClient(outer: Network, settings: ModelSettings): Oll
         what: "Ollama",
         clock: network.clock,
         stallMs: settings.ollamaTimeoutMs,
-        ...(signal === undefined ? {} : { signal }),
+        signal,
       });
       for await (const chunk of body) {
         pending += decoder.decode(chunk, { stream: true });
@@ -177,7 +177,7 @@ export function createOllamaClient(outer: Network, settings: ModelSettings): Oll
           {
             name,
             sizeBytes: numberOf(model["size"]) ?? 0,
-            ...(Number.isNaN(time) ? {} : { modifiedAt: Math.floor(time / 1000) }),
+            modifiedAt: Number.isNaN(time) ? undefined : Math.floor(time / 1000),
             ...given("digest", textOf(model["digest"])),
             ...given("family", textOf(details["family"])),
             ...given("quantization", textOf(details["quantization_level"])),
@@ -337,7 +337,7 @@ function createOllamaModel(
       throw new SpellError(error.code, error.message, {
         hint: error.hint,
         commands: error.commands,
-        ...(error.where === undefined ? {} : { where: error.where }),
+        where: error.where,
         details: { ...error.details, partialText: text },
         cause: error,
       });
@@ -389,7 +389,7 @@ function writeCall(
   if (load.contextSize > 0) given["num_ctx"] = load.contextSize;
   if (load.threads > 0) given["num_thread"] = load.threads;
   const keepAlive = settings.ollamaKeepAliveSeconds;
-  const shared = { model: name, stream: true, options: given, ...(keepAlive === undefined ? {} : { keep_alive: keepAlive }) };
+  const shared = { model: name, stream: true, options: given, keep_alive: keepAlive };
   if (options.raw === true) {
     if (typeof prompt !== "string") throw new SpellError("run-option", "raw: wanted a text; got messages", { where: "raw" });
     return { path: "/api/generate", body: { ...shared, prompt, raw: true }, seed, ignored: resolved.ignored };

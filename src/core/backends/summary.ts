@@ -9,19 +9,19 @@ export interface ModelSummary {
   /** family named by the files: `llama`, `t5` … */
   readonly architecture: string;
   /** absent where the files do not say it */
-  readonly parameterCount?: number;
+  readonly parameterCount?: number | undefined;
   /** as the format names it: Q8_0, F16 */
   readonly quantization: string;
   /** bytes of all files */
   readonly sizeBytes: number;
-  readonly license?: string;
+  readonly license?: string | undefined;
   /** tokens; of prompt and answer together for a decoder, of the input for T5 */
   readonly contextLength: number;
   readonly embeddingLength: number;
   /** layers; of T5, both sides together */
   readonly blockCount: number;
   readonly vocabSize: number;
-  readonly chatTemplate?: string;
+  readonly chatTemplate?: string | undefined;
   readonly capabilities: readonly ("completion" | "chat" | "text-to-text")[];
   readonly notes: readonly string[];
   /** Estimate of the memory a load takes on a processor. @param tokens kept at once */
@@ -37,12 +37,12 @@ export function summarizeModel(model: FoundModel): ModelSummary {
       parameterCount: facts.parameterCount,
       quantization: facts.quantization,
       sizeBytes: facts.fileBytes,
-      ...(facts.license === undefined ? {} : { license: facts.license }),
+      license: facts.license,
       contextLength: facts.contextLength,
       embeddingLength: facts.embeddingLength,
       blockCount: facts.blockCount,
       vocabSize: facts.vocabSize,
-      ...(facts.chatTemplate === undefined ? {} : { chatTemplate: facts.chatTemplate }),
+      chatTemplate: facts.chatTemplate,
       capabilities: facts.chatTemplate === undefined ? ["completion"] : ["completion", "chat"],
       notes: facts.notes,
       memoryBytes: (tokens) => ggufNeeds(facts, tokens, model.files).memoryBytes,

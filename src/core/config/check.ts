@@ -51,9 +51,9 @@ export function checkDocument(document: Document): Checked {
       path: showPath(parts),
       message,
       where,
-      ...(line === undefined ? {} : { line }),
-      ...(column === undefined ? {} : { column }),
-      ...(frame === undefined ? {} : { frame }),
+      line,
+      column,
+      frame,
       ...more,
     });
   };
@@ -76,7 +76,7 @@ export function checkDocument(document: Document): Checked {
         {
           expected: result.wanted,
           got,
-          ...(meant === undefined ? {} : { nearest: meant }),
+          nearest: meant,
         },
       );
     }
@@ -96,7 +96,7 @@ export function checkDocument(document: Document): Checked {
     const name = parts.at(-1) ?? "";
     const meant = nearest(name, known) ?? elsewhere(name, wherePaths());
     complain("config-unknown-key", parts, "key", `unknown key${meant === undefined ? "" : `; did you mean ${meant}?`}`, {
-      ...(meant === undefined ? {} : { nearest: meant }),
+      nearest: meant,
     });
   };
 

@@ -9,9 +9,9 @@ export interface Place {
   readonly origin: string;
   /** "PATH:3:1", or the origin where there are no lines */
   readonly where: string;
-  readonly line?: number;
-  readonly column?: number;
-  readonly frame?: string;
+  readonly line?: number | undefined;
+  readonly column?: number | undefined;
+  readonly frame?: string | undefined;
 }
 
 export interface Document {

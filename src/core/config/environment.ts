@@ -27,7 +27,7 @@ export interface EnvironmentResult {
 interface Target {
   readonly path: string;
   readonly key: ConfigKey;
-  readonly provider?: { readonly name: string; readonly type: ProviderType };
+  readonly provider?: { readonly name: string; readonly type: ProviderType } | undefined;
 }
 
 /** @param declared types of the providers declared so far, by name */

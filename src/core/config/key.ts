@@ -9,26 +9,26 @@ export interface ConfigKey {
   readonly path: string;
   readonly type: "boolean" | "integer" | "number" | "text" | "list";
   /** allowed texts, in the form they are shown in */
-  readonly choices?: readonly string[];
+  readonly choices?: readonly string[] | undefined;
   /** other spellings of a choice */
-  readonly aliases?: Readonly<Record<string, string>>;
+  readonly aliases?: Readonly<Record<string, string>> | undefined;
   /** of numbers */
-  readonly min?: number;
-  readonly max?: number;
+  readonly min?: number | undefined;
+  readonly max?: number | undefined;
   /** true: `min` itself is outside */
-  readonly above?: boolean;
+  readonly above?: boolean | undefined;
   /** least value besides 0 */
-  readonly least?: number;
+  readonly least?: number | undefined;
   /** most characters of a text or of each text of a list */
-  readonly longest?: number;
+  readonly longest?: number | undefined;
   /** most texts of a list */
-  readonly most?: number;
-  readonly format?: "path" | "url" | "model" | "variable";
-  readonly unit?: string;
+  readonly most?: number | undefined;
+  readonly format?: "path" | "url" | "model" | "variable" | undefined;
+  readonly unit?: string | undefined;
   /** default; absent: unset */
-  readonly fallback?: ConfigValue;
+  readonly fallback?: ConfigValue | undefined;
   /** said instead of a default */
-  readonly usually?: string;
+  readonly usually?: string | undefined;
   readonly doc: string;
   /** path of the file that reads it, or what will */
   readonly reader: string;

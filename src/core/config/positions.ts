@@ -7,7 +7,7 @@
 export interface Position {
   readonly key: readonly [number, number];
   /** absent for a table header */
-  readonly value?: readonly [number, number];
+  readonly value?: readonly [number, number] | undefined;
 }
 
 /** Parts of a path as one text; no key can hold U+0000. */

@@ -10,19 +10,19 @@ export type ProblemCode = Extract<ErrorCode, `config-${string}` | "env-value">;
 export interface Problem {
   readonly code: ProblemCode;
   /** dotted path of the key; absent for a text that cannot be read at all */
-  readonly path?: string;
+  readonly path?: string | undefined;
   /** says wanted and got */
   readonly message: string;
   /** "llmspell.toml:3:1", "profile:candle", "env:NAME" */
   readonly where: string;
-  readonly line?: number;
-  readonly column?: number;
+  readonly line?: number | undefined;
+  readonly column?: number | undefined;
   /** the line with a caret under the mistake */
-  readonly frame?: string;
-  readonly expected?: string;
-  readonly got?: string;
+  readonly frame?: string | undefined;
+  readonly expected?: string | undefined;
+  readonly got?: string | undefined;
   /** a name that may have been meant */
-  readonly nearest?: string;
+  readonly nearest?: string | undefined;
 }
 
 /** More would not be read; all of them are in the details. */

@@ -47,7 +47,7 @@ export interface ResolvedConfig {
 interface Setting extends Entry {
   readonly path: string;
   /** absent: the type of a provider, which is what its other keys hang on */
-  readonly key?: ConfigKey;
+  readonly key?: ConfigKey | undefined;
 }
 
 type Settings = ReadonlyMap<string, Setting>;
@@ -103,7 +103,7 @@ export async function resolveSource(source: ConfigSource, host: ConfigHost = {})
 }
 
 /** What a source is called and holds; of texts and objects also what is wrong with it. */
-type Opened = { readonly named: string; readonly layer: Layer; readonly parsed?: Parsed } & Partial<Checked>;
+type Opened = { readonly named: string; readonly layer: Layer; readonly parsed?: Parsed | undefined } & Partial<Checked>;
 
 /** Profiles were checked when the package was built; what checks the others is imported with the first of them. */
 async function openSource(source: ConfigSource): Promise<Opened> {
@@ -208,9 +208,9 @@ function problemAt(path: string, { origin }: Entry, parsed: Parsed | undefined, 
     path,
     message,
     where: place?.where ?? origin,
-    ...(place?.line === undefined ? {} : { line: place.line }),
-    ...(place?.column === undefined ? {} : { column: place.column }),
-    ...(place?.frame === undefined ? {} : { frame: place.frame }),
+    line: place?.line === undefined ? undefined : place.line,
+    column: place?.column === undefined ? undefined : place.column,
+    frame: place?.frame === undefined ? undefined : place.frame,
   };
 }
 

@@ -28,7 +28,7 @@ export function unknownProfile(name: string): SpellError {
         .map(([category, profiles]) => `  ${category}: ${profiles.map(labelOf).join(", ")}`)
         .join("\n")}`,
       commands: ["llmspell config list-profiles"],
-      ...(meant === undefined ? {} : { details: { nearest: meant } }),
+      details: meant === undefined ? undefined : { nearest: meant },
     },
   );
 }

@@ -2,11 +2,11 @@
 
 export interface TomlOptions {
   /** Said behind a value as a comment, by dotted path. */
-  readonly note?: (path: string) => string | undefined;
+  readonly note?: ((path: string) => string | undefined) | undefined;
   /** Lines before a key, without their `#`, by dotted path. */
-  readonly above?: (path: string) => string | undefined;
+  readonly above?: ((path: string) => string | undefined) | undefined;
   /** Only this top-level name; headers of tables stay whole. */
-  readonly section?: string;
+  readonly section?: string | undefined;
 }
 
 type Table = Readonly<Record<string, unknown>>;

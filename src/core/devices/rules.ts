@@ -26,9 +26,9 @@ export interface DeviceCandidate<O, C> {
   readonly device: Device;
   readonly runtime: string;
   /** other names it answers to: WebGPU on top of Vulkan is taken for `vulkan`, WebAssembly for `cpu` */
-  readonly also?: readonly Device[];
+  readonly also?: readonly Device[] | undefined;
   /** A model that does not fit is divided between this device and the processor. */
-  readonly divides?: boolean;
+  readonly divides?: boolean | undefined;
   /** Looks; loads no model. Called when its turn comes, and not before. */
   probe(files: readonly ByteSource[]): Promise<DeviceProbe>;
   /** As the runtime's open(). */
@@ -60,7 +60,7 @@ type Examined =
 
 type Trial = "run" | "known";
 
-export function ruledDevices<O extends DeviceOptions, C extends { readonly signal?: AbortSignal }>(
+export function ruledDevices<O extends DeviceOptions, C extends { readonly signal?: AbortSignal | undefined }>(
   rules: DeviceRules<O, C>,
 ): RuledDevices<O, C> {
   type Candidate = DeviceCandidate<O, C>;
@@ -237,7 +237,8 @@ export function ruledDevices<O extends DeviceOptions, C extends { readonly signa
       const best = tried.find(({ ok }) => ok);
       return {
         tried,
-        ...(best === undefined ? {} : { chosen: best.device, ...(best.runtime === undefined ? {} : { runtime: best.runtime }) }),
+        chosen: best?.device,
+        runtime: best?.runtime,
       };
     },
   };
@@ -317,7 +318,7 @@ function unavailable(
     // an engine may have said the first half itself
     why.startsWith(`${device} is not available`) ? why : `${device} is not available through ${runtime}: ${why}`,
     {
-      ...(isMissing ? { hint: "Install it, look at all devices, or take another:" } : {}),
+      hint: isMissing ? "Install it, look at all devices, or take another:" : undefined,
       commands: [...(isMissing ? [hint] : []), "llmspell doctor"],
       where: device,
     },
@@ -331,7 +332,7 @@ function withAttempts(error: unknown, tried: readonly DeviceAttempt[]): unknown 
   return new SpellError(code, message, {
     hint,
     commands,
-    ...(where === undefined ? {} : { where }),
+    where,
     details: { ...details, tried },
     cause,
   });

@@ -38,9 +38,9 @@ export interface Verdict {
   readonly ms: number;
   readonly reason: Extract<DeviceReason, "ok" | "self-test-failed" | "missing-kernel">;
   /** what went wrong, in a sentence */
-  readonly detail?: string;
+  readonly detail?: string | undefined;
   /** No answer in time, which a busy machine may be to blame for: such a verdict is not kept. */
-  readonly isLate?: boolean;
+  readonly isLate?: boolean | undefined;
 }
 
 /** Where verdicts are kept: a file in the home folder, a record in the browser. Losing one costs a new self-test and nothing else. */
@@ -94,7 +94,7 @@ export const t5SelfTest: SelfTest<Seq2SeqOpenOptions, Seq2SeqGenerateOptions> = 
  * @param open opens the files on the device
  * @throws SpellError run-aborted
  */
-export async function runSelfTest<O, C extends { readonly signal?: AbortSignal }>(
+export async function runSelfTest<O, C extends { readonly signal?: AbortSignal | undefined }>(
   test: SelfTest<O, C>,
   bundled: Platform["bundled"],
   open: (files: readonly ByteSource[], options: Omit<O, "device"> & { readonly signal: AbortSignal }) => Promise<ModelHandle<C>>,
@@ -124,7 +124,7 @@ export async function runSelfTest<O, C extends { readonly signal?: AbortSignal }
       ms: Math.round(performance.now() - started),
       // The graph was refused as it stands: an operator has no kernel there.
       reason: code === "onnx-parse" ? "missing-kernel" : "self-test-failed",
-      ...(isTimeout ? { isLate: true } : {}),
+      isLate: isTimeout ? true : undefined,
       detail: isTimeout ? `${test.model} gave no answer within ${timeoutMs / 1000} s` : message,
     };
   } finally {

@@ -23,9 +23,9 @@ export interface ArrivingFile {
   readonly path: string;
   readonly url: string;
   /** bytes, where the source says */
-  readonly size?: number;
+  readonly size?: number | undefined;
   /** 64 hex digits, where the source or the user states them */
-  readonly sha256?: string;
+  readonly sha256?: string | undefined;
 }
 
 export interface ArrivedOptions {
@@ -186,7 +186,7 @@ export class Arrived {
   async commit(signal: AbortSignal | undefined): Promise<BlobFacts> {
     await this.#settle();
     const { sha256 } = this.#file;
-    return this.#part.commit({ size: this.size ?? this.bytes, ...(sha256 === undefined ? {} : { sha256 }) }, signal);
+    return this.#part.commit({ size: this.size ?? this.bytes, sha256 }, signal);
   }
 
   /** @throws SpellError net-hash */
@@ -242,9 +242,9 @@ export class Arrived {
     await this.#part.save({
       url,
       done: this.#done,
-      ...(this.etag === undefined ? {} : { etag: this.etag }),
-      ...(this.size === undefined ? {} : { size: this.size }),
-      ...(sha256 === undefined ? {} : { sha256 }),
+      etag: this.etag,
+      size: this.size,
+      sha256,
     });
   }
 }

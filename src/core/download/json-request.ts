@@ -7,8 +7,8 @@ import { createRetries, isRetryStatus, parseRetryAfter } from "./retry.ts";
 import { type StatusContext, statusError } from "./status.ts";
 
 export interface JsonRequestOptions extends RequestOptions {
-  readonly gatePage?: string;
-  readonly onRetry?: (error: SpellError, waitMs: number) => void;
+  readonly gatePage?: string | undefined;
+  readonly onRetry?: ((error: SpellError, waitMs: number) => void) | undefined;
 }
 
 /**
@@ -23,8 +23,8 @@ export async function requestJson(
   const { what, signal } = options;
   const retries = createRetries({
     clock: network.clock,
-    ...(signal === undefined ? {} : { signal }),
-    ...(options.onRetry === undefined ? {} : { onRetry: options.onRetry }),
+    signal,
+    onRetry: options.onRetry,
   });
   for (;;) {
     try {
@@ -53,7 +53,7 @@ export async function failed(answer: Answer, options: StatusContextOf, { clock }
   const context: StatusContext = {
     what: options.what,
     hasSecret: options.secret !== undefined,
-    ...(options.gatePage === undefined ? {} : { gatePage: options.gatePage }),
+    gatePage: options.gatePage,
   };
   const error = statusError(answer, context);
   const asked = isRetryStatus(answer.response.status)
@@ -63,21 +63,21 @@ export async function failed(answer: Answer, options: StatusContextOf, { clock }
   return new SpellError(error.code, error.message, {
     hint: error.hint,
     commands: error.commands,
-    ...(error.where === undefined ? {} : { where: error.where }),
+    where: error.where,
     details: { ...error.details, retryAfterMs: asked },
   });
 }
 
 export interface StatusContextOf {
   readonly what: string;
-  readonly secret?: string;
-  readonly gatePage?: string;
+  readonly secret?: string | undefined;
+  readonly gatePage?: string | undefined;
 }
 
 async function readAll(answer: Answer, { clock }: Network, { what, signal }: JsonRequestOptions): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of readBody(answer, { what, clock, ...(signal === undefined ? {} : { signal }) })) {
+  for await (const chunk of readBody(answer, { what, clock, signal })) {
     size += chunk.byteLength;
     if (size > limits.listingBytes) {
       throw new SpellError("net-too-big", `${what}: ${answer.url.host} sends more than ${limits.listingBytes} bytes`, {

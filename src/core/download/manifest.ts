@@ -12,22 +12,22 @@ export interface ModelManifest {
   readonly id: string;
   /** `hf:owner/repo`, `ollama:name`, an address, `hf-cache`, `ollama-store`, `file` */
   readonly source: string;
-  readonly revision?: string;
+  readonly revision?: string | undefined;
   readonly files: readonly ManifestFile[];
   readonly format: "gguf" | "safetensors" | "onnx";
   readonly architecture: string;
   readonly quantization: string;
   readonly parameter_count: number;
   readonly context_length: number;
-  readonly license?: string;
-  readonly license_url?: string;
+  readonly license?: string | undefined;
+  readonly license_url?: string | undefined;
   readonly verified: Verified;
   /** seconds since the epoch */
   readonly created_at: number;
   /** What its source gives where nobody names a variant. */
-  readonly by_default?: true;
+  readonly by_default?: true | undefined;
   /** How fast it came, for those who ask how long the next one will take. Absent where next to nothing came, or where we waited for another process. */
-  readonly transfer?: TransferRate;
+  readonly transfer?: TransferRate | undefined;
 }
 
 export interface TransferRate {
@@ -43,13 +43,13 @@ export interface ManifestFile {
   /** path inside the model; its last part is the name engines see */
   readonly path: string;
   readonly size: number;
-  readonly sha256?: string;
+  readonly sha256?: string | undefined;
   /** hash of git's blob, where the owner of an external file recorded no other */
-  readonly git_sha1?: string;
+  readonly git_sha1?: string | undefined;
   /** `sha256-…` of the store, */
-  readonly blob?: string;
+  readonly blob?: string | undefined;
   /** or the path of a file that belongs to somebody else */
-  readonly external?: string;
+  readonly external?: string | undefined;
   /** milliseconds since the epoch; the file is hashed anew when it has another time */
   readonly modified_ms: number;
 }

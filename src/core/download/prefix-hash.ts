@@ -67,7 +67,7 @@ export async function createPrefixHash(
 export async function checkComplete(
   hash: PrefixHash,
   size: number,
-  wanted: { readonly size: number; readonly sha256?: string },
+  wanted: { readonly size: number; readonly sha256?: string | undefined },
   signal?: AbortSignal,
 ): Promise<string> {
   if (size !== wanted.size) {

@@ -11,9 +11,9 @@ import { type RemoteFile, transferFile } from "./transfer.ts";
 export interface ExternalFile {
   readonly path: string;
   readonly source: ByteSource;
-  readonly sha256?: string;
+  readonly sha256?: string | undefined;
   /** hash of git's blob: 40 hex digits */
-  readonly gitSha1?: string;
+  readonly gitSha1?: string | undefined;
   readonly verified: Verified;
 }
 
@@ -23,14 +23,14 @@ export interface PullPlan {
   readonly id: string;
   readonly key: ManifestKey;
   readonly source: string;
-  readonly revision?: string;
-  readonly license?: string;
-  readonly licenseUrl?: string;
+  readonly revision?: string | undefined;
+  readonly license?: string | undefined;
+  readonly licenseUrl?: string | undefined;
   /** nobody named a variant */
-  readonly byDefault?: true;
+  readonly byDefault?: true | undefined;
   readonly files: readonly PlannedFile[];
   /** All forms of the model that its source has, where it has several. */
-  readonly variants?: readonly PlannedVariant[];
+  readonly variants?: readonly PlannedVariant[] | undefined;
 }
 
 export interface PlannedVariant {
@@ -68,10 +68,10 @@ export type PullEvent =
 
 export interface PullOptions {
   readonly maxParallel: number;
-  readonly partBytes?: number;
-  readonly force?: boolean;
-  readonly signal?: AbortSignal;
-  readonly onEvent?: (event: PullEvent) => void;
+  readonly partBytes?: number | undefined;
+  readonly force?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onEvent?: ((event: PullEvent) => void) | undefined;
   /** seconds since the epoch */
   readonly now: number;
   /** Looks at the files together. What it throws ends the pull, and nothing is written down. */
@@ -127,9 +127,9 @@ export async function pullModel(plan: PullPlan, store: ArtifactStore, network: N
     try {
       const result = await transferFile(file.remote, store, network, {
         maxParallel: options.maxParallel,
-        ...(options.partBytes === undefined ? {} : { partBytes: options.partBytes }),
-        ...(options.force === undefined ? {} : { force: options.force }),
-        ...(signal === undefined ? {} : { signal }),
+        partBytes: options.partBytes,
+        force: options.force,
+        signal,
         onProgress: (bytes, total) => report(path, bytes, total),
         onRetry: (error, waitMs) => onEvent?.({ type: "download-retry", file: path, error, waitMs }),
         onWait: () => {
@@ -184,7 +184,7 @@ export function manifestOf(
     schema: 1,
     id,
     source,
-    ...(revision === undefined ? {} : { revision }),
+    revision,
     files,
     ...described,
     ...(license === undefined ? {} : { license }),
@@ -201,8 +201,8 @@ export function manifestFile({ path, source, sha256, gitSha1 }: ExternalFile): M
     size: source.size,
     external: source.path ?? source.name,
     modified_ms: modifiedOf(source),
-    ...(sha256 === undefined ? {} : { sha256 }),
-    ...(gitSha1 === undefined ? {} : { git_sha1: gitSha1 }),
+    sha256,
+    git_sha1: gitSha1,
   };
 }
 

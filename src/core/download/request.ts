@@ -15,22 +15,22 @@ export interface Network {
   readonly fetch: typeof globalThis.fetch;
   readonly clock: Clock;
   /** Addresses behind a name, where the host can look them up. */
-  readonly lookup?: (host: string) => Promise<readonly string[]>;
+  readonly lookup?: ((host: string) => Promise<readonly string[]>) | undefined;
 }
 
 export interface RequestOptions {
-  readonly method?: "GET" | "HEAD" | "POST";
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly method?: "GET" | "HEAD" | "POST" | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Sent as Authorization, to this address' origin only and only over https or to loopback. */
-  readonly secret?: string;
+  readonly secret?: string | undefined;
   /** The user configured this host: it may be private. Hosts it redirects to may not, unless they are the same. */
-  readonly isTrusted?: boolean;
-  readonly allowHosts?: readonly string[];
-  readonly signal?: AbortSignal;
+  readonly isTrusted?: boolean | undefined;
+  readonly allowHosts?: readonly string[] | undefined;
+  readonly signal?: AbortSignal | undefined;
   /** for messages: the file or list that is asked for */
   readonly what: string;
   /** milliseconds until headers must have come; default requestTimes.firstByte */
-  readonly firstByteMs?: number;
+  readonly firstByteMs?: number | undefined;
 }
 
 export interface Answer {
@@ -172,8 +172,8 @@ export interface BodyOptions {
   readonly what: string;
   readonly clock: Clock;
   /** milliseconds without a byte; default requestTimes.stall. Given, slowness is no stall: answers of a model come as they come. */
-  readonly stallMs?: number;
-  readonly signal?: AbortSignal;
+  readonly stallMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

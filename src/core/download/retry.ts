@@ -43,8 +43,8 @@ export interface Retries {
 
 export interface RetryOptions {
   readonly clock: Clock;
-  readonly signal?: AbortSignal;
-  readonly onRetry?: (error: SpellError, waitMs: number) => void;
+  readonly signal?: AbortSignal | undefined;
+  readonly onRetry?: ((error: SpellError, waitMs: number) => void) | undefined;
 }
 
 export function createRetries({ clock, signal, onRetry }: RetryOptions): Retries {
@@ -68,7 +68,7 @@ export function createRetries({ clock, signal, onRetry }: RetryOptions): Retries
       if (!mayPass || failures >= retryLimits.tries) throw error;
       if (asked !== undefined && asked > retryLimits.longestAskedMs) {
         throw new SpellError("net-rate", `${error.message}; the server asks to wait ${Math.ceil(asked / 1000)} s`, {
-          ...(error.where === undefined ? {} : { where: error.where }),
+          where: error.where,
           details: { retryAfterSeconds: Math.ceil(asked / 1000) },
           cause: error,
         });

@@ -5,7 +5,7 @@ import type { Answer } from "./request.ts";
 export interface StatusContext {
   readonly what: string;
   /** Page where a person accepts the licence, for hubs. */
-  readonly gatePage?: string;
+  readonly gatePage?: string | undefined;
   readonly hasSecret: boolean;
 }
 

@@ -8,7 +8,7 @@ export function withName(error: SpellError, { path }: Named): SpellError {
   return new SpellError(error.code, `${path}: ${error.message}`, {
     where: path,
     cause: error,
-    ...(error.details === undefined ? {} : { details: error.details }),
+    details: error.details,
   });
 }
 
@@ -18,7 +18,8 @@ export function changedError({ path }: Named, cause?: SpellError): SpellError {
     `${path} changed at its source while it was fetched${cause === undefined ? "" : `: ${cause.message}`}`,
     {
       where: path,
-      ...(cause === undefined ? {} : { cause, ...(cause.details === undefined ? {} : { details: cause.details }) }),
+      cause,
+      details: cause?.details,
     },
   );
 }
@@ -38,7 +39,7 @@ export function withKept(error: unknown, { path }: Named, keptBytes: number, tot
   return new SpellError(error.code, error.message, {
     hint: error.hint,
     commands: error.commands,
-    ...(error.where === undefined ? {} : { where: error.where }),
+    where: error.where,
     details: { ...error.details, file: path, keptBytes, ...(totalBytes === undefined ? {} : { totalBytes }) },
     cause: error,
   });

@@ -3,6 +3,7 @@
  * every byte was hashed. What the server says is checked at every answer; what it does wrong ends in an exact code.
  */
 import { abortedError, SpellError } from "../errors.ts";
+import { rangeHeaders } from "../formats/byte-source.ts";
 import { formatCount } from "../formats/format-count.ts";
 import { limits } from "../limits.ts";
 import type { ArtifactStore, BlobFacts, Part } from "../platform.ts";
@@ -16,26 +17,26 @@ import { changedError, rangeError, shortError, withKept, withName } from "./tran
 
 export interface RemoteFile extends ArrivingFile {
   /** hash of git's blob, which hubs state for small files: 40 hex digits */
-  readonly gitSha1?: string;
-  readonly secret?: string;
-  readonly isTrusted?: boolean;
-  readonly allowHosts?: readonly string[];
-  readonly gatePage?: string;
+  readonly gitSha1?: string | undefined;
+  readonly secret?: string | undefined;
+  readonly isTrusted?: boolean | undefined;
+  readonly allowHosts?: readonly string[] | undefined;
+  readonly gatePage?: string | undefined;
 }
 
 export interface TransferOptions {
   readonly maxParallel: number;
   /** bytes of one part of a long file; default limits.downloadPartBytes */
-  readonly partBytes?: number;
+  readonly partBytes?: number | undefined;
   /** Fetches again what is there; it is replaced once the new bytes are right. */
-  readonly force?: boolean;
-  readonly signal?: AbortSignal;
+  readonly force?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
   /** @param total undefined while nobody knows */
-  readonly onProgress?: (done: number, total: number | undefined) => void;
-  readonly onRetry?: (error: SpellError, waitMs: number) => void;
+  readonly onProgress?: ((done: number, total: number | undefined) => void) | undefined;
+  readonly onRetry?: ((error: SpellError, waitMs: number) => void) | undefined;
   /** Another process or tab fetches the same file. */
-  readonly onWait?: () => void;
-  readonly onVerify?: () => void;
+  readonly onWait?: (() => void) | undefined;
+  readonly onVerify?: (() => void) | undefined;
 }
 
 export interface TransferResult extends BlobFacts {
@@ -58,8 +59,8 @@ export async function transferFile(
   if (there !== undefined) return there;
   const key = file.sha256 ?? (await hashText(store, file.url));
   const lockOptions = {
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-    ...(options.onWait === undefined ? {} : { onWait: options.onWait }),
+    signal: options.signal,
+    onWait: options.onWait,
   };
   return store.withLock(
     `pull-${key}`,
@@ -117,8 +118,8 @@ class Transfer {
     this.#options = options;
     this.#retries = createRetries({
       clock: network.clock,
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-      ...(options.onRetry === undefined ? {} : { onRetry: options.onRetry }),
+      signal: options.signal,
+      onRetry: options.onRetry,
     });
     this.#arrived = new Arrived(file, part, {
       clock: network.clock,
@@ -245,12 +246,7 @@ class Transfer {
       async () => {
         const size = this.#arrived.size ?? 0;
         const isWhole = at === 0 && to === size;
-        const answer = await this.#ask(
-          isWhole
-            ? {}
-            : { range: `bytes=${at}-${to - 1}`, ...(this.#arrived.etag === undefined ? {} : { "if-range": this.#arrived.etag }) },
-          signal,
-        );
+        const answer = await this.#ask(isWhole ? {} : rangeHeaders(at, to - 1, this.#arrived.etag), signal);
         if (answer.response.status === 416) return this.#takeUnsatisfied(answer);
         if (answer.response.status === 200 && !isWhole) {
           await discard(answer.response);
@@ -332,9 +328,9 @@ class Transfer {
     };
   }
 
-  #secrets(): { readonly secret?: string; readonly gatePage?: string } {
+  #secrets(): { readonly secret?: string | undefined; readonly gatePage?: string | undefined } {
     const { secret, gatePage } = this.#file;
-    return { ...(secret === undefined ? {} : { secret }), ...(gatePage === undefined ? {} : { gatePage }) };
+    return { secret, gatePage };
   }
 
   #checkAnswer({ response, url }: Answer, wanted: 200 | 206): void {
@@ -387,7 +383,7 @@ class Transfer {
   }
 
   async #take(answer: Answer, from: number, to: number | undefined, signal = this.#options.signal): Promise<number> {
-    const body = readBody(answer, { what: this.#file.path, clock: this.#network.clock, ...(signal === undefined ? {} : { signal }) });
+    const body = readBody(answer, { what: this.#file.path, clock: this.#network.clock, signal });
     return this.#arrived.take(body, [from, to], answer.url.host);
   }
 

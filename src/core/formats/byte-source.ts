@@ -11,13 +11,13 @@ export interface ByteSource {
   /** bytes */
   readonly size: number;
   /** Real path, where the source is a local file: engines that map files need it. */
-  readonly path?: string;
+  readonly path?: string | undefined;
   /** The same bytes as a Blob, where the host has one: engines that take Blobs then copy nothing. */
-  readonly blob?: Blob;
+  readonly blob?: Blob | undefined;
   /** Changes whenever the content may have changed: what is made from the file can be kept under it. Absent where nobody can tell. */
-  readonly version?: string;
+  readonly version?: string | undefined;
   /** Milliseconds since the epoch of the last change, where the host knows. */
-  readonly modifiedMs?: number;
+  readonly modifiedMs?: number | undefined;
   /**
    * Reads exactly `length` bytes at `offset`; a shorter answer is an error, never returned. The bytes are not to be changed: they may be a view.
    * @throws SpellError gguf-truncated when the range ends after the file; net-* for remote sources; run-aborted
@@ -71,9 +71,9 @@ export function blobSource(name: string, blob: Blob): ByteSource {
 
 export interface HttpSourceOptions {
   /** File name for messages; the last part of the address by default. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Ends the request for the size. Reads have their own. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -93,10 +93,7 @@ export async function httpSource(url: string, fetch: typeof globalThis.fetch, op
       checkRead(source, offset, length, signal);
       if (length === 0) return new Uint8Array(0);
       const last = offset + length - 1;
-      const response = await request(url, name, fetch, signal, {
-        range: `bytes=${offset}-${last}`,
-        ...(found.etag === undefined ? {} : { "if-range": found.etag }),
-      });
+      const response = await request(url, name, fetch, signal, rangeHeaders(offset, last, found.etag));
       try {
         checkRange(response, name, `bytes ${offset}-${last}/${found.size}`);
         return await readBody(response, name, length, signal);
@@ -110,7 +107,7 @@ export async function httpSource(url: string, fetch: typeof globalThis.fetch, op
 
 interface RemoteFile {
   readonly size: number;
-  readonly etag?: string;
+  readonly etag?: string | undefined;
 }
 
 /** @returns undefined where the answer to HEAD does not settle it: signed links and some servers refuse the method, others do not say the size */
@@ -150,11 +147,17 @@ async function request(
   try {
     // The length wanted is that of the bytes as they are. Requests with a range say so by themselves (the fetch standard, "identity").
     const plain: Readonly<Record<string, string>> = "range" in headers ? {} : { "accept-encoding": "identity" };
-    return await fetch(url, { method, headers: { ...plain, ...headers }, ...(signal === undefined ? {} : { signal }) });
+    return await fetch(url, { method, headers: { ...plain, ...headers }, signal: signal ?? null });
   } catch (cause) {
     throwIfAborted(signal);
     throw new SpellError("net-status", `${name}: no answer from ${hostOf(url)}`, { where: name, cause });
   }
+}
+
+/** Headers that ask for the bytes `from` … `to`, both included, of the version that `etag` names. */
+export function rangeHeaders(from: number, to: number, etag: string | undefined): Readonly<Record<string, string>> {
+  const range = `bytes=${from}-${to}`;
+  return etag === undefined ? { range } : { range, "if-range": etag };
 }
 
 function checkRange(response: Response, name: string, wanted: string): void {
@@ -210,7 +213,7 @@ async function discard(response: Response): Promise<void> {
   await response.body?.cancel().catch(() => undefined);
 }
 
-function strongEtag(response: Response): { readonly etag?: string } {
+function strongEtag(response: Response): { readonly etag?: string | undefined } {
   const etag = response.headers.get("etag");
   return etag?.startsWith('"') === true ? { etag } : {};
 }

@@ -55,7 +55,7 @@ export function createPromptWriter(facts: GgufFacts, isolate: Isolate): PromptWr
       isolate.run(
         "render-chat-template",
         { template: chatTemplate, messages: list, bosToken: facts.bos?.text ?? "", eosToken: facts.eos?.text ?? "" },
-        { timeoutMs: limits.templateMs, limitCode: "template-limit", ...(options.signal === undefined ? {} : { signal: options.signal }) },
+        { timeoutMs: limits.templateMs, limitCode: "template-limit", signal: options.signal },
       );
     try {
       return { text: String(await render(messages)), warnings: warnings() };

@@ -25,7 +25,7 @@ export type { SpecialToken } from "./tokenizer.ts";
 /** What an accepted model says about itself. */
 export interface GgufFacts {
   readonly architecture: string;
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** "Q8_0", "Q4_K_M" … */
   readonly quantization: string;
   readonly parameterCount: number;
@@ -40,13 +40,13 @@ export interface GgufFacts {
   /** all parts together */
   readonly fileBytes: number;
   readonly largestTensorBytes: number;
-  readonly license?: string;
-  readonly chatTemplate?: string;
+  readonly license?: string | undefined;
+  readonly chatTemplate?: string | undefined;
   /** As the file says; for a SentencePiece vocabulary that does not say, the ids engines take. */
-  readonly bos?: SpecialToken;
-  readonly eos?: SpecialToken;
+  readonly bos?: SpecialToken | undefined;
+  readonly eos?: SpecialToken | undefined;
   /** Only when the file says. */
-  readonly addBos?: boolean;
+  readonly addBos?: boolean | undefined;
   /** Texts that a runtime reads as control tokens where they stand in a prompt. */
   readonly controlTokens: readonly string[];
   /** What the file recommends, where it is within our ranges. */
@@ -58,7 +58,7 @@ export interface GgufFacts {
 }
 
 export interface AcceptGgufOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

@@ -44,7 +44,7 @@ export interface GgufHeader {
 }
 
 export interface ReadGgufHeaderOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const defaultAlignment = 32;

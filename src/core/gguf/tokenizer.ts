@@ -18,10 +18,10 @@ export interface SpecialToken {
 
 export interface TokenizerFacts {
   readonly vocabSize: number;
-  readonly bos?: SpecialToken;
-  readonly eos?: SpecialToken;
+  readonly bos?: SpecialToken | undefined;
+  readonly eos?: SpecialToken | undefined;
   /** only when the file says */
-  readonly addBos?: boolean;
+  readonly addBos?: boolean | undefined;
   /** texts that a runtime reads as control tokens where they stand in a prompt */
   readonly controlTokens: readonly string[];
   readonly notes: readonly string[];
@@ -74,9 +74,9 @@ export function readTokenizer(metadata: Metadata): TokenizerFacts {
   const addBos = metadata.truth("tokenizer.ggml.add_bos_token", code);
   return {
     vocabSize: tokens.length,
-    ...(bos === undefined ? {} : { bos }),
-    ...(eos === undefined ? {} : { eos }),
-    ...(addBos === undefined ? {} : { addBos }),
+    bos,
+    eos,
+    addBos,
     controlTokens: listControlTokens(metadata, vocabulary, types),
     notes: findStrayIds(metadata, tokens.length),
   };

@@ -13,23 +13,23 @@ export interface CatalogueEntry {
   readonly description: string;
   readonly kind: ModelKind;
   /** repository on the hub; absent for bundled models */
-  readonly source?: { readonly owner: string; readonly repo: string };
+  readonly source?: { readonly owner: string; readonly repo: string } | undefined;
   /** file of a quant, with {Q} or {q}; absent for T5 folders */
-  readonly file?: string;
+  readonly file?: string | undefined;
   readonly quants: readonly string[];
-  readonly defaultQuant?: string;
+  readonly defaultQuant?: string | undefined;
   /** bytes of the default quant, about */
   readonly sizeBytes: number;
   readonly parameterCount: number;
   readonly contextLength: number;
   readonly license: string;
-  readonly licenseUrl?: string;
+  readonly licenseUrl?: string | undefined;
   readonly recommended: boolean;
   readonly bundled: boolean;
   /** commit it is held to */
-  readonly revision?: string;
+  readonly revision?: string | undefined;
   /** of the file of the default quant */
-  readonly sha256?: string;
+  readonly sha256?: string | undefined;
 }
 
 const kinds: readonly ModelKind[] = ["chat", "text2text", "story", "embedding"];
@@ -105,19 +105,19 @@ function readEntry(table: unknown, where: string): CatalogueEntry {
     aliases: list("aliases").map(checkModelName),
     description: text("description"),
     kind,
-    ...(spec === undefined ? {} : { source: { owner: spec.owner, repo: spec.repo } }),
-    ...(file === undefined ? {} : { file }),
+    source: spec === undefined ? undefined : { owner: spec.owner, repo: spec.repo },
+    file,
     quants: list("quants"),
-    ...(defaultQuant === undefined ? {} : { defaultQuant }),
+    defaultQuant,
     sizeBytes: count("size_bytes"),
     parameterCount: count("parameter_count"),
     contextLength: count("context_length"),
     license: text("license"),
-    ...(licenseUrl === undefined ? {} : { licenseUrl }),
+    licenseUrl,
     recommended: table["recommended"] === true,
     bundled,
-    ...(revision === undefined ? {} : { revision }),
-    ...(sha256 === undefined ? {} : { sha256 }),
+    revision,
+    sha256,
   };
 }
 

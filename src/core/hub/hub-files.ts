@@ -12,24 +12,24 @@ export interface HubListing {
   readonly repo: string;
   /** 40 hex digits */
   readonly commit: string;
-  readonly license?: string;
+  readonly license?: string | undefined;
   readonly files: readonly HubFile[];
 }
 
 export interface HubFile {
   readonly path: string;
   readonly size: number;
-  readonly sha256?: string;
-  readonly gitSha1?: string;
+  readonly sha256?: string | undefined;
+  readonly gitSha1?: string | undefined;
 }
 
 /** What somebody asked for in a repository. */
 export interface HubWish {
   readonly spec: HfSpec;
   /** the short name it was asked for by */
-  readonly entry?: CatalogueEntry;
+  readonly entry?: CatalogueEntry | undefined;
   /** the variant of the spec, or of --quantization */
-  readonly variant?: string;
+  readonly variant?: string | undefined;
 }
 
 /** Quants taken where nobody names one, best compromise first. */
@@ -40,8 +40,8 @@ const t5Files = ["config.json", "generation_config.json", "tokenizer_config.json
 
 export interface ChosenFiles {
   readonly files: readonly HubFile[];
-  readonly variant?: string;
-  readonly variants?: readonly PlannedVariant[];
+  readonly variant?: string | undefined;
+  readonly variants?: readonly PlannedVariant[] | undefined;
 }
 
 /** @throws SpellError model-variant-unknown, model-ambiguous, model-layout, gguf-shard, net-not-found with the files there are */
@@ -102,7 +102,7 @@ function chooseQuant(
   const [only, second] = models;
   if (only !== undefined && second === undefined) {
     const quant = quantOf(only.path);
-    return { files: withShards(only, files), ...(quant === undefined ? {} : { variant: quant }) };
+    return { files: withShards(only, files), variant: quant };
   }
   throw new SpellError("model-ambiguous", `${where} holds several models: ${listed === "" ? shown(models) : listed}`, {
     where,
@@ -179,21 +179,21 @@ export function wishesOf(
   catalogue: readonly CatalogueEntry[],
   revision?: string,
 ): readonly HubWish[] {
-  const spec: HfSpec = { kind: "hf", owner, repo, ...(revision === undefined ? {} : { revision }) };
+  const spec: HfSpec = { kind: "hf", owner, repo, revision };
   const isSame = ({ source, revision: pin }: CatalogueEntry): boolean =>
     source?.owner.toLowerCase() === owner.toLowerCase() &&
     source.repo.toLowerCase() === repo.toLowerCase() &&
     (pin === undefined ? revision === undefined : pin === commit);
   const entry = catalogue.find(isSame);
   const models = files.filter(({ path }) => isModelGguf(path));
-  if (models.length === 0) return [{ spec, ...(entry === undefined || entry.file !== undefined ? {} : { entry }) }];
+  if (models.length === 0) return [{ spec, entry: entry === undefined || entry.file !== undefined ? undefined : entry }];
   const seen = new Set<string>();
   return models.flatMap(({ path }): readonly HubWish[] => {
     const quant = quantOf(path);
     if (quant !== undefined && !seen.has(quant)) {
       seen.add(quant);
       const isListed = entry !== undefined && path === fileOfQuant(entry, quant);
-      return [{ spec, variant: quant, ...(isListed ? { entry } : {}) }];
+      return [{ spec, variant: quant, entry: isListed ? entry : undefined }];
     }
     return path.includes("/") ? [] : [{ spec: { ...spec, file: path } }]; // a spec has no folders
   });

@@ -18,10 +18,10 @@ import { chooseFiles, type HubFile, type HubListing, type HubWish } from "./hub-
 export interface HubContext {
   readonly network: Network;
   readonly settings: ModelSettings;
-  readonly foreign?: ForeignModels;
-  readonly allowHosts?: readonly string[];
-  readonly signal?: AbortSignal;
-  readonly onRetry?: (error: SpellError, waitMs: number) => void;
+  readonly foreign?: ForeignModels | undefined;
+  readonly allowHosts?: readonly string[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onRetry?: ((error: SpellError, waitMs: number) => void) | undefined;
 }
 
 /**
@@ -41,7 +41,7 @@ export async function listRepository(
   } catch (error) {
     if (!(error instanceof SpellError) || error.code !== "net-not-found") throw error;
     throw new SpellError("net-not-found", `the hub has no ${owner}/${repo} at ${revision ?? "main"}`, {
-      ...(error.where === undefined ? {} : { where: error.where }),
+      where: error.where,
       hint: "Check the name and the revision.",
       cause: error,
     });
@@ -50,7 +50,7 @@ export async function listRepository(
 }
 
 /** Asked for with each request: in a page a person types it when the first one is refused. */
-export function secretOf({ hfToken }: Pick<HubContext["settings"], "hfToken">): { readonly secret?: string } {
+export function secretOf({ hfToken }: Pick<HubContext["settings"], "hfToken">): { readonly secret?: string | undefined } {
   const token = hfToken?.();
   return token === undefined ? {} : { secret: `Bearer ${token}` };
 }
@@ -95,10 +95,10 @@ function readListing(owner: string, repo: string, value: Readonly<Record<string,
       throw fail(`${path} has no hash that can be`);
     const git = entry["blobId"];
     const gitSha1 = sha256 === undefined && typeof git === "string" && /^[0-9a-f]{40}$/.test(git) ? git : undefined;
-    return [{ path, size, ...(sha256 === undefined ? {} : { sha256 }), ...(gitSha1 === undefined ? {} : { gitSha1 }) }];
+    return [{ path, size, sha256, gitSha1 }];
   });
   const license = isObject(cardData) && typeof cardData["license"] === "string" ? cardData["license"].slice(0, 80) : undefined;
-  return { owner, repo, commit: sha, files, ...(license === undefined ? {} : { license }) };
+  return { owner, repo, commit: sha, files, license };
 }
 
 /** Forward slashes, no way upwards, nothing a file system could read otherwise. */
@@ -113,11 +113,7 @@ function isSafePath(path: string): boolean {
 export function planRepository(listing: HubListing, { spec, entry, variant }: HubWish, context: HubContext): PullPlan {
   const { settings } = context;
   const name = `${listing.owner}/${listing.repo}`;
-  const chosen = chooseFiles(
-    listing,
-    { spec, ...(entry === undefined ? {} : { entry }), ...(variant === undefined ? {} : { variant }) },
-    settings.defaultQuantization,
-  );
+  const chosen = chooseFiles(listing, { spec, entry, variant }, settings.defaultQuantization);
   const pinned = entry?.sha256;
   const files = chosen.files.map(
     ({ path, size, sha256, gitSha1 }): PlannedFile => ({
@@ -145,11 +141,11 @@ export function planRepository(listing: HubListing, { spec, entry, variant }: Hu
     key: keyOf(spec, entry, chosen.variant ?? spec.file),
     source: `hf:${name}`,
     revision: listing.commit,
-    ...(license === undefined ? {} : { license }),
-    ...(entry?.licenseUrl === undefined ? {} : { licenseUrl: entry.licenseUrl }),
-    ...(variant === undefined && spec.file === undefined ? { byDefault: true } : {}),
+    license,
+    licenseUrl: entry?.licenseUrl === undefined ? undefined : entry.licenseUrl,
+    byDefault: variant === undefined && spec.file === undefined ? true : undefined,
     files,
-    ...(chosen.variants === undefined || chosen.variants.length < 2 ? {} : { variants: chosen.variants }),
+    variants: chosen.variants === undefined || chosen.variants.length < 2 ? undefined : chosen.variants,
   };
 }
 
@@ -197,7 +193,7 @@ export async function reuseCache(
     if (found.sha256 !== undefined && file.remote.sha256 !== undefined && found.sha256 !== file.remote.sha256) return file;
     isUsed = true;
     const [sha256, gitSha1] = [file.remote.sha256 ?? found.sha256, file.remote.gitSha1 ?? found.gitSha1];
-    const hashes = { ...(sha256 === undefined ? {} : { sha256 }), ...(gitSha1 === undefined ? {} : { gitSha1 }) };
+    const hashes = { sha256, gitSha1 };
     return { kind: "external", external: { path: file.remote.path, source: found.source, verified: "size", ...hashes } };
   });
   return isUsed ? { ...plan, files, source: files.every(({ kind }) => kind === "external") ? "hf-cache" : plan.source } : plan;
@@ -210,6 +206,6 @@ export async function listCached(
 ): Promise<HubListing | undefined> {
   const cached = await foreign.findHubFiles(owner, repo, revision ?? "main");
   if (cached === undefined) return undefined;
-  const files = cached.files.map(({ path, source, sha256 }) => ({ path, size: source.size, ...(sha256 === undefined ? {} : { sha256 }) }));
+  const files = cached.files.map(({ path, source, sha256 }) => ({ path, size: source.size, sha256 }));
   return { owner, repo, commit: cached.commit, files };
 }

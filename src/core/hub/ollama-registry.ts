@@ -32,7 +32,7 @@ export async function planRegistry(spec: OllamaSpec, context: HubContext): Promi
   const { settings, network, foreign } = context;
   const id = printModelSpec({
     kind: "ollama",
-    ...(spec.namespace === undefined ? {} : { namespace: spec.namespace }),
+    namespace: spec.namespace,
     name: spec.name,
     tag: spec.tag ?? "latest",
     backend: "candle", // without it the name is one of a server's, where one is declared
@@ -48,8 +48,8 @@ export async function planRegistry(spec: OllamaSpec, context: HubContext): Promi
   const secret = await askToken(`${registry}/v2/${path}/manifests/${spec.tag ?? "latest"}`, network, context);
   const shared = {
     isTrusted: true,
-    ...(secret === undefined ? {} : { secret }),
-    ...(context.allowHosts === undefined ? {} : { allowHosts: context.allowHosts }),
+    secret,
+    allowHosts: context.allowHosts,
   };
   const { value } = await requestJson(`${registry}/v2/${path}/manifests/${spec.tag ?? "latest"}`, network, {
     ...shared,
@@ -111,7 +111,7 @@ function readImage(value: Readonly<Record<string, unknown>>, id: string): Layer 
  * @returns the value of Authorization, or undefined where nothing is wanted
  */
 async function askToken(address: string, network: Network, { signal, allowHosts }: HubContext): Promise<string | undefined> {
-  const base = { isTrusted: true, ...(allowHosts === undefined ? {} : { allowHosts }), ...(signal === undefined ? {} : { signal }) };
+  const base = { isTrusted: true, allowHosts, signal };
   const { response, url } = await request(address, network, {
     ...base,
     what: "the registry",

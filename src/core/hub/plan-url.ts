@@ -18,7 +18,7 @@ export async function planUrl(spec: UrlSpec, context: HubContext): Promise<PullP
   const count = shard?.count ?? 1;
   const isHub = url.origin === new URL(settings.hfEndpoint).origin;
   const base = {
-    ...(allowHosts === undefined ? {} : { allowHosts }),
+    allowHosts,
     ...(isHub ? secretOf(settings) : {}),
     ...(isHub ? { isTrusted: true, gatePage: spec.url } : {}),
   };
@@ -53,7 +53,7 @@ export async function planUrl(spec: UrlSpec, context: HubContext): Promise<PullP
     id: printModelSpec(spec),
     key: ["url", url.hostname.toLowerCase(), await hashOf(spec.url), name.toLowerCase().slice(0, 80)],
     source: spec.url,
-    ...(commit !== undefined && /^[0-9a-f]{40}$/.test(commit) ? { revision: commit } : {}),
+    revision: commit !== undefined && /^[0-9a-f]{40}$/.test(commit) ? commit : undefined,
     files,
   };
 }

@@ -24,19 +24,19 @@ export interface RemoteEngineOptions {
   readonly place: "process" | "worker";
   readonly engine: string;
   /** Longest load; default two minutes, and one more for each GiB, as a slow disk needs it. */
-  readonly loadTimeoutMs?: number;
+  readonly loadTimeoutMs?: number | undefined;
   /** Longest wait for the next piece, a prompt of any length included; default 15 minutes: beyond patience, short of for ever. */
-  readonly pieceTimeoutMs?: number;
+  readonly pieceTimeoutMs?: number | undefined;
   /** Silence after which the other side counts as dead while a call waits. */
   readonly silenceMs: number;
   /** What the other side said at last, for people. */
-  readonly lastWords?: () => string;
+  readonly lastWords?: (() => string) | undefined;
 }
 
 /** What open() of every runtime takes, beside options of its own. */
 export interface CommonOpenOptions {
-  readonly onProgress?: (share: number) => void;
-  readonly signal?: AbortSignal;
+  readonly onProgress?: ((share: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface Pending {
@@ -87,7 +87,7 @@ export class RemoteEngine {
   }
 
   /** @throws SpellError of the engine's open(); run-crash, device-unavailable where it dies; run-aborted */
-  async open<CallOptions extends { readonly signal?: AbortSignal }>(
+  async open<CallOptions extends { readonly signal?: AbortSignal | undefined }>(
     files: readonly ByteSource[],
     { signal, onProgress, ...options }: CommonOpenOptions,
   ): Promise<ModelHandle<CallOptions>> {
@@ -103,9 +103,9 @@ export class RemoteEngine {
       files: files.map(({ name, size, path, blob, version }) => ({
         name,
         size,
-        ...(path === undefined ? {} : { path }),
-        ...(blob === undefined || this.#options.place === "process" ? {} : { blob }),
-        ...(version === undefined ? {} : { version }),
+        path,
+        blob: blob === undefined || this.#options.place === "process" ? undefined : blob,
+        version,
       })),
       options,
     });
@@ -118,7 +118,10 @@ export class RemoteEngine {
     }
   }
 
-  #toHandle<CallOptions extends { readonly signal?: AbortSignal }>({ answersMany, ...opened }: OpenedHandle): ModelHandle<CallOptions> {
+  #toHandle<CallOptions extends { readonly signal?: AbortSignal | undefined }>({
+    answersMany,
+    ...opened
+  }: OpenedHandle): ModelHandle<CallOptions> {
     const engine = this;
     return {
       ...opened,
@@ -144,7 +147,7 @@ export class RemoteEngine {
   /** @param isLast whether nothing follows a piece */
   async *#generate<Piece extends ModelPiece | ManyPiece>(
     prompt: string | readonly string[],
-    { signal, ...options }: { readonly signal?: AbortSignal },
+    { signal, ...options }: { readonly signal?: AbortSignal | undefined },
     isLast: (piece: Piece) => boolean,
   ): AsyncGenerator<Piece, void, undefined> {
     if (this.dead !== undefined) throw this.dead;

@@ -12,10 +12,10 @@ export type Plain<O> = Omit<O, "signal" | "onProgress">;
 export interface EngineFile {
   readonly name: string;
   readonly size: number;
-  readonly path?: string;
+  readonly path?: string | undefined;
   /** Only between threads of one browser: the bytes stay where they are. */
-  readonly blob?: Blob;
-  readonly version?: string;
+  readonly blob?: Blob | undefined;
+  readonly version?: string | undefined;
 }
 
 export type ToEngine =

@@ -19,7 +19,7 @@ const spareMs = 20_000;
  * @param start makes the process or worker; may throw where that is impossible
  * @returns a runtime whose `prepare()` starts the next engine: it loads while the caller reads the file's header
  */
-export function remoteRuntime<OpenOptions extends CommonOpenOptions, CallOptions extends { readonly signal?: AbortSignal }>(
+export function remoteRuntime<OpenOptions extends CommonOpenOptions, CallOptions extends { readonly signal?: AbortSignal | undefined }>(
   name: string,
   start: () => RemoteEngine,
 ): RemoteRuntime<OpenOptions, CallOptions> {
@@ -43,7 +43,7 @@ export function remoteRuntime<OpenOptions extends CommonOpenOptions, CallOptions
       void engine.end(new SpellError("run-closed", "nobody needed it"));
     }, spareMs);
     // Where timers hold a program open, this one must not.
-    (spareTimer as { unref?: () => void }).unref?.();
+    (spareTimer as { unref?: (() => void) | undefined }).unref?.();
   };
 
   return {

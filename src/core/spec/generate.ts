@@ -15,32 +15,32 @@ export type Preset = "greedy" | "balanced" | "conservative" | "creative";
 
 /** Ranges and defaults: text/parameters.ts, and docs/parameters.md made from it. Undefined = the model's own default, else the table's. */
 export interface GenerateOptions {
-  readonly maxTokens?: number;
-  readonly temperature?: number;
-  readonly topP?: number;
-  readonly topK?: number;
-  readonly minP?: number;
-  readonly repeatPenalty?: number;
-  readonly repeatLastN?: number;
-  readonly presencePenalty?: number;
-  readonly frequencyPenalty?: number;
-  readonly seed?: number;
-  readonly stop?: string | readonly string[];
-  readonly numBeams?: number;
-  readonly lengthPenalty?: number;
-  readonly numReturnSequences?: number;
-  readonly noRepeatNgramSize?: number;
-  readonly preset?: Preset;
+  readonly maxTokens?: number | undefined;
+  readonly temperature?: number | undefined;
+  readonly topP?: number | undefined;
+  readonly topK?: number | undefined;
+  readonly minP?: number | undefined;
+  readonly repeatPenalty?: number | undefined;
+  readonly repeatLastN?: number | undefined;
+  readonly presencePenalty?: number | undefined;
+  readonly frequencyPenalty?: number | undefined;
+  readonly seed?: number | undefined;
+  readonly stop?: string | readonly string[] | undefined;
+  readonly numBeams?: number | undefined;
+  readonly lengthPenalty?: number | undefined;
+  readonly numReturnSequences?: number | undefined;
+  readonly noRepeatNgramSize?: number | undefined;
+  readonly preset?: Preset | undefined;
   /** System message put first; not for `raw`. */
-  readonly system?: string;
+  readonly system?: string | undefined;
   /** No chat template and no defusing: the text goes to the model as it is. Only for a text prompt. */
-  readonly raw?: boolean;
+  readonly raw?: boolean | undefined;
   /**
    * Where this call computes; default: where the model was loaded for. The first call that names another device loads the model there too, and it
    * stays on both until it is disposed.
    */
-  readonly device?: DeviceChoice;
-  readonly signal?: AbortSignal;
+  readonly device?: DeviceChoice | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export type FinishReason = "stop" | "length" | "aborted";

@@ -8,7 +8,7 @@ export interface ModelSettings {
   /** Address of the hub, without a slash at its end. */
   readonly hfEndpoint: string;
   /** Sent to the hub only; looked at with each request. */
-  readonly hfToken?: () => string | undefined;
+  readonly hfToken?: (() => string | undefined) | undefined;
   /** Address of the Ollama registry. */
   readonly ollamaRegistry: string;
   /** Name of the provider that runs models in this process; commands that fetch for it end in it. */
@@ -23,13 +23,13 @@ export interface ModelSettings {
   /** Connections per host, 1–16. */
   readonly maxParallel: number;
   /** Text of an additional models.toml; its names win over built-in ones. */
-  readonly catalogue?: string;
+  readonly catalogue?: string | undefined;
   /** Variant of GGUF models where a spec has none. */
   readonly defaultQuantization: string;
   /** Longest wait of a call to Ollama without any progress. */
   readonly ollamaTimeoutMs: number;
   /** Seconds an idle model of Ollama stays loaded; -1 = for ever. Absent = the server's choice. */
-  readonly ollamaKeepAliveSeconds?: number;
+  readonly ollamaKeepAliveSeconds?: number | undefined;
   /** Tokens Ollama keeps; 0 = the server's choice. */
   readonly ollamaContextSize: number;
 }

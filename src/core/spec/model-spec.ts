@@ -6,14 +6,14 @@ import { SpellError } from "../errors.ts";
 
 export type ModelSpec = (NameSpec | HfSpec | OllamaSpec | UrlSpec | PathSpec) & {
   /** who is to run it, in lower case; `local` is read as `candle` */
-  readonly backend?: string;
+  readonly backend?: string | undefined;
 };
 
 /** A short name: of the catalogue, given with --as, or of an Ollama server. */
 export interface NameSpec {
   readonly kind: "name";
   readonly name: string;
-  readonly variant?: string;
+  readonly variant?: string | undefined;
 }
 
 /** A repository of the Hugging Face Hub, or one file of it. */
@@ -21,19 +21,19 @@ export interface HfSpec {
   readonly kind: "hf";
   readonly owner: string;
   readonly repo: string;
-  readonly variant?: string;
-  readonly file?: string;
+  readonly variant?: string | undefined;
+  readonly file?: string | undefined;
   /** branch, tag or commit; default `main` */
-  readonly revision?: string;
+  readonly revision?: string | undefined;
 }
 
 /** A model of the Ollama registry. */
 export interface OllamaSpec {
   readonly kind: "ollama";
   /** default `library` */
-  readonly namespace?: string;
+  readonly namespace?: string | undefined;
   readonly name: string;
-  readonly tag?: string;
+  readonly tag?: string | undefined;
 }
 
 export interface UrlSpec {
@@ -41,7 +41,7 @@ export interface UrlSpec {
   /** normalised, without a fragment */
   readonly url: string;
   /** 64 lower-case hex digits */
-  readonly sha256?: string;
+  readonly sha256?: string | undefined;
 }
 
 export interface PathSpec {
@@ -51,9 +51,9 @@ export interface PathSpec {
 
 export interface ParseSpecOptions {
   /** Hosts, or `host:port`, that may be private or local. */
-  readonly allowHosts?: readonly string[];
+  readonly allowHosts?: readonly string[] | undefined;
   /** Declared providers: `NAME/REST` is then read as `REST@NAME`, as for `candle`, `local` and `ollama`. Without it no prefix is read. */
-  readonly providers?: readonly string[];
+  readonly providers?: readonly string[] | undefined;
 }
 
 /** The grammar in one line, for messages and help. */
@@ -100,7 +100,7 @@ function parseName(text: string, options: ParseSpecOptions): ModelSpec {
   if (!isSafe(name, ident)) throw syntax(text, `wanted ${specGrammar}`);
   if (variant !== undefined && !ident.test(variant)) throw syntax(text, "after the colon a variant follows, such as Q4_K_M");
   if (more !== undefined) throw syntax(text, "a second tag");
-  return { kind: "name", name, ...(variant === undefined ? {} : { variant }), ...(backend === undefined ? {} : { backend }) };
+  return { kind: "name", name, variant, backend };
 }
 
 function parseHub(text: string, body: string): ModelSpec {
@@ -122,10 +122,10 @@ function parseHub(text: string, body: string): ModelSpec {
     kind: "hf",
     owner,
     repo,
-    ...(variant === undefined ? {} : { variant }),
-    ...(file === undefined ? {} : { file }),
-    ...(revision === undefined ? {} : { revision }),
-    ...(backend === undefined ? {} : { backend }),
+    variant,
+    file,
+    revision,
+    backend,
   };
 }
 
@@ -146,10 +146,10 @@ function parseOllama(text: string, body: string): ModelSpec {
   }
   return {
     kind: "ollama",
-    ...(namespace === undefined || namespace === "library" ? {} : { namespace }),
+    namespace: namespace === undefined || namespace === "library" ? undefined : namespace,
     name,
-    ...(tag === undefined ? {} : { tag }),
-    ...(backend === undefined ? {} : { backend }),
+    tag,
+    backend,
   };
 }
 
@@ -170,7 +170,7 @@ function parseUrl(text: string, options: ParseSpecOptions): ModelSpec {
   const [, sha256] = /^#sha256=([0-9a-f]{64})$/i.exec(url.hash) ?? [];
   if (url.hash !== "" && sha256 === undefined) throw syntax(text, "after # wanted sha256= and 64 hex digits");
   url.hash = "";
-  return { kind: "url", url: url.href, ...(sha256 === undefined ? {} : { sha256: sha256.toLowerCase() }), ...backend };
+  return { kind: "url", url: url.href, sha256: sha256?.toLowerCase(), ...backend };
 }
 
 /** A page of the hub as people copy it from their browser. @returns undefined for files inside folders, which stay addresses */
@@ -242,7 +242,7 @@ function isPrivateV6(host: string): boolean {
 }
 
 /** The last `@` parts a backend from the rest. */
-function splitBackend(text: string): { readonly rest: string; readonly backend?: string } {
+function splitBackend(text: string): { readonly rest: string; readonly backend?: string | undefined } {
   const at = text.lastIndexOf("@");
   if (at < 0) return { rest: text };
   const word = text.slice(at + 1);
@@ -256,7 +256,7 @@ function backendWord(word: string): string {
 }
 
 /** In a path only the words of the in-process backend count; any other `@` belongs to the name. */
-function pathBackend(text: string): { readonly path: string; readonly backend?: string } {
+function pathBackend(text: string): { readonly path: string; readonly backend?: string | undefined } {
   const found = /@(candle|local)$/i.exec(text);
   return found === null ? { path: text } : { path: text.slice(0, found.index), backend: "candle" };
 }

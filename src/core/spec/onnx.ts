@@ -12,9 +12,9 @@ export interface WeightRange {
   /** bytes */
   readonly length: number;
   /** Where the values lie in a file as they are, … */
-  readonly file?: { readonly source: ByteSource; readonly offset: number };
+  readonly file?: { readonly source: ByteSource; readonly offset: number } | undefined;
   /** … or how they are made (quantised blocks, tables). Called at most once per open(). */
-  readonly make?: () => Promise<Uint8Array>;
+  readonly make?: (() => Promise<Uint8Array>) | undefined;
 }
 
 /** Where a graph says that an initialiser's bytes are: the ONNX `external_data` entries. */
@@ -41,7 +41,7 @@ export interface OnnxTensor<D extends OnnxDtype = OnnxDtype> {
   /**
    * The values themselves, where they lie in this memory. The owner of a tensor may change them, and take over the memory for another tensor.
    */
-  readonly local?: OnnxData<D>;
+  readonly local?: OnnxData<D> | undefined;
   /** The values: at once where they are in this memory already, after a copy where a device holds them. Not to be changed. */
   read(): Promise<OnnxData<D>>;
   /** Frees what a device holds; needed for values named in `keepOnDevice`, harmless for others. Second call does nothing. */
@@ -71,10 +71,10 @@ export interface OnnxOpenOptions {
   /** at least 1; adapters clamp to what their build can do and report it in OnnxGraph.threads */
   readonly threads: number;
   /** Outputs to leave on the device, as handles to feed back and release. Ignored where device and host memory are one. */
-  readonly keepOnDevice?: readonly string[];
+  readonly keepOnDevice?: readonly string[] | undefined;
   /** Trades speed for memory: weights are not repacked. */
-  readonly lowMemory?: boolean;
-  readonly signal?: AbortSignal;
+  readonly lowMemory?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface OnnxGraph {

@@ -28,11 +28,11 @@ export interface DeviceAttempt {
   readonly ok: boolean;
   readonly reason: DeviceReason;
   /** What was seen, or a complete command that mends it. */
-  readonly hint?: string;
+  readonly hint?: string | undefined;
   /** Name of the runtime that would have computed there: "wllama", "node-llama-cpp". */
-  readonly runtime?: string;
+  readonly runtime?: string | undefined;
   /** Milliseconds of the self-test where it was run for this report: its model loaded, its questions answered. */
-  readonly selfTestMs?: number;
+  readonly selfTestMs?: number | undefined;
 }
 
 /** What a device answered to a look, before any model was loaded on it. */
@@ -46,11 +46,11 @@ export type DeviceProbe =
       /** Engine version, adapter and driver: what the verdict of a self-test holds for. */
       readonly identity: string;
       /** bytes that weights and KV cache may take; unknown where the device does not say */
-      readonly memoryBytes?: number;
+      readonly memoryBytes?: number | undefined;
       /** bytes of the largest single buffer */
-      readonly bufferBytes?: number;
+      readonly bufferBytes?: number | undefined;
       /** bytes of the largest part the engine takes as a whole, where it has a limit of its own */
-      readonly partBytes?: number;
+      readonly partBytes?: number | undefined;
     }
   | {
       readonly ok: false;
@@ -66,19 +66,19 @@ export interface ModelNeeds {
   /** bytes of the largest single tensor */
   readonly bufferBytes: number;
   /** bytes of the largest part that an engine takes as a whole: one GGUF file, or all weights of T5 */
-  readonly partBytes?: number;
+  readonly partBytes?: number | undefined;
 }
 
 /** What open() of every runtime takes about devices. */
 export interface DeviceOptions {
   readonly device: DeviceChoice;
   /** Without it nothing is compared with what the device holds. */
-  readonly needs?: ModelNeeds;
+  readonly needs?: ModelNeeds | undefined;
   /** Where the model does not fit as a whole, a part of it may stay with the processor. */
-  readonly mayDivide?: boolean;
+  readonly mayDivide?: boolean | undefined;
   /** Devices that were lost while this model computed on them: `auto` does not take them again. */
-  readonly lost?: readonly Device[];
-  readonly signal?: AbortSignal;
+  readonly lost?: readonly Device[] | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What every runtime offers beside opening models. */
@@ -94,15 +94,15 @@ export interface DeviceSurvey {
 
 export interface DeviceSurveyOptions {
   /** this device alone */
-  readonly only?: Device;
+  readonly only?: Device | undefined;
   /** told of each device as soon as it is known */
-  readonly onAttempt?: (attempt: DeviceAttempt) => void;
-  readonly signal?: AbortSignal;
+  readonly onAttempt?: ((attempt: DeviceAttempt) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface DevicePreview {
-  readonly chosen?: Device;
-  readonly runtime?: string;
+  readonly chosen?: Device | undefined;
+  readonly runtime?: string | undefined;
   readonly tried: readonly DeviceAttempt[];
 }
 
@@ -118,8 +118,8 @@ export interface ThreadChoice {
 export interface DeviceReport {
   readonly chosen: Device;
   readonly tried: readonly DeviceAttempt[];
-  readonly runtime?: string;
-  readonly threads?: ThreadChoice;
+  readonly runtime?: string | undefined;
+  readonly threads?: ThreadChoice | undefined;
 }
 
 /**
@@ -147,9 +147,9 @@ export interface GgufOpenOptions extends DeviceOptions {
   /** 0 = find the best number, see ThreadChoice */
   readonly threads: number;
   /** Text of the begin-of-sequence token, for engines that add it by themselves and must not meet it in the prompt too. */
-  readonly bos?: string;
+  readonly bos?: string | undefined;
   /** Loaded share, 0 … 1, never falling. */
-  readonly onProgress?: (share: number) => void;
+  readonly onProgress?: ((share: number) => void) | undefined;
 }
 
 /** What every opened model offers, whatever its architecture: text goes in, pieces of text come out. `O`: the options of one call. */
@@ -164,7 +164,7 @@ export interface ModelHandle<O> {
   /** Facts to show as warnings in the first stream: one thread because the page is not isolated, threads clamped … */
   readonly notes: readonly string[];
   /** Why it is not the device that was asked for, or that `auto` would rather have: shown as warnings in the first stream. */
-  readonly fallbacks?: readonly string[];
+  readonly fallbacks?: readonly string[] | undefined;
   /**
    * Continues a rendered prompt (a decoder), or answers an input (an encoder-decoder). Special tokens in it are read as such (message content was defused before),
    * begin-of-sequence is added exactly once. The longest prefix shared with the previous call is not computed again.
@@ -179,7 +179,7 @@ export interface ModelHandle<O> {
    * Ends after one `end` piece for each prompt.
    * @throws SpellError as generate()
    */
-  generateMany?(prompts: readonly string[], options: O): AsyncIterable<ManyPiece>;
+  generateMany?: ((prompts: readonly string[], options: O) => AsyncIterable<ManyPiece>) | undefined;
   /** Frees everything; pending calls reject with run-closed. Second call does nothing. */
   dispose(): Promise<void>;
 }
@@ -228,7 +228,7 @@ export interface GgufGenerateOptions {
    * The string itself may be in the pieces: core cuts it.
    */
   readonly stop: readonly string[];
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export type ModelPiece =
@@ -246,9 +246,9 @@ export type ModelPiece =
       readonly prefillMs: number;
       readonly decodeMs: number;
       /** Only when several sequences were asked for: best first, with the score of the search. */
-      readonly candidates?: readonly Candidate[];
+      readonly candidates?: readonly Candidate[] | undefined;
       /** What went wrong with the output, where the text before it is good: shown as a warning. */
-      readonly note?: string;
+      readonly note?: string | undefined;
     };
 
 export interface Candidate {
@@ -281,12 +281,12 @@ export type Seq2SeqDraft = "q8" | "q4";
 export interface Seq2SeqOpenOptions extends DeviceOptions {
   readonly variant: Seq2SeqVariant;
   /** Copy that writes ahead of greedy answers; none by default. Left out, with a note, where it would be no faster. */
-  readonly draft?: Seq2SeqDraft;
+  readonly draft?: Seq2SeqDraft | undefined;
   /** tokens of one input, its end token included; a longer one is refused */
   readonly inputLength: number;
   /** 0 = the adapter's choice */
   readonly threads: number;
-  readonly onProgress?: (share: number) => void;
+  readonly onProgress?: ((share: number) => void) | undefined;
 }
 
 /** The whole set, always sent; core fills defaults and checks ranges. */

@@ -28,7 +28,7 @@ export type StreamPart =
       readonly usage: Usage;
       readonly timing: Timing;
       /** only when several sequences were asked for, best first */
-      readonly candidates?: readonly string[];
+      readonly candidates?: readonly string[] | undefined;
     };
 
 /** A part of the answer to one of several prompts. */

@@ -1,8 +1,10 @@
 /** config.json and generation_config.json of a T5 model, as checked records. Field names are the reference's own, in camelCase. */
+
 import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { isObject, readJson } from "../json.ts";
 import { limits } from "../limits.ts";
+import { definedOnly } from "../values.ts";
 
 export interface T5Config {
   readonly dModel: number;
@@ -31,23 +33,23 @@ export interface T5Config {
 
 /** What generation_config.json recommends; absent = it says nothing. */
 export interface T5GenerationConfig {
-  readonly numBeams?: number;
-  readonly lengthPenalty?: number;
-  readonly noRepeatNgramSize?: number;
-  readonly numReturnSequences?: number;
-  readonly repetitionPenalty?: number;
-  readonly temperature?: number;
-  readonly topK?: number;
-  readonly topP?: number;
-  readonly minP?: number;
-  readonly doSample?: boolean;
+  readonly numBeams?: number | undefined;
+  readonly lengthPenalty?: number | undefined;
+  readonly noRepeatNgramSize?: number | undefined;
+  readonly numReturnSequences?: number | undefined;
+  readonly repetitionPenalty?: number | undefined;
+  readonly temperature?: number | undefined;
+  readonly topK?: number | undefined;
+  readonly topP?: number | undefined;
+  readonly minP?: number | undefined;
+  readonly doSample?: boolean | undefined;
   /** tokens of the answer */
-  readonly maxNewTokens?: number;
+  readonly maxNewTokens?: number | undefined;
   /** decoder tokens, the start token included */
-  readonly maxLength?: number;
-  readonly minNewTokens?: number;
+  readonly maxLength?: number | undefined;
+  readonly minNewTokens?: number | undefined;
   /** ids never produced */
-  readonly suppressTokens?: readonly number[];
+  readonly suppressTokens?: readonly number[] | undefined;
 }
 
 export interface T5Configs {
@@ -147,7 +149,7 @@ function readGeneration(fields: Fields, vocabSize: number): T5GenerationConfig {
     minNewTokens: fields.integer("min_new_tokens", 0, 131_072),
     suppressTokens: fields.ids("suppress_tokens", vocabSize),
   };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as T5GenerationConfig;
+  return definedOnly(all);
 }
 
 /** Fields of one file, each read with its type and range. null counts as absent, as the reference writes it. */

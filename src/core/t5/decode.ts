@@ -16,14 +16,14 @@ export interface T5Session {
   /** Looks at several rows of scores at once (rateRows). */
   readonly rows: OnnxGraph;
   /** The decoder over smaller weights, to write ahead. */
-  readonly drafter?: OnnxGraph;
+  readonly drafter?: OnnxGraph | undefined;
 }
 
 export interface SessionOptions extends Omit<OnnxOpenOptions, "keepOnDevice"> {
   /** called once half of the work is done */
-  readonly onEncoder?: () => void;
+  readonly onEncoder?: (() => void) | undefined;
   /** Smaller forms of the same weights: a second decoder over them writes ahead of greedy answers. */
-  readonly draft?: T5Weights;
+  readonly draft?: T5Weights | undefined;
 }
 
 /**
@@ -52,7 +52,7 @@ export async function openT5Session(
     const decoder = await open(decoderGraph(config, weights), names.present);
     const rows = await open(rowsGraph(config));
     const drafter = draft === undefined ? undefined : await open(decoderGraph(config, draft), names.present);
-    return { config, runtime, encoder, decoder, rows, ...(drafter === undefined ? {} : { drafter }) };
+    return { config, runtime, encoder, decoder, rows, drafter };
   } catch (error) {
     for (const graph of opened) await graph.dispose();
     throw error;

@@ -28,10 +28,10 @@ export interface T5Host {
   readonly pause: () => Promise<void>;
   /** milliseconds, monotonic */
   readonly now: () => number;
-  readonly notes?: readonly string[];
-  readonly lowMemory?: boolean;
+  readonly notes?: readonly string[] | undefined;
+  readonly lowMemory?: boolean | undefined;
   /** Where quantised weights are kept; without it they are made at each load. */
-  readonly blocks?: BlockStore;
+  readonly blocks?: BlockStore | undefined;
 }
 
 /**
@@ -50,7 +50,7 @@ export async function openT5(
   progress(0);
   const tokenizer = await openTokenizer(found.tokenizer, {
     embeddingRows: facts.config.vocabSize,
-    ...(signal === undefined ? {} : { signal }),
+    signal,
   });
   progress(0.1);
   const { variant, draft } = options;
@@ -58,14 +58,14 @@ export async function openT5(
   const weightsAs = async (form: Seq2SeqVariant): Promise<T5Weights> => {
     const isKept = form !== "f32" && hasFastBlocks && host.blocks !== undefined;
     const blocks = isKept ? await openBlockFile(host.blocks, facts, found.weights, form, signal) : undefined;
-    return t5Weights(facts, { variant: form, reads16Bit, hasFastBlocks, ...(blocks === undefined ? {} : { blocks }) });
+    return t5Weights(facts, { variant: form, reads16Bit, hasFastBlocks, blocks });
   };
   const drafts = draft !== undefined && draft !== variant && hasFastBlocks;
   const session = await openT5Session(facts.config, await weightsAs(variant), host.onnx, {
     threads: host.threads,
-    ...(host.lowMemory === undefined ? {} : { lowMemory: host.lowMemory }),
-    ...(drafts ? { draft: await weightsAs(draft) } : {}),
-    ...(signal === undefined ? {} : { signal }),
+    lowMemory: host.lowMemory,
+    draft: drafts ? await weightsAs(draft) : undefined,
+    signal,
     onEncoder: () => progress(0.5),
   });
   if (isGpu(host.onnx.device)) await tryStep(session);

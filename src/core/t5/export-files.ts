@@ -36,7 +36,7 @@ export interface ExportForm {
 
 export interface ExportFiles {
   readonly config: ByteSource;
-  readonly generation?: ByteSource;
+  readonly generation?: ByteSource | undefined;
   readonly tokenizer: TokenizerFiles;
   /** at least one; the first is the default */
   readonly forms: readonly ExportForm[];
@@ -88,8 +88,8 @@ export function findExportFiles(files: readonly ByteSource[]): ExportFiles {
   const generation = byName.get("generation_config.json");
   return {
     config,
-    ...(generation === undefined ? {} : { generation }),
-    tokenizer: { model, ...(settings === undefined ? {} : { config: settings }) },
+    generation,
+    tokenizer: { model, config: settings },
     forms,
     byName,
   };

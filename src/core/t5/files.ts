@@ -8,10 +8,10 @@ import { collectT5Weights, type T5Weights, type WeightForms } from "./weights.ts
 
 export interface T5Files {
   readonly config: ByteSource;
-  readonly generation?: ByteSource;
+  readonly generation?: ByteSource | undefined;
   readonly weights: readonly ByteSource[];
   /** model.safetensors.index.json */
-  readonly index?: ByteSource;
+  readonly index?: ByteSource | undefined;
   readonly tokenizer: TokenizerFiles;
 }
 

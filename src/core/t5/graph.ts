@@ -156,7 +156,7 @@ function layers(graph: OnnxGraphBuilder, config: T5Config, weights: T5Weights): 
   const split = (x: Value, output?: string): Value =>
     node("Transpose", [node("Reshape", [x, axes(0, 0, numHeads, dKv)])], {
       attributes: { perm: [0, 2, 1, 3] },
-      ...(output === undefined ? {} : { output }),
+      output,
     });
 
   /** x [B, T, dFf] → 0.5x(1 + tanh(√(2/π)(x + 0.044715x³))): Hendrycks & Gimpel 2016 (arXiv 1606.08415), the approximation. */
@@ -193,7 +193,7 @@ function layers(graph: OnnxGraphBuilder, config: T5Config, weights: T5Weights): 
     norm: (x, name, output) =>
       node("SimplifiedLayerNormalization", [x, weights.value(graph, name)], {
         attributes: { axis: -1, epsilon: { float: config.layerNormEpsilon }, stash_type: 1 },
-        ...(output === undefined ? {} : { output }),
+        output,
       }),
 
     /** x [B, T, D] → key and value [B, H, T, K] */

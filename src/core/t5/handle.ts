@@ -59,7 +59,7 @@ export function createIdHandle({ engine, tokenizer, facts, device, inputLength, 
       await pause();
       if (!alive) throw closedError();
     },
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    signal: options.signal,
   });
 
   const encodePrompt = (prompt: string): readonly number[] => {
@@ -175,9 +175,10 @@ export function createIdHandle({ engine, tokenizer, facts, device, inputLength, 
         : []),
     ],
     generate,
-    ...(searchMany === undefined
-      ? {}
-      : { generateMany: (prompts: readonly string[], options: Seq2SeqGenerateOptions) => generateMany(searchMany, prompts, options) }),
+    generateMany:
+      searchMany === undefined
+        ? undefined
+        : (prompts: readonly string[], options: Seq2SeqGenerateOptions) => generateMany(searchMany, prompts, options),
     async dispose() {
       if (!alive) return;
       alive = false;

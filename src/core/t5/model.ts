@@ -1,4 +1,5 @@
 /** LanguageModel over a Seq2SeqRuntime: an input goes in as it is, each turn alone. */
+
 import { type ByteSource, totalSize } from "../formats/byte-source.ts";
 import type { Platform } from "../platform.ts";
 import type { GenerateOptions, Prompt } from "../spec/generate.ts";
@@ -6,6 +7,7 @@ import type { LanguageModel } from "../spec/language-model.ts";
 import type { Seq2SeqOpenOptions, Seq2SeqRuntime } from "../spec/runtime.ts";
 import { openHandleModel, randomSeed, type WrittenPrompt, warning } from "../text/handle-model.ts";
 import { resolveSeq2SeqParameters, type Seq2SeqDefaults } from "../text/parameters.ts";
+import { definedOnly } from "../values.ts";
 import type { T5GenerationConfig } from "./config.ts";
 
 export interface T5ModelSource {
@@ -70,11 +72,9 @@ function samplingDefaults(generation: T5GenerationConfig): Seq2SeqDefaults {
     repeatPenalty: repetitionPenalty,
     // the reference looks at all of the answer
     repeatLastN: repetitionPenalty === undefined ? undefined : -1,
-    ...(doSample === true ? { temperature: generation.temperature ?? 1, topK: generation.topK ?? 50, topP: generation.topP ?? 1 } : {}),
+    temperature: doSample === true ? (generation.temperature ?? 1) : undefined,
+    topK: doSample === true ? (generation.topK ?? 50) : undefined,
+    topP: doSample === true ? (generation.topP ?? 1) : undefined,
     minP: generation.minP,
   });
-}
-
-function definedOnly(all: { readonly [K in keyof Seq2SeqDefaults]: Seq2SeqDefaults[K] | undefined }): Seq2SeqDefaults {
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Seq2SeqDefaults;
 }

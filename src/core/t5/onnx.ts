@@ -19,11 +19,11 @@ export type Dimension = number | string;
 export type Attribute = number | string | readonly number[] | { readonly float: number };
 
 export interface NodeOptions {
-  readonly attributes?: Readonly<Record<string, Attribute>>;
+  readonly attributes?: Readonly<Record<string, Attribute>> | undefined;
   /** operator set other than ONNX's own, such as "com.microsoft" */
-  readonly domain?: string;
+  readonly domain?: string | undefined;
   /** name of the output, where it must have one: an output of the graph */
-  readonly output?: string;
+  readonly output?: string | undefined;
 }
 
 /** An initialiser with its values outside. */

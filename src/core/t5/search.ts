@@ -21,7 +21,7 @@ export interface SearchOptions {
   readonly startId: number;
   /** Lets the host hear its messages, an abort among them; awaited between steps. */
   readonly pause: () => Promise<void>;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Whether restrictScores() would change anything for an answer of so many tokens: copying a vocabulary's scores for nothing costs time. */
@@ -98,7 +98,7 @@ async function firstGuess(
   guessers: readonly Guesser[],
   produced: readonly number[],
   most: number,
-): Promise<{ readonly guesses: readonly number[]; readonly guesser?: Guesser }> {
+): Promise<{ readonly guesses: readonly number[]; readonly guesser?: Guesser | undefined }> {
   for (const guesser of guessers) {
     const guesses = await guesser.guess(produced, most);
     if (guesses.length > 0) return { guesses, guesser };

@@ -38,7 +38,7 @@ export interface WeightForms {
   readonly reads16Bit: boolean;
   readonly hasFastBlocks: boolean;
   /** A block file of these very tensors and this variant (block-file.ts): nothing has to be computed then. */
-  readonly blocks?: SafetensorsTensors;
+  readonly blocks?: SafetensorsTensors | undefined;
 }
 
 /**
@@ -158,7 +158,7 @@ function blockLinear(
   tensor: FloatTensor,
   variant: "q8" | "q4",
   blocks: SafetensorsTensors | undefined,
-  named: { readonly output?: string },
+  named: { readonly output?: string | undefined },
 ): Value {
   const [rows = 0, columns = 0] = tensor.shape;
   const { bits, ...parts } = blockTensors(name, tensor, variant);
@@ -184,7 +184,13 @@ function blockLinear(
 }
 
 /** DynamicQuantizeMatMul: 8-bit integers with one scale for each output; what goes in is quantised while it runs. */
-function columnLinear(graph: OnnxGraphBuilder, x: Value, name: string, tensor: FloatTensor, named: { readonly output?: string }): Value {
+function columnLinear(
+  graph: OnnxGraphBuilder,
+  x: Value,
+  name: string,
+  tensor: FloatTensor,
+  named: { readonly output?: string | undefined },
+): Value {
   const [rows = 0, columns = 0] = tensor.shape;
   let made: Promise<{ readonly values: Uint8Array; readonly scales: Uint8Array }> | undefined;
   const make = (): NonNullable<typeof made> => {

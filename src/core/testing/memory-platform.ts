@@ -9,18 +9,18 @@ import { scriptedRuntime } from "./scripted-runtime.ts";
 
 export interface MemoryPlatformOptions {
   /** default: scriptedRuntime() */
-  readonly gguf?: GgufRuntime;
+  readonly gguf?: GgufRuntime | undefined;
   /** default: none */
-  readonly seq2seq?: Seq2SeqRuntime;
+  readonly seq2seq?: Seq2SeqRuntime | undefined;
   /** default: none */
-  readonly exported?: Seq2SeqRuntime;
+  readonly exported?: Seq2SeqRuntime | undefined;
   /** Path to contents; `bundled` files are found as "MODEL/FILE". */
-  readonly files?: Readonly<Record<string, Uint8Array>>;
-  readonly fetch?: typeof globalThis.fetch;
+  readonly files?: Readonly<Record<string, Uint8Array>> | undefined;
+  readonly fetch?: typeof globalThis.fetch | undefined;
   /** default: memoryStore() */
-  readonly store?: ArtifactStore;
-  readonly now?: () => number;
-  readonly log?: (entry: LogEntry) => void;
+  readonly store?: ArtifactStore | undefined;
+  readonly now?: (() => number) | undefined;
+  readonly log?: ((entry: LogEntry) => void) | undefined;
 }
 
 export function memoryPlatform(options: MemoryPlatformOptions = {}): Platform {

@@ -8,9 +8,9 @@ import type { ArtifactStore, Hash, ManifestKey, Part, PartFacts, PartRecord } fr
 
 export interface MemoryStoreOptions {
   /** bytes it holds at most; default: no limit */
-  readonly quota?: number;
+  readonly quota?: number | undefined;
   /** milliseconds since the epoch */
-  readonly clock?: () => number;
+  readonly clock?: (() => number) | undefined;
 }
 
 interface MemoryPart {

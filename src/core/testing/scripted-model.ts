@@ -7,11 +7,11 @@ import { memoryPlatform } from "./memory-platform.ts";
 import { type ScriptedRuntimeOptions, scriptedRuntime } from "./scripted-runtime.ts";
 
 export interface ScriptedModelOptions extends ScriptedRuntimeOptions {
-  readonly id?: string;
+  readonly id?: string | undefined;
   /** tokens (words), default 512 */
-  readonly contextLength?: number;
-  readonly chatTemplate?: string;
-  readonly controlTokens?: readonly string[];
+  readonly contextLength?: number | undefined;
+  readonly chatTemplate?: string | undefined;
+  readonly controlTokens?: readonly string[] | undefined;
 }
 
 /** @returns a model that answers from a script and keeps the whole contract: queue, abort, stop strings, counts, dispose */
@@ -37,7 +37,7 @@ export function scriptedModel(options: ScriptedModelOptions = {}): Promise<Langu
     controlTokens: options.controlTokens ?? ["<s>", "</s>"],
     samplingDefaults: {},
     notes: [],
-    ...(options.chatTemplate === undefined ? {} : { chatTemplate: options.chatTemplate }),
+    chatTemplate: options.chatTemplate,
   };
   return openGgufModel({ id: options.id ?? "scripted", files: [file], facts }, runtime, memoryPlatform({ gguf: runtime }), {
     device: "auto",

@@ -8,12 +8,12 @@ import { closedError } from "../text/turns.ts";
 
 export interface ScriptedRuntimeOptions {
   /** Words of the answer, spaces included; endless seeded words by default. */
-  readonly answer?: (prompt: string, sampling: GgufSampling) => Iterable<string>;
+  readonly answer?: ((prompt: string, sampling: GgufSampling) => Iterable<string>) | undefined;
   /** Time of one word, default 0. */
-  readonly stepMs?: number;
+  readonly stepMs?: number | undefined;
   /** The engine dies at this word (counted from 0) of each call while it returns true. */
-  readonly crashAt?: (word: number, call: number) => boolean;
-  readonly unsupported?: GgufHandle["unsupported"];
+  readonly crashAt?: ((word: number, call: number) => boolean) | undefined;
+  readonly unsupported?: GgufHandle["unsupported"] | undefined;
 }
 
 const words = " once upon a time there was little cat who saw the big red sun and ran home to play with friends".match(/ \w+/g) ?? [];

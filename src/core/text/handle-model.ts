@@ -31,7 +31,7 @@ export interface OpenChoice {
   readonly lost: readonly Device[];
   /** The caller's own load; later ones are this file's doing and show no progress. */
   readonly isFirst: boolean;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Options of a call, complete and checked. */
@@ -85,7 +85,7 @@ export async function openHandleModel<O extends GgufGenerateOptions>(parts: Hand
     const old = seats.get(device);
     const lost = old?.lost ?? [];
     const started = parts.now();
-    const handle = await parts.open({ device, lost, isFirst, ...(signal === undefined ? {} : { signal }) });
+    const handle = await parts.open({ device, lost, isFirst, signal });
     if (closed) {
       await handle.dispose();
       throw closedError();
@@ -314,7 +314,7 @@ function streamEnd(end: EndPiece, facts: StreamFacts): StreamPart {
       prefillRate: rate(end.promptTokens - end.cachedTokens, end.prefillMs),
       decodeRate: rate(end.completionTokens - 1, end.decodeMs),
     },
-    ...(end.candidates === undefined ? {} : { candidates: end.candidates.map(({ text }) => text) }),
+    candidates: end.candidates === undefined ? undefined : end.candidates.map(({ text }) => text),
   };
 }
 
@@ -350,7 +350,7 @@ function withPartialText(error: unknown, partialText: string): SpellError {
   return new SpellError(code, message, {
     hint,
     commands,
-    ...(where === undefined ? {} : { where }),
+    where,
     details: { ...details, partialText },
     cause,
   });

@@ -2,9 +2,11 @@
  * Generation parameters: names, ranges, defaults and presets in one table, and the one function that resolves a call's options.
  * Order: the call, its preset, the model's own defaults, the table.
  */
+
 import { SpellError } from "../errors.ts";
 import type { GenerateOptions, Preset } from "../spec/generate.ts";
 import type { GgufGenerateOptions, GgufSampling, Seq2SeqGenerateOptions } from "../spec/runtime.ts";
+import { definedOnly } from "../values.ts";
 import { checkOptionNames } from "./check-call.ts";
 
 export type NumberParameter = Exclude<keyof GenerateOptions, "stop" | "preset" | "system" | "raw" | "device" | "signal">;
@@ -17,11 +19,11 @@ export interface ParameterRule {
   readonly max: number;
   readonly integer: boolean;
   /** true: `min` itself is outside */
-  readonly above?: boolean;
+  readonly above?: boolean | undefined;
   /** for decoder models; absent = has no meaning for them */
-  readonly decoderDefault?: number;
+  readonly decoderDefault?: number | undefined;
   /** for encoder-decoder models; absent = as decoderDefault */
-  readonly seq2seqDefault?: number;
+  readonly seq2seqDefault?: number | undefined;
   readonly description: string;
 }
 
@@ -124,7 +126,6 @@ export function resolveDecoderParameters(
 export function withDefaults(options: GenerateOptions, defaults: GenerateOptions): GenerateOptions {
   const fromPreset = ({ preset }: GenerateOptions): GenerateOptions =>
     preset !== undefined && Object.hasOwn(presets, preset) ? presets[preset] : {};
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as GenerateOptions;
   const { preset: _, ...singles } = defaults;
   const { temperature, ...without } = { ...fromPreset(defaults), ...singles };
   const searches = options.numBeams !== undefined && options.numBeams > 1;
@@ -132,7 +133,7 @@ export function withDefaults(options: GenerateOptions, defaults: GenerateOptions
     ...without,
     ...(temperature === undefined || searches ? {} : { temperature }),
     ...fromPreset(options),
-    ...given,
+    ...definedOnly(options),
   };
 }
 

@@ -22,18 +22,18 @@ export interface TokenizerFiles {
   /** tokenizer.json, or spiece.model where there is none */
   readonly model: ByteSource;
   /** tokenizer_config.json */
-  readonly config?: ByteSource;
+  readonly config?: ByteSource | undefined;
 }
 
 export interface TokenizerOptions {
   /** Ids must lie below the rows of the embedding. */
   readonly embeddingRows: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What is used of the library beyond its types: a place in the chain of normalisers. */
 interface Chain {
-  normalizer: Normalize | { normalizers?: Normalizer[] } | null;
+  normalizer: Normalize | { normalizers?: Normalizer[] | undefined } | null;
 }
 interface Normalizer {
   normalize: Normalize;
@@ -119,7 +119,7 @@ function useExactCharsmaps(library: Chain, config: unknown, given: Uint8Array | 
   };
   const whole = exact(config);
   if (whole !== undefined) library.normalizer = whole;
-  const parts = (library.normalizer as { normalizers?: Normalizer[] } | null)?.normalizers;
+  const parts = (library.normalizer as { normalizers?: Normalizer[] | undefined } | null)?.normalizers;
   if (parts === undefined || !isObject(config) || !Array.isArray(config["normalizers"])) return;
   (config["normalizers"] as readonly unknown[]).forEach((entry, index) => {
     const normalize = exact(entry);

@@ -39,7 +39,7 @@ export function createWorkerIsolate(start: (events: IsolateWorkerEvents) => Isol
     });
     const worker = start({
       onMessage: (message) => {
-        const { id, answer } = message as { id: number; answer?: IsolatedAnswer };
+        const { id, answer } = message as { id: number; answer?: IsolatedAnswer | undefined };
         if (id === 0) markReady();
         else if (own === current && answer !== undefined) own.settle?.(id, answer);
       },

@@ -58,17 +58,17 @@ export interface OrtHost {
   readonly reads16Bit: boolean;
   readonly hasFastBlocks: boolean;
   /** Whether tensors may stay on the device between runs, under this name of a location. */
-  readonly keptLocation?: "gpu-buffer";
+  readonly keptLocation?: "gpu-buffer" | undefined;
   /** How kept tensors are read: by themselves, or through a graph of one node, because asking them ends the process (onnxruntime-node 1.30.0). */
-  readonly readsKept?: "by-graph";
+  readonly readsKept?: "by-graph" | undefined;
   /** Resolves with the reason when the device is gone. Calls under way may then never answer, or answer with zeros. */
-  readonly lost?: Promise<string>;
+  readonly lost?: Promise<string> | undefined;
   /** @returns the number of threads a session gets */
   readonly clampThreads: (threads: number) => number;
   /** @throws SpellError onnx-external, device-memory, run-aborted */
   readonly place: (weights: readonly WeightRange[], signal: AbortSignal | undefined) => Promise<WeightPlacement>;
   /** Entries for `extra.session`. */
-  readonly sessionEntries?: Readonly<Record<string, string>>;
+  readonly sessionEntries?: Readonly<Record<string, string>> | undefined;
 }
 
 /** @returns the runtime of one device */
@@ -78,7 +78,7 @@ export function ortRuntime(host: OrtHost): OnnxRuntime {
     dtype: tensor.type as D,
     shape: tensor.dims,
     tensor,
-    ...(tensor.location === "cpu" ? { local: tensor.data as OnnxData<D> } : {}),
+    local: tensor.location === "cpu" ? (tensor.data as OnnxData<D>) : undefined,
     read: async () =>
       (tensor.location === "cpu" ? tensor.data : await whileThere(host, readKept(tensor), (values) => [values])) as OnnxData<D>,
     release() {
@@ -163,7 +163,9 @@ async function createSession(host: OrtHost, model: OnnxModel, options: OnnxOpenO
   const placement = await host.place(model.weights, options.signal);
   const bytes = model.encode(placement.locate);
   const kept = host.keptLocation;
-  const { extra, ...placed } = placement.options as { readonly extra?: { readonly session?: Readonly<Record<string, string>> } };
+  const { extra, ...placed } = placement.options as {
+    readonly extra?: { readonly session?: Readonly<Record<string, string>> | undefined } | undefined;
+  };
   try {
     const session = {
       executionProviders: [host.executionProvider],

@@ -50,7 +50,7 @@ export async function openExported(
   const facts = await acceptExport(found, options.variant, signal);
   const tokenizer = await openTokenizer(found.tokenizer, {
     embeddingRows: facts.config.vocabSize,
-    ...(signal === undefined ? {} : { signal }),
+    signal,
   });
   options.onProgress?.(0.1);
   const model = await openModel(host, facts, found.byName);

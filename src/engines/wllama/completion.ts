@@ -128,6 +128,6 @@ function endPiece(finishReason: "stop" | "length", timings: Timings, note: strin
     completionTokens: predicted_n,
     prefillMs: prompt_ms,
     decodeMs: predicted_ms,
-    ...(note === undefined ? {} : { note }),
+    note,
   };
 }

@@ -32,17 +32,17 @@ export function generationError(error: unknown, contextLength: number, device: D
 export function contextError(promptTokens: number | undefined, contextLength: number): SpellError {
   return new SpellError("run-context", `the prompt has ${promptTokens ?? "more"} tokens; the context holds ${contextLength}`, {
     where: "prompt",
-    details: { ...(promptTokens === undefined ? {} : { promptTokens }), contextLength },
+    details: { promptTokens, contextLength },
   });
 }
 
 export function crash(reason: string, device: Device, cause?: unknown): SpellError {
   if (device === "webgpu" && /device.{0,20}lost|lost.{0,20}device/i.test(reason)) {
-    return new SpellError("device-lost", `webgpu is gone: ${reason}`, { details: { runtime }, ...(cause === undefined ? {} : { cause }) });
+    return new SpellError("device-lost", `webgpu is gone: ${reason}`, { details: { runtime }, cause });
   }
   return new SpellError("run-crash", `the engine (${runtime}) died: ${reason}`, {
     details: { runtime },
-    ...(cause === undefined ? {} : { cause }),
+    cause,
   });
 }
 

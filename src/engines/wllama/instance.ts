@@ -6,7 +6,12 @@ export const runtime = "wllama";
 /** The part of wllama's class that is used. */
 export interface WllamaLike {
   loadModel(blobs: Blob[], params: Readonly<Record<string, unknown>>): Promise<void>;
-  getLoadedContextInfo(): { readonly success?: boolean; readonly n_vocab: number; readonly n_ctx: number; readonly add_bos_token: boolean };
+  getLoadedContextInfo(): {
+    readonly success?: boolean | undefined;
+    readonly n_vocab: number;
+    readonly n_ctx: number;
+    readonly add_bos_token: boolean;
+  };
   /** With `stream` and `onData`; resolves when the request is over and its slot free. */
   createCompletion(options: Readonly<Record<string, unknown>>): Promise<unknown>;
   isMultithread(): boolean;
@@ -15,21 +20,32 @@ export interface WllamaLike {
 
 /** What `onData` gets. */
 export interface WllamaChunk {
-  readonly choices?: readonly {
-    readonly text?: string;
-    readonly finish_reason?: string | null;
-    /** only where probabilities were asked for */
-    readonly logprobs?: { readonly content?: readonly { readonly top_logprobs?: readonly { readonly logprob?: number }[] }[] } | null;
-  }[];
+  readonly choices?:
+    | readonly {
+        readonly text?: string | undefined;
+        readonly finish_reason?: string | null | undefined;
+        /** only where probabilities were asked for */
+        readonly logprobs?:
+          | {
+              readonly content?:
+                | readonly { readonly top_logprobs?: readonly { readonly logprob?: number | undefined }[] | undefined }[]
+                | undefined;
+            }
+          | null
+          | undefined;
+      }[]
+    | undefined;
   /** The first chunks of an answer: how long the prompt is, and how much of it is computed. */
-  readonly prompt_progress?: { readonly total: number; readonly cache: number };
-  readonly timings?: {
-    readonly prompt_n?: number;
-    readonly prompt_ms?: number;
-    readonly cache_n?: number;
-    readonly predicted_n?: number;
-    readonly predicted_ms?: number;
-  };
+  readonly prompt_progress?: { readonly total: number; readonly cache: number } | undefined;
+  readonly timings?:
+    | {
+        readonly prompt_n?: number | undefined;
+        readonly prompt_ms?: number | undefined;
+        readonly cache_n?: number | undefined;
+        readonly predicted_n?: number | undefined;
+        readonly predicted_ms?: number | undefined;
+      }
+    | undefined;
 }
 
 /** A store for wllama's cache, which is not used: models come from a ByteSource. Without one it looks for the browser's file system. */

@@ -178,7 +178,10 @@ function addValue(given: Map<string, string[]>, flag: Flag, text: string, comman
 }
 
 /** `config init` is the one command that writes a file, so there the name of one was probably meant. */
-function outputAdvice(text: string, command: Command | undefined): { readonly hint: string; readonly commands?: readonly string[] } {
+function outputAdvice(
+  text: string,
+  command: Command | undefined,
+): { readonly hint: string; readonly commands?: readonly string[] | undefined } {
   if (command?.name !== "config init") return { hint: "--output names a form, never a file; send the result to a file with >" };
   return {
     hint: `--output names a form. For a file: --file ${shellQuote(text)}`,
@@ -213,12 +216,13 @@ function checkOperands(command: Command, operands: readonly string[]): void {
       );
     }
     throw wrong(`${command.name} takes one ${wanted.name}; got ${operands.length} words: ${quoteShort(line)}`, command, {
-      ...(command.name === "generate"
-        ? {
-            hint: "Put the prompt into quotes.",
-            commands: operands.join(" ").length > 200 ? [] : [`llmspell generate ${shellQuote(operands.join(" "))}`],
-          }
-        : {}),
+      hint: command.name === "generate" ? "Put the prompt into quotes." : undefined,
+      commands:
+        command.name === "generate"
+          ? operands.join(" ").length > 200
+            ? []
+            : [`llmspell generate ${shellQuote(operands.join(" "))}`]
+          : undefined,
     });
   }
   const [operand] = operands;
@@ -233,7 +237,8 @@ function checkOperands(command: Command, operands: readonly string[]): void {
   if (operand !== undefined && wanted.choices !== undefined && !wanted.choices.includes(operand)) {
     const meant = nearest(operand, wanted.choices);
     throw wrong(`${wanted.name}: wanted ${wanted.choices.join(", ")}; got ${quoteShort(operand)}`, command, {
-      ...(meant === undefined ? {} : { hint: `Did you mean ${meant}?`, commands: [`llmspell ${command.name} ${meant}`] }),
+      hint: meant === undefined ? undefined : `Did you mean ${meant}?`,
+      commands: meant === undefined ? undefined : [`llmspell ${command.name} ${meant}`],
     });
   }
 }
@@ -349,7 +354,11 @@ function nameList(list: readonly Command[]): string {
 function wrong(
   message: string,
   command: Command | undefined,
-  options: { readonly hint?: string; readonly commands?: readonly string[]; readonly where?: string } = {},
+  options: {
+    readonly hint?: string | undefined;
+    readonly commands?: readonly string[] | undefined;
+    readonly where?: string | undefined;
+  } = {},
 ): SpellError {
   return new SpellError("usage-value", message, {
     hint: "See its flags and examples:",

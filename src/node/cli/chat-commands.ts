@@ -19,7 +19,7 @@ export interface ChatCommandHost {
 }
 
 /** `leave`: the conversation is over. */
-export type ChatAnswer = { readonly text: string; readonly leave?: boolean };
+export type ChatAnswer = { readonly text: string; readonly leave?: boolean | undefined };
 
 interface ChatCommand {
   readonly usage: string;

@@ -2,10 +2,12 @@
  * `llmspell chat`: a conversation, line by line. On a terminal it goes on after errors. A pipe ends with the first turn that fails; a command that fails
  * there changes nothing, the conversation goes on, and the exit status tells of it.
  */
+
 import { basename } from "node:path";
 import type { CandleSettings } from "../../core/backends/candle-settings.ts";
 import { SpellError, toSpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
+import { definedOnly } from "../../core/values.ts";
 import { flagText } from "./args.ts";
 import { isChatCommand, runChatCommand } from "./chat-commands.ts";
 import { readChat } from "./chat-file.ts";
@@ -42,7 +44,7 @@ export async function chat(context: Context): Promise<number> {
   if (saved !== undefined) {
     conversation.messages = saved.messages;
     conversation.system ??= saved.system;
-    conversation.options = { ...saved.options, ...conversation.options };
+    conversation.options = { ...saved.options, ...definedOnly(conversation.options) };
   }
   if (!model.hasChatTemplate && !model.isSeq2Seq && options.raw !== true) screen.note(missingTemplateNote(model));
 
@@ -192,7 +194,7 @@ function createTalk(
 function takeLine(
   block: readonly string[] | undefined,
   line: string,
-): { readonly block: string[] | undefined; readonly content?: string; readonly isBlock: boolean } {
+): { readonly block: string[] | undefined; readonly content?: string | undefined; readonly isBlock: boolean } {
   const mark = '"""';
   const opens = block === undefined && line.trimStart().startsWith(mark);
   if (block === undefined && !opens) return { block: undefined, content: line, isBlock: false };
@@ -213,8 +215,8 @@ function withAdvice(error: unknown, modelId: string): unknown {
   const { code, message, details, where } = error;
   return new SpellError(code, message, {
     hint: "/clear forgets what was said; --context-size makes room at the start.",
-    ...(details === undefined ? {} : { details }),
-    ...(where === undefined ? {} : { where }),
+    details,
+    where,
     cause: error,
   });
 }

@@ -16,38 +16,38 @@ import {
 export interface Flag {
   /** without the two dashes */
   readonly name: string;
-  readonly short?: string;
+  readonly short?: string | undefined;
   /** Placeholder of the value in help; absent: the flag stands alone. */
-  readonly value?: string;
+  readonly value?: string | undefined;
   /** Allowed values, compared without regard to case. */
-  readonly choices?: readonly string[];
-  readonly repeated?: boolean;
+  readonly choices?: readonly string[] | undefined;
+  readonly repeated?: boolean | undefined;
   /** Listed apart in help, under this heading. */
-  readonly section?: "Sampling";
+  readonly section?: "Sampling" | undefined;
   readonly description: string;
   /** @returns what is wrong with a value, or undefined */
-  readonly problem?: (text: string) => string | undefined;
+  readonly problem?: ((text: string) => string | undefined) | undefined;
   /** Known, but nothing answers it yet; the text says what it waits for. */
-  readonly later?: string;
+  readonly later?: string | undefined;
 }
 
 export interface Operand {
   readonly name: string;
-  readonly optional?: boolean;
+  readonly optional?: boolean | undefined;
   /** any number of them */
-  readonly repeated?: boolean;
-  readonly choices?: readonly string[];
+  readonly repeated?: boolean | undefined;
+  readonly choices?: readonly string[] | undefined;
 }
 
 export interface Command {
   /** as typed; "model info" has two words */
   readonly name: string;
-  readonly aliases?: readonly string[];
+  readonly aliases?: readonly string[] | undefined;
   readonly summary: string;
   readonly operands: readonly Operand[];
   readonly flags: readonly Flag[];
   /** More to know, in short paragraphs. */
-  readonly notes?: readonly string[];
+  readonly notes?: readonly string[] | undefined;
   /** [command line, what it does] */
   readonly examples: readonly (readonly [string, string])[];
   /** exit statuses that can happen, besides 0 and 2 */

@@ -34,7 +34,8 @@ export async function configShow(context: Context): Promise<number> {
     const meant = names.includes(first) ? first : nearest(section, names);
     throw new SpellError("usage-value", `SECTION: wanted ${names.join(", ")}; got ${quoteShort(section)}`, {
       where: "SECTION",
-      ...(meant === undefined ? {} : { hint: `Did you mean ${meant}?`, commands: [`llmspell config show ${meant}`] }),
+      hint: meant === undefined ? undefined : `Did you mean ${meant}?`,
+      commands: meant === undefined ? undefined : [`llmspell config show ${meant}`],
     });
   }
   const shown = section === undefined ? config : config[section];
@@ -46,9 +47,7 @@ export async function configShow(context: Context): Promise<number> {
   if (flagText(flags, "format") === "json") screen.writeOwn(`${screen.clean(JSON.stringify(json, undefined, 2) ?? "null")}\n`);
   else {
     const note = withOrigins ? (path: string) => resolved.origins.get(path) : undefined;
-    screen.writeOwn(
-      screen.clean(configToml(config, { ...(note === undefined ? {} : { note }), ...(section === undefined ? {} : { section }) })),
-    );
+    screen.writeOwn(screen.clean(configToml(config, { note, section })));
   }
   return 0;
 }
@@ -82,11 +81,11 @@ export async function listProfiles({ flags, screen }: Context): Promise<number> 
 interface Finding {
   readonly code: string;
   readonly message: string;
-  readonly path?: string;
-  readonly line?: number;
-  readonly column?: number;
-  readonly frame?: string;
-  readonly where?: string;
+  readonly path?: string | undefined;
+  readonly line?: number | undefined;
+  readonly column?: number | undefined;
+  readonly frame?: string | undefined;
+  readonly where?: string | undefined;
 }
 
 /** @throws SpellError config-not-found and its like, where there is nothing to check */
@@ -185,7 +184,7 @@ export async function configInit({ flags, screen }: Context): Promise<number> {
     throw new SpellError("store-denied", `${file} cannot be written (${cause.code ?? cause.message})`, {
       where: file,
       hint: cause.code === "ENOENT" ? `The folder ${dirname(file)} is not there.` : "Check the folder and its permissions.",
-      ...(cause.code === "ENOENT" ? { commands: [`mkdir -p ${shellQuote(dirname(file))}`] } : {}),
+      commands: cause.code === "ENOENT" ? [`mkdir -p ${shellQuote(dirname(file))}`] : undefined,
       cause,
     });
   });

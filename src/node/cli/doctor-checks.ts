@@ -27,8 +27,8 @@ export interface Check {
   readonly result: "ok" | "warn" | "fail" | "skip";
   readonly reason: string;
   /** What to do, in words, and as a command to paste. */
-  readonly fix?: string;
-  readonly command?: string;
+  readonly fix?: string | undefined;
+  readonly command?: string | undefined;
 }
 
 const native = "node-llama-cpp";
@@ -41,7 +41,7 @@ export function checkConfig({ source, config }: ResolvedConfig): Check {
     id: source,
     result: names.length > 0 ? "ok" : "warn",
     reason: names.length > 0 ? `providers: ${names.join(", ")}` : "no provider is declared, so no model can be named",
-    ...(names.length > 0 ? {} : { command: "llmspell -p candle doctor" }),
+    command: names.length > 0 ? undefined : "llmspell -p candle doctor",
   };
 }
 

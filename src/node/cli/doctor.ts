@@ -50,7 +50,7 @@ export async function doctor(context: Context): Promise<number> {
       `${only} cannot be used here: ${why === undefined ? "nothing computes on it" : why.reason === "package-missing" ? "a package is missing" : (why.hint ?? why.reason)}`,
       {
         where: "--device",
-        ...(commands.length > 0 ? { hint: "Install it, or take the CPU:" } : {}),
+        hint: commands.length > 0 ? "Install it, or take the CPU:" : undefined,
         commands: [...new Set(commands), "llmspell doctor --device cpu"],
         details: { tried, checks },
       },
@@ -91,7 +91,7 @@ async function surveyDevices({ openSpell, interrupt, screen }: Context, only: De
   const found = new Map<Device, FoundDevice>();
   try {
     await (await openSpell()).devices({
-      ...(only === undefined ? {} : { only }),
+      only,
       signal: interrupt.signal,
       onAttempt(architecture, attempt) {
         progress.say(`${attempt.device} for ${labels[architecture]}`);
@@ -113,8 +113,8 @@ function reportsOf(found: readonly FoundDevice[]): Readonly<Record<Architecture,
     );
     const best = tried.find(({ ok }) => ok);
     return {
-      ...(best === undefined ? {} : { chosen: best.device }),
-      ...(best?.runtime === undefined ? {} : { runtime: best.runtime }),
+      chosen: best?.device,
+      runtime: best?.runtime === undefined ? undefined : best.runtime,
       tried,
     };
   };

@@ -132,7 +132,7 @@ function documentOf(
     architecture: model.architecture,
     device: deviceFields(model.device),
     text,
-    ...(end.candidates === undefined ? {} : { candidates: end.candidates }),
+    candidates: end.candidates,
     finish_reason: end.finishReason,
     usage: usageFields(end.usage),
     timings: {

@@ -43,8 +43,8 @@ function withoutPull(error: unknown): unknown {
   return new SpellError(error.code, error.message, {
     hint: "There is nothing to remove. What is here:",
     commands: ["llmspell model list"],
-    ...(error.where === undefined ? {} : { where: error.where }),
-    ...(error.details === undefined ? {} : { details: error.details }),
+    where: error.where,
+    details: error.details,
     cause: error,
   });
 }

@@ -1,8 +1,10 @@
 /** `llmspell model list`, `available`, `status`. */
+
 import type { ModelRecord } from "../../core/api/models/records.ts";
 import type { ResolvedConfig } from "../../core/config/resolve.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { DevicePreview } from "../../core/spec/runtime.ts";
+import { definedOnly } from "../../core/values.ts";
 import { flagText } from "./args.ts";
 import { modelPages } from "./commands.ts";
 import type { Context } from "./context.ts";
@@ -25,7 +27,7 @@ export async function modelList({ flags, screen, openSpell, config }: Context): 
     backends: backends.map(({ backend: name, ok, error }) => ({
       backend: name,
       ok,
-      ...(error === undefined ? {} : { error: error.message }),
+      error: error?.message,
     })),
   });
   const verbose = flags.has("verbose");
@@ -85,9 +87,9 @@ export async function modelAvailable({ flags, screen, openSpell }: Context): Pro
   const localLLM = await (await openSpell()).localLLM();
   const [backend, search] = [flagText(flags, "backend"), flagText(flags, "search")];
   const models = await localLLM.available({
-    ...(backend === undefined ? {} : { backend }),
-    ...(search === undefined ? {} : { search }),
-    ...(flags.has("recommended") ? { recommended: true } : {}),
+    backend,
+    search,
+    recommended: flags.has("recommended") ? true : undefined,
   });
   screen.document({ status: "ok", count: models.length, models });
   const rows = models.map((model) => [
@@ -111,7 +113,10 @@ export async function modelStatus({ flags, screen, openSpell }: Context): Promis
   const asked = flagText(flags, "backend");
   const backend = asked === "local" ? "candle" : asked === "all" ? undefined : asked;
   const both = await localLLM.status();
-  const shown = { ...(backend === "ollama" ? {} : { candle: both.candle }), ...(backend === "candle" ? {} : { ollama: both.ollama }) };
+  const shown: Partial<typeof both> = definedOnly({
+    candle: backend === "ollama" ? undefined : both.candle,
+    ollama: backend === "candle" ? undefined : both.ollama,
+  });
   const failures = [
     ...(shown.candle === undefined || shown.candle.ready ? [] : ["candle"]),
     ...(shown.ollama === undefined || shown.ollama.running ? [] : ["ollama"]),
@@ -155,7 +160,7 @@ export function table(
   screen: Screen,
   head: readonly string[],
   rows: readonly (readonly string[])[],
-  { isProse = false }: { readonly isProse?: boolean } = {},
+  { isProse = false }: { readonly isProse?: boolean | undefined } = {},
 ): string {
   const room = isProse && screen.outIsTerminal ? screen.columns : Number.POSITIVE_INFINITY;
   const shorten = (text: string): string => (text.length <= room ? text : `${text.slice(0, Math.max(1, room - 1))}…`);

@@ -23,11 +23,11 @@ export async function modelPull(context: Context): Promise<number> {
   }
   const spell = await openSpell();
   const request: PullRequest = {
-    ...(flags.has("force") ? { force: true } : {}),
-    ...(flags.has("offline") ? { offline: true } : {}),
-    ...(as === undefined ? {} : { as }),
-    ...(flagText(flags, "quantization") === undefined ? {} : { quantization: flagText(flags, "quantization") ?? "" }),
-    ...(flags.get("allow-host") === undefined ? {} : { allowHosts: flags.get("allow-host") ?? [] }),
+    force: flags.has("force") ? true : undefined,
+    offline: flags.has("offline") ? true : undefined,
+    as,
+    quantization: flagText(flags, "quantization") === undefined ? undefined : (flagText(flags, "quantization") ?? ""),
+    allowHosts: flags.get("allow-host") === undefined ? undefined : (flags.get("allow-host") ?? []),
   };
   if (flags.has("dry-run")) return dryRun(context, spell, request);
   const models: PullResult[] = [];
@@ -119,7 +119,7 @@ function stopped(error: SpellError): SpellError {
   const kept = error.details?.["keptBytes"];
   const said =
     typeof kept === "number" && kept > 0 ? `kept ${formatBytes(kept)}; run the same command to continue` : "stopped before anything came";
-  return new SpellError("run-aborted", said, { ...(error.details === undefined ? {} : { details: error.details }), cause: error });
+  return new SpellError("run-aborted", said, { details: error.details, cause: error });
 }
 
 /** Lines of a pull: redrawn in place on a terminal; elsewhere one at the start, each tenth, and the end. */
@@ -252,8 +252,8 @@ export async function offerPull(
   if (flags.has("offline") || (!flags.has("pull") && !canAsk(context))) return false;
   const offer = await (await spell.localLLM()).offer(spec, {
     signal,
-    ...(device === undefined ? {} : { device }),
-    ...(contextSize === undefined ? {} : { contextSize }),
+    device,
+    contextSize,
   });
   tellOffer(screen, offer);
   const size = offer.missingBytes === undefined ? "" : ` (${formatBytes(offer.missingBytes)})`;

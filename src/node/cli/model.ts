@@ -8,7 +8,7 @@ import { deviceFields, explain } from "./session.ts";
 export async function modelInfo({ operands, flags, screen, interrupt, openSpell }: Context): Promise<number> {
   const [spec = ""] = operands;
   const localLLM = await (await openSpell()).localLLM();
-  const options = { signal: interrupt.signal, ...(flags.has("remote") ? { remote: true } : {}) };
+  const options = { signal: interrupt.signal, remote: flags.has("remote") ? true : undefined };
   const { notes, device, ...info } = await localLLM.info(spec, options).catch((error: unknown) => {
     throw explain(error, spec, "llmspell model info");
   });

@@ -44,8 +44,8 @@ function withCommands(error: SpellError, commands: readonly string[]): SpellErro
   return new SpellError(code, message, {
     hint,
     commands,
-    ...(where === undefined ? {} : { where }),
-    ...(details === undefined ? {} : { details }),
+    where,
+    details,
     cause: error,
   });
 }

@@ -21,8 +21,8 @@ export interface ScreenSettings {
 
 /** What this file needs of process.stdout and process.stderr. */
 export interface OutputStream {
-  readonly isTTY?: boolean;
-  readonly columns?: number;
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
   write(text: string, done?: (error?: Error | null) => void): boolean;
   on(event: "error", listener: (error: Error) => void): unknown;
 }
@@ -34,7 +34,7 @@ export interface ScreenOptions {
   /** Standard output cannot be written any more: closed by its reader (EPIPE), disk full … */
   readonly onOutputLost: (error: Error) => void;
   /** in milliseconds; default Date.now */
-  readonly now?: () => number;
+  readonly now?: (() => number) | undefined;
 }
 
 /** Marks for one stream; the identity where there are no colours. */

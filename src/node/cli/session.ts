@@ -32,10 +32,10 @@ export function readLoadOptions(flags: GivenFlags): Pick<LoadOptions, "device" |
   const threads = flagNumber(flags, "threads");
   const draft = draftsOfT5.find((form) => form === flagText(flags, "draft"));
   return {
-    ...(device === undefined ? {} : { device }),
-    ...(contextSize === undefined ? {} : { contextSize }),
-    ...(threads === undefined ? {} : { threads }),
-    ...(draft === undefined ? {} : { draft }),
+    device,
+    contextSize,
+    threads,
+    draft,
   };
 }
 
@@ -70,7 +70,7 @@ export function readGenerateOptions(flags: GivenFlags): GenerateOptions {
 /** A model to load: what Spell.load takes, and the settings of the provider it belongs to, where that runs it in this process. */
 export interface ModelToLoad {
   /** absent where the name of the model decides */
-  readonly provider?: string;
+  readonly provider?: string | undefined;
   readonly spec: string;
   /** the variant that belongs to it: a part of the name, or made at load from the weights of a T5 folder */
   readonly options: Pick<LoadOptions, "quantization">;
@@ -182,8 +182,8 @@ function withPullCommand(error: SpellError, { operands, flags, argv }: Context):
   return new SpellError(error.code, error.message, {
     hint: error.hint,
     commands: [...error.commands, ...again],
-    ...(error.where === undefined ? {} : { where: error.where }),
-    ...(error.details === undefined ? {} : { details: error.details }),
+    where: error.where,
+    details: error.details,
     cause: error,
   });
 }
@@ -198,7 +198,7 @@ export function explain(error: unknown, spec: string, command = "llmspell genera
   if (!(error instanceof SpellError)) return error;
   const { code, message, where, details } = error;
   const withSpec = (path: string): string => `${command} ${shellQuote(path)}${command.endsWith("-m") ? ' "Hello"' : ""}`;
-  const more = { ...(details === undefined ? {} : { details }), cause: error };
+  const more = { details, cause: error };
   if (code === "run-option" && where !== undefined) {
     const flag = flagOfOption.get(where);
     if (flag !== undefined)
@@ -290,7 +290,7 @@ export function deviceFields(report: DeviceReport | DevicePreview): Record<strin
       reason: attempt.reason,
       hint: attempt.hint ?? null,
       runtime: attempt.runtime ?? null,
-      ...(attempt.selfTestMs === undefined ? {} : { self_test_ms: attempt.selfTestMs }),
+      self_test_ms: attempt.selfTestMs,
     })),
     runtime: runtime ?? null,
     threads: threads ?? null,

@@ -16,15 +16,15 @@ export type EngineName = "node-llama-cpp" | "wllama" | "onnxruntime-node" | "onn
 export interface ChildRuntimeOptions {
   readonly engine: EngineName;
   /** Variables for the child beside those it gets from this process. */
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>> | undefined;
   /** Longest load; default two minutes, and one more for each GiB, as a slow disk needs it. */
-  readonly loadTimeoutMs?: number;
+  readonly loadTimeoutMs?: number | undefined;
   /** Longest wait for the next piece, a prompt of any length included; default 15 minutes: beyond patience, short of for ever. */
-  readonly pieceTimeoutMs?: number;
+  readonly pieceTimeoutMs?: number | undefined;
   /** Silence after which a child counts as dead while a call waits; default 10 s. Beats come each second. */
-  readonly silenceMs?: number;
+  readonly silenceMs?: number | undefined;
   /** Told the id of each child process as it starts. */
-  readonly onSpawn?: (pid: number) => void;
+  readonly onSpawn?: ((pid: number) => void) | undefined;
 }
 
 /** How much of the child's last words an error carries. */
@@ -41,7 +41,7 @@ const passedVariables =
  * @returns a runtime whose open() forks a child. `prepare()` starts the next child early: the engine loads while the caller reads the file's header.
  * Children hold the process open only while a call waits for them.
  */
-export function childRuntime<OpenOptions extends CommonOpenOptions, CallOptions extends { readonly signal?: AbortSignal }>(
+export function childRuntime<OpenOptions extends CommonOpenOptions, CallOptions extends { readonly signal?: AbortSignal | undefined }>(
   options: ChildRuntimeOptions,
 ): RemoteRuntime<OpenOptions, CallOptions> {
   return remoteRuntime(options.engine, () => startChild(options));
@@ -88,8 +88,8 @@ function startChild(options: ChildRuntimeOptions): RemoteEngine {
     },
     {
       place: "process",
-      silenceMs: engine === "node-llama-cpp" || engine === "wllama" ? silenceMs : blockingSilenceMs,
       ...options,
+      silenceMs: options.silenceMs ?? (engine === "node-llama-cpp" || engine === "wllama" ? silenceMs : blockingSilenceMs),
       lastWords: () => stderr,
     },
   );

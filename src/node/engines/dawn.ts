@@ -23,7 +23,7 @@ export interface DawnAdapter {
     readonly vendor: string;
     readonly architecture: string;
     readonly description: string;
-    readonly isFallbackAdapter?: boolean;
+    readonly isFallbackAdapter?: boolean | undefined;
   };
   readonly features: { has(name: string): boolean };
   readonly limits: { readonly maxBufferSize: number; readonly maxStorageBufferBindingSize: number };
@@ -55,7 +55,7 @@ export function acceptSharedMemory(queue: GpuQueue): void {
       return;
     }
     // Offset and size count elements of a typed array, bytes of anything else.
-    const unit = (source as { readonly BYTES_PER_ELEMENT?: number }).BYTES_PER_ELEMENT ?? 1;
+    const unit = (source as { readonly BYTES_PER_ELEMENT?: number | undefined }).BYTES_PER_ELEMENT ?? 1;
     const begin = (ArrayBuffer.isView(source) ? source.byteOffset : 0) + sourceOffset * unit;
     const length = size === undefined ? source.byteLength - sourceOffset * unit : size * unit;
     for (let done = 0; done < length; done += pieceBytes) {

@@ -11,16 +11,18 @@ import { homeVerdicts } from "./verdict-store.ts";
 /** What tests replace. */
 export interface NodeDeviceOptions {
   /** As process.platform. */
-  readonly os?: NodeJS.Platform;
-  readonly graphics?: () => Graphics;
-  readonly isInstalled?: (packageName: string) => boolean;
-  readonly verdicts?: VerdictStore;
-  readonly bundled?: Platform["bundled"];
+  readonly os?: NodeJS.Platform | undefined;
+  readonly graphics?: (() => Graphics) | undefined;
+  readonly isInstalled?: ((packageName: string) => boolean) | undefined;
+  readonly verdicts?: VerdictStore | undefined;
+  readonly bundled?: Platform["bundled"] | undefined;
   /** bytes the processor's programs may take */
-  readonly memoryBytes?: () => number;
+  readonly memoryBytes?: (() => number) | undefined;
 }
 
-export function nodeDevices(options: NodeDeviceOptions): Required<NodeDeviceOptions> {
+type Complete<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
+
+export function nodeDevices(options: NodeDeviceOptions): Complete<NodeDeviceOptions> {
   const os = options.os ?? process.platform;
   return {
     os,
@@ -57,7 +59,7 @@ export function processor(memoryBytes: number, partBytes?: number): DeviceProbe 
     isSoftware: false,
     identity: "",
     memoryBytes,
-    ...(partBytes === undefined ? {} : { partBytes }),
+    partBytes,
   };
 }
 

@@ -17,7 +17,10 @@ process.on("SIGINT", () => undefined);
 setInterval(() => send({ type: "beat" }), beatMs).unref();
 
 // Compiled code of the engine's modules, kept from run to run where Node can do that (22.10). Trouble with it is none of ours.
-const compileCache = module as { enableCompileCache?: (folder: string) => unknown; flushCompileCache?: () => void };
+const compileCache = module as {
+  enableCompileCache?: ((folder: string) => unknown) | undefined;
+  flushCompileCache?: (() => void) | undefined;
+};
 if (compileCache.flushCompileCache !== undefined) compileCache.enableCompileCache?.(join(homeFolder(), "compile-cache"));
 
 const engine = await createEngine(process.argv[2] as EngineName);

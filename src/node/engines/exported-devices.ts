@@ -18,9 +18,9 @@ const packageName = "@huggingface/transformers";
 
 export interface NodeExportedOptions {
   /** By default in a child process. */
-  readonly runtime?: Seq2SeqRuntime;
+  readonly runtime?: Seq2SeqRuntime | undefined;
   /** Whether the package is installed; looked up when it is needed. */
-  readonly isInstalled?: () => boolean;
+  readonly isInstalled?: (() => boolean) | undefined;
 }
 
 /** @returns a runtime whose open() throws device-unavailable where the package is not installed, or another device than the CPU is asked for */
@@ -52,7 +52,7 @@ function unavailable(device: DeviceChoice, reason: DeviceReason, hint: string): 
       ? `exported models are run by ${packageName}, which is not installed (package-missing)`
       : `${device} is not available for exported models: ${hint}`,
     {
-      ...(isMissing ? { hint: "Install it, or take the folder with safetensors: it runs as it lies." } : {}),
+      hint: isMissing ? "Install it, or take the folder with safetensors: it runs as it lies." : undefined,
       commands: [...(isMissing ? [hint] : []), "llmspell doctor"],
       details: { tried: [attempt] },
     },

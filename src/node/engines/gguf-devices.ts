@@ -25,8 +25,8 @@ type Candidate = DeviceCandidate<GgufOpenOptions, GgufGenerateOptions>;
 
 export interface NodeGgufOptions extends NodeDeviceOptions {
   /** The two engines; by default each in its child process. @param isAuto software adapters are kept out of its sight */
-  readonly native?: (isAuto: boolean) => Engine;
-  readonly portable?: (isAuto: boolean) => Engine;
+  readonly native?: ((isAuto: boolean) => Engine) | undefined;
+  readonly portable?: ((isAuto: boolean) => Engine) | undefined;
 }
 
 /**

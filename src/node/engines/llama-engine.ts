@@ -130,9 +130,9 @@ async function load(
     return await llama.loadModel({
       modelPath,
       gpuLayers: !gpu ? 0 : mayDivide ? "auto" : "max",
-      ...(signal === undefined ? {} : { loadSignal: signal }),
+      ...(signal && { loadSignal: signal }),
       // the last tenth is for the context and the first step
-      ...(onProgress === undefined ? {} : { onLoadProgress: (share: number) => onProgress(share * 0.9) }),
+      onLoadProgress: (share: number) => void onProgress?.(share * 0.9),
     });
   } catch (cause) {
     if (signal?.aborted === true) throw abortedError();

@@ -170,17 +170,15 @@ function toEvaluateOptions(
     minP,
     // llama.cpp takes the largest 32-bit number for "draw a seed yourself"
     seed: Math.min(seed, 0xffff_fffe),
-    ...(isPenalized
-      ? {
-          repeatPenalty: {
-            penalty: repeatPenalty,
-            presencePenalty,
-            frequencyPenalty,
-            maxPunishTokens: window,
-            punishTokens: () => history.slice(-window),
-          },
-        }
-      : {}),
+    ...(isPenalized && {
+      repeatPenalty: {
+        penalty: repeatPenalty,
+        presencePenalty,
+        frequencyPenalty,
+        maxPunishTokens: window,
+        punishTokens: () => history.slice(-window),
+      },
+    }),
   };
 }
 

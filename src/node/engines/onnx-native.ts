@@ -24,7 +24,8 @@ export async function openNativeOnnx(device: NativeDevice = "cpu"): Promise<Onnx
     // Cards compute in F32 here: without shader-f16 there is no other way, and T5 overflows in F16.
     reads16Bit: device === "cpu",
     hasFastBlocks: true,
-    ...(device === "webgpu" ? { keptLocation: "gpu-buffer" as const, readsKept: "by-graph" as const } : {}),
+    keptLocation: device === "webgpu" ? ("gpu-buffer" as const) : undefined,
+    readsKept: device === "webgpu" ? ("by-graph" as const) : undefined,
     clampThreads: (threads) => Math.min(Math.max(1, threads), availableParallelism()),
     // All in one folder of files, or all in memory: the engine refuses a mixture.
     place: async (weights, signal) => (await placeInFolder(weights)) ?? placeInMemory(weights, signal),

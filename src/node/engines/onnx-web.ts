@@ -9,7 +9,7 @@ import type { OnnxRuntime } from "../../core/spec/onnx.ts";
 import { type OrtModule, ortRuntime, placeInMemory } from "../../engines/ort/driver.ts";
 
 interface WebOrtModule extends OrtModule {
-  readonly env: { readonly wasm: { numThreads?: number; wasmPaths?: string }; logLevel?: string };
+  readonly env: { readonly wasm: { numThreads?: number | undefined; wasmPaths?: string | undefined }; logLevel?: string | undefined };
 }
 
 /** @throws SpellError device-unavailable where the package does not start */

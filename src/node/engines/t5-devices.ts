@@ -28,10 +28,10 @@ type Candidate = DeviceCandidate<Seq2SeqOpenOptions, Seq2SeqGenerateOptions>;
 
 export interface NodeSeq2SeqOptions extends NodeDeviceOptions {
   /** The native engine; by default in a child process. @param isAuto software adapters are kept out of its sight */
-  readonly native?: (isAuto: boolean) => Engine;
-  readonly portable?: Engine;
+  readonly native?: ((isAuto: boolean) => Engine) | undefined;
+  readonly portable?: Engine | undefined;
   /** Whether the files of its CUDA provider are there. */
-  readonly hasCuda?: () => boolean;
+  readonly hasCuda?: (() => boolean) | undefined;
 }
 
 /**

@@ -54,7 +54,10 @@ export function defaultThreads(cores: number = availableParallelism()): number {
  * @returns the number to use, and a note where it is not the one asked for
  * @throws SpellError run-option for negative and fractional numbers
  */
-export function clampThreads(asked: number, cores: number = availableParallelism()): { readonly threads: number; readonly note?: string } {
+export function clampThreads(
+  asked: number,
+  cores: number = availableParallelism(),
+): { readonly threads: number; readonly note?: string | undefined } {
   if (!Number.isInteger(asked) || asked < 0) {
     throw new SpellError("run-option", `threads: wanted an integer from 0 (measured) on; got ${asked}`, { where: "threads" });
   }

@@ -58,7 +58,9 @@ define("fetch", async (url: unknown, options?: RequestInit) =>
     ? new Response(readFileSync(fileURLToPath(String(url).slice(4))), { headers: { "content-type": "application/wasm" } })
     : fetchRemote(url as string, options),
 );
-port?.on("message", (data) => (globalThis as { onmessage?: ((event: { data: unknown }) => void) | null }).onmessage?.({ data }));
+port?.on("message", (data) =>
+  (globalThis as { onmessage?: ((event: { data: unknown }) => void) | null | undefined }).onmessage?.({ data }),
+);
 Reflect.deleteProperty(globalThis, "process");
 
 // A script, as it would be in a browser's worker: its functions become global.

@@ -5,10 +5,12 @@
 import { resolveObjectURL } from "node:buffer";
 import { type Transferable, Worker } from "node:worker_threads";
 
-type PostOptions = readonly unknown[] | { readonly transfer?: readonly unknown[] };
+type PostOptions = readonly unknown[] | { readonly transfer?: readonly unknown[] | undefined };
 
 export const toTransferList = (options: PostOptions | undefined): Transferable[] =>
-  [...(Array.isArray(options) ? options : ((options as { transfer?: readonly unknown[] } | undefined)?.transfer ?? []))] as Transferable[];
+  [
+    ...(Array.isArray(options) ? options : ((options as { transfer?: readonly unknown[] | undefined } | undefined)?.transfer ?? [])),
+  ] as Transferable[];
 
 /** What a thread is started with. */
 export interface WorkerData {
@@ -30,7 +32,7 @@ export function webWorkerClass(
   onDeath: (reason: string) => void,
 ): new (
   url: string | URL,
-  options?: { readonly name?: string },
+  options?: { readonly name?: string | undefined },
 ) => unknown {
   return class WebWorker {
     onmessage: ((event: { readonly data: unknown; readonly target: unknown }) => void) | null = null;
@@ -39,7 +41,7 @@ export function webWorkerClass(
     #waiting: [message: unknown, transfer: Transferable[]][] = [];
     #ended = false;
 
-    constructor(url: string | URL, options: { readonly name?: string } = {}) {
+    constructor(url: string | URL, options: { readonly name?: string | undefined } = {}) {
       const code = resolveObjectURL(String(url))?.text() ?? Promise.reject(new Error(`no such worker: ${String(url).slice(0, 80)}`));
       code.then(
         (text) => this.#start(text, options.name ?? ""),

@@ -24,7 +24,7 @@ export function nodeForeignModels(env: Env = process.env, notes?: ForeignNotes):
     (folder): folder is string => folder !== undefined && folder !== "",
   );
   return {
-    ...(notes === undefined ? {} : { notes }),
+    notes,
     async findHubFiles(owner, repo, revision) {
       if (!/^[\w.-]+$/.test(owner) || !/^[\w.-]+$/.test(repo) || /\.\./.test(`${owner} ${repo} ${revision}`)) return undefined;
       const folder = join(hubFolder, `models--${owner}--${repo}`);

@@ -21,7 +21,7 @@ export type { StoreFs } from "./store-files.ts";
 
 export interface FsStoreOptions {
   /** default: node:fs/promises */
-  readonly fs?: StoreFs;
+  readonly fs?: StoreFs | undefined;
 }
 
 /** @param folder absolute; it comes into being with the first write, mode 0700 */

@@ -254,9 +254,9 @@ function partRecordOf(value: unknown): PartRecord | undefined {
   return {
     url,
     done: done as PartRecord["done"],
-    ...(typeof etag === "string" ? { etag } : {}),
-    ...(Number.isSafeInteger(size) ? { size: size as number } : {}),
-    ...(typeof sha256 === "string" && /^[0-9a-f]{64}$/.test(sha256) ? { sha256 } : {}),
+    etag: typeof etag === "string" ? etag : undefined,
+    size: Number.isSafeInteger(size) ? (size as number) : undefined,
+    sha256: typeof sha256 === "string" && /^[0-9a-f]{64}$/.test(sha256) ? sha256 : undefined,
   };
 }
 

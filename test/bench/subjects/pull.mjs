@@ -2,7 +2,7 @@
 import { rmSync } from "node:fs";
 import { realClock } from "../../../dist/core/download/clock.js";
 import { transferFile } from "../../../dist/core/download/transfer.js";
-import { fsArtifactStore } from "../../../dist/node/fs-artifact-store.js";
+import { fsArtifactStore } from "../../../dist/node/store/fs-artifact-store.js";
 import { print } from "./prompt.mjs";
 
 const [url = "", size = "", sha256 = "", folder = "", maxParallel = "4"] = process.argv.slice(2);

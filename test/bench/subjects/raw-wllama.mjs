@@ -4,14 +4,14 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { webWorkerClass } from "../../../dist/node/web-worker.js";
+import { webWorkerClass } from "../../../dist/node/engines/web-worker.js";
 import { hasMemory64 } from "../../../dist/wllama/features.js";
 import { newTokens, print, prompt } from "./prompt.mjs";
 
 const [modelPath, threads] = process.argv.slice(2);
 const require = createRequire(import.meta.url);
 const folder = (name) => dirname(require.resolve(`${name}/package.json`));
-globalThis.Worker = webWorkerClass(fileURLToPath(new URL("../../../dist/node/web-worker-scope.js", import.meta.url)), (reason) =>
+globalThis.Worker = webWorkerClass(fileURLToPath(new URL("../../../dist/node/engines/web-worker-scope.js", import.meta.url)), (reason) =>
   console.error(reason),
 );
 globalThis.self = globalThis;

@@ -323,7 +323,7 @@ posix.describe("the end of the program", () => {
   async function start(body: string, before = ""): Promise<{ readonly program: ChildProcess; readonly pid: number }> {
     const source = `
       ${before}
-      const { childRuntime } = await import(${JSON.stringify(new URL("../../../dist/node/engine-host.js", import.meta.url).href)});
+      const { childRuntime } = await import(${JSON.stringify(new URL("../../../dist/node/engines/child-runtime.js", import.meta.url).href)});
       const { openFileSource } = await import(${JSON.stringify(new URL("../../../dist/node/file-source.js", import.meta.url).href)});
       let pid;
       const runtime = childRuntime({ engine: "node-llama-cpp", onSpawn: (id) => { pid = id; } });

@@ -7,10 +7,10 @@ import { wantedBackends } from "./list.ts";
 import type { AvailableModel } from "./records.ts";
 
 export interface AvailableFilter {
-  readonly backend?: string;
-  readonly kind?: string;
-  readonly search?: string;
-  readonly recommended?: boolean;
+  readonly backend?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly search?: string | undefined;
+  readonly recommended?: boolean | undefined;
 }
 
 /** Names people use with Ollama; shipped, so that `available` needs no network. */

@@ -1,4 +1,5 @@
 /** What the parts of LocalLLM share: the host, the settings, the catalogue, and the models that are loaded. */
+
 import { type LoadDefaults, usualLoad } from "../../backends/candle-settings.ts";
 import { createOllamaClient, type OllamaClient } from "../../backends/ollama.ts";
 import { realClock } from "../../download/clock.ts";
@@ -8,18 +9,19 @@ import type { Platform } from "../../platform.ts";
 import type { LanguageModel } from "../../spec/language-model.ts";
 import { defaultModelSettings, type ModelSettings } from "../../spec/model-settings.ts";
 import { type ModelSpec, parseModelSpec } from "../../spec/model-spec.ts";
+import { definedOnly } from "../../values.ts";
 
 export interface LocalLlmOptions {
   readonly platform: Platform;
-  readonly settings?: Partial<ModelSettings>;
+  readonly settings?: Partial<ModelSettings> | undefined;
   /** Defaults of a load; those of the provider candle. */
-  readonly defaults?: LoadDefaults;
+  readonly defaults?: LoadDefaults | undefined;
   /** default: the platform's own, in real time */
-  readonly network?: Network;
+  readonly network?: Network | undefined;
   /** milliseconds since the epoch */
-  readonly wallTime?: () => number;
+  readonly wallTime?: (() => number) | undefined;
   /** where a provider can be declared, for advice; default llmspell.toml */
-  readonly configFile?: string;
+  readonly configFile?: string | undefined;
 }
 
 export interface ModelContext {
@@ -46,11 +48,11 @@ export function createContext({
   configFile = "llmspell.toml",
   defaults = usualLoad,
 }: LocalLlmOptions): ModelContext {
-  const settings: ModelSettings = { ...defaultModelSettings, ...given };
+  const settings: ModelSettings = { ...defaultModelSettings, ...definedOnly(given ?? {}) };
   const network: Network = givenNetwork ?? {
     fetch: platform.fetch,
     clock: realClock(platform.now),
-    ...(platform.lookup === undefined ? {} : { lookup: platform.lookup }),
+    lookup: platform.lookup,
   };
   let entries: Promise<readonly CatalogueEntry[]> | undefined;
   return {
@@ -73,7 +75,7 @@ export function createContext({
 export interface LoadedModel {
   readonly opening: Promise<LanguageModel>;
   /** known once it is open */
-  id?: string;
+  id?: string | undefined;
 }
 
 export function isLoaded({ loaded }: ModelContext, id: string): boolean {
@@ -87,5 +89,5 @@ export function seconds({ wallTime }: ModelContext): number {
 
 /** @throws SpellError spec-syntax, spec-host */
 export function parse(text: string, allowHosts?: readonly string[]): ModelSpec {
-  return parseModelSpec(text, { providers: [], ...(allowHosts === undefined ? {} : { allowHosts }) });
+  return parseModelSpec(text, { providers: [], allowHosts });
 }

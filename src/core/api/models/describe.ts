@@ -15,7 +15,7 @@ export function describer({ platform }: ModelContext): PullOptions["describe"] {
       quantization,
       parameter_count: parameterCount ?? 0,
       context_length: contextLength,
-      ...(license === undefined ? {} : { license }),
+      license,
     };
   };
 }

@@ -53,7 +53,7 @@ export async function notInstalled(context: ModelContext, spec: ModelSpec): Prom
   const here = similar.length === 0 ? "" : `; here is ${similar.join(", ")}`;
   return new SpellError("model-not-installed", `${id} is not in ${context.platform.store.place}${size}${here}`, {
     commands: [`llmspell model pull ${printModelSpec({ ...spec, backend })}`],
-    details: { modelId: id, ...(entry === undefined ? {} : { sizeBytes: entry.sizeBytes }) },
+    details: { modelId: id, sizeBytes: entry?.sizeBytes },
   });
 }
 
@@ -68,9 +68,9 @@ async function printKnown(context: ModelContext, spec: ModelSpec): Promise<strin
 export async function resolve(context: ModelContext, spec: ModelSpec, signal?: AbortSignal): Promise<string | ModelFiles> {
   if (spec.kind === "path") return spec.path;
   if (spec.kind === "name" && bundledModels.has(spec.name.toLowerCase()))
-    return printModelSpec({ kind: "name", name: spec.name, ...(spec.variant === undefined ? {} : { variant: spec.variant }) });
+    return printModelSpec({ kind: "name", name: spec.name, variant: spec.variant });
   const found = (await find(context, spec)) ?? (await findForeign(context, spec));
   if (found === undefined) throw await notInstalled(context, spec);
   const files = await openInstalled(found, context.platform, signal);
-  return { id: found.manifest.id, files, ...(found.variant === undefined ? {} : { variant: found.variant }) };
+  return { id: found.manifest.id, files, variant: found.variant };
 }

@@ -17,8 +17,8 @@ import type { ModelInfo, ModelRecord } from "./records.ts";
 
 export interface InfoOptions {
   /** Reads the headers at their source; no weights are fetched. */
-  readonly remote?: boolean;
-  readonly signal?: AbortSignal;
+  readonly remote?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export async function info(context: ModelContext, text: string, { remote, signal }: InfoOptions = {}): Promise<ModelInfo> {
@@ -102,7 +102,7 @@ export function openPlan(context: ModelContext, { files }: PullPlan, signal?: Ab
     if (file.kind === "external") return file.external.source;
     const { url, secret, path } = file.remote;
     // Redirects and secrets are the same matter here as in a download, so the same function asks.
-    return httpSource(url, remoteFetch(context, secret), { name: baseName(path), ...(signal === undefined ? {} : { signal }) });
+    return httpSource(url, remoteFetch(context, secret), { name: baseName(path), signal });
   };
   return Promise.all(files.map(open));
 }

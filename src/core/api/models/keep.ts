@@ -12,13 +12,13 @@ import { backendOf, ollamaName } from "./names.ts";
 import type { RemoveResult, VerifyResult } from "./records.ts";
 
 export interface VerifyOptions {
-  readonly signal?: AbortSignal;
-  readonly onFile?: (file: string, share: number) => void;
+  readonly signal?: AbortSignal | undefined;
+  readonly onFile?: ((file: string, share: number) => void) | undefined;
 }
 
 export interface PruneOptions {
-  readonly olderThanMs?: number;
-  readonly dryRun?: boolean;
+  readonly olderThanMs?: number | undefined;
+  readonly dryRun?: boolean | undefined;
 }
 
 export interface PrunedItem {

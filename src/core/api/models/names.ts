@@ -75,8 +75,8 @@ export async function didYouMean(context: ModelContext, error: unknown, spec: Mo
   throw new SpellError(error.code, error.message, {
     hint,
     commands: [...(close === undefined ? [] : [`llmspell model pull ${close}@candle`]), ...error.commands],
-    ...(error.where === undefined ? {} : { where: error.where }),
-    ...(error.details === undefined ? {} : { details: error.details }),
+    where: error.where,
+    details: error.details,
     cause: error,
   });
 }

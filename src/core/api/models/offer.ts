@@ -22,9 +22,9 @@ async function fitOf(context: ModelContext, files: PullPlan, request: OfferReque
   try {
     const found = await findModel({ id: files.id, files: await openPlan(context, files, signal) }, context.platform, signal);
     const { fits, contextLength } = await lookAhead(context, onceHere(context, found), {
-      ...(device === undefined ? {} : { device }),
-      ...(contextSize === undefined ? {} : { contextSize }),
-      ...(signal === undefined ? {} : { signal }),
+      device,
+      contextSize,
+      signal,
     });
     return fits === null ? {} : { fits, contextLength };
   } catch (error) {

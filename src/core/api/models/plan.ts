@@ -46,7 +46,7 @@ export async function plan(context: ModelContext, text: string, pulling: PullReq
     plan,
     sizeBytes: size,
     missingBytes: missing,
-    ...(expected === undefined ? {} : { expected }),
+    expected,
   };
 }
 

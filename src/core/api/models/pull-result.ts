@@ -18,7 +18,7 @@ export function resultOf(context: ModelContext, manifest: ModelManifest, already
     bytes_downloaded: fetched,
     bytes_total: sizeOf(manifest),
     files: manifest.files.length,
-    ...(path === undefined ? {} : { path }),
+    path,
     verified: manifest.verified,
     already_present: alreadyPresent,
   };

@@ -59,8 +59,8 @@ export async function pull(context: ModelContext, text: string, pulling: PullReq
   const progress = progressOf(context, plan, pulling);
   const manifest = await pullModel(plan, context.platform.store, context.network, {
     maxParallel: context.settings.maxParallel,
-    ...(pulling.force === undefined ? {} : { force: pulling.force }),
-    ...(pulling.signal === undefined ? {} : { signal: pulling.signal }),
+    force: pulling.force,
+    signal: pulling.signal,
     now: seconds(context),
     describe: describer(context),
     onEvent: (event) => {

@@ -75,9 +75,9 @@ export interface PullResult {
   readonly status: "starting" | "downloading" | "verifying" | "complete" | "failed";
   readonly percent_complete: number;
   readonly bytes_downloaded: number;
-  readonly bytes_total?: number;
-  readonly files?: number;
-  readonly path?: string;
+  readonly bytes_total?: number | undefined;
+  readonly files?: number | undefined;
+  readonly path?: string | undefined;
   readonly verified: Verified;
   readonly already_present: boolean;
 }
@@ -104,16 +104,16 @@ export interface CandleStatus {
   /** where a decoder would compute, and what was looked at on the way; null where the host has no runtime */
   readonly device: DevicePreview | null;
   readonly store: string;
-  readonly error?: string;
+  readonly error?: string | undefined;
 }
 
 export interface OllamaStatus {
   readonly configured: boolean;
   readonly running: boolean;
   readonly models: number;
-  readonly version?: string;
+  readonly version?: string | undefined;
   readonly url: string;
-  readonly error?: string;
+  readonly error?: string | undefined;
 }
 
 export interface GenerateResult {
@@ -133,27 +133,27 @@ export interface GenerateResult {
     readonly generation_ms: number;
     readonly tokens_per_second: number;
   };
-  readonly candidates?: readonly string[];
+  readonly candidates?: readonly string[] | undefined;
 }
 
 export interface BackendResult {
   readonly backend: LocalBackend;
   readonly ok: boolean;
-  readonly error?: SpellError;
+  readonly error?: SpellError | undefined;
 }
 
 export interface PullRequest {
-  readonly force?: boolean;
-  readonly quantization?: string;
+  readonly force?: boolean | undefined;
+  readonly quantization?: string | undefined;
   /** another name for it */
-  readonly as?: string;
-  readonly allowHosts?: readonly string[];
-  readonly offline?: boolean;
-  readonly signal?: AbortSignal;
+  readonly as?: string | undefined;
+  readonly allowHosts?: readonly string[] | undefined;
+  readonly offline?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
   /** about twice a second */
-  readonly on_progress?: (progress: PullResult) => void;
+  readonly on_progress?: ((progress: PullResult) => void) | undefined;
   /** every event as it happens */
-  readonly onEvent?: (event: PullEvent | OllamaPullEvent) => void;
+  readonly onEvent?: ((event: PullEvent | OllamaPullEvent) => void) | undefined;
 }
 
 /** The server's own progress, passed on. */
@@ -169,22 +169,22 @@ export interface PlanResult {
   readonly id: string;
   readonly backend: LocalBackend;
   /** undefined for models of a server */
-  readonly plan?: PullPlan;
+  readonly plan?: PullPlan | undefined;
   /** bytes of all files, where the source says */
   readonly sizeBytes: number | undefined;
   /** bytes that still have to come */
   readonly missingBytes: number | undefined;
   /** absent where this store remembers no pull from that host */
-  readonly expected?: ExpectedTime;
+  readonly expected?: ExpectedTime | undefined;
 }
 
 /** A pull on demand, before it begins. What nobody knows is absent. */
 export interface PullOffer extends PlanResult {
-  readonly fits?: Fit;
+  readonly fits?: Fit | undefined;
   /** tokens that `fits` counts with */
-  readonly contextLength?: number;
+  readonly contextLength?: number | undefined;
   /** room where it would be stored */
-  readonly freeBytes?: number;
+  readonly freeBytes?: number | undefined;
 }
 
 /** At the rate of earlier pulls from the same host that are still in the store. */
@@ -195,6 +195,6 @@ export interface ExpectedTime {
 }
 
 export type LocalGenerateOptions = GenerateOptions & {
-  readonly device?: DeviceChoice;
-  readonly on_token?: (text: string) => void;
+  readonly device?: DeviceChoice | undefined;
+  readonly on_token?: ((text: string) => void) | undefined;
 };

@@ -22,9 +22,9 @@ export async function load(
   const spec = parse(text);
   if ((await backendOf(context, spec)) === "ollama") {
     const opening = context.ollama.open(ollamaName(spec), {
-      ...(options.contextSize === undefined ? {} : { contextSize: options.contextSize }),
-      ...(options.threads === undefined ? {} : { threads: options.threads }),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      contextSize: options.contextSize,
+      threads: options.threads,
+      signal: options.signal,
     });
     return opening.catch((error: unknown) => didYouMean(context, error, spec));
   }
@@ -44,9 +44,7 @@ export async function generate(
   const key = `${printModelSpec(spec)} ${device ?? ""}`;
   let shared = context.loaded.get(key);
   if (shared === undefined) {
-    shared = share(
-      load(context, text, { ...(device === undefined ? {} : { device }), ...(rest.signal === undefined ? {} : { signal: rest.signal }) }),
-    );
+    shared = share(load(context, text, { device, signal: rest.signal }));
     context.loaded.set(key, shared);
     shared.opening.catch(() => context.loaded.delete(key));
   }
@@ -76,7 +74,7 @@ export async function generate(
           generation_ms: timing.decodeMs,
           tokens_per_second: timing.decodeRate,
         },
-        ...(candidates === undefined ? {} : { candidates }),
+        candidates,
       };
     }
   }

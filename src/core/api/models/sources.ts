@@ -11,9 +11,9 @@ export function hubContext({ network, settings, platform }: ModelContext, { allo
   return {
     network,
     settings: offline === true ? { ...settings, offline: true } : settings,
-    ...(platform.foreign === undefined ? {} : { foreign: platform.foreign }),
-    ...(allowHosts === undefined ? {} : { allowHosts }),
-    ...(signal === undefined ? {} : { signal }),
+    foreign: platform.foreign,
+    allowHosts,
+    signal,
   };
 }
 
@@ -21,8 +21,8 @@ export function hubContext({ network, settings, platform }: ModelContext, { allo
 export async function asHub(
   context: ModelContext,
   spec: ModelSpec,
-): Promise<{ readonly spec: HfSpec; readonly entry?: CatalogueEntry; readonly variant?: string } | undefined> {
-  if (spec.kind === "hf") return { spec, ...(spec.variant === undefined ? {} : { variant: spec.variant }) };
+): Promise<{ readonly spec: HfSpec; readonly entry?: CatalogueEntry | undefined; readonly variant?: string | undefined } | undefined> {
+  if (spec.kind === "hf") return { spec, variant: spec.variant };
   if (spec.kind !== "name") return undefined;
   const entry = findEntry(await context.catalogue(), spec.name);
   if (entry?.source === undefined) return undefined;
@@ -35,6 +35,6 @@ export async function asHub(
   return {
     spec: { kind: "hf", ...entry.source, ...(entry.revision === undefined ? {} : { revision: entry.revision }) },
     entry,
-    ...(spec.variant === undefined || isT5Form ? {} : { variant: spec.variant }),
+    variant: spec.variant === undefined || isT5Form ? undefined : spec.variant,
   };
 }
