@@ -1,8 +1,9 @@
 /** Runs the built bin as a child, or a command in this process with a screen that keeps what it shows. */
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll } from "vitest";
 import { createSpell, type Spell } from "../../../src/core/api/spell.ts";
 import { type ResolvedConfig, resolveSource } from "../../../src/core/config/resolve.ts";
 import type { GgufRuntime } from "../../../src/core/spec/runtime.ts";
@@ -19,6 +20,7 @@ if (!existsSync(bin)) throw new Error(`${bin} is missing: run npm run build befo
 
 /** One home for a file of tests: threads are measured once in it. */
 export const home = mkdtempSync(join(tmpdir(), "llmspell-cli-"));
+afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 /** The variables a run depends on, and none of the developer's own. */
 export const cleanEnv: Readonly<Record<string, string>> = {

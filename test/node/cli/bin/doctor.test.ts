@@ -1,0 +1,109 @@
+/** The built bin looks at the machine it runs on, however odd that is. */
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { bin, cli, onTerminal, withTerminal } from "../support.ts";
+import { modelFolder } from "./support.ts";
+
+const folder = modelFolder();
+
+describe("doctor", () => {
+  it("--device looks at one device, on one line with the times of its self-tests", async () => {
+    const { status, stdout } = await cli(["doctor", "--device", "cpu"]);
+    expect(status).toBe(0);
+    for (const line of stdout.split("\n").filter((text) => /^\S/.test(text)))
+      expect(line).toMatch(/^(ok|warn|fail|skip) +(runtime|config|devices|models|stores|servers|keys) +\S/);
+    expect(stdout).toMatch(/^ok {4}devices {2}cpu .*GGUF .*self-test [\d.]+ m?s; T5 .*self-test [\d.]+ m?s$/m);
+    expect(stdout).not.toMatch(/devices {2}(webgpu|cuda)/);
+  });
+
+  it("--device fails with status 4 for a device that cannot be used, with the reason and what to type", async () => {
+    const outcome = await cli(["doctor", "--device", "vulkan"]);
+    expect(outcome).toMatchObject({ status: 4, stderr: expect.stringContaining("[device-unavailable]") });
+    expect(outcome.stderr).toContain("  npm install @node-llama-cpp/");
+    expect(outcome.stderr).toContain("  llmspell doctor --device cpu");
+  });
+
+  it("says of keys only whether they are set, and of servers whether they answer", async () => {
+    const server = createServer((request, response) => response.end(request.url === "/api/version" ? '{"version":"0.9.9"}' : "{}"));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const env = { OLLAMA_HOST: `127.0.0.1:${port}`, HF_TOKEN: "hf_secret" };
+    const { stdout } = await cli(["doctor", "--device", "cpu"], { env });
+    server.close();
+    expect(stdout).toMatch(new RegExp(`^ok +servers +ollama +Ollama 0\\.9\\.9 at http://127\\.0\\.0\\.1:${port}`, "m"));
+    expect(stdout).toMatch(/^ok +keys +huggingface +set$/m);
+    expect(stdout).not.toContain("hf_secret");
+  });
+
+  it("G79: a home that is a file, or cannot be written, is a warning with a way out; a server elsewhere is not asked", async () => {
+    const file = join(folder, "a-file");
+    writeFileSync(file, "");
+    const outcome = await cli(["doctor", "--device", "cpu"], {
+      env: { LLMSPELL_HOME: file, OLLAMA_HOST: "http://me:very-secret@ollama.example:11434" },
+    });
+    expect(outcome.stdout).toMatch(/^skip +servers +ollama +http:\/\/ollama\.example:11434 is not on this machine/m);
+    expect(outcome.status).toBe(0);
+    expect(outcome.stdout).not.toContain("very-secret");
+    expect(outcome.stdout).toMatch(/^warn {2}stores +home/m);
+    expect(outcome.stdout).toContain("LLMSPELL_HOME=");
+  });
+});
+
+describe("odd surroundings", () => {
+  it.each([
+    ["no HOME", { HOME: undefined, LLMSPELL_HOME: undefined }],
+    ["a home that is a file", { LLMSPELL_HOME: bin }],
+    ["a home below a file", { LLMSPELL_HOME: join(bin, "x") }],
+    ["a home of 300 characters", { LLMSPELL_HOME: join(tmpdir(), "x".repeat(300)) }],
+  ])("G79: %s does not keep a model from running", async (_, env) => {
+    expect(await cli(["generate", "-q", "Once", "--max-tokens", "2", "--threads", "1"], { env })).toMatchObject({ status: 0, stderr: "" });
+  });
+
+  it("G79: a read-only home does not keep a model from running, and stays as it was", async () => {
+    const readOnly = join(folder, "read only");
+    mkdirSync(readOnly);
+    chmodSync(readOnly, 0o500);
+    expect(
+      await cli(["generate", "-q", "Once", "--max-tokens", "2", "--threads", "1"], { env: { LLMSPELL_HOME: readOnly } }),
+    ).toMatchObject({
+      status: 0,
+      stderr: "",
+    });
+    chmodSync(readOnly, 0o700);
+  });
+
+  withTerminal.it("G80: a terminal of width 0 gets colours without a crash, and none with NO_COLOR", () => {
+    const line = `stty cols 0; ${JSON.stringify(process.execPath)} ${bin} nonsense`;
+    expect(onTerminal(line)).toMatchObject({ status: 2, shown: expect.stringContaining("\u001b[1;31mError:") });
+    expect(onTerminal(line, { NO_COLOR: "1" }).shown).not.toContain("\u001b");
+    expect(onTerminal(line, { TERM: "dumb" }).shown).not.toContain("\u001b");
+  });
+
+  it("refuses a log level it does not know, unless a flag gives one", async () => {
+    expect(await cli(["doctor"], { env: { LLMSPELL_TRACE: "loud" } })).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("[env-value]"),
+    });
+    expect(await cli(["model", "info", "tiny-stories", "--trace", "warn"], { env: { LLMSPELL_TRACE: "loud" } })).toMatchObject({
+      status: 0,
+    });
+  });
+
+  it("refuses a profile and a file from variables, unless a flag of either kind puts both aside", async () => {
+    expect(await cli(["doctor"], { env: { LLMSPELL_PROFILE: "a", LLMSPELL_CONFIG: "b" } })).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("[config-conflict]"),
+    });
+    const flagged = await cli(["-p", "minimal", "config", "path"], { env: { LLMSPELL_PROFILE: "a", LLMSPELL_CONFIG: "b" } });
+    expect(flagged).toMatchObject({ status: 0, stdout: expect.stringContaining("profile:minimal") });
+  });
+
+  it("shows a stack at --trace debug, before the error and its code", async () => {
+    const { stderr } = await cli(["--trace", "debug", "generate", "-m", "nope@candle", "x"]);
+    expect(stderr).toMatch(/\n\s+at .*Error: Model 'nope' is not known.*\[model-unknown\]\n$/s);
+  });
+});

@@ -1,0 +1,174 @@
+/** Pulling: what is fetched, from where, under which name, and what a second pull finds. */
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { PullResult } from "../../../src/core/api/models/records.ts";
+import type { PullEvent } from "../../../src/core/download/pull.ts";
+import { failure } from "../../support/failure.ts";
+import { tinyGguf as gguf, sha256, tinyT5 as t5 } from "../support/local-llm.ts";
+import { scriptedModels } from "../support/scripted-models.ts";
+
+const { blobs, folder, open, parts, server } = await scriptedModels();
+
+describe("pull", () => {
+  it("fetches the default quant, verifies, writes the manifest last, and answers at once the second time", async () => {
+    const { llm } = open();
+    const seen: PullResult[] = [];
+    const result = await llm.pull("hf:owner/gguf", { on_progress: (progress) => seen.push(progress) });
+    expect(result).toMatchObject({
+      model_id: "hf:owner/gguf:Q4_K_M",
+      backend: "candle",
+      status: "complete",
+      percent_complete: 100,
+      verified: "sha256",
+      already_present: false,
+      bytes_total: gguf.length + 64,
+    });
+    expect(seen[0]).toMatchObject({ status: "starting" });
+    expect([...new Set(seen.map(({ status }) => status))]).toEqual(["starting", "downloading", "verifying", "complete"]);
+    expect(seen.at(-1)).toEqual(result);
+    expect(blobs()).toEqual([`sha256-${sha256(Buffer.concat([gguf, Buffer.alloc(64)]))}`]);
+    expect(parts()).toEqual([]);
+    server.reset();
+    expect(await llm.pull("HF:Owner/GGUF:q4_k_m")).toMatchObject({ already_present: true, status: "complete", bytes_downloaded: 0 });
+    expect(server.seen).toEqual([]);
+    expect(await llm.list("candle")).toMatchObject([
+      { id: "tiny-stories", bundled: true },
+      { id: "tiny-t5-en-fr" },
+      {
+        id: "hf:owner/gguf:Q4_K_M",
+        architecture: "llama",
+        format: "gguf",
+        source: "hf:owner/gguf",
+        revision: expect.stringMatching(/^[0-9a-f]{40}$/),
+        license: "apache-2.0",
+      },
+    ]);
+  });
+
+  it("runs what it fetched; a catalogue name goes by its short name", async () => {
+    server.addRepo("google/flan-t5-small", { files: t5 });
+    const { llm } = open();
+    const events: PullEvent["type"][] = [];
+    await llm.pull("flan-t5-small", { onEvent: ({ type }) => events.push(type as PullEvent["type"]) });
+    expect([events[0], events.at(-1)]).toEqual(["download-start", "download-end"]);
+    expect(await llm.info("flan-t5-small:q4")).toMatchObject({
+      id: "flan-t5-small",
+      quantization: "q4",
+      architecture: "t5",
+      license: "Apache-2.0",
+      files: { length: 5 },
+    });
+    expect((await failure(llm.info("flan-t5-small:q5"))).code).toBe("model-variant-unknown");
+    await llm.pull("hf:owner/gguf:Q8_0");
+    const result = await llm.generate("hf:owner/gguf:Q8_0", "Once", { maxTokens: 3 });
+    expect(result).toMatchObject({ model: "hf:owner/gguf:Q8_0", backend: "candle", finish_reason: "length", completion_tokens: 3 });
+    const loaded = async () => (await llm.list()).flatMap((model) => (model.loaded ? [model.id] : []));
+    expect(await loaded()).toEqual(["hf:owner/gguf:Q8_0"]);
+    expect(await llm.unload()).toBe(1);
+    expect(await loaded()).toEqual([]);
+  });
+
+  it("fetches all shards of a split GGUF, and every file of a T5 folder", async () => {
+    const { llm } = open();
+    expect((await llm.pull("hf:owner/t5")).files).toBe(5);
+    server.addRepo("owner/split", {
+      files: { "m-Q8_0-00001-of-00002.gguf": gguf, "m-Q8_0-00002-of-00002.gguf": gguf, "other.txt": Buffer.from("x") },
+    });
+    const plan = await llm.plan("hf:owner/split:q8_0");
+    expect(plan.plan?.files.map((file) => (file.kind === "remote" ? file.remote.path : ""))).toEqual([
+      "m-Q8_0-00001-of-00002.gguf",
+      "m-Q8_0-00002-of-00002.gguf",
+    ]);
+    server.addRepo("owner/holes", { files: { "m-Q8_0-00001-of-00003.gguf": gguf } });
+    expect((await failure(llm.pull("hf:owner/holes"))).code).toBe("gguf-shard");
+  });
+
+  it("gives files of a split model their names in one folder, without a copy", async () => {
+    const { platform } = open();
+    const part = await platform.store.openPart("ab".repeat(32));
+    await part.write(0, new Uint8Array(1000));
+    const { digest } = await part.commit({ size: 1000 });
+    const [one, two] = [
+      await platform.store.openBlob(digest, "m-00001-of-00002.gguf", "g"),
+      await platform.store.openBlob(digest, "m-00002-of-00002.gguf", "g"),
+    ];
+    expect([one.path?.endsWith("/m-00001-of-00002.gguf"), two.path?.endsWith("/m-00002-of-00002.gguf")]).toEqual([true, true]);
+    await platform.store.removeBlob(digest);
+    expect(existsSync(one.path ?? "")).toBe(false);
+  });
+
+  it("names a local file without copying it, and never deletes it", async () => {
+    const path = join(folder, "mine.gguf");
+    writeFileSync(path, gguf);
+    const { llm } = open();
+    expect((await failure(llm.pull(path))).code).toBe("usage-value");
+    expect((await failure(llm.pull(path, { as: "phi-2" }))).code).toBe("usage-value");
+    expect((await failure(llm.pull(path, { as: "../x" }))).code).toBe("spec-syntax");
+    await llm.pull(path, { as: "Mine" });
+    expect(blobs()).toEqual([]);
+    expect(await llm.info("mine")).toMatchObject({ id: "Mine", source: "file", path, verified: "none" });
+    expect(await llm.remove("mine")).toMatchObject({ model_id: "Mine", freed_bytes: 0, kept_files: [path] });
+    expect(existsSync(path)).toBe(true);
+  });
+
+  it("keeps one copy of a file that two models have", async () => {
+    server.addRepo("other/gguf", { files: { "x.Q8_0.gguf": gguf } });
+    const { llm } = open();
+    await llm.pull("hf:owner/gguf:Q8_0");
+    server.reset();
+    await llm.pull("hf:other/gguf");
+    expect(server.seen.every(({ path }) => path.startsWith("/api/"))).toBe(true);
+    expect(blobs()).toHaveLength(1);
+    expect((await llm.remove("hf:owner/gguf:Q8_0")).freed_bytes).toBe(0);
+    expect(blobs()).toHaveLength(1);
+  });
+
+  it("says which variants there are", async () => {
+    const { llm } = open();
+    expect(await failure(llm.pull("hf:owner/gguf:Q2_K"))).toMatchObject({
+      code: "model-variant-unknown",
+      details: { variants: ["Q8_0", "Q4_K_M"] },
+      commands: ["llmspell model pull hf:owner/gguf:Q8_0"],
+    });
+    expect(await failure(llm.pull("hf:owner/gguf:Q8_0", { quantization: "Q4_K_M" }))).toMatchObject({ code: "usage-value" });
+    expect((await llm.plan("hf:owner/gguf")).plan?.variants).toEqual([
+      { name: "Q8_0", sizeBytes: gguf.length },
+      { name: "Q4_K_M", sizeBytes: gguf.length + 64 },
+    ]);
+    server.addRepo("owner/odd", { files: { "a.gguf": gguf, "b.gguf": gguf } });
+    expect((await failure(llm.pull("hf:owner/odd"))).code).toBe("model-ambiguous");
+    server.addRepo("owner/none", { files: { "readme.txt": Buffer.from("x") } });
+    expect((await failure(llm.pull("hf:owner/none"))).code).toBe("model-layout");
+    await llm.pull("hf:owner/gguf:Q8_0");
+    await llm.pull("hf:owner/gguf:Q4_K_M");
+    expect((await llm.info("hf:owner/gguf")).id).toBe("hf:owner/gguf:Q4_K_M");
+    expect((await failure(open({ defaultQuantization: "Q5_K_M" }).llm.info("hf:owner/gguf"))).code).toBe("model-ambiguous");
+  });
+
+  it("without a variant fetches what the source gives then, whatever else is here; asked once, it knows", async () => {
+    const { llm } = open();
+    await llm.pull("hf:owner/gguf:Q8_0");
+    expect(await llm.pull("hf:owner/gguf")).toMatchObject({ model_id: "hf:owner/gguf:Q4_K_M", already_present: false });
+    server.addRepo("owner/only", { files: { "m.Q8_0.gguf": gguf } });
+    await llm.pull("hf:owner/only:Q8_0");
+    expect(await llm.pull("hf:owner/only")).toMatchObject({ already_present: true, bytes_downloaded: 0 });
+    server.reset();
+    for (const spec of ["hf:owner/gguf", "hf:owner/only", "hf:owner/only:Q8_0"])
+      expect(await llm.pull(spec)).toMatchObject({ already_present: true });
+    expect(server.seen).toEqual([]);
+    const other = open({ defaultQuantization: "Q8_0" }).llm;
+    expect((await other.pull("hf:owner/gguf")).model_id).toBe("hf:owner/gguf:Q8_0");
+  });
+
+  it("a URL comes with its own hash recorded, or held to the one it names", async () => {
+    server.files.set("m.gguf", gguf);
+    const { llm } = open();
+    const url = `${server.url}/files/m.gguf`;
+    expect((await failure(llm.pull(url))).code).toBe("spec-host");
+    const allowHosts = ["127.0.0.1"];
+    expect(await llm.pull(url, { allowHosts })).toMatchObject({ verified: "size", model_id: url });
+    expect((await failure(llm.pull(`${url}#sha256=${"0".repeat(64)}`, { allowHosts, force: true }))).code).toBe("net-hash");
+    expect(await llm.pull(`${url}#sha256=${sha256(gguf)}`, { allowHosts, force: true })).toMatchObject({ verified: "sha256" });
+  });
+});
