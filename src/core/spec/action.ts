@@ -39,6 +39,8 @@ export type Action =
   | { readonly kind: "list-profiles" }
   /** Call again under this profile. */
   | { readonly kind: "use-profile"; readonly profile: string }
+  /** Call again with this option, by its name in code; a number or text for it, or true. */
+  | { readonly kind: "use-option"; readonly name: string; readonly value: string | number | true }
   | { readonly kind: "set-variable"; readonly name: string }
   | { readonly kind: "unset-variables"; readonly names: readonly string[] }
   /** Start the server that a provider of this type speaks to. */

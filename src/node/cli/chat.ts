@@ -14,7 +14,6 @@ import { readChat } from "./chat-file.ts";
 import { type ChatInput, pipeInput, terminalInput } from "./chat-input.ts";
 import type { Context } from "./context.ts";
 import { type Conversation, createConversation, takeTurn } from "./conversation.ts";
-import { errorFields } from "./render.ts";
 import {
   disposeSoon,
   explain,
@@ -57,7 +56,7 @@ export async function chat(context: Context): Promise<number> {
     const status = await talk.run();
     const { failed } = talk;
     screen.document({
-      ...(failed === undefined ? { status: "ok" } : { status: "error", error: errorFields(failed) }),
+      ...(failed === undefined ? { status: "ok" } : { status: "error", error: screen.errorFields(failed) }),
       model: conversation.model.id,
       messages: withSystem(conversation),
       usage: usageFields({ ...conversation.usage, cachedPromptTokens: 0 }),

@@ -59,7 +59,7 @@ export async function modelList({ flags, screen, openSpell, config }: Context): 
     if (error === undefined) continue;
     const message = `${name} is left out: ${error.message}`;
     const provider = name === "ollama" ? localLLM.settings.ollamaProvider : localLLM.settings.candleProvider;
-    if (isDeclared(resolved, provider)) screen.note(message, error.commands);
+    if (isDeclared(resolved, provider)) screen.note(message, [...error.actions, ...error.commands]);
     else screen.log({ level: "info", message });
   }
   return 0;

@@ -7,7 +7,6 @@ import type { DeviceChoice } from "../../core/spec/runtime.ts";
 import { parseArguments, type Request, scanGlobalFlags } from "./args.ts";
 import type { Context, Run } from "./context.ts";
 import { createInterrupt } from "./interrupt.ts";
-import { withOwnCommand } from "./own-command.ts";
 import { createScreen, type Screen } from "./render.ts";
 import { checkEnvironment, isTraceGiven, readSettings } from "./settings.ts";
 
@@ -39,6 +38,7 @@ export async function runProgram(argv: readonly string[]): Promise<never> {
   const parsed = parse(argv);
   const screen = createScreen({
     settings: readSettings(parsed instanceof SpellError ? scanGlobalFlags(argv) : parsed.flags, process.env),
+    argv,
     stdout: process.stdout,
     stderr: process.stderr,
     onOutputLost: ({ message, code }: NodeJS.ErrnoException) => {
@@ -56,7 +56,7 @@ export async function runProgram(argv: readonly string[]): Promise<never> {
     if (parsed instanceof SpellError) throw parsed;
     status = await run(parsed, argv, screen);
   } catch (error) {
-    status = screen.fail(withOwnCommand(explained(error), argv));
+    status = screen.fail(explained(error));
   }
   await screen.flush();
   // At once: engines and open pipes must not hold the process.

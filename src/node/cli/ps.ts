@@ -37,7 +37,7 @@ export async function ps({ flags, screen, interrupt, openSpell }: Context): Prom
       });
     } catch (error) {
       if (!(error instanceof SpellError) || !backends.includes("candle")) throw error;
-      if (flags.has("all")) screen.note(`ollama is left out: ${error.message}`, error.commands);
+      if (flags.has("all")) screen.note(`ollama is left out: ${error.message}`, [...error.actions, ...error.commands]);
       else screen.log({ level: "info", message: `ollama is left out: ${error.message}` });
     }
   }

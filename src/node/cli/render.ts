@@ -7,6 +7,9 @@ import { mask } from "../../core/config/keys.ts";
 import { maskAddress, maskSecrets } from "../../core/config/mask.ts";
 import type { SpellError } from "../../core/errors.ts";
 import type { LogEntry } from "../../core/platform.ts";
+import type { Action } from "../../core/spec/action.ts";
+import { toSnake } from "../../core/values.ts";
+import { commandsOf, wordActions } from "./advice.ts";
 import { type OutputFormat, type TraceLevel, traceLevels } from "./commands.ts";
 
 export interface ScreenSettings {
@@ -29,6 +32,8 @@ export interface OutputStream {
 
 export interface ScreenOptions {
   readonly settings: ScreenSettings;
+  /** the command line of this run: what to do next is a change of it */
+  readonly argv: readonly string[];
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
   /** Standard output cannot be written any more: closed by its reader (EPIPE), disk full … */
@@ -76,7 +81,7 @@ export interface Screen {
   /** The one document of a run; nothing in the text format. */
   document(value: unknown): void;
   /** One `note:` line, with commands to paste below; silent with --quiet and below --trace warn. */
-  note(message: string, commands?: readonly string[]): void;
+  note(message: string, actions?: readonly (Action | string)[]): void;
   log(entry: LogEntry): void;
   /** Something that was asked for and is no result: statistics, answers to commands inside a conversation. Quiet does not hide it. */
   aside(text: string): void;
@@ -92,6 +97,8 @@ export interface Screen {
   readonly columns: number;
   /** Tells an error on standard error; the run may go on. */
   complain(error: SpellError): void;
+  /** The fields of an error that programs read; always all of them. */
+  errorFields(error: SpellError): Record<string, unknown>;
   /** Ends the run with an error: as complain(), and in the JSON formats as the one document. @returns the exit status */
   fail(error: SpellError): number;
   progress(label: string): Progress;
@@ -114,7 +121,7 @@ const calmMs = 300;
 const calmLinesMs = 2000;
 const redrawMs = 100;
 
-export function createScreen({ settings, stdout, stderr, onOutputLost, now = Date.now }: ScreenOptions): Screen {
+export function createScreen({ settings, argv, stdout, stderr, onOutputLost, now = Date.now }: ScreenOptions): Screen {
   const json = settings.format !== "text";
   const outIsTerminal = stdout.isTTY === true;
   const errIsTerminal = stderr.isTTY === true;
@@ -145,6 +152,7 @@ export function createScreen({ settings, stdout, stderr, onOutputLost, now = Dat
     }
     stderr.write(masked(text));
   };
+  const commandLines = (commands: readonly string[]): string => commands.map((command) => `  ${err.word(cleanErr(command))}\n`).join("");
   const shows = (wanted: TraceLevel): boolean => level >= traceLevels.indexOf(wanted);
 
   const document = (value: unknown): void => {
@@ -172,9 +180,10 @@ export function createScreen({ settings, stdout, stderr, onOutputLost, now = Dat
       if (lineOpen) toOut("\n");
     },
     document,
-    note(message, commands = []) {
+    note(message, actions = []) {
       if (settings.quiet || !shows("warn")) return;
-      toErr(`${err.dim("note:")} ${cleanErr(message)}\n${commandLines(commands.map(cleanErr), err)}`);
+      const data = actions.map((action): Action => (typeof action === "string" ? { kind: "shell", line: action } : action));
+      toErr(`${err.dim("note:")} ${cleanErr(message)}\n${commandLines(wordActions(data, argv))}`);
     },
     log(entry) {
       const hidden = settings.quiet && entry.level !== "error";
@@ -196,7 +205,7 @@ export function createScreen({ settings, stdout, stderr, onOutputLost, now = Dat
       return columnsOf(stderr);
     },
     complain(error) {
-      const { message, hint, commands, code } = error;
+      const { message, hint, code } = error;
       if (!json) screen.endLine();
       if (shows("debug")) toErr(`${err.dim(cleanErr(stackOf(error)))}\n`);
       if (json) {
@@ -208,10 +217,24 @@ export function createScreen({ settings, stdout, stderr, onOutputLost, now = Dat
         code === "run-aborted"
           ? [cleanErr(message)]
           : [`${err.bad("Error:")} ${cleanErr(message)}`, ...(hint === "" ? [] : [cleanErr(hint)])];
-      toErr(`${lines.join("\n")}\n${commandLines(commands.map(cleanErr), err)}${err.dim(`[${code}]`)}\n`);
+      toErr(`${lines.join("\n")}\n${commandLines(commandsOf(error, argv))}${err.dim(`[${code}]`)}\n`);
+    },
+    errorFields(error) {
+      const { code, message, hint, where = null, retryable, exitCode, details } = error;
+      const commands = commandsOf(error, argv);
+      return {
+        code,
+        message,
+        hint,
+        commands,
+        where,
+        retryable,
+        exit_code: exitCode,
+        details: details === undefined ? null : toSnake(details),
+      };
     },
     fail(error) {
-      document({ status: "error", error: errorFields(error) });
+      document({ status: "error", error: screen.errorFields(error) });
       screen.complain(error);
       return error.exitCode;
     },
@@ -318,34 +341,6 @@ function printProgress(firstLabel: string, stream: OutputStream, now: () => numb
 function createStyle(enabled: boolean): Style {
   const mark = (code: string) => (text: string) => (enabled && text !== "" ? `\u001b[${code}m${text}\u001b[0m` : text);
   return { heading: mark("1"), word: mark("36"), dim: mark("2"), good: mark("32"), warn: mark("33"), bad: mark("1;31") };
-}
-
-function commandLines(commands: readonly string[], style: Style): string {
-  return commands.map((command) => `  ${style.word(command)}\n`).join("");
-}
-
-/** The fields programs read; always all of them. */
-export function errorFields(error: SpellError): Record<string, unknown> {
-  const { code, message, hint, commands, where, retryable, exit_code, details } = error.toJSON();
-  return {
-    code,
-    message,
-    hint,
-    commands,
-    where: where ?? null,
-    retryable,
-    exit_code,
-    details: details === undefined ? null : snakeKeys(details),
-  };
-}
-
-/** Own names are camelCase in code and snake_case for users. */
-function snakeKeys(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(snakeKeys);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), snakeKeys(inner)]),
-  );
 }
 
 /** JSON.stringify escapes C0 alone; on a terminal the others become escapes too, and the document stays the same document. */

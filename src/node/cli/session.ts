@@ -14,10 +14,10 @@ import { parseModelSpec, printModelSpec } from "../../core/spec/model-spec.ts";
 import type { DeviceChoice, DevicePreview, DeviceReport } from "../../core/spec/runtime.ts";
 import type { StreamPart } from "../../core/spec/stream-part.ts";
 import { parameterRules } from "../../core/text/parameters.ts";
+import { ownCommand } from "./advice.ts";
 import { flagNumber, flagText, type GivenFlags } from "./args.ts";
 import type { Context } from "./context.ts";
 import { formatMs, formatRate, plural } from "./format.ts";
-import { ownCommand } from "./own-command.ts";
 import type { Screen } from "./render.ts";
 
 export type StreamEnd = Extract<StreamPart, { type: "stream-end" }>;

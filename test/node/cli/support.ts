@@ -108,6 +108,7 @@ export function keptScreen(
   terminal: { readonly out?: boolean; readonly err?: boolean; readonly columns?: number } = {},
   // stands still: on a busy machine every load is long enough for lines of progress
   now: () => number = () => 0,
+  argv: readonly string[] = [],
 ): Shown {
   const kept = { out: "", err: "" };
   const stream = (name: "out" | "err"): OutputStream => ({
@@ -122,6 +123,7 @@ export function keptScreen(
   });
   const screen = createScreen({
     settings: { format: "text", trace: "warn", quiet: false, color: true, unicode: true, ...settings },
+    argv,
     stdout: stream("out"),
     stderr: stream("err"),
     onOutputLost: (error) => {

@@ -1,0 +1,145 @@
+/**
+ * The one place that words what a person can do next as commands to paste. Where it helps, that is the person's own command line
+ * with one thing changed. Variables are set as in a POSIX shell.
+ */
+import type { SpellError } from "../../core/errors.ts";
+import { shellQuote } from "../../core/shell-quote.ts";
+import type { Action } from "../../core/spec/action.ts";
+
+/** A longer command line is not worth printing again. */
+const longestLine = 300;
+
+/** @param argv the command line of this run @returns what to do about an error, most useful first */
+export function commandsOf(error: SpellError, argv: readonly string[]): readonly string[] {
+  const { code, retryable } = error;
+  const actions = [...error.actions, ...error.commands.map((command): Action => ({ kind: "shell", line: command }))];
+  const own = ownCommand(argv);
+  if (code === "backend-not-configured" && typeof error.details?.["profile"] === "string")
+    return [wordAction({ kind: "use-profile", profile: error.details["profile"] }, argv)];
+  if (code.startsWith("device-") && (argv.includes("generate") || argv.includes("chat"))) {
+    const onCpu = ownCommand(without(argv, deviceFlag), "--device", "cpu");
+    if (onCpu !== undefined)
+      return [
+        ...wordActions(
+          actions.filter((action) => !isOnCpu(action)),
+          argv,
+        ),
+        onCpu,
+      ];
+  }
+  if (code.startsWith("net-") && retryable && actions.length === 0 && own !== undefined) return [own];
+  return wordActions(actions, argv);
+}
+
+function isOnCpu(action: Action): boolean {
+  return action.kind === "shell" ? action.line.includes("--device cpu") : action.kind === "run" && action.device === "cpu";
+}
+
+export function wordActions(actions: readonly Action[], argv: readonly string[]): readonly string[] {
+  return [...new Set(actions.map((action) => wordAction(action, argv)))];
+}
+
+function wordAction(action: Action, argv: readonly string[]): string {
+  switch (action.kind) {
+    case "run": {
+      const { model, profile, device, quantization } = action;
+      const flags = ["-m", model, ...flag("quantization", quantization), ...flag("device", device)];
+      return `${line("llmspell", ...flag("p", profile), "generate", ...flags)} "${model.startsWith("tiny-stories") ? "Once upon a time" : "Hello"}"`;
+    }
+    case "pull": {
+      const { model, as, force, profile } = action;
+      return models(argv, profile, "pull", ...flag("force", force), model, ...flag("as", as));
+    }
+    case "info":
+      return models(argv, undefined, "info", action.model);
+    case "list":
+    case "available":
+    case "prune":
+      return models(argv, undefined, action.kind);
+    case "help-names":
+      return "llmspell help model pull";
+    case "diagnose":
+      return "llmspell doctor";
+    case "show-config":
+      return line("llmspell", ...sourceOf(argv), "config", "show", ...(action.section === undefined ? [] : [action.section]), "--origin");
+    case "check-config":
+      return line("llmspell", "config", "validate", "--file", action.file);
+    case "new-config":
+      return line("llmspell", "config", "init", ...flag("from", action.profile), "--file", action.file);
+    case "list-profiles":
+      return "llmspell config list-profiles";
+    case "use-profile":
+      return line("llmspell", "-p", action.profile, ...without(argv, sourceFlags));
+    case "use-option": {
+      const added = flag(action.name, action.value);
+      return ownCommand(argv, ...added) ?? `llmspell … ${line(...added)}`;
+    }
+    case "set-variable":
+      return `export ${action.name}=…`;
+    case "unset-variables":
+      return line("unset", ...action.names);
+    case "start-server":
+      return line(action.server, "serve");
+    case "shell":
+      // until all actions are data
+      return action.line.startsWith("llmspell model ") ? action.line.replace("llmspell", line("llmspell", ...sourceOf(argv))) : action.line;
+  }
+}
+
+/** Models are managed in the store, and with the servers, of the configuration that this run loaded. */
+function models(argv: readonly string[], profile: string | undefined, ...words: readonly string[]): string {
+  return line("llmspell", ...(profile === undefined ? sourceOf(argv) : ["-p", profile]), "model", ...words);
+}
+
+/** An option by its name in code, as words; nothing where it is not set. */
+function flag(name: string, value: string | number | boolean | undefined): readonly string[] {
+  if (value === undefined || value === false) return [];
+  const word = name.length === 1 ? `-${name}` : flagWord(name);
+  return value === true ? [word] : [word, String(value)];
+}
+
+/** @param option its name in code or in a configuration */
+export function flagWord(option: string): string {
+  return `--${option.replaceAll("_", "-").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** @returns the command line with more flags, before what follows --; undefined where it is too long */
+export function ownCommand(argv: readonly string[], ...more: readonly string[]): string | undefined {
+  const [flags, text] = atDashes(argv);
+  const own = line("llmspell", ...flags, ...more, ...text);
+  return own.length <= longestLine ? own : undefined;
+}
+
+function line(...words: readonly string[]): string {
+  return words.map(shellQuote).join(" ");
+}
+
+/** What follows -- are no flags. */
+function atDashes(argv: readonly string[]): readonly [readonly string[], readonly string[]] {
+  const at = argv.indexOf("--");
+  return at < 0 ? [argv, []] : [argv.slice(0, at), argv.slice(at)];
+}
+
+/** A flag with its value, in the forms it may have. */
+interface ValueFlag {
+  readonly alone: RegExp;
+  readonly joined: RegExp;
+}
+
+const sourceFlags: ValueFlag = { alone: /^(-[pc]|--profile|--config)$/, joined: /^(-[pc].|--(profile|config)=)/ };
+const deviceFlag: ValueFlag = { alone: /^--device$/, joined: /^--device=/ };
+
+/** The flags of a command line that say what to load. */
+function sourceOf(argv: readonly string[]): readonly string[] {
+  const [flags] = atDashes(argv);
+  return flags.filter((word, i) => isPartOf(sourceFlags, word, flags[i - 1]));
+}
+
+function without(argv: readonly string[], flag: ValueFlag): readonly string[] {
+  const [flags, text] = atDashes(argv);
+  return [...flags.filter((word, i) => !isPartOf(flag, word, flags[i - 1])), ...text];
+}
+
+function isPartOf({ alone, joined }: ValueFlag, word: string, before = ""): boolean {
+  return joined.test(word) || alone.test(word) || alone.test(before);
+}
