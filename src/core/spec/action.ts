@@ -1,15 +1,14 @@
 /**
  * What a person can do next, as data. Core says what; hosts say how: the command line words a command, a page a button, a server JSON. Types only.
  */
-import type { DeviceChoice } from "./runtime.ts";
-
 export type Action =
   /** Run a model. `model` is any form of its name. */
   | {
       readonly kind: "run";
       readonly model: string;
       readonly profile?: string | undefined;
-      readonly device?: DeviceChoice | undefined;
+      /** one of DeviceChoice */
+      readonly device?: string | undefined;
       readonly quantization?: string | undefined;
     }
   /** Fetch a model. @param as a name for it @param force although it is here */
