@@ -2,10 +2,9 @@
 import { SpellError } from "../core/errors.ts";
 import { blobSource, bytesSource } from "../core/formats/byte-source.ts";
 import type { LogEntry, Platform } from "../core/platform.ts";
-import type { Seq2SeqRuntime } from "../core/spec/runtime.ts";
-import { browserGgufRuntime, browserSeq2SeqRuntime } from "./engines/devices.ts";
-import { type EngineFiles, engineFiles, type OnnxFiles } from "./engines/engine-files.ts";
-import type { TransformersLoader } from "./engines/exported-devices.ts";
+import { exportedRuntime, ggufRuntime, t5Runtime } from "./engines/devices.ts";
+import { type EngineFiles, engineFiles } from "./engines/engine-files.ts";
+import type { TransformersLoader } from "./engines/transformers-engine.ts";
 import { workerRuntime } from "./engines/worker-runtime.ts";
 import { workerIsolate } from "./isolate.ts";
 import { browserStore } from "./store/store.ts";
@@ -36,15 +35,15 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
   return {
     name: "browser",
     fetch: fetchPlainly,
-    gguf: { available: true, value: browserGgufRuntime(workerRuntime("gguf", { files }), { bundled }) },
-    seq2seq: { available: true, value: browserSeq2SeqRuntime(workerRuntime("seq2seq", { files }), { bundled }) },
+    gguf: { available: true, value: ggufRuntime(workerRuntime("wllama", { files }), { bundled }) },
+    seq2seq: { available: true, value: t5Runtime(workerRuntime("onnxruntime-web", { files }), { bundled }) },
     exported:
       options.transformers === undefined
         ? {
             available: false,
             reason: 'hand in transformers.js: browserPlatform({ transformers: () => import("@huggingface/transformers") })',
           }
-        : { available: true, value: exportedRuntime(options.transformers, files.onnx) },
+        : { available: true, value: exportedRuntime(options.transformers, files.onnx, { bundled }) },
     files: { available: false, reason: "a page has no file system; hand in a File, or name a bundled model" },
     config: { hubToken: () => (typeof options.hubToken === "function" ? options.hubToken() : options.hubToken) },
     store: browserStore(log),
@@ -64,18 +63,6 @@ function fetchPlainly(input: RequestInfo | URL, init?: RequestInit): Promise<Res
   const headers = new Headers(init.headers);
   headers.delete("if-range");
   return globalThis.fetch(input, { ...init, headers });
-}
-
-/** Few pages run exported models: the others do not pay for the code. */
-function exportedRuntime(transformers: TransformersLoader, onnx: OnnxFiles | undefined): Seq2SeqRuntime {
-  let loading: Promise<Seq2SeqRuntime> | undefined;
-  return {
-    name: "transformers.js",
-    async open(files, options) {
-      loading ??= import("./engines/exported-devices.ts").then(({ browserExportedRuntime }) => browserExportedRuntime(transformers, onnx));
-      return (await loading).open(files, options);
-    },
-  };
 }
 
 function dataBytes({ href }: URL): Uint8Array {

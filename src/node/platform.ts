@@ -41,11 +41,11 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
   return {
     name: "node",
     fetch: globalThis.fetch,
-    gguf: { available: true, value: lazyRuntime("node", async () => (await import("./engines/gguf-devices.ts")).nodeGgufRuntime()) },
-    seq2seq: { available: true, value: lazyRuntime("node", async () => (await import("./engines/t5-devices.ts")).nodeSeq2SeqRuntime()) },
+    gguf: { available: true, value: lazyRuntime("node", async () => (await import("./engines/devices.ts")).ggufRuntime()) },
+    seq2seq: { available: true, value: lazyRuntime("node", async () => (await import("./engines/devices.ts")).t5Runtime()) },
     exported: {
       available: true,
-      value: lazyRuntime("transformers.js", async () => (await import("./engines/exported-devices.ts")).nodeExportedRuntime()),
+      value: lazyRuntime("transformers.js", async () => (await import("./engines/devices.ts")).exportedRuntime()),
     },
     files: { available: true, value: nodeFiles() },
     store: storeAt(options.modelFolder === undefined ? join(homeFolder(), "models") : resolve(options.modelFolder)),

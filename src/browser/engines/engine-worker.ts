@@ -37,6 +37,6 @@ async function start(message: Extract<ToWorker, { type: "start" }>): Promise<Eng
 }
 
 async function createEngine({ engine, files }: Extract<ToWorker, { type: "start" }>): Promise<HostedEngine> {
-  if (engine === "gguf") return (await import("./wllama-engine.ts")).wllamaEngine(files.wllama);
-  return (await import("./t5-engine.ts")).onnxEngine(files.onnx);
+  if (engine === "wllama") return (await import("./wllama-engine.ts")).wllamaEngine(files.wllama);
+  return (await import("./t5-engine.ts")).t5Engine(files.onnx);
 }

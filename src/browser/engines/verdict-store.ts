@@ -1,5 +1,5 @@
 /** Verdicts of self-tests between visits, as small records in the browser's cache storage; where a page may not have that, for this visit only. */
-import type { Verdict, VerdictStore } from "../../core/devices/self-test.ts";
+import { isVerdict, type Verdict, type VerdictStore } from "../../core/devices/self-test.ts";
 
 const cacheName = "llmspell-self-tests";
 
@@ -30,10 +30,4 @@ export function browserVerdicts(): VerdictStore {
 /** Records are kept by address; nothing is ever fetched from this one. */
 function address(key: string): string {
   return `https://llmspell.invalid/self-tests/${encodeURIComponent(key)}`;
-}
-
-function isVerdict(value: unknown): value is Verdict {
-  if (typeof value !== "object" || value === null) return false;
-  const { ok, ms, reason } = value as Record<string, unknown>;
-  return typeof ok === "boolean" && typeof ms === "number" && typeof reason === "string";
 }

@@ -9,6 +9,7 @@ import { maxFileBytes } from "../../engines/wllama/features.ts";
 import { noStore, type WllamaLike } from "../../engines/wllama/instance.ts";
 import { checkWasm } from "./check-wasm.ts";
 import { wllamaBuild } from "./largest-model.ts";
+import { chooseThreads } from "./threads.ts";
 
 /** Where the engine's files are served from: the page's own origin. Nothing is ever fetched from a public server. */
 export interface WllamaFiles {
@@ -33,12 +34,12 @@ export function wllamaEngine(files: WllamaFiles = defaultFiles()): GgufRuntime {
     name: "wllama",
     async open(sources, options) {
       const device = options.device === "webgpu" ? "webgpu" : "wasm";
-      const notes: string[] = [];
       const build = wllamaBuild();
       await checkWasm(build === "default" ? files.wasm : files.compat.wasm);
       // On a card one thread hands out the work.
       const one: ThreadChoice = { prompt: 1, decode: 1, origin: "default" };
-      const threads = device === "webgpu" ? one : chooseThreads(options.threads, notes);
+      const { threads, notes } =
+        device === "webgpu" ? { threads: one, notes: [] } : chooseThreads(options.threads, (cores) => Math.max(1, Math.floor(cores / 2)));
       return openWllama(
         {
           label: `wllama, ${build} build`,
@@ -79,15 +80,4 @@ function createInstance(files: WllamaFiles, onDeath: (reason: string) => void, o
   // Always our own files: its default is a public server. It takes them only where the default build cannot run.
   instance.setCompat({ wasm: files.compat.wasm, worker: files.compat.worker });
   return instance as unknown as WllamaLike;
-}
-
-function chooseThreads(asked: number, notes: string[]): ThreadChoice {
-  const cores = navigator.hardwareConcurrency || 1;
-  if (!crossOriginIsolated) {
-    notes.push("1 thread because the page is not cross-origin isolated");
-    return { prompt: 1, decode: 1, origin: "default" };
-  }
-  if (asked > cores) notes.push(`${asked} threads were asked for; this machine offers ${cores}, so ${cores} are used`);
-  const threads = asked > 0 ? Math.min(asked, cores) : Math.max(1, Math.floor(cores / 2));
-  return { prompt: threads, decode: threads, origin: asked > 0 ? "asked" : "default" };
 }

@@ -8,16 +8,15 @@ import { blockingSilenceMs, type FromEngine, silenceMs, type ToEngine } from "..
 import { type RemoteRuntime, remoteRuntime } from "../../core/remote/runtime.ts";
 import type { EngineFiles } from "./engine-files.ts";
 
-type WorkerEngine = "gguf" | "seq2seq";
+export type EngineName = "wllama" | "onnxruntime-web";
 
 export type ToWorker =
   | ToEngine
   /** first of all; `lock` is held by the worker for as long as it lives */
-  | { readonly type: "start"; readonly engine: WorkerEngine; readonly lock: string; readonly files: EngineFiles };
+  | { readonly type: "start"; readonly engine: EngineName; readonly lock: string; readonly files: EngineFiles };
 
-const names: Readonly<Record<WorkerEngine, string>> = { gguf: "wllama", seq2seq: "onnxruntime-web" };
 /** llama.cpp computes in a worker of its own, beside ours; ONNX Runtime holds ours while it computes. */
-const silences: Readonly<Record<WorkerEngine, number>> = { gguf: silenceMs, seq2seq: blockingSilenceMs };
+const silences: Readonly<Record<EngineName, number>> = { wllama: silenceMs, "onnxruntime-web": blockingSilenceMs };
 
 export interface WorkerRuntimeOptions {
   readonly files: EngineFiles;
@@ -27,16 +26,16 @@ export interface WorkerRuntimeOptions {
 
 /** @returns a GgufRuntime or a Seq2SeqRuntime, by its options */
 export function workerRuntime<OpenOptions extends CommonOpenOptions, CallOptions extends { readonly signal?: AbortSignal | undefined }>(
-  engine: WorkerEngine,
+  engine: EngineName,
   { files, createWorker = engineWorker }: WorkerRuntimeOptions,
 ): RemoteRuntime<OpenOptions, CallOptions> {
-  return remoteRuntime(names[engine], () => startWorker(engine, files, createWorker));
+  return remoteRuntime(engine, () => startWorker(engine, files, createWorker));
 }
 
 /** Bundlers look for exactly this form. */
 const engineWorker = (): Worker => new Worker(new URL("./engine-worker.ts", import.meta.url), { type: "module", name: "llmspell" });
 
-function startWorker(engine: WorkerEngine, files: EngineFiles, createWorker: () => Worker): RemoteEngine {
+function startWorker(engine: EngineName, files: EngineFiles, createWorker: () => Worker): RemoteEngine {
   if (typeof Worker !== "function") throw new SpellError("device-unavailable", "this place has no Web Workers, which engines run in");
   let worker: Worker;
   try {
@@ -53,7 +52,7 @@ function startWorker(engine: WorkerEngine, files: EngineFiles, createWorker: () 
         worker.terminate();
       },
     },
-    { place: "worker", engine: names[engine], silenceMs: silences[engine] },
+    { place: "worker", engine, silenceMs: silences[engine] },
   );
   const died = (what: string): void => {
     remote.died(what);

@@ -45,6 +45,8 @@ export interface DeviceRules<O, C> {
   readonly selfTest: SelfTest<O, C>;
   readonly verdicts: VerdictStore;
   readonly bundled: Platform["bundled"];
+  /** What to do where none of the candidates is the device that was asked for. */
+  readonly hint?: string | undefined;
 }
 
 /** open(), preview() and survey() of a runtime, by the rules. */
@@ -188,6 +190,7 @@ export function ruledDevices<O extends DeviceOptions, C extends { readonly signa
         }
       }
       failure ??= new SpellError("device-unavailable", `${choice} is not a device that ${rules.selfTest.architecture} models run on here`, {
+        hint: rules.hint,
         commands: ["llmspell doctor"],
       });
       throw withAttempts(failure, tried);

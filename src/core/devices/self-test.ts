@@ -43,6 +43,14 @@ export interface Verdict {
   readonly isLate?: boolean | undefined;
 }
 
+/** Whether a record that was kept is one of ours. */
+export function isVerdict(value: unknown): value is Verdict {
+  if (typeof value !== "object" || value === null) return false;
+  const { ok, ms, reason } = value as Record<string, unknown>;
+  const isReason = ok === true ? reason === "ok" : reason === "self-test-failed" || reason === "missing-kernel";
+  return typeof ok === "boolean" && typeof ms === "number" && isReason;
+}
+
 /** Where verdicts are kept: a file in the home folder, a record in the browser. Losing one costs a new self-test and nothing else. */
 export interface VerdictStore {
   read(key: string): Promise<Verdict | undefined>;

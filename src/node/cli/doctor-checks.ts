@@ -10,8 +10,7 @@ import { SpellError } from "../../core/errors.ts";
 import { shellQuote } from "../../core/shell-quote.ts";
 import { version } from "../../core/version.ts";
 import { hasMemory64 } from "../../engines/wllama/features.ts";
-import { nativeInstallCommand } from "../engines/gguf-devices.ts";
-import { onnxInstallCommand } from "../engines/t5-devices.ts";
+import { installCommand } from "../engines/packages.ts";
 import { threadCache } from "../engines/threads.ts";
 import { homeFolder } from "../home.ts";
 import { hubToken } from "../hub-token.ts";
@@ -131,7 +130,7 @@ export function checkRuntimes(): readonly Check[] {
           id: native,
           result: "warn",
           reason: "not installed; with it models run faster, and on the GPU",
-          command: nativeInstallCommand,
+          command: installCommand(native),
         }
       : { area: "runtime", id: native, result: "ok", reason: `${nativeVersion}, native` },
     onnxWeb === null
@@ -150,7 +149,7 @@ export function checkRuntimes(): readonly Check[] {
           id: "onnxruntime-node",
           result: "warn",
           reason: "not installed; with it T5 models run faster",
-          command: onnxInstallCommand,
+          command: installCommand("onnxruntime-node"),
         }
       : { area: "runtime", id: "onnxruntime-node", result: "ok", reason: `${onnxNode}, native, for T5` },
   ];

@@ -113,8 +113,8 @@ async function run(request: Request, argv: readonly string[], screen: Screen): P
  * @param device a model is going to be loaded for it
  */
 async function openSpell(screen: Screen, config: Context["config"], device: DeviceChoice | undefined): Promise<Spell> {
-  const { nodeGgufRuntime } = await import("../engines/gguf-devices.ts");
-  const runtime = nodeGgufRuntime();
+  const { ggufRuntime } = await import("../engines/devices.ts");
+  const runtime = ggufRuntime();
   if (device !== undefined) runtime.prepare?.(device);
   const { createSpell, nodePlatform } = await import("../index.ts");
   return createSpell({

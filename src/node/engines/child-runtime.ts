@@ -1,8 +1,7 @@
 /**
  * A runtime over a child process that holds the engine: one child per loaded model, killed when the model is disposed.
  * An assert, a bad instruction, a bad file or a hang takes the child; here it becomes one typed error for each call that waited.
- * What is said between the two is in core/remote; what the child does is in engine-child.ts; which engine to take is decided in gguf.ts
- * and seq2seq.ts.
+ * What is said between the two is in core/remote; what the child does is in engine-child.ts; which engine runs is decided in devices.ts.
  */
 import { fork } from "node:child_process";
 import { type CommonOpenOptions, RemoteEngine } from "../../core/remote/caller.ts";

@@ -5,9 +5,6 @@
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
-/** Brings the package; it holds the binaries of every system. */
-export const dawnInstallCommand = "npm install webgpu@0.6.2";
-
 /** What is used of Dawn. */
 export interface Dawn {
   readonly globals: Readonly<Record<string, unknown>> & { readonly GPUQueue: { readonly prototype: GpuQueue } };

@@ -1,5 +1,5 @@
 /**
- * Child-process entry: holds one engine and one model, and answers its parent (engine-host.ts). Ended from outside, by SIGKILL.
+ * Child-process entry: holds one engine and one model, and answers its parent (child-runtime.ts). Ended from outside, by SIGKILL.
  * It never outlives its parent, and signals of a terminal do not concern it.
  */
 import module from "node:module";
@@ -37,14 +37,14 @@ process.on("message", (message) => {
 async function createEngine(name: EngineName): Promise<HostedEngine> {
   switch (name) {
     case "node-llama-cpp":
-      return (await import("./llama-engine.ts")).createLlamaEngine();
+      return (await import("./llama-engine.ts")).llamaEngine();
     case "wllama":
-      return (await import("./wllama-engine.ts")).createWllamaEngine();
+      return (await import("./wllama-engine.ts")).wllamaEngine();
     case "onnxruntime-node":
     case "onnxruntime-web":
-      return (await import("./t5-engine.ts")).createT5Engine(name);
+      return (await import("./t5-engine.ts")).t5Engine(name);
     case "transformers.js":
-      return (await import("./transformers-engine.ts")).createTransformersEngine();
+      return (await import("./transformers-engine.ts")).transformersEngine();
     default:
       name satisfies never;
       throw new Error(`no engine is called ${String(name)}`);

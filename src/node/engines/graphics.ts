@@ -6,6 +6,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { homedir, release } from "node:os";
 import { basename, join } from "node:path";
 import { isSoftwareAdapter } from "../../core/spec/devices.ts";
+import type { DeviceProbe } from "../../core/spec/runtime.ts";
 
 export interface Graphics {
   /** undefined where files do not tell: macOS and Windows */
@@ -37,6 +38,18 @@ export function lookAtGraphics(os: NodeJS.Platform = process.platform, env: Node
 /** Whether a driver could find a card here; true where nobody knows. */
 export function mayHaveCard({ hasCard, drivers }: Graphics): boolean {
   return hasCard !== false && (drivers.length === 0 || drivers.some(({ isSoftware }) => !isSoftware));
+}
+
+/**
+ * What files tell without starting a driver: undefined where the engine has to look.
+ * @param isAuto software adapters are out of sight of the engine then
+ */
+export function glance({ hasCard, drivers, identity }: Graphics, isAuto: boolean): DeviceProbe | undefined {
+  const software = drivers.filter(({ isSoftware }) => isSoftware).map(({ name }) => name);
+  const hasHardwareDriver = drivers.length > software.length;
+  if (!isAuto || hasCard === undefined || (hasCard && (hasHardwareDriver || drivers.length === 0))) return undefined;
+  if (software.length > 0) return { ok: true, label: software.join(", "), isSoftware: true, identity };
+  return { ok: false, reason: "no-adapter", hint: "no graphics card is visible (/dev/dri, /dev/nvidia*, /dev/dxg)" };
 }
 
 /** The loader's own order: what is named counts alone, else the usual folders. */

@@ -1,6 +1,7 @@
 /** A runtime whose code comes when a model is opened, or a device looked at. */
 import type { ByteSource } from "../../core/formats/byte-source.ts";
 import type { DeviceChoice, DeviceSurvey } from "../../core/spec/runtime.ts";
+import { once } from "../../core/values.ts";
 
 /** What the runtimes of decoders and of T5 have in common. */
 interface Runtime<O, H> extends Partial<DeviceSurvey> {
@@ -10,11 +11,7 @@ interface Runtime<O, H> extends Partial<DeviceSurvey> {
 }
 
 export function lazyRuntime<O, H>(name: string, load: () => Promise<Runtime<O, H>>): Runtime<O, H> {
-  let loading: Promise<Runtime<O, H>> | undefined;
-  const runtime = (): Promise<Runtime<O, H>> => {
-    loading ??= load();
-    return loading;
-  };
+  const runtime = once(load);
   return {
     name,
     prepare(device) {

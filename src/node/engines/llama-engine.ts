@@ -4,18 +4,10 @@
  */
 import { availableParallelism } from "node:os";
 import type { Llama, LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
+import { reportOf } from "../../core/devices/report.ts";
 import { abortedError, SpellError } from "../../core/errors.ts";
 import type { ByteSource } from "../../core/formats/byte-source.ts";
-import type {
-  Device,
-  DeviceAttempt,
-  DeviceChoice,
-  DeviceProbe,
-  GgufHandle,
-  GgufOpenOptions,
-  GgufRuntime,
-  ThreadChoice,
-} from "../../core/spec/runtime.ts";
+import type { Device, DeviceChoice, DeviceProbe, GgufHandle, GgufOpenOptions, GgufRuntime, ThreadChoice } from "../../core/spec/runtime.ts";
 import { confidenceAfter, generate } from "./llama-generate.ts";
 import { engineName, engineVersion, type Gpu, gpuOf, lookAtGpu, mayHaveGpu, startLlama } from "./llama-start.ts";
 import {
@@ -35,7 +27,7 @@ const probePromptTokens = 32;
 const probeSteps = 4;
 
 /** One engine per process: its binding keeps one logger and one set of backends. */
-export function createLlamaEngine(): GgufRuntime & { probe(device: Device): Promise<DeviceProbe> } {
+export function llamaEngine(): GgufRuntime & { probe(device: Device): Promise<DeviceProbe> } {
   const started = new Map<Gpu, Promise<Llama>>();
   const start = (gpu: Gpu): Promise<Llama> => {
     const known = started.get(gpu);
@@ -72,7 +64,7 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
   llama.maxThreads = cores;
   const gpu = llama.gpu !== false;
   const model = await load(llama, modelPath, options, gpu);
-  const device = reportDevice(llama, model, options.device);
+  const device = deviceOf(llama, model, options.device);
   // The engine keeps one cell free, and rounds up; generate() holds to what was asked.
   const context = await model
     .createContext({ contextSize: options.contextLength, batchSize: options.batchSize, threads: { ideal: cores, min: 1 } })
@@ -89,7 +81,7 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
   const layers = model.fileInsights.totalLayers;
   const notes = [
     ...(note === undefined ? [] : [note]),
-    ...(gpu && gpuLayers < layers ? [`${gpuLayers} of ${layers} layers fit on ${device.chosen}; the processor computes the others`] : []),
+    ...(gpu && gpuLayers < layers ? [`${gpuLayers} of ${layers} layers fit on ${device}; the processor computes the others`] : []),
     ...(context.contextSize === options.contextLength
       ? []
       : [`a context of ${options.contextLength} tokens is kept; ${engineName} allocates ${context.contextSize}`]),
@@ -99,7 +91,7 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
     get alive() {
       return alive;
     },
-    device: { ...device, threads },
+    device: reportOf(device, engineName, threads),
     contextLength: options.contextLength,
     unsupported: [],
     notes,
@@ -146,16 +138,11 @@ function memoryError(what: string, cause: unknown): SpellError {
   return new SpellError("device-memory", `no memory for ${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
 }
 
-function reportDevice(
-  llama: Llama,
-  model: LlamaModel,
-  choice: DeviceChoice,
-): { readonly chosen: Device; readonly tried: readonly DeviceAttempt[]; readonly runtime: string } {
+/** @throws SpellError device-memory where a GPU was asked for, and no layer fits on it */
+function deviceOf(llama: Llama, model: LlamaModel, choice: DeviceChoice): Device {
   const chosen: Device = llama.gpu !== false && model.gpuLayers > 0 ? llama.gpu : "cpu";
-  if (choice !== "auto" && choice !== "cpu" && chosen === "cpu") {
-    throw new SpellError("device-memory", `${choice}: no layer of the model fits on the device`, { commands: ["llmspell doctor"] });
-  }
-  return { chosen, tried: [{ device: chosen, ok: true, reason: "ok", runtime: engineName }], runtime: engineName };
+  if (choice === "auto" || choice === "cpu" || chosen !== "cpu") return chosen;
+  throw new SpellError("device-memory", `${choice}: no layer of the model fits on the device`, { commands: ["llmspell doctor"] });
 }
 
 /**

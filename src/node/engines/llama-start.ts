@@ -1,15 +1,15 @@
 /** Starting node-llama-cpp in this process, and what it finds of graphics cards. Nothing is compiled and nothing downloaded. */
 import child_process, { type ChildProcess } from "node:child_process";
 import { EventEmitter } from "node:events";
-import { readFileSync } from "node:fs";
-import { createRequire, syncBuiltinESMExports } from "node:module";
+import { syncBuiltinESMExports } from "node:module";
 import { availableParallelism } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Llama } from "node-llama-cpp";
 import { SpellError } from "../../core/errors.ts";
 import { isSoftwareAdapter } from "../../core/spec/devices.ts";
 import type { DeviceChoice, DeviceProbe } from "../../core/spec/runtime.ts";
 import { lookAtGraphics } from "./graphics.ts";
+import { installCommand, isInstalled, llamaBinary, packageFolder, packageVersion } from "./packages.ts";
 
 export const engineName = "node-llama-cpp";
 export type Gpu = "cuda" | "vulkan" | "metal" | false;
@@ -37,11 +37,10 @@ export async function startLlama(gpu: Gpu): Promise<Llama> {
   } catch (cause) {
     const text = cause instanceof Error ? cause.message : String(cause);
     const isMissing = /NoBinaryFound/.test(cause instanceof Error ? `${cause.name} ${cause.constructor.name} ${text}` : text);
-    const binary = `@node-llama-cpp/${process.platform === "win32" ? "win" : process.platform}-${process.arch}-${gpu}`;
     if (isMissing && (gpu === "cuda" || gpu === "vulkan")) {
       throw new SpellError("device-unavailable", `${gpu} is not available: ${engineName} has no binary for it here`, {
         hint: "Install the binary, or take the CPU.",
-        commands: [`npm install ${binary}`, "llmspell doctor"],
+        commands: [installCommand(llamaBinary(gpu)), "llmspell doctor"],
         details: { reason: "package-missing" },
         cause,
       });
@@ -80,31 +79,15 @@ function skipBinaryTest(): () => void {
   };
 }
 
-/** Whether a binary for a GPU lies here at all: Metal comes with the one for Apple's processors, the others are packages of their own. */
+/** Whether a binary for a GPU is installed: Metal comes with the one for Apple's processors, the others are packages of their own. */
 export function mayHaveGpu(): boolean {
   if (process.platform === "darwin") return process.arch === "arm64";
-  const require = createRequire(join(engineFolder(), "index.js"));
-  return ["cuda", "vulkan"].some((kind) => {
-    try {
-      require.resolve(`@node-llama-cpp/${process.platform === "win32" ? "win" : process.platform}-${process.arch}-${kind}/package.json`);
-      return true;
-    } catch (error) {
-      // a package that does not export its package.json is there all the same
-      return (error as NodeJS.ErrnoException).code === "ERR_PACKAGE_PATH_NOT_EXPORTED";
-    }
-  });
-}
-
-function engineFolder(): string {
-  return dirname(dirname(createRequire(import.meta.url).resolve(engineName)));
+  const from = join(packageFolder(engineName), "index.js");
+  return (["cuda", "vulkan"] as const).some((gpu) => isInstalled(llamaBinary(gpu), from));
 }
 
 export function engineVersion(): string {
-  try {
-    return String((JSON.parse(readFileSync(join(engineFolder(), "package.json"), "utf8")) as { version?: unknown }).version);
-  } catch {
-    return "unknown";
-  }
+  return packageVersion(engineName);
 }
 
 /** @throws SpellError device-unavailable */

@@ -2,24 +2,21 @@
  * Seq2SeqRuntime over ONNX Runtime, as it is used inside the child process of engine-child.ts: the engine blocks its thread while it computes.
  * Which package, how many threads; everything about T5 is in src/core/t5.
  */
-
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { availableParallelism } from "node:os";
+import { reportOf } from "../../core/devices/report.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { OnnxRuntime } from "../../core/spec/onnx.ts";
-import type { Device, DeviceAttempt, DeviceProbe, Seq2SeqRuntime, ThreadChoice } from "../../core/spec/runtime.ts";
+import type { Device, DeviceProbe, Seq2SeqRuntime } from "../../core/spec/runtime.ts";
 import { openT5 } from "../../core/t5/engine.ts";
 import { createBlockStore } from "../store/block-store.ts";
 import { lookAtGraphics, mayHaveCard } from "./graphics.ts";
 import { type NativeDevice, openNativeOnnx, tryNativeOnnx } from "./onnx-native.ts";
 import { openWebOnnx } from "./onnx-web.ts";
-import { clampThreads } from "./threads.ts";
+import { packageVersion } from "./packages.ts";
+import { chooseOnnxThreads } from "./threads.ts";
 
 /** One engine per process. */
-export function createT5Engine(
-  name: "onnxruntime-node" | "onnxruntime-web",
-): Seq2SeqRuntime & { probe(device: Device): Promise<DeviceProbe> } {
+export function t5Engine(name: "onnxruntime-node" | "onnxruntime-web"): Seq2SeqRuntime & { probe(device: Device): Promise<DeviceProbe> } {
+  const usualDevice = name === "onnxruntime-web" ? "wasm" : "cpu";
   const runtimes = new Map<Device, Promise<OnnxRuntime>>();
   const start = (device: Device): Promise<OnnxRuntime> => {
     const known = runtimes.get(device);
@@ -31,7 +28,7 @@ export function createT5Engine(
   return {
     name,
     prepare() {
-      start(name === "onnxruntime-web" ? "wasm" : "cpu").catch(() => undefined); // open() reports it
+      start(usualDevice).catch(() => undefined); // open() reports it
     },
     async probe(device) {
       if (name === "onnxruntime-web" || (device !== "webgpu" && device !== "cuda")) {
@@ -43,31 +40,18 @@ export function createT5Engine(
       const through = drivers.length === 0 ? "" : ` (${drivers.map((driver) => driver.name).join(", ")})`;
       // The engine does not say which card it took; where no driver belongs to one, it is a processor.
       const isSoftware = device === "webgpu" && !mayHaveCard(lookAtGraphics());
-      return { ok: true, label: `${device}${through}`, isSoftware, identity: `${name} ${ortVersion(name)}, ${identity}` };
+      return { ok: true, label: `${device}${through}`, isSoftware, identity: `${name} ${packageVersion(name)}, ${identity}` };
     },
     async open(files, options) {
-      const { threads: asked, note } = clampThreads(options.threads);
-      const device = options.device === "auto" ? (name === "onnxruntime-web" ? "wasm" : "cpu") : options.device;
-      const onnx = await start(device);
+      const { threads, notes } = chooseOnnxThreads(options.threads);
+      const onnx = await start(options.device === "auto" ? usualDevice : options.device);
       // From here on what fails is the model's doing.
       options.onProgress?.(0);
-      const attempt: DeviceAttempt = { device: onnx.device, ok: true, reason: "ok", runtime: name };
-      return openT5(
-        files,
-        {
-          onnx,
-          threads: asked > 0 ? asked : usualThreads(),
-          report: ({ threads }) => {
-            const choice: ThreadChoice = { prompt: threads, decode: threads, origin: asked > 0 ? "asked" : "default" };
-            return { chosen: onnx.device, tried: [attempt], runtime: name, threads: choice };
-          },
-          pause: () => new Promise((resolve) => setImmediate(resolve)),
-          now: () => performance.now(),
-          notes: note === undefined ? [] : [note],
-          blocks: createBlockStore(),
-        },
-        options,
-      );
+      const report = (graph: { readonly threads: number }) =>
+        reportOf(onnx.device, name, { prompt: graph.threads, decode: graph.threads, origin: threads.origin });
+      const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+      const blocks = createBlockStore();
+      return openT5(files, { onnx, threads: threads.decode, report, pause, now: () => performance.now(), notes, blocks }, options);
     },
   };
 }
@@ -76,14 +60,4 @@ export function createT5Engine(
 function nativeDevice(device: Device): NativeDevice {
   if (device === "cpu" || device === "webgpu" || device === "cuda") return device;
   throw new SpellError("device-unavailable", `onnxruntime-node does not compute on ${device}`);
-}
-
-function ortVersion(name: string): string {
-  const path = createRequire(import.meta.url).resolve(`${name}/package.json`);
-  return String((JSON.parse(readFileSync(path, "utf8")) as { version?: unknown }).version);
-}
-
-/** ONNX Runtime's helpers sleep when there is nothing to do, so all processors may compute: reading weights is the limit, and more threads read faster. */
-function usualThreads(): number {
-  return Math.min(8, availableParallelism());
 }

@@ -4,7 +4,8 @@
  */
 import { availableParallelism, cpus } from "node:os";
 import { SpellError } from "../../core/errors.ts";
-import { readHomeJson, writeHomeJson } from "../home.ts";
+import type { ThreadChoice } from "../../core/spec/runtime.ts";
+import { readRecords, writeRecord } from "./home-records.ts";
 
 /** Best numbers of threads found on this machine. */
 export interface MeasuredThreads {
@@ -28,8 +29,6 @@ export interface ThreadProbe {
 
 /** File in the home folder. */
 const cacheName = "threads.json";
-/** Entries kept: a few models of a few sizes; the oldest go first. */
-const maxEntries = 64;
 /** More threads must win by this much: they also take processors away from others, and measurements differ by a few percent anyway. */
 const worthwhile = 1.08;
 /** Two samples of one number of threads further apart than this were disturbed. */
@@ -65,6 +64,16 @@ export function clampThreads(
   return { threads: cores, note: `${asked} threads were asked for; this machine offers ${cores}, so ${cores} are used` };
 }
 
+/** For ONNX Runtime, whose helpers sleep when there is nothing to do: all cores, and at most eight, since reading the weights is the limit. */
+export function chooseOnnxThreads(asked: number): { readonly threads: ThreadChoice; readonly notes: readonly string[] } {
+  const { threads, note } = clampThreads(asked);
+  const chosen = threads > 0 ? threads : Math.min(8, availableParallelism());
+  return {
+    threads: { prompt: chosen, decode: chosen, origin: threads > 0 ? "asked" : "default" },
+    notes: note === undefined ? [] : [note],
+  };
+}
+
 /** Names what a measurement holds for: this processor, this engine, models of about this size (powers of two). */
 export function threadKey(engine: string, engineVersion: string, modelBytes: number): string {
   const processors = cpus();
@@ -78,42 +87,28 @@ export function readThreadCache(key: string): MeasuredThreads | undefined {
   return entry === undefined || entry.tries < maxTries ? undefined : { prompt: entry.prompt, decode: entry.decode };
 }
 
-/**
- * Keeps a measurement; a disturbed one only counts as settled after some tries.
- * A home that cannot be written costs a new measurement next time and nothing else.
- */
+/** Keeps a measurement; a disturbed one only counts as settled after some tries. */
 export function writeThreadCache(key: string, { prompt, decode, isSteady }: ThreadMeasurement): void {
-  const others = Object.entries(readEntries()).filter(([name]) => name !== key);
   const tries = isSteady ? maxTries : (readEntry(key)?.tries ?? 0) + 1;
-  try {
-    writeHomeJson(cacheName, Object.fromEntries([...others.slice(-(maxEntries - 1)), [key, { prompt, decode, tries }]]));
-  } catch {
-    // see above
-  }
+  writeRecord(cacheName, key, { prompt, decode, tries });
 }
 
 /** All measurements kept, for `doctor`. */
 export function threadCache(): readonly (MeasuredThreads & { readonly key: string })[] {
-  return Object.keys(readEntries()).flatMap((key) => {
+  return Object.keys(readRecords(cacheName)).flatMap((key) => {
     const found = readEntry(key);
     return found === undefined ? [] : [{ key, prompt: found.prompt, decode: found.decode }];
   });
 }
 
 function readEntry(key: string): (MeasuredThreads & { readonly tries: number }) | undefined {
-  const entry = readEntries()[key];
+  const entry = readRecords(cacheName)[key];
   if (typeof entry !== "object" || entry === null) return undefined;
   const { prompt, decode, tries } = entry as Record<string, unknown>;
   const isUsable = (value: unknown): value is number =>
     Number.isInteger(value) && Number(value) >= 1 && Number(value) <= availableParallelism();
   if (!isUsable(prompt) || !isUsable(decode)) return undefined;
   return { prompt, decode, tries: Number.isInteger(tries) ? Number(tries) : 1 };
-}
-
-function readEntries(): Record<string, unknown> {
-  const found = readHomeJson(cacheName);
-  // Names from a file: no prototype, so that none of them means anything.
-  return Object.assign(Object.create(null), typeof found === "object" && found !== null && !Array.isArray(found) ? found : {});
 }
 
 /** Rounds beyond the second stop after this time; nobody notices it in a load. */

@@ -3,9 +3,8 @@
  * its user's process. Which build, which files, how many threads; everything else is in src/engines/wllama/driver.ts, shared with browsers.
  */
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { SpellError } from "../../core/errors.ts";
 import type { ByteSource } from "../../core/formats/byte-source.ts";
@@ -19,11 +18,13 @@ import {
   greedySampling,
   type ThreadChoice,
 } from "../../core/spec/runtime.ts";
+import { once } from "../../core/values.ts";
 import { openWllama, type WllamaHost } from "../../engines/wllama/driver.ts";
 import { hasMemory64, maxFileBytes } from "../../engines/wllama/features.ts";
 import { noStore, type WllamaLike } from "../../engines/wllama/instance.ts";
 import { builtFile } from "../built-file.ts";
 import { type DawnAdapter, loadDawn } from "./dawn.ts";
+import { packageFolder, packageVersion } from "./packages.ts";
 import { clampThreads, defaultThreads, readThreadCache, threadCandidates, threadKey, writeThreadCache } from "./threads.ts";
 import { webWorkerClass } from "./web-worker.ts";
 
@@ -39,19 +40,15 @@ interface WllamaModule {
   readonly CacheManager: new (backends: readonly unknown[]) => unknown;
 }
 
-const require = createRequire(import.meta.url);
-
 /** One engine per process; a model each gets an instance of its own. */
-export function createWllamaEngine(): GgufRuntime & { probe(device: Device): Promise<DeviceProbe> } {
+export function wllamaEngine(): GgufRuntime & { probe(device: Device): Promise<DeviceProbe> } {
   let deathListeners: ((reason: string) => void)[] = [];
   const scope = { hasGpu: false };
-  let loading: Promise<WllamaModule> | undefined;
-  const start = (): Promise<WllamaModule> => {
-    loading ??= importWllama(scope, (reason) => {
+  const start = once(() =>
+    importWllama(scope, (reason) => {
       for (const listener of deathListeners.splice(0)) listener(reason);
-    });
-    return loading;
-  };
+    }),
+  );
 
   const hostFor = (wllama: WllamaModule, device: "webgpu" | "wasm", threads: ThreadChoice, notes: readonly string[]): WllamaHost => {
     const build = hasMemory64() ? "default" : "compat";
@@ -190,13 +187,9 @@ async function probeDawn(device: Device): Promise<DeviceProbe> {
     ok: true,
     label,
     isSoftware: isFallbackAdapter === true || isSoftwareAdapter(label),
-    identity: `wllama ${wllamaVersion()}, webgpu ${dawnVersion()}, ${label}`,
+    identity: `wllama ${wllamaVersion()}, webgpu ${packageVersion("webgpu")}, ${label}`,
     bufferBytes: Math.min(adapter.limits.maxBufferSize, adapter.limits.maxStorageBufferBindingSize),
   };
-}
-
-function dawnVersion(): string {
-  return String((JSON.parse(readFileSync(join(packageFolder("webgpu"), "package.json"), "utf8")) as { version?: unknown }).version);
 }
 
 /** @param gpu read when a worker starts: whether it shall have navigator.gpu */
@@ -244,11 +237,6 @@ function wasmUrl(packageName: string, file: string): string {
   return `node${pathToFileURL(join(packageFolder(packageName), file)).href}`;
 }
 
-/** Folder of an installed package whose `exports` or `main` may hide everything. */
-function packageFolder(name: string): string {
-  return dirname(require.resolve(`${name}/package.json`));
-}
-
 function wllamaVersion(): string {
-  return String((JSON.parse(readFileSync(join(packageFolder("@wllama/wllama"), "package.json"), "utf8")) as { version?: unknown }).version);
+  return packageVersion("@wllama/wllama");
 }

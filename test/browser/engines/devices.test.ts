@@ -1,9 +1,9 @@
 /** Devices of a page in Chromium, on its software adapter: what is chosen and why, and what happens when the device goes away. */
 import { describe, expect, it } from "vitest";
 import { findAdapter } from "../../../src/browser/engines/adapter.ts";
-import { browserGgufRuntime, browserSeq2SeqRuntime } from "../../../src/browser/engines/devices.ts";
+import { ggufRuntime, t5Runtime } from "../../../src/browser/engines/devices.ts";
 import { openWebGpuOnnx } from "../../../src/browser/engines/onnx-web.ts";
-import { onnxEngine } from "../../../src/browser/engines/t5-engine.ts";
+import { t5Engine } from "../../../src/browser/engines/t5-engine.ts";
 import { browserVerdicts } from "../../../src/browser/engines/verdict-store.ts";
 import { collect, createSpell, load, type Platform } from "../../../src/browser/index.ts";
 import { browserPlatform } from "../../../src/browser/platform.ts";
@@ -52,8 +52,8 @@ const memoryVerdicts = (): VerdictStore => {
 function loseablePlatform() {
   const { gpu, devices, lose } = loseableGpu();
   const base = browserPlatform();
-  const value = browserSeq2SeqRuntime(
-    onnxEngine({}, () => openWebGpuOnnx({}, gpu)),
+  const value = t5Runtime(
+    t5Engine({}, () => openWebGpuOnnx({}, gpu)),
     {
       bundled: base.bundled,
       // known already: the self-test of this adapter has a test of its own
@@ -101,8 +101,8 @@ describe("R3 a page without", () => {
 
   it("an adapter: the next device under auto, device-unavailable by name", async () => {
     for (const runtime of [
-      browserSeq2SeqRuntime(none, { bundled: base.bundled, verdicts: memoryVerdicts(), adapter: async () => undefined }),
-      browserGgufRuntime(none, { bundled: base.bundled, verdicts: memoryVerdicts(), adapter: async () => undefined }),
+      t5Runtime(none, { bundled: base.bundled, verdicts: memoryVerdicts(), adapter: async () => undefined }),
+      ggufRuntime(none, { bundled: base.bundled, verdicts: memoryVerdicts(), adapter: async () => undefined }),
     ]) {
       expect(await runtime.preview?.([], { device: "auto" })).toMatchObject({
         chosen: "wasm",
@@ -113,7 +113,7 @@ describe("R3 a page without", () => {
   });
 
   it("R4 a model beyond WebAssembly's memory is device-memory with both numbers and a smaller variant, and the page lives", async () => {
-    const runtime = browserSeq2SeqRuntime(none, { bundled: base.bundled, verdicts: memoryVerdicts() });
+    const runtime = t5Runtime(none, { bundled: base.bundled, verdicts: memoryVerdicts() });
     const needs = { memoryBytes: 5e9, bufferBytes: 1 };
     const error = await failure(runtime.open([], { device: "wasm", variant: "f32", inputLength: 512, threads: 1, needs }));
     expect(error).toMatchObject({ code: "device-memory", details: { neededBytes: 5e9, availableBytes: 2 ** 32 } });

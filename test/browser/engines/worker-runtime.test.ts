@@ -17,7 +17,7 @@ const scripted = (code: string): Worker => new Worker(URL.createObjectURL(new Bl
 
 /** A page's platform whose GGUF engines run in these workers. */
 function platformWith(createWorker: () => Worker): Platform {
-  const value: GgufRuntime = workerRuntime<GgufOpenOptions, GgufGenerateOptions>("gguf", { files: {}, createWorker });
+  const value: GgufRuntime = workerRuntime<GgufOpenOptions, GgufGenerateOptions>("wllama", { files: {}, createWorker });
   return { ...browserPlatform(), gguf: { available: true, value } };
 }
 

@@ -4,7 +4,8 @@ import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { nodeExportedRuntime, transformersInstallCommand } from "../../../src/node/engines/exported-devices.ts";
+import { exportedRuntime } from "../../../src/node/engines/devices.ts";
+import { installCommand } from "../../../src/node/engines/packages.ts";
 import type { LanguageModel, StreamPart } from "../../../src/node/index.ts";
 import { collect, createSpell, load, nodePlatform } from "../../../src/node/index.ts";
 import { languageModelContract } from "../../contract/language-model.ts";
@@ -94,13 +95,13 @@ describe("an exported T5", () => {
   });
 
   it("names the package and its command where it is not installed", async () => {
-    const exported = { available: true, value: nodeExportedRuntime({ isInstalled: () => false }) } as const;
+    const exported = { available: true, value: exportedRuntime({ isInstalled: () => false }) } as const;
     const loading = createSpell({ platform: { ...nodePlatform(), exported } }).load(folder);
     await expect(loading).rejects.toMatchObject({
       code: "device-unavailable",
-      message: expect.stringContaining("@huggingface/transformers, which is not installed"),
-      commands: [transformersInstallCommand, "llmspell doctor"],
-      details: { tried: [{ reason: "package-missing", hint: transformersInstallCommand }] },
+      message: expect.stringContaining("not installed"),
+      commands: [installCommand("@huggingface/transformers"), "llmspell doctor"],
+      details: { tried: [{ reason: "package-missing", hint: installCommand("@huggingface/transformers") }] },
     });
   });
 

@@ -1,11 +1,12 @@
-/** Which runtime is chosen, and what the report says of the others. Runtimes are scripted here; real ones are in engine-host and llama-engine. */
+/** Which runtime is chosen, and what the report says of the others. Runtimes are scripted here; real ones are in child-runtime and llama-engine. */
 import { describe, expect, it } from "vitest";
 import { ggufSelfTest, type Verdict } from "../../../src/core/devices/self-test.ts";
 import { SpellError } from "../../../src/core/errors.ts";
 import { bytesSource } from "../../../src/core/formats/byte-source.ts";
 import type { DeviceChoice, DeviceProbe, DeviceReport, GgufHandle, GgufOpenOptions } from "../../../src/core/spec/runtime.ts";
-import { type NodeGgufOptions, nativeInstallCommand, nodeGgufRuntime } from "../../../src/node/engines/gguf-devices.ts";
+import { ggufRuntime, type NodeGgufOptions } from "../../../src/node/engines/devices.ts";
 import type { Graphics } from "../../../src/node/engines/graphics.ts";
+import { installCommand } from "../../../src/node/engines/packages.ts";
 import { failure } from "../../support/failure.ts";
 import { openOptions } from "../support/engine.ts";
 
@@ -59,7 +60,7 @@ function scripted({ fail, probe, installed = ["node-llama-cpp"], ...rest }: Scri
   const kept = new Map<string, Verdict>();
   const nativeEngine = engine("node-llama-cpp", asked, fail, probe);
   const portableEngine = engine("wllama", asked, undefined, probe);
-  const chosen = nodeGgufRuntime({
+  const chosen = ggufRuntime({
     native: () => nativeEngine,
     portable: () => portableEngine,
     isInstalled: (name) => installed.includes(name),
@@ -98,7 +99,7 @@ describe("the runtime of Node", () => {
     expect(asked).toEqual([{ name: "wllama", device: "wasm" }]);
     expect(handle.device).toMatchObject({ chosen: "wasm", runtime: "wllama" });
     expect(handle.device.tried.slice(-2)).toMatchObject([
-      { device: "cpu", ok: false, reason: "package-missing", hint: nativeInstallCommand, runtime: "node-llama-cpp" },
+      { device: "cpu", ok: false, reason: "package-missing", hint: installCommand("node-llama-cpp"), runtime: "node-llama-cpp" },
       { device: "wasm", ok: true, reason: "ok", runtime: "wllama" },
     ]);
   });
@@ -146,7 +147,7 @@ describe("the runtime of Node", () => {
       const { open, asked } = scripted(withoutNative);
       const error = await failure(open(device));
       expect(error.code).toBe("device-unavailable");
-      expect(error.commands[0]).toBe(nativeInstallCommand);
+      expect(error.commands[0]).toBe(installCommand("node-llama-cpp"));
       expect(error.exitCode).toBe(4);
       expect(asked).toEqual([]);
     },

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Verdict } from "../../../src/core/devices/self-test.ts";
 import { isSoftwareAdapter } from "../../../src/core/spec/devices.ts";
-import { glance } from "../../../src/node/engines/devices.ts";
-import { lookAtGraphics, mayHaveCard } from "../../../src/node/engines/graphics.ts";
+
+import { glance, lookAtGraphics, mayHaveCard } from "../../../src/node/engines/graphics.ts";
 import { lookAtGpu } from "../../../src/node/engines/llama-start.ts";
 import { homeVerdicts } from "../../../src/node/engines/verdict-store.ts";
 

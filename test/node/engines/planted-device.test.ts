@@ -6,8 +6,8 @@ import type { OnnxGraph, OnnxRuntime } from "../../../src/core/spec/onnx.ts";
 import type { Seq2SeqOpenOptions } from "../../../src/core/spec/runtime.ts";
 import { openT5 } from "../../../src/core/t5/engine.ts";
 import { bundledFile } from "../../../src/node/bundled-file.ts";
+import { type NodeT5Options, t5Runtime } from "../../../src/node/engines/devices.ts";
 import { openNativeOnnx } from "../../../src/node/engines/onnx-native.ts";
-import { type NodeSeq2SeqOptions, nodeSeq2SeqRuntime } from "../../../src/node/engines/t5-devices.ts";
 import { failure } from "../../support/failure.ts";
 
 type Fault = (outputs: Awaited<ReturnType<OnnxGraph["run"]>>, pass: number) => Awaited<ReturnType<OnnxGraph["run"]>>;
@@ -45,7 +45,7 @@ async function brokenCard(fault: Fault): Promise<OnnxRuntime> {
 function planted(fault: Fault, isTrusted = false) {
   const kept = new Map<string, Verdict>();
   const opened: string[] = [];
-  const native: NonNullable<NodeSeq2SeqOptions["native"]> = () => ({
+  const native: NonNullable<NodeT5Options["native"]> = () => ({
     prepare: () => undefined,
     probe: async () => ({ ok: true, label: "planted card", isSoftware: false, identity: "planted 1" }),
     async open(sources, options) {
@@ -64,7 +64,7 @@ function planted(fault: Fault, isTrusted = false) {
       );
     },
   });
-  const runtime = nodeSeq2SeqRuntime({
+  const runtime = t5Runtime({
     native,
     os: "linux",
     isInstalled: () => true,

@@ -3,15 +3,14 @@ import { describe, expect, it } from "vitest";
 import { t5SelfTest } from "../../../src/core/devices/self-test.ts";
 import { SpellError } from "../../../src/core/errors.ts";
 import type { Device, DeviceChoice, DeviceProbe, Seq2SeqHandle } from "../../../src/core/spec/runtime.ts";
-import { type NodeSeq2SeqOptions, nodeSeq2SeqRuntime, onnxInstallCommand } from "../../../src/node/engines/t5-devices.ts";
+import { type NodeT5Options, t5Runtime } from "../../../src/node/engines/devices.ts";
+import { installCommand } from "../../../src/node/engines/packages.ts";
 import { createSpell, nodePlatform } from "../../../src/node/index.ts";
 import { failure } from "../../support/failure.ts";
 
-type Engine = ReturnType<NonNullable<NodeSeq2SeqOptions["native"]>>;
+type Engine = ReturnType<NonNullable<NodeT5Options["native"]>>;
 
-function scripted(
-  options: NodeSeq2SeqOptions & { readonly fail?: SpellError; readonly probes?: Partial<Record<Device, DeviceProbe>> } = {},
-) {
+function scripted(options: NodeT5Options & { readonly fail?: SpellError; readonly probes?: Partial<Record<Device, DeviceProbe>> } = {}) {
   const asked: string[] = [];
   const { fail, probes = {}, ...rest } = options;
   const engine = (name: string, failing?: SpellError): Engine => ({
@@ -39,9 +38,10 @@ function scripted(
     },
   });
   const native = engine("onnxruntime-node", fail);
-  const runtime = nodeSeq2SeqRuntime({
+  const portable = engine("onnxruntime-web");
+  const runtime = t5Runtime({
     native: () => native,
-    portable: engine("onnxruntime-web"),
+    portable: () => portable,
     isInstalled: () => true,
     hasCuda: () => true,
     graphics: () => ({ hasCard: true, drivers: [], identity: "a card" }),
@@ -73,11 +73,11 @@ describe("T5 in Node", () => {
   it("without onnxruntime-node every way through it names the line that installs it", async () => {
     const { device } = await scripted({ isInstalled: () => false }).open("auto");
     expect(device.tried.slice(0, 3).map(({ reason, hint }) => [reason, hint])).toEqual(
-      Array(3).fill(["package-missing", onnxInstallCommand]),
+      Array(3).fill(["package-missing", installCommand("onnxruntime-node")]),
     );
     expect(await failure(scripted({ isInstalled: () => false }).open("webgpu"))).toMatchObject({
       code: "device-unavailable",
-      commands: [onnxInstallCommand, "llmspell doctor"],
+      commands: [installCommand("onnxruntime-node"), "llmspell doctor"],
     });
   });
 
@@ -125,7 +125,7 @@ describe("T5 in Node", () => {
 
 describe("R4 memory", () => {
   const load = async (spec: string) => {
-    const value = nodeSeq2SeqRuntime({ memoryBytes: () => 20e6 });
+    const value = t5Runtime({ memoryBytes: () => 20e6 });
     return createSpell({ platform: { ...nodePlatform(), seq2seq: { available: true, value } } }).load(spec, { device: "cpu" });
   };
 

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { DeviceProbe, Seq2SeqGenerateOptions, Seq2SeqOpenOptions } from "../../../src/core/spec/runtime.ts";
 import { childRuntime } from "../../../src/node/engines/child-runtime.ts";
-import { nodeSeq2SeqRuntime } from "../../../src/node/engines/t5-devices.ts";
+import { t5Runtime } from "../../../src/node/engines/devices.ts";
 import { collect, createSpell, type LanguageModel, load, nodePlatform } from "../../../src/node/index.ts";
 import { failure } from "../../support/failure.ts";
 import { onlyWhere } from "../../support/only-where.ts";
@@ -26,7 +26,7 @@ function watched(isPassedOff: boolean) {
       return probe.ok && isPassedOff ? { ...probe, isSoftware: false } : probe;
     },
   };
-  const value = nodeSeq2SeqRuntime({
+  const value = t5Runtime({
     native: () => native,
     hasCuda: () => false,
     ...(isPassedOff ? { graphics: () => ({ hasCard: true, drivers: [], identity: "passed off" }) } : {}),
