@@ -74,25 +74,22 @@ function compile(/** @type {string} */ path, /** @type {Leaf} */ leaf) {
   if (typeof description !== "string" || typeof reader !== "string") throw new Error(`${path}: wanted a description and a reader`);
   if (typeof json.type !== "string") throw new Error(`${path}: no plain type`);
   const type = /** @type {any} */ ({ string: "text", array: "list" })[json.type] ?? json.type;
+  const isNumber = type === "integer" || type === "number";
   return {
     path,
     type,
-    ...(json.enum === undefined ? {} : { choices: json.enum }),
-    ...(aliases === undefined ? {} : { aliases }),
-    ...(type !== "integer" && type !== "number"
-      ? {}
-      : {
-          min: json.minimum ?? json.exclusiveMinimum,
-          max: json.maximum,
-          ...(json.exclusiveMinimum === undefined ? {} : { above: true }),
-        }),
-    ...(least === undefined ? {} : { least }),
-    ...(json.maxLength === undefined ? {} : { longest: json.maxLength }),
-    ...(type === "list" ? { longest: json.items.maxLength, most: json.maxItems } : {}),
-    ...(format === undefined ? {} : { format }),
-    ...(unit === undefined ? {} : { unit }),
-    ...(json.default === undefined ? {} : { fallback: json.default }),
-    ...(usually === undefined ? {} : { usually }),
+    choices: json.enum,
+    aliases,
+    min: isNumber ? (json.minimum ?? json.exclusiveMinimum) : undefined,
+    max: isNumber ? json.maximum : undefined,
+    above: json.exclusiveMinimum === undefined ? undefined : true,
+    least,
+    longest: type === "list" ? json.items.maxLength : json.maxLength,
+    most: type === "list" ? json.maxItems : undefined,
+    format,
+    unit,
+    fallback: json.default,
+    usually,
     doc: description,
     reader,
   };
@@ -185,25 +182,24 @@ const parsed = (/** @type {string} */ json) => `JSON.parse(\`${json.replaceAll(/
 
 const lines = (/** @type {readonly unknown[]} */ values) => values.map((value) => JSON.stringify(value)).join(",\n");
 
-/** One file of both: whoever resolves a configuration needs both, and Node takes longer to find a file than to read it. */
+/** One file of both: what resolves a configuration needs both, and Node takes longer to find a file than to read it. */
 function dataFile(
   /** @type {ConfigKey[]} */ keys,
   /** @type {Record<string, ConfigKey[]>} */ ofProviders,
   /** @type {Profile[]} */ profiles,
 ) {
-  const types = Object.keys(ofProviders);
+  const types = Object.keys(ofProviders).map((type) => JSON.stringify(type));
   return `/** ${written("builtins/schema.ts and builtins/profiles/*.toml")} */
-import type { BuiltinProfile, ConfigKey } from "./key.ts";
+import type { BuiltinProfile, ConfigKey, ProviderKey } from "./key.ts";
 
 export const configKeys: readonly ConfigKey[] = ${parsed(`[\n${lines(keys)}\n]`)};
 
-/** Names directly inside each table, the root under "". */
-export const tableNames: Readonly<Record<string, readonly string[]>> = ${parsed(JSON.stringify(Object.fromEntries(tablesOf(keys))))};
+export type ProviderType = ${types.join(" | ")};
 
-/** Keys of \`[providers.NAME]\`, by provider_type: each list is read with the first question for it. */
-export const providerKeys: Readonly<Record<${types.map((type) => JSON.stringify(type)).join(" | ")}, () => readonly ConfigKey[]>> = {
-${types.map((type) => `  ${JSON.stringify(type)}: () => ${parsed(`[\n${lines(ofProviders[type] ?? [])}\n]`)},`).join("\n")}
-};
+export const providerTypes: readonly ProviderType[] = [${types.join(", ")}];
+
+/** Keys of \`[providers.NAME]\`; each applies to the provider types it lists. */
+export const providerKeys: readonly ProviderKey[] = ${parsed(`[\n${lines(mergeProviders(ofProviders))}\n]`)};
 
 /** In the order they are listed. */
 export const builtinProfiles: readonly BuiltinProfile[] = ${parsed(
@@ -212,18 +208,21 @@ export const builtinProfiles: readonly BuiltinProfile[] = ${parsed(
 `;
 }
 
-/** @returns {[string, string[]][]} each table with the names directly inside */
-function tablesOf(/** @type {ConfigKey[]} */ keys) {
-  /** @type {Map<string, Set<string>>} */
-  const found = new Map();
-  for (const { path } of keys) {
-    const parts = path.split(".");
-    for (const [depth, part] of parts.entries()) {
-      const table = parts.slice(0, depth).join(".");
-      found.set(table, (found.get(table) ?? new Set()).add(part));
+/** One list for all provider types, in which the keys of each type keep their order. Equal keys are listed once. */
+function mergeProviders(/** @type {Record<string, ConfigKey[]>} */ ofProviders) {
+  /** @type {{ types: string[], text: string, key: ConfigKey }[]} */
+  const merged = [];
+  for (const [type, keys] of Object.entries(ofProviders)) {
+    let at = 0;
+    for (const key of keys) {
+      const text = JSON.stringify(key);
+      const same = merged.findIndex((other, index) => index >= at && other.text === text);
+      if (same < 0) merged.splice(at, 0, { types: [type], text, key });
+      else merged[same]?.types.push(type);
+      at = (same < 0 ? at : same) + 1;
     }
   }
-  return [...found].map(([table, names]) => [table, [...names]]);
+  return merged.map(({ types, key }) => ({ types, ...key }));
 }
 
 /** A tree of tables over leaves with dotted paths. @typedef {Map<string, ConfigKey | Tree>} Tree */
@@ -253,29 +252,47 @@ function typeOf(/** @type {ConfigKey} */ { type, choices }) {
   return { boolean: "boolean", integer: "number", number: "number", text: "string", list: "readonly string[]" }[type];
 }
 
-/** @returns {string} members of an interface */
+/** @returns {string[]} members of an interface, each with its lines */
 function members(/** @type {Tree} */ tree, indent = "  ") {
-  return [...tree]
-    .map(([name, inner]) => {
-      if (inner instanceof Map) return `${indent}readonly ${name}: {\n${members(inner, `${indent}  `)}\n${indent}};`;
-      const unit = inner.unit === undefined ? "" : ` (${inner.unit})`;
-      return `${indent}/** ${inner.doc}${unit} */\n${indent}readonly ${name}${inner.fallback === undefined ? "?" : ""}: ${typeOf(inner)};`;
-    })
-    .join("\n");
+  return [...tree].map(([name, inner]) => {
+    if (inner instanceof Map) return `${indent}readonly ${name}: {\n${members(inner, `${indent}  `).join("\n")}\n${indent}};`;
+    const unit = inner.unit === undefined ? "" : ` (${inner.unit})`;
+    const type = inner.fallback === undefined ? `?: ${typeOf(inner)} | undefined` : `: ${typeOf(inner)}`;
+    return `${indent}/** ${inner.doc}${unit} */\n${indent}readonly ${name}${type};`;
+  });
 }
 
 const pascal = (/** @type {string} */ text) => text.replace(/(^|[-_])([a-z])/g, (_, __, letter) => letter.toUpperCase());
 
+/** @returns {string[]} what all lists have, in the order of the first */
+const sharedBy = (/** @type {string[][]} */ [first = [], ...others]) => first.filter((line) => others.every((list) => list.includes(line)));
+
+const interfaceText = (/** @type {string} */ doc, /** @type {string} */ name, /** @type {string[]} */ body) =>
+  `/** ${doc} */\nexport interface ${name} {\n${body.join("\n")}\n}`;
+
 function typesFile(/** @type {ConfigKey[]} */ keys, /** @type {Record<string, ConfigKey[]>} */ ofProviders) {
   const tree = treeOf(keys);
   const sections = [...tree].filter(([name, inner]) => inner instanceof Map && name !== "providers");
-  const interfaces = sections.map(
-    ([name, inner]) => `/** \`[${name}]\` */\nexport interface ${pascal(name)}Config {\n${members(/** @type {Tree} */ (inner))}\n}`,
+  const interfaces = sections.map(([name, inner]) =>
+    interfaceText(`\`[${name}]\``, `${pascal(name)}Config`, members(/** @type {Tree} */ (inner))),
   );
-  const types = Object.entries(ofProviders).map(
-    ([type, own]) =>
-      `/** \`[providers.NAME]\` with provider_type \`${type}\` */\nexport interface ${pascal(type)}Provider {\n  readonly provider_type: ${JSON.stringify(type)};\n${members(treeOf(own))}\n}`,
-  );
+  const own = Object.entries(ofProviders).map(([type, inner]) => ({ type, lines: members(treeOf(inner)) }));
+  const overHttp = own.filter(({ type }) => ofProviders[type]?.some(({ path }) => path === "base_url"));
+  const shared = sharedBy(own.map(({ lines }) => lines));
+  const sharedHttp = sharedBy(overHttp.map(({ lines }) => lines)).filter((line) => !shared.includes(line));
+  const types = [
+    interfaceText("What every provider has.", "AnyProvider", shared),
+    interfaceText("What every provider has that is reached over HTTP.", "HttpProvider extends AnyProvider", sharedHttp),
+    ...own.map(({ type, lines }) => {
+      const isHttp = overHttp.some((other) => other.type === type);
+      const rest = lines.filter((line) => !shared.includes(line) && !(isHttp && sharedHttp.includes(line)));
+      const name = `${pascal(type)}Provider extends ${isHttp ? "HttpProvider" : "AnyProvider"}`;
+      return interfaceText(`\`[providers.NAME]\` with provider_type \`${type}\``, name, [
+        `  readonly provider_type: ${JSON.stringify(type)};`,
+        ...rest,
+      ]);
+    }),
+  ];
   const root = [...tree].map(([name, inner]) => {
     if (name === "providers") return "  readonly providers: ProvidersConfig;";
     if (inner instanceof Map) return `  readonly ${name}: ${pascal(name)}Config;`;
@@ -291,7 +308,7 @@ export type ProviderConfig = ${Object.keys(ofProviders)
 
 /** \`[providers]\`: the tables by their names, and one key of its own. */
 export interface ProvidersConfig {
-  readonly default_provider?: string;
+  readonly default_provider?: string | undefined;
   readonly [name: string]: ProviderConfig | string | undefined;
 }
 
@@ -300,11 +317,13 @@ export interface Config {
 ${root.join("\n")}
 }
 
-type Given<T> = T extends readonly unknown[] ? T : T extends object ? { readonly [K in keyof T]?: Given<T[K]> } : T;
+type Given<T> = T extends readonly unknown[] ? T : T extends object ? { readonly [K in keyof T]?: Given<T[K]> | undefined } : T;
 
 /** What a program hands in: any part of a configuration. */
 export type ConfigInput = Given<Omit<Config, "providers">> & {
-  readonly providers?: { readonly default_provider?: string; readonly [name: string]: Given<ProviderConfig> | string | undefined };
+  readonly providers?:
+    | { readonly default_provider?: string | undefined; readonly [name: string]: Given<ProviderConfig> | string | undefined }
+    | undefined;
 };
 `;
 }
@@ -351,11 +370,11 @@ function propertiesOf(/** @type {Tree} */ tree) {
         name,
         {
           type: { text: "string", list: "array", boolean: "boolean", integer: "integer", number: "number" }[type],
-          ...(type === "list" ? { items: { type: "string" } } : {}),
-          ...(choices === undefined ? {} : { enum: choices }),
-          ...(min === undefined ? {} : above === true ? { exclusiveMinimum: min } : { minimum: min }),
-          ...(max === undefined ? {} : { maximum: max }),
-          ...(fallback === undefined ? {} : { default: fallback }),
+          items: type === "list" ? { type: "string" } : undefined,
+          enum: choices,
+          [above === true ? "exclusiveMinimum" : "minimum"]: min,
+          maximum: max,
+          default: fallback,
           description: doc,
         },
       ];

@@ -23,6 +23,11 @@ export function nearest(word: string, names: Iterable<string>): string | undefin
   return best;
 }
 
+/** The end of a message about an unknown name; empty where no name is close. */
+export function didYouMean(name: string | undefined): string {
+  return name === undefined ? "" : `; did you mean ${name}?`;
+}
+
 /** Letters to change, add, drop or swap with their neighbour. Source: optimal string alignment (Damerau 1964), one row at a time. */
 export function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];

@@ -43,7 +43,7 @@ export interface ModelsConfig {
   /** connections to one host (connections) */
   readonly max_parallel: number;
   /** an additional models.toml; its names win */
-  readonly catalogue?: string;
+  readonly catalogue?: string | undefined;
 }
 
 /** `[runtime]` */
@@ -354,35 +354,61 @@ export interface RagConfig {
   };
 }
 
-/** `[providers.NAME]` with provider_type `candle` */
-export interface CandleProvider {
-  readonly provider_type: "candle";
+/** What every provider has. */
+export interface AnyProvider {
   /** false: as if the provider were not declared */
   readonly enabled: boolean;
   /** model when none is named */
-  readonly default_model?: string;
+  readonly default_model?: string | undefined;
   /** randomness; 0 = greedy */
-  readonly temperature?: number;
+  readonly temperature?: number | undefined;
   /** keep the likeliest tokens up to this share; 1 = off */
-  readonly top_p?: number;
+  readonly top_p?: number | undefined;
   /** keep this many likeliest tokens; 0 = off */
-  readonly top_k?: number;
+  readonly top_k?: number | undefined;
   /** drop tokens below this share of the likeliest; 0 = off */
-  readonly min_p?: number;
+  readonly min_p?: number | undefined;
   /** weakens tokens seen lately; 1 = off */
-  readonly repeat_penalty?: number;
+  readonly repeat_penalty?: number | undefined;
   /** tokens the penalties look at; -1 = all, 0 = off */
-  readonly repeat_last_n?: number;
+  readonly repeat_last_n?: number | undefined;
   /** most tokens to generate */
-  readonly max_tokens?: number;
+  readonly max_tokens?: number | undefined;
   /** start of the random numbers; random and reported by default */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   /** an answer ends before the first of these texts */
-  readonly stop?: readonly string[];
+  readonly stop?: readonly string[] | undefined;
   /** sets temperature, top_p, top_k and repeat_penalty; single values win */
-  readonly preset?: "greedy" | "balanced" | "conservative" | "creative";
+  readonly preset?: "greedy" | "balanced" | "conservative" | "creative" | undefined;
   /** longest wait of one call without any progress (s) */
   readonly timeout_seconds: number;
+}
+
+/** What every provider has that is reached over HTTP. */
+export interface HttpProvider extends AnyProvider {
+  /** key of the service; api_key_env is safer */
+  readonly api_key?: string | undefined;
+  /** name of the variable that holds the key */
+  readonly api_key_env?: string | undefined;
+  /** tries after 408, 429, 5xx and resets */
+  readonly max_retries: number;
+  readonly retry: {
+    /** first wait between tries (ms) */
+    readonly initial_delay_ms: number;
+    /** longest wait between tries (ms) */
+    readonly max_delay_ms: number;
+    /** growth of the waits */
+    readonly backoff_multiplier: number;
+  };
+  readonly rate_limit: {
+    /** calls above it wait; 0 = no limit (calls) */
+    readonly requests_per_minute: number;
+  };
+}
+
+/** `[providers.NAME]` with provider_type `candle` */
+export interface CandleProvider extends AnyProvider {
+  readonly provider_type: "candle";
   /** folder of the model store */
   readonly model_directory: string;
   /** where models compute */
@@ -404,54 +430,10 @@ export interface CandleProvider {
 }
 
 /** `[providers.NAME]` with provider_type `ollama` */
-export interface OllamaProvider {
+export interface OllamaProvider extends HttpProvider {
   readonly provider_type: "ollama";
-  /** false: as if the provider were not declared */
-  readonly enabled: boolean;
-  /** model when none is named */
-  readonly default_model?: string;
-  /** randomness; 0 = greedy */
-  readonly temperature?: number;
-  /** keep the likeliest tokens up to this share; 1 = off */
-  readonly top_p?: number;
-  /** keep this many likeliest tokens; 0 = off */
-  readonly top_k?: number;
-  /** drop tokens below this share of the likeliest; 0 = off */
-  readonly min_p?: number;
-  /** weakens tokens seen lately; 1 = off */
-  readonly repeat_penalty?: number;
-  /** tokens the penalties look at; -1 = all, 0 = off */
-  readonly repeat_last_n?: number;
-  /** most tokens to generate */
-  readonly max_tokens?: number;
-  /** start of the random numbers; random and reported by default */
-  readonly seed?: number;
-  /** an answer ends before the first of these texts */
-  readonly stop?: readonly string[];
-  /** sets temperature, top_p, top_k and repeat_penalty; single values win */
-  readonly preset?: "greedy" | "balanced" | "conservative" | "creative";
   /** address of the service */
   readonly base_url: string;
-  /** key of the service; api_key_env is safer */
-  readonly api_key?: string;
-  /** name of the variable that holds the key */
-  readonly api_key_env?: string;
-  /** longest wait of one call without any progress (s) */
-  readonly timeout_seconds: number;
-  /** tries after 408, 429, 5xx and resets */
-  readonly max_retries: number;
-  readonly retry: {
-    /** first wait between tries (ms) */
-    readonly initial_delay_ms: number;
-    /** longest wait between tries (ms) */
-    readonly max_delay_ms: number;
-    /** growth of the waits */
-    readonly backoff_multiplier: number;
-  };
-  readonly rate_limit: {
-    /** calls above it wait; 0 = no limit (calls) */
-    readonly requests_per_minute: number;
-  };
   /** num_ctx sent to the server; 0 = the server's choice (tokens) */
   readonly context_size: number;
   /** passed on to the server; -1 = for ever (s) */
@@ -459,163 +441,31 @@ export interface OllamaProvider {
 }
 
 /** `[providers.NAME]` with provider_type `openai` */
-export interface OpenaiProvider {
+export interface OpenaiProvider extends HttpProvider {
   readonly provider_type: "openai";
-  /** false: as if the provider were not declared */
-  readonly enabled: boolean;
-  /** model when none is named */
-  readonly default_model?: string;
-  /** randomness; 0 = greedy */
-  readonly temperature?: number;
-  /** keep the likeliest tokens up to this share; 1 = off */
-  readonly top_p?: number;
-  /** keep this many likeliest tokens; 0 = off */
-  readonly top_k?: number;
-  /** drop tokens below this share of the likeliest; 0 = off */
-  readonly min_p?: number;
-  /** weakens tokens seen lately; 1 = off */
-  readonly repeat_penalty?: number;
-  /** tokens the penalties look at; -1 = all, 0 = off */
-  readonly repeat_last_n?: number;
-  /** most tokens to generate */
-  readonly max_tokens?: number;
-  /** start of the random numbers; random and reported by default */
-  readonly seed?: number;
-  /** an answer ends before the first of these texts */
-  readonly stop?: readonly string[];
-  /** sets temperature, top_p, top_k and repeat_penalty; single values win */
-  readonly preset?: "greedy" | "balanced" | "conservative" | "creative";
   /** address of the service */
   readonly base_url: string;
-  /** key of the service; api_key_env is safer */
-  readonly api_key?: string;
-  /** name of the variable that holds the key */
-  readonly api_key_env?: string;
-  /** longest wait of one call without any progress (s) */
-  readonly timeout_seconds: number;
-  /** tries after 408, 429, 5xx and resets */
-  readonly max_retries: number;
-  readonly retry: {
-    /** first wait between tries (ms) */
-    readonly initial_delay_ms: number;
-    /** longest wait between tries (ms) */
-    readonly max_delay_ms: number;
-    /** growth of the waits */
-    readonly backoff_multiplier: number;
-  };
-  readonly rate_limit: {
-    /** calls above it wait; 0 = no limit (calls) */
-    readonly requests_per_minute: number;
-  };
 }
 
 /** `[providers.NAME]` with provider_type `anthropic` */
-export interface AnthropicProvider {
+export interface AnthropicProvider extends HttpProvider {
   readonly provider_type: "anthropic";
-  /** false: as if the provider were not declared */
-  readonly enabled: boolean;
-  /** model when none is named */
-  readonly default_model?: string;
-  /** randomness; 0 = greedy */
-  readonly temperature?: number;
-  /** keep the likeliest tokens up to this share; 1 = off */
-  readonly top_p?: number;
-  /** keep this many likeliest tokens; 0 = off */
-  readonly top_k?: number;
-  /** drop tokens below this share of the likeliest; 0 = off */
-  readonly min_p?: number;
-  /** weakens tokens seen lately; 1 = off */
-  readonly repeat_penalty?: number;
-  /** tokens the penalties look at; -1 = all, 0 = off */
-  readonly repeat_last_n?: number;
-  /** most tokens to generate */
-  readonly max_tokens?: number;
-  /** start of the random numbers; random and reported by default */
-  readonly seed?: number;
-  /** an answer ends before the first of these texts */
-  readonly stop?: readonly string[];
-  /** sets temperature, top_p, top_k and repeat_penalty; single values win */
-  readonly preset?: "greedy" | "balanced" | "conservative" | "creative";
   /** address of the service */
   readonly base_url: string;
-  /** key of the service; api_key_env is safer */
-  readonly api_key?: string;
-  /** name of the variable that holds the key */
-  readonly api_key_env?: string;
-  /** longest wait of one call without any progress (s) */
-  readonly timeout_seconds: number;
-  /** tries after 408, 429, 5xx and resets */
-  readonly max_retries: number;
-  readonly retry: {
-    /** first wait between tries (ms) */
-    readonly initial_delay_ms: number;
-    /** longest wait between tries (ms) */
-    readonly max_delay_ms: number;
-    /** growth of the waits */
-    readonly backoff_multiplier: number;
-  };
-  readonly rate_limit: {
-    /** calls above it wait; 0 = no limit (calls) */
-    readonly requests_per_minute: number;
-  };
 }
 
 /** `[providers.NAME]` with provider_type `openai-compatible` */
-export interface OpenaiCompatibleProvider {
+export interface OpenaiCompatibleProvider extends HttpProvider {
   readonly provider_type: "openai-compatible";
-  /** false: as if the provider were not declared */
-  readonly enabled: boolean;
-  /** model when none is named */
-  readonly default_model?: string;
-  /** randomness; 0 = greedy */
-  readonly temperature?: number;
-  /** keep the likeliest tokens up to this share; 1 = off */
-  readonly top_p?: number;
-  /** keep this many likeliest tokens; 0 = off */
-  readonly top_k?: number;
-  /** drop tokens below this share of the likeliest; 0 = off */
-  readonly min_p?: number;
-  /** weakens tokens seen lately; 1 = off */
-  readonly repeat_penalty?: number;
-  /** tokens the penalties look at; -1 = all, 0 = off */
-  readonly repeat_last_n?: number;
-  /** most tokens to generate */
-  readonly max_tokens?: number;
-  /** start of the random numbers; random and reported by default */
-  readonly seed?: number;
-  /** an answer ends before the first of these texts */
-  readonly stop?: readonly string[];
-  /** sets temperature, top_p, top_k and repeat_penalty; single values win */
-  readonly preset?: "greedy" | "balanced" | "conservative" | "creative";
   /** address of the service */
-  readonly base_url?: string;
-  /** key of the service; api_key_env is safer */
-  readonly api_key?: string;
-  /** name of the variable that holds the key */
-  readonly api_key_env?: string;
-  /** longest wait of one call without any progress (s) */
-  readonly timeout_seconds: number;
-  /** tries after 408, 429, 5xx and resets */
-  readonly max_retries: number;
-  readonly retry: {
-    /** first wait between tries (ms) */
-    readonly initial_delay_ms: number;
-    /** longest wait between tries (ms) */
-    readonly max_delay_ms: number;
-    /** growth of the waits */
-    readonly backoff_multiplier: number;
-  };
-  readonly rate_limit: {
-    /** calls above it wait; 0 = no limit (calls) */
-    readonly requests_per_minute: number;
-  };
+  readonly base_url?: string | undefined;
 }
 
 export type ProviderConfig = CandleProvider | OllamaProvider | OpenaiProvider | AnthropicProvider | OpenaiCompatibleProvider;
 
 /** `[providers]`: the tables by their names, and one key of its own. */
 export interface ProvidersConfig {
-  readonly default_provider?: string;
+  readonly default_provider?: string | undefined;
   readonly [name: string]: ProviderConfig | string | undefined;
 }
 
@@ -634,9 +484,11 @@ export interface Config {
   readonly rag: RagConfig;
 }
 
-type Given<T> = T extends readonly unknown[] ? T : T extends object ? { readonly [K in keyof T]?: Given<T[K]> } : T;
+type Given<T> = T extends readonly unknown[] ? T : T extends object ? { readonly [K in keyof T]?: Given<T[K]> | undefined } : T;
 
 /** What a program hands in: any part of a configuration. */
 export type ConfigInput = Given<Omit<Config, "providers">> & {
-  readonly providers?: { readonly default_provider?: string; readonly [name: string]: Given<ProviderConfig> | string | undefined };
+  readonly providers?:
+    | { readonly default_provider?: string | undefined; readonly [name: string]: Given<ProviderConfig> | string | undefined }
+    | undefined;
 };

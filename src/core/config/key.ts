@@ -34,6 +34,12 @@ export interface ConfigKey {
   readonly reader: string;
 }
 
+/** A key of `[providers.NAME]`. */
+export interface ProviderKey extends ConfigKey {
+  /** values of provider_type that have it */
+  readonly types: readonly string[];
+}
+
 /** A profile of the package. */
 export interface BuiltinProfile {
   readonly name: string;

@@ -1,6 +1,7 @@
 /** Values of one source of a configuration, flat: what is merged, and where each came from. */
+import type { ProviderType } from "./compiled.generated.ts";
 import type { ConfigValue } from "./key.ts";
-import { isProviderType, type ProviderType } from "./keys.ts";
+import { isProviderType } from "./keys.ts";
 
 /** One value with where it came from. */
 export interface Entry {
@@ -14,9 +15,7 @@ export type Layer = ReadonlyMap<string, Entry>;
 
 /** Of two layers the second wins, key by key. Associative. */
 export function mergeLayers(...layers: readonly Layer[]): Layer {
-  const merged = new Map<string, Entry>();
-  for (const layer of layers) for (const [path, entry] of layer) merged.set(path, entry);
-  return merged;
+  return new Map(layers.flatMap((layer) => [...layer]));
 }
 
 /** Types of all providers of a layer, by name. */

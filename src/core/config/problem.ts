@@ -1,7 +1,7 @@
-/** What is wrong with a configuration, collected: a person gets every problem in one go. */
+/** Problems of a configuration, collected into one error. */
 import { type ErrorCode, SpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { shellQuote } from "../shell-quote.ts";
+import type { Action } from "../spec/action.ts";
 import { mask } from "./keys.ts";
 import { isInsideSecret, maskLine } from "./mask.ts";
 
@@ -11,7 +11,7 @@ export interface Problem {
   readonly code: ProblemCode;
   /** dotted path of the key; absent for a text that cannot be read at all */
   readonly path?: string | undefined;
-  /** says wanted and got */
+  /** says what was expected and what was found */
   readonly message: string;
   /** "llmspell.toml:3:1", "profile:candle", "env:NAME" */
   readonly where: string;
@@ -21,38 +21,33 @@ export interface Problem {
   readonly frame?: string | undefined;
   readonly expected?: string | undefined;
   readonly got?: string | undefined;
-  /** a name that may have been meant */
+  /** the known name closest to it */
   readonly nearest?: string | undefined;
 }
 
-/** More would not be read; all of them are in the details. */
+/** Problems in the message; the details have all of them. */
 const shownProblems = 20;
 
 /**
- * @param source named in the headline
- * @param file which to validate, where it is one
- * @returns one error for all problems; the first one gives the code
+ * @param source for the headline
+ * @param file to check again, where the source is a file
+ * @returns one error for all problems, with the code of the first
  */
 export function problemsError(problems: readonly [Problem, ...Problem[]], source: string, file: string | undefined): SpellError {
   const [first] = problems;
   const variables = problems.filter(({ code }) => code === "env-value").map(({ where }) => where);
-  const named = variables.length === problems.length ? "environment" : source;
-  const texts = problems.slice(0, shownProblems).map(textOf);
-  const more = problems.length > shownProblems ? `\n\nand ${problems.length - shownProblems} more` : "";
-  return new SpellError(
-    first.code,
-    problems.length === 1
-      ? (texts[0] ?? "")
-      : `${named}: ${problems.length < limits.configProblems ? problems.length : `${limits.configProblems} or more`} problems\n\n${texts.join("\n\n")}${more}`,
-    {
-      ...(first.code === "env-value" ? { where: first.where } : first.path === undefined ? {} : { where: first.path }),
-      commands: [
-        ...(variables.length === 0 ? [] : [`unset ${[...new Set(variables)].join(" ")}`]),
-        ...(variables.length === problems.length || file === undefined ? [] : [`llmspell config validate --file ${shellQuote(file)}`]),
-      ],
-      details: { problems },
-    },
-  );
+  const isEnvironment = variables.length === problems.length;
+  const count = problems.length < limits.configProblems ? problems.length : `${limits.configProblems} or more`;
+  const head = problems.length === 1 ? [] : [`${isEnvironment ? "environment" : source}: ${count} problems`];
+  const more = problems.length > shownProblems ? [`and ${problems.length - shownProblems} more`] : [];
+  const actions: Action[] = [];
+  if (variables.length > 0) actions.push({ kind: "unset-variables", names: [...new Set(variables)] });
+  if (!isEnvironment && file !== undefined) actions.push({ kind: "check-config", file });
+  return new SpellError(first.code, [...head, ...problems.slice(0, shownProblems).map(textOf), ...more].join("\n\n"), {
+    where: first.code === "env-value" ? first.where : first.path,
+    actions,
+    details: { problems },
+  });
 }
 
 function textOf({ where, path, message, frame }: Problem): string {

@@ -2,12 +2,12 @@
 import { builtinProfiles } from "./compiled.generated.ts";
 import type { BuiltinProfile } from "./key.ts";
 
-/** @returns whether a word is the long name of a built-in profile, for offers */
+/** @returns whether a word is the long name of a built-in profile */
 export function isProfile(name: string): boolean {
   return builtinProfiles.some((profile) => profile.name === name);
 }
 
-/** Every long and short name. */
+/** All long and short names. */
 export function profileNames(): readonly string[] {
   return builtinProfiles.flatMap(({ name, aliases }) => [name, ...aliases]);
 }

@@ -2,15 +2,15 @@
  * From the sources to the effective configuration: environment over what was loaded over defaults, every value with its origin.
  * It starts nothing, reads no file and knows no platform: the host hands in texts, variables and how a path is made absolute.
  */
-import type { SpellError } from "../errors.ts";
 import type { ConfigFile, ConfigHost, Environment } from "../platform.ts";
+import { once } from "../values.ts";
 import type { Checked, Extra } from "./check.ts";
-import { configKeys } from "./compiled.generated.ts";
+import { configKeys, type ProviderType } from "./compiled.generated.ts";
 import type { Config, ConfigInput } from "./config.generated.ts";
-import type { Parsed } from "./document.ts";
+import type { Document } from "./document.ts";
 import type { EnvironmentResult } from "./environment.ts";
 import type { ConfigKey } from "./key.ts";
-import { findProfile, hasVariables, isSecret, keysOfType, mask, type ProviderType } from "./keys.ts";
+import { findProfile, hasVariables, isSecret, keysOfType, mask } from "./keys.ts";
 import { declaredTypes, type Entry, type Layer, layerOf, mergeLayers, showPath } from "./layer.ts";
 import type { Problem } from "./problem.ts";
 
@@ -57,40 +57,34 @@ const bundledDefault = "tiny-stories";
 
 /** @throws SpellError config-*, env-value, profile-unknown: one error for all problems */
 export async function resolveSource(source: ConfigSource, host: ConfigHost = {}): Promise<ResolvedConfig> {
-  const { named, layer: loaded, parsed, problems: found = [], extras = [] } = await openSource(source);
-  const file = source.kind === "file" ? source.path : undefined;
-  if (parsed?.ok === false) throw await asError([parsed.problem], named, file);
-  const problems: Problem[] = [...found];
-
-  const base = withDefaultProviders(source, loaded, parsed);
+  const { named, layer: loaded, document, problems: found = [], extras = [] } = await openSource(source);
+  const base = withDefaultProviders(source, loaded, document);
   const env = await readVariables(host.env ?? {}, base);
-  problems.push(...env.problems);
   const set = mergeLayers(base, env.vendor, env.layer);
   const types = declaredTypes(set);
   const full = withFallbacks(set, types);
-  const effective = host.resolvePath === undefined ? full : expandPaths(full, source, host.resolvePath, parsed, problems);
-  problems.push(...findContradictions(effective, types, parsed));
+  const problems: Problem[] = [...found, ...env.problems];
+  const effective = host.resolvePath === undefined ? full : expandPaths(full, source, host.resolvePath, document, problems);
+  problems.push(...findContradictions(effective, types, document));
   const [first, ...others] = problems;
-  if (first !== undefined) throw await asError([first, ...others], parsed?.ok === true ? parsed.document.name : named, file);
-
-  let origins: ReadonlyMap<string, string> | undefined;
+  if (first !== undefined) {
+    const { problemsError } = await import("./problem.ts");
+    throw problemsError([first, ...others], document?.name ?? named, source.kind === "file" ? source.path : undefined);
+  }
+  const origins = once(() => new Map([...effective].map(([path, { origin }]) => [path, origin])));
   return {
     config: toConfig(effective, extras),
     source: named,
     warnings: [
-      ...extras.slice(0, 1).map(({ parts }) => ({
-        code: "config-own-keys" as const,
-        message: `${showPath(parts)}${extras.length > 1 ? ` and ${extras.length - 1} more` : ""}: kept, and without effect; names that begin with x- are your own`,
-      })),
+      ...ownKeys(extras),
       ...publicSecrets(source, effective),
       ...maskedSecrets(effective),
       ...notYet(source, effective),
       ...env.warnings.map((message) => ({ code: "env-unknown" as const, message })),
     ],
-    // Made when somebody asks: most programs take the values only.
+    // Made on the first use: most programs take the values only.
     get origins() {
-      origins ??= new Map([...effective].map(([path, { origin }]) => [path, origin]));
-      return origins;
+      return origins();
     },
     get: (path) => {
       const setting = effective.get(path);
@@ -102,10 +96,10 @@ export async function resolveSource(source: ConfigSource, host: ConfigHost = {})
   };
 }
 
-/** What a source is called and holds; of texts and objects also what is wrong with it. */
-type Opened = { readonly named: string; readonly layer: Layer; readonly parsed?: Parsed | undefined } & Partial<Checked>;
+/** What a source is called and holds; of files, texts and objects also what is wrong with them. */
+type Opened = { readonly named: string; readonly layer: Layer; readonly document?: Document | undefined } & Partial<Checked>;
 
-/** Profiles were checked when the package was built; what checks the others is imported with the first of them. */
+/** Profiles were checked when the package was built; the code that checks other sources is imported with the first of them. */
 async function openSource(source: ConfigSource): Promise<Opened> {
   if (source.kind === "defaults") return { named: source.kind, layer: new Map() };
   if (source.kind === "profile") {
@@ -114,19 +108,17 @@ async function openSource(source: ConfigSource): Promise<Opened> {
       const { unknownProfile } = await import("./source-errors.ts");
       throw unknownProfile(source.name);
     }
-    const { name, values } = profile;
-    const named = `profile:${name}`;
-    return { named, layer: layerOf(values, named) };
+    const named = `profile:${profile.name}`;
+    return { named, layer: layerOf(profile.values, named) };
   }
   const [{ checkDocument }, { parseDocument, plainDocument }] = await Promise.all([import("./check.ts"), import("./document.ts")]);
-  const parsed =
-    source.kind === "file"
-      ? await parseDocument(source.text, source.path, `file:${source.path}`)
-      : source.kind === "text"
-        ? await parseDocument(source.text, "the configuration", "text")
-        : plainDocument(source.values as Readonly<Record<string, unknown>>, "the configuration", "object");
   const named = source.kind === "file" ? `file:${source.path}` : source.kind;
-  return parsed.ok ? { named, ...checkDocument(parsed.document), parsed } : { named, layer: new Map(), parsed };
+  const name = source.kind === "file" ? source.path : "the configuration";
+  const document =
+    source.kind === "object"
+      ? plainDocument(source.values as Readonly<Record<string, unknown>>, name, named)
+      : await parseDocument(source.text, name, named);
+  return { named, ...checkDocument(document), document };
 }
 
 async function readVariables(env: Environment, base: Layer): Promise<EnvironmentResult> {
@@ -135,17 +127,12 @@ async function readVariables(env: Environment, base: Layer): Promise<Environment
   return readEnvironment(env, declaredTypes(base));
 }
 
-async function asError(problems: readonly [Problem, ...Problem[]], source: string, file: string | undefined): Promise<SpellError> {
-  const { problemsError } = await import("./problem.ts");
-  return problemsError(problems, source, file);
-}
-
 /**
- * A profile has what it declares; anything else without a provider of its own keeps the embedded engine and Ollama. Only where `[providers]` is written
- * and empty there is none: so profiles without providers can be written down.
+ * A profile has the providers it declares; any other source without providers keeps the embedded engine and Ollama. An empty `[providers]` declares
+ * none, so that profiles without providers can be written down.
  */
-function withDefaultProviders(source: ConfigSource, loaded: Layer, parsed: Parsed | undefined): Layer {
-  if (source.kind === "profile" || declaredTypes(loaded).size > 0 || declaresNone(parsed)) return loaded;
+function withDefaultProviders(source: ConfigSource, loaded: Layer, document: Document | undefined): Layer {
+  if (source.kind === "profile" || declaredTypes(loaded).size > 0 || isEmptyTable(document?.values["providers"])) return loaded;
   const own = ["candle", "ollama"].map((name) => {
     const values = findProfile(name)?.values["providers"] as Readonly<Record<string, unknown>>;
     return layerOf({ providers: { [name]: values[name] } }, "default");
@@ -154,9 +141,8 @@ function withDefaultProviders(source: ConfigSource, loaded: Layer, parsed: Parse
   return mergeLayers(...own, model, loaded);
 }
 
-function declaresNone(parsed: Parsed | undefined): boolean {
-  const table = parsed?.ok === true ? parsed.document.values["providers"] : undefined;
-  return typeof table === "object" && table !== null && !Array.isArray(table) && Object.values(table).every((value) => value === undefined);
+function isEmptyTable(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && Object.values(value).every((inner) => inner === undefined);
 }
 
 /** Every key that is set or has a default, in the order of the schema. */
@@ -164,7 +150,7 @@ function withFallbacks(set: Layer, providers: ProviderTypes): Settings {
   const full = new Map<string, Setting>();
   const put = (path: string, key: ConfigKey): void => {
     const entry = set.get(path);
-    if (entry !== undefined) full.set(path, { path, key, value: entry.value, origin: entry.origin });
+    if (entry !== undefined) full.set(path, { path, key, ...entry });
     else if (key.fallback !== undefined) full.set(path, { path, key, value: key.fallback, origin: "default" });
   };
   for (const key of configKeys) {
@@ -184,7 +170,7 @@ function expandPaths(
   settings: Settings,
   source: ConfigSource,
   resolvePath: NonNullable<ConfigHost["resolvePath"]>,
-  parsed: Parsed | undefined,
+  document: Document | undefined,
   problems: Problem[],
 ): Settings {
   const expanded = new Map(settings);
@@ -194,97 +180,86 @@ function expandPaths(
     const folder = source.kind === "file" && origin.startsWith("file:") ? source.folder : undefined;
     const result = resolvePath(value, folder);
     if ("path" in result) expanded.set(path, { ...setting, value: result.path });
-    else problems.push(problemAt(path, setting, parsed, result.problem));
+    else problems.push(problemAt(path, origin, document, result.problem));
   }
   return expanded;
 }
 
-function problemAt(path: string, { origin }: Entry, parsed: Parsed | undefined, message: string): Problem {
+function problemAt(path: string, origin: string, document: Document | undefined, message: string): Problem {
   if (origin.startsWith("env:")) return { code: "env-value", path, where: origin.slice("env:".length), message };
-  const parts = path.split(".");
-  const place = parsed?.ok === true && origin !== "default" ? parsed.document.place(parts, "value") : undefined;
-  return {
-    code: "config-value",
-    path,
-    message,
-    where: place?.where ?? origin,
-    line: place?.line === undefined ? undefined : place.line,
-    column: place?.column === undefined ? undefined : place.column,
-    frame: place?.frame === undefined ? undefined : place.frame,
-  };
+  const place = origin === "default" ? undefined : document?.place(path.split("."), "value");
+  const { where = origin, line, column, frame } = place ?? {};
+  return { code: "config-value", path, message, where, line, column, frame };
 }
 
 /** Values that are right by themselves and wrong together. */
-function findContradictions(layer: Settings, declared: ProviderTypes, parsed: Parsed | undefined): readonly Problem[] {
+function findContradictions(settings: Settings, declared: ProviderTypes, document: Document | undefined): readonly Problem[] {
   const found: Problem[] = [];
-  const number = (path: string): number => Number(layer.get(path)?.value ?? 0);
+  const value = (path: string) => settings.get(path)?.value;
+  const number = (path: string): number => Number(value(path) ?? 0);
   const complain = (path: string, message: string): void => {
-    found.push(problemAt(path, layer.get(path) ?? { value: "", origin: "default" }, parsed, message));
+    found.push(problemAt(path, settings.get(path)?.origin ?? "default", document, message));
   };
   // one that is switched off counts as not declared
-  const types = new Map([...declared].filter(([name]) => layer.get(`providers.${name}.enabled`)?.value !== false));
-  const fallback = layer.get("providers.default_provider");
-  if (fallback !== undefined && !types.has(String(fallback.value))) {
-    complain(
-      "providers.default_provider",
-      `wanted a declared provider (${types.size === 0 ? "there is none" : [...types.keys()].join(", ")}); got ${JSON.stringify(fallback.value)}`,
-    );
+  const types = new Map([...declared].filter(([name]) => value(`providers.${name}.enabled`) !== false));
+  const fallback = value("providers.default_provider");
+  if (fallback !== undefined && !types.has(String(fallback))) {
+    const names = types.size === 0 ? "none is declared" : [...types.keys()].join(", ");
+    complain("providers.default_provider", `expected a declared provider (${names}), got ${JSON.stringify(fallback)}`);
   }
   for (const [name, type] of types) {
-    if (type === "openai-compatible" && !layer.has(`providers.${name}.base_url`))
+    if (type === "openai-compatible" && value(`providers.${name}.base_url`) === undefined)
       complain(`providers.${name}.provider_type`, "an openai-compatible provider needs base_url");
   }
-  const hub = String(layer.get("models.hf_endpoint")?.value);
+  const hub = String(value("models.hf_endpoint"));
   // an address is taken apart only where it may hold a name
   const { username = "", password = "" } = hub.includes("@") && URL.canParse(hub) ? new URL(hub) : {};
   if (username !== "" || password !== "")
-    complain("models.hf_endpoint", "wanted an address without user and password; HF_TOKEN is what the hub takes");
-  if (number("rag.chunking.overlap") >= number("rag.chunking.chunk_size"))
-    complain(
-      "rag.chunking.overlap",
-      `wanted less than chunk_size (${number("rag.chunking.chunk_size")}); got ${number("rag.chunking.overlap")}`,
-    );
+    complain("models.hf_endpoint", "expected an address without user and password; the token of the hub belongs into HF_TOKEN");
+  const [overlap, chunk] = [number("rag.chunking.overlap"), number("rag.chunking.chunk_size")];
+  if (overlap >= chunk) complain("rag.chunking.overlap", `expected less than chunk_size (${chunk}), got ${overlap}`);
   const storage = "rag.vector_storage";
+  const [vectors, dimensions] = [number(`${storage}.hnsw.max_elements`), number(`${storage}.dimensions`)];
   // f32 vectors and, for each, 2·m links of 4 bytes in the lowest layer
-  const bytes = number(`${storage}.hnsw.max_elements`) * 4 * (number(`${storage}.dimensions`) + 2 * number(`${storage}.hnsw.m`));
-  const most = number(`${storage}.max_memory_mb`) * 1_000_000;
-  if (layer.get(`${storage}.on_disk`)?.value === false && bytes > most) {
-    complain(
-      `${storage}.hnsw.max_elements`,
-      `${number(`${storage}.hnsw.max_elements`)} vectors of ${number(`${storage}.dimensions`)} numbers need ${Math.ceil(bytes / 1e6)} MB; max_memory_mb is ${number(`${storage}.max_memory_mb`)}`,
-    );
+  const megabytes = Math.ceil((vectors * 4 * (dimensions + 2 * number(`${storage}.hnsw.m`))) / 1e6);
+  const most = number(`${storage}.max_memory_mb`);
+  if (value(`${storage}.on_disk`) === false && megabytes > most) {
+    const needed = `${vectors} vectors of ${dimensions} numbers need ${megabytes} MB`;
+    complain(`${storage}.hnsw.max_elements`, `${needed}; max_memory_mb is ${most}`);
   }
   return found;
 }
 
-/** One warning for each section that somebody set and that acts in a later release. */
+function ownKeys([first, ...others]: readonly Extra[]): readonly ConfigWarning[] {
+  if (first === undefined) return [];
+  const shown = `${showPath(first.parts)}${others.length > 0 ? ` and ${others.length} more` : ""}`;
+  return [{ code: "config-own-keys", message: `${shown}: kept, without effect; names that begin with x- are your own` }];
+}
+
+/** One warning for each section that was set and takes effect in a later release. */
 function notYet(source: ConfigSource, settings: Settings): readonly ConfigWarning[] {
   const sections = new Map<string, string>();
   for (const { path, key, origin } of settings.values()) {
     const reader = key?.reader;
-    // Profiles set the keys of scripts throughout; saying so each time would teach people to look away.
+    // Profiles set the keys of scripts throughout; a warning each time would teach people to ignore warnings.
     const tells = reader === "release 2" || (reader === "later: scripts" && source.kind !== "profile");
     if (!tells || origin === "default") continue;
     const [section = "", part] = path.split(".");
-    // some keys of this one act now
+    // some keys of `runtime` already take effect
     sections.set(section === "runtime" ? `runtime.${part}` : section, reader);
   }
-  return [...sections].map(([section, reader]) => ({
-    code: "config-not-yet",
-    message: `${section}: checked and kept, and without effect for now: ${reader === "release 2" ? "it acts from the second release on" : "scripts come with a later release"}`,
-  }));
+  return [...sections].map(([section, reader]) => {
+    const when = reader === "release 2" ? "the second release" : "a later release, with scripts";
+    return { code: "config-not-yet", message: `${section}: checked and kept, without effect yet; it takes effect in ${when}` };
+  });
 }
 
 function publicSecrets(source: ConfigSource, effective: Settings): readonly ConfigWarning[] {
   if (source.kind !== "file" || !source.isPublic) return [];
   const paths = [...effective].filter(([path, { origin }]) => isSecret(path) && origin.startsWith("file:")).map(([path]) => path);
   if (paths.length === 0) return [];
-  return [
-    {
-      code: "config-public-secret",
-      message: `${source.path} holds ${paths.join(", ")} and can be read by other users: chmod 600 it, or write api_key_env instead`,
-    },
-  ];
+  const message = `${source.path} holds ${paths.join(", ")}, and other users can read it; restrict its permissions, or write api_key_env instead`;
+  return [{ code: "config-public-secret", message }];
 }
 
 /** Of a file that was made from what `config show` printed. */
@@ -300,9 +275,8 @@ function toConfig(settings: Settings, extras: readonly Extra[]): Config {
   const put = (parts: readonly string[], value: unknown): void => {
     let table = root;
     for (const part of parts.slice(0, -1)) {
-      const inner = (table[part] ?? Object.create(null)) as Record<string, unknown>;
-      table[part] = inner;
-      table = inner;
+      table[part] ??= Object.create(null);
+      table = table[part] as Record<string, unknown>;
     }
     table[parts.at(-1) ?? ""] = value;
   };
@@ -312,7 +286,7 @@ function toConfig(settings: Settings, extras: readonly Extra[]): Config {
   return root as unknown as Config;
 }
 
-/** Integers of a person's own keys as numbers where they are some; nesting was bounded with the document. */
+/** Integers of x- keys as numbers where they fit; the depth was bounded with the document. */
 function plainExtra(value: unknown): unknown {
   if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
   if (Array.isArray(value)) return value.map(plainExtra);

@@ -8,10 +8,9 @@ import { labelOf, profileGroups, profileNames } from "./profiles.ts";
  * @param profileName to begin a file with
  */
 export function configConflict(profile: string, config: string, profileName: string): SpellError {
-  const name = /^[\w-]+$/.test(profileName) ? profileName : "NAME";
   return new SpellError("config-conflict", `${profile} and ${config} exclude each other`, {
-    hint: "Use only one of them. To begin a file of your own with a profile:",
-    commands: [`llmspell config init --from ${name} --file my.toml`],
+    hint: "Use only one of them, or begin a file of your own with the profile.",
+    actions: [{ kind: "new-config", file: "my.toml", profile: /^[\w-]+$/.test(profileName) ? profileName : "NAME" }],
   });
 }
 
@@ -19,15 +18,15 @@ export function configConflict(profile: string, config: string, profileName: str
 export function unknownProfile(name: string): SpellError {
   const meant = nearest(name, profileNames());
   const shown = JSON.stringify(name.slice(0, 60)).slice(1, -1);
+  const groups = profileGroups().map(([category, profiles]) => `  ${category}: ${profiles.map(labelOf).join(", ")}`);
+  const isFile = /\.toml$|[/\\]/i.test(name);
   return new SpellError(
     "profile-unknown",
     `Builtin profile '${shown}' not found.${meant === undefined ? "" : ` Did you mean '${meant}'?`}`,
     {
       where: shown,
-      hint: `${/\.toml$|[/\\]/i.test(name) ? "A file is loaded with -c. " : ""}Profiles:\n${profileGroups()
-        .map(([category, profiles]) => `  ${category}: ${profiles.map(labelOf).join(", ")}`)
-        .join("\n")}`,
-      commands: ["llmspell config list-profiles"],
+      hint: `${isFile ? "A file is not a profile: give it as the configuration. " : ""}Profiles:\n${groups.join("\n")}`,
+      actions: [{ kind: "list-profiles" }],
       details: meant === undefined ? undefined : { nearest: meant },
     },
   );

@@ -1,9 +1,10 @@
-/** A configuration as TOML that loads again. Pure; values of secret keys are the caller's business. */
+/** Writes a configuration as TOML that loads again. Pure; masks nothing. */
+import { numberText } from "./value.ts";
 
 export interface TomlOptions {
-  /** Said behind a value as a comment, by dotted path. */
+  /** Comment behind a value, by dotted path. */
   readonly note?: ((path: string) => string | undefined) | undefined;
-  /** Lines before a key, without their `#`, by dotted path. */
+  /** Comment line before a key, without its `#`, by dotted path. */
   readonly above?: ((path: string) => string | undefined) | undefined;
   /** Only this top-level name; headers of tables stay whole. */
   readonly section?: string | undefined;
@@ -24,17 +25,20 @@ function tableLines(table: Table, path: readonly string[], options: TomlOptions)
   const lines: string[] = [];
   for (const [name, value] of entries.filter(([, inner]) => !isTable(inner))) {
     const full = [...path, name].join(".");
-    const above = options.above?.(full);
     const note = options.note?.(full);
-    if (above !== undefined) lines.push(`# ${above}`);
-    lines.push(`${keyText(name)} = ${valueText(value)}${note === undefined ? "" : ` # ${note}`}`);
+    lines.push(...commentLines(full, options), `${keyText(name)} = ${valueText(value)}${note === undefined ? "" : ` # ${note}`}`);
   }
-  const body = lines.length > 0 && path.length > 0 ? ["", `[${path.map(keyText).join(".")}]`, ...lines] : lines;
+  const header = ["", `[${path.map(keyText).join(".")}]`];
+  const body = lines.length > 0 && path.length > 0 ? [...header, ...lines] : lines;
   const tables = entries.flatMap(([name, inner]) => (isTable(inner) ? tableLines(inner, [...path, name], options) : []));
-  // an empty table says something too: it was declared
+  // an empty table has a meaning too: it was declared
   if (body.length + tables.length > 0 || path.length === 0) return [...body, ...tables];
-  const above = options.above?.(path.join("."));
-  return ["", ...(above === undefined ? [] : [`# ${above}`]), `[${path.map(keyText).join(".")}]`];
+  return ["", ...commentLines(path.join("."), options), ...header.slice(1)];
+}
+
+function commentLines(path: string, { above }: TomlOptions): string[] {
+  const text = above?.(path);
+  return text === undefined ? [] : [`# ${text}`];
 }
 
 function isTable(value: unknown): value is Table {
@@ -45,19 +49,17 @@ function keyText(name: string): string {
   return /^[A-Za-z0-9_-]+$/.test(name) ? name : stringText(name);
 }
 
-/** JSON's escapes are all TOML's too; DEL is one that JSON leaves alone. */
+/** TOML has all escapes of JSON; DEL is one that JSON leaves as it is. */
 function stringText(text: string): string {
   return JSON.stringify(text).replaceAll("\u007f", "\\u007f");
 }
 
 function valueText(value: unknown): string {
   if (typeof value === "string") return stringText(value);
+  if (typeof value === "number") return numberText(value);
   if (value instanceof Date) return value.toISOString();
   if (Array.isArray(value)) return `[${value.map(valueText).join(", ")}]`;
-  if (isTable(value))
-    return `{ ${Object.entries(value)
-      .map(([name, inner]) => `${keyText(name)} = ${valueText(inner)}`)
-      .join(", ")} }`;
-  if (typeof value === "number" && !Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value < 0 ? "-inf" : "inf";
-  return String(value);
+  if (!isTable(value)) return String(value);
+  const pairs = Object.entries(value).map(([name, inner]) => `${keyText(name)} = ${valueText(inner)}`);
+  return `{ ${pairs.join(", ")} }`;
 }

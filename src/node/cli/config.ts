@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Config } from "../../core/config/config.generated.ts";
 import type { BuiltinProfile } from "../../core/config/key.ts";
-import { findProfile, isProviderType, keyAt, keysOfType, sectionNames } from "../../core/config/keys.ts";
+import { findProfile, isProviderType, keysByPath, keysOfType, sectionNames } from "../../core/config/keys.ts";
 import { maskSecrets } from "../../core/config/mask.ts";
 import { labelOf, profileGroups } from "../../core/config/profiles.ts";
 import { providerNames, providerOf, providerOfType } from "../../core/config/providers.ts";
@@ -206,7 +206,7 @@ function initText(values: object, profile: string | undefined): string {
   const above = (path: string): string | undefined => {
     if (path === "providers") return "none is declared, so no model can be named; without this line candle and ollama are there";
     const [section, , ...own] = path.split(".");
-    const key = section === "providers" && own.length > 0 ? ofAnyType(own.join(".")) : keyAt(path);
+    const key = section === "providers" && own.length > 0 ? ofAnyType(own.join(".")) : keysByPath().get(path);
     if (key === undefined) return path.endsWith(".provider_type") ? "what the provider is" : undefined;
     return `${key.doc}${key.unit === undefined ? "" : ` (${key.unit})`}${key.choices === undefined ? "" : `: ${key.choices.join(", ")}`}`;
   };

@@ -1,14 +1,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { builtinProfiles } from "../../../src/core/config/compiled.generated.ts";
+import { builtinProfiles, providerTypes } from "../../../src/core/config/compiled.generated.ts";
 import { variableOf } from "../../../src/core/config/environment.ts";
 import type { ConfigKey } from "../../../src/core/config/key.ts";
-import { allKeys, isProviderType, isSecret, keysOfType, providerTypes, sectionNames } from "../../../src/core/config/keys.ts";
+import { isProviderType, isSecret, keysByPath, keysOfType, sectionNames } from "../../../src/core/config/keys.ts";
 import { parameterRules } from "../../../src/core/text/parameters.ts";
 import { root } from "../../support.ts";
 
-const ofProviders = providerTypes().flatMap((type) => (isProviderType(type) ? [...keysOfType(type).values()] : []));
-const everyKey: readonly ConfigKey[] = [...allKeys(), ...ofProviders];
+const allKeys: readonly ConfigKey[] = [...keysByPath().values()];
+const ofProviders = providerTypes.flatMap((type) => [...keysOfType(type).values()]);
+const everyKey: readonly ConfigKey[] = [...allKeys, ...ofProviders];
 
 /** What a key waits for where nothing reads it yet. Nothing else may be written there. */
 const waiting = ["release 2", "later: scripts", "later: remote providers", "later: device memory"];
@@ -38,7 +39,7 @@ describe("the table of keys", () => {
   });
 
   it("has one variable for each key, none of them reserved, none twice", () => {
-    const variables = allKeys().map(({ path }) => variableOf(path));
+    const variables = allKeys.map(({ path }) => variableOf(path));
     for (const name of ["candle", "ollama", "openai", "anthropic"])
       for (const path of isProviderType(name) ? keysOfType(name).keys() : []) variables.push(variableOf(`providers.${name}.${path}`));
     expect(new Set(variables).size).toBe(variables.length);
@@ -75,7 +76,7 @@ describe("the table of keys", () => {
       "rag",
     ]);
     const page = readFileSync(`${root}/docs/configuration.md`, "utf8");
-    for (const { path } of allKeys()) expect(page).toContain(`| \`${path}\` |`);
+    for (const { path } of allKeys) expect(page).toContain(`| \`${path}\` |`);
     for (const { name } of builtinProfiles) expect(page).toContain(`../builtins/profiles/${name}.toml`);
   });
 });

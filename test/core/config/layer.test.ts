@@ -6,9 +6,7 @@ import { layerOf } from "../../../src/core/config/layer.ts";
 
 describe("profiles, which are loaded without being checked again", () => {
   it.each(builtinProfiles.map((profile) => [profile.name, profile] as const))("%s is what the check makes of it", (name, { values }) => {
-    const parsed = plainDocument(values, name, "here");
-    if (!parsed.ok) throw new Error(parsed.problem.message);
-    const { layer, problems, extras } = checkDocument(parsed.document);
+    const { layer, problems, extras } = checkDocument(plainDocument(values, name, "here"));
     expect(problems).toEqual([]);
     expect(extras).toEqual([]);
     const loaded = layerOf(values, "here");

@@ -81,7 +81,7 @@ describe("profiles", () => {
       exitCode: 2,
       message: "Builtin profile 'candel' not found. Did you mean 'candle'?",
       hint: expect.stringContaining("RAG: rag-development (rag-dev)"),
-      commands: ["llmspell config list-profiles"],
+      actions: [{ kind: "list-profiles" }],
     });
     for (const name of ["__proto__", "constructor", "", "x".repeat(5000)])
       await expect(resolveSource(profile(name))).rejects.toMatchObject({ code: "profile-unknown" });
