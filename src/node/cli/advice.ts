@@ -35,6 +35,11 @@ function isOnCpu(action: Action): boolean {
   return action.kind === "shell" ? action.line.includes("--device cpu") : action.kind === "run" && action.device === "cpu";
 }
 
+/** Lines as they are. */
+export function shell(...lines: readonly string[]): readonly Action[] {
+  return lines.map((text) => ({ kind: "shell", line: text }));
+}
+
 export function wordActions(actions: readonly Action[], argv: readonly string[]): readonly string[] {
   return [...new Set(actions.map((action) => wordAction(action, argv)))];
 }

@@ -4,20 +4,12 @@
  * Checks names, values and counts; it decides nothing about models.
  */
 import { configConflict } from "../../core/config/source-errors.ts";
-import { SpellError } from "../../core/errors.ts";
+import { type ErrorCode, SpellError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
 import { shellQuote } from "../../core/shell-quote.ts";
-import {
-  type Command,
-  commandGroups,
-  commands,
-  defaultModel,
-  type Flag,
-  flagWord,
-  globalFlags,
-  laterCommands,
-  quoteShort,
-} from "./commands.ts";
+import { definedOnly } from "../../core/values.ts";
+import { shell } from "./advice.ts";
+import { type Command, commandGroups, commands, defaultModel, type Flag, globalFlags, laterCommands, quoteShort } from "./commands.ts";
 
 /** Values of each flag given, by its long name; a flag without a value has an empty list. */
 export type GivenFlags = ReadonlyMap<string, readonly string[]>;
@@ -65,15 +57,14 @@ export function parseArguments(argv: readonly string[]): Request {
     }
     const { flag, value } = readFlag(token, known, command, words);
     if (flag.value === undefined) {
-      if (value !== undefined) throw wrong(`${flagWord(flag)} takes no value; got ${quoteShort(value)}`, command);
+      if (value !== undefined) throw wrong(`--${flag.name} takes no value; got ${quoteShort(value)}`, command);
       given.set(flag.name, []);
       continue;
     }
     const next = argv[i + 1];
     if (value === undefined && (next === undefined || isFlag(next, known))) {
-      const meant =
-        next === undefined ? "nothing follows it" : `got the flag ${next}; write ${flagWord(flag)}=${next} if that is the value`;
-      throw wrong(`${flagWord(flag)} needs a value, ${flagWord(flag)} ${flag.value}: ${meant}`, command);
+      const got = next === undefined ? "got none" : `got the flag ${next}; write --${flag.name}=${next} if that is the value`;
+      throw wrong(`--${flag.name}: expected a value, --${flag.name} ${flag.value}; ${got}`, command);
     }
     if (value === undefined) i += 1;
     addValue(given, flag, value ?? next ?? "", command);
@@ -118,7 +109,7 @@ export function flagNumber(flags: GivenFlags, name: string): number | undefined 
 function byName(flags: readonly Flag[]): ReadonlyMap<string, Flag> {
   const map = new Map<string, Flag>();
   for (const flag of flags) {
-    map.set(flagWord(flag), flag);
+    map.set(`--${flag.name}`, flag);
     if (flag.short !== undefined) map.set(`-${flag.short}`, flag);
   }
   return map;
@@ -131,16 +122,11 @@ function readFlag(
   command: Command | undefined,
   words: readonly string[],
 ): { readonly flag: Flag; readonly value: string | undefined } {
-  if (token.startsWith("--")) {
-    const [word, value] = splitOnce(token);
-    const flag = known.get(word);
-    if (flag === undefined) throw unknownFlag(word, known, command, words);
-    return { flag, value };
-  }
-  const flag = known.get(token.slice(0, 2));
-  if (flag === undefined) throw unknownFlag(token.slice(0, 2), known, command, words);
   const rest = token.slice(2);
-  return { flag, value: rest === "" ? undefined : rest.startsWith("=") ? rest.slice(1) : rest };
+  const [word, value] = token.startsWith("--") ? splitOnce(token) : [token.slice(0, 2), rest === "" ? undefined : rest.replace(/^=/, "")];
+  const flag = known.get(word);
+  if (flag === undefined) throw unknownFlag(word, known, command, words);
+  return { flag, value };
 }
 
 function splitOnce(token: string): readonly [string, string | undefined] {
@@ -152,94 +138,86 @@ function isFlag(token: string, known: ReadonlyMap<string, Flag>): boolean {
   return token === "--" || known.has(splitOnce(token)[0]);
 }
 
-function addValue(given: Map<string, string[]>, flag: Flag, text: string, command: Command | undefined): void {
-  const value = flag.choices === undefined ? text : text.toLowerCase();
-  if (flag.choices !== undefined && !flag.choices.includes(value)) {
-    const meant = nearest(value, flag.choices);
-    throw wrong(`${flagWord(flag)}: wanted ${flag.choices.join(", ")}; got ${quoteShort(text)}`, command, {
-      where: flagWord(flag),
-      ...(flag.name === "output"
-        ? outputAdvice(text, command)
-        : meant === undefined
-          ? {}
-          : { hint: `Did you mean ${flagWord(flag)} ${meant}?` }),
+function addValue(
+  given: Map<string, string[]>,
+  { name, choices, problem, repeated }: Flag,
+  text: string,
+  command: Command | undefined,
+): void {
+  const where = `--${name}`;
+  const value = choices === undefined ? text : text.toLowerCase();
+  if (choices !== undefined && !choices.includes(value)) {
+    const meant = nearest(value, choices);
+    throw wrong(`${where}: expected ${choices.join(", ")}; got ${quoteShort(text)}`, command, {
+      where,
+      hint: meant === undefined ? undefined : `Did you mean ${where} ${meant}?`,
+      ...(name === "output" ? outputAdvice(text, command) : {}),
     });
   }
-  const problem = flag.problem?.(value);
-  if (problem !== undefined) throw wrong(`${flagWord(flag)}: ${problem}`, command, { where: flagWord(flag) });
-  const before = given.get(flag.name);
-  if (before === undefined) given.set(flag.name, [value]);
-  else if (flag.repeated === true) before.push(value);
+  const found = problem?.(value);
+  if (found !== undefined) throw wrong(`${where}: ${found}`, command, { where });
+  const before = given.get(name);
+  if (before === undefined) given.set(name, [value]);
+  else if (repeated === true) before.push(value);
   else if (before[0] !== value) {
-    throw wrong(`${flagWord(flag)} was given twice, with ${quoteShort(before[0] ?? "")} and ${quoteShort(value)}`, command, {
-      hint: "Keep one of them.",
-    });
+    const both = `${quoteShort(before[0] ?? "")} and ${quoteShort(value)}`;
+    throw wrong(`${where} was given twice, with ${both}`, command, { hint: "Keep one of them." });
   }
 }
 
 /** `config init` is the one command that writes a file, so there the name of one was probably meant. */
-function outputAdvice(
-  text: string,
-  command: Command | undefined,
-): { readonly hint: string; readonly commands?: readonly string[] | undefined } {
-  if (command?.name !== "config init") return { hint: "--output names a form, never a file; send the result to a file with >" };
-  return {
-    hint: `--output names a form. For a file: --file ${shellQuote(text)}`,
-    commands: [`llmspell config init --file ${shellQuote(text)}`],
-  };
+function outputAdvice(text: string, command: Command | undefined): Aside {
+  if (command?.name !== "config init") return { hint: "--output names a format, never a file; send the result to a file with >" };
+  const file = `--file ${shellQuote(text)}`;
+  return { hint: `--output names a format. For a file: ${file}`, lines: [`llmspell config init ${file}`] };
 }
 
 function refuseLater(given: GivenFlags, known: ReadonlyMap<string, Flag>): void {
   const [profile, config] = [flagText(given, "profile"), flagText(given, "config")];
   if (profile !== undefined && config !== undefined) throw configConflict(`--profile ${profile}`, `--config ${config}`, profile);
   for (const name of given.keys()) {
-    const flag = known.get(`--${name}`);
-    if (flag?.later === undefined) continue;
-    throw new SpellError("usage-not-available", `${flagWord(flag)} is not in this release: ${flag.later} come with a later one`, {
-      where: flagWord(flag),
-      hint: "Leave the flag out.",
-    });
+    const later = known.get(`--${name}`)?.later;
+    if (later === undefined) continue;
+    const message = `--${name} is not in this release: ${later} come with a later one`;
+    throw slip("usage-not-available", message, { where: `--${name}`, hint: "Leave the flag out." });
   }
 }
 
 function checkOperands(command: Command, operands: readonly string[]): void {
-  const [wanted] = command.operands;
-  if (operands.length > command.operands.length && wanted?.repeated !== true) {
-    const line = operands.map((word) => (/^[\w./@:=-]+$/.test(word) ? word : JSON.stringify(word))).join(" ");
-    if (wanted === undefined) {
-      const file = command.flags.find(({ name }) => name === "file");
-      const own = `llmspell ${command.name} --file ${shellQuote(operands[0] ?? "")}`;
-      throw wrong(
-        `${command.name} takes no operand; got ${quoteShort(line)}`,
-        command,
-        file === undefined || operands.length > 1 ? {} : { hint: "A file is named with --file:", commands: [own] },
-      );
-    }
-    throw wrong(`${command.name} takes one ${wanted.name}; got ${operands.length} words: ${quoteShort(line)}`, command, {
-      hint: command.name === "generate" ? "Put the prompt into quotes." : undefined,
-      commands:
-        command.name === "generate"
-          ? operands.join(" ").length > 200
-            ? []
-            : [`llmspell generate ${shellQuote(operands.join(" "))}`]
-          : undefined,
-    });
-  }
+  const { name, flags, examples } = command;
+  const [expected] = command.operands;
   const [operand] = operands;
-  if (wanted === undefined) return;
-  if (operand === undefined && wanted.optional !== true) {
-    const choices = wanted.choices === undefined ? "" : `: ${wanted.choices.join(", ")}`;
-    throw wrong(`${command.name} needs ${wanted.name}${choices}`, command, {
+  if (operand !== undefined && (expected === undefined || (operands.length > 1 && expected.repeated !== true))) {
+    const line = quoteShort(operands.map((word) => (/^[\w./@:=-]+$/.test(word) ? word : JSON.stringify(word))).join(" "));
+    if (expected === undefined) {
+      const takesFile = operands.length === 1 && flags.some((flag) => flag.name === "file");
+      const lines = [`llmspell ${name} --file ${shellQuote(operand)}`];
+      throw wrong(`${name} takes no operand; got ${line}`, command, takesFile ? { hint: "A file is named with --file:", lines } : {});
+    }
+    const prompt = operands.join(" ");
+    const quoted = prompt.length > 200 ? [] : [`llmspell generate ${shellQuote(prompt)}`];
+    throw wrong(
+      `${name} takes one ${expected.name}; got ${operands.length} words: ${line}`,
+      command,
+      name === "generate" ? { hint: "Put the prompt into quotes.", lines: quoted } : {},
+    );
+  }
+  if (expected === undefined) return;
+  const { choices } = expected;
+  if (operand === undefined && expected.optional !== true) {
+    const lines = examples.slice(0, 1).map(([line]) => line);
+    throw wrong(`${name} needs ${expected.name}${choices === undefined ? "" : `: ${choices.join(", ")}`}`, command, {
       hint: "For example:",
-      commands: command.examples.slice(0, 1).map(([line]) => line),
+      lines,
     });
   }
-  if (operand !== undefined && wanted.choices !== undefined && !wanted.choices.includes(operand)) {
-    const meant = nearest(operand, wanted.choices);
-    throw wrong(`${wanted.name}: wanted ${wanted.choices.join(", ")}; got ${quoteShort(operand)}`, command, {
-      hint: meant === undefined ? undefined : `Did you mean ${meant}?`,
-      commands: meant === undefined ? undefined : [`llmspell ${command.name} ${meant}`],
-    });
+  if (operand !== undefined && choices?.includes(operand) === false) {
+    const meant = nearest(operand, choices);
+    throw wrong(
+      `${expected.name}: expected ${choices.join(", ")}; got ${quoteShort(operand)}`,
+      command,
+      meant === undefined ? {} : { hint: `Did you mean ${meant}?`, lines: [`llmspell ${name} ${meant}`] },
+    );
   }
 }
 
@@ -247,56 +225,39 @@ function checkOperands(command: Command, operands: readonly string[]): void {
 function findCommand(name: string, next: string | undefined): Command {
   const found = commands.find((command) => command.name === name || command.aliases?.includes(name) === true);
   if (found !== undefined) return found;
-  if (laterCommands.includes(name)) {
-    throw new SpellError("usage-not-available", `'${name}' is not in this release; the name is reserved for a later one`, {
-      hint: "What there is:",
-      commands: ["llmspell help"],
-      where: name,
-    });
-  }
-  throw unknownCommand(name, next);
+  if (!laterCommands.includes(name)) throw unknownCommand(name, next);
+  const message = `'${name}' is not in this release; the name is reserved for a later one`;
+  throw slip("usage-not-available", message, { hint: "Commands of this release:", lines: ["llmspell help"], where: name });
 }
 
 function unknownCommand(name: string, next: string | undefined): SpellError {
-  const unknown = `unknown command ${quoteShort(name)}`;
-  if (name === "install-ollama") {
-    return new SpellError("usage-unknown", unknown, { hint: "Ollama is installed from its own page: https://ollama.com/download" });
-  }
+  const unknown = (hint: string | undefined, lines: readonly string[], meant: readonly string[] = []): SpellError => {
+    const question = meant.length === 0 ? "" : `; did you mean ${meant.map((other) => `'${other}'`).join(" or ")}?`;
+    return slip("usage-unknown", `unknown command ${quoteShort(name)}${question}`, { hint, lines });
+  };
+  if (name === "install-ollama") return unknown("Ollama is installed from its own page: https://ollama.com/download", []);
   const group = [...commandGroups].find((word) => name.startsWith(`${word} `));
   const all = [...commands.flatMap((command) => [command.name, ...(command.aliases ?? [])]), ...laterCommands];
   const inGroups = all.filter((other) => other.endsWith(` ${name.toLowerCase()}`));
   if (inGroups.length > 0) {
     const operand = next !== undefined && /^[\w.][\w./:@-]*$/.test(next) ? ` ${next}` : "";
-    return new SpellError("usage-unknown", `${unknown}; did you mean ${inGroups.map((other) => `'${other}'`).join(" or ")}?`, {
-      hint: "Try:",
-      commands: inGroups.map((other) => `llmspell ${other}${operand}`),
-    });
+    return unknown(
+      "Try:",
+      inGroups.map((other) => `llmspell ${other}${operand}`),
+      inGroups,
+    );
   }
   const meant = group === undefined ? nearestOfAll(name, next, all) : nearestWithin(group, name, all);
-  if (meant !== undefined) {
-    const line = commandGroups.has(meant) ? `llmspell help ${meant}` : `llmspell ${meant}`;
-    return new SpellError("usage-unknown", `${unknown}; did you mean '${meant}'?`, { hint: "Try:", commands: [line] });
-  }
-  if (group !== undefined)
-    return new SpellError("usage-unknown", unknown, { hint: `The commands of ${group}:`, commands: [`llmspell help ${group}`] });
+  if (meant !== undefined) return unknown("Try:", [commandGroups.has(meant) ? `llmspell help ${meant}` : `llmspell ${meant}`], [meant]);
+  if (group !== undefined) return unknown(`The commands of ${group}:`, [`llmspell help ${group}`]);
   if (/^(\.{0,2}|~|[A-Za-z]:)[/\\]|\.gguf$/i.test(name) && !/\s/.test(name)) {
     const path = /^[./~\\]|^[A-Za-z]:/.test(name) ? name : `./${name}`;
-    return new SpellError("usage-unknown", unknown, { hint: "To talk to a model:", commands: [`llmspell chat -m ${shellQuote(path)}`] });
+    return unknown("To talk to a model:", [`llmspell chat -m ${shellQuote(path)}`]);
   }
-  if (name.toLowerCase() === defaultModel) {
-    return new SpellError("usage-unknown", unknown, {
-      hint: "It is a model:",
-      commands: [`llmspell generate -m ${defaultModel} "Once upon a time"`],
-    });
-  }
-  if (/\s/.test(name) && group === undefined) {
-    const prompt = name.length <= 200 ? shellQuote(name) : '"…"';
-    return new SpellError("usage-unknown", unknown, {
-      hint: "To let a model go on from a text:",
-      commands: [`llmspell generate ${prompt}`],
-    });
-  }
-  return new SpellError("usage-unknown", unknown, { commands: ["llmspell help"] });
+  if (name.toLowerCase() === defaultModel) return unknown("It is a model:", [`llmspell generate -m ${defaultModel} "Once upon a time"`]);
+  if (/\s/.test(name))
+    return unknown("To let a model continue a text:", [`llmspell generate ${name.length <= 200 ? shellQuote(name) : '"…"'}`]);
+  return unknown(undefined, ["llmspell help"]);
 }
 
 /** `modle list`: a slip in the first word of two must not lose the second. */
@@ -309,60 +270,47 @@ function nearestOfAll(name: string, next: string | undefined, all: readonly stri
 
 /** `model inof`: the first word is right, so only the second is compared. */
 function nearestWithin(group: string, name: string, all: readonly string[]): string | undefined {
-  const second = nearest(
-    name.slice(group.length + 1),
-    all.filter((other) => other.startsWith(`${group} `)).map((other) => other.slice(group.length + 1)),
-  );
+  const inside = all.filter((other) => other.startsWith(`${group} `)).map((other) => other.slice(group.length + 1));
+  const second = nearest(name.slice(group.length + 1), inside);
   return second === undefined ? undefined : `${group} ${second}`;
 }
 
 function unknownFlag(word: string, known: ReadonlyMap<string, Flag>, command: Command | undefined, words: readonly string[]): SpellError {
-  const ofCommands = commands.filter((other) => other.flags.some((flag) => flagWord(flag) === word || `-${flag.short}` === word));
-  const [owner] = ofCommands;
+  const owners = commands.filter(({ flags }) => flags.some(({ name, short }) => `--${name}` === word || `-${short}` === word));
+  const names = owners.map(({ name }) => name).join(" and ");
+  const [owner] = owners;
   if (owner !== undefined && command === undefined) {
-    return new SpellError("usage-unknown", `${word} is a flag of ${nameList(ofCommands)}, and stands after the command`, {
-      commands: [`llmspell ${owner.name} ${word} …`],
-      where: word,
-    });
+    const lines = [`llmspell ${owner.name} ${word} …`];
+    return slip("usage-unknown", `${word} is a flag of ${names}, and stands after the command`, { lines, where: word });
   }
-  const subject = command === undefined ? (words.length === 0 ? "llmspell" : words.join(" ")) : command.name;
   const shown = quoteShort(word).slice(1, -1);
-  const meant = nearest(
-    word,
-    [...known.keys()].filter((name) => name.startsWith("--")),
-  );
-  const more =
-    meant !== undefined
-      ? `; did you mean ${meant}?`
-      : owner !== undefined
-        ? `; ${nameList(ofCommands)} ${ofCommands.length > 1 ? "have" : "has"} it`
-        : "";
-  return new SpellError("usage-unknown", `${subject} has no flag ${shown}${more}`, {
+  const long = [...known.keys()].filter((name) => name.startsWith("--"));
+  const meant = nearest(word, long);
+  const inOthers = owner === undefined ? "" : `; ${names} ${owners.length > 1 ? "have" : "has"} it`;
+  const more = meant === undefined ? inOthers : `; did you mean ${meant}?`;
+  const isText = !word.startsWith("--") && command?.operands.length !== 0;
+  return slip("usage-unknown", `${command?.name ?? (words.join(" ") || "llmspell")} has no flag ${shown}${more}`, {
     where: shown,
-    hint:
-      word.startsWith("--") || command?.operands.length === 0
-        ? "See its flags:"
-        : "A text that begins with - goes after --. See the flags:",
-    commands: [command === undefined ? "llmspell help" : `llmspell help ${command.name}`],
+    hint: isText ? "A text that begins with - goes after --. See the flags:" : "See its flags:",
+    lines: [helpLine(command)],
   });
 }
 
-function nameList(list: readonly Command[]): string {
-  return list.map(({ name }) => name).join(" and ");
+function helpLine(command: Command | undefined): string {
+  return command === undefined ? "llmspell help" : `llmspell help ${command.name}`;
 }
 
-function wrong(
-  message: string,
-  command: Command | undefined,
-  options: {
-    readonly hint?: string | undefined;
-    readonly commands?: readonly string[] | undefined;
-    readonly where?: string | undefined;
-  } = {},
-): SpellError {
-  return new SpellError("usage-value", message, {
-    hint: "See its flags and examples:",
-    commands: [command === undefined ? "llmspell help" : `llmspell help ${command.name}`],
-    ...options,
-  });
+/** What stands below a message; `lines` are commands to paste. */
+interface Aside {
+  readonly hint?: string | undefined;
+  readonly lines?: readonly string[] | undefined;
+  readonly where?: string | undefined;
+}
+
+function slip(code: ErrorCode, message: string, { lines = [], ...aside }: Aside): SpellError {
+  return new SpellError(code, message, { ...aside, actions: shell(...lines) });
+}
+
+function wrong(message: string, command: Command | undefined, aside: Aside = {}): SpellError {
+  return slip("usage-value", message, { hint: "See its flags and examples:", lines: [helpLine(command)], ...definedOnly(aside) });
 }

@@ -78,88 +78,59 @@ export const exitMeanings: ReadonlyMap<number, string> = new Map([
 ]);
 
 export const globalFlags: readonly Flag[] = [
-  { name: "output", value: "FORMAT", choices: outputFormats, description: "text, json, or pretty: json on several lines" },
-  {
-    name: "trace",
-    value: "LEVEL",
-    choices: traceLevels,
-    description: "off, error, warn, info, debug or trace, on stderr [runtime.log_level, warn]",
-  },
-  { name: "quiet", short: "q", description: "no progress, notes or warnings; errors stay" },
-  { name: "no-color", description: "no colours and no other escape sequences" },
-  { name: "profile", short: "p", value: "NAME", problem: emptyProblem, description: "load a built-in profile; llmspell help lists them" },
-  { name: "config", short: "c", value: "PATH", problem: emptyProblem, description: "load this configuration file" },
-  { name: "help", short: "h", description: "help; for a command with its flags and examples" },
-  { name: "version", short: "V", description: "print the version" },
+  flag("--output FORMAT", "text, json, or pretty: json on several lines", { choices: outputFormats }),
+  flag("--trace LEVEL", "off, error, warn, info, debug or trace, on stderr [runtime.log_level, warn]", { choices: traceLevels }),
+  flag("-q, --quiet", "no progress, notes or warnings; errors stay"),
+  flag("--no-color", "no colours and no other escape sequences"),
+  flag("-p, --profile NAME", "load a built-in profile; llmspell help lists them", { problem: emptyProblem }),
+  flag("-c, --config PATH", "load this configuration file", { problem: emptyProblem }),
+  flag("-h, --help", "help; for a command with its flags and examples"),
+  flag("-V, --version", "print the version"),
 ];
 
+/** Of `generate` and `chat`. All numeric ones of sampling come from the parameter table; two take text. */
 const modelFlags: readonly Flag[] = [
-  {
-    name: "model",
-    short: "m",
-    value: "SPEC",
-    description: `a name, hf:OWNER/REPO, an address or a path [default_model, ${defaultModel}]`,
-  },
-  { name: "quantization", value: "Q", description: "variant of a named model, the same as NAME:Q" },
-  { name: "system", value: "TEXT", description: "system prompt" },
-  { name: "device", value: "D", choices: deviceChoices, description: "auto, webgpu, metal, vulkan, cuda, cpu or wasm" },
-  {
-    name: "context-size",
-    value: "N",
-    description: "tokens kept, 128 to the model's limit [4096]",
-    problem: integerProblem(128, 2 ** 31 - 1),
-  },
-  { name: "threads", value: "N", description: "CPU threads; 0 = measured here [0]", problem: integerProblem(0, 1024) },
-  { name: "draft", value: "Q", choices: ["q8", "q4"], description: "T5: a copy in q8 or q4 writes ahead, the model checks it; same text" },
-  { name: "raw", description: "the text as it is, without chat template" },
-  { name: "no-stream", description: "print the answer once it is complete" },
-  { name: "stats", description: "times, rates, device and seed on stderr" },
-  { name: "pull", description: "download the model when it is missing" },
-  { name: "offline", description: "never download" },
-];
-
-/** All numeric ones come from the parameter table; two take text. */
-const samplingFlags: readonly Flag[] = [
-  ...parameterRules.map(parameterFlag),
-  {
-    name: "stop",
-    value: "TEXT",
+  flag("-m, --model SPEC", `a name, hf:OWNER/REPO, an address or a path [default_model, ${defaultModel}]`),
+  flag("--quantization Q", "variant of a named model, the same as NAME:Q"),
+  flag("--system TEXT", "system prompt"),
+  flag("--device D", "auto, webgpu, metal, vulkan, cuda, cpu or wasm", { choices: deviceChoices }),
+  flag("--context-size N", "context size in tokens, at least 128 [4096]", { problem: integerProblem(128, 2 ** 31 - 1) }),
+  flag("--threads N", "CPU threads; 0 = measured here [0]", { problem: integerProblem(0, 1024) }),
+  flag("--draft Q", "T5: a q8 or q4 copy writes ahead, the model checks it; same text", { choices: ["q8", "q4"] }),
+  flag("--raw", "the prompt as it is, without chat template"),
+  flag("--no-stream", "print the answer once it is complete"),
+  flag("--stats", "times, rates, device and seed on stderr"),
+  flag("--pull", "download the model if it is not installed"),
+  flag("--offline", "never download"),
+  ...parameterRules.map((rule) =>
+    flag(
+      `--${rule.snakeName.replaceAll("_", "-")} N`,
+      rule.decoderDefault === undefined ? rule.description : `${rule.description} [${rule.decoderDefault}]`,
+      { section: "Sampling", problem: (text) => parameterProblem(rule, text) },
+    ),
+  ),
+  flag("--stop TEXT", `end before this text; up to ${stopLimits.count} times`, {
     section: "Sampling",
     repeated: true,
-    description: `end before this text; up to ${stopLimits.count} times`,
-    problem: (text) =>
-      text.length >= 1 && text.length <= stopLimits.length ? undefined : `wanted 1 … ${stopLimits.length} characters; got ${text.length}`,
-  },
-  {
-    name: "preset",
-    value: "NAME",
-    section: "Sampling",
-    choices: Object.keys(presets),
-    description: "greedy, balanced, conservative or creative",
-  },
+    problem: stopProblem,
+  }),
+  flag("--preset NAME", "greedy, balanced, conservative or creative", { section: "Sampling", choices: Object.keys(presets) }),
 ];
 
-const backendFlag: Flag = {
-  name: "backend",
-  value: "B",
-  choices: ["candle", "local", "ollama", "all"],
-  description: "candle, ollama or all [all]",
-};
-const allowHostFlag: Flag = { name: "allow-host", value: "HOST", repeated: true, description: "permit this private or local host" };
-const wholeNumber = (text: string): string | undefined =>
-  /^\d{1,5}$/.test(text) ? undefined : `wanted days, 0 … 99999; got ${quoteShort(text)}`;
+const backendFlag = flag("--backend B", "candle, ollama or all [all]", { choices: ["candle", "local", "ollama", "all"] });
+
 /** Pages to look for models. */
 export const modelPages = [
   "Ollama: https://ollama.com/library",
   "Candle: https://huggingface.co/models?pipeline_tag=text-generation",
 ] as const;
 
-export const commands: readonly Command[] = [
+const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<Command>)[] = [
   {
     name: "generate",
     summary: "one prompt, one answer",
     operands: [{ name: "PROMPT", optional: true }],
-    flags: [...modelFlags, ...samplingFlags],
+    flags: modelFlags,
     notes: ["Text piped to standard input comes first, then a blank line, then PROMPT. With - as PROMPT it is the whole prompt."],
     examples: [
       ['llmspell generate "Once upon a time"', "a story from the bundled model"],
@@ -172,11 +143,10 @@ export const commands: readonly Command[] = [
   {
     name: "chat",
     summary: "a conversation",
-    operands: [],
-    flags: [...modelFlags, ...samplingFlags, { name: "load", value: "FILE", description: "go on with a conversation kept by /save" }],
+    flags: [...modelFlags, flag("--load FILE", "continue a conversation saved with /save")],
     notes: [
-      'Inside, /help lists the commands, """ begins and ends several lines, Ctrl-C stops an answer and keeps its text, Ctrl-D leaves.',
-      "Where standard input is no terminal, each line is one turn. A command that fails there changes nothing; the exit code tells of it.",
+      '/help lists the commands of a chat. """ begins and ends a text of several lines. Ctrl-C stops an answer and keeps its text. Ctrl-D leaves.',
+      "If standard input is not a terminal, each line is one turn. A command that fails there changes only the exit code.",
     ],
     examples: [
       ["llmspell chat -m ./model.gguf", "talk to your own file"],
@@ -189,38 +159,35 @@ export const commands: readonly Command[] = [
     name: "model list",
     aliases: ["model ls"],
     summary: "installed models",
-    operands: [],
-    flags: [backendFlag, { name: "verbose", short: "v", description: "also source, revision, check, licence and path" }],
-    examples: [["llmspell model list", "everything that runs right away"]],
+    flags: [backendFlag, flag("-v, --verbose", "also source, revision, check, licence and path")],
+    examples: [["llmspell model list", "every model that runs without a download"]],
     exits: [3, 5, 130],
   },
   {
     name: "model available",
     summary: "models that can be pulled",
-    operands: [],
     flags: [
       backendFlag,
-      { name: "recommended", description: "only those we recommend" },
-      { name: "search", value: "TEXT", description: "only those with this text in name, description or source" },
+      flag("--recommended", "only recommended models"),
+      flag("--search TEXT", "only models with this text in name, description or source"),
     ],
     examples: [["llmspell model available --recommended", "where to begin"]],
-    exits: [],
   },
   {
     name: "model pull",
     summary: "download models",
     operands: [{ name: "SPEC", repeated: true }],
     flags: [
-      { name: "force", short: "f", description: "download again; the old file is replaced once the new one is right" },
-      { name: "quantization", value: "Q", description: "variant, the same as SPEC:Q" },
-      { name: "as", value: "NAME", description: "a name of your own; for a path, registers it where it lies" },
-      { name: "offline", description: "never download" },
-      allowHostFlag,
-      { name: "dry-run", description: "say what would come, and stop" },
+      flag("-f, --force", "download again; the old file is replaced once the new one is verified"),
+      flag("--quantization Q", "variant, the same as SPEC:Q"),
+      flag("--as NAME", "a name of your own; a path is registered where it lies"),
+      flag("--offline", "never download"),
+      flag("--allow-host HOST", "allow this private or local host", { repeated: true }),
+      flag("--dry-run", "show what would be downloaded, and stop"),
     ],
-    notes: [`SPEC is ${specGrammar}.`, "An interrupted download is kept; the same command goes on with it.", ...modelPages],
+    notes: [`SPEC is ${specGrammar}.`, "An interrupted download is kept; the same command continues it.", ...modelPages],
     examples: [
-      ["llmspell model available", "what there is"],
+      ["llmspell model available", "models of the catalogue"],
       ["llmspell model pull tinyllama@candle", "from the catalogue"],
       ["llmspell model pull flan-t5-small@candle", "a T5 folder"],
       ["llmspell model pull llama3.1:8b@ollama", "by the Ollama server"],
@@ -231,14 +198,14 @@ export const commands: readonly Command[] = [
   {
     name: "model info",
     aliases: ["model show"],
-    summary: "what a model says about itself; reads headers only",
+    summary: "details of a model, read from its headers",
     operands: [{ name: "SPEC" }],
-    flags: [{ name: "remote", description: "read the header over the network; no weights are fetched" }],
+    flags: [flag("--remote", "read the headers over the network; no weights are downloaded")],
     examples: [
       ["llmspell model info tiny-stories", "the bundled model"],
       ["llmspell model info ./model.gguf", "a file"],
       ["llmspell model info hf:google/flan-t5-small --remote", "before it is pulled"],
-      ["llmspell model info ./model.gguf --output json | jq .context_length", "one fact, for programs"],
+      ["llmspell model info ./model.gguf --output json | jq .context_length", "one value, for programs"],
     ],
     exits: [3, 5, 130],
   },
@@ -247,90 +214,76 @@ export const commands: readonly Command[] = [
     aliases: ["model rm"],
     summary: "delete models",
     operands: [{ name: "SPEC", repeated: true }],
-    flags: [{ name: "yes", short: "y", description: "do not ask" }],
-    examples: [["llmspell model remove tinyllama", "files that nothing else uses go too"]],
+    flags: [flag("-y, --yes", "do not ask")],
+    examples: [["llmspell model remove tinyllama", "also deletes files that no other model uses"]],
     exits: [3, 5, 130],
   },
   {
     name: "model status",
-    summary: "health of the backends",
-    operands: [],
+    summary: "state of the backends",
     flags: [backendFlag],
-    examples: [["llmspell model status", "is Ollama there, how many models are here"]],
+    examples: [["llmspell model status", "whether Ollama runs, how many models are installed"]],
     exits: [3, 5, 130],
   },
   {
     name: "model verify",
-    summary: "hash stored files again",
+    summary: "check the hashes of stored files",
     operands: [{ name: "SPEC", repeated: true, optional: true }],
-    flags: [{ name: "all", description: "every model; the same as no SPEC" }],
-    examples: [["llmspell model verify --all", "status 3 where a file is not what was stored"]],
+    flags: [flag("--all", "every model; the same as no SPEC")],
+    examples: [["llmspell model verify --all", "status 3 if a file has changed"]],
     exits: [3, 130],
   },
   {
     name: "model prune",
-    summary: "drop unfinished downloads and files no model uses",
-    operands: [],
+    summary: "delete unfinished downloads and unused files",
     flags: [
-      { name: "older-than", value: "DAYS", description: "only what was not touched for so long [0]", problem: wholeNumber },
-      { name: "dry-run", description: "say what would go" },
-      { name: "yes", short: "y", description: "do not ask" },
+      flag("--older-than DAYS", "only files not touched for this long [0]", { problem: daysProblem }),
+      flag("--dry-run", "show what would be deleted"),
+      flag("-y, --yes", "do not ask"),
     ],
-    examples: [["llmspell model prune --dry-run", "what it would free"]],
+    examples: [["llmspell model prune --dry-run", "how much it would free"]],
     exits: [3, 130],
   },
   {
     name: "ps",
-    summary: "loaded models and where they compute",
-    operands: [],
-    flags: [{ name: "all", description: "also those of an Ollama server that is not declared" }],
+    summary: "loaded models and their devices",
+    flags: [flag("--all", "also those of an Ollama server that is not configured")],
     examples: [["llmspell ps", "models of other llmspell processes, and of Ollama"]],
     exits: [5, 130],
   },
   {
     name: "config show",
-    summary: "the configuration in effect",
+    summary: "the effective configuration",
     operands: [{ name: "SECTION", optional: true }],
-    flags: [
-      { name: "format", value: "FORM", choices: ["toml", "json"], description: "toml or json [toml]" },
-      { name: "origin", description: "where each value came from" },
-    ],
-    notes: ["Only the body goes to standard output, so that it can be kept in a file and loaded again. Secrets are masked."],
+    flags: [flag("--format FORM", "toml or json [toml]", { choices: ["toml", "json"] }), flag("--origin", "where each value came from")],
+    notes: ["Standard output is a configuration that can be saved and loaded again. Secrets are masked."],
     examples: [
       ["llmspell -p candle config show providers --origin", "one section, with the origin of each value"],
       ["llmspell -p minimal config show --format json | jq .default_engine", "one value, for programs"],
     ],
-    exits: [],
   },
   {
     name: "config list-profiles",
     summary: "the built-in profiles",
-    operands: [],
-    flags: [{ name: "detailed", short: "d", description: "also what each is for, and what it has" }],
-    examples: [["llmspell config list-profiles -d", "all there is to know"]],
-    exits: [],
+    flags: [flag("-d, --detailed", "also uses and features")],
+    examples: [["llmspell config list-profiles -d", "profiles with uses and features"]],
   },
   {
     name: "config validate",
-    summary: "check a file, or the configuration in effect",
-    operands: [],
-    flags: [
-      { name: "file", short: "f", value: "FILE", problem: emptyProblem, description: "check this file by itself, without the environment" },
-    ],
+    summary: "check a file, or the effective configuration",
+    flags: [flag("-f, --file FILE", "check this file alone, without the environment", { problem: emptyProblem })],
     examples: [
-      ["llmspell config validate", "what would be used here"],
+      ["llmspell config validate", "the effective configuration"],
       ["llmspell config validate --file my.toml", "a file"],
     ],
-    exits: [],
   },
   {
     name: "config init",
-    summary: "write a configuration file to begin with",
-    operands: [],
+    summary: "write a new configuration file",
     flags: [
-      { name: "file", value: "FILE", problem: emptyProblem, description: "its path [llmspell.toml]" },
-      { name: "from", value: "PROFILE", description: "begin with the keys of this profile" },
-      { name: "force", short: "f", description: "replace a file that is there" },
+      flag("--file FILE", "its path [llmspell.toml]", { problem: emptyProblem }),
+      flag("--from PROFILE", "start with the keys of this profile"),
+      flag("-f, --force", "replace an existing file"),
     ],
     examples: [
       ["llmspell config init", "a small llmspell.toml"],
@@ -340,23 +293,19 @@ export const commands: readonly Command[] = [
   },
   {
     name: "config path",
-    summary: "which file is used, and where was looked",
-    operands: [],
-    flags: [],
+    summary: "the file in use, and the places searched",
     examples: [["llmspell config path", "also the home and the folder of the models"]],
-    exits: [],
   },
   {
     name: "doctor",
     summary: "check runtimes, devices, models and folders",
-    operands: [],
     flags: [
-      { name: "device", value: "D", choices: deviceChoices, description: "fail with status 4 unless this device can be used" },
-      { name: "online", description: "also check servers on the network", later: "checks of servers" },
+      flag("--device D", "fail with status 4 unless this device can be used", { choices: deviceChoices }),
+      flag("--online", "also check servers on the network", { later: "checks of servers" }),
     ],
     examples: [
       ["llmspell doctor", "one line for each check; runs the bundled models on each device"],
-      ["llmspell doctor --device webgpu", "whether this device computes right"],
+      ["llmspell doctor --device webgpu", "whether this device computes correctly"],
       ["llmspell doctor --output json | jq .device", "the device that would be used"],
     ],
     exits: [1, 4, 130],
@@ -364,33 +313,29 @@ export const commands: readonly Command[] = [
   {
     name: "version",
     summary: "the version; -v for engines and model families too",
-    operands: [],
-    flags: [{ name: "verbose", short: "v", description: "also Node, platform, engines, model families" }],
+    flags: [flag("-v, --verbose", "also Node, platform, engines, model families")],
     examples: [["llmspell version -v", "what to put into a report"]],
-    exits: [],
   },
   {
     name: "completion",
     summary: "completion script for a shell",
     operands: [{ name: "SHELL", choices: shells }],
-    flags: [],
     examples: [
       ['eval "$(llmspell completion bash)"', "bash: put it into ~/.bashrc"],
       ['eval "$(llmspell completion zsh)"', "zsh: into ~/.zshrc, after compinit"],
       ["llmspell completion fish > ~/.config/fish/completions/llmspell.fish", "fish"],
       ["llmspell completion powershell | Out-String | Invoke-Expression", "PowerShell: into $PROFILE"],
     ],
-    exits: [],
   },
   {
     name: "help",
     summary: "help on a command",
     operands: [{ name: "COMMAND", optional: true }],
-    flags: [],
     examples: [["llmspell help generate", "flags, examples and exit codes"]],
-    exits: [],
   },
 ];
+
+export const commands: readonly Command[] = table.map((entry) => ({ operands: [], flags: [], exits: [], ...entry }));
 
 /** Names that later releases answer; nothing else may use them. */
 export const laterCommands: readonly string[] = ["run", "exec", "repl", "serve"];
@@ -401,41 +346,39 @@ export const commandGroups: ReadonlySet<string> = new Set(["model", "config"]);
 /** A number as people write one; `Number` alone would also take "", "0x10" and "Infinity". */
 const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
-function parameterFlag(rule: ParameterRule): Flag {
-  return {
-    name: rule.snakeName.replaceAll("_", "-"),
-    value: "N",
-    section: "Sampling",
-    description: rule.decoderDefault === undefined ? rule.description : `${rule.description} [${rule.decoderDefault}]`,
-    problem: (text) => parameterProblem(rule, text),
-  };
+/** @param label as help shows it: "-q, --quiet" or "--stop TEXT" */
+function flag(label: string, description: string, more: Partial<Flag> = {}): Flag {
+  const [, short, name = "", value] = /^(?:-(\w), )?--([\w-]+)(?: (\w+))?$/.exec(label) ?? [];
+  return { name, short, value, description, ...more };
 }
 
 /** @returns what is wrong with a number as typed, or undefined */
 export function parameterProblem(rule: ParameterRule, text: string): string | undefined {
   if (decimal.test(text)) return findParameterProblem(rule, Number(text));
-  return `wanted ${rule.integer ? "" : "a number, "}${describeRange(rule)}; got ${quoteShort(text)}`;
+  return `expected ${rule.integer ? "" : "a number, "}${describeRange(rule)}; got ${quoteShort(text)}`;
 }
 
 function emptyProblem(text: string): string | undefined {
-  return text === "" ? "nothing stands between the quotes" : undefined;
+  return text === "" ? "expected a name; got an empty text" : undefined;
+}
+
+function stopProblem({ length }: string): string | undefined {
+  return length >= 1 && length <= stopLimits.length ? undefined : `expected 1 … ${stopLimits.length} characters; got ${length}`;
+}
+
+function daysProblem(text: string): string | undefined {
+  return /^\d{1,5}$/.test(text) ? undefined : `expected days, 0 … 99999; got ${quoteShort(text)}`;
 }
 
 function integerProblem(min: number, max: number): (text: string) => string | undefined {
   return (text) => {
     const value = decimal.test(text) ? Number(text) : Number.NaN;
-    return Number.isInteger(value) && value >= min && value <= max
-      ? undefined
-      : `wanted an integer, ${min} … ${max}; got ${quoteShort(text)}`;
+    const isFine = Number.isInteger(value) && value >= min && value <= max;
+    return isFine ? undefined : `expected an integer, ${min} … ${max}; got ${quoteShort(text)}`;
   };
 }
 
 /** A value for an error message: quoted, and never longer than a line. */
 export function quoteShort(text: string): string {
   return text.length <= 60 ? JSON.stringify(text) : `${JSON.stringify(text.slice(0, 57))}… (${text.length} characters)`;
-}
-
-/** Word of a flag in help and messages. */
-export function flagWord(flag: Pick<Flag, "name">): string {
-  return `--${flag.name}`;
 }

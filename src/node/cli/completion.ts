@@ -15,11 +15,12 @@ const scripts: Readonly<Record<Shell, () => string>> = { bash, zsh, fish, powers
 
 const usable = (flags: readonly Flag[]): readonly Flag[] => flags.filter((flag) => flag.later === undefined);
 const allFlags = (command: Command): readonly Flag[] => usable([...command.flags, ...globalFlags]);
-const flagWords = (flags: readonly Flag[]): string =>
-  flags.flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]).join(" ");
+const words = ({ name, short }: Flag): readonly string[] => (short === undefined ? [`--${name}`] : [`--${name}`, `-${short}`]);
+const flagWords = (flags: readonly Flag[]): string => flags.flatMap(words).join(" ");
 const firstWords = (): readonly string[] => [...new Set(commands.map(({ name }) => name.split(" ")[0] ?? ""))];
 const secondWords = (group: string): readonly string[] =>
   commands.flatMap(({ name }) => (name.startsWith(`${group} `) ? [name.slice(group.length + 1)] : []));
+const summaryOf = (word: string): string => commands.find(({ name }) => name === word)?.summary ?? `commands of ${word}`;
 const groups = (): readonly string[] => firstWords().filter((word) => secondWords(word).length > 0);
 const takesPath = (flag: Flag): boolean => flag.name === "model" || flag.value === "FILE" || flag.value === "PATH";
 /** Fixed values, and the names of profiles: a wrong one of these has an error of its own, so they are no choices of the parser. */
@@ -43,10 +44,7 @@ _llmspell() {
   COMPREPLY=()
   case "$previous" in
 ${choiceFlags()
-  .map(
-    (flag) =>
-      `    --${flag.name}${flag.short === undefined ? "" : `|-${flag.short}`}) COMPREPLY=($(compgen -W "${valuesOf(flag)?.join(" ")}" -- "$current")); return ;;`,
-  )
+  .map((flag) => `    ${words(flag).join("|")}) COMPREPLY=($(compgen -W "${valuesOf(flag)?.join(" ")}" -- "$current")); return ;;`)
   .join("\n")}
     ${pathFlagWords().join("|")}) COMPREPLY=($(compgen -f -- "$current")); compopt -o filenames 2>/dev/null; return ;;
   esac
@@ -63,8 +61,7 @@ complete -o default -F _llmspell llmspell
 }
 
 function pathFlagWords(): readonly string[] {
-  const flags = commands.flatMap(allFlags).filter(takesPath);
-  return [...new Set(flags.flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]))];
+  return [...new Set(commands.flatMap(allFlags).filter(takesPath).flatMap(words))];
 }
 
 function operandWords(command: Command): readonly string[] {
@@ -75,14 +72,13 @@ function operandWords(command: Command): readonly string[] {
 function zsh(): string {
   const describe = (word: string, text: string): string => `'${word}:${zshText(text)}'`;
   const argument = (flag: Flag): string => {
-    const value =
-      flag.value === undefined
-        ? ""
-        : `:${flag.value}:${valuesOf(flag) !== undefined ? `(${valuesOf(flag)?.join(" ")})` : takesPath(flag) ? "_files" : ""}`;
-    const text = `[${zshText(flag.description)}]${value}`;
+    const values = valuesOf(flag);
+    const offer = values !== undefined ? `(${values.join(" ")})` : takesPath(flag) ? "_files" : "";
+    const text = `[${zshText(flag.description)}]${flag.value === undefined ? "" : `:${flag.value}:${offer}`}`;
     const star = flag.repeated === true ? "*" : "";
-    const names = flag.short === undefined ? [`--${flag.name}`] : [`-${flag.short}`, `--${flag.name}`];
-    return names.map((name) => `'${star}${name}${text}'`).join(" ");
+    return words(flag)
+      .map((word) => `'${star}${word}${text}'`)
+      .join(" ");
   };
   const argumentsOf = (command: Command): string => {
     const operand = operandWords(command);
@@ -106,7 +102,7 @@ ${inside.map((command) => `          ${command.name.slice(group.length + 1)}) _a
         esac
       fi ;;`;
   });
-  const first = firstWords().map((word) => describe(word, commands.find(({ name }) => name === word)?.summary ?? `commands of ${word}`));
+  const first = firstWords().map((word) => describe(word, summaryOf(word)));
   return `#compdef llmspell
 # zsh completion for llmspell; eval "$(llmspell completion zsh)"
 _llmspell() {
@@ -134,32 +130,22 @@ function zshText(text: string): string {
 function fish(): string {
   const quote = (text: string): string => `'${text.replace(/[\\']/g, "\\$&")}'`;
   const flagLine = (condition: string, flag: Flag): string => {
-    const value =
-      flag.value === undefined
-        ? ""
-        : valuesOf(flag) !== undefined
-          ? ` -x -a ${quote(valuesOf(flag)?.join(" ") ?? "")}`
-          : takesPath(flag)
-            ? " -r -F"
-            : " -x";
-    return `complete -c llmspell${condition} -l ${flag.name}${flag.short === undefined ? "" : ` -s ${flag.short}`}${value} -d ${quote(flag.description)}`;
+    const { name, short, description } = flag;
+    const values = valuesOf(flag);
+    const offer = values !== undefined ? ` -x -a ${quote(values.join(" "))}` : takesPath(flag) ? " -r -F" : " -x";
+    const letter = short === undefined ? "" : ` -s ${short}`;
+    return `complete -c llmspell${condition} -l ${name}${letter}${flag.value === undefined ? "" : offer} -d ${quote(description)}`;
   };
   const lines = [
     "# fish completion for llmspell; llmspell completion fish > ~/.config/fish/completions/llmspell.fish",
     "complete -c llmspell -f",
-    ...firstWords().map((word) => {
-      const summary = commands.find(({ name }) => name === word)?.summary ?? `commands of ${word}`;
-      return `complete -c llmspell -n __fish_use_subcommand -a ${word} -d ${quote(summary)}`;
-    }),
+    ...firstWords().map((word) => `complete -c llmspell -n __fish_use_subcommand -a ${word} -d ${quote(summaryOf(word))}`),
     ...usable(globalFlags).map((flag) => flagLine("", flag)),
   ];
   for (const command of commands) {
     const [first = "", second] = command.name.split(" ");
-    if (second !== undefined) {
-      lines.push(
-        `complete -c llmspell -n '__fish_seen_subcommand_from ${first}; and not __fish_seen_subcommand_from ${second}' -a ${second} -d ${quote(command.summary)}`,
-      );
-    }
+    const inside = `__fish_seen_subcommand_from ${first}; and not __fish_seen_subcommand_from ${second}`;
+    if (second !== undefined) lines.push(`complete -c llmspell -n '${inside}' -a ${second} -d ${quote(command.summary)}`);
     const condition = ` -n '__fish_seen_subcommand_from ${second ?? first}'`;
     const operand = operandWords(command);
     if (operand.length > 0) lines.push(`complete -c llmspell${condition} -a ${quote(operand.join(" "))}`);

@@ -3,6 +3,7 @@ import { profileGroups, labelOf as profileLabel } from "../../core/config/profil
 import { SpellError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
 import { version } from "../../core/version.ts";
+import { shell } from "./advice.ts";
 import { type Command, commandGroups, commands, exitMeanings, type Flag, globalFlags, laterCommands, quoteShort } from "./commands.ts";
 import type { Screen, Style } from "./render.ts";
 
@@ -33,11 +34,11 @@ export function helpText(topic: string, style: HelpStyle): string {
   if (found !== undefined) return commandHelp(found, style);
   if (commandGroups.has(topic)) return groupHelp(topic, style);
   if (laterCommands.includes(topic))
-    throw new SpellError("usage-not-available", `'${topic}' is not in this release`, { commands: ["llmspell help"] });
+    throw new SpellError("usage-not-available", `'${topic}' is not in this release`, { actions: shell("llmspell help") });
   const meant = nearest(topic, [...commands.map(({ name }) => name), ...commandGroups]);
-  throw new SpellError("usage-unknown", `no help on ${quoteShort(topic)}${meant === undefined ? "" : `; did you mean '${meant}'?`}`, {
-    commands: [meant === undefined ? "llmspell help" : `llmspell help ${meant}`],
-  });
+  const question = meant === undefined ? "" : `; did you mean '${meant}'?`;
+  const line = meant === undefined ? "llmspell help" : `llmspell help ${meant}`;
+  throw new SpellError("usage-unknown", `no help on ${quoteShort(topic)}${question}`, { actions: shell(line) });
 }
 
 function overview(style: HelpStyle): string {
@@ -47,10 +48,7 @@ function overview(style: HelpStyle): string {
     `${style.heading("Usage")}  llmspell [global flags] COMMAND [flags] [operands]`,
     "",
     style.heading("Commands"),
-    ...rows(
-      commands.map((command) => [usageOf(command), command.summary]),
-      style,
-    ),
+    ...commandRows(commands, style),
     "",
     style.heading("Global flags"),
     ...flagRows(globalFlags, style),
@@ -70,14 +68,10 @@ function overview(style: HelpStyle): string {
 /** Ten names with a line each, by category. */
 function profileRows(style: HelpStyle): string[] {
   const width = Math.max(...profileGroups().flatMap(([, profiles]) => profiles.map((profile) => profileLabel(profile).length)));
-  return profileGroups().flatMap(([category, profiles]) => [
-    `  ${style.dim(category)}`,
-    ...rows(
-      profiles.map((profile) => [profileLabel(profile), profile.description]),
-      style,
-      width,
-    ),
-  ]);
+  return profileGroups().flatMap(([category, profiles]) => {
+    const pairs = profiles.map((profile) => [profileLabel(profile), profile.description] as const);
+    return [`  ${style.dim(category)}`, ...rows(pairs, style, width)];
+  });
 }
 
 /** First words; of a group that is partly here, its rest. */
@@ -88,51 +82,44 @@ function laterNames(): string {
 }
 
 function groupHelp(group: string, style: HelpStyle): string {
-  const inside = commands.filter(({ name }) => name.startsWith(`${group} `));
-  const later = laterCommands.filter((name) => name.startsWith(`${group} `)).map((name) => name.slice(group.length + 1));
+  const isInside = (name: string): boolean => name.startsWith(`${group} `);
+  const inside = commands.filter(({ name }) => isInside(name));
+  const later = laterCommands.filter(isInside).map((name) => name.slice(group.length + 1));
   return lines(
     `${style.heading("Usage")}  llmspell ${group} COMMAND [flags] [operands]`,
-    ...(inside.length === 0
-      ? []
-      : [
-          "",
-          style.heading("Commands"),
-          ...rows(
-            inside.map((command) => [usageOf(command), command.summary]),
-            style,
-          ),
-        ]),
+    ...(inside.length === 0 ? [] : ["", style.heading("Commands"), ...commandRows(inside, style)]),
     ...(later.length === 0 ? [] : ["", style.dim(`In later releases: ${later.join(", ")}.`)]),
   );
 }
 
+function commandRows(list: readonly Command[], style: HelpStyle): string[] {
+  const pairs = list.map((command) => [usageOf(command), command.summary] as const);
+  return rows(pairs, style);
+}
+
 function commandHelp(command: Command, style: HelpStyle): string {
-  const [now, general] = [command.flags, globalFlags].map((flags) => flags.filter((flag) => flag.later === undefined)) as [Flag[], Flag[]];
-  const left = Math.max(...[...now, ...general].map((flag) => labelOf(flag).length));
-  const part = (heading: string, flags: readonly Flag[]): string[] =>
-    flags.length === 0 ? [] : ["", style.heading(heading), ...flagRows(flags, style, left)];
+  const flags = command.flags.filter((flag) => flag.later === undefined);
+  const left = Math.max(...[...flags, ...globalFlags].map((flag) => labelOf(flag).length));
+  const part = (heading: string, list: readonly Flag[]): string[] =>
+    list.length === 0 ? [] : ["", style.heading(heading), ...flagRows(list, style, left)];
+  const exits = [0, ...command.exits, 2].sort((a, b) => a - b).map((code) => [String(code), exitMeanings.get(code) ?? ""] as const);
   return lines(
     `${style.word(`llmspell ${command.name}`)} – ${command.summary}`,
     "",
-    `${style.heading("Usage")}  llmspell ${usageOf(command)}${now.length === 0 ? "" : " [flags]"}`,
+    `${style.heading("Usage")}  llmspell ${usageOf(command)}${flags.length === 0 ? "" : " [flags]"}`,
     ...(command.aliases === undefined ? [] : [`       also: llmspell ${command.aliases.join(", llmspell ")}`]),
     ...(command.notes ?? []).flatMap((note) => ["", ...wrap(note, style.columns)]),
-    ...[undefined, "Sampling"].flatMap((section) =>
-      part(
-        section ?? "Flags",
-        now.filter((flag) => flag.section === section),
-      ),
-    ),
-    ...part("Global flags", general),
+    ...["Flags", "Sampling"].flatMap((heading) => {
+      const list = flags.filter(({ section = "Flags" }) => section === heading);
+      return part(heading, list);
+    }),
+    ...part("Global flags", globalFlags),
     "",
     style.heading("Examples"),
     ...command.examples.flatMap(([line, does]) => [`  ${line}`, style.dim(`      ${does}`)]),
     "",
     style.heading("Exit codes"),
-    ...rows(
-      [0, ...command.exits, 2].sort((a, b) => a - b).map((code) => [String(code), exitMeanings.get(code) ?? ""]),
-      style,
-    ),
+    ...rows(exits, style),
   );
 }
 
@@ -149,11 +136,11 @@ function labelOf(flag: Flag): string {
 }
 
 function flagRows(flags: readonly Flag[], style: HelpStyle, left = 0): string[] {
-  return rows(
-    flags.map((flag) => [labelOf(flag), flag.later === undefined ? flag.description : `${flag.description} (in a later release)`]),
-    style,
-    left,
-  );
+  const pairs = flags.map((flag) => {
+    const later = flag.later === undefined ? "" : " (in a later release)";
+    return [labelOf(flag), flag.description + later] as const;
+  });
+  return rows(pairs, style, left);
 }
 
 /** Two columns; the second wraps under itself. @param leastWidth of the first column, to agree with other rows */
