@@ -34,5 +34,10 @@ async function start(): Promise<void> {
     location.reload();
     await new Promise(() => undefined);
   }
-  line.textContent = "Works offline";
+  const tell = (): void => {
+    line.textContent = navigator.onLine ? "Works offline" : "Offline";
+  };
+  addEventListener("online", tell);
+  addEventListener("offline", tell);
+  tell();
 }

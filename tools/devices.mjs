@@ -1,5 +1,5 @@
 /**
- * Where each architecture computes, and how we know: the one source of the tables in README.md and docs/devices.md. `works` is claimed only with the
+ * Where each architecture computes, and how we know: the one source of the tables in README.md (short) and docs/devices.md. `works` is claimed only with the
  * place where it was run; what was never run on such hardware is `built`.
  */
 
@@ -151,4 +151,26 @@ export function deviceTable() {
       `| ${architecture} | ${/^[a-z]/.test(device) ? `\`${device}\`` : device} | ${describeCell(node)} | ${describeCell(browser)} |`,
   );
   return ["| model | device | Node | browser |", "|---|---|---|---|", ...rows].join("\n");
+}
+
+/** The short table in Markdown: a tick for what works, a circle for what is built and not verified. */
+export function tickTable() {
+  const signs = { works: "✓", built: "○", impossible: "–" };
+  const devices = ["cpu", "wasm", "webgpu", "cuda", "vulkan", "metal"];
+  const rows = [...new Set(deviceRows.map(({ architecture }) => architecture))].flatMap((architecture) =>
+    /** @type {const} */ (["node", "browser"]).map((host) => {
+      const ticks = devices.map((device) => {
+        const row = deviceRows.find((one) => one.architecture === architecture && (one.device === device || one.device === "GPUs"));
+        return row === undefined ? "–" : signs[row[host].claim.state];
+      });
+      return `| ${architecture}, ${host === "node" ? "Node" : "browser"} | ${ticks.join(" | ")} |`;
+    }),
+  );
+  return [
+    `| | ${devices.join(" | ")} |`,
+    `|---|${":-:|".repeat(devices.length)}`,
+    ...rows,
+    "",
+    "✓ works, tested · ○ built, not verified · – not possible",
+  ].join("\n");
 }

@@ -5,7 +5,7 @@
  *   src/core/hub/bundled.generated.ts  files of the bundled models with size and hash, so that a list opens none of them
  *   docs/errors.md        from errorTable() of the built core
  *   docs/parameters.md    from parameterRules and presets of the built core
- *   README.md, docs/devices.md   the table between their marks, from tools/devices.mjs
+ *   README.md, docs/devices.md   the short table and the long one between their marks, from tools/devices.mjs
  *   what tools/config.mjs makes of the schema of the configuration and the profiles
  */
 import { createHash } from "node:crypto";
@@ -13,7 +13,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parse } from "smol-toml";
 import { configFiles } from "./config.mjs";
-import { deviceTable } from "./devices.mjs";
+import { deviceTable, tickTable } from "./devices.mjs";
 
 const root = new URL("..", import.meta.url);
 const check = process.argv.includes("--check");
@@ -173,7 +173,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   writeBundled(check);
   await writeErrors();
   await writeParameters();
-  fillIn("README.md", "devices", deviceTable());
+  fillIn("README.md", "ticks", tickTable());
   fillIn("docs/devices.md", "devices", deviceTable());
   for (const [path, text] of Object.entries(await configFiles())) put(path, text);
   for (const path of stale) console.error(`${path} is out of date: run \`npm run fix\``);
