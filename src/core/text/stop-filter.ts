@@ -7,25 +7,23 @@ export interface StopFilter {
   flush(): string;
 }
 
-/** @param stops non-empty strings; the one that begins first in the text wins */
+/** @param stops non-empty strings; the one that is complete first ends the text, and of two that end together the longer */
 export function createStopFilter(stops: readonly string[]): StopFilter {
   let held = "";
   return {
     push(text) {
       held += text;
-      const first = stops.reduce((least, stop) => {
+      let [from, to] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+      for (const stop of stops) {
         const at = held.indexOf(stop);
-        return at >= 0 && at < least ? at : least;
-      }, Number.POSITIVE_INFINITY);
-      if (first !== Number.POSITIVE_INFINITY) {
-        const safe = held.slice(0, first);
-        held = "";
-        return { text: safe, stopped: true };
+        const end = at + stop.length;
+        if (at >= 0 && (end < to || (end === to && at < from))) [from, to] = [at, end];
       }
-      const keep = stops.reduce((most, stop) => Math.max(most, overlap(held, stop)), 0);
-      const safe = held.slice(0, held.length - keep);
-      held = held.slice(held.length - keep);
-      return { text: safe, stopped: false };
+      const isStopped = to !== Number.POSITIVE_INFINITY;
+      const safe = isStopped ? from : held.length - stops.reduce((most, stop) => Math.max(most, overlap(held, stop)), 0);
+      const shown = held.slice(0, safe);
+      held = isStopped ? "" : held.slice(safe);
+      return { text: shown, stopped: isStopped };
     },
     flush() {
       const rest = held;

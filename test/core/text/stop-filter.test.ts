@@ -27,36 +27,60 @@ describe("stop filter", () => {
     expect(run(["one ST", "O", "P two"], ["STOP"])).toMatchObject({ text: "one ", stopped: true });
   });
 
-  it("takes the stop string that begins first", () => {
-    expect(run(["a--b##c"], ["##", "--"]).text).toBe("a");
+  it("takes the stop string that comes first in the text, not in the list", () => {
+    expect(run(["a--b##c"], ["##", "--"])).toMatchObject({ text: "a", stopped: true });
   });
 
-  it("shows what a plain search over the whole text shows, however the text is cut", () => {
-    const letters = fc.string({ unit: fc.constantFrom("a", "b"), maxLength: 30 });
+  it("takes of two stop strings the one that is complete first, and of two that end together the longer", () => {
+    expect(run(["xabb"], ["abb", "b"])).toMatchObject({ text: "xa", stopped: true });
+    expect(run(["xab"], ["b", "ab"])).toMatchObject({ text: "x", stopped: true });
+  });
+
+  it("shows exactly what a plain search over the whole text leaves, however the text is cut", () => {
+    const letters = (range: { readonly minLength?: number; readonly maxLength: number }) =>
+      fc.string({ unit: fc.constantFrom("a", "b"), ...range });
     fc.assert(
       fc.property(
-        letters,
-        fc.array(fc.string({ unit: fc.constantFrom("a", "b"), minLength: 1, maxLength: 4 }), { maxLength: 3 }),
+        letters({ maxLength: 30 }),
+        fc.array(letters({ minLength: 1, maxLength: 4 }), { maxLength: 3 }),
         fc.array(fc.nat(30), { maxLength: 6 }),
         (text, stops, cuts) => {
           const marks = [0, ...cuts.map((cut) => Math.min(cut, text.length)).sort((a, b) => a - b), text.length];
           const pieces = marks.slice(1).map((mark, i) => text.slice(marks[i], mark));
-          // An incremental reader decides at the first piece that completes a stop string: the shortest prefix that holds one.
-          let cut = text;
-          for (let length = 0; length <= text.length; length += 1) {
-            const at = stops.map((stop) => text.slice(0, length).indexOf(stop)).filter((index) => index >= 0);
-            if (at.length > 0) {
-              cut = text.slice(0, Math.min(...at));
-              break;
-            }
-          }
-          const { text: shown } = run(pieces, stops);
-          for (const stop of stops) expect(shown).not.toContain(stop);
-          expect(text.startsWith(shown)).toBe(true);
-          expect(shown.length).toBeLessThanOrEqual(cut.length);
+          const { text: shown, stopped } = run(pieces, stops);
+          expect({ shown, stopped }).toEqual(cutAtFirstStop(text, stops));
         },
       ),
       { numRuns: 2000 },
     );
   });
+
+  it("holds back the beginning of a stop string and nothing else, and once it is flushed nothing at all", () => {
+    const stops = ["<|end|>", "aab"];
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: fc.constantFrom("a", "b", "<", "|"), maxLength: 4 }), { maxLength: 8 }), (pieces) => {
+        const filter = createStopFilter(stops);
+        let [text, shown] = ["", ""];
+        for (const piece of pieces) {
+          const pushed = filter.push(piece);
+          if (pushed.stopped) return;
+          text += piece;
+          shown += pushed.text;
+          const held = text.slice(shown.length);
+          expect(held === "" || stops.some((stop) => stop.startsWith(held)), `held "${held}"`).toBe(true);
+        }
+        expect(shown + filter.flush()).toBe(text);
+        expect(filter.flush()).toBe("");
+      }),
+    );
+  });
 });
+
+/** Letter by letter over the whole text: it ends before the stop string that is complete first, and of two that end together before the longer. */
+function cutAtFirstStop(text: string, stops: readonly string[]): { shown: string; stopped: boolean } {
+  for (let length = 1; length <= text.length; length += 1) {
+    const starts = stops.map((stop) => text.slice(0, length).indexOf(stop)).filter((at) => at >= 0);
+    if (starts.length > 0) return { shown: text.slice(0, Math.min(...starts)), stopped: true };
+  }
+  return { shown: text, stopped: false };
+}
