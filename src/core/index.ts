@@ -70,7 +70,16 @@ export type {
   StoreSpace,
 } from "./platform.ts";
 export { deviceChoices } from "./spec/devices.ts";
-export type { FinishReason, GenerateOptions, Message, Preset, Prompt, Role, Timing, Usage } from "./spec/generate.ts";
+export type {
+  FinishReason,
+  GenerateOptions,
+  Message,
+  Preset,
+  Prompt,
+  Role,
+  Timing,
+  Usage,
+} from "./spec/generate.ts";
 export type { LanguageModel } from "./spec/language-model.ts";
 export type { ModelSettings } from "./spec/model-settings.ts";
 export { defaultModelSettings } from "./spec/model-settings.ts";
@@ -87,7 +96,6 @@ export type {
   GgufHandle,
   GgufOpenOptions,
   GgufRuntime,
-  GgufSampling,
   ManyPiece,
   ModelHandle,
   ModelNeeds,
@@ -99,6 +107,7 @@ export type {
   Seq2SeqVariant,
   ThreadChoice,
 } from "./spec/runtime.ts";
+export type { Penalties, Sampling, TokenSampling } from "./spec/sampling.ts";
 export type { ManyPart, StreamPart, WarningCode } from "./spec/stream-part.ts";
 export { collect, collectMany } from "./text/collect.ts";
 export type { ParameterRule } from "./text/parameters.ts";

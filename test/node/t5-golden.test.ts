@@ -7,7 +7,6 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readSafetensors } from "../../src/core/formats/safetensors.ts";
 import type { OnnxRuntime } from "../../src/core/spec/onnx.ts";
-import { greedySampling } from "../../src/core/spec/runtime.ts";
 import { searchBeams } from "../../src/core/t5/beam-search.ts";
 import { readT5Configs } from "../../src/core/t5/config.ts";
 import { DecoderState, encode, openT5Session, type T5Session } from "../../src/core/t5/decode.ts";
@@ -39,8 +38,11 @@ interface Golden {
 }
 
 function searchOptions(maxTokens: number, ends: readonly number[], options: Readonly<Record<string, number>> = {}): SearchOptions {
+  const repeatPenalty = options["repetition_penalty"] ?? 1;
+  const penalties =
+    repeatPenalty === 1 ? undefined : { repeatPenalty, presencePenalty: 0, frequencyPenalty: 0, lastTokens: "all" as const };
   return {
-    sampling: { ...greedySampling, repeatLastN: -1, repeatPenalty: options["repetition_penalty"] ?? 1 },
+    sampling: { kind: "greedy", seed: 0, penalties },
     maxTokens,
     minTokens: options["min_new_tokens"] ?? 0,
     noRepeatNgramSize: options["no_repeat_ngram_size"] ?? 0,
@@ -150,9 +152,13 @@ for (const shape of ["flan-t5-small", "t5-small"] as const) {
           const encoded = await encode(session, [input]);
           const answers = await searchBeams(session, encoded, {
             ...search,
-            numBeams,
-            lengthPenalty: options["length_penalty"] ?? 1,
-            numReturnSequences: options["num_return_sequences"] ?? 1,
+            sampling: {
+              ...search.sampling,
+              kind: "beam",
+              numBeams,
+              lengthPenalty: options["length_penalty"] ?? 1,
+              numReturnSequences: options["num_return_sequences"] ?? 1,
+            },
           });
           encoded.release();
           expect(

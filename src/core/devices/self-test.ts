@@ -5,15 +5,15 @@
 import { SpellError, toSpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import type { Platform } from "../platform.ts";
-import {
-  type DeviceReason,
-  type GgufGenerateOptions,
-  type GgufOpenOptions,
-  greedySampling,
-  type ModelHandle,
-  type Seq2SeqGenerateOptions,
-  type Seq2SeqOpenOptions,
+import type {
+  DeviceReason,
+  GgufGenerateOptions,
+  GgufOpenOptions,
+  ModelHandle,
+  Seq2SeqGenerateOptions,
+  Seq2SeqOpenOptions,
 } from "../spec/runtime.ts";
+import { greedy } from "../spec/sampling.ts";
 
 export interface Question<C> {
   readonly prompt: string;
@@ -60,8 +60,6 @@ export interface VerdictStore {
 /** Shaders are compiled on the way, so a first run takes long; a card that takes longer than this helps nobody. */
 const timeoutMs = 60_000;
 
-const search = { sampling: greedySampling, stop: [], lengthPenalty: 1, numReturnSequences: 1, noRepeatNgramSize: 0 };
-
 /** Source of the answer: test/golden/tiny-stories.json (PyTorch). */
 export const ggufSelfTest: SelfTest<GgufOpenOptions, GgufGenerateOptions> = {
   architecture: "gguf",
@@ -71,7 +69,7 @@ export const ggufSelfTest: SelfTest<GgufOpenOptions, GgufGenerateOptions> = {
   questions: [
     {
       prompt: "Once upon a time",
-      options: { maxTokens: 24, sampling: greedySampling, stop: [] },
+      options: { maxTokens: 24, sampling: greedy, stop: [] },
       answer: ", there was a little girl named Lily. She loved to play with her toys and make new friends. One day,",
     },
   ],
@@ -86,12 +84,17 @@ export const t5SelfTest: SelfTest<Seq2SeqOpenOptions, Seq2SeqGenerateOptions> = 
   questions: [
     {
       prompt: "translate English to French: We are going to the beach tomorrow.",
-      options: { ...search, maxTokens: 24, numBeams: 1 },
+      options: { maxTokens: 24, sampling: greedy, stop: [], noRepeatNgramSize: 0 },
       answer: "Nous allons à la plage demain.",
     },
     {
       prompt: "translate English to French: What are you reading?",
-      options: { ...search, maxTokens: 24, numBeams: 4 },
+      options: {
+        maxTokens: 24,
+        sampling: { kind: "beam", seed: 0, numBeams: 4, lengthPenalty: 1, numReturnSequences: 1 },
+        stop: [],
+        noRepeatNgramSize: 0,
+      },
       answer: "Qu'êtes-vous en train de lire ?",
     },
   ],

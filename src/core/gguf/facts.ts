@@ -2,8 +2,7 @@
 import { checkedAdd, checkedMul } from "../checked.ts";
 import { formatCount } from "../formats/format-count.ts";
 import { limits } from "../limits.ts";
-import type { GgufSampling } from "../spec/runtime.ts";
-import { findParameterProblem, parameterRules } from "../text/parameters.ts";
+import { findParameterProblem, type ParameterDefaults, parameterRules } from "../text/parameters.ts";
 import { recurrentArchitectures } from "./architectures.ts";
 import { ggufError } from "./defect.ts";
 import type { GgufTensor } from "./header.ts";
@@ -137,8 +136,6 @@ export function countParameters(tensors: readonly GgufTensor[]): number {
   return count;
 }
 
-export type SamplingDefaults = Partial<Pick<GgufSampling, "temperature" | "topK" | "topP" | "minP" | "repeatLastN" | "repeatPenalty">>;
-
 const samplingKeys = [
   ["temp", "temperature"],
   ["top_k", "topK"],
@@ -149,8 +146,8 @@ const samplingKeys = [
 ] as const;
 
 /** What the file itself recommends. A value out of our range is left out and noted; it must not make the model unusable. */
-export function readSamplingDefaults(metadata: Metadata): { readonly values: SamplingDefaults; readonly notes: readonly string[] } {
-  const values: Partial<Record<keyof SamplingDefaults, number>> = {};
+export function readSamplingDefaults(metadata: Metadata): { readonly values: ParameterDefaults; readonly notes: readonly string[] } {
+  const values: { -readonly [K in keyof ParameterDefaults]: number } = {};
   const notes: string[] = [];
   for (const [key, name] of samplingKeys) {
     const value = metadata.header.metadata.get(`general.sampling.${key}`);

@@ -4,22 +4,14 @@
  */
 import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
+import type { ParameterDefaults } from "../text/parameters.ts";
 import { acceptArchitecture } from "./architectures.ts";
-import {
-  checkTokenEmbedding,
-  countParameters,
-  largestTensor,
-  nameQuantization,
-  readSamplingDefaults,
-  readShape,
-  type SamplingDefaults,
-} from "./facts.ts";
+import { checkTokenEmbedding, countParameters, largestTensor, nameQuantization, readSamplingDefaults, readShape } from "./facts.ts";
 import { type GgufHeader, readGgufHeader } from "./header.ts";
 import { metadataOf } from "./metadata.ts";
 import { checkParts } from "./shards.ts";
 import { readTokenizer, type SpecialToken } from "./tokenizer.ts";
 
-export type { SamplingDefaults } from "./facts.ts";
 export type { SpecialToken } from "./tokenizer.ts";
 
 /** What an accepted model says about itself. */
@@ -50,7 +42,7 @@ export interface GgufFacts {
   /** Texts that a runtime reads as control tokens where they stand in a prompt. */
   readonly controlTokens: readonly string[];
   /** What the file recommends, where it is within our ranges. */
-  readonly samplingDefaults: SamplingDefaults;
+  readonly samplingDefaults: ParameterDefaults;
   /** bytes of keys and values of one token as f16; an upper bound where layers share or forget them */
   readonly kvBytesPerToken: number;
   /** What is odd and does no harm, in sentences: trailing bytes, unusable recommendations. */
@@ -84,20 +76,16 @@ export async function acceptGguf(files: readonly ByteSource[], options: AcceptGg
   const sampling = readSamplingDefaults(metadata);
   return {
     architecture,
-    ...present("name", metadata.text("general.name")),
+    name: metadata.text("general.name") || undefined,
     quantization: nameQuantization(metadata, tensors),
     parameterCount: countParameters(tensors),
     ...shape,
     ...tokenizer,
     fileBytes: files.reduce((sum, part) => sum + part.size, 0),
     largestTensorBytes: largestTensor(tensors),
-    ...present("license", metadata.text("general.license")),
-    ...present("chatTemplate", metadata.text("tokenizer.chat_template")),
+    license: metadata.text("general.license") || undefined,
+    chatTemplate: metadata.text("tokenizer.chat_template") || undefined,
     samplingDefaults: sampling.values,
     notes: [...headers.flatMap((part) => part.notes), ...tokenizerNotes, ...sampling.notes],
   };
-}
-
-function present<K extends string>(key: K, value: string | undefined): { readonly [P in K]?: string } {
-  return (value === undefined || value === "" ? {} : { [key]: value }) as { readonly [P in K]?: string };
 }

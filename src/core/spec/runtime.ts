@@ -3,6 +3,7 @@
  * Core never learns which engine stands behind a runtime; if it needs an `if` for one engine, this file is wrong.
  */
 import type { ByteSource } from "../formats/byte-source.ts";
+import type { Sampling, TokenSampling } from "./sampling.ts";
 
 /** Where numbers are computed. */
 export type Device = "webgpu" | "metal" | "vulkan" | "cuda" | "cpu" | "wasm";
@@ -186,43 +187,11 @@ export interface ModelHandle<O> {
 
 export type GgufHandle = ModelHandle<GgufGenerateOptions>;
 
-/** The whole set, always sent; core fills defaults and checks ranges. */
-export interface GgufSampling {
-  /** 0 = greedy */
-  readonly temperature: number;
-  /** 0 = off */
-  readonly topK: number;
-  /** 1 = off */
-  readonly topP: number;
-  /** 0 = off */
-  readonly minP: number;
-  /** 1 = off */
-  readonly repeatPenalty: number;
-  /** tokens looked at by the three penalties; -1 = the whole context, 0 = off */
-  readonly repeatLastN: number;
-  readonly presencePenalty: number;
-  readonly frequencyPenalty: number;
-  /** unsigned 32-bit */
-  readonly seed: number;
-}
-
-/** The likeliest token each time, and no penalty: for steps of which only the numbers or the time are of interest. */
-export const greedySampling: GgufSampling = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repeatPenalty: 1,
-  repeatLastN: 0,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  seed: 0,
-};
-
-export interface GgufGenerateOptions {
+/** Options of one call. Core fills defaults and checks ranges. */
+export interface ModelGenerateOptions<S extends Sampling = Sampling> {
   /** completion tokens, at least 1 */
   readonly maxTokens: number;
-  readonly sampling: GgufSampling;
+  readonly sampling: S;
   /**
    * Once the text holds one of these the runtime ends with finishReason `stop`, so that its counts are right.
    * The string itself may be in the pieces: core cuts it.
@@ -230,6 +199,8 @@ export interface GgufGenerateOptions {
   readonly stop: readonly string[];
   readonly signal?: AbortSignal | undefined;
 }
+
+export type GgufGenerateOptions = ModelGenerateOptions<TokenSampling>;
 
 export type ModelPiece =
   | { readonly type: "text"; readonly text: string }
@@ -289,13 +260,7 @@ export interface Seq2SeqOpenOptions extends DeviceOptions {
   readonly onProgress?: ((share: number) => void) | undefined;
 }
 
-/** The whole set, always sent; core fills defaults and checks ranges. */
-export interface Seq2SeqGenerateOptions extends GgufGenerateOptions {
-  /** 1 = no beam search; more need temperature 0 */
-  readonly numBeams: number;
-  readonly lengthPenalty: number;
-  /** at most numBeams */
-  readonly numReturnSequences: number;
+export interface Seq2SeqGenerateOptions extends ModelGenerateOptions {
   /** 0 = off */
   readonly noRepeatNgramSize: number;
 }

@@ -4,17 +4,10 @@
  * log-probabilities, only the best `numBeams` candidates of a step may finish, and the search ends when no running beam can still win
  * at its present length. test/core/t5/search.test.ts holds it against a naive version.
  */
+import type { BeamSampling } from "../spec/sampling.ts";
 import { DecoderState, type Encoded, rateRows, type T5Session } from "./decode.ts";
 import { largest } from "./sampling.ts";
 import { checkScores, hasRestrictions, restrictScores, type SearchOptions, takeBreath } from "./search.ts";
-
-export interface BeamOptions extends SearchOptions {
-  /** at least 2 */
-  readonly numBeams: number;
-  readonly lengthPenalty: number;
-  /** at most numBeams */
-  readonly numReturnSequences: number;
-}
 
 export interface BeamAnswer {
   /** without the start token; the end token is the last where the answer ended by itself */
@@ -34,11 +27,16 @@ interface Beam {
 
 /**
  * @param encoded one input; all beams read it
- * @returns best first, numReturnSequences of them
+ * @returns best first, sampling.numReturnSequences of them
  * @throws SpellError run-nan, run-aborted, and what the runtime throws
  */
-export async function searchBeams(session: T5Session, encoded: Encoded, options: BeamOptions): Promise<readonly BeamAnswer[]> {
-  const { numBeams, maxTokens, endIds, startId, lengthPenalty } = options;
+export async function searchBeams(
+  session: T5Session,
+  encoded: Encoded,
+  options: SearchOptions<BeamSampling>,
+): Promise<readonly BeamAnswer[]> {
+  const { maxTokens, endIds, startId } = options;
+  const { numBeams, lengthPenalty, numReturnSequences } = options.sampling;
   const { vocabSize } = session.config;
   const keep = Math.max(2, 1 + endIds.size) * numBeams;
   const state = new DecoderState(session, encoded, 1);
@@ -81,7 +79,7 @@ export async function searchBeams(session: T5Session, encoded: Encoded, options:
   } finally {
     state.release();
   }
-  return finished.slice(0, options.numReturnSequences);
+  return finished.slice(0, numReturnSequences);
 }
 
 /** @returns `to`, filled with logits less `shift` */

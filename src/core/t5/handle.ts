@@ -4,10 +4,11 @@
  */
 import { abortedError, SpellError } from "../errors.ts";
 import type { Candidate, DeviceReport, ManyPiece, ModelPiece, Seq2SeqGenerateOptions, Seq2SeqHandle } from "../spec/runtime.ts";
+import type { BeamSampling, Sampling, TokenSampling } from "../spec/sampling.ts";
 import { createStopFilter } from "../text/stop-filter.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { closedError } from "../text/turns.ts";
-import type { BeamAnswer, BeamOptions } from "./beam-search.ts";
+import type { BeamAnswer } from "./beam-search.ts";
 import type { T5Configs } from "./config.ts";
 import { type SearchOptions, takeBreath } from "./search.ts";
 import type { RowToken } from "./search-many.ts";
@@ -21,7 +22,7 @@ export interface IdEngine {
   /** Ids as they are found, the end token too: it is the last. Ends after `maxTokens` otherwise. */
   search(ids: readonly number[], options: SearchOptions): AsyncGenerator<number, void, undefined>;
   /** Answers, best first. Absent where beams cannot be searched. */
-  searchBeams?(options: BeamOptions): Promise<readonly BeamAnswer[]>;
+  searchBeams?(options: SearchOptions<BeamSampling>): Promise<readonly BeamAnswer[]>;
   /** Several inputs at once. Absent where they would be answered one after the other. */
   searchMany?(inputs: readonly (readonly number[])[], options: SearchOptions): AsyncGenerator<RowToken, void, undefined>;
   dispose(): Promise<void>;
@@ -47,8 +48,8 @@ const beamOptions = ["numBeams", "lengthPenalty", "numReturnSequences"];
 export function createIdHandle({ engine, tokenizer, facts, device, inputLength, notes, pause, now }: IdHandleParts): Seq2SeqHandle {
   let alive = true;
 
-  const searchOptions = (options: Seq2SeqGenerateOptions): SearchOptions => ({
-    sampling: options.sampling,
+  const searchOptions = <S extends Sampling>(options: Seq2SeqGenerateOptions, sampling: S): SearchOptions<S> => ({
+    sampling,
     maxTokens: options.maxTokens,
     minTokens: facts.generation.minNewTokens ?? 0,
     noRepeatNgramSize: options.noRepeatNgramSize,
@@ -80,12 +81,12 @@ export function createIdHandle({ engine, tokenizer, facts, device, inputLength, 
     const started = now();
     const cachedTokens = (await engine.encode?.(ids)) ?? 0;
     let decoding = now();
-    const search = searchOptions(options);
+    const { sampling } = options;
+    const search = searchOptions(options, sampling);
     await takeBreath(search);
     const counts = () => ({ promptTokens: ids.length, cachedTokens, prefillMs: decoding - started, decodeMs: now() - decoding });
-    if (options.numBeams > 1 && engine.searchBeams !== undefined) {
-      const { numBeams, lengthPenalty, numReturnSequences } = options;
-      const answers = await engine.searchBeams({ ...search, numBeams, lengthPenalty, numReturnSequences });
+    if (sampling.kind === "beam" && engine.searchBeams !== undefined) {
+      const answers = await engine.searchBeams({ ...search, sampling });
       const candidates = answers.map(({ ids: answer, score }): Candidate => ({ text: cut(tokenizer.decode(answer), options.stop), score }));
       const [best] = candidates;
       const [first] = answers;
@@ -96,14 +97,14 @@ export function createIdHandle({ engine, tokenizer, facts, device, inputLength, 
         finishReason: isComplete ? "stop" : "length",
         ...counts(),
         completionTokens: first?.ids.length ?? 0,
-        ...(numReturnSequences > 1 ? { candidates } : {}),
+        candidates: sampling.numReturnSequences > 1 ? candidates : undefined,
       };
       return;
     }
     const writer = createWriter(tokenizer, options.stop);
     let completionTokens = 0;
     let ended = false;
-    for await (const id of engine.search(ids, search)) {
+    for await (const id of engine.search(ids, { ...search, sampling: withoutBeams(sampling) })) {
       if (completionTokens === 0 && engine.encode === undefined) decoding = now();
       completionTokens += 1;
       ended = search.endIds.has(id);
@@ -124,14 +125,15 @@ export function createIdHandle({ engine, tokenizer, facts, device, inputLength, 
     options: Seq2SeqGenerateOptions,
   ): AsyncGenerator<ManyPiece, void, undefined> {
     if (!alive) throw closedError();
-    if (options.numBeams > 1) {
+    const { sampling } = options;
+    if (sampling.kind === "beam") {
       // Beams of several inputs do not share a batch.
       for (const [index, prompt] of prompts.entries()) for await (const piece of generate(prompt, options)) yield { index, piece };
       return;
     }
     if (options.signal?.aborted === true) throw abortedError();
     const inputs = prompts.map(encodePrompt);
-    const search = searchOptions(options);
+    const search = searchOptions(options, sampling);
     const started = now();
     const answers = inputs.map(() => ({ writer: createWriter(tokenizer, options.stop), tokens: 0, ended: false }));
     for await (const { index, id } of searchMany(inputs, search)) {
@@ -185,6 +187,11 @@ export function createIdHandle({ engine, tokenizer, facts, device, inputLength, 
       await engine.dispose();
     },
   };
+}
+
+/** What an engine does that searches no beams. */
+function withoutBeams(sampling: Sampling): TokenSampling {
+  return sampling.kind === "beam" ? { kind: "greedy", seed: sampling.seed, penalties: sampling.penalties } : sampling;
 }
 
 /** Ids to text that is safe to show: whole characters, nothing of a stop string. */

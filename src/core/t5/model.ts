@@ -6,7 +6,7 @@ import type { GenerateOptions, Prompt } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import type { Seq2SeqOpenOptions, Seq2SeqRuntime } from "../spec/runtime.ts";
 import { openHandleModel, randomSeed, type WrittenPrompt, warning } from "../text/handle-model.ts";
-import { resolveSeq2SeqParameters, type Seq2SeqDefaults } from "../text/parameters.ts";
+import { type ParameterDefaults, resolveSeq2SeqParameters } from "../text/parameters.ts";
 import { definedOnly } from "../values.ts";
 import type { T5GenerationConfig } from "./config.ts";
 
@@ -60,7 +60,7 @@ function writeInput(prompt: Prompt, { system }: Pick<GenerateOptions, "system">,
 }
 
 /** generation_config.json by the names of our parameters. Sampling counts only where the model asks for it. */
-function samplingDefaults(generation: T5GenerationConfig): Seq2SeqDefaults {
+function samplingDefaults(generation: T5GenerationConfig): ParameterDefaults {
   const { maxNewTokens, maxLength, doSample, repetitionPenalty } = generation;
   const maxTokens = maxNewTokens ?? (maxLength === undefined ? undefined : Math.max(1, maxLength - 1));
   return definedOnly({

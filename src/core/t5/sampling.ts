@@ -3,16 +3,13 @@
  * test/core/t5/sampling.test.ts holds them against a naive version, and against transformers' own processors.
  */
 import { SpellError } from "../errors.ts";
-import type { GgufSampling } from "../spec/runtime.ts";
+import type { Penalties, RandomSampling } from "../spec/sampling.ts";
 
 /** Tokens that stay in the draw, and their probabilities, which add up to 1. */
 export interface Candidates {
   readonly ids: readonly number[];
   readonly probabilities: readonly number[];
 }
-
-/** What keeps a text from repeating itself. */
-export type Penalties = Pick<GgufSampling, "repeatPenalty" | "repeatLastN" | "presencePenalty" | "frequencyPenalty">;
 
 /**
  * Weakens tokens that were produced lately, in place.
@@ -22,10 +19,9 @@ export type Penalties = Pick<GgufSampling, "repeatPenalty" | "repeatLastN" | "pr
  * @param produced decoder ids so far, the start token included
  */
 export function applyPenalties(scores: Float32Array, produced: readonly number[], penalties: Penalties): void {
-  const { repeatPenalty, repeatLastN, presencePenalty, frequencyPenalty } = penalties;
-  if (repeatLastN === 0 || (repeatPenalty === 1 && presencePenalty === 0 && frequencyPenalty === 0)) return;
+  const { repeatPenalty, lastTokens, presencePenalty, frequencyPenalty } = penalties;
   const counts = new Map<number, number>();
-  for (const id of repeatLastN < 0 ? produced : produced.slice(-repeatLastN)) counts.set(id, (counts.get(id) ?? 0) + 1);
+  for (const id of lastTokens === "all" ? produced : produced.slice(-lastTokens)) counts.set(id, (counts.get(id) ?? 0) + 1);
   for (const [id, count] of counts) {
     const score = scores[id];
     if (score === undefined) continue;
@@ -66,10 +62,10 @@ export function argmax(scores: Float32Array): number {
  * @param scores f32 [vocabSize], penalties applied
  * @throws SpellError run-nan
  */
-export function filterCandidates(scores: Float32Array, sampling: Pick<GgufSampling, "topK" | "topP" | "minP" | "temperature">): Candidates {
-  const { topK, topP, minP, temperature } = sampling;
+export function filterCandidates(scores: Float32Array, sampling: Omit<RandomSampling, "kind" | "seed">): Candidates {
+  const { topK = scores.length, topP = 1, minP = 0, temperature } = sampling;
   const most = scores[argmax(scores)] as number;
-  const limit = topK === 0 ? scores.length : Math.min(topK, scores.length);
+  const limit = Math.min(topK, scores.length);
   let ids = topP < 1 ? nucleus(scores, most, limit, topP) : largest(scores, limit);
   if (minP > 0) {
     const least = Math.log(minP) + most;

@@ -1,14 +1,14 @@
 /** One token after the other: greedy or drawn, with guesses (lookup.ts, draft.ts) where that is exact. Beam search is in beam-search.ts. */
 import { abortedError, SpellError } from "../errors.ts";
-import type { GgufSampling } from "../spec/runtime.ts";
+import type { Sampling, TokenSampling } from "../spec/sampling.ts";
 import { DecoderState, type Encoded, type T5Session } from "./decode.ts";
 import { createDrafter } from "./draft.ts";
 import { createLookup, type Guesser } from "./lookup.ts";
 import { applyPenalties, argmax, banRepeatedNgrams, draw, filterCandidates, noNumbers, seededRandom } from "./sampling.ts";
 
 /** What every search needs to know about the answer it is after. */
-export interface SearchOptions {
-  readonly sampling: GgufSampling;
+export interface SearchOptions<S extends Sampling = TokenSampling> {
+  readonly sampling: S;
   /** tokens of the answer, at least 1 */
   readonly maxTokens: number;
   /** no end token before so many tokens */
@@ -25,21 +25,22 @@ export interface SearchOptions {
 }
 
 /** Whether restrictScores() would change anything for an answer of so many tokens: copying a vocabulary's scores for nothing costs time. */
-export function hasRestrictions({ sampling, ...options }: SearchOptions, producedTokens: number): boolean {
-  const penalised = sampling.repeatPenalty !== 1 || sampling.presencePenalty !== 0 || sampling.frequencyPenalty !== 0;
-  return penalised || options.noRepeatNgramSize > 0 || options.suppressTokens.length > 0 || producedTokens < options.minTokens;
+export function hasRestrictions(options: SearchOptions<Sampling>, producedTokens: number): boolean {
+  const { sampling, noRepeatNgramSize, suppressTokens, minTokens } = options;
+  return sampling.penalties !== undefined || noRepeatNgramSize > 0 || suppressTokens.length > 0 || producedTokens < minTokens;
 }
 
 /** Processing of scores that all searches share, in place. @param produced start token included */
-export function restrictScores(scores: Float32Array, produced: readonly number[], options: SearchOptions): void {
-  applyPenalties(scores, produced, options.sampling);
+export function restrictScores(scores: Float32Array, produced: readonly number[], options: SearchOptions<Sampling>): void {
+  const { penalties } = options.sampling;
+  if (penalties !== undefined) applyPenalties(scores, produced, penalties);
   banRepeatedNgrams(scores, produced, options.noRepeatNgramSize);
   if (produced.length <= options.minTokens) for (const id of options.endIds) scores[id] = Number.NEGATIVE_INFINITY;
   for (const id of options.suppressTokens) if (id < scores.length) scores[id] = Number.NEGATIVE_INFINITY;
 }
 
 /** Waits a moment for the host. @throws SpellError run-aborted */
-export async function takeBreath({ pause, signal }: Pick<SearchOptions, "pause" | "signal">): Promise<void> {
+export async function takeBreath({ pause, signal }: Pick<SearchOptions<Sampling>, "pause" | "signal">): Promise<void> {
   await pause();
   if (signal?.aborted === true) throw abortedError();
 }
@@ -60,7 +61,7 @@ export async function* searchTokens(
   const choose = createChooser(options);
   const produced = [options.startId];
   const guessers: Guesser[] = [];
-  if (options.sampling.temperature === 0) {
+  if (options.sampling.kind === "greedy") {
     guessers.push(createLookup(input.filter((id) => !options.endIds.has(id))));
     if (session.drafter !== undefined) guessers.push(createDrafter(session, session.drafter, encoded, choose, options.endIds));
   }
@@ -114,7 +115,7 @@ export function createChooser(options: SearchOptions): (scores: Float32Array, pr
     const isRestricted = hasRestrictions(options, produced.length - 1);
     const restricted = isRestricted ? scores.slice() : scores;
     if (isRestricted) restrictScores(restricted, produced, options);
-    return sampling.temperature === 0 ? argmax(restricted) : draw(filterCandidates(restricted, sampling), random());
+    return sampling.kind === "greedy" ? argmax(restricted) : draw(filterCandidates(restricted, sampling), random());
   };
 }
 

@@ -3,12 +3,13 @@
  * so that the real ones can be checked against it, and so that programs that use this library can be tested without a model.
  */
 import { abortedError, SpellError } from "../errors.ts";
-import type { GgufGenerateOptions, GgufHandle, GgufOpenOptions, GgufRuntime, GgufSampling, ModelPiece } from "../spec/runtime.ts";
+import type { GgufGenerateOptions, GgufHandle, GgufOpenOptions, GgufRuntime, ModelPiece } from "../spec/runtime.ts";
+import type { TokenSampling } from "../spec/sampling.ts";
 import { closedError } from "../text/turns.ts";
 
 export interface ScriptedRuntimeOptions {
   /** Words of the answer, spaces included; endless seeded words by default. */
-  readonly answer?: ((prompt: string, sampling: GgufSampling) => Iterable<string>) | undefined;
+  readonly answer?: ((prompt: string, sampling: TokenSampling) => Iterable<string>) | undefined;
   /** Time of one word, default 0. */
   readonly stepMs?: number | undefined;
   /** The engine dies at this word (counted from 0) of each call while it returns true. */
@@ -121,8 +122,8 @@ function openScripted(script: ScriptedRuntimeOptions, { contextLength, signal, o
 }
 
 /** Endless words: the next one follows from the one before when greedy, from the seed otherwise. */
-function* endlessWords(prompt: string, { temperature, seed }: GgufSampling): Generator<string, void, undefined> {
-  let state = temperature === 0 ? prompt.length : seed;
+function* endlessWords(prompt: string, { kind, seed }: TokenSampling): Generator<string, void, undefined> {
+  let state = kind === "greedy" ? prompt.length : seed;
   for (;;) {
     state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9) >>> 0;
     yield words[state % words.length] ?? " the";

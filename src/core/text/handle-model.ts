@@ -8,7 +8,7 @@ import { limits } from "../limits.ts";
 import { deviceChoices, isGpu } from "../spec/devices.ts";
 import type { GenerateOptions, Prompt } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
-import type { Device, DeviceChoice, DeviceReport, GgufGenerateOptions, ManyPiece, ModelHandle, ModelPiece } from "../spec/runtime.ts";
+import type { Device, DeviceChoice, DeviceReport, ManyPiece, ModelGenerateOptions, ModelHandle, ModelPiece } from "../spec/runtime.ts";
 import type { ManyPart, StreamPart, WarningCode } from "../spec/stream-part.ts";
 import { checkPrompt } from "./check-call.ts";
 import { parameterRules } from "./parameters.ts";
@@ -41,7 +41,7 @@ export interface ResolvedCall<O> {
   readonly ignored: readonly string[];
 }
 
-export interface HandleModelParts<O extends GgufGenerateOptions> {
+export interface HandleModelParts<O extends ModelGenerateOptions> {
   readonly id: string;
   readonly architecture: string;
   readonly sizeBytes: number;
@@ -74,7 +74,7 @@ interface Seat<O> {
  * Opens a model; it can generate when this resolves.
  * @throws SpellError of `open`
  */
-export async function openHandleModel<O extends GgufGenerateOptions>(parts: HandleModelParts<O>): Promise<LanguageModel> {
+export async function openHandleModel<O extends ModelGenerateOptions>(parts: HandleModelParts<O>): Promise<LanguageModel> {
   const { id, architecture, device: usual } = parts;
   const turns = createTurns(limits.waitingGenerations);
   const restarts: number[] = [];

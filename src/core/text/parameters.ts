@@ -5,11 +5,15 @@
 
 import { SpellError } from "../errors.ts";
 import type { GenerateOptions, Preset } from "../spec/generate.ts";
-import type { GgufGenerateOptions, GgufSampling, Seq2SeqGenerateOptions } from "../spec/runtime.ts";
+import type { GgufGenerateOptions, Seq2SeqGenerateOptions } from "../spec/runtime.ts";
+import type { Penalties, TokenSampling } from "../spec/sampling.ts";
 import { definedOnly } from "../values.ts";
 import { checkOptionNames } from "./check-call.ts";
 
 export type NumberParameter = Exclude<keyof GenerateOptions, "stop" | "preset" | "system" | "raw" | "device" | "signal">;
+
+/** What a model's own files recommend, by our names. */
+export type ParameterDefaults = Pick<GenerateOptions, NumberParameter>;
 
 export interface ParameterRule {
   readonly name: NumberParameter;
@@ -64,7 +68,7 @@ export const parameterRules: readonly ParameterRule[] = [
   }),
 ];
 
-export const presets: Readonly<Record<Preset, Pick<GgufSampling, "temperature" | "topP" | "topK" | "repeatPenalty">>> = {
+export const presets: Readonly<Record<Preset, Readonly<Record<"temperature" | "topP" | "topK" | "repeatPenalty", number>>>> = {
   greedy: { temperature: 0, topP: 1, topK: 0, repeatPenalty: 1 },
   balanced: { temperature: 0.7, topP: 0.9, topK: 40, repeatPenalty: 1.1 },
   conservative: { temperature: 0.5, topP: 0.85, topK: 20, repeatPenalty: 1.15 },
@@ -106,7 +110,7 @@ export function findStopProblem(stop: unknown): string | undefined {
  */
 export function resolveDecoderParameters(
   options: GenerateOptions,
-  modelDefaults: Partial<GgufSampling>,
+  modelDefaults: ParameterDefaults,
   randomSeed: () => number,
 ): { readonly options: GgufGenerateOptions; readonly ignored: readonly string[] } {
   checkGenerateOptions(options);
@@ -137,16 +141,13 @@ export function withDefaults(options: GenerateOptions, defaults: GenerateOptions
   };
 }
 
-/** What generation_config.json of an encoder-decoder model recommends, by our names. */
-export type Seq2SeqDefaults = Partial<Pick<GenerateOptions, NumberParameter>>;
-
 /**
  * Options of one call to the full set an encoder-decoder gets. A temperature above 0 that was asked for puts aside beams the model recommends.
  * @throws SpellError run-option naming parameter, range and value
  */
 export function resolveSeq2SeqParameters(
   options: GenerateOptions,
-  modelDefaults: Seq2SeqDefaults,
+  modelDefaults: ParameterDefaults,
   randomSeed: () => number,
 ): { readonly options: Seq2SeqGenerateOptions; readonly ignored: readonly string[] } {
   checkGenerateOptions(options);
@@ -156,31 +157,24 @@ export function resolveSeq2SeqParameters(
     asksForBeams ? { ...modelDefaults, temperature: 0 } : modelDefaults,
     (entry) => entry.seq2seqDefault ?? entry.decoderDefault,
   );
-  const sampling = resolveSampling(options, pick, randomSeed);
-  const numBeams = sampling.temperature > 0 && !asksForBeams ? 1 : pick("numBeams");
-  if (sampling.temperature > 0 && numBeams > 1) {
-    throw new SpellError(
-      "run-option",
-      `numBeams: more than 1 needs temperature 0; got ${numBeams} beams at temperature ${sampling.temperature}`,
-      {
-        where: "numBeams",
-      },
-    );
+  const tokens = resolveSampling(options, pick, randomSeed);
+  const numBeams = tokens.kind === "random" && !asksForBeams ? 1 : pick("numBeams");
+  if (tokens.kind === "random" && numBeams > 1) {
+    const message = `numBeams: more than 1 needs temperature 0; got ${numBeams} beams at temperature ${tokens.temperature}`;
+    throw new SpellError("run-option", message, { where: "numBeams" });
   }
   const numReturnSequences = options.numReturnSequences ?? Math.min(numBeams, pick("numReturnSequences"));
   if (numReturnSequences > numBeams) {
-    throw new SpellError("run-option", `numReturnSequences: wanted at most numBeams (${numBeams}); got ${numReturnSequences}`, {
-      where: "numReturnSequences",
-    });
+    const message = `numReturnSequences: wanted at most numBeams (${numBeams}); got ${numReturnSequences}`;
+    throw new SpellError("run-option", message, { where: "numReturnSequences" });
   }
+  const { seed, penalties } = tokens;
+  const lengthPenalty = pick("lengthPenalty");
   return {
     options: {
       maxTokens: pick("maxTokens"),
-      sampling,
+      sampling: numBeams > 1 ? { kind: "beam", seed, numBeams, lengthPenalty, numReturnSequences, penalties } : tokens,
       stop: stopList(options),
-      numBeams,
-      lengthPenalty: pick("lengthPenalty"),
-      numReturnSequences,
       noRepeatNgramSize: pick("noRepeatNgramSize"),
     },
     ignored: [],
@@ -190,26 +184,40 @@ export function resolveSeq2SeqParameters(
 /** Finds the value of a parameter. */
 type Picker = (name: NumberParameter) => number;
 
-function picker(options: GenerateOptions, modelDefaults: Seq2SeqDefaults, fallback: (entry: ParameterRule) => number | undefined): Picker {
-  const preset: Seq2SeqDefaults = options.preset === undefined ? {} : presets[options.preset];
+function picker(
+  options: GenerateOptions,
+  modelDefaults: ParameterDefaults,
+  fallback: (entry: ParameterRule) => number | undefined,
+): Picker {
+  const preset: ParameterDefaults = options.preset === undefined ? {} : presets[options.preset];
   return (name) => {
     const entry = parameterRules.find((candidate) => candidate.name === name);
     return options[name] ?? preset[name] ?? modelDefaults[name] ?? (entry === undefined ? undefined : fallback(entry)) ?? 0;
   };
 }
 
-function resolveSampling(options: GenerateOptions, pick: Picker, randomSeed: () => number): GgufSampling {
+function resolveSampling(options: GenerateOptions, pick: Picker, randomSeed: () => number): TokenSampling {
+  const seed = options.seed ?? randomSeed();
+  const penalties = resolvePenalties(pick);
+  const temperature = pick("temperature");
+  if (temperature === 0) return { kind: "greedy", seed, penalties };
+  const [topK, topP, minP] = [pick("topK"), pick("topP"), pick("minP")];
   return {
-    temperature: pick("temperature"),
-    topK: pick("topK"),
-    topP: pick("topP"),
-    minP: pick("minP"),
-    repeatPenalty: pick("repeatPenalty"),
-    repeatLastN: pick("repeatLastN"),
-    presencePenalty: pick("presencePenalty"),
-    frequencyPenalty: pick("frequencyPenalty"),
-    seed: options.seed ?? randomSeed(),
+    kind: "random",
+    seed,
+    temperature,
+    topK: topK === 0 ? undefined : topK,
+    topP: topP === 1 ? undefined : topP,
+    minP: minP === 0 ? undefined : minP,
+    penalties,
   };
+}
+
+function resolvePenalties(pick: Picker): Penalties | undefined {
+  const [repeatPenalty, presencePenalty, frequencyPenalty] = [pick("repeatPenalty"), pick("presencePenalty"), pick("frequencyPenalty")];
+  const lastTokens = pick("repeatLastN");
+  if (lastTokens === 0 || (repeatPenalty === 1 && presencePenalty === 0 && frequencyPenalty === 0)) return undefined;
+  return { repeatPenalty, presencePenalty, frequencyPenalty, lastTokens: lastTokens < 0 ? "all" : lastTokens };
 }
 
 function stopList({ stop }: GenerateOptions): readonly string[] {

@@ -14,6 +14,7 @@ export function startCompletion(
   contextLength: number,
   abortSignal: AbortSignal,
 ): { readonly pieces: AsyncGenerator<ModelPiece, void, undefined>; readonly done: Promise<unknown> } {
+  const { penalties } = sampling;
   const chunks: WllamaChunk[] = [];
   let over = false;
   let failure: unknown;
@@ -22,14 +23,13 @@ export function startCompletion(
     prompt,
     stream: true, // a whole answer is refused where it ends inside a character
     max_tokens: maxTokens,
-    temperature: sampling.temperature,
-    top_k: sampling.topK,
-    top_p: sampling.topP,
-    min_p: sampling.minP,
-    repeat_penalty: sampling.repeatPenalty,
-    repeat_last_n: sampling.repeatLastN,
-    presence_penalty: sampling.presencePenalty,
-    frequency_penalty: sampling.frequencyPenalty,
+    ...(sampling.kind === "greedy"
+      ? { temperature: 0, top_k: 1, top_p: 1, min_p: 0 }
+      : { temperature: sampling.temperature, top_k: sampling.topK ?? 0, top_p: sampling.topP ?? 1, min_p: sampling.minP ?? 0 }),
+    repeat_penalty: penalties?.repeatPenalty ?? 1,
+    repeat_last_n: penalties?.lastTokens === "all" ? -1 : (penalties?.lastTokens ?? 0),
+    presence_penalty: penalties?.presencePenalty ?? 0,
+    frequency_penalty: penalties?.frequencyPenalty ?? 0,
     // the largest 32-bit number means "draw a seed yourself" there
     seed: Math.min(sampling.seed, 0xffff_fffe),
     samplers: ["penalties", "top_k", "top_p", "min_p", "temperature"],

@@ -1,7 +1,8 @@
 /** Answers of node-llama-cpp, token by token: the prompt that is kept, the options by their names there, and whole characters only. */
 import type { Llama, LlamaContext, LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
 import { abortedError, SpellError, toSpellError } from "../../core/errors.ts";
-import type { GgufGenerateOptions, GgufSampling, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
+import type { GgufGenerateOptions, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
+import type { TokenSampling } from "../../core/spec/sampling.ts";
 import { engineName } from "./llama-start.ts";
 
 /** Tokens to compute below which a prompt takes the threads of decoding; with 16, two threads already won on the models looked at. */
@@ -156,13 +157,13 @@ async function checkStep(sequence: LlamaContextSequence, token: Token): Promise<
  * The penalties look at the last tokens of prompt and answer together, as llama.cpp's server does.
  */
 function toEvaluateOptions(
-  sampling: GgufSampling,
+  sampling: TokenSampling,
   history: readonly Token[],
   contextLength: number,
 ): Parameters<LlamaContextSequence["evaluate"]>[1] {
-  const { temperature, topK, topP, minP, repeatPenalty, repeatLastN, presencePenalty, frequencyPenalty, seed } = sampling;
-  const window = repeatLastN < 0 ? contextLength : repeatLastN;
-  const isPenalized = window > 0 && (repeatPenalty !== 1 || presencePenalty !== 0 || frequencyPenalty !== 0);
+  const { penalties, seed } = sampling;
+  const { temperature, topK = 0, topP = 1, minP = 0 } = sampling.kind === "random" ? sampling : { temperature: 0 };
+  const window = penalties?.lastTokens === "all" ? contextLength : (penalties?.lastTokens ?? 0);
   return {
     temperature,
     topK,
@@ -170,11 +171,11 @@ function toEvaluateOptions(
     minP,
     // llama.cpp takes the largest 32-bit number for "draw a seed yourself"
     seed: Math.min(seed, 0xffff_fffe),
-    ...(isPenalized && {
+    ...(penalties && {
       repeatPenalty: {
-        penalty: repeatPenalty,
-        presencePenalty,
-        frequencyPenalty,
+        penalty: penalties.repeatPenalty,
+        presencePenalty: penalties.presencePenalty,
+        frequencyPenalty: penalties.frequencyPenalty,
         maxPunishTokens: window,
         punishTokens: () => history.slice(-window),
       },

@@ -9,15 +9,9 @@ import { pathToFileURL } from "node:url";
 import { SpellError } from "../../core/errors.ts";
 import type { ByteSource } from "../../core/formats/byte-source.ts";
 import { isSoftwareAdapter } from "../../core/spec/devices.ts";
-import {
-  type Device,
-  type DeviceProbe,
-  type GgufHandle,
-  type GgufOpenOptions,
-  type GgufRuntime,
-  greedySampling,
-  type ThreadChoice,
-} from "../../core/spec/runtime.ts";
+
+import type { Device, DeviceProbe, GgufHandle, GgufOpenOptions, GgufRuntime, ThreadChoice } from "../../core/spec/runtime.ts";
+import { greedy } from "../../core/spec/sampling.ts";
 import { once } from "../../core/values.ts";
 import { openWllama, type WllamaHost } from "../../engines/wllama/driver.ts";
 import { hasMemory64, maxFileBytes } from "../../engines/wllama/features.ts";
@@ -150,7 +144,7 @@ async function timeOf(handle: GgufHandle, round: number, limitMs: number, signal
   signal?.addEventListener("abort", onAbort, { once: true });
   const timer = Number.isFinite(limitMs) ? setTimeout(onAbort, limitMs) : undefined;
   try {
-    for await (const piece of handle.generate(prompt, { maxTokens: 6, sampling: greedySampling, stop: [], signal: stop.signal })) {
+    for await (const piece of handle.generate(prompt, { maxTokens: 6, sampling: greedy, stop: [], signal: stop.signal })) {
       if (piece.type === "end") return piece.prefillMs + piece.decodeMs;
     }
   } catch (error) {

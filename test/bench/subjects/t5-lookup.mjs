@@ -35,19 +35,8 @@ const session = {
     },
   },
 };
-const sampling = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repeatPenalty: 1,
-  repeatLastN: -1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  seed: 1,
-};
 const options = {
-  sampling,
+  sampling: { kind: "greedy", seed: 1 },
   maxTokens: newTokens,
   minTokens: 0,
   noRepeatNgramSize: 0,

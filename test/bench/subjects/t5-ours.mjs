@@ -44,17 +44,7 @@ const session = await openT5Session(config, weightsAs(variant, await keptBlocks(
 });
 const loadMs = performance.now() - loading;
 const options = {
-  sampling: {
-    temperature: 0,
-    topK: 0,
-    topP: 1,
-    minP: 0,
-    repeatPenalty: 1,
-    repeatLastN: -1,
-    presencePenalty: 0,
-    frequencyPenalty: 0,
-    seed: 1,
-  },
+  sampling: { kind: "greedy", seed: 1 },
   maxTokens: newTokens,
   minTokens: newTokens,
   noRepeatNgramSize: 0,
@@ -63,6 +53,8 @@ const options = {
   startId: 0,
   pause: () => new Promise((resolve) => setImmediate(resolve)),
 };
+
+const beams = { kind: "beam", seed: 1, numBeams: 4, lengthPenalty: 1, numReturnSequences: 1 };
 
 async function answer() {
   const started = performance.now();
@@ -83,7 +75,7 @@ if (what === "many") {
   figures.beam4Rate = await rates(2, async () => {
     const started = performance.now();
     const encoded = await encode(session, [input]);
-    const [best] = await searchBeams(session, encoded, { ...options, numBeams: 4, lengthPenalty: 1, numReturnSequences: 1 });
+    const [best] = await searchBeams(session, encoded, { ...options, sampling: beams });
     encoded.release();
     return (best.ids.length * 1000) / (performance.now() - started);
   });

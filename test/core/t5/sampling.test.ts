@@ -7,9 +7,9 @@ const rows = fc
   .map((values) => Float32Array.from(values));
 
 /** top_k, top_p, min_p, temperature, by sorting everything. */
-function naive(scores: Float32Array, { topK, topP, minP, temperature }: { topK: number; topP: number; minP: number; temperature: number }) {
+function naive(scores: Float32Array, { topK, topP = 1, minP = 0, temperature }: Parameters<typeof filterCandidates>[1]) {
   let ids = [...scores.keys()].sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0) || a - b);
-  if (topK > 0) ids = ids.slice(0, topK);
+  if (topK !== undefined) ids = ids.slice(0, topK);
   const most = scores[ids[0] ?? 0] ?? 0;
   const weight = (id: number): number => Math.exp((scores[id] ?? 0) - most);
   if (topP < 1) {
@@ -35,9 +35,9 @@ describe("filterCandidates", () => {
       fc.property(
         rows,
         fc.record({
-          topK: fc.constantFrom(0, 1, 5, 40, 300),
-          topP: fc.constantFrom(1, 0.9, 0.5, 0.01),
-          minP: fc.constantFrom(0, 0.05, 0.9),
+          topK: fc.constantFrom(undefined, 1, 5, 40, 300),
+          topP: fc.constantFrom(undefined, 1, 0.9, 0.5, 0.01),
+          minP: fc.constantFrom(undefined, 0.05, 0.9),
           temperature: fc.constantFrom(0.3, 1, 1.7),
         }),
         (scores, sampling) => {
@@ -54,7 +54,7 @@ describe("filterCandidates", () => {
   });
 
   it("leaves out what was forbidden", () => {
-    const { ids } = filterCandidates(Float32Array.of(1, Number.NEGATIVE_INFINITY, 0), { topK: 0, topP: 1, minP: 0, temperature: 1 });
+    const { ids } = filterCandidates(Float32Array.of(1, Number.NEGATIVE_INFINITY, 0), { temperature: 1 });
     expect([...ids].sort()).toEqual([0, 2]);
   });
 });
@@ -74,15 +74,13 @@ describe("largest", () => {
 describe("penalties", () => {
   it("divide positive scores, multiply negative ones, once per token, and take presence and frequency off", () => {
     const scores = Float32Array.of(2, -2, 4, 1);
-    applyPenalties(scores, [0, 1, 1, 0, 0], { repeatPenalty: 2, repeatLastN: -1, presencePenalty: 0.5, frequencyPenalty: 0.25 });
+    applyPenalties(scores, [0, 1, 1, 0, 0], { repeatPenalty: 2, lastTokens: "all", presencePenalty: 0.5, frequencyPenalty: 0.25 });
     expect([...scores]).toEqual([1 - 0.5 - 0.75, -4 - 0.5 - 0.5, 4, 1]);
   });
 
-  it("look at the last tokens only, or at none", () => {
+  it("look at the last tokens only", () => {
     const scores = Float32Array.of(2, 2, 2);
-    applyPenalties(scores, [0, 1, 2], { repeatPenalty: 2, repeatLastN: 1, presencePenalty: 0, frequencyPenalty: 0 });
-    expect([...scores]).toEqual([2, 2, 1]);
-    applyPenalties(scores, [0, 1, 2], { repeatPenalty: 2, repeatLastN: 0, presencePenalty: 0, frequencyPenalty: 0 });
+    applyPenalties(scores, [0, 1, 2], { repeatPenalty: 2, lastTokens: 1, presencePenalty: 0, frequencyPenalty: 0 });
     expect([...scores]).toEqual([2, 2, 1]);
   });
 

@@ -1,7 +1,7 @@
 /** The decode loop, prompt lookup, batches and beam search against naive versions over plain arrays. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { greedySampling } from "../../../src/core/spec/runtime.ts";
+import { greedy } from "../../../src/core/spec/sampling.ts";
 import { searchBeams } from "../../../src/core/t5/beam-search.ts";
 import { encode } from "../../../src/core/t5/decode.ts";
 import { createLookup } from "../../../src/core/t5/lookup.ts";
@@ -12,8 +12,7 @@ import { plainSession, scoresAfter } from "./plain-session.ts";
 const vocabSize = 12;
 const end = 1;
 
-function options(more: Partial<SearchOptions> & { sampling?: Partial<SearchOptions["sampling"]> } = {}): SearchOptions {
-  const { sampling, ...rest } = more;
+function options(more: Partial<SearchOptions> = {}): SearchOptions {
   return {
     maxTokens: 12,
     minTokens: 0,
@@ -22,8 +21,8 @@ function options(more: Partial<SearchOptions> & { sampling?: Partial<SearchOptio
     endIds: new Set([end]),
     startId: 0,
     pause: async () => undefined,
-    ...rest,
-    sampling: { ...greedySampling, repeatLastN: -1, seed: 3, ...sampling },
+    sampling: greedy,
+    ...more,
   };
 }
 
@@ -244,9 +243,7 @@ describe("searchBeams", () => {
           const session = plainSession(seed, vocabSize);
           const answers = await searchBeams(session, await encode(session, [input]), {
             ...options({ maxTokens: 8 }),
-            numBeams,
-            lengthPenalty,
-            numReturnSequences: numBeams,
+            sampling: { kind: "beam", seed: 3, numBeams, lengthPenalty, numReturnSequences: numBeams },
           });
           const wanted = naiveBeams(seed, input, options({ maxTokens: 8 }), numBeams, lengthPenalty);
           expect(answers.map(({ ids }) => ids)).toEqual(wanted.map(({ ids }) => ids));

@@ -12,14 +12,11 @@ describe("generation parameters", () => {
     expect(resolve({})).toEqual({
       maxTokens: 512,
       sampling: {
+        kind: "random",
         temperature: 0.7,
         topK: 40,
         topP: 0.9,
-        minP: 0,
-        repeatPenalty: 1.1,
-        repeatLastN: 64,
-        presencePenalty: 0,
-        frequencyPenalty: 0,
+        penalties: { repeatPenalty: 1.1, lastTokens: 64, presencePenalty: 0, frequencyPenalty: 0 },
         seed: 42,
       },
       stop: [],
@@ -29,7 +26,7 @@ describe("generation parameters", () => {
 
   it("take the call before the preset before the model's own defaults", () => {
     const { sampling } = resolve({ preset: "creative", topK: 3 }, { temperature: 0.1, topK: 9, minP: 0.05 });
-    expect(sampling).toMatchObject({ temperature: 0.9, topP: 0.95, topK: 3, repeatPenalty: 1.05, minP: 0.05 });
+    expect(sampling).toMatchObject({ temperature: 0.9, topP: 0.95, topK: 3, minP: 0.05, penalties: { repeatPenalty: 1.05 } });
   });
 
   it.each(
@@ -58,6 +55,17 @@ describe("generation parameters", () => {
     expect(resolve({ stop: "END" }).stop).toEqual(["END"]);
   });
 
+  it("leave out what is off", () => {
+    const off = { topK: 0, topP: 1, repeatPenalty: 1, seed: 3 };
+    expect(resolve(off).sampling).toEqual({ kind: "random", temperature: 0.7, seed: 3 });
+    expect(resolve({ ...off, temperature: 0, presencePenalty: 1, repeatLastN: 0 }).sampling).toEqual({ kind: "greedy", seed: 3 });
+    expect(resolve({ preset: "greedy", frequencyPenalty: 1, repeatLastN: -1, seed: 3 }).sampling).toEqual({
+      kind: "greedy",
+      seed: 3,
+      penalties: { repeatPenalty: 1, lastTokens: "all", presencePenalty: 0, frequencyPenalty: 1 },
+    });
+  });
+
   it("name what a decoder cannot do, and only when it was asked for", () => {
     expect(resolve({ numBeams: 4, lengthPenalty: 1, numReturnSequences: 2, noRepeatNgramSize: 3 }).ignored).toEqual([
       "num_beams",
@@ -76,33 +84,21 @@ describe("generation parameters of encoder-decoder models", () => {
   it("are greedy without beams unless somebody says otherwise", () => {
     expect(resolveSeq2Seq({})).toEqual({
       maxTokens: 512,
-      sampling: {
-        temperature: 0,
-        topK: 40,
-        topP: 0.9,
-        minP: 0,
-        repeatPenalty: 1,
-        repeatLastN: 64,
-        presencePenalty: 0,
-        frequencyPenalty: 0,
-        seed: 42,
-      },
+      sampling: { kind: "greedy", seed: 42 },
       stop: [],
-      numBeams: 1,
-      lengthPenalty: 1,
-      numReturnSequences: 1,
       noRepeatNgramSize: 0,
     });
   });
 
   it("take the model's beams, but not for a call that samples", () => {
     const model = { numBeams: 4, lengthPenalty: 2, noRepeatNgramSize: 3, maxTokens: 60 };
-    expect(resolveSeq2Seq({}, model)).toMatchObject(model);
-    expect(resolveSeq2Seq({ temperature: 0.8 }, model)).toMatchObject({ numBeams: 1, sampling: { temperature: 0.8 } });
+    const beams = { kind: "beam", seed: 42, numBeams: 4, lengthPenalty: 2, numReturnSequences: 1 };
+    expect(resolveSeq2Seq({}, model)).toEqual({ maxTokens: 60, sampling: beams, stop: [], noRepeatNgramSize: 3 });
+    expect(resolveSeq2Seq({ temperature: 0.8 }, model)).toMatchObject({ sampling: { kind: "random", temperature: 0.8 } });
   });
 
   it("beams asked for put aside sampling the model recommends", () => {
-    expect(resolveSeq2Seq({ numBeams: 2 }, { temperature: 1 })).toMatchObject({ numBeams: 2, sampling: { temperature: 0 } });
+    expect(resolveSeq2Seq({ numBeams: 2 }, { temperature: 1 })).toMatchObject({ sampling: { kind: "beam", numBeams: 2 } });
   });
 
   it("refuse beams with a temperature, and more answers than beams", () => {

@@ -103,15 +103,15 @@ describe("chat over a pipe", () => {
   it("changes parameters, and takes them back", async () => {
     const seen: unknown[] = [];
     const script: ScriptedRuntimeOptions = {
-      answer: (_, { temperature, topK, seed }) => {
-        seen.push([temperature, topK, seed]);
+      answer: (_, sampling) => {
+        seen.push(sampling);
         return ["x"];
       },
     };
     await talk("/set temperature 0.25\n/set top-k 5\n/set seed 3\na\n/set temperature default\n/set preset creative\nb\n", { script });
-    expect(seen).toEqual([
-      [0.25, 5, 3],
-      [0.9, 5, 3],
+    expect(seen).toMatchObject([
+      { kind: "random", temperature: 0.25, topK: 5, seed: 3 },
+      { kind: "random", temperature: 0.9, topK: 5, seed: 3 },
     ]);
   });
 

@@ -104,32 +104,29 @@ describe("generate, over a scripted runtime", () => {
     expect(seen).toEqual({
       prompt: "Once",
       sampling: {
+        kind: "random",
         temperature: 0.5,
         topP: 0.8,
         topK: 10,
         minP: 0.1,
-        repeatPenalty: 1.3,
-        repeatLastN: -1,
-        presencePenalty: -0.5,
-        frequencyPenalty: 0.25,
+        penalties: { repeatPenalty: 1.3, lastTokens: "all", presencePenalty: -0.5, frequencyPenalty: 0.25 },
         seed: 42,
       },
     });
   });
 
   it("lets single values win over --preset", async () => {
-    let temperature: number | undefined;
-    let topK: number | undefined;
+    let seen: unknown;
     const script = {
-      answer: (_: string, sampling: { readonly temperature: number; readonly topK: number }) => {
-        ({ temperature, topK } = sampling);
+      answer: (_: string, sampling: unknown) => {
+        seen = sampling;
         return ["x"];
       },
     };
     await generate(
       scriptedContext(keptScreen(), { files, script, flags: flags({ preset: ["creative"], "top-k": ["3"] }), operands: ["x"] }),
     );
-    expect([temperature, topK]).toEqual([0.9, 3]);
+    expect(seen).toMatchObject({ kind: "random", temperature: 0.9, topK: 3 });
   });
 
   it("names --max-tokens where the answer was cut, and --context-size where the context is full", async () => {

@@ -6,7 +6,8 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SpellError } from "../../../src/core/errors.ts";
 import type { ByteSource } from "../../../src/core/formats/byte-source.ts";
-import { greedySampling, type Seq2SeqVariant } from "../../../src/core/spec/runtime.ts";
+import type { Seq2SeqVariant } from "../../../src/core/spec/runtime.ts";
+import { greedy } from "../../../src/core/spec/sampling.ts";
 import type { BlockStore } from "../../../src/core/t5/block-file.ts";
 import { openT5 } from "../../../src/core/t5/engine.ts";
 import { openNativeOnnx } from "../../../src/node/engines/onnx-native.ts";
@@ -127,10 +128,7 @@ describe("a model from kept blocks", () => {
     const pieces = handle.generate("translate English to French: I would like to buy a ticket.", {
       maxTokens: 40,
       stop: [],
-      sampling: greedySampling,
-      numBeams: 1,
-      numReturnSequences: 1,
-      lengthPenalty: 1,
+      sampling: greedy,
       noRepeatNgramSize: 0,
     });
     for await (const piece of pieces) if (piece.type === "text") text += piece.text;

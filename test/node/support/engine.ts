@@ -4,15 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, vi } from "vitest";
 import type { RemoteRuntime } from "../../../src/core/remote/runtime.ts";
-import type {
-  GgufGenerateOptions,
-  GgufHandle,
-  GgufOpenOptions,
-  GgufRuntime,
-  GgufSampling,
-  ModelPiece,
-} from "../../../src/core/spec/runtime.ts";
-import { greedySampling } from "../../../src/core/spec/runtime.ts";
+import type { GenerateOptions } from "../../../src/core/spec/generate.ts";
+import type { GgufGenerateOptions, GgufHandle, GgufOpenOptions, GgufRuntime, ModelPiece } from "../../../src/core/spec/runtime.ts";
+import { resolveDecoderParameters } from "../../../src/core/text/parameters.ts";
 import { type ChildRuntimeOptions, childRuntime } from "../../../src/node/engines/child-runtime.ts";
 import { openFileSource } from "../../../src/node/file-source.ts";
 import { soonMs } from "../../support/soon.ts";
@@ -65,10 +59,11 @@ export interface Answer {
   readonly end: EndPiece;
 }
 
-export type AskOptions = Partial<Omit<GgufGenerateOptions, "sampling">> & { readonly sampling?: Partial<GgufSampling> };
+export type AskOptions = Partial<Omit<GgufGenerateOptions, "sampling">> & { readonly sampling?: GenerateOptions };
 
 export function generateOptions({ sampling, ...options }: AskOptions = {}): GgufGenerateOptions {
-  return { maxTokens: 24, stop: [], ...options, sampling: { ...greedySampling, repeatLastN: 64, seed: 1, ...sampling } };
+  const flat = { temperature: 0, topK: 0, topP: 1, repeatPenalty: 1, seed: 1, ...sampling };
+  return { maxTokens: 24, stop: [], ...options, sampling: resolveDecoderParameters(flat, {}, () => 1).options.sampling };
 }
 
 export async function ask(handle: GgufHandle, prompt: string, options: AskOptions = {}): Promise<Answer> {
