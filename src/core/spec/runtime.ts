@@ -168,7 +168,7 @@ export interface ModelHandle<O> {
   readonly fallbacks?: readonly string[] | undefined;
   /**
    * Continues a rendered prompt (a decoder), or answers an input (an encoder-decoder). Special tokens in it are read as such (message content was defused before),
-   * begin-of-sequence is added exactly once. The longest prefix shared with the previous call is not computed again.
+   * begin-of-sequence is added exactly once. The longest prefix shared with the previous call of its session is not computed again.
    * Pieces never split a character. One call at a time; core queues.
    * Ends with exactly one `end` piece, or throws; leaving the loop or aborting frees the model within one step.
    * @throws SpellError run-context (prompt alone does not fit; details {promptTokens, contextLength}), run-aborted, run-crash, run-nan, run-closed,
@@ -197,6 +197,8 @@ export interface ModelGenerateOptions<S extends Sampling = Sampling> {
    * The string itself may be in the pieces: core cuts it.
    */
   readonly stop: readonly string[];
+  /** Conversation whose prefix is cached; calls without one share a cache. Runtimes with one sequence have one cache for all. */
+  readonly session?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -210,7 +212,7 @@ export type ModelPiece =
       readonly finishReason: "stop" | "length";
       /** all tokens of the prompt, begin-of-sequence included */
       readonly promptTokens: number;
-      /** of these, taken over from the previous call */
+      /** of these, cached from an earlier call */
       readonly cachedTokens: number;
       readonly completionTokens: number;
       /** time for the promptTokens − cachedTokens computed now */

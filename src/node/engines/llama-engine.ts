@@ -2,13 +2,14 @@
  * GgufRuntime over node-llama-cpp, as it is used inside the child process of engine-child.ts; never load it where a crash would hurt.
  * Raw tokens in, raw tokens out: templates, defusing, queueing and stop strings' cutting are core's.
  */
-import { availableParallelism } from "node:os";
-import type { Llama, LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
+import { availableParallelism, freemem } from "node:os";
+import type { Llama, LlamaContext, LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
 import { reportOf } from "../../core/devices/report.ts";
 import { abortedError, SpellError } from "../../core/errors.ts";
 import type { ByteSource } from "../../core/formats/byte-source.ts";
 import type { Device, DeviceChoice, DeviceProbe, GgufHandle, GgufOpenOptions, GgufRuntime, ThreadChoice } from "../../core/spec/runtime.ts";
 import { confidenceAfter, generate } from "./llama-generate.ts";
+import { sequencePool } from "./llama-sequences.ts";
 import { engineName, engineVersion, type Gpu, gpuOf, lookAtGpu, mayHaveGpu, startLlama } from "./llama-start.ts";
 import {
   clampThreads,
@@ -66,11 +67,12 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
   const model = await load(llama, modelPath, options, gpu);
   const device = deviceOf(llama, model, options.device);
   // The engine keeps one cell free, and rounds up; generate() holds to what was asked.
-  const context = await model
-    .createContext({ contextSize: options.contextLength, batchSize: options.batchSize, threads: { ideal: cores, min: 1 } })
-    .catch((cause: unknown) => {
-      throw memoryError(`a context of ${options.contextLength} tokens`, cause);
-    });
+  const { contextLength, batchSize } = options;
+  const createContext = (): Promise<LlamaContext> =>
+    model.createContext({ contextSize: contextLength, batchSize, threads: { ideal: cores, min: 1 } });
+  const context = await createContext().catch((cause: unknown) => {
+    throw memoryError(`a context of ${contextLength} tokens`, cause);
+  });
   const sequence = context.getSequence();
   await checkNumbers(model, sequence);
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
@@ -82,31 +84,33 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
   const notes = [
     ...(note === undefined ? [] : [note]),
     ...(gpu && gpuLayers < layers ? [`${gpuLayers} of ${layers} layers fit on ${device}; the processor computes the others`] : []),
-    ...(context.contextSize === options.contextLength
+    ...(context.contextSize === contextLength
       ? []
-      : [`a context of ${options.contextLength} tokens is kept; ${engineName} allocates ${context.contextSize}`]),
+      : [`a context of ${contextLength} tokens is kept; ${engineName} allocates ${context.contextSize}`]),
   ];
+  // A context each: node-llama-cpp takes the memory of all sequences of one context when it is made.
+  const sequences = sequencePool(sequence, async () => {
+    const free = process.availableMemory?.() ?? freemem();
+    return free < 2 * context.memoryUsage.ram ? undefined : (await createContext()).getSequence();
+  });
   let alive = true;
   return {
     get alive() {
       return alive;
     },
     device: reportOf(device, engineName, threads),
-    contextLength: options.contextLength,
+    contextLength,
     unsupported: [],
     notes,
     async *generate(prompt, generateOptions) {
       if (!alive) throw new SpellError("run-closed", "the model was disposed");
-      yield* generate(
-        { llama, model, context, sequence, threads, contextLength: options.contextLength, batchSize: options.batchSize },
-        prompt,
-        generateOptions,
-      );
+      const taken = await sequences.take(generateOptions.session);
+      yield* generate({ llama, model, sequence: taken, threads, contextLength, batchSize }, prompt, generateOptions);
     },
     async dispose() {
       if (!alive) return;
       alive = false;
-      await context.dispose();
+      for (const taken of sequences.all()) await taken.context.dispose();
       await model.dispose();
     },
   };

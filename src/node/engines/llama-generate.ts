@@ -1,5 +1,5 @@
 /** Answers of node-llama-cpp, token by token: the prompt that is kept, the options by their names there, and whole characters only. */
-import type { Llama, LlamaContext, LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
+import type { Llama, LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
 import { abortedError, SpellError, toSpellError } from "../../core/errors.ts";
 import type { GgufGenerateOptions, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
 import type { TokenSampling } from "../../core/spec/sampling.ts";
@@ -13,7 +13,6 @@ const maxHeldTokens = 8;
 export interface LlamaEngine {
   readonly llama: Llama;
   readonly model: LlamaModel;
-  readonly context: LlamaContext;
   readonly sequence: LlamaContextSequence;
   readonly threads: ThreadChoice;
   readonly contextLength: number;

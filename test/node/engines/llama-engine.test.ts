@@ -59,6 +59,41 @@ describe("text of tiny-stories", () => {
     expect(second.end.cachedTokens).toBeGreaterThanOrEqual(first.end.promptTokens + 15);
   });
 
+  it("keeps a prefix for each of two conversations that take turns, and for calls without one", async () => {
+    const handle = await openFile(runtime, tinyStories);
+    const turns = async (sessions: readonly [string | undefined, string | undefined]): Promise<readonly number[]> => {
+      const cached: number[] = [];
+      const prompts = ["The dog ran home.", "A cat sat on a tree."];
+      for (let turn = 0; turn < 2; turn += 1) {
+        for (const [index, session] of sessions.entries()) {
+          const { text, end } = await ask(handle, prompts[index] ?? "", { maxTokens: 6, session });
+          prompts[index] += `${text} And`;
+          if (turn === 1) cached.push(end.cachedTokens);
+        }
+      }
+      return cached;
+    };
+    // all that the first turn computed: five and more tokens of the prompt, five of the answer
+    for (const tokens of await turns(["dog", "cat"])) expect(tokens).toBeGreaterThan(9);
+    // nothing but begin-of-sequence
+    for (const tokens of await turns([undefined, undefined])) expect(tokens).toBeLessThan(2);
+    const { end } = await ask(handle, "The dog ran home.", { session: "dog" });
+    expect(end.cachedTokens).toBe(end.promptTokens - 1);
+    await handle.dispose();
+  });
+
+  it("gives a conversation beyond the fourth the sequence of the one that waited longest", async () => {
+    const handle = await openFile(runtime, tinyStories);
+    const isCached = async (session: string) => {
+      const { end } = await ask(handle, `Tom saw ${session}.`, { maxTokens: 2, session });
+      return end.cachedTokens === end.promptTokens - 1;
+    };
+    for (const session of ["one", "two", "three", "four", "five"]) expect(await isCached(session)).toBe(false);
+    expect(await isCached("two")).toBe(true);
+    expect(await isCached("one")).toBe(false);
+    await handle.dispose();
+  });
+
   it("ends with stop once the text holds a stop string, which may span pieces", async () => {
     const { text } = await ask(stories, "Once upon a time");
     const stop = text.slice(10, 17);
