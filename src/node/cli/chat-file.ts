@@ -4,7 +4,9 @@ import { SpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import type { GenerateOptions, Message, Role } from "../../core/spec/generate.ts";
 import { findParameterProblem, findStopProblem, parameterRules, presets } from "../../core/text/parameters.ts";
+import { definedOnly } from "../../core/values.ts";
 import { writeWhole } from "../write-whole.ts";
+import { quoteShort } from "./commands.ts";
 
 /** Says that a file is one of ours; the number changes when old programs could not read new files. */
 const format = "llmspell-chat-1";
@@ -19,30 +21,26 @@ export interface SavedChat {
 }
 
 /**
- * Writes a conversation. A file that is there already is replaced only when it holds a conversation too.
+ * Writes a conversation. An existing file is replaced only if it holds a conversation too.
  * @throws SpellError store-denied, usage-value
  */
 export async function saveChat(path: string, { model, system, options, messages }: SavedChat): Promise<void> {
-  const there = await stat(path).catch(() => undefined);
-  if (there !== undefined) {
+  const isThere = await stat(path).catch(() => undefined);
+  if (isThere !== undefined) {
     await readChat(path).catch(() => {
-      throw new SpellError("usage-value", `${path} is there already and holds no conversation; it was left alone`, {
-        where: path,
-        hint: "Choose another name.",
-      });
+      const message = `${path} exists and is not a saved conversation; it was left alone`;
+      throw new SpellError("usage-value", message, { where: path, hint: "Choose another name." });
     });
   }
-  const { numbers, stop, preset } = splitOptions(options);
-  const parameters = { ...numbers, ...(stop === undefined ? {} : { stop }), ...(preset === undefined ? {} : { preset }) };
-  const text = JSON.stringify({ format, model, system: system ?? null, parameters, messages }, undefined, 2);
-  // 0600: what people say to a model is nobody else's business
-  await writeWhole(path, `${text}\n`, 0o600).catch((cause: NodeJS.ErrnoException) => {
-    throw new SpellError("store-denied", `${path} cannot be written (${cause.code ?? cause.message})`, {
-      where: path,
-      hint: "Check the folder and its permissions.",
-      cause,
-    });
+  const content = { format, model, system: system ?? null, parameters: parametersOf(options), messages };
+  // 0600: a conversation is private
+  await writeWhole(path, `${JSON.stringify(content, undefined, 2)}\n`, 0o600).catch((cause: NodeJS.ErrnoException) => {
+    throw denied(path, `cannot be written (${cause.code ?? cause.message})`, "Check the folder and its permissions.", cause);
   });
+}
+
+function denied(path: string, problem: string, hint: string, cause: unknown): SpellError {
+  return new SpellError("store-denied", `${path} ${problem}`, { where: path, hint, cause });
 }
 
 /** @throws SpellError usage-value (no such file, not a conversation), store-denied */
@@ -52,36 +50,31 @@ export async function readChat(path: string): Promise<SavedChat> {
   let text: string;
   try {
     const facts = await stat(path);
-    if (!facts.isFile()) throw wrong("wanted a regular file");
-    if (facts.size > fileBytes) throw wrong(`wanted at most ${fileBytes} bytes; got ${facts.size}`);
+    if (!facts.isFile()) throw wrong("expected a regular file");
+    if (facts.size > fileBytes) throw wrong(`expected at most ${fileBytes} bytes; got ${facts.size}`);
     text = await readFile(path, "utf8");
   } catch (cause) {
     if (cause instanceof SpellError) throw cause;
-    const code = (cause as NodeJS.ErrnoException).code;
+    const { code = "unknown error" } = cause as NodeJS.ErrnoException;
     if (code === "ENOENT") throw wrong("no such file", cause);
-    throw new SpellError("store-denied", `${path} cannot be read (${code ?? "unknown error"})`, {
-      where: path,
-      hint: "Check its permissions.",
-      cause,
-    });
+    throw denied(path, `cannot be read (${code})`, "Check its permissions.", cause);
   }
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw wrong("it is not JSON", cause);
+    throw wrong("expected JSON", cause);
   }
-  const {
-    format: found,
-    model,
-    system,
-    parameters,
-    messages,
-  } = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
-  if (found !== format) throw wrong(`wanted the format ${format}`);
-  if (typeof model !== "string") throw wrong("model: wanted a text");
-  if (system !== null && typeof system !== "string") throw wrong("system: wanted a text or null");
+  const { format: found, model, system, parameters, messages } = fieldsOf(value);
+  if (found !== format) throw wrong(`expected the format ${format}`);
+  if (typeof model !== "string") throw wrong("model: expected a text");
+  if (system !== null && typeof system !== "string") throw wrong("system: expected a text or null");
   return { model, system: system ?? undefined, options: readParameters(parameters, wrong), messages: readMessages(messages, wrong) };
+}
+
+/** The members of an object; none of anything else. */
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }
 
 type Wrong = (problem: string) => SpellError;
@@ -89,47 +82,40 @@ type Wrong = (problem: string) => SpellError;
 const roles: ReadonlySet<string> = new Set<Role>(["system", "user", "assistant"]);
 
 function readMessages(value: unknown, wrong: Wrong): readonly Message[] {
-  if (!Array.isArray(value)) throw wrong("messages: wanted an array");
+  if (!Array.isArray(value)) throw wrong("messages: expected an array");
   return value.map((entry: unknown, i) => {
-    const { role, content } = (typeof entry === "object" && entry !== null ? entry : {}) as Record<string, unknown>;
-    if (typeof content !== "string" || typeof role !== "string" || !roles.has(role)) throw wrong(`messages[${i}]: wanted role and content`);
+    const { role, content } = fieldsOf(entry);
+    if (typeof content !== "string" || typeof role !== "string" || !roles.has(role))
+      throw wrong(`messages[${i}]: expected role and content`);
     return { role: role as Role, content };
   });
 }
 
 function readParameters(value: unknown, wrong: Wrong): GenerateOptions {
   if (value === undefined) return {};
-  if (typeof value !== "object" || value === null) throw wrong("parameters: wanted an object");
-  const result: Record<string, unknown> = {};
-  for (const [key, entry] of Object.entries(value)) {
-    const rule = parameterRules.find(({ snakeName }) => snakeName === key);
-    const problem =
-      rule !== undefined
-        ? findParameterProblem(rule, entry)
-        : key === "stop"
-          ? findStopProblem(entry)
-          : key === "preset"
-            ? typeof entry === "string" && Object.hasOwn(presets, entry)
-              ? undefined
-              : `wanted ${Object.keys(presets).join(", ")}`
-            : "no such parameter";
+  if (typeof value !== "object" || value === null) throw wrong("parameters: expected an object");
+  const entries = Object.entries(value).map(([key, entry]) => {
+    const problem = parameterProblem(key, entry);
     if (problem !== undefined) throw wrong(`parameters.${key}: ${problem}`);
-    result[rule?.name ?? key] = entry;
-  }
-  return result;
+    return [parameterRules.find(({ snakeName }) => snakeName === key)?.name ?? key, entry] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
-/** Options with the names users see. */
-export function splitOptions(options: GenerateOptions): {
-  readonly numbers: Readonly<Record<string, number>>;
-  readonly stop: readonly string[] | undefined;
-  readonly preset: string | undefined;
-} {
-  const numbers: Record<string, number> = {};
-  for (const { name, snakeName } of parameterRules) {
-    const value = options[name];
-    if (value !== undefined) numbers[snakeName] = value;
-  }
+/** @param name as users write it @returns what is wrong with a parameter of a conversation, or undefined */
+export function parameterProblem(name: string, value: unknown): string | undefined {
+  const rule = parameterRules.find(({ snakeName }) => snakeName === name);
+  if (rule !== undefined) return findParameterProblem(rule, value);
+  if (name === "stop") return findStopProblem(value);
+  if (name !== "preset") return "no such parameter";
+  return typeof value === "string" && Object.hasOwn(presets, value)
+    ? undefined
+    : `expected ${Object.keys(presets).join(", ")}; got ${quoteShort(String(value))}`;
+}
+
+/** The parameters that are set, by the names users see. */
+export function parametersOf(options: GenerateOptions): Readonly<Record<string, unknown>> {
   const { stop, preset } = options;
-  return { numbers, stop: typeof stop === "string" ? [stop] : stop, preset };
+  const numbers = parameterRules.map(({ name, snakeName }) => [snakeName, options[name]] as const);
+  return definedOnly({ preset, ...Object.fromEntries(numbers), stop: typeof stop === "string" ? [stop] : stop });
 }

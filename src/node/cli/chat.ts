@@ -14,6 +14,7 @@ import { readChat } from "./chat-file.ts";
 import { type ChatInput, pipeInput, terminalInput } from "./chat-input.ts";
 import type { Context } from "./context.ts";
 import { type Conversation, createConversation, takeTurn } from "./conversation.ts";
+import { whenAborted } from "./interrupt.ts";
 import {
   disposeSoon,
   explain,
@@ -52,7 +53,7 @@ export async function chat(context: Context): Promise<number> {
   if (input.isTerminal) interrupt.take(talk.onInterrupt);
   try {
     if (input.isTerminal && !screen.settings.quiet)
-      screen.aside(`${basename(model.id)} listens. /help lists the commands, Ctrl-D leaves.\n`);
+      screen.aside(`Chat with ${basename(model.id)}. /help lists the commands, Ctrl-D leaves.\n`);
     const status = await talk.run();
     const { failed } = talk;
     screen.document({
@@ -92,13 +93,6 @@ function createTalk(
   const host = { conversation, loadModel: load };
   let turn: AbortController | undefined;
   let failed: SpellError | undefined;
-
-  /** On a terminal a failure is told and the conversation goes on. */
-  const tell = (error: unknown): void => {
-    const known = toSpellError(error);
-    if (!input.isTerminal || interrupt.signal.aborted) throw known;
-    screen.complain(known);
-  };
 
   const command = async (line: string): Promise<boolean> => {
     try {
@@ -143,7 +137,12 @@ function createTalk(
       if (!streams) screen.write(answer);
       screen.endLine();
       if (answering.signal.aborted && !interrupt.signal.aborted) screen.aside(any ? "stopped; the text is kept\n" : "stopped\n");
-      else tell(withAdvice(error, conversation.model.id));
+      else {
+        // On a terminal a failure is told and the conversation goes on.
+        const known = toSpellError(withAdvice(error, conversation.model.id));
+        if (!input.isTerminal || interrupt.signal.aborted) throw known;
+        screen.complain(known);
+      }
     } finally {
       turn = undefined;
     }
@@ -164,8 +163,9 @@ function createTalk(
       /** Lines since an opening `"""`. */
       let block: string[] | undefined;
       let cancelled = false;
+      const aborted = whenAborted(interrupt.signal, "stopped");
       for (;;) {
-        const line = await untilAborted(input.next(block === undefined ? ">>> " : "... "), interrupt.signal);
+        const line = await Promise.race([input.next(block === undefined ? ">>> " : "... "), aborted]);
         if (line.type === "cancel") {
           if (cancelled) return 130;
           cancelled = line.emptyLine && block === undefined;
@@ -211,20 +211,5 @@ function chatParameter(name: string): string {
 /** A conversation that outgrew the context has its own way out. */
 function withAdvice(error: unknown, modelId: string): unknown {
   if (!(error instanceof SpellError) || error.code !== "run-context") return explain(error, modelId);
-  const { code, message, details, where } = error;
-  return new SpellError(code, message, {
-    hint: "/clear forgets what was said; --context-size makes room at the start.",
-    details,
-    where,
-    cause: error,
-  });
-}
-
-function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(new SpellError("run-aborted", "stopped"));
-    if (signal.aborted) stop();
-    signal.addEventListener("abort", stop, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
-  });
+  return error.with({ hint: "/clear clears the messages; --context-size makes room at the start.", actions: [] });
 }

@@ -14,11 +14,15 @@ export interface Place {
   readonly used: boolean;
 }
 
-/** What was asked for, before anything is read. */
-export type Asked =
-  | { readonly kind: "profile"; readonly name: string }
-  | { readonly kind: "file"; readonly path: string; readonly by: string }
-  | { readonly kind: "discovery"; readonly searched: readonly Place[] };
+/** What was asked for, before anything is read: a profile, else a file, else the defaults. */
+export interface Asked {
+  readonly profile?: string | undefined;
+  readonly file?: string | undefined;
+  /** flag or variable that names the file; absent where it was found */
+  readonly by?: string | undefined;
+  /** places where a file was looked for, if none was named */
+  readonly searched: readonly Place[];
+}
 
 /** @throws SpellError config-conflict where two variables ask for a profile and a file at once */
 export function askedSource(flags: GivenFlags, env: Env): Asked {
@@ -30,8 +34,8 @@ export function askedSource(flags: GivenFlags, env: Env): Asked {
   if (profile !== undefined && config !== undefined) {
     throw configConflict(`LLMSPELL_PROFILE=${profile}`, `LLMSPELL_CONFIG=${config}`, profile);
   }
-  if (profile !== undefined) return { kind: "profile", name: profile };
-  if (config !== undefined) return { kind: "file", path: config, by: fromFlags ? "--config" : "LLMSPELL_CONFIG" };
+  if (profile !== undefined) return { profile, searched: [] };
+  if (config !== undefined) return { file: config, by: fromFlags ? "--config" : "LLMSPELL_CONFIG", searched: [] };
   let found = false;
   const searched = discoveryPaths(env).map((path) => {
     const exists = existsSync(path);
@@ -39,16 +43,13 @@ export function askedSource(flags: GivenFlags, env: Env): Asked {
     found ||= exists;
     return { path, exists, used };
   });
-  return { kind: "discovery", searched };
+  return { file: searched.find(({ used }) => used)?.path, searched };
 }
 
 /** @throws SpellError config-* where a file cannot be read */
-function openAsked(asked: Asked): ConfigSource {
-  if (asked.kind === "profile") return asked;
-  const path = asked.kind === "file" ? asked.path : asked.searched.find(({ used }) => used)?.path;
-  return path === undefined
-    ? { kind: "defaults" }
-    : { kind: "file", ...readConfigFile(path, asked.kind === "file" ? asked.by : undefined) };
+function openAsked({ profile, file, by }: Asked): ConfigSource {
+  if (profile !== undefined) return { kind: "profile", name: profile };
+  return file === undefined ? { kind: "defaults" } : { kind: "file", ...readConfigFile(file, by) };
 }
 
 /** A flag beats its variables, also one with a wrong value. */

@@ -3,9 +3,10 @@ import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Config } from "../../core/config/config.generated.ts";
-import type { BuiltinProfile } from "../../core/config/key.ts";
-import { findProfile, isProviderType, keysByPath, keysOfType, sectionNames } from "../../core/config/keys.ts";
+import type { BuiltinProfile, ConfigKey } from "../../core/config/key.ts";
+import { findProfile, keysByPath, keysOfType, sectionNames } from "../../core/config/keys.ts";
 import { maskSecrets } from "../../core/config/mask.ts";
+import type { Problem } from "../../core/config/problem.ts";
 import { labelOf, profileGroups } from "../../core/config/profiles.ts";
 import { providerNames, providerOf, providerOfType } from "../../core/config/providers.ts";
 import { type ResolvedConfig, resolveSource } from "../../core/config/resolve.ts";
@@ -14,12 +15,14 @@ import { configToml } from "../../core/config/toml-text.ts";
 import { SpellError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
 import { shellQuote } from "../../core/shell-quote.ts";
+import { toSnake } from "../../core/values.ts";
 import { nodeConfig, readConfigFile } from "../config-files.ts";
 import { homeFolder } from "../home.ts";
 import { writeWhole } from "../write-whole.ts";
+import { shell } from "./advice.ts";
 import { flagText } from "./args.ts";
 import { quoteShort } from "./commands.ts";
-import { askedSource, loadConfig } from "./config-source.ts";
+import { type Asked, askedSource, loadConfig } from "./config-source.ts";
 import type { Context } from "./context.ts";
 
 /** @throws SpellError of the configuration; usage-value for an unknown section */
@@ -32,10 +35,10 @@ export async function configShow(context: Context): Promise<number> {
   if (section !== undefined && !names.includes(section)) {
     const [first = ""] = section.split(".");
     const meant = names.includes(first) ? first : nearest(section, names);
-    throw new SpellError("usage-value", `SECTION: wanted ${names.join(", ")}; got ${quoteShort(section)}`, {
+    throw new SpellError("usage-value", `SECTION: expected ${names.join(", ")}; got ${quoteShort(section)}`, {
       where: "SECTION",
       hint: meant === undefined ? undefined : `Did you mean ${meant}?`,
-      commands: meant === undefined ? undefined : [`llmspell config show ${meant}`],
+      actions: meant === undefined ? [] : shell(`llmspell config show ${meant}`),
     });
   }
   const shown = section === undefined ? config : config[section];
@@ -54,18 +57,8 @@ export async function configShow(context: Context): Promise<number> {
 
 export async function listProfiles({ flags, screen }: Context): Promise<number> {
   const groups = profileGroups();
-  screen.document(
-    groups.flatMap(([, profiles]) =>
-      profiles.map(({ name, aliases, category, description, useCases, features }) => ({
-        name,
-        aliases,
-        category,
-        description,
-        use_cases: useCases,
-        features,
-      })),
-    ),
-  );
+  const all = groups.flatMap(([, profiles]) => profiles);
+  screen.document(all.map(({ features, values: _, ...profile }) => toSnake({ ...profile, features })));
   const detailed = flags.has("detailed");
   const text = groups.map(([category, profiles]) => {
     const lines = profiles.flatMap((profile) => [
@@ -78,30 +71,20 @@ export async function listProfiles({ flags, screen }: Context): Promise<number> 
   return 0;
 }
 
-interface Finding {
-  readonly code: string;
-  readonly message: string;
-  readonly path?: string | undefined;
-  readonly line?: number | undefined;
-  readonly column?: number | undefined;
-  readonly frame?: string | undefined;
-  readonly where?: string | undefined;
-}
+type Finding = Partial<Omit<Problem, "code">> & { readonly code: string; readonly message: string };
 
 /** @throws SpellError config-not-found and its like, where there is nothing to check */
 export async function configValidate({ flags, env, screen }: Context): Promise<number> {
   const file = flagText(flags, "file");
   const other = ["profile", "config"].find((name) => flags.has(name));
   if (file !== undefined && other !== undefined) {
-    throw new SpellError("usage-value", `--file and --${other} exclude each other: --file checks that file by itself`, {
-      where: "--file",
-      hint: "Leave one of them out.",
-    });
+    const message = `--file and --${other} exclude each other: --file checks that file alone`;
+    throw new SpellError("usage-value", message, { where: "--file", hint: "Leave one of them out." });
   }
   let resolved: ResolvedConfig | undefined;
   let errors: readonly Finding[] = [];
   try {
-    // A file is checked by itself: what the environment of today says is not its fault.
+    // A file is checked alone: what the environment says is not its fault.
     resolved =
       file === undefined
         ? await loadConfig(flags, env)
@@ -111,7 +94,7 @@ export async function configValidate({ flags, env, screen }: Context): Promise<n
     if (!Array.isArray(problems)) throw error;
     errors = problems as readonly Finding[];
   }
-  const source = resolved?.source ?? (file === undefined ? describeAsked(flags, env) : `file:${file}`);
+  const source = resolved?.source ?? (file === undefined ? describeAsked(askedSource(flags, env)) : `file:${file}`);
   const warnings: readonly Finding[] = resolved === undefined ? [] : [...resolved.warnings, ...adviceOn(resolved.config)];
   const valid = errors.length === 0;
   screen.document({ status: valid ? "ok" : "error", valid, source, warnings, errors });
@@ -119,43 +102,33 @@ export async function configValidate({ flags, env, screen }: Context): Promise<n
   const lines = [
     `${mark} ${screen.clean(source.replace(/^file:/, ""))}`,
     ...warnings.map(({ message }) => `  ${screen.out.warn("warning")} ${screen.clean(message)}`),
-    ...errors.map(
-      ({ where, path, message, frame, code }) =>
-        `  ${screen.out.bad("error")} ${screen.clean(`${where ?? ""}: ${path === undefined ? "" : `${path}: `}${message}`)} [${code}]${frame === undefined ? "" : `\n${indent(screen.clean(frame))}`}`,
-    ),
+    ...errors.map(({ where = "", path, message, frame, code }) => {
+      const text = screen.clean(`${where}: ${path === undefined ? "" : `${path}: `}${message}`);
+      const below = frame === undefined ? "" : `\n${screen.clean(frame)}`.replaceAll("\n", "\n  ");
+      return `  ${screen.out.bad("error")} ${text} [${code}]${below}`;
+    }),
   ];
   screen.writeOwn(`${lines.join("\n")}\n`);
   return valid ? 0 : 2;
 }
 
-function indent(text: string): string {
-  return text
-    .split("\n")
-    .map((line) => `  ${line}`)
-    .join("\n");
+/** What a configuration would be read from, in the words of origins. */
+function describeAsked({ profile, file }: Asked): string {
+  if (profile !== undefined) return `profile:${profile}`;
+  return file === undefined ? "defaults" : `file:${file}`;
 }
 
-function describeAsked(flags: Context["flags"], env: Context["env"]): string {
-  const asked = askedSource(flags, env);
-  if (asked.kind === "profile") return `profile:${asked.name}`;
-  const path = asked.kind === "file" ? asked.path : asked.searched.find(({ used }) => used)?.path;
-  return path === undefined ? "defaults" : `file:${path}`;
-}
-
-/** What will not work, and is no mistake. */
+/** What will not work, and is not a mistake. */
 function adviceOn(config: Config): readonly Finding[] {
   const names = providerNames(config);
   const remote = names.filter((name) => !["candle", "ollama"].includes(providerOf(config, name)?.provider_type ?? ""));
-  const found: Finding[] = [];
-  if (names.length === 0)
-    found.push({ code: "no-provider", message: "no provider is declared: no model can be named (llmspell -p candle config show has one)" });
-  if (!config.runtime.security.allow_network_access) {
-    found.push({
-      code: "no-network",
-      message: `runtime.security.allow_network_access is false: ${remote.length > 0 ? `${remote.join(", ")} and ` : ""}pulls from scripts will fail`,
-    });
-  }
-  return found;
+  const affected = [...remote, "pulls from scripts"].join(", ");
+  const noProvider = "no provider is configured: no model can be named (llmspell -p candle config show has one)";
+  const noNetwork = `runtime.security.allow_network_access is false: these will fail: ${affected}`;
+  return [
+    ...(names.length > 0 ? [] : [{ code: "no-provider", message: noProvider }]),
+    ...(config.runtime.security.allow_network_access ? [] : [{ code: "no-network", message: noNetwork }]),
+  ];
 }
 
 /** Key by key what `config init` writes where no profile is asked for. */
@@ -177,23 +150,26 @@ export async function configInit({ flags, screen }: Context): Promise<number> {
     profile === undefined ? starter : { ...profile.values, providers: profile.values["providers"] ?? {} },
     profile?.name,
   );
-  const retry = `llmspell config init --file ${shellQuote(file)}${from === undefined ? "" : ` --from ${from}`} --force`;
   if (existsSync(file) && !flags.has("force"))
-    throw new SpellError("config-exists", `${file} is there already`, { where: file, commands: [retry] });
+    throw new SpellError("config-exists", `${file} already exists`, {
+      where: file,
+      actions: [{ kind: "use-option", name: "force", value: true }],
+    });
   await (flags.has("force") ? writeWhole(file, text) : writeFile(file, text, { flag: "wx" })).catch((cause: NodeJS.ErrnoException) => {
+    const isMissing = cause.code === "ENOENT";
     throw new SpellError("store-denied", `${file} cannot be written (${cause.code ?? cause.message})`, {
       where: file,
-      hint: cause.code === "ENOENT" ? `The folder ${dirname(file)} is not there.` : "Check the folder and its permissions.",
-      commands: cause.code === "ENOENT" ? [`mkdir -p ${shellQuote(dirname(file))}`] : undefined,
+      hint: isMissing ? `The folder ${dirname(file)} does not exist.` : "Check the folder and its permissions.",
+      actions: isMissing ? shell(`mkdir -p ${shellQuote(dirname(file))}`) : [],
       cause,
     });
   });
+  const quoted = shellQuote(file);
+  const hasModels = profile === undefined || profile.values["providers"] !== undefined;
   const next = [
-    `llmspell config validate --file ${shellQuote(file)}`,
-    `llmspell -c ${shellQuote(file)} config show --origin`,
-    ...(profile === undefined || profile.values["providers"] !== undefined
-      ? [`llmspell -c ${shellQuote(file)} generate "Once upon a time"`]
-      : []),
+    `llmspell config validate --file ${quoted}`,
+    `llmspell -c ${quoted} config show --origin`,
+    ...(hasModels ? [`llmspell -c ${quoted} generate "Once upon a time"`] : []),
   ];
   screen.document({ status: "ok", file, from: profile?.name ?? null, next });
   screen.writeOwn(`${screen.clean(file)}\n`);
@@ -204,11 +180,12 @@ export async function configInit({ flags, screen }: Context): Promise<number> {
 /** Each key below a line that says what it means. */
 function initText(values: object, profile: string | undefined): string {
   const above = (path: string): string | undefined => {
-    if (path === "providers") return "none is declared, so no model can be named; without this line candle and ollama are there";
+    if (path === "providers") return "none is configured, so no model can be named; without this line there are candle and ollama";
     const [section, , ...own] = path.split(".");
     const key = section === "providers" && own.length > 0 ? ofAnyType(own.join(".")) : keysByPath().get(path);
     if (key === undefined) return path.endsWith(".provider_type") ? "what the provider is" : undefined;
-    return `${key.doc}${key.unit === undefined ? "" : ` (${key.unit})`}${key.choices === undefined ? "" : `: ${key.choices.join(", ")}`}`;
+    const unit = key.unit === undefined ? "" : ` (${key.unit})`;
+    return key.doc + unit + (key.choices === undefined ? "" : `: ${key.choices.join(", ")}`);
   };
   const head = profile === undefined ? "" : `, begun with the profile ${profile}`;
   return `# Configuration of llmspell${head}. Every key: docs/configuration.md of the package, or llmspell config show.
@@ -217,31 +194,26 @@ function initText(values: object, profile: string | undefined): string {
 ${configToml(values, { above })}`;
 }
 
-function ofAnyType(path: string) {
-  for (const type of ["candle", "ollama", "openai"]) {
-    const key = isProviderType(type) ? keysOfType(type).get(path) : undefined;
-    if (key !== undefined) return key;
-  }
-  return undefined;
+function ofAnyType(path: string): ConfigKey | undefined {
+  return (["candle", "ollama", "openai"] as const).map((type) => keysOfType(type).get(path)).find((key) => key !== undefined);
 }
 
 /** Works with a broken configuration too: it says where to look. */
 export async function configPath(context: Context): Promise<number> {
   const { flags, env, screen } = context;
   const asked = askedSource(flags, env);
-  const searched = asked.kind === "discovery" ? asked.searched : [];
-  const file = asked.kind === "file" ? asked.path : (searched.find(({ used }) => used)?.path ?? null);
-  const profile = asked.kind === "profile" ? profileNamed(asked.name).name : null;
-  const source = profile !== null ? `profile:${profile}` : file !== null ? `file:${file}` : "defaults";
+  const { file, searched } = asked;
+  const profile = asked.profile === undefined ? undefined : profileNamed(asked.profile).name;
+  const source = describeAsked({ ...asked, profile });
   const resolved = await loadConfig(flags, env).catch(() => undefined);
   const candle = resolved === undefined ? undefined : providerOfType(resolved.config, "candle");
   const models = resolved?.get(`providers.${candle}.model_directory`)?.value ?? join(homeFolder(), "models");
-  screen.document({ status: "ok", source, profile, file, searched, home: homeFolder(), models });
+  screen.document({ status: "ok", source, profile: profile ?? null, file: file ?? null, searched, home: homeFolder(), models });
   const row = (key: string, value: string): string => `${screen.out.word(`${key}:`)} ${screen.clean(value)}\n`;
   screen.writeOwn(
     [
       row("source", source),
-      ...searched.map(({ path, exists, used }) => row("searched", `${path}${used ? " (used)" : exists ? " (there, not used)" : ""}`)),
+      ...searched.map(({ path, exists, used }) => row("searched", `${path}${used ? " (used)" : exists ? " (exists, not used)" : ""}`)),
       row("home", homeFolder()),
       row("models", String(models)),
     ].join(""),

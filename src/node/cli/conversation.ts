@@ -37,11 +37,8 @@ export async function* takeTurn(
   try {
     // Raw text has no roles: every turn stands alone.
     const prompt = options.raw === true ? content : messages;
-    for await (const part of model.stream(prompt, {
-      ...options,
-      ...(system === undefined || options.raw === true ? {} : { system }),
-      signal,
-    })) {
+    const turn = { ...options, system: options.raw === true ? undefined : system, signal };
+    for await (const part of model.stream(prompt, turn)) {
       if (part.type === "text-delta") text += part.text;
       if (part.type === "stream-end") {
         const { usage } = conversation;

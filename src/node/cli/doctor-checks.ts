@@ -7,7 +7,6 @@ import { summarizeModel } from "../../core/backends/summary.ts";
 import { providerNames, providerOf } from "../../core/config/providers.ts";
 import type { ResolvedConfig } from "../../core/config/resolve.ts";
 import { SpellError } from "../../core/errors.ts";
-import { shellQuote } from "../../core/shell-quote.ts";
 import { version } from "../../core/version.ts";
 import { hasMemory64 } from "../../engines/wllama/features.ts";
 import { installCommand } from "../engines/packages.ts";
@@ -30,18 +29,24 @@ export interface Check {
   readonly command?: string | undefined;
 }
 
-const native = "node-llama-cpp";
+export function toCheck(
+  area: Area,
+  id: string,
+  result: Check["result"],
+  reason: string,
+  advice: Pick<Check, "fix" | "command"> = {},
+): Check {
+  return { area, id, result, reason, ...advice };
+}
+
+const reinstall = { fix: "Install the package again.", command: "npm install llmspell" } as const;
+const withCandle = { command: "llmspell -p candle doctor" } as const;
 
 /** Its warnings were told when it was read; a configuration that is wrong ends the command before it looks at anything. */
 export function checkConfig({ source, config }: ResolvedConfig): Check {
   const names = providerNames(config);
-  return {
-    area: "config",
-    id: source,
-    result: names.length > 0 ? "ok" : "warn",
-    reason: names.length > 0 ? `providers: ${names.join(", ")}` : "no provider is declared, so no model can be named",
-    command: names.length > 0 ? undefined : "llmspell -p candle doctor",
-  };
+  if (names.length > 0) return toCheck("config", source, "ok", `providers: ${names.join(", ")}`);
+  return toCheck("config", source, "warn", "no provider is configured, so no model can be named", withCandle);
 }
 
 /** One that is not there refuses at once; one that is there may share a busy machine with the self-tests of this very command. */
@@ -58,19 +63,17 @@ export async function checkServers({ config }: ResolvedConfig, { openSpell, inte
   return Promise.all(
     servers.map(async ({ name, address }): Promise<Check> => {
       const { url, fetch } = serverAt(address, platform.fetch);
-      const place = { area: "servers", id: name } as const;
-      if (!isLoopback(url)) return { ...place, result: "skip", reason: `${url} is not on this machine; only --online would look there` };
+      if (!isLoopback(url)) return toCheck("servers", name, "skip", `${url} is not on this machine; checked with --online only`);
       try {
-        const response = await fetch(`${url}/api/version`, {
-          signal: AbortSignal.any([interrupt.signal, AbortSignal.timeout(serverMs)]),
-        });
+        const signal = AbortSignal.any([interrupt.signal, AbortSignal.timeout(serverMs)]);
+        const response = await fetch(`${url}/api/version`, { signal });
         const version = ((await response.json()) as { readonly version?: unknown } | null)?.version;
-        if (!response.ok || typeof version !== "string") throw new Error(`it answers ${response.status}, and not as Ollama does`);
-        return { ...place, result: "ok", reason: `Ollama ${version} at ${url}` };
+        if (!response.ok || typeof version !== "string") throw new Error(`expected Ollama; got status ${response.status}`);
+        return toCheck("servers", name, "ok", `Ollama ${version} at ${url}`);
       } catch (error) {
         const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined;
         const why = cause ?? (error instanceof Error ? error.message : String(error));
-        return { ...place, result: "skip", reason: `no server at ${url}: ${why}`, command: "ollama serve" };
+        return toCheck("servers", name, "skip", `no server at ${url}: ${why}`, { command: "ollama serve" });
       }
     }),
   );
@@ -81,12 +84,10 @@ function isLoopback(url: string): boolean {
   return host === "localhost" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-/** Only whether a key is set; whether it is accepted is the network's to say. */
+/** Whether a key is set; whether it is accepted, only its server knows. */
 export function checkKeys({ config }: ResolvedConfig, env: Context["env"]): readonly Check[] {
   const check = (id: string, variable: string, isSet: boolean): Check =>
-    isSet
-      ? { area: "keys", id, result: "ok", reason: "set" }
-      : { area: "keys", id, result: "skip", reason: `${variable} is not set`, command: `export ${variable}=…` };
+    isSet ? toCheck("keys", id, "ok", "set") : toCheck("keys", id, "skip", `${variable} is not set`, { command: `export ${variable}=…` });
   const remote = providerNames(config).flatMap((name) => {
     const provider = providerOf(config, name);
     if (provider === undefined || provider.provider_type === "candle" || provider.provider_type === "ollama") return [];
@@ -96,105 +97,60 @@ export function checkKeys({ config }: ResolvedConfig, env: Context["env"]): read
   return [...remote, check("huggingface", "HF_TOKEN", hubToken(env) !== undefined)];
 }
 
+/** Packages that run models, with what is said of them, and what an optional one adds. */
+const runtimes: readonly (readonly [name: string, kind: () => string, gain?: string])[] = [
+  ["@wllama/wllama", () => `WebAssembly, ${hasMemory64() ? "default" : "compat"} build`],
+  ["node-llama-cpp", () => "native", "models run faster, and on the GPU"],
+  ["onnxruntime-web", () => "WebAssembly, for T5"],
+  ["onnxruntime-node", () => "native, for T5", "T5 models run faster"],
+];
+
 export function checkRuntimes(): readonly Check[] {
-  const wllama = packageVersion("@wllama/wllama");
-  const nativeVersion = packageVersion(native);
-  const onnxWeb = packageVersion("onnxruntime-web");
-  const onnxNode = packageVersion("onnxruntime-node");
-  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-  const nodeIsOld = major < 20 || (major === 20 && minor < 19);
+  const { node } = process.versions;
+  const [major = 0, minor = 0] = node.split(".").map(Number);
+  const isOld = major < 20 || (major === 20 && minor < 19);
   return [
-    { area: "runtime", id: "llmspell", result: "ok", reason: version },
-    nodeIsOld
-      ? {
-          area: "runtime",
-          id: "node",
-          result: "fail",
-          reason: `${process.versions.node}; wanted 20.19 or newer`,
-          fix: "Install a newer Node: https://nodejs.org",
-        }
-      : { area: "runtime", id: "node", result: "ok", reason: `${process.versions.node} on ${process.platform} ${process.arch}` },
-    wllama === null
-      ? {
-          area: "runtime",
-          id: "wllama",
-          result: "fail",
-          reason: "not found; it belongs to this package",
-          fix: "Install the package again.",
-          command: "npm install llmspell",
-        }
-      : { area: "runtime", id: "wllama", result: "ok", reason: `${wllama}, WebAssembly, ${hasMemory64() ? "default" : "compat"} build` },
-    nativeVersion === null
-      ? {
-          area: "runtime",
-          id: native,
-          result: "warn",
-          reason: "not installed; with it models run faster, and on the GPU",
-          command: installCommand(native),
-        }
-      : { area: "runtime", id: native, result: "ok", reason: `${nativeVersion}, native` },
-    onnxWeb === null
-      ? {
-          area: "runtime",
-          id: "onnxruntime-web",
-          result: "fail",
-          reason: "not found; it belongs to this package",
-          fix: "Install the package again.",
-          command: "npm install llmspell",
-        }
-      : { area: "runtime", id: "onnxruntime-web", result: "ok", reason: `${onnxWeb}, WebAssembly, for T5` },
-    onnxNode === null
-      ? {
-          area: "runtime",
-          id: "onnxruntime-node",
-          result: "warn",
-          reason: "not installed; with it T5 models run faster",
-          command: installCommand("onnxruntime-node"),
-        }
-      : { area: "runtime", id: "onnxruntime-node", result: "ok", reason: `${onnxNode}, native, for T5` },
+    toCheck("runtime", "llmspell", "ok", version),
+    isOld
+      ? toCheck("runtime", "node", "fail", `expected 20.19 or newer, got ${node}`, { fix: "Install a newer Node: https://nodejs.org" })
+      : toCheck("runtime", "node", "ok", `${node} on ${process.platform} ${process.arch}`),
+    ...runtimes.map(([name, kind, gain]) => {
+      const id = name.replace(/^@.*\//, "");
+      const found = packageVersion(name);
+      if (found !== null) return toCheck("runtime", id, "ok", `${found}, ${kind()}`);
+      if (gain === undefined) return toCheck("runtime", id, "fail", "not found; it is part of this package", reinstall);
+      return toCheck("runtime", id, "warn", `not installed; with it ${gain}`, { command: installCommand(name) });
+    }),
   ];
 }
 
 export async function checkBundledModel(name: string, { openSpell, interrupt }: Context): Promise<Check> {
-  const place = { area: "models", id: name } as const;
   try {
     const facts = summarizeModel(await (await openSpell()).inspect(name, { signal: interrupt.signal }));
-    return {
-      ...place,
-      result: "ok",
-      reason: `${facts.architecture}, ${facts.parameterCount === undefined ? "" : `${formatParameters(facts.parameterCount)} parameters, `}${facts.quantization}, ${formatBytes(facts.sizeBytes)}`,
-    };
+    const { architecture, parameterCount, quantization, sizeBytes } = facts;
+    const count = parameterCount === undefined ? "" : `${formatParameters(parameterCount)} parameters, `;
+    return toCheck("models", name, "ok", `${architecture}, ${count}${quantization}, ${formatBytes(sizeBytes)}`);
   } catch (error) {
-    if (error instanceof SpellError && error.code === "backend-not-configured") {
-      return { ...place, result: "skip", reason: "no provider that runs it is declared", command: "llmspell -p candle doctor" };
-    }
-    return {
-      ...place,
-      result: "fail",
-      reason: error instanceof Error ? error.message : String(error),
-      fix: "Install the package again.",
-      command: "npm install llmspell",
-    };
+    if (error instanceof SpellError && error.code === "backend-not-configured")
+      return toCheck("models", name, "skip", "no provider that runs it is configured", withCandle);
+    return toCheck("models", name, "fail", error instanceof Error ? error.message : String(error), reinstall);
   }
 }
 
 /** The home is made with the first record; until then its nearest parent counts. Models run without it, so nothing here is a failure. */
 export function checkHome(): Check {
   const home = homeFolder();
-  const place = { area: "stores", id: "home" } as const;
-  const denied = (reason: string): Check => ({
-    ...place,
-    result: "warn",
-    reason: `${home}: ${reason}; thread counts are measured again each time`,
-    fix: "Point LLMSPELL_HOME at a folder that can be written.",
-    command: `export LLMSPELL_HOME=${shellQuote("/path/to/a/folder")}`,
-  });
+  const denied = (reason: string): Check =>
+    toCheck("stores", "home", "warn", `${home}: ${reason}; threads are measured again each time`, {
+      fix: "Set LLMSPELL_HOME to a folder that can be written.",
+      command: "export LLMSPELL_HOME=/path/to/a/folder",
+    });
   try {
     let folder = home;
     while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
-    if (!statSync(folder).isDirectory()) return denied(folder === home ? "it is no folder" : `${folder} is no folder`);
+    if (!statSync(folder).isDirectory()) return denied(folder === home ? "not a folder" : `${folder} is not a folder`);
     accessSync(folder, constants.W_OK | constants.X_OK);
-    return { ...place, result: "ok", reason: folder === home ? home : `${home} (made when it is needed)` };
+    return toCheck("stores", "home", "ok", folder === home ? home : `${home} (made when needed)`);
   } catch (error) {
     return denied(`cannot be written (${(error as NodeJS.ErrnoException).code ?? "unknown error"})`);
   }
@@ -202,25 +158,12 @@ export function checkHome(): Check {
 
 export function checkThreads(): readonly Check[] {
   const measured = threadCache();
-  if (measured.length === 0) {
-    return [
-      {
-        area: "devices",
-        id: "threads",
-        result: "skip",
-        reason: "nothing measured yet; the first load of a model does it",
-        command: 'llmspell generate "Hello"',
-      },
-    ];
-  }
+  const run = { command: 'llmspell generate "Hello"' };
+  if (measured.length === 0) return [toCheck("devices", "threads", "skip", "not measured yet; the first load of a model measures", run)];
   return measured.map(({ key, prompt, decode }) => {
     const [engine = key, , size = ""] = key.split(" | ");
-    return {
-      area: "devices",
-      id: "threads",
-      result: "ok",
-      reason: `${engine.split("@")[0] ?? engine}: prompt ${prompt}, answer ${decode}, for models of about ${sizeOf(size)}`,
-    };
+    const name = engine.split("@")[0] ?? engine;
+    return toCheck("devices", "threads", "ok", `${name}: prompt ${prompt}, answer ${decode}, for models of about ${sizeOf(size)}`);
   });
 }
 

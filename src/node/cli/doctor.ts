@@ -5,6 +5,7 @@ import { SpellError } from "../../core/errors.ts";
 import { isGpu } from "../../core/spec/devices.ts";
 import type { Device, DeviceAttempt, DeviceChoice, DevicePreview } from "../../core/spec/runtime.ts";
 import { version } from "../../core/version.ts";
+import { shell } from "./advice.ts";
 import { flagText } from "./args.ts";
 import type { Context } from "./context.ts";
 import {
@@ -16,6 +17,7 @@ import {
   checkRuntimes,
   checkServers,
   checkThreads,
+  toCheck,
 } from "./doctor-checks.ts";
 import { formatMs } from "./format.ts";
 import type { Screen } from "./render.ts";
@@ -31,7 +33,7 @@ export async function doctor(context: Context): Promise<number> {
   const checks = [
     ...checkRuntimes(),
     checkConfig(config),
-    ...found.map(toCheck),
+    ...found.map(checkOf),
     ...checkThreads(),
     ...(await Promise.all([...bundledModels.keys()].map((name) => checkBundledModel(name, context)))),
     checkHome(),
@@ -41,39 +43,42 @@ export async function doctor(context: Context): Promise<number> {
   const reports = reportsOf(found);
   if (only !== undefined && !found.some(isUsable)) {
     printChecks(checks, undefined, screen);
-    const tried = found.flatMap(({ attempts }) => attempts.map(({ attempt }) => attempt));
-    const isWrong = tried.find(({ reason }) => reason === "self-test-failed" || reason === "missing-kernel");
-    const commands = tried.flatMap(({ reason, hint }) => (reason === "package-missing" && hint !== undefined ? [hint] : []));
-    const why = isWrong ?? tried[0];
-    throw new SpellError(
-      isWrong === undefined ? "device-unavailable" : "device-self-test",
-      `${only} cannot be used here: ${why === undefined ? "nothing computes on it" : why.reason === "package-missing" ? "a package is missing" : (why.hint ?? why.reason)}`,
-      {
-        where: "--device",
-        hint: commands.length > 0 ? "Install it, or take the CPU:" : undefined,
-        commands: [...new Set(commands), "llmspell doctor --device cpu"],
-        details: { tried, checks },
-      },
-    );
+    throw unusable(only, found, checks);
   }
   const failed = checks.some(({ result }) => result === "fail");
   printChecks(checks, only === undefined ? reports : undefined, screen);
   screen.document({
     status: failed ? "error" : "ok",
     version,
-    checks: checks.map(({ area, id, result, reason, fix, command }) => ({
-      area,
-      id,
-      result,
-      reason,
-      fix: fix ?? null,
-      command: command ?? null,
-    })),
+    checks: checks.map(({ area, id, result, reason, fix = null, command = null }) => ({ area, id, result, reason, fix, command })),
     // of the default model, a decoder; T5 has its own way
     device: deviceFields(reports.gguf),
     devices: { gguf: deviceFields(reports.gguf), t5: deviceFields(reports.t5) },
   });
   return failed ? 1 : 0;
+}
+
+function unusable(device: Device, found: readonly FoundDevice[], checks: readonly Check[]): SpellError {
+  const tried = found.flatMap(({ attempts }) => attempts.map(({ attempt }) => attempt));
+  const wrong = tried.find(isWrong);
+  const why = wrong ?? tried[0];
+  const reason = why === undefined ? "not found" : why.reason === "package-missing" ? "a package is missing" : (why.hint ?? why.reason);
+  const installs = installsOf(tried);
+  return new SpellError(wrong === undefined ? "device-unavailable" : "device-self-test", `${device} cannot be used here: ${reason}`, {
+    where: "--device",
+    hint: installs.length > 0 ? "Install it, or use the CPU:" : undefined,
+    actions: shell(...installs, "llmspell doctor --device cpu"),
+    details: { tried, checks },
+  });
+}
+
+function isWrong({ reason }: DeviceAttempt): boolean {
+  return reason === "self-test-failed" || reason === "missing-kernel";
+}
+
+/** Lines that install what is missing. */
+function installsOf(attempts: readonly DeviceAttempt[]): readonly string[] {
+  return [...new Set(attempts.flatMap(({ reason, hint }) => (reason === "package-missing" && hint !== undefined ? [hint] : [])))];
 }
 
 type Architecture = "gguf" | "t5";
@@ -107,48 +112,43 @@ async function surveyDevices({ openSpell, interrupt, screen }: Context, only: De
 }
 
 function reportsOf(found: readonly FoundDevice[]): Readonly<Record<Architecture, DevicePreview>> {
-  const report = (architecture: Architecture): DevicePreview => {
-    const tried = found.flatMap(({ attempts }) =>
-      attempts.filter((one) => one.architecture === architecture).map(({ attempt }) => attempt),
-    );
+  const all = found.flatMap(({ attempts }) => attempts);
+  const report = (wanted: Architecture): DevicePreview => {
+    const tried = all.filter(({ architecture }) => architecture === wanted).map(({ attempt }) => attempt);
     const best = tried.find(({ ok }) => ok);
-    return {
-      chosen: best?.device,
-      runtime: best?.runtime === undefined ? undefined : best.runtime,
-      tried,
-    };
+    return { chosen: best?.device, runtime: best?.runtime, tried };
   };
   return { gguf: report("gguf"), t5: report("t5") };
 }
 
 const labels: Readonly<Record<Architecture, string>> = { gguf: "GGUF", t5: "T5" };
 
-/** Whether somebody who asks for it by name gets it. */
+/** By name, software adapters can be used too. */
 function isUsable({ attempts }: FoundDevice): boolean {
   return attempts.some(({ attempt: { ok, reason, selfTestMs } }) => ok || (reason === "software-adapter" && selfTestMs !== undefined));
 }
 
 /** One line for a device: what each architecture gets of it, with the time of its self-test. */
-function toCheck({ device, attempts }: FoundDevice): Check {
-  const place = { area: "devices", id: device } as const;
+function checkOf({ device, attempts }: FoundDevice): Check {
   const words = attempts.map(({ architecture, attempt }) => [labels[architecture], describeAttempt(attempt)] as const);
   const isAlike = new Set(words.map(([, what]) => what)).size === 1;
   const reason = isAlike ? `${words[0]?.[1]}` : words.map(([who, what]) => `${who} ${what}`).join("; ");
-  const installs = attempts.flatMap(({ attempt: { reason, hint } }) => (reason === "package-missing" && hint !== undefined ? [hint] : []));
-  const command = installs.length === 0 ? undefined : [...new Set(installs)].join(" && ");
-  const isWrong = attempts.some(({ attempt }) => attempt.reason === "self-test-failed" || attempt.reason === "missing-kernel");
-  // A card that fails is passed over; without the processor nothing works.
-  if (isWrong) return { ...place, result: isGpu(device) ? "warn" : "fail", reason, fix: "Update its driver; until then it is not used." };
-  const isFine = attempts.some(({ attempt }) => attempt.ok);
-  return { ...place, result: isFine ? "ok" : "skip", reason, ...(isFine || command === undefined ? {} : { command }) };
+  const tried = attempts.map(({ attempt }) => attempt);
+  // A card that fails is passed over; without the CPU nothing works.
+  if (tried.some(isWrong)) {
+    const fix = "Update its driver; until then it is not used.";
+    return toCheck("devices", device, isGpu(device) ? "warn" : "fail", reason, { fix });
+  }
+  if (tried.some(({ ok }) => ok)) return toCheck("devices", device, "ok", reason);
+  return toCheck("devices", device, "skip", reason, { command: installsOf(tried).join(" && ") || undefined });
 }
 
 function describeAttempt({ ok, reason, hint, runtime, selfTestMs }: DeviceAttempt): string {
   const through = runtime === undefined ? "" : ` through ${runtime}`;
   const took = selfTestMs === undefined ? "" : `, self-test ${formatMs(selfTestMs)}`;
   if (ok) return `${hint ?? "ok"}${through}${took}`;
-  if (reason === "package-missing") return `lacks a package${runtime === undefined ? "" : ` (${runtime})`}`;
-  if (reason === "software-adapter") return `${hint ?? ""}${through}${took}: a processor that plays a graphics card, taken only by name`;
+  if (reason === "package-missing") return `a package is missing${runtime === undefined ? "" : ` (${runtime})`}`;
+  if (reason === "software-adapter") return `${hint ?? ""}${through}${took}: a software adapter, used only by name`;
   return `${hint ?? reason}${through}`;
 }
 
@@ -165,10 +165,9 @@ function printChecks(checks: readonly Check[], reports: Readonly<Record<Architec
     if (command !== undefined && result !== "skip") screen.writeOwn(`${indent}${word(screen.clean(command))}\n`);
   }
   if (reports === undefined) return;
-  const processor = cpus()[0]?.model.replace(/\s+/g, " ").trim();
+  const processor = cpus()[0]?.model.replace(/\s+/g, " ").trim() ?? "";
   const taken = ({ chosen, runtime }: DevicePreview): string =>
     `${word(chosen ?? "nothing")}${runtime === undefined ? "" : ` through ${runtime}`}`;
-  screen.writeOwn(
-    `\nauto takes ${taken(reports.gguf)} for GGUF, ${taken(reports.t5)} for T5${processor === undefined || processor === "" ? "" : dim(` (${screen.clean(processor)})`)}\n`,
-  );
+  const onWhat = processor === "" ? "" : dim(` (${screen.clean(processor)})`);
+  screen.writeOwn(`\nauto takes ${taken(reports.gguf)} for GGUF, ${taken(reports.t5)} for T5${onWhat}\n`);
 }

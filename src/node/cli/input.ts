@@ -1,6 +1,8 @@
 /** What comes in on standard input: a prompt for `generate`, lines for `chat`. Bounded, and UTF-8 or an error. */
 import { SpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
+import { defaultModel } from "./commands.ts";
+import { whenAborted } from "./interrupt.ts";
 import type { Screen } from "./render.ts";
 
 /** What this file needs of process.stdin. */
@@ -28,22 +30,20 @@ export async function readPrompt(
     return operand;
   }
   const text = await readText(stdin, options.signal, options.screen);
-  if (options.raw) return operand === undefined || operand === "-" ? wanted(text) : text + operand;
-  // echo and editors end a text with a newline that nobody means.
-  const piped = text.replace(/\r?\n$/, "");
-  if (operand === undefined || operand === "-") return wanted(piped);
+  // echo and editors end a text with a newline that is not meant.
+  const piped = options.raw ? text : text.replace(/\r?\n$/, "");
+  if (operand === undefined || operand === "-") {
+    if (piped === "") throw noPrompt();
+    return piped;
+  }
+  if (options.raw) return piped + operand;
   return piped.trim() === "" ? operand : `${piped}\n\n${operand}`;
 }
 
-function wanted(text: string): string {
-  if (text === "") throw noPrompt();
-  return text;
-}
-
 function noPrompt(): SpellError {
-  return new SpellError("usage-no-prompt", "there is no prompt", {
+  return new SpellError("usage-no-prompt", "no prompt was given", {
     hint: "Give it as an operand, or pipe text to standard input:",
-    commands: ['llmspell generate -m tiny-stories "Once upon a time"'],
+    actions: [{ kind: "run", model: defaultModel }],
   });
 }
 
@@ -71,16 +71,9 @@ export async function* readLines(stdin: InputStream, signal: AbortSignal, screen
 }
 
 async function* readChunks(stdin: InputStream, signal: AbortSignal, screen: Screen): AsyncGenerator<Uint8Array, void, undefined> {
-  const patience = setTimeout(
-    () => screen.note("waiting for text on standard input, which is no terminal; < /dev/null gives none"),
-    silenceMs,
-  );
-  const aborted = new Promise<never>((_, reject) => {
-    const stop = (): void => reject(new SpellError("run-aborted", "stopped while standard input was read"));
-    if (signal.aborted) stop();
-    signal.addEventListener("abort", stop, { once: true });
-  });
-  aborted.catch(() => undefined);
+  const waiting = "waiting for text on standard input, which is not a terminal; < /dev/null gives none";
+  const patience = setTimeout(() => screen.note(waiting), silenceMs);
+  const aborted = whenAborted(signal, "stopped while standard input was read");
   const chunks = stdin[Symbol.asyncIterator]();
   let bytes = 0;
   try {
@@ -89,22 +82,13 @@ async function* readChunks(stdin: InputStream, signal: AbortSignal, screen: Scre
       clearTimeout(patience);
       if (next.done === true) return;
       bytes += next.value.byteLength;
-      if (bytes > inputBytes) {
-        throw new SpellError("usage-value", `standard input: wanted at most ${inputBytes} bytes; got more`, {
-          where: "stdin",
-          hint: "Give a shorter text.",
-        });
-      }
+      if (bytes > inputBytes) throw wrong(`standard input: expected at most ${inputBytes} bytes; got more`, "Give a shorter text.");
       yield next.value;
     }
   } catch (error) {
     if (error instanceof SpellError) throw error;
-    const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
-    throw new SpellError("usage-value", `standard input cannot be read (${code})`, {
-      where: "stdin",
-      hint: "Pipe text to it, or give a prompt as an operand.",
-      cause: error,
-    });
+    const { code = "unknown error" } = error as NodeJS.ErrnoException;
+    throw wrong(`standard input cannot be read (${code})`, "Pipe text to it, or give a prompt as an operand.", error);
   } finally {
     clearTimeout(patience);
     stdin.destroy();
@@ -115,10 +99,10 @@ function decode(decoder: InstanceType<typeof TextDecoder>, chunk: Uint8Array | u
   try {
     return chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true });
   } catch (error) {
-    throw new SpellError("usage-value", "standard input is not UTF-8 text", {
-      where: "stdin",
-      hint: "Convert it first, or name a model file with -m.",
-      cause: error,
-    });
+    throw wrong("standard input is not UTF-8 text", "Convert it first, or name a model file with -m.", error);
   }
+}
+
+function wrong(message: string, hint: string, cause?: unknown): SpellError {
+  return new SpellError("usage-value", message, { where: "stdin", hint, cause });
 }

@@ -2,7 +2,7 @@
 import { SpellError } from "../../core/errors.ts";
 
 export interface Interrupt {
-  /** Aborted by the first signal that nobody took for himself. */
+  /** Aborted by the first signal that no handler took. */
   readonly signal: AbortSignal;
   /** Rejects a moment after `signal`, for work that does not stop by itself. */
   readonly deadline: Promise<never>;
@@ -26,7 +26,7 @@ export function createInterrupt(exit: (status: number) => void): Interrupt {
   const deadline = new Promise<never>((_, reject) => {
     expire = reject;
   });
-  deadline.catch(() => undefined); // usually nobody waits for it any more
+  deadline.catch(() => undefined); // a run that ends in time does not wait for it
 
   const stop = (): void => {
     if (controller.signal.aborted) {
@@ -53,4 +53,15 @@ export function createInterrupt(exit: (status: number) => void): Interrupt {
       handler = taker;
     },
   };
+}
+
+/** Rejects once the signal is aborted; may be left alone. */
+export function whenAborted(signal: AbortSignal, message: string): Promise<never> {
+  const aborted = new Promise<never>((_, reject) => {
+    const stop = (): void => reject(new SpellError("run-aborted", message));
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+  });
+  aborted.catch(() => undefined);
+  return aborted;
 }

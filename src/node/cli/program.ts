@@ -4,6 +4,8 @@ import type { Spell } from "../../core/api/spell.ts";
 import type { ResolvedConfig } from "../../core/config/resolve.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { DeviceChoice } from "../../core/spec/runtime.ts";
+import { once } from "../../core/values.ts";
+import { shell } from "./advice.ts";
 import { parseArguments, type Request, scanGlobalFlags } from "./args.ts";
 import type { Context, Run } from "./context.ts";
 import { createInterrupt } from "./interrupt.ts";
@@ -81,11 +83,7 @@ async function run(request: Request, argv: readonly string[], screen: Screen): P
   if (load === undefined) throw new Error(`command ${command} is in the table and nowhere else`);
   const interrupt = createInterrupt((status) => process.exit(status));
   if (request.kind === "command") checkEnvironment(request.flags, process.env);
-  let resolved: Promise<ResolvedConfig> | undefined;
-  const config = (): Promise<ResolvedConfig> => {
-    resolved ??= readConfig(request.flags, screen);
-    return resolved;
-  };
+  const config = once(() => readConfig(request.flags, screen));
   let spell: Promise<Spell> | undefined;
   const context: Context = {
     operands: request.kind === "command" ? request.operands : [],
@@ -133,11 +131,11 @@ async function readConfig(flags: Request["flags"], screen: Screen): Promise<Reso
   return resolved;
 }
 
-/** Ours pass; anything else is a fault of this program, told without a stack. */
+/** Other errors than SpellError are faults of this program, told without a stack. */
 function explained(error: unknown): SpellError {
   if (error instanceof SpellError) return error;
   const text = error instanceof Error ? error.message : String(error);
-  return new SpellError("internal-error", `unforeseen: ${text}`, { commands: ["llmspell --trace debug …"], cause: error });
+  return new SpellError("internal-error", `unforeseen: ${text}`, { actions: shell("llmspell --trace debug …"), cause: error });
 }
 
 /** Readers that leave early (`| head -1`) and terminals that go away are no failure. */

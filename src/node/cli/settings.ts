@@ -30,9 +30,10 @@ export function isTraceGiven(flags: GivenFlags, env: Env): boolean {
 export function checkEnvironment(flags: GivenFlags, env: Env): void {
   const trace = env["LLMSPELL_TRACE"] ?? "";
   if (trace !== "" && !flags.has("trace") && !traceLevels.some((level) => level === trace.toLowerCase())) {
-    throw new SpellError("env-value", `LLMSPELL_TRACE sets the log level: wanted ${traceLevels.join(", ")}; got ${quoteShort(trace)}`, {
+    const message = `LLMSPELL_TRACE: expected ${traceLevels.join(", ")}; got ${quoteShort(trace)}`;
+    throw new SpellError("env-value", message, {
       where: "LLMSPELL_TRACE",
-      commands: ["unset LLMSPELL_TRACE"],
+      actions: [{ kind: "unset-variables", names: ["LLMSPELL_TRACE"] }],
     });
   }
 }

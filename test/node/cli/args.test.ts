@@ -20,7 +20,7 @@ function errorOf(...argv: string[]): SpellError {
 
 function parsed(...argv: string[]) {
   const request = parseArguments(argv);
-  if (request.kind !== "command") throw new Error(`wanted a command, got ${request.kind}`);
+  if (request.kind !== "command") throw new Error(`expected a command, got ${request.kind}`);
   return { name: request.command.name, operands: request.operands, flags: Object.fromEntries(request.flags) };
 }
 

@@ -117,11 +117,11 @@ describe("chat over a pipe", () => {
 
   it.each([
     ["/set temprature 1", "did you mean temperature"],
-    ["/set temperature 9", "wanted 0 … 2"],
-    ["/set temperature hot", "wanted a number"],
+    ["/set temperature 9", "0 … 2"],
+    ["/set temperature hot", "a number"],
     ["/set preset wild", "greedy, balanced"],
     ["/set context_size 512", "chosen when the model loads"],
-    ["/set device gpu", "device: wanted auto, webgpu"],
+    ["/set device gpu", "auto, webgpu"],
     ["/set", "needs a parameter"],
     ["/sho", "did you mean /show"],
     ["/save", "needs a file"],
@@ -171,13 +171,13 @@ describe("chat over a pipe", () => {
   });
 
   it.each([
-    ["not json", "it is not JSON"],
-    ["{}", "wanted the format"],
-    ['{"format":"llmspell-chat-1","model":1}', "model: wanted a text"],
+    ["not json", "expected JSON"],
+    ["{}", "the format llmspell-chat-1"],
+    ['{"format":"llmspell-chat-1","model":1}', "model: "],
     ['{"format":"llmspell-chat-1","model":"m","system":null,"messages":[{"role":"root","content":"x"}]}', "messages[0]"],
     ['{"format":"llmspell-chat-1","model":"m","system":null,"parameters":{"temperature":9},"messages":[]}', "parameters.temperature"],
     ['{"format":"llmspell-chat-1","model":"m","system":null,"parameters":{"__proto__x":9},"messages":[]}', "no such parameter"],
-    ["[".repeat(100_000), "it is not JSON"],
+    ["[".repeat(100_000), "expected JSON"],
   ])("refuses the conversation file %.40s", async (text, problem) => {
     const path = join(folder, "broken.json");
     writeFileSync(path, text);

@@ -229,7 +229,7 @@ describe("config init", () => {
     expect(readFileSync(join(folder, "mine.toml"), "utf8")).toContain("default_model");
     expect(await run(["config", "init", "--file", "no/such/folder.toml"])).toMatchObject({
       status: 3,
-      stderr: expect.stringContaining("The folder no/such is not there.\n  mkdir -p no/such\n[store-denied]"),
+      stderr: expect.stringContaining("The folder no/such does not exist.\n  mkdir -p no/such\n[store-denied]"),
     });
     // a profile is begun with, however it is named
     await run(["-p", "rag-dev", "config", "init", "--file", "named.toml"]);
