@@ -16,9 +16,12 @@ const later = {
   memory: "later: device memory",
 } as const;
 
-const settings = "src/core/backends/candle-settings.ts";
-const store = "src/core/backends/model-settings.ts";
-const choice = "src/core/backends/model-choice.ts";
+const calls = "src/core/backends/call-settings.ts";
+const candle = "src/core/backends/candle/settings.ts";
+const ollama = "src/core/backends/ollama/settings.ts";
+const hub = "src/core/hub/settings.ts";
+const spell = "src/core/api/spell.ts";
+const choice = "src/core/api/providers.ts";
 const program = "src/node/cli/program.ts";
 
 interface Key {
@@ -102,7 +105,7 @@ function sampling(name: string): Leaf {
   const base = rule.integer ? z.int().max(rule.max) : z.number().max(rule.max);
   return withKey(
     rule.above === true ? base.gt(rule.min) : base.min(rule.min),
-    { doc: rule.description, reader: settings, usually: "the model's own" },
+    { doc: rule.description, reader: calls, usually: "the model's own" },
     undefined,
   );
 }
@@ -116,19 +119,19 @@ const samplingKeys = (): Record<string, Leaf> => ({
   ),
   stop: withKey(
     z.array(z.string().min(1).max(256)).max(16),
-    { doc: "an answer ends before the first of these texts", reader: settings },
+    { doc: "an answer ends before the first of these texts", reader: calls },
     undefined,
   ),
   preset: oneOf(undefined, Object.keys(presets), {
     doc: "sets temperature, top_p, top_k and repeat_penalty; single values win",
-    reader: settings,
+    reader: calls,
   }),
 });
 
 const commonKeys = (reader: string): Record<string, Leaf> => ({
   enabled: flag(true, { doc: "false: as if the provider were not declared", reader: "src/core/config/providers.ts" }),
   default_model: text(undefined, { doc: "model when none is named", reader: choice, format: "model" }),
-  ...(reader === settings
+  ...(reader === calls
     ? samplingKeys()
     : Object.fromEntries(Object.entries(samplingKeys()).map(([name, leaf]) => [name, leaf.meta({ ...leaf.meta(), reader })]))),
 });
@@ -157,24 +160,24 @@ const remote = (baseUrl: string | undefined): Record<string, Leaf> => ({
 /** Keys of `[providers.NAME]`, by provider_type. `a.b` is key b of table a. */
 export const providerSchemas: Readonly<Record<string, Readonly<Record<string, z.ZodType>>>> = {
   candle: {
-    ...commonKeys(settings),
-    timeout_seconds: integer(300, 1, day, { unit: "s", doc: "longest wait of one call without any progress", reader: settings }),
-    model_directory: text("~/.llmspell/models", { doc: "folder of the model store", reader: settings, format: "path" }),
-    device: oneOf("auto", deviceChoices, { doc: "where models compute", reader: settings }),
-    default_quantization: text("Q4_K_M", { doc: "variant when the model spec has none", reader: store }),
+    ...commonKeys(calls),
+    timeout_seconds: integer(300, 1, day, { unit: "s", doc: "longest wait of one call without any progress", reader: candle }),
+    model_directory: text("~/.llmspell/models", { doc: "folder of the model store", reader: candle, format: "path" }),
+    device: oneOf("auto", deviceChoices, { doc: "where models compute", reader: candle }),
+    default_quantization: text("Q4_K_M", { doc: "variant when the model spec has none", reader: candle }),
     context_size: integer(4096, 0, 2 ** 31 - 1, {
       unit: "tokens",
       least: 128,
       doc: "tokens a decoder keeps, at most the model's own limit; 0 = that limit",
-      reader: settings,
+      reader: candle,
     }),
-    batch_size: integer(512, 1, 16_384, { unit: "tokens", doc: "prompt tokens of one step; smaller aborts sooner", reader: settings }),
-    cpu_threads: integer(0, 0, 1024, { unit: "threads", doc: "0 = measured on this machine", reader: settings }),
-    max_concurrent: integer(1, 1, 64, { unit: "calls", doc: "generations at once; others queue, at most 16", reader: settings }),
+    batch_size: integer(512, 1, 16_384, { unit: "tokens", doc: "prompt tokens of one step; smaller aborts sooner", reader: candle }),
+    cpu_threads: integer(0, 0, 1024, { unit: "threads", doc: "0 = measured on this machine", reader: candle }),
+    max_concurrent: integer(1, 1, 64, { unit: "calls", doc: "generations at once; others queue, at most 16", reader: candle }),
     keep_alive_seconds: integer(300, -1, 31_536_000, {
       unit: "s",
       doc: "an idle model is unloaded after this time; 0 = after each call, -1 = never",
-      reader: settings,
+      reader: candle,
     }),
     gpu_memory_mb: integer(0, 0, 16_777_216, {
       unit: "MB",
@@ -183,15 +186,15 @@ export const providerSchemas: Readonly<Record<string, Readonly<Record<string, z.
     }),
   },
   ollama: {
-    ...commonKeys(settings),
-    ...httpKeys(address("http://localhost:11434", store), 300, settings),
+    ...commonKeys(calls),
+    ...httpKeys(address("http://localhost:11434", ollama), 300, ollama),
     context_size: integer(0, 0, 2 ** 31 - 1, {
       unit: "tokens",
       least: 128,
       doc: "num_ctx sent to the server; 0 = the server's choice",
-      reader: store,
+      reader: ollama,
     }),
-    keep_alive_seconds: integer(300, -1, 31_536_000, { unit: "s", doc: "passed on to the server; -1 = for ever", reader: store }),
+    keep_alive_seconds: integer(300, -1, 31_536_000, { unit: "s", doc: "passed on to the server; -1 = for ever", reader: ollama }),
   },
   openai: remote("https://api.openai.com/v1"),
   anthropic: remote("https://api.anthropic.com"),
@@ -205,16 +208,16 @@ const providers = z.strictObject({
 // --- models, runtime, tools ---------------------------------------------------------------------------------------------------------------
 
 const models = z.strictObject({
-  offline: flag(false, { doc: "no downloads", reader: store }),
+  offline: flag(false, { doc: "no downloads", reader: hub }),
   hf_endpoint: withKey(
     z.url({ protocol: /^https?$/ }),
-    { doc: "Hugging Face Hub, or a mirror of it", reader: store, format: "url" },
+    { doc: "Hugging Face Hub, or a mirror of it", reader: hub, format: "url" },
     "https://huggingface.co",
   ),
-  reuse_hf_cache: flag(true, { doc: "open files in the cache of Hugging Face in place", reader: store }),
-  reuse_ollama_store: flag(true, { doc: "open files of Ollama in place", reader: store }),
-  max_parallel: integer(4, 1, 16, { unit: "connections", doc: "connections to one host", reader: store }),
-  catalogue: text(undefined, { doc: "an additional models.toml; its names win", reader: store, format: "path" }),
+  reuse_hf_cache: flag(true, { doc: "open files in the cache of Hugging Face in place", reader: hub }),
+  reuse_ollama_store: flag(true, { doc: "open files of Ollama in place", reader: hub }),
+  max_parallel: integer(4, 1, 16, { unit: "connections", doc: "connections to one host", reader: hub }),
+  catalogue: text(undefined, { doc: "an additional models.toml; its names win", reader: spell, format: "path" }),
 });
 
 const runtime = z.strictObject({

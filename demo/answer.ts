@@ -65,7 +65,7 @@ export function startAnswer(layout: Layout, model: string, asked: string): Answe
             entry.append(make("p", { class: "note", text: "It ends here because it reached the most tokens." }));
           return;
         default:
-          part satisfies Extract<StreamPart, { type: "stream-start" }>;
+          part satisfies Extract<StreamPart, { type: "stream-start" | "reasoning-delta" | "tool-call" }>;
       }
     },
     end(note) {

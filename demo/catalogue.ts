@@ -1,5 +1,5 @@
 /** The catalogue of the library: models by name, what they are for, how large they are, and whether they are here. */
-import { type AvailableModel, type LocalLlm, largestModel, type StoreSpace } from "../src/browser/index.ts";
+import { type AvailableModel, largestModel, type Models, type StoreSpace } from "../src/browser/index.ts";
 import { button, find, make, named } from "./elements.ts";
 import { formatBytes } from "./format.ts";
 
@@ -27,7 +27,7 @@ const largeBytes = 1e9;
  * The recommended ones first, and alone until somebody asks for all.
  * @param space what this browser still allows; undefined where it keeps nothing
  */
-export async function showCatalogue(llm: LocalLlm, space: StoreSpace | undefined, actions: CatalogueActions): Promise<void> {
+export async function showCatalogue(llm: Models, space: StoreSpace | undefined, actions: CatalogueActions): Promise<void> {
   const all = (await llm.available({ backend: "candle" })).filter(({ source }) => source !== "bundled");
   const first = all.filter(({ recommended, installed }) => recommended || installed);
   const shown = isWhole ? [...first, ...all.filter((model) => !first.includes(model))] : first;
@@ -42,8 +42,8 @@ export async function showCatalogue(llm: LocalLlm, space: StoreSpace | undefined
 }
 
 function entry(model: AvailableModel, space: StoreSpace | undefined, { open, pull }: CatalogueActions): HTMLLIElement {
-  const { name, description, kind, size_bytes, license, installed } = model;
-  const facts = [...(size_bytes === null ? [] : [formatBytes(size_bytes)]), kinds[kind], ...(license === null ? [] : [license])];
+  const { name, description, kind, sizeBytes, license, installed } = model;
+  const facts = [...(sizeBytes === null ? [] : [formatBytes(sizeBytes)]), kinds[kind], ...(license === null ? [] : [license])];
   const obstacle = installed ? undefined : obstacleOf(model, space);
   const note = obstacle?.text;
   const control = installed ? button("Open", () => open(name)) : button("Pull", () => pull(name));
@@ -64,7 +64,7 @@ function entry(model: AvailableModel, space: StoreSpace | undefined, { open, pul
 
 /** What stands between a person and this model, as far as its size says: sizes of the catalogue are rounded, the look-up knows better. */
 function obstacleOf(
-  { size_bytes: bytes, kind }: AvailableModel,
+  { sizeBytes: bytes, kind }: AvailableModel,
   space: StoreSpace | undefined,
 ): { readonly text: string; readonly isFinal: boolean } | undefined {
   if (bytes === null) return undefined;

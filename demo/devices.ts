@@ -50,7 +50,9 @@ export async function showBrowser(isWanted: () => boolean): Promise<void> {
 
 const oneThread = "1 thread because the page is not cross-origin isolated";
 
-export function showReport({ chosen, runtime, threads, tried }: DeviceReport, notes: readonly string[]): void {
+export function showReport(report: DeviceReport | undefined, notes: readonly string[]): void {
+  if (report === undefined) return;
+  const { chosen, runtime, threads, tried } = report;
   const through = runtime === undefined ? "" : ` through ${runtime}`;
   const count = threads === undefined ? "" : `, ${plural(threads.decode, "thread")}`;
   panel.replaceChildren(

@@ -1,9 +1,9 @@
 /** The search box: which files a pull of a repository would fetch, how large they are, and in which variants there is one, before any of it comes. */
 import {
-  type LocalLlm,
   type ModelInfo,
+  type Models,
   type PlannedFile,
-  type PlanResult,
+  type PullOffer,
   parseModelSpec,
   printModelSpec,
   type StoreSpace,
@@ -14,7 +14,7 @@ import { formatBytes, plural } from "./format.ts";
 import { isAbort } from "./problem.ts";
 
 export interface LookUpOptions {
-  localLLM(): Promise<LocalLlm>;
+  readonly models: Models;
   space(): Promise<StoreSpace | undefined>;
   pull(id: string): void;
   /** Called before a question, so that an older problem goes. */
@@ -28,7 +28,7 @@ const found = find("found", HTMLDivElement);
 const status = find("pull-status", HTMLParagraphElement);
 
 /** @returns a function that looks a spec up as if somebody had typed it */
-export function buildLookUp({ localLLM, space, pull, onStart, onProblem }: LookUpOptions): (spec: string) => void {
+export function buildLookUp({ models, space, pull, onStart, onProblem }: LookUpOptions): (spec: string) => void {
   let asking: AbortController | undefined;
 
   async function lookUp(spec: string): Promise<void> {
@@ -40,7 +40,7 @@ export function buildLookUp({ localLLM, space, pull, onStart, onProblem }: LookU
     found.setAttribute("aria-busy", "true");
     if (found.childElementCount === 0) found.replaceChildren(make("p", { class: "note", text: `Asking for ${spec} …` }));
     try {
-      const planned = await (await localLLM()).plan(spec, { signal: controller.signal });
+      const planned = await models.offer(spec, { signal: controller.signal });
       const room = await space();
       if (asking === controller) show(planned, room);
     } catch (error) {
@@ -52,7 +52,7 @@ export function buildLookUp({ localLLM, space, pull, onStart, onProblem }: LookU
     }
   }
 
-  function show({ id, plan, sizeBytes, missingBytes }: PlanResult, room: StoreSpace | undefined): void {
+  function show({ id, plan, sizeBytes, missingBytes }: PullOffer, room: StoreSpace | undefined): void {
     const files = plan?.files ?? [];
     const facts = [plan?.license, plan?.revision?.slice(0, 7)].filter((fact) => fact !== undefined);
     const size = sizeBytes === undefined ? "size unknown" : formatBytes(sizeBytes);
@@ -90,8 +90,7 @@ export function buildLookUp({ localLLM, space, pull, onStart, onProblem }: LookU
     found.append(note);
     note.textContent = "Reading the headers …";
     try {
-      const llm = await localLLM();
-      const info = await llm.info(id, { remote: true, ...(ours === undefined ? {} : { signal: ours.signal }) });
+      const info = await models.info(id, { remote: true, signal: ours?.signal });
       const { answer, because } = answerOf(info);
       note.replaceChildren(
         make("p", { class: "answer", text: answer }),
@@ -153,17 +152,17 @@ function answerOf({ device, fits }: ModelInfo): { readonly answer: string; reado
   const refused = device?.tried.filter((attempt) => !attempt.ok) ?? [];
   const because = refused.map(({ device: name, hint, reason }) => `Not on ${nameOfDevice(name)}: ${hint ?? reason}.`);
   if (chosen === undefined || fits?.ok === false) return { answer: "No, not in this browser.", because };
-  const memory = fits === null ? "" : `; it takes about ${formatBytes(fits.needed_bytes)} of memory`;
+  const memory = fits === null ? "" : `; it takes about ${formatBytes(fits.neededBytes)} of memory`;
   return { answer: `Yes, on ${nameOfDevice(chosen)}${memory}.`, because };
 }
 
-function factsOf({ architecture, context_length, capabilities }: ModelInfo): string {
+function factsOf({ architecture, contextLength, capabilities }: ModelInfo): string {
   const does = capabilities.includes("chat")
     ? "answers in a conversation"
     : capabilities.includes("text-to-text")
       ? "rewrites a text"
       : "continues a text";
-  return [architecture, does, ...(context_length === null ? [] : [`${context_length.toLocaleString("en-US")} tokens`])].join(" · ");
+  return [architecture, does, ...(contextLength === null ? [] : [`${contextLength.toLocaleString("en-US")} tokens`])].join(" · ");
 }
 
 function fileRow(file: PlannedFile): HTMLElement {

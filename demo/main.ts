@@ -27,7 +27,7 @@ const spell = createSpell({
   platform: browserPlatform({ hubToken }),
   config: { providers: { candle: {} }, ...(hub === undefined ? {} : { models: { hf_endpoint: hub.href } }) },
 });
-const { localLLM } = spell;
+const { models: library } = spell;
 const { store } = spell.platform;
 
 const picker = find("model", HTMLSelectElement);
@@ -151,7 +151,7 @@ function showModel(loaded: LanguageModel): void {
   const { id, architecture, contextLength, device, hasChatTemplate, isSeq2Seq } = loaded;
   const does = isSeq2Seq ? "rewrites a text" : hasChatTemplate ? "answers in a conversation" : "continues a text";
   facts.replaceChildren(
-    ...[id, architecture, does, `${contextLength.toLocaleString("en-US")} tokens`, nameOfDevice(device.chosen)].map((text) =>
+    ...[id, architecture, does, `${contextLength?.toLocaleString("en-US")} tokens`, nameOfDevice(device?.chosen ?? "server")].map((text) =>
       make("span", { text }),
     ),
   );
@@ -227,14 +227,14 @@ const keyOf = (id: string): string => `stored:${id}`;
 const showGetModels = disclosure(find("get-models", HTMLButtonElement), find("get", HTMLElement), repository);
 const pulls = createPulls({
   store,
-  localLLM,
+  models: library,
   onStart: hideProblem,
   onChange: refreshModels,
   open: openByName,
   onProblem: (error, id) => showPullProblem(error, id, { ...pullActions, place: find("pulls", HTMLElement), again: () => pulls.start(id) }),
 });
 const lookUp = buildLookUp({
-  localLLM,
+  models: library,
   space: () => store.space(),
   pull: (id) => pulls.start(id),
   onStart: hideProblem,
@@ -284,7 +284,7 @@ async function refreshModels(): Promise<void> {
     for (const key of choices.keys()) if (key.startsWith(keyOf("")) && !keys.has(key)) removeChoice(key);
     for (const { id, bytes } of models) addChoice({ key: keyOf(id), label: id, source: id, bytes }, storedGroup);
     await showStored(store, models, listed.damaged, { open: ({ id }) => openByName(id), remove: (model) => void remove(model) });
-    await showCatalogue(await localLLM(), await store.space(), { pull: (name) => pulls.start(name), open: openByName });
+    await showCatalogue(library, await store.space(), { pull: (name) => pulls.start(name), open: openByName });
   } catch (error) {
     showProblem(error);
   }
@@ -301,7 +301,7 @@ function openByName(name: string): void {
 
 async function remove({ id }: StoredModel): Promise<void> {
   try {
-    await (await localLLM()).remove(id);
+    await library.remove(id);
     pulls.drop(id);
     if (choice.key === keyOf(id)) backToBundled();
   } catch (error) {

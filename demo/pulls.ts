@@ -2,7 +2,7 @@
  * Pulls: those under way, and those that this visit or an earlier one left unfinished. How much of one is here the store says; which ones they
  * are is kept in the browser's small storage, so that a page that was reloaded offers to go on before it asks anybody.
  */
-import { type ArtifactStore, type LocalLlm, listStored, type PullEvent, type PullPlan } from "../src/browser/index.ts";
+import { type ArtifactStore, listStored, type Models, type PullEvent, type PullPlan } from "../src/browser/index.ts";
 import { button, find, make, named } from "./elements.ts";
 import { formatBytes, formatDuration } from "./format.ts";
 import { isAbort } from "./problem.ts";
@@ -31,7 +31,7 @@ interface Row {
 
 export interface PullsOptions {
   readonly store: ArtifactStore;
-  localLLM(): Promise<LocalLlm>;
+  readonly models: Models;
   /** A pull begins: an older problem goes. */
   onStart(): void;
   /** The store holds something else now. */
@@ -57,7 +57,7 @@ const panel = find("pulls", HTMLElement);
 const list = find("pull-list", HTMLUListElement);
 const status = find("pull-status", HTMLParagraphElement);
 
-export function createPulls({ store, localLLM, onStart, onChange, open, onProblem }: PullsOptions): Pulls {
+export function createPulls({ store, models, onStart, onChange, open, onProblem }: PullsOptions): Pulls {
   const rows = new Set<Row>();
 
   function addRow(id: string): Row {
@@ -114,15 +114,14 @@ export function createPulls({ store, localLLM, onStart, onChange, open, onProble
     );
     try {
       const meter = createMeter();
-      const llm = await localLLM();
-      const { model_id, bytes_total } = await llm.pull(row.id, {
+      const { modelId, bytesTotal } = await models.pull(row.id, {
         signal: controller.signal,
-        onEvent: (event) => event.type !== "ollama-progress" && tell(row, event, meter),
+        onEvent: (event) => event.type !== "server-progress" && tell(row, event, meter),
       });
-      forget(model_id);
+      forget(modelId);
       await onChange();
       delete row.running;
-      showDone(row, model_id, bytes_total ?? 0);
+      showDone(row, modelId, bytesTotal ?? 0);
     } catch (error) {
       delete row.running;
       await showRest(row);

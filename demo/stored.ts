@@ -2,7 +2,7 @@
  * The panel of stored models: what this browser keeps, and what it may keep. Models that were pulled and files that somebody brought lie in the one
  * store of the library, under their hash; a manifest, written last, makes a model of them.
  */
-import { type ArtifactStore, type ModelManifest, type Spell, SpellError, summarizeModel } from "../src/browser/index.ts";
+import { type ArtifactStore, type ModelManifest, type Spell, SpellError } from "../src/browser/index.ts";
 import { button, find, make, named } from "./elements.ts";
 import { formatBytes, plural } from "./format.ts";
 
@@ -26,14 +26,14 @@ const chunkBytes = 4 * 1024 * 1024;
  * @throws SpellError store-quota before anything is written where it cannot fit; store-full, run-aborted
  */
 export async function keepFiles(
-  { platform: { store }, inspect, localLLM }: Spell,
+  { platform: { store }, models }: Spell,
   label: string,
   files: readonly File[],
   onBytes: (done: number) => void,
   signal: AbortSignal,
 ): Promise<string> {
-  const id = await nameFor(label, await localLLM());
-  const facts = summarizeModel(await inspect(files, { signal }));
+  const id = await nameFor(label, models);
+  const facts = await models.info(files, { signal });
   const wanted = files.reduce((sum, { size }) => sum + size, 0);
   const space = await store.space();
   if (space !== undefined && space.free < wanted * 1.05) {
@@ -67,11 +67,11 @@ export async function keepFiles(
     id,
     source: "file",
     files: kept,
-    format: facts.format,
-    architecture: facts.architecture,
-    quantization: facts.quantization,
+    format: facts.format as ModelManifest["format"],
+    architecture: facts.architecture ?? "unknown",
+    quantization: facts.quantization ?? "unknown",
     parameter_count: facts.parameterCount ?? 0,
-    context_length: facts.contextLength,
+    context_length: facts.contextLength ?? 0,
     verified: "none",
     created_at: Math.floor(Date.now() / 1000),
   };
@@ -81,7 +81,7 @@ export async function keepFiles(
 }
 
 /** A file may be called anything; a model's name is short and plain, and none that means another model already. */
-async function nameFor(label: string, { available }: Awaited<ReturnType<Spell["localLLM"]>>): Promise<string> {
+async function nameFor(label: string, { available }: Spell["models"]): Promise<string> {
   const plain =
     label
       .replace(/[^A-Za-z0-9._-]+/g, "-")

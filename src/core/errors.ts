@@ -271,3 +271,8 @@ export function toSpellError(error: unknown, code: ErrorCode = "internal-error",
 export function abortedError(details?: Readonly<Record<string, unknown>>): SpellError {
   return new SpellError("run-aborted", "aborted by the caller", details === undefined ? {} : { details });
 }
+
+/** The error of a call to a model that was disposed. */
+export function closedError(cause?: SpellError): SpellError {
+  return new SpellError("run-closed", "the model was disposed", { details: cause?.details, cause });
+}

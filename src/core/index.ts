@@ -1,30 +1,22 @@
-/** The public surface of "llmspell/core", and of every other entry. Re-exports only. */
-export { type ConfigOptions, resolveConfig } from "./api/configuration.ts";
+/** The public surface of "llmspell/core": the main surface, and all that hosts and programs of their own kind need. Re-exports only. */
 export { acceptGguf, readGgufHeader } from "./api/gguf-files.ts";
-export type { LocalLlm } from "./api/local-llm.ts";
+export type { LocalLlm, LocalResult } from "./api/local-llm.ts";
+export type { ModelList } from "./api/models.ts";
+export { createPool, type Pool } from "./api/pool.ts";
+export { createSpell, type SpellParts, type SurveyOptions } from "./api/spell.ts";
+export type { Backend, BackendHost, CallSettings, FileSource, FoundModelEntry, OfferOptions, OpenedModel } from "./backends/backend.ts";
+export { bundledModels } from "./backends/candle/bundled.ts";
 export type {
-  AvailableModel,
-  CandleStatus,
+  BackendResult,
+  BackendStatus,
   ExpectedTime,
   Fit,
-  GenerateResult,
-  LocalGenerateOptions,
-  ModelInfo,
-  ModelRecord,
-  OllamaStatus,
-  PlanResult,
-  PullOffer,
-  PullRequest,
-  PullResult,
+  InfoOptions,
   RemoveResult,
+  RunningModel,
+  ServerPullEvent,
   VerifyResult,
-} from "./api/models/records.ts";
-export type { Spell, SpellLoadOptions, SpellOptions, SurveyOptions } from "./api/spell.ts";
-export { createSpell } from "./api/spell.ts";
-export type { FoundModel, LoadOptions, ModelSource, PreviewOptions } from "./backends/candle.ts";
-export { bundledModels } from "./backends/candle.ts";
-export type { ModelSummary } from "./backends/summary.ts";
-export { summarizeModel } from "./backends/summary.ts";
+} from "./backends/models.ts";
 export type {
   CandleProvider,
   Config,
@@ -35,17 +27,17 @@ export type {
   ProvidersConfig,
 } from "./config/config.generated.ts";
 export { providerNames, providerOf } from "./config/providers.ts";
-export type { ConfigWarning, ResolvedConfig } from "./config/resolve.ts";
+export type { ConfigWarning } from "./config/resolve.ts";
 export type { ModelManifest, StoredModel } from "./download/manifest.ts";
 export { listStored } from "./download/manifest.ts";
-export type { PlannedFile, PlannedVariant, PullEvent, PullPlan } from "./download/pull.ts";
-export type { ErrorCode, SpellErrorJson, SpellErrorOptions } from "./errors.ts";
-export { errorTable, exitCodeOf, SpellError } from "./errors.ts";
+export type { PlannedFile, PlannedVariant, PullPlan } from "./download/pull.ts";
+export { errorTable, exitCodeOf, type SpellErrorChanges, type SpellErrorJson, type SpellErrorOptions } from "./errors.ts";
 export type { ByteSource } from "./formats/byte-source.ts";
 export { blobSource, bytesSource, httpSource } from "./formats/byte-source.ts";
 export { supportedArchitectures } from "./gguf/architectures.ts";
 export type { GgufFacts } from "./gguf/gate.ts";
 export type { GgufHeader, GgufTensor, GgufValue } from "./gguf/header.ts";
+export * from "./main.ts";
 export type {
   ArtifactStore,
   BlobFacts,
@@ -70,21 +62,10 @@ export type {
   StoreSpace,
 } from "./platform.ts";
 export { deviceChoices } from "./spec/devices.ts";
-export type {
-  FinishReason,
-  GenerateOptions,
-  Message,
-  Preset,
-  Prompt,
-  Role,
-  Timing,
-  Usage,
-} from "./spec/generate.ts";
-export type { LanguageModel } from "./spec/language-model.ts";
+export type { GenerateWarning, MessagePart, Preset, Role, TextMessage, TextPrompt, WarningCode } from "./spec/generate.ts";
 export type { ModelSettings } from "./spec/model-settings.ts";
 export { defaultModelSettings } from "./spec/model-settings.ts";
 export type { ModelSpec } from "./spec/model-spec.ts";
-export { parseModelSpec, printModelSpec } from "./spec/model-spec.ts";
 export type {
   Device,
   DeviceAttempt,
@@ -108,7 +89,8 @@ export type {
   ThreadChoice,
 } from "./spec/runtime.ts";
 export type { Penalties, Sampling, TokenSampling } from "./spec/sampling.ts";
-export type { ManyPart, StreamPart, WarningCode } from "./spec/stream-part.ts";
-export { collect, collectMany } from "./text/collect.ts";
+export type { ManyPart } from "./spec/stream-part.ts";
+export { collectMany } from "./text/collect.ts";
 export type { ParameterRule } from "./text/parameters.ts";
 export { parameterRules, presets } from "./text/parameters.ts";
+export { type Snake, toSnake } from "./values.ts";

@@ -287,6 +287,8 @@ export interface Platform {
   readonly foreign?: ForeignModels | undefined;
   /** Addresses behind a host name, where the host can look them up: names may lead into the network. */
   readonly lookup?: ((host: string) => Promise<readonly string[]>) | undefined;
+  /** A server on this machine that nobody configured may be asked for a model that is unknown otherwise; default false. */
+  readonly looksForServers?: boolean | undefined;
   /** bytes of memory a model may take here; absent where nobody can tell */
   readonly freeMemory?: (() => number) | undefined;
   readonly isolate: Isolate;

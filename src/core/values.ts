@@ -16,14 +16,36 @@ export function once<T>(make: () => T): () => T {
   };
 }
 
-/** Plain data with its keys, at every depth, in snake_case: names are camelCase in code, and snake_case in JSON for users. */
-export function toSnake(value: object): Record<string, unknown> {
+type SnakeKey<K> = K extends `${infer First}${infer Rest}`
+  ? First extends Lowercase<First>
+    ? `${First}${SnakeKey<Rest>}`
+    : `_${Lowercase<First>}${SnakeKey<Rest>}`
+  : K;
+
+/** A record with its names in snake_case, all the way down. */
+export type Snake<T> = T extends readonly (infer Item)[]
+  ? readonly Snake<Item>[]
+  : T extends (...args: never[]) => unknown
+    ? T
+    : T extends object
+      ? { readonly [K in keyof T as SnakeKey<K>]: Snake<T[K]> }
+      : T;
+
+/** Plain data with the names of its records in snake_case: what files, scripts and the command line's JSON show. */
+export function toSnake<T>(value: T): Snake<T> {
+  return renamed(value, (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)) as Snake<T>;
+}
+
+/** The names of a record as JavaScript writes them; values stay as they are. */
+export function toCamel(record: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), snakeInside(inner)]),
+    Object.entries(record).map(([name, value]) => [name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()), value]),
   );
 }
 
-function snakeInside(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(snakeInside);
-  return typeof value === "object" && value !== null ? toSnake(value) : value;
+function renamed(value: unknown, rename: (name: string) => string): unknown {
+  if (Array.isArray(value)) return value.map((item) => renamed(item, rename));
+  const prototype: unknown = typeof value === "object" && value !== null ? Object.getPrototypeOf(value) : undefined;
+  if (prototype !== Object.prototype && prototype !== null) return value;
+  return Object.fromEntries(Object.entries(value as object).map(([name, inner]) => [rename(name), renamed(inner, rename)]));
 }

@@ -1,42 +1,4 @@
-/** The entry of Node: everything of core, with a platform. */
-import { type ConfigOptions, resolveConfig as resolveConfigOn } from "../core/api/configuration.ts";
-import { createSpell as createSpellOn, type Spell, type SpellLoadOptions } from "../core/api/spell.ts";
-import type { ModelSource } from "../core/backends/candle.ts";
-import type { ResolvedConfig } from "../core/config/resolve.ts";
-import type { Platform } from "../core/platform.ts";
-import type { LanguageModel } from "../core/spec/language-model.ts";
-import { nodeConfig } from "./config-files.ts";
-import { nodePlatform } from "./platform.ts";
-
+/** "llmspell/node": the main entry, all of "llmspell/core", and Node's platform. */
 export * from "../core/index.ts";
+export { createSpell, generate, load, resolveConfig, type SpellOptions } from "./main.ts";
 export { type NodePlatformOptions, nodePlatform } from "./platform.ts";
-
-/** As core's, with Node's platform by default. */
-export function createSpell(options: ConfigOptions & { readonly platform?: Platform | undefined } = {}): Spell {
-  return createSpellOn({ ...options, platform: options.platform ?? nodePlatform() });
-}
-
-/**
- * Loads a model by bundled name, path, or Blob; without a source the default model of the configuration. One call for
- * `createSpell({ profile, config }).load`. The caller owns the model and disposes it.
- * @throws SpellError config-*, env-value, profile-unknown, backend-*, model-*, gguf-*, device-*, run-option, run-aborted
- */
-export function load(
-  source?: ModelSource,
-  { profile, config, env, ...options }: SpellLoadOptions & ConfigOptions = {},
-): Promise<LanguageModel> {
-  const given = {
-    profile,
-    config,
-    env,
-  };
-  return createSpell(given).load(source, options);
-}
-
-/**
- * The effective configuration, every value with its origin. It starts nothing.
- * @throws SpellError config-*, env-value, profile-unknown: all problems in one error
- */
-export function resolveConfig(options: ConfigOptions = {}): Promise<ResolvedConfig> {
-  return resolveConfigOn(options, { name: "node", config: nodeConfig() });
-}

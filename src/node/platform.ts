@@ -55,6 +55,7 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
       const { lookup } = await import("node:dns/promises");
       return (await lookup(host, { all: true })).map(({ address }) => address);
     },
+    looksForServers: true,
     freeMemory: () => process.availableMemory?.() ?? freemem(),
     isolate: lazyIsolate(),
     bundled: bundledFile,

@@ -38,7 +38,7 @@ describe("configuration in a page", () => {
     await using model = await createSpell({ config: resolved }).load("tiny-stories@fast");
     let tokens = 0;
     for await (const part of model.stream("Once")) if (part.type === "stream-end") tokens = part.usage.completionTokens;
-    expect([model.device.chosen, tokens]).toEqual(["wasm", 3]);
+    expect([model.device!.chosen, tokens]).toEqual(["wasm", 3]);
   });
 
   it("gives a model its defaults: the bundled one, greedy, five tokens", async () => {

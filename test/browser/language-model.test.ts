@@ -15,7 +15,7 @@ describe("in a page", () => {
   it("E14 says how many threads compute, and E13 which device", async () => {
     await using model = await load("tiny-stories", { threads: 1 });
     expect(model.device).toMatchObject({ chosen: "wasm", runtime: "wllama", threads: { prompt: 1, decode: 1, origin: "asked" } });
-    expect(model.device.tried[0]).toMatchObject({
+    expect(model.device!.tried[0]).toMatchObject({
       device: "webgpu",
       ok: false,
       reason: expect.stringMatching(/missing-feature|no-adapter/),

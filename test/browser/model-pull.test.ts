@@ -4,10 +4,16 @@ import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { commands } from "vitest/browser";
 import { createSpell } from "../../src/browser/index.ts";
 import { browserPlatform } from "../../src/browser/platform.ts";
-import { createLocalLlm } from "../../src/core/api/local-llm.ts";
+import { createSpell as createSpellOn } from "../../src/core/api/spell.ts";
 import { listStored } from "../../src/core/download/manifest.ts";
-import { collect } from "../../src/core/text/collect.ts";
+import type { Network } from "../../src/core/download/request.ts";
+import type { Platform } from "../../src/core/platform.ts";
 import { quickClock } from "../support/quick-clock.ts";
+import { textOf } from "../support/text-of.ts";
+
+/** Models of a page that runs them itself. */
+const modelsOf = (platform: Platform, network?: Network) =>
+  createSpellOn({ platform, network, config: { models: { hf_endpoint: hub }, providers: { candle: {} } } }).models;
 
 let hub = "";
 beforeAll(async () => {
@@ -25,29 +31,29 @@ it("a GGUF model is pulled, listed, and answers; the second pull asks nothing", 
     platform: browserPlatform({ hubToken: "hf_secret" }),
     config: { models: { hf_endpoint: hub }, providers: { candle: {} } },
   });
-  const localLLM = await spell.localLLM();
+  const { models } = spell;
   const progress: number[] = [];
-  const result = await localLLM.pull("hf:owner/gguf", { on_progress: ({ percent_complete }) => progress.push(percent_complete) });
-  expect(result).toMatchObject({ model_id: "hf:owner/gguf:Q8_0", verified: "sha256", already_present: false });
+  const result = await models.pull("hf:owner/gguf", { onProgress: ({ percentComplete }) => progress.push(percentComplete) });
+  expect(result).toMatchObject({ modelId: "hf:owner/gguf:Q8_0", verified: "sha256", alreadyPresent: false });
   expect(progress.at(-1)).toBe(100);
-  expect((await localLLM.list()).map(({ id }) => id)).toContain("hf:owner/gguf:Q8_0");
+  expect((await models.list()).map(({ id }) => id)).toContain("hf:owner/gguf:Q8_0");
   const model = await spell.load("hf:owner/gguf");
-  expect(await collect(model.stream("Once upon a time", { maxTokens: 4, temperature: 0 }))).not.toBe("");
+  expect(await textOf(model.stream("Once upon a time", { maxTokens: 4, temperature: 0 }))).not.toBe("");
   await model.dispose();
   const before = (await commands.seenByHub()).length;
-  expect((await localLLM.pull("hf:owner/gguf")).already_present).toBe(true);
+  expect((await models.pull("hf:owner/gguf")).alreadyPresent).toBe(true);
   expect((await commands.seenByHub()).length).toBe(before);
   expect((await commands.seenByHub()).filter(({ host, authorization }) => host === "cdn" && authorization !== null)).toEqual([]);
 });
 
 it("a model in three parts is pulled, and writes what the whole one writes", async () => {
   const spell = createSpell({ config: { models: { hf_endpoint: hub }, providers: { candle: {} } } });
-  expect(await (await spell.localLLM()).pull("hf:owner/split")).toMatchObject({ files: 3, verified: "sha256" });
+  expect(await spell.models.pull("hf:owner/split")).toMatchObject({ files: 3, verified: "sha256" });
   const greedy = { maxTokens: 12, temperature: 0, repeatPenalty: 1 } as const;
   const texts: string[] = [];
   for (const spec of ["hf:owner/split", "tiny-stories"]) {
     const model = await spell.load(spec, { device: "wasm" });
-    texts.push(await collect(model.stream("Once upon a time", greedy)));
+    texts.push(await textOf(model.stream("Once upon a time", greedy)));
     await model.dispose();
   }
   expect(texts[0]).not.toBe("");
@@ -55,7 +61,7 @@ it("a model in three parts is pulled, and writes what the whole one writes", asy
 });
 
 it("D1 a broken download goes on at the recorded byte; R15 in the next visit too", async () => {
-  const open = () => createLocalLlm({ platform: browserPlatform(), settings: { hfEndpoint: hub, backends: ["candle"] } });
+  const open = () => modelsOf(browserPlatform());
   await commands.planHub("/lfs/", [{ cutAt: 1_500_000 }]);
   const abort = new AbortController();
   await expect(
@@ -77,14 +83,14 @@ it("D5 wrong bytes are never stored", async () => {
     Array.from({ length: 6 }, () => ({ body: "x" })),
   );
   const network = { fetch: fetch.bind(globalThis), clock: quickClock() };
-  const llm = createLocalLlm({ platform: browserPlatform(), network, settings: { hfEndpoint: hub, backends: ["candle"] } });
+  const llm = modelsOf(browserPlatform(), network);
   await expect(llm.pull("hf:owner/gguf")).rejects.toMatchObject({ code: "net-size" });
   expect((await llm.list()).map(({ id }) => id)).toEqual(["tiny-stories", "tiny-t5-en-fr"]);
 });
 
 it("R20 a model recorded by another version is told, and its bytes are kept", async () => {
   const platform = browserPlatform();
-  const open = () => createLocalLlm({ platform, settings: { hfEndpoint: hub, backends: ["candle"] } });
+  const open = () => modelsOf(platform);
   await open().pull("hf:owner/gguf");
   const [key] = await platform.store.listManifests();
   if (key === undefined) throw new Error("nothing was stored");

@@ -1,9 +1,11 @@
 /** T5 in Chromium through the browser's entry, on WebAssembly and on WebGPU (a software adapter): the contract and the bundled model's golden answers. */
+
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LanguageModel } from "../../src/browser/index.ts";
-import { collect, load } from "../../src/browser/index.ts";
+import { load } from "../../src/browser/index.ts";
 import { languageModelContract } from "../contract/language-model.ts";
 import golden from "../golden/tiny-t5-en-fr.json";
+import { textOf } from "../support/text-of.ts";
 
 const prefix = "translate English to French: ";
 const folder = "/builtins/models/tiny-t5-en-fr";
@@ -34,13 +36,13 @@ describe.each([
 
   it("says where it computes", () => {
     expect(model.device).toMatchObject({ chosen: device, runtime: "onnxruntime-web" });
-    expect(model.device.tried).toContainEqual(expect.objectContaining({ device, ok: true }));
+    expect(model.device!.tried).toContainEqual(expect.objectContaining({ device, ok: true }));
   });
 
   it("translates greedily and with beams as transformers does", async () => {
-    for (const { en, greedy_text } of golden.cases.slice(0, greedy)) expect(await collect(model.stream(prefix + en)), en).toBe(greedy_text);
+    for (const { en, greedy_text } of golden.cases.slice(0, greedy)) expect(await textOf(model.stream(prefix + en)), en).toBe(greedy_text);
     for (const { en, beam4_text } of golden.cases.slice(0, beams)) {
-      expect(await collect(model.stream(prefix + en, { numBeams: 4 })), en).toBe(beam4_text);
+      expect(await textOf(model.stream(prefix + en, { numBeams: 4 })), en).toBe(beam4_text);
     }
   }, 120_000);
 });

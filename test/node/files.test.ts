@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { findModel } from "../../src/core/backends/candle.ts";
+import { filesOfPath } from "../../src/core/backends/candle/layout.ts";
 import type { Platform } from "../../src/core/platform.ts";
 import { memoryPlatform } from "../../src/core/testing/index.ts";
 import { nodeFiles } from "../../src/node/files.ts";
@@ -44,7 +44,7 @@ describe("files of Node", () => {
 
   it("a folder without a model is model-layout, naming what was found", async () => {
     const platform: Platform = { ...memoryPlatform(), files: { available: true, value: files } };
-    await expect(findModel(folder, platform)).rejects.toMatchObject({
+    await expect(filesOfPath(platform, folder)).rejects.toMatchObject({
       code: "model-layout",
       message: expect.stringContaining("a.bin, b.txt"),
     });
@@ -54,9 +54,9 @@ describe("files of Node", () => {
     const twice = mkdtempSync(join(tmpdir(), "llmspell-two-"));
     for (const name of ["x.gguf", "y.gguf"]) writeFileSync(join(twice, name), "GGUF");
     const platform: Platform = { ...memoryPlatform(), files: { available: true, value: files } };
-    await expect(findModel(twice, platform)).rejects.toMatchObject({
+    await expect(filesOfPath(platform, twice)).rejects.toMatchObject({
       code: "model-ambiguous",
-      commands: [expect.stringContaining("x.gguf")],
+      actions: [{ kind: "run", model: expect.stringContaining("x.gguf") }],
     });
     rmSync(twice, { recursive: true });
   });

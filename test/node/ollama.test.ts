@@ -8,23 +8,27 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { createLocalLlm, type LocalLlm } from "../../src/core/api/local-llm.ts";
-import type { PullResult } from "../../src/core/api/models/records.ts";
+import { createSpell } from "../../src/core/api/spell.ts";
+import type { PullResult } from "../../src/core/backends/models.ts";
 import type { StreamPart } from "../../src/core/spec/stream-part.ts";
 import { memoryPlatform } from "../../src/core/testing/memory-platform.ts";
-import { collect } from "../../src/core/text/collect.ts";
 import { openFileSource } from "../../src/node/file-source.ts";
 import { failure } from "../support/failure.ts";
 import { onlyWhere } from "../support/only-where.ts";
+import { textOf } from "../support/text-of.ts";
 import { root, sharedModel } from "../support.ts";
 
-const llmAt = (url: string, timeoutMs = 100_000): LocalLlm => {
+const llmAt = (url: string, timeoutMs = 100_000) => {
   const bundled = (model: string, file: string) => openFileSource(join(root, "builtins/models", model, file));
-  return createLocalLlm({
+  const ollama = { provider_type: "ollama", base_url: url, timeout_seconds: Math.ceil(timeoutMs / 1000) } as const;
+  const { models, load, generate } = createSpell({
     platform: { ...memoryPlatform({ fetch }), bundled },
-    settings: { ollamaBaseUrl: url, ollamaTimeoutMs: timeoutMs },
+    config: { providers: { candle: { provider_type: "candle" }, ollama } },
+    env: {},
   });
+  return { ...models, load, generate };
 };
+type LocalLlm = ReturnType<typeof llmAt>;
 
 /** @returns a port that nobody listens on, a moment ago */
 async function freePort(): Promise<number> {
@@ -54,7 +58,7 @@ onlyWhere(program === undefined || weights === undefined ? "no Ollama server, or
       const env = { ...process.env, OLLAMA_HOST: host, OLLAMA_MODELS: join(folder, "models"), HOME: folder };
       server = spawn(program ?? "", ["serve"], { env, stdio: "ignore" });
       llm = llmAt(`http://${host}`);
-      await vi.waitFor(() => llm.ollama.version(), { timeout: 60_000, interval: 100 });
+      await vi.waitFor(async () => expect((await llm.status("ollama"))["ollama"]?.running).toBe(true), { timeout: 60_000, interval: 100 });
       writeFileSync(join(folder, "Modelfile"), `FROM ${weights}\n`);
       expect(spawnSync(program ?? "", ["create", "smollm2", "-f", join(folder, "Modelfile")], { env }).status).toBe(0);
     }, 180_000);
@@ -64,26 +68,27 @@ onlyWhere(program === undefined || weights === undefined ? "no Ollama server, or
     });
 
     it("answers for its health, its models, and one of them", async () => {
-      expect(await llm.status("ollama")).toMatchObject({ running: true, models: 1, version: expect.stringMatching(/^\d/) });
+      expect(await llm.status("ollama")).toMatchObject({ ollama: { running: true, models: 1, version: expect.stringMatching(/^\d/) } });
       expect(await llm.list("ollama")).toMatchObject([
         { id: "smollm2:latest@ollama", backend: "ollama", format: "ollama", architecture: "llama", quantization: "Q4_1" },
       ]);
       expect(await llm.info("smollm2@ollama")).toMatchObject({
         id: "smollm2:latest@ollama",
         architecture: "llama",
-        context_length: 8192,
-        block_count: 30,
+        contextLength: 8192,
+        blockCount: 30,
         capabilities: expect.arrayContaining(["completion"]),
       });
       expect((await failure(llm.info("nope@ollama"))).code).toBe("model-not-installed");
-      expect((await failure(llm.generate("nope@ollama", "x"))).commands).toEqual(["llmspell model pull nope:latest@ollama"]);
+      expect((await failure(llm.generate("nope@ollama", "x"))).actions).toEqual([{ kind: "pull", model: "nope:latest@ollama" }]);
     });
 
     it("streams chats and raw texts, the same for the same seed, and counts", async () => {
       const model = await llm.load("smollm2@ollama", { contextSize: 512, threads: 1 });
       const parts: StreamPart[] = [];
       for await (const part of model.stream("Say hello.", { maxTokens: 6, temperature: 0 })) parts.push(part);
-      expect(parts[0]).toMatchObject({ type: "stream-start", model: "smollm2:latest@ollama", device: { runtime: "ollama" } });
+      expect(parts[0]).toMatchObject({ type: "stream-start", model: "smollm2:latest@ollama" });
+      expect([model.backend, model.provider, model.device]).toEqual(["ollama", "ollama", undefined]);
       expect(parts.filter(({ type }) => type === "text-delta").length).toBeGreaterThan(2);
       expect(parts.at(-1)).toMatchObject({
         type: "stream-end",
@@ -91,7 +96,7 @@ onlyWhere(program === undefined || weights === undefined ? "no Ollama server, or
         timing: { decodeRate: expect.any(Number) },
       });
       const drawn = () =>
-        collect(
+        textOf(
           model.stream("Once upon a time", {
             raw: true,
             maxTokens: 8,
@@ -105,12 +110,12 @@ onlyWhere(program === undefined || weights === undefined ? "no Ollama server, or
           }),
         );
       expect(await drawn()).toBe(await drawn());
-      const short = await collect(
+      const short = await textOf(
         model.stream([{ role: "user", content: "Count: one two three" }], { maxTokens: 8, temperature: 0, stop: ["two"] }),
       );
       expect(short).not.toContain("two");
       await model.dispose();
-      expect((await failure(collect(model.stream("x")))).code).toBe("run-closed");
+      expect((await failure(textOf(model.stream("x")))).code).toBe("run-closed");
     }, 180_000);
 
     it("names options it does not know, ends with length, and stops when told to", async () => {
@@ -137,14 +142,14 @@ onlyWhere(program === undefined || weights === undefined ? "no Ollama server, or
 
     it("tells what is loaded, and forgets it", async () => {
       const model = await llm.load("smollm2@ollama", { contextSize: 512, threads: 1 });
-      await collect(model.stream("x", { raw: true, maxTokens: 1 }));
-      expect(await llm.ollama.running()).toMatchObject([{ name: "smollm2:latest", gpuBytes: 0 }]);
-      await llm.ollama.unload("smollm2");
+      await textOf(model.stream("x", { raw: true, maxTokens: 1 }));
+      expect(await llm.running()).toMatchObject([{ modelId: "smollm2:latest@ollama", gpuBytes: 0 }]);
+      expect(await llm.unload("smollm2@ollama")).toBe(1);
     }, 180_000);
 
     it("passes on why a pull fails, and deletes", async () => {
       expect(await failure(llm.pull("no-such-model@ollama"))).toMatchObject({ code: "ollama-error", exitCode: 5 });
-      expect(await llm.remove("smollm2@ollama")).toMatchObject({ model_id: "smollm2:latest@ollama", freed_bytes: expect.any(Number) });
+      expect(await llm.remove("smollm2@ollama")).toMatchObject({ modelId: "smollm2:latest@ollama", freedBytes: expect.any(Number) });
       expect(await llm.list("ollama")).toEqual([]);
       expect((await failure(llm.remove("smollm2@ollama"))).code).toBe("model-not-installed");
     }, 180_000);
@@ -187,14 +192,14 @@ describe("a scripted Ollama server", () => {
     const events: unknown[] = [];
     const result = await serve(listener, (llm) => llm.pull("tiny:1b@ollama", { onEvent: (event) => events.push(event) }));
     expect(result).toMatchObject<Partial<PullResult>>({
-      model_id: "tiny:1b@ollama",
+      modelId: "tiny:1b@ollama",
       backend: "ollama",
       status: "complete",
-      bytes_downloaded: 1010,
-      bytes_total: 1010,
+      bytesDownloaded: 1010,
+      bytesTotal: 1010,
     });
     expect(events).toContainEqual({
-      type: "ollama-progress",
+      type: "server-progress",
       model: "tiny:1b@ollama",
       status: "pulling aaa",
       bytes: 400,
@@ -234,7 +239,7 @@ describe("a scripted Ollama server", () => {
         }),
       );
     const list = await serve(listener, (llm) => llm.list("ollama"));
-    expect(list.map(({ id, size_bytes }) => [id, size_bytes])).toEqual([
+    expect(list.map(({ id, sizeBytes }) => [id, sizeBytes])).toEqual([
       ["a@ollama", 0],
       ["__proto__@ollama", 0],
     ]);

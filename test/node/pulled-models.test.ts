@@ -3,11 +3,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { collect, createSpell, load, nodePlatform, type Spell } from "../../src/node/index.ts";
+import { createSpell, load, nodePlatform, type Spell } from "../../src/node/index.ts";
 import { nodeForeignModels } from "../../src/node/store/foreign-models.ts";
 import { splitFiles } from "../fixtures/split-gguf.ts";
 import storiesGolden from "../golden/tiny-stories.json" with { type: "json" };
 import { startFaultServer } from "../support/fault-server.mjs";
+import { textOf } from "../support/text-of.ts";
 import { tinyStories } from "./support/engine.ts";
 import { writeHubCache } from "./support/hub-cache.ts";
 import { tinyT5 } from "./support/local-llm.ts";
@@ -29,24 +30,24 @@ afterAll(async () => {
 });
 
 it("comes whole, one model of three files, each hashed", async () => {
-  expect(await (await spell.localLLM()).pull(spec)).toMatchObject({ model_id: spec, files: 3, verified: "sha256" });
+  expect(await spell.models.pull(spec)).toMatchObject({ modelId: spec, files: 3, verified: "sha256" });
   expect(readdirSync(join(folder, "blobs"))).toHaveLength(3);
-  expect(await (await spell.localLLM()).info(spec)).toMatchObject({ architecture: "llama", quantization: "Q8_0", files: { length: 3 } });
-  expect(await (await spell.localLLM()).verify(spec)).toMatchObject([{ ok: true }, { ok: true }, { ok: true }]);
+  expect(await spell.models.info(spec)).toMatchObject({ architecture: "llama", quantization: "Q8_0", files: { length: 3 } });
+  expect(await spell.models.verify(spec)).toMatchObject([{ ok: true }, { ok: true }, { ok: true }]);
 });
 
 it.each(["cpu", "wasm"] as const)("writes on %s what the whole file writes", async (device) => {
   const { prompt, text: whole } = storiesGolden.data.prompts[0]!;
   await using split = await spell.load(spec, { device });
-  expect(split.device.chosen).toBe(device);
-  const text = await collect(split.stream(prompt, greedy));
+  expect(split.device?.chosen).toBe(device);
+  const text = await textOf(split.stream(prompt, greedy));
   expect(text.length).toBeGreaterThan(20);
   // The reference leaves out the space a continuation begins with. golden.test.ts holds the whole file to the same.
   expect(whole.startsWith(text.trimStart())).toBe(true);
 });
 
 it("a part that is gone is named, and a pull brings it back alone", async () => {
-  const llm = await spell.localLLM();
+  const llm = spell.models;
   const [blob = ""] = readdirSync(join(folder, "blobs"));
   rmSync(join(folder, "blobs", blob));
   await expect(spell.load(spec)).rejects.toMatchObject({ code: "store-evicted", message: expect.stringContaining("-of-00003.gguf") });
@@ -75,8 +76,8 @@ it("E22 a T5 folder and a split model in Hugging Face's cache run where they lie
   ] as const) {
     await using model = await cached.load(spec, { device: "cpu" });
     await using bundled = await load(twin, { device: "cpu" });
-    const text = await collect(model.stream(prompt, greedy));
-    expect(text).toBe(await collect(bundled.stream(prompt, greedy)));
+    const text = await textOf(model.stream(prompt, greedy));
+    expect(text).toBe(await textOf(bundled.stream(prompt, greedy)));
     expect(text).not.toBe("");
   }
 });

@@ -1,12 +1,14 @@
 /** T5 through the public entry of Node, on both runtimes: the contract, the bundled model's golden answers, and what is T5's own. */
+
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { GenerateOptions, LanguageModel, StreamPart } from "../../src/node/index.ts";
-import { collect, load } from "../../src/node/index.ts";
+import { load } from "../../src/node/index.ts";
 import { languageModelContract } from "../contract/language-model.ts";
+import { textOf } from "../support/text-of.ts";
 import { isLong } from "../support.ts";
 
 const bundled = fileURLToPath(new URL("../../builtins/models/tiny-t5-en-fr", import.meta.url));
@@ -57,8 +59,8 @@ describe.each([
 
   it("translates greedily and with four beams as transformers does", async () => {
     for (const { en, greedy_text, beam4_text } of golden.cases.slice(0, count)) {
-      expect(await collect(model.stream(prefix + en)), en).toBe(greedy_text);
-      expect(await collect(model.stream(prefix + en, { numBeams: 4 })), en).toBe(beam4_text);
+      expect(await textOf(model.stream(prefix + en)), en).toBe(greedy_text);
+      expect(await textOf(model.stream(prefix + en, { numBeams: 4 })), en).toBe(beam4_text);
     }
   });
 
@@ -80,7 +82,7 @@ describe("T5 in Node", () => {
   it("answers the same with a copy in 4 bits that writes ahead, and leaves it out with a note where it would be no faster", async () => {
     await using drafted = await load("tiny-t5-en-fr", { device: "cpu", draft: "q4" });
     for (const { en, greedy_text } of golden.cases.slice(0, isLong ? 130 : 12))
-      expect(await collect(drafted.stream(prefix + en)), en).toBe(greedy_text);
+      expect(await textOf(drafted.stream(prefix + en)), en).toBe(greedy_text);
     await using other = await load("tiny-t5-en-fr", { device: "wasm", draft: "q4" });
     const notes: string[] = [];
     for await (const part of other.stream(`${prefix}Hello.`)) if (part.type === "warning") notes.push(part.message);
@@ -114,7 +116,7 @@ describe("T5 in Node", () => {
 
   it("finds the other files of a model beside a weight file that is named", async () => {
     await using named = await load(join(bundled, "model.safetensors"));
-    expect(await collect(named.stream(`${prefix}Hello world`))).toBe("Bonjour le monde");
+    expect(await textOf(named.stream(`${prefix}Hello world`))).toBe("Bonjour le monde");
   });
 
   it("loads the quantised variants by name and by option", async () => {
@@ -123,7 +125,7 @@ describe("T5 in Node", () => {
       [bundled, { quantization: "q4" }],
     ] as const) {
       await using quantised = await load(spec, options);
-      expect(await collect(quantised.stream(`${prefix}Hello world`))).toBe("Bonjour le monde");
+      expect(await textOf(quantised.stream(`${prefix}Hello world`))).toBe("Bonjour le monde");
     }
   });
 
@@ -131,7 +133,7 @@ describe("T5 in Node", () => {
     const names = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "generation_config.json"];
     const files = names.map((name) => new File([readFileSync(join(bundled, name))], name));
     await using fromMemory = await load(files);
-    expect(await collect(fromMemory.stream(`${prefix}Hello world`))).toBe("Bonjour le monde");
+    expect(await textOf(fromMemory.stream(`${prefix}Hello world`))).toBe("Bonjour le monde");
   });
 
   it("E22 follows links, as the cache of the Hugging Face Hub has them", async () => {
@@ -142,7 +144,7 @@ describe("T5 in Node", () => {
       symlinkSync(join(bundled, name), join(snapshot, name));
     }
     await using linked = await load(snapshot);
-    expect(await collect(linked.stream(`${prefix}Hello world`))).toBe("Bonjour le monde");
+    expect(await textOf(linked.stream(`${prefix}Hello world`))).toBe("Bonjour le monde");
   });
 
   it("R13 a model that never ends stops at maxTokens with reason length", async () => {
@@ -161,7 +163,7 @@ describe("T5 in Node", () => {
     for (let at = start; at < bytes.length; at += 2) bytes.writeUInt16LE(0x7e00, at);
     writeFileSync(file, bytes);
     await using numb = await load(broken);
-    await expect(collect(numb.stream(contract.prompt))).rejects.toMatchObject({ code: "run-nan" });
+    await expect(textOf(numb.stream(contract.prompt))).rejects.toMatchObject({ code: "run-nan" });
   });
 
   it("R25 a file cut while it is in use ends in a typed error, and the next load works", async () => {
@@ -170,7 +172,7 @@ describe("T5 in Node", () => {
     cpSync(bundled, cut, { recursive: true });
     const victim = await load(cut);
     truncateSync(join(cut, "model.safetensors"), 100_000);
-    const code = await collect(victim.stream(contract.prompt)).then(
+    const code = await textOf(victim.stream(contract.prompt)).then(
       () => "answered",
       (error: unknown) => (error as { code?: string }).code,
     );
@@ -178,6 +180,6 @@ describe("T5 in Node", () => {
     expect(["answered", "run-crash"]).toContain(code);
     await victim.dispose();
     await using next = await load("tiny-t5-en-fr");
-    expect(await collect(next.stream(`${prefix}Hello world`))).toBe("Bonjour le monde");
+    expect(await textOf(next.stream(`${prefix}Hello world`))).toBe("Bonjour le monde");
   });
 });

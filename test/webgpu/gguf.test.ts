@@ -2,15 +2,17 @@
  * GGUF on WebGPU in Node, for real: the optional package `webgpu` (Dawn), and Mesa's llvmpipe for a card. Dawn has been seen to end its process on
  * software adapters, which the wall around the engine turns into run-crash: such a try does not count, three in a row do.
  */
+
 import { describe, expect, inject, it } from "vitest";
-import { collect, load, SpellError } from "../../src/node/index.ts";
+import { load, SpellError } from "../../src/node/index.ts";
+import { textOf } from "../support/text-of.ts";
 
 const reason = inject("missingGpu");
 const greedy = { temperature: 0, repeatPenalty: 1, maxTokens: 24 } as const;
 
 async function answerOn(device: "cpu" | "webgpu", prompt: string): Promise<{ text: string; report: unknown; hint: string | undefined }> {
   await using model = await load("tiny-stories", { device });
-  return { text: await collect(model.stream(prompt, greedy)), report: model.device, hint: model.device.tried.at(-1)?.hint };
+  return { text: await textOf(model.stream(prompt, greedy)), report: model.device, hint: model.device!.tried.at(-1)?.hint };
 }
 
 async function withoutCrash<T>(work: () => Promise<T>, tries = 3): Promise<T> {

@@ -30,7 +30,7 @@ export async function resolveConfig(options: ConfigOptions, platform: Pick<Platf
     throw configConflict(`profile ${profile}`, "config", profile);
   }
   const { resolveSource } = await import("../config/resolve.ts");
-  const host: ConfigHost = { ...platform.config, ...(env === undefined ? {} : { env }) };
+  const host: ConfigHost = { ...platform.config, env: env ?? platform.config?.env };
   return resolveSource(profile === undefined ? await sourceOf(config, platform) : { kind: "profile", name: profile }, host);
 }
 
@@ -57,4 +57,19 @@ async function sourceOf(config: string | ConfigInput | undefined, platform: Pick
   if (platform.config?.readFile === undefined)
     throw new SpellError("config-not-found", `${config} is a path, and ${platform.name} has no files; hand in the text`, { where: config });
   return { kind: "file", ...(await platform.config.readFile(config)) };
+}
+
+/** The text of a file that a key names. @throws SpellError config-not-found, config-unreadable, naming the key */
+export async function readText(path: string | undefined, host: ConfigHost | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    return (await host?.readFile?.(path))?.text;
+  } catch (error) {
+    if (!(error instanceof SpellError)) throw error;
+    throw error.with({
+      message: `models.catalogue: ${error.message}`,
+      hint: "Correct the path, or remove the key.",
+      actions: [{ kind: "show-config", section: "models" }],
+    });
+  }
 }

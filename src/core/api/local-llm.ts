@@ -1,148 +1,103 @@
-/**
- * Local models: what is here, what can be had, fetching, removing, running. One implementation for command line, library, pages and scripts.
- * It is put together here from the parts in models/.
- */
-import { type FoundModel, findModel, type LoadOptions } from "../backends/candle.ts";
-import type { LoadDefaults } from "../backends/candle-settings.ts";
-import type { OllamaClient } from "../backends/ollama.ts";
-import type { Prompt } from "../spec/generate.ts";
-import type { LanguageModel } from "../spec/language-model.ts";
-import type { LocalBackend, ModelSettings } from "../spec/model-settings.ts";
-import { type AvailableFilter, available } from "./models/available.ts";
-import { createContext, type LocalLlmOptions, type ModelContext, parse } from "./models/context.ts";
-import { notInstalled, resolve } from "./models/find.ts";
-import { type InfoOptions, info } from "./models/info.ts";
-import { type PrunedItem, type PruneOptions, prune, remove, type VerifyOptions, verify } from "./models/keep.ts";
-import { list, listAll, type ModelList } from "./models/list.ts";
-import { backendOf, isKnownName } from "./models/names.ts";
-import { type OfferRequest, offer } from "./models/offer.ts";
-import { plan } from "./models/plan.ts";
-import { pull } from "./models/pull.ts";
-import type {
-  AvailableModel,
-  CandleStatus,
-  GenerateResult,
-  LocalGenerateOptions,
-  ModelInfo,
-  ModelRecord,
-  OllamaStatus,
-  PlanResult,
-  PullOffer,
-  PullRequest,
-  PullResult,
-  RemoveResult,
-  VerifyResult,
-} from "./models/records.ts";
-import { generate, load, unload } from "./models/run.ts";
-import { status } from "./models/status.ts";
+/** LocalLLM: spell.models and spell.generate as scripts see them, with snake_case names in options and results. */
+import type { AvailableFilter, BackendStatus } from "../backends/models.ts";
+import type { Platform } from "../platform.ts";
+import type { GenerateOptions, GenerateResult, Prompt } from "../spec/generate.ts";
+import { type Snake, toCamel, toSnake } from "../values.ts";
+import type { Models } from "./models.ts";
+
+type Result<K extends keyof Models> = Promise<Snake<Awaited<ReturnType<Models[K]>>>>;
+type Options = Readonly<Record<string, unknown>>;
 
 export interface LocalLlm {
-  readonly settings: ModelSettings;
-  /** Backend health, each asked on its own; a failing one says so. @throws SpellError backend-unknown */
-  status(): Promise<{ readonly candle: CandleStatus; readonly ollama: OllamaStatus }>;
-  status(backend: "candle"): Promise<CandleStatus>;
-  status(backend: "ollama"): Promise<OllamaStatus>;
-  /** Installed models, candle first. A backend that fails is left out and logged. @throws SpellError backend-unknown */
-  list(backend?: string): Promise<readonly ModelRecord[]>;
-  /** As list(), with what became of each backend. */
-  listAll(backend?: string): Promise<ModelList>;
-  /** Models that can be pulled. No network. */
-  available(filter?: AvailableFilter): Promise<readonly AvailableModel[]>;
-  /** What a pull would do; asks the source. */
-  plan(spec: string, request?: PullRequest): Promise<PlanResult>;
-  /**
-   * As plan(), with memory and room: what a person should know before a pull on demand begins. Reads headers at the source; no weights are fetched.
-   * @throws SpellError of plan(); model-*, gguf-*, safetensors-*, tokenizer-* for what would not run here
-   */
-  offer(spec: string, request?: OfferRequest): Promise<PullOffer>;
-  /** Fetches a model, however long it takes. @throws SpellError net-*, store-*, model-*, gguf-*, safetensors-*, run-aborted */
-  pull(spec: string, request?: PullRequest): Promise<PullResult>;
-  /** @throws SpellError model-not-installed, model-unknown */
-  info(spec: string, options?: InfoOptions): Promise<ModelInfo>;
-  /** @throws SpellError model-bundled, model-not-installed, store-locked */
-  remove(spec: string): Promise<RemoveResult>;
-  /** Hashes files anew. @param spec default: all models of the store, and those of the package */
-  verify(spec?: string, options?: VerifyOptions): Promise<readonly VerifyResult[]>;
-  /** Deletes unfinished downloads and files no model uses. */
-  prune(options?: PruneOptions): Promise<readonly PrunedItem[]>;
-  /** Runs a model that is here, and keeps it loaded. Pulls nothing by itself. */
-  generate(spec: string, prompt: Prompt, options?: LocalGenerateOptions): Promise<GenerateResult>;
-  /** Forgets loaded models. @returns how many */
+  /** Health by backend; of one backend alone where it is named. @throws SpellError backend-unknown */
+  status(): Promise<Readonly<Record<string, Snake<BackendStatus>>>>;
+  status(backend: string): Promise<Snake<BackendStatus>>;
+  list(backend?: string): Result<"list">;
+  available(filter?: AvailableFilter): Result<"available">;
+  /** @param options force, quantization, as, on_progress … */
+  pull(spec: string, options?: Options): Result<"pull">;
+  info(spec: string): Result<"info">;
+  remove(spec: string): Result<"remove">;
+  verify(spec?: string): Result<"verify">;
   unload(spec?: string): Promise<number>;
   /**
-   * Loads a model that is here; the caller owns it.
-   * @param defaults of the provider that runs it, where that is not the usual one
-   * @throws SpellError model-not-installed, model-unknown, as loadModel
+   * Runs an installed model, and keeps it loaded. Pulls nothing by itself.
+   * @param options parameters in snake_case; system, device, raw, on_token(text)
    */
-  load(spec: string, options?: LoadOptions, defaults?: LoadDefaults): Promise<LanguageModel>;
-  /** Whether a name is in the catalogue, or was given with `as`; other forms of a spec speak for themselves. */
-  knows(spec: string): Promise<boolean>;
-  /**
-   * Who runs a model of this name; only settings and the catalogue are looked at, never whether a server answers.
-   * @param preferred whom a name that is not in the catalogue belongs to
-   * @throws SpellError backend-not-configured, backend-unknown, model-unknown, spec-syntax
-   */
-  backendOf(spec: string, preferred?: LocalBackend): Promise<LocalBackend>;
-  /** Reads the headers of a model that is here. */
-  inspect(spec: string, signal?: AbortSignal): Promise<FoundModel>;
-  readonly ollama: OllamaClient;
+  generate(spec: string, prompt: Prompt, options?: Options): Promise<LocalResult>;
 }
 
-/** A provider of its own that a spec names: which, the spec without its name, and its options where they are not the usual ones. */
-export interface NamedProvider {
-  readonly provider: string;
-  readonly spec: string;
-  readonly options?: LocalLlmOptions | undefined;
+/** The answer, as scripts see it. */
+export interface LocalResult {
+  readonly text: string;
+  readonly model: string;
+  readonly backend: string;
+  readonly architecture: string;
+  readonly device: unknown;
+  readonly finish_reason: string;
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly seed: number;
+  readonly timings: Readonly<Record<"load_ms" | "prompt_ms" | "first_token_ms" | "generation_ms" | "tokens_per_second", number>>;
+  readonly candidates?: readonly string[] | undefined;
 }
 
-/** @param find looks for a provider in a spec; undefined where none is named */
-export function createLocalLlm(
-  options: LocalLlmOptions,
-  find: (spec: string) => Promise<NamedProvider | undefined> = async () => undefined,
-): LocalLlm {
-  const context = createContext(options);
-  const others = new Map<string, ModelContext>();
-  /** Under the settings of the provider that the spec names. */
-  const at = async <T>(text: string, run: (context: ModelContext, spec: string) => Promise<T>): Promise<T> => {
-    const named = await find(text);
-    if (named?.options === undefined) return run(context, named?.spec ?? text);
-    const other = others.get(named.provider) ?? createContext(named.options);
-    others.set(named.provider, other);
-    return run(other, named.spec);
-  };
+/** What it is a view of. */
+interface Library {
+  readonly platform: Pick<Platform, "log">;
+  readonly models: Models;
+  generate(
+    spec: string,
+    prompt: Prompt,
+    options: AnswerOptions,
+  ): Promise<GenerateResult & Readonly<Record<"backend" | "architecture", string>>>;
+}
+
+type AnswerOptions = GenerateOptions & { readonly onText?: ((text: string) => void) | undefined };
+
+export function createLocalLlm(spell: Library): LocalLlm {
+  const { models, platform } = spell;
   return {
-    settings: context.settings,
-    ollama: context.ollama,
-    status: ((backend?: string) => status(context, backend)) as LocalLlm["status"],
-    list: (backend) => list(context, backend),
-    listAll: (backend) => listAll(context, backend),
-    available: (filter) => available(context, filter),
-    plan: (text, request) => at(text, (own, spec) => plan(own, spec, request)),
-    offer: (text, request) => at(text, (own, spec) => offer(own, spec, request)),
-    pull: (text, request) => at(text, (own, spec) => pull(own, spec, request)),
-    info: (text, infoOptions) => at(text, (own, spec) => info(own, spec, infoOptions)),
-    remove: (text) => at(text, remove),
-    verify: (text, verifyOptions) =>
-      text === undefined ? verify(context, text, verifyOptions) : at(text, (own, spec) => verify(own, spec, verifyOptions)),
-    prune: (pruneOptions) => prune(context, pruneOptions),
-    generate: (text, prompt, generateOptions) => at(text, (own, spec) => generate(own, spec, prompt, generateOptions)),
-    async unload(text) {
-      if (text !== undefined) return at(text, unload);
-      let count = 0;
-      for (const own of [context, ...others.values()]) count += await unload(own);
-      return count;
+    async status(backend?: string) {
+      const all = await models.status(backend);
+      return toSnake(backend === undefined || backend === "all" ? all : Object.values(all)[0]) as never;
     },
-    load: (text, loadOptions, defaults) => at(text, (own, spec) => load(own, spec, loadOptions, defaults)),
-    async knows(text) {
-      const spec = parse(text);
-      return spec.kind !== "name" || isKnownName(context, spec.name);
+    list: async (backend) => toSnake(await models.list(backend)),
+    available: async (filter) => toSnake(await models.available(filter)),
+    async pull(spec, options = {}) {
+      const { onProgress, ...rest } = toCamel(options) as { readonly onProgress?: ((progress: unknown) => void) | undefined };
+      return toSnake(await models.pull(spec, { ...rest, onProgress: (progress) => onProgress?.(toSnake(progress)) }));
     },
-    backendOf: (text, preferred) => at(text, async (own, spec) => backendOf(own, parse(spec), preferred)),
-    inspect: (text, signal) =>
-      at(text, async (own, plain) => {
-        const spec = parse(plain);
-        if ((await backendOf(own, spec)) === "ollama") throw await notInstalled(own, { ...spec, backend: "candle" });
-        return findModel(await resolve(own, spec, signal), own.platform, signal);
-      }),
+    info: async (spec) => toSnake(await models.info(spec)),
+    remove: async (spec) => toSnake(await models.remove(spec)),
+    verify: async (spec) => toSnake(await models.verify(spec)),
+    unload: (spec) => models.unload(spec),
+    async generate(spec, prompt, options = {}) {
+      const { onToken, ...rest } = toCamel(options) as AnswerOptions & { readonly onToken?: (text: string) => void };
+      const { text, finishReason, usage, timing, seed, candidates, warnings, ...model } = await spell.generate(spec, prompt, {
+        ...rest,
+        onText: onToken,
+      });
+      for (const { message } of warnings) platform.log({ level: "warn", message });
+      return {
+        text,
+        model: model.model,
+        backend: model.backend,
+        architecture: model.architecture,
+        device: toSnake(model.device ?? null),
+        finish_reason: finishReason,
+        prompt_tokens: usage.promptTokens,
+        completion_tokens: usage.completionTokens,
+        seed,
+        timings: {
+          load_ms: timing.loadMs,
+          prompt_ms: timing.prefillMs,
+          first_token_ms: timing.firstTokenMs,
+          generation_ms: timing.decodeMs,
+          tokens_per_second: timing.decodeRate,
+        },
+        candidates,
+      };
+    },
   };
 }

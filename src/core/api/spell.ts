@@ -1,77 +1,88 @@
 /** The composition root: what a host hands in becomes the library a user calls. */
-import {
-  type FoundModel,
-  findModel,
-  type LoadOptions,
-  loadModel,
-  loadOptionNames,
-  type ModelSource,
-  type PreviewOptions,
-  previewDevice,
-  surveyDevices,
-  withoutUrl,
-} from "../backends/candle.ts";
-import { type CandleSettings, candleSettings, ollamaSettings } from "../backends/candle-settings.ts";
-import type { LocalProviders } from "../backends/model-settings.ts";
-import { providerOfType } from "../config/providers.ts";
+import type { FileSource, LoadOptions } from "../backends/backend.ts";
+import { loadOptionNames } from "../backends/load-options.ts";
+import type { PullOffer, ServerPullEvent } from "../backends/models.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
+import { surveyDevices } from "../devices/survey.ts";
+import { realClock } from "../download/clock.ts";
 import type { PullEvent } from "../download/pull.ts";
+import type { Network } from "../download/request.ts";
 import { SpellError } from "../errors.ts";
 import { formatCount } from "../formats/format-count.ts";
-import { limits } from "../limits.ts";
+import { readCatalogue } from "../hub/catalogue.ts";
 import type { Platform } from "../platform.ts";
+import type { GenerateOptions, GenerateResult, Prompt } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
-import { parseModelSpec, printModelSpec } from "../spec/model-spec.ts";
-import type { Device, DeviceAttempt, DevicePreview, ModelNeeds } from "../spec/runtime.ts";
+import { type ModelSpec, printModelSpec } from "../spec/model-spec.ts";
+import type { Device, DeviceAttempt, DevicePreview } from "../spec/runtime.ts";
+import type { StreamPart } from "../spec/stream-part.ts";
 import { checkOptionNames } from "../text/check-call.ts";
-import { createTurns, type Turns } from "../text/turns.ts";
-import { type ConfigOptions, resolveConfig } from "./configuration.ts";
-import { configuredModel } from "./configured-model.ts";
+import { collect } from "../text/collect.ts";
+import { once } from "../values.ts";
+import { type ConfigOptions, readText, resolveConfig } from "./configuration.ts";
 import type { LocalLlm } from "./local-llm.ts";
-import type { LocalLlmOptions } from "./models/context.ts";
-import type { OllamaPullEvent, PullOffer } from "./models/records.ts";
+import { createModels, type Models, pathOfUrl, withVariant } from "./models.ts";
+import { createPool } from "./pool.ts";
+import { createProviders } from "./providers.ts";
 
-export interface SpellOptions extends ConfigOptions {
+/** A model's name in any form, a path or address, the file itself, or the files of a T5 folder or export. */
+export type ModelSource = string | URL | FileSource;
+
+export interface SpellParts extends ConfigOptions {
   readonly platform: Platform;
+  /** default: the platform's own, in real time */
+  readonly network?: Network | undefined;
+  /** Address of the registry of Ollama's models; default https://registry.ollama.ai */
+  readonly ollamaRegistry?: string | undefined;
 }
 
-export interface SpellLoadOptions extends LoadOptions {
+interface PullIfMissing {
   /**
-   * What becomes of a model that is not here. A function is told size, memory, room and expected time before a byte comes, and says whether to fetch it;
-   * `true` fetches it, with one line in the log. By default nothing is fetched, and the error names the pull command.
+   * What happens where the model is not installed. `true` fetches it, with one line in the log. A function is told size, memory, room and expected time
+   * before a byte comes, and returns whether to fetch it. Default: nothing is fetched, and the error carries the action that pulls.
    */
   readonly pull?: boolean | ((offer: PullOffer) => boolean | Promise<boolean>) | undefined;
   /** Progress of that pull. */
-  readonly onPull?: ((event: PullEvent | OllamaPullEvent) => void) | undefined;
+  readonly onPull?: ((event: PullEvent | ServerPullEvent) => void) | undefined;
 }
+
+export interface SpellLoadOptions extends LoadOptions, PullIfMissing {}
+
+/** Options of one answer, and of the load where the model is not loaded yet. */
+export interface SpellGenerateOptions extends GenerateOptions, Omit<LoadOptions, "device" | "signal">, PullIfMissing {
+  /** The text as it comes. */
+  readonly onText?: ((text: string) => void) | undefined;
+}
+
+/** A whole answer, and what ran the model. */
+export type SpellResult = GenerateResult & Pick<LanguageModel, "provider" | "backend" | "architecture">;
 
 export interface Spell {
   readonly platform: Platform;
   /**
-   * The effective configuration; read once, with the first call that needs it.
+   * Loads a model; without a source the default model of the configuration. Options stand before the configuration. Loads with equal options share one engine;
+   * the caller disposes the model.
+   * @throws SpellError of config(); model-not-installed, model-unknown, backend-*, model-*, gguf-*, device-*, run-option, run-aborted
+   */
+  load(source?: ModelSource, options?: SpellLoadOptions): Promise<LanguageModel>;
+  /**
+   * One answer. The model stays loaded as the keep-alive of its provider says, and is shared with load().
+   * @throws SpellError of load() and of LanguageModel.stream()
+   */
+  generate(source: ModelSource | undefined, prompt: Prompt, options?: SpellGenerateOptions): Promise<SpellResult>;
+  readonly models: Models;
+  /**
+   * The effective configuration, every value with its origin; read once, with the first call that needs it.
    * @throws SpellError config-*, env-value, profile-unknown
    */
   config(): Promise<ResolvedConfig>;
-  /**
-   * Lists, fetches, removes and runs local models, by the configuration.
-   * @throws SpellError of config()
-   */
-  localLLM(): Promise<LocalLlm>;
-  /**
-   * Loads a model: any form of a model's name, a path to a file or folder, or a Blob; without a source the default model of the
-   * configuration. One that is not here is fetched where `pull` says so. Options stand before the configuration. The caller owns the model and disposes it.
-   * @throws SpellError of config(); model-not-installed with the pull command; backend-*, model-*, gguf-*, device-*, run-option, run-aborted
-   */
-  load(source?: ModelSource, options?: SpellLoadOptions): Promise<LanguageModel>;
-  /** Reads a model's header only: architecture, sizes, limits, chat template. Nothing is loaded. */
-  inspect(source: ModelSource, options?: { readonly signal?: AbortSignal | undefined }): Promise<FoundModel>;
-  /** The device load() would take for a model that inspect() found, and why not the others; and what the model needs. Nothing is loaded. */
-  preview(model: FoundModel, options?: PreviewOptions): Promise<DevicePreview & { readonly needs: ModelNeeds }>;
   /**
    * Looks at every device, for decoders and for T5 apart, and runs the bundled models on each that is there: seconds. Verdicts are kept, so that
    * `auto` goes by them from then on.
    */
   devices(options?: SurveyOptions): Promise<Readonly<Record<"gguf" | "t5", DevicePreview>>>;
+  /** The same over snake_case records, as scripts see it. @throws SpellError of config() */
+  localLLM(): Promise<LocalLlm>;
 }
 
 export interface SurveyOptions {
@@ -82,71 +93,79 @@ export interface SurveyOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** @throws SpellError run-option for options that are none */
-export function createSpell({ platform, ...options }: SpellOptions): Spell {
+const pullNames = ["pull", "onPull"] as const;
+
+/** @throws SpellError run-option for unknown options */
+export function createSpell({ platform, network: given, ollamaRegistry, ...options }: SpellParts): Spell {
   checkOptionNames(options, ["profile", "config", "env"], "createSpell");
+  const { fetch, lookup } = platform;
+  const network: Network = given ?? { fetch, lookup, clock: realClock(platform.now) };
+  const pool = createPool();
   const config = once(() => resolveConfig(options, platform));
-  const localLLM = once(async () => {
-    const { config: values, source } = await config();
-    const [{ createLocalLlm }, { modelSettings, usualProviders }, { splitLocalProvider }] = await Promise.all([
-      import("./local-llm.ts"),
-      import("../backends/model-settings.ts"),
-      import("../backends/model-choice.ts"),
-    ]);
-    const optionsOf = async (names: LocalProviders): Promise<LocalLlmOptions> => {
-      const candle = names.candle === undefined ? undefined : candleSettings(values, names.candle);
-      const store = candle === undefined ? undefined : platform.storeAt?.(candle.modelFolder);
-      return {
-        platform: store === undefined ? platform : { ...platform, store },
-        settings: await modelSettings(values, platform.config, names),
-        defaults: candle?.load,
-        configFile: source.startsWith("file:") ? source.slice("file:".length) : undefined,
-      };
-    };
-    const usual = usualProviders(values);
-    return createLocalLlm(await optionsOf(usual), async (text) => {
-      const named = splitLocalProvider(values, text);
-      if (named === undefined || named.provider === usual[named.backend]) return named;
-      return { ...named, options: await optionsOf({ ...usual, [named.backend]: named.provider }) };
+  const providers = once(async () => {
+    const resolved = await config();
+    return createProviders({
+      platform,
+      network,
+      ollamaRegistry,
+      config: resolved,
+      wallTime: network.clock.wallTime,
+      isLoaded: pool.isLoaded,
+      catalogue: once(async () => readCatalogue(await readText(resolved.config.models.catalogue, platform.config))),
     });
   });
-  /** Generations at once are counted per provider, over all its models. */
-  const turnsOf = new Map<string, Turns>();
+  const models = createModels(providers, pool, platform);
 
-  return {
+  const open = async (given: ModelSource | undefined, all: SpellLoadOptions, keeps: boolean): Promise<LanguageModel> => {
+    checkOptionNames(all, [...loadOptionNames, ...pullNames], "load");
+    const { pull = false, onPull, ...loadOptions } = all;
+    const source = given instanceof URL ? pathOfUrl(given) : given;
+    const road = await providers();
+    if (source !== undefined && typeof source !== "string") return pool.load(await road.forFiles(), source, loadOptions, keeps);
+    const { quantization, ...rest } = loadOptions;
+    const route = await road.route(source === undefined ? undefined : road.parse(source));
+    const { backend } = route;
+    const spec = withVariant(route.spec, quantization);
+    // The variant of a name stands in it; files at a path take it as an option.
+    const own = spec.kind === "path" || spec.kind === "url" ? loadOptions : rest;
+    try {
+      return await pool.load(backend, spec, own, keeps);
+    } catch (error) {
+      const isMissing = error instanceof SpellError && error.code === "model-not-installed";
+      if (!isMissing || pull === false || !(await pullMissing({ ...spec, backend: backend.name }, { ...all, pull })))
+        throw await road.explain(error, route);
+      return pool.load(backend, spec, own, keeps);
+    }
+  };
+
+  /** @returns whether the model is installed now */
+  const pullMissing = async (spec: ModelSpec, { pull, onPull, device, contextSize, signal }: SpellLoadOptions): Promise<boolean> => {
+    const name = printModelSpec(spec);
+    const offer = await models.offer(name, { signal, device, contextSize, looksAhead: true });
+    if (typeof pull === "function" && !(await pull(offer))) return false;
+    const size = offer.missingBytes === undefined ? "" : `, ${formatCount(offer.missingBytes)} bytes`;
+    platform.log({ level: "info", message: `pulling ${offer.id}${size}` });
+    await models.pull(name, { signal, onEvent: onPull });
+    return true;
+  };
+
+  const spell: Spell = {
     platform,
+    load: (source, loadOptions = {}) => open(source, loadOptions, false),
+    async generate(source, prompt, { onText, ...all } = {}) {
+      const { contextSize, threads, quantization, draft, batchSize, onProgress, pull, onPull, ...call } = all;
+      const { device, signal } = call;
+      const load = { device, signal, contextSize, threads, quantization, draft, batchSize, onProgress, pull, onPull };
+      const model = await open(source, load, true);
+      try {
+        const { provider, backend, architecture } = model;
+        return { ...(await collect(told(model.stream(prompt, call), onText))), provider, backend, architecture };
+      } finally {
+        await model.dispose();
+      }
+    },
+    models,
     config,
-    localLLM,
-    async load(given, options = {}) {
-      checkOptionNames(options, [...loadOptionNames, "pull", "onPull"], "load");
-      const { pull, onPull, ...loadOptions } = options;
-      const source = withoutUrl(given);
-      const { provider, settings, spec, open } = await placeOf(source, await config(), platform, localLLM);
-      const turns = turnsOf.get(provider) ?? createTurns(limits.waitingGenerations, settings.maxConcurrent);
-      turnsOf.set(provider, turns);
-      const { onProgress: _, signal: __, ...again } = loadOptions;
-      const model = await open(loadOptions).catch(async (error: unknown) => {
-        const isMissing = error instanceof SpellError && error.code === "model-not-installed";
-        if (!isMissing || spec === undefined || pull === undefined || pull === false) throw error;
-        if (!(await pullMissing(spec, await localLLM(), platform, { ...loadOptions, pull, ...(onPull === undefined ? {} : { onPull }) })))
-          throw error;
-        return open(loadOptions);
-      });
-      return configuredModel(model, {
-        settings,
-        turns,
-        reload: (signal) => open({ ...again, ...(signal === undefined ? {} : { signal }) }),
-      });
-    },
-    async inspect(given, inspectOptions) {
-      const source = withoutUrl(given);
-      if (typeof source !== "string") return findModel(source, platform, inspectOptions?.signal);
-      return (await localLLM()).inspect(source, inspectOptions?.signal);
-    },
-    async preview(model, previewOptions) {
-      const { config: values } = await config();
-      return previewDevice(model, platform, candleSettings(values, providerOfType(values, "candle"))?.load, previewOptions);
-    },
     async devices({ onAttempt, ...surveyOptions } = {}) {
       const survey = (architecture: "gguf" | "t5") =>
         surveyDevices(architecture, platform, { ...surveyOptions, onAttempt: (attempt) => onAttempt?.(architecture, attempt) });
@@ -154,78 +173,20 @@ export function createSpell({ platform, ...options }: SpellOptions): Spell {
       const gguf = await survey("gguf");
       return { gguf, t5: await survey("t5") };
     },
+    localLLM: once(async () => {
+      await config();
+      return (await import("./local-llm.ts")).createLocalLlm(spell);
+    }),
   };
+  return spell;
 }
 
-/** Where a model runs: under which provider's settings, and how it is opened. */
-interface Place {
-  readonly provider: string;
-  readonly settings: Pick<CandleSettings, "generate" | "timeoutMs" | "maxConcurrent" | "keepAliveMs">;
-  /** undefined for files that were handed in */
-  readonly spec?: string | undefined;
-  readonly open: (options: LoadOptions) => Promise<LanguageModel>;
-}
-
-async function placeOf(
-  source: Exclude<ModelSource, URL> | undefined,
-  { config, source: origin }: ResolvedConfig,
-  platform: Platform,
-  localLLM: () => Promise<LocalLlm>,
-): Promise<Place> {
-  const { chooseModel, requireCandle } = await import("../backends/model-choice.ts");
-  const file = origin.startsWith("file:") ? origin.slice("file:".length) : undefined;
-  if (source !== undefined && typeof source !== "string") {
-    const provider = requireCandle(config, file);
-    const settings = declared(candleSettings(config, provider), provider);
-    return { provider, settings, open: (options) => loadModel(source, platform, settings.load, options) };
+async function* told(
+  parts: AsyncIterable<StreamPart>,
+  onText: ((text: string) => void) | undefined,
+): AsyncGenerator<StreamPart, void, undefined> {
+  for await (const part of parts) {
+    if (part.type === "text-delta") onText?.(part.text);
+    yield part;
   }
-  const llm = await localLLM();
-  const { spec, provider: named, preferred, refuse } = chooseModel(config, source, file);
-  if (refuse !== undefined && !(await llm.knows(spec))) refuse();
-  const provider = named ?? providerOfType(config, await llm.backendOf(spec, preferred)) ?? "candle";
-  const candle = candleSettings(config, provider);
-  const settings = candle ?? declared(ollamaSettings(config, provider), provider);
-  // A name that nobody gave a provider leads to the same backend again, and keeps its advice for slips.
-  const full = named === undefined ? spec : withProvider(spec, provider, candle === undefined ? "ollama" : "candle");
-  return { provider, settings, spec: full, open: (options) => llm.load(full, options, candle?.load) };
-}
-
-/** A file lies where it lies; where a name leads is its provider's business. */
-function withProvider(text: string, provider: string, backend: string): string {
-  const spec = parseModelSpec(text);
-  return printModelSpec({ ...spec, backend: spec.kind === "path" || spec.kind === "url" ? backend : provider });
-}
-
-/** @returns whether the model is here now */
-async function pullMissing(
-  spec: string,
-  llm: LocalLlm,
-  platform: Platform,
-  { pull, onPull, device, contextSize, signal }: SpellLoadOptions,
-): Promise<boolean> {
-  const stop = signal === undefined ? {} : { signal };
-  const offer = await llm.offer(spec, {
-    ...stop,
-    ...(device === undefined ? {} : { device }),
-    ...(contextSize === undefined ? {} : { contextSize }),
-  });
-  if (typeof pull === "function" && !(await pull(offer))) return false;
-  const size = offer.missingBytes === undefined ? "" : `, ${formatCount(offer.missingBytes)} bytes`;
-  platform.log({ level: "info", message: `pulling ${offer.id}${size}` });
-  await llm.pull(spec, { ...stop, ...(onPull === undefined ? {} : { onEvent: onPull }) });
-  return true;
-}
-
-function declared<T>(settings: T | undefined, provider: string): T {
-  if (settings === undefined) throw new Error(`provider ${provider} was chosen and has no settings`);
-  return settings;
-}
-
-/** The same promise for everybody; a failure is told again, not tried again. */
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
 }

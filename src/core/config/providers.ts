@@ -11,7 +11,7 @@ export function providerOf(config: Config, name: string): ProviderConfig | undef
  * The provider that stands for a backend where only that is named, or a file: the default provider where it is of this type, else the one that is
  * called as the type, else the first that is declared.
  */
-export function providerOfType(config: Config, type: "candle" | "ollama"): string | undefined {
+export function providerOfType(config: Config, type: ProviderConfig["provider_type"]): string | undefined {
   const names = providerNames(config).filter((name) => providerOf(config, name)?.provider_type === type);
   return [config.providers.default_provider, type].find((name) => name !== undefined && names.includes(name)) ?? names[0];
 }

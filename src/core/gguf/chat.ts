@@ -2,9 +2,8 @@
 import { SpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Isolate } from "../platform.ts";
-import type { GenerateOptions, Message, Prompt } from "../spec/generate.ts";
+import type { GenerateOptions, TextMessage, TextPrompt } from "../spec/generate.ts";
 import type { StreamPart } from "../spec/stream-part.ts";
-import { checkPrompt } from "../text/check-call.ts";
 import { createDefuser } from "../text/defuse.ts";
 import type { GgufFacts } from "./gate.ts";
 
@@ -16,7 +15,7 @@ export interface RenderedPrompt {
 }
 
 /** Writes prompts for one model; keeps its control tokens ready. */
-export type PromptWriter = (prompt: Prompt, options: Pick<GenerateOptions, "system" | "raw" | "signal">) => Promise<RenderedPrompt>;
+export type PromptWriter = (prompt: TextPrompt, options: Pick<GenerateOptions, "system" | "raw" | "signal">) => Promise<RenderedPrompt>;
 
 /**
  * @returns a writer: `raw` text passes untouched; with a chat template, text is one user message; without one, text is continued as it is.
@@ -51,7 +50,7 @@ export function createPromptWriter(facts: GgufFacts, isolate: Isolate): PromptWr
     if (chatTemplate === undefined) return { text: clean(plainText(prompt, options.system)), warnings: warnings() };
 
     const messages = toMessages(prompt, options.system).map((message) => ({ role: message.role, content: clean(message.content) }));
-    const render = (list: readonly Message[]): Promise<unknown> =>
+    const render = (list: readonly TextMessage[]): Promise<unknown> =>
       isolate.run(
         "render-chat-template",
         { template: chatTemplate, messages: list, bosToken: facts.bos?.text ?? "", eosToken: facts.eos?.text ?? "" },
@@ -73,14 +72,13 @@ export function createPromptWriter(facts: GgufFacts, isolate: Isolate): PromptWr
   };
 }
 
-function toMessages(prompt: Prompt, system: string | undefined): readonly Message[] {
-  checkPrompt(prompt);
-  const list: readonly Message[] = typeof prompt === "string" ? [{ role: "user", content: prompt }] : prompt;
+function toMessages(prompt: TextPrompt, system: string | undefined): readonly TextMessage[] {
+  const list: readonly TextMessage[] = typeof prompt === "string" ? [{ role: "user", content: prompt }] : prompt;
   return system === undefined || system === "" ? list : [{ role: "system", content: system }, ...list];
 }
 
 /** Without a template a conversation is continued as paragraphs: the model knows no roles. */
-function plainText(prompt: Prompt, system: string | undefined): string {
+function plainText(prompt: TextPrompt, system: string | undefined): string {
   if (typeof prompt === "string" && (system === undefined || system === "")) return prompt;
   return toMessages(prompt, system)
     .map((message) => message.content)
@@ -88,7 +86,7 @@ function plainText(prompt: Prompt, system: string | undefined): string {
 }
 
 /** Some templates refuse a system message; the usual answer is to put it before the first user message. */
-function mergeSystem(messages: readonly Message[]): readonly Message[] | undefined {
+function mergeSystem(messages: readonly TextMessage[]): readonly TextMessage[] | undefined {
   const [first, second, ...rest] = messages;
   if (first?.role !== "system" || second?.role !== "user") return undefined;
   return [{ role: "user", content: `${first.content}\n\n${second.content}` }, ...rest];

@@ -2,9 +2,8 @@
 import { SpellError } from "../errors.ts";
 import { type ByteSource, totalSize } from "../formats/byte-source.ts";
 import type { Platform } from "../platform.ts";
-import type { LanguageModel } from "../spec/language-model.ts";
 import type { GgufOpenOptions, GgufRuntime } from "../spec/runtime.ts";
-import { openHandleModel, randomSeed } from "../text/handle-model.ts";
+import { type HandleModel, openHandleModel, randomSeed } from "../text/handle-model.ts";
 import { resolveDecoderParameters } from "../text/parameters.ts";
 import { createPromptWriter } from "./chat.ts";
 import type { GgufFacts } from "./gate.ts";
@@ -25,7 +24,7 @@ export async function openGgufModel(
   runtime: GgufRuntime,
   platform: Platform,
   options: GgufOpenOptions,
-): Promise<LanguageModel> {
+): Promise<HandleModel> {
   const writePrompt = createPromptWriter(facts, platform.isolate);
   const { onProgress: _, signal: __, ...again } = options;
   return openHandleModel({

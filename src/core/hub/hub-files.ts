@@ -91,7 +91,7 @@ function chooseQuant(
     const name = entry?.name ?? where;
     throw new SpellError("model-variant-unknown", `${where} has no ${variant}; it has ${listed === "" ? shown(models) : listed}`, {
       where,
-      commands: first === undefined ? [] : [`llmspell model pull ${name}:${first}`],
+      actions: first === undefined ? [] : [{ kind: "pull", model: `${name}:${first}` }],
       details: { variants: [...byQuant.keys()] },
     });
   }
@@ -106,7 +106,7 @@ function chooseQuant(
   }
   throw new SpellError("model-ambiguous", `${where} holds several models: ${listed === "" ? shown(models) : listed}`, {
     where,
-    commands: [`llmspell model pull ${where}/${only?.path ?? ""}`],
+    actions: [{ kind: "pull", model: `${where}/${only?.path ?? ""}` }],
     details: { files: models.map(({ path }) => path), variants: [...byQuant.keys()] },
   });
 }

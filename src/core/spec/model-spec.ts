@@ -52,7 +52,7 @@ export interface PathSpec {
 export interface ParseSpecOptions {
   /** Hosts, or `host:port`, that may be private or local. */
   readonly allowHosts?: readonly string[] | undefined;
-  /** Declared providers: `NAME/REST` is then read as `REST@NAME`, as for `candle`, `local` and `ollama`. Without it no prefix is read. */
+  /** Words that may follow `@`, in lower case; `NAME/REST` is then read as `REST@NAME`. Without it no prefix is read. */
   readonly providers?: readonly string[] | undefined;
 }
 
@@ -72,7 +72,7 @@ export function parseModelSpec(text: string, options: ParseSpecOptions = {}): Mo
   if (text.length === 0 || text.length > 512) throw syntax(text, `wanted 1–512 characters; got ${text.length}`);
   if (/[\p{Cc}\p{Bidi_Control}\u200b\ufeff]/u.test(text)) throw syntax(text, "it holds control characters");
   if (pathStart.test(text)) return { kind: "path", ...pathBackend(text) };
-  const plain = parsePlain(text);
+  const plain = parsePlain(text, options);
   if (plain !== undefined) return plain;
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return parseUrl(text, options);
   if (/^(file|data|ftp|blob|javascript):/i.test(text)) throw hostError(text, "wanted https:// or http://");
@@ -80,9 +80,9 @@ export function parseModelSpec(text: string, options: ParseSpecOptions = {}): Mo
 }
 
 /** Forms that begin with their source. @returns undefined for a plain name */
-function parsePlain(text: string): ModelSpec | undefined {
+function parsePlain(text: string, options: ParseSpecOptions): ModelSpec | undefined {
   const hub = /^(?:hf:|hf\.co\/|huggingface\.co\/)(.*)$/is.exec(text)?.[1];
-  if (hub !== undefined) return parseHub(text, hub);
+  if (hub !== undefined) return parseHub(text, hub, options);
   const ollama = /^(?:ollama:|registry\.ollama\.ai\/)(.*)$/is.exec(text)?.[1];
   return ollama === undefined ? undefined : parseOllama(text, ollama);
 }
@@ -92,8 +92,8 @@ function parseName(text: string, options: ParseSpecOptions): ModelSpec {
   if (options.providers !== undefined && rest.includes("/")) {
     const at = rest.indexOf("/");
     const prefix = backendWord(rest.slice(0, at));
-    if (!["candle", "ollama", ...options.providers].includes(prefix)) throw unknownPrefix(rest.slice(0, at), rest);
-    const named = parseModelSpec(rest.slice(at + 1), { ...options, providers: [] });
+    if (!["candle", ...options.providers].includes(prefix)) throw unknownPrefix(rest.slice(0, at), rest);
+    const named = parseModelSpec(rest.slice(at + 1), { ...options, providers: undefined });
     return { ...named, backend: backend ?? named.backend ?? prefix };
   }
   const [name = "", variant, more] = rest.split(":");
@@ -103,9 +103,9 @@ function parseName(text: string, options: ParseSpecOptions): ModelSpec {
   return { kind: "name", name, variant, backend };
 }
 
-function parseHub(text: string, body: string): ModelSpec {
+function parseHub(text: string, body: string, { providers = ["ollama"] }: ParseSpecOptions): ModelSpec {
   const { rest, backend } = splitBackend(body);
-  if (backend !== undefined && backend !== "candle" && backend !== "ollama") {
+  if (backend !== undefined && !["candle", ...providers].includes(backend)) {
     throw syntax(text, `after @ a backend follows (candle, ollama); a revision follows #`);
   }
   const hash = rest.indexOf("#");
@@ -165,7 +165,7 @@ function parseUrl(text: string, options: ParseSpecOptions): ModelSpec {
   }
   if (url.protocol !== "https:" && url.protocol !== "http:") throw hostError(text, `wanted https:// or http://; got ${url.protocol}//`);
   const hub = /^(www\.)?(hf\.co|huggingface\.co)$/.test(url.hostname) ? hubPage(url) : undefined;
-  if (hub !== undefined) return { ...parseHub(text, hub), ...backend };
+  if (hub !== undefined) return { ...parseHub(text, hub, options), ...backend };
   checkHost(url, options.allowHosts ?? []);
   const [, sha256] = /^#sha256=([0-9a-f]{64})$/i.exec(url.hash) ?? [];
   if (url.hash !== "" && sha256 === undefined) throw syntax(text, "after # wanted sha256= and 64 hex digits");
@@ -261,6 +261,11 @@ function pathBackend(text: string): { readonly path: string; readonly backend?: 
   return found === null ? { path: text } : { path: text.slice(0, found.index), backend: "candle" };
 }
 
+/** Whether a source is a name that was parsed; files have no kind. */
+export function isModelSpec(source: unknown): source is ModelSpec {
+  return typeof source === "object" && source !== null && !(source instanceof Blob) && "kind" in source;
+}
+
 /** @returns text that parseModelSpec() reads as the same spec */
 export function printModelSpec(spec: ModelSpec): string {
   const backend = spec.backend === undefined ? "" : `@${spec.backend}`;
@@ -299,7 +304,7 @@ export function checkModelName(name: string): string {
 function syntax(text: string, problem: string): SpellError {
   return new SpellError("spec-syntax", `${JSON.stringify(text.slice(0, 60))} names no model: ${problem}`, {
     hint: `A model is ${specGrammar}`,
-    commands: ['llmspell generate -m tiny-stories "Once upon a time"'],
+    actions: [{ kind: "run", model: "tiny-stories" }],
   });
 }
 
@@ -310,6 +315,6 @@ function hostError(text: string, problem: string): SpellError {
 function unknownPrefix(prefix: string, rest: string): SpellError {
   return new SpellError("backend-unknown", `'${prefix.slice(0, 80)}' is no backend and no declared provider`, {
     hint: "For a repository of the Hugging Face Hub write:",
-    commands: [`llmspell model pull hf:${rest}`],
+    actions: [{ kind: "pull", model: `hf:${rest}` }],
   });
 }

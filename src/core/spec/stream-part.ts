@@ -1,16 +1,6 @@
 /** The one union every generation speaks, on every backend, in a worker or over HTTP. Types only. */
-import type { FinishReason, Timing, Usage } from "./generate.ts";
+import type { FinishReason, Timing, ToolCall, Usage, WarningCode } from "./generate.ts";
 import type { DeviceReport } from "./runtime.ts";
-
-export type WarningCode =
-  | "option-ignored"
-  | "prompt-defused"
-  | "template-missing"
-  | "turn-alone"
-  | "device-fallback"
-  | "device-note"
-  | "file-note"
-  | "output-invalid";
 
 /**
  * `stream-start` is first; `stream-end` is last in a stream that succeeded, nothing follows it.
@@ -18,8 +8,10 @@ export type WarningCode =
  * A failed stream throws a SpellError from the iterator: the only way to fail.
  */
 export type StreamPart =
-  | { readonly type: "stream-start"; readonly model: string; readonly device: DeviceReport }
+  | { readonly type: "stream-start"; readonly model: string; readonly device?: DeviceReport | undefined }
   | { readonly type: "text-delta"; readonly text: string }
+  | { readonly type: "reasoning-delta"; readonly text: string }
+  | ToolCall
   | { readonly type: "warning"; readonly code: WarningCode; readonly message: string }
   | {
       readonly type: "stream-end";
@@ -36,4 +28,10 @@ export interface ManyPart {
   /** place of the prompt in the list */
   readonly index: number;
   readonly part: StreamPart;
+}
+
+/** The parts of one answer, or its text alone: read one of the two. */
+export interface ModelStream extends AsyncIterable<StreamPart> {
+  /** The text, piece by piece: `for await (const text of model.stream(prompt).textStream)`. @throws as the stream itself */
+  readonly textStream: AsyncIterable<string>;
 }

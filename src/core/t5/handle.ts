@@ -2,12 +2,11 @@
  * Seq2SeqHandle over token ids: checks an input's length, turns text into ids and ids into text, and counts. What computes the ids is an IdEngine:
  * our own graphs (engine.ts), or somebody else's (src/transformers).
  */
-import { abortedError, SpellError } from "../errors.ts";
+import { abortedError, closedError, SpellError } from "../errors.ts";
 import type { Candidate, DeviceReport, ManyPiece, ModelPiece, Seq2SeqGenerateOptions, Seq2SeqHandle } from "../spec/runtime.ts";
 import type { BeamSampling, Sampling, TokenSampling } from "../spec/sampling.ts";
 import { createStopFilter } from "../text/stop-filter.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { closedError } from "../text/turns.ts";
 import type { BeamAnswer } from "./beam-search.ts";
 import type { T5Configs } from "./config.ts";
 import { type SearchOptions, takeBreath } from "./search.ts";

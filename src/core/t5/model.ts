@@ -2,10 +2,9 @@
 
 import { type ByteSource, totalSize } from "../formats/byte-source.ts";
 import type { Platform } from "../platform.ts";
-import type { GenerateOptions, Prompt } from "../spec/generate.ts";
-import type { LanguageModel } from "../spec/language-model.ts";
+import type { GenerateOptions, TextPrompt } from "../spec/generate.ts";
 import type { Seq2SeqOpenOptions, Seq2SeqRuntime } from "../spec/runtime.ts";
-import { openHandleModel, randomSeed, type WrittenPrompt, warning } from "../text/handle-model.ts";
+import { type HandleModel, openHandleModel, randomSeed, type WrittenPrompt, warning } from "../text/handle-model.ts";
 import { type ParameterDefaults, resolveSeq2SeqParameters } from "../text/parameters.ts";
 import { definedOnly } from "../values.ts";
 import type { T5GenerationConfig } from "./config.ts";
@@ -25,7 +24,7 @@ export async function openT5Model(
   runtime: Seq2SeqRuntime,
   platform: Platform,
   options: Seq2SeqOpenOptions,
-): Promise<LanguageModel> {
+): Promise<HandleModel> {
   const { onProgress: _, signal: __, ...again } = options;
   const defaults = samplingDefaults(generation);
   const told = { turns: false };
@@ -45,7 +44,7 @@ export async function openT5Model(
 }
 
 /** The newest message of the user is the input: the model knows no conversation and no system prompt, and says so. */
-function writeInput(prompt: Prompt, { system }: Pick<GenerateOptions, "system">, told: { turns: boolean }): WrittenPrompt {
+function writeInput(prompt: TextPrompt, { system }: Pick<GenerateOptions, "system">, told: { turns: boolean }): WrittenPrompt {
   const messages = typeof prompt === "string" ? [{ role: "user", content: prompt }] : prompt;
   const warnings = [];
   if (system !== undefined || messages.some(({ role }) => role === "system")) {

@@ -1,5 +1,7 @@
 /** A LanguageModel over the scripted runtime, without any file. */
 
+import { createPool } from "../api/pool.ts";
+import type { FoundModelEntry } from "../backends/backend.ts";
 import { bytesSource } from "../formats/byte-source.ts";
 import { openGgufModel } from "../gguf/model.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
@@ -39,10 +41,22 @@ export function scriptedModel(options: ScriptedModelOptions = {}): Promise<Langu
     notes: [],
     chatTemplate: options.chatTemplate,
   };
-  return openGgufModel({ id: options.id ?? "scripted", files: [file], facts }, runtime, memoryPlatform({ gguf: runtime }), {
-    device: "auto",
-    contextLength,
-    batchSize: 512,
-    threads: 0,
+  const id = options.id ?? "scripted";
+  return pooledModel({
+    id,
+    key: id,
+    open: () =>
+      openGgufModel({ id, files: [file], facts }, runtime, memoryPlatform({ gguf: runtime }), {
+        device: "auto",
+        contextLength,
+        batchSize: 512,
+        threads: 0,
+      }),
   });
+}
+
+/** One model in a pool of its own, under the default settings of calls. */
+export function pooledModel(entry: FoundModelEntry): Promise<LanguageModel> {
+  const calls = { generate: {}, timeoutMs: 900_000, maxConcurrent: 1, maxPerModel: 1, keepAliveMs: undefined };
+  return createPool().load({ name: "candle", type: "candle", calls, find: async () => entry }, { kind: "name", name: entry.id }, {});
 }

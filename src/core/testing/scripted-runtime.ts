@@ -2,10 +2,9 @@
  * A GgufRuntime without an engine: tokens are words, the text is scripted. It keeps every promise of the contract, slowly and obviously,
  * so that the real ones can be checked against it, and so that programs that use this library can be tested without a model.
  */
-import { abortedError, SpellError } from "../errors.ts";
+import { abortedError, closedError, SpellError } from "../errors.ts";
 import type { GgufGenerateOptions, GgufHandle, GgufOpenOptions, GgufRuntime, ModelPiece } from "../spec/runtime.ts";
 import type { TokenSampling } from "../spec/sampling.ts";
-import { closedError } from "../text/turns.ts";
 
 export interface ScriptedRuntimeOptions {
   /** Words of the answer, spaces included; endless seeded words by default. */

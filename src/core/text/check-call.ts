@@ -1,7 +1,7 @@
 /** What programs hand to a call, before anything is done with it. A compiler has seen most of it; scripts have none. */
 import { SpellError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
-import type { Message, Prompt } from "../spec/generate.ts";
+import type { Message, Prompt, TextMessage, TextPrompt } from "../spec/generate.ts";
 
 /**
  * An option nobody reads is a slip of the finger, or the word of another library: it is told, never ignored.
@@ -26,24 +26,32 @@ export function checkOptionNames(options: object, known: readonly string[], call
 
 const roles: ReadonlySet<string> = new Set(["system", "user", "assistant"]);
 
-/** @throws SpellError run-option for what is no text and no conversation */
-export function checkPrompt(prompt: Prompt): void {
-  if (typeof prompt === "string") return;
+/** @returns the prompt with the parts of each message joined. @throws SpellError run-option for anything but text and conversations of text */
+export function checkPrompt(prompt: Prompt): TextPrompt {
+  if (typeof prompt === "string") return prompt;
   if (!Array.isArray(prompt)) {
-    throw new SpellError(
-      "run-option",
-      `prompt: wanted text, or messages { role, content }; got ${prompt === null ? "null" : typeof prompt}`,
-      {
-        where: "prompt",
-      },
-    );
+    const got = prompt === null ? "null" : typeof prompt;
+    throw new SpellError("run-option", `prompt: expected text, or messages { role, content }; got ${got}`, { where: "prompt" });
   }
   const messages = prompt as readonly Message[];
-  if (messages.length === 0) throw new SpellError("run-option", "messages: wanted at least one; got none", { where: "messages" });
-  messages.forEach((message, i) => {
-    if (typeof message?.content === "string" && roles.has(message.role)) return;
-    throw new SpellError("run-option", `messages[${i}]: wanted { role: "system" | "user" | "assistant", content: string }`, {
-      where: `messages[${i}]`,
-    });
+  if (messages.length === 0) throw new SpellError("run-option", "messages: expected at least one, got none", { where: "messages" });
+  return messages.map((message, i): TextMessage => {
+    const where = `messages[${i}]`;
+    if (message?.role === "tool") throw new SpellError("run-option", `${where}: tool results are not supported yet`, { where });
+    const content = typeof message?.content === "object" ? joinParts(message.content, `${where}.content`) : message?.content;
+    if (typeof content === "string" && roles.has(message.role)) return { role: message.role, content };
+    throw new SpellError("run-option", `${where}: expected { role: "system" | "user" | "assistant", content: text or parts }`, { where });
   });
+}
+
+function joinParts(parts: Message["content"], where: string): string | undefined {
+  if (!Array.isArray(parts)) return undefined;
+  return parts
+    .map((part, i) => {
+      if (part?.type === "text" && typeof part.text === "string") return part.text;
+      throw new SpellError("run-option", `${where}[${i}]: expected { type: "text", text }, got ${JSON.stringify(part?.type ?? null)}`, {
+        where: `${where}[${i}]`,
+      });
+    })
+    .join("");
 }

@@ -1,19 +1,16 @@
 /**
- * LanguageModel over an opened model of any architecture: queue, parameters, stop strings, counting, and a fresh start after a crash.
+ * A model over its handles: parameters, stop strings, counting, and a fresh start after a crash. Calls come one at a time: the pool queues them.
  * Knows no engine and no architecture: gguf/model.ts and t5/model.ts say how a prompt is written and which options count.
  */
 
-import { type ErrorCode, SpellError, toSpellError } from "../errors.ts";
+import { closedError, type ErrorCode, SpellError, toSpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { deviceChoices, isGpu } from "../spec/devices.ts";
-import type { GenerateOptions, Prompt } from "../spec/generate.ts";
-import type { LanguageModel } from "../spec/language-model.ts";
+import type { GenerateOptions, TextPrompt, WarningCode } from "../spec/generate.ts";
 import type { Device, DeviceChoice, DeviceReport, ManyPiece, ModelGenerateOptions, ModelHandle, ModelPiece } from "../spec/runtime.ts";
-import type { ManyPart, StreamPart, WarningCode } from "../spec/stream-part.ts";
-import { checkPrompt } from "./check-call.ts";
+import type { ManyPart, StreamPart } from "../spec/stream-part.ts";
 import { parameterRules } from "./parameters.ts";
 import { createStopFilter } from "./stop-filter.ts";
-import { closedError, createTurns } from "./turns.ts";
 
 type Warning = Extract<StreamPart, { type: "warning" }>;
 type EndPiece = Extract<ModelPiece, { type: "end" }>;
@@ -57,7 +54,7 @@ export interface HandleModelParts<O extends ModelGenerateOptions> {
   /** @throws SpellError run-option, before the call waits */
   resolve(options: GenerateOptions): ResolvedCall<O>;
   /** @throws SpellError run-option, template-*, run-aborted */
-  write(prompt: Prompt, options: GenerateOptions): Promise<WrittenPrompt>;
+  write(prompt: TextPrompt, options: GenerateOptions): Promise<WrittenPrompt>;
 }
 
 /** The model on one device, as it was asked for. */
@@ -70,13 +67,25 @@ interface Seat<O> {
   readonly lost: Device[];
 }
 
+/** What the pool holds: as LanguageModel, without queue and defaults. */
+export interface HandleModel {
+  readonly id: string;
+  readonly architecture: string;
+  readonly sizeBytes: number;
+  readonly hasChatTemplate: boolean;
+  readonly isSeq2Seq: boolean;
+  readonly contextLength: number;
+  readonly device: DeviceReport;
+  streamMany(prompts: readonly TextPrompt[], options: GenerateOptions): AsyncGenerator<ManyPart, void, undefined>;
+  dispose(): Promise<void>;
+}
+
 /**
  * Opens a model; it can generate when this resolves.
  * @throws SpellError of `open`
  */
-export async function openHandleModel<O extends ModelGenerateOptions>(parts: HandleModelParts<O>): Promise<LanguageModel> {
+export async function openHandleModel<O extends ModelGenerateOptions>(parts: HandleModelParts<O>): Promise<HandleModel> {
   const { id, architecture, device: usual } = parts;
-  const turns = createTurns(limits.waitingGenerations);
   const restarts: number[] = [];
   const seats = new Map<DeviceChoice, Seat<O>>();
   let closed = false;
@@ -108,7 +117,7 @@ export async function openHandleModel<O extends ModelGenerateOptions>(parts: Han
     while (restarts[0] !== undefined && now - restarts[0] > 60_000) restarts.shift();
     if (restarts.length >= limits.restartsPerMinute) {
       throw new SpellError("run-crash", `the engine died ${restarts.length} times within a minute; it is not started again for now`, {
-        commands: ["llmspell doctor"],
+        actions: [{ kind: "diagnose" }],
       });
     }
     restarts.push(now);
@@ -123,15 +132,14 @@ export async function openHandleModel<O extends ModelGenerateOptions>(parts: Han
   const first = await openSeat(usual, undefined, true);
   first.untold = [...parts.notes.map((note) => warning("file-note", note)), ...first.untold];
 
-  async function* streamMany(prompts: readonly Prompt[], options: GenerateOptions = {}): AsyncGenerator<ManyPart, void, undefined> {
+  async function* streamMany(prompts: readonly TextPrompt[], options: GenerateOptions): AsyncGenerator<ManyPart, void, undefined> {
     const called = parts.now();
     const { signal, device = usual } = options;
     checkDevice(device);
-    for (const prompt of prompts) checkPrompt(prompt);
     const call = parts.resolve(options);
     const { sampling, stop } = call.options;
-    const full = signal === undefined ? call.options : { ...call.options, signal };
-    const endTurn = await turns.take(signal);
+    const full = { ...call.options, session: options.session, signal };
+    if (closed) throw closedError();
     const newAnswers = (): readonly Answer[] => prompts.map(() => createAnswer(stop, parts.now, called));
     let answers = newAnswers();
     try {
@@ -173,22 +181,10 @@ export async function openHandleModel<O extends ModelGenerateOptions>(parts: Han
       }
     } catch (error) {
       throw withPartialText(error, answers.map(({ text }) => text).join("\n"));
-    } finally {
-      endTurn();
     }
   }
 
-  async function* stream(prompt: Prompt, options: GenerateOptions = {}): AsyncGenerator<StreamPart, void, undefined> {
-    for await (const { part } of streamMany([prompt], options)) yield part;
-  }
-
   const usualHandle = (): ModelHandle<O> => (seats.get(usual) ?? first).handle;
-  const dispose = async (): Promise<void> => {
-    if (closed) return;
-    closed = true;
-    turns.close();
-    await Promise.all([...seats.values()].map(({ handle }) => handle.dispose()));
-  };
   return {
     id,
     architecture,
@@ -201,10 +197,11 @@ export async function openHandleModel<O extends ModelGenerateOptions>(parts: Han
     get device(): DeviceReport {
       return usualHandle().device;
     },
-    stream,
     streamMany,
-    dispose,
-    [Symbol.asyncDispose]: dispose,
+    async dispose() {
+      closed = true;
+      await Promise.all([...seats.values()].map(({ handle }) => handle.dispose()));
+    },
   };
 }
 
@@ -214,7 +211,7 @@ const lossCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["device-lost", "de
 /** @throws SpellError run-option */
 function checkDevice(device: DeviceChoice): void {
   if (deviceChoices.includes(device)) return;
-  throw new SpellError("run-option", `device: wanted ${deviceChoices.join(", ")}; got ${JSON.stringify(device)}`, { where: "device" });
+  throw new SpellError("run-option", `device: expected ${deviceChoices.join(", ")}; got ${JSON.stringify(device)}`, { where: "device" });
 }
 
 function takeLoadMs(seat: Seat<never>): number {
@@ -302,7 +299,7 @@ function streamEnd(end: EndPiece, facts: StreamFacts): StreamPart {
     seed: facts.seed,
     usage: {
       promptTokens: end.promptTokens,
-      cachedPromptTokens: end.cachedTokens,
+      cachedTokens: end.cachedTokens,
       completionTokens: end.completionTokens,
       totalTokens: end.promptTokens + end.completionTokens,
     },
@@ -346,12 +343,5 @@ export function randomSeed(): number {
 function withPartialText(error: unknown, partialText: string): SpellError {
   const spell = toSpellError(error);
   if (partialText === "" || spell.details?.["partialText"] !== undefined) return spell;
-  const { code, message, hint, commands, where, details, cause } = spell;
-  return new SpellError(code, message, {
-    hint,
-    commands,
-    where,
-    details: { ...details, partialText },
-    cause,
-  });
+  return spell.with({ details: { partialText } });
 }

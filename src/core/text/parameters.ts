@@ -10,7 +10,7 @@ import type { Penalties, TokenSampling } from "../spec/sampling.ts";
 import { definedOnly } from "../values.ts";
 import { checkOptionNames } from "./check-call.ts";
 
-export type NumberParameter = Exclude<keyof GenerateOptions, "stop" | "preset" | "system" | "raw" | "device" | "signal">;
+export type NumberParameter = Exclude<keyof GenerateOptions, "stop" | "preset" | "system" | "raw" | "device" | "session" | "signal">;
 
 /** What a model's own files recommend, by our names. */
 export type ParameterDefaults = Pick<GenerateOptions, NumberParameter>;
@@ -230,6 +230,7 @@ const optionNames: Readonly<Record<Exclude<keyof GenerateOptions, NumberParamete
   system: true,
   raw: true,
   device: true,
+  session: true,
   signal: true,
 };
 

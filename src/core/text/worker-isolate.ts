@@ -2,10 +2,10 @@
  * An Isolate over any kind of worker: one worker, one task at a time, ended when a limit is reached and started anew at the next task.
  * The clock starts when the worker is ready, so that a slow start is not taken for a slow task. Hosts hand in how a worker is made.
  */
-import { abortedError, SpellError } from "../errors.ts";
+import { abortedError, closedError, SpellError } from "../errors.ts";
 import type { Isolate, IsolateOptions } from "../platform.ts";
 import type { IsolatedAnswer } from "./isolated-tasks.ts";
-import { createTurns } from "./turns.ts";
+import { createQueue } from "./queue.ts";
 
 export interface IsolateWorker {
   post(message: unknown): void;
@@ -22,7 +22,8 @@ export interface IsolateWorkerEvents {
 
 /** @param start makes a worker that posts `{ id: 0 }` when ready, then `{ id, answer }` per task */
 export function createWorkerIsolate(start: (events: IsolateWorkerEvents) => IsolateWorker): Isolate {
-  const turns = createTurns(Number.POSITIVE_INFINITY);
+  const queue = createQueue({ maxConcurrent: 1, maxPerModel: 1, maxWaiting: Number.POSITIVE_INFINITY });
+  const closing = new AbortController();
   let current: Running | undefined;
   let lastId = 0;
 
@@ -102,7 +103,10 @@ export function createWorkerIsolate(start: (events: IsolateWorkerEvents) => Isol
 
   return {
     async run(task, payload, options) {
-      const endTurn = await turns.take(options.signal);
+      const signal = options.signal === undefined ? closing.signal : AbortSignal.any([options.signal, closing.signal]);
+      const endTurn = await queue.take(queue, signal).catch((error: unknown) => {
+        throw closing.signal.aborted ? closedError() : error;
+      });
       try {
         return await runOne(task, payload, options);
       } finally {
@@ -110,7 +114,7 @@ export function createWorkerIsolate(start: (events: IsolateWorkerEvents) => Isol
       }
     },
     async dispose() {
-      turns.close();
+      closing.abort();
       stop();
     },
   };

@@ -148,7 +148,7 @@ function describe({ model, system, options, messages }: Conversation): string {
   const rows: readonly (readonly [string, string])[] = [
     ["model", `${model.id} (${model.architecture})`],
     ["device", describeDevice(model.device)],
-    ["context", plural(model.contextLength, "token")],
+    ["context", model.contextLength === undefined ? "the server's" : plural(model.contextLength, "token")],
     ["template", model.hasChatTemplate ? "the model's own" : noTemplate],
     ["system", system ?? "none"],
     ["parameters", set.length === 0 ? "defaults" : set.join(", ")],

@@ -4,9 +4,7 @@
  */
 
 import { basename } from "node:path";
-import type { CandleSettings } from "../../core/backends/candle-settings.ts";
 import { SpellError, toSpellError } from "../../core/errors.ts";
-import { limits } from "../../core/limits.ts";
 import { definedOnly } from "../../core/values.ts";
 import { flagText } from "./args.ts";
 import { isChatCommand, runChatCommand } from "./chat-commands.ts";
@@ -23,7 +21,6 @@ import {
   missingTemplateNote,
   readGenerateOptions,
   readLoadOptions,
-  readModelChoice,
   statisticsText,
   usageFields,
 } from "./session.ts";
@@ -35,11 +32,9 @@ export async function chat(context: Context): Promise<number> {
   const kept = flagText(flags, "load");
   const saved = kept === undefined ? undefined : await readChat(kept);
   const usesSaved = saved !== undefined && !flags.has("model") && !flags.has("quantization");
-  const choice = await readModelChoice(context, usesSaved ? saved.model : flagText(flags, "model"));
-  const loadOptions = { ...readLoadOptions(flags), ...choice.options };
-  const { spec } = choice;
+  const loadOptions = readLoadOptions(flags);
 
-  const model = await loadModel(context, spec, loadOptions);
+  const model = await loadModel(context, usesSaved ? saved.model : flagText(flags, "model"), loadOptions);
   const conversation = createConversation(model, options);
   if (saved !== undefined) {
     conversation.messages = saved.messages;
@@ -49,7 +44,7 @@ export async function chat(context: Context): Promise<number> {
   if (!model.hasChatTemplate && !model.isSeq2Seq && options.raw !== true) screen.note(missingTemplateNote(model));
 
   const input = stdin === undefined ? terminalInput(screen, interrupt) : pipeInput(stdin, interrupt.signal, screen);
-  const talk = createTalk(context, conversation, choice.settings, input, (other) => loadModel(context, other, loadOptions));
+  const talk = createTalk(context, conversation, input, (other) => loadModel(context, other, loadOptions));
   if (input.isTerminal) interrupt.take(talk.onInterrupt);
   try {
     if (input.isTerminal && !screen.settings.quiet)
@@ -60,7 +55,7 @@ export async function chat(context: Context): Promise<number> {
       ...(failed === undefined ? { status: "ok" } : { status: "error", error: screen.errorFields(failed) }),
       model: conversation.model.id,
       messages: withSystem(conversation),
-      usage: usageFields({ ...conversation.usage, cachedPromptTokens: 0 }),
+      usage: usageFields(conversation.usage),
     });
     return failed?.exitCode ?? status;
   } finally {
@@ -85,7 +80,6 @@ interface Talk {
 function createTalk(
   context: Context,
   conversation: Conversation,
-  settings: CandleSettings | undefined,
   input: ChatInput,
   load: (spec: string) => Promise<Conversation["model"]>,
 ): Talk {
@@ -128,8 +122,7 @@ function createTalk(
         progress.end();
         if (!streams) screen.write(answer);
         screen.endLine();
-        const maxTokens = conversation.options.maxTokens ?? settings?.generate.maxTokens ?? limits.defaultMaxTokens;
-        if (part.finishReason === "length") screen.note(lengthNote(part, conversation.model, maxTokens, chatParameter));
+        if (part.finishReason === "length") screen.note(lengthNote(part, conversation.model, chatParameter));
         if (flags.has("stats")) screen.aside(statisticsText(part, conversation.model.device));
       }
     } catch (error) {

@@ -2,8 +2,7 @@
 
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { serverAt } from "../../core/backends/ollama.ts";
-import { summarizeModel } from "../../core/backends/summary.ts";
+import { serverAt } from "../../core/backends/ollama/client.ts";
 import { providerNames, providerOf } from "../../core/config/providers.ts";
 import type { ResolvedConfig } from "../../core/config/resolve.ts";
 import { SpellError } from "../../core/errors.ts";
@@ -126,9 +125,9 @@ export function checkRuntimes(): readonly Check[] {
 
 export async function checkBundledModel(name: string, { openSpell, interrupt }: Context): Promise<Check> {
   try {
-    const facts = summarizeModel(await (await openSpell()).inspect(name, { signal: interrupt.signal }));
+    const facts = await (await openSpell()).models.info(name, { signal: interrupt.signal });
     const { architecture, parameterCount, quantization, sizeBytes } = facts;
-    const count = parameterCount === undefined ? "" : `${formatParameters(parameterCount)} parameters, `;
+    const count = parameterCount === null ? "" : `${formatParameters(parameterCount)} parameters, `;
     return toCheck("models", name, "ok", `${architecture}, ${count}${quantization}, ${formatBytes(sizeBytes)}`);
   } catch (error) {
     if (error instanceof SpellError && error.code === "backend-not-configured")

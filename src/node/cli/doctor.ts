@@ -1,6 +1,6 @@
 /** `llmspell doctor`: what is here, what is missing, what to type. Runs the bundled models on every device that is there, and keeps the verdicts. */
 import { cpus } from "node:os";
-import { bundledModels } from "../../core/backends/candle.ts";
+import { bundledModels } from "../../core/backends/candle/bundled.ts";
 import { SpellError } from "../../core/errors.ts";
 import { isGpu } from "../../core/spec/devices.ts";
 import type { Device, DeviceAttempt, DeviceChoice, DevicePreview } from "../../core/spec/runtime.ts";

@@ -1,6 +1,5 @@
 /** `llmspell generate`: one prompt, one answer. The model loads while standard input is still being read. */
 import { SpellError } from "../../core/errors.ts";
-import { limits } from "../../core/limits.ts";
 import { shellQuote } from "../../core/shell-quote.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
 import { flagNumber, flagText } from "./args.ts";
@@ -16,7 +15,6 @@ import {
   missingTemplateNote,
   readGenerateOptions,
   readLoadOptions,
-  readModelChoice,
   type StreamEnd,
   statisticsText,
   usageFields,
@@ -27,8 +25,7 @@ export async function generate(context: Context): Promise<number> {
   const { flags, screen, interrupt, stdin } = context;
   const [operand] = context.operands;
   const options = readGenerateOptions(flags);
-  const { spec, provider, options: variant, settings } = await readModelChoice(context, flagText(flags, "model"));
-  const loadOptions = { ...readLoadOptions(flags), ...variant };
+  const name = flagText(flags, "model");
   if (operand !== undefined && /^\S+\.gguf$/i.test(operand) && !flags.has("model")) {
     screen.note(`${operand} is the prompt here; a model is named with -m:`, [`llmspell generate -m ${shellQuote(operand)} "Hello"`]);
   }
@@ -36,45 +33,38 @@ export async function generate(context: Context): Promise<number> {
   if (stdin === undefined && (operand === undefined || operand === "-"))
     await readPrompt(operand, stdin, { raw: false, signal: interrupt.signal, screen });
 
-  const loading = loadModel(context, spec, loadOptions);
+  const loading = loadModel(context, name, readLoadOptions(flags));
   const [model, prompt] = await Promise.all([
     loading,
     readPrompt(operand, stdin, { raw: options.raw === true, signal: interrupt.signal, screen }),
   ]);
   if (!model.hasChatTemplate && !model.isSeq2Seq && options.raw !== true) screen.note(missingTemplateNote(model));
 
-  const backend = model.device.runtime === "ollama" ? "ollama" : "candle";
-  const answer = createAnswer(context, model, { provider: provider ?? backend, backend });
+  const answer = createAnswer(context, model);
   try {
     for await (const part of model.stream(prompt, { ...options, signal: interrupt.signal })) {
       if (part.type === "warning") answer.warn(part.code, part.message);
       else if (part.type === "text-delta") answer.add(part.text);
-      else if (part.type === "stream-end") answer.end(part, options.maxTokens ?? settings?.generate.maxTokens ?? limits.defaultMaxTokens);
+      else if (part.type === "stream-end") answer.end(part);
     }
   } catch (error) {
     answer.stop();
-    throw interrupt.signal.aborted ? stopped(answer.text, screen.json) : explain(error, spec);
+    throw interrupt.signal.aborted ? stopped(answer.text, screen.json) : explain(error, model.id);
   }
   await disposeSoon(model);
   return 0;
-}
-
-/** Who answered. */
-interface Place {
-  readonly provider: string;
-  readonly backend: "candle" | "ollama";
 }
 
 interface Answer {
   readonly text: string;
   warn(code: string, message: string): void;
   add(text: string): void;
-  end(end: StreamEnd, maxTokens: number): void;
+  end(end: StreamEnd): void;
   stop(): void;
 }
 
 /** Shows an answer in the form of the run: text as it comes, text at the end, or one document. */
-function createAnswer({ flags, screen }: Context, model: LanguageModel, place: Place): Answer {
+function createAnswer({ flags, screen }: Context, model: LanguageModel): Answer {
   const warnings: { readonly code: string; readonly message: string }[] = [];
   const streams = !flags.has("no-stream");
   // Several answers come together at the end, one to a line.
@@ -103,32 +93,26 @@ function createAnswer({ flags, screen }: Context, model: LanguageModel, place: P
       progress.end();
       if (!streams && !numbered) screen.write(text);
     },
-    end(end, maxTokens) {
+    end(end) {
       progress.end();
       if (numbered) screen.write((end.candidates ?? [text]).map((candidate, index) => `${index + 1}. ${candidate}\n`).join(""));
       else if (!streams) screen.write(text);
       screen.endLine();
-      screen.document(documentOf(model, place, text, end, warnings));
-      if (end.finishReason === "length") screen.note(lengthNote(end, model, maxTokens, (name) => `--${name.replaceAll("_", "-")}`));
+      screen.document(documentOf(model, text, end, warnings));
+      if (end.finishReason === "length") screen.note(lengthNote(end, model, (name) => `--${name.replaceAll("_", "-")}`));
       if (flags.has("stats")) screen.aside(statisticsText(end, model.device));
     },
   };
 }
 
-function documentOf(
-  model: LanguageModel,
-  { provider, backend }: Place,
-  text: string,
-  end: StreamEnd,
-  warnings: readonly unknown[],
-): Record<string, unknown> {
+function documentOf(model: LanguageModel, text: string, end: StreamEnd, warnings: readonly unknown[]): Record<string, unknown> {
   const { timing } = end;
   const tenth = (value: number): number => Math.round(value * 10) / 10;
   return {
     status: "ok",
     model: model.id,
-    provider,
-    backend,
+    provider: model.provider,
+    backend: model.backend,
     architecture: model.architecture,
     device: deviceFields(model.device),
     text,

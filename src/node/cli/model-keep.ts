@@ -1,7 +1,8 @@
 /** `llmspell model remove`, `verify`, `prune`: looking after what is stored. */
-import type { ModelInfo } from "../../core/api/models/records.ts";
+import type { ModelInfo, RemoveResult, VerifyResult } from "../../core/backends/models.ts";
 import { SpellError } from "../../core/errors.ts";
 import { shellQuote } from "../../core/shell-quote.ts";
+import { toSnake } from "../../core/values.ts";
 import { flagNumber } from "./args.ts";
 import { askYesNo, canAsk } from "./ask.ts";
 import type { Context } from "./context.ts";
@@ -10,49 +11,43 @@ import { formatBytes, plural } from "./format.ts";
 /** @throws SpellError usage-confirm; of LocalLlm.remove */
 export async function modelRemove(context: Context): Promise<number> {
   const { operands, flags, screen, openSpell } = context;
-  const localLLM = await (await openSpell()).localLLM();
-  const removed = [];
+  const { models } = await openSpell();
+  const removed: RemoveResult[] = [];
   for (const spec of operands) {
     if (!flags.has("yes")) {
-      const info = await localLLM.info(spec).catch((error: unknown) => {
+      const info = await models.info(spec).catch((error: unknown) => {
         // A damaged model can be removed too; a model that is not there cannot.
         if (error instanceof SpellError && /^(store|gguf|safetensors|tokenizer)-|^model-config/.test(error.code)) return undefined;
         throw withoutPull(error);
       });
-      if (info?.bundled === true) await localLLM.remove(spec);
+      if (info?.bundled === true) await models.remove(spec);
       const question = removeQuestion(info, spec);
       if (!canAsk(context)) throw unasked(question, `llmspell model remove --yes ${operands.map(shellQuote).join(" ")}`);
       if (!(await askYesNo(context, question, false))) throw new SpellError("run-aborted", "nothing was removed");
     }
-    const result = await localLLM.remove(spec).catch((error: unknown) => {
+    const result = await models.remove(spec).catch((error: unknown) => {
       throw withoutPull(error);
     });
     removed.push(result);
-    screen.writeOwn(`${screen.clean(result.model_id)}\n`);
-    const [kept, ...more] = result.kept_files;
+    screen.writeOwn(`${screen.clean(result.modelId)}\n`);
+    const [kept, ...more] = result.keptFiles;
     if (kept !== undefined && more.length === 0) screen.note(`${kept} belongs to another tool or to you, and stays`);
     else if (kept !== undefined) screen.note(`${more.length + 1} files belong to another tool or to you, and stay: ${kept} …`);
   }
-  screen.document({ status: "ok", removed });
+  screen.document({ status: "ok", removed: toSnake(removed) });
   return 0;
 }
 
-/** Who wants to be rid of a model is not helped by the command that fetches it. */
+/** The command that fetches a model does not help to remove it. */
 function withoutPull(error: unknown): unknown {
   if (!(error instanceof SpellError) || error.code !== "model-not-installed") return error;
-  return new SpellError(error.code, error.message, {
-    hint: "There is nothing to remove. What is here:",
-    commands: ["llmspell model list"],
-    where: error.where,
-    details: error.details,
-    cause: error,
-  });
+  return error.with({ hint: "There is nothing to remove. Installed models:", actions: [{ kind: "list" }] });
 }
 
 function removeQuestion(info: ModelInfo | undefined, spec: string): string {
   if (info === undefined) return `Remove ${spec}?`;
   const isOthers = info.source === "file" || info.source === "hf-cache" || info.source === "ollama-store";
-  return isOthers ? `Forget ${info.id}? Its files stay where they are.` : `Remove ${info.id} (${formatBytes(info.size_bytes)})?`;
+  return isOthers ? `Forget ${info.id}? Its files stay where they are.` : `Remove ${info.id} (${formatBytes(info.sizeBytes)})?`;
 }
 
 /** @throws SpellError usage-value; of LocalLlm.verify */
@@ -63,44 +58,42 @@ export async function modelVerify({ operands, flags, screen, interrupt, openSpel
       hint: "Keep one of them.",
     });
   }
-  const localLLM = await (await openSpell()).localLLM();
+  const { models } = await openSpell();
   const progress = screen.progress("hashing");
-  const results = [];
+  const results: VerifyResult[] = [];
   try {
     const options = { signal: interrupt.signal, onFile: (file: string) => progress.say(`hashing ${file}`) };
-    if (operands.length === 0) results.push(...(await localLLM.verify(undefined, options)));
-    for (const spec of operands) results.push(...(await localLLM.verify(spec, options)));
+    if (operands.length === 0) results.push(...(await models.verify(undefined, options)));
+    for (const spec of operands) results.push(...(await models.verify(spec, options)));
   } finally {
     progress.end();
   }
   const isGood = results.every(({ ok }) => ok);
-  screen.document({ status: isGood ? "ok" : "error", results });
-  for (const { model_id, file, ok, expected, actual } of results) {
-    const problem = ok ? "" : actual === null ? "  it is gone" : `  wanted ${expected ?? "another size"}; got ${actual}`;
-    screen.writeOwn(
-      `${ok ? screen.out.good("ok  ") : screen.out.bad("bad ")} ${screen.clean(model_id)}  ${screen.clean(file)}${problem}\n`,
-    );
+  screen.document({ status: isGood ? "ok" : "error", results: toSnake(results) });
+  for (const { modelId, file, ok, expected, actual } of results) {
+    const problem = ok ? "" : actual === null ? "  it is missing" : `  expected ${expected ?? "another size"}, got ${actual}`;
+    screen.writeOwn(`${ok ? screen.out.good("ok  ") : screen.out.bad("bad ")} ${screen.clean(modelId)}  ${screen.clean(file)}${problem}\n`);
   }
   const bad = results.find(({ ok }) => !ok);
   if (bad !== undefined)
-    screen.note("a stored file is not what it was; to get it again:", [`llmspell model pull --force ${shellQuote(bad.model_id)}`]);
+    screen.note("a stored file is not what it was; to get it again:", [`llmspell model pull --force ${shellQuote(bad.modelId)}`]);
   return isGood ? 0 : 3;
 }
 
 /** @throws SpellError usage-confirm */
 export async function modelPrune(context: Context): Promise<number> {
   const { flags, screen, openSpell } = context;
-  const localLLM = await (await openSpell()).localLLM();
+  const { models } = await openSpell();
   const olderThanMs = (flagNumber(flags, "older-than") ?? 0) * 86_400_000;
   const isDry = flags.has("dry-run");
-  const found = await localLLM.prune({ olderThanMs, dryRun: true });
+  const found = await models.prune({ olderThanMs, dryRun: true });
   const total = found.reduce((sum, { bytes }) => sum + bytes, 0);
   if (found.length > 0 && !isDry && !flags.has("yes")) {
     const question = `Delete ${plural(found.length, "file")} (${formatBytes(total)})?`;
     if (!canAsk(context)) throw unasked(question, "llmspell model prune --yes");
     if (!(await askYesNo(context, question, false))) throw new SpellError("run-aborted", "nothing was deleted");
   }
-  const removed = isDry ? found : await localLLM.prune({ olderThanMs });
+  const removed = isDry ? found : await models.prune({ olderThanMs });
   const freed = isDry ? 0 : removed.reduce((sum, { bytes }) => sum + bytes, 0);
   screen.document({ status: "ok", freed_bytes: freed, removed });
   for (const { item, bytes } of removed) screen.writeOwn(`${formatBytes(bytes).padStart(9)}  ${screen.clean(item)}\n`);
@@ -109,8 +102,8 @@ export async function modelPrune(context: Context): Promise<number> {
 }
 
 function unasked(question: string, command: string): SpellError {
-  return new SpellError("usage-confirm", `nobody is there to answer: ${question}`, {
-    hint: "Say so on the command line:",
-    commands: [command],
+  return new SpellError("usage-confirm", `not a terminal, cannot ask: ${question} Pass --yes.`, {
+    hint: "Say yes on the command line:",
+    actions: [{ kind: "shell", line: command }],
   });
 }

@@ -1,10 +1,9 @@
 /** `llmspell model list`, `available`, `status`. */
 
-import type { ModelRecord } from "../../core/api/models/records.ts";
-import type { ResolvedConfig } from "../../core/config/resolve.ts";
+import type { BackendStatus, ModelRecord } from "../../core/backends/models.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { DevicePreview } from "../../core/spec/runtime.ts";
-import { definedOnly } from "../../core/values.ts";
+import { toSnake } from "../../core/values.ts";
 import { flagText } from "./args.ts";
 import { modelPages } from "./commands.ts";
 import type { Context } from "./context.ts";
@@ -13,17 +12,16 @@ import type { Screen } from "./render.ts";
 import { deviceFields } from "./session.ts";
 
 /** @throws SpellError of a backend that was asked for by name, or of the first where none answered */
-export async function modelList({ flags, screen, openSpell, config }: Context): Promise<number> {
+export async function modelList({ flags, screen, openSpell }: Context): Promise<number> {
   const backend = flagText(flags, "backend");
-  const localLLM = await (await openSpell()).localLLM();
-  const { models, backends } = await localLLM.listAll(backend);
+  const { models, backends } = await (await openSpell()).models.listAll(backend);
   const failed = backends.find(({ error }) => error !== undefined);
   const isNamed = backend !== undefined && backend !== "all";
   if (failed?.error !== undefined && (isNamed || backends.every(({ ok }) => !ok))) throw failed.error;
   screen.document({
     status: "ok",
     count: models.length,
-    models,
+    models: toSnake(models),
     backends: backends.map(({ backend: name, ok, error }) => ({
       backend: name,
       ok,
@@ -45,8 +43,8 @@ export async function modelList({ flags, screen, openSpell, config }: Context): 
     model.backend,
     model.architecture ?? "–",
     model.quantization ?? "–",
-    formatBytes(model.size_bytes),
-    dateOf(model.modified_at),
+    formatBytes(model.sizeBytes),
+    dateOf(model.modifiedAt),
     ...(verbose
       ? [model.source ?? "–", model.revision?.slice(0, 12) ?? "–", verifiedOf(model), model.license ?? "–", model.path ?? "–"]
       : []),
@@ -54,20 +52,14 @@ export async function modelList({ flags, screen, openSpell, config }: Context): 
   screen.writeOwn(table(screen, head, rows));
   if (models.every(({ bundled }) => bundled) && !isNamed)
     screen.note("nothing else is installed; to get a model:", ["llmspell model pull qwen2.5-0.5b"]);
-  const resolved = await config();
-  for (const { backend: name, error } of backends) {
+  for (const { backend: name, error, isDeclared } of backends) {
     if (error === undefined) continue;
     const message = `${name} is left out: ${error.message}`;
-    const provider = name === "ollama" ? localLLM.settings.ollamaProvider : localLLM.settings.candleProvider;
-    if (isDeclared(resolved, provider)) screen.note(message, [...error.actions, ...error.commands]);
+    // A provider of the built-in defaults was not asked for: that it does not answer is no news.
+    if (isDeclared) screen.note(message, [...error.actions, ...error.commands]);
     else screen.log({ level: "info", message });
   }
   return 0;
-}
-
-/** A provider that is there because nothing was configured was not asked for: that it does not answer is no news. */
-function isDeclared({ origins }: ResolvedConfig, provider: string): boolean {
-  return [...origins].some(([path, origin]) => path.startsWith(`providers.${provider}.`) && origin !== "default");
 }
 
 /** Files of another tool, used where they lie. */
@@ -84,20 +76,19 @@ function dateOf(seconds: number | null): string {
 }
 
 export async function modelAvailable({ flags, screen, openSpell }: Context): Promise<number> {
-  const localLLM = await (await openSpell()).localLLM();
   const [backend, search] = [flagText(flags, "backend"), flagText(flags, "search")];
-  const models = await localLLM.available({
+  const models = await (await openSpell()).models.available({
     backend,
     search,
     recommended: flags.has("recommended") ? true : undefined,
   });
-  screen.document({ status: "ok", count: models.length, models });
+  screen.document({ status: "ok", count: models.length, models: toSnake(models) });
   const rows = models.map((model) => [
     `${model.recommended ? "*" : " "}${model.installed ? "+" : " "} ${model.name}`,
     model.backend,
     model.kind,
-    model.parameter_count === null ? "–" : formatParameters(model.parameter_count),
-    model.size_bytes === null ? "–" : formatBytes(model.size_bytes),
+    model.parameterCount === null ? "–" : formatParameters(model.parameterCount),
+    model.sizeBytes === null ? "–" : formatBytes(model.sizeBytes),
     model.license ?? "–",
     model.description,
   ]);
@@ -106,44 +97,28 @@ export async function modelAvailable({ flags, screen, openSpell }: Context): Pro
   return 0;
 }
 
+/** @throws SpellError where no backend that was asked for answers */
 export async function modelStatus({ flags, screen, openSpell }: Context): Promise<number> {
-  const spell = await openSpell();
-  const { platform } = spell;
-  const localLLM = await spell.localLLM();
-  const asked = flagText(flags, "backend");
-  const backend = asked === "local" ? "candle" : asked === "all" ? undefined : asked;
-  const both = await localLLM.status();
-  const shown: Partial<typeof both> = definedOnly({
-    candle: backend === "ollama" ? undefined : both.candle,
-    ollama: backend === "candle" ? undefined : both.ollama,
-  });
-  const failures = [
-    ...(shown.candle === undefined || shown.candle.ready ? [] : ["candle"]),
-    ...(shown.ollama === undefined || shown.ollama.running ? [] : ["ollama"]),
-  ];
-  if (failures.length === Object.keys(shown).length) {
-    if (shown.ollama !== undefined && !shown.ollama.running) await localLLM.ollama.version();
-    throw new SpellError("store-denied", shown.candle?.error ?? "no backend answers", { where: platform.store.place });
+  const { models, platform } = await openSpell();
+  const backend = flagText(flags, "backend");
+  const status = await models.status(backend);
+  const all = Object.entries(status);
+  if (all.every(([, { ready, running }]) => ready !== true && running !== true)) {
+    // a server says best itself why it does not answer
+    await models.running();
+    const [, first] = all[0] ?? [];
+    throw new SpellError("store-denied", first?.error ?? "no backend answers", { where: platform.store.place });
   }
-  const { candle, ollama } = shown;
-  const device = candle?.device;
-  screen.document({
-    status: "ok",
-    backends: {
-      ...shown,
-      ...(candle === undefined || device === null || device === undefined ? {} : { candle: { ...candle, device: deviceFields(device) } }),
-    },
-  });
-  const block = (name: string, fields: object): string =>
-    `${screen.out.heading(name)}\n${Object.entries(fields)
-      .map(([key, value]) => `  ${key}: ${screen.clean(String(value))}\n`)
+  const shown = all.map(([name, { device, ...fields }]) => [
+    name,
+    { ...toSnake(fields), ...(device === undefined ? {} : { device: deviceFields(device ?? undefined) }) },
+  ]);
+  screen.document({ status: "ok", backends: Object.fromEntries(shown) });
+  const block = ([name, { device, ...fields }]: readonly [string, BackendStatus]): string =>
+    `${screen.out.heading(name)}\n${Object.entries({ ...toSnake(fields), device: device === undefined ? undefined : deviceWord(device) })
+      .flatMap(([key, value]) => (value === undefined ? [] : [`  ${key}: ${screen.clean(String(value))}\n`]))
       .join("")}`;
-  screen.writeOwn(
-    [
-      ...(candle === undefined ? [] : [block("candle", { ...candle, device: deviceWord(candle.device) })]),
-      ...(ollama === undefined ? [] : [block("ollama", ollama)]),
-    ].join("\n"),
-  );
+  screen.writeOwn(all.map(block).join("\n"));
   return 0;
 }
 

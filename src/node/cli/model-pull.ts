@@ -1,12 +1,12 @@
 /** `llmspell model pull`, and the pull that `generate` and `chat` offer for a model that is not here. */
-import type { ExpectedTime, OllamaPullEvent, PlanResult, PullOffer, PullRequest, PullResult } from "../../core/api/models/records.ts";
 import type { Spell } from "../../core/api/spell.ts";
-import type { LoadOptions } from "../../core/backends/candle.ts";
+import type { ExpectedTime, PullOffer, PullOptions, PullResult, ServerPullEvent } from "../../core/backends/models.ts";
 import type { PullEvent } from "../../core/download/pull.ts";
 import { SpellError } from "../../core/errors.ts";
 import { shellQuote } from "../../core/shell-quote.ts";
+import { toSnake } from "../../core/values.ts";
 import { flagText } from "./args.ts";
-import { askYesNo, canAsk } from "./ask.ts";
+import { askYesNo } from "./ask.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, formatMs, plural } from "./format.ts";
 import type { Progress, Screen } from "./render.ts";
@@ -22,27 +22,27 @@ export async function modelPull(context: Context): Promise<number> {
     throw new SpellError("usage-value", `--as names one model; got ${operands.length}`, { where: "--as", hint: "Pull them one by one." });
   }
   const spell = await openSpell();
-  const request: PullRequest = {
+  const request: PullOptions = {
     force: flags.has("force") ? true : undefined,
     offline: flags.has("offline") ? true : undefined,
     as,
-    quantization: flagText(flags, "quantization") === undefined ? undefined : (flagText(flags, "quantization") ?? ""),
-    allowHosts: flags.get("allow-host") === undefined ? undefined : (flags.get("allow-host") ?? []),
+    quantization: flagText(flags, "quantization"),
+    allowHosts: flags.get("allow-host"),
   };
   if (flags.has("dry-run")) return dryRun(context, spell, request);
   const models: PullResult[] = [];
   for (const spec of operands) {
     const result = await pullShown(context, spell, spec, request);
     models.push(result);
-    screen.writeOwn(`${screen.clean(result.model_id)}\n`);
+    screen.writeOwn(`${screen.clean(result.modelId)}\n`);
   }
-  screen.document({ status: "ok", models });
+  screen.document({ status: "ok", models: toSnake(models) });
   return 0;
 }
 
-async function dryRun({ operands, screen, interrupt }: Context, spell: Spell, request: PullRequest): Promise<number> {
-  const plans: PlanResult[] = [];
-  for (const spec of operands) plans.push(await (await spell.localLLM()).plan(spec, { ...request, signal: interrupt.signal }));
+async function dryRun({ operands, screen, interrupt }: Context, spell: Spell, request: PullOptions): Promise<number> {
+  const plans: PullOffer[] = [];
+  for (const spec of operands) plans.push(await spell.models.offer(spec, { ...request, signal: interrupt.signal }));
   screen.document({
     status: "ok",
     models: plans.map(({ id, backend, plan, sizeBytes, missingBytes, expected }) => ({
@@ -81,23 +81,23 @@ function sizeText(bytes: number | undefined): string {
 }
 
 /** Pulls one model under its progress lines. */
-export async function pullShown(context: Context, spell: Spell, spec: string, request: PullRequest): Promise<PullResult> {
+export async function pullShown(context: Context, spell: Spell, spec: string, request: PullOptions): Promise<PullResult> {
   const { screen, interrupt } = context;
   interrupt.allow(stopMs);
   const show = createPullDisplay(screen);
   let source = "";
-  const onEvent = (event: PullEvent | OllamaPullEvent): void => {
+  const onEvent = (event: PullEvent | ServerPullEvent): void => {
     if (event.type === "download-start") source = event.plan.source;
     show.event(event);
   };
   try {
-    const result = await (await spell.localLLM()).pull(spec, { ...request, signal: interrupt.signal, onEvent });
+    const result = await spell.models.pull(spec, { ...request, signal: interrupt.signal, onEvent });
     show.end();
-    if (result.already_present) screen.tell(`${result.model_id} is up to date`);
+    if (result.alreadyPresent) screen.tell(`${result.modelId} is up to date`);
     else {
-      const size = result.bytes_total === undefined ? "" : `  ${formatBytes(result.bytes_total)}`;
-      if (result.verified !== "sha256") screen.note(`${result.model_id}: ${unverified(source)} (not verified)`);
-      screen.tell(`success  ${result.model_id}${size}   try: llmspell generate -m ${shellQuote(result.model_id)} "Hello"`);
+      const size = result.bytesTotal === undefined ? "" : `  ${formatBytes(result.bytesTotal)}`;
+      if (result.verified !== "sha256") screen.note(`${result.modelId}: ${unverified(source)} (not verified)`);
+      screen.tell(`success  ${result.modelId}${size}   try: llmspell generate -m ${shellQuote(result.modelId)} "Hello"`);
     }
     return result;
   } catch (error) {
@@ -119,11 +119,11 @@ function stopped(error: SpellError): SpellError {
   const kept = error.details?.["keptBytes"];
   const said =
     typeof kept === "number" && kept > 0 ? `kept ${formatBytes(kept)}; run the same command to continue` : "stopped before anything came";
-  return new SpellError("run-aborted", said, { details: error.details, cause: error });
+  return error.with({ message: said });
 }
 
 /** Lines of a pull: redrawn in place on a terminal; elsewhere one at the start, each tenth, and the end. */
-function createPullDisplay(screen: Screen): { event(event: PullEvent | OllamaPullEvent): void; end(): void } {
+function createPullDisplay(screen: Screen): { event(event: PullEvent | ServerPullEvent): void; end(): void } {
   let progress: Progress | undefined;
   let file = "";
   let started = Date.now();
@@ -200,7 +200,7 @@ function createPullDisplay(screen: Screen): { event(event: PullEvent | OllamaPul
             `total ${event.totalBytes === undefined ? formatBytes(event.bytes) : `${Math.floor((100 * event.bytes) / Math.max(1, event.totalBytes))}% of ${formatBytes(event.totalBytes)}`}`,
           );
           return;
-        case "ollama-progress":
+        case "server-progress":
           if (event.totalBytes === undefined) draw(`${event.model}: ${event.status}`, 0, undefined, "");
           else draw(`${event.model}: ${event.status}`, event.bytes, event.totalBytes, "");
           return;
@@ -235,50 +235,35 @@ function formatEta(seconds: number): string {
 }
 
 /**
- * A model that is not here: fetched after its size was told, when the person or --pull says so.
- * @param options of the load that wants it
- * @param missing the error that says it is not here
- * @returns whether it is here now; otherwise the error stands
+ * A model that is not installed: fetched after its size was told, when the person or --pull says so.
+ * @returns whether it is installed now
  */
-export async function offerPull(
-  context: Context,
-  spell: Spell,
-  spec: string,
-  { device, contextSize }: Pick<LoadOptions, "device" | "contextSize">,
-  missing: SpellError,
-): Promise<boolean> {
+export async function offerPull(context: Context, spell: Spell, offer: PullOffer): Promise<boolean> {
   const { flags, screen, interrupt } = context;
-  const { signal } = interrupt;
-  if (flags.has("offline") || (!flags.has("pull") && !canAsk(context))) return false;
-  const offer = await (await spell.localLLM()).offer(spec, {
-    signal,
-    device,
-    contextSize,
-  });
   tellOffer(screen, offer);
   const size = offer.missingBytes === undefined ? "" : ` (${formatBytes(offer.missingBytes)})`;
   if (!flags.has("pull") && !(await askYesNo(context, `Download ${offer.id}${size}?`, true))) {
-    if (signal.aborted) throw new SpellError("run-aborted", "stopped before anything came", { cause: missing });
+    if (interrupt.signal.aborted) throw new SpellError("run-aborted", "stopped before the download began");
     return false;
   }
-  const result = await pullShown(context, spell, spec, {});
-  screen.log({ level: "info", message: `${result.model_id} is here` });
+  const result = await pullShown(context, spell, offer.spec, {});
+  screen.log({ level: "info", message: `${result.modelId} is installed` });
   return true;
 }
 
-/** Size, room, time and memory before gigabytes come. What nobody knows is left out. */
-function tellOffer(screen: Screen, { id, backend, missingBytes, freeBytes, expected, fits, contextLength }: PullOffer): void {
-  if (backend !== "candle") return;
+/** Size, room, time and memory before gigabytes come. Unknown values are left out. */
+function tellOffer(screen: Screen, { id, plan, missingBytes, freeBytes, expected, fits, contextLength }: PullOffer): void {
+  if (plan === undefined) return;
   const facts = [
-    ...(missingBytes === undefined ? ["nobody says how large it is"] : [`${formatBytes(missingBytes)} to come`]),
+    ...(missingBytes === undefined ? ["unknown size"] : [`${formatBytes(missingBytes)} to come`]),
     ...(freeBytes === undefined ? [] : [`${formatBytes(freeBytes)} free on the disk`]),
     ...(expected === undefined ? [] : [expectedText(expected)]),
   ];
   screen.tell(`${id}: ${facts.join(", ")}`);
   if (fits === undefined) return;
-  const { device, needed_bytes, available_bytes, ok } = fits;
-  const room = available_bytes === null ? `${device} ${ok ? "has" : "lacks"} the room` : `${formatBytes(available_bytes)} are free`;
-  screen.tell(`it needs about ${formatBytes(needed_bytes)} of memory with a context of ${plural(contextLength ?? 0, "token")}; ${room}`);
+  const { device, neededBytes, availableBytes, ok } = fits;
+  const room = availableBytes === null ? `${device} ${ok ? "has" : "lacks"} the room` : `${formatBytes(availableBytes)} are free`;
+  screen.tell(`it needs about ${formatBytes(neededBytes)} of memory with a context of ${plural(contextLength ?? 0, "token")}; ${room}`);
   if (!ok) screen.note(`${id} will hardly fit into memory; a smaller variant may`);
 }
 

@@ -1,5 +1,6 @@
 /** `llmspell model info`: what a model says about itself, and where it would run. Reads headers; no model is loaded. */
-import type { ModelInfo } from "../../core/api/models/records.ts";
+import type { ModelInfo } from "../../core/backends/models.ts";
+import { toSnake } from "../../core/values.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, formatParameters } from "./format.ts";
 import { deviceFields, explain } from "./session.ts";
@@ -7,12 +8,12 @@ import { deviceFields, explain } from "./session.ts";
 /** @throws SpellError of LocalLlm.info */
 export async function modelInfo({ operands, flags, screen, interrupt, openSpell }: Context): Promise<number> {
   const [spec = ""] = operands;
-  const localLLM = await (await openSpell()).localLLM();
-  const options = { signal: interrupt.signal, remote: flags.has("remote") ? true : undefined };
-  const { notes, device, ...info } = await localLLM.info(spec, options).catch((error: unknown) => {
-    throw explain(error, spec, "llmspell model info");
+  const { models } = await openSpell();
+  const options = { signal: interrupt.signal, remote: flags.has("remote") };
+  const { notes, device, ...info } = await models.info(spec, options).catch((error: unknown) => {
+    throw explain(error, spec, "info");
   });
-  screen.document({ status: "ok", ...info, device: device === null ? null : deviceFields(device) });
+  screen.document({ status: "ok", ...toSnake(info), device: deviceFields(device ?? undefined) });
   screen.writeOwn(
     textLines(info)
       .map(([key, value]) => `${screen.out.word(`${key}:`)} ${screen.clean(oneLine(value))}\n`)
@@ -32,10 +33,10 @@ function textLines(fields: Omit<ModelInfo, "notes" | "device">): readonly (reado
     ["backend", fields.backend],
     ["format", fields.format],
     ["architecture", fields.architecture],
-    ["parameter_count", fields.parameter_count === null ? null : formatParameters(fields.parameter_count)],
+    ["parameter_count", fields.parameterCount === null ? null : formatParameters(fields.parameterCount)],
     ["quantization", fields.quantization],
-    ["size_bytes", `${count(fields.size_bytes)} (${formatBytes(fields.size_bytes)}${several})`],
-    ["modified_at", fields.modified_at === null ? null : new Date(fields.modified_at * 1000).toISOString().slice(0, 19).replace("T", " ")],
+    ["size_bytes", `${count(fields.sizeBytes)} (${formatBytes(fields.sizeBytes)}${several})`],
+    ["modified_at", fields.modifiedAt === null ? null : new Date(fields.modifiedAt * 1000).toISOString().slice(0, 19).replace("T", " ")],
     ["source", fields.source],
     ["revision", fields.revision],
     ["license", fields.license],
@@ -43,17 +44,17 @@ function textLines(fields: Omit<ModelInfo, "notes" | "device">): readonly (reado
     ["bundled", fields.bundled ? "yes" : "no"],
     ["path", fields.path],
     ["aliases", fields.aliases.length === 0 ? null : fields.aliases.join(", ")],
-    ["chat_template", fields.chat_template === null ? "none" : firstLine(fields.chat_template)],
-    ["context_length", count(fields.context_length)],
-    ["embedding_length", count(fields.embedding_length)],
-    ["block_count", count(fields.block_count)],
-    ["vocab_size", count(fields.vocab_size)],
-    ["license_url", fields.license_url],
+    ["chat_template", fields.chatTemplate === null ? "none" : firstLine(fields.chatTemplate)],
+    ["context_length", count(fields.contextLength)],
+    ["embedding_length", count(fields.embeddingLength)],
+    ["block_count", count(fields.blockCount)],
+    ["vocab_size", count(fields.vocabSize)],
+    ["license_url", fields.licenseUrl],
     [
       "fits",
       fits === null
         ? null
-        : `${fits.ok ? "yes" : "no"}, ${fits.device} needs about ${formatBytes(fits.needed_bytes)}${fits.available_bytes === null ? "" : ` of ${formatBytes(fits.available_bytes)} free`}`,
+        : `${fits.ok ? "yes" : "no"}, ${fits.device} needs about ${formatBytes(fits.neededBytes)}${fits.availableBytes === null ? "" : ` of ${formatBytes(fits.availableBytes)} free`}`,
     ],
   ];
   return rows.flatMap(([key, value]) => (value === null ? [] : [[key, value] as const]));

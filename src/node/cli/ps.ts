@@ -1,13 +1,13 @@
-/** `llmspell ps`: models that other llmspell processes hold, and those of Ollama. */
+/** `llmspell ps`: models that other llmspell processes hold, and those of servers. */
 import { SpellError } from "../../core/errors.ts";
 import { readRunRecords } from "../run-records.ts";
+import { commandsOf } from "./advice.ts";
 import type { Context } from "./context.ts";
 import { formatBytes } from "./format.ts";
 import { table } from "./model-list.ts";
 
-/** @throws SpellError of Ollama, where it is the only backend */
-export async function ps({ flags, screen, interrupt, openSpell }: Context): Promise<number> {
-  const localLLM = await (await openSpell()).localLLM();
+/** @throws SpellError of a server, where nothing else can be told */
+export async function ps({ flags, screen, interrupt, openSpell, argv }: Context): Promise<number> {
   const own = readRunRecords().map(({ model_id, size_bytes, device, context_size, pid }) => ({
     model_id,
     backend: "candle",
@@ -19,27 +19,27 @@ export async function ps({ flags, screen, interrupt, openSpell }: Context): Prom
     pid: pid as number | null,
   }));
   let theirs: typeof own = [];
-  const { backends } = localLLM.settings;
-  if (backends.includes("ollama") || flags.has("all")) {
-    try {
-      theirs = (await localLLM.ollama.running(interrupt.signal)).map(({ name, sizeBytes, gpuBytes, contextSize, expiresAt }) => {
-        const gpu = sizeBytes === 0 ? 0 : Math.round((100 * gpuBytes) / sizeBytes) / 100;
-        return {
-          model_id: localLLM.ollama.idOf(name),
-          backend: "ollama",
-          size_bytes: sizeBytes,
-          device: gpu === 0 ? "cpu" : gpu === 1 ? "gpu" : "cpu/gpu",
-          device_split: { cpu: Math.round((1 - gpu) * 100) / 100, gpu },
-          context_size: contextSize ?? 0,
-          expires_at: expiresAt ?? null,
-          pid: null,
-        };
-      });
-    } catch (error) {
-      if (!(error instanceof SpellError) || !backends.includes("candle")) throw error;
-      if (flags.has("all")) screen.note(`ollama is left out: ${error.message}`, [...error.actions, ...error.commands]);
-      else screen.log({ level: "info", message: `ollama is left out: ${error.message}` });
-    }
+  const { models: all } = await openSpell();
+  try {
+    theirs = (await all.running(interrupt.signal)).map(({ modelId, backend, sizeBytes, gpuBytes, contextLength, expiresAt }) => {
+      const gpu = sizeBytes === 0 ? 0 : Math.round((100 * gpuBytes) / sizeBytes) / 100;
+      return {
+        model_id: modelId,
+        backend,
+        size_bytes: sizeBytes,
+        device: gpu === 0 ? "cpu" : gpu === 1 ? "gpu" : "cpu/gpu",
+        device_split: { cpu: Math.round((1 - gpu) * 100) / 100, gpu },
+        context_size: contextLength ?? 0,
+        expires_at: expiresAt ?? null,
+        pid: null,
+      };
+    });
+  } catch (error) {
+    const isAlone = Object.values(await all.status()).every(({ ready }) => ready !== true);
+    if (!(error instanceof SpellError) || isAlone) throw error;
+    const message = `servers are left out: ${error.message}`;
+    if (flags.has("all")) screen.note(message, commandsOf(error, argv));
+    else screen.log({ level: "info", message });
   }
   const models = [...own, ...theirs];
   screen.document({ status: "ok", models });

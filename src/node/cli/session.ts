@@ -1,21 +1,19 @@
 /** What `generate` and `chat` share: flags to options, a model with its progress line, parts of a stream to fields and notes. */
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { bundledModels, draftsOfT5, type LoadOptions, variantsOfT5 } from "../../core/backends/candle.ts";
-import { type CandleSettings, candleSettings } from "../../core/backends/candle-settings.ts";
-import { chooseModel } from "../../core/backends/model-choice.ts";
+import type { LoadOptions } from "../../core/backends/backend.ts";
+import { candleSettings } from "../../core/backends/candle/settings.ts";
+import type { PullOffer } from "../../core/backends/models.ts";
 import { providerOfType } from "../../core/config/providers.ts";
 import { SpellError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
-import { shellQuote } from "../../core/shell-quote.ts";
 import type { GenerateOptions, Preset, Usage } from "../../core/spec/generate.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
-import { parseModelSpec, printModelSpec } from "../../core/spec/model-spec.ts";
 import type { DeviceChoice, DevicePreview, DeviceReport } from "../../core/spec/runtime.ts";
 import type { StreamPart } from "../../core/spec/stream-part.ts";
 import { parameterRules } from "../../core/text/parameters.ts";
-import { ownCommand } from "./advice.ts";
 import { flagNumber, flagText, type GivenFlags } from "./args.ts";
+import { canAsk } from "./ask.ts";
 import type { Context } from "./context.ts";
 import { formatMs, formatRate, plural } from "./format.ts";
 import type { Screen } from "./render.ts";
@@ -26,16 +24,13 @@ export type StreamEnd = Extract<StreamPart, { type: "stream-end" }>;
 const disposeMs = 300;
 
 /** What flags say; the configuration says the rest. */
-export function readLoadOptions(flags: GivenFlags): Pick<LoadOptions, "device" | "contextSize" | "threads" | "draft"> {
-  const device = flagText(flags, "device") as DeviceChoice | undefined;
-  const contextSize = flagNumber(flags, "context-size");
-  const threads = flagNumber(flags, "threads");
-  const draft = draftsOfT5.find((form) => form === flagText(flags, "draft"));
+export function readLoadOptions(flags: GivenFlags): LoadOptions {
   return {
-    device,
-    contextSize,
-    threads,
-    draft,
+    device: flagText(flags, "device") as DeviceChoice | undefined,
+    contextSize: flagNumber(flags, "context-size"),
+    threads: flagNumber(flags, "threads"),
+    quantization: flagText(flags, "quantization"),
+    draft: flagText(flags, "draft") as LoadOptions["draft"],
   };
 }
 
@@ -67,97 +62,39 @@ export function readGenerateOptions(flags: GivenFlags): GenerateOptions {
   };
 }
 
-/** A model to load: what Spell.load takes, and the settings of the provider it belongs to, where that runs it in this process. */
-export interface ModelToLoad {
-  /** absent where the name of the model decides */
-  readonly provider?: string | undefined;
-  readonly spec: string;
-  /** the variant that belongs to it: a part of the name, or made at load from the weights of a T5 folder */
-  readonly options: Pick<LoadOptions, "quantization">;
-  readonly settings: CandleSettings | undefined;
-}
-
-/**
- * @param model as typed; undefined: the default one
- * @throws SpellError of the configuration; backend-*, usage-no-model, spec-syntax, usage-value
- */
-export async function readModelChoice(context: Context, model: string | undefined): Promise<ModelToLoad> {
-  const { flags, config: readConfig } = context;
-  const { config, source } = await readConfig();
-  const { provider, spec } = chooseModel(config, model, source.startsWith("file:") ? source.slice("file:".length) : undefined);
-  const chosen = withQuantization(flags, spec);
-  return {
-    ...chosen,
-    ...(provider === undefined ? {} : { provider }),
-    spec: withProvider(chosen.spec, provider),
-    settings: candleSettings(config, provider ?? providerOfType(config, "candle")),
-  };
-}
-
-/** The provider goes along where the name alone would not lead to it again: a name in no catalogue, or a provider with settings of its own. */
-function withProvider(spec: string, provider: string | undefined): string {
-  const { kind } = parseModelSpec(spec);
-  const isPlain = kind === "path" || kind === "url" || kind === "hf" || (kind === "name" && bundledModels.has(spec.toLowerCase()));
-  if (provider === undefined || (provider === "candle" && isPlain)) return spec;
-  return provider === "candle" || provider === "ollama" ? `${spec}@${provider}` : `${provider}/${spec}`;
-}
-
-/** @throws SpellError spec-syntax, usage-value */
-function withQuantization(flags: GivenFlags, text: string): Pick<ModelToLoad, "spec" | "options"> {
-  const quantization = flagText(flags, "quantization");
-  if (quantization === undefined) return { spec: text, options: {} };
-  const spec = parseModelSpec(text);
-  if (spec.kind === "path") {
-    const variant = variantsOfT5.find((name) => name === quantization.toLowerCase());
-    if (variant !== undefined && !/\.gguf$/i.test(spec.path)) return { spec: text, options: { quantization: variant } };
-    throw new SpellError(
-      "usage-value",
-      `--quantization: wanted a variant of a named model, or ${variantsOfT5.join(", ")} for a T5 folder; got ${quantization} for ${text}`,
-      { where: "--quantization", hint: "For a GGUF model give the path of the file that has it." },
-    );
-  }
-  if (spec.kind === "url") {
-    throw new SpellError("usage-value", `--quantization: an address names one file; got ${text}`, { where: "--quantization" });
-  }
-  const own = spec.kind === "ollama" ? spec.tag : spec.variant;
-  if (own !== undefined && own.toUpperCase() !== quantization.toUpperCase()) {
-    throw new SpellError("usage-value", `--quantization ${quantization} contradicts ${text}`, {
-      where: "--quantization",
-      hint: "Keep one of them.",
-    });
-  }
-  const named = spec.kind === "ollama" ? { ...spec, tag: quantization } : { ...spec, variant: quantization };
-  return { spec: printModelSpec(named), options: {} };
-}
-
 /**
  * Loads a model under a progress line. Starts at once, before the first await, so that callers can do other things meanwhile.
+ * @param name as typed; undefined: the default model
  * @throws SpellError of Spell.load, with what a person can do about it
  */
-export async function loadModel(context: Context, spec: string, options: LoadOptions): Promise<LanguageModel> {
-  const { screen } = context;
-  const progress = screen.progress(`loading ${isPath(spec) ? basename(spec) : spec.replace(/@candle$/, "")}`);
+export async function loadModel(context: Context, name: string | undefined, options: LoadOptions): Promise<LanguageModel> {
+  const { screen, flags, interrupt } = context;
+  const { signal } = interrupt;
+  const progress = screen.progress(
+    `loading ${name === undefined ? "the default model" : isPath(name) ? basename(name) : name.replace(/@candle$/, "")}`,
+  );
   try {
     const { config } = await context.config();
-    const spell = await context.openSpell(
-      options.device ?? candleSettings(config, providerOfType(config, "candle"))?.load.device ?? "auto",
-    );
-    const load = (): Promise<LanguageModel> =>
-      spell.load(spec, { ...options, signal: context.interrupt.signal, onProgress: (share) => progress.share(share) });
-    const model = await load().catch(async (error: unknown) => {
-      if (!(error instanceof SpellError) || error.code !== "model-not-installed") throw error;
+    const device = options.device ?? candleSettings(config, providerOfType(config, "candle"))?.load.device ?? "auto";
+    const spell = await context.openSpell(device);
+    const mayPull = !flags.has("offline") && (flags.has("pull") || canAsk(context));
+    const pull = async (offer: PullOffer): Promise<boolean> => {
       progress.end();
-      const { offerPull } = await import("./model-pull.ts");
-      if (!(await offerPull(context, spell, spec, options, error))) throw withPullCommand(error, context);
-      return load();
+      return (await import("./model-pull.ts")).offerPull(context, spell, offer);
+    };
+    const model = await spell.load(name, {
+      ...options,
+      signal,
+      onProgress: (share) => progress.share(share),
+      pull: mayPull ? pull : false,
     });
     progress.end();
     await noteRun(model);
     noteMissingRuntime(model.device, screen);
     return model;
   } catch (error) {
-    if (context.interrupt.signal.aborted) throw new SpellError("run-aborted", "stopped before the model was loaded", { cause: error });
-    throw explain(error, spec);
+    if (signal.aborted) throw new SpellError("run-aborted", "stopped before the model was loaded", { cause: error });
+    throw explain(error, name ?? "", "run", context);
   } finally {
     progress.end();
   }
@@ -170,22 +107,9 @@ function isPath(spec: string): boolean {
 
 /** For `ps` of other processes. */
 async function noteRun({ id, sizeBytes, device, contextLength }: LanguageModel): Promise<void> {
-  if (sizeBytes === undefined) return; // the server tells by itself
+  if (sizeBytes === undefined || device === undefined) return; // the server tells by itself
   const { writeRunRecord } = await import("../run-records.ts");
-  writeRunRecord({ model_id: id, size_bytes: sizeBytes, device: device.chosen, context_size: contextLength });
-}
-
-/** The same command once more, with the flag that downloads. */
-function withPullCommand(error: SpellError, { operands, flags, argv }: Context): SpellError {
-  const own = operands.length === 0 || flags.has("offline") ? undefined : ownCommand(argv, "--pull");
-  const again = own === undefined ? [] : [own];
-  return new SpellError(error.code, error.message, {
-    hint: error.hint,
-    commands: [...error.commands, ...again],
-    where: error.where,
-    details: error.details,
-    cause: error,
-  });
+  writeRunRecord({ model_id: id, size_bytes: sizeBytes, device: device.chosen, context_size: contextLength ?? 0 });
 }
 
 /** Frees a model, but does not let it hold up the end of the run. */
@@ -193,40 +117,33 @@ export async function disposeSoon(model: LanguageModel): Promise<void> {
   await Promise.race([model.dispose().catch(() => undefined), new Promise((resolve) => setTimeout(resolve, disposeMs).unref())]);
 }
 
-/** The library speaks of its own options; a person typed a flag. And a path that does not exist is usually nearly right. */
-export function explain(error: unknown, spec: string, command = "llmspell generate -m"): unknown {
+/**
+ * The library speaks of its own options; a person typed a flag. And a path that does not exist is usually nearly right.
+ * @param kind what the command does with the model
+ */
+export function explain(error: unknown, spec: string, kind: "run" | "info" = "run", context?: Context): unknown {
   if (!(error instanceof SpellError)) return error;
-  const { code, message, where, details } = error;
-  const withSpec = (path: string): string => `${command} ${shellQuote(path)}${command.endsWith("-m") ? ' "Hello"' : ""}`;
-  const more = { details, cause: error };
-  if (code === "run-option" && where !== undefined) {
-    const flag = flagOfOption.get(where);
-    if (flag !== undefined)
-      return new SpellError("usage-value", message.replace(`${where}:`, `${flag}:`), {
-        where: flag,
-        commands: ["llmspell help generate"],
-        ...more,
-      });
-  }
-  if ((code === "spec-syntax" || code === "model-unknown") && !/^[./~\\]/.test(spec) && existsSync(spec)) {
-    return new SpellError(code, message, { hint: "A path begins with ./", commands: [withSpec(`./${spec}`)], ...more, where: spec });
-  }
+  const { code, message, where, actions } = error;
+  const flag = code === "run-option" || code === "usage-value" ? flagOfOption.get(where ?? "") : undefined;
+  if (flag !== undefined)
+    return error.with({
+      code: "usage-value",
+      message: message.replace(new RegExp(`^${where}\\b`), flag),
+      where: flag,
+      actions: [{ kind: "shell", line: "llmspell help generate" }],
+    });
+  if (code === "model-not-installed" && context !== undefined && context.operands.length > 0 && !context.flags.has("offline"))
+    return error.with({ actions: [...actions, { kind: "use-option", name: "pull", value: true }] });
+  if ((code === "spec-syntax" || code === "model-unknown") && spec !== "" && !/^[./~\\]/.test(spec) && existsSync(spec))
+    return error.with({ hint: "A path begins with ./", actions: [{ kind, model: `./${spec}` }], where: spec });
   if (code === "model-unknown" && /^[./~\\]/.test(spec)) {
     const there = modelsBeside(spec);
-    if (there.length > 0) {
-      return new SpellError(code, message, { hint: "There is:", commands: there.map(withSpec), ...more, where: where ?? spec });
-    }
+    if (there.length > 0) return error.with({ hint: "There is:", actions: there.map((model) => ({ kind, model })), where: where ?? spec });
   }
-  if (code.startsWith("device-")) {
-    const commands = command.endsWith("-m") ? [...error.commands, `${command} ${shellQuote(spec)} --device cpu "Hello"`] : error.commands;
-    return new SpellError(code, message, { hint: error.hint, commands, ...more, ...(where === undefined ? {} : { where }) });
-  }
+  if (code.startsWith("device-") && kind === "run") return error.with({ actions: [...actions, { kind, model: spec, device: "cpu" }] });
   if (code === "run-context") {
-    const [raise, look] = [
-      "Shorten the prompt, or raise --context-size up to the limit of the model:",
-      `llmspell model info ${shellQuote(spec)}`,
-    ];
-    return new SpellError(code, message, { hint: raise, commands: [look], ...more, ...(where === undefined ? {} : { where }) });
+    const hint = "Shorten the prompt, or raise --context-size up to the limit of the model:";
+    return error.with({ hint, actions: [{ kind: "info", model: spec }] });
   }
   return error;
 }
@@ -261,9 +178,9 @@ function modelsBeside(path: string): readonly string[] {
 }
 
 /** A faster runtime that could be here is named once in a run, with the line that installs it. */
-function noteMissingRuntime(device: DeviceReport, screen: Screen): void {
+function noteMissingRuntime(device: DeviceReport | undefined, screen: Screen): void {
   if (screen.json) return;
-  const missing = device.tried.find(({ device: name, ok, reason }) => name === "cpu" && !ok && reason === "package-missing");
+  const missing = device?.tried.find(({ device: name, ok, reason }) => name === "cpu" && !ok && reason === "package-missing");
   if (missing?.runtime === undefined) return;
   screen.note(
     `${missing.runtime} is not installed; with it models run faster, and on the GPU:`,
@@ -272,14 +189,17 @@ function noteMissingRuntime(device: DeviceReport, screen: Screen): void {
 }
 
 /** @returns "cpu through node-llama-cpp, threads: prompt 2, answer 1 (measured)" */
-export function describeDevice({ chosen, runtime, threads }: DeviceReport): string {
+export function describeDevice(device: DeviceReport | undefined): string {
+  if (device === undefined) return "the server's";
+  const { chosen, runtime, threads } = device;
   const through = runtime === undefined ? "" : ` through ${runtime}`;
   const counted = threads === undefined ? "" : `, threads: prompt ${threads.prompt}, answer ${threads.decode} (${threads.origin})`;
   return chosen + through + counted;
 }
 
 /** A device report with the names users see. */
-export function deviceFields(report: DeviceReport | DevicePreview): Record<string, unknown> {
+export function deviceFields(report: DeviceReport | DevicePreview | undefined): Record<string, unknown> | null {
+  if (report === undefined) return null;
   const { chosen, tried, runtime } = report;
   const threads = "threads" in report ? report.threads : undefined;
   return {
@@ -306,18 +226,20 @@ export function missingTemplateNote(model: LanguageModel): string {
   return `${model.id} has no chat template; the text is continued as it is`;
 }
 
-/** Names the parameter that would have let an answer go on. @param maxTokens what was asked for, or its default */
-export function lengthNote({ usage }: StreamEnd, model: LanguageModel, maxTokens: number, parameter: (name: string) => string): string {
-  return usage.completionTokens >= maxTokens
-    ? `the answer was cut after ${plural(usage.completionTokens, "token")}; ${parameter("max_tokens")} N allows more`
-    : `the answer was cut after ${plural(usage.completionTokens, "token")}, because the context of ${plural(model.contextLength, "token")} is full; ${parameter("max_tokens")} cannot help, ${parameter("context_size")} N may`;
+/** Names the parameter that would have let an answer go on. */
+export function lengthNote({ usage }: StreamEnd, model: LanguageModel, parameter: (name: string) => string): string {
+  const isFull = !model.isSeq2Seq && model.contextLength !== undefined && usage.totalTokens >= model.contextLength;
+  const cut = `the answer was cut after ${plural(usage.completionTokens, "token")}`;
+  if (!isFull) return `${cut}; ${parameter("max_tokens")} N allows more`;
+  return `${cut}, because the context of ${plural(model.contextLength, "token")} is full; ${parameter("max_tokens")} cannot help, ${parameter("context_size")} N may`;
 }
 
 /** Lines of --stats. */
-export function statisticsText(end: StreamEnd, device: DeviceReport): string {
+export function statisticsText(end: StreamEnd, device: DeviceReport | undefined): string {
   const { timing, usage, seed } = end;
-  const computed = usage.promptTokens - usage.cachedPromptTokens;
-  const reused = usage.cachedPromptTokens === 0 ? "" : `, ${usage.cachedPromptTokens.toLocaleString("en-US")} taken over`;
+  const { cachedTokens = 0 } = usage;
+  const computed = usage.promptTokens - cachedTokens;
+  const reused = cachedTokens === 0 ? "" : `, ${cachedTokens.toLocaleString("en-US")} cached`;
   const rows: readonly (readonly [string, string])[] = [
     ...(timing.loadMs > 0 ? [["load", formatMs(timing.loadMs)] as const] : []),
     ["prompt", `${plural(computed, "token")} in ${formatMs(timing.prefillMs)}, ${formatRate(timing.prefillRate)}${reused}`],

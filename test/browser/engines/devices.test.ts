@@ -1,17 +1,19 @@
 /** Devices of a page in Chromium, on its software adapter: what is chosen and why, and what happens when the device goes away. */
+
 import { describe, expect, it } from "vitest";
 import { findAdapter } from "../../../src/browser/engines/adapter.ts";
 import { ggufRuntime, t5Runtime } from "../../../src/browser/engines/devices.ts";
 import { openWebGpuOnnx } from "../../../src/browser/engines/onnx-web.ts";
 import { t5Engine } from "../../../src/browser/engines/t5-engine.ts";
 import { browserVerdicts } from "../../../src/browser/engines/verdict-store.ts";
-import { collect, createSpell, load, type Platform } from "../../../src/browser/index.ts";
+import { createSpell, load, type Platform } from "../../../src/browser/index.ts";
 import { browserPlatform } from "../../../src/browser/platform.ts";
 import type { VerdictStore } from "../../../src/core/devices/self-test.ts";
 import type { StreamPart } from "../../../src/core/spec/stream-part.ts";
 import { OnnxGraphBuilder } from "../../../src/core/t5/onnx.ts";
 import { failure } from "../../support/failure.ts";
 import { soonMs } from "../../support/soon.ts";
+import { textOf } from "../../support/text-of.ts";
 
 const adapter = await findAdapter();
 const why = adapter === undefined ? " (skipped: the browser offers no adapter)" : "";
@@ -72,7 +74,7 @@ onGpu(`auto in a page${why}`, () => {
   it("takes WebAssembly, and says that the adapter is a processor in disguise", async () => {
     await using model = await load("tiny-t5-en-fr");
     expect(model.device).toMatchObject({ chosen: "wasm", runtime: "onnxruntime-web" });
-    expect(model.device.tried).toMatchObject([
+    expect(model.device!.tried).toMatchObject([
       { device: "webgpu", ok: false, reason: "software-adapter", hint: expect.stringContaining("swiftshader") },
       { device: "wasm", ok: true },
     ]);
@@ -90,7 +92,7 @@ onGpu(`auto in a page${why}`, () => {
     await using model = await load("tiny-t5-en-fr", { device });
     const warnings: StreamPart[] = [];
     for await (const part of model.stream(hello)) if (part.type === "warning") warnings.push(part);
-    expect(model.device.chosen).toBe("wasm");
+    expect(model.device!.chosen).toBe("wasm");
     expect(warnings[0]).toMatchObject({ code: "device-fallback", message: `${device} does not exist here; wasm is used (use webgpu)` });
   });
 });
@@ -177,7 +179,7 @@ onGpu(`R1 a device that is lost, in a page${why}`, () => {
   it("between tokens: device-lost with the text so far, and the next call is answered elsewhere", async () => {
     const { spell, lose } = loseablePlatform();
     await using model = await spell.load("tiny-t5-en-fr", { device: "auto" });
-    expect(model.device.chosen).toBe("webgpu");
+    expect(model.device!.chosen).toBe("webgpu");
     let shown = "";
     const error = await failure(
       (async () => {
@@ -191,8 +193,8 @@ onGpu(`R1 a device that is lost, in a page${why}`, () => {
     expect(error).toMatchObject({ code: "device-lost", details: { partialText: shown } });
     expect(shown).not.toBe("");
     expect("Il y a une voiture à l'extérieur de notre maison.".startsWith(shown)).toBe(true);
-    expect(await collect(model.stream(hello))).toBe("Bonjour le monde");
-    expect(model.device.chosen).toBe("wasm");
+    expect(await textOf(model.stream(hello))).toBe("Bonjour le monde");
+    expect(model.device!.chosen).toBe("wasm");
   }, 120_000);
 
   it("before any text, under auto: one restart on WebAssembly with a warning; by name: an error, and no other device", async () => {
@@ -203,10 +205,10 @@ onGpu(`R1 a device that is lost, in a page${why}`, () => {
     for await (const part of model.stream(hello)) parts.push(part);
     expect(parts.map((part) => (part.type === "text-delta" ? part.text : "")).join("")).toBe("Bonjour le monde");
     expect(parts.find((part) => part.type === "warning" && part.code === "device-fallback")).toBeDefined();
-    expect(model.device.chosen).toBe("wasm");
+    expect(model.device!.chosen).toBe("wasm");
     await using named = await spell.load("tiny-t5-en-fr", { device: "webgpu" });
     lose();
-    expect((await failure(collect(named.stream(hello)))).code).toBe("device-lost");
+    expect((await failure(textOf(named.stream(hello)))).code).toBe("device-lost");
   }, 120_000);
 
   it("R2 opened, used and given back 20 times", async () => {

@@ -1,9 +1,11 @@
 /** T5 exported to ONNX in Chromium, through @huggingface/transformers that the page hands in: the contract, golden answers, no request elsewhere. */
+
 import { describe, expect, it } from "vitest";
-import { browserPlatform, collect, createSpell, load } from "../../../src/browser/index.ts";
+import { browserPlatform, createSpell, load } from "../../../src/browser/index.ts";
 import { languageModelContract } from "../../contract/language-model.ts";
 import { writeExport } from "../../fixtures/t5-export.ts";
 import golden from "../../golden/tiny-t5-en-fr.json";
+import { textOf } from "../../support/text-of.ts";
 
 const prefix = "translate English to French: ";
 const spell = createSpell({ platform: browserPlatform({ transformers: () => import("@huggingface/transformers") }) });
@@ -29,7 +31,7 @@ describe("an exported T5 in a page", () => {
   it("translates as transformers does", async () => {
     await using model = await spell.load(await files());
     expect(model.device).toMatchObject({ chosen: "wasm", runtime: "transformers.js" });
-    for (const { en, greedy_text } of golden.cases.slice(0, 12)) expect(await collect(model.stream(prefix + en)), en).toBe(greedy_text);
+    for (const { en, greedy_text } of golden.cases.slice(0, 12)) expect(await textOf(model.stream(prefix + en)), en).toBe(greedy_text);
   });
 
   it("says how to hand in the package where the page did not", async () => {

@@ -1,11 +1,13 @@
 /** The wall around an engine in a page: whatever happens to its worker, each call settles with a typed error, and the next load works. */
+
 import { describe, expect, it } from "vitest";
 import { workerRuntime } from "../../../src/browser/engines/worker-runtime.ts";
-import { collect, createSpell, type GgufRuntime, type LanguageModel, type Platform, SpellError } from "../../../src/browser/index.ts";
+import { createSpell, type GgufRuntime, type LanguageModel, type Platform, SpellError } from "../../../src/browser/index.ts";
 import { browserPlatform } from "../../../src/browser/platform.ts";
 import type { GgufGenerateOptions, GgufOpenOptions } from "../../../src/core/spec/runtime.ts";
 import { failure } from "../../support/failure.ts";
 import { soonMs } from "../../support/soon.ts";
+import { textOf } from "../../support/text-of.ts";
 
 const prompt = "Once upon a time";
 const greedy = { temperature: 0, repeatPenalty: 1, maxTokens: 12 } as const;
@@ -32,7 +34,7 @@ describe("R6 a worker that dies", () => {
       workers.push(worker);
       return worker;
     });
-    const expected = await collect(model.stream(prompt, greedy));
+    const expected = await textOf(model.stream(prompt, greedy));
     let shown = "";
     const running = failure(
       (async () => {
@@ -49,7 +51,7 @@ describe("R6 a worker that dies", () => {
     expect(error.message).toContain("worker");
     expect(error.details?.["partialText"]).toBe(shown);
     expect(performance.now() - started).toBeLessThan(10_000);
-    expect(await collect(model.stream(prompt, greedy))).toBe(expected);
+    expect(await textOf(model.stream(prompt, greedy))).toBe(expected);
     expect(workers).toHaveLength(2);
   });
 
@@ -63,7 +65,7 @@ describe("R6 a worker that dies", () => {
     );
     expect(["run-crash", "device-unavailable"]).toContain(error.code);
     await using model = await load(realWorker);
-    expect((await collect(model.stream(prompt, greedy))).length).toBeGreaterThan(10);
+    expect((await textOf(model.stream(prompt, greedy))).length).toBeGreaterThan(10);
   });
 
   it("at its first line, or because it cannot be fetched: device-unavailable that says so", async () => {
@@ -98,7 +100,7 @@ describe("R6 a worker that misbehaves", () => {
         }
       }`),
     );
-    const error = await failure(collect(model.stream(prompt)));
+    const error = await failure(textOf(model.stream(prompt)));
     expect(error).toMatchObject({ code: "run-crash", details: { partialText: "Once" } });
     expect(error.message).toContain("planted");
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { StreamPart } from "../../../src/core/spec/stream-part.ts";
 import { scriptedModel } from "../../../src/core/testing/index.ts";
-import { collect } from "../../../src/core/text/collect.ts";
+import { textOf } from "../../support/text-of.ts";
 
 const template = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}";
 
@@ -11,9 +11,9 @@ const echo = (prompt: string): Iterable<string> => [prompt];
 describe("GGUF model", () => {
   it("renders text as one user message where there is a template, and passes it as it is where there is none", async () => {
     const chat = await scriptedModel({ answer: echo, chatTemplate: template });
-    expect(await collect(chat.stream("Hi"))).toBe("<|user|>Hi<|assistant|>");
+    expect(await textOf(chat.stream("Hi"))).toBe("<|user|>Hi<|assistant|>");
     expect(
-      await collect(
+      await textOf(
         chat.stream(
           [
             { role: "user", content: "a" },
@@ -24,9 +24,9 @@ describe("GGUF model", () => {
         ),
       ),
     ).toBe("<|system|>s<|user|>a<|assistant|>b<|user|>c<|assistant|>");
-    expect(await collect(chat.stream("Hi", { raw: true }))).toBe("Hi");
+    expect(await textOf(chat.stream("Hi", { raw: true }))).toBe("Hi");
     const plain = await scriptedModel({ answer: echo });
-    expect(await collect(plain.stream("Once upon"))).toBe("Once upon");
+    expect(await textOf(plain.stream("Once upon"))).toBe("Once upon");
     expect(plain.hasChatTemplate).toBe(false);
   });
 
@@ -38,7 +38,7 @@ describe("GGUF model", () => {
       { type: "warning", code: "prompt-defused", message: expect.stringContaining("U+200B") },
     ]);
     expect(parts.find((part) => part.type === "text-delta")).toMatchObject({ text: "<|user|>a <\u200b|user|> b<|assistant|>" });
-    expect(await collect(model.stream("a <|user|> b", { raw: true }))).toBe("a <|user|> b");
+    expect(await textOf(model.stream("a <|user|> b", { raw: true }))).toBe("a <|user|> b");
   });
 
   it("puts a system message before the first user message where the template refuses it", async () => {
@@ -49,7 +49,7 @@ describe("GGUF model", () => {
     expect(parts.find((part) => part.type === "text-delta")).toMatchObject({ text: "<|user|>Be kind\n\nHi<|assistant|>" });
     expect(parts.filter((part) => part.type === "warning")).toHaveLength(1);
     const refuses = await scriptedModel({ chatTemplate: "{{ raise_exception('never') }}" });
-    await expect(collect(refuses.stream("Hi"))).rejects.toMatchObject({
+    await expect(textOf(refuses.stream("Hi"))).rejects.toMatchObject({
       code: "template-parse",
       message: expect.stringContaining("never"),
     });
@@ -58,19 +58,19 @@ describe("GGUF model", () => {
   it("refuses messages of unknown form", async () => {
     const model = await scriptedModel({ chatTemplate: template });
     for (const prompt of [[], [{ role: "robot", content: "x" }], [{ role: "user", content: 3 }], [null]]) {
-      await expect(collect(model.stream(prompt as never))).rejects.toMatchObject({ code: "run-option" });
+      await expect(textOf(model.stream(prompt as never))).rejects.toMatchObject({ code: "run-option" });
     }
-    await expect(collect(model.stream([{ role: "user", content: "x" }], { raw: true }))).rejects.toMatchObject({ code: "run-option" });
+    await expect(textOf(model.stream([{ role: "user", content: "x" }], { raw: true }))).rejects.toMatchObject({ code: "run-option" });
   });
 
   it("R5 fails the call in which the engine dies with the text so far, and starts it again for the next", async () => {
     const model = await scriptedModel({ crashAt: (word, call) => word === 3 && call === 1 && crashes-- > 0 });
     let crashes = 1;
-    await expect(collect(model.stream("Once"))).rejects.toMatchObject({
+    await expect(textOf(model.stream("Once"))).rejects.toMatchObject({
       code: "run-crash",
       details: { partialText: expect.stringMatching(/^( \w+){3}$/) },
     });
-    expect(await collect(model.stream("Once", { maxTokens: 5 }))).toMatch(/^( \w+){5}$/);
+    expect(await textOf(model.stream("Once", { maxTokens: 5 }))).toMatch(/^( \w+){5}$/);
   });
 
   it("R5 stops starting an engine that died three times within a minute", async () => {
@@ -81,7 +81,7 @@ describe("GGUF model", () => {
         return true;
       },
     });
-    for (let i = 0; i < 6; i += 1) await expect(collect(model.stream("Once"))).rejects.toMatchObject({ code: "run-crash" });
+    for (let i = 0; i < 6; i += 1) await expect(textOf(model.stream("Once"))).rejects.toMatchObject({ code: "run-crash" });
     expect(deaths).toBe(4); // the first engine and three restarts
   });
 
@@ -98,6 +98,6 @@ describe("GGUF model", () => {
 
   it("R13 ends a model that never ends at the default of 512 tokens", async () => {
     const model = await scriptedModel({ contextLength: 4096 });
-    expect((await collect(model.stream("Once"))).match(/ /g)).toHaveLength(512);
+    expect((await textOf(model.stream("Once"))).match(/ /g)).toHaveLength(512);
   });
 });

@@ -48,12 +48,12 @@ describe("model spec", () => {
     ["openai/gpt-4o", { kind: "name", name: "gpt-4o", backend: "openai" }],
     ["openai/x@candle", { kind: "name", name: "x", backend: "candle" }],
   ])("reads the provider before the first slash of %s, where providers are told", (text, expected) => {
-    expect(parseModelSpec(text, { providers: ["openai"] })).toEqual(expected);
+    expect(parseModelSpec(text, { providers: ["ollama", "openai"] })).toEqual(expected);
   });
 
   it("offers hf: for an unknown prefix", () => {
     expect(() => parseModelSpec("google/flan-t5-small", { providers: [] })).toThrow(
-      expect.objectContaining({ code: "backend-unknown", commands: ["llmspell model pull hf:google/flan-t5-small"] }),
+      expect.objectContaining({ code: "backend-unknown", actions: [{ kind: "pull", model: "hf:google/flan-t5-small" }] }),
     );
     expect(() => parseModelSpec("google/flan-t5-small")).toThrow(expect.objectContaining({ code: "spec-syntax" }));
   });

@@ -1,11 +1,10 @@
 /** Calls of programs without a compiler: what is no option, no prompt and no model is told, never ignored. */
 import { describe, expect, it } from "vitest";
-import { createLocalLlm } from "../../../src/core/api/local-llm.ts";
 import { createSpell } from "../../../src/core/api/spell.ts";
 import { memoryPlatform, scriptedRuntime } from "../../../src/core/testing/index.ts";
-import { collect } from "../../../src/core/text/collect.ts";
 import { tinyLlama } from "../../fixtures/gguf/models.ts";
 import { writeGguf } from "../../fixtures/gguf-writer.ts";
+import { textOf } from "../../support/text-of.ts";
 
 const file = writeGguf(tinyLlama());
 const open = (answer: () => string[] = () => [" ok"]) => {
@@ -27,7 +26,7 @@ describe("options that are none", () => {
   ])("of a generation: %j", async (options, where, meant) => {
     const { spell } = open();
     const model = await spell.load("/models/a b.gguf");
-    const error = await collect(model.stream("x", untyped(options))).catch((thrown: unknown) => thrown);
+    const error = await textOf(model.stream("x", untyped(options))).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({
       code: "run-option",
       where,
@@ -37,36 +36,48 @@ describe("options that are none", () => {
     await model.dispose();
   });
 
-  it("of load, createSpell, LocalLLM.generate and LocalLLM.pull, before anything is looked for", async () => {
+  it("of load, createSpell, generate and pull, before anything is looked for", async () => {
     const { platform, spell } = open();
-    const llm = createLocalLlm({ platform });
     await expect(spell.load("/none", untyped({ gpu: true }))).rejects.toMatchObject({ code: "run-option", where: "gpu" });
-    await expect(llm.load("nowhere@ollama", untyped({ ctx: 1 }))).rejects.toMatchObject({ code: "run-option", where: "ctx" });
-    await expect(llm.generate("/none", "x", untyped({ max_tokens: 5 }))).rejects.toMatchObject({
+    await expect(spell.load("nowhere@ollama", untyped({ ctx: 1 }))).rejects.toMatchObject({ code: "run-option", where: "ctx" });
+    await expect(spell.generate("/models/a b.gguf", "x", untyped({ max_tokens: 5 }))).rejects.toMatchObject({
       message: expect.stringContaining("maxTokens"),
     });
-    await expect(llm.pull("nowhere", untyped({ onProgress: () => undefined }))).rejects.toMatchObject({ where: "onProgress" });
+    await expect(spell.models.pull("nowhere", untyped({ on_progress: () => undefined }))).rejects.toMatchObject({ where: "on_progress" });
     expect(() => createSpell(untyped({ platform, profil: "candle" }))).toThrow(/did you mean profile/);
   });
 });
 
 describe("what is no prompt", () => {
   it.each([
-    [undefined, "prompt: wanted text, or messages"],
+    [undefined, "prompt: expected text, or messages"],
     [null, "got null"],
     [5, "got number"],
-    [[], "wanted at least one"],
+    [[], "expected at least one"],
     [[{ role: "boss", content: "x" }], "messages[0]"],
-    [[{ role: "user", content: [{ type: "text", text: "x" }] }], "messages[0]"],
+    [[{ role: "user", content: [{ type: "image", data: "x" }] }], "messages[0].content[0]"],
+    [[{ role: "user", content: [{ type: "text" }] }], "messages[0].content[0]"],
+    [[{ role: "tool", content: "x" }], "messages[0]"],
   ])("%j", async (prompt, text) => {
     const { spell } = open();
     const model = await spell.load("/models/a b.gguf");
-    await expect(collect(model.stream(untyped(prompt)))).rejects.toMatchObject({
+    await expect(textOf(model.stream(untyped(prompt)))).rejects.toMatchObject({
       code: "run-option",
       message: expect.stringContaining(text),
     });
     await model.dispose();
   });
+});
+
+it("parts of a message are joined to its text", async () => {
+  const { spell } = open();
+  const model = await spell.load("/models/a b.gguf");
+  const content = [
+    { type: "text", text: "on" },
+    { type: "text", text: "ce" },
+  ] as const;
+  expect((await model.generate([{ role: "user", content }])).text).toBe((await model.generate("once")).text);
+  await model.dispose();
 });
 
 describe("what is no model", () => {
@@ -78,7 +89,7 @@ describe("what is no model", () => {
   it("takes the address of a local file, as import.meta.url makes it", async () => {
     const { spell } = open();
     const model = await spell.load(new URL("file:///models/a%20b.gguf"));
-    expect([model.id, await collect(model.stream("x"))]).toEqual(["/models/a b.gguf", " ok"]);
+    expect([model.id, await textOf(model.stream("x"))]).toEqual(["/models/a b.gguf", " ok"]);
     await model.dispose();
     await expect(spell.load(new URL("file:///C:/none.gguf"))).rejects.toMatchObject({
       code: "model-unknown",

@@ -7,8 +7,9 @@ import type { LanguageModel } from "../../../src/core/spec/language-model.ts";
 import type { Device, DeviceChoice, GgufHandle, GgufOpenOptions, GgufRuntime } from "../../../src/core/spec/runtime.ts";
 import type { StreamPart } from "../../../src/core/spec/stream-part.ts";
 import { memoryPlatform } from "../../../src/core/testing/index.ts";
-import { collect } from "../../../src/core/text/collect.ts";
+import { pooledModel } from "../../../src/core/testing/scripted-model.ts";
 import { failure } from "../../support/failure.ts";
+import { textOf } from "../../support/text-of.ts";
 
 interface Plant {
   /** how each opened handle on a GPU ends its first answer, and after how many pieces */
@@ -56,7 +57,9 @@ function planted({ code = "device-lost", after = 0, order = ["webgpu", "cpu"] }:
   const load = (device: DeviceChoice): Promise<LanguageModel> => {
     const facts = { architecture: "llama", controlTokens: [], samplingDefaults: {}, notes: [], bos: { id: 1, text: "<s>" } };
     const options = { device, contextLength: 128, batchSize: 8, threads: 1 };
-    return openGgufModel({ id: "planted", files: [], facts: facts as never }, runtime, memoryPlatform({ gguf: runtime }), options);
+    const open = () =>
+      openGgufModel({ id: "planted", files: [], facts: facts as never }, runtime, memoryPlatform({ gguf: runtime }), options);
+    return pooledModel({ id: "planted", key: "planted", open });
   };
   return { opened, disposed, load };
 }
@@ -79,10 +82,10 @@ describe("R1 a device that is lost", () => {
         { type: "warning", code: "device-fallback", message: "webgpu failed (webgpu is gone); cpu computes instead" },
       ]);
       expect(parts.map((part) => (part.type === "text-delta" ? part.text : "")).join("")).toBe("cpu says hello");
-      expect(model.device.chosen).toBe("cpu");
+      expect(model.device!.chosen).toBe("cpu");
       expect(opened.map(({ lost }) => lost ?? [])).toEqual([[], ["webgpu"]]);
       expect(disposed).toEqual(["webgpu"]);
-      expect(await collect(model.stream("Hi"))).toBe("cpu says hello");
+      expect(await textOf(model.stream("Hi"))).toBe("cpu says hello");
       expect(opened).toHaveLength(2);
     },
   );
@@ -126,9 +129,9 @@ describe("a device named by one call", () => {
     const model = await load("cpu");
     const there = await partsOf(model.stream("Hi", { device: "webgpu" }));
     expect(there[0]).toMatchObject({ type: "stream-start", device: { chosen: "webgpu" } });
-    expect(await collect(model.stream("Hi", { device: "webgpu" }))).toBe("webgpu says hello");
-    expect(await collect(model.stream("Hi"))).toBe("cpu says hello");
-    expect(model.device.chosen).toBe("cpu");
+    expect(await textOf(model.stream("Hi", { device: "webgpu" }))).toBe("webgpu says hello");
+    expect(await textOf(model.stream("Hi"))).toBe("cpu says hello");
+    expect(model.device!.chosen).toBe("cpu");
     expect(opened.map(({ device }) => device)).toEqual(["cpu", "webgpu"]);
     await model.dispose();
     expect(disposed.sort()).toEqual(["cpu", "webgpu"]);
@@ -137,7 +140,7 @@ describe("a device named by one call", () => {
   it("is not loaded again where auto has taken it already", async () => {
     const { load, opened } = planted({ order: ["cpu"] });
     const model = await load("auto");
-    expect(await collect(model.stream("Hi", { device: "cpu" }))).toBe("cpu says hello");
+    expect(await textOf(model.stream("Hi", { device: "cpu" }))).toBe("cpu says hello");
     expect(opened).toHaveLength(1);
   });
 

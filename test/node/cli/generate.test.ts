@@ -7,7 +7,8 @@ import { generate } from "../../../src/node/cli/generate.ts";
 import { root } from "../../support.ts";
 import { chunks, keptScreen, quietInterrupt, scriptedContext } from "./support.ts";
 
-const files = { "tiny-stories/tiny-stories.gguf": readFileSync(`${root}/builtins/models/tiny-stories/tiny-stories.gguf`) };
+const gguf = readFileSync(`${root}/builtins/models/tiny-stories/tiny-stories.gguf`);
+const files = { "tiny-stories/tiny-stories.gguf": gguf, "./own.gguf": gguf };
 const flags = (given: Readonly<Record<string, readonly string[]>>) => new Map(Object.entries(given));
 const templateNote = "note: tiny-stories has no chat template; the text is continued as it is\n";
 
@@ -213,7 +214,10 @@ describe("generate, over a scripted runtime", () => {
     await expect(run({ "context-size": ["5000"] })).rejects.toMatchObject({ code: "usage-value", where: "--context-size" });
     await expect(run({ raw: [], system: ["s"] })).rejects.toMatchObject({ code: "usage-value" });
     await expect(run({ model: ["tiny-stories:Q8_0"], quantization: ["Q4_0"] })).rejects.toMatchObject({ code: "usage-value" });
-    await expect(run({ model: ["./x.gguf"], quantization: ["Q4_0"] })).rejects.toMatchObject({ code: "usage-value" });
+    await expect(run({ model: ["./own.gguf"], quantization: ["Q4_0"] })).rejects.toMatchObject({
+      code: "usage-value",
+      where: "--quantization",
+    });
     await expect(run({ quantization: ["Q4_0"] })).rejects.toMatchObject({ code: "model-variant-unknown" });
     await expect(run({ quantization: ["q8_0"], "max-tokens": ["1"] })).resolves.toBe(0);
     await expect(run({ stop: Array.from({ length: 17 }, (_, i) => `s${i}`) })).rejects.toMatchObject({

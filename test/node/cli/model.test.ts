@@ -49,7 +49,7 @@ describe("model commands", () => {
     const { status, results } = await json("model", "verify");
     expect([status, results.at(-1)]).toMatchObject(["ok", { file: "tiny.Q8_0.gguf", ok: true }]);
     const again = await run(["model", "remove", "tinyllama", "--yes"]);
-    expect(again.stderr).toMatch(/There is nothing to remove. What is here:\n {2}llmspell model list\n\[model-not-installed\]\n$/);
+    expect(again.stderr).toMatch(/There is nothing to remove\. Installed models:\n {2}llmspell model list\n\[model-not-installed\]\n$/);
     expect(await run(["model", "remove", "mine"])).toMatchObject({
       status: 2,
       stderr: expect.stringMatching(/llmspell model remove --yes mine\n\[usage-confirm\]\n$/),

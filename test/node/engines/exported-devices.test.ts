@@ -1,4 +1,5 @@
 /** T5 exported to ONNX, through @huggingface/transformers: the contract, the bundled model's golden answers, and what is refused. */
+
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,9 +8,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { exportedRuntime } from "../../../src/node/engines/devices.ts";
 import { installCommand } from "../../../src/node/engines/packages.ts";
 import type { LanguageModel, StreamPart } from "../../../src/node/index.ts";
-import { collect, createSpell, load, nodePlatform } from "../../../src/node/index.ts";
+import { createSpell, load, nodePlatform } from "../../../src/node/index.ts";
 import { languageModelContract } from "../../contract/language-model.ts";
 import { writeExport } from "../../fixtures/t5-export.ts";
+import { textOf } from "../../support/text-of.ts";
 import { isLong, root } from "../../support.ts";
 
 const prefix = "translate English to French: ";
@@ -61,12 +63,12 @@ describe("an exported T5", () => {
   it("translates as transformers does", async () => {
     expect(model).toMatchObject({ architecture: "t5", isSeq2Seq: true, device: { chosen: "cpu", runtime: "transformers.js" } });
     for (const { en, greedy_text } of golden.cases.slice(0, isLong ? 130 : 16))
-      expect(await collect(model.stream(prefix + en)), en).toBe(greedy_text);
+      expect(await textOf(model.stream(prefix + en)), en).toBe(greedy_text);
   }, 240_000);
 
   it("has its weights in files beside the graphs, too", async () => {
     await using other = await load(external);
-    for (const { en, greedy_text } of golden.cases.slice(0, 4)) expect(await collect(other.stream(prefix + en)), en).toBe(greedy_text);
+    for (const { en, greedy_text } of golden.cases.slice(0, 4)) expect(await textOf(other.stream(prefix + en)), en).toBe(greedy_text);
   });
 
   it("answers greedily where beams are asked for, with one warning, and says so where the files ask for them", async () => {
@@ -84,14 +86,14 @@ describe("an exported T5", () => {
     const options = { temperature: 2, topK: 0, topP: 1, seed: 11, maxTokens: 12, repeatPenalty: 1.3 };
     await using checkpoint = await load("tiny-t5-en-fr", { device: "cpu" });
     const prompt = `${prefix}The weather is nice today.`;
-    const wanted = await collect(checkpoint.stream(prompt, options));
-    expect(await collect(model.stream(prompt, options))).toBe(wanted);
-    expect(await collect(model.stream(prompt, { ...options, seed: 12 }))).not.toBe(wanted);
+    const wanted = await textOf(checkpoint.stream(prompt, options));
+    expect(await textOf(model.stream(prompt, options))).toBe(wanted);
+    expect(await textOf(model.stream(prompt, { ...options, seed: 12 }))).not.toBe(wanted);
   });
 
   it("is described without being loaded", async () => {
-    const found = await createSpell().inspect(folder);
-    expect(found).toMatchObject({ kind: "t5-onnx", variant: "f32", facts: { form: { dtype: "fp32" } } });
+    const info = await createSpell().models.info(folder);
+    expect(info).toMatchObject({ format: "onnx", architecture: "t5", quantization: "fp32" });
   });
 
   it("names the package and its command where it is not installed", async () => {

@@ -137,7 +137,7 @@ describe("R4 memory", () => {
       commands: ['llmspell generate -m tiny-t5-en-fr:q8 "Hello"', "llmspell doctor"],
     });
     const model = await load("tiny-t5-en-fr:q8");
-    expect(model.device.chosen).toMatch(/cpu|wasm/);
+    expect(model.device!.chosen).toMatch(/cpu|wasm/);
     await model.dispose();
   });
 });

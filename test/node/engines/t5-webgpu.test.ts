@@ -1,12 +1,14 @@
 /** T5 on WebGPU in Node, for real: onnxruntime-node's own provider on Chromium's software adapter, in the child process it lives in. */
+
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { DeviceProbe, Seq2SeqGenerateOptions, Seq2SeqOpenOptions } from "../../../src/core/spec/runtime.ts";
 import { childRuntime } from "../../../src/node/engines/child-runtime.ts";
 import { t5Runtime } from "../../../src/node/engines/devices.ts";
-import { collect, createSpell, type LanguageModel, load, nodePlatform } from "../../../src/node/index.ts";
+import { createSpell, type LanguageModel, load, nodePlatform } from "../../../src/node/index.ts";
 import { failure } from "../../support/failure.ts";
 import { onlyWhere } from "../../support/only-where.ts";
+import { textOf } from "../../support/text-of.ts";
 import { offerSoftwareGpu } from "../support/software-gpu.ts";
 
 const golden = JSON.parse(readFileSync(new URL("../../golden/tiny-t5-en-fr.json", import.meta.url), "utf8")) as {
@@ -51,9 +53,9 @@ softwareGpu.describe("the bundled translator on WebGPU in Node", () => {
 
   it("translates greedily and with beams as transformers does", async () => {
     for (const { en, greedy_text } of golden.cases.slice(0, 4))
-      expect(await collect(model.stream(golden.prefix + en)), en).toBe(greedy_text);
+      expect(await textOf(model.stream(golden.prefix + en)), en).toBe(greedy_text);
     for (const { en, beam4_text } of golden.cases.slice(0, 1)) {
-      expect(await collect(model.stream(golden.prefix + en, { numBeams: 4 })), en).toBe(beam4_text);
+      expect(await textOf(model.stream(golden.prefix + en, { numBeams: 4 })), en).toBe(beam4_text);
     }
   }, 180_000);
 
@@ -64,8 +66,8 @@ softwareGpu.describe("the bundled translator on WebGPU in Node", () => {
 
   it("auto passes it over: software adapters never", async () => {
     await using other = await load("tiny-t5-en-fr", { device: "auto" });
-    expect(other.device.chosen).toBe("cpu");
-    expect(other.device.tried[0]).toMatchObject({ device: "webgpu", ok: false, reason: "software-adapter" });
+    expect(other.device!.chosen).toBe("cpu");
+    expect(other.device!.tried[0]).toMatchObject({ device: "webgpu", ok: false, reason: "software-adapter" });
   });
 });
 
@@ -86,17 +88,17 @@ softwareGpu.describe("R1 a driver that falls with its process, in Node", () => {
       })(),
     );
     expect(error).toMatchObject({ code: "device-lost", details: { partialText: shown, signal: "SIGSEGV" } });
-    expect(await collect(model.stream(`${golden.prefix}Hello world`))).toBe("Bonjour le monde");
+    expect(await textOf(model.stream(`${golden.prefix}Hello world`))).toBe("Bonjour le monde");
   }, 180_000);
 
   it("before any text, under auto: one restart on the processor, with a warning", async () => {
     const { load: open, pids } = watched(true);
     await using model = await open("auto");
-    expect(model.device.chosen).toBe("webgpu");
+    expect(model.device!.chosen).toBe("webgpu");
     process.kill(pids.at(-1) ?? 0, "SIGKILL");
     const parts = [];
     for await (const part of model.stream(`${golden.prefix}Hello world`)) parts.push(part);
     expect(parts.map((part) => (part.type === "text-delta" ? part.text : "")).join("")).toBe("Bonjour le monde");
-    expect(model.device.chosen).toBe("cpu");
+    expect(model.device!.chosen).toBe("cpu");
   }, 180_000);
 });

@@ -1,4 +1,5 @@
 /** wllama in its child process: what the driver absorbs, row by row. The contract of the whole is in language-model.test.ts. */
+
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SpellError } from "../../../src/core/errors.ts";
@@ -7,10 +8,11 @@ import type { GgufGenerateOptions, GgufHandle, GgufOpenOptions, GgufRuntime } fr
 import { openWllama, type WllamaHost } from "../../../src/engines/wllama/driver.ts";
 import { hasMemory64 } from "../../../src/engines/wllama/features.ts";
 import { childRuntime } from "../../../src/node/engines/child-runtime.ts";
-import { collect, load } from "../../../src/node/index.ts";
+import { load } from "../../../src/node/index.ts";
 import { f32Tensor, tinyLlama } from "../../fixtures/gguf/models.ts";
 import { writeGguf } from "../../fixtures/gguf-writer.ts";
 import { failure } from "../../support/failure.ts";
+import { textOf } from "../../support/text-of.ts";
 import { ask, begun, drain, gone, isRunning, openFile, openOptions, temporaryFile, tinyStories } from "../support/engine.ts";
 
 const prompt = "Once upon a time";
@@ -194,11 +196,11 @@ describe("a model from memory", () => {
   it("runs in Node as a Blob, read through the parent, says why it is not native, and E7 refuses an option of a wrong type", async () => {
     await using model = await load(new Blob([new Uint8Array(readFileSync(tinyStories))]), { threads: 1 });
     expect(model.device).toMatchObject({ chosen: "wasm", runtime: "wllama" });
-    const cpu = model.device.tried.find(({ device }) => device === "cpu");
+    const cpu = model.device!.tried.find(({ device }) => device === "cpu");
     expect(cpu).toMatchObject({ ok: false, hint: expect.stringContaining("memory") });
-    expect(await collect(model.stream(prompt, { temperature: 0, maxTokens: 8 }))).toBe(", there was a little girl named Lily");
+    expect(await textOf(model.stream(prompt, { temperature: 0, maxTokens: 8 }))).toBe(", there was a little girl named Lily");
     // E7: never an option of a wrong type
-    await expect(collect(model.stream(prompt, { topK: "x" as never }))).rejects.toThrow(SpellError);
-    expect(await collect(model.stream(prompt, { temperature: 0, maxTokens: 2 }))).toBe(", there");
+    await expect(textOf(model.stream(prompt, { topK: "x" as never }))).rejects.toThrow(SpellError);
+    expect(await textOf(model.stream(prompt, { temperature: 0, maxTokens: 2 }))).toBe(", there");
   });
 });

@@ -8,7 +8,7 @@ const { logged, open, server } = await scriptedModels();
 describe("backends", () => {
   it("are chosen by what is declared, never by what answers", async () => {
     const both = open({ backends: ["candle", "ollama"] }).llm;
-    expect((await both.plan("llama3.2:1b")).backend).toBe("ollama");
+    expect((await both.offer("llama3.2:1b")).backend).toBe("ollama");
     expect((await failure(open().llm.pull("llama3.2:1b"))).code).toBe("model-unknown");
     expect((await failure(open().llm.pull("x@ollama"))).code).toBe("backend-not-configured");
     expect((await failure(open({ backends: ["ollama"] }).llm.pull("hf:a/b"))).code).toBe("backend-not-configured");
@@ -27,13 +27,17 @@ describe("backends", () => {
         ["ollama", false],
       ],
     ]);
-    expect(backends[1]?.error).toMatchObject({ code: "ollama-unreachable", commands: ["ollama serve"], exitCode: 5 });
+    expect(backends[1]?.error).toMatchObject({
+      code: "ollama-unreachable",
+      actions: [{ kind: "start-server", server: "ollama" }],
+      exitCode: 5,
+    });
     expect(await llm.list()).toHaveLength(2);
     expect(logged).toMatchObject([{ level: "warn", message: expect.stringContaining("ollama is left out") }]);
     expect(await llm.status()).toMatchObject({
       candle: { ready: true, models: 2 },
       ollama: { running: false, models: 0, error: expect.stringContaining("127.0.0.1:9") },
     });
-    expect(await open().llm.status("ollama")).toMatchObject({ running: false, error: "Not configured" });
+    expect(await open().llm.status("ollama")).toMatchObject({ ollama: { configured: false, error: "Not configured" } });
   });
 });

@@ -33,7 +33,7 @@ describe("the Hub", () => {
     server.reset();
     const { llm } = open({ offline: true });
     expect((await failure(llm.pull("hf:owner/gguf:Q4_K_M"))).code).toBe("net-offline");
-    expect((await llm.generate("hf:owner/gguf:Q8_0", "x", { maxTokens: 1 })).completion_tokens).toBe(1);
+    expect((await llm.generate("hf:owner/gguf:Q8_0", "x", { maxTokens: 1 })).usage.completionTokens).toBe(1);
     expect(server.seen).toEqual([]);
   });
 

@@ -1,7 +1,7 @@
 /** What a pull would cost, said before it; and load() of a model that is not here. */
 import { describe, expect, it } from "vitest";
-import type { PullOffer } from "../../../src/core/api/models/records.ts";
 import { createSpell } from "../../../src/core/api/spell.ts";
+import type { PullOffer } from "../../../src/core/backends/models.ts";
 import { failure } from "../../support/failure.ts";
 import { tinyGguf as gguf } from "../support/local-llm.ts";
 import { scriptedModels } from "../support/scripted-models.ts";
@@ -11,7 +11,7 @@ const { blobs, logged, open, server } = await scriptedModels();
 describe("an offer", () => {
   it("reads a header over the network without fetching weights", async () => {
     const info = await open().llm.info("hf:owner/t5", { remote: true });
-    expect(info).toMatchObject({ architecture: "t5", format: "safetensors", context_length: 512, files: { length: 5 } });
+    expect(info).toMatchObject({ architecture: "t5", format: "safetensors", contextLength: 512, files: { length: 5 } });
     expect(server.seen.reduce((sum, { sent }) => sum + sent, 0)).toBeLessThan(600_000);
     expect(blobs()).toEqual([]);
   });
@@ -19,13 +19,13 @@ describe("an offer", () => {
   it("says how long a pull will take by what earlier ones from the same host took, and nothing where there were none", async () => {
     server.addRepo("other/gguf", { files: { "x.Q8_0.gguf": Buffer.concat([gguf, Buffer.alloc(1000)]) } });
     const { llm, platform } = open();
-    expect(await llm.offer("hf:owner/gguf:Q4_K_M")).toMatchObject({
+    expect(await llm.offer("hf:owner/gguf:Q4_K_M", { looksAhead: true })).toMatchObject({
       missingBytes: gguf.length + 64,
       contextLength: 512,
-      fits: { device: "cpu", needed_bytes: expect.any(Number), available_bytes: 8e9, ok: true },
+      fits: { device: "cpu", neededBytes: expect.any(Number), availableBytes: 8e9, ok: true },
       freeBytes: expect.any(Number),
     });
-    expect((await llm.plan("hf:owner/gguf:Q4_K_M")).expected).toBeUndefined();
+    expect((await llm.offer("hf:owner/gguf:Q4_K_M")).expected).toBeUndefined();
     await llm.pull("hf:owner/gguf:Q8_0");
     const [key = []] = await platform.store.listManifests();
     const manifest = (await platform.store.readManifest(key)) as { readonly transfer: { readonly ms: number } };
@@ -34,17 +34,18 @@ describe("an offer", () => {
     expect(manifest.transfer.ms).toBeGreaterThan(0);
     await platform.store.writeManifest(key, { ...manifest, transfer: { host, bytes: 10_000_000, ms: 4000 } });
     const expected = { host, bytesPerSecond: 2_500_000, seconds: (gguf.length + 1000) / 2_500_000 };
-    expect((await llm.offer("hf:other/gguf")).expected).toEqual(expected);
+    expect((await llm.offer("hf:other/gguf", { looksAhead: true })).expected).toEqual(expected);
     server.reset();
-    expect(await llm.plan("hf:owner/gguf:Q8_0")).toEqual({
+    expect(await llm.offer("hf:owner/gguf:Q8_0")).toEqual({
       id: "hf:owner/gguf:Q8_0",
+      spec: "hf:owner/gguf:Q8_0@candle",
       backend: "candle",
       sizeBytes: gguf.length,
       missingBytes: 0,
     });
     expect(server.seen).toEqual([]); // it is up to date, as a pull would say
     await platform.store.writeManifest(key, { ...manifest, transfer: { host: "elsewhere.example", bytes: 10_000_000, ms: 4000 } });
-    expect((await llm.plan("hf:other/gguf")).expected).toBeUndefined();
+    expect((await llm.offer("hf:other/gguf")).expected).toBeUndefined();
     await platform.store.writeManifest(key, { ...manifest, transfer: { host, bytes: -1, ms: 0 } });
     expect((await failure(llm.info("hf:owner/gguf:Q8_0"))).code).toBe("store-corrupt");
   });
@@ -52,12 +53,12 @@ describe("an offer", () => {
   it("an offer of what would not run ends with its defect; one whose headers cannot be read says the size alone", async () => {
     server.addRepo("owner/page", { files: { "m.Q8_0.gguf": Buffer.from("<!doctype html><title>log in</title>") } });
     const { llm } = open();
-    expect((await failure(llm.offer("hf:owner/page"))).code).toBe("gguf-magic");
+    expect((await failure(llm.offer("hf:owner/page", { looksAhead: true }))).code).toBe("gguf-magic");
     server.plan(
       "/lfs/",
       Array.from({ length: 9 }, () => ({ status: 500 })),
     );
-    const offer = await llm.offer("hf:owner/gguf");
+    const offer = await llm.offer("hf:owner/gguf", { looksAhead: true });
     expect([offer.missingBytes, offer.fits]).toEqual([gguf.length + 64, undefined]);
     expect(blobs()).toEqual([]);
   });
@@ -75,7 +76,7 @@ describe("load() of a model that is not here", () => {
     const { load } = spellOf();
     expect(await failure(load("hf:owner/gguf:Q8_0"))).toMatchObject({
       code: "model-not-installed",
-      commands: ["llmspell model pull hf:owner/gguf:Q8_0@candle"],
+      actions: [{ kind: "pull", model: "hf:owner/gguf:Q8_0@candle" }],
     });
     expect((await failure(load("hf:owner/gguf:Q8_0", { pull: false }))).code).toBe("model-not-installed");
     expect(server.seen).toEqual([]);
@@ -98,7 +99,7 @@ describe("load() of a model that is not here", () => {
       { id: "hf:owner/gguf:Q8_0", missingBytes: gguf.length, contextLength: 256, freeBytes: expect.any(Number) },
       { contextLength: 128 },
     ]);
-    const [needed, less] = offers.map(({ fits }) => fits?.needed_bytes ?? 0);
+    const [needed, less] = offers.map(({ fits }) => fits?.neededBytes ?? 0);
     expect(needed).toBeGreaterThan(less ?? 0);
     await load("hf:owner/gguf:Q8_0", { pull: answer(true) });
     expect(offers).toHaveLength(2);

@@ -18,7 +18,7 @@ describe("the Ollama registry", () => {
   it("gives a model by digest", async () => {
     image();
     const { llm } = open();
-    expect(await llm.pull("ollama:tiny:1b")).toMatchObject({ model_id: "ollama:tiny:1b@candle", verified: "sha256" });
+    expect(await llm.pull("ollama:tiny:1b")).toMatchObject({ modelId: "ollama:tiny:1b@candle", verified: "sha256" });
     expect(blobs()).toEqual([`sha256-${sha256(gguf)}`]);
     expect((await failure(llm.pull("ollama:nope"))).code).toBe("net-not-found");
   });

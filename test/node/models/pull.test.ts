@@ -2,7 +2,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { PullResult } from "../../../src/core/api/models/records.ts";
+import type { PullResult } from "../../../src/core/backends/models.ts";
 import type { PullEvent } from "../../../src/core/download/pull.ts";
 import { failure } from "../../support/failure.ts";
 import { tinyGguf as gguf, sha256, tinyT5 as t5 } from "../support/local-llm.ts";
@@ -14,15 +14,15 @@ describe("pull", () => {
   it("fetches the default quant, verifies, writes the manifest last, and answers at once the second time", async () => {
     const { llm } = open();
     const seen: PullResult[] = [];
-    const result = await llm.pull("hf:owner/gguf", { on_progress: (progress) => seen.push(progress) });
+    const result = await llm.pull("hf:owner/gguf", { onProgress: (progress) => seen.push(progress) });
     expect(result).toMatchObject({
-      model_id: "hf:owner/gguf:Q4_K_M",
+      modelId: "hf:owner/gguf:Q4_K_M",
       backend: "candle",
       status: "complete",
-      percent_complete: 100,
+      percentComplete: 100,
       verified: "sha256",
-      already_present: false,
-      bytes_total: gguf.length + 64,
+      alreadyPresent: false,
+      bytesTotal: gguf.length + 64,
     });
     expect(seen[0]).toMatchObject({ status: "starting" });
     expect([...new Set(seen.map(({ status }) => status))]).toEqual(["starting", "downloading", "verifying", "complete"]);
@@ -30,7 +30,7 @@ describe("pull", () => {
     expect(blobs()).toEqual([`sha256-${sha256(Buffer.concat([gguf, Buffer.alloc(64)]))}`]);
     expect(parts()).toEqual([]);
     server.reset();
-    expect(await llm.pull("HF:Owner/GGUF:q4_k_m")).toMatchObject({ already_present: true, status: "complete", bytes_downloaded: 0 });
+    expect(await llm.pull("HF:Owner/GGUF:q4_k_m")).toMatchObject({ alreadyPresent: true, status: "complete", bytesDownloaded: 0 });
     expect(server.seen).toEqual([]);
     expect(await llm.list("candle")).toMatchObject([
       { id: "tiny-stories", bundled: true },
@@ -62,7 +62,12 @@ describe("pull", () => {
     expect((await failure(llm.info("flan-t5-small:q5"))).code).toBe("model-variant-unknown");
     await llm.pull("hf:owner/gguf:Q8_0");
     const result = await llm.generate("hf:owner/gguf:Q8_0", "Once", { maxTokens: 3 });
-    expect(result).toMatchObject({ model: "hf:owner/gguf:Q8_0", backend: "candle", finish_reason: "length", completion_tokens: 3 });
+    expect(result).toMatchObject({
+      model: "hf:owner/gguf:Q8_0",
+      backend: "candle",
+      finishReason: "length",
+      usage: { completionTokens: 3 },
+    });
     const loaded = async () => (await llm.list()).flatMap((model) => (model.loaded ? [model.id] : []));
     expect(await loaded()).toEqual(["hf:owner/gguf:Q8_0"]);
     expect(await llm.unload()).toBe(1);
@@ -75,7 +80,7 @@ describe("pull", () => {
     server.addRepo("owner/split", {
       files: { "m-Q8_0-00001-of-00002.gguf": gguf, "m-Q8_0-00002-of-00002.gguf": gguf, "other.txt": Buffer.from("x") },
     });
-    const plan = await llm.plan("hf:owner/split:q8_0");
+    const plan = await llm.offer("hf:owner/split:q8_0");
     expect(plan.plan?.files.map((file) => (file.kind === "remote" ? file.remote.path : ""))).toEqual([
       "m-Q8_0-00001-of-00002.gguf",
       "m-Q8_0-00002-of-00002.gguf",
@@ -108,7 +113,7 @@ describe("pull", () => {
     await llm.pull(path, { as: "Mine" });
     expect(blobs()).toEqual([]);
     expect(await llm.info("mine")).toMatchObject({ id: "Mine", source: "file", path, verified: "none" });
-    expect(await llm.remove("mine")).toMatchObject({ model_id: "Mine", freed_bytes: 0, kept_files: [path] });
+    expect(await llm.remove("mine")).toMatchObject({ modelId: "Mine", freedBytes: 0, keptFiles: [path] });
     expect(existsSync(path)).toBe(true);
   });
 
@@ -120,7 +125,7 @@ describe("pull", () => {
     await llm.pull("hf:other/gguf");
     expect(server.seen.every(({ path }) => path.startsWith("/api/"))).toBe(true);
     expect(blobs()).toHaveLength(1);
-    expect((await llm.remove("hf:owner/gguf:Q8_0")).freed_bytes).toBe(0);
+    expect((await llm.remove("hf:owner/gguf:Q8_0")).freedBytes).toBe(0);
     expect(blobs()).toHaveLength(1);
   });
 
@@ -129,10 +134,10 @@ describe("pull", () => {
     expect(await failure(llm.pull("hf:owner/gguf:Q2_K"))).toMatchObject({
       code: "model-variant-unknown",
       details: { variants: ["Q8_0", "Q4_K_M"] },
-      commands: ["llmspell model pull hf:owner/gguf:Q8_0"],
+      actions: [{ kind: "pull", model: "hf:owner/gguf:Q8_0" }],
     });
     expect(await failure(llm.pull("hf:owner/gguf:Q8_0", { quantization: "Q4_K_M" }))).toMatchObject({ code: "usage-value" });
-    expect((await llm.plan("hf:owner/gguf")).plan?.variants).toEqual([
+    expect((await llm.offer("hf:owner/gguf")).plan?.variants).toEqual([
       { name: "Q8_0", sizeBytes: gguf.length },
       { name: "Q4_K_M", sizeBytes: gguf.length + 64 },
     ]);
@@ -149,16 +154,16 @@ describe("pull", () => {
   it("without a variant fetches what the source gives then, whatever else is here; asked once, it knows", async () => {
     const { llm } = open();
     await llm.pull("hf:owner/gguf:Q8_0");
-    expect(await llm.pull("hf:owner/gguf")).toMatchObject({ model_id: "hf:owner/gguf:Q4_K_M", already_present: false });
+    expect(await llm.pull("hf:owner/gguf")).toMatchObject({ modelId: "hf:owner/gguf:Q4_K_M", alreadyPresent: false });
     server.addRepo("owner/only", { files: { "m.Q8_0.gguf": gguf } });
     await llm.pull("hf:owner/only:Q8_0");
-    expect(await llm.pull("hf:owner/only")).toMatchObject({ already_present: true, bytes_downloaded: 0 });
+    expect(await llm.pull("hf:owner/only")).toMatchObject({ alreadyPresent: true, bytesDownloaded: 0 });
     server.reset();
     for (const spec of ["hf:owner/gguf", "hf:owner/only", "hf:owner/only:Q8_0"])
-      expect(await llm.pull(spec)).toMatchObject({ already_present: true });
+      expect(await llm.pull(spec)).toMatchObject({ alreadyPresent: true });
     expect(server.seen).toEqual([]);
     const other = open({ defaultQuantization: "Q8_0" }).llm;
-    expect((await other.pull("hf:owner/gguf")).model_id).toBe("hf:owner/gguf:Q8_0");
+    expect((await other.pull("hf:owner/gguf")).modelId).toBe("hf:owner/gguf:Q8_0");
   });
 
   it("a URL comes with its own hash recorded, or held to the one it names", async () => {
@@ -167,7 +172,7 @@ describe("pull", () => {
     const url = `${server.url}/files/m.gguf`;
     expect((await failure(llm.pull(url))).code).toBe("spec-host");
     const allowHosts = ["127.0.0.1"];
-    expect(await llm.pull(url, { allowHosts })).toMatchObject({ verified: "size", model_id: url });
+    expect(await llm.pull(url, { allowHosts })).toMatchObject({ verified: "size", modelId: url });
     expect((await failure(llm.pull(`${url}#sha256=${"0".repeat(64)}`, { allowHosts, force: true }))).code).toBe("net-hash");
     expect(await llm.pull(`${url}#sha256=${sha256(gguf)}`, { allowHosts, force: true })).toMatchObject({ verified: "sha256" });
   });

@@ -2,7 +2,7 @@
 import { appendFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { PullResult } from "../../../src/core/api/models/records.ts";
+import type { PullResult } from "../../../src/core/backends/models.ts";
 import { memoryStore } from "../../../src/core/testing/memory-store.ts";
 import { fsArtifactStore } from "../../../src/node/store/fs-artifact-store.ts";
 import { failure } from "../../support/failure.ts";
@@ -33,11 +33,11 @@ describe("the store", () => {
     writeFileSync(path, changed);
     utimesSync(path, new Date(1), new Date(1));
     expect((await llm.verify()).filter(({ ok }) => !ok)).toEqual([
-      { model_id: "hf:owner/gguf:Q8_0", file: "tiny.Q8_0.gguf", ok: false, expected: sha256(gguf), actual: sha256(changed) },
+      { modelId: "hf:owner/gguf:Q8_0", file: "tiny.Q8_0.gguf", ok: false, expected: sha256(gguf), actual: sha256(changed) },
     ]);
     expect(await failure(llm.info("hf:owner/gguf:Q8_0"))).toMatchObject({
       code: "store-corrupt",
-      commands: ["llmspell model pull --force hf:owner/gguf:Q8_0"],
+      actions: [{ kind: "pull", model: "hf:owner/gguf:Q8_0", force: true }],
     });
     await llm.pull("hf:owner/gguf:Q8_0", { force: true });
     expect((await llm.verify()).every(({ ok }) => ok)).toBe(true);
@@ -45,7 +45,7 @@ describe("the store", () => {
     expect((await failure(llm.info("hf:owner/gguf:Q8_0"))).code).toBe("store-corrupt");
     rmSync(path);
     expect((await failure(llm.info("hf:owner/gguf:Q8_0"))).code).toBe("store-evicted");
-    expect(await llm.pull("hf:owner/gguf:Q8_0")).toMatchObject({ already_present: false });
+    expect(await llm.pull("hf:owner/gguf:Q8_0")).toMatchObject({ alreadyPresent: false });
   });
 
   it("D28 another time alone is no damage: the file is hashed once", async () => {
@@ -74,12 +74,12 @@ describe("the store", () => {
     await llm.pull("hf:owner/gguf:Q4_K_M");
     expect((await llm.list()).find(({ id }) => id === "hf:owner/gguf:Q8_0")?.aliases).toEqual(["small"]);
     expect((await llm.info("small")).id).toBe("hf:owner/gguf:Q8_0");
-    expect(await llm.remove("small")).toEqual({ model_id: "hf:owner/gguf:Q8_0", freed_bytes: gguf.length, kept_files: [] });
+    expect(await llm.remove("small")).toEqual({ modelId: "hf:owner/gguf:Q8_0", freedBytes: gguf.length, keptFiles: [] });
     expect(blobs()).toHaveLength(1);
     expect((await failure(llm.info("small@candle"))).code).toBe("model-unknown");
     expect((await failure(llm.remove("tiny-stories"))).code).toBe("model-bundled");
     expect(await llm.verify("Tiny-Stories")).toEqual([
-      { model_id: "tiny-stories", file: "tiny-stories.gguf", ok: true, expected: sha256(gguf), actual: sha256(gguf) },
+      { modelId: "tiny-stories", file: "tiny-stories.gguf", ok: true, expected: sha256(gguf), actual: sha256(gguf) },
     ]);
     expect((await failure(llm.remove("hf:owner/gguf:Q8_0"))).code).toBe("model-not-installed");
   });
@@ -102,12 +102,12 @@ describe("the store", () => {
     );
     const { llm, platform } = open();
     const seen: PullResult[] = [];
-    const error = await failure(llm.pull("hf:owner/t5", { on_progress: (progress) => seen.push(progress) }));
-    expect(seen.at(-1)).toMatchObject({ status: "failed", model_id: "hf:owner/t5" });
+    const error = await failure(llm.pull("hf:owner/t5", { onProgress: (progress) => seen.push(progress) }));
+    expect(seen.at(-1)).toMatchObject({ status: "failed", modelId: "hf:owner/t5" });
     expect(error).toMatchObject({
       code: "net-status",
       message: expect.stringContaining("tokenizer.json"),
-      commands: ["llmspell model pull hf:owner/t5"],
+      actions: [{ kind: "pull", model: "hf:owner/t5" }],
     });
     expect(blobs()).toHaveLength(4);
     expect(await platform.store.listManifests()).toEqual([]);

@@ -3,15 +3,14 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { LocalLlm } from "../../../src/core/api/local-llm.ts";
+import type { Models } from "../../../src/core/api/models.ts";
 import type { ByteSource } from "../../../src/core/formats/byte-source.ts";
 import type { ForeignModels } from "../../../src/core/platform.ts";
-import type { ModelSettings } from "../../../src/core/spec/model-settings.ts";
 import { nodeForeignModels } from "../../../src/node/store/foreign-models.ts";
 import { splitFiles } from "../../fixtures/split-gguf.ts";
 import { startFaultServer } from "../../support/fault-server.mjs";
 import { gitSha1, writeHubCache } from "../support/hub-cache.ts";
-import { openLocalLlm, sha256, tinyGguf, tinyT5 } from "../support/local-llm.ts";
+import { type ModelTestSettings, openLocalLlm, sha256, tinyGguf, tinyT5 } from "../support/local-llm.ts";
 
 let server: Awaited<ReturnType<typeof startFaultServer>>;
 let folder: string;
@@ -25,9 +24,9 @@ beforeEach(() => {
   return () => rmSync(folder, { recursive: true, force: true });
 });
 
-const open = (settings: Partial<ModelSettings> = {}) => openLocalLlm({ folder, url: server.url, settings }).llm;
+const open = (settings: ModelTestSettings = {}) => openLocalLlm({ folder, url: server.url, settings }).llm;
 const listed = async (llm = open()) => (await llm.list()).filter(({ bundled }) => !bundled);
-const bad = async (llm: LocalLlm) => (await llm.verify()).filter(({ ok }) => !ok);
+const bad = async (llm: Models) => (await llm.verify()).filter(({ ok }) => !ok);
 const stored = (): boolean => existsSync(join(folder, "models"));
 
 const blob = (name: string, digest: string): string => join(folder, "hf", `models--${name.replace("/", "--")}`, "blobs", digest);
@@ -62,13 +61,13 @@ describe("the list", () => {
         source: "hf-cache",
         architecture: "llama",
         quantization: "Q8_0",
-        size_bytes: tinyGguf.length,
+        sizeBytes: tinyGguf.length,
         revision: "a".repeat(40),
         path: blob("owner/gguf", sha256(tinyGguf)),
-        modified_at: expect.any(Number),
+        modifiedAt: expect.any(Number),
       },
     ]);
-    expect((await open().status("candle")).models).toBe(4);
+    expect(await open().status("candle")).toMatchObject({ candle: { models: 4 } });
     expect((await open().available({ search: "flan-t5-small" }))[0]).toMatchObject({ installed: true });
     expect([stored(), server.seen]).toEqual([false, []]);
     expect(await listed(open({ reuseHfCache: false }))).toEqual([]);
@@ -150,9 +149,7 @@ describe("notes on headers", () => {
     };
     reads = 0;
     const { llm } = openLocalLlm({ folder, url: server.url, more: { foreign } });
-    return (await listed(llm)).map(
-      ({ id, architecture, quantization, size_bytes }) => `${id} ${architecture} ${quantization} ${size_bytes}`,
-    );
+    return (await listed(llm)).map(({ id, architecture, quantization, sizeBytes }) => `${id} ${architecture} ${quantization} ${sizeBytes}`);
   }
 
   it("make the next list read none of them, of models and of what is no model here", async () => {
@@ -201,7 +198,7 @@ describe("their files", () => {
       path: blob("owner/t5", gitSha1(tinyT5["config.json"] ?? new Uint8Array())),
     });
     expect(server.seen).toEqual([]);
-    expect((await open().pull("hf:owner/t5", { as: "mine" })).bytes_downloaded).toBe(0);
+    expect((await open().pull("hf:owner/t5", { as: "mine" })).bytesDownloaded).toBe(0);
     expect((await open().info("mine")).id).toBe("hf:owner/t5");
     await expect(open({ offline: true, reuseHfCache: false }).pull("hf:owner/t5", { force: true })).rejects.toMatchObject({
       code: "net-offline",
@@ -214,7 +211,7 @@ describe("their files", () => {
     const llm = open({ offline: true });
     await llm.pull("hf:owner/gguf", { as: "mine" });
     expect(await listed(llm)).toMatchObject([{ id: "hf:owner/gguf:Q8_0", aliases: ["mine"], source: "hf-cache" }]);
-    expect(await llm.remove("mine")).toMatchObject({ model_id: "hf:owner/gguf:Q8_0", freed_bytes: 0, kept_files: { length: 1 } });
+    expect(await llm.remove("mine")).toMatchObject({ modelId: "hf:owner/gguf:Q8_0", freedBytes: 0, keptFiles: { length: 1 } });
   });
 
   it("are verified against the hash their owner recorded, used before or not; that is noted", async () => {
@@ -256,7 +253,7 @@ describe("their files", () => {
     for (const isUsed of [false, true]) {
       for (const [index, spec] of ["hf:owner/gguf", "ollama:tiny"].entries()) {
         if (isUsed) await llm.info(spec);
-        expect(await llm.remove(spec)).toMatchObject({ freed_bytes: 0, kept_files: [files[index]] });
+        expect(await llm.remove(spec)).toMatchObject({ freedBytes: 0, keptFiles: [files[index]] });
       }
       expect(await llm.prune()).toEqual([]);
     }
@@ -271,7 +268,7 @@ describe("their files", () => {
     rmSync(join(folder, "hf"), { recursive: true });
     await expect(llm.info("hf:owner/gguf")).rejects.toMatchObject({
       code: "store-evicted",
-      commands: ["llmspell model pull hf:owner/gguf:Q8_0"],
+      actions: [{ kind: "pull", model: "hf:owner/gguf:Q8_0" }],
     });
     expect(await bad(llm)).toMatchObject([{ actual: null }]);
     expect(readdirSync(join(folder, "models/manifests"))).toEqual(["hf"]);

@@ -4,9 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach } from "vitest";
 import type { LogEntry, Platform } from "../../../src/core/platform.ts";
-import type { ModelSettings } from "../../../src/core/spec/model-settings.ts";
 import { startFaultServer } from "../../support/fault-server.mjs";
-import { tinyGguf as gguf, openLocalLlm, tinyT5 as t5 } from "./local-llm.ts";
+import { tinyGguf as gguf, type ModelTestSettings, openLocalLlm, tinyT5 as t5 } from "./local-llm.ts";
 
 export async function scriptedModels() {
   const server = await startFaultServer();
@@ -39,7 +38,7 @@ export async function scriptedModels() {
     folder,
     /** what the platform was told, since the test began */
     logged,
-    open: (settings: Partial<ModelSettings> = {}, more: Partial<Platform> = {}) =>
+    open: (settings: ModelTestSettings = {}, more: Partial<Platform> = {}) =>
       openLocalLlm({ folder, url: server.url, logged, settings, more }),
     /** file names of the store */
     blobs: () => names("blobs"),

@@ -104,6 +104,6 @@ describe("odd surroundings", () => {
 
   it("shows a stack at --trace debug, before the error and its code", async () => {
     const { stderr } = await cli(["--trace", "debug", "generate", "-m", "nope@candle", "x"]);
-    expect(stderr).toMatch(/\n\s+at .*Error: Model 'nope' is not known.*\[model-unknown\]\n$/s);
+    expect(stderr).toMatch(/\n\s+at .*Error: Model 'nope' is not in the catalogue.*\[model-unknown\]\n$/s);
   });
 });

@@ -42,7 +42,7 @@ describe("generate", () => {
     ["a name that only a server may know", ["-m", "nope"], 5, "ollama-unreachable", "  ollama serve"],
     ["a slip in a name", ["-m", "tinylama"], 5, "ollama-unreachable", "Did you mean tinyllama?"],
     ["a model that is not here", ["-m", "tinyllama"], 3, "model-not-installed", "  llmspell generate -m tinyllama Hello --pull"],
-    ["an unknown name for candle", ["-m", "tinylama@candle"], 3, "model-unknown", "Did you mean tinyllama?"],
+    ["an unknown name for candle", ["-m", "tinylama@candle"], 3, "model-unknown", "did you mean tinyllama?"],
     ["a T5 file", ["-m", "./t5.gguf"], 3, "model-t5-gguf", "safetensors"],
     ["a repository", ["-m", "hf:a/b"], 3, "model-not-installed", "  llmspell model pull hf:a/b@candle"],
     ["a private address", ["-m", "http://10.0.0.1/m.gguf"], 2, "spec-host", "--allow-host 10.0.0.1"],

@@ -1,0 +1,40 @@
+/** The four functions of the main entry over the platform of a host. */
+import type { ResolvedConfig } from "../config/resolve.ts";
+import type { Platform } from "../platform.ts";
+import type { Prompt } from "../spec/generate.ts";
+import type { LanguageModel } from "../spec/language-model.ts";
+import { once } from "../values.ts";
+import { type ConfigOptions, resolveConfig } from "./configuration.ts";
+import { createSpell, type ModelSource, type Spell, type SpellGenerateOptions, type SpellLoadOptions, type SpellResult } from "./spell.ts";
+
+/** A configuration, and a host of one's own. */
+export interface SpellOptions extends ConfigOptions {
+  /** default: of the host this runs on */
+  readonly platform?: Platform | undefined;
+}
+
+export interface Entry {
+  load(source?: ModelSource, options?: SpellLoadOptions & SpellOptions): Promise<LanguageModel>;
+  generate(source: ModelSource | undefined, prompt: Prompt, options?: SpellGenerateOptions & ConfigOptions): Promise<SpellResult>;
+  createSpell(options?: SpellOptions): Spell;
+  resolveConfig(options?: ConfigOptions): Promise<ResolvedConfig>;
+}
+
+/** @param platform makes the platform of the host; called once, with the first call */
+export function createEntry(platform: () => Platform): Entry {
+  const host = once(platform);
+  /** Calls without a configuration of their own share one spell, and so its models. */
+  const shared = once(() => createSpell({ platform: host() }));
+  const spellOf = ({ platform: own, ...given }: SpellOptions): Spell =>
+    own === undefined && Object.values(given).every((value) => value === undefined)
+      ? shared()
+      : createSpell({ ...given, platform: own ?? host() });
+  return {
+    load: (source, { profile, config, env, platform: own, ...options } = {}) =>
+      spellOf({ profile, config, env, platform: own }).load(source, options),
+    generate: (source, prompt, { profile, config, env, ...options } = {}) =>
+      spellOf({ profile, config, env }).generate(source, prompt, options),
+    createSpell: ({ platform: own, ...options } = {}) => createSpell({ ...options, platform: own ?? host() }),
+    resolveConfig: (options = {}) => resolveConfig(options, host()),
+  };
+}

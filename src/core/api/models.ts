@@ -1,0 +1,194 @@
+/** Finding, fetching and looking after models: one implementation for library, command line, pages and scripts. Each question goes to the backend of its name. */
+import type { Backend, FileSource, OfferOptions } from "../backends/backend.ts";
+import type {
+  AvailableFilter,
+  AvailableModel,
+  BackendResult,
+  BackendStatus,
+  InfoOptions,
+  ModelInfo,
+  ModelRecord,
+  PrunedItem,
+  PruneOptions,
+  PullOffer,
+  PullOptions,
+  PullResult,
+  RemoveResult,
+  RunningModel,
+  VerifyOptions,
+  VerifyResult,
+} from "../backends/models.ts";
+import { SpellError } from "../errors.ts";
+import type { Platform } from "../platform.ts";
+import { type ModelSpec, printModelSpec } from "../spec/model-spec.ts";
+import { checkOptionNames } from "../text/check-call.ts";
+import type { Pool } from "./pool.ts";
+import type { Providers, Route } from "./providers.ts";
+
+/** Models of several backends, and what became of each backend. */
+export interface ModelList {
+  readonly models: readonly ModelRecord[];
+  readonly backends: readonly BackendResult[];
+}
+
+export interface Models {
+  /** Installed models. A backend that fails is left out and logged. @param backend type or name of a provider; default: all @throws SpellError backend-unknown */
+  list(backend?: string): Promise<readonly ModelRecord[]>;
+  /** As list(), with what became of each backend. */
+  listAll(backend?: string): Promise<ModelList>;
+  /** Models that can be pulled; asks no network. @throws SpellError backend-unknown */
+  available(filter?: AvailableFilter): Promise<readonly AvailableModel[]>;
+  /**
+   * What a pull would do; asks the source. With `looksAhead` also whether the model would run: headers are read at the source, no weights are fetched.
+   * @throws SpellError as pull()
+   */
+  offer(name: string, options?: OfferOptions & { readonly looksAhead?: boolean | undefined }): Promise<PullOffer>;
+  /** Fetches a model, however long it takes. @throws SpellError net-*, store-*, model-*, gguf-*, safetensors-*, run-aborted */
+  pull(name: string, options?: PullOptions): Promise<PullResult>;
+  /** What a model says about itself, and whether it would run here. Nothing is loaded. @throws SpellError model-not-installed, model-unknown */
+  info(source: string | URL | FileSource, options?: InfoOptions): Promise<ModelInfo>;
+  /** @throws SpellError model-bundled, model-not-installed, store-locked */
+  remove(name: string): Promise<RemoveResult>;
+  /** Hashes files anew. @param name default: all models of the store and of the package */
+  verify(name?: string, options?: VerifyOptions): Promise<readonly VerifyResult[]>;
+  /** Deletes unfinished downloads and files that no model uses. */
+  prune(options?: PruneOptions): Promise<readonly PrunedItem[]>;
+  /** Health of each backend, by its type. @param backend type or name of a provider; default: all @throws SpellError backend-unknown */
+  status(backend?: string): Promise<Readonly<Record<string, BackendStatus>>>;
+  /** Models that servers hold in memory. @throws SpellError of the first server that fails */
+  running(signal?: AbortSignal): Promise<readonly RunningModel[]>;
+  /** Frees loaded models; their holders load them again with the next call. @param name default: all @returns how many were loaded */
+  unload(name?: string): Promise<number>;
+}
+
+const pullOptionNames = ["force", "quantization", "as", "allowHosts", "offline", "signal", "onProgress", "onEvent"];
+const offerOptionNames = [...pullOptionNames, "device", "contextSize", "looksAhead"];
+
+/** @param road reads the configuration with the first question */
+export function createModels(road: () => Promise<Providers>, pool: Pool, platform: Platform): Models {
+  const routeOf = async (name: string, { allowHosts, quantization }: PullOptions = {}): Promise<Route> => {
+    const providers = await road();
+    return providers.route(withVariant(providers.parse(name, allowHosts), quantization));
+  };
+
+  const listAll = async (backend?: string): Promise<ModelList> => {
+    const [models, backends]: [ModelRecord[], BackendResult[]] = [[], []];
+    const providers = await road();
+    for (const { type, provider = type } of providers.select(backend)) {
+      const about = { backend: type, provider, isDeclared: providers.isDeclared(provider) };
+      try {
+        // as a name would be routed: a type without a provider says how to declare one
+        const { backend: asked } = await providers.route({ kind: "name", name: "any", backend: provider });
+        models.push(...(await asked.list()));
+        backends.push({ ...about, ok: true });
+      } catch (error) {
+        if (!(error instanceof SpellError)) throw error;
+        backends.push({ ...about, ok: false, error });
+      }
+    }
+    return { models, backends };
+  };
+  const each = async (word?: string): Promise<readonly Backend[]> => {
+    const providers = await road();
+    return Promise.all(providers.select(word).flatMap(({ provider }) => (provider === undefined ? [] : [providers.backend(provider)])));
+  };
+
+  return {
+    listAll,
+    async list(backend) {
+      const { models, backends } = await listAll(backend);
+      for (const { error, backend: name } of backends) {
+        if (error !== undefined) platform.log({ level: "warn", message: `${name} is left out: ${error.message}` });
+      }
+      return models;
+    },
+    async available(filter = {}) {
+      return (await Promise.all((await each(filter.backend)).map((backend) => backend.available?.(filter) ?? []))).flat();
+    },
+    async offer(name, { looksAhead = false, ...options } = {}) {
+      checkOptionNames(options, offerOptionNames, "offer");
+      const { backend, spec } = await routeOf(name, options);
+      const found = await need(backend, "offer", spec)(spec, options, looksAhead);
+      return { ...found, spec: printModelSpec({ ...spec, backend: backend.name }) };
+    },
+    async pull(name, options = {}) {
+      checkOptionNames(options, pullOptionNames, "pull");
+      const route = await routeOf(name, options);
+      const { backend, spec } = route;
+      return need(
+        backend,
+        "pull",
+        spec,
+      )(spec, options).catch(async (error: unknown) => {
+        throw await (await road()).explain(error, route);
+      });
+    },
+    async info(source, options = {}) {
+      const text = typeof source === "string" ? source : source instanceof URL ? pathOfUrl(source) : undefined;
+      if (text === undefined) return (await (await road()).forFiles()).info(source as FileSource, options);
+      const { backend, spec } = await routeOf(text);
+      return backend.info(spec, options);
+    },
+    async remove(name) {
+      const { backend, spec } = await routeOf(name);
+      const removed = await need(backend, "remove", spec)(spec);
+      await pool.unload({ provider: backend.name, id: removed.modelId });
+      return removed;
+    },
+    async verify(name, options = {}) {
+      if (name === undefined)
+        return (await Promise.all((await each()).map((backend) => backend.verify?.(undefined, options) ?? []))).flat();
+      const { backend, spec } = await routeOf(name);
+      return need(backend, "verify", spec)(spec, options);
+    },
+    prune: async (options = {}) => (await Promise.all((await each()).map((backend) => backend.prune?.(options) ?? []))).flat(),
+    async status(word) {
+      const providers = await road();
+      const selected = word === undefined || word === "all" ? providers.types : providers.select(word);
+      const all = await Promise.all(
+        selected.map(async ({ type, provider }) => {
+          const absent: BackendStatus = { configured: false, models: 0, error: "Not configured" };
+          return [type, provider === undefined ? absent : await (await providers.backend(provider)).status()] as const;
+        }),
+      );
+      return Object.fromEntries(all);
+    },
+    running: async (signal) => (await Promise.all((await each()).map((backend) => backend.running?.(signal) ?? []))).flat(),
+    async unload(name) {
+      if (name === undefined) return pool.unload();
+      const { backend, spec } = await routeOf(name);
+      return pool.unload({ provider: backend.name, id: (await backend.find(spec, {})).id });
+    },
+  };
+}
+
+/** @throws SpellError usage-not-available where a backend cannot do it */
+function need<K extends "offer" | "pull" | "remove" | "verify">(backend: Backend, what: K, spec: ModelSpec): NonNullable<Backend[K]> {
+  const method = backend[what];
+  if (method !== undefined) return method;
+  throw new SpellError("usage-not-available", `${backend.type} cannot ${what} ${printModelSpec(spec)}`, { where: backend.name });
+}
+
+/** The variant of a name, said apart from it. @throws SpellError usage-value where both name different ones */
+export function withVariant(spec: ModelSpec, quantization: string | undefined): ModelSpec {
+  if (quantization === undefined || spec.kind === "path" || spec.kind === "url") return spec;
+  const own = spec.kind === "ollama" ? spec.tag : spec.variant;
+  if (own !== undefined && own.toLowerCase() !== quantization.toLowerCase()) {
+    throw new SpellError("usage-value", `quantization ${quantization} contradicts ${printModelSpec(spec)}`, {
+      where: "quantization",
+      hint: "Keep one of them.",
+    });
+  }
+  return spec.kind === "ollama" ? { ...spec, tag: quantization } : { ...spec, variant: quantization };
+}
+
+/** An address as a name; that of a local file, as `new URL("./model.gguf", import.meta.url)` makes it, as a path. @throws SpellError run-option */
+export function pathOfUrl(url: URL): string {
+  if (url.protocol !== "file:") return url.href;
+  try {
+    // On Windows the drive follows the first slash.
+    return decodeURIComponent(url.pathname).replace(/^\/(?=[A-Za-z]:)/, "");
+  } catch (cause) {
+    throw new SpellError("run-option", `${url.href}: its path cannot be decoded`, { where: url.href, cause });
+  }
+}

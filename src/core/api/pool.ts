@@ -1,0 +1,202 @@
+/**
+ * The pool: every road to a model ends here. It opens models, lets their holders share one engine, queues calls, applies the settings of the provider,
+ * and frees engines: after the keep-alive, with the last holder, by unload(), or where another model needs the memory.
+ */
+import type { Backend, FileSource, FoundModelEntry, LoadOptions } from "../backends/backend.ts";
+import { closedError, SpellError, toSpellError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { GenerateOptions, Prompt } from "../spec/generate.ts";
+import type { LanguageModel } from "../spec/language-model.ts";
+import { isModelSpec, type ModelSpec, printModelSpec } from "../spec/model-spec.ts";
+import type { ManyPart, StreamPart } from "../spec/stream-part.ts";
+import { checkPrompt } from "../text/check-call.ts";
+import { collect, modelStream } from "../text/collect.ts";
+import { checkGenerateOptions, withDefaults } from "../text/parameters.ts";
+import { createQueue, type Queue } from "../text/queue.ts";
+import { later, Slot } from "./slot.ts";
+
+/** What the pool needs of a backend. */
+type Source = Pick<Backend, "name" | "type" | "calls" | "find">;
+
+export interface Pool {
+  /**
+   * A holder of the model, which its owner disposes. Loads with equal options share one engine.
+   * @param keeps the engine stays loaded when its last holder is gone, as the keep-alive says
+   */
+  load(backend: Source, source: ModelSpec | FileSource, options: LoadOptions, keeps?: boolean): Promise<LanguageModel>;
+  isLoaded(provider: string, id: string): boolean;
+  /** Frees engines; their holders load them again with their next call. @returns how many were loaded */
+  unload(filter?: { readonly provider: string; readonly id: string }): Promise<number>;
+}
+
+export function createPool(): Pool {
+  const slots = new Map<string, Slot>();
+  /** Slots by what was asked for: a name need not be looked up again while its model is there. */
+  const known = new Map<string, string>();
+  const queues = new Map<string, Queue>();
+
+  const queueOf = ({ name, calls: { maxConcurrent, maxPerModel } }: Source): Queue => {
+    const queue = queues.get(name) ?? createQueue({ maxConcurrent, maxPerModel, maxWaiting: limits.waitingGenerations });
+    queues.set(name, queue);
+    return queue;
+  };
+  const drop = (slot: Slot): void => {
+    for (const [key, other] of slots) if (other === slot) slots.delete(key);
+    for (const [asked, key] of known) if (!slots.has(key)) known.delete(asked);
+  };
+  const makeRoom = async (needing: Slot): Promise<boolean> => {
+    const idle = [...slots.values()].filter((slot) => slot !== needing && slot.isLoaded && slot.isIdle);
+    await Promise.all(idle.map((slot) => slot.unload()));
+    return idle.length > 0;
+  };
+  const slotOf = (backend: Source, entry: FoundModelEntry): Slot => {
+    const key = `${backend.name} ${entry.key}`;
+    const slot = slots.get(key) ?? new Slot(entry, backend.name, backend.calls.keepAliveMs, makeRoom);
+    slots.set(key, slot);
+    return slot;
+  };
+
+  return {
+    async load(backend, source, { onProgress, signal, ...options }, keeps = false) {
+      const asked = isModelSpec(source) ? `${backend.name} ${printModelSpec(source)} ${JSON.stringify(options)}` : undefined;
+      let slot = slots.get(known.get(asked ?? "") ?? "");
+      if (slot === undefined) {
+        const entry = await backend.find(source, { ...options, signal });
+        slot = slotOf(backend, entry);
+        if (asked !== undefined) known.set(asked, `${backend.name} ${entry.key}`);
+      }
+      slot.isKept ||= keeps;
+      const held = hold(slot, backend, queueOf(backend), drop);
+      try {
+        await slot.live({ onProgress, signal });
+        slot.rest();
+        return held;
+      } catch (error) {
+        await held.dispose();
+        if (!slot.isLoaded && slot.holders.size === 0) drop(slot);
+        throw error;
+      }
+    },
+    isLoaded: (provider, id) => [...slots.values()].some((slot) => slot.provider === provider && slot.entry.id === id && slot.isLoaded),
+    async unload(filter) {
+      const found = [...slots.values()].filter(
+        ({ provider, entry }) => filter === undefined || (provider === filter.provider && entry.id === filter.id),
+      );
+      const count = found.filter((slot) => slot.isLoaded).length;
+      for (const slot of found) {
+        slot.isKept = false;
+        if (slot.holders.size === 0) drop(slot);
+      }
+      await Promise.all(found.map((slot) => slot.unload()));
+      return count;
+    },
+  };
+}
+
+/** A LanguageModel over a slot: one for each load. */
+function hold(slot: Slot, { name, type, calls }: Source, queue: Queue, drop: (slot: Slot) => void): LanguageModel {
+  const closing = new AbortController();
+  const holder = {};
+  slot.holders.add(holder);
+
+  async function* streamMany(prompts: readonly Prompt[], options: GenerateOptions = {}): AsyncGenerator<ManyPart, void, undefined> {
+    const call = withDefaults(options, calls.generate);
+    checkGenerateOptions(call);
+    const texts = prompts.map(checkPrompt);
+    if (closing.signal.aborted) throw closedError();
+    const signal = call.signal === undefined ? closing.signal : AbortSignal.any([call.signal, closing.signal]);
+    const leave = slot.enter();
+    let endTurn: (() => void) | undefined;
+    try {
+      endTurn = await queue.take(slot, signal);
+      const model = await slot.live({ signal });
+      const late = new AbortController();
+      const parts = model.streamMany(texts, { ...call, signal: AbortSignal.any([signal, late.signal]) });
+      const onStall = (): void => {
+        late.abort();
+        void slot.unload(); // whatever hangs must not meet the next call
+      };
+      yield* watched(parts, calls.timeoutMs, onStall);
+    } catch (error) {
+      throw closing.signal.aborted ? closedError(toSpellError(error)) : error;
+    } finally {
+      endTurn?.();
+      leave();
+    }
+  }
+
+  async function* parts(prompt: Prompt, options: GenerateOptions): AsyncGenerator<StreamPart, void, undefined> {
+    for await (const { part } of streamMany([prompt], options)) yield part;
+  }
+
+  const known = () => {
+    if (slot.known === undefined) throw new SpellError("internal-error", `${slot.entry.id} is not open`);
+    return slot.known;
+  };
+  const dispose = async (): Promise<void> => {
+    closing.abort();
+    slot.holders.delete(holder);
+    if (slot.holders.size > 0 || slot.isKept) return;
+    drop(slot);
+    await slot.unload();
+  };
+  return {
+    id: slot.entry.id,
+    provider: name,
+    backend: type,
+    get architecture() {
+      return known().architecture;
+    },
+    get contextLength() {
+      return known().contextLength;
+    },
+    get hasChatTemplate() {
+      return known().hasChatTemplate;
+    },
+    get isSeq2Seq() {
+      return known().isSeq2Seq;
+    },
+    get sizeBytes() {
+      return known().sizeBytes;
+    },
+    get device() {
+      return known().device;
+    },
+    stream: (prompt, options = {}) => modelStream(parts(prompt, options)),
+    generate: (prompt, options = {}) => collect(parts(prompt, options)),
+    streamMany,
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+/** Passes parts on. Time that the reader takes does not count. @throws SpellError run-crash where the next part takes too long */
+async function* watched<T>(parts: AsyncIterable<T>, timeoutMs: number, onStall: () => void): AsyncGenerator<T, void, undefined> {
+  const iterator = parts[Symbol.asyncIterator]();
+  let isStalled = false;
+  try {
+    for (;;) {
+      const next = await new Promise<IteratorResult<T>>((resolve, reject) => {
+        const stop = later(timeoutMs, () => {
+          isStalled = true;
+          reject(stalledError(timeoutMs));
+        });
+        iterator.next().then(resolve, reject).finally(stop);
+      });
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    if (isStalled) onStall();
+    const ended = iterator.return?.();
+    if (isStalled) ended?.catch(() => undefined);
+    else await ended;
+  }
+}
+
+function stalledError(timeoutMs: number): SpellError {
+  return new SpellError("run-crash", `no progress for ${timeoutMs / 1000} s; the model is loaded again for the next call`, {
+    hint: "A long prompt on a slow machine may need more time: raise timeout_seconds of the provider.",
+    actions: [{ kind: "show-config", section: "providers" }],
+  });
+}

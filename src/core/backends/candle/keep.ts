@@ -1,0 +1,120 @@
+/** Looking after the store: removing, hashing anew, deleting what is not used. Files of others are never deleted. */
+import { hashBytes } from "../../download/hash-bytes.ts";
+import { aliasKey, listStored, type ModelManifest, type StoredModel } from "../../download/manifest.ts";
+import { baseName, usedBlobs } from "../../download/pull.ts";
+import { SpellError } from "../../errors.ts";
+import type { ManifestKey } from "../../platform.ts";
+import type { ModelSpec } from "../../spec/model-spec.ts";
+import type { PrunedItem, PruneOptions, RemoveResult, VerifyOptions, VerifyResult } from "../models.ts";
+import { type BundledModel, bundledModels } from "./bundled.ts";
+import type { CandleContext } from "./context.ts";
+import { find, notInstalled } from "./find.ts";
+import { findForeign, foreignSources, lookForeign } from "./foreign.ts";
+
+export async function remove(context: CandleContext, spec: ModelSpec): Promise<RemoveResult> {
+  if (spec.kind === "name" && bundledModels.has(spec.name.toLowerCase())) {
+    throw new SpellError("model-bundled", `${spec.name} is part of the package and cannot be removed`);
+  }
+  if (spec.kind === "path") {
+    const message = `${spec.path} is your own file, not in ${context.platform.store.place}; it is never deleted here`;
+    throw new SpellError("model-not-installed", message, { hint: "Delete it yourself." });
+  }
+  const found = (await find(context, spec)) ?? (await lookForeign(context, spec));
+  if (found === undefined) throw await notInstalled(context, spec);
+  const { store } = context.platform;
+  const { models } = await listStored(store);
+  const aliases = models.find(({ key }) => key.join("\0") === found.key.join("\0"))?.aliases ?? [];
+  const used = await usedBlobs(store, (key) => key.join("\0") === found.key.join("\0"));
+  // The manifest first: what is left when this stops midway is a file no model names, which prune finds.
+  for (const alias of aliases) await store.removeManifest(aliasKey(alias));
+  await store.removeManifest(found.key);
+  let freed = 0;
+  const kept: string[] = [];
+  for (const { blob, external } of found.manifest.files) {
+    if (blob !== undefined && !used.has(blob)) freed += await store.removeBlob(blob);
+    if (external !== undefined) kept.push(external);
+  }
+  return { modelId: found.manifest.id, freedBytes: freed, keptFiles: kept };
+}
+
+export async function verify(
+  context: CandleContext,
+  spec: ModelSpec | undefined,
+  options: VerifyOptions,
+): Promise<readonly VerifyResult[]> {
+  const { signal, onFile } = options;
+  const { models, damaged } = await listStored(context.platform.store);
+  let wanted: readonly StoredModel[] = models;
+  if (spec !== undefined) {
+    const bundled = spec.kind === "name" ? bundledModels.get(spec.name.toLowerCase()) : undefined;
+    if (spec.kind === "name" && bundled !== undefined) return verifyBundled(context, spec.name.toLowerCase(), bundled, options);
+    const found = (await find(context, spec)) ?? (await findForeign(context, spec));
+    if (found === undefined) throw await notInstalled(context, spec);
+    wanted = [found];
+  } else for (const error of damaged) context.platform.log({ level: "warn", message: error.message });
+  const results: VerifyResult[] = [];
+  if (spec === undefined) for (const [name, model] of bundledModels) results.push(...(await verifyBundled(context, name, model, options)));
+  for (const { key, manifest } of wanted) {
+    const before = results.length;
+    for (const file of manifest.files) {
+      const name = baseName(file.path);
+      onFile?.(file.path, 0);
+      const source = await (file.blob === undefined
+        ? context.platform.foreign?.openFile(file.external ?? "", name)
+        : context.platform.store.openBlob(file.blob, name).catch(() => undefined));
+      const expected = file.sha256 ?? file.git_sha1 ?? null;
+      const kind = file.sha256 === undefined && file.git_sha1 !== undefined ? "git" : "sha256";
+      const actual = source === undefined ? null : await hashBytes(source, context.platform.store, kind, signal);
+      const ok = actual !== null && (expected === null ? source?.size === file.size : actual === expected);
+      results.push({ modelId: manifest.id, file: file.path, ok, expected, actual });
+    }
+    if (results.slice(before).every(({ ok }) => ok)) await noteVerified(context, key, manifest);
+  }
+  return results;
+}
+
+/** Files of the package are held to what they were when it was made. */
+async function verifyBundled(
+  { platform }: CandleContext,
+  name: string,
+  { files }: BundledModel,
+  { signal, onFile }: VerifyOptions,
+): Promise<readonly VerifyResult[]> {
+  const results: VerifyResult[] = [];
+  for (const { name: file, sha256: expected } of files) {
+    onFile?.(file, 0);
+    const actual = await hashBytes(await platform.bundled(name, file), platform.store, "sha256", signal);
+    results.push({ modelId: name, file, ok: actual === expected, expected, actual });
+  }
+  return results;
+}
+
+/** Hashes that another tool recorded count as checked from now on. */
+async function noteVerified({ platform: { store, log } }: CandleContext, key: ManifestKey, manifest: ModelManifest): Promise<void> {
+  const isStated = foreignSources.has(manifest.source) && manifest.files.every((file) => (file.sha256 ?? file.git_sha1) !== undefined);
+  if (!isStated || manifest.verified === "sha256") return;
+  await store.writeManifest(key, { ...manifest, verified: "sha256" }).catch((error: unknown) => {
+    if (!(error instanceof SpellError)) throw error;
+    log({ level: "warn", message: `${manifest.id} is verified, and the record of it cannot be written: ${error.message}` });
+  });
+}
+
+export async function prune(context: CandleContext, { olderThanMs = 0, dryRun = false }: PruneOptions): Promise<readonly PrunedItem[]> {
+  const { store } = context.platform;
+  const isOld = ({ modifiedMs }: { readonly modifiedMs: number }): boolean => context.wallTime() - modifiedMs >= olderThanMs;
+  const removed: PrunedItem[] = [];
+  for (const part of await store.listParts()) {
+    if (part.inUse || !isOld(part)) continue;
+    const bytes = dryRun ? part.size : await store.removePart(part.id);
+    removed.push({ item: `parts/${part.id}`, bytes });
+  }
+  for (const error of (await listStored(store)).damaged) context.platform.log({ level: "warn", message: error.message });
+  // A blob that came just now may belong to a pull whose manifest is about to be written.
+  const used = await usedBlobs(store);
+  for (const blob of await store.listBlobs()) {
+    if (used.has(blob.digest) || !isOld(blob) || context.wallTime() - blob.modifiedMs < 3_600_000) continue;
+    const bytes = dryRun ? blob.size : await store.removeBlob(blob.digest);
+    removed.push({ item: `blobs/${blob.digest}`, bytes });
+  }
+  return removed;
+}

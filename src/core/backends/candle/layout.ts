@@ -1,0 +1,108 @@
+/** The files of a model, and which layout they are: GGUF, a T5 checkpoint, or a T5 export. No header is read. */
+import { SpellError } from "../../errors.ts";
+import { type ByteSource, blobSource } from "../../formats/byte-source.ts";
+import { collectShards, parseShardName } from "../../gguf/shards.ts";
+import type { FoundFiles, Platform } from "../../platform.ts";
+import type { Seq2SeqVariant } from "../../spec/runtime.ts";
+import type { FileSource } from "../backend.ts";
+import { asT5Variant, bundledModels, checkBundledVariant } from "./bundled.ts";
+
+export interface ModelFiles {
+  readonly id: string;
+  readonly bundled: boolean;
+  /** `t5-onnx`: T5, exported to ONNX for transformers.js */
+  readonly kind: "gguf" | "t5" | "t5-onnx";
+  readonly files: readonly ByteSource[];
+  /** of T5: asked for by name */
+  readonly variant?: Seq2SeqVariant | undefined;
+}
+
+type Layout = Pick<ModelFiles, "kind" | "files">;
+
+/** Files that belong together. @throws SpellError model-layout, model-ambiguous */
+export async function filesOfModel(id: string, files: readonly ByteSource[], variant?: Seq2SeqVariant): Promise<ModelFiles> {
+  return { id, bundled: false, variant, ...(await layoutOf(files, id)) };
+}
+
+/** @throws SpellError model-unknown, model-variant-unknown */
+export async function filesOfBundled(platform: Platform, name: string, asked: string | undefined): Promise<ModelFiles | undefined> {
+  const id = name.toLowerCase();
+  const model = bundledModels.get(id);
+  if (model === undefined) return undefined;
+  const variant = checkBundledVariant(id, model, asked);
+  const files = await Promise.all(model.files.map((file) => platform.bundled(id, file.name)));
+  return { id, bundled: true, kind: model.kind, files, variant: asT5Variant(variant) };
+}
+
+/** @throws SpellError model-unknown, model-layout, model-ambiguous */
+export async function filesOfPath(platform: Platform, path: string): Promise<ModelFiles> {
+  if (!platform.files.available) throw new SpellError("model-unknown", `${path} is a path, and ${platform.files.reason}`);
+  return { id: path, bundled: false, ...(await layoutOfPath(await platform.files.value.look(path))) };
+}
+
+/** @throws SpellError run-option for what is no file; model-layout, model-ambiguous */
+export async function filesOfBlobs(source: FileSource): Promise<ModelFiles> {
+  const list = source instanceof Blob ? [source] : source;
+  const wrong = Array.isArray(list) ? list.find((file) => !(file instanceof Blob)) : list;
+  if (wrong !== undefined || !Array.isArray(list)) throw noSource(wrong);
+  const files = list.map((file: Blob) =>
+    blobSource("name" in file && typeof file.name === "string" && file.name !== "" ? file.name : "model.gguf", file),
+  );
+  const id = files.find(({ name }) => /\.(gguf|safetensors)$/i.test(name))?.name ?? files[0]?.name ?? "no file";
+  const [only] = files;
+  // The type of a single file is decided by its content, not by its name: the gate says what it is.
+  if (files.length === 1 && only !== undefined)
+    return { id, bundled: false, kind: "gguf", files: await collectShards(only, async () => undefined) };
+  return filesOfModel(id, files);
+}
+
+function noSource(got: unknown): SpellError {
+  const expected = "the name of a model, a path, an address, a File or Blob, or the files of a folder";
+  const what = got === null ? "null" : typeof got;
+  return new SpellError("run-option", `source: expected ${expected}; got ${what}`, { where: "source" });
+}
+
+/** One of the accepted layouts among files that lie together. T5 wins where both are complete; a named file wins over both. */
+async function layoutOfPath(found: FoundFiles): Promise<Layout> {
+  const [first] = found.sources;
+  if (found.kind === "folder") return layoutOf(found.sources, found.path);
+  if (first === undefined) throw new SpellError("internal-error", `no source for ${found.path}`);
+  if (/\.onnx$/i.test(first.name)) {
+    const message = `${first.name} is one graph of several; expected the folder of the export, with its config.json`;
+    throw new SpellError("model-layout", message, { where: found.path });
+  }
+  if (!/\.safetensors$/i.test(first.name)) return { kind: "gguf", files: await collectShards(first, (name) => found.sibling(name)) };
+  // A weight file alone says too little: its folder is the model.
+  const beside = await Promise.all(filesOfT5.map((name) => found.sibling(name)));
+  return { kind: "t5", files: [first, ...beside.flatMap((file) => file ?? [])] };
+}
+
+const filesOfT5 = [
+  "config.json",
+  "generation_config.json",
+  "tokenizer.json",
+  "spiece.model",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+] as const;
+
+async function layoutOf(files: readonly ByteSource[], where: string): Promise<Layout> {
+  const [{ looksLikeT5 }, { looksLikeExport }] = await Promise.all([import("../../t5/files.ts"), import("../../t5/export-files.ts")]);
+  if (looksLikeT5(files)) return { kind: "t5", files };
+  if (looksLikeExport(files)) return { kind: "t5-onnx", files };
+  const models = files.filter(({ name }) => name.toLowerCase().endsWith(".gguf") && (parseShardName(name)?.index ?? 1) === 1);
+  const [model, second] = models;
+  if (model === undefined) {
+    const expected = "one .gguf file, or config.json, *.safetensors and tokenizer.json of a T5 model, or an ONNX export of one";
+    const names = files.map(({ name }) => name).slice(0, 8);
+    const got = names.length === 0 ? "an empty folder" : names.join(", ");
+    throw new SpellError("model-layout", `${where}: no model found; expected ${expected}; got ${got}`, { where });
+  }
+  if (second !== undefined) {
+    throw new SpellError("model-ambiguous", `${where} holds ${models.length} models: ${models.map(({ name }) => name).join(", ")}`, {
+      where,
+      actions: [{ kind: "run", model: model.path ?? model.name }],
+    });
+  }
+  return { kind: "gguf", files: await collectShards(model, async (name) => files.find((other) => other.name === name)) };
+}

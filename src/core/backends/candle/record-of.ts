@@ -1,0 +1,93 @@
+/** A model that is here, in the form of lists. */
+
+import type { StoredModel } from "../../download/manifest.ts";
+import { totalSize } from "../../formats/byte-source.ts";
+import { builtinCatalogue, findEntry } from "../../hub/catalogue.ts";
+import type { ModelRecord } from "../models.ts";
+import type { BundledModel } from "./bundled.ts";
+import type { CandleContext } from "./context.ts";
+import { sizeOf } from "./installed.ts";
+import type { FoundModel } from "./read.ts";
+import { summarizeModel } from "./summary.ts";
+
+export function recordOf(context: CandleContext, { manifest, aliases }: StoredModel): ModelRecord {
+  const [file] = manifest.files;
+  return {
+    id: manifest.id,
+    backend: "candle",
+    format: manifest.format,
+    architecture: manifest.architecture,
+    parameterCount: manifest.parameter_count,
+    quantization: manifest.quantization,
+    sizeBytes: sizeOf(manifest),
+    modifiedAt: manifest.created_at,
+    source: manifest.source,
+    revision: manifest.revision ?? null,
+    license: manifest.license ?? null,
+    verified: manifest.verified,
+    bundled: false,
+    loaded: context.isLoaded(manifest.id),
+    path: file?.external ?? (file?.blob === undefined ? null : `${context.platform.store.place}/blobs/${file.blob}`),
+    aliases,
+  };
+}
+
+/** By what was written down when the package was made: a page would have to fetch the files to read their headers. */
+export async function recordOfBundled(
+  context: CandleContext,
+  name: string,
+  { kind, architecture, quantization, files }: BundledModel,
+): Promise<ModelRecord> {
+  const entry = findEntry(builtinCatalogue(), name);
+  const place = await context.platform.lookBundled?.(name, files[0]?.name ?? "");
+  return {
+    id: name,
+    backend: "candle",
+    format: kind === "gguf" ? "gguf" : "safetensors",
+    architecture,
+    parameterCount: entry?.parameterCount ?? null,
+    quantization,
+    sizeBytes: totalSize(files),
+    modifiedAt: secondsOf(place?.modifiedMs),
+    source: "bundled",
+    revision: null,
+    license: entry?.license ?? null,
+    verified: "sha256",
+    bundled: true,
+    loaded: context.isLoaded(name),
+    path: placeOf(kind, place?.path),
+    aliases: [],
+  };
+}
+
+/** Of a model of several files: their folder, which is a name for it too. */
+function placeOf(kind: FoundModel["kind"], path: string | undefined): string | null {
+  if (path === undefined) return null;
+  return kind === "gguf" ? path : path.replace(/(\/onnx)?[/\\][^/\\]*$/, "");
+}
+
+function secondsOf(ms: number | undefined): number | null {
+  return ms === undefined || ms === 0 ? null : Math.floor(ms / 1000);
+}
+
+export function recordOfFound(context: CandleContext, found: FoundModel): ModelRecord {
+  const facts = summarizeModel(found);
+  return {
+    id: found.id,
+    backend: "candle",
+    format: facts.format as ModelRecord["format"],
+    architecture: facts.architecture,
+    parameterCount: facts.parameterCount ?? null,
+    quantization: facts.quantization,
+    sizeBytes: facts.sizeBytes,
+    modifiedAt: secondsOf(found.files[0]?.modifiedMs),
+    source: found.bundled ? "bundled" : "file",
+    revision: null,
+    license: facts.license ?? null,
+    verified: found.bundled ? "sha256" : "none",
+    bundled: found.bundled,
+    loaded: context.isLoaded(found.id),
+    path: placeOf(found.kind, found.files[0]?.path),
+    aliases: [],
+  };
+}

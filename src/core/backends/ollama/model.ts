@@ -1,0 +1,119 @@
+/** A model of an Ollama server. What the server decides by itself is not sent. */
+import type { Clock } from "../../download/clock.ts";
+import { SpellError, toSpellError } from "../../errors.ts";
+import { isObject } from "../../json.ts";
+import type { GenerateOptions, TextMessage, TextPrompt } from "../../spec/generate.ts";
+import type { StreamPart } from "../../spec/stream-part.ts";
+import { randomSeed } from "../../text/handle-model.ts";
+import { parameterRules, presets, resolveDecoderParameters } from "../../text/parameters.ts";
+import type { OpenedModel } from "../backend.ts";
+import { numberOf, type OllamaClient, textOf } from "./client.ts";
+import type { OllamaSettings } from "./settings.ts";
+
+/** What the server is told with each call; 0 = its own choice. */
+export interface OllamaLoad {
+  readonly contextSize: number;
+  readonly threads: number;
+}
+
+/** @throws SpellError model-not-installed, ollama-unreachable */
+export async function openOllamaModel(
+  client: OllamaClient,
+  name: string,
+  clock: Clock,
+  settings: OllamaSettings,
+  load: OllamaLoad,
+  signal: AbortSignal | undefined,
+): Promise<OpenedModel> {
+  const details = await client.show(name, signal);
+  const id = client.idOf(name);
+  const closing = new AbortController();
+
+  async function* stream(prompt: TextPrompt, options: GenerateOptions): AsyncGenerator<StreamPart, void, undefined> {
+    const called = clock.now();
+    const { body, seed, ignored, path } = writeCall(name, prompt, options, load, settings);
+    const abort = options.signal === undefined ? closing.signal : AbortSignal.any([options.signal, closing.signal]);
+    let text = "";
+    let firstTokenMs = 0;
+    try {
+      yield { type: "stream-start", model: id };
+      for (const option of ignored)
+        yield { type: "warning", code: "option-ignored", message: `${option} is not known to Ollama; it was not sent` };
+      for await (const value of client.ask(path, body, abort, name)) {
+        const message = value["message"];
+        const piece = textOf(isObject(message) ? message["content"] : value["response"]) ?? "";
+        if (piece !== "") {
+          if (firstTokenMs === 0) firstTokenMs = clock.now() - called;
+          text += piece;
+          yield { type: "text-delta", text: piece };
+        }
+        if (value["done"] !== true) continue;
+        yield endOf(value, seed, firstTokenMs);
+        return;
+      }
+      throw new SpellError("ollama-error", "the server ended the answer without its end", { where: client.url });
+    } catch (error) {
+      if (closing.signal.aborted) throw new SpellError("run-closed", `${name} was closed`, { cause: error });
+      throw toSpellError(error).with({ details: { partialText: text } });
+    }
+  }
+
+  return {
+    id,
+    architecture: details.architecture ?? "unknown",
+    contextLength: load.contextSize > 0 ? load.contextSize : details.contextLength,
+    hasChatTemplate: details.template !== undefined && details.template !== "{{ .Prompt }}",
+    isSeq2Seq: false,
+    async *streamMany(prompts, options) {
+      for (const [index, prompt] of prompts.entries()) for await (const part of stream(prompt, options)) yield { index, part };
+    },
+    async dispose() {
+      closing.abort();
+    },
+  };
+}
+
+/** Only what was asked for is sent, so that the model's own defaults on the server count; but for the seed, which is reported, and the length. */
+function writeCall(name: string, prompt: TextPrompt, options: GenerateOptions, load: OllamaLoad, settings: OllamaSettings) {
+  const resolved = resolveDecoderParameters(options, {}, randomSeed);
+  const { seed } = resolved.options.sampling;
+  const preset: Partial<Record<string, number>> = options.preset === undefined ? {} : presets[options.preset];
+  const given: Record<string, unknown> = { num_predict: resolved.options.maxTokens, seed };
+  for (const { name: parameter, snakeName, decoderDefault } of parameterRules) {
+    const value = options[parameter] ?? preset[parameter];
+    if (value !== undefined && decoderDefault !== undefined && parameter !== "maxTokens") given[snakeName] = value;
+  }
+  if (resolved.options.stop.length > 0) given["stop"] = resolved.options.stop;
+  if (load.contextSize > 0) given["num_ctx"] = load.contextSize;
+  if (load.threads > 0) given["num_thread"] = load.threads;
+  const keepAlive = settings.keepAliveSeconds;
+  const shared = { model: name, stream: true, options: given, keep_alive: keepAlive };
+  if (options.raw === true) {
+    if (typeof prompt !== "string") throw new SpellError("run-option", "raw: expected a text; got messages", { where: "raw" });
+    return { path: "/api/generate", body: { ...shared, prompt, raw: true }, seed, ignored: resolved.ignored };
+  }
+  const messages: readonly TextMessage[] = typeof prompt === "string" ? [{ role: "user", content: prompt }] : prompt;
+  const system: readonly TextMessage[] = options.system === undefined ? [] : [{ role: "system", content: options.system }];
+  return { path: "/api/chat", body: { ...shared, messages: [...system, ...messages] }, seed, ignored: resolved.ignored };
+}
+
+function endOf(value: Readonly<Record<string, unknown>>, seed: number, firstTokenMs: number): StreamPart {
+  const ms = (key: string): number => (numberOf(value[key]) ?? 0) / 1e6;
+  const promptTokens = numberOf(value["prompt_eval_count"]) ?? 0;
+  const completionTokens = numberOf(value["eval_count"]) ?? 0;
+  const [prefillMs, decodeMs] = [ms("prompt_eval_duration"), ms("eval_duration")];
+  return {
+    type: "stream-end",
+    finishReason: value["done_reason"] === "length" ? "length" : "stop",
+    seed,
+    usage: { promptTokens, completionTokens, totalTokens: promptTokens + completionTokens },
+    timing: {
+      loadMs: ms("load_duration"),
+      firstTokenMs,
+      prefillMs,
+      decodeMs,
+      prefillRate: prefillMs > 0 ? (promptTokens * 1000) / prefillMs : 0,
+      decodeRate: decodeMs > 0 ? (completionTokens * 1000) / decodeMs : 0,
+    },
+  };
+}

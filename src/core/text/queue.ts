@@ -1,0 +1,75 @@
+/** The one queue in front of the engines of a provider: in order, a few at a time, one at a time for each model, with a bounded line. */
+import { abortedError, SpellError } from "../errors.ts";
+
+export interface Queue {
+  /**
+   * Waits for a turn.
+   * @param model what the turn is for
+   * @returns a function that ends the turn; calling it twice does nothing
+   * @throws SpellError run-busy (line full), run-aborted
+   */
+  take(model: object, signal: AbortSignal): Promise<() => void>;
+}
+
+export interface QueueLimits {
+  /** turns at one time */
+  readonly maxConcurrent: number;
+  /** turns at one time on one model */
+  readonly maxPerModel: number;
+  /** callers in the line */
+  readonly maxWaiting: number;
+}
+
+interface Waiting {
+  readonly model: object;
+  readonly start: () => void;
+}
+
+export function createQueue({ maxConcurrent, maxPerModel, maxWaiting }: QueueLimits): Queue {
+  const line: Waiting[] = [];
+  const running: object[] = [];
+  const isFree = (model: object): boolean =>
+    running.length < maxConcurrent && running.filter((each) => each === model).length < maxPerModel;
+
+  const begin = (model: object): (() => void) => {
+    running.push(model);
+    let ended = false;
+    return () => {
+      if (ended) return;
+      ended = true;
+      running.splice(running.indexOf(model), 1);
+      // In order, but a model that is busy does not hold up another.
+      const next = line.findIndex((waiting) => isFree(waiting.model));
+      if (next >= 0) line.splice(next, 1)[0]?.start();
+    };
+  };
+
+  return {
+    async take(model, signal) {
+      if (signal.aborted) throw abortedError();
+      if (isFree(model)) return begin(model);
+      if (line.length >= maxWaiting) {
+        throw new SpellError("run-busy", `${maxWaiting} generations are waiting already`, {
+          details: { waiting: line.length, limit: maxWaiting },
+        });
+      }
+      // A signal of its own for each: hosts report more than ten listeners on one as a leak, and the line is longer.
+      const leaving = AbortSignal.any([signal]);
+      return new Promise((resolve, reject) => {
+        const onAbort = (): void => {
+          line.splice(line.indexOf(waiting), 1);
+          reject(abortedError());
+        };
+        const waiting: Waiting = {
+          model,
+          start: () => {
+            leaving.removeEventListener("abort", onAbort);
+            resolve(begin(model));
+          },
+        };
+        leaving.addEventListener("abort", onAbort, { once: true });
+        line.push(waiting);
+      });
+    },
+  };
+}

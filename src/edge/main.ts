@@ -1,0 +1,13 @@
+/** The main entry, "llmspell", on edge hosts: engines do not run there, and each call says why. */
+import { createEntry, type Entry } from "../core/api/entry.ts";
+import { edgePlatform } from "./platform.ts";
+
+export type { SpellOptions } from "../core/api/entry.ts";
+export * from "../core/main.ts";
+
+const entry: Entry = createEntry(edgePlatform);
+
+export const load: Entry["load"] = entry.load;
+export const generate: Entry["generate"] = entry.generate;
+export const createSpell: Entry["createSpell"] = entry.createSpell;
+export const resolveConfig: Entry["resolveConfig"] = entry.resolveConfig;

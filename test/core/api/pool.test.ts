@@ -1,0 +1,360 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { createPool } from "../../../src/core/api/pool.ts";
+import type { CallSettings, FoundModelEntry, LoadOptions, OpenedModel } from "../../../src/core/backends/backend.ts";
+import { SpellError } from "../../../src/core/errors.ts";
+import type { GenerateOptions } from "../../../src/core/spec/generate.ts";
+import type { LanguageModel } from "../../../src/core/spec/language-model.ts";
+import type { StreamPart } from "../../../src/core/spec/stream-part.ts";
+
+const device = { chosen: "cpu", tried: [] } as const;
+
+/** An engine that keeps the options it was called with; `hang` never says anything. */
+function plainModel(options: { readonly hang?: boolean; readonly ms?: number } = {}) {
+  const calls: GenerateOptions[] = [];
+  let disposed = 0;
+  let running = 0;
+  let mostRunning = 0;
+  const model: OpenedModel = {
+    id: "m",
+    architecture: "llama",
+    sizeBytes: 1000,
+    contextLength: 128,
+    hasChatTemplate: false,
+    isSeq2Seq: false,
+    device,
+    async *streamMany(_, call) {
+      calls.push(call);
+      running += 1;
+      mostRunning = Math.max(mostRunning, running);
+      try {
+        if (options.hang === true)
+          await new Promise((_resolve, reject) =>
+            call.signal?.addEventListener("abort", () => reject(new SpellError("run-aborted", "aborted"))),
+          );
+        if (options.ms !== undefined) await new Promise((resolve) => setTimeout(resolve, options.ms));
+        yield { index: 0, part: { type: "text-delta", text: "hello" } };
+      } finally {
+        running -= 1;
+      }
+    },
+    async dispose() {
+      disposed += 1;
+    },
+  };
+  return { model, calls, disposed: () => disposed, mostRunning: () => mostRunning };
+}
+
+const usual: CallSettings = { generate: {}, timeoutMs: 60_000, maxConcurrent: 1, maxPerModel: 1, keepAliveMs: undefined };
+
+/** A provider whose models are opened by name. */
+function providerOf(open: (name: string, options: LoadOptions) => OpenedModel | Promise<OpenedModel>, more: Partial<CallSettings> = {}) {
+  const pool = createPool();
+  let finds = 0;
+  const backend = {
+    name: "box",
+    type: "candle",
+    calls: { ...usual, ...more },
+    find: async (source: unknown): Promise<FoundModelEntry> => {
+      finds += 1;
+      const id = (source as { readonly name: string }).name.toLowerCase();
+      return { id, key: id, open: async (options) => open(id, options) };
+    },
+  };
+  const load = (name = "m", options: LoadOptions = {}, keeps = false): Promise<LanguageModel> =>
+    pool.load(backend, { kind: "name", name }, options, keeps);
+  return { pool, load, finds: () => finds };
+}
+
+/** One holder of one model; later loads give the engines that follow. */
+const wrap = async (engines: OpenedModel | readonly OpenedModel[], more: Partial<CallSettings> = {}) => {
+  const all = Array.isArray(engines) ? [...engines] : [engines];
+  const open = vi.fn(() => (all.length > 1 ? all.shift() : all[0]) as OpenedModel);
+  return { model: await providerOf(open, more).load(), open };
+};
+
+async function text(stream: AsyncIterable<StreamPart>): Promise<string> {
+  let all = "";
+  for await (const part of stream) if (part.type === "text-delta") all += part.text;
+  return all;
+}
+
+describe("a model under the settings of its provider", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it("gives the defaults of its provider below the options of a call", async () => {
+    const { model, calls } = plainModel();
+    const { model: configured } = await wrap(model, { generate: { temperature: 0.2, maxTokens: 9, preset: "creative", stop: ["x"] } });
+    await text(configured.stream("a", { maxTokens: 3 }));
+    await text(configured.stream("a", { preset: "greedy" }));
+    await text(configured.stream("a", { numBeams: 4 }));
+    expect(calls[0]).toMatchObject({ temperature: 0.2, topP: 0.95, topK: 50, maxTokens: 3, stop: ["x"] });
+    expect(calls[1]).toMatchObject({ temperature: 0, topK: 0, maxTokens: 9 });
+    expect(calls[2]).not.toHaveProperty("temperature");
+  });
+
+  it("unloads after the keep-alive, opens again with the next call, and never while it works", async () => {
+    const first = plainModel();
+    const second = plainModel({ ms: 20_000 });
+    const { model: configured, open } = await wrap([first.model, second.model], { keepAliveMs: 10_000 });
+    await text(configured.stream("a"));
+    await vi.advanceTimersByTimeAsync(9_999);
+    expect(first.disposed()).toBe(0);
+    await text(configured.stream("a"));
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(first.disposed()).toBe(1);
+    expect([configured.id, configured.contextLength, configured.device]).toEqual(["m", 128, device]);
+    const answer = text(configured.stream("a"));
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(await answer).toBe("hello");
+    expect(open).toHaveBeenCalledTimes(2);
+    expect(second.disposed()).toBe(0);
+    await configured.dispose();
+    expect(second.disposed()).toBe(1);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([first.disposed(), second.disposed()]).toEqual([1, 1]);
+  });
+
+  it("keep-alive 0 unloads after each call, none never", async () => {
+    const [first, again] = [plainModel(), plainModel()];
+    const { model: configured } = await wrap([first.model, again.model], { keepAliveMs: 0 });
+    await vi.advanceTimersByTimeAsync(1);
+    expect(first.disposed()).toBe(1);
+    await text(configured.stream("a"));
+    expect(again.disposed()).toBe(1);
+    await text(configured.stream("a"));
+    expect(again.disposed()).toBe(2);
+    const kept = plainModel();
+    await text((await wrap(kept.model)).model.stream("a"));
+    await vi.advanceTimersByTimeAsync(2 ** 32);
+    expect(kept.disposed()).toBe(0);
+  });
+
+  it("ends a call without progress, and opens the model anew for the next one", async () => {
+    const hanging = plainModel({ hang: true });
+    const fresh = plainModel();
+    const { model: configured } = await wrap([hanging.model, fresh.model], { timeoutMs: 5000 });
+    const failed = expect(text(configured.stream("a"))).rejects.toMatchObject({
+      code: "run-crash",
+      message: expect.stringContaining("5 s"),
+    });
+    await vi.advanceTimersByTimeAsync(5000);
+    await failed;
+    expect(hanging.disposed()).toBe(1);
+    expect(await text(configured.stream("a"))).toBe("hello");
+  });
+
+  it("does not count the time its reader takes", async () => {
+    const { model } = plainModel();
+    const parts = (await wrap(model, { timeoutMs: 1000 })).model.stream("a")[Symbol.asyncIterator]();
+    expect((await parts.next()).done).toBe(false);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect((await parts.next()).done).toBe(true);
+  });
+
+  it("queues calls of all models of a provider beyond the limit; 16 may wait", async () => {
+    const slow = plainModel({ ms: 100 });
+    const { load } = providerOf(() => slow.model, { maxConcurrent: 2 });
+    const models = [await load("a"), await load("b")];
+    const calls = Array.from({ length: 18 }, (_, i) => text(models[i % 2]!.stream("a")));
+    await vi.advanceTimersByTimeAsync(1);
+    await expect(text(models[0]!.stream("a"))).rejects.toMatchObject({ code: "run-busy" });
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(await Promise.all(calls)).toHaveLength(18);
+    expect(slow.mostRunning()).toBe(2);
+  });
+
+  it("answers one call at a time on one model, whatever the limit over all", async () => {
+    const slow = plainModel({ ms: 100 });
+    const { model } = await wrap(slow.model, { maxConcurrent: 8 });
+    const calls = [1, 2, 3].map(() => text(model.stream("a")));
+    await vi.advanceTimersByTimeAsync(400);
+    await Promise.all(calls);
+    expect(slow.mostRunning()).toBe(1);
+  });
+
+  it("refuses a wrong option before it waits", async () => {
+    const hanging = plainModel({ hang: true });
+    const { model: configured } = await wrap(hanging.model);
+    const abort = new AbortController();
+    const running = text(configured.stream("a", { signal: abort.signal })).catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(1);
+    await expect(text(configured.stream("a", { temperature: 9 }))).rejects.toMatchObject({ code: "run-option" });
+    abort.abort();
+    expect(await running).toMatchObject({ code: "run-aborted" });
+  });
+});
+
+describe("the pool", () => {
+  it("lets two holders share one engine; dispose of one leaves the other at work, the last one frees it", async () => {
+    const engine = plainModel({ ms: 5 });
+    const open = vi.fn(() => engine.model);
+    const { load } = providerOf(open);
+    const [mine, other] = await Promise.all([load("M"), load("m")]);
+    expect(open).toHaveBeenCalledTimes(1);
+    const answer = text(other.stream("a"));
+    await mine.dispose();
+    await mine.dispose();
+    await expect(text(mine.stream("a"))).rejects.toMatchObject({ code: "run-closed" });
+    expect([await answer, await text(other.stream("a")), engine.disposed()]).toEqual(["hello", "hello", 0]);
+    await other.dispose();
+    expect(engine.disposed()).toBe(1);
+  });
+
+  it("ends running and waiting calls of a holder with run-closed, and those of another go on", async () => {
+    const engine = plainModel({ ms: 20 });
+    const { load } = providerOf(() => engine.model);
+    const [mine, other] = await Promise.all([load(), load()]);
+    const theirs = text(other.stream("a"));
+    const waiting = text(mine.stream("a")).catch((error: unknown) => error);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    await mine.dispose();
+    expect(await waiting).toMatchObject({ code: "run-closed" });
+    expect(await theirs).toBe("hello");
+  });
+
+  it("looks a name up once while its model is there", async () => {
+    const { load, finds } = providerOf(() => plainModel().model);
+    const first = await load();
+    await load();
+    expect(finds()).toBe(1);
+    await load("m", { device: "wasm" });
+    expect(finds()).toBe(2);
+    await first.dispose();
+  });
+
+  it("unload() frees an engine at once, and its holder opens it again with the next call", async () => {
+    const engine = plainModel();
+    const open = vi.fn(() => engine.model);
+    const { load, pool } = providerOf(open);
+    const model = await load();
+    expect([pool.isLoaded("box", "m"), pool.isLoaded("box", "x"), pool.isLoaded("other", "m")]).toEqual([true, false, false]);
+    expect([await pool.unload({ provider: "box", id: "x" }), await pool.unload({ provider: "box", id: "m" }), await pool.unload()]).toEqual(
+      [0, 1, 0],
+    );
+    expect([engine.disposed(), pool.isLoaded("box", "m")]).toEqual([1, false]);
+    expect(await text(model.stream("a"))).toBe("hello");
+    expect(open).toHaveBeenCalledTimes(2);
+  });
+
+  it("keeps an engine that a call without a holder used, until unload()", async () => {
+    const engine = plainModel();
+    const { load, pool } = providerOf(() => engine.model);
+    const model = await load("m", {}, true);
+    await text(model.stream("a"));
+    await model.dispose();
+    expect([engine.disposed(), pool.isLoaded("box", "m")]).toEqual([0, true]);
+    expect(await pool.unload()).toBe(1);
+    expect(engine.disposed()).toBe(1);
+  });
+
+  it("a load that one of two gives up goes on for the other, with the progress of both; given up by all it is ended", async () => {
+    const abort = new AbortController();
+    const [seen, theirs]: [number[], number[]] = [[], []];
+    let finish: (model: OpenedModel) => void = () => undefined;
+    let asked: LoadOptions = {};
+    const engine = plainModel();
+    const { load } = providerOf((_, options) => {
+      asked = options;
+      return new Promise((resolve, reject) => {
+        finish = resolve;
+        options.signal?.addEventListener("abort", () => reject(new SpellError("run-aborted", "aborted")));
+      });
+    });
+    const mine = load("m", { signal: abort.signal, onProgress: (share) => seen.push(share) }).catch((error: unknown) => error);
+    const other = load("m", { onProgress: (share) => theirs.push(share) });
+    await vi.waitFor(() => expect(asked.onProgress).toBeDefined());
+    asked.onProgress?.(0.5);
+    abort.abort();
+    expect(await mine).toMatchObject({ code: "run-aborted" });
+    asked.onProgress?.(0.9);
+    finish(engine.model);
+    expect(await text((await other).stream("a"))).toBe("hello");
+    expect([seen, theirs]).toEqual([[0.5], [0.5, 0.9]]);
+    const alone = new AbortController();
+    const given = load("x", { signal: alone.signal }).catch((error: unknown) => error);
+    await vi.waitFor(() => expect(asked.signal?.aborted).toBe(false));
+    alone.abort();
+    expect(await given).toMatchObject({ code: "run-aborted" });
+    expect(asked.signal?.aborted).toBe(true);
+  });
+
+  it("a load that fails leaves nothing behind: the next one tries again", async () => {
+    const engine = plainModel();
+    let fails = true;
+    const { load, pool } = providerOf(() => {
+      if (fails) throw new SpellError("gguf-magic", "no model");
+      return engine.model;
+    });
+    await expect(load()).rejects.toMatchObject({ code: "gguf-magic" });
+    expect(await pool.unload()).toBe(0);
+    fails = false;
+    expect(await text((await load()).stream("a"))).toBe("hello");
+  });
+
+  it("unloads idle models where another one needs the memory, and tries once more", async () => {
+    const idle = plainModel();
+    let free = false;
+    const { load } = providerOf((name) => {
+      if (name === "big" && !free && idle.disposed() === 0) throw new SpellError("device-memory", "full");
+      return name === "big" ? plainModel().model : idle.model;
+    });
+    await load("small");
+    expect(await text((await load("big")).stream("a"))).toBe("hello");
+    expect(idle.disposed()).toBe(1);
+    free = true;
+  });
+
+  it("says the same as a whole as in pieces, counts and warnings included", async () => {
+    const end = {
+      type: "stream-end",
+      finishReason: "stop",
+      seed: 7,
+      usage: { promptTokens: 1, completionTokens: 2, totalTokens: 3 },
+      timing: { loadMs: 0, firstTokenMs: 1, prefillMs: 1, decodeMs: 1, prefillRate: 1, decodeRate: 1 },
+    } as const;
+    const parts: readonly StreamPart[] = [
+      { type: "stream-start", model: "m", device },
+      { type: "warning", code: "file-note", message: "old" },
+      { type: "reasoning-delta", text: "hm" },
+      { type: "text-delta", text: "a" },
+      { type: "text-delta", text: "b" },
+      end,
+    ];
+    const engine: OpenedModel = {
+      ...plainModel().model,
+      async *streamMany() {
+        for (const part of parts) yield { index: 0, part };
+      },
+    };
+    const { model } = await wrap(engine);
+    const { type: _, ...facts } = end;
+    const whole = {
+      text: "ab",
+      reasoning: "hm",
+      toolCalls: [],
+      warnings: [{ code: "file-note", message: "old" }],
+      model: "m",
+      device,
+      ...facts,
+    };
+    expect(await model.generate("x")).toEqual(whole);
+    const pieces: string[] = [];
+    for await (const piece of model.stream("x").textStream) pieces.push(piece);
+    expect(pieces).toEqual(["a", "b"]);
+    expect([model.provider, model.backend]).toEqual(["box", "candle"]);
+  });
+});
+
+describe("leaving", () => {
+  it("the loop frees the turn", async () => {
+    const { model } = plainModel();
+    const { model: configured } = await wrap(model);
+    for await (const _ of configured.stream("a")) break;
+    expect(await text(configured.stream("a"))).toBe("hello");
+  });
+});
