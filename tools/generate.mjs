@@ -4,7 +4,7 @@
  *   src/core/hub/catalogue.generated.ts  from builtins/models.toml, so that browsers have it and nobody parses TOML to start
  *   src/core/hub/bundled.generated.ts  files of the bundled models with size and hash, so that a list opens none of them
  *   docs/errors.md        from errorTable() of the built core
- *   docs/parameters.md    from parameterRules and presets of the built core
+ *   docs/parameters.md, src/core/spec/parameters.generated.ts    from parameterRules and presets of the built core
  *   README.md, docs/devices.md   the short table and the long one between their marks, from tools/devices.mjs
  *   what tools/config.mjs makes of the schema of the configuration and the profiles
  */
@@ -130,6 +130,24 @@ async function writeParameters() {
   const rows = rules.map(
     ({ name, snakeName, min, max, above, decoderDefault, seq2seqDefault, description }) =>
       `| \`${name}\` | \`--${snakeName.replaceAll("_", "-")}\` | ${above === true ? "> " : ""}${min} … ${max} | ${decoderDefault ?? "–"} | ${seq2seqDefault ?? decoderDefault ?? "–"} | ${description} |`,
+  );
+  const members = rules.map(({ name, min, max, above, decoderDefault, seq2seqDefault, description }) => {
+    const t5 =
+      seq2seqDefault === undefined || seq2seqDefault === decoderDefault
+        ? ""
+        : `${decoderDefault === undefined ? "" : "; "}T5 ${seq2seqDefault}`;
+    const fallback = decoderDefault === undefined && t5 === "" ? "" : ` Default ${decoderDefault ?? ""}${t5}.`;
+    const text = `${description[0]?.toUpperCase()}${description.slice(1)}. Range ${above === true ? "> " : ""}${min} … ${max}.${fallback}`;
+    return `  /** ${text} */\n  readonly ${name}?: number | undefined;\n`;
+  });
+  put(
+    "src/core/spec/parameters.generated.ts",
+    `/** Written by tools/generate.mjs from src/core/text/parameters.ts. */
+
+/** Numeric parameters of an answer. Undefined = what the model itself recommends, else the default named here. */
+export interface GenerationParameters {
+${members.join("")}}
+`,
   );
   const presetRows = Object.entries(/** @type {Record<string, Record<string, number>>} */ (presets)).map(
     ([name, values]) => `| \`${name}\` | ${values.temperature} | ${values.topP} | ${values.topK} | ${values.repeatPenalty} |`,

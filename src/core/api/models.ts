@@ -172,14 +172,14 @@ function need<K extends "offer" | "pull" | "remove" | "verify">(backend: Backend
 /** The variant of a name, said apart from it. @throws SpellError usage-value where both name different ones */
 export function withVariant(spec: ModelSpec, quantization: string | undefined): ModelSpec {
   if (quantization === undefined || spec.kind === "path" || spec.kind === "url") return spec;
-  const own = spec.kind === "ollama" ? spec.tag : spec.variant;
+  const own = spec.kind === "registry" ? spec.tag : spec.variant;
   if (own !== undefined && own.toLowerCase() !== quantization.toLowerCase()) {
     throw new SpellError("usage-value", `quantization ${quantization} contradicts ${printModelSpec(spec)}`, {
       where: "quantization",
       hint: "Keep one of them.",
     });
   }
-  return spec.kind === "ollama" ? { ...spec, tag: quantization } : { ...spec, variant: quantization };
+  return spec.kind === "registry" ? { ...spec, tag: quantization } : { ...spec, variant: quantization };
 }
 
 /** An address as a name; that of a local file, as `new URL("./model.gguf", import.meta.url)` makes it, as a path. @throws SpellError run-option */

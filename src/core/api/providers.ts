@@ -84,9 +84,11 @@ export function createProviders(host: Omit<BackendHost, "isDeclared">): Provider
     });
   };
 
-  /** The usual provider of the first type that takes this kind of source; a source of a type's own kind goes to that type. */
+  /** The usual provider of the first type that takes this kind of source; the type that names the kind first stands before the others. */
   const takerOf = (kind: BackendType["takes"][number]): string => {
-    const takers = runnable.filter(({ takes }) => takes.includes(kind)).sort((a, b) => Number(b.type === kind) - Number(a.type === kind));
+    const takers = runnable
+      .filter(({ takes }) => takes.includes(kind))
+      .sort((a, b) => Number(b.takes[0] === kind) - Number(a.takes[0] === kind));
     const name = takers.map(usual).find((each) => each !== undefined);
     if (name !== undefined) return name;
     throw notConfigured(takers.at(-1) ?? (runnable[0] as BackendType), file);

@@ -9,7 +9,7 @@ export interface BackendType {
   readonly words: readonly string[];
   /** The built-in profile that declares one. */
   readonly profile: string;
-  /** Sources that lead to it where no provider is named; of several types the first that is declared. Plain names are asked for with claims(). */
+  /** Sources that lead to it where no provider is named; of several types the one that names it first, else the first that is declared. Plain names are asked for with claims(). */
   readonly takes: readonly (ModelSpec["kind"] | "file")[];
   /** absent: such providers come with a later release */
   readonly create?: ((host: BackendHost, provider: string) => Promise<Backend>) | undefined;
@@ -21,14 +21,14 @@ export const backendTypes: readonly BackendType[] = [
     type: "candle",
     words: ["candle", "local"],
     profile: "candle",
-    takes: ["hf", "url", "path", "file", "name", "ollama"],
+    takes: ["hf", "url", "path", "file", "name", "registry"],
     create: async (host, provider) => (await import("./candle/backend.ts")).createCandle(host, provider),
   },
   {
     type: "ollama",
     words: ["ollama"],
     profile: "ollama",
-    takes: ["ollama", "name"],
+    takes: ["registry", "name"],
     create: async (host, provider) => (await import("./ollama/backend.ts")).createOllama(host, provider),
   },
   { type: "openai", words: ["openai"], profile: "providers", takes: [] },

@@ -31,7 +31,7 @@ export function registryKey({ namespace, name, tag }: OllamaSpec): ManifestKey {
 export async function planRegistry(spec: OllamaSpec, context: HubContext): Promise<PullPlan> {
   const { settings, network, foreign } = context;
   const id = printModelSpec({
-    kind: "ollama",
+    kind: "registry",
     namespace: spec.namespace,
     name: spec.name,
     tag: spec.tag ?? "latest",

@@ -1,4 +1,5 @@
 /** What a caller says to a model, and what comes back as a whole. Types only; defaults and ranges are in text/parameters.ts. */
+import type { GenerationParameters } from "./parameters.generated.ts";
 import type { DeviceChoice, DeviceReport } from "./runtime.ts";
 
 export type Role = "system" | "user" | "assistant" | "tool";
@@ -39,22 +40,10 @@ export type TextPrompt = string | readonly TextMessage[];
 export type Preset = "greedy" | "balanced" | "conservative" | "creative";
 
 /** Ranges and defaults: text/parameters.ts, and docs/parameters.md made from it. Undefined = the model's own default, else the table's. */
-export interface GenerateOptions {
-  readonly maxTokens?: number | undefined;
-  readonly temperature?: number | undefined;
-  readonly topP?: number | undefined;
-  readonly topK?: number | undefined;
-  readonly minP?: number | undefined;
-  readonly repeatPenalty?: number | undefined;
-  readonly repeatLastN?: number | undefined;
-  readonly presencePenalty?: number | undefined;
-  readonly frequencyPenalty?: number | undefined;
-  readonly seed?: number | undefined;
+export interface GenerateOptions extends GenerationParameters {
+  /** The answer ends before the first of these texts: at most 16 of 1–256 characters. */
   readonly stop?: string | readonly string[] | undefined;
-  readonly numBeams?: number | undefined;
-  readonly lengthPenalty?: number | undefined;
-  readonly numReturnSequences?: number | undefined;
-  readonly noRepeatNgramSize?: number | undefined;
+  /** Sets temperature, topP, topK and repeatPenalty together; single values win. */
   readonly preset?: Preset | undefined;
   /** System message put first; not for `raw`. */
   readonly system?: string | undefined;

@@ -29,7 +29,7 @@ export interface HfSpec {
 
 /** A model of the Ollama registry. */
 export interface OllamaSpec {
-  readonly kind: "ollama";
+  readonly kind: "registry";
   /** default `library` */
   readonly namespace?: string | undefined;
   readonly name: string;
@@ -145,7 +145,7 @@ function parseOllama(text: string, body: string): ModelSpec {
     throw syntax(text, "wanted ollama:[NAMESPACE/]NAME[:TAG], the name in lower case");
   }
   return {
-    kind: "ollama",
+    kind: "registry",
     namespace: namespace === undefined || namespace === "library" ? undefined : namespace,
     name,
     tag,
@@ -279,7 +279,7 @@ function printReference(spec: ModelSpec): string {
       return `${spec.name}${tail(":", spec.variant)}`;
     case "hf":
       return `hf:${spec.owner}/${spec.repo}${tail(":", spec.variant)}${tail("/", spec.file)}${tail("#", spec.revision)}`;
-    case "ollama":
+    case "registry":
       return `ollama:${spec.namespace === undefined ? "" : `${spec.namespace}/`}${spec.name}${tail(":", spec.tag)}`;
     case "url":
       return `${spec.url}${tail("#sha256=", spec.sha256)}`;

@@ -5,12 +5,13 @@
 
 import { SpellError } from "../errors.ts";
 import type { GenerateOptions, Preset } from "../spec/generate.ts";
+import type { GenerationParameters } from "../spec/parameters.generated.ts";
 import type { GgufGenerateOptions, Seq2SeqGenerateOptions } from "../spec/runtime.ts";
 import type { Penalties, TokenSampling } from "../spec/sampling.ts";
 import { definedOnly } from "../values.ts";
 import { checkOptionNames } from "./check-call.ts";
 
-export type NumberParameter = Exclude<keyof GenerateOptions, "stop" | "preset" | "system" | "raw" | "device" | "session" | "signal">;
+export type NumberParameter = keyof GenerationParameters;
 
 /** What a model's own files recommend, by our names. */
 export type ParameterDefaults = Pick<GenerateOptions, NumberParameter>;

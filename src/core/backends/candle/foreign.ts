@@ -39,7 +39,7 @@ export async function planForeign(context: CandleContext, spec: ModelSpec): Prom
   const { foreign } = context.platform;
   if (foreign === undefined) return undefined;
   const asking = hubContext(context, { offline: true });
-  if (spec.kind === "ollama") return planRegistry(spec, asking);
+  if (spec.kind === "registry") return planRegistry(spec, asking);
   const hub = await asHub(context, spec);
   if (hub === undefined || !context.settings.reuseHfCache) return undefined;
   const listing = await listCached({ ...hub.spec, revision: hub.entry?.revision ?? hub.spec.revision }, foreign);
@@ -106,7 +106,7 @@ async function plansOfOllama(context: CandleContext, foreign: ForeignModels): Pr
 function ollamaSpec(name: string): OllamaSpec | undefined {
   try {
     const spec = parseModelSpec(`ollama:${name}`);
-    return spec.kind === "ollama" ? spec : undefined;
+    return spec.kind === "registry" ? spec : undefined;
   } catch {
     return undefined;
   }

@@ -48,7 +48,7 @@ export async function findInstalled(
       const prefix = ["url", url.hostname.toLowerCase(), await hashOf(spec.url)];
       return (await under(prefix, platform))[0];
     }
-    case "ollama":
+    case "registry":
       return read(registryKey(spec));
     case "hf": {
       const depth = spec.revision === undefined ? 4 : 5;

@@ -19,7 +19,7 @@ export async function planPull(context: CandleContext, spec: ModelSpec, options:
   const asking = hubContext(context, options);
   if (spec.kind === "path") return planPath(context, spec.path, options.as);
   if (spec.kind === "url") return planUrl(spec, asking);
-  if (spec.kind === "ollama") return planRegistry(spec, asking);
+  if (spec.kind === "registry") return planRegistry(spec, asking);
   const hub = await asHub(context, spec);
   if (hub === undefined) throw unknownModel(spec.kind === "name" ? spec.name : printModelSpec(spec), await context.catalogue());
   if (asking.settings.offline) {

@@ -82,7 +82,7 @@ export function createOllama({ config, network, platform, isDeclared }: BackendH
 function nameOf(spec: ModelSpec | FileSource): string {
   if (isModelSpec(spec)) {
     if (spec.kind === "name") return `${spec.name.toLowerCase()}:${spec.variant ?? "latest"}`;
-    if (spec.kind === "ollama") return `${spec.namespace === undefined ? "" : `${spec.namespace}/`}${spec.name}:${spec.tag ?? "latest"}`;
+    if (spec.kind === "registry") return `${spec.namespace === undefined ? "" : `${spec.namespace}/`}${spec.name}:${spec.tag ?? "latest"}`;
     if (spec.kind === "hf") return `hf.co/${spec.owner}/${spec.repo}:${spec.variant ?? "latest"}`;
   }
   const what = isModelSpec(spec) ? printModelSpec(spec) : "a file";
