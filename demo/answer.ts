@@ -1,4 +1,4 @@
-/** The log: what was asked, and what the model makes of it, as text and nothing but text. */
+/** The log: prompts and answers, always as text, never as markup. */
 import type { StreamPart } from "../src/browser/index.ts";
 import { find, make } from "./elements.ts";
 import { formatMs, formatRate } from "./format.ts";
@@ -6,12 +6,12 @@ import { formatMs, formatRate } from "./format.ts";
 const log = find("log", HTMLDivElement);
 const figures = find("figures", HTMLDListElement);
 
-/** How an answer is laid out: a text that goes on, a turn of a conversation, an input with its output. */
+/** How an answer is laid out: a continued text, a turn of a conversation, an input with its output. */
 export type Layout = "continue" | "chat" | "transform";
 
 export interface AnswerView {
   push(part: StreamPart): void;
-  /** Ends it; `note` says why, where that was not the model's own doing. */
+  /** @param note why it ended, if the model did not end it */
   end(note?: string): void;
 }
 
@@ -32,7 +32,7 @@ export function startAnswer(layout: Layout, model: string, asked: string): Answe
   else entry.append(make("p", { class: "asked" }, make("span", { class: "who", text: "You" }), make("span", { text: asked })));
   entry.append(make("p", { class: "who", text: model }), said);
   log.append(entry);
-  // A screen reader hears the whole answer once it is there, not every token.
+  // A screen reader reads the complete answer, not every token.
   log.setAttribute("aria-busy", "true");
   log.scrollTop = log.scrollHeight;
 
@@ -62,7 +62,7 @@ export function startAnswer(layout: Layout, model: string, asked: string): Answe
           showEnd(part);
           if (part.candidates !== undefined && part.candidates.length > 1) entry.append(candidates(part.candidates));
           if (part.finishReason === "length")
-            entry.append(make("p", { class: "note", text: "It ends here because it reached the most tokens." }));
+            entry.append(make("p", { class: "note", text: "The answer reached the maximum number of tokens." }));
           return;
         default:
           part satisfies Extract<StreamPart, { type: "stream-start" | "reasoning-delta" | "tool-call" }>;
@@ -97,7 +97,7 @@ function showEnd({ usage, timing, seed }: EndPart): void {
 
 let memory = "";
 
-/** Shown beside the figures of the newest answer from now on. */
+/** Shows it beside the figures of the newest answer, and of later ones. */
 export function showMemory(text: string): void {
   memory = text;
   const value = figures.querySelector("[data-figure=Memory]");

@@ -1,4 +1,4 @@
-/** The catalogue of the library: models by name, what they are for, how large they are, and whether they are here. */
+/** The catalogue of the library: names of models, their purpose, size, and whether they are installed. */
 import { type AvailableModel, largestModel, type Models, type StoreSpace } from "../src/browser/index.ts";
 import { button, find, make, named } from "./elements.ts";
 import { formatBytes } from "./format.ts";
@@ -20,12 +20,12 @@ const kinds: Readonly<Record<AvailableModel["kind"], string>> = {
 
 let isWhole = false;
 
-/** From here on a person should know what it takes before pressing a button. */
+/** Larger models say what they need before a pull. */
 const largeBytes = 1e9;
 
 /**
- * The recommended ones first, and alone until somebody asks for all.
- * @param space what this browser still allows; undefined where it keeps nothing
+ * Recommended and installed models first; the others after a click on "Show all".
+ * @param space free storage of this browser; undefined if it has none
  */
 export async function showCatalogue(llm: Models, space: StoreSpace | undefined, actions: CatalogueActions): Promise<void> {
   const all = (await llm.available({ backend: "candle" })).filter(({ source }) => source !== "bundled");
@@ -36,7 +36,7 @@ export async function showCatalogue(llm: Models, space: StoreSpace | undefined, 
   more.textContent = `Show all ${all.length}`;
   more.onclick = () => {
     isWhole = true;
-    // the first of those that come now takes the focus from the button that goes
+    // the button disappears; the first added model gets its focus
     void showCatalogue(llm, space, actions).then(() => list.children[first.length]?.querySelector("button")?.focus());
   };
 }
@@ -55,14 +55,14 @@ function entry(model: AvailableModel, space: StoreSpace | undefined, { open, pul
       { class: "what" },
       make("p", { class: "name", text: name }),
       make("p", { text: description }),
-      make("p", { class: "note", text: `${installed ? "is here · " : ""}${facts.join(" · ")}` }),
+      make("p", { class: "note", text: `${installed ? "installed · " : ""}${facts.join(" · ")}` }),
       ...(note === undefined ? [] : [make("p", { class: "note large", text: note })]),
     ),
     ...(obstacle?.isFinal === true ? [] : [named(control, `${installed ? "Open" : "Pull"} ${name}`)]),
   );
 }
 
-/** What stands between a person and this model, as far as its size says: sizes of the catalogue are rounded, the look-up knows better. */
+/** Why this model is too large, or a warning that it is large. Sizes of the catalogue are rounded; the look-up has exact ones. */
 function obstacleOf(
   { sizeBytes: bytes, kind }: AvailableModel,
   space: StoreSpace | undefined,
@@ -70,12 +70,12 @@ function obstacleOf(
   if (bytes === null) return undefined;
   const most = kind === "text2text" ? largestModel().t5 : largestModel().gguf;
   if (bytes > most) {
-    return { text: `Too large for a page, which holds ${formatBytes(most)} at most. Under Node the same library runs it.`, isFinal: true };
+    return { text: `Too large for a page (at most ${formatBytes(most)}). llmspell runs it in Node.`, isFinal: true };
   }
   if (space !== undefined && bytes > space.free) {
-    return { text: `This browser keeps ${formatBytes(space.free)} more; it would not fit.`, isFinal: false };
+    return { text: `Does not fit: this browser has ${formatBytes(space.free)} of storage left.`, isFinal: false };
   }
   return bytes < largeBytes
     ? undefined
-    : { text: `Large: it takes ${formatBytes(bytes)} of storage, and of memory while it runs.`, isFinal: false };
+    : { text: `Large: it needs ${formatBytes(bytes)} of storage, and as much memory while it runs.`, isFinal: false };
 }

@@ -1,4 +1,4 @@
-/** The panel of devices: what computes, what was tried before it, and why not that. */
+/** The panel of devices: the device in use, those tried before it, and why they were not used. */
 import type { DeviceAttempt, DeviceReason, DeviceReport } from "../src/browser/index.ts";
 import { find, make } from "./elements.ts";
 import { plural } from "./format.ts";
@@ -25,7 +25,7 @@ const reasons: Readonly<Record<DeviceReason, string>> = {
   "package-missing": "its package is missing",
   "self-test-failed": "failed its self-test",
   "out-of-memory": "not enough memory",
-  "not-on-this-platform": "does not exist here",
+  "not-on-this-platform": "not available on this platform",
   "not-configured": "not tried",
 };
 
@@ -33,7 +33,7 @@ export function nameOfDevice(device: string): string {
   return names[device] ?? device;
 }
 
-/** While no model is loaded: what this browser offers. @param isWanted asked once the browser has answered */
+/** Shows what this browser offers, while no model is loaded. @param isWanted checked after the browser has answered */
 export async function showBrowser(isWanted: () => boolean): Promise<void> {
   const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
   if (!isWanted()) return;
@@ -77,7 +77,7 @@ function row(ok: boolean, name: string, text: string): HTMLElement {
     { class: ok ? "ok" : "not-ok" },
     make("span", { class: "mark", text: ok ? "✓" : "–", attributes: { "aria-hidden": "true" } }),
     make("span", { class: "name", text: name }),
-    make("span", { class: "visually-hidden", text: ok ? " works: " : " not taken: " }),
+    make("span", { class: "visually-hidden", text: ok ? " works: " : " not used: " }),
     make("span", { class: "why", text }),
   );
 }

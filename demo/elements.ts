@@ -1,9 +1,9 @@
-/** The page's elements: found once, made as text. Nothing here, or anywhere on this page, turns text into markup. */
+/** Finds and makes elements. Text stays text: nothing on this page turns it into markup. */
 
-/** @throws Error where the page has no such element of this kind: a mistake in index.html */
+/** @throws Error if the page has no such element of this kind: a mistake in index.html */
 export function find<T extends Element>(id: string, kind: new () => T): T {
   const element = document.getElementById(id);
-  if (!(element instanceof kind)) throw new Error(`#${id} is no ${kind.name}`);
+  if (!(element instanceof kind)) throw new Error(`#${id}: expected ${kind.name}`);
   return element;
 }
 
@@ -32,7 +32,7 @@ export function button(text: string, onClick: () => void, style = "quiet"): HTML
   return element;
 }
 
-/** Names a control beyond its text, for those who cannot see what it stands beside. */
+/** Gives a control a longer name for screen readers. */
 export function named(control: HTMLButtonElement, name: string): HTMLButtonElement {
   control.setAttribute("aria-label", name);
   return control;

@@ -1,4 +1,4 @@
-/** The search box: which files a pull of a repository would fetch, how large they are, and in which variants there is one, before any of it comes. */
+/** The search box: the files that a pull of a repository would fetch, their sizes and the variants, before anything is fetched. */
 import {
   type ModelInfo,
   type Models,
@@ -17,7 +17,7 @@ export interface LookUpOptions {
   readonly models: Models;
   space(): Promise<StoreSpace | undefined>;
   pull(id: string): void;
-  /** Called before a question, so that an older problem goes. */
+  /** Called before a look-up; clears an older problem. */
   onStart(): void;
   onProblem(error: unknown, spec: string): void;
 }
@@ -27,7 +27,7 @@ const box = find("repository", HTMLInputElement);
 const found = find("found", HTMLDivElement);
 const status = find("pull-status", HTMLParagraphElement);
 
-/** @returns a function that looks a spec up as if somebody had typed it */
+/** @returns a function that looks up a spec as if it had been typed */
 export function buildLookUp({ models, space, pull, onStart, onProblem }: LookUpOptions): (spec: string) => void {
   let asking: AbortController | undefined;
 
@@ -38,7 +38,7 @@ export function buildLookUp({ models, space, pull, onStart, onProblem }: LookUpO
     onStart();
     found.hidden = false;
     found.setAttribute("aria-busy", "true");
-    if (found.childElementCount === 0) found.replaceChildren(make("p", { class: "note", text: `Asking for ${spec} …` }));
+    if (found.childElementCount === 0) found.replaceChildren(make("p", { class: "note", text: `Looking up ${spec} …` }));
     try {
       const planned = await models.offer(spec, { signal: controller.signal });
       const room = await space();
@@ -57,7 +57,7 @@ export function buildLookUp({ models, space, pull, onStart, onProblem }: LookUpO
     const facts = [plan?.license, plan?.revision?.slice(0, 7)].filter((fact) => fact !== undefined);
     const size = sizeBytes === undefined ? "size unknown" : formatBytes(sizeBytes);
     const isHere = missingBytes === 0;
-    const free = room === undefined || isHere ? "" : `; ${formatBytes(room.free)} may be kept in this browser`;
+    const free = room === undefined || isHere ? "" : `; ${formatBytes(room.free)} free in this browser`;
     const hadFocus = found.contains(document.activeElement);
     found.replaceChildren(
       make(
@@ -76,14 +76,14 @@ export function buildLookUp({ models, space, pull, onStart, onProblem }: LookUpO
           `Pull ${id}`,
         ),
         button("Will it run here?", () => void lookAhead(id)),
-        make("p", { class: "note", text: isHere ? `${size}, here already` : `${plural(files.length, "file")}, ${size}${free}` }),
+        make("p", { class: "note", text: isHere ? `${size}, stored already` : `${plural(files.length, "file")}, ${size}${free}` }),
       ),
     );
     if (hadFocus) found.querySelector("select")?.focus();
     status.textContent = `${id}: ${plural(files.length, "file")}, ${size}`;
   }
 
-  /** Reads the headers of the files by ranges, which may be some megabytes: so it is done when somebody asks. */
+  /** Reads the headers of the files by ranges: some megabytes, so only on request. */
   async function lookAhead(id: string): Promise<void> {
     const ours = asking;
     const note = found.querySelector(".ahead") ?? make("div", { class: "ahead", attributes: { role: "status" } });
@@ -135,7 +135,7 @@ export function buildLookUp({ models, space, pull, onStart, onProblem }: LookUpO
   };
 }
 
-/** Repositories are typed as their pages' addresses end; every other form of a model's name is taken as it is. */
+/** `owner/repo` means a Hugging Face repository; every other form of a model's name stays as it is. */
 function specOf(text: string): string {
   return /^[^\s/:@]+\/[^\s/]+$/.test(text) ? `hf:${text}` : text;
 }
@@ -146,13 +146,13 @@ export function withVariant(id: string, variant: string): string {
   return spec.kind === "hf" || spec.kind === "name" ? printModelSpec({ ...spec, variant }) : id;
 }
 
-/** @returns one sentence, and why the devices before the one that is taken are not */
+/** @returns one sentence, and why each device before the chosen one is not used */
 function answerOf({ device, fits }: ModelInfo): { readonly answer: string; readonly because: readonly string[] } {
   const chosen = device?.chosen;
   const refused = device?.tried.filter((attempt) => !attempt.ok) ?? [];
   const because = refused.map(({ device: name, hint, reason }) => `Not on ${nameOfDevice(name)}: ${hint ?? reason}.`);
   if (chosen === undefined || fits?.ok === false) return { answer: "No, not in this browser.", because };
-  const memory = fits === null ? "" : `; it takes about ${formatBytes(fits.neededBytes)} of memory`;
+  const memory = fits === null ? "" : `; it needs about ${formatBytes(fits.neededBytes)} of memory`;
   return { answer: `Yes, on ${nameOfDevice(chosen)}${memory}.`, because };
 }
 

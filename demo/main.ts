@@ -1,5 +1,6 @@
-/** The page: one model at a time, loaded when it is needed; what it writes is shown as text. */
+/** The page: one model at a time, loaded on demand; its answers are shown as text. */
 import { browserPlatform, createSpell, type LanguageModel, listStored, type Message, SpellError } from "../src/browser/index.ts";
+import { type PageActions, stepsOfActions, uniqueSteps } from "./actions.ts";
 import { clearLog, type Layout, showMemory, startAnswer } from "./answer.ts";
 import { showCatalogue } from "./catalogue.ts";
 import { nameOfDevice, showBrowser, showReport } from "./devices.ts";
@@ -19,7 +20,7 @@ import { trustOwnWorkers } from "./trusted.ts";
 
 trustOwnWorkers();
 
-/** Another hub than huggingface.co, such as a mirror on this page's own host; the page's policy decides whether it may be asked. */
+/** A hub other than huggingface.co, such as a mirror on this page's own host; the page's policy decides whether requests to it are allowed. */
 const endpoint = new URLSearchParams(location.search).get("hf_endpoint");
 const hub = endpoint !== null && URL.canParse(endpoint, document.baseURI) ? new URL(endpoint, document.baseURI) : undefined;
 buildToken(hub?.host ?? "huggingface.co");
@@ -48,11 +49,11 @@ const choices = new Map<string, ModelChoice>();
 let choice: ModelChoice;
 let model: LanguageModel | undefined;
 let messages: Message[] = [];
-/** Ends what is under way: a load or an answer. */
+/** Aborts the current load or answer. */
 let underWay: AbortController | undefined;
 const offline = startOffline();
 
-// --- What is under way ---
+// --- The current load or answer ---
 
 function begin(): AbortSignal {
   underWay?.abort();
@@ -73,7 +74,7 @@ function showBusy(): void {
   const active = document.activeElement;
   generate.disabled = busy;
   stop.disabled = !busy;
-  // A button that is switched off loses the keyboard's focus: it goes to the one that can be pressed now.
+  // A disabled button loses the focus: the enabled one gets it.
   if (busy && active === generate) stop.focus();
   if (!busy && active === stop) generate.focus();
 }
@@ -116,7 +117,7 @@ async function unload(): Promise<void> {
   await old?.dispose();
 }
 
-/** @returns the model, loaded already or now; undefined where that failed and the card says why */
+/** @returns the model, loaded before or now; undefined if that failed, and the card says why */
 async function load(): Promise<LanguageModel | undefined> {
   if (model !== undefined) return model;
   hideProblem();
@@ -124,7 +125,7 @@ async function load(): Promise<LanguageModel | undefined> {
   const signal = begin();
   const progress = startProgress(`Loading ${wanted.label.split(":")[0]}`);
   try {
-    await offline; // what is fetched from here on is kept for when there is no network
+    await offline; // from here on fetched files are kept for offline use
     const loaded = await spell.load(wanted.source, {
       device: chosenDevice(),
       signal,
@@ -161,19 +162,17 @@ function showModel(loaded: LanguageModel): void {
   void measureMemory();
 }
 
+/** The page's own steps first, then those the library suggests. */
 function stepsFor(error: unknown): readonly NextStep[] {
+  const own = ownSteps(error);
+  const suggested = stepsOfActions(error, page);
+  const again: NextStep = { label: "Try again", run: () => void choose(choice) };
+  return uniqueSteps([...own, ...suggested, ...(own.length === 0 ? [again] : [])]);
+}
+
+function ownSteps(error: unknown): readonly NextStep[] {
   const code = error instanceof SpellError ? error.code : "internal-error";
-  if (code.startsWith("device-")) {
-    return [
-      {
-        label: "Take WebAssembly",
-        run: () => {
-          chooseDevice("wasm");
-          void choose(choice);
-        },
-      },
-    ];
-  }
+  if (code.startsWith("device-")) return [{ label: "Use WebAssembly", run: () => page.takeDevice("wasm") }];
   const stored = models.find(({ id }) => choice.key === keyOf(id));
   if (stored !== undefined && code.startsWith("store-")) {
     return [{ label: `Delete ${stored.id}`, run: () => void remove(stored) }];
@@ -185,8 +184,7 @@ function stepsFor(error: unknown): readonly NextStep[] {
       { label: "Back to tiny-stories", run: backToBundled },
     ];
   }
-  if (code === "run-context") return [{ label: "Start over", run: clearConversation }];
-  return [{ label: "Try again", run: () => void choose(choice) }];
+  return code === "run-context" ? [{ label: "Start over", run: clearConversation }] : [];
 }
 
 function backToBundled(): void {
@@ -219,7 +217,7 @@ async function fetchModel(text: string): Promise<void> {
 
 // --- Stored models, and pulls ---
 
-/** What the store holds, as far as this page has looked. */
+/** Models of the store, as of the last look. */
 let models: readonly StoredModel[] = [];
 const storedGroup = "Stored models";
 const keyOf = (id: string): string => `stored:${id}`;
@@ -241,11 +239,16 @@ const lookUp = buildLookUp({
   onProblem: (error, spec) =>
     showPullProblem(error, spec, { ...pullActions, place: find("found", HTMLDivElement), again: () => lookUp(spec) }),
 });
-const pullActions = {
-  lookUp,
-  askForToken: () => {
+const page: PageActions = {
+  opener: (name) => {
+    const bundled = choices.get(`bundled:${name}`);
+    if (bundled !== undefined) return () => void choose(bundled);
+    return storedChoice(name) && (() => openByName(name));
+  },
+  pull: (name) => pulls.start(name),
+  lookUp: (name) => {
     showGetModels(true);
-    askForToken();
+    lookUp(name);
   },
   changeName: () => {
     showGetModels(true);
@@ -254,6 +257,25 @@ const pullActions = {
   showStored: () => {
     find("stored-heading", HTMLHeadingElement).scrollIntoView();
     find("stored", HTMLDivElement).querySelector("button")?.focus();
+  },
+  showCatalogue: () => {
+    showGetModels(true);
+    find("catalogue-heading", HTMLHeadingElement).scrollIntoView();
+  },
+  showDevices: () => {
+    find("devices-heading", HTMLHeadingElement).scrollIntoView({ block: "nearest" });
+    find("device", HTMLSelectElement).focus();
+  },
+  takeDevice: (device) => {
+    chooseDevice(device);
+    void choose(choice);
+  },
+};
+const pullActions = {
+  page,
+  askForToken: () => {
+    showGetModels(true);
+    askForToken();
   },
 };
 
@@ -275,7 +297,7 @@ async function keep(): Promise<void> {
   }
 }
 
-/** The panel, the list of models and the catalogue say what is in the store now, and what there is damaged. */
+/** Updates the panel, the list of models and the catalogue from the store, damaged models included. */
 async function refreshModels(): Promise<void> {
   try {
     const listed = await listStored(store);
@@ -291,9 +313,13 @@ async function refreshModels(): Promise<void> {
 }
 
 /** @param name of a stored model; the catalogue's names leave the variant out */
-function openByName(name: string): void {
+function storedChoice(name: string): ModelChoice | undefined {
   const stored = models.find(({ id }) => id === name) ?? models.find(({ id }) => id.startsWith(`${name}:`));
-  const known = stored === undefined ? undefined : choices.get(keyOf(stored.id));
+  return stored && choices.get(keyOf(stored.id));
+}
+
+function openByName(name: string): void {
+  const known = storedChoice(name);
   if (known === undefined) return;
   showGetModels(false);
   void choose(known);
@@ -341,13 +367,13 @@ async function answer(): Promise<void> {
     }
     if (layout === "chat") prompt.value = "";
   } catch (error) {
-    why = isAbort(error) ? "Stopped." : "It broke off here.";
+    why = isAbort(error) ? "Stopped." : "The answer ended early.";
     if (!isAbort(error)) showProblem(error, stepsFor(error));
   } finally {
     view.end(why);
     end(signal);
   }
-  // What was said so far stays in the conversation, also where it was stopped.
+  // A partial answer stays in the conversation, also after a stop.
   if (layout === "chat" && said !== "") messages.push(turn, { role: "assistant", content: said });
   void measureMemory();
 }
@@ -358,8 +384,8 @@ function clearConversation(): void {
     make(
       "div",
       { class: "welcome" },
-      make("p", { text: "The answer appears here as it is written." }),
-      make("p", { text: "The model runs in this tab: no server reads along, and once loaded it needs no network." }),
+      make("p", { text: "The answer appears here while it is written." }),
+      make("p", { text: "The model runs in this tab: no server sees your text, and once loaded it works offline." }),
     ),
   );
 }
@@ -386,7 +412,7 @@ function showSuggestions(): void {
   prompt.value = all[0] ?? prompt.value;
 }
 
-/** The browser answers after its next collection of garbage, which may take a while; asked once at a time. */
+/** The browser answers after its next garbage collection, which may take a while; one request at a time. */
 let measuring = false;
 async function measureMemory(): Promise<void> {
   const measure = (performance as { measureUserAgentSpecificMemory?: () => Promise<{ readonly bytes: number }> })
@@ -396,15 +422,15 @@ async function measureMemory(): Promise<void> {
   try {
     showMemory(formatBytes((await measure.call(performance)).bytes));
   } catch {
-    // not told: then it is not shown
+    // unknown: not shown
   } finally {
     measuring = false;
   }
 }
 
-// --- What people do ---
+// --- Events ---
 
-/** A button that shows a panel and hides it again. @param first what gets the keyboard's focus */
+/** A button that shows and hides a panel. @param first gets the focus when it is shown */
 function disclosure(control: HTMLButtonElement, panel: HTMLElement, first: HTMLElement): (shown: boolean) => void {
   const show = (shown: boolean): void => {
     panel.hidden = !shown;
@@ -444,8 +470,8 @@ find("load-folder", HTMLButtonElement).addEventListener("click", () => folderInp
 for (const input of [fileInput, folderInput]) {
   input.addEventListener("change", () => {
     const files = [...(input.files ?? [])];
-    input.value = ""; // the same file may be chosen again
-    // a folder brings what lies below it too; the model is what lies directly inside
+    input.value = ""; // so that the same file can be chosen again
+    // a folder includes its subfolders; the model is directly inside
     take(files.filter(({ webkitRelativePath }) => webkitRelativePath.split("/").length <= 2));
   });
 }
@@ -473,7 +499,7 @@ addEventListener("drop", (event) => {
   if (event.dataTransfer !== null) void filesOfDrop(event.dataTransfer).then(take);
 });
 
-// What another tab has begun, ended or paused.
+// Another tab started, ended or paused a pull.
 addEventListener("storage", () => {
   void pulls.refresh();
   void refreshModels();
@@ -489,5 +515,5 @@ clearConversation();
 showSuggestions();
 void showBrowser(() => model === undefined);
 void refreshModels();
-// A browser that reloads a page scrolls to where it was; what can be resumed is seen all the same.
+// After a reload the browser restores the scroll position; pulls to resume must still be visible.
 void pulls.refresh().then(() => find("pulls", HTMLElement).scrollIntoView({ block: "nearest" }));

@@ -1,16 +1,16 @@
 /**
- * The service worker: it lets the page work without a network, and gives it the headers that threads need where its host cannot.
- * That takes one reload at the very first visit.
+ * The service worker: it makes the page work offline, and adds the headers that threads need if the host does not send them.
+ * The first visit needs one reload for that.
  */
 import { find } from "./elements.ts";
 
 const line = find("offline", HTMLParagraphElement);
 const reloaded = "llmspell-reloaded";
 
-/** A model is worth more than the certainty that it is kept. */
+/** Loading a model must not wait longer than this for the service worker. */
 const mostPatienceMs = 4000;
 
-/** Resolves when files that are fetched from now on are kept; soon, too, where that is not possible. */
+/** Resolves when files fetched from now on are kept for offline use, or after a short wait if that is not possible. */
 export function startOffline(): Promise<void> {
   const patience = new Promise<void>((resolve) => setTimeout(resolve, mostPatienceMs));
   return Promise.race([start(), patience]);
@@ -22,7 +22,7 @@ async function start(): Promise<void> {
   try {
     await serviceWorker.register("./sw.js");
   } catch {
-    // A browser that forbids it, or a page without a secure address: the page works, with a network and one thread.
+    // Forbidden by the browser, or not a secure address: the page works online, with one thread.
     return;
   }
   await serviceWorker.ready;

@@ -1,4 +1,4 @@
-/** The form of generation parameters: names, ranges and defaults are the library's own. An empty field leaves a value to the model. */
+/** The form of generation parameters: names, ranges and defaults come from the library. An empty field means the model's default. */
 import { type GenerateOptions, type LanguageModel, type Preset, parameterRules, presets } from "../src/browser/index.ts";
 import { find, make } from "./elements.ts";
 
@@ -8,7 +8,7 @@ const grid = find("parameters", HTMLDivElement);
 const shared: readonly RuleName[] = ["maxTokens", "temperature", "topP", "topK", "minP", "repeatPenalty", "seed"];
 const beams: readonly RuleName[] = ["numBeams", "numReturnSequences", "lengthPenalty", "noRepeatNgramSize"];
 const labels: Readonly<Partial<Record<RuleName, string>>> = {
-  maxTokens: "Most tokens",
+  maxTokens: "Max tokens",
   temperature: "Temperature",
   topP: "Top p",
   topK: "Top k",
@@ -18,10 +18,10 @@ const labels: Readonly<Partial<Record<RuleName, string>>> = {
   numBeams: "Beams",
   numReturnSequences: "Answers",
   lengthPenalty: "Length penalty",
-  noRepeatNgramSize: "No repeat of",
+  noRepeatNgramSize: "No-repeat n-gram size",
 };
 
-/** Said of parameters that are shown for such models only. */
+/** Removed from descriptions: these parameters are shown only for such models. */
 const forSeq2Seq = " (encoder-decoder models)";
 
 const inputs = new Map<RuleName, HTMLInputElement>();
@@ -42,14 +42,14 @@ function field(id: string, label: string, control: HTMLElement, note?: string): 
   );
 }
 
-/** @param onDevice another device was chosen: it counts from the next load on */
+/** @param onDevice called when another device is chosen; it applies from the next load */
 export function buildParameters(onDevice: () => void): void {
-  preset.append(make("option", { text: "the model's own", attributes: { value: "" } }));
+  preset.append(make("option", { text: "model default", attributes: { value: "" } }));
   for (const name of Object.keys(presets)) preset.append(make("option", { text: name, attributes: { value: name } }));
   device.addEventListener("change", onDevice);
   const fields = [...shared, ...beams].map((name) => {
     const rule = parameterRules.find((candidate) => candidate.name === name);
-    if (rule === undefined) throw new Error(`no parameter is called ${name}`);
+    if (rule === undefined) throw new Error(`unknown parameter ${name}`);
     const input = make("input", {
       attributes: {
         id: name,
@@ -64,14 +64,14 @@ export function buildParameters(onDevice: () => void): void {
     return field(name, labels[name] ?? name, input, rule.description.replace(forSeq2Seq, ""));
   });
   grid.replaceChildren(
-    field("preset", "Preset", preset, "sets several at once; single values win"),
-    field("prefix", "Task", prefix, "put before each input, where it is not there already"),
-    field("system", "System message", system, "put before the conversation"),
+    field("preset", "Preset", preset, "sets several values; single values override it"),
+    field("prefix", "Task", prefix, "added before each input that lacks it"),
+    field("system", "System message", system, "sent before the conversation"),
     ...fields,
   );
 }
 
-/** Shows what has a meaning for this model, with the defaults it has. */
+/** Shows the parameters that apply to this model, with its defaults. */
 export function fitParameters(model: Pick<LanguageModel, "id" | "isSeq2Seq" | "hasChatTemplate"> | undefined): void {
   const isSeq2Seq = model?.isSeq2Seq ?? false;
   const show = (id: string, shown: boolean): void => {
@@ -97,12 +97,12 @@ export function chooseDevice(value: "auto" | "webgpu" | "wasm"): void {
   device.value = value;
 }
 
-/** What a text-to-text model reads for this prompt. */
+/** The input of a text-to-text model for this prompt. */
 export function withPrefix(prompt: string): string {
   return prompt.startsWith(prefix.value.trim()) ? prompt : prefix.value + prompt;
 }
 
-/** Only what was filled in and has a meaning for this model; ranges are checked by the library, which names what it refuses. */
+/** Only fields that are filled in and apply to this model; the library checks the ranges. */
 export function chosenOptions({ isSeq2Seq, hasChatTemplate }: LanguageModel): GenerateOptions {
   const values = [...inputs].flatMap(([name, input]) =>
     input.value === "" || (!isSeq2Seq && beams.includes(name)) ? [] : [[name, input.valueAsNumber] as const],

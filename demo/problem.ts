@@ -1,4 +1,4 @@
-/** The card of an error: what happened, what to do, and a button that does it. */
+/** The card of an error: what happened, what to do, and buttons that do it. */
 import { SpellError } from "../src/browser/index.ts";
 import { button, find, make } from "./elements.ts";
 
@@ -10,15 +10,15 @@ export interface NextStep {
   readonly run: () => void;
 }
 
-/** An answer somebody stopped is no problem. */
+/** A stopped answer is not a problem. */
 export function isAbort(error: unknown): boolean {
   return error instanceof SpellError && error.code === "run-aborted";
 }
 
 export interface ProblemOptions {
-  /** what this page has to offer, where the library's own hint speaks of its command line */
+  /** replaces the library's hint where this page has a better one */
   readonly hint?: string | undefined;
-  /** what went wrong, where that is not the model itself: the card follows it */
+  /** the part of the page that failed, if not the model: the card follows it */
   readonly after?: Element;
 }
 

@@ -1,4 +1,4 @@
-/** What is known of a load or a pull under way: bytes, rate, and how long it still takes. */
+/** Progress of a load or a pull: bytes, rate, and time left. */
 import { find } from "./elements.ts";
 import { formatBytes, formatDuration } from "./format.ts";
 
@@ -6,12 +6,12 @@ const box = find("loading", HTMLDivElement);
 const bar = find("progress", HTMLProgressElement);
 const text = find("progress-text", HTMLParagraphElement);
 
-/** The rate is that of the last seconds: what is told about the rest follows a network that changes. */
+/** The rate is that of the last seconds, so that the time left follows a changing network. */
 const windowMs = 5000;
-/** Before this a rate is a guess. */
+/** A rate over less time is not shown. */
 const leastMs = 300;
 
-/** @returns a function that puts `done` of `total` bytes into words; without a total only the bytes are told */
+/** @returns a function that words `done` of `total` bytes; without a total only the bytes */
 export function createMeter(): (done: number, total: number | undefined) => string {
   const samples: { readonly at: number; readonly done: number }[] = [];
   return (done, total) => {

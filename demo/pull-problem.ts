@@ -1,53 +1,47 @@
-/** What went wrong with a look-up or a pull, in the terms of this page: it has no command line and no variables. */
+/** Problems of a look-up or a pull, with hints and buttons of this page. */
 import { type ErrorCode, SpellError } from "../src/browser/index.ts";
+import { type PageActions, stepsOfActions, uniqueSteps } from "./actions.ts";
 import { withVariant } from "./look-up.ts";
 import { type NextStep, showProblem } from "./problem.ts";
 
 export interface PullProblemActions {
   /** the part of the page it happened in */
   readonly place: Element;
-  /** Puts the keyboard into the search box. */
-  changeName(): void;
-  lookUp(spec: string): void;
+  readonly page: PageActions;
   /** Puts the keyboard into the field of the token. */
   askForToken(): void;
   /** Does again what failed. */
   again(): void;
-  showStored(): void;
 }
 
-const goesOn = "Resume goes on where it stopped.";
+const goesOn = "Resume continues where it stopped.";
 const hints: Partial<Readonly<Record<ErrorCode, string>>> = {
-  "spec-syntax": "Write OWNER/REPO, as the address of its page on huggingface.co ends.",
-  "model-unknown": "For a repository write OWNER/REPO; names without a slash are those of the catalogue.",
-  "net-gated":
-    "Accept its terms on its page, then give a token of yours. A file that was downloaded there can also be taken with Load file.",
-  "net-auth": "Check owner and name. What is private needs a token of yours.",
+  "spec-syntax": "Write OWNER/REPO, the end of the repository's address on huggingface.co.",
+  "model-unknown": "For a repository write OWNER/REPO; a name without a slash is looked up in the catalogue.",
+  "net-gated": "Accept the terms on its page, then enter your token. You can also download the file there and use Load file.",
+  "net-auth": "Check owner and name. A private repository needs your token.",
   "net-not-found": "Check owner, name and revision.",
-  "net-offline": "Check the network. Models that are here run without it.",
+  "net-offline": "Check the network. Stored models work without it.",
   "net-timeout": goesOn,
   "net-stall": goesOn,
   "net-reset": goesOn,
-  "net-rate": "Wait a while; then Resume goes on where it stopped.",
-  "store-quota": "Delete a stored model to make room; what came so far is kept.",
-  "store-full": "Delete a stored model, or free some room on the disk; what came so far is kept.",
+  "net-rate": "Wait a while; Resume then continues where it stopped.",
+  "store-quota": "Delete a stored model to make room. The partial download is kept.",
+  "store-full": "Delete a stored model, or free some space on the disk. The partial download is kept.",
 };
 
-/** Files of a repository that are offered one by one. */
+/** At most this many files of a repository get a button. */
 const mostOffers = 6;
 
 export function showPullProblem(error: unknown, spec: string, actions: PullProblemActions): void {
   const code = error instanceof SpellError ? error.code : undefined;
-  showProblem(error, stepsOf(error, spec, actions), { hint: code === undefined ? undefined : hints[code], after: actions.place });
+  const steps = uniqueSteps([...stepsOf(error, spec, actions), ...stepsOfActions(error, actions.page)]);
+  showProblem(error, steps, { hint: code === undefined ? undefined : hints[code], after: actions.place });
 }
 
-function stepsOf(
-  error: unknown,
-  spec: string,
-  { changeName, lookUp, askForToken, again, showStored }: PullProblemActions,
-): readonly NextStep[] {
-  const change: NextStep = { label: "Change the name", run: changeName };
-  const token: NextStep = { label: "Give a token", run: askForToken };
+function stepsOf(error: unknown, spec: string, { page, askForToken, again }: PullProblemActions): readonly NextStep[] {
+  const change: NextStep = { label: "Change the name", run: page.changeName };
+  const token: NextStep = { label: "Enter a token", run: askForToken };
   const { code, details } = error instanceof SpellError ? error : {};
   switch (code) {
     case "model-ambiguous":
@@ -55,7 +49,7 @@ function stepsOf(
       const variants = textsOf(details?.["variants"]).map((name) => ({ name, spec: withVariant(spec, name) }));
       const files = textsOf(details?.["files"]).map((name) => ({ name, spec: `${spec}/${name}` }));
       const offers = variants.length > 0 ? variants : files;
-      return [...offers.slice(0, mostOffers).map(({ name, spec: other }) => ({ label: name, run: () => lookUp(other) })), change];
+      return [...offers.slice(0, mostOffers).map(({ name, spec: other }) => ({ label: name, run: () => page.lookUp(other) })), change];
     }
     case "net-gated": {
       const page = details?.["page"];
@@ -75,7 +69,7 @@ function stepsOf(
       return [change];
     case "store-quota":
     case "store-full":
-      return [{ label: "Show stored models", run: showStored }];
+      return [{ label: "Show stored models", run: page.showStored }];
     default:
       return [{ label: "Try again", run: again }];
   }

@@ -1,6 +1,6 @@
 /**
- * Pulls: those under way, and those that this visit or an earlier one left unfinished. How much of one is here the store says; which ones they
- * are is kept in the browser's small storage, so that a page that was reloaded offers to go on before it asks anybody.
+ * Pulls: running ones, and those that this visit or an earlier one left unfinished. The store knows how much of each is stored; their names
+ * are kept in localStorage, so that a reloaded page offers to resume them before it sends a request.
  */
 import { type ArtifactStore, listStored, type Models, type PullEvent, type PullPlan } from "../src/browser/index.ts";
 import { button, find, make, named } from "./elements.ts";
@@ -8,18 +8,18 @@ import { formatBytes, formatDuration } from "./format.ts";
 import { isAbort } from "./problem.ts";
 import { createMeter, setBar } from "./progress.ts";
 
-/** A pull that began and is not known to have ended. */
+/** A pull that was started and is not known to have ended. */
 interface BegunPull {
-  /** a model spec: it names the variant that was chosen */
+  /** a model spec with the chosen variant */
   readonly id: string;
   readonly totalBytes: number;
-  /** hashes of its large files, under which the store has parts and whole files of them: 64 hex digits each */
+  /** SHA-256 of its large files, the store's keys of parts and blobs: 64 hex digits each */
   readonly files: readonly string[];
 }
 
 interface Row {
   id: string;
-  /** set while it runs here */
+  /** set while it runs in this tab */
   running?: AbortController;
   isDone: boolean;
   readonly item: HTMLLIElement;
@@ -32,25 +32,25 @@ interface Row {
 export interface PullsOptions {
   readonly store: ArtifactStore;
   readonly models: Models;
-  /** A pull begins: an older problem goes. */
+  /** A pull starts; clears an older problem. */
   onStart(): void;
-  /** The store holds something else now. */
+  /** The contents of the store changed. */
   onChange(): Promise<void>;
   open(id: string): void;
   onProblem(error: unknown, id: string): void;
 }
 
 export interface Pulls {
-  /** Begins a pull, or goes on with one. @param spec of a model */
+  /** Starts or resumes a pull. @param spec of a model */
   start(spec: string): void;
-  /** Shows what earlier visits and other tabs have begun. */
+  /** Shows the pulls of earlier visits and other tabs. */
   refresh(): Promise<void>;
-  /** Takes away the row of a model that is here no more. */
+  /** Removes the row of a model that was deleted. */
   drop(id: string): void;
 }
 
 const storageKey = "llmspell-pulls";
-/** How soon a pull of another tab is looked at again. */
+/** Interval of looks at a pull of another tab. */
 const lookAgainMs = 2000;
 
 const panel = find("pulls", HTMLElement);
@@ -83,7 +83,7 @@ export function createPulls({ store, models, onStart, onChange, open, onProblem 
     panel.hidden = rows.size === 0;
   }
 
-  /** A pull is begun by any name of a model; the plan, or the result, says which one is meant. */
+  /** A pull starts with any name of a model; the plan, or the result, gives its id. */
   function rename(row: Row, id: string): void {
     for (const other of rows) if (other !== row && other.id === id && other.running === undefined) removeRow(other);
     row.id = id;
@@ -91,7 +91,7 @@ export function createPulls({ store, models, onStart, onChange, open, onProblem 
     row.bar.setAttribute("aria-label", `Pulled of ${id}`);
   }
 
-  /** The keyboard's focus stays in the row when its buttons change. */
+  /** The focus stays in the row when its buttons change. */
   function setButtons(row: Row, ...buttons: readonly HTMLButtonElement[]): void {
     const hadFocus = row.buttons.contains(document.activeElement);
     row.buttons.replaceChildren(...buttons);
@@ -103,7 +103,7 @@ export function createPulls({ store, models, onStart, onChange, open, onProblem 
     row.running = controller;
     row.isDone = false;
     onStart();
-    row.text.textContent = "Asking what there is to fetch …";
+    row.text.textContent = "Listing the files …";
     row.bar.removeAttribute("value");
     setButtons(
       row,
@@ -145,7 +145,7 @@ export function createPulls({ store, models, onStart, onChange, open, onProblem 
         row.text.textContent = meter(event.bytes, event.totalBytes);
         return;
       case "download-wait":
-        row.text.textContent = "Another tab fetches it: waiting for that one …";
+        row.text.textContent = "Another tab is fetching it; waiting …";
         return;
       case "download-retry":
         row.text.textContent = `${event.error.message}; trying again in ${formatDuration(event.waitMs)}`;
@@ -162,8 +162,8 @@ export function createPulls({ store, models, onStart, onChange, open, onProblem 
     rename(row, id);
     row.isDone = true;
     row.bar.value = 1;
-    row.text.textContent = `It is here, ${formatBytes(bytes)}, and needs no network from now on.`;
-    status.textContent = `${id} is here.`;
+    row.text.textContent = `Stored, ${formatBytes(bytes)}. It now works offline.`;
+    status.textContent = `${id} is stored.`;
     const openIt = button(
       "Open",
       () => {
@@ -175,20 +175,20 @@ export function createPulls({ store, models, onStart, onChange, open, onProblem 
     setButtons(row, named(openIt, `Open ${id}`));
   }
 
-  /** What is left of a pull that does not run here: all, some, or nothing worth a word. */
+  /** Shows the rest of a pull that does not run in this tab; removes its row if nothing of it is stored. */
   async function showRest(row: Row): Promise<void> {
     const begun = readBegun().find(({ id }) => id === row.id);
     const here = begun === undefined ? undefined : await lookHere(store, begun).catch(() => undefined);
-    if (row.running !== undefined) return; // begun again meanwhile
+    if (row.running !== undefined) return; // started again meanwhile
     if (begun === undefined || here === undefined || (here.bytes === 0 && !here.inUse)) {
       forget(row.id);
       removeRow(row);
       return;
     }
     setBar(row.bar, here.bytes, begun.totalBytes);
-    const amount = `${formatBytes(here.bytes)} of ${formatBytes(begun.totalBytes)} are here`;
+    const amount = `${formatBytes(here.bytes)} of ${formatBytes(begun.totalBytes)} stored`;
     if (here.inUse) {
-      row.text.textContent = `Another tab fetches it: ${amount}`;
+      row.text.textContent = `Another tab is fetching it: ${amount}`;
       setButtons(row);
       setTimeout(() => rows.has(row) && void showRest(row), lookAgainMs);
       return;
@@ -238,7 +238,7 @@ export function createPulls({ store, models, onStart, onChange, open, onProblem 
   };
 }
 
-/** Bytes in the store, finished files included. */
+/** Bytes in the store, complete files included. */
 async function lookHere(store: ArtifactStore, { files }: BegunPull): Promise<{ readonly bytes: number; readonly inUse: boolean }> {
   const parts = await store.listParts();
   let bytes = 0;
@@ -252,7 +252,7 @@ async function lookHere(store: ArtifactStore, { files }: BegunPull): Promise<{ r
   return { bytes, inUse };
 }
 
-/** What a model uses stays; so does what another tab is writing. */
+/** Keeps blobs that a model uses, and parts that another tab is writing. */
 async function removeParts(store: ArtifactStore, { files }: BegunPull): Promise<void> {
   const parts = await store.listParts();
   const { models } = await listStored(store);
@@ -272,14 +272,14 @@ function forget(id: string): void {
   if (others.length < all.length) writeBegun(others);
 }
 
-/** A browser that keeps nothing for this page keeps no parts either. */
+/** A browser without storage for this page has no parts either. */
 function writeBegun(all: readonly BegunPull[]): void {
   try {
     localStorage.setItem(storageKey, JSON.stringify(all));
   } catch {}
 }
 
-/** What lies in a browser's storage may be of another version of this page. */
+/** The stored text may be from another version of this page. */
 function readBegun(): readonly BegunPull[] {
   try {
     const all: unknown = JSON.parse(localStorage.getItem(storageKey) ?? "[]");

@@ -1,4 +1,4 @@
-/** Where models come from: inside the package, from a disk, from an address. */
+/** Sources of models: the package, a disk, an address. */
 import { bundledModels, SpellError } from "../src/browser/index.ts";
 
 export interface ModelChoice {
@@ -6,12 +6,12 @@ export interface ModelChoice {
   readonly key: string;
   readonly label: string;
   readonly source: string | readonly File[];
-  /** bytes, where they are known before it is loaded */
+  /** bytes, if known before loading */
   readonly bytes?: number;
 }
 
 const bundledWords: Readonly<Record<string, string>> = {
-  "tiny-stories": "writes little stories",
+  "tiny-stories": "writes short stories",
   "tiny-t5-en-fr": "English to French",
 };
 
@@ -27,7 +27,7 @@ export function bundledChoices(): readonly ModelChoice[] {
   });
 }
 
-/** One choice from files that were chosen or dropped together. */
+/** One choice from files chosen or dropped together. */
 export function choiceOfFiles(files: readonly File[]): ModelChoice {
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   const main = files.find(({ name }) => /\.(gguf|safetensors)$/i.test(name)) ?? files[0];
@@ -36,7 +36,7 @@ export function choiceOfFiles(files: readonly File[]): ModelChoice {
   return { key: `files:${name}:${bytes}`, label: name, source: files, bytes };
 }
 
-/** Files of a drop: those of a folder directly inside it, as the library reads a folder. */
+/** Files of a drop; of a folder those directly inside it, as the library reads a folder. */
 export async function filesOfDrop({ items, files }: DataTransfer): Promise<readonly File[]> {
   const entries = [...items].map((item) => item.webkitGetAsEntry());
   const folder = entries.find((entry) => entry?.isDirectory);
@@ -48,7 +48,7 @@ async function filesOfFolder(folder: FileSystemDirectoryEntry): Promise<readonly
   const reader = folder.createReader();
   const found: File[] = [];
   for (;;) {
-    // Each call gives some of them; an empty answer is the end.
+    // Each call returns some of them; an empty array is the end.
     const entries = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
     if (entries.length === 0) return found;
     for (const entry of entries) {
@@ -58,7 +58,7 @@ async function filesOfFolder(folder: FileSystemDirectoryEntry): Promise<readonly
 }
 
 /**
- * Fetches a file into the browser's own keeping; a large one lies on disk, not in the page's memory.
+ * Fetches a file as a Blob; the browser keeps a large one on disk, not in the page's memory.
  * @throws SpellError net-status, run-aborted
  */
 export async function fetchFile(
@@ -70,7 +70,7 @@ export async function fetchFile(
   try {
     url = new URL(address, document.baseURI);
   } catch {
-    throw new SpellError("spec-syntax", `${address} is no address`, { hint: "Give an address that begins with https://" });
+    throw new SpellError("spec-syntax", `not an address: ${address}`, { hint: "Enter an address that begins with https://" });
   }
   let response: Response;
   try {
@@ -78,12 +78,12 @@ export async function fetchFile(
   } catch (cause) {
     if (signal.aborted) throw new SpellError("run-aborted", "aborted by the caller");
     throw new SpellError("net-status", `no answer from ${url.host}`, {
-      hint: "This page may only fetch from its own address and from huggingface.co. Download the file and take Load file.",
+      hint: "This page may only fetch from its own address and from huggingface.co. Download the file, then use Load file.",
       cause,
     });
   }
   if (!response.ok || response.body === null) {
-    throw new SpellError("net-status", `${url.host} answered ${response.status} instead of the file`, {
+    throw new SpellError("net-status", `${url.host} answered ${response.status}, expected the file`, {
       details: { status: response.status },
     });
   }

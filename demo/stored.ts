@@ -1,6 +1,6 @@
 /**
- * The panel of stored models: what this browser keeps, and what it may keep. Models that were pulled and files that somebody brought lie in the one
- * store of the library, under their hash; a manifest, written last, makes a model of them.
+ * The panel of stored models, and the free storage of this browser. Pulled models and kept files are in the library's store,
+ * under their hash; a manifest, written last, makes a model of them.
  */
 import { type ArtifactStore, type ModelManifest, type Spell, SpellError } from "../src/browser/index.ts";
 import { button, find, make, named } from "./elements.ts";
@@ -21,9 +21,9 @@ const panel = find("stored", HTMLDivElement);
 const chunkBytes = 4 * 1024 * 1024;
 
 /**
- * Copies files into the store, the manifest last: a model is there completely or not at all.
- * @returns the name it has from now on
- * @throws SpellError store-quota before anything is written where it cannot fit; store-full, run-aborted
+ * Copies files into the store, the manifest last: a model is complete or absent.
+ * @returns its name in the store
+ * @throws SpellError store-quota before anything is written, if it cannot fit; store-full, run-aborted
  */
 export async function keepFiles(
   { platform: { store }, models }: Spell,
@@ -37,8 +37,8 @@ export async function keepFiles(
   const wanted = files.reduce((sum, { size }) => sum + size, 0);
   const space = await store.space();
   if (space !== undefined && space.free < wanted * 1.05) {
-    throw new SpellError("store-quota", `${id} takes ${formatBytes(wanted)}; this browser still allows ${formatBytes(space.free)}`, {
-      hint: "Remove a stored model. It runs from its file meanwhile.",
+    throw new SpellError("store-quota", `${id} needs ${formatBytes(wanted)}; this browser has ${formatBytes(space.free)} of storage left`, {
+      hint: "Delete a stored model. Meanwhile it runs from its file.",
       details: { neededBytes: wanted, availableBytes: space.free },
     });
   }
@@ -80,7 +80,7 @@ export async function keepFiles(
   return id;
 }
 
-/** A file may be called anything; a model's name is short and plain, and none that means another model already. */
+/** A short, plain name from any file name; never the name of another model. */
 async function nameFor(label: string, { available }: Spell["models"]): Promise<string> {
   const plain =
     label
@@ -92,13 +92,13 @@ async function nameFor(label: string, { available }: Spell["models"]): Promise<s
   return isTaken ? `${plain}-file` : plain;
 }
 
-/** Two tabs that keep the same file at once work on parts of their own, and end with one blob. */
+/** The same file has the same key, in every tab. */
 async function partKey({ name, size, lastModified }: File): Promise<string> {
   const text = new TextEncoder().encode(`${name}\0${size}\0${lastModified}`);
   return [...new Uint8Array(await crypto.subtle.digest("SHA-256", text))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** @param damaged what could not be read, which is told and left out */
+/** @param damaged errors of models that cannot be read; shown below the list */
 export async function showStored(
   store: ArtifactStore,
   models: readonly StoredModel[],
@@ -109,7 +109,7 @@ export async function showStored(
   const total = models.reduce((sum, { bytes }) => sum + bytes, 0);
   const summary =
     models.length === 0
-      ? "Nothing yet. What is pulled, or kept from a file, lies here and needs no network any more."
+      ? "No models stored. Models that you pull, or keep from a file, are stored here and work offline."
       : `${plural(models.length, "model")}, ${formatBytes(total)}`;
   const rows = models.map((model) =>
     make(
@@ -133,11 +133,8 @@ export async function showStored(
     ...damaged.map(({ message }) => make("p", { class: "note", text: message })),
     make("p", {
       class: "note",
-      // without storage of its own a browser keeps models for as long as the page is open
-      text:
-        space === undefined
-          ? `Kept in ${store.place}, until this page closes`
-          : `${formatBytes(space.free)} more may be kept in ${store.place}`,
+      // without persistent storage models last as long as the page is open
+      text: space === undefined ? `Stored in ${store.place} until this page closes` : `${formatBytes(space.free)} free in ${store.place}`,
     }),
   );
 }

@@ -1,38 +1,38 @@
 /**
- * A token of Hugging Face, for repositories behind terms or a login. It is the page's until the page closes; only who ticks the box has it kept in
- * this browser's storage.
+ * A Hugging Face token, for gated and private repositories. It is in the page's memory only, unless the box is ticked: then it is also in
+ * localStorage.
  */
 import { find } from "./elements.ts";
 
 const storageKey = "llmspell-hub-token";
-/** What a header may hold; a token has no spaces. */
+/** Printable ASCII without spaces, as a header may hold. */
 const tokenForm = /^[\x21-\x7e]{1,500}$/;
 
 const part = find("token-part", HTMLDetailsElement);
 const field = find("token", HTMLInputElement);
 const keep = find("keep-token", HTMLInputElement);
 
-/** @returns undefined where there is none, or where it cannot be one */
+/** @returns undefined if the field is empty or holds something else than a token */
 export function hubToken(): string | undefined {
   const text = field.value.trim();
   return tokenForm.test(text) ? text : undefined;
 }
 
-/** @param host it is sent to */
+/** @param host the token is sent to */
 export function buildToken(host: string): void {
   find("token-host", HTMLSpanElement).textContent = host;
   field.value = readKept() ?? "";
   keep.checked = field.value !== "";
   field.addEventListener("input", () => {
     const isWrong = field.value.trim() !== "" && hubToken() === undefined;
-    field.setCustomValidity(isWrong ? "A token has no spaces and no letters beyond A to Z." : "");
+    field.setCustomValidity(isWrong ? "A token has only ASCII characters, and no spaces." : "");
     writeKept();
   });
   field.addEventListener("change", () => field.reportValidity());
   keep.addEventListener("change", writeKept);
 }
 
-/** Puts the keyboard there. */
+/** Focuses the field. */
 export function askForToken(): void {
   part.open = true;
   field.focus();
@@ -45,7 +45,7 @@ function writeKept(): void {
     if (keep.checked && token !== undefined) localStorage.setItem(storageKey, token);
     else localStorage.removeItem(storageKey);
   } catch {
-    // a browser that keeps nothing for this page keeps no token either
+    // a browser without storage for this page keeps no token
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Keeps the page for when there is no network, and isolates it from other origins where its host sends no headers for that.
- * `shell` is fetched at once; engines and bundled models are kept when they are first used. Requests to other origins pass untouched.
+ * Makes the page work offline, and isolates it from other origins if its host sends no headers for that.
+ * `shell` is fetched at once; engines and bundled models are kept after their first use. Requests to other origins pass unchanged.
  */
 declare const files: {
   readonly version: string;
@@ -21,7 +21,7 @@ scope.addEventListener("fetch", (event) => {
   event.respondWith(answer(request));
 });
 
-/** All or nothing: an update that is incomplete leaves the old page in place. */
+/** All or nothing: an incomplete update leaves the old page in place. */
 async function install(): Promise<void> {
   const cache = await caches.open(`${cacheName}-${files.version}`);
   await cache.addAll(files.shell.map((path) => new Request(new URL(path, scope.registration.scope), { cache: "no-cache" })));
@@ -33,7 +33,7 @@ async function activate(): Promise<void> {
   const current = await caches.open(`${cacheName}-${files.version}`);
   for (const name of await caches.keys()) {
     if (!name.startsWith(`${cacheName}-`) || name === `${cacheName}-${files.version}`) continue;
-    // Names of large files change with their content: what this version has too need not be fetched again.
+    // Names of large files change with their content: a file that this version shares is not fetched again.
     const old = await caches.open(name);
     for (const request of await old.keys()) {
       const response = kept.has(request.url) && (await current.match(request)) === undefined ? await old.match(request) : undefined;
@@ -55,13 +55,13 @@ async function answer(request: Request): Promise<Response> {
   const response = await fetch(request);
   const isOurs = files.all.some((path) => new URL(path, scope.registration.scope).href === address);
   if (isOurs && response.status === 200) {
-    // Storage that is full, or none at all, is no reason not to answer.
+    // Full or missing storage must not fail the response.
     void cache.put(address, response.clone()).catch(() => undefined);
   }
   return isolated(response, request);
 }
 
-/** The response, with what makes a page isolated; a page also gets its policy. */
+/** The response with the headers of isolation; a page also gets its policy. */
 function isolated(response: Response, { mode }: Request): Response {
   if (response.status === 0) return response;
   const headers = new Headers(response.headers);

@@ -13,7 +13,7 @@ describe("E12 E15 an older browser", () => {
       await page.reload();
       await set(page, "Temperature", "0");
       await set(page, "Repeat penalty", "1");
-      await set(page, "Most tokens", "8");
+      await set(page, "Max tokens", "8");
       const told = (await ask(page, story)).slice(story.length).trim();
       expect(told.length).toBeGreaterThan(15);
       expect(storyText.startsWith(told)).toBe(true);
@@ -26,7 +26,7 @@ describe("R7 stopping", () => {
   it("ends an answer at once, keeps its text, and the next one works", async () => {
     await visit(browser(), {}, async ({ page }) => {
       await set(page, "Temperature", "2");
-      await set(page, "Most tokens", "4000");
+      await set(page, "Max tokens", "4000");
       await prompt(page).fill(story);
       await prompt(page).press("Enter");
       await expect
@@ -36,7 +36,7 @@ describe("R7 stopping", () => {
       await answer(page).getByText("Stopped.").waitFor({ timeout: 10_000 });
       const text = (await answer(page).locator(".said").textContent()) ?? "";
       expect(text.startsWith(story)).toBe(true);
-      await set(page, "Most tokens", "5");
+      await set(page, "Max tokens", "5");
       expect((await ask(page, story)).startsWith(story)).toBe(true);
       expect(await answer(page).locator(".said").first().textContent()).toBe(text);
     });
@@ -56,7 +56,7 @@ describe("R7 stopping", () => {
 describe("R21 a page that is frozen", () => {
   it("goes on when it is thawed", async () => {
     await visit(browser(), {}, async ({ page, context }) => {
-      await set(page, "Most tokens", "120");
+      await set(page, "Max tokens", "120");
       await prompt(page).fill(story);
       await generate(page).click();
       await expect
@@ -77,7 +77,7 @@ describe("O2 text stays text", () => {
   it("whatever a model's name, a prompt or an answer holds", async () => {
     const hostile = `<script>window.hit=1</script><img src=x onerror="window.hit=2"><svg onload="window.hit=3">[x](javascript:window.hit=4)![](http://evil.invalid/?d=1)<iframe srcdoc="<script>parent.hit=5</script>"></textarea><style>@import "http://evil.invalid"</style><a href="data:text/html,x">x</a>{{1+1}}<form id=prompt>`;
     await visit(browser(), {}, async ({ page }) => {
-      await set(page, "Most tokens", "5");
+      await set(page, "Max tokens", "5");
       expect((await ask(page, hostile)).startsWith(hostile)).toBe(true);
       await page
         .locator("#file-input")

@@ -8,7 +8,7 @@ describe("a full run", () => {
     await visit(browser(), {}, async ({ page, cut }) => {
       await set(page, "Temperature", "0");
       await set(page, "Repeat penalty", "1");
-      await set(page, "Most tokens", "12");
+      await set(page, "Max tokens", "12");
       const told = await ask(page, story);
       expect(told.startsWith(story)).toBe(true);
       expect(told.length).toBeGreaterThan(story.length + 20);
@@ -16,7 +16,7 @@ describe("a full run", () => {
       await expect.poll(() => devices(page).textContent()).toMatch(/WebAssembly.*wllama/);
       await expect.poll(() => page.getByLabel("Figures of the last answer").textContent()).toMatch(/First token.*Speed.*tok\/s/);
 
-      await set(page, "Most tokens", "");
+      await set(page, "Max tokens", "");
       await model(page).selectOption({ label: "tiny-t5-en-fr: English to French, 7 MB" });
       await ready(page, "tiny-t5-en-fr");
       expect(await ask(page, "Where is the train station?")).toMatch(/gare/);
@@ -55,10 +55,10 @@ describe("a full run", () => {
       await page.reload();
       await stored(page).getByRole("button", { name: "Open tiny-stories.gguf" }).click();
       await ready(page, "tiny-stories.gguf");
-      await set(page, "Most tokens", "8");
+      await set(page, "Max tokens", "8");
       expect((await ask(page, story)).length).toBeGreaterThan(story.length);
       await stored(page).getByRole("button", { name: "Delete tiny-stories.gguf" }).click();
-      await expect.poll(() => stored(page).textContent()).toContain("Nothing yet");
+      await expect.poll(() => stored(page).textContent()).toContain("No models stored");
     });
   });
 });

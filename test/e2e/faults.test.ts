@@ -22,7 +22,7 @@ describe("what goes wrong is told", () => {
 
   it("a model that does not load leaves nothing of the one before it: the panel says what this browser offers", async () => {
     await visit(browser(), {}, async ({ page }) => {
-      await set(page, "Most tokens", "2");
+      await set(page, "Max tokens", "2");
       await ask(page, story);
       await expect.poll(() => devices(page).textContent()).toContain("through wllama");
       await page.locator("#file-input").setInputFiles({ name: "none.gguf", mimeType: "", buffer: Buffer.from("no model") });
@@ -61,8 +61,8 @@ describe("what goes wrong is told", () => {
       await ready(page, "tiny-stories.gguf");
       await page.getByRole("button", { name: "Keep in this browser" }).click();
       await expect.poll(() => alert(page).textContent()).toMatch(/store-quota/);
-      await expect.poll(() => stored(page).textContent()).toContain("Nothing yet");
-      await set(page, "Most tokens", "5");
+      await expect.poll(() => stored(page).textContent()).toContain("No models stored");
+      await set(page, "Max tokens", "5");
       expect((await ask(page, story)).startsWith(story)).toBe(true);
     });
   });
@@ -71,7 +71,7 @@ describe("what goes wrong is told", () => {
     await visit(browser(), {}, async ({ page }) => {
       await page.getByRole("combobox", { name: "Device" }).selectOption("webgpu"); // the software adapter has no shader-f16
       await expect.poll(() => alert(page).textContent()).toMatch(/shader-f16.*device-unavailable/s);
-      await alert(page).getByRole("button", { name: "Take WebAssembly" }).click();
+      await alert(page).getByRole("button", { name: "Use WebAssembly" }).click();
       await ready(page, "tiny-stories");
     });
   });
@@ -87,7 +87,7 @@ describe("R22 headers and policies", () => {
 
   it("and where it may not, one thread computes, and the page says why", async () => {
     await visit(browser(), { serve: { headers: () => ({}) }, context: { serviceWorkers: "block" } }, async ({ page }) => {
-      await set(page, "Most tokens", "5");
+      await set(page, "Max tokens", "5");
       expect((await ask(page, story)).startsWith(story)).toBe(true);
       expect(await devices(page).textContent()).toMatch(/1 thread because the page is not cross-origin isolated/);
     });

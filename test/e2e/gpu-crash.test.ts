@@ -11,7 +11,7 @@ it("R1 the browser's GPU process falls between tokens: an alert with device-lost
       await ready(page, "tiny-t5-en-fr");
       await page.getByRole("combobox", { name: "Device" }).selectOption("webgpu");
       await ready(page, "tiny-t5-en-fr");
-      await set(page, "Most tokens", "400");
+      await set(page, "Max tokens", "400");
       // a long input, so that the answer is under way for seconds
       await prompt(page).fill(
         "There is a police car parked outside our house, and the teacher gave way to the students, and I wonder what it is.",

@@ -51,7 +51,7 @@ describe("what is kept", () => {
       await stored(page).getByRole("button", { name: "Open tiny-stories.gguf" }).click();
       await expect.poll(() => alert(page).textContent()).toMatch(/tiny-stories\.gguf.*store-evicted/s);
       await alert(page).getByRole("button", { name: "Delete tiny-stories.gguf" }).click();
-      await expect.poll(() => stored(page).textContent()).toContain("Nothing yet");
+      await expect.poll(() => stored(page).textContent()).toContain("No models stored");
     });
   });
 

@@ -79,7 +79,7 @@ describe("models to get", () => {
 
       const resume = pulls(page).getByRole("button", { name: "Resume smollm2-135m:Q4_K_M" });
       await resume.waitFor();
-      expect(await pulls(page).textContent()).toMatch(/[12]\.\d MB of 3\.1 MB are here/);
+      expect(await pulls(page).textContent()).toMatch(/[12]\.\d MB of 3\.1 MB stored/);
       expect(hub.seen.length).toBe(before);
       await resume.click();
       await pulls(page).getByRole("button", { name: "Open smollm2-135m:Q4_K_M" }).click();
@@ -94,12 +94,12 @@ describe("models to get", () => {
       await page.reload();
       await stored(page).getByRole("button", { name: "Open smollm2-135m:Q4_K_M" }).click();
       await ready(page, "smollm2-135m:Q4_K_M");
-      await set(page, "Most tokens", "5");
+      await set(page, "Max tokens", "5");
       expect((await ask(page, "Once upon a time")).length).toBeGreaterThan(16);
       await getModels(page);
       await catalogue(page).getByRole("button", { name: "Open smollm2-135m", exact: true }).waitFor();
       await stored(page).getByRole("button", { name: "Delete smollm2-135m:Q4_K_M" }).click();
-      await expect.poll(() => stored(page).textContent()).toContain("Nothing yet");
+      await expect.poll(() => stored(page).textContent()).toContain("No models stored");
       await catalogue(page).getByRole("button", { name: "Pull smollm2-135m", exact: true }).waitFor();
       // back at the bundled model, which this visit has never fetched
     }, /ERR_FAILED .*tiny-stories/);
@@ -114,7 +114,7 @@ describe("models to get", () => {
       await expect.poll(() => files(page).textContent()).toBe("m-Q8_0.gguf3.1 MB");
       expect(hub.seen.every(({ path }) => path.startsWith("/api/"))).toBe(true);
       await page.getByRole("button", { name: "Will it run here?" }).click();
-      await page.getByText(/^Yes, on WebAssembly; it takes about \d\.\d MB of memory\.$/).waitFor();
+      await page.getByText(/^Yes, on WebAssembly; it needs about \d\.\d MB of memory\.$/).waitFor();
       await page.getByText("llama · continues a text · 512 tokens").waitFor();
       await page.getByText(/^Not on WebGPU: .*(shader-f16|adapter)/).waitFor();
 
@@ -123,7 +123,7 @@ describe("models to get", () => {
       await expect.poll(() => bodies().at(-1)?.sent ?? 0).toBeGreaterThan(1_200_000);
       await page.getByRole("button", { name: "Pause hf:owner/two:Q8_0" }).click();
       await page.getByRole("button", { name: "Resume hf:owner/two:Q8_0" }).waitFor();
-      expect(await pulls(page).textContent()).toMatch(/1\.\d MB of 3\.1 MB are here/);
+      expect(await pulls(page).textContent()).toMatch(/1\.\d MB of 3\.1 MB stored/);
       await page.getByRole("button", { name: "Discard hf:owner/two:Q8_0" }).click();
       await pulls(page).waitFor({ state: "hidden" });
 
@@ -141,9 +141,9 @@ describe("models to get", () => {
         catalogue(page)
           .getByRole("listitem")
           .filter({ hasText: new RegExp(`^${name}`) });
-      await expect.poll(() => row("flan-t5-large").textContent()).toContain("Too large for a page, which holds 3.0 GB at most.");
+      await expect.poll(() => row("flan-t5-large").textContent()).toContain("Too large for a page (at most 3.0 GB).");
       expect(await row("flan-t5-large").getByRole("button").count()).toBe(0);
-      expect(await row("flan-t5-base").textContent()).toContain("Large: it takes 1.0 GB of storage");
+      expect(await row("flan-t5-base").textContent()).toContain("Large: it needs 1.0 GB of storage");
       expect(await row("flan-t5-base").getByRole("button", { name: "Pull flan-t5-base" }).count()).toBe(1);
       expect(await row("smollm2-135m").textContent()).not.toMatch(/large/i);
     });
@@ -153,7 +153,7 @@ describe("models to get", () => {
     await visitHub(async ({ page }) => {
       await getModels(page);
       await lookUp(page, "owner/gated");
-      await page.getByRole("button", { name: "Give a token" }).click();
+      await page.getByRole("button", { name: "Enter a token" }).click();
       const token = page.getByLabel("Hugging Face token");
       expect(await page.evaluate("document.activeElement.id")).toBe("token");
       expect(await token.getAttribute("type")).toBe("password");
@@ -190,21 +190,21 @@ describe("models to get", () => {
       const told = (name: string, wanted: RegExp) =>
         lookUp(page, name).then(() => expect.poll(() => alert(page).textContent()).toMatch(wanted));
       await told("owner/nothing", /owner\/nothing.*no such repository.*Check owner and name.*net-auth.*Change the name/s);
-      await told("owner/gated", /gated.*Accept its terms on its page.*net-gated.*Open its page.*Give a token/s);
+      await told("owner/gated", /gated.*Accept the terms on its page.*net-gated.*Open its page.*Enter a token/s);
       await told("a b c", /"a b c".*OWNER\/REPO.*spec-syntax/s);
 
       await lookUp(page, "hf:owner/two:Q8_0");
       const pull = page.getByRole("button", { name: "Pull hf:owner/two:Q8_0" });
       hub.plan("/lfs/", [{ body: Buffer.alloc(size) }, { body: Buffer.alloc(size) }]);
       await pull.click();
-      await expect.poll(() => alert(page).textContent()).toMatch(/m-Q8_0\.gguf.*wanted.*got.*net-hash.*Try again/s);
+      await expect.poll(() => alert(page).textContent()).toMatch(/m-Q8_0\.gguf.*got.*net-hash.*Try again/s);
       expect(await pulls(page).count()).toBe(0);
 
       const session = await context.newCDPSession(page);
       await session.send("Storage.overrideQuotaForOrigin", { origin: new URL(page.url()).origin, quotaSize: 4_000_000 });
       await pull.click();
       await expect.poll(() => alert(page).textContent()).toMatch(/no more room.*Delete a stored model.*store-quota.*Show stored models/s);
-      expect(await stored(page).textContent()).toContain("Nothing yet");
+      expect(await stored(page).textContent()).toContain("No models stored");
 
       await cut();
       await told("owner/two", /cannot be reached.*Check the network.*net-offline.*Try again/s);
