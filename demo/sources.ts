@@ -11,7 +11,7 @@ export interface ModelChoice {
 }
 
 const bundledWords: Readonly<Record<string, string>> = {
-  "tiny-stories": "writes short stories",
+  "tiny-stories": "short stories",
   "tiny-t5-en-fr": "English to French",
 };
 

@@ -1,4 +1,4 @@
-// node build.mjs: bundles main.js into out/. esbuild leaves the addresses of workers as they are, so their files go beside the bundle.
+// node build.mjs: bundles main.js into out/app. esbuild leaves the addresses of workers as they are, so copy the workers beside the bundle.
 import { cpSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,13 +11,15 @@ const packageFolder = (name) => {
 const llmspell = `${packageFolder("llmspell")}/dist/browser`;
 const ort = dirname(fileURLToPath(import.meta.resolve("onnxruntime-web/ort-wasm-simd-threaded.wasm")));
 
-await build({ entryPoints: ["main.js"], bundle: true, format: "esm", target: "es2022", outdir: "out" });
+await build({ entryPoints: ["main.js"], bundle: true, format: "esm", target: "es2022", outdir: "out/app" });
 for (const [from, to] of [
   ["index.html", "index.html"],
-  [`${llmspell}/engine-worker.js`, "engine-worker.js"],
-  [`${llmspell}/isolate-worker.js`, "isolate-worker.js"],
-  [`${llmspell}/opfs-worker.js`, "opfs-worker.js"],
+  [`${llmspell}/engines/engine-worker.js`, "app/engine-worker.js"],
+  [`${llmspell}/store/opfs-worker.js`, "app/opfs-worker.js"],
+  [`${llmspell}/isolate-worker.js`, "app/isolate-worker.js"],
+  // the first two import ../chunks, the third ./chunks
   [`${llmspell}/chunks`, "chunks"],
+  [`${llmspell}/chunks`, "app/chunks"],
   [`${packageFolder("@wllama/wllama")}/src/wasm/wllama.wasm`, "engines/wllama.wasm"],
   [`${packageFolder("@wllama/wllama-compat")}/wasm/wllama.wasm`, "engines/compat.wasm"],
   [`${packageFolder("@wllama/wllama-compat")}/wasm/wllama.js`, "engines/compat.js"],
