@@ -263,8 +263,13 @@ export function errorTable(): readonly { readonly code: ErrorCode; readonly hint
 /** Wraps whatever was thrown; our own errors pass unchanged. `code` names the boundary that was crossed. */
 export function toSpellError(error: unknown, code: ErrorCode = "internal-error", context = ""): SpellError {
   if (error instanceof SpellError) return error;
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   return new SpellError(code, context === "" ? text : `${context}: ${text}`, { cause: error });
+}
+
+/** What was thrown, in its own words. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** The error of an abort through a signal. It is an answer, never logged as a failure. */

@@ -16,6 +16,19 @@ export function once<T>(make: () => T): () => T {
   };
 }
 
+/** A promise that is settled from outside. */
+export function deferred<T = void>(): {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+} {
+  let settle: [resolve: (value: T) => void, reject: (error: unknown) => void] = [() => undefined, () => undefined];
+  const promise = new Promise<T>((resolve, reject) => {
+    settle = [resolve, reject];
+  });
+  return { promise, resolve: settle[0], reject: settle[1] };
+}
+
 type SnakeKey<K> = K extends `${infer First}${infer Rest}`
   ? First extends Lowercase<First>
     ? `${First}${SnakeKey<Rest>}`

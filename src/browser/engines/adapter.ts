@@ -1,10 +1,10 @@
-/** What a page can know of its graphics card without using it. */
+/** What a page can know of its GPU without using it. */
 import { isSoftwareAdapter } from "../../core/spec/devices.ts";
 
 export interface FoundAdapter {
   /** "google swiftshader" */
   readonly label: string;
-  /** a processor that plays a graphics card */
+  /** a software adapter: it computes on the CPU */
   readonly isSoftware: boolean;
   /** what GGUF models need */
   readonly hasF16: boolean;

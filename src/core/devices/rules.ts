@@ -1,12 +1,12 @@
 /**
- * How a device is chosen: the same rules for every architecture and host. A host lists what it has, best first, and how to look at it;
- * everything looked at goes into the report with its reason. `auto` takes the first that is there, is no processor in disguise, holds the model
- * and answers stored questions rightly. A device asked for by name is taken, or refused with what to do: never another in silence.
+ * How a device is chosen: the same rules for every architecture and host. A host lists its devices, best first, and how to probe them; the report
+ * holds each probed device with its reason. `auto` uses the first that is present, is not a software adapter, holds the model and passes the
+ * self-test. A device asked for by name is used, or refused with what to do: it is never replaced silently.
  */
-
-import { SpellError, toSpellError } from "../errors.ts";
+import { messageOf, SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import type { Platform } from "../platform.ts";
+import type { Action } from "../spec/action.ts";
 import { isGpu } from "../spec/devices.ts";
 import type {
   Device,
@@ -82,7 +82,7 @@ export function ruledDevices<O extends DeviceOptions, C extends { readonly signa
     }
     const isGone = ({ device }: Candidate): boolean => isAuto && lost.includes(device);
     for (const { device, runtime } of all.filter(isGone)) {
-      tried.push({ device, ok: false, reason: "no-adapter", hint: "it was lost while this model computed on it", runtime });
+      tried.push({ device, ok: false, reason: "no-adapter", hint: "it was lost while this model ran on it", runtime });
     }
     const candidates = isAuto
       ? all.filter((candidate) => !isGone(candidate))
@@ -106,34 +106,22 @@ export function ruledDevices<O extends DeviceOptions, C extends { readonly signa
     });
     if (!probe.ok) return refuse(probe.reason, probe.hint, unavailable(candidate, probe));
     if (probe.isSoftware && isAuto) {
-      const hint = `${probe.label} is a processor that plays a graphics card; taken only where it is asked for by name`;
-      return refuse("software-adapter", hint, unavailable(candidate, { ok: false, reason: "software-adapter", hint }));
+      const hint = `${probe.label} is a software adapter; used only if you name the device`;
+      return refuse("software-adapter", hint, unavailable(candidate, { hint }));
     }
     const room = findRoom(candidate, probe, needs, isAuto);
     if (room !== undefined) {
-      const error = new SpellError("device-memory", `${device}: ${room.hint}`, {
-        where: device,
-        commands: ["llmspell doctor"],
-        details: { neededBytes: room.needed, availableBytes: room.available },
-      });
-      return refuse(room.reason, room.hint, error);
+      const { reason, hint, ...details } = room;
+      return refuse(reason, hint, new SpellError("device-memory", `${device}: ${hint}`, { where: device, actions: [diagnose], details }));
     }
     const verdict = isGpu(device) ? await verdictOf(candidate, probe, trial, signal) : undefined;
     if (verdict !== undefined && !verdict.ok) {
       const hint = verdict.detail ?? verdict.reason;
-      const error = new SpellError(
-        "device-self-test",
-        `${device} (${probe.label}) failed the self-test: ${hint}. Its result was not used`,
-        {
-          where: device,
-          commands: ["llmspell doctor"],
-          details: { device, test: rules.selfTest.model },
-        },
-      );
-      return refuse(verdict.reason, hint, error);
+      const message = `${device} (${probe.label}) failed the self-test: ${hint}. Its result was not used`;
+      const details = { device, test: rules.selfTest.model };
+      return refuse(verdict.reason, hint, new SpellError("device-self-test", message, { where: device, actions: [diagnose], details }));
     }
-    const notes = probe.isSoftware ? [`${probe.label} is a processor that plays a graphics card: slower than cpu`] : [];
-    return { ok: true, probe, notes };
+    return { ok: true, probe, notes: probe.isSoftware ? [`${probe.label} is a software adapter: slower than cpu`] : [] };
   };
 
   const keyOf = ({ device, runtime }: Candidate, { identity }: Extract<DeviceProbe, { ok: true }>): string =>
@@ -172,26 +160,26 @@ export function ruledDevices<O extends DeviceOptions, C extends { readonly signa
         const { device, runtime } = candidate;
         const found = await examine(candidate, files, options, isAuto, "run");
         if (!found.ok) {
-          // Of several ways to a device that was asked for, the first is the one to mend; `auto` ends with the processor.
+          // Of several runtimes for a device that was asked for, the first is the one to mend; `auto` ends with the CPU.
           failure = isAuto ? found.error : (failure ?? found.error);
           tried.push(found.attempt);
-          if (isWorthTelling(found.attempt)) fallbacks.push(skipped(found.attempt));
+          if (warned.has(found.attempt.reason)) fallbacks.push(skipped(found.attempt));
           continue;
         }
         try {
           const handle = await candidate.open(files, { ...options, device, mayDivide: isAuto && candidate.divides === true });
-          return withReport(handle, { tried, label: found.probe.label, notes: found.notes, fallbacks });
+          return withReport(handle, found.probe.label, { tried, notes: found.notes, fallbacks });
         } catch (error) {
           const attempt = failedAttempt(candidate, error);
           if (attempt === undefined || (isGpu(device) && !isAuto)) throw withAttempts(error, tried);
           failure = error;
           tried.push(attempt);
-          if (isWorthTelling(attempt)) fallbacks.push(`${runtime}: ${skipped(attempt)}`);
+          if (warned.has(attempt.reason)) fallbacks.push(`${runtime}: ${skipped(attempt)}`);
         }
       }
-      failure ??= new SpellError("device-unavailable", `${choice} is not a device that ${rules.selfTest.architecture} models run on here`, {
+      failure ??= new SpellError("device-unavailable", `${choice} does not run ${rules.selfTest.architecture} models here`, {
         hint: rules.hint,
-        commands: ["llmspell doctor"],
+        actions: [diagnose],
       });
       throw withAttempts(failure, tried);
     },
@@ -229,51 +217,46 @@ export function ruledDevices<O extends DeviceOptions, C extends { readonly signa
           tell({ device, ok: false, reason: probe.reason, hint: probe.hint, runtime });
           continue;
         }
-        const { ok, reason, ms, detail } = await test(candidate, probe, signal);
-        const seen = { device, runtime, selfTestMs: ms };
-        if (!ok) tell({ ...seen, ok, reason, hint: `${probe.label}: ${detail ?? reason}` });
-        else if (probe.isSoftware) tell({ ...seen, ok: false, reason: "software-adapter", hint: probe.label });
-        else tell({ ...seen, ok, reason, hint: probe.label });
-        // Asked for by name, the first way that works is the one that is taken.
-        if (only !== undefined && ok) break;
+        const verdict = await test(candidate, probe, signal);
+        const reason = verdict.ok && probe.isSoftware ? "software-adapter" : verdict.reason;
+        const hint = verdict.ok ? probe.label : `${probe.label}: ${verdict.detail ?? reason}`;
+        tell({ device, runtime, selfTestMs: verdict.ms, ok: reason === "ok", reason, hint });
+        // Of several runtimes for one device, the first that works is the one used.
+        if (only !== undefined && verdict.ok) break;
       }
       const best = tried.find(({ ok }) => ok);
-      return {
-        tried,
-        chosen: best?.device,
-        runtime: best?.runtime,
-      };
+      return { tried, chosen: best?.device, runtime: best?.runtime };
     },
   };
 }
 
-/** A look that fails in a way nobody foresaw is a device that cannot be used. */
+/** A probe that fails unexpectedly is a device that cannot be used. */
 async function look<O, C>(candidate: DeviceCandidate<O, C>, files: readonly ByteSource[]): Promise<DeviceProbe> {
   try {
     return await candidate.probe(files);
   } catch (error) {
-    return { ok: false, reason: "driver-missing", hint: toSpellError(error).message };
+    return { ok: false, reason: "driver-missing", hint: messageOf(error) };
   }
 }
 
+/** @returns why the model does not fit; undefined where it fits, or where sizes are unknown */
 function findRoom(
   { divides = false }: Pick<DeviceCandidate<never, never>, "divides">,
-  { memoryBytes, bufferBytes, partBytes }: Extract<DeviceProbe, { ok: true }>,
+  probe: Extract<DeviceProbe, { ok: true }>,
   needs: DeviceOptions["needs"],
   isAuto: boolean,
-): { readonly reason: DeviceReason; readonly hint: string; readonly needed: number; readonly available: number } | undefined {
+): { readonly reason: DeviceReason; readonly hint: string; readonly neededBytes: number; readonly availableBytes: number } | undefined {
   if (needs === undefined) return undefined;
-  if (bufferBytes !== undefined && needs.bufferBytes > bufferBytes) {
-    const hint = `the largest tensor takes ${megabytes(needs.bufferBytes)}; one buffer holds ${megabytes(bufferBytes)}`;
-    return { reason: "buffer-too-small", hint, needed: needs.bufferBytes, available: bufferBytes };
-  }
-  if (partBytes !== undefined && needs.partBytes !== undefined && needs.partBytes > partBytes) {
-    const hint = `it loads at most ${megabytes(partBytes)} at once; the model has ${megabytes(needs.partBytes)}`;
-    return { reason: "out-of-memory", hint, needed: needs.partBytes, available: partBytes };
-  }
-  if (memoryBytes !== undefined && needs.memoryBytes > memoryBytes && !(divides && isAuto)) {
-    const hint = `the model takes about ${megabytes(needs.memoryBytes)}; ${megabytes(memoryBytes)} are available`;
-    return { reason: "out-of-memory", hint, needed: needs.memoryBytes, available: memoryBytes };
+  const memory = divides && isAuto ? 0 : needs.memoryBytes;
+  const checks = [
+    ["buffer-too-small", needs.bufferBytes, probe.bufferBytes, "the largest tensor takes NEEDED; one buffer holds AVAILABLE"],
+    ["out-of-memory", needs.partBytes ?? 0, probe.partBytes, "it loads at most AVAILABLE at once; the model has NEEDED"],
+    ["out-of-memory", memory, probe.memoryBytes, "the model takes about NEEDED; AVAILABLE are available"],
+  ] as const;
+  for (const [reason, neededBytes, availableBytes = Number.POSITIVE_INFINITY, text] of checks) {
+    if (neededBytes <= availableBytes) continue;
+    const hint = text.replace("NEEDED", megabytes(neededBytes)).replace("AVAILABLE", megabytes(availableBytes));
+    return { reason, hint, neededBytes, availableBytes };
   }
   return undefined;
 }
@@ -282,16 +265,14 @@ function megabytes(bytes: number): string {
   return `${Math.ceil(bytes / 1e6).toLocaleString("en-US")} MB`;
 }
 
-/** What a package or an adapter lacks is in the report; what was there and could not be used deserves a word. */
-function isWorthTelling({ reason }: DeviceAttempt): boolean {
-  return reason === "self-test-failed" || reason === "missing-kernel" || reason === "out-of-memory" || reason === "buffer-too-small";
-}
+/** A device that is missing is in the report only; one that is present and cannot be used is also a warning. */
+const warned: ReadonlySet<DeviceReason> = new Set(["self-test-failed", "missing-kernel", "out-of-memory", "buffer-too-small"]);
 
 function skipped({ device, hint, reason }: DeviceAttempt): string {
   return `${device} is not used: ${hint ?? reason}`;
 }
 
-/** Failures of open() that another device may not have. A model that is refused, or kills its engine, is no reason to feed it to another on a processor. */
+/** Failures of open() that another device may not have. A model that is refused, or crashes an engine on the CPU, is not tried elsewhere. */
 const gpuFailures: ReadonlyMap<string, DeviceReason> = new Map([
   ["device-unavailable", "driver-missing"],
   ["device-lost", "driver-missing"],
@@ -310,59 +291,49 @@ function failedAttempt(
   return known === undefined ? undefined : { device, ok: false, reason: known, hint: error.message, runtime };
 }
 
+const diagnose: Action = { kind: "diagnose" };
+
 function unavailable(
   { device, runtime }: Pick<DeviceCandidate<never, never>, "device" | "runtime">,
-  { reason, hint }: Extract<DeviceProbe, { ok: false }>,
+  {
+    reason,
+    hint,
+    actions = [],
+  }: { readonly reason?: DeviceReason; readonly hint: string; readonly actions?: readonly Action[] | undefined },
 ): SpellError {
   const isMissing = reason === "package-missing";
   const why = isMissing ? "a package it needs is not installed" : hint;
-  return new SpellError(
-    "device-unavailable",
-    // an engine may have said the first half itself
-    why.startsWith(`${device} is not available`) ? why : `${device} is not available through ${runtime}: ${why}`,
-    {
-      hint: isMissing ? "Install it, look at all devices, or take another:" : undefined,
-      commands: [...(isMissing ? [hint] : []), "llmspell doctor"],
-      where: device,
-    },
-  );
+  // an engine may have said the first half itself
+  const message = why.startsWith(`${device} is not available`) ? why : `${device} is not available through ${runtime}: ${why}`;
+  return new SpellError("device-unavailable", message, {
+    hint: isMissing ? "Install it, see what each device answers, or choose another:" : undefined,
+    actions: [...actions, diagnose],
+    where: device,
+  });
 }
 
 /** An error with what was tried before it. */
 function withAttempts(error: unknown, tried: readonly DeviceAttempt[]): unknown {
   if (!(error instanceof SpellError) || tried.length === 0 || error.details?.["tried"] !== undefined) return error;
-  const { code, message, hint, commands, where, details, cause } = error;
-  return new SpellError(code, message, {
-    hint,
-    commands,
-    where,
-    details: { ...details, tried },
-    cause,
-  });
+  return error.with({ details: { tried } });
 }
 
 /** The handle, with what was tried before it in its report. Its own fields stay live. */
 function withReport<C>(
   handle: ModelHandle<C>,
-  facts: {
-    readonly tried: readonly DeviceAttempt[];
-    readonly label: string;
-    readonly notes: readonly string[];
-    readonly fallbacks: readonly string[];
-  },
+  label: string,
+  before: Required<Pick<ModelHandle<C>, "notes" | "fallbacks">> & { readonly tried: readonly DeviceAttempt[] },
 ): ModelHandle<C> {
-  const { tried, label, notes, fallbacks } = facts;
-  const named = (attempt: DeviceAttempt): DeviceAttempt =>
-    attempt.ok && attempt.hint === undefined ? { ...attempt, hint: label } : attempt;
   return {
     ...handle,
     get alive() {
       return handle.alive;
     },
     get device(): DeviceReport {
-      return { ...handle.device, tried: [...tried, ...handle.device.tried.map(named)] };
+      const tried = handle.device.tried.map((attempt) => (attempt.ok ? { ...attempt, hint: attempt.hint ?? label } : attempt));
+      return { ...handle.device, tried: [...before.tried, ...tried] };
     },
-    notes: [...notes, ...handle.notes],
-    fallbacks: [...fallbacks, ...(handle.fallbacks ?? [])],
+    notes: [...before.notes, ...handle.notes],
+    fallbacks: [...(before.fallbacks ?? []), ...(handle.fallbacks ?? [])],
   };
 }

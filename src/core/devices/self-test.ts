@@ -1,6 +1,6 @@
 /**
- * Does a device compute what it should? One bundled model per architecture answers stored questions; the answers come from PyTorch and
- * transformers (test/golden), never from ourselves. The user's own model is not asked: nobody knows its answers.
+ * Does a device compute correctly? One bundled model per architecture answers stored questions. The expected answers come from PyTorch and
+ * transformers (test/golden), never from this library. The user's own model is not asked: its answers are unknown.
  */
 import { SpellError, toSpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
@@ -57,7 +57,7 @@ export interface VerdictStore {
   write(key: string, verdict: Verdict): Promise<void>;
 }
 
-/** Shaders are compiled on the way, so a first run takes long; a card that takes longer than this helps nobody. */
+/** A first run compiles shaders, which takes long; a GPU that takes longer than this is of no use. */
 const timeoutMs = 60_000;
 
 /** Source of the answer: test/golden/tiny-stories.json (PyTorch). */
@@ -112,18 +112,16 @@ export async function runSelfTest<O, C extends { readonly signal?: AbortSignal |
   signal?: AbortSignal,
 ): Promise<Verdict> {
   const started = performance.now();
-  const stop = new AbortController();
-  const onAbort = (): void => stop.abort();
-  signal?.addEventListener("abort", onAbort, { once: true });
-  const timer = setTimeout(onAbort, timeoutMs);
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const stop = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
   let handle: ModelHandle<C> | undefined;
   try {
     const files = await Promise.all(test.files.map((file) => bundled(test.model, file)));
-    handle = await open(files, { ...test.open, signal: stop.signal });
+    handle = await open(files, { ...test.open, signal: stop });
     for (const { prompt, options, answer } of test.questions) {
       let text = "";
-      for await (const piece of handle.generate(prompt, { ...options, signal: stop.signal })) if (piece.type === "text") text += piece.text;
-      if (text !== answer) throw new SpellError("device-self-test", `${test.model} answered ${quote(text)}; wanted ${quote(answer)}`);
+      for await (const piece of handle.generate(prompt, { ...options, signal: stop })) if (piece.type === "text") text += piece.text;
+      if (text !== answer) throw new SpellError("device-self-test", `${test.model}: expected ${quote(answer)}, got ${quote(text)}`);
     }
     return { ok: true, ms: Math.round(performance.now() - started), reason: "ok" };
   } catch (error) {
@@ -139,8 +137,6 @@ export async function runSelfTest<O, C extends { readonly signal?: AbortSignal |
       detail: isTimeout ? `${test.model} gave no answer within ${timeoutMs / 1000} s` : message,
     };
   } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", onAbort);
     await handle?.dispose().catch(() => undefined);
   }
 }

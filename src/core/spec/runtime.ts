@@ -3,6 +3,7 @@
  * Core never learns which engine stands behind a runtime; if it needs an `if` for one engine, this file is wrong.
  */
 import type { ByteSource } from "../formats/byte-source.ts";
+import type { Action } from "./action.ts";
 import type { Sampling, TokenSampling } from "./sampling.ts";
 
 /** Where numbers are computed. */
@@ -42,7 +43,7 @@ export type DeviceProbe =
       readonly ok: true;
       /** what a person calls it: "google swiftshader", "NVIDIA GeForce RTX 3060" */
       readonly label: string;
-      /** a processor that plays a graphics card; `auto` never takes one */
+      /** a software adapter, which computes on the CPU; `auto` never uses one */
       readonly isSoftware: boolean;
       /** Engine version, adapter and driver: what the verdict of a self-test holds for. */
       readonly identity: string;
@@ -56,8 +57,10 @@ export type DeviceProbe =
   | {
       readonly ok: false;
       readonly reason: Exclude<DeviceReason, "ok">;
-      /** what was seen; for package-missing a complete command that mends it */
+      /** what was seen; for package-missing the command that installs it */
       readonly hint: string;
+      /** what a person can do about it */
+      readonly actions?: readonly Action[] | undefined;
     };
 
 /** What a model takes of a device, estimated from its header. */

@@ -2,7 +2,7 @@
  * OnnxRuntime over the interface that onnxruntime-node and onnxruntime-web share (onnxruntime-common). Imports neither: the host hands in the
  * module, and says how this build finds weights. Used in Node and in browsers.
  */
-import { abortedError, SpellError } from "../../core/errors.ts";
+import { abortedError, messageOf, SpellError } from "../../core/errors.ts";
 import type {
   ExternalLocation,
   OnnxData,
@@ -269,7 +269,7 @@ const memoryWords =
 
 function openError(error: unknown, { name, device }: OrtHost): SpellError {
   if (error instanceof SpellError) return error;
-  const text = messageOf(error);
+  const text = shortMessageOf(error);
   if (memoryWords.test(text)) {
     return new SpellError("device-memory", `the model does not fit into the memory ${name} can use: ${text}`, {
       cause: error,
@@ -287,7 +287,7 @@ function openError(error: unknown, { name, device }: OrtHost): SpellError {
 
 function runError(error: unknown, { name, device }: OrtHost): SpellError {
   if (error instanceof SpellError) return error;
-  const text = messageOf(error);
+  const text = shortMessageOf(error);
   if (/lost/i.test(text) && device === "webgpu") return new SpellError("device-lost", `the device was lost: ${text}`, { cause: error });
   if (memoryWords.test(text)) return new SpellError("device-memory", `${name} ran out of memory: ${text}`, { cause: error });
   if (/invalid (dimension|rank|feed|input)|Got invalid dimensions|Unexpected input data type|INVALID_ARGUMENT/i.test(text)) {
@@ -296,8 +296,8 @@ function runError(error: unknown, { name, device }: OrtHost): SpellError {
   return new SpellError("run-crash", `${name} failed: ${text}`, { cause: error });
 }
 
-function messageOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+function shortMessageOf(error: unknown): string {
+  const text = messageOf(error);
   return text.length > 600 ? `${text.slice(0, 600)}…` : text;
 }
 
@@ -361,7 +361,7 @@ async function readWeight(
       throw cause;
     throw new SpellError(
       "onnx-external",
-      `weight ${name}: wanted ${length} bytes at byte ${offset} of ${source.name}; got: ${messageOf(cause)}`,
+      `weight ${name}: wanted ${length} bytes at byte ${offset} of ${source.name}; got: ${shortMessageOf(cause)}`,
       {
         where: name,
         cause,

@@ -2,13 +2,14 @@
  * Exported T5 models on transformers.js: it opens the graphs and steps through them; which token comes next is decided by our own search code, so that every
  * parameter means what it means for a checkpoint. Imports no package: the host hands in the module. Used in Node and in browsers.
  */
-import { SpellError, toSpellError } from "../../core/errors.ts";
+import { messageOf, SpellError, toSpellError } from "../../core/errors.ts";
 import type { ByteSource } from "../../core/formats/byte-source.ts";
 import type { DeviceReport, Seq2SeqHandle, Seq2SeqOpenOptions } from "../../core/spec/runtime.ts";
 import { acceptExport, type ExportFacts, findExportFiles } from "../../core/t5/export-files.ts";
 import { createIdHandle, type IdEngine } from "../../core/t5/handle.ts";
 import { checkScores, createChooser, type SearchOptions, takeBreath } from "../../core/t5/search.ts";
 import { openTokenizer } from "../../core/text/tokenizer.ts";
+import { deferred } from "../../core/values.ts";
 
 /** What is used of @huggingface/transformers 4; its own types are not needed to build this package. */
 export interface TransformersModule {
@@ -129,7 +130,7 @@ async function openModel(
 
 function openError(error: unknown): SpellError {
   if (error instanceof SpellError) return error;
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   if (/bad_?alloc|out of memory|allocat/i.test(text)) {
     return new SpellError("device-memory", `the model does not fit into the memory transformers.js can use: ${text.slice(0, 400)}`, {
       cause: error,
@@ -153,13 +154,13 @@ function generateEngine(model: TransformersModel, module: TransformersModule, { 
   return {
     async *search(ids, options) {
       const found: number[] = [];
-      let wanted = defer();
-      let news = defer();
+      let wanted = deferred();
+      let news = deferred();
       let isEnough = false;
       beforePass = async () => {
         if (found.length > 0) await wanted.promise;
         if (isEnough) throw new Enough();
-        wanted = defer();
+        wanted = deferred();
         await takeBreath(options);
       };
       const run = model
@@ -185,7 +186,7 @@ function generateEngine(model: TransformersModel, module: TransformersModule, { 
       try {
         for (let taken = 0; ; taken += 1) {
           if (taken === found.length) await Promise.race([news.promise, ended]);
-          news = defer();
+          news = deferred();
           const id = found[taken];
           if (id === undefined) {
             const error = await run;
@@ -226,12 +227,4 @@ function chooserOf(options: SearchOptions, vocabSize: number, tell: (id: number)
 
 function int64({ Tensor }: TransformersModule, values: readonly number[]): unknown {
   return new Tensor("int64", BigInt64Array.from(values, BigInt), [1, values.length]);
-}
-
-function defer(): { readonly promise: Promise<void>; readonly resolve: () => void } {
-  let resolve = (): void => undefined;
-  const promise = new Promise<void>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve };
 }

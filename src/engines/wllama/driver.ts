@@ -3,9 +3,11 @@
  * instance and hands it in. Here and beside it is everything that must be known about the engine: loads that resolve for broken files, calls that
  * never settle, aborts that must free a slot; completion.ts has the option names that work, engine-errors.ts what its words mean.
  */
+import { reportOf } from "../../core/devices/report.ts";
 import { abortedError, SpellError } from "../../core/errors.ts";
 import type { ByteSource } from "../../core/formats/byte-source.ts";
-import type { DeviceReport, GgufGenerateOptions, GgufHandle, GgufOpenOptions, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
+import type { GgufGenerateOptions, GgufHandle, GgufOpenOptions, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
+import { deferred } from "../../core/values.ts";
 import { byteBlob } from "./byte-blob.ts";
 import { startCompletion } from "./completion.ts";
 import { crash, generationError, loadError } from "./engine-errors.ts";
@@ -100,14 +102,12 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
   }
 
   let dead: SpellError | undefined;
-  let fail: (error: SpellError) => void = () => undefined;
-  const death = new Promise<never>((_, reject) => {
-    fail = (error) => {
-      dead ??= error;
-      reject(error);
-    };
-  });
-  death.catch(() => undefined); // somebody listens only while a call is under way
+  const { promise: death, reject } = deferred<never>();
+  death.catch(() => undefined); // heard only while a call is under way
+  const fail = (error: SpellError): void => {
+    dead ??= error;
+    reject(error);
+  };
   let placed: Placed | undefined;
   const instance = host.create(
     (reason) => fail(crash(reason, host.device)),
@@ -164,51 +164,27 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
   onProgress?.(1);
 
   const info = instance.getLoadedContextInfo();
-  const multi = instance.isMultithread();
-  const threads = multi || host.threads.decode === 1 ? host.threads : { prompt: 1, decode: 1, origin: "default" as const };
-  const device: DeviceReport = {
-    chosen: host.device,
-    runtime,
-    threads,
-    tried: [
-      {
-        device: host.device,
-        ok: true,
-        reason: "ok",
-        hint: placed === undefined ? host.label : `${host.label}, ${placed.layers} of ${placed.total} layers`,
-        runtime,
-      },
-    ],
-  };
+  const threads =
+    instance.isMultithread() || host.threads.decode === 1 ? host.threads : { prompt: 1, decode: 1, origin: "default" as const };
+  const label = placed === undefined ? host.label : `${host.label}, ${placed.layers} of ${placed.total} layers`;
+  const device = reportOf(host.device, runtime, threads, label);
   const contextLength = Math.min(options.contextLength, info.n_ctx);
   const bos = options.bos === undefined || !info.add_bos_token ? undefined : options.bos;
-  let turn: Promise<void> = Promise.resolve();
 
   async function* generate(prompt: string, generateOptions: GgufGenerateOptions): AsyncGenerator<ModelPiece, void, undefined> {
     if (dead !== undefined) throw dead;
-    const isAborted = (): boolean => generateOptions.signal?.aborted === true;
-    if (isAborted()) throw abortedError();
-    // The call before may still be giving back its slot; a second request beside it would hang for ever.
-    const previous = turn;
-    let endTurn: () => void = () => undefined;
-    turn = new Promise((resolve) => {
-      endTurn = resolve;
-    });
-    const stop = new AbortController();
-    const onStop = (): void => stop.abort();
-    generateOptions.signal?.addEventListener("abort", onStop, { once: true });
-    let finished: Promise<unknown> = Promise.resolve();
+    if (generateOptions.signal?.aborted === true) throw abortedError();
+    const left = new AbortController();
+    const stop = generateOptions.signal === undefined ? left.signal : AbortSignal.any([left.signal, generateOptions.signal]);
+    const { pieces, done } = startCompletion(instance, withoutBos(prompt, bos), generateOptions, contextLength, stop);
     try {
-      await Promise.race([death, previous]);
-      const { pieces, done } = startCompletion(instance, withoutBos(prompt, bos), generateOptions, contextLength, stop.signal);
-      finished = done;
-      yield* endedBy(pieces, death, stop.signal);
+      yield* endedBy(pieces, death, stop);
     } catch (error) {
-      throw dead ?? (isAborted() ? abortedError() : generationError(error, contextLength, host.device, fail));
+      throw dead ?? (stop.aborted ? abortedError() : generationError(error, contextLength, host.device, fail));
     } finally {
-      generateOptions.signal?.removeEventListener("abort", onStop);
-      stop.abort();
-      void Promise.race([death, finished]).then(endTurn, endTurn);
+      left.abort();
+      // Until the engine has given back its slot, a second request would hang for ever.
+      await Promise.race([death, done]).catch(() => undefined);
     }
   }
 
@@ -236,12 +212,10 @@ async function* endedBy(
   death: Promise<never>,
   signal: AbortSignal,
 ): AsyncGenerator<ModelPiece, void, undefined> {
-  let onAbort: () => void = () => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(abortedError());
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
+  const { promise: aborted, reject } = deferred<never>();
   aborted.catch(() => undefined);
+  const onAbort = (): void => reject(abortedError());
+  signal.addEventListener("abort", onAbort, { once: true });
   try {
     for (;;) {
       const next = pieces.next();

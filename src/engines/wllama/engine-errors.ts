@@ -1,5 +1,5 @@
 /** What the engine says went wrong, as codes of ours. */
-import { SpellError } from "../../core/errors.ts";
+import { messageOf, SpellError } from "../../core/errors.ts";
 import { runtime } from "./instance.ts";
 
 type Device = "webgpu" | "wasm";
@@ -49,8 +49,4 @@ export function crash(reason: string, device: Device, cause?: unknown): SpellErr
 /** After a trap or an abort the instance is dead for good. */
 function isTrap(error: unknown): boolean {
   return typeof error === "string" ? /crashed/.test(error) : error instanceof Error && /RuntimeError/.test(error.name);
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -7,6 +7,7 @@ import { fork } from "node:child_process";
 import { type CommonOpenOptions, RemoteEngine } from "../../core/remote/caller.ts";
 import { blockingSilenceMs, type FromEngine, silenceMs } from "../../core/remote/protocol.ts";
 import { type RemoteRuntime, remoteRuntime } from "../../core/remote/runtime.ts";
+import { deferred } from "../../core/values.ts";
 import { builtFile } from "../built-file.ts";
 import { homeFolder } from "../home.ts";
 
@@ -70,10 +71,7 @@ function startChild(options: ChildRuntimeOptions): RemoteEngine {
     }
   };
   let stderr = "";
-  let markExited: () => void = () => undefined;
-  const exited = new Promise<void>((resolve) => {
-    markExited = resolve;
-  });
+  const exited = deferred();
   const remote = new RemoteEngine(
     {
       // The callback takes the error of a child that is gone; `exit` says so to everybody who waits.
@@ -81,7 +79,7 @@ function startChild(options: ChildRuntimeOptions): RemoteEngine {
       async end() {
         child.ref();
         kill();
-        await exited;
+        await exited.promise;
       },
       hold,
     },
@@ -103,7 +101,7 @@ function startChild(options: ChildRuntimeOptions): RemoteEngine {
     clearTimeout(lateTimer);
     process.off("exit", kill);
     remote.died(what, details);
-    markExited();
+    exited.resolve();
   };
   const onEnd = (exitCode: number | null, signal: NodeJS.Signals | null): void =>
     settle(signal === null ? `ended with exit code ${exitCode}` : `was ended by ${signal}`, { exitCode, signal });

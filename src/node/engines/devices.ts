@@ -182,7 +182,7 @@ function children<O extends CommonOpenOptions, C extends { readonly signal?: Abo
 }
 
 function missingPackage(command: string): DeviceProbe {
-  return { ok: false, reason: "package-missing", hint: command };
+  return { ok: false, reason: "package-missing", hint: command, actions: [{ kind: "shell", line: command }] };
 }
 
 function needsPaths(files: readonly ByteSource[]): DeviceProbe | undefined {
@@ -190,7 +190,7 @@ function needsPaths(files: readonly ByteSource[]): DeviceProbe | undefined {
   return { ok: false, reason: "missing-feature", hint: "it reads local files only; this model comes from memory or from a server" };
 }
 
-/** A processor is always there, and needs no self-test: nothing would be left if it failed. */
+/** The CPU is always present, and needs no self-test: nothing would be left if it failed. */
 function processor(memoryBytes: number, partBytes: number | undefined): DeviceProbe {
   const cores = availableParallelism();
   const label = `${cores} ${cores === 1 ? "processor" : "processors"}`;

@@ -5,7 +5,7 @@
 import { availableParallelism, freemem } from "node:os";
 import type { Llama, LlamaContext, LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
 import { reportOf } from "../../core/devices/report.ts";
-import { abortedError, SpellError } from "../../core/errors.ts";
+import { abortedError, messageOf, SpellError } from "../../core/errors.ts";
 import type { ByteSource } from "../../core/formats/byte-source.ts";
 import type { Device, DeviceChoice, DeviceProbe, GgufHandle, GgufOpenOptions, GgufRuntime, ThreadChoice } from "../../core/spec/runtime.ts";
 import { confidenceAfter, generate } from "./llama-generate.ts";
@@ -132,21 +132,21 @@ async function load(
     });
   } catch (cause) {
     if (signal?.aborted === true) throw abortedError();
-    const text = cause instanceof Error ? cause.message : String(cause);
+    const text = messageOf(cause);
     if (/insufficient|not enough|out of memory|alloc/i.test(text)) throw memoryError("the model", cause);
     throw new SpellError("gguf-metadata", `${engineName} cannot load the model: ${text}`, { where: modelPath, cause });
   }
 }
 
 function memoryError(what: string, cause: unknown): SpellError {
-  return new SpellError("device-memory", `no memory for ${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  return new SpellError("device-memory", `no memory for ${what}: ${messageOf(cause)}`, { cause });
 }
 
 /** @throws SpellError device-memory where a GPU was asked for, and no layer fits on it */
 function deviceOf(llama: Llama, model: LlamaModel, choice: DeviceChoice): Device {
   const chosen: Device = llama.gpu !== false && model.gpuLayers > 0 ? llama.gpu : "cpu";
   if (choice === "auto" || choice === "cpu" || chosen !== "cpu") return chosen;
-  throw new SpellError("device-memory", `${choice}: no layer of the model fits on the device`, { commands: ["llmspell doctor"] });
+  throw new SpellError("device-memory", `${choice}: no layer of the model fits on the device`, { actions: [{ kind: "diagnose" }] });
 }
 
 /**

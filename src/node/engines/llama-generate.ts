@@ -1,6 +1,6 @@
 /** Answers of node-llama-cpp, token by token: the prompt that is kept, the options by their names there, and whole characters only. */
 import type { Llama, LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
-import { abortedError, SpellError, toSpellError } from "../../core/errors.ts";
+import { abortedError, messageOf, SpellError, toSpellError } from "../../core/errors.ts";
 import type { GgufGenerateOptions, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
 import type { TokenSampling } from "../../core/spec/sampling.ts";
 import { engineName } from "./llama-start.ts";
@@ -106,7 +106,7 @@ export async function* generate(
     }
     throw new SpellError("run-crash", `${engineName} ended without an end token`);
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     if (text === "Failed to sample next token")
       throw new SpellError("run-nan", "no token could be chosen from the model's numbers", { cause: error });
     throw toSpellError(error, "run-crash", engineName);

@@ -5,7 +5,7 @@ import { syncBuiltinESMExports } from "node:module";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Llama } from "node-llama-cpp";
-import { SpellError } from "../../core/errors.ts";
+import { messageOf, SpellError } from "../../core/errors.ts";
 import { isSoftwareAdapter } from "../../core/spec/devices.ts";
 import type { DeviceChoice, DeviceProbe } from "../../core/spec/runtime.ts";
 import { lookAtGraphics } from "./graphics.ts";
@@ -35,12 +35,12 @@ export async function startLlama(gpu: Gpu): Promise<Llama> {
       logger: (_level, message) => process.stderr.write(`${message}\n`),
     });
   } catch (cause) {
-    const text = cause instanceof Error ? cause.message : String(cause);
+    const text = messageOf(cause);
     const isMissing = /NoBinaryFound/.test(cause instanceof Error ? `${cause.name} ${cause.constructor.name} ${text}` : text);
     if (isMissing && (gpu === "cuda" || gpu === "vulkan")) {
       throw new SpellError("device-unavailable", `${gpu} is not available: ${engineName} has no binary for it here`, {
         hint: "Install the binary, or take the CPU.",
-        commands: [installCommand(llamaBinary(gpu)), "llmspell doctor"],
+        actions: [{ kind: "shell", line: installCommand(llamaBinary(gpu)) }, { kind: "diagnose" }],
         details: { reason: "package-missing" },
         cause,
       });

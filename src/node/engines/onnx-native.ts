@@ -5,7 +5,7 @@
 import { lstat, realpath } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { basename, dirname } from "node:path";
-import { SpellError, toSpellError } from "../../core/errors.ts";
+import { messageOf, SpellError, toSpellError } from "../../core/errors.ts";
 import type { OnnxRuntime, WeightRange } from "../../core/spec/onnx.ts";
 import { OnnxGraphBuilder } from "../../core/t5/onnx.ts";
 import { checkInFile, type OrtModule, ortRuntime, placeInMemory, type WeightPlacement } from "../../engines/ort/driver.ts";
@@ -56,7 +56,7 @@ export async function tryNativeOnnx(device: Exclude<NativeDevice, "cpu">): Promi
     await opened.dispose();
     return undefined;
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     // The engine puts the place in its own source first.
     return /(Failed to get a WebGPU adapter[^\n]*|Failed to load shared library[^\n]*)/.exec(text)?.[1] ?? text.slice(0, 300);
   }

@@ -4,6 +4,7 @@
  */
 import { resolveObjectURL } from "node:buffer";
 import { type Transferable, Worker } from "node:worker_threads";
+import { messageOf } from "../../core/errors.ts";
 
 type PostOptions = readonly unknown[] | { readonly transfer?: readonly unknown[] | undefined };
 
@@ -62,7 +63,7 @@ export function webWorkerClass(
     }
 
     #fail(error: unknown): void {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       this.onerror?.({ message, error });
       onDeath(message);
     }

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { SpellError } from "../../core/errors.ts";
+import { messageOf, SpellError } from "../../core/errors.ts";
 import type { ByteSource } from "../../core/formats/byte-source.ts";
 import { isSoftwareAdapter } from "../../core/spec/devices.ts";
 
@@ -168,7 +168,7 @@ async function probeDawn(device: Device): Promise<DeviceProbe> {
     return {
       ok: false,
       reason: "driver-missing",
-      hint: `webgpu (Dawn) does not start: ${error instanceof Error ? error.message : String(error)}`,
+      hint: `webgpu (Dawn) does not start: ${messageOf(error)}`,
     };
   }
   if (adapter === null) return { ok: false, reason: "no-adapter", hint: "Dawn finds no graphics card" };

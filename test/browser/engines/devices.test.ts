@@ -71,7 +71,7 @@ function loseablePlatform() {
 }
 
 onGpu(`auto in a page${why}`, () => {
-  it("takes WebAssembly, and says that the adapter is a processor in disguise", async () => {
+  it("takes WebAssembly, and says that the adapter is software", async () => {
     await using model = await load("tiny-t5-en-fr");
     expect(model.device).toMatchObject({ chosen: "wasm", runtime: "onnxruntime-web" });
     expect(model.device!.tried).toMatchObject([

@@ -112,10 +112,10 @@ describe("R6 a worker that misbehaves", () => {
     expect(performance.now() - started).toBeLessThan(14_000);
   }, 20_000);
 
-  it("sends code, hint, commands and details of its errors whole", async () => {
+  it("sends code, hint, actions and details of its errors whole", async () => {
     const sent = new SpellError("gguf-metadata", "unusable", {
       hint: "Convert it.",
-      commands: ["llmspell doctor"],
+      actions: [{ kind: "diagnose" }],
       details: { wanted: 7 },
     });
     const error = await failure(

@@ -102,7 +102,7 @@ describe("an exported T5", () => {
     await expect(loading).rejects.toMatchObject({
       code: "device-unavailable",
       message: expect.stringContaining("not installed"),
-      commands: [installCommand("@huggingface/transformers"), "llmspell doctor"],
+      actions: [{ kind: "shell", line: installCommand("@huggingface/transformers") }, { kind: "diagnose" }],
       details: { tried: [{ reason: "package-missing", hint: installCommand("@huggingface/transformers") }] },
     });
   });

@@ -147,7 +147,7 @@ describe("the runtime of Node", () => {
       const { open, asked } = scripted(withoutNative);
       const error = await failure(open(device));
       expect(error.code).toBe("device-unavailable");
-      expect(error.commands[0]).toBe(installCommand("node-llama-cpp"));
+      expect(error.actions[0]).toEqual({ kind: "shell", line: installCommand("node-llama-cpp") });
       expect(error.exitCode).toBe(4);
       expect(asked).toEqual([]);
     },
@@ -203,7 +203,7 @@ describe("the runtime of Node", () => {
   it("webgpu: without the package it is device-unavailable with the command", async () => {
     const error = await failure(scripted().open("webgpu"));
     expect(error).toMatchObject({ code: "device-unavailable", exitCode: 4 });
-    expect(error.commands).toEqual(["npm install webgpu@0.6.2", "llmspell doctor"]);
+    expect(error.actions).toEqual([{ kind: "shell", line: "npm install webgpu@0.6.2" }, { kind: "diagnose" }]);
   });
 
   it("vulkan: WebGPU on top of it will do, and the report says so", async () => {

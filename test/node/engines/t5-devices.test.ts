@@ -77,14 +77,14 @@ describe("T5 in Node", () => {
     );
     expect(await failure(scripted({ isInstalled: () => false }).open("webgpu"))).toMatchObject({
       code: "device-unavailable",
-      commands: [installCommand("onnxruntime-node"), "llmspell doctor"],
+      actions: [{ kind: "shell", line: installCommand("onnxruntime-node") }, { kind: "diagnose" }],
     });
   });
 
   it("cuda without its files names the line that fetches them, and asks no driver", async () => {
     const { open, asked } = scripted({ hasCuda: () => false });
     const error = await failure(open("cuda"));
-    expect(error.commands[0]).toBe("ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node");
+    expect(error.actions[0]).toEqual({ kind: "shell", line: "ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node" });
     expect(asked).toEqual([]);
   });
 
