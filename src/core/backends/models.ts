@@ -76,6 +76,16 @@ export interface AvailableFilter {
   readonly recommended?: boolean | undefined;
 }
 
+/** Whether a list that is filtered so shows a model. */
+export function passes(model: AvailableModel, { kind, search, recommended }: AvailableFilter): boolean {
+  const text = `${model.name} ${model.description} ${model.source}`.toLowerCase();
+  return (
+    (kind === undefined || model.kind === kind) &&
+    (recommended !== true || model.recommended) &&
+    (search === undefined || text.includes(search.toLowerCase()))
+  );
+}
+
 export interface PullResult {
   readonly modelId: string;
   readonly backend: string;

@@ -1,6 +1,6 @@
 /** Models of the catalogue. No network. */
 import { listStored } from "../../download/manifest.ts";
-import type { AvailableFilter, AvailableModel } from "../models.ts";
+import { type AvailableFilter, type AvailableModel, passes } from "../models.ts";
 import { bundledModels, variantsOfT5 } from "./bundled.ts";
 import type { CandleContext } from "./context.ts";
 import { listForeign } from "./foreign.ts";
@@ -28,13 +28,4 @@ export async function available(context: CandleContext, filter: AvailableFilter)
     }),
   );
   return ours.filter((model) => passes(model, filter));
-}
-
-export function passes(model: AvailableModel, { kind, search, recommended }: AvailableFilter): boolean {
-  const text = `${model.name} ${model.description} ${model.source}`.toLowerCase();
-  return (
-    (kind === undefined || model.kind === kind) &&
-    (recommended !== true || model.recommended) &&
-    (search === undefined || text.includes(search.toLowerCase()))
-  );
 }

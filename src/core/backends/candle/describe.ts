@@ -1,6 +1,5 @@
 /** What the headers of a set of files say, for its manifest. */
 
-import type { ModelManifest } from "../../download/manifest.ts";
 import type { PullOptions } from "../../download/pull.ts";
 import { filesOfModel } from "./layout.ts";
 import { readModel } from "./read.ts";
@@ -10,7 +9,7 @@ export const describe: PullOptions["describe"] = async (files, signal) => {
   const found = await readModel(await filesOfModel(files[0]?.name ?? "model", files), signal);
   const { format, architecture, quantization, parameterCount, contextLength, license } = summarizeModel(found);
   return {
-    format: format as ModelManifest["format"],
+    format,
     architecture,
     quantization,
     parameter_count: parameterCount ?? 0,

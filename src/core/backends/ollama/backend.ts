@@ -1,11 +1,12 @@
 /** A running Ollama server as a backend. */
 import { SpellError } from "../../errors.ts";
+import { isObject } from "../../json.ts";
 import { isModelSpec, type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
 import type { Backend, BackendHost, FileSource } from "../backend.ts";
-import type { AvailableModel, ModelInfo, ModelRecord, PullOptions, PullResult } from "../models.ts";
+import { type AvailableModel, type ModelInfo, type ModelRecord, passes } from "../models.ts";
 import { createPullProgress } from "../pull-progress.ts";
-import { createOllamaClient, type OllamaClient, type OllamaModel } from "./client.ts";
-import { openOllamaModel } from "./model.ts";
+import { createOllamaClient, type Json, numberOf, type OllamaClient, objects, textOf, timeOf } from "./client.ts";
+import { architectureOf, contextOf, openOllamaModel } from "./model.ts";
 import { ollamaSettings } from "./settings.ts";
 
 /** A server that nobody configured must answer within this. */
@@ -15,6 +16,14 @@ export function createOllama({ config, network, platform, isDeclared }: BackendH
   const settings = ollamaSettings(config.config, provider);
   if (settings === undefined) throw new Error(`provider ${provider} is not declared`);
   const client = createOllamaClient(network, settings, provider);
+  const list = async (signal?: AbortSignal): Promise<readonly Json[]> =>
+    objects((await client.ask("/api/tags", { method: "GET", signal }))["models"]).filter((model) => nameIn(model) !== undefined);
+  const running = async (signal?: AbortSignal): Promise<readonly Json[]> =>
+    objects((await client.ask("/api/ps", { method: "GET", signal }))["models"]).filter((model) => nameIn(model) !== undefined);
+  const find = async (name: string, signal?: AbortSignal): Promise<Json | undefined> =>
+    (await list(signal)).find((model) => nameIn(model) === name);
+  const record = (model: Json, loaded: readonly Json[]): ModelRecord => recordOf(model, client, loaded);
+
   return {
     name: provider,
     type: "ollama",
@@ -24,11 +33,11 @@ export function createOllama({ config, network, platform, isDeclared }: BackendH
       if (how === "known" || /\.(gguf|safetensors|onnx)$/i.test(spec.name)) return false;
       if (how === "default" || isDeclared(provider)) return true;
       if (platform.looksForServers !== true) return false;
-      const models = await client.list(AbortSignal.timeout(glanceMs)).catch(() => undefined);
+      const models = await list(AbortSignal.timeout(glanceMs)).catch(() => undefined);
       if (models === undefined) return { reason: `no Ollama server was found at ${client.url}` };
-      return models.some(({ name }) => name === nameOf(spec)) || { reason: `the Ollama server at ${client.url} does not have it` };
+      return models.some((model) => nameIn(model) === nameOf(spec)) || { reason: `the Ollama server at ${client.url} does not have it` };
     },
-    async find(source, { device: _, quantization: __, contextSize = settings.contextSize, threads = 0 }) {
+    async find(source, { contextSize = settings.contextSize, threads = 0 }) {
       const name = nameOf(source);
       const load = { contextSize, threads };
       return {
@@ -39,43 +48,82 @@ export function createOllama({ config, network, platform, isDeclared }: BackendH
     },
     async status() {
       try {
-        const [version, models] = [await client.version(), await client.list()];
-        return { configured: true, url: client.url, running: true, models: models.length, version };
+        const { version } = await client.ask("/api/version");
+        if (typeof version !== "string")
+          throw new SpellError("ollama-error", `${client.url} does not answer like an Ollama server`, { where: client.url });
+        return { configured: true, url: client.url, running: true, models: (await list()).length, version: version.slice(0, 40) };
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
         return { configured: true, url: client.url, running: false, models: 0, error: message };
       }
     },
     async list(signal) {
-      const [models, running] = await Promise.all([client.list(signal), client.running(signal)]);
-      return models.map((model) =>
-        recordOf(
-          model,
-          client,
-          running.some(({ name }) => name === model.name),
-        ),
-      );
+      const [models, loaded] = await Promise.all([list(signal), running(signal)]);
+      return models.map((model) => record(model, loaded));
     },
-    available: async () => examples,
-    info: (source, { signal }) => infoOf(client, nameOf(source), signal),
+    available: async (filter) => examples.filter((model) => passes(model, filter)),
+    async info(source, { signal }) {
+      const name = nameOf(source);
+      const shown = await client.ask("/api/show", { body: { model: name }, signal, name });
+      return infoOf(shown, record((await find(name, signal)) ?? { name }, await running(signal)));
+    },
     offer: async (spec) => ({ id: client.idOf(nameOf(spec)), backend: "ollama", sizeBytes: undefined, missingBytes: undefined }),
-    pull: (spec, options) => pullModel(client, nameOf(spec), network.clock, options),
+    async pull(spec, { signal, onProgress, onEvent }) {
+      const name = nameOf(spec);
+      const [modelId, backend] = [client.idOf(name), "ollama"];
+      const before = await find(name, signal);
+      const progress = createPullProgress(network.clock, onProgress);
+      const layers = new Map<string, { readonly bytes: number; readonly total: number }>();
+      const sum = (key: "bytes" | "total"): number => [...layers.values()].reduce((all, layer) => all + layer[key], 0);
+      let status = "";
+      for await (const line of client.lines("/api/pull", { body: { model: name, stream: true }, signal })) {
+        status = (textOf(line["status"]) ?? "").slice(0, 200);
+        const [layer, total] = [textOf(line["digest"]), numberOf(line["total"])];
+        if (layer !== undefined && total !== undefined) layers.set(layer, { bytes: numberOf(line["completed"]) ?? 0, total });
+        const [bytes, totalBytes] = [sum("bytes"), layers.size === 0 ? undefined : sum("total")];
+        onEvent?.({ type: "server-progress", model: modelId, status, bytes, totalBytes });
+        progress.tell({
+          modelId,
+          backend,
+          status: /^verifying|^writing/.test(status) ? "verifying" : "downloading",
+          bytes,
+          total: totalBytes,
+        });
+      }
+      if (status !== "success")
+        throw new SpellError("ollama-error", `${client.url} ended the pull of ${name} without success`, { where: client.url });
+      const after = await find(name, signal);
+      return progress.end({
+        modelId,
+        backend,
+        status: "complete",
+        percentComplete: 100,
+        bytesDownloaded: sum("bytes"),
+        bytesTotal: numberOf(after?.["size"]),
+        verified: "sha256",
+        alreadyPresent: before !== undefined && before["digest"] === after?.["digest"],
+      });
+    },
     async remove(spec) {
       const name = nameOf(spec);
-      const before = (await client.list()).find((model) => model.name === name);
-      await client.remove(name);
-      return { modelId: client.idOf(name), freedBytes: before?.sizeBytes ?? 0, keptFiles: [] };
+      const before = await find(name);
+      await client.ask("/api/delete", { method: "DELETE", body: { model: name }, name });
+      return { modelId: client.idOf(name), freedBytes: numberOf(before?.["size"]) ?? 0, keptFiles: [] };
     },
     running: async (signal) =>
-      (await client.running(signal)).map(({ name, sizeBytes, gpuBytes, contextSize, expiresAt }) => ({
-        modelId: client.idOf(name),
+      (await running(signal)).map((model) => ({
+        modelId: client.idOf(nameIn(model) ?? ""),
         backend: "ollama",
-        sizeBytes,
-        gpuBytes,
-        contextLength: contextSize,
-        expiresAt,
+        sizeBytes: numberOf(model["size"]) ?? 0,
+        gpuBytes: numberOf(model["size_vram"]) ?? 0,
+        contextLength: numberOf(model["context_length"]),
+        expiresAt: timeOf(model["expires_at"]),
       })),
   };
+}
+
+function nameIn(model: Json): string | undefined {
+  return textOf(model["name"]) ?? textOf(model["model"]);
 }
 
 /** `name:tag` as the server knows it. @throws SpellError spec-syntax */
@@ -89,89 +137,60 @@ function nameOf(spec: ModelSpec | FileSource): string {
   throw new SpellError("spec-syntax", `${what}: an Ollama server has names; it opens no files or addresses`);
 }
 
-function recordOf(model: OllamaModel, client: OllamaClient, loaded: boolean): ModelRecord {
+function recordOf(model: Json, client: OllamaClient, loaded: readonly Json[]): ModelRecord {
+  const name = nameIn(model) ?? "";
+  const details = isObject(model["details"]) ? model["details"] : {};
   return {
-    id: client.idOf(model.name),
+    id: client.idOf(name),
     backend: "ollama",
     format: "ollama",
-    architecture: model.family ?? null,
-    parameterCount: model.parameterCount ?? null,
-    quantization: model.quantization ?? null,
-    sizeBytes: model.sizeBytes,
-    modifiedAt: model.modifiedAt ?? null,
+    architecture: textOf(details["family"]) ?? null,
+    parameterCount: parametersOf(textOf(details["parameter_size"])),
+    quantization: textOf(details["quantization_level"]) ?? null,
+    sizeBytes: numberOf(model["size"]) ?? 0,
+    modifiedAt: timeOf(model["modified_at"]) ?? null,
     source: "ollama",
-    revision: model.digest?.slice(0, 12) ?? null,
+    revision: textOf(model["digest"])?.slice(0, 12) ?? null,
     license: null,
     verified: "sha256",
     bundled: false,
-    loaded,
+    loaded: loaded.some((each) => nameIn(each) === name),
     path: null,
     aliases: [],
   };
 }
 
-async function infoOf(client: OllamaClient, name: string, signal: AbortSignal | undefined): Promise<ModelInfo> {
-  const details = await client.show(name, signal);
-  const model = (await client.list(signal)).find((each) => each.name === name);
-  const running = await client.running(signal);
+/** "1.2B", "134.52M" */
+function parametersOf(text = ""): number | null {
+  const [, digits, unit = ""] = /^([\d.]+)([KMB])$/.exec(text) ?? [];
+  const factor = { K: 1e3, M: 1e6, B: 1e9 }[unit];
+  return factor === undefined ? null : Math.round(Number(digits) * factor);
+}
+
+function infoOf(shown: Json, record: ModelRecord): ModelInfo {
+  const facts = isObject(shown["model_info"]) ? shown["model_info"] : {};
+  const details = isObject(shown["details"]) ? shown["details"] : {};
+  const architecture = architectureOf(shown) ?? null;
+  const fact = (key: string): number | null => numberOf(facts[key]) ?? null;
+  const capabilities = Array.isArray(shown["capabilities"]) ? shown["capabilities"] : [];
   return {
-    ...recordOf(
-      model ?? { name, sizeBytes: 0 },
-      client,
-      running.some((each) => each.name === name),
-    ),
-    architecture: details.architecture ?? null,
-    parameterCount: details.parameterCount ?? model?.parameterCount ?? null,
-    quantization: details.quantization ?? null,
-    license: details.license ?? null,
-    contextLength: details.contextLength ?? null,
-    embeddingLength: details.embeddingLength ?? null,
-    blockCount: details.blockCount ?? null,
+    ...record,
+    architecture,
+    parameterCount: fact("general.parameter_count") ?? record.parameterCount,
+    quantization: textOf(details["quantization_level"]) ?? null,
+    license: textOf(shown["license"])?.split("\n", 1)[0]?.trim().slice(0, 120) ?? null,
+    contextLength: contextOf(shown) ?? null,
+    embeddingLength: fact(`${architecture}.embedding_length`),
+    blockCount: fact(`${architecture}.block_count`),
     vocabSize: null,
-    chatTemplate: details.template ?? null,
-    capabilities: details.capabilities,
+    chatTemplate: textOf(shown["template"]) ?? null,
+    capabilities: capabilities.filter((each): each is string => typeof each === "string"),
     licenseUrl: null,
     files: [],
     fits: null,
     device: null,
     notes: [],
   };
-}
-
-/** By the server itself, with its own progress. */
-async function pullModel(
-  client: OllamaClient,
-  name: string,
-  clock: Parameters<typeof createPullProgress>[0],
-  { signal, onProgress, onEvent }: PullOptions,
-): Promise<PullResult> {
-  const modelId = client.idOf(name);
-  const backend = "ollama";
-  const look = async () => (await client.list(signal)).find((model) => model.name === name);
-  const before = await look();
-  const progress = createPullProgress(clock, onProgress);
-  let fetched = 0;
-  await client.pull(
-    name,
-    ({ status, bytes, totalBytes }) => {
-      const isVerifying = /^verifying|^writing/.test(status);
-      fetched = bytes;
-      onEvent?.({ type: "server-progress", model: modelId, status, bytes, totalBytes });
-      progress.tell({ modelId, backend, status: isVerifying ? "verifying" : "downloading", bytes, total: totalBytes });
-    },
-    signal,
-  );
-  const after = await look();
-  return progress.end({
-    modelId,
-    backend,
-    status: "complete",
-    percentComplete: 100,
-    bytesDownloaded: fetched,
-    bytesTotal: after?.sizeBytes,
-    verified: "sha256",
-    alreadyPresent: before !== undefined && before.digest === after?.digest,
-  });
 }
 
 /** Names people use with Ollama; shipped, so that the list needs no network. */

@@ -7,7 +7,7 @@ import type { StreamPart } from "../../spec/stream-part.ts";
 import { randomSeed } from "../../text/handle-model.ts";
 import { parameterRules, presets, resolveDecoderParameters } from "../../text/parameters.ts";
 import type { OpenedModel } from "../backend.ts";
-import { numberOf, type OllamaClient, textOf } from "./client.ts";
+import { type Json, numberOf, type OllamaClient, textOf } from "./client.ts";
 import type { OllamaSettings } from "./settings.ts";
 
 /** What the server is told with each call; 0 = its own choice. */
@@ -25,7 +25,8 @@ export async function openOllamaModel(
   load: OllamaLoad,
   signal: AbortSignal | undefined,
 ): Promise<OpenedModel> {
-  const details = await client.show(name, signal);
+  const shown = await client.ask("/api/show", { body: { model: name }, signal, name });
+  const template = textOf(shown["template"]);
   const id = client.idOf(name);
   const closing = new AbortController();
 
@@ -39,7 +40,7 @@ export async function openOllamaModel(
       yield { type: "stream-start", model: id };
       for (const option of ignored)
         yield { type: "warning", code: "option-ignored", message: `${option} is not known to Ollama; it was not sent` };
-      for await (const value of client.ask(path, body, abort, name)) {
+      for await (const value of client.lines(path, { body, signal: abort, name })) {
         const message = value["message"];
         const piece = textOf(isObject(message) ? message["content"] : value["response"]) ?? "";
         if (piece !== "") {
@@ -60,9 +61,9 @@ export async function openOllamaModel(
 
   return {
     id,
-    architecture: details.architecture ?? "unknown",
-    contextLength: load.contextSize > 0 ? load.contextSize : details.contextLength,
-    hasChatTemplate: details.template !== undefined && details.template !== "{{ .Prompt }}",
+    architecture: architectureOf(shown) ?? "unknown",
+    contextLength: load.contextSize > 0 ? load.contextSize : contextOf(shown),
+    hasChatTemplate: template !== undefined && template !== "{{ .Prompt }}",
     isSeq2Seq: false,
     async *streamMany(prompts, options) {
       for (const [index, prompt] of prompts.entries()) for await (const part of stream(prompt, options)) yield { index, part };
@@ -71,6 +72,17 @@ export async function openOllamaModel(
       closing.abort();
     },
   };
+}
+
+export function architectureOf({ model_info: facts, details }: Json): string | undefined {
+  return (
+    (isObject(facts) ? textOf(facts["general.architecture"]) : undefined) ?? (isObject(details) ? textOf(details["family"]) : undefined)
+  );
+}
+
+export function contextOf(shown: Json): number | undefined {
+  const { model_info: facts } = shown;
+  return isObject(facts) ? numberOf(facts[`${architectureOf(shown)}.context_length`]) : undefined;
 }
 
 /** Only what was asked for is sent, so that the model's own defaults on the server count; but for the seed, which is reported, and the length. */
