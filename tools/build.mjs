@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { bundleNode } from "./bundle.mjs";
 import { configFiles } from "./config.mjs";
 import { writeBundled, writeCatalogue, writeVersion } from "./generate.mjs";
 
@@ -67,6 +68,8 @@ await build({
   logLevel: "warning",
   plugins: [unusedAddresses],
 });
+
+await bundleNode(dist);
 
 const bin = `${dist}/node/cli/main.js`;
 if (existsSync(bin)) chmodSync(bin, 0o755);

@@ -1,0 +1,105 @@
+/**
+ * Puts together what Node runs. The compiler writes one file for each source; Node finds, reads and links each on its own, and a run of the
+ * CLI takes 140 of them. Pages, edge runtimes and bundlers go on with those files. Here the entries of Node get chunks instead: readable, with source
+ * maps to src, packages left outside. Children share nothing with their parent's process, so they get chunks of their own.
+ */
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { build } from "esbuild";
+
+/**
+ * Entries of one process, by their output. A program that takes `llmspell/core` beside `llmspell` must get one SpellError, not two:
+ * so the neutral entries are here again.
+ */
+const inParent = {
+  "node/index": "node/index.js",
+  "node/cli/program": "node/cli/program.js",
+  "node/core": "core/index.js",
+  "node/testing": "core/testing/index.js",
+  "node/edge": "edge/index.js",
+};
+const inChildren = {
+  "node/engines/engine-child": "node/engines/engine-child.js",
+  "node/engines/web-worker-scope": "node/engines/web-worker-scope.js",
+  "node/isolate-child": "node/isolate-child.js",
+};
+
+/** As the compiler wrote it: it answers `--version` from one file more. */
+const unbundled = /^node\/cli\/main\.js/;
+const program = "node/cli/program.js";
+const generate = "node/cli/generate.js";
+/** What a command that runs a model imports on its way. */
+const withGenerate = ["node/cli/config-source.js", "node/engines/gguf-devices.js", "node/run-records.js"];
+/** Imported when they are needed. Core's other files of that kind are for pages: in Node one file more costs more than what is in it. */
+const apart = /^(node|core\/t5)\//;
+const lazyImport = /\bimport\("(\.[^"]+)"\)/g;
+
+/** @param dist folder of the compiler's output; files of dist/node that are bundled are taken away */
+export async function bundleNode(/** @type {string} */ dist) {
+  const within = (/** @type {string} */ path) => relative(dist, path).replaceAll("\\", "/");
+  const target = (/** @type {string} */ path, /** @type {string} */ specifier) => within(join(dirname(path), specifier));
+  const read = (/** @type {string} */ path) => readFileSync(path, "utf8");
+
+  const lazyFiles = new Set(
+    readdirSync(dist, { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".js"))
+      .flatMap((name) => [...read(join(dist, name)).matchAll(lazyImport)].map(([, specifier = ""]) => target(join(dist, name), specifier))),
+  );
+  /** Chunks are what the same entries reach. Where each imports what was there before it anyway, what was there stays whole. */
+  const earlier = (/** @type {string} */ file) => {
+    if (/^(core\/testing|edge)\/index\.js$/.test(file)) return ["core/index.js"];
+    if (file === generate) return [program, "node/index.js", ...withGenerate];
+    if (file === "node/cli/help.js") return [program];
+    if (!lazyFiles.has(file) || !apart.test(file) || file === program) return [];
+    return [file.startsWith("node/cli/") && !withGenerate.includes(file) ? generate : "node/index.js"];
+  };
+
+  const fewerFiles = {
+    name: "fewer-files",
+    setup(/** @type {import("esbuild").PluginBuild} */ { onLoad }) {
+      onLoad({ filter: /\.js$/ }, ({ path }) => {
+        /** @type {string[]} */
+        const imports = [];
+        const text = read(path).replace(lazyImport, (lazy, /** @type {string} */ specifier) => {
+          if (apart.test(target(path, specifier))) return lazy;
+          imports.push(`import * as lazy${imports.length} from "${specifier}";`);
+          return `Promise.resolve(lazy${imports.length - 1})`;
+        });
+        imports.push(...earlier(within(path)).map((file) => `import "${join(dist, file).replaceAll("\\", "/")}";`));
+        // at the end, so that lines stay where the source map says
+        return { contents: text.replace(/\n?(?=\/\/# sourceMappingURL=)/, () => `\n${imports.join(" ")}\n`) };
+      });
+    },
+  };
+
+  const options = /** @type {const} */ ({
+    absWorkingDir: dist,
+    outdir: dist,
+    allowOverwrite: true,
+    bundle: true,
+    splitting: true,
+    chunkNames: "node/[name]-[hash]",
+    format: "esm",
+    platform: "node",
+    target: "node20.19",
+    packages: "external",
+    sourcemap: true,
+    metafile: true,
+    logLevel: "warning",
+  });
+  const built = await Promise.all([
+    // the library's own mark says that files do nothing when imported; here they are imported for the chunk they come with
+    build({ ...options, entryPoints: inParent, plugins: [fewerFiles], ignoreAnnotations: true }),
+    build({ ...options, entryPoints: inChildren }),
+  ]);
+  const outputs = Object.assign({}, ...built.map(({ metafile }) => metafile.outputs));
+  for (const [output, { inputs }] of Object.entries(outputs)) {
+    // these two say where others lie, seen from dist/node
+    const finder = Object.keys(inputs).find((input) => /^node\/(built|bundled)-file\.js$/.test(input));
+    if (finder !== undefined && dirname(output) !== "node") throw new Error(`${finder} is in ${output}, and would not find what it names`);
+  }
+  for (const name of readdirSync(join(dist, "node"), { recursive: true, encoding: "utf8" })) {
+    const file = `node/${name.replaceAll("\\", "/")}`;
+    if (/\.js(\.map)?$/.test(name) && outputs[file] === undefined && !unbundled.test(file)) rmSync(join(dist, file));
+  }
+}
