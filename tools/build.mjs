@@ -1,7 +1,7 @@
 /**
  * Compiles src into dist. dist goes first: the compiler leaves outputs of deleted sources behind, and they would be packed.
- * One output per source file; wasm and models stay where they are. Only the workers of a page are bundled, each with the packages it imports:
- * a worker has no import map, so on a page without a bundler it could not find them.
+ * One output per source file, for pages, edge runtimes and bundlers; wasm and models stay where they are. Two things are bundled: the workers of a page,
+ * each with the packages it imports, as a worker has no import map and could not find them without a bundler; and what Node runs (bundle.mjs).
  */
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -28,8 +28,6 @@ const inChildren = {
 const unbundled = /^node\/cli\/main\.js/;
 const program = "node/cli/program.js";
 const generate = "node/cli/generate.js";
-/** What a command that runs a model imports on its way. */
-const withGenerate = ["node/cli/config-source.js", "node/engines/gguf-devices.js", "node/run-records.js"];
 /** Imported when they are needed. Core's other files of that kind are for pages: in Node one file more costs more than what is in it. */
 const apart = /^(node|core\/t5)\//;
 const lazyImport = /\bimport\("(\.[^"]+)"\)/g;
@@ -48,10 +46,10 @@ export async function bundleNode(/** @type {string} */ dist) {
   /** Chunks are what the same entries reach. Where each imports what was there before it anyway, what was there stays whole. */
   const earlier = (/** @type {string} */ file) => {
     if (/^(core\/testing|edge)\/index\.js$/.test(file)) return ["core/index.js"];
-    if (file === generate) return [program, "node/index.js", ...withGenerate];
+    if (file === generate) return [program, "node/index.js"];
     if (file === "node/cli/help.js") return [program];
     if (!lazyFiles.has(file) || !apart.test(file) || file === program) return [];
-    return [file.startsWith("node/cli/") && !withGenerate.includes(file) ? generate : "node/index.js"];
+    return [file.startsWith("node/cli/") ? generate : "node/index.js"];
   };
 
   const fewerFiles = {

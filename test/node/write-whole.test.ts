@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { writeWhole } from "../../src/node/write-whole.ts";
+import { fromSource } from "../support/from-source.mjs";
 import { posix } from "../support/only-where.ts";
 
 let folder: string;
@@ -34,12 +35,13 @@ posix.it("keeps the rights of a file, and the link that leads to it", async () =
   expect(statSync(join(folder, "secret.json")).mode & 0o777).toBe(0o600);
 });
 
-posix.it("where there is no room the old file stays, whole, and no part of the new one", () => {
+posix.it("where there is no room the old file stays, whole, and no part of the new one", async () => {
   writeFileSync(path, "the old one");
-  const module = JSON.stringify(new URL("../../dist/node/write-whole.js", import.meta.url).href);
-  const write = `import(${module}).then(({ writeWhole }) => writeWhole(process.argv[1], "x".repeat(100_000))).catch(({ code }) => console.log(code))`;
+  const module = await fromSource(["node/write-whole.ts"]);
+  const write = `import(${JSON.stringify(module.href)}).then(({ writeWhole }) => writeWhole(process.argv[1], "x".repeat(100_000))).catch(({ code }) => console.log(code))`;
   // files of this shell's children have at most 4 blocks
   const { stdout } = spawnSync("sh", ["-c", 'ulimit -f 4; exec "$0" -e "$1" "$2"', process.execPath, write, path], { encoding: "utf8" });
+  module.remove();
   expect(stdout).toBe("EFBIG\n");
   expect(readFileSync(path, "utf8")).toBe("the old one");
   expect(readdirSync(folder)).toEqual(["mine.toml"]);

@@ -1,9 +1,11 @@
 /** One file through the library into a store: ranges, hash, durable. Reports MB/s; peak memory is taken from outside. */
 import { rmSync } from "node:fs";
-import { realClock } from "../../../dist/core/download/clock.js";
-import { transferFile } from "../../../dist/core/download/transfer.js";
-import { fsArtifactStore } from "../../../dist/node/store/fs-artifact-store.js";
+import { fromSource } from "../../support/from-source.mjs";
 import { print } from "./prompt.mjs";
+
+const library = await fromSource(["core/download/clock.ts", "core/download/transfer.ts", "node/store/fs-artifact-store.ts"]);
+const { realClock, transferFile, fsArtifactStore } = await import(library.href);
+library.remove();
 
 const [url = "", size = "", sha256 = "", folder = "", maxParallel = "4"] = process.argv.slice(2);
 rmSync(folder, { recursive: true, force: true });

@@ -4,9 +4,12 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { webWorkerClass } from "../../../dist/node/engines/web-worker.js";
-import { hasMemory64 } from "../../../dist/wllama/features.js";
+import { fromSource } from "../../support/from-source.mjs";
 import { newTokens, print, prompt } from "./prompt.mjs";
+
+const library = await fromSource(["node/engines/web-worker.ts", "engines/wllama/features.ts"]);
+const { webWorkerClass, hasMemory64 } = await import(library.href);
+library.remove();
 
 const [modelPath, threads] = process.argv.slice(2);
 const require = createRequire(import.meta.url);

@@ -3,17 +3,32 @@
  * the wanted ids are made the best ones. Arguments: FOLDER
  */
 import { performance } from "node:perf_hooks";
+import { fromSource } from "../../support/from-source.mjs";
 import { input, newTokens, print, rates } from "./t5-input.mjs";
 
 const [folder] = process.argv.slice(2);
-const from = (path) => import(new URL(path, new URL("../../../dist/", import.meta.url)).href);
-const { readT5Configs } = await from("core/t5/config.js");
-const { readSafetensors } = await from("core/formats/safetensors.js");
-const { collectT5Weights } = await from("core/t5/weights.js");
-const { openT5Session, encode, DecoderState } = await from("core/t5/decode.js");
-const { searchTokens } = await from("core/t5/search.js");
-const { openFileSource } = await from("node/file-source.js");
-const onnx = await (await from("node/onnx-native.js")).openNativeOnnx();
+const library = await fromSource([
+  "core/t5/config.ts",
+  "core/formats/safetensors.ts",
+  "core/t5/weights.ts",
+  "core/t5/decode.ts",
+  "core/t5/search.ts",
+  "node/file-source.ts",
+  "node/engines/onnx-native.ts",
+]);
+const {
+  readT5Configs,
+  readSafetensors,
+  collectT5Weights,
+  openT5Session,
+  encode,
+  DecoderState,
+  searchTokens,
+  openFileSource,
+  openNativeOnnx,
+} = await import(library.href);
+library.remove();
+const onnx = await openNativeOnnx();
 const { config } = await readT5Configs(await openFileSource(`${folder}/config.json`));
 const tensors = await readSafetensors(await openFileSource(`${folder}/model.safetensors`));
 const { reads16Bit, hasFastBlocks } = onnx;

@@ -4,23 +4,42 @@
  * measures nothing else. "many" measures beams and batches instead of single answers.
  */
 import { performance } from "node:perf_hooks";
+import { fromSource } from "../../support/from-source.mjs";
 
-const begun = performance.now();
 const [folder, form, kind, what] = process.argv.slice(2);
 const [variant, draft] = form.split("+");
 const { input, newTokens, batch, rates, print } = await import("./t5-input.mjs");
-const dist = new URL("../../../dist/", import.meta.url);
-const from = (path) => import(new URL(path, dist).href);
-const { readT5Configs } = await from("core/t5/config.js");
-const { readSafetensors } = await from("core/formats/safetensors.js");
-const { collectT5Weights } = await from("core/t5/weights.js");
-const { openT5Session, encode } = await from("core/t5/decode.js");
-const { searchTokens } = await from("core/t5/search.js");
-const { searchBeams } = await from("core/t5/beam-search.js");
-const { searchMany } = await from("core/t5/search-many.js");
-const { openFileSource } = await from("node/file-source.js");
-const { openBlockFile } = await from("core/t5/block-file.js");
-const { createBlockStore } = await from("node/block-store.js");
+const library = await fromSource([
+  "core/t5/config.ts",
+  "core/formats/safetensors.ts",
+  "core/t5/weights.ts",
+  "core/t5/decode.ts",
+  "core/t5/search.ts",
+  "core/t5/beam-search.ts",
+  "core/t5/search-many.ts",
+  "core/t5/block-file.ts",
+  "node/file-source.ts",
+  "node/store/block-store.ts",
+  "node/engines/onnx-web.ts",
+  "node/engines/onnx-native.ts",
+]);
+const begun = performance.now();
+const {
+  readT5Configs,
+  readSafetensors,
+  collectT5Weights,
+  openT5Session,
+  encode,
+  searchTokens,
+  searchBeams,
+  searchMany,
+  openBlockFile,
+  openFileSource,
+  createBlockStore,
+  openWebOnnx,
+  openNativeOnnx,
+} = await import(library.href);
+library.remove();
 const source = await openFileSource(`${folder}/model.safetensors`);
 const readFiles = async () => ({
   config: (await readT5Configs(await openFileSource(`${folder}/config.json`))).config,
@@ -32,8 +51,7 @@ const keptBlocks = async (files) =>
     : {};
 await keptBlocks(await readFiles());
 const loading = performance.now();
-const onnx =
-  kind === "web" ? await (await from("node/onnx-web.js")).openWebOnnx() : await (await from("node/onnx-native.js")).openNativeOnnx();
+const onnx = kind === "web" ? await openWebOnnx() : await openNativeOnnx();
 const files = await readFiles();
 const { config, tensors } = files;
 const { reads16Bit, hasFastBlocks } = onnx;

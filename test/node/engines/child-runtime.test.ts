@@ -11,6 +11,7 @@ import { brokenGgufs } from "../../fixtures/gguf/broken.ts";
 import { tinyT5 } from "../../fixtures/gguf/models.ts";
 import { writeGguf } from "../../fixtures/gguf-writer.ts";
 import { failure } from "../../support/failure.ts";
+import { fromSource } from "../../support/from-source.mjs";
 import { linux, posix } from "../../support/only-where.ts";
 import { soonMs } from "../../support/soon.ts";
 import { root } from "../../support.ts";
@@ -315,16 +316,20 @@ describe("wllama behind the same wall", () => {
 /** A program of its own, so that its end can be watched. */
 posix.describe("the end of the program", () => {
   const children: ChildProcess[] = [];
+  let library: Awaited<ReturnType<typeof fromSource>>;
+  beforeAll(async () => {
+    library = await fromSource(["node/engines/child-runtime.ts", "node/file-source.ts"]);
+  });
   afterAll(() => {
     for (const child of children) child.kill("SIGKILL");
+    library.remove();
   });
 
   /** @param body runs with `handle` and `options` in reach, after the child's id was printed; `before` runs first of all */
   async function start(body: string, before = ""): Promise<{ readonly program: ChildProcess; readonly pid: number }> {
     const source = `
       ${before}
-      const { childRuntime } = await import(${JSON.stringify(new URL("../../../dist/node/engines/child-runtime.js", import.meta.url).href)});
-      const { openFileSource } = await import(${JSON.stringify(new URL("../../../dist/node/file-source.js", import.meta.url).href)});
+      const { childRuntime, openFileSource } = await import(${JSON.stringify(library.href)});
       let pid;
       const runtime = childRuntime({ engine: "node-llama-cpp", onSpawn: (id) => { pid = id; } });
       const handle = await runtime.open([await openFileSource(${JSON.stringify(tinyStories)})], ${JSON.stringify(openOptions)});
