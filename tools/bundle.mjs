@@ -3,7 +3,7 @@
  * CLI takes 140 of them. Pages, edge runtimes and bundlers go on with those files. Here the entries of Node get chunks instead: readable, with source
  * maps to src, packages left outside. Children share nothing with their parent's process, so they get chunks of their own.
  */
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { build } from "esbuild";
 
@@ -12,6 +12,7 @@ import { build } from "esbuild";
  * so the neutral entries are here again.
  */
 const inParent = {
+  "node/main": "node/main.js",
   "node/index": "node/index.js",
   "node/cli/program": "node/cli/program.js",
   "node/core": "core/index.js",
@@ -90,7 +91,15 @@ export async function bundleNode(/** @type {string} */ dist) {
     build({ ...options, entryPoints: inParent, plugins: [fewerFiles], ignoreAnnotations: true }),
     build({ ...options, entryPoints: inChildren }),
   ]);
-  const outputs = Object.assign({}, ...built.map(({ metafile }) => metafile.outputs));
+  const outputs = /** @type {import("esbuild").Metafile["outputs"]} */ (
+    Object.assign({}, ...built.map(({ metafile }) => metafile.outputs))
+  );
+  for (const output of Object.keys(outputs).filter((name) => name.endsWith(".js"))) {
+    // A class that speaks of itself became `var SpellError = class _SpellError`, and errors would be printed with that name.
+    const text = read(join(dist, output));
+    const names = [...text.matchAll(/^var (\w+) = class _\1\b/gm)].map(([, name]) => name);
+    if (names.length > 0) writeFileSync(join(dist, output), text.replace(new RegExp(`\\b_(${names.join("|")})\\b`, "g"), "$1"));
+  }
   for (const [output, { inputs }] of Object.entries(outputs)) {
     // these two say where others lie, seen from dist/node
     const finder = Object.keys(inputs).find((input) => /^node\/(built|bundled)-file\.js$/.test(input));
