@@ -238,18 +238,21 @@ export function onnxRuntimeContract(name: string, create: () => Promise<OnnxRunt
             throw new Error("it was written for the engine");
           },
         };
-        expect(await failure(runtime.open(unseen, { threads }))).toMatchObject({ code: "onnx-external", message: /weight [wb]: wanted/ });
+        expect(await failure(runtime.open(unseen, { threads }))).toMatchObject({
+          code: "onnx-external",
+          message: expect.stringMatching(/weight [wb]: expected/),
+        });
       }
     });
 
-    test("a weight that is made too short → onnx-external with wanted and got", async () => {
+    test("a weight that is made too short → onnx-external with both lengths", async () => {
       const graph = new OnnxGraphBuilder("short");
       graph.input("x", "float32", [4]);
       graph.weight({ name: "w", type: "float32", shape: [4], length: 16, make: async () => new Uint8Array(12) });
       graph.node("Add", ["x", "w"], { output: "y" });
       graph.output("y", "float32", [4]);
       const error = await failure(runtime.open(graph.toModel(), { threads }));
-      expect(error).toMatchObject({ code: "onnx-external", message: "weight w: wanted 16 bytes; got 12", where: "w" });
+      expect(error).toMatchObject({ code: "onnx-external", message: expect.stringMatching(/16.*12/), where: "w" });
     });
 
     test("a missing feed, a wrong shape, a wrong type → run-option, and the graph stays usable", async () => {

@@ -64,7 +64,7 @@ function startWorker(engine: EngineName, files: EngineFiles, createWorker: () =>
   worker.onmessage = ({ data }: MessageEvent<FromEngine>) => {
     if (!watched && data.type === "beat" && navigator.locks !== undefined) {
       watched = true;
-      // Its beats begin once it holds the lock; whoever gets the lock after that knows that the worker is gone.
+      // Its beats begin once it holds the lock; the page gets the lock only when the worker is gone.
       const gone = navigator.locks.request(lock, { signal: watch.signal }, () => died("ended without a word: out of memory, perhaps"));
       gone.catch(() => undefined);
     }
@@ -73,7 +73,7 @@ function startWorker(engine: EngineName, files: EngineFiles, createWorker: () =>
   worker.onmessageerror = () => died("sent a message that cannot be read");
   // An event without a message: its program could not be fetched, or the page's policy forbids it.
   worker.onerror = (event) => {
-    event.preventDefault(); // it is told to whoever waits, and to the console only by them
+    event.preventDefault(); // each waiting call gets it; the console does not
     died(event.message ? `failed: ${event.message}` : "could not be loaded");
   };
   worker.postMessage({ type: "start", engine, lock, files } satisfies ToWorker);

@@ -2,7 +2,7 @@
  * OnnxRuntime over the interface that onnxruntime-node and onnxruntime-web share (onnxruntime-common). Imports neither: the host hands in the
  * module, and says how this build finds weights. Used in Node and in browsers.
  */
-import { abortedError, messageOf, SpellError } from "../../core/errors.ts";
+import { abortedError, type ErrorCode, messageOf, SpellError } from "../../core/errors.ts";
 import type {
   ExternalLocation,
   OnnxData,
@@ -94,7 +94,7 @@ export function ortRuntime(host: OrtHost): OnnxRuntime {
     tensor(dtype, data, shape) {
       const wanted = shape.reduce((product, length) => product * length, 1);
       if (data.length !== wanted) {
-        throw new SpellError("internal-error", `a tensor of shape [${shape.join(", ")}] wants ${wanted} values; got ${data.length}`);
+        throw new SpellError("internal-error", `a tensor of shape [${shape.join(", ")}]: expected ${wanted} values, got ${data.length}`);
       }
       return wrap(new host.ort.Tensor(dtype, data as never, shape));
     },
@@ -234,7 +234,7 @@ function createGraph(
       }
       const missing = session.inputNames.filter((name) => feeds[name] === undefined);
       if (missing.length > 0) {
-        throw new SpellError("run-option", `the graph wants inputs ${session.inputNames.join(", ")}; missing: ${missing.join(", ")}`, {
+        throw new SpellError("run-option", `the graph needs the inputs ${session.inputNames.join(", ")}; missing: ${missing.join(", ")}`, {
           where: missing[0] ?? "",
         });
       }
@@ -267,33 +267,37 @@ function createGraph(
 const memoryWords =
   /bad_?alloc|out of memory|failed to allocate|cannot allocate|allocation (size|failed)|memory access out of bounds|Array buffer allocation|shape is too large|exceeds the max buffer size|SafeIntOnOverflow/i;
 
-function openError(error: unknown, { name, device }: OrtHost): SpellError {
+/** What an engine's own words mean: the first pattern that fits. */
+type Meaning = readonly [pattern: RegExp, code: ErrorCode, message: string];
+
+function engineError(error: unknown, device: Device, meanings: readonly Meaning[], otherwise: readonly [ErrorCode, string]): SpellError {
   if (error instanceof SpellError) return error;
   const text = shortMessageOf(error);
-  if (memoryWords.test(text)) {
-    return new SpellError("device-memory", `the model does not fit into the memory ${name} can use: ${text}`, {
-      cause: error,
-      details: { device },
-    });
-  }
-  if (/external data|external initializer|external_data/i.test(text)) {
-    return new SpellError("onnx-external", `${name} does not find the weights of the graph: ${text}`, { cause: error });
-  }
-  if (/backend not found|no available backend|WebGPU adapter|execution provider|providers? .*not/i.test(text)) {
-    return new SpellError("device-unavailable", `${name} does not compute on ${device} here: ${text}`, { cause: error });
-  }
-  return new SpellError("onnx-parse", `${name} does not take the graph: ${text}`, { cause: error });
+  const [, code, message] = meanings.find(([pattern]) => pattern.test(text)) ?? [undefined, ...otherwise];
+  return new SpellError(code, `${message}: ${text}`, { cause: error, details: { device } });
+}
+
+function openError(error: unknown, { name, device }: OrtHost): SpellError {
+  const meanings: readonly Meaning[] = [
+    [memoryWords, "device-memory", `the model does not fit into the memory ${name} can use`],
+    [/external data|external initializer|external_data/i, "onnx-external", `${name} does not find the weights of the graph`],
+    [
+      /backend not found|no available backend|WebGPU adapter|execution provider|providers? .*not/i,
+      "device-unavailable",
+      `${name} does not run on ${device} here`,
+    ],
+  ];
+  return engineError(error, device, meanings, ["onnx-parse", `${name} does not accept the graph`]);
 }
 
 function runError(error: unknown, { name, device }: OrtHost): SpellError {
-  if (error instanceof SpellError) return error;
-  const text = shortMessageOf(error);
-  if (/lost/i.test(text) && device === "webgpu") return new SpellError("device-lost", `the device was lost: ${text}`, { cause: error });
-  if (memoryWords.test(text)) return new SpellError("device-memory", `${name} ran out of memory: ${text}`, { cause: error });
-  if (/invalid (dimension|rank|feed|input)|Got invalid dimensions|Unexpected input data type|INVALID_ARGUMENT/i.test(text)) {
-    return new SpellError("run-option", `an input does not fit the graph: ${text}`, { cause: error });
-  }
-  return new SpellError("run-crash", `${name} failed: ${text}`, { cause: error });
+  const badInput = /invalid (dimension|rank|feed|input)|Got invalid dimensions|Unexpected input data type|INVALID_ARGUMENT/i;
+  const meanings: readonly Meaning[] = [
+    [memoryWords, "device-memory", `${name} ran out of memory`],
+    [badInput, "run-option", "an input does not fit the graph"],
+  ];
+  const lost: Meaning = [/lost/i, "device-lost", "the device was lost"];
+  return engineError(error, device, device === "webgpu" ? [lost, ...meanings] : meanings, ["run-crash", `${name} failed`]);
 }
 
 function shortMessageOf(error: unknown): string {
@@ -338,7 +342,7 @@ async function bytesOf({ name, length, file, make }: WeightRange, signal: AbortS
   if (file === undefined && make === undefined) throw new SpellError("internal-error", `weight ${name} has neither a file nor a maker`);
   const bytes = file === undefined ? await (make as () => Promise<Uint8Array>)() : await readWeight(name, length, file, signal);
   if (bytes.byteLength !== length) {
-    throw new SpellError("onnx-external", `weight ${name}: wanted ${length} bytes; got ${bytes.byteLength}`, { where: name });
+    throw new SpellError("onnx-external", `weight ${name}: expected ${length} bytes, got ${bytes.byteLength}`, { where: name });
   }
   return bytes;
 }
@@ -347,7 +351,7 @@ function checkInSource({ name, length, file }: WeightRange): void {
   if (file !== undefined) checkInFile({ name, length }, file.source.size, file.offset, file.source.name);
 }
 
-/** A source speaks of itself; here what matters is that a weight is not where it should be. Aborts and the network's answers stay what they are. */
+/** Errors of a source become errors of a weight; aborts and errors of the network stay what they are. */
 async function readWeight(
   name: string,
   length: number,
@@ -359,14 +363,8 @@ async function readWeight(
   } catch (cause) {
     if (cause instanceof SpellError && (cause.code === "run-aborted" || cause.code === "run-closed" || cause.code.startsWith("net-")))
       throw cause;
-    throw new SpellError(
-      "onnx-external",
-      `weight ${name}: wanted ${length} bytes at byte ${offset} of ${source.name}; got: ${shortMessageOf(cause)}`,
-      {
-        where: name,
-        cause,
-      },
-    );
+    const message = `weight ${name}: expected ${length} bytes at byte ${offset} of ${source.name}, got: ${shortMessageOf(cause)}`;
+    throw new SpellError("onnx-external", message, { where: name, cause });
   }
 }
 
@@ -374,11 +372,8 @@ async function readWeight(
 export function checkInFile({ name, length }: Pick<WeightRange, "name" | "length">, size: number, offset: number, fileName: string): void {
   const sane = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
   if (sane && length <= size - offset) return;
-  throw new SpellError(
-    "onnx-external",
-    `weight ${name}: wanted ${length} bytes at byte ${offset} of ${fileName}; it ends at byte ${size}`,
-    { where: name },
-  );
+  const message = `weight ${name}: expected ${length} bytes at byte ${offset} of ${fileName}, which ends at byte ${size}`;
+  throw new SpellError("onnx-external", message, { where: name });
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

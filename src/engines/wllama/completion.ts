@@ -44,7 +44,7 @@ export function startCompletion(
     stop: [...stop],
     timings_per_token: true,
     return_progress: true,
-    // The package's own iterator leaves an unhandled rejection behind when nobody reads it to its end.
+    // The package's own iterator leaves an unhandled rejection behind when it is not read to its end.
     onData: (chunk: WllamaChunk) => {
       chunks.push(chunk);
       wake();
@@ -98,7 +98,7 @@ export function startCompletion(
       const text = messageOf(failure);
       const isNoText = (characters > 0 && /utf-?8|parse model output/i.test(text)) || (prompt !== undefined && text.includes(noReply));
       if (!isNoText) throw failure;
-      note = "the model wrote bytes that are no text; the answer ends there";
+      note = "the model wrote bytes that are not text; the answer ends there";
     }
     yield endPiece(finishReason, timings, note);
 

@@ -61,7 +61,7 @@ function startChild(options: ChildRuntimeOptions): RemoteEngine {
     detached: true,
   });
   const kill = (): void => void child.kill("SIGKILL");
-  /** The child keeps this process alive while somebody waits for it, and only then. */
+  /** The child keeps this process alive while a call waits for it, and only then. */
   const hold = (busy: boolean): void => {
     // Bun's pipes and channels cannot be let go of; programs there end with dispose().
     const ends = [child, child.channel, child.stderr] as ({ ref?(): void; unref?(): void } | null | undefined)[];

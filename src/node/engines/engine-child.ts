@@ -60,7 +60,7 @@ function send(message: FromEngine): void {
 
 /**
  * A hostile file may keep the main thread busy for ever, where no `disconnect` is heard. A thread of its own looks whether the parent lives:
- * an orphan gets another parent (or, on Windows, keeps a number that nobody has).
+ * an orphan gets another parent (or, on Windows, keeps the number of a process that is gone).
  */
 function startWatchdog(): void {
   if (isWatched) return;

@@ -35,7 +35,7 @@ export function lookAtGraphics(os: NodeJS.Platform = process.platform, env: Node
   return { hasCard: hasCard(), drivers, identity: identity === "" ? "no driver" : identity };
 }
 
-/** Whether a driver could find a card here; true where nobody knows. */
+/** Whether a driver could find a card here; true where that is unknown. */
 export function mayHaveCard({ hasCard, drivers }: Graphics): boolean {
   return hasCard !== false && (drivers.length === 0 || drivers.some(({ isSoftware }) => !isSoftware));
 }

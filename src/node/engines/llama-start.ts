@@ -31,7 +31,7 @@ export async function startLlama(gpu: Gpu): Promise<Llama> {
       progressLogs: false,
       logLevel: LlamaLogLevel.error,
       maxThreads: availableParallelism(),
-      // stdout is nobody's here; what stderr gets travels with a crash
+      // stdout is ignored; the end of stderr is part of a crash's report
       logger: (_level, message) => process.stderr.write(`${message}\n`),
     });
   } catch (cause) {

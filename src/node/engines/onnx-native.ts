@@ -91,7 +91,7 @@ async function placeInFolder(weights: readonly WeightRange[]): Promise<WeightPla
  */
 async function regularFile(path: string, size: number, weight: string): Promise<string> {
   const refuse = (got: string, cause?: unknown): SpellError =>
-    new SpellError("onnx-external", `weight ${weight}: wanted a regular file of ${size} bytes at ${path}; got ${got}`, {
+    new SpellError("onnx-external", `weight ${weight}: expected a regular file of ${size} bytes at ${path}, got ${got}`, {
       where: weight,
       cause,
     });

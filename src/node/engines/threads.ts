@@ -58,7 +58,7 @@ export function clampThreads(
   cores: number = availableParallelism(),
 ): { readonly threads: number; readonly note?: string | undefined } {
   if (!Number.isInteger(asked) || asked < 0) {
-    throw new SpellError("run-option", `threads: wanted an integer from 0 (measured) on; got ${asked}`, { where: "threads" });
+    throw new SpellError("run-option", `threads: expected an integer of at least 0 (0: measured), got ${asked}`, { where: "threads" });
   }
   if (asked <= cores) return { threads: asked };
   return { threads: cores, note: `${asked} threads were asked for; this machine offers ${cores}, so ${cores} are used` };

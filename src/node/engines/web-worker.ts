@@ -24,7 +24,7 @@ export interface WorkerData {
 /**
  * @param scope compiled file that turns a thread into a worker scope and runs its code (web-worker-scope.ts)
  * @param hasGpu asked for each worker: whether navigator.gpu is there, through the package `webgpu`
- * @param onDeath told when a thread ends that nobody ended
+ * @param onDeath told when a thread ends that was not terminated
  * @returns a class to stand in for the global Worker
  */
 export function webWorkerClass(
