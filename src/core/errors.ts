@@ -281,3 +281,8 @@ export function abortedError(details?: Readonly<Record<string, unknown>>): Spell
 export function closedError(cause?: SpellError): SpellError {
   return new SpellError("run-closed", "the model was disposed", { details: cause?.details, cause });
 }
+
+/** @throws SpellError run-aborted */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw abortedError();
+}

@@ -98,7 +98,7 @@ it("R20 a model recorded by another version is told, and its bytes are kept", as
   await platform.store.writeManifest(key, { ...manifest, schema: 0 });
   const other = await listStored(platform.store);
   expect(other.models).toEqual([]);
-  expect(other.damaged.map(({ message }) => message)).toEqual([expect.stringContaining("it has schema 0; wanted 1")]);
+  expect(other.damaged.map(({ message }) => message)).toEqual([expect.stringContaining("schema 1, got 0")]);
   await open().prune({ dryRun: false });
   // put back as a version that knows it would read it: nothing has to be fetched again
   await platform.store.writeManifest(key, manifest);

@@ -1,6 +1,6 @@
 /**
- * What has arrived of one file: its bytes in a part of the store, and which they are, written down now and then so that the next run goes on
- * from there. Knows nothing of requests.
+ * What has arrived of one file: its bytes in a part of the store, and which bytes they are, saved now and then so that the next run continues
+ * there. Knows nothing of requests.
  */
 import { SpellError } from "../errors.ts";
 import { formatCount } from "../formats/format-count.ts";
@@ -10,12 +10,12 @@ import type { Clock } from "./clock.ts";
 import { hashBytes } from "./hash-bytes.ts";
 import { addSpan, missingSpans, type Span, spanBytes } from "./spans.ts";
 
-/** Bytes, and time, after which what is there is made durable and written down. */
+/** Bytes, and time, after which the bytes are made durable and recorded. */
 const saveBytes = 16 * 1024 * 1024;
 const saveMs = 2000;
 /** Bytes collected before they are written and hashed. */
 const writeBytes = 1024 * 1024;
-/** Between two reports of progress, but for those of what was written. */
+/** Least time between two reports of progress of bytes that are not written yet. */
 const reportMs = 200;
 
 export interface ArrivingFile {
@@ -30,7 +30,7 @@ export interface ArrivingFile {
 
 export interface ArrivedOptions {
   readonly clock: Clock;
-  /** Told as bytes come. @param written of them just now, which nothing takes away again. @param total undefined while nobody knows */
+  /** Called as bytes arrive. @param written bytes written just now @param total undefined while unknown */
   readonly onBytes: (written: number, done: number, total: number | undefined) => void;
 }
 
@@ -70,17 +70,17 @@ export class Arrived {
     return this.size !== undefined && this.missing(this.size + 1).length === 0;
   }
 
-  /** What is not here, in the order of the file, in pieces of at most so many bytes. */
+  /** Missing ranges, in the order of the file, in pieces of at most so many bytes. */
   missing(pieceBytes: number): readonly Span[] {
     return missingSpans(this.#done, this.size ?? 0, pieceBytes);
   }
 
-  /** @returns where the bytes end that are here from `at` on; `at` where that one is missing */
+  /** @returns the end of the bytes that are here from `at` on; `at` itself where that byte is missing */
   endFrom(at: number): number {
     return this.#done.find(([start, end]) => start <= at && end > at)?.[1] ?? at;
   }
 
-  /** Goes on with an earlier run's bytes, where they are of the same file. @param isAnew drops them in any case */
+  /** Takes over the bytes of an earlier run, where they are of the same file. @param isAnew drops them in any case */
   async takeKept(isAnew: boolean): Promise<void> {
     const { kept } = this.#part;
     const { sha256, url } = this.#file;
@@ -102,10 +102,10 @@ export class Arrived {
 
   /**
    * Writes a body.
-   * @param span where it begins, and where it must end; without that, wherever it does
-   * @param host it comes from, for messages
+   * @param span where it begins, and where it must end if that is known
+   * @param host for messages
    * @returns where it ended
-   * @throws SpellError net-too-big, store-*, and what the body throws: what came before is kept
+   * @throws SpellError net-too-big, store-*, and errors of the body; the bytes before it are kept
    */
   async take(body: AsyncIterable<Uint8Array>, span: readonly [number, number | undefined], host: string): Promise<number> {
     const { path } = this.#file;
@@ -129,20 +129,18 @@ export class Arrived {
         hold(-bytes.byteLength);
         this.#wrote(offset, bytes.byteLength);
       });
-      writing.catch(() => undefined); // told by the next flush
+      writing.catch(() => undefined); // thrown by the next flush
     };
     try {
       for await (const chunk of body) {
         this.fetched += chunk.byteLength;
         if (to !== undefined && at + chunk.byteLength > to) {
-          throw new SpellError("net-too-big", `${path}: wanted ${formatCount(to - from)} bytes; ${host} sends more`, {
-            where: host,
-            details: { wanted: to - from },
-          });
+          const message = `${path}: expected ${formatCount(to - from)} bytes, got more from ${host}`;
+          throw new SpellError("net-too-big", message, { where: host, details: { wanted: to - from } });
         }
-        if (at + chunk.byteLength > limits.fileBytes) throw new SpellError("net-too-big", `${path}: it does not end`, { where: host });
+        if (at + chunk.byteLength > limits.fileBytes) throw new SpellError("net-too-big", `${path}: endless answer`, { where: host });
         hold(chunk.byteLength);
-        // On a slow line a mebibyte, which is written at once, takes seconds.
+        // On a slow line the mebibyte that is written at once takes seconds.
         if (this.#options.clock.now() - this.#lastReport >= reportMs) this.#report(0);
         let used = 0;
         while (used < chunk.byteLength) {
@@ -168,7 +166,7 @@ export class Arrived {
     }
   }
 
-  /** What went wrong with a record that was saved beside the bytes. @throws SpellError store-* */
+  /** Throws the error of a save that ran beside the download. @throws SpellError store-* */
   throwSaveError(): void {
     if (this.#saveError !== undefined) throw this.#saveError;
   }
@@ -185,15 +183,14 @@ export class Arrived {
   /** @throws SpellError net-size, net-hash: nothing was stored, the part is still owned */
   async commit(signal: AbortSignal | undefined): Promise<BlobFacts> {
     await this.#settle();
-    const { sha256 } = this.#file;
-    return this.#part.commit({ size: this.size ?? this.bytes, sha256 }, signal);
+    return this.#part.commit({ size: this.size ?? this.bytes, sha256: this.#file.sha256 }, signal);
   }
 
   /** @throws SpellError net-hash */
   async checkGitHash(wanted: string, store: ArtifactStore): Promise<void> {
     await this.#settle();
     const got = await hashBytes({ size: this.size ?? this.bytes, read: (offset, length) => this.#part.read(offset, length) }, store, "git");
-    if (got !== wanted) throw new SpellError("net-hash", `wanted git hash ${wanted}; got ${got}`, { details: { wanted, got } });
+    if (got !== wanted) throw new SpellError("net-hash", `expected git hash ${wanted}, got ${got}`, { details: { wanted, got } });
   }
 
   /** Leaves it for the next run. */
@@ -239,12 +236,6 @@ export class Arrived {
   async #save(): Promise<void> {
     const { url, sha256 } = this.#file;
     this.#unsaved = 0;
-    await this.#part.save({
-      url,
-      done: this.#done,
-      etag: this.etag,
-      size: this.size,
-      sha256,
-    });
+    await this.#part.save({ url, done: this.#done, etag: this.etag, size: this.size, sha256 });
   }
 }

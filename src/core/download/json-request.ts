@@ -1,77 +1,49 @@
-/** Small documents of hubs and registries: bounded, checked, tried again where that may help. */
+/** Small JSON documents of hubs and registries: bounded, checked, with retries. */
 import { SpellError } from "../errors.ts";
+import { discard } from "../formats/byte-source.ts";
 import { isObject, readJson } from "../json.ts";
 import { limits } from "../limits.ts";
-import { type Answer, discard, type Network, type RequestOptions, readBody, request } from "./request.ts";
-import { createRetries, isRetryStatus, parseRetryAfter } from "./retry.ts";
-import { type StatusContext, statusError } from "./status.ts";
+import { type Answer, type Network, type RequestOptions, readBody, request } from "./request.ts";
+import { createRetries, parseRetryAfter, type RetryOptions } from "./retry.ts";
+import { statusError } from "./status.ts";
 
-export interface JsonRequestOptions extends RequestOptions {
-  readonly gatePage?: string | undefined;
-  readonly onRetry?: ((error: SpellError, waitMs: number) => void) | undefined;
-}
+export interface JsonRequestOptions extends RequestOptions, Pick<RetryOptions, "onRetry"> {}
 
 /**
- * @returns an object; its members are unknown and to be checked by the caller
- * @throws SpellError net-*: net-status for what is no JSON object, net-too-big
+ * @returns an object, whose members the caller checks
+ * @throws SpellError net-*: net-status for anything but a JSON object, net-too-big
  */
 export async function requestJson(
   address: string,
   network: Network,
   options: JsonRequestOptions,
 ): Promise<{ readonly value: Readonly<Record<string, unknown>>; readonly headers: Headers }> {
-  const { what, signal } = options;
-  const retries = createRetries({
-    clock: network.clock,
-    signal,
-    onRetry: options.onRetry,
-  });
+  const { what, signal, onRetry } = options;
+  const retries = createRetries({ clock: network.clock, signal, onRetry });
   for (;;) {
     try {
       const answer = await request(address, network, options);
       if (answer.response.status !== 200) throw await failed(answer, options, network);
+      const where = answer.url.host;
+      const fail = (problem: string): SpellError => new SpellError("net-status", `${what}: ${where} answered: ${problem}`, { where });
       const bytes = await readAll(answer, network, options);
-      const value = readJson(bytes, { bytes: limits.listingBytes, depth: limits.jsonDepth }, ({ message }) => {
-        return new SpellError("net-status", `${what}: ${answer.url.host} did not answer with a list it should have: ${message}`, {
-          where: answer.url.host,
-        });
-      });
-      if (!isObject(value))
-        throw new SpellError("net-status", `${what}: ${answer.url.host} answered with no object`, { where: answer.url.host });
+      const value = readJson(bytes, { bytes: limits.listingBytes, depth: limits.jsonDepth }, ({ message }) => fail(message));
+      if (!isObject(value)) throw fail("expected an object");
       return { value, headers: answer.response.headers };
     } catch (error) {
       if (!(error instanceof SpellError)) throw error;
-      const asked = error.details?.["retryAfterMs"];
-      await retries.wait(error, typeof asked === "number" ? asked : undefined);
+      await retries.wait(error);
     }
   }
 }
 
-/** The error of an answer, with the pause it asks for. */
-export async function failed(answer: Answer, options: StatusContextOf, { clock }: Pick<Network, "clock">): Promise<SpellError> {
+/** The error of an answer, with the pause the server asks for. */
+export async function failed(answer: Answer, options: RequestOptions, { clock }: Pick<Network, "clock">): Promise<SpellError> {
   await discard(answer.response);
-  const context: StatusContext = {
-    what: options.what,
-    hasSecret: options.secret !== undefined,
-    gatePage: options.gatePage,
-  };
-  const error = statusError(answer, context);
-  const asked = isRetryStatus(answer.response.status)
-    ? parseRetryAfter(answer.response.headers.get("retry-after"), clock.wallTime())
-    : undefined;
-  if (asked === undefined) return error;
-  return new SpellError(error.code, error.message, {
-    hint: error.hint,
-    commands: error.commands,
-    where: error.where,
-    details: { ...error.details, retryAfterMs: asked },
-  });
-}
-
-export interface StatusContextOf {
-  readonly what: string;
-  readonly secret?: string | undefined;
-  readonly gatePage?: string | undefined;
+  const error = statusError(answer, options);
+  const asked = answer.response.headers.get("retry-after");
+  const retryAfterMs = error.retryable ? parseRetryAfter(asked, clock.wallTime()) : undefined;
+  return retryAfterMs === undefined ? error : error.with({ details: { retryAfterMs } });
 }
 
 async function readAll(answer: Answer, { clock }: Network, { what, signal }: JsonRequestOptions): Promise<Uint8Array> {
@@ -80,9 +52,8 @@ async function readAll(answer: Answer, { clock }: Network, { what, signal }: Jso
   for await (const chunk of readBody(answer, { what, clock, signal })) {
     size += chunk.byteLength;
     if (size > limits.listingBytes) {
-      throw new SpellError("net-too-big", `${what}: ${answer.url.host} sends more than ${limits.listingBytes} bytes`, {
-        where: answer.url.host,
-      });
+      const where = answer.url.host;
+      throw new SpellError("net-too-big", `${what}: ${where} sends more than ${limits.listingBytes} bytes`, { where });
     }
     chunks.push(chunk);
   }

@@ -1,13 +1,10 @@
-/** A store whose code comes with its first use: programs that only read names and headers do not pay for it. */
+/** A store whose code is imported with its first use: programs that only read names and headers do without. */
 import type { ArtifactStore } from "../platform.ts";
+import { once } from "../values.ts";
 
-/** @param place where it lies, for messages; it may be known better once it is open */
+/** @param place where it is, for messages; may change once the store is open */
 export function lazyStore(place: () => string, open: () => Promise<ArtifactStore>): ArtifactStore {
-  let opening: Promise<ArtifactStore> | undefined;
-  const store = (): Promise<ArtifactStore> => {
-    opening ??= open();
-    return opening;
-  };
+  const store = once(open);
   return {
     get place() {
       return place();

@@ -1,4 +1,4 @@
-/** The record that makes a set of files a model. Written last, so a model is in the store completely or not at all. */
+/** The record that makes a set of files a model. Written last, so that a model is in the store completely or not at all. */
 import { SpellError } from "../errors.ts";
 import { isObject } from "../json.ts";
 import type { ArtifactStore, ManifestKey } from "../platform.ts";
@@ -24,72 +24,76 @@ export interface ModelManifest {
   readonly verified: Verified;
   /** seconds since the epoch */
   readonly created_at: number;
-  /** What its source gives where nobody names a variant. */
+  /** The variant its source gives by default. */
   readonly by_default?: true | undefined;
-  /** How fast it came, for those who ask how long the next one will take. Absent where next to nothing came, or where we waited for another process. */
+  /** Speed of its download, for estimates. Absent where almost no bytes came, or where another process fetched a part. */
   readonly transfer?: TransferRate | undefined;
 }
 
 export interface TransferRate {
   /** host the files were asked from, before redirects */
   readonly host: string;
-  /** that came over the network */
+  /** over the network */
   readonly bytes: number;
-  /** until the last of them was checked */
+  /** from the first request to the last check */
   readonly ms: number;
 }
 
 export interface ManifestFile {
-  /** path inside the model; its last part is the name engines see */
+  /** path inside the model; engines see its last part as the name */
   readonly path: string;
   readonly size: number;
   readonly sha256?: string | undefined;
-  /** hash of git's blob, where the owner of an external file recorded no other */
+  /** hash of git's blob, where no other hash of an external file is known */
   readonly git_sha1?: string | undefined;
-  /** `sha256-…` of the store, */
+  /** `sha256-…` of the store; either this or `external` is set */
   readonly blob?: string | undefined;
-  /** or the path of a file that belongs to somebody else */
+  /** path of a file outside the store */
   readonly external?: string | undefined;
-  /** milliseconds since the epoch; the file is hashed anew when it has another time */
+  /** milliseconds since the epoch; a file with another time is hashed again */
   readonly modified_ms: number;
 }
 
-/** @throws SpellError store-corrupt for a manifest that is none of ours */
+/** @throws SpellError store-corrupt */
 export function checkManifest(value: unknown, key: ManifestKey): ModelManifest {
   const fail = (what: string): SpellError =>
     new SpellError("store-corrupt", `the manifest ${key.join("/")} is damaged: ${what}`, { where: key.join("/") });
-  if (!isObject(value)) throw fail("it is no object");
-  if (value["schema"] !== 1) throw fail(`it has schema ${JSON.stringify(value["schema"])}; wanted 1`);
+  if (!isObject(value)) throw fail("expected an object");
+  if (value["schema"] !== 1) throw fail(`expected schema 1, got ${JSON.stringify(value["schema"])}`);
   for (const name of ["id", "source", "format", "architecture", "quantization", "verified"]) {
-    if (typeof value[name] !== "string") throw fail(`${name} is no text`);
+    if (typeof value[name] !== "string") throw fail(`${name}: expected a text`);
   }
   for (const name of ["parameter_count", "context_length", "created_at"]) {
-    if (typeof value[name] !== "number" || !Number.isFinite(value[name])) throw fail(`${name} is no number`);
+    if (typeof value[name] !== "number" || !Number.isFinite(value[name])) throw fail(`${name}: expected a number`);
   }
   const { transfer } = value;
   const isRate = isObject(transfer) && typeof transfer["host"] === "string" && isPositive(transfer["bytes"]) && isPositive(transfer["ms"]);
-  if (transfer !== undefined && !isRate) throw fail("transfer is no rate");
+  if (transfer !== undefined && !isRate) throw fail("transfer: expected host, bytes and ms");
   const files = value["files"];
-  if (!Array.isArray(files) || files.length === 0) throw fail("it names no files");
-  for (const file of files as unknown[]) {
-    const isWhole =
-      isObject(file) &&
-      typeof file["path"] === "string" &&
-      Number.isSafeInteger(file["size"]) &&
-      Number.isFinite(file["modified_ms"]) &&
-      (file["sha256"] === undefined || (typeof file["sha256"] === "string" && /^[0-9a-f]{64}$/.test(file["sha256"]))) &&
-      (file["git_sha1"] === undefined || (typeof file["git_sha1"] === "string" && /^[0-9a-f]{40}$/.test(file["git_sha1"]))) &&
-      (typeof file["blob"] === "string") !== (typeof file["external"] === "string");
-    if (!isWhole) throw fail("a file of it is not told completely");
-  }
+  if (!Array.isArray(files) || files.length === 0) throw fail("files: expected a list");
+  if (!(files as unknown[]).every(isFile)) throw fail("files: a file is incomplete");
   return value as unknown as ModelManifest;
+}
+
+function isFile(file: unknown): boolean {
+  if (!isObject(file)) return false;
+  const isHex = (value: unknown, digits: number): boolean =>
+    value === undefined || (typeof value === "string" && value.length === digits && /^[0-9a-f]+$/.test(value));
+  return (
+    typeof file["path"] === "string" &&
+    Number.isSafeInteger(file["size"]) &&
+    Number.isFinite(file["modified_ms"]) &&
+    isHex(file["sha256"], 64) &&
+    isHex(file["git_sha1"], 40) &&
+    (typeof file["blob"] === "string") !== (typeof file["external"] === "string")
+  );
 }
 
 function isPositive(value: unknown): boolean {
   return typeof value === "number" && Number.isFinite(value) && value > 0;
 }
 
-/** A name given with --as to a model that has a manifest of its own. */
+/** A name of the user's choice for a model that has its own manifest. */
 export interface AliasRecord {
   readonly schema: 1;
   readonly alias: string;
@@ -99,36 +103,31 @@ export interface AliasRecord {
 export interface StoredModel {
   readonly key: ManifestKey;
   readonly manifest: ModelManifest;
-  /** other names it has */
+  /** its other names */
   readonly aliases: readonly string[];
 }
 
-/** Everything in the store; what is damaged is told apart, not thrown. */
+/** All models in the store; damaged manifests are listed as errors, not thrown. */
 export async function listStored(
   store: ArtifactStore,
 ): Promise<{ readonly models: readonly StoredModel[]; readonly damaged: readonly SpellError[] }> {
-  const models: { readonly key: ManifestKey; readonly manifest: ModelManifest }[] = [];
-  const aliases: AliasRecord[] = [];
+  const models: Omit<StoredModel, "aliases">[] = [];
+  const records: AliasRecord[] = [];
   const damaged: SpellError[] = [];
   for (const key of await store.listManifests()) {
     try {
       const value = await store.readManifest(key);
       if (value === undefined) continue; // removed meanwhile
-      if (isAlias(value)) aliases.push(value);
+      if (isAlias(value)) records.push(value);
       else models.push({ key, manifest: checkManifest(value, key) });
     } catch (error) {
       if (!(error instanceof SpellError)) throw error;
       damaged.push(error);
     }
   }
-  const sameKey = (a: ManifestKey, b: ManifestKey): boolean => a.join("\0") === b.join("\0");
-  return {
-    models: models.map((model) => ({
-      ...model,
-      aliases: aliases.filter(({ target }) => sameKey(target, model.key)).map(({ alias }) => alias),
-    })),
-    damaged,
-  };
+  const aliasesOf = (key: ManifestKey): readonly string[] =>
+    records.filter(({ target }) => target.join("\0") === key.join("\0")).map(({ alias }) => alias);
+  return { models: models.map((model) => ({ ...model, aliases: aliasesOf(model.key) })), damaged };
 }
 
 export function isAlias(value: unknown): value is AliasRecord {

@@ -1,8 +1,8 @@
 /**
- * The hash of a file that is written in ranges, in any order: what lies at its front is hashed as it is written, so that the end of a
- * download leaves little to read again.
+ * The hash of a file that is written in ranges, in any order: its beginning is hashed as it is written, so that at the end of a download little is
+ * left to read again.
  */
-import { abortedError, SpellError } from "../errors.ts";
+import { SpellError, throwIfAborted } from "../errors.ts";
 import { formatCount } from "../formats/format-count.ts";
 import type { Hash } from "../platform.ts";
 
@@ -10,7 +10,7 @@ import type { Hash } from "../platform.ts";
 const readBytes = 4 * 1024 * 1024;
 
 export interface PrefixHash {
-  /** Tells of bytes that are written, or are about to be. */
+  /** Takes bytes that are written, or are about to be. */
   wrote(offset: number, bytes: Uint8Array): void;
   /** The file was cut: what was hashed beyond it, or all, is forgotten. */
   cut(size: number): Promise<void>;
@@ -26,6 +26,11 @@ export async function createPrefixHash(
   let hash = await createHash();
   let hashed = 0;
   let isStale = false;
+  const startAnew = async (): Promise<void> => {
+    hash = await createHash();
+    hashed = 0;
+    isStale = false;
+  };
   return {
     wrote(offset, bytes) {
       if (offset === hashed && !isStale) {
@@ -34,19 +39,12 @@ export async function createPrefixHash(
       } else if (offset < hashed) isStale = true; // bytes that were hashed are replaced
     },
     async cut(size) {
-      if (size >= hashed && !isStale) return;
-      hash = await createHash();
-      hashed = 0;
-      isStale = false;
+      if (size < hashed || isStale) await startAnew();
     },
     async finish(size, signal) {
-      if (isStale || hashed > size) {
-        hash = await createHash();
-        hashed = 0;
-        isStale = false;
-      }
+      if (isStale || hashed > size) await startAnew();
       while (hashed < size) {
-        if (signal?.aborted === true) throw abortedError();
+        throwIfAborted(signal);
         const bytes = await read(hashed, Math.min(readBytes, size - hashed));
         hash.update(bytes);
         hashed += bytes.byteLength;
@@ -60,7 +58,7 @@ export async function createPrefixHash(
 
 /**
  * What every commit checks before a file gets its final name.
- * @param size bytes there are
+ * @param size bytes that were written
  * @returns the file's sha256 in hex
  * @throws SpellError net-size, net-hash
  */
@@ -71,13 +69,12 @@ export async function checkComplete(
   signal?: AbortSignal,
 ): Promise<string> {
   if (size !== wanted.size) {
-    throw new SpellError("net-size", `wanted ${formatCount(wanted.size)} bytes; got ${formatCount(size)}`, {
-      details: { wanted: wanted.size, got: size },
-    });
+    const details = { wanted: wanted.size, got: size };
+    throw new SpellError("net-size", `expected ${formatCount(wanted.size)} bytes, got ${formatCount(size)}`, { details });
   }
   const sha256 = await hash.finish(size, signal);
-  if (wanted.sha256 !== undefined && sha256 !== wanted.sha256) {
-    throw new SpellError("net-hash", `wanted sha256 ${wanted.sha256}; got ${sha256}`, { details: { wanted: wanted.sha256, got: sha256 } });
-  }
+  const details = { wanted: wanted.sha256, got: sha256 };
+  if (wanted.sha256 !== undefined && sha256 !== wanted.sha256)
+    throw new SpellError("net-hash", `expected sha256 ${wanted.sha256}, got ${sha256}`, { details });
   return sha256;
 }

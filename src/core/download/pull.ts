@@ -1,4 +1,4 @@
-/** Several files to one model: each into the store or taken where it lies, looked at as a whole, and only then written down. */
+/** Several files to one model: each is fetched or taken where it is; the set is checked; then the manifest is written. */
 import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { formatCount } from "../formats/format-count.ts";
@@ -7,7 +7,7 @@ import type { ManifestFile, ModelManifest, TransferRate, Verified } from "./mani
 import type { Network } from "./request.ts";
 import { type RemoteFile, transferFile } from "./transfer.ts";
 
-/** A file that another tool, or the user, keeps. */
+/** A file outside the store, of another tool or of the user. */
 export interface ExternalFile {
   readonly path: string;
   readonly source: ByteSource;
@@ -26,7 +26,7 @@ export interface PullPlan {
   readonly revision?: string | undefined;
   readonly license?: string | undefined;
   readonly licenseUrl?: string | undefined;
-  /** nobody named a variant */
+  /** no variant was named */
   readonly byDefault?: true | undefined;
   readonly files: readonly PlannedFile[];
   /** All forms of the model that its source has, where it has several. */
@@ -44,7 +44,7 @@ export type PlannedFile =
   | { readonly kind: "remote"; readonly remote: RemoteFile }
   | { readonly kind: "external"; readonly external: ExternalFile };
 
-/** What the headers of a complete set of files say. */
+/** Facts from the headers of a complete set of files. */
 export type DescribedModel = Pick<
   ModelManifest,
   "format" | "architecture" | "quantization" | "parameter_count" | "context_length" | "license"
@@ -74,13 +74,13 @@ export interface PullOptions {
   readonly onEvent?: ((event: PullEvent) => void) | undefined;
   /** seconds since the epoch */
   readonly now: number;
-  /** Looks at the files together. What it throws ends the pull, and nothing is written down. */
+  /** Checks the files together. Its error ends the pull, without a manifest. */
   describe(files: readonly ByteSource[], signal?: AbortSignal): Promise<DescribedModel>;
 }
 
-/** Less says nothing about a rate: it is the time of a few answers. */
+/** Fewer bytes say nothing about speed: their time is that of a few answers. */
 const leastRateBytes = 1024 * 1024;
-/** Room that must stay: a share of the download, and a floor. */
+/** Space that must stay free: a share of the download, and a least amount. */
 const spareShare = 0.05;
 const spareBytes = 256 * 1024 * 1024;
 
@@ -88,47 +88,42 @@ const spareBytes = 256 * 1024 * 1024;
  * @throws SpellError net-*, store-*, gguf-*, safetensors-*, model-*, run-aborted. Files that arrived whole are kept for the next pull
  */
 export async function pullModel(plan: PullPlan, store: ArtifactStore, network: Network, options: PullOptions): Promise<ModelManifest> {
-  const { onEvent, signal } = options;
+  const { onEvent, signal, maxParallel, partBytes, force } = options;
   const totalBytes = sum(plan.files.map((file) => (file.kind === "remote" ? file.remote.size : file.external.source.size)));
   onEvent?.({ type: "download-start", plan, totalBytes });
   await checkSpace(plan, store, options);
   const done = new Map<string, number>();
-  const files: ManifestFile[] = [];
+  const files = new Map<string, ManifestFile>();
   const sources: ByteSource[] = [];
   const fresh: string[] = [];
+  const failures: SpellError[] = [];
   let fetchedBytes = 0;
   let fetchMs = 0;
   let hasWaited = false;
   let verified: Verified = "sha256";
-  const report = (file: string, bytes: number, total: number | undefined): void => {
-    done.set(file, bytes);
-    onEvent?.({
-      type: "download-progress",
-      file,
-      fileBytes: bytes,
-      fileTotal: total,
-      bytes: [...done.values()].reduce((all, each) => all + each, 0),
-      totalBytes,
-    });
+  const report = (file: string, fileBytes: number, fileTotal: number | undefined): void => {
+    done.set(file, fileBytes);
+    onEvent?.({ type: "download-progress", file, fileBytes, fileTotal, bytes: sum([...done.values()]) ?? 0, totalBytes });
   };
-  // Small files first: what is wrong with them is told before gigabytes have come.
-  const failures: SpellError[] = [];
+  const add = (file: ManifestFile, source: ByteSource, how: Verified): void => {
+    files.set(file.path, file);
+    sources.push(source);
+    verified = weaker(verified, how);
+    report(file.path, file.size, file.size);
+  };
+  // Small files first: their errors come before gigabytes are fetched.
   for (const file of [...plan.files].sort((a, b) => sizeOf(a) - sizeOf(b))) {
-    const path = file.kind === "remote" ? file.remote.path : file.external.path;
     if (file.kind === "external") {
-      const { source } = file.external;
-      files.push(manifestFile(file.external));
-      sources.push(source);
-      verified = weaker(verified, file.external.verified);
-      report(path, source.size, source.size);
+      add(manifestFile(file.external), file.external.source, file.external.verified);
       continue;
     }
+    const { path } = file.remote;
     const started = network.clock.now();
     try {
-      const result = await transferFile(file.remote, store, network, {
-        maxParallel: options.maxParallel,
-        partBytes: options.partBytes,
-        force: options.force,
+      const { digest, size, modifiedMs, ...result } = await transferFile(file.remote, store, network, {
+        maxParallel,
+        partBytes,
+        force,
         signal,
         onProgress: (bytes, total) => report(path, bytes, total),
         onRetry: (error, waitMs) => onEvent?.({ type: "download-retry", file: path, error, waitMs }),
@@ -138,18 +133,15 @@ export async function pullModel(plan: PullPlan, store: ArtifactStore, network: N
         },
         onVerify: () => onEvent?.({ type: "download-verify", file: path }),
       });
-      report(path, result.size, result.size);
       if (result.fetched > 0) {
-        fresh.push(result.digest);
+        fresh.push(digest);
         fetchMs += network.clock.now() - started;
       }
       fetchedBytes += result.fetched;
-      verified = weaker(verified, result.verified);
-      const sha256 = result.digest.slice("sha256-".length);
-      files.push({ path, size: result.size, sha256, blob: result.digest, modified_ms: result.modifiedMs });
-      sources.push(await store.openBlob(result.digest, baseName(path)));
+      const source = await store.openBlob(digest, baseName(path));
+      add({ path, size, sha256: digest.slice("sha256-".length), blob: digest, modified_ms: modifiedMs }, source, result.verified);
     } catch (error) {
-      // The other files of the set are fetched all the same, unless nothing can be: the next pull then lacks one only.
+      // The other files are fetched all the same, unless none can be: the next pull then lacks this one only.
       if (!(error instanceof SpellError) || endsAll(error) || plan.files.length === 1) throw error;
       failures.push(error);
     }
@@ -157,29 +149,24 @@ export async function pullModel(plan: PullPlan, store: ArtifactStore, network: N
   const [failure] = failures;
   if (failure !== undefined) throw failure;
   const described = await describeOrForget(sources, fresh, store, options);
-  const order = new Map(plan.files.map((file, index) => [file.kind === "remote" ? file.remote.path : file.external.path, index]));
-  files.sort((a, b) => (order.get(a.path) ?? 0) - (order.get(b.path) ?? 0));
+  const inOrder = plan.files.flatMap((file) => files.get(file.kind === "remote" ? file.remote.path : file.external.path) ?? []);
   const host = hostOf(plan);
   const isMeasured = host !== undefined && fetchedBytes >= leastRateBytes && !hasWaited;
   const transfer: TransferRate | undefined = isMeasured ? { host, bytes: fetchedBytes, ms: Math.max(1, Math.round(fetchMs)) } : undefined;
-  const manifest: ModelManifest = {
-    ...manifestOf(plan, files, described, verified, options.now),
-    ...(transfer === undefined ? {} : { transfer }),
-  };
+  const manifest: ModelManifest = { ...manifestOf(plan, inOrder, described, verified, options.now), transfer };
   await store.writeManifest(plan.key, manifest);
   onEvent?.({ type: "download-end", manifest, fetchedBytes });
   return manifest;
 }
 
-/** The record of a model. @param createdAt seconds since the epoch */
+/** The record of a model. @param created_at seconds since the epoch */
 export function manifestOf(
-  { id, source, revision, license: stated, licenseUrl, byDefault }: PullPlan,
+  { id, source, revision, license, licenseUrl, byDefault }: PullPlan,
   files: readonly ManifestFile[],
   described: DescribedModel,
   verified: Verified,
-  createdAt: number,
+  created_at: number,
 ): ModelManifest {
-  const license = stated ?? described.license;
   return {
     schema: 1,
     id,
@@ -187,32 +174,26 @@ export function manifestOf(
     revision,
     files,
     ...described,
-    ...(license === undefined ? {} : { license }),
-    ...(licenseUrl === undefined ? {} : { license_url: licenseUrl }),
+    license: license ?? described.license,
+    license_url: licenseUrl,
     verified,
-    created_at: createdAt,
-    ...(byDefault === undefined ? {} : { by_default: byDefault }),
+    created_at,
+    by_default: byDefault,
   };
 }
 
 export function manifestFile({ path, source, sha256, gitSha1 }: ExternalFile): ManifestFile {
-  return {
-    path,
-    size: source.size,
-    external: source.path ?? source.name,
-    modified_ms: modifiedOf(source),
-    sha256,
-    git_sha1: gitSha1,
-  };
+  const external = source.path ?? source.name;
+  return { path, size: source.size, external, modified_ms: modifiedOf(source), sha256, git_sha1: gitSha1 };
 }
 
-/** The host that files of a plan are asked from; undefined where none are. */
+/** The host of a plan's remote files; undefined where all are external. */
 export function hostOf({ files }: PullPlan): string | undefined {
   const remote = files.find((file) => file.kind === "remote");
   return remote === undefined ? undefined : new URL(remote.remote.url).host;
 }
 
-/** Bytes that are no model take no room: what came just now and nothing else uses goes again. */
+/** Files that do not make a model are not kept: those fetched just now go, unless another model uses them. */
 async function describeOrForget(
   sources: readonly ByteSource[],
   fresh: readonly string[],
@@ -228,7 +209,7 @@ async function describeOrForget(
   }
 }
 
-/** Blobs that some manifest names. Where one cannot be read at all, any may be its: then every blob counts as used. */
+/** Blobs named by manifests. Where a manifest cannot be read, any blob may be its: then every blob counts as used. */
 export async function usedBlobs(
   store: ArtifactStore,
   except: (key: ManifestKey) => boolean = () => false,
@@ -236,7 +217,7 @@ export async function usedBlobs(
   const used = new Set<string>();
   for (const key of await store.listManifests()) {
     if (except(key)) continue;
-    // Read loosely: a manifest that is damaged in one place still holds on to its files.
+    // Without checks: a manifest that is damaged in one place still keeps its files.
     let value: { readonly files?: unknown } | null | undefined;
     try {
       value = (await store.readManifest(key)) as typeof value;
@@ -262,29 +243,21 @@ async function checkSpace(plan: PullPlan, store: ArtifactStore, { force }: PullO
   if (needed === 0) return;
   const space = await store.space();
   if (space === undefined) return;
-  const kept = (await store.listParts()).reduce(
-    (all, { key, size }) => all + (plan.files.some((file) => file.kind === "remote" && file.remote.sha256 === key) ? size : 0),
-    0,
-  );
+  const isOfPlan = (key: string): boolean => plan.files.some((file) => file.kind === "remote" && file.remote.sha256 === key);
+  const kept = sum((await store.listParts()).map(({ key, size }) => (isOfPlan(key) ? size : 0))) ?? 0;
   const wanted = Math.ceil(needed * (1 + spareShare)) + spareBytes - kept;
   if (space.free >= wanted) return;
-  throw new SpellError(
-    space.quota === undefined ? "store-full" : "store-quota",
-    `${plan.id} needs ${formatCount(wanted)} bytes of room; ${formatCount(space.free)} are free in ${store.place}`,
-    { where: store.place, commands: ["llmspell model prune"], details: { neededBytes: wanted, freeBytes: space.free } },
-  );
+  const message = `${plan.id} needs ${formatCount(wanted)} bytes of space; ${formatCount(space.free)} are free in ${store.place}`;
+  throw new SpellError(space.quota === undefined ? "store-full" : "store-quota", message, {
+    where: store.place,
+    actions: [{ kind: "prune" }],
+    details: { neededBytes: wanted, freeBytes: space.free },
+  });
 }
 
-/** Where the next file would fail in the same way. */
+/** Errors that the next file would meet too. */
 function endsAll({ code }: SpellError): boolean {
-  return (
-    code === "run-aborted" ||
-    code.startsWith("store-") ||
-    code === "net-offline" ||
-    code === "net-tls" ||
-    code === "net-gated" ||
-    code === "net-auth"
-  );
+  return code.startsWith("store-") || ["run-aborted", "net-offline", "net-tls", "net-gated", "net-auth"].includes(code);
 }
 
 function sizeOf(file: PlannedFile): number {
@@ -304,7 +277,7 @@ export function baseName(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-/** Sources over files carry the time of their last change in `version`; others have none. */
+/** @returns milliseconds since the epoch; 0 where the host does not know */
 export function modifiedOf({ modifiedMs }: ByteSource): number {
   return modifiedMs ?? 0;
 }

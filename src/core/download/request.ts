@@ -1,16 +1,18 @@
 /**
- * One request to a host that may lie, hang or send us elsewhere: redirects by hand, secrets only to their own host, no encoding but identity,
- * every failure a typed one. It does not retry; transfer.ts and json-request.ts decide about that.
+ * One request to a host that may lie, hang or redirect: redirects by hand, secrets only to their own host, no encoding but identity, a typed error
+ * for every failure. It does not retry; transfer.ts and json-request.ts do.
  */
-import { abortedError, SpellError } from "../errors.ts";
+import { type ErrorCode, SpellError, throwIfAborted } from "../errors.ts";
+import { discard } from "../formats/byte-source.ts";
 import { checkHost, hostProblem } from "../spec/model-spec.ts";
+import { definedOnly } from "../values.ts";
 import type { Clock } from "./clock.ts";
 
 /** Times of one request, in milliseconds. */
 export const requestTimes = { firstByte: 30_000, stall: 30_000, slowWindow: 60_000, slowBytesPerSecond: 1024 } as const;
 const mostRedirects = 5;
 
-/** How core reaches the network for downloads. */
+/** What downloads need of the network. */
 export interface Network {
   readonly fetch: typeof globalThis.fetch;
   readonly clock: Clock;
@@ -21,7 +23,7 @@ export interface Network {
 export interface RequestOptions {
   readonly method?: "GET" | "HEAD" | "POST" | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Sent as Authorization, to this address' origin only and only over https or to loopback. */
+  /** Sent as Authorization: only to the origin of the address, only over https or to loopback. */
   readonly secret?: string | undefined;
   /** The user configured this host: it may be private. Hosts it redirects to may not, unless they are the same. */
   readonly isTrusted?: boolean | undefined;
@@ -29,20 +31,22 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
   /** for messages: the file or list that is asked for */
   readonly what: string;
+  /** Page of a hub where a person accepts the terms of a repository. */
+  readonly gatePage?: string | undefined;
   /** milliseconds until headers must have come; default requestTimes.firstByte */
   readonly firstByteMs?: number | undefined;
 }
 
 export interface Answer {
   readonly response: Response;
-  /** address that answered, after redirects */
+  /** address after redirects */
   readonly url: URL;
-  /** what the first answer of a chain said; hubs tell size and hash there */
+  /** headers of the first answer of a chain; hubs state size and hash there */
   readonly firstHeaders: Headers;
 }
 
 /**
- * @returns an answer with any status that is no redirect. Its body is unread; whoever does not read it cancels it.
+ * @returns an answer with any status but a redirect. Its body is unread; the caller reads or cancels it.
  * @throws SpellError net-offline, net-tls, net-timeout, net-reset, net-size, net-status, net-redirect, spec-host, run-aborted
  */
 export async function request(address: string, network: Network, options: RequestOptions): Promise<Answer> {
@@ -52,59 +56,32 @@ export async function request(address: string, network: Network, options: Reques
   let firstHeaders: Headers | undefined;
   for (let hops = 0; ; hops += 1) {
     await checkTarget(url, origin, network, options);
-    const mayHoldSecret = options.secret !== undefined && url.origin === origin && isSafeForSecrets(url);
-    const response = await ask(
-      url,
-      network,
-      {
-        method: options.method ?? "GET",
-        redirect: "manual",
-        credentials: "omit",
-        cache: "no-store",
-        headers: {
-          "accept-encoding": "identity",
-          ...options.headers,
-          ...(mayHoldSecret ? { authorization: options.secret ?? "" } : {}),
-        },
-      },
-      options,
-    );
-    if (response.type === "opaqueredirect") return followBlind(url, network, options, mayHoldSecret);
+    const secret = url.origin === origin && isSafeForSecrets(url) ? options.secret : undefined;
+    const response = await ask(url, network, options, secret, "manual");
+    if (response.type === "opaqueredirect") return followBlind(url, network, options, secret);
     firstHeaders ??= response.headers;
     if (response.status < 300 || response.status >= 400 || response.status === 304) return { response, url, firstHeaders };
     await discard(response);
     const location = response.headers.get("location");
-    if (location === null) throw redirectError(what, url, "it names no address");
+    if (location === null) throw redirectError(what, url, "without an address");
     if (hops >= mostRedirects) throw redirectError(what, url, `more than ${mostRedirects} redirects`);
-    let next: URL;
-    try {
-      next = new URL(location, url);
-    } catch {
-      throw redirectError(what, url, "its address cannot be read");
-    }
-    if (next.protocol !== "https:" && next.protocol !== "http:") throw redirectError(what, url, `it leads to ${next.protocol}`);
-    if (url.protocol === "https:" && next.protocol === "http:") throw redirectError(what, url, "it leads from https to http");
+    if (!URL.canParse(location, url)) throw redirectError(what, url, "to an address that cannot be read");
+    const next = new URL(location, url);
+    if (next.protocol !== "https:" && next.protocol !== "http:") throw redirectError(what, url, `to ${next.protocol}`);
+    if (url.protocol === "https:" && next.protocol === "http:") throw redirectError(what, url, fromHttps);
     url = next;
   }
 }
 
-/** Pages cannot see where a redirect leads; the browser follows it, takes secrets off at another origin, and refuses http after https itself. */
-async function followBlind(url: URL, network: Network, options: RequestOptions, mayHoldSecret: boolean): Promise<Answer> {
-  const response = await ask(
-    url,
-    network,
-    {
-      method: options.method ?? "GET",
-      credentials: "omit",
-      cache: "no-store",
-      headers: { ...options.headers, ...(mayHoldSecret ? { authorization: options.secret ?? "" } : {}) },
-    },
-    options,
-  );
+const fromHttps = "from https to http";
+
+/** Pages cannot see the target of a redirect; the browser follows it, drops secrets at another origin, and refuses http after https itself. */
+async function followBlind(url: URL, network: Network, options: RequestOptions, secret: string | undefined): Promise<Answer> {
+  const response = await ask(url, network, options, secret, "follow");
   const end = new URL(response.url === "" ? url : response.url);
   if (url.protocol === "https:" && end.protocol !== "https:") {
     await discard(response);
-    throw redirectError(options.what, url, "it leads from https to http");
+    throw redirectError(options.what, url, fromHttps);
   }
   return { response, url: end, firstHeaders: response.headers };
 }
@@ -113,33 +90,28 @@ async function checkTarget(url: URL, origin: string, network: Network, options: 
   // Another port of the machine the user named is as trusted as the first.
   if (options.isTrusted === true && url.hostname === new URL(origin).hostname) return;
   const allowed = options.allowHosts ?? [];
-  const isFirst = url.origin === origin;
   try {
     checkHost(url, allowed);
     const host = url.hostname.replace(/^\[|\]$/g, "");
     if (allowed.includes(host) || allowed.includes(url.host) || network.lookup === undefined) return;
-    // Names may point inside the network; what is asked for right after is what the system answers now.
+    // Names may lead inside the network; the request right after gets the same answer from the system.
     const addresses = await network.lookup(host).catch((): readonly string[] => []);
     const inside = addresses.find((address) => hostProblem(address) !== undefined);
-    if (inside !== undefined) {
-      throw new SpellError("spec-host", `${url.host} is not asked: its name leads to ${inside}, a private or local address`, {
-        where: url.host,
-      });
-    }
+    const message = `${url.host} is not asked: its name leads to ${inside}, a private or local address`;
+    if (inside !== undefined) throw new SpellError("spec-host", message, { where: url.host });
   } catch (error) {
-    if (isFirst || !(error instanceof SpellError)) throw error;
-    throw new SpellError("net-redirect", `${options.what}: the redirect is not followed: ${error.message}`, {
-      where: url.host,
-      cause: error,
-    });
+    if (url.origin === origin || !(error instanceof SpellError)) throw error;
+    const message = `${options.what}: the redirect is not followed: ${error.message}`;
+    throw new SpellError("net-redirect", message, { where: url.host, cause: error });
   }
 }
 
 async function ask(
   url: URL,
   { fetch, clock }: Network,
-  init: RequestInit,
-  { what, signal, firstByteMs = requestTimes.firstByte }: RequestOptions,
+  { what, method = "GET", headers, signal, firstByteMs = requestTimes.firstByte }: RequestOptions,
+  secret: string | undefined,
+  redirect: RequestRedirect,
 ): Promise<Response> {
   throwIfAborted(signal);
   const patience = new AbortController();
@@ -151,18 +123,20 @@ async function ask(
     patience.abort();
   });
   try {
-    // The body goes on after this; an abort of the caller reaches it too.
-    const either = signal === undefined ? patience.signal : AbortSignal.any([patience.signal, signal]);
-    return await fetch(url, { ...init, signal: either });
+    return await fetch(url, {
+      method,
+      redirect,
+      credentials: "omit",
+      cache: "no-store",
+      headers: definedOnly({ "accept-encoding": "identity", ...headers, authorization: secret }),
+      // The body is read after this; an abort of the caller reaches it too.
+      signal: signal === undefined ? patience.signal : AbortSignal.any([patience.signal, signal]),
+    });
   } catch (cause) {
     throwIfAborted(signal);
-    if (isLate) {
-      throw new SpellError("net-stall", `${what}: ${url.host} did not answer within ${firstByteMs / 1000} s`, {
-        where: url.host,
-        cause,
-      });
-    }
-    throw connectionError(cause, what, url);
+    if (!isLate) throw connectionError(cause, what, url);
+    const message = `${what}: ${url.host} did not answer within ${firstByteMs / 1000} s`;
+    throw new SpellError("net-stall", message, { where: url.host, cause });
   } finally {
     timer.abort();
   }
@@ -171,7 +145,7 @@ async function ask(
 export interface BodyOptions {
   readonly what: string;
   readonly clock: Clock;
-  /** milliseconds without a byte; default requestTimes.stall. Given, slowness is no stall: answers of a model come as they come. */
+  /** milliseconds without a byte; default requestTimes.stall. When set, a slow body is not an error: a model answers at its own speed. */
   readonly stallMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -180,11 +154,10 @@ export interface BodyOptions {
  * The bytes of a body as they come.
  * @throws SpellError net-stall after 30 s without a byte or a minute under 1 KiB/s; net-reset, run-aborted
  */
-export async function* readBody(
-  answer: Answer,
-  { what, clock, signal, stallMs }: BodyOptions,
-): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* readBody(answer: Answer, options: BodyOptions): AsyncGenerator<Uint8Array, void, undefined> {
   const { response, url } = answer;
+  const { what, clock, signal, stallMs } = options;
+  const stalled = (how: string): SpellError => new SpellError("net-stall", `${what}: ${url.host} ${how}`, { where: url.host });
   const reader = response.body?.getReader();
   if (reader === undefined) return;
   let windowStart = clock.now();
@@ -206,18 +179,12 @@ export async function* readBody(
         signal?.removeEventListener("abort", onAbort);
       }
       throwIfAborted(signal);
-      if (chunk === "late") {
-        throw new SpellError("net-stall", `${what}: ${url.host} sent nothing for ${(stallMs ?? requestTimes.stall) / 1000} s`, {
-          where: url.host,
-        });
-      }
+      if (chunk === "late") throw stalled(`sent nothing for ${(stallMs ?? requestTimes.stall) / 1000} s`);
       if (chunk.done) return;
       windowBytes += chunk.value.byteLength;
       const spanMs = clock.now() - windowStart;
       if (stallMs === undefined && spanMs >= requestTimes.slowWindow) {
-        if (windowBytes / (spanMs / 1000) < requestTimes.slowBytesPerSecond) {
-          throw new SpellError("net-stall", `${what}: ${url.host} sent under 1 KiB/s for a minute`, { where: url.host });
-        }
+        if (windowBytes / (spanMs / 1000) < requestTimes.slowBytesPerSecond) throw stalled("sent under 1 KiB/s for a minute");
         windowStart = clock.now();
         windowBytes = 0;
       }
@@ -228,52 +195,46 @@ export async function* readBody(
   }
 }
 
-/** Unread bodies hold their connection. */
-export async function discard(response: Response): Promise<void> {
-  await response.body?.cancel().catch(() => undefined);
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw abortedError();
-}
-
 /** https, or this machine. */
 function isSafeForSecrets(url: URL): boolean {
   return url.protocol === "https:" || /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
 }
 
 function redirectError(what: string, from: URL, problem: string): SpellError {
-  return new SpellError("net-redirect", `${what}: the redirect of ${from.host} is not followed: ${problem}`, { where: from.host });
+  return new SpellError("net-redirect", `${what}: ${from.host} redirects ${problem}; not followed`, { where: from.host });
 }
 
-const offlineCodes = /^(ENOTFOUND|EAI_AGAIN|EAI_FAIL|ECONNREFUSED|ENETUNREACH|EHOSTUNREACH|ENETDOWN|EADDRNOTAVAIL|ENONET)$/;
-const tlsCodes = /^(CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL|EPROTO|HOSTNAME_MISMATCH|UNSUPPORTED_CERTIFICATE|INVALID_CA)/;
+/** Error codes of runtimes; the first that matches counts. */
+const causes: readonly (readonly [RegExp, ErrorCode, string])[] = [
+  [
+    /^(CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL|EPROTO|HOSTNAME_MISMATCH|UNSUPPORTED_CERTIFICATE|INVALID_CA)/,
+    "net-tls",
+    "has no valid certificate",
+  ],
+  [/^(UND_ERR_CONNECT_TIMEOUT|ETIMEDOUT)$/, "net-timeout", "accepted no connection in time"],
+  [
+    /^(ENOTFOUND|EAI_AGAIN|EAI_FAIL|ECONNREFUSED|ENETUNREACH|EHOSTUNREACH|ENETDOWN|EADDRNOTAVAIL|ENONET)$/,
+    "net-offline",
+    "cannot be reached",
+  ],
+  [/CONTENT_LENGTH/, "net-size", "states no usable length"],
+  [/^HPE_|UND_ERR_HEADERS|UND_ERR_INVALID/, "net-status", "does not answer in valid HTTP"],
+  [/^(ECONNRESET|EPIPE|UND_ERR_|ABORT_ERR)/, "net-reset", "broke the connection"],
+];
 
-/** @param otherwise where the cause says nothing: before the first byte most likely there is no network */
+/** @param otherwise where the cause says nothing: before the first byte a missing network is most likely */
 function connectionError(cause: unknown, what: string, url: URL, otherwise: "net-offline" | "net-reset" = "net-offline"): SpellError {
-  const { code, text } = innermost(cause);
-  const options = { where: url.host, cause, details: { host: url.host, cause: code === "" ? text : code } };
-  const told = code === "" || text.includes(code) ? text : `${text} (${code})`;
-  if (tlsCodes.test(code)) return new SpellError("net-tls", `${what}: ${url.host} has no certificate that holds: ${told}`, options);
-  if (code === "UND_ERR_CONNECT_TIMEOUT" || code === "ETIMEDOUT") {
-    return new SpellError("net-timeout", `${what}: no connection to ${url.host} in time`, options);
-  }
-  if (offlineCodes.test(code)) return new SpellError("net-offline", `${what}: ${url.host} cannot be reached: ${told}`, options);
-  if (/CONTENT_LENGTH/.test(code)) return new SpellError("net-size", `${what}: ${url.host} states no usable length: ${told}`, options);
-  if (/^HPE_|UND_ERR_HEADERS|UND_ERR_INVALID/.test(code)) {
-    return new SpellError("net-status", `${what}: ${url.host} does not speak HTTP as it should: ${told}`, options);
-  }
-  if (/^(ECONNRESET|EPIPE|UND_ERR_|ABORT_ERR)/.test(code)) {
-    // An orderly end before the end of the body: the length was wrong, or the server gave up.
-    const isShort = otherwise === "net-reset" && code === "UND_ERR_SOCKET";
-    const details = isShort ? { ...options.details, got: "less" } : options.details;
-    return new SpellError("net-reset", `${what}: the connection to ${url.host} broke: ${told}`, { ...options, details });
-  }
-  const says = otherwise === "net-reset" ? "the connection broke" : "it cannot be reached";
-  return new SpellError(otherwise, `${what}: ${url.host}: ${says}: ${told}`, options);
+  const { code: own, text } = innermost(cause);
+  const told = own === "" || text.includes(own) ? text : `${text} (${own})`;
+  const unknownCause = [undefined, otherwise, otherwise === "net-reset" ? "broke the connection" : "cannot be reached"] as const;
+  const [, code, says] = causes.find(([pattern]) => pattern.test(own)) ?? unknownCause;
+  // An orderly end before the end of the body: the length was wrong, or the server gave up.
+  const got = otherwise === "net-reset" && own === "UND_ERR_SOCKET" ? "less" : undefined;
+  const details = definedOnly({ host: url.host, cause: own === "" ? text : own, got });
+  return new SpellError(code, `${what}: ${url.host} ${says}: ${told}`, { where: url.host, cause, details });
 }
 
-/** fetch wraps what happened, several names of one host once more. */
+/** fetch wraps the cause once, and once more where a host has several addresses. */
 function innermost(error: unknown): { readonly code: string; readonly text: string } {
   let at: unknown = error;
   let code = "";

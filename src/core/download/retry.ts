@@ -1,5 +1,5 @@
-/** When a request is tried again, and after how long. */
-import { abortedError, SpellError } from "../errors.ts";
+/** Which failed requests are retried, and after how long. */
+import { SpellError, throwIfAborted } from "../errors.ts";
 import type { Clock } from "./clock.ts";
 
 /** Tries in a row without progress; this much progress resets the count. */
@@ -11,15 +11,9 @@ export const retryLimits = {
   longestAskedMs: 120_000,
 } as const;
 
-const retryStatus: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
-
-export function isRetryStatus(status: number): boolean {
-  return retryStatus.has(status);
-}
-
 /**
- * Seconds or a date, as servers ask for a pause.
- * @returns milliseconds, at least 0; undefined for what is neither
+ * The pause a server asks for, in seconds or as a date.
+ * @returns milliseconds, at least 0; undefined for any other text
  */
 export function parseRetryAfter(text: string | null, wallTime: number): number | undefined {
   if (text === null) return undefined;
@@ -30,15 +24,14 @@ export function parseRetryAfter(text: string | null, wallTime: number): number |
 }
 
 export interface Retries {
-  /** Tells of bytes that arrived for good. */
+  /** Counts bytes that arrived for good. */
   progress(bytes: number): void;
   readonly hasProgressed: boolean;
   /**
-   * Waits before the next try.
-   * @param asked what the server asked for, in milliseconds
+   * Waits before the next try: as long as the server asked for (`retryAfterMs` of the details), else longer each time.
    * @throws the error itself when it is final: not of a kind that passes, or the last try; net-rate when the server asks for too long a pause
    */
-  wait(error: SpellError, asked?: number): Promise<void>;
+  wait(error: SpellError): Promise<void>;
 }
 
 export interface RetryOptions {
@@ -60,24 +53,23 @@ export function createRetries({ clock, signal, onRetry }: RetryOptions): Retries
     get hasProgressed() {
       return hasProgressed;
     },
-    async wait(error, asked) {
-      // No network at the first request is told at once; one that goes away midway may come back: a lid was closed.
+    async wait(error) {
+      // Without network at the first request the error comes at once; a network that fails midway may come back, as after sleep.
       const mayPass = error.retryable && (error.code !== "net-offline" || hasProgressed);
       failures += 1;
       sinceFailure = 0;
       if (!mayPass || failures >= retryLimits.tries) throw error;
-      if (asked !== undefined && asked > retryLimits.longestAskedMs) {
-        throw new SpellError("net-rate", `${error.message}; the server asks to wait ${Math.ceil(asked / 1000)} s`, {
-          where: error.where,
-          details: { retryAfterSeconds: Math.ceil(asked / 1000) },
-          cause: error,
-        });
+      const asked = Number(error.details?.["retryAfterMs"] ?? Number.NaN);
+      if (asked > retryLimits.longestAskedMs) {
+        const retryAfterSeconds = Math.ceil(asked / 1000);
+        const message = `${error.message}; the server asks to wait ${retryAfterSeconds} s`;
+        throw new SpellError("net-rate", message, { where: error.where, details: { retryAfterSeconds }, cause: error });
       }
       const own = Math.min(retryLimits.longestWaitMs, retryLimits.firstWaitMs * 2 ** (failures - 1)) * (0.5 + clock.random());
-      const waitMs = asked ?? Math.min(retryLimits.longestWaitMs, own);
+      const waitMs = Number.isNaN(asked) ? Math.min(retryLimits.longestWaitMs, own) : asked;
       onRetry?.(error, waitMs);
       await clock.sleep(waitMs, signal);
-      if (signal?.aborted === true) throw abortedError();
+      throwIfAborted(signal);
     },
   };
 }

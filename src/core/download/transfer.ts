@@ -1,39 +1,33 @@
 /**
- * One file from a server into the store: in parts, several at once, going on where an earlier run stopped, and under its final name only when
- * every byte was hashed. What the server says is checked at every answer; what it does wrong ends in an exact code.
+ * One file from a server into the store: in parts, several at once, continuing where an earlier run stopped, under its final name only when every
+ * byte was hashed. Every answer of the server is checked; each fault has its own code.
  */
 import { abortedError, SpellError } from "../errors.ts";
-import { rangeHeaders } from "../formats/byte-source.ts";
+import { discard, parseSize, rangeHeaders, strongEtag } from "../formats/byte-source.ts";
 import { formatCount } from "../formats/format-count.ts";
 import { limits } from "../limits.ts";
 import type { ArtifactStore, BlobFacts, Part } from "../platform.ts";
 import { blobPath } from "./address.ts";
 import { Arrived, type ArrivingFile } from "./arrived.ts";
 import { failed } from "./json-request.ts";
-import { type Answer, discard, type Network, type RequestOptions, readBody, request } from "./request.ts";
-import { createRetries, type Retries } from "./retry.ts";
+import { type Answer, type Network, type RequestOptions, readBody, request } from "./request.ts";
+import { createRetries, type Retries, type RetryOptions } from "./retry.ts";
 import type { Span } from "./spans.ts";
 import { changedError, rangeError, shortError, withKept, withName } from "./transfer-errors.ts";
 
-export interface RemoteFile extends ArrivingFile {
+export interface RemoteFile extends ArrivingFile, Pick<RequestOptions, "secret" | "isTrusted" | "allowHosts" | "gatePage"> {
   /** hash of git's blob, which hubs state for small files: 40 hex digits */
   readonly gitSha1?: string | undefined;
-  readonly secret?: string | undefined;
-  readonly isTrusted?: boolean | undefined;
-  readonly allowHosts?: readonly string[] | undefined;
-  readonly gatePage?: string | undefined;
 }
 
-export interface TransferOptions {
+export interface TransferOptions extends Omit<RetryOptions, "clock"> {
   readonly maxParallel: number;
   /** bytes of one part of a long file; default limits.downloadPartBytes */
   readonly partBytes?: number | undefined;
-  /** Fetches again what is there; it is replaced once the new bytes are right. */
+  /** Fetches a stored file again, and replaces it once the new bytes are right. */
   readonly force?: boolean | undefined;
-  readonly signal?: AbortSignal | undefined;
-  /** @param total undefined while nobody knows */
+  /** @param total undefined while unknown */
   readonly onProgress?: ((done: number, total: number | undefined) => void) | undefined;
-  readonly onRetry?: ((error: SpellError, waitMs: number) => void) | undefined;
   /** Another process or tab fetches the same file. */
   readonly onWait?: (() => void) | undefined;
   readonly onVerify?: (() => void) | undefined;
@@ -45,10 +39,10 @@ export interface TransferResult extends BlobFacts {
   readonly fetched: number;
 }
 
-/** New links from the hub where one expired. */
+/** New links from the hub in place of expired ones. */
 const mostLinks = 5;
 
-/** @throws SpellError net-*, store-*, spec-host, run-aborted; what arrived is kept for the next run, unless it is known to be wrong */
+/** @throws SpellError net-*, store-*, spec-host, run-aborted; bytes that arrived are kept for the next run, unless they are known to be wrong */
 export async function transferFile(
   file: RemoteFile,
   store: ArtifactStore,
@@ -58,21 +52,10 @@ export async function transferFile(
   const there = await lookDone(file, store, options);
   if (there !== undefined) return there;
   const key = file.sha256 ?? (await hashText(store, file.url));
-  const lockOptions = {
-    signal: options.signal,
-    onWait: options.onWait,
-  };
-  return store.withLock(
-    `pull-${key}`,
-    async () => {
-      const meanwhile = await lookDone(file, store, options);
-      if (meanwhile !== undefined) return meanwhile;
-      const part = await store.openPart(key);
-      const transfer = new Transfer(file, part, store, network, options);
-      return transfer.run();
-    },
-    lockOptions,
-  );
+  const { signal, onWait } = options;
+  const fetchIt = async (): Promise<TransferResult> =>
+    (await lookDone(file, store, options)) ?? new Transfer(file, await store.openPart(key), store, network, options).run();
+  return store.withLock(`pull-${key}`, fetchIt, { signal, onWait });
 }
 
 async function lookDone(file: RemoteFile, store: ArtifactStore, { force }: TransferOptions): Promise<TransferResult | undefined> {
@@ -88,17 +71,17 @@ async function hashText(store: ArtifactStore, text: string): Promise<string> {
   return hash.digest();
 }
 
-/** The server gives no ranges, or wrong ones: the whole file is asked for instead. */
-class RangesRefused extends Error {
-  readonly spell: SpellError;
-  constructor(spell: SpellError) {
-    super(spell.message);
-    this.spell = spell;
+/**
+ * The transfer starts again. With a refusal, the server gives no byte ranges, or wrong ones, and the whole file is asked for; without one, the bytes
+ * that are here belong to another version of the file.
+ */
+class StartAgain extends Error {
+  readonly refusal: SpellError | undefined;
+  constructor(refusal?: SpellError) {
+    super(refusal?.message);
+    this.refusal = refusal;
   }
 }
-
-/** What is here belongs to another version of the file. */
-class Outdated extends Error {}
 
 class Transfer {
   readonly #file: RemoteFile;
@@ -116,11 +99,8 @@ class Transfer {
     this.#store = store;
     this.#network = network;
     this.#options = options;
-    this.#retries = createRetries({
-      clock: network.clock,
-      signal: options.signal,
-      onRetry: options.onRetry,
-    });
+    const { signal, onRetry } = options;
+    this.#retries = createRetries({ clock: network.clock, signal, onRetry });
     this.#arrived = new Arrived(file, part, {
       clock: network.clock,
       onBytes: (written, done, total) => {
@@ -143,7 +123,7 @@ class Transfer {
         } catch (error) {
           if (!(error instanceof SpellError) || (error.code !== "net-hash" && error.code !== "net-size")) throw error;
           isWrong = true;
-          // Once more from the start, without anything that was kept.
+          // Once more from the start, without the bytes that were kept.
           if (attempt > 1) throw this.#hasChanged ? changedError(this.#file, error) : withName(error, this.#file);
           await arrived.restart();
           isWrong = false;
@@ -167,22 +147,18 @@ class Transfer {
         this.#arrived.throwSaveError();
         return;
       } catch (error) {
-        if (error instanceof RangesRefused) {
-          if (this.#wholeOnly) throw error.spell;
-          this.#wholeOnly = true;
-          this.#arrived.size = this.#file.size;
-          await this.#arrived.restart();
-        } else if (error instanceof Outdated) {
-          restarts += 1;
-          if (restarts > 1) throw changedError(this.#file);
-          await this.#arrived.restart();
-          this.#arrived.size = this.#file.size;
-        } else throw error;
+        if (!(error instanceof StartAgain)) throw error;
+        if (error.refusal === undefined) restarts += 1;
+        else if (this.#wholeOnly) throw error.refusal;
+        else this.#wholeOnly = true;
+        if (restarts > 1) throw changedError(this.#file);
+        this.#arrived.size = this.#file.size;
+        await this.#arrived.restart();
       }
     }
   }
 
-  /** HEAD says size and version, where it is answered; hubs say size and hash of what lies behind their redirect. */
+  /** The size from HEAD, where the server answers it; hubs state the size of the file behind their redirect. */
   async #askSize(): Promise<void> {
     await this.#trying(async () => {
       const answer = await request(this.#file.url, this.#network, { ...this.#requestOptions(), method: "HEAD" });
@@ -199,13 +175,9 @@ class Transfer {
       await this.#arrived.restart();
       const answer = await this.#ask({});
       this.#checkAnswer(answer, 200);
-      const length = parseSize(answer.response.headers.get("content-length"));
-      if (this.#arrived.size !== undefined && length !== undefined && length !== this.#arrived.size) {
-        await discard(answer.response);
-        throw this.#sizeError(length);
-      }
+      const length = await this.#checkLength(answer);
       this.#arrived.size ??= length;
-      this.#arrived.etag = strongEtag(answer.response) ?? undefined;
+      this.#arrived.etag = strongEtag(answer.response);
       await this.#take(answer, 0, this.#arrived.size);
       if (this.#arrived.size === undefined) this.#arrived.size = this.#arrived.bytes;
       else if (!this.#arrived.isComplete) throw this.#cutError();
@@ -250,26 +222,20 @@ class Transfer {
         if (answer.response.status === 416) return this.#takeUnsatisfied(answer);
         if (answer.response.status === 200 && !isWhole) {
           await discard(answer.response);
-          // The version asked for with If-Range is no more, or the server knows no ranges.
-          const etag = strongEtag(answer.response);
-          if (this.#arrived.etag !== undefined && etag !== this.#arrived.etag) this.#hasChanged = true;
-          throw new RangesRefused(rangeError(this.#file, "it answered with the whole file"));
+          // The version asked for with If-Range is gone, or the server has no ranges.
+          this.#hasChanged ||= this.#arrived.etag !== undefined && strongEtag(answer.response) !== this.#arrived.etag;
+          throw new StartAgain(rangeError(this.#file, "the server answered with the whole file"));
         }
         this.#checkAnswer(answer, isWhole ? 200 : 206);
         await this.#checkVersion(answer);
-        if (isWhole) {
-          const length = parseSize(answer.response.headers.get("content-length"));
-          if (length !== undefined && length !== size) {
-            await discard(answer.response);
-            throw this.#sizeError(length);
-          }
-        } else await this.#checkRange(answer, at, to, size);
+        if (isWhole) await this.#checkLength(answer);
+        else await this.#checkRange(answer, at, to, size);
         at = await this.#take(answer, at, to, signal);
         if (at < to) throw this.#cutError();
       },
       signal,
       () => {
-        // what came before the break stays
+        // the bytes before the break are kept
         at = Math.min(to, this.#arrived.endFrom(at));
         return at >= to;
       },
@@ -283,14 +249,10 @@ class Transfer {
         await work();
         return;
       } catch (error) {
-        if (!(error instanceof SpellError)) throw error;
-        if (signal?.aborted === true) throw error;
-        const asked = error.details?.["retryAfterMs"];
-        await this.#retries.wait(error, typeof asked === "number" ? asked : undefined).catch((last: unknown) => {
-          // Short each time: then it is no broken connection.
-          throw last === error && error.details?.["got"] !== undefined
-            ? new SpellError("net-size", error.message, { details: error.details, cause: error })
-            : last;
+        if (!(error instanceof SpellError) || signal?.aborted === true) throw error;
+        await this.#retries.wait(error).catch((last: unknown) => {
+          // Short each time: then the connection is not the cause.
+          throw last === error && error.details?.["got"] !== undefined ? error.with({ code: "net-size" }) : last;
         });
         if (isDone()) return;
       }
@@ -300,52 +262,45 @@ class Transfer {
   /** Asks for the file. A link of the hub that has expired is replaced by a new one. */
   async #ask(headers: Readonly<Record<string, string>>, signal = this.#options.signal): Promise<Answer> {
     for (;;) {
-      const answer = await request(this.#file.url, this.#network, {
-        ...this.#requestOptions(),
-        headers,
-        ...(signal === undefined ? {} : { signal }),
-      });
+      const answer = await request(this.#file.url, this.#network, { ...this.#requestOptions(), headers, signal });
       const { status } = answer.response;
       if (status === 200 || status === 206 || status === 416) return answer;
       const isElsewhere = answer.url.origin !== new URL(this.#file.url).origin;
-      if (isElsewhere && (status === 400 || status === 401 || status === 403 || status === 410) && this.#links < mostLinks) {
+      if (isElsewhere && [400, 401, 403, 410].includes(status) && this.#links < mostLinks) {
         this.#links += 1;
         await discard(answer.response);
         continue;
       }
-      throw await failed(answer, { what: this.#file.path, ...this.#secrets() }, this.#network);
+      throw await failed(answer, this.#requestOptions(), this.#network);
     }
   }
 
   #requestOptions(): RequestOptions {
-    const { signal } = this.#options;
-    return {
-      what: this.#file.path,
-      ...this.#secrets(),
-      ...(this.#file.isTrusted === undefined ? {} : { isTrusted: this.#file.isTrusted }),
-      ...(this.#file.allowHosts === undefined ? {} : { allowHosts: this.#file.allowHosts }),
-      ...(signal === undefined ? {} : { signal }),
-    };
-  }
-
-  #secrets(): { readonly secret?: string | undefined; readonly gatePage?: string | undefined } {
-    const { secret, gatePage } = this.#file;
-    return { secret, gatePage };
+    const { path: what, secret, gatePage, isTrusted, allowHosts } = this.#file;
+    return { what, secret, gatePage, isTrusted, allowHosts, signal: this.#options.signal };
   }
 
   #checkAnswer({ response, url }: Answer, wanted: 200 | 206): void {
     const { headers, status } = response;
-    const encoding = headers.get("content-encoding");
+    const encoding = headers.get("content-encoding") ?? "identity";
+    const isPage = /^text\/html\b/i.test(headers.get("content-type") ?? "") && !/\.html?$/i.test(this.#file.path);
     const refuse = (problem: string): SpellError => {
       void discard(response);
       return new SpellError("net-status", `${this.#file.path}: ${problem}`, { where: url.host, details: { status, host: url.host } });
     };
-    if (encoding !== null && encoding !== "identity") throw refuse(`wanted the bytes as they are; got Content-Encoding ${encoding}`);
-    const type = headers.get("content-type") ?? "";
-    if (/^text\/html\b/i.test(type) && !/\.html?$/i.test(this.#file.path)) {
-      throw refuse(`${url.host} answered with a web page instead of the file; log in there, or check the address`);
-    }
-    if (status !== wanted) throw refuse(`wanted status ${wanted}; got ${status}`);
+    if (encoding !== "identity") throw refuse(`expected unpacked bytes, got Content-Encoding ${encoding}`);
+    if (isPage) throw refuse(`${url.host} answered with a web page instead of the file; log in there, or check the address`);
+    if (status !== wanted) throw refuse(`expected status ${wanted}, got ${status}`);
+  }
+
+  /** @returns the length the server announces; undefined where it states none */
+  async #checkLength({ response }: Answer): Promise<number | undefined> {
+    const got = parseSize(response.headers.get("content-length"));
+    const wanted = this.#arrived.size ?? got;
+    if (got === wanted || got === undefined || wanted === undefined) return got;
+    await discard(response);
+    const problem = `expected ${formatCount(wanted)} bytes, the server announces ${formatCount(got)}`;
+    throw shortError(this.#file, problem, { wanted, got });
   }
 
   /** All parts must be of one version. */
@@ -356,41 +311,36 @@ class Transfer {
       this.#arrived.etag = etag;
       return;
     }
-    // Without a version, only a hash that is known beforehand guards what is put together.
+    // Without a version, only a hash that is known beforehand proves that the parts belong together.
     if (etag === this.#arrived.etag && (etag !== undefined || this.#file.sha256 !== undefined)) return;
     await discard(response);
-    if (this.#arrived.etag === undefined) throw new RangesRefused(rangeError(this.#file, "it names no version of the file"));
+    if (this.#arrived.etag === undefined) throw new StartAgain(rangeError(this.#file, "the server states no version of the file"));
     this.#hasChanged = true;
-    throw new Outdated();
+    throw new StartAgain();
   }
 
   async #checkRange({ response }: Answer, from: number, to: number, size: number): Promise<void> {
-    const got = response.headers.get("content-range");
     const wanted = `bytes ${from}-${to - 1}/${size}`;
-    if (got === wanted) return;
+    const range = response.headers.get("content-range");
+    if (range === wanted) return;
     await discard(response);
     const isMultipart = /^multipart\//i.test(response.headers.get("content-type") ?? "");
-    throw new RangesRefused(rangeError(this.#file, `wanted ${wanted}; got ${isMultipart ? "several parts" : (got ?? "no Content-Range")}`));
+    const got = isMultipart ? "several parts" : (range ?? "no Content-Range");
+    throw new StartAgain(rangeError(this.#file, `expected ${wanted}, got ${got}`));
   }
 
-  /** 416: either everything is here, or the file has another length now. */
+  /** 416: either all bytes are here, or the file has another length now. */
   async #takeUnsatisfied({ response }: Answer): Promise<void> {
     await discard(response);
-    const size = parseSize(/^bytes \*\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1] ?? null);
+    const size = parseSize(/^bytes \*\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1]);
     if (size !== undefined && size === this.#arrived.size && this.#arrived.isComplete) return;
     this.#hasChanged ||= size !== undefined && size !== this.#arrived.size;
-    throw new Outdated();
+    throw new StartAgain();
   }
 
   async #take(answer: Answer, from: number, to: number | undefined, signal = this.#options.signal): Promise<number> {
     const body = readBody(answer, { what: this.#file.path, clock: this.#network.clock, signal });
     return this.#arrived.take(body, [from, to], answer.url.host);
-  }
-
-  /** The server announces another length than the source: a passing fault, or not. */
-  #sizeError(got: number): SpellError {
-    const wanted = this.#arrived.size ?? 0;
-    return shortError(this.#file, `wanted ${formatCount(wanted)} bytes; the server announces ${formatCount(got)}`, { wanted, got });
   }
 
   /** A body that ended early without a broken connection. */
@@ -406,16 +356,4 @@ class Transfer {
     const isHashed = sha256 !== undefined || gitSha1 !== undefined;
     return { ...facts, verified: isHashed ? "sha256" : "size", fetched: this.#arrived.fetched };
   }
-}
-
-/** @returns undefined for weak ones and for none: only a strong one says that bytes are the same */
-function strongEtag(response: Response): string | undefined {
-  const etag = response.headers.get("etag");
-  return etag !== null && /^"[\x21\x23-\x7e]{1,200}"$/.test(etag) ? etag : undefined;
-}
-
-function parseSize(text: string | null): number | undefined {
-  if (text === null || !/^\d{1,16}$/.test(text)) return undefined;
-  const size = Number(text);
-  return Number.isSafeInteger(size) ? size : undefined;
 }

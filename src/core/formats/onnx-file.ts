@@ -2,7 +2,7 @@
  * A look into an ONNX file before an engine sees it: whether it is a whole model, and where its weights lie. Read by ranges; weights are skipped.
  * Says nothing about operators: that is for the engine. Source: onnx.proto3 of ONNX 1.14 for field numbers.
  */
-import { abortedError, SpellError } from "../errors.ts";
+import { SpellError, throwIfAborted } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { ByteSource } from "./byte-source.ts";
 
@@ -39,7 +39,7 @@ interface Field {
 
 /**
  * @param beside finds a file in the same folder by its name
- * @throws SpellError onnx-parse (no ONNX model, or not all of one), onnx-external (weights that lie elsewhere, or not wholly there), run-aborted
+ * @throws SpellError onnx-parse (not an ONNX model, or not a whole one), onnx-external (weights in another folder, missing or too short), run-aborted
  */
 export async function readOnnxFile(
   source: ByteSource,
@@ -75,7 +75,7 @@ export async function readOnnxFile(
   };
 
   await visit("model", 0, source.size, 0);
-  if (!hasGraph) throw reader.fail("it holds no graph", 0);
+  if (!hasGraph) throw reader.fail("without a graph", 0);
   return { ...names, externalFiles: [...externalFiles] };
 }
 
@@ -89,19 +89,19 @@ function checkExternal(
   const location = entries.get("location") ?? "";
   const shown = JSON.stringify(location.slice(0, 80));
   const isPlain = location !== "" && location !== "." && location !== ".." && !/[/\\:\p{Cc}]/u.test(location);
-  if (!isPlain) throw refuse(`weights: wanted the name of a file in the same folder; got ${shown}`);
+  if (!isPlain) throw refuse(`weights: expected the name of a file in the same folder, got ${shown}`);
   const file = beside(location);
   if (file === undefined) throw refuse(`weights: ${shown} is missing beside it`);
   const count = (key: string, absent: number): number => {
     const text = entries.get(key);
     if (text === undefined) return absent;
-    if (!/^\d{1,15}$/.test(text)) throw refuse(`weights: ${key}: wanted a number of bytes; got ${JSON.stringify(text.slice(0, 40))}`);
+    if (!/^\d{1,15}$/.test(text)) throw refuse(`weights: ${key}: expected a number of bytes, got ${JSON.stringify(text.slice(0, 40))}`);
     return Number(text);
   };
   const offset = count("offset", 0);
   const length = count("length", 0);
-  if (offset + length > file.size)
-    throw refuse(`weights: wanted ${length} bytes at byte ${offset} of ${location}; it ends at byte ${file.size}`);
+  const range = `expected ${length} bytes at byte ${offset} of ${location}`;
+  if (offset + length > file.size) throw refuse(`weights: ${range}, which ends at byte ${file.size}`);
   return location;
 }
 
@@ -118,17 +118,17 @@ function createReader(source: ByteSource, signal: AbortSignal | undefined) {
   let bytes = new Uint8Array(0) as Uint8Array;
 
   const fail = (what: string, offset: number): SpellError =>
-    new SpellError("onnx-parse", `${source.name}: at byte ${offset}: ${what}; wanted a whole ONNX model`, { where: source.name });
+    new SpellError("onnx-parse", `${source.name}: expected a whole ONNX model; at byte ${offset}: ${what}`, { where: source.name });
 
   /** A view of what lies there; short where the file ends. */
   const look = async (at: number, length: number): Promise<Uint8Array> => {
-    const wanted = Math.min(length, source.size - at);
-    if (at < base || at + wanted > base + bytes.length) {
-      if (signal?.aborted === true) throw abortedError();
-      bytes = await source.read(at, Math.min(Math.max(windowBytes, wanted), source.size - at), signal);
+    const available = Math.min(length, source.size - at);
+    if (at < base || at + available > base + bytes.length) {
+      throwIfAborted(signal);
+      bytes = await source.read(at, Math.min(Math.max(windowBytes, available), source.size - at), signal);
       base = at;
     }
-    return bytes.subarray(at - base, at - base + wanted);
+    return bytes.subarray(at - base, at - base + available);
   };
 
   const field = async (at: number, end: number): Promise<Field> => {
@@ -138,7 +138,7 @@ function createReader(source: ByteSource, signal: AbortSignal | undefined) {
       let value = 0;
       for (let scale = 1; ; scale *= 128) {
         const byte = header[used];
-        if (byte === undefined) throw fail("it ends inside a number", at + used);
+        if (byte === undefined) throw fail("the end, inside a number", at + used);
         if (scale > 2 ** 63) throw fail("a number of more than 64 bits", at);
         used += 1;
         value += (byte & 127) * scale;
@@ -153,7 +153,7 @@ function createReader(source: ByteSource, signal: AbortSignal | undefined) {
     const length = wire === 0 ? 0 : wire === 2 ? value : wire === 1 ? 8 : wire === 5 ? 4 : undefined;
     if (length === undefined) throw fail(`wire type ${wire}`, at);
     const start = at + used;
-    if (length > end - start) throw fail(`wanted ${length} bytes; got ${end - start}`, start);
+    if (length > end - start) throw fail(`expected ${length} bytes, got ${end - start}`, start);
     return { field: number, wire, start, end: start + length, value };
   };
 
@@ -175,7 +175,7 @@ function createReader(source: ByteSource, signal: AbortSignal | undefined) {
           found[part.field - 1] = utf8.decode(await look(part.start, part.end - part.start));
         } catch (error) {
           if (error instanceof SpellError) throw error;
-          if (part.field === 1) throw fail("a name that is no text", part.start);
+          if (part.field === 1) throw fail("a name that is not UTF-8", part.start);
         }
       }
       return found;

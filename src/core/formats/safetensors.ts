@@ -66,18 +66,15 @@ export function safetensorsHeader(tensors: readonly PlannedTensor[], metadata: R
 export async function readSafetensors(source: ByteSource, signal?: AbortSignal): Promise<SafetensorsTensors> {
   const { name, size } = source;
   const fail = defect(name);
-  if (size < 8) throw fail("safetensors-truncated", `wanted at least 8 bytes; got ${size}`);
+  if (size < 8) throw fail("safetensors-truncated", `expected at least 8 bytes, got ${size}`);
   const start = await source.read(0, 8, signal);
   const length = new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true);
   const most = Math.min(limits.safetensorsHeaderBytes, size - 8);
-  if (length > BigInt(most)) {
-    throw fail("safetensors-header-size", `wanted a header of at most ${formatCount(most)} bytes; the file says ${length}`);
-  }
+  if (length > BigInt(most))
+    throw fail("safetensors-header-size", `expected a header of at most ${formatCount(most)} bytes; the file says ${length}`);
   const headerLength = Number(length);
   const bytes = await source.read(8, headerLength, signal);
-  if (bytes.find((byte) => byte !== 0x20) !== 0x7b) {
-    throw fail("safetensors-header-json", "wanted a JSON object as header; it does not begin with {");
-  }
+  if (bytes.find((byte) => byte !== 0x20) !== 0x7b) throw fail("safetensors-header-json", "expected a JSON object as header");
   const header = readJson(
     bytes,
     // each tensor is an object with two arrays; the object around them and the metadata are two more
@@ -85,7 +82,7 @@ export async function readSafetensors(source: ByteSource, signal?: AbortSignal):
     (problem) => fail(headerCode(problem), `header: ${problem.message}`),
     true,
   );
-  if (!isObject(header)) throw fail("safetensors-header-json", "wanted a JSON object as header");
+  if (!isObject(header)) throw fail("safetensors-header-json", "expected a JSON object as header");
   return parseTensors(header, source, 8 + headerLength);
 }
 
@@ -104,58 +101,40 @@ function parseTensors(header: Readonly<Record<string, unknown>>, source: ByteSou
   // In order of place they must follow each other without a gap from the header to the end of the file.
   let end = base;
   for (const [name, { offset, length }] of [...tensors].sort(([, a], [, b]) => a.offset - b.offset || a.length - b.length)) {
-    if (offset !== end) {
-      throw fail(
-        "safetensors-hole",
-        `tensor ${shown(name)}: wanted its data at byte ${formatCount(end - base)}; it begins at ${formatCount(offset - base)}`,
-        name,
-      );
-    }
+    const [expected, got] = [formatCount(end - base), formatCount(offset - base)];
+    if (offset !== end) throw fail("safetensors-hole", `tensor ${shown(name)}: expected its data at byte ${expected}, got ${got}`, name);
     end = offset + length;
   }
-  if (end > source.size) {
-    throw fail("safetensors-truncated", `wanted ${formatCount(end)} bytes by its header; got ${formatCount(source.size)}`);
-  }
-  if (end < source.size) {
-    throw fail(
-      "safetensors-hole",
-      `wanted the file to end with its last tensor, at byte ${formatCount(end)}; it has ${formatCount(source.size)}`,
-    );
-  }
+  const [expected, got] = [formatCount(end), formatCount(source.size)];
+  if (end > source.size) throw fail("safetensors-truncated", `expected ${expected} bytes by its header, got ${got}`);
+  if (end < source.size)
+    throw fail("safetensors-hole", `expected the file to end with its last tensor at byte ${expected}, got ${got} bytes`);
   return tensors;
 }
 
 function parseTensor(name: string, entry: unknown, source: ByteSource, base: number): SafetensorsTensor {
   const fail = (code: ErrorCode, what: string): SpellError => defect(source.name)(code, `tensor ${shown(name)}: ${what}`, name);
-  if (!isObject(entry)) throw fail("safetensors-header-json", `wanted an object with dtype, shape and data_offsets; got ${typeof entry}`);
+  if (!isObject(entry)) throw fail("safetensors-header-json", `expected dtype, shape and data_offsets, got a ${typeof entry}`);
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (typeof dtype !== "string" || !Object.hasOwn(bitsOf, dtype)) {
-    throw fail("safetensors-dtype", `wanted a dtype of ${Object.keys(bitsOf).join(", ")}; got ${shown(String(dtype))}`);
+  if (!isDtype(dtype)) throw fail("safetensors-dtype", `expected one of ${Object.keys(bitsOf).join(", ")}, got ${shown(String(dtype))}`);
+  const most = limits.safetensorsDimensions;
+  if (!isCounts(shape) || shape.length > most)
+    throw fail("safetensors-shape", `expected a shape of at most ${most} whole numbers below 2^53, got ${shown(JSON.stringify(shape))}`);
+  const [begin = 0, end = -1] = isCounts(offsets) && offsets.length === 2 ? offsets : [];
+  if (begin > end)
+    throw fail("safetensors-offset", `expected data_offsets [begin, end] in bytes, rising, got ${shown(JSON.stringify(offsets))}`);
+  const bits = shape.reduce((product, length) => product * BigInt(length), BigInt(bitsOf[dtype]));
+  if (bits !== 8n * BigInt(end - begin)) {
+    const needed = `shape [${shape.join(", ")}] of ${dtype} needs ${bits / 8n} bytes`;
+    throw fail("safetensors-shape", `${needed}; its offsets span ${formatCount(end - begin)}`);
   }
-  if (!Array.isArray(shape) || shape.length > limits.safetensorsDimensions || !shape.every(isCount)) {
-    throw fail(
-      "safetensors-shape",
-      `wanted a shape of at most ${limits.safetensorsDimensions} whole numbers from 0 to 2^53; got ${shown(JSON.stringify(shape))}`,
-    );
-  }
-  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount) || offsets[0] > offsets[1]) {
-    throw fail("safetensors-offset", `wanted data_offsets [begin, end] in bytes, rising; got ${shown(JSON.stringify(offsets))}`);
-  }
-  const [begin, end] = offsets as [number, number];
-  const bits = (shape as number[]).reduce((product, length) => product * BigInt(length), BigInt(bitsOf[dtype as SafetensorsDtype]));
-  if (bits % 8n !== 0n || bits / 8n !== BigInt(end - begin)) {
-    throw fail(
-      "safetensors-shape",
-      `shape [${shape.join(", ")}] of ${dtype} wants ${bits / 8n} bytes; its offsets span ${formatCount(end - begin)}`,
-    );
-  }
-  if (!Number.isSafeInteger(base + end)) throw fail("safetensors-offset", `wanted an end below 2^53; got ${end}`);
-  return { dtype: dtype as SafetensorsDtype, shape: shape as number[], offset: base + begin, length: end - begin, source };
+  if (!Number.isSafeInteger(base + end)) throw fail("safetensors-offset", `expected an end below 2^53, got ${end}`);
+  return { dtype, shape, offset: base + begin, length: end - begin, source };
 }
 
 function checkMetadata(entry: unknown, fail: ReturnType<typeof defect>): void {
   if (isObject(entry) && Object.values(entry).every((value) => typeof value === "string")) return;
-  throw fail("safetensors-header-json", "__metadata__: wanted names with texts; got something else", "__metadata__");
+  throw fail("safetensors-header-json", "__metadata__: expected names with texts", "__metadata__");
 }
 
 /**
@@ -178,13 +157,13 @@ export async function readSafetensorsSet(
   const wanted = await readIndex(index, signal);
   const parts = [...new Set(wanted.values())].map((name) => {
     const part = files.find((file) => file.name === name);
-    if (part === undefined) throw missing(index.name, `the index names ${shown(name)}, which is not in the folder`, name);
+    if (part === undefined) throw missing(index.name, `${shown(name)} is in the index and not in the folder`, name);
     return part;
   });
   const tensors = await mergeParts(parts, signal);
   for (const [name, part] of wanted) {
     if (tensors.get(name)?.source.name !== part)
-      throw missing(index.name, `wanted tensor ${shown(name)} in ${part}; it is not there`, name);
+      throw missing(index.name, `tensor ${shown(name)} is missing in ${part}, where the index has it`, name);
   }
   return tensors;
 }
@@ -194,9 +173,8 @@ async function mergeParts(parts: readonly ByteSource[], signal: AbortSignal | un
   for (const part of parts) {
     for (const [name, tensor] of await readSafetensors(part, signal)) {
       const other = all.get(name);
-      if (other !== undefined) {
+      if (other !== undefined)
         throw defect(part.name)("safetensors-header-json", `tensor ${shown(name)} is in ${other.source.name} too`, name);
-      }
       all.set(name, tensor);
     }
   }
@@ -206,25 +184,20 @@ async function mergeParts(parts: readonly ByteSource[], signal: AbortSignal | un
 /** @returns tensor name → file name */
 async function readIndex(index: ByteSource, signal: AbortSignal | undefined): Promise<ReadonlyMap<string, string>> {
   const fail = (what: string): SpellError => new SpellError("model-config-json", `${index.name}: ${what}`, { where: index.name });
-  if (index.size > limits.safetensorsIndexBytes) {
-    throw fail(`wanted at most ${formatCount(limits.safetensorsIndexBytes)} bytes; got ${formatCount(index.size)}`);
-  }
-  const value = readJson(
-    await index.read(0, index.size, signal),
-    { bytes: limits.safetensorsIndexBytes, depth: limits.jsonDepth },
-    ({ message }) => fail(message),
-    true,
-  );
+  const bytes = limits.safetensorsIndexBytes;
+  if (index.size > bytes) throw fail(`expected at most ${formatCount(bytes)} bytes, got ${formatCount(index.size)}`);
+  const content = await index.read(0, index.size, signal);
+  const value = readJson(content, { bytes, depth: limits.jsonDepth }, ({ message }) => fail(message), true);
   const map = isObject(value) ? value["weight_map"] : undefined;
-  if (!isObject(map)) throw fail("wanted an object with weight_map");
+  if (!isObject(map)) throw fail("expected an object with weight_map");
   const entries = Object.entries(map);
-  if (entries.length > limits.safetensorsTensors) throw fail(`wanted at most ${limits.safetensorsTensors} tensors; got ${entries.length}`);
+  if (entries.length > limits.safetensorsTensors)
+    throw fail(`expected at most ${limits.safetensorsTensors} tensors, got ${entries.length}`);
   return new Map(
     entries.map(([tensor, file]) => {
-      if (typeof file !== "string" || !/^[\w.-]+$/.test(file) || file.startsWith(".")) {
-        throw missing(index.name, `tensor ${shown(tensor)}: wanted the name of a file in this folder; got ${shown(String(file))}`, tensor);
-      }
-      return [tensor, file];
+      const isPlain = typeof file === "string" && /^[\w.-]+$/.test(file) && !file.startsWith(".");
+      if (isPlain) return [tensor, file];
+      throw missing(index.name, `tensor ${shown(tensor)}: expected the name of a file in this folder, got ${shown(String(file))}`, tensor);
     }),
   );
 }
@@ -243,25 +216,27 @@ function collectParts(files: readonly ByteSource[]): readonly ByteSource[] {
   const [first] = parts;
   if (first === undefined) {
     const names = files.map(({ name }) => name).join(", ");
-    throw missing(names, `wanted model.safetensors, or one weight file; got ${names === "" ? "none" : names}`);
+    throw missing(names, `expected model.safetensors or one weight file, got ${names === "" ? "none" : names}`);
   }
   const set = parts.filter(({ stem, of }) => stem === first.stem && of === first.of);
   for (let part = 1; part <= first.of; part += 1) {
     if (set.some((other) => other.part === part)) continue;
     const number = (value: number): string => String(value).padStart(5, "0");
-    throw missing(
-      first.file.name,
-      `part ${part} of ${first.of} is missing: ${first.stem}-${number(part)}-of-${number(first.of)}.safetensors`,
-    );
+    const name = `${first.stem}-${number(part)}-of-${number(first.of)}.safetensors`;
+    throw missing(first.file.name, `part ${part} of ${first.of} is missing: ${name}`);
   }
   return set.map(({ file }) => file);
 }
 
-function isCount(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
+function isDtype(value: unknown): value is SafetensorsDtype {
+  return typeof value === "string" && Object.hasOwn(bitsOf, value);
 }
 
-/** Beginning of a name or value for a message; a field that is absent shows as undefined. */
+function isCounts(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.every((count) => Number.isSafeInteger(count) && count >= 0);
+}
+
+/** Beginning of a name or value for a message; an absent field is shown as undefined. */
 function shown(value: string | undefined): string {
   const text = String(value);
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;

@@ -4,8 +4,9 @@
  */
 import { requestJson } from "../download/json-request.ts";
 import type { PlannedFile, PullPlan } from "../download/pull.ts";
-import { discard, type Network, request } from "../download/request.ts";
+import { type Network, request } from "../download/request.ts";
 import { SpellError } from "../errors.ts";
+import { discard } from "../formats/byte-source.ts";
 import { formatCount } from "../formats/format-count.ts";
 import { isObject } from "../json.ts";
 import { limits } from "../limits.ts";

@@ -1,6 +1,7 @@
 /** A model at an address: what its server says about the file, before a byte of it is fetched. */
 import type { PlannedFile, PullPlan } from "../download/pull.ts";
-import { discard, request } from "../download/request.ts";
+import { request } from "../download/request.ts";
+import { discard } from "../formats/byte-source.ts";
 import { parseShardName } from "../gguf/shards.ts";
 import { printModelSpec, type UrlSpec } from "../spec/model-spec.ts";
 import { type HubContext, refuseOffline, secretOf } from "./hub.ts";
