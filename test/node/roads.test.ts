@@ -80,7 +80,10 @@ describe.each(Object.entries(roads))("%s", (_, road) => {
 
   it("ends without progress after timeout_seconds", async () => {
     const slow = { answer: () => [" one", " two"], stepMs: 60_000 };
-    await expect(road(open({ timeout_seconds: 1 }, slow).spell)).rejects.toMatchObject({ code: "run-crash", message: expect.stringContaining("progress for 1 s") });
+    await expect(road(open({ timeout_seconds: 1 }, slow).spell)).rejects.toMatchObject({
+      code: "run-crash",
+      message: expect.stringContaining("progress for 1 s"),
+    });
   });
 
   it("unloads as keep_alive_seconds = 0 says, and loads again", async () => {
