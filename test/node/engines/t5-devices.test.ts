@@ -134,7 +134,7 @@ describe("R4 memory", () => {
       code: "device-memory",
       details: { availableBytes: 20e6, neededBytes: expect.any(Number) },
       hint: expect.stringContaining("q8"),
-      commands: ['llmspell generate -m tiny-t5-en-fr:q8 "Hello"', "llmspell doctor"],
+      actions: [{ kind: "run", model: "tiny-t5-en-fr:q8" }, { kind: "diagnose" }],
     });
     const model = await load("tiny-t5-en-fr:q8");
     expect(model.device!.chosen).toMatch(/cpu|wasm/);
