@@ -79,11 +79,13 @@ export function artifactStoreContract(name: string, create: CreateStore): void {
       const source = await store.openBlob(await put(store, bytes), "a.bin");
       expect(source.path ?? source.blob).toBeDefined();
       expect(source.version).toBeDefined();
+      expect(await source.read(0, bytes.length)).toEqual(bytes);
       if (source.blob !== undefined) expect(new Uint8Array(await source.blob.arrayBuffer())).toEqual(bytes);
     });
 
     it("takes an empty file", async () => {
       const digest = await put(store, new Uint8Array(0));
+      expect(digest).toBe(`sha256-${await sha256Of(new Uint8Array(0))}`);
       expect((await store.openBlob(digest, "empty")).size).toBe(0);
     });
 
@@ -239,7 +241,7 @@ export function artifactStoreContract(name: string, create: CreateStore): void {
       expect(({} as { x?: number }).x).toBeUndefined();
     });
 
-    it("refuses a digest that is none", async () => {
+    it("refuses what is not a digest", async () => {
       for (const digest of ["sha256:../../x", `sha512:${key}`, `sha256:${key}0`, `sha256:${key.toUpperCase()}`, "", key]) {
         expect(await failure(store.lookBlob(digest))).toMatchObject({ code: "store-corrupt" });
         expect(await failure(store.openBlob(digest, "x"))).toMatchObject({ code: "store-corrupt" });
@@ -270,7 +272,7 @@ export function artifactStoreContract(name: string, create: CreateStore): void {
       await part.discard();
     });
 
-    it("holds a lock for one at a time, and says who waits", async () => {
+    it("holds a lock for one at a time, and says to the second that it waits", async () => {
       const order: string[] = [];
       let waits = 0;
       let enter: () => void = () => undefined;
@@ -314,7 +316,7 @@ export function artifactStoreContract(name: string, create: CreateStore): void {
       expect(await store.withLock("x", async () => 2)).toBe(2);
     });
 
-    it("answers how much room there is, or that nobody knows", async () => {
+    it("answers how much room there is, or that it is unknown", async () => {
       const space = await store.space();
       if (space !== undefined) expect(space.free).toBeGreaterThan(0);
       expect(typeof (await store.persist())).toBe("boolean");

@@ -203,7 +203,7 @@ export function onnxRuntimeContract(name: string, create: () => Promise<OnnxRunt
       await Promise.all(graphs.map((graph) => graph.dispose()));
     });
 
-    test("65: an empty, garbage or cut protobuf → onnx-parse", async () => {
+    test("G65: an empty, garbage or cut protobuf → onnx-parse", async () => {
       const whole = cacheModel().encode(() => {
         throw new Error("no weights");
       });
@@ -215,7 +215,7 @@ export function onnxRuntimeContract(name: string, create: () => Promise<OnnxRunt
       await (await runtime.open(inBytes(whole), { threads })).dispose();
     });
 
-    test("65: opset 999, an unknown operator, a missing input name → onnx-parse that names it", async () => {
+    test("G65: opset 999, an unknown operator, a missing input name → onnx-parse that names it", async () => {
       await (await runtime.open(rawModel("Neg", "x", 17), { threads })).dispose();
       for (const [model, named] of [
         [rawModel("Neg", "x", 999), "opset"],
@@ -228,7 +228,7 @@ export function onnxRuntimeContract(name: string, create: () => Promise<OnnxRunt
       }
     });
 
-    test("66: a weight past the end, negative, or at a fraction of a byte → onnx-external before the engine is called", async () => {
+    test("G66: a weight past the end, negative, or at a fraction of a byte → onnx-external before the engine is called", async () => {
       const source = await file("w.safetensors", scaleBytes());
       for (const offset of [8, 1e15, -4, 0.5, Number.NaN]) {
         const { model } = scaleModel(source, "file", offset);
@@ -240,7 +240,7 @@ export function onnxRuntimeContract(name: string, create: () => Promise<OnnxRunt
         };
         expect(await failure(runtime.open(unseen, { threads }))).toMatchObject({
           code: "onnx-external",
-          message: expect.stringMatching(/weight [wb]: expected/),
+          where: expect.stringMatching(/^[wb]$/),
         });
       }
     });
@@ -260,7 +260,7 @@ export function onnxRuntimeContract(name: string, create: () => Promise<OnnxRunt
       const past = floats([], [1, 2, 0, 4]);
       const x = floats(noise(8, 1), [1, 2, 1, 4]);
       const missing = await failure(graph.run({ past }));
-      expect(missing).toMatchObject({ code: "run-option", where: "x", message: expect.stringContaining("missing: x") });
+      expect(missing).toMatchObject({ code: "run-option", where: "x", message: expect.stringContaining("missing") });
       for (const wrong of [
         floats(noise(9, 1), [1, 1, 1, 9]),
         floats([1], [1]),
@@ -319,9 +319,11 @@ export function onnxRuntimeContract(name: string, create: () => Promise<OnnxRunt
     test("R9 dispose twice does nothing; run after dispose → run-closed; dispose waits for the pass under way", async () => {
       const graph = await runtime.open(cacheModel(), { threads });
       const feeds = { past: floats([], [1, 2, 0, 4]), x: floats(noise(8, 1), [1, 2, 1, 4]) };
-      const running = graph.run(feeds);
-      await graph.dispose();
+      const order: string[] = [];
+      const running = graph.run(feeds).finally(() => order.push("ran"));
+      await graph.dispose().then(() => order.push("disposed"));
       expect((await running)["present"]?.shape).toEqual([1, 2, 1, 4]);
+      expect(order).toEqual(["ran", "disposed"]);
       await graph.dispose();
       expect((await failure(graph.run(feeds))).code).toBe("run-closed");
     });

@@ -1,7 +1,7 @@
 /**
  * What a download survives, whatever keeps its bytes and whoever asks for them: rows D1–D26 as far as both hosts have them. It runs over a folder in
  * Node and over the private file system of a page in Chromium, against the same scripted server on real sockets.
- * Not here: what a page cannot see (raw answers, certificates, names and proxies, where a redirect leads: D15, half of D3 and D18, 88, 90, 93), which
+ * Not here: what a page cannot see (raw answers, certificates, names and proxies, where a redirect leads: D15, half of D3 and D18, G88, G90, G93), which
  * test/core/download and test/node/tls.test.ts have; and what a process does to a folder (D20–D22, D24, D25, D29, D31), in test/node.
  */
 import { beforeEach, describe, expect, it } from "vitest";
@@ -98,6 +98,8 @@ export function transferContract(name: string, host: TransferHost): void {
     it("D2 D3 an early end, and a body without a length that is cut, are gone on from", async () => {
       await plan({ endAt: 1_200_000 }, { chunked: true, endAt: 5000 });
       await pull();
+      const ranges = (await gets()).map(({ range }) => range);
+      expect(ranges).toEqual([null, expect.stringMatching(/^bytes=[1-9]\d*-/), expect.stringMatching(/^bytes=[1-9]\d*-/)]);
       await expectStored();
     });
 
@@ -160,11 +162,12 @@ export function transferContract(name: string, host: TransferHost): void {
       const wrong = { status: 416, headers: { "content-range": "bytes */999" } };
       await leavePart(1_500_000);
       await often(wrong, 50);
-      expect((await failure(pull())).code).toMatch(/^net-/);
+      expect((await failure(pull())).code).toBe("net-changed");
       expect((await gets()).length).toBeLessThan(10);
       await leavePart(1_500_000);
       await plan(wrong);
       await pull();
+      expect((await gets()).map(({ range }) => range)).toEqual([expect.stringMatching(/^bytes=[1-9]/), null]);
       await expectStored();
     });
 
@@ -251,6 +254,7 @@ export function transferContract(name: string, host: TransferHost): void {
       expect(await store.listParts()).toHaveLength(1);
       expect((await gets()).length).toBe(1);
       await pull();
+      expect((await gets()).slice(1).map(({ range }) => range)).toEqual([expect.stringMatching(/^bytes=[1-9]/)]);
       await expectStored();
     });
 
@@ -275,10 +279,11 @@ export function transferContract(name: string, host: TransferHost): void {
       await expectStored();
     });
 
-    it("85 a login page → nothing stored", async () => {
+    it("G85 a login page → net-status, nothing stored", async () => {
       await often({ body: "<!doctype html><title>Log in</title>", headers: { "content-type": "text/html" } }, 9);
       expect((await failure(pull())).code).toBe("net-status");
       expect(await store.listBlobs()).toEqual([]);
+      expect((await store.listParts()).map((part) => part.size)).toEqual([0]);
     });
   });
 }

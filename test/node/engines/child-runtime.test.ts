@@ -38,6 +38,7 @@ describe("a child that dies", () => {
   it("R5: SIGSEGV, SIGABRT, SIGKILL while generating is run-crash with the signal; the parent lives and a new child answers", async () => {
     const runtime = nativeRuntime();
     let handle = await openFile(runtime, tinyStories);
+    const expected = (await ask(handle, prompt)).text;
     for (const signal of ["SIGSEGV", "SIGABRT", "SIGKILL"] as const) {
       const error = await failure(
         (async () => {
@@ -51,12 +52,12 @@ describe("a child that dies", () => {
       expect(handle.alive).toBe(false);
       expect((await failure(run(handle))).code).toBe("run-crash");
       handle = await openFile(runtime, tinyStories);
-      expect((await ask(handle, prompt)).text.length).toBeGreaterThan(20);
+      expect((await ask(handle, prompt)).text).toBe(expected);
     }
     await handle.dispose();
   });
 
-  it("R5: while it loads nothing is left waiting", async () => {
+  it("R5: SIGKILL while it loads is one typed error with the signal; nothing is left waiting", async () => {
     const runtime = nativeRuntime();
     const opening = failure(openFile(runtime, tinyStories));
     await vi.waitUntil(() => runtime.pids.length > 0, { timeout: soonMs, interval: 5 });
@@ -108,21 +109,24 @@ describe("second wall: the header gate is switched off", () => {
     expect(new Set(rows.map(({ row }) => row))).toEqual(new Set([8, 9, 10, 18, 19, 35, 36]));
   });
 
-  it.each(rows)("row $row, $what: a typed error, and the parent lives", async ({ row, what, make }) => {
-    const runtime = nativeRuntime({ loadTimeoutMs: 2000 });
-    await runtime.probe("cpu"); // the engine is there; only the file takes time now
-    const path = temporaryFile(`row-${row}-${what.replace(/\W+/g, "-").slice(0, 30)}.gguf`, make());
-    // one that was ended by the clock may not have come to the file yet, on a busy machine
-    const nameOf = (error: unknown): string | undefined =>
-      error instanceof SpellError && error.details?.["timeoutMs"] !== undefined ? "hung" : (error as { code?: string }).code;
-    const outcome = await openFile(runtime, path).then(async (handle) => {
-      const answer = await ask(handle, prompt).then(() => "answered", nameOf);
-      await handle.dispose();
-      return answer;
-    }, nameOf);
-    expect(["gguf-metadata", "run-crash", "run-nan", "device-memory", "answered", "hung"], String(outcome)).toContain(outcome);
-    await gone(runtime.pids);
-  });
+  it.each(rows)(
+    "G$row, $what: the engine takes it, or its end is one typed error; the child is gone, the parent lives",
+    async ({ row, what, make }) => {
+      const runtime = nativeRuntime({ loadTimeoutMs: 2000 });
+      await runtime.probe("cpu"); // the engine is there; only the file takes time now
+      const path = temporaryFile(`row-${row}-${what.replace(/\W+/g, "-").slice(0, 30)}.gguf`, make());
+      // one that was ended by the clock may not have come to the file yet, on a busy machine
+      const nameOf = (error: unknown): string | undefined =>
+        error instanceof SpellError && error.details?.["timeoutMs"] !== undefined ? "hung" : (error as { code?: string }).code;
+      const outcome = await openFile(runtime, path).then(async (handle) => {
+        const answer = await ask(handle, prompt).then(() => "answered", nameOf);
+        await handle.dispose();
+        return answer;
+      }, nameOf);
+      expect(["gguf-metadata", "run-crash", "run-nan", "device-memory", "answered", "hung"], String(outcome)).toContain(outcome);
+      await gone(runtime.pids);
+    },
+  );
 
   it("E1: a T5 file, which aborts the engine, is run-crash, and the next model answers", async () => {
     const runtime = nativeRuntime();
@@ -147,7 +151,7 @@ describe("calls", () => {
   });
   afterAll(() => handle.dispose());
 
-  it("R7: an abort at any moment is answered within 300 ms, and the next answer is that of a fresh model", async () => {
+  it("R7: an abort at any moment is answered, as a rule within 300 ms, and the next answer is that of a fresh model", async () => {
     const expected = (await ask(handle, prompt)).text;
     const waits: number[] = [];
     for (let i = 0; i < 25; i++) {
@@ -166,21 +170,23 @@ describe("calls", () => {
       if (i % 8 === 0) expect((await ask(handle, prompt)).text).toBe(expected);
     }
     // the middle one: a busy machine may hold up some
+    expect(waits.length).toBeGreaterThan(12);
     expect(waits.sort((a, b) => a - b)[waits.length >> 1]).toBeLessThan(300);
     expect((await ask(handle, prompt)).text).toBe(expected);
   });
 
   // Where this process is held up, the answer may be whole before the abort.
-  it("R7: an abort in a long prompt is answered at once, and the model is free after one batch", { retry: 3 }, async () => {
+  it("R7: an abort in a long prompt is answered before the prompt is computed, and the model is free", { retry: 3 }, async () => {
     const long = `${prompt} there was a dog. `.repeat(45);
+    await ask(handle, "The", { maxTokens: 1 }); // nothing of the long prompt is kept
     const controller = new AbortController();
     const answer = failure(ask(handle, long, { signal: controller.signal }));
-    await sleep(15);
-    const started = performance.now();
+    await sleep(5);
     controller.abort();
     expect((await answer).code).toBe("run-aborted");
+    const { end } = await ask(handle, long, { maxTokens: 1 });
+    expect(end.cachedTokens).toBeLessThan(end.promptTokens - 1);
     await ask(handle, prompt, { maxTokens: 1 });
-    expect(performance.now() - started).toBeLessThan(soonMs);
   });
 
   it("R7: an abort while loading ends the child", async () => {
@@ -227,11 +233,14 @@ describe("calls", () => {
     expect(text).toBe(whole.text);
   });
 
-  it("R14: leaving the loop frees the model", async () => {
+  it("R14: leaving the loop frees the model: it computes no further", async () => {
+    const whole = await ask(handle, prompt, endless);
+    expect(whole.end.completionTokens).toBeGreaterThan(200);
+    await ask(handle, "The", { maxTokens: 1 });
     for await (const _ of handle.generate(prompt, endless)) break;
-    const started = performance.now();
-    await ask(handle, prompt, { maxTokens: 2 });
-    expect(performance.now() - started).toBeLessThan(soonMs);
+    // What it had computed beyond the first piece would still be there.
+    const { end } = await ask(handle, prompt + whole.text, { maxTokens: 1 });
+    expect(end.cachedTokens).toBeLessThan(end.promptTokens - 100);
   });
 
   it("keeps the parent's event loop free while it computes", async () => {
@@ -247,6 +256,7 @@ describe("calls", () => {
   });
 
   it("R23: forty calls and three loads leave no process and no pending work behind", async () => {
+    const listeners = process.listenerCount("exit");
     for (let i = 0; i < 40; i++) await ask(handle, `${prompt} ${i}`, { maxTokens: 2 });
     const other = nativeRuntime();
     for (let i = 0; i < 3; i++) {
@@ -256,7 +266,7 @@ describe("calls", () => {
     }
     expect(other.pids.length).toBe(3);
     await gone(other.pids);
-    expect(process.listenerCount("exit")).toBeLessThan(12);
+    expect(process.listenerCount("exit")).toBe(listeners);
   });
 
   it("reports progress that never falls and ends at 1", () => {
@@ -266,8 +276,12 @@ describe("calls", () => {
 
   linux.it("hands the child a small environment: no secret of the parent's", () => {
     const environment = readFileSync(`/proc/${runtime.pids[0]}/environ`, "utf8");
-    expect(environment).toContain("LLMSPELL_HOME=");
     expect(environment).not.toContain("hunter2");
+    const names = environment.split("\0").flatMap((line) => line.split("=")[0] || []);
+    expect(names).toContain("LLMSPELL_HOME");
+    const known =
+      /^(LLMSPELL_HOME|PATH|TEMP|TMP|TMPDIR|HOME|LANG|LC_ALL|LD_LIBRARY_PATH|XDG_RUNTIME_DIR|NODE_CHANNEL_\w+|(CUDA|HIP|ROCR|NVIDIA|VK|GGML|MESA)_\w+)$/;
+    expect(names.filter((name) => !known.test(name))).toEqual([]);
   });
 
   it("takes a prepared child for the next model, however often it was asked to prepare", () => {
@@ -277,7 +291,8 @@ describe("calls", () => {
 
 describe("wllama behind the same wall", () => {
   it("reads a model without a path from the parent, and answers", async () => {
-    const runtime = childRuntime<GgufOpenOptions, GgufGenerateOptions>({ engine: "wllama" });
+    const pids: number[] = [];
+    const runtime = childRuntime<GgufOpenOptions, GgufGenerateOptions>({ engine: "wllama", onSpawn: (pid) => pids.push(pid) });
     const source = blobSource("stories.gguf", new Blob([readFileSync(tinyStories)]));
     const reads: number[] = [];
     const watched: ByteSource = {
@@ -289,9 +304,11 @@ describe("wllama behind the same wall", () => {
     };
     const handle = await runtime.open([watched], { ...openOptions, device: "wasm" });
     expect(reads.reduce((sum, length) => sum + length, 0)).toBeGreaterThanOrEqual(source.size);
+    expect(Math.max(...reads)).toBeLessThan(source.size); // in pieces
     expect((await ask(handle, prompt)).text).toMatch(/^, there was/);
     const started = performance.now();
     await handle.dispose();
+    expect(pids.filter(isRunning)).toEqual([]);
     // the engine alone keeps its process for 10–20 s here
     expect(performance.now() - started).toBeLessThan(soonMs);
   });
