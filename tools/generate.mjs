@@ -5,6 +5,7 @@
  *   src/core/hub/bundled.generated.ts  files of the bundled models with size and hash, so that a list opens none of them
  *   docs/errors.md        from errorTable() of the built core
  *   docs/parameters.md, src/core/spec/parameters.generated.ts    from parameterRules and presets of the built core
+ *   docs/failures.md      from the names of the tests, by tools/failures.mjs
  *   README.md, docs/devices.md   the short table and the long one between their marks, from tools/devices.mjs
  *   what tools/config.mjs makes of the schema of the configuration and the profiles
  */
@@ -14,6 +15,7 @@ import { fileURLToPath } from "node:url";
 import { parse } from "smol-toml";
 import { configFiles } from "./config.mjs";
 import { deviceTable, tickTable } from "./devices.mjs";
+import { failurePage } from "./failures.mjs";
 
 const root = new URL("..", import.meta.url);
 const check = process.argv.includes("--check");
@@ -193,6 +195,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await writeParameters();
   fillIn("README.md", "ticks", tickTable());
   fillIn("docs/devices.md", "devices", deviceTable());
+  put("docs/failures.md", failurePage());
   for (const [path, text] of Object.entries(await configFiles())) put(path, text);
   for (const path of stale) console.error(`${path} is out of date: run \`npm run fix\``);
   if (stale.length > 0) process.exit(1);

@@ -75,9 +75,9 @@ onlyWhere(hasOpenssl ? undefined : "openssl is not here").describe("a certificat
   const authority = ["-keyfile", "authority.key", "-cert", "authority.crt"];
   it.each([
     ["that is good passes: what comes is looked at", "good", "localhost", "20990101000000Z", authority, "gguf-magic", 3],
-    ["93 that has expired → net-tls", "expired", "localhost", "20200102000000Z", authority, "net-tls", 5],
-    ["93 of another host → net-tls", "other", "example.org", "20990101000000Z", authority, "net-tls", 5],
-    ["93 that is self-signed → net-tls", "self", "localhost", "20990101000000Z", ["-selfsign", "-keyfile", "self.key"], "net-tls", 5],
+    ["G93: that has expired → net-tls", "expired", "localhost", "20200102000000Z", authority, "net-tls", 5],
+    ["G93: of another host → net-tls", "other", "example.org", "20990101000000Z", authority, "net-tls", 5],
+    ["G93: that is self-signed → net-tls", "self", "localhost", "20990101000000Z", ["-selfsign", "-keyfile", "self.key"], "net-tls", 5],
   ])("%s", async (_, name, host, to, signer, code, status) => {
     writeFileSync(join(folder, `${name}.ext`), `subjectAltName=DNS:${host}\n`);
     request(name);

@@ -231,7 +231,7 @@ describe("a download", () => {
     [404, "net-not-found"],
     [410, "net-not-found"],
     [451, "net-status"],
-  ])("D13 92 %d is not tried again → %s", async (status, code) => {
+  ])("D13 G92 %d is not tried again → %s", async (status, code) => {
     server.plan(
       "/files/",
       Array.from({ length: 3 }, () => ({ status })),
@@ -263,7 +263,7 @@ describe("a download", () => {
     ["to data:", "data:text/plain,x"],
     ["without end", "self"],
     ["to nowhere", ""],
-  ])("D15 91 a redirect %s → net-redirect", async (_, location) => {
+  ])("D15 G91 a redirect %s → net-redirect", async (_, location) => {
     const target = location === "self" ? `${server.url}/files/m.gguf` : location;
     server.plan(
       "/files/",
@@ -273,7 +273,7 @@ describe("a download", () => {
     expect(server.seen.length).toBeLessThanOrEqual(6);
   });
 
-  it("D15 91 a redirect from https to http → net-redirect", async () => {
+  it("D15 G91 a redirect from https to http → net-redirect", async () => {
     const answers = [new Response(null, { status: 302, headers: { location: "http://example.org/m.gguf" } })];
     const fake: Network = { fetch: async () => answers.shift() ?? new Response("x"), clock: realClock(() => 0) };
     const wanted = { path: "m.gguf", url: "https://example.org/m.gguf", size: 1, sha256 };
@@ -363,7 +363,7 @@ describe("a download", () => {
     ["a negative length", "content-length: -5\r\n\r\nhello", /^net-(size|status)$/],
     ["a wrong length", "content-length: 5\r\n\r\nhello", /^net-size$/],
     ["no length", "\r\nhello", /^net-size$/],
-  ])("88 %s → net-size", async (_, head, code) => {
+  ])("G88: %s → net-size", async (_, head, code) => {
     server.plan(
       "/files/",
       Array.from({ length: 30 }, () => ({ raw: `HTTP/1.1 200 OK\r\nconnection: close\r\n${head}` })),
@@ -375,7 +375,7 @@ describe("a download", () => {
   it.each<[string, string]>([
     ["a header of 1 MiB", `x: ${"a".repeat(1_048_576)}\r\n`],
     ["1,000 headers", Array.from({ length: 1000 }, (_, i) => `x-${i}: ${"v".repeat(40)}\r\n`).join("")],
-  ])("90 %s → net-status, or ignored", async (_, lines) => {
+  ])("G90: %s → net-status, or ignored", async (_, lines) => {
     const head = `HTTP/1.1 200 OK\r\nconnection: close\r\n${lines}content-length: 5\r\n\r\nhello`;
     server.plan(
       "/files/",
@@ -384,7 +384,7 @@ describe("a download", () => {
     expect((await failure(pull())).code).toMatch(/^net-(status|size)$/);
   });
 
-  it("90 an etag is never a path, a name in Content-Disposition is not looked at", async () => {
+  it("G90: an etag is never a path, a name in Content-Disposition is not looked at", async () => {
     server.plan("/files/", [{ headers: { etag: '"../../x"', "content-disposition": 'attachment; filename="../../evil"' } }]);
     await pull();
     expect((await store.listBlobs()).map(({ digest }) => digest)).toEqual([`sha256-${sha256}`]);

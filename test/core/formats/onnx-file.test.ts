@@ -1,4 +1,4 @@
-/** A look into ONNX files: good ones, and rows 65 and 66 of what may come instead. */
+/** A look into ONNX files: good ones, and G65 and G66, what may come instead. */
 import { readFile } from "node:fs/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import { SpellError } from "../../../src/core/errors.ts";
@@ -76,7 +76,7 @@ describe("readOnnxFile", () => {
     expect(taken).toBeLessThan(600_000);
   });
 
-  it("65: empty, garbage, another format, no graph, cut → onnx-parse", async () => {
+  it("G65: empty, garbage, another format, no graph, cut → onnx-parse", async () => {
     const good = externalGraph("w.bin");
     const bad = [
       new Uint8Array(0),
@@ -88,7 +88,7 @@ describe("readOnnxFile", () => {
     for (const bytes of bad) expect(await codeOf(read(bytes))).toBe("onnx-parse");
   });
 
-  it("65: messages nested without end → onnx-parse", async () => {
+  it("G65: messages nested without end → onnx-parse", async () => {
     let graph = new ProtoWriter().string(2, "g");
     for (let depth = 0; depth < 100; depth += 1) {
       graph = new ProtoWriter().message(1, new ProtoWriter().message(5, new ProtoWriter().message(6, graph)));
@@ -97,13 +97,13 @@ describe("readOnnxFile", () => {
   });
 
   it.each(["../secret.bin", "/etc/passwd", "a/b.bin", "a\\b.bin", "C:secret", "..", ".", "", "w\u0000.bin", "missing.bin"])(
-    "66: weights at %j → onnx-external",
+    "G66: weights at %j → onnx-external",
     async (location) => {
       expect(await codeOf(read(externalGraph(location), (name) => (name === "w.bin" ? { size: 16 } : undefined)))).toBe("onnx-external");
     },
   );
 
-  it("66: offset past the end, negative, or no number → onnx-external; an exact fit is taken", async () => {
+  it("G66: offset past the end, negative, or no number → onnx-external; an exact fit is taken", async () => {
     const beside = () => ({ size: 16 });
     expect(await codeOf(read(externalGraph("w.bin", 0, 16), beside))).toBe("accepted");
     for (const [offset, length] of [
@@ -117,7 +117,7 @@ describe("readOnnxFile", () => {
     }
   });
 
-  it("66: also inside the branches of a node", async () => {
+  it("G66: also inside the branches of a node", async () => {
     const tensor = new ProtoWriter().string(8, "w").message(13, new ProtoWriter().string(1, "location").string(2, "../w")).int(14, 1);
     const branch = new ProtoWriter().string(1, "then_branch").message(6, new ProtoWriter().message(5, tensor));
     const node = new ProtoWriter().string(4, "If").message(5, branch);

@@ -18,77 +18,77 @@ const one = (entry: unknown, data = 16): Uint8Array => withHeader(JSON.stringify
 const f32 = (shape: readonly unknown[], offsets: unknown): unknown => ({ dtype: "F32", shape, data_offsets: offsets });
 
 const rows: readonly (readonly [string, Uint8Array, string])[] = [
-  ["39: no bytes", bytes(0), "safetensors-truncated"],
-  ["39: seven bytes", bytes(7), "safetensors-truncated"],
-  ["40: a header of 100,000,001 bytes", length(100_000_001n, 100), "safetensors-header-size"],
-  ["40: a header of 2^64 − 1 bytes", length(2n ** 64n - 1n, 100), "safetensors-header-size"],
-  ["41: a header longer than the file", length(200n, 100), "safetensors-header-size"],
-  ["42: a header that is not UTF-8", withHeader(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x7d)), "safetensors-header-utf8"],
-  ["43: a header of one brace", withHeader("{"), "safetensors-header-json"],
-  ["43: a comma too many", withHeader('{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},}', bytes(4)), "safetensors-header-json"],
-  ["43: a header that begins with something else", withHeader("[]"), "safetensors-header-json"],
-  ["43: a web page", withHeader("<!doctype html>"), "safetensors-header-json"],
+  ["G39: no bytes", bytes(0), "safetensors-truncated"],
+  ["G39: seven bytes", bytes(7), "safetensors-truncated"],
+  ["G40: a header of 100,000,001 bytes", length(100_000_001n, 100), "safetensors-header-size"],
+  ["G40: a header of 2^64 − 1 bytes", length(2n ** 64n - 1n, 100), "safetensors-header-size"],
+  ["G41: a header longer than the file", length(200n, 100), "safetensors-header-size"],
+  ["G42: a header that is not UTF-8", withHeader(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x7d)), "safetensors-header-utf8"],
+  ["G43: a header of one brace", withHeader("{"), "safetensors-header-json"],
+  ["G43: a comma too many", withHeader('{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},}', bytes(4)), "safetensors-header-json"],
+  ["G43: a header that begins with something else", withHeader("[]"), "safetensors-header-json"],
+  ["G43: a web page", withHeader("<!doctype html>"), "safetensors-header-json"],
   [
-    "44: one name twice",
+    "G44: one name twice",
     withHeader('{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\\u0061":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}', bytes(2)),
     "safetensors-header-json",
   ],
   [
-    "44: one field twice",
+    "G44: one field twice",
     withHeader('{"a":{"dtype":"U8","dtype":"F32","shape":[1],"data_offsets":[0,4]}}', bytes(4)),
     "safetensors-header-json",
   ],
-  ["43: a tensor that is a number", one(7), "safetensors-header-json"],
-  ["43: a tensor that is a list", one([]), "safetensors-header-json"],
-  ["46: no dtype", one({ shape: [4], data_offsets: [0, 16] }), "safetensors-dtype"],
-  ["46: dtype F128", one({ dtype: "F128", shape: [1], data_offsets: [0, 16] }), "safetensors-dtype"],
-  ["46: dtype __proto__", one({ dtype: "__proto__", shape: [1], data_offsets: [0, 16] }), "safetensors-dtype"],
-  ["47: shape and offsets that differ", one(f32([3], [0, 16])), "safetensors-shape"],
+  ["G43: a tensor that is a number", one(7), "safetensors-header-json"],
+  ["G43: a tensor that is a list", one([]), "safetensors-header-json"],
+  ["G46: no dtype", one({ shape: [4], data_offsets: [0, 16] }), "safetensors-dtype"],
+  ["G46: dtype F128", one({ dtype: "F128", shape: [1], data_offsets: [0, 16] }), "safetensors-dtype"],
+  ["G46: dtype __proto__", one({ dtype: "__proto__", shape: [1], data_offsets: [0, 16] }), "safetensors-dtype"],
+  ["G47: shape and offsets that differ", one(f32([3], [0, 16])), "safetensors-shape"],
   [
-    "48: a dimension of 2^64 − 2",
+    "G48: a dimension of 2^64 − 2",
     withHeader('{"a":{"dtype":"F32","shape":[2,18446744073709551614],"data_offsets":[0,16]}}', bytes(16)),
     "safetensors-shape",
   ],
-  ["48: a product beyond 2^64", one(f32([4194305, 4194305, 211106198978564], [0, 16])), "safetensors-shape"],
-  ["49: offsets reversed", one(f32([4], [16, 0])), "safetensors-offset"],
-  ["49: a negative offset", one(f32([4], [-16, 0])), "safetensors-offset"],
-  ["49: a fraction", one(f32([4], [0.5, 16.5])), "safetensors-offset"],
-  ["49: texts", one(f32([4], ["0", "16"])), "safetensors-offset"],
+  ["G48: a product beyond 2^64", one(f32([4194305, 4194305, 211106198978564], [0, 16])), "safetensors-shape"],
+  ["G49: offsets reversed", one(f32([4], [16, 0])), "safetensors-offset"],
+  ["G49: a negative offset", one(f32([4], [-16, 0])), "safetensors-offset"],
+  ["G49: a fraction", one(f32([4], [0.5, 16.5])), "safetensors-offset"],
+  ["G49: texts", one(f32([4], ["0", "16"])), "safetensors-offset"],
   [
-    "49: beyond 2^53",
+    "G49: beyond 2^53",
     withHeader('{"a":{"dtype":"F32","shape":[4],"data_offsets":[9007199254740993,9007199254741009]}}', bytes(16)),
     "safetensors-offset",
   ],
   [
-    "50: ten tensors on the same bytes",
+    "G50: ten tensors on the same bytes",
     withHeader(JSON.stringify(Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`t${i}`, f32([4], [0, 16])]))), bytes(16)),
     "safetensors-hole",
   ],
   [
-    "49: an end that lies beyond 2^53 in the file",
+    "G49: an end that lies beyond 2^53 in the file",
     one({ dtype: "U8", shape: [Number.MAX_SAFE_INTEGER], data_offsets: [0, Number.MAX_SAFE_INTEGER] }),
     "safetensors-offset",
   ],
-  ["50: a hole", withHeader(JSON.stringify({ a: f32([1], [0, 4]), b: f32([1], [8, 12]) }), bytes(12)), "safetensors-hole"],
-  ["50: not from the start", one(f32([2], [8, 16])), "safetensors-hole"],
-  ["51: bytes after the last tensor", one(f32([4], [0, 16]), 17), "safetensors-hole"],
-  ["51: two bytes short", one(f32([4], [0, 16]), 14), "safetensors-truncated"],
-  ["52: metadata that is no text", withHeader('{"__metadata__":{"n":1}}'), "safetensors-header-json"],
+  ["G50: a hole", withHeader(JSON.stringify({ a: f32([1], [0, 4]), b: f32([1], [8, 12]) }), bytes(12)), "safetensors-hole"],
+  ["G50: not from the start", one(f32([2], [8, 16])), "safetensors-hole"],
+  ["G51: bytes after the last tensor", one(f32([4], [0, 16]), 17), "safetensors-hole"],
+  ["G51: two bytes short", one(f32([4], [0, 16]), 14), "safetensors-truncated"],
+  ["G52: metadata that is no text", withHeader('{"__metadata__":{"n":1}}'), "safetensors-header-json"],
 ];
 
 describe("bad safetensors", () => {
-  it.each(rows)("row %s", async (_, file, code) => {
+  it.each(rows)("%s", async (_, file, code) => {
     await expect(read(file)).rejects.toMatchObject({ code });
     await expect(readSafetensors(blobSource("b", new Blob([file as Uint8Array<ArrayBuffer>])))).rejects.toMatchObject({ code });
   });
 
-  it("row 45: a tensor called __proto__ is plain data", async () => {
+  it("G45: a tensor called __proto__ is plain data", async () => {
     const tensors = await read(withHeader('{"__proto__":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}', bytes(2)));
     expect([...tensors.keys()]).toEqual(["__proto__"]);
     expect(({} as Record<string, unknown>)["dtype"]).toBeUndefined();
   });
 
-  it("row 52: more entries than any model has are refused before they are parsed", async () => {
+  it("G52: more entries than any model has are refused before they are parsed", async () => {
     const entry = '"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},';
     const file = withHeader(`{${entry.repeat(limits.safetensorsTensors + 1).slice(0, -1)}}`, bytes(1));
     const parse = vi.spyOn(JSON, "parse");
@@ -97,7 +97,7 @@ describe("bad safetensors", () => {
     parse.mockRestore();
   });
 
-  it("row 52: an index that names a part that is not there, or a path", async () => {
+  it("G52: an index that names a part that is not there, or a path", async () => {
     const files = writeTinyT5({ shards: 2 });
     const sources = [...files].filter(([name]) => name.endsWith(".safetensors")).map(([name, data]) => bytesSource(name, data));
     const index = (map: unknown) => bytesSource("model.safetensors.index.json", json({ weight_map: map }));

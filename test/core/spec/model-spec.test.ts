@@ -110,19 +110,19 @@ describe("model spec", () => {
     "tіnyllama",
     "aux.gguf",
     "x.",
-  ])("81 refuses the name %j on every system", (name) => {
+  ])("G81: refuses the name %j on every system", (name) => {
     expect(() => checkModelName(name)).toThrow(expect.objectContaining({ code: "spec-syntax" }));
     for (const text of [`hf:owner/${name}`, `hf:${name}/repo`, `ollama:${name}`]) {
       expect(() => parseModelSpec(text)).toThrow(expect.objectContaining({ code: "spec-syntax" }));
     }
   });
 
-  it("81 reads a:b as model and variant", () => {
+  it("G81: reads a:b as model and variant", () => {
     expect(parseModelSpec("a:b")).toEqual({ kind: "name", name: "a", variant: "b" });
   });
 
   it.each(["hf:owner/repo@", "hf:owner/repo@main", `hf:owner/repo@${"a".repeat(39)}`, "hf:owner/repo/folder/file.gguf", "hf:///repo"])(
-    "82 refuses %s",
+    "G82: refuses %s",
     (text) => {
       expect(() => parseModelSpec(text)).toThrow(expect.objectContaining({ code: "spec-syntax" }));
     },
@@ -139,7 +139,7 @@ describe("model spec", () => {
     "ollama:.name",
     "ollama:a/.b",
     "ollama:a/b/c",
-  ])("83 refuses %s", (text) => {
+  ])("G83: refuses %s", (text) => {
     expect(() => parseModelSpec(text)).toThrow(expect.objectContaining({ code: "spec-syntax" }));
   });
 
@@ -173,11 +173,11 @@ describe("model spec", () => {
     "data:text/plain,x",
     "ftp://example.org/m.gguf",
     "javascript:alert(1)",
-  ])("84 does not ask %s", (text) => {
+  ])("G84: does not ask %s", (text) => {
     expect(() => parseModelSpec(text)).toThrow(expect.objectContaining({ code: "spec-host" }));
   });
 
-  it("84 asks a private host that was permitted, and that one only", () => {
+  it("G84: asks a private host that was permitted, and that one only", () => {
     const allowHosts = ["127.0.0.1", "nas:8080"];
     expect(parseModelSpec("http://127.0.0.1:9000/m.gguf", { allowHosts })).toEqual({ kind: "url", url: "http://127.0.0.1:9000/m.gguf" });
     expect(parseModelSpec("http://nas:8080/m.gguf", { allowHosts }).kind).toBe("url");
@@ -187,7 +187,7 @@ describe("model spec", () => {
   });
 
   it.each(["https://8.8.8.8/m", "https://172.32.0.1/m", "https://[2606:4700::1111]/m", "https://example.org:8443/m"])(
-    "84 asks %s",
+    "G84: asks %s",
     (text) => {
       expect(parseModelSpec(text).kind).toBe("url");
     },

@@ -15,23 +15,23 @@ const sources = (files: ReadonlyMap<string, Uint8Array>): ByteSource[] => [...fi
 
 describe("bad configurations", () => {
   it.each([
-    ["53: no bytes", ""],
-    ["53: a web page", "<!DOCTYPE html><title>Sign in</title>"],
-    ["53: a list", "[]"],
-    ["54: a million nested lists", "[".repeat(1_000_000)],
-    ["54: five megabytes", `{"a":"${"x".repeat(5 * 2 ** 20)}"}`],
-  ])("row %s", async (_, content) => {
+    ["G53: no bytes", ""],
+    ["G53: a web page", "<!DOCTYPE html><title>Sign in</title>"],
+    ["G53: a list", "[]"],
+    ["G54: a million nested lists", "[".repeat(1_000_000)],
+    ["G54: five megabytes", `{"a":"${"x".repeat(5 * 2 ** 20)}"}`],
+  ])("%s", async (_, content) => {
     await expect(readT5Configs(text(content), undefined)).rejects.toMatchObject({ code: "model-config-json" });
   });
 
-  it("row 53: UTF-16", async () => {
+  it("G53: UTF-16", async () => {
     await expect(readT5Configs(bytesSource("config.json", Uint8Array.of(0xff, 0xfe, 0x7b, 0)), undefined)).rejects.toMatchObject({
       code: "model-config-json",
       message: expect.stringContaining("UTF-16"),
     });
   });
 
-  it("row 53: no config.json at all", () => {
+  it("G53: no config.json at all", () => {
     const files = sources(writeTinyT5()).filter(({ name }) => name !== "config.json");
     expect(() => findT5Files(files)).toThrow(expect.objectContaining({ code: "model-layout" }));
   });
@@ -54,11 +54,11 @@ describe("bad configurations", () => {
     ["eos_token_id", 20],
     ["eos_token_id", [1, -1]],
     ["decoder_start_token_id", 1000],
-  ])("row 55: %s = %j", async (field, value) => {
+  ])("G55: %s = %j", async (field, value) => {
     await expect(read({ [field]: value })).rejects.toMatchObject({ code: "model-config-field", where: field });
   });
 
-  it("row 56: fields that ask for code are ignored, told once, and cause no request", async () => {
+  it("G56: fields that ask for code are ignored, told once, and cause no request", async () => {
     const { notes, config } = await read({
       auto_map: { AutoModel: "evil.Model" },
       trust_remote_code: true,
@@ -76,11 +76,11 @@ describe("bad configurations", () => {
     [{ architectures: ["T5EncoderModel"] }, "decoder is missing"],
     [{ model_type: "umt5" }, "umt5"],
     [{ model_type: undefined }, "no model_type"],
-  ])("row 57: %j", async (changed, told) => {
+  ])("G57: %j", async (changed, told) => {
     await expect(read(changed)).rejects.toMatchObject({ code: "model-architecture", message: expect.stringContaining(told) });
   });
 
-  it("row 52: a checkpoint without its embedding names what is missing", async () => {
+  it("G52: a checkpoint without its embedding names what is missing", async () => {
     const files = writeTinyT5();
     const other = writeTinyT5({ config: { num_layers: 3 } }).get("config.json");
     files.set("config.json", other ?? new Uint8Array());

@@ -55,12 +55,12 @@ describe("an export's files", () => {
       expect(facts.config).toMatchObject({ dModel: 192, vocabSize: 4000 });
     });
 
-    it("57: of another architecture → model-architecture", async () => {
+    it("G57: of another architecture → model-architecture", async () => {
       const config = new TextEncoder().encode(JSON.stringify({ model_type: "bart", architectures: ["BartForConditionalGeneration"] }));
       await expect(accept({ "config.json": config })).rejects.toMatchObject({ code: "model-architecture" });
     });
 
-    it("65: with the graphs mixed up → onnx-parse that names inputs and outputs", async () => {
+    it("G65: with the graphs mixed up → onnx-parse that names inputs and outputs", async () => {
       await expect(
         accept({
           "encoder_model.onnx": files.get("decoder_model_merged.onnx"),
@@ -72,7 +72,7 @@ describe("an export's files", () => {
       });
     });
 
-    it("66: without their weights → onnx-external that names the file", async () => {
+    it("G66: without their weights → onnx-external that names the file", async () => {
       await expect(accept({ "encoder_model.onnx_data": undefined })).rejects.toMatchObject({
         code: "onnx-external",
         message: expect.stringContaining("encoder_model.onnx_data"),

@@ -115,7 +115,7 @@ describe("an exported T5", () => {
     });
   });
 
-  it("66: weights outside the folder → onnx-external", async () => {
+  it("G66: weights outside the folder → onnx-external", async () => {
     for (const location of ["../secret.bin", "/etc/hostname", "C:\\secret", "missing.bin"]) {
       const bad = join(home, "bad");
       cpSync(external, bad, { recursive: true });

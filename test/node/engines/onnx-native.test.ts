@@ -114,14 +114,14 @@ describe("weights in files", () => {
     expect(readFileSync("/proc/self/maps", "utf8")).not.toContain(source.path);
   });
 
-  posix.describe("66: what took the place of a file since it was looked at → onnx-external", () => {
+  posix.describe("G66: what took the place of a file since it was looked at → onnx-external", () => {
     it.each<[string, (path: string, secret: string) => void]>([
       ["a symbolic link", (path, secret) => symlinkSync(secret, path)],
       ["a pipe", (path) => execFileSync("mkfifo", [path])],
       ["a folder", (path) => mkdirSync(path)],
       ["a shorter file", (path, secret) => writeFileSync(path, readFileSync(secret).subarray(0, 8))],
       ["nothing", () => undefined],
-    ])("66: %s", async (_what, replace) => {
+    ])("G66: %s", async (_what, replace) => {
       const path = newPath("model.safetensors");
       const secret = newPath("secret.bin");
       writeFileSync(path, bytes(1, 2, 3, 4));
@@ -135,7 +135,7 @@ describe("weights in files", () => {
       });
     });
 
-    it("66: the same where weights go through memory", async () => {
+    it("G66: the same where weights go through memory", async () => {
       const path = newPath("model.safetensors");
       writeFileSync(path, bytes(1, 2, 3, 4));
       const source = await openFileSource(path);
@@ -149,7 +149,7 @@ describe("weights in files", () => {
       await expect(runtime.open(graph.toModel(), { threads: 1 })).rejects.toMatchObject({ code: "onnx-external", where: "a" });
     });
 
-    it("66: ../ and absolute paths lead nowhere: a source names one real path", async () => {
+    it("G66: ../ and absolute paths lead nowhere: a source names one real path", async () => {
       const secret = newPath("secret.bin");
       writeFileSync(secret, bytes(6, 6, 6, 6));
       for (const path of [`${folder}/1/../${secret.slice(folder.length + 1)}`, "secret.bin", "../secret.bin"]) {
