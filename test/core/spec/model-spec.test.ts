@@ -225,7 +225,7 @@ describe("model spec", () => {
             ),
           ),
         fc.record({
-          kind: fc.constant("ollama"),
+          kind: fc.constant("registry"),
           namespace: optional(lower.filter((text) => text !== "library")),
           name: lower,
           tag: optional(name),
