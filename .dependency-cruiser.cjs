@@ -3,7 +3,7 @@ const ranks = [
   ["errors", "limits", "checked", "protobuf", "json", "nearest", "values", "version", "platform", "spec"],
   ["config", "formats", "text", "download", "remote"],
   ["gguf", "t5"],
-  ["devices", "hub"],
+  ["devices", "hub", "store"],
   ["backends"],
   ["api"],
   ["script", "server"],

@@ -1,4 +1,4 @@
-/** Isolate over a Web Worker: ended from outside when its time is up. Browsers end a worker of their own accord when it takes too much memory. */
+/** Isolate over a Web Worker, terminated when its time is up. Browsers themselves end a worker that takes too much memory. */
 import type { Isolate } from "../core/platform.ts";
 import { createWorkerIsolate } from "../core/text/worker-isolate.ts";
 
@@ -7,7 +7,7 @@ export function workerIsolate(): Isolate {
     // Bundlers look for exactly this form.
     const worker = new Worker(new URL("./isolate-worker.ts", import.meta.url), { type: "module" });
     worker.onmessage = ({ data }) => onMessage(data);
-    worker.onerror = (event) => onDeath(event.message || "it could not be started", false);
+    worker.onerror = (event) => onDeath(event.message || "it could not start", false);
     return { post: (message) => worker.postMessage(message), terminate: () => worker.terminate(), hold: () => undefined };
   });
 }

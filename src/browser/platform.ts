@@ -1,4 +1,4 @@
-/** What a browser hands to core. Worker-safe web globals only; never the page. */
+/** What a browser gives core. Web globals that workers have too; never the page. */
 import { SpellError } from "../core/errors.ts";
 import { blobSource, bytesSource } from "../core/formats/byte-source.ts";
 import type { LogEntry, Platform } from "../core/platform.ts";
@@ -11,11 +11,11 @@ import { browserStore } from "./store/store.ts";
 
 /** `wllama`, `onnx`: where the engines' files are served, for pages that have neither a bundler nor an import map. */
 export interface BrowserPlatformOptions extends EngineFiles {
-  /** `() => import("@huggingface/transformers")`, for models that were exported to ONNX: an optional package that only the page can name. */
+  /** `() => import("@huggingface/transformers")`, for models exported to ONNX. The package is optional, so the page imports it. */
   readonly transformers?: TransformersLoader | undefined;
-  /** A token of the Hugging Face Hub that the page's user has typed, or where it is now; sent to the hub only. */
+  /** Token of the Hugging Face Hub, or a function that gives the present one; sent to the hub only. */
   readonly hubToken?: string | (() => string | undefined) | undefined;
-  /** Folder of the bundled models, with a slash at its end; default: beside this package. */
+  /** Address of the folder of the bundled models, with a slash at its end; default: inside this package. */
   readonly models?: string | undefined;
   readonly log?: ((entry: LogEntry) => void) | undefined;
 }
@@ -25,11 +25,10 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
   const log = options.log ?? (() => undefined);
   const bundled: Platform["bundled"] = async (model, file) => {
     const address = options.models === undefined ? packaged(model, file) : new URL(`${model}/${file}`, options.models);
-    // Bundlers write small files into the code; a policy that names origins would not let them be fetched.
+    // Bundlers inline small files; a content security policy that lists origins forbids fetching such addresses.
     if (address.protocol === "data:") return bytesSource(file, dataBytes(address));
     const response = await fetchPlainly(address);
-    if (!response.ok)
-      throw new SpellError("net-status", `${address.href}: the server answered ${response.status}`, { where: address.href });
+    if (!response.ok) throw new SpellError("net-status", `${address.href}: status ${response.status}`, { where: address.href });
     return blobSource(file, await response.blob());
   };
   return {
@@ -39,12 +38,9 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
     seq2seq: { available: true, value: t5Runtime(workerRuntime("onnxruntime-web", { files }), { bundled }) },
     exported:
       options.transformers === undefined
-        ? {
-            available: false,
-            reason: 'hand in transformers.js: browserPlatform({ transformers: () => import("@huggingface/transformers") })',
-          }
+        ? { available: false, reason: 'pass browserPlatform({ transformers: () => import("@huggingface/transformers") })' }
         : { available: true, value: exportedRuntime(options.transformers, files.onnx, { bundled }) },
-    files: { available: false, reason: "a page has no file system; hand in a File, or name a bundled model" },
+    files: { available: false, reason: "a page has no file system; pass a File, or name a bundled model" },
     config: { hubToken: () => (typeof options.hubToken === "function" ? options.hubToken() : options.hubToken) },
     store: browserStore(log),
     isolate: workerIsolate(),
@@ -55,8 +51,8 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
 }
 
 /**
- * Hubs keep large files on hosts that refuse to be asked beforehand (CORS preflights), as a browser does for every header but a few. A single range is
- * one of these few, `If-Range` is not; what it guards is looked at again when the answer is there.
+ * Hosts of large files refuse CORS preflights, which a browser sends for most headers. A single range needs none, `If-Range` does; what it
+ * guards is checked again in the answer.
  */
 function fetchPlainly(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
   if (init?.headers === undefined) return globalThis.fetch(input, init);
@@ -72,7 +68,7 @@ function dataBytes({ href }: URL): Uint8Array {
   return Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
 }
 
-/** Each file by itself, in the form bundlers look for, so that they serve it. */
+/** Each file in the form that bundlers look for, so that they serve it. */
 function packaged(model: string, file: string): URL {
   const address = packagedFiles[`${model}/${file}`];
   if (address === undefined) throw new SpellError("internal-error", `${model}/${file} is not in this package`);

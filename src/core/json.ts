@@ -1,56 +1,55 @@
-/** Reads JSON of strangers: bounded in size and depth before JSON.parse sees it, with names that occur twice found. */
+/** Reads untrusted JSON: size and depth are checked before JSON.parse sees it; names that occur twice are found. */
 
 export interface JsonLimits {
   /** bytes of the text */
   readonly bytes: number;
   /** nested objects and arrays */
   readonly depth: number;
-  /** objects and arrays in all; none given = no limit of its own */
+  /** objects and arrays in all; default: no limit */
   readonly containers?: number | undefined;
 }
 
-/** What the caller turns into its own error. */
+/** What is wrong; the caller makes its error of it. */
 export interface JsonDefect {
   readonly what: "size" | "encoding" | "syntax" | "depth" | "containers" | "duplicate";
-  /** says wanted and got */
+  /** says expected and got */
   readonly message: string;
 }
 
 /**
  * @param bytes UTF-8
- * @param fail makes the error; whatever it returns is thrown
- * @param refuseDuplicates a name that occurs twice in one object is a defect: JSON.parse would keep the last in silence
+ * @param fail makes the error that is thrown
+ * @param refuseDuplicates a name that occurs twice in one object is a defect: JSON.parse would silently keep the last
  */
 export function readJson(bytes: Uint8Array, limits: JsonLimits, fail: (defect: JsonDefect) => Error, refuseDuplicates = false): unknown {
-  if (bytes.byteLength > limits.bytes) {
-    throw fail({ what: "size", message: `wanted at most ${limits.bytes} bytes of JSON; got ${bytes.byteLength}` });
-  }
-  if (bytes.byteLength === 0) throw fail({ what: "syntax", message: "wanted JSON; got no bytes" });
-  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
-    throw fail({ what: "encoding", message: "wanted UTF-8; got UTF-16" });
-  }
-  scan(bytes, limits, fail);
+  const defect = (what: JsonDefect["what"], expected: string, got: string | number): Error =>
+    fail({ what, message: `expected ${expected}, got ${got}` });
+  if (bytes.byteLength > limits.bytes) throw defect("size", `at most ${limits.bytes} bytes of JSON`, bytes.byteLength);
+  if (bytes.byteLength === 0) throw defect("syntax", "JSON", "no bytes");
+  const mark = `${bytes[0]},${bytes[1]}`;
+  if (mark === "255,254" || mark === "254,255") throw defect("encoding", "UTF-8", "UTF-16");
+  scan(bytes, limits, defect);
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    throw fail({ what: "encoding", message: "wanted UTF-8; got bytes that are none" });
+    throw defect("encoding", "UTF-8", "other bytes");
   }
-  if (/^\s*<(!doctype|html|\?xml)/i.test(text.slice(0, 200))) {
-    throw fail({ what: "syntax", message: "wanted JSON; got a web page, saved under this name" });
-  }
+  if (/^\s*<(!doctype|html|\?xml)/i.test(text.slice(0, 200))) throw defect("syntax", "JSON", "a web page, saved under this name");
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw fail({ what: "syntax", message: `wanted JSON; got ${error instanceof Error ? error.message : "something else"}` });
+    throw defect("syntax", "JSON", error instanceof Error ? error.message : "something else");
   }
   if (refuseDuplicates) checkNames(text, fail);
   return value;
 }
 
-/** Depth and number of containers, over bytes: ASCII bytes never occur inside a longer UTF-8 character. Strings are skipped. */
-function scan(bytes: Uint8Array, limits: JsonLimits, fail: (defect: JsonDefect) => Error): void {
+type MakeDefect = (what: JsonDefect["what"], expected: string, got: string) => Error;
+
+/** Checks depth and number of containers, over bytes: ASCII bytes never occur inside a longer UTF-8 character. Strings are skipped. */
+function scan(bytes: Uint8Array, limits: JsonLimits, defect: MakeDefect): void {
   const mostContainers = limits.containers ?? Number.POSITIVE_INFINITY;
   let depth = 0;
   let containers = 0;
@@ -62,13 +61,13 @@ function scan(bytes: Uint8Array, limits: JsonLimits, fail: (defect: JsonDefect) 
     } else if (byte === 0x7b || byte === 0x5b) {
       depth += 1;
       containers += 1;
-      if (depth > limits.depth) throw fail({ what: "depth", message: `wanted at most ${limits.depth} nested levels; got more` });
-      if (containers > mostContainers) throw fail({ what: "containers", message: `wanted at most ${mostContainers} entries; got more` });
+      if (depth > limits.depth) throw defect("depth", `at most ${limits.depth} nested levels`, "more");
+      if (containers > mostContainers) throw defect("containers", `at most ${mostContainers} entries`, "more");
     } else if (byte === 0x7d || byte === 0x5d) depth -= 1;
   }
 }
 
-/** Names of each object, over text that JSON.parse accepted already. */
+/** Finds a name that occurs twice in one object, in text that JSON.parse accepted. */
 function checkNames(text: string, fail: (defect: JsonDefect) => Error): void {
   const open: (Set<string> | undefined)[] = [];
   let expectsName = false;
@@ -96,7 +95,12 @@ function checkNames(text: string, fail: (defect: JsonDefect) => Error): void {
   }
 }
 
-/** A JSON object as plain data: `__proto__` is a name like any other. */
+/** A JSON object. Its keys are data, `__proto__` too. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A whole number of 0 or more that a double holds exactly. */
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

@@ -4,7 +4,7 @@
  */
 import { SpellError } from "../core/errors.ts";
 import type { LogEntry, Offer, Platform } from "../core/platform.ts";
-import { memoryStore } from "../core/testing/memory-store.ts";
+import { memoryStore } from "../core/store/memory-store.ts";
 
 export interface EdgePlatformOptions {
   readonly log?: ((entry: LogEntry) => void) | undefined;

@@ -1,17 +1,28 @@
-/** The folders of the store in the origin's private file system, and what that system says when it refuses. */
+/** The folders of the store in the origin's private file system, and its failures as codes of ours. */
 import { SpellError } from "../../core/errors.ts";
 
-const rootName = "llmspell";
+type Folder = "blobs" | "parts";
 
-/** @returns the folder, made where it was not there */
-export async function opfsFolder(name: "blobs" | "parts"): Promise<FileSystemDirectoryHandle> {
+/** @returns the folder, made where it is missing */
+export async function opfsFolder(name: Folder): Promise<FileSystemDirectoryHandle> {
   const root = await navigator.storage.getDirectory();
-  const ours = await root.getDirectoryHandle(rootName, { create: true });
+  const ours = await root.getDirectoryHandle("llmspell", { create: true });
   return ours.getDirectoryHandle(name, { create: true });
 }
 
-/** @returns the file, or undefined where there is none */
-export async function opfsFile(folder: "blobs" | "parts", name: string): Promise<File | undefined> {
+/** @returns names in the folder that have this form, in order */
+export async function opfsNames(folder: Folder, form: RegExp): Promise<readonly string[]> {
+  try {
+    const found: string[] = [];
+    for await (const name of (await opfsFolder(folder)).keys()) if (form.test(name)) found.push(name);
+    return found.sort();
+  } catch (error) {
+    throw storageError(error, folder);
+  }
+}
+
+/** @returns undefined for a missing file */
+export async function opfsFile(folder: Folder, name: string): Promise<File | undefined> {
   try {
     return await (await (await opfsFolder(folder)).getFileHandle(name)).getFile();
   } catch (error) {
@@ -20,8 +31,8 @@ export async function opfsFile(folder: "blobs" | "parts", name: string): Promise
   }
 }
 
-/** @returns bytes freed; 0 where there was none */
-export async function removeOpfsFile(folder: "blobs" | "parts", name: string): Promise<number> {
+/** @returns bytes freed; 0 for a missing file */
+export async function removeOpfsFile(folder: Folder, name: string): Promise<number> {
   const file = await opfsFile(folder, name);
   if (file === undefined) return 0;
   try {
@@ -40,10 +51,9 @@ function isNotFound(error: unknown): boolean {
 /** @param where for messages */
 export function storageError(error: unknown, where: string): SpellError {
   if (error instanceof SpellError) return error;
-  const name = error instanceof DOMException ? error.name : "";
   const options = { where, cause: error };
   const text = error instanceof Error ? error.message : String(error);
-  switch (name) {
+  switch (error instanceof DOMException ? error.name : "") {
     case "QuotaExceededError":
       return new SpellError("store-quota", `${where}: the browser gives this page no more room`, options);
     case "NoModificationAllowedError":
@@ -52,6 +62,6 @@ export function storageError(error: unknown, where: string): SpellError {
     case "NotFoundError":
       return new SpellError("store-evicted", `${where} is gone from the browser's storage`, options);
     default:
-      return new SpellError("store-denied", `${where}: the browser's storage cannot be used: ${text}`, options);
+      return new SpellError("store-denied", `${where}: the browser's storage failed: ${text}`, options);
   }
 }

@@ -1,9 +1,9 @@
-/** The store of a page: in the browser's storage where it has one, else in memory, with one warning. Decided, and loaded, at the first use. */
+/** The store of a page: in the browser's storage if possible, else in memory with one warning. Chosen and loaded at the first use. */
 import { lazyStore } from "../../core/download/lazy-store.ts";
 import type { ArtifactStore, LogEntry } from "../../core/platform.ts";
 import type { findOpfs } from "./opfs-artifact-store.ts";
 
-/** @param find whether there is storage; by default asks this browser */
+/** @param find tells whether there is storage; default: asks this browser */
 export function browserStore(log: (entry: LogEntry) => void, find?: typeof findOpfs): ArtifactStore {
   let place = "this browser's storage";
   const choose = async (): Promise<ArtifactStore> => {
@@ -11,7 +11,7 @@ export function browserStore(log: (entry: LogEntry) => void, find?: typeof findO
     const found = await (find ?? opfs.findOpfs)();
     if (found.available) return opfs.opfsArtifactStore();
     log({ level: "warn", message: `this browser keeps no files for the page (${found.reason}): models stay in memory until it closes` });
-    const { memoryStore } = await import("../../core/testing/memory-store.ts");
+    const { memoryStore } = await import("../../core/store/memory-store.ts");
     const store = memoryStore();
     place = store.place;
     return store;

@@ -1,10 +1,10 @@
-/** Short names of models: the built-in list and one the user adds. Data only; whether a file is really there the repository says. */
+/** Short names of models: the built-in list, and one that a user adds. Data only; the repository says which files exist. */
 import { SpellError } from "../errors.ts";
-import { isObject } from "../json.ts";
+import { isCount, isObject } from "../json.ts";
 import { checkModelName, parseModelSpec } from "../spec/model-spec.ts";
 import { builtinTables } from "./catalogue.generated.ts";
 
-/** For display: a model says itself what it is. */
+/** For display only. */
 export type ModelKind = "chat" | "text2text" | "story" | "embedding";
 
 export interface CatalogueEntry {
@@ -18,7 +18,7 @@ export interface CatalogueEntry {
   readonly file?: string | undefined;
   readonly quants: readonly string[];
   readonly defaultQuant?: string | undefined;
-  /** bytes of the default quant, about */
+  /** approximate bytes of the default quant */
   readonly sizeBytes: number;
   readonly parameterCount: number;
   readonly contextLength: number;
@@ -26,7 +26,7 @@ export interface CatalogueEntry {
   readonly licenseUrl?: string | undefined;
   readonly recommended: boolean;
   readonly bundled: boolean;
-  /** commit it is held to */
+  /** pinned commit */
   readonly revision?: string | undefined;
   /** of the file of the default quant */
   readonly sha256?: string | undefined;
@@ -34,13 +34,13 @@ export interface CatalogueEntry {
 
 const kinds: readonly ModelKind[] = ["chat", "text2text", "story", "embedding"];
 
-/** @returns entries of the package, in the order of models.toml */
+/** @returns entries of the package, in the order of builtins/models.toml */
 export function builtinCatalogue(): readonly CatalogueEntry[] {
   return builtinTables.map((table, index) => readEntry(table, `builtins/models.toml, model ${index + 1}`));
 }
 
 /**
- * The built-in list with another one before it: the names of that one win.
+ * The user's list, then the entries of the built-in one whose names it does not use.
  * @param text TOML of the user's list
  * @throws SpellError config-value naming table and key, config-syntax
  */
@@ -52,91 +52,71 @@ export async function readCatalogue(text: string | undefined): Promise<readonly 
     tables = parse(text)["model"];
   } catch (cause) {
     if (!(cause instanceof TomlError)) throw cause;
-    throw new SpellError("config-syntax", `the catalogue is no TOML: ${cause.message}`, { where: `line ${cause.line}`, cause });
+    throw new SpellError("config-syntax", `the catalogue is not TOML: ${cause.message}`, { where: `line ${cause.line}`, cause });
   }
-  if (!Array.isArray(tables)) throw new SpellError("config-value", "the catalogue: wanted tables [[model]]; got none", { where: "model" });
+  if (!Array.isArray(tables)) throw new SpellError("config-value", "the catalogue: expected tables [[model]]", { where: "model" });
   const own = tables.map((table, index) => readEntry(table, `the catalogue, model ${index + 1}`));
   const taken = new Set(own.flatMap(({ name, aliases }) => [name, ...aliases].map((each) => each.toLowerCase())));
   return [...own, ...builtinCatalogue().filter(({ name }) => !taken.has(name.toLowerCase()))];
 }
 
-/** @returns the entry of a name or alias, without regard to case */
+/** @returns the entry of a name or alias; upper and lower case are equal */
 export function findEntry(catalogue: readonly CatalogueEntry[], name: string): CatalogueEntry | undefined {
-  const wanted = name.toLowerCase();
-  return catalogue.find((entry) => entry.name.toLowerCase() === wanted || entry.aliases.some((alias) => alias.toLowerCase() === wanted));
+  return catalogue.find((entry) => [entry.name, ...entry.aliases].some((each) => each.toLowerCase() === name.toLowerCase()));
 }
 
 function readEntry(table: unknown, where: string): CatalogueEntry {
-  if (!isObject(table)) throw new SpellError("config-value", `${where}: wanted a table`, { where });
-  const fail = (key: string, wanted: string): SpellError =>
-    new SpellError("config-value", `${where}, ${key}: wanted ${wanted}; got ${JSON.stringify(table[key]) ?? "nothing"}`, { where: key });
-  const text = (key: string): string => {
-    const value = table[key];
-    if (typeof value !== "string" || value === "" || value.length > 500) throw fail(key, "text");
+  if (!isObject(table)) throw new SpellError("config-value", `${where}: expected a table`, { where });
+  const known = new Set<string>();
+  const read = (key: string): unknown => {
+    known.add(key);
+    return table[key];
+  };
+  const fail = (key: string, expected: string): SpellError =>
+    new SpellError("config-value", `${where}, ${key}: expected ${expected}, got ${JSON.stringify(table[key]) ?? "nothing"}`, { where: key });
+  const text = (key: string, expected = "text", form = /^[^]{1,500}$/): string => {
+    const value = read(key);
+    if (typeof value !== "string" || !form.test(value)) throw fail(key, expected);
     return value;
   };
+  const optional = (key: string, expected?: string, form?: RegExp): string | undefined =>
+    read(key) === undefined ? undefined : text(key, expected, form);
   const count = (key: string): number => {
-    const value = table[key];
-    if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) throw fail(key, "a whole number");
+    const value = read(key);
+    if (!isCount(value)) throw fail(key, "a whole number");
     return value;
   };
   const list = (key: string): readonly string[] => {
-    const value = table[key] ?? [];
+    const value = read(key) ?? [];
     if (!Array.isArray(value) || !value.every((each) => typeof each === "string")) throw fail(key, "a list of names");
     return value;
   };
-  const optional = (key: string): string | undefined => (table[key] === undefined ? undefined : text(key));
-  const unknown = Object.keys(table).find((key) => !keys.has(key));
-  if (unknown !== undefined) throw new SpellError("config-value", `${where}: unknown key ${unknown}`, { where: unknown });
-  const kind = kinds.find((each) => each === table["kind"]);
+  const kind = kinds.find((each) => each === read("kind"));
   if (kind === undefined) throw fail("kind", kinds.join(", "));
-  const bundled = table["bundled"] === true;
-  const source = optional("source");
-  const spec = source === undefined ? undefined : parseModelSpec(source);
-  if (spec !== undefined && spec.kind !== "hf") throw fail("source", "hf:OWNER/REPO");
-  if (spec === undefined && !bundled) throw fail("source", "hf:OWNER/REPO");
-  const sha256 = optional("sha256");
-  if (sha256 !== undefined && !/^[0-9a-f]{64}$/.test(sha256)) throw fail("sha256", "64 hex digits");
-  const file = optional("file");
-  if (file !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._{}-]*\.gguf$/.test(file)) throw fail("file", "a .gguf file with {Q} or {q}");
-  const [defaultQuant, licenseUrl, revision] = [optional("default_quant"), optional("license_url"), optional("revision")];
-  return {
+  const bundled = read("bundled") === true;
+  const address = optional("source");
+  const source = address === undefined ? undefined : parseModelSpec(address);
+  if (source === undefined ? !bundled : source.kind !== "hf") throw fail("source", "hf:OWNER/REPO");
+  const entry = {
     name: checkModelName(text("name")),
     aliases: list("aliases").map(checkModelName),
     description: text("description"),
     kind,
-    source: spec === undefined ? undefined : { owner: spec.owner, repo: spec.repo },
-    file,
+    source: source?.kind === "hf" ? { owner: source.owner, repo: source.repo } : undefined,
+    file: optional("file", "a .gguf file with {Q} or {q}", /^[A-Za-z0-9][A-Za-z0-9._{}-]*\.gguf$/),
     quants: list("quants"),
-    defaultQuant,
+    defaultQuant: optional("default_quant"),
     sizeBytes: count("size_bytes"),
     parameterCount: count("parameter_count"),
     contextLength: count("context_length"),
     license: text("license"),
-    licenseUrl,
-    recommended: table["recommended"] === true,
+    licenseUrl: optional("license_url"),
+    recommended: read("recommended") === true,
     bundled,
-    revision,
-    sha256,
+    revision: optional("revision"),
+    sha256: optional("sha256", "64 hex digits", /^[0-9a-f]{64}$/),
   };
+  const unknown = Object.keys(table).find((key) => !known.has(key));
+  if (unknown !== undefined) throw new SpellError("config-value", `${where}: unknown key ${unknown}`, { where: unknown });
+  return entry;
 }
-
-const keys: ReadonlySet<string> = new Set([
-  "name",
-  "aliases",
-  "description",
-  "kind",
-  "source",
-  "file",
-  "quants",
-  "default_quant",
-  "size_bytes",
-  "parameter_count",
-  "context_length",
-  "license",
-  "license_url",
-  "recommended",
-  "bundled",
-  "revision",
-  "sha256",
-]);

@@ -1,4 +1,4 @@
-/** Which files of a repository make the model somebody asked for: decided on the list alone. */
+/** Which files of a repository make the model that was asked for. Decided from the list alone. */
 import type { PlannedVariant } from "../download/pull.ts";
 import { SpellError } from "../errors.ts";
 import { formatCount } from "../formats/format-count.ts";
@@ -23,19 +23,19 @@ export interface HubFile {
   readonly gitSha1?: string | undefined;
 }
 
-/** What somebody asked for in a repository. */
+/** What was asked for in a repository. */
 export interface HubWish {
   readonly spec: HfSpec;
-  /** the short name it was asked for by */
+  /** the catalogue entry, if a short name was given */
   readonly entry?: CatalogueEntry | undefined;
-  /** the variant of the spec, or of --quantization */
+  /** of the spec, or the option quantization */
   readonly variant?: string | undefined;
 }
 
-/** Quants taken where nobody names one, best compromise first. */
+/** Quants to take by default, best compromise first. */
 const usualQuants = ["Q4_K_M", "Q5_K_M", "Q4_K_S", "Q4_0", "Q8_0", "F16"] as const;
 const quantForm = /(?:^|[-._/])((?:i?q[0-9]+(?:_[a-z0-9]+)*|f16|f32|bf16|mxfp4|tq[12]_0))(?=[-._]|$)/i;
-/** Everything a T5 folder may need; weights apart. */
+/** Files of a T5 folder besides weights and tokenizer. */
 const t5Files = ["config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
 
 export interface ChosenFiles {
@@ -45,30 +45,25 @@ export interface ChosenFiles {
 }
 
 /** @throws SpellError model-variant-unknown, model-ambiguous, model-layout, gguf-shard, net-not-found with the files there are */
-export function chooseFiles(listing: HubListing, { spec, entry, variant }: HubWish, defaultQuant: string): ChosenFiles {
+export function chooseFiles(listing: HubListing, wish: HubWish, defaultQuant: string): ChosenFiles {
   const { files } = listing;
   const where = `hf:${listing.owner}/${listing.repo}`;
-  if (spec.file !== undefined) {
-    const file = files.find(({ path }) => path === spec.file) ?? files.find(({ path }) => path.toLowerCase() === spec.file?.toLowerCase());
-    if (file === undefined) {
-      throw new SpellError("net-not-found", `${where} has no file ${spec.file}; it has ${shown(files)}`, {
-        where,
-        details: { files: files.slice(0, 100).map(({ path }) => path) },
-      });
-    }
-    return { files: withShards(file, files) };
+  const name = wish.spec.file;
+  if (name !== undefined) {
+    const file = files.find(({ path }) => path === name) ?? files.find(({ path }) => path.toLowerCase() === name.toLowerCase());
+    if (file !== undefined) return { files: withShards(file, files) };
+    const details = { files: files.slice(0, 100).map(({ path }) => path) };
+    throw new SpellError("net-not-found", `${where} has no file ${name}; it has ${shown(files)}`, { where, details });
   }
   const models = files.filter(({ path }) => isModelGguf(path));
-  if (models.length > 0) return chooseQuant(models, files, where, entry, variant, defaultQuant);
-  return { files: chooseFolder(files, where) };
+  return models.length > 0 ? chooseQuant(models, files, where, wish, defaultQuant) : { files: chooseFolder(files, where) };
 }
 
 function chooseQuant(
   models: readonly HubFile[],
   files: readonly HubFile[],
   where: string,
-  entry: CatalogueEntry | undefined,
-  variant: string | undefined,
+  { entry, variant }: HubWish,
   defaultQuant: string,
 ): ChosenFiles {
   const byQuant = new Map<string, HubFile>();
@@ -83,35 +78,29 @@ function chooseQuant(
     const isWhole = parts.every((part) => typeof part !== "string");
     return isWhole ? [{ name, sizeBytes: withShards(file, files).reduce((sum, { size }) => sum + size, 0) }] : [];
   });
-  const listed = [...byQuant].map(([quant, file]) => `${quant} (${formatCount(file.size)} bytes)`).join(", ");
-  if (variant !== undefined) {
-    const file = find(variant.toUpperCase());
-    if (file !== undefined) return { files: withShards(file, files), variant: variant.toUpperCase(), variants };
-    const [first] = byQuant.keys();
-    const name = entry?.name ?? where;
-    throw new SpellError("model-variant-unknown", `${where} has no ${variant}; it has ${listed === "" ? shown(models) : listed}`, {
-      where,
-      actions: first === undefined ? [] : [{ kind: "pull", model: `${name}:${first}` }],
-      details: { variants: [...byQuant.keys()] },
-    });
-  }
-  for (const quant of [defaultQuant, ...(entry?.defaultQuant === undefined ? [] : [entry.defaultQuant]), ...usualQuants]) {
+  for (const quant of variant === undefined ? [defaultQuant, entry?.defaultQuant ?? defaultQuant, ...usualQuants] : [variant]) {
     const file = find(quant.toUpperCase());
     if (file !== undefined) return { files: withShards(file, files), variant: quant.toUpperCase(), variants };
   }
-  const [only, second] = models;
-  if (only !== undefined && second === undefined) {
-    const quant = quantOf(only.path);
-    return { files: withShards(only, files), variant: quant };
+  const quants = [...byQuant.keys()];
+  const listed = [...byQuant].map(([quant, file]) => `${quant} (${formatCount(file.size)} bytes)`).join(", ") || shown(models);
+  if (variant !== undefined) {
+    throw new SpellError("model-variant-unknown", `${where} has no ${variant}; it has ${listed}`, {
+      where,
+      actions: quants.slice(0, 1).map((first) => ({ kind: "pull", model: `${entry?.name ?? where}:${first}` })),
+      details: { variants: quants },
+    });
   }
-  throw new SpellError("model-ambiguous", `${where} holds several models: ${listed === "" ? shown(models) : listed}`, {
+  const [first] = models;
+  if (first !== undefined && models.length === 1) return { files: withShards(first, files), variant: quantOf(first.path) };
+  throw new SpellError("model-ambiguous", `${where} has several models: ${listed}`, {
     where,
-    actions: [{ kind: "pull", model: `${where}/${only?.path ?? ""}` }],
-    details: { files: models.map(({ path }) => path), variants: [...byQuant.keys()] },
+    actions: [{ kind: "pull", model: `${where}/${first?.path ?? ""}` }],
+    details: { files: models.map(({ path }) => path), variants: quants },
   });
 }
 
-/** First parts and whole files; projectors and importance matrices are no models. */
+/** Whole files and first parts. Projectors and importance matrices do not count. */
 function isModelGguf(path: string): boolean {
   const name = path.slice(path.lastIndexOf("/") + 1);
   return /\.gguf$/i.test(name) && (parseShardName(name)?.index ?? 1) === 1 && !/mmproj|imatrix/i.test(name);
@@ -122,7 +111,7 @@ function quantOf(path: string): string | undefined {
   return quantForm.exec(name)?.[1]?.toUpperCase();
 }
 
-/** All parts of a split model, in order; the hub must have each. */
+/** All parts of a split model, in order. @throws SpellError gguf-shard if one is missing */
 function withShards(file: HubFile, files: readonly HubFile[]): readonly HubFile[] {
   return partsOf(file, files).map((part) => {
     if (typeof part === "string") throw new SpellError("gguf-shard", `the repository lacks ${part}`, { where: part });
@@ -130,15 +119,15 @@ function withShards(file: HubFile, files: readonly HubFile[]): readonly HubFile[
   });
 }
 
-/** @returns all parts of a split model, in order; the path of each that is not there */
+/** @returns all parts of a split model, in order; a path stands for a missing one */
 function partsOf(file: HubFile, files: readonly HubFile[]): readonly (HubFile | string)[] {
   const name = file.path.slice(file.path.lastIndexOf("/") + 1);
   const shard = parseShardName(name);
   if (shard === undefined) return [file];
   const folder = file.path.slice(0, -name.length);
   return Array.from({ length: shard.count }, (_, index) => {
-    const wanted = `${folder}${name.replace(/-\d{5}-of-/, `-${String(index + 1).padStart(5, "0")}-of-`)}`;
-    return files.find(({ path }) => path === wanted) ?? wanted;
+    const part = folder + name.replace(/-\d{5}-of-/, `-${String(index + 1).padStart(5, "0")}-of-`);
+    return files.find(({ path }) => path === part) ?? part;
   });
 }
 
@@ -154,25 +143,21 @@ function chooseFolder(files: readonly HubFile[], where: string): readonly HubFil
   const extras = t5Files.flatMap(named);
   const graphs = files.filter(({ path }) => /^(onnx\/)?(encoder_model|decoder_model_merged)\.onnx(_data)?$/.test(path));
   if (named("config.json").length === 0 || tokenizer.length === 0 || (weights.length === 0 && graphs.length < 2)) {
-    throw new SpellError(
-      "model-layout",
-      `${where}: no model found; wanted a .gguf file, or config.json, model.safetensors and tokenizer.json; got ${shown(files)}`,
-      { where },
-    );
+    const expected = "a .gguf file, or config.json, model.safetensors and tokenizer.json";
+    throw new SpellError("model-layout", `${where}: no model found; expected ${expected}, got ${shown(files)}`, { where });
   }
   return [...extras, ...tokenizer, ...(weights.length > 0 ? weights : graphs)];
 }
 
 function shown(files: readonly HubFile[]): string {
   const names = files.slice(0, 12).map(({ path }) => path);
-  return files.length === 0
-    ? "no files"
-    : `${names.join(", ")}${files.length > names.length ? ` and ${files.length - names.length} more` : ""}`;
+  const more = files.length > names.length ? ` and ${files.length - names.length} more` : "";
+  return `${names.join(", ") || "no files"}${more}`;
 }
 
 /**
- * Every model that files of a repository may make, as somebody would ask for it; whether they do is seen by looking at them.
- * @param revision of the spec, where it is not the newest
+ * Every model that the files of a repository may make, as it would be asked for. Only the files themselves tell whether they do.
+ * @param revision of the spec; undefined: the newest
  */
 export function wishesOf(
   { owner, repo, files, commit }: HubListing,
@@ -180,13 +165,13 @@ export function wishesOf(
   revision?: string,
 ): readonly HubWish[] {
   const spec: HfSpec = { kind: "hf", owner, repo, revision };
-  const isSame = ({ source, revision: pin }: CatalogueEntry): boolean =>
-    source?.owner.toLowerCase() === owner.toLowerCase() &&
-    source.repo.toLowerCase() === repo.toLowerCase() &&
-    (pin === undefined ? revision === undefined : pin === commit);
-  const entry = catalogue.find(isSame);
+  const name = `${owner}/${repo}`.toLowerCase();
+  const entry = catalogue.find(({ source, revision: pin }) => {
+    const isPinned = pin === undefined ? revision === undefined : pin === commit;
+    return isPinned && source !== undefined && `${source.owner}/${source.repo}`.toLowerCase() === name;
+  });
   const models = files.filter(({ path }) => isModelGguf(path));
-  if (models.length === 0) return [{ spec, entry: entry === undefined || entry.file !== undefined ? undefined : entry }];
+  if (models.length === 0) return [{ spec, entry: entry?.file === undefined ? entry : undefined }];
   const seen = new Set<string>();
   return models.flatMap(({ path }): readonly HubWish[] => {
     const quant = quantOf(path);
@@ -195,7 +180,7 @@ export function wishesOf(
       const isListed = entry !== undefined && path === fileOfQuant(entry, quant);
       return [{ spec, variant: quant, entry: isListed ? entry : undefined }];
     }
-    return path.includes("/") ? [] : [{ spec: { ...spec, file: path } }]; // a spec has no folders
+    return path.includes("/") ? [] : [{ spec: { ...spec, file: path } }]; // a spec cannot name folders
   });
 }
 

@@ -1,13 +1,15 @@
 /**
- * The Hugging Face Hub: what a repository holds, where its files are, and how they are checked. It asks for lists; bytes are fetched by download/.
- * Which files make a model is in hub-files.ts.
+ * The Hugging Face Hub: the files of a repository, their addresses and hashes. It asks for lists; download/ fetches bytes.
+ * hub-files.ts says which files make a model.
  */
-import { type JsonRequestOptions, requestJson } from "../download/json-request.ts";
+import type { ArrivingFile } from "../download/arrived.ts";
+import { requestJson } from "../download/json-request.ts";
 import type { PlannedFile, PullPlan } from "../download/pull.ts";
 import type { Network } from "../download/request.ts";
+import type { RemoteFile } from "../download/transfer.ts";
 import { SpellError } from "../errors.ts";
 import { formatCount } from "../formats/format-count.ts";
-import { isObject } from "../json.ts";
+import { isCount, isObject } from "../json.ts";
 import { limits } from "../limits.ts";
 import type { ForeignModels, ManifestKey } from "../platform.ts";
 import type { ModelSettings } from "../spec/model-settings.ts";
@@ -24,75 +26,58 @@ export interface HubContext {
   readonly onRetry?: ((error: SpellError, waitMs: number) => void) | undefined;
 }
 
-/**
- * One request, and one more where another version is named than the newest.
- * @throws SpellError net-*, with the page to accept where the repository is gated
- */
+/** @throws SpellError net-*; net-gated names the page with the terms to accept */
 export async function listRepository(
   { owner, repo, revision }: Pick<HfSpec, "owner" | "repo" | "revision">,
   context: HubContext,
 ): Promise<HubListing> {
-  const { settings, network } = context;
-  refuseOffline(settings, `${owner}/${repo}`);
-  const address = `${settings.hfEndpoint}/api/models/${owner}/${repo}/revision/${encodeURIComponent(revision ?? "main")}?blobs=true`;
-  let value: Readonly<Record<string, unknown>>;
-  try {
-    ({ value } = await requestJson(address, network, { ...hubRequest(context, `${owner}/${repo}`), what: `hf:${owner}/${repo}` }));
-  } catch (error) {
+  const { settings, network, signal, onRetry } = context;
+  const name = `${owner}/${repo}`;
+  refuseOffline(settings, name);
+  const address = `${settings.hfEndpoint}/api/models/${name}/revision/${encodeURIComponent(revision ?? "main")}?blobs=true`;
+  const access = hubAccess(context, `${settings.hfEndpoint}/${name}`);
+  const answer = await requestJson(address, network, { ...access, signal, onRetry, what: `hf:${name}` }).catch((error: unknown) => {
     if (!(error instanceof SpellError) || error.code !== "net-not-found") throw error;
-    throw new SpellError("net-not-found", `the hub has no ${owner}/${repo} at ${revision ?? "main"}`, {
-      where: error.where,
-      hint: "Check the name and the revision.",
-      cause: error,
-    });
-  }
-  return readListing(owner, repo, value);
+    throw error.with({ message: `the hub has no ${name} at ${revision ?? "main"}`, hint: "Check the name and the revision." });
+  });
+  return readListing(owner, repo, answer.value);
 }
 
-/** Asked for with each request: in a page a person types it when the first one is refused. */
-export function secretOf({ hfToken }: Pick<HubContext["settings"], "hfToken">): { readonly secret?: string | undefined } {
-  const token = hfToken?.();
-  return token === undefined ? {} : { secret: `Bearer ${token}` };
-}
-
-function hubRequest({ settings, allowHosts, signal, onRetry }: HubContext, name: string): Omit<JsonRequestOptions, "what"> {
-  return {
-    isTrusted: true,
-    gatePage: `${settings.hfEndpoint}/${name}`,
-    ...secretOf(settings),
-    ...(allowHosts === undefined ? {} : { allowHosts }),
-    ...(signal === undefined ? {} : { signal }),
-    ...(onRetry === undefined ? {} : { onRetry }),
-  };
+/**
+ * What every request to the hub carries. The token is read for each one: on a page a person types it after the first refusal.
+ * @param gatePage address with the terms to accept
+ */
+export function hubAccess({ settings, allowHosts }: HubContext, gatePage: string): Omit<RemoteFile, keyof ArrivingFile> {
+  const token = settings.hfToken?.();
+  return { isTrusted: true, gatePage, secret: token === undefined ? undefined : `Bearer ${token}`, allowHosts };
 }
 
 export function refuseOffline({ offline }: ModelSettings, what: string): void {
   if (!offline) return;
-  throw new SpellError("net-offline", `${what} is not asked for: downloads are switched off`, {
-    hint: "models.offline, HF_HUB_OFFLINE or --offline says so; models that are here run without a network.",
-    commands: ["llmspell model list"],
+  throw new SpellError("net-offline", `${what}: downloads are switched off`, {
+    hint: "The option offline, models.offline or HF_HUB_OFFLINE is set; cached models run without a network.",
+    actions: [{ kind: "list" }],
   });
 }
 
 function readListing(owner: string, repo: string, value: Readonly<Record<string, unknown>>): HubListing {
   const where = `hf:${owner}/${repo}`;
-  const fail = (what: string): SpellError => new SpellError("net-status", `${where}: the hub's list cannot be used: ${what}`, { where });
+  const fail = (what: string): SpellError => new SpellError("net-status", `${where}: the hub's list is damaged: ${what}`, { where });
   const { sha, siblings, cardData } = value;
-  if (typeof sha !== "string" || !/^[0-9a-f]{40}$/.test(sha)) throw fail("it names no commit");
-  if (!Array.isArray(siblings)) throw fail("it holds no files");
+  if (typeof sha !== "string" || !/^[0-9a-f]{40}$/.test(sha)) throw fail("it lacks the commit");
+  if (!Array.isArray(siblings)) throw fail("it lacks the files");
   if (siblings.length > limits.listingFiles)
-    throw fail(`it holds ${formatCount(siblings.length)} files; wanted at most ${formatCount(limits.listingFiles)}`);
+    throw fail(`expected at most ${formatCount(limits.listingFiles)} files, got ${formatCount(siblings.length)}`);
   const files = siblings.flatMap((entry: unknown): readonly HubFile[] => {
-    if (!isObject(entry) || typeof entry["rfilename"] !== "string") throw fail("a file has no name");
+    if (!isObject(entry) || typeof entry["rfilename"] !== "string") throw fail("a file lacks its name");
     const path = entry["rfilename"];
-    if (!isSafePath(path)) return []; // nothing of a model is named so
+    if (!isSafePath(path)) return []; // models have no such files
     const lfs = entry["lfs"];
     const size = isObject(lfs) ? lfs["size"] : entry["size"];
-    if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0 || size > limits.fileBytes)
-      throw fail(`${path} has no size that can be`);
+    if (!isCount(size) || size > limits.fileBytes) throw fail(`the size of ${path}`);
     const sha256 = isObject(lfs) ? (lfs["sha256"] ?? lfs["oid"]) : undefined;
     if (sha256 !== undefined && (typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256)))
-      throw fail(`${path} has no hash that can be`);
+      throw fail(`the hash of ${path}`);
     const git = entry["blobId"];
     const gitSha1 = sha256 === undefined && typeof git === "string" && /^[0-9a-f]{40}$/.test(git) ? git : undefined;
     return [{ path, size, sha256, gitSha1 }];
@@ -101,7 +86,7 @@ function readListing(owner: string, repo: string, value: Readonly<Record<string,
   return { owner, repo, commit: sha, files, license };
 }
 
-/** Forward slashes, no way upwards, nothing a file system could read otherwise. */
+/** Only forward slashes and plain names; no dots that lead upwards. */
 function isSafePath(path: string): boolean {
   return (
     path.length <= 300 &&
@@ -111,71 +96,46 @@ function isSafePath(path: string): boolean {
 
 /** @throws SpellError model-variant-unknown, model-ambiguous, model-layout, net-not-found with the files there are */
 export function planRepository(listing: HubListing, { spec, entry, variant }: HubWish, context: HubContext): PullPlan {
-  const { settings } = context;
-  const name = `${listing.owner}/${listing.repo}`;
-  const chosen = chooseFiles(listing, { spec, entry, variant }, settings.defaultQuantization);
-  const pinned = entry?.sha256;
-  const files = chosen.files.map(
-    ({ path, size, sha256, gitSha1 }): PlannedFile => ({
-      kind: "remote",
-      remote: {
-        path,
-        url: `${settings.hfEndpoint}/${name}/resolve/${listing.commit}/${path.split("/").map(encodeURIComponent).join("/")}`,
-        size,
-        ...(pinned !== undefined && chosen.files.length === 1 && chosen.variant === entry?.defaultQuant
-          ? { sha256: pinned }
-          : sha256 === undefined
-            ? {}
-            : { sha256 }),
-        ...(gitSha1 === undefined ? {} : { gitSha1 }),
-        isTrusted: true,
-        gatePage: `${settings.hfEndpoint}/${name}`,
-        ...secretOf(settings),
-        ...(context.allowHosts === undefined ? {} : { allowHosts: context.allowHosts }),
-      },
-    }),
-  );
-  const license = entry?.license ?? listing.license;
+  const { owner, repo, commit, license } = listing;
+  const chosen = chooseFiles(listing, { spec, entry, variant }, context.settings.defaultQuantization);
+  const pinned = chosen.files.length === 1 && chosen.variant === entry?.defaultQuant ? entry?.sha256 : undefined;
+  const page = `${context.settings.hfEndpoint}/${owner}/${repo}`;
+  const files = chosen.files.map(({ path, size, sha256, gitSha1 }): PlannedFile => {
+    const url = `${page}/resolve/${commit}/${path.split("/").map(encodeURIComponent).join("/")}`;
+    return { kind: "remote", remote: { path, url, size, sha256: pinned ?? sha256, gitSha1, ...hubAccess(context, page) } };
+  });
   return {
     id: idOf(spec, entry, chosen.variant),
     key: keyOf(spec, entry, chosen.variant ?? spec.file),
-    source: `hf:${name}`,
-    revision: listing.commit,
-    license,
-    licenseUrl: entry?.licenseUrl === undefined ? undefined : entry.licenseUrl,
+    source: `hf:${owner}/${repo}`,
+    revision: commit,
+    license: entry?.license ?? license,
+    licenseUrl: entry?.licenseUrl,
     byDefault: variant === undefined && spec.file === undefined ? true : undefined,
     files,
-    variants: chosen.variants === undefined || chosen.variants.length < 2 ? undefined : chosen.variants,
+    variants: (chosen.variants?.length ?? 0) < 2 ? undefined : chosen.variants,
   };
 }
 
-export function idOf(spec: HfSpec, entry: CatalogueEntry | undefined, variant: string | undefined): string {
-  if (entry !== undefined) return `${entry.name}${variant === undefined ? "" : `:${variant}`}`;
-  const { owner, repo, file, revision } = spec;
-  return printModelSpec({
-    kind: "hf",
-    owner,
-    repo,
-    ...(file === undefined ? (variant === undefined ? {} : { variant }) : { file }),
-    ...(revision === undefined ? {} : { revision }),
-  });
+export function idOf({ owner, repo, file, revision }: HfSpec, entry: CatalogueEntry | undefined, variant: string | undefined): string {
+  if (entry !== undefined) return printModelSpec({ kind: "name", name: entry.name, variant });
+  return printModelSpec({ kind: "hf", owner, repo, file, revision, variant: file === undefined ? variant : undefined });
 }
 
 /** @param variant quant or file; undefined for a T5 folder */
 function keyOf(spec: HfSpec, entry: CatalogueEntry | undefined, variant: string | undefined): ManifestKey {
-  const last = variant === undefined ? "t5" : variant.toLowerCase();
-  if (entry !== undefined) return ["catalogue", entry.name.toLowerCase(), last];
-  return [...hubPrefix(spec), last];
+  const prefix = entry === undefined ? hubPrefix(spec) : ["catalogue", entry.name.toLowerCase()];
+  return [...prefix, variant?.toLowerCase() ?? "t5"];
 }
 
-/** Where manifests of a repository, or of one revision of it, lie. */
+/** First parts of the keys of a repository's manifests, or of those of one revision. */
 export function hubPrefix({ owner, repo, revision }: Pick<HfSpec, "owner" | "repo" | "revision">): ManifestKey {
   return ["hf", owner.toLowerCase(), repo.toLowerCase(), ...(revision === undefined ? [] : [`@${revision}`])];
 }
 
 /**
- * Files of a plan that lie in the cache of Hugging Face's own tools are taken from there.
- * @returns the plan with those files in place; the same where there are none
+ * Takes files of a plan from the cache of Hugging Face's own tools where they are cached.
+ * @returns the plan with those files as external ones; the plan itself without such files
  */
 export async function reuseCache(
   plan: PullPlan,
@@ -185,21 +145,20 @@ export async function reuseCache(
   if (foreign === undefined || !settings.reuseHfCache || plan.revision === undefined) return plan;
   const cached = await foreign.findHubFiles(owner, repo, plan.revision);
   if (cached === undefined) return plan;
-  let isUsed = false;
   const files = plan.files.map((file): PlannedFile => {
     if (file.kind !== "remote") return file;
-    const found = cached.files.find(({ path }) => path === file.remote.path);
-    if (found === undefined || (file.remote.size !== undefined && found.source.size !== file.remote.size)) return file;
-    if (found.sha256 !== undefined && file.remote.sha256 !== undefined && found.sha256 !== file.remote.sha256) return file;
-    isUsed = true;
-    const [sha256, gitSha1] = [file.remote.sha256 ?? found.sha256, file.remote.gitSha1 ?? found.gitSha1];
-    const hashes = { sha256, gitSha1 };
-    return { kind: "external", external: { path: file.remote.path, source: found.source, verified: "size", ...hashes } };
+    const { path, size, sha256, gitSha1 } = file.remote;
+    const found = cached.files.find((each) => each.path === path);
+    if (found === undefined || found.source.size !== (size ?? found.source.size)) return file;
+    const hashes = { sha256: sha256 ?? found.sha256, gitSha1: gitSha1 ?? found.gitSha1 };
+    if (hashes.sha256 !== (found.sha256 ?? hashes.sha256)) return file;
+    return { kind: "external", external: { path, source: found.source, verified: "size", ...hashes } };
   });
+  const isUsed = files.some((file, index) => file !== plan.files[index]);
   return isUsed ? { ...plan, files, source: files.every(({ kind }) => kind === "external") ? "hf-cache" : plan.source } : plan;
 }
 
-/** A listing made of the cache alone, for machines without a network. */
+/** A listing made from the cache alone, without the network. @returns undefined if the cache has nothing of it */
 export async function listCached(
   { owner, repo, revision }: Pick<HfSpec, "owner" | "repo" | "revision">,
   foreign: ForeignModels,

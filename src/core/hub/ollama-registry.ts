@@ -1,5 +1,5 @@
 /**
- * The Ollama registry: a manifest, and blobs by digest. Of an image only the model itself is fetched: it is plain GGUF, with its own template.
+ * The Ollama registry: a manifest, and blobs by digest. Only the model layer of an image is fetched: a plain GGUF with its own template.
  * Source: Docker Registry HTTP API v2, as registry.ollama.ai speaks it.
  */
 import { requestJson } from "../download/json-request.ts";
@@ -8,7 +8,7 @@ import { type Network, request } from "../download/request.ts";
 import { SpellError } from "../errors.ts";
 import { discard } from "../formats/byte-source.ts";
 import { formatCount } from "../formats/format-count.ts";
-import { isObject } from "../json.ts";
+import { isCount, isObject } from "../json.ts";
 import { limits } from "../limits.ts";
 import type { ForeignModels, ManifestKey } from "../platform.ts";
 import { type OllamaSpec, printModelSpec } from "../spec/model-spec.ts";
@@ -24,119 +24,84 @@ interface Layer {
   readonly size: number;
 }
 
-export function registryKey({ namespace, name, tag }: OllamaSpec): ManifestKey {
-  return ["ollama", namespace ?? "library", name, (tag ?? "latest").toLowerCase()];
+export function registryKey({ namespace = "library", name, tag = "latest" }: OllamaSpec): ManifestKey {
+  return ["ollama", namespace, name, tag.toLowerCase()];
 }
 
 /** @throws SpellError net-*, model-layout */
 export async function planRegistry(spec: OllamaSpec, context: HubContext): Promise<PullPlan> {
-  const { settings, network, foreign } = context;
-  const id = printModelSpec({
-    kind: "registry",
-    namespace: spec.namespace,
-    name: spec.name,
-    tag: spec.tag ?? "latest",
-    backend: "candle", // without it the name is one of a server's, where one is declared
-  });
-  const path = `${spec.namespace ?? "library"}/${spec.name}`;
+  const { settings, network, foreign, allowHosts, signal, onRetry } = context;
+  const { namespace, name, tag = "latest" } = spec;
+  // without the backend the name is one of an Ollama server, if one is configured
+  const id = printModelSpec({ kind: "registry", namespace, name, tag, backend: "candle" });
+  const path = `${namespace ?? "library"}/${name}`;
   const base = { id, key: registryKey(spec), source: `ollama:${path}` };
   if (foreign !== undefined && settings.reuseOllamaStore) {
-    const there = await openStored(foreign, path, spec.tag ?? "latest");
-    if (there !== undefined) return { ...base, source: "ollama-store", files: [there] };
+    const stored = await openStored(foreign, path, tag);
+    if (stored !== undefined) return { ...base, source: "ollama-store", files: [stored] };
   }
   refuseOffline(settings, id);
-  const registry = settings.ollamaRegistry;
-  const secret = await askToken(`${registry}/v2/${path}/manifests/${spec.tag ?? "latest"}`, network, context);
-  const shared = {
-    isTrusted: true,
-    secret,
-    allowHosts: context.allowHosts,
-  };
-  const { value } = await requestJson(`${registry}/v2/${path}/manifests/${spec.tag ?? "latest"}`, network, {
-    ...shared,
-    what: id,
-    headers: { accept: manifestType },
-    ...(context.signal === undefined ? {} : { signal: context.signal }),
-    ...(context.onRetry === undefined ? {} : { onRetry: context.onRetry }),
-  });
-  const model = readImage(value, id);
-  const remote = {
-    path: `${spec.name}-${spec.tag ?? "latest"}.gguf`,
-    url: `${registry}/v2/${path}/blobs/${model.digest}`,
-    size: model.size,
-    sha256: model.digest.slice("sha256:".length),
-    ...shared,
-  };
+  const image = `${settings.ollamaRegistry}/v2/${path}`;
+  const address = `${image}/manifests/${tag}`;
+  const access = { isTrusted: true, secret: await askToken(address, network, context), allowHosts };
+  const headers = { accept: manifestType };
+  const { value } = await requestJson(address, network, { ...access, what: id, headers, signal, onRetry });
+  const { digest, size } = readImage(value, id);
+  const remote = { path: `${name}-${tag}.gguf`, url: `${image}/blobs/${digest}`, size, sha256: hexOf(digest), ...access };
   return { ...base, files: [{ kind: "remote", remote }] };
 }
 
 /** The model layer of an image. */
 function readImage(value: Readonly<Record<string, unknown>>, id: string): Layer {
   const fail = (code: "net-status" | "net-size" | "net-too-big", what: string): SpellError =>
-    new SpellError(code, `${id}: the registry's manifest cannot be used: ${what}`, { where: id });
-  if (value["schemaVersion"] !== 2) throw fail("net-status", "it is of an unknown version");
+    new SpellError(code, `${id}: the registry's manifest is damaged: ${what}`, { where: id });
+  if (value["schemaVersion"] !== 2) throw fail("net-status", "unknown version");
   if (value["mediaType"] !== undefined && value["mediaType"] !== manifestType)
-    throw fail("net-status", `it is ${JSON.stringify(value["mediaType"])}`);
+    throw fail("net-status", `unknown type ${JSON.stringify(value["mediaType"])}`);
   const { layers, config } = value;
-  if (!Array.isArray(layers)) throw fail("net-status", "it holds no layers");
-  if (layers.length > limits.registryLayers) throw fail("net-too-big", `it holds ${formatCount(layers.length)} layers`);
+  if (!Array.isArray(layers)) throw fail("net-status", "it lacks layers");
+  if (layers.length > limits.registryLayers) throw fail("net-too-big", `${formatCount(layers.length)} layers`);
   const read = (layer: unknown): Layer => {
-    if (!isObject(layer) || typeof layer["mediaType"] !== "string" || typeof layer["digest"] !== "string")
-      throw fail("net-status", "a layer is not told completely");
-    const { mediaType, digest, size } = layer;
-    if (!/^sha256:[0-9a-f]{64}$/.test(digest as string)) throw fail("net-status", `${JSON.stringify(digest)} is no digest`);
-    if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0 || size > limits.fileBytes)
-      throw fail("net-status", "a layer has no size that can be");
-    return { mediaType: mediaType as string, digest: digest as string, size };
+    const { mediaType, digest, size } = isObject(layer) ? layer : {};
+    if (typeof mediaType !== "string" || typeof digest !== "string") throw fail("net-status", "a layer is incomplete");
+    if (!/^sha256:[0-9a-f]{64}$/.test(digest)) throw fail("net-status", `expected a digest, got ${JSON.stringify(digest.slice(0, 80))}`);
+    if (!isCount(size) || size > limits.fileBytes) throw fail("net-status", "the size of a layer");
+    return { mediaType, digest, size };
   };
   const all = layers.map(read);
   const strange = all.find(({ mediaType }) => !layerTypes.test(mediaType));
-  if (strange !== undefined) throw fail("net-status", `a layer is ${JSON.stringify(strange.mediaType.slice(0, 80))}`);
+  if (strange !== undefined) throw fail("net-status", `unknown layer ${JSON.stringify(strange.mediaType.slice(0, 80))}`);
   if (config !== undefined && read(config).size > limits.registryTextBytes) throw fail("net-size", "its configuration is too long");
-  const text = all.find(
-    ({ mediaType, size }) => /(template|system|params|license|messages|prompt)$/.test(mediaType) && size > limits.registryTextBytes,
-  );
+  const texts = all.filter(({ mediaType }) => /(template|system|params|license|messages|prompt)$/.test(mediaType));
+  const text = texts.find(({ size }) => size > limits.registryTextBytes);
   if (text !== undefined) throw fail("net-size", `${text.mediaType} is too long`);
   if (new Set(all.map(({ digest, mediaType }) => `${digest} ${mediaType}`)).size !== all.length)
     throw fail("net-size", "it lists a blob twice");
   const models = all.filter(({ mediaType }) => mediaType === modelType);
-  const [model, second] = models;
-  if (model === undefined || second !== undefined) {
-    throw new SpellError("model-layout", `${id}: wanted one model; the image holds ${models.length}`, { where: id });
-  }
-  return model;
+  if (models[0] === undefined || models.length > 1)
+    throw new SpellError("model-layout", `${id}: expected one model in the image, got ${models.length}`, { where: id });
+  return models[0];
 }
 
 /**
- * Some registries want a token even from those who need none. It is asked for at the registry's own host only.
- * @returns the value of Authorization, or undefined where nothing is wanted
+ * Some registries demand a token for public images too. It is requested at the registry's own host only.
+ * @returns the value of Authorization; undefined if the registry demands none
  */
 async function askToken(address: string, network: Network, { signal, allowHosts }: HubContext): Promise<string | undefined> {
   const base = { isTrusted: true, allowHosts, signal };
-  const { response, url } = await request(address, network, {
-    ...base,
-    what: "the registry",
-    method: "HEAD",
-    headers: { accept: manifestType },
-  });
+  const headers = { accept: manifestType };
+  const { response, url } = await request(address, network, { ...base, what: "the registry", method: "HEAD", headers });
   await discard(response);
   if (response.status !== 401) return undefined;
   const challenge = response.headers.get("www-authenticate") ?? "";
   const part = (name: string): string | undefined => new RegExp(`${name}="([^"]{0,500})"`).exec(challenge)?.[1];
-  const realm = part("realm");
-  if (!/^bearer /i.test(challenge) || realm === undefined || !URL.canParse(realm)) {
-    throw new SpellError("net-auth", `${url.host} wants to know who asks, and does not say how`, {
-      where: url.host,
-      hint: "Pull the model with Ollama itself.",
-    });
-  }
+  const hint = "Pull the model with Ollama itself.";
+  const realm = part("realm") ?? "";
+  if (!/^bearer /i.test(challenge) || !URL.canParse(realm))
+    throw new SpellError("net-auth", `${url.host} demands a login of an unknown kind`, { where: url.host, hint });
   const service = new URL(realm);
-  if (service.host !== url.host || (service.protocol !== "https:" && service.protocol !== url.protocol)) {
-    throw new SpellError("net-auth", `${url.host} sends for a token to ${service.host}, another host; nothing is sent there`, {
-      where: service.host,
-      hint: "Pull the model with Ollama itself.",
-    });
-  }
+  if (service.host !== url.host || (service.protocol !== "https:" && service.protocol !== url.protocol))
+    throw new SpellError("net-auth", `${url.host} sends to ${service.host} for a token; other hosts are not asked`, { where: service.host, hint });
   for (const name of ["service", "scope"]) {
     const text = part(name);
     if (text !== undefined) service.searchParams.set(name, text);
@@ -146,7 +111,7 @@ async function askToken(address: string, network: Network, { signal, allowHosts 
   return typeof token === "string" && token.length <= 8192 ? `Bearer ${token}` : undefined;
 }
 
-/** The model in Ollama's own store on this machine. */
+/** The model in Ollama's own store on this machine, if it is complete there. */
 async function openStored(foreign: ForeignModels, path: string, tag: string): Promise<PlannedFile | undefined> {
   const manifest = await foreign.readOllamaManifest(`registry.ollama.ai/${path}`, tag);
   if (!isObject(manifest)) return undefined;
@@ -154,10 +119,12 @@ async function openStored(foreign: ForeignModels, path: string, tag: string): Pr
   try {
     layer = readImage(manifest, path);
   } catch {
-    return undefined; // what another tool keeps there is its own business
+    return undefined; // unreadable for us; the registry is asked instead
   }
   const name = `${path.slice(path.lastIndexOf("/") + 1)}-${tag}.gguf`;
   const source = await foreign.openOllamaBlob(layer.digest, name);
   if (source === undefined || source.size !== layer.size) return undefined;
-  return { kind: "external", external: { path: name, source, sha256: layer.digest.slice("sha256:".length), verified: "size" } };
+  return { kind: "external", external: { path: name, source, sha256: hexOf(layer.digest), verified: "size" } };
 }
+
+const hexOf = (digest: string): string => digest.slice("sha256:".length);

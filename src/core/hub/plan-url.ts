@@ -1,15 +1,12 @@
-/** A model at an address: what its server says about the file, before a byte of it is fetched. */
+/** A model at an address: what its server says about the file before it is fetched. */
 import type { PlannedFile, PullPlan } from "../download/pull.ts";
 import { request } from "../download/request.ts";
 import { discard } from "../formats/byte-source.ts";
 import { parseShardName } from "../gguf/shards.ts";
 import { printModelSpec, type UrlSpec } from "../spec/model-spec.ts";
-import { type HubContext, refuseOffline, secretOf } from "./hub.ts";
+import { type HubContext, hubAccess, refuseOffline } from "./hub.ts";
 
-/**
- * One file at an address; all parts of a split model where the name says so.
- * @throws SpellError net-*, spec-host
- */
+/** One file at an address, or all parts of a split model if the name is that of a part. @throws SpellError net-*, spec-host */
 export async function planUrl(spec: UrlSpec, context: HubContext): Promise<PullPlan> {
   const { network, settings, allowHosts, signal } = context;
   refuseOffline(settings, spec.url);
@@ -18,37 +15,19 @@ export async function planUrl(spec: UrlSpec, context: HubContext): Promise<PullP
   const shard = parseShardName(name);
   const count = shard?.count ?? 1;
   const isHub = url.origin === new URL(settings.hfEndpoint).origin;
-  const base = {
-    allowHosts,
-    ...(isHub ? secretOf(settings) : {}),
-    ...(isHub ? { isTrusted: true, gatePage: spec.url } : {}),
-  };
+  const access = isHub ? hubAccess(context, spec.url) : { allowHosts };
   const files: PlannedFile[] = [];
   let commit: string | undefined;
   for (let index = 1; index <= count; index += 1) {
     const path = shard === undefined ? name : name.replace(/-\d{5}-of-/, `-${String(index).padStart(5, "0")}-of-`);
     const address = spec.url.replace(encodeURIComponent(name), encodeURIComponent(path));
-    const { response, firstHeaders } = await request(address, network, {
-      ...base,
-      what: path,
-      method: "HEAD",
-      ...(signal === undefined ? {} : { signal }),
-    });
+    const { response, firstHeaders } = await request(address, network, { ...access, what: path, method: "HEAD", signal });
     await discard(response);
     const size = numberOf(firstHeaders.get("x-linked-size") ?? (response.ok ? response.headers.get("content-length") : null));
     const linked = /^"([0-9a-f]{64})"$/.exec(firstHeaders.get("x-linked-etag") ?? "")?.[1];
-    const sha256 = spec.sha256 ?? (isHub ? linked : undefined);
+    const sha256 = count > 1 ? undefined : (spec.sha256 ?? (isHub ? linked : undefined));
     commit ??= isHub ? (firstHeaders.get("x-repo-commit") ?? undefined) : undefined;
-    files.push({
-      kind: "remote",
-      remote: {
-        path,
-        url: address,
-        ...base,
-        ...(size === undefined ? {} : { size }),
-        ...(sha256 === undefined || count > 1 ? {} : { sha256 }),
-      },
-    });
+    files.push({ kind: "remote", remote: { path, url: address, ...access, size, sha256 } });
   }
   return {
     id: printModelSpec(spec),

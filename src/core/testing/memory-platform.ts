@@ -3,8 +3,8 @@ import { SpellError } from "../errors.ts";
 import { type ByteSource, bytesSource } from "../formats/byte-source.ts";
 import type { ArtifactStore, Isolate, LogEntry, Offer, Platform } from "../platform.ts";
 import type { GgufRuntime, Seq2SeqRuntime } from "../spec/runtime.ts";
+import { memoryStore } from "../store/memory-store.ts";
 import { runIsolatedTask } from "../text/isolated-tasks.ts";
-import { memoryStore } from "./memory-store.ts";
 import { scriptedRuntime } from "./scripted-runtime.ts";
 
 export interface MemoryPlatformOptions {

@@ -9,7 +9,7 @@ import type { Network } from "../../../src/core/download/request.ts";
 import { type RemoteFile, type TransferOptions, transferFile } from "../../../src/core/download/transfer.ts";
 import type { SpellError } from "../../../src/core/errors.ts";
 import type { ArtifactStore } from "../../../src/core/platform.ts";
-import { memoryStore } from "../../../src/core/testing/memory-store.ts";
+import { memoryStore } from "../../../src/core/store/memory-store.ts";
 import { noiseBytes } from "../../contract/artifact-store.ts";
 import { failure } from "../../support/failure.ts";
 import { startFaultServer } from "../../support/fault-server.mjs";

@@ -3,7 +3,7 @@ import { appendFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, utimesSyn
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { PullResult } from "../../../src/core/backends/models.ts";
-import { memoryStore } from "../../../src/core/testing/memory-store.ts";
+import { memoryStore } from "../../../src/core/store/memory-store.ts";
 import { fsArtifactStore } from "../../../src/node/store/fs-artifact-store.ts";
 import { failure } from "../../support/failure.ts";
 import { tinyGguf as gguf, sha256 } from "../support/local-llm.ts";

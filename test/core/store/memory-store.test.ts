@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { memoryStore } from "../../../src/core/testing/memory-store.ts";
+import { memoryStore } from "../../../src/core/store/memory-store.ts";
 import { artifactStoreContract, noiseBytes } from "../../contract/artifact-store.ts";
 
 artifactStoreContract("memory", async () => {
