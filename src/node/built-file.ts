@@ -1,9 +1,9 @@
 import { fileURLToPath } from "node:url";
 
 /**
- * Address of a compiled entry of this folder or below it, for a new thread or process. Tests run this file from source, where Node cannot
- * start TypeScript: they take the compiled twin in dist, so the project is built before its tests.
- * @param name entry without ending, such as "engines/engine-child"
+ * Path of a compiled entry of this folder or below it, for a new thread or process. Tests run this file from source, and Node 20 cannot start
+ * TypeScript: they use the compiled file in dist, so build before testing.
+ * @param name entry without extension, such as "engines/engine-child"
  */
 export function builtFile(name: string): string {
   const here = import.meta.url;

@@ -1,4 +1,4 @@
-/** Opens one file of a bundled model, in this package. */
+/** Opens one file of a bundled model inside this package. */
 import { fileURLToPath } from "node:url";
 import type { Platform } from "../core/platform.ts";
 import { openFileSource } from "./file-source.ts";

@@ -1,10 +1,10 @@
-/** What the configuration takes from Node: variables, paths of this machine, files, and where a file is looked for. */
+/** What the configuration needs from Node: variables, paths, files, and the paths where a file is looked for. */
 import { readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { SpellError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { ConfigFile, ConfigHost, Environment } from "../core/platform.ts";
-import { shellQuote } from "../core/shell-quote.ts";
+import { errnoOf, isMissing } from "./errno.ts";
 import { homeFolder, personFolder } from "./home.ts";
 import { hubToken } from "./hub-token.ts";
 
@@ -17,22 +17,19 @@ export function nodeConfig(env: Environment = process.env): ConfigHost {
   };
 }
 
-/** Windows tells `llmspell_device` and `LLMSPELL_DEVICE` not apart. */
+/** On Windows `llmspell_device` and `LLMSPELL_DEVICE` are one variable. */
 function inCapitals(env: Environment): Environment {
   return Object.fromEntries(Object.entries(env).map(([name, value]) => [name.toUpperCase(), value]));
 }
 
-/** `~/.llmspell` is the home of this program wherever that lies; `$VAR` and `${VAR}` must be set. */
+/** `~/.llmspell` means the home folder of this program, wherever that is; `$VAR` and `${VAR}` must be set. */
 function expandPath(text: string, folder: string | undefined, env: Environment): { readonly path: string } | { readonly problem: string } {
   const missing = new Set<string>();
-  const filled = !text.includes("$")
-    ? text
-    : text.replace(/\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))/g, (_, braced?: string, bare?: string) => {
-        const name = braced ?? bare ?? "";
-        const value = env[name] ?? "";
-        if (value === "") missing.add(name);
-        return value;
-      });
+  const filled = text.replace(/\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))/g, (_, braced?: string, bare?: string) => {
+    const name = braced ?? bare ?? "";
+    if (!env[name]) missing.add(name);
+    return env[name] ?? "";
+  });
   if (missing.size > 0) return { problem: `the variable ${[...missing].join(", ")} is not set` };
   const ours = /^~[/\\]\.llmspell(?=$|[/\\])/.exec(filled);
   if (ours !== null) return { path: join(homeFolder(), filled.slice(ours[0].length)) };
@@ -53,22 +50,20 @@ export function readConfigFile(path: string, by?: string): ConfigFile {
     const facts = statSync(full);
     // before it is opened: a pipe would wait for ever, a device never ends
     if (!facts.isFile())
-      throw new SpellError("config-not-regular", `${path} is ${facts.isDirectory() ? "a folder" : "no regular file"}`, { where: path });
+      throw new SpellError("config-not-regular", `${path} is ${facts.isDirectory() ? "a folder" : "a pipe or device"}`, { where: path });
     if (facts.size > limits.configBytes)
-      throw new SpellError("config-syntax", `${path}: wanted at most ${limits.configBytes} bytes; got ${facts.size}`, { where: path });
+      throw new SpellError("config-syntax", `${path}: expected at most ${limits.configBytes} bytes, got ${facts.size}`, { where: path });
     mode = facts.mode;
     bytes = readFileSync(full);
-  } catch (error) {
-    if (error instanceof SpellError) throw error;
-    const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
-    if (code === "ENOENT" || code === "ENOTDIR") {
-      throw new SpellError("config-not-found", `${path}: no such file; it was explicitly given${by === undefined ? "" : ` with ${by}`}`, {
-        where: path,
-        commands: [`llmspell config init --file ${shellQuote(path)}`],
-        cause: error,
-      });
-    }
-    throw new SpellError("config-unreadable", `${path} cannot be read (${code})`, { where: path, cause: error });
+  } catch (cause) {
+    if (cause instanceof SpellError) throw cause;
+    if (!isMissing(cause))
+      throw new SpellError("config-unreadable", `cannot read ${path} (${errnoOf(cause) ?? "unknown error"})`, { where: path, cause });
+    throw new SpellError("config-not-found", `${path}: no such file; it was explicitly given${by === undefined ? "" : ` with ${by}`}`, {
+      where: path,
+      actions: [{ kind: "new-config", file: path }],
+      cause,
+    });
   }
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -80,23 +75,21 @@ export function readConfigFile(path: string, by?: string): ConfigFile {
 
 function whyNotText(path: string, bytes: Uint8Array): string {
   const mark = `${bytes[0]},${bytes[1]}`;
-  if (mark === "255,254" || mark === "254,255")
-    return `${path} is UTF-16 text, as some shells and editors of Windows write it; save it as UTF-8`;
+  if (mark === "255,254" || mark === "254,255") return `${path} is UTF-16 text, as some Windows programs write it; save it as UTF-8`;
   const before = new TextDecoder().decode(bytes).split("\ufffd", 1)[0] ?? "";
   return `${path}:${before.split("\n").length}:${before.length - before.lastIndexOf("\n")}: not UTF-8 text`;
 }
 
-/** Paths a configuration is looked for at, the first that exists wins. */
+/** Paths where a configuration is looked for; the first file that exists is used. */
 export function discoveryPaths(env: Environment = process.env): readonly string[] {
   const configHome = env["XDG_CONFIG_HOME"] || join(personFolder(), ".config");
-  const windows =
-    process.platform === "win32" && (env["APPDATA"] ?? "") !== "" ? [join(env["APPDATA"] ?? "", "llmspell", "config.toml")] : [];
+  const appData = process.platform === "win32" ? env["APPDATA"] : undefined;
   return [
     "llmspell.toml",
     ".llmspell.toml",
     join(homeFolder(), "llmspell.toml"),
     join(homeFolder(), "config.toml"),
     join(configHome, "llmspell", "config.toml"),
-    ...windows,
+    ...(appData ? [join(appData, "llmspell", "config.toml")] : []),
   ];
 }

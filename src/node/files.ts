@@ -1,9 +1,10 @@
-/** FileHost over node:fs: looks at paths, opens regular files, never reads contents by itself. */
+/** FileHost over node:fs: looks at paths and opens regular files. It reads no contents. */
 import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { SpellError } from "../core/errors.ts";
 import type { ByteSource } from "../core/formats/byte-source.ts";
 import type { FileHost } from "../core/platform.ts";
+import { errnoOf } from "./errno.ts";
 import { openFileSource } from "./file-source.ts";
 import { personFolder } from "./home.ts";
 
@@ -11,14 +12,9 @@ export function nodeFiles(): FileHost {
   return {
     async look(path) {
       const absolute = resolve(expandHome(path));
-      const real = await realpath(absolute).catch((error: unknown) => {
-        throw fileError(error, path);
-      });
-      const facts = await stat(real).catch((error: unknown) => {
-        throw fileError(error, path);
-      });
-      if (!facts.isDirectory()) {
-        // Parts of a split model lie beside the path as it was named, which may be a link into a store of hashes.
+      const real = await named(path, realpath(absolute));
+      if (!(await named(path, stat(real))).isDirectory()) {
+        // Parts of a split model lie beside the path as it was given, which may be a link into a store of hashes.
         const folder = dirname(absolute);
         return { kind: "file", path: real, sources: [await openFileSource(absolute)], sibling: (name) => openSibling(folder, name) };
       }
@@ -29,11 +25,9 @@ export function nodeFiles(): FileHost {
   };
 }
 
-/** Regular files directly inside, in name order. @param path as it was named, for messages */
+/** Regular files directly inside, in name order. @param path as it was given, for messages */
 async function filesIn(folder: string, path: string): Promise<readonly ByteSource[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-    throw fileError(error, path);
-  });
+  const entries = await named(path, readdir(folder, { withFileTypes: true }));
   const names = entries.filter((entry) => entry.isFile() || entry.isSymbolicLink()).map((entry) => entry.name);
   const sources: ByteSource[] = [];
   for (const name of names.sort()) {
@@ -43,7 +37,7 @@ async function filesIn(folder: string, path: string): Promise<readonly ByteSourc
   return sources;
 }
 
-/** @returns undefined where there is no such regular file */
+/** @returns undefined for a missing file, and for anything but a regular one */
 async function openSibling(folder: string, name: string): Promise<ByteSource | undefined> {
   if (basename(name) !== name) return undefined;
   try {
@@ -58,18 +52,21 @@ function expandHome(path: string): string {
   return path === "~" || path.startsWith("~/") || path.startsWith("~\\") ? join(personFolder(), path.slice(1)) : path;
 }
 
-function fileError(error: unknown, path: string): SpellError {
-  const code = (error as { code?: string | undefined }).code;
-  if (code === "EACCES" || code === "EPERM")
-    return new SpellError("store-denied", `${path}: no permission to read it`, {
+/** @param path as it was given. @throws SpellError store-denied, model-unknown */
+async function named<T>(path: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    const code = errnoOf(cause);
+    if (code === "EACCES" || code === "EPERM") {
+      const hint = "Check the permissions of the file and its folders.";
+      throw new SpellError("store-denied", `${path}: no permission to read it`, { where: path, hint, cause });
+    }
+    throw new SpellError("model-unknown", `${path}: no such file or folder`, {
       where: path,
-      hint: "Check the permissions of the file and its folders.",
-      cause: error,
+      hint: "Check the path; bundled models need only their name.",
+      actions: [{ kind: "run", model: "tiny-stories" }],
+      cause,
     });
-  return new SpellError("model-unknown", `${path}: no such file or folder`, {
-    where: path,
-    hint: "Check the path; bundled models need none.",
-    commands: ['llmspell generate -m tiny-stories "Once upon a time"'],
-    cause: error,
-  });
+  }
 }

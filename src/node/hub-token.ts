@@ -1,4 +1,4 @@
-/** The token people have given to Hugging Face's tools: HF_TOKEN, else the file those tools keep it in. Sent to the hub only. */
+/** The token of Hugging Face's tools: HF_TOKEN, else the file where those tools keep it. Sent to the hub only. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Environment } from "../core/platform.ts";
@@ -15,6 +15,6 @@ function readToken(path: string): string | undefined {
     const text = readFileSync(path, "utf8").trim();
     return text === "" || text.length > 4096 || /\s/.test(text) ? undefined : text;
   } catch {
-    return undefined; // nobody has logged in
+    return undefined; // not logged in
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Child-process entry: runs isolated tasks (core's text/isolated-tasks.ts), one after another. Ended from outside.
- * The clock in here is the second one: it ends a task whose parent was killed in the middle, so that nothing spins on for ever.
+ * Child-process entry: runs isolated tasks (core's text/isolated-tasks.ts), one after another. The parent ends it.
+ * Its own clock ends a task whose parent was killed meanwhile, so that nothing runs for ever.
  */
 import { runInThisContext } from "node:vm";
 import { type IsolatedAnswer, runIsolatedTask } from "../core/text/isolated-tasks.ts";
@@ -24,7 +24,7 @@ process.on("message", (message) => {
   request = message as Request;
   answer = undefined;
   try {
-    // Node's own watchdog on our own function; the script text is constant. This is a clock, not a sandbox.
+    // Node's watchdog around our own function; the script text is constant. It is a clock, not a sandbox.
     runInThisContext("runRequest()", { timeout: request.timeoutMs * 2 });
   } catch {
     process.exit(1);

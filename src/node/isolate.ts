@@ -1,13 +1,13 @@
 /**
- * Isolate over a child process with a small heap. A worker thread is no wall against memory: where one allocation goes past its
- * limit, Node 20 ends the whole process (seen with a template's `range(10**9)`); a child takes only itself down.
+ * Isolate over a child process with a small heap. A worker thread does not contain memory: when one allocation passes its limit,
+ * Node 20 ends the whole process (seen with a template's `range(10**9)`); a child process ends alone.
  */
 import { fork } from "node:child_process";
 import type { Isolate } from "../core/platform.ts";
 import { createWorkerIsolate } from "../core/text/worker-isolate.ts";
 import { builtFile } from "./built-file.ts";
 
-/** A template needs some kilobytes; this much ends a memory bomb long before the host feels it. */
+/** A template needs some kilobytes; this limit ends a memory bomb before the host is short of memory. */
 const heapMiB = 96;
 
 export function processIsolate(): Isolate {
@@ -16,9 +16,10 @@ export function processIsolate(): Isolate {
       execArgv: [`--max-old-space-size=${heapMiB}`, "--max-semi-space-size=8"],
       env: {},
       stdio: ["ignore", "ignore", "ignore", "ipc"],
-      // Ctrl-C in a terminal goes to the whole group; this child ends with its parent's channel instead.
+      // Ctrl-C in a terminal reaches the whole process group; this child ends with its parent's channel instead.
       detached: true,
     });
+    const kill = (): void => void child.kill("SIGKILL");
     let over = false;
     const die = (reason: string, outOfMemory: boolean): void => {
       if (over) return;
@@ -26,26 +27,15 @@ export function processIsolate(): Isolate {
       process.off("exit", kill);
       onDeath(reason, outOfMemory);
     };
-    const kill = (): void => void child.kill("SIGKILL");
     process.on("exit", kill);
     child.on("message", onMessage);
     child.on("error", (error) => die(error.message, false));
-    // V8 ends a process that is out of memory by SIGABRT (by an exit code of 134 where there are no signals).
+    // V8 ends a process that is out of memory by SIGABRT; without signals by exit code 134.
     child.on("exit", (code, signal) => die(signal ?? `exit code ${code}`, signal === "SIGABRT" || code === 134));
     const hold = (busy: boolean): void => {
-      if (busy) {
-        child.ref();
-        child.channel?.ref();
-      } else {
-        child.unref();
-        child.channel?.unref();
-      }
+      for (const each of [child, child.channel]) each?.[busy ? "ref" : "unref"]();
     };
     hold(false);
-    return {
-      post: (message) => child.send(message as object, () => undefined),
-      terminate: kill,
-      hold,
-    };
+    return { post: (message) => child.send(message as object, () => undefined), terminate: kill, hold };
   });
 }

@@ -1,4 +1,4 @@
-/** What Node hands to core. Whatever is not needed to read names and headers is imported with its first use. */
+/** What Node gives core. Code that names and headers do not need is imported at its first use. */
 import { freemem } from "node:os";
 import { join, resolve } from "node:path";
 import { lazyStore } from "../core/download/lazy-store.ts";
@@ -11,9 +11,9 @@ import { homeFolder } from "./home.ts";
 import { homeNotes, nodeForeignModels } from "./store/foreign-models.ts";
 
 export interface NodePlatformOptions {
-  /** Where models are kept; default: `models` in `~/.llmspell`, or in LLMSPELL_HOME. */
+  /** Folder of the models; default: `models` in `~/.llmspell`, or in LLMSPELL_HOME. */
   readonly modelFolder?: string | undefined;
-  /** Receives log entries; silent by default: a library prints nothing. */
+  /** Receives log entries; default: none are written. */
   readonly log?: ((entry: LogEntry) => void) | undefined;
 }
 
@@ -24,19 +24,19 @@ function storeAt(folder: string): ArtifactStore {
   );
 }
 
-/** Child processes are a part of Node that takes as long to load as a third of this library. */
+/** Node's module for child processes takes as long to load as a third of this library. */
 function lazyIsolate(): Isolate {
-  let opening: Promise<Isolate> | undefined;
+  let opened: Promise<Isolate> | undefined;
   return {
     async run(task, payload, options) {
-      opening ??= import("./isolate.ts").then(({ processIsolate }) => processIsolate());
-      return (await opening).run(task, payload, options);
+      opened ??= import("./isolate.ts").then(({ processIsolate }) => processIsolate());
+      return (await opened).run(task, payload, options);
     },
-    dispose: async () => (await opening)?.dispose(),
+    dispose: async () => (await opened)?.dispose(),
   };
 }
 
-/** Starts nothing: runtimes and threads come to life with the first model. */
+/** Starts nothing: runtimes and threads start with the first model. */
 export function nodePlatform(options: NodePlatformOptions = {}): Platform {
   return {
     name: "node",

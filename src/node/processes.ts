@@ -1,12 +1,11 @@
-/** Whether another process of this machine lives. */
+import { errnoOf } from "./errno.ts";
 
-/** @param pid a process number written down earlier: it may have been given to another process since */
+/** Whether a process of this machine lives. @param pid written down earlier: another process may have this number by now */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // it is there and belongs to somebody else
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    return errnoOf(error) === "EPERM"; // it lives and belongs to another user
   }
 }

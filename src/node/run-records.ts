@@ -1,4 +1,4 @@
-/** Which process holds which model: one small file for each process that loaded one, removed when it ends. `ps` reads them. */
+/** Which process has loaded which model: a small file for each such process, removed when it ends. `ps` reads them. */
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { homeFolder, readHomeJson, writeHomeJson } from "./home.ts";
@@ -12,18 +12,18 @@ export interface RunRecord {
   readonly context_size: number;
 }
 
-/** Never fails: nothing depends on it. */
+/** Never fails. */
 export function writeRunRecord(record: Omit<RunRecord, "pid">): void {
   const name = join("run", `${process.pid}.json`);
   try {
     writeHomeJson(name, { pid: process.pid, ...record });
     process.once("exit", () => rmSync(join(homeFolder(), name), { force: true }));
   } catch {
-    // a home that cannot be written only makes `ps` poorer
+    // without a writable home `ps` does not show this process
   }
 }
 
-/** @returns records of processes that live; those of others are removed */
+/** @returns records of live processes; the others are removed */
 export function readRunRecords(): readonly RunRecord[] {
   let names: readonly string[];
   try {
@@ -32,8 +32,7 @@ export function readRunRecords(): readonly RunRecord[] {
     return [];
   }
   return names.flatMap((name) => {
-    const record = readHomeJson(join("run", name)) as Partial<RunRecord> | undefined;
-    const { pid, model_id, size_bytes, device, context_size } = record ?? {};
+    const { pid, model_id, size_bytes, device, context_size } = (readHomeJson(join("run", name)) ?? {}) as Partial<RunRecord>;
     if (typeof pid !== "number" || typeof model_id !== "string" || typeof device !== "string") return [];
     if (!isAlive(pid)) {
       rmSync(join(homeFolder(), "run", name), { force: true });

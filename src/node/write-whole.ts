@@ -1,33 +1,58 @@
 import { randomBytes } from "node:crypto";
-import { open, realpath, rename, stat, unlink, writeFile } from "node:fs/promises";
+import * as nodeFs from "node:fs/promises";
+import { errnoOf } from "./errno.ts";
 
-/** What a folder says where a file in it may be written and a new one may not be made or put in its place. */
+/** Errors of a folder that takes no new file, though its files may be writable. */
 const inPlaceOnly: ReadonlySet<string | undefined> = new Set(["EACCES", "EBUSY", "EPERM", "EROFS"]);
 
+export interface ReplaceOptions {
+  /** of the new file */
+  readonly mode: number;
+  /** default: node:fs/promises */
+  readonly fs?: Pick<typeof nodeFs, "open" | "rename" | "unlink"> | undefined;
+}
+
 /**
- * Writes a file of a person's: the old one stays until the new one is there whole, its rights and links to it too. Pipes, devices and files in a folder that
- * takes no other are written in place.
- * @param mode of a file that is new
- * @throws NodeJS.ErrnoException
+ * Writes a file under a temporary name, then renames it: readers see the old file or the new one, whole, after a power cut too.
+ * @throws what the system says; the temporary file is gone then
  */
-export async function writeWhole(path: string, text: string, mode = 0o666): Promise<void> {
-  const place = await realpath(path).catch(() => path);
-  const there = await stat(place).catch(() => undefined);
-  if (there !== undefined && !there.isFile()) return writeFile(place, text);
-  const temporary = `${place}.${randomBytes(6).toString("hex")}.tmp`;
+export async function replaceFile(
+  path: string,
+  temporary: string,
+  write: (file: nodeFs.FileHandle) => Promise<void>,
+  { mode, fs = nodeFs }: ReplaceOptions,
+): Promise<void> {
   try {
-    const file = await open(temporary, "wx", mode);
+    const file = await fs.open(temporary, "wx", mode);
     try {
-      if (there !== undefined) await file.chmod(there.mode);
-      await file.writeFile(text);
+      await write(file);
       await file.sync();
     } finally {
       await file.close();
     }
-    await rename(temporary, place);
+    await fs.rename(temporary, path);
   } catch (error) {
-    await unlink(temporary).catch(() => undefined);
-    if (there === undefined || !inPlaceOnly.has((error as NodeJS.ErrnoException).code)) throw error;
-    await writeFile(place, text);
+    await fs.unlink(temporary).catch(() => undefined);
+    throw error;
   }
+}
+
+/**
+ * Writes a file of a person: the old one stays until the new one is complete; its permissions and links to it stay too. Pipes, devices and
+ * files in a folder that takes no new file are written in place.
+ * @param mode of a new file
+ * @throws NodeJS.ErrnoException
+ */
+export async function writeWhole(path: string, text: string, mode = 0o666): Promise<void> {
+  const place = await nodeFs.realpath(path).catch(() => path);
+  const old = await nodeFs.stat(place).catch(() => undefined);
+  if (old !== undefined && !old.isFile()) return nodeFs.writeFile(place, text);
+  const write = async (file: nodeFs.FileHandle): Promise<void> => {
+    if (old !== undefined) await file.chmod(old.mode);
+    await file.writeFile(text);
+  };
+  await replaceFile(place, `${place}.${randomBytes(6).toString("hex")}.tmp`, write, { mode }).catch((error: unknown) => {
+    if (old === undefined || !inPlaceOnly.has(errnoOf(error))) throw error;
+    return nodeFs.writeFile(place, text);
+  });
 }

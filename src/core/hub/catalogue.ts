@@ -73,7 +73,9 @@ function readEntry(table: unknown, where: string): CatalogueEntry {
     return table[key];
   };
   const fail = (key: string, expected: string): SpellError =>
-    new SpellError("config-value", `${where}, ${key}: expected ${expected}, got ${JSON.stringify(table[key]) ?? "nothing"}`, { where: key });
+    new SpellError("config-value", `${where}, ${key}: expected ${expected}, got ${JSON.stringify(table[key]) ?? "nothing"}`, {
+      where: key,
+    });
   const text = (key: string, expected = "text", form = /^[^]{1,500}$/): string => {
     const value = read(key);
     if (typeof value !== "string" || !form.test(value)) throw fail(key, expected);

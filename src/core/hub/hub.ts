@@ -76,8 +76,7 @@ function readListing(owner: string, repo: string, value: Readonly<Record<string,
     const size = isObject(lfs) ? lfs["size"] : entry["size"];
     if (!isCount(size) || size > limits.fileBytes) throw fail(`the size of ${path}`);
     const sha256 = isObject(lfs) ? (lfs["sha256"] ?? lfs["oid"]) : undefined;
-    if (sha256 !== undefined && (typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256)))
-      throw fail(`the hash of ${path}`);
+    if (sha256 !== undefined && (typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256))) throw fail(`the hash of ${path}`);
     const git = entry["blobId"];
     const gitSha1 = sha256 === undefined && typeof git === "string" && /^[0-9a-f]{40}$/.test(git) ? git : undefined;
     return [{ path, size, sha256, gitSha1 }];

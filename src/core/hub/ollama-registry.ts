@@ -101,7 +101,10 @@ async function askToken(address: string, network: Network, { signal, allowHosts 
     throw new SpellError("net-auth", `${url.host} demands a login of an unknown kind`, { where: url.host, hint });
   const service = new URL(realm);
   if (service.host !== url.host || (service.protocol !== "https:" && service.protocol !== url.protocol))
-    throw new SpellError("net-auth", `${url.host} sends to ${service.host} for a token; other hosts are not asked`, { where: service.host, hint });
+    throw new SpellError("net-auth", `${url.host} sends to ${service.host} for a token; other hosts are not asked`, {
+      where: service.host,
+      hint,
+    });
   for (const name of ["service", "scope"]) {
     const text = part(name);
     if (text !== undefined) service.searchParams.set(name, text);

@@ -1,21 +1,21 @@
-/**
- * BlockStore in `cache/t5` of the home folder. Files appear whole or not at all; the ones unused longest make room.
- */
+/** BlockStore in `cache/t5` of the home folder. Files appear whole or not at all; the least recently used ones are removed. */
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { type FileHandle, mkdir, readdir, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { SpellError } from "../../core/errors.ts";
 import type { BlockStore } from "../../core/t5/block-file.ts";
+import { errnoOf } from "../errno.ts";
 import { openFileSource } from "../file-source.ts";
 import { homeFolder } from "../home.ts";
+import { replaceFile } from "../write-whole.ts";
 
-/** Files kept at most: two variants of some models that are in use. */
+/** Files kept at most: two variants of some models. */
 const maxFiles = 8;
 
-/** Smaller models are quantised sooner than a file is looked after. */
+/** Quantising a smaller model takes less time than keeping a file. */
 const leastBytes = 16 * 1024 * 1024;
 
-/** What a writer that was killed has left is removed after this time. */
+/** Temporary files of a killed writer are removed after this time. */
 const abandonedMs = 60 * 60 * 1000;
 
 export function createBlockStore(folder: string = join(homeFolder(), "cache", "t5")): BlockStore {
@@ -26,7 +26,7 @@ export function createBlockStore(folder: string = join(homeFolder(), "cache", "t
       const path = pathOf(key);
       try {
         const now = new Date();
-        await utimes(path, now, now); // before it is looked at: a source is held to the times it saw
+        await utimes(path, now, now); // first: a source that is open must keep its times
         return await openFileSource(path);
       } catch {
         return undefined;
@@ -35,31 +35,21 @@ export function createBlockStore(folder: string = join(homeFolder(), "cache", "t
     async write(key, chunks) {
       const path = pathOf(key);
       const temporary = join(folder, `${randomBytes(6).toString("hex")}.tmp`);
+      const write = async (file: FileHandle): Promise<void> => {
+        for await (const chunk of chunks) await file.writeFile(chunk);
+      };
       try {
         await mkdir(folder, { recursive: true, mode: 0o700 });
-        const file = await open(temporary, "wx", 0o600);
-        try {
-          for await (const chunk of chunks) await file.writeFile(chunk);
-          await file.datasync();
-        } finally {
-          await file.close();
-        }
-        await rename(temporary, path);
+        await replaceFile(path, temporary, write, { mode: 0o600 });
         await prune(folder).catch(() => undefined);
         return await openFileSource(path);
       } catch (error) {
-        await rm(temporary, { force: true }).catch(() => undefined);
-        // No room or no permission: the model runs all the same.
-        const isOurs = error instanceof SpellError ? error.code === "store-denied" : isSystemError(error);
-        if (isOurs) return undefined;
+        // No room or no permission: the model runs without the file.
+        if (error instanceof SpellError ? error.code === "store-denied" : errnoOf(error) !== undefined) return undefined;
         throw error;
       }
     },
   };
-}
-
-function isSystemError(error: unknown): boolean {
-  return error instanceof Error && "code" in error && typeof error.code === "string";
 }
 
 async function prune(folder: string): Promise<void> {

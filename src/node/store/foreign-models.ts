@@ -1,23 +1,21 @@
-/** Models that Hugging Face's tools and Ollama keep on this machine, opened where they lie. Nothing of theirs is written. */
+/** Models that Hugging Face's tools and Ollama keep on this machine, opened in place. Read only. */
 import { readdir, readFile, readlink, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { blobPath } from "../../core/download/address.ts";
 import type { ByteSource } from "../../core/formats/byte-source.ts";
 import { parseShardName } from "../../core/gguf/shards.ts";
-import type { ForeignFile, ForeignModels, ForeignNotes, ForeignRepo } from "../../core/platform.ts";
+import type { Environment, ForeignFile, ForeignModels, ForeignNotes, ForeignRepo } from "../../core/platform.ts";
 import { openFileSource } from "../file-source.ts";
 import { personFolder, readHomeJson, writeHomeJson } from "../home.ts";
 
-type Env = Readonly<Record<string, string | undefined>>;
-
 const commitForm = /^[0-9a-f]{40}$/;
-/** Files of one snapshot that are looked at, and how deep. */
+/** Most files of one snapshot, and most levels of folders. */
 const mostFiles = 2000;
 const mostDepth = 4;
 const maxManifestBytes = 4 * 1024 * 1024;
 
-/** @param notes where lists keep what headers said */
-export function nodeForeignModels(env: Env = process.env, notes?: ForeignNotes): ForeignModels {
+/** @param notes where lists keep facts from headers */
+export function nodeForeignModels(env: Environment = process.env, notes?: ForeignNotes): ForeignModels {
   const hubFolder =
     env["HF_HUB_CACHE"] || join(env["HF_HOME"] || join(env["XDG_CACHE_HOME"] || join(personFolder(), ".cache"), "huggingface"), "hub");
   const ollamaFolders = [env["OLLAMA_MODELS"], join(personFolder(), ".ollama", "models"), "/usr/share/ollama/.ollama/models"].filter(
@@ -37,7 +35,7 @@ export function nodeForeignModels(env: Env = process.env, notes?: ForeignNotes):
     async listHubRepos() {
       const found: ForeignRepo[] = [];
       for (const name of await names(hubFolder)) {
-        // Names with "--" in them cannot be told apart; the first such mark ends the owner.
+        // "--" inside a name is ambiguous; the first one ends the owner.
         const [, owner, repo] = /^models--((?:(?!--)[\w.-])+)--([\w.-]+)$/.exec(name) ?? [];
         if (owner === undefined || repo === undefined) continue;
         const main = await readReference(join(hubFolder, name, "refs", "main"));
@@ -56,7 +54,7 @@ export function nodeForeignModels(env: Env = process.env, notes?: ForeignNotes):
           const facts = await stat(path);
           if (facts.isFile() && facts.size <= maxManifestBytes) return JSON.parse(await readFile(path, "utf8")) as unknown;
         } catch {
-          // not there, or not for us to read
+          // missing, or no permission
         }
       }
       return undefined;
@@ -67,10 +65,8 @@ export function nodeForeignModels(env: Env = process.env, notes?: ForeignNotes):
         const registry = join(folder, "manifests", "registry.ollama.ai");
         for (const owner of await names(registry)) {
           for (const model of await names(join(registry, owner))) {
-            for (const tag of await names(join(registry, owner, model))) {
-              const name = `${owner}/${model}`;
-              if (!found.has(`${name}:${tag}`)) found.set(`${name}:${tag}`, { name, tag });
-            }
+            const name = `${owner}/${model}`;
+            for (const tag of await names(join(registry, owner, model))) found.set(`${name}:${tag}`, { name, tag });
           }
         }
       }
@@ -78,15 +74,12 @@ export function nodeForeignModels(env: Env = process.env, notes?: ForeignNotes):
     },
     async openOllamaBlob(digest, name) {
       for (const folder of ollamaFolders) {
-        const source = await tryOpen(join(folder, "blobs", blobPath(digest)));
-        if (source !== undefined) return { ...source, name };
+        const source = await tryOpen(join(folder, "blobs", blobPath(digest)), name);
+        if (source !== undefined) return source;
       }
       return undefined;
     },
-    async openFile(path, name) {
-      const source = await tryOpen(path);
-      return source === undefined ? undefined : { ...source, name };
-    },
+    openFile: tryOpen,
   };
 }
 
@@ -95,7 +88,7 @@ async function readReference(path: string): Promise<string | undefined> {
   return commitForm.test(text.trim()) ? text.trim() : undefined;
 }
 
-/** In order; none where there is no such folder, or where it is not for us to read. */
+/** In order; empty for a missing or unreadable folder. */
 async function names(folder: string): Promise<readonly string[]> {
   return (await readdir(folder).catch((): string[] => [])).sort();
 }
@@ -109,21 +102,21 @@ async function walk(folder: string, prefix: string, files: ForeignFile[], depth:
       if (depth < mostDepth) await walk(path, `${prefix}${entry.name}/`, files, depth + 1);
       continue;
     }
-    const source = await tryOpen(path);
+    const source = await tryOpen(path, entry.name);
     if (source === undefined) continue;
     const hash = entry.isSymbolicLink() ? await hashOfBlob(path) : {};
-    files.push({ path: `${prefix}${entry.name}`, source: { ...source, name: entry.name }, ...hash });
+    files.push({ path: `${prefix}${entry.name}`, source, ...hash });
   }
 }
 
-/** Snapshots link to blobs that have the hub's etag as their name: the SHA-256 of large files, git's hash of small ones. */
+/** Snapshots link to blobs named by the hub's etag: the SHA-256 of large files, git's hash of small ones. */
 async function hashOfBlob(link: string): Promise<Pick<ForeignFile, "sha256" | "gitSha1">> {
   const name = basename(await readlink(link).catch(() => ""));
   if (/^[0-9a-f]{64}$/.test(name)) return { sha256: name };
   return /^[0-9a-f]{40}$/.test(name) ? { gitSha1: name } : {};
 }
 
-/** In the home folder. */
+/** Notes in the home folder. */
 export function homeNotes(): ForeignNotes {
   const name = "foreign-models.json";
   return {
@@ -132,19 +125,20 @@ export function homeNotes(): ForeignNotes {
       try {
         writeHomeJson(name, value);
       } catch {
-        // a home that cannot be written costs the time of reading headers again
+        // without notes the headers are read again
       }
     },
   };
 }
 
 /**
- * Snapshots are links to blobs that are named by hash, and engines that map weights take no links (E22): a file is opened where it really lies. Files that
- * are looked for beside each other by their names, parts of a split model and graphs with their data, keep the path that has them.
+ * Snapshots are links to blobs named by hash, and engines that map weights do not follow links: a file is opened under its real path. Engines
+ * look for parts of a split model and for the data of a graph by name, so these keep the path of the link.
+ * @returns undefined for a missing or unreadable file
  */
-async function tryOpen(path: string): Promise<ByteSource | undefined> {
+async function tryOpen(path: string, name: string): Promise<ByteSource | undefined> {
   try {
-    const source = await openFileSource(path);
+    const source = { ...(await openFileSource(path)), name };
     const isOneOfSeveral = parseShardName(basename(path)) !== undefined || /\.onnx(_data)?$/i.test(path);
     return isOneOfSeveral ? { ...source, path: join(await realpath(dirname(path)), basename(path)) } : source;
   } catch {

@@ -1,7 +1,7 @@
 /**
  * ArtifactStore in a folder: `blobs/sha256-…`, `manifests/…/*.json`, `parts/<key>.<random>.part` with a record beside each.
- * Several processes use it at once without locks that matter: new names come into being by rename, which has one winner everywhere.
- * What a killed process leaves is a part, or nothing.
+ * Several processes use it at once without depending on locks: a rename makes each new name, and a rename has one winner on every system.
+ * A killed process leaves a part, or nothing.
  */
 import { createHash as createNodeHash } from "node:crypto";
 import * as nodeFs from "node:fs/promises";
@@ -9,9 +9,11 @@ import { dirname, join } from "node:path";
 import { blobPath } from "../../core/download/address.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { ArtifactStore, BlobFacts, ManifestKey } from "../../core/platform.ts";
+import { compareKeys } from "../../core/store/store-keys.ts";
+import { errnoOf, isMissing } from "../errno.ts";
 import { openFileSource } from "../file-source.ts";
 import { holdFileLock } from "./file-lock.ts";
-import { attempt, errnoOf, isMissing, storeError } from "./store-errors.ts";
+import { attempt, storeError, unlessMissing } from "./store-errors.ts";
 import { type StoreFs, storeFiles } from "./store-files.ts";
 import { storeLinks } from "./store-links.ts";
 import { fileNameOf, keyPartOf } from "./store-names.ts";
@@ -24,7 +26,7 @@ export interface FsStoreOptions {
   readonly fs?: StoreFs | undefined;
 }
 
-/** @param folder absolute; it comes into being with the first write, mode 0700 */
+/** @param folder absolute; the first write makes it, mode 0700 */
 export function fsArtifactStore(folder: string, options: FsStoreOptions = {}): ArtifactStore {
   const fs = options.fs ?? nodeFs;
   const blobs = join(folder, "blobs");
@@ -54,16 +56,13 @@ export function fsArtifactStore(folder: string, options: FsStoreOptions = {}): A
     lookBlob,
     async openBlob(digest, name, group) {
       const path = join(blobs, blobPath(digest));
-      if ((await lookBlob(digest)) === undefined) {
-        throw new SpellError("store-evicted", `${name}: ${path} is gone`, { where: path });
-      }
+      if ((await lookBlob(digest)) === undefined) throw new SpellError("store-evicted", `${name}: ${path} is gone`, { where: path });
       const source = await openFileSource(path);
       return group === undefined ? { ...source, name } : { ...source, name, path: await links.linkInto(group, name, path) };
     },
     async listBlobs() {
-      const found = await Promise.all(
-        (await names(blobs)).filter((name) => /^sha256-[0-9a-f]{64}$/.test(name)).map((name) => lookBlob(name).catch(() => undefined)),
-      );
+      const digests = (await names(blobs)).filter((name) => /^sha256-[0-9a-f]{64}$/.test(name));
+      const found = await Promise.all(digests.map((digest) => lookBlob(digest).catch(() => undefined)));
       return found.flatMap((facts) => facts ?? []);
     },
     async removeBlob(digest) {
@@ -92,19 +91,12 @@ export function fsArtifactStore(folder: string, options: FsStoreOptions = {}): A
     },
     async removeManifest(key) {
       const path = manifestPath(key);
+      await unlessMissing(path, () => fs.unlink(path));
+      // folders that are empty now go too
       try {
-        await fs.unlink(path);
-      } catch (error) {
-        if (isMissing(error)) return;
-        throw storeError(error, path);
-      }
-      // folders that held nothing else go too; one that does stays
-      for (let at = dirname(path); at !== manifests; at = dirname(at)) {
-        try {
-          await fs.rmdir(at);
-        } catch {
-          return;
-        }
+        for (let at = dirname(path); at !== manifests; at = dirname(at)) await fs.rmdir(at);
+      } catch {
+        // this one is in use
       }
     },
     async listManifests() {
@@ -118,7 +110,7 @@ export function fsArtifactStore(folder: string, options: FsStoreOptions = {}): A
         }
       };
       await walk(manifests, []);
-      return found.sort((a, b) => (a.join("\0") < b.join("\0") ? -1 : 1));
+      return found.sort(compareKeys);
     },
 
     ...parts,
@@ -126,7 +118,7 @@ export function fsArtifactStore(folder: string, options: FsStoreOptions = {}): A
     removePart: (id) => (links.isLink(id) ? links.removeStray(id) : parts.removePart(id)),
 
     async space() {
-      // the store may not be there yet: its nearest folder that is lies on the same disk
+      // the store may not exist yet: its nearest existing parent is on the same disk
       for (let at = folder; ; at = dirname(at)) {
         try {
           const { bavail, bsize } = await fs.statfs(at);
@@ -139,11 +131,11 @@ export function fsArtifactStore(folder: string, options: FsStoreOptions = {}): A
     persist: async () => true,
     async withLock(name, work, lock = {}) {
       await attempt(partFolder, () => makeFolder(partFolder));
-      const held = await holdFileLock(join(partFolder, `${fileNameOf(name)}.lock`), lock);
+      const release = await holdFileLock(join(partFolder, `${fileNameOf(name)}.lock`), lock);
       try {
         return await work();
       } finally {
-        await held.release();
+        await release();
       }
     },
   };

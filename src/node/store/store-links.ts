@@ -1,4 +1,4 @@
-/** Second names of blobs: the parts of a split model have to lie side by side under the names that engines expect. No bytes are copied. */
+/** Second names of blobs (hard links): engines expect the parts of a split model side by side under fixed names. */
 import { createHash, randomBytes } from "node:crypto";
 import type { Stats } from "node:fs";
 import { dirname, join } from "node:path";
@@ -11,15 +11,15 @@ const linkName = /^[0-9a-f]{32}\/[^/\\]+$/;
 
 export interface StoreLinks {
   /** Gives a blob a second name in the folder of its group. @param blob its path. @returns the path under the second name */
-  readonly linkInto: (group: string, name: string, blob: string) => Promise<string>;
-  /** Removes the other names of a blob that goes; strays go along. */
-  readonly unlinkAll: (ino: number) => Promise<void>;
-  /** Whether an id of a leftover is that of a second name. */
-  readonly isLink: (id: string) => boolean;
-  /** Names whose blob is gone, or was replaced: they hold on to bytes that nobody can find any more. */
-  readonly listStrays: () => Promise<readonly PartFacts[]>;
-  /** @returns bytes that went with it; 0 where it is no stray */
-  readonly removeStray: (id: string) => Promise<number>;
+  linkInto(group: string, name: string, blob: string): Promise<string>;
+  /** Removes the second names of a blob, and strays. */
+  unlinkAll(ino: number): Promise<void>;
+  /** Whether the id of a leftover is that of a second name. */
+  isLink(id: string): boolean;
+  /** Second names whose blob was removed or replaced: they keep unused bytes on disk. */
+  listStrays(): Promise<readonly PartFacts[]>;
+  /** @returns bytes freed; 0 for a name in use */
+  removeStray(id: string): Promise<number>;
 }
 
 /** @param links their folder: one folder in it for each group */
@@ -29,17 +29,17 @@ export function storeLinks(fs: StoreFs, { makeFolder, names }: StoreFiles, links
     const path = join(place, fileNameOf(name));
     return attempt(path, async () => {
       await makeFolder(place);
-      const [wanted, there] = await Promise.all([fs.lstat(blob), fs.lstat(path).catch(() => undefined)]);
-      if (there?.ino === wanted.ino && there.dev === wanted.dev) return path;
+      const [target, present] = await Promise.all([fs.lstat(blob), fs.lstat(path).catch(() => undefined)]);
+      if (present?.ino === target.ino && present.dev === target.dev) return path;
       const fresh = join(place, `.${randomBytes(8).toString("hex")}`);
       await fs.link(blob, fresh);
       await fs.rename(fresh, path);
-      await fs.unlink(fresh).catch(() => undefined); // a rename between two names of one file does nothing
+      await fs.unlink(fresh).catch(() => undefined); // a rename between two names of one file changes nothing
       return path;
     });
   }
 
-  /** Second names of blobs: `group/name`, from the folder of links. */
+  /** All second names; an id is `group/name`. */
   async function* linkNames(): AsyncGenerator<{ readonly id: string; readonly stats: Stats }, void, undefined> {
     for (const group of await names(links)) {
       for (const name of await names(join(links, group))) {
@@ -52,7 +52,7 @@ export function storeLinks(fs: StoreFs, { makeFolder, names }: StoreFiles, links
   async function unlinkName(id: string): Promise<void> {
     const path = join(links, id);
     await fs.unlink(path).catch(() => undefined);
-    await fs.rmdir(dirname(path)).catch(() => undefined); // goes with its last name
+    await fs.rmdir(dirname(path)).catch(() => undefined); // the folder goes with its last name
   }
 
   async function unlinkAll(ino: number): Promise<void> {
@@ -64,15 +64,15 @@ export function storeLinks(fs: StoreFs, { makeFolder, names }: StoreFiles, links
   return {
     linkInto,
     unlinkAll,
-    isLink: (id: string): boolean => linkName.test(id),
-    async listStrays(): Promise<readonly PartFacts[]> {
+    isLink: (id) => linkName.test(id),
+    async listStrays() {
       const found: PartFacts[] = [];
       for await (const { id, stats } of linkNames()) {
         if (isStray(stats)) found.push({ id, key: "", size: stats.size, modifiedMs: stats.mtimeMs, kept: 0, inUse: false });
       }
       return found;
     },
-    async removeStray(id: string): Promise<number> {
+    async removeStray(id) {
       const stats = await fs.lstat(join(links, id)).catch(() => undefined);
       if (stats === undefined || !isStray(stats)) return 0;
       await unlinkName(id);

@@ -1,6 +1,6 @@
 /**
- * Unfinished files: `<key>.<random>.part`, with a record beside each that says who writes it and what of it is durable.
- * A part has one owner; what its owner left is taken over by rename, which has one winner.
+ * Unfinished files: `<key>.<random>.part`, each with a record that names its writer and the durable ranges.
+ * A part has one owner. A rename takes over an abandoned one, and a rename has one winner.
  */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
@@ -11,16 +11,19 @@ import { checkComplete, createPrefixHash } from "../../core/download/prefix-hash
 import { spanBytes } from "../../core/download/spans.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { ArtifactStore, Part, PartFacts, PartRecord } from "../../core/platform.ts";
+import { checkPartKey } from "../../core/store/store-keys.ts";
+import { errnoOf } from "../errno.ts";
+import { readExactly } from "../file-source.ts";
 import { isAlive } from "../processes.ts";
-import { attempt, errnoOf, isMissing, storeError } from "./store-errors.ts";
+import { attempt, unlessMissing } from "./store-errors.ts";
 import type { StoreFiles, StoreFs } from "./store-files.ts";
 
-/** A part whose process lives is taken over only when it was silent for this long: process numbers are used again. */
+/** A part of a live process is abandoned after this silence: process numbers are used again. */
 const orphanMs = 60_000;
-/** The owner of a part shows at least this often that it lives. */
+/** Between two writes of the record while a part is open. */
 const heartbeatMs = 15_000;
 
-/** Part record on disk: what core keeps, and who writes. */
+/** The record on disk: that of core, and the writer. */
 interface OwnedRecord extends Partial<PartRecord> {
   readonly pid: number;
   readonly host: string;
@@ -30,7 +33,7 @@ interface OwnedRecord extends Partial<PartRecord> {
 const partName = /^([0-9a-f]{64})\.([0-9a-f]{16})\.part$/;
 const leftover = /^(\.[0-9a-f]{16}\.tmp|[0-9a-f]{64}\.[0-9a-f]{16}\.json)$/;
 
-/** Where parts lie, and what the store they end in does. */
+/** Folders of parts and blobs, and two methods of the store. */
 export interface PartsHome extends Pick<ArtifactStore, "createHash" | "lookBlob"> {
   readonly parts: string;
   readonly blobs: string;
@@ -42,48 +45,50 @@ export function storeParts(
   { parts, blobs, createHash, lookBlob }: PartsHome,
 ): Pick<ArtifactStore, "openPart" | "listParts" | "removePart"> {
   const recordPath = (part: string): string => part.replace(/\.part$/, ".json");
+  const newPart = (key: string): string => join(parts, `${key}.${randomBytes(8).toString("hex")}.part`);
+  const isOld = (ms: number): boolean => Math.abs(Date.now() - ms) > orphanMs;
+  /** undefined for an unreadable record too */
+  const recordOf = (part: string): Promise<unknown> => readJson(recordPath(part)).catch(() => undefined);
+  const removeRecord = (part: string): Promise<void> => fs.unlink(recordPath(part)).catch(() => undefined);
+  const tryLook = (path: string) => lookFile(path).catch(() => undefined);
 
   async function isOrphan(part: string): Promise<boolean> {
-    const record = (await readJson(recordPath(part)).catch(() => undefined)) as Partial<OwnedRecord> | null | undefined;
+    const record = (await recordOf(part)) as Partial<OwnedRecord> | null | undefined;
     if (record === undefined || record === null) {
       // its owner may be between two steps of taking it over
       const facts = await lookFile(part);
-      return facts !== undefined && Math.abs(Date.now() - facts.modifiedMs) > orphanMs;
+      return facts !== undefined && isOld(facts.modifiedMs);
     }
     if (record.host === hostname() && typeof record.pid === "number" && !isAlive(record.pid)) return true;
-    return typeof record.time !== "number" || Math.abs(Date.now() - record.time) > orphanMs;
+    return typeof record.time !== "number" || isOld(record.time);
   }
 
-  /** Unfinished files, and what a process that was killed while it wrote a record has left. */
+  /** Unfinished files, and records that a killed process left. */
   const isRemovable = (name: string): boolean => partName.test(name) || leftover.test(name);
 
   async function isInUse(name: string): Promise<boolean> {
     const path = join(parts, name);
     if (partName.test(name)) return !(await isOrphan(path).catch(() => false));
-    const facts = await lookFile(path).catch(() => undefined);
-    if (facts === undefined || Math.abs(Date.now() - facts.modifiedMs) <= orphanMs) return true;
-    return name.endsWith(".json") && (await lookFile(path.replace(/\.json$/, ".part")).catch(() => undefined)) !== undefined;
+    const facts = await tryLook(path);
+    if (facts === undefined || !isOld(facts.modifiedMs)) return true;
+    return name.endsWith(".json") && (await tryLook(path.replace(/\.json$/, ".part"))) !== undefined;
   }
 
-  /** Renames an orphan of this key to a name of our own. @returns its record too, or undefined where there is none to have */
+  /** Renames an abandoned part of this key. @returns the new path and the record; undefined if there is none */
   async function takeOrphan(key: string): Promise<{ readonly path: string; readonly kept: PartRecord | undefined } | undefined> {
     for (const name of await names(parts)) {
       if (partName.exec(name)?.[1] !== key) continue;
       const theirs = join(parts, name);
       if ((await lookFile(theirs)) === undefined || !(await isOrphan(theirs))) continue;
-      const ours = join(parts, `${key}.${randomBytes(8).toString("hex")}.part`);
-      try {
-        await fs.rename(theirs, ours);
-      } catch (error) {
-        if (isMissing(error)) continue; // somebody else was quicker
-        throw storeError(error, theirs);
-      }
-      const record = partRecordOf(await readJson(recordPath(theirs)).catch(() => undefined));
-      const size = (await lookFile(ours))?.size ?? 0;
+      const path = newPart(key);
+      const isOurs = await unlessMissing(theirs, () => fs.rename(theirs, path).then(() => true));
+      if (isOurs === undefined) continue; // another process was first
+      const record = partRecordOf(await recordOf(theirs));
+      const size = (await lookFile(path))?.size ?? 0;
       const kept = (record?.done.at(-1)?.[1] ?? 0) <= size ? record : undefined;
-      await writeJson(recordPath(ours), owned(kept));
-      await fs.unlink(recordPath(theirs)).catch(() => undefined);
-      return { path: ours, kept };
+      await writeJson(recordPath(path), owned(kept));
+      await removeRecord(theirs);
+      return { path, kept };
     }
     return undefined;
   }
@@ -92,7 +97,7 @@ export function storeParts(
     const file = await attempt(path, () => fs.open(path, flags | noFollow, 0o600));
     if (kept === undefined) {
       try {
-        await attempt(path, () => file.truncate(0)); // bytes nobody vouches for
+        await attempt(path, () => file.truncate(0)); // without a record the bytes mean nothing
       } catch (error) {
         await file.close();
         throw error;
@@ -100,19 +105,10 @@ export function storeParts(
     }
     let isOpen = true;
     let record = kept;
-    const read = (offset: number, length: number): Promise<Uint8Array> =>
-      attempt(path, async () => {
-        const bytes = new Uint8Array(length);
-        let done = 0;
-        while (done < length) {
-          const { bytesRead } = await file.read(bytes, done, length - done, offset + done);
-          if (bytesRead === 0) throw new SpellError("store-corrupt", `${path} ends at byte ${offset + done}`, { where: path });
-          done += bytesRead;
-        }
-        return bytes;
-      });
+    const ended = (end: number): SpellError => new SpellError("store-corrupt", `${path} ends at byte ${end}`, { where: path });
+    const read = (offset: number, length: number): Promise<Uint8Array> => attempt(path, () => readExactly(file, offset, length, ended));
     const hash = await createPrefixHash(() => createHash("sha256"), read);
-    // A waiting download must not look abandoned.
+    // A download that waits must not look abandoned.
     let beat: Promise<void> = Promise.resolve();
     const heartbeat = setInterval(() => {
       beat = writeJson(recordPath(path), owned(record)).catch(() => undefined);
@@ -147,43 +143,42 @@ export function storeParts(
         record = next;
         await writeJson(recordPath(path), owned(next));
       },
-      async commit(wanted, signal) {
+      async commit(expected, signal) {
         const { size } = await attempt(path, () => file.stat());
-        const name = blobPath(`sha256:${await checkComplete(hash, size, wanted, signal)}`);
+        const name = blobPath(`sha256:${await checkComplete(hash, size, expected, signal)}`);
         const final = join(blobs, name);
         await attempt(final, async () => {
           await file.sync();
           await makeFolder(blobs);
-          // Windows renames no open file.
+          // Windows does not rename open files.
           await close();
           await moveOver(path, final, size);
           await syncFolder(blobs);
         });
-        await fs.unlink(recordPath(path)).catch(() => undefined);
+        await removeRecord(path);
         const facts = await lookBlob(name);
-        if (facts === undefined) throw new SpellError("store-evicted", `${final} was removed as soon as it was there`, { where: final });
+        if (facts === undefined) throw new SpellError("store-evicted", `${final} was removed right after its commit`, { where: final });
         return facts;
       },
       async release() {
         await close();
-        // nobody owns it now
+        // time 0: the part is free
         await writeJson(recordPath(path), { ...owned(record), time: 0 }).catch(() => undefined);
       },
       async discard() {
         await close();
-        for (const each of [path, recordPath(path)]) await fs.unlink(each).catch(() => undefined);
+        await fs.unlink(path).catch(() => undefined);
+        await removeRecord(path);
       },
     };
   }
 
-  /** Where the same blob is open elsewhere Windows refuses to replace it; equal bytes need no replacing. */
+  /** Windows does not replace a blob that is open elsewhere; equal bytes need no replacing. */
   async function moveOver(path: string, final: string, size: number): Promise<void> {
     try {
       await fs.rename(path, final);
     } catch (error) {
-      const code = errnoOf(error);
-      const there = code === "EPERM" || code === "EBUSY" || code === "EACCES" ? await lookFile(final).catch(() => undefined) : undefined;
-      if (there?.size !== size) throw error;
+      if (!["EPERM", "EBUSY", "EACCES"].includes(errnoOf(error) ?? "") || (await tryLook(final))?.size !== size) throw error;
       await fs.unlink(path);
     }
   }
@@ -194,13 +189,13 @@ export function storeParts(
       await attempt(parts, () => makeFolder(parts));
       const orphan = await takeOrphan(key);
       if (orphan !== undefined) return ownPart(orphan.path, orphan.kept, constants.O_RDWR);
-      const path = join(parts, `${key}.${randomBytes(8).toString("hex")}.part`);
-      // the record first: a part without one is somebody's that is just coming into being
+      const path = newPart(key);
+      // the record first: a part without one is being taken over
       await writeJson(recordPath(path), owned(undefined));
       try {
         return await ownPart(path, undefined, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL);
       } catch (error) {
-        await fs.unlink(recordPath(path)).catch(() => undefined);
+        await removeRecord(path);
         throw error;
       }
     },
@@ -209,10 +204,10 @@ export function storeParts(
       const all = await names(parts);
       for (const name of all) {
         if (!isRemovable(name) || all.includes(name.replace(/\.json$/, ".part"), all.indexOf(name) + 1)) continue; // a record beside its part
-        const facts = await lookFile(join(parts, name)).catch(() => undefined);
+        const facts = await tryLook(join(parts, name));
         if (facts === undefined) continue;
         const key = partName.exec(name)?.[1] ?? "";
-        const record = key === "" ? undefined : partRecordOf(await readJson(recordPath(join(parts, name))).catch(() => undefined));
+        const record = key === "" ? undefined : partRecordOf(await recordOf(join(parts, name)));
         found.push({ id: name, key, ...facts, kept: spanBytes(record?.done ?? []), inUse: await isInUse(name) });
       }
       return found;
@@ -220,27 +215,25 @@ export function storeParts(
     async removePart(id) {
       if (basename(id) !== id || !isRemovable(id) || (await isInUse(id))) return 0;
       const path = join(parts, id);
-      try {
+      const freed = await unlessMissing(path, async () => {
         const { size } = await fs.lstat(path);
         await fs.unlink(path);
-        if (partName.test(id)) await fs.unlink(recordPath(path)).catch(() => undefined);
         return size;
-      } catch (error) {
-        if (isMissing(error)) return 0;
-        throw storeError(error, path);
-      }
+      });
+      if (freed !== undefined && partName.test(id)) await removeRecord(path);
+      return freed ?? 0;
     },
   };
 }
 
-/** A link in the place of our file is not followed. Windows has no such flag, and links there need rights of their own. */
+/** A link in the place of our file is not followed. Windows lacks this flag; making links needs a permission there. */
 const noFollow = constants.O_NOFOLLOW ?? 0;
 
 function owned(record: PartRecord | undefined): OwnedRecord {
   return { ...record, pid: process.pid, host: hostname(), time: Date.now() };
 }
 
-/** What another process wrote, or somebody's editor: only what has our form counts. */
+/** Another process or an editor wrote it: any other form counts as no record. */
 function partRecordOf(value: unknown): PartRecord | undefined {
   const { url, etag, size, sha256, done } = (value ?? {}) as Partial<Record<keyof PartRecord, unknown>>;
   if (typeof url !== "string" || !Array.isArray(done)) return undefined;
@@ -258,8 +251,4 @@ function partRecordOf(value: unknown): PartRecord | undefined {
     size: Number.isSafeInteger(size) ? (size as number) : undefined,
     sha256: typeof sha256 === "string" && /^[0-9a-f]{64}$/.test(sha256) ? sha256 : undefined,
   };
-}
-
-function checkPartKey(key: string): void {
-  if (!/^[0-9a-f]{64}$/.test(key)) throw new SpellError("internal-error", `a part's key has 64 hex digits; got ${JSON.stringify(key)}`);
 }
