@@ -63,13 +63,13 @@ describe("configuration files on disk", () => {
     expect(() => readConfigFile("no/such.toml")).toThrow(
       expect.objectContaining({
         code: "config-not-found",
-        commands: ["llmspell config init --file no/such.toml"],
+        actions: [{ kind: "new-config", file: "no/such.toml" }],
         message: expect.stringContaining("explicitly given"),
       }),
     );
     expect(() => readConfigFile("no such.toml", "LLMSPELL_CONFIG")).toThrow(
       expect.objectContaining({
-        commands: ['llmspell config init --file "no such.toml"'],
+        actions: [{ kind: "new-config", file: "no such.toml" }],
         message: "no such.toml: no such file; it was explicitly given with LLMSPELL_CONFIG",
       }),
     );

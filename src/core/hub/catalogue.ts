@@ -76,7 +76,7 @@ function readEntry(table: unknown, where: string): CatalogueEntry {
     new SpellError("config-value", `${where}, ${key}: expected ${expected}, got ${JSON.stringify(table[key]) ?? "nothing"}`, {
       where: key,
     });
-  const text = (key: string, expected = "text", form = /^[^]{1,500}$/): string => {
+  const text = (key: string, expected = "text", form = /^.{1,500}$/s): string => {
     const value = read(key);
     if (typeof value !== "string" || !form.test(value)) throw fail(key, expected);
     return value;
