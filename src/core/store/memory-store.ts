@@ -5,7 +5,7 @@ import { spanBytes } from "../download/spans.ts";
 import { SpellError } from "../errors.ts";
 import { blobSource } from "../formats/byte-source.ts";
 import type { ArtifactStore, BlobFacts, ManifestKey, Part, PartRecord } from "../platform.ts";
-import { createTurns, type Turns } from "../text/turns.ts";
+import { createQueue, type Queue } from "../text/queue.ts";
 import { checkPartKey, compareKeys } from "./store-keys.ts";
 import { wasmHash } from "./wasm-hash.ts";
 
@@ -30,7 +30,7 @@ export function memoryStore({ quota, clock = Date.now }: MemoryStoreOptions = {}
   /** JSON of the value by JSON of the key */
   const manifests = new Map<string, string>();
   const parts = new Map<string, MemoryPart>();
-  const locks = new Map<string, { readonly turns: Turns; users: number }>();
+  const locks = new Map<string, { readonly queue: Queue; users: number }>();
   let made = 0;
 
   const used = (): number =>
@@ -136,12 +136,15 @@ export function memoryStore({ quota, clock = Date.now }: MemoryStoreOptions = {}
     space: async () => (quota === undefined ? undefined : { free: Math.max(0, quota - used()), quota }),
     persist: async () => true,
     async withLock(name, work, { onWait, signal } = {}) {
-      const lock = locks.get(name) ?? { turns: createTurns(Number.POSITIVE_INFINITY), users: 0 };
+      const lock = locks.get(name) ?? {
+        queue: createQueue({ maxConcurrent: 1, maxPerModel: 1, maxWaiting: Number.POSITIVE_INFINITY }),
+        users: 0,
+      };
       locks.set(name, lock);
       if (lock.users > 0) onWait?.();
       lock.users += 1;
       try {
-        const leave = await lock.turns.take(signal);
+        const leave = await lock.queue.take(lock, signal);
         try {
           return await work();
         } finally {

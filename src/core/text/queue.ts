@@ -8,7 +8,7 @@ export interface Queue {
    * @returns a function that ends the turn; calling it twice does nothing
    * @throws SpellError run-busy (line full), run-aborted
    */
-  take(model: object, signal: AbortSignal): Promise<() => void>;
+  take(model: object, signal: AbortSignal | undefined): Promise<() => void>;
 }
 
 export interface QueueLimits {
@@ -46,7 +46,7 @@ export function createQueue({ maxConcurrent, maxPerModel, maxWaiting }: QueueLim
 
   return {
     async take(model, signal) {
-      if (signal.aborted) throw abortedError();
+      if (signal?.aborted === true) throw abortedError();
       if (isFree(model)) return begin(model);
       if (line.length >= maxWaiting) {
         throw new SpellError("run-busy", `${maxWaiting} generations are waiting already`, {
@@ -54,7 +54,7 @@ export function createQueue({ maxConcurrent, maxPerModel, maxWaiting }: QueueLim
         });
       }
       // A signal of its own for each: hosts report more than ten listeners on one as a leak, and the line is longer.
-      const leaving = AbortSignal.any([signal]);
+      const leaving = signal === undefined ? undefined : AbortSignal.any([signal]);
       return new Promise((resolve, reject) => {
         const onAbort = (): void => {
           line.splice(line.indexOf(waiting), 1);
@@ -63,11 +63,11 @@ export function createQueue({ maxConcurrent, maxPerModel, maxWaiting }: QueueLim
         const waiting: Waiting = {
           model,
           start: () => {
-            leaving.removeEventListener("abort", onAbort);
+            leaving?.removeEventListener("abort", onAbort);
             resolve(begin(model));
           },
         };
-        leaving.addEventListener("abort", onAbort, { once: true });
+        leaving?.addEventListener("abort", onAbort, { once: true });
         line.push(waiting);
       });
     },

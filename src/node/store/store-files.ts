@@ -53,7 +53,10 @@ export function storeFiles(fs: StoreFs, temporaries: string): StoreFiles {
     } catch (cause) {
       if (isMissing(cause)) return undefined; // removed meanwhile
       if (errnoOf(cause) !== undefined) throw storeError(cause, path);
-      throw new SpellError("store-corrupt", `${path} is damaged: ${cause instanceof Error ? cause.message : cause}`, { where: path, cause });
+      throw new SpellError("store-corrupt", `${path} is damaged: ${cause instanceof Error ? cause.message : cause}`, {
+        where: path,
+        cause,
+      });
     }
   }
 

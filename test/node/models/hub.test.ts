@@ -20,7 +20,7 @@ describe("the Hub", () => {
     expect(await failure(open().llm.pull("hf:meta/gated"))).toMatchObject({
       code: "net-gated",
       hint: expect.stringContaining(`${server.url}/meta/gated`),
-      commands: ["export HF_TOKEN=…"],
+      actions: [{ kind: "set-variable", name: "HF_TOKEN" }],
     });
     expect((await failure(open({ hfToken: () => "wrong" }).llm.pull("hf:meta/gated"))).code).toBe("net-gated");
     await open({ hfToken: () => server.token }).llm.pull("hf:meta/gated");

@@ -17,7 +17,7 @@ describe("the store", () => {
     expect(await failure(open({}, { store }).llm.pull("hf:owner/gguf"))).toMatchObject({
       code: "store-full",
       details: { neededBytes: expect.any(Number), freeBytes: 100_000_000 },
-      commands: ["llmspell model prune"],
+      actions: [{ kind: "prune" }],
     });
     expect(server.seen.filter(({ path }) => !path.startsWith("/api"))).toEqual([]);
     const page = memoryStore({ quota: 1_000_000 });
@@ -134,7 +134,7 @@ describe("the store", () => {
   });
 
   it.each([
-    ["of a later version", (text: string) => text.replace('"schema": 1', '"schema": 7'), "schema 7"],
+    ["of a later version", (text: string) => text.replace('"schema": 1', '"schema": 7'), "got 7"],
     ["cut in the middle", (text: string) => text.slice(0, text.length / 2), "is damaged"],
   ])("a manifest %s is told and left out, and its files are not pruned", async (_, damage, says) => {
     const { llm } = open();
