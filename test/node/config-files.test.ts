@@ -113,10 +113,10 @@ describe("the home", () => {
 describe("an additional catalogue", () => {
   it("that is missing names the key", async () => {
     const spell = createSpell({ config: { models: { catalogue: "no/such.toml" } }, env: {} });
-    await expect(spell.localLLM()).rejects.toMatchObject({
+    await expect(spell.models.available()).rejects.toMatchObject({
       code: "config-not-found",
       message: expect.stringMatching(/^models\.catalogue: .*such\.toml: no such file/),
-      commands: ["llmspell config show models --origin"],
+      actions: [{ kind: "show-config", section: "models" }],
     });
   });
 });
