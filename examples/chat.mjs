@@ -21,10 +21,10 @@ for await (const content of lines) {
       if (part.type === "text-delta") process.stdout.write(part.text);
       if (part.type === "text-delta") answer += part.text;
       if (part.type === "stream-end")
-        console.error(`\n(${part.usage.cachedPromptTokens} of ${part.usage.promptTokens} prompt tokens reused)`);
+        console.error(`\n(${part.usage.cachedTokens ?? 0} of ${part.usage.promptTokens} prompt tokens cached)`);
     }
   } catch (error) {
-    // An abort is an answer too: what was said so far stays in the conversation.
+    // The partial answer of an abort stays in the conversation.
     if (!(error instanceof SpellError && error.code === "run-aborted")) throw error;
   }
   process.stdout.write("\n");

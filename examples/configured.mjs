@@ -1,4 +1,4 @@
-// Settings in one place: an object (or TOML text, a profile, a path), the environment over it, and where each value came from.
+// A configuration (an object, TOML text, a profile or a path), overridden by the environment, and the origin of each value.
 import { createSpell } from "llmspell";
 
 const spell = createSpell({
@@ -10,6 +10,6 @@ for (const path of ["providers.candle.max_tokens", "providers.candle.device"]) {
   console.error(`${path} = ${entry?.value} (${entry?.origin})`);
 }
 
-const model = await spell.load(); // the default model; options of a call win over the configuration
-for await (const part of model.stream("Once upon a time")) if (part.type === "text-delta") process.stdout.write(part.text);
+const model = await spell.load(); // the default model; options of a call override the configuration
+for await (const text of model.stream("Once upon a time").textStream) process.stdout.write(text);
 await model.dispose();

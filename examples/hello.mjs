@@ -1,4 +1,4 @@
-// The shortest program: load the bundled model and print its answer as it comes.
+// Loads the bundled model and prints its answer while it is written.
 import { load } from "llmspell";
 
 const model = await load("tiny-stories");

@@ -1,10 +1,11 @@
-// Any GGUF file of a decoder model, straight from the disk of whoever opens the page. Nothing is uploaded.
-import { browserPlatform, createSpell, SpellError } from "llmspell";
+// Runs a GGUF file that you choose from your disk. Nothing is uploaded.
+import { createSpell, SpellError } from "llmspell";
+import { browserPlatform } from "llmspell/browser";
 
 const here = (path) => new URL(path, document.baseURI).href;
 const spell = createSpell({
   platform: browserPlatform({
-    // where build.mjs has put them
+    // where build.mjs copied them
     wllama: { wasm: here("engines/wllama.wasm"), compat: { wasm: here("engines/compat.wasm"), worker: here("engines/compat.js") } },
     onnx: { wasm: here("engines/ort.wasm"), webgpu: here("engines/ort-webgpu.wasm") },
   }),
@@ -15,9 +16,7 @@ document.querySelector("#file").onchange = async ({ target }) => {
   story.textContent = "";
   try {
     const model = await spell.load(target.files[0]);
-    for await (const part of model.stream("Once upon a time", { maxTokens: 60 })) {
-      if (part.type === "text-delta") story.append(part.text);
-    }
+    for await (const text of model.stream("Once upon a time", { maxTokens: 60 }).textStream) story.append(text);
     await model.dispose();
   } catch (error) {
     if (!(error instanceof SpellError)) throw error;

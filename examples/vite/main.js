@@ -1,4 +1,4 @@
-import { collect, load } from "llmspell";
+import { load } from "llmspell";
 
 const french = document.querySelector("#french");
 const model = await load("tiny-t5-en-fr", { onProgress: (share) => (french.textContent = `loading: ${Math.round(share * 100)} %`) });
@@ -6,5 +6,6 @@ french.textContent = "ready";
 
 document.querySelector("#translate").onclick = async () => {
   const english = document.querySelector("#english").value;
-  french.textContent = await collect(model.stream(`translate English to French: ${english}`, { numBeams: 4 }));
+  const { text } = await model.generate(`translate English to French: ${english}`, { numBeams: 4 });
+  french.textContent = text;
 };
