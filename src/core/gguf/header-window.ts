@@ -2,7 +2,7 @@
  * The part of a file that the header reader looks at: a window that moves forwards and grows by ranged reads.
  * What lies behind the position is let go, so a long header costs no more memory than its longest value.
  */
-import { abortedError } from "../errors.ts";
+import { abortedError, type ErrorCode, type SpellError } from "../errors.ts";
 import { type ByteSource, truncated } from "../formats/byte-source.ts";
 import { formatCount } from "../formats/format-count.ts";
 import { limits } from "../limits.ts";
@@ -73,18 +73,17 @@ export class HeaderWindow {
     throw new NeedBytes(count);
   }
 
+  /** An error about this file. @param message the place, expected, got */
+  error(code: ErrorCode, message: string, details?: Readonly<Record<string, unknown>>): SpellError {
+    return ggufError(code, this.source, message, { details });
+  }
+
   #requireInFile(count: number): void {
     const end = this.position + count;
     if (end > this.source.size) throw truncated(this.source, this.position, count, this.source.size);
     if (end > limits.ggufHeaderBytes) {
-      throw ggufError(
-        "gguf-count",
-        this.source,
-        `the header goes on after ${formatCount(limits.ggufHeaderBytes)} bytes; no more are read`,
-        {
-          details: { limit: limits.ggufHeaderBytes },
-        },
-      );
+      const limit = limits.ggufHeaderBytes;
+      throw this.error("gguf-count", `expected a header of at most ${formatCount(limit)} bytes, got a longer one`, { limit });
     }
   }
 

@@ -1,6 +1,6 @@
 /**
  * Reads the header of a GGUF file and checks its structure: counts, types, names, shapes, offsets, and that all tensor data is there.
- * What the metadata means is none of its business; gate.ts decides that. No engine sees a file before both have passed.
+ * gate.ts checks what the metadata means. No engine sees a file before both have passed.
  * Source: the GGUF specification (ggml, docs/gguf.md).
  */
 import { checkedAdd, checkedAlign, checkedMul } from "../checked.ts";
@@ -8,7 +8,7 @@ import { type ErrorCode, SpellError } from "../errors.ts";
 import { type ByteSource, truncated } from "../formats/byte-source.ts";
 import { formatCount } from "../formats/format-count.ts";
 import { limits } from "../limits.ts";
-import { ggufError, quote } from "./defect.ts";
+import { quote } from "./defect.ts";
 import { guessKind } from "./guess-kind.ts";
 import { HeaderWindow } from "./header-window.ts";
 import { type GgmlType, ggmlTypes } from "./types.ts";
@@ -47,10 +47,13 @@ export interface ReadGgufHeaderOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Makes the error of one tensor. */
+type Fail = (message: string, code?: ErrorCode, details?: Readonly<Record<string, unknown>>) => SpellError;
+
 const defaultAlignment = 32;
 /** `GGUF`, read as a little-endian number */
 const magic = 0x4655_4747;
-/** Bytes that cannot be missing: magic, version, two counts. */
+/** Bytes that every file has: magic, version, two counts. */
 const preambleBytes = 24;
 
 /**
@@ -70,10 +73,8 @@ export async function readGgufHeader(source: ByteSource, options: ReadGgufHeader
     const { key, read } = await window.attempt(() => {
       const key = readKey(window);
       if (metadata.has(key)) {
-        const place = formatCount(window.position);
-        throw ggufError("gguf-duplicate", source, `key ${quote(key)} occurs twice, the second time before byte ${place}`, {
-          details: { key },
-        });
+        const message = `key ${quote(key)} occurs twice, the second time before byte ${formatCount(window.position)}`;
+        throw window.error("gguf-duplicate", message, { key });
       }
       if (key === "general.alignment") requireUint32(window);
       return { key, read: readValue(window, key) };
@@ -82,10 +83,10 @@ export async function readGgufHeader(source: ByteSource, options: ReadGgufHeader
     types.set(key, read.type);
   }
 
-  const alignment = alignmentOf(source, metadata);
+  const alignment = alignmentOf(window, metadata);
   const tensors = await readTensors(window, tensorCount, alignment);
   const dataOffset = checkedAlign(window.position, alignment) ?? Number.MAX_SAFE_INTEGER;
-  const notes = measureData(source, tensors, dataOffset, alignment);
+  const notes = measureData(window, tensors, dataOffset, alignment);
   return { version, metadata, types, tensors, alignment, dataOffset, notes };
 }
 
@@ -100,82 +101,70 @@ async function readPreamble(window: HeaderWindow): Promise<{ version: 2 | 3; ten
   const isStart = start.subarray(0, 4).every((byte, i) => byte === ((magic >>> (8 * i)) & 0xff));
   if (!isStart) {
     const kind = guessKind(start);
-    const got =
-      start.length < 4 ? `${start.length} bytes` : Array.from(start.subarray(0, 4), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
-    throw ggufError(
+    const hex = Array.from(start.subarray(0, 4), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+    const got = start.length < 4 ? `${start.length} bytes` : hex;
+    const error = window.error(
       "gguf-magic",
-      source,
-      `wanted "GGUF" (47 47 55 46) at byte 0; got ${got}${kind === undefined ? "" : `: ${kind.what}`}`,
-      kind === undefined ? {} : { hint: kind.hint },
+      `expected "GGUF" (47 47 55 46) at byte 0, got ${got}${kind === undefined ? "" : `: ${kind.what}`}`,
     );
+    throw kind === undefined ? error : error.with({ hint: kind.hint });
   }
   if (start.length < 8) throw truncated(source, 0, preambleBytes, source.size);
   return window.attempt(() => {
     window.take(4);
     const version = window.uint32();
-    if (version !== 2 && version !== 3) throw versionError(source, version);
+    if (version !== 2 && version !== 3) throw versionError(window, version);
     const tensorCount = readCount(window, "tensors", limits.ggufTensors);
     const entryCount = readCount(window, "metadata entries", limits.ggufEntries);
     return { version, tensorCount, entryCount };
   });
 }
 
-function versionError(source: ByteSource, version: number): SpellError {
+function versionError(window: HeaderWindow, version: number): SpellError {
   // A version below 2^16 written the other way round has only zeros in its lower half.
-  if (version !== 0 && (version & 0xffff) === 0) return ggufError("gguf-endian", source, "the file is big-endian; wanted little-endian");
+  if (version !== 0 && (version & 0xffff) === 0) return window.error("gguf-endian", "expected little-endian, got big-endian");
   const reason = version > 3 ? ", newer than this program" : version === 1 ? ", which is no longer supported" : "";
-  return ggufError("gguf-version", source, `GGUF version ${formatCount(version)}${reason}; wanted 2 or 3`, { details: { version } });
+  return window.error("gguf-version", `expected GGUF version 2 or 3, got ${formatCount(version)}${reason}`, { version });
 }
 
 function readCount(window: HeaderWindow, what: string, limit: number): number {
   const count = window.uint64();
   if (count !== undefined && count <= limit) return count;
-  throw ggufError(
-    "gguf-count",
-    window.source,
-    `${formatCount(count ?? window.lastUint64())} ${what}; wanted at most ${formatCount(limit)}`,
-  );
+  throw window.error("gguf-count", `expected at most ${formatCount(limit)} ${what}, got ${formatCount(count ?? window.lastUint64())}`);
 }
 
 function readKey(window: HeaderWindow): string {
-  const { source } = window;
+  return readName(window, "the key", limits.ggufKeyBytes, (length) =>
+    length === undefined || length > limits.ggufStringBytes ? "gguf-string" : "gguf-key",
+  );
+}
+
+/** @param codeOf the code for a name of this length; undefined = 2^53 bytes and more */
+function readName(window: HeaderWindow, what: string, maxBytes: number, codeOf: (length: number | undefined) => ErrorCode): string {
   const length = window.uint64();
   const start = window.position - 8;
-  const place = (): string => `the key at byte ${formatCount(start)}`;
-  if (length === undefined || length > limits.ggufStringBytes) {
-    throw ggufError(
-      "gguf-string",
-      source,
-      `${place()} has ${formatCount(length ?? window.lastUint64())} bytes; wanted 1 … ${formatCount(limits.ggufKeyBytes)}`,
-    );
+  const fail = (problem: string): SpellError => window.error(codeOf(length), `${what} at byte ${formatCount(start)} ${problem}`);
+  if (length === undefined || length === 0 || length > maxBytes) {
+    throw fail(`has ${formatCount(length ?? window.lastUint64())} bytes; expected 1 … ${formatCount(maxBytes)}`);
   }
-  if (length === 0 || length > limits.ggufKeyBytes) {
-    throw ggufError("gguf-key", source, `${place()} has ${formatCount(length)} bytes; wanted 1 … ${formatCount(limits.ggufKeyBytes)}`);
-  }
-  const key = decodeUtf8(window.take(length));
-  if (key === undefined) throw ggufError("gguf-key", source, `${place()} is not UTF-8`);
-  if (key.includes("\0")) throw ggufError("gguf-key", source, `${place()} holds a NUL: ${quote(key)}`);
-  return key;
+  const name = decodeUtf8(window.take(length));
+  if (name === undefined) throw fail("is not UTF-8");
+  if (name.includes("\0")) throw fail(`holds a NUL: ${quote(name)}`);
+  return name;
 }
 
 /** Engines abort on an alignment of another type, so it is looked at before the value. */
 function requireUint32(window: HeaderWindow): void {
   const type = window.uint32();
   window.position -= 4;
-  if (type !== 4)
-    throw ggufError("gguf-alignment", window.source, `general.alignment has value type ${formatCount(type)}; wanted 4 (UINT32)`);
+  if (type !== 4) throw window.error("gguf-alignment", `general.alignment: expected value type 4 (UINT32), got ${formatCount(type)}`);
 }
 
-function alignmentOf(source: ByteSource, metadata: ReadonlyMap<string, GgufValue>): number {
+function alignmentOf(window: HeaderWindow, metadata: ReadonlyMap<string, GgufValue>): number {
   const value = metadata.get("general.alignment") ?? defaultAlignment;
-  if (typeof value !== "number" || value < 1 || value > limits.ggufAlignment || (value & (value - 1)) !== 0) {
-    throw ggufError(
-      "gguf-alignment",
-      source,
-      `general.alignment is ${formatCount(Number(value))}; wanted a power of two, 1 … ${formatCount(limits.ggufAlignment)}`,
-    );
-  }
-  return value;
+  if (typeof value === "number" && value >= 1 && value <= limits.ggufAlignment && (value & (value - 1)) === 0) return value;
+  const expected = `expected a power of two, 1 … ${formatCount(limits.ggufAlignment)}`;
+  throw window.error("gguf-alignment", `general.alignment: ${expected}, got ${formatCount(Number(value))}`);
 }
 
 async function readTensors(window: HeaderWindow, count: number, alignment: number): Promise<readonly GgufTensor[]> {
@@ -184,150 +173,91 @@ async function readTensors(window: HeaderWindow, count: number, alignment: numbe
   /** where the next tensor has to start: behind the one before, aligned */
   let next = 0;
   await window.attemptEach(count, () => {
-    const tensor = readTensor(window, next);
+    const name = readName(window, "the tensor name", limits.ggufTensorNameBytes, () => "gguf-tensor");
+    const fail: Fail = (message, code = "gguf-tensor", details = {}) =>
+      window.error(code, `tensor ${quote(name)}: ${message}`, { tensor: name, ...details });
+    const tensor = readTensor(window, name, next, fail);
     // A name that was there does not make the set grow.
-    if (names.add(tensor.name).size === tensors.length) {
-      throw ggufError("gguf-duplicate", window.source, `two tensors are called ${quote(tensor.name)}`, {
-        details: { tensor: tensor.name },
-      });
-    }
+    if (names.add(name).size === tensors.length) throw fail("the name occurs twice", "gguf-duplicate");
+    const end = checkedAdd(tensor.offset, tensor.bytes);
+    const aligned = end === undefined ? undefined : checkedAlign(end, alignment);
+    if (aligned === undefined) throw fail("its end is beyond 2^53 bytes; no file is that long");
     tensors.push(tensor);
-    next = alignedEnd(window.source, tensor, alignment);
+    next = aligned;
   });
   return tensors;
 }
 
-function readTensor(window: HeaderWindow, wantedOffset: number): GgufTensor {
-  const name = readTensorName(window);
-  const shape = readShape(window, name);
+function readTensor(window: HeaderWindow, name: string, expectedOffset: number, fail: Fail): GgufTensor {
+  const shape = readShape(window, fail);
   const type = window.uint32();
   const ggmlType = ggmlTypes.get(type);
-  if (ggmlType === undefined)
-    throw tensorError(
-      window,
-      "gguf-tensor",
-      name,
-      `tensor type ${formatCount(type)}, which is unknown or was removed from the format; wanted one of ${listTypes()}`,
-    );
-  const bytes = measureTensor(window, name, shape, ggmlType);
+  if (ggmlType === undefined) {
+    const known = Array.from(ggmlTypes.values(), (known) => known.name).join(", ");
+    throw fail(`type ${formatCount(type)} is unknown or was removed from the format; expected one of ${known}`);
+  }
+  const bytes = measureTensor(shape, ggmlType, fail);
   const offset = window.uint64();
-  if (offset !== wantedOffset) {
+  if (offset !== expectedOffset) {
     const got = formatCount(offset ?? window.lastUint64());
-    const relation = offset === undefined || offset > wantedOffset ? "leaves a gap behind" : "overlaps";
-    throw tensorError(window, "gguf-offset", name, `offset ${got} ${relation} the tensor before; wanted ${formatCount(wantedOffset)}`, {
-      offset: got,
-      wanted: wantedOffset,
-    });
+    const relation = offset === undefined || offset > expectedOffset ? "leaves a gap behind" : "overlaps";
+    const message = `offset ${got} ${relation} the tensor before; expected ${formatCount(expectedOffset)}`;
+    throw fail(message, "gguf-offset", { offset: got, wanted: expectedOffset });
   }
   return { name, shape, type, offset, bytes };
 }
 
-function readTensorName(window: HeaderWindow): string {
-  const { source } = window;
-  const length = window.uint64();
-  const start = window.position - 8;
-  const place = (): string => `the tensor name at byte ${formatCount(start)}`;
-  if (length === undefined || length === 0 || length > limits.ggufTensorNameBytes) {
-    throw ggufError(
-      "gguf-tensor",
-      source,
-      `${place()} has ${formatCount(length ?? window.lastUint64())} bytes; wanted 1 … ${limits.ggufTensorNameBytes}`,
-    );
-  }
-  const name = decodeUtf8(window.take(length));
-  if (name === undefined) throw ggufError("gguf-tensor", source, `${place()} is not UTF-8`);
-  if (name.includes("\0")) throw ggufError("gguf-tensor", source, `${place()} holds a NUL: ${quote(name)}`);
-  return name;
-}
-
-function readShape(window: HeaderWindow, name: string): readonly number[] {
+function readShape(window: HeaderWindow, fail: Fail): readonly number[] {
   const count = window.uint32();
-  if (count > limits.ggufDimensions)
-    throw tensorError(window, "gguf-tensor", name, `${formatCount(count)} dimensions; wanted at most ${limits.ggufDimensions}`);
-  const shape: number[] = [];
-  for (let i = 0; i < count; i++) {
+  if (count > limits.ggufDimensions) throw fail(`expected at most ${limits.ggufDimensions} dimensions, got ${formatCount(count)}`);
+  return Array.from({ length: count }, (_, i) => {
     const dimension = window.uint64();
-    if (dimension === undefined) {
-      throw tensorError(
-        window,
-        "gguf-tensor",
-        name,
-        `dimension ${i} is ${formatCount(BigInt.asIntN(64, window.lastUint64()))}; wanted 0 … ${formatCount(limits.ggufTensorElements)}`,
-      );
-    }
-    shape.push(dimension);
-  }
-  return shape;
+    if (dimension !== undefined) return dimension;
+    const got = formatCount(BigInt.asIntN(64, window.lastUint64()));
+    throw fail(`dimension ${i}: expected 0 … ${formatCount(limits.ggufTensorElements)}, got ${got}`);
+  });
 }
 
 /** @returns bytes of the tensor's data: whole rows of blocks */
-function measureTensor(window: HeaderWindow, name: string, shape: readonly number[], type: GgmlType): number {
-  const row = shape[0] ?? 1;
+function measureTensor(shape: readonly number[], type: GgmlType, fail: Fail): number {
+  const [row = 1, ...more] = shape;
   if (row % type.elements !== 0) {
-    throw tensorError(
-      window,
-      "gguf-tensor",
-      name,
-      `rows of ${formatCount(row)} elements; ${type.name} wants a multiple of ${type.elements}`,
-    );
+    throw fail(`rows of ${type.name}: expected a multiple of ${type.elements} elements, got ${formatCount(row)}`);
   }
   let elements: number | undefined = row;
   let bytes = checkedMul(row / type.elements, type.bytes);
-  for (let i = 1; i < shape.length && elements !== undefined && bytes !== undefined; i++) {
-    elements = checkedMul(elements, shape[i] ?? 1);
-    bytes = checkedMul(bytes, shape[i] ?? 1);
+  for (const dimension of more) {
+    elements = checkedMul(elements ?? Number.NaN, dimension);
+    bytes = checkedMul(bytes ?? Number.NaN, dimension);
   }
   if (elements === undefined || bytes === undefined) {
-    throw tensorError(window, "gguf-tensor", name, `shape [${shape.map(formatCount).join(", ")}] has more elements than any file can hold`);
+    throw fail(`shape [${shape.map(formatCount).join(", ")}] has more elements than any file can hold`);
   }
   return bytes;
-}
-
-function alignedEnd(source: ByteSource, tensor: GgufTensor, alignment: number): number {
-  const end = checkedAdd(tensor.offset, tensor.bytes);
-  const aligned = end === undefined ? undefined : checkedAlign(end, alignment);
-  if (aligned === undefined)
-    throw ggufError("gguf-tensor", source, `tensor ${quote(tensor.name)} ends beyond 2^53 bytes; no file is that long`);
-  return aligned;
 }
 
 /**
  * Compares the data the tensors need with the file. Padding behind the last tensor may be missing: no engine reads it.
  * @returns notes
- * @throws SpellError gguf-truncated naming the first tensor that is not all there
+ * @throws SpellError gguf-truncated naming the first tensor that is cut
  */
-function measureData(source: ByteSource, tensors: readonly GgufTensor[], dataOffset: number, alignment: number): readonly string[] {
+function measureData(window: HeaderWindow, tensors: readonly GgufTensor[], dataOffset: number, alignment: number): readonly string[] {
+  const { name, size } = window.source;
   const last = tensors.at(-1);
   if (last === undefined) return [];
-  const lastEnd = checkedAdd(last.offset, last.bytes);
-  const end = lastEnd === undefined ? undefined : checkedAdd(dataOffset, lastEnd);
-  if (end === undefined || end > source.size) {
-    const there = source.size - dataOffset;
+  const end = checkedAdd(dataOffset, last.offset + last.bytes);
+  if (end === undefined || end > size) {
+    const there = size - dataOffset;
     const cut = tensors.find((tensor) => tensor.bytes > there - tensor.offset) ?? last;
     const got = Math.max(0, Math.min(cut.bytes, there - cut.offset));
-    throw ggufError(
+    const whole = end === undefined ? "more than 2^53" : formatCount(end);
+    throw window.error(
       "gguf-truncated",
-      source,
-      `tensor ${quote(cut.name)}: wanted ${formatCount(cut.bytes)} bytes of data; got ${formatCount(got)}. ` +
-        `Wanted a file of ${end === undefined ? "more than 2^53" : formatCount(end)} bytes; got ${formatCount(source.size)}`,
-      { details: { tensor: cut.name, wanted: end, got: source.size } },
+      `tensor ${quote(cut.name)}: expected ${formatCount(cut.bytes)} bytes of data, got ${formatCount(got)}. ` +
+        `The file: expected ${whole} bytes, got ${formatCount(size)}`,
+      { tensor: cut.name, wanted: end, got: size },
     );
   }
   const padded = checkedAlign(end, alignment) ?? end;
-  if (source.size <= padded) return [];
-  return [`${source.name}: ${formatCount(source.size - padded)} bytes follow the last tensor; they are ignored`];
-}
-
-function listTypes(): string {
-  return Array.from(ggmlTypes.values(), (type) => type.name).join(", ");
-}
-
-function tensorError(
-  window: HeaderWindow,
-  code: ErrorCode,
-  name: string,
-  message: string,
-  details: Readonly<Record<string, unknown>> = {},
-): SpellError {
-  return ggufError(code, window.source, `tensor ${quote(name)}: ${message}`, { details: { tensor: name, ...details } });
+  return size <= padded ? [] : [`${name}: ${formatCount(size - padded)} bytes follow the last tensor; they are ignored`];
 }

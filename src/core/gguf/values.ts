@@ -1,10 +1,10 @@
 /** Metadata values: how they are kept, and how they are read. Arrays stay compact; nothing is allocated by a count from the file alone. */
 import { formatCount } from "../formats/format-count.ts";
 import { limits } from "../limits.ts";
-import { ggufError, quote } from "./defect.ts";
+import { quote } from "./defect.ts";
 import type { HeaderWindow } from "./header-window.ts";
 import { createStringArray, type GgufStringArray, markDistance, type StringStretch } from "./string-array.ts";
-import { type GgufNumberType, valueBytes, valueTypes } from "./types.ts";
+import { type GgufNumberType, type NumberValues, numberTypes, valueTypes } from "./types.ts";
 import { decodeUtf8, isUtf8 } from "./utf8.ts";
 
 export type GgufScalar = number | bigint | boolean | string;
@@ -17,18 +17,6 @@ export interface GgufNumberArray {
   /** `bool` as 0 and 1. */
   readonly values: NumberValues;
 }
-
-type NumberValues =
-  | Uint8Array
-  | Int8Array
-  | Uint16Array
-  | Int16Array
-  | Uint32Array
-  | Int32Array
-  | Float32Array
-  | BigUint64Array
-  | BigInt64Array
-  | Float64Array;
 
 /** A value and its type; or what reads the array that comes next, in stretches. */
 export type ReadValue =
@@ -43,118 +31,52 @@ export function readValue(window: HeaderWindow, key: string): ReadValue {
   const type = readType(window, key);
   if (type !== "array") return { type, value: readScalar(window, key, type) };
   const element = readType(window, key);
-  if (element === "array") {
-    throw valueError(window, "gguf-array", key, "an array of arrays; wanted one of numbers, truth values or strings");
-  }
-  const count = window.uint64();
-  if (count === undefined || count > limits.ggufArrayElements) {
-    throw valueError(
-      window,
-      "gguf-array",
-      key,
-      `an array of ${formatCount(count ?? window.lastUint64())} elements; wanted at most ${formatCount(limits.ggufArrayElements)}`,
-    );
-  }
+  if (element === "array") throw valueError(window, "gguf-array", key, "an array of arrays is not supported");
+  const count = readLength(window, key, "gguf-array", limits.ggufArrayElements, "elements");
   return { type, readArray: () => (element === "string" ? readStrings(window, key, count) : readNumbers(window, key, element, count)) };
 }
 
 function readType(window: HeaderWindow, key: string): GgufNumberType | "string" | "array" {
   const id = window.uint32();
   const type = valueTypes[id];
-  if (type === undefined) throw valueError(window, "gguf-type", key, `value type ${formatCount(id)}; wanted 0 … ${valueTypes.length - 1}`);
+  if (type === undefined)
+    throw valueError(window, "gguf-type", key, `expected value type 0 … ${valueTypes.length - 1}, got ${formatCount(id)}`);
   return type;
 }
 
 function readScalar(window: HeaderWindow, key: string, type: GgufNumberType | "string"): GgufScalar {
   if (type === "string") return readText(window, key);
-  const { view, at } = window.fixed(valueBytes[type]);
-  switch (type) {
-    case "uint8":
-      return view.getUint8(at);
-    case "int8":
-      return view.getInt8(at);
-    case "uint16":
-      return view.getUint16(at, true);
-    case "int16":
-      return view.getInt16(at, true);
-    case "uint32":
-      return view.getUint32(at, true);
-    case "int32":
-      return view.getInt32(at, true);
-    case "float32":
-      return view.getFloat32(at, true);
-    case "uint64":
-      return view.getBigUint64(at, true);
-    case "int64":
-      return view.getBigInt64(at, true);
-    case "float64":
-      return view.getFloat64(at, true);
-    case "bool": {
-      const value = view.getUint8(at);
-      if (value > 1) throw valueError(window, "gguf-type", key, `truth value ${value}; wanted 0 or 1`);
-      return value === 1;
-    }
-    default:
-      return type satisfies never;
-  }
+  const { view, at } = window.fixed(numberTypes[type].bytes);
+  const value = numberTypes[type].read(view, at);
+  return type === "bool" ? toTruth(window, key, Number(value)) : value;
+}
+
+function toTruth(window: HeaderWindow, key: string, value: number): boolean {
+  if (value > 1) throw valueError(window, "gguf-type", key, `expected truth value 0 or 1, got ${value}`);
+  return value === 1;
 }
 
 async function readNumbers(window: HeaderWindow, key: string, type: GgufNumberType, count: number): Promise<GgufNumberArray> {
-  // A copy, because typed arrays want their first byte aligned. Hosts of JavaScript are little-endian, as the file is.
-  const { buffer } = await window.copy(count * valueBytes[type]);
-  const values = toTyped(type, buffer);
-  if (type === "bool") {
-    const bad = (values as Uint8Array).find((value) => value > 1);
-    if (bad !== undefined) throw valueError(window, "gguf-type", key, `truth value ${bad} in an array; wanted 0 or 1`);
-  }
+  // A copy, because typed arrays need their first byte aligned. Hosts of JavaScript are little-endian, as the file is.
+  const { buffer } = await window.copy(count * numberTypes[type].bytes);
+  const values: NumberValues = numberTypes[type].array(buffer);
+  if (type === "bool") for (const value of values) toTruth(window, key, Number(value));
   return { type, length: count, values };
 }
 
-function toTyped(type: GgufNumberType, buffer: ArrayBufferLike): NumberValues {
-  switch (type) {
-    case "uint8":
-    case "bool":
-      return new Uint8Array(buffer);
-    case "int8":
-      return new Int8Array(buffer);
-    case "uint16":
-      return new Uint16Array(buffer);
-    case "int16":
-      return new Int16Array(buffer);
-    case "uint32":
-      return new Uint32Array(buffer);
-    case "int32":
-      return new Int32Array(buffer);
-    case "float32":
-      return new Float32Array(buffer);
-    case "uint64":
-      return new BigUint64Array(buffer);
-    case "int64":
-      return new BigInt64Array(buffer);
-    case "float64":
-      return new Float64Array(buffer);
-    default:
-      return type satisfies never;
-  }
-}
-
 function readText(window: HeaderWindow, key: string): string {
-  const length = readLength(window, key);
-  const bytes = window.take(length);
+  const bytes = window.take(readStringLength(window, key));
   return decodeUtf8(bytes) ?? invalidText(window, key, "the value");
 }
 
-function readLength(window: HeaderWindow, key: string): number {
+function readStringLength(window: HeaderWindow, key: string): number {
+  return readLength(window, key, "gguf-string", limits.ggufStringBytes, "bytes");
+}
+
+function readLength(window: HeaderWindow, key: string, code: "gguf-array" | "gguf-string", limit: number, unit: string): number {
   const length = window.uint64();
-  if (length === undefined || length > limits.ggufStringBytes) {
-    throw valueError(
-      window,
-      "gguf-string",
-      key,
-      `a string of ${formatCount(length ?? window.lastUint64())} bytes; wanted at most ${formatCount(limits.ggufStringBytes)}`,
-    );
-  }
-  return length;
+  if (length !== undefined && length <= limit) return length;
+  throw valueError(window, code, key, `expected at most ${formatCount(limit)} ${unit}, got ${formatCount(length ?? window.lastUint64())}`);
 }
 
 async function readStrings(window: HeaderWindow, key: string, count: number): Promise<GgufStringArray> {
@@ -189,7 +111,7 @@ function readStretch(window: HeaderWindow, key: string, done: number, total: num
     at = end;
   }
   // Not even one: it is too long, or the rest of it is not here yet, or nowhere.
-  if (count === 0) window.require(readLength(window, key));
+  if (count === 0) window.require(readStringLength(window, key));
   window.position = window.base + at;
   return { count, bytes: bytes.subarray(start, at), marks };
 }
@@ -199,7 +121,6 @@ function invalidText(window: HeaderWindow, key: string, what: string): never {
 }
 
 function valueError(window: HeaderWindow, code: "gguf-type" | "gguf-array" | "gguf-string", key: string, message: string): Error {
-  return ggufError(code, window.source, `key ${quote(key)} before byte ${formatCount(window.position)}: ${message}`, {
-    details: { key, offset: window.position },
-  });
+  const place = `key ${quote(key)} before byte ${formatCount(window.position)}`;
+  return window.error(code, `${place}: ${message}`, { key, offset: window.position });
 }
