@@ -1,5 +1,5 @@
 /**
- * Which families of models a runtime may be handed, and what to say about the others.
+ * Which families of models are supported, and what the others are.
  *
  * Source: the table of names in llama.cpp v0.5.0, as both engines carry it. It lies in the binaries as consecutive C strings from `llama` to
  * `pockettts` (`strings -n 2 libllama.v0.5.0.so`; the linker keeps `bert`, `qwen`, `qwen2`, `glm4`, `rwkv7` as tails of longer names);
@@ -35,34 +35,28 @@ const projector = {
   hint: "Use the language model's own .gguf, which lies beside it.",
 };
 
-const refused: ReadonlyMap<string, { readonly what: string; readonly hint: string }> = new Map([
-  ...[
-    "bert",
-    "modern-bert",
-    "nomic-bert",
-    "nomic-bert-moe",
-    "neo-bert",
-    "jina-bert-v2",
-    "jina-bert-v3",
-    "eurobert",
-    "gemma-embedding",
-    "llama-embed",
-  ].map((name) => [name, embeddings] as const),
-  ...["wavtokenizer-dec", "qwen3tts", "pockettts"].map((name) => [name, audio] as const),
-  ...["gemma4-assistant", "eagle3", "dflash"].map((name) => [name, draft] as const),
-  ...["dream", "llada", "llada-moe", "rnd1"].map((name) => [name, diffusion] as const),
-  ["clip", projector],
-]);
+type Kind = typeof projector;
 
-/** `general.type` of files that are no model. */
-const otherFiles: ReadonlyMap<string, { readonly what: string; readonly hint: string }> = new Map([
-  [
-    "adapter",
-    {
-      what: "an adapter (LoRA), which changes another model",
-      hint: "Use a model; adapters cannot be applied yet, but can be merged into their model before it is converted.",
-    },
-  ],
+const refused: ReadonlyMap<string, Kind> = new Map(
+  (
+    [
+      ["bert modern-bert nomic-bert nomic-bert-moe neo-bert jina-bert-v2 jina-bert-v3 eurobert gemma-embedding llama-embed", embeddings],
+      ["wavtokenizer-dec qwen3tts pockettts", audio],
+      ["gemma4-assistant eagle3 dflash", draft],
+      ["dream llada llada-moe rnd1", diffusion],
+      ["clip", projector],
+    ] as const
+  ).flatMap(([names, kind]) => names.split(" ").map((name): [string, Kind] => [name, kind])),
+);
+
+const adapter = {
+  what: "an adapter (LoRA), which changes another model",
+  hint: "Use a model. Adapters are not supported: merge the adapter into its model before converting it.",
+};
+
+/** `general.type` of files that hold no model. */
+const otherFiles: ReadonlyMap<string, Kind> = new Map([
+  ["adapter", adapter],
   ["mmproj", projector],
   ["imatrix", { what: "statistics for quantising a model", hint: "Use the model itself." }],
   ["dataset", { what: "a data set", hint: "Use a model." }],
@@ -83,31 +77,25 @@ export function acceptArchitecture(metadata: Metadata): string {
       details: { found, supported: supportedArchitectures },
     });
 
-  const type = metadata.text("general.type");
-  const other = type === undefined ? undefined : otherFiles.get(type);
-  if (other !== undefined) throw fail(`${other.what} (general.type ${quote(type ?? "")})`, other.hint, type ?? "");
+  const type = metadata.text("general.type") ?? "";
+  const other = otherFiles.get(type);
+  if (other !== undefined) throw fail(`${other.what} (general.type ${quote(type)})`, other.hint, type);
 
   const architecture = metadata.text("general.architecture");
-  if (architecture === undefined) throw metadata.error("general.architecture", "wanted the name of a model family; the key is missing");
+  if (architecture === undefined) throw metadata.error("general.architecture", "expected the name of a model family; the key is missing");
   if (t5.has(architecture)) {
-    throw new SpellError(
-      "model-t5-gguf",
-      `${source.name} is a T5 model in GGUF form (${quote(architecture)}); GGUF runtimes give wrong text for it or end the process`,
-      {
-        where: source.name,
-        commands: ["llmspell model pull flan-t5-small"],
-        details: { found: architecture },
-      },
-    );
+    const message = `${source.name} is a T5 model as GGUF (${quote(architecture)}); GGUF runtimes write wrong text with it or crash`;
+    throw new SpellError("model-t5-gguf", message, {
+      where: source.name,
+      actions: [{ kind: "pull", model: "flan-t5-small" }],
+      details: { found: architecture },
+    });
   }
   const known = refused.get(architecture);
   if (known !== undefined) throw fail(`${known.what} (${quote(architecture)})`, known.hint, architecture);
   if (!supportedArchitectures.includes(architecture)) {
-    throw fail(
-      `of the family ${quote(architecture)}, which no runtime here knows`,
-      `Supported families: ${supportedArchitectures.join(", ")}.`,
-      architecture,
-    );
+    const hint = `Supported families: ${supportedArchitectures.join(", ")}.`;
+    throw fail(`of the family ${quote(architecture)}, which is not supported`, hint, architecture);
   }
   return architecture;
 }

@@ -1,21 +1,14 @@
-/** Messages to prompt text: defused, through the model's own chat template, in an isolate. Knows no runtime. */
+/** Messages to prompt text: control tokens broken, then the model's own chat template, in an isolate. Knows no runtime. */
 import { SpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Isolate } from "../platform.ts";
 import type { GenerateOptions, TextMessage, TextPrompt } from "../spec/generate.ts";
-import type { StreamPart } from "../spec/stream-part.ts";
 import { createDefuser } from "../text/defuse.ts";
+import { type WrittenPrompt, warning } from "../text/handle-model.ts";
 import type { GgufFacts } from "./gate.ts";
 
-type Warning = Extract<StreamPart, { type: "warning" }>;
-
-export interface RenderedPrompt {
-  readonly text: string;
-  readonly warnings: readonly Warning[];
-}
-
 /** Writes prompts for one model; keeps its control tokens ready. */
-export type PromptWriter = (prompt: TextPrompt, options: Pick<GenerateOptions, "system" | "raw" | "signal">) => Promise<RenderedPrompt>;
+export type PromptWriter = (prompt: TextPrompt, options: Pick<GenerateOptions, "system" | "raw" | "signal">) => Promise<WrittenPrompt>;
 
 /**
  * @returns a writer: `raw` text passes untouched; with a chat template, text is one user message; without one, text is continued as it is.
@@ -27,7 +20,7 @@ export function createPromptWriter(facts: GgufFacts, isolate: Isolate): PromptWr
 
   return async (prompt, options) => {
     if (options.raw === true) {
-      if (typeof prompt !== "string") throw new SpellError("run-option", "raw: wanted a text prompt; got messages", { where: "raw" });
+      if (typeof prompt !== "string") throw new SpellError("run-option", "raw: expected text, got messages", { where: "raw" });
       return { text: prompt, warnings: [] };
     }
     let defused = false;
@@ -36,16 +29,8 @@ export function createPromptWriter(facts: GgufFacts, isolate: Isolate): PromptWr
       defused ||= result.found;
       return result.text;
     };
-    const warnings = (): Warning[] =>
-      defused
-        ? [
-            {
-              type: "warning",
-              code: "prompt-defused",
-              message: "the prompt holds the text of a control token; it was broken with U+200B, so that it stays text",
-            },
-          ]
-        : [];
+    const note = "the prompt holds the text of a control token; it was broken with U+200B, so that it stays text";
+    const warnings = () => (defused ? [warning("prompt-defused", note)] : []);
 
     if (chatTemplate === undefined) return { text: clean(plainText(prompt, options.system)), warnings: warnings() };
 
@@ -62,12 +47,8 @@ export function createPromptWriter(facts: GgufFacts, isolate: Isolate): PromptWr
       const merged = error instanceof SpellError && error.details?.["raised"] === true ? mergeSystem(messages) : undefined;
       if (merged === undefined) throw error;
       const text = String(await render(merged));
-      const note: Warning = {
-        type: "warning",
-        code: "option-ignored",
-        message: "the model's chat template takes no system message; it was put before the first user message",
-      };
-      return { text, warnings: [...warnings(), note] };
+      const moved = "the model's chat template takes no system message; it was put before the first user message";
+      return { text, warnings: [...warnings(), warning("option-ignored", moved)] };
     }
   };
 }

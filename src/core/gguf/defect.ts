@@ -1,8 +1,8 @@
-/** How a defect of a GGUF file is told: file, place, wanted and got. */
+/** Errors about a GGUF file: file, place, expected and got. */
 import { type ErrorCode, SpellError, type SpellErrorOptions } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 
-/** An error about one file. @param message the place, wanted, got; the file's name is put before it */
+/** An error about one file. @param message the place, expected, got; the file's name is put before it */
 export function ggufError(code: ErrorCode, source: Pick<ByteSource, "name">, message: string, options: SpellErrorOptions = {}): SpellError {
   return new SpellError(code, `${source.name}: ${message}`, { where: source.name, ...options });
 }

@@ -21,13 +21,14 @@ export interface ModelShape {
 }
 
 /**
- * @throws SpellError gguf-metadata naming key, wanted and got
+ * @throws SpellError gguf-metadata naming key, expected and got
  */
 export function readShape(metadata: Metadata, architecture: string): ModelShape {
   const need = (name: string, range: NumberRange): number => {
     const key = `${architecture}.${name}`;
     const value = metadata.uint32(key, range);
-    if (value === undefined) throw metadata.error(key, `wanted ${formatCount(range.min)} … ${formatCount(range.max)}; the key is missing`);
+    if (value === undefined)
+      throw metadata.error(key, `expected ${formatCount(range.min)} … ${formatCount(range.max)}; the key is missing`);
     return value;
   };
   const contextLength = need("context_length", { min: 1, max: limits.ggufContextLength });
@@ -38,17 +39,15 @@ export function readShape(metadata: Metadata, architecture: string): ModelShape 
   const base = { contextLength, embeddingLength, blockCount };
   if (recurrentArchitectures.has(architecture)) return { ...base, headCount: 0, kvHeadCount: 0, kvBytesPerToken: 0 };
 
-  const heads = readHeads(metadata, `${architecture}.attention.head_count`, blockCount);
-  if (heads === undefined)
-    throw metadata.error(`${architecture}.attention.head_count`, `wanted 1 … ${formatCount(limits.ggufHeads)}; the key is missing`);
-  const kvHeads = readHeads(metadata, `${architecture}.attention.head_count_kv`, blockCount) ?? heads;
+  const [headsKey, kvHeadsKey] = [`${architecture}.attention.head_count`, `${architecture}.attention.head_count_kv`];
+  const heads = readHeads(metadata, headsKey, blockCount);
+  if (heads === undefined) throw metadata.error(headsKey, `expected 1 … ${formatCount(limits.ggufHeads)}; the key is missing`);
+  const kvHeads = readHeads(metadata, kvHeadsKey, blockCount) ?? heads;
   for (let layer = 0; layer < blockCount; layer++) {
     const [count, kvCount] = [heads[layer] ?? 0, kvHeads[layer] ?? 0];
     if (kvCount > 0 && count % kvCount !== 0) {
-      throw metadata.error(
-        `${architecture}.attention.head_count_kv`,
-        `wanted a divisor of the ${formatCount(count)} heads of layer ${layer}; got ${formatCount(kvCount)}`,
-      );
+      const expected = `expected a divisor of the ${formatCount(count)} heads of layer ${layer}`;
+      throw metadata.error(kvHeadsKey, `${expected}, got ${formatCount(kvCount)}`);
     }
   }
   const headCount = Math.max(...heads);
@@ -56,10 +55,8 @@ export function readShape(metadata: Metadata, architecture: string): ModelShape 
   const keyLength = metadata.uint32(`${architecture}.attention.key_length`, sizes);
   const valueLength = metadata.uint32(`${architecture}.attention.value_length`, sizes);
   if (keyLength === undefined && embeddingLength % headCount !== 0) {
-    throw metadata.error(
-      `${architecture}.embedding_length`,
-      `wanted a multiple of the ${formatCount(headCount)} heads, or ${architecture}.attention.key_length; got ${formatCount(embeddingLength)}`,
-    );
+    const expected = `expected a multiple of the ${formatCount(headCount)} heads, or ${architecture}.attention.key_length`;
+    throw metadata.error(`${architecture}.embedding_length`, `${expected}; got ${formatCount(embeddingLength)}`);
   }
   const headSize = Math.floor(embeddingLength / headCount);
   const allKvHeads = kvHeads.reduce((sum, count) => sum + count, 0);
@@ -76,8 +73,8 @@ function readHeads(metadata: Metadata, key: string, blockCount: number): readonl
   const value = metadata.uint32s(key, { min: 0, max: limits.ggufHeads });
   if (value === undefined) return undefined;
   const counts = typeof value === "number" ? new Array<number>(blockCount).fill(value) : value;
-  if (counts.length < blockCount) throw metadata.error(key, `wanted one entry for each of ${blockCount} layers; got ${counts.length}`);
-  if (counts.every((count) => count === 0)) throw metadata.error(key, `wanted 1 … ${formatCount(limits.ggufHeads)}; got 0`);
+  if (counts.length < blockCount) throw metadata.error(key, `expected one entry for each of ${blockCount} layers, got ${counts.length}`);
+  if (counts.every((count) => count === 0)) throw metadata.error(key, `expected 1 … ${formatCount(limits.ggufHeads)}, got 0`);
   return counts.slice(0, blockCount);
 }
 
@@ -88,8 +85,7 @@ function checkExperts(metadata: Metadata, architecture: string): void {
   if (count === 0) return;
   const key = `${architecture}.expert_used_count`;
   const used = metadata.uint32(key, anyCount) ?? 0;
-  if (used < 1 || used > count)
-    throw metadata.error(key, `wanted 1 … ${formatCount(count)}, the experts there are; got ${formatCount(used)}`);
+  if (used < 1 || used > count) throw metadata.error(key, `expected 1 … ${formatCount(count)} (expert_count), got ${formatCount(used)}`);
 }
 
 /**
@@ -99,15 +95,13 @@ function checkExperts(metadata: Metadata, architecture: string): void {
 export function checkTokenEmbedding(metadata: Metadata, tensors: readonly GgufTensor[], vocabSize: number): void {
   const name = "token_embd.weight";
   const table = tensors.find((tensor) => tensor.name === name);
-  if (table === undefined)
+  if (table === undefined) {
     throw ggufError("gguf-tensor", metadata.source, `tensor ${name} is missing among ${formatCount(tensors.length)} tensors`);
+  }
   const rows = table.shape[1] ?? 1;
-  if (rows < vocabSize)
-    throw ggufError(
-      "gguf-tokenizer",
-      metadata.source,
-      `tokenizer.ggml.tokens: wanted at most ${formatCount(rows)}, the rows of ${name}; got ${formatCount(vocabSize)}`,
-    );
+  if (rows >= vocabSize) return;
+  const message = `expected at most ${formatCount(rows)} tokens (rows of ${name}), got ${formatCount(vocabSize)}`;
+  throw metadata.error("tokenizer.ggml.tokens", message, "gguf-tokenizer");
 }
 
 /** The name people know the file by: `general.file_type`, else the type that holds most of the weights' bytes. */
@@ -157,10 +151,10 @@ export function readSamplingDefaults(metadata: Metadata): { readonly values: Par
     const number = typeof value === "number" ? Number(value.toPrecision(7)) : typeof value === "bigint" ? Number(value) : value;
     const problem = findParameterProblem(rule, number);
     if (problem === undefined) values[name] = number as number;
-    else
-      notes.push(
-        `${metadata.source.name}: general.sampling.${key} is not used: ${typeof number === "object" ? "wanted a number" : problem}`,
-      );
+    else {
+      const reason = typeof number === "object" ? "expected a number" : problem;
+      notes.push(`${metadata.source.name}: general.sampling.${key} is not used: ${reason}`);
+    }
   }
   return { values, notes };
 }

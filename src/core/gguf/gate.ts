@@ -1,6 +1,6 @@
 /**
- * May a runtime load these files? Structure first (header.ts), then everything engines take on faith: family, sizes, tokenizer, parts.
- * Nothing here reads tensor data or knows an engine. What passes still runs where a crash is contained.
+ * May a runtime load these files? Structure first (header.ts), then all that engines use unchecked: family, sizes, tokenizer, parts.
+ * Reads no tensor data and knows no engine. What passes still runs where a crash is contained.
  */
 import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
@@ -45,7 +45,7 @@ export interface GgufFacts {
   readonly samplingDefaults: ParameterDefaults;
   /** bytes of keys and values of one token as f16; an upper bound where layers share or forget them */
   readonly kvBytesPerToken: number;
-  /** What is odd and does no harm, in sentences: trailing bytes, unusable recommendations. */
+  /** Harmless oddities, in sentences: trailing bytes, unusable recommendations. */
   readonly notes: readonly string[];
 }
 
@@ -60,12 +60,12 @@ export interface AcceptGgufOptions {
  */
 export async function acceptGguf(files: readonly ByteSource[], options: AcceptGgufOptions = {}): Promise<GgufFacts> {
   const headers: GgufHeader[] = [];
-  // One after the other: the first defect in file order is the one told.
+  // One after the other: the first defect in file order is reported.
   for (const file of files) headers.push(await readGgufHeader(file, options));
   checkParts(files, headers);
   const [file] = files;
   const [header] = headers;
-  if (file === undefined || header === undefined) throw new SpellError("internal-error", "acceptGguf: wanted at least one file; got none");
+  if (file === undefined || header === undefined) throw new SpellError("internal-error", "acceptGguf: expected at least one file");
 
   const metadata = metadataOf(file, header);
   const tensors = headers.flatMap((part) => part.tensors);

@@ -1,4 +1,4 @@
-/** What a file that is no GGUF looks like, so that the message can say what went wrong. Looks at the first bytes only. */
+/** What a file that is not GGUF looks like by its first bytes, for the message. */
 
 export interface GuessedKind {
   /** "an HTML page" */
@@ -17,7 +17,7 @@ const binaryKinds: readonly { readonly pattern: RegExp; readonly what: string; r
   { pattern: /^800[2-5]/, what: "a Python pickle", hint: "Pickles run code and are never opened; use a GGUF form of the model." },
   // the length of the header in 8 bytes, then JSON that begins with {"
   { pattern: /^.{6}0{10}7b22/, what: "a safetensors file", hint: otherForm },
-  { pattern: /^(00){4}/, what: "zeros", hint: "The file was made and never filled; fetch it again." },
+  { pattern: /^(00){4}/, what: "zeros", hint: "The file was created but never filled; fetch it again." },
 ];
 
 /** First bytes as text. */
@@ -30,7 +30,7 @@ const textKinds: readonly { readonly pattern: RegExp; readonly what: string; rea
     what: "an HTML page",
     hint: "Log in or check the address: a page was saved instead of the model.",
   },
-  { pattern: /^\s*[{[]/, what: "JSON text", hint: "The download saved an answer under the model's name; fetch the file itself." },
+  { pattern: /^\s*[{[]/, what: "JSON text", hint: "The download saved a server's answer instead of the file; fetch the file itself." },
 ];
 
 /** @param start the first bytes of the file; 64 are enough */

@@ -39,7 +39,7 @@ export interface GgufHeader {
   readonly alignment: number;
   /** bytes from the start of the file to the tensor data */
   readonly dataOffset: number;
-  /** What is odd and does no harm, in sentences. */
+  /** Harmless oddities, in sentences. */
   readonly notes: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-/** Typed access to the metadata of one file. A value of another type than wanted is an error that names the key; engines throw or abort on it. */
+/** Typed access to the metadata of one file. A value of an unexpected type is an error that names the key; engines throw or abort on it. */
 import type { ErrorCode, SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { formatCount } from "../formats/format-count.ts";
@@ -24,19 +24,18 @@ export interface Metadata {
   /** The same, or an array with one per layer, there also of INT32. */
   uint32s(key: string, range: NumberRange): number | readonly number[] | undefined;
   array(key: string, code?: ErrorCode): GgufArray | undefined;
-  /** The error of a key. @param message wanted and got */
+  /** The error of a key. @param message expected and got */
   error(key: string, message: string, code?: ErrorCode): SpellError;
 }
 
 export function metadataOf(source: ByteSource, header: GgufHeader): Metadata {
   const error = (key: string, message: string, code: ErrorCode = "gguf-metadata"): SpellError =>
     ggufError(code, source, `${key}: ${message}`, { details: { key } });
-  const wrongType = (key: string, wanted: string, code: ErrorCode | undefined): SpellError =>
-    error(key, `wanted ${wanted}; got ${describe(header, key)}`, code);
+  const wrongType = (key: string, expected: string, code: ErrorCode | undefined): SpellError =>
+    error(key, `expected ${expected}, got ${describe(header, key)}`, code);
   const inRange = (key: string, value: number, range: NumberRange, code: ErrorCode | undefined): number => {
-    if (value < range.min || value > range.max)
-      throw error(key, `wanted ${formatCount(range.min)} … ${formatCount(range.max)}; got ${formatCount(value)}`, code);
-    return value;
+    if (value >= range.min && value <= range.max) return value;
+    throw error(key, `expected ${formatCount(range.min)} … ${formatCount(range.max)}, got ${formatCount(value)}`, code);
   };
   return {
     header,
@@ -74,8 +73,7 @@ export function metadataOf(source: ByteSource, header: GgufHeader): Metadata {
     },
     array(key, code) {
       const value = header.metadata.get(key);
-      if (value === undefined) return undefined;
-      if (!isArray(value)) throw wrongType(key, "an array", code);
+      if (value !== undefined && !isArray(value)) throw wrongType(key, "an array", code);
       return value;
     },
   };

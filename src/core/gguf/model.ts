@@ -41,7 +41,7 @@ export async function openGgufModel(
     async write(prompt, call) {
       const written = await writePrompt(prompt, call);
       if (written.text === "" && facts.bos === undefined) {
-        throw new SpellError("run-option", "the prompt is empty, and this model has no token to begin with", { where: "prompt" });
+        throw new SpellError("run-option", "the prompt is empty, and this model has no begin-of-sequence token", { where: "prompt" });
       }
       return written;
     },

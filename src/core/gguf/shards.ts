@@ -3,7 +3,7 @@ import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { formatCount } from "../formats/format-count.ts";
 import { limits } from "../limits.ts";
-import { quote } from "./defect.ts";
+import { ggufError, quote } from "./defect.ts";
 import type { GgufHeader } from "./header.ts";
 import { metadataOf } from "./metadata.ts";
 
@@ -40,11 +40,8 @@ export async function collectShards(
   const shard = parseShardName(named.name);
   if (shard === undefined) return [named];
   if (shard.count > limits.ggufShards) {
-    throw new SpellError(
-      "gguf-shard",
-      `${named.name}: wanted at most ${formatCount(limits.ggufShards)} parts; the name says ${formatCount(shard.count)}`,
-      { where: named.name },
-    );
+    const message = `expected at most ${formatCount(limits.ggufShards)} parts, got ${formatCount(shard.count)} by the name`;
+    throw ggufError("gguf-shard", named, message);
   }
   const parts: ByteSource[] = [];
   const missing: string[] = [];
@@ -69,28 +66,25 @@ export function checkParts(files: readonly ByteSource[], headers: readonly GgufH
   headers.forEach((header, i) => {
     const file = files[i];
     if (file === undefined) return;
-    const fail = (message: string): SpellError => new SpellError("gguf-shard", `${file.name}: ${message}`, { where: file.name });
+    const fail = (message: string): SpellError => ggufError("gguf-shard", file, message);
     const metadata = metadataOf(file, header);
     const split = (key: string): number | undefined =>
       metadata.integer(`split.${key}`, { min: 0, max: limits.ggufTensors * limits.ggufShards }, "gguf-shard");
     const count = split("count") ?? 0;
     const number = split("no") ?? 0;
     if (count <= 1 && files.length === 1) return;
-    if (count !== files.length)
-      throw count > files.length
-        ? missingParts(file.name, count, missingNames(files, count, number))
-        : fail(`wanted a part of ${files.length}; it says it is one of ${count}`);
-    if (number !== i) throw fail(`wanted part ${i + 1} of ${count}; it says it is part ${number + 1}`);
-    const wanted = split("tensors.count");
-    if (wanted !== undefined && wanted !== total) {
-      throw fail(
-        `wanted ${formatCount(wanted)} tensors in all parts together; got ${formatCount(total)}: the parts are of different models, or one is missing`,
-      );
+    if (count > files.length) throw missingParts(file.name, count, missingNames(files, count, number));
+    if (count < files.length) throw fail(`expected one of ${files.length} parts, got one of ${count}`);
+    if (number !== i) throw fail(`expected part ${i + 1} of ${count}, got part ${number + 1}`);
+    const tensors = split("tensors.count") ?? total;
+    if (tensors !== total) {
+      const got = `expected ${formatCount(tensors)} tensors in all parts together, got ${formatCount(total)}`;
+      throw fail(`${got}: the parts are of different models, or one is missing`);
     }
     for (const key of ["general.architecture", "general.name", "general.uuid"]) {
       const [mine, first] = [header.metadata.get(key), headers[0]?.metadata.get(key)];
-      if (mine !== undefined && mine !== first)
-        throw fail(`${key} is ${show(mine)}; ${firstName} has ${show(first)}: parts of different models`);
+      if (mine === undefined || mine === first) continue;
+      throw fail(`${key} is ${show(mine)}; ${firstName} has ${show(first)}: parts of different models`);
     }
     for (const { name } of header.tensors) {
       const other = names.get(name);
@@ -111,10 +105,8 @@ function missingNames(files: readonly ByteSource[], count: number, number: numbe
 
 function missingParts(name: string, count: number, missing: readonly string[]): SpellError {
   const shown = missing.slice(0, 5).join(", ") + (missing.length > 5 ? ` and ${missing.length - 5} more` : "");
-  return new SpellError("gguf-shard", `${name} is one of ${formatCount(count)} parts; missing beside it: ${shown}`, {
-    where: name,
-    details: { missing },
-  });
+  const message = `${name} is one of ${formatCount(count)} parts; missing beside it: ${shown}`;
+  return new SpellError("gguf-shard", message, { where: name, details: { missing } });
 }
 
 function show(value: unknown): string {

@@ -1,6 +1,6 @@
 /**
- * The tokenizer inside a GGUF file: checked so far that no engine trips over it, and the few facts prompts need.
- * It does not tokenize; the runtime does. Engines read these arrays without asking their type or length, so both are proven here.
+ * The tokenizer inside a GGUF file: checked for what crashes engines, and the few facts that prompts need.
+ * It does not tokenize; the runtime does. Engines read these arrays without checking type or length, so both are checked here.
  */
 import type { ErrorCode, SpellError } from "../errors.ts";
 import { formatCount } from "../formats/format-count.ts";
@@ -49,7 +49,7 @@ const code: ErrorCode = "gguf-tokenizer";
 const anyId = { min: 0, max: Number.MAX_SAFE_INTEGER };
 
 /**
- * @throws SpellError gguf-tokenizer naming key, wanted and got
+ * @throws SpellError gguf-tokenizer naming key, expected and got
  */
 export function readTokenizer(metadata: Metadata): TokenizerFacts {
   const model = readModel(metadata);
@@ -64,7 +64,7 @@ export function readTokenizer(metadata: Metadata): TokenizerFacts {
     if (id === undefined) return undefined;
     const text = tokens.at(id);
     if (text === undefined)
-      throw metadata.error(key, `wanted a token id, 0 … ${formatCount(tokens.length - 1)}; got ${formatCount(id)}`, code);
+      throw metadata.error(key, `expected a token id, 0 … ${formatCount(tokens.length - 1)}, got ${formatCount(id)}`, code);
     return { id, text };
   };
   // Engines take 1 and 2 for a SentencePiece vocabulary that does not say.
@@ -85,10 +85,9 @@ export function readTokenizer(metadata: Metadata): TokenizerFacts {
 function readModel(metadata: Metadata): string {
   const key = "tokenizer.ggml.model";
   const model = metadata.text(key, code);
-  const wanted = `wanted one of ${Array.from(models).join(", ")}`;
-  if (model === undefined) throw metadata.error(key, `${wanted}; the key is missing`, code);
-  if (!models.has(model)) throw metadata.error(key, `${wanted}; got ${quote(model)}`, code);
-  return model;
+  if (model !== undefined && models.has(model)) return model;
+  const got = model === undefined ? "the key is missing" : `got ${quote(model)}`;
+  throw metadata.error(key, `expected one of ${Array.from(models).join(", ")}; ${got}`, code);
 }
 
 interface Vocabulary {
@@ -104,22 +103,18 @@ function readTokens(metadata: Metadata): Vocabulary {
   const key = "tokenizer.ggml.tokens";
   const tokens = metadata.array(key, code);
   if (tokens === undefined || tokens.length === 0) {
-    throw metadata.error(key, `wanted at least one token; ${tokens === undefined ? "the key is missing" : "got none"}`, code);
+    throw metadata.error(key, `expected at least one token; ${tokens === undefined ? "the key is missing" : "got none"}`, code);
   }
   if (tokens.type !== "string") throw wrongElement(metadata, key, "strings", tokens);
   if (tokens.length > limits.ggufVocabulary) {
-    throw metadata.error(key, `wanted at most ${formatCount(limits.ggufVocabulary)} tokens; got ${formatCount(tokens.length)}`, code);
+    throw metadata.error(key, `expected at most ${formatCount(limits.ggufVocabulary)} tokens, got ${formatCount(tokens.length)}`, code);
   }
   const index = indexTokens(tokens);
-  if ("crowded" in index)
-    throw metadata.error(key, "the tokens are made to be slow to tell apart; wanted those of a real vocabulary", code);
+  if ("crowded" in index) throw metadata.error(key, "the tokens are made to be slow to compare; expected a real vocabulary", code);
   if ("equal" in index) {
     const [first, second] = index.equal;
-    throw metadata.error(
-      key,
-      `tokens ${formatCount(first)} and ${formatCount(second)} are both ${quote(tokens.at(first) ?? "")}; wanted all to differ`,
-      code,
-    );
+    const both = `tokens ${formatCount(first)} and ${formatCount(second)} are both ${quote(tokens.at(first) ?? "")}`;
+    throw metadata.error(key, `${both}; expected all to differ`, code);
   }
   return { tokens, index };
 }
@@ -129,8 +124,8 @@ function listControlTokens(metadata: Metadata, { tokens, index }: Vocabulary, ty
   const ids: number[] = [];
   for (let id = 0; types !== undefined && id < tokens.length; id++) if (controlTypes.has(types[id] ?? 0)) ids.push(id);
   if (ids.length > limits.ggufControlTokens) {
-    const wanted = `wanted at most ${formatCount(limits.ggufControlTokens)} control tokens`;
-    throw metadata.error("tokenizer.ggml.token_type", `${wanted}; got ${formatCount(ids.length)}`, code);
+    const expected = `expected at most ${formatCount(limits.ggufControlTokens)} control tokens`;
+    throw metadata.error("tokenizer.ggml.token_type", `${expected}, got ${formatCount(ids.length)}`, code);
   }
   const control = new Set(ids.map((id) => tokens.at(id) ?? ""));
   for (const text of alwaysControl) if (index.find(text) !== undefined) control.add(text);
@@ -162,7 +157,7 @@ function readOthers(metadata: Metadata, model: string): void {
   const merges = metadata.array("tokenizer.ggml.merges", code);
   if (merges !== undefined && merges.type !== "string") throw wrongElement(metadata, "tokenizer.ggml.merges", "strings", merges);
   if (model === "gpt2" && merges === undefined)
-    throw metadata.error("tokenizer.ggml.merges", "a gpt2 tokenizer wants its merges; the key is missing", code);
+    throw metadata.error("tokenizer.ggml.merges", "gpt2 needs merges; the key is missing", code);
   const charsmap = metadata.array("tokenizer.ggml.precompiled_charsmap", code);
   if (charsmap !== undefined && charsmap.type !== "uint8" && charsmap.type !== "int8")
     throw wrongElement(metadata, "tokenizer.ggml.precompiled_charsmap", "uint8", charsmap);
@@ -173,35 +168,20 @@ function readOthers(metadata: Metadata, model: string): void {
  * −1, also as an unsigned number, is how converters write "none".
  */
 function findStrayIds(metadata: Metadata, count: number): readonly string[] {
-  const notes: string[] = [];
-  for (const name of [
-    "unknown",
-    "padding",
-    "eot",
-    "eom",
-    "seperator",
-    "cls",
-    "mask",
-    "fim_pre",
-    "fim_suf",
-    "fim_mid",
-    "fim_pad",
-    "fim_rep",
-    "fim_sep",
-  ]) {
+  const names = "unknown padding eot eom seperator cls mask fim_pre fim_suf fim_mid fim_pad fim_rep fim_sep".split(" ");
+  return names.flatMap((name) => {
     const key = `tokenizer.ggml.${name}_token_id`;
     const id = metadata.integer(key, { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER }, code);
-    if (id !== undefined && id !== -1 && id !== 0xffff_ffff && (id < 0 || id >= count))
-      notes.push(`${metadata.source.name}: ${key} is ${formatCount(id)}, outside the vocabulary; it is not used`);
-  }
-  return notes;
+    if (id === undefined || id === -1 || id === 0xffff_ffff || (id >= 0 && id < count)) return [];
+    return [`${metadata.source.name}: ${key} is ${formatCount(id)}, outside the vocabulary; it is not used`];
+  });
 }
 
 function requireLength(metadata: Metadata, key: string, array: GgufArray, count: number): void {
-  if (array.length < count)
-    throw metadata.error(key, `wanted one entry for each of ${formatCount(count)} tokens; got ${formatCount(array.length)}`, code);
+  const got = formatCount(array.length);
+  if (array.length < count) throw metadata.error(key, `expected one entry for each of ${formatCount(count)} tokens, got ${got}`, code);
 }
 
-function wrongElement(metadata: Metadata, key: string, wanted: string, array: GgufArray): SpellError {
-  return metadata.error(key, `wanted an array of ${wanted}; got one of ${array.type}`, code);
+function wrongElement(metadata: Metadata, key: string, expected: string, array: GgufArray): SpellError {
+  return metadata.error(key, `expected an array of ${expected}, got one of ${array.type}`, code);
 }

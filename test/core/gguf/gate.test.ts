@@ -95,7 +95,7 @@ describe("facts", () => {
       samplingDefaults: { temperature: 0.8, topK: 20, repeatLastN: -1 },
       // 2 layers · 2 heads · (16 + 16) numbers · 2 bytes
       kvBytesPerToken: 256,
-      notes: ["model.gguf: general.sampling.top_p is not used: wanted > 0 … 1; got 7"],
+      notes: [expect.stringMatching(/^model\.gguf: general\.sampling\.top_p is not used: .*7$/)],
     });
   });
 
@@ -199,14 +199,14 @@ describe("keys of a type or a value that engines take for granted", () => {
     };
     await expect(vocabulary(limits.ggufVocabulary + 1, 1)).rejects.toMatchObject({
       code: "gguf-tokenizer",
-      message: expect.stringContaining("wanted at most 1,048,576 tokens; got 1,048,577"),
+      message: expect.stringMatching(/1,048,576.*1,048,577/),
     });
     await expect(vocabulary(limits.ggufControlTokens + 1, 3)).rejects.toMatchObject({
       code: "gguf-tokenizer",
-      message: expect.stringContaining("wanted at most 262,144 control tokens; got 262,145"),
+      message: expect.stringMatching(/262,144.*262,145/),
     });
     // These fail for want of rows only, which is looked at afterwards.
-    await expect(vocabulary(limits.ggufControlTokens, 3)).rejects.toThrow("the rows of token_embd.weight");
+    await expect(vocabulary(limits.ggufControlTokens, 3)).rejects.toThrow("rows of token_embd.weight");
   });
 
   it("as many experts in use as there are pass; more do not", async () => {
@@ -215,7 +215,7 @@ describe("keys of a type or a value that engines take for granted", () => {
     await expect(accept(withEntries(nanoLlama(), experts(5)))).rejects.toMatchObject({ code: "gguf-metadata" });
     await expect(accept(withEntries(nanoLlama(), { "llama.expert_count": ["uint32", 4] }))).rejects.toMatchObject({
       code: "gguf-metadata",
-      message: expect.stringContaining("llama.expert_used_count: wanted 1 … 4, the experts there are; got 0"),
+      message: expect.stringMatching(/llama\.expert_used_count: .*1 … 4.*got 0/),
     });
   });
 
@@ -229,7 +229,7 @@ describe("keys of a type or a value that engines take for granted", () => {
     );
     expect(facts.samplingDefaults).toEqual({ topK: 40 });
     expect(facts.notes).toHaveLength(2);
-    expect(facts.notes[0]).toBe("model.gguf: general.sampling.temp is not used: wanted a number");
+    expect(facts.notes[0]).toMatch(/^model\.gguf: general\.sampling\.temp is not used: .*a number$/);
   });
 
   it("a gpt2 tokenizer and one without special tokens are what they say", async () => {
@@ -350,9 +350,9 @@ describe("supported architectures", () => {
     expect((error as SpellError).hint).toMatch(/^(Use|Supported)/);
   });
 
-  it("T5 is refused with the command that gets one that runs", async () => {
+  it("T5 is refused with the action that gets one that runs", async () => {
     const error = await accept(tinyT5()).catch((error: SpellError) => error);
-    expect(error).toMatchObject({ code: "model-t5-gguf", commands: ["llmspell model pull flan-t5-small"] });
+    expect(error).toMatchObject({ code: "model-t5-gguf", actions: [{ kind: "pull", model: "flan-t5-small" }] });
   });
 
   it("hold the catalogue's and the classic families, each once, and none that makes no text", () => {
