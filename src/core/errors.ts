@@ -153,7 +153,6 @@ export interface SpellErrorJson {
   readonly message: string;
   readonly hint: string;
   readonly actions: readonly Action[];
-  readonly commands: readonly string[];
   readonly where?: string | undefined;
   readonly retryable: boolean;
   readonly exit_code: number;
@@ -165,8 +164,6 @@ export interface SpellErrorOptions {
   readonly hint?: string | undefined;
   /** What a person can do, most useful first. */
   readonly actions?: readonly Action[] | undefined;
-  /** Commands to paste, most useful first. */
-  readonly commands?: readonly string[] | undefined;
   /** File, key, tensor or parameter concerned. */
   readonly where?: string | undefined;
   /** Machine-readable facts: counts, names, partial text. Never secrets. */
@@ -179,12 +176,11 @@ export interface SpellErrorChanges extends SpellErrorOptions {
   readonly message?: string | undefined;
 }
 
-/** The only error this library throws on purpose. `message` says what happened; `hint` and `commands` say what to do. */
+/** The only error this library throws on purpose. `message` says what happened; `hint` and `actions` say what to do. */
 export class SpellError extends Error {
   readonly code: ErrorCode;
   readonly hint: string;
   readonly actions: readonly Action[];
-  readonly commands: readonly string[];
   readonly where: string | undefined;
   readonly retryable: boolean;
   readonly details: Readonly<Record<string, unknown>> | undefined;
@@ -195,7 +191,6 @@ export class SpellError extends Error {
     this.code = code;
     this.hint = options.hint ?? hints[code];
     this.actions = options.actions ?? [];
-    this.commands = options.commands ?? [];
     this.where = options.where;
     this.retryable = retryableCodes.has(code) || (code === "net-status" && retryableStatus.has(Number(options.details?.["status"])));
     this.details = options.details;
@@ -212,7 +207,6 @@ export class SpellError extends Error {
       message: this.message,
       hint: this.hint,
       actions: this.actions,
-      commands: this.commands,
       where: this.where,
       retryable: this.retryable,
       exit_code: this.exitCode,
@@ -222,11 +216,10 @@ export class SpellError extends Error {
 
   /** The same error with some of it said otherwise; `details` are added to. The original becomes the cause. */
   with({ code = this.code, message = this.message, details, ...changes }: SpellErrorChanges): SpellError {
-    const { hint, actions, commands, where } = this;
+    const { hint, actions, where } = this;
     return new SpellError(code, message, {
       hint: code === this.code ? hint : undefined,
       actions,
-      commands,
       where,
       cause: this,
       ...changes,
@@ -243,7 +236,6 @@ export class SpellError extends Error {
     return new SpellError(json.code, String(json.message ?? ""), {
       hint: typeof json.hint === "string" ? json.hint : undefined,
       actions: Array.isArray(json.actions) ? json.actions : undefined,
-      commands: Array.isArray(json.commands) ? json.commands : undefined,
       where: typeof json.where === "string" ? json.where : undefined,
       details: json.details,
     });

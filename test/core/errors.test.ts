@@ -28,13 +28,18 @@ describe("errors", () => {
   });
 
   it("cross a process as JSON and come back whole", () => {
-    const error = new SpellError("run-context", "too long", { where: "prompt", details: { promptTokens: 3 }, commands: ["x"], hint: "h" });
+    const error = new SpellError("run-context", "too long", {
+      where: "prompt",
+      details: { promptTokens: 3 },
+      actions: [{ kind: "list" }],
+      hint: "h",
+    });
     const back = SpellError.fromJSON(structuredClone(error.toJSON()));
     expect(back).toMatchObject({
       code: "run-context",
       message: "too long",
       hint: "h",
-      commands: ["x"],
+      actions: [{ kind: "list" }],
       where: "prompt",
       details: { promptTokens: 3 },
       name: "SpellError",

@@ -11,8 +11,7 @@ const longestLine = 300;
 
 /** @param argv the command line of this run @returns what to do about an error, most useful first */
 export function commandsOf(error: SpellError, argv: readonly string[]): readonly string[] {
-  const { code, retryable } = error;
-  const actions = [...error.actions, ...error.commands.map((command): Action => ({ kind: "shell", line: command }))];
+  const { code, retryable, actions } = error;
   const own = ownCommand(argv);
   if (code === "backend-not-configured" && typeof error.details?.["profile"] === "string")
     return [wordAction({ kind: "use-profile", profile: error.details["profile"] }, argv)];

@@ -56,7 +56,7 @@ export async function modelList({ flags, screen, openSpell }: Context): Promise<
     if (error === undefined) continue;
     const message = `${name} is left out: ${error.message}`;
     // A provider of the built-in defaults was not asked for: that it does not answer is no news.
-    if (isDeclared) screen.note(message, [...error.actions, ...error.commands]);
+    if (isDeclared) screen.note(message, error.actions);
     else screen.log({ level: "info", message });
   }
   return 0;

@@ -179,7 +179,7 @@ describe("colours and widths", () => {
     const { screen, out, err } = keptScreen({ color: false }, { out: true, err: true });
     screen.writeOwn(screen.out.word("word"));
     screen.note("note");
-    screen.fail(new SpellError("run-busy", "busy", { commands: ["x"] }));
+    screen.fail(new SpellError("run-busy", "busy", { actions: [{ kind: "shell", line: "x" }] }));
     expect(out() + err()).not.toContain("\u001b");
   });
 
