@@ -62,7 +62,7 @@ describe("what reaches a terminal", () => {
     screen.note(text, [text]);
     screen.log({ level: "info", message: text });
     screen.aside(text);
-    screen.fail(new SpellError("model-unknown", text, { hint: text, commands: [text], cause: new Error(text) }));
+    screen.fail(new SpellError("model-unknown", text, { hint: text, actions: [{ kind: "shell", line: text }], cause: new Error(text) }));
     expect(harmfulIn(err())).toEqual([]);
   });
 
@@ -82,10 +82,14 @@ describe("what reaches a terminal", () => {
   });
 });
 
+const shellLines = (...lines: string[]) => lines.map((line) => ({ kind: "shell", line }) as const);
+
 describe("forms of a run", () => {
   it("prints a text error as message, hint, commands indented by two, and code", () => {
     const { screen, out, err } = keptScreen();
-    const status = screen.fail(new SpellError("model-unknown", "no x", { hint: "Try this:", commands: ["llmspell a", "llmspell b"] }));
+    const status = screen.fail(
+      new SpellError("model-unknown", "no x", { hint: "Try this:", actions: shellLines("llmspell a", "llmspell b") }),
+    );
     expect(status).toBe(3);
     expect(out()).toBe("");
     expect(err()).toBe("Error: no x\nTry this:\n  llmspell a\n  llmspell b\n[model-unknown]\n");
