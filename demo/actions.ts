@@ -1,5 +1,5 @@
 /** What this page can do of what an error suggests, as buttons. An action that only a command line can do gets none. */
-import { SpellError } from "../src/browser/index.ts";
+import { parseModelSpec, SpellError } from "../src/browser/index.ts";
 import { nameOfDevice } from "./devices.ts";
 import type { NextStep } from "./problem.ts";
 
@@ -34,9 +34,11 @@ function stepOf(action: SpellError["actions"][number], page: PageActions): NextS
       const device = deviceInPage(action.device);
       if (device !== undefined) return { label: `Use ${nameOfDevice(device)}`, run: () => page.takeDevice(device) };
       const open = page.opener(action.model);
-      return open && { label: `Open ${action.model}`, run: open };
+      if (open !== undefined) return { label: `Open ${action.model}`, run: open };
+      return isForPage(action.model) ? { label: `Look up ${action.model}`, run: () => page.lookUp(action.model) } : undefined;
     }
     case "pull":
+      if (!isForPage(action.model)) return undefined;
       return { label: `Pull ${action.model}`, run: () => page.pull(action.model) };
     case "info":
       return { label: `Look up ${action.model}`, run: () => page.lookUp(action.model) };
@@ -51,6 +53,17 @@ function stepOf(action: SpellError["actions"][number], page: PageActions): NextS
       return { label: "Show devices", run: page.showDevices };
     default:
       return undefined;
+  }
+}
+
+/** A page pulls from the catalogue and the net: no paths, no models of a server, no pattern of a name to fill in. */
+function isForPage(model: string): boolean {
+  try {
+    const spec = parseModelSpec(model);
+    const isPattern = spec.kind === "hf" && spec.owner === "OWNER";
+    return spec.kind !== "path" && !isPattern && (spec.backend ?? "candle") === "candle";
+  } catch {
+    return false;
   }
 }
 

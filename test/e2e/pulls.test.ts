@@ -54,7 +54,7 @@ const files = (page: Page) => page.getByRole("list", { name: "Files" });
 
 async function lookUp(page: Page, name: string): Promise<void> {
   await page.getByRole("searchbox", { name: "Hugging Face repository" }).fill(name);
-  await page.getByRole("button", { name: "Look up" }).click();
+  await page.getByRole("button", { name: "Look up", exact: true }).click();
 }
 
 /** Bodies of files that were asked for, in the order of the questions. */
@@ -192,6 +192,8 @@ describe("models to get", () => {
       await told("owner/nothing", /owner\/nothing.*repository.*Check owner and name.*net-auth.*Change the name/s);
       await told("owner/gated", /gated.*Accept the terms on its page.*net-gated.*Open its page.*Enter a token/s);
       await told("a b c", /"a b c".*OWNER\/REPO.*spec-syntax/s);
+      await told("qwen2.5-0.5", /did you mean qwen2\.5-0\.5b.*model-unknown/s);
+      expect(await alert(page).getByRole("button").allTextContents()).toEqual(["Change the name", "Look up qwen2.5-0.5b", "Dismiss"]);
 
       await lookUp(page, "hf:owner/two:Q8_0");
       const pull = page.getByRole("button", { name: "Pull hf:owner/two:Q8_0" });
