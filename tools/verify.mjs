@@ -127,4 +127,5 @@ console.log("");
 for (const { name, reason } of skipped) console.log(`skipped: ${name} (${reason})`);
 for (const { name, error } of again) console.log(`passed only when run again: ${name}\n  ${error.replaceAll("\n", "\n  ")}`);
 for (const { name, error } of failures) console.log(`failed: ${name}\n  ${error.replaceAll("\n", "\n  ")}`);
+console.log(`${again.length} of ${passed} passed only when run again`);
 end(passed, failures.length, skipped.length);

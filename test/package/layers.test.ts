@@ -69,9 +69,10 @@ const breaches: readonly (readonly [rule: string, from: string, specifier: strin
   ["rank-0", "src/core/errors.ts", "./text/b.ts", "src/core/text/b.ts"],
   ["rank-1", "src/core/text/a.ts", "../gguf/b.ts", "src/core/gguf/b.ts"],
   ["rank-2", "src/core/gguf/a.ts", "../backends/b.ts", "src/core/backends/b.ts"],
-  ["rank-3", "src/core/backends/a.ts", "../api/b.ts", "src/core/api/b.ts"],
-  ["rank-4", "src/core/api/a.ts", "../script/b.ts", "src/core/script/b.ts"],
-  ["rank-5", "src/core/script/a.ts", "../index.ts", "src/core/index.ts"],
+  ["rank-3", "src/core/hub/a.ts", "../backends/b.ts", "src/core/backends/b.ts"],
+  ["rank-4", "src/core/backends/a.ts", "../api/b.ts", "src/core/api/b.ts"],
+  ["rank-5", "src/core/api/a.ts", "../script/b.ts", "src/core/script/b.ts"],
+  ["rank-6", "src/core/script/a.ts", "../index.ts", "src/core/index.ts"],
   ["siblings-formats", "src/core/formats/a.ts", "../text/b.ts", "src/core/text/b.ts"],
   ["siblings-gguf", "src/core/gguf/a.ts", "../t5/b.ts", "src/core/t5/b.ts"],
   ["siblings-script", "src/core/script/a.ts", "../server/b.ts", "src/core/server/b.ts"],
@@ -105,6 +106,49 @@ describe("a tree that keeps the layer rules", () => {
     plant("src/node/a.ts", use("../core/gguf/a.ts"));
     plant("src/node/cli/main.ts", use("../a.ts"));
     expect(await brokenLayers(place())).toEqual([]);
+  });
+});
+
+describe("backends by name, and command lines in core", () => {
+  const { plant, place } = sharedTree();
+  const planted = [
+    ["backend-by-name", "src/node", 'export const it = (type: string): boolean => type === "ollama";\n'],
+    ["backend-by-name", "src/core/api", 'export const it = (type: string): boolean => "candle" !== type;\n'],
+    ["backend-by-name", "src/browser", 'export const it = (types: readonly string[]): boolean => types.includes("candle");\n'],
+    [
+      "backend-by-name",
+      "src/core/backends",
+      'export function it(type: string): number {\n  switch (type) {\n    case "ollama":\n      return 1;\n    default:\n      return 0;\n  }\n}\n',
+    ],
+    ["command-in-core", "src/core/hub", 'export const it = "Run llmspell model list.";\n'],
+    ["command-in-core", "src/core/text", "export const it = (name: string): string => `llmspell model pull \x24{name}`;\n"],
+    ["command-in-core", "src/core/config", 'export const it = "Start it with ollama serve.";\n'],
+    ["command-in-core", "src/core/devices", 'export const it = ["npm install node-llama-cpp"];\n'],
+    ["command-in-core", "src/core/gguf", 'export const it = "permit it with --allow-host";\n'],
+  ] as const;
+  let told = "";
+  beforeAll(async () => {
+    for (const [i, [, folder, text]] of planted.entries()) plant(`${folder}/planted-${i}.ts`, text);
+    plant("src/core/backends/ollama/own.ts", 'export const it = (type: string): boolean => type === "ollama";\n');
+    plant("src/node/cli/words.ts", 'export const it = "llmspell model list --json";\n');
+    plant(
+      "src/core/clean.ts",
+      'export const it = "llmspell reads models; ollama is a provider -- see its list";\n// llmspell model list\n',
+    );
+    const { status, stderr } = await run(process.execPath, [join(root, "tools/neutral.mjs"), place()], place());
+    expect(status).toBe(1);
+    told = stderr;
+  });
+
+  it.each(planted.map(([rule, folder], i) => ({ rule, file: `${folder}/planted-${i}.ts` })))(
+    "$rule in $file is named",
+    ({ rule, file }) => {
+      expect(told.split("\n").filter((line) => line.startsWith(`${file}:`) && line.includes(` ${rule}: `))).toHaveLength(1);
+    },
+  );
+
+  it("names nothing else", () => {
+    expect(told.trimEnd().split("\n")).toHaveLength(planted.length);
   });
 });
 

@@ -1,61 +1,104 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+/** The types of the installed package, as users compile against them: no conditions of their own, and libraries checked too. */
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { root } from "../support.ts";
 import { run } from "./support.ts";
 
-const folder = inject("folder");
-/** Of TypeScript 6 and 7: users have either. */
-const compilers = ["typescript", "typescript-native"].map((name) => join(root, "node_modules", name, "bin/tsc"));
+const place = join(inject("folder"), "types");
+const compilers = [
+  ["5.9", "typescript-5"],
+  ["6", "typescript"],
+  ["7", "typescript-native"],
+] as const;
+const resolutions = [
+  ["bundler", { module: "ESNext", moduleResolution: "Bundler" }],
+  ["node16", { module: "Node16", moduleResolution: "Node16" }],
+  ["nodenext", { module: "NodeNext", moduleResolution: "NodeNext" }],
+] as const;
 
-/** Uses a name of each entry, and one wrongly: types that silently became `any` fail too. */
+/** Uses a name of each entry, and some wrongly: types that silently became `any` fail too. */
 const consumer = `
 import { collect, type LanguageModel, load, SpellError, type StreamPart } from "llmspell";
+import { load as loadInPage } from "llmspell/browser";
 import { readGgufHeader } from "llmspell/core";
+import { edgePlatform } from "llmspell/edge";
 import { nodePlatform } from "llmspell/node";
 import { scriptedModel } from "llmspell/testing";
 
 export async function story(): Promise<string> {
   const model: LanguageModel = await load("tiny-stories");
   const parts: AsyncIterable<StreamPart> = model.stream("Once", { maxTokens: 8 });
-  return collect(parts);
+  return (await collect(parts)).text;
 }
-export const used: readonly unknown[] = [SpellError, readGgufHeader, nodePlatform, scriptedModel];
+export const used: readonly unknown[] = [SpellError, readGgufHeader, edgePlatform, nodePlatform, scriptedModel, loadInPage];
 // @ts-expect-error a number is not a prompt
 export const wrong = (model: LanguageModel): unknown => model.stream(1);
-`;
-const page = `
-import { load, type StreamPart } from "llmspell/browser";
-export async function* story(): AsyncIterable<StreamPart> {
-  yield* (await load("tiny-stories")).stream("Once");
-}
 // @ts-expect-error a page cannot name a model by a number
-export const wrong = (): unknown => load(1);
+export const wrongPage = (): unknown => loadInPage(1);
 `;
-
-async function compile(file: string, options: Readonly<Record<string, unknown>>): Promise<void> {
-  const project = join(folder, "types", "tsconfig.json");
-  const strict = { noEmit: true, strict: true, exactOptionalPropertyTypes: true, target: "ES2022", types: [] };
-  writeFileSync(project, JSON.stringify({ compilerOptions: { ...strict, ...options }, files: [file] }));
-  for (const compiler of compilers) {
-    const { status, stdout } = await run(process.execPath, [compiler, "-p", project], folder);
-    expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
-  }
+/** Code for users, by the line where it begins. */
+function codeBlocks(): readonly { readonly name: string; readonly code: string }[] {
+  const pages = ["README.md", ...readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" }).map((name) => join("docs", name))];
+  return pages
+    .filter((page) => page.endsWith(".md"))
+    .flatMap((page) => {
+      const text = readFileSync(join(root, page), "utf8");
+      return [...text.matchAll(/^```(?:ts|typescript|js|javascript|mjs)\n(.*?)^```$/gms)].map((match) => ({
+        name: `${page.replaceAll(/[\\/]/g, "-")}-${text.slice(0, match.index).split("\n").length}.mts`,
+        code: match[1] ?? "",
+      }));
+    });
 }
-
-const lib = ["ES2023", "DOM", "DOM.AsyncIterable"];
-const bundler = { module: "ESNext", moduleResolution: "Bundler", lib };
 
 describe("types of the packed package", () => {
+  const blocks = codeBlocks();
   beforeAll(() => {
-    mkdirSync(join(folder, "types"), { recursive: true });
-    writeFileSync(join(folder, "types", "consumer.mts"), consumer);
-    writeFileSync(join(folder, "types", "page.mts"), page);
+    mkdirSync(place, { recursive: true });
+    writeFileSync(join(place, "consumer.mts"), consumer);
+    for (const { name, code } of blocks) writeFileSync(join(place, name), `${code}\nexport {};\n`);
+  });
+  afterAll(() => rmSync(place, { recursive: true, force: true }));
+
+  it("are tried with the code of README and docs", () => {
+    expect(blocks.filter(({ name }) => name.startsWith("README"))).not.toEqual([]);
+    expect(blocks.length).toBeGreaterThan(8);
   });
 
-  it("resolve under NodeNext", () => compile("consumer.mts", { module: "NodeNext", lib }));
+  describe.each(compilers)("TypeScript %s", (_, compiler) => {
+    it.each(resolutions)("compiles it all under %s", async (name, resolution) => {
+      const project = join(place, `${compiler}-${name}.json`);
+      const compilerOptions = {
+        ...resolution,
+        noEmit: true,
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        skipLibCheck: false,
+        target: "ES2022",
+        lib: ["ES2023", "DOM", "DOM.Iterable", "DOM.AsyncIterable"],
+        types: [],
+      };
+      writeFileSync(project, JSON.stringify({ compilerOptions, include: ["*.mts"] }));
+      const { status, stdout } = await run(process.execPath, [join(root, "node_modules", compiler, "bin/tsc"), "-p", project], place);
+      expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
+    });
+  });
+});
 
-  it("resolve under Bundler with the node condition", () => compile("consumer.mts", { ...bundler, customConditions: ["node"] }));
+describe("what tools say of the packed package", () => {
+  const tarball = inject("tarball");
 
-  it("resolve for a page under Bundler", () => compile("page.mts", { ...bundler, customConditions: ["browser"] }));
+  it("publint finds nothing", async () => {
+    const { status, stdout } = await run(process.execPath, [join(root, "node_modules/publint/src/cli.js"), tarball, "--strict"], root);
+    expect(stdout).toContain("All good!");
+    expect(status).toBe(0);
+  });
+
+  it("attw finds the same types wherever ESM is imported", async () => {
+    const bin = join(root, "node_modules/@arethetypeswrong/cli/dist/index.js");
+    const { status, stdout } = await run(process.execPath, [bin, tarball, "--profile", "esm-only", "--format", "ascii"], root);
+    const entries = [...stdout.matchAll(/^"(llmspell[^"]*)"\n\nnode16 \(from ESM\): 🟢 \(ESM\)\nbundler: 🟢/gm)].map(([, name]) => name);
+    expect(entries, stdout).toEqual(["", "/core", "/node", "/browser", "/edge", "/testing"].map((entry) => `llmspell${entry}`));
+    expect(status).toBe(0);
+  });
 });
