@@ -13,25 +13,13 @@ const longestLine = 300;
 export function commandsOf(error: SpellError, argv: readonly string[]): readonly string[] {
   const { code, retryable, actions } = error;
   const own = ownCommand(argv);
-  if (code === "backend-not-configured" && typeof error.details?.["profile"] === "string")
-    return [wordAction({ kind: "use-profile", profile: error.details["profile"] }, argv)];
   if (code.startsWith("device-") && (argv.includes("generate") || argv.includes("chat"))) {
     const onCpu = ownCommand(without(argv, deviceFlag), "--device", "cpu");
-    if (onCpu !== undefined)
-      return [
-        ...wordActions(
-          actions.filter((action) => !isOnCpu(action)),
-          argv,
-        ),
-        onCpu,
-      ];
+    const others = actions.filter((action) => action.kind !== "run" || action.device !== "cpu");
+    if (onCpu !== undefined) return [...wordActions(others, argv), onCpu];
   }
   if (code.startsWith("net-") && retryable && actions.length === 0 && own !== undefined) return [own];
   return wordActions(actions, argv);
-}
-
-function isOnCpu(action: Action): boolean {
-  return action.kind === "shell" ? action.line.includes("--device cpu") : action.kind === "run" && action.device === "cpu";
 }
 
 /** Lines as they are. */
@@ -85,8 +73,7 @@ function wordAction(action: Action, argv: readonly string[]): string {
     case "start-server":
       return line(action.server, "serve");
     case "shell":
-      // until all actions are data
-      return action.line.startsWith("llmspell model ") ? action.line.replace("llmspell", line("llmspell", ...sourceOf(argv))) : action.line;
+      return action.line;
   }
 }
 

@@ -1,7 +1,7 @@
 /** `llmspell generate`: one prompt, one answer. The model loads while standard input is still being read. */
 import { SpellError } from "../../core/errors.ts";
-import { shellQuote } from "../../core/shell-quote.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
+import { flagWord } from "./advice.ts";
 import { flagNumber, flagText } from "./args.ts";
 import type { Context } from "./context.ts";
 import { plural } from "./format.ts";
@@ -26,16 +26,14 @@ export async function generate(context: Context): Promise<number> {
   const [operand] = context.operands;
   const options = readGenerateOptions(flags);
   const name = flagText(flags, "model");
-  if (operand !== undefined && /^\S+\.gguf$/i.test(operand) && !flags.has("model")) {
-    screen.note(`${operand} is the prompt here; a model is named with -m:`, [`llmspell generate -m ${shellQuote(operand)} "Hello"`]);
-  }
+  if (operand !== undefined && /^\S+\.gguf$/i.test(operand) && !flags.has("model"))
+    screen.note(`${operand} is the prompt here; a model is named with -m:`, [{ kind: "run", model: operand }]);
   // A wrong command line must not cost a load.
   if (stdin === undefined && (operand === undefined || operand === "-"))
     await readPrompt(operand, stdin, { raw: false, signal: interrupt.signal, screen });
 
-  const loading = loadModel(context, name, readLoadOptions(flags));
   const [model, prompt] = await Promise.all([
-    loading,
+    loadModel(context, name, readLoadOptions(flags)),
     readPrompt(operand, stdin, { raw: options.raw === true, signal: interrupt.signal, screen }),
   ]);
   if (!model.hasChatTemplate && !model.isSeq2Seq && options.raw !== true) screen.note(missingTemplateNote(model));
@@ -99,7 +97,7 @@ function createAnswer({ flags, screen }: Context, model: LanguageModel): Answer 
       else if (!streams) screen.write(text);
       screen.endLine();
       screen.document(documentOf(model, text, end, warnings));
-      if (end.finishReason === "length") screen.note(lengthNote(end, model, (name) => `--${name.replaceAll("_", "-")}`));
+      if (end.finishReason === "length") screen.note(lengthNote(end, model, flagWord));
       if (flags.has("stats")) screen.aside(statisticsText(end, model.device));
     },
   };

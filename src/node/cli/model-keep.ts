@@ -1,7 +1,6 @@
 /** `llmspell model remove`, `verify`, `prune`: looking after what is stored. */
 import type { ModelInfo, RemoveResult, VerifyResult } from "../../core/backends/models.ts";
 import { SpellError } from "../../core/errors.ts";
-import { shellQuote } from "../../core/shell-quote.ts";
 import { toSnake } from "../../core/values.ts";
 import { flagNumber } from "./args.ts";
 import { askYesNo, canAsk } from "./ask.ts";
@@ -22,8 +21,7 @@ export async function modelRemove(context: Context): Promise<number> {
       });
       if (info?.bundled === true) await models.remove(spec);
       const question = removeQuestion(info, spec);
-      if (!canAsk(context)) throw unasked(question, `llmspell model remove --yes ${operands.map(shellQuote).join(" ")}`);
-      if (!(await askYesNo(context, question, false))) throw new SpellError("run-aborted", "nothing was removed");
+      await confirm(context, question, "nothing was removed");
     }
     const result = await models.remove(spec).catch((error: unknown) => {
       throw withoutPull(error);
@@ -31,8 +29,8 @@ export async function modelRemove(context: Context): Promise<number> {
     removed.push(result);
     screen.writeOwn(`${screen.clean(result.modelId)}\n`);
     const [kept, ...more] = result.keptFiles;
-    if (kept !== undefined && more.length === 0) screen.note(`${kept} belongs to another tool or to you, and stays`);
-    else if (kept !== undefined) screen.note(`${more.length + 1} files belong to another tool or to you, and stay: ${kept} …`);
+    if (kept === undefined) continue;
+    screen.note(`not deleted, because another tool or you own it: ${kept}${more.length === 0 ? "" : ` and ${more.length} more`}`);
   }
   screen.document({ status: "ok", removed: toSnake(removed) });
   return 0;
@@ -53,10 +51,8 @@ function removeQuestion(info: ModelInfo | undefined, spec: string): string {
 /** @throws SpellError usage-value; of LocalLlm.verify */
 export async function modelVerify({ operands, flags, screen, interrupt, openSpell }: Context): Promise<number> {
   if (flags.has("all") && operands.length > 0) {
-    throw new SpellError("usage-value", `--all means every model; got ${operands.join(" ")} beside it`, {
-      where: "--all",
-      hint: "Keep one of them.",
-    });
+    const message = `--all means every model; got also ${operands.join(" ")}`;
+    throw new SpellError("usage-value", message, { where: "--all", hint: "Keep one of them." });
   }
   const { models } = await openSpell();
   const progress = screen.progress("hashing");
@@ -71,12 +67,12 @@ export async function modelVerify({ operands, flags, screen, interrupt, openSpel
   const isGood = results.every(({ ok }) => ok);
   screen.document({ status: isGood ? "ok" : "error", results: toSnake(results) });
   for (const { modelId, file, ok, expected, actual } of results) {
-    const problem = ok ? "" : actual === null ? "  it is missing" : `  expected ${expected ?? "another size"}, got ${actual}`;
+    const problem = ok ? "" : actual === null ? "  missing" : `  expected ${expected ?? "another size"}, got ${actual}`;
     screen.writeOwn(`${ok ? screen.out.good("ok  ") : screen.out.bad("bad ")} ${screen.clean(modelId)}  ${screen.clean(file)}${problem}\n`);
   }
   const bad = results.find(({ ok }) => !ok);
   if (bad !== undefined)
-    screen.note("a stored file is not what it was; to get it again:", [`llmspell model pull --force ${shellQuote(bad.modelId)}`]);
+    screen.note("a stored file has changed; to download it again:", [{ kind: "pull", model: bad.modelId, force: true }]);
   return isGood ? 0 : 3;
 }
 
@@ -90,20 +86,22 @@ export async function modelPrune(context: Context): Promise<number> {
   const total = found.reduce((sum, { bytes }) => sum + bytes, 0);
   if (found.length > 0 && !isDry && !flags.has("yes")) {
     const question = `Delete ${plural(found.length, "file")} (${formatBytes(total)})?`;
-    if (!canAsk(context)) throw unasked(question, "llmspell model prune --yes");
-    if (!(await askYesNo(context, question, false))) throw new SpellError("run-aborted", "nothing was deleted");
+    await confirm(context, question, "nothing was deleted");
   }
   const removed = isDry ? found : await models.prune({ olderThanMs });
   const freed = isDry ? 0 : removed.reduce((sum, { bytes }) => sum + bytes, 0);
   screen.document({ status: "ok", freed_bytes: freed, removed });
   for (const { item, bytes } of removed) screen.writeOwn(`${formatBytes(bytes).padStart(9)}  ${screen.clean(item)}\n`);
-  if (removed.length === 0) screen.note("there is nothing to drop");
+  if (removed.length === 0) screen.note("nothing to delete");
   return 0;
 }
 
-function unasked(question: string, command: string): SpellError {
-  return new SpellError("usage-confirm", `not a terminal, cannot ask: ${question} Pass --yes.`, {
-    hint: "Say yes on the command line:",
-    actions: [{ kind: "shell", line: command }],
-  });
+/** @throws SpellError usage-confirm without a terminal; run-aborted after a no */
+async function confirm(context: Context, question: string, refused: string): Promise<void> {
+  if (!canAsk(context)) {
+    throw new SpellError("usage-confirm", `not a terminal, cannot ask: ${question} Pass --yes.`, {
+      actions: [{ kind: "use-option", name: "yes", value: true }],
+    });
+  }
+  if (!(await askYesNo(context, question, false))) throw new SpellError("run-aborted", refused);
 }

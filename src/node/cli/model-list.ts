@@ -22,22 +22,11 @@ export async function modelList({ flags, screen, openSpell }: Context): Promise<
     status: "ok",
     count: models.length,
     models: toSnake(models),
-    backends: backends.map(({ backend: name, ok, error }) => ({
-      backend: name,
-      ok,
-      error: error?.message,
-    })),
+    backends: backends.map(({ backend: name, ok, error }) => ({ backend: name, ok, error: error?.message })),
   });
   const verbose = flags.has("verbose");
-  const head = [
-    "NAME",
-    "BACKEND",
-    "ARCH",
-    "QUANT",
-    "SIZE",
-    "MODIFIED",
-    ...(verbose ? ["SOURCE", "REVISION", "VERIFIED", "LICENSE", "PATH"] : []),
-  ];
+  const more = ["SOURCE", "REVISION", "VERIFIED", "LICENSE", "PATH"];
+  const head = ["NAME", "BACKEND", "ARCH", "QUANT", "SIZE", "MODIFIED", ...(verbose ? more : [])];
   const rows = models.map((model) => [
     `${[model.id, ...model.aliases].join(", ")}${isForeign(model) ? ` (${model.source})` : ""}`,
     model.backend,
@@ -51,11 +40,11 @@ export async function modelList({ flags, screen, openSpell }: Context): Promise<
   ]);
   screen.writeOwn(table(screen, head, rows));
   if (models.every(({ bundled }) => bundled) && !isNamed)
-    screen.note("nothing else is installed; to get a model:", ["llmspell model pull qwen2.5-0.5b"]);
+    screen.note("only bundled models are installed; to get another:", [{ kind: "pull", model: "qwen2.5-0.5b" }]);
   for (const { backend: name, error, isDeclared } of backends) {
     if (error === undefined) continue;
     const message = `${name} is left out: ${error.message}`;
-    // A provider of the built-in defaults was not asked for: that it does not answer is no news.
+    // That a provider of the built-in defaults does not answer is only logged.
     if (isDeclared) screen.note(message, error.actions);
     else screen.log({ level: "info", message });
   }
@@ -77,11 +66,8 @@ function dateOf(seconds: number | null): string {
 
 export async function modelAvailable({ flags, screen, openSpell }: Context): Promise<number> {
   const [backend, search] = [flagText(flags, "backend"), flagText(flags, "search")];
-  const models = await (await openSpell()).models.available({
-    backend,
-    search,
-    recommended: flags.has("recommended") ? true : undefined,
-  });
+  const recommended = flags.has("recommended") || undefined;
+  const models = await (await openSpell()).models.available({ backend, search, recommended });
   screen.document({ status: "ok", count: models.length, models: toSnake(models) });
   const rows = models.map((model) => [
     `${model.recommended ? "*" : " "}${model.installed ? "+" : " "} ${model.name}`,

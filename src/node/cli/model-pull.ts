@@ -1,7 +1,7 @@
 /** `llmspell model pull`, and the pull that `generate` and `chat` offer for a model that is not here. */
 import type { Spell } from "../../core/api/spell.ts";
 import type { ExpectedTime, PullOffer, PullOptions, PullResult, ServerPullEvent } from "../../core/backends/models.ts";
-import type { PullEvent } from "../../core/download/pull.ts";
+import type { PlannedFile, PullEvent } from "../../core/download/pull.ts";
 import { SpellError } from "../../core/errors.ts";
 import { shellQuote } from "../../core/shell-quote.ts";
 import { toSnake } from "../../core/values.ts";
@@ -18,13 +18,12 @@ const stopMs = 5000;
 export async function modelPull(context: Context): Promise<number> {
   const { operands, flags, screen, openSpell } = context;
   const as = flagText(flags, "as");
-  if (as !== undefined && operands.length > 1) {
+  if (as !== undefined && operands.length > 1)
     throw new SpellError("usage-value", `--as names one model; got ${operands.length}`, { where: "--as", hint: "Pull them one by one." });
-  }
   const spell = await openSpell();
   const request: PullOptions = {
-    force: flags.has("force") ? true : undefined,
-    offline: flags.has("offline") ? true : undefined,
+    force: flags.has("force") || undefined,
+    offline: flags.has("offline") || undefined,
     as,
     quantization: flagText(flags, "quantization"),
     allowHosts: flags.get("allow-host"),
@@ -45,35 +44,32 @@ async function dryRun({ operands, screen, interrupt }: Context, spell: Spell, re
   for (const spec of operands) plans.push(await spell.models.offer(spec, { ...request, signal: interrupt.signal }));
   screen.document({
     status: "ok",
-    models: plans.map(({ id, backend, plan, sizeBytes, missingBytes, expected }) => ({
+    models: plans.map(({ id, backend, plan, sizeBytes = null, missingBytes = null, expected }) => ({
       model_id: id,
       backend,
       source: plan?.source ?? null,
       revision: plan?.revision ?? null,
       license: plan?.license ?? null,
-      size_bytes: sizeBytes ?? null,
-      missing_bytes: missingBytes ?? null,
+      size_bytes: sizeBytes,
+      missing_bytes: missingBytes,
       expected_seconds: expected === undefined ? null : Math.ceil(expected.seconds),
-      files:
-        plan?.files.map((file) =>
-          file.kind === "remote"
-            ? { path: file.remote.path, size_bytes: file.remote.size ?? null }
-            : { path: file.external.path, size_bytes: file.external.source.size },
-        ) ?? [],
+      files: (plan?.files ?? []).map(plannedFile).map(({ path, size = null }) => ({ path, size_bytes: size })),
     })),
   });
   for (const { id, plan, sizeBytes, missingBytes, expected } of plans) {
     const time = expected === undefined ? "" : `, ${screen.clean(expectedText(expected))}`;
-    screen.writeOwn(`${screen.clean(id)}  ${sizeText(sizeBytes)}, ${sizeText(missingBytes)} to come${time}\n`);
-    for (const file of plan?.files ?? []) {
-      const [path, size, place] =
-        file.kind === "remote"
-          ? [file.remote.path, file.remote.size, ""]
-          : [file.external.path, file.external.source.size, `  (${file.external.source.path ?? "here"})`];
-      screen.writeOwn(`  ${screen.clean(path)}  ${sizeText(size)}${screen.clean(place)}\n`);
-    }
+    screen.writeOwn(`${screen.clean(id)}  ${sizeText(sizeBytes)}, ${sizeText(missingBytes)} to download${time}\n`);
+    for (const { path, size, place } of (plan?.files ?? []).map(plannedFile))
+      screen.writeOwn(`  ${screen.clean(path)}  ${sizeText(size)}${place === "" ? "" : `  (${screen.clean(place)})`}\n`);
   }
   return 0;
+}
+
+/** @returns `place`: where the file lies, if it is not downloaded */
+function plannedFile(file: PlannedFile): { readonly path: string; readonly size: number | undefined; readonly place: string } {
+  if (file.kind === "remote") return { path: file.remote.path, size: file.remote.size, place: "" };
+  const { path, source } = file.external;
+  return { path, size: source.size, place: source.path ?? "here" };
 }
 
 function sizeText(bytes: number | undefined): string {
@@ -107,7 +103,7 @@ export async function pullShown(context: Context, spell: Spell, spec: string, re
   }
 }
 
-/** Why nobody can say that the bytes are those of the source. */
+/** Why the bytes could not be compared with those of the source. */
 function unverified(source: string): string {
   if (source === "file") return "your own file is used where it lies";
   if (source === "hf-cache" || source === "ollama-store")
@@ -117,9 +113,8 @@ function unverified(source: string): string {
 
 function stopped(error: SpellError): SpellError {
   const kept = error.details?.["keptBytes"];
-  const said =
-    typeof kept === "number" && kept > 0 ? `kept ${formatBytes(kept)}; run the same command to continue` : "stopped before anything came";
-  return error.with({ message: said });
+  const isKept = typeof kept === "number" && kept > 0;
+  return error.with({ message: isKept ? `kept ${formatBytes(kept)}; run the same command to continue` : "stopped before any bytes came" });
 }
 
 /** Lines of a pull: redrawn in place on a terminal; elsewhere one at the start, each tenth, and the end. */
@@ -157,55 +152,49 @@ function createPullDisplay(screen: Screen): { event(event: PullEvent | ServerPul
     // the rate of the last five seconds
     samples = [...samples.filter(({ at }) => now - at < 5000), { at: now, bytes }];
     const first = samples[0];
-    const rate = first === undefined || now - first.at < 200 ? undefined : ((bytes - first.bytes) * 1000) / (now - first.at);
+    const rate = first === undefined || now - first.at < 200 ? 0 : ((bytes - first.bytes) * 1000) / (now - first.at);
     const share = total === undefined || total === 0 ? undefined : bytes / total;
-    const rates = rate === undefined || rate <= 0 ? [] : [`${formatBytes(rate)}/s`];
-    const eta =
-      rate === undefined || rate <= 0 || total === undefined || bytes >= total ? [] : [`eta ${formatEta((total - bytes) / rate)}`];
-    const parts = [
-      name,
-      ...(share === undefined ? [] : [`${Math.floor(share * 100)}%`.padStart(5)]),
-      `${formatBytes(bytes)}${total === undefined ? "" : ` / ${formatBytes(total)}`}`,
-      ...rates,
-      ...eta,
-      ...(several ? [all] : []),
-    ];
-    progress?.line(parts.join("  "));
+    const speed = rate <= 0 ? "" : `${formatBytes(rate)}/s`;
+    const eta = rate <= 0 || total === undefined || bytes >= total ? "" : `eta ${formatEta((total - bytes) / rate)}`;
+    const percent = share === undefined ? "" : `${Math.floor(share * 100)}%`.padStart(5);
+    const size = total === undefined ? formatBytes(bytes) : `${formatBytes(bytes)} / ${formatBytes(total)}`;
+    progress?.line(joined(name, percent, size, speed, eta, several ? all : ""));
     const isWhole = total !== undefined && bytes >= total;
     last = isWhole && screen.errIsTerminal ? `${name}   100%  ${formatBytes(bytes)}` : "";
     const reached = share === undefined ? 0 : Math.floor(share * 10);
     if (!screen.errIsTerminal && reached > tenth && now - started > 0) {
       tenth = reached;
-      screen.tell([`${name}  ${reached * 10}%  ${formatBytes(bytes)}`, ...(eta.length === 0 ? [] : [...rates, ...eta])].join("  "));
+      screen.tell(joined(name, `${reached * 10}%`, formatBytes(bytes), eta === "" ? "" : speed, eta));
     }
   };
   return {
     event(event) {
       switch (event.type) {
         case "download-start": {
-          const { plan } = event;
+          const { plan, totalBytes } = event;
           several = plan.files.length > 1;
           const from = plan.source === plan.id ? "" : `  from ${plan.source.replace(/^hf:/, "")}`;
           const commit = plan.revision === undefined ? "" : ` @ ${plan.revision.slice(0, 12)}`;
-          const size =
-            several && event.totalBytes !== undefined ? `  ${plural(plan.files.length, "file")}, ${formatBytes(event.totalBytes)}` : "";
-          screen.tell(`pulling ${plan.id}${from}${commit}${plan.license === undefined ? "" : `  ${plan.license}`}${size}`);
+          const size = several && totalBytes !== undefined ? `${plural(plan.files.length, "file")}, ${formatBytes(totalBytes)}` : "";
+          screen.tell(joined(`pulling ${plan.id}${from}${commit}`, plan.license ?? "", size));
           return;
         }
-        case "download-progress":
+        case "download-progress": {
+          const { file: name, fileBytes, fileTotal, bytes, totalBytes } = event;
+          const percent = Math.floor((100 * bytes) / Math.max(1, totalBytes ?? 1));
           draw(
-            event.file,
-            event.fileBytes,
-            event.fileTotal,
-            `total ${event.totalBytes === undefined ? formatBytes(event.bytes) : `${Math.floor((100 * event.bytes) / Math.max(1, event.totalBytes))}% of ${formatBytes(event.totalBytes)}`}`,
+            name,
+            fileBytes,
+            fileTotal,
+            `total ${totalBytes === undefined ? formatBytes(bytes) : `${percent}% of ${formatBytes(totalBytes)}`}`,
           );
           return;
+        }
         case "server-progress":
-          if (event.totalBytes === undefined) draw(`${event.model}: ${event.status}`, 0, undefined, "");
-          else draw(`${event.model}: ${event.status}`, event.bytes, event.totalBytes, "");
+          draw(`${event.model}: ${event.status}`, event.totalBytes === undefined ? 0 : event.bytes, event.totalBytes, "");
           return;
         case "download-wait":
-          screen.tell(`${event.file}: another process fetches it; waiting`);
+          screen.tell(`${event.file}: another process downloads it; waiting`);
           return;
         case "download-retry":
           verified.delete(event.file);
@@ -224,6 +213,11 @@ function createPullDisplay(screen: Screen): { event(event: PullEvent | ServerPul
     },
     end: finish,
   };
+}
+
+/** Columns of a line; empty ones are left out. */
+function joined(...parts: readonly string[]): string {
+  return parts.filter((part) => part !== "").join("  ");
 }
 
 /** @returns "21s", "3m12s", "2h05m" */
@@ -255,16 +249,16 @@ export async function offerPull(context: Context, spell: Spell, offer: PullOffer
 function tellOffer(screen: Screen, { id, plan, missingBytes, freeBytes, expected, fits, contextLength }: PullOffer): void {
   if (plan === undefined) return;
   const facts = [
-    ...(missingBytes === undefined ? ["unknown size"] : [`${formatBytes(missingBytes)} to come`]),
+    ...(missingBytes === undefined ? ["unknown size"] : [`${formatBytes(missingBytes)} to download`]),
     ...(freeBytes === undefined ? [] : [`${formatBytes(freeBytes)} free on the disk`]),
     ...(expected === undefined ? [] : [expectedText(expected)]),
   ];
   screen.tell(`${id}: ${facts.join(", ")}`);
   if (fits === undefined) return;
   const { device, neededBytes, availableBytes, ok } = fits;
-  const room = availableBytes === null ? `${device} ${ok ? "has" : "lacks"} the room` : `${formatBytes(availableBytes)} are free`;
+  const room = availableBytes === null ? `${device} has ${ok ? "enough" : "less"}` : `${formatBytes(availableBytes)} are free`;
   screen.tell(`it needs about ${formatBytes(neededBytes)} of memory with a context of ${plural(contextLength ?? 0, "token")}; ${room}`);
-  if (!ok) screen.note(`${id} will hardly fit into memory; a smaller variant may`);
+  if (!ok) screen.note(`${id} may not fit into memory; try a smaller variant`);
 }
 
 /** @returns "about 37s at the 18 MB/s of earlier pulls from huggingface.co" */

@@ -1,5 +1,5 @@
-/** `llmspell model info`: what a model says about itself, and where it would run. Reads headers; no model is loaded. */
-import type { ModelInfo } from "../../core/backends/models.ts";
+/** `llmspell model info`: details of a model from its headers, and where it would run. No model is loaded. */
+import type { Fit, ModelInfo } from "../../core/backends/models.ts";
 import { toSnake } from "../../core/values.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, formatParameters } from "./format.ts";
@@ -50,14 +50,14 @@ function textLines(fields: Omit<ModelInfo, "notes" | "device">): readonly (reado
     ["block_count", count(fields.blockCount)],
     ["vocab_size", count(fields.vocabSize)],
     ["license_url", fields.licenseUrl],
-    [
-      "fits",
-      fits === null
-        ? null
-        : `${fits.ok ? "yes" : "no"}, ${fits.device} needs about ${formatBytes(fits.neededBytes)}${fits.availableBytes === null ? "" : ` of ${formatBytes(fits.availableBytes)} free`}`,
-    ],
+    ["fits", fits === null ? null : fitsText(fits)],
   ];
   return rows.flatMap(([key, value]) => (value === null ? [] : [[key, value] as const]));
+}
+
+function fitsText({ ok, device, neededBytes, availableBytes }: Fit): string {
+  const free = availableBytes === null ? "" : ` of ${formatBytes(availableBytes)} free`;
+  return `${ok ? "yes" : "no"}, ${device} needs about ${formatBytes(neededBytes)}${free}`;
 }
 
 function firstLine(template: string): string {

@@ -1,13 +1,12 @@
 /** `llmspell ps`: models that other llmspell processes hold, and those of servers. */
 import { SpellError } from "../../core/errors.ts";
 import { readRunRecords } from "../run-records.ts";
-import { commandsOf } from "./advice.ts";
 import type { Context } from "./context.ts";
 import { formatBytes } from "./format.ts";
 import { table } from "./model-list.ts";
 
 /** @throws SpellError of a server, where nothing else can be told */
-export async function ps({ flags, screen, interrupt, openSpell, argv }: Context): Promise<number> {
+export async function ps({ flags, screen, interrupt, openSpell }: Context): Promise<number> {
   const own = readRunRecords().map(({ model_id, size_bytes, device, context_size, pid }) => ({
     model_id,
     backend: "candle",
@@ -38,7 +37,7 @@ export async function ps({ flags, screen, interrupt, openSpell, argv }: Context)
     const isAlone = Object.values(await all.status()).every(({ ready }) => ready !== true);
     if (!(error instanceof SpellError) || isAlone) throw error;
     const message = `servers are left out: ${error.message}`;
-    if (flags.has("all")) screen.note(message, commandsOf(error, argv));
+    if (flags.has("all")) screen.note(message, error.actions);
     else screen.log({ level: "info", message });
   }
   const models = [...own, ...theirs];

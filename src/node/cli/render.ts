@@ -81,7 +81,7 @@ export interface Screen {
   /** The one document of a run; nothing in the text format. */
   document(value: unknown): void;
   /** One `note:` line, with commands to paste below; silent with --quiet and below --trace warn. */
-  note(message: string, actions?: readonly (Action | string)[]): void;
+  note(message: string, actions?: readonly Action[]): void;
   log(entry: LogEntry): void;
   /** Something that was asked for and is no result: statistics, answers to commands inside a conversation. Quiet does not hide it. */
   aside(text: string): void;
@@ -115,7 +115,7 @@ export function visibleText(text: string): string {
 }
 
 const shortestSecret = 6;
-/** Work shorter than this shows no progress: a line that flashes by tells nobody anything. */
+/** Work shorter than this shows no progress: a line that flashes by cannot be read. */
 const calmMs = 300;
 /** Elsewhere than on a terminal, lines are kept for ever; only a long wait is worth them. */
 const calmLinesMs = 2000;
@@ -134,7 +134,7 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, now
   let documentDone = false;
   let drawn: { clear(): void } | undefined;
   stdout.on("error", onOutputLost);
-  stderr.on("error", () => undefined); // nobody is left to be told
+  stderr.on("error", () => undefined); // there is no other place to tell it
 
   const toOut = (text: string): void => {
     if (text === "") return;
@@ -182,8 +182,7 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, now
     document,
     note(message, actions = []) {
       if (settings.quiet || !shows("warn")) return;
-      const data = actions.map((action): Action => (typeof action === "string" ? { kind: "shell", line: action } : action));
-      toErr(`${err.dim("note:")} ${cleanErr(message)}\n${commandLines(wordActions(data, argv))}`);
+      toErr(`${err.dim("note:")} ${cleanErr(message)}\n${commandLines(wordActions(actions, argv))}`);
     },
     log(entry) {
       const hidden = settings.quiet && entry.level !== "error";
@@ -198,7 +197,7 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, now
       level = traceLevels.indexOf(wanted);
     },
     hide(more) {
-      // a key of a few characters is none, and would make holes in every text
+      // a key of a few characters would make holes in every text
       secrets = more.filter((secret) => secret.length >= shortestSecret);
     },
     get columns() {
@@ -212,7 +211,7 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, now
         toErr(`Error: ${cleanErr(message.split("\n", 1)[0] ?? "")} [${code}]\n`);
         return;
       }
-      // Stopping was asked for: it is an answer, no failure.
+      // Stopping was asked for: it is an answer, not a failure.
       const lines =
         code === "run-aborted"
           ? [cleanErr(message)]

@@ -12,6 +12,7 @@ import type { LanguageModel } from "../../core/spec/language-model.ts";
 import type { DeviceChoice, DevicePreview, DeviceReport } from "../../core/spec/runtime.ts";
 import type { StreamPart } from "../../core/spec/stream-part.ts";
 import { parameterRules } from "../../core/text/parameters.ts";
+import { flagWord, shell } from "./advice.ts";
 import { flagNumber, flagText, type GivenFlags } from "./args.ts";
 import { canAsk } from "./ask.ts";
 import type { Context } from "./context.ts";
@@ -43,23 +44,15 @@ export function readGenerateOptions(flags: GivenFlags): GenerateOptions {
   }
   const stop = flags.get("stop");
   if (stop !== undefined && stop.length > 16)
-    throw new SpellError("usage-value", `--stop: wanted at most 16; got ${stop.length}`, { where: "--stop" });
+    throw new SpellError("usage-value", `--stop: expected at most 16 texts; got ${stop.length}`, { where: "--stop" });
   const preset = flagText(flags, "preset") as Preset | undefined;
   const system = flagText(flags, "system");
-  const raw = flags.has("raw");
-  if (raw && system !== undefined) {
-    throw new SpellError("usage-value", "--raw and --system exclude each other: raw text goes to the model as it is", {
-      hint: "Leave one of them out.",
-      where: "--system",
-    });
+  const raw = flags.has("raw") || undefined;
+  if (raw === true && system !== undefined) {
+    const message = "--raw and --system exclude each other: a raw prompt has no system prompt";
+    throw new SpellError("usage-value", message, { hint: "Leave one of them out.", where: "--system" });
   }
-  return {
-    ...numbers,
-    ...(stop === undefined ? {} : { stop }),
-    ...(preset === undefined ? {} : { preset }),
-    ...(system === undefined ? {} : { system }),
-    ...(raw ? { raw } : {}),
-  };
+  return { ...numbers, stop, preset, system, raw };
 }
 
 /**
@@ -70,9 +63,7 @@ export function readGenerateOptions(flags: GivenFlags): GenerateOptions {
 export async function loadModel(context: Context, name: string | undefined, options: LoadOptions): Promise<LanguageModel> {
   const { screen, flags, interrupt } = context;
   const { signal } = interrupt;
-  const progress = screen.progress(
-    `loading ${name === undefined ? "the default model" : isPath(name) ? basename(name) : name.replace(/@candle$/, "")}`,
-  );
+  const progress = screen.progress(`loading ${shortName(name)}`);
   try {
     const { config } = await context.config();
     const device = options.device ?? candleSettings(config, providerOfType(config, "candle"))?.load.device ?? "auto";
@@ -101,8 +92,8 @@ export async function loadModel(context: Context, name: string | undefined, opti
 }
 
 /** Names stay whole; of a path its end says enough. */
-function isPath(spec: string): boolean {
-  return /^([./~\\]|[A-Za-z]:[/\\])/.test(spec);
+function shortName(name = "the default model"): string {
+  return /^([./~\\]|[A-Za-z]:[/\\])/.test(name) ? basename(name) : name.replace(/@candle$/, "");
 }
 
 /** For `ps` of other processes. */
@@ -118,27 +109,25 @@ export async function disposeSoon(model: LanguageModel): Promise<void> {
 }
 
 /**
- * The library speaks of its own options; a person typed a flag. And a path that does not exist is usually nearly right.
+ * Errors in the words of the command line: flags for options, and paths that are nearly right.
  * @param kind what the command does with the model
  */
 export function explain(error: unknown, spec: string, kind: "run" | "info" = "run", context?: Context): unknown {
   if (!(error instanceof SpellError)) return error;
   const { code, message, where, actions } = error;
-  const flag = code === "run-option" || code === "usage-value" ? flagOfOption.get(where ?? "") : undefined;
-  if (flag !== undefined)
-    return error.with({
-      code: "usage-value",
-      message: message.replace(new RegExp(`^${where}\\b`), flag),
-      where: flag,
-      actions: [{ kind: "shell", line: "llmspell help generate" }],
-    });
+  if ((code === "run-option" || code === "usage-value") && where !== undefined && options.has(where)) {
+    const flag = flagWord(where);
+    const inWords = message.replace(new RegExp(`^${where}\\b`), flag);
+    return error.with({ code: "usage-value", message: inWords, where: flag, actions: shell("llmspell help generate") });
+  }
   if (code === "model-not-installed" && context !== undefined && context.operands.length > 0 && !context.flags.has("offline"))
     return error.with({ actions: [...actions, { kind: "use-option", name: "pull", value: true }] });
   if ((code === "spec-syntax" || code === "model-unknown") && spec !== "" && !/^[./~\\]/.test(spec) && existsSync(spec))
     return error.with({ hint: "A path begins with ./", actions: [{ kind, model: `./${spec}` }], where: spec });
   if (code === "model-unknown" && /^[./~\\]/.test(spec)) {
     const there = modelsBeside(spec);
-    if (there.length > 0) return error.with({ hint: "There is:", actions: there.map((model) => ({ kind, model })), where: where ?? spec });
+    if (there.length > 0)
+      return error.with({ hint: "Models there:", actions: there.map((model) => ({ kind, model })), where: where ?? spec });
   }
   if (code.startsWith("device-") && kind === "run") return error.with({ actions: [...actions, { kind, model: spec, device: "cpu" }] });
   if (code === "run-context") {
@@ -148,15 +137,10 @@ export function explain(error: unknown, spec: string, kind: "run" | "info" = "ru
   return error;
 }
 
-const flagOfOption: ReadonlyMap<string, string> = new Map([
-  ["contextSize", "--context-size"],
-  ["quantization", "--quantization"],
-  ["draft", "--draft"],
-  ["threads", "--threads"],
-  ["stop", "--stop"],
-  ["preset", "--preset"],
-  ["raw", "--raw"],
-  ...parameterRules.map(({ name, snakeName }) => [name, `--${snakeName.replaceAll("_", "-")}`] as const),
+/** Options that are flags here, by their names in code. */
+const options: ReadonlySet<string> = new Set([
+  ...["contextSize", "quantization", "draft", "threads", "stop", "preset", "raw"],
+  ...parameterRules.map(({ name }) => name),
 ]);
 
 /** Models in the folder of a path that is wrong: the one whose name is nearest, else the first three. */
@@ -169,9 +153,7 @@ function modelsBeside(path: string): readonly string[] {
       .sort();
     const close = nearest(basename(path), names);
     const shown = close === undefined ? names.slice(0, 3) : [close];
-    return shown
-      .map((name) => (folder === "." ? `./${name}` : join(folder, name)))
-      .map((name) => (/^[./~\\]/.test(name) ? name : `./${name}`));
+    return shown.map((name) => join(folder, name)).map((name) => (/^[./~\\]/.test(name) ? name : `./${name}`));
   } catch {
     return [];
   }
@@ -182,10 +164,8 @@ function noteMissingRuntime(device: DeviceReport | undefined, screen: Screen): v
   if (screen.json) return;
   const missing = device?.tried.find(({ device: name, ok, reason }) => name === "cpu" && !ok && reason === "package-missing");
   if (missing?.runtime === undefined) return;
-  screen.note(
-    `${missing.runtime} is not installed; with it models run faster, and on the GPU:`,
-    missing.hint === undefined ? [] : [missing.hint],
-  );
+  const install = missing.hint === undefined ? [] : shell(missing.hint);
+  screen.note(`${missing.runtime} is not installed; with it models run faster, and on the GPU:`, install);
 }
 
 /** @returns "cpu through node-llama-cpp, threads: prompt 2, answer 1 (measured)" */
@@ -200,28 +180,23 @@ export function describeDevice(device: DeviceReport | undefined): string {
 /** A device report with the names users see. */
 export function deviceFields(report: DeviceReport | DevicePreview | undefined): Record<string, unknown> | null {
   if (report === undefined) return null;
-  const { chosen, tried, runtime } = report;
-  const threads = "threads" in report ? report.threads : undefined;
-  return {
-    chosen: chosen ?? null,
-    tried: tried.map((attempt) => ({
-      device: attempt.device,
-      ok: attempt.ok,
-      reason: attempt.reason,
-      hint: attempt.hint ?? null,
-      runtime: attempt.runtime ?? null,
-      self_test_ms: attempt.selfTestMs,
-    })),
-    runtime: runtime ?? null,
-    threads: threads ?? null,
-  };
+  const { chosen = null, runtime = null, threads = null } = { threads: undefined, ...report };
+  const tried = report.tried.map(({ device, ok, reason, hint = null, runtime: by = null, selfTestMs }) => ({
+    device,
+    ok,
+    reason,
+    hint,
+    runtime: by,
+    self_test_ms: selfTestMs,
+  }));
+  return { chosen, tried, runtime, threads };
 }
 
 export function usageFields({ promptTokens, completionTokens, totalTokens }: Usage): Record<string, number> {
   return { prompt_tokens: promptTokens, completion_tokens: completionTokens, total_tokens: totalTokens };
 }
 
-/** Said once in a run: somebody who expects an answer gets a continuation. */
+/** Said once in a run: the answer is a continuation of the text. */
 export function missingTemplateNote(model: LanguageModel): string {
   return `${model.id} has no chat template; the text is continued as it is`;
 }
@@ -231,7 +206,7 @@ export function lengthNote({ usage }: StreamEnd, model: LanguageModel, parameter
   const isFull = !model.isSeq2Seq && model.contextLength !== undefined && usage.totalTokens >= model.contextLength;
   const cut = `the answer was cut after ${plural(usage.completionTokens, "token")}`;
   if (!isFull) return `${cut}; ${parameter("max_tokens")} N allows more`;
-  return `${cut}, because the context of ${plural(model.contextLength, "token")} is full; ${parameter("max_tokens")} cannot help, ${parameter("context_size")} N may`;
+  return `${cut}: the context of ${plural(model.contextLength, "token")} is full; ${parameter("context_size")} N allows more`;
 }
 
 /** Lines of --stats. */

@@ -136,7 +136,7 @@ describe("generate, over a scripted runtime", () => {
     expect(cut.err()).toContain("note: the answer was cut after 2 tokens; --max-tokens N allows more\n");
     const full = keptScreen();
     await generate(scriptedContext(full, { files, flags: flags({ "context-size": ["128"] }), operands: ["x"] }));
-    expect(full.err()).toContain("the context of 128 tokens is full; --max-tokens cannot help, --context-size N may\n");
+    expect(full.err()).toContain("the context of 128 tokens is full; --context-size N allows more\n");
   });
 
   it("prints the answer at once with --no-stream, and times with --stats even when quiet", async () => {

@@ -52,7 +52,7 @@ describe("model commands", () => {
     expect(again.stderr).toMatch(/There is nothing to remove\. Installed models:\n {2}llmspell model list\n\[model-not-installed\]\n$/);
     expect(await run(["model", "remove", "mine"])).toMatchObject({
       status: 2,
-      stderr: expect.stringMatching(/llmspell model remove --yes mine\n\[usage-confirm\]\n$/),
+      stderr: expect.stringMatching(/llmspell model remove mine --yes\n\[usage-confirm\]\n$/),
     });
     expect(await json("model", "remove", "mine", "--yes")).toMatchObject({
       removed: [{ model_id: "hf:owner/gguf:Q8_0", freed_bytes: gguf.length, kept_files: [] }],
@@ -79,13 +79,13 @@ describe("model commands", () => {
     const fetched = await run(["generate", "-m", "hf:owner/gguf", "--pull", "--temperature", "0", "--max-tokens", "3", "Once"]);
     expect(fetched.status).toBe(0);
     expect(fetched.stderr).toMatch(
-      /^hf:owner\/gguf:Q8_0: 3.12 MB to come, [\d.]+ [MGT]B free on the disk\nit needs about .* of memory with a context of 512 tokens; .* are free\npulling /,
+      /^hf:owner\/gguf:Q8_0: 3.12 MB to download, [\d.]+ [MGT]B free on the disk\nit needs about .* of memory with a context of 512 tokens; .* are free\npulling /,
     );
     expect(fetched.stdout).not.toBe("");
     expect((await run(["generate", "-m", "hf:owner/evil", "--pull", "--offline", "x"])).status).toBe(3);
     // by now this home knows how fast this hub is
     expect((await run(["model", "pull", "hf:owner/other", "--dry-run"])).stdout).toMatch(
-      /^hf:owner\/other:Q8_0 {2}3.12 MB, 3.12 MB to come, about \d+m?s at the [\d.]+ [kMG]B\/s of earlier pulls from 127\.0\.0\.1:\d+\n/,
+      /^hf:owner\/other:Q8_0 {2}3.12 MB, 3.12 MB to download, about \d+m?s at the [\d.]+ [kMG]B\/s of earlier pulls from 127\.0\.0\.1:\d+\n/,
     );
     const again = await run(["generate", "-m", "hf:owner/other", "--pull", "--context-size", "256", "--max-tokens", "1", "Once"]);
     expect(again.stderr).toMatch(/free on the disk, about \d+s at the .* of earlier pulls from 127.*\n.* with a context of 256 tokens; /);
@@ -103,7 +103,7 @@ describe("model commands", () => {
     expect(forget).toMatchObject({ status: 2, stderr: expect.stringContaining(`Forget ${id}? Its files stay where they are.`) });
     expect(await run(["model", "remove", "--yes", id], cached)).toMatchObject({
       status: 0,
-      stderr: expect.stringContaining("belongs to another tool or to you, and stays"),
+      stderr: expect.stringContaining("not deleted, because another tool or you own it"),
     });
     expect(readFileSync(join(snapshot, "m.Q8_0.gguf")).length).toBe(gguf.length);
   });

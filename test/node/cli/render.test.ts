@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { SpellError } from "../../../src/core/errors.ts";
+import { shell } from "../../../src/node/cli/advice.ts";
 import { visibleText } from "../../../src/node/cli/render.ts";
 import { readSettings } from "../../../src/node/cli/settings.ts";
 import { keptScreen } from "./support.ts";
@@ -59,10 +60,10 @@ describe("what reaches a terminal", () => {
 
   it.each(attacks)("O1: %s in an error, a note, a log line or an aside is harmless on a terminal", (_, text) => {
     const { screen, err } = keptScreen({ color: false, trace: "debug" }, { err: true });
-    screen.note(text, [text]);
+    screen.note(text, shell(text));
     screen.log({ level: "info", message: text });
     screen.aside(text);
-    screen.fail(new SpellError("model-unknown", text, { hint: text, actions: [{ kind: "shell", line: text }], cause: new Error(text) }));
+    screen.fail(new SpellError("model-unknown", text, { hint: text, actions: shell(text), cause: new Error(text) }));
     expect(harmfulIn(err())).toEqual([]);
   });
 
@@ -82,14 +83,11 @@ describe("what reaches a terminal", () => {
   });
 });
 
-const shellLines = (...lines: string[]) => lines.map((line) => ({ kind: "shell", line }) as const);
-
 describe("forms of a run", () => {
   it("prints a text error as message, hint, commands indented by two, and code", () => {
     const { screen, out, err } = keptScreen();
-    const status = screen.fail(
-      new SpellError("model-unknown", "no x", { hint: "Try this:", actions: shellLines("llmspell a", "llmspell b") }),
-    );
+    const actions = shell("llmspell a", "llmspell b");
+    const status = screen.fail(new SpellError("model-unknown", "no x", { hint: "Try this:", actions }));
     expect(status).toBe(3);
     expect(out()).toBe("");
     expect(err()).toBe("Error: no x\nTry this:\n  llmspell a\n  llmspell b\n[model-unknown]\n");
@@ -149,7 +147,7 @@ describe("forms of a run", () => {
   it("hides notes with --quiet and below --trace warn; errors stay", () => {
     for (const settings of [{ quiet: true }, { trace: "error" }, { trace: "off" }] as const) {
       const { screen, err } = keptScreen(settings);
-      screen.note("a note", ["command"]);
+      screen.note("a note", shell("command"));
       expect(err()).toBe("");
       screen.fail(new SpellError("run-busy", "busy"));
       expect(err()).toContain("Error: busy");
@@ -183,7 +181,7 @@ describe("colours and widths", () => {
     const { screen, out, err } = keptScreen({ color: false }, { out: true, err: true });
     screen.writeOwn(screen.out.word("word"));
     screen.note("note");
-    screen.fail(new SpellError("run-busy", "busy", { actions: [{ kind: "shell", line: "x" }] }));
+    screen.fail(new SpellError("run-busy", "busy", { actions: shell("x") }));
     expect(out() + err()).not.toContain("\u001b");
   });
 
