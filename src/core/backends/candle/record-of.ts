@@ -41,8 +41,8 @@ export async function recordOfBundled(
   const entry = findEntry(builtinCatalogue(), name);
   const place = await context.platform.lookBundled?.(name, files[0]?.name ?? "");
   return {
-    ...own,
     id: name,
+    backend: "candle",
     format: kind === "gguf" ? "gguf" : "safetensors",
     architecture,
     parameterCount: entry?.parameterCount ?? null,
@@ -50,16 +50,15 @@ export async function recordOfBundled(
     sizeBytes: totalSize(files),
     modifiedAt: secondsOf(place?.modifiedMs),
     source: "bundled",
+    revision: null,
     license: entry?.license ?? null,
     verified: "sha256",
     bundled: true,
     loaded: context.isLoaded(name),
     path: placeOf(kind, place?.path),
+    aliases: [],
   };
 }
-
-/** What records have in common that is no record of the store. */
-const own = { backend: "candle", revision: null, aliases: [] } as const;
 
 /** Of a model of several files: their folder, which is a name for it too. */
 function placeOf(kind: FoundModel["kind"], path: string | undefined): string | null {
@@ -74,8 +73,8 @@ function secondsOf(ms: number | undefined): number | null {
 export function recordOfFound(context: CandleContext, found: FoundModel): ModelRecord {
   const facts = summarizeModel(found);
   return {
-    ...own,
     id: found.id,
+    backend: "candle",
     format: facts.format,
     architecture: facts.architecture,
     parameterCount: facts.parameterCount ?? null,
@@ -83,10 +82,12 @@ export function recordOfFound(context: CandleContext, found: FoundModel): ModelR
     sizeBytes: facts.sizeBytes,
     modifiedAt: secondsOf(found.files[0]?.modifiedMs),
     source: found.bundled ? "bundled" : "file",
+    revision: null,
     license: facts.license ?? null,
     verified: found.bundled ? "sha256" : "none",
     bundled: found.bundled,
     loaded: context.isLoaded(found.id),
     path: placeOf(found.kind, found.files[0]?.path),
+    aliases: [],
   };
 }
