@@ -12,8 +12,8 @@ const hints = {
   "usage-no-prompt": "Give a prompt as an operand, or pipe text to standard input.",
   "usage-no-model": "Name a model with -m, or set default_model of a provider.",
   "usage-not-available": "This name is reserved for a later release.",
-  "spec-syntax": "See llmspell help model pull for the forms of a model's name.",
-  "spec-host": "Give an address of the public net, or permit the host with --allow-host.",
+  "spec-syntax": "See the forms of a model's name.",
+  "spec-host": "Give an address of the public net, or allow the host.",
   "backend-unknown": "Write model:variant@backend; backends are candle (alias local) and ollama.",
   "env-value": "Correct or unset the variable.",
   "config-conflict": "Use only one of them.",
@@ -24,7 +24,7 @@ const hints = {
   "config-unknown-key": "Correct or remove the key; names of your own begin with x-",
   "config-retired-key": "Older versions knew the key; write what replaced it.",
   "config-value": "Correct the value.",
-  "config-exists": "Choose another file, or replace it with --force.",
+  "config-exists": "Choose another file, or replace it.",
   "profile-unknown": "Take one of the built-in profiles.",
   "backend-not-configured": "Load a profile that declares it, or declare it in a file.",
   "model-unknown": "Bundled models run right away; for your own file give its path.",
@@ -70,8 +70,8 @@ const hints = {
   "tokenizer-limit": "The tokenizer file is damaged or hostile; fetch it again from a source you trust.",
   "onnx-parse": "The graph is damaged, or made for a newer engine; fetch or export it again.",
   "onnx-external": "The weights must lie beside the graph, complete, in the same folder.",
-  "template-parse": "The chat template in the model file cannot be read; try --raw.",
-  "template-limit": "The chat template in the model file costs too much; try --raw.",
+  "template-parse": "The chat template in the model file cannot be read; use the prompt raw.",
+  "template-limit": "The chat template in the model file costs too much; use the prompt raw.",
   "store-denied": "Check the permissions, or point LLMSPELL_HOME at a folder you can write.",
   "store-full": "Free some space, or remove what is not needed any more.",
   "store-quota": "The browser gives this page no more room; remove stored models, or run this one from memory.",
@@ -107,10 +107,19 @@ const hints = {
   "run-nan": "The model gave no usable numbers; its file may be damaged.",
   "run-closed": "Load the model again.",
   "run-aborted": "Nothing to do: it was asked for.",
-  "internal-error": "Please report this with the output of --trace debug.",
+  "internal-error": "Please report this, with its log at level debug.",
 } as const;
 
 export type ErrorCode = keyof typeof hints;
+
+const raw: Action = { kind: "use-option", name: "raw", value: true };
+
+/** What helps with every error of a code, where its thrower says nothing nearer. */
+const usualActions: Readonly<Partial<Record<ErrorCode, readonly Action[]>>> = {
+  "spec-syntax": [{ kind: "help-names" }],
+  "template-parse": [raw],
+  "template-limit": [raw],
+};
 
 const statusByArea: Readonly<Record<string, number>> = {
   run: 1,
@@ -190,7 +199,7 @@ export class SpellError extends Error {
     this.name = "SpellError";
     this.code = code;
     this.hint = options.hint ?? hints[code];
-    this.actions = options.actions ?? [];
+    this.actions = options.actions ?? usualActions[code] ?? [];
     this.where = options.where;
     this.retryable = retryableCodes.has(code) || (code === "net-status" && retryableStatus.has(Number(options.details?.["status"])));
     this.details = options.details;

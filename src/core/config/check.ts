@@ -145,7 +145,7 @@ export function checkDocument(document: Document): Checked {
   };
   /** The grammar is that of the in-process backend; servers name their models freely. */
   const checkModel = (parts: readonly string[], key: ConfigKey, type: ProviderType, value: unknown): void => {
-    if (key.format !== "model" || type !== "candle" || typeof value !== "string") return;
+    if (key.format !== "model" || !keysOfType(type).has("device") || typeof value !== "string") return;
     try {
       parseModelSpec(value);
     } catch (error) {

@@ -3,6 +3,7 @@
  * It reads text; whether a backend is declared or a model exists is decided elsewhere (backends/).
  */
 import { SpellError } from "../errors.ts";
+import type { Action } from "./action.ts";
 
 export type ModelSpec = (NameSpec | HfSpec | OllamaSpec | UrlSpec | PathSpec) & {
   /** who is to run it, in lower case; `local` is read as `candle` */
@@ -69,13 +70,13 @@ const pathStart = /^(\.{1,2}([/\\]|$)|[/~]|[A-Za-z]:[\\/]|\\\\)/;
 
 /** @throws SpellError spec-syntax with the grammar and an example; spec-host; backend-unknown for an unknown prefix */
 export function parseModelSpec(text: string, options: ParseSpecOptions = {}): ModelSpec {
-  if (text.length === 0 || text.length > 512) throw syntax(text, `wanted 1–512 characters; got ${text.length}`);
+  if (text.length === 0 || text.length > 512) throw syntax(text, `expected 1–512 characters; got ${text.length}`);
   if (/[\p{Cc}\p{Bidi_Control}\u200b\ufeff]/u.test(text)) throw syntax(text, "it holds control characters");
   if (pathStart.test(text)) return { kind: "path", ...pathBackend(text) };
   const plain = parsePlain(text, options);
   if (plain !== undefined) return plain;
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return parseUrl(text, options);
-  if (/^(file|data|ftp|blob|javascript):/i.test(text)) throw hostError(text, "wanted https:// or http://");
+  if (/^(file|data|ftp|blob|javascript):/i.test(text)) throw hostError(text, "expected https:// or http://");
   return parseName(text, options);
 }
 
@@ -97,7 +98,7 @@ function parseName(text: string, options: ParseSpecOptions): ModelSpec {
     return { ...named, backend: backend ?? named.backend ?? prefix };
   }
   const [name = "", variant, more] = rest.split(":");
-  if (!isSafe(name, ident)) throw syntax(text, `wanted ${specGrammar}`);
+  if (!isSafe(name, ident)) throw syntax(text, `expected ${specGrammar}`);
   if (variant !== undefined && !ident.test(variant)) throw syntax(text, "after the colon a variant follows, such as Q4_K_M");
   if (more !== undefined) throw syntax(text, "a second tag");
   return { kind: "name", name, variant, backend };
@@ -113,10 +114,10 @@ function parseHub(text: string, body: string, { providers = ["ollama"] }: ParseS
   const [owner = "", last = "", file, ...more] = (hash < 0 ? rest : rest.slice(0, hash)).split("/");
   const [repo = "", variant, second] = last.split(":");
   if (more.length > 0) throw syntax(text, "a file in a folder is not named so; give the quant, or the address of the file");
-  if (!isSafe(owner, hubName) || !isSafe(repo, hubName)) throw syntax(text, "wanted hf:OWNER/REPO");
+  if (!isSafe(owner, hubName) || !isSafe(repo, hubName)) throw syntax(text, "expected hf:OWNER/REPO");
   if (variant !== undefined && (!ident.test(variant) || second !== undefined))
     throw syntax(text, "after the colon a quant follows, such as Q4_K_M");
-  if (file !== undefined && (variant !== undefined || !isSafe(file, hubFile))) throw syntax(text, "wanted a quant or a file");
+  if (file !== undefined && (variant !== undefined || !isSafe(file, hubFile))) throw syntax(text, "expected a quant or a file");
   if (revision !== undefined && (!revisionForm.test(revision) || revision.includes(".."))) throw syntax(text, "after # a revision follows");
   return {
     kind: "hf",
@@ -142,7 +143,7 @@ function parseOllama(text: string, body: string): ModelSpec {
   const isWhole = parts.length <= 2 && second === undefined;
   const isNamed = isSafe(name, ollamaIdent) && (namespace === undefined || isSafe(namespace, ollamaIdent));
   if (!isWhole || !isNamed || (tag !== undefined && !ident.test(tag))) {
-    throw syntax(text, "wanted ollama:[NAMESPACE/]NAME[:TAG], the name in lower case");
+    throw syntax(text, "expected ollama:[NAMESPACE/]NAME[:TAG], the name in lower case");
   }
   return {
     kind: "registry",
@@ -163,12 +164,12 @@ function parseUrl(text: string, options: ParseSpecOptions): ModelSpec {
   } catch {
     throw syntax(text, "the address cannot be read");
   }
-  if (url.protocol !== "https:" && url.protocol !== "http:") throw hostError(text, `wanted https:// or http://; got ${url.protocol}//`);
+  if (url.protocol !== "https:" && url.protocol !== "http:") throw hostError(text, `expected https:// or http://; got ${url.protocol}//`);
   const hub = /^(www\.)?(hf\.co|huggingface\.co)$/.test(url.hostname) ? hubPage(url) : undefined;
   if (hub !== undefined) return { ...parseHub(text, hub, options), ...backend };
   checkHost(url, options.allowHosts ?? []);
   const [, sha256] = /^#sha256=([0-9a-f]{64})$/i.exec(url.hash) ?? [];
-  if (url.hash !== "" && sha256 === undefined) throw syntax(text, "after # wanted sha256= and 64 hex digits");
+  if (url.hash !== "" && sha256 === undefined) throw syntax(text, "after # expected sha256= and 64 hex digits");
   url.hash = "";
   return { kind: "url", url: url.href, sha256: sha256?.toLowerCase(), ...backend };
 }
@@ -199,7 +200,7 @@ export function checkHost(url: URL, allowed: readonly string[]): void {
   const port = url.port === "" ? undefined : Number(url.port);
   if (port !== undefined && port < 1024) throw hostError(url.host, `port ${port} is not one of a web server`);
   const problem = hostProblem(host);
-  if (problem !== undefined) throw hostError(url.host, `${problem}; --allow-host ${host} permits it`);
+  if (problem !== undefined) throw hostError(url.host, problem, [{ kind: "pull", model: url.href, allowHost: host }]);
 }
 
 /** @param host name or address, as URL gives it. @returns why it is not asked, or undefined */
@@ -308,8 +309,9 @@ function syntax(text: string, problem: string): SpellError {
   });
 }
 
-function hostError(text: string, problem: string): SpellError {
-  return new SpellError("spec-host", `${JSON.stringify(text.slice(0, 80))} is not asked: ${problem}`, { where: text.slice(0, 80) });
+function hostError(text: string, problem: string, actions: readonly Action[] = []): SpellError {
+  const where = text.slice(0, 80);
+  return new SpellError("spec-host", `${JSON.stringify(where)} is not asked: ${problem}`, { where, actions });
 }
 
 function unknownPrefix(prefix: string, rest: string): SpellError {

@@ -39,8 +39,8 @@ function wordAction(action: Action, argv: readonly string[]): string {
       return `${line("llmspell", ...flag("p", profile), "generate", ...flags)} "${model.startsWith("tiny-stories") ? "Once upon a time" : "Hello"}"`;
     }
     case "pull": {
-      const { model, as, force, profile } = action;
-      return models(argv, profile, "pull", ...flag("force", force), model, ...flag("as", as));
+      const { model, as, force, allowHost, profile } = action;
+      return models(argv, profile, "pull", ...flag("force", force), ...flag("allowHost", allowHost), model, ...flag("as", as));
     }
     case "info":
       return models(argv, undefined, "info", action.model);

@@ -3,6 +3,8 @@
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { serverAt } from "../../core/backends/ollama/client.ts";
+import { backendTypes } from "../../core/backends/types.ts";
+import type { HttpProvider, ProviderConfig } from "../../core/config/config.generated.ts";
 import { providerNames, providerOf } from "../../core/config/providers.ts";
 import type { ResolvedConfig } from "../../core/config/resolve.ts";
 import { SpellError } from "../../core/errors.ts";
@@ -55,7 +57,8 @@ const serverMs = 5000;
 export async function checkServers({ config }: ResolvedConfig, { openSpell, interrupt }: Context): Promise<readonly Check[]> {
   const servers = providerNames(config).flatMap((name) => {
     const provider = providerOf(config, name);
-    return provider?.provider_type === "ollama" ? [{ name, address: provider.base_url }] : [];
+    if (provider === undefined || !isOwn(provider) || !("base_url" in provider)) return [];
+    return [{ name, address: provider.base_url ?? "" }];
   });
   if (servers.length === 0) return [];
   const { platform } = await openSpell();
@@ -78,6 +81,11 @@ export async function checkServers({ config }: ResolvedConfig, { openSpell, inte
   );
 }
 
+/** Runs in this process or on a server of one's own, and needs no key. */
+function isOwn({ provider_type }: ProviderConfig): boolean {
+  return backendTypes.find(({ type }) => type === provider_type)?.create !== undefined;
+}
+
 function isLoopback(url: string): boolean {
   const host = URL.canParse(url) ? new URL(url).hostname : "";
   return host === "localhost" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
@@ -89,9 +97,10 @@ export function checkKeys({ config }: ResolvedConfig, env: Context["env"]): read
     isSet ? toCheck("keys", id, "ok", "set") : toCheck("keys", id, "skip", `${variable} is not set`, { command: `export ${variable}=…` });
   const remote = providerNames(config).flatMap((name) => {
     const provider = providerOf(config, name);
-    if (provider === undefined || provider.provider_type === "candle" || provider.provider_type === "ollama") return [];
-    const variable = provider.api_key_env ?? `${name.toUpperCase().replaceAll("-", "_")}_API_KEY`;
-    return [check(name, variable, (provider.api_key ?? "") !== "" || (env[variable] ?? "") !== "")];
+    if (provider === undefined || isOwn(provider)) return [];
+    const { api_key = "", api_key_env }: Partial<HttpProvider> = provider;
+    const variable = api_key_env ?? `${name.toUpperCase().replaceAll("-", "_")}_API_KEY`;
+    return [check(name, variable, api_key !== "" || (env[variable] ?? "") !== "")];
   });
   return [...remote, check("huggingface", "HF_TOKEN", hubToken(env) !== undefined)];
 }
