@@ -219,18 +219,9 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, now
       toErr(`${lines.join("\n")}\n${commandLines(commandsOf(error, argv))}${err.dim(`[${code}]`)}\n`);
     },
     errorFields(error) {
-      const { code, message, hint, where = null, retryable, exitCode, details } = error;
-      const commands = commandsOf(error, argv);
-      return {
-        code,
-        message,
-        hint,
-        commands,
-        where,
-        retryable,
-        exit_code: exitCode,
-        details: details === undefined ? null : toSnake(details),
-      };
+      const { code, message, hint, where = null, retryable, exitCode: exit_code } = error;
+      const details = error.details === undefined ? null : toSnake(error.details);
+      return { code, message, hint, commands: commandsOf(error, argv), where, retryable, exit_code, details };
     },
     fail(error) {
       document({ status: "error", error: screen.errorFields(error) });
@@ -244,15 +235,11 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, now
         ? drawProgress(label, stderr, settings, () => lineOpen && outIsTerminal)
         : printProgress(label, stderr, now);
       drawn = progress;
-      return {
-        share: progress.share,
-        say: progress.say,
-        line: progress.line,
-        end() {
-          progress.end();
-          if (drawn === progress) drawn = undefined;
-        },
+      const end = (): void => {
+        progress.end();
+        if (drawn === progress) drawn = undefined;
       };
+      return { ...progress, end };
     },
     flush: async () => {
       await Promise.all([stdout, stderr].map((stream) => new Promise<void>((resolve) => stream.write("", () => resolve()))));

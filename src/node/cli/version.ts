@@ -4,6 +4,8 @@ import { createRequire } from "node:module";
 import { version } from "../../core/version.ts";
 import type { Context } from "./context.ts";
 
+const engines = ["@wllama/wllama", "node-llama-cpp", "onnxruntime-web", "onnxruntime-node", "webgpu", "@huggingface/transformers"];
+
 export async function showVersion({ flags, screen }: Context): Promise<number> {
   if (!flags.has("verbose")) {
     screen.writeOwn(`llmspell ${version}\n`);
@@ -12,33 +14,19 @@ export async function showVersion({ flags, screen }: Context): Promise<number> {
   }
   const { supportedArchitectures } = await import("../../core/gguf/architectures.ts");
   const architectures = [...supportedArchitectures].sort();
-  const engines = {
-    wllama: packageVersion("@wllama/wllama"),
-    "node-llama-cpp": packageVersion("node-llama-cpp"),
-    "onnxruntime-web": packageVersion("onnxruntime-web"),
-    "onnxruntime-node": packageVersion("onnxruntime-node"),
-    webgpu: packageVersion("webgpu"),
-    "@huggingface/transformers": packageVersion("@huggingface/transformers"),
-  };
+  const found = engines.map((name) => [name.replace(/^@wllama\//, ""), packageVersion(name)] as const);
   const missing = screen.out.dim("not installed");
+  const { platform, arch } = process;
+  const { node } = process.versions;
   const rows: readonly (readonly [string, string])[] = [
-    ["node", process.versions.node],
-    ["platform", `${process.platform} ${process.arch}`],
-    ...Object.entries(engines).map(([name, found]) => [name, found ?? missing] as const),
+    ["node", node],
+    ["platform", `${platform} ${arch}`],
+    ...found.map(([name, known]) => [name, known ?? missing] as const),
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
   screen.writeOwn(`llmspell ${version}\n${rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join("")}`);
   screen.writeOwn(`\nGGUF families (${architectures.length})\n${columns(architectures)}`);
-  screen.document({
-    status: "ok",
-    version,
-    node: process.versions.node,
-    platform: process.platform,
-    arch: process.arch,
-    script_engines: {},
-    engines,
-    architectures,
-  });
+  screen.document({ status: "ok", version, node, platform, arch, script_engines: {}, engines: Object.fromEntries(found), architectures });
   return 0;
 }
 
