@@ -2,6 +2,7 @@
  * The bench: ours on each runtime against that runtime used directly, in one run, interleaved, medians and spread.
  *   npm run bench                 everything that can run here, 10 rounds
  *   npm run bench -- --rounds 3 --only native,cli --without "its defaults"
+ *   npm run bench -- --only cli --before ../older   beside the same commands of another built checkout
  *   npm run bench -- --only t5 --title beams        tables whose title has the word
  * Writes test/bench/results/<date>.json and prints a table. Not a test: nothing fails by being slow.
  */
@@ -19,6 +20,7 @@ const { values: flags } = parseArgs({
     only: { type: "string", default: "" },
     without: { type: "string" },
     title: { type: "string", default: "" },
+    before: { type: "string" },
   },
 });
 const rounds = Number(flags.rounds);
@@ -57,6 +59,13 @@ function python() {
   }
 }
 
+/** A command of ours, and beside it the same of an older build where one is given. */
+const ours = (name, ...args) => ({
+  [`llmspell ${name}`]: times([node, cli, ...args]),
+  ...(flags.before === undefined ? {} : { [`before: llmspell ${name}`]: times([node, `${flags.before}/${cli}`, ...args]) }),
+});
+const story = (path) => ["-m", path.startsWith(".") ? path : `./${path}`, "--temperature", "0", "--max-tokens", "8", "Are dogs real?"];
+
 const suites = {
   config: [
     {
@@ -82,8 +91,8 @@ const suites = {
       figures: ["wallMs"],
       subjects: {
         "node -e 0": times([node, "-e", "0"]),
-        "llmspell --version": times([node, cli, "--version"]),
-        "llmspell --help": times([node, cli, "--help"]),
+        ...ours("--version", "--version"),
+        ...ours("--help", "--help"),
       },
       rounds: rounds * 3,
     },
@@ -92,32 +101,8 @@ const suites = {
       base: "bare node-llama-cpp script",
       figures: ["firstByteMs", "wallMs"],
       subjects: {
-        "llmspell generate": times([
-          node,
-          cli,
-          "generate",
-          "-m",
-          path.startsWith(".") ? path : `./${path}`,
-          "--temperature",
-          "0",
-          "--max-tokens",
-          "8",
-          "Are dogs real?",
-        ]),
-        "llmspell generate --device wasm": times([
-          node,
-          cli,
-          "generate",
-          "--device",
-          "wasm",
-          "-m",
-          path.startsWith(".") ? path : `./${path}`,
-          "--temperature",
-          "0",
-          "--max-tokens",
-          "8",
-          "Are dogs real?",
-        ]),
+        ...ours("generate", "generate", ...story(path)),
+        ...ours("generate --device wasm", "generate", "--device", "wasm", ...story(path)),
         "bare node-llama-cpp script": times(subject("bare-first-token", path, "Are dogs real?")),
       },
     })),
