@@ -9,7 +9,6 @@ import type { PullEvent } from "../download/pull.ts";
 import type { Network } from "../download/request.ts";
 import { SpellError } from "../errors.ts";
 import { formatCount } from "../formats/format-count.ts";
-import { readCatalogue } from "../hub/catalogue.ts";
 import type { Platform } from "../platform.ts";
 import type { GenerateOptions, GenerateResult, Prompt } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
@@ -111,7 +110,11 @@ export function createSpell({ platform, network: given, ollamaRegistry, ...optio
       config: resolved,
       wallTime: network.clock.wallTime,
       isLoaded: pool.isLoaded,
-      catalogue: once(async () => readCatalogue(await readText(resolved.config.models.catalogue, platform.config))),
+      // names that need no catalogue, and pages that ask for none, do not wait for it
+      catalogue: once(async () => {
+        const { readCatalogue } = await import("../hub/catalogue.ts");
+        return readCatalogue(await readText(resolved.config.models.catalogue, platform.config));
+      }),
     });
   });
   const models = createModels(providers, pool, platform);
