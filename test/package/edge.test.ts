@@ -14,15 +14,16 @@ const folder = inject("folder");
 const here = process.platform === "linux" && process.arch === "x64";
 const without = "only the programs for Linux x64 are fetched";
 
-/** Names, a header over byte ranges, what it says, what is no model, and a load; everything by the one import users expect. */
+/** Names, a header over byte ranges, what it says, what is no model, and a load; by the imports users expect. */
 const probe = `
-import { acceptGguf, collect, exitCodeOf, httpSource, load, parseModelSpec, SpellError } from "llmspell";
+import { collect, load, parseModelSpec, SpellError } from "llmspell";
+import { acceptGguf, exitCodeOf, httpSource } from "llmspell/core";
 export async function probe(address) {
   const code = (promise) => promise.then((value) => value, (error) => (error instanceof SpellError ? { code: error.code, message: error.message } : { untyped: String(error) }));
   const source = await httpSource(address, fetch);
   const facts = await acceptGguf([source]);
   const loaded = await code(load("tiny-stories").then(async (model) => {
-    const text = await collect(model.stream("Once upon a time", { maxTokens: 8, temperature: 0, repeatPenalty: 1 }));
+    const { text } = await collect(model.stream("Once upon a time", { maxTokens: 8, temperature: 0, repeatPenalty: 1 }));
     await model.dispose();
     return { text };
   }));

@@ -55,7 +55,7 @@ describe("examples", () => {
     const status = await new Promise((resolve) => child.on("close", resolve));
     expect({ status, failure: /Error/.exec(stderr)?.[0] }).toEqual({ status: 0, failure: undefined });
     expect(stdout.length).toBeGreaterThan(50);
-    const reused = [...stderr.matchAll(/\((\d+) of (\d+) prompt tokens reused\)/g)].map((match) => Number(match[1]));
+    const reused = [...stderr.matchAll(/\((\d+) of (\d+) prompt tokens cached\)/g)].map((match) => Number(match[1]));
     expect(reused).toHaveLength(2);
     expect(reused[1]).toBeGreaterThan(reused[0] ?? 0);
   });
