@@ -8,7 +8,7 @@ import * as z from "zod";
 import { deviceChoices } from "../src/core/spec/devices.ts";
 import { parameterRules, presets } from "../src/core/text/parameters.ts";
 
-/** What the code reading a key is called while that code is not there yet. */
+/** Instead of a reader, for keys whose code comes later. */
 const later = {
   release2: "release 2",
   scripts: "later: scripts",
@@ -28,13 +28,13 @@ interface Key {
   /** of a number */
   readonly unit?: string;
   readonly doc: string;
-  /** Path of the file that reads it, or one of `later`. */
+  /** path of the file that reads it, or one of `later` */
   readonly reader: string;
   /** other spellings that are read as one of the choices */
   readonly aliases?: Readonly<Record<string, string>>;
   /** least value besides 0 */
   readonly least?: number;
-  /** what the text is, beyond being a text */
+  /** what the text means */
   readonly format?: "path" | "url" | "model" | "variable";
   /** shown where the default is not a fixed value */
   readonly usually?: string;
@@ -74,18 +74,18 @@ const scriptKeys = (language: string, memory: string): Record<string, Leaf> => (
     doc: `parts of the standard library a ${language} script has`,
     reader: later.scripts,
   }),
-  [memory]: integer(67_108_864, 1_048_576, 1_073_741_824, { unit: "bytes", doc: "memory of the script", reader: later.scripts }),
+  [memory]: integer(67_108_864, 1_048_576, 1_073_741_824, { unit: "bytes", doc: "most memory of a script", reader: later.scripts }),
   timeout_ms: integer(30_000, 1, day * 1000, {
     unit: "ms",
-    doc: "time the script itself computes; waiting for host calls does not count",
+    doc: "computing time of a script; waiting for host calls does not count",
     reader: later.scripts,
   }),
   max_output_bytes: integer(1_048_576, 1, 1_073_741_824, {
     unit: "bytes",
-    doc: "printed text of one run in JSON mode",
+    doc: "most printed text of one run in JSON mode",
     reader: later.scripts,
   }),
-  enable_debug: flag(false, { doc: "errors carry a traceback", reader: later.scripts }),
+  enable_debug: flag(false, { doc: "errors have a traceback", reader: later.scripts }),
 });
 
 const engines = z.strictObject({
@@ -101,7 +101,7 @@ const engines = z.strictObject({
 /** Ranges are those of the parameters themselves. */
 function sampling(name: string): Leaf {
   const rule = parameterRules.find(({ snakeName }) => snakeName === name);
-  if (rule === undefined) throw new Error(`${name} is no generation parameter`);
+  if (rule === undefined) throw new Error(`${name} is not a generation parameter`);
   const base = rule.integer ? z.int().max(rule.max) : z.number().max(rule.max);
   return withKey(
     rule.above === true ? base.gt(rule.min) : base.min(rule.min),
@@ -129,24 +129,28 @@ const samplingKeys = (): Record<string, Leaf> => ({
 });
 
 const commonKeys = (reader: string): Record<string, Leaf> => ({
-  enabled: flag(true, { doc: "false: as if the provider were not declared", reader: "src/core/config/providers.ts" }),
+  enabled: flag(true, { doc: "false = as if the provider were not declared", reader: "src/core/config/providers.ts" }),
   default_model: text(undefined, { doc: "model when none is named", reader: choice, format: "model" }),
   ...(reader === calls
     ? samplingKeys()
     : Object.fromEntries(Object.entries(samplingKeys()).map(([name, leaf]) => [name, leaf.meta({ ...leaf.meta(), reader })]))),
 });
 
-/** Keys of everything that is spoken to over HTTP. */
+/** Keys of every provider reached over HTTP. */
 const httpKeys = (baseUrl: Leaf, timeout: number, timeoutReader: string, reader: string = later.remote): Record<string, Leaf> => ({
   base_url: baseUrl,
   api_key: text(undefined, { doc: "key of the service; api_key_env is safer", reader, usually: "the vendor's variable" }),
   api_key_env: text(undefined, { doc: "name of the variable that holds the key", reader, format: "variable" }),
-  timeout_seconds: integer(timeout, 1, day, { unit: "s", doc: "longest wait of one call without any progress", reader: timeoutReader }),
-  max_retries: integer(3, 0, 20, { doc: "tries after 408, 429, 5xx and resets", reader }),
+  timeout_seconds: integer(timeout, 1, day, { unit: "s", doc: "longest wait of one call without progress", reader: timeoutReader }),
+  max_retries: integer(3, 0, 20, { doc: "retries after 408, 429, 5xx and resets", reader }),
   "retry.initial_delay_ms": integer(500, 1, 600_000, { unit: "ms", doc: "first wait between tries", reader }),
   "retry.max_delay_ms": integer(30_000, 1, 600_000, { unit: "ms", doc: "longest wait between tries", reader }),
-  "retry.backoff_multiplier": number(2, 1, 10, { doc: "growth of the waits", reader }),
-  "rate_limit.requests_per_minute": integer(0, 0, 1_000_000, { unit: "calls", doc: "calls above it wait; 0 = no limit", reader }),
+  "retry.backoff_multiplier": number(2, 1, 10, { doc: "factor from one wait to the next", reader }),
+  "rate_limit.requests_per_minute": integer(0, 0, 1_000_000, {
+    unit: "calls",
+    doc: "most calls a minute, others wait; 0 = no limit",
+    reader,
+  }),
 });
 
 const address = (fallback: string | undefined, reader: string): Leaf =>
@@ -161,22 +165,26 @@ const remote = (baseUrl: string | undefined): Record<string, Leaf> => ({
 export const providerSchemas: Readonly<Record<string, Readonly<Record<string, z.ZodType>>>> = {
   candle: {
     ...commonKeys(calls),
-    timeout_seconds: integer(300, 1, day, { unit: "s", doc: "longest wait of one call without any progress", reader: candle }),
+    timeout_seconds: integer(300, 1, day, { unit: "s", doc: "longest wait of one call without progress", reader: candle }),
     model_directory: text("~/.llmspell/models", { doc: "folder of the model store", reader: candle, format: "path" }),
-    device: oneOf("auto", deviceChoices, { doc: "where models compute", reader: candle }),
-    default_quantization: text("Q4_K_M", { doc: "variant when the model spec has none", reader: candle }),
+    device: oneOf("auto", deviceChoices, { doc: "device of the models", reader: candle }),
+    default_quantization: text("Q4_K_M", { doc: "variant when the model spec names none", reader: candle }),
     context_size: integer(4096, 0, 2 ** 31 - 1, {
       unit: "tokens",
       least: 128,
-      doc: "tokens a decoder keeps, at most the model's own limit; 0 = that limit",
+      doc: "context length of a decoder, at most the limit of the model; 0 = that limit",
       reader: candle,
     }),
-    batch_size: integer(512, 1, 16_384, { unit: "tokens", doc: "prompt tokens of one step; smaller aborts sooner", reader: candle }),
+    batch_size: integer(512, 1, 16_384, {
+      unit: "tokens",
+      doc: "prompt tokens of one step; with fewer an abort is faster",
+      reader: candle,
+    }),
     cpu_threads: integer(0, 0, 1024, { unit: "threads", doc: "0 = measured on this machine", reader: candle }),
-    max_concurrent: integer(1, 1, 64, { unit: "calls", doc: "generations at once; others queue, at most 16", reader: candle }),
+    max_concurrent: integer(1, 1, 64, { unit: "calls", doc: "generations at once; at most 16 others wait", reader: candle }),
     keep_alive_seconds: integer(300, -1, 31_536_000, {
       unit: "s",
-      doc: "an idle model is unloaded after this time; 0 = after each call, -1 = never",
+      doc: "idle time until a model is unloaded; 0 = after each call, -1 = never",
       reader: candle,
     }),
     gpu_memory_mb: integer(0, 0, 16_777_216, {
@@ -194,7 +202,11 @@ export const providerSchemas: Readonly<Record<string, Readonly<Record<string, z.
       doc: "num_ctx sent to the server; 0 = the server's choice",
       reader: ollama,
     }),
-    keep_alive_seconds: integer(300, -1, 31_536_000, { unit: "s", doc: "passed on to the server; -1 = for ever", reader: ollama }),
+    keep_alive_seconds: integer(300, -1, 31_536_000, {
+      unit: "s",
+      doc: "idle time until the server unloads a model; -1 = never",
+      reader: ollama,
+    }),
   },
   openai: remote("https://api.openai.com/v1"),
   anthropic: remote("https://api.anthropic.com"),
@@ -214,83 +226,99 @@ const models = z.strictObject({
     { doc: "Hugging Face Hub, or a mirror of it", reader: hub, format: "url" },
     "https://huggingface.co",
   ),
-  reuse_hf_cache: flag(true, { doc: "open files in the cache of Hugging Face in place", reader: hub }),
-  reuse_ollama_store: flag(true, { doc: "open files of Ollama in place", reader: hub }),
+  reuse_hf_cache: flag(true, { doc: "use files in the cache of Hugging Face in place", reader: hub }),
+  reuse_ollama_store: flag(true, { doc: "use files of Ollama in place", reader: hub }),
   max_parallel: integer(4, 1, 16, { unit: "connections", doc: "connections to one host", reader: hub }),
-  catalogue: text(undefined, { doc: "an additional models.toml; its names win", reader: spell, format: "path" }),
+  catalogue: text(undefined, { doc: "path of an additional models.toml; its names win", reader: spell, format: "path" }),
 });
 
 const runtime = z.strictObject({
   log_level: oneOf("warn", ["off", "error", "warn", "info", "debug", "trace"], { doc: "default of --trace", reader: program }),
   script_timeout_seconds: integer(3600, 0, 31_536_000, {
     unit: "s",
-    doc: "wall time of a script; 0 = none; time in pull is not counted",
+    doc: "longest wall time of a script, without pulls; 0 = no limit",
     reader: later.scripts,
   }),
   security: z.strictObject({
     allow_file_access: flag(false, { doc: "scripts may read and write files", reader: later.scripts }),
-    allowed_paths: list([], { doc: "folders they may use; empty = the script's own", reader: later.scripts }),
-    allow_network_access: flag(true, { doc: "false: scripts reach nothing but Ollama on this machine", reader: later.scripts }),
-    allowed_env: list([], { doc: "variables they may read", reader: later.scripts }),
+    allowed_paths: list([], { doc: "folders that scripts may use; empty = the folder of the script", reader: later.scripts }),
+    allow_network_access: flag(true, { doc: "false = scripts reach only Ollama on this machine", reader: later.scripts }),
+    allowed_env: list([], { doc: "variables that scripts may read", reader: later.scripts }),
   }),
   state_persistence: z.strictObject({
     enabled: flag(true, { doc: "global State works", reader: later.scripts }),
-    backend_type: oneOf("memory", ["memory", "file"], { doc: "this process, or a folder", reader: later.scripts }),
+    backend_type: oneOf("memory", ["memory", "file"], { doc: "memory = of this process; file = in a folder", reader: later.scripts }),
     directory: text("~/.llmspell/state", { doc: "folder of `file`", reader: later.scripts, format: "path" }),
-    max_state_size_bytes: integer(10_000_000, 1, mostBytes, { unit: "bytes", doc: "all scopes together", reader: later.scripts }),
+    max_state_size_bytes: integer(10_000_000, 1, mostBytes, {
+      unit: "bytes",
+      doc: "most bytes of all scopes together",
+      reader: later.scripts,
+    }),
   }),
   sessions: z.strictObject({
-    enabled: flag(false, { doc: "globals Session and Artifact act", reader: later.release2 }),
+    enabled: flag(false, { doc: "globals Session and Artifact work", reader: later.release2 }),
     max_sessions: integer(100, 1, 1_000_000, { unit: "sessions", doc: "most sessions", reader: later.release2 }),
-    max_artifacts_per_session: integer(1000, 1, 1_000_000, { unit: "artifacts", doc: "most artifacts of one", reader: later.release2 }),
-    artifact_compression_threshold: integer(10_240, 0, mostBytes, {
-      unit: "bytes",
-      doc: "larger ones are compressed",
+    max_artifacts_per_session: integer(1000, 1, 1_000_000, {
+      unit: "artifacts",
+      doc: "most artifacts of a session",
       reader: later.release2,
     }),
-    session_timeout_seconds: integer(3600, 1, 31_536_000, { unit: "s", doc: "idle sessions end", reader: later.release2 }),
-    storage_backend: oneOf("memory", ["memory", "file"], { doc: "this process, or a folder", reader: later.release2 }),
+    artifact_compression_threshold: integer(10_240, 0, mostBytes, {
+      unit: "bytes",
+      doc: "size from which artifacts are compressed",
+      reader: later.release2,
+    }),
+    session_timeout_seconds: integer(3600, 1, 31_536_000, { unit: "s", doc: "idle time until a session ends", reader: later.release2 }),
+    storage_backend: oneOf("memory", ["memory", "file"], { doc: "memory = of this process; file = in a folder", reader: later.release2 }),
     directory: text("~/.llmspell/sessions", { doc: "folder of `file`", reader: later.release2, format: "path" }),
   }),
 });
 
 const hooks = z.strictObject({
-  enabled: flag(false, { doc: "global Hook acts", reader: later.release2 }),
-  rate_limit_per_minute: integer(100, 1, 1_000_000, { unit: "calls", doc: "most calls of hooks", reader: later.release2 }),
-  timeout_ms: integer(5000, 1, 3_600_000, { unit: "ms", doc: "time of one hook", reader: later.release2 }),
+  enabled: flag(false, { doc: "global Hook works", reader: later.release2 }),
+  rate_limit_per_minute: integer(100, 1, 1_000_000, { unit: "calls", doc: "most hook calls a minute", reader: later.release2 }),
+  timeout_ms: integer(5000, 1, 3_600_000, { unit: "ms", doc: "longest time of one hook", reader: later.release2 }),
 });
 
 const events = z.strictObject({
-  enabled: flag(true, { doc: "global Event acts", reader: later.release2 }),
+  enabled: flag(true, { doc: "global Event works", reader: later.release2 }),
   buffer_size: integer(10_000, 1, 10_000_000, { unit: "events", doc: "events kept for slow readers", reader: later.release2 }),
-  max_events_per_second: integer(1000, 1, 1_000_000, { unit: "events", doc: "more are refused", reader: later.release2 }),
-  emit_timing_events: flag(true, { doc: "durations are events", reader: later.release2 }),
-  emit_state_events: flag(false, { doc: "changes of State are events", reader: later.release2 }),
-  emit_debug_events: flag(false, { doc: "debug lines are events", reader: later.release2 }),
+  max_events_per_second: integer(1000, 1, 1_000_000, {
+    unit: "events",
+    doc: "most events a second; more are refused",
+    reader: later.release2,
+  }),
+  emit_timing_events: flag(true, { doc: "emit events with durations", reader: later.release2 }),
+  emit_state_events: flag(false, { doc: "emit events for changes of State", reader: later.release2 }),
+  emit_debug_events: flag(false, { doc: "emit events for debug lines", reader: later.release2 }),
 });
 
 const tools = z.strictObject({
   file_operations: z.strictObject({
     enabled: flag(true, { doc: "file tools exist", reader: later.release2 }),
-    max_file_size: integer(50_000_000, 1, mostBytes, { unit: "bytes", doc: "largest file they touch", reader: later.release2 }),
-    max_depth: integer(10, 1, 1000, { unit: "folders", doc: "how deep they search", reader: later.release2 }),
-    blocked_extensions: list(["exe", "dll", "so", "dylib"], { doc: "endings they refuse", reader: later.release2 }),
+    max_file_size: integer(50_000_000, 1, mostBytes, {
+      unit: "bytes",
+      doc: "largest file that file tools read or write",
+      reader: later.release2,
+    }),
+    max_depth: integer(10, 1, 1000, { unit: "folders", doc: "folders of depth that a search goes down", reader: later.release2 }),
+    blocked_extensions: list(["exe", "dll", "so", "dylib"], { doc: "file endings that file tools refuse", reader: later.release2 }),
   }),
   http_request: z.strictObject({
     enabled: flag(true, { doc: "the HTTP tool exists", reader: later.release2 }),
-    allowed_hosts: list([], { doc: "hosts it may ask; empty = all public ones", reader: later.release2 }),
-    blocked_hosts: list([], { doc: "hosts it may not ask", reader: later.release2 }),
-    timeout_seconds: integer(30, 1, day, { unit: "s", doc: "time of one request", reader: later.release2 }),
-    max_request_size: integer(10_000_000, 1, mostBytes, { unit: "bytes", doc: "largest body", reader: later.release2 }),
-    max_redirects: integer(5, 0, 20, { unit: "redirects", doc: "followed at most", reader: later.release2 }),
+    allowed_hosts: list([], { doc: "hosts it may contact; empty = all public hosts", reader: later.release2 }),
+    blocked_hosts: list([], { doc: "hosts it must not contact", reader: later.release2 }),
+    timeout_seconds: integer(30, 1, day, { unit: "s", doc: "longest time of one request", reader: later.release2 }),
+    max_request_size: integer(10_000_000, 1, mostBytes, { unit: "bytes", doc: "largest request body", reader: later.release2 }),
+    max_redirects: integer(5, 0, 20, { unit: "redirects", doc: "most redirects of one request", reader: later.release2 }),
   }),
-  rate_limit_per_minute: integer(100, 1, 1_000_000, { unit: "calls", doc: "most calls of tools", reader: later.release2 }),
+  rate_limit_per_minute: integer(100, 1, 1_000_000, { unit: "calls", doc: "most tool calls a minute", reader: later.release2 }),
 });
 
 const debug = z.strictObject({
-  enabled: flag(true, { doc: "global Debug records", reader: later.scripts }),
-  level: oneOf("debug", ["error", "warn", "info", "debug", "trace"], { doc: "what it records", reader: later.scripts }),
-  max_entries: integer(10_000, 1, 10_000_000, { unit: "entries", doc: "kept at most", reader: later.scripts }),
+  enabled: flag(true, { doc: "global Debug works", reader: later.scripts }),
+  level: oneOf("debug", ["error", "warn", "info", "debug", "trace"], { doc: "least level that Debug records", reader: later.scripts }),
+  max_entries: integer(10_000, 1, 10_000_000, { unit: "entries", doc: "most entries", reader: later.scripts }),
 });
 
 // --- retrieval ----------------------------------------------------------------------------------------------------------------------------
@@ -307,23 +335,23 @@ const ragChoice = (fallback: string, values: readonly string[], doc: string): Le
 
 const rag = z.strictObject({
   enabled: ragFlag(false, "global RAG exists"),
-  multi_tenant: ragFlag(false, "data and searches are kept apart per tenant"),
+  multi_tenant: ragFlag(false, "each tenant has its own data and searches"),
   vector_storage: z.strictObject({
-    dimensions: ragInteger(384, 1, 65_536, "numbers", "vector length; longer embeddings are cut, shorter ones refused"),
-    backend: ragChoice("hnsw", ["hnsw", "flat"], "approximate, or exact"),
+    dimensions: ragInteger(384, 1, 65_536, "numbers", "vector length; longer embeddings are cut, shorter ones are errors"),
+    backend: ragChoice("hnsw", ["hnsw", "flat"], "hnsw = approximate, flat = exact"),
     persistence_path: ragText("", "folder of the index; empty = memory only", "path"),
-    max_memory_mb: ragInteger(500, 1, 16_777_216, "MB", "beyond it ingest fails"),
+    max_memory_mb: ragInteger(500, 1, 16_777_216, "MB", "most memory of the index; beyond it an ingest fails"),
     on_disk: ragFlag(false, "vectors stay in the file and are read on demand"),
-    save_interval_seconds: ragInteger(60, 0, day, "s", "automatic save; 0 = only RAG.save() and normal end"),
+    save_interval_seconds: ragInteger(60, 0, day, "s", "time between saves; 0 = save only in RAG.save() and at a normal end"),
     hnsw: z.strictObject({
-      m: ragInteger(16, 2, 96, "links", "links of a node"),
-      ef_construction: ragInteger(200, 1, 100_000, "", "search width while building"),
-      ef_search: ragInteger(50, 1, 100_000, "", "search width while asking"),
-      max_elements: ragInteger(100_000, 1, 1_000_000_000, "vectors", "capacity; must fit into max_memory_mb"),
-      seed: ragInteger(42, 0, 4_294_967_295, "", "choice of layers; same seed and order, same index"),
-      metric: ragChoice("cosine", ["cosine", "euclidean", "inner_product"], "distance"),
+      m: ragInteger(16, 2, 96, "links", "links of a node in the graph"),
+      ef_construction: ragInteger(200, 1, 100_000, "", "search width while the index is built"),
+      ef_search: ragInteger(50, 1, 100_000, "", "search width of a query"),
+      max_elements: ragInteger(100_000, 1, 1_000_000_000, "vectors", "most vectors; must fit into max_memory_mb"),
+      seed: ragInteger(42, 0, 4_294_967_295, "", "seed of the layers; the same seed and order give the same index"),
+      metric: ragChoice("cosine", ["cosine", "euclidean", "inner_product"], "distance of two vectors"),
       allow_replace_deleted: ragFlag(true, "reuse slots of deleted vectors"),
-      num_threads: ragInteger(0, 0, 1024, "threads", "build workers; 0 = half the cores, never more than exist"),
+      num_threads: ragInteger(0, 0, 1024, "threads", "threads of a build, at most the cores; 0 = half the cores"),
       nb_layers: ragInteger(16, 1, 16, "layers", "most layers"),
       parallel_batch_size: ragInteger(128, 1, 1_000_000, "vectors", "vectors of one build step"),
     }),
@@ -331,13 +359,13 @@ const rag = z.strictObject({
   embedding: z.strictObject({
     default_provider: ragText("lexical", "lexical (built in, no model), candle, ollama, openai or a declared provider"),
     model: ragText("", "model spec; empty for lexical", "model"),
-    device: ragChoice("auto", deviceChoices, "where embeddings compute"),
-    cache_enabled: ragFlag(true, "keep embeddings by the hash of their text"),
-    cache_size: ragInteger(10_000, 1, 100_000_000, "entries", "kept at most"),
-    cache_ttl_seconds: ragInteger(3600, 1, 31_536_000, "s", "age limit"),
+    device: ragChoice("auto", deviceChoices, "device of the embeddings"),
+    cache_enabled: ragFlag(true, "cache embeddings by the hash of their text"),
+    cache_size: ragInteger(10_000, 1, 100_000_000, "entries", "most entries of the cache"),
+    cache_ttl_seconds: ragInteger(3600, 1, 31_536_000, "s", "age at which an entry expires"),
     batch_size: ragInteger(32, 1, 100_000, "texts", "texts of one call"),
-    timeout_seconds: ragInteger(30, 1, day, "s", "one call without progress"),
-    max_retries: ragInteger(3, 0, 20, "", "tries of remote providers"),
+    timeout_seconds: ragInteger(30, 1, day, "s", "longest wait of one call without progress"),
+    max_retries: ragInteger(3, 0, 20, "", "retries of remote providers"),
     normalize: ragFlag(true, "scale to length 1"),
     pooling: ragChoice("auto", ["auto", "mean", "last", "cls"], "auto = from the model's files"),
     query_prefix: ragText("", "text before each query"),
@@ -345,83 +373,83 @@ const rag = z.strictObject({
     max_input_tokens: ragInteger(512, 1, 1_048_576, "tokens", "longer texts are cut, with a note"),
   }),
   chunking: z.strictObject({
-    strategy: ragChoice("sliding_window", ["sliding_window", "sentence", "semantic"], "how texts are cut"),
-    chunk_size: ragInteger(512, 1, 1_048_576, "tokens", "aim"),
-    overlap: ragInteger(64, 0, 1_048_576, "tokens", "shared with the next chunk; below chunk_size"),
-    max_chunk_size: ragInteger(2048, 1, 1_048_576, "tokens", "hard upper limit"),
-    min_chunk_size: ragInteger(100, 0, 1_048_576, "tokens", "shorter ends join their neighbour"),
+    strategy: ragChoice("sliding_window", ["sliding_window", "sentence", "semantic"], "how texts are split"),
+    chunk_size: ragInteger(512, 1, 1_048_576, "tokens", "intended length of a chunk"),
+    overlap: ragInteger(64, 0, 1_048_576, "tokens", "tokens shared with the next chunk; less than chunk_size"),
+    max_chunk_size: ragInteger(2048, 1, 1_048_576, "tokens", "most tokens of a chunk"),
+    min_chunk_size: ragInteger(100, 0, 1_048_576, "tokens", "a shorter last chunk joins the one before"),
     keep_headings: ragFlag(true, "the last heading comes before each chunk"),
-    keep_code_blocks: ragFlag(true, "no cut inside fenced code up to max_chunk_size"),
+    keep_code_blocks: ragFlag(true, "fenced code up to max_chunk_size stays whole"),
   }),
   cache: z.strictObject({
-    search_cache_enabled: ragFlag(true, "same query, same answer"),
-    search_cache_size: ragInteger(1000, 1, 100_000_000, "entries", "kept at most"),
-    search_cache_ttl_seconds: ragInteger(300, 1, 31_536_000, "s", "age limit"),
-    document_cache_enabled: ragFlag(true, "keep texts of documents in memory"),
-    document_cache_size_mb: ragInteger(100, 1, 16_777_216, "MB", "kept at most"),
+    search_cache_enabled: ragFlag(true, "cache the results of a query"),
+    search_cache_size: ragInteger(1000, 1, 100_000_000, "entries", "most entries of the cache"),
+    search_cache_ttl_seconds: ragInteger(300, 1, 31_536_000, "s", "age at which an entry expires"),
+    document_cache_enabled: ragFlag(true, "cache texts of documents in memory"),
+    document_cache_size_mb: ragInteger(100, 1, 16_777_216, "MB", "largest size of the cache"),
   }),
   search: z.strictObject({
-    top_k: ragInteger(5, 1, 100_000, "results", "results when the call names none"),
+    top_k: ragInteger(5, 1, 100_000, "results", "results of a search by default"),
     threshold: ragNumber(0, -1, 1, "lowest score returned"),
-    hybrid_weight: ragNumber(0.3, 0, 1, "share of word match in the score"),
+    hybrid_weight: ragNumber(0.3, 0, 1, "share of word matches in the score"),
     rerank: ragChoice("none", ["none", "mmr"], "mmr = less repetition"),
-    max_context_tokens: ragInteger(2048, 1, 10_485_760, "tokens", "limit of RAG.context"),
+    max_context_tokens: ragInteger(2048, 1, 10_485_760, "tokens", "most tokens of RAG.context"),
     deduplicate: ragFlag(true, "drop equal texts"),
     include_metadata: ragFlag(true, "results carry metadata"),
   }),
   ingest: z.strictObject({
     max_document_mb: ragInteger(10, 1, 65_536, "MB", "largest document"),
-    max_documents: ragInteger(1000, 1, 100_000_000, "documents", "most of one call"),
+    max_documents: ragInteger(1000, 1, 100_000_000, "documents", "most documents of one call"),
     max_concurrent: ragInteger(2, 1, 1024, "documents", "documents at once"),
-    on_duplicate: ragChoice("replace", ["replace", "skip", "error"], "what the same id does"),
+    on_duplicate: ragChoice("replace", ["replace", "skip", "error"], "what happens to a document with a known id"),
     store_text: ragFlag(true, "keep the text beside the vector"),
   }),
   tenants: z.strictObject({
-    default_tenant_id: ragText("default", "used when a call names none"),
+    default_tenant_id: ragText("default", "tenant of calls that name none"),
     require_tenant_id: ragFlag(false, "a call without tenant is an error"),
     max_tenants: ragInteger(100, 1, 100_000_000, "tenants", "most tenants"),
-    max_vectors_per_tenant: ragInteger(100_000, 1, 1_000_000_000, "vectors", "most of one tenant"),
-    session_ttl_seconds: ragInteger(3600, 1, 31_536_000, "s", "life of session collections"),
+    max_vectors_per_tenant: ragInteger(100_000, 1, 1_000_000_000, "vectors", "most vectors of one tenant"),
+    session_ttl_seconds: ragInteger(3600, 1, 31_536_000, "s", "lifetime of collections of a session"),
   }),
   debug: z.strictObject({
-    enable_debug_logging: ragFlag(false, "RAG logs at debug, whatever --trace says"),
-    log_all_operations: ragFlag(false, "one line for each operation"),
-    save_debug_dumps: ragFlag(false, "queries, scores and chunks as files"),
+    enable_debug_logging: ragFlag(false, "log RAG at level debug, whatever --trace says"),
+    log_all_operations: ragFlag(false, "log a line for each operation"),
+    save_debug_dumps: ragFlag(false, "write queries, scores and chunks to files"),
     debug_dump_path: ragText("~/.llmspell/debug/rag", "folder of the dumps", "path"),
   }),
   monitoring: z.strictObject({
-    enable_metrics: ragFlag(false, "counters in RAG.get_stats and the log"),
+    enable_metrics: ragFlag(false, "counters in RAG.get_stats and in the log"),
     metrics_export_interval: ragInteger(60, 1, day, "s", "time between log lines"),
     enable_health_checks: ragFlag(false, "index and provider shown in doctor"),
-    alert_on_errors: ragFlag(false, "warning when the next limit is passed"),
-    error_threshold_per_minute: ragInteger(10, 1, 1_000_000, "errors", "that limit"),
+    alert_on_errors: ragFlag(false, "warn when error_threshold_per_minute is passed"),
+    error_threshold_per_minute: ragInteger(10, 1, 1_000_000, "errors", "errors a minute from which alert_on_errors warns"),
   }),
   security: z.strictObject({
-    enable_audit_logging: ragFlag(false, "who, what, when as JSON lines, without texts"),
-    audit_log_path: ragText("~/.llmspell/logs/rag-audit.log", "file of it, mode 0600", "path"),
-    enable_rate_limiting: ragFlag(false, "limit calls of a tenant"),
-    rate_limit_per_user: ragInteger(100, 1, 1_000_000, "calls", "calls a minute"),
-    enable_input_validation: ragFlag(true, "refuse over-long or non-text input"),
+    enable_audit_logging: ragFlag(false, "log who did what and when as JSON lines, without texts"),
+    audit_log_path: ragText("~/.llmspell/logs/rag-audit.log", "file of the audit log, mode 0600", "path"),
+    enable_rate_limiting: ragFlag(false, "limit the calls of a tenant"),
+    rate_limit_per_user: ragInteger(100, 1, 1_000_000, "calls", "most calls a minute of a tenant"),
+    enable_input_validation: ragFlag(true, "refuse input that is too long or not text"),
     max_input_size_kb: ragInteger(100, 1, 1_048_576, "kB", "longest query"),
   }),
   backup: z.strictObject({
     enable_auto_backup: ragFlag(false, "copy the index folder"),
-    backup_interval_hours: ragInteger(24, 1, 8760, "h", "checked at load and save"),
-    backup_retention_days: ragInteger(30, 1, 36_500, "d", "older copies are deleted"),
+    backup_interval_hours: ragInteger(24, 1, 8760, "h", "age of the last copy from which a load or save makes a new one"),
+    backup_retention_days: ragInteger(30, 1, 36_500, "d", "age at which copies are deleted"),
     backup_path: ragText("~/.llmspell/backup/rag", "folder of the copies", "path"),
   }),
   performance: z.strictObject({
     enable_metrics: ragFlag(false, "durations in RAG.get_stats"),
-    metrics_interval_seconds: ragInteger(60, 1, day, "s", "averaging window"),
-    log_slow_operations: ragFlag(false, "warning for each slow call"),
-    slow_operation_threshold_ms: ragInteger(100, 1, 3_600_000, "ms", "slow means above"),
+    metrics_interval_seconds: ragInteger(60, 1, day, "s", "time that averages cover"),
+    log_slow_operations: ragFlag(false, "warn of each slow call"),
+    slow_operation_threshold_ms: ragInteger(100, 1, 3_600_000, "ms", "time from which a call is slow"),
   }),
 });
 
 /** Everything but the tables of named providers. */
 export const configSchema: z.ZodObject = z.strictObject({
   default_engine: oneOf("lua", ["lua", "javascript"], {
-    doc: "script language where neither flag nor file ending says",
+    doc: "script language when neither a flag nor the file ending names it",
     reader: later.scripts,
     aliases: { js: "javascript" },
   }),

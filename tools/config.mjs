@@ -13,7 +13,7 @@ import { parse } from "smol-toml";
 import * as z from "zod";
 
 const root = new URL("..", import.meta.url);
-/** The schema is no part of the package: it is compiled here, for this run alone. */
+/** The schema is not in the package: it is compiled here, for this run only. */
 async function schema() {
   const outfile = new URL(".cache/schema.mjs", root);
   await build({
@@ -71,8 +71,8 @@ function leavesOf(/** @type {any} */ schema, prefix = "") {
 function compile(/** @type {string} */ path, /** @type {Leaf} */ leaf) {
   const json = /** @type {any} */ (z.toJSONSchema(leaf, { io: "input" }));
   const { description, reader, unit, aliases, format, usually, least } = /** @type {any} */ (leaf.meta() ?? {});
-  if (typeof description !== "string" || typeof reader !== "string") throw new Error(`${path}: wanted a description and a reader`);
-  if (typeof json.type !== "string") throw new Error(`${path}: no plain type`);
+  if (typeof description !== "string" || typeof reader !== "string") throw new Error(`${path}: expected a description and a reader`);
+  if (typeof json.type !== "string") throw new Error(`${path}: expected a plain type`);
   const type = /** @type {any} */ ({ string: "text", array: "list" })[json.type] ?? json.type;
   const isNumber = type === "integer" || type === "number";
   return {
@@ -99,7 +99,7 @@ export const reservedVariables = ["HOME", "CONFIG", "PROFILE", "TRACE", "DEVICE"
 const namedProviders = ["candle", "ollama", "openai", "anthropic"];
 const variableOf = (/** @type {string} */ path) => `LLMSPELL_${path.toUpperCase().replace(/[.-]/g, "_")}`;
 
-/** Two keys of one variable, or a key that takes a reserved one, could never be told apart. */
+/** Two keys of one variable, or a key that takes a reserved one, cannot be told apart. */
 function checkVariables(/** @type {ConfigKey[]} */ keys, /** @type {Record<string, ConfigKey[]>} */ ofProviders) {
   const taken = new Map(reservedVariables.map((name) => [name, "a reserved variable"]));
   const take = (/** @type {string} */ path) => {
@@ -123,10 +123,11 @@ function readProfiles(/** @type {any} */ schema, /** @type {Record<string, Recor
     .map((file) => {
       const { "x-profile": about, ...values } = /** @type {any} */ (parse(readFileSync(new URL(file, folder), "utf8")));
       const { aliases = [], category, description, use_cases, features } = about ?? {};
-      if (!categories.includes(category)) throw new Error(`${file}: x-profile.category: wanted ${categories.join(", ")}; got ${category}`);
+      if (!categories.includes(category))
+        throw new Error(`${file}: x-profile.category: expected ${categories.join(", ")}, got ${category}`);
       for (const field of [aliases, use_cases, features])
-        if (!Array.isArray(field)) throw new Error(`${file}: x-profile: wanted aliases, use_cases and features as lists`);
-      if (typeof description !== "string") throw new Error(`${file}: x-profile.description: wanted a text`);
+        if (!Array.isArray(field)) throw new Error(`${file}: x-profile: expected aliases, use_cases and features as lists`);
+      if (typeof description !== "string") throw new Error(`${file}: x-profile.description: expected a text`);
       checkProfile(file, values, schema, providerSchemas);
       return { name: file.slice(0, -".toml".length), aliases, category, description, use_cases, features, values };
     });
@@ -423,32 +424,32 @@ function page(/** @type {ConfigKey[]} */ keys, /** @type {Record<string, ConfigK
 
 # Configuration
 
-One mental model: a profile or a file is loaded, environment variables override anything, and \`llmspell config show --origin\` says where each
-value came from. Nothing is needed to begin: without any of it the embedded engine runs the bundled model.
+A profile or a file is loaded, environment variables override it, and \`llmspell config show --origin\` shows where each value came from. Without
+any configuration the embedded engine runs the bundled model.
 
 | order, highest first | source |
 |---|---|
 | 1 | environment variables |
-| 2 | \`--profile NAME\` (\`LLMSPELL_PROFILE\`): a built-in file, instead of 3 and 4 |
+| 2 | \`--profile NAME\` (\`LLMSPELL_PROFILE\`): a built-in profile, instead of 3 and 4 |
 | 3 | \`--config PATH\` (\`LLMSPELL_CONFIG\`); together with a profile it is an error |
 | 4 | the first of \`./llmspell.toml\`, \`./.llmspell.toml\`, \`~/.llmspell/llmspell.toml\`, \`~/.llmspell/config.toml\`, \`$XDG_CONFIG_HOME/llmspell/config.toml\` (on Windows also \`%APPDATA%\\llmspell\\config.toml\`) |
 | 5 | the defaults below |
 
-Flags of a command that name one value (\`--device\`, \`--max-tokens\`, \`--trace\` …) beat all of them for that call. \`~/.llmspell\` means
+Flags of a command that name one value (\`--device\`, \`--max-tokens\`, \`--trace\` …) override all of them for that call. \`~/.llmspell\` means
 \`LLMSPELL_HOME\` where that is set.
 
-- **Files** are TOML 1.0, UTF-8, at most 1 MiB. Unknown keys are refused, with the nearest name; keys and tables of your own begin with \`x-\`.
+- **Files** are TOML 1.0, UTF-8, at most 1 MiB. Unknown keys are errors that name the nearest key; keys and tables of your own begin with \`x-\`.
   Paths may begin with \`~/\` and hold \`$VAR\` or \`\${VAR}\`; relative ones begin at the folder of the file. Editors check files with
   \`builtins/llmspell.schema.json\` of the package (put \`#:schema ./node_modules/llmspell/builtins/llmspell.schema.json\` on the first line).
-- **Providers**: a profile has exactly those it declares, and so has a file with any \`[providers.NAME]\`; a file without one keeps \`candle\` and
-  \`ollama\`, and an empty \`[providers]\` declares none. Names: \`[a-z][a-z0-9-]*\`, not local, all, auto, hf, providers. \`-m NAME@PROVIDER\` asks one of them; without
-  it the default provider answers, else the one that is called as its type, else the first of that type.
-- **Environment**: the path of a key in capitals with \`_\` for \`.\` and \`-\`, behind \`LLMSPELL_\`: \`rag.enabled\` is \`LLMSPELL_RAG_ENABLED\`,
+- **Providers**: a profile has the providers it declares, and so has a file with any \`[providers.NAME]\`; a file without one keeps \`candle\` and
+  \`ollama\`; an empty \`[providers]\` declares none. Names: \`[a-z][a-z0-9-]*\`, not local, all, auto, hf, providers. \`-m NAME@PROVIDER\` asks one of them; without
+  it the default provider answers, else the one named like its type, else the first of that type.
+- **Environment**: \`LLMSPELL_\` and the path of a key in capitals, with \`_\` for \`.\` and \`-\`: \`rag.enabled\` is \`LLMSPELL_RAG_ENABLED\`,
   \`providers.candle.device\` is \`LLMSPELL_PROVIDERS_CANDLE_DEVICE\`. Any key of candle, ollama, openai and anthropic declares that provider; others
   must be declared already. Booleans: true false 1 0 yes no on off. Lists: commas. An empty variable counts as unset.
 - **Secrets** (keys that end in api_key, token, secret or password; user:password in an address) are shown as \`********\` everywhere.
 
-| variable of others | sets | loses to |
+| variable of other programs | sets | overridden by |
 |---|---|---|
 | \`LLMSPELL_DEVICE\`, then \`CANDLE_DEVICE\` | \`device\` of every provider of type candle | the systematic name |
 | \`OPENAI_API_KEY\`, \`ANTHROPIC_API_KEY\` | \`api_key\` of that provider | the systematic name |
@@ -463,13 +464,13 @@ ${profiles.map(({ name, aliases, category, description }) => `| [\`${name}\`](..
 
 ## Keys
 
-*read by*: the code that acts on the key, or what is still to come. \`release 2\` and *later* keys are checked already; a file of yours that sets
-them gets one warning for each section.
+*read by*: the code that uses the key, or the release that will. Keys of \`release 2\` and *later* are checked already; a file that sets them gets one
+warning for each section.
 
 ${sections
   .map((section) =>
     section === "providers"
-      ? `### providers\n\n${head}\n${rowsOf(section).join("\n")}\n\nIn \`[providers.NAME]\`; \`provider_type\` may be left out where NAME is a type itself:\n\n| key | types | type | unit | allowed | default | meaning | read by |\n|---|---|---|---|---|---|---|---|\n| \`provider_type\` | all | text | | ${types.map((type) => `\`${type}\``).join(", ")} | NAME | what the provider is | [code](../src/core/config/check.ts) |\n${providerRows.join("\n")}`
+      ? `### providers\n\n${head}\n${rowsOf(section).join("\n")}\n\nIn \`[providers.NAME]\`; \`provider_type\` is optional where NAME is a type:\n\n| key | types | type | unit | allowed | default | meaning | read by |\n|---|---|---|---|---|---|---|---|\n| \`provider_type\` | all | text | | ${types.map((type) => `\`${type}\``).join(", ")} | NAME | type of the provider | [code](../src/core/config/check.ts) |\n${providerRows.join("\n")}`
       : `### ${section}\n\n${head}\n${rowsOf(section).join("\n")}`,
   )
   .join("\n\n")}

@@ -1,7 +1,7 @@
 /**
  * Writes the generated files, or with --check compares them and fails where one is out of date:
  *   src/core/version.ts   from package.json, so that `--version` parses no JSON
- *   src/core/hub/catalogue.generated.ts  from builtins/models.toml, so that browsers have it and nobody parses TOML to start
+ *   src/core/hub/catalogue.generated.ts  from builtins/models.toml, so that browsers have it and no start parses TOML
  *   src/core/hub/bundled.generated.ts  files of the bundled models with size and hash, so that a list opens none of them
  *   docs/errors.md        from errorTable() of the built core
  *   docs/parameters.md, src/core/spec/parameters.generated.ts    from parameterRules and presets of the built core
@@ -54,7 +54,7 @@ export const builtinTables: readonly unknown[] = JSON.parse(
   );
 }
 
-/** Files of a model's folder that are not shipped, as package.json has it; the card is shipped and is no part of the model. */
+/** Files of a model's folder that are not part of the model. Of these only the card is shipped (package.json). */
 const notOfTheModel = new Set(["MODEL_CARD.md", "spiece.model", "training"]);
 
 export function writeBundled(compare = false) {
@@ -111,7 +111,7 @@ async function writeErrors() {
 # Error codes
 
 Every error of llmspell is one \`SpellError\` with a code from this closed list. The message says what happened, to what, what was
-wanted and what was found; the hint below says what to do. On the command line the code is the last line of an error, in JSON it is
+expected and what was found; the hint below says what to do. On the command line the code is the last line of an error, in JSON it is
 \`error.code\`.
 
 | exit status | meaning |
@@ -160,15 +160,15 @@ ${members.join("")}}
 
 # Generation parameters
 
-Order: the call, its preset, what the model file itself recommends (\`general.sampling.*\` of a GGUF file, generation_config.json of a T5 folder), this table. A value out of range is refused by
-name; a parameter the model or its runtime does not know is not sent and gives one warning. Steps are taken in this order: penalties, top_k,
-top_p, min_p, temperature, draw.
+Order: the call, its preset, what the model file itself recommends (\`general.sampling.*\` of a GGUF file, generation_config.json of a T5 folder), this table. A value out of range is an error; a
+parameter that the model or its runtime does not know is not sent and gives one warning. The steps of sampling are, in this order: penalties,
+top_k, top_p, min_p, temperature, draw.
 
 | library | command line | range | GGUF | T5 | meaning |
 |---|---|---|--:|--:|---|
 ${rows.join("\n")}
-| \`stop\` | \`--stop\`, repeatable | at most 16 strings of 1–256 characters | – | – | the answer ends before the first of them |
-| \`preset\` | \`--preset\` | ${Object.keys(presets).join(", ")} | – | – | sets four of the above; single values win |
+| \`stop\` | \`--stop\`, repeatable | at most 16 strings of 1–256 characters | – | – | the answer ends before the first of these strings |
+| \`preset\` | \`--preset\` | ${Object.keys(presets).join(", ")} | – | – | sets temperature, top_p, top_k and repeat_penalty; single values win |
 
 | preset | temperature | top_p | top_k | repeat_penalty |
 |---|--:|--:|--:|--:|
@@ -177,13 +177,13 @@ ${presetRows.join("\n")}
   );
 }
 
-/** What stands between two marks of a page that is otherwise written by hand. */
+/** Writes the text between two marks of a page that is otherwise written by hand. */
 function fillIn(/** @type {string} */ path, /** @type {string} */ mark, /** @type {string} */ content) {
   const page = readFileSync(new URL(path, root), "utf8");
   const [open, close] = [`<!-- ${mark}, written by tools/generate.mjs -->`, `<!-- end of ${mark} -->`];
   const begin = page.indexOf(open);
   const end = page.indexOf(close);
-  if (begin < 0 || end < begin) throw new Error(`${path}: wanted ${open} and ${close}`);
+  if (begin < 0 || end < begin) throw new Error(`${path}: expected ${open} and ${close}`);
   put(path, `${page.slice(0, begin + open.length)}\n\n${content}\n\n${page.slice(end)}`);
 }
 

@@ -5,25 +5,25 @@ export interface EnginesConfig {
   readonly lua: {
     /** parts of the standard library a Lua script has */
     readonly stdlib: "None" | "Basic" | "Standard" | "All";
-    /** memory of the script (bytes) */
+    /** most memory of a script (bytes) */
     readonly max_memory_bytes: number;
-    /** time the script itself computes; waiting for host calls does not count (ms) */
+    /** computing time of a script; waiting for host calls does not count (ms) */
     readonly timeout_ms: number;
-    /** printed text of one run in JSON mode (bytes) */
+    /** most printed text of one run in JSON mode (bytes) */
     readonly max_output_bytes: number;
-    /** errors carry a traceback */
+    /** errors have a traceback */
     readonly enable_debug: boolean;
   };
   readonly javascript: {
     /** parts of the standard library a JavaScript script has */
     readonly stdlib: "None" | "Basic" | "Standard" | "All";
-    /** memory of the script (bytes) */
+    /** most memory of a script (bytes) */
     readonly max_heap_size_bytes: number;
-    /** time the script itself computes; waiting for host calls does not count (ms) */
+    /** computing time of a script; waiting for host calls does not count (ms) */
     readonly timeout_ms: number;
-    /** printed text of one run in JSON mode (bytes) */
+    /** most printed text of one run in JSON mode (bytes) */
     readonly max_output_bytes: number;
-    /** errors carry a traceback */
+    /** errors have a traceback */
     readonly enable_debug: boolean;
     /** console.log, info, warn and error exist */
     readonly enable_console: boolean;
@@ -36,13 +36,13 @@ export interface ModelsConfig {
   readonly offline: boolean;
   /** Hugging Face Hub, or a mirror of it */
   readonly hf_endpoint: string;
-  /** open files in the cache of Hugging Face in place */
+  /** use files in the cache of Hugging Face in place */
   readonly reuse_hf_cache: boolean;
-  /** open files of Ollama in place */
+  /** use files of Ollama in place */
   readonly reuse_ollama_store: boolean;
   /** connections to one host (connections) */
   readonly max_parallel: number;
-  /** an additional models.toml; its names win */
+  /** path of an additional models.toml; its names win */
   readonly catalogue?: string | undefined;
 }
 
@@ -50,40 +50,40 @@ export interface ModelsConfig {
 export interface RuntimeConfig {
   /** default of --trace */
   readonly log_level: "off" | "error" | "warn" | "info" | "debug" | "trace";
-  /** wall time of a script; 0 = none; time in pull is not counted (s) */
+  /** longest wall time of a script, without pulls; 0 = no limit (s) */
   readonly script_timeout_seconds: number;
   readonly security: {
     /** scripts may read and write files */
     readonly allow_file_access: boolean;
-    /** folders they may use; empty = the script's own */
+    /** folders that scripts may use; empty = the folder of the script */
     readonly allowed_paths: readonly string[];
-    /** false: scripts reach nothing but Ollama on this machine */
+    /** false = scripts reach only Ollama on this machine */
     readonly allow_network_access: boolean;
-    /** variables they may read */
+    /** variables that scripts may read */
     readonly allowed_env: readonly string[];
   };
   readonly state_persistence: {
     /** global State works */
     readonly enabled: boolean;
-    /** this process, or a folder */
+    /** memory = of this process; file = in a folder */
     readonly backend_type: "memory" | "file";
     /** folder of `file` */
     readonly directory: string;
-    /** all scopes together (bytes) */
+    /** most bytes of all scopes together (bytes) */
     readonly max_state_size_bytes: number;
   };
   readonly sessions: {
-    /** globals Session and Artifact act */
+    /** globals Session and Artifact work */
     readonly enabled: boolean;
     /** most sessions (sessions) */
     readonly max_sessions: number;
-    /** most artifacts of one (artifacts) */
+    /** most artifacts of a session (artifacts) */
     readonly max_artifacts_per_session: number;
-    /** larger ones are compressed (bytes) */
+    /** size from which artifacts are compressed (bytes) */
     readonly artifact_compression_threshold: number;
-    /** idle sessions end (s) */
+    /** idle time until a session ends (s) */
     readonly session_timeout_seconds: number;
-    /** this process, or a folder */
+    /** memory = of this process; file = in a folder */
     readonly storage_backend: "memory" | "file";
     /** folder of `file` */
     readonly directory: string;
@@ -92,27 +92,27 @@ export interface RuntimeConfig {
 
 /** `[hooks]` */
 export interface HooksConfig {
-  /** global Hook acts */
+  /** global Hook works */
   readonly enabled: boolean;
-  /** most calls of hooks (calls) */
+  /** most hook calls a minute (calls) */
   readonly rate_limit_per_minute: number;
-  /** time of one hook (ms) */
+  /** longest time of one hook (ms) */
   readonly timeout_ms: number;
 }
 
 /** `[events]` */
 export interface EventsConfig {
-  /** global Event acts */
+  /** global Event works */
   readonly enabled: boolean;
   /** events kept for slow readers (events) */
   readonly buffer_size: number;
-  /** more are refused (events) */
+  /** most events a second; more are refused (events) */
   readonly max_events_per_second: number;
-  /** durations are events */
+  /** emit events with durations */
   readonly emit_timing_events: boolean;
-  /** changes of State are events */
+  /** emit events for changes of State */
   readonly emit_state_events: boolean;
-  /** debug lines are events */
+  /** emit events for debug lines */
   readonly emit_debug_events: boolean;
 }
 
@@ -121,38 +121,38 @@ export interface ToolsConfig {
   readonly file_operations: {
     /** file tools exist */
     readonly enabled: boolean;
-    /** largest file they touch (bytes) */
+    /** largest file that file tools read or write (bytes) */
     readonly max_file_size: number;
-    /** how deep they search (folders) */
+    /** folders of depth that a search goes down (folders) */
     readonly max_depth: number;
-    /** endings they refuse */
+    /** file endings that file tools refuse */
     readonly blocked_extensions: readonly string[];
   };
   readonly http_request: {
     /** the HTTP tool exists */
     readonly enabled: boolean;
-    /** hosts it may ask; empty = all public ones */
+    /** hosts it may contact; empty = all public hosts */
     readonly allowed_hosts: readonly string[];
-    /** hosts it may not ask */
+    /** hosts it must not contact */
     readonly blocked_hosts: readonly string[];
-    /** time of one request (s) */
+    /** longest time of one request (s) */
     readonly timeout_seconds: number;
-    /** largest body (bytes) */
+    /** largest request body (bytes) */
     readonly max_request_size: number;
-    /** followed at most (redirects) */
+    /** most redirects of one request (redirects) */
     readonly max_redirects: number;
   };
-  /** most calls of tools (calls) */
+  /** most tool calls a minute (calls) */
   readonly rate_limit_per_minute: number;
 }
 
 /** `[debug]` */
 export interface DebugConfig {
-  /** global Debug records */
+  /** global Debug works */
   readonly enabled: boolean;
-  /** what it records */
+  /** least level that Debug records */
   readonly level: "error" | "warn" | "info" | "debug" | "trace";
-  /** kept at most (entries) */
+  /** most entries (entries) */
   readonly max_entries: number;
 }
 
@@ -160,37 +160,37 @@ export interface DebugConfig {
 export interface RagConfig {
   /** global RAG exists */
   readonly enabled: boolean;
-  /** data and searches are kept apart per tenant */
+  /** each tenant has its own data and searches */
   readonly multi_tenant: boolean;
   readonly vector_storage: {
-    /** vector length; longer embeddings are cut, shorter ones refused (numbers) */
+    /** vector length; longer embeddings are cut, shorter ones are errors (numbers) */
     readonly dimensions: number;
-    /** approximate, or exact */
+    /** hnsw = approximate, flat = exact */
     readonly backend: "hnsw" | "flat";
     /** folder of the index; empty = memory only */
     readonly persistence_path: string;
-    /** beyond it ingest fails (MB) */
+    /** most memory of the index; beyond it an ingest fails (MB) */
     readonly max_memory_mb: number;
     /** vectors stay in the file and are read on demand */
     readonly on_disk: boolean;
-    /** automatic save; 0 = only RAG.save() and normal end (s) */
+    /** time between saves; 0 = save only in RAG.save() and at a normal end (s) */
     readonly save_interval_seconds: number;
     readonly hnsw: {
-      /** links of a node (links) */
+      /** links of a node in the graph (links) */
       readonly m: number;
-      /** search width while building */
+      /** search width while the index is built */
       readonly ef_construction: number;
-      /** search width while asking */
+      /** search width of a query */
       readonly ef_search: number;
-      /** capacity; must fit into max_memory_mb (vectors) */
+      /** most vectors; must fit into max_memory_mb (vectors) */
       readonly max_elements: number;
-      /** choice of layers; same seed and order, same index */
+      /** seed of the layers; the same seed and order give the same index */
       readonly seed: number;
-      /** distance */
+      /** distance of two vectors */
       readonly metric: "cosine" | "euclidean" | "inner_product";
       /** reuse slots of deleted vectors */
       readonly allow_replace_deleted: boolean;
-      /** build workers; 0 = half the cores, never more than exist (threads) */
+      /** threads of a build, at most the cores; 0 = half the cores (threads) */
       readonly num_threads: number;
       /** most layers (layers) */
       readonly nb_layers: number;
@@ -203,19 +203,19 @@ export interface RagConfig {
     readonly default_provider: string;
     /** model spec; empty for lexical */
     readonly model: string;
-    /** where embeddings compute */
+    /** device of the embeddings */
     readonly device: "auto" | "webgpu" | "metal" | "vulkan" | "cuda" | "cpu" | "wasm";
-    /** keep embeddings by the hash of their text */
+    /** cache embeddings by the hash of their text */
     readonly cache_enabled: boolean;
-    /** kept at most (entries) */
+    /** most entries of the cache (entries) */
     readonly cache_size: number;
-    /** age limit (s) */
+    /** age at which an entry expires (s) */
     readonly cache_ttl_seconds: number;
     /** texts of one call (texts) */
     readonly batch_size: number;
-    /** one call without progress (s) */
+    /** longest wait of one call without progress (s) */
     readonly timeout_seconds: number;
-    /** tries of remote providers */
+    /** retries of remote providers */
     readonly max_retries: number;
     /** scale to length 1 */
     readonly normalize: boolean;
@@ -229,43 +229,43 @@ export interface RagConfig {
     readonly max_input_tokens: number;
   };
   readonly chunking: {
-    /** how texts are cut */
+    /** how texts are split */
     readonly strategy: "sliding_window" | "sentence" | "semantic";
-    /** aim (tokens) */
+    /** intended length of a chunk (tokens) */
     readonly chunk_size: number;
-    /** shared with the next chunk; below chunk_size (tokens) */
+    /** tokens shared with the next chunk; less than chunk_size (tokens) */
     readonly overlap: number;
-    /** hard upper limit (tokens) */
+    /** most tokens of a chunk (tokens) */
     readonly max_chunk_size: number;
-    /** shorter ends join their neighbour (tokens) */
+    /** a shorter last chunk joins the one before (tokens) */
     readonly min_chunk_size: number;
     /** the last heading comes before each chunk */
     readonly keep_headings: boolean;
-    /** no cut inside fenced code up to max_chunk_size */
+    /** fenced code up to max_chunk_size stays whole */
     readonly keep_code_blocks: boolean;
   };
   readonly cache: {
-    /** same query, same answer */
+    /** cache the results of a query */
     readonly search_cache_enabled: boolean;
-    /** kept at most (entries) */
+    /** most entries of the cache (entries) */
     readonly search_cache_size: number;
-    /** age limit (s) */
+    /** age at which an entry expires (s) */
     readonly search_cache_ttl_seconds: number;
-    /** keep texts of documents in memory */
+    /** cache texts of documents in memory */
     readonly document_cache_enabled: boolean;
-    /** kept at most (MB) */
+    /** largest size of the cache (MB) */
     readonly document_cache_size_mb: number;
   };
   readonly search: {
-    /** results when the call names none (results) */
+    /** results of a search by default (results) */
     readonly top_k: number;
     /** lowest score returned */
     readonly threshold: number;
-    /** share of word match in the score */
+    /** share of word matches in the score */
     readonly hybrid_weight: number;
     /** mmr = less repetition */
     readonly rerank: "none" | "mmr";
-    /** limit of RAG.context (tokens) */
+    /** most tokens of RAG.context (tokens) */
     readonly max_context_tokens: number;
     /** drop equal texts */
     readonly deduplicate: boolean;
@@ -275,59 +275,59 @@ export interface RagConfig {
   readonly ingest: {
     /** largest document (MB) */
     readonly max_document_mb: number;
-    /** most of one call (documents) */
+    /** most documents of one call (documents) */
     readonly max_documents: number;
     /** documents at once (documents) */
     readonly max_concurrent: number;
-    /** what the same id does */
+    /** what happens to a document with a known id */
     readonly on_duplicate: "replace" | "skip" | "error";
     /** keep the text beside the vector */
     readonly store_text: boolean;
   };
   readonly tenants: {
-    /** used when a call names none */
+    /** tenant of calls that name none */
     readonly default_tenant_id: string;
     /** a call without tenant is an error */
     readonly require_tenant_id: boolean;
     /** most tenants (tenants) */
     readonly max_tenants: number;
-    /** most of one tenant (vectors) */
+    /** most vectors of one tenant (vectors) */
     readonly max_vectors_per_tenant: number;
-    /** life of session collections (s) */
+    /** lifetime of collections of a session (s) */
     readonly session_ttl_seconds: number;
   };
   readonly debug: {
-    /** RAG logs at debug, whatever --trace says */
+    /** log RAG at level debug, whatever --trace says */
     readonly enable_debug_logging: boolean;
-    /** one line for each operation */
+    /** log a line for each operation */
     readonly log_all_operations: boolean;
-    /** queries, scores and chunks as files */
+    /** write queries, scores and chunks to files */
     readonly save_debug_dumps: boolean;
     /** folder of the dumps */
     readonly debug_dump_path: string;
   };
   readonly monitoring: {
-    /** counters in RAG.get_stats and the log */
+    /** counters in RAG.get_stats and in the log */
     readonly enable_metrics: boolean;
     /** time between log lines (s) */
     readonly metrics_export_interval: number;
     /** index and provider shown in doctor */
     readonly enable_health_checks: boolean;
-    /** warning when the next limit is passed */
+    /** warn when error_threshold_per_minute is passed */
     readonly alert_on_errors: boolean;
-    /** that limit (errors) */
+    /** errors a minute from which alert_on_errors warns (errors) */
     readonly error_threshold_per_minute: number;
   };
   readonly security: {
-    /** who, what, when as JSON lines, without texts */
+    /** log who did what and when as JSON lines, without texts */
     readonly enable_audit_logging: boolean;
-    /** file of it, mode 0600 */
+    /** file of the audit log, mode 0600 */
     readonly audit_log_path: string;
-    /** limit calls of a tenant */
+    /** limit the calls of a tenant */
     readonly enable_rate_limiting: boolean;
-    /** calls a minute (calls) */
+    /** most calls a minute of a tenant (calls) */
     readonly rate_limit_per_user: number;
-    /** refuse over-long or non-text input */
+    /** refuse input that is too long or not text */
     readonly enable_input_validation: boolean;
     /** longest query (kB) */
     readonly max_input_size_kb: number;
@@ -335,9 +335,9 @@ export interface RagConfig {
   readonly backup: {
     /** copy the index folder */
     readonly enable_auto_backup: boolean;
-    /** checked at load and save (h) */
+    /** age of the last copy from which a load or save makes a new one (h) */
     readonly backup_interval_hours: number;
-    /** older copies are deleted (d) */
+    /** age at which copies are deleted (d) */
     readonly backup_retention_days: number;
     /** folder of the copies */
     readonly backup_path: string;
@@ -345,18 +345,18 @@ export interface RagConfig {
   readonly performance: {
     /** durations in RAG.get_stats */
     readonly enable_metrics: boolean;
-    /** averaging window (s) */
+    /** time that averages cover (s) */
     readonly metrics_interval_seconds: number;
-    /** warning for each slow call */
+    /** warn of each slow call */
     readonly log_slow_operations: boolean;
-    /** slow means above (ms) */
+    /** time from which a call is slow (ms) */
     readonly slow_operation_threshold_ms: number;
   };
 }
 
 /** What every provider has. */
 export interface AnyProvider {
-  /** false: as if the provider were not declared */
+  /** false = as if the provider were not declared */
   readonly enabled: boolean;
   /** model when none is named */
   readonly default_model?: string | undefined;
@@ -380,7 +380,7 @@ export interface AnyProvider {
   readonly stop?: readonly string[] | undefined;
   /** sets temperature, top_p, top_k and repeat_penalty; single values win */
   readonly preset?: "greedy" | "balanced" | "conservative" | "creative" | undefined;
-  /** longest wait of one call without any progress (s) */
+  /** longest wait of one call without progress (s) */
   readonly timeout_seconds: number;
 }
 
@@ -390,18 +390,18 @@ export interface HttpProvider extends AnyProvider {
   readonly api_key?: string | undefined;
   /** name of the variable that holds the key */
   readonly api_key_env?: string | undefined;
-  /** tries after 408, 429, 5xx and resets */
+  /** retries after 408, 429, 5xx and resets */
   readonly max_retries: number;
   readonly retry: {
     /** first wait between tries (ms) */
     readonly initial_delay_ms: number;
     /** longest wait between tries (ms) */
     readonly max_delay_ms: number;
-    /** growth of the waits */
+    /** factor from one wait to the next */
     readonly backoff_multiplier: number;
   };
   readonly rate_limit: {
-    /** calls above it wait; 0 = no limit (calls) */
+    /** most calls a minute, others wait; 0 = no limit (calls) */
     readonly requests_per_minute: number;
   };
 }
@@ -411,19 +411,19 @@ export interface CandleProvider extends AnyProvider {
   readonly provider_type: "candle";
   /** folder of the model store */
   readonly model_directory: string;
-  /** where models compute */
+  /** device of the models */
   readonly device: "auto" | "webgpu" | "metal" | "vulkan" | "cuda" | "cpu" | "wasm";
-  /** variant when the model spec has none */
+  /** variant when the model spec names none */
   readonly default_quantization: string;
-  /** tokens a decoder keeps, at most the model's own limit; 0 = that limit (tokens) */
+  /** context length of a decoder, at most the limit of the model; 0 = that limit (tokens) */
   readonly context_size: number;
-  /** prompt tokens of one step; smaller aborts sooner (tokens) */
+  /** prompt tokens of one step; with fewer an abort is faster (tokens) */
   readonly batch_size: number;
   /** 0 = measured on this machine (threads) */
   readonly cpu_threads: number;
-  /** generations at once; others queue, at most 16 (calls) */
+  /** generations at once; at most 16 others wait (calls) */
   readonly max_concurrent: number;
-  /** an idle model is unloaded after this time; 0 = after each call, -1 = never (s) */
+  /** idle time until a model is unloaded; 0 = after each call, -1 = never (s) */
   readonly keep_alive_seconds: number;
   /** most GPU memory to use; 0 = what the device reports (MB) */
   readonly gpu_memory_mb: number;
@@ -436,7 +436,7 @@ export interface OllamaProvider extends HttpProvider {
   readonly base_url: string;
   /** num_ctx sent to the server; 0 = the server's choice (tokens) */
   readonly context_size: number;
-  /** passed on to the server; -1 = for ever (s) */
+  /** idle time until the server unloads a model; -1 = never (s) */
   readonly keep_alive_seconds: number;
 }
 
@@ -471,7 +471,7 @@ export interface ProvidersConfig {
 
 /** The effective configuration: every key with its value; those without a default may be missing. */
 export interface Config {
-  /** script language where neither flag nor file ending says */
+  /** script language when neither a flag nor the file ending names it */
   readonly default_engine: "lua" | "javascript";
   readonly engines: EnginesConfig;
   readonly providers: ProvidersConfig;

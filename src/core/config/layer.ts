@@ -15,7 +15,8 @@ export type Layer = ReadonlyMap<string, Entry>;
 
 /** Of two layers the second wins, key by key. Associative. */
 export function mergeLayers(...layers: readonly Layer[]): Layer {
-  return new Map(layers.flatMap((layer) => [...layer]));
+  const [first = new Map(), ...others] = layers.filter(({ size }) => size > 0);
+  return others.length === 0 ? first : new Map([first, ...others].flatMap((layer) => [...layer]));
 }
 
 /** Types of all providers of a layer, by name. */

@@ -1,4 +1,4 @@
-/** What keeps secrets out of sight: by the name of their key at any depth, and user:password in an address. */
+/** Hides secrets: by the name of their key at any depth, and user:password in an address. */
 import { isSecret, mask } from "./keys.ts";
 
 /** A copy of plain data with secrets masked, whatever their type; what holds none comes back as it is. */
@@ -11,14 +11,14 @@ export function maskSecrets(value: unknown): unknown {
   return copy;
 }
 
-/** Whether there is a value at all may be told. */
+/** Whether a secret is set may be shown. */
 function isSet(value: unknown): boolean {
   return value !== "" && value !== undefined && value !== null && typeof value !== "boolean";
 }
 
 /**
  * `https://user:password@host` to `https://********@host`. Passwords that should have been escaped may hold @, and also / ? or #, where
- * what stands before is no port.
+ * the text before is not a port.
  */
 export function maskAddress(text: string): string {
   return text.includes("://") && text.includes("@") ? text.replace(/[^\s"']+/g, maskWord) : text;
@@ -44,7 +44,7 @@ function maskWord(word: string): string {
 
 /**
  * A line of a configuration file as it may be shown. What stands behind the name of a secret is gone up to the end of the line: the text may be
- * no valid TOML, so neither quotes nor commas tell where the secret ends.
+ * invalid TOML, so neither quotes nor commas tell where the secret ends.
  */
 export function maskLine(line: string): string {
   return maskAddress(line.replace(secretInLine, `$1${mask}`));
@@ -54,7 +54,7 @@ export function maskLine(line: string): string {
 const secretInLine = /((?:key|token|secret|passw(?:or)?d|passphrase)(?:_env)?["']?(?:\s*[.:=]\s*|\s+(?=["'])))\S.*$/i;
 
 /**
- * Whether the next line would stand inside a value that a secret key began. Reads what is no valid TOML too.
+ * Whether the next line would stand inside a value that a secret key began. Reads invalid TOML too.
  * @param above all lines before it
  */
 export function isInsideSecret(above: string): boolean {

@@ -206,7 +206,7 @@ describe("config init", () => {
       stderr: expect.stringContaining("Next:\n  llmspell config validate --file first.toml\n"),
     });
     expect(readFileSync(join(folder, "first.toml"), "utf8")).toContain(
-      '# where models compute: auto, webgpu, metal, vulkan, cuda, cpu, wasm\ndevice = "auto"\n',
+      '# device of the models: auto, webgpu, metal, vulkan, cuda, cpu, wasm\ndevice = "auto"\n',
     );
     expect(await run(["config", "validate", "--file", "first.toml"])).toMatchObject({ status: 0, stdout: "✓ first.toml\n" });
     for (const { name } of builtinProfiles) {
