@@ -140,7 +140,8 @@ function readVendor(env: Environment, declared: ProviderTypes, problems: Problem
   if (device !== undefined && deviceKey !== undefined) {
     // A wrong device is an error even without such a provider: the person who set it expects an effect.
     const entry = take(device, env[device] ?? "", "providers.candle.device", deviceKey, problems);
-    for (const [name, type] of declared) if (keysOfType(type).has("device") && entry !== undefined) layer.set(`providers.${name}.device`, entry);
+    for (const [name, type] of declared)
+      if (keysOfType(type).has("device") && entry !== undefined) layer.set(`providers.${name}.device`, entry);
   }
   for (const [variable, path] of Object.entries(vendorVariables)) {
     const [section, name = "", own = ""] = path.split(".");
