@@ -1,6 +1,6 @@
 /**
  * The one error class, the closed list of codes, a hint for each, and the exit status of each area.
- * It does not decide wording of messages: whoever throws says what happened, to what, expected and got.
+ * It does not decide wording of messages: the code that throws says what happened, to what, expected and got.
  */
 import type { Action } from "./spec/action.ts";
 
@@ -78,10 +78,10 @@ const hints = {
   "store-locked": "Wait until the other process has ended, then try again.",
   "store-corrupt": "The stored file was changed or damaged; fetch it again.",
   "store-evicted": "The stored file is gone; fetch it again.",
-  "device-unavailable": "See what each device answered, or take the CPU.",
+  "device-unavailable": "See what each device answered, or use the CPU.",
   "device-memory": "Take a smaller variant or a shorter context.",
   "device-lost": "Try again; the model is opened anew.",
-  "device-self-test": "The device computes wrongly: update its driver, or take the CPU.",
+  "device-self-test": "The device computes wrongly: update its driver, or use the CPU.",
   "net-status": "The server did not answer with the file.",
   "net-range": "The server must answer byte ranges.",
   "net-hash": "The bytes are not those the source promises; nothing was stored.",

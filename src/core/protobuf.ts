@@ -95,7 +95,7 @@ export function* readProto(bytes: Uint8Array, fail: (what: string, offset: numbe
     }
   };
   const take = (length: number): Uint8Array => {
-    if (length > bytes.byteLength - at) throw fail(`wanted ${length} bytes; got ${bytes.byteLength - at}`, at);
+    if (length > bytes.byteLength - at) throw fail(`expected ${length} bytes, got ${bytes.byteLength - at}`, at);
     at += length;
     return bytes.subarray(at - length, at);
   };

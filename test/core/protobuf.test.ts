@@ -55,7 +55,7 @@ describe("readProto", () => {
         try {
           fields(bytes);
         } catch (error) {
-          expect((error as Error).message).toMatch(/wanted|it ends|number|wire type/);
+          expect((error as Error).message).toMatch(/expected|it ends|number|wire type/);
         }
       }),
       { numRuns: isLong ? 10_000 : 2500 },

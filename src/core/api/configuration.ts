@@ -36,7 +36,7 @@ export async function resolveConfig(options: ConfigOptions, platform: Pick<Platf
 
 function wrongOption(name: string, wanted: string, got: unknown): SpellError {
   const what = got === null ? "null" : Array.isArray(got) ? "a list" : typeof got === "object" ? "another object" : `a ${typeof got}`;
-  return new SpellError("run-option", `${name}: wanted ${wanted}; got ${what}`, { where: name });
+  return new SpellError("run-option", `${name}: expected ${wanted}, got ${what}`, { where: name });
 }
 
 function isPlainObject(value: unknown): boolean {

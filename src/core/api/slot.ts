@@ -7,7 +7,7 @@ type Waiter = Pick<LoadOptions, "onProgress" | "signal">;
 export class Slot {
   readonly entry: FoundModelEntry;
   readonly provider: string;
-  /** Whoever loaded it and has not disposed it. */
+  /** Callers that loaded it and have not disposed it. */
   readonly holders: Set<object> = new Set();
   /** A call without a holder used it: it stays loaded until the keep-alive or unload(). */
   isKept: boolean = false;

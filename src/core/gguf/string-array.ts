@@ -1,5 +1,5 @@
 /**
- * Strings of a metadata array, kept as they lie in the file: each behind its length. One is decoded where somebody looks at it.
+ * Strings of a metadata array, kept as they lie in the file: each behind its length. Each is decoded when it is read.
  * A vocabulary has up to 262,144 tokens, of which a prompt needs a dozen; making a string of each would take most of the time of a header.
  */
 import { decodeUtf8 } from "./utf8.ts";

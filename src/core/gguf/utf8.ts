@@ -1,4 +1,4 @@
-/** UTF-8 as headers hold it: checked where it lies, made to text only where somebody reads it. */
+/** UTF-8 as headers hold it: checked where it lies, decoded only when it is read. */
 
 // ignoreBOM: U+FEFF is a token like others, not a mark to drop
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -15,7 +15,7 @@ export interface RemoteTransport {
   post(message: ToEngine): void;
   /** Ends the other side at once; resolves when it is gone. */
   end(): Promise<void>;
-  /** Told when somebody begins to wait for an answer, and when nobody waits any more. */
+  /** Told when the first caller begins to wait for an answer, and when the last one has it. */
   hold?(busy: boolean): void;
 }
 
@@ -48,7 +48,7 @@ interface Generation extends Pending {
   readonly push: (piece: ModelPiece | ManyPiece) => void;
 }
 
-/** One engine with at most one model; whoever made it ends it. */
+/** One engine with at most one model; its maker ends it. */
 export class RemoteEngine {
   /** Why it is gone; undefined while it lives. */
   dead: SpellError | undefined;
@@ -112,7 +112,7 @@ export class RemoteEngine {
     try {
       return this.#toHandle(await opened);
     } catch (error) {
-      // An engine that failed, or is still loading what nobody wants any more, holds memory.
+      // An engine that failed, or is still loading a model no caller waits for, holds memory.
       await this.end(toSpellError(error));
       throw error;
     }
@@ -229,7 +229,7 @@ export class RemoteEngine {
         reject(error);
       };
       const onAbort = (): void => fail(abortedError());
-      // Timers hold 31 bits; longer than three weeks nobody waits.
+      // Timers hold 31 bits; a longer wait is not supported.
       const timer = setTimeout(
         () => void this.end(this.#crash(`did not ${what} within ${Math.round(timeoutMs / 1000)} s and was ended`, { timeoutMs })),
         Math.min(timeoutMs, 2 ** 31 - 1),
@@ -279,7 +279,7 @@ export class RemoteEngine {
 
   #failed(call: number, error: SpellError): void {
     (this.#generations.get(call) ?? this.#pending.get(call))?.fail(error);
-    // An engine that failed in a way nobody foresaw is not asked again: its state is unknown.
+    // An engine that failed in an unknown way is not asked again: its state is unknown.
     if (endsEngine.has(error.code)) void this.end(error);
   }
 
@@ -329,7 +329,7 @@ export class RemoteEngine {
     await this.#transport.end();
   }
 
-  /** Only while somebody waits is silence counted. */
+  /** Silence counts only while a caller waits. */
   #hold(): void {
     const busy = this.#pending.size > 0 && this.dead === undefined;
     this.#transport.hold?.(busy);

@@ -1,5 +1,5 @@
 /**
- * The side that holds an engine: opens one model, answers calls one after the other, stops where nobody reads.
+ * The side that holds an engine: opens one model, answers calls one after the other, stops when the reader is gone.
  * Runs in a child process in Node and in a Web Worker in a page; the caller's side is caller.ts. Knows no engine and no kind of thread.
  */
 import { abortedError, SpellError, toSpellError } from "../errors.ts";

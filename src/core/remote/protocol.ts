@@ -62,7 +62,7 @@ export interface OpenedHandle {
   readonly answersMany: boolean;
 }
 
-/** Pieces on their way that nobody has taken yet; the engine waits there. Enough to hide the way between processes, little enough to stop soon. */
+/** Pieces on their way that the reader has not taken yet; the engine waits there. Enough to hide the way between processes, little enough to stop soon. */
 export const maxUnreadPieces = 64;
 /** Pieces taken before the caller says so: one message for many. */
 export const creditStep = 16;

@@ -12,7 +12,7 @@ export interface RemoteRuntime<OpenOptions, CallOptions> {
   open(files: readonly ByteSource[], options: OpenOptions): Promise<ModelHandle<CallOptions>>;
 }
 
-/** A prepared engine that nobody opens a model in ends after this: the file was refused, or the person changed their mind. */
+/** A prepared engine without a model ends after this: the file was refused, or the person changed their mind. */
 const spareMs = 20_000;
 
 /**
@@ -40,7 +40,7 @@ export function remoteRuntime<OpenOptions extends CommonOpenOptions, CallOptions
     spareTimer = setTimeout(() => {
       if (spare !== engine) return;
       spare = undefined;
-      void engine.end(new SpellError("run-closed", "nobody needed it"));
+      void engine.end(new SpellError("run-closed", "it was not used"));
     }, spareMs);
     // Where timers hold a program open, this one must not.
     (spareTimer as { unref?: (() => void) | undefined }).unref?.();

@@ -1,4 +1,4 @@
-/** Settings of finding and fetching models, as one record. Whoever reads configuration and variables fills it; core only reads it. */
+/** Settings of finding and fetching models, as one record. The reader of configuration and variables fills it; the rest of core only reads it. */
 export interface ModelSettings {
   /** No downloads; pulls give net-offline. */
   readonly offline: boolean;

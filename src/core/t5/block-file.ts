@@ -12,7 +12,7 @@ import { blockTensors, dividesIntoBlocks, type FloatTensor, findT5Tensors, headO
 export interface BlockStore {
   /** bytes of weights from which keeping pays */
   readonly leastBytes: number;
-  /** @returns undefined where there is none under this key */
+  /** @returns undefined if this key is missing */
   open(key: string): Promise<ByteSource | undefined>;
   /** Keeps what the chunks give, all or nothing. @returns undefined where it cannot be kept; the chunks need not have been read then */
   write(key: string, chunks: AsyncIterable<Uint8Array>): Promise<ByteSource | undefined>;

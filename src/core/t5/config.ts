@@ -169,13 +169,13 @@ interface Fields {
 
 async function readFields(source: ByteSource, signal: AbortSignal | undefined): Promise<Fields> {
   const bad = (what: string): SpellError => new SpellError("model-config-json", `${source.name}: ${what}`, { where: source.name });
-  if (source.size > limits.configBytes) throw bad(`wanted at most ${limits.configBytes} bytes; got ${source.size}`);
+  if (source.size > limits.configBytes) throw bad(`expected at most ${limits.configBytes} bytes, got ${source.size}`);
   const json = readJson(await source.read(0, source.size, signal), { bytes: limits.configBytes, depth: limits.jsonDepth }, ({ message }) =>
     bad(message),
   );
-  if (!isObject(json)) throw bad("wanted a JSON object");
+  if (!isObject(json)) throw bad("expected a JSON object");
   const wrong = (name: string, wanted: string, got: unknown): SpellError =>
-    new SpellError("model-config-field", `${source.name}: ${name}: wanted ${wanted}; got ${String(JSON.stringify(got)).slice(0, 80)}`, {
+    new SpellError("model-config-field", `${source.name}: ${name}: expected ${wanted}, got ${String(JSON.stringify(got)).slice(0, 80)}`, {
       where: name,
     });
   const raw = (name: string): unknown => (Object.hasOwn(json, name) ? (json[name] ?? undefined) : undefined);
@@ -230,7 +230,7 @@ async function readFields(source: ByteSource, signal: AbortSignal | undefined): 
       const refuse = (got: string): SpellError =>
         new SpellError(
           "model-architecture",
-          `${source.name}: wanted model_type t5 with ${generatingClasses[0]}; got ${got.slice(0, 120)}. Supported here: t5 (T5 1.0, T5 1.1, FLAN-T5); every decoder family as GGUF`,
+          `${source.name}: expected model_type t5 with ${generatingClasses[0]}, got ${got.slice(0, 120)}. Supported here: t5 (T5 1.0, T5 1.1, FLAN-T5); every decoder family as GGUF`,
           { where: source.name },
         );
       if (type !== "t5") throw refuse(type === undefined ? "no model_type" : `model_type ${JSON.stringify(type)}`);

@@ -76,14 +76,14 @@ export function findExportFiles(files: readonly ByteSource[]): ExportFiles {
     const found = [...byName.keys()].filter((name) => name.endsWith(".onnx")).slice(0, 8);
     throw new SpellError(
       "model-layout",
-      `no complete ONNX export found; wanted config.json, encoder_model.onnx and decoder_model_merged.onnx (also under onnx/, also as _fp16, _quantized, _q4); got ${found.length === 0 ? "no graphs" : found.join(", ")}`,
+      `no complete ONNX export found; expected config.json, encoder_model.onnx and decoder_model_merged.onnx (also under onnx/, also as _fp16, _quantized, _q4), got ${found.length === 0 ? "no graphs" : found.join(", ")}`,
       {
         hint: "Export it again with its cache: the task text2text-generation-with-past. Or take the folder with safetensors: it runs as it lies.",
       },
     );
   }
   const model = byName.get("tokenizer.json");
-  if (model === undefined) throw new SpellError("tokenizer-missing", "no tokenizer found; wanted tokenizer.json beside config.json");
+  if (model === undefined) throw new SpellError("tokenizer-missing", "no tokenizer found; expected tokenizer.json beside config.json");
   const settings = byName.get("tokenizer_config.json");
   const generation = byName.get("generation_config.json");
   return {
@@ -120,7 +120,7 @@ export async function acceptExport(files: ExportFiles, variant?: Seq2SeqVariant,
     if (!facts.inputs.includes(input) || !facts.outputs.includes(output)) {
       throw new SpellError(
         "onnx-parse",
-        `${name}: wanted a graph from ${input} to ${output}; got ${list(facts.inputs)} to ${list(facts.outputs)}`,
+        `${name}: expected a graph from ${input} to ${output}, got ${list(facts.inputs)} to ${list(facts.outputs)}`,
         {
           where: name,
         },
@@ -129,7 +129,7 @@ export async function acceptExport(files: ExportFiles, variant?: Seq2SeqVariant,
     // The name under which transformers.js looks for them.
     const strange = facts.externalFiles.find((other) => other !== `${name}_data`);
     if (strange !== undefined) {
-      throw new SpellError("onnx-external", `${name}: weights: wanted them in ${name}_data; got ${JSON.stringify(strange)}`, {
+      throw new SpellError("onnx-external", `${name}: weights: expected them in ${name}_data, got ${JSON.stringify(strange)}`, {
         where: name,
       });
     }

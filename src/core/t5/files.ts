@@ -40,12 +40,15 @@ export function findT5Files(files: readonly ByteSource[]): T5Files {
   if (config === undefined || weights.length === 0) {
     throw new SpellError(
       "model-layout",
-      `no T5 model found; wanted config.json, *.safetensors and tokenizer.json (or spiece.model); got ${shown === "" ? "no files" : shown}`,
+      `no T5 model found; expected config.json, *.safetensors and tokenizer.json (or spiece.model), got ${shown === "" ? "no files" : shown}`,
     );
   }
   const model = byName.get("tokenizer.json") ?? byName.get("spiece.model");
   if (model === undefined) {
-    throw new SpellError("tokenizer-missing", `no tokenizer found; wanted tokenizer.json or spiece.model beside config.json; got ${shown}`);
+    throw new SpellError(
+      "tokenizer-missing",
+      `no tokenizer found; expected tokenizer.json or spiece.model beside config.json, got ${shown}`,
+    );
   }
   const optional = <K extends string>(key: K, name: string): { readonly [P in K]?: ByteSource } => {
     const file = byName.get(name);

@@ -14,7 +14,7 @@ import type { T5Weights } from "./weights.ts";
 /** Added to scores of positions that must not be seen: the lowest float, as the reference adds it. */
 const blocked = -3.4028234663852886e38;
 
-/** Names of the graphs' values, in one place for whoever feeds them. */
+/** Names of the graphs' values, in one place for the code that feeds them. */
 export const names = {
   encoderIds: "input_ids",
   encoderMask: "attention_mask",

@@ -1,6 +1,6 @@
 /**
  * Seq2SeqHandle over token ids: checks an input's length, turns text into ids and ids into text, and counts. What computes the ids is an IdEngine:
- * our own graphs (engine.ts), or somebody else's (src/transformers).
+ * our own graphs (engine.ts), or an exported model's (src/engines/transformers).
  */
 import { abortedError, closedError, SpellError } from "../errors.ts";
 import type { Candidate, DeviceReport, ManyPiece, ModelPiece, Seq2SeqGenerateOptions, Seq2SeqHandle } from "../spec/runtime.ts";

@@ -10,7 +10,7 @@ const matchLengths = [3, 2] as const;
 
 /** Guesses tokens of an answer; whether they are right is for the model to say. */
 export interface Guesser {
-  /** @returns ids that may come next, at most as many as are wanted; often none */
+  /** @returns ids that may come next, at most as many as asked for; often none */
   guess(produced: readonly number[], most: number): Promise<readonly number[]> | readonly number[];
   /** Says how many of the guesses were right: guessing pauses where it does not pay. */
   learn(guessed: number, right: number): void;

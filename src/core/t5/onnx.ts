@@ -95,7 +95,7 @@ export class OnnxGraphBuilder {
     return name;
   }
 
-  /** Closes the graph: the model can be written as often as wanted. */
+  /** Closes the graph: the model can be written as often as needed. */
   toModel(): OnnxModel {
     return { weights: [...this.#weights.values()], encode: (locate) => this.#encode(locate) };
   }
@@ -129,7 +129,7 @@ function attributeProto(name: string, value: Attribute): ProtoWriter {
   const proto = new ProtoWriter().string(1, name);
   if (typeof value === "string") return proto.bytes(4, new TextEncoder().encode(value)).int(20, 3);
   if (typeof value === "number") {
-    if (!Number.isInteger(value)) throw new SpellError("internal-error", `attribute ${name}: wanted an integer; got ${value}`);
+    if (!Number.isInteger(value)) throw new SpellError("internal-error", `attribute ${name}: expected an integer, got ${value}`);
     return proto.int(3, value).int(20, 2);
   }
   if ("float" in value) return proto.float(2, value.float).int(20, 1);

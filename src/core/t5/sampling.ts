@@ -161,5 +161,5 @@ function nucleus(scores: Float32Array, most: number, limit: number, topP: number
 }
 
 export function noNumbers(most: number): SpellError {
-  return new SpellError("run-nan", `the model's scores are not numbers to choose from: wanted at least one finite score; got ${most}`);
+  return new SpellError("run-nan", `the model's scores are not numbers to choose from: expected at least one finite score, got ${most}`);
 }

@@ -69,7 +69,7 @@ export async function* searchTokens(
     for (;;) {
       const known = produced.length;
       const left = options.maxTokens - (known - 1);
-      // Nobody should wait for the first token longer than it takes.
+      // The first token is shown as soon as it is ready.
       const { guesses, guesser } = await firstGuess(known === 1 ? [] : guessers, produced, left - 1);
       const scores = await state.step([...produced.slice(state.length), ...guesses]);
       if (known === 1) checkScores(scores.subarray(0, vocabSize));
@@ -127,5 +127,5 @@ export function checkScores(scores: Float32Array): void {
     if (!Number.isFinite(score)) throw noNumbers(score);
     varies ||= score !== first;
   }
-  if (!varies) throw new SpellError("run-nan", `the model's first scores are all ${first}: wanted scores that differ`);
+  if (!varies) throw new SpellError("run-nan", `the model's first scores are all ${first}: expected scores that differ`);
 }

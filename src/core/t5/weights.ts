@@ -60,7 +60,7 @@ export function findT5Tensors(tensors: SafetensorsTensors, config: T5Config): Re
     const shown = missing.slice(0, 8).join(", ");
     throw new SpellError(
       "safetensors-missing",
-      `${missing.length === 1 ? "a tensor is" : `${missing.length} tensors are`} missing: ${shown}${missing.length > 8 ? ", …" : ""}; wanted a complete T5 checkpoint`,
+      `${missing.length === 1 ? "a tensor is" : `${missing.length} tensors are`} missing: ${shown}${missing.length > 8 ? ", …" : ""}; expected a complete T5 checkpoint`,
       { hint: "The checkpoint is incomplete, or not one of T5; fetch it again.", details: { missing } },
     );
   }
@@ -230,12 +230,12 @@ function findTensor(tensors: SafetensorsTensors, name: string): SafetensorsTenso
 function checkTensor(name: string, tensor: SafetensorsTensor, wanted: readonly number[]): FloatTensor {
   const { dtype, shape, source } = tensor;
   if (dtype !== "F32" && dtype !== "F16" && dtype !== "BF16") {
-    throw new SpellError("safetensors-dtype", `${source.name}: tensor ${name}: wanted F32, F16 or BF16; got ${dtype}`, { where: name });
+    throw new SpellError("safetensors-dtype", `${source.name}: tensor ${name}: expected F32, F16 or BF16, got ${dtype}`, { where: name });
   }
   if (shape.length !== wanted.length || shape.some((length, index) => length !== wanted[index])) {
     throw new SpellError(
       "safetensors-shape",
-      `${source.name}: tensor ${name}: wanted shape [${wanted.join(", ")}] by config.json; got [${shape.join(", ")}]`,
+      `${source.name}: tensor ${name}: expected shape [${wanted.join(", ")}] by config.json, got [${shape.join(", ")}]`,
       { where: name },
     );
   }

@@ -4,7 +4,7 @@ import { nearest } from "../nearest.ts";
 import type { Message, Prompt, TextMessage, TextPrompt } from "../spec/generate.ts";
 
 /**
- * An option nobody reads is a slip of the finger, or the word of another library: it is told, never ignored.
+ * An unknown option is a typing error or the word of another library: it is reported, never ignored.
  * @param call for the message, such as "load"
  * @throws SpellError run-option, with the name that may have been meant
  */

@@ -334,7 +334,7 @@ function ignoredBy(handle: Pick<ModelHandle<never>, "unsupported">, options: Gen
     .map(({ snakeName }) => snakeName);
 }
 
-/** @returns an unsigned 32-bit number nobody chose */
+/** @returns a random unsigned 32-bit number */
 export function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
 }

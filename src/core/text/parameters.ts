@@ -91,16 +91,16 @@ export function findParameterProblem(rule: ParameterRule, value: unknown): strin
     (!rule.integer || Number.isSafeInteger(value)) &&
     value <= rule.max &&
     (rule.above === true ? value > rule.min : value >= rule.min);
-  return inRange ? undefined : `wanted ${describeRange(rule)}; got ${typeof value === "number" ? value : JSON.stringify(value)}`;
+  return inRange ? undefined : `expected ${describeRange(rule)}, got ${typeof value === "number" ? value : JSON.stringify(value)}`;
 }
 
 /** @returns what is wrong with stop strings, or undefined. */
 export function findStopProblem(stop: unknown): string | undefined {
   const list = typeof stop === "string" ? [stop] : stop;
-  if (!Array.isArray(list)) return "wanted a string or an array of strings";
-  if (list.length > stopLimits.count) return `wanted at most ${stopLimits.count} strings; got ${list.length}`;
+  if (!Array.isArray(list)) return "expected a string or an array of strings";
+  if (list.length > stopLimits.count) return `expected at most ${stopLimits.count} strings, got ${list.length}`;
   const bad = list.find((text) => typeof text !== "string" || text.length === 0 || text.length > stopLimits.length);
-  return bad === undefined ? undefined : `wanted strings of 1–${stopLimits.length} characters; got ${JSON.stringify(bad).slice(0, 40)}`;
+  return bad === undefined ? undefined : `expected strings of 1–${stopLimits.length} characters, got ${JSON.stringify(bad).slice(0, 40)}`;
 }
 
 /**
@@ -126,7 +126,7 @@ export function resolveDecoderParameters(
 
 /**
  * The options of a call over those of its provider. Of both, single values stand before the preset; a preset of the call stands before
- * everything of the provider. A beam search that was asked for puts aside a temperature nobody asked for in this call.
+ * everything of the provider. A beam search the call asks for drops a temperature that only the defaults set.
  */
 export function withDefaults(options: GenerateOptions, defaults: GenerateOptions): GenerateOptions {
   const fromPreset = ({ preset }: GenerateOptions): GenerateOptions =>
@@ -166,7 +166,7 @@ export function resolveSeq2SeqParameters(
   }
   const numReturnSequences = options.numReturnSequences ?? Math.min(numBeams, pick("numReturnSequences"));
   if (numReturnSequences > numBeams) {
-    const message = `numReturnSequences: wanted at most numBeams (${numBeams}); got ${numReturnSequences}`;
+    const message = `numReturnSequences: expected at most numBeams (${numBeams}), got ${numReturnSequences}`;
     throw new SpellError("run-option", message, { where: "numReturnSequences" });
   }
   const { seed, penalties } = tokens;
@@ -238,7 +238,7 @@ const optionNames: Readonly<Record<Exclude<keyof GenerateOptions, NumberParamete
 /** Names of all options of a call. */
 export const generateOptionNames: readonly string[] = [...parameterRules.map(({ name }) => name), ...Object.keys(optionNames)];
 
-/** @throws SpellError run-option naming parameter, range and value, or an option that is none */
+/** @throws SpellError run-option naming parameter, range and value, or an unknown option */
 export function checkGenerateOptions(options: GenerateOptions): void {
   checkOptionNames(options, generateOptionNames, "generation");
   for (const entry of parameterRules) {
@@ -249,7 +249,7 @@ export function checkGenerateOptions(options: GenerateOptions): void {
   const stopProblem = options.stop === undefined ? undefined : findStopProblem(options.stop);
   if (stopProblem !== undefined) throw new SpellError("run-option", `stop: ${stopProblem}`, { where: "stop" });
   if (options.preset !== undefined && !Object.hasOwn(presets, options.preset)) {
-    throw new SpellError("run-option", `preset: wanted ${Object.keys(presets).join(", ")}; got ${JSON.stringify(options.preset)}`, {
+    throw new SpellError("run-option", `preset: expected ${Object.keys(presets).join(", ")}, got ${JSON.stringify(options.preset)}`, {
       where: "preset",
     });
   }

@@ -53,7 +53,7 @@ export function convertSentencePiece(bytes: Uint8Array, extraIds: number, name: 
     }
   }
   if (pieces.length === 0) throw fail("it has no pieces");
-  if (modelType !== unigram) throw fail(`wanted model type ${unigram} (Unigram); got ${modelType}`);
+  if (modelType !== unigram) throw fail(`expected model type ${unigram} (Unigram), got ${modelType}`);
   const unknown = pieces[unknownId]?.kind === kinds.unknown ? unknownId : pieces.findIndex(({ kind }) => kind === kinds.unknown);
   if (unknown < 0) throw fail("it has no unknown piece");
   const sentinels = Array.from({ length: extraIds }, (_, index) => `<extra_id_${extraIds - 1 - index}>`);

@@ -47,7 +47,7 @@ export async function openTokenizer({ model, config }: TokenizerFiles, options: 
   const { embeddingRows, signal } = options;
   const settings = config === undefined ? {} : await readSettings(config, signal);
   if (model.size > limits.tokenizerBytes) {
-    throw new SpellError("tokenizer-limit", `${model.name}: wanted at most ${limits.tokenizerBytes} bytes; got ${model.size}`, {
+    throw new SpellError("tokenizer-limit", `${model.name}: expected at most ${limits.tokenizerBytes} bytes, got ${model.size}`, {
       where: model.name,
     });
   }
@@ -90,11 +90,11 @@ function parse(bytes: Uint8Array, name: string): unknown {
 
 async function readSettings(source: ByteSource, signal: AbortSignal | undefined): Promise<Readonly<Record<string, unknown>>> {
   const bad = (what: string): SpellError => new SpellError("model-config-json", `${source.name}: ${what}`, { where: source.name });
-  if (source.size > limits.configBytes) throw bad(`wanted at most ${limits.configBytes} bytes; got ${source.size}`);
+  if (source.size > limits.configBytes) throw bad(`expected at most ${limits.configBytes} bytes, got ${source.size}`);
   const value = readJson(await source.read(0, source.size, signal), { bytes: limits.configBytes, depth: limits.jsonDepth }, ({ message }) =>
     bad(message),
   );
-  if (!isObject(value)) throw bad("wanted a JSON object");
+  if (!isObject(value)) throw bad("expected a JSON object");
   return value;
 }
 
@@ -132,6 +132,6 @@ function fromBase64(text: unknown, fail: (what: string) => SpellError): Uint8Arr
   try {
     return Uint8Array.from(atob(String(text)), (char) => char.charCodeAt(0));
   } catch {
-    throw fail("precompiled_charsmap: wanted base64");
+    throw fail("precompiled_charsmap: expected base64");
   }
 }

@@ -142,7 +142,7 @@ function openError(error: unknown): SpellError {
 /** The answer was cut short from our side. */
 class Enough extends Error {}
 
-/** generate() of transformers.js, step by step: before each pass after the first it waits until somebody wants another token. */
+/** generate() of transformers.js, step by step: before each pass after the first it waits until the reader asks for another token. */
 function generateEngine(model: TransformersModel, module: TransformersModule, { config }: ExportFacts): IdEngine {
   const forward = model.forward.bind(model);
   let beforePass: () => Promise<void> = async () => undefined;

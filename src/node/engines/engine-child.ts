@@ -16,7 +16,7 @@ process.on("disconnect", die);
 process.on("SIGINT", () => undefined);
 setInterval(() => send({ type: "beat" }), beatMs).unref();
 
-// Compiled code of the engine's modules, kept from run to run where Node can do that (22.10). Trouble with it is none of ours.
+// Compiled code of the engine's modules, kept from run to run where Node can do that (22.10). A failure of the cache is not an error.
 const compileCache = module as {
   enableCompileCache?: ((folder: string) => unknown) | undefined;
   flushCompileCache?: (() => void) | undefined;

@@ -39,7 +39,7 @@ export async function startLlama(gpu: Gpu): Promise<Llama> {
     const isMissing = /NoBinaryFound/.test(cause instanceof Error ? `${cause.name} ${cause.constructor.name} ${text}` : text);
     if (isMissing && (gpu === "cuda" || gpu === "vulkan")) {
       throw new SpellError("device-unavailable", `${gpu} is not available: ${engineName} has no binary for it here`, {
-        hint: "Install the binary, or take the CPU.",
+        hint: "Install the binary, or use the CPU.",
         actions: [{ kind: "shell", line: installCommand(llamaBinary(gpu)) }, { kind: "diagnose" }],
         details: { reason: "package-missing" },
         cause,

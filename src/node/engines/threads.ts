@@ -111,7 +111,7 @@ function readEntry(key: string): (MeasuredThreads & { readonly tries: number }) 
   return { prompt, decode, tries: Number.isInteger(tries) ? Number(tries) : 1 };
 }
 
-/** Rounds beyond the second stop after this time; nobody notices it in a load. */
+/** Rounds beyond the second stop after this time; too little to notice in a load. */
 const quickMs = 250;
 const maxQuickRounds = 12;
 

@@ -137,7 +137,7 @@ const hopeless = 3;
 
 /** Milliseconds for a short prompt and a few tokens, in about the shares of a usual call; infinite when it takes longer than `limitMs`. */
 async function timeOf(handle: GgufHandle, round: number, limitMs: number, signal: AbortSignal | undefined): Promise<number> {
-  // another beginning each time, so that nothing is taken over
+  // another beginning each time, so that no prefix is cached
   const prompt = `${round} one two three four five six seven eight nine ten eleven twelve and so on`;
   const stop = new AbortController();
   const onAbort = (): void => stop.abort();

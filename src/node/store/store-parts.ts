@@ -74,7 +74,7 @@ export function storeParts(
     return name.endsWith(".json") && (await tryLook(path.replace(/\.json$/, ".part"))) !== undefined;
   }
 
-  /** Renames an abandoned part of this key. @returns the new path and the record; undefined if there is none */
+  /** Renames an abandoned part of this key. @returns the new path and the record; undefined if it is missing */
   async function takeOrphan(key: string): Promise<{ readonly path: string; readonly kept: PartRecord | undefined } | undefined> {
     for (const name of await names(parts)) {
       if (partName.exec(name)?.[1] !== key) continue;
@@ -190,7 +190,7 @@ export function storeParts(
       const orphan = await takeOrphan(key);
       if (orphan !== undefined) return ownPart(orphan.path, orphan.kept, constants.O_RDWR);
       const path = newPart(key);
-      // the record first: a part without one is being taken over
+      // the record first: a part without one is being adopted
       await writeJson(recordPath(path), owned(undefined));
       try {
         return await ownPart(path, undefined, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL);

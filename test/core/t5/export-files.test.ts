@@ -68,7 +68,7 @@ describe("an export's files", () => {
         }),
       ).rejects.toMatchObject({
         code: "onnx-parse",
-        message: expect.stringContaining("wanted a graph from input_ids to last_hidden_state"),
+        message: expect.stringContaining("expected a graph from input_ids to last_hidden_state"),
       });
     });
 

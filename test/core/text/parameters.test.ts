@@ -44,7 +44,7 @@ describe("generation parameters", () => {
     expect(() => resolve({ [name]: value })).toThrow(expect.objectContaining({ code: "run-option", where: name }));
   });
 
-  it("refuse fractions where integers are wanted", () => {
+  it("refuse fractions where integers are expected", () => {
     for (const { name } of parameterRules.filter((rule) => rule.integer)) expect(() => resolve({ [name]: 1.5 })).toThrow(SpellError);
   });
 

@@ -47,7 +47,7 @@ export async function planForeign(context: CandleContext, spec: ModelSpec): Prom
 }
 
 /**
- * Whole models of other tools that nobody has used here yet. What cannot run is left out: these folders hold all sorts of models.
+ * Complete models of other tools that were not used here yet. Models that cannot run are left out.
  * @param known models of the store, which are not told twice
  */
 export async function listForeign(context: CandleContext, known: readonly StoredModel[]): Promise<readonly StoredModel[]> {
@@ -102,7 +102,7 @@ async function plansOfOllama(context: CandleContext, foreign: ForeignModels): Pr
   return plans;
 }
 
-/** @returns undefined for what is no name here */
+/** @returns undefined if the name is unknown here */
 function ollamaSpec(name: string): OllamaSpec | undefined {
   try {
     const spec = parseModelSpec(`ollama:${name}`);

@@ -9,7 +9,7 @@ import { createOllamaClient, type Json, numberOf, type OllamaClient, objects, te
 import { architectureOf, contextOf, openOllamaModel } from "./model.ts";
 import { ollamaSettings } from "./settings.ts";
 
-/** A server that nobody configured must answer within this. */
+/** A server that is not configured must answer within this. */
 const glanceMs = 300;
 
 export function createOllama({ config, network, platform, isDeclared }: BackendHost, provider: string): Backend {
