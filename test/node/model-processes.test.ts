@@ -56,7 +56,7 @@ describe("processes that pull", () => {
     const pulls = [startPull(home, server.url, spec), startPull(home, server.url, spec)];
     const ends = await Promise.all(pulls.map(({ ended }) => ended));
     expect(ends.map(({ status }) => status)).toEqual([0, 0]);
-    expect(ends.map(({ stderr }) => stderr).join("")).toContain("another process fetches it; waiting");
+    expect(ends.map(({ stderr }) => stderr).join("")).toContain("another process downloads it; waiting");
     expect([left("blobs"), left("parts").filter((file) => /\.(part|lock)$/.test(file))]).toEqual([[name], []]);
     expect(server.seen.filter(({ host }) => host === "cdn")).toHaveLength(1);
   });
