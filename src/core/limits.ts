@@ -1,4 +1,4 @@
-/** Every numeric limit of the library, each with its reason. Numbers only: the code that enforces one writes the message. */
+/** Every numeric limit of the library, each with its reason. Numbers only; messages are with the checks. */
 
 export const limits = {
   // --- GGUF ---

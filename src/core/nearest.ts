@@ -1,11 +1,11 @@
-/** Offers the name somebody may have meant. */
+/** Finds the name that was probably meant. */
 
-/** Longer words are no slips of the finger, and comparing them would cost their length squared. */
+/** Longer words are not typing errors, and a comparison costs their length squared. */
 const longestWord = 40;
 
 /**
- * @returns the closest name, or undefined when none is close: at most a third of the letters differ (at least one may),
- * or the word is the beginning of a name
+ * @returns the closest name of those that begin with the word or differ in at most a third of its letters (one letter in short words);
+ * undefined if all are further away
  */
 export function nearest(word: string, names: Iterable<string>): string | undefined {
   if (word.length === 0 || word.length > longestWord) return undefined;
@@ -13,7 +13,7 @@ export function nearest(word: string, names: Iterable<string>): string | undefin
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(typed.length / 3)) + 0.5;
   for (const name of names) {
-    // so many letters would have to be added or dropped that comparing them cannot help
+    // the lengths alone differ too much
     if (Math.abs(name.length - typed.length) >= bestDistance && !name.startsWith(typed)) continue;
     const distance = typed.length >= 3 && name.startsWith(typed) ? 0.5 : editDistance(typed, name.toLowerCase());
     if (distance >= bestDistance) continue;

@@ -2,7 +2,7 @@
 import type { ByteSource } from "./formats/byte-source.ts";
 import type { GgufRuntime, Seq2SeqRuntime } from "./spec/runtime.ts";
 
-/** A part a host may not be able to offer. What is missing is reported with its reason, not guessed at. */
+/** A part that some hosts lack; `reason` says why. */
 export type Offer<T> = { readonly available: true; readonly value: T } | { readonly available: false; readonly reason: string };
 
 export type LogLevel = "error" | "warn" | "info" | "debug" | "trace";
@@ -15,8 +15,8 @@ export interface LogEntry {
 /** Files of the host's own file system. */
 export interface FileHost {
   /**
-   * Looks at a path without reading contents. Sources are in name order and carry their real path.
-   * A file gives itself; a folder gives the regular files directly inside it, and those of its folder `onnx`, where exporters put graphs.
+   * Looks at a path without reading contents. Sources are in name order and have their real path.
+   * A file gives itself; a folder gives the regular files directly inside it and in its folder `onnx`, where exporters put graphs.
    * @throws SpellError model-unknown (no such path), model-not-regular, store-denied
    */
   look(path: string): Promise<FoundFiles>;
@@ -27,11 +27,11 @@ export interface FoundFiles {
   /** Absolute, symbolic links resolved. */
   readonly path: string;
   readonly sources: readonly ByteSource[];
-  /** Names of all regular files beside a single file, to find the other parts of a split model; empty for a folder. */
+  /** Opens a regular file beside a single file: another part of a split model. @returns undefined for a missing file, and for a folder */
   sibling(name: string): Promise<ByteSource | undefined>;
 }
 
-/** Runs one of the known tasks (text/isolated-tasks.ts) where a hang or a memory bomb can be ended from outside. */
+/** Runs one of the known tasks (text/isolated-tasks.ts) where a hang or too much memory can be ended from outside. */
 export interface Isolate {
   /**
    * @returns the task's result: plain data
@@ -47,7 +47,7 @@ export interface IsolateOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A hash over bytes as they come. */
+/** A hash over bytes as they arrive. */
 export interface Hash {
   /** The bytes are read before this returns; the caller may reuse their buffer. */
   update(bytes: Uint8Array): void;
@@ -65,7 +65,7 @@ export interface BlobFacts {
   readonly modifiedMs: number;
 }
 
-/** What the next run must know to go on with an unfinished file. Never a secret, never a signed address. */
+/** What the next run needs to continue an unfinished file. Without secrets and signed addresses. */
 export interface PartRecord {
   /** address asked for, before redirects */
   readonly url: string;
@@ -75,30 +75,30 @@ export interface PartRecord {
   readonly size?: number | undefined;
   /** 64 hex digits, where the source states them */
   readonly sha256?: string | undefined;
-  /** Ranges that are there, `[from, to)` in bytes, ascending, apart from each other. */
+  /** Ranges that are stored, `[from, to)` in bytes, ascending, with gaps between them. */
   readonly done: readonly (readonly [number, number])[];
 }
 
-/** An unfinished file, owned by whoever holds this. */
+/** An unfinished file; the holder of this object owns it. */
 export interface Part {
-  /** What its last owner saved; undefined for a new part. Bytes outside `done` mean nothing. */
+  /** The record of its last owner; undefined for a new part. Bytes outside `done` are undefined. */
   readonly kept: PartRecord | undefined;
   /** Writes at any offset; gaps are allowed until commit. @throws SpellError store-full, store-quota, store-denied */
   write(offset: number, bytes: Uint8Array): Promise<void>;
-  /** Reads what was written. @throws SpellError store-corrupt where the bytes are not there */
+  /** Reads what was written. @throws SpellError store-corrupt for bytes beyond the end */
   read(offset: number, length: number): Promise<Uint8Array>;
-  /** Cuts the file; with 0 everything starts anew. */
+  /** Cuts the file; 0 starts again. */
   truncate(size: number): Promise<void>;
-  /** Makes the bytes durable, then the record: a record never speaks of bytes that could be lost. */
+  /** Makes the bytes durable, then the record: a record never lists bytes that could be lost. */
   save(record: PartRecord): Promise<void>;
   /**
-   * Hashes what is there, kept bytes included, and gives the file its final name if size and hash are right. Durable when it returns.
-   * Where the blob exists already it stays, or is replaced by equal bytes. The part is gone afterwards.
-   * @param wanted size in bytes; `sha256` as 64 hex digits where the source states one
-   * @throws SpellError net-size, net-hash with wanted and got in `details`: nothing was stored, the part is still owned
+   * Hashes the file, kept bytes included, and gives it its final name if size and hash are right. Durable when it returns.
+   * An existing blob stays, or is replaced by equal bytes. The part is gone afterwards.
+   * @param expected size in bytes; `sha256` as 64 hex digits if the source states one
+   * @throws SpellError net-size, net-hash with both values in `details`: nothing was stored, the part is still owned
    */
-  commit(wanted: { readonly size: number; readonly sha256?: string | undefined }, signal?: AbortSignal): Promise<BlobFacts>;
-  /** Leaves it for the next run. The record saved last stands. */
+  commit(expected: { readonly size: number; readonly sha256?: string | undefined }, signal?: AbortSignal): Promise<BlobFacts>;
+  /** Leaves it for the next run, with the record saved last. */
   release(): Promise<void>;
   /** Deletes it. */
   discard(): Promise<void>;
@@ -106,23 +106,23 @@ export interface Part {
 
 /** An unfinished file in a list. */
 export interface PartFacts {
-  /** names this part among all of the store */
+  /** unique in the store */
   readonly id: string;
-  /** empty for what a broken run left besides parts */
+  /** empty for other leftovers of a broken run */
   readonly key: string;
   /** bytes on disk */
   readonly size: number;
-  /** bytes of it that its record speaks of: the next run need not fetch them */
+  /** bytes that its record lists: the next run does not fetch them */
   readonly kept: number;
   readonly modifiedMs: number;
-  /** A live process or tab may write it. */
+  /** A live process or tab may be writing it. */
   readonly inUse: boolean;
 }
 
-/** bytes; undefined where the host cannot tell */
+/** bytes */
 export interface StoreSpace {
   readonly free: number;
-  /** Set where an origin has an allowance of its own. */
+  /** Allowance of a page's origin; undefined for folders. */
   readonly quota?: number | undefined;
 }
 
@@ -130,36 +130,36 @@ export interface StoreSpace {
 export type ManifestKey = readonly string[];
 
 export interface LockOptions {
-  /** Called once, when somebody else holds it. */
+  /** Called once, if another holder has it. */
   readonly onWait?: (() => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * The only way core keeps models: blobs named by their hash, manifests that make models of them, parts of unfinished downloads.
- * Several processes or tabs may use one store at once. It comes into being with the first write; reading an empty one is no error.
- * Every method may throw store-denied (no permission, or not usable as a store) besides what it names.
+ * Several processes or tabs may use one store at once. The first write makes it; a missing one reads as empty.
+ * Every method may also throw store-denied (no permission, or not usable as a store).
  */
 export interface ArtifactStore {
-  /** Where it lies, for messages: a folder, or words. */
+  /** Its place, for messages: a folder, or words. */
   readonly place: string;
   createHash(algorithm: "sha256" | "sha1"): Promise<Hash>;
 
-  /** @returns undefined where there is none. @throws SpellError store-corrupt for anything but a regular file under this name */
+  /** @returns undefined for a missing blob. @throws SpellError store-corrupt for anything but a regular file under this name */
   lookBlob(digest: string): Promise<BlobFacts | undefined>;
   /**
    * A complete file, without a copy: with `path` or `blob` set, as the host has it.
    * @param name for messages; engines see it too
    * @param group files of one group lie in one folder under their names, where there are folders: engines look for the other parts of a
    *   split model beside the first
-   * @throws SpellError store-evicted where it is gone, store-corrupt
+   * @throws SpellError store-evicted (it is gone), store-corrupt
    */
   openBlob(digest: string, name: string, group?: string): Promise<ByteSource>;
   listBlobs(): Promise<readonly BlobFacts[]>;
-  /** Whoever has it open keeps it, where the host can do that. @returns bytes freed. @throws SpellError store-locked */
+  /** Open sources keep it, if the host can do that. @returns bytes freed. @throws SpellError store-locked */
   removeBlob(digest: string): Promise<number>;
 
-  /** @returns undefined where there is none. @throws SpellError store-corrupt for what is no JSON */
+  /** @returns undefined for a missing manifest. @throws SpellError store-corrupt for anything but JSON */
   readManifest(key: ManifestKey): Promise<unknown>;
   /** All or nothing, durable; of two writers the later wins. @param value JSON, at most 4 MiB as text */
   writeManifest(key: ManifestKey, value: unknown): Promise<void>;
@@ -168,30 +168,30 @@ export interface ArtifactStore {
   listManifests(): Promise<readonly ManifestKey[]>;
 
   /**
-   * An orphan of this key, taken over; else a new part. Exactly one of several callers gets a given orphan.
+   * Takes over an abandoned part of this key, else makes a new one. Exactly one of several callers gets an abandoned part.
    * @param key 64 hex digits: the file's hash, or the hash of its address
-   * @throws SpellError store-corrupt where something else lies under a part's name
+   * @throws SpellError store-corrupt for anything but a regular file under a part's name
    */
   openPart(key: string): Promise<Part>;
   listParts(): Promise<readonly PartFacts[]>;
-  /** @returns bytes freed; 0 where it is gone or in use */
+  /** @returns bytes freed; 0 for a part that is gone or in use */
   removePart(id: string): Promise<number>;
 
   space(): Promise<StoreSpace | undefined>;
-  /** Asks the host not to evict the store. @returns whether it promised; true where nothing is evicted anyway */
+  /** Asks the host not to evict the store. @returns whether it promised; true for hosts that never evict */
   persist(): Promise<boolean>;
-  /** One holder at a time, as far as the host can: it saves work, and nothing depends on it. @throws SpellError run-aborted while waiting */
+  /** One holder at a time, as far as the host can; it only saves work. @throws SpellError run-aborted while waiting */
   withLock<T>(name: string, work: () => Promise<T>, options?: LockOptions): Promise<T>;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What the configuration takes from its host. It is looked at when a configuration is resolved, never before. */
+/** What the configuration takes from its host; read when a configuration is resolved. */
 export interface ConfigHost {
-  /** Variables that override what was loaded; none where a host has no environment. */
+  /** Variables that override what was loaded; absent for hosts without an environment. */
   readonly env?: Environment | undefined;
   /**
-   * Makes a path absolute: `~/`, variables, the folder it is relative to. Without it paths stay as they are written.
+   * Makes a path absolute: `~/`, variables, the folder it is relative to. Without this function paths stay as written.
    * @param folder of the file that holds it; undefined: the working directory
    */
   readonly resolvePath?:
@@ -202,29 +202,29 @@ export interface ConfigHost {
    * @throws SpellError config-not-found, config-not-regular, config-unreadable, config-syntax (not UTF-8, too large)
    */
   readonly readFile?: ((path: string) => Promise<ConfigFile>) | undefined;
-  /** The token the person has given to Hugging Face's tools. */
+  /** The token of Hugging Face's tools. */
   readonly hubToken?: (() => string | undefined) | undefined;
 }
 
 export interface ConfigFile {
-  /** as it was given, for messages and origins */
+  /** as given, for messages and origins */
   readonly path: string;
-  /** absolute; relative paths inside the file begin there */
+  /** absolute; base of relative paths inside the file */
   readonly folder: string;
   readonly text: string;
   /** other users of the machine can read it */
   readonly isPublic: boolean;
 }
 
-/** Models that other tools keep on this machine. Read only: nothing of theirs is ever changed. */
+/** Models that other tools keep on this machine. Read only. */
 export interface ForeignModels {
   /**
    * Files of a repository in the cache of Hugging Face's tools.
    * @param revision commit, or a branch or tag the cache knows
-   * @returns undefined where nothing of it is there
+   * @returns undefined if nothing of it is cached
    */
   findHubFiles(owner: string, repo: string, revision: string): Promise<ForeignSnapshot | undefined>;
-  /** Repositories in that cache, each as it would be asked for by name: `main` where the cache has it, else by its commits. */
+  /** Repositories in that cache, with `main` if the cache has it, else with each of its commits. */
   listHubRepos(): Promise<readonly ForeignRepo[]>;
   /** A manifest of Ollama's own store, such as ("registry.ollama.ai/library/llama3.2", "1b"). @returns parsed JSON, unchecked */
   readOllamaManifest(name: string, tag: string): Promise<unknown>;
@@ -232,17 +232,17 @@ export interface ForeignModels {
   listOllamaModels(): Promise<readonly { readonly name: string; readonly tag: string }[]>;
   /** @param digest `sha256:` and 64 hex digits */
   openOllamaBlob(digest: string, name: string): Promise<ByteSource | undefined>;
-  /** A file a manifest of ours names as somebody else's. @returns undefined where it is gone */
+  /** An external file of a manifest of ours. @returns undefined for a missing file */
   openFile(path: string, name: string): Promise<ByteSource | undefined>;
-  /** Where lists keep what headers said. Absent: they are read each time. */
+  /** Where lists keep facts from headers. Absent: headers are read each time. */
   readonly notes?: ForeignNotes | undefined;
 }
 
-/** One small record of ours about files of others. It may be lost at any time. */
+/** One small record of ours about files of other tools. It may be lost at any time. */
 export interface ForeignNotes {
-  /** @returns what was written last, unchecked; undefined where there is nothing */
+  /** @returns what was written last, unchecked; undefined without a record */
   read(): Promise<unknown>;
-  /** Never fails: what is not kept is found out again. */
+  /** Never fails: a lost record is made again. */
   write(value: unknown): Promise<void>;
 }
 
@@ -255,9 +255,9 @@ export interface ForeignFile {
   /** inside the repository, with forward slashes */
   readonly path: string;
   readonly source: ByteSource;
-  /** as the other tool recorded it; nobody here has hashed the file */
+  /** as the other tool recorded it, unchecked */
   readonly sha256?: string | undefined;
-  /** hash of git's blob, which hubs state for small files: 40 hex digits, recorded likewise */
+  /** hash of git's blob, which hubs state for small files: 40 hex digits, unchecked too */
   readonly gitSha1?: string | undefined;
 }
 
@@ -278,23 +278,23 @@ export interface Platform {
   readonly seq2seq: Offer<Seq2SeqRuntime>;
   /** Runs T5 models that were exported to ONNX for transformers.js. */
   readonly exported: Offer<Seq2SeqRuntime>;
-  /** The store in another folder, as `providers.candle.model_directory` may name one; absent where there are no folders, or one was fixed. */
+  /** The store in another folder, for `providers.candle.model_directory`; absent for hosts without folders and for a fixed store. */
   readonly storeAt?: ((folder: string) => ArtifactStore) | undefined;
   readonly files: Offer<FileHost>;
   /** Where models are kept. */
   readonly store: ArtifactStore;
-  /** Absent where there is no file system. */
+  /** Absent for hosts without a file system. */
   readonly foreign?: ForeignModels | undefined;
-  /** Addresses behind a host name, where the host can look them up: names may lead into the network. */
+  /** Addresses of a host name, to see whether it leads into a private network; absent for hosts without DNS. */
   readonly lookup?: ((host: string) => Promise<readonly string[]>) | undefined;
-  /** A server on this machine that nobody configured may be asked for a model that is unknown otherwise; default false. */
+  /** Whether a server on this machine is asked for unknown models without being configured; default false. */
   readonly looksForServers?: boolean | undefined;
-  /** bytes of memory a model may take here; absent where nobody can tell */
+  /** bytes of memory that a model may take; absent if unknown */
   readonly freeMemory?: (() => number) | undefined;
   readonly isolate: Isolate;
   /** Opens one file of a bundled model, such as ("tiny-stories", "tiny-stories.gguf") or ("tiny-t5-en-fr", "config.json"). */
   bundled(model: string, file: string): Promise<ByteSource>;
-  /** Where such a file lies and since when, without reading it; absent where only a transfer would tell. */
+  /** Path and time of such a file, without reading it; absent for hosts that would have to fetch it. */
   readonly lookBundled?: ((model: string, file: string) => Promise<Pick<ByteSource, "path" | "modifiedMs">>) | undefined;
   readonly config?: ConfigHost | undefined;
   /** Milliseconds, monotonic. */

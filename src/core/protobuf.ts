@@ -1,4 +1,4 @@
-/** The few wire types of Protocol Buffers that ONNX graphs and SentencePiece models need: a writer, and a reader that trusts nothing. */
+/** The wire types of Protocol Buffers that ONNX graphs and SentencePiece models need: a writer, and a reader for untrusted bytes. */
 
 const utf8 = new TextEncoder();
 

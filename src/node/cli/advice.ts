@@ -3,8 +3,8 @@
  * with one thing changed. Variables are set as in a POSIX shell.
  */
 import type { SpellError } from "../../core/errors.ts";
-import { shellQuote } from "../../core/shell-quote.ts";
 import type { Action } from "../../core/spec/action.ts";
+import { shellQuote } from "./shell-quote.ts";
 
 /** A longer command line is not worth printing again. */
 const longestLine = 300;

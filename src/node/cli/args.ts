@@ -6,10 +6,10 @@
 import { configConflict } from "../../core/config/source-errors.ts";
 import { type ErrorCode, SpellError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
-import { shellQuote } from "../../core/shell-quote.ts";
 import { definedOnly } from "../../core/values.ts";
 import { shell } from "./advice.ts";
 import { type Command, commandGroups, commands, defaultModel, type Flag, globalFlags, laterCommands, quoteShort } from "./commands.ts";
+import { shellQuote } from "./shell-quote.ts";
 
 /** Values of each flag given, by its long name; a flag without a value has an empty list. */
 export type GivenFlags = ReadonlyMap<string, readonly string[]>;

@@ -14,7 +14,6 @@ import { unknownProfile } from "../../core/config/source-errors.ts";
 import { configToml } from "../../core/config/toml-text.ts";
 import { SpellError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
-import { shellQuote } from "../../core/shell-quote.ts";
 import { toSnake } from "../../core/values.ts";
 import { nodeConfig, readConfigFile } from "../config-files.ts";
 import { homeFolder } from "../home.ts";
@@ -24,6 +23,7 @@ import { flagText } from "./args.ts";
 import { quoteShort } from "./commands.ts";
 import { type Asked, askedSource, loadConfig } from "./config-source.ts";
 import type { Context } from "./context.ts";
+import { shellQuote } from "./shell-quote.ts";
 
 /** @throws SpellError of the configuration; usage-value for an unknown section */
 export async function configShow(context: Context): Promise<number> {

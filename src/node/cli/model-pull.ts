@@ -3,13 +3,13 @@ import type { Spell } from "../../core/api/spell.ts";
 import type { ExpectedTime, PullOffer, PullOptions, PullResult, ServerPullEvent } from "../../core/backends/models.ts";
 import type { PlannedFile, PullEvent } from "../../core/download/pull.ts";
 import { SpellError } from "../../core/errors.ts";
-import { shellQuote } from "../../core/shell-quote.ts";
 import { toSnake } from "../../core/values.ts";
 import { flagText } from "./args.ts";
 import { askYesNo } from "./ask.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, formatMs, plural } from "./format.ts";
 import type { Progress, Screen } from "./render.ts";
+import { shellQuote } from "./shell-quote.ts";
 
 /** A download that is stopped writes down what it has; a slow disk takes a while. */
 const stopMs = 5000;

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { SpellError } from "../../../src/core/errors.ts";
 import { editDistance, nearest } from "../../../src/core/nearest.ts";
-import { shellQuote } from "../../../src/core/shell-quote.ts";
 import { parameterRules } from "../../../src/core/text/parameters.ts";
 import { commandsOf } from "../../../src/node/cli/advice.ts";
 import { parseArguments, scanGlobalFlags } from "../../../src/node/cli/args.ts";
 import { commands, globalFlags, laterCommands } from "../../../src/node/cli/commands.ts";
+import { shellQuote } from "../../../src/node/cli/shell-quote.ts";
 import { soonMs } from "../../support/soon.ts";
 
 function errorOf(...argv: string[]): SpellError {
