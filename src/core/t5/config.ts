@@ -2,8 +2,8 @@
 
 import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
-import { isObject, readJson } from "../json.ts";
 import { limits } from "../limits.ts";
+import { readConfigJson } from "../text/config-json.ts";
 import { definedOnly } from "../values.ts";
 
 export interface T5Config {
@@ -168,12 +168,7 @@ interface Fields {
 }
 
 async function readFields(source: ByteSource, signal: AbortSignal | undefined): Promise<Fields> {
-  const bad = (what: string): SpellError => new SpellError("model-config-json", `${source.name}: ${what}`, { where: source.name });
-  if (source.size > limits.configBytes) throw bad(`expected at most ${limits.configBytes} bytes, got ${source.size}`);
-  const json = readJson(await source.read(0, source.size, signal), { bytes: limits.configBytes, depth: limits.jsonDepth }, ({ message }) =>
-    bad(message),
-  );
-  if (!isObject(json)) throw bad("expected a JSON object");
+  const json = await readConfigJson(source, signal);
   const wrong = (name: string, wanted: string, got: unknown): SpellError =>
     new SpellError("model-config-field", `${source.name}: ${name}: expected ${wanted}, got ${String(JSON.stringify(got)).slice(0, 80)}`, {
       where: name,

@@ -5,6 +5,7 @@
 import { SpellError } from "../errors.ts";
 import type { PlannedTensor, SafetensorsTensor, SafetensorsTensors } from "../formats/safetensors.ts";
 import type { Seq2SeqVariant } from "../spec/runtime.ts";
+import { once } from "../values.ts";
 import type { T5Config } from "./config.ts";
 import type { OnnxGraphBuilder, OnnxType, Value } from "./onnx.ts";
 import { blockSize, quantizeBlocks, quantizeColumns, toFloat32 } from "./quantize.ts";
@@ -162,16 +163,11 @@ function blockLinear(
 ): Value {
   const [rows = 0, columns = 0] = tensor.shape;
   const { bits, ...parts } = blockTensors(name, tensor, variant);
-  let made: ReturnType<typeof makeBlocks> | undefined;
+  const made = once(() => makeBlocks(tensor, bits));
   const from = (part: "values" | "scales") => {
     const file = blocks?.get(parts[part].name);
     if (file !== undefined) return { file: { source: file.source, offset: file.offset } };
-    return {
-      make: async () => {
-        made ??= makeBlocks(tensor, bits);
-        return (await made)[part];
-      },
-    };
+    return { make: async () => (await made())[part] };
   };
   const values = graph.weight({ ...parts.values, type: "uint8", ...from("values") });
   const scales = graph.weight({ ...parts.scales, type: "float32", ...from("scales") });
@@ -192,14 +188,10 @@ function columnLinear(
   named: { readonly output?: string | undefined },
 ): Value {
   const [rows = 0, columns = 0] = tensor.shape;
-  let made: Promise<{ readonly values: Uint8Array; readonly scales: Uint8Array }> | undefined;
-  const make = (): NonNullable<typeof made> => {
-    made ??= readFloats(tensor).then((weights) => {
-      const { values, scales } = quantizeColumns(weights, rows, columns, 127);
-      return { values: new Uint8Array(values.buffer), scales: new Uint8Array(scales.buffer) };
-    });
-    return made;
-  };
+  const make = once(async () => {
+    const { values, scales } = quantizeColumns(await readFloats(tensor), rows, columns, 127);
+    return { values: new Uint8Array(values.buffer), scales: new Uint8Array(scales.buffer) };
+  });
   const values = graph.weight({
     name: `${name}/int8`,
     type: "int8",

@@ -5,6 +5,7 @@ import type { ByteSource } from "../formats/byte-source.ts";
 import { isObject, readJson } from "../json.ts";
 import { limits } from "../limits.ts";
 import { createCharsmap, type Normalize } from "./charsmap.ts";
+import { readConfigJson } from "./config-json.ts";
 import { convertSentencePiece } from "./sentencepiece.ts";
 import { createStreamDecoder, type StreamDecoder } from "./stream-decoder.ts";
 import { checkTokenizerJson } from "./tokenizer-checks.ts";
@@ -45,7 +46,7 @@ interface Normalizer {
  */
 export async function openTokenizer({ model, config }: TokenizerFiles, options: TokenizerOptions): Promise<Tokenizer> {
   const { embeddingRows, signal } = options;
-  const settings = config === undefined ? {} : await readSettings(config, signal);
+  const settings = config === undefined ? {} : await readConfigJson(config, signal);
   if (model.size > limits.tokenizerBytes) {
     throw new SpellError("tokenizer-limit", `${model.name}: expected at most ${limits.tokenizerBytes} bytes, got ${model.size}`, {
       where: model.name,
@@ -86,16 +87,6 @@ function parse(bytes: Uint8Array, name: string): unknown {
     ({ what, message }) =>
       new SpellError(what === "containers" ? "tokenizer-limit" : "tokenizer-json", `${name}: ${message}`, { where: name }),
   );
-}
-
-async function readSettings(source: ByteSource, signal: AbortSignal | undefined): Promise<Readonly<Record<string, unknown>>> {
-  const bad = (what: string): SpellError => new SpellError("model-config-json", `${source.name}: ${what}`, { where: source.name });
-  if (source.size > limits.configBytes) throw bad(`expected at most ${limits.configBytes} bytes, got ${source.size}`);
-  const value = readJson(await source.read(0, source.size, signal), { bytes: limits.configBytes, depth: limits.jsonDepth }, ({ message }) =>
-    bad(message),
-  );
-  if (!isObject(value)) throw bad("expected a JSON object");
-  return value;
 }
 
 /**
