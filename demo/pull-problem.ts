@@ -35,7 +35,9 @@ const mostOffers = 6;
 
 export function showPullProblem(error: unknown, spec: string, actions: PullProblemActions): void {
   const code = error instanceof SpellError ? error.code : undefined;
-  const steps = uniqueSteps([...stepsOf(error, spec, actions), ...stepsOfActions(error, actions.page)]);
+  // to pull this model again is "Try again"
+  const suggested = stepsOfActions(error, actions.page).filter(({ label }) => label !== `Pull ${spec}`);
+  const steps = uniqueSteps([...stepsOf(error, spec, actions), ...suggested]);
   showProblem(error, steps, { hint: code === undefined ? undefined : hints[code], after: actions.place });
 }
 

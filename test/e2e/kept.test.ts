@@ -25,7 +25,7 @@ describe("what is kept", () => {
         tab = await context.newPage();
         await tab.goto(url);
         await stored(tab)
-          .getByText(/may be kept/)
+          .getByText(/free in this browser/)
           .waitFor();
         if ((await stored(tab).getByRole("listitem").count()) === 1) {
           await stored(tab).getByRole("button", { name: "Open large.gguf" }).click();
