@@ -239,7 +239,7 @@ export function transferContract(name: string, host: TransferHost): void {
       await expectStored();
     });
 
-    it("D18 nobody there → net-offline at once, the host named", async () => {
+    it("D18 no server there → net-offline at once, the host named", async () => {
       const error = await failure(pull(file({ url: "http://127.0.0.1:9/m.gguf" })));
       expect(error).toMatchObject({ code: "net-offline", message: expect.stringContaining("127.0.0.1") });
     });

@@ -3,7 +3,7 @@ import type { ConfigInput } from "../config/config.generated.ts";
 import type { ConfigSource, ResolvedConfig } from "../config/resolve.ts";
 import { SpellError } from "../errors.ts";
 import type { ConfigHost, Environment, Platform } from "../platform.ts";
-import { checkOptionNames } from "../text/check-call.ts";
+import { checkOptionNames, wrongOption } from "../text/check-call.ts";
 
 export interface ConfigOptions {
   /** A built-in profile, by its long or short name. */
@@ -32,11 +32,6 @@ export async function resolveConfig(options: ConfigOptions, platform: Pick<Platf
   const { resolveSource } = await import("../config/resolve.ts");
   const host: ConfigHost = { ...platform.config, env: env ?? platform.config?.env };
   return resolveSource(profile === undefined ? await sourceOf(config, platform) : { kind: "profile", name: profile }, host);
-}
-
-function wrongOption(name: string, wanted: string, got: unknown): SpellError {
-  const what = got === null ? "null" : Array.isArray(got) ? "a list" : typeof got === "object" ? "another object" : `a ${typeof got}`;
-  return new SpellError("run-option", `${name}: expected ${wanted}, got ${what}`, { where: name });
 }
 
 function isPlainObject(value: unknown): boolean {

@@ -3,6 +3,7 @@ import type { ResolvedConfig } from "../config/resolve.ts";
 import type { Platform } from "../platform.ts";
 import type { Prompt } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
+import { asOptions } from "../text/check-call.ts";
 import { once } from "../values.ts";
 import { type ConfigOptions, resolveConfig } from "./configuration.ts";
 import { createSpell, type ModelSource, type Spell, type SpellGenerateOptions, type SpellLoadOptions, type SpellResult } from "./spell.ts";
@@ -30,11 +31,18 @@ export function createEntry(platform: () => Platform): Entry {
       ? shared()
       : createSpell({ ...given, platform: own ?? host() });
   return {
-    load: (source, { profile, config, env, platform: own, ...options } = {}) =>
-      spellOf({ profile, config, env, platform: own }).load(source, options),
-    generate: (source, prompt, { profile, config, env, ...options } = {}) =>
-      spellOf({ profile, config, env }).generate(source, prompt, options),
-    createSpell: ({ platform: own, ...options } = {}) => createSpell({ ...options, platform: own ?? host() }),
+    async load(source, all = {}) {
+      const { profile, config, env, platform: own, ...options } = asOptions(all);
+      return spellOf({ profile, config, env, platform: own }).load(source, options);
+    },
+    async generate(source, prompt, all = {}) {
+      const { profile, config, env, ...options } = asOptions(all);
+      return spellOf({ profile, config, env }).generate(source, prompt, options);
+    },
+    createSpell(all = {}) {
+      const { platform: own, ...options } = asOptions(all);
+      return createSpell({ ...options, platform: own ?? host() });
+    },
     resolveConfig: (options = {}) => resolveConfig(options, host()),
   };
 }

@@ -9,7 +9,7 @@ import type { GenerateOptions, Prompt } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import { isModelSpec, type ModelSpec, printModelSpec } from "../spec/model-spec.ts";
 import type { ManyPart, StreamPart } from "../spec/stream-part.ts";
-import { checkPrompt } from "../text/check-call.ts";
+import { asOptions, checkPrompt } from "../text/check-call.ts";
 import { collect, modelStream } from "../text/collect.ts";
 import { checkGenerateOptions, withDefaults } from "../text/parameters.ts";
 import { createQueue, type Queue } from "../text/queue.ts";
@@ -100,7 +100,7 @@ function hold(slot: Slot, { name, type, calls }: Source, queue: Queue, drop: (sl
   slot.holders.add(holder);
 
   async function* streamMany(prompts: readonly Prompt[], options: GenerateOptions = {}): AsyncGenerator<ManyPart, void, undefined> {
-    const call = withDefaults(options, calls.generate);
+    const call = withDefaults(asOptions(options), calls.generate);
     checkGenerateOptions(call);
     const texts = prompts.map(checkPrompt);
     if (closing.signal.aborted) throw closedError();

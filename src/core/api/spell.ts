@@ -15,7 +15,7 @@ import type { LanguageModel } from "../spec/language-model.ts";
 import { type ModelSpec, printModelSpec } from "../spec/model-spec.ts";
 import type { Device, DeviceAttempt, DevicePreview } from "../spec/runtime.ts";
 import type { StreamPart } from "../spec/stream-part.ts";
-import { checkOptionNames } from "../text/check-call.ts";
+import { asOptions, checkOptionNames, wrongOption } from "../text/check-call.ts";
 import { collect } from "../text/collect.ts";
 import { once } from "../values.ts";
 import { type ConfigOptions, readText, resolveConfig } from "./configuration.ts";
@@ -122,6 +122,7 @@ export function createSpell({ platform, network: given, ollamaRegistry, ...optio
   const open = async (given: ModelSource | undefined, all: SpellLoadOptions, keeps: boolean): Promise<LanguageModel> => {
     checkOptionNames(all, [...loadOptionNames, ...pullNames], "load");
     const { pull = false, onPull, ...loadOptions } = all;
+    if (typeof pull !== "boolean" && typeof pull !== "function") throw wrongOption("pull", "true, false or a function", pull);
     const source = given instanceof URL ? pathOfUrl(given) : given;
     const road = await providers();
     if (source !== undefined && typeof source !== "string") return pool.load(await road.forFiles(), source, loadOptions, keeps);
@@ -155,7 +156,8 @@ export function createSpell({ platform, network: given, ollamaRegistry, ...optio
   const spell: Spell = {
     platform,
     load: (source, loadOptions = {}) => open(source, loadOptions, false),
-    async generate(source, prompt, { onText, ...all } = {}) {
+    async generate(source, prompt, given = {}) {
+      const { onText, ...all } = asOptions(given);
       const { contextSize, threads, quantization, draft, batchSize, onProgress, pull, onPull, ...call } = all;
       const { device, signal } = call;
       const load = { device, signal, contextSize, threads, quantization, draft, batchSize, onProgress, pull, onPull };

@@ -331,7 +331,7 @@ function runtimeOf(device: DeviceReport): string {
 function ignoredBy(handle: Pick<ModelHandle<never>, "unsupported">, options: GenerateOptions): string[] {
   return parameterRules
     .filter(({ name }) => options[name] !== undefined && handle.unsupported.some((missing) => missing === name))
-    .map(({ snakeName }) => snakeName);
+    .map(({ name }) => name);
 }
 
 /** @returns a random unsigned 32-bit number */

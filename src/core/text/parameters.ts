@@ -9,7 +9,7 @@ import type { GenerationParameters } from "../spec/parameters.generated.ts";
 import type { GgufGenerateOptions, Seq2SeqGenerateOptions } from "../spec/runtime.ts";
 import type { Penalties, TokenSampling } from "../spec/sampling.ts";
 import { definedOnly } from "../values.ts";
-import { checkOptionNames } from "./check-call.ts";
+import { checkOptionNames, wrongOption } from "./check-call.ts";
 
 export type NumberParameter = keyof GenerationParameters;
 
@@ -97,7 +97,7 @@ export function findParameterProblem(rule: ParameterRule, value: unknown): strin
 /** @returns what is wrong with stop strings, or undefined. */
 export function findStopProblem(stop: unknown): string | undefined {
   const list = typeof stop === "string" ? [stop] : stop;
-  if (!Array.isArray(list)) return "expected a string or an array of strings";
+  if (!Array.isArray(list)) return `expected a string or an array of strings, got ${String(JSON.stringify(stop)).slice(0, 40)}`;
   if (list.length > stopLimits.count) return `expected at most ${stopLimits.count} strings, got ${list.length}`;
   const bad = list.find((text) => typeof text !== "string" || text.length === 0 || text.length > stopLimits.length);
   return bad === undefined ? undefined : `expected strings of 1–${stopLimits.length} characters, got ${JSON.stringify(bad).slice(0, 40)}`;
@@ -120,7 +120,7 @@ export function resolveDecoderParameters(
     options: { maxTokens: options.maxTokens ?? 512, sampling: resolveSampling(options, pick, randomSeed), stop: stopList(options) },
     ignored: parameterRules
       .filter((entry) => entry.decoderDefault === undefined && entry.name !== "seed" && isSet(entry, options[entry.name]))
-      .map((entry) => entry.snakeName),
+      .map(({ name }) => name),
   };
 }
 
@@ -241,6 +241,9 @@ export const generateOptionNames: readonly string[] = [...parameterRules.map(({ 
 /** @throws SpellError run-option naming parameter, range and value, or an unknown option */
 export function checkGenerateOptions(options: GenerateOptions): void {
   checkOptionNames(options, generateOptionNames, "generation");
+  const { session } = options;
+  if (session !== undefined && (typeof session !== "string" || session === ""))
+    throw wrongOption("session", "a string that is not empty", session);
   for (const entry of parameterRules) {
     const value: unknown = options[entry.name];
     const problem = value === undefined ? undefined : findParameterProblem(entry, value);

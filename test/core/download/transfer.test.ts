@@ -310,7 +310,7 @@ describe("a download", () => {
     expect((await failure(pull(file(), { silence: 100 }))).code).toBe("net-stall");
   });
 
-  it("D18 nobody there → net-offline at once, the host named", async () => {
+  it("D18 no server there → net-offline at once, the host named", async () => {
     const error = await failure(pull(file({ url: "http://127.0.0.1:9/m.gguf" })));
     expect(error).toMatchObject({ code: "net-offline", message: expect.stringContaining("127.0.0.1") });
     const dns = await failure(pull(file({ url: "https://no-such-host.invalid/m.gguf" })));

@@ -93,7 +93,7 @@ describe("GGUF model", () => {
       return list;
     };
     expect(await warnings({})).toEqual([]);
-    expect(await warnings({ minP: 0.1 })).toEqual([expect.stringMatching(/min_p.*scripted/)]);
+    expect(await warnings({ minP: 0.1 })).toEqual([expect.stringMatching(/minP.*scripted/)]);
   });
 
   it("R13 ends a model that never ends at the default of 512 tokens", async () => {

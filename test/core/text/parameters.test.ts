@@ -66,12 +66,26 @@ describe("generation parameters", () => {
     });
   });
 
+  it("are refused where they are no options, or a session or signal is not one", () => {
+    const refused = (options: unknown): unknown => {
+      try {
+        resolve(options as Parameters<typeof resolve>[0]);
+      } catch (error) {
+        return error;
+      }
+      return undefined;
+    };
+    for (const options of [null, 5, "x", []]) expect(refused(options)).toMatchObject({ code: "run-option", where: "options" });
+    for (const session of [5, ""]) expect(refused({ session })).toMatchObject({ code: "run-option", where: "session" });
+    expect(refused({ signal: 5 })).toMatchObject({ code: "run-option", where: "signal" });
+    expect(refused({ session: "a", signal: new AbortController().signal })).toBeUndefined();
+  });
   it("name what a decoder cannot do, and only when it was asked for", () => {
     expect(resolve({ numBeams: 4, lengthPenalty: 1, numReturnSequences: 2, noRepeatNgramSize: 3 }).ignored).toEqual([
-      "num_beams",
-      "length_penalty",
-      "num_return_sequences",
-      "no_repeat_ngram_size",
+      "numBeams",
+      "lengthPenalty",
+      "numReturnSequences",
+      "noRepeatNgramSize",
     ]);
     expect(resolve({ numBeams: 1, noRepeatNgramSize: 0 }).ignored).toEqual([]);
   });

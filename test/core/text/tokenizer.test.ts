@@ -41,7 +41,7 @@ describe("bad tokenizers", () => {
     ["G59: id 10^12", added({ id: 1e12, content: "x" }), "tokenizer-limit"],
     ["G59: one id twice", added({ id: 5, content: "not what 5 is" }), "tokenizer-limit"],
     ["G59: ids beyond the embedding", tinyTokenizer(21), "tokenizer-limit"],
-    ["G62: a pattern that is none", pattern("("), "tokenizer-json"],
+    ["G62: an invalid pattern", pattern("("), "tokenizer-json"],
     ["G62: a pattern of a megabyte", pattern("a".repeat(2 ** 20)), "tokenizer-json"],
     [
       "G63: a score that is null",

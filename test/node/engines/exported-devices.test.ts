@@ -74,7 +74,7 @@ describe("an exported T5", () => {
   it("answers greedily where beams are asked for, with one warning, and says so where the files ask for them", async () => {
     const parts = await partsOf(model, `${prefix}Hello.`, { numBeams: 4 });
     const warnings = parts.flatMap((part) => (part.type === "warning" ? [part.message] : []));
-    expect(warnings).toEqual(["num_beams is not known to transformers.js for t5 models; it was not sent"]);
+    expect(warnings).toEqual(["numBeams is not known to transformers.js for t5 models; it was not sent"]);
     await using other = await load(endless);
     const said = (await partsOf(other, `${prefix}Hello.`, { maxTokens: 2 })).flatMap((part) =>
       part.type === "warning" ? [part.message] : [],

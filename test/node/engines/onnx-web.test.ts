@@ -8,7 +8,7 @@ import { onnxRuntimeContract } from "../../contract/onnx-runtime.ts";
 onnxRuntimeContract("onnxruntime-web, WebAssembly in Node", openWebOnnx);
 
 describe("onnxruntime-web in Node", () => {
-  it("E28 refuses weights that pass its memory before it reads any: device-memory with wanted and possible", async () => {
+  it("E28 refuses weights that pass its memory before it reads any: device-memory with expected and possible", async () => {
     const length = limits.onnxWasmWeightBytes / 2 + 1;
     const read = (): Promise<never> => Promise.reject(new Error("it was read"));
     const source = { name: "large.safetensors", size: 2 * length, read };
