@@ -123,7 +123,7 @@ onlyWhere(program === undefined || weights === undefined ? "no Ollama server, or
       const parts: StreamPart[] = [];
       for await (const part of model.stream("Tell a long story.", { maxTokens: 3, numBeams: 4, temperature: 0 })) parts.push(part);
       expect(parts.filter(({ type }) => type === "warning")).toMatchObject([
-        { code: "option-ignored", message: expect.stringContaining("num_beams") },
+        { code: "option-ignored", message: expect.stringContaining("numBeams") },
       ]);
       expect(parts.at(-1)).toMatchObject({ finishReason: "length" });
       const abort = new AbortController();
