@@ -1,5 +1,6 @@
 /** Finding, fetching and looking after models: one implementation for library, command line, pages and scripts. Each question goes to the backend of its name. */
 import type { Backend, FileSource, OfferOptions } from "../backends/backend.ts";
+import { checkLoadOptions } from "../backends/load-options.ts";
 import type {
   AvailableFilter,
   AvailableModel,
@@ -106,7 +107,7 @@ export function createModels(road: () => Promise<Providers>, pool: Pool, platfor
       return (await Promise.all((await each(filter.backend)).map((backend) => backend.available?.(filter) ?? []))).flat();
     },
     async offer(name, { looksAhead = false, ...options } = {}) {
-      checkOptionNames(options, offerOptionNames, "offer");
+      checkLoadOptions(options, offerOptionNames, "offer");
       const { backend, spec } = await routeOf(name, options);
       const found = await need(backend, "offer", spec)(spec, options, looksAhead);
       return { ...found, spec: printModelSpec({ ...spec, backend: backend.name }) };

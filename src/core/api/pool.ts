@@ -27,6 +27,8 @@ export interface Pool {
   isLoaded(provider: string, id: string): boolean;
   /** Frees engines; their holders load them again with their next call. @returns how many were loaded */
   unload(filter?: { readonly provider: string; readonly id: string }): Promise<number>;
+  /** Ends every call and load, frees every engine and refuses further loads; a second call does nothing. */
+  close(): Promise<void>;
 }
 
 export function createPool(): Pool {
@@ -34,6 +36,7 @@ export function createPool(): Pool {
   /** Slots by what was asked for: a name need not be looked up again while its model is there. */
   const known = new Map<string, string>();
   const queues = new Map<string, Queue>();
+  let isClosed = false;
 
   const queueOf = ({ name, calls: { maxConcurrent, maxPerModel } }: Source): Queue => {
     const queue = queues.get(name) ?? createQueue({ maxConcurrent, maxPerModel, maxWaiting: limits.waitingGenerations });
@@ -56,8 +59,13 @@ export function createPool(): Pool {
     return slot;
   };
 
-  return {
+  const refuseClosed = (): void => {
+    if (isClosed) throw new SpellError("run-closed", "the spell was disposed", { hint: "Make another one with createSpell()." });
+  };
+
+  const pool: Pool = {
     async load(backend, source, { onProgress, signal, ...options }, keeps = false) {
+      refuseClosed();
       const asked = isModelSpec(source) ? `${backend.name} ${printModelSpec(source)} ${JSON.stringify(options)}` : undefined;
       let slot = slots.get(known.get(asked ?? "") ?? "");
       if (slot === undefined) {
@@ -65,6 +73,7 @@ export function createPool(): Pool {
         slot = slotOf(backend, entry);
         if (asked !== undefined) known.set(asked, `${backend.name} ${entry.key}`);
       }
+      refuseClosed();
       slot.isKept ||= keeps;
       const held = hold(slot, backend, queueOf(backend), drop);
       try {
@@ -74,7 +83,7 @@ export function createPool(): Pool {
       } catch (error) {
         await held.dispose();
         if (!slot.isLoaded && slot.holders.size === 0) drop(slot);
-        throw error;
+        throw isClosed ? closedError(toSpellError(error)) : error;
       }
     },
     isLoaded: (provider, id) => [...slots.values()].some((slot) => slot.provider === provider && slot.entry.id === id && slot.isLoaded),
@@ -90,14 +99,19 @@ export function createPool(): Pool {
       await Promise.all(found.map((slot) => slot.unload()));
       return count;
     },
+    async close() {
+      isClosed = true;
+      for (const { holders } of slots.values()) for (const holder of holders) holder.abort();
+      await pool.unload();
+    },
   };
+  return pool;
 }
 
 /** A LanguageModel over a slot: one for each load. */
 function hold(slot: Slot, { name, type, calls }: Source, queue: Queue, drop: (slot: Slot) => void): LanguageModel {
   const closing = new AbortController();
-  const holder = {};
-  slot.holders.add(holder);
+  slot.holders.add(closing);
 
   async function* streamMany(prompts: readonly Prompt[], options: GenerateOptions = {}): AsyncGenerator<ManyPart, void, undefined> {
     const call = withDefaults(asOptions(options), calls.generate);
@@ -135,7 +149,7 @@ function hold(slot: Slot, { name, type, calls }: Source, queue: Queue, drop: (sl
   };
   const dispose = async (): Promise<void> => {
     closing.abort();
-    slot.holders.delete(holder);
+    slot.holders.delete(closing);
     if (slot.holders.size > 0 || slot.isKept) return;
     drop(slot);
     await slot.unload();

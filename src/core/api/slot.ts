@@ -7,8 +7,8 @@ type Waiter = Pick<LoadOptions, "onProgress" | "signal">;
 export class Slot {
   readonly entry: FoundModelEntry;
   readonly provider: string;
-  /** Callers that loaded it and have not disposed it. */
-  readonly holders: Set<object> = new Set();
+  /** Callers that loaded it and have not disposed it; each ends with its controller. */
+  readonly holders: Set<AbortController> = new Set();
   /** A call without a holder used it: it stays loaded until the keep-alive or unload(). */
   isKept: boolean = false;
   /** Facts of the engine that was loaded last; they stay true while it is unloaded. */

@@ -1,6 +1,6 @@
 /** The composition root: what a host hands in becomes the library a user calls. */
 import type { FileSource, LoadOptions } from "../backends/backend.ts";
-import { loadOptionNames } from "../backends/load-options.ts";
+import { checkLoadOptions, loadOptionNames } from "../backends/load-options.ts";
 import type { PullOffer, ServerPullEvent } from "../backends/models.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { surveyDevices } from "../devices/survey.ts";
@@ -82,6 +82,12 @@ export interface Spell {
   devices(options?: SurveyOptions): Promise<Readonly<Record<"gguf" | "t5", DevicePreview>>>;
   /** The same over snake_case records, as scripts see it. @throws SpellError of config() */
   localLLM(): Promise<LocalLlm>;
+  /**
+   * Gives everything back: calls and loads under way reject with run-closed, as all later ones do; every engine is freed. A second call does nothing.
+   * Questions about models and the configuration are still answered: they hold nothing.
+   */
+  dispose(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface SurveyOptions {
@@ -120,7 +126,7 @@ export function createSpell({ platform, network: given, ollamaRegistry, ...optio
   const models = createModels(providers, pool, platform);
 
   const open = async (given: ModelSource | undefined, all: SpellLoadOptions, keeps: boolean): Promise<LanguageModel> => {
-    checkOptionNames(all, [...loadOptionNames, ...pullNames], "load");
+    checkLoadOptions(all, [...loadOptionNames, ...pullNames], "load");
     const { pull = false, onPull, ...loadOptions } = all;
     if (typeof pull !== "boolean" && typeof pull !== "function") throw wrongOption("pull", "true, false or a function", pull);
     const source = given instanceof URL ? pathOfUrl(given) : given;
@@ -182,6 +188,8 @@ export function createSpell({ platform, network: given, ollamaRegistry, ...optio
       await config();
       return (await import("./local-llm.ts")).createLocalLlm(spell);
     }),
+    dispose: pool.close,
+    [Symbol.asyncDispose]: pool.close,
   };
   return spell;
 }

@@ -1,7 +1,6 @@
 /** Names and ranges of the options of a load. */
-import { SpellError } from "../errors.ts";
 import { deviceChoices } from "../spec/devices.ts";
-import { checkOptionNames } from "../text/check-call.ts";
+import { checkOptionNames, wrongOption } from "../text/check-call.ts";
 import type { LoadOptions } from "./backend.ts";
 
 /** Names of all options of a load. */
@@ -13,17 +12,21 @@ const integerOptions = [
   ["batchSize", 1, 16_384],
 ] as const;
 
-/** @throws SpellError run-option */
-export function checkLoadOptions(options: LoadOptions): void {
-  checkOptionNames(options, loadOptionNames, "load");
-  const { device } = options;
-  if (device !== undefined && !deviceChoices.includes(device)) {
-    const message = `device: expected ${deviceChoices.join(", ")}; got ${JSON.stringify(device)}`;
-    throw new SpellError("run-option", message, { where: "device" });
-  }
+/**
+ * Checks what a call says of a load, with all its names.
+ * @param known names of all its options
+ * @throws SpellError run-option
+ */
+export function checkLoadOptions(options: Omit<LoadOptions, "onProgress">, known: readonly string[], call: string): void {
+  checkOptionNames(options, known, call);
+  const { device, quantization, draft } = options;
+  if (device !== undefined && !deviceChoices.includes(device)) throw wrongOption("device", deviceChoices.join(", "), device);
+  if (quantization !== undefined && typeof quantization !== "string")
+    throw wrongOption("quantization", "the name of a variant", quantization);
+  if (draft !== undefined && draft !== "q8" && draft !== "q4") throw wrongOption("draft", "q8, q4", draft);
   for (const [name, min, max] of integerOptions) {
     const value = options[name];
     if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) continue;
-    throw new SpellError("run-option", `${name}: expected an integer, ${min} … ${max}; got ${String(value)}`, { where: name });
+    throw wrongOption(name, `an integer, ${min} … ${max}`, value);
   }
 }

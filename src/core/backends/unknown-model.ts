@@ -20,6 +20,7 @@ export function unknownModel(name: string, catalogue: readonly CatalogueEntry[],
     "model-unknown",
     `Model '${name}' is not in the catalogue${asked}${meant === "" ? "." : meant} GGUF: ${names(false)}. T5: ${names(true)}.`,
     {
+      where: name,
       hint: "For a file of your own give its path. Other models come from Ollama or the Hugging Face Hub:",
       actions: [
         ...(close === undefined ? [] : [{ kind: "run", model: close } as const]),

@@ -303,7 +303,9 @@ export function checkModelName(name: string): string {
 }
 
 function syntax(text: string, problem: string): SpellError {
-  return new SpellError("spec-syntax", `${JSON.stringify(text.slice(0, 60))} names no model: ${problem}`, {
+  const where = text.slice(0, 60);
+  return new SpellError("spec-syntax", `${JSON.stringify(where)} names no model: ${problem}`, {
+    where,
     hint: `A model is ${specGrammar}`,
     actions: [{ kind: "run", model: "tiny-stories" }],
   });
@@ -315,7 +317,9 @@ function hostError(text: string, problem: string, actions: readonly Action[] = [
 }
 
 function unknownPrefix(prefix: string, rest: string): SpellError {
-  return new SpellError("backend-unknown", `'${prefix.slice(0, 80)}' is no backend and no declared provider`, {
+  const where = prefix.slice(0, 80);
+  return new SpellError("backend-unknown", `'${where}' is no backend and no declared provider`, {
+    where,
     hint: "For a repository of the Hugging Face Hub write:",
     actions: [{ kind: "pull", model: `hf:${rest}` }],
   });

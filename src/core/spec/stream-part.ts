@@ -30,7 +30,7 @@ export interface ManyPart {
   readonly part: StreamPart;
 }
 
-/** The parts of one answer, or its text alone: read one of the two. */
+/** The parts of one answer, or its text alone: one loop over one of the two. @throws SpellError run-option for a second loop */
 export interface ModelStream extends AsyncIterable<StreamPart> {
   /** The text, piece by piece: `for await (const text of model.stream(prompt).textStream)`. @throws as the stream itself */
   readonly textStream: AsyncIterable<string>;

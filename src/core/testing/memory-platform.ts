@@ -52,7 +52,8 @@ export function memoryPlatform(options: MemoryPlatformOptions = {}): Platform {
     isolate: inPlaceIsolate(),
     async bundled(model, file) {
       const source = open(`${model}/${file}`);
-      if (source === undefined) throw new SpellError("model-unknown", `${model}/${file} is not among the platform's files`);
+      if (source === undefined)
+        throw new SpellError("model-unknown", `${model}/${file} is not among the platform's files`, { where: model });
       return source;
     },
     now: options.now ?? (() => performance.now()),

@@ -53,9 +53,20 @@ function gather() {
   };
 }
 
-/** Parts of an answer as LanguageModel.stream() gives them. */
+/** Parts of an answer as LanguageModel.stream() gives them: they come once. */
 export function modelStream(parts: AsyncGenerator<StreamPart, void, undefined>): ModelStream {
-  return Object.assign(parts, { textStream: textOf(parts) });
+  let isRead = false;
+  const read = (): typeof parts => {
+    if (isRead) {
+      throw new SpellError("run-option", "the stream was read already; expected one loop over its parts or its text, got a second", {
+        where: "stream",
+        hint: "Call stream() again for another answer; generate() and collect() keep a whole one.",
+      });
+    }
+    isRead = true;
+    return parts;
+  };
+  return { [Symbol.asyncIterator]: read, textStream: { [Symbol.asyncIterator]: () => textOf(read()) } };
 }
 
 async function* textOf(parts: AsyncIterable<StreamPart>): AsyncGenerator<string, void, undefined> {

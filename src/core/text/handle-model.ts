@@ -9,6 +9,7 @@ import { deviceChoices, isGpu } from "../spec/devices.ts";
 import type { GenerateOptions, TextPrompt, WarningCode } from "../spec/generate.ts";
 import type { Device, DeviceChoice, DeviceReport, ManyPiece, ModelGenerateOptions, ModelHandle, ModelPiece } from "../spec/runtime.ts";
 import type { ManyPart, StreamPart } from "../spec/stream-part.ts";
+import { wrongOption } from "./check-call.ts";
 import { parameterRules } from "./parameters.ts";
 import { createStopFilter } from "./stop-filter.ts";
 
@@ -211,7 +212,7 @@ const lossCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["device-lost", "de
 /** @throws SpellError run-option */
 function checkDevice(device: DeviceChoice): void {
   if (deviceChoices.includes(device)) return;
-  throw new SpellError("run-option", `device: expected ${deviceChoices.join(", ")}; got ${JSON.stringify(device)}`, { where: "device" });
+  throw wrongOption("device", deviceChoices.join(", "), device);
 }
 
 function takeLoadMs(seat: Seat<never>): number {

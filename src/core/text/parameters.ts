@@ -9,7 +9,7 @@ import type { GenerationParameters } from "../spec/parameters.generated.ts";
 import type { GgufGenerateOptions, Seq2SeqGenerateOptions } from "../spec/runtime.ts";
 import type { Penalties, TokenSampling } from "../spec/sampling.ts";
 import { definedOnly } from "../values.ts";
-import { checkOptionNames, wrongOption } from "./check-call.ts";
+import { checkOptionNames, shown, wrongOption } from "./check-call.ts";
 
 export type NumberParameter = keyof GenerationParameters;
 
@@ -91,16 +91,16 @@ export function findParameterProblem(rule: ParameterRule, value: unknown): strin
     (!rule.integer || Number.isSafeInteger(value)) &&
     value <= rule.max &&
     (rule.above === true ? value > rule.min : value >= rule.min);
-  return inRange ? undefined : `expected ${describeRange(rule)}, got ${typeof value === "number" ? value : JSON.stringify(value)}`;
+  return inRange ? undefined : `expected ${describeRange(rule)}, got ${shown(value)}`;
 }
 
 /** @returns what is wrong with stop strings, or undefined. */
 export function findStopProblem(stop: unknown): string | undefined {
   const list = typeof stop === "string" ? [stop] : stop;
-  if (!Array.isArray(list)) return `expected a string or an array of strings, got ${String(JSON.stringify(stop)).slice(0, 40)}`;
+  if (!Array.isArray(list)) return `expected a string or an array of strings, got ${shown(stop)}`;
   if (list.length > stopLimits.count) return `expected at most ${stopLimits.count} strings, got ${list.length}`;
   const bad = list.find((text) => typeof text !== "string" || text.length === 0 || text.length > stopLimits.length);
-  return bad === undefined ? undefined : `expected strings of 1–${stopLimits.length} characters, got ${JSON.stringify(bad).slice(0, 40)}`;
+  return bad === undefined ? undefined : `expected strings of 1–${stopLimits.length} characters, got ${shown(bad)}`;
 }
 
 /**
@@ -251,11 +251,8 @@ export function checkGenerateOptions(options: GenerateOptions): void {
   }
   const stopProblem = options.stop === undefined ? undefined : findStopProblem(options.stop);
   if (stopProblem !== undefined) throw new SpellError("run-option", `stop: ${stopProblem}`, { where: "stop" });
-  if (options.preset !== undefined && !Object.hasOwn(presets, options.preset)) {
-    throw new SpellError("run-option", `preset: expected ${Object.keys(presets).join(", ")}, got ${JSON.stringify(options.preset)}`, {
-      where: "preset",
-    });
-  }
+  if (options.preset !== undefined && !Object.hasOwn(presets, options.preset))
+    throw wrongOption("preset", Object.keys(presets).join(", "), options.preset);
 }
 
 /** A value that would change something: `noRepeatNgramSize: 0` and `numBeams: 1` ask for nothing. */

@@ -350,6 +350,51 @@ describe("the pool", () => {
   });
 });
 
+describe("a stream that was read", () => {
+  const second = { code: "run-option", where: "stream", message: expect.stringContaining("got a second") };
+
+  it.each(["its parts", "its text"] as const)("refuses a second loop over %s, and gives it no silence", async (what) => {
+    const { model: configured } = await wrap(plainModel().model);
+    const stream = configured.stream("a");
+    const loop = what === "its parts" ? stream : stream.textStream;
+    for await (const _ of loop);
+    await expect(text(stream)).rejects.toMatchObject(second);
+    await expect(async () => {
+      for await (const _ of loop);
+    }).rejects.toMatchObject(second);
+    await expect(async () => {
+      for await (const _ of stream.textStream);
+    }).rejects.toMatchObject(second);
+  });
+});
+
+describe("close()", () => {
+  it("ends calls and loads with run-closed, frees every engine, and refuses what comes later", async () => {
+    const engine = plainModel({ hang: true });
+    let began = (): void => undefined;
+    const beginning = new Promise<void>((resolve) => {
+      began = resolve;
+    });
+    const { load, pool } = providerOf((name, { signal }) => {
+      if (name !== "slow") return engine.model;
+      began();
+      return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(new SpellError("run-aborted", "aborted"))));
+    });
+    const model = await load("quick");
+    const closed = { code: "run-closed" };
+    const running = expect(text(model.stream("a"))).rejects.toMatchObject(closed);
+    const waiting = expect(text(model.stream("b"))).rejects.toMatchObject(closed);
+    const loading = expect(load("slow")).rejects.toMatchObject(closed);
+    await beginning;
+    await pool.close();
+    await Promise.all([running, waiting, loading]);
+    expect(engine.disposed()).toBe(1);
+    await expect(text(model.stream("c"))).rejects.toMatchObject(closed);
+    await expect(load("quick")).rejects.toMatchObject({ ...closed, message: "the spell was disposed" });
+    await pool.close();
+  });
+});
+
 describe("leaving", () => {
   it("the loop frees the turn", async () => {
     const { model } = plainModel();

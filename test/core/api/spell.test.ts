@@ -172,6 +172,21 @@ context_size = 333
     expect((await resolveConfig({ config: Object.create(null) }, memoryPlatform())).source).toBe("object");
   });
 
+  it("disposing it ends its models and refuses further ones; questions are still answered", async () => {
+    const { spell } = spellOf({});
+    const model = await spell.load("tiny-stories");
+    await spell.dispose();
+    await expect(textOf(model.stream("x"))).rejects.toMatchObject({ code: "run-closed" });
+    await expect(spell.load("tiny-stories")).rejects.toMatchObject({ code: "run-closed" });
+    await expect(spell.generate("tiny-stories", "x")).rejects.toMatchObject({ code: "run-closed" });
+    expect((await spell.models.info("tiny-stories")).id).toBe("tiny-stories");
+    await spell[Symbol.asyncDispose]();
+  });
+
+  it("a name that is unknown says which", async () => {
+    await expect(spellOf({}).spell.load("nowhere@candle")).rejects.toMatchObject({ code: "model-unknown", where: "nowhere" });
+  });
+
   it("creating it reads and checks nothing", () => {
     expect(() => spellOf({ config: "this is = no [toml" })).not.toThrow();
   });

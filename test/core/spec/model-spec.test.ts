@@ -55,7 +55,9 @@ describe("model spec", () => {
     expect(() => parseModelSpec("google/flan-t5-small", { providers: [] })).toThrow(
       expect.objectContaining({ code: "backend-unknown", actions: [{ kind: "pull", model: "hf:google/flan-t5-small" }] }),
     );
-    expect(() => parseModelSpec("google/flan-t5-small")).toThrow(expect.objectContaining({ code: "spec-syntax" }));
+    expect(() => parseModelSpec("google/flan-t5-small")).toThrow(
+      expect.objectContaining({ code: "spec-syntax", where: "google/flan-t5-small" }),
+    );
   });
 
   it.each([

@@ -48,16 +48,39 @@ describe("options that are none", () => {
   });
 });
 
+it("shows a wrong value as data: text in quotes", async () => {
+  const { spell } = open();
+  const wrong: readonly [string, unknown, string][] = [
+    ["contextSize", "x", '"x"'],
+    ["threads", 10n, "10"],
+    ["device", ["gpu"], '["gpu"]'],
+    ["batchSize", () => 1, "a function"],
+    ["quantization", 4, "4"],
+    ["draft", "f16", '"f16"'],
+    ["signal", "now", '"now"'],
+    ["pull", 1, "1"],
+  ];
+  for (const [where, value, got] of wrong)
+    await expect(spell.load("/models/a b.gguf", untyped({ [where]: value }))).rejects.toMatchObject({
+      code: "run-option",
+      where,
+      message: expect.stringMatching(new RegExp(`^${where}: expected .+, got ${got.replace(/[[\]]/g, "\\$&")}$`)),
+    });
+});
+
 describe("what is no prompt", () => {
   it.each([
     [undefined, "prompt: expected text, or messages"],
     [null, "got null"],
-    [5, "got number"],
+    [5, "got 5"],
     [[], "expected at least one"],
     [[{ role: "boss", content: "x" }], "messages[0]"],
     [[{ role: "user", content: [{ type: "image", data: "x" }] }], "messages[0].content[0]"],
     [[{ role: "user", content: [{ type: "text" }] }], "messages[0].content[0]"],
     [[{ role: "tool", content: "x" }], "messages[0]"],
+    [[{ role: "user", content: "x", nam: "Ann" }], "messages[0] has no key nam"],
+    [[{ role: "user", content: "x", contents: "y" }], "messages[0] has no key contents; did you mean content?"],
+    [[{ role: "user", content: [{ type: "text", text: "x", cache: true }] }], "messages[0].content[0] has no key cache"],
   ])("%j", async (prompt, text) => {
     const { spell } = open();
     const model = await spell.load("/models/a b.gguf");
@@ -84,6 +107,15 @@ describe("what is no model", () => {
   it.each([[5], [null], [{}], [["model.gguf"]], [() => "x"]])("%j", async (source) => {
     const { spell } = open();
     await expect(spell.load(untyped(source))).rejects.toMatchObject({ code: "run-option", where: "source" });
+  });
+
+  it("an empty list of files is shown as one", async () => {
+    const { spell } = open();
+    await expect(spell.load([])).rejects.toMatchObject({
+      code: "run-option",
+      where: "source",
+      message: "source: expected the name of a model, a path, an address, a File or Blob, or the files of a folder, got []",
+    });
   });
 
   it("takes the address of a local file, as import.meta.url makes it", async () => {

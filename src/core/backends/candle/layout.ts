@@ -4,6 +4,7 @@ import { type ByteSource, blobSource } from "../../formats/byte-source.ts";
 import { collectShards, parseShardName } from "../../gguf/shards.ts";
 import type { FoundFiles, Platform } from "../../platform.ts";
 import type { Seq2SeqVariant } from "../../spec/runtime.ts";
+import { wrongOption } from "../../text/check-call.ts";
 import type { FileSource } from "../backend.ts";
 import { asT5Variant, bundledModels, checkBundledVariant } from "./bundled.ts";
 
@@ -36,7 +37,7 @@ export async function filesOfBundled(platform: Platform, name: string, asked: st
 
 /** @throws SpellError model-unknown, model-layout, model-ambiguous */
 export async function filesOfPath(platform: Platform, path: string): Promise<ModelFiles> {
-  if (!platform.files.available) throw new SpellError("model-unknown", `${path} is a path, and ${platform.files.reason}`);
+  if (!platform.files.available) throw new SpellError("model-unknown", `${path} is a path, and ${platform.files.reason}`, { where: path });
   return { id: path, bundled: false, ...(await layoutOfPath(await platform.files.value.look(path))) };
 }
 
@@ -44,22 +45,19 @@ export async function filesOfPath(platform: Platform, path: string): Promise<Mod
 export async function filesOfBlobs(source: FileSource): Promise<ModelFiles> {
   const list = source instanceof Blob ? [source] : source;
   const wrong = Array.isArray(list) ? list.find((file) => !(file instanceof Blob)) : list;
-  if (wrong !== undefined || !Array.isArray(list)) throw noSource(wrong);
+  if (wrong !== undefined || !Array.isArray(list) || list.length === 0) {
+    const expected = "the name of a model, a path, an address, a File or Blob, or the files of a folder";
+    throw wrongOption("source", expected, wrong ?? list);
+  }
   const files = list.map((file: Blob) =>
     blobSource("name" in file && typeof file.name === "string" && file.name !== "" ? file.name : "model.gguf", file),
   );
-  const id = files.find(({ name }) => /\.(gguf|safetensors)$/i.test(name))?.name ?? files[0]?.name ?? "no file";
+  const id = files.find(({ name }) => /\.(gguf|safetensors)$/i.test(name))?.name ?? files[0]?.name ?? "";
   const [only] = files;
   // The type of a single file is decided by its content, not by its name: the gate says what it is.
   if (files.length === 1 && only !== undefined)
     return { id, bundled: false, kind: "gguf", files: await collectShards(only, async () => undefined) };
   return filesOfModel(id, files);
-}
-
-function noSource(got: unknown): SpellError {
-  const expected = "the name of a model, a path, an address, a File or Blob, or the files of a folder";
-  const what = got === null ? "null" : typeof got;
-  return new SpellError("run-option", `source: expected ${expected}; got ${what}`, { where: "source" });
 }
 
 /** One of the accepted layouts among files that lie together. T5 wins where both are complete; a named file wins over both. */

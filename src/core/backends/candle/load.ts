@@ -9,7 +9,6 @@ import { isModelSpec, type ModelSpec } from "../../spec/model-spec.ts";
 import type { Seq2SeqVariant } from "../../spec/runtime.ts";
 import { definedOnly } from "../../values.ts";
 import type { FileSource, FoundModelEntry, LoadOptions, OpenedModel } from "../backend.ts";
-import { checkLoadOptions } from "../load-options.ts";
 import { asT5Variant, variantsOfT5 } from "./bundled.ts";
 import type { CandleContext } from "./context.ts";
 import type { ModelFiles } from "./layout.ts";
@@ -17,9 +16,8 @@ import { locate } from "./locate.ts";
 import { contextLengthOf, type FoundModel, needsOf, readModel, runtimeFor } from "./read.ts";
 import type { LoadDefaults } from "./settings.ts";
 
-/** Finds the files of a model for the pool. @throws SpellError run-option, model-*, store-* */
+/** Finds the files of a model for the pool. @throws SpellError model-*, store-*; run-option for a variant the files do not have */
 export async function findModel(context: CandleContext, source: ModelSpec | FileSource, options: LoadOptions): Promise<FoundModelEntry> {
-  checkLoadOptions(options);
   const { signal, onProgress: _, ...given } = options;
   const located = await locate(context, source, signal);
   const files = { ...located, variant: variantOf(located, given.quantization) };
