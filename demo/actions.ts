@@ -56,12 +56,11 @@ function stepOf(action: SpellError["actions"][number], page: PageActions): NextS
   }
 }
 
-/** A page pulls from the catalogue and the net: no paths, no models of a server, no pattern of a name to fill in. */
+/** A page pulls from the catalogue and the net: no paths, no models of a server. */
 function isForPage(model: string): boolean {
   try {
     const spec = parseModelSpec(model);
-    const isPattern = spec.kind === "hf" && spec.owner === "OWNER";
-    return spec.kind !== "path" && !isPattern && (spec.backend ?? "candle") === "candle";
+    return spec.kind !== "path" && (spec.backend ?? "candle") === "candle";
   } catch {
     return false;
   }

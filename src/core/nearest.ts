@@ -1,10 +1,13 @@
 /** Finds the name that was probably meant. */
 
+/** Words that mean another one, however it is spelled. */
+const meanings: ReadonlyMap<string, string> = new Map([["gpu", "auto"]]);
+
 /** Longer words are not typing errors, and a comparison costs their length squared. */
 const longestWord = 40;
 
 /**
- * @returns the closest name of those that begin with the word or differ in at most a third of its letters (one letter in short words);
+ * @returns the name that means the same, else the closest of those that begin with the word or differ in at most a third of its letters (one letter in short words);
  * undefined if all are further away
  */
 export function nearest(word: string, names: Iterable<string>): string | undefined {
@@ -13,6 +16,7 @@ export function nearest(word: string, names: Iterable<string>): string | undefin
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(typed.length / 3)) + 0.5;
   for (const name of names) {
+    if (meanings.get(typed) === name) return name;
     // the lengths alone differ too much
     if (Math.abs(name.length - typed.length) >= bestDistance && !name.startsWith(typed)) continue;
     const distance = typed.length >= 3 && name.startsWith(typed) ? 0.5 : editDistance(typed, name.toLowerCase());

@@ -2,7 +2,7 @@
  * The road from a name to a backend: a name is parsed once, at the door, and routed by what is declared. Backends of declared providers are made here,
  * each with its first use.
  */
-import type { Backend, BackendHost } from "../backends/backend.ts";
+import type { Backend, BackendHost, NotFound } from "../backends/backend.ts";
 import { type BackendType, backendTypes } from "../backends/types.ts";
 import { nearestName, unknownModel } from "../backends/unknown-model.ts";
 import { isProfile } from "../config/profiles.ts";
@@ -104,13 +104,13 @@ export function createProviders(host: Omit<BackendHost, "isDeclared">): Provider
       if ((await own.claims(spec, "default")) === true) return own;
       throw unknownModel(spec.name, await host.catalogue());
     }
-    let reason: string | undefined;
+    let asked: NotFound | undefined;
     for (const name of usuals) {
       const claim = await (await backend(name)).claims(spec, "guess");
       if (claim === true) return backend(name);
-      if (claim !== false) ({ reason } = claim);
+      if (claim !== false) asked = claim;
     }
-    throw unknownModel(spec.name, await host.catalogue(), reason);
+    throw unknownModel(spec.name, await host.catalogue(), asked);
   };
 
   /** The model that is used where none is named: of the default provider, else of the first type that has one. */
@@ -119,9 +119,10 @@ export function createProviders(host: Omit<BackendHost, "isDeclared">): Provider
       const model = name === undefined ? undefined : providerOf(config, name)?.default_model;
       if (name !== undefined && model !== undefined) return { ...parse(model), backend: name };
     }
+    const hasOwn = providerOfType(config, "candle") !== undefined;
     throw new SpellError("usage-no-model", "no model was named, and the configuration has no default model", {
-      hint: "Name a model, or set default_model of a provider. The bundled model runs right away:",
-      actions: [{ kind: "run", model: "tiny-stories", profile: "candle" }],
+      hint: `Name a model, or set default_model of a provider. The bundled model runs right away${hasOwn ? "" : ", under another configuration"}:`,
+      actions: [{ kind: "run", model: "tiny-stories", profile: hasOwn ? undefined : "candle" }],
     });
   };
   const types = runnable.map((type) => ({ type: type.type, provider: usual(type), words: type.words }));

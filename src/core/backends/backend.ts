@@ -100,6 +100,12 @@ export interface OpenedModel {
   dispose(): Promise<void>;
 }
 
+/** A name that a server was asked for in vain. */
+export interface NotFound {
+  readonly reason: string;
+  readonly isServerThere: boolean;
+}
+
 export interface Backend {
   /** name of its provider */
   readonly name: string;
@@ -109,7 +115,7 @@ export interface Backend {
    * Whether a name that names no provider is a model of this one: `known` for certain, because this is the `default` provider, or as a `guess`.
    * @returns a reason where it was looked for in vain
    */
-  claims(spec: NameSpec, how: "known" | "default" | "guess"): Promise<boolean | { readonly reason: string }>;
+  claims(spec: NameSpec, how: "known" | "default" | "guess"): Promise<boolean | NotFound>;
   /** @throws SpellError model-not-installed, model-*, run-option */
   find(source: ModelSpec | FileSource, options: LoadOptions): Promise<FoundModelEntry>;
   status(): Promise<BackendStatus>;

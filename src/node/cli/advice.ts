@@ -36,7 +36,7 @@ function wordAction(action: Action, argv: readonly string[]): string {
     case "run": {
       const { model, profile, device, quantization } = action;
       const flags = ["-m", model, ...flag("quantization", quantization), ...flag("device", device)];
-      return `${line("llmspell", ...flag("p", profile), "generate", ...flags)} "${model.startsWith("tiny-stories") ? "Once upon a time" : "Hello"}"`;
+      return `${line("llmspell", ...sourceOf(argv, profile), "generate", ...flags)} "${model.startsWith("tiny-stories") ? "Once upon a time" : "Hello"}"`;
     }
     case "pull": {
       const { model, as, force, allowHost, profile } = action;
@@ -77,9 +77,9 @@ function wordAction(action: Action, argv: readonly string[]): string {
   }
 }
 
-/** Models are managed in the store, and with the servers, of the configuration that this run loaded. */
+/** Models run and are managed in the store, and with the servers, of the configuration that this run loaded. */
 function models(argv: readonly string[], profile: string | undefined, ...words: readonly string[]): string {
-  return line("llmspell", ...(profile === undefined ? sourceOf(argv) : ["-p", profile]), "model", ...words);
+  return line("llmspell", ...sourceOf(argv, profile), "model", ...words);
 }
 
 /** An option by its name in code, as words; nothing where it is not set. */
@@ -120,8 +120,9 @@ interface ValueFlag {
 const sourceFlags: ValueFlag = { alone: /^(-[pc]|--profile|--config)$/, joined: /^(-[pc].|--(profile|config)=)/ };
 const deviceFlag: ValueFlag = { alone: /^--device$/, joined: /^--device=/ };
 
-/** The flags of a command line that say what to load. */
-function sourceOf(argv: readonly string[]): readonly string[] {
+/** The flags of a command line that say what to load, or others instead. */
+function sourceOf(argv: readonly string[], profile?: string): readonly string[] {
+  if (profile !== undefined) return flag("p", profile);
   const [flags] = atDashes(argv);
   return flags.filter((word, i) => isPartOf(sourceFlags, word, flags[i - 1]));
 }

@@ -62,7 +62,7 @@ function unusable(device: Device, found: readonly FoundDevice[], checks: readonl
   const tried = found.flatMap(({ attempts }) => attempts.map(({ attempt }) => attempt));
   const wrong = tried.find(isWrong);
   const why = wrong ?? tried[0];
-  const reason = why === undefined ? "not found" : why.reason === "package-missing" ? "a package is missing" : (why.hint ?? why.reason);
+  const reason = why === undefined ? "not found" : why.reason === "package-missing" ? missing : (why.hint ?? why.reason);
   const installs = installsOf(tried);
   return new SpellError(wrong === undefined ? "device-unavailable" : "device-self-test", `${device} cannot be used here: ${reason}`, {
     where: "--device",
@@ -71,6 +71,9 @@ function unusable(device: Device, found: readonly FoundDevice[], checks: readonl
     details: { tried, checks },
   });
 }
+
+/** Which one, the line that installs it says: it need not be the runtime. */
+const missing = "a package is missing";
 
 function isWrong({ reason }: DeviceAttempt): boolean {
   return reason === "self-test-failed" || reason === "missing-kernel";
@@ -147,7 +150,7 @@ function describeAttempt({ ok, reason, hint, runtime, selfTestMs }: DeviceAttemp
   const through = runtime === undefined ? "" : ` through ${runtime}`;
   const took = selfTestMs === undefined ? "" : `, self-test ${formatMs(selfTestMs)}`;
   if (ok) return `${hint ?? "ok"}${through}${took}`;
-  if (reason === "package-missing") return `a package is missing${runtime === undefined ? "" : ` (${runtime})`}`;
+  if (reason === "package-missing") return missing;
   if (reason === "software-adapter") return `${hint ?? ""}${through}${took}: a software adapter, used only by name`;
   return `${hint ?? reason}${through}`;
 }

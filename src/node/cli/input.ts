@@ -1,6 +1,7 @@
 /** What comes in on standard input: a prompt for `generate`, lines for `chat`. Bounded, and UTF-8 or an error. */
 import { SpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
+import { shell } from "./advice.ts";
 import { defaultModel } from "./commands.ts";
 import { whenAborted } from "./interrupt.ts";
 import type { Screen } from "./render.ts";
@@ -43,7 +44,7 @@ export async function readPrompt(
 function noPrompt(): SpellError {
   return new SpellError("usage-no-prompt", "no prompt was given", {
     hint: "Give it as an operand, or pipe text to standard input:",
-    actions: [{ kind: "run", model: defaultModel }],
+    actions: shell(`llmspell generate -m ${defaultModel} "Once upon a time"`),
   });
 }
 

@@ -4,6 +4,7 @@ import { basename, dirname, join } from "node:path";
 import type { LoadOptions } from "../../core/backends/backend.ts";
 import { candleSettings } from "../../core/backends/candle/settings.ts";
 import type { PullOffer } from "../../core/backends/models.ts";
+import { isFileName } from "../../core/backends/unknown-model.ts";
 import { providerOfType } from "../../core/config/providers.ts";
 import { SpellError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
@@ -124,10 +125,11 @@ export function explain(error: unknown, spec: string, kind: "run" | "info" = "ru
     return error.with({ actions: [...actions, { kind: "use-option", name: "pull", value: true }] });
   if ((code === "spec-syntax" || code === "model-unknown") && spec !== "" && !/^[./~\\]/.test(spec) && existsSync(spec))
     return error.with({ hint: "A path begins with ./", actions: [{ kind, model: `./${spec}` }], where: spec });
-  if (code === "model-unknown" && /^[./~\\]/.test(spec)) {
-    const there = modelsBeside(spec);
-    if (there.length > 0)
-      return error.with({ hint: "Models there:", actions: there.map((model) => ({ kind, model })), where: where ?? spec });
+  const isPath = /^[./~\\]/.test(spec);
+  if (code === "model-unknown" && (isPath || isFileName(spec))) {
+    const there = modelsBeside(isPath ? spec : `./${spec}`);
+    const found = there.length === 0 ? {} : { hint: "Models there:", actions: there.map((model) => ({ kind, model })) };
+    return error.with({ message: isPath ? message : `no file ${spec} in this folder`, ...found, where: where ?? spec });
   }
   if (code.startsWith("device-") && kind === "run") return error.with({ actions: [...actions, { kind, model: spec, device: "cpu" }] });
   if (code === "run-context") {

@@ -37,7 +37,13 @@ describe("which provider answers", () => {
     expect(await route(profile("candle"), undefined)).toEqual(["candle", "tinyllama"]);
     const box = '[providers]\ndefault_provider = "box"\n[providers.box]\nprovider_type = "candle"\ndefault_model = "./m.gguf"\n';
     expect(await route(text(box), undefined)).toEqual(["box", "./m.gguf"]);
-    await expect(route(profile("minimal"), undefined)).rejects.toMatchObject({ code: "usage-no-model", exitCode: 2 });
+    await expect(route(profile("minimal"), undefined)).rejects.toMatchObject({
+      code: "usage-no-model",
+      exitCode: 2,
+      actions: [{ kind: "run", model: "tiny-stories", profile: "candle" }],
+    });
+    const error = await route(text("[providers.candle]\n"), undefined).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "usage-no-model", actions: [{ kind: "run", model: "tiny-stories", profile: undefined }] });
   });
 
   it.each(["x@candle", "x@local", "candle/x", "local/x", "x@CANDLE"])("%s is the embedded engine's x", async (spec) => {
@@ -72,14 +78,20 @@ describe("which provider answers", () => {
 
     it("is Ollama's where a server answers and has it; else unknown, with the nearest name and why", async () => {
       expect(await route(defaults, "own:1b", server(["own:1b"]))).toEqual(["ollama", "own:1b"]);
-      await expect(route(defaults, "own:2b", server(["own:1b"]))).rejects.toMatchObject({ code: "model-unknown" });
+      await expect(route(defaults, "own:2b", server(["own:1b"]))).rejects.toMatchObject({
+        code: "model-unknown",
+        actions: expect.arrayContaining([{ kind: "pull", model: "own@ollama" }]),
+      });
       await expect(route(defaults, "tinylama", server([]))).rejects.toMatchObject({
         code: "model-unknown",
         message: expect.stringContaining("did you mean tinyllama?"),
         details: { nearest: "tinyllama" },
       });
       const none: Partial<Platform> = { looksForServers: true, fetch: () => Promise.reject(new TypeError("refused")) };
-      await expect(route(defaults, "nope", none)).rejects.toMatchObject({ message: expect.stringContaining("no Ollama server") });
+      await expect(route(defaults, "nope", none)).rejects.toMatchObject({
+        message: expect.stringContaining("no Ollama server"),
+        actions: [{ kind: "available" }, { kind: "help-names" }], // no model of a server that is not there, and no pattern to fill in
+      });
     });
 
     it("is unknown at once where a server does not answer within 300 ms", async () => {
@@ -104,7 +116,11 @@ describe("which provider answers", () => {
 
     it("is a slip of a path where it ends like a file, and no server is asked for it", async () => {
       const asked: string[] = [];
-      await expect(route(defaults, "model.gguf", server(["model.gguf:latest"], asked))).rejects.toMatchObject({ code: "model-unknown" });
+      await expect(route(defaults, "model.gguf", server(["model.gguf:latest"], asked))).rejects.toMatchObject({
+        code: "model-unknown",
+        hint: expect.stringContaining("./"),
+        actions: [{ kind: "list" }],
+      });
       expect(asked).toEqual([]);
     });
   });

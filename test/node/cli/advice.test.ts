@@ -10,10 +10,10 @@ const unavailable = new SpellError("device-unavailable", "cuda is not there", {
 /** A value for every kind: a new one does not compile until it stands here. */
 const words: { readonly [K in Action["kind"]]: readonly (readonly [Omit<Extract<Action, { kind: K }>, "kind">, string])[] } = {
   run: [
-    [{ model: "tinyllama" }, 'llmspell generate -m tinyllama "Hello"'],
-    [{ model: "./a b.gguf", device: "cpu" }, 'llmspell generate -m "./a b.gguf" --device cpu "Hello"'],
+    [{ model: "tinyllama" }, 'llmspell -c my.toml generate -m tinyllama "Hello"'],
+    [{ model: "./a b.gguf", device: "cpu" }, 'llmspell -c my.toml generate -m "./a b.gguf" --device cpu "Hello"'],
     [{ model: "tiny-stories", profile: "candle" }, 'llmspell -p candle generate -m tiny-stories "Once upon a time"'],
-    [{ model: "./t5", quantization: "q4" }, 'llmspell generate -m ./t5 --quantization q4 "Hello"'],
+    [{ model: "./t5", quantization: "q4" }, 'llmspell -c my.toml generate -m ./t5 --quantization q4 "Hello"'],
   ],
   pull: [
     [{ model: "x@candle" }, "llmspell -c my.toml model pull x@candle"],

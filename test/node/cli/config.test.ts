@@ -144,7 +144,7 @@ broken.toml:2:1: providers.candle.temprature: unknown key; did you mean temperat
   2 | temprature = 1
     | ^^^^^^^^^^
 
-broken.toml:3:10: providers.candle.device: expected auto, webgpu, metal, vulkan, cuda, cpu, wasm, got "gpu"; did you mean cpu?
+broken.toml:3:10: providers.candle.device: expected auto, webgpu, metal, vulkan, cuda, cpu, wasm, got "gpu"; did you mean auto?
   3 | device = "gpu"
     |          ^^^^^
 Correct or remove the key; names of your own begin with x-

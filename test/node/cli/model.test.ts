@@ -57,7 +57,9 @@ describe("model commands", () => {
     expect(await json("model", "remove", "mine", "--yes")).toMatchObject({
       removed: [{ model_id: "hf:owner/gguf:Q8_0", freed_bytes: gguf.length, kept_files: [] }],
     });
-    expect((await run(["model", "remove", "tiny-stories", "-y"])).stderr).toContain("[model-bundled]");
+    expect((await run(["model", "remove", "tiny-stories", "-y"])).stderr).toBe(
+      "Error: tiny-stories cannot be removed\nIt is part of the package.\n[model-bundled]\n",
+    );
   });
 
   it("pull in JSON is one document and no progress; --dry-run says what would come", async () => {

@@ -13,7 +13,7 @@ import { findForeign, foreignSources, lookForeign } from "./foreign.ts";
 
 export async function remove(context: CandleContext, spec: ModelSpec): Promise<RemoveResult> {
   if (spec.kind === "name" && bundledModels.has(spec.name.toLowerCase())) {
-    throw new SpellError("model-bundled", `${spec.name} is part of the package and cannot be removed`);
+    throw new SpellError("model-bundled", `${spec.name} cannot be removed`);
   }
   if (spec.kind === "path") {
     const message = `${spec.path} is your own file, not in ${context.platform.store.place}; it is never deleted here`;

@@ -5,6 +5,7 @@ import { isModelSpec, type ModelSpec, printModelSpec } from "../../spec/model-sp
 import type { Backend, BackendHost, FileSource } from "../backend.ts";
 import { type AvailableModel, type ModelInfo, type ModelRecord, passes } from "../models.ts";
 import { createPullProgress } from "../pull-progress.ts";
+import { isFileName } from "../unknown-model.ts";
 import { createOllamaClient, type Json, numberOf, type OllamaClient, objects, textOf, timeOf } from "./client.ts";
 import { architectureOf, contextOf, openOllamaModel } from "./model.ts";
 import { ollamaSettings } from "./settings.ts";
@@ -30,12 +31,13 @@ export function createOllama({ config, network, platform, isDeclared }: BackendH
     calls: settings.calls,
     async claims(spec, how) {
       // a file named without ./ is no business of a server
-      if (how === "known" || /\.(gguf|safetensors|onnx)$/i.test(spec.name)) return false;
+      if (how === "known" || isFileName(spec.name)) return false;
       if (how === "default" || isDeclared(provider)) return true;
       if (platform.looksForServers !== true) return false;
       const models = await list(AbortSignal.timeout(glanceMs)).catch(() => undefined);
-      if (models === undefined) return { reason: `no Ollama server was found at ${client.url}` };
-      return models.some((model) => nameIn(model) === nameOf(spec)) || { reason: `the Ollama server at ${client.url} does not have it` };
+      if (models === undefined) return { reason: `no Ollama server was found at ${client.url}`, isServerThere: false };
+      if (models.some((model) => nameIn(model) === nameOf(spec))) return true;
+      return { reason: `the Ollama server at ${client.url} does not have it`, isServerThere: true };
     },
     async find(source, { contextSize = settings.contextSize, threads = 0 }) {
       const name = nameOf(source);

@@ -24,6 +24,8 @@ describe("doctor", () => {
     const outcome = await cli(["doctor", "--device", "vulkan"]);
     expect(outcome).toMatchObject({ status: 4, stderr: expect.stringContaining("[device-unavailable]") });
     expect(outcome.stderr).toContain("  npm install @node-llama-cpp/");
+    // the line that installs it names the package; the runtime is another one, and is here
+    expect(outcome.stdout).toMatch(/^skip +devices +vulkan +a package is missing \(npm install @node-llama-cpp\//m);
     expect(outcome.stderr).toContain("  llmspell doctor --device cpu");
   });
 

@@ -39,6 +39,14 @@ describe("generate", () => {
   it.each([
     ["a missing file", ["-m", "./modle.gguf"], 3, "model-unknown", "  llmspell generate -m ./model.gguf "],
     ["a path without ./", ["-m", "model.gguf"], 3, "model-unknown", "  llmspell generate -m ./model.gguf "],
+    [
+      "a file that is not here",
+      ["-m", "modl.gguf"],
+      3,
+      "model-unknown",
+      "no file modl.gguf in this folder\nModels there:\n  llmspell generate -m ./model.gguf ",
+    ],
+    ["a file like none here", ["-m", "xyzxyzxyzxyz.gguf"], 3, "model-unknown", "  llmspell generate -m ./"],
     ["a name that only a server may know", ["-m", "nope"], 5, "ollama-unreachable", "  ollama serve"],
     ["a slip in a name", ["-m", "tinylama"], 5, "ollama-unreachable", "Did you mean tinyllama?"],
     ["a model that is not here", ["-m", "tinyllama"], 3, "model-not-installed", "  llmspell generate -m tinyllama Hello --pull"],
