@@ -116,10 +116,6 @@ export function nameQuantization(metadata: Metadata, tensors: readonly GgufTenso
   return (most === undefined ? undefined : ggmlTypes.get(most[0])?.name) ?? "unknown";
 }
 
-export function largestTensor(tensors: readonly GgufTensor[]): number {
-  return tensors.reduce((most, { bytes }) => Math.max(most, bytes), 0);
-}
-
 /** Numbers in all tensors together. */
 export function countParameters(tensors: readonly GgufTensor[]): number {
   let count = 0;

@@ -88,19 +88,15 @@ export class HeaderWindow {
   }
 
   uint32(): number {
-    this.require(4);
-    const value = this.view.getUint32(this.position - this.base, true);
-    this.position += 4;
-    return value;
+    const { view, at } = this.fixed(4);
+    return view.getUint32(at, true);
   }
 
   /** @returns undefined above 2^53 − 1; lastUint64 tells the number then */
   uint64(): number | undefined {
-    this.require(8);
-    const at = this.position - this.base;
-    const low = this.view.getUint32(at, true);
-    const high = this.view.getUint32(at + 4, true);
-    this.position += 8;
+    const { view, at } = this.fixed(8);
+    const low = view.getUint32(at, true);
+    const high = view.getUint32(at + 4, true);
     // 21 bits above the lower 32 make 53: exact in a double
     return high < 0x20_0000 ? high * 0x1_0000_0000 + low : undefined;
   }
@@ -112,9 +108,7 @@ export class HeaderWindow {
 
   /** A view of the window: valid until the next attempt. */
   take(count: number): Uint8Array {
-    this.require(count);
-    const at = this.position - this.base;
-    this.position += count;
+    const { at } = this.fixed(count);
     return this.bytes.subarray(at, at + count);
   }
 

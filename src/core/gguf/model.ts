@@ -1,6 +1,6 @@
 /** LanguageModel over a GgufRuntime: how a decoder's prompt is written and which options count. The gate has accepted the files before. */
 import { SpellError } from "../errors.ts";
-import { type ByteSource, totalSize } from "../formats/byte-source.ts";
+import type { ByteSource } from "../formats/byte-source.ts";
 import type { Platform } from "../platform.ts";
 import type { GgufOpenOptions, GgufRuntime } from "../spec/runtime.ts";
 import { type HandleModel, openHandleModel, randomSeed } from "../text/handle-model.ts";
@@ -26,17 +26,16 @@ export async function openGgufModel(
   options: GgufOpenOptions,
 ): Promise<HandleModel> {
   const writePrompt = createPromptWriter(facts, platform.isolate);
-  const { onProgress: _, signal: __, ...again } = options;
   return openHandleModel({
     id,
     architecture: facts.architecture,
-    sizeBytes: totalSize(files),
+    files,
+    runtime,
+    options,
     hasChatTemplate: facts.chatTemplate !== undefined,
     isSeq2Seq: false,
     notes: facts.notes,
     now: platform.now,
-    device: options.device,
-    open: ({ isFirst, ...choice }) => runtime.open(files, isFirst ? options : { ...again, ...choice }),
     resolve: (call) => resolveDecoderParameters(call, facts.samplingDefaults, randomSeed),
     async write(prompt, call) {
       const written = await writePrompt(prompt, call);

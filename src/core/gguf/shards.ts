@@ -5,7 +5,7 @@ import { formatCount } from "../formats/format-count.ts";
 import { limits } from "../limits.ts";
 import { ggufError, quote } from "./defect.ts";
 import type { GgufHeader } from "./header.ts";
-import { metadataOf } from "./metadata.ts";
+import { Metadata } from "./metadata.ts";
 
 export interface ShardName {
   readonly prefix: string;
@@ -67,7 +67,7 @@ export function checkParts(files: readonly ByteSource[], headers: readonly GgufH
     const file = files[i];
     if (file === undefined) return;
     const fail = (message: string): SpellError => ggufError("gguf-shard", file, message);
-    const metadata = metadataOf(file, header);
+    const metadata = new Metadata(file, header);
     const split = (key: string): number | undefined =>
       metadata.integer(`split.${key}`, { min: 0, max: limits.ggufTensors * limits.ggufShards }, "gguf-shard");
     const count = split("count") ?? 0;

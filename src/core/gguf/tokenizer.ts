@@ -2,7 +2,7 @@
  * The tokenizer inside a GGUF file: checked for what crashes engines, and the few facts that prompts need.
  * It does not tokenize; the runtime does. Engines read these arrays without checking type or length, so both are checked here.
  */
-import type { ErrorCode, SpellError } from "../errors.ts";
+import type { ErrorCode } from "../errors.ts";
 import { formatCount } from "../formats/format-count.ts";
 import { limits } from "../limits.ts";
 import { quote } from "./defect.ts";
@@ -18,12 +18,14 @@ export interface SpecialToken {
 
 export interface TokenizerFacts {
   readonly vocabSize: number;
+  /** As the file says; for a SentencePiece vocabulary that does not say, the ids engines take. */
   readonly bos?: SpecialToken | undefined;
   readonly eos?: SpecialToken | undefined;
-  /** only when the file says */
+  /** Only when the file says. */
   readonly addBos?: boolean | undefined;
-  /** texts that a runtime reads as control tokens where they stand in a prompt */
+  /** Texts that a runtime reads as control tokens where they stand in a prompt. */
   readonly controlTokens: readonly string[];
+  /** Harmless oddities, in sentences: trailing bytes, unusable recommendations. */
   readonly notes: readonly string[];
 }
 
@@ -55,8 +57,8 @@ export function readTokenizer(metadata: Metadata): TokenizerFacts {
   const model = readModel(metadata);
   const vocabulary = readTokens(metadata);
   const { tokens } = vocabulary;
-  readScores(metadata, tokens.length);
-  const types = readTypes(metadata, tokens.length);
+  readPerToken(metadata, "tokenizer.ggml.scores", ["float32"], tokens.length);
+  const types = readPerToken(metadata, "tokenizer.ggml.token_type", ["int32", "uint32"], tokens.length);
   readOthers(metadata, model);
 
   const special = (key: string, fallback: number | undefined): SpecialToken | undefined => {
@@ -69,15 +71,12 @@ export function readTokenizer(metadata: Metadata): TokenizerFacts {
   };
   // Engines take 1 and 2 for a SentencePiece vocabulary that does not say.
   const sentencePiece = model === "llama" && tokens.length > 2;
-  const bos = special("tokenizer.ggml.bos_token_id", sentencePiece ? 1 : undefined);
-  const eos = special("tokenizer.ggml.eos_token_id", sentencePiece ? 2 : undefined);
-  const addBos = metadata.truth("tokenizer.ggml.add_bos_token", code);
   return {
     vocabSize: tokens.length,
-    bos,
-    eos,
-    addBos,
-    controlTokens: listControlTokens(metadata, vocabulary, types),
+    bos: special("tokenizer.ggml.bos_token_id", sentencePiece ? 1 : undefined),
+    eos: special("tokenizer.ggml.eos_token_id", sentencePiece ? 2 : undefined),
+    addBos: metadata.truth("tokenizer.ggml.add_bos_token", code),
+    controlTokens: listControlTokens(metadata, vocabulary, types?.values as Int32Array | Uint32Array | undefined),
     notes: findStrayIds(metadata, tokens.length),
   };
 }
@@ -101,11 +100,10 @@ interface Vocabulary {
  */
 function readTokens(metadata: Metadata): Vocabulary {
   const key = "tokenizer.ggml.tokens";
-  const tokens = metadata.array(key, code);
+  const tokens = arrayOf(metadata, key, ["string"]) as GgufStringArray | undefined;
   if (tokens === undefined || tokens.length === 0) {
     throw metadata.error(key, `expected at least one token; ${tokens === undefined ? "the key is missing" : "got none"}`, code);
   }
-  if (tokens.type !== "string") throw wrongElement(metadata, key, "strings", tokens);
   if (tokens.length > limits.ggufVocabulary) {
     throw metadata.error(key, `expected at most ${formatCount(limits.ggufVocabulary)} tokens, got ${formatCount(tokens.length)}`, code);
   }
@@ -133,34 +131,30 @@ function listControlTokens(metadata: Metadata, { tokens, index }: Vocabulary, ty
   return Array.from(control);
 }
 
-function readScores(metadata: Metadata, count: number): void {
-  const key = "tokenizer.ggml.scores";
-  const array = metadata.array(key, code);
-  if (array === undefined) return;
-  if (array.type !== "float32") throw wrongElement(metadata, key, "float32", array);
-  requireLength(metadata, key, array, count);
+/** An array with one entry for each token, where the file has it. */
+function readPerToken(metadata: Metadata, key: string, types: readonly [string, ...string[]], count: number): GgufArray | undefined {
+  const array = arrayOf(metadata, key, types);
+  if (array === undefined || array.length >= count) return array;
+  const got = formatCount(array.length);
+  throw metadata.error(key, `expected one entry for each of ${formatCount(count)} tokens, got ${got}`, code);
 }
 
-function readTypes(metadata: Metadata, count: number): ArrayLike<number> | undefined {
-  const key = "tokenizer.ggml.token_type";
+/** An array of one of these types, where the file has it. The first type is the one named where it has another. */
+function arrayOf(metadata: Metadata, key: string, types: readonly [string, ...string[]]): GgufArray | undefined {
   const array = metadata.array(key, code);
-  if (array === undefined) return undefined;
-  if (array.type !== "int32" && array.type !== "uint32") throw wrongElement(metadata, key, "int32", array);
-  requireLength(metadata, key, array, count);
-  return array.values as Int32Array | Uint32Array;
+  if (array === undefined || types.includes(array.type)) return array;
+  const named = types[0] === "string" ? "strings" : types[0];
+  throw metadata.error(key, `expected an array of ${named}, got one of ${array.type}`, code);
 }
 
 /** Keys whose type an engine takes for granted. */
 function readOthers(metadata: Metadata, model: string): void {
   metadata.text("tokenizer.ggml.pre", code);
   metadata.text("tokenizer.chat_template", code);
-  const merges = metadata.array("tokenizer.ggml.merges", code);
-  if (merges !== undefined && merges.type !== "string") throw wrongElement(metadata, "tokenizer.ggml.merges", "strings", merges);
+  const merges = arrayOf(metadata, "tokenizer.ggml.merges", ["string"]);
   if (model === "gpt2" && merges === undefined)
     throw metadata.error("tokenizer.ggml.merges", "gpt2 needs merges; the key is missing", code);
-  const charsmap = metadata.array("tokenizer.ggml.precompiled_charsmap", code);
-  if (charsmap !== undefined && charsmap.type !== "uint8" && charsmap.type !== "int8")
-    throw wrongElement(metadata, "tokenizer.ggml.precompiled_charsmap", "uint8", charsmap);
+  arrayOf(metadata, "tokenizer.ggml.precompiled_charsmap", ["uint8", "int8"]);
 }
 
 /**
@@ -175,13 +169,4 @@ function findStrayIds(metadata: Metadata, count: number): readonly string[] {
     if (id === undefined || id === -1 || id === 0xffff_ffff || (id >= 0 && id < count)) return [];
     return [`${metadata.source.name}: ${key} is ${formatCount(id)}, outside the vocabulary; it is not used`];
   });
-}
-
-function requireLength(metadata: Metadata, key: string, array: GgufArray, count: number): void {
-  const got = formatCount(array.length);
-  if (array.length < count) throw metadata.error(key, `expected one entry for each of ${formatCount(count)} tokens, got ${got}`, code);
-}
-
-function wrongElement(metadata: Metadata, key: string, expected: string, array: GgufArray): SpellError {
-  return metadata.error(key, `expected an array of ${expected}, got one of ${array.type}`, code);
 }

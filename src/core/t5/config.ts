@@ -4,6 +4,7 @@ import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { limits } from "../limits.ts";
 import { readConfigJson } from "../text/config-json.ts";
+import type { ParameterDefaults } from "../text/parameters.ts";
 import { definedOnly } from "../values.ts";
 
 export interface T5Config {
@@ -31,22 +32,8 @@ export interface T5Config {
   readonly nPositions: number;
 }
 
-/** What generation_config.json recommends; absent = it says nothing. */
-export interface T5GenerationConfig {
-  readonly numBeams?: number | undefined;
-  readonly lengthPenalty?: number | undefined;
-  readonly noRepeatNgramSize?: number | undefined;
-  readonly numReturnSequences?: number | undefined;
-  readonly repetitionPenalty?: number | undefined;
-  readonly temperature?: number | undefined;
-  readonly topK?: number | undefined;
-  readonly topP?: number | undefined;
-  readonly minP?: number | undefined;
-  readonly doSample?: boolean | undefined;
-  /** tokens of the answer */
-  readonly maxNewTokens?: number | undefined;
-  /** decoder tokens, the start token included */
-  readonly maxLength?: number | undefined;
+/** What generation_config.json recommends; absent = it says nothing. Sampling counts only where the file asks for it. */
+export interface T5GenerationConfig extends ParameterDefaults {
   readonly minNewTokens?: number | undefined;
   /** ids never produced */
   readonly suppressTokens?: readonly number[] | undefined;
@@ -133,41 +120,33 @@ export async function readT5Configs(config: ByteSource, generation: ByteSource |
 }
 
 function readGeneration(fields: Fields, vocabSize: number): T5GenerationConfig {
-  const all = {
+  const repeatPenalty = fields.number("repetition_penalty", Number.MIN_VALUE, 2);
+  const temperature = fields.number("temperature", 0, 100) ?? 1;
+  const topK = fields.integer("top_k", 0, 100_000) ?? 50;
+  const topP = fields.number("top_p", Number.MIN_VALUE, 1) ?? 1;
+  const maxNewTokens = fields.integer("max_new_tokens", 1, 131_072);
+  // decoder tokens, the start token included
+  const maxLength = fields.integer("max_length", 1, 131_073);
+  return definedOnly({
     numBeams: fields.integer("num_beams", 1, 16),
     lengthPenalty: fields.number("length_penalty", -5, 5),
     noRepeatNgramSize: fields.integer("no_repeat_ngram_size", 0, 16),
     numReturnSequences: fields.integer("num_return_sequences", 1, 16),
-    repetitionPenalty: fields.number("repetition_penalty", Number.MIN_VALUE, 2),
-    temperature: fields.number("temperature", 0, 100),
-    topK: fields.integer("top_k", 0, 100_000),
-    topP: fields.number("top_p", Number.MIN_VALUE, 1),
+    repeatPenalty,
+    // the reference looks at all of the answer
+    repeatLastN: repeatPenalty === undefined ? undefined : -1,
+    ...(fields.boolean("do_sample") === true ? { temperature, topK, topP } : {}),
     minP: fields.number("min_p", 0, 1),
-    doSample: fields.boolean("do_sample"),
-    maxNewTokens: fields.integer("max_new_tokens", 1, 131_072),
-    maxLength: fields.integer("max_length", 1, 131_073),
+    maxTokens: maxNewTokens ?? (maxLength === undefined ? undefined : Math.max(1, maxLength - 1)),
     minNewTokens: fields.integer("min_new_tokens", 0, 131_072),
     suppressTokens: fields.ids("suppress_tokens", vocabSize),
-  };
-  return definedOnly(all);
+  });
 }
+
+type Fields = Awaited<ReturnType<typeof readFields>>;
 
 /** Fields of one file, each read with its type and range. null counts as absent, as the reference writes it. */
-interface Fields {
-  has(name: string): boolean;
-  raw(name: string): unknown;
-  integer(name: string, min: number, max: number): number | undefined;
-  needed(name: string, min: number, max: number): number;
-  number(name: string, min: number, max: number): number | undefined;
-  boolean(name: string): boolean | undefined;
-  /** one id, or a list of them; an empty list counts as absent */
-  ids(name: string, vocabSize: number): readonly number[] | undefined;
-  projection(): Pick<T5Config, "activation" | "isGated">;
-  checkArchitecture(): void;
-  wrong(name: string, wanted: string, got: unknown): SpellError;
-}
-
-async function readFields(source: ByteSource, signal: AbortSignal | undefined): Promise<Fields> {
+async function readFields(source: ByteSource, signal: AbortSignal | undefined) {
   const json = await readConfigJson(source, signal);
   const wrong = (name: string, wanted: string, got: unknown): SpellError =>
     new SpellError("model-config-field", `${source.name}: ${name}: expected ${wanted}, got ${String(JSON.stringify(got)).slice(0, 80)}`, {
@@ -184,21 +163,22 @@ async function readFields(source: ByteSource, signal: AbortSignal | undefined): 
   };
   const integer = (name: string, min: number, max: number): number | undefined => number(name, min, max, "an integer");
   return {
-    has: (name) => raw(name) !== undefined,
+    has: (name: string): boolean => raw(name) !== undefined,
     raw,
     integer,
-    needed(name, min, max) {
+    needed(name: string, min: number, max: number): number {
       const value = integer(name, min, max);
       if (value === undefined) throw wrong(name, `an integer, ${min} … ${max}`, null);
       return value;
     },
-    number: (name, min, max) => number(name, min, max),
-    boolean(name) {
+    number,
+    boolean(name: string): boolean | undefined {
       const value = raw(name);
       if (value !== undefined && typeof value !== "boolean") throw wrong(name, "true or false", value);
       return value;
     },
-    ids(name, vocabSize) {
+    /** one id, or a list of them; an empty list counts as absent */
+    ids(name: string, vocabSize: number): readonly number[] | undefined {
       const value = raw(name);
       if (value === undefined) return undefined;
       const list: readonly unknown[] = Array.isArray(value) ? value : [value];
@@ -207,7 +187,7 @@ async function readFields(source: ByteSource, signal: AbortSignal | undefined): 
       }
       return list.length === 0 ? undefined : (list as readonly number[]);
     },
-    projection() {
+    projection(): Pick<T5Config, "activation" | "isGated"> {
       const value = raw("feed_forward_proj") ?? "relu";
       const known: Readonly<Record<string, Pick<T5Config, "activation" | "isGated">>> = {
         relu: { activation: "relu", isGated: false },
@@ -219,7 +199,7 @@ async function readFields(source: ByteSource, signal: AbortSignal | undefined): 
       if (typeof value !== "string" || !Object.hasOwn(known, value)) throw wrong("feed_forward_proj", Object.keys(known).join(", "), value);
       return known[value] as Pick<T5Config, "activation" | "isGated">;
     },
-    checkArchitecture() {
+    checkArchitecture(): void {
       const type = raw("model_type");
       const classes = raw("architectures");
       const refuse = (got: string): SpellError =>

@@ -12,11 +12,11 @@ import { openTokenizer } from "../text/tokenizer.ts";
 import { searchBeams } from "./beam-search.ts";
 import { type BlockStore, openBlockFile } from "./block-file.ts";
 import { closeT5Session, DecoderState, type Encoded, encode, openT5Session, type T5Session } from "./decode.ts";
-import { acceptT5, findT5Files, t5Weights } from "./files.ts";
+import { acceptT5, findT5Files } from "./files.ts";
 import { createIdHandle, type IdEngine } from "./handle.ts";
 import { checkScores, searchTokens } from "./search.ts";
 import { searchMany } from "./search-many.ts";
-import type { T5Weights } from "./weights.ts";
+import { collectT5Weights, type T5Weights } from "./weights.ts";
 
 /** What the host adds: where to compute, and how to let messages through. */
 export interface T5Host {
@@ -48,17 +48,14 @@ export async function openT5(
   const facts = await acceptT5(found, signal);
   const progress = (share: number): void => options.onProgress?.(share);
   progress(0);
-  const tokenizer = await openTokenizer(found.tokenizer, {
-    embeddingRows: facts.config.vocabSize,
-    signal,
-  });
+  const tokenizer = await openTokenizer(found.tokenizer, { embeddingRows: facts.config.vocabSize, signal });
   progress(0.1);
   const { variant, draft } = options;
   const { reads16Bit, hasFastBlocks } = host.onnx;
   const weightsAs = async (form: Seq2SeqVariant): Promise<T5Weights> => {
     const isKept = form !== "f32" && hasFastBlocks && host.blocks !== undefined;
     const blocks = isKept ? await openBlockFile(host.blocks, facts, found.weights, form, signal) : undefined;
-    return t5Weights(facts, { variant: form, reads16Bit, hasFastBlocks, blocks });
+    return collectT5Weights(facts.tensors, facts.config, { variant: form, reads16Bit, hasFastBlocks, blocks });
   };
   const drafts = draft !== undefined && draft !== variant && hasFastBlocks;
   const session = await openT5Session(facts.config, await weightsAs(variant), host.onnx, {

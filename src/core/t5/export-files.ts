@@ -6,8 +6,8 @@ import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { readOnnxFile } from "../formats/onnx-file.ts";
 import type { Seq2SeqVariant } from "../spec/runtime.ts";
-import type { TokenizerFiles } from "../text/tokenizer.ts";
 import { readT5Configs, type T5Configs } from "./config.ts";
+import type { T5Files } from "./files.ts";
 
 /** Endings that exporters give to the forms of one graph; of several for one variant the first that is there is taken. */
 const endings: Readonly<Record<Seq2SeqVariant, readonly (readonly [ending: string, dtype: string])[]>> = {
@@ -34,10 +34,7 @@ export interface ExportForm {
   readonly decoder: ByteSource;
 }
 
-export interface ExportFiles {
-  readonly config: ByteSource;
-  readonly generation?: ByteSource | undefined;
-  readonly tokenizer: TokenizerFiles;
+export interface ExportFiles extends Pick<T5Files, "config" | "generation" | "tokenizer"> {
   /** at least one; the first is the default */
   readonly forms: readonly ExportForm[];
   /** every file by its name */
@@ -84,15 +81,8 @@ export function findExportFiles(files: readonly ByteSource[]): ExportFiles {
   }
   const model = byName.get("tokenizer.json");
   if (model === undefined) throw new SpellError("tokenizer-missing", "no tokenizer found; expected tokenizer.json beside config.json");
-  const settings = byName.get("tokenizer_config.json");
   const generation = byName.get("generation_config.json");
-  return {
-    config,
-    generation,
-    tokenizer: { model, config: settings },
-    forms,
-    byName,
-  };
+  return { config, generation, tokenizer: { model, config: byName.get("tokenizer_config.json") }, forms, byName };
 }
 
 /**
@@ -116,23 +106,15 @@ export async function acceptExport(files: ExportFiles, variant?: Seq2SeqVariant,
     [form.decoder, "encoder_hidden_states", "logits"],
   ] as const) {
     const { name } = graph;
+    const fail = (code: "onnx-parse" | "onnx-external", what: string): SpellError =>
+      new SpellError(code, `${name}: ${what}`, { where: name });
     const facts = await readOnnxFile(graph, (other) => files.byName.get(other), signal);
     if (!facts.inputs.includes(input) || !facts.outputs.includes(output)) {
-      throw new SpellError(
-        "onnx-parse",
-        `${name}: expected a graph from ${input} to ${output}, got ${list(facts.inputs)} to ${list(facts.outputs)}`,
-        {
-          where: name,
-        },
-      );
+      throw fail("onnx-parse", `expected a graph from ${input} to ${output}, got ${list(facts.inputs)} to ${list(facts.outputs)}`);
     }
     // The name under which transformers.js looks for them.
     const strange = facts.externalFiles.find((other) => other !== `${name}_data`);
-    if (strange !== undefined) {
-      throw new SpellError("onnx-external", `${name}: weights: expected them in ${name}_data, got ${JSON.stringify(strange)}`, {
-        where: name,
-      });
-    }
+    if (strange !== undefined) throw fail("onnx-external", `weights: expected them in ${name}_data, got ${JSON.stringify(strange)}`);
     externalFiles.set(name, facts.externalFiles);
     sizeBytes += graph.size + facts.externalFiles.reduce((sum, other) => sum + (files.byName.get(other)?.size ?? 0), 0);
   }

@@ -4,7 +4,7 @@ import type { ByteSource } from "../formats/byte-source.ts";
 import { readSafetensorsSet, type SafetensorsTensors } from "../formats/safetensors.ts";
 import type { TokenizerFiles } from "../text/tokenizer.ts";
 import { readT5Configs, type T5Configs } from "./config.ts";
-import { collectT5Weights, type T5Weights, type WeightForms } from "./weights.ts";
+import { findT5Tensors } from "./weights.ts";
 
 export interface T5Files {
   readonly config: ByteSource;
@@ -50,16 +50,12 @@ export function findT5Files(files: readonly ByteSource[]): T5Files {
       `no tokenizer found; expected tokenizer.json or spiece.model beside config.json, got ${shown}`,
     );
   }
-  const optional = <K extends string>(key: K, name: string): { readonly [P in K]?: ByteSource } => {
-    const file = byName.get(name);
-    return file === undefined ? {} : ({ [key]: file } as { readonly [P in K]: ByteSource });
-  };
   return {
     config,
-    ...optional("generation", "generation_config.json"),
+    generation: byName.get("generation_config.json"),
     weights,
-    ...optional("index", "model.safetensors.index.json"),
-    tokenizer: { model, ...optional("config", "tokenizer_config.json") },
+    index: byName.get("model.safetensors.index.json"),
+    tokenizer: { model, config: byName.get("tokenizer_config.json") },
   };
 }
 
@@ -70,7 +66,7 @@ export function findT5Files(files: readonly ByteSource[]): T5Files {
 export async function acceptT5(files: T5Files, signal?: AbortSignal): Promise<T5Facts> {
   const configs = await readT5Configs(files.config, files.generation, signal);
   const tensors = await readSafetensorsSet(files.weights, files.index, signal);
-  collectT5Weights(tensors, configs.config, { variant: "f32", reads16Bit: true, hasFastBlocks: true });
+  findT5Tensors(tensors, configs.config);
   const elements = new Map<string, number>();
   for (const { dtype, shape } of tensors.values()) {
     elements.set(dtype, (elements.get(dtype) ?? 0) + shape.reduce((product, length) => product * length, 1));
@@ -82,9 +78,4 @@ export async function acceptT5(files: T5Files, signal?: AbortSignal): Promise<T5
     parameterCount: [...elements.values()].reduce((sum, count) => sum + count, 0),
     dtype: most?.[0] ?? "F32",
   };
-}
-
-/** The tensors of accepted files, as the graphs take them. */
-export function t5Weights({ tensors, config }: T5Facts, forms: WeightForms): T5Weights {
-  return collectT5Weights(tensors, config, forms);
 }

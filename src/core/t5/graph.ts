@@ -135,19 +135,7 @@ function pair(make: (kind: "key" | "value", index: 0 | 1) => Value): Pair {
 }
 
 /** The pieces both sides are made of. */
-interface Layers {
-  range(from: Value, to: Value): Value;
-  length(x: Value, axis: number): Value;
-  distances(queries: Value, keys: Value): Value;
-  relativeBias(distance: Value, side: "encoder" | "decoder", bidirectional: boolean): Value;
-  paddingBias(mask: Value): Value;
-  norm(x: Value, name: string, output?: string): Value;
-  keyValue(x: Value, name: string, output?: (kind: "key" | "value") => string): Pair;
-  attention(x: Value, key: Value, value: Value, bias: Value, name: string): Value;
-  feedForward(x: Value, name: string): Value;
-}
-
-function layers(graph: OnnxGraphBuilder, config: T5Config, weights: T5Weights): Layers {
+function layers(graph: OnnxGraphBuilder, config: T5Config, weights: T5Weights) {
   const { numHeads, dKv } = config;
   const node = graph.node.bind(graph);
   const axes = (...list: readonly number[]): Value => graph.int64(list);
@@ -164,16 +152,17 @@ function layers(graph: OnnxGraphBuilder, config: T5Config, weights: T5Weights): 
 
   return {
     /** int64 from … to − 1 */
-    range: (from, to) => node("Range", [from, to, graph.int64([1], [])]),
+    range: (from: Value, to: Value): Value => node("Range", [from, to, graph.int64([1], [])]),
 
     /** int64 scalar */
-    length: (x, axis) => node("Gather", [node("Shape", [x]), graph.int64([axis], [])], { attributes: { axis: 0 } }),
+    length: (x: Value, axis: number): Value => node("Gather", [node("Shape", [x]), graph.int64([axis], [])], { attributes: { axis: 0 } }),
 
     /** positions of queries [T] and keys [S] → key minus query [T, S] */
-    distances: (queries, keys) => node("Sub", [node("Unsqueeze", [keys, axes(0)]), node("Unsqueeze", [queries, axes(1)])]),
+    distances: (queries: Value, keys: Value): Value =>
+      node("Sub", [node("Unsqueeze", [keys, axes(0)]), node("Unsqueeze", [queries, axes(1)])]),
 
     /** distance [T, S] → learned bias [1, H, T, S]. The first layer holds the table; all layers of a side share it. */
-    relativeBias(distance, side, bidirectional) {
+    relativeBias(distance: Value, side: "encoder" | "decoder", bidirectional: boolean): Value {
       const { relativeAttentionNumBuckets: buckets, relativeAttentionMaxDistance: max } = config;
       const clipped = node("Max", [node("Min", [distance, graph.int64([max], [])]), graph.int64([-max], [])]);
       const index = node("Add", [clipped, graph.int64([max], [])]); // [T, S], 0 … 2·max
@@ -184,23 +173,24 @@ function layers(graph: OnnxGraphBuilder, config: T5Config, weights: T5Weights): 
     },
 
     /** int64 [B, S] → f32 [B, 1, 1, S]: 0 for tokens, the lowest float for padding */
-    paddingBias(mask) {
+    paddingBias(mask: Value): Value {
       const padding = node("Sub", [graph.float(1), node("Cast", [mask], { attributes: { to: 1 } })]);
       return node("Unsqueeze", [node("Mul", [padding, graph.float(blocked)]), axes(1, 2)]);
     },
 
     /** Root mean square only: no mean is taken off, no bias added. [B, T, D] → [B, T, D] */
-    norm: (x, name, output) =>
+    norm: (x: Value, name: string, output?: string): Value =>
       node("SimplifiedLayerNormalization", [x, weights.value(graph, name)], {
         attributes: { axis: -1, epsilon: { float: config.layerNormEpsilon }, stash_type: 1 },
         output,
       }),
 
     /** x [B, T, D] → key and value [B, H, T, K] */
-    keyValue: (x, name, output) => pair((kind) => split(weights.linear(graph, x, `${name}.${kind.charAt(0)}.weight`), output?.(kind))),
+    keyValue: (x: Value, name: string, output?: (kind: "key" | "value") => string): Pair =>
+      pair((kind) => split(weights.linear(graph, x, `${name}.${kind.charAt(0)}.weight`), output?.(kind))),
 
     /** x [B, T, D], key and value [C, H, S, K], bias that broadcasts to [B, H, T, S] → [B, T, D]. T5 does not scale q · k. */
-    attention(x, key, value, bias, name) {
+    attention(x: Value, key: Value, value: Value, bias: Value, name: string): Value {
       const query = split(weights.linear(graph, x, `${name}.q.weight`)); // [B, H, T, K]
       const scores = node("MatMul", [query, node("Transpose", [key], { attributes: { perm: [0, 1, 3, 2] } })]); // [B, H, T, S]
       const share = node("Softmax", [node("Add", [scores, bias])], { attributes: { axis: -1 } });
@@ -210,7 +200,7 @@ function layers(graph: OnnxGraphBuilder, config: T5Config, weights: T5Weights): 
     },
 
     /** wo · act(wi · x), or gated: wo · (act(wi_0 · x) · (wi_1 · x)). [B, T, D] → [B, T, D] */
-    feedForward(x, name) {
+    feedForward(x: Value, name: string): Value {
       const act = (y: Value): Value => (config.activation === "relu" ? node("Relu", [y]) : geluNew(y));
       const inner = config.isGated
         ? node("Mul", [act(weights.linear(graph, x, `${name}.wi_0.weight`)), weights.linear(graph, x, `${name}.wi_1.weight`)])

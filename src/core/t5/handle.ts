@@ -2,7 +2,7 @@
  * Seq2SeqHandle over token ids: checks an input's length, turns text into ids and ids into text, and counts. What computes the ids is an IdEngine:
  * our own graphs (engine.ts), or an exported model's (src/engines/transformers).
  */
-import { abortedError, closedError, SpellError } from "../errors.ts";
+import { closedError, SpellError, throwIfAborted } from "../errors.ts";
 import type { Candidate, DeviceReport, ManyPiece, ModelPiece, Seq2SeqGenerateOptions, Seq2SeqHandle } from "../spec/runtime.ts";
 import type { BeamSampling, Sampling, TokenSampling } from "../spec/sampling.ts";
 import { createStopFilter } from "../text/stop-filter.ts";
@@ -75,7 +75,7 @@ export function createIdHandle({ engine, tokenizer, facts, device, inputLength, 
 
   async function* generate(prompt: string, options: Seq2SeqGenerateOptions): AsyncGenerator<ModelPiece, void, undefined> {
     if (!alive) throw closedError();
-    if (options.signal?.aborted === true) throw abortedError();
+    throwIfAborted(options.signal);
     const ids = encodePrompt(prompt);
     const started = now();
     const cachedTokens = (await engine.encode?.(ids)) ?? 0;
@@ -100,22 +100,13 @@ export function createIdHandle({ engine, tokenizer, facts, device, inputLength, 
       };
       return;
     }
-    const writer = createWriter(tokenizer, options.stop);
-    let completionTokens = 0;
-    let ended = false;
+    const answer = startAnswer(tokenizer, search, options.stop);
     for await (const id of engine.search(ids, { ...search, sampling: withoutBeams(sampling) })) {
-      if (completionTokens === 0 && engine.encode === undefined) decoding = now();
-      completionTokens += 1;
-      ended = search.endIds.has(id);
-      if (ended) break;
-      const text = writer.push(id);
-      if (text !== "") yield { type: "text", text };
-      if (writer.stopped) break;
+      if (answer.tokens === 0 && engine.encode === undefined) decoding = now();
+      yield* answer.push(id);
+      if (answer.finishReason !== undefined) break;
     }
-    const rest = writer.stopped ? "" : writer.finish();
-    if (rest !== "") yield { type: "text", text: rest };
-    const finishReason = ended || writer.stopped ? "stop" : "length";
-    yield { type: "end", finishReason, ...counts(), completionTokens };
+    yield* answer.end(counts());
   }
 
   async function* generateMany(
@@ -130,34 +121,18 @@ export function createIdHandle({ engine, tokenizer, facts, device, inputLength, 
       for (const [index, prompt] of prompts.entries()) for await (const piece of generate(prompt, options)) yield { index, piece };
       return;
     }
-    if (options.signal?.aborted === true) throw abortedError();
+    throwIfAborted(options.signal);
     const inputs = prompts.map(encodePrompt);
     const search = searchOptions(options, sampling);
     const started = now();
-    const answers = inputs.map(() => ({ writer: createWriter(tokenizer, options.stop), tokens: 0, ended: false }));
+    const answers = inputs.map(() => startAnswer(tokenizer, search, options.stop));
     for await (const { index, id } of searchMany(inputs, search)) {
       const answer = answers[index];
-      if (answer === undefined || answer.ended) continue;
-      answer.tokens += 1;
-      const isEnd = search.endIds.has(id);
-      const text = isEnd ? answer.writer.finish() : answer.writer.push(id);
-      if (text !== "") yield { index, piece: { type: "text", text } };
-      if (!isEnd && !answer.writer.stopped && answer.tokens < options.maxTokens) continue;
-      answer.ended = true;
-      const rest = isEnd || answer.writer.stopped ? "" : answer.writer.finish();
-      if (rest !== "") yield { index, piece: { type: "text", text: rest } };
-      yield {
-        index,
-        piece: {
-          type: "end",
-          finishReason: isEnd || answer.writer.stopped ? "stop" : "length",
-          promptTokens: inputs[index]?.length ?? 0,
-          cachedTokens: 0,
-          completionTokens: answer.tokens,
-          prefillMs: 0,
-          decodeMs: now() - started,
-        },
-      };
+      if (answer === undefined || answer.finishReason !== undefined) continue;
+      for (const piece of answer.push(id)) yield { index, piece };
+      if (answer.finishReason === undefined) continue;
+      const promptTokens = inputs[index]?.length ?? 0;
+      for (const piece of answer.end({ promptTokens, cachedTokens: 0, prefillMs: 0, decodeMs: now() - started })) yield { index, piece };
     }
   }
 
@@ -193,26 +168,38 @@ function withoutBeams(sampling: Sampling): TokenSampling {
   return sampling.kind === "beam" ? { kind: "greedy", seed: sampling.seed, penalties: sampling.penalties } : sampling;
 }
 
-/** Ids to text that is safe to show: whole characters, nothing of a stop string. */
-function createWriter(tokenizer: Tokenizer, stops: readonly string[]) {
+type End = Extract<ModelPiece, { type: "end" }>;
+
+/** One answer on its way: ids in, pieces out. A stop string ends it and may be in the pieces: core cuts it. */
+function startAnswer(tokenizer: Tokenizer, { endIds, maxTokens }: SearchOptions<Sampling>, stops: readonly string[]) {
   const decoder = tokenizer.createStreamDecoder();
   const filter = createStopFilter(stops);
-  let stopped = false;
-  const take = (text: string): string => {
-    const result = filter.push(text);
-    stopped = result.stopped;
-    return result.text;
-  };
+  let tokens = 0;
+  let finishReason: End["finishReason"] | undefined;
+  function* show(text: string): Generator<ModelPiece, void, undefined> {
+    if (filter.push(text).stopped) finishReason = "stop";
+    if (text !== "") yield { type: "text", text };
+  }
   return {
-    /** whether a stop string was met; push nothing more then */
-    get stopped() {
-      return stopped;
+    get tokens() {
+      return tokens;
     },
-    push: (id: number): string => take(decoder.push(id)),
+    /** set once the answer is complete; push nothing more then */
+    get finishReason() {
+      return finishReason;
+    },
+    *push(id: number): Generator<ModelPiece, void, undefined> {
+      tokens += 1;
+      if (endIds.has(id)) finishReason = "stop";
+      else {
+        if (tokens >= maxTokens) finishReason = "length";
+        yield* show(decoder.push(id));
+      }
+    },
     /** what is left once the model has ended */
-    finish(): string {
-      const text = take(decoder.flush());
-      return stopped ? text : text + filter.flush();
+    *end(counts: Omit<End, "type" | "finishReason" | "completionTokens">): Generator<ModelPiece, void, undefined> {
+      yield* show(decoder.flush());
+      yield { type: "end", finishReason: finishReason ?? "length", ...counts, completionTokens: tokens };
     },
   };
 }

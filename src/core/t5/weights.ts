@@ -22,8 +22,6 @@ const embeddingNames = ["shared.weight", "encoder.embed_tokens.weight", "decoder
 export interface T5Weights {
   /** Name of the tensor that makes logits: the model's own head, else the embedding. */
   readonly head: string;
-  /** bytes of all tensors the graphs use, as stored */
-  readonly bytes: number;
   /** A stored tensor as float32 value. Sixteen-bit ones are widened by the engine, once. */
   value(graph: OnnxGraphBuilder, name: string): Value;
   /** Rows of the embedding. ids: int64 [batch, length] → f32 [batch, length, dModel] */
@@ -102,7 +100,6 @@ export function collectT5Weights(
   };
   return {
     head: headOf(found),
-    bytes: [...found.values()].reduce((sum, { length }) => sum + length, 0),
     value,
     embed(graph, ids) {
       if (!reads16Bit) return graph.node("Gather", [value(graph, "shared.weight"), ids], { attributes: { axis: 0 } });
@@ -112,30 +109,25 @@ export function collectT5Weights(
     },
     linear(graph, x, name, output) {
       const tensor = get(name);
-      const named = output === undefined ? {} : { output };
-      if (variant !== "f32" && !hasFastBlocks) return columnLinear(graph, x, name, tensor, named);
+      if (variant !== "f32" && !hasFastBlocks) return columnLinear(graph, x, name, tensor, output);
       if (variant === "f32" || !dividesIntoBlocks(tensor)) {
         // One node that multiplies from the stored side: a Transpose of its own loads four times slower.
         const attributes = { transB: 1, alpha: { float: 1 } };
-        return graph.node("FusedMatMul", [x, value(graph, name)], { attributes, domain: "com.microsoft", ...named });
+        return graph.node("FusedMatMul", [x, value(graph, name)], { attributes, domain: "com.microsoft", output });
       }
-      return blockLinear(graph, x, name, tensor, variant, blocks, named);
+      return blockLinear(graph, x, name, tensor, variant, blocks, output);
     },
   };
 }
 
-/** The two tensors that stand for a weight in blocks. */
-export interface BlockTensors {
-  readonly bits: 4 | 8;
-  readonly values: Pick<PlannedTensor, "name" | "shape" | "length">;
-  readonly scales: Pick<PlannedTensor, "name" | "shape" | "length">;
-}
+type BlockTensor = Pick<PlannedTensor, "name" | "shape" | "length">;
 
+/** The two tensors that stand for a weight in blocks. */
 export function blockTensors(
   name: string,
   { shape: [rows = 0, columns = 0] }: Pick<FloatTensor, "shape">,
   variant: "q8" | "q4",
-): BlockTensors {
+): { readonly bits: 4 | 8; readonly values: BlockTensor; readonly scales: BlockTensor } {
   const bits = variant === "q4" ? 4 : 8;
   const blocks = columns / blockSize;
   return {
@@ -159,7 +151,7 @@ function blockLinear(
   tensor: FloatTensor,
   variant: "q8" | "q4",
   blocks: SafetensorsTensors | undefined,
-  named: { readonly output?: string | undefined },
+  output: string | undefined,
 ): Value {
   const [rows = 0, columns = 0] = tensor.shape;
   const { bits, ...parts } = blockTensors(name, tensor, variant);
@@ -171,42 +163,25 @@ function blockLinear(
   };
   const values = graph.weight({ ...parts.values, type: "uint8", ...from("values") });
   const scales = graph.weight({ ...parts.scales, type: "float32", ...from("scales") });
-  return graph.node("MatMulNBits", [x, values, scales], {
-    // Level 4 multiplies in 8-bit integers; the exact level is twenty times slower for 8 bits on processors.
-    attributes: { K: columns, N: rows, bits, block_size: blockSize, accuracy_level: 4 },
-    domain: "com.microsoft",
-    ...named,
-  });
+  // Level 4 multiplies in 8-bit integers; the exact level is twenty times slower for 8 bits on processors.
+  const attributes = { K: columns, N: rows, bits, block_size: blockSize, accuracy_level: 4 };
+  return graph.node("MatMulNBits", [x, values, scales], { attributes, domain: "com.microsoft", output });
 }
 
 /** DynamicQuantizeMatMul: 8-bit integers with one scale for each output; what goes in is quantised while it runs. */
-function columnLinear(
-  graph: OnnxGraphBuilder,
-  x: Value,
-  name: string,
-  tensor: FloatTensor,
-  named: { readonly output?: string | undefined },
-): Value {
+function columnLinear(graph: OnnxGraphBuilder, x: Value, name: string, tensor: FloatTensor, output: string | undefined): Value {
   const [rows = 0, columns = 0] = tensor.shape;
-  const make = once(async () => {
-    const { values, scales } = quantizeColumns(await readFloats(tensor), rows, columns, 127);
-    return { values: new Uint8Array(values.buffer), scales: new Uint8Array(scales.buffer) };
-  });
+  const made = once(async () => quantizeColumns(await readFloats(tensor), rows, columns, 127));
+  const make = (part: "values" | "scales") => async () => new Uint8Array((await made())[part].buffer);
   const values = graph.weight({
     name: `${name}/int8`,
     type: "int8",
     shape: [columns, rows],
     length: rows * columns,
-    make: async () => (await make()).values,
+    make: make("values"),
   });
-  const scales = graph.weight({
-    name: `${name}/scales`,
-    type: "float32",
-    shape: [rows],
-    length: rows * 4,
-    make: async () => (await make()).scales,
-  });
-  return graph.node("DynamicQuantizeMatMul", [x, values, scales], { domain: "com.microsoft", ...named });
+  const scales = graph.weight({ name: `${name}/scales`, type: "float32", shape: [rows], length: rows * 4, make: make("scales") });
+  return graph.node("DynamicQuantizeMatMul", [x, values, scales], { domain: "com.microsoft", output });
 }
 
 async function readFloats({ source, offset, length, dtype }: FloatTensor): Promise<Float32Array> {

@@ -4,10 +4,22 @@
  */
 
 import { closedError, type ErrorCode, SpellError, toSpellError } from "../errors.ts";
+import { type ByteSource, totalSize } from "../formats/byte-source.ts";
 import { limits } from "../limits.ts";
 import { deviceChoices, isGpu } from "../spec/devices.ts";
 import type { GenerateOptions, TextPrompt, WarningCode } from "../spec/generate.ts";
-import type { Device, DeviceChoice, DeviceReport, ManyPiece, ModelGenerateOptions, ModelHandle, ModelPiece } from "../spec/runtime.ts";
+import type { LocalModel } from "../spec/language-model.ts";
+import type {
+  Device,
+  DeviceChoice,
+  DeviceReport,
+  GgufOpenOptions,
+  ManyPiece,
+  ModelGenerateOptions,
+  ModelHandle,
+  ModelPiece,
+  Seq2SeqOpenOptions,
+} from "../spec/runtime.ts";
 import type { ManyPart, StreamPart } from "../spec/stream-part.ts";
 import { wrongOption } from "./check-call.ts";
 import { parameterRules } from "./parameters.ts";
@@ -22,16 +34,6 @@ export interface WrittenPrompt {
   readonly warnings: readonly Warning[];
 }
 
-/** Where and when a model is opened. */
-export interface OpenChoice {
-  readonly device: DeviceChoice;
-  /** devices that were lost under it */
-  readonly lost: readonly Device[];
-  /** The caller's own load; later ones are this file's doing and show no progress. */
-  readonly isFirst: boolean;
-  readonly signal?: AbortSignal | undefined;
-}
-
 /** Options of a call, complete and checked. */
 export interface ResolvedCall<O> {
   readonly options: O;
@@ -39,19 +41,16 @@ export interface ResolvedCall<O> {
   readonly ignored: readonly string[];
 }
 
-export interface HandleModelParts<O extends ModelGenerateOptions> {
-  readonly id: string;
-  readonly architecture: string;
-  readonly sizeBytes: number;
-  readonly hasChatTemplate: boolean;
-  readonly isSeq2Seq: boolean;
+export interface HandleModelParts<O extends ModelGenerateOptions, P extends OpenOptions>
+  extends Pick<LocalModel, "id" | "architecture" | "hasChatTemplate" | "isSeq2Seq"> {
+  readonly files: readonly ByteSource[];
+  /** Opens the files: at first, again after a crash or a lost device, and once for each other device a call names. */
+  readonly runtime: { open(files: readonly ByteSource[], options: P): Promise<ModelHandle<O>> };
+  /** Of the caller's own load. Its device is where calls compute that name none themselves. */
+  readonly options: P;
   /** told once, with the first answer */
   readonly notes: readonly string[];
   readonly now: () => number;
-  /** Where calls compute that name no device themselves. */
-  readonly device: DeviceChoice;
-  /** Opens the model: at first, again after a crash or a lost device, and once for each other device a call names. */
-  open(choice: OpenChoice): Promise<ModelHandle<O>>;
   /** @throws SpellError run-option, before the call waits */
   resolve(options: GenerateOptions): ResolvedCall<O>;
   /** @throws SpellError run-option, template-*, run-aborted */
@@ -69,33 +68,33 @@ interface Seat<O> {
 }
 
 /** What the pool holds: as LanguageModel, without queue and defaults. */
-export interface HandleModel {
-  readonly id: string;
-  readonly architecture: string;
-  readonly sizeBytes: number;
-  readonly hasChatTemplate: boolean;
-  readonly isSeq2Seq: boolean;
-  readonly contextLength: number;
-  readonly device: DeviceReport;
+export interface HandleModel
+  extends Pick<LocalModel, "id" | "architecture" | "sizeBytes" | "hasChatTemplate" | "isSeq2Seq" | "contextLength" | "device"> {
   streamMany(prompts: readonly TextPrompt[], options: GenerateOptions): AsyncGenerator<ManyPart, void, undefined>;
   dispose(): Promise<void>;
 }
 
+type OpenOptions = GgufOpenOptions | Seq2SeqOpenOptions;
+
 /**
  * Opens a model; it can generate when this resolves.
- * @throws SpellError of `open`
+ * @throws SpellError of the runtime's open()
  */
-export async function openHandleModel<O extends ModelGenerateOptions>(parts: HandleModelParts<O>): Promise<HandleModel> {
-  const { id, architecture, device: usual } = parts;
+export async function openHandleModel<O extends ModelGenerateOptions, P extends OpenOptions>(
+  parts: HandleModelParts<O, P>,
+): Promise<HandleModel> {
+  const { id, architecture, hasChatTemplate, isSeq2Seq, files, options: given } = parts;
+  const usual = given.device;
   const restarts: number[] = [];
   const seats = new Map<DeviceChoice, Seat<O>>();
   let closed = false;
 
-  const openSeat = async (device: DeviceChoice, signal: AbortSignal | undefined, isFirst = false): Promise<Seat<O>> => {
+  const openSeat = async (device: DeviceChoice, signal: AbortSignal | undefined): Promise<Seat<O>> => {
     const old = seats.get(device);
     const lost = old?.lost ?? [];
     const started = parts.now();
-    const handle = await parts.open({ device, lost, isFirst, signal });
+    // The caller's own load is the first; later ones are this file's doing and show no progress.
+    const handle = await parts.runtime.open(files, seats.size === 0 ? given : { ...given, onProgress: undefined, device, lost, signal });
     if (closed) {
       await handle.dispose();
       throw closedError();
@@ -130,7 +129,7 @@ export async function openHandleModel<O extends ModelGenerateOptions>(parts: Han
     return next;
   };
 
-  const first = await openSeat(usual, undefined, true);
+  const first = await openSeat(usual, undefined);
   first.untold = [...parts.notes.map((note) => warning("file-note", note)), ...first.untold];
 
   async function* streamMany(prompts: readonly TextPrompt[], options: GenerateOptions): AsyncGenerator<ManyPart, void, undefined> {
@@ -189,9 +188,9 @@ export async function openHandleModel<O extends ModelGenerateOptions>(parts: Han
   return {
     id,
     architecture,
-    sizeBytes: parts.sizeBytes,
-    hasChatTemplate: parts.hasChatTemplate,
-    isSeq2Seq: parts.isSeq2Seq,
+    sizeBytes: totalSize(files),
+    hasChatTemplate,
+    isSeq2Seq,
     get contextLength() {
       return usualHandle().contextLength;
     },
@@ -245,7 +244,7 @@ interface Answer {
   readonly text: string;
   push(piece: ModelPiece): readonly StreamPart[];
   /** @throws SpellError run-crash where no end came */
-  finish(facts: Pick<StreamFacts, "seed" | "loadMs">): readonly StreamPart[];
+  finish(facts: { readonly seed: number; readonly loadMs: number }): readonly StreamPart[];
 }
 
 function createAnswer(stop: readonly string[], now: () => number, called: number): Answer {
@@ -276,43 +275,27 @@ function createAnswer(stop: readonly string[], now: () => number, called: number
     },
     finish({ seed, loadMs }) {
       if (end === undefined) throw new SpellError("run-crash", "the runtime ended without a result");
+      const { promptTokens, cachedTokens, completionTokens, prefillMs, decodeMs } = end;
       return [
         ...(stopped ? [] : show(filter.flush())),
         ...(end.note === undefined ? [] : [warning("output-invalid", end.note)]),
-        streamEnd(end, { seed, stopped, loadMs, firstTokenMs }),
+        {
+          type: "stream-end",
+          finishReason: stopped ? "stop" : end.finishReason,
+          seed,
+          usage: { promptTokens, cachedTokens, completionTokens, totalTokens: promptTokens + completionTokens },
+          timing: {
+            loadMs,
+            firstTokenMs,
+            prefillMs,
+            decodeMs,
+            prefillRate: rate(promptTokens - cachedTokens, prefillMs),
+            decodeRate: rate(completionTokens - 1, decodeMs),
+          },
+          candidates: end.candidates?.map(({ text }) => text),
+        },
       ];
     },
-  };
-}
-
-/** Facts of a stream that only core knows. */
-interface StreamFacts {
-  readonly seed: number;
-  readonly stopped: boolean;
-  readonly loadMs: number;
-  readonly firstTokenMs: number;
-}
-
-function streamEnd(end: EndPiece, facts: StreamFacts): StreamPart {
-  return {
-    type: "stream-end",
-    finishReason: facts.stopped ? "stop" : end.finishReason,
-    seed: facts.seed,
-    usage: {
-      promptTokens: end.promptTokens,
-      cachedTokens: end.cachedTokens,
-      completionTokens: end.completionTokens,
-      totalTokens: end.promptTokens + end.completionTokens,
-    },
-    timing: {
-      loadMs: facts.loadMs,
-      firstTokenMs: facts.firstTokenMs,
-      prefillMs: end.prefillMs,
-      decodeMs: end.decodeMs,
-      prefillRate: rate(end.promptTokens - end.cachedTokens, end.prefillMs),
-      decodeRate: rate(end.completionTokens - 1, end.decodeMs),
-    },
-    candidates: end.candidates === undefined ? undefined : end.candidates.map(({ text }) => text),
   };
 }
 

@@ -3,8 +3,9 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { bytesSource } from "../../../src/core/formats/byte-source.ts";
 import { readProto } from "../../../src/core/protobuf.ts";
-import { acceptT5, findT5Files, t5Weights } from "../../../src/core/t5/files.ts";
+import { acceptT5, findT5Files } from "../../../src/core/t5/files.ts";
 import { decoderGraph, encoderGraph, rowsGraph } from "../../../src/core/t5/graph.ts";
+import { collectT5Weights } from "../../../src/core/t5/weights.ts";
 
 const folder = new URL("../../../builtins/models/tiny-t5-en-fr/", import.meta.url);
 const files = ["config.json", "model.safetensors", "tokenizer.json"].map((name) => bytesSource(name, readFileSync(new URL(name, folder))));
@@ -57,7 +58,7 @@ describe("E27 graphs of T5", () => {
   it.each(["f32", "q8", "q4"] as const)("%s: no fused attention, no operator that was not held against the reference", async (variant) => {
     const facts = await acceptT5(findT5Files(files));
     for (const hasFastBlocks of [true, false]) {
-      const weights = t5Weights(facts, { variant, reads16Bit: true, hasFastBlocks });
+      const weights = collectT5Weights(facts.tensors, facts.config, { variant, reads16Bit: true, hasFastBlocks });
       for (const graph of [encoderGraph(facts.config, weights), decoderGraph(facts.config, weights), rowsGraph(facts.config)]) {
         const bytes = graph.encode(({ name, length }) => ({ location: name, offset: 0, length }));
         const operators = operatorsOf(bytes);
