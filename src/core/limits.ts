@@ -114,8 +114,6 @@ export const limits = {
   downloadPartBytes: 67_108_864,
 
   // --- Generation ---
-  /** Tokens of one answer unless asked otherwise. */
-  defaultMaxTokens: 512,
   /** Calls waiting behind the running one; more than this is a program in a loop. */
   waitingGenerations: 16,
   /** Starts of an engine that keeps dying, within 60 s. A further one would meet the same file and the same fault. */

@@ -267,7 +267,7 @@ describe("the pool", () => {
     });
     const mine = load("m", { signal: abort.signal, onProgress: (share) => seen.push(share) }).catch((error: unknown) => error);
     const other = load("m", { onProgress: (share) => theirs.push(share) });
-    await vi.waitFor(() => expect(asked.onProgress).toBeDefined());
+    await vi.waitFor(() => expect(asked.onProgress).toBeTypeOf("function"));
     asked.onProgress?.(0.5);
     abort.abort();
     expect(await mine).toMatchObject({ code: "run-aborted" });

@@ -187,7 +187,8 @@ context_size = 333
     await expect(spellOf({}).spell.load("nowhere@candle")).rejects.toMatchObject({ code: "model-unknown", where: "nowhere" });
   });
 
-  it("creating it reads and checks nothing", () => {
-    expect(() => spellOf({ config: "this is = no [toml" })).not.toThrow();
+  it("creating it reads and checks nothing", async () => {
+    const { spell } = spellOf({ config: "this is = no [toml" });
+    await expect(spell.load("m")).rejects.toMatchObject({ code: "config-syntax" });
   });
 });
