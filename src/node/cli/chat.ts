@@ -9,7 +9,7 @@ import { definedOnly } from "../../core/values.ts";
 import { flagText } from "./args.ts";
 import { isChatCommand, runChatCommand } from "./chat-commands.ts";
 import { readChat } from "./chat-file.ts";
-import { type ChatInput, pipeInput, terminalInput } from "./chat-input.ts";
+import { pipeInput, terminalInput } from "./chat-input.ts";
 import type { Context } from "./context.ts";
 import { type Conversation, createConversation, takeTurn } from "./conversation.ts";
 import { whenAborted } from "./interrupt.ts";
@@ -44,48 +44,9 @@ export async function chat(context: Context): Promise<number> {
   if (!model.hasChatTemplate && !model.isSeq2Seq && options.raw !== true) screen.note(missingTemplateNote(model));
 
   const input = stdin === undefined ? terminalInput(screen, interrupt) : pipeInput(stdin, interrupt.signal, screen);
-  const talk = createTalk(context, conversation, input, (other) => loadModel(context, other, loadOptions));
-  if (input.isTerminal) interrupt.take(talk.onInterrupt);
-  try {
-    if (input.isTerminal && !screen.settings.quiet)
-      screen.aside(`Chat with ${basename(model.id)}. /help lists the commands, Ctrl-D leaves.\n`);
-    const status = await talk.run();
-    const { failed } = talk;
-    screen.document({
-      ...(failed === undefined ? { status: "ok" } : { status: "error", error: screen.errorFields(failed) }),
-      model: conversation.model.id,
-      messages: withSystem(conversation),
-      usage: usageFields(conversation.usage),
-    });
-    return failed?.exitCode ?? status;
-  } finally {
-    interrupt.take(undefined);
-    input.close();
-    await disposeSoon(conversation.model);
-  }
-}
-
-function withSystem({ system, messages }: Conversation): readonly unknown[] {
-  return system === undefined ? messages : [{ role: "system", content: system }, ...messages];
-}
-
-interface Talk {
-  run(): Promise<number>;
-  /** The first command of a pipe that failed. */
-  readonly failed: SpellError | undefined;
-  /** @returns whether Ctrl-C had a meaning here */
-  readonly onInterrupt: () => boolean;
-}
-
-function createTalk(
-  context: Context,
-  conversation: Conversation,
-  input: ChatInput,
-  load: (spec: string) => Promise<Conversation["model"]>,
-): Talk {
-  const { screen, flags, interrupt } = context;
-  const host = { conversation, loadModel: load };
+  const host = { conversation, loadModel: (spec: string) => loadModel(context, spec, loadOptions) };
   let turn: AbortController | undefined;
+  /** The first command of a pipe that failed. */
   let failed: SpellError | undefined;
 
   const command = async (line: string): Promise<boolean> => {
@@ -106,15 +67,13 @@ function createTalk(
     turn = new AbortController();
     const answering = turn;
     const progress = screen.progress("reading");
-    let any = false;
     let answer = "";
     const streams = !flags.has("no-stream");
     try {
       for await (const part of takeTurn(conversation, content, AbortSignal.any([interrupt.signal, answering.signal]))) {
         if (part.type === "warning") screen.note(part.message);
         if (part.type === "text-delta") {
-          if (!any && streams) progress.end();
-          any = true;
+          if (answer === "" && streams) progress.end();
           answer += part.text;
           if (streams) screen.write(part.text);
         }
@@ -129,7 +88,7 @@ function createTalk(
       progress.end();
       if (!streams) screen.write(answer);
       screen.endLine();
-      if (answering.signal.aborted && !interrupt.signal.aborted) screen.aside(any ? "stopped; the text is kept\n" : "stopped\n");
+      if (answering.signal.aborted && !interrupt.signal.aborted) screen.aside(answer !== "" ? "stopped; the text is kept\n" : "stopped\n");
       else {
         // On a terminal a failure is told and the conversation goes on.
         const known = toSpellError(withAdvice(error, conversation.model.id));
@@ -142,44 +101,61 @@ function createTalk(
     if (input.isTerminal && screen.outIsTerminal) screen.echo("\n");
   };
 
-  return {
-    get failed() {
-      return failed;
-    },
-    onInterrupt() {
+  const talk = async (): Promise<number> => {
+    /** Lines since an opening `"""`. */
+    let block: string[] | undefined;
+    let cancelled = false;
+    const aborted = whenAborted(interrupt.signal, "stopped");
+    for (;;) {
+      const line = await Promise.race([input.next(block === undefined ? ">>> " : "... "), aborted]);
+      if (line.type === "cancel") {
+        if (cancelled) return 130;
+        cancelled = line.emptyLine && block === undefined;
+        if (cancelled) screen.aside("Ctrl-C again, Ctrl-D or /bye leaves.\n");
+        block = undefined;
+        continue;
+      }
+      cancelled = false;
+      if (line.type === "end") {
+        if (input.isTerminal) screen.echo("\n");
+        if (block !== undefined && !input.isTerminal) await say(block.join("\n"));
+        return 0;
+      }
+      const next = takeLine(block, line.text);
+      block = next.block;
+      if (next.content === undefined || next.content.trim() === "") continue;
+      if (next.isBlock || !isChatCommand(next.content)) await say(next.content);
+      else if (await command(next.content)) return 0;
+    }
+  };
+
+  if (input.isTerminal)
+    interrupt.take(() => {
       if (turn === undefined) return input.cancel();
       if (turn.signal.aborted) return false; // the second one in a row: it did not stop
       turn.abort();
       return true;
-    },
-    async run() {
-      /** Lines since an opening `"""`. */
-      let block: string[] | undefined;
-      let cancelled = false;
-      const aborted = whenAborted(interrupt.signal, "stopped");
-      for (;;) {
-        const line = await Promise.race([input.next(block === undefined ? ">>> " : "... "), aborted]);
-        if (line.type === "cancel") {
-          if (cancelled) return 130;
-          cancelled = line.emptyLine && block === undefined;
-          if (cancelled) screen.aside("Ctrl-C again, Ctrl-D or /bye leaves.\n");
-          block = undefined;
-          continue;
-        }
-        cancelled = false;
-        if (line.type === "end") {
-          if (input.isTerminal) screen.echo("\n");
-          if (block !== undefined && !input.isTerminal) await say(block.join("\n"));
-          return 0;
-        }
-        const next = takeLine(block, line.text);
-        block = next.block;
-        if (next.content === undefined || next.content.trim() === "") continue;
-        if (next.isBlock || !isChatCommand(next.content)) await say(next.content);
-        else if (await command(next.content)) return 0;
-      }
-    },
-  };
+    });
+  try {
+    if (input.isTerminal && !screen.settings.quiet)
+      screen.aside(`Chat with ${basename(model.id)}. /help lists the commands, Ctrl-D leaves.\n`);
+    const status = await talk();
+    screen.document({
+      ...(failed === undefined ? { status: "ok" } : { status: "error", error: screen.errorFields(failed) }),
+      model: conversation.model.id,
+      messages: withSystem(conversation),
+      usage: usageFields(conversation.usage),
+    });
+    return failed?.exitCode ?? status;
+  } finally {
+    interrupt.take(undefined);
+    input.close();
+    await disposeSoon(conversation.model);
+  }
+}
+
+function withSystem({ system, messages }: Conversation): readonly unknown[] {
+  return system === undefined ? messages : [{ role: "system", content: system }, ...messages];
 }
 
 /** What one more line makes of an open or new block of lines between `"""`. */

@@ -29,21 +29,21 @@ export async function doctor(context: Context): Promise<number> {
   const config = await context.config();
   const asked = flagText(flags, "device") as DeviceChoice | undefined;
   const only = asked === "auto" ? undefined : asked;
-  const found = await surveyDevices(context, only);
+  const reports = await lookAtDevices(context, only);
+  const tried = Object.values(reports).flatMap((report) => report.tried);
   const checks = [
     ...checkRuntimes(),
     checkConfig(config),
-    ...found.map(checkOf),
+    ...deviceOrder.filter((name) => tried.some(({ device }) => device === name)).map((name) => checkOf(name, reports)),
     ...checkThreads(),
     ...(await Promise.all([...bundledModels.keys()].map((name) => checkBundledModel(name, context)))),
     checkHome(),
     ...(await checkServers(config, context)),
     ...checkKeys(config, context.env),
   ];
-  const reports = reportsOf(found);
-  if (only !== undefined && !found.some(isUsable)) {
+  if (only !== undefined && !tried.some(isUsable)) {
     printChecks(checks, undefined, screen);
-    throw unusable(only, found, checks);
+    throw unusable(only, tried, checks);
   }
   const failed = checks.some(({ result }) => result === "fail");
   printChecks(checks, only === undefined ? reports : undefined, screen);
@@ -58,8 +58,7 @@ export async function doctor(context: Context): Promise<number> {
   return failed ? 1 : 0;
 }
 
-function unusable(device: Device, found: readonly FoundDevice[], checks: readonly Check[]): SpellError {
-  const tried = found.flatMap(({ attempts }) => attempts.map(({ attempt }) => attempt));
+function unusable(device: Device, tried: readonly DeviceAttempt[], checks: readonly Check[]): SpellError {
   const wrong = tried.find(isWrong);
   const why = wrong ?? tried[0];
   const reason = why === undefined ? "not found" : why.reason === "package-missing" ? missing : (why.hint ?? why.reason);
@@ -84,59 +83,41 @@ function installsOf(attempts: readonly DeviceAttempt[]): readonly string[] {
   return [...new Set(attempts.flatMap(({ reason, hint }) => (reason === "package-missing" && hint !== undefined ? [hint] : [])))];
 }
 
-type Architecture = "gguf" | "t5";
+/** By architecture: GGUF runs on one engine, T5 on another. */
+type Reports = Readonly<Record<keyof typeof labels, DevicePreview>>;
 
-/** One device, for whichever architectures it was looked at. */
-interface FoundDevice {
-  readonly device: Device;
-  readonly attempts: { readonly architecture: Architecture; readonly attempt: DeviceAttempt }[];
-}
+const labels = { gguf: "GGUF", t5: "T5" } as const;
 
 const deviceOrder: readonly Device[] = ["webgpu", "metal", "cuda", "vulkan", "cpu", "wasm"];
 
-async function surveyDevices({ openSpell, interrupt, screen }: Context, only: Device | undefined): Promise<readonly FoundDevice[]> {
+async function lookAtDevices({ openSpell, interrupt, screen }: Context, only: Device | undefined): Promise<Reports> {
   const progress = screen.progress("looking at devices");
-  const found = new Map<Device, FoundDevice>();
   try {
-    await (await openSpell()).devices({
+    return await (await openSpell()).devices({
       only,
       signal: interrupt.signal,
-      onAttempt(architecture, attempt) {
-        progress.say(`${attempt.device} for ${labels[architecture]}`);
-        const entry = found.get(attempt.device) ?? { device: attempt.device, attempts: [] };
-        entry.attempts.push({ architecture, attempt });
-        found.set(attempt.device, entry);
-      },
+      onAttempt: (architecture, { device }) => progress.say(`${device} for ${labels[architecture]}`),
     });
   } finally {
     progress.end();
   }
-  return [...found.values()].sort((a, b) => deviceOrder.indexOf(a.device) - deviceOrder.indexOf(b.device));
 }
-
-function reportsOf(found: readonly FoundDevice[]): Readonly<Record<Architecture, DevicePreview>> {
-  const all = found.flatMap(({ attempts }) => attempts);
-  const report = (wanted: Architecture): DevicePreview => {
-    const tried = all.filter(({ architecture }) => architecture === wanted).map(({ attempt }) => attempt);
-    const best = tried.find(({ ok }) => ok);
-    return { chosen: best?.device, runtime: best?.runtime, tried };
-  };
-  return { gguf: report("gguf"), t5: report("t5") };
-}
-
-const labels: Readonly<Record<Architecture, string>> = { gguf: "GGUF", t5: "T5" };
 
 /** By name, software adapters can be used too. */
-function isUsable({ attempts }: FoundDevice): boolean {
-  return attempts.some(({ attempt: { ok, reason, selfTestMs } }) => ok || (reason === "software-adapter" && selfTestMs !== undefined));
+function isUsable({ ok, reason, selfTestMs }: DeviceAttempt): boolean {
+  return ok || (reason === "software-adapter" && selfTestMs !== undefined);
 }
 
 /** One line for a device: what each architecture gets of it, with the time of its self-test. */
-function checkOf({ device, attempts }: FoundDevice): Check {
-  const words = attempts.map(({ architecture, attempt }) => [labels[architecture], describeAttempt(attempt)] as const);
+function checkOf(device: Device, reports: Reports): Check {
+  const tried: DeviceAttempt[] = [];
+  const words = (["gguf", "t5"] as const).flatMap((architecture) => {
+    const own = reports[architecture].tried.filter((attempt) => attempt.device === device);
+    tried.push(...own);
+    return own.map((attempt) => [labels[architecture], describeAttempt(attempt)] as const);
+  });
   const isAlike = new Set(words.map(([, what]) => what)).size === 1;
   const reason = isAlike ? `${words[0]?.[1]}` : words.map(([who, what]) => `${who} ${what}`).join("; ");
-  const tried = attempts.map(({ attempt }) => attempt);
   // A card that fails is passed over; without the CPU nothing works.
   if (tried.some(isWrong)) {
     const fix = "Update its driver; until then it is not used.";
@@ -155,7 +136,7 @@ function describeAttempt({ ok, reason, hint, runtime, selfTestMs }: DeviceAttemp
   return `${hint ?? reason}${through}`;
 }
 
-function printChecks(checks: readonly Check[], reports: Readonly<Record<Architecture, DevicePreview>> | undefined, screen: Screen): void {
+function printChecks(checks: readonly Check[], reports: Reports | undefined, screen: Screen): void {
   const { good, warn, bad, dim, word } = screen.out;
   const marks = { ok: good, warn, fail: bad, skip: dim };
   const width = Math.max(...checks.map(({ id }) => id.length));

@@ -38,31 +38,6 @@ export async function generate(context: Context): Promise<number> {
   ]);
   if (!model.hasChatTemplate && !model.isSeq2Seq && options.raw !== true) screen.note(missingTemplateNote(model));
 
-  const answer = createAnswer(context, model);
-  try {
-    for await (const part of model.stream(prompt, { ...options, signal: interrupt.signal })) {
-      if (part.type === "warning") answer.warn(part.code, part.message);
-      else if (part.type === "text-delta") answer.add(part.text);
-      else if (part.type === "stream-end") answer.end(part);
-    }
-  } catch (error) {
-    answer.stop();
-    throw interrupt.signal.aborted ? stopped(answer.text, screen.json) : explain(error, model.id);
-  }
-  await disposeSoon(model);
-  return 0;
-}
-
-interface Answer {
-  readonly text: string;
-  warn(code: string, message: string): void;
-  add(text: string): void;
-  end(end: StreamEnd): void;
-  stop(): void;
-}
-
-/** Shows an answer in the form of the run: text as it comes, text at the end, or one document. */
-function createAnswer({ flags, screen }: Context, model: LanguageModel): Answer {
   const warnings: { readonly code: string; readonly message: string }[] = [];
   const streams = !flags.has("no-stream");
   // Several answers come together at the end, one to a line.
@@ -72,35 +47,34 @@ function createAnswer({ flags, screen }: Context, model: LanguageModel): Answer 
   const counts = !streams || !screen.outIsTerminal;
   let pieces = 0;
   let text = "";
-  return {
-    get text() {
-      return text;
-    },
-    warn(code, message) {
-      warnings.push({ code, message });
-      screen.note(message);
-    },
-    add(piece) {
-      text += piece;
-      pieces += 1;
-      if (counts) progress.say(`writing, ${plural(pieces, "token")}`);
-      else if (pieces === 1) progress.end();
-      if (streams && !numbered) screen.write(piece);
-    },
-    stop() {
-      progress.end();
-      if (!streams && !numbered) screen.write(text);
-    },
-    end(end) {
-      progress.end();
-      if (numbered) screen.write((end.candidates ?? [text]).map((candidate, index) => `${index + 1}. ${candidate}\n`).join(""));
-      else if (!streams) screen.write(text);
-      screen.endLine();
-      screen.document(documentOf(model, text, end, warnings));
-      if (end.finishReason === "length") screen.note(lengthNote(end, model, flagWord));
-      if (flags.has("stats")) screen.aside(statisticsText(end, model.device));
-    },
-  };
+  try {
+    for await (const part of model.stream(prompt, { ...options, signal: interrupt.signal })) {
+      if (part.type === "warning") {
+        warnings.push({ code: part.code, message: part.message });
+        screen.note(part.message);
+      } else if (part.type === "text-delta") {
+        text += part.text;
+        pieces += 1;
+        if (counts) progress.say(`writing, ${plural(pieces, "token")}`);
+        else if (pieces === 1) progress.end();
+        if (streams && !numbered) screen.write(part.text);
+      } else if (part.type === "stream-end") {
+        progress.end();
+        if (numbered) screen.write((part.candidates ?? [text]).map((candidate, index) => `${index + 1}. ${candidate}\n`).join(""));
+        else if (!streams) screen.write(text);
+        screen.endLine();
+        screen.document(documentOf(model, text, part, warnings));
+        if (part.finishReason === "length") screen.note(lengthNote(part, model, flagWord));
+        if (flags.has("stats")) screen.aside(statisticsText(part, model.device));
+      }
+    }
+  } catch (error) {
+    progress.end();
+    if (!streams && !numbered) screen.write(text);
+    throw interrupt.signal.aborted ? stopped(text, screen.json) : explain(error, model.id);
+  }
+  await disposeSoon(model);
+  return 0;
 }
 
 function documentOf(model: LanguageModel, text: string, end: StreamEnd, warnings: readonly unknown[]): Record<string, unknown> {

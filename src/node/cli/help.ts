@@ -61,7 +61,7 @@ function overview(style: HelpStyle): string {
     "  llmspell chat -m ./model.gguf",
     "  llmspell help generate",
     "",
-    style.dim(`In later releases: ${laterNames()}.`),
+    style.dim(`In later releases: ${laterCommands.join(", ")}.`),
   );
 }
 
@@ -74,21 +74,13 @@ function profileRows(style: HelpStyle): string[] {
   });
 }
 
-/** First words; of a group that is partly here, its rest. */
-function laterNames(): string {
-  const here = new Set(commands.map(({ name }) => name.split(" ")[0]));
-  const names = laterCommands.map((name) => name.split(" ")[0] ?? name);
-  return [...new Set(names.map((name) => (here.has(name) ? `more of ${name}` : name)))].join(", ");
-}
-
 function groupHelp(group: string, style: HelpStyle): string {
-  const isInside = (name: string): boolean => name.startsWith(`${group} `);
-  const inside = commands.filter(({ name }) => isInside(name));
-  const later = laterCommands.filter(isInside).map((name) => name.slice(group.length + 1));
+  const inside = commands.filter(({ name }) => name.startsWith(`${group} `));
   return lines(
     `${style.heading("Usage")}  llmspell ${group} COMMAND [flags] [operands]`,
-    ...(inside.length === 0 ? [] : ["", style.heading("Commands"), ...commandRows(inside, style)]),
-    ...(later.length === 0 ? [] : ["", style.dim(`In later releases: ${later.join(", ")}.`)]),
+    "",
+    style.heading("Commands"),
+    ...commandRows(inside, style),
   );
 }
 

@@ -30,7 +30,8 @@ export async function readPrompt(
     if (operand === undefined || operand === "-") throw noPrompt();
     return operand;
   }
-  const text = await readText(stdin, options.signal, options.screen);
+  let text = "";
+  for await (const piece of readText(stdin, options.signal, options.screen)) text += piece;
   // echo and editors end a text with a newline that is not meant.
   const piped = options.raw ? text : text.replace(/\r?\n$/, "");
   if (operand === undefined || operand === "-") {
@@ -48,44 +49,45 @@ function noPrompt(): SpellError {
   });
 }
 
-async function readText(stdin: InputStream, signal: AbortSignal, screen: Screen): Promise<string> {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  let text = "";
-  for await (const chunk of readChunks(stdin, signal, screen)) text += decode(decoder, chunk);
-  return text + decode(decoder, undefined);
-}
-
 /**
  * Lines of a pipe or file, without their ends; the last one may lack its newline.
  * @throws SpellError usage-value, run-aborted
  */
 export async function* readLines(stdin: InputStream, signal: AbortSignal, screen: Screen): AsyncGenerator<string, void, undefined> {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
   let rest = "";
-  for await (const chunk of readChunks(stdin, signal, screen)) {
-    const parts = (rest + decode(decoder, chunk)).split("\n");
+  for await (const piece of readText(stdin, signal, screen)) {
+    const parts = (rest + piece).split("\n");
     rest = parts.pop() ?? "";
     for (const line of parts) yield line.replace(/\r$/, "");
   }
-  rest += decode(decoder, undefined);
   if (rest !== "") yield rest;
 }
 
-async function* readChunks(stdin: InputStream, signal: AbortSignal, screen: Screen): AsyncGenerator<Uint8Array, void, undefined> {
+/** Text in pieces as it comes; the last one holds what the decoder kept back. */
+async function* readText(stdin: InputStream, signal: AbortSignal, screen: Screen): AsyncGenerator<string, void, undefined> {
   const waiting = "waiting for text on standard input, which is not a terminal; < /dev/null gives none";
   const patience = setTimeout(() => screen.note(waiting), silenceMs);
   const aborted = whenAborted(signal, "stopped while standard input was read");
   const chunks = stdin[Symbol.asyncIterator]();
-  let bytes = 0;
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const decode = (bytes?: Uint8Array): string => {
+    try {
+      return decoder.decode(bytes, { stream: bytes !== undefined });
+    } catch (error) {
+      throw wrong("standard input is not UTF-8 text", "Convert it first, or name a model file with -m.", error);
+    }
+  };
+  let size = 0;
   try {
     for (;;) {
       const next = await Promise.race([chunks.next(), aborted]);
       clearTimeout(patience);
-      if (next.done === true) return;
-      bytes += next.value.byteLength;
-      if (bytes > inputBytes) throw wrong(`standard input: expected at most ${inputBytes} bytes; got more`, "Give a shorter text.");
-      yield next.value;
+      if (next.done === true) break;
+      size += next.value.byteLength;
+      if (size > inputBytes) throw wrong(`standard input: expected at most ${inputBytes} bytes; got more`, "Give a shorter text.");
+      yield decode(next.value);
     }
+    yield decode();
   } catch (error) {
     if (error instanceof SpellError) throw error;
     const { code = "unknown error" } = error as NodeJS.ErrnoException;
@@ -93,14 +95,6 @@ async function* readChunks(stdin: InputStream, signal: AbortSignal, screen: Scre
   } finally {
     clearTimeout(patience);
     stdin.destroy();
-  }
-}
-
-function decode(decoder: InstanceType<typeof TextDecoder>, chunk: Uint8Array | undefined): string {
-  try {
-    return chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true });
-  } catch (error) {
-    throw wrong("standard input is not UTF-8 text", "Convert it first, or name a model file with -m.", error);
   }
 }
 
