@@ -96,6 +96,10 @@ export interface PullResult {
   readonly bytesTotal?: number | undefined;
   readonly files?: number | undefined;
   readonly path?: string | undefined;
+  /** as the header says, which wins over the name; absent for models of a server */
+  readonly quantization?: string | undefined;
+  /** such as: the header contradicts the name */
+  readonly notes?: readonly string[] | undefined;
   readonly verified: Verified;
   readonly alreadyPresent: boolean;
 }

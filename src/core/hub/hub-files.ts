@@ -1,10 +1,13 @@
 /** Which files of a repository make the model that was asked for. Decided from the list alone. */
 import type { PlannedVariant } from "../download/pull.ts";
 import { SpellError } from "../errors.ts";
+import { totalSize } from "../formats/byte-source.ts";
 import { formatCount } from "../formats/format-count.ts";
 import { parseShardName } from "../gguf/shards.ts";
-import type { HfSpec } from "../spec/model-spec.ts";
+import type { ModelSettings } from "../spec/model-settings.ts";
+import { type HfSpec, printModelSpec } from "../spec/model-spec.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
+import { isModelGguf, isSameQuant, quantOf } from "./gguf-names.ts";
 
 /** A repository at one commit. */
 export interface HubListing {
@@ -34,7 +37,6 @@ export interface HubWish {
 
 /** Quants to take by default, best compromise first. */
 const usualQuants = ["Q4_K_M", "Q5_K_M", "Q4_K_S", "Q4_0", "Q8_0", "F16"] as const;
-const quantForm = /(?:^|[-._/])((?:i?q[0-9]+(?:_[a-z0-9]+)*|f16|f32|bf16|mxfp4|tq[12]_0))(?=[-._]|$)/i;
 /** Files of a T5 folder besides weights and tokenizer. */
 const t5Files = ["config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
 
@@ -45,7 +47,7 @@ export interface ChosenFiles {
 }
 
 /** @throws SpellError model-variant-unknown, model-ambiguous, model-layout, gguf-shard, net-not-found with the files there are */
-export function chooseFiles(listing: HubListing, wish: HubWish, defaultQuant: string): ChosenFiles {
+export function chooseFiles(listing: HubListing, wish: HubWish, settings: ChoiceSettings): ChosenFiles {
   const { files } = listing;
   const where = `hf:${listing.owner}/${listing.repo}`;
   const name = wish.spec.file;
@@ -56,35 +58,57 @@ export function chooseFiles(listing: HubListing, wish: HubWish, defaultQuant: st
     throw new SpellError("net-not-found", `${where} has no file ${name}; it has ${shown(files)}`, { where, details });
   }
   const models = files.filter(({ path }) => isModelGguf(path));
-  return models.length > 0 ? chooseQuant(models, files, where, wish, defaultQuant) : { files: chooseFolder(files, where) };
+  return models.length > 0 ? chooseQuant(models, listing, wish, settings) : { files: chooseFolder(files, where) };
 }
 
-function chooseQuant(
-  models: readonly HubFile[],
-  files: readonly HubFile[],
-  where: string,
-  { entry, variant }: HubWish,
-  defaultQuant: string,
-): ChosenFiles {
-  const byQuant = new Map<string, HubFile>();
+type ChoiceSettings = Pick<ModelSettings, "defaultQuantization" | "hfEndpoint">;
+
+/** The one file of a word; files that share a word are named by their own names. */
+function chooseQuant(models: readonly HubFile[], listing: HubListing, wish: HubWish, settings: ChoiceSettings): ChosenFiles {
+  const { files, owner, repo } = listing;
+  const { entry, variant, spec } = wish;
+  const where = `hf:${owner}/${repo}`;
+  const byQuant = new Map<string, HubFile[]>();
   for (const file of models) {
     const quant = quantOf(file.path);
-    if (quant !== undefined && !byQuant.has(quant)) byQuant.set(quant, file);
+    if (quant !== undefined) byQuant.set(quant, [...(byQuant.get(quant) ?? []), file]);
   }
-  const find = (quant: string): HubFile | undefined =>
-    models.find(({ path }) => entry !== undefined && path === fileOfQuant(entry, quant)) ?? byQuant.get(quant.toUpperCase());
-  const variants = [...byQuant].flatMap(([name, file]): readonly PlannedVariant[] => {
+  const find = (asked: string): readonly HubFile[] => {
+    const listed = models.filter(({ path }) => entry !== undefined && path === fileOfQuant(entry, asked.toUpperCase()));
+    if (listed.length > 0) return listed;
+    const exact = byQuant.get(asked.toUpperCase());
+    return exact ?? [...byQuant].find(([word]) => isSameQuant(asked, word))?.[1] ?? [];
+  };
+  const ambiguous = (among: readonly HubFile[]): SpellError => {
+    const named = among.slice(0, 12).map(({ path }) => `${path}${quantOf(path) === undefined ? "" : ` (${quantOf(path)})`}`);
+    const more = among.length > named.length ? ` and ${among.length - named.length} more` : "";
+    const nameOf = (path: string): string =>
+      path.includes("/")
+        ? `${settings.hfEndpoint}/${owner}/${repo}/resolve/${spec.revision ?? "main"}/${path}`
+        : printModelSpec({ ...spec, variant: undefined, file: path });
+    return new SpellError("model-ambiguous", `${where} has several models: ${named.join(", ")}${more}`, {
+      where,
+      actions: among.slice(0, 5).map(({ path }) => ({ kind: "pull", model: nameOf(path) })),
+      details: { files: among.map(({ path }) => path), variants: quants },
+    });
+  };
+  const alone = [...byQuant].flatMap(([name, [file, second]]) => (file !== undefined && second === undefined ? [{ name, file }] : []));
+  const quants = alone.map(({ name }) => name);
+  const variants = alone.flatMap(({ name, file }): readonly PlannedVariant[] => {
     const parts = partsOf(file, files);
     const isWhole = parts.every((part) => typeof part !== "string");
-    return isWhole ? [{ name, sizeBytes: withShards(file, files).reduce((sum, { size }) => sum + size, 0) }] : [];
+    return isWhole ? [{ name, sizeBytes: totalSize(withShards(file, files)) }] : [];
   });
-  for (const quant of variant === undefined ? [defaultQuant, entry?.defaultQuant ?? defaultQuant, ...usualQuants] : [variant]) {
-    const file = find(quant.toUpperCase());
-    if (file !== undefined) return { files: withShards(file, files), variant: quant.toUpperCase(), variants };
+  const { defaultQuantization } = settings;
+  const asked = variant === undefined ? [defaultQuantization, entry?.defaultQuant ?? defaultQuantization, ...usualQuants] : [variant];
+  for (const quant of asked) {
+    const found = find(quant);
+    const [file] = found;
+    if (found.length > 1) throw ambiguous(found);
+    if (file !== undefined) return { files: withShards(file, files), variant: quantOf(file.path) ?? quant.toUpperCase(), variants };
   }
-  const quants = [...byQuant.keys()];
-  const listed = [...byQuant].map(([quant, file]) => `${quant} (${formatCount(file.size)} bytes)`).join(", ") || shown(models);
   if (variant !== undefined) {
+    const listed = alone.map(({ name, file }) => `${name} (${formatCount(file.size)} bytes)`).join(", ") || shown(models);
     throw new SpellError("model-variant-unknown", `${where} has no ${variant}; it has ${listed}`, {
       where,
       actions: quants.slice(0, 1).map((first) => ({ kind: "pull", model: `${entry?.name ?? where}:${first}` })),
@@ -93,22 +117,7 @@ function chooseQuant(
   }
   const [first] = models;
   if (first !== undefined && models.length === 1) return { files: withShards(first, files), variant: quantOf(first.path) };
-  throw new SpellError("model-ambiguous", `${where} has several models: ${listed}`, {
-    where,
-    actions: [{ kind: "pull", model: `${where}/${first?.path ?? ""}` }],
-    details: { files: models.map(({ path }) => path), variants: quants },
-  });
-}
-
-/** Whole files and first parts. Projectors and importance matrices do not count. */
-function isModelGguf(path: string): boolean {
-  const name = path.slice(path.lastIndexOf("/") + 1);
-  return /\.gguf$/i.test(name) && (parseShardName(name)?.index ?? 1) === 1 && !/mmproj|imatrix/i.test(name);
-}
-
-function quantOf(path: string): string | undefined {
-  const name = path.replace(/\.gguf$/i, "").replace(/-\d{5}-of-\d{5}$/, "");
-  return quantForm.exec(name)?.[1]?.toUpperCase();
+  throw ambiguous(models);
 }
 
 /** All parts of a split model, in order. @throws SpellError gguf-shard if one is missing */
@@ -172,14 +181,11 @@ export function wishesOf(
   });
   const models = files.filter(({ path }) => isModelGguf(path));
   if (models.length === 0) return [{ spec, entry: entry?.file === undefined ? entry : undefined }];
-  const seen = new Set<string>();
+  const count = (quant: string | undefined): number => models.filter(({ path }) => quantOf(path) === quant).length;
   return models.flatMap(({ path }): readonly HubWish[] => {
     const quant = quantOf(path);
-    if (quant !== undefined && !seen.has(quant)) {
-      seen.add(quant);
-      const isListed = entry !== undefined && path === fileOfQuant(entry, quant);
-      return [{ spec, variant: quant, entry: isListed ? entry : undefined }];
-    }
+    const isListed = entry !== undefined && quant !== undefined && path === fileOfQuant(entry, quant);
+    if (quant !== undefined && (isListed || count(quant) === 1)) return [{ spec, variant: quant, entry: isListed ? entry : undefined }];
     return path.includes("/") ? [] : [{ spec: { ...spec, file: path } }]; // a spec cannot name folders
   });
 }

@@ -96,7 +96,7 @@ function isSafePath(path: string): boolean {
 /** @throws SpellError model-variant-unknown, model-ambiguous, model-layout, net-not-found with the files there are */
 export function planRepository(listing: HubListing, { spec, entry, variant }: HubWish, context: HubContext): PullPlan {
   const { owner, repo, commit, license } = listing;
-  const chosen = chooseFiles(listing, { spec, entry, variant }, context.settings.defaultQuantization);
+  const chosen = chooseFiles(listing, { spec, entry, variant }, context.settings);
   const pinned = chosen.files.length === 1 && chosen.variant === entry?.defaultQuant ? entry?.sha256 : undefined;
   const page = `${context.settings.hfEndpoint}/${owner}/${repo}`;
   const files = chosen.files.map(({ path, size, sha256, gitSha1 }): PlannedFile => {

@@ -93,6 +93,7 @@ export async function pullShown(context: Context, spell: Spell, spec: string, re
     else {
       const size = result.bytesTotal === undefined ? "" : `  ${formatBytes(result.bytesTotal)}`;
       if (result.verified !== "sha256") screen.note(`${result.modelId}: ${unverified(source)} (not verified)`);
+      for (const note of result.notes ?? []) screen.note(note);
       screen.tell(`success  ${result.modelId}${size}   try: llmspell generate -m ${shellQuote(result.modelId)} "Hello"`);
     }
     return result;

@@ -14,7 +14,7 @@ import { filesOfModel } from "./layout.ts";
 import { locate } from "./locate.ts";
 import { planPull } from "./plan.ts";
 import { contextLengthOf, type DeviceQuestion, type FoundModel, previewDevice, readModel } from "./read.ts";
-import { recordOf, recordOfFound } from "./record-of.ts";
+import { notesOf, recordOf, recordOfFound } from "./record-of.ts";
 import { summarizeModel } from "./summary.ts";
 
 export async function info(context: CandleContext, source: ModelSpec | FileSource, { remote, signal }: InfoOptions): Promise<ModelInfo> {
@@ -94,7 +94,7 @@ async function infoOfFound(context: CandleContext, found: FoundModel, record: Mo
       found.files.map(({ path, name, size }) => ({ path: path ?? name, sizeBytes: size, sha256: null })),
     fits,
     device,
-    notes: facts.notes,
+    notes: [...notesOf(facts, manifest?.files[0]?.path ?? found.files[0]?.name), ...facts.notes],
   };
 }
 

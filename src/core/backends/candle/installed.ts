@@ -8,6 +8,7 @@ import { type ByteSource, totalSize } from "../../formats/byte-source.ts";
 import { formatCount } from "../../formats/format-count.ts";
 import { parseShardName } from "../../gguf/shards.ts";
 import { type CatalogueEntry, findEntry } from "../../hub/catalogue.ts";
+import { isSameQuant } from "../../hub/gguf-names.ts";
 import { hubPrefix } from "../../hub/hub.ts";
 import { registryKey } from "../../hub/ollama-registry.ts";
 import { hashOf } from "../../hub/plan-url.ts";
@@ -91,7 +92,7 @@ function chooseVariant(
   if (variant !== undefined) {
     const exact = models.find(({ key }) => key.at(-1) === variant.toLowerCase());
     if (exact === undefined && t5 !== undefined && models.length === 1) return withVariant(t5, variant);
-    return exact; // not here is not unknown: the source may have it
+    return exact ?? models.find(({ key }) => isSameQuant(variant, key.at(-1) ?? "")); // not here is not unknown: the source may have it
   }
   const [only, second] = models;
   const usual = models.find(({ key }) => key.at(-1) === defaultQuantization.toLowerCase());

@@ -1,7 +1,8 @@
 /** The files of a model, and which layout they are: GGUF, a T5 checkpoint, or a T5 export. No header is read. */
 import { SpellError } from "../../errors.ts";
 import { type ByteSource, blobSource } from "../../formats/byte-source.ts";
-import { collectShards, parseShardName } from "../../gguf/shards.ts";
+import { collectShards } from "../../gguf/shards.ts";
+import { isModelGguf } from "../../hub/gguf-names.ts";
 import type { FoundFiles, Platform } from "../../platform.ts";
 import type { Seq2SeqVariant } from "../../spec/runtime.ts";
 import { wrongOption } from "../../text/check-call.ts";
@@ -88,7 +89,7 @@ async function layoutOf(files: readonly ByteSource[], where: string): Promise<La
   const [{ looksLikeT5 }, { looksLikeExport }] = await Promise.all([import("../../t5/files.ts"), import("../../t5/export-files.ts")]);
   if (looksLikeT5(files)) return { kind: "t5", files };
   if (looksLikeExport(files)) return { kind: "t5-onnx", files };
-  const models = files.filter(({ name }) => name.toLowerCase().endsWith(".gguf") && (parseShardName(name)?.index ?? 1) === 1);
+  const models = files.filter(({ name }) => isModelGguf(name));
   const [model, second] = models;
   if (model === undefined) {
     const expected = "one .gguf file, or config.json, *.safetensors and tokenizer.json of a T5 model, or an ONNX export of one";

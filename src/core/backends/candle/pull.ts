@@ -14,6 +14,7 @@ import { findPulled } from "./find.ts";
 import { foreignSources } from "./foreign.ts";
 import { sizeOf } from "./installed.ts";
 import { planPull } from "./plan.ts";
+import { notesOf } from "./record-of.ts";
 
 export async function pull(context: CandleContext, spec: ModelSpec, options: PullOptions): Promise<PullResult> {
   const { force, signal, onEvent } = options;
@@ -75,7 +76,7 @@ export async function pull(context: CandleContext, spec: ModelSpec, options: Pul
   });
 }
 
-type Facts = Pick<PullResult, "modelId" | "bytesTotal" | "files" | "verified" | "path">;
+type Facts = Pick<PullResult, "modelId" | "bytesTotal" | "files" | "verified" | "path" | "quantization" | "notes">;
 
 function present(facts: Facts): PullResult {
   return { ...facts, backend: "candle", status: "complete", percentComplete: 100, bytesDownloaded: 0, alreadyPresent: true };
@@ -88,6 +89,8 @@ function factsOf({ platform: { store } }: CandleContext, manifest: ModelManifest
     bytesTotal: sizeOf(manifest),
     files: manifest.files.length,
     path: first?.external ?? (first?.blob === undefined ? undefined : `${store.place}/blobs/${first.blob}`),
+    quantization: manifest.quantization,
+    notes: notesOf(manifest, first?.path),
     verified: manifest.verified,
   };
 }

@@ -1,8 +1,9 @@
 /** A model that is here, in the form of lists. */
 
-import type { StoredModel } from "../../download/manifest.ts";
+import type { ModelManifest, StoredModel } from "../../download/manifest.ts";
 import { totalSize } from "../../formats/byte-source.ts";
 import { builtinCatalogue, findEntry } from "../../hub/catalogue.ts";
+import { contradicts, quantOf } from "../../hub/gguf-names.ts";
 import type { ModelRecord } from "../models.ts";
 import type { BundledModel } from "./bundled.ts";
 import type { CandleContext } from "./context.ts";
@@ -30,6 +31,13 @@ export function recordOf(context: CandleContext, { manifest, aliases }: StoredMo
     path: file?.external ?? (file?.blob === undefined ? null : `${context.platform.store.place}/blobs/${file.blob}`),
     aliases,
   };
+}
+
+/** What the name of a model's file says otherwise than its header. The header is right; the name stays what the model is asked for by. */
+export function notesOf({ format, quantization }: Pick<ModelManifest, "format" | "quantization">, path = ""): readonly string[] {
+  const named = format === "gguf" ? quantOf(path) : undefined;
+  if (named === undefined || !contradicts(named, quantization)) return [];
+  return [`${path} is named ${named}; its header says ${quantization}, which is what counts`];
 }
 
 /** By what was written down when the package was made: a page would have to fetch the files to read their headers. */
