@@ -228,7 +228,7 @@ export interface ForeignModels {
   listHubRepos(): Promise<readonly ForeignRepo[]>;
   /** A manifest of Ollama's own store, such as ("registry.ollama.ai/library/llama3.2", "1b"). @returns parsed JSON, unchecked */
   readOllamaManifest(name: string, tag: string): Promise<unknown>;
-  /** Models of Ollama's registry in its store: name such as "library/llama3.2", and tag. */
+  /** Models in Ollama's store: name such as "library/llama3.2" or, of another registry, "hf.co/owner/repo"; and tag. */
   listOllamaModels(): Promise<readonly { readonly name: string; readonly tag: string }[]>;
   /** @param digest `sha256:` and 64 hex digits */
   openOllamaBlob(digest: string, name: string): Promise<ByteSource | undefined>;

@@ -65,12 +65,16 @@ export interface Models {
 const pullOptionNames = ["force", "quantization", "as", "allowHosts", "offline", "signal", "onProgress", "onEvent"];
 const offerOptionNames = [...pullOptionNames, "device", "contextSize", "looksAhead"];
 
+type RouteOptions = Pick<PullOptions, "quantization"> & { readonly allowHosts?: readonly string[] | "any" | undefined };
+
 /** @param road reads the configuration with the first question */
 export function createModels(road: () => Promise<Providers>, pool: Pool, platform: Platform): Models {
-  const routeOf = async (name: string, { allowHosts, quantization }: PullOptions = {}): Promise<Route> => {
+  const routeOf = async (name: string, { allowHosts, quantization }: RouteOptions = {}): Promise<Route> => {
     const providers = await road();
     return providers.route(withVariant(providers.parse(name, allowHosts), quantization));
   };
+  /** What is here may come from any host. */
+  const routeOfStored = (name: string): Promise<Route> => routeOf(name, { allowHosts: "any" });
 
   const listAll = async (backend?: string): Promise<ModelList> => {
     const [models, backends]: [ModelRecord[], BackendResult[]] = [[], []];
@@ -127,11 +131,11 @@ export function createModels(road: () => Promise<Providers>, pool: Pool, platfor
     async info(source, options = {}) {
       const text = typeof source === "string" ? source : source instanceof URL ? pathOfUrl(source) : undefined;
       if (text === undefined) return (await (await road()).forFiles()).info(source as FileSource, options);
-      const { backend, spec } = await routeOf(text);
+      const { backend, spec } = await (options.remote === true ? routeOf(text) : routeOfStored(text));
       return backend.info(spec, options);
     },
     async remove(name) {
-      const { backend, spec } = await routeOf(name);
+      const { backend, spec } = await routeOfStored(name);
       const removed = await need(backend, "remove", spec)(spec);
       await pool.unload({ provider: backend.name, id: removed.modelId });
       return removed;
@@ -139,7 +143,7 @@ export function createModels(road: () => Promise<Providers>, pool: Pool, platfor
     async verify(name, options = {}) {
       if (name === undefined)
         return (await Promise.all((await each()).map((backend) => backend.verify?.(undefined, options) ?? []))).flat();
-      const { backend, spec } = await routeOf(name);
+      const { backend, spec } = await routeOfStored(name);
       return need(backend, "verify", spec)(spec, options);
     },
     prune: async (options = {}) => (await Promise.all((await each()).map((backend) => backend.prune?.(options) ?? []))).flat(),
@@ -157,7 +161,7 @@ export function createModels(road: () => Promise<Providers>, pool: Pool, platfor
     running: async (signal) => (await Promise.all((await each()).map((backend) => backend.running?.(signal) ?? []))).flat(),
     async unload(name) {
       if (name === undefined) return pool.unload();
-      const { backend, spec } = await routeOf(name);
+      const { backend, spec } = await routeOfStored(name);
       return pool.unload({ provider: backend.name, id: (await backend.find(spec, {})).id });
     },
   };

@@ -24,7 +24,7 @@ export interface Selected {
 
 export interface Providers {
   /** @throws SpellError spec-syntax, spec-host */
-  parse(text: string, allowHosts?: readonly string[]): ModelSpec;
+  parse(text: string, allowHosts?: readonly string[] | "any"): ModelSpec;
   /** @throws SpellError backend-unknown, backend-not-configured, model-unknown, usage-not-available, usage-no-model */
   route(spec: ModelSpec | undefined): Promise<Route>;
   /** The backend that opens files. @throws SpellError backend-not-configured */
@@ -41,7 +41,7 @@ export interface Providers {
 
 const runnable = backendTypes.filter(({ create }) => create !== undefined);
 
-export function createProviders(host: Omit<BackendHost, "isDeclared">): Providers {
+export function createProviders(host: Omit<BackendHost, "isDeclared" | "parse">): Providers {
   const { config, source, origins } = host.config;
   const file = source.startsWith("file:") ? source.slice("file:".length) : "llmspell.toml";
   const backends = new Map<string, Promise<Backend>>();
@@ -49,6 +49,11 @@ export function createProviders(host: Omit<BackendHost, "isDeclared">): Provider
   const words = [...new Set([...backendTypes.flatMap((type) => type.words), ...declared])].map((word) => word.toLowerCase());
   const typeOf = (name: string): BackendType | undefined =>
     backendTypes.find(({ type }) => type === providerOf(config, name)?.provider_type);
+  /** Words of those that do not open files: their models are named by a server. */
+  const isServer = (type: BackendType | undefined): boolean => type !== undefined && !type.takes.includes("path");
+  const servers = [...backendTypes.filter(isServer).flatMap((type) => type.words), ...declared.filter((name) => isServer(typeOf(name)))];
+  const parse = (text: string, allowHosts?: readonly string[] | "any"): ModelSpec =>
+    parseModelSpec(text, { providers: words, servers, allowHosts });
   const usual = ({ type }: BackendType): string | undefined => providerOfType(config, type);
 
   const isDeclared = (name: string): boolean =>
@@ -57,7 +62,7 @@ export function createProviders(host: Omit<BackendHost, "isDeclared">): Provider
   const backend = (name: string): Promise<Backend> => {
     const create = typeOf(name)?.create;
     if (create === undefined) throw new Error(`provider ${name} does not run here`);
-    const made = backends.get(name) ?? create({ ...host, isDeclared }, name);
+    const made = backends.get(name) ?? create({ ...host, isDeclared, parse }, name);
     backends.set(name, made);
     return made;
   };
@@ -117,7 +122,9 @@ export function createProviders(host: Omit<BackendHost, "isDeclared">): Provider
   const defaultRoute = (): ModelSpec => {
     for (const name of [config.providers.default_provider, ...runnable.map(usual)]) {
       const model = name === undefined ? undefined : providerOf(config, name)?.default_model;
-      if (name !== undefined && model !== undefined) return { ...parse(model), backend: name };
+      if (name === undefined || model === undefined) continue;
+      // servers name their models freely
+      return { ...parse(isServer(typeOf(name)) && !model.includes("@") ? `${model}@${name}` : model), backend: name };
     }
     const hasOwn = providerOfType(config, "candle") !== undefined;
     throw new SpellError("usage-no-model", "no model was named, and the configuration has no default model", {
@@ -126,7 +133,6 @@ export function createProviders(host: Omit<BackendHost, "isDeclared">): Provider
     });
   };
   const types = runnable.map((type) => ({ type: type.type, provider: usual(type), words: type.words }));
-  const parse = (text: string, allowHosts?: readonly string[]): ModelSpec => parseModelSpec(text, { providers: words, allowHosts });
 
   return {
     parse,

@@ -133,7 +133,7 @@ export function createSpell({ platform, network: given, ollamaRegistry, ...optio
     const road = await providers();
     if (source !== undefined && typeof source !== "string") return pool.load(await road.forFiles(), source, loadOptions, keeps);
     const { quantization, ...rest } = loadOptions;
-    const route = await road.route(source === undefined ? undefined : road.parse(source));
+    const route = await road.route(source === undefined ? undefined : road.parse(source, "any"));
     const { backend } = route;
     const spec = withVariant(route.spec, quantization);
     // The variant of a name stands in it; files at a path take it as an option.

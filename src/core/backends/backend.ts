@@ -145,6 +145,8 @@ export interface BackendHost {
   readonly wallTime: () => number;
   /** Whether the pool holds a model of this provider. */
   readonly isLoaded: (provider: string, id: string) => boolean;
+  /** Reads a name as people type it. @throws SpellError spec-syntax, spec-host, backend-unknown */
+  readonly parse: (text: string) => ModelSpec;
   /** The provider was declared by a profile, file, variable or object, not by the built-in defaults. */
   readonly isDeclared: (provider: string) => boolean;
 }

@@ -24,21 +24,34 @@ interface Layer {
   readonly size: number;
 }
 
-export function registryKey({ namespace = "library", name, tag = "latest" }: OllamaSpec): ManifestKey {
-  return ["ollama", namespace, name, tag.toLowerCase()];
+export function registryKey({ host, namespace = "library", name, tag = "latest" }: OllamaSpec): ManifestKey {
+  const at = host === undefined ? [] : [host];
+  return ["ollama", ...at, namespace, name, tag].map((part) => part.toLowerCase());
 }
 
 /** @throws SpellError net-*, model-layout */
 export async function planRegistry(spec: OllamaSpec, context: HubContext): Promise<PullPlan> {
   const { settings, network, foreign, allowHosts, signal, onRetry } = context;
-  const { namespace, name, tag = "latest" } = spec;
+  const { host, namespace, name, tag = "latest" } = spec;
   // without the backend the name is one of an Ollama server, if one is configured
-  const id = printModelSpec({ kind: "registry", namespace, name, tag, backend: "candle" });
+  const id = printModelSpec({ ...spec, tag, backend: "candle" });
   const path = `${namespace ?? "library"}/${name}`;
   const base = { id, key: registryKey(spec), source: `ollama:${path}` };
   if (foreign !== undefined && settings.reuseOllamaStore) {
-    const stored = await openStored(foreign, path, tag);
+    const stored = await openStored(foreign, `${host ?? "registry.ollama.ai"}/${path}`, tag);
     if (stored !== undefined) return { ...base, source: "ollama-store", files: [stored] };
+  }
+  if (host !== undefined) {
+    const pulled = printModelSpec({ ...spec, tag, backend: "ollama" });
+    throw new SpellError(
+      "spec-host",
+      `${id} is not asked: expected a model of registry.ollama.ai, or one that Ollama has stored; got ${host}`,
+      {
+        where: host,
+        hint: "Ollama itself speaks to other registries:",
+        actions: [{ kind: "pull", model: pulled }],
+      },
+    );
   }
   refuseOffline(settings, id);
   const image = `${settings.ollamaRegistry}/v2/${path}`;
@@ -116,7 +129,7 @@ async function askToken(address: string, network: Network, { signal, allowHosts 
 
 /** The model in Ollama's own store on this machine, if it is complete there. */
 async function openStored(foreign: ForeignModels, path: string, tag: string): Promise<PlannedFile | undefined> {
-  const manifest = await foreign.readOllamaManifest(`registry.ollama.ai/${path}`, tag);
+  const manifest = await foreign.readOllamaManifest(path, tag);
   if (!isObject(manifest)) return undefined;
   let layer: Layer;
   try {

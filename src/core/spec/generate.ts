@@ -81,7 +81,8 @@ export type WarningCode =
   | "device-fallback"
   | "device-note"
   | "file-note"
-  | "output-invalid";
+  | "output-invalid"
+  | "answer-missing";
 
 export interface GenerateWarning {
   readonly code: WarningCode;

@@ -28,9 +28,11 @@ export interface HfSpec {
   readonly revision?: string | undefined;
 }
 
-/** A model of the Ollama registry. */
+/** A model of the Ollama registry, or of a server under its own name. */
 export interface OllamaSpec {
   readonly kind: "registry";
+  /** another registry, with its port; default registry.ollama.ai */
+  readonly host?: string | undefined;
   /** default `library` */
   readonly namespace?: string | undefined;
   readonly name: string;
@@ -51,20 +53,26 @@ export interface PathSpec {
 }
 
 export interface ParseSpecOptions {
-  /** Hosts, or `host:port`, that may be private or local. */
-  readonly allowHosts?: readonly string[] | undefined;
+  /** Hosts, or `host:port`, that may be private or local; `any` where nothing is going to be asked. */
+  readonly allowHosts?: readonly string[] | "any" | undefined;
   /** Words that may follow `@`, in lower case; `NAME/REST` is then read as `REST@NAME`. Without it no prefix is read. */
   readonly providers?: readonly string[] | undefined;
+  /** Those words whose models are named by a server, in its own way: with an owner, a registry, in any case. Default: `ollama`. */
+  readonly servers?: readonly string[] | undefined;
 }
 
 /** The grammar in one line, for messages and help. */
 export const specGrammar =
-  "NAME[:VARIANT][@BACKEND], hf:OWNER/REPO[:QUANT|/FILE][#REVISION], ollama:[NAMESPACE/]NAME[:TAG], https://…[#sha256=…], or a path that begins with ./ ../ / or ~/";
+  "NAME[:VARIANT][@BACKEND], hf:OWNER/REPO[:QUANT|/FILE][#REVISION], ollama:[[HOST/]NAMESPACE/]NAME[:TAG], https://…[#sha256=…], or a path that begins with ./ ../ / or ~/";
 
 const ident = /^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$/;
-const ollamaIdent = /^[a-z0-9][a-z0-9._-]{0,79}$/;
-const hubName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$/;
-const hubFile = /^[A-Za-z0-9_][A-Za-z0-9._ +-]{0,199}$/;
+const hubName = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,95}$/;
+const hubFile = /^[A-Za-z0-9_][A-Za-z0-9._ +=-]{0,199}$/;
+/** Source: types/model/name.go of ollama; owners on other servers have dots too. */
+const serverName = /^(?:(?:(\w[\w.:-]{0,349})\/)?(\w[\w.-]{0,79})\/)?(\w[\w.-]{0,79})(?::(\w[\w.-]{0,79}))?$/;
+const registryHost = /^([A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z0-9.-]*|localhost|[A-Za-z0-9.-]+(?=:))(:\d{1,5})?$/;
+const ollamaHost = "registry.ollama.ai";
+const usualServers: readonly string[] = ["ollama"];
 const revisionForm = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(\/[A-Za-z0-9][A-Za-z0-9._-]{0,99}){0,4}$/;
 const pathStart = /^(\.{1,2}([/\\]|$)|[/~]|[A-Za-z]:[\\/]|\\\\)/;
 
@@ -73,11 +81,34 @@ export function parseModelSpec(text: string, options: ParseSpecOptions = {}): Mo
   if (text.length === 0 || text.length > 512) throw syntax(text, `expected 1–512 characters; got ${text.length}`);
   if (/[\p{Cc}\p{Bidi_Control}\u200b\ufeff]/u.test(text)) throw syntax(text, "it holds control characters");
   if (pathStart.test(text)) return { kind: "path", ...pathBackend(text) };
+  const served = parseServed(text, options);
+  if (served !== undefined) return served;
   const plain = parsePlain(text, options);
   if (plain !== undefined) return plain;
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return parseUrl(text, options);
   if (/^(file|data|ftp|blob|javascript):/i.test(text)) throw hostError(text, "expected https:// or http://");
   return parseName(text, options);
+}
+
+/** A name of a server that is named after `@`. @returns undefined for other forms */
+function parseServed(text: string, { servers = usualServers, providers }: ParseSpecOptions): ModelSpec | undefined {
+  const at = text.lastIndexOf("@");
+  const backend = text.slice(at + 1).toLowerCase();
+  const given = text.slice(0, Math.max(0, at));
+  if (!servers.includes(backend) || /^hf:|:\/\//i.test(given)) return undefined;
+  const named = given.replace(/^ollama:/i, "");
+  const prefix = named.includes("/") ? backendWord(named.slice(0, named.indexOf("/"))) : "";
+  if (named === given && providers !== undefined && ["candle", ...providers].includes(prefix)) return undefined;
+  const [isName, host, namespace, name = "", tag] = serverName.exec(named) ?? [];
+  if (isName === undefined) throw syntax(text, "expected [[HOST/]NAMESPACE/]NAME[:TAG] before @");
+  if (namespace === undefined && named === given) return { kind: "name", name, variant: tag, backend };
+  return { kind: "registry", ...registryOf(host, namespace), name, tag, backend };
+}
+
+/** The usual registry, and its usual namespace, need no name. */
+function registryOf(host: string | undefined, namespace: string | undefined): Pick<OllamaSpec, "host" | "namespace"> {
+  if (host?.toLowerCase() !== ollamaHost) return { host, namespace };
+  return { namespace: namespace === "library" ? undefined : namespace };
 }
 
 /** Forms that begin with their source. @returns undefined for a plain name */
@@ -93,12 +124,19 @@ function parseName(text: string, options: ParseSpecOptions): ModelSpec {
   if (options.providers !== undefined && rest.includes("/")) {
     const at = rest.indexOf("/");
     const prefix = backendWord(rest.slice(0, at));
-    if (!["candle", ...options.providers].includes(prefix)) throw unknownPrefix(rest.slice(0, at), rest);
-    const named = parseModelSpec(rest.slice(at + 1), { ...options, providers: undefined });
+    if (!["candle", ...options.providers].includes(prefix)) throw unknownPrefix(text, rest.slice(0, at));
+    const runner = backend ?? prefix;
+    const own = rest.slice(at + 1);
+    const isServed = (options.servers ?? usualServers).includes(runner);
+    const named = parseModelSpec(isServed ? `${own}@${runner}` : own, { ...options, providers: undefined });
     return { ...named, backend: backend ?? named.backend ?? prefix };
   }
   const [name = "", variant, more] = rest.split(":");
-  if (!isSafe(name, ident)) throw syntax(text, `expected ${specGrammar}`);
+  if (!isSafe(name, ident)) {
+    const meant = meantBy(text);
+    if (meant === undefined) throw syntax(text, "expected NAME[:VARIANT][@BACKEND]");
+    throw syntax(text, `did you mean ${meant.model}?`).with({ actions: [meant], details: { meant: meant.model } });
+  }
   if (variant !== undefined && !ident.test(variant)) throw syntax(text, "after the colon a variant follows, such as Q4_K_M");
   if (more !== undefined) throw syntax(text, "a second tag");
   return { kind: "name", name, variant, backend };
@@ -137,21 +175,10 @@ function isSafe(text: string, form: RegExp): boolean {
 
 function parseOllama(text: string, body: string): ModelSpec {
   const { rest, backend } = splitBackend(body);
-  const parts = rest.split("/");
-  const [name = "", tag, second] = (parts.at(-1) ?? "").split(":");
-  const namespace = parts.length > 1 ? parts[0] : undefined;
-  const isWhole = parts.length <= 2 && second === undefined;
-  const isNamed = isSafe(name, ollamaIdent) && (namespace === undefined || isSafe(namespace, ollamaIdent));
-  if (!isWhole || !isNamed || (tag !== undefined && !ident.test(tag))) {
-    throw syntax(text, "expected ollama:[NAMESPACE/]NAME[:TAG], the name in lower case");
-  }
-  return {
-    kind: "registry",
-    namespace: namespace === undefined || namespace === "library" ? undefined : namespace,
-    name,
-    tag,
-    backend,
-  };
+  const [, host, namespace, name = "", tag] = serverName.exec(rest) ?? [];
+  const isNamed = [name, namespace ?? name].every((part) => isSafe(part, ident)) && (tag === undefined || ident.test(tag));
+  if (!isNamed || (host !== undefined && !isSafe(host, registryHost))) throw syntax(text, "expected ollama:[[HOST/]NAMESPACE/]NAME[:TAG]");
+  return { kind: "registry", ...registryOf(host ?? ollamaHost, namespace), name, tag, backend };
 }
 
 function parseUrl(text: string, options: ParseSpecOptions): ModelSpec {
@@ -190,8 +217,9 @@ function hubPage(url: URL): string | undefined {
  * @param allowed hosts, or `host:port`, that may be private or local
  * @throws SpellError spec-host
  */
-export function checkHost(url: URL, allowed: readonly string[]): void {
+export function checkHost(url: URL, allowed: readonly string[] | "any"): void {
   if (url.username !== "" || url.password !== "") throw hostError(url.host, "an address must not hold a user name or password");
+  if (allowed === "any") return;
   const host = url.hostname
     .replace(/^\[|\]$/g, "")
     .replace(/\.$/, "")
@@ -281,14 +309,21 @@ function printReference(spec: ModelSpec): string {
     case "hf":
       return `hf:${spec.owner}/${spec.repo}${tail(":", spec.variant)}${tail("/", spec.file)}${tail("#", spec.revision)}`;
     case "registry":
-      return `ollama:${spec.namespace === undefined ? "" : `${spec.namespace}/`}${spec.name}${tail(":", spec.tag)}`;
-    case "url":
-      return `${spec.url}${tail("#sha256=", spec.sha256)}`;
+      return `ollama:${printServerName(spec)}${tail(":", spec.tag)}`;
+    case "url": {
+      const address = `${spec.url}${tail("#sha256=", spec.sha256)}`;
+      return spec.backend === undefined && /@(candle|local)$/i.test(address) ? `${address}@candle` : address;
+    }
     case "path":
       return spec.path;
     default:
       return spec satisfies never;
   }
+}
+
+/** The name of a model at a registry, without its tag: `registry.example.com:5000/team/model`. */
+export function printServerName({ host, namespace, name }: Omit<OllamaSpec, "kind">): string {
+  return [host, host === undefined ? namespace : (namespace ?? "library"), name].filter((part) => part !== undefined).join("/");
 }
 
 /**
@@ -316,11 +351,30 @@ function hostError(text: string, problem: string, actions: readonly Action[] = [
   return new SpellError("spec-host", `${JSON.stringify(where)} is not asked: ${problem}`, { where, actions });
 }
 
-function unknownPrefix(prefix: string, rest: string): SpellError {
+/** What a name with a slash is for other programs: a file below this folder, or a repository of the Hub. */
+function meantBy(text: string): Extract<Action, { kind: "pull" | "run" }> | undefined {
+  if (/^[^/@:#]+\/[^/@:#]+\.(gguf|safetensors|onnx)$/i.test(text)) return { kind: "run", model: `./${text}` };
+  try {
+    parseHub(text, text, {});
+    return { kind: "pull", model: `hf:${text}` };
+  } catch {
+    return undefined;
+  }
+}
+
+function unknownPrefix(text: string, prefix: string): SpellError {
+  const meant = meantBy(text);
   const where = prefix.slice(0, 80);
-  return new SpellError("backend-unknown", `'${where}' is no backend and no declared provider`, {
+  const message = `'${where}' is no backend and no declared provider`;
+  if (meant === undefined)
+    return new SpellError("backend-unknown", message, { where, hint: `A model is ${specGrammar}`, actions: [{ kind: "help-names" }] });
+  return new SpellError("backend-unknown", `${message}; did you mean ${meant.model}?`, {
     where,
-    hint: "For a repository of the Hugging Face Hub write:",
-    actions: [{ kind: "pull", model: `hf:${rest}` }],
+    hint:
+      meant.kind === "run"
+        ? "A path begins with ./"
+        : "A repository of the Hugging Face Hub begins with hf:, a model of an Ollama server ends in @ollama.",
+    actions: [meant],
+    details: { meant: meant.model },
   });
 }

@@ -72,6 +72,7 @@ export async function chat(context: Context): Promise<number> {
     try {
       for await (const part of takeTurn(conversation, content, AbortSignal.any([interrupt.signal, answering.signal]))) {
         if (part.type === "warning") screen.note(part.message);
+        if (part.type === "reasoning-delta") progress.say("thinking");
         if (part.type === "text-delta") {
           if (answer === "" && streams) progress.end();
           answer += part.text;

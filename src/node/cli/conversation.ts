@@ -19,8 +19,8 @@ export function createConversation(model: LanguageModel, { system, ...options }:
 }
 
 /**
- * One turn: yields what the model says and keeps it. A turn that is aborted keeps its text; one that fails, or is aborted before any
- * text came, leaves the conversation as it was.
+ * One turn: yields what the model says and keeps it. A turn that is aborted keeps its text; one that fails, is aborted before any text came, or
+ * ends without an answer to its thinking, leaves the conversation as it was.
  * @throws SpellError of LanguageModel.stream, run-aborted included
  */
 export async function* takeTurn(
@@ -31,6 +31,7 @@ export async function* takeTurn(
   const { model, system, options } = conversation;
   const messages = [...conversation.messages, { role: "user", content } as const];
   let text = "";
+  let isMissing = false;
   const keep = (): void => {
     conversation.messages = [...messages, { role: "assistant", content: text }];
   };
@@ -40,6 +41,7 @@ export async function* takeTurn(
     const turn = { ...options, system: options.raw === true ? undefined : system, signal };
     for await (const part of model.stream(prompt, turn)) {
       if (part.type === "text-delta") text += part.text;
+      if (part.type === "warning" && part.code === "answer-missing") isMissing = true;
       if (part.type === "stream-end") {
         const { usage } = conversation;
         conversation.usage = {
@@ -47,7 +49,7 @@ export async function* takeTurn(
           completionTokens: usage.completionTokens + part.usage.completionTokens,
           totalTokens: usage.totalTokens + part.usage.totalTokens,
         };
-        keep();
+        if (!isMissing) keep();
       }
       yield part;
     }

@@ -47,11 +47,15 @@ export async function generate(context: Context): Promise<number> {
   const counts = !streams || !screen.outIsTerminal;
   let pieces = 0;
   let text = "";
+  let reasoning = "";
   try {
     for await (const part of model.stream(prompt, { ...options, signal: interrupt.signal })) {
       if (part.type === "warning") {
         warnings.push({ code: part.code, message: part.message });
         screen.note(part.message);
+      } else if (part.type === "reasoning-delta") {
+        reasoning += part.text;
+        progress.say("thinking");
       } else if (part.type === "text-delta") {
         text += part.text;
         pieces += 1;
@@ -63,7 +67,7 @@ export async function generate(context: Context): Promise<number> {
         if (numbered) screen.write((part.candidates ?? [text]).map((candidate, index) => `${index + 1}. ${candidate}\n`).join(""));
         else if (!streams) screen.write(text);
         screen.endLine();
-        screen.document(documentOf(model, text, part, warnings));
+        screen.document(documentOf(model, { text, reasoning }, part, warnings));
         if (part.finishReason === "length") screen.note(lengthNote(part, model, flagWord));
         if (flags.has("stats")) screen.aside(statisticsText(part, model.device));
       }
@@ -77,7 +81,12 @@ export async function generate(context: Context): Promise<number> {
   return 0;
 }
 
-function documentOf(model: LanguageModel, text: string, end: StreamEnd, warnings: readonly unknown[]): Record<string, unknown> {
+function documentOf(
+  model: LanguageModel,
+  { text, reasoning }: Readonly<Record<"text" | "reasoning", string>>,
+  end: StreamEnd,
+  warnings: readonly unknown[],
+): Record<string, unknown> {
   const { timing } = end;
   const tenth = (value: number): number => Math.round(value * 10) / 10;
   return {
@@ -88,6 +97,7 @@ function documentOf(model: LanguageModel, text: string, end: StreamEnd, warnings
     architecture: model.architecture,
     device: deviceFields(model.device),
     text,
+    reasoning: reasoning === "" ? undefined : reasoning,
     candidates: end.candidates,
     finish_reason: end.finishReason,
     usage: usageFields(end.usage),

@@ -13,7 +13,7 @@ export async function ps({ flags, screen, interrupt, openSpell }: Context): Prom
     size_bytes,
     device,
     device_split: device === "cpu" || device === "wasm" ? { cpu: 1, gpu: 0 } : { cpu: 0, gpu: 1 },
-    context_size,
+    context_size: context_size === 0 ? null : context_size,
     expires_at: null as number | null,
     pid: pid as number | null,
   }));
@@ -28,7 +28,7 @@ export async function ps({ flags, screen, interrupt, openSpell }: Context): Prom
         size_bytes: sizeBytes,
         device: gpu === 0 ? "cpu" : gpu === 1 ? "gpu" : "cpu/gpu",
         device_split: { cpu: Math.round((1 - gpu) * 100) / 100, gpu },
-        context_size: contextLength ?? 0,
+        context_size: contextLength ?? null,
         expires_at: expiresAt ?? null,
         pid: null,
       };
@@ -49,7 +49,7 @@ export async function ps({ flags, screen, interrupt, openSpell }: Context): Prom
     device_split.gpu > 0 && device_split.cpu > 0
       ? `${Math.round(device_split.cpu * 100)}%/${Math.round(device_split.gpu * 100)}% cpu/gpu`
       : `100% ${device}`,
-    context_size === 0 ? "–" : String(context_size),
+    context_size === null ? "–" : String(context_size),
     expires_at === null ? "–" : new Date(expires_at * 1000).toISOString().slice(11, 19),
     pid === null ? "–" : String(pid),
   ]);

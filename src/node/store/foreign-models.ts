@@ -47,10 +47,10 @@ export function nodeForeignModels(env: Environment = process.env, notes?: Foreig
     },
     async readOllamaManifest(name, tag) {
       const parts = [...name.split("/"), tag];
-      if (!parts.every((part) => /^[\w.-]+$/.test(part) && !part.includes(".."))) return undefined;
+      if (!parts.every((part) => /^[\w.:-]+$/.test(part) && !part.includes(".."))) return undefined;
       for (const folder of ollamaFolders) {
-        const path = join(folder, "manifests", ...parts);
         try {
+          const path = await inAnyCase(join(folder, "manifests"), parts);
           const facts = await stat(path);
           if (facts.isFile() && facts.size <= maxManifestBytes) return JSON.parse(await readFile(path, "utf8")) as unknown;
         } catch {
@@ -62,11 +62,13 @@ export function nodeForeignModels(env: Environment = process.env, notes?: Foreig
     async listOllamaModels() {
       const found = new Map<string, { readonly name: string; readonly tag: string }>();
       for (const folder of ollamaFolders) {
-        const registry = join(folder, "manifests", "registry.ollama.ai");
-        for (const owner of await names(registry)) {
-          for (const model of await names(join(registry, owner))) {
-            const name = `${owner}/${model}`;
-            for (const tag of await names(join(registry, owner, model))) found.set(`${name}:${tag}`, { name, tag });
+        const manifests = join(folder, "manifests");
+        for (const host of await names(manifests)) {
+          for (const owner of await names(join(manifests, host))) {
+            for (const model of await names(join(manifests, host, owner))) {
+              const name = `${host === "registry.ollama.ai" ? "" : `${host}/`}${owner}/${model}`;
+              for (const tag of await names(join(manifests, host, owner, model))) found.set(`${name}:${tag}`, { name, tag });
+            }
           }
         }
       }
@@ -86,6 +88,16 @@ export function nodeForeignModels(env: Environment = process.env, notes?: Foreig
 async function readReference(path: string): Promise<string | undefined> {
   const text = await readFile(path, "utf8").catch(() => "");
   return commitForm.test(text.trim()) ? text.trim() : undefined;
+}
+
+/** A path below a folder, whose parts are there in some case: Ollama keeps the case of a name and reads it in any. */
+async function inAnyCase(folder: string, parts: readonly string[]): Promise<string> {
+  let path = folder;
+  for (const part of parts) {
+    const there = await names(path);
+    path = join(path, there.find((name) => name === part) ?? there.find((name) => name.toLowerCase() === part.toLowerCase()) ?? part);
+  }
+  return path;
 }
 
 /** In order; empty for a missing or unreadable folder. */

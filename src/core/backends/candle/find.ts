@@ -3,7 +3,7 @@ import { aliasKey, listStored, type StoredModel } from "../../download/manifest.
 import { baseName } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
 import { findEntry } from "../../hub/catalogue.ts";
-import { type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
+import { checkHost, type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
 import { unknownModel } from "../unknown-model.ts";
 import { bundledModels } from "./bundled.ts";
 import type { CandleContext } from "./context.ts";
@@ -57,6 +57,7 @@ async function isWhole(context: CandleContext, { manifest }: StoredModel): Promi
 }
 
 export async function notInstalled(context: CandleContext, spec: ModelSpec): Promise<SpellError> {
+  if (spec.kind === "url") checkHost(new URL(spec.url), []); // it would have to be asked
   const catalogue = await context.catalogue();
   if (spec.kind === "name" && !(await isKnownName(context, spec.name))) return unknownModel(spec.name, catalogue);
   const entry = spec.kind === "name" ? findEntry(catalogue, spec.name) : undefined;

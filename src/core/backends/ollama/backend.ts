@@ -1,28 +1,55 @@
 /** A running Ollama server as a backend. */
 import { SpellError } from "../../errors.ts";
 import { isObject } from "../../json.ts";
-import { isModelSpec, type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
+import { isModelSpec, type ModelSpec, printModelSpec, printServerName } from "../../spec/model-spec.ts";
 import type { Backend, BackendHost, FileSource } from "../backend.ts";
 import { type AvailableModel, type ModelInfo, type ModelRecord, passes } from "../models.ts";
 import { createPullProgress } from "../pull-progress.ts";
 import { isFileName } from "../unknown-model.ts";
-import { createOllamaClient, type Json, numberOf, type OllamaClient, objects, textOf, timeOf } from "./client.ts";
+import { createOllamaClient, type Json, numberOf, type OllamaClient, objects, positiveOf, textOf, timeOf } from "./client.ts";
 import { architectureOf, contextOf, openOllamaModel } from "./model.ts";
 import { ollamaSettings } from "./settings.ts";
 
 /** A server that is not configured must answer within this. */
 const glanceMs = 300;
 
-export function createOllama({ config, network, platform, isDeclared }: BackendHost, provider: string): Backend {
+export function createOllama({ config, network, platform, isDeclared, parse }: BackendHost, provider: string): Backend {
   const settings = ollamaSettings(config.config, provider);
   if (settings === undefined) throw new Error(`provider ${provider} is not declared`);
-  const client = createOllamaClient(network, settings, provider);
+  const reads = (id: string): readonly string[] => {
+    try {
+      const { backend, ...spec } = parse(id);
+      return backend === provider.toLowerCase() ? namesOf(spec) : [];
+    } catch {
+      return [];
+    }
+  };
+  /** A name of the server as people type it here: the short form where it is read as the same name. */
+  const typed = (name: string): string | undefined =>
+    [`${name}@${provider}`, `ollama:${name}@${provider}`].find((id) => reads(id).includes(name));
+  const client = createOllamaClient(network, settings, (name) => typed(name) ?? `${name}@${provider}`);
+  const namedOnly = (value: unknown): readonly Json[] => {
+    const named = objects(value).filter((model) => nameIn(model) !== undefined);
+    const kept = named.filter((model) => typed(nameIn(model) ?? "") !== undefined);
+    const message = `${named.length - kept.length} models of the Ollama server at ${client.url} are left out: their names are none that Ollama takes`;
+    if (kept.length < named.length) platform.log({ level: "warn", message });
+    return kept;
+  };
   const list = async (signal?: AbortSignal): Promise<readonly Json[]> =>
-    objects((await client.ask("/api/tags", { method: "GET", signal }))["models"]).filter((model) => nameIn(model) !== undefined);
+    namedOnly((await client.ask("/api/tags", { method: "GET", signal }))["models"]);
   const running = async (signal?: AbortSignal): Promise<readonly Json[]> =>
-    objects((await client.ask("/api/ps", { method: "GET", signal }))["models"]).filter((model) => nameIn(model) !== undefined);
-  const find = async (name: string, signal?: AbortSignal): Promise<Json | undefined> =>
-    (await list(signal)).find((model) => nameIn(model) === name);
+    namedOnly((await client.ask("/api/ps", { method: "GET", signal }))["models"]);
+  /** What the server itself calls a model. */
+  const look = async (source: ModelSpec | FileSource, signal?: AbortSignal): Promise<{ readonly name: string; readonly model?: Json }> => {
+    const names = namesOf(source);
+    const models = await list(signal).catch((error: unknown): readonly Json[] => {
+      // it may answer for one model all the same
+      if (error instanceof SpellError && error.code === "ollama-error") return [];
+      throw error;
+    });
+    const model = findNamed(models, names);
+    return { name: nameIn(model ?? {}) ?? names.at(-1) ?? "", ...(model && { model }) };
+  };
   const record = (model: Json, loaded: readonly Json[]): ModelRecord => recordOf(model, client, loaded);
 
   return {
@@ -36,11 +63,11 @@ export function createOllama({ config, network, platform, isDeclared }: BackendH
       if (platform.looksForServers !== true) return false;
       const models = await list(AbortSignal.timeout(glanceMs)).catch(() => undefined);
       if (models === undefined) return { reason: `no Ollama server was found at ${client.url}`, isServerThere: false };
-      if (models.some((model) => nameIn(model) === nameOf(spec))) return true;
+      if (findNamed(models, namesOf(spec)) !== undefined) return true;
       return { reason: `the Ollama server at ${client.url} does not have it`, isServerThere: true };
     },
-    async find(source, { contextSize = settings.contextSize, threads = 0 }) {
-      const name = nameOf(source);
+    async find(source, { contextSize = settings.contextSize, threads = 0, signal: asking }) {
+      const { name } = await look(source, asking);
       const load = { contextSize, threads };
       return {
         id: client.idOf(name),
@@ -65,15 +92,19 @@ export function createOllama({ config, network, platform, isDeclared }: BackendH
     },
     available: async (filter) => examples.filter((model) => passes(model, filter)),
     async info(source, { signal }) {
-      const name = nameOf(source);
+      const { name, model = { name } } = await look(source, signal);
       const shown = await client.ask("/api/show", { body: { model: name }, signal, name });
-      return infoOf(shown, record((await find(name, signal)) ?? { name }, await running(signal)));
+      return infoOf(shown, record(model, await running(signal)));
     },
-    offer: async (spec) => ({ id: client.idOf(nameOf(spec)), backend: "ollama", sizeBytes: undefined, missingBytes: undefined }),
+    offer: async (spec) => ({
+      id: client.idOf(namesOf(spec).at(-1) ?? ""),
+      backend: "ollama",
+      sizeBytes: undefined,
+      missingBytes: undefined,
+    }),
     async pull(spec, { signal, onProgress, onEvent }) {
-      const name = nameOf(spec);
+      const { name, model: before } = await look(spec, signal);
       const [modelId, backend] = [client.idOf(name), "ollama"];
-      const before = await find(name, signal);
       const progress = createPullProgress(network.clock, onProgress);
       const layers = new Map<string, { readonly bytes: number; readonly total: number }>();
       const sum = (key: "bytes" | "total"): number => [...layers.values()].reduce((all, layer) => all + layer[key], 0);
@@ -94,7 +125,7 @@ export function createOllama({ config, network, platform, isDeclared }: BackendH
       }
       if (status !== "success")
         throw new SpellError("ollama-error", `${client.url} ended the pull of ${name} without success`, { where: client.url });
-      const after = await find(name, signal);
+      const { model: after } = await look(spec, signal);
       return progress.end({
         modelId,
         backend,
@@ -107,10 +138,9 @@ export function createOllama({ config, network, platform, isDeclared }: BackendH
       });
     },
     async remove(spec) {
-      const name = nameOf(spec);
-      const before = await find(name);
+      const { name, model } = await look(spec);
       await client.ask("/api/delete", { method: "DELETE", body: { model: name }, name });
-      return { modelId: client.idOf(name), freedBytes: numberOf(before?.["size"]) ?? 0, keptFiles: [] };
+      return { modelId: client.idOf(name), freedBytes: numberOf(model?.["size"]) ?? 0, keptFiles: [] };
     },
     running: async (signal) =>
       (await running(signal)).map((model) => ({
@@ -118,7 +148,7 @@ export function createOllama({ config, network, platform, isDeclared }: BackendH
         backend: "ollama",
         sizeBytes: numberOf(model["size"]) ?? 0,
         gpuBytes: numberOf(model["size_vram"]) ?? 0,
-        contextLength: numberOf(model["context_length"]),
+        contextLength: positiveOf(model["context_length"]),
         expiresAt: timeOf(model["expires_at"]),
       })),
   };
@@ -128,15 +158,30 @@ function nameIn(model: Json): string | undefined {
   return textOf(model["name"]) ?? textOf(model["model"]);
 }
 
-/** `name:tag` as the server knows it. @throws SpellError spec-syntax */
-function nameOf(spec: ModelSpec | FileSource): string {
+/**
+ * What a spec may be called on a server: as it stands, and with the tag that is meant where none is named.
+ * @throws SpellError spec-syntax
+ */
+function namesOf(spec: ModelSpec | FileSource): readonly string[] {
   if (isModelSpec(spec)) {
-    if (spec.kind === "name") return `${spec.name.toLowerCase()}:${spec.variant ?? "latest"}`;
-    if (spec.kind === "registry") return `${spec.namespace === undefined ? "" : `${spec.namespace}/`}${spec.name}:${spec.tag ?? "latest"}`;
-    if (spec.kind === "hf") return `hf.co/${spec.owner}/${spec.repo}:${spec.variant ?? "latest"}`;
+    if (spec.kind === "name") return tagged(spec.name, spec.variant);
+    if (spec.kind === "registry") return tagged(printServerName(spec), spec.tag);
+    if (spec.kind === "hf" && spec.file === undefined && spec.revision === undefined)
+      return tagged(`hf.co/${spec.owner}/${spec.repo}`, spec.variant);
   }
   const what = isModelSpec(spec) ? printModelSpec(spec) : "a file";
-  throw new SpellError("spec-syntax", `${what}: an Ollama server has names; it opens no files or addresses`);
+  throw new SpellError("spec-syntax", `${what}: an Ollama server has names; it opens no files, revisions or addresses`);
+}
+
+function tagged(name: string, tag: string | undefined): readonly string[] {
+  return tag === undefined ? [name, `${name}:latest`] : [`${name}:${tag}`];
+}
+
+/** Ollama keeps the case of a name and reads it in any. */
+function findNamed(models: readonly Json[], names: readonly string[]): Json | undefined {
+  const by = (same: (name: string, wanted: string) => boolean): Json | undefined =>
+    names.map((wanted) => models.find((model) => same(nameIn(model) ?? "", wanted))).find((model) => model !== undefined);
+  return by((name, wanted) => name === wanted) ?? by((name, wanted) => name.toLowerCase() === wanted.toLowerCase());
 }
 
 function recordOf(model: Json, client: OllamaClient, loaded: readonly Json[]): ModelRecord {
@@ -173,7 +218,7 @@ function infoOf(shown: Json, record: ModelRecord): ModelInfo {
   const facts = isObject(shown["model_info"]) ? shown["model_info"] : {};
   const details = isObject(shown["details"]) ? shown["details"] : {};
   const architecture = architectureOf(shown) ?? null;
-  const fact = (key: string): number | null => numberOf(facts[key]) ?? null;
+  const fact = (key: string): number | null => positiveOf(facts[key]) ?? null;
   const capabilities = Array.isArray(shown["capabilities"]) ? shown["capabilities"] : [];
   return {
     ...record,

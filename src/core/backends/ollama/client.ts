@@ -31,11 +31,9 @@ export interface OllamaClient {
 /** Bytes of one line of a stream; a token has some hundred, a long context list some hundred thousand. */
 const lineBytes = 4 * 1024 * 1024;
 
-/** @param provider ids of its models end in it */
-export function createOllamaClient(outer: Network, settings: OllamaSettings, provider: string): OllamaClient {
+export function createOllamaClient(outer: Network, settings: OllamaSettings, idOf: OllamaClient["idOf"]): OllamaClient {
   const { url, fetch } = serverAt(settings.baseUrl, outer.fetch);
   const network: Network = { ...outer, fetch };
-  const idOf = (name: string): string => `${name}@${provider}`;
 
   async function* lines(path: string, { method = "POST", body, signal, name }: Asked): AsyncGenerator<Json, void, undefined> {
     const decoder = new TextDecoder();
@@ -53,8 +51,10 @@ export function createOllamaClient(outer: Network, settings: OllamaSettings, pro
           },
         );
       }
-      if (typeof value["error"] === "string" || status >= 400)
-        throw serverError(String(value["error"] ?? status), status, url, name && idOf(name));
+      const { error } = value;
+      const hasError = error !== undefined && error !== null && error !== false;
+      if (status === 404 && hasError && name !== undefined) throw missingModel(name, url, idOf(name));
+      if (hasError || status >= 400) throw serverError(wordsOf(error ?? value), status, url);
       return value;
     };
     try {
@@ -74,7 +74,7 @@ export function createOllamaClient(outer: Network, settings: OllamaSettings, pro
       throw unreachable(error, url);
     }
     if (pending.trim() !== "") yield read(pending);
-    else if (status >= 400) throw serverError(String(status), status, url, name && idOf(name));
+    else if (status >= 400) throw serverError("nothing more", status, url);
   }
 
   return {
@@ -141,15 +141,39 @@ function unreachable(error: unknown, url: string): unknown {
   });
 }
 
-function serverError(text: string, status: number, url: string, id: string | undefined): SpellError {
-  const said = text.slice(0, 500);
-  if (id !== undefined && (status === 404 || /not found/i.test(said))) {
-    return new SpellError("model-not-installed", `the Ollama server at ${url} has no model ${id.slice(0, id.lastIndexOf("@"))}`, {
-      where: url,
-      actions: [{ kind: "pull", model: id }],
-    });
-  }
-  return new SpellError("ollama-error", `Ollama answered ${status}: ${said}`, { where: url, details: { status } });
+function missingModel(name: string, url: string, id: string): SpellError {
+  return new SpellError("model-not-installed", `the Ollama server at ${url} has no model ${name}`, {
+    where: url,
+    actions: [{ kind: "pull", model: id }],
+  });
+}
+
+/** @param said its words, which are shown and never read */
+function serverError(said: string, status: number, url: string): SpellError {
+  const what = status >= 400 ? `answered ${status}` : "reports an error";
+  const hint = statusHints.get(status);
+  return new SpellError("ollama-error", `the Ollama server at ${url} ${what}: ${said}`, { where: url, hint, details: { status } });
+}
+
+const login = "The server, or a proxy before it, asks for a login; it goes into the address: http://USER:PASSWORD@HOST.";
+const busy = "The server is busy. Try again later.";
+const statusHints: ReadonlyMap<number, string> = new Map([
+  [401, login],
+  [403, login],
+  [429, busy],
+  [503, busy],
+]);
+
+/** The words in an error, which is a text or, of other servers and of proxies, an object or a list of them. */
+function wordsOf(value: unknown, depth = 0): string {
+  if (typeof value === "string") return value.slice(0, 500);
+  if (Array.isArray(value) && depth < 3)
+    return value
+      .slice(0, 3)
+      .map((each) => wordsOf(each, depth + 1))
+      .join("; ");
+  const known = isObject(value) && depth < 3 ? (value["message"] ?? value["error"] ?? value["detail"]) : undefined;
+  return known === undefined || known === null ? String(JSON.stringify(value)).slice(0, 500) : wordsOf(known, depth + 1);
 }
 
 /** The objects of a list; anything else in it is left out. */
@@ -165,6 +189,11 @@ export function textOf(value: unknown): string | undefined {
 /** A number that is not negative. */
 export function numberOf(value: unknown): number | undefined {
   return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : undefined;
+}
+
+/** A number above zero: of a length 0 says that the server does not know it. */
+export function positiveOf(value: unknown): number | undefined {
+  return numberOf(value) || undefined;
 }
 
 /** @returns seconds since the epoch */

@@ -7,8 +7,10 @@ import type { StreamPart } from "../../spec/stream-part.ts";
 import { randomSeed } from "../../text/handle-model.ts";
 import { parameterRules, presets, resolveDecoderParameters } from "../../text/parameters.ts";
 import type { OpenedModel } from "../backend.ts";
-import { type Json, numberOf, type OllamaClient, textOf } from "./client.ts";
+import { type Json, numberOf, type OllamaClient, positiveOf, textOf } from "./client.ts";
 import type { OllamaSettings } from "./settings.ts";
+
+type StreamEnd = Extract<StreamPart, { type: "stream-end" }>;
 
 /** What the server is told with each call; 0 = its own choice. */
 export interface OllamaLoad {
@@ -35,6 +37,7 @@ export async function openOllamaModel(
     const { body, seed, ignored, path } = writeCall(name, prompt, options, load, settings);
     const abort = options.signal === undefined ? closing.signal : AbortSignal.any([options.signal, closing.signal]);
     let text = "";
+    let hasThought = false;
     let firstTokenMs = 0;
     try {
       yield { type: "stream-start", model: id };
@@ -42,14 +45,20 @@ export async function openOllamaModel(
         yield { type: "warning", code: "option-ignored", message: `${option} is not known to Ollama; it was not sent` };
       for await (const value of client.lines(path, { body, signal: abort, name })) {
         const message = value["message"];
-        const piece = textOf(isObject(message) ? message["content"] : value["response"]) ?? "";
+        const { content: piece = "", thinking } = piecesOf(isObject(message) ? message : { ...value, content: value["response"] });
+        if (thinking !== undefined) {
+          hasThought = true;
+          yield { type: "reasoning-delta", text: thinking };
+        }
         if (piece !== "") {
           if (firstTokenMs === 0) firstTokenMs = clock.now() - called;
           text += piece;
           yield { type: "text-delta", text: piece };
         }
         if (value["done"] !== true) continue;
-        yield endOf(value, seed, firstTokenMs);
+        const end = endOf(value, seed, firstTokenMs);
+        if (hasThought && text.trim() === "") yield { type: "warning", code: "answer-missing", message: onlyThought(end) };
+        yield end;
         return;
       }
       throw new SpellError("ollama-error", "the server ended the answer without its end", { where: client.url });
@@ -74,6 +83,16 @@ export async function openOllamaModel(
   };
 }
 
+function piecesOf({ content, thinking }: Json): { readonly content: string | undefined; readonly thinking: string | undefined } {
+  return { content: textOf(content), thinking: textOf(thinking) };
+}
+
+function onlyThought({ finishReason, usage }: StreamEnd): string {
+  return finishReason === "length"
+    ? `the model spent all ${usage.completionTokens} tokens on thinking and gave no answer`
+    : "the model ended after thinking, without an answer";
+}
+
 export function architectureOf({ model_info: facts, details }: Json): string | undefined {
   return (
     (isObject(facts) ? textOf(facts["general.architecture"]) : undefined) ?? (isObject(details) ? textOf(details["family"]) : undefined)
@@ -82,7 +101,7 @@ export function architectureOf({ model_info: facts, details }: Json): string | u
 
 export function contextOf(shown: Json): number | undefined {
   const { model_info: facts } = shown;
-  return isObject(facts) ? numberOf(facts[`${architectureOf(shown)}.context_length`]) : undefined;
+  return isObject(facts) ? positiveOf(facts[`${architectureOf(shown)}.context_length`]) : undefined;
 }
 
 /** Only what was asked for is sent, so that the model's own defaults on the server count; but for the seed, which is reported, and the length. */
@@ -109,7 +128,7 @@ function writeCall(name: string, prompt: TextPrompt, options: GenerateOptions, l
   return { path: "/api/chat", body: { ...shared, messages: [...system, ...messages] }, seed, ignored: resolved.ignored };
 }
 
-function endOf(value: Readonly<Record<string, unknown>>, seed: number, firstTokenMs: number): StreamPart {
+function endOf(value: Readonly<Record<string, unknown>>, seed: number, firstTokenMs: number): StreamEnd {
   const ms = (key: string): number => (numberOf(value[key]) ?? 0) / 1e6;
   const promptTokens = numberOf(value["prompt_eval_count"]) ?? 0;
   const completionTokens = numberOf(value["eval_count"]) ?? 0;
