@@ -33,6 +33,15 @@ describe("model spec", () => {
     ["ollama:llama3:8b-instruct-q4_K_M@candle", { kind: "registry", name: "llama3", tag: "8b-instruct-q4_K_M", backend: "candle" }],
     ["registry.ollama.ai/library/llama3.2", { kind: "registry", name: "llama3.2" }],
     ["ollama:someone/model", { kind: "registry", namespace: "someone", name: "model" }],
+    ["ollama:Someone/Model-8B:Q8_0", { kind: "registry", namespace: "Someone", name: "Model-8B", tag: "Q8_0" }],
+    ["ollama:reg.example.com:5000/team/m:v1", { kind: "registry", host: "reg.example.com:5000", namespace: "team", name: "m", tag: "v1" }],
+    ["some-user/thing:v1@ollama", { kind: "registry", namespace: "some-user", name: "thing", tag: "v1", backend: "ollama" }],
+    ["registry:5000/a/b:_c@ollama", { kind: "registry", host: "registry:5000", namespace: "a", name: "b", tag: "_c", backend: "ollama" }],
+    ["hf.co/foo/Bar:Q4@ollama", { kind: "registry", host: "hf.co", namespace: "foo", name: "Bar", tag: "Q4", backend: "ollama" }],
+    ["hf:foo/Bar:Q4@ollama", { kind: "hf", owner: "foo", repo: "Bar", variant: "Q4", backend: "ollama" }],
+    ["con:latest@ollama", { kind: "name", name: "con", variant: "latest", backend: "ollama" }],
+    ["hf:_a/_b:Q4_0", { kind: "hf", owner: "_a", repo: "_b", variant: "Q4_0" }],
+    ["https://example.org/m@local@candle", { kind: "url", url: "https://example.org/m@local", backend: "candle" }],
     ["https://Example.org/m.gguf", { kind: "url", url: "https://example.org/m.gguf" }],
     [
       `https://example.org/m.gguf#sha256=${sha.toUpperCase()}@candle`,
@@ -47,13 +56,27 @@ describe("model spec", () => {
     ["ollama/llama3.2:1b", { kind: "name", name: "llama3.2", variant: "1b", backend: "ollama" }],
     ["openai/gpt-4o", { kind: "name", name: "gpt-4o", backend: "openai" }],
     ["openai/x@candle", { kind: "name", name: "x", backend: "candle" }],
+    ["local/x@ollama", { kind: "name", name: "x", backend: "ollama" }],
+    ["ollama/some-user/thing:v1", { kind: "registry", namespace: "some-user", name: "thing", tag: "v1", backend: "ollama" }],
+    ["ollama:openai/x:v1@ollama", { kind: "registry", namespace: "openai", name: "x", tag: "v1", backend: "ollama" }],
   ])("reads the provider before the first slash of %s, where providers are told", (text, expected) => {
     expect(parseModelSpec(text, { providers: ["ollama", "openai"] })).toEqual(expected);
   });
 
-  it("offers hf: for an unknown prefix", () => {
-    expect(() => parseModelSpec("google/flan-t5-small", { providers: [] })).toThrow(
-      expect.objectContaining({ code: "backend-unknown", actions: [{ kind: "pull", model: "hf:google/flan-t5-small" }] }),
+  it.each([
+    ["google/flan-t5-small", "hf:google/flan-t5-small", "pull"],
+    ["Qwen/Qwen3-0.6B-GGUF:Q8_0@candle", "hf:Qwen/Qwen3-0.6B-GGUF:Q8_0@candle", "pull"],
+    ["owner/repo/m.gguf#v1", "hf:owner/repo/m.gguf#v1", "pull"],
+    ["models/m.gguf", "./models/m.gguf", "run"],
+  ])("asks whether %s is %s, with and without providers", (text, meant, kind) => {
+    const asked = { message: expect.stringContaining(`did you mean ${meant}?`), actions: [{ kind, model: meant }], details: { meant } };
+    expect(() => parseModelSpec(text, { providers: [] })).toThrow(expect.objectContaining({ code: "backend-unknown", ...asked }));
+    expect(() => parseModelSpec(text)).toThrow(expect.objectContaining({ code: "spec-syntax", ...asked }));
+  });
+
+  it("says the grammar once", () => {
+    expect(() => parseModelSpec("a b")).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining("hf:OWNER"), hint: expect.stringContaining("hf:OWNER/REPO") }),
     );
     expect(() => parseModelSpec("google/flan-t5-small")).toThrow(
       expect.objectContaining({ code: "spec-syntax", where: "google/flan-t5-small" }),
@@ -132,8 +155,12 @@ describe("model spec", () => {
 
   it.each([
     "ollama:name:tag:tag",
-    "ollama:Name",
-    "ollama:Someone/name",
+    "ollama:Name/",
+    "a/b/c/d@ollama",
+    "a b@ollama",
+    "-a@ollama",
+    `${"a".repeat(81)}@ollama`,
+    "ollama:reg.example.com/a/../c",
     `ollama:${"a".repeat(81)}`,
     "ollama:/name",
     "ollama:a//b",
@@ -195,6 +222,12 @@ describe("model spec", () => {
     },
   );
 
+  it("G84: names what is here from any host, never with a password", () => {
+    const options = { allowHosts: "any" } as const;
+    expect(parseModelSpec("http://10.0.0.1:9000/m.gguf", options).kind).toBe("url");
+    expect(() => parseModelSpec("http://a:b@10.0.0.1/m", options)).toThrow(expect.objectContaining({ code: "spec-host" }));
+  });
+
   describe("printed and read again", () => {
     const letters = "abcXYZ019";
     const word = (extra: string, max: number, only = letters) =>
@@ -203,7 +236,6 @@ describe("model spec", () => {
         .map(([first, rest]) => first + rest)
         .filter((text) => !text.includes("..") && !text.endsWith("."));
     const name = word("._-", 20);
-    const lower = word("._-", 20, "abcxyz019");
     const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
     const backend = optional(fc.constantFrom("candle", "ollama", "my-box"));
     const hubBackend = optional(fc.constantFrom("candle", "ollama"));
@@ -228,8 +260,16 @@ describe("model spec", () => {
           ),
         fc.record({
           kind: fc.constant("registry"),
-          namespace: optional(lower.filter((text) => text !== "library")),
-          name: lower,
+          namespace: optional(name.filter((text) => text !== "library")),
+          name,
+          tag: optional(name),
+          backend,
+        }),
+        fc.record({
+          kind: fc.constant("registry"),
+          host: fc.constantFrom("hf.co", "localhost:5000", "reg.example.com", "ollama:5000"),
+          namespace: name,
+          name,
           tag: optional(name),
           backend,
         }),
@@ -246,7 +286,9 @@ describe("model spec", () => {
         }),
       )
       .map(clean)
-      .filter((value) => value.kind !== "url" || (!/@(candle|local)$/i.test(value.url) && !/huggingface|hf\.co/.test(value.url)));
+      // printed with the one backend that opens addresses
+      .map((value) => (value.kind === "url" && /@(candle|local)$/i.test(value.url) ? { ...value, backend: "candle" } : value))
+      .filter((value) => value.kind !== "url" || !/huggingface|hf\.co/.test(value.url));
 
     it("is the same spec", () => {
       fc.assert(

@@ -7,7 +7,7 @@ import { listCached, planRepository, reuseCache } from "../../hub/hub.ts";
 import { type HubListing, type HubWish, wishesOf } from "../../hub/hub-files.ts";
 import { planRegistry } from "../../hub/ollama-registry.ts";
 import type { ForeignModels } from "../../platform.ts";
-import { type ModelSpec, type OllamaSpec, parseModelSpec } from "../../spec/model-spec.ts";
+import { type ModelSpec, type OllamaSpec, parseModelSpec, printModelSpec } from "../../spec/model-spec.ts";
 import { asT5Variant } from "./bundled.ts";
 import { type CandleContext, hubContext, seconds } from "./context.ts";
 import { describe } from "./describe.ts";
@@ -61,6 +61,10 @@ export async function listForeign(context: CandleContext, known: readonly Stored
     const leaveOut = (why: string): undefined => {
       context.platform.log({ level: "debug", message: `${plan.id} of another tool is left out: ${why}` });
     };
+    if (!isTypable(plan.id)) {
+      leaveOut("a model is not named so here");
+      continue;
+    }
     const model = await describePlan(plan, async (files, read) => {
       const note = await notes.describe(files, read);
       return isRefusal(note) ? leaveOut(note.refused) : note;
@@ -74,6 +78,15 @@ export async function listForeign(context: CandleContext, known: readonly Stored
   }
   await notes.close();
   return found;
+}
+
+/** Whether an id is read as the same model again: file names of others hold characters that mean something in a name. */
+function isTypable(id: string): boolean {
+  try {
+    return printModelSpec(parseModelSpec(id)) === id;
+  } catch {
+    return false;
+  }
 }
 
 async function plansOfCache(context: CandleContext, foreign: ForeignModels): Promise<readonly PullPlan[]> {
