@@ -81,6 +81,8 @@ onlyWhere(program === undefined || weights === undefined ? "no Ollama server, or
       });
       expect((await failure(llm.info("nope@ollama"))).code).toBe("model-not-installed");
       expect((await failure(llm.generate("nope@ollama", "x"))).actions).toEqual([{ kind: "pull", model: "nope:latest@ollama" }]);
+      // Ollama itself reads names in any case, and keeps that of the model
+      expect((await llm.info("SmolLM2@ollama")).id).toBe("smollm2:latest@ollama");
     });
 
     it("streams chats and raw texts, the same for the same seed, and counts", async () => {
@@ -219,6 +221,90 @@ describe("a scripted Ollama server", () => {
     const listener: RequestListener = (request, response) =>
       request.url === "/api/tags" ? response.end('{"models":[]}') : answer(request, response);
     expect((await serve(listener, (llm) => failure(llm.pull("tiny@ollama")), 300)).code).toBe(code);
+  });
+
+  const answers = (lines: readonly unknown[], status = 200): RequestListener => {
+    return (request, response) => {
+      if (request.url === "/api/show") response.end("{}");
+      else if (request.method === "GET") response.end('{"models":[]}');
+      else response.writeHead(status).end(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    };
+  };
+
+  it.each<[string, number, unknown, string, string]>([
+    ["a missing model", 404, { error: "model 'tiny:latest' not found" }, "model-not-installed", "has no model tiny:latest"],
+    ["a missing model, in no words of Ollama", 404, { error: { message: "gibt es nicht" } }, "model-not-installed", "has no model"],
+    ["an address that is not there", 404, { detail: "Not Found" }, "ollama-error", "answered 404: Not Found"],
+    [
+      "a failure that is about something else not found",
+      500,
+      { error: "llama runner: file not found" },
+      "ollama-error",
+      "answered 500: llama runner",
+    ],
+    ["the same in the middle of an answer", 200, { error: "not found: a tensor" }, "ollama-error", "reports an error: not found: a tensor"],
+    ["an object", 400, { error: { message: "context too long", type: "x", code: 400 } }, "ollama-error", "answered 400: context too long"],
+    [
+      "an object in the middle of an answer",
+      200,
+      { error: { message: "out of memory" } },
+      "ollama-error",
+      "reports an error: out of memory",
+    ],
+    ["an object without words", 500, { error: { code: 7 } }, "ollama-error", 'answered 500: {"code":7}'],
+    ["a list", 422, { detail: [{ msg: "field required" }] }, "ollama-error", "answered 422: field required"],
+    ["an empty text", 500, { error: "" }, "ollama-error", "answered 500: nothing more"],
+    ["a number", 500, { error: 7 }, "ollama-error", "answered 500: 7"],
+    ["nothing but a status", 502, {}, "ollama-error", "answered 502: {}"],
+  ])("%s is told apart by status and shape, and put into words", async (_, status, line, code, message) => {
+    const error = await serve(answers([line], status), (llm) => failure(llm.generate("tiny@ollama", "x")));
+    expect(error).toMatchObject({ code, message: expect.stringContaining(message) });
+    expect(error.message).not.toContain("[object");
+  });
+
+  it("a login or a busy server comes with what to do", async () => {
+    const hint = (status: number) =>
+      serve(answers([{ error: "no" }], status), async (llm) => (await failure(llm.generate("tiny@ollama", "x"))).hint);
+    expect([await hint(401), await hint(503)]).toEqual([expect.stringContaining("USER:PASSWORD"), expect.stringContaining("busy")]);
+  });
+
+  it.each([
+    ["length", "the model spent all 40 tokens on thinking and gave no answer"],
+    ["stop", "the model ended after thinking, without an answer"],
+  ])("a model that only thought, to its end by %s, says so", async (done_reason, message) => {
+    const thoughts = ["First ", "I consider"].map((thinking) => ({ message: { role: "assistant", content: "", thinking }, done: false }));
+    const end = { message: { role: "assistant", content: "\n" }, done: true, done_reason, eval_count: 40 };
+    const result = await serve(answers([...thoughts, end]), (llm) => llm.generate("tiny@ollama", "x"));
+    expect(result).toMatchObject({ reasoning: "First I consider", warnings: [{ code: "answer-missing", message }] });
+    const raw = [
+      { response: "", thinking: "Hm", done: false },
+      { ...end, message: undefined, response: "" },
+    ];
+    const plain = await serve(answers(raw), (llm) => llm.generate("tiny@ollama", "x", { raw: true }));
+    expect(plain).toMatchObject({ reasoning: "Hm", warnings: [{ code: "answer-missing" }] });
+  });
+
+  it("a model that thinks and answers gives both, without a warning", async () => {
+    const lines = [
+      { message: { content: "", thinking: "Hm" } },
+      { message: { content: "Yes." } },
+      { message: { content: "" }, done: true },
+    ];
+    const result = await serve(answers(lines), (llm) => llm.generate("tiny@ollama", "x"));
+    expect(result).toMatchObject({ text: "Yes.", reasoning: "Hm", warnings: [] });
+  });
+
+  it("a length of 0 is one that the server does not know", async () => {
+    const facts = { "general.architecture": "llama", "llama.context_length": 0, "llama.block_count": 0, "general.parameter_count": 0 };
+    const listener: RequestListener = (request, response) => {
+      if (request.url === "/api/show") response.end(JSON.stringify({ model_info: facts }));
+      else response.end(JSON.stringify({ models: [{ name: "tiny:latest", size: 1, context_length: 0 }] }));
+    };
+    await serve(listener, async (llm) => {
+      expect(await llm.info("tiny@ollama")).toMatchObject({ contextLength: null, blockCount: null, parameterCount: null });
+      expect((await llm.load("tiny@ollama")).contextLength).toBeUndefined();
+      expect((await llm.running()).map(({ contextLength }) => contextLength)).toEqual([undefined]);
+    });
   });
 
   it("an answer that breaks off keeps its text, and is an error", async () => {

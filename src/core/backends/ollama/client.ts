@@ -152,7 +152,7 @@ function missingModel(name: string, url: string, id: string): SpellError {
 function serverError(said: string, status: number, url: string): SpellError {
   const what = status >= 400 ? `answered ${status}` : "reports an error";
   const hint = statusHints.get(status);
-  return new SpellError("ollama-error", `the Ollama server at ${url} ${what}: ${said}`, { where: url, hint, details: { status } });
+  return new SpellError("ollama-error", `the Ollama server at ${url} ${what}: ${said || "nothing more"}`, { where: url, hint, details: { status } });
 }
 
 const login = "The server, or a proxy before it, asks for a login; it goes into the address: http://USER:PASSWORD@HOST.";
@@ -172,7 +172,7 @@ function wordsOf(value: unknown, depth = 0): string {
       .slice(0, 3)
       .map((each) => wordsOf(each, depth + 1))
       .join("; ");
-  const known = isObject(value) && depth < 3 ? (value["message"] ?? value["error"] ?? value["detail"]) : undefined;
+  const known = isObject(value) && depth < 3 ? (value["message"] ?? value["error"] ?? value["detail"] ?? value["msg"]) : undefined;
   return known === undefined || known === null ? String(JSON.stringify(value)).slice(0, 500) : wordsOf(known, depth + 1);
 }
 
