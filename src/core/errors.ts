@@ -242,7 +242,7 @@ export class SpellError extends Error {
     if (typeof json !== "object" || json === null || typeof json.code !== "string" || !Object.hasOwn(hints, json.code)) {
       return new SpellError("internal-error", "an error of unknown form arrived from another thread");
     }
-    return new SpellError(json.code, String(json.message ?? ""), {
+    return new SpellError(json.code, messageOf(json.message ?? ""), {
       hint: typeof json.hint === "string" ? json.hint : undefined,
       actions: Array.isArray(json.actions) ? json.actions : undefined,
       where: typeof json.where === "string" ? json.where : undefined,
@@ -270,7 +270,14 @@ export function toSpellError(error: unknown, code: ErrorCode = "internal-error",
 
 /** What was thrown, in its own words. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (typeof error !== "object" || error === null) return String(error);
+  const { message } = error as { readonly message?: unknown };
+  if (typeof message === "string") return message;
+  try {
+    return JSON.stringify(error).slice(0, 500);
+  } catch {
+    return "an object without a message";
+  }
 }
 
 /** The error of an abort through a signal. It is an answer, never logged as a failure. */

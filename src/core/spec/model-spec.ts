@@ -135,7 +135,7 @@ function parseName(text: string, options: ParseSpecOptions): ModelSpec {
   if (!isSafe(name, ident)) {
     const meant = meantBy(text);
     if (meant === undefined) throw syntax(text, "expected NAME[:VARIANT][@BACKEND]");
-    throw syntax(text, `did you mean ${meant.model}?`).with({ actions: [meant], details: { meant: meant.model } });
+    throw syntax(text, `did you mean ${meant.model}?`).with({ actions: [meant], details: { typed: text, meant: meant.model } });
   }
   if (variant !== undefined && !ident.test(variant)) throw syntax(text, "after the colon a variant follows, such as Q4_K_M");
   if (more !== undefined) throw syntax(text, "a second tag");
@@ -368,13 +368,13 @@ function unknownPrefix(text: string, prefix: string): SpellError {
   const message = `'${where}' is no backend and no declared provider`;
   if (meant === undefined)
     return new SpellError("backend-unknown", message, { where, hint: `A model is ${specGrammar}`, actions: [{ kind: "help-names" }] });
-  return new SpellError("backend-unknown", `${message}; did you mean ${meant.model}?`, {
+  return new SpellError("backend-unknown", `${text} names no model; did you mean ${meant.model}? ${message}`, {
     where,
     hint:
       meant.kind === "run"
         ? "A path begins with ./"
         : "A repository of the Hugging Face Hub begins with hf:, a model of an Ollama server ends in @ollama.",
     actions: [meant],
-    details: { meant: meant.model },
+    details: { typed: text, meant: meant.model },
   });
 }

@@ -11,8 +11,10 @@ const longestLine = 300;
 
 /** @param argv the command line of this run @returns what to do about an error, most useful first */
 export function commandsOf(error: SpellError, argv: readonly string[]): readonly string[] {
-  const { code, retryable, actions } = error;
+  const { code, retryable, actions, details } = error;
   const own = ownCommand(argv);
+  const renamed = rename(argv, details?.["typed"], details?.["meant"]);
+  if (renamed !== undefined) return [renamed];
   if (code.startsWith("device-") && (argv.includes("generate") || argv.includes("chat"))) {
     const onCpu = ownCommand(without(argv, deviceFlag), "--device", "cpu");
     const others = actions.filter((action) => action.kind !== "run" || action.device !== "cpu");
@@ -20,6 +22,17 @@ export function commandsOf(error: SpellError, argv: readonly string[]): readonly
   }
   if (code.startsWith("net-") && retryable && actions.length === 0 && own !== undefined) return [own];
   return wordActions(actions, argv);
+}
+
+/** The command line with the name that was meant; undefined where there is none, or the name does not stand in the line. */
+function rename(argv: readonly string[], typed: unknown, meant: unknown): string | undefined {
+  if (typeof typed !== "string" || typeof meant !== "string") return undefined;
+  const isName = (word: string): boolean => word === typed || word === `-m${typed}` || word === `--model=${typed}`;
+  if (!argv.some(isName)) return undefined;
+  // who names a repository so is used to programs that fetch it
+  const fetches = meant.startsWith("hf:") && (argv.includes("generate") || argv.includes("chat")) && !argv.includes("--pull");
+  const named = argv.map((word) => (isName(word) ? word.slice(0, -typed.length) + meant : word));
+  return ownCommand(named, ...(fetches ? ["--pull"] : []));
 }
 
 /** Lines as they are. */

@@ -235,9 +235,10 @@ function formatEta(seconds: number): string {
  */
 export async function offerPull(context: Context, spell: Spell, offer: PullOffer): Promise<boolean> {
   const { flags, screen, interrupt } = context;
-  tellOffer(screen, offer);
+  const isHere = offer.missingBytes === 0; // its bytes belong to another model too; it only gets its name
+  if (!isHere) tellOffer(screen, offer);
   const size = offer.missingBytes === undefined ? "" : ` (${formatBytes(offer.missingBytes)})`;
-  if (!flags.has("pull") && !(await askYesNo(context, `Download ${offer.id}${size}?`, true))) {
+  if (!isHere && !flags.has("pull") && !(await askYesNo(context, `Download ${offer.id}${size}?`, true))) {
     if (interrupt.signal.aborted) throw new SpellError("run-aborted", "stopped before the download began");
     return false;
   }

@@ -123,9 +123,17 @@ export function explain(error: unknown, spec: string, kind: "run" | "info" = "ru
   }
   if (code === "model-not-installed" && context !== undefined && context.operands.length > 0 && !context.flags.has("offline"))
     return error.with({ actions: [...actions, { kind: "use-option", name: "pull", value: true }] });
-  if ((code === "spec-syntax" || code === "model-unknown") && spec !== "" && !/^[./~\\]/.test(spec) && existsSync(spec))
-    return error.with({ hint: "A path begins with ./", actions: [{ kind, model: `./${spec}` }], where: spec });
   const isPath = /^[./~\\]/.test(spec);
+  if (["spec-syntax", "backend-unknown", "model-unknown"].includes(code) && spec !== "" && !isPath && existsSync(spec)) {
+    const meant = `./${spec}`;
+    return error.with({
+      message: `${spec} is a path here`,
+      hint: "A path begins with ./",
+      actions: [{ kind, model: meant }],
+      where: spec,
+      details: { typed: spec, meant },
+    });
+  }
   if (code === "model-unknown" && (isPath || isFileName(spec))) {
     const there = modelsBeside(isPath ? spec : `./${spec}`);
     const found = there.length === 0 ? {} : { hint: "Models there:", actions: there.map((model) => ({ kind, model })) };

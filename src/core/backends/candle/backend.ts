@@ -1,4 +1,5 @@
 /** The embedded engine as a backend: models of the store, of the package, of other tools on this machine, and of files, run in this process. */
+import { messageOf } from "../../errors.ts";
 import { modelSettings } from "../../hub/settings.ts";
 import { version } from "../../version.ts";
 import type { Backend, BackendHost } from "../backend.ts";
@@ -52,6 +53,6 @@ async function statusOf(context: CandleContext): Promise<BackendStatus> {
   try {
     return { ...base, ready: true, models: (await (await import("./list.ts")).list(context)).length };
   } catch (error) {
-    return { ...base, ready: false, models: 0, error: error instanceof Error ? error.message : String(error) };
+    return { ...base, ready: false, models: 0, error: messageOf(error) };
   }
 }

@@ -68,11 +68,12 @@ export async function notInstalled(context: CandleContext, spec: ModelSpec): Pro
       : printModelSpec(spec);
   const { models } = await listStored(context.platform.store);
   const similar = models.filter(({ manifest }) => manifest.id.split(":")[0] === id.split(":")[0]).map(({ manifest }) => manifest.id);
-  const size = entry === undefined ? "" : `; it has about ${Math.round(entry.sizeBytes / 1e6)} MB`;
+  const isUsual = spec.kind === "name" && [undefined, entry?.defaultQuant?.toLowerCase()].includes(spec.variant?.toLowerCase());
+  const size = entry === undefined || !isUsual ? "" : `; it has about ${Math.round(entry.sizeBytes / 1e6)} MB`;
   const here = similar.length === 0 ? "" : `; installed is ${similar.join(", ")}`;
   const backend = spec.kind === "url" ? "candle" : context.provider;
   return new SpellError("model-not-installed", `${id} is not in ${context.platform.store.place}${size}${here}`, {
     actions: [{ kind: "pull", model: printModelSpec({ ...spec, backend }) }],
-    details: { modelId: id, ...(entry && { sizeBytes: entry.sizeBytes }) },
+    details: { modelId: id, ...(entry && isUsual && { sizeBytes: entry.sizeBytes }) },
   });
 }

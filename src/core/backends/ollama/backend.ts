@@ -1,5 +1,5 @@
 /** A running Ollama server as a backend. */
-import { SpellError } from "../../errors.ts";
+import { messageOf, SpellError } from "../../errors.ts";
 import { isObject } from "../../json.ts";
 import { isModelSpec, type ModelSpec, printModelSpec, printServerName } from "../../spec/model-spec.ts";
 import type { Backend, BackendHost, FileSource } from "../backend.ts";
@@ -82,8 +82,7 @@ export function createOllama({ config, network, platform, isDeclared, parse }: B
           throw new SpellError("ollama-error", `${client.url} does not answer like an Ollama server`, { where: client.url });
         return { configured: true, url: client.url, running: true, models: (await list()).length, version: version.slice(0, 40) };
       } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
-        return { configured: true, url: client.url, running: false, models: 0, error: message };
+        return { configured: true, url: client.url, running: false, models: 0, error: messageOf(error) };
       }
     },
     async list(signal) {
@@ -109,7 +108,7 @@ export function createOllama({ config, network, platform, isDeclared, parse }: B
       const layers = new Map<string, { readonly bytes: number; readonly total: number }>();
       const sum = (key: "bytes" | "total"): number => [...layers.values()].reduce((all, layer) => all + layer[key], 0);
       let status = "";
-      for await (const line of client.lines("/api/pull", { body: { model: name, stream: true }, signal })) {
+      for await (const line of pulling(client.lines("/api/pull", { body: { model: name, stream: true }, signal }))) {
         status = (textOf(line["status"]) ?? "").slice(0, 200);
         const [layer, total] = [textOf(line["digest"]), numberOf(line["total"])];
         if (layer !== undefined && total !== undefined) layers.set(layer, { bytes: numberOf(line["completed"]) ?? 0, total });
@@ -152,6 +151,16 @@ export function createOllama({ config, network, platform, isDeclared, parse }: B
         expiresAt: timeOf(model["expires_at"]),
       })),
   };
+}
+
+/** A pull whose failure says who pulls. */
+async function* pulling(lines: AsyncIterable<Json>): AsyncGenerator<Json, void, undefined> {
+  try {
+    yield* lines;
+  } catch (error) {
+    if (!(error instanceof SpellError) || error.code !== "ollama-error") throw error;
+    throw error.with({ hint: "The server itself fetches its models: check the name, and whether the server reaches its registry." });
+  }
 }
 
 function nameIn(model: Json): string | undefined {

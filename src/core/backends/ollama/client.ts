@@ -152,7 +152,11 @@ function missingModel(name: string, url: string, id: string): SpellError {
 function serverError(said: string, status: number, url: string): SpellError {
   const what = status >= 400 ? `answered ${status}` : "reports an error";
   const hint = statusHints.get(status);
-  return new SpellError("ollama-error", `the Ollama server at ${url} ${what}: ${said || "nothing more"}`, { where: url, hint, details: { status } });
+  return new SpellError("ollama-error", `the Ollama server at ${url} ${what}: ${said || "nothing more"}`, {
+    where: url,
+    hint,
+    details: { status },
+  });
 }
 
 const login = "The server, or a proxy before it, asks for a login; it goes into the address: http://USER:PASSWORD@HOST.";
