@@ -69,7 +69,11 @@ describe("model spec", () => {
     ["owner/repo/m.gguf#v1", "hf:owner/repo/m.gguf#v1", "pull"],
     ["models/m.gguf", "./models/m.gguf", "run"],
   ])("asks whether %s is %s, with and without providers", (text, meant, kind) => {
-    const asked = { message: expect.stringContaining(`did you mean ${meant}?`), actions: [{ kind, model: meant }], details: { typed: text, meant } };
+    const asked = {
+      message: expect.stringContaining(`did you mean ${meant}?`),
+      actions: [{ kind, model: meant }],
+      details: { typed: text, meant },
+    };
     expect(() => parseModelSpec(text, { providers: [] })).toThrow(expect.objectContaining({ code: "backend-unknown", ...asked }));
     expect(() => parseModelSpec(text)).toThrow(expect.objectContaining({ code: "spec-syntax", ...asked }));
   });
