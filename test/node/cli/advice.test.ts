@@ -87,6 +87,16 @@ describe("the person's own command", () => {
     expect(ownCommand(["generate", "x".repeat(400)], "--pull")).toBeUndefined();
   });
 
+  it.each([
+    [["model", "pull", "a/b"], "llmspell model pull hf:a/b"],
+    [["model", "remove", "a/b", "--yes"], "llmspell model remove hf:a/b --yes"],
+    [["generate", "-m", "a/b", "a/b is what?"], 'llmspell generate -m hf:a/b "a/b is what?" --pull'],
+    [["chat", "--model=a/b", "--pull"], "llmspell chat --model=hf:a/b --pull"],
+  ])("%j is offered with the name that was meant", (argv, command) => {
+    const error = new SpellError("backend-unknown", "did you mean hf:a/b?", { details: { typed: "a/b", meant: "hf:a/b" } });
+    expect(commandsOf(error, argv)).toEqual([command]);
+  });
+
   it("models are managed by the configuration it loaded", () => {
     const missing = new SpellError("model-not-installed", "not here", {
       actions: [{ kind: "pull", model: "x@candle" }, { kind: "diagnose" }],
