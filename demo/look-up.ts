@@ -146,6 +146,12 @@ export function withVariant(id: string, variant: string): string {
   return spec.kind === "hf" || spec.kind === "name" ? printModelSpec({ ...spec, variant }) : id;
 }
 
+/** @param file at the top of the repository @returns its spec, whatever variant the other one names */
+export function withFile(id: string, file: string): string {
+  const spec = parseModelSpec(id);
+  return spec.kind === "hf" ? printModelSpec({ ...spec, variant: undefined, file }) : id;
+}
+
 /** @returns one sentence, and why each device before the chosen one is not used */
 function answerOf({ device, fits }: ModelInfo): { readonly answer: string; readonly because: readonly string[] } {
   const chosen = device?.chosen;

@@ -1,7 +1,7 @@
 /** Problems of a look-up or a pull, with hints and buttons of this page. */
 import { type ErrorCode, SpellError } from "../src/browser/index.ts";
 import { type PageActions, stepsOfActions, uniqueSteps } from "./actions.ts";
-import { withVariant } from "./look-up.ts";
+import { withFile, withVariant } from "./look-up.ts";
 import { type NextStep, showProblem } from "./problem.ts";
 
 export interface PullProblemActions {
@@ -49,7 +49,9 @@ function stepsOf(error: unknown, spec: string, { page, askForToken, again }: Pul
     case "model-ambiguous":
     case "model-variant-unknown": {
       const variants = textsOf(details?.["variants"]).map((name) => ({ name, spec: withVariant(spec, name) }));
-      const files = textsOf(details?.["files"]).map((name) => ({ name, spec: `${spec}/${name}` }));
+      const files = textsOf(details?.["files"])
+        .filter((name) => !name.includes("/")) // those have addresses
+        .map((name) => ({ name, spec: withFile(spec, name) }));
       const offers = variants.length > 0 ? variants : files;
       return [...offers.slice(0, mostOffers).map(({ name, spec: other }) => ({ label: name, run: () => page.lookUp(other) })), change];
     }

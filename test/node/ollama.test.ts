@@ -50,12 +50,13 @@ onlyWhere(program === undefined || weights === undefined ? "no Ollama server, or
   "the real Ollama server",
   () => {
     let folder: string;
+    let env: NodeJS.ProcessEnv;
     let server: ChildProcess;
     let llm: LocalLlm;
     beforeAll(async () => {
       folder = mkdtempSync(join(tmpdir(), "llmspell-ollama-"));
       const host = `127.0.0.1:${await freePort()}`;
-      const env = { ...process.env, OLLAMA_HOST: host, OLLAMA_MODELS: join(folder, "models"), HOME: folder };
+      env = { ...process.env, OLLAMA_HOST: host, OLLAMA_MODELS: join(folder, "models"), HOME: folder };
       server = spawn(program ?? "", ["serve"], { env, stdio: "ignore" });
       llm = llmAt(`http://${host}`);
       await vi.waitFor(async () => expect((await llm.status("ollama"))["ollama"]?.running).toBe(true), { timeout: 60_000, interval: 100 });
@@ -147,6 +148,21 @@ onlyWhere(program === undefined || weights === undefined ? "no Ollama server, or
       await textOf(model.stream("x", { raw: true, maxTokens: 1 }));
       expect(await llm.running()).toMatchObject([{ modelId: "smollm2:latest@ollama", gpuBytes: 0 }]);
       expect(await llm.unload("smollm2@ollama")).toBe(1);
+    }, 180_000);
+
+    it("has names with owners, registries and capitals, which are typed again", async () => {
+      const names = ["Some-User/Capital-8B:Q8_0", "reg.example.com/team/tool:v1", "localhost:5000/a/b:_c", "openai/gpt:1", "con:latest"];
+      const created = names.map((name) => spawnSync(program ?? "", ["create", name, "-f", join(folder, "Modelfile")], { env }).status);
+      expect(created).toEqual(names.map(() => 0));
+      const ids = (await llm.list("ollama")).flatMap(({ id }) => (id.startsWith("smollm2:") ? [] : [id]));
+      const short = names.map((name) => `${name.startsWith("openai/") ? "ollama:" : ""}${name}@ollama`);
+      expect([...ids].sort()).toEqual([...short].sort());
+      for (const id of ids) {
+        expect((await llm.info(id)).id).toBe(id);
+        expect((await llm.generate(id, "x", { raw: true, maxTokens: 1 })).model).toBe(id);
+        expect((await llm.remove(id)).modelId).toBe(id);
+      }
+      expect(await llm.list("ollama")).toHaveLength(1);
     }, 180_000);
 
     it("passes on why a pull fails, and deletes", async () => {

@@ -5,7 +5,7 @@ import { totalSize } from "../formats/byte-source.ts";
 import { formatCount } from "../formats/format-count.ts";
 import { parseShardName } from "../gguf/shards.ts";
 import type { ModelSettings } from "../spec/model-settings.ts";
-import { type HfSpec, printModelSpec } from "../spec/model-spec.ts";
+import { type HfSpec, hostProblem, printModelSpec } from "../spec/model-spec.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
 import { isModelGguf, isSameQuant, quantOf } from "./gguf-names.ts";
 
@@ -82,14 +82,21 @@ function chooseQuant(models: readonly HubFile[], listing: HubListing, wish: HubW
   const ambiguous = (among: readonly HubFile[]): SpellError => {
     const named = among.slice(0, 12).map(({ path }) => `${path}${quantOf(path) === undefined ? "" : ` (${quantOf(path)})`}`);
     const more = among.length > named.length ? ` and ${among.length - named.length} more` : "";
+    const { hostname } = new URL(settings.hfEndpoint);
+    const allowHost = hostProblem(hostname) === undefined ? undefined : hostname;
     const nameOf = (path: string): string =>
       path.includes("/")
         ? `${settings.hfEndpoint}/${owner}/${repo}/resolve/${spec.revision ?? "main"}/${path}`
         : printModelSpec({ ...spec, variant: undefined, file: path });
     return new SpellError("model-ambiguous", `${where} has several models: ${named.join(", ")}${more}`, {
       where,
-      actions: among.slice(0, 5).map(({ path }) => ({ kind: "pull", model: nameOf(path) })),
-      details: { files: among.map(({ path }) => path), variants: quants },
+      actions: among
+        .slice(0, 5)
+        .map(({ path }) => ({ kind: "pull", model: nameOf(path), allowHost: path.includes("/") ? allowHost : undefined })),
+      details: {
+        files: among.map(({ path }) => path),
+        variants: quants.filter((quant) => among.some(({ path }) => quantOf(path) === quant)),
+      },
     });
   };
   const alone = [...byQuant].flatMap(([name, [file, second]]) => (file !== undefined && second === undefined ? [{ name, file }] : []));

@@ -89,11 +89,11 @@ export async function pullShown(context: Context, spell: Spell, spec: string, re
   try {
     const result = await spell.models.pull(spec, { ...request, signal: interrupt.signal, onEvent });
     show.end();
+    for (const note of result.notes ?? []) screen.note(note);
     if (result.alreadyPresent) screen.tell(`${result.modelId} is up to date`);
     else {
       const size = result.bytesTotal === undefined ? "" : `  ${formatBytes(result.bytesTotal)}`;
       if (result.verified !== "sha256") screen.note(`${result.modelId}: ${unverified(source)} (not verified)`);
-      for (const note of result.notes ?? []) screen.note(note);
       screen.tell(`success  ${result.modelId}${size}   try: llmspell generate -m ${shellQuote(result.modelId)} "Hello"`);
     }
     return result;
