@@ -52,8 +52,14 @@ export function createProviders(host: Omit<BackendHost, "isDeclared" | "parse">)
   /** Words of those that do not open files: their models are named by a server. */
   const isServer = (type: BackendType | undefined): boolean => type !== undefined && !type.takes.includes("path");
   const servers = [...backendTypes.filter(isServer).flatMap((type) => type.words), ...declared.filter((name) => isServer(typeOf(name)))];
-  const parse = (text: string, allowHosts?: readonly string[] | "any"): ModelSpec =>
-    parseModelSpec(text, { providers: words, servers, allowHosts });
+  const parse = (text: string, allowHosts?: readonly string[] | "any"): ModelSpec => {
+    try {
+      return parseModelSpec(text, { providers: words, servers, allowHosts });
+    } catch (error) {
+      const [local, server] = ["candle", "ollama"].map((type) => providerOfType(config, type as BackendType["type"]));
+      throw local === undefined && server !== undefined ? meantForServer(error, server) : error;
+    }
+  };
   const usual = ({ type }: BackendType): string | undefined => providerOfType(config, type);
 
   const isDeclared = (name: string): boolean =>
@@ -180,6 +186,19 @@ function notConfigured({ type, profile }: BackendType, file: string): SpellError
       details: { backend: type, profile },
     },
   );
+}
+
+/** Where nothing opens repositories, a name with an owner is meant for the server. */
+function meantForServer(error: unknown, server: string): unknown {
+  const typed = error instanceof SpellError && error.code === "backend-unknown" ? error.details?.["typed"] : undefined;
+  if (!(error instanceof SpellError) || typeof typed !== "string" || typed.includes("@")) return error;
+  const model = `${typed}@${server}`;
+  return error.with({
+    message: `${typed} names no model; did you mean ${model}?`,
+    hint: "A model of an Ollama server ends in @ollama.",
+    actions: [{ kind: "pull", model }],
+    details: { meant: model },
+  });
 }
 
 function notYet(name: string, type: string, spec: ModelSpec): SpellError {

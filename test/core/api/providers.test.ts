@@ -50,6 +50,20 @@ describe("which provider answers", () => {
     expect(await route(profile("candle"), spec)).toEqual(["candle", "x"]);
   });
 
+  it("the default model of a server is named as the server names it", async () => {
+    const server = (model: string): ConfigSource => text(`[providers.box]\nprovider_type = "ollama"\ndefault_model = "${model}"\n`);
+    for (const model of ["some-user/thing:v1", "reg.example.com:5000/team/Tool:v1", "some-user/thing:v1@box"])
+      expect(await route(server(model), undefined)).toEqual(["box", `ollama:${model.replace("@box", "")}`]);
+  });
+
+  it("a name with an owner is asked back: a repository, or a model of the server where that is all there is", async () => {
+    const asked = (meant: string) => ({ code: "backend-unknown", details: { meant }, actions: [{ kind: "pull", model: meant }] });
+    await expect(route(defaults, "owner/repo:Q8_0")).rejects.toMatchObject(asked("hf:owner/repo:Q8_0"));
+    await expect(route(profile("candle"), "owner/repo")).rejects.toMatchObject(asked("hf:owner/repo"));
+    await expect(route(profile("ollama"), "owner/name:v1")).rejects.toMatchObject(asked("owner/name:v1@ollama"));
+    expect(await route(profile("ollama"), "owner/name:v1@ollama")).toEqual(["ollama", "ollama:owner/name:v1"]);
+  });
+
   it("a path keeps its own @ and /", async () => {
     for (const spec of ["./a@b/c.gguf", "/a/openai/x", "~/x"]) expect(await route(profile("candle"), spec)).toEqual(["candle", spec]);
   });
