@@ -193,7 +193,12 @@ describe("models to get", () => {
       await told("owner/gated", /gated.*Accept the terms on its page.*net-gated.*Open its page.*Enter a token/s);
       await told("a b c", /"a b c".*OWNER\/REPO.*spec-syntax/s);
       await told("qwen2.5-0.5", /did you mean qwen2\.5-0\.5b.*model-unknown/s);
-      expect(await alert(page).getByRole("button").allTextContents()).toEqual(["Change the name", "Look up qwen2.5-0.5b", "Dismiss"]);
+      expect(await alert(page).getByRole("button").allTextContents()).toEqual([
+        "Change the name",
+        "Look up qwen2.5-0.5b",
+        "Show the catalogue",
+        "Dismiss",
+      ]);
 
       await lookUp(page, "hf:owner/two:Q8_0");
       const pull = page.getByRole("button", { name: "Pull hf:owner/two:Q8_0" });
