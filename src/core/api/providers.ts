@@ -53,12 +53,8 @@ export function createProviders(host: Omit<BackendHost, "isDeclared" | "parse">)
   const isServer = (type: BackendType | undefined): boolean => type !== undefined && !type.takes.includes("path");
   const servers = [...backendTypes.filter(isServer).flatMap((type) => type.words), ...declared.filter((name) => isServer(typeOf(name)))];
   const parse = (text: string, allowHosts?: readonly string[] | "any"): ModelSpec => {
-    try {
-      return parseModelSpec(text, { providers: words, servers, allowHosts });
-    } catch (error) {
-      const [local, server] = ["candle", "ollama"].map((type) => providerOfType(config, type as BackendType["type"]));
-      throw local === undefined && server !== undefined ? meantForServer(error, server) : error;
-    }
+    const owners = providerOfType(config, "candle") === undefined ? providerOfType(config, "ollama") : undefined;
+    return parseModelSpec(text, { providers: words, servers, owners, allowHosts });
   };
   const usual = ({ type }: BackendType): string | undefined => providerOfType(config, type);
 
@@ -186,19 +182,6 @@ function notConfigured({ type, profile }: BackendType, file: string): SpellError
       details: { backend: type, profile },
     },
   );
-}
-
-/** Where nothing opens repositories, a name with an owner is meant for the server. */
-function meantForServer(error: unknown, server: string): unknown {
-  const typed = error instanceof SpellError && error.code === "backend-unknown" ? error.details?.["typed"] : undefined;
-  if (!(error instanceof SpellError) || typeof typed !== "string" || typed.includes("@")) return error;
-  const model = `${typed}@${server}`;
-  return error.with({
-    message: `${typed} names no model; did you mean ${model}?`,
-    hint: "A model of an Ollama server ends in @ollama.",
-    actions: [{ kind: "pull", model }],
-    details: { meant: model },
-  });
 }
 
 function notYet(name: string, type: string, spec: ModelSpec): SpellError {

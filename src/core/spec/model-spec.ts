@@ -59,6 +59,8 @@ export interface ParseSpecOptions {
   readonly providers?: readonly string[] | undefined;
   /** Those words whose models are named by a server, in its own way: with an owner, a registry, in any case. Default: `ollama`. */
   readonly servers?: readonly string[] | undefined;
+  /** The server that a name with an owner may be meant for, where nothing opens repositories. */
+  readonly owners?: string | undefined;
 }
 
 /** The grammar in one line, for messages and help. */
@@ -124,7 +126,7 @@ function parseName(text: string, options: ParseSpecOptions): ModelSpec {
   if (options.providers !== undefined && rest.includes("/")) {
     const at = rest.indexOf("/");
     const prefix = backendWord(rest.slice(0, at));
-    if (!["candle", ...options.providers].includes(prefix)) throw unknownPrefix(text, rest.slice(0, at));
+    if (!["candle", ...options.providers].includes(prefix)) throw unknownPrefix(text, rest.slice(0, at), options.owners);
     const runner = backend ?? prefix;
     const own = rest.slice(at + 1);
     const isServed = (options.servers ?? usualServers).includes(runner);
@@ -352,8 +354,9 @@ function hostError(text: string, problem: string, actions: readonly Action[] = [
 }
 
 /** What a name with a slash is for other programs: a file below this folder, or a repository of the Hub. */
-function meantBy(text: string): Extract<Action, { kind: "pull" | "run" }> | undefined {
+function meantBy(text: string, owners?: string): Extract<Action, { kind: "pull" | "run" }> | undefined {
   if (/^[^/@:#]+\/[^/@:#]+\.(gguf|safetensors|onnx)$/i.test(text)) return { kind: "run", model: `./${text}` };
+  if (owners !== undefined && serverName.test(text)) return { kind: "pull", model: `${text}@${owners}` };
   try {
     parseHub(text, text, {});
     return { kind: "pull", model: `hf:${text}` };
@@ -362,19 +365,17 @@ function meantBy(text: string): Extract<Action, { kind: "pull" | "run" }> | unde
   }
 }
 
-function unknownPrefix(text: string, prefix: string): SpellError {
-  const meant = meantBy(text);
+function unknownPrefix(text: string, prefix: string, owners: string | undefined): SpellError {
+  const meant = meantBy(text, owners);
   const where = prefix.slice(0, 80);
-  const message = `'${where}' is no backend and no declared provider`;
-  if (meant === undefined)
-    return new SpellError("backend-unknown", message, { where, hint: `A model is ${specGrammar}`, actions: [{ kind: "help-names" }] });
-  return new SpellError("backend-unknown", `${text} names no model; did you mean ${meant.model}? ${message}`, {
+  const asked = meant === undefined ? "" : `${text} names no model; did you mean ${meant.model}? `;
+  return new SpellError("backend-unknown", `${asked}'${where}' is no backend and no declared provider`, {
     where,
     hint:
-      meant.kind === "run"
-        ? "A path begins with ./"
-        : "A repository of the Hugging Face Hub begins with hf:, a model of an Ollama server ends in @ollama.",
-    actions: [meant],
-    details: { typed: text, meant: meant.model },
+      meant === undefined
+        ? `A model is ${specGrammar}`
+        : "A repository begins with hf:, a path with ./, and a model of an Ollama server ends in @ollama.",
+    actions: [meant ?? { kind: "help-names" }],
+    details: meant && { typed: text, meant: meant.model },
   });
 }
