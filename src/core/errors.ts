@@ -91,7 +91,8 @@ const hints = {
   "net-timeout": "Run the same command again; it continues where it stopped.",
   "net-stall": "Run the same command again; it continues where it stopped.",
   "net-reset": "Run the same command again; it continues where it stopped.",
-  "net-tls": "Check the address and the clock of this machine; a proxy may stand in between.",
+  "net-tls":
+    "Check the address and the clock of this machine. Where a proxy stands in between, NODE_EXTRA_CA_CERTS names the file with its certificate.",
   "net-redirect": "The server sends elsewhere in a way that is not followed.",
   "net-not-found": "Check the name; see which files the repository has.",
   "net-gated": "Accept the terms of the repository, then set HF_TOKEN.",

@@ -1,12 +1,12 @@
 /** What the configuration needs from Node: variables, paths, files, and the paths where a file is looked for. */
 import { readFileSync, statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { SpellError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { ConfigFile, ConfigHost, Environment } from "../core/platform.ts";
 import { errnoOf, isMissing } from "./errno.ts";
-import { homeFolder, personFolder } from "./home.ts";
-import { hubToken } from "./hub-token.ts";
+import { absolute, expandHome, expandTilde, homeFolder, personFolder, variables } from "./home.ts";
+import { hubToken } from "./hugging-face.ts";
 
 export function nodeConfig(env: Environment = process.env): ConfigHost {
   return {
@@ -25,7 +25,7 @@ function inCapitals(env: Environment): Environment {
 /** `~/.llmspell` means the home folder of this program, wherever that is; `$VAR` and `${VAR}` must be set. */
 function expandPath(text: string, folder: string | undefined, env: Environment): { readonly path: string } | { readonly problem: string } {
   const missing = new Set<string>();
-  const filled = text.replace(/\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))/g, (_, braced?: string, bare?: string) => {
+  const filled = text.replace(variables, (_, braced?: string, bare?: string) => {
     const name = braced ?? bare ?? "";
     if (!env[name]) missing.add(name);
     return env[name] ?? "";
@@ -33,8 +33,7 @@ function expandPath(text: string, folder: string | undefined, env: Environment):
   if (missing.size > 0) return { problem: `the variable ${[...missing].join(", ")} is not set` };
   const ours = /^~[/\\]\.llmspell(?=$|[/\\])/.exec(filled);
   if (ours !== null) return { path: join(homeFolder(), filled.slice(ours[0].length)) };
-  if (filled === "~" || /^~[/\\]/.test(filled)) return { path: join(personFolder(), filled.slice(1)) };
-  return { path: resolve(folder ?? ".", filled) };
+  return { path: absolute(expandTilde(filled), folder) };
 }
 
 /**
@@ -43,7 +42,7 @@ function expandPath(text: string, folder: string | undefined, env: Environment):
  * @throws SpellError config-not-found, config-not-regular, config-unreadable, config-syntax (not UTF-8, too large)
  */
 export function readConfigFile(path: string, by?: string): ConfigFile {
-  const full = resolve(path);
+  const full = absolute(expandTilde(path));
   let bytes: Uint8Array;
   let mode: number;
   try {
@@ -82,7 +81,7 @@ function whyNotText(path: string, bytes: Uint8Array): string {
 
 /** Paths where a configuration is looked for; the first file that exists is used. */
 export function discoveryPaths(env: Environment = process.env): readonly string[] {
-  const configHome = env["XDG_CONFIG_HOME"] || join(personFolder(), ".config");
+  const configHome = expandHome(env["XDG_CONFIG_HOME"] || join(personFolder(), ".config"), env);
   const appData = process.platform === "win32" ? env["APPDATA"] : undefined;
   return [
     "llmspell.toml",

@@ -1,22 +1,22 @@
 /** FileHost over node:fs: looks at paths and opens regular files. It reads no contents. */
 import { readdir, realpath, stat } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { SpellError } from "../core/errors.ts";
 import type { ByteSource } from "../core/formats/byte-source.ts";
 import type { FileHost } from "../core/platform.ts";
 import { errnoOf } from "./errno.ts";
 import { openFileSource } from "./file-source.ts";
-import { personFolder } from "./home.ts";
+import { absolute, expandTilde } from "./home.ts";
 
 export function nodeFiles(): FileHost {
   return {
     async look(path) {
-      const absolute = resolve(expandHome(path));
-      const real = await named(path, realpath(absolute));
+      const given = absolute(expandTilde(path));
+      const real = await named(path, realpath(given));
       if (!(await named(path, stat(real))).isDirectory()) {
         // Parts of a split model lie beside the path as it was given, which may be a link into a store of hashes.
-        const folder = dirname(absolute);
-        return { kind: "file", path: real, sources: [await openFileSource(absolute)], sibling: (name) => openSibling(folder, name) };
+        const folder = dirname(given);
+        return { kind: "file", path: real, sources: [await openFileSource(given)], sibling: (name) => openSibling(folder, name) };
       }
       const sources = await filesIn(real, path);
       const graphs = await filesIn(join(real, "onnx"), path).catch(() => []);
@@ -46,10 +46,6 @@ async function openSibling(folder: string, name: string): Promise<ByteSource | u
     if (error instanceof SpellError && (error.code === "model-unknown" || error.code === "model-not-regular")) return undefined;
     throw error;
   }
-}
-
-function expandHome(path: string): string {
-  return path === "~" || path.startsWith("~/") || path.startsWith("~\\") ? join(personFolder(), path.slice(1)) : path;
 }
 
 /** @param path as it was given. @throws SpellError store-denied, model-unknown */

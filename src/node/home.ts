@@ -6,20 +6,66 @@ import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } 
 import { homedir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
 import { SpellError } from "../core/errors.ts";
+import type { Environment } from "../core/platform.ts";
 
 /** Bytes of one record. Ours have some hundreds; a larger file is not one of them. */
 const maxRecordBytes = 1024 * 1024;
 
-/** Home of the person; an empty HOME counts as unset. */
+/**
+ * Home of the person; an empty HOME counts as unset. A process without HOME whose user the system does not know (a container with a number
+ * for a user) has none: then it is a folder that does not exist, and what is kept there is not kept.
+ */
 export function personFolder(): string {
-  return homedir() || userInfo().homedir;
+  for (const ask of [homedir, () => userInfo().homedir]) {
+    try {
+      const folder = ask();
+      if (folder !== "") return folder;
+    } catch {
+      // the next one may know
+    }
+  }
+  return resolve("/nonexistent");
 }
 
-/** Absolute path; it need not exist. A leading `~/` is replaced, for callers without a shell. */
+/** Absolute path; it need not exist. */
 export function homeFolder(): string {
   const asked = process.env["LLMSPELL_HOME"] ?? "";
-  if (asked === "") return join(personFolder(), ".llmspell");
-  return /^~[/\\]/.test(asked) ? join(personFolder(), asked.slice(1)) : resolve(asked);
+  return asked === "" ? join(personFolder(), ".llmspell") : absolute(expandHome(asked, process.env));
+}
+
+/**
+ * `~/`, `$VAR` and `${VAR}` filled in, for values that no shell has seen: env files, containers. As Python's expanduser and expandvars: what
+ * is not set stays as it is.
+ */
+export function expandHome(text: string, env: Environment): string {
+  return expandTilde(text).replace(variables, (whole, braced?: string, bare?: string) => env[braced ?? bare ?? ""] ?? whole);
+}
+
+/** `~` and `~/…` in place of the person's home; any other path as it is. */
+export function expandTilde(path: string): string {
+  return path === "~" || /^~[/\\]/.test(path) ? join(personFolder(), path.slice(1)) : path;
+}
+
+/** `$VAR` or `${VAR}`. */
+export const variables: RegExp = /\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))/g;
+
+/** Where child processes start: none starts in a working folder that was deleted. @returns undefined where it is there */
+export function childFolder(): string | undefined {
+  try {
+    process.cwd();
+    return undefined;
+  } catch {
+    return "/";
+  }
+}
+
+/** @param folder default: the working folder; where that was deleted, a relative path stands as it is, and leads nowhere */
+export function absolute(path: string, folder = "."): string {
+  try {
+    return resolve(folder, path);
+  } catch {
+    return path;
+  }
 }
 
 /** @returns the parsed record; undefined for a missing or unreadable one */

@@ -6,6 +6,7 @@ import { fork } from "node:child_process";
 import type { Isolate } from "../core/platform.ts";
 import { createWorkerIsolate } from "../core/text/worker-isolate.ts";
 import { builtFile } from "./built-file.ts";
+import { childFolder } from "./home.ts";
 
 /** A template needs some kilobytes; this limit ends a memory bomb before the host is short of memory. */
 const heapMiB = 96;
@@ -15,6 +16,7 @@ export function processIsolate(): Isolate {
     const child = fork(builtFile("isolate-child"), {
       execArgv: [`--max-old-space-size=${heapMiB}`, "--max-semi-space-size=8"],
       env: {},
+      cwd: childFolder(),
       stdio: ["ignore", "ignore", "ignore", "ipc"],
       // Ctrl-C in a terminal reaches the whole process group; this child ends with its parent's channel instead.
       detached: true,

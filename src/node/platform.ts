@@ -1,13 +1,14 @@
 /** What Node gives core. Code that names and headers do not need is imported at its first use. */
 import { freemem } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { lazyStore } from "../core/download/lazy-store.ts";
 import type { ArtifactStore, Isolate, LogEntry, Platform } from "../core/platform.ts";
 import { bundledFile } from "./bundled-file.ts";
 import { nodeConfig } from "./config-files.ts";
 import { lazyRuntime } from "./engines/lazy-runtime.ts";
 import { nodeFiles } from "./files.ts";
-import { homeFolder } from "./home.ts";
+import { absolute, homeFolder } from "./home.ts";
+import { nodeFetch, proxyOf } from "./proxy.ts";
 import { homeNotes, nodeForeignModels } from "./store/foreign-models.ts";
 
 export interface NodePlatformOptions {
@@ -40,7 +41,7 @@ function lazyIsolate(): Isolate {
 export function nodePlatform(options: NodePlatformOptions = {}): Platform {
   return {
     name: "node",
-    fetch: globalThis.fetch,
+    fetch: nodeFetch(process.env),
     gguf: { available: true, value: lazyRuntime("node", async () => (await import("./engines/devices.ts")).ggufRuntime()) },
     seq2seq: { available: true, value: lazyRuntime("node", async () => (await import("./engines/devices.ts")).t5Runtime()) },
     exported: {
@@ -48,10 +49,12 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
       value: lazyRuntime("transformers.js", async () => (await import("./engines/devices.ts")).exportedRuntime()),
     },
     files: { available: true, value: nodeFiles() },
-    store: storeAt(options.modelFolder === undefined ? join(homeFolder(), "models") : resolve(options.modelFolder)),
+    store: storeAt(options.modelFolder === undefined ? join(homeFolder(), "models") : absolute(options.modelFolder)),
     storeAt: options.modelFolder === undefined ? storeAt : undefined,
     foreign: nodeForeignModels(process.env, homeNotes()),
     async lookup(host) {
+      // behind a proxy names are the proxy's matter
+      if (proxyOf(new URL(`https://${host}`), process.env) !== undefined) return [];
       const { lookup } = await import("node:dns/promises");
       return (await lookup(host, { all: true })).map(({ address }) => address);
     },

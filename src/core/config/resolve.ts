@@ -91,7 +91,12 @@ export async function resolveSource(source: ConfigSource, host: ConfigHost = {})
       return setting && { value: setting.value, origin: setting.origin };
     },
     get secrets() {
-      return [...effective].flatMap(([path, { value }]) => (isSecret(path) && typeof value === "string" ? [value] : []));
+      return [...effective].flatMap(([path, { value }]) => {
+        if (typeof value !== "string") return [];
+        // the key's own value, or that of the variable it names
+        const secret = isSecret(path) ? value : path.endsWith(".api_key_env") ? host.env?.[value] : undefined;
+        return secret === undefined || secret === "" ? [] : [secret];
+      });
     },
   };
 }

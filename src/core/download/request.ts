@@ -4,7 +4,7 @@
  */
 import { type ErrorCode, SpellError, throwIfAborted } from "../errors.ts";
 import { discard } from "../formats/byte-source.ts";
-import { checkHost, hostProblem } from "../spec/model-spec.ts";
+import { checkHost, hostProblem, isLoopback } from "../spec/model-spec.ts";
 import { definedOnly } from "../values.ts";
 import type { Clock } from "./clock.ts";
 
@@ -197,7 +197,7 @@ export async function* readBody(answer: Answer, options: BodyOptions): AsyncGene
 
 /** https, or this machine. */
 function isSafeForSecrets(url: URL): boolean {
-  return url.protocol === "https:" || /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
+  return url.protocol === "https:" || isLoopback(url.hostname);
 }
 
 function redirectError(what: string, from: URL, problem: string): SpellError {
@@ -213,7 +213,7 @@ const causes: readonly (readonly [RegExp, ErrorCode, string])[] = [
   ],
   [/^(UND_ERR_CONNECT_TIMEOUT|ETIMEDOUT)$/, "net-timeout", "accepted no connection in time"],
   [
-    /^(ENOTFOUND|EAI_AGAIN|EAI_FAIL|ECONNREFUSED|ENETUNREACH|EHOSTUNREACH|ENETDOWN|EADDRNOTAVAIL|ENONET)$/,
+    /^(ENOTFOUND|EAI_AGAIN|EAI_FAIL|ECONNREFUSED|ENETUNREACH|EHOSTUNREACH|ENETDOWN|EADDRNOTAVAIL|ENONET|ERR_PROXY)$/,
     "net-offline",
     "cannot be reached",
   ],

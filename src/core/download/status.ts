@@ -1,9 +1,7 @@
 /** The error of a status other than success. */
 import { SpellError } from "../errors.ts";
-import type { Action } from "../spec/action.ts";
 import type { Answer, RequestOptions } from "./request.ts";
-
-const setToken: Action = { kind: "set-variable", name: "HF_TOKEN" };
+import { setHubToken } from "./token.ts";
 
 /** @returns the error of an answer with an unexpected status; its body is not read */
 export function statusError({ response, url, firstHeaders }: Answer, { what, gatePage, secret }: RequestOptions): SpellError {
@@ -16,14 +14,17 @@ export function statusError({ response, url, firstHeaders }: Answer, { what, gat
     const why = secret === undefined ? "no token was sent" : "this token may not read it";
     return new SpellError("net-gated", `${said}: the repository is gated or private, and ${why}`, {
       where: url.host,
-      actions: [setToken],
+      actions: [setHubToken],
       hint: `Accept its terms at ${gatePage}, then set HF_TOKEN to a token that may read it.`,
       details: { ...details, page: gatePage },
     });
   }
   if (status === 401) {
     const why = secret === undefined ? "the repository does not exist, or it is private and needs a token" : "the token was refused";
-    return new SpellError("net-auth", `${said}: ${gatePage === undefined ? "it needs a login" : why}`, { ...options, actions: [setToken] });
+    return new SpellError("net-auth", `${said}: ${gatePage === undefined ? "it needs a login" : why}`, {
+      ...options,
+      actions: [setHubToken],
+    });
   }
   if (status === 404 || status === 410) return new SpellError("net-not-found", said, options);
   if (status === 407) return new SpellError("net-offline", `${said}: a proxy needs a password`, options);

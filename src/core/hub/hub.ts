@@ -6,6 +6,7 @@ import type { ArrivingFile } from "../download/arrived.ts";
 import { requestJson } from "../download/json-request.ts";
 import type { PlannedFile, PullPlan } from "../download/pull.ts";
 import type { Network } from "../download/request.ts";
+import { sendableToken } from "../download/token.ts";
 import type { RemoteFile } from "../download/transfer.ts";
 import { SpellError } from "../errors.ts";
 import { formatCount } from "../formats/format-count.ts";
@@ -48,7 +49,7 @@ export async function listRepository(
  * @param gatePage address with the terms to accept
  */
 export function hubAccess({ settings, allowHosts }: HubContext, gatePage: string): Omit<RemoteFile, keyof ArrivingFile> {
-  const token = settings.hfToken?.();
+  const token = sendableToken(settings.hfToken?.(), "the token for the hub");
   return { isTrusted: true, gatePage, secret: token === undefined ? undefined : `Bearer ${token}`, allowHosts };
 }
 

@@ -5,6 +5,7 @@
 import { requestJson } from "../download/json-request.ts";
 import type { PlannedFile, PullPlan } from "../download/pull.ts";
 import { type Network, request } from "../download/request.ts";
+import { sendableToken } from "../download/token.ts";
 import { SpellError } from "../errors.ts";
 import { discard } from "../formats/byte-source.ts";
 import { formatCount } from "../formats/format-count.ts";
@@ -123,8 +124,9 @@ async function askToken(address: string, network: Network, { signal, allowHosts 
     if (text !== undefined) service.searchParams.set(name, text);
   }
   const { value } = await requestJson(service.href, network, { ...base, what: "the registry's token" });
-  const token = value["token"] ?? value["access_token"];
-  return typeof token === "string" && token.length <= 8192 ? `Bearer ${token}` : undefined;
+  const answer = value["token"] ?? value["access_token"];
+  const token = sendableToken(typeof answer === "string" ? answer : undefined, `the token of ${service.host}`, { hint });
+  return token === undefined ? undefined : `Bearer ${token}`;
 }
 
 /** The model in Ollama's own store on this machine, if it is complete there. */

@@ -233,6 +233,11 @@ export function checkHost(url: URL, allowed: readonly string[] | "any"): void {
   if (problem !== undefined) throw hostError(url.host, problem, [{ kind: "pull", model: url.href, allowHost: host }]);
 }
 
+/** @param host name or address, as URL gives it. @returns whether it is this machine */
+export function isLoopback(host: string): boolean {
+  return /^((.+\.)?localhost|127(\.\d+){3}|\[::1\]|\[::ffff:7f[\da-f]{2}:[\da-f]{1,4}\])$/.test(host);
+}
+
 /** @param host name or address, as URL gives it. @returns why it is not asked, or undefined */
 export function hostProblem(host: string): string | undefined {
   if (/^(localhost|.*\.(localhost|local|internal|home\.arpa))$/.test(host) || (!host.includes(".") && !host.includes(":"))) {

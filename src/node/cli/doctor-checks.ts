@@ -8,12 +8,13 @@ import type { HttpProvider, ProviderConfig } from "../../core/config/config.gene
 import { providerNames, providerOf } from "../../core/config/providers.ts";
 import type { ResolvedConfig } from "../../core/config/resolve.ts";
 import { SpellError } from "../../core/errors.ts";
+import { isLoopback } from "../../core/spec/model-spec.ts";
 import { version } from "../../core/version.ts";
 import { hasMemory64 } from "../../engines/wllama/features.ts";
 import { installCommand } from "../engines/packages.ts";
 import { threadCache } from "../engines/threads.ts";
 import { homeFolder } from "../home.ts";
-import { hubToken } from "../hub-token.ts";
+import { hubToken } from "../hugging-face.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, formatParameters } from "./format.ts";
 import { packageVersion } from "./version.ts";
@@ -65,7 +66,8 @@ export async function checkServers({ config }: ResolvedConfig, { openSpell, inte
   return Promise.all(
     servers.map(async ({ name, address }): Promise<Check> => {
       const { url, fetch } = serverAt(address, platform.fetch);
-      if (!isLoopback(url)) return toCheck("servers", name, "skip", `${url} is not on this machine; checked with --online only`);
+      if (!isLoopback(URL.canParse(url) ? new URL(url).hostname : ""))
+        return toCheck("servers", name, "skip", `${url} is not on this machine; checked with --online only`);
       try {
         const signal = AbortSignal.any([interrupt.signal, AbortSignal.timeout(serverMs)]);
         const response = await fetch(`${url}/api/version`, { signal });
@@ -86,11 +88,6 @@ function isOwn({ provider_type }: ProviderConfig): boolean {
   return backendTypes.find(({ type }) => type === provider_type)?.create !== undefined;
 }
 
-function isLoopback(url: string): boolean {
-  const host = URL.canParse(url) ? new URL(url).hostname : "";
-  return host === "localhost" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
 /** Whether a key is set; whether it is accepted, only its server knows. */
 export function checkKeys({ config }: ResolvedConfig, env: Context["env"]): readonly Check[] {
   const check = (id: string, variable: string, isSet: boolean): Check =>
@@ -102,7 +99,17 @@ export function checkKeys({ config }: ResolvedConfig, env: Context["env"]): read
     const variable = api_key_env ?? `${name.toUpperCase().replaceAll("-", "_")}_API_KEY`;
     return [check(name, variable, api_key !== "" || (env[variable] ?? "") !== "")];
   });
-  return [...remote, check("huggingface", "HF_TOKEN", hubToken(env) !== undefined)];
+  return [...remote, checkHubToken(env, check)];
+}
+
+function checkHubToken(env: Context["env"], check: (id: string, variable: string, isSet: boolean) => Check): Check {
+  const id = "huggingface";
+  try {
+    return check(id, "HF_TOKEN", hubToken(env) !== undefined);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return toCheck("keys", id, "warn", reason, { command: "export HF_TOKEN=…" });
+  }
 }
 
 /** Packages that run models, with what is said of them, and what an optional one adds. */

@@ -19,6 +19,7 @@ import {
   checkThreads,
   toCheck,
 } from "./doctor-checks.ts";
+import { checkNetwork } from "./doctor-network.ts";
 import { formatMs } from "./format.ts";
 import type { Screen } from "./render.ts";
 import { deviceFields } from "./session.ts";
@@ -38,6 +39,7 @@ export async function doctor(context: Context): Promise<number> {
     ...checkThreads(),
     ...(await Promise.all([...bundledModels.keys()].map((name) => checkBundledModel(name, context)))),
     checkHome(),
+    ...checkNetwork(config, context.env),
     ...(await checkServers(config, context)),
     ...checkKeys(config, context.env),
   ];

@@ -10,6 +10,7 @@ import { parseArguments, type Request, scanGlobalFlags } from "./args.ts";
 import type { Context, Run } from "./context.ts";
 import { createInterrupt } from "./interrupt.ts";
 import { createScreen, type Screen } from "./render.ts";
+import { secretsOf } from "./secrets.ts";
 import { checkEnvironment, isTraceGiven, readSettings } from "./settings.ts";
 
 /** By the names in commands.ts. */
@@ -51,6 +52,12 @@ export async function runProgram(argv: readonly string[]): Promise<never> {
       });
       process.exit(screen.fail(lost));
     },
+  });
+  screen.hide(secretsOf(process.env));
+  // Node and libraries tell developers through these; a person reads them as notes, and not what is only experimental.
+  process.removeAllListeners("warning").on("warning", ({ name, message }) => {
+    if (name === "ExperimentalWarning") screen.log({ level: "debug", message });
+    else screen.note(message);
   });
   process.on("uncaughtException", (error) => process.exit(screen.fail(explained(error))));
   let status: number;

@@ -91,7 +91,7 @@ export interface Screen {
   echo(text: string): void;
   /** Log level from here on. */
   trace(level: TraceLevel): void;
-  /** Texts that are never shown from here on: on standard error and in documents stars stand in their place. */
+  /** More texts that are never shown from here on: on standard error and in documents stars stand in their place. */
   hide(secrets: readonly string[]): void;
   /** Columns of the terminal on standard error; 80 where it does not say. */
   readonly columns: number;
@@ -115,6 +115,14 @@ export function visibleText(text: string): string {
 }
 
 const shortestSecret = 6;
+
+/** A secret as messages and documents may show it: whole, cleaned, by its lines, up to its first sign, escaped in JSON and in an address. */
+function formsOf(secret: string): readonly string[] {
+  const stem = /^[\w-]{12,}/.exec(secret.trim())?.[0] ?? "";
+  const texts = [secret, visibleText(secret), ...secret.split(/[\r\n]+/), stem].map((text) => text.trim());
+  return texts.flatMap((text) => [text, JSON.stringify(text).slice(1, -1), encodeURIComponent(text.replace(/\p{Cs}/gu, ""))]);
+}
+
 /** Work shorter than this shows no progress: a line that flashes by cannot be read. */
 const calmMs = 300;
 /** Elsewhere than on a terminal, lines are kept for ever; only a long wait is worth them. */
@@ -198,7 +206,9 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, now
     },
     hide(more) {
       // a key of a few characters would make holes in every text
-      secrets = more.filter((secret) => secret.length >= shortestSecret);
+      const forms = [...secrets, ...more.flatMap(formsOf)].filter((form) => form.length >= shortestSecret);
+      // a whole before its parts
+      secrets = [...new Set(forms)].sort((a, b) => b.length - a.length);
     },
     get columns() {
       return columnsOf(stderr);

@@ -9,7 +9,7 @@ import { blockingSilenceMs, type FromEngine, silenceMs } from "../../core/remote
 import { type RemoteRuntime, remoteRuntime } from "../../core/remote/runtime.ts";
 import { deferred } from "../../core/values.ts";
 import { builtFile } from "../built-file.ts";
-import { homeFolder } from "../home.ts";
+import { childFolder, homeFolder } from "../home.ts";
 
 export type EngineName = "node-llama-cpp" | "wllama" | "onnxruntime-node" | "onnxruntime-web" | "transformers.js";
 
@@ -53,6 +53,7 @@ function startChild(options: ChildRuntimeOptions): RemoteEngine {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => passedVariables.test(name)));
   const child = fork(builtFile("engines/engine-child"), [engine], {
     env: { ...env, ...options.env, LLMSPELL_HOME: homeFolder() },
+    cwd: childFolder(),
     // not the parent's: --inspect would fight for its port, a test runner's loaders have no business there
     execArgv: [],
     serialization: "advanced",

@@ -6,7 +6,8 @@ import type { ByteSource } from "../../core/formats/byte-source.ts";
 import { parseShardName } from "../../core/gguf/shards.ts";
 import type { Environment, ForeignFile, ForeignModels, ForeignNotes, ForeignRepo } from "../../core/platform.ts";
 import { openFileSource } from "../file-source.ts";
-import { personFolder, readHomeJson, writeHomeJson } from "../home.ts";
+import { expandHome, personFolder, readHomeJson, writeHomeJson } from "../home.ts";
+import { hubCache } from "../hugging-face.ts";
 
 const commitForm = /^[0-9a-f]{40}$/;
 /** Most files of one snapshot, and most levels of folders. */
@@ -16,11 +17,15 @@ const maxManifestBytes = 4 * 1024 * 1024;
 
 /** @param notes where lists keep facts from headers */
 export function nodeForeignModels(env: Environment = process.env, notes?: ForeignNotes): ForeignModels {
-  const hubFolder =
-    env["HF_HUB_CACHE"] || join(env["HF_HOME"] || join(env["XDG_CACHE_HOME"] || join(personFolder(), ".cache"), "huggingface"), "hub");
-  const ollamaFolders = [env["OLLAMA_MODELS"], join(personFolder(), ".ollama", "models"), "/usr/share/ollama/.ollama/models"].filter(
-    (folder): folder is string => folder !== undefined && folder !== "",
-  );
+  const hubFolder = hubCache(env);
+  // Ollama takes off space and quotes, and fills in nothing; a container's `~` is meant as a shell's all the same.
+  const ollamaModels = (env["OLLAMA_MODELS"] ?? "").trim().replace(/^["']+|["']+$/g, "");
+  const ollamaFolders = [
+    ollamaModels,
+    expandHome(ollamaModels, env),
+    join(personFolder(), ".ollama", "models"),
+    "/usr/share/ollama/.ollama/models",
+  ].filter((folder, index, all) => folder !== "" && all.indexOf(folder) === index);
   return {
     notes,
     async findHubFiles(owner, repo, revision) {

@@ -1,14 +1,19 @@
 /** The built bin looks at the machine it runs on, however odd that is. */
+import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { bin, cli, onTerminal, withTerminal } from "../support.ts";
+import { onlyWhere } from "../../../support/only-where.ts";
+import { bin, cleanEnv, cli, onTerminal, withTerminal } from "../support.ts";
 import { modelFolder } from "./support.ts";
 
 const folder = modelFolder();
+/** A user whom no list of users names, as containers have them; only root can start processes for one. */
+const stranger = { uid: 54_321, gid: 54_321, cwd: "/", encoding: "utf8" } as const;
+const canBeStranger = process.getuid?.() === 0 && spawnSync(process.execPath, [bin, "--version"], stranger).status === 0;
 
 describe("doctor", () => {
   it("--device looks at one device, on one line with the times of its self-tests", async () => {
@@ -64,6 +69,30 @@ describe("odd surroundings", () => {
   ])("G79: %s does not keep a model from running", async (_, env) => {
     expect(await cli(["generate", "-q", "Once", "--max-tokens", "2", "--threads", "1"], { env })).toMatchObject({ status: 0, stderr: "" });
   });
+
+  it("G79: a working folder that was deleted does not keep a model from running, on either engine, and a path in it is not there", async () => {
+    const gone = join(folder, "gone");
+    const there = `mkdir ${gone} && cd ${gone} && rmdir ${gone}`;
+    const run = (args: string): { status: number | null; stderr: string } => {
+      const line = `${there} && ${JSON.stringify(process.execPath)} ${bin} generate -q ${args}`;
+      const { status, stderr } = spawnSync("sh", ["-c", line], { env: { ...cleanEnv }, encoding: "utf8" });
+      return { status, stderr };
+    };
+    for (const device of ["cpu", "wasm"])
+      expect(run(`--device ${device} --threads 1 --max-tokens 2 Once`)).toEqual({ status: 0, stderr: "" });
+    expect(run("-m ./x.gguf Once")).toMatchObject({ status: 3, stderr: expect.stringContaining("[model-unknown]") });
+  });
+
+  onlyWhere(canBeStranger ? undefined : "no run as another user here").it(
+    "G79: a user without a home, whom the system does not know, does not keep a model from running",
+    () => {
+      for (const env of [{}, { HOME: "" }, { HOME: "/" }, { HOME: "/nonexistent" }]) {
+        const args = [bin, "generate", "-q", "Once", "--max-tokens", "2", "--threads", "1"];
+        const { status, stderr } = spawnSync(process.execPath, args, { ...stranger, env });
+        expect([status, stderr]).toEqual([0, ""]);
+      }
+    },
+  );
 
   it("G79: a read-only home does not keep a model from running, and stays as it was", async () => {
     const readOnly = join(folder, "read only");

@@ -64,7 +64,7 @@ describe("documents", () => {
     expect(ids("runtime")).toContain("onnxruntime-node");
     expect(ids("devices").filter((id) => id !== "threads")).toEqual(["webgpu", "metal", "cuda", "vulkan", "cpu", "wasm"]);
     expect([ids("models"), ids("stores")]).toEqual([["tiny-stories", "tiny-t5-en-fr"], ["home"]]);
-    expect([ids("config"), ids("servers"), ids("keys")]).toEqual([["defaults"], ["ollama"], ["huggingface"]]);
+    expect([ids("config"), ids("servers"), ids("keys")]).toEqual([["defaults"], ["proxy", "ollama"], ["huggingface"]]);
     expect(["cpu", "wasm"]).toContain(document.device.chosen);
     for (const report of [document.device, document.devices.gguf, document.devices.t5]) {
       const wasm = report.tried.find(({ device }: { device: string }) => device === "wasm");
