@@ -226,6 +226,7 @@ const models = z.strictObject({
     { doc: "Hugging Face Hub, or a mirror of it", reader: hub, format: "url" },
     "https://huggingface.co",
   ),
+  allow_hosts: list([], { doc: "private or local hosts that may be asked; *.domain = all names below it", reader: hub }),
   reuse_hf_cache: flag(true, { doc: "use files in the cache of Hugging Face in place", reader: hub }),
   reuse_ollama_store: flag(true, { doc: "use files of Ollama in place", reader: hub }),
   max_parallel: integer(4, 1, 16, { unit: "connections", doc: "connections to one host", reader: hub }),

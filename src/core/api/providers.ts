@@ -54,7 +54,8 @@ export function createProviders(host: Omit<BackendHost, "isDeclared" | "parse">)
   const servers = [...backendTypes.filter(isServer).flatMap((type) => type.words), ...declared.filter((name) => isServer(typeOf(name)))];
   const parse = (text: string, allowHosts?: readonly string[] | "any"): ModelSpec => {
     const owners = providerOfType(config, "candle") === undefined ? providerOfType(config, "ollama") : undefined;
-    return parseModelSpec(text, { providers: words, servers, owners, allowHosts });
+    const allowed = allowHosts === "any" ? allowHosts : [...config.models.allow_hosts, ...(allowHosts ?? [])];
+    return parseModelSpec(text, { providers: words, servers, owners, allowHosts: allowed });
   };
   const usual = ({ type }: BackendType): string | undefined => providerOfType(config, type);
 

@@ -17,6 +17,7 @@ export const configKeys: readonly ConfigKey[] = JSON.parse(`[
 {"path":"providers.default_provider","type":"text","longest":1024,"doc":"provider of calls that name none; must be declared","reader":"src/core/api/providers.ts"},
 {"path":"models.offline","type":"boolean","fallback":false,"doc":"no downloads","reader":"src/core/hub/settings.ts"},
 {"path":"models.hf_endpoint","type":"text","format":"url","fallback":"https://huggingface.co","doc":"Hugging Face Hub, or a mirror of it","reader":"src/core/hub/settings.ts"},
+{"path":"models.allow_hosts","type":"list","longest":1024,"most":1000,"fallback":[],"doc":"private or local hosts that may be asked; *.domain = all names below it","reader":"src/core/hub/settings.ts"},
 {"path":"models.reuse_hf_cache","type":"boolean","fallback":true,"doc":"use files in the cache of Hugging Face in place","reader":"src/core/hub/settings.ts"},
 {"path":"models.reuse_ollama_store","type":"boolean","fallback":true,"doc":"use files of Ollama in place","reader":"src/core/hub/settings.ts"},
 {"path":"models.max_parallel","type":"integer","min":1,"max":16,"unit":"connections","fallback":4,"doc":"connections to one host","reader":"src/core/hub/settings.ts"},

@@ -36,6 +36,8 @@ export interface ModelsConfig {
   readonly offline: boolean;
   /** Hugging Face Hub, or a mirror of it */
   readonly hf_endpoint: string;
+  /** private or local hosts that may be asked; *.domain = all names below it */
+  readonly allow_hosts: readonly string[];
   /** use files in the cache of Hugging Face in place */
   readonly reuse_hf_cache: boolean;
   /** use files of Ollama in place */

@@ -4,7 +4,7 @@
  */
 import { type ErrorCode, SpellError, throwIfAborted } from "../errors.ts";
 import { discard } from "../formats/byte-source.ts";
-import { checkHost, hostProblem, isLoopback } from "../spec/model-spec.ts";
+import { checkHost, hostProblem, isAllowed, isFakeAddress, isLoopback } from "../spec/model-spec.ts";
 import { definedOnly } from "../values.ts";
 import type { Clock } from "./clock.ts";
 
@@ -92,18 +92,34 @@ async function checkTarget(url: URL, origin: string, network: Network, options: 
   const allowed = options.allowHosts ?? [];
   try {
     checkHost(url, allowed);
+    if (network.lookup === undefined || isAllowed(url, allowed)) return;
     const host = url.hostname.replace(/^\[|\]$/g, "");
-    if (allowed.includes(host) || allowed.includes(url.host) || network.lookup === undefined) return;
     // Names may lead inside the network; the request right after gets the same answer from the system.
     const addresses = await network.lookup(host).catch((): readonly string[] => []);
     const inside = addresses.find((address) => hostProblem(address) !== undefined);
-    const message = `${url.host} is not asked: its name leads to ${inside}, a private or local address`;
-    if (inside !== undefined) throw new SpellError("spec-host", message, { where: url.host });
+    if (inside !== undefined) throw insideError(url, inside);
   } catch (error) {
     if (url.origin === origin || !(error instanceof SpellError)) throw error;
-    const message = `${options.what}: the redirect is not followed: ${error.message}`;
-    throw new SpellError("net-redirect", message, { where: url.host, cause: error });
+    const { hint, details, message } = error;
+    const followed = details === undefined ? {} : { hint, details };
+    throw new SpellError("net-redirect", `${options.what}: the redirect is not followed: ${message}`, {
+      where: url.host,
+      ...followed,
+      cause: error,
+    });
   }
+}
+
+/** A name that leads inside the network: an attack, or a network whose resolver answers so for every name. */
+function insideError({ host, hostname }: URL, address: string): SpellError {
+  const [what, why] = isFakeAddress(address)
+    ? ["an address that a resolver made up", "A program here stands in for the resolver (fake-IP mode)."]
+    : ["a private or local address", "Where your network has this host inside, allow it."];
+  return new SpellError("spec-host", `${host} is not asked: its name leads to ${address}, ${what}`, {
+    where: host,
+    hint: `${why} For good, models.allow_hosts allows hosts; "*.example.org" stands for all names below it.`,
+    details: { allowHost: hostname, address },
+  });
 }
 
 async function ask(
@@ -218,6 +234,7 @@ const causes: readonly (readonly [RegExp, ErrorCode, string])[] = [
     "cannot be reached",
   ],
   [/CONTENT_LENGTH/, "net-size", "states no usable length"],
+  [/^(Z_|ERR__ERROR|ZSTD_)/, "net-status", "packs its answer in a way that cannot be unpacked"],
   [/^HPE_|UND_ERR_HEADERS|UND_ERR_INVALID/, "net-status", "does not answer in valid HTTP"],
   [/^(ECONNRESET|EPIPE|UND_ERR_|ABORT_ERR)/, "net-reset", "broke the connection"],
 ];

@@ -3,7 +3,7 @@
  * byte was hashed. Every answer of the server is checked; each fault has its own code.
  */
 import { abortedError, SpellError } from "../errors.ts";
-import { discard, parseSize, rangeHeaders, strongEtag } from "../formats/byte-source.ts";
+import { discard, isUnpacked, parseSize, rangeHeaders, strongEtag } from "../formats/byte-source.ts";
 import { formatCount } from "../formats/format-count.ts";
 import { limits } from "../limits.ts";
 import type { ArtifactStore, BlobFacts, Part } from "../platform.ts";
@@ -92,6 +92,8 @@ class Transfer {
   readonly #arrived: Arrived;
   #wholeOnly = false;
   #hasChanged = false;
+  /** Nobody said how long the file is: its end was taken for it. */
+  #isUnsized = false;
   #links = 0;
 
   constructor(file: RemoteFile, part: Part, store: ArtifactStore, network: Network, options: TransferOptions) {
@@ -164,7 +166,8 @@ class Transfer {
       const answer = await request(this.#file.url, this.#network, { ...this.#requestOptions(), method: "HEAD" });
       await discard(answer.response);
       if (answer.response.status !== 200) return;
-      const size = parseSize(answer.firstHeaders.get("x-linked-size")) ?? parseSize(answer.response.headers.get("content-length"));
+      const length = isUnpacked(answer.response) ? answer.response.headers.get("content-length") : null;
+      const size = parseSize(answer.firstHeaders.get("x-linked-size")) ?? parseSize(length);
       if (size !== undefined) this.#arrived.size = size;
     });
   }
@@ -179,8 +182,10 @@ class Transfer {
       this.#arrived.size ??= length;
       this.#arrived.etag = strongEtag(answer.response);
       await this.#take(answer, 0, this.#arrived.size);
-      if (this.#arrived.size === undefined) this.#arrived.size = this.#arrived.bytes;
-      else if (!this.#arrived.isComplete) throw this.#cutError();
+      if (this.#arrived.size === undefined) {
+        this.#arrived.size = this.#arrived.bytes;
+        this.#isUnsized = true;
+      } else if (!this.#arrived.isComplete) throw this.#cutError();
     });
   }
 
@@ -282,19 +287,25 @@ class Transfer {
 
   #checkAnswer({ response, url }: Answer, wanted: 200 | 206): void {
     const { headers, status } = response;
-    const encoding = headers.get("content-encoding") ?? "identity";
     const isPage = /^text\/html\b/i.test(headers.get("content-type") ?? "") && !/\.html?$/i.test(this.#file.path);
     const refuse = (problem: string): SpellError => {
       void discard(response);
       return new SpellError("net-status", `${this.#file.path}: ${problem}`, { where: url.host, details: { status, host: url.host } });
     };
-    if (encoding !== "identity") throw refuse(`expected unpacked bytes, got Content-Encoding ${encoding}`);
+    const isHashed = (this.#file.sha256 ?? this.#file.gitSha1) !== undefined;
+    if (!isUnpacked(response)) {
+      // Unpacked on the way here; whether that gave the file, a hash tells, and nothing else does.
+      const problem = `expected unpacked bytes, got Content-Encoding ${headers.get("content-encoding")}`;
+      if (!isHashed) throw refuse(problem);
+      if (status !== 200) throw new StartAgain(refuse(problem)); // a range of packed bytes is none of the file
+    }
     if (isPage) throw refuse(`${url.host} answered with a web page instead of the file; log in there, or check the address`);
     if (status !== wanted) throw refuse(`expected status ${wanted}, got ${status}`);
   }
 
   /** @returns the length the server announces; undefined where it states none */
   async #checkLength({ response }: Answer): Promise<number | undefined> {
+    if (!isUnpacked(response)) return undefined; // of the packed bytes
     const got = parseSize(response.headers.get("content-length"));
     const wanted = this.#arrived.size ?? got;
     if (got === wanted || got === undefined || wanted === undefined) return got;
@@ -334,8 +345,9 @@ class Transfer {
     await discard(response);
     const size = parseSize(/^bytes \*\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1]);
     if (size !== undefined && size === this.#arrived.size && this.#arrived.isComplete) return;
-    this.#hasChanged ||= size !== undefined && size !== this.#arrived.size;
-    throw new StartAgain();
+    const isOther = size !== undefined && size !== this.#arrived.size;
+    this.#hasChanged ||= isOther;
+    throw new StartAgain(isOther ? undefined : rangeError(this.#file, "the server has no such range"));
   }
 
   async #take(answer: Answer, from: number, to: number | undefined, signal = this.#options.signal): Promise<number> {
@@ -354,6 +366,6 @@ class Transfer {
     if (sha256 === undefined && gitSha1 !== undefined) await this.#arrived.checkGitHash(gitSha1, this.#store);
     const facts = await this.#arrived.commit(this.#options.signal);
     const isHashed = sha256 !== undefined || gitSha1 !== undefined;
-    return { ...facts, verified: isHashed ? "sha256" : "size", fetched: this.#arrived.fetched };
+    return { ...facts, verified: isHashed ? "sha256" : this.#isUnsized ? "none" : "size", fetched: this.#arrived.fetched };
   }
 }

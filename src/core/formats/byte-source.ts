@@ -164,13 +164,13 @@ export function rangeHeaders(from: number, to: number, etag: string | undefined)
 function checkRange(response: Response, name: string, expected: string): void {
   const { status } = response;
   const range = response.headers.get("content-range") ?? "no Content-Range";
-  const encoding = response.headers.get("content-encoding") ?? "identity";
   if (status === 200)
     throw rangeError(name, `expected status 206 and ${expected}, got 200: the server ignores byte ranges, or the file has changed`);
   if (status !== 206)
     throw new SpellError("net-status", `${name}: expected status 206, got ${status}`, { where: name, details: { status } });
   if (range !== expected) throw rangeError(name, `expected ${expected}, got ${range}`);
-  if (encoding !== "identity") throw rangeError(name, `expected unpacked bytes, got Content-Encoding ${encoding}`);
+  if (!isUnpacked(response))
+    throw rangeError(name, `expected unpacked bytes, got Content-Encoding ${response.headers.get("content-encoding")}`);
 }
 
 function rangeError(name: string, problem: string, cause?: unknown): SpellError {
@@ -204,6 +204,11 @@ async function readBody(response: Response, name: string, length: number, signal
 /** Unread bodies hold their connection. */
 export async function discard(response: Response): Promise<void> {
   await response.body?.cancel().catch(() => undefined);
+}
+
+/** Whether the bytes that were sent are those of the file: their length is the file's, and ranges are of it. */
+export function isUnpacked({ headers }: Response): boolean {
+  return /^(identity)?$/i.test(headers.get("content-encoding") ?? "");
 }
 
 /** @returns undefined for a weak one and for none: only a strong etag says that bytes are the same */

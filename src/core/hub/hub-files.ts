@@ -21,7 +21,8 @@ export interface HubListing {
 
 export interface HubFile {
   readonly path: string;
-  readonly size: number;
+  /** bytes; lists of some mirrors lack them */
+  readonly size?: number | undefined;
   readonly sha256?: string | undefined;
   readonly gitSha1?: string | undefined;
 }
@@ -103,8 +104,9 @@ function chooseQuant(models: readonly HubFile[], listing: HubListing, wish: HubW
   const quants = alone.map(({ name }) => name);
   const variants = alone.flatMap(({ name, file }): readonly PlannedVariant[] => {
     const parts = partsOf(file, files);
-    const isWhole = parts.every((part) => typeof part !== "string");
-    return isWhole ? [{ name, sizeBytes: totalSize(withShards(file, files)) }] : [];
+    const sizes = parts.map((part) => (typeof part === "string" ? undefined : part.size));
+    const isKnown = sizes.every((size) => size !== undefined);
+    return isKnown ? [{ name, sizeBytes: sizes.reduce((sum, size) => sum + size, 0) }] : [];
   });
   const { defaultQuantization } = settings;
   const asked = variant === undefined ? [defaultQuantization, entry?.defaultQuant ?? defaultQuantization, ...usualQuants] : [variant];
@@ -115,7 +117,9 @@ function chooseQuant(models: readonly HubFile[], listing: HubListing, wish: HubW
     if (file !== undefined) return { files: withShards(file, files), variant: quantOf(file.path) ?? quant.toUpperCase(), variants };
   }
   if (variant !== undefined) {
-    const listed = alone.map(({ name, file }) => `${name} (${formatCount(file.size)} bytes)`).join(", ") || shown(models);
+    const word = ({ name, file: { size } }: (typeof alone)[number]): string =>
+        size === undefined ? name : `${name} (${formatCount(size)} bytes)`;
+      const listed = alone.map(word).join(", ") || shown(models);
     throw new SpellError("model-variant-unknown", `${where} has no ${variant}; it has ${listed}`, {
       where,
       actions: quants.slice(0, 1).map((first) => ({ kind: "pull", model: `${entry?.name ?? where}:${first}` })),

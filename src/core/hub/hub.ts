@@ -5,10 +5,11 @@
 import type { ArrivingFile } from "../download/arrived.ts";
 import { requestJson } from "../download/json-request.ts";
 import type { PlannedFile, PullPlan } from "../download/pull.ts";
-import type { Network } from "../download/request.ts";
+import { type Network, type RequestOptions, request } from "../download/request.ts";
 import { sendableToken } from "../download/token.ts";
 import type { RemoteFile } from "../download/transfer.ts";
 import { SpellError } from "../errors.ts";
+import { discard, isUnpacked, parseSize } from "../formats/byte-source.ts";
 import { formatCount } from "../formats/format-count.ts";
 import { isCount, isObject } from "../json.ts";
 import { limits } from "../limits.ts";
@@ -75,7 +76,8 @@ function readListing(owner: string, repo: string, value: Readonly<Record<string,
     if (!isSafePath(path)) return []; // models have no such files
     const lfs = entry["lfs"];
     const size = isObject(lfs) ? lfs["size"] : entry["size"];
-    if (!isCount(size) || size > limits.fileBytes) throw fail(`the size of ${path}`);
+    // some mirrors list names alone
+    if (size !== undefined && (!isCount(size) || size > limits.fileBytes)) throw fail(`the size of ${path}`);
     const sha256 = isObject(lfs) ? (lfs["sha256"] ?? lfs["oid"]) : undefined;
     if (sha256 !== undefined && (typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256))) throw fail(`the hash of ${path}`);
     const git = entry["blobId"];
@@ -84,6 +86,47 @@ function readListing(owner: string, repo: string, value: Readonly<Record<string,
   });
   const license = isObject(cardData) && typeof cardData["license"] === "string" ? cardData["license"].slice(0, 80) : undefined;
   return { owner, repo, commit: sha, files, license };
+}
+
+/**
+ * What a file's own address says of it, where a list does not. Some mirrors answer no such question: then it stays unknown.
+ * @returns commit and hash of a hub, the size of any server
+ */
+export async function askFacts(url: string, network: Network, options: RequestOptions, isHub: boolean): Promise<AddressFacts> {
+  const { response, firstHeaders } = await request(url, network, { ...options, method: "HEAD" });
+  await discard(response);
+  const length = response.ok && isUnpacked(response) ? response.headers.get("content-length") : null;
+  const size = parseSize(firstHeaders.get("x-linked-size")) ?? parseSize(length);
+  const commit = isHub ? matched(firstHeaders.get("x-repo-commit"), /^([0-9a-f]{40})$/) : undefined;
+  const sha256 = isHub ? matched(firstHeaders.get("x-linked-etag"), /^(?:W\/)?"?([0-9a-f]{64})"?$/) : undefined;
+  // beside the commit, the version of a small file is git's hash of it
+  const git = commit === undefined || sha256 !== undefined ? undefined : matched(firstHeaders.get("etag"), /^(?:W\/)?"([0-9a-f]{40})"$/);
+  return { size, sha256, gitSha1: git, commit };
+}
+
+export interface AddressFacts extends Pick<RemoteFile, "size" | "sha256" | "gitSha1"> {
+  /** 40 hex digits */
+  readonly commit?: string | undefined;
+}
+
+function matched(text: string | null, form: RegExp): string | undefined {
+  return form.exec(text ?? "")?.[1];
+}
+
+/** Asks for what the list lacks of the chosen files. */
+export async function completePlan(plan: PullPlan, { network, signal }: HubContext): Promise<PullPlan> {
+  const files = plan.files.map(async (file): Promise<PlannedFile> => {
+    if (file.kind === "external") return file;
+    const { remote } = file;
+    if (remote.size !== undefined && (remote.sha256 ?? remote.gitSha1) !== undefined) return file;
+    const facts = await askFacts(remote.url, network, { ...remote, what: remote.path, signal }, true).catch((error: unknown) => {
+      if (error instanceof SpellError && error.retryable) return {} as AddressFacts; // the transfer tries again
+      throw error;
+    });
+    const { size = facts.size, sha256 = facts.sha256, gitSha1 = facts.gitSha1 } = remote;
+    return { kind: "remote", remote: { ...remote, size, sha256, gitSha1 } };
+  });
+  return { ...plan, files: await Promise.all(files) };
 }
 
 /** Only forward slashes and plain names; no dots that lead upwards. */

@@ -15,6 +15,7 @@ export function modelSettings(
     offline: models.offline,
     hfEndpoint: models.hf_endpoint.replace(/\/+$/, ""),
     hfToken: host?.hubToken,
+    allowHosts: models.allow_hosts,
     reuseHfCache: models.reuse_hf_cache,
     reuseOllamaStore: models.reuse_ollama_store,
     maxParallel: models.max_parallel,

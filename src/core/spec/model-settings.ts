@@ -6,6 +6,8 @@ export interface ModelSettings {
   readonly hfEndpoint: string;
   /** Sent to the hub only; looked at with each request. */
   readonly hfToken?: (() => string | undefined) | undefined;
+  /** Hosts that may be private or local, beside those of a call: `host`, `host:port`, `*.domain`. */
+  readonly allowHosts: readonly string[];
   /** Address of the Ollama registry. */
   readonly ollamaRegistry: string;
   /** Open files of other tools in place. */
@@ -20,6 +22,7 @@ export interface ModelSettings {
 export const defaultModelSettings: ModelSettings = {
   offline: false,
   hfEndpoint: "https://huggingface.co",
+  allowHosts: [],
   ollamaRegistry: "https://registry.ollama.ai",
   reuseHfCache: true,
   reuseOllamaStore: true,

@@ -216,21 +216,34 @@ function hubPage(url: URL): string | undefined {
 }
 
 /**
- * @param allowed hosts, or `host:port`, that may be private or local
+ * @param allowed hosts that may be private or local: `host`, `host:port`, or `*.domain` for all names below it
  * @throws SpellError spec-host
  */
 export function checkHost(url: URL, allowed: readonly string[] | "any"): void {
   if (url.username !== "" || url.password !== "") throw hostError(url.host, "an address must not hold a user name or password");
-  if (allowed === "any") return;
-  const host = url.hostname
-    .replace(/^\[|\]$/g, "")
-    .replace(/\.$/, "")
-    .toLowerCase();
-  if (allowed.some((each) => each.toLowerCase() === host || each.toLowerCase() === `${host}:${url.port}`)) return;
+  if (allowed === "any" || isAllowed(url, allowed)) return;
+  const host = plainHost(url);
   const port = url.port === "" ? undefined : Number(url.port);
   if (port !== undefined && port < 1024) throw hostError(url.host, `port ${port} is not one of a web server`);
   const problem = hostProblem(host);
   if (problem !== undefined) throw hostError(url.host, problem, [{ kind: "pull", model: url.href, allowHost: host }]);
+}
+
+/** @param allowed as checkHost() takes them */
+export function isAllowed(url: URL, allowed: readonly string[]): boolean {
+  const host = plainHost(url);
+  return allowed.some((each) => {
+    const name = each.toLowerCase();
+    return name === host || name === `${host}:${url.port}` || (name.startsWith("*.") && host.endsWith(name.slice(1)));
+  });
+}
+
+/** Without the brackets of IPv6 and the dot of the root. */
+function plainHost({ hostname }: URL): string {
+  return hostname
+    .replace(/^\[|\]$/g, "")
+    .replace(/\.$/, "")
+    .toLowerCase();
 }
 
 /** @param host name or address, as URL gives it. @returns whether it is this machine */
@@ -243,9 +256,24 @@ export function hostProblem(host: string): string | undefined {
   if (/^(localhost|.*\.(localhost|local|internal|home\.arpa))$/.test(host) || (!host.includes(".") && !host.includes(":"))) {
     return "it is a host of this machine or network";
   }
-  if (host.includes(":")) return isPrivateV6(host) ? "it is a private or local address" : undefined;
-  const v4 = /^(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(host);
-  return v4 !== null && isPrivateV4(v4.slice(1).map(Number)) ? "it is a private or local address" : undefined;
+  const v4 = v4Of(host);
+  const isPrivate = v4 !== undefined ? isPrivateV4(v4) : host.includes(":") && isPrivateV6(host);
+  return isPrivate ? "it is a private or local address" : undefined;
+}
+
+/** Whether a resolver made the address up: 198.18.0.0/15 is for tests of networks, and programs that stand in for the resolver answer with it. */
+export function isFakeAddress(address: string): boolean {
+  return /^198\.1[89]\./.test(address);
+}
+
+/** The four numbers of an IPv4 address, also of one in NAT64's well-known prefix. Source: RFC 6052, section 2.1. */
+function v4Of(host: string): readonly number[] | undefined {
+  const plain = /^(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(host);
+  if (plain !== null) return plain.slice(1).map(Number);
+  if (!/^(0*64):ff9b:/i.test(host) || !URL.canParse(`http://[${host}]`)) return undefined;
+  const [, high, low] = /^\[64:ff9b::(?:([\da-f]+):)?([\da-f]+)\]$/.exec(new URL(`http://[${host}]`).hostname) ?? [];
+  if (low === undefined) return undefined;
+  return [high ?? "0", low].flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 255]);
 }
 
 /** Source: RFC 6890, the special-purpose registry: everything that is not globally reachable, multicast included. */

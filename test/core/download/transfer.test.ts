@@ -289,7 +289,46 @@ describe("a download", () => {
     };
     const at = (url: string) => failure(transferFile({ path: "m.gguf", url, size: 1, sha256 }, store, fake, { maxParallel: 1 }));
     expect((await at("https://evil.example/m.gguf")).code).toBe("spec-host");
-    expect((await at("https://good.example/m.gguf")).code).toBe("net-redirect");
+    expect(await at("https://good.example/m.gguf")).toMatchObject({ code: "net-redirect", details: { allowHost: "evil.example" } });
+  });
+
+  it.each<[string, string, RegExp, RegExp]>([
+    ["a resolver that makes addresses up", "198.18.0.7", /leads to 198\.18\.0\.7, an address that a resolver made up/, /fake-IP/],
+    ["a network with its own copy", "10.0.0.7", /leads to 10\.0\.0\.7, a private or local address/, /models\.allow_hosts/],
+    ["NAT64 of a private address", "64:ff9b::a00:7", /leads to 64:ff9b::a00:7, a private/, /models\.allow_hosts/],
+  ])("%s → an error with the way out, and the way out holds", async (_, address, message, hint) => {
+    const fake: Network = { fetch: async () => new Response(bytes.slice()), clock: realClock(() => 0), lookup: async () => [address] };
+    const wanted = { path: "m.gguf", url: "https://cdn.hub.example/m.gguf", size, sha256 };
+    const at = (allowHosts?: readonly string[]) => transferFile({ ...wanted, allowHosts }, store, fake, { maxParallel: 1 });
+    expect(await failure(at())).toMatchObject({
+      code: "spec-host",
+      message: expect.stringMatching(message),
+      hint: expect.stringMatching(hint),
+      details: { allowHost: "cdn.hub.example" },
+    });
+    expect((await failure(at(["*.other.example", "hub.example"]))).code).toBe("spec-host");
+    expect(await at(["*.hub.example"])).toMatchObject({ verified: "sha256" });
+  });
+
+  it.each(["64:ff9b::5db8:d822", "64:ff9b::93.184.216.34", "0064:FF9B::5DB8:D822"])(
+    "NAT64 of a public address is public: %s",
+    async (address) => {
+      const fake: Network = { fetch: async () => new Response(bytes.slice()), clock: realClock(() => 0), lookup: async () => [address] };
+      const wanted = { path: "m.gguf", url: "https://cdn.hub.example/m.gguf", size, sha256 };
+      expect(await transferFile(wanted, store, fake, { maxParallel: 1 })).toMatchObject({ verified: "sha256" });
+    },
+  );
+
+  it("a server that refuses every range → whole in one stream", async () => {
+    const refusing: Network = {
+      clock: quickClock(),
+      fetch: (input, init) => {
+        const isRange = new Headers(init?.headers).has("range");
+        return isRange ? Promise.resolve(new Response(null, { status: 416 })) : fetch(input, init);
+      },
+    };
+    expect(await transferFile(file(), store, refusing, { partBytes: 1_000_000, maxParallel: 2 })).toMatchObject({ verified: "sha256" });
+    expect(await isStored()).toBe(true);
   });
 
   it("D17 silence for ever → net-stall after five tries", async () => {

@@ -31,7 +31,7 @@ export function hubContext({ network, settings, platform }: CandleContext, { all
     network,
     settings: offline === true ? { ...settings, offline: true } : settings,
     foreign: platform.foreign,
-    allowHosts,
+    allowHosts: [...settings.allowHosts, ...(allowHosts ?? [])],
     signal,
   };
 }

@@ -2,7 +2,7 @@
 import { aliasKey } from "../../download/manifest.ts";
 import type { PullPlan } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
-import { listRepository, planRepository, reuseCache } from "../../hub/hub.ts";
+import { completePlan, listRepository, planRepository, reuseCache } from "../../hub/hub.ts";
 import { planRegistry } from "../../hub/ollama-registry.ts";
 import { planUrl } from "../../hub/plan-url.ts";
 import { type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
@@ -27,7 +27,7 @@ export async function planPull(context: CandleContext, spec: ModelSpec, options:
     if (cached !== undefined) return cached;
   }
   const listing = await listRepository(hub.spec, asking);
-  return reuseCache(planRepository(listing, hub, asking), hub.spec, asking);
+  return completePlan(await reuseCache(planRepository(listing, hub, asking), hub.spec, asking), asking);
 }
 
 /** A file or folder of the user, registered where it lies. */

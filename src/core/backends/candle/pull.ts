@@ -111,10 +111,13 @@ async function nameIt(context: CandleContext, as: string | undefined, { key, man
 function withPull(error: SpellError, model: string, modelId?: string): SpellError {
   const [kept, total] = [error.details?.["keptBytes"], error.details?.["totalBytes"]];
   const isPart = typeof kept === "number" && typeof total === "number" && kept > 0 && total > 0;
-  const repeats = error.code.startsWith("net-") && !["net-gated", "net-auth", "net-not-found"].includes(error.code);
+  const host = error.details?.["allowHost"];
+  const allowHost = typeof host === "string" ? host : undefined;
+  const repeats =
+    allowHost !== undefined || (error.code.startsWith("net-") && !["net-gated", "net-auth", "net-not-found"].includes(error.code));
   return error.with({
     hint: isPart ? `The same pull continues at ${Math.floor((100 * kept) / total)}%.` : error.hint,
-    actions: repeats ? [{ kind: "pull", model }] : error.actions,
+    actions: repeats ? [{ kind: "pull", model, allowHost }] : error.actions,
     details: modelId === undefined ? undefined : { modelId },
   });
 }

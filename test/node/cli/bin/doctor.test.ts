@@ -72,7 +72,8 @@ describe("odd surroundings", () => {
 
   it("G79: a working folder that was deleted does not keep a model from running, on either engine, and a path in it is not there", async () => {
     const gone = join(folder, "gone");
-    const there = `mkdir ${gone} && cd ${gone} && rmdir ${gone}`;
+    const path = JSON.stringify(gone);
+    const there = `mkdir ${path} && cd ${path} && rmdir ${path}`;
     const run = (args: string): { status: number | null; stderr: string } => {
       const line = `${there} && ${JSON.stringify(process.execPath)} ${bin} generate -q ${args}`;
       const { status, stderr } = spawnSync("sh", ["-c", line], { env: { ...cleanEnv }, encoding: "utf8" });
