@@ -1,0 +1,83 @@
+/** Chat templates against Jinja of Python; golden texts by test/golden/templates/make.py (jinja2 3.1.6, set up as transformers 4.57.6 does). */
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { SpellError } from "../../../src/core/errors.ts";
+import type { Message } from "../../../src/core/spec/generate.ts";
+import { renderChatTemplate } from "../../../src/core/text/chat-template.ts";
+import golden from "../../golden/templates/templates.json" with { type: "json" };
+
+const render = (template: string, messages: unknown = golden.short): string =>
+  renderChatTemplate({ template, messages: messages as readonly Message[], bosToken: "<s>", eosToken: "</s>" });
+
+function refusal(template: string): SpellError {
+  try {
+    render(template);
+  } catch (error) {
+    if (error instanceof SpellError) return error;
+    throw error;
+  }
+  throw new Error("it was rendered");
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: new Date(golden.now) });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** What Python renders and we refuse, each with its reason. */
+const refused: Readonly<Record<string, RegExp>> = {};
+
+describe("an expression", () => {
+  const expressions = golden.expressions as unknown as readonly (readonly [string, string | null])[];
+  it.each(expressions.filter(([template, text]) => text !== null && refused[template] === undefined))("%s", (template, text) => {
+    expect(render(template)).toBe(text);
+  });
+
+  it.each(expressions.filter(([, text]) => text === null))("%s is refused, as Python does", (template) => {
+    expect(refusal(template).code).toMatch(/^template-(parse|limit)$/);
+  });
+
+  it.each(Object.entries(refused))("%s is refused here", (template, message) => {
+    expect(refusal(template)).toMatchObject({ code: "template-parse", message: expect.stringMatching(message) });
+  });
+});
+
+describe("a template with the constructs of", () => {
+  const families = golden.families as unknown as readonly (readonly [string, string, string, string])[];
+  it.each(families)("%s", (_, template, short, long) => {
+    expect(render(template)).toBe(short);
+    expect(render(template, golden.long)).toBe(long);
+  });
+});
+
+describe("an error", () => {
+  it.each<[string, string, string]>([
+    ["of an expression names it", "a{{ messages[0].nope.x }}b", ".x of what is undefined; at: {{- messages[0].nope.x -}}"],
+    ["of a filter names it", "{{ 1 | nofilter }}", "there is no filter 'nofilter'; at: {{- 1 | nofilter -}}"],
+    ["of a test with arguments", "{{ 1 is notest(2) }}", "there is no test 'notest'; at: {{- 1 is notest(2) -}}"],
+    ["of a method", "{{ 'a'.index('z') }}", 'str.index(): substring not found; at: {{- "a".index("z") -}}'],
+    ["of the grammar names the place", "{% if true %}{{ messages[0] role }}{% endif %}", "; at: %} {{ messages [ 0 ] role"],
+    ["of a name that reaches outside", "{{ messages.constructor }}", "it uses the name constructor, which no template needs"],
+  ])("%s", (_, template, message) => {
+    expect(refusal(template)).toMatchObject({ code: "template-parse", message: expect.stringContaining(message) });
+  });
+
+  it("of the template's own is told as its own", () => {
+    expect(refusal("{{ raise_exception('roles must alternate') }}")).toMatchObject({
+      code: "template-parse",
+      message: "the chat template refuses these messages: roles must alternate",
+      details: { raised: true },
+    });
+  });
+
+  it.each([
+    ["{{ 'x' * 100000000 }}"],
+    ["{{ range(10 ** 9) | length }}"],
+    ["{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"],
+    ["{{ 'x'.center(1000000000) }}"],
+    ["{% set ns = namespace(t='x' * 1000000) %}{% for i in range(64) %}{{ ns.t }}{% endfor %}"],
+  ])("of what grows without end is template-limit: %s", (template) => {
+    expect(refusal(template).code).toBe("template-limit");
+  });
+});
