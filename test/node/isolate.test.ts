@@ -78,7 +78,12 @@ describe("chat templates in an isolate", () => {
     const controller = new AbortController();
     const promise = isolate.run(
       "render-chat-template",
-      { template: "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", messages: [], bosToken: "", eosToken: "" },
+      {
+        template: "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        messages: [],
+        bosToken: "",
+        eosToken: "",
+      },
       { timeoutMs: 5000, limitCode: "template-limit", signal: controller.signal },
     );
     setTimeout(() => controller.abort(), 50);
