@@ -4,8 +4,9 @@
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer as createProxy } from "node:http";
 import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -88,5 +89,32 @@ onlyWhere(hasOpenssl ? undefined : "openssl is not here").describe("a certificat
     });
     expect(outcome).toMatchObject({ status, stdout: "", stderr: expect.stringContaining(`[${code}]`) });
     expect(outcome.stderr).toContain("localhost");
+  });
+
+  it("counts for what a proxy tunnels: trusted with NODE_EXTRA_CA_CERTS, net-tls without", async () => {
+    writeFileSync(join(folder, "tunnel.ext"), "subjectAltName=DNS:hub.example\n");
+    request("tunnel");
+    sign("tunnel", "tunnel.ext", "20200101000000Z", "20990101000000Z", ...authority);
+    const { port } = new URL(await serve("tunnel"));
+    const asked: (string | undefined)[] = [];
+    const proxy = createProxy().on("connect", ({ url }, socket: Socket) => {
+      asked.push(url);
+      const end = connect(Number(port), "127.0.0.1", () => {
+        socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+        socket.pipe(end).pipe(socket);
+      });
+      for (const each of [socket, end]) each.on("error", () => undefined);
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+    const HTTPS_PROXY = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    const pull = (env: Readonly<Record<string, string>>) =>
+      cli(["model", "pull", "https://hub.example/m.gguf"], { env: { LLMSPELL_HOME: join(folder, "home-tunnel"), HTTPS_PROXY, ...env } });
+    const trusting = await pull({ NODE_EXTRA_CA_CERTS: join(folder, "authority.crt") });
+    expect(trusting).toMatchObject({ status: 3, stderr: expect.stringContaining("[gguf-magic]") });
+    const doubting = await pull({});
+    expect(doubting).toMatchObject({ status: 5, stderr: expect.stringContaining("[net-tls]") });
+    expect(doubting.stderr).toContain("NODE_EXTRA_CA_CERTS");
+    expect([...new Set(asked)]).toEqual(["hub.example:443"]);
+    proxy.close();
   });
 });
