@@ -87,6 +87,7 @@ describe("a plain npm install", () => {
       "idb-keyval",
       "onnxruntime-web",
       "smol-toml",
+      "undici",
       "llmspell",
     ];
     const needsOfOnnx = ["flatbuffers", "guid-typescript", "long", "onnxruntime-common", "platform", "protobufjs"];
