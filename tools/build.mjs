@@ -37,37 +37,65 @@ for (const path of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
   if (after !== before) writeFileSync(`${dist}/${path}`, after);
 }
 
-/**
- * onnxruntime-web names its wasm as lying beside it, which it does not after bundling. onnx.ts always says where it is; left as it is, the
- * address would only make bundlers of pages warn of a file they do not find.
- */
-const unusedAddresses = {
-  name: "unused-addresses",
-  setup(/** @type {import("esbuild").PluginBuild} */ { onLoad }) {
-    onLoad({ filter: /ort\.\w+\.bundle\.min\.mjs$/ }, ({ path }) => ({
-      contents: readFileSync(path, "utf8").replaceAll(/(new URL\("[\w.-]+\.wasm",)import\.meta\.url\)/g, "$1self.location.href)"),
-    }));
-  },
-};
-
-// Addresses of the other wasm files stay as they are written: bundlers of pages look for them.
-await build({
-  entryPoints: readdirSync(`${dist}/browser`, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith("-worker.js"))
-    .map((name) => `${dist}/browser/${name}`),
+const forPages = /** @type {const} */ ({
+  absWorkingDir: dist,
   outdir: `${dist}/browser`,
-  outbase: `${dist}/browser`,
   allowOverwrite: true,
   bundle: true,
-  splitting: true,
-  chunkNames: "chunks/[name]-[hash]",
   format: "esm",
   target: "es2022",
   minify: true,
   legalComments: "linked",
   logLevel: "warning",
+});
+
+/**
+ * ONNX Runtime's programs stay files of their own, which bundlers serve as they are: its threads start from its own address.
+ * A program names its wasm as lying beside it, and itself by its old name. onnx-web.ts always says where the wasm is, and no page is a file: left as
+ * they are, these addresses would only make bundlers look for what is not there.
+ */
+const programs = { "onnxruntime-web/wasm": "ort-wasm", "onnxruntime-web/webgpu": "ort-webgpu" };
+const unusedAddresses = {
+  name: "unused-addresses",
+  setup(/** @type {import("esbuild").PluginBuild} */ { onLoad }) {
+    onLoad({ filter: /ort\.\w+\.bundle\.min\.mjs$/ }, ({ path }) => ({
+      contents: readFileSync(path, "utf8")
+        .replaceAll(/(new URL\("[\w.-]+\.wasm",)import\.meta\.url\)/g, "$1self.location.href)")
+        .replaceAll(/new (\w+)\("ort\.\w+\.bundle\.min\.mjs",import\.meta\.url\)/g, "new $1(import.meta.url)"),
+    }));
+  },
+};
+await build({
+  ...forPages,
+  entryPoints: Object.entries(programs).map(([name, program]) => ({ in: name, out: `engines/${program}` })),
   plugins: [unusedAddresses],
 });
+
+// Each worker is whole: no bundler has to split it, which Vite refuses unless it is told to. Addresses of wasm stay as they are written: bundlers look for them.
+await build({
+  ...forPages,
+  entryPoints: readdirSync(`${dist}/browser`, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith("-worker.js"))
+    .map((name) => `${dist}/browser/${name}`),
+  outbase: `${dist}/browser`,
+  external: Object.keys(programs),
+});
+const onnxWorker = `${dist}/browser/engines/onnx-worker.js`;
+writeFileSync(
+  onnxWorker,
+  Object.entries(programs).reduce((text, [name, program]) => {
+    const address = `new URL("./${program}.js", import.meta.url)`;
+    const after = text.replace(`import("${name}")`, `import(/* webpackIgnore: true */ /* @vite-ignore */ ${address}.href)`);
+    if (after === text) throw new Error(`${onnxWorker} does not import ${name}`);
+    return after;
+  }, readFileSync(onnxWorker, "utf8")),
+);
+
+/**
+ * When Vite develops, it copies a package into one file of its cache, away from the workers and models that lie beside the package's files. It leaves
+ * a package alone whose entry is not named as compiled JavaScript is; so bundlers get entries named .jsx, with nothing in them but the real one.
+ */
+for (const entry of ["main", "index"]) writeFileSync(`${dist}/browser/${entry}.jsx`, `export * from "./${entry}.js";\n`);
 
 await bundleNode(dist);
 

@@ -18,6 +18,7 @@ const inParent = {
   "node/core": "core/index.js",
   "node/testing": "core/testing/index.js",
   "node/edge": "edge/index.js",
+  "node/bundlers": "node/bundlers.js",
 };
 const inChildren = {
   "node/engines/engine-child": "node/engines/engine-child.js",

@@ -6,7 +6,7 @@ const browser = sharedBrowser();
 describe("E12 E15 an older browser", () => {
   it("without promise integration takes the compat build, from the page's own origin", async () => {
     await visit(browser(), { context: { serviceWorkers: "block" } }, async ({ page, context }) => {
-      await context.route(/engine-worker-[^/]+\.js$/, async (route) => {
+      await context.route(/wllama-worker-[^/]+\.js$/, async (route) => {
         const response = await route.fetch();
         await route.fulfill({ response, body: `delete WebAssembly.Suspending;${await response.text()}` });
       });

@@ -8,6 +8,7 @@ import type { Seq2SeqRuntime } from "../../core/spec/runtime.ts";
 import { openT5 } from "../../core/t5/engine.ts";
 import type { OnnxFiles } from "./engine-files.ts";
 import { openWasmOnnx, openWebGpuOnnx } from "./onnx-web.ts";
+import { createPause } from "./pause.ts";
 import { chooseThreads, usualOnnxThreads } from "./threads.ts";
 
 const name = "onnxruntime-web";
@@ -39,16 +40,4 @@ export function t5Engine(files: OnnxFiles = {}, startGpu: () => Promise<OnnxRunt
       return openT5(sources, host, options);
     },
   };
-}
-
-/** A later turn of the event loop, without the four milliseconds that browsers add to timers. */
-export function createPause(): () => Promise<void> {
-  const { port1, port2 } = new MessageChannel();
-  const waiting: (() => void)[] = [];
-  port1.onmessage = () => waiting.shift()?.();
-  return () =>
-    new Promise((resolve) => {
-      waiting.push(resolve);
-      port2.postMessage(0);
-    });
 }

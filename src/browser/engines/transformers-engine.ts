@@ -4,7 +4,7 @@ import { toSpellError } from "../../core/errors.ts";
 import type { Seq2SeqRuntime } from "../../core/spec/runtime.ts";
 import { openExported, type TransformersModule } from "../../engines/transformers/driver.ts";
 import type { OnnxFiles } from "./engine-files.ts";
-import { createPause } from "./t5-engine.ts";
+import { createPause } from "./pause.ts";
 import { chooseThreads, usualOnnxThreads } from "./threads.ts";
 
 /** Imports the package. Bundlers follow an import only where the page itself writes it. */

@@ -1,6 +1,6 @@
 /**
  * The runtimes of a page, each model in a Web Worker of its own: the page never waits for an engine, and a crash takes the worker only.
- * What is said between the two is in core/remote; what the worker does is in engine-worker.ts.
+ * What is said between the two is in core/remote; what the worker does is in serve-engine.ts.
  */
 import { SpellError, toSpellError } from "../../core/errors.ts";
 import { type CommonOpenOptions, RemoteEngine } from "../../core/remote/caller.ts";
@@ -13,27 +13,30 @@ export type EngineName = "wllama" | "onnxruntime-web";
 export type ToWorker =
   | ToEngine
   /** first of all; `lock` is held by the worker for as long as it lives */
-  | { readonly type: "start"; readonly engine: EngineName; readonly lock: string; readonly files: EngineFiles };
+  | { readonly type: "start"; readonly lock: string; readonly files: EngineFiles };
 
 /** llama.cpp computes in a worker of its own, beside ours; ONNX Runtime holds ours while it computes. */
 const silences: Readonly<Record<EngineName, number>> = { wllama: silenceMs, "onnxruntime-web": blockingSilenceMs };
 
 export interface WorkerRuntimeOptions {
   readonly files: EngineFiles;
-  /** Makes the worker; by default from engine-worker.ts beside this file. */
+  /** Makes the worker; by default the engine's own, beside this file. */
   readonly createWorker?: (() => Worker) | undefined;
 }
 
 /** @returns a GgufRuntime or a Seq2SeqRuntime, by its options */
 export function workerRuntime<OpenOptions extends CommonOpenOptions, CallOptions extends { readonly signal?: AbortSignal | undefined }>(
   engine: EngineName,
-  { files, createWorker = engineWorker }: WorkerRuntimeOptions,
+  { files, createWorker = workers[engine] }: WorkerRuntimeOptions,
 ): RemoteRuntime<OpenOptions, CallOptions> {
   return remoteRuntime(engine, () => startWorker(engine, files, createWorker));
 }
 
-/** Bundlers look for exactly this form. */
-const engineWorker = (): Worker => new Worker(new URL("./engine-worker.ts", import.meta.url), { type: "module", name: "llmspell" });
+/** Bundlers look for exactly this form; webpack puts workers of one name into one file. */
+const workers: Readonly<Record<EngineName, () => Worker>> = {
+  wllama: () => new Worker(new URL("./wllama-worker.ts", import.meta.url), { type: "module", name: "llmspell-wllama" }),
+  "onnxruntime-web": () => new Worker(new URL("./onnx-worker.ts", import.meta.url), { type: "module", name: "llmspell-onnx" }),
+};
 
 function startWorker(engine: EngineName, files: EngineFiles, createWorker: () => Worker): RemoteEngine {
   if (typeof Worker !== "function") throw new SpellError("device-unavailable", "this place has no Web Workers, which engines run in");
@@ -76,6 +79,6 @@ function startWorker(engine: EngineName, files: EngineFiles, createWorker: () =>
     event.preventDefault(); // each waiting call gets it; the console does not
     died(event.message ? `failed: ${event.message}` : "could not be loaded");
   };
-  worker.postMessage({ type: "start", engine, lock, files } satisfies ToWorker);
+  worker.postMessage({ type: "start", lock, files } satisfies ToWorker);
   return remote;
 }

@@ -3,8 +3,6 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
-const require = createRequire(import.meta.url);
-
 /** How the optional packages are installed. Where install scripts are left out, they would only fetch what npm brings anyway. */
 const installArguments: Readonly<Record<string, string>> = {
   "node-llama-cpp": "--ignore-scripts node-llama-cpp@3",
@@ -30,7 +28,7 @@ export function llamaBinary(gpu: "cuda" | "vulkan", os: NodeJS.Platform = proces
  */
 export function isInstalled(name: string, from: string = import.meta.url): boolean {
   try {
-    createRequire(from).resolve(name);
+    resolve(name, from);
     return true;
   } catch (error) {
     // an installed package may hide its entry
@@ -38,9 +36,15 @@ export function isInstalled(name: string, from: string = import.meta.url): boole
   }
 }
 
+/** Not `require.resolve`: bundlers of servers take that for a module they have to find now. */
+function resolve(name: string, from: string): string {
+  return createRequire(from).resolve(name);
+}
+
 /** Folder of an installed package. node-llama-cpp hides its package.json, wllama's `main` names a file that does not exist. */
 export function packageFolder(name: string): string {
-  return name === "node-llama-cpp" ? dirname(dirname(require.resolve(name))) : dirname(require.resolve(`${name}/package.json`));
+  const here = import.meta.url;
+  return name === "node-llama-cpp" ? dirname(dirname(resolve(name, here))) : dirname(resolve(`${name}/package.json`, here));
 }
 
 export function packageVersion(name: string): string {

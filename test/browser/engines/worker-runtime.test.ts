@@ -14,7 +14,7 @@ const greedy = { temperature: 0, repeatPenalty: 1, maxTokens: 12 } as const;
 /** Draws wildly, so that a story does not end before something happens to its engine. */
 const endless = { temperature: 2, seed: 4, maxTokens: 2000 } as const;
 
-const realWorker = (): Worker => new Worker(new URL("../../../src/browser/engines/engine-worker.ts", import.meta.url), { type: "module" });
+const realWorker = (): Worker => new Worker(new URL("../../../src/browser/engines/wllama-worker.ts", import.meta.url), { type: "module" });
 const scripted = (code: string): Worker => new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
 
 /** A page's platform whose GGUF engines run in these workers. */
