@@ -83,12 +83,15 @@ await build({
 const onnxWorker = `${dist}/browser/engines/onnx-worker.js`;
 writeFileSync(
   onnxWorker,
-  Object.entries(programs).reduce((text, [name, program]) => {
-    const address = `new URL("./${program}.js", import.meta.url)`;
-    const after = text.replace(`import("${name}")`, `import(/* webpackIgnore: true */ /* @vite-ignore */ ${address}.href)`);
-    if (after === text) throw new Error(`${onnxWorker} does not import ${name}`);
-    return after;
-  }, readFileSync(onnxWorker, "utf8")),
+  Object.entries(programs).reduce(
+    (text, [name, program]) => {
+      const address = `new URL("./${program}.js", import.meta.url)`;
+      const after = text.replace(`import("${name}")`, `import(/* webpackIgnore: true */ /* @vite-ignore */ ${address}.href)`);
+      if (after === text) throw new Error(`${onnxWorker} does not import ${name}`);
+      return after;
+    },
+    readFileSync(onnxWorker, "utf8"),
+  ),
 );
 
 /**
@@ -96,6 +99,19 @@ writeFileSync(
  * a package alone whose entry is not named as compiled JavaScript is; so bundlers get entries named .jsx, with nothing in them but the real one.
  */
 for (const entry of ["main", "index"]) writeFileSync(`${dist}/browser/${entry}.jsx`, `export * from "./${entry}.js";\n`);
+
+/**
+ * Parcel makes scripts of all it finds by an address, also of what has to stay as it is. So for it (`alias` in package.json) the addresses are
+ * no forms that a bundler finds, but those of files that copyFiles() of llmspell/bundlers put beside the page.
+ */
+const addresses = readFileSync(`${dist}/browser/addresses.js`, "utf8");
+writeFileSync(
+  `${dist}/browser/addresses-beside-page.js`,
+  addresses
+    .replaceAll(/new URL\("(?:\.{1,2}\/)+([^"]+)", import\.meta\.url\)/g, 'new URL("llmspell/$1", document.baseURI)')
+    .replaceAll(/new Worker\((new URL\([^)]+\)),/g, "start($1,")
+    .replace(/\/\/# sourceMappingURL=.*\n?/, "const start = (url, options) => new Worker(url, options);\n"),
+);
 
 await bundleNode(dist);
 

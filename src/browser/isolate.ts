@@ -1,11 +1,11 @@
 /** Isolate over a Web Worker, terminated when its time is up. Browsers themselves end a worker that takes too much memory. */
 import type { Isolate } from "../core/platform.ts";
 import { createWorkerIsolate } from "../core/text/worker-isolate.ts";
+import { workers } from "./addresses.ts";
 
 export function workerIsolate(): Isolate {
   return createWorkerIsolate(({ onMessage, onDeath }) => {
-    // Bundlers look for exactly this form.
-    const worker = new Worker(new URL("./isolate-worker.ts", import.meta.url), { type: "module" });
+    const worker = workers.isolate();
     worker.onmessage = ({ data }) => onMessage(data);
     worker.onerror = (event) => onDeath(event.message || "it could not start", false);
     return { post: (message) => worker.postMessage(message), terminate: () => worker.terminate(), hold: () => undefined };

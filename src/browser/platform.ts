@@ -2,6 +2,7 @@
 import { SpellError } from "../core/errors.ts";
 import { blobSource, bytesSource } from "../core/formats/byte-source.ts";
 import type { LogEntry, Platform } from "../core/platform.ts";
+import { bundledFiles } from "./addresses.ts";
 import { exportedRuntime, ggufRuntime, t5Runtime } from "./engines/devices.ts";
 import { type EngineFiles, engineFiles } from "./engines/engine-files.ts";
 import type { TransformersLoader } from "./engines/transformers-engine.ts";
@@ -68,18 +69,8 @@ function dataBytes({ href }: URL): Uint8Array {
   return Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
 }
 
-/** Each file in the form that bundlers look for, so that they serve it. */
 function packaged(model: string, file: string): URL {
-  const address = packagedFiles[`${model}/${file}`];
+  const address = bundledFiles[`${model}/${file}`];
   if (address === undefined) throw new SpellError("internal-error", `${model}/${file} is not in this package`);
   return address();
 }
-
-const packagedFiles: Readonly<Record<string, () => URL>> = {
-  "tiny-stories/tiny-stories.gguf": () => new URL("../../builtins/models/tiny-stories/tiny-stories.gguf", import.meta.url),
-  "tiny-t5-en-fr/config.json": () => new URL("../../builtins/models/tiny-t5-en-fr/config.json", import.meta.url),
-  "tiny-t5-en-fr/generation_config.json": () => new URL("../../builtins/models/tiny-t5-en-fr/generation_config.json", import.meta.url),
-  "tiny-t5-en-fr/model.safetensors": () => new URL("../../builtins/models/tiny-t5-en-fr/model.safetensors", import.meta.url),
-  "tiny-t5-en-fr/tokenizer.json": () => new URL("../../builtins/models/tiny-t5-en-fr/tokenizer.json", import.meta.url),
-  "tiny-t5-en-fr/tokenizer_config.json": () => new URL("../../builtins/models/tiny-t5-en-fr/tokenizer_config.json", import.meta.url),
-};

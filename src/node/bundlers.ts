@@ -1,6 +1,6 @@
 /**
- * "llmspell/bundlers": plugins for bundlers that leave `new URL("…", import.meta.url)` as it is. They put the workers, engines and models of a page
- * into a folder `llmspell` beside the bundle, and name them there.
+ * "llmspell/bundlers", for bundlers that leave `new URL("…", import.meta.url)` as it is: puts the workers, engines and models of a page
+ * into a folder `llmspell` beside the bundle, where it finds them.
  */
 import { cpSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -42,17 +42,11 @@ export function esbuildFiles(): EsbuildFilesPlugin {
     name: "llmspell-files",
     setup({ initialOptions, onLoad, onEnd }) {
       initialOptions.metafile = true;
-      const files = new PageFiles();
-      onLoad({ filter: /[\\/]dist[\\/]browser[\\/].+\.js$/ }, ({ path }) => {
-        const contents = files.take(path, () => readFileSync(path, "utf8"));
-        return contents === undefined ? undefined : { contents };
-      });
+      onLoad({ filter: /[\\/]addresses\.js$/ }, ({ path }) => (path === addresses ? { contents: besideBundle() } : undefined));
       onEnd(({ metafile }) => {
         const place = initialOptions.absWorkingDir ?? process.cwd();
         for (const [output, { inputs }] of Object.entries(metafile?.outputs ?? {})) {
-          if (output.endsWith(".map")) continue;
-          const asked = files.of(Object.keys(inputs).map((input) => join(place, input)));
-          for (const [name, from] of asked) cpSync(from, join(place, dirname(output), name));
+          if (Object.keys(inputs).some((input) => join(place, input) === addresses)) copyFiles(join(place, dirname(output)));
         }
       });
     },
@@ -61,16 +55,13 @@ export function esbuildFiles(): EsbuildFilesPlugin {
 
 /** `plugins: [nodeResolve({ browser: true }), rollupFiles()]`, with `format: "es"`. */
 export function rollupFiles(): RollupFilesPlugin {
-  const files = new PageFiles();
   return {
     name: "llmspell-files",
-    transform(code, id) {
-      const taken = files.take(id, () => code);
-      return taken === undefined ? undefined : { code: taken, map: null };
-    },
+    transform: (_, id) => (id === addresses ? { code: besideBundle(), map: null } : undefined),
     generateBundle(_, bundle) {
       for (const { fileName, moduleIds } of Object.values(bundle)) {
-        for (const [name, from] of files.of(moduleIds ?? [])) {
+        if (moduleIds?.includes(addresses) !== true) continue;
+        for (const [name, from] of pageFiles()) {
           this.emitFile({ type: "asset", fileName: posix.join(posix.dirname(fileName), name), source: readFileSync(from) });
         }
       }
@@ -78,36 +69,36 @@ export function rollupFiles(): RollupFilesPlugin {
   };
 }
 
-const ours = fileURLToPath(new URL("../browser/", import.meta.url));
+/** Copies the files into `llmspell` in this folder, by hand. @param folder that of the page which Parcel built */
+export function copyFiles(folder: string): void {
+  for (const [name, from] of pageFiles()) cpSync(from, join(folder, name));
+}
+
+/** The one module of pages that names files. */
+const addresses = fileURLToPath(new URL("../browser/addresses.js", import.meta.url));
 const address = /new URL\("([^"]+)",\s*import\.meta\.url\)/g;
 
-/** Which file of ours asks for which files beside the bundle. */
-class PageFiles {
-  /** by module: path beside the bundle → file */
-  readonly #byModule = new Map<string, ReadonlyMap<string, string>>();
+const besideBundle = (): string =>
+  readFileSync(addresses, "utf8").replaceAll(address, (_, specifier: string) => `new URL("./${nameOf(specifier)}", import.meta.url)`);
 
-  /** @returns the module's code with its addresses beside the bundle, or undefined where it has none, or is not ours */
-  take(path: string, read: () => string): string | undefined {
-    if (!path.startsWith(ours)) return undefined;
-    const code = read();
-    const files = new Map(filesOf(code, path));
-    if (files.size === 0) return undefined;
-    this.#byModule.set(path, files);
-    return code.replaceAll(address, (_, specifier: string) => `new URL("./${nameOf(specifier)}", import.meta.url)`);
+/** @returns path beside the bundle → file */
+function pageFiles(): ReadonlyMap<string, string> {
+  const files = new Map<string, string>();
+  for (const specifier of addressesIn(addresses)) {
+    const name = nameOf(specifier);
+    const from = join(dirname(addresses), specifier);
+    files.set(name, from);
+    // a worker stays as it is: what it names lies where it says, seen from the worker
+    if (!name.endsWith("-worker.js")) continue;
+    for (const asked of addressesIn(from)) {
+      const found = asked.startsWith(".") ? join(dirname(from), asked) : createRequire(from).resolve(asked);
+      files.set(posix.join(posix.dirname(name), asked), found);
+    }
   }
-
-  of(modules: readonly string[]): ReadonlyMap<string, string> {
-    return new Map(modules.flatMap((path) => [...(this.#byModule.get(path) ?? [])]));
-  }
+  return files;
 }
 
-/** A worker stays as it is, so what it asks for lies as it is named there, seen from the worker. */
-function filesOf(code: string, path: string): readonly (readonly [string, string])[] {
-  return [...code.matchAll(address)].flatMap(([, specifier = ""]) => {
-    const from = specifier.startsWith(".") ? join(dirname(path), specifier) : createRequire(path).resolve(specifier);
-    const own = [nameOf(specifier), from] as const;
-    return from.startsWith(ours) ? [own, ...filesOf(readFileSync(from, "utf8"), from)] : [own];
-  });
-}
+const addressesIn = (path: string): readonly string[] =>
+  [...readFileSync(path, "utf8").matchAll(address)].map(([, specifier = ""]) => specifier);
 
 const nameOf = (specifier: string): string => `llmspell/${specifier.replace(/^(\.{1,2}\/)+/, "")}`;

@@ -3,13 +3,13 @@ import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build as esbuild } from "esbuild";
-import { type Browser, chromium, type Page } from "playwright";
+import type { Browser } from "playwright";
 import { build as vite } from "vite";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { findChromium } from "../../tools/chromium.mjs";
 import { isolation, policy, serve } from "../../tools/serve.mjs";
 import { root } from "../support.ts";
 import { run } from "./support.ts";
+import { openBrowser, visit } from "./visitor.ts";
 
 const folder = inject("folder");
 /** bytes, compressed: what every page pays before it asks for a model */
@@ -18,35 +18,14 @@ const mostEntryBytes = 40_000;
 let browser: Browser;
 beforeAll(async () => {
   for (const name of ["page", "vite", "esbuild"]) cpSync(join(root, "examples", name), join(folder, name), { recursive: true });
-  const executablePath = findChromium();
-  browser = await chromium.launch({
-    ...(executablePath === undefined ? {} : { executablePath }),
-    args: ["--no-sandbox", "--disable-background-networking"],
-  });
+  browser = await openBrowser();
 });
 afterAll(() => browser?.close());
-
-/** Opens a page, and fails the test on anything that went wrong beside what it looks at. */
-async function visit(url: string, look: (page: Page) => Promise<void>): Promise<void> {
-  const page = await browser.newPage();
-  const faults: string[] = [];
-  const origin = new URL(url).origin;
-  page.on("pageerror", (error) => faults.push(String(error)));
-  page.on("console", (message) => message.type() === "error" && !message.text().includes("404") && faults.push(message.text()));
-  page.on("request", (request) => {
-    const asked = request.url();
-    if (!asked.startsWith(origin) && !asked.startsWith("blob:") && !asked.startsWith("data:")) faults.push(`asked ${asked}`);
-  });
-  await page.goto(url);
-  await look(page);
-  expect(faults).toEqual([]);
-  await page.close();
-}
 
 describe("a page", () => {
   it("without a bundler finds everything by its import map", async () => {
     const { url, close } = await serve(folder, { headers: () => isolation });
-    await visit(`${url}page/index.html`, async (page) => {
+    await visit(browser, `${url}page/index.html`, async (page) => {
       await page.waitForFunction("document.title === 'done'", undefined, { timeout: 60_000 });
       expect((await page.locator("#story").textContent())?.length).toBeGreaterThan(80);
     });
@@ -67,7 +46,7 @@ describe("a page", () => {
     const { url, close } = await serve(join(folder, "vite"), {
       headers: () => ({ ...isolation, "content-security-policy": policy.replace(/ https:[^;]+/, "") }),
     });
-    await visit(`${url}dist/index.html`, async (page) => {
+    await visit(browser, `${url}dist/index.html`, async (page) => {
       await page.locator("#french", { hasText: "ready" }).waitFor({ timeout: 60_000 });
       await page.getByRole("button", { name: "Translate" }).click();
       await page.locator("#french", { hasText: /gare/ }).waitFor();
@@ -82,7 +61,7 @@ describe("a page", () => {
     writeFileSync(join(place, "build.mjs"), script.replace('from "esbuild"', `from ${JSON.stringify(import.meta.resolve("esbuild"))}`));
     expect(await run(process.execPath, ["build.mjs"], place)).toMatchObject({ status: 0 });
     const { url, close } = await serve(join(place, "out"), { headers: () => isolation });
-    await visit(url, async (page) => {
+    await visit(browser, url, async (page) => {
       await page.getByLabel("GGUF file").setInputFiles(join(root, "builtins/models/tiny-stories/tiny-stories.gguf"));
       await page.locator("#story", { hasText: /.{80}/s }).waitFor({ timeout: 60_000 });
       await page.getByLabel("GGUF file").setInputFiles({ name: "page.gguf", mimeType: "", buffer: Buffer.from("<!doctype html>Sign in") });

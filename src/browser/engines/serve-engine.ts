@@ -19,7 +19,10 @@ export function serveEngine(createEngine: (files: EngineFiles) => HostedEngine):
   };
 }
 
-async function start(message: Extract<ToWorker, { type: "start" }>, createEngine: (files: EngineFiles) => HostedEngine): Promise<EngineHost> {
+async function start(
+  message: Extract<ToWorker, { type: "start" }>,
+  createEngine: (files: EngineFiles) => HostedEngine,
+): Promise<EngineHost> {
   // The lock says more than any message could: the browser gives it to the page when this worker is gone, for whatever reason.
   await new Promise<void>((held) => {
     if (navigator.locks === undefined) return held();

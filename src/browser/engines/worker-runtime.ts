@@ -6,6 +6,7 @@ import { SpellError, toSpellError } from "../../core/errors.ts";
 import { type CommonOpenOptions, RemoteEngine } from "../../core/remote/caller.ts";
 import { blockingSilenceMs, type FromEngine, silenceMs, type ToEngine } from "../../core/remote/protocol.ts";
 import { type RemoteRuntime, remoteRuntime } from "../../core/remote/runtime.ts";
+import { workers } from "../addresses.ts";
 import type { EngineFiles } from "./engine-files.ts";
 
 export type EngineName = "wllama" | "onnxruntime-web";
@@ -20,7 +21,7 @@ const silences: Readonly<Record<EngineName, number>> = { wllama: silenceMs, "onn
 
 export interface WorkerRuntimeOptions {
   readonly files: EngineFiles;
-  /** Makes the worker; by default the engine's own, beside this file. */
+  /** Makes the worker; by default the engine's own. */
   readonly createWorker?: (() => Worker) | undefined;
 }
 
@@ -31,12 +32,6 @@ export function workerRuntime<OpenOptions extends CommonOpenOptions, CallOptions
 ): RemoteRuntime<OpenOptions, CallOptions> {
   return remoteRuntime(engine, () => startWorker(engine, files, createWorker));
 }
-
-/** Bundlers look for exactly this form; webpack puts workers of one name into one file. */
-const workers: Readonly<Record<EngineName, () => Worker>> = {
-  wllama: () => new Worker(new URL("./wllama-worker.ts", import.meta.url), { type: "module", name: "llmspell-wllama" }),
-  "onnxruntime-web": () => new Worker(new URL("./onnx-worker.ts", import.meta.url), { type: "module", name: "llmspell-onnx" }),
-};
 
 function startWorker(engine: EngineName, files: EngineFiles, createWorker: () => Worker): RemoteEngine {
   if (typeof Worker !== "function") throw new SpellError("device-unavailable", "this place has no Web Workers, which engines run in");

@@ -11,6 +11,7 @@ import type { ArtifactStore, BlobFacts, ManifestKey, Part, PartFacts, PartRecord
 import { checkPartKey, compareKeys } from "../../core/store/store-keys.ts";
 import { wasmHash } from "../../core/store/wasm-hash.ts";
 import { once } from "../../core/values.ts";
+import { workers } from "../addresses.ts";
 import { opfsFile, opfsFolder, opfsNames, removeOpfsFile, storageError } from "./opfs-files.ts";
 import type { OpfsAnswer, OpfsRequest } from "./opfs-protocol.ts";
 
@@ -214,8 +215,7 @@ type CallWorker = (part: number, request: OpfsRequest) => Promise<unknown>;
 
 /** Every call settles: when the worker dies, the waiting ones reject. */
 function startWorker(onDeath: () => void): CallWorker {
-  // Bundlers look for exactly this form.
-  const worker = new Worker(new URL("./opfs-worker.ts", import.meta.url), { type: "module" });
+  const worker = workers.opfs();
   const waiting = new Map<number, { readonly resolve: (value: unknown) => void; readonly reject: (error: SpellError) => void }>();
   let id = 0;
   worker.onmessage = ({ data }: MessageEvent<OpfsAnswer>) => {
