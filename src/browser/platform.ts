@@ -29,7 +29,9 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
     // Bundlers inline small files; a content security policy that lists origins forbids fetching such addresses.
     if (address.protocol === "data:") return bytesSource(file, dataBytes(address));
     const response = await fetchPlainly(address);
-    if (!response.ok) throw new SpellError("net-status", `${address.href}: status ${response.status}`, { where: address.href });
+    if (!response.ok) throw notServed(address, `status ${response.status}`);
+    // servers of single pages answer with the page for whatever they do not have
+    if (response.headers.get("content-type")?.startsWith("text/html") === true) throw notServed(address, "an HTML page");
     return blobSource(file, await response.blob());
   };
   return {
@@ -49,6 +51,14 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
     now: () => performance.now(),
     log,
   };
+}
+
+/** The model is in this package, so it is the bundler that did not bring it. */
+function notServed({ href }: URL, got: string): SpellError {
+  const hint = href.includes("/.vite/deps/")
+    ? 'In the configuration of Vite: optimizeDeps: { exclude: ["llmspell"] }.'
+    : "The page is served without the files of this package. Add the plugin for its bundler from llmspell/bundlers: docs/browser.md, Bundlers.";
+  return new SpellError("net-status", `expected a file of this package, got ${got} from ${href}`, { where: href, hint });
 }
 
 /**

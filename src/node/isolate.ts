@@ -7,6 +7,7 @@ import type { Isolate } from "../core/platform.ts";
 import { createWorkerIsolate } from "../core/text/worker-isolate.ts";
 import { builtFile } from "./built-file.ts";
 import { childFolder } from "./home.ts";
+import { packageArguments } from "./plug-n-play.ts";
 
 /** A template needs some kilobytes; this limit ends a memory bomb before the host is short of memory. */
 const heapMiB = 96;
@@ -14,7 +15,7 @@ const heapMiB = 96;
 export function processIsolate(): Isolate {
   return createWorkerIsolate(({ onMessage, onDeath }) => {
     const child = fork(builtFile("isolate-child"), {
-      execArgv: [`--max-old-space-size=${heapMiB}`, "--max-semi-space-size=8"],
+      execArgv: [...packageArguments(), `--max-old-space-size=${heapMiB}`, "--max-semi-space-size=8"],
       env: {},
       cwd: childFolder(),
       stdio: ["ignore", "ignore", "ignore", "ipc"],

@@ -23,10 +23,10 @@ describe("the packed package", () => {
     expect(packed.size).toBeLessThanOrEqual(20_000_000);
   });
 
-  it("holds only what users need: dist, models, and four texts", () => {
+  it("holds only what users need: dist, models, documents and examples", () => {
     const strays = paths.filter(
       (path) =>
-        !/^(dist\/|builtins\/models\/[^/]+\/[^/]+$|builtins\/llmspell\.schema\.json$|(package\.json|README\.md|CHANGELOG\.md|LICENSE|NOTICE)$)/.test(
+        !/^(dist\/|builtins\/models\/[^/]+\/[^/]+$|builtins\/llmspell\.schema\.json$|docs\/|examples\/|(package\.json|(README|ARCHITECTURE|CHANGELOG|CONTRIBUTING|SECURITY)\.md|LICENSE|NOTICE)$)/.test(
           path,
         ),
     );
@@ -34,6 +34,13 @@ describe("the packed package", () => {
     expect(paths).toEqual(
       expect.arrayContaining(["README.md", "CHANGELOG.md", "LICENSE", "NOTICE", "builtins/models/tiny-stories/tiny-stories.gguf"]),
     );
+  });
+
+  it("holds what its README links to", () => {
+    const readme = readFileSync(join(folder, "node_modules/llmspell/README.md"), "utf8");
+    const links = [...readme.matchAll(/\]\(([^)#:]+)\)/g)].map(([, link = ""]) => link);
+    expect(links.length).toBeGreaterThan(20);
+    expect(links.filter((link) => !paths.some((path) => path === link || path.startsWith(`${link}/`)))).toEqual([]);
   });
 
   it("holds no training file, source, test, or compiler state", () => {

@@ -24,23 +24,35 @@ declare module "vitest" {
   }
 }
 
-export default function setup(project: TestProject): () => void {
-  const place = mkdtempSync(join(tmpdir(), "llmspell-package-"));
-  const npm = (args: readonly string[], cwd: string): string =>
-    execFileSync("npm", args, {
-      cwd,
-      env: userEnvironment(),
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "inherit"],
-      shell: process.platform === "win32",
-    });
+function npm(args: readonly string[], cwd: string): string {
+  return execFileSync("npm", args, {
+    cwd,
+    env: userEnvironment(),
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+    shell: process.platform === "win32",
+  });
+}
+
+/** @param place folder for the tarball */
+export function pack(place: string): { readonly packed: PackedPackage; readonly tarball: string } {
   // npm 11 answers with a list, later majors with an object by name.
   const answer: unknown = JSON.parse(npm(["pack", "--json", "--pack-destination", place], root));
   const packed = Object.values(answer as Record<string, PackedPackage>)[0];
   if (packed === undefined) throw new Error("npm pack reported no package");
-  const tarball = join(place, packed.filename);
+  return { packed, tarball: join(place, packed.filename) };
+}
+
+/** @param packages names with versions, or tarballs */
+export function install(folder: string, ...packages: readonly string[]): void {
+  npm(["install", "--no-audit", "--no-fund", ...packages], folder);
+}
+
+export default function setup(project: TestProject): () => void {
+  const place = mkdtempSync(join(tmpdir(), "llmspell-package-"));
+  const { packed, tarball } = pack(place);
   const folder = mkdtempSync(join(place, "user-"));
-  npm(["install", "--no-audit", "--no-fund", tarball], folder);
+  install(folder, tarball);
   project.provide("packed", packed);
   project.provide("folder", folder);
   project.provide("tarball", tarball);

@@ -71,6 +71,26 @@ describe("a page", () => {
   });
 });
 
+describe("a page whose bundler brings no files", () => {
+  it("is told the line that it lacks", async () => {
+    const out = join(folder, "bare");
+    await esbuild({
+      stdin: {
+        contents: `import { load } from "llmspell";
+load("tiny-stories").catch(({ code, hint }) => (document.body.textContent = code + " " + hint));`,
+        resolveDir: folder,
+      },
+      bundle: true,
+      format: "esm",
+      outfile: join(out, "main.js"),
+    });
+    writeFileSync(join(out, "index.html"), '<!doctype html><title>bare</title><body><script type="module" src="main.js"></script>');
+    const { url, close } = await serve(out);
+    await visit(browser, url, (page) => page.getByText(/net-status .*llmspell\/bundlers/).waitFor());
+    await close();
+  });
+});
+
 describe("what a page pays", () => {
   it(`is at most ${mostEntryBytes} bytes, compressed, before it asks for a model; engines come when they are needed`, async () => {
     const { metafile, outputFiles } = await esbuild({

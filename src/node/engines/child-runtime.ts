@@ -10,6 +10,7 @@ import { type RemoteRuntime, remoteRuntime } from "../../core/remote/runtime.ts"
 import { deferred } from "../../core/values.ts";
 import { builtFile } from "../built-file.ts";
 import { childFolder, homeFolder } from "../home.ts";
+import { packageArguments } from "../plug-n-play.ts";
 
 export type EngineName = "node-llama-cpp" | "wllama" | "onnxruntime-node" | "onnxruntime-web" | "transformers.js";
 
@@ -55,7 +56,7 @@ function startChild(options: ChildRuntimeOptions): RemoteEngine {
     env: { ...env, ...options.env, LLMSPELL_HOME: homeFolder() },
     cwd: childFolder(),
     // not the parent's: --inspect would fight for its port, a test runner's loaders have no business there
-    execArgv: [],
+    execArgv: packageArguments(),
     serialization: "advanced",
     stdio: ["ignore", "ignore", "pipe", "ipc"],
     // Ctrl-C in a terminal goes to the whole group; this child ends with its parent's channel instead.

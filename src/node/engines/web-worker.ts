@@ -52,7 +52,7 @@ export function webWorkerClass(
 
     #start(code: string, name: string): void {
       if (this.#ended) return;
-      const thread = new Worker(scope, { workerData: { code, name, scope, hasGpu: hasGpu() } satisfies WorkerData, name });
+      const thread = new Worker(scope, { workerData: { code, name, scope, hasGpu: hasGpu() } satisfies WorkerData, name, execArgv: [] });
       thread.on("message", (data) => this.onmessage?.({ data, target: this }));
       thread.on("error", (error) => this.#fail(error));
       thread.on("exit", (status) => {
