@@ -1,7 +1,10 @@
-/** The log: prompts and answers, always as text, never as markup. */
+/** The log: prompts and answers. Nothing in it is ever markup: an answer of a conversation becomes elements with text in them. */
 import type { StreamPart } from "../src/browser/index.ts";
-import { find, make } from "./elements.ts";
+import type { Turn } from "./conversation.ts";
+import { copyButton } from "./copy.ts";
+import { button, find, make } from "./elements.ts";
 import { formatMs, formatRate } from "./format.ts";
+import { markdownInto } from "./markdown.ts";
 
 const log = find("log", HTMLDivElement);
 const figures = find("figures", HTMLDListElement);
@@ -22,16 +25,33 @@ export function clearLog(...children: readonly Node[]): void {
   showFigures({});
 }
 
-export function startAnswer(layout: Layout, model: string, asked: string): AnswerView {
-  log.querySelector(".welcome")?.remove();
-  const text = document.createTextNode("");
-  const caret = make("span", { class: "caret", attributes: { "aria-hidden": "true" } });
-  const said = make("p", { class: "said" }, text, caret);
-  const entry = make("article", { class: `turn ${layout}` });
-  if (layout === "continue") said.prepend(make("span", { class: "given", text: asked }));
-  else entry.append(make("p", { class: "asked" }, make("span", { class: "who", text: "You" }), make("span", { text: asked })));
-  entry.append(make("p", { class: "who", text: model }), said);
-  log.append(entry);
+/** A remark that stays until the next answer. */
+export function addToLog(text: string): void {
+  log.append(make("p", { class: "note remark", text }));
+}
+
+/** Removes the last answer, with its question. */
+export function removeLast(): void {
+  log.lastElementChild?.remove();
+}
+
+/** A turn from before a reload. @param again asks the last one once more */
+export function showTurn(turn: Turn, again: () => void): void {
+  const { entry, show } = layOut(turn);
+  show();
+  entry.append(...turn.notes.map(noteOf), tools(turn, again));
+  log.scrollTop = log.scrollHeight;
+}
+
+/** @param turn gets the text and the notes while they come */
+export function startAnswer(turn: Turn, again: () => void): AnswerView {
+  log.querySelector(".welcome, .remark")?.remove();
+  const { entry, said, show } = layOut(turn);
+  said.classList.add("writing");
+  const note = (text: string): void => {
+    turn.notes.push(text);
+    entry.append(noteOf(text));
+  };
   // A screen reader reads the complete answer, not every token.
   log.setAttribute("aria-busy", "true");
   log.scrollTop = log.scrollHeight;
@@ -39,13 +59,19 @@ export function startAnswer(layout: Layout, model: string, asked: string): Answe
   const started = performance.now();
   let first = 0;
   let pieces = 0;
+  let frame = 0;
+  const showNow = (): void => {
+    frame = 0;
+    const follows = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
+    show();
+    if (follows) log.scrollTop = log.scrollHeight;
+  };
   return {
     push(part) {
       switch (part.type) {
         case "text-delta": {
-          const follows = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
-          text.appendData(layout === "transform" && pieces === 0 ? part.text.trimStart() : part.text);
-          if (follows) log.scrollTop = log.scrollHeight;
+          turn.said += turn.layout === "transform" && pieces === 0 ? part.text.trimStart() : part.text;
+          if (frame === 0) frame = requestAnimationFrame(showNow);
           pieces += 1;
           if (first === 0) first = performance.now();
           else
@@ -56,25 +82,61 @@ export function startAnswer(layout: Layout, model: string, asked: string): Answe
           return;
         }
         case "warning":
-          entry.append(make("p", { class: "note", text: part.message }));
+          note(part.message);
           return;
         case "stream-end":
           showEnd(part);
           if (part.candidates !== undefined && part.candidates.length > 1) entry.append(candidates(part.candidates));
-          if (part.finishReason === "length")
-            entry.append(make("p", { class: "note", text: "The answer reached the maximum number of tokens." }));
+          if (part.finishReason === "length") note("The answer reached the maximum number of tokens.");
           return;
         default:
           part satisfies Extract<StreamPart, { type: "stream-start" | "reasoning-delta" | "tool-call" }>;
       }
     },
-    end(note) {
-      caret.remove();
-      if (note !== undefined) entry.append(make("p", { class: "note", text: note }));
+    end(why) {
+      // no frame comes in a tab that is not seen
+      cancelAnimationFrame(frame);
+      showNow();
+      said.classList.remove("writing");
+      if (why !== undefined) note(why);
+      entry.append(tools(turn, again));
       log.setAttribute("aria-busy", "false");
       log.scrollTop = log.scrollHeight;
     },
   };
+}
+
+interface Entry {
+  readonly entry: HTMLElement;
+  readonly said: HTMLElement;
+  /** Shows the text that the turn has by now. */
+  readonly show: () => void;
+}
+
+function layOut(turn: Turn): Entry {
+  const { layout, model, asked } = turn;
+  const entry = make("article", { class: `turn ${layout}` });
+  const who = make("p", { class: "who", text: model });
+  const question = make("p", { class: "asked" }, make("span", { class: "who", text: "You" }), make("span", { text: asked }));
+  const said = make("div", { class: "said" });
+  entry.append(...(layout === "continue" ? [] : [question]), who, said);
+  log.append(entry);
+  if (layout === "chat") {
+    const show = markdownInto(said);
+    return { entry, said, show: () => show(turn.said) };
+  }
+  const text = document.createTextNode("");
+  said.append(...(layout === "continue" ? [make("span", { class: "given", text: asked })] : []), make("span", {}, text));
+  said.classList.add("plain");
+  return { entry, said, show: () => text.appendData(turn.said.slice(text.length)) };
+}
+
+const noteOf = (text: string): HTMLElement => make("p", { class: "note", text });
+
+/** Below a complete answer; asking again is offered for the last one only. */
+function tools(turn: Turn, again: () => void): HTMLElement {
+  const copy = copyButton("answer", () => (turn.layout === "continue" ? turn.asked + turn.said : turn.said));
+  return make("div", { class: "tools" }, copy, button("Regenerate", again, "quiet small again"));
 }
 
 function candidates(all: readonly string[]): HTMLElement {

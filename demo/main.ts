@@ -1,15 +1,16 @@
 /** The page: one model at a time, loaded on demand; its answers are shown as text. */
-import { browserPlatform, createSpell, type LanguageModel, listStored, type Message, SpellError } from "../src/browser/index.ts";
+import { browserPlatform, createSpell, type LanguageModel, listStored, SpellError } from "../src/browser/index.ts";
 import { type PageActions, stepsOfActions, uniqueSteps } from "./actions.ts";
-import { clearLog, type Layout, showMemory, startAnswer } from "./answer.ts";
+import { addToLog, clearLog, type Layout, removeLast, showMemory, showTurn, startAnswer } from "./answer.ts";
 import { showCatalogue } from "./catalogue.ts";
+import { addTurn, conversationWith, forget, messagesSoFar, restore, save, type Turn, takeBack } from "./conversation.ts";
 import { nameOfDevice, showBrowser, showReport } from "./devices.ts";
 import { button, find, make } from "./elements.ts";
 import { formatBytes } from "./format.ts";
 import { buildLookUp } from "./look-up.ts";
 import { startOffline } from "./offline.ts";
 import { buildParameters, chooseDevice, chosenDevice, chosenOptions, fitParameters, withPrefix } from "./parameters.ts";
-import { hideProblem, isAbort, type NextStep, showProblem } from "./problem.ts";
+import { hideProblem, isAbort, type NextStep, type ProblemOptions, showProblem } from "./problem.ts";
 import { startProgress } from "./progress.ts";
 import { showPullProblem } from "./pull-problem.ts";
 import { createPulls } from "./pulls.ts";
@@ -48,7 +49,6 @@ const drop = find("drop", HTMLDivElement);
 const choices = new Map<string, ModelChoice>();
 let choice: ModelChoice;
 let model: LanguageModel | undefined;
-let messages: Message[] = [];
 /** Aborts the current load or answer. */
 let underWay: AbortController | undefined;
 const offline = startOffline();
@@ -104,7 +104,7 @@ async function choose(next: ModelChoice): Promise<void> {
   choice = next;
   picker.value = next.key;
   await unload();
-  clearConversation();
+  if (conversationWith(next.key)) clearConversation();
   showSuggestions();
   await load();
 }
@@ -117,8 +117,11 @@ async function unload(): Promise<void> {
   await old?.dispose();
 }
 
-/** @returns the model, loaded before or now; undefined if that failed, and the card says why */
-async function load(): Promise<LanguageModel | undefined> {
+/**
+ * @param place where the card stands that says why it failed
+ * @returns the model, loaded before or now; undefined if that failed
+ */
+async function load(place?: ProblemOptions): Promise<LanguageModel | undefined> {
   if (model !== undefined) return model;
   hideProblem();
   const wanted = choice;
@@ -139,7 +142,7 @@ async function load(): Promise<LanguageModel | undefined> {
     showModel(loaded);
     return loaded;
   } catch (error) {
-    if (!isAbort(error)) showProblem(error, stepsFor(error));
+    if (!isAbort(error)) showProblem(error, stepsFor(error), place);
     void showBrowser(() => model === undefined);
     return undefined;
   } finally {
@@ -159,6 +162,7 @@ function showModel(loaded: LanguageModel): void {
   if (choice.key.startsWith("files:")) facts.append(button("Keep in this browser", () => void keep()));
   showReport(device, []);
   fitParameters(loaded);
+  showSuggestions(layoutOf(loaded));
   void measureMemory();
 }
 
@@ -342,44 +346,61 @@ function layoutOf({ isSeq2Seq, hasChatTemplate }: LanguageModel): Layout {
   return isSeq2Seq ? "transform" : hasChatTemplate ? "chat" : "continue";
 }
 
-async function answer(): Promise<void> {
-  const asked = prompt.value;
+/** Where the eye is while an answer is awaited. */
+const atAnswer: ProblemOptions = { after: find("talk", HTMLElement) };
+
+async function answer(asked: string): Promise<void> {
   if (asked.trim() === "" || underWay !== undefined) return;
   hideProblem();
-  const ready = await load();
+  const ready = await load(atAnswer);
   if (ready === undefined) return;
-  const layout = layoutOf(ready);
-  const view = startAnswer(layout, ready.id, asked);
-  const turn: Message = { role: "user", content: asked };
+  if (conversationWith(choice.key)) clearConversation();
+  const turn: Turn = { layout: layoutOf(ready), model: ready.id, asked, said: "", notes: [] };
+  const input =
+    turn.layout === "chat"
+      ? [...messagesSoFar(), { role: "user" as const, content: asked }]
+      : turn.layout === "transform"
+        ? withPrefix(asked)
+        : asked;
+  addTurn(turn);
+  const view = startAnswer(turn, answerAgain);
+  if (turn.layout === "chat" && prompt.value === asked) prompt.value = "";
   const signal = begin();
   const notes: string[] = [];
-  let said = "";
   let why: string | undefined;
   try {
-    const input = layout === "chat" ? [...messages, turn] : layout === "transform" ? withPrefix(asked) : asked;
     for await (const part of ready.stream(input, { ...chosenOptions(ready), signal })) {
       if (part.type === "stream-start") showReport(part.device, notes);
-      if (part.type === "text-delta") said += part.text;
       if (part.type === "warning" && (part.code === "file-note" || part.code.startsWith("device-"))) {
         notes.push(part.message);
         showReport(ready.device, notes);
       } else view.push(part);
     }
-    if (layout === "chat") prompt.value = "";
   } catch (error) {
     why = isAbort(error) ? "Stopped." : "The answer ended early.";
-    if (!isAbort(error)) showProblem(error, stepsFor(error));
+    if (!isAbort(error)) {
+      showProblem(error, stepsFor(error), atAnswer);
+      if (turn.said === "" && prompt.value === "") prompt.value = asked;
+    }
   } finally {
     view.end(why);
+    save(); // a partial answer too, also after a stop
     end(signal);
   }
-  // A partial answer stays in the conversation, also after a stop.
-  if (layout === "chat" && said !== "") messages.push(turn, { role: "assistant", content: said });
   void measureMemory();
 }
 
+/** The last question once more, in place of its answer. */
+async function answerAgain(): Promise<void> {
+  if (underWay !== undefined || (await load(atAnswer)) === undefined) return;
+  const last = takeBack();
+  if (last === undefined) return;
+  removeLast();
+  await answer(last.asked);
+}
+
 function clearConversation(): void {
-  messages = [];
+  forget();
   clearLog(
     make(
       "div",
@@ -393,23 +414,27 @@ function clearConversation(): void {
 const ideas: Readonly<Record<string, readonly string[]>> = {
   "bundled:tiny-stories": ["Once upon a time, there was a little dragon", "Lily found a red box in the garden.", "One rainy day, Tom"],
   "bundled:tiny-t5-en-fr": ["Where is the train station?", "I would like a cup of coffee.", "The cat is sleeping on the bed."],
+  chat: ["Explain to a child why the sky is blue.", "Write a short poem about the sea.", "Name five uses of an old newspaper."],
 };
 
-function showSuggestions(): void {
-  const all = ideas[choice.key] ?? [];
+/** @param layout of the model, once it is known */
+function showSuggestions(layout?: Layout): void {
+  const all = ideas[choice.key] ?? ideas[layout ?? ""] ?? [];
   suggestions.replaceChildren(
     ...all.map((text) =>
       button(
         text,
         () => {
           prompt.value = text;
-          void answer();
+          void answer(text);
         },
         "suggestion",
       ),
     ),
   );
-  prompt.value = all[0] ?? prompt.value;
+  // what the user typed stays
+  const isOurs = Object.values(ideas).flat().includes(prompt.value);
+  if (prompt.value === "" || isOurs) prompt.value = layout === "chat" ? "" : (all[0] ?? "");
 }
 
 /** The browser answers after its next garbage collection, which may take a while; one request at a time. */
@@ -447,13 +472,14 @@ picker.addEventListener("change", () => {
 });
 find("composer", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
-  void answer();
+  void answer(prompt.value);
 });
 prompt.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
-  void answer();
+  void answer(prompt.value);
 });
+addEventListener("pagehide", save);
 addEventListener("keydown", (event) => {
   if (event.key === "Escape") underWay?.abort();
 });
@@ -511,9 +537,22 @@ if (firstChoice === undefined) throw new Error("no model is bundled");
 choice = firstChoice;
 buildParameters(() => void choose(choice));
 fitParameters(undefined);
-clearConversation();
 showSuggestions();
 void showBrowser(() => model === undefined);
-void refreshModels();
+void goOn(refreshModels());
 // After a reload the browser restores the scroll position; pulls to resume must still be visible.
 void pulls.refresh().then(() => find("pulls", HTMLElement).scrollIntoView({ block: "nearest" }));
+
+/** Shows the conversation from before a reload, and chooses its model once the stored ones are known. */
+async function goOn(listed: Promise<void>): Promise<void> {
+  const kept = restore();
+  if (kept === undefined) return clearConversation();
+  for (const turn of kept.turns) showTurn(turn, answerAgain);
+  await listed;
+  const known = choices.get(kept.key);
+  if (known === undefined) return addToLog("The model of this conversation is not kept in this browser. Load it again to go on.");
+  if (model !== undefined || underWay !== undefined) return;
+  choice = known;
+  picker.value = known.key;
+  showSuggestions(kept.turns.at(-1)?.layout);
+}

@@ -35,12 +35,12 @@ async function takePage(/** @type {Browser} */ browser) {
   const ask = async (/** @type {string} */ prompt) => {
     const before = await page.locator(".said").count();
     await page.getByRole("textbox", { name: "Prompt" }).fill(prompt);
-    await page.getByRole("button", { name: "Generate" }).click();
+    await page.getByRole("button", { name: "Generate", exact: true }).click();
     await page.locator(".said").nth(before).waitFor();
     await page.locator("#stop:disabled").waitFor();
   };
   await page.goto(server.url);
-  await page.getByText("Works offline").waitFor();
+  await page.getByText("Works offline", { exact: true }).waitFor();
   await ask("Once upon a time");
   await server.close();
   await context.setOffline(true);

@@ -1,6 +1,6 @@
 /**
  * Makes the page work offline, and isolates it from other origins if its host sends no headers for that.
- * `shell` is fetched at once; engines and bundled models are kept after their first use. Requests to other origins pass unchanged.
+ * `shell` is fetched at once; engines and bundled models are kept once something asks for them. Requests to other origins pass unchanged.
  */
 declare const files: {
   readonly version: string;
@@ -44,21 +44,49 @@ async function activate(): Promise<void> {
   await scope.clients.claim();
 }
 
+/** Files on their way into the cache. A second request for one waits for it: a large file is fetched once. */
+const arriving = new Map<string, Promise<unknown>>();
+
 async function answer(request: Request): Promise<Response> {
   const cache = await caches.open(`${cacheName}-${files.version}`);
   const url = new URL(request.url);
   url.search = "";
   url.hash = "";
   const address = url.href === scope.registration.scope ? new URL("index.html", url).href : url.href;
-  const known = await cache.match(address);
-  if (known !== undefined) return isolated(known, request);
-  const response = await fetch(request);
-  const isOurs = files.all.some((path) => new URL(path, scope.registration.scope).href === address);
-  if (isOurs && response.status === 200) {
-    // Full or missing storage must not fail the response.
-    void cache.put(address, response.clone()).catch(() => undefined);
+  for (;;) {
+    const known = await cache.match(address);
+    if (known !== undefined) return isolated(known, request);
+    const other = arriving.get(address);
+    if (other === undefined) break;
+    await other;
   }
-  return isolated(response, request);
+  const isOurs = files.all.some((path) => new URL(path, scope.registration.scope).href === address);
+  if (!isOurs) return isolated(await fetch(request), request);
+  const { promise, resolve } = settled();
+  arriving.set(address, promise);
+  const done = (): void => {
+    arriving.delete(address);
+    resolve();
+  };
+  try {
+    // Without the page's own signal: a request that it gives up still keeps the file.
+    const response = await fetch(request.url, { credentials: "same-origin" });
+    // Full or missing storage must not fail the response.
+    if (response.status === 200) void cache.put(address, response.clone()).then(done, done);
+    else done();
+    return isolated(response, request);
+  } catch (error) {
+    done();
+    throw error;
+  }
+}
+
+function settled(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
 }
 
 /** The response with the headers of isolation; a page also gets its policy. */

@@ -28,11 +28,18 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
     const address = options.models === undefined ? packaged(model, file) : new URL(`${model}/${file}`, options.models);
     // Bundlers inline small files; a content security policy that lists origins forbids fetching such addresses.
     if (address.protocol === "data:") return bytesSource(file, dataBytes(address));
-    const response = await fetchPlainly(address);
+    const noAnswer = (cause: unknown): never => {
+      throw new SpellError("net-offline", `${model} cannot be fetched: no answer from ${address.host}`, {
+        where: address.href,
+        hint: "Check the network. A bundled model is fetched from the page's own host when it is first used.",
+        cause,
+      });
+    };
+    const response = await fetchPlainly(address).catch(noAnswer);
     if (!response.ok) throw notServed(address, `status ${response.status}`);
     // servers of single pages answer with the page for whatever they do not have
     if (response.headers.get("content-type")?.startsWith("text/html") === true) throw notServed(address, "an HTML page");
-    return blobSource(file, await response.blob());
+    return blobSource(file, await response.blob().catch(noAnswer));
   };
   return {
     name: "browser",

@@ -93,7 +93,7 @@ export async function visit(browser: Browser, options: VisitOptions, steps: (vis
 
 export const model = (page: Page) => page.getByRole("combobox", { name: "Model" });
 export const prompt = (page: Page) => page.getByRole("textbox", { name: "Prompt" });
-export const generate = (page: Page) => page.getByRole("button", { name: "Generate" });
+export const generate = (page: Page) => page.getByRole("button", { name: "Generate", exact: true });
 export const stop = (page: Page) => page.getByRole("button", { name: "Stop" });
 export const answer = (page: Page) => page.getByRole("log", { name: "Answer" });
 export const devices = (page: Page) => page.getByRole("region", { name: "Devices" });
