@@ -1,7 +1,6 @@
 /** Which files of a repository make the model that was asked for. Decided from the list alone. */
 import type { PlannedVariant } from "../download/pull.ts";
 import { SpellError } from "../errors.ts";
-import { totalSize } from "../formats/byte-source.ts";
 import { formatCount } from "../formats/format-count.ts";
 import { parseShardName } from "../gguf/shards.ts";
 import type { ModelSettings } from "../spec/model-settings.ts";
@@ -118,8 +117,8 @@ function chooseQuant(models: readonly HubFile[], listing: HubListing, wish: HubW
   }
   if (variant !== undefined) {
     const word = ({ name, file: { size } }: (typeof alone)[number]): string =>
-        size === undefined ? name : `${name} (${formatCount(size)} bytes)`;
-      const listed = alone.map(word).join(", ") || shown(models);
+      size === undefined ? name : `${name} (${formatCount(size)} bytes)`;
+    const listed = alone.map(word).join(", ") || shown(models);
     throw new SpellError("model-variant-unknown", `${where} has no ${variant}; it has ${listed}`, {
       where,
       actions: quants.slice(0, 1).map((first) => ({ kind: "pull", model: `${entry?.name ?? where}:${first}` })),
