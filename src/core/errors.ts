@@ -291,6 +291,19 @@ export function closedError(cause?: SpellError): SpellError {
   return new SpellError("run-closed", "the model was disposed", { details: cause?.details, cause });
 }
 
+/** The error of a prompt that is longer than the context. @param promptTokens undefined where the engine does not count them */
+export function contextError(promptTokens: number | undefined, contextLength: number): SpellError {
+  return new SpellError("run-context", `the prompt has ${promptTokens ?? "more"} tokens; the context holds ${contextLength}`, {
+    where: "prompt",
+    details: { promptTokens, contextLength },
+  });
+}
+
+/** The error of a model whose first numbers are none, or all the same. */
+export function firstStepError(areFinite: boolean): SpellError {
+  return new SpellError("run-nan", `the first step gave ${areFinite ? "the same number for every token" : "no finite numbers"}`);
+}
+
 /** @throws SpellError run-aborted */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw abortedError();

@@ -16,6 +16,16 @@ export function once<T>(make: () => T): () => T {
   };
 }
 
+/** As once(), for each key. */
+export function onceFor<K, T>(make: (key: K) => T): (key: K) => T {
+  const made = new Map<K, () => T>();
+  return (key) => {
+    const known = made.get(key) ?? once(() => make(key));
+    made.set(key, known);
+    return known();
+  };
+}
+
 /** A promise that is settled from outside. */
 export function deferred<T = void>(): {
   readonly promise: Promise<T>;

@@ -5,7 +5,7 @@
 import { SpellError, toSpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import type { OnnxRuntime } from "../../core/spec/onnx.ts";
-import { type OrtModule, ortRuntime, placeInMemory } from "../../engines/ort/driver.ts";
+import { type OrtHost, ortRuntime, placeInMemory, type WebOrtModule } from "../../engines/ort/driver.ts";
 import { checkWasm } from "./check-wasm.ts";
 import type { OnnxFiles } from "./engine-files.ts";
 import { lazyWeight } from "./lazy-weights.ts";
@@ -14,22 +14,14 @@ import { lazyWeight } from "./lazy-weights.ts";
 const wasmFile = (): string => new URL("onnxruntime-web/ort-wasm-simd-threaded.wasm", import.meta.url).href;
 const webgpuFile = (): string => new URL("onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm", import.meta.url).href;
 
-interface WebModule extends OrtModule {
-  readonly env: { readonly wasm: { numThreads?: number | undefined; wasmPaths?: unknown }; logLevel?: string | undefined };
-}
-
 /** @throws SpellError device-unavailable where the build does not start */
 export async function openWasmOnnx(files: OnnxFiles = {}): Promise<OnnxRuntime> {
-  const ort = await start(() => import("onnxruntime-web/wasm") as Promise<unknown>, files.wasm ?? wasmFile());
   return ortRuntime({
-    name: "onnxruntime-web",
+    ...(await start(() => import("onnxruntime-web/wasm") as Promise<unknown>, files.wasm ?? wasmFile())),
     device: "wasm",
-    ort,
     executionProvider: "wasm",
     reads16Bit: true,
     hasFastBlocks: false,
-    clampThreads: (threads) => clampThreads(ort, threads),
-    place: (weights, signal) => placeInMemory(weights, signal, limits.onnxWasmWeightBytes, lazyWeight),
   });
 }
 
@@ -42,21 +34,18 @@ export async function openWebGpuOnnx(files: OnnxFiles = {}, gpu: GPU | undefined
   if (adapter === null || adapter === undefined) {
     throw new SpellError("device-unavailable", "this browser offers no WebGPU adapter", { hint: "Take wasm, or auto." });
   }
-  const ort = await start(() => import("onnxruntime-web/webgpu") as Promise<unknown>, files.webgpu ?? webgpuFile());
+  const started = await start(() => import("onnxruntime-web/webgpu") as Promise<unknown>, files.webgpu ?? webgpuFile());
   const device = await requestDevice(adapter);
   const lost = device.lost.then(({ reason, message }) => message || reason);
   return ortRuntime({
-    name: "onnxruntime-web",
+    ...started,
     device: "webgpu",
-    ort,
     executionProvider: { name: "webgpu", device } as { readonly name: string },
     // only adapters with shader-f16 could; F32 activations do without
     reads16Bit: false,
     hasFastBlocks: true,
     keptLocation: "gpu-buffer",
     lost,
-    clampThreads: (threads) => clampThreads(ort, threads),
-    place: (weights, signal) => placeInMemory(weights, signal, limits.onnxWasmWeightBytes, lazyWeight),
   });
 }
 
@@ -84,21 +73,27 @@ async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   }
 }
 
-async function start(load: () => Promise<unknown>, wasm: string): Promise<WebModule> {
+/** What both builds have in common. */
+async function start(load: () => Promise<unknown>, wasm: string): Promise<Pick<OrtHost, "name" | "ort" | "clampThreads" | "place">> {
   await checkWasm(wasm);
-  let ort: WebModule;
+  let ort: WebOrtModule;
   try {
-    ort = (await load()) as WebModule;
+    ort = (await load()) as WebOrtModule;
   } catch (error) {
     throw toSpellError(error, "device-unavailable", "onnxruntime-web does not start");
   }
   ort.env.wasm.wasmPaths = { wasm };
   ort.env.logLevel = "error";
-  return ort;
+  return {
+    name: "onnxruntime-web",
+    ort,
+    clampThreads: (threads) => clampThreads(ort, threads),
+    place: (weights, signal) => placeInMemory(weights, signal, limits.onnxWasmWeightBytes, lazyWeight),
+  };
 }
 
 /** One number for the whole module, fixed by its first session; more than one needs an isolated page. */
-function clampThreads(ort: WebModule, threads: number): number {
+function clampThreads(ort: WebOrtModule, threads: number): number {
   // the package sets it by itself once it starts
   const most = crossOriginIsolated ? navigator.hardwareConcurrency || 1 : 1;
   const wanted = Math.min(Math.max(1, threads), most);
@@ -110,4 +105,4 @@ function clampThreads(ort: WebModule, threads: number): number {
 }
 
 /** Modules whose number of threads is settled: a page loads each build once. */
-const fixed = new WeakSet<WebModule>();
+const fixed = new WeakSet<WebOrtModule>();

@@ -6,7 +6,7 @@ import { CacheManager, Wllama } from "@wllama/wllama/esm/index.js";
 import type { GgufRuntime, ThreadChoice } from "../../core/spec/runtime.ts";
 import { openWllama } from "../../engines/wllama/driver.ts";
 import { maxFileBytes } from "../../engines/wllama/features.ts";
-import { noStore, type WllamaLike } from "../../engines/wllama/instance.ts";
+import { instanceConfig, type WllamaLike } from "../../engines/wllama/instance.ts";
 import { checkWasm } from "./check-wasm.ts";
 import { wllamaBuild } from "./largest-model.ts";
 import { chooseThreads } from "./threads.ts";
@@ -58,25 +58,13 @@ export function wllamaEngine(files: WllamaFiles = defaultFiles()): GgufRuntime {
 
 /** @param onLog gets the engine's own lines; without it they are not made */
 function createInstance(files: WllamaFiles, onDeath: (reason: string) => void, onLog: ((line: string) => void) | undefined): WllamaLike {
-  const say = (...words: unknown[]): void => onLog?.(words.map(String).join(" "));
-  const instance = new Wllama(
-    { default: files.wasm },
-    {
-      // biome-ignore format: one line reads better
-      cacheManager: new CacheManager([noStore] as unknown as ConstructorParameters<typeof CacheManager>[0]),
-      suppressNativeLog: onLog === undefined,
-      logger: {
-        debug: say,
-        log: say,
-        warn: say,
-        // The worker's error event arrives here and nowhere else; it would leave every call unsettled.
-        error: (first: unknown, ...rest: unknown[]) => {
-          if (first instanceof Event && first.type === "error") onDeath((first as ErrorEvent).message || "its worker failed");
-          else say(first, ...rest);
-        },
-      },
-    },
-  );
+  const config = instanceConfig(CacheManager, onLog);
+  // The worker's error event arrives here and nowhere else; it would leave every call unsettled.
+  const error = (first: unknown, ...rest: unknown[]): void => {
+    if (first instanceof Event && first.type === "error") onDeath((first as ErrorEvent).message || "its worker failed");
+    else config.logger.error(first, ...rest);
+  };
+  const instance = new Wllama({ default: files.wasm }, { ...config, logger: { ...config.logger, error } });
   // Always our own files: its default is a public server. It takes them only where the default build cannot run.
   instance.setCompat({ wasm: files.compat.wasm, worker: files.compat.worker });
   return instance as unknown as WllamaLike;

@@ -5,7 +5,7 @@
 import { createStore, del, entries, get, set } from "idb-keyval";
 import { blobPath } from "../../core/download/address.ts";
 import { spanBytes } from "../../core/download/spans.ts";
-import { abortedError, SpellError } from "../../core/errors.ts";
+import { abortedError, SpellError, throwIfAborted } from "../../core/errors.ts";
 import { blobSource } from "../../core/formats/byte-source.ts";
 import type { ArtifactStore, BlobFacts, ManifestKey, Part, PartFacts, PartRecord } from "../../core/platform.ts";
 import { checkPartKey, compareKeys } from "../../core/store/store-keys.ts";
@@ -81,7 +81,7 @@ export function opfsArtifactStore(): ArtifactStore {
         await idb(() => set(["part", name], next, records()));
       },
       async commit({ size, sha256 }, signal) {
-        if (signal?.aborted === true) throw abortedError();
+        throwIfAborted(signal);
         const stop = (): void => void call({ type: "abort" }).catch(() => undefined);
         signal?.addEventListener("abort", stop, { once: true });
         try {
@@ -185,11 +185,7 @@ export function opfsArtifactStore(): ArtifactStore {
         onWait?.();
         unlock = await hold(lock, signal === undefined ? {} : { signal });
       }
-      try {
-        return await work();
-      } finally {
-        unlock?.();
-      }
+      return work().finally(unlock);
     },
   };
 }

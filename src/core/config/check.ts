@@ -14,7 +14,7 @@ import { isProviderType, keysByPath, keysOfType, namesIn, providerNameProblem } 
 import { type Entry, type Layer, showPath } from "./layer.ts";
 import type { Problem, ProblemCode } from "./problem.ts";
 import { findRetiredKey, retiredValue } from "./retired.ts";
-import { checkValue, describeValues, showGot, showValue } from "./value.ts";
+import { checkValue, describeValues, isTable, showGot, showValue, type Table } from "./value.ts";
 
 /** A key or table without effect: its name begins with x-. */
 export interface Extra {
@@ -27,8 +27,6 @@ export interface Checked {
   readonly extras: readonly Extra[];
   readonly problems: readonly Problem[];
 }
-
-type Table = Readonly<Record<string, unknown>>;
 
 export function checkDocument(document: Document): Checked {
   const layer = new Map<string, Entry>();
@@ -155,10 +153,6 @@ export function checkDocument(document: Document): Checked {
 
   visitTable(document.values, []);
   return { layer, extras, problems };
-}
-
-function isTable(value: unknown): value is Table {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
 /** Names that JavaScript gives a meaning to; as a provider they are always a mistake. */

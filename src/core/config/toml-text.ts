@@ -1,5 +1,5 @@
 /** Writes a configuration as TOML that loads again. Pure; masks nothing. */
-import { numberText } from "./value.ts";
+import { isTable, numberText, type Table } from "./value.ts";
 
 export interface TomlOptions {
   /** Comment behind a value, by dotted path. */
@@ -9,8 +9,6 @@ export interface TomlOptions {
   /** Only this top-level name; headers of tables stay whole. */
   readonly section?: string | undefined;
 }
-
-type Table = Readonly<Record<string, unknown>>;
 
 export function configToml(config: object, options: TomlOptions = {}): string {
   const root = config as Table;
@@ -39,10 +37,6 @@ function tableLines(table: Table, path: readonly string[], options: TomlOptions)
 function commentLines(path: string, { above }: TomlOptions): string[] {
   const text = above?.(path);
   return text === undefined ? [] : [`# ${text}`];
-}
-
-function isTable(value: unknown): value is Table {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
 function keyText(name: string): string {

@@ -3,6 +3,13 @@ import type { ConfigKey, ConfigValue } from "./key.ts";
 import { isSecret, mask } from "./keys.ts";
 import { maskSecrets } from "./mask.ts";
 
+export type Table = Readonly<Record<string, unknown>>;
+
+/** Tables of TOML, and objects of a program that stand for one. */
+export function isTable(value: unknown): value is Table {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
 /** @returns the value in its canonical form; undefined where the key does not take it */
 export function checkValue(key: ConfigKey, value: unknown): ConfigValue | undefined {
   const { type, choices, aliases = {}, longest = 4096, most = 1000 } = key;

@@ -47,7 +47,7 @@ export async function failed(answer: Answer, options: RequestOptions, { clock }:
 }
 
 async function readAll(answer: Answer, { clock }: Network, { what, signal }: JsonRequestOptions): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   for await (const chunk of readBody(answer, { what, clock, signal })) {
     size += chunk.byteLength;
@@ -55,13 +55,7 @@ async function readAll(answer: Answer, { clock }: Network, { what, signal }: Jso
       const where = answer.url.host;
       throw new SpellError("net-too-big", `${what}: ${where} sends more than ${limits.listingBytes} bytes`, { where });
     }
-    chunks.push(chunk);
+    chunks.push(chunk as Uint8Array<ArrayBuffer>);
   }
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return bytes;
+  return new Uint8Array(await new Blob(chunks).arrayBuffer());
 }

@@ -26,7 +26,6 @@ export function parseRetryAfter(text: string | null, wallTime: number): number |
 export interface Retries {
   /** Counts bytes that arrived for good. */
   progress(bytes: number): void;
-  readonly hasProgressed: boolean;
   /**
    * Waits before the next try: as long as the server asked for (`retryAfterMs` of the details), else longer each time.
    * @throws the error itself when it is final: not of a kind that passes, or the last try; net-rate when the server asks for too long a pause
@@ -49,9 +48,6 @@ export function createRetries({ clock, signal, onRetry }: RetryOptions): Retries
       hasProgressed ||= bytes > 0;
       sinceFailure += bytes;
       if (sinceFailure >= retryLimits.progressBytes) failures = 0;
-    },
-    get hasProgressed() {
-      return hasProgressed;
     },
     async wait(error) {
       // Without network at the first request the error comes at once; a network that fails midway may come back, as after sleep.

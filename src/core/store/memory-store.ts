@@ -145,11 +145,7 @@ export function memoryStore({ quota, clock = Date.now }: MemoryStoreOptions = {}
       lock.users += 1;
       try {
         const leave = await lock.queue.take(lock, signal);
-        try {
-          return await work();
-        } finally {
-          leave();
-        }
+        return await work().finally(leave);
       } finally {
         lock.users -= 1;
         if (lock.users === 0) locks.delete(name);

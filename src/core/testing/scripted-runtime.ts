@@ -2,7 +2,7 @@
  * A GgufRuntime without an engine: tokens are words, the text is scripted. It keeps every promise of the contract, slowly and obviously,
  * so that the real ones can be checked against it, and so that programs that use this library can be tested without a model.
  */
-import { abortedError, closedError, SpellError } from "../errors.ts";
+import { abortedError, closedError, contextError, SpellError } from "../errors.ts";
 import type { GgufGenerateOptions, GgufHandle, GgufOpenOptions, GgufRuntime, ModelPiece } from "../spec/runtime.ts";
 import type { TokenSampling } from "../spec/sampling.ts";
 
@@ -35,12 +35,7 @@ function openScripted(script: ScriptedRuntimeOptions, { contextLength, signal, o
     if (!alive) throw closedError();
     if (options.signal?.aborted === true) throw abortedError();
     const tokens = ["<s>", ...(prompt.match(/\s*\S+|\s+$/g) ?? [])];
-    if (tokens.length > contextLength) {
-      throw new SpellError("run-context", `the prompt has ${tokens.length} tokens; the context holds ${contextLength}`, {
-        where: "prompt",
-        details: { promptTokens: tokens.length, contextLength },
-      });
-    }
+    if (tokens.length > contextLength) throw contextError(tokens.length, contextLength);
     const started = performance.now();
     const shared = sharedLength(kept, tokens);
     const cachedTokens = Math.min(shared, tokens.length - 1); // the last token is always computed: its logits are needed

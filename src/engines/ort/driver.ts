@@ -2,7 +2,7 @@
  * OnnxRuntime over the interface that onnxruntime-node and onnxruntime-web share (onnxruntime-common). Imports neither: the host hands in the
  * module, and says how this build finds weights. Used in Node and in browsers.
  */
-import { abortedError, type ErrorCode, messageOf, SpellError } from "../../core/errors.ts";
+import { type ErrorCode, messageOf, SpellError, throwIfAborted } from "../../core/errors.ts";
 import type {
   ExternalLocation,
   OnnxData,
@@ -16,6 +16,7 @@ import type {
 } from "../../core/spec/onnx.ts";
 import type { Device } from "../../core/spec/runtime.ts";
 import { OnnxGraphBuilder } from "../../core/t5/onnx.ts";
+import { onceFor } from "../../core/values.ts";
 
 /** What is used of onnxruntime-common; the two packages each bring their own copy of its types. */
 export interface OrtModule {
@@ -23,6 +24,11 @@ export interface OrtModule {
   readonly InferenceSession: {
     create(model: Uint8Array, options: Readonly<Record<string, unknown>>): Promise<OrtSession>;
   };
+}
+
+/** onnxruntime-web, whose settings are the module's. */
+export interface WebOrtModule extends OrtModule {
+  readonly env: { readonly wasm: { numThreads?: number | undefined; wasmPaths?: unknown }; logLevel?: string | undefined };
 }
 
 export interface OrtTensor {
@@ -48,15 +54,10 @@ export interface WeightPlacement {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-export interface OrtHost {
-  /** "onnxruntime-node", "onnxruntime-web" */
-  readonly name: string;
-  readonly device: Device;
+export interface OrtHost extends Pick<OnnxRuntime, "name" | "device" | "reads16Bit" | "hasFastBlocks"> {
   readonly ort: OrtModule;
   /** As the engine calls it: "cpu", "wasm", "webgpu", "cuda"; or that with options of its own. */
   readonly executionProvider: string | { readonly name: string };
-  readonly reads16Bit: boolean;
-  readonly hasFastBlocks: boolean;
   /** Whether tensors may stay on the device between runs, under this name of a location. */
   readonly keptLocation?: "gpu-buffer" | undefined;
   /** How kept tensors are read: by themselves, or through a graph of one node, because asking them ends the process (onnxruntime-node 1.30.0). */
@@ -86,11 +87,12 @@ export function ortRuntime(host: OrtHost): OnnxRuntime {
     },
   });
 
+  const { name, device, reads16Bit, hasFastBlocks } = host;
   return {
-    name: host.name,
-    device: host.device,
-    reads16Bit: host.reads16Bit,
-    hasFastBlocks: host.hasFastBlocks,
+    name,
+    device,
+    reads16Bit,
+    hasFastBlocks,
     tensor(dtype, data, shape) {
       const wanted = shape.reduce((product, length) => product * length, 1);
       if (data.length !== wanted) {
@@ -138,20 +140,16 @@ function isAllZero(values: unknown): boolean {
 
 /** Reads values on the device as the output of a graph that only hands them on. */
 function createReader(host: OrtHost): (tensor: OrtTensor) => Promise<unknown> {
-  const sessions = new Map<number, Promise<OrtSession>>();
-  const open = (rank: number): Promise<OrtSession> => {
+  const open = onceFor((rank: number) => {
     const shape = Array.from({ length: rank }, (_, axis) => `d${axis}`);
     const graph = new OnnxGraphBuilder("read");
     graph.input("x", "float32", shape);
     graph.node("Identity", ["x"], { output: "y" });
     graph.output("y", "float32", shape);
     return createSession({ ...host, place: placeInMemory }, graph.toModel(), { threads: 1 }, 1);
-  };
+  });
   return async (tensor) => {
-    const rank = tensor.dims.length;
-    const opening = sessions.get(rank) ?? open(rank);
-    sessions.set(rank, opening);
-    const session = await opening;
+    const session = await open(tensor.dims.length);
     const { y } = await inTurn(host.ort, () => session.run({ x: tensor }));
     return y?.data;
   };
@@ -322,7 +320,7 @@ export async function placeInMemory(
       details: { neededBytes: total, availableBytes: mostBytes },
     });
   }
-  for (const weight of weights) checkInSource(weight);
+  for (const weight of weights) checkInFile(weight);
   const externalData: { readonly path: string; readonly data: Uint8Array }[] = [];
   // Several at a time: each reading waits for another process, or for a server.
   for (let at = 0; at < weights.length; at += readsAtOnce) {
@@ -347,10 +345,6 @@ async function bytesOf({ name, length, file, make }: WeightRange, signal: AbortS
   return bytes;
 }
 
-function checkInSource({ name, length, file }: WeightRange): void {
-  if (file !== undefined) checkInFile({ name, length }, file.source.size, file.offset, file.source.name);
-}
-
 /** Errors of a source become errors of a weight; aborts and errors of the network stay what they are. */
 async function readWeight(
   name: string,
@@ -368,16 +362,14 @@ async function readWeight(
   }
 }
 
-/** @throws SpellError onnx-external */
-export function checkInFile({ name, length }: Pick<WeightRange, "name" | "length">, size: number, offset: number, fileName: string): void {
+/** Whether a weight that lies in a file ends before the file does. @throws SpellError onnx-external */
+export function checkInFile({ name, length, file }: WeightRange): void {
+  if (file === undefined) return;
+  const { offset, source } = file;
   const sane = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
-  if (sane && length <= size - offset) return;
-  const message = `weight ${name}: expected ${length} bytes at byte ${offset} of ${fileName}, which ends at byte ${size}`;
+  if (sane && length <= source.size - offset) return;
+  const message = `weight ${name}: expected ${length} bytes at byte ${offset} of ${source.name}, which ends at byte ${source.size}`;
   throw new SpellError("onnx-external", message, { where: name });
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw abortedError();
 }
 
 function megabytes(bytes: number): string {

@@ -1,7 +1,6 @@
 /** One request to the engine, and its answer as pieces. */
-import { messageOf } from "../../core/errors.ts";
+import { contextError, messageOf } from "../../core/errors.ts";
 import type { GgufGenerateOptions, ModelPiece } from "../../core/spec/runtime.ts";
-import { contextError } from "./engine-errors.ts";
 import type { WllamaChunk, WllamaLike } from "./instance.ts";
 
 /**

@@ -4,7 +4,7 @@
  * never settle, aborts that must free a slot; completion.ts has the option names that work, engine-errors.ts what its words mean.
  */
 import { reportOf } from "../../core/devices/report.ts";
-import { abortedError, SpellError } from "../../core/errors.ts";
+import { abortedError, closedError, firstStepError, SpellError, throwIfAborted } from "../../core/errors.ts";
 import type { ByteSource } from "../../core/formats/byte-source.ts";
 import type { GgufGenerateOptions, GgufHandle, GgufOpenOptions, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
 import { deferred } from "../../core/values.ts";
@@ -74,10 +74,7 @@ async function checkPlaced(placed: Placed | undefined, instance: WllamaLike): Pr
   });
   const [first = Number.NaN, second = Number.NaN] = likely;
   if (Number.isFinite(first) && Number.isFinite(second) && first !== second) return;
-  throw new SpellError(
-    "run-nan",
-    `the first step gave ${Number.isFinite(first) ? "the same number for every token" : "no finite numbers"}`,
-  );
+  throw firstStepError(Number.isFinite(first));
 }
 
 /** An abort is seen between two prompt batches; this many tokens keep that short on one WebAssembly thread. */
@@ -91,7 +88,7 @@ const minBatch = 2;
  */
 export async function openWllama(host: WllamaHost, files: readonly ByteSource[], options: GgufOpenOptions): Promise<GgufHandle> {
   const { signal, onProgress } = options;
-  if (signal?.aborted === true) throw abortedError();
+  throwIfAborted(signal);
   const tooLarge = files.find(({ size }) => size > host.maxFileBytes);
   if (tooLarge !== undefined) {
     throw new SpellError(
@@ -173,7 +170,7 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
 
   async function* generate(prompt: string, generateOptions: GgufGenerateOptions): AsyncGenerator<ModelPiece, void, undefined> {
     if (dead !== undefined) throw dead;
-    if (generateOptions.signal?.aborted === true) throw abortedError();
+    throwIfAborted(generateOptions.signal);
     const left = new AbortController();
     const stop = generateOptions.signal === undefined ? left.signal : AbortSignal.any([left.signal, generateOptions.signal]);
     const { pieces, done } = startCompletion(instance, withoutBos(prompt, bos), generateOptions, contextLength, stop);
@@ -197,7 +194,7 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
     unsupported: [],
     notes: host.notes,
     generate,
-    dispose: () => kill(new SpellError("run-closed", "the model was disposed")),
+    dispose: () => kill(closedError()),
   };
 }
 

@@ -1,5 +1,5 @@
 /** What the engine says went wrong, as codes of ours. */
-import { messageOf, SpellError } from "../../core/errors.ts";
+import { contextError, messageOf, SpellError } from "../../core/errors.ts";
 import { runtime } from "./instance.ts";
 
 type Device = "webgpu" | "wasm";
@@ -21,29 +21,17 @@ export function generationError(error: unknown, contextLength: number, device: D
   if (counts !== null || /exceeds the available context|context size/i.test(text)) {
     return contextError(counts === null ? undefined : Number(counts[1]), contextLength);
   }
-  if (isTrap(error)) {
-    const typed = crash(text, device, error);
-    fail(typed);
-    return typed;
-  }
-  return new SpellError("run-crash", `${runtime}: ${text}`, { cause: error });
-}
-
-export function contextError(promptTokens: number | undefined, contextLength: number): SpellError {
-  return new SpellError("run-context", `the prompt has ${promptTokens ?? "more"} tokens; the context holds ${contextLength}`, {
-    where: "prompt",
-    details: { promptTokens, contextLength },
-  });
+  if (!isTrap(error)) return new SpellError("run-crash", `${runtime}: ${text}`, { cause: error });
+  const typed = crash(text, device, error);
+  fail(typed);
+  return typed;
 }
 
 export function crash(reason: string, device: Device, cause?: unknown): SpellError {
   if (device === "webgpu" && /device.{0,20}lost|lost.{0,20}device/i.test(reason)) {
     return new SpellError("device-lost", `webgpu is gone: ${reason}`, { details: { runtime }, cause });
   }
-  return new SpellError("run-crash", `the engine (${runtime}) died: ${reason}`, {
-    details: { runtime },
-    cause,
-  });
+  return new SpellError("run-crash", `the engine (${runtime}) died: ${reason}`, { details: { runtime }, cause });
 }
 
 /** After a trap or an abort the instance is dead for good. */

@@ -49,7 +49,7 @@ export interface WllamaChunk {
 }
 
 /** A store for wllama's cache, which is not used: models come from a ByteSource. Without one it looks for the browser's file system. */
-export const noStore = {
+const noStore = {
   isSupported: (): boolean => true,
   read: async (): Promise<null> => null,
   write: async (): Promise<undefined> => undefined,
@@ -57,3 +57,19 @@ export const noStore = {
   list: async (): Promise<readonly []> => [],
   delete: async (): Promise<undefined> => undefined,
 };
+
+type Log = (...words: unknown[]) => void;
+
+/** What an instance is made with. @param onLog gets the engine's own lines; without it they are not made */
+export function instanceConfig<Cache>(
+  CacheManager: new (backends: never) => Cache,
+  onLog: ((line: string) => void) | undefined,
+): {
+  readonly cacheManager: Cache;
+  readonly suppressNativeLog: boolean;
+  readonly logger: Readonly<Record<"debug" | "log" | "warn" | "error", Log>>;
+} {
+  const say: Log = (...words) => onLog?.(words.map(String).join(" "));
+  const logger = { debug: say, log: say, warn: say, error: say };
+  return { cacheManager: new CacheManager([noStore] as never), suppressNativeLog: onLog === undefined, logger };
+}

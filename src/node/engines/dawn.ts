@@ -4,6 +4,7 @@
  */
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
+import type { GpuAdapter } from "../../engines/adapter.ts";
 
 /** What is used of Dawn. */
 export interface Dawn {
@@ -12,18 +13,7 @@ export interface Dawn {
 }
 
 export interface DawnGpu {
-  requestAdapter(): Promise<DawnAdapter | null>;
-}
-
-export interface DawnAdapter {
-  readonly info: {
-    readonly vendor: string;
-    readonly architecture: string;
-    readonly description: string;
-    readonly isFallbackAdapter?: boolean | undefined;
-  };
-  readonly features: { has(name: string): boolean };
-  readonly limits: { readonly maxBufferSize: number; readonly maxStorageBufferBindingSize: number };
+  requestAdapter(): Promise<GpuAdapter | null>;
 }
 
 interface GpuQueue {

@@ -23,7 +23,14 @@ const compileCache = module as {
 };
 if (compileCache.flushCompileCache !== undefined) compileCache.enableCompileCache?.(join(homeFolder(), "compile-cache"));
 
-const engine = await createEngine(process.argv[2] as EngineName);
+const engines: Readonly<Record<EngineName, () => Promise<HostedEngine>>> = {
+  "node-llama-cpp": async () => (await import("./llama-engine.ts")).llamaEngine(),
+  wllama: async () => (await import("./wllama-engine.ts")).wllamaEngine(),
+  "onnxruntime-node": async () => (await import("./t5-engine.ts")).t5Engine("onnxruntime-node"),
+  "onnxruntime-web": async () => (await import("./t5-engine.ts")).t5Engine("onnxruntime-web"),
+  "transformers.js": async () => (await import("./transformers-engine.ts")).transformersEngine(),
+};
+const engine = await engines[process.argv[2] as EngineName]();
 engine.prepare?.();
 
 const host = createEngineHost(engine, send);
@@ -33,23 +40,6 @@ process.on("message", (message) => {
   if (type === "open" || type === "probe") startWatchdog();
   host.receive(message as ToEngine);
 });
-
-async function createEngine(name: EngineName): Promise<HostedEngine> {
-  switch (name) {
-    case "node-llama-cpp":
-      return (await import("./llama-engine.ts")).llamaEngine();
-    case "wllama":
-      return (await import("./wllama-engine.ts")).wllamaEngine();
-    case "onnxruntime-node":
-    case "onnxruntime-web":
-      return (await import("./t5-engine.ts")).t5Engine(name);
-    case "transformers.js":
-      return (await import("./transformers-engine.ts")).transformersEngine();
-    default:
-      name satisfies never;
-      throw new Error(`no engine is called ${String(name)}`);
-  }
-}
 
 function send(message: FromEngine): void {
   // The callback takes the error of a parent that is gone; `disconnect` follows and ends this process.

@@ -30,7 +30,7 @@ export function lookAtGraphics(os: NodeJS.Platform = process.platform, env: Node
   if (os !== "linux") return { hasCard: undefined, drivers: [], identity: `${os} ${release()}` };
   const files = driverFiles(env);
   const drivers = files.map((path) => ({ name: basename(path, ".json"), isSoftware: isSoftwareDriver(path) }));
-  const nvidia = firstLine("/proc/driver/nvidia/version");
+  const nvidia = lookOr("", () => readFileSync("/proc/driver/nvidia/version", "utf8").split("\n", 1)[0] ?? "");
   const identity = [...files.map((path) => `${basename(path, ".json")}@${changedAt(path)}`), ...(nvidia === "" ? [] : [nvidia])].join(", ");
   return { hasCard: hasCard(), drivers, identity: identity === "" ? "no driver" : identity };
 }
@@ -78,26 +78,19 @@ function hasCard(): boolean {
 }
 
 function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
+  return lookOr([], () => readdirSync(folder));
 }
 
 /** @returns 0 where there is no such file */
 function changedAt(path: string): number {
-  try {
-    return Math.round(statSync(path).mtimeMs);
-  } catch {
-    return 0;
-  }
+  return lookOr(0, () => Math.round(statSync(path).mtimeMs));
 }
 
-function firstLine(path: string): string {
+/** @param otherwise where the system has no such file, or does not show it */
+function lookOr<T>(otherwise: T, look: () => T): T {
   try {
-    return readFileSync(path, "utf8").split("\n", 1)[0] ?? "";
+    return look();
   } catch {
-    return "";
+    return otherwise;
   }
 }

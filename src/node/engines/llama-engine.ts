@@ -5,9 +5,10 @@
 import { availableParallelism, freemem } from "node:os";
 import type { Llama, LlamaContext, LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
 import { reportOf } from "../../core/devices/report.ts";
-import { abortedError, messageOf, SpellError } from "../../core/errors.ts";
+import { closedError, firstStepError, messageOf, SpellError, throwIfAborted } from "../../core/errors.ts";
 import type { ByteSource } from "../../core/formats/byte-source.ts";
 import type { Device, DeviceChoice, DeviceProbe, GgufHandle, GgufOpenOptions, GgufRuntime, ThreadChoice } from "../../core/spec/runtime.ts";
+import { onceFor } from "../../core/values.ts";
 import { confidenceAfter, generate } from "./llama-generate.ts";
 import { sequencePool } from "./llama-sequences.ts";
 import { engineName, engineVersion, type Gpu, gpuOf, lookAtGpu, mayHaveGpu, startLlama } from "./llama-start.ts";
@@ -29,14 +30,7 @@ const probeSteps = 4;
 
 /** One engine per process: its binding keeps one logger and one set of backends. */
 export function llamaEngine(): GgufRuntime & { probe(device: Device): Promise<DeviceProbe> } {
-  const started = new Map<Gpu, Promise<Llama>>();
-  const start = (gpu: Gpu): Promise<Llama> => {
-    const known = started.get(gpu);
-    if (known !== undefined) return known;
-    const starting = startLlama(gpu);
-    started.set(gpu, starting);
-    return starting;
-  };
+  const start = onceFor(startLlama);
   return {
     name: engineName,
     prepare() {
@@ -103,7 +97,7 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
     unsupported: [],
     notes,
     async *generate(prompt, generateOptions) {
-      if (!alive) throw new SpellError("run-closed", "the model was disposed");
+      if (!alive) throw closedError();
       const taken = await sequences.take(generateOptions.session);
       yield* generate({ llama, model, sequence: taken, threads, contextLength, batchSize }, prompt, generateOptions);
     },
@@ -131,7 +125,7 @@ async function load(
       onLoadProgress: (share: number) => void onProgress?.(share * 0.9),
     });
   } catch (cause) {
-    if (signal?.aborted === true) throw abortedError();
+    throwIfAborted(signal);
     const text = messageOf(cause);
     if (/insufficient|not enough|out of memory|alloc/i.test(text)) throw memoryError("the model", cause);
     throw new SpellError("gguf-metadata", `${engineName} cannot load the model: ${text}`, { where: modelPath, cause });
@@ -159,10 +153,7 @@ async function checkNumbers(model: LlamaModel, sequence: LlamaContextSequence): 
   await sequence.clearHistory();
   const vocabulary = model.fileInfo.metadata.tokenizer?.ggml?.tokens?.length ?? Number.POSITIVE_INFINITY;
   if (Number.isFinite(confidence) && confidence * vocabulary > 1.000001) return;
-  throw new SpellError(
-    "run-nan",
-    `the first step gave ${Number.isFinite(confidence) ? "the same number for every token" : "no finite numbers"}`,
-  );
+  throw firstStepError(Number.isFinite(confidence));
 }
 
 async function chooseThreads(

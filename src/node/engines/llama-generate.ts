@@ -1,6 +1,6 @@
 /** Answers of node-llama-cpp, token by token: the prompt that is kept, the options by their names there, and whole characters only. */
 import type { Llama, LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
-import { abortedError, messageOf, SpellError, toSpellError } from "../../core/errors.ts";
+import { contextError, messageOf, SpellError, throwIfAborted, toSpellError } from "../../core/errors.ts";
 import type { GgufGenerateOptions, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
 import type { TokenSampling } from "../../core/spec/sampling.ts";
 import { engineName } from "./llama-start.ts";
@@ -26,18 +26,10 @@ export async function* generate(
 ): AsyncGenerator<ModelPiece, void, undefined> {
   const { llama, model, sequence, threads, contextLength, batchSize } = engine;
   const { signal, sampling } = options;
-  const throwIfAborted = (): void => {
-    if (signal?.aborted === true) throw abortedError();
-  };
-  throwIfAborted();
+  throwIfAborted(signal);
   const tokens = tokenizePrompt(model, prompt);
   const promptTokens = tokens.length;
-  if (promptTokens > contextLength) {
-    throw new SpellError("run-context", `the prompt has ${promptTokens} tokens; the context holds ${contextLength}`, {
-      where: "prompt",
-      details: { promptTokens, contextLength },
-    });
-  }
+  if (promptTokens > contextLength) throw contextError(promptTokens, contextLength);
   const mostTokens = Math.min(options.maxTokens, contextLength - promptTokens);
   const started = performance.now();
   let completionTokens = 0;
@@ -69,7 +61,7 @@ export async function* generate(
     // Batch by batch, so that an abort is seen between two of them; the last one goes into the loop below, which samples after it.
     for (; promptTokens - next > batchSize; next += batchSize) {
       await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(next, next + batchSize));
-      throwIfAborted();
+      throwIfAborted(signal);
     }
 
     const history = [...tokens];
@@ -86,7 +78,7 @@ export async function* generate(
         // takes effect with the next step
         llama.maxThreads = threads.decode;
       }
-      throwIfAborted();
+      throwIfAborted(signal);
       if (model.isEogToken(token)) {
         yield* toText(text.flush());
         yield end("stop");
@@ -198,23 +190,20 @@ function createDetokenizer(
     shown = isLong ? all.slice(-4) : all;
     shownText = isLong || !text.startsWith(shownText) ? model.detokenize(shown) : text;
   };
-  const newPart = (text: string): string => (text.startsWith(shownText) ? text.slice(shownText.length) : model.detokenize(held));
+  /** @param isLast nothing comes that could make it whole */
+  const show = (isLast: boolean): string => {
+    const text = model.detokenize([...shown, ...held]);
+    const piece = text.startsWith(shownText) ? text.slice(shownText.length) : model.detokenize(held);
+    if (!isLast && piece.endsWith("\ufffd") && held.length < maxHeldTokens) return "";
+    take(text);
+    return piece;
+  };
   return {
     push(token) {
       held.push(token);
-      const text = model.detokenize([...shown, ...held]);
-      const piece = newPart(text);
-      if (piece.endsWith("\ufffd") && held.length < maxHeldTokens) return "";
-      take(text);
-      return piece;
+      return show(false);
     },
-    flush() {
-      if (held.length === 0) return "";
-      const text = model.detokenize([...shown, ...held]);
-      const piece = newPart(text);
-      take(text);
-      return piece;
-    },
+    flush: () => (held.length === 0 ? "" : show(true)),
   };
 }
 

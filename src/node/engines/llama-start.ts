@@ -92,21 +92,9 @@ export function engineVersion(): string {
 
 /** @throws SpellError device-unavailable */
 export function gpuOf(device: DeviceChoice): Gpu {
-  switch (device) {
-    case "cuda":
-    case "vulkan":
-    case "metal":
-      return device;
-    case "cpu":
-    case "auto":
-      return false;
-    case "webgpu":
-    case "wasm":
-      throw new SpellError("device-unavailable", `${engineName} cannot compute on ${device}`, { details: { reason: "missing-feature" } });
-    default:
-      device satisfies never;
-      throw new SpellError("internal-error", `unknown device ${String(device)}`);
-  }
+  if (device === "cpu" || device === "auto") return false;
+  if (device !== "webgpu" && device !== "wasm") return device;
+  throw new SpellError("device-unavailable", `${engineName} cannot compute on ${device}`, { details: { reason: "missing-feature" } });
 }
 
 /** What the engine says of its graphics cards. */

@@ -65,11 +65,12 @@ export async function tryNativeOnnx(device: Exclude<NativeDevice, "cpu">): Promi
 /** @returns undefined where some weight is not in a file, or files lie in several folders */
 async function placeInFolder(weights: readonly WeightRange[]): Promise<WeightPlacement | undefined> {
   const paths = new Map<string, string>();
-  for (const { name, length, file } of weights) {
+  for (const weight of weights) {
+    const { name, file } = weight;
     const path = file?.source.path;
     if (file === undefined || path === undefined) return undefined;
     if (!paths.has(path)) paths.set(path, await regularFile(path, file.source.size, name));
-    checkInFile({ name, length }, file.source.size, file.offset, file.source.name);
+    checkInFile(weight);
   }
   const folders = new Set([...paths.values()].map((path) => dirname(path)));
   const [folder] = folders;

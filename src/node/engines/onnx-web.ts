@@ -6,11 +6,7 @@ import { pathToFileURL } from "node:url";
 import { toSpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import type { OnnxRuntime } from "../../core/spec/onnx.ts";
-import { type OrtModule, ortRuntime, placeInMemory } from "../../engines/ort/driver.ts";
-
-interface WebOrtModule extends OrtModule {
-  readonly env: { readonly wasm: { numThreads?: number | undefined; wasmPaths?: string | undefined }; logLevel?: string | undefined };
-}
+import { ortRuntime, placeInMemory, type WebOrtModule } from "../../engines/ort/driver.ts";
 
 /** @throws SpellError device-unavailable where the package does not start */
 export async function openWebOnnx(): Promise<OnnxRuntime> {

@@ -4,9 +4,9 @@
  */
 import { reportOf } from "../../core/devices/report.ts";
 import { SpellError } from "../../core/errors.ts";
-import type { OnnxRuntime } from "../../core/spec/onnx.ts";
 import type { Device, DeviceProbe, Seq2SeqRuntime } from "../../core/spec/runtime.ts";
 import { openT5 } from "../../core/t5/engine.ts";
+import { onceFor } from "../../core/values.ts";
 import { createBlockStore } from "../store/block-store.ts";
 import { lookAtGraphics, mayHaveCard } from "./graphics.ts";
 import { type NativeDevice, openNativeOnnx, tryNativeOnnx } from "./onnx-native.ts";
@@ -17,14 +17,7 @@ import { chooseOnnxThreads } from "./threads.ts";
 /** One engine per process. */
 export function t5Engine(name: "onnxruntime-node" | "onnxruntime-web"): Seq2SeqRuntime & { probe(device: Device): Promise<DeviceProbe> } {
   const usualDevice = name === "onnxruntime-web" ? "wasm" : "cpu";
-  const runtimes = new Map<Device, Promise<OnnxRuntime>>();
-  const start = (device: Device): Promise<OnnxRuntime> => {
-    const known = runtimes.get(device);
-    if (known !== undefined) return known;
-    const starting = name === "onnxruntime-web" ? openWebOnnx() : openNativeOnnx(nativeDevice(device));
-    runtimes.set(device, starting);
-    return starting;
-  };
+  const start = onceFor(async (device: Device) => (name === "onnxruntime-web" ? openWebOnnx() : openNativeOnnx(nativeDevice(device))));
   return {
     name,
     prepare() {

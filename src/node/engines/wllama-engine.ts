@@ -8,16 +8,15 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { messageOf, SpellError } from "../../core/errors.ts";
 import type { ByteSource } from "../../core/formats/byte-source.ts";
-import { isSoftwareAdapter } from "../../core/spec/devices.ts";
-
 import type { Device, DeviceProbe, GgufHandle, GgufOpenOptions, GgufRuntime, ThreadChoice } from "../../core/spec/runtime.ts";
 import { greedy } from "../../core/spec/sampling.ts";
 import { once } from "../../core/values.ts";
+import { describeAdapter, type GpuAdapter } from "../../engines/adapter.ts";
 import { openWllama, type WllamaHost } from "../../engines/wllama/driver.ts";
 import { hasMemory64, maxFileBytes } from "../../engines/wllama/features.ts";
-import { noStore, type WllamaLike } from "../../engines/wllama/instance.ts";
+import { instanceConfig, type WllamaLike } from "../../engines/wllama/instance.ts";
 import { builtFile } from "../built-file.ts";
-import { type DawnAdapter, loadDawn } from "./dawn.ts";
+import { loadDawn } from "./dawn.ts";
 import { packageFolder, packageVersion } from "./packages.ts";
 import { clampThreads, defaultThreads, readThreadCache, threadCandidates, threadKey, writeThreadCache } from "./threads.ts";
 import { webWorkerClass } from "./web-worker.ts";
@@ -31,7 +30,7 @@ interface WllamaModule {
     setCompat(compat: null): void;
     getWorkerResources(): Readonly<Record<string, unknown>>;
   };
-  readonly CacheManager: new (backends: readonly unknown[]) => unknown;
+  readonly CacheManager: new (backends: never) => unknown;
 }
 
 /** One engine per process; a model each gets an instance of its own. */
@@ -139,19 +138,14 @@ const hopeless = 3;
 async function timeOf(handle: GgufHandle, round: number, limitMs: number, signal: AbortSignal | undefined): Promise<number> {
   // another beginning each time, so that no prefix is cached
   const prompt = `${round} one two three four five six seven eight nine ten eleven twelve and so on`;
-  const stop = new AbortController();
-  const onAbort = (): void => stop.abort();
-  signal?.addEventListener("abort", onAbort, { once: true });
-  const timer = Number.isFinite(limitMs) ? setTimeout(onAbort, limitMs) : undefined;
+  const late = Number.isFinite(limitMs) ? [AbortSignal.timeout(Math.ceil(limitMs))] : [];
+  const stop = AbortSignal.any(signal === undefined ? late : [signal, ...late]);
   try {
-    for await (const piece of handle.generate(prompt, { maxTokens: 6, sampling: greedy, stop: [], signal: stop.signal })) {
+    for await (const piece of handle.generate(prompt, { maxTokens: 6, sampling: greedy, stop: [], signal: stop })) {
       if (piece.type === "end") return piece.prefillMs + piece.decodeMs;
     }
   } catch (error) {
     if (signal?.aborted === true || !(error instanceof SpellError) || error.code !== "run-aborted") throw error;
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", onAbort);
   }
   return Number.POSITIVE_INFINITY;
 }
@@ -159,31 +153,19 @@ async function timeOf(handle: GgufHandle, round: number, limitMs: number, signal
 /** Here, in the child's main thread; the model's worker loads the package anew. */
 async function probeDawn(device: Device): Promise<DeviceProbe> {
   if (device !== "webgpu") return { ok: false, reason: "missing-feature", hint: `wllama does not compute on ${device}` };
-  let adapter: DawnAdapter | null;
+  let adapter: GpuAdapter | null;
   try {
     const dawn = loadDawn(import.meta.url);
     Object.assign(globalThis, dawn.globals);
     adapter = await dawn.create([]).requestAdapter();
   } catch (error) {
-    return {
-      ok: false,
-      reason: "driver-missing",
-      hint: `webgpu (Dawn) does not start: ${messageOf(error)}`,
-    };
+    return { ok: false, reason: "driver-missing", hint: `webgpu (Dawn) does not start: ${messageOf(error)}` };
   }
   if (adapter === null) return { ok: false, reason: "no-adapter", hint: "Dawn finds no graphics card" };
-  const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
-  const label = [vendor, architecture, description].filter((word) => word !== "").join(" ");
-  if (!adapter.features.has("shader-f16")) {
-    return { ok: false, reason: "missing-feature", hint: `${label} has no shader-f16, which GGUF models need on WebGPU` };
-  }
-  return {
-    ok: true,
-    label,
-    isSoftware: isFallbackAdapter === true || isSoftwareAdapter(label),
-    identity: `wllama ${wllamaVersion()}, webgpu ${packageVersion("webgpu")}, ${label}`,
-    bufferBytes: Math.min(adapter.limits.maxBufferSize, adapter.limits.maxStorageBufferBindingSize),
-  };
+  const { label, isSoftware, hasF16, bufferBytes } = describeAdapter(adapter);
+  if (!hasF16) return { ok: false, reason: "missing-feature", hint: `${label} has no shader-f16, which GGUF models need on WebGPU` };
+  const identity = `wllama ${wllamaVersion()}, webgpu ${packageVersion("webgpu")}, ${label}`;
+  return { ok: true, label, isSoftware, identity, bufferBytes };
 }
 
 /** @param gpu read when a worker starts: whether it shall have navigator.gpu */
@@ -204,15 +186,7 @@ function createInstance(
   build: "default" | "compat",
   onLog: ((line: string) => void) | undefined,
 ): WllamaLike {
-  const say = (...words: unknown[]): void => onLog?.(words.map(String).join(" "));
-  const instance = new Wllama(
-    { default: wasmUrl("@wllama/wllama", "src/wasm/wllama.wasm") },
-    {
-      cacheManager: new CacheManager([noStore]),
-      suppressNativeLog: onLog === undefined,
-      logger: { debug: say, log: say, warn: say, error: say },
-    },
-  );
+  const instance = new Wllama({ default: wasmUrl("@wllama/wllama", "src/wasm/wllama.wasm") }, instanceConfig(CacheManager, onLog));
   instance.setCompat(null); // never its default: files from a public server
   if (build === "compat") {
     const resources = instance.getWorkerResources.bind(instance);

@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { readFile, rename, stat, unlink, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { setTimeout } from "node:timers/promises";
-import { abortedError, toSpellError } from "../../core/errors.ts";
+import { throwIfAborted, toSpellError } from "../../core/errors.ts";
 import type { LockOptions } from "../../core/platform.ts";
 import { errnoOf } from "../errno.ts";
 import { isAlive } from "../processes.ts";
@@ -23,7 +23,7 @@ export async function holdFileLock(path: string, { onWait, signal }: LockOptions
   const mark = randomBytes(8).toString("hex");
   let hasWaited = false;
   for (;;) {
-    if (signal?.aborted === true) throw abortedError();
+    throwIfAborted(signal);
     if (await tryCreate(path, mark)) break;
     if (await isAbandoned(path)) {
       // Of several waiters one wins the rename; the others find the next lock.

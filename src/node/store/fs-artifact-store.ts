@@ -132,11 +132,7 @@ export function fsArtifactStore(folder: string, options: FsStoreOptions = {}): A
     async withLock(name, work, lock = {}) {
       await attempt(partFolder, () => makeFolder(partFolder));
       const release = await holdFileLock(join(partFolder, `${fileNameOf(name)}.lock`), lock);
-      try {
-        return await work();
-      } finally {
-        await release();
-      }
+      return work().finally(release);
     },
   };
 }
