@@ -39,13 +39,11 @@ export interface CommonOpenOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-interface Pending {
-  readonly fail: (error: SpellError) => void;
-}
-
-/** One generation: pieces that came and were not taken yet, and who waits for the next. */
-interface Generation extends Pending {
-  readonly push: (piece: ModelPiece | ManyPiece) => void;
+/** A call under way: answers that came and were not taken yet, and who waits for the next. Whatever ends the engine fails all of them. */
+interface Call {
+  readonly unread: unknown[];
+  failure: SpellError | undefined;
+  wake: () => void;
 }
 
 /** One engine with at most one model; its maker ends it. */
@@ -54,13 +52,12 @@ export class RemoteEngine {
   dead: SpellError | undefined;
   readonly #options: RemoteEngineOptions;
   readonly #transport: RemoteTransport;
-  /** Calls that wait for an answer; 0 is the open. Whatever ends the engine settles all of them. */
-  readonly #pending = new Map<number, Pending>();
-  readonly #generations = new Map<number, Generation>();
+  /** 0 is the open, or a look at a device before it. */
+  readonly #calls = new Map<number, Call>();
+  /** callers that wait for an answer */
+  #waiting = 0;
   #files: readonly ByteSource[] = [];
   #onProgress: (share: number) => void = () => undefined;
-  #onOpened: (handle: OpenedHandle) => void = () => undefined;
-  #onProbed: (probe: DeviceProbe) => void = () => undefined;
   /** where the opened model computes */
   #device: Device = "cpu";
   #started = false;
@@ -77,10 +74,7 @@ export class RemoteEngine {
   /** Looks at a graphics card. A driver that takes its process down is an answer too. */
   async probe(device: Device): Promise<DeviceProbe> {
     try {
-      return await this.#wait<DeviceProbe>(0, undefined, probeMs, `look at ${device}`, (resolve) => {
-        this.#onProbed = resolve;
-        this.#send({ type: "probe", device });
-      });
+      return await this.#first<DeviceProbe>({ type: "probe", device }, probeMs, `look at ${device}`);
     } catch (error) {
       return { ok: false, reason: "driver-missing", hint: toSpellError(error).message };
     }
@@ -95,22 +89,12 @@ export class RemoteEngine {
     this.#onProgress = onProgress ?? (() => undefined);
     const bytes = files.reduce((sum, { size }) => sum + size, 0);
     const timeoutMs = this.#options.loadTimeoutMs ?? 60_000 * (2 + bytes / 2 ** 30);
-    const opened = this.#wait<OpenedHandle>(0, signal, timeoutMs, "load the model", (resolve) => {
-      this.#onOpened = resolve;
-    });
-    this.#send({
-      type: "open",
-      files: files.map(({ name, size, path, blob, version }) => ({
-        name,
-        size,
-        path,
-        blob: blob === undefined || this.#options.place === "process" ? undefined : blob,
-        version,
-      })),
-      options,
-    });
+    const plain = files.map(({ name, size, path, blob, version }) => ({
+      ...{ name, size, path, version },
+      blob: this.#options.place === "process" ? undefined : blob,
+    }));
     try {
-      return this.#toHandle(await opened);
+      return this.#toHandle(await this.#first<OpenedHandle>({ type: "open", files: plain, options }, timeoutMs, "load the model", signal));
     } catch (error) {
       // An engine that failed, or is still loading a model no caller waits for, holds memory.
       await this.end(toSpellError(error));
@@ -150,98 +134,74 @@ export class RemoteEngine {
     { signal, ...options }: { readonly signal?: AbortSignal | undefined },
     isLast: (piece: Piece) => boolean,
   ): AsyncGenerator<Piece, void, undefined> {
-    if (this.dead !== undefined) throw this.dead;
-    if (signal?.aborted === true) throw abortedError();
     this.#lastCall += 1;
     const call = this.#lastCall;
-    const unread: Piece[] = [];
-    let failure: SpellError | undefined;
     let taken = 0;
-    let wake: () => void = () => undefined;
-    const fail = (error: SpellError): void => {
-      failure ??= error;
-      wake();
-    };
-    this.#generations.set(call, {
-      fail,
-      push: (piece) => {
-        unread.push(piece as Piece);
-        wake();
-      },
-    });
-    const onAbort = (): void => fail(abortedError());
-    signal?.addEventListener("abort", onAbort, { once: true });
     let ended = false;
+    const timeoutMs = this.#options.pieceTimeoutMs ?? 900_000;
     try {
-      this.#send({ type: "generate", call, prompt, options });
-      for (;;) {
-        // An abort is answered at once, even with pieces unread; after a crash they are still worth showing.
-        if (failure !== undefined && (unread.length === 0 || failure.code === "run-aborted" || failure.code === "run-closed"))
-          throw failure;
-        const piece = unread.shift();
-        if (piece === undefined) {
-          await this.#wait<void>(call, undefined, this.#options.pieceTimeoutMs ?? 900_000, "go on", (resolve) => {
-            wake = resolve;
-          });
-          continue;
-        }
+      for await (const piece of this.#answers<Piece>(call, { type: "generate", call, prompt, options }, timeoutMs, "go on", signal)) {
         taken += 1;
         if (taken % creditStep === 0) this.#send({ type: "credit", call, pieces: creditStep });
         ended = isLast(piece);
         yield piece;
         if (ended) return;
       }
-    } catch (error) {
-      ended ||= this.dead !== undefined;
-      throw error;
     } finally {
-      signal?.removeEventListener("abort", onAbort);
-      this.#generations.delete(call);
       // The engine finishes its step; the queue over there lets the next call wait for that.
       if (!ended) this.#send({ type: "cancel", call });
     }
   }
 
-  /**
-   * Waits for an answer: listens for silence, and gives up after a time.
-   * @param start receives the function that ends the waiting well
-   */
-  #wait<T>(
-    call: number,
-    signal: AbortSignal | undefined,
+  /** The one answer to a question that is no generation. */
+  async #first<T>(message: ToEngine, timeoutMs: number, what: string, signal?: AbortSignal): Promise<T> {
+    for await (const answer of this.#answers<T>(0, message, timeoutMs, what, signal)) return answer;
+    throw new SpellError("internal-error", `no answer to ${message.type}`);
+  }
+
+  /** Sends a message; answers to it as they come, for as long as they are read. @param what the other side should do meanwhile, for people */
+  async *#answers<T>(
+    id: number,
+    message: ToEngine,
     timeoutMs: number,
     what: string,
-    start: (resolve: (value: T) => void) => void,
-  ): Promise<T> {
-    return new Promise((resolve, reject) => {
-      if (this.dead !== undefined) {
-        reject(this.dead);
-        return;
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<T, never, undefined> {
+    if (this.dead !== undefined) throw this.dead;
+    if (signal?.aborted === true) throw abortedError();
+    const call: Call = { unread: [], failure: undefined, wake: () => undefined };
+    const onAbort = (): void => fail(call, abortedError());
+    signal?.addEventListener("abort", onAbort, { once: true });
+    this.#calls.set(id, call);
+    try {
+      this.#send(message);
+      for (;;) {
+        const { failure, unread } = call;
+        // An abort is answered at once, even with answers unread; after a crash they are still worth showing.
+        if (failure !== undefined && (unread.length === 0 || failure.code === "run-aborted" || failure.code === "run-closed"))
+          throw failure;
+        if (unread.length > 0) yield unread.shift() as T;
+        else await this.#wait(call, timeoutMs, what);
       }
-      const finish = (): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", onAbort);
-        this.#pending.delete(call);
-        this.#hold();
-      };
-      const fail = (error: SpellError): void => {
-        finish();
-        reject(error);
-      };
-      const onAbort = (): void => fail(abortedError());
-      // Timers hold 31 bits; a longer wait is not supported.
-      const timer = setTimeout(
-        () => void this.end(this.#crash(`did not ${what} within ${Math.round(timeoutMs / 1000)} s and was ended`, { timeoutMs })),
-        Math.min(timeoutMs, 2 ** 31 - 1),
-      );
-      signal?.addEventListener("abort", onAbort, { once: true });
-      this.#pending.set(call, { fail });
-      this.#hold();
-      start((value) => {
-        finish();
-        resolve(value);
-      });
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+      this.#calls.delete(id);
+    }
+  }
+
+  /** Waits until a call goes on: listens for silence, and gives up after a time. */
+  async #wait(call: Call, timeoutMs: number, what: string): Promise<void> {
+    // Timers hold 31 bits; a longer wait is not supported.
+    const timer = setTimeout(
+      () => void this.end(this.#crash(`did not ${what} within ${Math.round(timeoutMs / 1000)} s and was ended`, { timeoutMs })),
+      Math.min(timeoutMs, 2 ** 31 - 1),
+    );
+    this.#hold(1);
+    await new Promise<void>((resolve) => {
+      call.wake = resolve;
     });
+    clearTimeout(timer);
+    this.#hold(-1);
   }
 
   /** Takes a message of the other side. */
@@ -256,18 +216,18 @@ export class RemoteEngine {
         return;
       case "probed":
         this.#started ||= message.probe.ok;
-        this.#onProbed(message.probe);
+        this.#answer(0, message.probe);
         return;
       case "opened":
         this.#started = true;
         this.#device = message.handle.device.chosen;
-        this.#onOpened(message.handle);
+        this.#answer(0, message.handle);
         return;
       case "failed":
         this.#failed(message.call, SpellError.fromJSON(message.error));
         return;
       case "piece":
-        this.#generations.get(message.call)?.push(message.piece);
+        this.#answer(message.call, message.piece);
         return;
       case "read":
         void this.#read(message);
@@ -277,8 +237,15 @@ export class RemoteEngine {
     }
   }
 
-  #failed(call: number, error: SpellError): void {
-    (this.#generations.get(call) ?? this.#pending.get(call))?.fail(error);
+  #answer(id: number, answer: unknown): void {
+    const call = this.#calls.get(id);
+    call?.unread.push(answer);
+    call?.wake();
+  }
+
+  #failed(id: number, error: SpellError): void {
+    const call = this.#calls.get(id);
+    if (call !== undefined) fail(call, error);
     // An engine that failed in an unknown way is not asked again: its state is unknown.
     if (endsEngine.has(error.code)) void this.end(error);
   }
@@ -320,7 +287,7 @@ export class RemoteEngine {
     this.dead = error;
     this.#files = [];
     clearInterval(this.#heartbeat);
-    for (const { fail } of [...this.#generations.values(), ...this.#pending.values()]) fail(error);
+    for (const call of this.#calls.values()) fail(call, error);
   }
 
   /** Ends the other side at once; resolves when it is gone. */
@@ -330,8 +297,9 @@ export class RemoteEngine {
   }
 
   /** Silence counts only while a caller waits. */
-  #hold(): void {
-    const busy = this.#pending.size > 0 && this.dead === undefined;
+  #hold(more: 1 | -1): void {
+    this.#waiting += more;
+    const busy = this.#waiting > 0 && this.dead === undefined;
     this.#transport.hold?.(busy);
     if (!busy) {
       clearInterval(this.#heartbeat);
@@ -353,6 +321,11 @@ export class RemoteEngine {
     if (now - this.#lastWord < limitMs) return;
     void this.end(this.#crash(`was silent for ${Math.round(limitMs / 1000)} s and was ended`, { silenceMs: limitMs }));
   }
+}
+
+function fail(call: Call, error: SpellError): void {
+  call.failure ??= error;
+  call.wake();
 }
 
 const endsEngine: ReadonlySet<string> = new Set(["run-crash", "run-nan", "device-lost", "internal-error"]);
