@@ -30,6 +30,10 @@ describe("a full run", () => {
       await cut();
       await page.reload();
       await expect.poll(() => page.evaluate("crossOriginIsolated")).toBe(true);
+      // the conversation goes on, with its model
+      await expect.poll(() => model(page).inputValue()).toBe("bundled:tiny-t5-en-fr");
+      await model(page).selectOption({ label: "tiny-stories: short stories, 3 MB" });
+      await ready(page, "tiny-stories");
       expect((await ask(page, story)).length).toBeGreaterThan(story.length + 20);
       await model(page).selectOption({ label: "tiny-t5-en-fr: English to French, 7 MB" });
       await ready(page, "tiny-t5-en-fr");

@@ -74,6 +74,8 @@ describe("models to get", () => {
       await expect.poll(() => pulls(page).textContent()).toMatch(/smollm2-135m:Q4_K_M.* of 3\.1 MB · .*\/s · \d+ s left/);
       expect(await pulls(page).getByRole("progressbar").getAttribute("value")).not.toBeNull();
       await expect.poll(() => bodies().at(-1)?.sent ?? 0).toBeGreaterThan(1_900_000);
+      // what was sent may still be on its way to the page
+      await expect.poll(() => pulls(page).textContent()).toMatch(/(1\.[5-9]|2\.\d) MB of 3\.1 MB/);
       const before = hub.seen.length;
       await page.reload();
 
