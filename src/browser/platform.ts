@@ -2,11 +2,14 @@
 import { SpellError } from "../core/errors.ts";
 import { blobSource, bytesSource } from "../core/formats/byte-source.ts";
 import type { LogEntry, Platform } from "../core/platform.ts";
+import type { CommonOpenOptions } from "../core/remote/caller.ts";
+import type { RemoteRuntime } from "../core/remote/runtime.ts";
+import { once } from "../core/values.ts";
 import { bundledFiles } from "./addresses.ts";
 import { exportedRuntime, ggufRuntime, t5Runtime } from "./engines/devices.ts";
 import { type EngineFiles, engineFiles } from "./engines/engine-files.ts";
 import type { TransformersLoader } from "./engines/transformers-engine.ts";
-import { workerRuntime } from "./engines/worker-runtime.ts";
+import type { EngineName, WorkerRuntimeOptions } from "./engines/worker-runtime.ts";
 import { workerIsolate } from "./isolate.ts";
 import { browserStore } from "./store/store.ts";
 
@@ -44,8 +47,8 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
   return {
     name: "browser",
     fetch: fetchPlainly,
-    gguf: { available: true, value: ggufRuntime(workerRuntime("wllama", { files }), { bundled }) },
-    seq2seq: { available: true, value: t5Runtime(workerRuntime("onnxruntime-web", { files }), { bundled }) },
+    gguf: { available: true, value: ggufRuntime(lazyRuntime("wllama", { files }), { bundled }) },
+    seq2seq: { available: true, value: t5Runtime(lazyRuntime("onnxruntime-web", { files }), { bundled }) },
     exported:
       options.transformers === undefined
         ? { available: false, reason: 'pass browserPlatform({ transformers: () => import("@huggingface/transformers") })' }
@@ -57,6 +60,27 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
     bundled,
     now: () => performance.now(),
     log,
+  };
+}
+
+/** What talks to workers comes with the first model. @returns a GgufRuntime or a Seq2SeqRuntime, by its options */
+function lazyRuntime<OpenOptions extends CommonOpenOptions, CallOptions extends { readonly signal?: AbortSignal | undefined }>(
+  engine: EngineName,
+  options: WorkerRuntimeOptions,
+): RemoteRuntime<OpenOptions, CallOptions> {
+  const runtime = once(async () => {
+    const { workerRuntime } = await import("./engines/worker-runtime.ts");
+    return workerRuntime<OpenOptions, CallOptions>(engine, options);
+  });
+  return {
+    name: engine,
+    prepare: (device) =>
+      void runtime().then(
+        (ready) => ready.prepare(device),
+        () => undefined, // open() says why
+      ),
+    probe: async (device) => (await runtime()).probe(device),
+    open: async (files, choice) => (await runtime()).open(files, choice),
   };
 }
 
