@@ -1,10 +1,9 @@
 /** What a browser gives core. Web globals that workers have too; never the page. */
-import { SpellError } from "../core/errors.ts";
+import { SpellError, toSpellError } from "../core/errors.ts";
 import { blobSource, bytesSource } from "../core/formats/byte-source.ts";
 import type { LogEntry, Platform } from "../core/platform.ts";
 import type { CommonOpenOptions } from "../core/remote/caller.ts";
 import type { RemoteRuntime } from "../core/remote/runtime.ts";
-import { once } from "../core/values.ts";
 import { bundledFiles } from "./addresses.ts";
 import { exportedRuntime, ggufRuntime, t5Runtime } from "./engines/devices.ts";
 import { type EngineFiles, engineFiles } from "./engines/engine-files.ts";
@@ -68,10 +67,17 @@ function lazyRuntime<OpenOptions extends CommonOpenOptions, CallOptions extends 
   engine: EngineName,
   options: WorkerRuntimeOptions,
 ): RemoteRuntime<OpenOptions, CallOptions> {
-  const runtime = once(async () => {
-    const { workerRuntime } = await import("./engines/worker-runtime.ts");
-    return workerRuntime<OpenOptions, CallOptions>(engine, options);
-  });
+  let loading: Promise<RemoteRuntime<OpenOptions, CallOptions>> | undefined;
+  const load = async (): Promise<RemoteRuntime<OpenOptions, CallOptions>> => {
+    try {
+      const { workerRuntime } = await import("./engines/worker-runtime.ts");
+      return workerRuntime(engine, options);
+    } catch (error) {
+      loading = undefined; // the next model asks again
+      throw toSpellError(error, "device-unavailable", "a part of this package cannot be fetched");
+    }
+  };
+  const runtime = (): Promise<RemoteRuntime<OpenOptions, CallOptions>> => (loading ??= load());
   return {
     name: engine,
     prepare: (device) =>
