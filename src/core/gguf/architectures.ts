@@ -77,7 +77,7 @@ export function acceptArchitecture(metadata: Metadata): string {
       details: { found, supported: supportedArchitectures },
     });
 
-  const type = metadata.text("general.type") ?? "";
+  const type = metadata.described("general.type") ?? "";
   const other = otherFiles.get(type);
   if (other !== undefined) throw fail(`${other.what} (general.type ${quote(type)})`, other.hint, type);
 

@@ -2,7 +2,8 @@
 import { checkedAdd, checkedMul } from "../checked.ts";
 import { formatCount } from "../formats/format-count.ts";
 import { limits } from "../limits.ts";
-import { findParameterProblem, type ParameterDefaults, parameterRules } from "../text/parameters.ts";
+import type { ParameterDefaults } from "../text/parameters.ts";
+import { noteChanged, type Recommendation, readRecommendations } from "../text/recommendations.ts";
 import { recurrentArchitectures } from "./architectures.ts";
 import { ggufError } from "./defect.ts";
 import type { GgufTensor } from "./header.ts";
@@ -106,7 +107,7 @@ export function checkTokenEmbedding(metadata: Metadata, tensors: readonly GgufTe
 
 /** The name people know the file by: `general.file_type`, else the type that holds most of the weights' bytes. */
 export function nameQuantization(metadata: Metadata, tensors: readonly GgufTensor[]): string {
-  const fileType = metadata.integer("general.file_type", { min: 0, max: 0xffff_ffff });
+  const fileType = metadata.uint32("general.file_type", { min: 0, max: 0xffff_ffff });
   // 1024 is a flag: "guessed by the converter"
   const named = fileType === undefined ? undefined : fileTypes.get(fileType & ~1024);
   if (named !== undefined) return named;
@@ -135,22 +136,16 @@ const samplingKeys = [
   ["penalty_repeat", "repeatPenalty"],
 ] as const;
 
-/** What the file itself recommends. A value out of our range is left out and noted; it must not make the model unusable. */
-export function readSamplingDefaults(metadata: Metadata): { readonly values: ParameterDefaults; readonly notes: readonly string[] } {
-  const values: { -readonly [K in keyof ParameterDefaults]: number } = {};
-  const notes: string[] = [];
-  for (const [key, name] of samplingKeys) {
-    const value = metadata.header.metadata.get(`general.sampling.${key}`);
-    const rule = parameterRules.find((entry) => entry.name === name);
-    if (value === undefined || rule === undefined) continue;
-    // f32: 0.8 is stored as 0.800000011920929
-    const number = typeof value === "number" ? Number(value.toPrecision(7)) : typeof value === "bigint" ? Number(value) : value;
-    const problem = findParameterProblem(rule, number);
-    if (problem === undefined) values[name] = number as number;
-    else {
-      const reason = typeof number === "object" ? "expected a number" : problem;
-      notes.push(`${metadata.source.name}: general.sampling.${key} is not used: ${reason}`);
-    }
-  }
-  return { values, notes };
+/** What the file itself recommends. A value that does not fit is fitted or left out, and noted; it must not make the model unusable. */
+export function readSamplingDefaults({ header, source }: Metadata): { readonly values: ParameterDefaults; readonly notes: readonly string[] } {
+  const { values, changed } = readRecommendations(
+    samplingKeys.map(([suffix, name]): Recommendation => {
+      const key = `general.sampling.${suffix}`;
+      const value = header.metadata.get(key);
+      // f32: 0.8 is stored as 0.800000011920929
+      const number = typeof value === "number" ? Number(value.toPrecision(7)) : typeof value === "bigint" ? Number(value) : value;
+      return [key, name, typeof number === "object" ? "an array" : number];
+    }),
+  );
+  return { values, notes: noteChanged(source.name, changed) };
 }

@@ -64,9 +64,15 @@ export async function acceptGguf(files: readonly ByteSource[], options: AcceptGg
     ...tokenizer,
     fileBytes: totalSize(files),
     largestTensorBytes: tensors.reduce((most, { bytes }) => Math.max(most, bytes), 0),
-    license: metadata.text("general.license") || undefined,
+    license: metadata.described("general.license") || undefined,
     chatTemplate: metadata.text("tokenizer.chat_template") || undefined,
     samplingDefaults: sampling.values,
-    notes: [...headers.flatMap((part) => part.notes), ...tokenizer.notes, ...sampling.notes],
+    notes: [...headers.flatMap((part) => part.notes), ...noteOtherTypes(metadata), ...tokenizer.notes, ...sampling.notes],
   };
+}
+
+/** Descriptions that are no text: engines do not read them. */
+function noteOtherTypes({ header, source, described }: Metadata): readonly string[] {
+  const isOther = (key: string): boolean => header.metadata.has(key) && described(key) === undefined;
+  return ["general.type", "general.license"].filter(isOther).map((key) => `${source.name}: ${key} is no text; it is left out`);
 }

@@ -24,6 +24,8 @@ export class HeaderWindow {
   bytes: Uint8Array = new Uint8Array(0);
   /** Of the first byte of `bytes`, counted from the start of the file. */
   base = 0;
+  /** Harmless oddities, in sentences. A step that runs again adds the same. */
+  readonly notes: Set<string> = new Set();
   readonly #signal: AbortSignal | undefined;
   /** Of `bytes`. */
   view: DataView = new DataView(this.bytes.buffer);

@@ -86,7 +86,7 @@ export async function readGgufHeader(source: ByteSource, options: ReadGgufHeader
   const alignment = alignmentOf(window, metadata);
   const tensors = await readTensors(window, tensorCount, alignment);
   const dataOffset = checkedAlign(window.position, alignment) ?? Number.MAX_SAFE_INTEGER;
-  const notes = measureData(window, tensors, dataOffset, alignment);
+  const notes = [...window.notes, ...measureData(window, tensors, dataOffset, alignment)];
   return { version, metadata, types, tensors, alignment, dataOffset, notes };
 }
 

@@ -27,6 +27,12 @@ export class Metadata {
     return value;
   }
 
+  /** Text that only describes: undefined where it is of another type. */
+  described(key: string): string | undefined {
+    const value = this.header.metadata.get(key);
+    return typeof value === "string" ? value : undefined;
+  }
+
   truth(key: string, code?: ErrorCode): boolean | undefined {
     const value = this.header.metadata.get(key);
     if (value !== undefined && typeof value !== "boolean") throw this.#wrongType(key, "true or false", code);

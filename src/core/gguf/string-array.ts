@@ -2,12 +2,12 @@
  * Strings of a metadata array, kept as they lie in the file: each behind its length. Each is decoded when it is read.
  * A vocabulary has up to 262,144 tokens, of which a prompt needs a dozen; making a string of each would take most of the time of a header.
  */
-import { decodeUtf8 } from "./utf8.ts";
+import { decodeUtf8, repairUtf8 } from "./utf8.ts";
 
 /** Whole strings, one behind the other. */
 export interface StringStretch {
   readonly count: number;
-  /** Each string as the file has it: 64 bits of length, then as many bytes of UTF-8, proven to be that. */
+  /** Each string as the file has it: 64 bits of length, then as many bytes of UTF-8; of a tokenizer, proven to be that. */
   readonly bytes: Uint8Array;
   /** Where strings 0, 16, 32 … begin in `bytes`; those between are found by their lengths. */
   readonly marks: readonly number[];
@@ -71,7 +71,8 @@ function textAt(stretch: StringStretch, index: number): string | undefined {
 }
 
 function textOf({ bytes }: StringStretch, start: number, end: number): string {
-  return decodeUtf8(bytes.subarray(start, end)) ?? "";
+  const text = bytes.subarray(start, end);
+  return decodeUtf8(text) ?? repairUtf8(text);
 }
 
 function eachString({ bytes, count }: StringStretch, visit: (start: number, end: number) => void): void {

@@ -48,7 +48,9 @@ const alwaysControl: ReadonlySet<string> = new Set(
 );
 
 const code: ErrorCode = "gguf-tokenizer";
-const anyId = { min: 0, max: Number.MAX_SAFE_INTEGER };
+const anyId = { min: 0, max: 0xffff_ffff };
+/** What converters write for "none". */
+const noToken = 0xffff_ffff;
 
 /**
  * @throws SpellError gguf-tokenizer naming key, expected and got
@@ -61,23 +63,30 @@ export function readTokenizer(metadata: Metadata): TokenizerFacts {
   const types = readPerToken(metadata, "tokenizer.ggml.token_type", ["int32", "uint32"], tokens.length);
   readOthers(metadata, model);
 
-  const special = (key: string, fallback: number | undefined): SpecialToken | undefined => {
-    const id = metadata.uint32(key, anyId, code) ?? fallback;
-    if (id === undefined) return undefined;
-    const text = tokens.at(id);
-    if (text === undefined)
-      throw metadata.error(key, `expected a token id, 0 … ${formatCount(tokens.length - 1)}, got ${formatCount(id)}`, code);
-    return { id, text };
+  const notes: string[] = [];
+  const special = (name: string, fallback: number | undefined): SpecialToken | undefined => {
+    const key = `tokenizer.ggml.${name}_token_id`;
+    const said = metadata.uint32(key, anyId, code);
+    const isStray = said !== undefined && said >= tokens.length;
+    const id = isStray ? fallback : (said ?? fallback);
+    if (isStray) {
+      const used = id === undefined ? "the engine's own default is used" : `the engine's default is used, ${formatCount(id)}`;
+      notes.push(`${metadata.source.name}: ${key} is ${formatCount(said)}, outside the vocabulary; ${used}`);
+    }
+    const text = id === undefined ? undefined : tokens.at(id);
+    return id === undefined || text === undefined ? undefined : { id, text };
   };
   // Engines take 1 and 2 for a SentencePiece vocabulary that does not say.
   const sentencePiece = model === "llama" && tokens.length > 2;
+  const bos = special("bos", sentencePiece ? 1 : undefined);
+  const eos = special("eos", sentencePiece ? 2 : undefined);
   return {
     vocabSize: tokens.length,
-    bos: special("tokenizer.ggml.bos_token_id", sentencePiece ? 1 : undefined),
-    eos: special("tokenizer.ggml.eos_token_id", sentencePiece ? 2 : undefined),
+    bos,
+    eos,
     addBos: metadata.truth("tokenizer.ggml.add_bos_token", code),
     controlTokens: listControlTokens(metadata, vocabulary, types?.values as Int32Array | Uint32Array | undefined),
-    notes: findStrayIds(metadata, tokens.length),
+    notes: [...notes, ...findStrayIds(metadata, tokens.length)],
   };
 }
 
@@ -159,14 +168,14 @@ function readOthers(metadata: Metadata, model: string): void {
 
 /**
  * Ids of tokens that no prompt needs: engines warn about one outside the vocabulary and go on without it, so does the gate.
- * −1, also as an unsigned number, is how converters write "none".
+ * 2^32 − 1 is how converters write "none". Another type than UINT32 makes the engine refuse the file.
  */
 function findStrayIds(metadata: Metadata, count: number): readonly string[] {
   const names = "unknown padding eot eom seperator cls mask fim_pre fim_suf fim_mid fim_pad fim_rep fim_sep".split(" ");
   return names.flatMap((name) => {
     const key = `tokenizer.ggml.${name}_token_id`;
-    const id = metadata.integer(key, { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER }, code);
-    if (id === undefined || id === -1 || id === 0xffff_ffff || (id >= 0 && id < count)) return [];
+    const id = metadata.uint32(key, anyId, code);
+    if (id === undefined || id === noToken || id < count) return [];
     return [`${metadata.source.name}: ${key} is ${formatCount(id)}, outside the vocabulary; it is not used`];
   });
 }

@@ -16,6 +16,13 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
   }
 }
 
+const repairer = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Text in any encoding, for people: what is not UTF-8 becomes U+FFFD. */
+export function repairUtf8(bytes: Uint8Array): string {
+  return repairer.decode(bytes);
+}
+
 function isAscii(bytes: Uint8Array): boolean {
   for (let i = 0; i < bytes.length; i++) if ((bytes[i] ?? 0x80) >= 0x80) return false;
   return true;

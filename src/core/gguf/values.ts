@@ -5,7 +5,7 @@ import { quote } from "./defect.ts";
 import type { HeaderWindow } from "./header-window.ts";
 import { createStringArray, type GgufStringArray, markDistance, type StringStretch } from "./string-array.ts";
 import { type GgufNumberType, type NumberValues, numberTypes, valueTypes } from "./types.ts";
-import { decodeUtf8, isUtf8 } from "./utf8.ts";
+import { decodeUtf8, isUtf8, repairUtf8 } from "./utf8.ts";
 
 export type GgufScalar = number | bigint | boolean | string;
 export type GgufValue = GgufScalar | GgufArray;
@@ -66,7 +66,10 @@ async function readNumbers(window: HeaderWindow, key: string, type: GgufNumberTy
 
 function readText(window: HeaderWindow, key: string): string {
   const bytes = window.take(readStringLength(window, key));
-  return decodeUtf8(bytes) ?? invalidText(window, key, "the value");
+  const text = decodeUtf8(bytes);
+  if (text !== undefined) return text;
+  noteBrokenText(window, key, "the value");
+  return repairUtf8(bytes);
 }
 
 function readStringLength(window: HeaderWindow, key: string): number {
@@ -104,7 +107,7 @@ function readStretch(window: HeaderWindow, key: string, done: number, total: num
     if (end > bytes.length || length > limits.ggufStringBytes || view.getUint32(at + 4, true) !== 0) break;
     if (!isUtf8(bytes, at + 8, end)) {
       window.position = window.base + end;
-      return invalidText(window, key, `element ${formatCount(done + count)}`);
+      noteBrokenText(window, key, `element ${formatCount(done + count)}`);
     }
     if (count % markDistance === 0) marks.push(at - start);
     count += 1;
@@ -116,8 +119,10 @@ function readStretch(window: HeaderWindow, key: string, done: number, total: num
   return { count, bytes: bytes.subarray(start, at), marks };
 }
 
-function invalidText(window: HeaderWindow, key: string, what: string): never {
-  throw valueError(window, "gguf-string", key, `${what} is not UTF-8`);
+/** What an engine or a prompt reads must be text; what only describes may be in any encoding, and is noted. */
+function noteBrokenText(window: HeaderWindow, key: string, what: string): void {
+  if (key === "general.architecture" || key.startsWith("tokenizer.")) throw valueError(window, "gguf-string", key, `${what} is not UTF-8`);
+  window.notes.add(`${window.source.name}: ${quote(key)}: ${what} is not UTF-8; the bytes that are not text are shown as U+FFFD`);
 }
 
 function valueError(window: HeaderWindow, code: "gguf-type" | "gguf-array" | "gguf-string", key: string, message: string): Error {

@@ -1,9 +1,9 @@
 /**
- * T5 as two ONNX graphs, read top to bottom like the paper. Every value's shape stands beside it:
+ * T5, and mT5 and UMT5, as two ONNX graphs, read top to bottom like the paper. Every value's shape stands beside it:
  * B batch, C batch of the cross-attention (1 or B), S encoder length, T new decoder tokens, P past length, H numHeads, K dKv, D dModel, V vocabSize.
  * The encoder also computes the keys and values that the decoder's cross-attention reads: once, instead of at every token.
  * The decoder has one form: its first step passes a past of length 0.
- * Sources: Raffel et al. 2020 (arXiv 1910.10683); Shazeer 2020 (arXiv 2002.05202) for the gated feed-forward; tensor names of transformers' modeling_t5.
+ * Sources: Raffel et al. 2020 (arXiv 1910.10683); Shazeer 2020 (arXiv 2002.05202) for the gated feed-forward; tensor names of transformers' modeling_t5 and modeling_umt5.
  */
 import type { OnnxModel } from "../spec/onnx.ts";
 import type { T5Config } from "./config.ts";
@@ -43,13 +43,12 @@ export function encoderGraph(config: T5Config, weights: T5Weights): OnnxModel {
 
   let x = weights.embed(graph, ids); // [B, S, D]; T5 does not scale it
   const positions = t5.range(graph.int64([0], []), t5.length(ids, 1)); // [S]
-  const position = t5.relativeBias(t5.distances(positions, positions), "encoder", true); // [1, H, S, S]
-  const bias = graph.node("Add", [position, t5.paddingBias(mask)]); // [B, H, S, S]
+  const biasOf = t5.biases("encoder", t5.distances(positions, positions), t5.paddingBias(mask)); // [B, H, S, S]
   for (let block = 0; block < config.numLayers; block += 1) {
     const layer = `encoder.block.${block}.layer`;
     const h = t5.norm(x, `${layer}.0.layer_norm.weight`);
     const [key, value] = t5.keyValue(h, `${layer}.0.SelfAttention`);
-    x = graph.node("Add", [x, t5.attention(h, key, value, bias, `${layer}.0.SelfAttention`)]);
+    x = graph.node("Add", [x, t5.attention(h, key, value, biasOf(block), `${layer}.0.SelfAttention`)]);
     x = graph.node("Add", [x, t5.feedForward(t5.norm(x, `${layer}.1.layer_norm.weight`), `${layer}.1.DenseReluDense`)]);
   }
   const hidden = t5.norm(x, "encoder.final_layer_norm.weight", names.hidden); // [B, S, D]
@@ -85,7 +84,7 @@ export function decoderGraph(config: T5Config, weights: T5Weights): OnnxModel {
   const total = graph.node("Add", [past, t5.length(ids, 1)]); // P + T
   const distance = t5.distances(t5.range(past, total), t5.range(zero, total)); // [T, P + T]
   const future = graph.node("Where", [graph.node("Greater", [distance, zero]), graph.float(blocked), graph.float(0)]); // [T, P + T]
-  const selfBias = graph.node("Add", [t5.relativeBias(distance, "decoder", false), future]); // [1, H, T, P + T]
+  const biasOf = t5.biases("decoder", distance, future); // [1, H, T, P + T]
   const crossBias = t5.paddingBias(mask); // [C, 1, 1, S]; cross-attention knows no positions
   for (let block = 0; block < config.numDecoderLayers; block += 1) {
     const layer = `decoder.block.${block}.layer`;
@@ -99,7 +98,7 @@ export function decoderGraph(config: T5Config, weights: T5Weights): OnnxModel {
       graph.output(joined, "float32", ["batch", numHeads, "total_length", dKv]);
       return joined;
     });
-    x = graph.node("Add", [x, t5.attention(h, key, value, selfBias, `${layer}.0.SelfAttention`)]);
+    x = graph.node("Add", [x, t5.attention(h, key, value, biasOf(block), `${layer}.0.SelfAttention`)]);
     h = t5.norm(x, `${layer}.1.layer_norm.weight`);
     const cross = pair((kind) => names.cross(block, kind));
     x = graph.node("Add", [x, t5.attention(h, ...cross, crossBias, `${layer}.1.EncDecAttention`)]);
@@ -161,15 +160,25 @@ function layers(graph: OnnxGraphBuilder, config: T5Config, weights: T5Weights) {
     distances: (queries: Value, keys: Value): Value =>
       node("Sub", [node("Unsqueeze", [keys, axes(0)]), node("Unsqueeze", [queries, axes(1)])]),
 
-    /** distance [T, S] → learned bias [1, H, T, S]. The first layer holds the table; all layers of a side share it. */
-    relativeBias(distance: Value, side: "encoder" | "decoder", bidirectional: boolean): Value {
+    /**
+     * distance [T, S], mask that broadcasts to [B, H, T, S] → for each layer its learned bias and the mask together. In UMT5 every layer holds a table;
+     * in the others the first one does, and all layers of a side share it.
+     */
+    biases(side: "encoder" | "decoder", distance: Value, mask: Value): (block: number) => Value {
       const { relativeAttentionNumBuckets: buckets, relativeAttentionMaxDistance: max } = config;
       const clipped = node("Max", [node("Min", [distance, graph.int64([max], [])]), graph.int64([-max], [])]);
       const index = node("Add", [clipped, graph.int64([max], [])]); // [T, S], 0 … 2·max
-      const table = weights.value(graph, `${side}.block.0.layer.0.SelfAttention.relative_attention_bias.weight`); // [buckets, H]
-      const byDistance = node("Gather", [table, graph.int64(bucketTable(bidirectional, buckets, max))], { attributes: { axis: 0 } });
-      const byHead = node("Transpose", [byDistance], { attributes: { perm: [1, 0] } }); // [H, 2·max + 1]: the engine computes it once
-      return node("Unsqueeze", [node("Gather", [byHead, index], { attributes: { axis: 1 } }), axes(0)]);
+      const bucket = graph.int64(bucketTable(side === "encoder", buckets, max)); // [2·max + 1]
+      const biasOf = (block: number): Value => {
+        const table = weights.value(graph, `${side}.block.${block}.layer.0.SelfAttention.relative_attention_bias.weight`); // [buckets, H]
+        const byDistance = node("Gather", [table, bucket], { attributes: { axis: 0 } });
+        const byHead = node("Transpose", [byDistance], { attributes: { perm: [1, 0] } }); // [H, 2·max + 1]: the engine computes it once
+        const bias = node("Unsqueeze", [node("Gather", [byHead, index], { attributes: { axis: 1 } }), axes(0)]); // [1, H, T, S]
+        return node("Add", [bias, mask]);
+      };
+      if (config.hasBiasPerLayer) return biasOf;
+      const shared = biasOf(0);
+      return () => shared;
     },
 
     /** int64 [B, S] → f32 [B, 1, 1, S]: 0 for tokens, the lowest float for padding */

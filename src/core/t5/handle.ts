@@ -50,9 +50,9 @@ export function createIdHandle({ engine, tokenizer, facts, device, inputLength, 
   const searchOptions = <S extends Sampling>(options: Seq2SeqGenerateOptions, sampling: S): SearchOptions<S> => ({
     sampling,
     maxTokens: options.maxTokens,
-    minTokens: facts.generation.minNewTokens ?? 0,
+    minTokens: facts.generation.minNewTokens,
     noRepeatNgramSize: options.noRepeatNgramSize,
-    suppressTokens: facts.generation.suppressTokens ?? [],
+    suppressTokens: facts.generation.suppressTokens,
     endIds: new Set(facts.config.eosTokenIds),
     startId: facts.config.decoderStartTokenId,
     pause: async () => {

@@ -6,12 +6,12 @@ import type { GenerateOptions, TextPrompt } from "../spec/generate.ts";
 import type { Seq2SeqOpenOptions, Seq2SeqRuntime } from "../spec/runtime.ts";
 import { type HandleModel, openHandleModel, randomSeed, type WrittenPrompt, warning } from "../text/handle-model.ts";
 import { resolveSeq2SeqParameters } from "../text/parameters.ts";
-import type { T5GenerationConfig } from "./config.ts";
+import type { T5Configs } from "./config.ts";
 
 export interface T5ModelSource {
   readonly id: string;
   readonly files: readonly ByteSource[];
-  readonly generation: T5GenerationConfig;
+  readonly facts: Pick<T5Configs, "config" | "generation">;
 }
 
 /**
@@ -19,7 +19,7 @@ export interface T5ModelSource {
  * @throws SpellError of Seq2SeqRuntime.open
  */
 export async function openT5Model(
-  { id, files, generation }: T5ModelSource,
+  { id, files, facts: { config, generation } }: T5ModelSource,
   runtime: Seq2SeqRuntime,
   platform: Platform,
   options: Seq2SeqOpenOptions,
@@ -27,7 +27,7 @@ export async function openT5Model(
   const told = { turns: false };
   return openHandleModel({
     id,
-    architecture: "t5",
+    architecture: config.modelType,
     files,
     runtime,
     options,
@@ -35,7 +35,7 @@ export async function openT5Model(
     isSeq2Seq: true,
     notes: [],
     now: platform.now,
-    resolve: (call) => resolveSeq2SeqParameters(call, generation, randomSeed),
+    resolve: (call) => resolveSeq2SeqParameters(call, generation.defaults, randomSeed),
     write: async (prompt, call) => writeInput(prompt, call, told),
   });
 }

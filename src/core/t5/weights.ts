@@ -17,6 +17,7 @@ const onnxTypeOf: Readonly<Record<FloatDtype, OnnxType>> = { F32: "float32", F16
 
 /** Names the embedding goes by in checkpoints of different writers; all are the same values. */
 const embeddingNames = ["shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight"];
+const headName = "lm_head.weight";
 
 /** The checked tensors of one model, ready to be put into graphs. */
 export interface T5Weights {
@@ -48,7 +49,7 @@ export function findT5Tensors(tensors: SafetensorsTensors, config: T5Config): Re
   const found = new Map<string, FloatTensor>();
   const missing: string[] = [];
   for (const [name, shape] of expectedShapes(config, tensors)) {
-    const tensor = findTensor(tensors, name);
+    const tensor = findTensor(tensors, name, config);
     if (tensor === undefined) {
       missing.push(name);
       continue;
@@ -68,7 +69,7 @@ export function findT5Tensors(tensors: SafetensorsTensors, config: T5Config): Re
 
 /** Name of the tensor that makes logits: the model's own head, else the embedding. */
 export function headOf(found: ReadonlyMap<string, FloatTensor>): string {
-  return found.has("lm_head.weight") ? "lm_head.weight" : "shared.weight";
+  return found.has(headName) ? headName : "shared.weight";
 }
 
 /** Whether the rows of a weight divide into blocks; others stay as they are. */
@@ -188,9 +189,10 @@ async function readFloats({ source, offset, length, dtype }: FloatTensor): Promi
   return toFloat32(await source.read(offset, length), dtype);
 }
 
-function findTensor(tensors: SafetensorsTensors, name: string): SafetensorsTensor | undefined {
+function findTensor(tensors: SafetensorsTensors, name: string, { head }: T5Config): SafetensorsTensor | undefined {
   if (name !== "shared.weight") return tensors.get(name);
-  const alias = embeddingNames.find((candidate) => tensors.has(candidate));
+  // A head that is the embedding may be the one name that is stored.
+  const alias = [...embeddingNames, ...(head === "embedding" ? [headName] : [])].find((candidate) => tensors.has(candidate));
   return alias === undefined ? undefined : tensors.get(alias);
 }
 
@@ -214,19 +216,21 @@ function expectedShapes(config: T5Config, tensors: SafetensorsTensors): Readonly
   const { dModel, dKv, dFf, numHeads, vocabSize, relativeAttentionNumBuckets } = config;
   const inner = numHeads * dKv;
   const shapes = new Map<string, readonly number[]>([["shared.weight", [vocabSize, dModel]]]);
-  if (tensors.has("lm_head.weight")) shapes.set("lm_head.weight", [vocabSize, dModel]);
+  if (config.head === "stored" || (config.head === "any" && tensors.has(headName))) shapes.set(headName, [vocabSize, dModel]);
   const attention = (prefix: string): void => {
     for (const kind of ["q", "k", "v"]) shapes.set(`${prefix}.${kind}.weight`, [inner, dModel]);
     shapes.set(`${prefix}.o.weight`, [dModel, inner]);
   };
   const stack = (side: "encoder" | "decoder", layers: number): void => {
     shapes.set(`${side}.final_layer_norm.weight`, [dModel]);
-    shapes.set(`${side}.block.0.layer.0.SelfAttention.relative_attention_bias.weight`, [relativeAttentionNumBuckets, numHeads]);
     const feedForward = side === "encoder" ? 1 : 2;
     for (let block = 0; block < layers; block += 1) {
       const prefix = `${side}.block.${block}.layer`;
       for (let layer = 0; layer <= feedForward; layer += 1) shapes.set(`${prefix}.${layer}.layer_norm.weight`, [dModel]);
       attention(`${prefix}.0.SelfAttention`);
+      if (block === 0 || config.hasBiasPerLayer) {
+        shapes.set(`${prefix}.0.SelfAttention.relative_attention_bias.weight`, [relativeAttentionNumBuckets, numHeads]);
+      }
       if (side === "decoder") attention(`${prefix}.1.EncDecAttention`);
       const dense = `${prefix}.${feedForward}.DenseReluDense`;
       for (const kind of config.isGated ? ["wi_0", "wi_1"] : ["wi"]) shapes.set(`${dense}.${kind}.weight`, [dFf, dModel]);

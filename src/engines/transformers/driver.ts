@@ -56,7 +56,7 @@ export async function openExported(
   options.onProgress?.(0.1);
   const model = await openModel(host, facts, found.byName);
   options.onProgress?.(1);
-  const beams = facts.generation.numBeams ?? 1;
+  const beams = facts.generation.defaults.numBeams ?? 1;
   return createIdHandle({
     engine: generateEngine(model, host.module, facts),
     tokenizer,

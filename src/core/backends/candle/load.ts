@@ -74,7 +74,7 @@ async function openT5(model: Exclude<FoundModel, { kind: "gguf" }>, platform: Pl
   const { openT5Model } = await import("../../t5/model.ts");
   const { device, threads, draft, onProgress, signal } = options;
   const needs = needsOf(model, inputLength);
-  return openT5Model({ id, files, generation: facts.generation }, runtimeFor(model.kind, platform), platform, {
+  return openT5Model({ id, files, facts }, runtimeFor(model.kind, platform), platform, {
     ...{ device, threads, draft, onProgress, signal, needs, variant, inputLength },
   });
 }

@@ -61,7 +61,7 @@ export function summarizeModel(model: FoundModel): ModelSummary {
       : { format: "onnx" as const, quantization: model.facts.form.dtype, sizeBytes: model.facts.sizeBytes };
   return {
     ...ofFiles,
-    architecture: "t5",
+    architecture: config.modelType,
     contextLength: config.nPositions,
     embeddingLength: config.dModel,
     blockCount: config.numLayers + config.numDecoderLayers,
