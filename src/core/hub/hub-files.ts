@@ -159,9 +159,11 @@ function chooseFolder(files: readonly HubFile[], where: string): readonly HubFil
   const whole = named("model.safetensors");
   const weights = whole.length > 0 ? whole : index.length > 0 ? [...index, ...shards] : [];
   const tokenizer = [...named("tokenizer.json"), ...named("spiece.model")].slice(0, 1);
+  // ByT5 has settings of its tokenizer and no file for it; config.json tells once it is here.
+  const hasTokenizer = tokenizer.length > 0 || named("tokenizer_config.json").length > 0;
   const extras = t5Files.flatMap(named);
   const graphs = files.filter(({ path }) => /^(onnx\/)?(encoder_model|decoder_model_merged)\.onnx(_data)?$/.test(path));
-  if (named("config.json").length === 0 || tokenizer.length === 0 || (weights.length === 0 && graphs.length < 2)) {
+  if (named("config.json").length === 0 || !hasTokenizer || (weights.length === 0 && graphs.length < 2)) {
     const expected = "a .gguf file, or config.json, model.safetensors and tokenizer.json";
     throw new SpellError("model-layout", `${where}: no model found; expected ${expected}, got ${shown(files)}`, { where });
   }

@@ -2,8 +2,9 @@
 import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { readSafetensorsSet, type SafetensorsTensors } from "../formats/safetensors.ts";
+import { readConfigJson } from "../text/config-json.ts";
 import type { TokenizerFiles } from "../text/tokenizer.ts";
-import { readT5Configs, type T5Configs } from "./config.ts";
+import { byteTokenizer, readT5Configs, type T5Configs } from "./config.ts";
 import { findT5Tensors } from "./weights.ts";
 
 export interface T5Files {
@@ -28,7 +29,7 @@ export function looksLikeT5(files: readonly Pick<ByteSource, "name">[]): boolean
   return files.some(({ name }) => name === "config.json") && files.some(({ name }) => name.endsWith(".safetensors"));
 }
 
-/** @throws SpellError model-layout, tokenizer-missing */
+/** @throws SpellError model-layout */
 export function findT5Files(files: readonly ByteSource[]): T5Files {
   const byName = new Map(files.map((file) => [file.name, file]));
   const config = byName.get("config.json");
@@ -43,19 +44,16 @@ export function findT5Files(files: readonly ByteSource[]): T5Files {
       `no T5 model found; expected config.json, *.safetensors and tokenizer.json (or spiece.model), got ${shown === "" ? "no files" : shown}`,
     );
   }
-  const model = byName.get("tokenizer.json") ?? byName.get("spiece.model");
-  if (model === undefined) {
-    throw new SpellError(
-      "tokenizer-missing",
-      `no tokenizer found; expected tokenizer.json or spiece.model beside config.json, got ${shown}`,
-    );
-  }
   return {
     config,
     generation: byName.get("generation_config.json"),
     weights,
     index: byName.get("model.safetensors.index.json"),
-    tokenizer: { model, config: byName.get("tokenizer_config.json") },
+    tokenizer: {
+      model: byName.get("tokenizer.json") ?? byName.get("spiece.model"),
+      config: byName.get("tokenizer_config.json"),
+      added: byName.get("added_tokens.json"),
+    },
   };
 }
 
@@ -65,6 +63,7 @@ export function findT5Files(files: readonly ByteSource[]): T5Files {
  */
 export async function acceptT5(files: T5Files, signal?: AbortSignal): Promise<T5Facts> {
   const configs = await readT5Configs(files.config, files.generation, signal);
+  await requireTokenizer(files.tokenizer, configs, signal);
   const tensors = await readSafetensorsSet(files.weights, files.index, signal);
   findT5Tensors(tensors, configs.config);
   const elements = new Map<string, number>();
@@ -78,4 +77,19 @@ export async function acceptT5(files: T5Files, signal?: AbortSignal): Promise<T5
     parameterCount: [...elements.values()].reduce((sum, count) => sum + count, 0),
     dtype: most?.[0] ?? "F32",
   };
+}
+
+/**
+ * A tokenizer has a file, or is that of ByT5, which has none.
+ * @throws SpellError tokenizer-missing, model-config-json, run-aborted
+ */
+export async function requireTokenizer(
+  { model, config }: TokenizerFiles,
+  { readsBytes }: Pick<T5Configs, "readsBytes">,
+  signal?: AbortSignal,
+): Promise<void> {
+  if (model !== undefined || readsBytes) return;
+  const settings = config === undefined ? {} : await readConfigJson(config, signal);
+  if (settings["tokenizer_class"] === byteTokenizer) return;
+  throw new SpellError("tokenizer-missing", `no tokenizer found; expected tokenizer.json or spiece.model beside config.json, or tokenizer_class ${byteTokenizer}`);
 }

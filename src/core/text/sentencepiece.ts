@@ -1,6 +1,7 @@
 /** A SentencePiece model (spiece.model) in the form of a tokenizer.json, so that one tokenizer reads both. Unigram models only: T5 has no others. */
 import { SpellError } from "../errors.ts";
 import { readProto } from "../protobuf.ts";
+import { type AddedToken, addedToken } from "./added-tokens.ts";
 
 /** Kinds of pieces, by their numbers in sentencepiece_model.proto. */
 const kinds = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
@@ -19,18 +20,27 @@ interface Piece {
   readonly kind: number;
 }
 
+export interface BesideSentencePiece {
+  /** sentinels `<extra_id_0>` … that the checkpoint has behind its pieces, counted down */
+  readonly extraIds: number;
+  /** tokens of its own; one stands in place of a piece or sentinel of its id */
+  readonly added: readonly AddedToken[];
+  /** a word that follows an added token begins with ▁ too, as it always did before `legacy: false` of tokenizer_config.json */
+  readonly legacy: boolean;
+}
+
 /**
  * @param bytes of spiece.model
- * @param extraIds sentinels `<extra_id_0>` … that the checkpoint has behind its pieces, counted down
  * @throws SpellError tokenizer-json
  */
-export function convertSentencePiece(bytes: Uint8Array, extraIds: number, name: string): SentencePieceModel {
+export function convertSentencePiece(bytes: Uint8Array, { extraIds, added, legacy }: BesideSentencePiece, name: string): SentencePieceModel {
   const fail = (what: string): SpellError =>
     new SpellError("tokenizer-json", `${name}: not a readable SentencePiece model: ${what}`, { where: name });
   const pieces: Piece[] = [];
   let modelType = unigram;
   let unknownId = 0;
   let endId = 2;
+  let byteFallback = false;
   let charsmap = new Uint8Array(0) as Uint8Array;
   const normalizer = { addDummyPrefix: true, removeExtraWhitespaces: true };
   const fields = (message: Uint8Array) => readProto(message, (what, offset) => fail(`${what}, at byte ${offset}`));
@@ -41,6 +51,7 @@ export function convertSentencePiece(bytes: Uint8Array, extraIds: number, name: 
       for (const setting of fields(entry.bytes)) {
         if (setting.wire !== 0) continue;
         if (setting.field === 3) modelType = Number(setting.value);
+        else if (setting.field === 35) byteFallback = setting.value !== 0n;
         else if (setting.field === 40) unknownId = Number(setting.value);
         else if (setting.field === 42) endId = Number(setting.value);
       }
@@ -57,25 +68,26 @@ export function convertSentencePiece(bytes: Uint8Array, extraIds: number, name: 
   const unknown = pieces[unknownId]?.kind === kinds.unknown ? unknownId : pieces.findIndex(({ kind }) => kind === kinds.unknown);
   if (unknown < 0) throw fail("it has no unknown piece");
   const sentinels = Array.from({ length: extraIds }, (_, index) => `<extra_id_${extraIds - 1 - index}>`);
+  const least = pieces.reduce((low, { score, kind }) => (kind === kinds.normal ? Math.min(low, score) : low), 0);
+  const controls: number[] = [kinds.control, kinds.unknown];
+  const own = new Map(added.map((token) => [token.id, token]));
   const special = [
-    ...pieces.flatMap(({ text, kind }, id) =>
-      kind === kinds.control || kind === kinds.unknown ? [{ id, content: text, special: true }] : [],
-    ),
-    ...pieces.flatMap(({ text, kind }, id) => (kind === kinds.userDefined ? [{ id, content: text, special: false }] : [])),
-    ...sentinels.map((content, index) => ({ id: pieces.length + index, content, special: true })),
-  ];
+    ...pieces.flatMap(({ text, kind }, id) => (controls.includes(kind) ? [addedToken(id, text, {})] : [])),
+    ...pieces.flatMap(({ text, kind }, id) => (kind === kinds.userDefined ? [addedToken(id, text, { special: false })] : [])),
+    ...sentinels.map((text, index) => addedToken(pieces.length + index, text, {})),
+  ].filter(({ id }) => !own.has(id));
   const end = pieces[endId]?.text ?? "</s>";
   const metaspace = {
     type: "Metaspace",
     replacement: "▁",
     add_prefix_space: normalizer.addDummyPrefix,
-    prepend_scheme: normalizer.addDummyPrefix ? "always" : "never",
+    prepend_scheme: normalizer.addDummyPrefix ? (legacy ? "always" : "first") : "never",
   };
   return {
     charsmap,
     tokenizer: {
       version: "1.0",
-      added_tokens: special.map((token) => ({ ...token, single_word: false, lstrip: false, rstrip: false, normalized: false })),
+      added_tokens: [...special, ...added],
       normalizer: {
         type: "Sequence",
         normalizers: [
@@ -95,12 +107,16 @@ export function convertSentencePiece(bytes: Uint8Array, extraIds: number, name: 
         pair: [{ Sequence: { id: "A", type_id: 0 } }, { Sequence: { id: "B", type_id: 0 } }],
         special_tokens: { [end]: { id: end, ids: [endId], tokens: [end] } },
       },
-      decoder: metaspace,
+      decoder: byteFallback ? { type: "Sequence", decoders: [{ type: "ByteFallback" }, { type: "Fuse" }, metaspace] } : metaspace,
       model: {
         type: "Unigram",
         unk_id: unknown,
-        byte_fallback: false,
-        vocab: [...pieces.map(({ text, score }) => [text, score]), ...sentinels.map((text) => [text, 0])],
+        byte_fallback: byteFallback,
+        vocab: [...pieces, ...sentinels.map((text) => ({ text, score: 0, kind: kinds.control }))].map(({ text, score, kind }, id) => [
+          own.get(id)?.content ?? text,
+          // not meant to be read from text: the bytes of a character without a piece become these
+          kind === kinds.byte ? least : score,
+        ]),
       },
     },
   };

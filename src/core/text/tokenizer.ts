@@ -4,9 +4,11 @@ import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { isObject, readJson } from "../json.ts";
 import { limits } from "../limits.ts";
+import { readAddedTokens, textOfToken } from "./added-tokens.ts";
+import { createByteCodec } from "./byte-tokenizer.ts";
 import { createCharsmap, type Normalize } from "./charsmap.ts";
 import { readConfigJson } from "./config-json.ts";
-import { convertSentencePiece } from "./sentencepiece.ts";
+import { type BesideSentencePiece, convertSentencePiece } from "./sentencepiece.ts";
 import { createStreamDecoder, type StreamDecoder } from "./stream-decoder.ts";
 import { checkTokenizerJson } from "./tokenizer-checks.ts";
 
@@ -20,10 +22,12 @@ export interface Tokenizer {
 }
 
 export interface TokenizerFiles {
-  /** tokenizer.json, or spiece.model where there is none */
-  readonly model: ByteSource;
+  /** tokenizer.json, or spiece.model where there is none; absent: ids are bytes (ByT5) */
+  readonly model?: ByteSource | undefined;
   /** tokenizer_config.json */
   readonly config?: ByteSource | undefined;
+  /** added_tokens.json */
+  readonly added?: ByteSource | undefined;
 }
 
 export interface TokenizerOptions {
@@ -34,6 +38,7 @@ export interface TokenizerOptions {
 
 /** What is used of the library beyond its types: a place in the chain of normalisers. */
 interface Chain {
+  readonly model: { encode(tokens: readonly string[]): string[]; readonly tokens_to_ids: ReadonlyMap<string, number> };
   normalizer: Normalize | { normalizers?: Normalizer[] | undefined } | null;
 }
 interface Normalizer {
@@ -44,9 +49,16 @@ interface Normalizer {
  * Checks and builds a tokenizer.
  * @throws SpellError tokenizer-json, tokenizer-limit, model-config-json (tokenizer_config.json), run-aborted
  */
-export async function openTokenizer({ model, config }: TokenizerFiles, options: TokenizerOptions): Promise<Tokenizer> {
+export async function openTokenizer({ model, config, added }: TokenizerFiles, options: TokenizerOptions): Promise<Tokenizer> {
   const { embeddingRows, signal } = options;
   const settings = config === undefined ? {} : await readConfigJson(config, signal);
+  const older = added === undefined || model?.name.endsWith(".json") === true ? {} : await readConfigJson(added, signal);
+  // The reference's default since transformers 4.45; the library's is the older one.
+  const tidiesSpaces = settings["clean_up_tokenization_spaces"] === true;
+  if (model === undefined) {
+    const codec = createByteCodec(settings, older, embeddingRows);
+    return { ...codec, createStreamDecoder: () => createStreamDecoder(codec.decode, false) };
+  }
   if (model.size > limits.tokenizerBytes) {
     throw new SpellError("tokenizer-limit", `${model.name}: expected at most ${limits.tokenizerBytes} bytes, got ${model.size}`, {
       where: model.name,
@@ -54,18 +66,31 @@ export async function openTokenizer({ model, config }: TokenizerFiles, options: 
   }
   const bytes = await model.read(0, model.size, signal);
   const isJson = model.name.endsWith(".json");
-  const converted = isJson ? undefined : convertSentencePiece(bytes, extraIds(settings, bytes, embeddingRows, model.name), model.name);
+  const beside = (): BesideSentencePiece => ({
+    extraIds: extraIds(settings, bytes, embeddingRows, model.name),
+    added: readAddedTokens(settings, older, config?.name ?? model.name),
+    legacy: settings["legacy"] !== false,
+  });
+  const converted = isJson ? undefined : convertSentencePiece(bytes, beside(), model.name);
   const json = checkTokenizerJson(converted?.tokenizer ?? parse(bytes, model.name), embeddingRows, model.name);
   const fail = (what: string): SpellError => new SpellError("tokenizer-json", `${model.name}: ${what}`, { where: model.name });
 
-  // The reference's default since transformers 4.45; the library's is the older one.
-  const tidiesSpaces = settings["clean_up_tokenization_spaces"] === true;
   let library: Library;
   try {
-    library = new Library(json, { ...settings, clean_up_tokenization_spaces: tidiesSpaces });
+    // Of the settings only what it reads, in the form it reads: the others describe.
+    const { additional_special_tokens: listed, remove_space, do_lowercase_and_remove_accent, eos_token } = settings;
+    library = new Library(json, {
+      additional_special_tokens: Array.isArray(listed) ? (listed as readonly unknown[]).flatMap((token) => textOfToken(token) ?? []) : [],
+      remove_space: remove_space === true,
+      do_lowercase_and_remove_accent: do_lowercase_and_remove_accent === true,
+      eos_token: textOfToken(eos_token),
+      clean_up_tokenization_spaces: tidiesSpaces,
+    });
   } catch (error) {
     throw fail(`the tokenizer cannot be built: ${error instanceof Error ? error.message : String(error)}`);
   }
+  const { model: parts } = json;
+  if (isObject(parts) && parts["type"] === "Unigram" && parts["byte_fallback"] === true) useByteFallback(library as unknown as Chain);
   useExactCharsmaps(library as unknown as Chain, json["normalizer"], converted?.charsmap, fail);
 
   const decode = (ids: readonly number[]): string => {
@@ -97,8 +122,20 @@ function extraIds(settings: Readonly<Record<string, unknown>>, bytes: Uint8Array
   const { extra_ids: said, additional_special_tokens: listed } = settings;
   if (Number.isInteger(said) && (said as number) >= 0 && (said as number) <= 10_000) return said as number;
   if (Array.isArray(listed) && listed.length > 0) return listed.filter((token) => /^<extra_id_\d+>$/.test(String(token))).length;
-  const pieces = (convertSentencePiece(bytes, 0, name).tokenizer["model"] as { readonly vocab: readonly unknown[] }).vocab.length;
+  const pieces = (convertSentencePiece(bytes, { extraIds: 0, added: [], legacy: true }, name).tokenizer["model"] as { readonly vocab: readonly unknown[] }).vocab.length;
   return embeddingRows >= pieces + 100 ? 100 : 0;
+}
+
+/** The library's Unigram has no byte fallback: what has no piece becomes its bytes, as in SentencePiece. */
+function useByteFallback({ model }: Chain): void {
+  const encode = model.encode.bind(model);
+  const encoder = new TextEncoder();
+  model.encode = (tokens) =>
+    encode(tokens).flatMap((token) => {
+      if (model.tokens_to_ids.has(token)) return [token];
+      const bytes = Array.from(encoder.encode(token), (byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`);
+      return bytes.every((byte) => model.tokens_to_ids.has(byte)) ? bytes : [token];
+    });
 }
 
 /** The library normalises by NFKC where a file brings a character map of its own; here the map itself is used. */

@@ -83,6 +83,7 @@ const filesOfT5 = [
   "spiece.model",
   "tokenizer_config.json",
   "special_tokens_map.json",
+  "added_tokens.json",
 ] as const;
 
 async function layoutOf(files: readonly ByteSource[], where: string): Promise<Layout> {
