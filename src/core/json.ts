@@ -35,7 +35,6 @@ export function readJson(bytes: Uint8Array, limits: JsonLimits, fail: (defect: J
   } catch {
     throw defect("encoding", "UTF-8", "other bytes");
   }
-  if (/^version https:\/\/git-lfs/.test(text)) throw defect("syntax", "JSON", "a Git LFS pointer: run git lfs pull in the repository it came from");
   if (/^\s*<(!doctype|html|\?xml)/i.test(text.slice(0, 200))) throw defect("syntax", "JSON", "a web page, saved under this name");
   let value: unknown;
   try {

@@ -5,6 +5,7 @@
 import { SpellError, throwIfAborted } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { ByteSource } from "./byte-source.ts";
+import { refuseSaved } from "./guess-kind.ts";
 
 export interface OnnxFileFacts {
   /** Names of the graph's inputs and outputs. */
@@ -46,6 +47,7 @@ export async function readOnnxFile(
   beside: (name: string) => Pick<ByteSource, "size"> | undefined,
   signal?: AbortSignal,
 ): Promise<OnnxFileFacts> {
+  await refuseSaved(source, "onnx-parse", signal);
   const reader = createReader(source, signal);
   const names: Record<"inputs" | "outputs", string[]> = { inputs: [], outputs: [] };
   const externalFiles = new Set<string>();

@@ -7,6 +7,7 @@ import { isObject, type JsonDefect, readJson } from "../json.ts";
 import { limits } from "../limits.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { formatCount } from "./format-count.ts";
+import { refuseSaved } from "./guess-kind.ts";
 
 const bitsOf = {
   F64: 64,
@@ -67,6 +68,7 @@ export async function readSafetensors(source: ByteSource, signal?: AbortSignal):
   const { name, size } = source;
   const fail = defect(name);
   if (size < 8) throw fail("safetensors-truncated", `expected at least 8 bytes, got ${size}`);
+  await refuseSaved(source, "safetensors-header-json", signal);
   const start = await source.read(0, 8, signal);
   const length = new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true);
   const most = Math.min(limits.safetensorsHeaderBytes, size - 8);
@@ -182,6 +184,7 @@ async function readIndex(index: ByteSource, signal: AbortSignal | undefined): Pr
   const fail = (what: string): SpellError => new SpellError("model-config-json", `${index.name}: ${what}`, { where: index.name });
   const bytes = limits.safetensorsIndexBytes;
   if (index.size > bytes) throw fail(`expected at most ${formatCount(bytes)} bytes, got ${formatCount(index.size)}`);
+  await refuseSaved(index, "model-config-json", signal);
   const content = await index.read(0, index.size, signal);
   const value = readJson(content, { bytes, depth: limits.jsonDepth }, ({ message }) => fail(message), true);
   const map = isObject(value) ? value["weight_map"] : undefined;

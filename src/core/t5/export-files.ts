@@ -4,6 +4,7 @@
  */
 import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
+import { refuseSaved } from "../formats/guess-kind.ts";
 import { readOnnxFile } from "../formats/onnx-file.ts";
 import type { Seq2SeqVariant } from "../spec/runtime.ts";
 import { readT5Configs, type T5Configs } from "./config.ts";
@@ -108,6 +109,8 @@ export async function acceptExport(files: ExportFiles, variant?: Seq2SeqVariant,
     const { name } = graph;
     const fail = (code: "onnx-parse" | "onnx-external", what: string): SpellError =>
       new SpellError(code, `${name}: ${what}`, { where: name });
+    const weights = files.byName.get(`${name}_data`);
+    if (weights !== undefined) await refuseSaved(weights, "onnx-external", signal);
     const facts = await readOnnxFile(graph, (other) => files.byName.get(other), signal);
     if (!facts.inputs.includes(input) || !facts.outputs.includes(output)) {
       throw fail("onnx-parse", `expected a graph from ${input} to ${output}, got ${list(facts.inputs)} to ${list(facts.outputs)}`);

@@ -1,12 +1,14 @@
 /** config.json and its neighbours of a model's folder: an object of JSON, within the limits. */
 import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
+import { refuseSaved } from "../formats/guess-kind.ts";
 import { isObject, readJson } from "../json.ts";
 import { limits } from "../limits.ts";
 
 /** @throws SpellError model-config-json */
 export async function readConfigJson(source: ByteSource, signal: AbortSignal | undefined): Promise<Readonly<Record<string, unknown>>> {
   const bad = (what: string): SpellError => new SpellError("model-config-json", `${source.name}: ${what}`, { where: source.name });
+  await refuseSaved(source, "model-config-json", signal);
   const size = { bytes: limits.configBytes, depth: limits.jsonDepth };
   if (source.size > size.bytes) throw bad(`expected at most ${size.bytes} bytes, got ${source.size}`);
   const json = readJson(await source.read(0, source.size, signal), size, ({ message }) => bad(message));

@@ -2,6 +2,7 @@
 import { Tokenizer as Library } from "@huggingface/tokenizers";
 import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
+import { refuseSaved } from "../formats/guess-kind.ts";
 import { isObject, readJson } from "../json.ts";
 import { limits } from "../limits.ts";
 import { readAddedTokens, textOfToken } from "./added-tokens.ts";
@@ -64,6 +65,7 @@ export async function openTokenizer({ model, config, added }: TokenizerFiles, op
       where: model.name,
     });
   }
+  await refuseSaved(model, "tokenizer-json", signal);
   const bytes = await model.read(0, model.size, signal);
   const isJson = model.name.endsWith(".json");
   const beside = (): BesideSentencePiece => ({

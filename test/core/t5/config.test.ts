@@ -51,9 +51,8 @@ describe("bad configurations", () => {
     ["relative_attention_num_buckets", 7],
     ["relative_attention_max_distance", 2],
     ["tie_word_embeddings", "yes"],
-    ["eos_token_id", 20],
-    ["eos_token_id", [1, -1]],
-    ["decoder_start_token_id", 1000],
+    ["eos_token_id", "1"],
+    ["decoder_start_token_id", 1.5],
   ])("G55: %s = %j", async (field, value) => {
     await expect(read({ [field]: value })).rejects.toMatchObject({ code: "model-config-field", where: field });
   });
@@ -74,7 +73,9 @@ describe("bad configurations", () => {
     [{ architectures: ["Evil"] }, "Evil"],
     [{ architectures: "T5ForConditionalGeneration" }, "architectures"],
     [{ architectures: ["T5EncoderModel"] }, "decoder is missing"],
-    [{ model_type: "umt5" }, "umt5"],
+    [{ model_type: "longt5" }, "a relative of T5"],
+    [{ model_type: "bart" }, "another family"],
+    [{ model_type: "bert" }, "writes no text"],
     [{ model_type: undefined }, "no model_type"],
   ])("G57: %j", async (changed, told) => {
     await expect(read(changed)).rejects.toMatchObject({ code: "model-architecture", message: expect.stringContaining(told) });
@@ -96,9 +97,32 @@ describe("bad configurations", () => {
     await expect(acceptT5(findT5Files(sources(files)))).rejects.toMatchObject({ code: "safetensors-shape" });
   });
 
-  it("a folder without a tokenizer", () => {
+  it("a folder without a tokenizer", async () => {
     const files = sources(writeTinyT5()).filter(({ name }) => name !== "tokenizer.json");
-    expect(() => findT5Files(files)).toThrow(expect.objectContaining({ code: "tokenizer-missing" }));
+    await expect(acceptT5(findT5Files(files))).rejects.toMatchObject({ code: "tokenizer-missing" });
+  });
+
+  it.each([
+    ["config.json", "model-config-json"],
+    ["generation_config.json", "model-config-json"],
+    ["model.safetensors", "safetensors-header-json"],
+  ])("a Git LFS pointer or a web page in place of %s", async (name, code) => {
+    for (const [content, told] of [
+      ["version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "a Git LFS pointer"],
+      ["<!DOCTYPE html><title>Sign in</title>", "an HTML page"],
+    ] as const) {
+      const files = writeTinyT5().set(name, new TextEncoder().encode(content));
+      await expect(acceptT5(findT5Files(sources(files)))).rejects.toMatchObject({ code, message: expect.stringContaining(told) });
+    }
+  });
+
+  it("a head that is said to be its own and is not stored", async () => {
+    const files = writeTinyT5({ config: { tie_word_embeddings: true } });
+    files.set("config.json", json({ ...good, tie_word_embeddings: false }));
+    await expect(acceptT5(findT5Files(sources(files)))).rejects.toMatchObject({
+      code: "safetensors-missing",
+      message: expect.stringContaining("lm_head.weight"),
+    });
   });
 });
 
@@ -136,7 +160,49 @@ describe("configurations", () => {
       { num_beams: 4, forced_bos_token_id: 2, num_beam_groups: 2, typical_p: 1, length_penalty: 0.8 },
     );
     expect(notes.map((note) => /: (\w+) is/.exec(note)?.[1])).toEqual(["forced_bos_token_id", "num_beam_groups"]);
-    expect(generation).toMatchObject({ numBeams: 4, lengthPenalty: 0.8 });
+    expect(generation.defaults).toEqual({ numBeams: 4, lengthPenalty: 0.8 });
+  });
+
+  it.each([
+    [{ repetition_penalty: 2.5 }, { repeatPenalty: 2, repeatLastN: -1 }],
+    [{ num_beams: 20 }, { numBeams: 16 }],
+    [{ num_beams: "many" }, {}],
+    [{ do_sample: true, top_k: -1, temperature: 100 }, { topK: 0, temperature: 2, topP: 1 }],
+    [{ no_repeat_ngram_size: 20 }, { noRepeatNgramSize: 16 }],
+    [{ length_penalty: 6 }, { lengthPenalty: 5 }],
+    [{ length_penalty: -6 }, {}],
+    [{ max_length: 1_000_000 }, { maxTokens: 131_071 }],
+    [{ max_length: -1 }, {}],
+    [{ max_new_tokens: 1.5 }, {}],
+    [{ min_new_tokens: -3 }, {}],
+    [{ suppress_tokens: [3, 99] }, {}],
+  ])("fit or leave out %j, with one note", async (recommended, defaults) => {
+    const { notes, generation } = await read({}, recommended);
+    expect(generation.defaults).toEqual(defaults);
+    expect(notes).toEqual([expect.stringMatching(/^generation_config\.json recommends what does not fit here: /)]);
+  });
+
+  it.each([
+    ["eos_token_id", 20, { eosTokenIds: [1] }],
+    ["eos_token_id", [5, -1], { eosTokenIds: [5] }],
+    ["decoder_start_token_id", 1000, { decoderStartTokenId: 0 }],
+    ["pad_token_id", -1, { padTokenId: 0 }],
+  ])("take the default for %s %j, outside the vocabulary, with a note", async (name, id, config) => {
+    const got = await read({ [name]: id });
+    expect(got.config).toMatchObject(config);
+    expect(got.notes).toEqual([expect.stringContaining(`${name} ${[id].flat().at(-1)} is outside the vocabulary`)]);
+  });
+
+  // transformers 4.x ties again after loading; transformers 5 always says "tied" and keeps a head where there is one
+  it.each([
+    [{ tie_word_embeddings: true }, "embedding"],
+    [{ tie_word_embeddings: undefined }, "embedding"],
+    [{ tie_word_embeddings: false }, "stored"],
+    [{ tie_word_embeddings: true, scale_decoder_outputs: false }, "any"],
+    [{ model_type: "mt5", tie_word_embeddings: undefined }, "stored"],
+    [{ model_type: "umt5", tie_word_embeddings: undefined }, "embedding"],
+  ])("take the head of %j from %s", async (changed, head) => {
+    expect((await read(changed)).config.head).toBe(head);
   });
 
   it.each(["F32", "F16", "BF16"] as const)(

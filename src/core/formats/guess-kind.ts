@@ -1,4 +1,6 @@
-/** What a file that is not GGUF looks like by its first bytes, for the message. */
+/** What a file that is not a model looks like by its first bytes, for the message. */
+import { type ErrorCode, SpellError } from "../errors.ts";
+import type { ByteSource } from "./byte-source.ts";
 
 export interface GuessedKind {
   /** "an HTML page" */
@@ -20,16 +22,24 @@ const binaryKinds: readonly { readonly pattern: RegExp; readonly what: string; r
   { pattern: /^(00){4}/, what: "zeros", hint: "The file was created but never filled; fetch it again." },
 ];
 
+type Kind = GuessedKind & { readonly pattern: RegExp };
+const pointer: Kind = {
+  pattern: /^version https:\/\/git-lfs/,
+  what: "a Git LFS pointer",
+  hint: "Run git lfs pull in the repository it came from.",
+};
+const page: Kind = {
+  pattern: /^(\xef\xbb\xbf)?\s*<(!doctype|html|head|\?xml|!--)/i,
+  what: "an HTML page",
+  hint: "Log in or check the address: a page was saved instead of the model.",
+};
+
 /** First bytes as text. */
 const textKinds: readonly { readonly pattern: RegExp; readonly what: string; readonly hint: string }[] = [
   { pattern: /^FUGG/, what: "GGUF with its bytes reversed", hint: "Convert the model again, on or for a little-endian machine." },
   { pattern: /^(lmgg|fmgg|tjgg|algg)/, what: "a GGML file of 2023", hint: `That format is no longer read. ${otherForm}` },
-  { pattern: /^version https:\/\/git-lfs/, what: "a Git LFS pointer", hint: "Run git lfs pull in the repository it came from." },
-  {
-    pattern: /^(\xef\xbb\xbf)?\s*<(!doctype|html|head|\?xml|!--)/i,
-    what: "an HTML page",
-    hint: "Log in or check the address: a page was saved instead of the model.",
-  },
+  pointer,
+  page,
   { pattern: /^\s*[{[]/, what: "JSON text", hint: "The download saved a server's answer instead of the file; fetch the file itself." },
 ];
 
@@ -38,4 +48,17 @@ export function guessKind(start: Uint8Array): GuessedKind | undefined {
   const hex = Array.from(start.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("");
   const text = String.fromCharCode(...start.subarray(0, 64));
   return binaryKinds.find(({ pattern }) => pattern.test(hex)) ?? textKinds.find(({ pattern }) => pattern.test(text));
+}
+
+/**
+ * A clone without Git LFS and a saved web page are called what they are, whichever file of a model they stand for.
+ * @param code of the format that was expected
+ * @throws SpellError with that code; net-* and run-aborted from the source
+ */
+export async function refuseSaved(source: ByteSource, code: ErrorCode, signal?: AbortSignal): Promise<void> {
+  const start = await source.read(0, Math.min(64, source.size), signal);
+  const text = String.fromCharCode(...start);
+  const kind = [pointer, page].find(({ pattern }) => pattern.test(text));
+  if (kind === undefined) return;
+  throw new SpellError(code, `${source.name}: expected the file itself, got ${kind.what}`, { where: source.name, hint: kind.hint });
 }

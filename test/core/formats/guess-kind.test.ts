@@ -1,6 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { guessKind } from "../../../src/core/gguf/guess-kind.ts";
+import { guessKind } from "../../../src/core/formats/guess-kind.ts";
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
