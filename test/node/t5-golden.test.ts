@@ -1,6 +1,6 @@
 /**
  * The T5 graphs, the decode loop and beam search against transformers on the same weights: the bundled model, and random checkpoints of the
- * shapes of flan-t5-small and t5-small. Where the reference's own best two scores are closer than 1e-3, a difference is counted and shown.
+ * shapes of flan-t5-small and t5-small, and small ones of mT5 and UMT5. Where the reference's own best two scores are closer than 1e-3, a difference is counted and shown.
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -82,7 +82,7 @@ const runtimes = [
   ["onnxruntime-web in Node", openWebOnnx, isLong ? 60 : 5],
 ] as const;
 
-for (const shape of ["flan-t5-small", "t5-small"] as const) {
+for (const shape of ["mt5-tiny", "umt5-tiny", "flan-t5-small", "t5-small"] as const) {
   for (const [name, openRuntime, count] of runtimes) {
     describe(`random ${shape} on ${name}`, () => {
       const folder = fileURLToPath(new URL(`../../.cache/checkpoints/${shape}`, import.meta.url));

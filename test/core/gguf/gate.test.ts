@@ -92,10 +92,10 @@ describe("facts", () => {
       eos: { id: 2, text: "</s>" },
       addBos: true,
       controlTokens: ["<unk>", "<s>", "</s>"],
-      samplingDefaults: { temperature: 0.8, topK: 20, repeatLastN: -1 },
+      samplingDefaults: { temperature: 0.8, topK: 20, repeatLastN: -1, topP: 1 },
       // 2 layers · 2 heads · (16 + 16) numbers · 2 bytes
       kvBytesPerToken: 256,
-      notes: [expect.stringMatching(/^model\.gguf: general\.sampling\.top_p is not used: .*7$/)],
+      notes: ["model.gguf recommends what does not fit here: general.sampling.top_p 7 (1 is used)"],
     });
   });
 
@@ -137,6 +137,30 @@ describe("facts", () => {
   it("notes a special token outside the vocabulary that no prompt needs", async () => {
     const facts = await accept(withEntries(nanoLlama(), { "tokenizer.ggml.padding_token_id": ["uint32", 5000] }));
     expect(facts.notes).toEqual(["model.gguf: tokenizer.ggml.padding_token_id is 5,000, outside the vocabulary; it is not used"]);
+  });
+
+  it.each([4_294_967_295, 999_999])("takes the engine's default for special ids outside the vocabulary (%d), with a note", async (id) => {
+    const facts = await accept(
+      withEntries(nanoLlama(), { "tokenizer.ggml.bos_token_id": ["uint32", id], "tokenizer.ggml.eos_token_id": ["uint32", id] }),
+    );
+    expect(facts.bos?.id).toBe(1);
+    expect(facts.eos?.id).toBe(2);
+    expect(facts.notes).toEqual([
+      expect.stringMatching(/bos_token_id is .*, outside the vocabulary; the engine's default is used, 1$/),
+      expect.stringMatching(/eos_token_id is .*, outside the vocabulary; the engine's default is used, 2$/),
+    ]);
+  });
+
+  it("reads descriptions of any type or encoding, with a note", async () => {
+    const latin1 = Uint8Array.of(0x4a, 0xf6, 0x72, 0x67);
+    const facts = await accept(
+      withEntries(nanoLlama(), { "general.license": ["uint32", 7], "general.author": ["string", latin1 as never] }),
+    );
+    expect(facts.license).toBeUndefined();
+    expect(facts.notes).toEqual([
+      expect.stringMatching(/"general\.author".*not UTF-8/),
+      "model.gguf: general.license is no text; it is left out",
+    ]);
   });
 
   it("wants no heads of a model without attention", async () => {
@@ -228,8 +252,9 @@ describe("keys of a type or a value that engines take for granted", () => {
       }),
     );
     expect(facts.samplingDefaults).toEqual({ topK: 40 });
-    expect(facts.notes).toHaveLength(2);
-    expect(facts.notes[0]).toMatch(/^model\.gguf: general\.sampling\.temp is not used: .*a number$/);
+    expect(facts.notes).toEqual([
+      'model.gguf recommends what does not fit here: general.sampling.temp "an array" (nothing is used), general.sampling.min_p "much" (nothing is used)',
+    ]);
   });
 
   it("a gpt2 tokenizer and one without special tokens are what they say", async () => {

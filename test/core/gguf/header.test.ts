@@ -129,7 +129,7 @@ describe("readGgufHeader", () => {
 
   it("says which element of an array is not UTF-8, also where all together would be", async () => {
     const halves = [Uint8Array.of(0xc3), Uint8Array.of(0xa9)];
-    await expect(read(writeGguf({ entries: [["texts", "[string]", ["ok", ...halves] as never]], tensors: [] }))).rejects.toMatchObject({
+    await expect(read(writeGguf({ entries: [["tokenizer.texts", "[string]", ["ok", ...halves] as never]], tensors: [] }))).rejects.toMatchObject({
       code: "gguf-string",
       message: expect.stringContaining("element 1 is not UTF-8"),
     });

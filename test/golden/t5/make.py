@@ -2,6 +2,7 @@
 
   node test/fixtures/t5-checkpoint.mjs flan-t5-small .cache/checkpoints/flan-t5-small
   node test/fixtures/t5-checkpoint.mjs t5-small .cache/checkpoints/t5-small
+  (also mt5-tiny and umt5-tiny)
   pip install transformers==4.57.6 torch==2.15.0 sentencepiece safetensors numpy
   python test/golden/t5/make.py NAME FOLDER > test/golden/t5/NAME.json
 
@@ -13,16 +14,18 @@ import sys
 
 import torch
 import transformers
-from transformers import T5ForConditionalGeneration
+from transformers import AutoModelForSeq2SeqLM
 
 NAME, FOLDER = sys.argv[1:3]
-torch.set_num_threads(2)
+torch.set_num_threads(1 if NAME.endswith("-tiny") else 2)
 torch.manual_seed(0)
-model = T5ForConditionalGeneration.from_pretrained(FOLDER, dtype=torch.float32).eval()
+model = AutoModelForSeq2SeqLM.from_pretrained(FOLDER, dtype=torch.float32).eval()
 if NAME == "t5-small":
     model.tie_weights()
 V, D = model.config.vocab_size, model.config.d_model
 rng = random.Random(7)
+# enough for what differs between the families
+SMALL = NAME.endswith("-tiny")
 LENGTHS = [1, 2, 3, 5, 8, 13, 21, 34, 64, 130]
 
 
@@ -45,7 +48,7 @@ def generate(ids, **options):
 
 
 cases = []
-for n in range(60):
+for n in range(10 if SMALL else 60):
     length = LENGTHS[n % len(LENGTHS)]
     ids = [rng.randrange(3, V) for _ in range(length)] + [1]
     out = generate(ids, max_new_tokens=24, num_beams=1)
@@ -69,7 +72,7 @@ variants = [
     {"num_beams": 1, "min_new_tokens": 6},
 ]
 searches = []
-for n, options in enumerate(variants * 3):
+for n, options in enumerate(variants * (1 if SMALL else 3)):
     ids = cases[n]["input"]
     # a likely token as a second end token lets beams finish at different lengths
     ends = [1] if n % 2 == 0 else [1, cases[n]["greedy"][len(cases[n]["greedy"]) // 2]]
@@ -86,7 +89,7 @@ for n, options in enumerate(variants * 3):
     print(n, options, file=sys.stderr)
 
 print(json.dumps({
-    "source": f"transformers {transformers.__version__}, torch {torch.__version__}, T5ForConditionalGeneration, F32, CPU",
+    "source": f"transformers {transformers.__version__}, torch {torch.__version__}, {type(model).__name__}, F32, CPU",
     "command": f"python test/golden/t5/make.py {NAME} .cache/checkpoints/{NAME} > test/golden/t5/{NAME}.json",
     "note": "ids without the decoder's start token; encoder and logits: [flat index, value]; logits: [step, …]; margin: smallest distance of best and second best score",
     "cases": cases,
