@@ -137,7 +137,10 @@ const samplingKeys = [
 ] as const;
 
 /** What the file itself recommends. A value that does not fit is fitted or left out, and noted; it must not make the model unusable. */
-export function readSamplingDefaults({ header, source }: Metadata): { readonly values: ParameterDefaults; readonly notes: readonly string[] } {
+export function readSamplingDefaults({ header, source }: Metadata): {
+  readonly values: ParameterDefaults;
+  readonly notes: readonly string[];
+} {
   const { values, changed } = readRecommendations(
     samplingKeys.map(([suffix, name]): Recommendation => {
       const key = `general.sampling.${suffix}`;

@@ -19,7 +19,12 @@ const families: readonly Family[] = [
 ];
 
 /** Classes of transformers whose weights are an encoder and a decoder with a head. */
-const generatingClasses = ["T5ForConditionalGeneration", "T5WithLMHeadModel", "MT5ForConditionalGeneration", "UMT5ForConditionalGeneration"];
+const generatingClasses = [
+  "T5ForConditionalGeneration",
+  "T5WithLMHeadModel",
+  "MT5ForConditionalGeneration",
+  "UMT5ForConditionalGeneration",
+];
 
 /** `model_type` of others that people bring: what the family is, and what to use. */
 const others: readonly (readonly [types: string, what: string, hint: string])[] = [
@@ -38,7 +43,11 @@ const others: readonly (readonly [types: string, what: string, hint: string])[] 
     "an encoder, which writes no text",
     "Use a language model.",
   ],
-  ["whisper wav2vec2 speecht5 musicgen bark vits seamless_m4t clip vit blip siglip", "a model of sound or pictures", "Use a language model."],
+  [
+    "whisper wav2vec2 speecht5 musicgen bark vits seamless_m4t clip vit blip siglip",
+    "a model of sound or pictures",
+    "Use a language model.",
+  ],
 ];
 
 /** @throws SpellError model-architecture, naming what was found and what to use */

@@ -91,5 +91,8 @@ export async function requireTokenizer(
   if (model !== undefined || readsBytes) return;
   const settings = config === undefined ? {} : await readConfigJson(config, signal);
   if (settings["tokenizer_class"] === byteTokenizer) return;
-  throw new SpellError("tokenizer-missing", `no tokenizer found; expected tokenizer.json or spiece.model beside config.json, or tokenizer_class ${byteTokenizer}`);
+  throw new SpellError(
+    "tokenizer-missing",
+    `no tokenizer found; expected tokenizer.json or spiece.model beside config.json, or tokenizer_class ${byteTokenizer}`,
+  );
 }

@@ -33,7 +33,11 @@ export interface BesideSentencePiece {
  * @param bytes of spiece.model
  * @throws SpellError tokenizer-json
  */
-export function convertSentencePiece(bytes: Uint8Array, { extraIds, added, legacy }: BesideSentencePiece, name: string): SentencePieceModel {
+export function convertSentencePiece(
+  bytes: Uint8Array,
+  { extraIds, added, legacy }: BesideSentencePiece,
+  name: string,
+): SentencePieceModel {
   const fail = (what: string): SpellError =>
     new SpellError("tokenizer-json", `${name}: not a readable SentencePiece model: ${what}`, { where: name });
   const pieces: Piece[] = [];

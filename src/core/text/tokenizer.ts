@@ -124,7 +124,9 @@ function extraIds(settings: Readonly<Record<string, unknown>>, bytes: Uint8Array
   const { extra_ids: said, additional_special_tokens: listed } = settings;
   if (Number.isInteger(said) && (said as number) >= 0 && (said as number) <= 10_000) return said as number;
   if (Array.isArray(listed) && listed.length > 0) return listed.filter((token) => /^<extra_id_\d+>$/.test(String(token))).length;
-  const pieces = (convertSentencePiece(bytes, { extraIds: 0, added: [], legacy: true }, name).tokenizer["model"] as { readonly vocab: readonly unknown[] }).vocab.length;
+  const pieces = (
+    convertSentencePiece(bytes, { extraIds: 0, added: [], legacy: true }, name).tokenizer["model"] as { readonly vocab: readonly unknown[] }
+  ).vocab.length;
   return embeddingRows >= pieces + 100 ? 100 : 0;
 }
 

@@ -140,7 +140,9 @@ describe("files that are no set", () => {
     const many = Object.fromEntries(Array.from({ length: limits.safetensorsTensors + 1 }, (_, i) => [`t${i}`, "x"]));
     await expect(read(bytesSource("i.json", json({ weight_map: many })))).rejects.toMatchObject({ code: "model-config-json" });
     await expect(read(bytesSource("i.json", json({ weight_map: 1 })))).rejects.toMatchObject({ code: "model-config-json" });
-    const long = await read(bytesSource("i.json", json({ weight_map: { ["n".repeat(500)]: "../x.safetensors" } }))).catch((e: unknown) => e);
+    const long = await read(bytesSource("i.json", json({ weight_map: { ["n".repeat(500)]: "../x.safetensors" } }))).catch(
+      (e: unknown) => e,
+    );
     expect((long as SpellError).message.length).toBeLessThan(300);
   });
 });

@@ -129,7 +129,9 @@ describe("readGgufHeader", () => {
 
   it("says which element of an array is not UTF-8, also where all together would be", async () => {
     const halves = [Uint8Array.of(0xc3), Uint8Array.of(0xa9)];
-    await expect(read(writeGguf({ entries: [["tokenizer.texts", "[string]", ["ok", ...halves] as never]], tensors: [] }))).rejects.toMatchObject({
+    await expect(
+      read(writeGguf({ entries: [["tokenizer.texts", "[string]", ["ok", ...halves] as never]], tensors: [] })),
+    ).rejects.toMatchObject({
       code: "gguf-string",
       message: expect.stringContaining("element 1 is not UTF-8"),
     });
@@ -154,8 +156,8 @@ describe("readGgufHeader", () => {
   ])("refuses text that is %s, alone and in an array", async (_, bytes) => {
     const text = Uint8Array.from(bytes);
     for (const entry of [
-      ["a", "string", text],
-      ["a", "[string]", ["ok", text, "ok"]],
+      ["tokenizer.a", "string", text],
+      ["tokenizer.a", "[string]", ["ok", text, "ok"]],
     ] as unknown as Entry[]) {
       await expect(read(writeGguf({ entries: [entry], tensors: [] }))).rejects.toMatchObject({ code: "gguf-string" });
     }

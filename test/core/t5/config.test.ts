@@ -167,7 +167,10 @@ describe("configurations", () => {
     [{ repetition_penalty: 2.5 }, { repeatPenalty: 2, repeatLastN: -1 }],
     [{ num_beams: 20 }, { numBeams: 16 }],
     [{ num_beams: "many" }, {}],
-    [{ do_sample: true, top_k: -1, temperature: 100 }, { topK: 0, temperature: 2, topP: 1 }],
+    [
+      { do_sample: true, top_k: -1, temperature: 100 },
+      { topK: 0, temperature: 2, topP: 1 },
+    ],
     [{ no_repeat_ngram_size: 20 }, { noRepeatNgramSize: 16 }],
     [{ length_penalty: 6 }, { lengthPenalty: 5 }],
     [{ length_penalty: -6 }, {}],
