@@ -1,8 +1,14 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createByteCodec } from "../../../src/core/text/byte-tokenizer.ts";
 import { createStreamDecoder } from "../../../src/core/text/stream-decoder.ts";
-import golden from "../../golden/byt5-tokenizer.json";
+import { root } from "../../support.ts";
+
+const golden = JSON.parse(readFileSync(`${root}test/golden/byt5-tokenizer.json`, "utf8")) as Record<
+  "encode" | "decode",
+  readonly { readonly text: string; readonly ids: readonly number[] }[]
+>;
 
 describe("the tokenizer of ByT5", () => {
   const codec = createByteCodec({ extra_ids: 125 }, {}, 384);
