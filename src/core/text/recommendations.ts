@@ -15,7 +15,7 @@ export function readRecommendations(list: readonly Recommendation[]): Recommenda
   const changed: string[] = [];
   for (const [key, name, value] of list) {
     if (value === undefined) continue;
-    const fitted = fit(name, value);
+    const fitted = bringIntoRange(name, value);
     if (fitted !== undefined) values[name] = fitted;
     if (fitted !== value) changed.push(`${key} ${String(JSON.stringify(value)).slice(0, 40)} (${fitted ?? "nothing"} is used)`);
   }
@@ -28,7 +28,7 @@ export function noteChanged(file: string, changed: readonly string[]): readonly 
 }
 
 /** A number above the range stands for its end, and a negative top_k for "off", as other programs write it. */
-function fit(name: NumberParameter, value: unknown): number | undefined {
+function bringIntoRange(name: NumberParameter, value: unknown): number | undefined {
   const rule = parameterRules.find((entry) => entry.name === name);
   if (rule === undefined || typeof value !== "number") return undefined;
   const near = name === "topK" && value < 0 ? 0 : Math.min(value, rule.max);
