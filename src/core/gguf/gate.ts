@@ -72,7 +72,8 @@ export async function acceptGguf(files: readonly ByteSource[], options: AcceptGg
 }
 
 /** Descriptions that are no text: engines do not read them. */
-function noteOtherTypes({ header, source, described }: Metadata): readonly string[] {
-  const isOther = (key: string): boolean => header.metadata.has(key) && described(key) === undefined;
+function noteOtherTypes(metadata: Metadata): readonly string[] {
+  const { header, source } = metadata;
+  const isOther = (key: string): boolean => header.metadata.has(key) && metadata.described(key) === undefined;
   return ["general.type", "general.license"].filter(isOther).map((key) => `${source.name}: ${key} is no text; it is left out`);
 }
