@@ -65,7 +65,7 @@ const hints = {
   "safetensors-offset": "The file is damaged or hostile; fetch it again from a source you trust.",
   "safetensors-hole": "The file is damaged; fetch it again.",
   "safetensors-missing": "Put all files of the model into one folder, under their own names.",
-  "tokenizer-missing": "Put tokenizer.json, or spiece.model, beside the weights.",
+  "tokenizer-missing": "Put tokenizer.json, or spiece.model, beside the weights; only ByT5 needs neither.",
   "tokenizer-json": "The tokenizer file is damaged or of an unknown kind; fetch it again.",
   "tokenizer-limit": "The tokenizer file is damaged or hostile; fetch it again from a source you trust.",
   "onnx-parse": "The graph is damaged, or made for a newer engine; fetch or export it again.",
