@@ -8,8 +8,8 @@ const ranks = [
   ["api"],
   ["script", "server"],
 ];
-/** Files that lower ranks speak of: a byte source is an interface with its own three makers beside it; counts are written one way everywhere. */
-const spokenOf = "^src/core/formats/(byte-source|format-count)[.]ts$";
+/** Files that lower ranks and siblings speak of: a byte source is an interface with its own three makers beside it; what a file is by its first bytes; counts are written one way everywhere. */
+const spokenOf = "^src/core/formats/(byte-source|format-count|guess-kind)[.]ts$";
 const engines = "(^|node_modules/)(onnxruntime-|@wllama/|node-llama-cpp|webgpu(/|$))";
 
 const above = (rank) => [...ranks.slice(rank + 1).flat(), "index", "testing"].join("|");

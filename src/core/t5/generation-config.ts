@@ -1,7 +1,7 @@
 /** What generation_config.json recommends. None of it can make a model unusable. */
 import type { ParameterDefaults } from "../text/parameters.ts";
 import { noteChanged, type Recommendation, readRecommendations } from "../text/recommendations.ts";
-import type { Fields } from "./config.ts";
+import type { Fields } from "./fields.ts";
 
 export interface T5GenerationConfig {
   /** By the names of our parameters. Sampling is among them where the model asks for it. */
