@@ -3,7 +3,7 @@
  * The first visit needs one reload for that.
  */
 
-import wasm from "@wllama/wllama/src/wasm/wllama.wasm?url";
+import wasm from "@wllama/wllama/esm/wasm/wllama.wasm?url";
 import compatWasm from "@wllama/wllama-compat/wasm/wllama.wasm?url";
 import tinyStories from "../builtins/models/tiny-stories/tiny-stories.gguf?url";
 import { wllamaBuild } from "../src/browser/engines/largest-model.ts";

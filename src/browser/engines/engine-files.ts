@@ -29,7 +29,7 @@ export function engineFiles({ wllama, onnx }: EngineFiles): EngineFiles {
 }
 
 function fromImportMap(): WllamaFiles | undefined {
-  const wasm = resolve("@wllama/wllama/src/wasm/wllama.wasm");
+  const wasm = resolve("@wllama/wllama/esm/wasm/wllama.wasm");
   const compatWasm = resolve("@wllama/wllama-compat/wasm/wllama.wasm");
   const worker = resolve("@wllama/wllama-compat/wasm/wllama.js");
   if (wasm === undefined || compatWasm === undefined || worker === undefined) return undefined;

@@ -21,7 +21,7 @@ export interface WllamaFiles {
 
 /** Bundlers look for exactly this form, find the files by their package, and serve them from the page's own origin. */
 const defaultFiles = (): WllamaFiles => ({
-  wasm: new URL("@wllama/wllama/src/wasm/wllama.wasm", import.meta.url).href,
+  wasm: new URL("@wllama/wllama/esm/wasm/wllama.wasm", import.meta.url).href,
   compat: {
     wasm: new URL("@wllama/wllama-compat/wasm/wllama.wasm", import.meta.url).href,
     worker: new URL("@wllama/wllama-compat/wasm/wllama.js", import.meta.url).href,

@@ -20,7 +20,7 @@ export interface WllamaHost {
    * lines the engine writes while it loads on a graphics card.
    */
   create(onDeath: (reason: string) => void, onLog: (line: string) => void): WllamaLike;
-  /** "wllama 3.8.1, compat build" */
+  /** "wllama 3.13.0, compat build" */
   readonly label: string;
   /** Where layers go. The engine falls back to the processor without a word; the handle reports what its log says. */
   readonly device: "webgpu" | "wasm";

@@ -41,7 +41,7 @@ function resolve(name: string, from: string): string {
   return createRequire(from).resolve(name);
 }
 
-/** Folder of an installed package. node-llama-cpp hides its package.json, wllama's `main` names a file that does not exist. */
+/** Folder of an installed package. node-llama-cpp hides its package.json. */
 export function packageFolder(name: string): string {
   const here = import.meta.url;
   return name === "node-llama-cpp" ? dirname(dirname(resolve(name, here))) : dirname(resolve(`${name}/package.json`, here));

@@ -176,7 +176,6 @@ async function importWllama(gpu: { readonly hasGpu: boolean }, onDeath: (reason:
   globals["self"] = globalThis;
   globals["location"] ??= { href: "file:///" };
   if (!("navigator" in globalThis)) globals["navigator"] = { userAgent: "Node.js", hardwareConcurrency: availableParallelism() };
-  // not the package's main entry: that names a file which is not in it
   return (await import(pathToFileURL(join(packageFolder("@wllama/wllama"), "esm/index.js")).href)) as WllamaModule;
 }
 
@@ -186,7 +185,7 @@ function createInstance(
   build: "default" | "compat",
   onLog: ((line: string) => void) | undefined,
 ): WllamaLike {
-  const instance = new Wllama({ default: wasmUrl("@wllama/wllama", "src/wasm/wllama.wasm") }, instanceConfig(CacheManager, onLog));
+  const instance = new Wllama({ default: wasmUrl("@wllama/wllama", "esm/wasm/wllama.wasm") }, instanceConfig(CacheManager, onLog));
   instance.setCompat(null); // never its default: files from a public server
   if (build === "compat") {
     const resources = instance.getWorkerResources.bind(instance);

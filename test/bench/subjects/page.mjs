@@ -54,7 +54,7 @@ await page.route("**/bench.html", (route) =>
 );
 await page.goto(`${url}bench.html`);
 
-const wasm = `${here}/node_modules/@wllama/wllama/src/wasm/wllama.wasm`;
+const wasm = `${here}/node_modules/@wllama/wllama/esm/wasm/wllama.wasm`;
 const input = {
   model: subject === "empty" ? "" : path(model),
   wasm,

@@ -33,7 +33,7 @@ const store = {
 const silent = () => {};
 const wasm = (name, file) => `node${pathToFileURL(join(folder(name), file)).href}`;
 const w = new Wllama(
-  { default: wasm("@wllama/wllama", "src/wasm/wllama.wasm") },
+  { default: wasm("@wllama/wllama", "esm/wasm/wllama.wasm") },
   { cacheManager: new CacheManager([store]), suppressNativeLog: true, logger: { debug: silent, log: silent, warn: silent, error: silent } },
 );
 w.setCompat(null);
