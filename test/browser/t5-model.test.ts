@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LanguageModel } from "../../src/browser/index.ts";
 import { load } from "../../src/browser/index.ts";
 import { languageModelContract } from "../contract/language-model.ts";
+import { writeTinyT5 } from "../fixtures/t5-writer.ts";
 import golden from "../golden/tiny-t5-en-fr.json";
 import { textOf } from "../support/text-of.ts";
 
@@ -48,6 +49,21 @@ describe.each([
 });
 
 describe("T5 in a page", () => {
+  it("reads bytes where the checkpoint is ByT5, the same on both devices", async () => {
+    const config = { vocab_size: 384, tokenizer_class: "ByT5Tokenizer" };
+    const all = writeTinyT5({ config });
+    const files = [...all].filter(([name]) => name !== "tokenizer.json").map(([name, bytes]) => new File([Uint8Array.from(bytes)], name));
+    const answers = [];
+    for (const device of ["wasm", "webgpu"] as const) {
+      const model = await load(files, { device });
+      answers.push(await model.generate("Grüße", { maxTokens: 12, stop: [] }));
+      await model.dispose();
+    }
+    // five letters, two of them in two bytes, and the end
+    expect(answers.map(({ usage }) => usage?.promptTokens)).toEqual([8, 8]);
+    expect(answers[0]).toMatchObject({ text: answers[1]?.text, finishReason: "length" });
+  });
+
   it("asks no other origin for anything", () => {
     const origins = new Set(performance.getEntriesByType("resource").map(({ name }) => new URL(name).origin));
     expect([...origins].filter((origin) => origin !== location.origin && !origin.startsWith("blob:") && origin !== "null")).toEqual([]);

@@ -62,6 +62,8 @@ export interface AvailableModel {
   readonly parameterCount: number | null;
   readonly license: string | null;
   readonly description: string;
+  /** one that the model was trained for, by its model card */
+  readonly prompt: string | null;
   readonly recommended: boolean;
   readonly installed: boolean;
   readonly spec: string;

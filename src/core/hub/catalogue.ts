@@ -11,6 +11,8 @@ export interface CatalogueEntry {
   readonly name: string;
   readonly aliases: readonly string[];
   readonly description: string;
+  /** one that the model was trained for */
+  readonly prompt?: string | undefined;
   readonly kind: ModelKind;
   /** repository on the hub; absent for bundled models */
   readonly source?: { readonly owner: string; readonly repo: string } | undefined;
@@ -103,6 +105,7 @@ function readEntry(table: unknown, where: string): CatalogueEntry {
     name: checkModelName(text("name")),
     aliases: list("aliases").map(checkModelName),
     description: text("description"),
+    prompt: optional("prompt"),
     kind,
     source: source?.kind === "hf" ? { owner: source.owner, repo: source.repo } : undefined,
     file: optional("file", "a .gguf file with {Q} or {q}", /^[A-Za-z0-9][A-Za-z0-9._{}-]*\.gguf$/),

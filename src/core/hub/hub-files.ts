@@ -165,7 +165,11 @@ function chooseFolder(files: readonly HubFile[], where: string): readonly HubFil
   const graphs = files.filter(({ path }) => /^(onnx\/)?(encoder_model|decoder_model_merged)\.onnx(_data)?$/.test(path));
   if (named("config.json").length === 0 || !hasTokenizer || (weights.length === 0 && graphs.length < 2)) {
     const expected = "a .gguf file, or config.json, model.safetensors and tokenizer.json";
-    throw new SpellError("model-layout", `${where}: no model found; expected ${expected}, got ${shown(files)}`, { where });
+    const isPickled = weights.length === 0 && top.some(({ path }) => /^pytorch_model.*\.bin$/.test(path));
+    const hint = isPickled
+      ? `Pickles run code and are never opened. A pull request of the repository may hold model.safetensors: ${where}#refs/pr/NUMBER.`
+      : undefined;
+    throw new SpellError("model-layout", `${where}: no model found; expected ${expected}, got ${shown(files)}`, { where, hint });
   }
   return [...extras, ...tokenizer, ...(weights.length > 0 ? weights : graphs)];
 }

@@ -6,6 +6,8 @@ import { type AddedToken, addedToken } from "./added-tokens.ts";
 /** Kinds of pieces, by their numbers in sentencepiece_model.proto. */
 const kinds = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
 const unigram = 1;
+/** Before a piece that is not read from text: the bytes of a character without a piece become these. A noncharacter of Unicode. */
+export const unread = "\uffff";
 
 export interface SentencePieceModel {
   /** to be given to @huggingface/tokenizers */
@@ -72,7 +74,6 @@ export function convertSentencePiece(
   const unknown = pieces[unknownId]?.kind === kinds.unknown ? unknownId : pieces.findIndex(({ kind }) => kind === kinds.unknown);
   if (unknown < 0) throw fail("it has no unknown piece");
   const sentinels = Array.from({ length: extraIds }, (_, index) => `<extra_id_${extraIds - 1 - index}>`);
-  const least = pieces.reduce((low, { score, kind }) => (kind === kinds.normal ? Math.min(low, score) : low), 0);
   const controls: number[] = [kinds.control, kinds.unknown];
   const own = new Map(added.map((token) => [token.id, token]));
   const special = [
@@ -117,9 +118,8 @@ export function convertSentencePiece(
         unk_id: unknown,
         byte_fallback: byteFallback,
         vocab: [...pieces, ...sentinels.map((text) => ({ text, score: 0, kind: kinds.control }))].map(({ text, score, kind }, id) => [
-          own.get(id)?.content ?? text,
-          // not meant to be read from text: the bytes of a character without a piece become these
-          kind === kinds.byte ? least : score,
+          own.get(id)?.content ?? (kind === kinds.byte ? unread + text : text),
+          score,
         ]),
       },
     },

@@ -9,7 +9,7 @@ import { readAddedTokens, textOfToken } from "./added-tokens.ts";
 import { createByteCodec } from "./byte-tokenizer.ts";
 import { createCharsmap, type Normalize } from "./charsmap.ts";
 import { readConfigJson } from "./config-json.ts";
-import { type BesideSentencePiece, convertSentencePiece } from "./sentencepiece.ts";
+import { type BesideSentencePiece, convertSentencePiece, unread } from "./sentencepiece.ts";
 import { createStreamDecoder, type StreamDecoder } from "./stream-decoder.ts";
 import { checkTokenizerJson } from "./tokenizer-checks.ts";
 
@@ -39,7 +39,7 @@ export interface TokenizerOptions {
 
 /** What is used of the library beyond its types: a place in the chain of normalisers. */
 interface Chain {
-  readonly model: { encode(tokens: readonly string[]): string[]; readonly tokens_to_ids: ReadonlyMap<string, number> };
+  readonly model: { encode(tokens: readonly string[]): string[]; readonly vocab: string[]; readonly tokens_to_ids: Map<string, number> };
   normalizer: Normalize | { normalizers?: Normalizer[] | undefined } | null;
 }
 interface Normalizer {
@@ -134,6 +134,11 @@ function extraIds(settings: Readonly<Record<string, unknown>>, bytes: Uint8Array
 function useByteFallback({ model }: Chain): void {
   const encode = model.encode.bind(model);
   const encoder = new TextEncoder();
+  model.vocab.forEach((text, id) => {
+    if (!text.startsWith(unread)) return;
+    model.vocab[id] = text.slice(1);
+    model.tokens_to_ids.set(text.slice(1), id);
+  });
   model.encode = (tokens) =>
     encode(tokens).flatMap((token) => {
       if (model.tokens_to_ids.has(token)) return [token];

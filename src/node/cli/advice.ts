@@ -3,6 +3,7 @@
  * with one thing changed. Variables are set as in a POSIX shell.
  */
 import type { SpellError } from "../../core/errors.ts";
+import { builtinCatalogue, findEntry } from "../../core/hub/catalogue.ts";
 import type { Action } from "../../core/spec/action.ts";
 import { shellQuote } from "./shell-quote.ts";
 
@@ -49,7 +50,7 @@ function wordAction(action: Action, argv: readonly string[]): string {
     case "run": {
       const { model, profile, device, quantization } = action;
       const flags = ["-m", model, ...flag("quantization", quantization), ...flag("device", device)];
-      return `${line("llmspell", ...sourceOf(argv, profile), "generate", ...flags)} "${model.startsWith("tiny-stories") ? "Once upon a time" : "Hello"}"`;
+      return `${line("llmspell", ...sourceOf(argv, profile), "generate", ...flags)} "${promptOf(model)}"`;
     }
     case "pull": {
       const { model, as, force, allowHost, profile } = action;
@@ -147,4 +148,10 @@ function without(argv: readonly string[], flag: ValueFlag): readonly string[] {
 
 function isPartOf({ alone, joined }: ValueFlag, word: string, before = ""): boolean {
   return joined.test(word) || alone.test(word) || alone.test(before);
+}
+
+/** What a model of the catalogue was made for; others are greeted. */
+function promptOf(model: string): string {
+  const [name = ""] = model.split(/[:@]/, 1);
+  return findEntry(builtinCatalogue(), name)?.prompt ?? "Hello";
 }

@@ -220,4 +220,15 @@ describe("configurations", () => {
       }
     },
   );
+
+  it("accept a tied embedding that is stored under the head's name alone", async () => {
+    const files = writeTinyT5({ config: { tie_word_embeddings: true } });
+    const whole = files.get("model.safetensors") ?? new Uint8Array();
+    const end = 8 + Number(new DataView(whole.buffer, whole.byteOffset).getBigUint64(0, true));
+    const header = new TextEncoder().encode(new TextDecoder().decode(whole.subarray(8, end)).replace("shared.weight", "lm_head.weight"));
+    const length = new Uint8Array(8);
+    new DataView(length.buffer).setBigUint64(0, BigInt(header.length), true);
+    files.set("model.safetensors", Uint8Array.of(...length, ...header, ...whole.subarray(end)));
+    expect((await acceptT5(findT5Files(sources(files)))).tensors.has("lm_head.weight")).toBe(true);
+  });
 });

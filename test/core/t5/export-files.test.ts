@@ -55,6 +55,14 @@ describe("an export's files", () => {
       expect(facts.config).toMatchObject({ dModel: 192, vocabSize: 4000 });
     });
 
+    it.each([
+      ["decoder_model_merged.onnx", "onnx-parse"],
+      ["decoder_model_merged.onnx_data", "onnx-external"],
+    ])("named where %s is a Git LFS pointer", async (name, code) => {
+      const pointer = new TextEncoder().encode("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n");
+      await expect(accept({ [name]: pointer })).rejects.toMatchObject({ code, message: expect.stringContaining("a Git LFS pointer") });
+    });
+
     it("G57: of another architecture → model-architecture", async () => {
       const config = new TextEncoder().encode(JSON.stringify({ model_type: "bart", architectures: ["BartForConditionalGeneration"] }));
       await expect(accept({ "config.json": config })).rejects.toMatchObject({ code: "model-architecture" });

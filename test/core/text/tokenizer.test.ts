@@ -135,6 +135,19 @@ describe("tokenizers", () => {
     }
   });
 
+  it("of a SentencePiece model with byte fallback give the ids and texts of the reference", async () => {
+    const folder = `${root}test/golden/byte-fallback`;
+    const { encode, decode } = JSON.parse(readFileSync(`${folder}/golden.json`, "utf8")) as Record<
+      "encode" | "decode",
+      readonly { readonly text: string; readonly ids: number[] }[]
+    >;
+    const settings = bytesSource("tokenizer_config.json", json({ extra_ids: 10 }));
+    const tokenizer = await openTokenizer({ model: file(`${folder}/spiece.model`), config: settings }, { embeddingRows: 310 });
+    for (const { text, ids } of encode) expect(tokenizer.encode(text), text).toEqual(ids);
+    for (const { text, ids } of decode) expect(tokenizer.decode(ids)).toBe(text);
+    expect([encode.length, decode.length]).toEqual([9, 9]);
+  });
+
   it("stream what they decode, whatever the ids", async () => {
     const tokenizer = await openTokenizer({ model: file(`${bundled}/tokenizer.json`), config }, { embeddingRows: 4000 });
     const tidy = await openTokenizer(

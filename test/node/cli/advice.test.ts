@@ -12,6 +12,7 @@ const words: { readonly [K in Action["kind"]]: readonly (readonly [Omit<Extract<
   run: [
     [{ model: "tinyllama" }, 'llmspell -c my.toml generate -m tinyllama "Hello"'],
     [{ model: "./a b.gguf", device: "cpu" }, 'llmspell -c my.toml generate -m "./a b.gguf" --device cpu "Hello"'],
+    [{ model: "mt5-small:q8" }, 'llmspell -c my.toml generate -m mt5-small:q8 "Paris ist die <extra_id_0> von Frankreich."'],
     [{ model: "tiny-stories", profile: "candle" }, 'llmspell -p candle generate -m tiny-stories "Once upon a time"'],
     [{ model: "./t5", quantization: "q4" }, 'llmspell -c my.toml generate -m ./t5 --quantization q4 "Hello"'],
   ],

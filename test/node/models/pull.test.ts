@@ -145,6 +145,12 @@ describe("pull", () => {
     expect((await failure(llm.pull("hf:owner/odd"))).code).toBe("model-ambiguous");
     server.addRepo("owner/none", { files: { "readme.txt": Buffer.from("x") } });
     expect((await failure(llm.pull("hf:owner/none"))).code).toBe("model-layout");
+    const pickled = { "config.json": Buffer.from("{}"), "spiece.model": Buffer.from("x"), "pytorch_model.bin": Buffer.from("x") };
+    server.addRepo("owner/pickled", { files: pickled });
+    expect(await failure(llm.pull("hf:owner/pickled"))).toMatchObject({
+      code: "model-layout",
+      hint: expect.stringContaining("hf:owner/pickled#refs/pr/"),
+    });
     await llm.pull("hf:owner/gguf:Q8_0");
     await llm.pull("hf:owner/gguf:Q4_K_M");
     expect((await llm.info("hf:owner/gguf")).id).toBe("hf:owner/gguf:Q4_K_M");

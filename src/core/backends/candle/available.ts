@@ -21,6 +21,7 @@ export async function available(context: CandleContext, filter: AvailableFilter)
       parameterCount: entry.parameterCount,
       license: entry.license,
       description: entry.description,
+      prompt: entry.prompt ?? null,
       recommended: entry.recommended,
       installed: here(entry.name),
       spec: entry.name,

@@ -269,6 +269,7 @@ const examples: readonly AvailableModel[] = (
   parameterCount: null,
   license: null,
   description: `${description} (example)`,
+  prompt: null,
   recommended: false,
   installed: false,
   spec: `${name}@ollama`,
