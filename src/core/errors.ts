@@ -108,6 +108,10 @@ const hints = {
   "run-nan": "The model gave no usable numbers; its file may be damaged.",
   "run-closed": "Load the model again.",
   "run-aborted": "Nothing to do: it was asked for.",
+  "script-error": "Correct the script at this line, or catch the error there.",
+  "script-argument": "Correct the argument.",
+  "script-memory": "Let the script hold less at once, or raise the limit in the configuration.",
+  "script-denied": "Scripts may do this only where the configuration allows it.",
   "internal-error": "Please report this, with its log at level debug.",
 } as const;
 
@@ -124,6 +128,7 @@ const usualActions: Readonly<Partial<Record<ErrorCode, readonly Action[]>>> = {
 
 const statusByArea: Readonly<Record<string, number>> = {
   run: 1,
+  script: 1,
   internal: 1,
   usage: 2,
   config: 2,

@@ -119,4 +119,14 @@ export const limits = {
   /** Starts of an engine that keeps dying, within 60 s. A further one would meet the same file and the same fault. */
   restartsPerMinute: 3,
   promptCharacters: 1_000_000,
+
+  // --- Scripts ---
+  /** Bytes of a script's text; longer ones are data. */
+  scriptBytes: 1_048_576,
+  /** Bytes of one message between host and script: a file of a megabyte, escaped. */
+  scriptMessageBytes: 4_194_304,
+  /** Nested levels of data that cross. */
+  scriptDepth: 32,
+  /** Objects of the host (agents, builders) that one script may hold. */
+  scriptObjects: 10_000,
 } as const;

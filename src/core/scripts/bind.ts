@@ -1,0 +1,108 @@
+/**
+ * The globals of scripts, written once for both languages: plain objects of functions, and classes whose objects scripts hold.
+ *
+ * ```ts
+ * const state = { save: now([text("scope"), text("key"), any("value")], (scope, key, value) => store.save(scope, key, value)) };
+ * ```
+ * Names are written one way; the other spelling (snake_case, camelCase) is made here and nowhere else.
+ */
+import { SpellError } from "../errors.ts";
+import { type Kind, type Parameter, readArguments, type Values } from "./arguments.ts";
+
+export interface ScriptFunction {
+  readonly parameters: readonly Parameter[];
+  /** In JavaScript it returns a Promise. Lua sees no difference. */
+  readonly waits: boolean;
+  /** Its time does not count against that of the whole run. */
+  readonly isUntimed: boolean;
+  readonly run: (...values: never[]) => unknown;
+}
+
+export type ScriptFunctions = Readonly<Record<string, ScriptFunction>>;
+
+/** Objects of the host with identity. Methods take the object first, declared by instance(). */
+export interface ScriptClass {
+  readonly kind: Kind;
+  readonly methods: ScriptFunctions;
+}
+
+/** What a run offers, by the names scripts use. */
+export interface ScriptGlobals {
+  readonly globals: Readonly<Record<string, ScriptFunctions>>;
+  readonly classes: Readonly<Record<string, ScriptClass>>;
+}
+
+/** A function whose answer is there when it is called. It may be async: then it blocks the script, and nothing else. */
+export function now<const P extends readonly Parameter[]>(parameters: P, run: (...values: Values<P>) => unknown): ScriptFunction {
+  return { parameters, waits: false, isUntimed: false, run: run as ScriptFunction["run"] };
+}
+
+/** A function that takes time: a Promise in JavaScript. */
+export function waits<const P extends readonly Parameter[]>(
+  parameters: P,
+  run: (...values: Values<P>) => Promise<unknown>,
+  { isUntimed = false }: { readonly isUntimed?: boolean } = {},
+): ScriptFunction {
+  return { parameters, waits: true, isUntimed, run: run as ScriptFunction["run"] };
+}
+
+/** What the guest makes functions and objects of. Each name of a script leads to the name that a call carries. */
+export interface Manifest {
+  readonly globals: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly classes: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** calls that are Promises in JavaScript */
+  readonly waits: readonly string[];
+}
+
+export interface Bound {
+  readonly manifest: Manifest;
+  readonly classes: readonly (readonly [name: string, kind: Kind])[];
+  /** @param name as a call carries it: "State.save", "Agent:execute" @returns undefined for a name that is not there */
+  find(name: string): ScriptFunction | undefined;
+  /** Checks the arguments and calls. @throws SpellError script-argument, script-denied (no such function), and of the function */
+  call(name: string, given: readonly unknown[]): unknown;
+}
+
+/** @throws Error for two functions of one name in a group: a fault of the program */
+export function bind({ globals, classes }: ScriptGlobals): Bound {
+  const functions = new Map<string, ScriptFunction>();
+  const group = (prefix: string, members: ScriptFunctions): Readonly<Record<string, string>> => {
+    const names: Record<string, string> = {};
+    for (const [name, member] of Object.entries(members)) {
+      const full = prefix + name;
+      functions.set(full, member);
+      for (const spelling of new Set(spellings(name))) {
+        if (Object.hasOwn(names, spelling)) throw new Error(`${prefix}${spelling} is there twice`);
+        names[spelling] = full;
+      }
+    }
+    return names;
+  };
+  const manifest: Manifest = {
+    globals: mapped(globals, (members, name) => group(`${name}.`, members)),
+    classes: mapped(classes, ({ methods }, name) => group(`${name}:`, methods)),
+    waits: [...functions].filter(([, member]) => member.waits).map(([name]) => name),
+  };
+  return {
+    manifest,
+    classes: Object.entries(classes).map(([name, { kind }]) => [name, kind]),
+    find: (name) => functions.get(name),
+    call(name, given) {
+      const found = functions.get(name);
+      if (found === undefined) throw new SpellError("script-denied", `${name.slice(0, 60)} is not there`);
+      return found.run(...(readArguments(name, found.parameters, given) as never[]));
+    },
+  };
+}
+
+/** A name in both spellings. */
+export function spellings(name: string): readonly [snake: string, camel: string] {
+  return [
+    name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+    name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()),
+  ];
+}
+
+function mapped<T, U>(record: Readonly<Record<string, T>>, change: (value: T, name: string) => U): Readonly<Record<string, U>> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value, name)]));
+}
