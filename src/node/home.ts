@@ -98,3 +98,15 @@ export function writeHomeJson(name: string, value: unknown): void {
     throw new SpellError("store-denied", `cannot write ${path}: ${cause instanceof Error ? cause.message : cause}`, { where: path, cause });
   }
 }
+
+/** Whether something may be said that a person hears once in a home; not where no record of it can be kept. */
+export function isFirstTime(what: string): boolean {
+  const said = (readHomeJson("said.json") ?? {}) as Readonly<Record<string, unknown>>;
+  if (said[what] !== undefined) return false;
+  try {
+    writeHomeJson("said.json", { ...said, [what]: true });
+    return true;
+  } catch {
+    return false;
+  }
+}

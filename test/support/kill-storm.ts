@@ -1,7 +1,7 @@
 /** `kill -9` at random moments of a pull, in a real process: after each the blob is absent or correct, and a last pull finishes. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../support.ts";
 
@@ -12,10 +12,15 @@ export interface PullProcess {
   readonly ended: Promise<{ readonly status: number | null; readonly stdout: string; readonly stderr: string }>;
   /** Resolves once standard error has this text. */
   says(text: string): Promise<void>;
+  /** Resolves once it has begun to download, or has ended: standard error is silent about short work. */
+  begins(): Promise<void>;
 }
 
 /** @param home LLMSPELL_HOME @param endpoint HF_ENDPOINT */
 export function startPull(home: string, endpoint: string, spec: string): PullProcess {
+  const parts = join(home, "models/parts");
+  const changed = (): number => (existsSync(parts) ? statSync(parts).mtimeMs : 0);
+  const before = changed();
   const child = spawn(process.execPath, [bin, "model", "pull", spec], {
     env: { PATH: process.env["PATH"] ?? "", HOME: home, LLMSPELL_HOME: home, HF_ENDPOINT: endpoint, OLLAMA_HOST: "127.0.0.1:9" },
     stdio: ["ignore", "pipe", "pipe"],
@@ -43,6 +48,9 @@ export function startPull(home: string, endpoint: string, spec: string): PullPro
         if (stderr.includes(text)) resolve();
         else waiting.push({ text, resolve });
       }),
+    begins: async () => {
+      while (changed() === before && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 5));
+    },
   };
 }
 
@@ -58,7 +66,7 @@ export function wrongBlobs(home: string): readonly string[] {
   );
 }
 
-/** Milliseconds from the first line of a pull within which it is killed: a whole one takes about so long, its hash and its manifest included. */
+/** Milliseconds from the beginning of a download within which it is killed: a whole one takes about so long, its hash and its manifest included. */
 const killWithinMs = 600;
 
 /**
@@ -76,7 +84,7 @@ export async function killStorm(
   let [hit, finished, resumed] = [0, 0, 0];
   while (hit < kills) {
     const pull = startPull(home, endpoint, spec);
-    await pull.says("pulling");
+    await pull.begins();
     await new Promise((resolve) => setTimeout(resolve, random() * killWithinMs));
     pull.child.kill("SIGKILL");
     const { status } = await pull.ended;

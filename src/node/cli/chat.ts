@@ -93,7 +93,8 @@ export async function chat(context: Context): Promise<number> {
       else {
         // On a terminal a failure is told and the conversation goes on.
         const known = toSpellError(withAdvice(error, conversation.model.id));
-        if (!input.isTerminal || interrupt.signal.aborted) throw known;
+        if (interrupt.signal.aborted) throw known.with({ message: "stopped" });
+        if (!input.isTerminal) throw known;
         screen.complain(known);
       }
     } finally {

@@ -7,8 +7,9 @@ import { toSnake } from "../../core/values.ts";
 import { flagText } from "./args.ts";
 import { askYesNo } from "./ask.ts";
 import type { Context } from "./context.ts";
-import { formatBytes, formatMs, plural } from "./format.ts";
-import type { Progress, Screen } from "./render.ts";
+import { formatBytes, formatEta, formatMs, plural } from "./format.ts";
+import { calmLineMs, type Progress } from "./progress.ts";
+import type { Screen } from "./render.ts";
 import { shellQuote } from "./shell-quote.ts";
 
 /** A download that is stopped writes down what it has; a slow disk takes a while. */
@@ -33,7 +34,8 @@ export async function modelPull(context: Context): Promise<number> {
   for (const spec of operands) {
     const result = await pullShown(context, spell, spec, request);
     models.push(result);
-    screen.writeOwn(`${screen.clean(result.modelId)}\n`);
+    // where both outputs are one terminal, the line before this one ends with it
+    if (!screen.errIsTerminal || !screen.outIsTerminal || screen.settings.quiet) screen.writeOwn(`${screen.clean(result.modelId)}\n`);
   }
   screen.document({ status: "ok", models: toSnake(models) });
   return 0;
@@ -76,11 +78,20 @@ function sizeText(bytes: number | undefined): string {
   return bytes === undefined ? "unknown size" : formatBytes(bytes);
 }
 
-/** Pulls one model under its progress lines. */
-export async function pullShown(context: Context, spell: Spell, spec: string, request: PullOptions): Promise<PullResult> {
+/**
+ * Pulls one model under its progress.
+ * @param about lines before it, when the pull is a step of other work; then its end is not told
+ */
+export async function pullShown(
+  context: Context,
+  spell: Spell,
+  spec: string,
+  request: PullOptions,
+  about?: readonly string[],
+): Promise<PullResult> {
   const { screen, interrupt } = context;
   interrupt.allow(stopMs);
-  const show = createPullDisplay(screen);
+  const show = createPullDisplay(screen, about);
   let source = "";
   const onEvent = (event: PullEvent | ServerPullEvent): void => {
     if (event.type === "download-start") source = event.plan.source;
@@ -88,14 +99,13 @@ export async function pullShown(context: Context, spell: Spell, spec: string, re
   };
   try {
     const result = await spell.models.pull(spec, { ...request, signal: interrupt.signal, onEvent });
-    show.end();
+    const { modelId, bytesTotal, alreadyPresent } = result;
+    const size = bytesTotal === undefined ? "" : `  ${formatBytes(bytesTotal)}`;
+    const success = `success  ${modelId}${size}   try: llmspell generate -m ${shellQuote(modelId)} "Hello"`;
+    show.end(alreadyPresent || about !== undefined ? "" : success);
     for (const note of result.notes ?? []) screen.note(note);
-    if (result.alreadyPresent) screen.tell(`${result.modelId} is up to date`);
-    else {
-      const size = result.bytesTotal === undefined ? "" : `  ${formatBytes(result.bytesTotal)}`;
-      if (result.verified !== "sha256") screen.note(`${result.modelId}: ${unverified(source)} (not verified)`);
-      screen.tell(`success  ${result.modelId}${size}   try: llmspell generate -m ${shellQuote(result.modelId)} "Hello"`);
-    }
+    if (alreadyPresent) screen.tell(`${modelId} is up to date`);
+    else if (result.verified !== "sha256") screen.note(`${modelId}: ${unverified(source)} (not verified)`);
     return result;
   } catch (error) {
     show.end();
@@ -118,58 +128,43 @@ function stopped(error: SpellError): SpellError {
   return error.with({ message: isKept ? `kept ${formatBytes(kept)}; run the same command to continue` : "stopped before any bytes came" });
 }
 
-/** Lines of a pull: redrawn in place on a terminal; elsewhere one at the start, each tenth, and the end. */
-function createPullDisplay(screen: Screen): { event(event: PullEvent | ServerPullEvent): void; end(): void } {
+/** What a pull says: a bar for each file on a terminal; elsewhere nothing that takes less than calmLineMs. */
+function createPullDisplay(screen: Screen, about: readonly string[] = []) {
   let progress: Progress | undefined;
   let file = "";
-  let started = Date.now();
-  let samples: { readonly at: number; readonly bytes: number }[] = [];
-  let tenth = 0;
   let several = false;
   const verified = new Set<string>();
+  /** what stays of a bar */
   let last = "";
-  const begin = (name: string): void => {
-    file = name;
-    started = Date.now();
-    samples = [];
-    tenth = 0;
-    progress?.end();
-    progress = screen.errIsTerminal ? screen.progress(name) : undefined;
+  /** Lines that wait until the pull takes long; undefined once it does. */
+  let early: string[] | undefined = screen.errIsTerminal ? undefined : [];
+  const patience = setTimeout(() => {
+    early?.forEach(screen.tell);
+    early = undefined;
+  }, calmLineMs).unref();
+  const tell = (line: string): void => {
+    if (early === undefined) screen.tell(line);
+    else early.push(line);
   };
+  about.forEach(tell);
   const finish = (): void => {
     progress?.end();
     progress = undefined;
-    if (last !== "") screen.tell(last);
+    if (last !== "" && screen.errIsTerminal) screen.tell(last);
     last = "";
   };
   const draw = (name: string, bytes: number, total: number | undefined, all: string): void => {
-    if (verified.has(name)) return; // all of it was told
+    if (verified.has(name)) return;
     if (name !== file) {
       finish();
-      begin(name);
-      if (!screen.errIsTerminal) screen.tell(`${name}  ${sizeText(total)}`);
+      file = name;
+      progress = screen.progress(name);
     }
-    const now = Date.now();
-    // the rate of the last five seconds
-    samples = [...samples.filter(({ at }) => now - at < 5000), { at: now, bytes }];
-    const first = samples[0];
-    const rate = first === undefined || now - first.at < 200 ? 0 : ((bytes - first.bytes) * 1000) / (now - first.at);
-    const share = total === undefined || total === 0 ? undefined : bytes / total;
-    const speed = rate <= 0 ? "" : `${formatBytes(rate)}/s`;
-    const eta = rate <= 0 || total === undefined || bytes >= total ? "" : `eta ${formatEta((total - bytes) / rate)}`;
-    const percent = share === undefined ? "" : `${Math.floor(share * 100)}%`.padStart(5);
-    const size = total === undefined ? formatBytes(bytes) : `${formatBytes(bytes)} / ${formatBytes(total)}`;
-    progress?.line(joined(name, percent, size, speed, eta, several ? all : ""));
-    const isWhole = total !== undefined && bytes >= total;
-    last = isWhole && screen.errIsTerminal ? `${name}   100%  ${formatBytes(bytes)}` : "";
-    const reached = share === undefined ? 0 : Math.floor(share * 10);
-    if (!screen.errIsTerminal && reached > tenth && now - started > 0) {
-      tenth = reached;
-      screen.tell(joined(name, `${reached * 10}%`, formatBytes(bytes), eta === "" ? "" : speed, eta));
-    }
+    progress?.bytes(bytes, total, several ? all : "");
+    last = several && total !== undefined && bytes >= total ? joined(name, formatBytes(bytes)) : "";
   };
   return {
-    event(event) {
+    event(event: PullEvent | ServerPullEvent): void {
       switch (event.type) {
         case "download-start": {
           const { plan, totalBytes } = event;
@@ -177,18 +172,14 @@ function createPullDisplay(screen: Screen): { event(event: PullEvent | ServerPul
           const from = plan.source === plan.id ? "" : `  from ${plan.source.replace(/^hf:/, "")}`;
           const commit = plan.revision === undefined ? "" : ` @ ${plan.revision.slice(0, 12)}`;
           const size = several && totalBytes !== undefined ? `${plural(plan.files.length, "file")}, ${formatBytes(totalBytes)}` : "";
-          screen.tell(joined(`pulling ${plan.id}${from}${commit}`, plan.license ?? "", size));
+          tell(joined(`pulling ${plan.id}${from}${commit}`, plan.license ?? "", size));
           return;
         }
         case "download-progress": {
           const { file: name, fileBytes, fileTotal, bytes, totalBytes } = event;
           const percent = Math.floor((100 * bytes) / Math.max(1, totalBytes ?? 1));
-          draw(
-            name,
-            fileBytes,
-            fileTotal,
-            `total ${totalBytes === undefined ? formatBytes(bytes) : `${percent}% of ${formatBytes(totalBytes)}`}`,
-          );
+          const all = totalBytes === undefined ? formatBytes(bytes) : `${percent} % of ${formatBytes(totalBytes)}`;
+          draw(name, fileBytes, fileTotal, `all ${all}`);
           return;
         }
         case "server-progress":
@@ -202,9 +193,8 @@ function createPullDisplay(screen: Screen): { event(event: PullEvent | ServerPul
           screen.tell(`${event.error.message}; trying again in ${formatMs(event.waitMs)}`);
           return;
         case "download-verify":
-          finish();
           verified.add(event.file);
-          screen.tell(`verifying sha256 of ${event.file}`);
+          progress?.say(`verifying sha256 of ${event.file}`);
           return;
         case "download-end":
           return;
@@ -212,21 +202,18 @@ function createPullDisplay(screen: Screen): { event(event: PullEvent | ServerPul
           event satisfies never;
       }
     },
-    end: finish,
+    /** @param line told where the pull took long, and on a terminal */
+    end(line = ""): void {
+      clearTimeout(patience);
+      finish();
+      if (line !== "" && early === undefined) screen.tell(line);
+    },
   };
 }
 
 /** Columns of a line; empty ones are left out. */
 function joined(...parts: readonly string[]): string {
   return parts.filter((part) => part !== "").join("  ");
-}
-
-/** @returns "21s", "3m12s", "2h05m" */
-function formatEta(seconds: number): string {
-  const whole = Math.max(1, Math.round(seconds));
-  if (whole < 60) return `${whole}s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)}m${String(whole % 60).padStart(2, "0")}s`;
-  return `${Math.floor(whole / 3600)}h${String(Math.floor((whole % 3600) / 60)).padStart(2, "0")}m`;
 }
 
 /**
@@ -236,31 +223,33 @@ function formatEta(seconds: number): string {
 export async function offerPull(context: Context, spell: Spell, offer: PullOffer): Promise<boolean> {
   const { flags, screen, interrupt } = context;
   const isHere = offer.missingBytes === 0; // its bytes belong to another model too; it only gets its name
-  if (!isHere) tellOffer(screen, offer);
+  const about = isHere ? [] : offerLines(offer);
+  const asks = !isHere && !flags.has("pull");
+  if (asks) about.forEach(screen.tell);
+  if (offer.fits?.ok === false) screen.note(`${offer.id} may not fit into memory; try a smaller variant`);
   const size = offer.missingBytes === undefined ? "" : ` (${formatBytes(offer.missingBytes)})`;
-  if (!isHere && !flags.has("pull") && !(await askYesNo(context, `Download ${offer.id}${size}?`, true))) {
+  if (asks && !(await askYesNo(context, `Download ${offer.id}${size}?`, true))) {
     if (interrupt.signal.aborted) throw new SpellError("run-aborted", "stopped before the download began");
     return false;
   }
-  const result = await pullShown(context, spell, offer.spec, {});
+  const result = await pullShown(context, spell, offer.spec, {}, asks ? [] : about);
   screen.log({ level: "info", message: `${result.modelId} is installed` });
   return true;
 }
 
 /** Size, room, time and memory before gigabytes come. Unknown values are left out. */
-function tellOffer(screen: Screen, { id, plan, missingBytes, freeBytes, expected, fits, contextLength }: PullOffer): void {
-  if (plan === undefined) return;
+function offerLines({ id, plan, missingBytes, freeBytes, expected, fits, contextLength }: PullOffer): readonly string[] {
+  if (plan === undefined) return [];
   const facts = [
     ...(missingBytes === undefined ? ["unknown size"] : [`${formatBytes(missingBytes)} to download`]),
     ...(freeBytes === undefined ? [] : [`${formatBytes(freeBytes)} free on the disk`]),
     ...(expected === undefined ? [] : [expectedText(expected)]),
   ];
-  screen.tell(`${id}: ${facts.join(", ")}`);
-  if (fits === undefined) return;
+  const line = `${id}: ${facts.join(", ")}`;
+  if (fits === undefined) return [line];
   const { device, neededBytes, availableBytes, ok } = fits;
   const room = availableBytes === null ? `${device} has ${ok ? "enough" : "less"}` : `${formatBytes(availableBytes)} are free`;
-  screen.tell(`it needs about ${formatBytes(neededBytes)} of memory with a context of ${plural(contextLength ?? 0, "token")}; ${room}`);
-  if (!ok) screen.note(`${id} may not fit into memory; try a smaller variant`);
+  return [line, `it needs about ${formatBytes(neededBytes)} of memory with a context of ${plural(contextLength ?? 0, "token")}; ${room}`];
 }
 
 /** @returns "about 37s at the 18 MB/s of earlier pulls from huggingface.co" */

@@ -11,6 +11,9 @@ import type { Action } from "../../core/spec/action.ts";
 import { toSnake } from "../../core/values.ts";
 import { commandsOf, wordActions } from "./advice.ts";
 import { type OutputFormat, type TraceLevel, traceLevels } from "./commands.ts";
+import { drawProgress, type Progress, printProgress } from "./progress.ts";
+import { columnsOf, type OutputStream, visibleText } from "./terminal.ts";
+import { createWrap } from "./wrap.ts";
 
 export interface ScreenSettings {
   readonly format: OutputFormat;
@@ -22,14 +25,6 @@ export interface ScreenSettings {
   readonly unicode: boolean;
 }
 
-/** What this file needs of process.stdout and process.stderr. */
-export interface OutputStream {
-  readonly isTTY?: boolean | undefined;
-  readonly columns?: number | undefined;
-  write(text: string, done?: (error?: Error | null) => void): boolean;
-  on(event: "error", listener: (error: Error) => void): unknown;
-}
-
 export interface ScreenOptions {
   readonly settings: ScreenSettings;
   /** the command line of this run: what to do next is a change of it */
@@ -38,8 +33,6 @@ export interface ScreenOptions {
   readonly stderr: OutputStream;
   /** Standard output cannot be written any more: closed by its reader (EPIPE), disk full … */
   readonly onOutputLost: (error: Error) => void;
-  /** in milliseconds; default Date.now */
-  readonly now?: (() => number) | undefined;
 }
 
 /** Marks for one stream; the identity where there are no colours. */
@@ -50,17 +43,6 @@ export interface Style {
   readonly good: (text: string) => string;
   readonly warn: (text: string) => string;
   readonly bad: (text: string) => string;
-}
-
-/** One redrawn line on a terminal; elsewhere plain lines, and those only when the work takes long. */
-export interface Progress {
-  /** @param share 0 … 1 */
-  share(share: number): void;
-  /** Replaces the label; for work whose end is not known. */
-  say(label: string): void;
-  /** Replaces the whole line, on a terminal only. */
-  line(text: string): void;
-  end(): void;
 }
 
 export interface Screen {
@@ -106,14 +88,6 @@ export interface Screen {
   flush(): Promise<void>;
 }
 
-/**
- * Text without what would act on a terminal: C0 but newline and tab, DEL, C1, direction controls, zero-width space.
- * Characters go, never whole sequences: an unfinished one would take the rest of the answer with it. So chunks need no memory.
- */
-export function visibleText(text: string): string {
-  return text.replace(/(?![\n\t])[\p{Cc}\p{Bidi_Control}\u200b]/gu, "");
-}
-
 const shortestSecret = 6;
 
 /** A secret as messages and documents may show it: whole, cleaned, by its lines, up to its first sign, escaped in JSON and in an address. */
@@ -123,13 +97,7 @@ function formsOf(secret: string): readonly string[] {
   return texts.flatMap((text) => [text, JSON.stringify(text).slice(1, -1), encodeURIComponent(text.replace(/\p{Cs}/gu, ""))]);
 }
 
-/** Work shorter than this shows no progress: a line that flashes by cannot be read. */
-const calmMs = 300;
-/** Elsewhere than on a terminal, lines are kept for ever; only a long wait is worth them. */
-const calmLinesMs = 2000;
-const redrawMs = 100;
-
-export function createScreen({ settings, argv, stdout, stderr, onOutputLost, now = Date.now }: ScreenOptions): Screen {
+export function createScreen({ settings, argv, stdout, stderr, onOutputLost }: ScreenOptions): Screen {
   const json = settings.format !== "text";
   const outIsTerminal = stdout.isTTY === true;
   const errIsTerminal = stderr.isTTY === true;
@@ -144,17 +112,25 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, now
   stdout.on("error", onOutputLost);
   stderr.on("error", () => undefined); // there is no other place to tell it
 
+  const wrap = outIsTerminal ? createWrap(() => columnsOf(stdout)) : undefined;
   const toOut = (text: string): void => {
     if (text === "") return;
     drawn?.clear();
     stdout.write(text);
     lineOpen = !text.endsWith("\n");
   };
+  /** What waits for its end belongs to the line. */
+  const flushLine = (): void => {
+    if (wrap === undefined) return;
+    toOut(wrap.flush());
+    wrap.reset();
+  };
   const masked = (text: string): string => secrets.reduce((shown, secret) => shown.replaceAll(secret, mask), maskAddress(text));
   const toErr = (text: string): void => {
     drawn?.clear();
     // On a terminal both streams share one line; the newline is no part of the result.
     if (lineOpen && outIsTerminal && errIsTerminal) {
+      flushLine();
       stderr.write("\n");
       lineOpen = false;
     }
@@ -178,13 +154,15 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, now
     out,
     err,
     write(text) {
-      if (!json) toOut(screen.clean(text));
+      const clean = screen.clean(text);
+      if (!json) toOut(wrap?.push(clean) ?? clean);
     },
     writeOwn(text) {
       if (!json) toOut(masked(text));
     },
     clean: (text) => (outIsTerminal ? visibleText(text) : text),
     endLine() {
+      flushLine();
       if (lineOpen) toOut("\n");
     },
     document,
@@ -215,17 +193,20 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, now
     },
     complain(error) {
       const { message, hint, code } = error;
+      // Where Ctrl-C was pressed, the terminal has written ^C behind the answer.
+      if (code === "run-aborted" && lineOpen && wrap !== undefined && errIsTerminal) stdout.write(wrap.redraw("^C"));
       if (!json) screen.endLine();
       if (shows("debug")) toErr(`${err.dim(cleanErr(stackOf(error)))}\n`);
       if (json) {
         toErr(`Error: ${cleanErr(message.split("\n", 1)[0] ?? "")} [${code}]\n`);
         return;
       }
-      // Stopping was asked for: it is an answer, not a failure.
-      const lines =
-        code === "run-aborted"
-          ? [cleanErr(message)]
-          : [`${err.bad("Error:")} ${cleanErr(message)}`, ...(hint === "" ? [] : [cleanErr(hint)])];
+      if (code === "run-aborted") {
+        // Stopping was asked for: it is an answer, not a failure. The terminal may have written ^C at the start of this line.
+        toErr(`${errIsTerminal ? "\r  \r" : ""}${cleanErr(message)}\n`);
+        return;
+      }
+      const lines = [`${err.bad("Error:")} ${cleanErr(message)}`, ...(hint === "" ? [] : [cleanErr(hint)])];
       toErr(`${lines.join("\n")}\n${commandLines(commandsOf(error, argv))}${err.dim(`[${code}]`)}\n`);
     },
     errorFields(error) {
@@ -240,10 +221,10 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, now
     },
     progress(label) {
       drawn?.clear();
-      if (settings.quiet || json) return { share() {}, say() {}, line() {}, end() {} };
+      if (settings.quiet || json) return { share() {}, bytes() {}, say() {}, end() {} };
       const progress = errIsTerminal
-        ? drawProgress(label, stderr, settings, () => lineOpen && outIsTerminal)
-        : printProgress(label, stderr, now);
+        ? drawProgress(label, stderr, settings.unicode, () => lineOpen && outIsTerminal)
+        : printProgress(label, stderr);
       drawn = progress;
       const end = (): void => {
         progress.end();
@@ -256,82 +237,6 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, now
     },
   };
   return screen;
-}
-
-type DrawnProgress = Progress & { clear(): void };
-
-/** @param isBlocked true while the line belongs to a result */
-function drawProgress(firstLabel: string, stream: OutputStream, settings: ScreenSettings, isBlocked: () => boolean): DrawnProgress {
-  const started = Date.now();
-  const [full, empty] = settings.unicode ? ["━", "─"] : ["#", "-"];
-  let label = firstLabel;
-  let share: number | undefined;
-  let whole: string | undefined;
-  let width = 0;
-  const clear = (): void => {
-    if (width > 0) stream.write(`\r${" ".repeat(width)}\r`);
-    width = 0;
-  };
-  const draw = (): void => {
-    if (isBlocked()) return;
-    const columns = columnsOf(stream);
-    const elapsed = `${((Date.now() - started) / 1000).toFixed(1)} s`;
-    const bar =
-      share === undefined || columns < 50 ? "" : ` ${full.repeat(Math.round(share * 20))}${empty.repeat(20 - Math.round(share * 20))}`;
-    const text = whole ?? `${visibleText(label)}${bar} ${share === undefined ? elapsed : `${Math.round(share * 100)} %`}`;
-    const line = text.length < columns ? text : text.slice(0, Math.max(0, columns - 1));
-    stream.write(`\r${line}${" ".repeat(Math.max(0, width - line.length))}`);
-    width = line.length;
-  };
-  // The first drawing waits for calmMs; later ones keep the time running.
-  let timer = setTimeout(function tick() {
-    draw();
-    timer = setTimeout(tick, redrawMs).unref();
-  }, calmMs).unref();
-  return {
-    share: (value) => {
-      share = Math.min(1, Math.max(0, value));
-    },
-    say: (text) => {
-      label = text;
-      share = undefined;
-    },
-    line: (text) => {
-      whole = visibleText(text);
-    },
-    clear,
-    end() {
-      clearTimeout(timer);
-      clear();
-    },
-  };
-}
-
-/** Some terminals, and pseudo ones above all, say 0. */
-function columnsOf(stream: OutputStream): number {
-  return stream.columns === undefined || stream.columns <= 0 ? 80 : stream.columns;
-}
-
-function printProgress(firstLabel: string, stream: OutputStream, now: () => number): DrawnProgress {
-  const started = now();
-  let label = firstLabel;
-  let lastTenth = -1;
-  return {
-    share(value) {
-      const tenth = Math.floor(Math.min(1, Math.max(0, value)) * 10);
-      if (tenth <= lastTenth || now() - started < calmLinesMs) return;
-      lastTenth = tenth;
-      stream.write(`${label}: ${tenth * 10} %\n`);
-    },
-    say: (text) => {
-      label = text;
-    },
-    line() {},
-    clear() {},
-    end() {
-      if (lastTenth >= 0 && lastTenth < 10) stream.write(`${label}: done\n`);
-    },
-  };
 }
 
 function createStyle(enabled: boolean): Style {

@@ -18,7 +18,6 @@ import { flagNumber, flagText, type GivenFlags } from "./args.ts";
 import { canAsk } from "./ask.ts";
 import type { Context } from "./context.ts";
 import { formatMs, formatRate, plural } from "./format.ts";
-import type { Screen } from "./render.ts";
 
 export type StreamEnd = Extract<StreamPart, { type: "stream-end" }>;
 
@@ -82,7 +81,7 @@ export async function loadModel(context: Context, name: string | undefined, opti
     });
     progress.end();
     await noteRun(model);
-    noteMissingRuntime(model.device, screen);
+    await noteMissingRuntime(model.device, context);
     return model;
   } catch (error) {
     if (signal.aborted) throw new SpellError("run-aborted", "stopped before the model was loaded", { cause: error });
@@ -169,13 +168,22 @@ function modelsBeside(path: string): readonly string[] {
   }
 }
 
-/** A faster runtime that could be here is named once in a run, with the line that installs it. */
-function noteMissingRuntime(device: DeviceReport | undefined, screen: Screen): void {
-  if (screen.json) return;
+/** A faster runtime that could be here is named once in a home, with the line that installs it; later by --stats and doctor. */
+async function noteMissingRuntime(device: DeviceReport | undefined, { screen, flags }: Context): Promise<void> {
+  const missing = missingRuntime(device);
+  if (missing === undefined || screen.json || screen.settings.quiet || flags.has("stats")) return;
+  const { isFirstTime } = await import("../home.ts");
+  if (!isFirstTime(`${missing.runtime} is missing`)) return;
+  const { lookAtGraphics, mayHaveCard } = await import("../engines/graphics.ts");
+  const gain = mayHaveCard(lookAtGraphics()) ? "models run faster, and on the GPU" : "models run faster";
+  screen.note(`${missing.runtime} is not installed; with it ${gain}:`, shell(missing.install));
+}
+
+/** @returns the runtime that `auto` would have taken for the processor, were it installed */
+function missingRuntime(device: DeviceReport | undefined): { readonly runtime: string; readonly install: string } | undefined {
   const missing = device?.tried.find(({ device: name, ok, reason }) => name === "cpu" && !ok && reason === "package-missing");
-  if (missing?.runtime === undefined) return;
-  const install = missing.hint === undefined ? [] : shell(missing.hint);
-  screen.note(`${missing.runtime} is not installed; with it models run faster, and on the GPU:`, install);
+  if (missing?.runtime === undefined || missing.hint === undefined) return undefined;
+  return { runtime: missing.runtime, install: missing.hint };
 }
 
 /** @returns "cpu through node-llama-cpp, threads: prompt 2, answer 1 (measured)" */
@@ -224,6 +232,7 @@ export function statisticsText(end: StreamEnd, device: DeviceReport | undefined)
   const { timing, usage, seed } = end;
   const { cachedTokens = 0 } = usage;
   const computed = usage.promptTokens - cachedTokens;
+  const missing = missingRuntime(device);
   const reused = cachedTokens === 0 ? "" : `, ${cachedTokens.toLocaleString("en-US")} cached`;
   const rows: readonly (readonly [string, string])[] = [
     ...(timing.loadMs > 0 ? [["load", formatMs(timing.loadMs)] as const] : []),
@@ -231,6 +240,7 @@ export function statisticsText(end: StreamEnd, device: DeviceReport | undefined)
     ["first text", `after ${formatMs(timing.firstTokenMs)}`],
     ["answer", `${plural(usage.completionTokens, "token")} in ${formatMs(timing.decodeMs)}, ${formatRate(timing.decodeRate)}`],
     ["device", describeDevice(device)],
+    ...(missing === undefined ? [] : [["faster with", `${missing.runtime}: ${missing.install}`] as const]),
     ["seed", String(seed)],
   ];
   return rows.map(([name, value]) => `${name.padEnd(12)}${value}\n`).join("");

@@ -1,5 +1,7 @@
-import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { createSpell } from "../../../src/core/api/spell.ts";
 import type { GgufRuntime } from "../../../src/core/spec/runtime.ts";
 import { memoryPlatform, scriptedRuntime } from "../../../src/core/testing/index.ts";
@@ -184,7 +186,7 @@ describe("generate, over a scripted runtime", () => {
     await expect(run({ LLMSPELL_DEVICE: "gpu" }, { device: ["cpu"] })).resolves.toBe(0);
   });
 
-  it("names a missing faster runtime once, with the line that installs it, and neither quietly nor in documents", async () => {
+  it("names a missing faster runtime once in a home, with the line that installs it, and neither quietly nor in documents", async () => {
     const scripted = scriptedRuntime({ answer: () => ["x"] });
     const tried = [
       { device: "cpu", ok: false, reason: "package-missing", hint: "npm install some-runtime", runtime: "some-runtime" },
@@ -196,16 +198,27 @@ describe("generate, over a scripted runtime", () => {
         return { ...handle, alive: true, device: { ...handle.device, tried: [...tried, ...handle.device.tried] } };
       },
     };
-    const told = async (settings: object): Promise<string> => {
+    const home = mkdtempSync(join(tmpdir(), "llmspell-said-"));
+    vi.stubEnv("LLMSPELL_HOME", home);
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+      rmSync(home, { recursive: true, force: true });
+    });
+    const told = async (settings: object, given: Record<string, string[]> = {}): Promise<string> => {
       const shown = keptScreen(settings);
-      await generate(scriptedContext(shown, { files, runtime, operands: ["x"] }));
+      await generate(scriptedContext(shown, { files, runtime, flags: flags(given), operands: ["x"] }));
       return shown.err();
     };
-    expect(await told({})).toBe(
-      `note: some-runtime is not installed; with it models run faster, and on the GPU:\n  npm install some-runtime\n${templateNote}`,
-    );
     expect(await told({ quiet: true })).toBe("");
     expect(await told({ format: "json" })).toBe(templateNote);
+    expect(await told({})).toMatch(
+      /^note: some-runtime is not installed; with it models run faster(, and on the GPU)?:\n {2}npm install some-runtime\nnote: .*\n$/,
+    );
+    expect(await told({})).toBe(templateNote);
+    expect(await told({}, { stats: [] })).toMatch(/\nfaster with some-runtime: npm install some-runtime\n/);
+    // where nothing can be remembered, nothing is said each time
+    vi.stubEnv("LLMSPELL_HOME", "/dev/null/home");
+    expect(await told({})).toBe(templateNote);
   });
 
   it("speaks of flags, not of options of the library", async () => {

@@ -31,11 +31,7 @@ const json = async (...args: readonly string[]) => JSON.parse((await run([...arg
 describe("model commands", () => {
   it("list, pull, run, verify, remove: ids on standard output, everything else beside it", async () => {
     const pulled = await run(["model", "pull", "hf:owner/gguf", "--as", "mine"]);
-    expect(pulled).toMatchObject({ status: 0, stdout: "hf:owner/gguf:Q8_0\n" });
-    expect(pulled.stderr).toMatch(/^pulling hf:owner\/gguf:Q8_0 {2}from owner\/gguf @ [0-9a-f]{12} {2}apache-2.0\n/);
-    expect(pulled.stderr).toMatch(
-      /100% {2}3.12 MB\nverifying sha256 of tiny.Q8_0.gguf\nsuccess {2}hf:owner\/gguf:Q8_0 {2}3.12 MB {3}try: llmspell generate/,
-    );
+    expect(pulled).toEqual({ status: 0, signal: null, stdout: "hf:owner/gguf:Q8_0\n", stderr: "" });
     expect(await run(["model", "pull", "mine"])).toMatchObject({ status: 0, stderr: "hf:owner/gguf:Q8_0 is up to date\n" });
     const list = await json("model", "list", "--backend", "candle");
     expect(list).toMatchObject({ status: "ok", count: 3, backends: [{ backend: "candle", ok: true }] });
@@ -74,23 +70,19 @@ describe("model commands", () => {
     });
   });
 
-  it("a missing model is named with its commands, and fetched with --pull after its need was told", async () => {
+  it("a missing model is named with its commands, and fetched with --pull without a word where that is quick", async () => {
     const missing = await run(["generate", "-m", "hf:owner/gguf", "Once"]);
     expect(missing).toMatchObject({ status: 3, stdout: "" });
     expect(missing.stderr).toMatch(/ {2}llmspell generate .*Once.* --pull\n\[model-not-installed\]\n$/);
     const fetched = await run(["generate", "-m", "hf:owner/gguf", "--pull", "--temperature", "0", "--max-tokens", "3", "Once"]);
     expect(fetched.status).toBe(0);
-    expect(fetched.stderr).toMatch(
-      /^hf:owner\/gguf:Q8_0: 3.12 MB to download, [\d.]+ [MGT]B free on the disk\nit needs about .* of memory with a context of 512 tokens; .* are free\npulling /,
-    );
+    expect(fetched.stderr).not.toContain("hf:owner/gguf:Q8_0:");
     expect(fetched.stdout).not.toBe("");
     expect((await run(["generate", "-m", "hf:owner/evil", "--pull", "--offline", "x"])).status).toBe(3);
     // by now this home knows how fast this hub is
     expect((await run(["model", "pull", "hf:owner/other", "--dry-run"])).stdout).toMatch(
       /^hf:owner\/other:Q8_0 {2}3.12 MB, 3.12 MB to download, about \d+m?s at the [\d.]+ [kMG]B\/s of earlier pulls from 127\.0\.0\.1:\d+\n/,
     );
-    const again = await run(["generate", "-m", "hf:owner/other", "--pull", "--context-size", "256", "--max-tokens", "1", "Once"]);
-    expect(again.stderr).toMatch(/free on the disk, about \d+s at the .* of earlier pulls from 127.*\n.* with a context of 256 tokens; /);
   });
 
   it("models in Hugging Face's cache are listed before their first use, marked, and not deleted", async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
 import { SpellError } from "../../../src/core/errors.ts";
 import { shell } from "../../../src/node/cli/advice.ts";
-import { visibleText } from "../../../src/node/cli/render.ts";
 import { readSettings } from "../../../src/node/cli/settings.ts";
+import { visibleText } from "../../../src/node/cli/terminal.ts";
 import { keptScreen } from "./support.ts";
 
 /** What must never reach a terminal, by code point: C0 but tab and newline, DEL, C1, direction controls, zero-width space. */
@@ -230,18 +230,48 @@ describe("colours and widths", () => {
     }
   });
 
-  it("prints plain lines of progress elsewhere, every ten percent, and only for long work", () => {
+  it("prints nothing elsewhere for work below five seconds, and one line for longer work", () => {
     vi.useFakeTimers();
     try {
-      const short = keptScreen();
-      short.screen.progress("loading").share(0.5);
-      expect(short.err()).toBe("");
-      const long = keptScreen({}, {}, Date.now);
-      const progress = long.screen.progress("loading");
-      vi.advanceTimersByTime(3000);
-      for (let i = 0; i <= 100; i++) progress.share(i / 100);
-      progress.end();
-      expect(long.err().trimEnd().split("\n")).toEqual(Array.from({ length: 11 }, (_, i) => `loading: ${i * 10} %`));
+      const { screen, err } = keptScreen();
+      const short = screen.progress("loading");
+      vi.advanceTimersByTime(4900);
+      short.share(0.5);
+      short.end();
+      vi.advanceTimersByTime(60_000);
+      expect(err()).toBe("");
+      const long = screen.progress("loading a-model");
+      for (let second = 0; second < 60; second++) {
+        long.bytes(second * 10e6, 600e6);
+        vi.advanceTimersByTime(1000);
+      }
+      long.end();
+      expect(err()).toBe("loading a-model: 6 %  40 MB / 600 MB  10 MB/s  eta 56s\n");
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("has room for label, bar, rate and time left on wide terminals, and for the label and percent on narrow ones", () => {
+    vi.useFakeTimers();
+    try {
+      const drawn = (columns: number): string => {
+        const { screen, err } = keptScreen({ unicode: false }, { out: true, err: true, columns });
+        const progress = screen.progress("tinyllama-1.1b-chat-v1.0.Q4_K_M.gguf");
+        progress.bytes(0, 669e6, "all 10 %");
+        vi.advanceTimersByTime(2000);
+        progress.bytes(281e6, 669e6, "all 10 %");
+        vi.advanceTimersByTime(100);
+        progress.end();
+        return err().split("\r").at(-3)?.trimEnd() ?? "";
+      };
+      expect(drawn(120)).toBe(
+        "tinyllama-1.1b-chat-v1.0.Q4_K_M.gguf ########------------ 42 %  281 MB / 669 MB  141 MB/s  eta 3s  all 10 %",
+      );
+      expect(drawn(80)).toBe("tinyllam~_M.gguf ########------------ 42 %  281 MB / 669 MB  141 MB/s  eta 3s");
+      expect(drawn(40)).toBe("tinyllama-1.~Q4_K_M.gguf 42 %  eta 3s");
+      expect(drawn(12)).toBe("ti~f 42 %");
+      for (const columns of [12, 20, 40, 60, 80]) expect(drawn(columns).length).toBeLessThan(columns - 2);
     } finally {
       vi.useRealTimers();
     }

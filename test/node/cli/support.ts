@@ -11,7 +11,8 @@ import { memoryPlatform, type ScriptedRuntimeOptions, scriptedRuntime } from "..
 import { envBelowFlags } from "../../../src/node/cli/config-source.ts";
 import type { Context } from "../../../src/node/cli/context.ts";
 import type { Interrupt } from "../../../src/node/cli/interrupt.ts";
-import { createScreen, type OutputStream, type Screen, type ScreenSettings } from "../../../src/node/cli/render.ts";
+import { createScreen, type Screen, type ScreenSettings } from "../../../src/node/cli/render.ts";
+import type { OutputStream } from "../../../src/node/cli/terminal.ts";
 import { onlyWhere } from "../../support/only-where.ts";
 import { root } from "../../support.ts";
 
@@ -106,8 +107,6 @@ export interface Shown {
 export function keptScreen(
   settings: Partial<ScreenSettings> = {},
   terminal: { readonly out?: boolean; readonly err?: boolean; readonly columns?: number } = {},
-  // stands still: on a busy machine every load is long enough for lines of progress
-  now: () => number = () => 0,
   argv: readonly string[] = [],
 ): Shown {
   const kept = { out: "", err: "" };
@@ -129,7 +128,6 @@ export function keptScreen(
     onOutputLost: (error) => {
       throw error;
     },
-    now,
   });
   return { screen, out: () => kept.out, err: () => kept.err };
 }
