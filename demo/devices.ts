@@ -1,4 +1,5 @@
 /** The panel of devices: the device in use, those tried before it, and why they were not used. */
+import { pageAdapter } from "../src/browser/engines/adapter.ts";
 import type { DeviceAttempt, DeviceReason, DeviceReport } from "../src/browser/index.ts";
 import { find, make } from "./elements.ts";
 import { plural } from "./format.ts";
@@ -35,14 +36,12 @@ export function nameOfDevice(device: string): string {
 
 /** Shows what this browser offers, while no model is loaded. @param isWanted checked after the browser has answered */
 export async function showBrowser(isWanted: () => boolean): Promise<void> {
-  const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
+  const adapter = await pageAdapter();
   if (!isWanted()) return;
-  const info = adapter?.info;
-  const label = info === undefined ? undefined : [info.vendor, info.architecture].filter((word) => word !== "").join(" ");
   panel.replaceChildren(
     make("p", { text: "A model's device is chosen when it loads. This browser offers:" }),
     list([
-      row(adapter !== null && adapter !== undefined, "WebGPU", label ?? "no adapter"),
+      row(adapter !== undefined, "WebGPU", adapter?.label ?? "no adapter"),
       row(true, "WebAssembly", crossOriginIsolated ? plural(navigator.hardwareConcurrency || 1, "thread") : oneThread),
     ]),
   );

@@ -94,7 +94,7 @@ function lazyRuntime<OpenOptions extends CommonOpenOptions, CallOptions extends 
 function notServed({ href }: URL, got: string): SpellError {
   const hint = href.includes("/.vite/deps/")
     ? 'In the configuration of Vite: optimizeDeps: { exclude: ["llmspell"] }.'
-    : "The page is served without the files of this package. Add the plugin for its bundler from llmspell/bundlers: docs/browser.md, Bundlers.";
+    : 'The page is served without the files of this package. Add the plugin for its bundler from llmspell/bundlers, or name the folder: browserPlatform({ models: "https://…/" }); docs/browser.md, Bundlers.';
   return new SpellError("net-status", `expected a file of this package, got ${got} from ${href}`, { where: href, hint });
 }
 

@@ -105,12 +105,16 @@ describe("R22 headers and policies", () => {
       },
     );
     const status = (path: string) => (path.endsWith(".wasm") ? 404 : undefined);
-    await visit(browser(), { serve: { status }, context: { serviceWorkers: "block" }, expected: /404|wasm/i }, async ({ page }) => {
-      await generate(page).click();
-      await expect.poll(() => alert(page).textContent()).toMatch(/\/assets\/wllama-.*\.wasm.*404/s);
-      await model(page).selectOption({ label: "tiny-t5-en-fr: English to French, 7 MB" });
-      await expect.poll(() => alert(page).textContent()).toMatch(/\/assets\/ort-.*\.wasm.*404/s);
-    });
+    await visit(
+      browser(),
+      { serve: { status }, context: { serviceWorkers: "block" }, expected: /404|wasm|WebAssembly/i },
+      async ({ page }) => {
+        await generate(page).click();
+        await expect.poll(() => alert(page).textContent()).toMatch(/\/assets\/wllama-.*\.wasm.*404/s);
+        await model(page).selectOption({ label: "tiny-t5-en-fr: English to French, 7 MB" });
+        await expect.poll(() => alert(page).textContent()).toMatch(/\/assets\/ort-.*\.wasm.*404/s);
+      },
+    );
   });
 
   it("O3 the page comes with its policy, isolated, with Trusted Types; a host without headers gets the policy from the page itself", async () => {

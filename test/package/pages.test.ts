@@ -6,6 +6,7 @@ import { build as esbuild } from "esbuild";
 import type { Browser } from "playwright";
 import { build as vite } from "vite";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { once } from "../../src/core/values.ts";
 import { isolation, policy, serve } from "../../tools/serve.mjs";
 import { root } from "../support.ts";
 import { run } from "./support.ts";
@@ -14,6 +15,9 @@ import { openBrowser, visit } from "./visitor.ts";
 const folder = inject("folder");
 /** bytes, compressed: what every page pays before it asks for a model */
 const mostEntryBytes = 40_000;
+
+/** Built by the first test that wants it: everything it asks of a bundler is in its own configuration file. */
+const viteExample = once(() => vite({ root: join(folder, "vite"), base: "./", logLevel: "error" }));
 
 let browser: Browser;
 beforeAll(async () => {
@@ -33,8 +37,7 @@ describe("a page", () => {
   });
 
   it("from Vite translates under a policy of nothing but wasm-unsafe-eval and workers, also served below a folder", async () => {
-    // everything it asks of a bundler is in its own configuration file
-    await vite({ root: join(folder, "vite"), base: "./", logLevel: "error" });
+    await viteExample();
     const assets = join(folder, "vite/dist/assets");
     for (const name of readdirSync(assets).filter((file) => file.endsWith(".js"))) {
       // ONNX Runtime's own glue names node:fs behind a check of its surroundings; nothing may import it.
@@ -86,7 +89,7 @@ load("tiny-stories").catch(({ code, hint }) => (document.body.textContent = code
     });
     writeFileSync(join(out, "index.html"), '<!doctype html><title>bare</title><body><script type="module" src="main.js"></script>');
     const { url, close } = await serve(out);
-    await visit(browser, url, (page) => page.getByText(/net-status .*llmspell\/bundlers/).waitFor());
+    await visit(browser, url, (page) => page.getByText(/net-status .*llmspell\/bundlers.*browserPlatform\(\{ models/).waitFor());
     await close();
   });
 });
@@ -117,7 +120,8 @@ describe("what a page pays", () => {
     }
   });
 
-  it("brings every engine it can need: both builds of llama.cpp and of ONNX Runtime", () => {
+  it("brings every engine it can need: both builds of llama.cpp and of ONNX Runtime", async () => {
+    await viteExample();
     const names = readdirSync(join(folder, "vite/dist/assets"));
     expect(names.filter((name) => name.endsWith(".wasm")).map((name) => name.replace(/-[\w-]{8}\.wasm$/, ""))).toEqual(
       expect.arrayContaining(["wllama", "ort-wasm-simd-threaded", "ort-wasm-simd-threaded.asyncify"]),

@@ -11,15 +11,20 @@ export function openBrowser(): Promise<Browser> {
   });
 }
 
-/** Opens a page, and fails the test on anything that went wrong beside what it looks at. */
+/** Opens a page, and fails the test on anything that went wrong beside what it looks at: an engine fetched twice or in part, a second look for an adapter. */
 export async function visit(browser: Browser, url: string, look: (page: Page) => Promise<void>): Promise<void> {
   const page = await browser.newPage();
   const faults: string[] = [];
   const origin = new URL(url).origin;
   page.on("pageerror", (error) => faults.push(String(error)));
   page.on("console", (message) => message.type() === "error" && !message.text().includes("404") && faults.push(message.text()));
+  const engines = new Set<string>();
+  page.on("requestfailed", (request) => request.url().endsWith(".wasm") && faults.push(`${request.failure()?.errorText} ${request.url()}`));
+  let looks = 0;
+  page.on("console", (message) => message.text().includes("No available adapters") && ++looks > 1 && faults.push(message.text()));
   page.on("request", (request) => {
     const asked = request.url();
+    if (asked.endsWith(".wasm") && engines.size === engines.add(asked).size) faults.push(`asked again ${asked}`);
     if (!asked.startsWith(origin) && !asked.startsWith("blob:") && !asked.startsWith("data:")) faults.push(`asked ${asked}`);
   });
   await page.goto(url);

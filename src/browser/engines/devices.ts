@@ -9,7 +9,7 @@ import type { Platform } from "../../core/platform.ts";
 import type { DeviceOptions, DeviceProbe, GgufRuntime, ModelHandle, Seq2SeqRuntime } from "../../core/spec/runtime.ts";
 import { once } from "../../core/values.ts";
 import { version } from "../../core/version.ts";
-import { findAdapter } from "./adapter.ts";
+import { type findAdapter, pageAdapter } from "./adapter.ts";
 import type { OnnxFiles } from "./engine-files.ts";
 import { largestModel } from "./largest-model.ts";
 import type { TransformersLoader } from "./transformers-engine.ts";
@@ -66,7 +66,7 @@ const wasmBytes = 2 ** 32;
 /** A runtime over one table; the rules of core choose among its rows. */
 function tableRuntime<O extends DeviceOptions, C extends { readonly signal?: AbortSignal | undefined }>(
   engine: { readonly name: string; open(files: readonly ByteSource[], options: O): Promise<ModelHandle<C>> },
-  { bundled, verdicts = browserVerdicts(), adapter = findAdapter }: BrowserDeviceOptions,
+  { bundled, verdicts = browserVerdicts(), adapter = pageAdapter }: BrowserDeviceOptions,
   about: Pick<DeviceRules<O, C>, "selfTest" | "hint">,
   rows: readonly Row[],
 ): RuledDevices<O, C> & { readonly name: string } {

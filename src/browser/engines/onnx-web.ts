@@ -6,8 +6,8 @@ import { SpellError, toSpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import type { OnnxRuntime } from "../../core/spec/onnx.ts";
 import { type OrtHost, ortRuntime, placeInMemory, type WebOrtModule } from "../../engines/ort/driver.ts";
-import { checkWasm } from "./check-wasm.ts";
 import type { OnnxFiles } from "./engine-files.ts";
+import { explained } from "./explained.ts";
 import { lazyWeight } from "./lazy-weights.ts";
 
 /** Bundlers look for exactly this form. */
@@ -16,8 +16,7 @@ const webgpuFile = (): string => new URL("onnxruntime-web/ort-wasm-simd-threaded
 
 /** @throws SpellError device-unavailable where the build does not start */
 export async function openWasmOnnx(files: OnnxFiles = {}): Promise<OnnxRuntime> {
-  return ortRuntime({
-    ...(await start(() => import("onnxruntime-web/wasm") as Promise<unknown>, files.wasm ?? wasmFile())),
+  return start(() => import("onnxruntime-web/wasm") as Promise<unknown>, files.wasm ?? wasmFile(), {
     device: "wasm",
     executionProvider: "wasm",
     reads16Bit: true,
@@ -34,11 +33,9 @@ export async function openWebGpuOnnx(files: OnnxFiles = {}, gpu: GPU | undefined
   if (adapter === null || adapter === undefined) {
     throw new SpellError("device-unavailable", "this browser offers no WebGPU adapter", { hint: "Take wasm, or auto." });
   }
-  const started = await start(() => import("onnxruntime-web/webgpu") as Promise<unknown>, files.webgpu ?? webgpuFile());
   const device = await requestDevice(adapter);
   const lost = device.lost.then(({ reason, message }) => message || reason);
-  return ortRuntime({
-    ...started,
+  return start(() => import("onnxruntime-web/webgpu") as Promise<unknown>, files.webgpu ?? webgpuFile(), {
     device: "webgpu",
     executionProvider: { name: "webgpu", device } as { readonly name: string },
     // only adapters with shader-f16 could; F32 activations do without
@@ -74,8 +71,11 @@ async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
 }
 
 /** What both builds have in common. */
-async function start(load: () => Promise<unknown>, wasm: string): Promise<Pick<OrtHost, "name" | "ort" | "clampThreads" | "place">> {
-  await checkWasm(wasm);
+async function start(
+  load: () => Promise<unknown>,
+  wasm: string,
+  build: Omit<OrtHost, "name" | "ort" | "clampThreads" | "place">,
+): Promise<OnnxRuntime> {
   let ort: WebOrtModule;
   try {
     ort = (await load()) as WebOrtModule;
@@ -84,12 +84,14 @@ async function start(load: () => Promise<unknown>, wasm: string): Promise<Pick<O
   }
   ort.env.wasm.wasmPaths = { wasm };
   ort.env.logLevel = "error";
-  return {
+  const runtime = ortRuntime({
+    ...build,
     name: "onnxruntime-web",
     ort,
     clampThreads: (threads) => clampThreads(ort, threads),
     place: (weights, signal) => placeInMemory(weights, signal, limits.onnxWasmWeightBytes, lazyWeight),
-  };
+  });
+  return { ...runtime, open: (model, options) => explained(wasm, () => runtime.open(model, options)) };
 }
 
 /** One number for the whole module, fixed by its first session; more than one needs an isolated page. */

@@ -4,10 +4,10 @@
  */
 import { CacheManager, Wllama } from "@wllama/wllama/esm/index.js";
 import type { GgufRuntime, ThreadChoice } from "../../core/spec/runtime.ts";
-import { openWllama } from "../../engines/wllama/driver.ts";
+import { openWllama, type WllamaHost } from "../../engines/wllama/driver.ts";
 import { maxFileBytes } from "../../engines/wllama/features.ts";
 import { instanceConfig, type WllamaLike } from "../../engines/wllama/instance.ts";
-import { checkWasm } from "./check-wasm.ts";
+import { explained } from "./explained.ts";
 import { wllamaBuild } from "./largest-model.ts";
 import { chooseThreads } from "./threads.ts";
 
@@ -35,23 +35,32 @@ export function wllamaEngine(files: WllamaFiles = defaultFiles()): GgufRuntime {
     async open(sources, options) {
       const device = options.device === "webgpu" ? "webgpu" : "wasm";
       const build = wllamaBuild();
-      await checkWasm(build === "default" ? files.wasm : files.compat.wasm);
       // On a card one thread hands out the work.
       const one: ThreadChoice = { prompt: 1, decode: 1, origin: "default" };
       const { threads, notes } =
         device === "webgpu" ? { threads: one, notes: [] } : chooseThreads(options.threads, (cores) => Math.max(1, Math.floor(cores / 2)));
-      return openWllama(
-        {
-          label: `wllama, ${build} build`,
-          device,
-          maxFileBytes: maxFileBytes[build],
-          threads,
-          notes,
-          create: (onDeath, onLog) => createInstance(files, onDeath, device === "webgpu" ? onLog : undefined),
+      const starting = new AbortController();
+      const host: WllamaHost = {
+        label: `wllama, ${build} build`,
+        device,
+        maxFileBytes: maxFileBytes[build],
+        threads,
+        notes,
+        create(onDeath, onLog) {
+          // wllama 3.13.0 throws where it is told that its WebAssembly does not start, and its call never settles.
+          const onError = (event: Event): void => {
+            event.preventDefault();
+            onDeath("its WebAssembly does not start");
+          };
+          addEventListener("error", onError, { signal: starting.signal });
+          return createInstance(files, onDeath, device === "webgpu" ? onLog : undefined);
         },
-        sources,
-        options,
-      );
+      };
+      try {
+        return await explained(build === "default" ? files.wasm : files.compat.wasm, () => openWllama(host, sources, options));
+      } finally {
+        starting.abort();
+      }
     },
   };
 }
