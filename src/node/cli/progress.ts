@@ -125,17 +125,18 @@ function shorten(text: string, room: number, cut: string): string {
 export function drawProgress(label: string, stream: OutputStream, unicode: boolean, isBlocked: () => boolean): DrawnProgress {
   const signs = unicode ? { full: "━", empty: "─", cut: "…" } : { full: "#", empty: "-", cut: "~" };
   const facts = createFacts(label, signs);
-  let width = 0;
+  /** cells that were written since the row was clear */
+  let reach = 0;
   const clear = (): void => {
-    if (width > 0) stream.write(`\r${" ".repeat(width + caret)}\r`);
-    width = 0;
+    if (reach > 0) stream.write(`\r${" ".repeat(reach + caret)}\r`);
+    reach = 0;
   };
   const draw = (): void => {
     if (isBlocked()) return;
     const line = fitted(facts.label(), facts.parts(), Math.max(0, columnsOf(stream) - 1 - caret), signs.cut);
     const cells = cellsOfText(line);
-    stream.write(`\r${line}${" ".repeat(Math.max(0, width - cells))}`);
-    width = cells;
+    stream.write(`\r${line}${" ".repeat(Math.max(0, reach - cells))}`);
+    reach = Math.max(reach, cells);
   };
   // The first drawing waits for calmMs; later ones keep the time running.
   let timer = setTimeout(function tick() {

@@ -31,7 +31,9 @@ const json = async (...args: readonly string[]) => JSON.parse((await run([...arg
 describe("model commands", () => {
   it("list, pull, run, verify, remove: ids on standard output, everything else beside it", async () => {
     const pulled = await run(["model", "pull", "hf:owner/gguf", "--as", "mine"]);
-    expect(pulled).toEqual({ status: 0, signal: null, stdout: "hf:owner/gguf:Q8_0\n", stderr: "" });
+    expect(pulled).toMatchObject({ status: 0, stdout: "hf:owner/gguf:Q8_0\n" });
+    // nothing within five seconds, which a busy machine exceeds
+    expect(pulled.stderr).toMatch(/^(pulling [^\n]+\n([^\n]+\n)?success {2}hf:owner\/gguf:Q8_0 [^\n]+\n)?$/);
     expect(await run(["model", "pull", "mine"])).toMatchObject({ status: 0, stderr: "hf:owner/gguf:Q8_0 is up to date\n" });
     const list = await json("model", "list", "--backend", "candle");
     expect(list).toMatchObject({ status: "ok", count: 3, backends: [{ backend: "candle", ok: true }] });

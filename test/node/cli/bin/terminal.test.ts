@@ -26,7 +26,8 @@ withTerminal.describe("an answer on a terminal", () => {
     expect(piped.stdout.split("\n").some((line) => line.length > columns)).toBe(true);
   });
 
-  it("leaves no ^C where it is stopped, and no code of an error", async () => {
+  // on a busy machine a row may end between the terminal's ^C and our hearing of it
+  it("leaves no ^C where it is stopped, and no code of an error", { retry: 3 }, async () => {
     const person = personAt("generate -q --max-tokens 500 'Once upon a time'", { columns: 60 });
     await person.sees(/\w{3}/);
     person.type("\u0003");
