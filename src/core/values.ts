@@ -7,6 +7,15 @@ export function definedOnly<T extends object>(value: T): { readonly [K in keyof 
   };
 }
 
+/** The text behind %-escapes; of addresses that people type, so a lone % stands for itself. */
+export function decodeUri(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** The promise of the first call for everybody; a failure is told again, not tried again. */
 export function once<T>(make: () => T): () => T {
   let made: { readonly value: T } | undefined;

@@ -3,6 +3,7 @@
  * Sources over files of Node are in src/node/file-source.ts.
  */
 import { SpellError, throwIfAborted } from "../errors.ts";
+import { decodeUri } from "../values.ts";
 import { formatCount } from "./format-count.ts";
 
 export interface ByteSource {
@@ -151,6 +152,7 @@ async function request(
     return await fetch(url, { method, headers: { ...plain, ...headers }, signal: signal ?? null });
   } catch (cause) {
     throwIfAborted(signal);
+    if (cause instanceof SpellError) throw cause;
     throw new SpellError("net-status", `${name}: no answer from ${new URL(url).host}`, { where: name, cause });
   }
 }
@@ -225,11 +227,7 @@ export function parseSize(text: string | null | undefined): number | undefined {
 function nameFromUrl(url: string): string {
   const { pathname, host } = new URL(url);
   const last = pathname.split("/").pop() ?? "";
-  try {
-    return decodeURIComponent(last) || host;
-  } catch {
-    return last;
-  }
+  return decodeUri(last) || host;
 }
 
 /**

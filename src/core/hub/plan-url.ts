@@ -2,6 +2,7 @@
 import type { PlannedFile, PullPlan } from "../download/pull.ts";
 import { parseShardName } from "../gguf/shards.ts";
 import { printModelSpec, type UrlSpec } from "../spec/model-spec.ts";
+import { decodeUri } from "../values.ts";
 import { askFacts, type HubContext, hubAccess, refuseOffline } from "./hub.ts";
 
 /** One file at an address, or all parts of a split model if the name is that of a part. @throws SpellError net-*, spec-host */
@@ -9,7 +10,7 @@ export async function planUrl(spec: UrlSpec, context: HubContext): Promise<PullP
   const { network, settings, allowHosts, signal } = context;
   refuseOffline(settings, spec.url);
   const url = new URL(spec.url);
-  const name = decodeURIComponent(url.pathname.slice(url.pathname.lastIndexOf("/") + 1)).replace(/[^\w.-]/g, "_") || url.hostname;
+  const name = decodeUri(url.pathname.slice(url.pathname.lastIndexOf("/") + 1)).replace(/[^\w.-]/g, "_") || url.hostname;
   const shard = parseShardName(name);
   const count = shard?.count ?? 1;
   const isHub = url.origin === new URL(settings.hfEndpoint).origin;

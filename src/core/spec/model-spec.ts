@@ -3,6 +3,7 @@
  * It reads text; whether a backend is declared or a model exists is decided elsewhere (backends/).
  */
 import { SpellError } from "../errors.ts";
+import { decodeUri } from "../values.ts";
 import type { Action } from "./action.ts";
 
 export type ModelSpec = (NameSpec | HfSpec | OllamaSpec | UrlSpec | PathSpec) & {
@@ -205,7 +206,7 @@ function parseUrl(text: string, options: ParseSpecOptions): ModelSpec {
 
 /** A page of the hub as people copy it from their browser. @returns undefined for files inside folders, which stay addresses */
 function hubPage(url: URL): string | undefined {
-  const [owner = "", repo = "", form, revision, ...file] = decodeURIComponent(url.pathname)
+  const [owner = "", repo = "", form, revision, ...file] = decodeUri(url.pathname)
     .split("/")
     .filter((part) => part !== "");
   if (form === undefined) return `${owner}/${repo}`;

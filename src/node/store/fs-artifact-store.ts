@@ -132,7 +132,11 @@ export function fsArtifactStore(folder: string, options: FsStoreOptions = {}): A
     async withLock(name, work, lock = {}) {
       await attempt(partFolder, () => makeFolder(partFolder));
       const release = await holdFileLock(join(partFolder, `${fileNameOf(name)}.lock`), lock);
-      return work().finally(release);
+      try {
+        return await work();
+      } finally {
+        await release();
+      }
     },
   };
 }

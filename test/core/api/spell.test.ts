@@ -143,6 +143,8 @@ context_size = 333
     const own = { id: "a:1b@office", text: "hi", last: "127.0.0.1:1002 /api/chat 7 333 Basic bWU6cEBzcw==" };
     expect(await answer(two, "a:1b@office")).toEqual(own);
     expect(await answer(two, "office/a:1b")).toEqual(own);
+    // a lone % is a character of the password
+    expect((await answer(two.replace("p%40ss", "p%zz"), "a:1b@office")).last).toContain(`Basic ${btoa("me:p%zz")}`);
     expect(await answer(two, "a:1b@ollama")).toMatchObject({ id: "a:1b@ollama", last: "127.0.0.1:1001 /api/chat 300  " });
     // the only one stands for the backend
     const alone = two.slice(two.indexOf("[providers.office]"));

@@ -118,6 +118,7 @@ describe("model spec", () => {
     "https://",
     "https://example.org/m#sha256=12",
     "https://example.org/m#main",
+    "https://huggingface.co/a/b/resolve/main/%E0%A4%A.gguf",
   ])("refuses %j", (text) => {
     expect(() => parseModelSpec(text)).toThrow(
       expect.objectContaining({ code: "spec-syntax", hint: expect.stringContaining("hf:OWNER/REPO") }),

@@ -16,6 +16,14 @@ describe("an offer", () => {
     expect(blobs()).toEqual([]);
   });
 
+  it("does not follow a redirect inside the network while it reads a header", async () => {
+    server.plan(
+      "/lfs/",
+      Array.from({ length: 9 }, () => ({ status: 302, headers: { location: "http://169.254.169.254/latest" } })),
+    );
+    expect(await failure(open().llm.info("hf:owner/gguf:Q8_0", { remote: true }))).toMatchObject({ code: "net-redirect" });
+  });
+
   it("says how long a pull will take by what earlier ones from the same host took, and nothing where there were none", async () => {
     server.addRepo("other/gguf", { files: { "x.Q8_0.gguf": Buffer.concat([gguf, Buffer.alloc(1000)]) } });
     const { llm, platform } = open();

@@ -1,6 +1,8 @@
 /** What a model says about itself, and whether it would run here. Reads headers; nothing is loaded. */
 import { listStored, type ModelManifest } from "../../download/manifest.ts";
 import { baseName, type PlannedFile, type PullPlan } from "../../download/pull.ts";
+import { request } from "../../download/request.ts";
+import type { RemoteFile } from "../../download/transfer.ts";
 import { SpellError } from "../../errors.ts";
 import { type ByteSource, httpSource } from "../../formats/byte-source.ts";
 import { findEntry } from "../../hub/catalogue.ts";
@@ -68,9 +70,8 @@ export function onceHere({ platform }: CandleContext, found: FoundModel): FoundM
 export function openPlan(context: CandleContext, { files }: PullPlan, signal?: AbortSignal): Promise<readonly ByteSource[]> {
   const open = async (file: PlannedFile): Promise<ByteSource> => {
     if (file.kind === "external") return file.external.source;
-    const { url, secret, path } = file.remote;
-    // Redirects and secrets are the same matter here as in a download, so the same function asks.
-    return httpSource(url, remoteFetch(context, secret), { name: baseName(path), signal });
+    // Redirects, hosts and secrets are the same matter here as in a download, so the same function asks.
+    return httpSource(file.remote.url, remoteFetch(context, file.remote), { name: baseName(file.remote.path), signal });
   };
   return Promise.all(files.map(open));
 }
@@ -121,10 +122,10 @@ export async function lookAhead(
   };
 }
 
-function remoteFetch(context: CandleContext, secret: string | undefined): typeof globalThis.fetch {
-  return (input, init) => {
-    const headers = new Headers(init?.headers);
-    if (secret !== undefined) headers.set("authorization", secret);
-    return context.network.fetch(input, { ...init, headers, credentials: "omit" });
+function remoteFetch({ network }: CandleContext, { secret, isTrusted, allowHosts, path }: RemoteFile): typeof globalThis.fetch {
+  return async (input, { method, headers, signal } = {}) => {
+    const asked = { method: method === "HEAD" ? ("HEAD" as const) : undefined, headers: Object.fromEntries(new Headers(headers)) };
+    const access = { signal: signal ?? undefined, secret, isTrusted, allowHosts, what: path };
+    return (await request(String(input), network, { ...asked, ...access })).response;
   };
 }

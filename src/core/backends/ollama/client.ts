@@ -5,6 +5,7 @@
 import { type Network, type RequestOptions, readBody, request } from "../../download/request.ts";
 import { SpellError } from "../../errors.ts";
 import { isObject } from "../../json.ts";
+import { decodeUri } from "../../values.ts";
 import type { OllamaSettings } from "./settings.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -102,7 +103,7 @@ export function serverAt(address: string, fetch: Network["fetch"]): { readonly u
   const { username, password, origin } = new URL(address);
   const url = address.replace(/\/+$/, "");
   if (username === "" && password === "") return { url, fetch };
-  const bytes = new TextEncoder().encode(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`);
+  const bytes = new TextEncoder().encode(`${decodeUri(username)}:${decodeUri(password)}`);
   const authorization = `Basic ${btoa(String.fromCharCode(...bytes))}`;
   return {
     url: url.replace(/^([a-z]+:\/\/)[^/]*@/i, "$1"),
