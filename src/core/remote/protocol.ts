@@ -68,8 +68,8 @@ export const maxUnreadPieces = 64;
 export const creditStep = 16;
 /** An engine's side says that it lives this often. */
 export const beatMs = 1000;
-/** Without a word for this long, while an answer is due, the engine counts as dead. Its event loop only ever waits, so it has no excuse. */
-export const silenceMs = 10_000;
+/** Without a word for this long, while an answer is due, the engine counts as dead. Its event loop only ever waits, but a busy machine may keep it from running. */
+export const silenceMs = 20_000;
 /** A look at a device takes longer only where its driver hangs. */
 export const probeMs = 20_000;
 /** ONNX Runtime, also under transformers.js, holds its thread while it computes: the encoder pass of a large model over a long input takes that long. */

@@ -108,9 +108,9 @@ describe("R6 a worker that misbehaves", () => {
   it("says nothing: run-crash within the heartbeat", async () => {
     const started = performance.now();
     const error = await failure(load(() => scripted("onmessage = () => undefined")));
-    expect(error).toMatchObject({ code: "device-unavailable", message: expect.stringContaining("silent for 10 s") });
-    expect(performance.now() - started).toBeLessThan(14_000);
-  }, 20_000);
+    expect(error).toMatchObject({ code: "device-unavailable", message: expect.stringContaining("silent for 20 s") });
+    expect(performance.now() - started).toBeLessThan(25_000);
+  }, 30_000);
 
   it("sends code, hint, actions and details of its errors whole", async () => {
     const sent = new SpellError("gguf-metadata", "unusable", {
