@@ -7,6 +7,7 @@ import { addTurn, conversationWith, forget, messagesSoFar, restore, save, type T
 import { nameOfDevice, showBrowser, showReport } from "./devices.ts";
 import { button, find, make } from "./elements.ts";
 import { formatBytes } from "./format.ts";
+import { buildHubSearch } from "./hub-search.ts";
 import { buildLookUp } from "./look-up.ts";
 import { startOffline } from "./offline.ts";
 import { buildParameters, chooseDevice, chosenDevice, chosenOptions, fitParameters, withPrefix } from "./parameters.ts";
@@ -199,6 +200,7 @@ function backToBundled(): void {
 function take(files: readonly File[]): void {
   if (files.length === 0) return;
   const added = choiceOfFiles(files);
+  showGetModels(false);
   addChoice(added, "Your files");
   void choose(added);
 }
@@ -212,11 +214,16 @@ async function fetchModel(text: string): Promise<void> {
     end(signal);
     take([file]);
   } catch (error) {
-    if (!isAbort(error)) showProblem(error, [{ label: "Change the address", run: () => address.focus() }]);
+    if (!isAbort(error)) showProblem(error, [{ label: "Change the address", run: changeAddress }]);
   } finally {
     progress.end();
     end(signal);
   }
+}
+
+function changeAddress(): void {
+  showGetModels(true);
+  address.focus();
 }
 
 // --- Stored models, and pulls ---
@@ -243,6 +250,7 @@ const lookUp = buildLookUp({
   onProblem: (error, spec) =>
     showPullProblem(error, spec, { ...pullActions, place: find("found", HTMLDivElement), again: () => lookUp(spec) }),
 });
+buildHubSearch(spell.platform, hub?.href ?? "https://huggingface.co", (id) => lookUp(`hf:${id}`));
 const page: PageActions = {
   opener: (name) => {
     const bundled = choices.get(`bundled:${name}`);
@@ -458,6 +466,7 @@ async function measureMemory(): Promise<void> {
 /** A button that shows and hides a panel. @param first gets the focus when it is shown */
 function disclosure(control: HTMLButtonElement, panel: HTMLElement, first: HTMLElement): (shown: boolean) => void {
   const show = (shown: boolean): void => {
+    if (!shown && panel.contains(document.activeElement)) control.focus();
     panel.hidden = !shown;
     control.setAttribute("aria-expanded", String(shown));
     if (shown) first.focus();
@@ -501,7 +510,6 @@ for (const input of [fileInput, folderInput]) {
     take(files.filter(({ webkitRelativePath }) => webkitRelativePath.split("/").length <= 2));
   });
 }
-disclosure(find("load-address", HTMLButtonElement), addressForm, address);
 addressForm.addEventListener("submit", (event) => {
   event.preventDefault();
   if (address.value.trim() !== "") void fetchModel(address.value.trim());

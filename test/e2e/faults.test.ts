@@ -43,7 +43,7 @@ describe("what goes wrong is told", () => {
 
   it("an address this page may not fetch from, and one without a file", async () => {
     await visit(browser(), { expected: /Content Security Policy|example\.invalid|404/ }, async ({ page }) => {
-      await page.getByRole("button", { name: "Load URL" }).click();
+      await page.getByRole("button", { name: "Get a model" }).click();
       await page.getByRole("textbox", { name: "Address of a model" }).fill("https://example.invalid/model.gguf");
       await page.getByRole("button", { name: "Fetch" }).click();
       await expect.poll(() => alert(page).textContent()).toMatch(/example\.invalid.*huggingface\.co.*net-status/s);

@@ -18,6 +18,10 @@ beforeAll(async () => {
   hub.addRepo("owner/two", {
     files: { "m-Q4_K_M.gguf": Buffer.concat([gguf, Buffer.alloc(500_000)]), "m-Q8_0.gguf": gguf, "README.md": Buffer.from("# hi") },
   });
+  hub.addRepo("owner/Small-Llama-GGUF", { files: { "m-Q8_0.gguf": gguf }, tags: ["gguf"], downloads: 2000 });
+  hub.addRepo("other/small-llama", { files: { "m-Q8_0.gguf": gguf }, tags: ["gguf"], downloads: 3 });
+  hub.addRepo("owner/small-long-t5", { files: {}, tags: ["t5"], downloads: 70 });
+  hub.addRepo("owner/small-lion", { files: {}, tags: ["bert"], downloads: 9000 });
   hub.addRepo("owner/gated", { files: { "m-Q8_0.gguf": gguf }, gated: true });
 });
 beforeEach(() => hub.reset());
@@ -133,6 +137,50 @@ describe("models to get", () => {
       await page.getByText(hostile).waitFor();
       expect(await page.evaluate("window.hit")).toBeUndefined();
     });
+  });
+
+  it("repositories are found while their name is typed: those a page runs, the most fetched first; O2 names stay text, errors are told", async () => {
+    await visitHub(async ({ page, cut }) => {
+      await getModels(page);
+      const box = page.getByRole("searchbox", { name: "Hugging Face repository" });
+      const found = page.getByRole("list", { name: "Repositories" });
+      const asked = () => hub.seen.map(({ path }) => path).filter((path) => path.startsWith("/api/models?"));
+      await box.pressSequentially("small-l", { delay: 20 });
+      await expect
+        .poll(() => found.getByRole("listitem").allTextContents())
+        .toEqual([
+          "owner/Small-Llama-GGUFGGUF · 2,000 downloads",
+          "other/small-llamaGGUF · 3 downloads",
+          "owner/small-long-t5T5 · 70 downloads",
+        ]);
+      // one question for each kind, after the last letter
+      expect(asked()).toEqual(["gguf", "t5"].map((kind) => `/api/models?search=small-l&filter=${kind}&sort=downloads&limit=6`));
+      await found.getByRole("button", { name: "owner/Small-Llama-GGUF" }).click();
+      await expect.poll(() => files(page).textContent()).toBe("m-Q8_0.gguf3.1 MB");
+      expect(await found.count()).toBe(0);
+
+      await box.fill("nobody has this");
+      await box.fill("nobody-has-this");
+      await page.getByText("No repository of that name holds GGUF or T5.").waitFor();
+      hub.plan(/filter=gguf/, [
+        { body: JSON.stringify([{ id: hostile }, { id: "a/b/../c" }, null, { id: "owner/fine", downloads: "many" }]) },
+      ]);
+      await box.fill("hostile");
+      await expect.poll(() => found.getByRole("listitem").allTextContents()).toEqual(["owner/fineGGUF"]);
+      hub.plan(/filter=t5/, [{ body: "{}" }]);
+      await box.fill("object");
+      await page.getByText(/^search for "object": .* answered: expected a list$/).waitFor();
+      hub.plan(/filter=gguf/, [{ status: 503 }]);
+      await box.fill("busy");
+      await page.getByText(/^search for "busy": .* answered 503$/).waitFor();
+      const before = asked().length;
+      await box.fill("owner/two:Q8_0");
+      await page.waitForTimeout(600);
+      expect(asked().length).toBe(before);
+      await cut();
+      await box.fill("gone");
+      await page.getByText(/^search for "gone": .* cannot be reached/).waitFor();
+    }, /status of 503|ERR_|Failed to load/);
   });
 
   it("what is too large for a page says so in its row and offers no pull; what is large says what it takes", async () => {

@@ -18,6 +18,8 @@ import { fileURLToPath } from "node:url";
  * @property {Readonly<Record<string, Uint8Array>>} files
  * @property {boolean} [gated] answers 401/403 without `token`
  * @property {string} [license]
+ * @property {readonly string[]} [tags] of its kind: gguf, t5
+ * @property {number} [downloads]
  *
  * @typedef {object} Seen a request that came
  * @property {"hub" | "cdn"} host
@@ -206,6 +208,16 @@ export async function startFaultServer({ port = 0, token = "hf_secret", cdn: cdn
     }
   };
 
+  /** Public repositories of that name with all those tags, the most fetched first, as GET /api/models lists them. @param {URLSearchParams} query */
+  function search(query) {
+    const text = (query.get("search") ?? "").toLowerCase();
+    return [...repos]
+      .filter(([id, { tags = [] }]) => id.toLowerCase().includes(text) && query.getAll("filter").every((tag) => tags.includes(tag)))
+      .map(([id, { tags = [], downloads = 0 }]) => ({ id, modelId: id, likes: 0, private: false, downloads, tags }))
+      .sort((a, b) => b.downloads - a.downloads)
+      .slice(0, Number(query.get("limit") ?? 1000));
+  }
+
   /** @type {(host: "hub" | "cdn", path: string, request: import("node:http").IncomingMessage, response: import("node:http").ServerResponse, action: Action, one: Seen) => Promise<void>} */
   async function serve(host, path, request, response, action, one) {
     const url = new URL(path, "http://x");
@@ -245,6 +257,10 @@ export async function startFaultServer({ port = 0, token = "hf_secret", cdn: cdn
     }
     if (parts[0] === "v2") return serveRegistry(parts.slice(1), request, response, action, one);
     const isApi = parts[0] === "api" && parts[1] === "models";
+    if (isApi && parts.length === 2) {
+      const value = search(url.searchParams);
+      return send(request, response, Buffer.from(JSON.stringify(value)), { "content-type": "application/json" }, action, one);
+    }
     const [owner, name, ...rest] = isApi ? parts.slice(2) : parts;
     const repo = repos.get(`${owner}/${name}`);
     const refuse = (/** @type {number} */ status, /** @type {string} */ code, /** @type {string} */ message) =>

@@ -18,23 +18,37 @@ export async function requestJson(
   network: Network,
   options: JsonRequestOptions,
 ): Promise<{ readonly value: Readonly<Record<string, unknown>>; readonly headers: Headers }> {
-  const { what, signal, onRetry } = options;
+  const { signal, onRetry } = options;
   const retries = createRetries({ clock: network.clock, signal, onRetry });
   for (;;) {
     try {
-      const answer = await request(address, network, options);
-      if (answer.response.status !== 200) throw await failed(answer, options, network);
-      const where = answer.url.host;
-      const fail = (problem: string): SpellError => new SpellError("net-status", `${what}: ${where} answered: ${problem}`, { where });
-      const bytes = await readAll(answer, network, options);
-      const value = readJson(bytes, { bytes: limits.listingBytes, depth: limits.jsonDepth }, ({ message }) => fail(message));
+      const { value, headers, fail } = await askJson(address, network, options);
       if (!isObject(value)) throw fail("expected an object");
-      return { value, headers: answer.response.headers };
+      return { value, headers };
     } catch (error) {
       if (!(error instanceof SpellError)) throw error;
       await retries.wait(error);
     }
   }
+}
+
+/**
+ * One try: for what a person waits for.
+ * @returns any JSON, and what makes the error of a value that the caller did not expect
+ * @throws SpellError net-*
+ */
+export async function askJson(
+  address: string,
+  network: Network,
+  options: RequestOptions,
+): Promise<{ readonly value: unknown; readonly headers: Headers; readonly fail: (problem: string) => SpellError }> {
+  const answer = await request(address, network, options);
+  if (answer.response.status !== 200) throw await failed(answer, options, network);
+  const where = answer.url.host;
+  const fail = (problem: string): SpellError => new SpellError("net-status", `${options.what}: ${where} answered: ${problem}`, { where });
+  const bytes = await readAll(answer, network, options);
+  const value = readJson(bytes, { bytes: limits.listingBytes, depth: limits.jsonDepth }, ({ message }) => fail(message));
+  return { value, headers: answer.response.headers, fail };
 }
 
 /** The error of an answer, with the pause the server asks for. */
@@ -46,7 +60,7 @@ export async function failed(answer: Answer, options: RequestOptions, { clock }:
   return retryAfterMs === undefined ? error : error.with({ details: { retryAfterMs } });
 }
 
-async function readAll(answer: Answer, { clock }: Network, { what, signal }: JsonRequestOptions): Promise<Uint8Array> {
+async function readAll(answer: Answer, { clock }: Network, { what, signal }: RequestOptions): Promise<Uint8Array> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   for await (const chunk of readBody(answer, { what, clock, signal })) {
