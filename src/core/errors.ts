@@ -112,6 +112,12 @@ const hints = {
   "script-argument": "Correct the argument.",
   "script-memory": "Let the script hold less at once, or raise the limit in the configuration.",
   "script-denied": "Scripts may do this only where the configuration allows it.",
+  "agent-create-removed": "Make agents with Agent.builder().",
+  "agent-model-required": "Name a model with model(), or set default_model of the provider.",
+  "agent-option": "Correct the option.",
+  "agent-modality": "Say it in words.",
+  "agent-timeout": "Raise max_execution_time, or ask for fewer tokens.",
+  "agent-duplicate": "Choose another name, or free this one with destroy().",
   "internal-error": "Please report this, with its log at level debug.",
 } as const;
 
@@ -129,6 +135,7 @@ const usualActions: Readonly<Partial<Record<ErrorCode, readonly Action[]>>> = {
 const statusByArea: Readonly<Record<string, number>> = {
   run: 1,
   script: 1,
+  agent: 1,
   internal: 1,
   usage: 2,
   config: 2,

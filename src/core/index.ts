@@ -1,4 +1,6 @@
 /** The public surface of "llmspell/core": the main surface, and all that hosts and programs of their own kind need. Re-exports only. */
+
+export { type AgentHost, type Agents, createAgents } from "./agents/agents.ts";
 export { acceptGguf, readGgufHeader } from "./api/gguf-files.ts";
 export type { LocalLlm, LocalResult } from "./api/local-llm.ts";
 export type { ModelList } from "./api/models.ts";

@@ -12,7 +12,7 @@ import { formatCount } from "../formats/format-count.ts";
 import type { Platform } from "../platform.ts";
 import type { GenerateOptions, GenerateResult, Prompt } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
-import { type ModelSpec, printModelSpec } from "../spec/model-spec.ts";
+import { isModelSpec, type ModelSpec, printModelSpec } from "../spec/model-spec.ts";
 import type { Device, DeviceAttempt, DevicePreview } from "../spec/runtime.ts";
 import type { StreamPart } from "../spec/stream-part.ts";
 import { asOptions, checkOptionNames, wrongOption } from "../text/check-call.ts";
@@ -24,8 +24,8 @@ import { createModels, type Models, pathOfUrl, withVariant } from "./models.ts";
 import { createPool } from "./pool.ts";
 import { createProviders } from "./providers.ts";
 
-/** A model's name in any form, a path or address, the file itself, or the files of a T5 folder or export. */
-export type ModelSource = string | URL | FileSource;
+/** A model's name in any form, also parsed; a path or address, the file itself, or the files of a T5 folder or export. */
+export type ModelSource = string | URL | ModelSpec | FileSource;
 
 export interface SpellParts extends ConfigOptions {
   readonly platform: Platform;
@@ -49,8 +49,11 @@ export interface SpellLoadOptions extends LoadOptions, PullIfMissing {}
 
 /** Options of one answer, and of the load where the model is not loaded yet. */
 export interface SpellGenerateOptions extends GenerateOptions, Omit<LoadOptions, "device" | "signal">, PullIfMissing {
-  /** The text as it comes. */
-  readonly onText?: ((text: string) => void) | undefined;
+  /**
+   * The text as it comes. The model waits for a promise; `false` ends the answer there: finishReason is `aborted`, and what only a whole answer tells
+   * (counts, times, a seed that was not given) is 0.
+   */
+  readonly onText?: ((text: string) => unknown) | undefined;
 }
 
 /** A whole answer, and what ran the model. */
@@ -131,9 +134,10 @@ export function createSpell({ platform, network: given, ollamaRegistry, ...optio
     if (typeof pull !== "boolean" && typeof pull !== "function") throw wrongOption("pull", "true, false or a function", pull);
     const source = given instanceof URL ? pathOfUrl(given) : given;
     const road = await providers();
-    if (source !== undefined && typeof source !== "string") return pool.load(await road.forFiles(), source, loadOptions, keeps);
+    const parsed = typeof source === "string" ? road.parse(source, "any") : source;
+    if (parsed !== undefined && !isModelSpec(parsed)) return pool.load(await road.forFiles(), parsed, loadOptions, keeps);
     const { quantization, ...rest } = loadOptions;
-    const route = await road.route(source === undefined ? undefined : road.parse(source, "any"));
+    const route = await road.route(parsed);
     const { backend } = route;
     const spec = withVariant(route.spec, quantization);
     // The variant of a name stands in it; files at a path take it as an option.
@@ -170,7 +174,7 @@ export function createSpell({ platform, network: given, ollamaRegistry, ...optio
       const model = await open(source, load, true);
       try {
         const { provider, backend, architecture } = model;
-        return { ...(await collect(told(model.stream(prompt, call), onText))), provider, backend, architecture };
+        return { ...(await collect(told(model.stream(prompt, call), onText, call.seed ?? 0))), provider, backend, architecture };
       } finally {
         await model.dispose();
       }
@@ -196,10 +200,14 @@ export function createSpell({ platform, network: given, ollamaRegistry, ...optio
 
 async function* told(
   parts: AsyncIterable<StreamPart>,
-  onText: ((text: string) => void) | undefined,
+  onText: SpellGenerateOptions["onText"],
+  seed: number,
 ): AsyncGenerator<StreamPart, void, undefined> {
   for await (const part of parts) {
-    if (part.type === "text-delta") onText?.(part.text);
     yield part;
+    if (part.type !== "text-delta" || (await onText?.(part.text)) !== false) continue;
+    const timing = { loadMs: 0, firstTokenMs: 0, prefillMs: 0, decodeMs: 0, prefillRate: 0, decodeRate: 0 };
+    yield { type: "stream-end", finishReason: "aborted", seed, usage: { promptTokens: 0, completionTokens: 0, totalTokens: 0 }, timing };
+    return;
   }
 }

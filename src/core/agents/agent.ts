@@ -1,0 +1,262 @@
+/** One agent: a model with its settings, and the conversation so far. */
+import type { Spell, SpellResult } from "../api/spell.ts";
+import { SpellError, toSpellError } from "../errors.ts";
+import { readJson } from "../json.ts";
+import { limits } from "../limits.ts";
+import type { FinishReason, GenerateOptions, TextMessage } from "../spec/generate.ts";
+import type { ModelSpec } from "../spec/model-spec.ts";
+import type { DeviceReport } from "../spec/runtime.ts";
+import { randomSeed } from "../text/handle-model.ts";
+import { withDefaults } from "../text/parameters.ts";
+import { definedOnly } from "../values.ts";
+import { readInput } from "./input.ts";
+import type { AgentSettings } from "./options.ts";
+
+/** A piece of an answer. The last is empty and `done`. */
+export interface AgentChunk {
+  readonly text: string;
+  /** from 0 */
+  readonly index: number;
+  readonly done: boolean;
+}
+
+export interface AgentAnswer {
+  readonly text: string;
+  /** the value of the text, where it is JSON */
+  readonly data?: unknown;
+  readonly metadata: AgentMetadata;
+  /** chunks that were handed out */
+  readonly chunksReceived: number;
+}
+
+/** Counts and the seed are absent where the answer was stopped before its end and they are not known. */
+export interface AgentMetadata {
+  readonly model: string;
+  readonly provider: string;
+  readonly backend: string;
+  /** null where a server computes */
+  readonly device: DeviceReport | null;
+  readonly finishReason: FinishReason;
+  /** of prompt and answer */
+  readonly tokenCount?: number | undefined;
+  readonly promptTokens?: number | undefined;
+  readonly completionTokens?: number | undefined;
+  readonly executionTimeMs: number;
+  readonly loadTimeMs?: number | undefined;
+  readonly tokensPerSecond?: number | undefined;
+  readonly seed: number;
+}
+
+export interface AgentMetrics {
+  /** answers that came, and those that failed */
+  readonly calls: number;
+  readonly failures: number;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  readonly totalTokens: number;
+  readonly executionTimeMs: number;
+  readonly loadTimeMs: number;
+  readonly averageTimeMs: number;
+}
+
+export interface AgentParts {
+  readonly name: string;
+  readonly settings: AgentSettings;
+  readonly source: ModelSpec;
+  /** declared name; undefined where the model's name alone decides */
+  readonly provider: string | undefined;
+  /** The seed of the provider's configuration. */
+  readonly seed: number | undefined;
+  readonly spell: Pick<Spell, "generate" | "platform">;
+  readonly signal: AbortSignal | undefined;
+  readonly onText: ((text: string) => unknown) | undefined;
+  readonly onAnswer: ((result: SpellResult) => void) | undefined;
+  /** Frees the name. */
+  readonly onDestroy: () => void;
+}
+
+const defaultDescription = "LLM-powered agent";
+
+export class Agent {
+  readonly name: string;
+  readonly description: string;
+  /** as the builder was told */
+  readonly settings: AgentSettings;
+  readonly source: ModelSpec;
+  readonly provider: string | undefined;
+  readonly #parts: AgentParts;
+  #said: readonly TextMessage[] = [];
+  /** The call before: answers of one conversation come one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #running = 0;
+  #isDestroyed = false;
+  #totals = { calls: 0, failures: 0, promptTokens: 0, completionTokens: 0, executionTimeMs: 0, loadTimeMs: 0 };
+
+  constructor(parts: AgentParts) {
+    const { name, settings, source, provider } = parts;
+    this.name = name;
+    this.description = settings.description ?? defaultDescription;
+    this.settings = settings;
+    this.source = source;
+    this.provider = provider;
+    this.#parts = parts;
+  }
+
+  get state(): "ready" | "running" | "destroyed" {
+    return this.#isDestroyed ? "destroyed" : this.#running > 0 ? "running" : "ready";
+  }
+
+  get history(): readonly TextMessage[] {
+    const { systemPrompt } = this.settings;
+    return systemPrompt === undefined ? this.#said : [{ role: "system", content: systemPrompt }, ...this.#said];
+  }
+
+  get metrics(): AgentMetrics {
+    const { promptTokens, completionTokens, calls, executionTimeMs } = this.#totals;
+    return { ...this.#totals, totalTokens: promptTokens + completionTokens, averageTimeMs: calls === 0 ? 0 : executionTimeMs / calls };
+  }
+
+  /** Forgets the conversation. */
+  reset(): void {
+    this.#said = [];
+  }
+
+  /** Frees the name. Answers that are under way come to their end. */
+  destroy(): void {
+    if (this.#isDestroyed) return;
+    this.#isDestroyed = true;
+    this.#parts.onDestroy();
+  }
+
+  /**
+   * Answers. Calls of one agent wait for each other; an answer that fails leaves the conversation as it was.
+   * @param input text, or { text, messages, parameters, device }
+   * @param onChunk gets the text as it comes, and is waited for; `false` stops, and what was said stays in the conversation
+   * @throws SpellError agent-option, agent-modality, agent-timeout; run-closed after destroy(); of Spell.generate()
+   */
+  async execute(input: unknown, onChunk?: (chunk: AgentChunk) => unknown): Promise<AgentAnswer> {
+    if (this.#isDestroyed)
+      throw new SpellError("run-closed", `agent ${this.name} was destroyed`, { hint: "Build another one.", where: this.name });
+    const read = readInput(input);
+    const before = this.#turn;
+    this.#running += 1;
+    const answer = before.catch(() => undefined).then(() => this.#answer(read, onChunk));
+    this.#turn = answer;
+    try {
+      return await answer;
+    } catch (error) {
+      this.#totals.failures += 1;
+      throw error;
+    } finally {
+      this.#running -= 1;
+    }
+  }
+
+  async #answer(
+    { messages, call, device }: ReturnType<typeof readInput>,
+    onChunk: ((chunk: AgentChunk) => unknown) | undefined,
+  ): Promise<AgentAnswer> {
+    const { spell, onText, onAnswer, seed } = this.#parts;
+    const { now } = spell.platform;
+    const { systemPrompt, contextSize, device: usual, maxConversationLength = 100 } = this.settings;
+    const options: GenerateOptions = withDefaults(call.parameters, this.settings.parameters);
+    const clock = startClock(this.settings.maxExecutionTime ?? 300, this.#parts.signal);
+    const started = now();
+    let index = 0;
+    let isStopped = false;
+    try {
+      const result = await spell.generate(this.source, [...this.#said, ...messages], {
+        ...options,
+        ...definedOnly({ device: device ?? usual, contextSize: call.contextSize ?? contextSize, system: systemPrompt }),
+        seed: options.seed ?? seed ?? randomSeed(),
+        session: `agent ${this.name}`,
+        signal: clock.signal,
+        async onText(text) {
+          onText?.(text);
+          isStopped = (await onChunk?.({ text, index: index++, done: false })) === false;
+          return !isStopped;
+        },
+      });
+      if (onChunk !== undefined && !isStopped) await onChunk({ text: "", index: index++, done: true });
+      const executionTimeMs = now() - started;
+      for (const { message } of result.warnings) spell.platform.log({ level: "warn", message: `agent ${this.name}: ${message}` });
+      this.#said = latest([...this.#said, ...messages, { role: "assistant", content: result.text }], maxConversationLength);
+      onAnswer?.(result);
+      const metadata = metadataOf(result, isStopped, executionTimeMs);
+      this.#count(metadata);
+      return { text: result.text, data: dataOf(result.text), metadata, chunksReceived: index };
+    } catch (error) {
+      throw clock.isOver() ? timeError(this, error) : this.#named(error);
+    } finally {
+      clock.stop();
+    }
+  }
+
+  #count({ promptTokens = 0, completionTokens = 0, executionTimeMs, loadTimeMs = 0 }: AgentMetadata): void {
+    const { calls, failures, ...sums } = this.#totals;
+    this.#totals = {
+      calls: calls + 1,
+      failures,
+      promptTokens: sums.promptTokens + promptTokens,
+      completionTokens: sums.completionTokens + completionTokens,
+      executionTimeMs: sums.executionTimeMs + executionTimeMs,
+      loadTimeMs: sums.loadTimeMs + loadTimeMs,
+    };
+  }
+
+  /** Options that contradict each other are found by the model's own check. */
+  #named(error: unknown): unknown {
+    return error instanceof SpellError && error.code === "run-option" ? error.with({ code: "agent-option" }) : error;
+  }
+}
+
+function metadataOf(result: SpellResult, isStopped: boolean, executionTimeMs: number): AgentMetadata {
+  const { model, provider, backend, device = null, finishReason, usage, timing, seed } = result;
+  const about = { model, provider, backend, device, finishReason, executionTimeMs, seed };
+  if (isStopped) return about;
+  return {
+    ...about,
+    tokenCount: usage.totalTokens,
+    promptTokens: usage.promptTokens,
+    completionTokens: usage.completionTokens,
+    loadTimeMs: timing.loadMs,
+    tokensPerSecond: timing.decodeRate,
+  };
+}
+
+/** The newest messages; they begin with one of the user. */
+function latest(messages: readonly TextMessage[], most: number): readonly TextMessage[] {
+  if (messages.length <= most) return messages;
+  const kept = messages.slice(messages.length - most);
+  const start = kept.findIndex(({ role }) => role === "user");
+  return start < 0 ? [] : kept.slice(start);
+}
+
+/** The value of a text that is JSON; one that is nested too deep for scripts counts as text. */
+function dataOf(text: string): unknown {
+  if (!/^\s*[[{"\d\-tfn]/.test(text)) return undefined;
+  try {
+    return readJson(new TextEncoder().encode(text), { bytes: limits.promptCharacters * 4, depth: 24 }, ({ message }) => new Error(message));
+  } catch {
+    return undefined;
+  }
+}
+
+function startClock(seconds: number, signal: AbortSignal | undefined) {
+  const time = new AbortController();
+  const timer = setTimeout(() => time.abort(), seconds * 1000);
+  return {
+    signal: signal === undefined ? time.signal : AbortSignal.any([signal, time.signal]),
+    isOver: () => time.signal.aborted && signal?.aborted !== true,
+    stop: () => clearTimeout(timer),
+  };
+}
+
+function timeError({ name, settings }: Agent, cause: unknown): SpellError {
+  const limit = settings.maxExecutionTime ?? 300;
+  return new SpellError("agent-timeout", `agent ${name}: expected an answer within ${limit} s (max_execution_time), got none`, {
+    where: "max_execution_time",
+    details: { ...toSpellError(cause).details, seconds: limit },
+    cause,
+  });
+}

@@ -1,0 +1,162 @@
+/** Agents by their names: the builder, and what a name stands for in a configuration. */
+import { createNames } from "../api/names.ts";
+import { createSpell, type Spell, type SpellResult } from "../api/spell.ts";
+import type { ProviderConfig } from "../config/config.generated.ts";
+import { providerOf } from "../config/providers.ts";
+import type { ResolvedConfig } from "../config/resolve.ts";
+import { SpellError } from "../errors.ts";
+import type { ModelSpec } from "../spec/model-spec.ts";
+import { Agent } from "./agent.ts";
+import { type AgentSettings, mergeSettings, readAgentOption, wrongAgentOption } from "./options.ts";
+
+/** Collects settings; each call gives the builder again. */
+export class AgentBuilder {
+  #settings: AgentSettings = { parameters: {} };
+  readonly #make: (settings: AgentSettings) => Agent;
+
+  constructor(make: (settings: AgentSettings) => Agent) {
+    this.#make = make;
+  }
+
+  /** @param name one of agentOptionNames. @throws SpellError agent-option */
+  set(name: string, value: unknown): this {
+    this.#settings = mergeSettings(this.#settings, readAgentOption(name, value));
+    return this;
+  }
+
+  /**
+   * Checks names, types, model and provider; loads and contacts nothing.
+   * @throws SpellError agent-model-required, agent-option, agent-duplicate, backend-*, spec-*, usage-no-model, usage-not-available
+   */
+  build(): Agent {
+    return this.#make(this.#settings);
+  }
+}
+
+export interface AgentHost {
+  readonly spell: Spell;
+  /** ends every answer that is under way */
+  readonly signal?: AbortSignal | undefined;
+  /** every piece of text of every agent, as it comes */
+  readonly onText?: ((text: string) => unknown) | undefined;
+  /** every answer */
+  readonly onAnswer?: ((result: SpellResult) => void) | undefined;
+}
+
+export interface Agents {
+  builder(): AgentBuilder;
+  get(name: string): Agent | undefined;
+  /** in the order they were built */
+  list(): readonly Agent[];
+  /** Destroys every agent, and frees what they alone used. */
+  dispose(): Promise<void>;
+}
+
+/** @throws SpellError of Spell.config() */
+export async function createAgents({ spell, ...host }: AgentHost): Promise<Agents> {
+  const resolved = await spell.config();
+  const names = createNames(resolved);
+  const agents = new Map<string, Agent>();
+  /** Of agents with an address of their own. */
+  const spells: Spell[] = [];
+
+  const make = (settings: AgentSettings): Agent => {
+    const name = settings.name ?? `agent_${crypto.randomUUID().slice(0, 8)}`;
+    if (agents.has(name)) {
+      throw new SpellError("agent-duplicate", `expected a name that no agent has, got ${name}`, { where: name });
+    }
+    const { source, provider } = sourceOf(settings);
+    const configured = provider === undefined ? undefined : providerOf(resolved.config, provider);
+    if (settings.device !== undefined && provider !== undefined && names.isServer(provider))
+      throw wrongAgentOption("device", `none for ${provider}: its server chooses`, settings.device);
+    const agent = new Agent({
+      ...host,
+      name,
+      settings,
+      source,
+      provider,
+      seed: configured?.seed,
+      spell: spellFor(settings, provider, configured),
+      onText: host.onText,
+      onAnswer: host.onAnswer,
+      signal: host.signal,
+      onDestroy: () => agents.delete(name),
+    });
+    agents.set(name, agent);
+    return agent;
+  };
+
+  /** The model and who runs it; an `@` in the model's name wins over provider(). */
+  const sourceOf = ({ model, provider: word }: AgentSettings): { readonly source: ModelSpec; readonly provider: string | undefined } => {
+    const given = word === undefined ? undefined : names.provider(word.toLowerCase(), undefined);
+    const named = model ?? (given === undefined ? undefined : providerOf(resolved.config, given)?.default_model);
+    if (named === undefined) {
+      if (given === undefined) {
+        const source = names.defaultSpec();
+        return { source, provider: names.provider(source.backend ?? "", source) };
+      }
+      throw new SpellError("agent-model-required", `the agent has no model, and provider ${given} has no default_model`, {
+        where: given,
+        actions: [{ kind: "show-config", section: "providers" }],
+      });
+    }
+    const spec = given === undefined ? names.parse(named) : names.parseFor(given, named);
+    const backend = spec.backend ?? given;
+    if (backend === undefined) return { source: spec, provider: undefined };
+    const provider = names.provider(backend, spec);
+    return { source: { ...spec, backend: provider }, provider };
+  };
+
+  /** An address or key of its own makes a provider of its own; a configured key goes to the configured address alone. */
+  const spellFor = ({ baseUrl, apiKey }: AgentSettings, name: string | undefined, configured: ProviderConfig | undefined): Spell => {
+    if (baseUrl === undefined && apiKey === undefined) return spell;
+    const option = baseUrl === undefined ? "api_key" : "base_url";
+    if (name === undefined || configured === undefined) throw wrongAgentOption(option, "provider() to say whose it is", undefined);
+    if (!names.isServer(name))
+      throw wrongAgentOption(option, `none for ${name}: it runs in this process`, baseUrl ?? "a key");
+    const isSame = baseUrl === undefined || originOf(baseUrl) === originOf(configured.base_url);
+    const {
+      api_key: ownKey,
+      api_key_env: ownVariable,
+      ...rest
+    } = configured as ProviderConfig & Partial<Record<"api_key" | "api_key_env", string>>;
+    const keys = apiKey !== undefined ? { api_key: apiKey } : isSame ? { api_key: ownKey, api_key_env: ownVariable } : {};
+    const provider = { ...rest, ...keys, base_url: baseUrl ?? configured.base_url } as ProviderConfig;
+    const own = createSpell({ platform: spell.platform, config: withProvider(resolved, name, provider) });
+    spells.push(own);
+    return own;
+  };
+
+  return {
+    builder: () => new AgentBuilder(make),
+    get: (name) => agents.get(name),
+    list: () => [...agents.values()],
+    async dispose() {
+      for (const agent of agents.values()) agent.destroy();
+      await Promise.all(spells.map((own) => own.dispose()));
+    },
+  };
+}
+
+const builderExample = {
+  lua: `Agent.builder():provider("candle"):model("tiny-stories"):build()`,
+  javascript: `Agent.builder().provider("candle").model("tiny-stories").build()`,
+} as const;
+
+/** The error of the call that made agents in earlier versions. */
+export function createRemoved(language: keyof typeof builderExample): SpellError {
+  const example = builderExample[language];
+  return new SpellError("agent-create-removed", `Agent.create is no longer there; expected ${example}`, {
+    where: "Agent.create",
+    details: { example },
+  });
+}
+
+function withProvider(resolved: ResolvedConfig, name: string, provider: ProviderConfig): ResolvedConfig {
+  const { config, source, warnings, origins, secrets, get } = resolved;
+  return { source, warnings, origins, secrets, get, config: { ...config, providers: { ...config.providers, [name]: provider } } };
+}
+
+function originOf(address: string | undefined): string | undefined {
+  return address !== undefined && URL.canParse(address) ? new URL(address).origin : undefined;
+}

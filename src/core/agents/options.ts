@@ -1,0 +1,157 @@
+/** What a builder of agents takes: names, forms and ranges in one table. */
+import { SpellError } from "../errors.ts";
+import { isObject } from "../json.ts";
+import { didYouMean, nearest } from "../nearest.ts";
+import { deviceChoices } from "../spec/devices.ts";
+import type { GenerateOptions } from "../spec/generate.ts";
+import type { DeviceChoice } from "../spec/runtime.ts";
+import { shown } from "../text/check-call.ts";
+import { findParameterProblem, findStopProblem, parameterRules, presets } from "../text/parameters.ts";
+
+/** What one agent was told. */
+export interface AgentSettings {
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly provider?: string | undefined;
+  readonly model?: string | undefined;
+  readonly device?: DeviceChoice | undefined;
+  readonly systemPrompt?: string | undefined;
+  readonly baseUrl?: string | undefined;
+  readonly apiKey?: string | undefined;
+  /** messages that are kept */
+  readonly maxConversationLength?: number | undefined;
+  /** seconds of one answer */
+  readonly maxExecutionTime?: number | undefined;
+  /** tokens the model keeps */
+  readonly contextSize?: number | undefined;
+  /** of every answer */
+  readonly parameters: GenerateOptions;
+}
+
+/** What a parameter of an answer becomes: how it is generated, and the context its model is loaded with. */
+export type CallSettings = Pick<AgentSettings, "parameters" | "contextSize">;
+
+type Read = (value: unknown, name: string) => Partial<AgentSettings>;
+
+const settle =
+  (key: keyof AgentSettings, expected: string, fits: (value: unknown) => boolean): Read =>
+  (value, name) => {
+    if (!fits(value)) throw wrongAgentOption(name, expected, value);
+    return { [key]: value };
+  };
+const text = (key: keyof AgentSettings, most: number): Read =>
+  settle(key, `text of 1–${most} characters`, (value) => typeof value === "string" && value.length > 0 && value.length <= most);
+const within = (least: number, most: number, value: unknown): boolean => typeof value === "number" && value >= least && value <= most;
+
+const readDevice: Read = settle("device", deviceChoices.join(", "), (value) => deviceChoices.includes(value as DeviceChoice));
+const readTime: Read = settle("maxExecutionTime", "seconds from 0.001 to 86400", (value) => within(0.001, 86_400, value));
+
+/** Parameters of an answer, by the names that scripts and files use. */
+const parameterReaders: Readonly<Record<string, Read>> = {
+  ...Object.fromEntries(
+    parameterRules.map((rule): [string, Read] => [
+      rule.snakeName,
+      (value) => {
+        const problem = findParameterProblem(rule, value);
+        if (problem !== undefined) throw refused(rule.snakeName, problem);
+        return { parameters: { [rule.name]: value } };
+      },
+    ]),
+  ),
+  stop(value, name) {
+    // an empty table of Lua
+    const stop = isObject(value) && Object.keys(value).length === 0 ? [] : value;
+    const problem = findStopProblem(stop);
+    if (problem !== undefined) throw refused(name, problem);
+    return { parameters: { stop: stop as string | readonly string[] } };
+  },
+  preset(value, name) {
+    if (typeof value !== "string" || !Object.hasOwn(presets, value)) throw wrongAgentOption(name, Object.keys(presets).join(", "), value);
+    return { parameters: { preset: value as keyof typeof presets } };
+  },
+  context_size: settle("contextSize", "an integer from 128 on", (value) => Number.isSafeInteger(value) && within(128, 2 ** 31 - 1, value)),
+};
+
+const readers: Readonly<Record<string, Read>> = {
+  name: text("name", 100),
+  description: text("description", 10_000),
+  provider: text("provider", 100),
+  model: text("model", 512),
+  device: readDevice,
+  system_prompt: text("systemPrompt", 1_000_000),
+  base_url: settle("baseUrl", "an address that begins with http:// or https://", isAddress),
+  api_key(value, name) {
+    if (typeof value === "string" && value.length > 0 && value.length <= 1000) return { apiKey: value };
+    throw refused(
+      name,
+      `expected a key of 1–1000 characters, got ${typeof value === "string" ? "a longer or empty one" : shown(typeof value)}`,
+    );
+  },
+  max_conversation_length: settle(
+    "maxConversationLength",
+    "an integer from 0 to 100000",
+    (value) => Number.isInteger(value) && within(0, 100_000, value),
+  ),
+  max_execution_time: readTime,
+  resource_limits: (value, name) => readTable(value, name, { max_execution_time_secs: readTime }),
+  parameters: (value, name) => readTable(value, name, parameterReaders),
+  custom_config: (value, name) => readTable(value, name, readers),
+  ...parameterReaders,
+};
+
+/** Every option of a builder, as scripts write it. */
+export const agentOptionNames: readonly string[] = Object.keys(readers);
+
+/** @throws SpellError agent-option */
+export function readAgentOption(name: string, value: unknown): Partial<AgentSettings> {
+  return readTable({ [name]: value }, "the builder", readers);
+}
+
+/** Parameters of one answer. @throws SpellError agent-option */
+export function readParameters(value: unknown): CallSettings {
+  return mergeSettings({ parameters: {} }, readTable(value, "parameters", parameterReaders));
+}
+
+/** @throws SpellError agent-option */
+export function readCallDevice(value: unknown): DeviceChoice | undefined {
+  return value === undefined ? undefined : readDevice(value, "device").device;
+}
+
+/** What is set later wins; parameters one by one. */
+export function mergeSettings<T extends AgentSettings>(first: T, later: Partial<AgentSettings>): T {
+  return { ...first, ...later, parameters: { ...first.parameters, ...later.parameters } };
+}
+
+function readTable(value: unknown, where: string, known: Readonly<Record<string, Read>>): Partial<AgentSettings> {
+  if (!isObject(value)) throw wrongAgentOption(where, "a table", value);
+  let read: AgentSettings = { parameters: {} };
+  for (const [name, inner] of Object.entries(value)) {
+    const reader = Object.hasOwn(known, name) ? known[name] : undefined;
+    if (reader === undefined) throw unknownAgentOption(where, name, Object.keys(known));
+    read = mergeSettings(read, reader(inner, name));
+  }
+  return read;
+}
+
+export function wrongAgentOption(name: string, expected: string, got: unknown): SpellError {
+  return refused(name, `expected ${expected}, got ${shown(got)}`);
+}
+
+/** @param where that has no such name: "parameters" */
+export function unknownAgentOption(where: string, name: string, known: readonly string[]): SpellError {
+  const word = name.slice(0, 60);
+  return new SpellError("agent-option", `${where} has no ${word}${didYouMean(nearest(word, known))}`, {
+    where: word,
+    hint: `Names: ${known.join(", ")}.`,
+  });
+}
+
+function refused(name: string, problem: string): SpellError {
+  return new SpellError("agent-option", `${name}: ${problem}`, { where: name });
+}
+
+function isAddress(value: unknown): boolean {
+  if (typeof value !== "string" || value.length > 2048 || !URL.canParse(value)) return false;
+  const { protocol, username, password } = new URL(value);
+  return /^https?:$/.test(protocol) && username === "" && password === "";
+}
