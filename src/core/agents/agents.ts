@@ -52,6 +52,9 @@ export interface Agents {
   dispose(): Promise<void>;
 }
 
+/** A provider that is asked at an address; only services have keys. */
+type Addressed = ProviderConfig & Readonly<Partial<Record<"base_url" | "api_key" | "api_key_env", string>>>;
+
 /** @throws SpellError of Spell.config() */
 export async function createAgents({ spell, ...host }: AgentHost): Promise<Agents> {
   const resolved = await spell.config();
@@ -112,16 +115,11 @@ export async function createAgents({ spell, ...host }: AgentHost): Promise<Agent
     if (baseUrl === undefined && apiKey === undefined) return spell;
     const option = baseUrl === undefined ? "api_key" : "base_url";
     if (name === undefined || configured === undefined) throw wrongAgentOption(option, "provider() to say whose it is", undefined);
-    if (!names.isServer(name))
-      throw wrongAgentOption(option, `none for ${name}: it runs in this process`, baseUrl ?? "a key");
-    const isSame = baseUrl === undefined || originOf(baseUrl) === originOf(configured.base_url);
-    const {
-      api_key: ownKey,
-      api_key_env: ownVariable,
-      ...rest
-    } = configured as ProviderConfig & Partial<Record<"api_key" | "api_key_env", string>>;
+    if (!names.isServer(name)) throw wrongAgentOption(option, `none for ${name}: it runs in this process`, baseUrl ?? "a key");
+    const { api_key: ownKey, api_key_env: ownVariable, base_url: address, ...rest } = configured as Addressed;
+    const isSame = baseUrl === undefined || originOf(baseUrl) === originOf(address);
     const keys = apiKey !== undefined ? { api_key: apiKey } : isSame ? { api_key: ownKey, api_key_env: ownVariable } : {};
-    const provider = { ...rest, ...keys, base_url: baseUrl ?? configured.base_url } as ProviderConfig;
+    const provider = { ...rest, ...keys, base_url: baseUrl ?? address } as ProviderConfig;
     const own = createSpell({ platform: spell.platform, config: withProvider(resolved, name, provider) });
     spells.push(own);
     return own;
