@@ -4,7 +4,6 @@
  */
 import type { Backend, BackendHost, NotFound } from "../backends/backend.ts";
 import type { BackendType } from "../backends/types.ts";
-import { nearestName, unknownModel } from "../backends/unknown-model.ts";
 import { providerOf, providerOfType } from "../config/providers.ts";
 import { SpellError } from "../errors.ts";
 import type { ModelSpec, NameSpec } from "../spec/model-spec.ts";
@@ -65,6 +64,9 @@ export function createProviders(host: Omit<BackendHost, "isDeclared" | "parse">)
     throw names.notConfigured(takers.at(-1) ?? (runnable[0] as BackendType));
   };
 
+  const unknown = async (name: string, asked?: NotFound): Promise<SpellError> =>
+    (await import("../backends/unknown-model.ts")).unknownModel(name, await host.catalogue(), asked);
+
   const routeName = async (spec: NameSpec): Promise<Backend> => {
     const usuals = runnable.flatMap((type) => usual(type) ?? []);
     if (usuals.length === 0) throw names.notConfigured(runnable[0] as BackendType);
@@ -73,7 +75,7 @@ export function createProviders(host: Omit<BackendHost, "isDeclared" | "parse">)
     if (first !== undefined && providerOf(config, first) !== undefined) {
       const own = await backend(names.ready(first, spec));
       if ((await own.claims(spec, "default")) === true) return own;
-      throw unknownModel(spec.name, await host.catalogue());
+      throw await unknown(spec.name);
     }
     let asked: NotFound | undefined;
     for (const name of usuals) {
@@ -81,7 +83,7 @@ export function createProviders(host: Omit<BackendHost, "isDeclared" | "parse">)
       if (claim === true) return backend(name);
       if (claim !== false) asked = claim;
     }
-    throw unknownModel(spec.name, await host.catalogue(), asked);
+    throw await unknown(spec.name, asked);
   };
 
   const types = runnable.map((type) => ({ type: type.type, provider: usual(type), words: type.words }));
@@ -106,16 +108,13 @@ export function createProviders(host: Omit<BackendHost, "isDeclared" | "parse">)
     types,
     backend,
     isDeclared,
-    async explain(error, { backend: { name }, spec }) {
+    async explain(error, { spec }) {
       const isGuess = spec.kind === "name" && error instanceof SpellError;
       if (!isGuess || (error.code !== "ollama-unreachable" && error.code !== "model-not-installed")) return error;
-      const catalogue = await host.catalogue();
-      const close = nearestName(spec.name, catalogue);
+      const { nearestNames } = await import("../backends/unknown-model.ts");
+      const [close] = providerOfType(config, "candle") === undefined ? [] : nearestNames(spec.name, await host.catalogue());
       if (close === undefined || close.toLowerCase() === spec.name.toLowerCase()) return error;
-      return error.with({
-        hint: `Did you mean ${close}? ${error.hint}`,
-        actions: [{ kind: "pull", model: `${close}@${providerOfType(config, "candle") ?? name}` }, ...error.actions],
-      });
+      return error.with({ hint: `${error.hint} Or did you mean ${close}?`, actions: [{ kind: "run", model: close }, ...error.actions] });
     },
   };
 }

@@ -3,9 +3,11 @@
  * may stand before or after the command, and because every slip gets an answer that says what was meant.
  * Checks names, values and counts; it decides nothing about models.
  */
+import { existsSync } from "node:fs";
 import { configConflict } from "../../core/config/source-errors.ts";
 import { type ErrorCode, SpellError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
+import { parseModelSpec } from "../../core/spec/model-spec.ts";
 import { definedOnly } from "../../core/values.ts";
 import { shell } from "./advice.ts";
 import { type Command, commandGroups, commands, defaultModel, type Flag, globalFlags, laterCommands, quoteShort } from "./commands.ts";
@@ -32,8 +34,8 @@ export function parseArguments(argv: readonly string[]): Request {
   let command: Command | undefined;
   let known = globals;
 
-  /** The next word that is no flag: part of the command's name, or an operand. */
-  const takeWord = (word: string, next?: string): void => {
+  /** The next word that is no flag: part of the command's name, or an operand. @param rest what follows it */
+  const takeWord = (word: string, rest: readonly string[] = []): void => {
     if (command !== undefined) {
       operands.push(word);
       return;
@@ -41,7 +43,7 @@ export function parseArguments(argv: readonly string[]): Request {
     words.push(word);
     const name = words.join(" ");
     if (commandGroups.has(name)) return;
-    command = findCommand(name, next);
+    command = findCommand(name, rest);
     known = byName([...globalFlags, ...command.flags]);
   };
 
@@ -52,7 +54,7 @@ export function parseArguments(argv: readonly string[]): Request {
       break;
     }
     if (token === "-" || !token.startsWith("-") || /^-[\d.]/.test(token)) {
-      takeWord(token, argv[i + 1]);
+      takeWord(token, argv.slice(i + 1));
       continue;
     }
     const { flag, value } = readFlag(token, known, command, words);
@@ -194,13 +196,7 @@ function checkOperands(command: Command, operands: readonly string[]): void {
       const lines = [`llmspell ${name} --file ${shellQuote(operand)}`];
       throw wrong(`${name} takes no operand; got ${line}`, command, takesFile ? { hint: "A file is named with --file:", lines } : {});
     }
-    const prompt = operands.join(" ");
-    const quoted = prompt.length > 200 ? [] : [`llmspell generate ${shellQuote(prompt)}`];
-    throw wrong(
-      `${name} takes one ${expected.name}; got ${operands.length} words: ${line}`,
-      command,
-      name === "generate" ? { hint: "Put the prompt into quotes.", lines: quoted } : {},
-    );
+    throw wrong(`${name} takes one ${expected.name}; got ${operands.length} words: ${line}`, command);
   }
   if (expected === undefined) return;
   const { choices } = expected;
@@ -221,13 +217,34 @@ function checkOperands(command: Command, operands: readonly string[]): void {
   }
 }
 
-/** @param next the word behind it, which may tell what was meant */
-function findCommand(name: string, next: string | undefined): Command {
+/** @param rest the words behind it, which may tell what was meant */
+function findCommand(name: string, rest: readonly string[]): Command {
   const found = commands.find((command) => command.name === name || command.aliases?.includes(name) === true);
   if (found !== undefined) return found;
-  if (!laterCommands.includes(name)) throw unknownCommand(name, next);
+  if (!laterCommands.includes(name)) throw unknownCommand(name, rest[0]);
   const message = `'${name}' is not in this release; the name is reserved for a later one`;
-  throw slip("usage-not-available", message, { hint: "Commands of this release:", lines: ["llmspell help"], where: name });
+  const lines = name === "run" ? insteadOfRun(rest) : [];
+  const advice =
+    lines.length > 0 ? { hint: "To talk to a model:", lines } : { hint: "Commands of this release:", lines: ["llmspell help"] };
+  throw slip("usage-not-available", message, { ...advice, where: name });
+}
+
+/** `run NAME [PROMPT]` in the sense of Ollama; empty where the operand is a script, or can be no model. */
+function insteadOfRun(rest: readonly string[]): readonly string[] {
+  const [model = "", ...prompt] = rest.filter((word) => !word.startsWith("-"));
+  if (!isModelSpec(model) || /\.(lua|m?js|ts|py)$/i.test(model) || (existsSync(model) && !model.endsWith(".gguf"))) return [];
+  const text = prompt.join(" ");
+  if (text.length > 200) return [`llmspell generate -m ${shellQuote(model)} "…"`];
+  return [text === "" ? `llmspell chat -m ${shellQuote(model)}` : `llmspell generate -m ${shellQuote(model)} ${shellQuote(text)}`];
+}
+
+function isModelSpec(text: string): boolean {
+  try {
+    parseModelSpec(text, { allowHosts: "any" });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function unknownCommand(name: string, next: string | undefined): SpellError {
@@ -235,6 +252,10 @@ function unknownCommand(name: string, next: string | undefined): SpellError {
     const question = meant.length === 0 ? "" : `; did you mean ${meant.map((other) => `'${other}'`).join(" or ")}?`;
     return slip("usage-unknown", `unknown command ${quoteShort(name)}${question}`, { hint, lines });
   };
+  if (name === "stop")
+    return unknown("A model ends with its command. One that an Ollama server holds:", [
+      `ollama stop ${next === undefined || next.startsWith("-") ? "NAME" : shellQuote(next)}`,
+    ]);
   if (name === "install-ollama") return unknown("Ollama is installed from its own page: https://ollama.com/download", []);
   const group = [...commandGroups].find((word) => name.startsWith(`${word} `));
   const all = [...commands.flatMap((command) => [command.name, ...(command.aliases ?? [])]), ...laterCommands];

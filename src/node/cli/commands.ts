@@ -117,7 +117,14 @@ const modelFlags: readonly Flag[] = [
   flag("--preset NAME", "greedy, balanced, conservative or creative", { section: "Sampling", choices: Object.keys(presets) }),
 ];
 
-const backendFlag = flag("--backend B", "candle, ollama or all [all]", { choices: ["candle", "local", "ollama", "all"] });
+const backendFlag = flag("--backend B", "candle (built-in), ollama or all [all]", { choices: ["candle", "local", "ollama", "all"] });
+
+/** `candle` alone says nothing to whoever reads it first. */
+export function backendLabel(name: string): string {
+  return labels.get(name) ?? name;
+}
+
+const labels: ReadonlyMap<string, string> = new Map([["candle", "candle (built-in)"]]);
 
 /** Pages to look for models. */
 export const modelPages = [
@@ -129,9 +136,11 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
   {
     name: "generate",
     summary: "one prompt, one answer",
-    operands: [{ name: "PROMPT", optional: true }],
+    operands: [{ name: "PROMPT", optional: true, repeated: true }],
     flags: modelFlags,
-    notes: ["Text piped to standard input comes first, then a blank line, then PROMPT. With - as PROMPT it is the whole prompt."],
+    notes: [
+      "Several words are one PROMPT. Text piped to standard input comes first, then a blank line, then PROMPT. With - as PROMPT it is the whole prompt.",
+    ],
     examples: [
       ['llmspell generate "Once upon a time"', "a story from the bundled model"],
       ['llmspell generate -m ./model.gguf --temperature 0 "Why is the sky blue?"', "your own file, always the same answer"],
@@ -157,7 +166,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
   },
   {
     name: "model list",
-    aliases: ["model ls"],
+    aliases: ["model ls", "list", "ls"],
     summary: "installed models",
     flags: [backendFlag, flag("-v, --verbose", "also source, revision, check, licence and path")],
     examples: [["llmspell model list", "every model that runs without a download"]],
@@ -166,15 +175,20 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
   {
     name: "model available",
     summary: "models that can be pulled",
+    operands: [{ name: "TEXT", optional: true, repeated: true }],
     flags: [
       backendFlag,
       flag("--recommended", "only recommended models"),
-      flag("--search TEXT", "only models with this text in name, description or source"),
+      flag("--search TEXT", "the same as TEXT: only models that have it in name, description or source"),
     ],
-    examples: [["llmspell model available --recommended", "where to begin"]],
+    examples: [
+      ["llmspell model available --recommended", "where to begin"],
+      ["llmspell model available qwen", "a family"],
+    ],
   },
   {
     name: "model pull",
+    aliases: ["pull"],
     summary: "download models",
     operands: [{ name: "SPEC", repeated: true }],
     flags: [
@@ -197,7 +211,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
   },
   {
     name: "model info",
-    aliases: ["model show"],
+    aliases: ["model show", "show"],
     summary: "details of a model, read from its headers",
     operands: [{ name: "SPEC" }],
     flags: [flag("--remote", "read the headers over the network; no weights are downloaded")],
@@ -211,7 +225,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
   },
   {
     name: "model remove",
-    aliases: ["model rm"],
+    aliases: ["model rm", "rm"],
     summary: "delete models",
     operands: [{ name: "SPEC", repeated: true }],
     flags: [flag("-y, --yes", "do not ask")],
@@ -338,7 +352,9 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
 export const commands: readonly Command[] = table.map((entry) => ({ operands: [], flags: [], exits: [], ...entry }));
 
 /** Names that later releases answer; nothing else may use them. */
-export const laterCommands: readonly string[] = ["run", "exec", "repl", "serve"];
+export const laterCommands: readonly string[] = [
+  ...["run", "exec", "repl", "serve", "embed", "similar", "rag", "session", "state", "tool", "replay"],
+];
 
 /** First words of commands with two. */
 export const commandGroups: ReadonlySet<string> = new Set(["model", "config"]);

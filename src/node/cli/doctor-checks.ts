@@ -15,6 +15,7 @@ import { installCommand } from "../engines/packages.ts";
 import { threadCache } from "../engines/threads.ts";
 import { homeFolder } from "../home.ts";
 import { hubToken } from "../hugging-face.ts";
+import { backendLabel } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, formatParameters } from "./format.ts";
 import { packageVersion } from "./version.ts";
@@ -47,7 +48,7 @@ const withCandle = { command: "llmspell -p candle doctor" } as const;
 /** Its warnings were told when it was read; a configuration that is wrong ends the command before it looks at anything. */
 export function checkConfig({ source, config }: ResolvedConfig): Check {
   const names = providerNames(config);
-  if (names.length > 0) return toCheck("config", source, "ok", `providers: ${names.join(", ")}`);
+  if (names.length > 0) return toCheck("config", source, "ok", `providers: ${names.map(backendLabel).join(", ")}`);
   return toCheck("config", source, "warn", "no provider is configured, so no model can be named", withCandle);
 }
 

@@ -20,7 +20,7 @@ import {
   toCheck,
 } from "./doctor-checks.ts";
 import { checkNetwork } from "./doctor-network.ts";
-import { formatMs } from "./format.ts";
+import { formatMs, wrap } from "./format.ts";
 import type { Screen } from "./render.ts";
 import { deviceFields } from "./session.ts";
 
@@ -138,17 +138,28 @@ function describeAttempt({ ok, reason, hint, runtime, selfTestMs }: DeviceAttemp
   return `${hint ?? reason}${through}`;
 }
 
+/** Characters of a line that are worth a column of reasons. */
+const leastReason = 36;
+
 function printChecks(checks: readonly Check[], reports: Reports | undefined, screen: Screen): void {
   const { good, warn, bad, dim, word } = screen.out;
   const marks = { ok: good, warn, fail: bad, skip: dim };
   const width = Math.max(...checks.map(({ id }) => id.length));
+  const room = screen.outIsTerminal ? screen.columns : Number.POSITIVE_INFINITY;
   for (const { area, id, result, reason, fix, command } of checks) {
-    // What is left out on purpose keeps its way in on the same line; what should be mended has it below.
-    const aside = result === "skip" && command !== undefined ? dim(` (${screen.clean(command)})`) : "";
-    screen.writeOwn(`${marks[result](result.padEnd(4))}  ${area.padEnd(7)}  ${id.padEnd(width)}  ${screen.clean(reason)}${aside}\n`);
-    const indent = " ".repeat(4 + 2 + 7 + 2 + width + 2);
-    if (fix !== undefined && result !== "skip") screen.writeOwn(`${indent}${screen.clean(fix)}\n`);
-    if (command !== undefined && result !== "skip") screen.writeOwn(`${indent}${word(screen.clean(command))}\n`);
+    const start = `${result.padEnd(4)}  ${area.padEnd(7)}  ${id.padEnd(width)}  `;
+    // beside the name, or below it where little room is left
+    const indent = room - start.length < leastReason ? "      " : " ".repeat(start.length);
+    const texts = wrap(screen.clean(reason), room - indent.length);
+    const begin = indent.length < start.length ? `${start.trimEnd()}\n${indent}` : start;
+    // What is left out on purpose keeps its way in on the same line where it fits; what should be mended has it below.
+    const aside = result === "skip" && command !== undefined ? ` (${screen.clean(command)})` : "";
+    const fits = aside !== "" && texts.length === 1 && indent.length + (texts[0]?.length ?? 0) + aside.length <= room;
+    const lines = [texts.join(`\n${indent}`) + (fits ? dim(aside) : "")];
+    if (fix !== undefined && result !== "skip") lines.push(...wrap(screen.clean(fix), room - indent.length));
+    // Whole, to be copied.
+    if (command !== undefined && !fits) lines.push((result === "skip" ? dim : word)(screen.clean(command)));
+    screen.writeOwn(`${marks[result](begin.slice(0, 4))}${begin.slice(4)}${lines.join(`\n${indent}`)}\n`);
   }
   if (reports === undefined) return;
   const processor = cpus()[0]?.model.replace(/\s+/g, " ").trim() ?? "";

@@ -23,11 +23,12 @@ import {
 /** @throws SpellError of the flags, the prompt, the model or its answer */
 export async function generate(context: Context): Promise<number> {
   const { flags, screen, interrupt, stdin } = context;
-  const [operand] = context.operands;
+  const [first] = context.operands;
+  const operand = first === undefined ? undefined : context.operands.join(" ");
   const options = readGenerateOptions(flags);
   const name = flagText(flags, "model");
-  if (operand !== undefined && /^\S+\.gguf$/i.test(operand) && !flags.has("model"))
-    screen.note(`${operand} is the prompt here; a model is named with -m:`, [{ kind: "run", model: operand }]);
+  if (first !== undefined && /^\S+\.gguf$/i.test(first) && !flags.has("model"))
+    screen.note(`${first} is the prompt here; a model is named with -m:`, [{ kind: "run", model: first }]);
   // A wrong command line must not cost a load.
   if (stdin === undefined && (operand === undefined || operand === "-"))
     await readPrompt(operand, stdin, { raw: false, signal: interrupt.signal, screen });

@@ -5,6 +5,7 @@ import { nearest } from "../../core/nearest.ts";
 import { version } from "../../core/version.ts";
 import { shell } from "./advice.ts";
 import { type Command, commandGroups, commands, exitMeanings, type Flag, globalFlags, laterCommands, quoteShort } from "./commands.ts";
+import { wrap } from "./format.ts";
 import type { Screen, Style } from "./render.ts";
 
 type HelpStyle = Pick<Style, "heading" | "word" | "dim"> & { readonly columns: number };
@@ -50,6 +51,8 @@ function overview(style: HelpStyle): string {
     style.heading("Commands"),
     ...commandRows(commands, style),
     "",
+    ...wrap(`Also ${shortNames()}.`, style.columns).map(style.dim),
+    "",
     style.heading("Global flags"),
     ...flagRows(globalFlags, style),
     "",
@@ -61,8 +64,18 @@ function overview(style: HelpStyle): string {
     "  llmspell chat -m ./model.gguf",
     "  llmspell help generate",
     "",
-    style.dim(`In later releases: ${laterCommands.join(", ")}.`),
+    ...wrap(`In later releases: ${laterCommands.join(", ")}.`, style.columns).map(style.dim),
   );
+}
+
+/** "list or ls for model list, …": one word that stands for two. */
+function shortNames(): string {
+  return commands
+    .flatMap(({ name, aliases = [] }) => {
+      const short = aliases.filter((alias) => !alias.includes(" "));
+      return short.length === 0 ? [] : [`${short.join(" or ")} for ${name}`];
+    })
+    .join(", ");
 }
 
 /** Ten names with a line each, by category. */
@@ -142,18 +155,6 @@ function rows(pairs: readonly (readonly [string, string])[], style: HelpStyle, l
     const [first = "", ...more] = wrap(right, style.columns - width - 4);
     return [`  ${style.word(left)}${" ".repeat(width - left.length)}  ${first}`, ...more.map((line) => " ".repeat(width + 4) + line)];
   });
-}
-
-function wrap(text: string, width: number): string[] {
-  const result: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > width) {
-      result.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...result, line];
 }
 
 function lines(...list: readonly string[]): string {

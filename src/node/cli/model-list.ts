@@ -5,11 +5,11 @@ import { SpellError } from "../../core/errors.ts";
 import type { DevicePreview } from "../../core/spec/runtime.ts";
 import { toSnake } from "../../core/values.ts";
 import { flagText } from "./args.ts";
-import { modelPages } from "./commands.ts";
+import { backendLabel, modelPages, quoteShort } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, formatParameters } from "./format.ts";
-import type { Screen } from "./render.ts";
 import { deviceFields } from "./session.ts";
+import { table } from "./table.ts";
 
 /** @throws SpellError of a backend that was asked for by name, or of the first where none answered */
 export async function modelList({ flags, screen, openSpell }: Context): Promise<number> {
@@ -29,7 +29,7 @@ export async function modelList({ flags, screen, openSpell }: Context): Promise<
   const head = ["NAME", "BACKEND", "ARCH", "QUANT", "SIZE", "MODIFIED", ...(verbose ? more : [])];
   const rows = models.map((model) => [
     `${[model.id, ...model.aliases].join(", ")}${isForeign(model) ? ` (${model.source})` : ""}`,
-    model.backend,
+    backendLabel(model.backend),
     model.architecture ?? "–",
     model.quantization ?? "–",
     formatBytes(model.sizeBytes),
@@ -38,7 +38,7 @@ export async function modelList({ flags, screen, openSpell }: Context): Promise<
       ? [model.source ?? "–", model.revision?.slice(0, 12) ?? "–", verifiedOf(model), model.license ?? "–", model.path ?? "–"]
       : []),
   ]);
-  screen.writeOwn(table(screen, head, rows));
+  screen.writeOwn(table(screen, head, rows, { drops: verbose ? [] : ["MODIFIED", "ARCH", "BACKEND", "QUANT"] }));
   if (models.every(({ bundled }) => bundled) && !isNamed)
     screen.note("only bundled models are installed; to get another:", [{ kind: "pull", model: "qwen2.5-0.5b" }]);
   for (const { backend: name, error, isDeclared } of backends) {
@@ -64,8 +64,12 @@ function dateOf(seconds: number | null): string {
   return seconds === null ? "–" : new Date(seconds * 1000).toISOString().slice(0, 10);
 }
 
-export async function modelAvailable({ flags, screen, openSpell }: Context): Promise<number> {
-  const [backend, search] = [flagText(flags, "backend"), flagText(flags, "search")];
+/** @throws SpellError usage-value for two different texts to look for */
+export async function modelAvailable({ operands, flags, screen, openSpell }: Context): Promise<number> {
+  const [backend, flag, operand] = [flagText(flags, "backend"), flagText(flags, "search"), operands.join(" ") || undefined];
+  if (flag !== undefined && operand !== undefined && flag !== operand)
+    throw new SpellError("usage-value", "--search and TEXT mean the same, and differ", { where: "--search", hint: "Keep one of them." });
+  const search = operand ?? flag;
   const recommended = flags.has("recommended") || undefined;
   const models = await (await openSpell()).models.available({ backend, search, recommended });
   screen.document({ status: "ok", count: models.length, models: toSnake(models) });
@@ -78,8 +82,13 @@ export async function modelAvailable({ flags, screen, openSpell }: Context): Pro
     model.license ?? "–",
     model.description,
   ]);
-  screen.writeOwn(table(screen, ["   NAME", "BACKEND", "KIND", "PARAMS", "SIZE", "LICENSE", "DESCRIPTION"], rows, { isProse: true }));
-  screen.writeOwn(`\n* recommended   + installed\n${modelPages.map((page) => `${page}\n`).join("")}`);
+  const head = ["   NAME", "BACKEND", "KIND", "PARAMS", "SIZE", "LICENSE", "DESCRIPTION"];
+  screen.writeOwn(table(screen, head, rows, { isProse: true, drops: ["LICENSE", "PARAMS", "KIND", "BACKEND"] }));
+  if (models.length === 0 && search !== undefined)
+    screen.note(`nothing in the catalogue has ${quoteShort(search)} in its name, description or source; the whole catalogue:`, [
+      { kind: "available" },
+    ]);
+  screen.writeOwn(`\n* recommended   + installed   candle: the built-in engine\n${modelPages.map((page) => `${page}\n`).join("")}`);
   return 0;
 }
 
@@ -101,7 +110,10 @@ export async function modelStatus({ flags, screen, openSpell }: Context): Promis
   ]);
   screen.document({ status: "ok", backends: Object.fromEntries(shown) });
   const block = ([name, { device, ...fields }]: readonly [string, BackendStatus]): string =>
-    `${screen.out.heading(name)}\n${Object.entries({ ...toSnake(fields), device: device === undefined ? undefined : deviceWord(device) })
+    `${screen.out.heading(backendLabel(name))}\n${Object.entries({
+      ...toSnake(fields),
+      device: device === undefined ? undefined : deviceWord(device),
+    })
       .flatMap(([key, value]) => (value === undefined ? [] : [`  ${key}: ${screen.clean(String(value))}\n`]))
       .join("")}`;
   screen.writeOwn(all.map(block).join("\n"));
@@ -111,23 +123,4 @@ export async function modelStatus({ flags, screen, openSpell }: Context): Promis
 function deviceWord(device: DevicePreview | null): string {
   if (device?.chosen === undefined) return "none";
   return `${device.chosen}${device.runtime === undefined ? "" : ` through ${device.runtime}`}`;
-}
-
-/**
- * Columns as wide as they need; the last one takes what is left.
- * @param isProse the last column is text that a terminal may cut at its edge: lines that wrap are no table
- */
-export function table(
-  screen: Screen,
-  head: readonly string[],
-  rows: readonly (readonly string[])[],
-  { isProse = false }: { readonly isProse?: boolean | undefined } = {},
-): string {
-  const room = isProse && screen.outIsTerminal ? screen.columns : Number.POSITIVE_INFINITY;
-  const shorten = (text: string): string => (text.length <= room ? text : `${text.slice(0, Math.max(1, room - 1))}…`);
-  const cells = rows.map((row) => row.map((cell) => screen.clean(cell).replace(/[\r\n\t]+/g, " ")));
-  const widths = head.map((title, column) => Math.max(title.length, ...cells.map((row) => row[column]?.length ?? 0)));
-  const line = (row: readonly string[]): string =>
-    row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))).join("  ");
-  return [screen.out.dim(shorten(line(head))), ...cells.map((row) => shorten(line(row)))].map((text) => `${text.trimEnd()}\n`).join("");
 }

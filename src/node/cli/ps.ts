@@ -3,7 +3,7 @@ import { SpellError } from "../../core/errors.ts";
 import { readRunRecords } from "../run-records.ts";
 import type { Context } from "./context.ts";
 import { formatBytes } from "./format.ts";
-import { table } from "./model-list.ts";
+import { table } from "./table.ts";
 
 /** @throws SpellError of a server, where nothing else can be told */
 export async function ps({ flags, screen, interrupt, openSpell }: Context): Promise<number> {
@@ -53,6 +53,8 @@ export async function ps({ flags, screen, interrupt, openSpell }: Context): Prom
     expires_at === null ? "–" : new Date(expires_at * 1000).toISOString().slice(11, 19),
     pid === null ? "–" : String(pid),
   ]);
-  screen.writeOwn(table(screen, ["NAME", "BACKEND", "SIZE", "PROCESSOR", "CONTEXT", "UNTIL", "PID"], rows));
+  screen.writeOwn(
+    table(screen, ["NAME", "BACKEND", "SIZE", "PROCESSOR", "CONTEXT", "UNTIL", "PID"], rows, { drops: ["UNTIL", "CONTEXT", "BACKEND"] }),
+  );
   return 0;
 }

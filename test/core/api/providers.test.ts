@@ -103,7 +103,7 @@ describe("which provider answers", () => {
       });
       const none: Partial<Platform> = { looksForServers: true, fetch: () => Promise.reject(new TypeError("refused")) };
       await expect(route(defaults, "nope", none)).rejects.toMatchObject({
-        message: expect.stringContaining("no Ollama server"),
+        message: expect.stringContaining("No Ollama server"),
         actions: [{ kind: "available" }, { kind: "help-names" }], // no model of a server that is not there, and no pattern to fill in
       });
     });

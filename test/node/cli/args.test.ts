@@ -118,7 +118,7 @@ describe("command line", () => {
       ["generate", `--${long}`],
       ["generate", "--seed", long],
       ["generate", "--device", long],
-      ["generate", "a", long],
+      ["doctor", "a", long],
     ]) {
       const started = performance.now();
       const error = errorOf(...argv);
@@ -158,13 +158,9 @@ describe("command line", () => {
     [["modle", "list"], ["llmspell model list"]],
     [["mdl", "ls"], ["llmspell model ls"]],
     [["confg", "vaildate"], ["llmspell config validate"]],
-    [["pull", "tinyllama"], ["llmspell model pull tinyllama"]],
-    [["list"], ["llmspell model list"]],
-    [["rm", "x y"], ["llmspell model rm"]],
-    [
-      ["show", "models"],
-      ["llmspell model show models", "llmspell config show models"],
-    ],
+    [["remove", "x y"], ["llmspell model remove"]],
+    [["info", "x"], ["llmspell model info x"]],
+    [["stop", "x"], ["ollama stop x"]],
     [["modle", "zzzzzz"], ["llmspell help model"]],
     [["generte", "list"], ["llmspell generate"]],
     [["config", "validate", "my file.toml"], ['llmspell config validate --file "my file.toml"']],
@@ -202,8 +198,23 @@ describe("command line", () => {
     expect(errorOf("doctor", "--online")).toMatchObject({ code: "usage-not-available", exitCode: 2 });
   });
 
-  it("asks for quotes around several words", () => {
-    expect(commandsOf(errorOf("generate", "Once", "upon", "a", "time"), [])).toEqual(['llmspell generate "Once upon a time"']);
+  it("takes the short names of the commands on models, and several words of a prompt", () => {
+    const names = ["list", "ls", "pull x", "rm x", "show x"].map((line) => parsed(...line.split(" ")).name);
+    expect(names).toEqual(["model list", "model list", "model pull", "model remove", "model info"]);
+    expect(parsed("generate", "Once", "upon", "--raw", "a", "time").operands).toEqual(["Once", "upon", "a", "time"]);
+  });
+
+  it.each([
+    [["run", "smollm2"], ["llmspell chat -m smollm2"]],
+    [["run", "--verbose", "smollm2:135m", "why", "not?"], ['llmspell generate -m smollm2:135m "why not?"']],
+    [["run", "hf:a/b", "x".repeat(999)], ['llmspell generate -m hf:a/b "…"']],
+    [["run", "package.json"], ["llmspell help"]],
+    [["run", "missing.lua", "x"], ["llmspell help"]],
+    [["run", "two words"], ["llmspell help"]],
+    [["run"], ["llmspell help"]],
+  ])("answers %j with what talks to a model, unless it is a script", (words, commands) => {
+    const error = errorOf(...words);
+    expect({ code: error.code, commands: commandsOf(error, []) }).toEqual({ code: "usage-not-available", commands });
   });
 
   it("finds the output format in a line it cannot parse", () => {

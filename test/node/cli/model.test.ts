@@ -94,7 +94,7 @@ describe("model commands", () => {
     const cached = { env: { HF_HOME: join(home, "hf") } };
     const id = `hf:owner/cached:Q8_0#${"c".repeat(40)}`;
     const { stdout } = await run(["model", "list", "--backend", "candle"], cached);
-    expect(stdout).toContain(`\n${id} (hf-cache)  candle   llama`);
+    expect(stdout).toContain(`\n${id} (hf-cache)  candle (built-in)  llama`);
     const forget = await run(["model", "remove", id], cached);
     expect(forget).toMatchObject({ status: 2, stderr: expect.stringContaining(`Forget ${id}? Its files stay where they are.`) });
     expect(await run(["model", "remove", "--yes", id], cached)).toMatchObject({
@@ -111,6 +111,13 @@ describe("model commands", () => {
     expect(stdout).toMatch(
       /Ollama: https:\/\/ollama\.com\/library\nCandle: https:\/\/huggingface\.co\/models\?pipeline_tag=text-generation\n$/,
     );
+    expect((await json("model", "available", "QWEN", "--backend", "candle")).models.map(({ name }: { name: string }) => name)).toEqual(
+      expect.arrayContaining(["qwen2.5-0.5b", "qwen3-0.6b"]),
+    );
+    expect(await run(["model", "available", "nothing", "like", "it"])).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining('"nothing like it"'),
+    });
     expect(await json("model", "available", "--recommended", "--backend", "candle")).toMatchObject({ count: 5 });
     expect(server.seen).toEqual([]);
   });
