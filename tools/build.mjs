@@ -9,7 +9,8 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { bundleNode } from "./bundle.mjs";
 import { configFiles } from "./config.mjs";
-import { writeBundled, writeCatalogue, writeVersion } from "./generate.mjs";
+import { writeBundled, writeCatalogue, writePreludes, writeVersion } from "./generate.mjs";
+import { copyScriptEngines } from "./script-engines.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = `${root}dist`;
@@ -17,6 +18,7 @@ const dist = `${root}dist`;
 writeVersion();
 writeCatalogue();
 writeBundled();
+writePreludes();
 rmSync(dist, { recursive: true, force: true });
 const { status } = spawnSync(
   process.execPath,
@@ -114,6 +116,7 @@ writeFileSync(
 );
 
 await bundleNode(dist);
+copyScriptEngines(`${dist}/scripts`);
 
 const bin = `${dist}/node/cli/main.js`;
 if (existsSync(bin)) chmodSync(bin, 0o755);

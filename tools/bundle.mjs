@@ -26,6 +26,12 @@ const inChildren = {
   "node/isolate-child": "node/isolate-child.js",
 };
 
+/** Each is one file: a script's process starts as soon as that is read. */
+const scriptChildren = {
+  "node/script-lua-child": "node/script-lua-child.js",
+  "node/script-javascript-child": "node/script-javascript-child.js",
+};
+
 /** As the compiler wrote it: it answers `--version` from one file more. */
 const unbundled = /^node\/cli\/main\.js/;
 const program = "node/cli/program.js";
@@ -91,6 +97,7 @@ export async function bundleNode(/** @type {string} */ dist) {
     // the library's own mark says that files do nothing when imported; here they are imported for the chunk they come with
     build({ ...options, entryPoints: inParent, plugins: [fewerFiles], ignoreAnnotations: true }),
     build({ ...options, entryPoints: inChildren }),
+    build({ ...options, entryPoints: scriptChildren, splitting: false, minifySyntax: true, minifyWhitespace: true, sourcemap: false }),
   ]);
   const outputs = /** @type {import("esbuild").Metafile["outputs"]} */ (
     Object.assign({}, ...built.map(({ metafile }) => metafile.outputs))

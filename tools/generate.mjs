@@ -3,6 +3,7 @@
  *   src/core/version.ts   from package.json, so that `--version` parses no JSON
  *   src/core/hub/catalogue.generated.ts  from builtins/models.toml, so that browsers have it and no start parses TOML
  *   src/core/hub/bundled.generated.ts  files of the bundled models with size and hash, so that a list opens none of them
+ *   src/core/scripts/guest/preludes.generated.ts  from the preludes beside it
  *   docs/errors.md        from errorTable() of the built core
  *   docs/parameters.md, src/core/spec/parameters.generated.ts    from parameterRules and presets of the built core
  *   docs/failures.md      from the names of the tests, by tools/failures.mjs
@@ -16,6 +17,7 @@ import { parse } from "smol-toml";
 import { configFiles } from "./config.mjs";
 import { deviceTable, tickTable } from "./devices.mjs";
 import { failurePage } from "./failures.mjs";
+import { preludeModule } from "./script-engines.mjs";
 
 const root = new URL("..", import.meta.url);
 const check = process.argv.includes("--check");
@@ -52,6 +54,10 @@ export const builtinTables: readonly unknown[] = JSON.parse(
 `,
     compare,
   );
+}
+
+export function writePreludes(compare = false) {
+  put("src/core/scripts/guest/preludes.generated.ts", preludeModule(), compare);
 }
 
 /** Files of a model's folder that are not part of the model. Of these only the card is shipped (package.json). */
@@ -191,6 +197,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   writeVersion(check);
   writeCatalogue(check);
   writeBundled(check);
+  writePreludes(check);
   await writeErrors();
   await writeParameters();
   fillIn("README.md", "ticks", tickTable());

@@ -53,6 +53,7 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
         ? { available: false, reason: 'pass browserPlatform({ transformers: () => import("@huggingface/transformers") })' }
         : { available: true, value: exportedRuntime(options.transformers, files.onnx, { bundled }) },
     files: { available: false, reason: "a page has no file system; pass a File, or name a bundled model" },
+    scripts: { available: false, reason: "scripts do not run in pages yet" },
     config: { hubToken: () => (typeof options.hubToken === "function" ? options.hubToken() : options.hubToken) },
     store: browserStore(log),
     isolate: workerIsolate(),

@@ -125,6 +125,19 @@ export const limits = {
   scriptBytes: 1_048_576,
   /** Bytes of one message between host and script: a file of a megabyte, escaped. */
   scriptMessageBytes: 4_194_304,
+  /** Characters of printed text that are gathered before they are sent, and milliseconds they may wait. */
+  scriptOutputPiece: 16_384,
+  scriptOutputMs: 30,
+  /** Host calls at once, and each second after them: a loop that only calls would never meet the limit of computing. */
+  scriptCallBurst: 10_000,
+  scriptCallsPerSecond: 1000,
+  /** Milliseconds after its limit at which a script is ended from outside; its engine's own check comes first. */
+  scriptGraceMs: 100,
+  /** Milliseconds until an engine answers for the first time. */
+  scriptStartMs: 10_000,
+  /** Characters of an error's text, and of its trace. */
+  scriptErrorText: 2000,
+  scriptTraceText: 4000,
   /** Nested levels of data that cross. */
   scriptDepth: 32,
   /** Objects of the host (agents, builders) that one script may hold. */

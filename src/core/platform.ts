@@ -268,6 +268,35 @@ export interface ForeignRepo {
   readonly revision: string;
 }
 
+/** Where scripts run: beside an engine of their own, in a process or a worker that can be ended from outside. */
+export interface ScriptRuntime {
+  /**
+   * Starts a guest; it needs nothing else to get ready, and takes a configuration while it does.
+   * @param engine "lua" or "javascript"
+   * @param memoryBytes the most it may have
+   */
+  start(engine: "lua" | "javascript", memoryBytes: number): Promise<ScriptWire>;
+}
+
+/** The two ends of a guest's door. */
+export interface ScriptWire {
+  post(text: string): void;
+  /** Once. @param onDeath why it ended, unless it was killed */
+  listen(onMessage: (text: string) => void, onDeath: (reason: string) => void): void;
+  /** Whatever it does, it is gone when this resolves. */
+  kill(): Promise<void>;
+}
+
+/** Files of a script: modules beside it, and those in the folders that the configuration allows. */
+export interface ScriptFiles {
+  /** @param path relative to the script, with forward slashes @throws SpellError script-denied, script-error (no such file) */
+  module(path: string): Promise<string>;
+  /** @returns the text of a file; undefined for a missing one @throws SpellError script-denied */
+  read(path: string): Promise<string | undefined>;
+  /** @throws SpellError script-denied, store-full */
+  write(path: string, text: string, append: boolean): Promise<void>;
+}
+
 export interface Platform {
   /** "node", "browser", "memory": for messages only, never for decisions. */
   readonly name: string;
@@ -281,6 +310,7 @@ export interface Platform {
   /** The store in another folder, for `providers.candle.model_directory`; absent for hosts without folders and for a fixed store. */
   readonly storeAt?: ((folder: string) => ArtifactStore) | undefined;
   readonly files: Offer<FileHost>;
+  readonly scripts: Offer<ScriptRuntime>;
   /** Where models are kept. */
   readonly store: ArtifactStore;
   /** Absent for hosts without a file system. */

@@ -21,6 +21,7 @@ export function edgePlatform(options: EdgePlatformOptions = {}): Platform {
     seq2seq: noEngine,
     exported: noEngine,
     files: { available: false, reason: "an edge runtime has no file system; hand in a Blob, or read a header with httpSource" },
+    scripts: noEngine,
     store: memoryStore(),
     isolate: {
       run: () => Promise.reject(new SpellError("device-unavailable", `chat templates are not rendered here: ${reason}`)),

@@ -49,6 +49,10 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
       value: lazyRuntime("transformers.js", async () => (await import("./engines/devices.ts")).exportedRuntime()),
     },
     files: { available: true, value: nodeFiles() },
+    scripts: {
+      available: true,
+      value: { start: async (engine, memoryBytes) => (await import("./script-host.ts")).childScripts().start(engine, memoryBytes) },
+    },
     store: storeAt(options.modelFolder === undefined ? join(homeFolder(), "models") : absolute(options.modelFolder)),
     storeAt: options.modelFolder === undefined ? storeAt : undefined,
     foreign: nodeForeignModels(process.env, homeNotes()),

@@ -1,7 +1,7 @@
 /** A host without a system: files from memory, no network, templates rendered in place. For tests of programs that use this library. */
 import { SpellError } from "../errors.ts";
 import { type ByteSource, bytesSource } from "../formats/byte-source.ts";
-import type { ArtifactStore, Isolate, LogEntry, Offer, Platform } from "../platform.ts";
+import type { ArtifactStore, Isolate, LogEntry, Offer, Platform, ScriptRuntime } from "../platform.ts";
 import type { GgufRuntime, Seq2SeqRuntime } from "../spec/runtime.ts";
 import { memoryStore } from "../store/memory-store.ts";
 import { runIsolatedTask } from "../text/isolated-tasks.ts";
@@ -48,6 +48,7 @@ export function memoryPlatform(options: MemoryPlatformOptions = {}): Platform {
         },
       },
     },
+    scripts: offer<ScriptRuntime>(undefined, "scripts"),
     store: options.store ?? memoryStore(),
     isolate: inPlaceIsolate(),
     async bundled(model, file) {

@@ -1,0 +1,427 @@
+// Runs once, before a script: takes the door away from the global object and returns what the loop outside calls. Texts in, texts out.
+// What stands here as a local cannot be replaced by a script, which may change every global and every prototype.
+(() => {
+  const { post, receive } = globalThis;
+  for (const name of ["post", "receive", "Atomics", "SharedArrayBuffer", "navigator", "queueMicrotask"]) delete globalThis[name];
+  const { parse, stringify } = JSON;
+  const { isArray } = Array;
+  const { create, defineProperty, keys } = Object;
+  const { apply } = Reflect;
+  const MapOf = Map;
+  const PromiseOf = Promise;
+  const ErrorOf = Error;
+  const Str = String;
+  const isSafe = Number.isSafeInteger;
+  const least = Math.min;
+  const { then } = PromiseOf.prototype;
+  const { get: mapGet, set: mapSet, delete: mapDelete } = MapOf.prototype;
+  const { get: weakGet, set: weakSet, has: weakHas } = WeakMap.prototype;
+  const { slice } = Str.prototype;
+  const cut = (text, most) => apply(slice, text, [0, most]);
+  const maxDepth = 32;
+  const maxText = 2000;
+
+  // Errors of the host. As text they are their message; the host's number of an error is not for scripts.
+  const refs = new WeakMap();
+  class SpellError extends ErrorOf {
+    constructor(e) {
+      super(e.message);
+      for (const key of keys(e)) if (key !== "message" && key !== "ref" && key !== "where") this[key] = e[key];
+      apply(weakSet, refs, [this, e.ref ?? 0]);
+    }
+    get name() {
+      return "SpellError";
+    }
+    toString() {
+      return Str(this.message);
+    }
+  }
+  const wrong = (message, code = "script-argument") => new SpellError({ code, message });
+  const unfit = (what) => wrong(`${what} cannot be passed on`);
+
+  // Values. A copy of plain data in which functions and objects of the host are named by number.
+  const ids = new WeakMap();
+  function copy(v, functions, depth, above) {
+    switch (typeof v) {
+      case "string":
+      case "boolean":
+        return v;
+      case "number":
+        if (v - v !== 0) throw unfit("a number that is not finite");
+        return v;
+      case "undefined":
+        return null;
+      case "bigint":
+        return Str(v);
+      case "symbol":
+        throw unfit("a symbol");
+      case "function":
+        if (!functions) throw unfit("a function");
+        return { $fn: functions(v) };
+    }
+    if (v === null) return null;
+    const id = apply(weakGet, ids, [v]);
+    if (id !== undefined) {
+      if (!functions) throw unfit("an object of the host");
+      return { $id: id };
+    }
+    if (depth >= maxDepth) throw unfit(`data nested deeper than ${maxDepth}`);
+    for (let a = above; a; a = a.above) if (a.v === v) throw unfit("an object that holds itself");
+    const here = { v, above };
+    if (isArray(v)) {
+      const out = [];
+      for (let i = 0; i < v.length; i++) out[i] = copy(v[i], functions, depth + 1, here);
+      return out;
+    }
+    if (v instanceof PromiseOf) throw unfit("a Promise (is an await missing?)");
+    const out = create(null);
+    for (const key of keys(v))
+      if (v[key] !== undefined) out[functions && key[0] === "$" ? `$${key}` : key] = copy(v[key], functions, depth + 1, here);
+    return out;
+  }
+  const objects = new MapOf();
+  const classes = create(null);
+  function revive(v) {
+    if (v === null || typeof v !== "object") return v;
+    if (isArray(v)) {
+      for (let i = 0; i < v.length; i++) v[i] = revive(v[i]);
+      return v;
+    }
+    if (v.$id !== undefined) {
+      let o = apply(mapGet, objects, [v.$id]);
+      if (!o) {
+        o = create(classes[v.$class] ?? null);
+        apply(mapSet, objects, [v.$id, o]);
+        apply(weakSet, ids, [o, v.$id]);
+      }
+      return o;
+    }
+    const out = {};
+    for (const key of keys(v))
+      defineProperty(out, key[0] === "$" ? apply(slice, key, [1]) : key, {
+        value: revive(v[key]),
+        writable: true,
+        enumerable: true,
+        configurable: true,
+      });
+    return out;
+  }
+
+  // Calls: both kinds send the same message. One waits for its answer, the other leaves a promise behind.
+  let serial = 0;
+  const open = new MapOf();
+  const early = [];
+  function send(name, args) {
+    const id = ++serial;
+    const mine = [];
+    post(stringify({ t: "call", id, f: name, a: copy(args, (f) => mine.push(f), 0) }));
+    return { id, mine };
+  }
+  const fault = (call, e) => (e.code === "callback" ? call.thrown : new SpellError(e));
+  function now(name, args) {
+    const call = send(name, args);
+    for (;;) {
+      const message = parse(receive());
+      if (message.id !== call.id) early.push(message);
+      else if (message.t === "ret") return revive(message.v);
+      else if (message.t === "err") throw fault(call, message.e);
+      else callBack(call, message);
+    }
+  }
+  function later(name, args) {
+    const call = send(name, args);
+    return new PromiseOf((resolve, reject) => {
+      call.resolve = resolve;
+      call.reject = reject;
+      apply(mapSet, open, [call.id, call]);
+    });
+  }
+  function deliver(message) {
+    const call = apply(mapGet, open, [message.id]);
+    if (!call) return;
+    if (message.t === "cb") return callBack(call, message);
+    apply(mapDelete, open, [message.id]);
+    if (message.t === "ret") call.resolve(revive(message.v));
+    else call.reject(fault(call, message.e));
+  }
+  function callBack(call, message) {
+    const back = (ok, v) => post(stringify({ t: "back", id: message.id, n: message.n, ok, v }));
+    const fail = (e) => {
+      call.thrown = e;
+      back(false, null);
+    };
+    const done = (v) => {
+      let sent;
+      try {
+        sent = copy(v, () => 0, 0);
+      } catch (e) {
+        return fail(e);
+      }
+      back(true, sent);
+    };
+    try {
+      const v = apply(call.mine[message.fn - 1], undefined, revive(message.a));
+      if (v instanceof PromiseOf) apply(then, v, [done, fail]);
+      else done(v);
+    } catch (e) {
+      fail(e);
+    }
+  }
+
+  const define = (name, value) => defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true });
+  function makeGlobals({ globals, classes: kinds, waits }) {
+    const waiting = create(null);
+    for (const name of waits) waiting[name] = true;
+    for (const name of keys(globals)) {
+      const group = {};
+      for (const alias of keys(globals[name])) {
+        const real = globals[name][alias];
+        group[alias] = waiting[real] ? async (...a) => later(real, a) : (...a) => now(real, a);
+      }
+      define(name, group);
+    }
+    for (const name of keys(kinds)) {
+      const methods = {};
+      for (const alias of keys(kinds[name])) {
+        const real = kinds[name][alias];
+        const value = waiting[real]
+          ? async function (...a) {
+              return later(real, [this, ...a]);
+            }
+          : function (...a) {
+              return now(real, [this, ...a]);
+            };
+        defineProperty(methods, alias, { value, writable: true, enumerable: false, configurable: true });
+      }
+      defineProperty(methods, "toString", { value: () => name, enumerable: false });
+      classes[name] = methods;
+    }
+  }
+
+  // What the guest itself gives.
+  const show = (v) => {
+    if (typeof v === "object" && v !== null && !(v instanceof ErrorOf) && !apply(weakHas, ids, [v])) {
+      try {
+        const s = stringify(v, null, 2);
+        if (typeof s === "string") return s;
+      } catch {
+        // as text
+      }
+    }
+    try {
+      return Str(v);
+    } catch {
+      return `(${typeof v})`;
+    }
+  };
+  const line = (values) => {
+    let s = "";
+    for (let i = 0; i < values.length; i++) s += (i > 0 ? " " : "") + show(values[i]);
+    return s;
+  };
+  const print = (...values) => post(`>${line(values)}\n`);
+  const log =
+    (level) =>
+    (...values) =>
+      post(stringify({ t: "log", l: level, s: cut(line(values), 100_000) }));
+
+  JSON.null = null;
+  JSON.array = (list) => list ?? [];
+  JSON.parse = (text, reviver) => {
+    if (typeof text !== "string")
+      throw wrong(`JSON.parse: s: expected text, got ${text === undefined || text === null ? "nothing" : typeof text}`);
+    try {
+      return parse(text, reviver);
+    } catch (e) {
+      if (!(e instanceof SyntaxError)) throw e;
+      const { message } = e;
+      throw wrong(/ at position /.test(message) ? message : `${message} at position ${text.length}`, "script-json");
+    }
+  };
+
+  // A generator whose next value is looked at in advance, so that isDone() is true after the last one. Of an async one everything is a promise.
+  function stream(make) {
+    if (typeof make !== "function")
+      throw wrong(`Streaming.create: fn: expected a function, got ${make === undefined ? "nothing" : typeof make}`);
+    const steps = make();
+    if (typeof steps?.next !== "function")
+      throw wrong("Streaming.create: fn: expected a generator function (function*), got another function");
+    let ahead;
+    const look = () => (ahead ??= steps.next());
+    const after = (step, use) => (step instanceof PromiseOf ? step.then(use) : use(step));
+    const self = {
+      next: () =>
+        after(look(), (step) => {
+          if (step.done) return undefined;
+          ahead = undefined;
+          return step.value;
+        }),
+      isDone: () => after(look(), (step) => step.done === true),
+      collect() {
+        const all = [];
+        const go = () => {
+          for (;;) {
+            const step = look();
+            if (step instanceof PromiseOf) return step.then((got) => (add(got) ? go() : all));
+            if (!add(step)) return all;
+          }
+        };
+        const add = (step) => {
+          if (step.done) return false;
+          all.push(step.value);
+          ahead = undefined;
+          return true;
+        };
+        return go();
+      },
+    };
+    self.is_done = self.isDone;
+    return self;
+  }
+
+  const timers = new MapOf();
+  let timerSerial = 0;
+  function setTimer(f, ms, args, repeats) {
+    if (typeof f !== "function") throw wrong(`setTimeout: fn: expected a function, got ${typeof f}`);
+    const wait = typeof ms === "number" && ms > 0 ? ms : 0;
+    const id = ++timerSerial;
+    const arm = () => {
+      const call = send("timer", [least(wait, 2_147_483_647)]);
+      call.reject = () => undefined;
+      call.resolve = () => {
+        apply(mapDelete, timers, [id]);
+        if (repeats) arm();
+        // An error of it is one that nobody waits for.
+        void new PromiseOf((resolve) => resolve(apply(f, undefined, args)));
+      };
+      apply(mapSet, open, [call.id, call]);
+      apply(mapSet, timers, [id, call.id]);
+    };
+    arm();
+    return id;
+  }
+  function clearTimer(id) {
+    const call = apply(mapGet, timers, [id]);
+    if (call === undefined) return;
+    apply(mapDelete, timers, [id]);
+    apply(mapDelete, open, [call]);
+    post(stringify({ t: "call", id: ++serial, f: "timer.clear", a: [call] }));
+  }
+
+  function exit(n = 0) {
+    if (!isSafe(n) || n < 0 || n > 255) throw wrong(`exit: n: expected a whole number from 0 to 255, got ${show(n)}`);
+    post(stringify({ t: "end", exit: n }));
+    for (;;) receive(); // the host ends this process
+  }
+
+  // Levels of the library, each with what the ones before it have.
+  function configure(settings) {
+    makeGlobals(settings.manifest);
+    const level = ["None", "Basic", "Standard", "All"].indexOf(settings.stdlib);
+    define("print", print);
+    define("Streaming", { create: stream });
+    if (level >= 1 && settings.hasConsole)
+      define("console", { log: print, debug: log("info"), info: log("info"), warn: log("warn"), error: log("error") });
+    if (level < 2) return;
+    define("exit", exit);
+    define("setTimeout", (f, ms, ...args) => setTimer(f, ms, args, false));
+    define("setInterval", (f, ms, ...args) => setTimer(f, ms, args, true));
+    define("clearTimeout", clearTimer);
+    define("clearInterval", clearTimer);
+  }
+
+  function setArguments({ script, positional, named }) {
+    const all = {};
+    for (const key of keys(named)) defineProperty(all, key, { value: named[key], writable: true, enumerable: true, configurable: true });
+    for (let i = 0; i < positional.length; i++) all[i + 1] = positional[i];
+    all[0] = script;
+    defineProperty(all, "length", { value: positional.length, writable: true, enumerable: false, configurable: true });
+    define("ARGS", all);
+  }
+
+  function describe(e) {
+    try {
+      if (e === null || e === undefined) return { code: "script-error", message: `thrown: ${Str(e)}` };
+      if (apply(weakHas, refs, [e])) {
+        const { code, hint, commands, retryable, details } = e;
+        return {
+          code: Str(code),
+          message: cut(Str(e.message), maxText),
+          hint,
+          commands,
+          retryable,
+          details,
+          ref: apply(weakGet, refs, [e]),
+          trace: Str(e.stack),
+        };
+      }
+      if (e instanceof ErrorOf) {
+        const message = cut(Str(e.message), maxText);
+        const name = Str(e.name);
+        if (message === "Maximum call stack size exceeded" || message === "stack overflow")
+          return { code: "script-stack", message, trace: Str(e.stack) };
+        if (message === "interrupted") return { code: "script-time", message };
+        if (message === "out of memory") return { code: "script-memory", message };
+        if (name === "SyntaxError") return { code: "script-syntax", message, trace: Str(e.stack) };
+        return { code: "script-error", message: `${name}: ${message}`, trace: Str(e.stack) };
+      }
+      return { code: "script-error", message: `thrown: ${cut(show(e), maxText)}` };
+    } catch {
+      return { code: "script-error", message: "an error that cannot be shown" };
+    }
+  }
+  let outcome = "";
+  const failed = (e) => {
+    let text;
+    try {
+      text = stringify({ t: "fail", e: copy(describe(e), undefined, 0) });
+    } catch {
+      text = '{"t":"fail","e":{"code":"script-error","message":"an error that cannot be shown"}}';
+    }
+    outcome = text;
+    return text;
+  };
+  return {
+    configure(text) {
+      configure(parse(text));
+      return "";
+    },
+    begin(args) {
+      outcome = "";
+      if (args !== "") setArguments(parse(args));
+      return "";
+    },
+    deliver(text) {
+      deliver(parse(text));
+      return "";
+    },
+    early() {
+      const message = early.shift();
+      if (message) deliver(message);
+      return message ? "1" : "";
+    },
+    open: () => Str(open.size),
+    settle(promise) {
+      const ended = (namespace) => {
+        try {
+          outcome = stringify({ t: "end", v: copy(namespace?.default, undefined, 0) });
+        } catch (e) {
+          failed(apply(weakHas, refs, [e]) ? new ErrorOf(`the result: ${e.message}`) : e);
+        }
+      };
+      apply(then, promise, [ended, failed]);
+      return "";
+    },
+    show(promise) {
+      const ended = (result) => {
+        if (result.value !== undefined) print(result.value);
+        outcome = '{"t":"end"}';
+      };
+      apply(then, promise, [ended, failed]);
+      return "";
+    },
+    failed,
+    denied: (text) => new SpellError(parse(text)),
+    outcome: () => outcome,
+  };
+})();

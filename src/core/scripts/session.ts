@@ -1,0 +1,330 @@
+/**
+ * The host's side of a script: answers its calls, shows its output, and ends it when a limit is passed. The guest keeps its limits by itself; what stands here
+ * holds also where it cannot, or will not.
+ */
+import { abortedError, SpellError, toSpellError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { ScriptFiles, ScriptWire } from "../platform.ts";
+import type { Bound } from "./bind.ts";
+import { faultError, limitError, type ScriptLimits } from "./outcome.ts";
+import {
+  type GuestLogLevel,
+  type GuestMessage,
+  type GuestSettings,
+  type HostMessage,
+  readGuestMessage,
+  type ScriptEngine,
+  type ScriptFault,
+  type ScriptInput,
+} from "./protocol.ts";
+import { inward, outward, scriptObjects } from "./values.ts";
+
+export interface SessionParts {
+  readonly engine: ScriptEngine;
+  /** of a guest that was started and has heard nothing */
+  readonly wire: ScriptWire;
+  readonly bound: Bound;
+  readonly settings: Pick<GuestSettings, "stdlib" | "isDebug" | "hasConsole" | "hasFiles">;
+  readonly limits: ScriptLimits;
+  /** milliseconds, monotonic */
+  readonly now: () => number;
+  readonly onOutput: (text: string) => void;
+  readonly onLog: (level: GuestLogLevel, text: string) => void;
+  /** A line of standard input with its line end; undefined at its end. Absent: there is none. */
+  readonly readLine?: (() => Promise<string | undefined>) | undefined;
+  /** Files beside the script, and those that the configuration allows. */
+  readonly files?: ScriptFiles | undefined;
+  /** An error's actions as a host words them. */
+  readonly commandsOf?: ((error: SpellError) => readonly string[]) | undefined;
+}
+
+/** `isUnfinished`: of a shell, more input is needed. */
+export interface ScriptEnd {
+  readonly value?: unknown;
+  /** 0–255, where the script chose one; the session is over */
+  readonly exitCode?: number | undefined;
+  readonly isUnfinished?: boolean | undefined;
+}
+
+export interface ScriptSession {
+  /** One input after the other. @throws SpellError script-*, run-aborted, and of a host call that the script did not catch */
+  run(input: ScriptInput, signal?: AbortSignal): Promise<ScriptEnd>;
+  /** After a kill nothing runs any more, and all that a script had set is lost. */
+  readonly isOver: boolean;
+  /** Ends calls under way and the guest. */
+  close(): Promise<void>;
+}
+
+/** Errors that a script may hold: of more than these an uncaught one is told without its cause. */
+const keptErrors = 100;
+
+/** @param begin makes the globals; its signal is aborted when the session is over */
+export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: AbortSignal) => Bound): ScriptSession {
+  const { engine, wire, settings, now, onOutput, onLog, readLine, files, commandsOf } = parts;
+  const bounds = parts.limits;
+  const over = new AbortController();
+  const bound = begin(over.signal);
+  const objects = scriptObjects(bound.classes);
+  const errors = new Map<number, SpellError>();
+  const backs = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>();
+  const timers = new Map<string | number, ReturnType<typeof setTimeout>>();
+  let serial = 0;
+  let errorSerial = 0;
+  let sent = 0;
+  let isReady = false;
+  let isIdle = true;
+  let since = 0;
+  let spentMs = 0;
+  let printed = 0;
+  let ended: Promise<void> | undefined;
+  let running: { readonly input: ScriptInput; resolve(end: ScriptEnd): void; reject(error: unknown): void } | undefined;
+
+  // --- Clocks: of computing, of the start, of the whole run, of calls ---
+  let computing: ReturnType<typeof setTimeout> | undefined;
+  const starting = setTimeout(() => {
+    void finish(new SpellError("script-error", `expected an engine within ${limits.scriptStartMs} ms, got none`));
+  }, limits.scriptStartMs);
+  const busy = (): void => {
+    if (!isReady || !isIdle || running === undefined) return;
+    isIdle = false;
+    since = now();
+    const left = Math.max(0, bounds.timeoutMs - spentMs + limits.scriptGraceMs);
+    computing = setTimeout(() => void finish(limitError("time", engine, bounds)), left);
+  };
+  const rest = (computedMs: number): void => {
+    if (isIdle) return;
+    isIdle = true;
+    spentMs = computedMs;
+    clearTimeout(computing);
+  };
+  let untimed = 0;
+  let runLeft = 0;
+  let runSince = 0;
+  let runTimer: ReturnType<typeof setTimeout> | undefined;
+  const holdRun = (): void => {
+    if (runTimer === undefined) return;
+    clearTimeout(runTimer);
+    runTimer = undefined;
+    runLeft -= now() - runSince;
+  };
+  const countRun = (): void => {
+    if (bounds.runMs === 0 || untimed > 0 || running === undefined || runTimer !== undefined) return;
+    runSince = now();
+    runTimer = setTimeout(() => void finish(limitError("run", engine, bounds)), Math.max(0, runLeft));
+  };
+  let callsLeft = limits.scriptCallBurst as number;
+  let callsAt = now();
+  const mayCall = (): boolean => {
+    const at = now();
+    callsLeft = Math.min(limits.scriptCallBurst, callsLeft + ((at - callsAt) * limits.scriptCallsPerSecond) / 1000) - 1;
+    callsAt = at;
+    return callsLeft >= 0;
+  };
+
+  /** @param result an error ends the guest too, unless `keeps` */
+  async function finish(result: ScriptEnd | SpellError, keeps = false): Promise<void> {
+    const waiting = running;
+    running = undefined;
+    rest(spentMs + now() - since);
+    holdRun();
+    if (!keeps) await close();
+    if (result instanceof Error) waiting?.reject(result);
+    else waiting?.resolve(result);
+  }
+  async function close(): Promise<void> {
+    if (ended === undefined) {
+      clearTimeout(starting);
+      clearTimeout(computing);
+      for (const timer of timers.values()) clearTimeout(timer);
+      over.abort(abortedError());
+      for (const back of backs.values()) back.reject(abortedError());
+      backs.clear();
+      ended = wire.kill();
+      if (running !== undefined) await finish(abortedError());
+    }
+    await ended;
+  }
+
+  const post = (message: HostMessage): void => {
+    if (ended !== undefined) return;
+    sent += 1;
+    wire.post(JSON.stringify(message));
+    busy();
+  };
+
+  // --- Calls ---
+  const ownFunctions: Readonly<Record<string, (a: readonly unknown[], id: string | number) => unknown>> = {
+    timer: ([ms], id) =>
+      new Promise<void>((resolve) => {
+        timers.set(id, setTimeout(resolve, Number(ms)));
+      }).finally(() => timers.delete(id)),
+    "io.line": () => readLine?.(),
+    "module.load": ([path]) => fileHost().module(String(path)),
+    "file.read": ([path]) => fileHost().read(String(path)),
+    "file.write": ([path, text, append]) => fileHost().write(String(path), String(text), append === true),
+  };
+  const clear = (id: number): void => {
+    clearTimeout(timers.get(id));
+    timers.delete(id);
+  };
+  const fileHost = (): ScriptFiles => {
+    if (files === undefined) throw new SpellError("script-denied", "this script has no files beside it");
+    return files;
+  };
+  async function answer(id: string | number, f: string, a: readonly unknown[]): Promise<void> {
+    const isUntimed = bound.find(f)?.isUntimed === true;
+    if (isUntimed) {
+      untimed += 1;
+      holdRun();
+    }
+    try {
+      const callback =
+        (fn: number) =>
+        (...values: readonly unknown[]): Promise<unknown> =>
+          new Promise((resolve, reject) => {
+            serial += 1;
+            backs.set(serial, { resolve, reject });
+            post({ t: "cb", id, n: serial, fn, a: values.map((value) => outward(value, objects) ?? null) });
+          });
+      const given = a.map((value) => inward(value, objects, callback));
+      const own = Object.hasOwn(ownFunctions, f) ? ownFunctions[f] : undefined;
+      const value = outward(await (own === undefined ? bound.call(f, given) : own(given, id)), objects);
+      const message: HostMessage = value === undefined ? { t: "ret", id } : { t: "ret", id, v: value };
+      if (JSON.stringify(message).length > limits.scriptMessageBytes)
+        throw new SpellError("script-memory", `${f}: expected an answer of at most ${limits.scriptMessageBytes} bytes, got more`);
+      post(message);
+    } catch (error) {
+      post({ t: "err", id, e: error === callbackFailed ? { code: "callback", message: "" } : crossing(error) });
+    } finally {
+      if (isUntimed) {
+        untimed -= 1;
+        countRun();
+      }
+    }
+  }
+  /** Ours go as they are, without paths of this machine; the message of others may hold anything. */
+  function crossing(error: unknown): ScriptFault {
+    const known = error instanceof SpellError ? error : undefined;
+    if (known === undefined) onLog("error", toSpellError(error).message);
+    const told = known ?? new SpellError("internal-error", "something unforeseen happened in the host", { cause: error });
+    errorSerial += 1;
+    errors.set(errorSerial, told);
+    errors.delete(errorSerial - keptErrors);
+    const commands = commandsOf?.(told);
+    return {
+      code: told.code,
+      message: withoutPaths(told.message),
+      hint: withoutPaths(told.hint),
+      ...(commands === undefined || commands.length === 0 ? {} : { commands }),
+      retryable: told.retryable,
+      ...(told.details === undefined ? {} : { details: plainDetails(told.details) }),
+      ref: errorSerial,
+    };
+  }
+
+  // --- Messages ---
+  wire.listen(
+    (text) => {
+      if (ended !== undefined) return;
+      const message = readGuestMessage(text);
+      if (message === undefined) void finish(new SpellError("script-error", "the engine said what it never says; it was ended"));
+      else hear(message);
+    },
+    (reason) => {
+      const isMemory = /memory|SIGABRT|134/i.test(reason);
+      void finish(isMemory ? limitError("memory", engine, bounds) : new SpellError("script-error", `the engine ended: ${reason}`));
+    },
+  );
+  function hear(message: GuestMessage): void {
+    switch (message.t) {
+      case "idle":
+        if (!isReady) {
+          isReady = true;
+          clearTimeout(starting);
+          if (sent > 0) busy();
+        } else if (message.received === sent) rest(message.computedMs);
+        return;
+      case "call":
+        if (!mayCall()) void finish(limitError("calls", engine, bounds));
+        else if (message.f === "timer.clear") clear(message.a[0] as number);
+        else void answer(message.id, message.f, message.a);
+        return;
+      case "back": {
+        const back = backs.get(message.n);
+        backs.delete(message.n);
+        if (message.ok) back?.resolve(message.v);
+        else back?.reject(callbackFailed);
+        return;
+      }
+      case "out":
+        printed += message.s.length;
+        // a slow reader of the output is not the script's time
+        if (!isIdle) {
+          rest(message.c);
+          busy();
+        }
+        if (printed > bounds.outputBytes) void finish(limitError("output", engine, bounds));
+        else onOutput(message.s);
+        return;
+      case "log":
+        onLog(message.l, message.s.slice(0, limits.scriptErrorText));
+        return;
+      case "end":
+        void finish({ value: message.v, exitCode: message.exit }, message.exit === undefined);
+        return;
+      case "more":
+        void finish({ isUnfinished: true }, true);
+        return;
+      case "fail": {
+        const { isDebug } = settings;
+        if (running === undefined) return;
+        const known = (ref: number): SpellError | undefined => errors.get(ref);
+        void finish(faultError(message.e, { engine, limits: bounds, isDebug, input: running.input, known }), true);
+      }
+    }
+  }
+  post({ t: "init", manifest: bound.manifest, memoryBytes: bounds.memoryBytes, timeoutMs: bounds.timeoutMs, ...settings });
+
+  return {
+    get isOver() {
+      return ended !== undefined;
+    },
+    async run(input, signal) {
+      if (ended !== undefined) throw new SpellError("script-error", "the script's engine was ended; start another");
+      if (running !== undefined) throw new SpellError("run-busy", "the script's engine computes; one input runs at a time");
+      if (new TextEncoder().encode(input.source).length > limits.scriptBytes)
+        throw new SpellError("script-syntax", `${input.name}: expected a script of at most ${limits.scriptBytes} bytes, got more`);
+      if (signal?.aborted === true) throw abortedError();
+      const abort = (): void => void finish(abortedError());
+      signal?.addEventListener("abort", abort, { once: true });
+      try {
+        return await new Promise<ScriptEnd>((resolve, reject) => {
+          running = { input, resolve, reject };
+          spentMs = 0;
+          runLeft = bounds.runMs;
+          countRun();
+          post({ t: "run", ...input });
+        });
+      } finally {
+        signal?.removeEventListener("abort", abort);
+      }
+    },
+    close,
+  };
+}
+
+/** Told to the host function whose callback failed; the script gets back what it threw itself. */
+const callbackFailed: SpellError = new SpellError("script-error", "a callback of the script failed");
+
+/** Absolute paths cut to their last part: a script has no business with this machine's folders. Addresses stay. */
+export function withoutPaths(text: string): string {
+  return text.replace(/(^|[\s"'`([=])((?:[A-Za-z]:)?(?:[\\/][^\s"'`()[\]:;,\\/]+){2,})/g, (_, before: string, path: string) => {
+    return `${before}…/${path.split(/[\\/]/).at(-1)}`;
+  });
+}
+
+/** Numbers, words and lists of them. */
+function plainDetails(details: Readonly<Record<string, unknown>>): unknown {
+  const text = JSON.stringify(details, (_key, value: unknown) => (typeof value === "string" ? withoutPaths(value).slice(0, 500) : value));
+  return text.length > limits.scriptErrorText * 4 ? undefined : (JSON.parse(text) as unknown);
+}

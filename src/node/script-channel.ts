@@ -1,0 +1,78 @@
+/** The door of a script's process: lines over two pipes. Reading blocks, so nothing else is needed to wait. */
+import { readFileSync, readSync, writeSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+import type { Channel } from "../core/scripts/guest/channel.ts";
+import { type GuestMaker, runGuest } from "../core/scripts/guest/run.ts";
+
+const newline = 10;
+const chunkBytes = 65_536;
+
+/** @param file of the engine, in dist/scripts; the argument of this process is the most memory in bytes */
+export async function serveScripts(make: GuestMaker, file: string): Promise<void> {
+  watchParent();
+  // Ctrl-C in a terminal is the parent's matter.
+  process.on("SIGINT", () => undefined);
+  const engine = readFileSync(fileURLToPath(new URL(`../scripts/${file}`, import.meta.url)));
+  await runGuest(make, { engine, memoryBytes: Number(process.argv[2]) }, pipes());
+}
+
+function pipes(): Channel {
+  const chunk = Buffer.alloc(chunkBytes);
+  const pieces: Buffer[] = [];
+  let held: Buffer = Buffer.alloc(0);
+  return {
+    suspends: false,
+    post(text) {
+      const bytes = Buffer.from(`${text}\n`);
+      for (let at = 0; at < bytes.length; ) at += whenReady(() => writeSync(1, bytes, at));
+    },
+    receive() {
+      for (;;) {
+        const end = held.indexOf(newline);
+        if (end >= 0) {
+          const text = Buffer.concat([...pieces, held.subarray(0, end)]).toString();
+          pieces.length = 0;
+          held = held.subarray(end + 1);
+          return text;
+        }
+        if (held.length > 0) pieces.push(held);
+        const size = whenReady(() => readSync(0, chunk));
+        if (size === 0) process.kill(process.pid, "SIGKILL");
+        held = Buffer.from(chunk.subarray(0, size));
+      }
+    },
+  };
+}
+
+/** A cell to sleep on. */
+const cell = new Int32Array(new SharedArrayBuffer(4));
+
+/** A pipe that does not block answers EAGAIN while it is full or empty. */
+function whenReady(work: () => number): number {
+  for (;;) {
+    try {
+      return work();
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "EPIPE" || code === "EOF") return process.kill(process.pid, "SIGKILL") ? 0 : 0;
+      if (code !== "EAGAIN") throw error;
+      Atomics.wait(cell, 0, 0, 1);
+    }
+  }
+}
+
+/**
+ * A script may keep the main thread busy for ever, where no closed pipe is heard. A thread of its own looks whether the parent lives: an orphan gets another
+ * parent (or, on Windows, keeps the number of a process that is gone).
+ */
+function watchParent(): void {
+  const code = `
+    const { workerData: parent } = require("node:worker_threads");
+    setInterval(() => {
+      let lives = process.ppid === parent;
+      try { process.kill(parent, 0); } catch (error) { if (error.code === "ESRCH") lives = false; }
+      if (!lives) process.kill(process.pid, "SIGKILL");
+    }, 500);`;
+  new Worker(code, { eval: true, workerData: process.ppid, resourceLimits: { maxOldGenerationSizeMb: 8 } }).unref();
+}

@@ -1,0 +1,72 @@
+/**
+ * Scripts in child processes: one for each run, ended by SIGKILL whatever it does. What one allocation beyond every limit would take with it is then
+ * the child alone. Its environment is empty, its heap small, and two pipes are all it has.
+ */
+import { spawn } from "node:child_process";
+import { limits } from "../core/limits.ts";
+import type { ScriptRuntime, ScriptWire } from "../core/platform.ts";
+import { deferred } from "../core/values.ts";
+import { builtFile } from "./built-file.ts";
+import { childFolder } from "./home.ts";
+import { packageArguments } from "./plug-n-play.ts";
+
+/** MiB for texts on their way; what a script holds is in WebAssembly's memory. */
+const heapMiB = 96;
+
+/** V8 would optimise the engines' large functions at once, for 50 to 300 ms of processor time that a short script never gains back. */
+const isV8Ours = process.versions["bun"] === undefined && process.versions["deno"] === undefined;
+const flags: readonly string[] = isV8Ours ? ["--wasm-tiering-budget=100000000", `--max-old-space-size=${heapMiB}`] : [];
+
+export function childScripts(): ScriptRuntime {
+  return { start: async (engine, memoryBytes) => startChild(engine, memoryBytes) };
+}
+
+function startChild(engine: string, memoryBytes: number): ScriptWire {
+  // the zone of times is the person's, and no secret
+  const zone = process.env["TZ"];
+  const child = spawn(process.execPath, [...packageArguments(), ...flags, builtFile(`script-${engine}-child`), String(memoryBytes)], {
+    env: zone === undefined ? {} : { TZ: zone },
+    cwd: childFolder(),
+    stdio: ["pipe", "pipe", "ignore"],
+    // Ctrl-C in a terminal reaches the whole group; the host decides what becomes of a script.
+    detached: true,
+    windowsHide: true,
+  });
+  const kill = (): void => void child.kill("SIGKILL");
+  process.on("exit", kill);
+  const exited = deferred();
+  let hear = { message: (_text: string): void => undefined, death: (_reason: string): void => undefined };
+  let isKilled = false;
+  let early: string | undefined;
+  const end = (reason: string): void => {
+    process.off("exit", kill);
+    early = reason;
+    if (!isKilled) hear.death(reason);
+    exited.resolve();
+  };
+  child.stdin.on("error", () => undefined); // `exit` says so
+  child.once("error", ({ message }) => end(message));
+  child.once("exit", (code, signal) => end(signal ?? `exit code ${code}`));
+
+  let held = "";
+  const take = (piece: string): void => {
+    const lines = (held + piece).split("\n");
+    held = lines.pop() ?? "";
+    for (const line of lines) hear.message(line);
+    // no message of a guest is as long
+    if (held.length > 2 * limits.scriptMessageBytes) kill();
+  };
+  return {
+    post: (text) => void (child.stdin.writable && child.stdin.write(`${text}\n`)),
+    listen(message, death) {
+      hear = { message, death };
+      child.stdout.setEncoding("utf8").on("data", take);
+      if (early !== undefined) death(early);
+    },
+    async kill() {
+      isKilled = true;
+      kill();
+      if (child.pid !== undefined) await exited.promise;
+    },
+  };
+}
