@@ -53,7 +53,7 @@ module.exports = {
     rule("browser-no-node-builtins", { path: "^src/browser" }, { dependencyTypes: ["core"] }),
     rule("cli-is-a-leaf", { path: "^src", pathNot: "^src/node/cli" }, { path: "^src/node/cli" }),
     rule("tests-stay-outside", { path: "^src" }, { path: "^(test|tools|examples|demo|builtins)/" }),
-    rule("no-dev-packages", { path: "^src" }, { dependencyTypes: ["npm-dev"], pathNot: "node_modules/node-llama-cpp" }),
+    rule("no-dev-packages", { path: "^src" }, { dependencyTypes: ["npm-dev"], pathNot: "node_modules/(node-llama-cpp|libsql)/" }),
     ...rankRules,
     ...siblingRules,
   ],

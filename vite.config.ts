@@ -116,7 +116,7 @@ export default defineConfig({
         server: { headers: isolated },
         optimizeDeps: {
           exclude: ["@wllama/wllama", "@wllama/wllama-compat", "onnxruntime-web"],
-          include: ["@huggingface/tokenizers", "@huggingface/transformers", "hash-wasm", "idb-keyval", "smol-toml"],
+          include: ["@huggingface/tokenizers", "@huggingface/transformers", "hash-wasm", "idb", "idb-keyval", "smol-toml"],
         },
         test: {
           name: "browser",

@@ -56,6 +56,7 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
     scripts: { available: false, reason: "scripts do not run in pages yet" },
     config: { hubToken: () => (typeof options.hubToken === "function" ? options.hubToken() : options.hubToken) },
     store: browserStore(log),
+    records: async (folder) => (await import("./store/indexed-records.ts")).indexedRecords(folder),
     isolate: workerIsolate(),
     bundled,
     now: () => performance.now(),

@@ -123,6 +123,8 @@ const hints = {
   "agent-modality": "Say it in words.",
   "agent-timeout": "Raise max_execution_time, or ask for fewer tokens.",
   "agent-duplicate": "Choose another name, or free this one with destroy().",
+  "state-disabled": "Switch it on in the configuration.",
+  "state-full": "Delete what is not needed, or raise the limit.",
   "internal-error": "Please report this, with its log at level debug.",
 } as const;
 
@@ -140,6 +142,7 @@ const usualActions: Readonly<Partial<Record<ErrorCode, readonly Action[]>>> = {
 const statusByArea: Readonly<Record<string, number>> = {
   run: 1,
   script: 1,
+  state: 1,
   agent: 1,
   internal: 1,
   usage: 2,

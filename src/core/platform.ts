@@ -184,6 +184,33 @@ export interface ArtifactStore {
   withLock<T>(name: string, work: () => Promise<T>, options?: LockOptions): Promise<T>;
 }
 
+/**
+ * Small records that outlive the process, by table and key: any text, the empty one too. Several processes or tabs may use one store at once; of two
+ * writers the later wins. What a call has written is durable when it returns.
+ * Every method may also throw store-denied, store-full, store-locked.
+ */
+export interface RecordStore {
+  /** for messages */
+  readonly place: string;
+  /** @returns undefined for a missing record */
+  get(table: string, key: string): Promise<string | undefined>;
+  /**
+   * @param value JSON text
+   * @param most bytes that all records may have together (store/record-size.ts); where they would have more, nothing is written
+   * @returns the bytes they have, or would have
+   */
+  put(table: string, key: string, value: string, most: number): Promise<number>;
+  /** @returns whether it was there */
+  remove(table: string, key: string): Promise<boolean>;
+  /** Keys of a table, in no order. */
+  list(table: string): Promise<readonly string[]>;
+  /** Tables that hold records, in no order. */
+  tables(): Promise<readonly string[]>;
+  /** @returns how many records there were */
+  clear(table: string): Promise<number>;
+  close(): Promise<void>;
+}
+
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What the configuration takes from its host; read when a configuration is resolved. */
@@ -313,6 +340,8 @@ export interface Platform {
   readonly scripts: Offer<ScriptRuntime>;
   /** Where models are kept. */
   readonly store: ArtifactStore;
+  /** Opens, or makes, the records in a folder; hosts without folders have one place for all. Absent for hosts that keep nothing. @throws SpellError store-* */
+  readonly records?: ((folder: string) => Promise<RecordStore>) | undefined;
   /** Absent for hosts without a file system. */
   readonly foreign?: ForeignModels | undefined;
   /** Addresses of a host name, to see whether it leads into a private network; absent for hosts without DNS. */

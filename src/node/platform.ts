@@ -39,6 +39,7 @@ function lazyIsolate(): Isolate {
 
 /** Starts nothing: runtimes and threads start with the first model. */
 export function nodePlatform(options: NodePlatformOptions = {}): Platform {
+  const log = options.log ?? (() => undefined);
   return {
     name: "node",
     fetch: nodeFetch(process.env),
@@ -55,6 +56,10 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     },
     store: storeAt(options.modelFolder === undefined ? join(homeFolder(), "models") : absolute(options.modelFolder)),
     storeAt: options.modelFolder === undefined ? storeAt : undefined,
+    async records(folder) {
+      const [{ findSqlite }, { sqliteRecords }] = await Promise.all([import("./store/sqlite.ts"), import("./store/sqlite-records.ts")]);
+      return sqliteRecords(folder, await findSqlite(), log);
+    },
     foreign: nodeForeignModels(process.env, homeNotes()),
     async lookup(host) {
       // behind a proxy names are the proxy's matter
@@ -69,6 +74,6 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     lookBundled: bundledFile,
     config: nodeConfig(),
     now: () => performance.now(),
-    log: options.log ?? (() => undefined),
+    log,
   };
 }

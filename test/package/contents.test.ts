@@ -91,6 +91,7 @@ describe("a plain npm install", () => {
       "@wllama/wllama",
       "@wllama/wllama-compat",
       "hash-wasm",
+      "idb",
       "idb-keyval",
       "onnxruntime-web",
       "smol-toml",

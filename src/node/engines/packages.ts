@@ -8,6 +8,7 @@ const installArguments: Readonly<Record<string, string>> = {
   "node-llama-cpp": "--ignore-scripts node-llama-cpp@3",
   "onnxruntime-node": "--ignore-scripts onnxruntime-node@1.30.0",
   "@huggingface/transformers": "--ignore-scripts @huggingface/transformers@4",
+  libsql: "--ignore-scripts libsql@0.5",
   // Dawn, with the binaries of every system
   webgpu: "webgpu@0.6.2",
 };

@@ -35,6 +35,7 @@ const imports = {
   llmspell: `${here}/dist/browser/index.js`,
   "@wllama/": `${here}/node_modules/@wllama/`,
   "onnxruntime-web/": `${here}/node_modules/onnxruntime-web/dist/`,
+  idb: `${here}/node_modules/idb/build/index.js`,
   "idb-keyval": `${here}/node_modules/idb-keyval/dist/index.js`,
   "hash-wasm": `${here}/node_modules/hash-wasm/dist/index.esm.js`,
   // transformers.js brings an onnxruntime of its own

@@ -1,0 +1,120 @@
+/** Records in IndexedDB: any number of tabs, strict durability. Each folder is a database of its own. */
+import { type DBSchema, type IDBPDatabase, type IDBPObjectStore, openDB } from "idb";
+import { messageOf, SpellError } from "../../core/errors.ts";
+import type { RecordStore } from "../../core/platform.ts";
+import { recordSize } from "../../core/store/record-size.ts";
+
+interface Records extends DBSchema {
+  records: { key: [table: string, key: string]; value: { readonly value: string; readonly size: number } };
+  /** `bytes`: of all records, changed with them */
+  counts: { key: string; value: number };
+}
+
+/** @throws SpellError store-denied, store-quota */
+export async function indexedRecords(folder: string): Promise<RecordStore> {
+  const name = `llmspell:${folder}`;
+  let opened: Promise<IDBPDatabase<Records>> | undefined;
+  const database = (): Promise<IDBPDatabase<Records>> =>
+    (opened ??= openDB<Records>(name, 1, {
+      upgrade(made) {
+        made.createObjectStore("records");
+        made.createObjectStore("counts");
+      },
+      // another tab brings a newer format, or the browser ended the connection
+      blocking: () => void close(),
+      terminated: () => (opened = undefined),
+    }));
+  const close = async (): Promise<void> => {
+    const ending = opened;
+    opened = undefined;
+    await ending?.then(
+      (made) => made.close(),
+      () => undefined,
+    );
+  };
+  const guarded = async <T>(work: (made: IDBPDatabase<Records>) => Promise<T>): Promise<T> => {
+    try {
+      return await work(await database());
+    } catch (error) {
+      await close();
+      throw storeError(name, error);
+    }
+  };
+  /** @param work gives its result and by how many bytes the records grow; undefined: nothing is written */
+  const change = <T>(work: (records: Changing, bytes: number) => Promise<{ readonly result: T; readonly growth?: number }>): Promise<T> =>
+    guarded(async (made) => {
+      const transaction = made.transaction(["records", "counts"], "readwrite", { durability: "strict" });
+      const counts = transaction.objectStore("counts");
+      const bytes = (await counts.get("bytes")) ?? 0;
+      const { result, growth } = await work(transaction.objectStore("records"), bytes);
+      if (growth !== undefined) await counts.put(bytes + growth, "bytes");
+      await transaction.done;
+      return result;
+    });
+
+  await guarded(async () => undefined);
+  return {
+    place: name,
+    get: (table, key) => guarded(async (made) => (await made.get("records", [table, key]))?.value),
+    put: (table, key, value, most) =>
+      change(async (records, bytes) => {
+        const size = recordSize(table, key, value);
+        const growth = size - ((await records.get([table, key]))?.size ?? 0);
+        if (bytes + growth > most) return { result: bytes + growth };
+        await records.put({ value, size }, [table, key]);
+        return { result: bytes + growth, growth };
+      }),
+    remove: (table, key) =>
+      change(async (records) => {
+        const there = await records.get([table, key]);
+        if (there === undefined) return { result: false };
+        await records.delete([table, key]);
+        return { result: true, growth: -there.size };
+      }),
+    list: (table) => guarded(async (made) => (await made.getAllKeys("records", within(table))).map(([, key]) => key)),
+    tables: () =>
+      guarded(async (made) => {
+        const tables: string[] = [];
+        let cursor = await made.transaction("records").store.openKeyCursor();
+        while (cursor !== null) {
+          const [table] = cursor.key;
+          tables.push(table);
+          cursor = await cursor.continue(behind(table));
+        }
+        return tables;
+      }),
+    clear: (table) =>
+      change(async (records) => {
+        const all = await records.getAll(within(table));
+        await records.delete(within(table));
+        return { result: all.length, growth: -all.reduce((sum, { size }) => sum + size, 0) };
+      }),
+    close,
+  };
+}
+
+type Changing = IDBPObjectStore<Records, ("records" | "counts")[], "records", "readwrite">;
+
+/** Arrays come behind all texts. */
+function behind(table: string): [string, string] {
+  return [table, []] as unknown as [string, string];
+}
+
+function within(table: string): IDBKeyRange {
+  return IDBKeyRange.bound([table], behind(table));
+}
+
+function storeError(name: string, error: unknown): SpellError {
+  if (error instanceof SpellError) return error;
+  const kind = (error as { readonly name?: unknown }).name;
+  if (kind === "QuotaExceededError")
+    return new SpellError("store-quota", `${name}: the browser gives no more room`, { where: name, cause: error });
+  return new SpellError("store-denied", `cannot use the browser's storage ${name}: ${messageOf(error)}`, {
+    where: name,
+    hint:
+      kind === "VersionError"
+        ? "A newer llmspell wrote it: load the page again."
+        : "Pages in private windows, and without storage for sites, keep nothing.",
+    cause: error,
+  });
+}

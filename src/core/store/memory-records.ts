@@ -1,0 +1,43 @@
+/** Records of this process: they go with the object. */
+import type { RecordStore } from "../platform.ts";
+import { recordSize } from "./record-size.ts";
+
+export function memoryRecords(): RecordStore {
+  const tables = new Map<string, Map<string, string>>();
+  let bytes = 0;
+  const sizeOf = (table: string, key: string): number => {
+    const value = tables.get(table)?.get(key);
+    return value === undefined ? 0 : recordSize(table, key, value);
+  };
+  const drop = (table: string, key: string): void => {
+    const records = tables.get(table);
+    bytes -= sizeOf(table, key);
+    records?.delete(key);
+    if (records?.size === 0) tables.delete(table);
+  };
+  return {
+    place: "memory",
+    get: async (table, key) => tables.get(table)?.get(key),
+    async put(table, key, value, most) {
+      const size = bytes - sizeOf(table, key) + recordSize(table, key, value);
+      if (size > most) return size;
+      const records = tables.get(table) ?? new Map<string, string>();
+      tables.set(table, records.set(key, value));
+      bytes = size;
+      return size;
+    },
+    async remove(table, key) {
+      const isThere = tables.get(table)?.has(key) === true;
+      if (isThere) drop(table, key);
+      return isThere;
+    },
+    list: async (table) => [...(tables.get(table)?.keys() ?? [])],
+    tables: async () => [...tables.keys()],
+    async clear(table) {
+      const keys = [...(tables.get(table)?.keys() ?? [])];
+      for (const key of keys) drop(table, key);
+      return keys.length;
+    },
+    close: async () => undefined,
+  };
+}

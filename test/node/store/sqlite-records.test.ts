@@ -1,0 +1,151 @@
+/** Records in SQLite, by this Node's own module and by the package: the contract, kills, several processes, damage. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { afterEach, describe, expect, it } from "vitest";
+import type { RecordStore } from "../../../src/core/platform.ts";
+import { builtinSqlite, packageSqlite, sqliteCode } from "../../../src/node/store/sqlite.ts";
+import { sqliteRecords } from "../../../src/node/store/sqlite-records.ts";
+import { describeRecords } from "../../contract/record-store.ts";
+import { failure } from "../../support/failure.ts";
+import { fromSource } from "../../support/from-source.mjs";
+import { root } from "../../support.ts";
+
+const folders: string[] = [];
+const opened: RecordStore[] = [];
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "llmspell-records-"));
+  folders.push(folder);
+  return folder;
+}
+afterEach(async () => {
+  for (const store of opened.splice(0)) await store.close();
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+const plenty = 1e9;
+const drivers = [
+  ["libsql", packageSqlite],
+  ["node:sqlite", builtinSqlite()],
+] as const;
+
+for (const [name, driver] of drivers) {
+  if (driver === undefined) {
+    console.warn(`skipped: Node ${process.versions.node} has no ${name}`);
+    continue;
+  }
+  const openAt = async (folder: string, log: string[] = []): Promise<RecordStore> => {
+    const open = name === "libsql" ? await packageSqlite() : driver;
+    const store = await sqliteRecords(folder, open as Awaited<ReturnType<typeof packageSqlite>>, ({ message }) => log.push(message));
+    opened.push(store);
+    return store;
+  };
+
+  describeRecords(`in SQLite by ${name}`, async () => {
+    const folder = newFolder();
+    return () => openAt(folder);
+  });
+
+  describe(`records in SQLite by ${name}`, () => {
+    it("are for their owner alone", async () => {
+      const folder = join(newFolder(), "deep/state");
+      await (await openAt(folder)).put("a", "x", "1", plenty);
+      for (const file of readdirSync(folder)) expect(statSync(join(folder, file)).mode & 0o777, file).toBe(0o600);
+      expect(statSync(folder).mode & 0o777).toBe(0o700);
+    });
+
+    it("are set aside where they are damaged, which is said, and an empty store takes their place", async () => {
+      const folder = newFolder();
+      const path = join(folder, "records.sqlite");
+      writeFileSync(path, "this is no database, whatever its name says".repeat(100));
+      const log: string[] = [];
+      const store = await openAt(folder, log);
+      expect(await store.tables()).toEqual([]);
+      await store.put("a", "x", "1", plenty);
+      expect(log.join("\n")).toMatch(/records\.sqlite is damaged; it was set aside as .*records\.sqlite\.damaged-/);
+      const [kept = ""] = readdirSync(folder).filter((file) => file.includes("damaged"));
+      expect(readFileSync(join(folder, kept), "utf8")).toContain("this is no database");
+    });
+
+    it("are set aside where damage shows later, once, and by one of two openers", async () => {
+      const folder = newFolder();
+      const path = join(folder, "records.sqlite");
+      const first = await openAt(folder);
+      for (let i = 0; i < 300; i++) await first.put("a", `${i}`, `"${"x".repeat(500)}"`, plenty);
+      await first.close();
+      const open = name === "libsql" ? await packageSqlite() : (driver as Awaited<ReturnType<typeof packageSqlite>>);
+      const database = open(path);
+      database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
+      database.close();
+      const size = statSync(path).size;
+      const file = openSync(path, "r+");
+      writeSync(file, Buffer.alloc(size - 4096, 0xa5), 0, size - 4096, 4096); // all pages but the first
+      closeSync(file);
+      const [log1, log2]: [string[], string[]] = [[], []];
+      const one = await openAt(folder, log1);
+      const two = await openAt(folder, log2);
+      expect(await one.get("a", "7")).toBeUndefined();
+      await one.put("b", "new", "1", plenty);
+      expect(await two.get("b", "new")).toBe("1");
+      expect([...log1, ...log2]).toHaveLength(1);
+    });
+
+    it("of a newer format are left alone", async () => {
+      const folder = newFolder();
+      const store = await openAt(folder);
+      await store.put("a", "x", "1", plenty);
+      await store.close();
+      const open = name === "libsql" ? await packageSqlite() : (driver as Awaited<ReturnType<typeof packageSqlite>>);
+      const database = open(join(folder, "records.sqlite"));
+      database.exec("PRAGMA user_version = 2");
+      database.close();
+      const error = await failure(openAt(folder));
+      expect(error).toMatchObject({ code: "store-denied" });
+      expect(error.message).toContain("expected format 1, got 2");
+    });
+
+    it("in a place that is no folder, or may not be written, are refused with the path", async () => {
+      const folder = newFolder();
+      writeFileSync(join(folder, "file"), "");
+      expect(await failure(openAt(join(folder, "file/state")))).toMatchObject({ code: "store-denied" });
+    });
+
+    it("survive kill -9 of whoever wrote them, each one that was acknowledged, and several writers lose nothing", async () => {
+      const folder = newFolder();
+      const { href, remove } = await fromSource(["node/store/sqlite.ts", "node/store/sqlite-records.ts"]);
+      const acknowledged: string[] = [];
+      const start = (writer: string): ChildProcess => {
+        const child = spawn(process.execPath, [join(root, "test/support/record-writer.mjs"), href, folder, name, writer], {
+          stdio: ["ignore", "pipe", "inherit"],
+        });
+        createInterface({ input: child.stdout as NodeJS.ReadableStream }).on("line", (key) => acknowledged.push(key));
+        return child;
+      };
+      const steady = start("steady");
+      for (let round = 0; round < 4; round++) {
+        const victim = start(`victim${round}`);
+        while (acknowledged.filter((key) => key.startsWith(`victim${round}-`)).length < 3)
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        await new Promise((resolve) => setTimeout(resolve, 7 * round));
+        victim.kill("SIGKILL");
+        await once(victim, "close");
+      }
+      steady.kill("SIGKILL");
+      await once(steady, "close");
+      remove();
+      const store = await openAt(folder);
+      const kept = new Set(await store.list("kept"));
+      expect(acknowledged.filter((key) => !kept.has(key))).toEqual([]);
+      for (const key of acknowledged.slice(-5)) expect(await store.get("kept", key)).toBe(JSON.stringify(key));
+    });
+  });
+}
+
+describe("numbers of SQLite's errors", () => {
+  it("are read from both drivers, without their extensions", () => {
+    expect([{ errcode: 261 }, { rawCode: 5 }, { code: "ENOENT" }].map(sqliteCode)).toEqual([5, 5, undefined]);
+  });
+});
