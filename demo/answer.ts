@@ -2,7 +2,7 @@
 import type { StreamPart } from "../src/browser/index.ts";
 import type { Turn } from "./conversation.ts";
 import { copyButton } from "./copy.ts";
-import { button, find, make } from "./elements.ts";
+import { button, find, make, named } from "./elements.ts";
 import { formatMs, formatRate } from "./format.ts";
 import { markdownInto } from "./markdown.ts";
 
@@ -30,21 +30,28 @@ export function addToLog(text: string): void {
   log.append(make("p", { class: "note remark", text }));
 }
 
-/** Removes the last answer, with its question. */
-export function removeLast(): void {
+/** Removes the last answer, with its question. @returns whether others are left */
+export function removeLast(): boolean {
   log.lastElementChild?.remove();
+  return log.childElementCount > 0;
 }
 
-/** A turn from before a reload. @param again asks the last one once more */
-export function showTurn(turn: Turn, again: () => void): void {
+/** What is offered below the last answer. */
+export interface LastTurn {
+  readonly edit: () => void;
+  readonly again: () => void;
+}
+
+/** A turn from before a reload. */
+export function showTurn(turn: Turn, last: LastTurn): void {
   const { entry, show } = layOut(turn);
   show();
-  entry.append(...turn.notes.map(noteOf), tools(turn, again));
+  entry.append(...turn.notes.map(noteOf), tools(turn, last));
   log.scrollTop = log.scrollHeight;
 }
 
 /** @param turn gets the text and the notes while they come */
-export function startAnswer(turn: Turn, again: () => void): AnswerView {
+export function startAnswer(turn: Turn, last: LastTurn): AnswerView {
   log.querySelector(".welcome, .remark")?.remove();
   const { entry, said, show } = layOut(turn);
   said.classList.add("writing");
@@ -87,7 +94,8 @@ export function startAnswer(turn: Turn, again: () => void): AnswerView {
         case "stream-end":
           showEnd(part);
           if (part.candidates !== undefined && part.candidates.length > 1) entry.append(candidates(part.candidates));
-          if (part.finishReason === "length") note("The answer reached the maximum number of tokens.");
+          if (part.finishReason === "length")
+            note(`Cut off after ${part.usage.completionTokens} tokens: the most that Max tokens, or the model's memory, allows.`);
           return;
         default:
           part satisfies Extract<StreamPart, { type: "stream-start" | "reasoning-delta" | "tool-call" }>;
@@ -99,7 +107,7 @@ export function startAnswer(turn: Turn, again: () => void): AnswerView {
       showNow();
       said.classList.remove("writing");
       if (why !== undefined) note(why);
-      entry.append(tools(turn, again));
+      entry.append(tools(turn, last));
       log.setAttribute("aria-busy", "false");
       log.scrollTop = log.scrollHeight;
     },
@@ -133,10 +141,15 @@ function layOut(turn: Turn): Entry {
 
 const noteOf = (text: string): HTMLElement => make("p", { class: "note", text });
 
-/** Below a complete answer; asking again is offered for the last one only. */
-function tools(turn: Turn, again: () => void): HTMLElement {
+function tools(turn: Turn, { edit, again }: LastTurn): HTMLElement {
   const copy = copyButton("answer", () => (turn.layout === "continue" ? turn.asked + turn.said : turn.said));
-  return make("div", { class: "tools" }, copy, button("Regenerate", again, "quiet small again"));
+  return make(
+    "div",
+    { class: "tools" },
+    copy,
+    named(button("Edit", edit, "quiet small again"), "Edit the question"),
+    button("Regenerate", again, "quiet small again"),
+  );
 }
 
 function candidates(all: readonly string[]): HTMLElement {

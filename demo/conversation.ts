@@ -1,6 +1,7 @@
 /** The conversation: what was asked and answered, kept for a reload of this tab and forgotten when the tab closes. */
-import type { Message } from "../src/browser/index.ts";
+import { type GenerateOptions, type Message, toSnake } from "../src/browser/index.ts";
 import type { Layout } from "./answer.ts";
+import { make } from "./elements.ts";
 
 export interface Turn {
   readonly layout: Layout;
@@ -54,6 +55,19 @@ export function messagesSoFar(): readonly Message[] {
       { role: "user", content: asked },
       { role: "assistant", content: said },
     ]);
+}
+
+/** Gives it as a file of `llmspell chat`, which goes on with it: `llmspell chat --load conversation.json`. @param options of the next answer */
+export function download({ system = "", ...parameters }: GenerateOptions): void {
+  const messages = turns.flatMap(({ asked, said }) => [
+    { role: "user", content: asked },
+    { role: "assistant", content: said },
+  ]);
+  const model = turns.at(-1)?.model ?? "";
+  const content = { format: "llmspell-chat-1", model, system: system === "" ? null : system, parameters: toSnake(parameters), messages };
+  const href = URL.createObjectURL(new Blob([`${JSON.stringify(content, undefined, 2)}\n`], { type: "application/json" }));
+  make("a", { attributes: { href, download: "conversation.json" } }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 60_000);
 }
 
 export function save(): void {

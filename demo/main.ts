@@ -3,9 +3,10 @@ import { browserPlatform, createSpell, type LanguageModel, listStored, SpellErro
 import { type PageActions, stepsOfActions, uniqueSteps } from "./actions.ts";
 import { addToLog, clearLog, type Layout, removeLast, showMemory, showTurn, startAnswer } from "./answer.ts";
 import { showCatalogue } from "./catalogue.ts";
-import { addTurn, conversationWith, forget, messagesSoFar, restore, save, type Turn, takeBack } from "./conversation.ts";
+import { addTurn, conversationWith, download, forget, messagesSoFar, restore, save, type Turn, takeBack } from "./conversation.ts";
 import { nameOfDevice, showBrowser, showReport } from "./devices.ts";
 import { button, find, make } from "./elements.ts";
+import { buildExamples } from "./examples.ts";
 import { formatBytes } from "./format.ts";
 import { buildHubSearch } from "./hub-search.ts";
 import { buildLookUp } from "./look-up.ts";
@@ -39,7 +40,7 @@ const prompt = find("prompt", HTMLTextAreaElement);
 const generate = find("generate", HTMLButtonElement);
 const stop = find("stop", HTMLButtonElement);
 const clear = find("clear", HTMLButtonElement);
-const suggestions = find("suggestions", HTMLDivElement);
+const side = find("side", HTMLElement);
 const fileInput = find("file-input", HTMLInputElement);
 const folderInput = find("folder-input", HTMLInputElement);
 const addressForm = find("address-form", HTMLFormElement);
@@ -80,6 +81,11 @@ function showBusy(): void {
   if (!busy && active === stop) generate.focus();
 }
 
+/** On a narrow page the settings are a sheet over it; on a wide one they stand beside it. */
+function showSettings(shown: boolean): void {
+  if (find("settings", HTMLButtonElement).checkVisibility()) side.togglePopover(shown);
+}
+
 // --- Models ---
 
 function addChoice(added: ModelChoice, group: string): void {
@@ -102,11 +108,12 @@ function removeChoice(key: string): void {
 }
 
 async function choose(next: ModelChoice): Promise<void> {
+  showSettings(false);
   choice = next;
   picker.value = next.key;
   await unload();
   if (conversationWith(next.key)) clearConversation();
-  showSuggestions();
+  showExamples(choice.key);
   await load();
 }
 
@@ -163,7 +170,7 @@ function showModel(loaded: LanguageModel): void {
   if (choice.key.startsWith("files:")) facts.append(button("Keep in this browser", () => void keep()));
   showReport(device, []);
   fitParameters(loaded);
-  showSuggestions(layoutOf(loaded));
+  showExamples(choice.key, layoutOf(loaded));
   void measureMemory();
 }
 
@@ -251,6 +258,7 @@ const lookUp = buildLookUp({
     showPullProblem(error, spec, { ...pullActions, place: find("found", HTMLDivElement), again: () => lookUp(spec) }),
 });
 buildHubSearch(spell.platform, hub?.href ?? "https://huggingface.co", (id) => lookUp(`hf:${id}`));
+const showExamples = buildExamples(library, prompt, (text) => void answer(text));
 const page: PageActions = {
   opener: (name) => {
     const bundled = choices.get(`bundled:${name}`);
@@ -267,6 +275,7 @@ const page: PageActions = {
     repository.select();
   },
   showStored: () => {
+    showSettings(true);
     find("stored-heading", HTMLHeadingElement).scrollIntoView();
     find("stored", HTMLDivElement).querySelector("button")?.focus();
   },
@@ -275,6 +284,7 @@ const page: PageActions = {
     find("catalogue-heading", HTMLHeadingElement).scrollIntoView();
   },
   showDevices: () => {
+    showSettings(true);
     find("devices-heading", HTMLHeadingElement).scrollIntoView({ block: "nearest" });
     find("device", HTMLSelectElement).focus();
   },
@@ -354,6 +364,8 @@ function layoutOf({ isSeq2Seq, hasChatTemplate }: LanguageModel): Layout {
   return isSeq2Seq ? "transform" : hasChatTemplate ? "chat" : "continue";
 }
 
+const lastTurn = { edit: editLast, again: () => void answerAgain() };
+
 /** Where the eye is while an answer is awaited. */
 const atAnswer: ProblemOptions = { after: find("talk", HTMLElement) };
 
@@ -371,7 +383,7 @@ async function answer(asked: string): Promise<void> {
         ? withPrefix(asked)
         : asked;
   addTurn(turn);
-  const view = startAnswer(turn, answerAgain);
+  const view = startAnswer(turn, lastTurn);
   if (turn.layout === "chat" && prompt.value === asked) prompt.value = "";
   const signal = begin();
   const notes: string[] = [];
@@ -398,6 +410,17 @@ async function answer(asked: string): Promise<void> {
   void measureMemory();
 }
 
+/** Puts the last question back into the prompt, in place of its answer. */
+function editLast(): void {
+  underWay?.abort();
+  const last = takeBack();
+  if (last === undefined) return;
+  if (removeLast()) save();
+  else clearConversation();
+  prompt.value = last.asked;
+  prompt.focus();
+}
+
 /** The last question once more, in place of its answer. */
 async function answerAgain(): Promise<void> {
   if (underWay !== undefined || (await load(atAnswer)) === undefined) return;
@@ -417,32 +440,6 @@ function clearConversation(): void {
       make("p", { text: "The model runs in this tab: no server sees your text, and once loaded it works offline." }),
     ),
   );
-}
-
-const ideas: Readonly<Record<string, readonly string[]>> = {
-  "bundled:tiny-stories": ["Once upon a time, there was a little dragon", "Lily found a red box in the garden.", "One rainy day, Tom"],
-  "bundled:tiny-t5-en-fr": ["Where is the train station?", "I would like a cup of coffee.", "The cat is sleeping on the bed."],
-  chat: ["Explain to a child why the sky is blue.", "Write a short poem about the sea.", "Name five uses of an old newspaper."],
-};
-
-/** @param layout of the model, once it is known */
-function showSuggestions(layout?: Layout): void {
-  const all = ideas[choice.key] ?? ideas[layout ?? ""] ?? [];
-  suggestions.replaceChildren(
-    ...all.map((text) =>
-      button(
-        text,
-        () => {
-          prompt.value = text;
-          void answer(text);
-        },
-        "suggestion",
-      ),
-    ),
-  );
-  // what the user typed stays
-  const isOurs = Object.values(ideas).flat().includes(prompt.value);
-  if (prompt.value === "" || isOurs) prompt.value = layout === "chat" ? "" : (all[0] ?? "");
 }
 
 /** The browser answers after its next garbage collection, which may take a while; one request at a time. */
@@ -500,6 +497,8 @@ clear.addEventListener("click", () => {
   prompt.focus();
 });
 
+find("save", HTMLButtonElement).addEventListener("click", () => download(model === undefined ? {} : chosenOptions(model)));
+
 find("load-file", HTMLButtonElement).addEventListener("click", () => fileInput.click());
 find("load-folder", HTMLButtonElement).addEventListener("click", () => folderInput.click());
 for (const input of [fileInput, folderInput]) {
@@ -533,6 +532,11 @@ addEventListener("drop", (event) => {
   if (event.dataTransfer !== null) void filesOfDrop(event.dataTransfer).then(take);
 });
 
+side.addEventListener("beforetoggle", ({ newState }) => {
+  if (newState === "open") find("parameters-part", HTMLDetailsElement).open = true;
+});
+matchMedia("(min-width: 561px)").addEventListener("change", () => side.hidePopover());
+
 // Another tab started, ended or paused a pull.
 addEventListener("storage", () => {
   void pulls.refresh();
@@ -545,7 +549,7 @@ if (firstChoice === undefined) throw new Error("no model is bundled");
 choice = firstChoice;
 buildParameters(() => void choose(choice));
 fitParameters(undefined);
-showSuggestions();
+showExamples(choice.key);
 void showBrowser(() => model === undefined);
 void goOn(refreshModels());
 // After a reload the browser restores the scroll position; pulls to resume must still be visible.
@@ -555,12 +559,12 @@ void pulls.refresh().then(() => find("pulls", HTMLElement).scrollIntoView({ bloc
 async function goOn(listed: Promise<void>): Promise<void> {
   const kept = restore();
   if (kept === undefined) return clearConversation();
-  for (const turn of kept.turns) showTurn(turn, answerAgain);
+  for (const turn of kept.turns) showTurn(turn, lastTurn);
   await listed;
   const known = choices.get(kept.key);
   if (known === undefined) return addToLog("The model of this conversation is not kept in this browser. Load it again to go on.");
   if (model !== undefined || underWay !== undefined) return;
   choice = known;
   picker.value = known.key;
-  showSuggestions(kept.turns.at(-1)?.layout);
+  showExamples(known.key, kept.turns.at(-1)?.layout);
 }

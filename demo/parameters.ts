@@ -21,6 +21,9 @@ const labels: Readonly<Partial<Record<RuleName, string>>> = {
   noRepeatNgramSize: "No-repeat n-gram size",
 };
 
+/** In place of descriptions that speak of what few people know. */
+const notes: Readonly<Partial<Record<RuleName, string>>> = { maxTokens: "longest answer; 100 tokens are about 75 words" };
+
 /** Removed from descriptions: these parameters are shown only for such models. */
 const forSeq2Seq = " (encoder-decoder models)";
 
@@ -61,7 +64,7 @@ export function buildParameters(onDevice: () => void): void {
       },
     });
     inputs.set(name, input);
-    return field(name, labels[name] ?? name, input, rule.description.replace(forSeq2Seq, ""));
+    return field(name, labels[name] ?? name, input, notes[name] ?? rule.description.replace(forSeq2Seq, ""));
   });
   grid.replaceChildren(
     field("preset", "Preset", preset, "sets several values; single values override it"),

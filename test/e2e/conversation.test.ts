@@ -1,8 +1,9 @@
 import type { Page } from "playwright";
 import { describe, expect, it } from "vitest";
+import { readChat } from "../../src/node/cli/chat-file.ts";
 import { tinyLlama } from "../fixtures/gguf/models.ts";
 import { writeGguf } from "../fixtures/gguf-writer.ts";
-import { alert, answer, ask, generate, model, prompt, ready, set, sharedBrowser, story, visit } from "./support.ts";
+import { alert, answer, ask, generate, model, prompt, ready, set, settings, sharedBrowser, story, visit } from "./support.ts";
 
 const browser = sharedBrowser();
 const chatModel = { name: "small-chat.gguf", mimeType: "", buffer: Buffer.from(writeGguf(tinyLlama())) };
@@ -56,6 +57,40 @@ describe("a conversation", () => {
       await model(page).selectOption({ index: 1 });
       await ready(page, "tiny-t5-en-fr");
       expect(await answer(page).locator(".turn").count()).toBe(0);
+    });
+  });
+
+  it("takes its last question back with Edit, and is a file that llmspell chat reads with Save", async () => {
+    await visit(browser(), {}, async ({ page }) => {
+      await set(page, "Max tokens", "8");
+      await set(page, "Top k", "20");
+      const first = await ask(page, "Lily found");
+      await answer(page).getByText("Cut off after 8 tokens").waitFor();
+      await ask(page, story);
+      await page.getByRole("button", { name: "Edit the question" }).click();
+      expect(await prompt(page).inputValue()).toBe(story);
+      expect(await answer(page).locator(".said").allTextContents()).toEqual([first]);
+      await page.reload();
+      await expect.poll(() => answer(page).locator(".said").allTextContents()).toEqual([first]);
+      await ask(page, "One day");
+
+      await set(page, "Top k", "20");
+      const started = page.waitForEvent("download");
+      await page.getByRole("button", { name: "Save the conversation" }).click();
+      const file = await started;
+      expect(file.suggestedFilename()).toBe("conversation.json");
+      const saved = await readChat(await file.path());
+      expect(saved).toMatchObject({ model: "tiny-stories", system: undefined, options: { topK: 20 } });
+      expect(saved.messages.map(({ role }) => role)).toEqual(["user", "assistant", "user", "assistant"]);
+      expect(saved.messages[0]?.content).toBe("Lily found");
+      expect(`Lily found${saved.messages[1]?.content}`).toBe(first);
+
+      for (const left of [1, 0]) {
+        await page.getByRole("button", { name: "Edit the question" }).click();
+        expect(await answer(page).locator(".turn").count()).toBe(left);
+      }
+      expect(await answer(page).textContent()).toContain("The answer appears here");
+      expect(await page.getByRole("button", { name: "Save the conversation" }).isVisible()).toBe(false);
     });
   });
 
@@ -121,17 +156,43 @@ describe("a phone", () => {
   it("has the prompt in view before and after an answer, and targets of 44 pixels", async () => {
     await visit(browser(), { context: phone }, async ({ page }) => {
       expect(await isInView(page, "prompt")).toBe(true);
+      // nothing lies below the prompt
+      expect(await page.evaluate("document.documentElement.scrollHeight - innerHeight")).toBeLessThanOrEqual(0);
       await set(page, "Max tokens", "60");
-      await page.getByText("Parameters").click();
       await ask(page, story);
       expect(await isInView(page, "prompt")).toBe(true);
       expect(await isInView(page, "generate")).toBe(true);
-      await page.getByRole("button", { name: "Get a model" }).click();
-      const small = await page.evaluate(`[...document.querySelectorAll("button, select, input, textarea, summary, a")]
+      expect(await isInView(page, "log")).toBe(true);
+      const small = (): Promise<unknown> =>
+        page.evaluate(`[...document.querySelectorAll("button, select, input, textarea, summary, a")]
         .filter((element) => element.checkVisibility({ visibilityProperty: true }) && !element.matches(".skip, .visually-hidden, [type=checkbox]"))
         .map((element) => [element.id || element.textContent, Math.round(element.getBoundingClientRect().height)])
         .filter(([, height]) => height < 44)`);
-      expect(small).toEqual([]);
+      await page.getByRole("button", { name: "Get a model" }).click();
+      expect(await small()).toEqual([]);
+      await page.getByRole("button", { name: "Get a model" }).click();
+      await settings(page).click();
+      expect(await small()).toEqual([]);
+    });
+  });
+
+  it("has its settings in a sheet, which closes with Done, Escape, a touch beside it, and when a model is chosen in it", async () => {
+    await visit(browser(), { context: phone }, async ({ page }) => {
+      const sheet = page.getByRole("complementary", { name: "Settings" });
+      expect(await sheet.isVisible()).toBe(false);
+      const closers = [
+        () => page.getByRole("button", { name: "Done" }).click(),
+        () => page.keyboard.press("Escape"),
+        () => page.touchscreen.tap(200, 20),
+        () => page.getByLabel("Device", { exact: true }).selectOption("wasm"),
+      ];
+      for (const close of closers) {
+        await settings(page).click();
+        await sheet.getByLabel("Temperature").waitFor();
+        await close();
+        await sheet.waitFor({ state: "hidden" });
+      }
+      await ready(page, "tiny-stories");
     });
   });
 });

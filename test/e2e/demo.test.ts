@@ -94,6 +94,34 @@ describe("people", () => {
   });
 });
 
+describe("the theme", () => {
+  it("is the system's, or the one that was chosen, from the first moment of the next visit", async () => {
+    await visit(browser(), { context: { colorScheme: "light" }, expected: /ERR_FAILED .*assets/ }, async ({ page }) => {
+      const paper = (): Promise<unknown> => page.evaluate("getComputedStyle(document.body).backgroundColor");
+      const bars = (): Promise<unknown> =>
+        page.evaluate(
+          `[...document.querySelectorAll("meta[name=theme-color]")].filter(({ media }) => matchMedia(media).matches).map(({ content }) => content)`,
+        );
+      const theme = page.getByRole("combobox", { name: "Theme" });
+      const light = await paper();
+      expect(await bars()).toEqual(["#f6f3ec"]);
+      await theme.selectOption("dark");
+      const dark = await paper();
+      expect(dark).not.toBe(light);
+      expect(await bars()).toEqual(["#13111d"]);
+      // before any module of the page runs
+      await page.route(/\/assets\/.*\.js$/, (route) => route.abort());
+      await page.context().addInitScript("delete Navigator.prototype.serviceWorker");
+      await page.reload();
+      expect([await paper(), await theme.inputValue()]).toEqual([dark, "dark"]);
+      await theme.selectOption("");
+      expect([await paper(), await bars()]).toEqual([light, ["#f6f3ec"]]);
+      await page.emulateMedia({ colorScheme: "dark" });
+      expect([await paper(), await bars()]).toEqual([dark, ["#13111d"]]);
+    });
+  });
+});
+
 /** WCAG contrast of two colours as the browser reports them. */
 function contrast(a: string, b: string): number {
   const luminance = (color: string): number => {

@@ -1,9 +1,10 @@
 /** Models that the demo page fetches: from the catalogue and from a repository, of a scripted hub that stands on the page's own origin. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startFaultServer } from "../support/fault-server.mjs";
-import { alert, ask, ready, set, sharedBrowser, stored, tinyStories, type Visit, visit } from "./support.ts";
+import { alert, ask, model, prompt, ready, set, sharedBrowser, stored, tinyStories, tinyT5, type Visit, visit } from "./support.ts";
 
 const gguf = readFileSync(tinyStories);
 const size = gguf.length;
@@ -22,6 +23,11 @@ beforeAll(async () => {
   hub.addRepo("other/small-llama", { files: { "m-Q8_0.gguf": gguf }, tags: ["gguf"], downloads: 3 });
   hub.addRepo("owner/small-long-t5", { files: {}, tags: ["t5"], downloads: 70 });
   hub.addRepo("owner/small-lion", { files: {}, tags: ["bert"], downloads: 9000 });
+  hub.addRepo("google/flan-t5-small", {
+    files: Object.fromEntries(
+      readdirSync(tinyT5).flatMap((name) => (/\.(json|safetensors)$/.test(name) ? [[name, readFileSync(join(tinyT5, name))]] : [])),
+    ),
+  });
   hub.addRepo("owner/gated", { files: { "m-Q8_0.gguf": gguf }, gated: true });
 });
 beforeEach(() => hub.reset());
@@ -181,6 +187,23 @@ describe("models to get", () => {
       await box.fill("gone");
       await page.getByText(/^search for "gone": .* cannot be reached/).waitFor();
     }, /status of 503|ERR_|Failed to load/);
+  });
+
+  it("a model of the catalogue comes with a prompt it was trained for; what somebody typed stays", async () => {
+    await visitHub(async ({ page }) => {
+      await getModels(page);
+      await page.getByRole("button", { name: "Pull flan-t5-small", exact: true }).click();
+      await pulls(page).getByRole("button", { name: "Open flan-t5-small" }).click();
+      await ready(page, "flan-t5-small");
+      const example = "Answer: what is the capital of France?";
+      await expect.poll(() => prompt(page).inputValue()).toBe(example);
+      await page.getByRole("button", { name: example }).waitFor();
+      await prompt(page).fill("mine");
+      await model(page).selectOption({ index: 0 });
+      await ready(page, "tiny-stories");
+      expect(await prompt(page).inputValue()).toBe("mine");
+      expect(await page.getByRole("button", { name: example }).count()).toBe(0);
+    });
   });
 
   it("what is too large for a page says so in its row and offers no pull; what is large says what it takes", async () => {

@@ -99,10 +99,16 @@ export const answer = (page: Page) => page.getByRole("log", { name: "Answer" });
 export const devices = (page: Page) => page.getByRole("region", { name: "Devices" });
 export const stored = (page: Page) => page.getByRole("region", { name: "Stored models" });
 export const alert = (page: Page) => page.getByRole("alert");
+export const settings = (page: Page) => page.getByRole("button", { name: "Settings" });
 const said = (page: Page) => answer(page).locator(".said").last();
 
-/** Sets a parameter by its label. */
+/** Sets a parameter by its label; on a phone in the sheet. */
 export async function set(page: Page, label: string, value: string): Promise<void> {
+  if (await settings(page).isVisible()) {
+    await settings(page).click();
+    await page.getByLabel(label, { exact: true }).fill(value);
+    return page.getByRole("button", { name: "Done" }).click();
+  }
   const details = page.locator("details.parameters");
   if ((await details.getAttribute("open")) === null) await page.getByText("Parameters").click();
   await page.getByLabel(label, { exact: true }).fill(value);
