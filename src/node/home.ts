@@ -99,12 +99,16 @@ export function writeHomeJson(name: string, value: unknown): void {
   }
 }
 
-/** Whether something may be said that a person hears once in a home; not where no record of it can be kept. */
+/** Whether a person was told something that is told once in a home. */
+export function wasSaid(what: string): boolean {
+  return ((readHomeJson("said.json") ?? {}) as Readonly<Record<string, unknown>>)[what] !== undefined;
+}
+
+/** Whether something may be said now that is told once in a home; not where no record of it can be kept. */
 export function isFirstTime(what: string): boolean {
-  const said = (readHomeJson("said.json") ?? {}) as Readonly<Record<string, unknown>>;
-  if (said[what] !== undefined) return false;
+  if (wasSaid(what)) return false;
   try {
-    writeHomeJson("said.json", { ...said, [what]: true });
+    writeHomeJson("said.json", { ...(readHomeJson("said.json") ?? {}), [what]: true });
     return true;
   } catch {
     return false;

@@ -7,17 +7,22 @@ export function canAsk({ stdin, screen }: Context): boolean {
 }
 
 /** @param otherwise what an empty line means. @returns false when the question was broken off */
-export async function askYesNo({ screen, interrupt }: Context, question: string, otherwise: boolean): Promise<boolean> {
+export async function askYesNo(context: Context, question: string, otherwise: boolean): Promise<boolean> {
+  const ask = context.ask ?? ((text: string) => askLine(context, text));
+  const answer = await ask(`${question} ${otherwise ? "[Y/n]" : "[y/N]"} `);
+  if (answer === undefined) return false;
+  return answer.trim() === "" ? otherwise : /^y(es)?$/i.test(answer.trim());
+}
+
+async function askLine({ screen, interrupt }: Context, question: string): Promise<string | undefined> {
   const editor = createInterface({ input: process.stdin, terminal: false });
   try {
-    screen.echo(`${question} ${otherwise ? "[Y/n]" : "[y/N]"} `);
-    const answer = await new Promise<string | undefined>((resolve) => {
+    screen.echo(question);
+    return await new Promise<string | undefined>((resolve) => {
       editor.once("line", resolve);
       editor.once("close", () => resolve(undefined));
       interrupt.signal.addEventListener("abort", () => resolve(undefined), { once: true });
     });
-    if (answer === undefined) return false;
-    return answer.trim() === "" ? otherwise : /^y(es)?$/i.test(answer.trim());
   } finally {
     editor.close();
   }

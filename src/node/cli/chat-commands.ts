@@ -8,7 +8,7 @@ import { parameterRules } from "../../core/text/parameters.ts";
 import { flagWord } from "./advice.ts";
 import { parameterProblem, parametersOf, readChat, saveChat } from "./chat-file.ts";
 import { parameterProblem as numberProblem, quoteShort } from "./commands.ts";
-import type { Conversation } from "./conversation.ts";
+import { type Conversation, lastTurn } from "./conversation.ts";
 import { plural } from "./format.ts";
 import { describeDevice } from "./session.ts";
 
@@ -18,8 +18,8 @@ export interface ChatCommandHost {
   readonly loadModel: (spec: string) => Promise<LanguageModel>;
 }
 
-/** `leave`: the conversation is over. */
-export type ChatAnswer = { readonly text: string; readonly leave?: boolean | undefined };
+/** `leave`: the conversation is over. `retry`: the latest question is to be answered once more. */
+export type ChatAnswer = { readonly text: string; readonly leave?: boolean | undefined; readonly retry?: boolean | undefined };
 
 interface ChatCommand {
   readonly usage: string;
@@ -32,6 +32,7 @@ const chatCommands: ReadonlyMap<string, ChatCommand> = new Map<string, ChatComma
   ["set", { usage: "/set PARAM VALUE", summary: "a generation parameter; VALUE default resets it", run: setParameter }],
   ["show", { usage: "/show", summary: "model, device, settings", run: ({ conversation }) => ({ text: describe(conversation) }) }],
   ["system", { usage: "/system TEXT", summary: "system prompt; without TEXT: none", run: setSystem }],
+  ["retry", { usage: "/retry", summary: "answer the last message again, in place of its answer", run: retry }],
   ["clear", { usage: "/clear", summary: "clear the messages", run: clear }],
   ["save", { usage: "/save FILE", summary: "save the conversation to a file", run: save }],
   ["load", { usage: "/load FILE", summary: "continue a saved conversation", run: load }],
@@ -42,8 +43,10 @@ const chatCommands: ReadonlyMap<string, ChatCommand> = new Map<string, ChatComma
 /** A command is a slash and letters; "/etc/hosts is …" is a text like any other. */
 const commandForm = /^\/([a-z]+)(?:\s+(.*))?$/is;
 
-export function isChatCommand(line: string): boolean {
-  return commandForm.test(line.trimEnd());
+/** Several lines are a message, but for a system prompt. */
+export function isChatCommand(text: string): boolean {
+  const [, name] = commandForm.exec(text.trimEnd()) ?? [];
+  return name !== undefined && (!text.trimEnd().includes("\n") || name.toLowerCase() === "system");
 }
 
 /** @throws SpellError usage-unknown, usage-value, and those of the command */
@@ -61,6 +64,7 @@ function helpLines(): string {
   const rows = [
     ...chatCommands.values(),
     { usage: '"""', summary: "begins and ends a text of several lines" },
+    { usage: "Alt-Enter, or \\", summary: "a new line in it; \\ at the end of the line, before Enter" },
     { usage: "Ctrl-C", summary: "stops an answer and keeps its text" },
     { usage: "Ctrl-D", summary: "leaves" },
   ];
@@ -112,6 +116,12 @@ function setSystem({ conversation }: ChatCommandHost, rest: string): ChatAnswer 
 function clear({ conversation }: ChatCommandHost): ChatAnswer {
   conversation.messages = [];
   return { text: "messages cleared\n" };
+}
+
+function retry({ conversation }: ChatCommandHost): ChatAnswer {
+  if (lastTurn(conversation) === undefined) throw usage("/retry has no message to answer again", "Write one first.");
+  const isSame = conversation.options.seed !== undefined;
+  return { text: isSame ? "the seed is set, so the answer is the same; /set seed default changes that\n" : "", retry: true };
 }
 
 async function save({ conversation }: ChatCommandHost, rest: string): Promise<ChatAnswer> {

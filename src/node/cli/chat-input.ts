@@ -1,9 +1,16 @@
-/** Where the lines of a conversation come from: a line editor on a terminal, or the lines of a pipe. */
-import { createInterface } from "node:readline";
-import { Writable } from "node:stream";
+/** Where the texts of a conversation come from: a line editor on a terminal, or the lines of a pipe. */
+import { writeSync } from "node:fs";
+import { createInterface, emitKeypressEvents, type Key } from "node:readline";
+import { PassThrough } from "node:stream";
+import { limits } from "../../core/limits.ts";
+import { plural } from "./format.ts";
+import type { History } from "./history.ts";
 import { type InputStream, readLines } from "./input.ts";
 import type { Interrupt } from "./interrupt.ts";
+import { createLineEditor, type LineView } from "./line-editor.ts";
+import { createPasteReader, pasteOff, pasteOn } from "./paste.ts";
 import type { Screen } from "./render.ts";
+import { cellsOfText } from "./terminal.ts";
 
 /** `cancel`: Ctrl-C at the prompt; `emptyLine` when there was nothing to throw away. */
 export type ChatLine =
@@ -13,8 +20,10 @@ export type ChatLine =
 
 export interface ChatInput {
   readonly isTerminal: boolean;
-  /** Asks for the next line. */
+  /** Asks for the next text; on a terminal it may have several lines. */
   next(prompt: string): Promise<ChatLine>;
+  /** Asks a question aside: neither what was typed before it nor the history has to do with its answer. @returns undefined when it is broken off */
+  ask?(question: string): Promise<string | undefined>;
   /** Ctrl-C while next() waits. @returns false when nothing waits */
   cancel(): boolean;
   /** Gives the terminal back as it was. */
@@ -34,81 +43,252 @@ export function pipeInput(stdin: InputStream, signal: AbortSignal, screen: Scree
   };
 }
 
-/** Lines of this conversation that the up key brings back. */
-const historyLines = 1000;
-
-/**
- * The line editor stays open during answers, silent: what is typed or pasted meanwhile appears at the next prompt.
- * Without escape sequences (NO_COLOR, a dumb terminal) the terminal's own editing has to do.
- */
-export function terminalInput(screen: Screen, interrupt: Interrupt): ChatInput {
-  let silent = true;
-  const output = Object.defineProperty(
-    new Writable({
-      write(chunk, _encoding, done) {
-        if (!silent) screen.echo(String(chunk));
-        done();
-      },
-    }),
-    "columns",
-    { get: () => screen.columns },
-  );
-  const editor = createInterface({
-    input: process.stdin,
-    output,
-    terminal: screen.errIsTerminal && screen.settings.color,
-    historySize: historyLines,
-    removeHistoryDuplicates: true,
-  });
+/** Texts that wait for a taker, or a taker that waits for a text. */
+function createQueue() {
   const waiting: ChatLine[] = [];
   let take: ((line: ChatLine) => void) | undefined;
   let ended = false;
-  const give = (line: ChatLine): void => {
-    silent = true;
-    const taker = take;
-    take = undefined;
-    if (taker === undefined) waiting.push(line);
-    else taker(line);
+  return {
+    isAwaited: () => take !== undefined,
+    ready: (): ChatLine | undefined => waiting.shift() ?? (ended ? { type: "end" } : undefined),
+    wait: () =>
+      new Promise<ChatLine>((resolve) => {
+        take = resolve;
+      }),
+    give(line: ChatLine): void {
+      if (line.type === "end") ended = true;
+      const taker = take;
+      take = undefined;
+      if (taker !== undefined) taker(line);
+      else if (line.type !== "end") waiting.push(line);
+    },
   };
-  editor.on("line", (text) => give({ type: "line", text }));
+}
+
+/** Of a longer text no more than this is shown once it is sent. */
+const shownCharacters = 10_000;
+
+function sentLines(prompt: string, text: string): string {
+  const more = text.length - shownCharacters;
+  const shown = more > 0 ? `${text.slice(0, shownCharacters)}\n(and ${plural(more, "character")} more)` : text;
+  return `${prompt}${shown.replaceAll("\n", "\n... ")}\n`.replaceAll("\n", "\r\n");
+}
+
+/** @param history where the up key looks; what is typed is added */
+export function terminalInput(screen: Screen, interrupt: Interrupt, history: History): ChatInput {
+  return screen.errIsTerminal && screen.settings.color ? editedInput(screen, interrupt, history) : plainInput(screen, interrupt);
+}
+
+/** Without escape sequences (NO_COLOR, a dumb terminal) the terminal's own editing has to do. */
+function plainInput(screen: Screen, interrupt: Interrupt): ChatInput {
+  const editor = createInterface({ input: process.stdin, terminal: false });
+  const queue = createQueue();
+  let answer: ((line: string | undefined) => void) | undefined;
+  let begun = "";
+  editor.on("line", (line) => {
+    if (answer !== undefined) {
+      answer(line);
+      return;
+    }
+    const isOpen = line.endsWith("\\");
+    begun += isOpen ? `${line.slice(0, -1)}\n` : line;
+    if (isOpen) screen.echo("... ");
+    else {
+      queue.give({ type: "line", text: begun });
+      begun = "";
+    }
+  });
   editor.on("close", () => {
-    ended = true;
-    give({ type: "end" });
+    answer?.(undefined);
+    queue.give({ type: "end" });
   });
   editor.on("SIGINT", () => interrupt.press());
-
   return {
     isTerminal: true,
-    next(prompt) {
-      const ready = waiting.shift();
-      if (ready !== undefined) {
-        if (ready.type === "line") screen.echo(`${prompt}${ready.text}\n`);
-        return Promise.resolve(ready);
-      }
-      if (ended) return Promise.resolve({ type: "end" });
+    async next(prompt) {
+      const ready = queue.ready();
+      if (ready?.type !== "end") screen.echo(ready === undefined ? prompt : `${prompt}${ready.type === "line" ? ready.text : ""}\n`);
+      return ready ?? queue.wait();
+    },
+    ask(question) {
+      screen.echo(question);
       return new Promise((resolve) => {
-        take = resolve;
-        silent = false;
-        editor.setPrompt(prompt);
-        editor.prompt(true);
+        const done = (line: string | undefined): void => {
+          answer = undefined;
+          resolve(line);
+        };
+        answer = done;
+        interrupt.signal.addEventListener("abort", () => done(undefined), { once: true });
       });
     },
     cancel() {
-      if (take === undefined) return false;
-      const emptyLine = editor.line === "";
-      if (!emptyLine) {
-        editor.write(null, { ctrl: true, name: "e" });
-        silent = true;
-        editor.write(null, { ctrl: true, name: "u" });
-        silent = false;
-      }
+      if (!queue.isAwaited()) return false;
       screen.echo("\n");
-      give({ type: "cancel", emptyLine });
+      queue.give({ type: "cancel", emptyLine: begun === "" });
+      begun = "";
+      return true;
+    },
+    close: () => editor.close(),
+  };
+}
+
+function isAtEnd({ rows, row, column }: LineView): boolean {
+  return row === rows.length - 1 && column === cellsOfText(rows[row] ?? "");
+}
+
+/** What terminals with an extended keyboard send for Shift-Enter and its like; here all are Alt-Enter. */
+const modifiedEnter = /\p{Cc}\[(?:13;[2-8]u|27;[2-8];13~)/gu;
+
+/**
+ * The line editor. It is open from the start of the run to its end and takes the keys off the terminal, so that what is typed or pasted while a model
+ * loads or answers writes into nothing, and appears at the next prompt.
+ */
+function editedInput(screen: Screen, interrupt: Interrupt, history: History): ChatInput {
+  const { stdin, stderr } = process;
+  const queue = createQueue();
+  let editor = createLineEditor(history.entries);
+  /** Asked right now; undefined: silent */
+  let prompt: string | undefined;
+  let answer: ((line: string | undefined) => void) | undefined;
+  /** what the terminal shows of the text, the cursor in it */
+  let drawn: LineView | undefined;
+
+  const wipe = (): string => `\r${drawn !== undefined && drawn.row > 0 ? `\u001b[${drawn.row}A` : ""}\u001b[J`;
+  const draw = (): void => {
+    if (prompt === undefined) return;
+    const view = editor.view(prompt, screen.columns, Math.max(2, (stderr.rows || 24) - 1));
+    const { rows, row, column } = view;
+    const last = drawn?.rows.at(-1) ?? "";
+    const isLonger = drawn !== undefined && isAtEnd(drawn) && isAtEnd(view) && rows.join("\n").startsWith(drawn.rows.join("\n"));
+    if (isLonger && rows.length === drawn?.rows.length) screen.echo((rows.at(-1) ?? "").slice(last.length));
+    else {
+      const below = rows.length - 1 - row;
+      const place = `\r${below > 0 ? `\u001b[${below}A` : ""}${column > 0 ? `\u001b[${column}C` : ""}`;
+      screen.echo(`${drawn === undefined ? "" : wipe()}${rows.join("\r\n")}${isAtEnd(view) ? "" : place}`);
+    }
+    drawn = view;
+  };
+  const begin = (text: string): void => {
+    prompt = text;
+    drawn = undefined;
+    draw();
+  };
+  /** The text stays on the screen, whole; what follows begins below it. */
+  const leave = (text: string): void => {
+    if (prompt === undefined) return;
+    const isThere = drawn !== undefined && isAtEnd(drawn) && drawn.rows.length === 1;
+    screen.echo(isThere ? "\r\n" : wipe() + sentLines(prompt, text));
+    prompt = undefined;
+  };
+  const finish = (): void => {
+    const text = editor.take();
+    leave(text);
+    if (answer !== undefined) answer(text);
+    else {
+      if (text.trim() !== "") history.add(text);
+      queue.give({ type: "line", text });
+    }
+  };
+  const end = (): void => {
+    leave(editor.take());
+    if (answer !== undefined) answer(undefined);
+    else queue.give({ type: "end" });
+  };
+  const press = (sign: string | undefined, key: Key): void => {
+    const control = key.ctrl === true ? key.name : undefined;
+    if (control === "c") interrupt.press();
+    else if (control === "z") suspend();
+    else if (control === "l") {
+      if (prompt === undefined) return;
+      screen.echo("\u001b[H\u001b[2J");
+      drawn = undefined;
+      draw();
+    } else {
+      const result = editor.press(sign, key);
+      if (result === "line") finish();
+      else if (result === "end") end();
+      else if (result === "again") draw();
+    }
+  };
+
+  const typed = new PassThrough();
+  emitKeypressEvents(typed);
+  typed.on("keypress", press);
+  const reader = createPasteReader(
+    (text) => typed.emit("data", text.replace(modifiedEnter, "\u001b\r")),
+    (text) => {
+      if (text !== undefined) editor.insert(text);
+      else screen.aside(`\nThe paste is too long: expected at most ${limits.promptCharacters.toLocaleString("en-US")} characters.\n`);
+      draw();
+    },
+  );
+  const restore = (): void => {
+    try {
+      writeSync(2, pasteOff);
+    } catch {
+      // the terminal is gone
+    }
+  };
+  const open = (): void => {
+    stdin.setRawMode(true);
+    stdin.resume();
+    screen.echo(pasteOn);
+  };
+  const suspend = (): void => {
+    stdin.setRawMode(false);
+    screen.echo(pasteOff);
+    process.once("SIGCONT", () => {
+      open();
+      drawn = undefined;
+      draw();
+    });
+    process.kill(process.pid, "SIGTSTP");
+  };
+  stdin.on("data", reader.push);
+  stdin.on("end", end);
+  stdin.on("error", end);
+  stderr.on("resize", draw);
+  process.on("exit", restore);
+  open();
+
+  return {
+    isTerminal: true,
+    next(text) {
+      const ready = queue.ready();
+      if (ready === undefined) begin(text);
+      if (ready?.type === "line") screen.echo(sentLines(text, ready.text));
+      return ready === undefined ? queue.wait() : Promise.resolve(ready);
+    },
+    ask(question) {
+      const kept = editor;
+      editor = createLineEditor([]);
+      return new Promise((resolve) => {
+        const done = (line: string | undefined): void => {
+          if (answer === undefined) return;
+          answer = undefined;
+          leave(editor.text);
+          editor = kept;
+          resolve(line);
+        };
+        answer = done;
+        interrupt.signal.addEventListener("abort", () => done(undefined), { once: true });
+        begin(question);
+      });
+    },
+    cancel() {
+      if (!queue.isAwaited()) return false;
+      const text = editor.take();
+      leave(text);
+      queue.give({ type: "cancel", emptyLine: text === "" });
       return true;
     },
     close() {
-      silent = true;
-      editor.close();
+      prompt = undefined;
+      reader.close();
+      stdin.off("data", reader.push).pause();
+      stdin.setRawMode(false);
+      screen.echo(pasteOff);
+      process.off("exit", restore);
     },
   };
 }

@@ -5,15 +5,19 @@
 
 import { basename } from "node:path";
 import { SpellError, toSpellError } from "../../core/errors.ts";
+import type { GenerateOptions, Message } from "../../core/spec/generate.ts";
 import { definedOnly } from "../../core/values.ts";
 import { flagText } from "./args.ts";
-import { isChatCommand, runChatCommand } from "./chat-commands.ts";
-import { readChat } from "./chat-file.ts";
-import { pipeInput, terminalInput } from "./chat-input.ts";
+import { type ChatAnswer, isChatCommand, runChatCommand } from "./chat-commands.ts";
+import { readChat, type SavedChat } from "./chat-file.ts";
+import { type ChatInput, pipeInput, terminalInput } from "./chat-input.ts";
+import { chooseChatModel } from "./chat-model.ts";
 import type { Context } from "./context.ts";
-import { type Conversation, createConversation, takeTurn } from "./conversation.ts";
+import { type Conversation, createConversation, lastTurn, takeTurn } from "./conversation.ts";
+import { openHistory } from "./history.ts";
 import { whenAborted } from "./interrupt.ts";
 import {
+  deviceOf,
   disposeSoon,
   explain,
   lengthNote,
@@ -26,15 +30,31 @@ import {
 } from "./session.ts";
 
 /** @throws SpellError of flags, --load, the model; where standard input is no terminal also of turns and commands */
-export async function chat(context: Context): Promise<number> {
-  const { flags, screen, interrupt, stdin } = context;
+export async function chat(given: Context): Promise<number> {
+  const { flags, screen, interrupt, stdin } = given;
   const options = readGenerateOptions(flags);
   const kept = flagText(flags, "load");
   const saved = kept === undefined ? undefined : await readChat(kept);
+  // From here on the keyboard is held: what is typed while a model loads waits for the prompt.
+  const input =
+    stdin === undefined
+      ? terminalInput(screen, interrupt, openHistory(flags.has("no-history") ? undefined : "chat"))
+      : pipeInput(stdin, interrupt.signal, screen);
+  try {
+    return await converse({ ...given, stdin, ask: input.ask }, input, options, saved);
+  } finally {
+    input.close();
+  }
+}
+
+async function converse(context: Context, input: ChatInput, options: GenerateOptions, saved: SavedChat | undefined): Promise<number> {
+  const { flags, screen, interrupt } = context;
   const usesSaved = saved !== undefined && !flags.has("model") && !flags.has("quantization");
   const loadOptions = readLoadOptions(flags);
+  const isNamed = usesSaved || ["model", "quantization", "raw"].some((flag) => flags.has(flag));
+  const chosen = isNamed ? undefined : await chooseChatModel(context, await deviceOf(context, loadOptions));
 
-  const model = await loadModel(context, usesSaved ? saved.model : flagText(flags, "model"), loadOptions);
+  const model = await loadModel(context, usesSaved ? saved.model : (chosen ?? flagText(flags, "model")), loadOptions);
   const conversation = createConversation(model, options);
   if (saved !== undefined) {
     conversation.messages = saved.messages;
@@ -43,34 +63,33 @@ export async function chat(context: Context): Promise<number> {
   }
   if (!model.hasChatTemplate && !model.isSeq2Seq && options.raw !== true) screen.note(missingTemplateNote(model));
 
-  const input = stdin === undefined ? terminalInput(screen, interrupt) : pipeInput(stdin, interrupt.signal, screen);
   const host = { conversation, loadModel: (spec: string) => loadModel(context, spec, loadOptions) };
   let turn: AbortController | undefined;
   /** The first command of a pipe that failed. */
   let failed: SpellError | undefined;
 
-  const command = async (line: string): Promise<boolean> => {
+  const command = async (line: string): Promise<ChatAnswer> => {
     try {
-      const { text, leave } = await runChatCommand(host, line);
-      if (text !== "") screen.aside(text);
-      return leave === true;
+      const answer = await runChatCommand(host, line);
+      if (answer.text !== "") screen.aside(answer.text);
+      return answer;
     } catch (error) {
       const known = toSpellError(error);
       if (interrupt.signal.aborted) throw known;
       screen.complain(known);
       if (!input.isTerminal) failed ??= known;
-      return false;
+      return { text: "" };
     }
   };
 
-  const say = async (content: string): Promise<void> => {
+  const say = async (content: string, before?: readonly Message[]): Promise<void> => {
     turn = new AbortController();
     const answering = turn;
     const progress = screen.progress("reading");
     let answer = "";
     const streams = !flags.has("no-stream");
     try {
-      for await (const part of takeTurn(conversation, content, AbortSignal.any([interrupt.signal, answering.signal]))) {
+      for await (const part of takeTurn(conversation, content, AbortSignal.any([interrupt.signal, answering.signal]), before)) {
         if (part.type === "warning") screen.note(part.message);
         if (part.type === "reasoning-delta") progress.say("thinking");
         if (part.type === "text-delta") {
@@ -126,8 +145,14 @@ export async function chat(context: Context): Promise<number> {
       const next = takeLine(block, line.text);
       block = next.block;
       if (next.content === undefined || next.content.trim() === "") continue;
-      if (next.isBlock || !isChatCommand(next.content)) await say(next.content);
-      else if (await command(next.content)) return 0;
+      if (next.isBlock || !isChatCommand(next.content)) {
+        await say(next.content);
+        continue;
+      }
+      const { leave, retry } = await command(next.content);
+      if (leave === true) return 0;
+      const again = retry === true ? lastTurn(conversation) : undefined;
+      if (again !== undefined) await say(again.content, again.before);
     }
   };
 
@@ -151,7 +176,6 @@ export async function chat(context: Context): Promise<number> {
     return failed?.exitCode ?? status;
   } finally {
     interrupt.take(undefined);
-    input.close();
     await disposeSoon(conversation.model);
   }
 }

@@ -152,9 +152,14 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
   {
     name: "chat",
     summary: "a conversation",
-    flags: [...modelFlags, flag("--load FILE", "continue a conversation saved with /save")],
+    flags: [
+      ...modelFlags,
+      flag("--load FILE", "continue a conversation saved with /save"),
+      flag("--no-history", "what is typed is not kept for the up key of later chats"),
+    ],
     notes: [
-      '/help lists the commands of a chat. """ begins and ends a text of several lines. Ctrl-C stops an answer and keeps its text. Ctrl-D leaves.',
+      '/help lists the commands of a chat. A paste is one message; Alt-Enter, or \\ before Enter, begins a new line; """ begins and ends a text of several lines.',
+      "Ctrl-C stops an answer and keeps its text. Ctrl-D leaves.",
       "If standard input is not a terminal, each line is one turn. A command that fails there changes only the exit code.",
     ],
     examples: [

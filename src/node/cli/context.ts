@@ -15,6 +15,8 @@ export interface Context {
   readonly interrupt: Interrupt;
   /** undefined where standard input is a terminal */
   readonly stdin: InputStream | undefined;
+  /** Asks a person, where something else than ask.ts holds the keyboard. @returns undefined when the question is broken off */
+  readonly ask?: ((question: string) => Promise<string | undefined>) | undefined;
   /** The words of the command line, to offer it again with a word more. */
   readonly argv: readonly string[];
   /**

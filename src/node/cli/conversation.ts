@@ -18,18 +18,27 @@ export function createConversation(model: LanguageModel, { system, ...options }:
   return { model, system, options, messages: [], usage: { promptTokens: 0, completionTokens: 0, totalTokens: 0 } };
 }
 
+/** The latest question with what stood before it; undefined where nothing was asked. */
+export function lastTurn({ messages }: Conversation): { readonly content: string; readonly before: readonly Message[] } | undefined {
+  const at = messages.findLastIndex(({ role }) => role === "user");
+  const content = messages[at]?.content;
+  return typeof content === "string" ? { content, before: messages.slice(0, at) } : undefined;
+}
+
 /**
  * One turn: yields what the model says and keeps it. A turn that is aborted keeps its text; one that fails, is aborted before any text came, or
  * ends without an answer to its thinking, leaves the conversation as it was.
+ * @param before what the turn follows; default: all messages
  * @throws SpellError of LanguageModel.stream, run-aborted included
  */
 export async function* takeTurn(
   conversation: Conversation,
   content: string,
   signal: AbortSignal,
+  before: readonly Message[] = conversation.messages,
 ): AsyncGenerator<StreamPart, void, undefined> {
   const { model, system, options } = conversation;
-  const messages = [...conversation.messages, { role: "user", content } as const];
+  const messages = [...before, { role: "user", content } as const];
   let text = "";
   let isMissing = false;
   const keep = (): void => {

@@ -65,9 +65,7 @@ export async function loadModel(context: Context, name: string | undefined, opti
   const { signal } = interrupt;
   const progress = screen.progress(`loading ${shortName(name)}`);
   try {
-    const { config } = await context.config();
-    const device = options.device ?? candleSettings(config, providerOfType(config, "candle"))?.load.device ?? "auto";
-    const spell = await context.openSpell(device);
+    const spell = await context.openSpell(await deviceOf(context, options));
     const mayPull = !flags.has("offline") && (flags.has("pull") || canAsk(context));
     const pull = async (offer: PullOffer): Promise<boolean> => {
       progress.end();
@@ -89,6 +87,12 @@ export async function loadModel(context: Context, name: string | undefined, opti
   } finally {
     progress.end();
   }
+}
+
+/** The device a load is going to ask for. */
+export async function deviceOf({ config: read }: Context, { device }: LoadOptions): Promise<DeviceChoice> {
+  const { config } = await read();
+  return device ?? candleSettings(config, providerOfType(config, "candle"))?.load.device ?? "auto";
 }
 
 /** Names stay whole; of a path its end says enough. */

@@ -23,14 +23,20 @@ export interface PersonOptions {
   readonly rows?: number;
   readonly env?: Readonly<Record<string, string>>;
   /** a shell line after the run */
-  readonly then?: string;
+  readonly after?: string;
+  /** gets the number of the process */
+  readonly pidFile?: string;
 }
 
 const patienceMs = 20_000;
 
-export function personAt(args: string, { columns = 80, rows = 24, env = {}, then = "" }: PersonOptions = {}): Person {
+export function personAt(
+  args: string,
+  { columns = 80, rows = 24, env = {}, after = "", pidFile = "/dev/null" }: PersonOptions = {},
+): Person {
   const terminal = new headless.Terminal({ cols: columns, rows, scrollback: 5000, allowProposedApi: true });
-  const line = `stty cols ${columns} rows ${rows}; "${process.execPath}" ${bin} ${args}; status=$?; ${then === "" ? "" : `${then}; `}exit $status`;
+  const run = `sh -c 'echo $$ > "${pidFile}"; exec "$@"' - "${process.execPath}" ${bin} ${args}`;
+  const line = `stty cols ${columns} rows ${rows}; ${run}; status=$?; ${after === "" ? "" : `${after}; `}exit $status`;
   const child = spawn(scriptProgram, ["-qec", line, "/dev/null"], {
     env: { ...cleanEnv, ...env },
     stdio: ["pipe", "pipe", "inherit"],

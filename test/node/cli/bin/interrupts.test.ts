@@ -128,7 +128,7 @@ withTerminal.describe("chat on a terminal", () => {
   it("D26: Ctrl-C stops the answer and keeps its text; the next prompt takes what is typed; the terminal is restored", {
     retry: 3,
   }, async () => {
-    const line = `${JSON.stringify(process.execPath)} ${bin} chat --max-tokens 400; echo "status $?"; stty -a | grep -o -- '-\\?icanon'`;
+    const line = `${JSON.stringify(process.execPath)} ${bin} chat -m tiny-stories --max-tokens 400; echo "status $?"; stty -a | grep -o -- '-\\?icanon'`;
     const { shown } = await converse(line, [
       [prompt, "Once upon a time\r"],
       [/time[\r\n]+./, "\u0003"],
@@ -143,7 +143,7 @@ withTerminal.describe("chat on a terminal", () => {
   });
 
   it("Ctrl-D leaves with status 0, Ctrl-C twice with 130", async () => {
-    const line = `${JSON.stringify(process.execPath)} ${bin} chat -q; echo "status $?"`;
+    const line = `${JSON.stringify(process.execPath)} ${bin} chat -m tiny-stories -q; echo "status $?"`;
     expect((await converse(line, [[prompt, "\u0004"]])).shown).toMatch(/status 0\r\n$/);
     expect(
       (
