@@ -21,7 +21,7 @@ const candle = "src/core/backends/candle/settings.ts";
 const ollama = "src/core/backends/ollama/settings.ts";
 const hub = "src/core/hub/settings.ts";
 const spell = "src/core/api/spell.ts";
-const choice = "src/core/api/providers.ts";
+const choice = "src/core/api/names.ts";
 const program = "src/node/cli/program.ts";
 
 interface Key {
@@ -453,6 +453,11 @@ export const configSchema: z.ZodObject = z.strictObject({
     doc: "script language when neither a flag nor the file ending names it",
     reader: later.scripts,
     aliases: { js: "javascript" },
+  }),
+  default_model: text(undefined, {
+    doc: "model when none is named, before that of a provider",
+    reader: choice,
+    format: "model",
   }),
   engines,
   providers,

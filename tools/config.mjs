@@ -444,6 +444,8 @@ Flags of a command that name one value (\`--device\`, \`--max-tokens\`, \`--trac
 - **Providers**: a profile has the providers it declares, and so has a file with any \`[providers.NAME]\`; a file without one keeps \`candle\` and
   \`ollama\`; an empty \`[providers]\` declares none. Names: \`[a-z][a-z0-9-]*\`, not local, all, auto, hf, providers. \`-m NAME@PROVIDER\` asks one of them; without
   it the default provider answers, else the one named like its type, else the first of that type.
+- **Default model**: \`-m\`, else \`default_model\` (\`LLMSPELL_DEFAULT_MODEL\`), else \`default_model\` of the default provider, of candle, of ollama.
+  \`llmspell config set default_model qwen2.5-0.5b\` writes it; \`config set\`, \`get\` and \`unset\` work for every key and keep the comments of the file.
 - **Environment**: \`LLMSPELL_\` and the path of a key in capitals, with \`_\` for \`.\` and \`-\`: \`rag.enabled\` is \`LLMSPELL_RAG_ENABLED\`,
   \`providers.candle.device\` is \`LLMSPELL_PROVIDERS_CANDLE_DEVICE\`. Any key of candle, ollama, openai and anthropic declares that provider; others
   must be declared already. Booleans: true false 1 0 yes no on off. Lists: commas. An empty variable counts as unset.

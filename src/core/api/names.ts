@@ -11,7 +11,7 @@ export interface Names {
   parse(text: string, allowHosts?: readonly string[] | "any"): ModelSpec;
   /** A model of a provider; servers name theirs freely. @throws SpellError spec-syntax, spec-host */
   parseFor(provider: string, model: string): ModelSpec;
-  /** The model that is used where none is named: of the default provider, else of the first type that has one. @throws SpellError usage-no-model */
+  /** The model that is used where none is named: default_model, else that of the default provider, else of the first type that has one. @throws SpellError usage-no-model */
   defaultSpec(): ModelSpec;
   typeOf(provider: string): BackendType | undefined;
   /** Whether it speaks to a server: its models are named there, and the server chooses the device. */
@@ -52,13 +52,14 @@ export function createNames({ config, source }: Pick<ResolvedConfig, "config" | 
     isServer: (provider) => isServer(typeOf(provider)),
     parseFor: (provider, model) => names.parse(names.isServer(provider) && !model.includes("@") ? `${model}@${provider}` : model),
     defaultSpec() {
+      if (config.default_model !== undefined) return names.parse(config.default_model, "any");
       for (const name of [config.providers.default_provider, ...runnable.map(names.usual)]) {
         const model = name === undefined ? undefined : providerOf(config, name)?.default_model;
         if (name !== undefined && model !== undefined) return { ...names.parseFor(name, model), backend: name };
       }
       const hasOwn = providerOfType(config, "candle") !== undefined;
       throw new SpellError("usage-no-model", "no model was named, and the configuration has no default model", {
-        hint: `Name a model, or set default_model of a provider. The bundled model runs right away${hasOwn ? "" : ", under another configuration"}:`,
+        hint: `Name a model, or set default_model. The bundled model runs right away${hasOwn ? "" : ", under another configuration"}:`,
         actions: [{ kind: "run", model: "tiny-stories", profile: hasOwn ? undefined : "candle" }],
       });
     },

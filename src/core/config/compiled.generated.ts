@@ -3,6 +3,7 @@ import type { BuiltinProfile, ConfigKey, ProviderKey } from "./key.ts";
 
 export const configKeys: readonly ConfigKey[] = JSON.parse(`[
 {"path":"default_engine","type":"text","choices":["lua","javascript"],"aliases":{"js":"javascript"},"fallback":"lua","doc":"script language when neither a flag nor the file ending names it","reader":"later: scripts"},
+{"path":"default_model","type":"text","longest":4096,"format":"model","doc":"model when none is named, before that of a provider","reader":"src/core/api/names.ts"},
 {"path":"engines.lua.stdlib","type":"text","choices":["None","Basic","Standard","All"],"fallback":"Standard","doc":"parts of the standard library a Lua script has","reader":"later: scripts"},
 {"path":"engines.lua.max_memory_bytes","type":"integer","min":1048576,"max":1073741824,"unit":"bytes","fallback":67108864,"doc":"most memory of a script","reader":"later: scripts"},
 {"path":"engines.lua.timeout_ms","type":"integer","min":1,"max":86400000,"unit":"ms","fallback":30000,"doc":"computing time of a script; waiting for host calls does not count","reader":"later: scripts"},
@@ -14,7 +15,7 @@ export const configKeys: readonly ConfigKey[] = JSON.parse(`[
 {"path":"engines.javascript.max_output_bytes","type":"integer","min":1,"max":1073741824,"unit":"bytes","fallback":1048576,"doc":"most printed text of one run in JSON mode","reader":"later: scripts"},
 {"path":"engines.javascript.enable_debug","type":"boolean","fallback":false,"doc":"errors have a traceback","reader":"later: scripts"},
 {"path":"engines.javascript.enable_console","type":"boolean","fallback":true,"doc":"console.log, info, warn and error exist","reader":"later: scripts"},
-{"path":"providers.default_provider","type":"text","longest":1024,"doc":"provider of calls that name none; must be declared","reader":"src/core/api/providers.ts"},
+{"path":"providers.default_provider","type":"text","longest":1024,"doc":"provider of calls that name none; must be declared","reader":"src/core/api/names.ts"},
 {"path":"models.offline","type":"boolean","fallback":false,"doc":"no downloads","reader":"src/core/hub/settings.ts"},
 {"path":"models.hf_endpoint","type":"text","format":"url","fallback":"https://huggingface.co","doc":"Hugging Face Hub, or a mirror of it","reader":"src/core/hub/settings.ts"},
 {"path":"models.allow_hosts","type":"list","longest":1024,"most":1000,"fallback":[],"doc":"private or local hosts that may be asked; *.domain = all names below it","reader":"src/core/hub/settings.ts"},
@@ -155,7 +156,7 @@ export const providerTypes: readonly ProviderType[] = ["candle", "ollama", "open
 /** Keys of `[providers.NAME]`; each applies to the provider types it lists. */
 export const providerKeys: readonly ProviderKey[] = JSON.parse(`[
 {"types":["candle","ollama","openai","anthropic","openai-compatible"],"path":"enabled","type":"boolean","fallback":true,"doc":"false = as if the provider were not declared","reader":"src/core/config/providers.ts"},
-{"types":["candle","ollama","openai","anthropic","openai-compatible"],"path":"default_model","type":"text","longest":4096,"format":"model","doc":"model when none is named","reader":"src/core/api/providers.ts"},
+{"types":["candle","ollama","openai","anthropic","openai-compatible"],"path":"default_model","type":"text","longest":4096,"format":"model","doc":"model when none is named","reader":"src/core/api/names.ts"},
 {"types":["openai","anthropic","openai-compatible"],"path":"temperature","type":"number","min":0,"max":2,"usually":"the model's own","doc":"randomness; 0 = greedy","reader":"later: remote providers"},
 {"types":["openai","anthropic","openai-compatible"],"path":"top_p","type":"number","min":0,"max":1,"above":true,"usually":"the model's own","doc":"keep the likeliest tokens up to this share; 1 = off","reader":"later: remote providers"},
 {"types":["openai","anthropic","openai-compatible"],"path":"top_k","type":"integer","min":0,"max":100000,"usually":"the model's own","doc":"keep this many likeliest tokens; 0 = off","reader":"later: remote providers"},

@@ -475,6 +475,8 @@ export interface ProvidersConfig {
 export interface Config {
   /** script language when neither a flag nor the file ending names it */
   readonly default_engine: "lua" | "javascript";
+  /** model when none is named, before that of a provider */
+  readonly default_model: string;
   readonly engines: EnginesConfig;
   readonly providers: ProvidersConfig;
   readonly models: ModelsConfig;

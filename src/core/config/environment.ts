@@ -117,8 +117,8 @@ function take(variable: string, text: string, path: string, key: ConfigKey, prob
   return undefined;
 }
 
-/** The text of a variable as a value of the key's type; a text of another form stays a text, which the key refuses. */
-function parseText({ type }: ConfigKey, text: string): unknown {
+/** The text of a variable, or of a command line, as a value of the key's type; a text of another form stays a text, which the key refuses. */
+export function parseText({ type }: ConfigKey, text: string): unknown {
   const word = text.trim().toLowerCase();
   switch (type) {
     case "boolean":

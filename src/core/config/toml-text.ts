@@ -39,7 +39,7 @@ function commentLines(path: string, { above }: TomlOptions): string[] {
   return text === undefined ? [] : [`# ${text}`];
 }
 
-function keyText(name: string): string {
+export function keyText(name: string): string {
   return /^[A-Za-z0-9_-]+$/.test(name) ? name : stringText(name);
 }
 
@@ -48,7 +48,8 @@ function stringText(text: string): string {
   return JSON.stringify(text).replaceAll("\u007f", "\\u007f");
 }
 
-function valueText(value: unknown): string {
+/** A value as TOML writes it. */
+export function valueText(value: unknown): string {
   if (typeof value === "string") return stringText(value);
   if (typeof value === "number") return numberText(value);
   if (value instanceof Date) return value.toISOString();

@@ -189,20 +189,23 @@ function checkOperands(command: Command, operands: readonly string[]): void {
   const { name, flags, examples } = command;
   const [expected] = command.operands;
   const [operand] = operands;
-  if (operand !== undefined && (expected === undefined || (operands.length > 1 && expected.repeated !== true))) {
+  const isFull = operands.length > command.operands.length && command.operands.at(-1)?.repeated !== true;
+  if (operand !== undefined && isFull) {
     const line = quoteShort(operands.map((word) => (/^[\w./@:=-]+$/.test(word) ? word : JSON.stringify(word))).join(" "));
     if (expected === undefined) {
       const takesFile = operands.length === 1 && flags.some((flag) => flag.name === "file");
       const lines = [`llmspell ${name} --file ${shellQuote(operand)}`];
       throw wrong(`${name} takes no operand; got ${line}`, command, takesFile ? { hint: "A file is named with --file:", lines } : {});
     }
-    throw wrong(`${name} takes one ${expected.name}; got ${operands.length} words: ${line}`, command);
+    const taken = command.operands.map((each) => each.name).join(" ");
+    throw wrong(`${name} takes ${command.operands.length === 1 ? "one " : ""}${taken}; got ${operands.length} words: ${line}`, command);
   }
   if (expected === undefined) return;
   const { choices } = expected;
-  if (operand === undefined && expected.optional !== true) {
+  const missing = command.operands.find((each, i) => operands[i] === undefined && each.optional !== true);
+  if (missing !== undefined) {
     const lines = examples.slice(0, 1).map(([line]) => line);
-    throw wrong(`${name} needs ${expected.name}${choices === undefined ? "" : `: ${choices.join(", ")}`}`, command, {
+    throw wrong(`${name} needs ${missing.name}${missing.choices === undefined ? "" : `: ${missing.choices.join(", ")}`}`, command, {
       hint: "For example:",
       lines,
     });

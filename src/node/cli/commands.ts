@@ -119,6 +119,8 @@ const modelFlags: readonly Flag[] = [
 
 const backendFlag = flag("--backend B", "candle (built-in), ollama or all [all]", { choices: ["candle", "local", "ollama", "all"] });
 
+const fileFlag = flag("--file FILE", "this file [the one in use, else llmspell.toml in the home folder]", { problem: emptyProblem });
+
 /** `candle` alone says nothing to whoever reads it first. */
 export function backendLabel(name: string): string {
   return labels.get(name) ?? name;
@@ -274,12 +276,42 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
     name: "config show",
     summary: "the effective configuration",
     operands: [{ name: "SECTION", optional: true }],
-    flags: [flag("--format FORM", "toml or json [toml]", { choices: ["toml", "json"] }), flag("--origin", "where each value came from")],
+    flags: [
+      flag("--format FORM", "toml or json [toml]", { choices: ["toml", "json"] }),
+      flag("--origin", "where each value came from"),
+      flag("--all", "also what takes effect in later releases; JSON and a SECTION always have it"),
+    ],
     notes: ["Standard output is a configuration that can be saved and loaded again. Secrets are masked."],
     examples: [
       ["llmspell -p candle config show providers --origin", "one section, with the origin of each value"],
       ["llmspell -p minimal config show --format json | jq .default_engine", "one value, for programs"],
     ],
+  },
+  {
+    name: "config set",
+    summary: "change one key of the file in use; comments stay",
+    operands: [{ name: "KEY" }, { name: "VALUE" }],
+    flags: [fileFlag],
+    notes: ["Texts need no quotes beyond the shell's; items of a list are divided by commas."],
+    examples: [
+      ["llmspell config set default_model qwen2.5-0.5b", "the model of generate and chat"],
+      ["llmspell config set providers.candle.context_size 8192", "tokens that a model keeps"],
+    ],
+    exits: [3],
+  },
+  {
+    name: "config get",
+    summary: "one value",
+    operands: [{ name: "KEY" }],
+    examples: [["llmspell config get default_model", "nothing where it is not set"]],
+  },
+  {
+    name: "config unset",
+    summary: "remove one key of the file in use",
+    operands: [{ name: "KEY" }],
+    flags: [fileFlag],
+    examples: [["llmspell config unset default_model", "the default again"]],
+    exits: [3],
   },
   {
     name: "config list-profiles",

@@ -12,6 +12,7 @@ import { providerNames, providerOf, providerOfType } from "../../core/config/pro
 import { type ResolvedConfig, resolveSource } from "../../core/config/resolve.ts";
 import { unknownProfile } from "../../core/config/source-errors.ts";
 import { configToml } from "../../core/config/toml-text.ts";
+import { isTable } from "../../core/config/value.ts";
 import { SpellError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
 import { toSnake } from "../../core/values.ts";
@@ -50,9 +51,24 @@ export async function configShow(context: Context): Promise<number> {
   if (flagText(flags, "format") === "json") screen.writeOwn(`${screen.clean(JSON.stringify(json, undefined, 2) ?? "null")}\n`);
   else {
     const note = withOrigins ? (path: string) => resolved.origins.get(path) : undefined;
-    screen.writeOwn(screen.clean(configToml(config, { note, section })));
+    const isWhole = section !== undefined || flags.has("all");
+    screen.writeOwn(screen.clean(configToml(isWhole ? config : actsToday(config, resolved), { note, section })));
+    if (!isWhole) screen.note("keys of later releases are left out where nothing sets them; --all shows them");
   }
   return 0;
+}
+
+/** Without the keys that nothing reads yet, unless something sets them: what is shown loads again as the same. */
+function actsToday(table: Readonly<Record<string, unknown>>, resolved: ResolvedConfig, above = ""): Readonly<Record<string, unknown>> {
+  const isIdle = (path: string): boolean =>
+    keysByPath().get(path)?.reader.startsWith("src/") === false && resolved.origins.get(path) === "default";
+  const shown = Object.entries(table).flatMap(([name, value]): (readonly [string, unknown])[] => {
+    const path = above + name;
+    if (!isTable(value) || Object.keys(value).length === 0) return isIdle(path) ? [] : [[name, value]];
+    const inner = actsToday(value, resolved, `${path}.`);
+    return Object.keys(inner).length === 0 ? [] : [[name, inner]];
+  });
+  return Object.fromEntries(shown);
 }
 
 export async function listProfiles({ flags, screen }: Context): Promise<number> {

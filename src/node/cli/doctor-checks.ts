@@ -2,13 +2,14 @@
 
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { createNames } from "../../core/api/names.ts";
 import { serverAt } from "../../core/backends/ollama/client.ts";
 import { backendTypes } from "../../core/backends/types.ts";
 import type { HttpProvider, ProviderConfig } from "../../core/config/config.generated.ts";
 import { providerNames, providerOf } from "../../core/config/providers.ts";
 import type { ResolvedConfig } from "../../core/config/resolve.ts";
 import { SpellError } from "../../core/errors.ts";
-import { isLoopback } from "../../core/spec/model-spec.ts";
+import { isLoopback, printModelSpec } from "../../core/spec/model-spec.ts";
 import { version } from "../../core/version.ts";
 import { hasMemory64 } from "../../engines/wllama/features.ts";
 import { installCommand } from "../engines/packages.ts";
@@ -45,10 +46,20 @@ export function toCheck(
 const reinstall = { fix: "Install the package again.", command: "npm install llmspell" } as const;
 const withCandle = { command: "llmspell -p candle doctor" } as const;
 
+/** The model that answers where none is named. */
+function defaultOf(resolved: ResolvedConfig): string {
+  try {
+    return `; default model ${printModelSpec(createNames(resolved).defaultSpec())}`;
+  } catch {
+    return "";
+  }
+}
+
 /** Its warnings were told when it was read; a configuration that is wrong ends the command before it looks at anything. */
-export function checkConfig({ source, config }: ResolvedConfig): Check {
+export function checkConfig(resolved: ResolvedConfig): Check {
+  const { source, config } = resolved;
   const names = providerNames(config);
-  if (names.length > 0) return toCheck("config", source, "ok", `providers: ${names.map(backendLabel).join(", ")}`);
+  if (names.length > 0) return toCheck("config", source, "ok", `providers: ${names.map(backendLabel).join(", ")}${defaultOf(resolved)}`);
   return toCheck("config", source, "warn", "no provider is configured, so no model can be named", withCandle);
 }
 

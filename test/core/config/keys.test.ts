@@ -65,6 +65,7 @@ describe("the table of keys", () => {
   it("has sections in the order of the documentation, and a reader for every key a profile sets", () => {
     expect(sectionNames()).toEqual([
       "default_engine",
+      "default_model",
       "engines",
       "providers",
       "models",

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -16,6 +16,16 @@ const json = async (args: readonly string[], env: Record<string, string> = {}) =
 };
 
 describe("config show", () => {
+  it("shows what takes effect today, and the rest with --all, in a section and where something sets it", async () => {
+    const { stdout, stderr } = await run(["config", "show"]);
+    expect(stdout).toMatch(/^\[providers\.candle\]\n/);
+    expect(stdout).not.toMatch(/^\[(engines|rag|hooks|tools|debug)/m);
+    expect(stderr).toContain("--all shows them");
+    expect((await run(["config", "show", "--all"])).stdout).toMatch(/^default_engine = "lua"\n(.|\n)*\[rag\]/);
+    expect((await run(["config", "show", "rag"])).stdout).toContain("[rag]");
+    expect((await run(["config", "show"], { LLMSPELL_RAG_ENABLED: "true" })).stdout).toContain("[rag]\nenabled = true\n");
+  });
+
   it("says that a variable switched retrieval off, in both forms", async () => {
     const env = { LLMSPELL_RAG_ENABLED: "false" };
     const { stdout, stderr, status } = await run(["-p", "rag-prod", "config", "show", "rag", "--origin"], env);
@@ -238,6 +248,94 @@ describe("config init", () => {
       status: 2,
       stderr: expect.stringContaining("  llmspell config init --file x.toml\n"),
     });
+  });
+});
+
+describe("config set, get, unset", () => {
+  const inHome = (name: string) => {
+    const own = join(folder, name);
+    mkdirSync(own, { recursive: true });
+    return { env: { LLMSPELL_HOME: own }, file: join(own, "llmspell.toml") };
+  };
+
+  it("writes the person's own file, and the default model is used from then on", async () => {
+    const { env, file } = inHome("own");
+    expect(await run(["config", "set", "default_model", "tiny-t5-en-fr"], env)).toEqual({
+      status: 0,
+      signal: null,
+      stdout: 'default_model = "tiny-t5-en-fr"\n',
+      stderr: `written to ${file}\n`,
+    });
+    expect(readFileSync(file, "utf8")).toBe('default_model = "tiny-t5-en-fr"\n');
+    const asked = ["generate", "translate English to French: Hello", "--output", "json"];
+    expect((await json(asked, env)).value.model).toBe("tiny-t5-en-fr");
+    // precedence: flag, variable, file
+    const variable = { ...env, LLMSPELL_DEFAULT_MODEL: "tiny-stories" };
+    expect((await json([...asked, "--max-tokens", "2"], variable)).value.model).toBe("tiny-stories");
+    expect((await json([...asked, "-m", "tiny-t5-en-fr"], variable)).value.model).toBe("tiny-t5-en-fr");
+    expect((await json(["config", "get", "default_model", "--output", "json"], variable)).value).toEqual({
+      status: "ok",
+      key: "default_model",
+      value: "tiny-stories",
+      origin: "env:LLMSPELL_DEFAULT_MODEL",
+    });
+    expect((await run(["config", "set", "default_model", "tiny-stories"], variable)).stderr).toContain(
+      "LLMSPELL_DEFAULT_MODEL is set, and overrides it",
+    );
+    expect((await run(["config", "unset", "default_model"], env)).status).toBe(0);
+    expect(readFileSync(file, "utf8")).toBe("");
+    expect(await run(["config", "get", "default_model"], env)).toMatchObject({
+      status: 0,
+      stdout: "",
+      stderr: "note: default_model is not set\n",
+    });
+  });
+
+  it("keeps what the file had by default when its first provider is written, and says what is no longer declared", async () => {
+    const { env, file } = inHome("providers");
+    const { stderr } = await run(["config", "set", "providers.candle.device", "CPU"], env);
+    expect(stderr).toContain("  llmspell config set providers.ollama.enabled true\n");
+    expect(readFileSync(file, "utf8")).toBe('[providers.candle]\ndefault_model = "tiny-stories"\ndevice = "cpu"\n');
+    await run(["config", "set", "providers.ollama.enabled", "true"], env);
+    expect(Object.keys((await json(["config", "show", "--output", "json"], env)).value.providers)).toEqual(["candle", "ollama"]);
+  });
+
+  it("changes the file in use, keeps its comments and permissions, and masks secrets", async () => {
+    const file = join(folder, "llmspell-set.toml");
+    writeFileSync(file, "# mine\n[models] # about models\nmax_parallel = 4 # connections\n", { mode: 0o640 });
+    expect((await run(["-c", file, "config", "set", "models.max_parallel", "8"])).status).toBe(0);
+    expect(readFileSync(file, "utf8")).toBe("# mine\n[models] # about models\nmax_parallel = 8 # connections\n");
+    expect(statSync(file).mode & 0o777).toBe(0o640);
+    expect((await run(["config", "set", "models.allow_hosts", "a.b,c.d", "--file", file])).stdout).toBe(
+      'models.allow_hosts = ["a.b", "c.d"]\n',
+    );
+    const secret = await run(["config", "set", "providers.openai.api_key", "sk-123", "--file", file]);
+    expect(secret.stdout).toBe('providers.openai.api_key = "********"\n');
+    expect(readFileSync(file, "utf8")).toContain('[providers.openai]\napi_key = "sk-123"\n');
+  });
+
+  it.each([
+    [["models.max_parallel", "99"], 'models.max_parallel: expected an integer from 1 to 16, got "99"'],
+    [["models.max_paralel", "9"], "did you mean models.max_parallel?"],
+    [["contxt_size", "9"], "did you mean providers.candle.context_size?"],
+    [["models", "9"], "is no key of the configuration"],
+    [["__proto__.x", "9"], "is no key of the configuration"],
+    [["providers.candle.device", "gpu"], "expected auto, webgpu"],
+  ])("refuses %j and writes nothing", async (words, text) => {
+    const { env, file } = inHome("refused");
+    expect(await run(["config", "set", ...words], env)).toMatchObject({ status: 2, stderr: expect.stringContaining(text) });
+    expect(existsSync(file)).toBe(false);
+  });
+
+  it("refuses to change a profile, and a file that cannot be read", async () => {
+    expect(await run(["-p", "candle", "config", "set", "default_model", "x"])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("  llmspell config init --from candle --file llmspell.toml\n"),
+    });
+    const broken = join(folder, "broken-set.toml");
+    writeFileSync(broken, "a = \n");
+    expect((await run(["config", "set", "default_model", "x", "--file", broken])).stderr).toContain("[config-syntax]");
+    expect(readFileSync(broken, "utf8")).toBe("a = \n");
   });
 });
 
