@@ -15,6 +15,8 @@ const areas = /** @type {Record<string, readonly [title: string, meaning: string
     "Engines",
     "What the borrowed engines are known to do wrong; the adapters absorb it, and the test notices when an upgrade changes it.",
   ],
+  L: ["Lua", "What a script in Lua may try; nothing outside its engine is reached, and it is gone when its limit is."],
+  J: ["JavaScript", "The same in JavaScript."],
   O: ["Output", "What text from models and files could do to a terminal or a page."],
 });
 

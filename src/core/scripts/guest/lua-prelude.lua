@@ -484,10 +484,10 @@ local function describe(e)
     local ok, s = pcall(tostring, e)
     e = ok and type(s) == "string" and s or "an error of type " .. type(e)
   end
-  local at = find(e, "!time: ", 1, true)
-  if at then return {code = "script-time", message = sub(e, at + 7), where = position(), trace = trace} end
-  if match(e, "not enough memory$") then return {code = "script-memory", message = "not enough memory"} end
-  if match(e, "stack overflow") then return {code = "script-stack", message = sub(e, 1, 200), where = match(e, "^([^\n:]+:%d+): ")} end
+  if match(sub(e, -30), "not enough memory$") then return {code = "script-memory", message = "not enough memory"} end
+  e = sub(e, 1, MAX_TEXT + 200) -- looking through a huge one would take the time that is left
+  if find(e, "!time: ", 1, true) then return {code = "script-time", message = "the script computed for too long", where = position(), trace = trace} end
+  if find(e, "stack overflow", 1, true) then return {code = "script-stack", message = sub(e, 1, 200), where = match(e, "^([^\n:]+:%d+): ")} end
   local where, text = match(e, "^([^\n:]+:%d+): (.*)$")
   return {code = "script-error", message = sub(text or e, 1, MAX_TEXT), where = where, trace = trace}
 end

@@ -1,19 +1,19 @@
-/** Scripts in a child of this process, with a few functions of a host: what the tests of engines and of escapes share. */
+/** Scripts beside an engine on some host, with a few functions of ours: what the tests of engines and of escapes share. */
 import { afterEach } from "vitest";
-import { SpellError } from "../../../src/core/errors.ts";
-import { any, callback, instance, integer, text } from "../../../src/core/scripts/arguments.ts";
-import { type Bound, bind, now, waits } from "../../../src/core/scripts/bind.ts";
-import type { ScriptLimits } from "../../../src/core/scripts/outcome.ts";
-import type { ScriptEngine, ScriptInput, Stdlib } from "../../../src/core/scripts/protocol.ts";
-import { openSession, type ScriptEnd, type ScriptSession, type SessionParts } from "../../../src/core/scripts/session.ts";
-import { childScripts } from "../../../src/node/script-host.ts";
+import { SpellError } from "../../src/core/errors.ts";
+import type { ScriptRuntime } from "../../src/core/platform.ts";
+import { any, callback, instance, integer, text } from "../../src/core/scripts/arguments.ts";
+import { type Bound, bind, now, waits } from "../../src/core/scripts/bind.ts";
+import type { ScriptLimits } from "../../src/core/scripts/outcome.ts";
+import type { ScriptEngine, ScriptInput, Stdlib } from "../../src/core/scripts/protocol.ts";
+import { openSession, type ScriptEnd, type ScriptSession, type SessionParts } from "../../src/core/scripts/session.ts";
 
 class Counter {
   count = 0;
 }
 
 /** `T`: functions of a host as scripts see them. */
-export function hostFunctions(signal: AbortSignal): Bound {
+function hostFunctions(signal: AbortSignal): Bound {
   const state = new Map<string, unknown>();
   return bind({
     globals: {
@@ -76,51 +76,52 @@ export interface OpenScript {
   fails(source: string, more?: Partial<ScriptInput>): Promise<SpellError>;
 }
 
-const opened: ScriptSession[] = [];
-afterEach(async () => {
-  await Promise.all(opened.splice(0).map((session) => session.close()));
-});
+export type Open = (engine: ScriptEngine, options?: OpenOptions) => Promise<OpenScript>;
 
-export async function open(engine: ScriptEngine, options: OpenOptions = {}): Promise<OpenScript> {
-  const { stdlib = "Standard", isDebug = false, hasConsole = true, readLine, files, commandsOf, ...given } = options;
-  const limits = { memoryBytes: 64 * 1024 * 1024, timeoutMs: 10_000, outputBytes: 1_048_576, runMs: 60_000, ...given };
-  const logged: string[] = [];
-  let output = "";
-  const wire = await childScripts().start(engine, limits.memoryBytes);
-  const settings = { stdlib, isDebug, hasConsole, hasFiles: files !== undefined };
-  const onLog = (level: string, message: string): void => void logged.push(`${level}: ${message}`);
-  const session = openSession(
-    {
-      engine,
-      wire,
-      settings,
-      limits,
-      now: () => performance.now(),
-      onOutput: (piece) => {
-        output += piece;
+/** What a test of one host opens scripts with; they are closed after each test. */
+export function opener(runtime: ScriptRuntime): Open {
+  const opened: ScriptSession[] = [];
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((session) => session.close()));
+  });
+  return async (engine, options = {}) => {
+    const { stdlib = "Standard", isDebug = false, hasConsole = true, readLine, files, commandsOf, ...given } = options;
+    const limits = { memoryBytes: 64 * 1024 * 1024, timeoutMs: 10_000, outputBytes: 1_048_576, runMs: 60_000, ...given };
+    const logged: string[] = [];
+    let output = "";
+    const session = openSession(
+      {
+        engine,
+        wire: await runtime.start(engine, limits.memoryBytes),
+        settings: { stdlib, isDebug, hasConsole, hasFiles: files !== undefined },
+        limits,
+        now: () => performance.now(),
+        onOutput: (piece) => {
+          output += piece;
+        },
+        onLog: (level, message) => void logged.push(`${level}: ${message}`),
+        readLine,
+        files,
+        commandsOf,
       },
-      onLog,
-      readLine,
-      files,
-      commandsOf,
-    },
-    hostFunctions,
-  );
-  opened.push(session);
-  const name = engine === "lua" ? "main.lua" : "main.js";
-  const run = (source: string, more: Partial<ScriptInput> = {}): Promise<ScriptEnd> => session.run({ source, name, ...more });
-  return {
-    session,
-    output: () => output,
-    logged,
-    run,
-    async fails(source, more) {
-      const end = await run(source, more).then(
-        (value) => `it ended with ${JSON.stringify(value)}`,
-        (error: unknown) => error,
-      );
-      if (end instanceof SpellError) return end;
-      throw new Error(String(end));
-    },
+      hostFunctions,
+    );
+    opened.push(session);
+    const name = engine === "lua" ? "main.lua" : "main.js";
+    const run = (source: string, more: Partial<ScriptInput> = {}): Promise<ScriptEnd> => session.run({ source, name, ...more });
+    return {
+      session,
+      output: () => output,
+      logged,
+      run,
+      async fails(source, more) {
+        const end = await run(source, more).then(
+          (value) => `it ended with ${JSON.stringify(value)}`,
+          (error: unknown) => error,
+        );
+        if (end instanceof SpellError) return end;
+        throw new Error(String(end));
+      },
+    };
   };
 }
