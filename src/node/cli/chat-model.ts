@@ -4,7 +4,7 @@ import { providerOf, providerOfType } from "../../core/config/providers.ts";
 import { toSpellError } from "../../core/errors.ts";
 import type { DeviceChoice } from "../../core/spec/runtime.ts";
 import { isFirstTime, wasSaid } from "../home.ts";
-import { ownCommand, shell } from "./advice.ts";
+import { ownCommand } from "./advice.ts";
 import { askYesNo, canAsk } from "./ask.ts";
 import { defaultModel } from "./commands.ts";
 import type { Context } from "./context.ts";
@@ -12,33 +12,36 @@ import { formatBytes } from "./format.ts";
 
 const refused = "no chat model";
 
-/** @returns a chat model that is here, after a yes from now on; undefined: the default it is */
-export async function chooseChatModel(context: Context, device: DeviceChoice | undefined): Promise<string | undefined> {
-  const { screen, flags } = context;
-  if (!(await isStory(context))) return undefined;
+/** `command`: how to have a conversation, where it is going to be with the story model. */
+export interface ChatChoice {
+  readonly model?: string | undefined;
+  readonly command?: string | undefined;
+}
+
+/** @returns a chat model that is here; nothing where the default is no story model, or nothing better is known */
+export async function chooseChatModel(context: Context, device: DeviceChoice | undefined): Promise<ChatChoice> {
+  const { screen, flags, argv } = context;
+  if (!(await isStory(context))) return {};
   const spell = await context.openSpell(device);
   const models = (await spell.models.available({ backend: "candle", kind: "chat", recommended: true })).toSorted(bySize);
   const chosen = models.find(({ installed }) => installed) ?? models[0];
-  if (chosen === undefined) return undefined;
+  if (chosen === undefined) return {};
   const { spec, name, sizeBytes, installed } = chosen;
-  if (!canAsk(context)) {
-    const command = ownCommand(context.argv, "-m", name, ...(installed ? [] : ["--pull"]));
-    screen.note(`${defaultModel} writes stories; for a conversation:`, shell(command ?? `llmspell chat -m ${name} --pull`));
-    return undefined;
-  }
-  if (installed) return spec;
-  if (flags.has("offline") || wasSaid(refused)) return undefined;
+  const story = { command: ownCommand(argv, "-m", name, ...(installed || flags.has("pull") ? [] : ["--pull"])) };
+  if (!canAsk(context)) return story;
+  if (installed) return { model: spec };
+  if (flags.has("offline") || wasSaid(refused)) return story;
   screen.tell(`${defaultModel}, the model in the package, writes stories.`);
   if (!(await askYesNo(context, `For a conversation take ${name} (${formatBytes(sizeBytes ?? 0)})?`, true))) {
     if (!context.interrupt.signal.aborted) isFirstTime(refused);
-    return undefined;
+    return story;
   }
   try {
-    return (await (await import("./model-pull.ts")).pullShown(context, spell, spec, {}, [])).modelId;
+    return { model: (await (await import("./model-pull.ts")).pullShown(context, spell, spec, {}, [])).modelId };
   } catch (error) {
     if (context.interrupt.signal.aborted) throw error;
     screen.complain(toSpellError(error));
-    return undefined;
+    return story;
   }
 }
 

@@ -7,6 +7,7 @@ import { basename } from "node:path";
 import { SpellError, toSpellError } from "../../core/errors.ts";
 import type { GenerateOptions, Message } from "../../core/spec/generate.ts";
 import { definedOnly } from "../../core/values.ts";
+import { shell } from "./advice.ts";
 import { flagText } from "./args.ts";
 import { type ChatAnswer, isChatCommand, runChatCommand } from "./chat-commands.ts";
 import { readChat, type SavedChat } from "./chat-file.ts";
@@ -52,16 +53,19 @@ async function converse(context: Context, input: ChatInput, options: GenerateOpt
   const usesSaved = saved !== undefined && !flags.has("model") && !flags.has("quantization");
   const loadOptions = readLoadOptions(flags);
   const isNamed = usesSaved || ["model", "quantization", "raw"].some((flag) => flags.has(flag));
-  const chosen = isNamed ? undefined : await chooseChatModel(context, await deviceOf(context, loadOptions));
+  const chosen = isNamed ? {} : await chooseChatModel(context, await deviceOf(context, loadOptions));
 
-  const model = await loadModel(context, usesSaved ? saved.model : (chosen ?? flagText(flags, "model")), loadOptions);
+  const model = await loadModel(context, usesSaved ? saved.model : (chosen.model ?? flagText(flags, "model")), loadOptions);
   const conversation = createConversation(model, options);
   if (saved !== undefined) {
     conversation.messages = saved.messages;
     conversation.system ??= saved.system;
     conversation.options = { ...saved.options, ...definedOnly(conversation.options) };
   }
-  if (!model.hasChatTemplate && !model.isSeq2Seq && options.raw !== true) screen.note(missingTemplateNote(model));
+  if (!model.hasChatTemplate && !model.isSeq2Seq && options.raw !== true) {
+    if (chosen.command === undefined) screen.note(missingTemplateNote(model));
+    else screen.note(`${missingTemplateNote(model)}; for a conversation:`, shell(chosen.command));
+  }
 
   const host = { conversation, loadModel: (spec: string) => loadModel(context, spec, loadOptions) };
   let turn: AbortController | undefined;

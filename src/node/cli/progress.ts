@@ -153,8 +153,8 @@ export function drawProgress(label: string, stream: OutputStream, unicode: boole
   };
 }
 
-export function printProgress(label: string, stream: OutputStream): DrawnProgress {
+export function printProgress(label: string, stream: OutputStream, afterMs: number = calmLineMs): DrawnProgress {
   const facts = createFacts(label);
-  const timer = setTimeout(() => stream.write(`${facts.label()}: ${joined(facts.parts(), layouts[0] ?? [])}\n`), calmLineMs).unref();
+  const timer = setTimeout(() => stream.write(`${facts.label()}: ${joined(facts.parts(), layouts[0] ?? [])}\n`), afterMs).unref();
   return { ...facts.progress, clear: () => undefined, end: () => clearTimeout(timer) };
 }

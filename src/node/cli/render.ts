@@ -33,6 +33,8 @@ export interface ScreenOptions {
   readonly stderr: OutputStream;
   /** Standard output cannot be written any more: closed by its reader (EPIPE), disk full … */
   readonly onOutputLost: (error: Error) => void;
+  /** when work says something where standard error is no terminal; default calmLineMs */
+  readonly lineAfterMs?: number | undefined;
 }
 
 /** Marks for one stream; the identity where there are no colours. */
@@ -97,7 +99,7 @@ function formsOf(secret: string): readonly string[] {
   return texts.flatMap((text) => [text, JSON.stringify(text).slice(1, -1), encodeURIComponent(text.replace(/\p{Cs}/gu, ""))]);
 }
 
-export function createScreen({ settings, argv, stdout, stderr, onOutputLost }: ScreenOptions): Screen {
+export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lineAfterMs }: ScreenOptions): Screen {
   const json = settings.format !== "text";
   const outIsTerminal = stdout.isTTY === true;
   const errIsTerminal = stderr.isTTY === true;
@@ -224,7 +226,7 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost }: S
       if (settings.quiet || json) return { share() {}, bytes() {}, say() {}, end() {} };
       const progress = errIsTerminal
         ? drawProgress(label, stderr, settings.unicode, () => lineOpen && outIsTerminal)
-        : printProgress(label, stderr);
+        : printProgress(label, stderr, lineAfterMs);
       drawn = progress;
       const end = (): void => {
         progress.end();

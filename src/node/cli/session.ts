@@ -176,6 +176,8 @@ function modelsBeside(path: string): readonly string[] {
 async function noteMissingRuntime(device: DeviceReport | undefined, { screen, flags }: Context): Promise<void> {
   const missing = missingRuntime(device);
   if (missing === undefined || screen.json || screen.settings.quiet || flags.has("stats")) return;
+  // npx runs us from a folder of its own: what is installed elsewhere is not found
+  if (/[\\/]_npx[\\/]/.test(import.meta.url)) return;
   const { isFirstTime } = await import("../home.ts");
   if (!isFirstTime(`${missing.runtime} is missing`)) return;
   const { lookAtGraphics, mayHaveCard } = await import("../engines/graphics.ts");

@@ -60,6 +60,15 @@ describe("model commands", () => {
     );
   });
 
+  it("a pull of more than five seconds says what comes, one line of progress, and how it ended", async () => {
+    server.plan("/lfs/", [{ pieceMs: 280 }], "cdn");
+    const { status, stderr } = await run(["model", "pull", "hf:owner/gguf"]);
+    expect(status).toBe(0);
+    expect(stderr).toMatch(
+      /^pulling hf:owner\/gguf:Q8_0 {2}from owner\/gguf @ [0-9a-f]{12} {2}apache-2\.0\ntiny\.Q8_0\.gguf: \d+ % {2}[\d.]+ MB \/ 3\.12 MB {2}[\d.]+ [kM]B\/s {2}eta \d+s\nsuccess {2}hf:owner\/gguf:Q8_0 {2}3\.12 MB {3}try: llmspell generate .*\n$/,
+    );
+  });
+
   it("pull in JSON is one document and no progress; --dry-run says what would come", async () => {
     expect(await json("model", "pull", "hf:owner/gguf", "--dry-run")).toMatchObject({
       models: [{ model_id: "hf:owner/gguf:Q8_0", size_bytes: gguf.length, missing_bytes: gguf.length }],

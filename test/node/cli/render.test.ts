@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { SpellError } from "../../../src/core/errors.ts";
 import { shell } from "../../../src/node/cli/advice.ts";
+import { calmLineMs } from "../../../src/node/cli/progress.ts";
 import { readSettings } from "../../../src/node/cli/settings.ts";
 import { visibleText } from "../../../src/node/cli/terminal.ts";
 import { keptScreen } from "./support.ts";
@@ -233,7 +234,7 @@ describe("colours and widths", () => {
   it("prints nothing elsewhere for work below five seconds, and one line for longer work", () => {
     vi.useFakeTimers();
     try {
-      const { screen, err } = keptScreen();
+      const { screen, err } = keptScreen({}, { lineAfterMs: calmLineMs });
       const short = screen.progress("loading");
       vi.advanceTimersByTime(4900);
       short.share(0.5);

@@ -106,7 +106,7 @@ export interface Shown {
 /** A screen over streams that keep what is written. */
 export function keptScreen(
   settings: Partial<ScreenSettings> = {},
-  terminal: { readonly out?: boolean; readonly err?: boolean; readonly columns?: number } = {},
+  terminal: { readonly out?: boolean; readonly err?: boolean; readonly columns?: number; readonly lineAfterMs?: number } = {},
   argv: readonly string[] = [],
 ): Shown {
   const kept = { out: "", err: "" };
@@ -128,6 +128,8 @@ export function keptScreen(
     onOutputLost: (error) => {
       throw error;
     },
+    // on a busy machine every load is long enough for a line
+    lineAfterMs: terminal.lineAfterMs ?? 2 ** 31 - 1,
   });
   return { screen, out: () => kept.out, err: () => kept.err };
 }

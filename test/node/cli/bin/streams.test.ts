@@ -27,6 +27,7 @@ describe("standard input", () => {
     const { status, stdout, stderr } = await cli(["chat", "--max-tokens", "4"], { input: "Once upon a time\nThe cat\n" });
     expect([status, stdout.trimEnd().split("\n").length >= 2]).toEqual([0, true]);
     expect(stderr.match(/no chat template/g)).toHaveLength(1);
+    expect(stderr).toContain("it is; for a conversation:\n  llmspell chat --max-tokens 4 -m smollm2-135m --pull\n");
   });
 });
 
