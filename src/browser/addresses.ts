@@ -12,6 +12,19 @@ export const workers = {
   opfs: (): Worker => new Worker(new URL("./store/opfs-worker.ts", import.meta.url), { type: "module", name: "llmspell-opfs" }),
 } as const;
 
+/** The engines of scripts: a worker for each run, and the WebAssembly file that the build puts there. */
+export const scriptEngines = {
+  lua: {
+    worker: (): Worker => new Worker(new URL("./script-lua-worker.ts", import.meta.url), { type: "module", name: "llmspell-lua" }),
+    file: (): URL => new URL("../../dist/scripts/lua.wasm", import.meta.url),
+  },
+  javascript: {
+    worker: (): Worker =>
+      new Worker(new URL("./script-javascript-worker.ts", import.meta.url), { type: "module", name: "llmspell-javascript" }),
+    file: (): URL => new URL("../../dist/scripts/quickjs.wasm", import.meta.url),
+  },
+} as const;
+
 export const bundledFiles: Readonly<Record<string, () => URL>> = {
   "tiny-stories/tiny-stories.gguf": () => new URL("../../builtins/models/tiny-stories/tiny-stories.gguf", import.meta.url),
   "tiny-t5-en-fr/config.json": () => new URL("../../builtins/models/tiny-t5-en-fr/config.json", import.meta.url),

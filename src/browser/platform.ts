@@ -53,7 +53,10 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
         ? { available: false, reason: 'pass browserPlatform({ transformers: () => import("@huggingface/transformers") })' }
         : { available: true, value: exportedRuntime(options.transformers, files.onnx, { bundled }) },
     files: { available: false, reason: "a page has no file system; pass a File, or name a bundled model" },
-    scripts: { available: false, reason: "scripts do not run in pages yet" },
+    scripts: {
+      available: true,
+      value: { start: async (engine, memoryBytes) => (await import("./script-host.ts")).workerScripts().start(engine, memoryBytes) },
+    },
     config: { hubToken: () => (typeof options.hubToken === "function" ? options.hubToken() : options.hubToken) },
     store: browserStore(log),
     records: async (folder) => (await import("./store/indexed-records.ts")).indexedRecords(folder),

@@ -47,8 +47,7 @@ export async function javascriptGuest({ module, memoryBytes, channel }: GuestPar
     fault(error) {
       const e = isFault(error) ? error : { code: "script-error", message: "the module could not be loaded" };
       const text = realm.string(JSON.stringify(e));
-      // The prelude's own function: it does not wait.
-      const value = controls === undefined ? text : (realm.call(controls.denied, text) as Value);
+      const value = controls === undefined ? text : realm.callNow(controls.denied, text);
       if (value !== text) realm.free(text);
       return value;
     },
