@@ -217,7 +217,8 @@ export class SpellError extends Error {
 
   constructor(code: ErrorCode, message: string, options: SpellErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.name = "SpellError";
+    // what programs look for after an abort, as of fetch
+    this.name = code === "run-aborted" ? "AbortError" : "SpellError";
     this.code = code;
     this.hint = options.hint ?? hints[code];
     this.actions = options.actions ?? usualActions[code] ?? [];

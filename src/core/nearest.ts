@@ -1,7 +1,13 @@
 /** Finds the name that was probably meant. */
 
 /** Words that mean another one, however it is spelled. */
-const meanings: ReadonlyMap<string, string> = new Map([["gpu", "auto"]]);
+const meanings: ReadonlyMap<string, string> = new Map([
+  ["gpu", "auto"],
+  ["abortsignal", "signal"],
+  ["maxnewtokens", "maxTokens"],
+  ["maxoutputtokens", "maxTokens"],
+  ["numpredict", "maxTokens"],
+]);
 
 /** Longer words are not typing errors, and a comparison costs their length squared. */
 const longestWord = 40;

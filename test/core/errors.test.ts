@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { errorTable, exitCodeOf, SpellError, toSpellError } from "../../src/core/errors.ts";
+import { abortedError, errorTable, exitCodeOf, SpellError, toSpellError } from "../../src/core/errors.ts";
 
 const source = new URL("../../src/", import.meta.url).pathname;
 const code = (readdirSync(source, { recursive: true }) as string[])
@@ -17,6 +17,13 @@ describe("errors", () => {
     expect(thrown, `${entry.code} appears in src`).toBe(true);
     expect(entry.hint.length).toBeGreaterThan(10);
     expect([1, 2, 3, 4, 5, 130]).toContain(entry.exitCode);
+  });
+
+  it("is an AbortError where the caller stopped it, as of fetch", () => {
+    const { name, code } = abortedError();
+    expect({ name, code }).toEqual({ name: "AbortError", code: "run-aborted" });
+    expect(abortedError().with({ message: "stopped" }).name).toBe("AbortError");
+    expect(new SpellError("run-busy", "x").name).toBe("SpellError");
   });
 
   it("take their exit status from the area alone, but for run-aborted", () => {

@@ -55,7 +55,9 @@ export async function parseDocument(text: string, name: string, origin: string):
     if (!(error instanceof TomlError)) throw syntaxError(error instanceof Error ? error.message : String(error), name, file);
     const { line, column } = error;
     const [what = ""] = error.message.replace("Invalid TOML document: ", "").split("\n", 1);
-    throw syntaxError(what, name, file, { line, column, frame: syntaxFrameAt(text, offsetOf(text, line, column)) });
+    const at = offsetOf(text, line, column);
+    const isBare = what === "invalid value" && /^[A-Za-z~/]/.test(text.slice(at));
+    throw syntaxError(isBare ? "invalid value; a text needs quotes" : what, name, file, { line, column, frame: syntaxFrameAt(text, at) });
   }
   const excess = findExcess(values);
   if (excess !== undefined) throw syntaxError(excess, name, file);

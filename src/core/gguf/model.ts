@@ -34,6 +34,7 @@ export async function openGgufModel(
     options,
     hasChatTemplate: facts.chatTemplate !== undefined,
     isSeq2Seq: false,
+    longestContext: facts.contextLength,
     notes: facts.notes,
     now: platform.now,
     resolve: (call) => resolveDecoderParameters(call, facts.samplingDefaults, randomSeed),

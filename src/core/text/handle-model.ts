@@ -48,6 +48,8 @@ export interface HandleModelParts<O extends ModelGenerateOptions, P extends Open
   readonly runtime: { open(files: readonly ByteSource[], options: P): Promise<ModelHandle<O>> };
   /** Of the caller's own load. Its device is where calls compute that name none themselves. */
   readonly options: P;
+  /** most tokens that the model itself can hold, where a load may ask for more context */
+  readonly longestContext?: number | undefined;
   /** told once, with the first answer */
   readonly notes: readonly string[];
   readonly now: () => number;
@@ -75,6 +77,19 @@ export interface HandleModel
 }
 
 type OpenOptions = GgufOpenOptions | Seq2SeqOpenOptions;
+
+/** A prompt that is too long for the context, with the context that would hold it and an answer. */
+function withRoom(error: unknown, limit: number | undefined): unknown {
+  if (!(error instanceof SpellError) || error.code !== "run-context" || limit === undefined) return error;
+  const tokens = Number(error.details?.["promptTokens"]);
+  if (!(tokens < limit)) return error.with({ hint: `Shorten the prompt: the model itself holds ${limit} tokens.` });
+  const size = Math.min(limit, Math.ceil((tokens + 512) / 1024) * 1024);
+  return error.with({
+    hint: `Shorten the prompt, or load the model with contextSize ${size}; the model's limit is ${limit}.`,
+    actions: [{ kind: "use-option", name: "contextSize", value: size }],
+    details: { longestContext: limit },
+  });
+}
 
 /**
  * Opens a model; it can generate when this resolves.
@@ -180,7 +195,7 @@ export async function openHandleModel<O extends ModelGenerateOptions, P extends 
         for (const part of answer.finish({ seed, loadMs })) yield { index, part };
       }
     } catch (error) {
-      throw withPartialText(error, answers.map(({ text }) => text).join("\n"));
+      throw withPartialText(withRoom(error, parts.longestContext), answers.map(({ text }) => text).join("\n"));
     }
   }
 

@@ -78,7 +78,9 @@ function wordAction(action: Action, argv: readonly string[]): string {
       return line("llmspell", "-p", action.profile, ...without(argv, sourceFlags));
     case "use-option": {
       const added = flag(action.name, action.value);
-      return ownCommand(argv, ...added) ?? `llmspell … ${line(...added)}`;
+      const [word = ""] = added;
+      const own = { alone: new RegExp(`^${word}$`), joined: new RegExp(`^${word}=`) };
+      return ownCommand(action.value === true ? argv : without(argv, own), ...added) ?? `llmspell … ${line(...added)}`;
     }
     case "set-variable":
       return `export ${action.name}=…`;

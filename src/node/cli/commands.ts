@@ -370,7 +370,8 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
   {
     name: "completion",
     summary: "completion script for a shell",
-    operands: [{ name: "SHELL", choices: shells }],
+    operands: [{ name: "SHELL", choices: [...shells, "names"] }],
+    notes: ["With names instead of a shell: the models that can be named, one a line, without the network."],
     examples: [
       ['eval "$(llmspell completion bash)"', "bash: put it into ~/.bashrc"],
       ['eval "$(llmspell completion zsh)"', "zsh: into ~/.zshrc, after compinit"],

@@ -143,10 +143,11 @@ export function explain(error: unknown, spec: string, kind: "run" | "info" = "ru
     return error.with({ message: isPath ? message : `no file ${spec} in this folder`, ...found, where: where ?? spec });
   }
   if (code.startsWith("device-") && kind === "run") return error.with({ actions: [...actions, { kind, model: spec, device: "cpu" }] });
-  if (code === "run-context") {
-    const hint = "Shorten the prompt, or raise --context-size up to the limit of the model:";
-    return error.with({ hint, actions: [{ kind: "info", model: spec }] });
-  }
+  if (code === "run-context")
+    return error.with({
+      hint: error.hint.replace("load the model with contextSize", "give --context-size"),
+      actions: actions.length > 0 ? actions : [{ kind: "info", model: spec }],
+    });
   return error;
 }
 

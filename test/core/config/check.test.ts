@@ -17,6 +17,11 @@ async function errorOf(text: string): Promise<SpellError> {
 }
 
 describe("a configuration file", () => {
+  it("says of a bare word that a text needs quotes", async () => {
+    expect((await errorOf("device = cpu\n")).message).toContain("invalid value; a text needs quotes");
+    expect((await errorOf("device = 1x\n")).message).not.toContain("quotes");
+  });
+
   it.each([
     ["an unfinished string", 'default_engine = "lua', 1],
     ["a value that is none", "\n[rag]\nenabled = maybe\n", 3],

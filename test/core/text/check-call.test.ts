@@ -43,6 +43,15 @@ describe("options that are none", () => {
     await expect(spell.generate("/models/a b.gguf", "x", untyped({ max_tokens: 5 }))).rejects.toMatchObject({
       message: expect.stringContaining("maxTokens"),
     });
+    // words of other libraries
+    for (const [word, ours] of [
+      ["abortSignal", "signal"],
+      ["maxOutputTokens", "maxTokens"],
+      ["max_new_tokens", "maxTokens"],
+    ] as const)
+      await expect(spell.generate("/models/a b.gguf", "x", untyped({ [word]: 1 }))).rejects.toMatchObject({
+        message: expect.stringContaining(`did you mean ${ours}?`),
+      });
     await expect(spell.models.pull("nowhere", untyped({ on_progress: () => undefined }))).rejects.toMatchObject({ where: "on_progress" });
     expect(() => createSpell(untyped({ platform, profil: "candle" }))).toThrow(/did you mean profile/);
   });

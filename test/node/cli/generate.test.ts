@@ -247,6 +247,21 @@ describe("generate, over a scripted runtime", () => {
 
   it("G100: a prompt of a million characters is too long for the context, and the error has both counts", async () => {
     const run = generate(scriptedContext(keptScreen({ quiet: true }), { files, operands: ["word ".repeat(200_000)] }));
-    await expect(run).rejects.toMatchObject({ code: "run-context", exitCode: 1, message: expect.stringMatching(/\d{5,} tokens.* 512/) });
+    await expect(run).rejects.toMatchObject({
+      code: "run-context",
+      exitCode: 1,
+      message: expect.stringMatching(/\d{5,} tokens.* 512/),
+      hint: "Shorten the prompt: the model itself holds 512 tokens.",
+      actions: [{ kind: "info" }],
+    });
+  });
+
+  it("a prompt that a larger context would hold is answered with its size, as a flag", async () => {
+    const given = { files, operands: ["word ".repeat(150)], flags: flags({ "context-size": ["128"] }) };
+    await expect(generate(scriptedContext(keptScreen({ quiet: true }), given))).rejects.toMatchObject({
+      code: "run-context",
+      hint: "Shorten the prompt, or give --context-size 512; the model's limit is 512.",
+      actions: [{ kind: "use-option", name: "contextSize", value: 512 }],
+    });
   });
 });

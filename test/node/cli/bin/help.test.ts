@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { version } from "../../../../src/core/version.ts";
 import { root } from "../../../support.ts";
-import { cleanEnv, cli } from "../support.ts";
+import { bin, cleanEnv, cli } from "../support.ts";
 import { modelFolder } from "./support.ts";
 
 const folder = modelFolder();
@@ -74,6 +74,29 @@ describe("completion", () => {
     expect(complete("llmspell", "generate", "--max")).toEqual(["--max-tokens"]);
     expect(complete("llmspell", "generate", "--device", "v")).toEqual(["vulkan"]);
     expect(complete("llmspell", "completion", "")).toContain("fish");
+    expect(complete("llmspell", "pu")).toEqual(["pull"]);
+    expect(complete("llmspell", "-p", "ca")).toEqual(["candle"]);
+    expect(complete("llmspell", "config", "set", "providers.candle.dev")).toEqual(["providers.candle.device"]);
+    expect(complete("llmspell", "config", "show", "mod")).toEqual(["models"]);
+  });
+
+  it("bash completes the names of models: of the catalogue, the package and the store, and files", async () => {
+    const { stdout } = await cli(["completion", "bash"]);
+    const complete = (...words: string[]): string[] => {
+      const own = `llmspell() { ${JSON.stringify(process.execPath)} ${JSON.stringify(bin)} "$@"; }`;
+      const script = `${own}\n${stdout}\nCOMP_WORDS=(${words.map((word) => JSON.stringify(word)).join(" ")}); COMP_CWORD=$((\${#COMP_WORDS[@]}-1)); _llmspell; printf '%s\\n' "\${COMPREPLY[@]}"`;
+      return execFileSync("bash", ["-c", script], { encoding: "utf8", env: cleanEnv, cwd: folder }).trim().split("\n");
+    };
+    expect(complete("llmspell", "generate", "-m", "smollm2-1")).toEqual(["smollm2-135m"]);
+    expect(complete("llmspell", "generate", "-m", "./model.g")).toEqual(["./model.gguf"]);
+    for (const words of [["pull"], ["model", "info"], ["rm"]]) expect(complete("llmspell", ...words, "tiny-s")).toEqual(["tiny-stories"]);
+  });
+
+  it("completion names prints nothing that a shell would expand", async () => {
+    const { stdout, stderr, status } = await cli(["completion", "names"]);
+    expect({ stderr, status }).toEqual({ stderr: "", status: 0 });
+    expect(stdout.split("\n")).toEqual(expect.arrayContaining(["tiny-stories", "tinyllama", "flan-t5-small"]));
+    expect(stdout).toMatch(/^([\w.:/@#+-]+\n)+$/);
   });
 
   it.for(["zsh", "fish"])("%s accepts the syntax", async (shell, { skip }) => {
