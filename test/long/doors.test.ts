@@ -64,10 +64,18 @@ export default { input: "main.js", output: { dir: "out" }, plugins: [nodeResolve
 });
 
 describe("a page without a setting", () => {
-  it("is built by Vite 7", async () => {
+  it("is built, previewed and served while it is written by Vite 7", async () => {
     const folder = project("vite", { type: "module" }, "vite@7.3.8");
-    expect(await node(folder, "node_modules/vite/bin/vite.js", "build")).toMatchObject({ status: 0 });
-    await seeOutput(join(folder, "dist"));
+    const { build, createServer, preview } = (await import(join(folder, "node_modules/vite/dist/node/index.js"))) as typeof import("vite");
+    const options = { root: folder, configFile: false, logLevel: "error" } as const;
+    await build(options);
+    const built = await preview({ ...options, preview: { port: 0, headers: isolation } });
+    await visit(browser, built.resolvedUrls?.local[0] ?? "", seeDoor);
+    await built.close();
+    const server = await createServer({ ...options, server: { port: 0, headers: isolation } });
+    await server.listen();
+    await visit(browser, server.resolvedUrls?.local[0] ?? "", seeDoor);
+    await server.close();
   });
 
   it("is built by webpack for production", async () => {
