@@ -72,7 +72,11 @@ function startWorker(engine: EngineName, files: EngineFiles, createWorker: () =>
   // An event without a message: its program could not be fetched, or the page's policy forbids it.
   worker.onerror = (event) => {
     event.preventDefault(); // each waiting call gets it; the console does not
-    died(event.message ? `failed: ${event.message}` : "could not be loaded: its file is not served, or the policy of the page forbids it");
+    died(
+      event.message
+        ? `failed: ${event.message}`
+        : "could not be loaded: its file is not served (docs/browser.md, Bundlers), or the policy of the page forbids it",
+    );
   };
   worker.postMessage({ type: "start", lock, files } satisfies ToWorker);
   return remote;
