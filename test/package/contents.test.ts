@@ -90,6 +90,7 @@ describe("a plain npm install", () => {
       "@huggingface/tokenizers",
       "@wllama/wllama",
       "@wllama/wllama-compat",
+      "get-east-asian-width",
       "hash-wasm",
       "idb",
       "idb-keyval",

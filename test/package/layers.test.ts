@@ -71,11 +71,13 @@ const breaches: readonly (readonly [rule: string, from: string, specifier: strin
   ["rank-2", "src/core/gguf/a.ts", "../backends/b.ts", "src/core/backends/b.ts"],
   ["rank-3", "src/core/hub/a.ts", "../backends/b.ts", "src/core/backends/b.ts"],
   ["rank-4", "src/core/backends/a.ts", "../api/b.ts", "src/core/api/b.ts"],
-  ["rank-5", "src/core/api/a.ts", "../script/b.ts", "src/core/script/b.ts"],
-  ["rank-6", "src/core/script/a.ts", "../index.ts", "src/core/index.ts"],
+  ["rank-5", "src/core/api/a.ts", "../agents/b.ts", "src/core/agents/b.ts"],
+  ["rank-6", "src/core/agents/a.ts", "../scripts/b.ts", "src/core/scripts/b.ts"],
+  ["rank-7", "src/core/scripts/a.ts", "../index.ts", "src/core/index.ts"],
   ["siblings-formats", "src/core/formats/a.ts", "../text/b.ts", "src/core/text/b.ts"],
   ["siblings-gguf", "src/core/gguf/a.ts", "../t5/b.ts", "src/core/t5/b.ts"],
-  ["siblings-script", "src/core/script/a.ts", "../server/b.ts", "src/core/server/b.ts"],
+  ["siblings-agents", "src/core/agents/a.ts", "../state/b.ts", "src/core/state/b.ts"],
+  ["siblings-scripts", "src/core/scripts/a.ts", "../server/b.ts", "src/core/server/b.ts"],
 ];
 
 describe("layer rules", () => {
