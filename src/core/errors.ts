@@ -11,6 +11,7 @@ const hints = {
   "usage-confirm": "Say yes on the command line.",
   "usage-no-prompt": "Give a prompt as an operand, or pipe text to standard input.",
   "usage-no-model": "Name a model with -m, or set default_model of a provider.",
+  "usage-script-not-found": "Check the path of the script.",
   "usage-not-available": "This name is reserved for a later release.",
   "spec-syntax": "See the forms of a model's name.",
   "spec-host": "Give an address of the public net, or allow the host.",

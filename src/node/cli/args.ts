@@ -19,7 +19,13 @@ export type GivenFlags = ReadonlyMap<string, readonly string[]>;
 export type Request =
   | { readonly kind: "help"; readonly topic: string; readonly flags: GivenFlags }
   | { readonly kind: "version"; readonly flags: GivenFlags }
-  | { readonly kind: "command"; readonly command: Command; readonly operands: readonly string[]; readonly flags: GivenFlags };
+  | {
+      readonly kind: "command";
+      readonly command: Command;
+      readonly operands: readonly string[];
+      readonly rest: readonly string[];
+      readonly flags: GivenFlags;
+    };
 
 const globals = byName(globalFlags);
 
@@ -30,6 +36,7 @@ const globals = byName(globalFlags);
 export function parseArguments(argv: readonly string[]): Request {
   const given = new Map<string, string[]>();
   const operands: string[] = [];
+  let handedOn: readonly string[] = [];
   const words: string[] = [];
   let command: Command | undefined;
   let known = globals;
@@ -50,7 +57,8 @@ export function parseArguments(argv: readonly string[]): Request {
   for (let i = 0; i < argv.length; i++) {
     const token = argv[i] ?? "";
     if (token === "--") {
-      for (const rest of argv.slice(i + 1)) takeWord(rest);
+      if (command?.takesRest === true) handedOn = argv.slice(i + 1);
+      else for (const rest of argv.slice(i + 1)) takeWord(rest);
       break;
     }
     if (token === "-" || !token.startsWith("-") || /^-[\d.]/.test(token)) {
@@ -79,7 +87,7 @@ export function parseArguments(argv: readonly string[]): Request {
   refuseLater(given, known);
   if (command.name === "help") return { kind: "help", topic: operands.join(" "), flags: given };
   checkOperands(command, operands);
-  return { kind: "command", command, operands, flags: given };
+  return { kind: "command", command, operands, rest: handedOn, flags: given };
 }
 
 /** What a faulty command line says about its own output, so that its error comes in the form that was asked for. */
@@ -226,14 +234,11 @@ function findCommand(name: string, rest: readonly string[]): Command {
   if (found !== undefined) return found;
   if (!laterCommands.includes(name)) throw unknownCommand(name, rest[0]);
   const message = `'${name}' is not in this release; the name is reserved for a later one`;
-  const lines = name === "run" ? insteadOfRun(rest) : [];
-  const advice =
-    lines.length > 0 ? { hint: "To talk to a model:", lines } : { hint: "Commands of this release:", lines: ["llmspell help"] };
-  throw slip("usage-not-available", message, { ...advice, where: name });
+  throw slip("usage-not-available", message, { hint: "Commands of this release:", lines: ["llmspell help"], where: name });
 }
 
 /** `run NAME [PROMPT]` in the sense of Ollama; empty where the operand is a script, or can be no model. */
-function insteadOfRun(rest: readonly string[]): readonly string[] {
+export function insteadOfRun(rest: readonly string[]): readonly string[] {
   const [model = "", ...prompt] = rest.filter((word) => !word.startsWith("-"));
   if (!isModelSpec(model) || /\.(lua|m?js|ts|py)$/i.test(model) || (existsSync(model) && !model.endsWith(".gguf"))) return [];
   const text = prompt.join(" ");
@@ -313,9 +318,10 @@ function unknownFlag(word: string, known: ReadonlyMap<string, Flag>, command: Co
   const inOthers = owner === undefined ? "" : `; ${names} ${owners.length > 1 ? "have" : "has"} it`;
   const more = meant === undefined ? inOthers : `; did you mean ${meant}?`;
   const isText = !word.startsWith("--") && command?.operands.length !== 0;
+  const rest = command?.takesRest === true ? "What belongs to the script goes after --. See the flags:" : undefined;
   return slip("usage-unknown", `${command?.name ?? (words.join(" ") || "llmspell")} has no flag ${shown}${more}`, {
     where: shown,
-    hint: isText ? "A text that begins with - goes after --. See the flags:" : "See its flags:",
+    hint: rest !== undefined ? rest : isText ? "A text that begins with - goes after --. See the flags:" : "See its flags:",
     lines: [helpLine(command)],
   });
 }

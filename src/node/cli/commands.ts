@@ -45,6 +45,8 @@ export interface Command {
   readonly aliases?: readonly string[] | undefined;
   readonly summary: string;
   readonly operands: readonly Operand[];
+  /** Words after `--` are handed on as they are. */
+  readonly takesRest?: boolean | undefined;
   readonly flags: readonly Flag[];
   /** More to know, in short paragraphs. */
   readonly notes?: readonly string[] | undefined;
@@ -134,6 +136,20 @@ export const modelPages = [
   "Candle: https://huggingface.co/models?pipeline_tag=text-generation",
 ] as const;
 
+const scriptFlags: readonly Flag[] = [
+  flag("--engine E", "lua or javascript [by the file's ending, else default_engine]", { choices: ["lua", "javascript", "js"] }),
+  flag("--device D", "auto, webgpu, metal, vulkan, cuda, cpu or wasm, for models of this script", { choices: deviceChoices }),
+];
+const runFlags: readonly Flag[] = [
+  ...scriptFlags,
+  flag("--stream", "tokens of agents on stderr as they come"),
+  flag("--timeout SECS", "longest time of the script; 0 = none [runtime.script_timeout_seconds]", {
+    problem: integerProblem(0, 31_536_000),
+  }),
+];
+const scriptNote =
+  "After -- everything belongs to the script: --key value and --key=value are named arguments, other words are positional. Scripts find them in ARGS.";
+
 const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<Command>)[] = [
   {
     name: "generate",
@@ -170,6 +186,47 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
       ["llmspell chat -m ./model.gguf --output json < questions.txt", "one turn a line, one document at the end"],
     ],
     exits: [1, 3, 4, 5, 130],
+  },
+  {
+    name: "run",
+    summary: "a script file, in Lua or JavaScript",
+    operands: [{ name: "SCRIPT" }, { name: "ARG", optional: true, repeated: true }],
+    takesRest: true,
+    flags: runFlags,
+    notes: ["With - as SCRIPT the script is read from standard input.", scriptNote],
+    examples: [
+      ["llmspell run hello.lua", 'print(LocalLLM.generate("tiny-stories", "Once upon a time").text)'],
+      ["llmspell run label.js notes.csv -- --column text", "ARGS[1] is notes.csv, ARGS.column is text"],
+      ["llmspell run agent.lua -p candle --output json | jq .result", "what the script returns"],
+    ],
+    exits: [1, 3, 4, 5, 130],
+  },
+  {
+    name: "exec",
+    summary: "a script given on the command line",
+    operands: [{ name: "CODE" }],
+    takesRest: true,
+    flags: runFlags,
+    notes: [scriptNote],
+    examples: [
+      ["llmspell exec 'print(JSON.stringify(LocalLLM.list()))'", "the installed models"],
+      ["llmspell exec --engine js 'console.log(await LocalLLM.status())'", "in JavaScript"],
+    ],
+    exits: [1, 3, 4, 5, 130],
+  },
+  {
+    name: "repl",
+    summary: "an interactive shell for scripts",
+    flags: [
+      ...scriptFlags,
+      flag("--history PATH", "file of earlier inputs [history/repl in the home]", { problem: emptyProblem }),
+      flag("--no-history", "neither read nor keep inputs"),
+    ],
+    notes: [
+      "An expression shows its value. .help lists the commands of the shell. Ctrl-C stops a call and keeps all variables. Ctrl-D leaves.",
+    ],
+    examples: [["llmspell repl", "try LocalLLM.list()"]],
+    exits: [1, 130],
   },
   {
     name: "model list",
@@ -390,9 +447,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
 export const commands: readonly Command[] = table.map((entry) => ({ operands: [], flags: [], exits: [], ...entry }));
 
 /** Names that later releases answer; nothing else may use them. */
-export const laterCommands: readonly string[] = [
-  ...["run", "exec", "repl", "serve", "embed", "similar", "rag", "session", "state", "tool", "replay"],
-];
+export const laterCommands: readonly string[] = [...["serve", "embed", "similar", "rag", "session", "state", "tool", "replay"]];
 
 /** First words of commands with two. */
 export const commandGroups: ReadonlySet<string> = new Set(["model", "config"]);

@@ -9,6 +9,8 @@ import type { Screen } from "./render.ts";
 
 export interface Context {
   readonly operands: readonly string[];
+  /** words after `--`, of commands that hand them on */
+  readonly rest: readonly string[];
   readonly flags: GivenFlags;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly screen: Screen;

@@ -10,6 +10,8 @@ export interface History {
   /** oldest first */
   readonly entries: readonly string[];
   add(text: string): void;
+  /** Forgets all, also what is kept. */
+  clear(): void;
 }
 
 const mostEntries = 1000;
@@ -19,9 +21,11 @@ const entryCharacters = 64_000;
 const fileBytes = 256 * 1024;
 const filesAside = 2;
 
-/** @param name of a file in `history` in the home; undefined: nothing is kept */
-export function openHistory(name: string | undefined): History {
-  const folder = join(homeFolder(), "history");
+/**
+ * @param name of a file; undefined: nothing is kept
+ * @param folder default: `history` in the home
+ */
+export function openHistory(name: string | undefined, folder: string = join(homeFolder(), "history")): History {
   const isOurs = (file: string): boolean => file === name || file.startsWith(`${name}.`);
   const entries: string[] = [];
   const add = (text: string): void => {
@@ -38,6 +42,14 @@ export function openHistory(name: string | undefined): History {
   }
   return {
     entries,
+    clear() {
+      entries.length = 0;
+      try {
+        if (path !== undefined) for (const file of readdirSync(folder).filter(isOurs)) rmSync(join(folder, file), { force: true });
+      } catch {
+        // no folder yet
+      }
+    },
     add(text) {
       const isNew = text !== entries.at(-1);
       add(text);

@@ -30,8 +30,7 @@ export async function readPrompt(
     if (operand === undefined || operand === "-") throw noPrompt();
     return operand;
   }
-  let text = "";
-  for await (const piece of readText(stdin, options.signal, options.screen)) text += piece;
+  const text = await readAll(stdin, options.signal, options.screen);
   // echo and editors end a text with a newline that is not meant.
   const piped = options.raw ? text : text.replace(/\r?\n$/, "");
   if (operand === undefined || operand === "-") {
@@ -61,6 +60,13 @@ export async function* readLines(stdin: InputStream, signal: AbortSignal, screen
     for (const line of parts) yield line.replace(/\r$/, "");
   }
   if (rest !== "") yield rest;
+}
+
+/** All of a pipe or file. @throws SpellError usage-value, run-aborted */
+export async function readAll(stdin: InputStream, signal: AbortSignal, screen: Screen): Promise<string> {
+  let text = "";
+  for await (const piece of readText(stdin, signal, screen)) text += piece;
+  return text;
 }
 
 /** Text in pieces as it comes; the last one holds what the decoder kept back. */

@@ -33,6 +33,9 @@ const runs: Readonly<Record<string, () => Promise<Run>>> = {
   "model remove": async () => (await import("./model-keep.ts")).modelRemove,
   "model verify": async () => (await import("./model-keep.ts")).modelVerify,
   "model prune": async () => (await import("./model-keep.ts")).modelPrune,
+  run: async () => (await import("./script.ts")).run,
+  exec: async () => (await import("./script.ts")).exec,
+  repl: async () => (await import("./repl.ts")).repl,
   ps: async () => (await import("./ps.ts")).ps,
   doctor: async () => (await import("./doctor.ts")).doctor,
   version: async () => (await import("./version.ts")).showVersion,
@@ -97,6 +100,7 @@ async function run(request: Request, argv: readonly string[], screen: Screen): P
   let spell: Promise<Spell> | undefined;
   const context: Context = {
     operands: request.kind === "command" ? request.operands : [],
+    rest: request.kind === "command" ? request.rest : [],
     flags: request.flags,
     env: process.env,
     argv,

@@ -195,6 +195,7 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
     },
     complain(error) {
       const { message, hint, code } = error;
+      const { frame, script } = error.details ?? {};
       // Where Ctrl-C was pressed, the terminal has written ^C behind the answer.
       if (code === "run-aborted" && lineOpen && wrap !== undefined && errIsTerminal) stdout.write(wrap.redraw("^C"));
       if (!json) screen.endLine();
@@ -208,7 +209,8 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
         toErr(`${errIsTerminal ? "\r  \r" : ""}${cleanErr(message)}\n`);
         return;
       }
-      const lines = [`${err.bad("Error:")} ${cleanErr(message)}`, ...(hint === "" ? [] : [cleanErr(hint)])];
+      const place = typeof script === "string" ? [cleanErr(`  at ${script}`), ...(typeof frame === "string" ? [cleanErr(frame)] : [])] : [];
+      const lines = [`${err.bad("Error:")} ${cleanErr(message)}`, ...place, ...(hint === "" ? [] : [cleanErr(hint)])];
       toErr(`${lines.join("\n")}\n${commandLines(commandsOf(error, argv))}${err.dim(`[${code}]`)}\n`);
     },
     errorFields(error) {

@@ -204,19 +204,6 @@ describe("command line", () => {
     expect(parsed("generate", "Once", "upon", "--raw", "a", "time").operands).toEqual(["Once", "upon", "a", "time"]);
   });
 
-  it.each([
-    [["run", "smollm2"], ["llmspell chat -m smollm2"]],
-    [["run", "--verbose", "smollm2:135m", "why", "not?"], ['llmspell generate -m smollm2:135m "why not?"']],
-    [["run", "hf:a/b", "x".repeat(999)], ['llmspell generate -m hf:a/b "…"']],
-    [["run", "package.json"], ["llmspell help"]],
-    [["run", "missing.lua", "x"], ["llmspell help"]],
-    [["run", "two words"], ["llmspell help"]],
-    [["run"], ["llmspell help"]],
-  ])("answers %j with what talks to a model, unless it is a script", (words, commands) => {
-    const error = errorOf(...words);
-    expect({ code: error.code, commands: commandsOf(error, []) }).toEqual({ code: "usage-not-available", commands });
-  });
-
   it("finds the output format in a line it cannot parse", () => {
     expect(scanGlobalFlags(["generate", "--bogus", "--output=JSON", "-q"])).toEqual(
       new Map([

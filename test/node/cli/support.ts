@@ -169,6 +169,7 @@ export function scriptedContext(
   let spell: Spell | undefined;
   return {
     operands: [],
+    rest: [],
     flags: new Map(),
     env: {},
     screen: shown.screen,

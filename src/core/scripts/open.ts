@@ -1,0 +1,161 @@
+/** A script over a spell: its engine with the limits of the configuration, its globals, its agents. */
+import { type AgentHost, createAgents } from "../agents/agents.ts";
+import type { Spell } from "../api/spell.ts";
+import type { ResolvedConfig } from "../config/resolve.ts";
+import { abortedError, SpellError } from "../errors.ts";
+import type { ScriptFiles } from "../platform.ts";
+import type { DeviceReport } from "../spec/runtime.ts";
+import { createState } from "../state/state.ts";
+import { bind } from "./bind.ts";
+import { scriptGlobals } from "./globals/index.ts";
+import type { ScriptLimits } from "./outcome.ts";
+import type { ScriptArguments, ScriptEngine } from "./protocol.ts";
+import { openSession, type ScriptEnd, type SessionParts } from "./session.ts";
+
+export interface ScriptOptions extends Partial<Pick<SessionParts, "onOutput" | "onLog" | "readLine" | "commandsOf">> {
+  /** default: what the name ends in, else `default_engine` */
+  readonly engine?: ScriptEngine | undefined;
+  /** in positions of errors, and the ending of a file that says the engine; default "script.lua" or "script.js" */
+  readonly name?: string | undefined;
+  /** default runtime.script_timeout_seconds; 0: none */
+  readonly timeoutSeconds?: number | undefined;
+  /** Keeps printed text within `max_output_bytes`, for hosts that gather it. */
+  readonly limitsOutput?: boolean | undefined;
+  /** Files beside the script, and those that the configuration allows. */
+  readonly files?: ScriptFiles | undefined;
+  /** every piece of every agent's answer */
+  readonly onText?: AgentHost["onText"];
+}
+
+export interface ScriptRunOptions {
+  readonly name?: string | undefined;
+  readonly args?: ScriptArguments | undefined;
+  /** Shows the value of an expression, and may end as unfinished. */
+  readonly isShell?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One state of one engine: what an input sets is there for the next. */
+export interface OpenScript {
+  readonly engine: ScriptEngine;
+  /** by their names in a script, both spellings */
+  readonly globals: Readonly<Record<string, readonly string[]>>;
+  /** of the models that answered so far */
+  readonly devices: readonly DeviceReport[];
+  readonly isOver: boolean;
+  /** Ends answers and downloads of the input that runs; the script goes on with run-aborted. */
+  interrupt(): void;
+  /** @throws SpellError script-*, run-aborted, and of a host call that the script did not catch */
+  run(source: string, options?: ScriptRunOptions): Promise<ScriptEnd>;
+  /** Ends the engine, the agents and what State held in memory. */
+  close(): Promise<void>;
+}
+
+/** Files of which endings are in which language. */
+const endings: Readonly<Record<string, ScriptEngine>> = { lua: "lua", js: "javascript", mjs: "javascript" };
+
+/** @throws SpellError usage-value where the ending names another language */
+export function engineOf(name: string | undefined, config: Pick<ResolvedConfig["config"], "default_engine">): ScriptEngine {
+  const ending = /\.([A-Za-z0-9]+)$/.exec(name ?? "")?.[1]?.toLowerCase();
+  if (ending === undefined) return config.default_engine;
+  const engine = Object.hasOwn(endings, ending) ? endings[ending] : undefined;
+  if (engine !== undefined) return engine;
+  throw new SpellError("usage-value", `${name}: expected a script in lua or javascript (.lua, .js, .mjs), got .${ending}`, {
+    where: name,
+    hint: "A script with another ending needs its engine by name: lua or javascript.",
+  });
+}
+
+/** @throws SpellError usage-not-available (this host runs no scripts), usage-value, config-* */
+export async function openScript(spell: Spell, options: ScriptOptions = {}): Promise<OpenScript> {
+  const { platform } = spell;
+  const { scripts } = platform;
+  if (!scripts.available) throw new SpellError("usage-not-available", `scripts do not run here: ${scripts.reason}`);
+  const resolved = await spell.config();
+  const engine = options.engine ?? engineOf(options.name, resolved.config);
+  const usualName = engine === "lua" ? "script.lua" : "script.js";
+  const { limits, settings } = settingsOf(engine, resolved, options);
+  const wire = await scripts.value.start(engine, limits.memoryBytes);
+  const devices = new Map<string, DeviceReport>();
+  const over = new AbortController();
+  let input = new AbortController();
+  const inner = interruptible(spell, () => input.signal);
+  const agents = await createAgents({
+    spell: inner,
+    signal: over.signal,
+    onText: options.onText,
+    onAnswer: ({ device }) => void (device === undefined ? 0 : devices.set(JSON.stringify(device), device)),
+  });
+  const state = createState(resolved.config.runtime.state_persistence, platform);
+  const log = (level: "info" | "warn" | "error", message: string): void => platform.log({ level, message });
+  const bound = bind(
+    scriptGlobals({ spell: inner, resolved, agents, state, engine, files: options.files, readLine: options.readLine, signal: over.signal }),
+  );
+  const session = openSession(
+    {
+      engine,
+      wire,
+      settings,
+      limits,
+      now: platform.now,
+      onOutput: options.onOutput ?? (() => undefined),
+      onLog: options.onLog ?? log,
+      readLine: options.readLine,
+      files: options.files,
+      commandsOf: options.commandsOf,
+    },
+    (signal) => {
+      signal.addEventListener("abort", () => over.abort(signal.reason), { once: true });
+      return bound;
+    },
+  );
+  const { manifest } = bound;
+  return {
+    engine,
+    globals: Object.fromEntries(Object.entries(manifest.globals).map(([name, members]) => [name, Object.keys(members)])),
+    get devices() {
+      return [...devices.values()];
+    },
+    get isOver() {
+      return session.isOver;
+    },
+    interrupt: () => input.abort(abortedError()),
+    run(source, { name = options.name ?? usualName, args, isShell, signal } = {}) {
+      input = new AbortController();
+      return session.run({ source, name, args, isShell }, signal);
+    },
+    async close() {
+      await session.close();
+      await agents.dispose();
+      await state.close();
+    },
+  };
+}
+
+/** The same spell, whose long calls also end with a signal that changes. */
+function interruptible(spell: Spell, signal: () => AbortSignal): Spell {
+  const both = (own: AbortSignal | undefined): AbortSignal => (own === undefined ? signal() : AbortSignal.any([own, signal()]));
+  return {
+    ...spell,
+    generate: (source, prompt, options) => spell.generate(source, prompt, { ...options, signal: both(options?.signal) }),
+    models: { ...spell.models, pull: (source, options) => spell.models.pull(source, { ...options, signal: both(options?.signal) }) },
+  };
+}
+
+function settingsOf(
+  engine: ScriptEngine,
+  { config }: ResolvedConfig,
+  { timeoutSeconds, limitsOutput = false, files }: ScriptOptions,
+): Pick<SessionParts, "settings"> & { readonly limits: ScriptLimits } {
+  const { lua, javascript } = config.engines;
+  const { stdlib, timeout_ms, max_output_bytes, enable_debug } = config.engines[engine];
+  return {
+    limits: {
+      memoryBytes: engine === "lua" ? lua.max_memory_bytes : javascript.max_heap_size_bytes,
+      timeoutMs: timeout_ms,
+      outputBytes: limitsOutput ? max_output_bytes : Number.POSITIVE_INFINITY,
+      runMs: 1000 * (timeoutSeconds ?? config.runtime.script_timeout_seconds),
+    },
+    settings: { stdlib, isDebug: enable_debug, hasConsole: javascript.enable_console, hasFiles: files !== undefined && stdlib === "All" },
+  };
+}

@@ -1,0 +1,164 @@
+/** Commands of the shell for scripts: lines that begin with a dot. */
+import { writeFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { SpellError } from "../../core/errors.ts";
+import { didYouMean, nearest } from "../../core/nearest.ts";
+import type { OpenScript } from "../../core/scripts/open.ts";
+import type { ScriptArguments, ScriptEngine } from "../../core/scripts/protocol.ts";
+import { readScript } from "./script.ts";
+import { scriptArguments } from "./script-args.ts";
+import { describeDevice } from "./session.ts";
+
+/** What commands act on. */
+export interface ReplHost {
+  readonly engine: ScriptEngine;
+  readonly script: OpenScript;
+  /** names of variables that were there at the start */
+  readonly known: ReadonlySet<string>;
+  /** inputs of this run that did not fail */
+  readonly inputs: readonly string[];
+  /** oldest first */
+  readonly history: readonly string[];
+  clearHistory(): void;
+  run(source: string, name: string, args?: ScriptArguments): Promise<void>;
+  /** The value of a chunk of our own. */
+  evaluate(source: string): Promise<unknown>;
+  reset(): Promise<void>;
+}
+
+export interface ReplAnswer {
+  readonly text: string;
+  readonly leaves?: boolean | undefined;
+}
+
+type Command = (host: ReplHost, rest: string) => ReplAnswer | Promise<ReplAnswer>;
+const leave: Command = () => ({ text: "", leaves: true });
+
+const commands: Readonly<Record<string, readonly [does: string, run: Command]>> = {
+  ".help": ["this list", () => ({ text: help() })],
+  ".vars": ["variables of the script", showVariables],
+  ".set": ["NAME VALUE: sets a variable; JSON, else text", setVariable],
+  ".unset": [
+    "NAME: removes a variable",
+    (host, name) => evaluate(host, `${place(host, name)} = ${host.engine === "lua" ? "nil" : "undefined"}`),
+  ],
+  ".run": [
+    "FILE [ARG…]: runs a script here",
+    async (host, rest) => {
+      const [file = "", ...args] = rest.split(/\s+/);
+      await host.run(await readScript(needed(".run", "FILE", file)), basename(file), scriptArguments(file, [], args));
+      return { text: "" };
+    },
+  ],
+  ".load": [
+    "FILE: runs inputs saved with .save",
+    async (host, file) => {
+      await host.run(await readScript(needed(".load", "FILE", file)), "repl");
+      return { text: "" };
+    },
+  ],
+  ".save": [
+    "FILE: writes the inputs of this run that did not fail",
+    async ({ inputs }, file) => {
+      await writeFile(needed(".save", "FILE", file), `${inputs.join("\n")}\n`, { flag: "wx", mode: 0o600 }).catch(
+        (cause: NodeJS.ErrnoException) => {
+          const problem = cause.code === "EEXIST" ? "exists; it was left alone" : `cannot be written (${cause.code ?? cause.message})`;
+          throw new SpellError("store-denied", `${file} ${problem}`, { where: file, hint: "Choose another name.", cause });
+        },
+      );
+      return { text: `${inputs.length} inputs written to ${file}\n` };
+    },
+  ],
+  ".history": ["earlier inputs", ({ history }) => ({ text: history.map((entry) => `${entry}\n`).join("") })],
+  ".clear-history": [
+    "forgets them",
+    (host) => {
+      host.clearHistory();
+      return { text: "" };
+    },
+  ],
+  ".info": ["engine, globals and devices", showInfo],
+  ".reset": [
+    "a fresh state",
+    async (host) => {
+      await host.reset();
+      return { text: "" };
+    },
+  ],
+  ".clear": ["clears the screen", () => ({ text: "\u001b[H\u001b[2J" })],
+  ".exit": ["leaves; also .quit, .q and Ctrl-D", leave],
+  ".quit": ["", leave],
+  ".q": ["", leave],
+};
+
+/** @throws SpellError usage-unknown, usage-value, and of what the command does */
+export async function runReplCommand(host: ReplHost, line: string): Promise<ReplAnswer> {
+  const [, name = "", rest = ""] = /^(\S+)\s*(.*)$/s.exec(line.trim()) ?? [];
+  const found = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (found !== undefined) return found[1](host, rest);
+  throw new SpellError("usage-unknown", `no command ${name}${didYouMean(nearest(name, Object.keys(commands)))}`, {
+    hint: ".help lists them.",
+  });
+}
+
+function help(): string {
+  const rows = Object.entries(commands).filter(([, [does]]) => does !== "");
+  return rows.map(([name, [does]]) => `${name.padEnd(16)}${does}\n`).join("");
+}
+
+async function showVariables(host: ReplHost): Promise<ReplAnswer> {
+  const declared = host.inputs.flatMap((input) =>
+    [...input.matchAll(/^\s*(?:let|const|class)\s+([\w$]+)/gm)].map(([, name]) => name ?? ""),
+  );
+  const list = await host.evaluate(host.engine === "lua" ? luaVariables : javascriptVariables(declared));
+  const shown = (list as readonly (readonly [name: string, type: string])[]).filter(([name]) => !host.known.has(name));
+  return { text: shown.map(([name, type]) => `${name.padEnd(20)}${type}\n`).join("") || "no variables\n" };
+}
+
+const luaVariables = `local list = {} for name, value in next, _G do
+if type(name) == "string" then list[#list + 1] = {name, type(value)} end end
+table.sort(list, function(a, b) return a[1] < b[1] end) return JSON.array(list)`;
+
+/** What `let`, `const` and `class` declare is no member of the global object. */
+const javascriptVariables = (declared: readonly string[]): string =>
+  `export default [${[...new Set(declared)].map((name) => `["${name}", typeof ${name}]`).join(", ")}].concat(
+Object.keys(globalThis).map((name) => [name, typeof globalThis[name]])).filter(([, type]) => type !== "undefined").sort()`;
+
+/** The chunk that lists all variables: what is there before the first input is not the script's. */
+export function listVariables(engine: ScriptEngine): string {
+  return engine === "lua" ? luaVariables : javascriptVariables([]);
+}
+
+function setVariable(host: ReplHost, rest: string): Promise<ReplAnswer> {
+  const [, name = "", value = ""] = /^(\S+)\s+(.*)$/s.exec(rest) ?? [];
+  needed(".set", "NAME VALUE", name);
+  let json = JSON.stringify(value);
+  try {
+    json = JSON.stringify(JSON.parse(value));
+  } catch {
+    // text, as it is
+  }
+  return evaluate(host, `${place(host, name)} = JSON.parse(${JSON.stringify(json)})`);
+}
+
+function place({ engine }: ReplHost, name: string): string {
+  if (!/^[A-Za-z_]\w*$/.test(name))
+    throw new SpellError("usage-value", `expected the name of a variable, got ${JSON.stringify(name.slice(0, 40))}`);
+  return `${engine === "lua" ? "_G" : "globalThis"}.${name}`;
+}
+
+async function evaluate(host: ReplHost, source: string): Promise<ReplAnswer> {
+  await host.evaluate(source);
+  return { text: "" };
+}
+
+function showInfo({ engine, script: { globals, devices } }: ReplHost): ReplAnswer {
+  const rows = Object.entries(globals).map(([name, members]) => `${name.padEnd(12)}${[...new Set(members)].join(" ")}\n`);
+  const used = devices.map((device) => `device      ${describeDevice(device)}\n`);
+  return { text: `engine      ${engine === "lua" ? "Lua 5.4" : "JavaScript"}\n${rows.join("")}${used.join("")}` };
+}
+
+function needed(command: string, operand: string, value: string): string {
+  if (value !== "") return value;
+  throw new SpellError("usage-value", `${command} needs ${operand}`, { hint: ".help lists the commands." });
+}
