@@ -50,6 +50,7 @@ export default defineConfig({
   build: {
     outDir: "dist",
     emptyOutDir: true,
+    rollupOptions: { input: ["index", "guide"].map((page) => `${import.meta.dirname}/demo/${page}.html`) },
     target: "es2022",
     assetsInlineLimit: 0, // the policy lets no data: address be fetched
     chunkSizeWarningLimit: 1000,

@@ -24,7 +24,8 @@ function kept() {
 
 show(kept());
 addEventListener("DOMContentLoaded", () => {
-  const select = /** @type {HTMLSelectElement} */ (document.getElementById("theme"));
+  const select = document.getElementById("theme");
+  if (!(select instanceof HTMLSelectElement)) return;
   select.value = page.style.colorScheme;
   select.addEventListener("change", () => {
     show(select.value);

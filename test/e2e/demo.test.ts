@@ -94,6 +94,25 @@ describe("people", () => {
   });
 });
 
+describe("the guide", () => {
+  it("holds the documents of the package, with links between them, and no markup", async () => {
+    await visit(browser(), {}, async ({ page }) => {
+      await page.getByRole("link", { name: "Guide to the library and the command line" }).click();
+      const text = page.getByRole("main");
+      await text.getByRole("heading", { name: "What runs where" }).waitFor();
+      expect(await text.textContent()).not.toContain("<!--");
+      await text.getByRole("link", { name: "docs/install.md" }).first().click();
+      await text.getByRole("heading", { name: "Install" }).first().waitFor();
+      await page.getByRole("navigation").getByRole("link", { name: "parameters" }).click();
+      await text.getByRole("columnheader", { name: "command line" }).first().waitFor();
+      expect(await page.getByRole("navigation").locator("[aria-current]").textContent()).toBe("parameters");
+      expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth")).toBeLessThanOrEqual(0);
+      await page.getByRole("link", { name: "Try it" }).click();
+      await model(page).waitFor();
+    });
+  });
+});
+
 describe("the theme", () => {
   it("is the system's, or the one that was chosen, from the first moment of the next visit", async () => {
     await visit(browser(), { context: { colorScheme: "light" }, expected: /ERR_FAILED .*assets/ }, async ({ page }) => {
