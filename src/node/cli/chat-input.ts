@@ -102,7 +102,6 @@ function plainInput(screen: Screen, interrupt: Interrupt): ChatInput {
     answer?.(undefined);
     queue.give({ type: "end" });
   });
-  editor.on("SIGINT", () => interrupt.press());
   return {
     isTerminal: true,
     async next(prompt) {
@@ -235,6 +234,7 @@ function editedInput(screen: Screen, interrupt: Interrupt, history: History): Ch
     screen.echo(pasteOn);
   };
   const suspend = (): void => {
+    if (process.platform === "win32") return; // has no such signal
     stdin.setRawMode(false);
     screen.echo(pasteOff);
     process.once("SIGCONT", () => {

@@ -41,13 +41,20 @@ export function createPasteReader(keys: (text: string) => void, paste: (text: st
     isTooLong = false;
     take(whole.slice(last + ends.length));
   };
+  const release = (): void => {
+    const text = carry;
+    pause = undefined;
+    carry = "";
+    keys(text);
+  };
   const take = (text: string): void => {
     if (pasted === undefined) {
       const start = text.indexOf(begins);
       if (start < 0) {
-        // Esc alone is a key, and so is Alt-[
-        const part = [5, 4, 3].map((length) => begins.slice(0, length)).find((mark) => text.endsWith(mark)) ?? "";
+        const part = [5, 4, 3, 2, 1].map((length) => begins.slice(0, length)).find((mark) => text.endsWith(mark)) ?? "";
         carry = part;
+        // Esc alone is a key
+        if (part !== "") pause = setTimeout(release, pauseMs);
         if (text.length > part.length) keys(text.slice(0, text.length - part.length));
         return;
       }
@@ -72,6 +79,10 @@ export function createPasteReader(keys: (text: string) => void, paste: (text: st
   return {
     push(bytes) {
       const text = carry + decoder.write(Buffer.from(bytes));
+      if (carry !== "") {
+        clearTimeout(pause);
+        pause = undefined;
+      }
       carry = "";
       // a terminal that never ends its paste
       if (pasted !== undefined && pause === undefined && text === interrupt) pasted = undefined;

@@ -167,6 +167,23 @@ withTerminal.describe("the history", () => {
     await second.ended;
   });
 
+  it("of two chats at once has the texts of both", async () => {
+    const both = [await atChat(), await atChat()];
+    for (const [i, person] of both.entries()) {
+      person.type(`text ${i}${enter}`);
+      await person.sees(/text \d\n[\s\S]+\n>>>$/);
+      person.type(ctrlD);
+      await person.ended;
+    }
+    const third = await atChat();
+    third.type(up);
+    await third.sees(/>>> text 1$/);
+    third.type(up);
+    await third.sees(/>>> text 0$/);
+    third.type(`${ctrlC}${ctrlD}`);
+    await third.ended;
+  });
+
   it("is off with --no-history, and where the home cannot be written", async () => {
     for (const [flags, env] of [
       ["--no-history", {}],
@@ -181,6 +198,20 @@ withTerminal.describe("the history", () => {
     }
     expect(existsSync(join(home, "history"))).toBe(false);
   });
+});
+
+withTerminal.it("without escape sequences the terminal's own editing has to do; a backslash before Enter begins a new line", async () => {
+  const person = await atChat("", { env: { NO_COLOR: "1" } });
+  person.type(`one\\${enter}`);
+  await person.sees(/\n\.\.\.$/);
+  person.type(`two${enter}`);
+  await person.sees(/two\n[\s\S]+\n>>>$/);
+  expect(await messagesOf(person)).toEqual(["one\ntwo"]);
+  person.type(ctrlC);
+  await person.sees(/leaves\.\n>>>$/);
+  person.type(ctrlC);
+  expect(await person.ended).toBe(130);
+  expect(person.written()).not.toContain("\u001b");
 });
 
 withTerminal.it("/retry answers the last message again, in place of its answer", async () => {
