@@ -49,7 +49,7 @@ const withCandle = { command: "llmspell -p candle doctor" } as const;
 /** The model that answers where none is named. */
 function defaultOf(resolved: ResolvedConfig): string {
   try {
-    return `; default model ${printModelSpec(createNames(resolved).defaultSpec())}`;
+    return `; default model ${printModelSpec({ ...createNames(resolved).defaultSpec(), backend: undefined })}`;
   } catch {
     return "";
   }

@@ -134,6 +134,7 @@ function describeAttempt({ ok, reason, hint, runtime, selfTestMs }: DeviceAttemp
   const took = selfTestMs === undefined ? "" : `, self-test ${formatMs(selfTestMs)}`;
   if (ok) return `${hint ?? "ok"}${through}${took}`;
   if (reason === "package-missing") return missing;
+  if (reason === "not-on-this-platform") return "not on this system";
   if (reason === "software-adapter") return `${hint ?? ""}${through}${took}: a software adapter, used only by name`;
   return `${hint ?? reason}${through}`;
 }
@@ -149,7 +150,8 @@ function printChecks(checks: readonly Check[], reports: Reports | undefined, scr
   for (const { area, id, result, reason, fix, command } of checks) {
     const start = `${result.padEnd(4)}  ${area.padEnd(7)}  ${id.padEnd(width)}  `;
     // beside the name, or below it where little room is left
-    const indent = room - start.length < leastReason ? "      " : " ".repeat(start.length);
+    const isTight = room - start.length < leastReason && start.length + reason.length > room;
+    const indent = isTight ? "      " : " ".repeat(start.length);
     const texts = wrap(screen.clean(reason), room - indent.length);
     const begin = indent.length < start.length ? `${start.trimEnd()}\n${indent}` : start;
     // What is left out on purpose keeps its way in on the same line where it fits; what should be mended has it below.

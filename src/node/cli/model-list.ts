@@ -83,7 +83,7 @@ export async function modelAvailable({ operands, flags, screen, openSpell }: Con
     model.description,
   ]);
   const head = ["   NAME", "BACKEND", "KIND", "PARAMS", "SIZE", "LICENSE", "DESCRIPTION"];
-  screen.writeOwn(table(screen, head, rows, { isProse: true, drops: ["LICENSE", "PARAMS", "KIND", "BACKEND"] }));
+  screen.writeOwn(table(screen, head, rows, { isProse: true, drops: ["LICENSE", "PARAMS", "BACKEND", "KIND"] }));
   if (models.length === 0 && search !== undefined)
     screen.note(`nothing in the catalogue has ${quoteShort(search)} in its name, description or source; the whole catalogue:`, [
       { kind: "available" },

@@ -1,6 +1,7 @@
 /** `llmspell model info`: details of a model from its headers, and where it would run. No model is loaded. */
 import type { Fit, ModelInfo } from "../../core/backends/models.ts";
 import { toSnake } from "../../core/values.ts";
+import { backendLabel } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, formatParameters } from "./format.ts";
 import { deviceFields, explain } from "./session.ts";
@@ -30,7 +31,7 @@ function textLines(fields: Omit<ModelInfo, "notes" | "device">): readonly (reado
   const several = files.length > 1 ? ` in ${files.length} files` : "";
   const rows: readonly (readonly [string, string | null])[] = [
     ["id", fields.id],
-    ["backend", fields.backend],
+    ["backend", backendLabel(fields.backend)],
     ["format", fields.format],
     ["architecture", fields.architecture],
     ["parameter_count", fields.parameterCount === null ? null : formatParameters(fields.parameterCount)],

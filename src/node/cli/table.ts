@@ -30,7 +30,7 @@ export function table(
   const before = widthOf() - (widths[last] ?? 0);
   const line = (row: readonly string[]): string => {
     const cells = [...shown].filter((column) => column !== last).map((column) => (row[column] ?? "").padEnd(widths[column] ?? 0));
-    const texts = isProse ? wrap(row[last] ?? "", Math.max(leastProse, room - before)) : [shown.has(last) ? (row[last] ?? "") : ""];
+    const texts = isProse ? wrap(row[last] ?? "", Math.max(16, room - before)) : [shown.has(last) ? (row[last] ?? "") : ""];
     const [first = "", ...more] = texts;
     return [[...cells, first].join("  ").trimEnd(), ...more.map((text) => " ".repeat(before) + text)].join("\n");
   };

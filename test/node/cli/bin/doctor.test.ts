@@ -115,6 +115,22 @@ describe("odd surroundings", () => {
     expect(onTerminal(line, { TERM: "dumb" }).shown).not.toContain("\u001b");
   });
 
+  const narrow: readonly (readonly [number, string])[] = [
+    [60, "doctor --device cpu -q"],
+    [60, "model list -q"],
+    [80, "model available"],
+    [60, "model available"],
+  ];
+  for (const [columns, command] of narrow)
+    withTerminal.it(`on ${columns} columns no line of ${command} breaks where it likes; commands stay whole`, () => {
+      const line = `stty cols ${columns}; ${JSON.stringify(process.execPath)} ${bin} ${command}`;
+      const { shown, status } = onTerminal(line, { NO_COLOR: "1" });
+      expect(status).toBe(0);
+      const wide = shown.split("\r\n").filter((text) => text.length > columns);
+      expect(wide.filter((text) => !/^ +(npm|export|ollama|llmspell) |https:|^auto takes/.test(text))).toEqual([]);
+      expect(shown).toContain("tiny-stories");
+    });
+
   it("refuses a log level it does not know, unless a flag gives one", async () => {
     expect(await cli(["doctor"], { env: { LLMSPELL_TRACE: "loud" } })).toMatchObject({
       status: 2,
