@@ -29,7 +29,7 @@ const columns = 100;
 /** Loads both a page and a model while there is a network; then there is none, and the page is loaded again. */
 async function takePage(/** @type {Browser} */ browser) {
   const server = await serve(join(root, "demo/dist"));
-  const context = await browser.newContext({ viewport: { width: 1180, height: 880 }, deviceScaleFactor: 1.4, colorScheme: "light" });
+  const context = await browser.newContext({ viewport: { width: 1180, height: 920 }, deviceScaleFactor: 1.4, colorScheme: "light" });
   context.setDefaultTimeout(120_000);
   const page = await context.newPage();
   const ask = async (/** @type {string} */ prompt) => {
@@ -45,6 +45,9 @@ async function takePage(/** @type {Browser} */ browser) {
   await server.close();
   await context.setOffline(true);
   await page.reload();
+  // the story of before is kept over the reload
+  await page.locator(".turn").waitFor();
+  await page.getByRole("button", { name: "Clear" }).click();
   await page.getByText("Parameters").click();
   await page.getByLabel("Seed", { exact: true }).fill("5");
   await page.getByText("Parameters").click();

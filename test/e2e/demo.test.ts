@@ -97,7 +97,7 @@ describe("people", () => {
 describe("the guide", () => {
   it("holds the documents of the package, with links between them, and no markup", async () => {
     await visit(browser(), {}, async ({ page }) => {
-      await page.getByRole("link", { name: "Guide to the library and the command line" }).click();
+      await page.getByRole("link", { name: "Guide to library and program" }).click();
       const text = page.getByRole("main");
       await text.getByRole("heading", { name: "What runs where" }).waitFor();
       expect(await text.textContent()).not.toContain("<!--");
