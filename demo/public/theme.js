@@ -4,7 +4,7 @@ const page = document.documentElement;
 
 function show(/** @type {string} */ theme) {
   const isChosen = theme === "light" || theme === "dark";
-  page.style.colorScheme = isChosen ? theme : "";
+  page.dataset["theme"] = isChosen ? theme : "";
   // the bar of a phone's browser, which follows the system otherwise
   for (const meta of /** @type {NodeListOf<HTMLMetaElement>} */ (document.querySelectorAll("meta[name=theme-color]"))) {
     meta.dataset["of"] ??= meta.media.includes("dark") ? "dark" : "light";
@@ -26,7 +26,7 @@ show(kept());
 addEventListener("DOMContentLoaded", () => {
   const select = document.getElementById("theme");
   if (!(select instanceof HTMLSelectElement)) return;
-  select.value = page.style.colorScheme;
+  select.value = page.dataset["theme"] ?? "";
   select.addEventListener("change", () => {
     show(select.value);
     try {
