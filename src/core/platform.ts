@@ -322,6 +322,10 @@ export interface ScriptFiles {
   read(path: string): Promise<string | undefined>;
   /** @throws SpellError script-denied, store-full */
   write(path: string, text: string, append: boolean): Promise<void>;
+  /** @throws SpellError script-denied */
+  exists(path: string): Promise<boolean>;
+  /** Names in a folder, in order; folders with a slash at their end. @throws SpellError script-denied, script-error (no such folder) */
+  list(path: string): Promise<readonly string[]>;
 }
 
 export interface Platform {

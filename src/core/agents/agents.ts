@@ -1,5 +1,5 @@
 /** Agents by their names: the builder, and what a name stands for in a configuration. */
-import { createNames } from "../api/names.ts";
+import { createNames, type Names } from "../api/names.ts";
 import { createSpell, type Spell, type SpellResult } from "../api/spell.ts";
 import type { ProviderConfig } from "../config/config.generated.ts";
 import { providerOf } from "../config/providers.ts";
@@ -33,8 +33,13 @@ export class AgentBuilder {
   }
 }
 
+/** `spell` and `config` are read with each build(). */
 export interface AgentHost {
   readonly spell: Spell;
+  /** what spell.config() gave */
+  readonly config: ResolvedConfig;
+  /** What spells pass that agents with an address of their own need. */
+  readonly wrap?: ((spell: Spell) => Spell) | undefined;
   /** ends every answer that is under way */
   readonly signal?: AbortSignal | undefined;
   /** every piece of text of every agent, as it comes */
@@ -55,10 +60,7 @@ export interface Agents {
 /** A provider that is asked at an address; only services have keys. */
 type Addressed = ProviderConfig & Readonly<Partial<Record<"base_url" | "api_key" | "api_key_env", string>>>;
 
-/** @throws SpellError of Spell.config() */
-export async function createAgents({ spell, ...host }: AgentHost): Promise<Agents> {
-  const resolved = await spell.config();
-  const names = createNames(resolved);
+export function createAgents(host: AgentHost): Agents {
   const agents = new Map<string, Agent>();
   /** Of agents with an address of their own. */
   const spells: Spell[] = [];
@@ -68,52 +70,33 @@ export async function createAgents({ spell, ...host }: AgentHost): Promise<Agent
     if (agents.has(name)) {
       throw new SpellError("agent-duplicate", `expected a name that no agent has, got ${name}`, { where: name });
     }
-    const { source, provider } = sourceOf(settings);
+    const { spell, config: resolved, onText, onAnswer, signal } = host;
+    const names = createNames(resolved);
+    const { source, provider } = sourceOf(settings, names, resolved);
     const configured = provider === undefined ? undefined : providerOf(resolved.config, provider);
     if (settings.device !== undefined && provider !== undefined && names.isServer(provider))
       throw wrongAgentOption("device", `none for ${provider}: its server chooses`, settings.device);
     const agent = new Agent({
-      ...host,
       name,
       settings,
       source,
       provider,
       seed: configured?.seed,
-      spell: spellFor(settings, provider, configured),
-      onText: host.onText,
-      onAnswer: host.onAnswer,
-      signal: host.signal,
+      spell: isOwn(settings) ? ownSpell(settings, provider, names, spell, resolved) : spell,
+      onText,
+      onAnswer,
+      signal,
       onDestroy: () => agents.delete(name),
     });
     agents.set(name, agent);
     return agent;
   };
 
-  /** The model and who runs it; an `@` in the model's name wins over provider(). */
-  const sourceOf = ({ model, provider: word }: AgentSettings): { readonly source: ModelSpec; readonly provider: string | undefined } => {
-    const given = word === undefined ? undefined : names.provider(word.toLowerCase(), undefined);
-    const named = model ?? (given === undefined ? undefined : providerOf(resolved.config, given)?.default_model);
-    if (named === undefined) {
-      if (given === undefined) {
-        const source = names.defaultSpec();
-        return { source, provider: names.provider(source.backend ?? "", source) };
-      }
-      throw new SpellError("agent-model-required", `the agent has no model, and provider ${given} has no default_model`, {
-        where: given,
-        actions: [{ kind: "show-config", section: "providers" }],
-      });
-    }
-    const spec = given === undefined ? names.parse(named) : names.parseFor(given, named);
-    const backend = spec.backend ?? given;
-    if (backend === undefined) return { source: spec, provider: undefined };
-    const provider = names.provider(backend, spec);
-    return { source: { ...spec, backend: provider }, provider };
-  };
-
   /** An address or key of its own makes a provider of its own; a configured key goes to the configured address alone. */
-  const spellFor = ({ baseUrl, apiKey }: AgentSettings, name: string | undefined, configured: ProviderConfig | undefined): Spell => {
-    if (baseUrl === undefined && apiKey === undefined) return spell;
+  const ownSpell = (settings: AgentSettings, name: string | undefined, names: Names, spell: Spell, resolved: ResolvedConfig): Spell => {
+    const { baseUrl, apiKey } = settings;
     const option = baseUrl === undefined ? "api_key" : "base_url";
+    const configured = name === undefined ? undefined : providerOf(resolved.config, name);
     if (name === undefined || configured === undefined) throw wrongAgentOption(option, "provider() to say whose it is", undefined);
     if (!names.isServer(name)) throw wrongAgentOption(option, `none for ${name}: it runs in this process`, baseUrl ?? "a key");
     const { api_key: ownKey, api_key_env: ownVariable, base_url: address, ...rest } = configured as Addressed;
@@ -122,7 +105,7 @@ export async function createAgents({ spell, ...host }: AgentHost): Promise<Agent
     const provider = { ...rest, ...keys, base_url: baseUrl ?? address } as ProviderConfig;
     const own = createSpell({ platform: spell.platform, config: withProvider(resolved, name, provider) });
     spells.push(own);
-    return own;
+    return host.wrap?.(own) ?? own;
   };
 
   return {
@@ -134,6 +117,35 @@ export async function createAgents({ spell, ...host }: AgentHost): Promise<Agent
       await Promise.all(spells.map((own) => own.dispose()));
     },
   };
+}
+
+/** The model and who runs it; an `@` in the model's name wins over provider(). */
+function sourceOf(
+  { model, provider: word }: AgentSettings,
+  names: Names,
+  { config }: ResolvedConfig,
+): { readonly source: ModelSpec; readonly provider: string | undefined } {
+  const given = word === undefined ? undefined : names.provider(word.toLowerCase(), undefined);
+  const named = model ?? (given === undefined ? undefined : providerOf(config, given)?.default_model);
+  if (named === undefined) {
+    if (given === undefined) {
+      const source = names.defaultSpec();
+      return { source, provider: names.provider(source.backend ?? "", source) };
+    }
+    throw new SpellError("agent-model-required", `the agent has no model, and provider ${given} has no default_model`, {
+      where: given,
+      actions: [{ kind: "show-config", section: "providers" }],
+    });
+  }
+  const spec = given === undefined ? names.parse(named) : names.parseFor(given, named);
+  const backend = spec.backend ?? given;
+  if (backend === undefined) return { source: spec, provider: undefined };
+  const provider = names.provider(backend, spec);
+  return { source: { ...spec, backend: provider }, provider };
+}
+
+function isOwn({ baseUrl, apiKey }: AgentSettings): boolean {
+  return baseUrl !== undefined || apiKey !== undefined;
 }
 
 const builderExample = {
@@ -150,8 +162,10 @@ export function createRemoved(language: keyof typeof builderExample): SpellError
   });
 }
 
-function withProvider(resolved: ResolvedConfig, name: string, provider: ProviderConfig): ResolvedConfig {
-  const { config, source, warnings, origins, secrets, get } = resolved;
+/** The configuration with one provider in place of its own. */
+export function withProvider(resolved: ResolvedConfig, name: string, provider: ProviderConfig): ResolvedConfig {
+  const { config, source, warnings, secrets, get } = resolved;
+  const origins = new Map([...resolved.origins, [`providers.${name}.provider_type`, "object"]]);
   return { source, warnings, origins, secrets, get, config: { ...config, providers: { ...config.providers, [name]: provider } } };
 }
 

@@ -22,7 +22,7 @@ export interface LocalLlm {
   unload(spec?: string): Promise<number>;
   /**
    * Runs an installed model, and keeps it loaded. Pulls nothing by itself.
-   * @param options parameters in snake_case; system, device, raw, on_token(text)
+   * @param options parameters in snake_case; system, device, raw, on_token(text), which is waited for and stops where it gives `false`
    */
   generate(spec: string, prompt: Prompt, options?: Options): Promise<LocalResult>;
 }
@@ -35,10 +35,13 @@ export interface LocalResult {
   readonly architecture: string;
   readonly device: unknown;
   readonly finish_reason: string;
-  readonly prompt_tokens: number;
-  readonly completion_tokens: number;
-  readonly seed: number;
-  readonly timings: Readonly<Record<"load_ms" | "prompt_ms" | "first_token_ms" | "generation_ms" | "tokens_per_second", number>>;
+  /** absent, as the next ones, where on_token stopped it */
+  readonly prompt_tokens?: number | undefined;
+  readonly completion_tokens?: number | undefined;
+  readonly seed?: number | undefined;
+  readonly timings?:
+    | Readonly<Record<"load_ms" | "prompt_ms" | "first_token_ms" | "generation_ms" | "tokens_per_second", number>>
+    | undefined;
   readonly candidates?: readonly string[] | undefined;
 }
 
@@ -53,7 +56,7 @@ interface Library {
   ): Promise<GenerateResult & Readonly<Record<"backend" | "architecture", string>>>;
 }
 
-type AnswerOptions = GenerateOptions & { readonly onText?: ((text: string) => void) | undefined };
+type AnswerOptions = GenerateOptions & { readonly onText?: ((text: string) => unknown) | undefined };
 
 export function createLocalLlm(spell: Library): LocalLlm {
   const { models, platform } = spell;
@@ -73,19 +76,24 @@ export function createLocalLlm(spell: Library): LocalLlm {
     verify: async (spec) => toSnake(await models.verify(spec)),
     unload: (spec) => models.unload(spec),
     async generate(spec, prompt, options = {}) {
-      const { onToken, ...rest } = toCamel(options) as AnswerOptions & { readonly onToken?: (text: string) => void };
+      const { onToken, ...rest } = toCamel(options) as AnswerOptions & { readonly onToken?: (text: string) => unknown };
       const { text, finishReason, usage, timing, seed, candidates, warnings, ...model } = await spell.generate(spec, prompt, {
         ...rest,
         onText: onToken,
       });
       for (const { message } of warnings) platform.log({ level: "warn", message });
-      return {
+      const about = {
         text,
         model: model.model,
         backend: model.backend,
         architecture: model.architecture,
         device: toSnake(model.device ?? null),
         finish_reason: finishReason,
+      };
+      // counts, times and a seed that was not given are those of a whole answer
+      if (finishReason === "aborted") return rest.seed === undefined ? about : { ...about, seed };
+      return {
+        ...about,
         prompt_tokens: usage.promptTokens,
         completion_tokens: usage.completionTokens,
         seed,

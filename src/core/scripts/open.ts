@@ -1,12 +1,11 @@
 /** A script over a spell: its engine with the limits of the configuration, its globals, its agents. */
-import { type AgentHost, createAgents } from "../agents/agents.ts";
 import type { Spell } from "../api/spell.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { abortedError, SpellError } from "../errors.ts";
 import type { ScriptFiles } from "../platform.ts";
 import type { DeviceReport } from "../spec/runtime.ts";
-import { createState } from "../state/state.ts";
 import { bind } from "./bind.ts";
+import { permittedFiles, type ScriptHost } from "./globals/host.ts";
 import { scriptGlobals } from "./globals/index.ts";
 import type { ScriptLimits } from "./outcome.ts";
 import type { ScriptArguments, ScriptEngine } from "./protocol.ts";
@@ -24,7 +23,7 @@ export interface ScriptOptions extends Partial<Pick<SessionParts, "onOutput" | "
   /** Files beside the script, and those that the configuration allows. */
   readonly files?: ScriptFiles | undefined;
   /** every piece of every agent's answer */
-  readonly onText?: AgentHost["onText"];
+  readonly onText?: ScriptHost["onText"];
 }
 
 export interface ScriptRunOptions {
@@ -74,23 +73,28 @@ export async function openScript(spell: Spell, options: ScriptOptions = {}): Pro
   const resolved = await spell.config();
   const engine = options.engine ?? engineOf(options.name, resolved.config);
   const usualName = engine === "lua" ? "script.lua" : "script.js";
+  const files = options.files === undefined ? undefined : permittedFiles(options.files, resolved);
   const { limits, settings } = settingsOf(engine, resolved, options);
   const wire = await scripts.value.start(engine, limits.memoryBytes);
   const devices = new Map<string, DeviceReport>();
   const over = new AbortController();
   let input = new AbortController();
-  const inner = interruptible(spell, () => input.signal);
-  const agents = await createAgents({
-    spell: inner,
-    signal: over.signal,
-    onText: options.onText,
-    onAnswer: ({ device }) => void (device === undefined ? 0 : devices.set(JSON.stringify(device), device)),
-  });
-  const state = createState(resolved.config.runtime.state_persistence, platform);
   const log = (level: "info" | "warn" | "error", message: string): void => platform.log({ level, message });
-  const bound = bind(
-    scriptGlobals({ spell: inner, resolved, agents, state, engine, files: options.files, readLine: options.readLine, signal: over.signal }),
-  );
+  const { readLine } = options;
+  const globals = scriptGlobals({
+    spell,
+    wrap: (each) => interruptible(each, () => input.signal),
+    config: resolved,
+    language: engine,
+    signal: over.signal,
+    files,
+    env: platform.config?.env,
+    readInput: readLine === undefined ? undefined : () => readRest(readLine),
+    log: platform.log,
+    onText: options.onText,
+    onDevice: (device) => void (device === undefined ? 0 : devices.set(JSON.stringify(device), device)),
+  });
+  const bound = bind(globals);
   const session = openSession(
     {
       engine,
@@ -100,8 +104,8 @@ export async function openScript(spell: Spell, options: ScriptOptions = {}): Pro
       now: platform.now,
       onOutput: options.onOutput ?? (() => undefined),
       onLog: options.onLog ?? log,
-      readLine: options.readLine,
-      files: options.files,
+      readLine,
+      files,
       commandsOf: options.commandsOf,
     },
     (signal) => {
@@ -126,10 +130,15 @@ export async function openScript(spell: Spell, options: ScriptOptions = {}): Pro
     },
     async close() {
       await session.close();
-      await agents.dispose();
-      await state.close();
+      await globals.close();
     },
   };
+}
+
+async function readRest(readLine: () => Promise<string | undefined>): Promise<string> {
+  let text = "";
+  for (let line = await readLine(); line !== undefined; line = await readLine()) text += line;
+  return text;
 }
 
 /** The same spell, whose long calls also end with a signal that changes. */
@@ -156,6 +165,6 @@ function settingsOf(
       outputBytes: limitsOutput ? max_output_bytes : Number.POSITIVE_INFINITY,
       runMs: 1000 * (timeoutSeconds ?? config.runtime.script_timeout_seconds),
     },
-    settings: { stdlib, isDebug: enable_debug, hasConsole: javascript.enable_console, hasFiles: files !== undefined && stdlib === "All" },
+    settings: { stdlib, isDebug: enable_debug, hasConsole: javascript.enable_console, hasFiles: files !== undefined && stdlib === "All" && config.runtime.security.allow_file_access },
   };
 }

@@ -41,7 +41,7 @@ async function agentsOf(config: ConfigInput = {}, scripted: ScriptedRuntimeOptio
   const files = { "tiny-stories/tiny-stories.gguf": bytes, "./own.gguf": bytes };
   const platform = memoryPlatform({ files, gguf, fetch, log: ({ message }) => log.push(message) });
   const spell = createSpell({ platform, config, env: {} });
-  const agents = await createAgents({ spell, ...host });
+  const agents = createAgents({ spell, config: await spell.config(), ...host });
   return { agents, spell, prompts, samplings, opened, log };
 }
 

@@ -1,25 +1,58 @@
-/** Every global of a script, by name. */
-import type { Agents } from "../../agents/agents.ts";
-import type { Spell } from "../../api/spell.ts";
-import type { ResolvedConfig } from "../../config/resolve.ts";
-import type { ScriptFiles } from "../../platform.ts";
-import type { State } from "../../state/state.ts";
-import type { ScriptGlobals } from "../bind.ts";
-import type { ScriptEngine } from "../protocol.ts";
+/** All globals of a run that the host answers. JSON, Streaming, ARGS, print, console and timers are in the guests. */
 
-/** What globals act on. */
-export interface GlobalsHost {
-  readonly spell: Spell;
-  readonly resolved: ResolvedConfig;
-  readonly agents: Agents;
-  readonly state: State;
-  readonly engine: ScriptEngine;
-  readonly files?: ScriptFiles | undefined;
-  readonly readLine?: (() => Promise<string | undefined>) | undefined;
-  /** aborted when the run is over */
-  readonly signal: AbortSignal;
+import { createAgents } from "../../agents/agents.ts";
+import { createState } from "../../state/state.ts";
+import type { ScriptGlobals } from "../bind.ts";
+import { agentBuilderClass, agentClass, agentGlobal } from "./agent.ts";
+import { configGlobal } from "./config.ts";
+import { debugGlobal, debugTimerClass } from "./debug.ts";
+import { createRun, type ScriptHost } from "./host.ts";
+import { localLlmGlobal } from "./local-llm.ts";
+import { loggerGlobal } from "./logger.ts";
+import { providerGlobal } from "./provider.ts";
+import { stateGlobal } from "./state.ts";
+import { utilsGlobal } from "./utils.ts";
+
+export interface OpenGlobals extends ScriptGlobals {
+  /** Gives back what the run alone used. */
+  close(): Promise<void>;
 }
 
-export function scriptGlobals(_host: GlobalsHost): ScriptGlobals {
-  return { globals: {}, classes: {} };
+/** Starts and asks nothing. */
+export function scriptGlobals(host: ScriptHost): OpenGlobals {
+  const run = createRun(host);
+  const agents = createAgents({
+    get spell() {
+      return run.spell;
+    },
+    get config() {
+      return run.config;
+    },
+    signal: host.signal,
+    onText: host.onText,
+    onAnswer: ({ device }) => host.onDevice?.(device),
+    wrap: host.wrap,
+  });
+  const state = createState(host.config.config.runtime.state_persistence, host.spell.platform);
+  return {
+    globals: {
+      LocalLLM: localLlmGlobal(run),
+      Agent: agentGlobal(run, agents),
+      Provider: providerGlobal(run),
+      Config: configGlobal(run),
+      Logger: loggerGlobal(run),
+      Debug: debugGlobal(run),
+      Utils: utilsGlobal(run),
+      State: stateGlobal(state),
+    },
+    classes: {
+      AgentBuilder: agentBuilderClass,
+      Agent: agentClass,
+      DebugTimer: debugTimerClass,
+    },
+    async close() {
+      await Promise.all([agents.dispose(), state.close()]);
+      await run.close();
+    },
+  };
 }

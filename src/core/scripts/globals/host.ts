@@ -1,0 +1,122 @@
+/** What the globals of one run stand on, and what scripts may do. */
+import { createSpell, type Spell } from "../../api/spell.ts";
+import { mask } from "../../config/keys.ts";
+import { maskSecrets } from "../../config/mask.ts";
+import type { ResolvedConfig } from "../../config/resolve.ts";
+import { SpellError } from "../../errors.ts";
+import { isObject } from "../../json.ts";
+import type { Environment, LogEntry, LogLevel, Platform, ScriptFiles } from "../../platform.ts";
+import type { DeviceReport } from "../../spec/runtime.ts";
+import { toSnake } from "../../values.ts";
+import type { ScriptEngine } from "../protocol.ts";
+
+export interface ScriptHost {
+  readonly spell: Spell;
+  /** What every spell of the run passes, those that a script makes by its own settings too. */
+  readonly wrap?: ((spell: Spell) => Spell) | undefined;
+  /** what spell.config() gave */
+  readonly config: ResolvedConfig;
+  readonly language: ScriptEngine;
+  /** aborted when the run is over */
+  readonly signal: AbortSignal;
+  /** Absent where a script has no files; see permittedFiles(). */
+  readonly files?: ScriptFiles | undefined;
+  /** Variables of the host; scripts see those of `runtime.security.allowed_env`. */
+  readonly env?: Environment | undefined;
+  /** The rest of standard input; absent: there is none. */
+  readonly readInput?: (() => Promise<string>) | undefined;
+  /** Least level that the log shows; default: of the configuration. */
+  readonly logLevel?: LogLevel | "off" | undefined;
+  readonly log: (entry: LogEntry) => void;
+  /** every piece of text of every agent */
+  readonly onText?: ((text: string) => void) | undefined;
+  /** what ran a model; undefined where a server did */
+  readonly onDevice?: ((device: DeviceReport | undefined) => void) | undefined;
+}
+
+/** The present spell and configuration of a run: a script may add providers for itself. */
+export interface ScriptRun extends ScriptHost {
+  use(config: ResolvedConfig): void;
+  close(): Promise<void>;
+}
+
+/** Models are those of the host's spell, as long as nothing has to be different. */
+export function createRun(host: ScriptHost): ScriptRun {
+  const made: Spell[] = [];
+  const isGuarded = !host.config.config.runtime.security.allow_network_access;
+  const { wrap = (spell: Spell) => spell } = host;
+  const platform = isGuarded ? localOnly(host.spell.platform, host.config) : host.spell.platform;
+  const make = (config: ResolvedConfig): Spell => {
+    const spell = createSpell({ platform, config });
+    made.push(spell);
+    return wrap(spell);
+  };
+  let { config } = host;
+  let spell = isGuarded ? make(config) : wrap(host.spell);
+  return {
+    ...host,
+    get spell() {
+      return spell;
+    },
+    get config() {
+      return config;
+    },
+    use(changed) {
+      config = changed;
+      spell = make(changed);
+    },
+    async close() {
+      await Promise.all(made.map((each) => each.dispose()));
+    },
+  };
+}
+
+/** Modules beside a script, and its files where the configuration allows them. */
+export function permittedFiles(files: ScriptFiles, config: ResolvedConfig): ScriptFiles {
+  if (config.config.runtime.security.allow_file_access) return files;
+  const refuse = (what: string) => () => Promise.reject(denied(what, "runtime.security.allow_file_access", config));
+  const { module } = files;
+  return { module, read: refuse("read files"), write: refuse("write files"), exists: refuse("look at files"), list: refuse("look at folders") };
+}
+
+/** A host that reaches this machine alone. */
+function localOnly(platform: Platform, config: ResolvedConfig): Platform {
+  return {
+    ...platform,
+    fetch(input, init) {
+      const { hostname, host } = new URL(input instanceof Request ? input.url : String(input));
+      const isLocal = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname);
+      return isLocal
+        ? platform.fetch(input, init)
+        : Promise.reject(denied(`reach ${host}`, "runtime.security.allow_network_access", config));
+    },
+  };
+}
+
+/** @param what a script wanted to do: "read files" @param key that permits it */
+export function denied(what: string, key: string, { source }: Pick<ResolvedConfig, "source">): SpellError {
+  return new SpellError("script-denied", `a script may not ${what}: ${key} does not allow it (configuration: ${source})`, {
+    where: key,
+    actions: [{ kind: "show-config", section: "runtime" }],
+  });
+}
+
+/** Records of the library as scripts see them: names in snake_case; what is unknown is left out. */
+export function shownToScripts(value: unknown): unknown {
+  return withoutNulls(toSnake(value));
+}
+
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (!isObject(value)) return value;
+  const entries = Object.entries(value).filter(([, inner]) => inner !== undefined && inner !== null);
+  return Object.fromEntries(entries.map(([name, inner]) => [name, withoutNulls(inner)]));
+}
+
+/** Data without secrets, at every depth: by the names of their keys, in addresses, and the configured ones wherever they stand. */
+export function redacted(value: unknown, secrets: readonly string[] = []): unknown {
+  let text = JSON.stringify(maskSecrets(value) ?? null).replaceAll(mask, "<REDACTED>");
+  // shorter ones would black out words that are none
+  for (const secret of secrets) if (secret.length >= 6) text = text.replaceAll(JSON.stringify(secret).slice(1, -1), "<REDACTED>");
+  return JSON.parse(text) as unknown;
+}

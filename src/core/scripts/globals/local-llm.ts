@@ -1,0 +1,133 @@
+/** `LocalLLM`: models on this machine. */
+import { createLocalLlm } from "../../api/local-llm.ts";
+import { deviceChoices } from "../../spec/devices.ts";
+import type { Prompt } from "../../spec/generate.ts";
+import { parameterRules, presets } from "../../text/parameters.ts";
+import {
+  any,
+  type Callback,
+  callback,
+  either,
+  flag,
+  integer,
+  list,
+  number,
+  oneOf,
+  optional,
+  options,
+  type Parameter,
+  text,
+} from "../arguments.ts";
+import { type ScriptFunctions, waits } from "../bind.ts";
+import { denied, type ScriptRun, shownToScripts } from "./host.ts";
+
+const parameters: readonly Parameter[] = [
+  ...parameterRules.map(({ snakeName, min, max, integer: isWhole }) =>
+    optional(isWhole ? integer(snakeName, min, max) : number(snakeName, min, max)),
+  ),
+  optional(either("stop", text("stop"), list("stop", text("stop")))),
+  optional(oneOf("preset", Object.keys(presets))),
+  optional(integer("context_size", 128, 2 ** 31 - 1)),
+];
+
+const spec = text("spec");
+const backend = optional(text("backend"));
+
+export function localLlmGlobal(run: ScriptRun): ScriptFunctions {
+  const library = () =>
+    createLocalLlm({
+      ...run.spell,
+      async generate(...call) {
+        const answer = await run.spell.generate(...call);
+        run.onDevice?.(answer.device);
+        return answer;
+      },
+    });
+  return {
+    status: waits([backend], async (word) => shownToScripts(await (word === undefined ? library().status() : library().status(word)))),
+    list: waits([backend], async (word) => shownToScripts(await library().list(word))),
+    available: waits(
+      [
+        optional(
+          options("filter", [optional(text("backend")), optional(text("kind")), optional(text("search")), optional(flag("recommended"))]),
+        ),
+      ],
+      async (filter) => shownToScripts(await library().available(filter)),
+    ),
+    pull: waits(
+      [
+        spec,
+        optional(
+          options("options", [
+            optional(flag("force")),
+            optional(text("quantization")),
+            optional(text("as")),
+            optional(callback("on_progress")),
+          ]),
+        ),
+      ],
+      async (name, given) => {
+        const { config, signal } = run;
+        if (!config.config.runtime.security.allow_network_access)
+          throw denied(`pull ${name}`, "runtime.security.allow_network_access", config);
+        const { on_progress, ...rest } = given ?? {};
+        const told = follow(on_progress as Callback | undefined, signal);
+        try {
+          return shownToScripts(await library().pull(name, { ...rest, signal: told.signal, on_progress: told.tell }));
+        } catch (error) {
+          throw told.failure() ?? error;
+        }
+      },
+      { isUntimed: true },
+    ),
+    info: waits([spec], async (name) => shownToScripts(await library().info(name))),
+    remove: waits([spec], async (name) => shownToScripts(await library().remove(name))),
+    verify: waits([optional(spec)], async (name) => shownToScripts(await library().verify(name))),
+    unload: waits([optional(spec)], async (name) => library().unload(name)),
+    generate: waits(
+      [
+        spec,
+        either("prompt", text("prompt"), list("prompt", any("message"))),
+        optional(
+          options("options", [
+            ...parameters,
+            optional(text("system")),
+            optional(oneOf("device", deviceChoices)),
+            optional(flag("raw")),
+            optional(callback("on_token")),
+          ]),
+        ),
+      ],
+      async (name, prompt, given) => {
+        const result = await library().generate(name, prompt as Prompt, { ...given, signal: run.signal });
+        return shownToScripts(result);
+      },
+    ),
+  };
+}
+
+/** Progress to a callback that may be slower than it: what comes meanwhile is left out. `false` ends the work, a failure too. */
+function follow(tell: Callback | undefined, over: AbortSignal) {
+  const stop = new AbortController();
+  let failure: unknown;
+  let isBusy = false;
+  return {
+    signal: AbortSignal.any([over, stop.signal]),
+    failure: () => failure,
+    tell(progress: unknown): void {
+      if (tell === undefined || isBusy || stop.signal.aborted) return;
+      isBusy = true;
+      tell(shownToScripts(progress))
+        .then(
+          (answer) => void (answer === false && stop.abort()),
+          (error: unknown) => {
+            failure = error;
+            stop.abort();
+          },
+        )
+        .finally(() => {
+          isBusy = false;
+        });
+    },
+  };
+}

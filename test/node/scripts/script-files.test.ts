@@ -1,0 +1,96 @@
+/** Files of a script: what it may reach, and every way out that a path knows. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { ScriptFiles } from "../../../src/core/platform.ts";
+import { scriptFiles } from "../../../src/node/script-files.ts";
+import { failure } from "../../support/failure.ts";
+
+let root: string;
+let own: string;
+let files: ScriptFiles;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "llmspell-files-"));
+  own = join(root, "own");
+  mkdirSync(join(own, "lib"), { recursive: true });
+  mkdirSync(join(root, "own-secret"));
+  writeFileSync(join(root, "own-secret/key"), "secret");
+  writeFileSync(join(own, "a.txt"), "ä\n");
+  writeFileSync(join(own, "lib/mod.lua"), "return 1");
+  writeFileSync(join(own, "bytes"), Buffer.from([0xff, 0xfe, 0x00]));
+  symlinkSync(join(root, "own-secret"), join(own, "way"));
+  symlinkSync(join(root, "own-secret/key"), join(own, "key"));
+  symlinkSync(join(root, "own-secret/new"), join(own, "dangling"));
+  files = scriptFiles(own, []);
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+describe("files of a script", () => {
+  it("are read, written, looked for and listed in its own folder", async () => {
+    expect(await files.read("a.txt")).toBe("ä\n");
+    expect(await files.read(join(own, "a.txt"))).toBe("ä\n");
+    expect(await files.read("none.txt")).toBeUndefined();
+    await files.write("b.txt", "long text", false);
+    await files.write("b.txt", "one", false);
+    await files.write("b.txt", " two", true);
+    expect(readFileSync(join(own, "b.txt"), "utf8")).toBe("one two");
+    expect(await Promise.all(["a.txt", "lib", "none", "lib/../a.txt"].map((path) => files.exists(path)))).toEqual([
+      true,
+      true,
+      false,
+      true,
+    ]);
+    expect(await files.list(".")).toEqual(["a.txt", "b.txt", "bytes", "dangling", "key", "lib/", "way"]);
+    expect(await files.module("lib/mod.lua")).toBe("return 1");
+  });
+
+  it.each([
+    "../own-secret/key",
+    "lib/../../own-secret/key",
+    "way/key",
+    "key",
+    "/etc/passwd",
+    "/",
+    "..",
+    "way",
+    "a\0b",
+    "/proc/self/environ",
+  ])("outside of it are refused: %j", async (path) => {
+    const calls = [
+      files.read(path),
+      files.write(path, "x", false),
+      files.write(path, "x", true),
+      files.exists(path),
+      files.list(path),
+      files.module(path),
+    ];
+    for (const call of calls) expect((await failure(call)).code).toBe("script-denied");
+    expect(readFileSync(join(root, "own-secret/key"), "utf8")).toBe("secret");
+  });
+
+  it("are not made through a link that leads nowhere yet", async () => {
+    expect((await failure(files.write("dangling", "x", false))).code).toBe("script-denied");
+    expect((await failure(files.read("dangling"))).code).toBe("script-denied");
+  });
+
+  it("lie in the folders that are allowed, those only; a module always lies beside the script", async () => {
+    const other = scriptFiles(own, [join(root, "own-secret"), join(root, "not-there")]);
+    expect(await other.read("way/key")).toBe("secret");
+    expect(await other.read("../own-secret/key")).toBe("secret");
+    expect(await failure(other.read("a.txt"))).toMatchObject({ code: "script-denied", where: "runtime.security.allowed_paths" });
+    expect(await other.module("lib/mod.lua")).toBe("return 1");
+    expect((await failure(other.module("way/key"))).code).toBe("script-denied");
+  });
+
+  it("that are no text, no files, or missing are named", async () => {
+    expect(await failure(files.read("bytes"))).toMatchObject({
+      code: "script-error",
+      message: "bytes: expected text in UTF-8, got other bytes",
+    });
+    expect(await failure(files.read("lib"))).toMatchObject({ code: "script-error" });
+    expect(await failure(files.list("a.txt"))).toMatchObject({ code: "script-error" });
+    expect(await failure(files.module("none.lua"))).toMatchObject({ code: "script-error", message: "none.lua: no such file or folder" });
+    expect(await failure(files.write("none/x", "x", false))).toMatchObject({ code: "script-error" });
+  });
+});

@@ -1,0 +1,473 @@
+/**
+ * What docs/script-globals.md says of each function of the globals: meaning, result, errors, and an example in both languages. Arguments come from the
+ * functions themselves. test/core/scripts/globals.test.ts holds the names to those that scripts have; the examples are run in both engines.
+ */
+
+/**
+ * @typedef {{ says: string, returns?: string, errors?: string, lua: string, js: string }} Entry
+ */
+
+/** The same text in both languages. */
+const same = (/** @type {string} */ says, /** @type {string} */ returns, /** @type {string} */ example, errors = "") => ({
+  says,
+  returns,
+  errors,
+  lua: example,
+  js: example,
+});
+const entry = (
+  /** @type {string} */ says,
+  /** @type {string} */ returns,
+  /** @type {string} */ lua,
+  /** @type {string} */ js,
+  errors = "",
+) => ({ says, returns, errors, lua, js });
+
+const agent = `local agent = Agent.builder():model("tiny-stories"):max_tokens(8):build()\n`;
+const agentJs = `const agent = Agent.builder().model("tiny-stories").max_tokens(8).build();\n`;
+
+/** Values of builder methods, as both languages write them. */
+const builderValues = /** @type {Record<string, [says: string, lua: string, js: string]>} */ ({
+  name: ["Name of the agent; default `agent_` and 8 hex digits.", '"helper"', '"helper"'],
+  description: ["What it is for.", '"Answers briefly"', '"Answers briefly"'],
+  provider: ["A declared provider, or the word of a backend.", '"candle"', '"candle"'],
+  model: [
+    "A model's name in any form, or `PROVIDER/NAME`; default: that of the provider, else of the configuration.",
+    '"tiny-stories"',
+    '"tiny-stories"',
+  ],
+  device: ["Where it computes: `auto`, `webgpu`, `metal`, `vulkan`, `cuda`, `cpu`, `wasm`. Not for servers.", '"cpu"', '"cpu"'],
+  system_prompt: ["The system message; none is invented.", '"Be brief."', '"Be brief."'],
+  base_url: [
+    "Address of its server, for this agent alone. A configured key is not sent there.",
+    '"http://127.0.0.1:11434"',
+    '"http://127.0.0.1:11434"',
+  ],
+  api_key: ["Key for this agent alone.", '"a-key-of-mine"', '"a-key-of-mine"'],
+  max_conversation_length: ["Messages that are kept, default 100; the oldest go first.", "20", "20"],
+  max_execution_time: ["Seconds of one answer, default 300.", "60", "60"],
+  resource_limits: ["A table with `max_execution_time_secs`.", "{max_execution_time_secs = 60}", "{ max_execution_time_secs: 60 }"],
+  parameters: ["Several parameters of an answer.", "{temperature = 0.2, max_tokens = 100}", "{ temperature: 0.2, max_tokens: 100 }"],
+  custom_config: ["Several options of this list.", '{model = "tiny-stories", device = "cpu"}', '{ model: "tiny-stories", device: "cpu" }'],
+  stop: ["Texts at which an answer ends.", '{"\\n\\n"}', '["\\n\\n"]'],
+  preset: ["`greedy`, `balanced`, `conservative`, `creative`.", '"greedy"', '"greedy"'],
+  context_size: ["Tokens that the model keeps.", "256", "256"],
+  max_tokens: ["Most tokens of an answer.", "100", "100"],
+  temperature: ["Randomness; 0 = greedy.", "0.7", "0.7"],
+  top_p: ["Keeps the likeliest tokens up to this share.", "0.9", "0.9"],
+  top_k: ["Keeps this many likeliest tokens.", "40", "40"],
+  min_p: ["Drops tokens below this share of the likeliest.", "0.05", "0.05"],
+  repeat_penalty: ["Weakens tokens seen lately.", "1.1", "1.1"],
+  repeat_last_n: ["Tokens that the penalties look at.", "64", "64"],
+  presence_penalty: ["Weakens tokens that occurred.", "0.5", "0.5"],
+  frequency_penalty: ["Weakens tokens by how often they occurred.", "0.5", "0.5"],
+  seed: ["Start of the random numbers.", "7", "7"],
+  num_beams: ["Beams of the search (T5).", "4", "4"],
+  length_penalty: ["Favours longer answers of a beam search (T5).", "1.2", "1.2"],
+  num_return_sequences: ["Answers of a beam search (T5).", "2", "2"],
+  no_repeat_ngram_size: ["No sequence of this many tokens twice.", "3", "3"],
+});
+
+const disabled = "`state-disabled`, `store-*`";
+const levels = ["trace", "debug", "info", "warn", "error"];
+
+/** @type {Record<string, Entry>} */
+export const documented = {
+  "LocalLLM.status": entry(
+    "Health of each backend, or of one.",
+    "`{candle = {configured, ready, models, version, device, store, error?}, ollama = {configured, running, models, version?, url, error?}}`; with a backend the inner table",
+    `print(LocalLLM.status("candle").ready)`,
+    `print((await LocalLLM.status("candle")).ready);`,
+    "`backend-unknown`",
+  ),
+  "LocalLLM.list": entry(
+    "Models that are here; a backend that does not answer is left out, and the log says so.",
+    "a list of `{id, backend, format, architecture, size_bytes, quantization?, modified_at?, source, verified, bundled, loaded}`",
+    `for _, model in ipairs(LocalLLM.list()) do print(model.id) end`,
+    `for (const model of await LocalLLM.list()) print(model.id);`,
+    "`backend-unknown`",
+  ),
+  "LocalLLM.available": entry(
+    "Models that can be pulled. Asks no network.",
+    "a list of `{name, backend, kind, variants, size_bytes, license, description, recommended, installed, spec, source}`",
+    `print(#LocalLLM.available({recommended = true}) > 0)`,
+    `print((await LocalLLM.available({ recommended: true })).length > 0);`,
+  ),
+  "LocalLLM.pull": entry(
+    "Fetches a model, however long that takes. `on_progress` gets the same fields about twice a second; `false` ends the pull.",
+    "`{model_id, backend, status, percent_complete, bytes_downloaded, bytes_total?, already_present, verified}`",
+    `print(LocalLLM.pull("tiny-stories", {on_progress = function(p) print(p.percent_complete) end}).status)`,
+    `print((await LocalLLM.pull("tiny-stories", { on_progress: (p) => print(p.percent_complete) })).status);`,
+    "`script-denied` without network access, `net-*`, `store-*`, `model-*`",
+  ),
+  "LocalLLM.info": entry(
+    "What a model says about itself.",
+    "the fields of `list`, and `{parameter_count?, context_length?, license?, capabilities, files, …}`",
+    `print(LocalLLM.info("tiny-stories").architecture)`,
+    `print((await LocalLLM.info("tiny-stories")).architecture);`,
+    "`model-not-installed`, `model-unknown`",
+  ),
+  "LocalLLM.remove": entry(
+    "Deletes a model of the store; no question is asked. Files of other tools stay.",
+    "`{model_id, freed_bytes, kept_files}`",
+    `local ok, why = pcall(LocalLLM.remove, "tiny-stories")\nprint(ok, why.code) -- a bundled model stays`,
+    `try {\n  await LocalLLM.remove("tiny-stories");\n} catch (error) {\n  print(error.code); // a bundled model stays\n}`,
+    "`model-bundled`, `model-not-installed`, `store-locked`",
+  ),
+  "LocalLLM.verify": entry(
+    "Hashes the files of a model again, or of all.",
+    "a list of `{model_id, file, ok, expected?, actual?}`",
+    `print(LocalLLM.verify("tiny-stories")[1].ok)`,
+    `print((await LocalLLM.verify("tiny-stories"))[0].ok);`,
+    "`model-not-installed`",
+  ),
+  "LocalLLM.unload": entry(
+    "Frees a loaded model, or all; the next call loads it again.",
+    "how many were loaded",
+    `print(LocalLLM.unload())`,
+    `print(await LocalLLM.unload());`,
+  ),
+  "LocalLLM.generate": entry(
+    "One answer of a model on this machine. Pulls nothing by itself. `on_token` is waited for, and ends the answer where it gives `false`.",
+    "`{text, model, backend, architecture, device?, finish_reason, prompt_tokens, completion_tokens, seed, timings, candidates?}`",
+    `local answer = LocalLLM.generate("tiny-stories", "Once upon a time", {max_tokens = 8, on_token = function(text) io.write(text) end})\nprint(answer.finish_reason)`,
+    `const answer = await LocalLLM.generate("tiny-stories", "Once upon a time", { max_tokens: 8, on_token: (text) => print(text) });\nprint(answer.finish_reason);`,
+    "`model-not-installed`, `run-context`, `device-*`, `gguf-*` …",
+  ),
+
+  "Agent.builder": entry(
+    "Begins an agent.",
+    "an `AgentBuilder`",
+    `local builder = Agent.builder()\nprint(builder:model("tiny-stories") == builder)`,
+    `const builder = Agent.builder();\nprint(builder.model("tiny-stories") === builder);`,
+  ),
+  "Agent.create": entry(
+    "Of earlier versions. Always raises, with the builder in the script's language.",
+    "nothing",
+    `print(select(2, pcall(Agent.create, {})).code)`,
+    `try {\n  Agent.create({});\n} catch (error) {\n  print(error.code);\n}`,
+    "`agent-create-removed`",
+  ),
+  "Agent.list": entry(
+    "Agents of this run.",
+    "a list of `{name, model, provider?}`",
+    `${agent}print(Agent.list()[1].model)`,
+    `${agentJs}print(Agent.list()[0].model);`,
+  ),
+  "Agent.list_instances": entry(
+    "Their names.",
+    "a list of texts",
+    `${agent}print(#Agent.list_instances())`,
+    `${agentJs}print(Agent.listInstances().length);`,
+  ),
+  "Agent.get": entry(
+    "An agent by its name.",
+    "an `Agent`, or nothing",
+    `Agent.builder():name("a"):model("tiny-stories"):build()\nprint(Agent.get("a"):get_state())`,
+    `Agent.builder().name("a").model("tiny-stories").build();\nprint(Agent.get("a").getState());`,
+  ),
+  "Agent.get_info": entry(
+    "What an agent is.",
+    "`{name, description, provider?, model, device?, parameters}`, or nothing",
+    `Agent.builder():name("a"):model("tiny-stories"):build()\nprint(Agent.get_info("a").description)`,
+    `Agent.builder().name("a").model("tiny-stories").build();\nprint(Agent.getInfo("a").description);`,
+  ),
+
+  ...Object.fromEntries(
+    Object.entries(builderValues).map(([name, [says, lua, js]]) => [
+      `AgentBuilder:${name}`,
+      entry(says, "the builder", `Agent.builder():${name}(${lua})`, `Agent.builder().${name}(${js});`, "`agent-option`"),
+    ]),
+  ),
+  "AgentBuilder:build": entry(
+    "Checks everything, and makes the agent. Loads and contacts nothing.",
+    "an `Agent`",
+    `print(Agent.builder():model("tiny-stories"):build():get_state())`,
+    `print(Agent.builder().model("tiny-stories").build().getState());`,
+    "`agent-model-required`, `agent-duplicate`, `agent-option`, `backend-*`, `spec-*`, `usage-no-model`",
+  ),
+
+  "Agent:execute": entry(
+    "Answers. `input` is text, or `{text, messages?, parameters?, device?}`. The conversation so far goes as messages through the model's own template; T5 sees the text alone. Calls of one agent wait for each other.",
+    "`{text, data?, metadata = {model, provider, backend, device?, finish_reason, token_count, prompt_tokens, completion_tokens, execution_time_ms, load_time_ms, tokens_per_second, seed}}`; `data` is the value of a text that is JSON",
+    `${agent}print(agent:execute({text = "Once upon a time"}).text)`,
+    `${agentJs}print((await agent.execute({ text: "Once upon a time" })).text);`,
+    "`agent-option`, `agent-modality`, `agent-timeout`, `model-not-installed`, `run-*`, `device-*` …",
+  ),
+  "Agent:stream": entry(
+    "As `execute`; `on_chunk` gets `{text, index, done}` for each piece and is waited for. The last one is empty and `done`. `false` ends the answer: `finish_reason` is `aborted`, counts are left out.",
+    "as `execute`, and `chunks_received`",
+    `${agent}agent:stream("Once", function(chunk) io.write(chunk.text) end)`,
+    `${agentJs}await agent.stream("Once", (chunk) => print(chunk.text));`,
+    "as `execute`, and what `on_chunk` raises",
+  ),
+  "Agent:invoke_stream": entry(
+    "The same as `stream`.",
+    "as `stream`",
+    `${agent}print(agent:invoke_stream("Once", function() return false end).metadata.finish_reason)`,
+    `${agentJs}print((await agent.invokeStream("Once", () => false)).metadata.finish_reason);`,
+  ),
+  "Agent:complete": entry(
+    "The text of an answer.",
+    "text",
+    `${agent}print(agent:complete("Once"))`,
+    `${agentJs}print(await agent.complete("Once"));`,
+    "as `execute`",
+  ),
+  "Agent:history": entry(
+    "The conversation.",
+    "a list of `{role, content}`",
+    `${agent}agent:complete("Once")\nprint(#agent:history())`,
+    `${agentJs}await agent.complete("Once");\nprint(agent.history().length);`,
+  ),
+  "Agent:reset": entry("Forgets the conversation.", "nothing", `${agent}agent:reset()`, `${agentJs}agent.reset();`),
+  "Agent:get_config": entry(
+    "Settings, without secrets.",
+    "`{name, description, provider?, model, device?, parameters, system_prompt?, base_url?, max_conversation_length, max_execution_time}`",
+    `${agent}print(agent:get_config().max_execution_time)`,
+    `${agentJs}print(agent.getConfig().max_execution_time);`,
+  ),
+  "Agent:get_state": entry(
+    "Whether it answers at the moment.",
+    "`ready`, `running` or `destroyed`",
+    `${agent}print(agent:get_state())`,
+    `${agentJs}print(agent.getState());`,
+  ),
+  "Agent:get_metrics": entry(
+    "Counts and times of all its answers.",
+    "`{calls, failures, prompt_tokens, completion_tokens, total_tokens, execution_time_ms, load_time_ms, average_time_ms}`",
+    `${agent}print(agent:get_metrics().calls)`,
+    `${agentJs}print(agent.getMetrics().calls);`,
+  ),
+  "Agent:destroy": entry(
+    "Frees its name. Answers under way come to their end.",
+    "nothing",
+    `${agent}agent:destroy()\nprint(agent:get_state())`,
+    `${agentJs}agent.destroy();\nprint(agent.getState());`,
+  ),
+
+  "Provider.list": entry(
+    "Providers of the configuration.",
+    "a list of `{name, provider_type, enabled, default_model?, capabilities}`",
+    `for _, provider in ipairs(Provider.list()) do print(provider.name) end`,
+    `for (const provider of Provider.list()) print(provider.name);`,
+  ),
+  "Provider.get": entry(
+    "One of them.",
+    "as in `list`, or nothing",
+    `print(Provider.get("candle").provider_type)`,
+    `print(Provider.get("candle").provider_type);`,
+  ),
+  "Provider.get_capabilities": entry(
+    "What it can do here.",
+    "`{supports_streaming, supports_multimodal, supports_tools, max_context_tokens?, available_models?}`, or nothing",
+    `print(Provider.get_capabilities("candle").supports_streaming)`,
+    `print(Provider.getCapabilities("candle").supports_streaming);`,
+  ),
+  "Provider.is_available": entry(
+    "Whether it would answer: one look of at most 2 s, no completion.",
+    "true or false",
+    `print(Provider.is_available("candle"))`,
+    `print(await Provider.isAvailable("candle"));`,
+  ),
+
+  "Config.get": same("The whole configuration. Secrets are `<REDACTED>`, here and below.", "a table", `print(Config.get().default_engine)`),
+  "Config.to_json": same("The same as JSON.", "text", `print(Config.to_json())`),
+  "Config.get_section": same("A part of it, such as `runtime`.", "a table, or nothing", `print(Config.get_section("runtime").log_level)`),
+  "Config.get_default_engine": same(
+    "The language of scripts that name none.",
+    "`lua` or `javascript`",
+    `print(Config.get_default_engine())`,
+  ),
+  "Config.get_provider": same("A provider's settings.", "a table, or nothing", `print(Config.get_provider("candle").device)`),
+  "Config.list_providers": same("Names of providers.", "a list of texts", `print(Config.list_providers())`),
+  "Config.get_security": same("What scripts may do.", "the section `runtime.security`", `print(Config.get_security().allow_file_access)`),
+  "Config.is_file_access_allowed": same("Whether scripts may use files.", "true or false", `print(Config.is_file_access_allowed())`),
+  "Config.is_network_access_allowed": same(
+    "Whether scripts reach more than this machine.",
+    "true or false",
+    `print(Config.is_network_access_allowed())`,
+  ),
+  "Config.get_permissions": same(
+    "What scripts may do with the configuration.",
+    "`{read, modify_providers, modify_tools, modify_runtime, modify_security, access_secrets}`",
+    `print(Config.get_permissions().modify_security)`,
+  ),
+  "Config.snapshot": entry(
+    "Remembers the present providers.",
+    "an id",
+    `local id = Config.snapshot()\nConfig.restore_snapshot(id)`,
+    `const id = Config.snapshot();\nConfig.restoreSnapshot(id);`,
+  ),
+  "Config.restore_snapshot": entry(
+    "Goes back to them.",
+    "nothing",
+    `local id = Config.snapshot()\nConfig.set_provider("candle", {temperature = 0})\nConfig.restore_snapshot(id)`,
+    `const id = Config.snapshot();\nConfig.setProvider("candle", { temperature: 0 });\nConfig.restoreSnapshot(id);`,
+    "`script-argument`",
+  ),
+  "Config.set_provider": entry(
+    "Adds a provider for this run, or changes model and sampling of one. Agents that were built before keep theirs.",
+    "nothing",
+    `Config.set_provider("candle", {default_model = "tiny-stories", temperature = 0})\nprint(Agent.builder():provider("candle"):build():get_config().model)`,
+    `Config.setProvider("candle", { default_model: "tiny-stories", temperature: 0 });\nprint(Agent.builder().provider("candle").build().getConfig().model);`,
+    "`script-denied`, `config-*`",
+  ),
+  "Config.set_security": entry(
+    "Always raises: a script cannot widen what it may do.",
+    "nothing",
+    `print(select(2, pcall(Config.set_security, {})).code)`,
+    `try {\n  Config.setSecurity({});\n} catch (error) {\n  print(error.code);\n}`,
+    "`script-denied`",
+  ),
+  "Config.add_allowed_path": entry(
+    "Always raises.",
+    "nothing",
+    `print(select(2, pcall(Config.add_allowed_path, "/")).code)`,
+    `try {\n  Config.addAllowedPath("/");\n} catch (error) {\n  print(error.code);\n}`,
+    "`script-denied`",
+  ),
+
+  ...Object.fromEntries(
+    levels.map((level) => [
+      `Logger.${level}`,
+      entry(
+        `A line in the log, at level \`${level}\`; secrets in it are \`<REDACTED>\`.`,
+        "nothing",
+        `Logger.${level}("read", {files = 3})`,
+        `Logger.${level}("read", { files: 3 });`,
+      ),
+    ]),
+  ),
+  "Logger.set_level": same("Least level of this run; `--trace` still holds.", "nothing", `Logger.set_level("error")`),
+  "Logger.get_level": same("That level.", "text", `print(Logger.get_level())`),
+  "Logger.is_enabled": same("Whether a line of this level would be shown.", "true or false", `print(Logger.is_enabled("debug"))`),
+
+  "Debug.log": same("An entry, kept and shown in the log.", "nothing", `Debug.log("info", "started", "main")`),
+  ...Object.fromEntries(
+    levels.map((level) => [`Debug.${level}`, same(`An entry at level \`${level}\`.`, "nothing", `Debug.${level}("started", "main")`)]),
+  ),
+  "Debug.log_with_data": entry(
+    "An entry with data.",
+    "nothing",
+    `Debug.log_with_data("info", "read", {files = 3})`,
+    `Debug.logWithData("info", "read", { files: 3 });`,
+  ),
+  "Debug.timer": entry(
+    "Starts a timer.",
+    "a `DebugTimer`",
+    `local timer = Debug.timer("work")\nprint(timer:elapsed() >= 0)`,
+    `const timer = Debug.timer("work");\nprint(timer.elapsed() >= 0);`,
+  ),
+  "DebugTimer:lap": entry(
+    "Milliseconds since the lap before.",
+    "a number",
+    `print(Debug.timer("work"):lap() >= 0)`,
+    `print(Debug.timer("work").lap() >= 0);`,
+  ),
+  "DebugTimer:elapsed": entry(
+    "Milliseconds since its start.",
+    "a number",
+    `print(Debug.timer("work"):elapsed() >= 0)`,
+    `print(Debug.timer("work").elapsed() >= 0);`,
+  ),
+  "DebugTimer:stop": entry(
+    "Stops it; it then stays as it is.",
+    "milliseconds since its start",
+    `print(Debug.timer("work"):stop() >= 0)`,
+    `print(Debug.timer("work").stop() >= 0);`,
+  ),
+  "Debug.set_level": same("Least level that is kept.", "nothing", `Debug.set_level("warn")`),
+  "Debug.get_level": same("That level.", "text", `print(Debug.get_level())`),
+  "Debug.set_enabled": same("Switches entries on and off.", "nothing", `Debug.set_enabled(false)`),
+  "Debug.is_enabled": same("Whether they are on.", "true or false", `print(Debug.is_enabled())`),
+  "Debug.dump": entry(
+    "A value as JSON, indented by 2, without secrets.",
+    "text",
+    `print(Debug.dump({a = 1}))`,
+    `print(Debug.dump({ a: 1 }));`,
+  ),
+  "Debug.dump_compact": entry("In one line.", "text", `print(Debug.dump_compact({a = 1}))`, `print(Debug.dumpCompact({ a: 1 }));`),
+  "Debug.dump_verbose": entry(
+    "With its kind, indented by 4.",
+    "text",
+    `print(Debug.dump_verbose({a = 1}))`,
+    `print(Debug.dumpVerbose({ a: 1 }));`,
+  ),
+  "Debug.memory_stats": same(
+    "What the script may hold, and how many entries are kept.",
+    "`{limit_bytes, captured_entries}`",
+    `print(Debug.memory_stats().limit_bytes)`,
+  ),
+  "Debug.get_captured_entries": entry(
+    "The newest entries, or all.",
+    "a list of `{level, message, module?, data?, timestamp}`",
+    `Debug.info("started")\nprint(#Debug.get_captured_entries(1))`,
+    `Debug.info("started");\nprint(Debug.getCapturedEntries(1).length);`,
+  ),
+  "Debug.clear_captured": same("Forgets them.", "nothing", `Debug.clear_captured()`),
+
+  "Utils.uuid": same("A random identifier.", "text", `print(Utils.uuid())`),
+  "Utils.now": same("Milliseconds since 1970.", "a number", `print(Utils.now())`),
+  "Utils.timestamp": same("The time as ISO 8601, in UTC.", "text", `print(Utils.timestamp())`),
+  "Utils.sleep": entry("Waits.", "nothing", `Utils.sleep(0.01)`, `await Utils.sleep(0.01);`),
+  "Utils.sha256": same("The hash of a text in UTF-8.", "64 hex digits", `print(Utils.sha256("abc"))`),
+  "Utils.base64_encode": same("A text as base64.", "text", `print(Utils.base64_encode("abc"))`),
+  "Utils.base64_decode": same("And back.", "text", `print(Utils.base64_decode("YWJj"))`, "`script-argument`"),
+  "Utils.trim": same("Without blanks at both ends.", "text", `print(Utils.trim("  a "))`),
+  "Utils.split": same("The parts between separators.", "a list of texts", `print(Utils.split("a,b", ","))`),
+  "Utils.read_stdin": entry(
+    "What is left of standard input; empty in a page.",
+    "text",
+    `print(Utils.read_stdin())`,
+    `print(await Utils.readStdin());`,
+  ),
+  "Utils.read_file": entry(
+    "A file as text. Files need `runtime.security.allow_file_access`, and lie in `allowed_paths`, else beside the script.",
+    "text",
+    `Utils.write_file("note.txt", "hello")\nprint(Utils.read_file("note.txt"))`,
+    `await Utils.writeFile("note.txt", "hello");\nprint(await Utils.readFile("note.txt"));`,
+    "`script-denied`, `script-error`",
+  ),
+  "Utils.write_file": entry(
+    "Writes a text to a file.",
+    "nothing",
+    `Utils.write_file("note.txt", "hello")`,
+    `await Utils.writeFile("note.txt", "hello");`,
+    "`script-denied`, `script-error`, `store-full`",
+  ),
+  "Utils.file_exists": entry(
+    "Whether there is one.",
+    "true or false",
+    `print(Utils.file_exists("note.txt"))`,
+    `print(await Utils.fileExists("note.txt"));`,
+    "`script-denied`",
+  ),
+  "Utils.list_dir": entry(
+    "Names in a folder; folders end in `/`.",
+    "a list of texts",
+    `print(#Utils.list_dir("."))`,
+    `print((await Utils.listDir(".")).length);`,
+    "`script-denied`, `script-error`",
+  ),
+  "Utils.env": same(
+    "A variable that `runtime.security.allowed_env` names.",
+    "text, or nothing",
+    `print(Utils.env("LANG"))`,
+    "`script-denied`",
+  ),
+  "Utils.platform": same("Where the script runs.", "`{name, language, version}`", `print(Utils.platform().language)`),
+
+  "State.save": entry(
+    "Keeps a value. With the backend `file` it is on the disk when this returns.",
+    "nothing",
+    `State.save("notes", "today", {rain = true})`,
+    `State.save("notes", "today", { rain: true });`,
+    `\`state-full\`, ${disabled}`,
+  ),
+  "State.load": same("A value that was kept.", "the value, or nothing", `print(State.load("notes", "today"))`, disabled),
+  "State.delete": same("Forgets a value.", "whether there was one", `print(State.delete("notes", "today"))`, disabled),
+  "State.list_keys": same("Keys of a scope, in order.", "a list of texts", `print(State.list_keys("notes"))`, disabled),
+  "State.list_scopes": same("Scopes that hold values, in order.", "a list of texts", `print(State.list_scopes())`, disabled),
+  "State.clear": same("Forgets a scope.", "how many values there were", `print(State.clear("notes"))`, disabled),
+};
