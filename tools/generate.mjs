@@ -6,6 +6,7 @@
  *   src/core/scripts/guest/preludes.generated.ts  from the preludes beside it
  *   docs/errors.md        from errorTable() of the built core
  *   docs/parameters.md, src/core/spec/parameters.generated.ts    from parameterRules and presets of the built core
+ *   docs/script-globals.md  from the globals of scripts in the built core and tools/script-globals.mjs
  *   docs/failures.md      from the names of the tests, by tools/failures.mjs
  *   README.md, docs/devices.md   the short table and the long one between their marks, from tools/devices.mjs
  *   what tools/config.mjs makes of the schema of the configuration and the profiles
@@ -18,6 +19,7 @@ import { configFiles } from "./config.mjs";
 import { deviceTable, tickTable } from "./devices.mjs";
 import { failurePage } from "./failures.mjs";
 import { preludeModule } from "./script-engines.mjs";
+import { globalsPage } from "./script-globals.mjs";
 
 const root = new URL("..", import.meta.url);
 const check = process.argv.includes("--check");
@@ -193,6 +195,22 @@ function fillIn(/** @type {string} */ path, /** @type {string} */ mark, /** @typ
   put(path, `${page.slice(0, begin + open.length)}\n\n${content}\n\n${page.slice(end)}`);
 }
 
+/** Which functions there are, and what they take, is asked of the globals themselves, over a host that has nothing. */
+async function writeScriptGlobals() {
+  const built = (/** @type {string} */ path) => import(new URL(`dist/core/${path}`, root).href);
+  const [{ scriptGlobals }, { bind, spellings }, { signature }, { memoryPlatform }, { createSpell }] = await Promise.all([
+    built("scripts/globals/index.js"),
+    built("scripts/bind.js"),
+    built("scripts/arguments.js"),
+    built("testing/index.js"),
+    built("api/spell.js"),
+  ]);
+  const spell = createSpell({ platform: memoryPlatform(), env: {} });
+  const { signal } = new AbortController();
+  const bound = bind(scriptGlobals({ spell, config: await spell.config(), language: "lua", signal, log: () => undefined }));
+  put("docs/script-globals.md", globalsPage(bound, spellings, signature));
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   writeVersion(check);
   writeCatalogue(check);
@@ -200,6 +218,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   writePreludes(check);
   await writeErrors();
   await writeParameters();
+  await writeScriptGlobals();
   fillIn("README.md", "ticks", tickTable());
   fillIn("docs/devices.md", "devices", deviceTable());
   put("docs/failures.md", failurePage());

@@ -471,3 +471,87 @@ export const documented = {
   "State.list_scopes": same("Scopes that hold values, in order.", "a list of texts", `print(State.list_scopes())`, disabled),
   "State.clear": same("Forgets a scope.", "how many values there were", `print(State.clear("notes"))`, disabled),
 };
+
+/** In the engines of scripts themselves. */
+const inGuests = [
+  ["print(…)", "Shows values: tables and objects as JSON, indented by 2; others as the language does."],
+  [
+    "JSON.parse(text)",
+    "The value of a JSON text; `script-json` with the position for another text. Lists are marked, so that `[]` stays one.",
+  ],
+  ["JSON.stringify(value, [indent])", "A value as JSON."],
+  ["JSON.null", "JSON's null, which is not Lua's nil."],
+  ["JSON.array(table)", "Marks a table of Lua as a list."],
+  [
+    "Streaming.create(function)",
+    "`{next(), isDone(), collect()}` over what the function yields: `Streaming.yield(value)` in Lua, a generator function in JavaScript.",
+  ],
+  ["Debug.stackTrace()", "Where the script is at the moment, as text; also `stack_trace`."],
+  ["ARGS", "`ARGS[0]` is the script, `ARGS[1]` … its operands, `ARGS.name` the named ones; Lua has `arg` too."],
+];
+
+/**
+ * @typedef {{ name: string, expects: string, isOptional: boolean, fields?: readonly Parameter[] }} Parameter
+ * @param {{ manifest: Record<"globals" | "classes", Record<string, Record<string, string>>> & { waits: readonly string[] }, find(name: string): { parameters: readonly Parameter[] } | undefined }} bound
+ * @param {(name: string) => readonly string[]} spellings
+ * @param {(name: string, parameters: readonly Parameter[]) => string} signature
+ */
+export function globalsPage({ manifest, find }, spellings, signature) {
+  const waits = new Set(manifest.waits);
+  const cell = (/** @type {string} */ text) => text.replaceAll("|", "\\|");
+  const part = (/** @type {string} */ full) => {
+    const { says, returns, errors, lua, js } = /** @type {Entry} */ (documented[full]);
+    const parameters = find(full)?.parameters ?? [];
+    const own = full.includes(":") ? parameters.slice(1) : parameters;
+    const rows = own.flatMap((each) => [
+      `| \`${each.name}\` | ${cell(each.expects)}${each.isOptional ? ", may be left out" : ""} |`,
+      ...(each.fields ?? []).map(
+        (field) => `| \`${each.name}.${field.name}\` | ${cell(field.expects)}${field.isOptional ? ", may be left out" : ""} |`,
+      ),
+    ]);
+    const names = [...new Set(spellings(full.split(/[.:]/)[1] ?? ""))];
+    const also = names.length > 1 ? ` Also \`${names[1]}\`.` : "";
+    return [
+      `### \`${signature(full, parameters)}\`${waits.has(full) ? " ⧗" : ""}`,
+      `${says}${also}`,
+      ...(rows.length > 0 ? [`| argument | |\n|---|---|\n${rows.join("\n")}`] : []),
+      ...(returns ? [`Gives ${returns}.`] : []),
+      ...(errors ? [`Errors: ${errors}.`] : []),
+      `\`\`\`lua\n${lua}\n\`\`\``,
+      `\`\`\`js\n${js}\n\`\`\``,
+    ].join("\n\n");
+  };
+  const setters = Object.keys(builderValues)
+    .sort()
+    .map((name) => {
+      const [says, lua] = /** @type {[string, string, string]} */ (builderValues[name]);
+      return `| \`${name}(${cell(lua)})\` | ${cell(says)} |`;
+    });
+  const section = (/** @type {string} */ title, /** @type {readonly string[]} */ names) => `## ${title}\n\n${names.map(part).join("\n\n")}`;
+  const inGroup = (/** @type {Record<string, string>} */ members) => [...new Set(Object.values(members))];
+  const objects = Object.entries(manifest.classes).map(([name, members]) => {
+    if (name !== "AgentBuilder") return section(`Objects of \`${name}\``, inGroup(members));
+    const table = `Each gives the builder again; a wrong value is \`agent-option\`. Parameters have the ranges of [parameters.md](parameters.md).\n\n| method | |\n|---|---|\n${setters.join("\n")}`;
+    return `## Objects of \`AgentBuilder\`\n\n${table}\n\n${part("AgentBuilder:build")}`;
+  });
+  return `<!-- Written by tools/generate.mjs from src/core/scripts/globals and tools/script-globals.mjs. -->
+
+# Globals of scripts
+
+The same in Lua and JavaScript. Methods are called as \`agent:execute(…)\` in Lua, \`agent.execute(…)\` in JavaScript. Every name has both spellings, \`list_keys\` and
+\`listKeys\`; fields of results are snake_case. ⧗ takes time: in JavaScript it gives a promise, in Lua the call waits. Errors are raised (\`pcall\`, \`try\`) and
+have \`code\`, \`message\`, \`hint\`, \`commands\`, \`retryable\` and \`details\`; a wrong argument is \`script-argument\`. \`?\` marks a field that may be absent.
+
+${Object.entries(manifest.globals)
+  .map(([name, members]) => section(`\`${name}\``, inGroup(members)))
+  .join("\n\n")}
+
+${objects.join("\n\n")}
+
+## In the language
+
+| | |
+|---|---|
+${inGuests.map(([name, says]) => `| \`${name}\` | ${says} |`).join("\n")}
+`;
+}

@@ -305,6 +305,8 @@ export function scriptEngines(open: Open): void {
         },
         read: async (path) => (path === "in.txt" ? "one\ntwo" : undefined),
         write: async (path, text, append) => void asked.push(`${append ? ">>" : ">"}${path}:${text}`),
+        exists: async () => false,
+        list: async () => [],
       };
       const script = await open(engine, { stdlib: "All", files });
       const use = isLua

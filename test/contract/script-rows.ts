@@ -271,6 +271,8 @@ const denying = {
   module: () => Promise.reject(new SpellError("script-denied", "no module")),
   read: () => Promise.reject(new SpellError("script-denied", "not allowed")),
   write: () => Promise.reject(new SpellError("script-denied", "not allowed")),
+  exists: () => Promise.reject(new SpellError("script-denied", "not allowed")),
+  list: () => Promise.reject(new SpellError("script-denied", "not allowed")),
 };
 
 export interface RowOptions {

@@ -178,6 +178,7 @@
         const real = globals[name][alias];
         group[alias] = waiting[real] ? async (...a) => later(real, a) : (...a) => now(real, a);
       }
+      if (name === "Debug") group.stackTrace = group.stack_trace = () => Str(new ErrorOf("").stack);
       define(name, group);
     }
     for (const name of keys(kinds)) {

@@ -475,8 +475,11 @@ local function require_module(name)
 end
 
 -- Ends of an input.
+local function own_trace(level)
+  return (gsub(gsub(traceback("", level), "^%s*stack traceback:\n", ""), "\n%s*%[C%]: in %a+ 'xpcall'.*$", ""))
+end
 local function describe(e)
-  local trace = gsub(gsub(traceback("", 2), "^%s*stack traceback:\n", ""), "\n%s*%[C%]: in %a+ 'xpcall'.*$", "")
+  local trace = own_trace(3)
   if type(e) == "table" and faults[e] then
     return {code = e.code, message = e.message, hint = e.hint, commands = e.commands, details = e.details, ref = refs[e], where = e.where, trace = trace}
   end
@@ -501,6 +504,10 @@ end
 return function(settings_text)
   local settings = decode(settings_text)
   make_globals(settings.manifest)
+  if globals.Debug then
+    local function stack() local text = own_trace(3) return text end -- no tail call: a frame is counted
+    globals.Debug.stackTrace, globals.Debug.stack_trace = stack, stack
+  end
   local level = ({None = 0, Basic = 1, Standard = 2, All = 3})[settings.stdlib]
   local own = {utf8 = globals.utf8, coroutine = globals.coroutine}
   for _, name in ipairs{"load", "loadfile", "dofile", "require", "collectgarbage", "warn", "debug", "os", "io", "utf8", "coroutine"} do globals[name] = nil end
