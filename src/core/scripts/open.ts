@@ -165,6 +165,11 @@ function settingsOf(
       outputBytes: limitsOutput ? max_output_bytes : Number.POSITIVE_INFINITY,
       runMs: 1000 * (timeoutSeconds ?? config.runtime.script_timeout_seconds),
     },
-    settings: { stdlib, isDebug: enable_debug, hasConsole: javascript.enable_console, hasFiles: files !== undefined && stdlib === "All" && config.runtime.security.allow_file_access },
+    settings: {
+      stdlib,
+      isDebug: enable_debug,
+      hasConsole: javascript.enable_console,
+      hasFiles: files !== undefined && stdlib === "All" && config.runtime.security.allow_file_access,
+    },
   };
 }

@@ -1,12 +1,14 @@
 /** `llmspell run` and `llmspell exec`. */
 import { readFile } from "node:fs/promises";
-import { basename } from "node:path";
+import { basename, dirname } from "node:path";
 import type { Spell } from "../../core/api/spell.ts";
 import { SpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import { engineOf, type OpenScript, openScript, type ScriptOptions } from "../../core/scripts/open.ts";
 import type { ScriptEngine } from "../../core/scripts/protocol.ts";
 import { once } from "../../core/values.ts";
+import { absolute } from "../home.ts";
+import { scriptFiles } from "../script-files.ts";
 import { commandsOf, shell } from "./advice.ts";
 import { flagNumber, flagText, insteadOfRun } from "./args.ts";
 import type { Context } from "./context.ts";
@@ -21,6 +23,8 @@ interface Script {
   /** ARGS[0] */
   readonly shown: string;
   readonly operands: readonly string[];
+  /** where its modules and files lie; default: the working folder */
+  readonly folder?: string | undefined;
 }
 
 /** @throws SpellError usage-script-not-found, usage-value, script-*, and of a host call that the script did not catch */
@@ -29,7 +33,8 @@ export async function run(context: Context): Promise<number> {
   // Another language is told before the file is read.
   if (path !== "-" && !context.flags.has("engine")) engineOf(basename(path), { default_engine: "lua" });
   const source = path === "-" ? await readSource(context) : await readScript(path, context.operands);
-  return play(context, { source, name: path === "-" ? "stdin" : basename(path), shown: path, operands });
+  const place = path === "-" ? { name: "stdin" } : { name: basename(path), folder: dirname(path) };
+  return play(context, { source, ...place, shown: path, operands });
 }
 
 /** @throws SpellError as run() */
@@ -38,13 +43,14 @@ export async function exec(context: Context): Promise<number> {
   return play(context, { source, name: "exec", shown: "exec", operands: [] });
 }
 
-async function play(context: Context, { source, name, shown, operands }: Script): Promise<number> {
+async function play(context: Context, { source, name, shown, operands, folder }: Script): Promise<number> {
   const { flags, screen, interrupt, argv, rest } = context;
   const args = scriptArguments(shown, operands, rest);
   const started = performance.now();
   let output = "";
   const script = await open(context, {
     name: /\./.test(name) ? name : undefined,
+    folder,
     timeoutSeconds: flagNumber(flags, "timeout"),
     limitsOutput: screen.json,
     onOutput: (text) => {
@@ -87,13 +93,17 @@ function lineReader(context: Context): ScriptOptions["readLine"] {
   };
 }
 
-/** A script's engine with the flags of the command. */
-export async function open({ flags, openSpell, screen }: Context, options: ScriptOptions): Promise<OpenScript> {
+/** A script's engine with the flags of the command. @param folder of its modules and files; default: the working folder */
+export async function open(
+  { flags, openSpell, screen }: Context,
+  { folder = ".", ...options }: Omit<ScriptOptions, "files"> & Pick<Script, "folder">,
+): Promise<OpenScript> {
   const asked = flagText(flags, "engine");
   const spell = await withDevice(await openSpell(), flagText(flags, "device"));
   const { config } = await spell.config();
   const engine: ScriptEngine = asked === undefined ? engineOf(options.name, config) : asked === "lua" ? "lua" : "javascript";
-  return openScript(spell, { onLog: (level, message) => screen.log({ level, message }), ...options, engine });
+  const files = scriptFiles(absolute(folder), config.runtime.security.allowed_paths);
+  return openScript(spell, { files, onLog: (level, message) => screen.log({ level, message }), ...options, engine });
 }
 
 /** The same spell, whose built-in providers take this device where a script names none. */

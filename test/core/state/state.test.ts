@@ -67,8 +67,8 @@ describe("State", () => {
       state.listScopes(),
       state.clear("a"),
     ];
-    for (const call of calls) {
-      expect(await failure(call)).toMatchObject({
+    for (const error of await Promise.all(calls.map(failure))) {
+      expect(error).toMatchObject({
         code: "state-disabled",
         where: "runtime.state_persistence.enabled",
         actions: [{ kind: "use-profile", profile: "state" }],

@@ -76,7 +76,13 @@ export function permittedFiles(files: ScriptFiles, config: ResolvedConfig): Scri
   if (config.config.runtime.security.allow_file_access) return files;
   const refuse = (what: string) => () => Promise.reject(denied(what, "runtime.security.allow_file_access", config));
   const { module } = files;
-  return { module, read: refuse("read files"), write: refuse("write files"), exists: refuse("look at files"), list: refuse("look at folders") };
+  return {
+    module,
+    read: refuse("read files"),
+    write: refuse("write files"),
+    exists: refuse("look at files"),
+    list: refuse("look at folders"),
+  };
 }
 
 /** A host that reaches this machine alone. */
