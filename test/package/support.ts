@@ -27,7 +27,7 @@ export function run(
       cwd: folder,
       env: userEnvironment({ LLMSPELL_HOME: join(folder, "home"), ...extra }),
       stdio: ["ignore", "pipe", "pipe"],
-      timeout: 100_000,
+      timeout: process.env["LLMSPELL_LONG"] === undefined ? 100_000 : 600_000,
     });
     let stdout = "";
     let stderr = "";
