@@ -37,7 +37,7 @@ const unbundled = /^node\/cli\/main\.js/;
 const program = "node/cli/program.js";
 const generate = "node/cli/generate.js";
 /** Imported when they are needed. Core's other files of that kind are for pages: in Node one file more costs more than what is in it. */
-const apart = /^(node|core\/t5)\//;
+const apart = /^(node|core\/(t5|scripts))\//;
 const lazyImport = /\bimport\("(\.[^"]+)"\)/g;
 
 /** @param dist folder of the compiler's output; files of dist/node that are bundled are taken away */

@@ -34,6 +34,7 @@ export type * from "./spec/generate.ts";
 export type { ModelSpec } from "./spec/model-spec.ts";
 export type * from "./spec/runtime.ts";
 export type * from "./spec/sampling.ts";
+export type * from "./spec/scripts.ts";
 export type * from "./spec/stream-part.ts";
 export { collectMany } from "./text/collect.ts";
 export { type ParameterRule, parameterRules, presets } from "./text/parameters.ts";

@@ -11,6 +11,7 @@ export type { FinishReason, GenerateOptions, GenerateResult, Message, Prompt, Ti
 export type { LanguageModel, LocalModel } from "./spec/language-model.ts";
 export { parseModelSpec, printModelSpec } from "./spec/model-spec.ts";
 export type { DeviceReport } from "./spec/runtime.ts";
+export type { ScriptOptions, ScriptResult } from "./spec/scripts.ts";
 export type { ModelStream, StreamPart } from "./spec/stream-part.ts";
 export { collect } from "./text/collect.ts";
 export { version } from "./version.ts";

@@ -1,6 +1,7 @@
 /** What a host gives core. Types only. Built once, by nodePlatform(), browserPlatform() or a test; never changed afterwards. */
 import type { ByteSource } from "./formats/byte-source.ts";
 import type { GgufRuntime, Seq2SeqRuntime } from "./spec/runtime.ts";
+import type { ScriptEngine } from "./spec/scripts.ts";
 
 /** A part that some hosts lack; `reason` says why. */
 export type Offer<T> = { readonly available: true; readonly value: T } | { readonly available: false; readonly reason: string };
@@ -299,10 +300,17 @@ export interface ForeignRepo {
 export interface ScriptRuntime {
   /**
    * Starts a guest; it needs nothing else to get ready, and takes a configuration while it does.
-   * @param engine "lua" or "javascript"
    * @param memoryBytes the most it may have
+   * @throws SpellError usage-not-available, script-error (the engine's files are not there)
    */
-  start(engine: "lua" | "javascript", memoryBytes: number): Promise<ScriptWire>;
+  start(engine: ScriptEngine, memoryBytes: number): Promise<ScriptWire>;
+  /** Starts one ahead, with the usual memory, while its configuration is read; the next start() takes it if it fits. */
+  readonly prepare?: ((engine: ScriptEngine) => void) | undefined;
+  /**
+   * Files of scripts in a folder; absent for hosts without folders.
+   * @param allowed folders beside which nothing is read or written; none: the script's own
+   */
+  readonly files?: ((folder: string, allowed: readonly string[]) => Promise<ScriptFiles>) | undefined;
 }
 
 /** The two ends of a guest's door. */

@@ -1,11 +1,12 @@
 /** The main entry, "llmspell", on Node. Its types are those of every host. */
 import { createEntry, type Entry } from "../core/api/entry.ts";
+import { lazyScripts } from "../core/scripts/lazy.ts";
 import { nodePlatform } from "./platform.ts";
 
 export type { SpellOptions } from "../core/api/entry.ts";
 export * from "../core/main.ts";
 
-const entry: Entry = createEntry(nodePlatform);
+const entry: Entry = createEntry(nodePlatform, lazyScripts);
 
 /**
  * Loads a model: a name (`tiny-stories` is in the package), a path, an address, a File or Blob; without a source the default model of the configuration.

@@ -2,7 +2,8 @@
 import { freemem } from "node:os";
 import { join } from "node:path";
 import { lazyStore } from "../core/download/lazy-store.ts";
-import type { ArtifactStore, Isolate, LogEntry, Platform } from "../core/platform.ts";
+import type { ArtifactStore, Isolate, LogEntry, Platform, ScriptRuntime } from "../core/platform.ts";
+import { once } from "../core/values.ts";
 import { bundledFile } from "./bundled-file.ts";
 import { nodeConfig } from "./config-files.ts";
 import { lazyRuntime } from "./engines/lazy-runtime.ts";
@@ -37,6 +38,15 @@ function lazyIsolate(): Isolate {
   };
 }
 
+function lazyScripts(): ScriptRuntime {
+  const host = once(async () => (await import("./script-host.ts")).childScripts());
+  return {
+    start: async (engine, memoryBytes) => (await host()).start(engine, memoryBytes),
+    files: async (folder, allowed) => (await import("./script-files.ts")).scriptFiles(absolute(folder), allowed),
+    prepare: (engine) => void host().then((scripts) => scripts.prepare(engine)),
+  };
+}
+
 /** Starts nothing: runtimes and threads start with the first model. */
 export function nodePlatform(options: NodePlatformOptions = {}): Platform {
   const log = options.log ?? (() => undefined);
@@ -50,10 +60,7 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
       value: lazyRuntime("transformers.js", async () => (await import("./engines/devices.ts")).exportedRuntime()),
     },
     files: { available: true, value: nodeFiles() },
-    scripts: {
-      available: true,
-      value: { start: async (engine, memoryBytes) => (await import("./script-host.ts")).childScripts().start(engine, memoryBytes) },
-    },
+    scripts: { available: true, value: lazyScripts() },
     store: storeAt(options.modelFolder === undefined ? join(homeFolder(), "models") : absolute(options.modelFolder)),
     storeAt: options.modelFolder === undefined ? storeAt : undefined,
     async records(folder) {

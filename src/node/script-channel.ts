@@ -4,13 +4,13 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { Channel } from "../core/scripts/guest/channel.ts";
 import { type GuestMaker, runGuest } from "../core/scripts/guest/run.ts";
+import { once } from "../core/values.ts";
 
 const newline = 10;
 const chunkBytes = 65_536;
 
 /** @param file of the engine, in dist/scripts; the argument of this process is the most memory in bytes */
 export async function serveScripts(make: GuestMaker, file: string): Promise<void> {
-  watchParent();
   // Ctrl-C in a terminal is the parent's matter.
   process.on("SIGINT", () => undefined);
   const engine = readFileSync(fileURLToPath(new URL(`../scripts/${file}`, import.meta.url)));
@@ -21,6 +21,8 @@ function pipes(): Channel {
   const chunk = Buffer.alloc(chunkBytes);
   const pieces: Buffer[] = [];
   let held: Buffer = Buffer.alloc(0);
+  // What a thread costs is spent with the first script, and a script that ends at once takes most of it along.
+  const watched = once(watchParent);
   return {
     suspends: false,
     post(text) {
@@ -34,6 +36,7 @@ function pipes(): Channel {
           const text = Buffer.concat([...pieces, held.subarray(0, end)]).toString();
           pieces.length = 0;
           held = held.subarray(end + 1);
+          if (text.startsWith('{"t":"run"')) watched();
           return text;
         }
         if (held.length > 0) pieces.push(held);

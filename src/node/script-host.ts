@@ -5,6 +5,7 @@
 import { spawn } from "node:child_process";
 import { limits } from "../core/limits.ts";
 import type { ScriptRuntime, ScriptWire } from "../core/platform.ts";
+import type { ScriptEngine } from "../core/spec/scripts.ts";
 import { deferred } from "../core/values.ts";
 import { builtFile } from "./built-file.ts";
 import { childFolder } from "./home.ts";
@@ -17,11 +18,41 @@ const heapMiB = 96;
 const isV8Ours = process.versions["bun"] === undefined && process.versions["deno"] === undefined;
 const flags: readonly string[] = isV8Ours ? ["--wasm-tiering-budget=100000000", `--max-old-space-size=${heapMiB}`] : [];
 
-export function childScripts(): ScriptRuntime {
-  return { start: async (engine, memoryBytes) => startChild(engine, memoryBytes) };
+/** Default of both engines: what one that was prepared has. QuickJS is bound to it from its start; Lua takes its limit with the first message. */
+const usualMemoryBytes = 67_108_864;
+
+interface ChildWire extends ScriptWire {
+  /** Whether this process stays for it. */
+  hold(keeps: boolean): void;
 }
 
-function startChild(engine: string, memoryBytes: number): ScriptWire {
+export interface ChildScripts extends ScriptRuntime {
+  readonly prepare: (engine: ScriptEngine) => void;
+}
+
+export function childScripts(): ChildScripts {
+  const prepared = new Map<ScriptEngine, ChildWire>();
+  return {
+    async start(engine, memoryBytes) {
+      const ready = prepared.get(engine);
+      prepared.delete(engine);
+      if (ready !== undefined && (engine === "lua" || memoryBytes === usualMemoryBytes)) {
+        ready.hold(true);
+        return ready;
+      }
+      void ready?.kill();
+      return startChild(engine, memoryBytes);
+    },
+    prepare(engine) {
+      if (prepared.has(engine)) return;
+      const wire = startChild(engine, usualMemoryBytes);
+      wire.hold(false);
+      prepared.set(engine, wire);
+    },
+  };
+}
+
+function startChild(engine: ScriptEngine, memoryBytes: number): ChildWire {
   // the zone of times is the person's, and no secret
   const zone = process.env["TZ"];
   const child = spawn(process.execPath, [...packageArguments(), ...flags, builtFile(`script-${engine}-child`), String(memoryBytes)], {
@@ -62,6 +93,9 @@ function startChild(engine: string, memoryBytes: number): ScriptWire {
       hear = { message, death };
       child.stdout.setEncoding("utf8").on("data", take);
       if (early !== undefined) death(early);
+    },
+    hold(keeps) {
+      for (const end of [child, child.stdin, child.stdout] as { ref?(): void; unref?(): void }[]) end[keeps ? "ref" : "unref"]?.();
     },
     async kill() {
       isKilled = true;

@@ -66,7 +66,34 @@ const ours = (name, ...args) => ({
 });
 const story = (path) => ["-m", path.startsWith(".") ? path : `./${path}`, "--temperature", "0", "--max-tokens", "8", "Are dogs real?"];
 
+const processor = (command) => async () => {
+  const { wallMs, cpuMs } = await measure(command);
+  return { wallMs, cpuMs };
+};
+
 const suites = {
+  scripts: [
+    {
+      title: "print(1) from a script, in all",
+      base: "node -e 0",
+      figures: ["wallMs", "cpuMs"],
+      subjects: {
+        "node -e 0": processor([node, "-e", "0"]),
+        "library, Lua": processor(subject("script", "start", "lua")),
+        "library, JavaScript": processor(subject("script", "start", "javascript")),
+      },
+      rounds: rounds * 2,
+    },
+    {
+      title: "calls of a script",
+      base: "Lua",
+      figures: ["callUs", "overMs", "agentMs", "libraryMs"],
+      subjects: {
+        Lua: own(subject("script", "calls", "lua")),
+        JavaScript: own(subject("script", "calls", "javascript")),
+      },
+    },
+  ],
   config: [
     {
       title: "loading a profile",

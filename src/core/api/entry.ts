@@ -3,6 +3,7 @@ import type { ResolvedConfig } from "../config/resolve.ts";
 import type { Platform } from "../platform.ts";
 import type { Prompt } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
+import type { Scripts } from "../spec/scripts.ts";
 import { asOptions } from "../text/check-call.ts";
 import { once } from "../values.ts";
 import { type ConfigOptions, resolveConfig } from "./configuration.ts";
@@ -21,15 +22,15 @@ export interface Entry {
   resolveConfig(options?: ConfigOptions): Promise<ResolvedConfig>;
 }
 
-/** @param platform makes the platform of the host; called once, with the first call */
-export function createEntry(platform: () => Platform): Entry {
+/** @param platform makes the platform of the host; called once, with the first call @param scripts what runs scripts over a spell */
+export function createEntry(platform: () => Platform, scripts: (spell: Spell) => Scripts): Entry {
   const host = once(platform);
   /** Calls without a configuration of their own share one spell, and so its models. */
-  const shared = once(() => createSpell({ platform: host() }));
+  const shared = once(() => createSpell({ platform: host(), scripts }));
   const spellOf = ({ platform: own, ...given }: SpellOptions): Spell =>
     own === undefined && Object.values(given).every((value) => value === undefined)
       ? shared()
-      : createSpell({ ...given, platform: own ?? host() });
+      : createSpell({ ...given, platform: own ?? host(), scripts });
   return {
     async load(source, all = {}) {
       const { profile, config, env, platform: own, ...options } = asOptions(all);
@@ -41,7 +42,7 @@ export function createEntry(platform: () => Platform): Entry {
     },
     createSpell(all = {}) {
       const { platform: own, ...options } = asOptions(all);
-      return createSpell({ ...options, platform: own ?? host() });
+      return createSpell({ ...options, platform: own ?? host(), scripts });
     },
     resolveConfig: (options = {}) => resolveConfig(options, host()),
   };

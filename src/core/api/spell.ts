@@ -14,6 +14,7 @@ import type { GenerateOptions, GenerateResult, Prompt } from "../spec/generate.t
 import type { LanguageModel } from "../spec/language-model.ts";
 import { isModelSpec, type ModelSpec, printModelSpec } from "../spec/model-spec.ts";
 import type { Device, DeviceAttempt, DevicePreview } from "../spec/runtime.ts";
+import type { Scripts } from "../spec/scripts.ts";
 import type { StreamPart } from "../spec/stream-part.ts";
 import { asOptions, checkOptionNames, wrongOption } from "../text/check-call.ts";
 import { collect } from "../text/collect.ts";
@@ -33,6 +34,8 @@ export interface SpellParts extends ConfigOptions {
   readonly network?: Network | undefined;
   /** Address of the registry of Ollama's models; default https://registry.ollama.ai */
   readonly ollamaRegistry?: string | undefined;
+  /** What runs scripts over a spell; the main entry brings it. */
+  readonly scripts?: ((spell: Spell) => Scripts) | undefined;
 }
 
 interface PullIfMissing {
@@ -73,6 +76,7 @@ export interface Spell {
    */
   generate(source: ModelSource | undefined, prompt: Prompt, options?: SpellGenerateOptions): Promise<SpellResult>;
   readonly models: Models;
+  readonly scripts: Scripts;
   /**
    * The effective configuration, every value with its origin; read once, with the first call that needs it.
    * @throws SpellError config-*, env-value, profile-unknown
@@ -104,7 +108,7 @@ export interface SurveyOptions {
 const pullNames = ["pull", "onPull"] as const;
 
 /** @throws SpellError run-option for unknown options */
-export function createSpell({ platform, network: given, ollamaRegistry, ...options }: SpellParts): Spell {
+export function createSpell({ platform, network: given, ollamaRegistry, scripts = noScripts, ...options }: SpellParts): Spell {
   checkOptionNames(options, ["profile", "config", "env"], "createSpell");
   const { fetch, lookup } = platform;
   const network: Network = given ?? { fetch, lookup, clock: realClock(platform.now) };
@@ -180,6 +184,9 @@ export function createSpell({ platform, network: given, ollamaRegistry, ...optio
       }
     },
     models,
+    get scripts() {
+      return scripts(spell);
+    },
     config,
     async devices({ onAttempt, ...surveyOptions } = {}) {
       const survey = (architecture: "gguf" | "t5") =>
@@ -197,6 +204,10 @@ export function createSpell({ platform, network: given, ollamaRegistry, ...optio
   };
   return spell;
 }
+
+const noScripts = (): Scripts => ({
+  run: () => Promise.reject(new SpellError("usage-not-available", 'scripts need createSpell() of "llmspell"')),
+});
 
 async function* told(
   parts: AsyncIterable<StreamPart>,

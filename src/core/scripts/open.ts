@@ -22,6 +22,8 @@ export interface ScriptOptions extends Partial<Pick<SessionParts, "onOutput" | "
   readonly limitsOutput?: boolean | undefined;
   /** Files beside the script, and those that the configuration allows. */
   readonly files?: ScriptFiles | undefined;
+  /** The folder of the script, where the host has folders, in place of `files`. */
+  readonly folder?: string | undefined;
   /** every piece of every agent's answer */
   readonly onText?: ScriptHost["onText"];
 }
@@ -70,11 +72,16 @@ export async function openScript(spell: Spell, options: ScriptOptions = {}): Pro
   const { platform } = spell;
   const { scripts } = platform;
   if (!scripts.available) throw new SpellError("usage-not-available", `scripts do not run here: ${scripts.reason}`);
+  if (options.engine !== undefined) scripts.value.prepare?.(options.engine);
   const resolved = await spell.config();
   const engine = options.engine ?? engineOf(options.name, resolved.config);
   const usualName = engine === "lua" ? "script.lua" : "script.js";
-  const files = options.files === undefined ? undefined : permittedFiles(options.files, resolved);
-  const { limits, settings } = settingsOf(engine, resolved, options);
+  const { folder } = options;
+  const given =
+    options.files ??
+    (folder === undefined ? undefined : await scripts.value.files?.(folder, resolved.config.runtime.security.allowed_paths));
+  const files = given === undefined ? undefined : permittedFiles(given, resolved);
+  const { limits, settings } = settingsOf(engine, resolved, { ...options, files });
   const wire = await scripts.value.start(engine, limits.memoryBytes);
   const devices = new Map<string, DeviceReport>();
   const over = new AbortController();

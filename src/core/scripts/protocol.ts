@@ -8,7 +8,7 @@ import { isCount, isObject } from "../json.ts";
 import { limits } from "../limits.ts";
 import type { Manifest } from "./bind.ts";
 
-export type ScriptEngine = "lua" | "javascript";
+export type { ScriptEngine } from "../spec/scripts.ts";
 
 /** What a script has of its language's library; each level has what the ones before it have. */
 export type Stdlib = "None" | "Basic" | "Standard" | "All";

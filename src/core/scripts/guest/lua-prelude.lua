@@ -556,6 +556,7 @@ return function(settings_text)
     end
     local ok, text = pcall(encode, results[2])
     if ok then return '{"t":"end","v":' .. text .. "}" end
+    if type(text) == "string" then return failure(describe(text)) end -- memory or time ran out
     return failure({code = "script-error", message = "the result: " .. tostring(text)})
   end
 end

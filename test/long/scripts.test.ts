@@ -1,0 +1,54 @@
+/** Scripts, again and again: nothing is left of them, and every row of escapes with twenty seeds. `npm run test:long -- scripts` */
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { createSpell } from "../../src/node/main.ts";
+import { childScripts } from "../../src/node/script-host.ts";
+import { opener } from "../contract/script-host.ts";
+import { scriptRows } from "../contract/script-rows.ts";
+
+const runs = 200;
+const seeds = 20;
+/** MiB that this process may have gained after all runs; one run holds some hundred KiB until it is collected. */
+const mostGainMiB = 24;
+
+const descriptors = (): number => readdirSync("/proc/self/fd").length;
+const children = (): number =>
+  readdirSync("/proc/self/task").reduce((sum, task) => {
+    const ids = readFileSync(`/proc/self/task/${task}/children`, "utf8");
+    return sum + ids.split(" ").filter((id) => id !== "").length;
+  }, 0);
+const residentMiB = (): number => {
+  globalThis.gc?.();
+  return process.memoryUsage().rss / 1024 / 1024;
+};
+
+describe.skipIf(process.platform !== "linux")(`after ${runs} runs`, () => {
+  it.each(["lua", "javascript"] as const)("of %s no descriptor, process or memory is left", async (engine) => {
+    const spell = createSpell({ config: { engines: { lua: { timeout_ms: 500 }, javascript: { timeout_ms: 500 } } }, env: {} });
+    const sources =
+      engine === "lua"
+        ? ["print(1) return 2", "error('x')", "while true do end", "os.exit(1)", "State.save('a', 'b', ('x'):rep(1e5))"]
+        : [
+            "print(1); export default 2",
+            "throw 1",
+            "for (;;);",
+            "exit(1)",
+            "setTimeout(() => {}, 10); State.save('a', 'b', 'x'.repeat(1e5))",
+          ];
+    const some = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i++) await spell.scripts.run(sources[i % sources.length] ?? "", { engine }).catch(() => undefined);
+    };
+    await some(20);
+    const before = { descriptors: descriptors(), children: children(), mib: residentMiB() };
+    await some(runs);
+    const after = { descriptors: descriptors(), children: children(), mib: residentMiB() };
+    console.log(engine, before, after);
+    expect(after.descriptors).toBeLessThanOrEqual(before.descriptors);
+    expect(after.children).toBe(before.children);
+    expect(after.mib - before.mib).toBeLessThan(mostGainMiB);
+    await spell.dispose();
+  });
+});
+
+const open = opener(childScripts());
+for (let seed = 1; seed <= seeds; seed++) scriptRows(open, { seed });

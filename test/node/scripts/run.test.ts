@@ -1,0 +1,146 @@
+/** Scripts over a spell, as programs run them: real engines of scripts, real models. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openScript } from "../../../src/core/scripts/open.ts";
+import { createSpell, type Spell } from "../../../src/node/main.ts";
+
+let spell: Spell;
+let folder = "";
+beforeAll(() => {
+  spell = createSpell({ profile: "candle", env: {} });
+  folder = mkdtempSync(join(tmpdir(), "llmspell-scripts-"));
+  mkdirSync(join(folder, "lib"));
+  writeFileSync(join(folder, "util.lua"), "return {two = require('lib.two')}");
+  writeFileSync(join(folder, "lib/two.lua"), "return 2");
+  writeFileSync(join(folder, "util.js"), "export { two } from './lib/two.js'");
+  writeFileSync(join(folder, "lib/two.js"), "export const two = 2");
+});
+afterAll(async () => {
+  await spell.dispose();
+  rmSync(folder, { recursive: true });
+});
+
+const agent = {
+  lua: `local agent = Agent.builder():provider("candle"):model("tiny-stories"):max_tokens(6):seed(3):build()
+    local whole = agent:execute("Once upon a time")
+    print(whole.metadata.seed, whole.metadata.device.chosen ~= nil)
+    return whole.text`,
+  javascript: `const agent = Agent.builder().provider("candle").model("tiny-stories").maxTokens(6).seed(3).build();
+    const whole = await agent.execute("Once upon a time");
+    print(whole.metadata.seed + "\\t" + (whole.metadata.device.chosen !== undefined));
+    export default whole.text`,
+} as const;
+
+describe("spell.scripts.run", () => {
+  it("gives the same answer in both languages and in the library, and says which device ran", async () => {
+    const { text } = await spell.generate("tiny-stories", "Once upon a time", { maxTokens: 6, seed: 3 });
+    for (const engine of ["lua", "javascript"] as const) {
+      const { durationMs, devices, ...rest } = await spell.scripts.run(agent[engine], { engine });
+      expect(rest).toEqual({ engine, output: "3\ttrue\n", result: text });
+      expect(durationMs).toBeGreaterThan(0);
+      expect(devices).toEqual([expect.objectContaining({ chosen: expect.any(String) })]);
+    }
+  });
+
+  it("takes the engine from the name, else from the configuration, and refuses others", async () => {
+    expect(await spell.scripts.run("export default 1", { name: "a.mjs" })).toMatchObject({ engine: "javascript", result: 1 });
+    expect(await spell.scripts.run("return 1", { name: "a" })).toMatchObject({ engine: "lua", result: 1 });
+    expect(await spell.scripts.run("export default 2", { engine: "js" })).toMatchObject({ engine: "javascript", result: 2 });
+    await expect(spell.scripts.run("1", { engine: "python" as "lua" })).rejects.toMatchObject({
+      code: "usage-value",
+      message: expect.stringContaining("expected lua or javascript, got python"),
+    });
+    await expect(spell.scripts.run("1", { engin: "lua" } as object)).rejects.toMatchObject({ code: "run-option" });
+    await expect(spell.scripts.run(3 as unknown as string)).rejects.toMatchObject({ code: "run-option" });
+  });
+
+  it("hands arguments in, and modules from the script's folder", async () => {
+    const given = { args: { positional: ["a"], named: { n: "5" } }, folder };
+    const lua = await spell.scripts.run("return {ARGS[0], ARGS[1], ARGS.n, require('util').two}", { ...given, name: "x.lua" });
+    expect(lua.result).toEqual(["x.lua", "a", "5", 2]);
+    const js = await spell.scripts.run("import { two } from './util.js'; export default [ARGS[0], ARGS[1], ARGS.n, two]", {
+      ...given,
+      name: "x.js",
+    });
+    expect(js.result).toEqual(["x.js", "a", "5", 2]);
+    await expect(spell.scripts.run("import '../x.js'", { folder, engine: "javascript" })).rejects.toMatchObject({ code: "script-denied" });
+    await expect(spell.scripts.run("return require('util')")).rejects.toMatchObject({ code: "script-denied" });
+  });
+
+  it("shows output as it comes, and keeps it with an error otherwise", async () => {
+    const pieces: string[] = [];
+    const result = await spell.scripts.run("print('a') Utils.sleep(0.01) print('b')", { onOutput: (text) => pieces.push(text) });
+    expect(pieces).toEqual(["a\n", "b\n"]);
+    expect(result).not.toHaveProperty("output");
+    await expect(spell.scripts.run("print('before') error('oh')")).rejects.toMatchObject({
+      code: "script-error",
+      message: "oh",
+      where: "script.lua:1",
+      details: { output: "before\n" },
+    });
+    await expect(spell.scripts.run("LocalLLM.generate('nothing-of-that-name', 'x')")).rejects.toMatchObject({
+      code: "model-unknown",
+      exitCode: 3,
+      where: "script.lua:1",
+    });
+    expect(await spell.scripts.run("os.exit(4)")).toMatchObject({ exitCode: 4, result: null });
+  });
+
+  it("ends by signal, by the time of the run, and by the limits of the configuration", async () => {
+    const stop = new AbortController();
+    const run = spell.scripts.run("print(1) Utils.sleep(1000)", { onOutput: () => stop.abort(), signal: stop.signal });
+    await expect(run).rejects.toMatchObject({ code: "run-aborted" });
+    await expect(spell.scripts.run("Utils.sleep(1000)", { timeoutSeconds: 0.2 })).rejects.toMatchObject({
+      code: "script-time",
+      hint: expect.stringContaining("script_timeout_seconds"),
+    });
+    await expect(spell.scripts.run("while true do print(('x'):rep(1000)) end")).rejects.toMatchObject({
+      code: "script-output",
+    });
+    const small = createSpell({
+      config: {
+        engines: {
+          lua: { timeout_ms: 3000, max_memory_bytes: 20 * 1024 * 1024 },
+          javascript: { timeout_ms: 3000, max_heap_size_bytes: 4 * 1024 * 1024, enable_console: false },
+        },
+      },
+      env: {},
+    });
+    await expect(small.scripts.run("while true do end")).rejects.toMatchObject({
+      code: "script-time",
+      message: expect.stringContaining("3000 ms"),
+    });
+    await expect(small.scripts.run("return ('x'):rep(8e6)")).rejects.toMatchObject({ code: "script-memory" });
+    await expect(small.scripts.run("new ArrayBuffer(4e6)", { engine: "js" })).rejects.toMatchObject({ code: "script-memory" });
+    expect((await small.scripts.run("export default typeof console", { engine: "js" })).result).toBe("undefined");
+    await small.dispose();
+  });
+
+  it("does not hold up its host: its event loop goes on while a script computes for ever", async () => {
+    const delay = monitorEventLoopDelay({ resolution: 5 });
+    const busy = createSpell({ config: { engines: { lua: { timeout_ms: 1000 } } }, env: {} });
+    const run = busy.scripts.run('string.find(("a"):rep(30000), ".-.-.-.-b")');
+    run.catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 500)); // the child has started
+    delay.enable();
+    await expect(run).rejects.toMatchObject({ code: "script-time" });
+    delay.disable();
+    // of what a busy machine adds, the median knows little
+    expect(delay.percentile(50) / 1e6).toBeLessThan(50);
+    await busy.dispose();
+  });
+
+  it("keeps one state for the inputs of a shell", async () => {
+    const script = await openScript(spell, { engine: "lua" });
+    await script.run("x = LocalLLM.list()", { isShell: true });
+    expect(await script.run("return #x > 0")).toMatchObject({ value: true });
+    expect(await script.run("function f()", { isShell: true })).toEqual({ isUnfinished: true });
+    await expect(script.run("error('oh')", { isShell: true })).rejects.toMatchObject({ code: "script-error" });
+    expect((await script.run("return x ~= nil")).value).toBe(true);
+    await script.close();
+    expect(script.isOver).toBe(true);
+  });
+});
