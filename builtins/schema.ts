@@ -11,7 +11,6 @@ import { parameterRules, presets } from "../src/core/text/parameters.ts";
 /** Instead of a reader, for keys whose code comes later. */
 const later = {
   release2: "release 2",
-  scripts: "later: scripts",
   remote: "later: remote providers",
   memory: "later: device memory",
 } as const;
@@ -23,6 +22,12 @@ const hub = "src/core/hub/settings.ts";
 const spell = "src/core/api/spell.ts";
 const choice = "src/core/api/names.ts";
 const program = "src/node/cli/program.ts";
+const scripts = "src/core/scripts/open.ts";
+const scriptHost = "src/core/scripts/globals/host.ts";
+const scriptFiles = "src/node/cli/script.ts";
+const scriptUtils = "src/core/scripts/globals/utils.ts";
+const scriptState = "src/core/state/state.ts";
+const scriptDebug = "src/core/scripts/globals/debug.ts";
 
 interface Key {
   /** of a number */
@@ -69,30 +74,31 @@ const mostBytes = 2 ** 40;
 
 // --- script engines -----------------------------------------------------------------------------------------------------------------------
 
-const scriptKeys = (language: string, memory: string): Record<string, Leaf> => ({
+/** @param least bytes its engine needs */
+const scriptKeys = (language: string, memory: string, least: number): Record<string, Leaf> => ({
   stdlib: oneOf("Standard", ["None", "Basic", "Standard", "All"], {
     doc: `parts of the standard library a ${language} script has`,
-    reader: later.scripts,
+    reader: scripts,
   }),
-  [memory]: integer(67_108_864, 1_048_576, 1_073_741_824, { unit: "bytes", doc: "most memory of a script", reader: later.scripts }),
+  [memory]: integer(67_108_864, least, 1_073_741_824, { unit: "bytes", doc: "most memory of a script", reader: scripts }),
   timeout_ms: integer(30_000, 1, day * 1000, {
     unit: "ms",
     doc: "computing time of a script; waiting for host calls does not count",
-    reader: later.scripts,
+    reader: scripts,
   }),
   max_output_bytes: integer(1_048_576, 1, 1_073_741_824, {
     unit: "bytes",
     doc: "most printed text of one run in JSON mode",
-    reader: later.scripts,
+    reader: scripts,
   }),
-  enable_debug: flag(false, { doc: "errors have a traceback", reader: later.scripts }),
+  enable_debug: flag(false, { doc: "errors have a traceback", reader: scripts }),
 });
 
 const engines = z.strictObject({
-  lua: z.strictObject(scriptKeys("Lua", "max_memory_bytes")),
+  lua: z.strictObject(scriptKeys("Lua", "max_memory_bytes", 17_825_792)),
   javascript: z.strictObject({
-    ...scriptKeys("JavaScript", "max_heap_size_bytes"),
-    enable_console: flag(true, { doc: "console.log, info, warn and error exist", reader: later.scripts }),
+    ...scriptKeys("JavaScript", "max_heap_size_bytes", 2_097_152),
+    enable_console: flag(true, { doc: "console.log, info, warn and error exist", reader: scripts }),
   }),
 });
 
@@ -238,22 +244,22 @@ const runtime = z.strictObject({
   script_timeout_seconds: integer(3600, 0, 31_536_000, {
     unit: "s",
     doc: "longest wall time of a script, without pulls; 0 = no limit",
-    reader: later.scripts,
+    reader: scripts,
   }),
   security: z.strictObject({
-    allow_file_access: flag(false, { doc: "scripts may read and write files", reader: later.scripts }),
-    allowed_paths: list([], { doc: "folders that scripts may use; empty = the folder of the script", reader: later.scripts }),
-    allow_network_access: flag(true, { doc: "false = scripts reach only Ollama on this machine", reader: later.scripts }),
-    allowed_env: list([], { doc: "variables that scripts may read", reader: later.scripts }),
+    allow_file_access: flag(false, { doc: "scripts may read and write files", reader: scriptHost }),
+    allowed_paths: list([], { doc: "folders that scripts may use; empty = the folder of the script", reader: scriptFiles }),
+    allow_network_access: flag(true, { doc: "false = scripts reach only Ollama on this machine", reader: scriptHost }),
+    allowed_env: list([], { doc: "variables that scripts may read", reader: scriptUtils }),
   }),
   state_persistence: z.strictObject({
-    enabled: flag(true, { doc: "global State works", reader: later.scripts }),
-    backend_type: oneOf("memory", ["memory", "file"], { doc: "memory = of this process; file = in a folder", reader: later.scripts }),
-    directory: text("~/.llmspell/state", { doc: "folder of `file`", reader: later.scripts, format: "path" }),
+    enabled: flag(true, { doc: "global State works", reader: scriptState }),
+    backend_type: oneOf("memory", ["memory", "file"], { doc: "memory = of this process; file = in a folder", reader: scriptState }),
+    directory: text("~/.llmspell/state", { doc: "folder of `file`", reader: scriptState, format: "path" }),
     max_state_size_bytes: integer(10_000_000, 1, mostBytes, {
       unit: "bytes",
       doc: "most bytes of all scopes together",
-      reader: later.scripts,
+      reader: scriptState,
     }),
   }),
   sessions: z.strictObject({
@@ -317,9 +323,9 @@ const tools = z.strictObject({
 });
 
 const debug = z.strictObject({
-  enabled: flag(true, { doc: "global Debug works", reader: later.scripts }),
-  level: oneOf("debug", ["error", "warn", "info", "debug", "trace"], { doc: "least level that Debug records", reader: later.scripts }),
-  max_entries: integer(10_000, 1, 10_000_000, { unit: "entries", doc: "most entries", reader: later.scripts }),
+  enabled: flag(true, { doc: "global Debug works", reader: scriptDebug }),
+  level: oneOf("debug", ["error", "warn", "info", "debug", "trace"], { doc: "least level that Debug records", reader: scriptDebug }),
+  max_entries: integer(10_000, 1, 10_000_000, { unit: "entries", doc: "most entries", reader: scriptDebug }),
 });
 
 // --- retrieval ----------------------------------------------------------------------------------------------------------------------------
@@ -451,7 +457,7 @@ const rag = z.strictObject({
 export const configSchema: z.ZodObject = z.strictObject({
   default_engine: oneOf("lua", ["lua", "javascript"], {
     doc: "script language when neither a flag nor the file ending names it",
-    reader: later.scripts,
+    reader: scripts,
     aliases: { js: "javascript" },
   }),
   default_model: text(undefined, {

@@ -79,7 +79,7 @@ export async function resolveSource(source: ConfigSource, host: ConfigHost = {})
       ...ownKeys(extras),
       ...publicSecrets(source, effective),
       ...maskedSecrets(effective),
-      ...notYet(source, effective),
+      ...notYet(effective),
       ...env.warnings.map((message) => ({ code: "env-unknown" as const, message })),
     ],
     // Made on the first use: most programs take the values only.
@@ -242,21 +242,18 @@ function ownKeys([first, ...others]: readonly Extra[]): readonly ConfigWarning[]
 }
 
 /** One warning for each section that was set and takes effect in a later release. */
-function notYet(source: ConfigSource, settings: Settings): readonly ConfigWarning[] {
-  const sections = new Map<string, string>();
+function notYet(settings: Settings): readonly ConfigWarning[] {
+  const sections = new Set<string>();
   for (const { path, key, origin } of settings.values()) {
-    const reader = key?.reader;
-    // Profiles set the keys of scripts throughout; a warning each time would teach people to ignore warnings.
-    const tells = reader === "release 2" || (reader === "later: scripts" && source.kind !== "profile");
-    if (!tells || origin === "default") continue;
+    if (key?.reader !== "release 2" || origin === "default") continue;
     const [section = "", part] = path.split(".");
     // some keys of `runtime` already take effect
-    sections.set(section === "runtime" ? `runtime.${part}` : section, reader);
+    sections.add(section === "runtime" ? `runtime.${part}` : section);
   }
-  return [...sections].map(([section, reader]) => {
-    const when = reader === "release 2" ? "the second release" : "a later release, with scripts";
-    return { code: "config-not-yet", message: `${section}: checked and kept, without effect yet; it takes effect in ${when}` };
-  });
+  return [...sections].map((section) => ({
+    code: "config-not-yet",
+    message: `${section}: checked and kept, without effect yet; it takes effect in the second release`,
+  }));
 }
 
 function publicSecrets(source: ConfigSource, effective: Settings): readonly ConfigWarning[] {

@@ -265,7 +265,6 @@ describe("a configuration file", () => {
       "[hooks]\nenabled = true\ntimeout_ms = 9\n[events]\nenabled = false\n[models]\noffline = true\n[engines.lua]\ntimeout_ms = 5\n",
     );
     expect(warnings.map(({ code, message }) => [code, message.split(":")[0]])).toEqual([
-      ["config-not-yet", "engines"],
       ["config-not-yet", "hooks"],
       ["config-not-yet", "events"],
     ]);
