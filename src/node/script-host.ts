@@ -26,31 +26,30 @@ interface ChildWire extends ScriptWire {
   hold(keeps: boolean): void;
 }
 
-export interface ChildScripts extends ScriptRuntime {
-  readonly prepare: (engine: ScriptEngine) => void;
+/** Processes that were started ahead, with the usual memory. They end with this one. */
+const prepared = new Map<ScriptEngine, ChildWire>();
+
+/** Starts a process while its configuration is still read; the next script takes it if it fits. */
+export function prepareScript(engine: ScriptEngine): void {
+  if (prepared.has(engine)) return;
+  const wire = startChild(engine, usualMemoryBytes);
+  wire.hold(false);
+  prepared.set(engine, wire);
 }
 
-export function childScripts(): ChildScripts {
-  const prepared = new Map<ScriptEngine, ChildWire>();
-  return {
-    async start(engine, memoryBytes) {
-      const ready = prepared.get(engine);
-      prepared.delete(engine);
-      if (ready !== undefined && (engine === "lua" || memoryBytes === usualMemoryBytes)) {
-        ready.hold(true);
-        return ready;
-      }
-      void ready?.kill();
-      return startChild(engine, memoryBytes);
-    },
-    prepare(engine) {
-      if (prepared.has(engine)) return;
-      const wire = startChild(engine, usualMemoryBytes);
-      wire.hold(false);
-      prepared.set(engine, wire);
-    },
-  };
-}
+export const childScripts: ScriptRuntime = {
+  prepare: prepareScript,
+  async start(engine, memoryBytes) {
+    const ready = prepared.get(engine);
+    prepared.delete(engine);
+    if (ready !== undefined && (engine === "lua" || memoryBytes === usualMemoryBytes)) {
+      ready.hold(true);
+      return ready;
+    }
+    void ready?.kill();
+    return startChild(engine, memoryBytes);
+  },
+};
 
 function startChild(engine: ScriptEngine, memoryBytes: number): ChildWire {
   // the zone of times is the person's, and no secret

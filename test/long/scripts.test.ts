@@ -50,5 +50,5 @@ describe.skipIf(process.platform !== "linux")(`after ${runs} runs`, () => {
   });
 });
 
-const open = opener(childScripts());
+const open = opener(childScripts);
 for (let seed = 1; seed <= seeds; seed++) scriptRows(open, { seed });

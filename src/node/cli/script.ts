@@ -9,6 +9,7 @@ import type { ScriptEngine } from "../../core/scripts/protocol.ts";
 import { once } from "../../core/values.ts";
 import { absolute } from "../home.ts";
 import { scriptFiles } from "../script-files.ts";
+import { prepareScript } from "../script-host.ts";
 import { commandsOf, shell } from "./advice.ts";
 import { flagNumber, flagText, insteadOfRun } from "./args.ts";
 import type { Context } from "./context.ts";
@@ -99,9 +100,13 @@ export async function open(
   { folder = ".", ...options }: Omit<ScriptOptions, "files"> & Pick<Script, "folder">,
 ): Promise<OpenScript> {
   const asked = flagText(flags, "engine");
+  const named = (name: string | undefined, usual: ScriptEngine): ScriptEngine =>
+    asked === undefined ? engineOf(name, { default_engine: usual }) : asked === "lua" ? "lua" : "javascript";
+  // Its process starts while the configuration is read; where that names the other language, this one was for nothing.
+  prepareScript(named(options.name, "lua"));
   const spell = await withDevice(await openSpell(), flagText(flags, "device"));
   const { config } = await spell.config();
-  const engine: ScriptEngine = asked === undefined ? engineOf(options.name, config) : asked === "lua" ? "lua" : "javascript";
+  const engine = named(options.name, config.default_engine);
   const files = scriptFiles(absolute(folder), config.runtime.security.allowed_paths);
   return openScript(spell, { files, onLog: (level, message) => screen.log({ level, message }), ...options, engine });
 }

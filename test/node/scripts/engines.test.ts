@@ -3,4 +3,4 @@ import { childScripts } from "../../../src/node/script-host.ts";
 import { scriptEngines } from "../../contract/script-engines.ts";
 import { opener } from "../../contract/script-host.ts";
 
-scriptEngines(opener(childScripts()));
+scriptEngines(opener(childScripts));

@@ -14,7 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), "llmspell-examples-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describeExamples(
-  childScripts(),
+  childScripts,
   () => ({
     ...memoryPlatform({ gguf: scriptedRuntime({ answer: () => [" there", " was", " a", " cat"] }) }),
     bundled: (model, file) => openFileSource(join(root, "builtins/models", model, file)),

@@ -52,7 +52,7 @@ function peakOf(pid: string): number {
 }
 
 const took: [row: string, ms: number, code: string][] = [];
-scriptRows(opener(childScripts()), { seed: Number(process.env["ROWS_SEED"] ?? 20), onEnd: (...row) => took.push(row) });
+scriptRows(opener(childScripts), { seed: Number(process.env["ROWS_SEED"] ?? 20), onEnd: (...row) => took.push(row) });
 
 describe("after all rows", () => {
   it("no process is left, none took more memory than it may, and nothing was reached", () => {
