@@ -24,7 +24,6 @@ const choice = "src/core/api/names.ts";
 const program = "src/node/cli/program.ts";
 const scripts = "src/core/scripts/open.ts";
 const scriptHost = "src/core/scripts/globals/host.ts";
-const scriptFiles = "src/node/cli/script.ts";
 const scriptUtils = "src/core/scripts/globals/utils.ts";
 const scriptState = "src/core/state/state.ts";
 const scriptDebug = "src/core/scripts/globals/debug.ts";
@@ -248,7 +247,7 @@ const runtime = z.strictObject({
   }),
   security: z.strictObject({
     allow_file_access: flag(false, { doc: "scripts may read and write files", reader: scriptHost }),
-    allowed_paths: list([], { doc: "folders that scripts may use; empty = the folder of the script", reader: scriptFiles }),
+    allowed_paths: list([], { doc: "folders that scripts may use; empty = the folder of the script", reader: scripts }),
     allow_network_access: flag(true, { doc: "false = scripts reach only Ollama on this machine", reader: scriptHost }),
     allowed_env: list([], { doc: "variables that scripts may read", reader: scriptUtils }),
   }),

@@ -7,8 +7,6 @@ import { limits } from "../../core/limits.ts";
 import { engineOf, type OpenScript, openScript, type ScriptOptions } from "../../core/scripts/open.ts";
 import type { ScriptEngine } from "../../core/scripts/protocol.ts";
 import { once } from "../../core/values.ts";
-import { absolute } from "../home.ts";
-import { scriptFiles } from "../script-files.ts";
 import { prepareScript } from "../script-host.ts";
 import { commandsOf, shell } from "./advice.ts";
 import { flagNumber, flagText, insteadOfRun } from "./args.ts";
@@ -94,11 +92,8 @@ function lineReader(context: Context): ScriptOptions["readLine"] {
   };
 }
 
-/** A script's engine with the flags of the command. @param folder of its modules and files; default: the working folder */
-export async function open(
-  { flags, openSpell, screen }: Context,
-  { folder = ".", ...options }: Omit<ScriptOptions, "files"> & Pick<Script, "folder">,
-): Promise<OpenScript> {
+/** A script's engine with the flags of the command; its folder is the working one where none is named. */
+export async function open({ flags, openSpell, screen }: Context, { folder = ".", ...options }: ScriptOptions): Promise<OpenScript> {
   const asked = flagText(flags, "engine");
   const named = (name: string | undefined, usual: ScriptEngine): ScriptEngine =>
     asked === undefined ? engineOf(name, { default_engine: usual }) : asked === "lua" ? "lua" : "javascript";
@@ -107,8 +102,7 @@ export async function open(
   const spell = await withDevice(await openSpell(), flagText(flags, "device"));
   const { config } = await spell.config();
   const engine = named(options.name, config.default_engine);
-  const files = scriptFiles(absolute(folder), config.runtime.security.allowed_paths);
-  return openScript(spell, { files, onLog: (level, message) => screen.log({ level, message }), ...options, engine });
+  return openScript(spell, { folder, onLog: (level, message) => screen.log({ level, message }), ...options, engine });
 }
 
 /** The same spell, whose built-in providers take this device where a script names none. */
