@@ -77,5 +77,12 @@ function watchParent(): void {
       try { process.kill(parent, 0); } catch (error) { if (error.code === "ESRCH") lives = false; }
       if (!lives) process.kill(process.pid, "SIGKILL");
     }, 500);`;
-  new Worker(code, { eval: true, workerData: process.ppid, resourceLimits: { maxOldGenerationSizeMb: 8 } }).unref();
+  // its own streams: those of this process would be opened for it, and stop blocking
+  new Worker(code, {
+    eval: true,
+    workerData: process.ppid,
+    stdout: true,
+    stderr: true,
+    resourceLimits: { maxOldGenerationSizeMb: 8 },
+  }).unref();
 }

@@ -58,8 +58,7 @@ function startChild(engine: ScriptEngine, memoryBytes: number): ChildWire {
     env: zone === undefined ? {} : { TZ: zone },
     cwd: childFolder(),
     stdio: ["pipe", "pipe", "ignore"],
-    // Ctrl-C in a terminal reaches the whole group; the host decides what becomes of a script.
-    detached: true,
+    // Not detached: Linux schedules each session by itself, and a busy machine then answers calls several times later. Ctrl-C the child ignores.
     windowsHide: true,
   });
   const kill = (): void => void child.kill("SIGKILL");

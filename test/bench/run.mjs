@@ -79,6 +79,8 @@ const suites = {
       figures: ["wallMs", "cpuMs"],
       subjects: {
         "node -e 0": processor([node, "-e", "0"]),
+        "exec, Lua": processor([node, cli, "exec", "print(1)"]),
+        "exec, JavaScript": processor([node, cli, "exec", "--engine", "js", "print(1)"]),
         "library, Lua": processor(subject("script", "start", "lua")),
         "library, JavaScript": processor(subject("script", "start", "javascript")),
       },
