@@ -46,6 +46,8 @@ export interface AgentHost {
   readonly onText?: ((text: string) => unknown) | undefined;
   /** every answer */
   readonly onAnswer?: ((result: SpellResult) => void) | undefined;
+  /** Refuses a model by throwing. */
+  readonly permit?: ((model: string) => unknown) | undefined;
 }
 
 export interface Agents {
@@ -72,6 +74,7 @@ export function createAgents(host: AgentHost): Agents {
     }
     const { spell, config: resolved, onText, onAnswer, signal } = host;
     const names = createNames(resolved);
+    if (settings.model !== undefined) host.permit?.(settings.model);
     const { source, provider } = sourceOf(settings, names, resolved);
     const configured = provider === undefined ? undefined : providerOf(resolved.config, provider);
     if (settings.device !== undefined && provider !== undefined && names.isServer(provider))

@@ -23,7 +23,7 @@ export interface Entry {
 }
 
 /** @param platform makes the platform of the host; called once, with the first call @param scripts what runs scripts over a spell */
-export function createEntry(platform: () => Platform, scripts: (spell: Spell) => Scripts): Entry {
+export function createEntry(platform: () => Platform, scripts: (spell: Spell, over: AbortSignal) => Scripts): Entry {
   const host = once(platform);
   /** Calls without a configuration of their own share one spell, and so its models. */
   const shared = once(() => createSpell({ platform: host(), scripts }));

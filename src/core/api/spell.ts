@@ -35,7 +35,7 @@ export interface SpellParts extends ConfigOptions {
   /** Address of the registry of Ollama's models; default https://registry.ollama.ai */
   readonly ollamaRegistry?: string | undefined;
   /** What runs scripts over a spell; the main entry brings it. */
-  readonly scripts?: ((spell: Spell) => Scripts) | undefined;
+  readonly scripts?: ((spell: Spell, over: AbortSignal) => Scripts) | undefined;
 }
 
 interface PullIfMissing {
@@ -167,6 +167,11 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
     return true;
   };
 
+  const over = new AbortController();
+  const dispose = (): Promise<void> => {
+    over.abort();
+    return pool.close();
+  };
   const spell: Spell = {
     platform,
     load: (source, loadOptions = {}) => open(source, loadOptions, false),
@@ -185,7 +190,7 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
     },
     models,
     get scripts() {
-      return scripts(spell);
+      return scripts(spell, over.signal);
     },
     config,
     async devices({ onAttempt, ...surveyOptions } = {}) {
@@ -199,8 +204,8 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
       await config();
       return (await import("./local-llm.ts")).createLocalLlm(spell);
     }),
-    dispose: pool.close,
-    [Symbol.asyncDispose]: pool.close,
+    dispose,
+    [Symbol.asyncDispose]: dispose,
   };
   return spell;
 }

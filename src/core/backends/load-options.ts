@@ -17,9 +17,14 @@ const integerOptions = [
  * @param known names of all its options
  * @throws SpellError run-option
  */
-export function checkLoadOptions(options: Omit<LoadOptions, "onProgress">, known: readonly string[], call: string): void {
+export function checkLoadOptions(
+  options: Omit<LoadOptions, "onProgress"> & { readonly onProgress?: unknown },
+  known: readonly string[],
+  call: string,
+): void {
   checkOptionNames(options, known, call);
-  const { device, quantization, draft } = options;
+  const { device, quantization, draft, onProgress } = options;
+  if (onProgress !== undefined && typeof onProgress !== "function") throw wrongOption("onProgress", "a function", onProgress);
   if (device !== undefined && !deviceChoices.includes(device)) throw wrongOption("device", deviceChoices.join(", "), device);
   if (quantization !== undefined && typeof quantization !== "string")
     throw wrongOption("quantization", "the name of a variant", quantization);

@@ -3,7 +3,7 @@ import { type ErrorCode, SpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Action } from "../spec/action.ts";
 import { mask } from "./keys.ts";
-import { isInsideSecret, maskLine } from "./mask.ts";
+import { isInsideSecret, maskAddress, maskLine } from "./mask.ts";
 
 export type ProblemCode = Extract<ErrorCode, `config-${string}` | "env-value">;
 
@@ -82,6 +82,14 @@ export function syntaxFrameAt(text: string, offset: number): string {
   return isInsideSecret(text.slice(0, offset - before.length)) ? drawFrame(number, "", mask, "") : drawFrame(number, before, target, after);
 }
 
+/** As syntaxFrameAt(), of a program: there only texts that are given to a secret name are masked. */
+export function codeFrameAt(text: string, offset: number): string {
+  const { number, before, target, after } = lineAround(text, [offset, offset + 1]);
+  return drawFrame(number, before, target, after, (line) => maskAddress(line.replace(secretText, `$1$2${mask}$2`)));
+}
+
+const secretText = /((?:key|token|secret|passw(?:or)?d|passphrase)\w*["'\]]*\s*[:=(]\s*)(["'`])(?!\s*\2)[^"'`]*\2?/gi;
+
 function lineAround(text: string, [start, end]: readonly [number, number]) {
   const { line, column } = lineAndColumn(text, start);
   const lineStart = start - column + 1;
@@ -98,9 +106,9 @@ function withoutTexts(part: string): string {
   return part.replace(/"(?:\\.|[^"\\])*"?|'[^']*'?/g, (found) => (found.length <= 2 ? found : `${found[0]}…${found[0]}`));
 }
 
-function drawFrame(number: number, before: string, target: string, after: string): string {
+function drawFrame(number: number, before: string, target: string, after: string, hide: (line: string) => string = maskLine): string {
   const line = before + target + after;
-  const masked = maskLine(line);
+  const masked = hide(line);
   const isWhole = masked.startsWith(before + target);
   // what was masked can be pointed at as a whole only
   const [at, width] = isWhole ? [before.length, Math.max(1, target.length)] : [masked.indexOf(mask), mask.length];

@@ -1,5 +1,5 @@
 /** How an input ends: a value, an exit status, or an error with its place in the script. */
-import { syntaxFrameAt } from "../config/problem.ts";
+import { codeFrameAt } from "../config/problem.ts";
 import { type ErrorCode, SpellError } from "../errors.ts";
 import { isObject } from "../json.ts";
 import { limits } from "../limits.ts";
@@ -116,5 +116,5 @@ function frameOf(where: string, { source, name }: ScriptInput): { readonly frame
   if (line === undefined || lines.length < Number(found[2])) return {};
   const start = source.length === 0 ? 0 : lines.slice(0, -1).reduce((sum, each) => sum + each.length + 1, 0);
   const column = found[3] === undefined ? line.length - line.trimStart().length : Number(found[3]) - 1;
-  return { frame: syntaxFrameAt(source, start + Math.min(column, Math.max(0, line.length - 1))) };
+  return { frame: codeFrameAt(source, start + Math.min(column, Math.max(0, line.length - 1))) };
 }

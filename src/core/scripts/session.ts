@@ -264,7 +264,12 @@ export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: 
           busy();
         }
         if (printed > bounds.outputBytes) void finish(limitError("output", engine, bounds));
-        else onOutput(message.s);
+        else
+          try {
+            onOutput(message.s);
+          } catch (error) {
+            void finish(toSpellError(error));
+          }
         return;
       case "log":
         onLog(message.l, message.s.slice(0, limits.scriptErrorText));

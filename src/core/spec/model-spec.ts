@@ -221,7 +221,8 @@ function hubPage(url: URL): string | undefined {
  * @throws SpellError spec-host
  */
 export function checkHost(url: URL, allowed: readonly string[] | "any"): void {
-  if (url.username !== "" || url.password !== "") throw hostError(url.host, "an address must not hold a user name or password");
+  if (url.username !== "" || url.password !== "")
+    throw hostError(url.host, "an address must not hold a user name or password").with({ hint: "Remove them from the address." });
   if (allowed === "any" || isAllowed(url, allowed)) return;
   const host = plainHost(url);
   const port = url.port === "" ? undefined : Number(url.port);

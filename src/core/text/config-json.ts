@@ -11,7 +11,16 @@ export async function readConfigJson(source: ByteSource, signal: AbortSignal | u
   await refuseSaved(source, "model-config-json", signal);
   const size = { bytes: limits.configBytes, depth: limits.jsonDepth };
   if (source.size > size.bytes) throw bad(`expected at most ${size.bytes} bytes, got ${source.size}`);
-  const json = readJson(await source.read(0, source.size, signal), size, ({ message }) => bad(message));
+  const json = readJson(withoutPythonNumbers(await source.read(0, source.size, signal)), size, ({ message }) => bad(message));
   if (!isObject(json)) throw bad("expected a JSON object");
   return json;
+}
+
+/** Python's writer knows NaN and Infinity, which are no JSON. As values of a configuration they say nothing. */
+function withoutPythonNumbers(bytes: Uint8Array): Uint8Array {
+  const text = new TextDecoder().decode(bytes);
+  if (!/NaN|Infinity/.test(text)) return bytes;
+  return new TextEncoder().encode(
+    text.replace(/"(?:\\.|[^"\\])*"|-?\bInfinity\b|\bNaN\b/g, (found) => (found.startsWith('"') ? found : "null")),
+  );
 }

@@ -223,7 +223,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
       flag("--no-history", "neither read nor keep inputs"),
     ],
     notes: [
-      "An expression shows its value. .help lists the commands of the shell. Ctrl-C stops a call and keeps all variables. Ctrl-D leaves.",
+      "An expression shows its value. .help lists the commands of the shell. Ctrl-C stops an answer and keeps all variables; an input that computes or sleeps on is ended with its engine. Ctrl-D leaves.",
     ],
     examples: [["llmspell repl", "try LocalLLM.list()"]],
     exits: [1, 130],

@@ -127,6 +127,13 @@ describe("bad configurations", () => {
 });
 
 describe("configurations", () => {
+  it("read what Python writes for numbers that are none as absent", async () => {
+    const text = new TextDecoder().decode(json({ ...good, dropout_rate: "R", note: 'NaN in "quotes"' })).replace('"R"', "NaN");
+    const generation = bytesSource("generation_config.json", new TextEncoder().encode('{"num_beams":2,"length_penalty":-Infinity}'));
+    const read = await readT5Configs(bytesSource("config.json", new TextEncoder().encode(text)), generation);
+    expect(read.generation.defaults).toEqual({ numBeams: 2 });
+  });
+
   it("fill in what the reference fills in", async () => {
     const { config } = await read({
       num_decoder_layers: undefined,

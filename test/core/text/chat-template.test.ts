@@ -51,6 +51,12 @@ describe("a template with the constructs of", () => {
   });
 });
 
+it.each(["\r\n", "\r"])("line ends %j are those of Python", (end) => {
+  const template = ["A", "{{ messages[0].content }}", "{% if true %}", "B", "{% endif %}", "C", ""].join("\n");
+  expect(render(template.replaceAll("\n", end))).toBe(render(template));
+  expect(render(template)).toMatch(/^A\n.*\nB\nC$/s);
+});
+
 describe("an error", () => {
   it.each<[string, string, string]>([
     ["of an expression names it", "a{{ messages[0].nope.x }}b", ".x of what is undefined; at: {{- messages[0].nope.x -}}"],

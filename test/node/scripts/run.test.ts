@@ -143,4 +143,48 @@ describe("spell.scripts.run", () => {
     await script.close();
     expect(script.isOver).toBe(true);
   });
+
+  it("opens no model by its path, and tells nothing of it, where files are not allowed", async () => {
+    for (const code of [
+      `LocalLLM.info("${folder}")`,
+      `LocalLLM.generate("${folder}/util.lua", "x")`,
+      `Agent.builder():model("${folder}"):build()`,
+    ])
+      await expect(
+        spell.scripts.run(`local ok, e = pcall(function() return ${code} end) return e.code .. " " .. e.message`),
+      ).resolves.toMatchObject({
+        result: expect.stringMatching(/^script-denied .*allow_file_access/),
+      });
+  });
+
+  it("rejects with what onOutput throws, and ends the script", async () => {
+    const broken = spell.scripts.run("print(1) while true do end", {
+      onOutput() {
+        throw new Error("planted");
+      },
+    });
+    await expect(broken).rejects.toMatchObject({ message: expect.stringContaining("planted") });
+  });
+
+  it("ends with its spell", async () => {
+    const own = createSpell({ profile: "candle", env: {} });
+    const running = own.scripts.run("while true do end");
+    setTimeout(() => void own.dispose(), 500);
+    await expect(running).rejects.toMatchObject({ code: "run-aborted" });
+    await expect(own.scripts.run("return 1")).rejects.toMatchObject({ code: "run-closed" });
+  });
+
+  it("shows the line of an error as it is, but for texts given to a secret name", async () => {
+    const frame = async (source: string) =>
+      (await spell.scripts.run(source).catch((error: unknown) => error)) as { readonly details: { readonly frame: string } };
+    expect((await frame("local token = nope.x")).details.frame).toContain("local token = nope.x");
+    const secret = (await frame('local api_key = "sk-12345678" .. nope.x')).details.frame;
+    expect(secret).not.toContain("12345678");
+    expect(secret).toContain("nope.x");
+  });
+
+  it("shows an error that is a table by its message, else by its members", async () => {
+    await expect(spell.scripts.run('error({ code = "x", message = "planted" })')).rejects.toMatchObject({ message: "planted" });
+    await expect(spell.scripts.run("error({ n = 1 })")).rejects.toMatchObject({ message: '{"n":1}' });
+  });
 });

@@ -6,6 +6,7 @@ import type { ResolvedConfig } from "../../config/resolve.ts";
 import { SpellError } from "../../errors.ts";
 import { isObject } from "../../json.ts";
 import type { Environment, LogEntry, LogLevel, Platform, ScriptFiles } from "../../platform.ts";
+import { parseModelSpec } from "../../spec/model-spec.ts";
 import type { DeviceReport } from "../../spec/runtime.ts";
 import { toSnake } from "../../values.ts";
 import type { ScriptEngine } from "../protocol.ts";
@@ -83,6 +84,24 @@ export function permittedFiles(files: ScriptFiles, config: ResolvedConfig): Scri
     exists: refuse("look at files"),
     list: refuse("look at folders"),
   };
+}
+
+/**
+ * A model that a script names by its path is a file: what is asked of it tells names and bytes of this machine.
+ * @throws SpellError script-denied
+ */
+export function permitModel(model: string, { config }: Pick<ScriptRun, "config">): string {
+  if (!config.config.runtime.security.allow_file_access && isPath(model))
+    throw denied("open models by path", "runtime.security.allow_file_access", config);
+  return model;
+}
+
+function isPath(model: string): boolean {
+  try {
+    return parseModelSpec(model, { allowHosts: "any" }).kind === "path";
+  } catch {
+    return false; // its own call says what is wrong with it
+  }
 }
 
 /** A host that reaches this machine alone. */

@@ -19,7 +19,7 @@ import {
   text,
 } from "../arguments.ts";
 import { type ScriptFunctions, waits } from "../bind.ts";
-import { denied, type ScriptRun, shownToScripts } from "./host.ts";
+import { denied, permitModel, type ScriptRun, shownToScripts } from "./host.ts";
 
 const parameters: readonly Parameter[] = [
   ...parameterRules.map(({ snakeName, min, max, integer: isWhole }) =>
@@ -73,16 +73,18 @@ export function localLlmGlobal(run: ScriptRun): ScriptFunctions {
         const { on_progress, ...rest } = given ?? {};
         const told = follow(on_progress as Callback | undefined, signal);
         try {
-          return shownToScripts(await library().pull(name, { ...rest, signal: told.signal, on_progress: told.tell }));
+          return shownToScripts(await library().pull(permitModel(name, run), { ...rest, signal: told.signal, on_progress: told.tell }));
         } catch (error) {
           throw told.failure() ?? error;
         }
       },
       { isUntimed: true },
     ),
-    info: waits([spec], async (name) => shownToScripts(await library().info(name))),
-    remove: waits([spec], async (name) => shownToScripts(await library().remove(name))),
-    verify: waits([optional(spec)], async (name) => shownToScripts(await library().verify(name))),
+    info: waits([spec], async (name) => shownToScripts(await library().info(permitModel(name, run)))),
+    remove: waits([spec], async (name) => shownToScripts(await library().remove(permitModel(name, run)))),
+    verify: waits([optional(spec)], async (name) =>
+      shownToScripts(await library().verify(name === undefined ? name : permitModel(name, run))),
+    ),
     unload: waits([optional(spec)], async (name) => library().unload(name)),
     generate: waits(
       [
@@ -99,7 +101,7 @@ export function localLlmGlobal(run: ScriptRun): ScriptFunctions {
         ),
       ],
       async (name, prompt, given) => {
-        const result = await library().generate(name, prompt as Prompt, { ...given, signal: run.signal });
+        const result = await library().generate(permitModel(name, run), prompt as Prompt, { ...given, signal: run.signal });
         return shownToScripts(result);
       },
     ),

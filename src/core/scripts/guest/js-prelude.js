@@ -414,10 +414,12 @@
       return "";
     },
     show(promise) {
-      const ended = (result) => {
-        if (result.value !== undefined) print(result.value);
+      const shown = (value) => {
+        if (value !== undefined) print(value);
         outcome = '{"t":"end"}';
       };
+      // a promise is shown by what it becomes
+      const ended = ({ value }) => (value instanceof PromiseOf ? void apply(then, value, [shown, failed]) : shown(value));
       apply(then, promise, [ended, failed]);
       return "";
     },

@@ -484,7 +484,10 @@ local function describe(e)
     return {code = e.code, message = e.message, hint = e.hint, commands = e.commands, details = e.details, ref = refs[e], where = e.where, trace = trace}
   end
   if type(e) ~= "string" then
-    local ok, s = pcall(tostring, e)
+    local ok, s = pcall(function()
+      if type(e) ~= "table" or getmetatable(e) ~= nil then return tostring(e) end
+      return type(e.message) == "string" and e.message or encode(e)
+    end)
     e = ok and type(s) == "string" and s or "an error of type " .. type(e)
   end
   if match(sub(e, -30), "not enough memory$") then return {code = "script-memory", message = "not enough memory"} end

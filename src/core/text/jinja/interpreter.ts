@@ -434,7 +434,8 @@ function readTemplate(source: string): Node {
   let furthest = 0;
   let tokens: readonly Token[] = [];
   try {
-    const plain: readonly Token[] = tokenize(withoutRaw(source), { lstrip_blocks: true, trim_blocks: true });
+    // Python reads any line end as one
+    const plain: readonly Token[] = tokenize(withoutRaw(source.replace(/\r\n?/g, "\n")), { lstrip_blocks: true, trim_blocks: true });
     const bad = plain.find(({ type, value }) => type === "Identifier" && forbiddenName.test(value));
     if (bad !== undefined) throw new TypeError(`it uses the name ${bad.value}, which no template needs`);
     tokens = rewritten(plain);
