@@ -57,7 +57,7 @@ const vitest = "node_modules/vitest/vitest.mjs";
 /** @typedef {readonly [name: string, args: readonly string[], minutes: number]} Suite */
 /** Those of a list run at the same time: the last two leave each other half of the time, waiting for a page or for npm. @type {readonly (readonly Suite[])[]} */
 const stages = [
-  [["unit", ["--project", "core", "--project", "unit"], 9]],
+  [["unit", ["--project", "core", "--project", "unit"], 11]],
   [["webgpu", ["--project", "webgpu"], 4]],
   [["browser", ["--project", "browser"], 5]],
   [

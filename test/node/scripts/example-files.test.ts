@@ -1,9 +1,11 @@
-/** Every script of examples/ by the command in its head: it ends well, and both languages say the same. */
+/** Every script of examples/ with the arguments of the command in its head: it ends well, and both languages say the same. */
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { dirname, join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { parseArguments } from "../../../src/node/cli/args.ts";
+import { scriptArguments } from "../../../src/node/cli/script-args.ts";
+import { createSpell } from "../../../src/node/main.ts";
 import { root } from "../../support.ts";
-import { cli } from "../cli/support.ts";
 
 const folder = "examples/scripts";
 const names = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
@@ -11,37 +13,32 @@ const names = readdirSync(join(root, folder), { recursive: true, encoding: "utf8
   .map((name) => name.slice(0, -4).replaceAll("\\", "/"))
   .sort();
 
-/** The second line: variables, the command, and what is piped to it, which tests leave out. */
-function commandOf(path: string): { readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> } {
-  const line = readFileSync(join(root, path), "utf8").split("\n")[1] ?? "";
-  const [, variables = "", words = ""] = /^(?:--|\/\/) {3}(?:.*\| )?((?:[A-Z_]+=\S+ )*)llmspell ([^<|]+)/.exec(line) ?? [];
-  const args = [...words.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? "");
-  return {
-    args,
-    env: Object.fromEntries(
-      variables
-        .trim()
-        .split(" ")
-        .filter((each) => each !== "")
-        .map((each) => each.split("=") as [string, string]),
-    ),
-  };
+/** The second line: variables, the command, and what is piped to it, which is left out here. */
+function commandOf(source: string): readonly string[] {
+  const [, words = ""] = /^(?:--|\/\/) {3}(?:.*\| )?(?:[A-Z_]+=\S+ )*llmspell ([^<|]+)/.exec(source.split("\n")[1] ?? "") ?? [];
+  return [...words.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? "");
 }
 
 describe("examples of scripts", () => {
-  it("are there in both languages", () => {
-    expect(names.length).toBeGreaterThanOrEqual(20);
-    for (const name of names) expect(commandOf(`${folder}/${name}.js`).args).toContain(`${folder}/${name}.js`);
-  });
+  // models stay loaded from one script to the next
+  const spell = createSpell({ profile: "candle", env: { LLMSPELL_RUNTIME_SECURITY_ALLOW_FILE_ACCESS: "true" } });
+  afterAll(() => spell.dispose());
+
+  it("are many", () => expect(names.length).toBeGreaterThanOrEqual(20));
 
   it.each(names)("%s says the same in Lua and JavaScript", async (name) => {
     const said: string[] = [];
     for (const ending of ["lua", "js"]) {
-      const { args, env } = commandOf(`${folder}/${name}.${ending}`);
-      const { stdout, stderr, status } = await cli(args, { env, cwd: root, input: "" });
-      expect({ status, stderr: status === 0 ? "" : stderr }).toEqual({ status: 0, stderr: "" });
+      const path = `${folder}/${name}.${ending}`;
+      const source = readFileSync(join(root, path), "utf8");
+      const request = parseArguments(commandOf(source));
+      if (request.kind !== "command") throw new Error(`${path}: expected a command in its second line`);
+      const [script, ...operands] = request.operands;
+      expect([request.command.name, script]).toEqual(["run", path]);
+      const args = scriptArguments(path, operands, request.rest);
+      const { output = "" } = await spell.scripts.run(source, { name: path, args, folder: dirname(join(root, path)) });
       said.push(
-        stdout
+        output
           .replace(/\s+/g, " ")
           .replace(/^false /, "")
           .trim(),
