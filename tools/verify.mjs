@@ -55,12 +55,12 @@ if (!checked) {
 
 const vitest = "node_modules/vitest/vitest.mjs";
 /** @typedef {readonly [name: string, args: readonly string[], minutes: number]} Suite */
-/** Those of a list run at the same time: the last two leave each other half of the time, waiting for a page or for npm. @type {readonly (readonly Suite[])[]} */
+/** Those of a list run at the same time: the last three leave each other most of the time, waiting for a page or for npm. @type {readonly (readonly Suite[])[]} */
 const stages = [
   [["unit", ["--project", "core", "--project", "unit"], 11]],
   [["webgpu", ["--project", "webgpu"], 4]],
-  [["browser", ["--project", "browser"], 5]],
   [
+    ["browser", ["--project", "browser"], 8],
     ["demo", ["--project", "demo"], 8],
     ["package", ["--config", "test/package/vitest.config.ts"], 8],
   ],
