@@ -1,13 +1,14 @@
 /** The door of a script's process: lines over two pipes. Reading blocks, so nothing else is needed to wait. */
 import { readFileSync, readSync, writeSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { Worker } from "node:worker_threads";
 import type { Channel } from "../core/scripts/guest/channel.ts";
 import { type GuestMaker, runGuest } from "../core/scripts/guest/run.ts";
 import { once } from "../core/values.ts";
+import { watchParent } from "./watchdog.ts";
 
 const newline = 10;
 const chunkBytes = 65_536;
+const parent = process.ppid;
 
 /** @param file of the engine, in dist/scripts; the argument of this process is the most memory in bytes */
 export async function serveScripts(make: GuestMaker, file: string): Promise<void> {
@@ -22,7 +23,7 @@ function pipes(): Channel {
   const pieces: Buffer[] = [];
   let held: Buffer = Buffer.alloc(0);
   // What a thread costs is spent with the first script, and a script that ends at once takes most of it along.
-  const watched = once(watchParent);
+  const watched = once(() => watchParent(parent));
   return {
     suspends: false,
     post(text) {
@@ -63,26 +64,4 @@ function whenReady(work: () => number): number {
       Atomics.wait(cell, 0, 0, 1);
     }
   }
-}
-
-/**
- * A script may keep the main thread busy for ever, where no closed pipe is heard. A thread of its own looks whether the parent lives: an orphan gets another
- * parent (or, on Windows, keeps the number of a process that is gone).
- */
-function watchParent(): void {
-  const code = `
-    const { workerData: parent } = require("node:worker_threads");
-    setInterval(() => {
-      let lives = process.ppid === parent;
-      try { process.kill(parent, 0); } catch (error) { if (error.code === "ESRCH") lives = false; }
-      if (!lives) process.kill(process.pid, "SIGKILL");
-    }, 500);`;
-  // its own streams: those of this process would be opened for it, and stop blocking
-  new Worker(code, {
-    eval: true,
-    workerData: process.ppid,
-    stdout: true,
-    stderr: true,
-    resourceLimits: { maxOldGenerationSizeMb: 8 },
-  }).unref();
 }

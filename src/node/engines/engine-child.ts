@@ -4,10 +4,11 @@
  */
 import module from "node:module";
 import { join } from "node:path";
-import { Worker } from "node:worker_threads";
 import { createEngineHost, type HostedEngine } from "../../core/remote/engine.ts";
 import { beatMs, type FromEngine, type ToEngine } from "../../core/remote/protocol.ts";
+import { once } from "../../core/values.ts";
 import { homeFolder } from "../home.ts";
+import { watchParent } from "../watchdog.ts";
 import type { EngineName } from "./child-runtime.ts";
 
 const parent = process.ppid;
@@ -34,10 +35,10 @@ const engine = await engines[process.argv[2] as EngineName]();
 engine.prepare?.();
 
 const host = createEngineHost(engine, send);
-let isWatched = false;
+const watched = once(() => watchParent(parent));
 process.on("message", (message) => {
   const { type } = message as ToEngine;
-  if (type === "open" || type === "probe") startWatchdog();
+  if (type === "open" || type === "probe") watched();
   host.receive(message as ToEngine);
 });
 
@@ -46,23 +47,6 @@ function send(message: FromEngine): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
   // Node writes it at exit; this process never exits, it is killed.
   if (message.type === "opened") setImmediate(() => compileCache.flushCompileCache?.());
-}
-
-/**
- * A hostile file may keep the main thread busy for ever, where no `disconnect` is heard. A thread of its own looks whether the parent lives:
- * an orphan gets another parent (or, on Windows, keeps the number of a process that is gone).
- */
-function startWatchdog(): void {
-  if (isWatched) return;
-  isWatched = true;
-  const code = `
-    const { workerData: parent } = require("node:worker_threads");
-    setInterval(() => {
-      let lives = process.ppid === parent;
-      try { process.kill(parent, 0); } catch (error) { if (error.code === "ESRCH") lives = false; }
-      if (!lives) process.kill(process.pid, "SIGKILL");
-    }, 500);`;
-  new Worker(code, { eval: true, workerData: parent, resourceLimits: { maxOldGenerationSizeMb: 8 } }).unref();
 }
 
 /** Not exit(): that would wait for native work that is under way. */
