@@ -46,8 +46,8 @@ export interface AgentHost {
   readonly onText?: ((text: string) => unknown) | undefined;
   /** every answer */
   readonly onAnswer?: ((result: SpellResult) => void) | undefined;
-  /** Refuses a model by throwing. */
-  readonly permit?: ((model: string) => unknown) | undefined;
+  /** Refuses a model that the builder was given, by throwing. */
+  readonly permit?: ((model: ModelSpec) => unknown) | undefined;
 }
 
 export interface Agents {
@@ -74,8 +74,8 @@ export function createAgents(host: AgentHost): Agents {
     }
     const { spell, config: resolved, onText, onAnswer, signal } = host;
     const names = createNames(resolved);
-    if (settings.model !== undefined) host.permit?.(settings.model);
     const { source, provider } = sourceOf(settings, names, resolved);
+    if (settings.model !== undefined) host.permit?.(source);
     const configured = provider === undefined ? undefined : providerOf(resolved.config, provider);
     if (settings.device !== undefined && provider !== undefined && names.isServer(provider))
       throw wrongAgentOption("device", `none for ${provider}: its server chooses`, settings.device);

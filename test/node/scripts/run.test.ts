@@ -149,6 +149,10 @@ describe("spell.scripts.run", () => {
       `LocalLLM.info("${folder}")`,
       `LocalLLM.generate("${folder}/util.lua", "x")`,
       `Agent.builder():model("${folder}"):build()`,
+      `LocalLLM.info("candle/${folder}")`,
+      `LocalLLM.info("LOCAL/${folder}")`,
+      `Agent.builder():provider("candle"):model("${folder}"):build()`,
+      `Config.set_provider("candle", { default_model = "${folder}" })`,
     ])
       await expect(
         spell.scripts.run(`local ok, e = pcall(function() return ${code} end) return e.code .. " " .. e.message`),

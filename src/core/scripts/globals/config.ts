@@ -8,7 +8,7 @@ import { SpellError } from "../../errors.ts";
 import { parameterRules } from "../../text/parameters.ts";
 import { any, argumentError, optional, table, text } from "../arguments.ts";
 import { now, type ScriptFunctions } from "../bind.ts";
-import { denied, redacted, type ScriptRun } from "./host.ts";
+import { denied, permitModel, redacted, type ScriptRun } from "./host.ts";
 import { declared } from "./provider.ts";
 
 const changeable = ["default_model", "stop", "preset", ...parameterRules.map(({ snakeName }) => snakeName)];
@@ -64,6 +64,7 @@ export function configGlobal(run: ScriptRun): ScriptFunctions {
           },
         );
       }
+      if (typeof given["default_model"] === "string") permitModel(given["default_model"], run);
       const values = { ...found, ...given } as ProviderConfig;
       const { config } = await resolveConfig({ config: { providers: { [name]: values } }, env: {} }, { name: "a script" });
       run.use(withProvider(run.config, name, config.providers[name] as ProviderConfig));

@@ -1,4 +1,5 @@
 /** What the globals of one run stand on, and what scripts may do. */
+import { createNames } from "../../api/names.ts";
 import { createSpell, type Spell } from "../../api/spell.ts";
 import { mask } from "../../config/keys.ts";
 import { maskSecrets } from "../../config/mask.ts";
@@ -6,7 +7,7 @@ import type { ResolvedConfig } from "../../config/resolve.ts";
 import { SpellError } from "../../errors.ts";
 import { isObject } from "../../json.ts";
 import type { Environment, LogEntry, LogLevel, Platform, ScriptFiles } from "../../platform.ts";
-import { parseModelSpec } from "../../spec/model-spec.ts";
+import type { ModelSpec } from "../../spec/model-spec.ts";
 import type { DeviceReport } from "../../spec/runtime.ts";
 import { toSnake } from "../../values.ts";
 import type { ScriptEngine } from "../protocol.ts";
@@ -90,17 +91,19 @@ export function permittedFiles(files: ScriptFiles, config: ResolvedConfig): Scri
  * A model that a script names by its path is a file: what is asked of it tells names and bytes of this machine.
  * @throws SpellError script-denied
  */
-export function permitModel(model: string, { config }: Pick<ScriptRun, "config">): string {
-  if (!config.config.runtime.security.allow_file_access && isPath(model))
+export function permitModel<T extends string | ModelSpec>(model: T, { config }: Pick<ScriptRun, "config">): T {
+  if (!config.config.runtime.security.allow_file_access && kindOf(model, config) === "path")
     throw denied("open models by path", "runtime.security.allow_file_access", config);
   return model;
 }
 
-function isPath(model: string): boolean {
+/** Read as the call behind it reads it: `candle/` and the like before a path make it no other thing. */
+function kindOf(model: string | ModelSpec, config: ResolvedConfig): ModelSpec["kind"] | undefined {
+  if (typeof model !== "string") return model.kind;
   try {
-    return parseModelSpec(model, { allowHosts: "any" }).kind === "path";
+    return createNames(config).parse(model, "any").kind;
   } catch {
-    return false; // its own call says what is wrong with it
+    return undefined; // its own call says what is wrong with it
   }
 }
 
