@@ -30,8 +30,8 @@ export default class TallyReporter {
   onTestRunEnd(/** @type {readonly any[]} */ modules, /** @type {readonly unknown[]} */ unhandledErrors) {
     const file = process.env.LLMSPELL_TALLY;
     if (file === undefined) return;
-    /** @type {{ passed: number, failures: { name: string, error: string }[], again: { name: string, error: string }[], skipped: { name: string, reason: string }[], unhandled: number }} */
-    const tally = { passed: 0, failures: [], again: [], skipped: [], unhandled: unhandledErrors.length };
+    /** @type {{ passed: number, failures: { name: string, error: string }[], again: { name: string, error: string }[], skipped: { name: string, reason: string }[], slowest: { name: string, seconds: number }[], unhandled: number }} */
+    const tally = { passed: 0, failures: [], again: [], skipped: [], slowest: [], unhandled: unhandledErrors.length };
     for (const module of modules) {
       if (module.errors().length > 0) tally.failures.push({ name: module.relativeModuleId, error: textOf(module.errors()) });
       // A hook that failed takes all tests of its suite with it; vitest calls those skipped.
@@ -55,6 +55,8 @@ export default class TallyReporter {
         }
       }
     }
+    const took = modules.map((module) => ({ name: module.relativeModuleId, seconds: module.diagnostic().duration / 1000 }));
+    tally.slowest = took.sort((a, b) => b.seconds - a.seconds).slice(0, 12);
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, JSON.stringify(tally));
   }

@@ -60,9 +60,9 @@ const stages = [
   [["unit", ["--project", "core", "--project", "unit"], 11]],
   [["webgpu", ["--project", "webgpu"], 4]],
   [
-    ["browser", ["--project", "browser"], 8],
-    ["demo", ["--project", "demo"], 8],
-    ["package", ["--config", "test/package/vitest.config.ts"], 8],
+    ["browser", ["--project", "browser"], 12],
+    ["demo", ["--project", "demo"], 12],
+    ["package", ["--config", "test/package/vitest.config.ts"], 12],
   ],
 ];
 
@@ -73,6 +73,8 @@ const skipped = [];
 const failures = checked ? [] : [{ name: "npm run check", error: "its output is above (counted as one failed test)" }];
 /** @type {{ name: string, error: string }[]} */
 const again = [];
+/** Of suites, and of the files that took longest. @type {{ name: string, seconds: number }[]} */
+const times = [];
 
 const tallyOf = (/** @type {string} */ name) => `${root}.cache/verify/${name}.json`;
 
@@ -83,6 +85,7 @@ function runSuite(/** @type {Suite} */ [name, args, minutes], isAlone = true) {
   const all = [vitest, "run", ...args, "--retry=1", "--reporter=default", "--reporter=./tools/tally-reporter.mjs"];
   const env = { ...process.env, LLMSPELL_TALLY: tallyOf(name), ...(chromium === undefined ? {} : { CHROMIUM_PATH: chromium }) };
   console.log(`\n> ${name}: ${all.join(" ")}`);
+  const began = performance.now();
   return new Promise((resolve) => {
     const stdio = isAlone ? "inherit" : "pipe";
     const child = spawn(process.execPath, all, { cwd: root, stdio: ["ignore", stdio, stdio], env });
@@ -96,6 +99,7 @@ function runSuite(/** @type {Suite} */ [name, args, minutes], isAlone = true) {
       clearTimeout(timer);
       setTimeout(() => {
         process.stdout.write(Buffer.concat(output));
+        times.push({ name, seconds: (performance.now() - began) / 1000 });
         resolve(status === 0);
       }, 200);
     });
@@ -110,12 +114,13 @@ for (const stage of stages) {
 function count(/** @type {string} */ name, /** @type {boolean} */ succeeded) {
   const fail = (/** @type {string} */ error) => failures.push({ name: `suite ${name}`, error });
   if (!existsSync(tallyOf(name))) return fail("died before its end (counted as one failed test)");
-  /** @type {{ passed: number, failures: typeof failures, again: typeof failures, skipped: typeof skipped, unhandled: number }} */
+  /** @type {{ passed: number, failures: typeof failures, again: typeof failures, skipped: typeof skipped, slowest: typeof times, unhandled: number }} */
   const tally = JSON.parse(readFileSync(tallyOf(name), "utf8"));
   passed += tally.passed;
   failures.push(...tally.failures);
   again.push(...tally.again);
   skipped.push(...tally.skipped);
+  times.push(...tally.slowest);
   if (tally.passed + tally.failures.length + tally.skipped.length === 0) fail("ran no test (counted as one failed test)");
   else if (!succeeded && tally.failures.length === 0) {
     fail(`ended with an error outside its tests: ${tally.unhandled} unhandled (counted as one failed test)`);
@@ -124,6 +129,7 @@ function count(/** @type {string} */ name, /** @type {boolean} */ succeeded) {
 
 // At the very end, where whoever reads a long log finds them.
 console.log("");
+for (const { name, seconds } of times.sort((a, b) => b.seconds - a.seconds)) console.log(`${seconds.toFixed(0).padStart(5)} s  ${name}`);
 for (const { name, reason } of skipped) console.log(`skipped: ${name} (${reason})`);
 for (const { name, error } of again) console.log(`passed only when run again: ${name}\n  ${error.replaceAll("\n", "\n  ")}`);
 for (const { name, error } of failures) console.log(`failed: ${name}\n  ${error.replaceAll("\n", "\n  ")}`);
