@@ -28,8 +28,8 @@ const inChildren = {
 
 /** Each is one file: a script's process starts as soon as that is read. */
 const scriptChildren = {
-  "node/script-lua-child": "node/script-lua-child.js",
-  "node/script-javascript-child": "node/script-javascript-child.js",
+  "node/scripts/lua-child": "node/scripts/lua-child.js",
+  "node/scripts/javascript-child": "node/scripts/javascript-child.js",
 };
 
 /** As the compiler wrote it: it answers `--version` from one file more. */

@@ -15,12 +15,12 @@ export const workers = {
 /** The engines of scripts: a worker for each run, and the WebAssembly file that the build puts there. */
 export const scriptEngines = {
   lua: {
-    worker: (): Worker => new Worker(new URL("./script-lua-worker.ts", import.meta.url), { type: "module", name: "llmspell-lua" }),
+    worker: (): Worker => new Worker(new URL("./scripts/lua-worker.ts", import.meta.url), { type: "module", name: "llmspell-lua" }),
     file: (): URL => new URL("../../dist/scripts/lua.wasm", import.meta.url),
   },
   javascript: {
     worker: (): Worker =>
-      new Worker(new URL("./script-javascript-worker.ts", import.meta.url), { type: "module", name: "llmspell-javascript" }),
+      new Worker(new URL("./scripts/javascript-worker.ts", import.meta.url), { type: "module", name: "llmspell-javascript" }),
     file: (): URL => new URL("../../dist/scripts/quickjs.wasm", import.meta.url),
   },
 } as const;

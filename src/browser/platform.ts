@@ -55,7 +55,7 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
     files: { available: false, reason: "a page has no file system; pass a File, or name a bundled model" },
     scripts: {
       available: true,
-      value: { start: async (engine, memoryBytes) => (await import("./script-host.ts")).workerScripts().start(engine, memoryBytes) },
+      value: { start: async (engine, memoryBytes) => (await import("./scripts/host.ts")).workerScripts().start(engine, memoryBytes) },
     },
     config: { hubToken: () => (typeof options.hubToken === "function" ? options.hubToken() : options.hubToken) },
     store: browserStore(log),

@@ -39,10 +39,10 @@ function lazyIsolate(): Isolate {
 }
 
 function lazyScripts(): ScriptRuntime {
-  const host = once(async () => (await import("./script-host.ts")).childScripts);
+  const host = once(async () => (await import("./scripts/host.ts")).childScripts);
   return {
     start: async (engine, memoryBytes) => (await host()).start(engine, memoryBytes),
-    files: async (folder, allowed) => (await import("./script-files.ts")).scriptFiles(absolute(folder), allowed),
+    files: async (folder, allowed) => (await import("./scripts/files.ts")).scriptFiles(absolute(folder), allowed),
     prepare: (engine) => void host().then((scripts) => scripts.prepare?.(engine)),
   };
 }

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { createSpell } from "../../src/node/main.ts";
-import { childScripts } from "../../src/node/script-host.ts";
+import { childScripts } from "../../src/node/scripts/host.ts";
 import { opener } from "../contract/script-host.ts";
 import { scriptRows } from "../contract/script-rows.ts";
 

@@ -13,7 +13,7 @@ import { openSession, type ScriptEnd, type SessionParts } from "./session.ts";
 
 export interface ScriptOptions extends Partial<Pick<SessionParts, "onOutput" | "onLog" | "readLine" | "commandsOf">> {
   /** default: what the name ends in, else `default_engine` */
-  readonly engine?: ScriptEngine | undefined;
+  readonly engine?: ScriptEngine | "js" | undefined;
   /** in positions of errors, and the ending of a file that says the engine; default "script.lua" or "script.js" */
   readonly name?: string | undefined;
   /** default runtime.script_timeout_seconds; 0: none */
@@ -55,15 +55,24 @@ export interface OpenScript {
 /** Files of which endings are in which language. */
 const endings: Readonly<Record<string, ScriptEngine>> = { lua: "lua", js: "javascript", mjs: "javascript" };
 
-/** @throws SpellError usage-value where the ending names another language */
-export function engineOf(name: string | undefined, config: Pick<ResolvedConfig["config"], "default_engine">): ScriptEngine {
+/**
+ * The language of a script: the one asked for, else what its name ends in. @returns undefined where neither says it
+ * @throws SpellError usage-value for another language
+ */
+export function engineOf(asked: unknown, name: string | undefined): ScriptEngine | undefined {
+  if (asked === "js") return "javascript";
+  if (asked === "lua" || asked === "javascript") return asked;
+  const about = { hint: "Scripts are in Lua or JavaScript; one whose name ends in anything but .lua, .js, .mjs needs its engine by name." };
+  if (asked !== undefined)
+    throw new SpellError("usage-value", `engine: expected lua or javascript, got ${String(asked).slice(0, 40)}`, {
+      where: "engine",
+      ...about,
+    });
   const ending = /\.([A-Za-z0-9]+)$/.exec(name ?? "")?.[1]?.toLowerCase();
-  if (ending === undefined) return config.default_engine;
-  const engine = Object.hasOwn(endings, ending) ? endings[ending] : undefined;
-  if (engine !== undefined) return engine;
+  if (ending === undefined || Object.hasOwn(endings, ending)) return ending === undefined ? undefined : endings[ending];
   throw new SpellError("usage-value", `${name}: expected a script in lua or javascript (.lua, .js, .mjs), got .${ending}`, {
     where: name,
-    hint: "A script with another ending needs its engine by name: lua or javascript.",
+    ...about,
   });
 }
 
@@ -72,9 +81,10 @@ export async function openScript(spell: Spell, options: ScriptOptions = {}): Pro
   const { platform } = spell;
   const { scripts } = platform;
   if (!scripts.available) throw new SpellError("usage-not-available", `scripts do not run here: ${scripts.reason}`);
-  if (options.engine !== undefined) scripts.value.prepare?.(options.engine);
+  const known = engineOf(options.engine, options.name);
+  if (known !== undefined) scripts.value.prepare?.(known);
   const resolved = await spell.config();
-  const engine = options.engine ?? engineOf(options.name, resolved.config);
+  const engine = known ?? resolved.config.default_engine;
   const usualName = engine === "lua" ? "script.lua" : "script.js";
   const { folder } = options;
   const given =

@@ -1,7 +1,7 @@
 /** A script over the models and the configuration of a spell, from its text to its result. */
 import type { Spell } from "../api/spell.ts";
 import { SpellError } from "../errors.ts";
-import type { ScriptEngine, ScriptOptions, ScriptResult } from "../spec/scripts.ts";
+import type { ScriptOptions, ScriptResult } from "../spec/scripts.ts";
 import { checkOptionNames, wrongOption } from "../text/check-call.ts";
 import { openScript } from "./open.ts";
 import type { ScriptArguments } from "./protocol.ts";
@@ -21,7 +21,7 @@ export async function runScript(spell: Spell, source: string, options: ScriptOpt
     output += text;
   };
   const script = await openScript(spell, {
-    engine: engineNamed(options.engine),
+    engine: options.engine,
     name,
     folder,
     timeoutSeconds,
@@ -45,15 +45,6 @@ export async function runScript(spell: Spell, source: string, options: ScriptOpt
   } finally {
     await script.close();
   }
-}
-
-function engineNamed(engine: unknown): ScriptEngine | undefined {
-  if (engine === undefined || engine === "lua" || engine === "javascript") return engine;
-  if (engine === "js") return "javascript";
-  throw new SpellError("usage-value", `engine: expected lua or javascript, got ${String(engine).slice(0, 40)}`, {
-    where: "engine",
-    hint: "Scripts are in Lua or JavaScript.",
-  });
 }
 
 function argumentsOf(args: ScriptOptions["args"] = {}, script: string): ScriptArguments {

@@ -7,7 +7,7 @@ import { limits } from "../../core/limits.ts";
 import { engineOf, type OpenScript, openScript, type ScriptOptions } from "../../core/scripts/open.ts";
 import type { ScriptEngine } from "../../core/scripts/protocol.ts";
 import { once } from "../../core/values.ts";
-import { prepareScript } from "../script-host.ts";
+import { prepareScript } from "../scripts/host.ts";
 import { commandsOf, shell } from "./advice.ts";
 import { flagNumber, flagText, insteadOfRun } from "./args.ts";
 import type { Context } from "./context.ts";
@@ -30,7 +30,7 @@ interface Script {
 export async function run(context: Context): Promise<number> {
   const [path = "", ...operands] = context.operands;
   // Another language is told before the file is read.
-  if (path !== "-" && !context.flags.has("engine")) engineOf(basename(path), { default_engine: "lua" });
+  if (path !== "-") engineAsked(context, basename(path));
   const source = path === "-" ? await readSource(context) : await readScript(path, context.operands);
   const place = path === "-" ? { name: "stdin" } : { name: basename(path), folder: dirname(path) };
   return play(context, { source, ...place, shown: path, operands });
@@ -48,7 +48,7 @@ async function play(context: Context, { source, name, shown, operands, folder }:
   const started = performance.now();
   let output = "";
   const script = await open(context, {
-    name: /\./.test(name) ? name : undefined,
+    name,
     folder,
     timeoutSeconds: flagNumber(flags, "timeout"),
     limitsOutput: screen.json,
@@ -92,16 +92,15 @@ function lineReader(context: Context): ScriptOptions["readLine"] {
   };
 }
 
+const engineAsked = ({ flags }: Context, name?: string): ScriptEngine | undefined => engineOf(flagText(flags, "engine"), name);
+
 /** A script's engine with the flags of the command; its folder is the working one where none is named. */
-export async function open({ flags, openSpell, screen }: Context, { folder = ".", ...options }: ScriptOptions): Promise<OpenScript> {
-  const asked = flagText(flags, "engine");
-  const named = (name: string | undefined, usual: ScriptEngine): ScriptEngine =>
-    asked === undefined ? engineOf(name, { default_engine: usual }) : asked === "lua" ? "lua" : "javascript";
+export async function open(context: Context, { folder = ".", ...options }: ScriptOptions): Promise<OpenScript> {
+  const { flags, openSpell, screen } = context;
+  const engine = engineAsked(context, options.name);
   // Its process starts while the configuration is read; where that names the other language, this one was for nothing.
-  prepareScript(named(options.name, "lua"));
+  prepareScript(engine ?? "lua");
   const spell = await withDevice(await openSpell(), flagText(flags, "device"));
-  const { config } = await spell.config();
-  const engine = named(options.name, config.default_engine);
   return openScript(spell, { folder, onLog: (level, message) => screen.log({ level, message }), ...options, engine });
 }
 

@@ -1,6 +1,6 @@
 /** The engines of scripts in workers of a page: suspended while they wait, and blocked in shared memory. */
 import { describe, expect, it } from "vitest";
-import { workerScripts } from "../../../src/browser/script-host.ts";
+import { workerScripts } from "../../../src/browser/scripts/host.ts";
 import { scriptEngines } from "../../contract/script-engines.ts";
 import { opener } from "../../contract/script-host.ts";
 

@@ -1,6 +1,6 @@
 /** Examples of the globals in a page: engines in workers, State in this process, files in memory. */
 import { browserPlatform } from "../../../src/browser/platform.ts";
-import { workerScripts } from "../../../src/browser/script-host.ts";
+import { workerScripts } from "../../../src/browser/scripts/host.ts";
 import type { ScriptFiles } from "../../../src/core/platform.ts";
 import { memoryPlatform, scriptedRuntime } from "../../../src/core/testing/index.ts";
 import { describeExamples } from "../../contract/script-examples.ts";

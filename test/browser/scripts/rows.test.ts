@@ -1,5 +1,5 @@
 /** What scripts may try, against workers of a page. */
-import { workerScripts } from "../../../src/browser/script-host.ts";
+import { workerScripts } from "../../../src/browser/scripts/host.ts";
 import { opener } from "../../contract/script-host.ts";
 import { scriptRows } from "../../contract/script-rows.ts";
 

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { afterAll } from "vitest";
 import { memoryPlatform, scriptedRuntime } from "../../../src/core/testing/index.ts";
 import { openFileSource } from "../../../src/node/file-source.ts";
-import { scriptFiles } from "../../../src/node/script-files.ts";
-import { childScripts } from "../../../src/node/script-host.ts";
+import { scriptFiles } from "../../../src/node/scripts/files.ts";
+import { childScripts } from "../../../src/node/scripts/host.ts";
 import { describeExamples } from "../../contract/script-examples.ts";
 import { root } from "../../support.ts";
 

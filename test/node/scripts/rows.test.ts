@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { childScripts } from "../../../src/node/script-host.ts";
+import { childScripts } from "../../../src/node/scripts/host.ts";
 import { opener } from "../../contract/script-host.ts";
 import { canary, scriptRows } from "../../contract/script-rows.ts";
 

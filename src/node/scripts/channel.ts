@@ -1,10 +1,10 @@
 /** The door of a script's process: lines over two pipes. Reading blocks, so nothing else is needed to wait. */
 import { readFileSync, readSync, writeSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { Channel } from "../core/scripts/guest/channel.ts";
-import { type GuestMaker, runGuest } from "../core/scripts/guest/run.ts";
-import { once } from "../core/values.ts";
-import { watchParent } from "./watchdog.ts";
+import type { Channel } from "../../core/scripts/guest/channel.ts";
+import { type GuestMaker, runGuest } from "../../core/scripts/guest/run.ts";
+import { once } from "../../core/values.ts";
+import { watchParent } from "../watchdog.ts";
 
 const newline = 10;
 const chunkBytes = 65_536;
@@ -14,7 +14,7 @@ const parent = process.ppid;
 export async function serveScripts(make: GuestMaker, file: string): Promise<void> {
   // Ctrl-C in a terminal is the parent's matter.
   process.on("SIGINT", () => undefined);
-  const engine = readFileSync(fileURLToPath(new URL(`../scripts/${file}`, import.meta.url)));
+  const engine = readFileSync(fileURLToPath(new URL(`../../scripts/${file}`, import.meta.url)));
   await runGuest(make, { engine, memoryBytes: Number(process.argv[2]) }, pipes());
 }
 

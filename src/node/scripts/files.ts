@@ -2,10 +2,10 @@
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open, readdir, realpath } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
-import { messageOf, SpellError } from "../core/errors.ts";
-import { limits } from "../core/limits.ts";
-import type { ScriptFiles } from "../core/platform.ts";
-import { errnoOf, isMissing } from "./errno.ts";
+import { messageOf, SpellError } from "../../core/errors.ts";
+import { limits } from "../../core/limits.ts";
+import type { ScriptFiles } from "../../core/platform.ts";
+import { errnoOf, isMissing } from "../errno.ts";
 
 const noFollow = constants.O_NOFOLLOW ?? 0;
 const noWait = constants.O_NONBLOCK ?? 0; // a pipe would wait for ever

@@ -1,8 +1,8 @@
 /** Scripts in a page: a dedicated worker for each, terminated from outside. Imported with the first script. */
-import { SpellError } from "../core/errors.ts";
-import type { ScriptRuntime, ScriptWire } from "../core/platform.ts";
-import { scriptEngines } from "./addresses.ts";
-import { ringBytes, ringWriter } from "./script-ring.ts";
+import { SpellError } from "../../core/errors.ts";
+import type { ScriptRuntime, ScriptWire } from "../../core/platform.ts";
+import { scriptEngines } from "../addresses.ts";
+import { ringBytes, ringWriter } from "./ring.ts";
 
 export type ScriptEngine = keyof typeof scriptEngines;
 

@@ -1,8 +1,8 @@
 /** The door of a script's worker: messages of the page, waited for by suspending the engine's stack, or in shared memory. */
-import type { Channel } from "../core/scripts/guest/channel.ts";
-import { type GuestMaker, runGuest } from "../core/scripts/guest/run.ts";
-import type { WorkerStart } from "./script-host.ts";
-import { ringReader } from "./script-ring.ts";
+import type { Channel } from "../../core/scripts/guest/channel.ts";
+import { type GuestMaker, runGuest } from "../../core/scripts/guest/run.ts";
+import type { WorkerStart } from "./host.ts";
+import { ringReader } from "./ring.ts";
 
 const scope = self as unknown as DedicatedWorkerGlobalScope;
 

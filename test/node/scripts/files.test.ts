@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ScriptFiles } from "../../../src/core/platform.ts";
-import { scriptFiles } from "../../../src/node/script-files.ts";
+import { scriptFiles } from "../../../src/node/scripts/files.ts";
 import { failure } from "../../support/failure.ts";
 
 let root: string;

@@ -3,13 +3,13 @@
  * the child alone. Its environment is empty, its heap small, and two pipes are all it has.
  */
 import { spawn } from "node:child_process";
-import { limits } from "../core/limits.ts";
-import type { ScriptRuntime, ScriptWire } from "../core/platform.ts";
-import type { ScriptEngine } from "../core/spec/scripts.ts";
-import { deferred } from "../core/values.ts";
-import { builtFile } from "./built-file.ts";
-import { childFolder } from "./home.ts";
-import { packageArguments } from "./plug-n-play.ts";
+import { limits } from "../../core/limits.ts";
+import type { ScriptRuntime, ScriptWire } from "../../core/platform.ts";
+import type { ScriptEngine } from "../../core/spec/scripts.ts";
+import { deferred } from "../../core/values.ts";
+import { builtFile } from "../built-file.ts";
+import { childFolder } from "../home.ts";
+import { packageArguments } from "../plug-n-play.ts";
 
 /** MiB for texts on their way; what a script holds is in WebAssembly's memory. */
 const heapMiB = 96;
@@ -54,7 +54,7 @@ export const childScripts: ScriptRuntime = {
 function startChild(engine: ScriptEngine, memoryBytes: number): ChildWire {
   // the zone of times is the person's, and no secret
   const zone = process.env["TZ"];
-  const child = spawn(process.execPath, [...packageArguments(), ...flags, builtFile(`script-${engine}-child`), String(memoryBytes)], {
+  const child = spawn(process.execPath, [...packageArguments(), ...flags, builtFile(`scripts/${engine}-child`), String(memoryBytes)], {
     env: zone === undefined ? {} : { TZ: zone },
     cwd: childFolder(),
     stdio: ["pipe", "pipe", "ignore"],
