@@ -226,8 +226,8 @@ export class RemoteEngine {
       case "failed":
         this.#failed(message.call, SpellError.fromJSON(message.error));
         return;
-      case "piece":
-        this.#answer(message.call, message.piece);
+      case "pieces":
+        this.#answer(message.call, ...message.pieces);
         return;
       case "read":
         void this.#read(message);
@@ -237,9 +237,9 @@ export class RemoteEngine {
     }
   }
 
-  #answer(id: number, answer: unknown): void {
+  #answer(id: number, ...answers: readonly unknown[]): void {
     const call = this.#calls.get(id);
-    call?.unread.push(answer);
+    call?.unread.push(...answers);
     call?.wake();
   }
 

@@ -4,8 +4,8 @@
  */
 import { abortedError, SpellError, toSpellError } from "../errors.ts";
 import { type ByteSource, blobSource } from "../formats/byte-source.ts";
-import type { Device, DeviceProbe, ModelHandle } from "../spec/runtime.ts";
-import { type EngineFile, type FromEngine, maxUnreadPieces, type ToEngine } from "./protocol.ts";
+import type { Device, DeviceProbe, ManyPiece, ModelHandle, ModelPiece } from "../spec/runtime.ts";
+import { type EngineFile, type FromEngine, frameMs, maxUnreadPieces, type ToEngine } from "./protocol.ts";
 
 /** Either kind of runtime; its options come from the caller, which has checked them. */
 export interface HostedEngine {
@@ -83,6 +83,7 @@ export function createEngineHost(engine: HostedEngine, post: (message: FromEngin
 
   const generate = async ({ call: id, prompt, options }: Extract<ToEngine, { type: "generate" }>, call: Call): Promise<void> => {
     const { signal } = call.abort;
+    const messages = gather<ModelPiece | ManyPiece>((pieces) => post({ type: "pieces", call: id, pieces }));
     try {
       if (signal.aborted) throw abortedError();
       if (handle === undefined) throw new SpellError("run-closed", "no model is open");
@@ -97,9 +98,11 @@ export function createEngineHost(engine: HostedEngine, post: (message: FromEngin
         }
         if (signal.aborted) throw abortedError();
         call.credit -= 1;
-        post({ type: "piece", call: id, piece });
+        messages.add(piece);
       }
+      messages.send();
     } catch (error) {
+      messages.send();
       post({ type: "failed", call: id, error: toSpellError(error, "run-crash").toJSON() });
     }
   };
@@ -145,5 +148,29 @@ export function createEngineHost(engine: HostedEngine, post: (message: FromEngin
           message satisfies never;
       }
     },
+  };
+}
+
+/** Puts what comes within a frame into one message; the first one goes at once. */
+function gather<T>(post: (items: readonly T[]) => void): { readonly add: (item: T) => void; readonly send: () => void } {
+  let waiting: T[] = [];
+  let sentAt = Number.NEGATIVE_INFINITY;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const send = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    if (waiting.length === 0) return;
+    sentAt = performance.now();
+    post(waiting);
+    waiting = [];
+  };
+  return {
+    add(item) {
+      waiting.push(item);
+      const leftMs = frameMs - (performance.now() - sentAt);
+      if (leftMs <= 0) send();
+      else timer ??= setTimeout(send, leftMs);
+    },
+    send,
   };
 }

@@ -49,7 +49,8 @@ export type FromEngine =
   | { readonly type: "opened"; readonly handle: OpenedHandle }
   /** call 0 is the open */
   | { readonly type: "failed"; readonly call: number; readonly error: SpellErrorJson }
-  | { readonly type: "piece"; readonly call: number; readonly piece: ModelPiece | ManyPiece }
+  /** one or more */
+  | { readonly type: "pieces"; readonly call: number; readonly pieces: readonly (ModelPiece | ManyPiece)[] }
   | { readonly type: "read"; readonly read: number; readonly file: number; readonly offset: number; readonly length: number };
 
 /** The plain data of a ModelHandle. */
@@ -65,7 +66,9 @@ export interface OpenedHandle {
 /** Pieces on their way that the reader has not taken yet; the engine waits there. Enough to hide the way between processes, little enough to stop soon. */
 export const maxUnreadPieces = 64;
 /** Pieces taken before the caller says so: one message for many. */
-export const creditStep = 16;
+export const creditStep = 32;
+/** Pieces that come faster than this share a message: a message costs two threads more than a small model's token does. The first and the last never wait. */
+export const frameMs = 16;
 /** An engine's side says that it lives this often. */
 export const beatMs = 1000;
 /** Without a word for this long, while an answer is due, the engine counts as dead. Its event loop only ever waits, but a busy machine may keep it from running. */

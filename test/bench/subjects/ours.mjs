@@ -18,7 +18,7 @@ async function run(text) {
   const done = performance.now();
   const tokens = end.usage.completionTokens;
   return {
-    prefillRate: ((end.usage.promptTokens - end.usage.cachedPromptTokens) * 1000) / (first - started),
+    prefillRate: ((end.usage.promptTokens - (end.usage.cachedTokens ?? 0)) * 1000) / (first - started),
     decodeRate: ((tokens - 1) * 1000) / (done - first),
     firstTokenFromStartMs: performance.timeOrigin ? first : 0,
     threads: m.device.threads,

@@ -7,7 +7,7 @@ const [model, device] = process.argv.slice(2);
 async function firstToken(m, messages, maxTokens) {
   let end;
   for await (const part of m.stream(messages, { temperature: 0, repeatPenalty: 1, maxTokens })) if (part.type === "stream-end") end = part;
-  return { ms: end.timing.firstTokenMs, computed: end.usage.promptTokens - end.usage.cachedPromptTokens };
+  return { ms: end.timing.firstTokenMs, computed: end.usage.promptTokens - (end.usage.cachedTokens ?? 0) };
 }
 
 const options = { device, contextSize: 1024 };

@@ -95,7 +95,7 @@ describe("R6 a worker that misbehaves", () => {
       scripted(`onmessage = ({ data }) => {
         if (data.type === "open") postMessage(${opened});
         if (data.type === "generate") {
-          postMessage({ type: "piece", call: data.call, piece: { type: "text", text: "Once" } });
+          postMessage({ type: "pieces", call: data.call, pieces: [{ type: "text", text: "Once" }] });
           setTimeout(() => { throw new Error("planted") });
         }
       }`),
