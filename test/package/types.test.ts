@@ -40,18 +40,17 @@ export const wrongPage = (): unknown => loadInPage(1);
 /** Code for users, by the line where it begins. */
 function codeBlocks(): readonly { readonly name: string; readonly code: string }[] {
   const pages = ["README.md", ...readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" }).map((name) => join("docs", name))];
-  return (
-    pages
-      // the examples there are scripts, which test/node/scripts/examples.test.ts runs
-      .filter((page) => page.endsWith(".md") && !page.endsWith("script-globals.md"))
-      .flatMap((page) => {
-        const text = readFileSync(join(root, page), "utf8");
-        return [...text.matchAll(/^```(?:ts|typescript|js|javascript|mjs)\n(.*?)^```$/gms)].map((match) => ({
-          name: `${page.replaceAll(/[\\/]/g, "-")}-${text.slice(0, match.index).split("\n").length}.mts`,
-          code: match[1] ?? "",
-        }));
-      })
-  );
+  return pages
+    .filter((page) => page.endsWith(".md"))
+    .flatMap((page) => {
+      const text = readFileSync(join(root, page), "utf8");
+      // JavaScript there is in scripts of llmspell, which test/node/scripts runs
+      const languages = /script(s|-globals)\.md$/.test(page) ? "ts" : "ts|typescript|js|javascript|mjs";
+      return [...text.matchAll(new RegExp(`^\`\`\`(?:${languages})\\n(.*?)^\`\`\`$`, "gms"))].map((match) => ({
+        name: `${page.replaceAll(/[\\/]/g, "-")}-${text.slice(0, match.index).split("\n").length}.mts`,
+        code: match[1] ?? "",
+      }));
+    });
 }
 
 describe("types of the packed package", () => {
