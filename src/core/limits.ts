@@ -133,6 +133,8 @@ export const limits = {
   scriptCallsPerSecond: 1000,
   /** Milliseconds after its limit at which a script is ended from outside; its engine's own check comes first. */
   scriptGraceMs: 100,
+  /** Milliseconds that a call has after Ctrl-C in a shell, before its script goes on without it. */
+  scriptStopMs: 400,
   /** Milliseconds until an engine answers for the first time. */
   scriptStartMs: 10_000,
   /** Characters of an error's text, and of its trace. */

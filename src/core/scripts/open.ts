@@ -1,7 +1,9 @@
 /** A script over a spell: its engine with the limits of the configuration, its globals, its agents. */
 import type { Spell } from "../api/spell.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
-import { abortedError, SpellError } from "../errors.ts";
+import { SpellError } from "../errors.ts";
+import { isObject } from "../json.ts";
+import { limits } from "../limits.ts";
 import type { ScriptFiles } from "../platform.ts";
 import type { DeviceReport } from "../spec/runtime.ts";
 import { bind } from "./bind.ts";
@@ -33,7 +35,10 @@ export interface ScriptRunOptions {
   readonly args?: ScriptArguments | undefined;
   /** Shows the value of an expression, and may end as unfinished. */
   readonly isShell?: boolean | undefined;
+  /** Ends the engine. */
   readonly signal?: AbortSignal | undefined;
+  /** Ends this input and keeps the state: its calls fail with run-aborted, and in Node it computes no longer. */
+  readonly stop?: AbortSignal | undefined;
 }
 
 /** One state of one engine: what an input sets is there for the next. */
@@ -44,8 +49,12 @@ export interface OpenScript {
   /** of the models that answered so far */
   readonly devices: readonly DeviceReport[];
   readonly isOver: boolean;
-  /** Ends answers and downloads of the input that runs; the script goes on with run-aborted. */
-  interrupt(): void;
+  /**
+   * What can be typed behind a path of names, with its type. No function of the script is called.
+   * @param path empty: the variables
+   * @param declared by `let`, `const` and `class`, which no engine lists
+   */
+  members(path: readonly string[], declared?: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** @throws SpellError script-*, run-aborted, and of a host call that the script did not catch */
   run(source: string, options?: ScriptRunOptions): Promise<ScriptEnd>;
   /** Ends the engine, the agents and what State held in memory. */
@@ -91,16 +100,16 @@ export async function openScript(spell: Spell, options: ScriptOptions = {}): Pro
     options.files ??
     (folder === undefined ? undefined : await scripts.value.files?.(folder, resolved.config.runtime.security.allowed_paths));
   const files = given === undefined ? undefined : permittedFiles(given, resolved);
-  const { limits, settings } = settingsOf(engine, resolved, { ...options, files });
-  const wire = await scripts.value.start(engine, limits.memoryBytes);
+  const { limits: bounds, settings } = settingsOf(engine, resolved, { ...options, files });
+  const wire = await scripts.value.start(engine, bounds.memoryBytes);
   const devices = new Map<string, DeviceReport>();
   const over = new AbortController();
-  let input = new AbortController();
+  let stopping: AbortSignal | undefined;
   const log = (level: "info" | "warn" | "error", message: string): void => platform.log({ level, message });
   const { readLine } = options;
   const globals = scriptGlobals({
     spell,
-    wrap: (each) => interruptible(each, () => input.signal),
+    wrap: (each) => interruptible(each, () => stopping),
     config: resolved,
     language: engine,
     signal: over.signal,
@@ -117,7 +126,7 @@ export async function openScript(spell: Spell, options: ScriptOptions = {}): Pro
       engine,
       wire,
       settings,
-      limits,
+      limits: bounds,
       now: platform.now,
       onOutput: options.onOutput ?? (() => undefined),
       onLog: options.onLog ?? log,
@@ -140,10 +149,15 @@ export async function openScript(spell: Spell, options: ScriptOptions = {}): Pro
     get isOver() {
       return session.isOver;
     },
-    interrupt: () => input.abort(abortedError()),
-    run(source, { name = options.name ?? usualName, args, isShell, signal } = {}) {
-      input = new AbortController();
-      return session.run({ source, name, args, isShell }, signal);
+    run(source, { name = options.name ?? usualName, args, isShell, signal, stop } = {}) {
+      stopping = stop;
+      return session.run({ source, name, args, isShell }, signal, stop);
+    },
+    async members(path, declared = []) {
+      const source = JSON.stringify({ path, declared });
+      const { value } = await session.run({ source, name: "members", isKeys: true }, undefined, AbortSignal.timeout(limits.scriptStopMs));
+      const list = isObject(value) ? Object.entries(value) : [];
+      return new Map(list.flatMap(([name, type]) => (/^[A-Za-z_$][\w$]*$/.test(name) && typeof type === "string" ? [[name, type]] : [])));
     },
     async close() {
       await session.close();
@@ -159,8 +173,8 @@ async function readRest(readLine: () => Promise<string | undefined>): Promise<st
 }
 
 /** The same spell, whose long calls also end with a signal that changes. */
-function interruptible(spell: Spell, signal: () => AbortSignal): Spell {
-  const both = (own: AbortSignal | undefined): AbortSignal => (own === undefined ? signal() : AbortSignal.any([own, signal()]));
+function interruptible(spell: Spell, signal: () => AbortSignal | undefined): Spell {
+  const both = (own: AbortSignal | undefined): AbortSignal => AbortSignal.any([own, signal()].filter((each) => each !== undefined));
   return {
     ...spell,
     generate: (source, prompt, options) => spell.generate(source, prompt, { ...options, signal: both(options?.signal) }),

@@ -1,6 +1,6 @@
 /** How an input ends: a value, an exit status, or an error with its place in the script. */
 import { codeFrameAt } from "../config/problem.ts";
-import { type ErrorCode, SpellError } from "../errors.ts";
+import { abortedError, type ErrorCode, SpellError } from "../errors.ts";
 import { isObject } from "../json.ts";
 import { limits } from "../limits.ts";
 import type { ScriptEngine, ScriptFault, ScriptInput } from "./protocol.ts";
@@ -56,6 +56,7 @@ export interface FaultContext {
   readonly limits: ScriptLimits;
   readonly isDebug: boolean;
   readonly input: ScriptInput;
+  readonly isStopped: boolean;
   /** The host's own errors by their numbers. */
   readonly known: (ref: number) => SpellError | undefined;
 }
@@ -78,6 +79,7 @@ export function faultError(fault: ScriptFault, context: FaultContext): SpellErro
   const own = fault.ref === undefined ? undefined : context.known(fault.ref);
   if (own?.code === fault.code) return own.with({ where, details });
   const message = fault.message.slice(0, limits.scriptErrorText);
+  if (fault.code === "run-aborted" && context.isStopped) return abortedError().with({ where, details });
   if (fault.code === "script-time") return limitError("time", engine, context.limits).with({ where, details });
   if (fault.code === "script-memory") return limitError("memory", engine, context.limits).with({ where, details });
   const code = guestCodes.find((each) => each === fault.code) ?? "script-error";

@@ -43,6 +43,10 @@ export interface ScriptInput {
   readonly args?: ScriptArguments | undefined;
   /** Shows the value of an expression, and may answer that the input is unfinished. */
   readonly isShell?: boolean | undefined;
+  /** Nothing is run: the source is `{path, declared}` as JSON, and the result the members of what lies there, as [name, type]. */
+  readonly isKeys?: boolean | undefined;
+  /** While it computes, it asks from time to time whether it may go on; where its stack is suspended to wait, it cannot. */
+  readonly asks?: boolean | undefined;
 }
 
 export type HostMessage =

@@ -3,6 +3,7 @@
  * holds also where it cannot, or will not.
  */
 import { abortedError, SpellError, toSpellError } from "../errors.ts";
+import { isCount } from "../json.ts";
 import { limits } from "../limits.ts";
 import type { ScriptFiles, ScriptWire } from "../platform.ts";
 import type { Bound } from "./bind.ts";
@@ -47,8 +48,13 @@ export interface ScriptEnd {
 }
 
 export interface ScriptSession {
-  /** One input after the other. @throws SpellError script-*, run-aborted, and of a host call that the script did not catch */
-  run(input: ScriptInput, signal?: AbortSignal): Promise<ScriptEnd>;
+  /**
+   * One input after the other.
+   * @param signal ends the guest
+   * @param stop asks this input to end, and leaves the guest: calls that it waits for fail, and where it can be asked (Node) it computes no longer
+   * @throws SpellError script-*, run-aborted, and of a host call that the script did not catch
+   */
+  run(input: ScriptInput, signal?: AbortSignal, stop?: AbortSignal): Promise<ScriptEnd>;
   /** After a kill nothing runs any more, and all that a script had set is lost. */
   readonly isOver: boolean;
   /** Ends calls under way and the guest. */
@@ -77,7 +83,9 @@ export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: 
   let spentMs = 0;
   let printed = 0;
   let ended: Promise<void> | undefined;
-  let running: { readonly input: ScriptInput; resolve(end: ScriptEnd): void; reject(error: unknown): void } | undefined;
+  let running:
+    | { readonly input: ScriptInput; readonly stop?: AbortSignal | undefined; resolve(end: ScriptEnd): void; reject(error: unknown): void }
+    | undefined;
 
   // --- Clocks: of computing, of the start, of the whole run, of calls ---
   let computing: ReturnType<typeof setTimeout> | undefined;
@@ -158,6 +166,11 @@ export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: 
       new Promise<void>((resolve) => {
         timers.set(id, setTimeout(resolve, Number(ms)));
       }).finally(() => timers.delete(id)),
+    "go.on": ([computedMs]) => {
+      // waiting for this answer is not the script's time
+      if (isCount(computedMs)) rest(computedMs);
+      return running?.stop?.aborted !== true;
+    },
     "io.line": () => readLine?.(),
     "module.load": ([path]) => fileHost().module(String(path)),
     "file.read": ([path]) => fileHost().read(String(path)),
@@ -188,7 +201,8 @@ export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: 
           });
       const given = a.map((value) => inward(value, objects, callback));
       const own = Object.hasOwn(ownFunctions, f) ? ownFunctions[f] : undefined;
-      const value = outward(await (own === undefined ? bound.call(f, given) : own(given, id)), objects);
+      const work = own === undefined ? bound.call(f, given) : own(given, id);
+      const value = outward(await unlessStopped(work, running?.stop), objects);
       const message: HostMessage = value === undefined ? { t: "ret", id } : { t: "ret", id, v: value };
       if (JSON.stringify(message).length > limits.scriptMessageBytes)
         throw new SpellError("script-memory", `${f}: expected an answer of at most ${limits.scriptMessageBytes} bytes, got more`);
@@ -284,7 +298,9 @@ export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: 
         const { isDebug } = settings;
         if (running === undefined) return;
         const known = (ref: number): SpellError | undefined => errors.get(ref);
-        void finish(faultError(message.e, { engine, limits: bounds, isDebug, input: running.input, known }), true);
+        const { input, stop } = running;
+        const isStopped = stop?.aborted === true;
+        void finish(faultError(message.e, { engine, limits: bounds, isDebug, input, isStopped, known }), true);
       }
     }
   }
@@ -294,7 +310,7 @@ export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: 
     get isOver() {
       return ended !== undefined;
     },
-    async run(input, signal) {
+    async run(input, signal, stop) {
       if (ended !== undefined) throw new SpellError("script-error", "the script's engine was ended; start another");
       if (running !== undefined) throw new SpellError("run-busy", "the script's engine computes; one input runs at a time");
       if (new TextEncoder().encode(input.source).length > limits.scriptBytes)
@@ -304,11 +320,11 @@ export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: 
       signal?.addEventListener("abort", abort, { once: true });
       try {
         return await new Promise<ScriptEnd>((resolve, reject) => {
-          running = { input, resolve, reject };
+          running = { input, stop, resolve, reject };
           spentMs = 0;
           runLeft = bounds.runMs;
           countRun();
-          post({ t: "run", ...input });
+          post({ t: "run", ...input, ...(stop === undefined ? {} : { asks: true }) });
         });
       } finally {
         signal?.removeEventListener("abort", abort);
@@ -316,6 +332,23 @@ export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: 
     },
     close,
   };
+}
+
+/** What a call gives, or run-aborted some time after the signal: models first say what they have. */
+function unlessStopped(work: unknown, stop: AbortSignal | undefined): unknown {
+  if (stop === undefined || !(work instanceof Promise)) return work;
+  return new Promise((resolve, reject) => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const wait = (): void => {
+      timer = setTimeout(() => reject(abortedError()), limits.scriptStopMs);
+    };
+    if (stop.aborted) wait();
+    else stop.addEventListener("abort", wait, { once: true });
+    void work.then(resolve, reject).finally(() => {
+      clearTimeout(timer);
+      stop.removeEventListener("abort", wait);
+    });
+  });
 }
 
 /** Told to the host function whose callback failed; the script gets back what it threw itself. */

@@ -74,9 +74,19 @@ function sentLines(prompt: string, text: string): string {
   return `${prompt}${shown.replaceAll("\n", "\n... ")}\n`.replaceAll("\n", "\r\n");
 }
 
-/** @param history where the up key looks; what is typed is added */
-export function terminalInput(screen: Screen, interrupt: Interrupt, history: History): ChatInput {
-  return screen.errIsTerminal && screen.settings.color ? editedInput(screen, interrupt, history) : plainInput(screen, interrupt);
+/** The words that may stand where the last `typed` characters before the cursor are. */
+export interface Completions {
+  readonly typed: string;
+  readonly words: readonly string[];
+}
+export type Complete = (before: string) => Promise<Completions | undefined>;
+
+/**
+ * @param history where the up key looks; what is typed is added
+ * @param complete asked by the Tab key; absent: that writes a tab
+ */
+export function terminalInput(screen: Screen, interrupt: Interrupt, history: History, complete?: Complete): ChatInput {
+  return screen.errIsTerminal && screen.settings.color ? editedInput(screen, interrupt, history, complete) : plainInput(screen, interrupt);
 }
 
 /** Without escape sequences (NO_COLOR, a dumb terminal) the terminal's own editing has to do. */
@@ -135,6 +145,29 @@ function isAtEnd({ rows, row, column }: LineView): boolean {
   return row === rows.length - 1 && column === cellsOfText(rows[row] ?? "");
 }
 
+function commonStart(one: string, other: string): string {
+  let length = 0;
+  while (length < one.length && one[length] === other[length]) length += 1;
+  return one.slice(0, length);
+}
+
+/** Words side by side, as many rows as they need. */
+function columnsOf(words: readonly string[], columns: number): readonly string[] {
+  const width = Math.max(...words.map((word) => word.length)) + 2;
+  const across = Math.max(1, Math.floor(columns / width));
+  const rows: string[] = [];
+  for (let i = 0; i < words.length; i += across) {
+    rows.push(
+      words
+        .slice(i, i + across)
+        .map((word) => word.padEnd(width))
+        .join("")
+        .trimEnd(),
+    );
+  }
+  return rows;
+}
+
 /** What terminals with an extended keyboard send for Shift-Enter and its like; here all are Alt-Enter. */
 const modifiedEnter = /\p{Cc}\[(?:13;[2-8]u|27;[2-8];13~)/gu;
 
@@ -142,7 +175,7 @@ const modifiedEnter = /\p{Cc}\[(?:13;[2-8]u|27;[2-8];13~)/gu;
  * The line editor. It is open from the start of the run to its end and takes the keys off the terminal, so that what is typed or pasted while a model
  * loads or answers writes into nothing, and appears at the next prompt.
  */
-function editedInput(screen: Screen, interrupt: Interrupt, history: History): ChatInput {
+function editedInput(screen: Screen, interrupt: Interrupt, history: History, complete?: Complete): ChatInput {
   const { stdin, stderr } = process;
   const queue = createQueue();
   let editor = createLineEditor(history.entries);
@@ -193,9 +226,23 @@ function editedInput(screen: Screen, interrupt: Interrupt, history: History): Ch
     if (answer !== undefined) answer(undefined);
     else queue.give({ type: "end" });
   };
+  /** Writes what all words have in common; where that is nothing more, lists them. */
+  const offer = async (asked: string): Promise<void> => {
+    const found = await complete?.(asked).catch(() => undefined);
+    if (found === undefined || found.words.length === 0 || prompt === undefined || editor.before !== asked) return;
+    const { typed, words } = found;
+    const more = words.reduce(commonStart).slice(typed.length);
+    if (more !== "") editor.insert(more);
+    else if (words.length > 1) {
+      screen.echo(`\r\n${columnsOf(words, screen.columns).join("\r\n")}\r\n`);
+      drawn = undefined;
+    }
+    draw();
+  };
   const press = (sign: string | undefined, key: Key): void => {
     const control = key.ctrl === true ? key.name : undefined;
     if (control === "c") interrupt.press();
+    else if (key.name === "tab" && complete !== undefined && /\S$/.test(editor.before)) void offer(editor.before);
     else if (control === "z") suspend();
     else if (control === "l") {
       if (prompt === undefined) return;

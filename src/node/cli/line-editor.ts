@@ -7,6 +7,8 @@ export type KeyResult = "again" | "line" | "end" | undefined;
 
 export interface LineEditor {
   readonly text: string;
+  /** What stands before the cursor. */
+  readonly before: string;
   /** @param sign what it writes, if anything */
   press(sign: string | undefined, key: Key): KeyResult;
   /** Puts a text in at the cursor, as it is. */
@@ -125,6 +127,9 @@ export function createLineEditor(history: readonly string[]): LineEditor {
   return {
     get text() {
       return text;
+    },
+    get before() {
+      return text.slice(0, at);
     },
     insert,
     press(sign, { name = "", ctrl = false, meta = false }) {

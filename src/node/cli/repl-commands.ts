@@ -5,6 +5,7 @@ import { SpellError } from "../../core/errors.ts";
 import { didYouMean, nearest } from "../../core/nearest.ts";
 import type { OpenScript } from "../../core/scripts/open.ts";
 import type { ScriptArguments, ScriptEngine } from "../../core/scripts/protocol.ts";
+import type { Completions } from "./chat-input.ts";
 import { readScript } from "./script.ts";
 import { scriptArguments } from "./script-args.ts";
 import { describeDevice } from "./session.ts";
@@ -21,8 +22,8 @@ export interface ReplHost {
   readonly history: readonly string[];
   clearHistory(): void;
   run(source: string, name: string, args?: ScriptArguments): Promise<void>;
-  /** The value of a chunk of our own. */
-  evaluate(source: string): Promise<unknown>;
+  /** Runs a chunk of our own. */
+  evaluate(source: string): Promise<void>;
   reset(): Promise<void>;
 }
 
@@ -106,27 +107,35 @@ function help(): string {
   return rows.map(([name, [does]]) => `${name.padEnd(16)}${does}\n`).join("");
 }
 
-async function showVariables(host: ReplHost): Promise<ReplAnswer> {
-  const declared = host.inputs.flatMap((input) =>
-    [...input.matchAll(/^\s*(?:let|const|class)\s+([\w$]+)/gm)].map(([, name]) => name ?? ""),
-  );
-  const list = await host.evaluate(host.engine === "lua" ? luaVariables : javascriptVariables(declared));
-  const shown = (list as readonly (readonly [name: string, type: string])[]).filter(([name]) => !host.known.has(name));
-  return { text: shown.map(([name, type]) => `${name.padEnd(20)}${type}\n`).join("") || "no variables\n" };
+async function showVariables({ script, inputs, known }: ReplHost): Promise<ReplAnswer> {
+  const all = [...(await script.members([], declaredIn(inputs)))].filter(([name, type]) => !known.has(name) && type !== "undefined").sort();
+  return { text: all.map(([name, type]) => `${name.padEnd(20)}${type}\n`).join("") || "no variables\n" };
 }
 
-const luaVariables = `local list = {} for name, value in next, _G do
-if type(name) == "string" then list[#list + 1] = {name, type(value)} end end
-table.sort(list, function(a, b) return a[1] < b[1] end) return JSON.array(list)`;
+/** What inputs in JavaScript declare by `let`, `const` and `class`, also by taking apart: no engine lists it. */
+function declaredIn(inputs: readonly string[]): readonly string[] {
+  const all = inputs.flatMap((input) => [...input.matchAll(/^\s*(?:let|const|class)\s+(\{[^}]*\}|\[[^\]]*\]|[\w$]+)/gm)]);
+  return [...new Set(all.flatMap(([, names = ""]) => [...names.matchAll(/[\w$]+(?=\s*(?:[,}\]=]|$))/g)].map(([name]) => name)))];
+}
 
-/** What `let`, `const` and `class` declare is no member of the global object. */
-const javascriptVariables = (declared: readonly string[]): string =>
-  `export default [${[...new Set(declared)].map((name) => `["${name}", typeof ${name}]`).join(", ")}].concat(
-Object.keys(globalThis).map((name) => [name, typeof globalThis[name]])).filter(([, type]) => type !== "undefined").sort()`;
-
-/** The chunk that lists all variables: what is there before the first input is not the script's. */
-export function listVariables(engine: ScriptEngine): string {
-  return engine === "lua" ? luaVariables : javascriptVariables([]);
+/**
+ * Words for the end of an input: commands, variables, members of what stands before the last dot or colon.
+ * @returns undefined where no name is being typed
+ */
+export async function completeInput({ script, engine, inputs }: ReplHost, before: string): Promise<Completions | undefined> {
+  const starting = (typed: string, words: Iterable<string>): Completions => ({
+    typed,
+    words: [...words].filter((word) => word.startsWith(typed)).sort(),
+  });
+  if (/^\.[a-z-]*$/.test(before)) return starting(before, Object.keys(commands));
+  const way =
+    engine === "lua"
+      ? /(?:^|[^\w.:)\]"'])((?:[A-Za-z_]\w*[.:])*)([A-Za-z_]\w*)?$/
+      : /(?:^|[^\w$.)\]"'`])((?:[A-Za-z_$][\w$]*\??\.)*)([A-Za-z_$][\w$]*)?$/;
+  const [, path = "", typed = ""] = way.exec(before) ?? [];
+  if (path + typed === "") return undefined;
+  const names = path.split(/\??[.:]/).slice(0, -1);
+  return starting(typed, (await script.members(names, declaredIn(inputs))).keys());
 }
 
 function setVariable(host: ReplHost, rest: string): Promise<ReplAnswer> {

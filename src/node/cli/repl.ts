@@ -5,14 +5,14 @@ import type { OpenScript, ScriptOptions } from "../../core/scripts/open.ts";
 import type { ScriptArguments } from "../../core/scripts/protocol.ts";
 import { commandsOf } from "./advice.ts";
 import { flagText } from "./args.ts";
-import { type ChatInput, pipeInput, terminalInput } from "./chat-input.ts";
+import { type ChatInput, type Complete, pipeInput, terminalInput } from "./chat-input.ts";
 import type { Context } from "./context.ts";
 import { type History, openHistory } from "./history.ts";
-import { listVariables, type ReplHost, runReplCommand } from "./repl-commands.ts";
+import { completeInput, type ReplHost, runReplCommand } from "./repl-commands.ts";
 import { open } from "./script.ts";
 
-/** How long a call has to stop after Ctrl-C before its engine is ended. */
-const patienceMs = 1000;
+/** How long an input has to stop after Ctrl-C before its engine is ended, and its variables with it. */
+const patienceMs = 1500;
 
 /** @throws SpellError of flags and configuration; where standard input is no terminal also of inputs */
 export async function repl(context: Context): Promise<number> {
@@ -22,15 +22,21 @@ export async function repl(context: Context): Promise<number> {
     flags.has("no-history") ? undefined : basename(file ?? "repl"),
     file === undefined ? undefined : dirname(resolve(file)),
   );
-  const input = stdin === undefined ? terminalInput(screen, interrupt, history) : pipeInput(stdin, interrupt.signal, screen);
+  let complete: Complete = async () => undefined;
+  const input =
+    stdin === undefined
+      ? terminalInput(screen, interrupt, history, (before) => complete(before))
+      : pipeInput(stdin, interrupt.signal, screen);
   try {
-    return await shell(context, input, history);
+    return await shell(context, input, history, (by) => {
+      complete = by;
+    });
   } finally {
     input.close();
   }
 }
 
-async function shell(context: Context, input: ChatInput, history: History): Promise<number> {
+async function shell(context: Context, input: ChatInput, history: History, completeBy: (complete: Complete) => void): Promise<number> {
   const { screen, interrupt, argv } = context;
   const options: ScriptOptions = {
     onOutput: (text) => screen.write(text),
@@ -40,32 +46,35 @@ async function shell(context: Context, input: ChatInput, history: History): Prom
   let script: OpenScript = await open(context, options);
   const { engine } = script;
   if (input.isTerminal) screen.aside(`${engine === "lua" ? "Lua 5.4" : "JavaScript"}; .help lists the commands, Ctrl-D leaves.\n`);
-  let kill: AbortController | undefined;
+  let running: { readonly stop: AbortController; readonly kill: AbortController } | undefined;
   let begun = "";
+  /** Of the Tab key: an input waits for it. */
+  let completing: Promise<unknown> = Promise.resolve();
   interrupt.take(() => {
-    if (kill === undefined) return input.cancel();
-    script.interrupt();
-    setTimeout((running) => running.abort(), patienceMs, kill);
+    if (running === undefined) return input.cancel();
+    const { stop, kill } = running;
+    stop.abort();
+    setTimeout(() => kill.abort(), patienceMs);
     return true;
   });
 
   /** @returns whether more of the input is needed */
   const run = async (source: string, name: string, args?: ScriptArguments): Promise<boolean> => {
     if (script.isOver) script = await open(context, { ...options, engine });
-    const running = new AbortController();
-    kill = running;
+    const [stop, kill] = [new AbortController(), new AbortController()];
+    running = { stop, kill };
     try {
-      const end = await script.run(source, { name, args, isShell: name === "repl", signal: running.signal });
+      const end = await script.run(source, { name, args, isShell: name === "repl", stop: stop.signal, signal: kill.signal });
       screen.endLine();
       if (end.exitCode !== undefined) throw new Leave(end.exitCode);
       return end.isUnfinished === true;
     } finally {
-      kill = undefined;
+      running = undefined;
     }
   };
-  const evaluate = async (source: string): Promise<unknown> => (await script.run(source, { name: "repl" })).value;
+  const evaluate = async (source: string): Promise<void> => void (await script.run(source, { name: "repl" }));
   const inputs: string[] = [];
-  const known = new Set(((await evaluate(listVariables(engine))) as readonly (readonly [string])[]).map(([name]) => name));
+  const known = new Set((await script.members([])).keys());
   const host: ReplHost = {
     engine,
     known,
@@ -83,10 +92,17 @@ async function shell(context: Context, input: ChatInput, history: History): Prom
     },
   };
 
+  completeBy((before) => {
+    const found = completing.then(() => completeInput(host, before));
+    completing = found.catch(() => undefined);
+    return found;
+  });
+
   try {
     for (;;) {
       const next = await input.next(begun === "" ? `${engine}> ` : "... ");
       if (next.type === "end") break;
+      await completing;
       if (next.type === "cancel") {
         if (begun === "" && next.emptyLine) screen.aside("Ctrl-D leaves.\n");
         begun = "";
@@ -107,7 +123,8 @@ async function shell(context: Context, input: ChatInput, history: History): Prom
         begun = "";
         const known = toSpellError(error);
         if (!input.isTerminal || interrupt.signal.aborted) throw known;
-        screen.complain(known);
+        if (known.code === "run-aborted" && !script.isOver) screen.aside("stopped\n");
+        else screen.complain(known);
         if (script.isOver) screen.note("the engine was ended; variables are gone");
       }
     }

@@ -11,7 +11,7 @@ export interface Channel {
 /** A channel that counts, gathers what is printed, and knows how long the script itself has computed. */
 export interface MeasuredChannel extends Channel {
   /** A new input begins. */
-  start(timeoutMs: number): void;
+  start(timeoutMs: number, asks?: boolean): void;
   flush(): void;
   /** Asked from time to time by the engine. @returns why the script has to end */
   overtime(): string | undefined;
@@ -19,6 +19,9 @@ export interface MeasuredChannel extends Channel {
 
 /** What Lua's prelude looks for in an error's text. */
 const timeMark = "!time: the script computed for too long";
+export const stopMark = "!stop: the script was stopped";
+/** Milliseconds between two questions whether a script may go on. */
+const askEveryMs = 100;
 
 export function measured(inner: Channel): MeasuredChannel {
   let received = 0;
@@ -28,6 +31,11 @@ export function measured(inner: Channel): MeasuredChannel {
   let printed: string[] = [];
   let printedSize = 0;
   let printedAt = 0;
+  /** when the host was last asked; undefined: it is not */
+  let askedAt: number | undefined;
+  let mayGoOn = true;
+  /** What came while the host was asked. */
+  const early: string[] = [];
 
   const computedMs = (): number => Math.max(0, Math.round(performance.now() - begunAt - waitedMs));
   const send = (text: string): void => {
@@ -47,6 +55,21 @@ export function measured(inner: Channel): MeasuredChannel {
     waitedMs += performance.now() - from;
     return text;
   };
+  /** An ordinary call, in the middle of the computing. */
+  const ask = (): void => {
+    flush();
+    send(`{"t":"call","id":"go","f":"go.on","a":[${computedMs()}]}`);
+    for (;;) {
+      const from = performance.now();
+      const text = arrived(inner.receive() as string, from);
+      if (text.startsWith('{"t":"ret","id":"go"')) {
+        mayGoOn = text.endsWith("true}");
+        askedAt = performance.now();
+        return;
+      }
+      early.push(text);
+    }
+  };
   return {
     suspends: inner.suspends,
     flush,
@@ -63,13 +86,17 @@ export function measured(inner: Channel): MeasuredChannel {
       if (printedSize > limits.scriptOutputPiece) flush();
     },
     receive() {
+      const kept = early.shift();
+      if (kept !== undefined) return kept;
       flush();
       const from = performance.now();
       inner.post(`idle ${received} ${computedMs()}`);
       const got = inner.receive();
       return typeof got === "string" ? arrived(got, from) : got.then((text) => arrived(text, from));
     },
-    start(timeoutMs) {
+    start(timeoutMs, asks = false) {
+      mayGoOn = true;
+      askedAt = asks && !inner.suspends ? performance.now() : undefined;
       begunAt = performance.now();
       waitedMs = 0;
       limitMs = timeoutMs;
@@ -77,7 +104,9 @@ export function measured(inner: Channel): MeasuredChannel {
     overtime() {
       const at = performance.now();
       if (printedSize > 0 && at - printedAt > limits.scriptOutputMs) flush();
-      return at - begunAt - waitedMs > limitMs ? timeMark : undefined;
+      if (at - begunAt - waitedMs > limitMs) return timeMark;
+      if (mayGoOn && askedAt !== undefined && at - askedAt > askEveryMs) ask();
+      return mayGoOn ? undefined : stopMark;
     },
   };
 }

@@ -1,12 +1,13 @@
 /** JavaScript's loop, which lives outside the engine: run jobs, deliver what arrives, until the script has ended and nothing is open. */
 import { limits } from "../../limits.ts";
 import type { ScriptFault } from "../protocol.ts";
+import { stopMark } from "./channel.ts";
 import { jsPrelude } from "./preludes.generated.ts";
 import { createRealm, type Exception, evalFlags, type Realm, type Value } from "./quickjs.ts";
 import { type Guest, type GuestParts, plainSource } from "./run.ts";
 
 /** What the prelude returns. */
-const controlNames = ["configure", "begin", "deliver", "early", "open", "settle", "show", "failed", "denied", "outcome"] as const;
+const controlNames = ["configure", "begin", "deliver", "early", "open", "settle", "show", "failed", "denied", "outcome", "keys"] as const;
 type Controls = Readonly<Record<(typeof controlNames)[number], Value>>;
 
 const fail = (e: ScriptFault): string => JSON.stringify({ t: "fail", e });
@@ -67,16 +68,17 @@ export async function javascriptGuest({ module, memoryBytes, channel }: GuestPar
       importsFiles = settings.stdlib === "All";
       if ((await realm.ask(own.configure, JSON.stringify(settings))) === undefined) throw new Error(realm.exception().message);
     },
-    async run({ source, name, args, isShell = false }) {
+    async run({ source, name, args, isShell = false, isKeys = false }) {
       const text = plainSource(source);
       const failed = async (): Promise<string> => {
         const e = realm.exception();
         if (isShell && e.name === "SyntaxError" && isUnfinished(e, text)) return '{"t":"more"}';
-        if (e.isFatal) return fatal(e);
+        if (e.isFatal) return channel.overtime() === stopMark ? fail({ code: "run-aborted", message: "stopped" }) : fatal(e);
         const told = await realm.call(own.failed, e.value);
         realm.free(e.value);
         return told === 0 ? fatal(realm.exception()) : taken(told);
       };
+      if (isKeys) return (await realm.ask(own.keys, source)) ?? failed();
       await realm.ask(own.begin, args === undefined ? "" : JSON.stringify(args));
       const value = await realm.evaluate(text, name, isShell ? evalFlags.shell : evalFlags.module);
       if (value === 0) return failed();

@@ -5,7 +5,10 @@
   for (const name of ["post", "receive", "Atomics", "SharedArrayBuffer", "navigator", "queueMicrotask"]) delete globalThis[name];
   const { parse, stringify } = JSON;
   const { isArray } = Array;
-  const { create, defineProperty, keys } = Object;
+  const objectPrototype = Object.prototype;
+  const { create, defineProperty, getOwnPropertyDescriptor, getOwnPropertyNames, getPrototypeOf, keys } = Object;
+  const { hasOwnProperty: has } = objectPrototype;
+  const { eval: evaluate } = globalThis;
   const { apply } = Reflect;
   const MapOf = Map;
   const PromiseOf = Promise;
@@ -371,6 +374,41 @@
       return { code: "script-error", message: "an error that cannot be shown" };
     }
   }
+  // Names for a person who types. Values are looked up by their descriptors: no getter is called.
+  const isObject = (v) => (typeof v === "object" && v !== null) || typeof v === "function";
+  const found = (o, name) => {
+    const d = getOwnPropertyDescriptor(o, name);
+    return d && { value: apply(has, d, ["value"]) ? d.value : undefined };
+  };
+  const lookUp = (o, name) => {
+    for (let at = o; isObject(at); at = getPrototypeOf(at)) {
+      const own = found(at, name);
+      if (own) return own;
+    }
+  };
+  /** Of `let`, `const` and `class` at the top, which are no members of the global object. */
+  const declaredValue = (name) => {
+    try {
+      return /^[\w$]+$/.test(name) ? evaluate(name) : undefined;
+    } catch {
+      return undefined;
+    }
+  };
+  function members({ path, declared }) {
+    let at = globalThis;
+    for (let i = 0; i < path.length; i++) {
+      const step = lookUp(at, path[i]);
+      const value = step ? step.value : i === 0 ? declaredValue(path[i]) : undefined;
+      at = isObject(value) ? value : typeof value === "string" ? Str.prototype : undefined;
+      if (!at) return create(null);
+    }
+    const out = create(null);
+    for (let o = at; isObject(o) && (o !== objectPrototype || o === at); o = getPrototypeOf(o))
+      for (const name of getOwnPropertyNames(o)) if (!(name in out)) out[name] = typeof found(o, name)?.value;
+    if (path.length === 0) for (const name of declared) out[name] = typeof declaredValue(name);
+    return out;
+  }
+
   let outcome = "";
   const failed = (e) => {
     let text;
@@ -426,5 +464,6 @@
     failed,
     denied: (text) => new SpellError(parse(text)),
     outcome: () => outcome,
+    keys: (text) => stringify({ t: "end", v: members(parse(text)) }),
   };
 })();

@@ -492,6 +492,7 @@ local function describe(e)
   end
   if match(sub(e, -30), "not enough memory$") then return {code = "script-memory", message = "not enough memory"} end
   e = sub(e, 1, MAX_TEXT + 200) -- looking through a huge one would take the time that is left
+  if find(e, "!stop: ", 1, true) then return {code = "run-aborted", message = "stopped", where = position()} end
   if find(e, "!time: ", 1, true) then return {code = "script-time", message = "the script computed for too long", where = position(), trace = trace} end
   if find(e, "stack overflow", 1, true) then return {code = "script-stack", message = sub(e, 1, 200), where = match(e, "^([^\n:]+:%d+): ")} end
   local where, text = match(e, "^([^\n:]+:%d+): (.*)$")
@@ -502,6 +503,36 @@ local function failure(e)
   local ok, text = pcall(encode, e)
   if not ok then ok, text = pcall(encode, {code = e.code, where = e.where, message = gsub(tostring(e.message), "[\128-\255]", "?")}) end
   return '{"t":"fail","e":' .. (ok and text or '{"code":"script-error","message":"an error that cannot be shown"}') .. "}"
+end
+
+-- Names for a person who types. What lies at a path is read without a call into the script.
+local function behind(v)
+  local meta = getmetatable(v)
+  if type(meta) == "string" then meta = classes[meta] end
+  local index = type(meta) == "table" and rawget(meta, "__index")
+  return type(index) == "table" and index or nil
+end
+local function members(path)
+  local at = globals
+  for _, name in ipairs(path) do
+    local t, value = type(at) == "table" and at or behind(at), nil
+    for _ = 1, 10 do
+      if not t then break end
+      value = rawget(t, name)
+      if value ~= nil then break end
+      t = behind(t)
+    end
+    at = value
+  end
+  local out, t = {}, type(at) == "table" and at or behind(at)
+  for _ = 1, 10 do
+    if not t then break end
+    for k, v in next, t do
+      if type(k) == "string" and match(k, "^[%a_][%w_]*$") and not out[k] then out[k] = type(v) end
+    end
+    t = behind(t)
+  end
+  return out
 end
 
 return function(settings_text)
@@ -529,6 +560,7 @@ return function(settings_text)
 
   -- A script, or one input of a shell: then the value of an expression is shown.
   return function(source, name, args_text)
+    if name == "=keys" then return '{"t":"end","v":' .. encode(members(decode(source).path)) .. "}" end
     if args_text ~= "" then
       local args = decode(args_text)
       local all = setmetatable({}, {__index = function(t, k) return type(k) == "string" and match(k, "^%d+$") and rawget(t, tonumber(k)) or nil end})

@@ -195,7 +195,7 @@ export function luaGuest({ module, memoryBytes, channel }: GuestParts): Guest {
       pushText(state, JSON.stringify(settings));
       callOwn(1);
     },
-    run({ source, name, args, isShell }) {
+    run({ source, name, args, isShell, isKeys }) {
       const done = (status: number): string => {
         const text = textAt(state, -1);
         lua.lua_settop(state, 1);
@@ -203,7 +203,11 @@ export function luaGuest({ module, memoryBytes, channel }: GuestParts): Guest {
         return text;
       };
       lua.lua_pushvalue(state, 1);
-      for (const text of [plainSource(source), isShell === true ? "=shell" : `@${name}`, args === undefined ? "" : JSON.stringify(args)])
+      for (const text of [
+        plainSource(source),
+        isKeys ? "=keys" : isShell ? "=shell" : `@${name}`,
+        args === undefined ? "" : JSON.stringify(args),
+      ])
         pushText(state, text);
       const got = call(state, 3, 1, 0, 0, 0);
       return typeof got === "number" ? done(got) : got.then(done);

@@ -37,7 +37,7 @@ export async function runGuest(make: GuestMaker, { engine, memoryBytes }: StartO
       timeoutMs = message.timeoutMs;
       await guest.configure(message);
     } else if (message.t === "run") {
-      channel.start(timeoutMs);
+      channel.start(timeoutMs, message.asks);
       let last: string;
       try {
         last = await guest.run(message);

@@ -117,6 +117,51 @@ describe("repl", () => {
     });
   });
 
+  it.each([
+    ["lua", "x = 41", "while true do end", "Utils.sleep(100)"],
+    ["js", "let x = 41", "for (;;);", "await Utils.sleep(100)"],
+  ])("of %s on a terminal keeps variables over Ctrl-C in an endless input", async (engine, set, ...endless) => {
+    const person = personAt(`repl --no-history --engine ${engine}`);
+    await person.sees(/> $|>$/);
+    person.type(`${set}\r`);
+    for (const source of endless) {
+      person.type(`${source}\r`);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      person.type("\u0003");
+      await person.sees(/stopped[\s\S]*>$/);
+    }
+    person.type("x + 1\r");
+    await person.sees(/^42$/m);
+    expect(person.screen()).not.toContain("variables are gone");
+    person.type("\u0004");
+    expect(await person.ended).toBe(0);
+  });
+
+  it.each([
+    ["lua", "mine = setmetatable({first_field = 1, first_other = 2}, {__pairs = error, __index = error})"],
+    ["js", "const mine = { get first_field() { throw 1 }, first_other: 2 }"],
+  ])("of %s on a terminal completes commands, globals, their functions, variables and their fields", async (engine, set) => {
+    const person = personAt(`repl --no-history --engine ${engine}`);
+    await person.sees(/>$/);
+    person.type(`${set}\r`);
+    await person.sees(/mine[\s\S]*>$/);
+    person.type("LocalLLM.sta\t");
+    await person.sees(/> LocalLLM\.status$/);
+    for (const [typed, seen] of [
+      ["\u0015mi\t", /> mine$/],
+      [".fir\t", /> mine\.first_$/],
+      ["\t", /^first_field +first_other\n.*> mine\.first_$/m],
+      ["\u0015.hi\t", /> \.history$/],
+      ["\u0015print(Stat\t", /> print\(State$/],
+      [".load\t", /> print\(State\.load$/],
+    ] as const) {
+      person.type(typed);
+      await person.sees(seen);
+    }
+    person.type("\u0015\u0004");
+    expect(await person.ended).toBe(0);
+  });
+
   it("on a terminal goes on after an error, and keeps variables over Ctrl-C at the prompt", async () => {
     const person = personAt("repl --no-history");
     await person.sees(/lua>$/);
