@@ -6,6 +6,7 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { build } from "esbuild";
+import { bundleLlama, llamaPackage } from "./llama-package.mjs";
 
 /**
  * Entries of one process, by their output. A program that takes `llmspell/core` beside `llmspell` must get one SpellError, not two:
@@ -78,6 +79,14 @@ export async function bundleNode(/** @type {string} */ dist) {
     },
   };
 
+  await bundleLlama(dist);
+  const llamaApart = {
+    name: "llama-apart",
+    setup(/** @type {import("esbuild").PluginBuild} */ { onResolve }) {
+      // as chunks in dist/node see it
+      onResolve({ filter: /\/llama-package\.js$/ }, () => ({ path: `./${llamaPackage.slice("node/".length)}.js`, external: true }));
+    },
+  };
   const options = /** @type {const} */ ({
     absWorkingDir: dist,
     outdir: dist,
@@ -96,7 +105,7 @@ export async function bundleNode(/** @type {string} */ dist) {
   const built = await Promise.all([
     // the library's own mark says that files do nothing when imported; here they are imported for the chunk they come with
     build({ ...options, entryPoints: inParent, plugins: [fewerFiles], ignoreAnnotations: true }),
-    build({ ...options, entryPoints: inChildren }),
+    build({ ...options, entryPoints: inChildren, plugins: [llamaApart] }),
     build({ ...options, entryPoints: scriptChildren, splitting: false, minifySyntax: true, minifyWhitespace: true, sourcemap: false }),
   ]);
   const outputs = /** @type {import("esbuild").Metafile["outputs"]} */ (
@@ -109,12 +118,13 @@ export async function bundleNode(/** @type {string} */ dist) {
     if (names.length > 0) writeFileSync(join(dist, output), text.replace(new RegExp(`\\b_(${names.join("|")})\\b`, "g"), "$1"));
   }
   for (const [output, { inputs }] of Object.entries(outputs)) {
-    // these two say where others lie, seen from dist/node
-    const finder = Object.keys(inputs).find((input) => /^node\/(built|bundled)-file\.js$/.test(input));
+    // these say where others lie, seen from dist/node
+    const finder = Object.keys(inputs).find((input) => /^node\/((built|bundled)-file|engines\/llama-start)\.js$/.test(input));
     if (finder !== undefined && dirname(output) !== "node") throw new Error(`${finder} is in ${output}, and would not find what it names`);
   }
   for (const name of readdirSync(join(dist, "node"), { recursive: true, encoding: "utf8" })) {
     const file = `node/${name.replaceAll("\\", "/")}`;
-    if (/\.js(\.map)?$/.test(name) && outputs[file] === undefined && !unbundled.test(file)) rmSync(join(dist, file));
+    if (/\.js(\.map)?$/.test(name) && outputs[file] === undefined && !unbundled.test(file) && file !== `${llamaPackage}.js`)
+      rmSync(join(dist, file));
   }
 }

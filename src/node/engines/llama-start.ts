@@ -21,7 +21,7 @@ export type Gpu = "cuda" | "vulkan" | "metal" | false;
 export async function startLlama(gpu: Gpu): Promise<Llama> {
   let mend: (() => void) | undefined;
   try {
-    const { getLlama, LlamaLogLevel } = await import("node-llama-cpp");
+    const { getLlama, LlamaLogLevel } = await importLlama();
     // A GPU's binary is tested the long way: where it fails, the next one is taken.
     if (gpu === false) mend = skipBinaryTest();
     return await getLlama({
@@ -49,6 +49,13 @@ export async function startLlama(gpu: Gpu): Promise<Llama> {
   } finally {
     mend?.();
   }
+}
+
+/** The version whose code lies in llama-package.ts's one file; the build compares. */
+export const packedVersion = "3.22.1";
+
+function importLlama(): Promise<typeof import("./llama-package.ts")> {
+  return packageVersion(engineName) === packedVersion ? import("./llama-package.ts") : import("node-llama-cpp");
 }
 
 /**
