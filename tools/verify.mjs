@@ -55,14 +55,16 @@ if (!checked) {
 
 const vitest = "node_modules/vitest/vitest.mjs";
 /** @typedef {readonly [name: string, args: readonly string[], minutes: number]} Suite */
-/** Those of a list run at the same time: the last three leave each other most of the time, waiting for a page or for npm. @type {readonly (readonly Suite[])[]} */
+/** Those of a list run at the same time: they leave each other most of the time, waiting for a child, a page or npm. @type {readonly (readonly Suite[])[]} */
 const stages = [
-  [["unit", ["--project", "core", "--project", "unit"], 11]],
-  [["webgpu", ["--project", "webgpu"], 4]],
+  [
+    ["unit", ["--project", "core", "--project", "unit"], 14],
+    ["package", ["--config", "test/package/vitest.config.ts"], 14],
+  ],
   [
     ["browser", ["--project", "browser"], 12],
     ["demo", ["--project", "demo"], 12],
-    ["package", ["--config", "test/package/vitest.config.ts"], 12],
+    ["webgpu", ["--project", "webgpu"], 12],
   ],
 ];
 
@@ -79,7 +81,7 @@ const times = [];
 const tallyOf = (/** @type {string} */ name) => `${root}.cache/verify/${name}.json`;
 
 /** Of suites that run together the output comes when each has ended, so that it does not mix. @returns {Promise<boolean>} */
-function runSuite(/** @type {Suite} */ [name, args, minutes], isAlone = true) {
+function runSuite(/** @type {Suite} */ [name, args, minutes]) {
   rmSync(tallyOf(name), { force: true });
   // A race fails once and is listed; what is broken fails twice.
   const all = [vitest, "run", ...args, "--retry=1", "--reporter=default", "--reporter=./tools/tally-reporter.mjs"];
@@ -87,12 +89,11 @@ function runSuite(/** @type {Suite} */ [name, args, minutes], isAlone = true) {
   console.log(`\n> ${name}: ${all.join(" ")}`);
   const began = performance.now();
   return new Promise((resolve) => {
-    const stdio = isAlone ? "inherit" : "pipe";
-    const child = spawn(process.execPath, all, { cwd: root, stdio: ["ignore", stdio, stdio], env });
+    const child = spawn(process.execPath, all, { cwd: root, stdio: ["ignore", "pipe", "pipe"], env });
     /** @type {Buffer[]} */
     const output = [];
     const timer = setTimeout(() => child.kill("SIGKILL"), minutes * minute);
-    for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => output.push(chunk));
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => output.push(chunk));
     child.on("error", (error) => output.push(Buffer.from(`${name}: ${error.message}\n`)));
     // "exit", not "close": something a killed suite left behind may hold its output open
     child.on("exit", (status) => {
@@ -107,7 +108,7 @@ function runSuite(/** @type {Suite} */ [name, args, minutes], isAlone = true) {
 }
 
 for (const stage of stages) {
-  const succeeded = await Promise.all(stage.map((suite) => runSuite(suite, stage.length === 1)));
+  const succeeded = await Promise.all(stage.map(runSuite));
   for (const [index, [name]] of stage.entries()) count(name, succeeded[index] === true);
 }
 
