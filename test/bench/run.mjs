@@ -4,15 +4,17 @@
  *   npm run bench -- --rounds 3 --only native,cli --without "its defaults"
  *   npm run bench -- --only cli --before ../older   beside the same commands of another built checkout
  *   npm run bench -- --only t5 --title beams        tables whose title has the word
+ *   npm run bench -- --summary                      measures nothing: the newest results (test/bench/results) beside their goals, in one table
  * Writes test/bench/results/<date>.json and prints a table. Not a test: nothing fails by being slow.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import os from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { interleave, measure, pairRatio, spread } from "./measure.mjs";
+import { summary } from "./summary.mjs";
 
 const { values: flags } = parseArgs({
   options: {
@@ -21,6 +23,7 @@ const { values: flags } = parseArgs({
     without: { type: "string" },
     title: { type: "string", default: "" },
     before: { type: "string" },
+    summary: { type: "boolean", default: false },
   },
 });
 const rounds = Number(flags.rounds);
@@ -28,6 +31,11 @@ const only = flags.only === "" ? undefined : new Set(flags.only.split(","));
 const here = fileURLToPath(new URL(".", import.meta.url));
 const root = fileURLToPath(new URL("../../", import.meta.url));
 process.chdir(root);
+if (flags.summary) {
+  const files = readdirSync("test/bench/results").sort().reverse();
+  console.log(summary(files.map((name) => JSON.parse(readFileSync(`test/bench/results/${name}`, "utf8")))));
+  process.exit(0);
+}
 const { writeCheckpoint } = await import("../fixtures/t5-checkpoint.mjs");
 // What ours keeps between runs (threads, compiled code) stays out of the user's home; one uncounted run fills it, as a user's first run does.
 process.env.LLMSPELL_HOME = `${root}.cache/bench-home`;
