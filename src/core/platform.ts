@@ -324,6 +324,8 @@ export interface ScriptWire {
 
 /** Files of a script: modules beside it, and those in the folders that the configuration allows. */
 export interface ScriptFiles {
+  /** @param path of a model, as the platform reads it. @throws SpellError script-denied for one that a script may not open */
+  permit(path: string): void;
   /** @param path relative to the script, with forward slashes @throws SpellError script-denied, script-error (no such file) */
   module(path: string): Promise<string>;
   /** @returns the text of a file; undefined for a missing one @throws SpellError script-denied */

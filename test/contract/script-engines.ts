@@ -285,6 +285,7 @@ export function scriptEngines(open: Open): void {
     it("takes modules beside it at level All, and no others", async () => {
       const asked: string[] = [];
       const files: ScriptFiles = {
+        permit: () => undefined,
         async module(path) {
           asked.push(path);
           const texts: Record<string, string> = isLua
@@ -346,6 +347,7 @@ export function scriptEngines(open: Open): void {
             ["1+1", "2"],
             ["x = 5", ""],
             ["x * 2, 'two'", "10\ttwo"],
+            ["return 5, 6", "5\t6"],
             ["function f()", "more"],
             ["function f()\n return 7 end", ""],
             ["f()", "7"],

@@ -268,6 +268,7 @@ function javascriptRows(pick: (least: number, most: number) => number): readonly
 
 /** Files of a host that allows none. */
 const denying = {
+  permit: () => undefined,
   module: () => Promise.reject(new SpellError("script-denied", "no module")),
   read: () => Promise.reject(new SpellError("script-denied", "not allowed")),
   write: () => Promise.reject(new SpellError("script-denied", "not allowed")),

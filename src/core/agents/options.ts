@@ -1,4 +1,5 @@
 /** What a builder of agents takes: names, forms and ranges in one table. */
+import { maskSecrets } from "../config/mask.ts";
 import { SpellError } from "../errors.ts";
 import { isObject } from "../json.ts";
 import { didYouMean, nearest } from "../nearest.ts";
@@ -79,7 +80,11 @@ const readers: Readonly<Record<string, Read>> = {
   model: text("model", 512),
   device: readDevice,
   system_prompt: text("systemPrompt", 1_000_000),
-  base_url: settle("baseUrl", "an address that begins with http:// or https://", isAddress),
+  base_url(value, name) {
+    if (!isAddress(value))
+      throw wrongAgentOption(name, "an address that begins with http:// or https://, without user and password", maskSecrets(value));
+    return { baseUrl: value };
+  },
   api_key(value, name) {
     if (typeof value === "string" && value.length > 0 && value.length <= 1000) return { apiKey: value };
     throw refused(
@@ -150,7 +155,7 @@ function refused(name: string, problem: string): SpellError {
   return new SpellError("agent-option", `${name}: ${problem}`, { where: name });
 }
 
-function isAddress(value: unknown): boolean {
+function isAddress(value: unknown): value is string {
   if (typeof value !== "string" || value.length > 2048 || !URL.canParse(value)) return false;
   const { protocol, username, password } = new URL(value);
   return /^https?:$/.test(protocol) && username === "" && password === "";

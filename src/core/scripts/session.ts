@@ -18,7 +18,7 @@ import {
   type ScriptFault,
   type ScriptInput,
 } from "./protocol.ts";
-import { inward, outward, scriptObjects } from "./values.ts";
+import { inward, outward, scriptObjects, withoutPaths } from "./values.ts";
 
 export interface SessionParts {
   readonly engine: ScriptEngine;
@@ -353,13 +353,6 @@ function unlessStopped(work: unknown, stop: AbortSignal | undefined): unknown {
 
 /** Told to the host function whose callback failed; the script gets back what it threw itself. */
 const callbackFailed: SpellError = new SpellError("script-error", "a callback of the script failed");
-
-/** Absolute paths cut to their last part: a script has no business with this machine's folders. Addresses stay. */
-export function withoutPaths(text: string): string {
-  return text.replace(/(^|[\s"'`([=])((?:[A-Za-z]:)?(?:[\\/][^\s"'`()[\]:;,\\/]+){2,})/g, (_, before: string, path: string) => {
-    return `${before}…/${path.split(/[\\/]/).at(-1)}`;
-  });
-}
 
 /** Numbers, words and lists of them. */
 function plainDetails(details: Readonly<Record<string, unknown>>): unknown {

@@ -94,6 +94,13 @@ function rebuilt(
   return Object.fromEntries(entries.map(([name, inner]) => [key(name), change(inner)]));
 }
 
+/** Absolute paths cut to their last part: a script has no business with this machine's folders. Addresses stay. */
+export function withoutPaths(text: string): string {
+  return text.replace(/(^|[\s"'`([=])((?:[A-Za-z]:)?(?:[\\/][^\s"'`()[\]:;,\\/]+){2,})/g, (_, before: string, path: string) => {
+    return `${before}…/${path.split(/[\\/]/).at(-1)}`;
+  });
+}
+
 function unknownMark(): SpellError {
   return new SpellError("script-argument", "the value names an object that is not there");
 }

@@ -1,11 +1,12 @@
 /** Files of a script in Node: modules beside it, and what lies in the folders that the configuration allows. Where a path leads counts, not how it is written. */
-import { constants } from "node:fs";
+import { constants, realpathSync } from "node:fs";
 import { type FileHandle, lstat, open, readdir, realpath } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { messageOf, SpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import type { ScriptFiles } from "../../core/platform.ts";
 import { errnoOf, isMissing } from "../errno.ts";
+import { absolute, expandTilde } from "../home.ts";
 
 const noFollow = constants.O_NOFOLLOW ?? 0;
 const noWait = constants.O_NONBLOCK ?? 0; // a pipe would wait for ever
@@ -15,22 +16,26 @@ const noWait = constants.O_NONBLOCK ?? 0; // a pipe would wait for ever
  * @param allowed folders; none = the script's own
  */
 export function scriptFiles(folder: string, allowed: readonly string[]): ScriptFiles {
-  const rootsOf = async (folders: readonly string[]): Promise<readonly string[]> =>
-    (await Promise.all(folders.map((each) => realpath(resolve(folder, each)).catch(() => [])))).flat();
+  const real = (path: string): string | undefined => {
+    try {
+      return realpathSync.native(path);
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw fileError(path, error);
+    }
+  };
 
   /** Where a path leads, whether there is something or not. @throws SpellError script-denied outside of the folders */
-  const locate = async (path: string, folders: readonly string[], key?: string): Promise<string> => {
+  const locate = (path: string, folders: readonly string[], key?: string): string => {
     if (path.includes("\0")) throw outside(path, key);
     const names: string[] = [];
     let at = resolve(folder, path);
     for (;;) {
-      const real = await realpath(at).catch((error: unknown) => {
-        if (isMissing(error)) return undefined;
-        throw fileError(path, error);
-      });
-      if (real !== undefined) {
-        const target = join(real, ...names);
-        if (!(await rootsOf(folders)).some((root) => isInside(root, target))) throw outside(path, key);
+      const there = real(at);
+      if (there !== undefined) {
+        const target = join(there, ...names);
+        const roots = folders.map((each) => real(resolve(folder, each)));
+        if (!roots.some((root) => root !== undefined && isInside(root, target))) throw outside(path, key);
         return target;
       }
       if (dirname(at) === at) throw outside(path, key);
@@ -39,7 +44,7 @@ export function scriptFiles(folder: string, allowed: readonly string[]): ScriptF
     }
   };
   const usable = allowed.length > 0 ? allowed : [folder];
-  const find = (path: string): Promise<string> => locate(path, usable, "runtime.security.allowed_paths");
+  const find = (path: string): string => locate(path, usable, "runtime.security.allowed_paths");
 
   /** Opens what was found, and nothing that came in its place since. */
   const within = async <T>(path: string, target: string, flags: number, work: (file: FileHandle) => Promise<T>): Promise<T> => {
@@ -70,25 +75,26 @@ export function scriptFiles(folder: string, allowed: readonly string[]): ScriptF
     });
 
   return {
-    module: async (path) => read(path, await locate(path, [folder])),
+    permit: (path) => void find(absolute(expandTilde(path))),
+    module: async (path) => read(path, locate(path, [folder])),
     async read(path) {
-      const target = await find(path);
+      const target = find(path);
       const facts = await lstat(target).catch(() => undefined);
       return facts === undefined ? undefined : read(path, target);
     },
     async write(path, text, append) {
-      const target = await find(path);
+      const target = find(path);
       await within(path, target, constants.O_WRONLY | constants.O_CREAT | (append ? constants.O_APPEND : 0), async (file) => {
         if (!append) await file.truncate(0);
         await file.writeFile(text);
       });
     },
     async exists(path) {
-      const target = await find(path);
+      const target = find(path);
       return (await lstat(target).catch(() => undefined)) !== undefined;
     },
     async list(path) {
-      const target = await find(path);
+      const target = find(path);
       const entries = await readdir(target, { withFileTypes: true }).catch((error: unknown) => {
         throw fileError(path, error);
       });

@@ -8,6 +8,7 @@ import { describeExamples } from "../../contract/script-examples.ts";
 function filesInMemory(): ScriptFiles {
   const texts = new Map<string, string>();
   return {
+    permit: () => undefined,
     module: async (path) => texts.get(path) ?? "",
     read: async (path) => texts.get(path),
     write: async (path, text) => void texts.set(path, text),

@@ -248,7 +248,11 @@ describe("options of a builder", () => {
     ["preset", "wild", 'preset: expected greedy, balanced, conservative, creative, got "wild"'],
     ["device", "gpu", 'device: expected auto, webgpu, metal, vulkan, cuda, cpu, wasm, got "gpu"'],
     ["name", "", 'name: expected text of 1–100 characters, got ""'],
-    ["base_url", "http://me:secret@host/", "base_url: expected an address"],
+    [
+      "base_url",
+      "http://me:secret@host/",
+      'base_url: expected an address that begins with http:// or https://, without user and password, got "http://********@host/"',
+    ],
     ["api_key", 5, "api_key: expected a key of 1–1000 characters"],
     ["max_execution_time", 0, "max_execution_time: expected seconds"],
     ["parameters", { temprature: 1 }, "parameters has no temprature; did you mean temperature?"],

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { createSpell } from "../../../src/core/api/spell.ts";
 import type { ConfigInput } from "../../../src/core/config/config.generated.ts";
+import { SpellError } from "../../../src/core/errors.ts";
 import type { LogEntry, ScriptFiles } from "../../../src/core/platform.ts";
 import { bind, spellings } from "../../../src/core/scripts/bind.ts";
 import { permittedFiles, type ScriptHost } from "../../../src/core/scripts/globals/host.ts";
@@ -36,6 +37,9 @@ async function runOf(config: ConfigInput = {}, host: Partial<ScriptHost> = {}, s
   return { bound, call, log, over, open, spell };
 }
 const kept: ScriptFiles = {
+  permit(path) {
+    if (path !== "/models/a.gguf") throw new SpellError("script-denied", "outside");
+  },
   module: async () => "",
   read: async (path) => (path === "a.txt" ? "A" : undefined),
   write: async () => undefined,

@@ -4,7 +4,8 @@ import { limits } from "../../../src/core/limits.ts";
 import { callback, text } from "../../../src/core/scripts/arguments.ts";
 import { bind, now, waits } from "../../../src/core/scripts/bind.ts";
 import type { ScriptLimits } from "../../../src/core/scripts/outcome.ts";
-import { openSession, type ScriptSession, withoutPaths } from "../../../src/core/scripts/session.ts";
+import { openSession, type ScriptSession } from "../../../src/core/scripts/session.ts";
+import { withoutPaths } from "../../../src/core/scripts/values.ts";
 
 const engine = "lua";
 const input = { source: "x", name: "main.lua" };

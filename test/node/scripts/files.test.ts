@@ -83,6 +83,13 @@ describe("files of a script", () => {
     expect((await failure(other.module("way/key"))).code).toBe("script-denied");
   });
 
+  it("permit a model by its path where files lie, whatever leads there", () => {
+    for (const path of ["nothing-here.gguf", "."]) expect(() => files.permit(join(own, path))).not.toThrow();
+    for (const path of ["/etc/passwd", root, join(own, "way/x.gguf"), "~/x.gguf", "./x.gguf", `${own}-secret/x`])
+      expect(() => files.permit(path), path).toThrow(expect.objectContaining({ code: "script-denied" }));
+    expect(() => scriptFiles(own, [join(root, "own-secret")]).permit(join(own, "way/x.gguf"))).not.toThrow();
+  });
+
   it("that are no text, no files, or missing are named", async () => {
     expect(await failure(files.read("bytes"))).toMatchObject({
       code: "script-error",

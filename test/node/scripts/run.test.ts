@@ -1,6 +1,6 @@
 /** Scripts over a spell, as programs run them: real engines of scripts, real models. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -113,7 +113,7 @@ describe("spell.scripts.run", () => {
       code: "script-time",
       message: expect.stringContaining("3000 ms"),
     });
-    await expect(small.scripts.run("return ('x'):rep(8e6)")).rejects.toMatchObject({ code: "script-memory" });
+    await expect(small.scripts.run("return ('x'):rep(3e7)")).rejects.toMatchObject({ code: "script-memory" });
     await expect(small.scripts.run("new ArrayBuffer(4e6)", { engine: "js" })).rejects.toMatchObject({ code: "script-memory" });
     expect((await small.scripts.run("export default typeof console", { engine: "js" })).result).toBe("undefined");
     await small.dispose();
@@ -159,6 +159,52 @@ describe("spell.scripts.run", () => {
       ).resolves.toMatchObject({
         result: expect.stringMatching(/^script-denied .*allow_file_access/),
       });
+  });
+
+  it("opens a model by its path only where the script's files may lie, also where files are allowed", async () => {
+    const open = createSpell({ profile: "candle", env: { LLMSPELL_RUNTIME_SECURITY_ALLOW_FILE_ACCESS: "true" } });
+    const ask = async (code: string, options: object): Promise<unknown> =>
+      (await open.scripts.run(`local ok, e = pcall(function() return ${code} end) return e.code .. " " .. e.message`, options)).result;
+    for (const code of [
+      `LocalLLM.info("${tmpdir()}")`,
+      `LocalLLM.generate("/etc/passwd", "x")`,
+      `LocalLLM.pull("candle/${tmpdir()}", {as = "mine"})`,
+      `Agent.builder():model("${folder}/../x.gguf"):build()`,
+      `Config.set_provider("candle", { default_model = "/etc/passwd" })`,
+    ]) {
+      expect(await ask(code, { folder })).toMatch(/^script-denied .*allowed_paths/);
+      expect(await ask(code, {})).toMatch(/^script-denied .*without a folder/);
+    }
+    expect(await ask(`LocalLLM.info("${folder}")`, { folder })).toMatch(/^model-/);
+    await open.dispose();
+  });
+
+  it("tells where models lie only where files are allowed", async () => {
+    const told = async (allow_file_access: boolean) => {
+      const open = createSpell({ profile: "candle", env: { LLMSPELL_RUNTIME_SECURITY_ALLOW_FILE_ACCESS: String(allow_file_access) } });
+      const source = "return {list = LocalLLM.list(), info = LocalLLM.info('tiny-stories'), status = LocalLLM.status()}";
+      const { result } = await open.scripts.run(source);
+      await open.dispose();
+      return JSON.stringify(result);
+    };
+    const place = /"(path|store)":"(\/|[A-Z]:)/;
+    const hidden = await told(false);
+    expect(hidden).not.toMatch(place);
+    expect(hidden).not.toContain(homedir());
+    expect(hidden).toContain('"id":"tiny-stories"');
+    expect(await told(true)).toMatch(place);
+  });
+
+  it("gives ARGS back as a result", async () => {
+    const args = { positional: ["a", "b"], named: { n: "5" } };
+    for (const [engine, source] of [
+      ["lua", "print(JSON.stringify(ARGS)) return ARGS"],
+      ["javascript", "print(JSON.stringify(ARGS)); export default ARGS"],
+    ] as const) {
+      const { result, output } = await spell.scripts.run(source, { engine, name: "x", args });
+      expect(result).toEqual({ "0": "x", "1": "a", "2": "b", n: "5" });
+      expect(JSON.parse(output ?? "")).toEqual(result);
+    }
   });
 
   it("rejects with what onOutput throws, and ends the script", async () => {

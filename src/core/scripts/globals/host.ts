@@ -11,6 +11,7 @@ import type { ModelSpec } from "../../spec/model-spec.ts";
 import type { DeviceReport } from "../../spec/runtime.ts";
 import { toSnake } from "../../values.ts";
 import type { ScriptEngine } from "../protocol.ts";
+import { withoutPaths } from "../values.ts";
 
 export interface ScriptHost {
   readonly spell: Spell;
@@ -76,10 +77,14 @@ export function createRun(host: ScriptHost): ScriptRun {
 /** Modules beside a script, and its files where the configuration allows them. */
 export function permittedFiles(files: ScriptFiles, config: ResolvedConfig): ScriptFiles {
   if (config.config.runtime.security.allow_file_access) return files;
-  const refuse = (what: string) => () => Promise.reject(denied(what, "runtime.security.allow_file_access", config));
+  const refusal = (what: string): SpellError => denied(what, "runtime.security.allow_file_access", config);
+  const refuse = (what: string) => () => Promise.reject(refusal(what));
   const { module } = files;
   return {
     module,
+    permit() {
+      throw refusal("open models by path");
+    },
     read: refuse("read files"),
     write: refuse("write files"),
     exists: refuse("look at files"),
@@ -88,20 +93,23 @@ export function permittedFiles(files: ScriptFiles, config: ResolvedConfig): Scri
 }
 
 /**
- * A model that a script names by its path is a file: what is asked of it tells names and bytes of this machine.
+ * A model that a script names by its path is a file: what is asked of it tells names and bytes of this machine. So it lies where the script's files may lie.
  * @throws SpellError script-denied
  */
-export function permitModel<T extends string | ModelSpec>(model: T, { config }: Pick<ScriptRun, "config">): T {
-  if (!config.config.runtime.security.allow_file_access && kindOf(model, config) === "path")
-    throw denied("open models by path", "runtime.security.allow_file_access", config);
+export function permitModel<T extends string | ModelSpec>(model: T, { config, files }: Pick<ScriptRun, "config" | "files">): T {
+  const spec = specOf(model, config);
+  if (spec?.kind !== "path") return model;
+  if (!config.config.runtime.security.allow_file_access) throw denied("open models by path", "runtime.security.allow_file_access", config);
+  if (files === undefined) throw new SpellError("script-denied", "a script without a folder may not open models by path");
+  files.permit(spec.path);
   return model;
 }
 
 /** Read as the call behind it reads it: `candle/` and the like before a path make it no other thing. */
-function kindOf(model: string | ModelSpec, config: ResolvedConfig): ModelSpec["kind"] | undefined {
-  if (typeof model !== "string") return model.kind;
+function specOf(model: string | ModelSpec, config: ResolvedConfig): ModelSpec | undefined {
+  if (typeof model !== "string") return model;
   try {
-    return createNames(config).parse(model, "any").kind;
+    return createNames(config).parse(model, "any");
   } catch {
     return undefined; // its own call says what is wrong with it
   }
@@ -132,6 +140,25 @@ export function denied(what: string, key: string, { source }: Pick<ResolvedConfi
 /** Records of the library as scripts see them: names in snake_case; what is unknown is left out. */
 export function shownToScripts(value: unknown): unknown {
   return withoutNulls(toSnake(value));
+}
+
+/** The same for what speaks of this machine: its paths are for scripts that may use files. */
+export function shownAbout(value: unknown, { config }: Pick<ScriptRun, "config">): unknown {
+  const shown = shownToScripts(value);
+  return config.config.runtime.security.allow_file_access ? shown : withoutPlaces(shown);
+}
+
+function withoutPlaces(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutPlaces);
+  if (typeof value === "string") return isPlace(value) ? withoutPaths(value) : value;
+  if (!isObject(value)) return value;
+  const entries = Object.entries(value).filter(([, inner]) => typeof inner !== "string" || !isPlace(inner));
+  return Object.fromEntries(entries.map(([name, inner]) => [name, name === "error" ? withoutPaths(String(inner)) : withoutPlaces(inner)]));
+}
+
+/** Whether it is an absolute path, and nothing else. */
+function isPlace(text: string): boolean {
+  return /^(?:[A-Za-z]:[\\/]|\\\\|\/)[^\n]*$/.test(text);
 }
 
 function withoutNulls(value: unknown): unknown {

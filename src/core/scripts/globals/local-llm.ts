@@ -19,7 +19,7 @@ import {
   text,
 } from "../arguments.ts";
 import { type ScriptFunctions, waits } from "../bind.ts";
-import { denied, permitModel, type ScriptRun, shownToScripts } from "./host.ts";
+import { denied, permitModel, type ScriptRun, shownAbout, shownToScripts } from "./host.ts";
 
 const parameters: readonly Parameter[] = [
   ...parameterRules.map(({ snakeName, min, max, integer: isWhole }) =>
@@ -44,8 +44,8 @@ export function localLlmGlobal(run: ScriptRun): ScriptFunctions {
       },
     });
   return {
-    status: waits([backend], async (word) => shownToScripts(await (word === undefined ? library().status() : library().status(word)))),
-    list: waits([backend], async (word) => shownToScripts(await library().list(word))),
+    status: waits([backend], async (word) => shownAbout(await (word === undefined ? library().status() : library().status(word)), run)),
+    list: waits([backend], async (word) => shownAbout(await library().list(word), run)),
     available: waits(
       [
         optional(
@@ -73,17 +73,17 @@ export function localLlmGlobal(run: ScriptRun): ScriptFunctions {
         const { on_progress, ...rest } = given ?? {};
         const told = follow(on_progress as Callback | undefined, signal);
         try {
-          return shownToScripts(await library().pull(permitModel(name, run), { ...rest, signal: told.signal, on_progress: told.tell }));
+          return shownAbout(await library().pull(permitModel(name, run), { ...rest, signal: told.signal, on_progress: told.tell }), run);
         } catch (error) {
           throw told.failure() ?? error;
         }
       },
       { isUntimed: true },
     ),
-    info: waits([spec], async (name) => shownToScripts(await library().info(permitModel(name, run)))),
-    remove: waits([spec], async (name) => shownToScripts(await library().remove(permitModel(name, run)))),
+    info: waits([spec], async (name) => shownAbout(await library().info(permitModel(name, run)), run)),
+    remove: waits([spec], async (name) => shownAbout(await library().remove(permitModel(name, run)), run)),
     verify: waits([optional(spec)], async (name) =>
-      shownToScripts(await library().verify(name === undefined ? name : permitModel(name, run))),
+      shownAbout(await library().verify(name === undefined ? name : permitModel(name, run)), run),
     ),
     unload: waits([optional(spec)], async (name) => library().unload(name)),
     generate: waits(

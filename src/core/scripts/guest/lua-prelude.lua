@@ -45,6 +45,7 @@ local function quote(s, fail)
 end
 
 -- @param functions called with a function, gives its number; absent: functions are refused
+local arguments -- ARGS: the one table with items and names, which crosses as names alone
 local function encode(value, functions, indent)
   local out, n, seen = {}, 0, {}
   local function fail(what) error(fault("script-argument", what .. " cannot be passed on"), 0) end
@@ -62,6 +63,10 @@ local function encode(value, functions, indent)
       else local short = format("%.15g", v); put(tonumber(short) == v and short or format("%.17g", v)) end
     elseif kind == "function" and functions then put('{"$fn":' .. functions(v) .. "}")
     elseif kind ~= "table" then fail("a " .. kind)
+    elseif rawequal(v, arguments) then
+      local named = {}
+      for k, inner in next, v do named[tostring(k)] = inner end
+      write(named, depth)
     elseif ids[v] then
       if functions then put('{"$id":' .. ids[v] .. "}") else fail("an object of the host") end
     else
@@ -290,7 +295,7 @@ globals.JSON = {
   end,
 }
 local function show(v)
-  if type(v) == "table" and not ids[v] and not faults[v] and (getmetatable(v) == nil or getmetatable(v) == List) then
+  if type(v) == "table" and not ids[v] and not faults[v] and (getmetatable(v) == nil or getmetatable(v) == List or rawequal(v, arguments)) then
     local ok, s = pcall(encode, v, nil, 2)
     if ok then return s end
   end
@@ -567,12 +572,12 @@ return function(settings_text)
       for k, v in pairs(args.named) do all[k] = v end
       for i, v in ipairs(args.positional) do all[i] = v end
       all[0] = args.script
+      arguments = all
       globals.ARGS, globals.arg = all, all
     end
     local is_shell = name == "=shell"
     local chunk, why, first_why
     if is_shell then chunk, first_why = load("return " .. source, name, "t") end
-    local is_expression = chunk ~= nil
     if not chunk then chunk, why = load(source, name, "t") end
     if not chunk then
       if is_shell and (match(why, "<eof>'?$") or match(first_why, "<eof>'?$") and not match(source, "^%s*[%a_]")) then return '{"t":"more"}' end
@@ -585,7 +590,7 @@ return function(settings_text)
       local e = results[2]
       return failure(type(e) == "table" and rawget(e, "code") and e or describe(e))
     end
-    if is_expression then
+    if is_shell then
       if results.n > 1 then globals.print(unpack(results, 2, results.n)) end
       return '{"t":"end"}'
     end
