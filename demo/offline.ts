@@ -3,9 +3,9 @@
  * The first visit needs one reload for that.
  */
 
-import wasm from "@wllama/wllama/esm/wasm/wllama.wasm?url";
-import compatWasm from "@wllama/wllama-compat/wasm/wllama.wasm?url";
 import tinyStories from "../builtins/models/tiny-stories/tiny-stories.gguf?url";
+import compatWasm from "../dist/wasm/wllama-compat.wasm?url";
+import wasm from "../dist/wasm/wllama-default.wasm?url";
 import { wllamaBuild } from "../src/browser/engines/largest-model.ts";
 import { find } from "./elements.ts";
 

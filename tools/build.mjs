@@ -1,15 +1,17 @@
 /**
  * Compiles src into dist. dist goes first: the compiler leaves outputs of deleted sources behind, and they would be packed.
- * One output per source file, for pages, edge runtimes and bundlers; wasm and models stay where they are. Two things are bundled: the workers of a page,
+ * One output per source file, for pages, edge runtimes and bundlers; models stay where they are, llama.cpp gets our kernels (merge-kernels.mjs). Two things are bundled: the workers of a page,
  * each with the packages it imports, as a worker has no import map and could not find them without a bundler; and what Node runs (bundle.mjs).
  */
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { bundleNode } from "./bundle.mjs";
 import { configFiles } from "./config.mjs";
-import { writeBundled, writeCatalogue, writePreludes, writeVersion } from "./generate.mjs";
+import { mergeKernels } from "./engine-wasm.mjs";
+import { writeBundled, writeCatalogue, writeKernels, writePreludes, writeVersion } from "./generate.mjs";
 import { copyScriptEngines } from "./script-engines.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -19,6 +21,7 @@ writeVersion();
 writeCatalogue();
 writeBundled();
 writePreludes();
+writeKernels();
 rmSync(dist, { recursive: true, force: true });
 const { status } = spawnSync(
   process.execPath,
@@ -26,6 +29,7 @@ const { status } = spawnSync(
   { cwd: root, stdio: "inherit" },
 );
 if (status !== 0) process.exit(status ?? 1);
+mergeKernels();
 
 // A key without a description, two keys of one variable, a profile that does not fit the schema: none of them leaves this machine.
 await configFiles();
@@ -110,7 +114,10 @@ const addresses = readFileSync(`${dist}/browser/addresses.js`, "utf8");
 writeFileSync(
   `${dist}/browser/addresses-beside-page.js`,
   addresses
-    .replaceAll(/new URL\("(?:\.{1,2}\/)+([^"]+)", import\.meta\.url\)/g, 'new URL("llmspell/$1", document.baseURI)')
+    .replaceAll(
+      /new URL\("([^"]+)", import\.meta\.url\)/g,
+      (_, path) => `new URL("${posix.join("llmspell/dist/browser", path)}", document.baseURI)`,
+    )
     .replaceAll(/new Worker\((new URL\([^)]+\)),/g, "start($1,")
     .replace(/\/\/# sourceMappingURL=.*\n?/, "const start = (url, options) => new Worker(url, options);\n"),
 );

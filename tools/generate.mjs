@@ -4,6 +4,7 @@
  *   src/core/hub/catalogue.generated.ts  from builtins/models.toml, so that browsers have it and no start parses TOML
  *   src/core/hub/bundled.generated.ts  files of the bundled models with size and hash, so that a list opens none of them
  *   src/core/scripts/guest/preludes.generated.ts  from the preludes beside it
+ *   src/engines/wllama/kernels.generated.ts  from tools/pinned.json
  *   docs/errors.md        from errorTable() of the built core
  *   docs/parameters.md, src/core/spec/parameters.generated.ts    from parameterRules and presets of the built core
  *   docs/script-globals.md  from the globals of scripts in the built core and tools/script-globals.mjs
@@ -90,6 +91,21 @@ export interface BundledFile {
 /** Files of the bundled models, by the names of the models. */
 export const bundledFiles: Readonly<Record<${names.map((name) => `"${name}"`).join(" | ")}, readonly BundledFile[]>> = {
 ${models.join("")}};
+`,
+    compare,
+  );
+}
+
+/** One name for the kernels of both builds. */
+export function writeKernels(compare = false) {
+  const pinned = JSON.parse(readFileSync(new URL("tools/pinned.json", root), "utf8"));
+  const both = [32, 64].map((bits) => pinned[`src/kernels/kernels-${bits}.wasm`]).join();
+  put(
+    "src/engines/wllama/kernels.generated.ts",
+    `/** Written by tools/generate.mjs from tools/pinned.json. */
+
+/** Names the kernels that are in dist/wasm (docs/kernels.md): what was measured or tested with others does not hold for them. */
+export const kernels = "${createHash("sha256").update(both).digest("hex").slice(0, 8)}";
 `,
     compare,
   );
@@ -216,6 +232,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   writeCatalogue(check);
   writeBundled(check);
   writePreludes(check);
+  writeKernels(check);
   await writeErrors();
   await writeParameters();
   await writeScriptGlobals();

@@ -58,6 +58,7 @@ for (const [path, entry] of Object.entries(/** @type {Record<string, any>} */ (l
 }
 
 for (const [path, sha256] of Object.entries(JSON.parse(text("tools/pinned.json")))) {
+  if (path.startsWith("dist/")) continue; // the build compares what it makes
   const found = createHash("sha256")
     .update(readFileSync(new URL(path, root)))
     .digest("hex");

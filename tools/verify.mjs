@@ -53,6 +53,8 @@ if (!checked) {
   run("npm", ["run", "--silent", "build"]);
 }
 
+const compiled = run(process.execPath, ["tools/kernels.mjs", "--check"]);
+
 const vitest = "node_modules/vitest/vitest.mjs";
 /** @typedef {readonly [name: string, args: readonly string[], minutes: number]} Suite */
 /** Those of a list run at the same time: they leave each other most of the time, waiting for a child, a page or npm. @type {readonly (readonly Suite[])[]} */
@@ -72,7 +74,10 @@ let passed = 0;
 /** @type {{ name: string, reason: string }[]} */
 const skipped = [];
 /** Of tests that failed, and of those that passed only the second time. @type {{ name: string, error: string }[]} */
-const failures = checked ? [] : [{ name: "npm run check", error: "its output is above (counted as one failed test)" }];
+const failures = [
+  ...(checked ? [] : [{ name: "npm run check", error: "its output is above (counted as one failed test)" }]),
+  ...(compiled ? [] : [{ name: "npm run kernels", error: "its output is above (counted as one failed test)" }]),
+];
 /** @type {{ name: string, error: string }[]} */
 const again = [];
 /** Of suites, and of the files that took longest. @type {{ name: string, seconds: number }[]} */

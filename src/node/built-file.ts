@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
  * A path, not `new URL(…, import.meta.url)`: bundlers of servers would put a file of their own in its place.
  * @param name entry without extension, such as "engines/engine-child"
  */
-export function builtFile(name: string): string {
+export function builtFile(name: string, extension = "js"): string {
   const here = fileURLToPath(import.meta.url);
-  return join(dirname(here), here.endsWith(".ts") ? "../../dist/node" : ".", `${name}.js`);
+  return join(dirname(here), here.endsWith(".ts") ? "../../dist/node" : ".", `${name}.${extension}`);
 }

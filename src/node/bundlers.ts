@@ -101,4 +101,5 @@ function pageFiles(): ReadonlyMap<string, string> {
 const addressesIn = (path: string): readonly string[] =>
   [...readFileSync(path, "utf8").matchAll(address)].map(([, specifier = ""]) => specifier);
 
-const nameOf = (specifier: string): string => `llmspell/${specifier.replace(/^(\.{1,2}\/)+/, "")}`;
+/** As in the package, so that whatever names another file beside it finds it. */
+const nameOf = (specifier: string): string => posix.join("llmspell/dist/browser", specifier);

@@ -15,6 +15,8 @@ import { homeNotes, nodeForeignModels } from "./store/foreign-models.ts";
 export interface NodePlatformOptions {
   /** Folder of the models; default: `models` in `~/.llmspell`, or in LLMSPELL_HOME. */
   readonly modelFolder?: string | undefined;
+  /** Default true. False: llama.cpp's WebAssembly as its package has it, without the kernels of this one, to see whether a fault is theirs. */
+  readonly wasmKernels?: boolean | undefined;
   /** Receives log entries; default: none are written. */
   readonly log?: ((entry: LogEntry) => void) | undefined;
 }
@@ -53,7 +55,10 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
   return {
     name: "node",
     fetch: nodeFetch(process.env),
-    gguf: { available: true, value: lazyRuntime("node", async () => (await import("./engines/devices.ts")).ggufRuntime()) },
+    gguf: {
+      available: true,
+      value: lazyRuntime("node", async () => (await import("./engines/devices.ts")).ggufRuntime({ wasmKernels: options.wasmKernels })),
+    },
     seq2seq: { available: true, value: lazyRuntime("node", async () => (await import("./engines/devices.ts")).t5Runtime()) },
     exported: {
       available: true,

@@ -124,7 +124,7 @@ describe("what a page pays", () => {
     await viteExample();
     const names = readdirSync(join(folder, "vite/dist/assets"));
     expect(names.filter((name) => name.endsWith(".wasm")).map((name) => name.replace(/-[\w-]{8}\.wasm$/, ""))).toEqual(
-      expect.arrayContaining(["wllama", "ort-wasm-simd-threaded", "ort-wasm-simd-threaded.asyncify"]),
+      expect.arrayContaining(["wllama-compat", "wllama-default", "ort-wasm-simd-threaded", "ort-wasm-simd-threaded.asyncify"]),
     );
     expect(names.filter((name) => /^wllama-.*\.wasm$/.test(name))).toHaveLength(2);
   });

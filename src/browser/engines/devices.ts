@@ -9,6 +9,7 @@ import type { Platform } from "../../core/platform.ts";
 import type { DeviceOptions, DeviceProbe, GgufRuntime, ModelHandle, Seq2SeqRuntime } from "../../core/spec/runtime.ts";
 import { once } from "../../core/values.ts";
 import { version } from "../../core/version.ts";
+import { kernels } from "../../engines/wllama/kernels.generated.ts";
 import { type findAdapter, pageAdapter } from "./adapter.ts";
 import type { OnnxFiles } from "./engine-files.ts";
 import { largestModel } from "./largest-model.ts";
@@ -104,5 +105,12 @@ async function probeWebGpu(adapter: typeof findAdapter, feature: Row["feature"],
     return { ok: false, reason: "missing-feature", hint: `${label} has no ${feature}, which GGUF models need on WebGPU` };
   }
   // A page is not told its driver; the browser's own version stands for it.
-  return { ok: true, label, isSoftware, identity: `llmspell ${version}, ${label}, ${navigator.userAgent}`, bufferBytes, partBytes };
+  return {
+    ok: true,
+    label,
+    isSoftware,
+    identity: `llmspell ${version}, kernels ${kernels}, ${label}, ${navigator.userAgent}`,
+    bufferBytes,
+    partBytes,
+  };
 }

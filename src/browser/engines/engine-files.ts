@@ -19,21 +19,12 @@ export interface EngineFiles {
 
 /** What the page's import map knows, completed by what it does not: workers have no import map, so it is asked here. */
 export function engineFiles({ wllama, onnx }: EngineFiles): EngineFiles {
-  const mappedWllama = wllama ?? fromImportMap();
   const wasm = onnx?.wasm ?? resolve("onnxruntime-web/ort-wasm-simd-threaded.wasm");
   const webgpu = onnx?.webgpu ?? resolve("onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm");
   return {
-    wllama: mappedWllama,
+    wllama,
     onnx: { wasm, webgpu },
   };
-}
-
-function fromImportMap(): WllamaFiles | undefined {
-  const wasm = resolve("@wllama/wllama/esm/wasm/wllama.wasm");
-  const compatWasm = resolve("@wllama/wllama-compat/wasm/wllama.wasm");
-  const worker = resolve("@wllama/wllama-compat/wasm/wllama.js");
-  if (wasm === undefined || compatWasm === undefined || worker === undefined) return undefined;
-  return { wasm, compat: { wasm: compatWasm, worker } };
 }
 
 /** @returns undefined where no import map speaks of it */

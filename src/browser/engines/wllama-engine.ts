@@ -7,29 +7,34 @@ import type { GgufRuntime, ThreadChoice } from "../../core/spec/runtime.ts";
 import { openWllama, type WllamaHost } from "../../engines/wllama/driver.ts";
 import { maxFileBytes } from "../../engines/wllama/features.ts";
 import { instanceConfig, type WllamaLike } from "../../engines/wllama/instance.ts";
+import { kernels } from "../../engines/wllama/kernels.generated.ts";
 import { explained } from "./explained.ts";
 import { wllamaBuild } from "./largest-model.ts";
 import { chooseThreads } from "./threads.ts";
 
-/** Where the engine's files are served from: the page's own origin. Nothing is ever fetched from a public server. */
+/**
+ * Where the engine's files are served from: the page's own origin. Nothing is ever fetched from a public server. By default those of dist/wasm, with our
+ * kernels; those of the packages @wllama/wllama and @wllama/wllama-compat, named here, are the engine without them.
+ */
 export interface WllamaFiles {
-  /** wllama.wasm of @wllama/wllama */
+  /** wllama.wasm */
   readonly wasm: string;
-  /** wllama.wasm and wllama.js of @wllama/wllama-compat, for browsers without 64-bit memory or promise integration */
+  /** wllama.wasm and wllama.js, for browsers without 64-bit memory or promise integration */
   readonly compat: { readonly wasm: string; readonly worker: string };
 }
 
-/** Bundlers look for exactly this form, find the files by their package, and serve them from the page's own origin. */
-const defaultFiles = (): WllamaFiles => ({
-  wasm: new URL("@wllama/wllama/esm/wasm/wllama.wasm", import.meta.url).href,
+/** Bundlers look for exactly this form, and serve the files from the page's own origin. */
+const ownFiles = (): WllamaFiles => ({
+  wasm: new URL("../../../dist/wasm/wllama-default.wasm", import.meta.url).href,
   compat: {
-    wasm: new URL("@wllama/wllama-compat/wasm/wllama.wasm", import.meta.url).href,
-    worker: new URL("@wllama/wllama-compat/wasm/wllama.js", import.meta.url).href,
+    wasm: new URL("../../../dist/wasm/wllama-compat.wasm", import.meta.url).href,
+    worker: new URL("../../../dist/wasm/wllama-compat.js", import.meta.url).href,
   },
 });
 
 /** @returns an engine for the device it is told: `webgpu`, or `wasm` for any other */
-export function wllamaEngine(files: WllamaFiles = defaultFiles()): GgufRuntime {
+export function wllamaEngine(given?: WllamaFiles): GgufRuntime {
+  const files = given ?? ownFiles();
   return {
     name: "wllama",
     async open(sources, options) {
@@ -41,7 +46,7 @@ export function wllamaEngine(files: WllamaFiles = defaultFiles()): GgufRuntime {
         device === "webgpu" ? { threads: one, notes: [] } : chooseThreads(options.threads, (cores) => Math.max(1, Math.floor(cores / 2)));
       const starting = new AbortController();
       const host: WllamaHost = {
-        label: `wllama, ${build} build`,
+        label: `wllama, ${build} build${given === undefined ? `, kernels ${kernels}` : ""}`,
         device,
         maxFileBytes: maxFileBytes[build],
         threads,

@@ -9,7 +9,7 @@ const reservedProviders: ReadonlySet<string> = new Set(["local", "all", "auto", 
 
 /** Variables that say where and what to load, or that beat a key by a rule of their own. */
 export const reservedVariables: ReadonlySet<string> = new Set(
-  ["HOME", "CONFIG", "PROFILE", "TRACE", "DEVICE"].map((name) => `LLMSPELL_${name}`),
+  ["HOME", "CONFIG", "PROFILE", "TRACE", "DEVICE", "WASM_KERNELS"].map((name) => `LLMSPELL_${name}`),
 );
 
 /** Variables for the device of every provider that computes in this process; the first that is set counts. */

@@ -12,8 +12,10 @@ import { SpellError } from "../../core/errors.ts";
 import { isLoopback, printModelSpec } from "../../core/spec/model-spec.ts";
 import { version } from "../../core/version.ts";
 import { hasMemory64 } from "../../engines/wllama/features.ts";
+import { kernels } from "../../engines/wllama/kernels.generated.ts";
 import { installCommand } from "../engines/packages.ts";
 import { threadCache } from "../engines/threads.ts";
+import { hasKernels } from "../engines/wllama-files.ts";
 import { homeFolder } from "../home.ts";
 import { hubToken } from "../hugging-face.ts";
 import { backendLabel } from "./commands.ts";
@@ -126,7 +128,10 @@ function checkHubToken(env: Context["env"], check: (id: string, variable: string
 
 /** Packages that run models, with what is said of them, and what an optional one adds. */
 const runtimes: readonly (readonly [name: string, kind: () => string, gain?: string])[] = [
-  ["@wllama/wllama", () => `WebAssembly, ${hasMemory64() ? "default" : "compat"} build`],
+  [
+    "@wllama/wllama",
+    () => `WebAssembly, ${hasMemory64() ? "default" : "compat"} build, ${hasKernels() ? `kernels ${kernels}` : "without kernels"}`,
+  ],
   ["node-llama-cpp", () => "native", "models run faster, and on the GPU"],
   ["onnxruntime-web", () => "WebAssembly, for T5"],
   ["onnxruntime-node", () => "native, for T5", "T5 models run faster"],

@@ -36,7 +36,7 @@ const stderrCharacters = 4000;
  * Windows cannot start programs without SystemRoot; drivers look for their folders and caches.
  */
 const passedVariables =
-  /^(PATH|SystemRoot|windir|TEMP|TMP|TMPDIR|HOME|USERPROFILE|LOCALAPPDATA|LANG|LC_ALL|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|XDG_RUNTIME_DIR|(CUDA|HIP|ROCR|NVIDIA|VK|GGML|MESA)_\w+)$/i;
+  /^(PATH|SystemRoot|windir|TEMP|TMP|TMPDIR|HOME|USERPROFILE|LOCALAPPDATA|LANG|LC_ALL|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|XDG_RUNTIME_DIR|LLMSPELL_WASM_KERNELS|(CUDA|HIP|ROCR|NVIDIA|VK|GGML|MESA)_\w+)$/i;
 
 /**
  * @returns a runtime whose open() forks a child. `prepare()` starts the next child early: the engine loads while the caller reads the file's header.

@@ -31,6 +31,7 @@ import { childRuntime, type EngineName } from "./child-runtime.ts";
 import { type Graphics, glance, hardwareOnly, lookAtGraphics } from "./graphics.ts";
 import { installCommand, isInstalled, llamaBinary, packageFolder } from "./packages.ts";
 import { homeVerdicts } from "./verdict-store.ts";
+import { kernelsVariable } from "./wllama-files.ts";
 
 /** What the tables know of this machine; tests replace it. */
 export interface NodeDeviceOptions {
@@ -66,13 +67,15 @@ interface Row<O, C> {
 export interface NodeGgufOptions extends NodeDeviceOptions {
   readonly native?: EngineFor<GgufOpenOptions, GgufGenerateOptions> | undefined;
   readonly portable?: EngineFor<GgufOpenOptions, GgufGenerateOptions> | undefined;
+  /** Default true; false: llama.cpp's WebAssembly as its package has it. */
+  readonly wasmKernels?: boolean | undefined;
 }
 
 /** @returns a runtime for GGUF models whose open() throws device-* where a device asked for by name cannot be used */
 export function ggufRuntime(options: NodeGgufOptions = {}): GgufRuntime {
   const { os = process.platform } = options;
   const native = options.native ?? children("node-llama-cpp");
-  const portable = options.portable ?? children("wllama");
+  const portable = options.portable ?? children("wllama", options.wasmKernels === false ? { [kernelsVariable]: "off" } : {});
   const llama = { runtime: "node-llama-cpp", engine: native, packages: ["node-llama-cpp"], obstacle: needsPaths } as const;
   const gpus: readonly Row<GgufOpenOptions, GgufGenerateOptions>[] =
     os === "darwin"
@@ -175,9 +178,10 @@ function tableRuntime<O extends DeviceOptions, C extends { readonly signal?: Abo
 /** A child runtime for `auto`, which keeps software adapters out of sight, and one for devices asked for by name. */
 function children<O extends CommonOpenOptions, C extends { readonly signal?: AbortSignal | undefined }>(
   engine: EngineName,
+  env: Readonly<Record<string, string>> = {},
 ): EngineFor<O, C> {
-  const auto = childRuntime<O, C>({ engine, env: hardwareOnly });
-  const named = childRuntime<O, C>({ engine });
+  const auto = childRuntime<O, C>({ engine, env: { ...hardwareOnly, ...env } });
+  const named = childRuntime<O, C>({ engine, env });
   return (isAuto) => (isAuto ? auto : named);
 }
 

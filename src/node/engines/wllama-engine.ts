@@ -13,13 +13,14 @@ import { greedy } from "../../core/spec/sampling.ts";
 import { once } from "../../core/values.ts";
 import { describeAdapter, type GpuAdapter } from "../../engines/adapter.ts";
 import { openWllama, type WllamaHost } from "../../engines/wllama/driver.ts";
-import { hasMemory64, maxFileBytes } from "../../engines/wllama/features.ts";
+import { maxFileBytes } from "../../engines/wllama/features.ts";
 import { instanceConfig, type WllamaLike } from "../../engines/wllama/instance.ts";
 import { builtFile } from "../built-file.ts";
 import { loadDawn } from "./dawn.ts";
 import { packageFolder, packageVersion } from "./packages.ts";
 import { clampThreads, defaultThreads, readThreadCache, threadCandidates, threadKey, writeThreadCache } from "./threads.ts";
 import { webWorkerClass } from "./web-worker.ts";
+import { type WllamaBuild, wllamaBuild } from "./wllama-files.ts";
 
 /** What is used of the package; its own types need a bundler's resolution. */
 interface WllamaModule {
@@ -44,16 +45,16 @@ export function wllamaEngine(): GgufRuntime & { probe(device: Device): Promise<D
   );
 
   const hostFor = (wllama: WllamaModule, device: "webgpu" | "wasm", threads: ThreadChoice, notes: readonly string[]): WllamaHost => {
-    const build = hasMemory64() ? "default" : "compat";
+    const files = wllamaBuild();
     return {
-      label: `wllama ${wllamaVersion()}, ${build} build`,
+      label: `wllama ${files.version}, ${files.build} build`,
       device,
-      maxFileBytes: maxFileBytes[build],
+      maxFileBytes: maxFileBytes[files.build],
       threads,
       notes,
       create(onDeath, onLog) {
         deathListeners = [...deathListeners, onDeath];
-        return createInstance(wllama, build, device === "webgpu" ? onLog : undefined);
+        return createInstance(wllama, files, device === "webgpu" ? onLog : undefined);
       },
     };
   };
@@ -98,7 +99,7 @@ async function openWithBestThreads(
 ): Promise<GgufHandle> {
   const candidates = threadCandidates();
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
-  const key = threadKey("wllama", wllamaVersion(), bytes);
+  const key = threadKey("wllama", wllamaBuild().version, bytes);
   const cached = readThreadCache(key);
   if (cached !== undefined) return openWith({ ...cached, origin: "cached" });
   const half = defaultThreads();
@@ -164,7 +165,7 @@ async function probeDawn(device: Device): Promise<DeviceProbe> {
   if (adapter === null) return { ok: false, reason: "no-adapter", hint: "Dawn finds no graphics card" };
   const { label, isSoftware, hasF16, bufferBytes } = describeAdapter(adapter);
   if (!hasF16) return { ok: false, reason: "missing-feature", hint: `${label} has no shader-f16, which GGUF models need on WebGPU` };
-  const identity = `wllama ${wllamaVersion()}, webgpu ${packageVersion("webgpu")}, ${label}`;
+  const identity = `wllama ${wllamaBuild().version}, webgpu ${packageVersion("webgpu")}, ${label}`;
   return { ok: true, label, isSoftware, identity, bufferBytes };
 }
 
@@ -182,28 +183,16 @@ async function importWllama(gpu: { readonly hasGpu: boolean }, onDeath: (reason:
 /** @param onLog gets the engine's own lines; without it they are not made */
 function createInstance(
   { Wllama, CacheManager }: WllamaModule,
-  build: "default" | "compat",
+  { wasm, program }: WllamaBuild,
   onLog: ((line: string) => void) | undefined,
 ): WllamaLike {
-  const instance = new Wllama({ default: wasmUrl("@wllama/wllama", "esm/wasm/wllama.wasm") }, instanceConfig(CacheManager, onLog));
+  const wasmPath = `node${pathToFileURL(wasm).href}`;
+  const instance = new Wllama({ default: wasmPath }, instanceConfig(CacheManager, onLog));
   instance.setCompat(null); // never its default: files from a public server
-  if (build === "compat") {
+  if (program !== undefined) {
     const resources = instance.getWorkerResources.bind(instance);
-    const code = readFileSync(join(packageFolder("@wllama/wllama-compat"), "wasm/wllama.js"), "utf8");
-    instance.getWorkerResources = () => ({
-      ...resources(),
-      wasmPath: wasmUrl("@wllama/wllama-compat", "wasm/wllama.wasm"),
-      jsPath: { code },
-      compat: true,
-    });
+    const code = readFileSync(program, "utf8");
+    instance.getWorkerResources = () => ({ ...resources(), wasmPath, jsPath: { code }, compat: true });
   }
   return instance;
-}
-
-function wasmUrl(packageName: string, file: string): string {
-  return `node${pathToFileURL(join(packageFolder(packageName), file)).href}`;
-}
-
-function wllamaVersion(): string {
-  return packageVersion("@wllama/wllama");
 }

@@ -7,10 +7,13 @@ import type { ByteSource } from "../../../src/core/formats/byte-source.ts";
 import type { GgufGenerateOptions, GgufHandle, GgufOpenOptions, GgufRuntime } from "../../../src/core/spec/runtime.ts";
 import { openWllama, type WllamaHost } from "../../../src/engines/wllama/driver.ts";
 import { hasMemory64 } from "../../../src/engines/wllama/features.ts";
+import { kernels } from "../../../src/engines/wllama/kernels.generated.ts";
 import { childRuntime } from "../../../src/node/engines/child-runtime.ts";
+import { hasKernels, kernelsVariable } from "../../../src/node/engines/wllama-files.ts";
 import { load } from "../../../src/node/index.ts";
 import { f32Tensor, tinyLlama } from "../../fixtures/gguf/models.ts";
 import { writeGguf } from "../../fixtures/gguf-writer.ts";
+import storiesGolden from "../../golden/tiny-stories.json" with { type: "json" };
 import { failure } from "../../support/failure.ts";
 import { textOf } from "../../support/text-of.ts";
 import { ask, begun, drain, gone, isRunning, openFile, openOptions, temporaryFile, tinyStories } from "../support/engine.ts";
@@ -103,6 +106,46 @@ describe("a context the engine rounds up", () => {
     });
     expect((await ask(small, "Once", { maxTokens: 3 })).end.completionTokens).toBe(3);
     await small.dispose();
+  });
+});
+
+describe("the kernels", () => {
+  const without = childRuntime<GgufOpenOptions, GgufGenerateOptions>({
+    ...{ engine: "wllama", onSpawn: (pid) => pids.push(pid) },
+    env: { [kernelsVariable]: "off" },
+  });
+
+  it.each([
+    [1, runtime, `kernels ${kernels}`],
+    [2, runtime, `kernels ${kernels}`],
+    [1, without, "without kernels"],
+  ] as const)(
+    "write what PyTorch writes: %i threads",
+    async (threads, engine, label) => {
+      const handle = await openFile(engine, tinyStories, { ...wasm, threads });
+      try {
+        expect(handle.device.tried[0]?.hint).toContain(label);
+        // The reference is F32, the bundled file Q8_0: where two tokens are nearly as likely, only the beginning is compared.
+        for (const { prompt: asked, text } of storiesGolden.data.prompts.slice(0, threads === 1 ? 3 : 1)) {
+          const answer = await ask(handle, asked, { maxTokens: 12 });
+          expect(answer.text.length).toBeGreaterThan(20);
+          expect(text.startsWith(answer.text.trim()), answer.text).toBe(true);
+        }
+      } finally {
+        await handle.dispose();
+      }
+    },
+    180_000,
+  ); // threads that spin on busy processors take long, with kernels or without
+
+  it("are turned on and off by words alone", () => {
+    expect([{}, { [kernelsVariable]: "" }, { [kernelsVariable]: "on" }, { [kernelsVariable]: "off" }].map(hasKernels)).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+    expect(() => hasKernels({ [kernelsVariable]: "no" })).toThrow(`${kernelsVariable}: expected on, off; got "no"`);
   });
 });
 

@@ -1,0 +1,25 @@
+// The parts of the product of a matrix of weights with columns of activations. Rows are rows of weights, `stride` bytes apart.
+#pragma once
+#include "blocks.h"
+
+// Activations of one column: signed 16-bit numbers (-127…127, in the order that the weights have when they are unpacked), per 16 their sum, per 32 their
+// scale, and scale times sum.
+struct column {
+  int16_t *q, *sums;
+  float *d, *s;
+};
+// `k` is a multiple of 256 for formats with blocks of 256, else of 32.
+void quantize(int type, const float *x, int k, struct column c);
+
+// One column (decoding): out[row] for `count` rows.
+void column_any(int type, const uint8_t *rows, size_t stride, int count, int k, struct column c, float *out);
+
+// Tiles (prompts): 32 weights of each of four rows; pairs of four rows side by side.
+struct tile { v q[16], d, m; };
+// Four rows as k / 32 tiles.
+void unpack_any(int type, const uint8_t *p0, const uint8_t *p1, const uint8_t *p2, const uint8_t *p3, int k, struct tile *t);
+// Four rows times four columns: out[column][row].
+void tile_4x4(const struct tile *t, int blocks, const struct column *c, float *const *out);
+
+// F16 and F32 weights times columns of floats. `spare`: room for 4 * k floats. out[column][row]
+void floats_any(int type, const uint8_t *rows, size_t stride, int count, int k, const float *const *x, int columns, float *const *out, float *spare);
