@@ -19,8 +19,9 @@ function targets(value: unknown): readonly string[] {
 }
 
 describe("the packed package", () => {
-  it("stays within 20 MB packed", () => {
-    expect(packed.size).toBeLessThanOrEqual(20_000_000);
+  // 7.6 MB of it are dist/wasm: llama.cpp with our kernels, in the two builds that runtimes need.
+  it("stays within 22 MB packed", () => {
+    expect(packed.size).toBeLessThanOrEqual(22_000_000);
   });
 
   it("holds only what users need: dist, models, documents and examples", () => {
