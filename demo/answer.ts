@@ -185,6 +185,6 @@ function showFigures(values: Readonly<Record<string, string>>): void {
   figures.replaceChildren(...Object.entries(all).map(([name, value]) => figure(name, value)));
 }
 
-function figure(name: string, value: string): HTMLElement {
+export function figure(name: string, value: string): HTMLElement {
   return make("div", {}, make("dt", { text: name }), make("dd", { text: value, attributes: { "data-figure": name } }));
 }

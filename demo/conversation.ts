@@ -1,7 +1,7 @@
 /** The conversation: what was asked and answered, kept for a reload of this tab and forgotten when the tab closes. */
 import { type GenerateOptions, type Message, toSnake } from "../src/browser/index.ts";
 import type { Layout } from "./answer.ts";
-import { make } from "./elements.ts";
+import { give } from "./elements.ts";
 
 export interface Turn {
   readonly layout: Layout;
@@ -65,9 +65,7 @@ export function download({ system = "", ...parameters }: GenerateOptions): void 
   ]);
   const model = turns.at(-1)?.model ?? "";
   const content = { format: "llmspell-chat-1", model, system: system === "" ? null : system, parameters: toSnake(parameters), messages };
-  const href = URL.createObjectURL(new Blob([`${JSON.stringify(content, undefined, 2)}\n`], { type: "application/json" }));
-  make("a", { attributes: { href, download: "conversation.json" } }).click();
-  setTimeout(() => URL.revokeObjectURL(href), 60_000);
+  give("conversation.json", new Blob([`${JSON.stringify(content, undefined, 2)}\n`], { type: "application/json" }));
 }
 
 export function save(): void {

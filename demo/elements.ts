@@ -37,3 +37,10 @@ export function named(control: HTMLButtonElement, name: string): HTMLButtonEleme
   control.setAttribute("aria-label", name);
   return control;
 }
+
+/** Saves a file where the browser puts downloads. */
+export function give(name: string, content: Blob): void {
+  const href = URL.createObjectURL(content);
+  make("a", { attributes: { href, download: name } }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 60_000);
+}

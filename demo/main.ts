@@ -1,5 +1,5 @@
 /** The page: one model at a time, loaded on demand; its answers are shown as text. */
-import { browserPlatform, createSpell, type LanguageModel, listStored, SpellError } from "../src/browser/index.ts";
+import { browserPlatform, createSpell, type LanguageModel, type LogEntry, listStored, SpellError } from "../src/browser/index.ts";
 import { type PageActions, stepsOfActions, uniqueSteps } from "./actions.ts";
 import { addToLog, clearLog, type Layout, removeLast, showMemory, showTurn, startAnswer } from "./answer.ts";
 import { showCatalogue } from "./catalogue.ts";
@@ -16,8 +16,10 @@ import { hideProblem, isAbort, type NextStep, type ProblemOptions, showProblem }
 import { startProgress } from "./progress.ts";
 import { showPullProblem } from "./pull-problem.ts";
 import { createPulls } from "./pulls.ts";
+import type { ScriptView } from "./script/script-view.ts";
 import { bundledChoices, choiceOfFiles, fetchFile, filesOfDrop, type ModelChoice } from "./sources.ts";
 import { keepFiles, type StoredModel, showStored } from "./stored.ts";
+import { buildTabs, shownView } from "./tabs.ts";
 import { askForToken, buildToken, hubToken } from "./token.ts";
 import { trustOwnWorkers } from "./trusted.ts";
 
@@ -27,8 +29,10 @@ trustOwnWorkers();
 const endpoint = new URLSearchParams(location.search).get("hf_endpoint");
 const hub = endpoint !== null && URL.canParse(endpoint, document.baseURI) ? new URL(endpoint, document.baseURI) : undefined;
 buildToken(hub?.host ?? "huggingface.co");
+/** Of the script that runs. */
+let hearLog: ((entry: LogEntry) => void) | undefined;
 const spell = createSpell({
-  platform: browserPlatform({ hubToken }),
+  platform: browserPlatform({ hubToken, log: (entry) => hearLog?.(entry) }),
   config: { providers: { candle: {} }, ...(hub === undefined ? {} : { models: { hf_endpoint: hub.href } }) },
 });
 const { models: library } = spell;
@@ -328,6 +332,7 @@ async function refreshModels(): Promise<void> {
     for (const key of choices.keys()) if (key.startsWith(keyOf("")) && !keys.has(key)) removeChoice(key);
     for (const { id, bytes } of models) addChoice({ key: keyOf(id), label: id, source: id, bytes }, storedGroup);
     await showStored(store, models, listed.damaged, { open: ({ id }) => openByName(id), remove: (model) => void remove(model) });
+    void scripts?.then((view) => view.refresh());
     await showCatalogue(library, await store.space(), { pull: (name) => pulls.start(name), open: openByName });
   } catch (error) {
     showProblem(error);
@@ -487,7 +492,8 @@ prompt.addEventListener("keydown", (event) => {
 });
 addEventListener("pagehide", save);
 addEventListener("keydown", (event) => {
-  if (event.key === "Escape") underWay?.abort();
+  // in the editor of scripts it lets the next Tab leave
+  if (event.key === "Escape" && shownView() === "prompt") underWay?.abort();
 });
 stop.addEventListener("click", () => underWay?.abort());
 clear.addEventListener("click", () => {
@@ -529,7 +535,63 @@ addEventListener("drop", (event) => {
   event.preventDefault();
   dragged = 0;
   drop.hidden = true;
-  if (event.dataTransfer !== null) void filesOfDrop(event.dataTransfer).then(take);
+  if (event.dataTransfer !== null) void filesOfDrop(event.dataTransfer).then(takeDropped);
+});
+
+// --- Scripts ---
+
+/** What edits and runs them, from the first look at them on. */
+let scripts: Promise<ScriptView> | undefined;
+
+function openScripts(): Promise<ScriptView> {
+  if (scripts !== undefined) return scripts;
+  const opening = import("./script/script-view.ts").then(({ openScriptView }) =>
+    openScriptView({
+      spell,
+      hear: (listener) => {
+        hearLog = listener;
+      },
+      // the page's own models, and their devices, are not the script's
+      stepsFor: (error) =>
+        stepsOfActions(
+          error instanceof SpellError ? error.with({ actions: error.actions.filter(({ kind }) => kind !== "run") }) : error,
+          page,
+        ).map(({ label, run }) => ({
+          label,
+          run: () => {
+            showView("prompt");
+            run();
+          },
+        })),
+      onEnd: () => void refreshModels(),
+      getModels: () => {
+        showView("prompt");
+        showGetModels(true);
+      },
+      offline,
+    }),
+  );
+  scripts = opening;
+  opening.catch(() => {
+    scripts = undefined;
+    find("editor", HTMLDivElement).textContent = "The editor cannot be fetched. Check the network, then open this tab again.";
+  });
+  return opening;
+}
+
+function takeDropped(files: readonly File[]): void {
+  const [file] = files;
+  if (file !== undefined && files.length === 1 && /\.(lua|m?js)$/i.test(file.name)) {
+    showView("script");
+    void openScripts().then((view) => view.open(file));
+    return;
+  }
+  showView("prompt");
+  take(files);
+}
+
+const showView = buildTabs((view) => {
+  if (view === "script") openScripts().catch(() => undefined);
 });
 
 side.addEventListener("beforetoggle", ({ newState }) => {

@@ -22,21 +22,25 @@ export interface ProblemOptions {
   readonly after?: Element;
 }
 
-export function showProblem(error: unknown, steps: readonly NextStep[] = [], { hint, after }: ProblemOptions = {}): void {
+/** What a card says of an error. @param hint in place of the error's own */
+export function wordsOfProblem(error: unknown, hint?: string): readonly HTMLElement[] {
   const spell =
     error instanceof SpellError ? error : new SpellError("internal-error", error instanceof Error ? error.message : String(error));
+  return [
+    make("p", { class: "message", text: spell.message }),
+    make("p", { class: "hint", text: hint ?? spell.hint }),
+    make("p", { class: "code" }, make("code", { text: spell.code })),
+  ];
+}
+
+export function showProblem(error: unknown, steps: readonly NextStep[] = [], { hint, after }: ProblemOptions = {}): void {
   const buttons = steps.map(({ label, run }) =>
     button(label, () => {
       hideProblem();
       run();
     }),
   );
-  card.replaceChildren(
-    make("p", { class: "message", text: spell.message }),
-    make("p", { class: "hint", text: hint ?? spell.hint }),
-    make("p", { class: "code" }, make("code", { text: spell.code })),
-    make("div", { class: "buttons" }, ...buttons, button("Dismiss", hideProblem)),
-  );
+  card.replaceChildren(...wordsOfProblem(error, hint), make("div", { class: "buttons" }, ...buttons, button("Dismiss", hideProblem)));
   (after ?? home)?.after(card);
   card.hidden = false;
   card.scrollIntoView({ block: "nearest" });

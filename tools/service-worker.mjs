@@ -7,8 +7,8 @@ import { transformSync } from "esbuild";
 import { documentPolicy } from "./serve.mjs";
 
 const source = fileURLToPath(new URL("../demo/service-worker/sw.ts", import.meta.url));
-/** Kept when they are first used, not at the first visit: engines and models. */
-const large = /\.(wasm|gguf|safetensors)$/;
+/** Kept when they are first used, not at the first visit: engines, models, and the editor of scripts. */
+const large = /\.(wasm|gguf|safetensors)$|\/script-view-[^/]*\.js$/;
 /** A page's own tag may not speak of who may frame it; only headers can. */
 const inTag = documentPolicy.replace("; frame-ancestors 'none'", "");
 

@@ -5,9 +5,9 @@ import { SpellError } from "../../core/errors.ts";
 import { didYouMean, nearest } from "../../core/nearest.ts";
 import type { OpenScript } from "../../core/scripts/open.ts";
 import type { ScriptArguments, ScriptEngine } from "../../core/scripts/protocol.ts";
+import { scriptArguments } from "../../core/scripts/script-args.ts";
 import type { Completions } from "./chat-input.ts";
 import { readScript } from "./script.ts";
-import { scriptArguments } from "./script-args.ts";
 import { describeDevice } from "./session.ts";
 
 /** What commands act on. */

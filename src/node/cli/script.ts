@@ -6,13 +6,13 @@ import { SpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import { engineOf, type OpenScript, openScript, type ScriptOptions } from "../../core/scripts/open.ts";
 import type { ScriptEngine } from "../../core/scripts/protocol.ts";
+import { scriptArguments } from "../../core/scripts/script-args.ts";
 import { once } from "../../core/values.ts";
 import { prepareScript } from "../scripts/host.ts";
 import { commandsOf, shell } from "./advice.ts";
 import { flagNumber, flagText, insteadOfRun } from "./args.ts";
 import type { Context } from "./context.ts";
 import { readAll, readLines } from "./input.ts";
-import { scriptArguments } from "./script-args.ts";
 import { deviceFields } from "./session.ts";
 
 interface Script {

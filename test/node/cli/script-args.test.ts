@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { scriptArguments } from "../../../src/core/scripts/script-args.ts";
 import { parseArguments } from "../../../src/node/cli/args.ts";
-import { scriptArguments } from "../../../src/node/cli/script-args.ts";
 import { failure } from "../../support/failure.ts";
 
 const argsOf = (line: string) => {

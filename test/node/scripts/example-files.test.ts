@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { scriptArguments } from "../../../src/core/scripts/script-args.ts";
 import { parseArguments } from "../../../src/node/cli/args.ts";
-import { scriptArguments } from "../../../src/node/cli/script-args.ts";
 import { createSpell } from "../../../src/node/main.ts";
 import { root } from "../../support.ts";
 

@@ -295,7 +295,7 @@
       call.resolve = () => {
         apply(mapDelete, timers, [id]);
         if (repeats) arm();
-        // No call waits for its error.
+        // An error of it is one that nobody waits for.
         void new PromiseOf((resolve) => resolve(apply(f, undefined, args)));
       };
       apply(mapSet, open, [call.id, call]);

@@ -1,5 +1,5 @@
 /** What a script finds in ARGS. */
-import type { ScriptArguments } from "../../core/scripts/protocol.ts";
+import type { ScriptArguments } from "./protocol.ts";
 
 /**
  * `--key value` and `--key=value` are named; `--flag` before another `--…` or the end is "true"; a second `--` makes the rest positional; other words are
