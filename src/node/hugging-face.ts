@@ -31,7 +31,7 @@ function tokenPath(env: Environment): string {
 
 /**
  * The token: a variable's, else that of the file which a login writes. Sent to the hub only.
- * @returns undefined where nobody is logged in
+ * @returns undefined without a login
  * @throws SpellError net-auth naming the variable or the file, where it holds what no header can carry
  */
 export function hubToken(env: Environment): string | undefined {

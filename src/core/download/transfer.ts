@@ -92,7 +92,7 @@ class Transfer {
   readonly #arrived: Arrived;
   #wholeOnly = false;
   #hasChanged = false;
-  /** Nobody said how long the file is: its end was taken for it. */
+  /** The length of the file is unknown: its end was taken for it. */
   #isUnsized = false;
   #links = 0;
 

@@ -5,6 +5,7 @@
 import type { SpellError } from "../../core/errors.ts";
 import { builtinCatalogue, findEntry } from "../../core/hub/catalogue.ts";
 import type { Action } from "../../core/spec/action.ts";
+import { commands } from "./commands.ts";
 import { shellQuote } from "./shell-quote.ts";
 
 /** A longer command line is not worth printing again. */
@@ -80,7 +81,7 @@ function wordAction(action: Action, argv: readonly string[]): string {
       const added = flag(action.name, action.value);
       const [word = ""] = added;
       const own = { alone: new RegExp(`^${word}$`), joined: new RegExp(`^${word}=`) };
-      return ownCommand(action.value === true ? argv : without(argv, own), ...added) ?? `llmspell … ${line(...added)}`;
+      return ownCommand(action.value === true || isRepeated(word) ? argv : without(argv, own), ...added) ?? `llmspell … ${line(...added)}`;
     }
     case "set-variable":
       return `export ${action.name}=…`;
@@ -91,6 +92,11 @@ function wordAction(action: Action, argv: readonly string[]): string {
     case "shell":
       return action.line;
   }
+}
+
+/** Whether a flag adds to those before it. */
+function isRepeated(word: string): boolean {
+  return commands.some(({ flags }) => flags.some(({ name, repeated }) => repeated === true && `--${name}` === word));
 }
 
 /** Models run and are managed in the store, and with the servers, of the configuration that this run loaded. */

@@ -1,4 +1,4 @@
-/** Which model a conversation begins with, where nobody named one and the default can only continue a text: a chat model of the catalogue. */
+/** Which model a conversation begins with, where none was named and the default can only continue a text: a chat model of the catalogue. */
 import type { AvailableModel } from "../../core/backends/models.ts";
 import { providerOf, providerOfType } from "../../core/config/providers.ts";
 import { toSpellError } from "../../core/errors.ts";

@@ -123,7 +123,7 @@ const backendFlag = flag("--backend B", "candle (built-in), ollama or all [all]"
 
 const fileFlag = flag("--file FILE", "this file [the one in use, else llmspell.toml in the home folder]", { problem: emptyProblem });
 
-/** `candle` alone says nothing to whoever reads it first. */
+/** `candle` alone says nothing to a first reader. */
 export function backendLabel(name: string): string {
   return labels.get(name) ?? name;
 }

@@ -88,6 +88,13 @@ describe("the person's own command", () => {
     expect(ownCommand(["generate", "x".repeat(400)], "--pull")).toBeUndefined();
   });
 
+  it("keeps what a flag may hold several times", () => {
+    const host = new SpellError("spec-host", "a private host", { actions: [{ kind: "use-option", name: "allowHost", value: "10.0.0.2" }] });
+    expect(commandsOf(host, ["model", "pull", "--allow-host", "10.0.0.1", "http://10.0.0.1/x.gguf"])).toEqual([
+      "llmspell model pull --allow-host 10.0.0.1 http://10.0.0.1/x.gguf --allow-host 10.0.0.2",
+    ]);
+  });
+
   it.each([
     [["model", "pull", "a/b"], "llmspell model pull hf:a/b"],
     [["model", "remove", "a/b", "--yes"], "llmspell model remove hf:a/b --yes"],

@@ -1,4 +1,4 @@
-/** `Provider`: who runs models, as the configuration declares it. Asks nobody, but for isAvailable(). */
+/** `Provider`: who runs models, as the configuration declares it. Only isAvailable() asks a server. */
 
 import { runnable } from "../../api/names.ts";
 import type { ProviderConfig } from "../../config/config.generated.ts";

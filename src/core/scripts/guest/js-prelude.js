@@ -295,7 +295,7 @@
       call.resolve = () => {
         apply(mapDelete, timers, [id]);
         if (repeats) arm();
-        // An error of it is one that nobody waits for.
+        // No call waits for its error.
         void new PromiseOf((resolve) => resolve(apply(f, undefined, args)));
       };
       apply(mapSet, open, [call.id, call]);

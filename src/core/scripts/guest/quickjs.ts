@@ -85,7 +85,7 @@ export interface Realm {
   /** Runs waiting jobs. @returns false after an exception that cannot be caught */
   jobs(): boolean | Promise<boolean>;
   exception(): Exception;
-  /** The reason of a promise that failed and that nobody waits for. The caller frees it. */
+  /** The reason of a promise that failed with nothing waiting for it. The caller frees it. */
   takeRejection(): Value | undefined;
   get(object: Value, name: string): Value;
   text(value: Value): string;
