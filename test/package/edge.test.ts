@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { root } from "../support.ts";
-import { installed, run } from "./support.ts";
+import { expectScripts, installed, run } from "./support.ts";
 
 const folder = inject("folder");
 const here = process.platform === "linux" && process.arch === "x64";
@@ -163,5 +163,12 @@ describe.each([
     expectFacts(probed);
     // both run the engines in child processes, as Node does
     expect(probed.loaded.text?.length, JSON.stringify(probed.loaded)).toBeGreaterThan(10);
+  });
+
+  it("runs scripts in both languages, and ends endless ones", async (context) => {
+    if (!here) return context.skip(without);
+    const program = join(installed(name, version), bin);
+    chmodSync(program, 0o755);
+    await expectScripts(program, args, folder, { DENO_NO_UPDATE_CHECK: "1" });
   });
 });

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { beforeAll, describe, expect, inject, it } from "vitest";
 import { root } from "../support.ts";
-import { majors, nodeFolder, run } from "./support.ts";
+import { expectScripts, majors, nodeFolder, run } from "./support.ts";
 
 const folder = inject("folder");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
@@ -67,6 +67,11 @@ describe.each(majors)("installed under Node %i", (major) => {
     const lines = stdout.trimEnd().split("\n");
     expect(lines.pop()).toMatch(/^stream-start .*text-delta.* stream-end$/);
     expectStory(lines.join("\n"));
+  });
+
+  it("runs scripts in both languages, and ends endless ones", async (context) => {
+    if (place === undefined) return context.skip(without);
+    await expectScripts(join(place, "node"), [], folder, path);
   });
 
   it("imports every entry", async (context) => {

@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { expect } from "vitest";
 import { root } from "../support.ts";
 
 /** The environment without what a surrounding `npm run` adds: a user's shell has none of it. */
@@ -70,4 +71,28 @@ export function installed(name: string, version: string): string {
     execFileSync("npm", args, { cwd: place, env: userEnvironment(), stdio: ["ignore", "ignore", "inherit"] });
   }
   return folder;
+}
+
+const agents = "node_modules/llmspell/examples/scripts/getting-started/04-agent";
+
+/** Scripts under a program that runs the installed command line: what they print, an agent, and the end of one that never ends. */
+export async function expectScripts(
+  program: string,
+  args: readonly string[],
+  folder: string,
+  extra: Readonly<Record<string, string>>,
+): Promise<void> {
+  const bin = join(folder, "node_modules/llmspell/dist/node/cli/main.js");
+  const runs = (words: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<Outcome> =>
+    run(program, [...args, bin, ...words], folder, { ...extra, ...more });
+  const limit = { LLMSPELL_ENGINES_LUA_TIMEOUT_MS: "300", LLMSPELL_ENGINES_JAVASCRIPT_TIMEOUT_MS: "300" };
+  for (const [engine, source] of [
+    ["lua", "print(1) while true do pcall(function() while true do end end) end"],
+    ["js", "print(1); for (;;);"],
+  ] as const) {
+    const ended = await runs(["exec", source, "--engine", engine], limit);
+    expect(ended).toMatchObject({ status: 1, stdout: "1\n", stderr: expect.stringContaining("300 ms") });
+    const agent = await runs(["-p", "candle", "run", `${agents}.${engine}`, "--quiet"]);
+    expect(agent).toMatchObject({ status: 0, stdout: expect.stringMatching(/^Bonjour le monde\n.+\n$/) });
+  }
 }
