@@ -85,13 +85,13 @@ export async function expectScripts(
   const bin = join(folder, "node_modules/llmspell/dist/node/cli/main.js");
   const runs = (words: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<Outcome> =>
     run(program, [...args, bin, ...words], folder, { ...extra, ...more });
-  const limit = { LLMSPELL_ENGINES_LUA_TIMEOUT_MS: "300", LLMSPELL_ENGINES_JAVASCRIPT_TIMEOUT_MS: "300" };
+  const limit = { LLMSPELL_ENGINES_LUA_TIMEOUT_MS: "1000", LLMSPELL_ENGINES_JAVASCRIPT_TIMEOUT_MS: "1000" };
   for (const [engine, source] of [
     ["lua", "print(1) while true do pcall(function() while true do end end) end"],
     ["js", "print(1); for (;;);"],
   ] as const) {
     const ended = await runs(["exec", source, "--engine", engine], limit);
-    expect(ended).toMatchObject({ status: 1, stdout: "1\n", stderr: expect.stringContaining("300 ms") });
+    expect(ended).toMatchObject({ status: 1, stdout: "1\n", stderr: expect.stringContaining("1000 ms") });
     const agent = await runs(["-p", "candle", "run", `${agents}.${engine}`, "--quiet"]);
     expect(agent).toMatchObject({ status: 0, stdout: expect.stringMatching(/^Bonjour le monde\n.+\n$/) });
   }
