@@ -116,6 +116,8 @@ export const limits = {
   // --- Generation ---
   /** Calls waiting behind the running one; more than this is a program in a loop. */
   waitingGenerations: 16,
+  /** A reader that takes nothing for so long holds a call that waits up no longer: the rest of its answer comes at once, and is kept for it. */
+  pausedReaderMs: 1000,
   /** Starts of an engine that keeps dying, within 60 s. A further one would meet the same file and the same fault. */
   restartsPerMinute: 3,
   promptCharacters: 1_000_000,

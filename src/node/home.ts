@@ -2,11 +2,12 @@
  * The folder of small records on this machine: `~/.llmspell`, or LLMSPELL_HOME. The first write makes it.
  * A model runs without these records, so reading never throws; callers decide whether a failed write matters.
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
 import { SpellError } from "../core/errors.ts";
 import type { Environment } from "../core/platform.ts";
+import { makeFolder } from "./make-folder.ts";
 
 /** Bytes of one record. Ours have some hundreds; a larger file is not one of them. */
 const maxRecordBytes = 1024 * 1024;
@@ -86,7 +87,7 @@ export function writeHomeJson(name: string, value: unknown): void {
   const temporary = `${path}.${crypto.randomUUID()}.tmp`;
   try {
     // 0700: which models a person runs is private
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     writeFileSync(temporary, `${JSON.stringify(value, undefined, 2)}\n`, { mode: 0o600, flag: "wx" });
     renameSync(temporary, path);
   } catch (cause) {

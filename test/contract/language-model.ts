@@ -136,6 +136,22 @@ export function languageModelContract(
       expect(performance.now() - started).toBeLessThan(soonMs);
     });
 
+    it("answers a call inside the loop over its own answer, and beside an iterator that is read no further", async () => {
+      const left = model.stream(prompt, { ...greedy, maxTokens: 60 })[Symbol.asyncIterator]();
+      await left.next();
+      const whole = await textOf(model.stream(prompt, greedy));
+      let text = "";
+      let inner = "";
+      for await (const part of model.stream(prompt, greedy)) {
+        if (part.type !== "text-delta") continue;
+        if (inner === "") inner = (await model.generate(prompt, { ...greedy, maxTokens: 2 })).text;
+        text += part.text;
+      }
+      expect([text, whole.startsWith(inner), inner === ""]).toEqual([whole, true, false]);
+      expect((await left.next()).done).toBe(false);
+      await left.return?.();
+    });
+
     it("R8 answers several calls in order and unmixed, and refuses the eighteenth", async () => {
       const prompts = [prompt, `${prompt} in a`, `${prompt} near the`];
       const alone: string[] = [];

@@ -342,6 +342,15 @@ describe("a scripted Ollama server", () => {
     expect(plain).toMatchObject({ reasoning: "Hm", warnings: [{ code: "answer-missing" }] });
   });
 
+  it("a model that says nothing at all says so", async () => {
+    const end = { message: { role: "assistant", content: "" }, done: true, done_reason: "stop", eval_count: 1 };
+    const result = await serve(answers([end]), (llm) => llm.generate("tiny@ollama", "x"));
+    expect(result).toMatchObject({
+      text: "",
+      warnings: [{ code: "answer-missing", message: expect.stringContaining("without an answer") }],
+    });
+  });
+
   it("a model that thinks and answers gives both, without a warning", async () => {
     const lines = [
       { message: { content: "", thinking: "Hm" } },

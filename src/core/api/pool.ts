@@ -5,14 +5,15 @@
 import type { Backend, FileSource, FoundModelEntry, LoadOptions } from "../backends/backend.ts";
 import { closedError, SpellError, toSpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
-import type { GenerateOptions, Prompt } from "../spec/generate.ts";
+import type { GenerateOptions, Prompt, TextPrompt } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import { isModelSpec, type ModelSpec, printModelSpec } from "../spec/model-spec.ts";
 import type { ManyPart, StreamPart } from "../spec/stream-part.ts";
 import { asOptions, checkPrompt } from "../text/check-call.ts";
 import { collect, modelStream } from "../text/collect.ts";
 import { checkGenerateOptions, withDefaults } from "../text/parameters.ts";
-import { createQueue, type Queue } from "../text/queue.ts";
+import { createQueue, type Queue, type Turn } from "../text/queue.ts";
+import { readAhead } from "../text/read-ahead.ts";
 import { later, Slot } from "./slot.ts";
 
 /** What the pool needs of a backend. */
@@ -120,9 +121,21 @@ function hold(slot: Slot, { name, type, calls }: Source, queue: Queue, drop: (sl
     if (closing.signal.aborted) throw closedError();
     const signal = call.signal === undefined ? closing.signal : AbortSignal.any([call.signal, closing.signal]);
     const leave = slot.enter();
-    let endTurn: (() => void) | undefined;
     try {
-      endTurn = await queue.take(slot, signal);
+      const turn = await queue.take(slot, signal).catch((error: unknown) => {
+        leave();
+        throw error;
+      });
+      const left = new AbortController();
+      yield* readAhead(answer(texts, call, AbortSignal.any([signal, left.signal]), turn, leave), turn.wanted, () => left.abort());
+    } catch (error) {
+      throw closing.signal.aborted ? closedError(toSpellError(error)) : error;
+    }
+  }
+
+  /** One turn on the engine. */
+  async function* answer(texts: readonly TextPrompt[], call: GenerateOptions, signal: AbortSignal, turn: Turn, leave: () => void) {
+    try {
       const model = await slot.live({ signal });
       const late = new AbortController();
       const parts = model.streamMany(texts, { ...call, signal: AbortSignal.any([signal, late.signal]) });
@@ -131,10 +144,8 @@ function hold(slot: Slot, { name, type, calls }: Source, queue: Queue, drop: (sl
         void slot.unload(); // whatever hangs must not meet the next call
       };
       yield* watched(parts, calls.timeoutMs, onStall);
-    } catch (error) {
-      throw closing.signal.aborted ? closedError(toSpellError(error)) : error;
     } finally {
-      endTurn?.();
+      turn.end();
       leave();
     }
   }

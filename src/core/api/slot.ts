@@ -106,9 +106,9 @@ interface Opening {
 
 function shareOpening(open: (options: Waiter) => Promise<OpenedModel>): Opening {
   const abort = new AbortController();
-  const waiters = new Set<Waiter>();
+  const waiters = new Set<(share: number) => void>();
   const onProgress = (share: number): void => {
-    for (const waiter of waiters) waiter.onProgress?.(share);
+    for (const tell of waiters) tell(share);
   };
   const model = open({ signal: abort.signal, onProgress });
   return {
@@ -117,17 +117,26 @@ function shareOpening(open: (options: Waiter) => Promise<OpenedModel>): Opening 
     join(waiter) {
       const { signal } = waiter;
       if (signal?.aborted === true) return Promise.reject(abortedError());
-      waiters.add(waiter);
       return new Promise((resolve, reject) => {
+        const leave = (): boolean => waiters.delete(own) && waiters.size === 0;
         const onAbort = (): void => {
-          waiters.delete(waiter);
-          if (waiters.size > 0) reject(abortedError());
-          else abort.abort(); // `model` rejects when the engine is gone
+          if (leave())
+            abort.abort(); // `model` rejects when the engine is gone
+          else reject(abortedError());
         };
+        const own = (share: number): void => {
+          try {
+            waiter.onProgress?.(share);
+          } catch (error) {
+            reject(error);
+            if (leave()) abort.abort();
+          }
+        };
+        waiters.add(own);
         signal?.addEventListener("abort", onAbort, { once: true });
         model.then(resolve, reject).finally(() => {
           signal?.removeEventListener("abort", onAbort);
-          waiters.delete(waiter);
+          waiters.delete(own);
         });
       });
     },

@@ -81,8 +81,10 @@ export function checkDocument(document: Document): Checked {
       const path = known.includes(name) ? parts.join(".") : undefined;
       const key = path === undefined ? undefined : keysByPath().get(path);
       if (path === undefined) unknown(parts, value, known);
-      else if (key !== undefined) take(parts, key, value, path);
-      else if (!isTable(value)) wantTable(parts, value);
+      else if (key !== undefined) {
+        take(parts, key, value, path);
+        if (path === "default_model") checkModel(parts, key, value, ["", "@ollama"]);
+      } else if (!isTable(value)) wantTable(parts, value);
       else if (path === "providers") visitProviders(value);
       else visitTable(value, parts);
     });
@@ -124,7 +126,8 @@ export function checkDocument(document: Document): Checked {
       if (path === "provider_type") return;
       if (key !== undefined) {
         take(parts, key, value, `${provider.join(".")}.${path}`);
-        checkModel(parts, key, type, value);
+        // servers name their models freely
+        if (keys.has("device")) checkModel(parts, key, value, [""]);
       } else if (!known.includes(name)) unknownProviderKey(parts, value, path, type, [...known, "provider_type"]);
       else if (isTable(value)) visitProviderTable(value, provider, inner, type);
       else wantTable(parts, value);
@@ -141,18 +144,24 @@ export function checkDocument(document: Document): Checked {
     if (owners.length === 0) unknown(parts, value, known);
     else complain("config-unknown-key", parts, "key", `unknown key for ${type} providers; ${owners.join(", ")} providers have it`);
   };
-  /** The grammar is that of the in-process backend; servers name their models freely. */
-  const checkModel = (parts: readonly string[], key: ConfigKey, type: ProviderType, value: unknown): void => {
-    if (key.format !== "model" || !keysOfType(type).has("device") || typeof value !== "string") return;
-    try {
-      parseModelSpec(value);
-    } catch (error) {
-      if (error instanceof SpellError && error.code.startsWith("spec-")) complain("config-value", parts, "value", error.message);
-    }
+  /** @param backends whose grammar may take the name; "": the in-process one */
+  const checkModel = (parts: readonly string[], key: ConfigKey, value: unknown, backends: readonly string[]): void => {
+    if (key.format !== "model" || typeof value !== "string") return;
+    const [first, ...others] = backends.map((backend) => specProblem(value + backend));
+    if (first !== undefined && !others.includes(undefined)) complain("config-value", parts, "value", first);
   };
 
   visitTable(document.values, []);
   return { layer, extras, problems };
+}
+
+function specProblem(text: string): string | undefined {
+  try {
+    parseModelSpec(text);
+  } catch (error) {
+    if (error instanceof SpellError && error.code.startsWith("spec-")) return error.message;
+  }
+  return undefined;
 }
 
 /** Names that JavaScript gives a meaning to; as a provider they are always a mistake. */

@@ -56,9 +56,14 @@ export function guessKind(start: Uint8Array): GuessedKind | undefined {
  * @throws SpellError with that code; net-* and run-aborted from the source
  */
 export async function refuseSaved(source: ByteSource, code: ErrorCode, signal?: AbortSignal): Promise<void> {
-  const start = await source.read(0, Math.min(64, source.size), signal);
-  const text = String.fromCharCode(...start);
-  const kind = [pointer, page].find(({ pattern }) => pattern.test(text));
+  const kind = await savedInstead(source, signal);
   if (kind === undefined) return;
   throw new SpellError(code, `${source.name}: expected the file itself, got ${kind.what}`, { where: source.name, hint: kind.hint });
+}
+
+/** What was saved in place of a file of a model. */
+export async function savedInstead(source: ByteSource, signal?: AbortSignal): Promise<GuessedKind | undefined> {
+  const start = await source.read(0, Math.min(64, source.size), signal);
+  const text = String.fromCharCode(...start);
+  return [pointer, page].find(({ pattern }) => pattern.test(text));
 }

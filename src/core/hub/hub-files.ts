@@ -118,7 +118,8 @@ function chooseQuant(models: readonly HubFile[], listing: HubListing, wish: HubW
   if (variant !== undefined) {
     const word = ({ name, file: { size } }: (typeof alone)[number]): string =>
       size === undefined ? name : `${name} (${formatCount(size)} bytes)`;
-    const listed = alone.map(word).join(", ") || shown(models);
+    const shared = [...byQuant].flatMap(([name, { length }]) => (length > 1 ? [`${name} (${length} files)`] : []));
+    const listed = [...alone.map(word), ...shared].join(", ") || shown(models);
     throw new SpellError("model-variant-unknown", `${where} has no ${variant}; it has ${listed}`, {
       where,
       actions: quants.slice(0, 1).map((first) => ({ kind: "pull", model: `${entry?.name ?? where}:${first}` })),

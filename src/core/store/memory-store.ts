@@ -144,8 +144,8 @@ export function memoryStore({ quota, clock = Date.now }: MemoryStoreOptions = {}
       if (lock.users > 0) onWait?.();
       lock.users += 1;
       try {
-        const leave = await lock.queue.take(lock, signal);
-        return await work().finally(leave);
+        const turn = await lock.queue.take(lock, signal);
+        return await work().finally(turn.end);
       } finally {
         lock.users -= 1;
         if (lock.users === 0) locks.delete(name);

@@ -1,6 +1,8 @@
 /** config.json and generation_config.json of a model of the T5 family, as checked records. Field names are the reference's own, in camelCase. */
 
+import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
+import { refuseSaved } from "../formats/guess-kind.ts";
 import { limits } from "../limits.ts";
 import { type Family, familyOf } from "./family.ts";
 import { type Fields, readFields } from "./fields.ts";
@@ -56,10 +58,17 @@ const codeFields = ["auto_map", "trust_remote_code", "_attn_implementation_inter
 export async function readT5Configs(config: ByteSource, generation: ByteSource | undefined, signal?: AbortSignal): Promise<T5Configs> {
   const fields = await readFields(config, signal);
   const family = familyOf(fields);
-  const more = generation === undefined ? undefined : await readFields(generation, signal);
   const notes = codeFields
     .filter((name) => fields.has(name))
     .map((name) => `${config.name}: ${name} asks for code of the repository; it is ignored`);
+  const more =
+    generation &&
+    (await readFields(generation, signal).catch(async (error: unknown) => {
+      if (!(error instanceof SpellError) || error.code !== "model-config-json") throw error;
+      await refuseSaved(generation, error.code, signal);
+      notes.push(`${error.message}; nothing of it is used`);
+      return undefined;
+    }));
   const numLayers = fields.integer("num_layers", 1, limits.t5Layers) ?? family.numLayers;
   const vocabSize = fields.needed("vocab_size", 1, limits.t5Vocabulary);
   /** The first that is in the vocabulary, of both files; the others are noted. */

@@ -1,6 +1,7 @@
 /** Which file of a folder is what, for a T5 model as the Hugging Face Hub keeps it. Names only; contents are read elsewhere. */
 import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
+import { savedInstead } from "../formats/guess-kind.ts";
 import { readSafetensorsSet, type SafetensorsTensors } from "../formats/safetensors.ts";
 import { readConfigJson } from "../text/config-json.ts";
 import type { TokenizerFiles } from "../text/tokenizer.ts";
@@ -14,6 +15,8 @@ export interface T5Files {
   /** model.safetensors.index.json */
   readonly index?: ByteSource | undefined;
   readonly tokenizer: TokenizerFiles;
+  /** spiece.model beside the tokenizer.json that is read */
+  readonly unused?: ByteSource | undefined;
 }
 
 /** What the headers of a T5 folder say. */
@@ -54,6 +57,7 @@ export function findT5Files(files: readonly ByteSource[]): T5Files {
       config: byName.get("tokenizer_config.json"),
       added: byName.get("added_tokens.json"),
     },
+    unused: byName.has("tokenizer.json") ? byName.get("spiece.model") : undefined,
   };
 }
 
@@ -70,9 +74,12 @@ export async function acceptT5(files: T5Files, signal?: AbortSignal): Promise<T5
   for (const { dtype, shape } of tensors.values()) {
     elements.set(dtype, (elements.get(dtype) ?? 0) + shape.reduce((product, length) => product * length, 1));
   }
+  const pointer = files.unused && (await savedInstead(files.unused, signal));
+  const notes = pointer === undefined ? [] : [`${files.unused?.name} is ${pointer.what}; ${files.tokenizer.model?.name} is read instead`];
   const [most] = [...elements].sort((a, b) => b[1] - a[1]);
   return {
     ...configs,
+    notes: [...configs.notes, ...notes],
     tensors,
     parameterCount: [...elements.values()].reduce((sum, count) => sum + count, 0),
     dtype: most?.[0] ?? "F32",

@@ -1,14 +1,21 @@
 /** The one queue in front of the engines of a provider: in order, a few at a time, one at a time for each model, with a bounded line. */
 import { abortedError, SpellError } from "../errors.ts";
+import { deferred } from "../values.ts";
 
 export interface Queue {
   /**
    * Waits for a turn.
    * @param model what the turn is for
-   * @returns a function that ends the turn; calling it twice does nothing
    * @throws SpellError run-busy (line full), run-aborted
    */
-  take(model: object, signal: AbortSignal | undefined): Promise<() => void>;
+  take(model: object, signal: AbortSignal | undefined): Promise<Turn>;
+}
+
+export interface Turn {
+  /** Calling it twice does nothing. */
+  end(): void;
+  /** Resolves once a caller waits in the line. */
+  readonly wanted: Promise<void>;
 }
 
 export interface QueueLimits {
@@ -27,20 +34,23 @@ interface Waiting {
 
 export function createQueue({ maxConcurrent, maxPerModel, maxWaiting }: QueueLimits): Queue {
   const line: Waiting[] = [];
-  const running: object[] = [];
+  const running = new Set<{ readonly model: object; readonly want: () => void }>();
   const isFree = (model: object): boolean =>
-    running.length < maxConcurrent && running.filter((each) => each === model).length < maxPerModel;
+    running.size < maxConcurrent && [...running].filter((each) => each.model === model).length < maxPerModel;
 
-  const begin = (model: object): (() => void) => {
-    running.push(model);
-    let ended = false;
-    return () => {
-      if (ended) return;
-      ended = true;
-      running.splice(running.indexOf(model), 1);
-      // In order, but a model that is busy does not hold up another.
-      const next = line.findIndex((waiting) => isFree(waiting.model));
-      if (next >= 0) line.splice(next, 1)[0]?.start();
+  const begin = (model: object): Turn => {
+    const { promise: wanted, resolve: want } = deferred();
+    if (line.length > 0) want();
+    const own = { model, want };
+    running.add(own);
+    return {
+      wanted,
+      end() {
+        if (!running.delete(own)) return;
+        // In order, but a model that is busy does not hold up another.
+        const next = line.findIndex((waiting) => isFree(waiting.model));
+        if (next >= 0) line.splice(next, 1)[0]?.start();
+      },
     };
   };
 
@@ -69,6 +79,7 @@ export function createQueue({ maxConcurrent, maxPerModel, maxWaiting }: QueueLim
         };
         leaving?.addEventListener("abort", onAbort, { once: true });
         line.push(waiting);
+        for (const { want } of running) want();
       });
     },
   };

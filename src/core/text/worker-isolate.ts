@@ -104,13 +104,13 @@ export function createWorkerIsolate(start: (events: IsolateWorkerEvents) => Isol
   return {
     async run(task, payload, options) {
       const signal = options.signal === undefined ? closing.signal : AbortSignal.any([options.signal, closing.signal]);
-      const endTurn = await queue.take(queue, signal).catch((error: unknown) => {
+      const turn = await queue.take(queue, signal).catch((error: unknown) => {
         throw closing.signal.aborted ? closedError() : error;
       });
       try {
         return await runOne(task, payload, options);
       } finally {
-        endTurn();
+        turn.end();
       }
     },
     async dispose() {

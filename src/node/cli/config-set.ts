@@ -1,5 +1,5 @@
 /** `llmspell config set`, `get`, `unset`: one key of the file in use. */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { editToml } from "../../core/config/edit.ts";
 import { parseText, variableOf } from "../../core/config/environment.ts";
@@ -13,6 +13,7 @@ import { SpellError } from "../../core/errors.ts";
 import { didYouMean, nearest } from "../../core/nearest.ts";
 import { nodeConfig, readConfigFile } from "../config-files.ts";
 import { absolute, homeFolder } from "../home.ts";
+import { makeFolder } from "../make-folder.ts";
 import { writeWhole } from "../write-whole.ts";
 import { shell } from "./advice.ts";
 import { flagText } from "./args.ts";
@@ -156,7 +157,7 @@ async function change(
 
 async function writeFile(path: string, text: string): Promise<void> {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(path));
     await writeWhole(path, text, 0o600);
   } catch (cause) {
     const why = cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.message) : String(cause);

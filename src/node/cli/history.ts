@@ -2,9 +2,10 @@
  * What was typed in earlier runs. Each entry is appended by one write, so that two runs at once lose nothing; a full file is put aside under a name of
  * its own. A home that cannot be read or written means no history, without a word.
  */
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { homeFolder } from "../home.ts";
+import { makeFolder } from "../make-folder.ts";
 
 export interface History {
   /** oldest first */
@@ -55,7 +56,7 @@ export function openHistory(name: string | undefined, folder: string = join(home
       add(text);
       if (path === undefined || !isNew || text.length > entryCharacters) return;
       try {
-        mkdirSync(folder, { recursive: true, mode: 0o700 });
+        makeFolder(folder);
         if (!(statSync(path, { throwIfNoEntry: false })?.isFile() ?? true)) throw new Error("not a file");
         // the newline comes first: an entry that a crash cut short stays alone
         appendFileSync(path, `\n${JSON.stringify(text)}`, { mode: 0o600 });

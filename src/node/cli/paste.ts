@@ -3,7 +3,6 @@
  * follows would count as typed. So a paste ends with the last mark before a pause.
  */
 import { StringDecoder } from "node:string_decoder";
-import { stripVTControlCharacters } from "node:util";
 import { limits } from "../../core/limits.ts";
 import { visibleText } from "./terminal.ts";
 
@@ -13,6 +12,12 @@ const begins = "\u001b[200~";
 const ends = "\u001b[201~";
 /** No hand types within so many milliseconds of the end of a paste. */
 const pauseMs = 50;
+/** Colours and other sequences that begin with ESC [, titles and links, and those of one or two signs. Only whole ones: text behind is kept. */
+const [esc, csi, bell] = ["\u001b", "\u009b", "\u0007"];
+const sequence = new RegExp(
+  `(?:${esc}\\[|${csi})[0-?]*[ -/]*[@-~]|${esc}\\][^${bell}${esc}\\n]*(?:${bell}|${esc}\\\\)|${esc}(?:[ -/]+[0-~]|[78=>cDEHMNOZ])`,
+  "g",
+);
 const interrupt = "\u0003";
 
 export interface PasteReader {
@@ -35,7 +40,7 @@ export function createPasteReader(keys: (text: string) => void, paste: (text: st
   const end = (): void => {
     const whole = pasted ?? "";
     const last = whole.lastIndexOf(ends);
-    const text = visibleText(stripVTControlCharacters(whole.slice(0, last).replace(/\r\n?/g, "\n")));
+    const text = visibleText(whole.slice(0, last).replace(/\r\n?/g, "\n").replace(sequence, ""));
     pasted = undefined;
     paste(isTooLong || text.length > limits.promptCharacters ? undefined : text);
     isTooLong = false;

@@ -1,12 +1,13 @@
 /** BlockStore in `cache/t5` of the home folder. Files appear whole or not at all; the least recently used ones are removed. */
 import { createHash, randomBytes } from "node:crypto";
-import { type FileHandle, mkdir, readdir, rm, stat, utimes } from "node:fs/promises";
+import { type FileHandle, readdir, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { SpellError } from "../../core/errors.ts";
 import type { BlockStore } from "../../core/t5/block-file.ts";
 import { errnoOf } from "../errno.ts";
 import { openFileSource } from "../file-source.ts";
 import { homeFolder } from "../home.ts";
+import { makeFolder } from "../make-folder.ts";
 import { replaceFile } from "../write-whole.ts";
 
 /** Files kept at most: two variants of some models. */
@@ -39,7 +40,7 @@ export function createBlockStore(folder: string = join(homeFolder(), "cache", "t
         for await (const chunk of chunks) await file.writeFile(chunk);
       };
       try {
-        await mkdir(folder, { recursive: true, mode: 0o700 });
+        makeFolder(folder);
         await replaceFile(path, temporary, write, { mode: 0o600 });
         await prune(folder).catch(() => undefined);
         return await openFileSource(path);

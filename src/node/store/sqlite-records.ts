@@ -1,11 +1,12 @@
 /** Records in a SQLite database: `records.sqlite` in a folder. Real locks let several processes write; each write is on the disk when it returns. */
-import { closeSync, mkdirSync, openSync, renameSync, statSync } from "node:fs";
+import { closeSync, openSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { messageOf, SpellError } from "../../core/errors.ts";
 import type { LogEntry, RecordStore } from "../../core/platform.ts";
 import { recordSize } from "../../core/store/record-size.ts";
 import { errnoOf, isMissing } from "../errno.ts";
+import { makeFolder } from "../make-folder.ts";
 import { type OpenSqlite, type Sqlite, sqliteCode } from "./sqlite.ts";
 
 /** Of the tables below. A database of a later one is left alone. */
@@ -28,7 +29,7 @@ export async function sqliteRecords(folder: string, openSqlite: OpenSqlite, log:
 
   const connect = (): Sqlite => {
     if (open !== undefined) return open.database;
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     closeSync(openSync(path, "a", 0o600)); // SQLite would let the group read it
     const database = openSqlite(path);
     try {

@@ -5,6 +5,7 @@ import type * as nodeFs from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SpellError } from "../../core/errors.ts";
 import { errnoOf, isMissing } from "../errno.ts";
+import { makeFolder as makeParents } from "../make-folder.ts";
 import { replaceFile } from "../write-whole.ts";
 import { attempt, storeError, unlessMissing } from "./store-errors.ts";
 
@@ -15,7 +16,7 @@ export type StoreFs = Pick<
 >;
 
 export interface StoreFiles {
-  readonly makeFolder: (path: string) => Promise<unknown>;
+  readonly makeFolder: (path: string) => Promise<void>;
   /** @returns undefined for a missing file. @throws SpellError store-corrupt for anything but a regular file */
   readonly lookFile: (path: string) => Promise<{ readonly size: number; readonly modifiedMs: number } | undefined>;
   /** @returns undefined for a missing file. @throws SpellError store-corrupt for anything but JSON */
@@ -33,7 +34,12 @@ const maxJsonBytes = 4 * 1024 * 1024;
 
 /** @param temporaries folder for records that are being written, and for those that a killed process left */
 export function storeFiles(fs: StoreFs, temporaries: string): StoreFiles {
-  const makeFolder = (path: string) => fs.mkdir(path, { recursive: true, mode: 0o700 });
+  const makeFolder = async (path: string): Promise<void> => {
+    makeParents(dirname(path));
+    await fs.mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
+      if (errnoOf(error) !== "EEXIST") throw error;
+    });
+  };
 
   async function lookFile(path: string): Promise<{ readonly size: number; readonly modifiedMs: number } | undefined> {
     const stats = await unlessMissing(path, () => fs.lstat(path));

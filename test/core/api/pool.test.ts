@@ -283,6 +283,37 @@ describe("the pool", () => {
     expect(asked.signal?.aborted).toBe(true);
   });
 
+  it("a callback that throws fails the load it belongs to, and no other", async () => {
+    let asked: LoadOptions = {};
+    let finish: (model: OpenedModel) => void = () => undefined;
+    const { load } = providerOf((_, options) => {
+      asked = options;
+      return new Promise((resolve, reject) => {
+        finish = resolve;
+        options.signal?.addEventListener("abort", () => reject(new SpellError("run-aborted", "aborted")));
+      });
+    });
+    const fault = new Error("no bar");
+    const onProgress = (): void => {
+      throw fault;
+    };
+    const mine = load("m", { onProgress }).catch((error: unknown) => error);
+    const other = load("m");
+    await vi.waitFor(() => expect(asked.onProgress).toBeTypeOf("function"));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    asked.onProgress?.(0.5);
+    expect(await mine).toBe(fault);
+    finish(plainModel().model);
+    expect(await text((await other).stream("a"))).toBe("hello");
+    asked = {};
+    const alone = load("x", { onProgress }).catch((error: unknown) => error);
+    await vi.waitFor(() => expect(asked.onProgress).toBeTypeOf("function"));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    asked.onProgress?.(0.5);
+    expect(await alone).toBe(fault);
+    expect(asked.signal?.aborted).toBe(true);
+  });
+
   it("a load that fails leaves nothing behind: the next one tries again", async () => {
     const engine = plainModel();
     let fails = true;

@@ -87,6 +87,13 @@ describe("a configuration file", () => {
     expect(error.message).toContain(expected);
   });
 
+  it("G70: default_model is a name of this program, or one of a server", async () => {
+    for (const name of ["no such", "x:y z", "x@my prov"])
+      expect(await errorOf(`default_model = "${name}"\n`)).toMatchObject({ code: "config-value", where: "default_model" });
+    for (const name of ["tiny-stories", "some-user/thing:v1", "x@mine", "./a b.gguf", "hf:a/b:Q4_K_M"])
+      await expect(load(`default_model = "${name}"\n`)).resolves.toBeDefined();
+  });
+
   it.each([
     ["default_engine = 1979-05-27", "the date 1979-05-27"],
     ["rag.vector_storage.dimensions = 9007199254740993", "9007199254740993"],

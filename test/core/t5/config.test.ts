@@ -116,6 +116,21 @@ describe("bad configurations", () => {
     }
   });
 
+  it.each(["[]", '{"num_beams": 4', "", "null"])("a generation_config.json of %j recommends nothing, and is noted", async (content) => {
+    const files = writeTinyT5().set("generation_config.json", new TextEncoder().encode(content));
+    const { notes, generation } = await acceptT5(findT5Files(sources(files)));
+    expect(notes).toEqual([expect.stringMatching(/^generation_config\.json: .*; nothing of it is used$/)]);
+    expect(generation.defaults).toEqual({});
+  });
+
+  it("a spiece.model that is a Git LFS pointer is named where tokenizer.json is read", async () => {
+    const pointer = new TextEncoder().encode("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n");
+    const { notes } = await acceptT5(findT5Files(sources(writeTinyT5().set("spiece.model", pointer))));
+    expect(notes).toEqual(["spiece.model is a Git LFS pointer; tokenizer.json is read instead"]);
+    const whole = await acceptT5(findT5Files(sources(writeTinyT5().set("spiece.model", new Uint8Array([10, 1])))));
+    expect(whole.notes).toEqual([]);
+  });
+
   it("a head that is said to be its own and is not stored", async () => {
     const files = writeTinyT5({ config: { tie_word_embeddings: true } });
     files.set("config.json", json({ ...good, tie_word_embeddings: false }));

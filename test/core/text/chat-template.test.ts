@@ -51,6 +51,12 @@ describe("a template with the constructs of", () => {
   });
 });
 
+it("a sum begins with what it is told to", () => {
+  expect(render("{{ [[1], [2, 3]] | sum(start=[]) }}|{{ [{'n': [1]}, {'n': [2]}] | sum('n', []) }}|{{ [1, 2] | sum(start=0.5) }}")).toBe(
+    "[1, 2, 3]|[1, 2]|3.5",
+  );
+});
+
 it.each(["\r\n", "\r"])("line ends %j are those of Python", (end) => {
   const template = ["A", "{{ messages[0].content }}", "{% if true %}", "B", "{% endif %}", "C", ""].join("\n");
   expect(render(template.replaceAll("\n", end))).toBe(render(template));
@@ -64,6 +70,19 @@ describe("an error", () => {
     ["of a test with arguments", "{{ 1 is notest(2) }}", "there is no test 'notest'; at: {{- 1 is notest(2) -}}"],
     ["of a method", "{{ 'a'.index('z') }}", 'str.index(): substring not found; at: {{- "a".index("z") -}}'],
     ["of the grammar names the place", "{% if true %}{{ messages[0] role }}{% endif %}", "; at: %} {{ messages [ 0 ] role"],
+    ["of a loop that calls itself", "{% for x in [1] recursive %}{{ x }}{% endfor %}", "(recursive) is not supported; at: "],
+    ["of the sign + behind a block", "{% if true %}a{% endif +%}", "the + of {%+ and +%} is not supported; at: "],
+    ["of the sign + at the end of a condition", "{% if true +%}a{% endif %}", "the + of {%+ and +%} is not supported; at: "],
+    ["of the sign + before a block", "a{%+ if true %}a{% endif %}", "the + of {%+ and +%} is not supported; at: "],
+    ["of a statement", "{% include 'a' %}", "there is no statement 'include'; at: {% include"],
+    ["of an end that is missing", "{% for x in [1] %}a", "it ends in the middle of a statement; at: "],
+    ["of a sign that no expression has there", "{{ 1 + }}", "unexpected }}; at: {{ 1 + }}"],
+    [
+      "of a method that is unknown",
+      "{{ 'a'.expandtabs(4) }}",
+      'no function or method of this name is known; at: {{- "a".expandtabs(4) -}}',
+    ],
+    ["of a sum of texts", "{{ ['a'] | sum(start='') }}", "sum() can't sum strings"],
     ["of a name that reaches outside", "{{ messages.constructor }}", "it uses the name constructor, which no template needs"],
   ])("%s", (_, template, message) => {
     expect(refusal(template)).toMatchObject({ code: "template-parse", message: expect.stringContaining(message) });

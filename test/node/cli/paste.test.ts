@@ -39,6 +39,18 @@ describe("pasted text", () => {
   });
 
   it.each([
+    ["\u001b[31mabc\u0007def", "abcdef"],
+    ["\u001b[1;38;5;208mwarm\u001b[0m \u0007cold", "warm cold"],
+    ["\u001b[31", "[31"],
+    ["\u001b]8;;https://a.example\u001b\\link\u001b]8;;\u001b\\", "link"],
+    ["\u001b]never ended\nnext", "]never ended\nnext"],
+    ["\u001b(Ba\u001b7b\u001bc", "ab"],
+    ["a\u001b@b", "a@b"],
+  ])("keeps the letters behind %j", (text, pasted) => {
+    expect(read([`${on}${text}${off}`])).toEqual([{ pasted }]);
+  });
+
+  it.each([
     [`${on}a${off}\r/bye\r${off}`, "a\n/bye\n"],
     [`${on}a${off}\r${on}b${off}`, "a\nb"],
     [`${on}a\u001bO${off}`, "a"],

@@ -129,6 +129,18 @@ describe("pull", () => {
     expect(blobs()).toHaveLength(1);
   });
 
+  it("fails with what a callback throws, and what came is kept", async () => {
+    const { llm } = open();
+    for (const name of ["onEvent", "onProgress"] as const) {
+      const fault = new Error(name);
+      const told = () => {
+        throw fault;
+      };
+      await expect(llm.pull("hf:owner/gguf:Q8_0", { [name]: told })).rejects.toThrow(name);
+    }
+    expect((await llm.pull("hf:owner/gguf:Q8_0")).status).toBe("complete");
+  });
+
   it("says which variants there are", async () => {
     const { llm } = open();
     expect(await failure(llm.pull("hf:owner/gguf:Q2_K"))).toMatchObject({
@@ -143,6 +155,10 @@ describe("pull", () => {
     ]);
     server.addRepo("owner/odd", { files: { "a.gguf": gguf, "b.gguf": gguf } });
     expect((await failure(llm.pull("hf:owner/odd"))).code).toBe("model-ambiguous");
+    server.addRepo("owner/shared", { files: { "a-Q8_0.gguf": gguf, "b-Q8_0.gguf": gguf, "c-Q4_K_M.gguf": gguf } });
+    expect((await failure(llm.pull("hf:owner/shared:Q2_K"))).message).toMatch(
+      /has no Q2_K; it has Q4_K_M \(\S+ bytes\), Q8_0 \(2 files\)$/,
+    );
     server.addRepo("owner/none", { files: { "readme.txt": Buffer.from("x") } });
     expect((await failure(llm.pull("hf:owner/none"))).code).toBe("model-layout");
     const pickled = { "config.json": Buffer.from("{}"), "spiece.model": Buffer.from("x"), "pytorch_model.bin": Buffer.from("x") };

@@ -28,17 +28,11 @@ export function createOllama({ config, network, platform, isDeclared, parse }: B
   const typed = (name: string): string | undefined =>
     [`${name}@${provider}`, `ollama:${name}@${provider}`].find((id) => reads(id).includes(name));
   const client = createOllamaClient(network, settings, (name) => typed(name) ?? `${name}@${provider}`);
-  const namedOnly = (value: unknown): readonly Json[] => {
-    const named = objects(value).filter((model) => nameIn(model) !== undefined);
-    const kept = named.filter((model) => typed(nameIn(model) ?? "") !== undefined);
-    const message = `${named.length - kept.length} models of the Ollama server at ${client.url} are left out: their names are none that Ollama takes`;
-    if (kept.length < named.length) platform.log({ level: "warn", message });
-    return kept;
-  };
-  const list = async (signal?: AbortSignal): Promise<readonly Json[]> =>
-    namedOnly((await client.ask("/api/tags", { method: "GET", signal }))["models"]);
-  const running = async (signal?: AbortSignal): Promise<readonly Json[]> =>
-    namedOnly((await client.ask("/api/ps", { method: "GET", signal }))["models"]);
+  const named = async (path: string, signal: AbortSignal | undefined): Promise<readonly Json[]> =>
+    objects((await client.ask(path, { method: "GET", signal }))["models"]).filter((model) => nameIn(model) !== undefined);
+  const hasName = (model: Json): boolean => typed(nameIn(model) ?? "") !== undefined;
+  const list = async (signal?: AbortSignal): Promise<readonly Json[]> => (await named("/api/tags", signal)).filter(hasName);
+  const running = async (signal?: AbortSignal): Promise<readonly Json[]> => (await named("/api/ps", signal)).filter(hasName);
   /** What the server itself calls a model. */
   const look = async (source: ModelSpec | FileSource, signal?: AbortSignal): Promise<{ readonly name: string; readonly model?: Json }> => {
     const names = namesOf(source);
@@ -86,7 +80,10 @@ export function createOllama({ config, network, platform, isDeclared, parse }: B
       }
     },
     async list(signal) {
-      const [models, loaded] = await Promise.all([list(signal), running(signal)]);
+      const [all, loaded] = await Promise.all([named("/api/tags", signal), running(signal)]);
+      const models = all.filter(hasName);
+      const message = `${all.length - models.length} models of the Ollama server at ${client.url} are left out: their names are none that Ollama takes`;
+      if (models.length < all.length) platform.log({ level: "warn", message });
       return models.map((model) => record(model, loaded));
     },
     available: async (filter) => examples.filter((model) => passes(model, filter)),

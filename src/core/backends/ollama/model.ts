@@ -57,7 +57,7 @@ export async function openOllamaModel(
         }
         if (value["done"] !== true) continue;
         const end = endOf(value, seed, firstTokenMs);
-        if (hasThought && text.trim() === "") yield { type: "warning", code: "answer-missing", message: onlyThought(end) };
+        if (text.trim() === "") yield { type: "warning", code: "answer-missing", message: withoutAnswer(end, hasThought) };
         yield end;
         return;
       }
@@ -87,7 +87,8 @@ function piecesOf({ content, thinking }: Json): { readonly content: string | und
   return { content: textOf(content), thinking: textOf(thinking) };
 }
 
-function onlyThought({ finishReason, usage }: StreamEnd): string {
+function withoutAnswer({ finishReason, usage }: StreamEnd, hasThought: boolean): string {
+  if (!hasThought) return `the model ended without an answer; ${usage.completionTokens} tokens came from it, and no text`;
   return finishReason === "length"
     ? `the model spent all ${usage.completionTokens} tokens on thinking and gave no answer`
     : "the model ended after thinking, without an answer";

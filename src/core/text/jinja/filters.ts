@@ -2,6 +2,7 @@
 import { fixed, formatPercent } from "./format.ts";
 import { toJson } from "./json.ts";
 import { attribute, capitalize, item, named, replaced, strip } from "./methods.ts";
+import { operate } from "./operators.ts";
 import { test } from "./tests.ts";
 import {
   type Arguments,
@@ -184,12 +185,8 @@ const filters: Readonly<Record<string, Filter>> = {
   sum(v, given) {
     const [by, start = int(0)] = bind(given, "attribute", "start");
     const values = by === undefined || isNone(by) ? iterate(v) : iterate(v).map((each) => pathOf(by)(each));
-    return values.reduce((all, each) => {
-      const [x, y] = [numberOf(all), numberOf(each)];
-      if (x === undefined || y === undefined)
-        throw new TypeError(`unsupported operand type(s) for +: '${kindOf(all)}' and '${kindOf(each)}'`);
-      return isFloat(all) || isFloat(each) ? float(x + y) : int(x + y);
-    }, start);
+    if (isStr(start)) throw new TypeError("sum() can't sum strings");
+    return values.reduce((all, each) => operate("+", all, each), start);
   },
   title: (v) =>
     str(

@@ -423,7 +423,12 @@ export function renderTemplate(source: string, values: Readonly<Record<string, u
   } catch (error) {
     if (error instanceof RangeError || error instanceof Raised) throw error;
     const shown = interpreter.failed && expressionText(interpreter.failed);
-    throw new TemplateFault(error instanceof Error ? error.message : String(error), shown, error);
+    const message = error instanceof Error ? error.message : String(error);
+    throw new TemplateFault(
+      message.startsWith("Cannot call something") ? "no function or method of this name is known" : message,
+      shown,
+      error,
+    );
   }
 }
 
@@ -452,8 +457,21 @@ function readTemplate(source: string): Node {
     const near = tokens
       .slice(Math.max(0, furthest - 6), furthest + 1)
       .map(({ type, value }) => (type === "StringLiteral" ? JSON.stringify(value) : value));
-    throw new TemplateFault(error instanceof Error ? error.message : String(error), near.length === 0 ? undefined : near.join(" "), error);
+    throw new TemplateFault(parseFault(error, tokens, furthest), near.length === 0 ? undefined : near.join(" "), error);
   }
+}
+
+/** What the parser could not read, in the words of a template. */
+function parseFault(error: unknown, tokens: readonly Token[], furthest: number): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const [, statement] = /^Unknown statement type: (\w+)/.exec(message) ?? [];
+  if (statement !== undefined) return `there is no statement '${statement}'`;
+  const at = tokens[furthest];
+  if (!/^Parser Error|^Unexpected token|^Unknown statement|reading 'type'/.test(message)) return message;
+  if (at === undefined || /reading 'type'/.test(message)) return "it ends in the middle of a statement";
+  if (at.value === "recursive") return "a loop that calls itself (recursive) is not supported";
+  const around = tokens.slice(Math.max(0, furthest - 1), furthest + 2).map(({ value }) => value);
+  return /\{% \+|\+ %\}/.test(around.join(" ")) ? "the + of {%+ and +%} is not supported" : `unexpected ${at.value}`;
 }
 
 /** An expression as a template has it. */
