@@ -47,7 +47,9 @@ const card = find("script-problem", HTMLDivElement);
 const resultBox = find("result", HTMLDivElement);
 const figures = find("script-figures", HTMLDListElement);
 const status = find("script-status", HTMLParagraphElement);
-const modelLine = find("script-models", HTMLParagraphElement);
+/** All that came of a run. */
+const outcome = find("outcome", HTMLElement);
+const modelLine = find("script-models", HTMLDivElement);
 
 const fileNames: Readonly<Record<ScriptEngine, string>> = { lua: "script.lua", javascript: "script.js" };
 const firstExample = "getting-started/03-stream";
@@ -136,7 +138,7 @@ export function openScriptView(page: ScriptPage): ScriptView {
     const time = (): string => formatMs(performance.now() - started);
     showFigures({ Time: time() });
     const clock = setInterval(() => showFigures({ Time: time() }), clockMs);
-    find("output", HTMLDivElement).scrollIntoView({ block: "nearest" });
+    outcome.scrollIntoView({ block: "nearest" });
     let why: string | undefined;
     let more: Readonly<Record<string, string>> = {};
     try {
@@ -162,6 +164,7 @@ export function openScriptView(page: ScriptPage): ScriptView {
     } finally {
       clearInterval(clock);
       output.end(why);
+      if (card.hidden) outcome.scrollIntoView({ block: "nearest" });
       showFigures({ Time: time(), ...more });
       page.hear(undefined);
       underWay = undefined;
@@ -213,9 +216,11 @@ export function openScriptView(page: ScriptPage): ScriptView {
   async function refresh(): Promise<void> {
     const models = await spell.models.list("candle");
     modelLine.replaceChildren(
-      "Models that a script can name here: ",
-      ...models.flatMap(({ id }, at) => [at === 0 ? "" : ", ", make("code", { text: id })]),
-      ". ",
+      make(
+        "p",
+        { class: "note", text: "Models here: " },
+        ...models.flatMap(({ id }, at) => [...(at === 0 ? [] : [document.createTextNode(", ")]), make("code", { text: id })]),
+      ),
       button("Get a model", page.getModels, "quiet small"),
     );
   }

@@ -274,27 +274,23 @@ Logger.error("told apart")`,
 });
 
 describe("one file, run by the command line and in the page", () => {
-  it.each([
-    "getting-started/01-hello",
-    "getting-started/02-generate",
-    "features/local-llm",
-    "features/state",
-    "cookbook/compare",
-    "cookbook/n-best",
-  ])("%s prints the same bytes, in both languages", async (name) => {
-    await visit(browser(), {}, async ({ page }) => {
-      await open(page);
-      for (const [engine, ending] of [
-        ["lua", "lua"],
-        ["javascript", "js"],
-      ] as const) {
-        const path = `examples/scripts/${name}.${ending}`;
-        const { status, stdout } = await cli(["run", path, "--device", "wasm"]);
-        expect(status).toBe(0);
-        await run(page, readFileSync(join(root, path), "utf8"), engine);
-        await over(page);
-        expect(Buffer.from(await printed(page))).toEqual(Buffer.from(stdout));
-      }
-    });
-  });
+  it.each(["getting-started/02-generate", "features/state", "cookbook/compare"])(
+    "%s prints the same bytes, in both languages",
+    async (name) => {
+      await visit(browser(), {}, async ({ page }) => {
+        await open(page);
+        for (const [engine, ending] of [
+          ["lua", "lua"],
+          ["javascript", "js"],
+        ] as const) {
+          const path = `examples/scripts/${name}.${ending}`;
+          const { status, stdout } = await cli(["run", path, "--device", "wasm"]);
+          expect(status).toBe(0);
+          await run(page, readFileSync(join(root, path), "utf8"), engine);
+          await over(page);
+          expect(Buffer.from(await printed(page))).toEqual(Buffer.from(stdout));
+        }
+      });
+    },
+  );
 });
