@@ -5,7 +5,7 @@ import type { Page } from "playwright";
 import { describe, expect, it } from "vitest";
 import { cli } from "../node/cli/support.ts";
 import { root } from "../support.ts";
-import { alert, model, sharedBrowser, visit } from "./support.ts";
+import { alert, ask, model, set, sharedBrowser, story, visit } from "./support.ts";
 
 const browser = sharedBrowser();
 const phone = { viewport: { width: 390, height: 800 }, isMobile: true, hasTouch: true };
@@ -99,6 +99,25 @@ Logger.error("told apart")`,
       expect(await alert(page).count()).toBe(0);
       await run(page, engine === "lua" ? "print(1)" : "print(1);", engine);
       await expect.poll(() => printed(page)).toBe("1\n");
+    });
+  });
+
+  it("ends an answer under way with the script, and the other view goes on with the same model", async () => {
+    await visit(browser(), {}, async ({ page }) => {
+      await open(page);
+      await run(
+        page,
+        'LocalLLM.generate("tiny-stories", "Once", { max_tokens = 400, seed = 1, on_token = function(text) io.write(text) end })',
+      );
+      await expect.poll(async () => (await printed(page)).length, { interval: 20 }).toBeGreaterThan(20);
+      await stop(page).click();
+      await over(page);
+      const said = await printed(page);
+      await tab(page, "Prompt").click();
+      await set(page, "Max tokens", "4");
+      expect((await ask(page, story)).startsWith(story)).toBe(true);
+      await tab(page, "Script").click();
+      expect(await printed(page)).toBe(said);
     });
   });
 
