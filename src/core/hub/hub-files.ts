@@ -3,10 +3,10 @@ import type { PlannedVariant } from "../download/pull.ts";
 import { SpellError } from "../errors.ts";
 import { formatCount } from "../formats/format-count.ts";
 import { parseShardName } from "../gguf/shards.ts";
-import type { ModelSettings } from "../spec/model-settings.ts";
 import { type HfSpec, hostProblem, printModelSpec } from "../spec/model-spec.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
 import { isModelGguf, isSameQuant, quantOf } from "./gguf-names.ts";
+import type { ModelSettings } from "./settings.ts";
 
 /** A repository at one commit. */
 export interface HubListing {

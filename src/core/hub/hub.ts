@@ -14,10 +14,10 @@ import { formatCount } from "../formats/format-count.ts";
 import { isCount, isObject } from "../json.ts";
 import { limits } from "../limits.ts";
 import type { ForeignModels, ManifestKey } from "../platform.ts";
-import type { ModelSettings } from "../spec/model-settings.ts";
 import { type HfSpec, printModelSpec } from "../spec/model-spec.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
 import { chooseFiles, type HubFile, type HubListing, type HubWish } from "./hub-files.ts";
+import type { ModelSettings } from "./settings.ts";
 
 export interface HubContext {
   readonly network: Network;

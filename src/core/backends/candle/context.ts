@@ -2,8 +2,8 @@
 import type { Network } from "../../download/request.ts";
 import type { CatalogueEntry } from "../../hub/catalogue.ts";
 import type { HubContext } from "../../hub/hub.ts";
+import type { ModelSettings } from "../../hub/settings.ts";
 import type { Platform } from "../../platform.ts";
-import type { ModelSettings } from "../../spec/model-settings.ts";
 import type { PullOptions } from "../models.ts";
 import type { LoadDefaults } from "./settings.ts";
 

@@ -14,6 +14,6 @@ export const describe: PullOptions["describe"] = async (files, signal) => {
     quantization,
     parameter_count: parameterCount ?? 0,
     context_length: contextLength,
-    license,
+    license: license ?? undefined,
   };
 };

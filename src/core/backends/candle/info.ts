@@ -80,15 +80,10 @@ async function infoOfFound(context: CandleContext, found: FoundModel, record: Mo
   const facts = summarizeModel(found);
   const { fits, device } = await lookAhead(context, record.path === null ? onceHere(context, found) : found);
   return {
+    ...facts,
     ...record,
     architecture: facts.architecture,
     quantization: facts.quantization, // of T5 the form that was asked for
-    contextLength: facts.contextLength,
-    embeddingLength: facts.embeddingLength,
-    blockCount: facts.blockCount,
-    vocabSize: facts.vocabSize,
-    chatTemplate: facts.chatTemplate ?? null,
-    capabilities: facts.capabilities,
     licenseUrl: manifest?.license_url ?? null,
     files:
       manifest?.files.map(({ path, size, sha256 }) => ({ path, sizeBytes: size, sha256: sha256 ?? null })) ??

@@ -79,19 +79,14 @@ function secondsOf(ms: number | undefined): number | null {
 }
 
 export function recordOfFound(context: CandleContext, found: FoundModel): ModelRecord {
-  const facts = summarizeModel(found);
+  const { format, architecture, parameterCount, quantization, sizeBytes, license } = summarizeModel(found);
   return {
+    ...{ format, architecture, parameterCount, quantization, sizeBytes, license },
     id: found.id,
     backend: "candle",
-    format: facts.format,
-    architecture: facts.architecture,
-    parameterCount: facts.parameterCount ?? null,
-    quantization: facts.quantization,
-    sizeBytes: facts.sizeBytes,
     modifiedAt: secondsOf(found.files[0]?.modifiedMs),
     source: found.bundled ? "bundled" : "file",
     revision: null,
-    license: facts.license ?? null,
     verified: found.bundled ? "sha256" : "none",
     bundled: found.bundled,
     loaded: context.isLoaded(found.id),

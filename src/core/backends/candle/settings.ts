@@ -1,20 +1,13 @@
 /** What the configuration says to the embedded engine, in the terms of its code. */
-import type { CandleProvider, Config } from "../../config/config.generated.ts";
+import type { Config } from "../../config/config.generated.ts";
 import { providerOf } from "../../config/providers.ts";
-import type { DeviceChoice } from "../../spec/runtime.ts";
-import type { CallSettings } from "../backend.ts";
+import type { CallSettings, LoadOptions } from "../backend.ts";
 import { samplingOf } from "../call-settings.ts";
 
-/** Defaults of a load; an option of the call wins. */
-export interface LoadDefaults {
-  readonly device: DeviceChoice;
-  /** tokens a decoder keeps, at most its own limit; 0 = that limit */
-  readonly contextSize: number;
-  /** 0 = measured */
-  readonly threads: number;
-  /** prompt tokens of one step */
-  readonly batchSize: number;
-}
+/** Defaults of a load; an option of the call wins. contextSize 0 = the model's limit, threads 0 = measured. */
+export type LoadDefaults = {
+  readonly [Name in "device" | "contextSize" | "threads" | "batchSize"]: NonNullable<LoadOptions[Name]>;
+};
 
 export interface CandleSettings {
   /** folder of the store */
@@ -27,19 +20,16 @@ export interface CandleSettings {
 /** @returns undefined where the configuration declares no provider of this type and name */
 export function candleSettings(config: Config, name = "candle"): CandleSettings | undefined {
   const provider = providerOf(config, name);
-  return provider?.provider_type === "candle" ? settingsOf(provider) : undefined;
-}
-
-function settingsOf(provider: CandleProvider): CandleSettings {
-  const { model_directory, device, context_size, cpu_threads, batch_size, timeout_seconds, max_concurrent, keep_alive_seconds } = provider;
+  if (provider?.provider_type !== "candle") return undefined;
+  const { device, context_size: contextSize, cpu_threads: threads, batch_size: batchSize, keep_alive_seconds } = provider;
   return {
-    modelFolder: model_directory,
+    modelFolder: provider.model_directory,
     defaultQuantization: provider.default_quantization,
-    load: { device, contextSize: context_size, threads: cpu_threads, batchSize: batch_size },
+    load: { device, contextSize, threads, batchSize },
     calls: {
       generate: samplingOf(provider),
-      timeoutMs: timeout_seconds * 1000,
-      maxConcurrent: max_concurrent,
+      timeoutMs: provider.timeout_seconds * 1000,
+      maxConcurrent: provider.max_concurrent,
       maxPerModel: 1,
       keepAliveMs: keep_alive_seconds < 0 ? undefined : keep_alive_seconds * 1000,
     },

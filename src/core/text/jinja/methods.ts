@@ -102,13 +102,17 @@ function within(text: string, from: Value | undefined, to: Value | undefined): r
   return [all.slice(start, clamp(to, all.length)), start];
 }
 
-function position(text: string, given: Arguments, fromEnd: boolean): number {
-  const [part, from, to] = bind(given, "sub", "start", "end");
-  const [all, start] = within(text, from, to);
-  const inside = all.join("");
-  const at = find(inside, textOf(part), fromEnd);
-  return at < 0 ? -1 : start + characters(inside.slice(0, at)).length;
-}
+/** Where a part begins. @param isNeeded one that is not there is an error, not -1 */
+const position =
+  (fromEnd: boolean, isNeeded: boolean): Method<string> =>
+  (text, given) => {
+    const [part, from, to] = bind(given, "sub", "start", "end");
+    const [all, start] = within(text, from, to);
+    const inside = all.join("");
+    const at = find(inside, textOf(part), fromEnd);
+    if (at < 0 && isNeeded) throw new TypeError("substring not found");
+    return int(at < 0 ? -1 : start + characters(inside.slice(0, at)).length);
+  };
 
 function affix(text: string, given: Arguments, test: (text: string, affix: string) => boolean): Value {
   const [affixes, from, to] = bind(given, "affix", "start", "end");
@@ -170,13 +174,9 @@ const strMethods: Readonly<Record<string, Method<string>>> = {
     return int(wanted === "" ? inside.length + 1 : inside.join("").split(wanted).length - 1);
   },
   endswith: (text, given) => affix(text, given, (all, end) => all.endsWith(end)),
-  find: (text, given) => int(position(text, given, false)),
+  find: position(false, false),
   format: (text, given) => str(formatBraces(text, given)),
-  index(text, given) {
-    const at = position(text, given, false);
-    if (at < 0) throw new TypeError("substring not found");
-    return int(at);
-  },
+  index: position(false, true),
   isalnum: every(/[\p{L}\p{N}]/u),
   isalpha: every(/\p{L}/u),
   isascii: (text) => bool(characters(text).every((character) => (character.codePointAt(0) ?? 0) < 128)),
@@ -206,12 +206,8 @@ const strMethods: Readonly<Record<string, Method<string>>> = {
     return str(suffix !== "" && text.endsWith(suffix) ? text.slice(0, -suffix.length) : text);
   },
   replace: (text, given) => str(replaced(text, given)),
-  rfind: (text, given) => int(position(text, given, true)),
-  rindex(text, given) {
-    const at = position(text, given, true);
-    if (at < 0) throw new TypeError("substring not found");
-    return int(at);
-  },
+  rfind: position(true, false),
+  rindex: position(true, true),
   rjust: (text, given) => pad(text, given, "start"),
   rpartition: (text, given) => partition(text, textOf(bind(given, "sep")[0]), true),
   rsplit: (text, given) => split(text, given, true),
