@@ -1,6 +1,7 @@
 /** Conversations as files: what /save writes and /load and --load read. */
 import { readFile, stat } from "node:fs/promises";
 import { SpellError } from "../../core/errors.ts";
+import { isObject } from "../../core/json.ts";
 import { limits } from "../../core/limits.ts";
 import type { GenerateOptions, Message, Role } from "../../core/spec/generate.ts";
 import { findParameterProblem, findStopProblem, parameterRules, presets } from "../../core/text/parameters.ts";
@@ -65,16 +66,11 @@ export async function readChat(path: string): Promise<SavedChat> {
   } catch (cause) {
     throw wrong("expected JSON", cause);
   }
-  const { format: found, model, system, parameters, messages } = fieldsOf(value);
+  const { format: found, model, system, parameters, messages } = isObject(value) ? value : {};
   if (found !== format) throw wrong(`expected the format ${format}`);
   if (typeof model !== "string") throw wrong("model: expected a text");
   if (system !== null && typeof system !== "string") throw wrong("system: expected a text or null");
   return { model, system: system ?? undefined, options: readParameters(parameters, wrong), messages: readMessages(messages, wrong) };
-}
-
-/** The members of an object; none of anything else. */
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }
 
 type Wrong = (problem: string) => SpellError;
@@ -84,7 +80,7 @@ const roles: ReadonlySet<string> = new Set<Role>(["system", "user", "assistant"]
 function readMessages(value: unknown, wrong: Wrong): readonly Message[] {
   if (!Array.isArray(value)) throw wrong("messages: expected an array");
   return value.map((entry: unknown, i) => {
-    const { role, content } = fieldsOf(entry);
+    const { role, content } = isObject(entry) ? entry : {};
     if (typeof content !== "string" || typeof role !== "string" || !roles.has(role))
       throw wrong(`messages[${i}]: expected role and content`);
     return { role: role as Role, content };
@@ -93,7 +89,7 @@ function readMessages(value: unknown, wrong: Wrong): readonly Message[] {
 
 function readParameters(value: unknown, wrong: Wrong): GenerateOptions {
   if (value === undefined) return {};
-  if (typeof value !== "object" || value === null) throw wrong("parameters: expected an object");
+  if (!isObject(value)) throw wrong("parameters: expected an object");
   const entries = Object.entries(value).map(([key, entry]) => {
     const problem = parameterProblem(key, entry);
     if (problem !== undefined) throw wrong(`parameters.${key}: ${problem}`);
