@@ -16,6 +16,7 @@ const inParent = {
   "node/main": "node/main.js",
   "node/index": "node/index.js",
   "node/cli/program": "node/cli/program.js",
+  "node/scripts/host": "node/scripts/host.js",
   "node/core": "core/index.js",
   "node/testing": "core/testing/index.js",
   "node/edge": "edge/index.js",
