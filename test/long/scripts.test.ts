@@ -51,9 +51,15 @@ describe.skipIf(process.platform !== "linux")(`after ${runs} runs`, () => {
 });
 
 const open = opener(childScripts);
+/** Those that end by another limit: of the whole run, or of calls. */
+const otherLimits = /never answers|million (host )?calls/;
 const overtimeMs: number[] = [];
-for (let seed = 1; seed <= seeds; seed++)
-  scriptRows(open, { seed, onEnd: (_row, tookMs, code) => void (code === "script-time" && overtimeMs.push(tookMs - 500)) });
+for (let seed = 1; seed <= seeds; seed++) {
+  const onEnd = (row: string, tookMs: number, code: string): void => {
+    if (code === "script-time" && !otherLimits.test(row)) overtimeMs.push(tookMs - 500);
+  };
+  scriptRows(open, { seed, onEnd });
+}
 
 it("what ended by its time was gone within 250 ms of it", () => {
   overtimeMs.sort((a, b) => a - b);
