@@ -173,11 +173,14 @@ const suites = {
     rounds: path === tiny ? rounds : Math.min(rounds, 2),
     title: `${label}, WASM in Node`,
     base: "ours",
-    figures: ["decodeRate", "prefillRate", "loadMs", "firstTokenFromStartMs", "peakRssMb"],
+    figures: ["decodeRate", "prefillRate", "decodeCpuRate", "prefillCpuRate", "loadMs", "firstTokenFromStartMs", "peakRssMb"],
     subjects: {
       ours: own(subject("ours", path.startsWith(".") ? path : `./${path}`, "wasm")),
       ...Object.fromEntries(
-        [...new Set([1, cores])].map((n) => [`wllama, ${n} thread${n > 1 ? "s" : ""}`, own(subject("raw-wllama", path, String(n)))]),
+        [...new Set([1, cores])].flatMap((n) => [
+          [`wllama, ${n} thread${n > 1 ? "s" : ""}`, own(subject("raw-wllama", path, String(n)))],
+          [`wllama with our kernels, ${n} thread${n > 1 ? "s" : ""}`, own(subject("raw-wllama", path, String(n), "kernels"))],
+        ]),
       ),
     },
   })),
