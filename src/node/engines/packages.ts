@@ -42,6 +42,12 @@ function resolve(name: string, from: string): string {
   return createRequire(from).resolve(name);
 }
 
+/** An optional package that is CommonJS. Not `import()`: bundlers of servers take that for a module that has to be there. */
+export function requirePackage(name: string): unknown {
+  const from = import.meta.url;
+  return createRequire(from)(name);
+}
+
 /** Folder of an installed package. node-llama-cpp hides its package.json. */
 export function packageFolder(name: string): string {
   const here = import.meta.url;

@@ -1,6 +1,6 @@
 /** SQLite as this Node has it: its own module, else the package libsql. Both take the same files and the same locks. */
 import { SpellError } from "../../core/errors.ts";
-import { installCommand, isInstalled } from "../engines/packages.ts";
+import { installCommand, isInstalled, requirePackage } from "../engines/packages.ts";
 
 /** What both have in common. */
 export interface Sqlite {
@@ -44,8 +44,8 @@ export function builtinSqlite(): OpenSqlite | undefined {
   }
 }
 
-export async function packageSqlite(): Promise<OpenSqlite> {
-  const { default: Database } = (await import("libsql")) as unknown as { readonly default: new (path: string) => Sqlite };
+export function packageSqlite(): OpenSqlite {
+  const Database = requirePackage("libsql") as new (path: string) => Sqlite;
   return (path) => new Database(path);
 }
 

@@ -38,7 +38,7 @@ for (const [name, driver] of drivers) {
     continue;
   }
   const openAt = async (folder: string, log: string[] = []): Promise<RecordStore> => {
-    const open = name === "libsql" ? await packageSqlite() : driver;
+    const open = name === "libsql" ? packageSqlite() : driver;
     const store = await sqliteRecords(folder, open as Awaited<ReturnType<typeof packageSqlite>>, ({ message }) => log.push(message));
     opened.push(store);
     return store;
@@ -76,7 +76,7 @@ for (const [name, driver] of drivers) {
       const first = await openAt(folder);
       for (let i = 0; i < 300; i++) await first.put("a", `${i}`, `"${"x".repeat(500)}"`, plenty);
       await first.close();
-      const open = name === "libsql" ? await packageSqlite() : (driver as Awaited<ReturnType<typeof packageSqlite>>);
+      const open = name === "libsql" ? packageSqlite() : (driver as Awaited<ReturnType<typeof packageSqlite>>);
       const database = open(path);
       database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
       database.close();
@@ -98,7 +98,7 @@ for (const [name, driver] of drivers) {
       const store = await openAt(folder);
       await store.put("a", "x", "1", plenty);
       await store.close();
-      const open = name === "libsql" ? await packageSqlite() : (driver as Awaited<ReturnType<typeof packageSqlite>>);
+      const open = name === "libsql" ? packageSqlite() : (driver as Awaited<ReturnType<typeof packageSqlite>>);
       const database = open(join(folder, "records.sqlite"));
       database.exec("PRAGMA user_version = 2");
       database.close();
