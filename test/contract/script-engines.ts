@@ -143,6 +143,14 @@ export function scriptEngines(open: Open): void {
       await script.run("const p = Promise.reject(1); await null; await p.catch(() => 1)");
     });
 
+    it.each(["await T.each(1, () => new Promise(() => {}))", "T.each(1, async () => { await new Promise(() => {}); })"])(
+      "fails for a callback that never ends: %s",
+      async (source) => {
+        const script = await open("javascript");
+        expect(await script.fails(source)).toMatchObject({ code: "script-error", message: expect.stringContaining("never happens") });
+      },
+    );
+
     it("has Streaming over generators", async () => {
       const script = await open("javascript");
       const source = `

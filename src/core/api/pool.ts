@@ -3,7 +3,7 @@
  * and frees engines: after the keep-alive, with the last holder, by unload(), or where another model needs the memory.
  */
 import type { Backend, FileSource, FoundModelEntry, LoadOptions } from "../backends/backend.ts";
-import { closedError, SpellError, toSpellError } from "../errors.ts";
+import { closedError, SpellError, throwIfAborted, toSpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { GenerateOptions, Prompt, TextPrompt } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
@@ -66,6 +66,7 @@ export function createPool(): Pool {
 
   const pool: Pool = {
     async load(backend, source, { onProgress, signal, ...options }, keeps = false) {
+      throwIfAborted(signal);
       refuseClosed();
       const asked = isModelSpec(source) ? `${backend.name} ${printModelSpec(source)} ${JSON.stringify(options)}` : undefined;
       let slot = slots.get(known.get(asked ?? "") ?? "");

@@ -21,7 +21,9 @@ function candidates(text: string, parts: readonly string[], value: string | unde
   if (found !== undefined && start !== undefined) {
     const line = text.lastIndexOf("\n", start - 1) + 1;
     const end = text.indexOf("\n", found[1]);
-    return text.slice(line, start).trim() === "" ? [text.slice(0, line) + (end < 0 ? "" : text.slice(end + 1))] : [];
+    if (text.slice(line, start).trim() !== "") return [];
+    const rest = end < 0 ? "" : text.slice(end + 1);
+    return [withoutLastHeader(text.slice(0, line), rest) + rest, text.slice(0, line) + rest];
   }
   if (value === undefined) return [text];
   const newline = text.includes("\r\n") ? "\r\n" : "\n";
@@ -47,6 +49,11 @@ function candidates(text: string, parts: readonly string[], value: string | unde
   const heads = /^\ufeff?(?:[ \t]*#[^\n]*\n)*/.exec(text)?.[0].length ?? 0;
   const parents = below.filter(([depth]) => depth === parts.length - 1).map(([, edited]) => edited);
   return [...parents, ...begun, ...below.map(([, edited]) => edited), insert(heads, lineOf(parts))];
+}
+
+/** A table that would be left empty goes with its last key: declared and empty, it means something else than not declared. */
+function withoutLastHeader(before: string, rest: string): string {
+  return /^\s*(?:\[|$)/.test(rest) ? before.replace(/(?:\r?\n)?[ \t]*\[[^[\]\n]*\][ \t]*\r?\n\s*$/, "") : before;
 }
 
 function readAt(text: string, parts: readonly string[]): unknown {

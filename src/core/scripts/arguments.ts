@@ -72,6 +72,21 @@ export function any<N extends string>(name: N): Parameter<unknown> & { readonly 
   return { name, expects: "any data", isOptional: false, takesNull: true, read: (value) => value };
 }
 
+/** Data that is kept: without functions, which would be lost in silence. */
+export function data<N extends string>(name: N): Parameter<unknown> & { readonly name: N } {
+  return {
+    ...any(name),
+    read(value, place) {
+      if (holdsFunction(value)) throw wrong(place, "plain data", holdsFunction);
+      return value;
+    },
+  };
+}
+
+function holdsFunction(value: unknown): boolean {
+  return typeof value === "function" || ((Array.isArray(value) || isTable(value)) && Object.values(value).some(holdsFunction));
+}
+
 export function callback<N extends string>(name: N): Parameter<Callback> & { readonly name: N } {
   return parameter(name, "a function", (value) => typeof value === "function");
 }

@@ -84,7 +84,8 @@ export function faultError(fault: ScriptFault, context: FaultContext): SpellErro
   if (fault.code === "script-memory") return limitError("memory", engine, context.limits).with({ where, details });
   const code = guestCodes.find((each) => each === fault.code) ?? "script-error";
   const inner = isObject(fault.details) ? { ...fault.details } : undefined;
-  const hint = typeof fault.hint === "string" ? fault.hint.slice(0, limits.scriptErrorText) : undefined;
+  const said = typeof fault.hint === "string" ? fault.hint.slice(0, limits.scriptErrorText) : undefined;
+  const hint = said ?? (where === undefined && code === "script-error" ? "Correct the script, or catch the error in it." : undefined);
   return new SpellError(code, message, { hint, where, details: { ...inner, ...details } });
 }
 

@@ -227,6 +227,14 @@ describe("the pool", () => {
     await first.dispose();
   });
 
+  it("refuses a load that was given up before it began, whether the model is there or not", async () => {
+    const { load } = providerOf(() => plainModel().model);
+    const signal = AbortSignal.abort();
+    await expect(load("m", { signal })).rejects.toMatchObject({ code: "run-aborted" });
+    await load();
+    await expect(load("m", { signal })).rejects.toMatchObject({ code: "run-aborted" });
+  });
+
   it("unload() frees an engine at once, and its holder opens it again with the next call", async () => {
     const engine = plainModel();
     const open = vi.fn(() => engine.model);

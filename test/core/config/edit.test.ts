@@ -20,7 +20,16 @@ describe("one key of a TOML text", () => {
     ["ends of Windows", "[t]\r\nx = 1\r\n", "t.y", "2", "[t]\r\ny = 2\r\nx = 1\r\n"],
     ["a mark at the begin", "\ufeffx = 1\n", "a", "1", "\ufeffa = 1\nx = 1\n"],
     ["a key to remove", "# a\na = 1 # why\nb = 2\n", "a", undefined, "# a\nb = 2\n"],
-    ["a last line to remove", "[t]\nx = 1", "t.x", undefined, "[t]\n"],
+    ["the last key of a table", "a = 1\n\n[t]\nx = 1", "t.x", undefined, "a = 1\n"],
+    [
+      "the last key of a table between two",
+      "[s]\ny = 1\n\n[t.u]\r\nx = 1\r\n\n[v]\nz = 1\n",
+      "t.u.x",
+      undefined,
+      "[s]\ny = 1\n\n[v]\nz = 1\n",
+    ],
+    ["the last key of a table with a comment", "[t]\nx = 1\n# mine\n", "t.x", undefined, "[t]\n# mine\n"],
+    ["one key of two", "[t]\nx = 1\ny = 2\n", "t.y", undefined, "[t]\nx = 1\n"],
     ["a key that is not there to remove", "a = 1\n", "b", undefined, "a = 1\n"],
   ])("changes %s and nothing else", (_, before, path, value, after) => {
     expect(set(before, path, value)).toBe(after);

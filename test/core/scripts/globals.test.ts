@@ -75,6 +75,8 @@ describe("the globals", () => {
   it.each([
     ["State.save", ["s"], "State.save: key: expected text, got nothing"],
     ["State.save", ["s", "k"], "State.save: value: expected any data, got nothing"],
+    ["State.save", ["s", "k", () => 1], "State.save: value: expected plain data, got a function"],
+    ["State.save", ["s", "k", { list: [{ deep: () => 1 }] }], "State.save: value: expected plain data, got a function"],
     ["State.load", [1, "k"], "State.load: scope: expected text, got 1"],
     ["LocalLLM.generate", ["tiny-stories", 5], "LocalLLM.generate: prompt: expected text or a list of any data, got 5"],
     ["LocalLLM.generate", ["tiny-stories", "x", { temprature: 1 }], "did you mean temperature?"],

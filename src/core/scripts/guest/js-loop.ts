@@ -97,15 +97,16 @@ export async function javascriptGuest({ module, memoryBytes, channel }: GuestPar
         if (inside === undefined) return failed();
         if (inside !== "") continue;
         const outcome = (await realm.ask(own.outcome)) ?? "";
-        const isOpen = (await realm.ask(own.open)) !== "0";
-        if (outcome !== "" && (!isOpen || outcome.startsWith('{"t":"fail"') || isShell)) {
+        const open = await realm.ask(own.open);
+        if (outcome !== "" && (open === "0" || outcome.startsWith('{"t":"fail"') || isShell)) {
           const reason = outcome.startsWith('{"t":"fail"') ? undefined : realm.takeRejection();
           if (reason === undefined) return outcome;
           const told = await realm.call(own.failed, reason);
           realm.free(reason);
           return told === 0 ? failed() : taken(told);
         }
-        if (!isOpen) return fail({ code: "script-error", message: "the script waits for something that never happens" });
+        if (open === "0" || open === "held")
+          return fail({ code: "script-error", message: "the script waits for something that never happens" });
         if ((await realm.ask(own.deliver, await channel.receive())) === undefined) return failed();
       }
     },

@@ -17,7 +17,7 @@
   const isSafe = Number.isSafeInteger;
   const least = Math.min;
   const { then } = PromiseOf.prototype;
-  const { get: mapGet, set: mapSet, delete: mapDelete } = MapOf.prototype;
+  const { get: mapGet, set: mapSet, delete: mapDelete, forEach: mapEach } = MapOf.prototype;
   const { get: weakGet, set: weakSet, has: weakHas } = WeakMap.prototype;
   const { slice } = Str.prototype;
   const cut = (text, most) => apply(slice, text, [0, most]);
@@ -148,7 +148,11 @@
     else call.reject(fault(call, message.e));
   }
   function callBack(call, message) {
-    const back = (ok, v) => post(stringify({ t: "back", id: message.id, n: message.n, ok, v }));
+    call.held = (call.held ?? 0) + 1;
+    const back = (ok, v) => {
+      call.held--;
+      post(stringify({ t: "back", id: message.id, n: message.n, ok, v }));
+    };
     const fail = (e) => {
       call.thrown = e;
       back(false, null);
@@ -439,7 +443,12 @@
       if (message) deliver(message);
       return message ? "1" : "";
     },
-    open: () => Str(open.size),
+    /** "0": no call is open; "held": each that is waits for its own callback, so nothing comes any more. */
+    open() {
+      let n = 0;
+      apply(mapEach, open, [(call) => (n += call.held > 0 ? 0 : 1)]);
+      return n === 0 && open.size > 0 ? "held" : Str(n);
+    },
     settle(promise) {
       const ended = (namespace) => {
         try {
