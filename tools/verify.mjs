@@ -57,17 +57,13 @@ const compiled = run(process.execPath, ["tools/kernels.mjs", "--check"]);
 
 const vitest = "node_modules/vitest/vitest.mjs";
 /** @typedef {readonly [name: string, args: readonly string[], minutes: number]} Suite */
-/** Those of a list run at the same time: they leave each other most of the time, waiting for a child, a page or npm. @type {readonly (readonly Suite[])[]} */
-const stages = [
-  [
-    ["unit", ["--project", "core", "--project", "unit"], 14],
-    ["package", ["--config", "test/package/vitest.config.ts"], 14],
-  ],
-  [
-    ["browser", ["--project", "browser"], 12],
-    ["demo", ["--project", "demo"], 12],
-    ["webgpu", ["--project", "webgpu"], 12],
-  ],
+/** All at the same time: each waits for half of its time, for a child, a page or npm. @type {readonly Suite[]} */
+const suites = [
+  ["unit", ["--project", "core", "--project", "unit"], 17],
+  ["browser", ["--project", "browser"], 17],
+  ["package", ["--config", "test/package/vitest.config.ts"], 17],
+  ["demo", ["--project", "demo"], 17],
+  ["webgpu", ["--project", "webgpu"], 17],
 ];
 
 let passed = 0;
@@ -85,7 +81,7 @@ const times = [];
 
 const tallyOf = (/** @type {string} */ name) => `${root}.cache/verify/${name}.json`;
 
-/** Of suites that run together the output comes when each has ended, so that it does not mix. @returns {Promise<boolean>} */
+/** The output of a suite comes when it has ended, so that it does not mix. @returns {Promise<boolean>} */
 function runSuite(/** @type {Suite} */ [name, args, minutes]) {
   rmSync(tallyOf(name), { force: true });
   // A race fails once and is listed; what is broken fails twice.
@@ -112,10 +108,8 @@ function runSuite(/** @type {Suite} */ [name, args, minutes]) {
   });
 }
 
-for (const stage of stages) {
-  const succeeded = await Promise.all(stage.map(runSuite));
-  for (const [index, [name]] of stage.entries()) count(name, succeeded[index] === true);
-}
+const succeeded = await Promise.all(suites.map(runSuite));
+for (const [index, [name]] of suites.entries()) count(name, succeeded[index] === true);
 
 function count(/** @type {string} */ name, /** @type {boolean} */ succeeded) {
   const fail = (/** @type {string} */ error) => failures.push({ name: `suite ${name}`, error });

@@ -80,6 +80,7 @@ async function infoOfFound(context: CandleContext, found: FoundModel, record: Mo
   const facts = summarizeModel(found);
   const { fits, device } = await lookAhead(context, record.path === null ? onceHere(context, found) : found);
   return {
+    ...record, // its fields come first
     ...facts,
     ...record,
     architecture: facts.architecture,

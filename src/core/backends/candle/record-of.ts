@@ -81,12 +81,13 @@ function secondsOf(ms: number | undefined): number | null {
 export function recordOfFound(context: CandleContext, found: FoundModel): ModelRecord {
   const { format, architecture, parameterCount, quantization, sizeBytes, license } = summarizeModel(found);
   return {
-    ...{ format, architecture, parameterCount, quantization, sizeBytes, license },
     id: found.id,
     backend: "candle",
+    ...{ format, architecture, parameterCount, quantization, sizeBytes },
     modifiedAt: secondsOf(found.files[0]?.modifiedMs),
     source: found.bundled ? "bundled" : "file",
     revision: null,
+    license,
     verified: found.bundled ? "sha256" : "none",
     bundled: found.bundled,
     loaded: context.isLoaded(found.id),
