@@ -57,13 +57,18 @@ const compiled = run(process.execPath, ["tools/kernels.mjs", "--check"]);
 
 const vitest = "node_modules/vitest/vitest.mjs";
 /** @typedef {readonly [name: string, args: readonly string[], minutes: number]} Suite */
-/** All at the same time: each waits for half of its time, for a child, a page or npm. @type {readonly Suite[]} */
-const suites = [
-  ["unit", ["--project", "core", "--project", "unit"], 17],
-  ["browser", ["--project", "browser"], 17],
-  ["package", ["--config", "test/package/vitest.config.ts"], 17],
-  ["demo", ["--project", "demo"], 17],
-  ["webgpu", ["--project", "webgpu"], 17],
+/**
+ * Those of a list run at the same time: they wait for pages and for npm. Beside the unit suite, whose engines spin, everything takes longer than one after the other.
+ * @type {readonly (readonly Suite[])[]}
+ */
+const stages = [
+  [["unit", ["--project", "core", "--project", "unit"], 11]],
+  [["webgpu", ["--project", "webgpu"], 4]],
+  [
+    ["browser", ["--project", "browser"], 13],
+    ["demo", ["--project", "demo"], 13],
+    ["package", ["--config", "test/package/vitest.config.ts"], 13],
+  ],
 ];
 
 let passed = 0;
@@ -108,8 +113,10 @@ function runSuite(/** @type {Suite} */ [name, args, minutes]) {
   });
 }
 
-const succeeded = await Promise.all(suites.map(runSuite));
-for (const [index, [name]] of suites.entries()) count(name, succeeded[index] === true);
+for (const stage of stages) {
+  const succeeded = await Promise.all(stage.map(runSuite));
+  for (const [index, [name]] of stage.entries()) count(name, succeeded[index] === true);
+}
 
 function count(/** @type {string} */ name, /** @type {boolean} */ succeeded) {
   const fail = (/** @type {string} */ error) => failures.push({ name: `suite ${name}`, error });

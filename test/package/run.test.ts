@@ -69,7 +69,7 @@ describe.each(majors)("installed under Node %i", (major) => {
     expectStory(lines.join("\n"));
   });
 
-  it("runs scripts in both languages, and ends endless ones", async (context) => {
+  it("runs scripts in both languages", async (context) => {
     if (place === undefined) return context.skip(without);
     await expectScripts(join(place, "node"), [], folder, path);
   });

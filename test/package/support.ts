@@ -90,8 +90,10 @@ export async function expectScripts(
     ["lua", "print(1) while true do pcall(function() while true do end end) end"],
     ["js", "print(1); for (;;);"],
   ] as const) {
-    const ended = await runs(["exec", source, "--engine", engine], limit);
-    expect(ended).toMatchObject({ status: 1, stdout: "1\n", stderr: expect.stringContaining("1000 ms") });
+    if (process.env["LLMSPELL_LONG"] !== undefined) {
+      const ended = await runs(["exec", source, "--engine", engine], limit);
+      expect(ended).toMatchObject({ status: 1, stdout: "1\n", stderr: expect.stringContaining("1000 ms") });
+    }
     const agent = await runs(["-p", "candle", "run", `${agents}.${engine}`, "--quiet"]);
     expect(agent).toMatchObject({ status: 0, stdout: expect.stringMatching(/^Bonjour le monde\n.+\n$/) });
   }
