@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Page } from "playwright";
 import { describe, expect, it } from "vitest";
 import { cli } from "../node/cli/support.ts";
-import { root } from "../support.ts";
+import { isLong, root } from "../support.ts";
 import { alert, ask, model, set, sharedBrowser, story, visit } from "./support.ts";
 
 const browser = sharedBrowser();
@@ -175,8 +175,8 @@ Logger.error("told apart")`,
       const all = (await page.evaluate("[...document.querySelectorAll('#example option')].map(({ value }) => value)")) as string[];
       const names = all.filter((name) => name !== "");
       expect(names.length).toBeGreaterThanOrEqual(18);
-      // every one in the long run: they take a minute
-      for (const name of process.env["LLMSPELL_LONG"] === undefined ? names.filter((_, i) => i % 6 === 0) : names) {
+      // all take a minute: with LLMSPELL_LONG=1
+      for (const name of isLong ? names : names.filter((_, i) => i % 6 === 0)) {
         for (const engine of ["lua", "javascript"]) {
           await language(page).selectOption(engine);
           await example(page).selectOption(name);

@@ -2,7 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect } from "vitest";
-import { root } from "../support.ts";
+import { isLong, root } from "../support.ts";
 
 /** The environment without what a surrounding `npm run` adds: a user's shell has none of it. */
 export function userEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
@@ -28,7 +28,7 @@ export function run(
       cwd: folder,
       env: userEnvironment({ LLMSPELL_HOME: join(folder, "home"), ...extra }),
       stdio: ["ignore", "pipe", "pipe"],
-      timeout: process.env["LLMSPELL_LONG"] === undefined ? 100_000 : 600_000,
+      timeout: isLong ? 600_000 : 100_000,
     });
     let stdout = "";
     let stderr = "";
@@ -90,7 +90,7 @@ export async function expectScripts(
     ["lua", "print(1) while true do pcall(function() while true do end end) end"],
     ["js", "print(1); for (;;);"],
   ] as const) {
-    if (process.env["LLMSPELL_LONG"] !== undefined) {
+    if (isLong) {
       const ended = await runs(["exec", source, "--engine", engine], limit);
       expect(ended).toMatchObject({ status: 1, stdout: "1\n", stderr: expect.stringContaining("1000 ms") });
     }

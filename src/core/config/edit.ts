@@ -53,7 +53,11 @@ function candidates(text: string, parts: readonly string[], value: string | unde
 
 /** A table that would be left empty goes with its last key: declared and empty, it means something else than not declared. */
 function withoutLastHeader(before: string, rest: string): string {
-  return /^\s*(?:\[|$)/.test(rest) ? before.replace(/(?:\r?\n)?[ \t]*\[[^[\]\n]*\][ \t]*\r?\n\s*$/, "") : before;
+  const text = before.trimEnd();
+  const start = text.lastIndexOf("\n") + 1;
+  const isLast = /^\[[^[\]]*\]$/.test(text.slice(start).trim()) && /^\s*(?:\[|$)/.test(rest);
+  // with the empty line above it
+  return isLast ? before.slice(0, start).replace(/(\r?\n)\r?\n$/, "$1") : before;
 }
 
 function readAt(text: string, parts: readonly string[]): unknown {

@@ -77,14 +77,19 @@ export function data<N extends string>(name: N): Parameter<unknown> & { readonly
   return {
     ...any(name),
     read(value, place) {
-      if (holdsFunction(value)) throw wrong(place, "plain data", holdsFunction);
+      const found = functionIn(value);
+      if (found !== undefined) throw wrong(place, "plain data", found);
       return value;
     },
   };
 }
 
-function holdsFunction(value: unknown): boolean {
-  return typeof value === "function" || ((Array.isArray(value) || isTable(value)) && Object.values(value).some(holdsFunction));
+function functionIn(value: unknown): unknown {
+  if (typeof value === "function") return value;
+  if (!Array.isArray(value) && !isTable(value)) return undefined;
+  return Object.values(value)
+    .map(functionIn)
+    .find((found) => found !== undefined);
 }
 
 export function callback<N extends string>(name: N): Parameter<Callback> & { readonly name: N } {

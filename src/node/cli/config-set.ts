@@ -148,7 +148,8 @@ async function change(
   }
   await resolveText(file, changed, env);
   await writeFile(file, changed);
-  for (const lost of providerNames(resolved.config).filter((known) => providerOf(after.config, known) === undefined))
+  const isLost = (known: string): boolean => providerOf(after.config, known) === undefined && known !== name;
+  for (const lost of providerNames(resolved.config).filter(isLost))
     screen.note(
       `${file} now declares its providers, and ${lost} is not among them; to have it:`,
       shell(`llmspell config set providers.${lost}.enabled true`),

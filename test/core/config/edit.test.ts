@@ -28,6 +28,7 @@ describe("one key of a TOML text", () => {
       undefined,
       "[s]\ny = 1\n\n[v]\nz = 1\n",
     ],
+    ["the last key of a table right below another", "x = 1\n[t]\ny = 1\n[v]\nz = 1\n", "t.y", undefined, "x = 1\n[v]\nz = 1\n"],
     ["the last key of a table with a comment", "[t]\nx = 1\n# mine\n", "t.x", undefined, "[t]\n# mine\n"],
     ["one key of two", "[t]\nx = 1\ny = 2\n", "t.y", undefined, "[t]\nx = 1\n"],
     ["a key that is not there to remove", "a = 1\n", "b", undefined, "a = 1\n"],

@@ -292,6 +292,15 @@ describe("config set, get, unset", () => {
     });
   });
 
+  it("unset of a provider's only key leaves the file, and what runs, as before set", async () => {
+    const { env, file } = inHome("unset");
+    await run(["config", "set", "providers.openai.api_key", "sk-x"], env);
+    const { status, stderr } = await run(["config", "unset", "providers.openai.api_key"], env);
+    expect({ status, text: readFileSync(file, "utf8") }).toEqual({ status: 0, text: "" });
+    expect(stderr).not.toContain("declares");
+    expect((await run(["config", "get", "providers.candle.enabled"], env)).stdout).toBe("true\n");
+  });
+
   it("keeps what the file had by default when its first provider is written, and says what is no longer declared", async () => {
     const { env, file } = inHome("providers");
     const { stderr } = await run(["config", "set", "providers.candle.device", "CPU"], env);
