@@ -3,7 +3,7 @@ import type { Spell, SpellResult } from "../api/spell.ts";
 import { SpellError, toSpellError } from "../errors.ts";
 import { readJson } from "../json.ts";
 import { limits } from "../limits.ts";
-import type { FinishReason, GenerateOptions, TextMessage } from "../spec/generate.ts";
+import type { ChatMessage, FinishReason, GenerateOptions } from "../spec/generate.ts";
 import type { ModelSpec } from "../spec/model-spec.ts";
 import type { DeviceReport } from "../spec/runtime.ts";
 import { randomSeed } from "../text/handle-model.ts";
@@ -85,7 +85,7 @@ export class Agent {
   readonly source: ModelSpec;
   readonly provider: string | undefined;
   readonly #parts: AgentParts;
-  #said: readonly TextMessage[] = [];
+  #said: readonly ChatMessage[] = [];
   /** The call before: answers of one conversation come one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
   #running = 0;
@@ -106,7 +106,7 @@ export class Agent {
     return this.#isDestroyed ? "destroyed" : this.#running > 0 ? "running" : "ready";
   }
 
-  get history(): readonly TextMessage[] {
+  get history(): readonly ChatMessage[] {
     const { systemPrompt } = this.settings;
     return systemPrompt === undefined ? this.#said : [{ role: "system", content: systemPrompt }, ...this.#said];
   }
@@ -225,7 +225,7 @@ function metadataOf(result: SpellResult, isStopped: boolean, executionTimeMs: nu
 }
 
 /** The newest messages; they begin with one of the user. */
-function latest(messages: readonly TextMessage[], most: number): readonly TextMessage[] {
+function latest(messages: readonly ChatMessage[], most: number): readonly ChatMessage[] {
   if (messages.length <= most) return messages;
   const kept = messages.slice(messages.length - most);
   const start = kept.findIndex(({ role }) => role === "user");

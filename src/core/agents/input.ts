@@ -1,14 +1,14 @@
 /** What an agent is asked: text, or a table with text, further messages, parameters and a device. */
 import { SpellError } from "../errors.ts";
 import { isObject } from "../json.ts";
-import type { TextMessage } from "../spec/generate.ts";
+import type { ChatMessage } from "../spec/generate.ts";
 import type { DeviceChoice } from "../spec/runtime.ts";
 import { checkPrompt } from "../text/check-call.ts";
 import { type CallSettings, readCallDevice, readParameters, unknownAgentOption, wrongAgentOption } from "./options.ts";
 
 export interface AgentInput {
   /** what is said now, in order; at least one message, the last is answered */
-  readonly messages: readonly TextMessage[];
+  readonly messages: readonly ChatMessage[];
   readonly call: CallSettings;
   readonly device: DeviceChoice | undefined;
 }
@@ -28,7 +28,7 @@ export function readInput(input: unknown): AgentInput {
   const { text, messages, parameters, device } = input;
   const said = messages === undefined || isEmpty(messages) ? [] : readMessages(messages);
   if (text !== undefined && typeof text !== "string") throw wrongAgentOption("input.text", "text", text);
-  const all: readonly TextMessage[] = text === undefined ? said : [...said, { role: "user", content: text }];
+  const all: readonly ChatMessage[] = text === undefined ? said : [...said, { role: "user", content: text }];
   if (all.length === 0) throw wrongAgentOption("input", "text or messages", input);
   return {
     messages: all,
@@ -37,7 +37,7 @@ export function readInput(input: unknown): AgentInput {
   };
 }
 
-function readMessages(messages: unknown): readonly TextMessage[] {
+function readMessages(messages: unknown): readonly ChatMessage[] {
   if (!Array.isArray(messages)) throw wrongAgentOption("input.messages", "a list of { role, content }", messages);
   for (const [i, message] of messages.entries()) {
     const parts: readonly unknown[] = isObject(message) && Array.isArray(message["content"]) ? message["content"] : [];
@@ -45,7 +45,7 @@ function readMessages(messages: unknown): readonly TextMessage[] {
     if (isObject(foreign)) throw noModality(`input.messages[${i}]`, String(foreign["type"]));
   }
   try {
-    return checkPrompt(messages as never) as readonly TextMessage[];
+    return checkPrompt(messages as never) as readonly ChatMessage[];
   } catch (error) {
     throw error instanceof SpellError ? error.with({ code: "agent-option", message: `input.${error.message}` }) : error;
   }

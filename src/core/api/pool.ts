@@ -5,7 +5,7 @@
 import type { Backend, FileSource, FoundModelEntry, LoadOptions } from "../backends/backend.ts";
 import { closedError, SpellError, throwIfAborted, toSpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
-import type { GenerateOptions, Prompt, TextPrompt } from "../spec/generate.ts";
+import type { ChatPrompt, GenerateOptions, Prompt } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import { isModelSpec, type ModelSpec, printModelSpec } from "../spec/model-spec.ts";
 import type { ManyPart, StreamPart } from "../spec/stream-part.ts";
@@ -135,7 +135,7 @@ function hold(slot: Slot, { name, type, calls }: Source, queue: Queue, drop: (sl
   }
 
   /** One turn on the engine. */
-  async function* answer(texts: readonly TextPrompt[], call: GenerateOptions, signal: AbortSignal, turn: Turn, leave: () => void) {
+  async function* answer(texts: readonly ChatPrompt[], call: GenerateOptions, signal: AbortSignal, turn: Turn, leave: () => void) {
     try {
       const model = await slot.live({ signal });
       const late = new AbortController();

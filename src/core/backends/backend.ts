@@ -6,7 +6,7 @@ import type { ResolvedConfig } from "../config/resolve.ts";
 import type { Network } from "../download/request.ts";
 import type { CatalogueEntry } from "../hub/catalogue.ts";
 import type { Platform } from "../platform.ts";
-import type { GenerateOptions, TextPrompt } from "../spec/generate.ts";
+import type { ChatPrompt, GenerateOptions } from "../spec/generate.ts";
 import type { ModelSpec, NameSpec } from "../spec/model-spec.ts";
 import type { DeviceChoice, DeviceReport, Seq2SeqDraft } from "../spec/runtime.ts";
 import type { ManyPart } from "../spec/stream-part.ts";
@@ -96,7 +96,7 @@ export interface OpenedModel {
   readonly sizeBytes?: number | undefined;
   readonly device?: DeviceReport | undefined;
   /** As LanguageModel.streamMany. */
-  streamMany(prompts: readonly TextPrompt[], options: GenerateOptions): AsyncIterable<ManyPart>;
+  streamMany(prompts: readonly ChatPrompt[], options: GenerateOptions): AsyncIterable<ManyPart>;
   dispose(): Promise<void>;
 }
 

@@ -2,13 +2,14 @@
 import { SpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Isolate } from "../platform.ts";
-import type { GenerateOptions, TextMessage, TextPrompt } from "../spec/generate.ts";
+import type { ChatMessage, ChatPrompt, GenerateOptions } from "../spec/generate.ts";
+import { refuseToolMessages } from "../text/check-call.ts";
 import { createDefuser } from "../text/defuse.ts";
 import { type WrittenPrompt, warning } from "../text/handle-model.ts";
 import type { GgufFacts } from "./gate.ts";
 
 /** Writes prompts for one model; keeps its control tokens ready. */
-export type PromptWriter = (prompt: TextPrompt, options: Pick<GenerateOptions, "system" | "raw" | "signal">) => Promise<WrittenPrompt>;
+export type PromptWriter = (prompt: ChatPrompt, options: Pick<GenerateOptions, "system" | "raw" | "signal">) => Promise<WrittenPrompt>;
 
 /**
  * @returns a writer: `raw` text passes untouched; with a chat template, text is one user message; without one, text is continued as it is.
@@ -19,6 +20,7 @@ export function createPromptWriter(facts: GgufFacts, isolate: Isolate): PromptWr
   const { chatTemplate } = facts;
 
   return async (prompt, options) => {
+    refuseToolMessages(prompt, "models of this kind");
     if (options.raw === true) {
       if (typeof prompt !== "string") throw new SpellError("run-option", "raw: expected text, got messages", { where: "raw" });
       return { text: prompt, warnings: [] };
@@ -35,7 +37,7 @@ export function createPromptWriter(facts: GgufFacts, isolate: Isolate): PromptWr
     if (chatTemplate === undefined) return { text: clean(plainText(prompt, options.system)), warnings: warnings() };
 
     const messages = toMessages(prompt, options.system).map((message) => ({ role: message.role, content: clean(message.content) }));
-    const render = (list: readonly TextMessage[]): Promise<unknown> =>
+    const render = (list: readonly ChatMessage[]): Promise<unknown> =>
       isolate.run(
         "render-chat-template",
         { template: chatTemplate, messages: list, bosToken: facts.bos?.text ?? "", eosToken: facts.eos?.text ?? "" },
@@ -53,13 +55,13 @@ export function createPromptWriter(facts: GgufFacts, isolate: Isolate): PromptWr
   };
 }
 
-function toMessages(prompt: TextPrompt, system: string | undefined): readonly TextMessage[] {
-  const list: readonly TextMessage[] = typeof prompt === "string" ? [{ role: "user", content: prompt }] : prompt;
+function toMessages(prompt: ChatPrompt, system: string | undefined): readonly ChatMessage[] {
+  const list: readonly ChatMessage[] = typeof prompt === "string" ? [{ role: "user", content: prompt }] : prompt;
   return system === undefined || system === "" ? list : [{ role: "system", content: system }, ...list];
 }
 
 /** Without a template a conversation is continued as paragraphs: the model knows no roles. */
-function plainText(prompt: TextPrompt, system: string | undefined): string {
+function plainText(prompt: ChatPrompt, system: string | undefined): string {
   if (typeof prompt === "string" && (system === undefined || system === "")) return prompt;
   return toMessages(prompt, system)
     .map((message) => message.content)
@@ -67,7 +69,7 @@ function plainText(prompt: TextPrompt, system: string | undefined): string {
 }
 
 /** Some templates refuse a system message; the usual answer is to put it before the first user message. */
-function mergeSystem(messages: readonly TextMessage[]): readonly TextMessage[] | undefined {
+function mergeSystem(messages: readonly ChatMessage[]): readonly ChatMessage[] | undefined {
   const [first, second, ...rest] = messages;
   if (first?.role !== "system" || second?.role !== "user") return undefined;
   return [{ role: "user", content: `${first.content}\n\n${second.content}` }, ...rest];

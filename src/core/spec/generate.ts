@@ -1,15 +1,30 @@
 /** What a caller says to a model, and what comes back as a whole. Types only; defaults and ranges are in text/parameters.ts. */
 import type { GenerationParameters } from "./parameters.generated.ts";
 import type { DeviceChoice, DeviceReport } from "./runtime.ts";
+import type { JsonSchema, StandardJsonSchema } from "./schema.ts";
 
 export type Role = "system" | "user" | "assistant" | "tool";
 
-/** A part of a message. Models of this release read `text`; the others are refused by name until tools arrive. */
+/** A part of a message: `reasoning` and `tool-call` of an assistant, `tool-result` of a tool. */
 export type MessagePart =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "reasoning"; readonly text: string }
   | ToolCall
+  /** `id` is that of the call; a result that is no text is shown to the model as JSON */
   | { readonly type: "tool-result"; readonly id: string; readonly result: unknown };
+
+/** A function that a model may ask for. The program runs it and answers with a `tool-result`. */
+export interface Tool {
+  /** 1–64 letters, digits, `_` and `-` */
+  readonly name: string;
+  /** For the model: what it does, and when to take it. */
+  readonly description?: string | undefined;
+  /** Of the input: a schema of an object. Default: an object without members. */
+  readonly inputSchema?: JsonSchema | StandardJsonSchema | undefined;
+}
+
+/** `auto`: the model decides; `none`: it sees the tools and calls none; `required`: it calls one; a name: it calls that one. */
+export type ToolChoice = "auto" | "none" | "required" | { readonly name: string };
 
 /** A call of a tool that the model asks for. */
 export interface ToolCall {
@@ -28,14 +43,23 @@ export interface Message {
 /** Text, or a conversation. Text becomes one user message where the model has a chat template. */
 export type Prompt = string | readonly Message[];
 
-/** A message whose parts are joined to one text. */
-export interface TextMessage {
-  readonly role: Exclude<Role, "tool">;
+/** A message as backends get it: checked, the parts of its text joined. */
+export interface ChatMessage {
+  readonly role: Role;
+  /** of a `tool`: its result, as text */
   readonly content: string;
+  /** of an assistant */
+  readonly reasoning?: string | undefined;
+  /** of an assistant */
+  readonly toolCalls?: readonly ToolCall[] | undefined;
+  /** of a `tool`: the call that it answers; there is one message for each result */
+  readonly toolCallId?: string | undefined;
+  /** of a `tool`: name of the tool that was called, where a call before has this id */
+  readonly toolName?: string | undefined;
 }
 
-/** A prompt as the models of this release read it. */
-export type TextPrompt = string | readonly TextMessage[];
+/** A prompt as backends get it. */
+export type ChatPrompt = string | readonly ChatMessage[];
 
 export type Preset = "greedy" | "balanced" | "conservative" | "creative";
 
@@ -59,6 +83,25 @@ export interface GenerateOptions extends GenerationParameters {
    * keeps several sequences. Default: all calls without a name share one.
    */
   readonly session?: string | undefined;
+  /**
+   * The answer is JSON that keeps this schema; its value is `json` of the result. A schema that cannot be held is refused before the model is asked. An answer
+   * that ended with `length` is cut and has no `json`.
+   */
+  readonly jsonSchema?: JsonSchema | StandardJsonSchema | undefined;
+  /** The answer is one of these texts: at most 1,000 of 1–1,000 characters. */
+  readonly choices?: readonly string[] | undefined;
+  /** The answer matches as a whole. No look-around, no back references. */
+  readonly regex?: string | RegExp | undefined;
+  /** The answer keeps this grammar in GBNF, the notation of llama.cpp; its root rule is `root`. Only for GGUF models. */
+  readonly grammar?: string | undefined;
+  /** What the model may call; at most 128. Its calls are `tool-call` parts, and the answer ends with `tool-calls`. */
+  readonly tools?: readonly Tool[] | undefined;
+  /** Default `auto`. */
+  readonly toolChoice?: ToolChoice | undefined;
+  /** Several calls in one answer; default: true with `auto`, else false, since small models repeat themselves. */
+  readonly parallelToolCalls?: boolean | undefined;
+  /** `off`: no thinking, where the model can leave it out. Default `auto`: as the model does. */
+  readonly reasoning?: "auto" | "off" | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -103,6 +146,10 @@ export interface GenerateResult {
   readonly warnings: readonly GenerateWarning[];
   /** only when several sequences were asked for, best first */
   readonly candidates?: readonly string[] | undefined;
+  /** With `jsonSchema`: the value of the text. Absent where the answer is cut. */
+  readonly json?: unknown;
+  /** With `choices`, where the runtime tells: natural logarithm of the probability of each, in their order, among the choices alone. */
+  readonly choiceLogprobs?: readonly number[] | undefined;
   /** id of the model */
   readonly model: string;
   /** absent where a server computes */

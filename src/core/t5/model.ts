@@ -2,8 +2,9 @@
 
 import type { ByteSource } from "../formats/byte-source.ts";
 import type { Platform } from "../platform.ts";
-import type { GenerateOptions, TextPrompt } from "../spec/generate.ts";
+import type { ChatPrompt, GenerateOptions } from "../spec/generate.ts";
 import type { Seq2SeqOpenOptions, Seq2SeqRuntime } from "../spec/runtime.ts";
+import { refuseToolMessages } from "../text/check-call.ts";
 import { type HandleModel, openHandleModel, randomSeed, type WrittenPrompt, warning } from "../text/handle-model.ts";
 import { resolveSeq2SeqParameters } from "../text/parameters.ts";
 import type { T5Configs } from "./config.ts";
@@ -41,7 +42,8 @@ export async function openT5Model(
 }
 
 /** The newest message of the user is the input: the model knows no conversation and no system prompt, and says so. */
-function writeInput(prompt: TextPrompt, { system }: Pick<GenerateOptions, "system">, told: { turns: boolean }): WrittenPrompt {
+function writeInput(prompt: ChatPrompt, { system }: Pick<GenerateOptions, "system">, told: { turns: boolean }): WrittenPrompt {
+  refuseToolMessages(prompt, "t5 models");
   const messages = typeof prompt === "string" ? [{ role: "user", content: prompt }] : prompt;
   const warnings = [];
   if (system !== undefined || messages.some(({ role }) => role === "system")) {

@@ -1,7 +1,7 @@
 /** What programs hand to a call, before anything is done with it. A compiler has seen most of it; scripts have none. */
 import { SpellError } from "../errors.ts";
 import { didYouMean, nearest } from "../nearest.ts";
-import type { Message, Prompt, TextMessage, TextPrompt } from "../spec/generate.ts";
+import type { ChatMessage, ChatPrompt, Message, MessagePart, Prompt, ToolCall } from "../spec/generate.ts";
 
 /** @throws SpellError run-option for anything but an object */
 export function asOptions<T extends object>(options: T): T {
@@ -56,33 +56,91 @@ function checkKeys(record: object, known: readonly string[], where: string): voi
   checkNames(record, known, (name) => [`${where} has no key ${name}`, `${where}.${name}`, "Keys"]);
 }
 
-const roles: ReadonlySet<string> = new Set(["system", "user", "assistant"]);
+const roles: ReadonlySet<string> = new Set(["system", "user", "assistant", "tool"]);
+const messageForm = '{ role: "system" | "user" | "assistant" | "tool", content: text or parts }';
 
-/** @returns the prompt with the parts of each message joined. @throws SpellError run-option for anything but text and conversations of text */
-export function checkPrompt(prompt: Prompt): TextPrompt {
+/**
+ * @returns the prompt as backends get it: the text of each message joined, a message for each result of a tool
+ * @throws SpellError run-option for anything but text and conversations
+ */
+export function checkPrompt(prompt: Prompt): ChatPrompt {
   if (typeof prompt === "string") return prompt;
   if (!Array.isArray(prompt)) throw wrongOption("prompt", "text, or messages { role, content }", prompt);
   const messages = prompt as readonly Message[];
   if (messages.length === 0) throw wrongOption("messages", "at least one", messages);
-  return messages.map((message, i): TextMessage => {
+  const called = new Map<string, string>();
+  return messages.flatMap((message, i): readonly ChatMessage[] => {
     const where = `messages[${i}]`;
-    if (message?.role === "tool") throw new SpellError("run-option", `${where}: tool results are not supported yet`, { where });
-    const content = typeof message?.content === "object" ? joinParts(message.content, `${where}.content`) : message?.content;
-    if (typeof content !== "string" || !roles.has(message.role))
-      throw wrongOption(where, '{ role: "system" | "user" | "assistant", content: text or parts }', message);
+    if (!roles.has(message?.role)) throw wrongOption(where, messageForm, message);
     checkKeys(message, ["role", "content"], where);
-    return { role: message.role, content };
+    const parts = partsOf(message, where);
+    if (message.role === "tool") return parts.map((part, at) => toolResult(part, `${where}.content[${at}]`, called));
+    const read = readParts(parts, message.role, where);
+    for (const { id, name } of read.toolCalls ?? []) called.set(id, name);
+    return [read];
   });
 }
 
-function joinParts(parts: Message["content"], where: string): string | undefined {
-  if (!Array.isArray(parts)) return undefined;
-  return parts
-    .map((part, i) => {
-      if (part?.type !== "text" || typeof part.text !== "string")
-        throw wrongOption(`${where}[${i}]`, '{ type: "text", text }', part?.type ?? null);
-      checkKeys(part, ["type", "text"], `${where}[${i}]`);
-      return part.text;
-    })
-    .join("");
+function partsOf({ role, content }: Message, where: string): readonly MessagePart[] {
+  if (typeof content === "string") return [{ type: "text", text: content }];
+  if (Array.isArray(content)) return content as readonly MessagePart[];
+  throw wrongOption(where, messageForm, { role, content });
+}
+
+function readParts(parts: readonly MessagePart[], role: ChatMessage["role"], where: string): ChatMessage {
+  let [content, reasoning] = ["", ""];
+  const toolCalls: ToolCall[] = [];
+  for (const [i, part] of parts.entries()) {
+    const place = `${where}.content[${i}]`;
+    const isOwn = role === "assistant";
+    if (part?.type === "text") content += textOf(part, place);
+    else if (part?.type === "reasoning" && isOwn) reasoning += textOf(part, place);
+    else if (part?.type === "tool-call" && isOwn) toolCalls.push(toolCall(part, place));
+    else throw wrongOption(place, isOwn ? "a part text, reasoning or tool-call" : '{ type: "text", text }', part?.type ?? null);
+  }
+  return { role, content, ...(reasoning !== "" && { reasoning }), ...(toolCalls.length > 0 && { toolCalls }) };
+}
+
+function textOf(part: { readonly type: string; readonly text: unknown }, where: string): string {
+  if (typeof part.text !== "string") throw wrongOption(where, `{ type: "${part.type}", text }`, part);
+  checkKeys(part, ["type", "text"], where);
+  return part.text;
+}
+
+function toolCall(part: ToolCall, where: string): ToolCall {
+  checkKeys(part, ["type", "id", "name", "input"], where);
+  const { id, name, input } = part;
+  if (!isName(id) || !isName(name) || !isJson(input)) throw wrongOption(where, '{ type: "tool-call", id, name, input: JSON }', part);
+  return { type: "tool-call", id, name, input };
+}
+
+function toolResult(part: MessagePart, where: string, called: ReadonlyMap<string, string>): ChatMessage {
+  if (part?.type !== "tool-result") throw wrongOption(where, '{ type: "tool-result", id, result }', part?.type ?? null);
+  checkKeys(part, ["type", "id", "result"], where);
+  const { id, result } = part;
+  if (!isName(id) || !isJson(result)) throw wrongOption(where, '{ type: "tool-result", id, result: text or JSON }', part);
+  const content = typeof result === "string" ? result : JSON.stringify(result);
+  return { role: "tool", content, toolCallId: id, toolName: called.get(id) };
+}
+
+function isName(value: unknown): boolean {
+  return typeof value === "string" && value !== "" && value.length <= 1000;
+}
+
+/** Whether JSON can say it. */
+function isJson(value: unknown): boolean {
+  try {
+    return JSON.stringify(value) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** For what takes no calls of tools. @throws SpellError run-option */
+export function refuseToolMessages(prompt: ChatPrompt, what: string): void {
+  if (typeof prompt === "string") return;
+  const found = prompt.findIndex(({ role, toolCalls }) => role === "tool" || toolCalls !== undefined);
+  if (found < 0) return;
+  const where = `messages[${found}]`;
+  throw new SpellError("run-option", `${where}: expected text alone, got a call or result of a tool; ${what} take none`, { where });
 }

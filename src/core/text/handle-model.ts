@@ -7,7 +7,7 @@ import { closedError, type ErrorCode, SpellError, toSpellError } from "../errors
 import { type ByteSource, totalSize } from "../formats/byte-source.ts";
 import { limits } from "../limits.ts";
 import { deviceChoices, isGpu } from "../spec/devices.ts";
-import type { GenerateOptions, TextPrompt, WarningCode } from "../spec/generate.ts";
+import type { ChatPrompt, GenerateOptions, WarningCode } from "../spec/generate.ts";
 import type { LocalModel } from "../spec/language-model.ts";
 import type {
   Device,
@@ -56,7 +56,7 @@ export interface HandleModelParts<O extends ModelGenerateOptions, P extends Open
   /** @throws SpellError run-option, before the call waits */
   resolve(options: GenerateOptions): ResolvedCall<O>;
   /** @throws SpellError run-option, template-*, run-aborted */
-  write(prompt: TextPrompt, options: GenerateOptions): Promise<WrittenPrompt>;
+  write(prompt: ChatPrompt, options: GenerateOptions): Promise<WrittenPrompt>;
 }
 
 /** The model on one device, as it was asked for. */
@@ -72,7 +72,7 @@ interface Seat<O> {
 /** What the pool holds: as LanguageModel, without queue and defaults. */
 export interface HandleModel
   extends Pick<LocalModel, "id" | "architecture" | "sizeBytes" | "hasChatTemplate" | "isSeq2Seq" | "contextLength" | "device"> {
-  streamMany(prompts: readonly TextPrompt[], options: GenerateOptions): AsyncGenerator<ManyPart, void, undefined>;
+  streamMany(prompts: readonly ChatPrompt[], options: GenerateOptions): AsyncGenerator<ManyPart, void, undefined>;
   dispose(): Promise<void>;
 }
 
@@ -147,7 +147,7 @@ export async function openHandleModel<O extends ModelGenerateOptions, P extends 
   const first = await openSeat(usual, undefined);
   first.untold = [...parts.notes.map((note) => warning("file-note", note)), ...first.untold];
 
-  async function* streamMany(prompts: readonly TextPrompt[], options: GenerateOptions): AsyncGenerator<ManyPart, void, undefined> {
+  async function* streamMany(prompts: readonly ChatPrompt[], options: GenerateOptions): AsyncGenerator<ManyPart, void, undefined> {
     const called = parts.now();
     const { signal, device = usual } = options;
     checkDevice(device);

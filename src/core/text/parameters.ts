@@ -232,8 +232,19 @@ const optionNames: Readonly<Record<Exclude<keyof GenerateOptions, NumberParamete
   raw: true,
   device: true,
   session: true,
+  jsonSchema: true,
+  choices: true,
+  regex: true,
+  grammar: true,
+  tools: true,
+  toolChoice: true,
+  parallelToolCalls: true,
+  reasoning: true,
   signal: true,
 };
+
+/** Options whose work has not landed. */
+const unbuilt = ["jsonSchema", "choices", "regex", "grammar", "tools", "toolChoice", "parallelToolCalls", "reasoning"] as const;
 
 /** Names of all options of a call. */
 export const generateOptionNames: readonly string[] = [...parameterRules.map(({ name }) => name), ...Object.keys(optionNames)];
@@ -241,6 +252,8 @@ export const generateOptionNames: readonly string[] = [...parameterRules.map(({ 
 /** @throws SpellError run-option naming parameter, range and value, or an unknown option */
 export function checkGenerateOptions(options: GenerateOptions): void {
   checkOptionNames(options, generateOptionNames, "generation");
+  const later = unbuilt.find((name) => options[name] !== undefined);
+  if (later !== undefined) throw new SpellError("run-option", `${later}: expected none, this version has no such option`, { where: later });
   const { session } = options;
   if (session !== undefined && (typeof session !== "string" || session === ""))
     throw wrongOption("session", "a string that is not empty", session);

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { createSpell } from "../../../src/core/api/spell.ts";
 import { memoryPlatform, scriptedRuntime } from "../../../src/core/testing/index.ts";
+import { checkPrompt } from "../../../src/core/text/check-call.ts";
 import { tinyLlama } from "../../fixtures/gguf/models.ts";
 import { writeGguf } from "../../fixtures/gguf-writer.ts";
 import { textOf } from "../../support/text-of.ts";
@@ -86,7 +87,10 @@ describe("what is no prompt", () => {
     [[{ role: "boss", content: "x" }], "messages[0]"],
     [[{ role: "user", content: [{ type: "image", data: "x" }] }], "messages[0].content[0]"],
     [[{ role: "user", content: [{ type: "text" }] }], "messages[0].content[0]"],
-    [[{ role: "tool", content: "x" }], "messages[0]"],
+    [[{ role: "tool", content: "x" }], "messages[0].content[0]"],
+    [[{ role: "tool", content: [{ type: "tool-result", id: "", result: 1 }] }], "messages[0].content[0]"],
+    [[{ role: "tool", content: [{ type: "tool-result", id: "1" }] }], "messages[0].content[0]"],
+    [[{ role: "user", content: [{ type: "tool-call", id: "1", name: "a", input: {} }] }], "messages[0].content[0]"],
     [[{ role: "user", content: "x", nam: "Ann" }], "messages[0] has no key nam"],
     [[{ role: "user", content: "x", contents: "y" }], "messages[0] has no key contents; did you mean content?"],
     [[{ role: "user", content: [{ type: "text", text: "x", cache: true }] }], "messages[0].content[0] has no key cache"],
@@ -110,6 +114,27 @@ it("parts of a message are joined to its text", async () => {
   ] as const;
   expect((await model.generate([{ role: "user", content }])).text).toBe((await model.generate("once")).text);
   await model.dispose();
+});
+
+it("a conversation with calls of tools becomes one message for each result", () => {
+  const call = { type: "tool-call", id: "1", name: "add", input: { a: 1 } } as const;
+  const messages = checkPrompt([
+    { role: "user", content: "1 + 1?" },
+    { role: "assistant", content: [{ type: "reasoning", text: "hm" }, { type: "text", text: "I add." }, call] },
+    {
+      role: "tool",
+      content: [
+        { type: "tool-result", id: "1", result: { sum: 2 } },
+        { type: "tool-result", id: "x", result: "two" },
+      ],
+    },
+  ]);
+  expect(messages).toEqual([
+    { role: "user", content: "1 + 1?" },
+    { role: "assistant", content: "I add.", reasoning: "hm", toolCalls: [call] },
+    { role: "tool", content: '{"sum":2}', toolCallId: "1", toolName: "add" },
+    { role: "tool", content: "two", toolCallId: "x", toolName: undefined },
+  ]);
 });
 
 describe("what is no model", () => {

@@ -2,8 +2,9 @@
 import type { Clock } from "../../download/clock.ts";
 import { SpellError, toSpellError } from "../../errors.ts";
 import { isObject } from "../../json.ts";
-import type { GenerateOptions, TextMessage, TextPrompt } from "../../spec/generate.ts";
+import type { ChatMessage, ChatPrompt, GenerateOptions } from "../../spec/generate.ts";
 import type { StreamPart } from "../../spec/stream-part.ts";
+import { refuseToolMessages } from "../../text/check-call.ts";
 import { randomSeed } from "../../text/handle-model.ts";
 import { parameterRules, presets, resolveDecoderParameters } from "../../text/parameters.ts";
 import type { OpenedModel } from "../backend.ts";
@@ -32,7 +33,7 @@ export async function openOllamaModel(
   const id = client.idOf(name);
   const closing = new AbortController();
 
-  async function* stream(prompt: TextPrompt, options: GenerateOptions): AsyncGenerator<StreamPart, void, undefined> {
+  async function* stream(prompt: ChatPrompt, options: GenerateOptions): AsyncGenerator<StreamPart, void, undefined> {
     const called = clock.now();
     const { body, seed, ignored, path } = writeCall(name, prompt, options, load, settings);
     const abort = options.signal === undefined ? closing.signal : AbortSignal.any([options.signal, closing.signal]);
@@ -106,7 +107,8 @@ export function contextOf(shown: Json): number | undefined {
 }
 
 /** Only what was asked for is sent, so that the model's own defaults on the server count; but for the seed, which is reported, and the length. */
-function writeCall(name: string, prompt: TextPrompt, options: GenerateOptions, load: OllamaLoad, settings: OllamaSettings) {
+function writeCall(name: string, prompt: ChatPrompt, options: GenerateOptions, load: OllamaLoad, settings: OllamaSettings) {
+  refuseToolMessages(prompt, "models of this kind");
   const resolved = resolveDecoderParameters(options, {}, randomSeed);
   const { seed } = resolved.options.sampling;
   const preset: Partial<Record<string, number>> = options.preset === undefined ? {} : presets[options.preset];
@@ -124,8 +126,8 @@ function writeCall(name: string, prompt: TextPrompt, options: GenerateOptions, l
     if (typeof prompt !== "string") throw new SpellError("run-option", "raw: expected a text; got messages", { where: "raw" });
     return { path: "/api/generate", body: { ...shared, prompt, raw: true }, seed, ignored: resolved.ignored };
   }
-  const messages: readonly TextMessage[] = typeof prompt === "string" ? [{ role: "user", content: prompt }] : prompt;
-  const system: readonly TextMessage[] = options.system === undefined ? [] : [{ role: "system", content: options.system }];
+  const messages: readonly ChatMessage[] = typeof prompt === "string" ? [{ role: "user", content: prompt }] : prompt;
+  const system: readonly ChatMessage[] = options.system === undefined ? [] : [{ role: "system", content: options.system }];
   return { path: "/api/chat", body: { ...shared, messages: [...system, ...messages] }, seed, ignored: resolved.ignored };
 }
 
