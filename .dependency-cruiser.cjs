@@ -2,6 +2,7 @@
 const ranks = [
   ["errors", "limits", "checked", "protobuf", "json", "nearest", "values", "version", "platform", "spec"],
   ["config", "formats", "text", "download", "remote"],
+  ["tools"],
   ["gguf", "t5"],
   ["devices", "hub", "store"],
   ["backends"],

@@ -1,58 +1,112 @@
-/** Messages to prompt text: control tokens broken, then the model's own chat template, in an isolate. Knows no runtime. */
+/** Messages to prompt text: control tokens broken, then the model's own chat template, in an isolate; and how its answer is read. Knows no runtime. */
 import { SpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Isolate } from "../platform.ts";
 import type { ChatMessage, ChatPrompt, GenerateOptions } from "../spec/generate.ts";
+import type { JsonSchema } from "../spec/schema.ts";
+import type { AnswerForm } from "../text/answer.ts";
+import { warning } from "../text/answer.ts";
 import { refuseToolMessages } from "../text/check-call.ts";
+import { refuseTools } from "../text/check-tools.ts";
 import { createDefuser } from "../text/defuse.ts";
-import { type WrittenPrompt, warning } from "../text/handle-model.ts";
+import type { WrittenPrompt } from "../text/handle-model.ts";
+import { endsInThought, marksOf, thinkingOf } from "../text/thinking.ts";
+import { readsTools, toolMarks } from "../tools/families.ts";
+import { type PlainTool, plainMessages, type TemplateMessage, templateMessages, templateTools } from "../tools/messages.ts";
 import type { GgufFacts } from "./gate.ts";
 
 /** Writes prompts for one model; keeps its control tokens ready. */
-export type PromptWriter = (prompt: ChatPrompt, options: Pick<GenerateOptions, "system" | "raw" | "signal">) => Promise<WrittenPrompt>;
+export type PromptWriter = (prompt: ChatPrompt, options: WriteOptions) => Promise<WrittenPrompt>;
+
+type WriteOptions = Pick<GenerateOptions, "system" | "raw" | "reasoning" | "tools" | "toolChoice" | "parallelToolCalls" | "signal">;
 
 /**
  * @returns a writer: `raw` text passes untouched; with a chat template, text is one user message; without one, text is continued as it is.
  * The writer throws SpellError run-option (roles, empty conversation), template-parse, template-limit, run-aborted.
  */
 export function createPromptWriter(facts: GgufFacts, isolate: Isolate): PromptWriter {
-  const defuse = createDefuser(facts.controlTokens);
-  const { chatTemplate } = facts;
+  const { chatTemplate, controlTokens } = facts;
+  const defuse = createDefuser(controlTokens);
+  const defuseTools = createDefuser([...controlTokens, ...toolMarks]);
+  const thinking = chatTemplate === undefined ? undefined : thinkingOf(chatTemplate);
 
   return async (prompt, options) => {
-    refuseToolMessages(prompt, "models of this kind");
-    if (options.raw === true) {
+    const { raw = false, system, tools = [], reasoning, signal } = options;
+    if (raw) {
       if (typeof prompt !== "string") throw new SpellError("run-option", "raw: expected text, got messages", { where: "raw" });
+      refuseTools(options, "a raw prompt says by itself what a model may call");
       return { text: prompt, warnings: [] };
     }
     let defused = false;
-    const clean = (text: string): string => {
-      const result = defuse(text);
+    const clean = (text: string, breaks = defuse): string => {
+      const result = breaks(text);
       defused ||= result.found;
       return result.text;
     };
     const note = "the prompt holds the text of a control token; it was broken with U+200B, so that it stays text";
     const warnings = () => (defused ? [warning("prompt-defused", note)] : []);
 
-    if (chatTemplate === undefined) return { text: clean(plainText(prompt, options.system)), warnings: warnings() };
+    if (chatTemplate === undefined) {
+      refuseTools(options, "this model has no chat template, so it knows no tools");
+      refuseToolMessages(prompt, "models without a chat template");
+      return { text: clean(plainText(prompt, system)), warnings: warnings() };
+    }
 
-    const messages = toMessages(prompt, options.system).map((message) => ({ role: message.role, content: clean(message.content) }));
-    const render = (list: readonly ChatMessage[]): Promise<unknown> =>
-      isolate.run(
-        "render-chat-template",
-        { template: chatTemplate, messages: list, bosToken: facts.bos?.text ?? "", eosToken: facts.eos?.text ?? "" },
-        { timeoutMs: limits.templateMs, limitCode: "template-limit", signal: options.signal },
+    const said = toMessages(prompt, system);
+    const known = tools.map(plainTool);
+    const cleanTool = (text: string): string => clean(text, defuseTools);
+    const isKnown = readsTools(chatTemplate);
+    const messages = isKnown
+      ? templateMessages(said, chatTemplate, clean, cleanTool)
+      : plainMessages(said, known, chatTemplate, clean, cleanTool);
+    const render = async (list: readonly TemplateMessage[]): Promise<string> =>
+      String(
+        await isolate.run(
+          "render-chat-template",
+          {
+            template: chatTemplate,
+            messages: list,
+            tools: isKnown && known.length > 0 ? templateTools(known, cleanTool) : undefined,
+            enableThinking: reasoning === "off" ? false : undefined,
+            bosToken: facts.bos?.text ?? "",
+            eosToken: facts.eos?.text ?? "",
+          },
+          { timeoutMs: limits.templateMs, limitCode: "template-limit", signal },
+        ),
       );
+    const written = (text: string): WrittenPrompt => {
+      const isShut = thinking !== undefined && text.trimEnd().endsWith(thinking.close);
+      const thinks = thinking === undefined || isShut ? undefined : { ...thinking, isOpen: endsInThought(text, thinking) };
+      const hasSwitch = /\benable_thinking\b/.test(chatTemplate);
+      const stays = "reasoning is not known to this model's chat template: it thinks as it does";
+      return {
+        text,
+        warnings: [...warnings(), ...(reasoning === "off" && thinks !== undefined && !hasSwitch ? [warning("option-ignored", stays)] : [])],
+        form: formOf(thinks, controlTokens),
+      };
+    };
     try {
-      return { text: String(await render(messages)), warnings: warnings() };
+      return written(await render(messages));
     } catch (error) {
       const merged = error instanceof SpellError && error.details?.["raised"] === true ? mergeSystem(messages) : undefined;
       if (merged === undefined) throw error;
-      const text = String(await render(merged));
+      const text = await render(merged);
       const moved = "the model's chat template takes no system message; it was put before the first user message";
-      return { text, warnings: [...warnings(), warning("option-ignored", moved)] };
+      const result = written(text);
+      return { ...result, warnings: [...result.warnings, warning("option-ignored", moved)] };
     }
   };
+}
+
+function formOf(thinking: AnswerForm["thinking"], controlTokens: readonly string[]): AnswerForm | undefined {
+  if (thinking === undefined) return undefined;
+  const marks = marksOf(thinking);
+  return { thinking, marks: controlTokens.filter((token) => marks.includes(token)) };
+}
+
+function plainTool({ name, description, inputSchema }: NonNullable<GenerateOptions["tools"]>[number]): PlainTool {
+  const schema = inputSchema as JsonSchema | undefined;
+  return { name, description, schema: typeof schema === "object" ? schema : { type: "object", properties: {} } };
 }
 
 function toMessages(prompt: ChatPrompt, system: string | undefined): readonly ChatMessage[] {
@@ -69,7 +123,7 @@ function plainText(prompt: ChatPrompt, system: string | undefined): string {
 }
 
 /** Some templates refuse a system message; the usual answer is to put it before the first user message. */
-function mergeSystem(messages: readonly ChatMessage[]): readonly ChatMessage[] | undefined {
+function mergeSystem(messages: readonly TemplateMessage[]): readonly TemplateMessage[] | undefined {
   const [first, second, ...rest] = messages;
   if (first?.role !== "system" || second?.role !== "user") return undefined;
   return [{ role: "user", content: `${first.content}\n\n${second.content}` }, ...rest];

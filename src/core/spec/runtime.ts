@@ -200,6 +200,8 @@ export interface ModelGenerateOptions<S extends Sampling = Sampling> {
    * The string itself may be in the pieces: core cuts it.
    */
   readonly stop: readonly string[];
+  /** Texts of control tokens that are part of the answer's text; all others are left out of it. */
+  readonly marks?: readonly string[] | undefined;
   /** Conversation whose prefix is cached; calls without one share a cache. Runtimes with one sequence have one cache for all. */
   readonly session?: string | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -4,8 +4,9 @@ import type { ByteSource } from "../formats/byte-source.ts";
 import type { Platform } from "../platform.ts";
 import type { ChatPrompt, GenerateOptions } from "../spec/generate.ts";
 import type { Seq2SeqOpenOptions, Seq2SeqRuntime } from "../spec/runtime.ts";
+import { warning } from "../text/answer.ts";
 import { refuseToolMessages } from "../text/check-call.ts";
-import { type HandleModel, openHandleModel, randomSeed, type WrittenPrompt, warning } from "../text/handle-model.ts";
+import { type HandleModel, openHandleModel, randomSeed, type WrittenPrompt } from "../text/handle-model.ts";
 import { resolveSeq2SeqParameters } from "../text/parameters.ts";
 import type { T5Configs } from "./config.ts";
 

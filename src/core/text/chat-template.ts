@@ -5,13 +5,16 @@
 import { SpellError } from "../errors.ts";
 import { formatCount } from "../formats/format-count.ts";
 import { limits } from "../limits.ts";
-import type { Message } from "../spec/generate.ts";
 import { Raised, renderTemplate, TemplateFault } from "./jinja/interpreter.ts";
 import { strftime } from "./jinja/strftime.ts";
 
 export interface TemplateInput {
   readonly template: string;
-  readonly messages: readonly Message[];
+  readonly messages: readonly { readonly role: string; readonly content: string }[];
+  /** as the template reads them */
+  readonly tools?: readonly unknown[] | undefined;
+  /** false: the template's own switch, where it has one, says so */
+  readonly enableThinking?: boolean | undefined;
   readonly bosToken: string;
   readonly eosToken: string;
 }
@@ -32,11 +35,12 @@ export function renderChatTemplate(input: TemplateInput): string {
     // as transformers calls it: what a caller leaves out is None, not undefined
     const values = {
       messages: input.messages.map((message) => ({ ...message })),
-      tools: null,
+      tools: input.tools ?? null,
       documents: null,
       add_generation_prompt: true,
       bos_token: input.bosToken,
       eos_token: input.eosToken,
+      ...(input.enableThinking !== undefined && { enable_thinking: input.enableThinking }),
     };
     text = renderTemplate(input.template, values, (format) => strftime(new Date(), format));
   } catch (error) {

@@ -7,7 +7,7 @@ import { closedError, type ErrorCode, SpellError, toSpellError } from "../errors
 import { type ByteSource, totalSize } from "../formats/byte-source.ts";
 import { limits } from "../limits.ts";
 import { deviceChoices, isGpu } from "../spec/devices.ts";
-import type { ChatPrompt, GenerateOptions, WarningCode } from "../spec/generate.ts";
+import type { ChatPrompt, GenerateOptions } from "../spec/generate.ts";
 import type { LocalModel } from "../spec/language-model.ts";
 import type {
   Device,
@@ -17,21 +17,20 @@ import type {
   ManyPiece,
   ModelGenerateOptions,
   ModelHandle,
-  ModelPiece,
   Seq2SeqOpenOptions,
 } from "../spec/runtime.ts";
-import type { ManyPart, StreamPart } from "../spec/stream-part.ts";
+import type { ManyPart } from "../spec/stream-part.ts";
+import { type Answer, type AnswerForm, createAnswer, type Warning, warning } from "./answer.ts";
 import { wrongOption } from "./check-call.ts";
 import { parameterRules } from "./parameters.ts";
-import { createStopFilter } from "./stop-filter.ts";
-
-type Warning = Extract<StreamPart, { type: "warning" }>;
-type EndPiece = Extract<ModelPiece, { type: "end" }>;
+import { inPhases } from "./phases.ts";
 
 /** A prompt as the model reads it, and what to tell about it. */
 export interface WrittenPrompt {
   readonly text: string;
   readonly warnings: readonly Warning[];
+  /** How the answer is read; absent: all of it is text. */
+  readonly form?: AnswerForm | undefined;
 }
 
 /** Options of a call, complete and checked. */
@@ -155,10 +154,11 @@ export async function openHandleModel<O extends ModelGenerateOptions, P extends 
     const { sampling, stop } = call.options;
     const full = { ...call.options, session: options.session, signal };
     if (closed) throw closedError();
-    const newAnswers = (): readonly Answer[] => prompts.map(() => createAnswer(stop, parts.now, called));
-    let answers = newAnswers();
+    let answers: readonly Answer[] = [];
     try {
       const [seat, ...written] = await Promise.all([liveSeat(device, signal), ...prompts.map((prompt) => parts.write(prompt, options))]);
+      const newAnswers = (): readonly Answer[] => written.map(({ form }) => createAnswer(stop, form ?? {}, parts.now, called));
+      answers = newAnswers();
       let loadMs = takeLoadMs(seat);
       for (const index of prompts.keys()) yield { index, part: { type: "stream-start", model: id, device: seat.handle.device } };
       yield* untold(seat);
@@ -170,11 +170,10 @@ export async function openHandleModel<O extends ModelGenerateOptions, P extends 
         );
         yield { index: 0, part };
       }
-      const texts = written.map(({ text }) => text);
       try {
-        yield* parted(piecesOf(seat.handle, texts, full), answers);
+        yield* parted(piecesOf(seat.handle, written, full), answers);
       } catch (error) {
-        const isShown = answers.some(({ text }) => text !== "");
+        const isShown = answers.some(({ isBegun }) => isBegun);
         const { chosen } = seat.handle.device;
         const goesOn = device === "auto" && isGpu(chosen) && !isShown && lossCodes.has(toSpellError(error).code);
         if (!goesOn) throw error;
@@ -187,7 +186,7 @@ export async function openHandleModel<O extends ModelGenerateOptions, P extends 
         yield { index: 0, part: warning("device-fallback", `${chosen} failed (${reason}); ${next.handle.device.chosen} computes instead`) };
         yield* untold(next);
         answers = newAnswers();
-        yield* parted(piecesOf(next.handle, texts, full), answers);
+        yield* parted(piecesOf(next.handle, written, full), answers);
       }
       for (const [index, answer] of answers.entries()) {
         // as many as the list has places; seeds stay 32-bit
@@ -245,81 +244,22 @@ async function* parted(pieces: AsyncIterable<ManyPiece>, answers: readonly Answe
 }
 
 /** All pieces of all prompts: together where the engine can, else one prompt after the other. */
-async function* piecesOf<O>(handle: ModelHandle<O>, prompts: readonly string[], options: O): AsyncGenerator<ManyPiece, void, undefined> {
+async function* piecesOf<O extends ModelGenerateOptions>(
+  handle: ModelHandle<O>,
+  prompts: readonly WrittenPrompt[],
+  options: O,
+): AsyncGenerator<ManyPiece, void, undefined> {
   if (prompts.length > 1 && handle.generateMany !== undefined) {
-    yield* handle.generateMany(prompts, options);
+    yield* handle.generateMany(
+      prompts.map(({ text }) => text),
+      options,
+    );
     return;
   }
-  for (const [index, prompt] of prompts.entries()) for await (const piece of handle.generate(prompt, options)) yield { index, piece };
-}
-
-/** One answer on its way: pieces of the engine to parts of a stream. */
-interface Answer {
-  /** shown so far */
-  readonly text: string;
-  push(piece: ModelPiece): readonly StreamPart[];
-  /** @throws SpellError run-crash where no end came */
-  finish(facts: { readonly seed: number; readonly loadMs: number }): readonly StreamPart[];
-}
-
-function createAnswer(stop: readonly string[], now: () => number, called: number): Answer {
-  const filter = createStopFilter(stop);
-  let text = "";
-  let firstTokenMs = 0;
-  let end: EndPiece | undefined;
-  let stopped = false;
-  const show = (more: string): StreamPart[] => {
-    if (more === "") return [];
-    text += more;
-    return [{ type: "text-delta", text: more }];
-  };
-  return {
-    get text() {
-      return text;
-    },
-    push(piece) {
-      if (piece.type === "end") {
-        end = piece;
-        return [];
-      }
-      if (firstTokenMs === 0) firstTokenMs = now() - called;
-      if (stopped) return []; // what a runtime still says after a stop string is not part of the answer
-      const result = filter.push(piece.text);
-      stopped = result.stopped;
-      return show(result.text);
-    },
-    finish({ seed, loadMs }) {
-      if (end === undefined) throw new SpellError("run-crash", "the runtime ended without a result");
-      const { promptTokens, cachedTokens, completionTokens, prefillMs, decodeMs } = end;
-      return [
-        ...(stopped ? [] : show(filter.flush())),
-        ...(end.note === undefined ? [] : [warning("output-invalid", end.note)]),
-        {
-          type: "stream-end",
-          finishReason: stopped ? "stop" : end.finishReason,
-          seed,
-          usage: { promptTokens, cachedTokens, completionTokens, totalTokens: promptTokens + completionTokens },
-          timing: {
-            loadMs,
-            firstTokenMs,
-            prefillMs,
-            decodeMs,
-            prefillRate: rate(promptTokens - cachedTokens, prefillMs),
-            decodeRate: rate(completionTokens - 1, decodeMs),
-          },
-          candidates: end.candidates?.map(({ text }) => text),
-        },
-      ];
-    },
-  };
-}
-
-function rate(tokens: number, ms: number): number {
-  return tokens > 0 && ms > 0 ? (tokens * 1000) / ms : 0;
-}
-
-export function warning(code: WarningCode, message: string): Warning {
-  return { type: "warning", code, message };
+  for (const [index, { text, form }] of prompts.entries()) {
+    const pieces = form === undefined ? handle.generate(text, options) : inPhases(handle, text, { ...options, marks: form.marks }, form);
+    for await (const piece of pieces) yield { index, piece };
+  }
 }
 
 function runtimeOf(device: DeviceReport): string {

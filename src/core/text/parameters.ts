@@ -10,6 +10,7 @@ import type { GgufGenerateOptions, Seq2SeqGenerateOptions } from "../spec/runtim
 import type { Penalties, TokenSampling } from "../spec/sampling.ts";
 import { definedOnly } from "../values.ts";
 import { checkOptionNames, shown, wrongOption } from "./check-call.ts";
+import { checkTools } from "./check-tools.ts";
 
 export type NumberParameter = keyof GenerationParameters;
 
@@ -244,7 +245,7 @@ const optionNames: Readonly<Record<Exclude<keyof GenerateOptions, NumberParamete
 };
 
 /** Options whose work has not landed. */
-const unbuilt = ["jsonSchema", "choices", "regex", "grammar", "tools", "toolChoice", "parallelToolCalls", "reasoning"] as const;
+const unbuilt = ["jsonSchema", "choices", "regex", "grammar", "tools", "toolChoice", "parallelToolCalls"] as const;
 
 /** Names of all options of a call. */
 export const generateOptionNames: readonly string[] = [...parameterRules.map(({ name }) => name), ...Object.keys(optionNames)];
@@ -254,6 +255,7 @@ export function checkGenerateOptions(options: GenerateOptions): void {
   checkOptionNames(options, generateOptionNames, "generation");
   const later = unbuilt.find((name) => options[name] !== undefined);
   if (later !== undefined) throw new SpellError("run-option", `${later}: expected none, this version has no such option`, { where: later });
+  checkTools(options);
   const { session } = options;
   if (session !== undefined && (typeof session !== "string" || session === ""))
     throw wrongOption("session", "a string that is not empty", session);

@@ -34,7 +34,7 @@ export function createStopFilter(stops: readonly string[]): StopFilter {
 }
 
 /** @returns length of the longest end of `text` that is a proper beginning of `stop` */
-function overlap(text: string, stop: string): number {
+export function overlap(text: string, stop: string): number {
   for (let length = Math.min(stop.length - 1, text.length); length > 0; length -= 1) {
     if (text.endsWith(stop.slice(0, length))) return length;
   }

@@ -10,7 +10,7 @@ import type { WllamaChunk, WllamaLike } from "./instance.ts";
 export function startCompletion(
   instance: WllamaLike,
   prompt: string,
-  { maxTokens, sampling, stop }: GgufGenerateOptions,
+  { maxTokens, sampling, stop, marks = [] }: GgufGenerateOptions,
   contextLength: number,
   abortSignal: AbortSignal,
 ): { readonly pieces: AsyncGenerator<ModelPiece, void, undefined>; readonly done: Promise<unknown> } {
@@ -41,6 +41,7 @@ export function startCompletion(
     ignore_eos: false,
     cache_prompt: true,
     stop: [...stop],
+    preserved_tokens: [...marks],
     timings_per_token: true,
     return_progress: true,
     // The package's own iterator leaves an unhandled rejection behind when it is not read to its end.

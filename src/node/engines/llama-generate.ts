@@ -65,7 +65,7 @@ export async function* generate(
     }
 
     const history = [...tokens];
-    const text = createDetokenizer(model, tokens.slice(-4));
+    const text = createDetokenizer(model, tokens.slice(-4), markTokens(model, options.marks));
     const stopped = createStopWatch(options.stop);
     let repeats = 0;
     for await (const token of sequence.evaluate(tokens.slice(next), {
@@ -174,10 +174,22 @@ function toEvaluateOptions(
   };
 }
 
+/** Control tokens whose text is shown. */
+function markTokens(model: LlamaModel, marks: readonly string[] = []): ReadonlyMap<Token, string> {
+  const found = new Map<Token, string>();
+  for (const mark of marks) {
+    const [token, ...others] = model.tokenize(mark, true);
+    // a token that is shown anyway needs no help
+    if (token !== undefined && others.length === 0 && model.detokenize([token]) === "") found.set(token, mark);
+  }
+  return found;
+}
+
 /** Tokens to text, holding back what is not yet a whole character. One call of the engine for most tokens. */
 function createDetokenizer(
   model: LlamaModel,
   before: readonly Token[],
+  marks: ReadonlyMap<Token, string>,
 ): { readonly push: (token: Token) => string; readonly flush: () => string } {
   // Tokens whose text is out, and that text: those before a token decide whether it begins with a space.
   let shown: Token[] = [...before];
@@ -200,8 +212,15 @@ function createDetokenizer(
   };
   return {
     push(token) {
-      held.push(token);
-      return show(false);
+      const mark = marks.get(token);
+      if (mark === undefined) {
+        held.push(token);
+        return show(false);
+      }
+      const rest = held.length === 0 ? "" : show(true);
+      shown = [token];
+      shownText = model.detokenize(shown);
+      return rest + mark;
     },
     flush: () => (held.length === 0 ? "" : show(true)),
   };

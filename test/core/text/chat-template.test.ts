@@ -1,12 +1,11 @@
 /** Chat templates against Jinja of Python; golden texts by test/golden/templates/make.py (jinja2 3.1.6, set up as transformers 4.57.6 does). */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SpellError } from "../../../src/core/errors.ts";
-import type { Message } from "../../../src/core/spec/generate.ts";
-import { renderChatTemplate } from "../../../src/core/text/chat-template.ts";
+import { renderChatTemplate, type TemplateInput } from "../../../src/core/text/chat-template.ts";
 import golden from "../../golden/templates/templates.json" with { type: "json" };
 
 const render = (template: string, messages: unknown = golden.short): string =>
-  renderChatTemplate({ template, messages: messages as readonly Message[], bosToken: "<s>", eosToken: "</s>" });
+  renderChatTemplate({ template, messages: messages as TemplateInput["messages"], bosToken: "<s>", eosToken: "</s>" });
 
 function refusal(template: string): SpellError {
   try {
