@@ -17,6 +17,7 @@ const inParent = {
   "node/index": "node/index.js",
   "node/cli/program": "node/cli/program.js",
   "node/scripts/host": "node/scripts/host.js",
+  "node/scripts/spawn": "node/scripts/spawn.js",
   "node/core": "core/index.js",
   "node/testing": "core/testing/index.js",
   "node/edge": "edge/index.js",
@@ -38,6 +39,8 @@ const scriptChildren = {
 const unbundled = /^node\/cli\/main\.js/;
 const program = "node/cli/program.js";
 const generate = "node/cli/generate.js";
+/** Runs before anything else is read. */
+const first = "node/scripts/spawn.js";
 /** Imported when they are needed. Core's other files of that kind are for pages: in Node one file more costs more than what is in it. */
 const apart = /^(node|core\/(t5|scripts))\//;
 const lazyImport = /\bimport\("(\.[^"]+)"\)/g;
@@ -58,7 +61,7 @@ export async function bundleNode(/** @type {string} */ dist) {
     if (/^(core\/testing|edge)\/index\.js$/.test(file)) return ["core/index.js"];
     if (file === generate) return [program, "node/index.js"];
     if (file === "node/cli/help.js") return [program];
-    if (!lazyFiles.has(file) || !apart.test(file) || file === program) return [];
+    if (!lazyFiles.has(file) || !apart.test(file) || file === program || file === first) return [];
     return [file.startsWith("node/cli/") ? generate : "node/index.js"];
   };
 

@@ -50,16 +50,6 @@ export function expandTilde(path: string): string {
 /** `$VAR` or `${VAR}`. */
 export const variables: RegExp = /\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))/g;
 
-/** Where child processes start: none starts in a working folder that was deleted. @returns undefined where it is there */
-export function childFolder(): string | undefined {
-  try {
-    process.cwd();
-    return undefined;
-  } catch {
-    return "/";
-  }
-}
-
 /** @param folder default: the working folder; where that was deleted, a relative path stands as it is, and leads nowhere */
 export function absolute(path: string, folder = "."): string {
   try {

@@ -6,7 +6,7 @@ import { fork } from "node:child_process";
 import type { Isolate } from "../core/platform.ts";
 import { createWorkerIsolate } from "../core/text/worker-isolate.ts";
 import { builtFile } from "./built-file.ts";
-import { childFolder } from "./home.ts";
+import { childFolder } from "./child-folder.ts";
 import { packageArguments } from "./plug-n-play.ts";
 
 /** A template needs some kilobytes; this limit ends a memory bomb before the host is short of memory. */

@@ -24,7 +24,7 @@ if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
   }
 } else {
   const engine = scriptEngine(argv);
-  if (engine !== undefined) (await import("../scripts/host.ts")).prepareScript(engine);
+  if (engine !== undefined) (await import("../scripts/spawn.ts")).prepareScript(engine);
   const { runProgram } = await import("./program.ts");
   await runProgram(argv);
 }

@@ -8,7 +8,7 @@ import { engineOf, type OpenScript, openScript, type ScriptOptions } from "../..
 import type { ScriptEngine } from "../../core/scripts/protocol.ts";
 import { scriptArguments } from "../../core/scripts/script-args.ts";
 import { once } from "../../core/values.ts";
-import { prepareScript } from "../scripts/host.ts";
+import { prepareScript } from "../scripts/spawn.ts";
 import { commandsOf, shell } from "./advice.ts";
 import { flagNumber, flagText, insteadOfRun } from "./args.ts";
 import type { Context } from "./context.ts";

@@ -9,7 +9,8 @@ import { blockingSilenceMs, type FromEngine, silenceMs } from "../../core/remote
 import { type RemoteRuntime, remoteRuntime } from "../../core/remote/runtime.ts";
 import { deferred } from "../../core/values.ts";
 import { builtFile } from "../built-file.ts";
-import { childFolder, homeFolder } from "../home.ts";
+import { childFolder } from "../child-folder.ts";
+import { homeFolder } from "../home.ts";
 import { packageArguments } from "../plug-n-play.ts";
 
 export type EngineName = "node-llama-cpp" | "wllama" | "onnxruntime-node" | "onnxruntime-web" | "transformers.js";

@@ -3,7 +3,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { childScripts, prepareScript } from "../../../src/node/scripts/host.ts";
+import { childScripts } from "../../../src/node/scripts/host.ts";
+import { prepareScript } from "../../../src/node/scripts/spawn.ts";
 import { root } from "../../support.ts";
 
 /** A program of ours that runs a script and tells the ids of its children. */
