@@ -176,6 +176,11 @@ const suites = {
     figures: ["decodeRate", "prefillRate", "decodeCpuRate", "prefillCpuRate", "loadMs", "firstTokenFromStartMs", "peakRssMb"],
     subjects: {
       ours: own(subject("ours", path.startsWith(".") ? path : `./${path}`, "wasm")),
+      "ours, kernels off": own([
+        "env",
+        "LLMSPELL_WASM_KERNELS=off",
+        ...subject("ours", path.startsWith(".") ? path : `./${path}`, "wasm", "1"),
+      ]),
       ...Object.fromEntries(
         [...new Set([1, cores])].flatMap((n) => [
           [`wllama, ${n} thread${n > 1 ? "s" : ""}`, own(subject("raw-wllama", path, String(n)))],

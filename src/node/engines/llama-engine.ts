@@ -183,24 +183,31 @@ async function chooseThreads(
 /** Which tokens they are does not change what they cost. */
 function threadProbe(llama: Llama, sequence: LlamaContextSequence, promptTokens: number): ThreadProbe {
   const token = 1 as Token;
-  const time = async (threads: number, work: () => Promise<void>): Promise<number> => {
+  const clean = async (threads: number, work: () => Promise<number>): Promise<number> => {
     llama.maxThreads = threads;
-    const started = performance.now();
-    await work();
-    const ms = performance.now() - started;
+    const ms = await work();
     await sequence.clearHistory();
     return ms;
   };
   return {
-    prompt: (threads) => time(threads, () => sequence.evaluateWithoutGeneratingNewTokens(Array<Token>(promptTokens).fill(token))),
-    decode: (threads, limitMs) =>
-      time(threads, async () => {
+    prompt: (threads) =>
+      clean(threads, async () => {
         const started = performance.now();
+        await sequence.evaluateWithoutGeneratingNewTokens(Array<Token>(promptTokens).fill(token));
+        return performance.now() - started;
+      }),
+    decode: (threads, limitMs) =>
+      clean(threads, async () => {
+        // The first step wakes the helpers, which an answer does once.
+        let started = performance.now();
         let steps = 0;
         for await (const _ of sequence.evaluate([token], { temperature: 0, yieldEogToken: true })) {
           steps += 1;
-          if (steps === probeSteps || performance.now() - started > limitMs) break;
+          const ms = performance.now() - started;
+          if (steps > probeSteps || ms > limitMs) return steps === 1 ? ms : (ms * probeSteps) / (steps - 1);
+          if (steps === 1) started = performance.now();
         }
+        return Number.POSITIVE_INFINITY;
       }),
   };
 }
