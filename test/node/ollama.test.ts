@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { createSpell } from "../../src/core/api/spell.ts";
 import type { PullResult } from "../../src/core/backends/models.ts";
+import type { GenerateOptions, Prompt } from "../../src/core/spec/generate.ts";
 import type { StreamPart } from "../../src/core/spec/stream-part.ts";
 import { memoryPlatform } from "../../src/core/testing/memory-platform.ts";
 import { openFileSource } from "../../src/node/file-source.ts";
@@ -192,6 +193,11 @@ onlyWhere(program === undefined || weights === undefined ? "no Ollama server, or
       await spell.dispose();
     }, 180_000);
 
+    it("refuses tools of a model whose template has none", async () => {
+      const tools = [{ name: "add" }];
+      await expect(llm.generate("smollm2@ollama", "1 + 1?", { tools })).rejects.toMatchObject({ code: "run-option", where: "tools" });
+    });
+
     it("has names with owners, registries and capitals, which are typed again", async () => {
       const names = ["Some-User/Capital-8B:Q8_0", "reg.example.com/team/tool:v1", "localhost:5000/a/b:_c", "openai/gpt:1", "con:latest"];
       const created = names.map((name) => spawnSync(program ?? "", ["create", name, "-f", join(folder, "Modelfile")], { env }).status);
@@ -359,6 +365,91 @@ describe("a scripted Ollama server", () => {
     ];
     const result = await serve(answers(lines), (llm) => llm.generate("tiny@ollama", "x"));
     expect(result).toMatchObject({ text: "Yes.", reasoning: "Hm", warnings: [] });
+  });
+
+  describe("tools", () => {
+    const tools = [
+      { name: "add", description: "Adds", inputSchema: { type: "object" as const, properties: { a: { type: "number" as const } } } },
+    ];
+    /** A server with these capabilities that gives these lines, and what it was asked. */
+    async function asked(capabilities: readonly string[] | undefined, lines: readonly unknown[], prompt: Prompt, options: GenerateOptions) {
+      const bodies: Record<string, unknown>[] = [];
+      const listener: RequestListener = (request, response) => {
+        const chunks: Buffer[] = [];
+        request.on("data", (chunk: Buffer) => chunks.push(chunk));
+        request.on("end", () => {
+          if (request.url === "/api/show") return response.end(JSON.stringify({ capabilities }));
+          if (request.url !== "/api/chat") return response.end('{"models":[]}');
+          bodies.push(JSON.parse(Buffer.concat(chunks).toString()));
+          return response.end(lines.map((line) => JSON.stringify(line)).join("\n"));
+        });
+      };
+      const result = await serve(listener, (llm) => llm.generate("tiny@ollama", prompt, options));
+      return { result, body: bodies[0] ?? {} };
+    }
+    const call = (name: unknown, input: unknown = { a: 1 }) => ({ function: { name, arguments: input } });
+    const end = { message: { role: "assistant", content: "" }, done: true, done_reason: "stop" };
+
+    it("are sent, and their calls come out", async () => {
+      const lines = [
+        { message: { content: "Well", tool_calls: [call("add"), null, {}, call(5)] } },
+        { message: { tool_calls: "x" } },
+        { message: { tool_calls: [call("add", {})] } },
+        end,
+      ];
+      const { result, body } = await asked(["completion", "tools"], lines, "x", { tools });
+      expect(body["tools"]).toEqual([
+        { type: "function", function: { name: "add", description: "Adds", parameters: tools[0]?.inputSchema } },
+      ]);
+      expect(result).toMatchObject({
+        text: "Well",
+        finishReason: "tool-calls",
+        warnings: [],
+        toolCalls: [
+          { name: "add", input: { a: 1 } },
+          { name: "add", input: {} },
+        ],
+      });
+      expect((await asked(undefined, lines, "x", { tools, parallelToolCalls: false })).result.toolCalls).toHaveLength(1);
+    });
+
+    it("and their results go back as messages", async () => {
+      const prompt: Prompt = [
+        { role: "user", content: "1?" },
+        {
+          role: "assistant",
+          content: [
+            { type: "reasoning", text: "hm" },
+            { type: "tool-call", id: "x", name: "add", input: { a: 1 } },
+          ],
+        },
+        { role: "tool", content: [{ type: "tool-result", id: "x", result: 2 }] },
+      ];
+      const { body } = await asked(["tools", "thinking"], [end], prompt, { tools, toolChoice: "none", reasoning: "off" });
+      expect(body).toMatchObject({
+        think: false,
+        messages: [
+          { role: "user", content: "1?" },
+          { role: "assistant", content: "", thinking: "hm", tool_calls: [{ function: { name: "add", arguments: { a: 1 } } }] },
+          { role: "tool", content: "2", tool_name: "add" },
+        ],
+      });
+      expect(body).not.toHaveProperty("tools");
+      expect((await asked(["tools"], [end], "x", { reasoning: "off" })).body).not.toHaveProperty("think");
+    });
+
+    it("of a model that has none are refused by name, before it is asked and by the server's own words", async () => {
+      const refused = { code: "run-option", where: "tools" };
+      await expect(asked(["completion"], [end], "x", { tools })).rejects.toMatchObject({
+        ...refused,
+        message: "tools: expected none, got 1; tiny:latest does not support tools",
+      });
+      await expect(asked(undefined, [{ error: "tiny does not support tools" }], "x", { tools })).rejects.toMatchObject(refused);
+      await expect(asked(["tools"], [end], "x", { tools, toolChoice: "required" })).rejects.toMatchObject({
+        code: "run-option",
+        where: "toolChoice",
+      });
+    });
   });
 
   it("a length of 0 is one that the server does not know", async () => {

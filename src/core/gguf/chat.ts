@@ -3,7 +3,6 @@ import { SpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Isolate } from "../platform.ts";
 import type { ChatMessage, ChatPrompt, GenerateOptions } from "../spec/generate.ts";
-import type { JsonSchema } from "../spec/schema.ts";
 import type { AnswerForm } from "../text/answer.ts";
 import { warning } from "../text/answer.ts";
 import { refuseToolMessages } from "../text/check-call.ts";
@@ -12,7 +11,8 @@ import { createDefuser } from "../text/defuse.ts";
 import type { WrittenPrompt } from "../text/handle-model.ts";
 import { endsInThought, marksOf, thinkingOf } from "../text/thinking.ts";
 import { readsTools, toolMarks } from "../tools/families.ts";
-import { type PlainTool, plainMessages, type TemplateMessage, templateMessages, templateTools } from "../tools/messages.ts";
+import { callForm } from "../tools/form.ts";
+import { plainMessages, plainTool, type TemplateMessage, templateMessages, templateTools } from "../tools/messages.ts";
 import type { GgufFacts } from "./gate.ts";
 
 /** Writes prompts for one model; keeps its control tokens ready. */
@@ -52,6 +52,7 @@ export function createPromptWriter(facts: GgufFacts, isolate: Isolate): PromptWr
       return { text: clean(plainText(prompt, system)), warnings: warnings() };
     }
 
+    const calls = callForm(chatTemplate, options);
     const said = toMessages(prompt, system);
     const known = tools.map(plainTool);
     const cleanTool = (text: string): string => clean(text, defuseTools);
@@ -82,7 +83,7 @@ export function createPromptWriter(facts: GgufFacts, isolate: Isolate): PromptWr
       return {
         text,
         warnings: [...warnings(), ...(reasoning === "off" && thinks !== undefined && !hasSwitch ? [warning("option-ignored", stays)] : [])],
-        form: formOf(thinks, controlTokens),
+        form: formOf(thinks, calls, controlTokens),
       };
     };
     try {
@@ -98,15 +99,10 @@ export function createPromptWriter(facts: GgufFacts, isolate: Isolate): PromptWr
   };
 }
 
-function formOf(thinking: AnswerForm["thinking"], controlTokens: readonly string[]): AnswerForm | undefined {
-  if (thinking === undefined) return undefined;
-  const marks = marksOf(thinking);
-  return { thinking, marks: controlTokens.filter((token) => marks.includes(token)) };
-}
-
-function plainTool({ name, description, inputSchema }: NonNullable<GenerateOptions["tools"]>[number]): PlainTool {
-  const schema = inputSchema as JsonSchema | undefined;
-  return { name, description, schema: typeof schema === "object" ? schema : { type: "object", properties: {} } };
+function formOf(thinking: AnswerForm["thinking"], calls: AnswerForm["calls"], controlTokens: readonly string[]): AnswerForm | undefined {
+  if (thinking === undefined && calls === undefined) return undefined;
+  const marks = [...(thinking === undefined ? [] : marksOf(thinking)), ...(calls === undefined ? [] : toolMarks)];
+  return { thinking, calls, marks: controlTokens.filter((token) => marks.includes(token)) };
 }
 
 function toMessages(prompt: ChatPrompt, system: string | undefined): readonly ChatMessage[] {

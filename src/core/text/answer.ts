@@ -36,7 +36,7 @@ export interface CallForm<C = unknown> {
   /** A call has to come, and this is what it begins with; absent: the model decides. */
   readonly lead?: string | undefined;
   /** @param begun what of the calls stands there already: a trigger, the lead @returns the form of what comes */
-  readonly holds: (begun: string) => C;
+  readonly holds?: ((begun: string) => C) | undefined;
   readonly read: () => CallReader;
 }
 

@@ -245,7 +245,7 @@ const optionNames: Readonly<Record<Exclude<keyof GenerateOptions, NumberParamete
 };
 
 /** Options whose work has not landed. */
-const unbuilt = ["jsonSchema", "choices", "regex", "grammar", "tools", "toolChoice", "parallelToolCalls"] as const;
+const unbuilt = ["jsonSchema", "choices", "regex", "grammar"] as const;
 
 /** Names of all options of a call. */
 export const generateOptionNames: readonly string[] = [...parameterRules.map(({ name }) => name), ...Object.keys(optionNames)];

@@ -85,7 +85,7 @@ export async function* inPhases<O extends ModelGenerateOptions & Held>(
     written += lead;
     // shown with the first text of the engine, whose time is measured
     let before = lead;
-    for await (const text of run({ stop: [], constraint: calls.holds(lead) })) {
+    for await (const text of run({ stop: [], constraint: calls.holds?.(lead) })) {
       written += text;
       yield { type: "text", text: before + text };
       before = "";
@@ -93,7 +93,7 @@ export async function* inPhases<O extends ModelGenerateOptions & Held>(
     yield end();
     return;
   }
-  if (calls === undefined) {
+  if (calls?.holds === undefined) {
     for await (const text of run({})) yield write(text);
     yield end();
     return;

@@ -12,7 +12,7 @@ export interface CallParser {
   end(): readonly CallPart[];
 }
 
-/** Calls of one answer; what follows them is text. */
+/** Calls of one answer. */
 export const mostCalls = 8;
 /** Characters between a trigger and the input; names have at most 64. */
 const openingLength = 200;
@@ -20,7 +20,8 @@ const inputDepth = 64;
 
 type Step = "text" | "opening" | "input" | "after";
 
-export function createCallParser(family: ToolFamily): CallParser {
+/** @param most calls; what follows them is text */
+export function createCallParser(family: ToolFamily, most: number = mostCalls): CallParser {
   /** not decided yet; within a call, from its trigger on */
   let held = "";
   let step: Step = "text";
@@ -56,10 +57,12 @@ export function createCallParser(family: ToolFamily): CallParser {
   /** @returns whether there may be more to do */
   const steps: Readonly<Record<Step, () => boolean>> = {
     text() {
-      const triggers = calls < mostCalls ? family.triggers : [];
+      const triggers = calls < most ? family.triggers : [];
       const found = triggers.map((trigger) => held.indexOf(trigger)).filter((each) => each >= 0);
       const isFound = found.length > 0;
-      const safe = isFound ? Math.min(...found) : held.length - triggers.reduce((most, each) => Math.max(most, overlap(held, each)), 0);
+      const safe = isFound
+        ? Math.min(...found)
+        : held.length - triggers.reduce((longest, each) => Math.max(longest, overlap(held, each)), 0);
       const text = held.slice(0, safe);
       const isBlank = !hasSaid && text.trim() === "";
       if (isBlank && !isFound) return false;
@@ -113,7 +116,7 @@ export function createCallParser(family: ToolFamily): CallParser {
         return true;
       }
       if (held === "" || family.glue.some((each) => each.startsWith(held))) return false;
-      if (family.isList && held.startsWith("{") && calls < mostCalls) begin(0, undefined);
+      if (family.isList && held.startsWith("{") && calls < most) begin(0, undefined);
       else step = "text";
       return true;
     },

@@ -128,6 +128,7 @@ export const toolMarks: readonly string[] = [
   "[AVAILABLE_TOOLS]",
   "[/AVAILABLE_TOOLS]",
   "[ARGS]",
+  "[CALL_ID]",
   "<|python_tag|>",
   "<function=",
   "</function>",

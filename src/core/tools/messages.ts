@@ -2,6 +2,7 @@
 
 import { isObject } from "../json.ts";
 import type { ChatMessage, Tool, ToolCall } from "../spec/generate.ts";
+import type { JsonSchema } from "../spec/schema.ts";
 
 /** A tool as templates, and most servers, read it. */
 export interface TemplateTool {
@@ -31,6 +32,11 @@ interface TemplateCall {
 export type PlainTool = Pick<Tool, "name" | "description"> & { readonly schema: Readonly<Record<string, unknown>> };
 
 type Clean = (text: string) => string;
+
+export function plainTool({ name, description, inputSchema }: Tool): PlainTool {
+  const schema = inputSchema as JsonSchema | undefined;
+  return { name, description, schema: typeof schema === "object" ? schema : { type: "object", properties: {} } };
+}
 
 export function templateTools(tools: readonly PlainTool[], clean: Clean): readonly TemplateTool[] {
   return tools.map(({ name, description = "", schema }) => ({

@@ -151,6 +151,8 @@ function missingModel(name: string, url: string, id: string): SpellError {
 
 /** @param said its words, which are shown and never read */
 function serverError(said: string, status: number, url: string): SpellError {
+  if (/does not support tools/.test(said))
+    return new SpellError("run-option", `tools: expected none, got some; ${said}`, { where: "tools" });
   const what = status >= 400 ? `answered ${status}` : "reports an error";
   const hint = statusHints.get(status);
   return new SpellError("ollama-error", `the Ollama server at ${url} ${what}: ${said || "nothing more"}`, {

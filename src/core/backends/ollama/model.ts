@@ -2,13 +2,17 @@
 import type { Clock } from "../../download/clock.ts";
 import { SpellError, toSpellError } from "../../errors.ts";
 import { isObject } from "../../json.ts";
-import type { ChatMessage, ChatPrompt, GenerateOptions } from "../../spec/generate.ts";
+import type { ChatMessage, ChatPrompt, GenerateOptions, ToolCall } from "../../spec/generate.ts";
 import type { StreamPart } from "../../spec/stream-part.ts";
-import { refuseToolMessages } from "../../text/check-call.ts";
+import { withoutAnswer } from "../../text/answer.ts";
+import { wrongOption } from "../../text/check-call.ts";
+import { refuseTools } from "../../text/check-tools.ts";
 import { randomSeed } from "../../text/handle-model.ts";
 import { parameterRules, presets, resolveDecoderParameters } from "../../text/parameters.ts";
+import { mostCalls, newCallId } from "../../tools/call-parser.ts";
+import { plainTool, templateTools } from "../../tools/messages.ts";
 import type { OpenedModel } from "../backend.ts";
-import { type Json, numberOf, type OllamaClient, positiveOf, textOf } from "./client.ts";
+import { type Json, numberOf, type OllamaClient, objects, positiveOf, textOf } from "./client.ts";
 import type { OllamaSettings } from "./settings.ts";
 
 type StreamEnd = Extract<StreamPart, { type: "stream-end" }>;
@@ -32,13 +36,17 @@ export async function openOllamaModel(
   const template = textOf(shown["template"]);
   const id = client.idOf(name);
   const closing = new AbortController();
+  /** absent: an older server, which does not tell */
+  const capabilities: readonly unknown[] | undefined = Array.isArray(shown["capabilities"]) ? shown["capabilities"] : undefined;
 
   async function* stream(prompt: ChatPrompt, options: GenerateOptions): AsyncGenerator<StreamPart, void, undefined> {
     const called = clock.now();
-    const { body, seed, ignored, path } = writeCall(name, prompt, options, load, settings);
+    const { body, seed, ignored, path } = writeCall(name, prompt, options, load, settings, capabilities);
     const abort = options.signal === undefined ? closing.signal : AbortSignal.any([options.signal, closing.signal]);
     let text = "";
     let hasThought = false;
+    let calls = 0;
+    const mostOfThese = options.parallelToolCalls === false ? 1 : mostCalls;
     let firstTokenMs = 0;
     try {
       yield { type: "stream-start", model: id };
@@ -56,9 +64,15 @@ export async function openOllamaModel(
           text += piece;
           yield { type: "text-delta", text: piece };
         }
+        for (const call of isObject(message) ? objects(message["tool_calls"]) : []) {
+          const read = calls < mostOfThese ? readCall(call) : undefined;
+          if (read === undefined) continue;
+          calls += 1;
+          yield read;
+        }
         if (value["done"] !== true) continue;
-        const end = endOf(value, seed, firstTokenMs);
-        if (text.trim() === "") yield { type: "warning", code: "answer-missing", message: withoutAnswer(end, hasThought) };
+        const end = endOf(value, seed, firstTokenMs, calls > 0);
+        if (text.trim() === "" && calls === 0) yield { type: "warning", code: "answer-missing", message: nothingSaid(end, hasThought) };
         yield end;
         return;
       }
@@ -88,11 +102,18 @@ function piecesOf({ content, thinking }: Json): { readonly content: string | und
   return { content: textOf(content), thinking: textOf(thinking) };
 }
 
-function withoutAnswer({ finishReason, usage }: StreamEnd, hasThought: boolean): string {
-  if (!hasThought) return `the model ended without an answer; ${usage.completionTokens} tokens came from it, and no text`;
-  return finishReason === "length"
-    ? `the model spent all ${usage.completionTokens} tokens on thinking and gave no answer`
-    : "the model ended after thinking, without an answer";
+function nothingSaid({ finishReason, usage: { completionTokens } }: StreamEnd, hasThought: boolean): string {
+  if (!hasThought) return `the model ended without an answer; ${completionTokens} tokens came from it, and no text`;
+  return withoutAnswer({ finishReason, completionTokens });
+}
+
+/** @returns undefined for what is no call */
+function readCall({ function: called }: Json): ToolCall | undefined {
+  if (!isObject(called)) return undefined;
+  const { name, arguments: given = {} } = called;
+  return typeof name === "string" && name !== ""
+    ? { type: "tool-call", id: newCallId(), name: name.slice(0, 200), input: given }
+    : undefined;
 }
 
 export function architectureOf({ model_info: facts, details }: Json): string | undefined {
@@ -107,8 +128,14 @@ export function contextOf(shown: Json): number | undefined {
 }
 
 /** Only what was asked for is sent, so that the model's own defaults on the server count; but for the seed, which is reported, and the length. */
-function writeCall(name: string, prompt: ChatPrompt, options: GenerateOptions, load: OllamaLoad, settings: OllamaSettings) {
-  refuseToolMessages(prompt, "models of this kind");
+function writeCall(
+  name: string,
+  prompt: ChatPrompt,
+  options: GenerateOptions,
+  load: OllamaLoad,
+  settings: OllamaSettings,
+  capabilities: readonly unknown[] | undefined,
+) {
   const resolved = resolveDecoderParameters(options, {}, randomSeed);
   const { seed } = resolved.options.sampling;
   const preset: Partial<Record<string, number>> = options.preset === undefined ? {} : presets[options.preset];
@@ -124,21 +151,50 @@ function writeCall(name: string, prompt: ChatPrompt, options: GenerateOptions, l
   const shared = { model: name, stream: true, options: given, keep_alive: keepAlive };
   if (options.raw === true) {
     if (typeof prompt !== "string") throw new SpellError("run-option", "raw: expected a text; got messages", { where: "raw" });
+    refuseTools(options, "a raw prompt says by itself what a model may call");
     return { path: "/api/generate", body: { ...shared, prompt, raw: true }, seed, ignored: resolved.ignored };
   }
   const messages: readonly ChatMessage[] = typeof prompt === "string" ? [{ role: "user", content: prompt }] : prompt;
   const system: readonly ChatMessage[] = options.system === undefined ? [] : [{ role: "system", content: options.system }];
-  return { path: "/api/chat", body: { ...shared, messages: [...system, ...messages] }, seed, ignored: resolved.ignored };
+  const thinks = capabilities?.includes("thinking") === true;
+  const body = {
+    ...shared,
+    messages: [...system, ...messages].map((message) => serverMessage(message, thinks)),
+    ...toolFields(name, options, capabilities),
+    // what does not think refuses to be asked
+    ...(options.reasoning === "off" && thinks && { think: false }),
+  };
+  return { path: "/api/chat", body, seed, ignored: resolved.ignored };
 }
 
-function endOf(value: Readonly<Record<string, unknown>>, seed: number, firstTokenMs: number): StreamEnd {
+/** Input of a call is data there; results name their tool. */
+function serverMessage({ role, content, reasoning, toolCalls, toolName }: ChatMessage, thinks: boolean): Json {
+  return {
+    role,
+    content,
+    ...(reasoning !== undefined && thinks && { thinking: reasoning }),
+    ...(toolCalls !== undefined && { tool_calls: toolCalls.map((call) => ({ function: { name: call.name, arguments: call.input } })) }),
+    ...(toolName !== undefined && { tool_name: toolName }),
+  };
+}
+
+/** @throws SpellError run-option for a model without tools, and where a call is asked for: the server has no word for that */
+function toolFields(name: string, options: GenerateOptions, capabilities: readonly unknown[] | undefined): Json {
+  const { tools = [], toolChoice = "auto" } = options;
+  if (capabilities !== undefined && !capabilities.includes("tools")) refuseTools(options, `${name} does not support tools`);
+  if (tools.length === 0 || toolChoice === "none") return {};
+  if (toolChoice !== "auto") throw wrongOption("toolChoice", "auto or none, since Ollama cannot make a model call", toolChoice);
+  return { tools: templateTools(tools.map(plainTool), (text) => text) };
+}
+
+function endOf(value: Readonly<Record<string, unknown>>, seed: number, firstTokenMs: number, hasCalled: boolean): StreamEnd {
   const ms = (key: string): number => (numberOf(value[key]) ?? 0) / 1e6;
   const promptTokens = numberOf(value["prompt_eval_count"]) ?? 0;
   const completionTokens = numberOf(value["eval_count"]) ?? 0;
   const [prefillMs, decodeMs] = [ms("prompt_eval_duration"), ms("eval_duration")];
   return {
     type: "stream-end",
-    finishReason: value["done_reason"] === "length" ? "length" : "stop",
+    finishReason: hasCalled ? "tool-calls" : value["done_reason"] === "length" ? "length" : "stop",
     seed,
     usage: { promptTokens, completionTokens, totalTokens: promptTokens + completionTokens },
     timing: {

@@ -1,0 +1,43 @@
+/** How a model calls the tools of one call: what begins a call, what holds it to its form, and what reads it. */
+import { SpellError } from "../errors.ts";
+import type { GenerateOptions, ToolCall } from "../spec/generate.ts";
+import type { CallForm, CallPiece } from "../text/answer.ts";
+import { wrongOption } from "../text/check-call.ts";
+import { type CallPart, createCallParser, mostCalls, newCallId } from "./call-parser.ts";
+import { familyOf } from "./families.ts";
+
+/**
+ * @returns undefined where nothing may be called
+ * @throws SpellError run-option for a template whose calls have a form that is not known here
+ */
+export function callForm(
+  template: string,
+  options: Pick<GenerateOptions, "tools" | "toolChoice" | "parallelToolCalls">,
+): CallForm | undefined {
+  const { tools = [], toolChoice = "auto", parallelToolCalls } = options;
+  if (tools.length === 0 || toolChoice === "none") return undefined;
+  const family = familyOf(template);
+  if (family === undefined) {
+    throw new SpellError(
+      "run-option",
+      `tools: expected none, got ${tools.length}; calls of this model have a form that is not known here`,
+      {
+        where: "tools",
+      },
+    );
+  }
+  // Until a grammar can be made of tools, nothing makes a model call.
+  if (toolChoice !== "auto") throw wrongOption("toolChoice", "auto or none", toolChoice);
+  return {
+    triggers: family.triggers,
+    read() {
+      const parser = createCallParser(family, parallelToolCalls === false ? 1 : mostCalls);
+      return { push: (text) => parser.push(text).map(piece), end: () => parser.end().map(piece) };
+    },
+  };
+}
+
+function piece(part: CallPart): CallPiece {
+  if (part.type === "text") return { type: "text-delta", text: part.text };
+  return { type: "tool-call", id: newCallId(), name: part.name, input: part.input } satisfies ToolCall;
+}

@@ -1,0 +1,132 @@
+/** Tools of decoders, on a runtime that continues a text of ours. */
+import { describe, expect, it } from "vitest";
+import type { GenerateOptions, GenerateResult, Prompt, Tool } from "../../../src/core/spec/generate.ts";
+import { type ScriptedModelOptions, scriptedModel } from "../../../src/core/testing/index.ts";
+import { continuing } from "../../support/continuing.ts";
+
+const plain = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}<|assistant|>";
+const hermes = `{% for tool in tools %}{{ tool | tojson }}{% endfor %}${plain}{# <tool_call> #}`;
+const tools: readonly Tool[] = [
+  {
+    name: "get_weather",
+    description: "Weather of a city",
+    inputSchema: { type: "object", properties: { city: { type: "string" } }, required: ["city"] },
+  },
+  { name: "add" },
+];
+const rome = '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Rome"}}\n</tool_call>';
+
+async function ask(
+  text: string,
+  options: GenerateOptions = { tools },
+  more: ScriptedModelOptions = {},
+  prompt: Prompt = "Hi",
+): Promise<GenerateResult> {
+  const model = await scriptedModel({ answer: continuing(text), chatTemplate: hermes, ...more });
+  return model.generate(prompt, options);
+}
+const echo = (chatTemplate = hermes): ScriptedModelOptions => ({
+  chatTemplate,
+  answer: (prompt: string): Iterable<string> => [`>${prompt}`],
+});
+
+describe("a model with tools", () => {
+  it("asks for a call, and ends with tool-calls", async () => {
+    expect(await ask(`I look.\n${rome}`)).toMatchObject({
+      text: "I look.\n",
+      toolCalls: [{ type: "tool-call", id: expect.stringMatching(/^\w{9}$/), name: "get_weather", input: { city: "Rome" } }],
+      finishReason: "tool-calls",
+    });
+  });
+
+  it("that is cut within a call gives its text", async () => {
+    expect(await ask(rome, { tools, maxTokens: 3 })).toMatchObject({
+      text: '<tool_call>\n{"name": "get_weather",',
+      toolCalls: [],
+      finishReason: "length",
+    });
+  });
+
+  it("that does not call answers as ever", async () => {
+    expect(await ask("It is <b>warm</b>.")).toMatchObject({ text: "It is <b>warm</b>.", toolCalls: [], finishReason: "stop" });
+  });
+
+  it("calls after a thought; what it only thinks of calling is not called", async () => {
+    const thinks = { chatTemplate: `${hermes}{# <think> #}` };
+    expect(await ask(`<think>maybe ${rome}</think>\n\n${rome}`, { tools }, thinks)).toMatchObject({
+      reasoning: `maybe ${rome}`,
+      text: "",
+      toolCalls: [{ name: "get_weather" }],
+    });
+  });
+
+  it("sees them as its template reads them, none included", async () => {
+    const told =
+      '{"type": "function", "function": {"name": "get_weather", "description": "Weather of a city", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}}{"type": "function", "function": {"name": "add", "description": "", "parameters": {"type": "object", "properties": {}}}}';
+    expect((await ask("", { tools }, echo())).text).toBe(`>${told}<|user|>Hi<|assistant|>`);
+    expect(await ask(rome, { tools, toolChoice: "none" })).toMatchObject({ text: rome, toolCalls: [], finishReason: "stop" });
+  });
+
+  it("whose template has no word of tools is told in the system message", async () => {
+    expect((await ask("", { tools, system: "Be brief." }, echo(plain))).text).toMatch(
+      /^><\|system\|>Be brief\.\n\nYou may call these functions:\n<tools>\n\{.*get_weather/,
+    );
+    expect(await ask(rome, { tools }, { chatTemplate: plain })).toMatchObject({
+      toolCalls: [{ name: "get_weather", input: { city: "Rome" } }],
+    });
+  });
+
+  it("reads its calls and their results again", async () => {
+    const said: Prompt = [
+      { role: "user", content: "Weather?" },
+      { role: "assistant", content: [{ type: "tool-call", id: "a", name: "get_weather", input: { city: "Rome" } }] },
+      { role: "tool", content: [{ type: "tool-result", id: "a", result: { temp: 21 } }] },
+    ];
+    expect((await ask("", {}, echo(plain), said)).text).toBe(
+      '><|user|>Weather?<|assistant|><tool_call>\n{"name":"get_weather","arguments":{"city":"Rome"}}\n</tool_call><|user|><tool_response>\n{"temp":21}\n</tool_response><|assistant|>',
+    );
+  });
+});
+
+describe("tools are refused by name", () => {
+  it.each<[string, GenerateOptions, ScriptedModelOptions, string]>([
+    [
+      "without a chat template",
+      { tools },
+      { chatTemplate: undefined },
+      "tools: expected none, got 2; this model has no chat template, so it knows no tools",
+    ],
+    ["beside a raw prompt", { tools, raw: true }, {}, "tools: expected none, got 2; a raw prompt says by itself what a model may call"],
+    [
+      "where the form of calls is not known",
+      { tools },
+      { chatTemplate: "{{ tools }}<|channel|>" },
+      "tools: expected none, got 2; calls of this model have a form that is not known here",
+    ],
+    ["that are no list", { tools: {} as never }, {}, "tools: expected a list of { name, description, inputSchema }, got {}"],
+    ["of one name", { tools: [{ name: "a" }, { name: "a" }] }, {}, 'tools[1].name: expected a name of its own, got "a"'],
+    ["with a name of other letters", { tools: [{ name: "a b" }] }, {}, 'tools[0].name: expected 1–64 letters, digits, _ and -, got "a b"'],
+    [
+      "with a member of another name",
+      { tools: [{ name: "a", parameters: {} } as never] },
+      {},
+      'tools[0]: expected name, description, inputSchema, got "parameters"',
+    ],
+    [
+      "that are too many",
+      { tools: Array.from({ length: 129 }, (_, i) => ({ name: `t${i}` })) },
+      {},
+      "tools: expected at most 128, got 129",
+    ],
+    ["a choice without tools", { toolChoice: "required" }, {}, 'tools: expected at least one beside toolChoice, got "none"'],
+    ["a choice of another name", { tools, toolChoice: { name: "b" } }, {}, 'toolChoice: expected get_weather, add, got "b"'],
+    [
+      "another choice",
+      { tools, toolChoice: "some" as never },
+      {},
+      'toolChoice: expected auto, none, required, or { name: "…" }, got "some"',
+    ],
+  ])("%s", async (_, options, more, message) => {
+    await expect(ask("", options, more)).rejects.toMatchObject({ code: "run-option", message });
+  });
+});
