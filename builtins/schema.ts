@@ -192,6 +192,11 @@ export const providerSchemas: Readonly<Record<string, Readonly<Record<string, z.
       doc: "idle time until a model is unloaded; 0 = after each call, -1 = never",
       reader: candle,
     }),
+    kept_states_mb: integer(4096, 0, 16_777_216, {
+      unit: "MB",
+      doc: "disk for what sessions and prefixes keep; the oldest go first; 0 = nothing is kept",
+      reader: candle,
+    }),
     gpu_memory_mb: integer(0, 0, 16_777_216, {
       unit: "MB",
       doc: "most GPU memory to use; 0 = what the device reports",

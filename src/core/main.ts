@@ -8,7 +8,7 @@ export type { PullEvent } from "./download/pull.ts";
 export { type ErrorCode, SpellError } from "./errors.ts";
 export type { Action } from "./spec/action.ts";
 export type { FinishReason, GenerateOptions, GenerateResult, Message, Prompt, Timing, ToolCall, Usage } from "./spec/generate.ts";
-export type { LanguageModel, LocalModel } from "./spec/language-model.ts";
+export type { LanguageModel, LocalModel, ModelSession } from "./spec/language-model.ts";
 export { parseModelSpec, printModelSpec } from "./spec/model-spec.ts";
 export type { DeviceReport } from "./spec/runtime.ts";
 export type { ScriptOptions, ScriptResult } from "./spec/scripts.ts";

@@ -212,6 +212,26 @@ export interface RecordStore {
   close(): Promise<void>;
 }
 
+/** A state of a model on this machine, in a list. */
+export interface StateFacts {
+  readonly id: string;
+  /** as users name it; empty for what a killed process left */
+  readonly model: string;
+  /** of the conversation it belongs to; undefined: of every prompt that begins as it does */
+  readonly name: string | undefined;
+  readonly bytes: number;
+  /** milliseconds since the epoch */
+  readonly usedMs: number;
+}
+
+/** What engines keep of computed prompts. It can all be computed again. */
+export interface KeptStates {
+  /** for messages */
+  readonly place: string;
+  list(): Promise<readonly StateFacts[]>;
+  remove(id: string): Promise<void>;
+}
+
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What the configuration takes from its host; read when a configuration is resolved. */
@@ -356,6 +376,8 @@ export interface Platform {
   readonly store: ArtifactStore;
   /** Opens, or makes, the records in a folder; hosts without folders have one place for all. Absent for hosts that keep nothing. @throws SpellError store-* */
   readonly records?: ((folder: string) => Promise<RecordStore>) | undefined;
+  /** Absent where no engine keeps any. */
+  readonly states?: KeptStates | undefined;
   /** Absent for hosts without a file system. */
   readonly foreign?: ForeignModels | undefined;
   /** Addresses of a host name, to see whether it leads into a private network; absent for hosts without DNS. */

@@ -34,6 +34,11 @@ export function homeFolder(): string {
   return asked === "" ? join(personFolder(), ".llmspell") : absolute(expandHome(asked, process.env));
 }
 
+/** Where states of models are kept. */
+export function stateFolder(): string {
+  return join(homeFolder(), "kept", "states");
+}
+
 /**
  * `~/`, `$VAR` and `${VAR}` filled in, for values that no shell has seen: env files, containers. As Python's expanduser and expandvars: what
  * is not set stays as it is.

@@ -2,13 +2,13 @@
 import { freemem } from "node:os";
 import { join } from "node:path";
 import { lazyStore } from "../core/download/lazy-store.ts";
-import type { ArtifactStore, Isolate, LogEntry, Platform, ScriptRuntime } from "../core/platform.ts";
+import type { ArtifactStore, Isolate, KeptStates, LogEntry, Platform, ScriptRuntime } from "../core/platform.ts";
 import { once } from "../core/values.ts";
 import { bundledFile } from "./bundled-file.ts";
 import { nodeConfig } from "./config-files.ts";
 import { lazyRuntime } from "./engines/lazy-runtime.ts";
 import { nodeFiles } from "./files.ts";
-import { absolute, homeFolder } from "./home.ts";
+import { absolute, homeFolder, stateFolder } from "./home.ts";
 import { nodeFetch, proxyOf } from "./proxy.ts";
 import { homeNotes, nodeForeignModels } from "./store/foreign-models.ts";
 
@@ -49,6 +49,12 @@ function lazyScripts(): ScriptRuntime {
   };
 }
 
+function lazyStates(): KeptStates {
+  const folder = stateFolder();
+  const states = once(async () => (await import("./store/state-files.ts")).stateFiles(folder));
+  return { place: folder, list: async () => (await states()).list(), remove: async (id) => (await states()).remove(id) };
+}
+
 /** Starts nothing: runtimes and threads start with the first model. */
 export function nodePlatform(options: NodePlatformOptions = {}): Platform {
   const log = options.log ?? (() => undefined);
@@ -72,6 +78,7 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
       const [{ findSqlite }, { sqliteRecords }] = await Promise.all([import("./store/sqlite.ts"), import("./store/sqlite-records.ts")]);
       return sqliteRecords(folder, await findSqlite(), log);
     },
+    states: lazyStates(),
     foreign: nodeForeignModels(process.env, homeNotes()),
     async lookup(host) {
       // behind a proxy names are the proxy's matter

@@ -168,6 +168,11 @@ const suites = {
       subjects: { ours: own(subject("second-turn", path, device)) },
     })),
   ),
+  states: models.slice(1).map(([label, path]) => ({
+    title: `${label}, a prompt that another process kept`,
+    figures: ["keptMs", "scratchMs", "ratio", "keptTokens", "scratchTokens", "stateMb"],
+    subjects: { ours: own(subject("kept-state", path)) },
+  })),
   wasm: models.map(([label, path]) => ({
     // minutes per round on the larger model
     rounds: path === tiny ? rounds : Math.min(rounds, 2),

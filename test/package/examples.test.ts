@@ -15,7 +15,7 @@ describe("examples", () => {
   });
 
   it("are all run here", () => {
-    expect(examples.sort()).toEqual(["chat.mjs", "configured.mjs", "hello.mjs"]);
+    expect(examples.sort()).toEqual(["chat.mjs", "configured.mjs", "hello.mjs", "session.mjs"]);
   });
 
   it("hello.mjs streams a story and says how fast", async () => {
@@ -34,6 +34,13 @@ describe("examples", () => {
     expect(first.stderr).toContain("providers.candle.max_tokens = 40 (object)\nproviders.candle.device = auto (default)\n");
     expect(first.stdout.length).toBeGreaterThan(50);
     expect(second.stdout).toBe(first.stdout);
+  });
+
+  it("session.mjs says that WebAssembly, all that a plain install has, keeps nothing, and answers", async () => {
+    const { status, stdout, stderr } = await run(process.execPath, ["session.mjs", "Tom ran"], folder);
+    expect(status).toBe(0);
+    expect(stdout.length).toBeGreaterThan(50);
+    expect(stderr).toMatch(/note: not kept: wllama has no way.*\n\(\d+ of \d+ prompt tokens were not computed again\)/);
   });
 
   it("chat.mjs answers each line and reuses the prompt of the turn before", async () => {

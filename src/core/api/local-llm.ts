@@ -38,6 +38,8 @@ export interface LocalResult {
   /** absent, as the next ones, where on_token stopped it */
   readonly prompt_tokens?: number | undefined;
   readonly completion_tokens?: number | undefined;
+  /** of prompt_tokens, not computed again; absent where the runtime does not tell */
+  readonly cached_tokens?: number | undefined;
   readonly seed?: number | undefined;
   readonly timings?:
     | Readonly<Record<"load_ms" | "prompt_ms" | "first_token_ms" | "generation_ms" | "tokens_per_second", number>>
@@ -96,6 +98,7 @@ export function createLocalLlm(spell: Library): LocalLlm {
         ...about,
         prompt_tokens: usage.promptTokens,
         completion_tokens: usage.completionTokens,
+        cached_tokens: usage.cachedTokens,
         seed,
         timings: {
           load_ms: timing.loadMs,

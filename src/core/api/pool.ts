@@ -14,6 +14,7 @@ import { collect, modelStream } from "../text/collect.ts";
 import { checkGenerateOptions, withDefaults } from "../text/parameters.ts";
 import { createQueue, type Queue, type Turn } from "../text/queue.ts";
 import { readAhead } from "../text/read-ahead.ts";
+import { modelSession } from "./session.ts";
 import { later, Slot } from "./slot.ts";
 
 /** What the pool needs of a backend. */
@@ -139,7 +140,9 @@ function hold(slot: Slot, { name, type, calls }: Source, queue: Queue, drop: (sl
     try {
       const model = await slot.live({ signal });
       const late = new AbortController();
-      const parts = model.streamMany(texts, { ...call, signal: AbortSignal.any([signal, late.signal]) });
+      const answers = model.streamMany(texts, { ...call, signal: AbortSignal.any([signal, late.signal]) });
+      const parts =
+        call.save === undefined || model.keepsStates === true ? answers : withNote(answers, `not kept: ${type} keeps no states here`);
       const onStall = (): void => {
         late.abort();
         void slot.unload(); // whatever hangs must not meet the next call
@@ -155,6 +158,8 @@ function hold(slot: Slot, { name, type, calls }: Source, queue: Queue, drop: (sl
     for await (const { part } of streamMany([prompt], options)) yield part;
   }
 
+  const stream: LanguageModel["stream"] = (prompt, options = {}) => modelStream(parts(prompt, options));
+  const generate: LanguageModel["generate"] = (prompt, options = {}) => collect(parts(prompt, options));
   const known = () => {
     if (slot.known === undefined) throw new SpellError("internal-error", `${slot.entry.id} is not open`);
     return slot.known;
@@ -188,12 +193,23 @@ function hold(slot: Slot, { name, type, calls }: Source, queue: Queue, drop: (sl
     get device() {
       return known().device;
     },
-    stream: (prompt, options = {}) => modelStream(parts(prompt, options)),
-    generate: (prompt, options = {}) => collect(parts(prompt, options)),
+    stream,
+    generate,
     streamMany,
+    session: (options = {}) => modelSession({ stream, generate }, options),
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
+}
+
+/** @param note told after the start */
+async function* withNote(parts: AsyncIterable<ManyPart>, note: string): AsyncGenerator<ManyPart, void, undefined> {
+  let told = false;
+  for await (const part of parts) {
+    yield part;
+    if (!told) yield { index: 0, part: { type: "warning", code: "state-note", message: note } };
+    told = true;
+  }
 }
 
 /** Passes parts on. Time that the reader takes does not count. @throws SpellError run-crash where the next part takes too long */

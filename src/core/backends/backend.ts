@@ -95,6 +95,8 @@ export interface OpenedModel {
   readonly isSeq2Seq: boolean;
   readonly sizeBytes?: number | undefined;
   readonly device?: DeviceReport | undefined;
+  /** It takes the option `save`, and says itself where a state is not kept. Absent: the pool says so. */
+  readonly keepsStates?: true | undefined;
   /** As LanguageModel.streamMany. */
   streamMany(prompts: readonly ChatPrompt[], options: GenerateOptions): AsyncIterable<ManyPart>;
   dispose(): Promise<void>;

@@ -201,6 +201,7 @@ export const providerKeys: readonly ProviderKey[] = JSON.parse(`[
 {"types":["candle"],"path":"cpu_threads","type":"integer","min":0,"max":1024,"unit":"threads","fallback":0,"doc":"0 = measured on this machine","reader":"src/core/backends/candle/settings.ts"},
 {"types":["candle"],"path":"max_concurrent","type":"integer","min":1,"max":64,"unit":"calls","fallback":1,"doc":"generations at once; at most 16 others wait","reader":"src/core/backends/candle/settings.ts"},
 {"types":["candle"],"path":"keep_alive_seconds","type":"integer","min":-1,"max":31536000,"unit":"s","fallback":300,"doc":"idle time until a model is unloaded; 0 = after each call, -1 = never","reader":"src/core/backends/candle/settings.ts"},
+{"types":["candle"],"path":"kept_states_mb","type":"integer","min":0,"max":16777216,"unit":"MB","fallback":4096,"doc":"disk for what sessions and prefixes keep; the oldest go first; 0 = nothing is kept","reader":"src/core/backends/candle/settings.ts"},
 {"types":["candle"],"path":"gpu_memory_mb","type":"integer","min":0,"max":16777216,"unit":"MB","fallback":0,"doc":"most GPU memory to use; 0 = what the device reports","reader":"later: device memory"}
 ]`);
 

@@ -427,6 +427,8 @@ export interface CandleProvider extends AnyProvider {
   readonly max_concurrent: number;
   /** idle time until a model is unloaded; 0 = after each call, -1 = never (s) */
   readonly keep_alive_seconds: number;
+  /** disk for what sessions and prefixes keep; the oldest go first; 0 = nothing is kept (MB) */
+  readonly kept_states_mb: number;
   /** most GPU memory to use; 0 = what the device reports (MB) */
   readonly gpu_memory_mb: number;
 }

@@ -84,6 +84,12 @@ export interface GenerateOptions extends GenerationParameters {
    */
   readonly session?: string | undefined;
   /**
+   * Keeps what the model computes on disk, and takes what is kept instead of computing it again, where the runtime can. `true`: the state after this
+   * prompt, for each later one that begins as it does. A name of 1–100 characters: the state after the answer, in place of what the name had.
+   * Default: nothing is kept or taken.
+   */
+  readonly save?: string | true | undefined;
+  /**
    * The answer is JSON that keeps this schema; its value is `json` of the result. A schema that cannot be held is refused before the model is asked. An answer
    * that ended with `length` is cut and has no `json`.
    */
@@ -124,6 +130,7 @@ export type WarningCode =
   | "device-fallback"
   | "device-note"
   | "file-note"
+  | "state-note"
   | "output-invalid"
   | "answer-missing";
 

@@ -41,12 +41,33 @@ export interface LanguageModel {
    */
   streamMany(prompts: readonly Prompt[], options?: GenerateOptions): AsyncIterable<ManyPart>;
   /**
+   * A conversation, or prompts with a long beginning in common: its calls share what was computed for them, and leave alone what others share. With
+   * `save` later processes take it up too: their `usage.cachedTokens` tells how much.
+   * @throws SpellError run-option
+   */
+  session(options?: SessionOptions): ModelSession;
+  /**
    * Gives the model back. Running and waiting calls of this holder reject with run-closed; a second call does nothing. The engine is freed with the
    * last holder of the model.
    */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
+
+export interface SessionOptions {
+  /** As GenerateOptions.save. Default: what was computed ends with the process. */
+  readonly save?: string | true | undefined;
+}
+
+/** Calls of one session. They hold no messages: a prompt is whole, as everywhere, and what it has in common with the last one is not computed again. */
+export interface ModelSession {
+  /** @throws SpellError as LanguageModel.stream */
+  stream(prompt: Prompt, options?: SessionGenerateOptions): ModelStream;
+  /** @throws SpellError as LanguageModel.stream */
+  generate(prompt: Prompt, options?: SessionGenerateOptions): Promise<GenerateResult>;
+}
+
+export type SessionGenerateOptions = Omit<GenerateOptions, "session" | "save">;
 
 /** A model that computes in this process. */
 export interface LocalModel extends LanguageModel {

@@ -150,6 +150,8 @@ export interface GgufOpenOptions extends DeviceOptions {
   readonly batchSize: number;
   /** 0 = find the best number, see ThreadChoice */
   readonly threads: number;
+  /** For calls that keep states; without it none are kept. `model`: its name, for lists. `mostBytes`: that all states of this home may have together. */
+  readonly keep?: { readonly model: string; readonly mostBytes: number } | undefined;
   /** Text of the begin-of-sequence token, for engines that add it by themselves and must not meet it in the prompt too. */
   readonly bos?: string | undefined;
   /** Loaded share, 0 … 1, never falling. */
@@ -163,7 +165,7 @@ export interface ModelHandle<O> {
   readonly device: DeviceReport;
   /** tokens: of prompt and answer together for a decoder, of the input for an encoder-decoder */
   readonly contextLength: number;
-  /** Options this runtime cannot do, by their name in GenerateOptions; core does not send them and warns once. */
+  /** Options this runtime cannot do, by their name in GenerateOptions: numbers and `save`; core does not send them and warns. */
   readonly unsupported: readonly string[];
   /** Facts to show as warnings in the first stream: one thread because the page is not isolated, threads clamped … */
   readonly notes: readonly string[];
@@ -204,6 +206,8 @@ export interface ModelGenerateOptions<S extends Sampling = Sampling> {
   readonly marks?: readonly string[] | undefined;
   /** Conversation whose prefix is cached; calls without one share a cache. Runtimes with one sequence have one cache for all. */
   readonly session?: string | undefined;
+  /** As in GenerateOptions; given only to handles that do not list it as unsupported. */
+  readonly save?: string | true | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -227,6 +231,8 @@ export type ModelPiece =
       readonly candidates?: readonly Candidate[] | undefined;
       /** What went wrong with the output, where the text before it is good: shown as a warning. */
       readonly note?: string | undefined;
+      /** Why a state was not kept, or one that was kept not taken: shown as warnings. */
+      readonly stateNotes?: readonly string[] | undefined;
     };
 
 export interface Candidate {

@@ -143,7 +143,7 @@ export function createIdHandle({ engine, tokenizer, facts, device, inputLength, 
     },
     device,
     contextLength: inputLength,
-    unsupported: engine.searchBeams === undefined ? beamOptions : [],
+    unsupported: ["save", ...(engine.searchBeams === undefined ? beamOptions : [])],
     notes: [
       ...notes,
       ...(inputLength > facts.config.nPositions

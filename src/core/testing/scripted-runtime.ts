@@ -105,7 +105,7 @@ function openScripted(script: ScriptedRuntimeOptions, { contextLength, signal, o
     },
     device: { chosen: "cpu", runtime: "scripted", tried: [{ device: "cpu", ok: true, reason: "ok", runtime: "scripted" }] },
     contextLength,
-    unsupported: script.unsupported ?? [],
+    unsupported: script.unsupported ?? ["save"],
     notes: [],
     generate,
     async dispose() {

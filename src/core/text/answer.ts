@@ -110,6 +110,7 @@ export function createAnswer(stop: readonly string[], { thinking, calls }: Parti
       return [
         ...last,
         ...(end.note === undefined ? [] : [warning("output-invalid", end.note)]),
+        ...(end.stateNotes ?? []).map((note) => warning("state-note", note)),
         ...(isMissing ? [warning("answer-missing", withoutAnswer(end))] : []),
         {
           type: "stream-end",

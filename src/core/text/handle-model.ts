@@ -71,6 +71,7 @@ interface Seat<O> {
 /** What the pool holds: as LanguageModel, without queue and defaults. */
 export interface HandleModel
   extends Pick<LocalModel, "id" | "architecture" | "sizeBytes" | "hasChatTemplate" | "isSeq2Seq" | "contextLength" | "device"> {
+  readonly keepsStates: true;
   streamMany(prompts: readonly ChatPrompt[], options: GenerateOptions): AsyncGenerator<ManyPart, void, undefined>;
   dispose(): Promise<void>;
 }
@@ -152,7 +153,7 @@ export async function openHandleModel<O extends ModelGenerateOptions, P extends 
     checkDevice(device);
     const call = parts.resolve(options);
     const { sampling, stop } = call.options;
-    const full = { ...call.options, session: options.session, signal };
+    const full = { ...call.options, session: options.session, save: options.save, signal };
     if (closed) throw closedError();
     let answers: readonly Answer[] = [];
     try {
@@ -170,6 +171,9 @@ export async function openHandleModel<O extends ModelGenerateOptions, P extends 
         );
         yield { index: 0, part };
       }
+      const runs = runtimeOf(seat.handle.device);
+      if (options.save !== undefined && seat.handle.unsupported.includes("save"))
+        yield { index: 0, part: warning("state-note", `not kept: ${runs} has no way to keep what it computes for ${architecture} models`) };
       try {
         yield* parted(piecesOf(seat.handle, written, full), answers);
       } catch (error) {
@@ -205,6 +209,7 @@ export async function openHandleModel<O extends ModelGenerateOptions, P extends 
     sizeBytes: totalSize(files),
     hasChatTemplate,
     isSeq2Seq,
+    keepsStates: true,
     get contextLength() {
       return usualHandle().contextLength;
     },

@@ -233,6 +233,7 @@ const optionNames: Readonly<Record<Exclude<keyof GenerateOptions, NumberParamete
   raw: true,
   device: true,
   session: true,
+  save: true,
   jsonSchema: true,
   choices: true,
   regex: true,
@@ -259,6 +260,7 @@ export function checkGenerateOptions(options: GenerateOptions): void {
   const { session } = options;
   if (session !== undefined && (typeof session !== "string" || session === ""))
     throw wrongOption("session", "a string that is not empty", session);
+  checkSave(options.save);
   for (const entry of parameterRules) {
     const value: unknown = options[entry.name];
     const problem = value === undefined ? undefined : findParameterProblem(entry, value);
@@ -269,6 +271,15 @@ export function checkGenerateOptions(options: GenerateOptions): void {
   if (options.preset !== undefined && !Object.hasOwn(presets, options.preset))
     throw wrongOption("preset", Object.keys(presets).join(", "), options.preset);
 }
+
+/** @throws SpellError run-option */
+export function checkSave(save: unknown): void {
+  const isName = typeof save === "string" && save !== "" && save.length <= mostNameCharacters;
+  if (save === undefined || save === true || isName) return;
+  throw wrongOption("save", `true, or a name of 1–${mostNameCharacters} characters`, save);
+}
+
+const mostNameCharacters = 100;
 
 /** A value that would change something: `noRepeatNgramSize: 0` and `numBeams: 1` ask for nothing. */
 function isSet(rule: ParameterRule, value: unknown): boolean {

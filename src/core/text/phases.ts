@@ -45,6 +45,7 @@ export async function* inPhases<O extends ModelGenerateOptions & Held>(
       cachedTokens: first.cachedTokens,
       completionTokens: spent(),
       prefillMs: first.prefillMs,
+      stateNotes: ends.flatMap(({ stateNotes = [] }) => stateNotes),
       decodeMs: ends.reduce((sum, { decodeMs }) => sum + decodeMs, 0) + more.reduce((sum, { prefillMs }) => sum + prefillMs, 0),
     };
   };

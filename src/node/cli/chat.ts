@@ -12,9 +12,11 @@ import { flagText } from "./args.ts";
 import { type ChatAnswer, isChatCommand, runChatCommand } from "./chat-commands.ts";
 import { readChat, type SavedChat } from "./chat-file.ts";
 import { type ChatInput, pipeInput, terminalInput } from "./chat-input.ts";
+import { type KeptChat, openKeptChat } from "./chat-keep.ts";
 import { chooseChatModel } from "./chat-model.ts";
 import type { Context } from "./context.ts";
 import { type Conversation, createConversation, lastTurn, takeTurn } from "./conversation.ts";
+import { plural } from "./format.ts";
 import { openHistory } from "./history.ts";
 import { whenAborted } from "./interrupt.ts";
 import {
@@ -34,21 +36,35 @@ import {
 export async function chat(given: Context): Promise<number> {
   const { flags, screen, interrupt, stdin } = given;
   const options = readGenerateOptions(flags);
-  const kept = flagText(flags, "load");
-  const saved = kept === undefined ? undefined : await readChat(kept);
+  const [load, keep] = [flagText(flags, "load"), flagText(flags, "keep")];
+  if (load !== undefined && keep !== undefined) {
+    const hint = "Load it with /load in the conversation that is kept.";
+    throw new SpellError("usage-value", "--load and --keep exclude each other: both say how the conversation begins", {
+      hint,
+      where: "--load",
+    });
+  }
+  const saved = load === undefined ? undefined : await readChat(load);
+  const kept = keep === undefined ? undefined : await openKeptChat(keep, (note) => screen.note(note));
   // From here on the keyboard is held: what is typed while a model loads waits for the prompt.
   const input =
     stdin === undefined
       ? terminalInput(screen, interrupt, openHistory(flags.has("no-history") ? undefined : "chat"))
       : pipeInput(stdin, interrupt.signal, screen);
   try {
-    return await converse({ ...given, stdin, ask: input.ask }, input, options, saved);
+    return await converse({ ...given, stdin, ask: input.ask }, input, options, saved ?? kept?.saved, kept);
   } finally {
     input.close();
   }
 }
 
-async function converse(context: Context, input: ChatInput, options: GenerateOptions, saved: SavedChat | undefined): Promise<number> {
+async function converse(
+  context: Context,
+  input: ChatInput,
+  options: GenerateOptions,
+  saved: SavedChat | undefined,
+  kept: KeptChat | undefined,
+): Promise<number> {
   const { flags, screen, interrupt } = context;
   const usesSaved = saved !== undefined && !flags.has("model") && !flags.has("quantization");
   const loadOptions = readLoadOptions(flags);
@@ -62,6 +78,8 @@ async function converse(context: Context, input: ChatInput, options: GenerateOpt
     conversation.system ??= saved.system;
     conversation.options = { ...saved.options, ...definedOnly(conversation.options) };
   }
+  if (kept !== undefined) conversation.save = `chat ${kept.name}`;
+  if (kept?.saved !== undefined) screen.note(goesOn(kept.name, conversation));
   if (!model.hasChatTemplate && !model.isSeq2Seq && options.raw !== true) {
     if (chosen.command === undefined) screen.note(missingTemplateNote(model));
     else screen.note(`${missingTemplateNote(model)}; for a conversation:`, shell(chosen.command));
@@ -71,11 +89,14 @@ async function converse(context: Context, input: ChatInput, options: GenerateOpt
   let turn: AbortController | undefined;
   /** The first command of a pipe that failed. */
   let failed: SpellError | undefined;
+  /** Of these one is enough in a conversation. */
+  const told = new Set<string>();
 
   const command = async (line: string): Promise<ChatAnswer> => {
     try {
       const answer = await runChatCommand(host, line);
       if (answer.text !== "") screen.aside(answer.text);
+      await kept?.keep(conversation);
       return answer;
     } catch (error) {
       const known = toSpellError(error);
@@ -94,7 +115,8 @@ async function converse(context: Context, input: ChatInput, options: GenerateOpt
     const streams = !flags.has("no-stream");
     try {
       for await (const part of takeTurn(conversation, content, AbortSignal.any([interrupt.signal, answering.signal]), before)) {
-        if (part.type === "warning") screen.note(part.message);
+        if (part.type === "warning" && !told.has(part.message)) screen.note(part.message);
+        if (part.type === "warning" && part.code === "state-note") told.add(part.message);
         if (part.type === "reasoning-delta") progress.say("thinking");
         if (part.type === "text-delta") {
           if (answer === "" && streams) progress.end();
@@ -122,6 +144,7 @@ async function converse(context: Context, input: ChatInput, options: GenerateOpt
       }
     } finally {
       turn = undefined;
+      await kept?.keep(conversation);
     }
     if (input.isTerminal && screen.outIsTerminal) screen.echo("\n");
   };
@@ -182,6 +205,14 @@ async function converse(context: Context, input: ChatInput, options: GenerateOpt
     interrupt.take(undefined);
     await disposeSoon(conversation.model);
   }
+}
+
+/** Where a conversation stands that goes on. */
+function goesOn(name: string, { messages }: Conversation): string {
+  const last = messages.at(-1);
+  const text = typeof last?.content === "string" ? last.content.replace(/\s+/g, " ").trim() : "";
+  const shown = text === "" ? "" : `; the last: ${text.length <= 120 ? text : `${text.slice(0, 119)}…`}`;
+  return `${name} goes on after ${plural(messages.length, "message")}${shown}`;
 }
 
 function withSystem({ system, messages }: Conversation): readonly unknown[] {

@@ -155,7 +155,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
     name: "generate",
     summary: "one prompt, one answer",
     operands: [{ name: "PROMPT", optional: true, repeated: true }],
-    flags: modelFlags,
+    flags: [...modelFlags, flag("--prefix-cache", "keep what is computed for the prompt; later runs compute only what differs")],
     notes: [
       "Several words are one PROMPT. Text piped to standard input comes first, then a blank line, then PROMPT. With - as PROMPT it is the whole prompt.",
     ],
@@ -173,6 +173,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
     flags: [
       ...modelFlags,
       flag("--load FILE", "continue a conversation saved with /save"),
+      flag("--keep NAME", "keep this conversation after each turn, and go on with it in later chats", { problem: keptNameProblem }),
       flag("--no-history", "what is typed is not kept for the up key of later chats"),
     ],
     notes: [
@@ -183,6 +184,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
     examples: [
       ["llmspell chat -m ./model.gguf", "talk to your own file"],
       ['llmspell chat -m ./model.gguf --system "Answer in French."', "with a system prompt"],
+      ["llmspell chat -m ./model.gguf --keep trip", "the same conversation each time"],
       ["llmspell chat -m ./model.gguf --output json < questions.txt", "one turn a line, one document at the end"],
     ],
     exits: [1, 3, 4, 5, 130],
@@ -469,6 +471,10 @@ export function parameterProblem(rule: ParameterRule, text: string): string | un
 
 function emptyProblem(text: string): string | undefined {
   return text === "" ? "expected a name; got an empty text" : undefined;
+}
+
+function keptNameProblem({ length }: string): string | undefined {
+  return length >= 1 && length <= 60 ? undefined : `expected 1 … 60 characters; got ${length}`;
 }
 
 function stopProblem({ length }: string): string | undefined {

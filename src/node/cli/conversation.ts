@@ -10,8 +10,10 @@ export interface Conversation {
   /** sampling options of every turn; `system` is kept apart */
   options: GenerateOptions;
   messages: readonly Message[];
+  /** name under which what the model computed is kept */
+  save?: string | undefined;
   /** of all turns together */
-  usage: Pick<Usage, "promptTokens" | "completionTokens" | "totalTokens">;
+  usage: Usage;
 }
 
 export function createConversation(model: LanguageModel, { system, ...options }: GenerateOptions): Conversation {
@@ -47,7 +49,7 @@ export async function* takeTurn(
   try {
     // Raw text has no roles: every turn stands alone.
     const prompt = options.raw === true ? content : messages;
-    const turn = { ...options, system: options.raw === true ? undefined : system, signal };
+    const turn = { ...options, system: options.raw === true ? undefined : system, save: conversation.save, signal };
     for await (const part of model.stream(prompt, turn)) {
       if (part.type === "text-delta") text += part.text;
       if (part.type === "warning" && part.code === "answer-missing") isMissing = true;
@@ -57,6 +59,7 @@ export async function* takeTurn(
           promptTokens: usage.promptTokens + part.usage.promptTokens,
           completionTokens: usage.completionTokens + part.usage.completionTokens,
           totalTokens: usage.totalTokens + part.usage.totalTokens,
+          cachedTokens: (usage.cachedTokens ?? 0) + (part.usage.cachedTokens ?? 0),
         };
         if (!isMissing) keep();
       }

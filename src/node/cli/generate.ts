@@ -50,7 +50,11 @@ export async function generate(context: Context): Promise<number> {
   let text = "";
   let reasoning = "";
   try {
-    for await (const part of model.stream(prompt, { ...options, signal: interrupt.signal })) {
+    for await (const part of model.stream(prompt, {
+      ...options,
+      ...(flags.has("prefix-cache") && { save: true }),
+      signal: interrupt.signal,
+    })) {
       if (part.type === "warning") {
         warnings.push({ code: part.code, message: part.message });
         screen.note(part.message);

@@ -217,8 +217,9 @@ export function deviceFields(report: DeviceReport | DevicePreview | undefined): 
   return { chosen, tried, runtime, threads };
 }
 
-export function usageFields({ promptTokens, completionTokens, totalTokens }: Usage): Record<string, number> {
-  return { prompt_tokens: promptTokens, completion_tokens: completionTokens, total_tokens: totalTokens };
+export function usageFields(usage: Usage): Record<string, number | undefined> {
+  const { promptTokens, completionTokens, totalTokens, cachedTokens } = usage;
+  return { prompt_tokens: promptTokens, completion_tokens: completionTokens, total_tokens: totalTokens, cached_tokens: cachedTokens };
 }
 
 /** Said once in a run: the answer is a continuation of the text. */

@@ -7,11 +7,21 @@ import type { Llama, LlamaContext, LlamaContextSequence, LlamaModel, Token } fro
 import { reportOf } from "../../core/devices/report.ts";
 import { closedError, firstStepError, messageOf, SpellError, throwIfAborted } from "../../core/errors.ts";
 import type { ByteSource } from "../../core/formats/byte-source.ts";
-import type { Device, DeviceChoice, DeviceProbe, GgufHandle, GgufOpenOptions, GgufRuntime, ThreadChoice } from "../../core/spec/runtime.ts";
+import type {
+  Device,
+  DeviceChoice,
+  DeviceProbe,
+  GgufHandle,
+  GgufOpenOptions,
+  GgufRuntime,
+  ModelPiece,
+  ThreadChoice,
+} from "../../core/spec/runtime.ts";
 import { onceFor } from "../../core/values.ts";
 import { confidenceAfter, generate } from "./llama-generate.ts";
 import { sequencePool } from "./llama-sequences.ts";
 import { engineName, engineVersion, type Gpu, gpuOf, lookAtGpu, mayHaveGpu, startLlama } from "./llama-start.ts";
+import { llamaStates, type StateKeeper } from "./llama-states.ts";
 import {
   clampThreads,
   measureThreads,
@@ -61,7 +71,7 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
   const model = await load(llama, modelPath, options, gpu);
   const device = deviceOf(llama, model, options.device);
   // The engine keeps one cell free, and rounds up; generate() holds to what was asked.
-  const { contextLength, batchSize } = options;
+  const { contextLength, batchSize, keep } = options;
   const createContext = (): Promise<LlamaContext> =>
     model.createContext({ contextSize: contextLength, batchSize, threads: { ideal: cores, min: 1 } });
   const context = await createContext().catch((cause: unknown) => {
@@ -87,6 +97,8 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
     const free = process.availableMemory?.() ?? freemem();
     return free < 2 * context.memoryUsage.ram ? undefined : (await createContext()).getSequence();
   });
+  const paths = files.flatMap(({ path }) => path ?? []);
+  const states = keep === undefined ? undefined : llamaStates({ llama, model, paths, contextLength, keep });
   let alive = true;
   return {
     get alive() {
@@ -94,12 +106,16 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
     },
     device: reportOf(device, engineName, threads),
     contextLength,
-    unsupported: [],
+    unsupported: states === undefined ? ["save"] : [],
     notes,
     async *generate(prompt, generateOptions) {
       if (!alive) throw closedError();
-      const taken = await sequences.take(generateOptions.session);
-      yield* generate({ llama, model, sequence: taken, threads, contextLength, batchSize }, prompt, generateOptions);
+      const { session, save } = generateOptions;
+      const taken = await sequences.take(session);
+      const keeper = save === undefined ? undefined : states?.(save);
+      const pieces = generate({ llama, model, sequence: taken, threads, contextLength, batchSize, keeper }, prompt, generateOptions);
+      if (keeper === undefined) yield* pieces;
+      else yield* keptAtEnd(pieces, keeper, taken);
     },
     async dispose() {
       if (!alive) return;
@@ -108,6 +124,18 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
       await model.dispose();
     },
   };
+}
+
+/** The answer is out when its state is kept. */
+async function* keptAtEnd(
+  pieces: AsyncIterable<ModelPiece>,
+  keeper: StateKeeper,
+  sequence: LlamaContextSequence,
+): AsyncGenerator<ModelPiece, void, undefined> {
+  for await (const piece of pieces) {
+    if (piece.type === "end") await keeper.keepAnswer(sequence);
+    yield piece.type === "end" ? { ...piece, stateNotes: keeper.notes } : piece;
+  }
 }
 
 async function load(

@@ -4,6 +4,7 @@ import { contextError, messageOf, SpellError, throwIfAborted, toSpellError } fro
 import type { GgufGenerateOptions, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
 import type { TokenSampling } from "../../core/spec/sampling.ts";
 import { engineName } from "./llama-start.ts";
+import type { StateKeeper } from "./llama-states.ts";
 
 /** Tokens to compute below which a prompt takes the threads of decoding; with 16, two threads already won on the models looked at. */
 const shortPrompt = 12;
@@ -17,6 +18,8 @@ export interface LlamaEngine {
   readonly threads: ThreadChoice;
   readonly contextLength: number;
   readonly batchSize: number;
+  /** of calls that keep what they compute */
+  readonly keeper?: StateKeeper | undefined;
 }
 
 export async function* generate(
@@ -24,7 +27,7 @@ export async function* generate(
   prompt: string,
   options: GgufGenerateOptions,
 ): AsyncGenerator<ModelPiece, void, undefined> {
-  const { llama, model, sequence, threads, contextLength, batchSize } = engine;
+  const { llama, model, sequence, threads, contextLength, batchSize, keeper } = engine;
   const { signal, sampling } = options;
   throwIfAborted(signal);
   const tokens = tokenizePrompt(model, prompt);
@@ -54,15 +57,21 @@ export async function* generate(
   }
 
   try {
+    await keeper?.take(sequence, tokens);
     cachedTokens = await keepPrefix(sequence, tokens);
+    const keepsPrompt = keeper?.wants(promptTokens) === true;
     let next = cachedTokens;
     // A few tokens behave like a step of decoding: helpers cost per layer, not per token.
     llama.maxThreads = promptTokens - next < shortPrompt ? threads.decode : threads.prompt;
     // Batch by batch, so that an abort is seen between two of them; the last one goes into the loop below, which samples after it.
-    for (; promptTokens - next > batchSize; next += batchSize) {
-      await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(next, next + batchSize));
+    // Of a prompt that is kept that is its last token.
+    while (promptTokens - next > (keepsPrompt ? 1 : batchSize)) {
+      const batch = tokens.slice(next, Math.min(next + batchSize, promptTokens - 1));
+      await sequence.evaluateWithoutGeneratingNewTokens(batch);
+      next += batch.length;
       throwIfAborted(signal);
     }
+    if (keepsPrompt) await keeper?.keepPrompt(sequence);
 
     const history = [...tokens];
     const text = createDetokenizer(model, tokens.slice(-4), markTokens(model, options.marks));

@@ -214,7 +214,7 @@ preset = "greedy"
     expect(candleSettings(await configOf(text(toml)))).toEqual({
       modelFolder: "~/.llmspell/models",
       defaultQuantization: "Q4_K_M",
-      load: { device: "wasm", contextSize: 0, threads: 3, batchSize: 64 },
+      load: { device: "wasm", contextSize: 0, threads: 3, keptBytes: 4_096_000_000, batchSize: 64 },
       calls: {
         generate: {
           temperature: 0.1,

@@ -74,7 +74,12 @@ describe("chat over a pipe", () => {
         { role: "user", content: "two" },
         { role: "assistant", content: " ok" },
       ],
-      usage: { prompt_tokens: expect.any(Number), completion_tokens: 2, total_tokens: expect.any(Number) },
+      usage: {
+        prompt_tokens: expect.any(Number),
+        completion_tokens: 2,
+        total_tokens: expect.any(Number),
+        cached_tokens: expect.any(Number),
+      },
     });
     expect(document.usage.total_tokens).toBe(document.usage.prompt_tokens + 2);
   });

@@ -34,6 +34,12 @@ export async function remove(context: CandleContext, spec: ModelSpec): Promise<R
     if (blob !== undefined && !used.has(blob)) freed += await store.removeBlob(blob);
     if (external !== undefined) kept.push(external);
   }
+  const { states } = context.platform;
+  for (const { id, model, bytes } of (await states?.list()) ?? []) {
+    if (model !== found.manifest.id) continue;
+    await states?.remove(id);
+    freed += bytes;
+  }
   return { modelId: found.manifest.id, freedBytes: freed, keptFiles: kept };
 }
 
@@ -115,6 +121,12 @@ export async function prune(context: CandleContext, { olderThanMs = 0, dryRun = 
     if (used.has(blob.digest) || !isOld(blob) || context.wallTime() - blob.modifiedMs < 3_600_000) continue;
     const bytes = dryRun ? blob.size : await store.removeBlob(blob.digest);
     removed.push({ item: `blobs/${blob.digest}`, bytes });
+  }
+  const { states } = context.platform;
+  for (const { id, model, name, bytes, usedMs } of (await states?.list()) ?? []) {
+    if (!isOld({ modifiedMs: usedMs })) continue;
+    if (!dryRun) await states?.remove(id);
+    removed.push({ item: `states/${id}${model === "" ? "" : ` of ${model}`}${name === undefined ? "" : `, ${name}`}`, bytes });
   }
   return removed;
 }

@@ -64,6 +64,7 @@ async function openGguf(model: Extract<FoundModel, { kind: "gguf" }>, platform: 
   return openGgufModel(model, runtimeFor("gguf", platform), platform, {
     ...{ device, threads, batchSize, onProgress, signal, needs, contextLength },
     bos: model.facts.bos?.text,
+    keep: { model: model.id, mostBytes: options.keptBytes },
   });
 }
 

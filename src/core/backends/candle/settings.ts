@@ -7,6 +7,9 @@ import { samplingOf } from "../call-settings.ts";
 /** Defaults of a load; an option of the call wins. contextSize 0 = the model's limit, threads 0 = measured. */
 export type LoadDefaults = {
   readonly [Name in "device" | "contextSize" | "threads" | "batchSize"]: NonNullable<LoadOptions[Name]>;
+} & {
+  /** that kept states may have together */
+  readonly keptBytes: number;
 };
 
 export interface CandleSettings {
@@ -21,11 +24,11 @@ export interface CandleSettings {
 export function candleSettings(config: Config, name = "candle"): CandleSettings | undefined {
   const provider = providerOf(config, name);
   if (provider?.provider_type !== "candle") return undefined;
-  const { device, context_size: contextSize, cpu_threads: threads, batch_size: batchSize, keep_alive_seconds } = provider;
+  const { device, context_size: contextSize, cpu_threads: threads, batch_size: batchSize, keep_alive_seconds, kept_states_mb } = provider;
   return {
     modelFolder: provider.model_directory,
     defaultQuantization: provider.default_quantization,
-    load: { device, contextSize, threads, batchSize },
+    load: { device, contextSize, threads, batchSize, keptBytes: kept_states_mb * 1_000_000 },
     calls: {
       generate: samplingOf(provider),
       timeoutMs: provider.timeout_seconds * 1000,
