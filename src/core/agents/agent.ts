@@ -3,11 +3,13 @@ import type { Spell, SpellResult } from "../api/spell.ts";
 import { SpellError, toSpellError } from "../errors.ts";
 import { readJson } from "../json.ts";
 import { limits } from "../limits.ts";
-import type { ChatMessage, FinishReason, GenerateOptions } from "../spec/generate.ts";
+import type { ChatMessage, FinishReason, GenerateOptions, RunnableTool } from "../spec/generate.ts";
 import type { ModelSpec } from "../spec/model-spec.ts";
 import type { DeviceReport } from "../spec/runtime.ts";
+import { asMessages } from "../text/check-call.ts";
 import { randomSeed } from "../text/handle-model.ts";
 import { withDefaults } from "../text/parameters.ts";
+import { type LoopParts, runWithTools, type ToolStep, toolLimits } from "../tools/loop.ts";
 import { definedOnly } from "../values.ts";
 import { readInput } from "./input.ts";
 import type { AgentSettings } from "./options.ts";
@@ -22,6 +24,8 @@ export interface AgentChunk {
 
 export interface AgentAnswer {
   readonly text: string;
+  /** what the model thought, where it shows it */
+  readonly reasoning?: string | undefined;
   /** the value of the text, where it is JSON */
   readonly data?: unknown;
   readonly metadata: AgentMetadata;
@@ -45,6 +49,10 @@ export interface AgentMetadata {
   readonly loadTimeMs?: number | undefined;
   readonly tokensPerSecond?: number | undefined;
   readonly seed: number;
+  /** answers of the model: one more than the times it saw results of tools */
+  readonly turns: number;
+  /** calls of tools, in order */
+  readonly toolCalls: readonly ToolStep[];
 }
 
 export interface AgentMetrics {
@@ -89,6 +97,7 @@ export class Agent {
   /** The call before: answers of one conversation come one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
   #running = 0;
+  #runsTool = false;
   #isDestroyed = false;
   #totals = { calls: 0, failures: 0, promptTokens: 0, completionTokens: 0, executionTimeMs: 0, loadTimeMs: 0 };
 
@@ -104,6 +113,12 @@ export class Agent {
 
   get state(): "ready" | "running" | "destroyed" {
     return this.#isDestroyed ? "destroyed" : this.#running > 0 ? "running" : "ready";
+  }
+
+  /** Those that the model may call. */
+  get tools(): readonly RunnableTool[] {
+    const { tools = [], allowedTools } = this.settings;
+    return allowedTools === undefined ? tools : tools.filter(({ name }) => allowedTools.includes(name));
   }
 
   get history(): readonly ChatMessage[] {
@@ -132,11 +147,14 @@ export class Agent {
    * Answers. Calls of one agent wait for each other; an answer that fails leaves the conversation as it was.
    * @param input text, or { text, messages, parameters, device }
    * @param onChunk gets the text as it comes, and is waited for; `false` stops, and what was said stays in the conversation
-   * @throws SpellError agent-option, agent-modality, agent-timeout; run-closed after destroy(); of Spell.generate()
+   * @throws SpellError agent-option, agent-modality, agent-timeout; run-closed after destroy(); run-busy from its own tool; of Spell.generate()
    */
   async execute(input: unknown, onChunk?: (chunk: AgentChunk) => unknown): Promise<AgentAnswer> {
     if (this.#isDestroyed)
       throw new SpellError("run-closed", `agent ${this.name} was destroyed`, { hint: "Build another one.", where: this.name });
+    if (this.#runsTool) {
+      throw new SpellError("run-busy", `agent ${this.name} is running a tool; it cannot be asked meanwhile`, { where: this.name });
+    }
     const read = readInput(input);
     const before = this.#turn;
     this.#running += 1;
@@ -156,35 +174,49 @@ export class Agent {
     { messages, call, device }: ReturnType<typeof readInput>,
     onChunk: ((chunk: AgentChunk) => unknown) | undefined,
   ): Promise<AgentAnswer> {
-    const { spell, onText, onAnswer, seed } = this.#parts;
+    const { spell, onText, onAnswer } = this.#parts;
     const { now } = spell.platform;
     const { systemPrompt, contextSize, device: usual, maxConversationLength = 100 } = this.settings;
     const options: GenerateOptions = withDefaults(call.parameters, this.settings.parameters);
+    const seed = options.seed ?? this.#parts.seed ?? randomSeed();
     const clock = startClock(this.settings.maxExecutionTime ?? 300, this.#parts.signal);
     const started = now();
     let index = 0;
     let isStopped = false;
     try {
-      const result = await spell.generate(this.source, [...this.#said, ...messages], {
-        ...options,
-        ...definedOnly({ device: device ?? usual, contextSize: call.contextSize ?? contextSize, system: systemPrompt }),
-        seed: options.seed ?? seed ?? randomSeed(),
-        session: `agent ${this.name}`,
-        signal: clock.signal,
-        async onText(text) {
-          onText?.(text);
-          isStopped = (await onChunk?.({ text, index: index++, done: false })) === false;
-          return !isStopped;
-        },
-      });
+      let lastResult: SpellResult | undefined;
+      const ask: LoopParts["ask"] = async (asked, turn) => {
+        lastResult = await spell.generate(this.source, asMessages(asked), {
+          ...options,
+          ...definedOnly({ device: device ?? usual, contextSize: call.contextSize ?? contextSize, system: systemPrompt }),
+          ...(turn.tools.length > 0 && turn),
+          seed,
+          session: `agent ${this.name}`,
+          signal: clock.signal,
+          async onText(text) {
+            onText?.(text);
+            isStopped = (await onChunk?.({ text, index: index++, done: false })) === false;
+            return !isStopped;
+          },
+        });
+        return lastResult;
+      };
+      const before = [...this.#said, ...messages];
+      const tools = this.tools.map((tool) => ({ ...tool, execute: this.#guarded(tool) }));
+      const { maxToolCalls = toolLimits.maxToolCalls, maxRecursionDepth: maxTurns = toolLimits.maxTurns } = this.settings;
+      const { toolChoice } = options;
+      const { signal } = clock;
+      const loop = await runWithTools(before, { tools, toolChoice, limits: { ...toolLimits, maxToolCalls, maxTurns }, signal, now, ask });
+      if (lastResult === undefined) throw new SpellError("internal-error", "no answer came");
+      const result: SpellResult = { ...lastResult, ...loop.result };
       if (onChunk !== undefined && !isStopped) await onChunk({ text: "", index: index++, done: true });
       const executionTimeMs = now() - started;
       for (const { message } of result.warnings) spell.platform.log({ level: "warn", message: `agent ${this.name}: ${message}` });
-      this.#said = latest([...this.#said, ...messages, { role: "assistant", content: result.text }], maxConversationLength);
+      this.#said = latest([...before, ...loop.said], maxConversationLength);
       onAnswer?.(result);
-      const metadata = metadataOf(result, isStopped, executionTimeMs);
+      const metadata = { ...metadataOf(result, isStopped, executionTimeMs), turns: loop.turns, toolCalls: loop.steps };
       this.#count(metadata);
-      return { text: result.text, data: dataOf(result.text), metadata, chunksReceived: index };
+      return { text: result.text, reasoning: result.reasoning, data: dataOf(result.text), metadata, chunksReceived: index };
     } catch (error) {
       throw clock.isOver() ? timeError(this, error) : this.#named(error);
     } finally {
@@ -192,7 +224,19 @@ export class Agent {
     }
   }
 
-  #count({ promptTokens = 0, completionTokens = 0, executionTimeMs, loadTimeMs = 0 }: AgentMetadata): void {
+  /** Waiting for itself an agent would wait for ever. */
+  #guarded({ execute }: RunnableTool): RunnableTool["execute"] {
+    return async (input, options) => {
+      this.#runsTool = true;
+      try {
+        return await execute(input, options);
+      } finally {
+        this.#runsTool = false;
+      }
+    };
+  }
+
+  #count({ promptTokens = 0, completionTokens = 0, executionTimeMs, loadTimeMs = 0 }: Counted): void {
     const { calls, failures, ...sums } = this.#totals;
     this.#totals = {
       calls: calls + 1,
@@ -210,7 +254,9 @@ export class Agent {
   }
 }
 
-function metadataOf(result: SpellResult, isStopped: boolean, executionTimeMs: number): AgentMetadata {
+type Counted = Omit<AgentMetadata, "turns" | "toolCalls">;
+
+function metadataOf(result: SpellResult, isStopped: boolean, executionTimeMs: number): Counted {
   const { model, provider, backend, device = null, finishReason, usage, timing, seed } = result;
   const about = { model, provider, backend, device, finishReason, executionTimeMs, seed };
   if (isStopped) return about;

@@ -7,7 +7,7 @@ import type { ResolvedConfig } from "../config/resolve.ts";
 import { SpellError } from "../errors.ts";
 import type { ModelSpec } from "../spec/model-spec.ts";
 import { Agent } from "./agent.ts";
-import { type AgentSettings, mergeSettings, readAgentOption, wrongAgentOption } from "./options.ts";
+import { type AgentSettings, mergeSettings, readAgentOption, unknownAgentOption, wrongAgentOption } from "./options.ts";
 
 /** Collects settings; each call gives the builder again. */
 export class AgentBuilder {
@@ -72,6 +72,7 @@ export function createAgents(host: AgentHost): Agents {
     if (agents.has(name)) {
       throw new SpellError("agent-duplicate", `expected a name that no agent has, got ${name}`, { where: name });
     }
+    checkNames(settings);
     const { spell, config: resolved, onText, onAnswer, signal } = host;
     const names = createNames(resolved);
     const { source, provider } = sourceOf(settings, names, resolved);
@@ -120,6 +121,15 @@ export function createAgents(host: AgentHost): Agents {
       await Promise.all(spells.map((own) => own.dispose()));
     },
   };
+}
+
+/** Tools by their names. */
+function checkNames({ tools = [], allowedTools = [] }: AgentSettings): void {
+  const names = tools.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined) throw wrongAgentOption("tool.name", "a name that no other tool of the agent has", twice);
+  const missing = allowedTools.find((name) => !names.includes(name));
+  if (missing !== undefined) throw unknownAgentOption("allowed_tools", missing, names);
 }
 
 /** The model and who runs it; an `@` in the model's name wins over provider(). */

@@ -4,9 +4,10 @@ import { SpellError } from "../errors.ts";
 import { isObject } from "../json.ts";
 import { didYouMean, nearest } from "../nearest.ts";
 import { deviceChoices } from "../spec/devices.ts";
-import type { GenerateOptions } from "../spec/generate.ts";
+import type { GenerateOptions, RunnableTool, ToolChoice } from "../spec/generate.ts";
 import type { DeviceChoice } from "../spec/runtime.ts";
 import { shown } from "../text/check-call.ts";
+import { isToolName } from "../text/check-tools.ts";
 import { findParameterProblem, findStopProblem, parameterRules, presets } from "../text/parameters.ts";
 
 /** What one agent was told. */
@@ -25,6 +26,14 @@ export interface AgentSettings {
   readonly maxExecutionTime?: number | undefined;
   /** tokens the model keeps */
   readonly contextSize?: number | undefined;
+  /** in the order they were given */
+  readonly tools?: readonly RunnableTool[] | undefined;
+  /** names of those that the model may call; default: all */
+  readonly allowedTools?: readonly string[] | undefined;
+  /** calls that are run in one answer */
+  readonly maxToolCalls?: number | undefined;
+  /** times that the model is asked again with results, in one answer */
+  readonly maxRecursionDepth?: number | undefined;
   /** of every answer */
   readonly parameters: GenerateOptions;
 }
@@ -70,8 +79,38 @@ const parameterReaders: Readonly<Record<string, Read>> = {
     if (typeof value !== "string" || !Object.hasOwn(presets, value)) throw wrongAgentOption(name, Object.keys(presets).join(", "), value);
     return { parameters: { preset: value as keyof typeof presets } };
   },
+  reasoning(value, name) {
+    if (value !== "auto" && value !== "off") throw wrongAgentOption(name, "auto, off", value);
+    return { parameters: { reasoning: value } };
+  },
+  tool_choice(value, name) {
+    const isNamed = isObject(value) && typeof value["name"] === "string";
+    if (!isNamed && !["auto", "none", "required"].includes(String(value)))
+      throw wrongAgentOption(name, "auto, none, required, or a table with name", value);
+    return { parameters: { toolChoice: value as ToolChoice } };
+  },
+  parallel_tool_calls(value, name) {
+    if (typeof value !== "boolean") throw wrongAgentOption(name, "true or false", value);
+    return { parameters: { parallelToolCalls: value } };
+  },
   context_size: settle("contextSize", "an integer from 128 on", (value) => Number.isSafeInteger(value) && within(128, 2 ** 31 - 1, value)),
 };
+
+const toolNames = ["name", "description", "schema", "run"];
+
+/** As scripts write a tool, and as programs do: `inputSchema` and `execute` are `schema` and `run`. */
+function readTool(value: unknown, where: string): Partial<AgentSettings> {
+  if (!isObject(value)) throw wrongAgentOption(where, "a table with name, description, schema and run", value);
+  const { inputSchema, execute, ...rest } = value;
+  const { name, description, schema = inputSchema, run = execute } = rest;
+  const unknown = Object.keys(rest).find((key) => !toolNames.includes(key));
+  if (unknown !== undefined) throw unknownAgentOption(where, unknown, toolNames);
+  if (!isToolName(name)) throw wrongAgentOption(`${where}.name`, "1–64 letters, digits, _ and -", name);
+  if (description !== undefined && typeof description !== "string") throw wrongAgentOption(`${where}.description`, "text", description);
+  if (schema !== undefined && !isObject(schema)) throw wrongAgentOption(`${where}.schema`, "a table", schema);
+  if (typeof run !== "function") throw wrongAgentOption(`${where}.run`, "a function", run);
+  return { tools: [{ name, description, inputSchema: schema, execute: (input, options) => run(input, options) }] };
+}
 
 const readers: Readonly<Record<string, Read>> = {
   name: text("name", 100),
@@ -97,6 +136,22 @@ const readers: Readonly<Record<string, Read>> = {
     "an integer from 0 to 100000",
     (value) => Number.isInteger(value) && within(0, 100_000, value),
   ),
+  tool: readTool,
+  tools(value, name) {
+    if (!Array.isArray(value)) throw wrongAgentOption(name, "a list of tools", value);
+    return { tools: value.flatMap((tool) => readTool(tool, "tool").tools ?? []) };
+  },
+  allow_tool(value, name) {
+    if (!isToolName(value)) throw wrongAgentOption(name, "the name of a tool", value);
+    return { allowedTools: [value] };
+  },
+  allowed_tools(value, name) {
+    const names = isObject(value) && Object.keys(value).length === 0 ? [] : value;
+    if (!Array.isArray(names) || !names.every(isToolName)) throw wrongAgentOption(name, "a list of names of tools", value);
+    return { allowedTools: names };
+  },
+  max_tool_calls: settle("maxToolCalls", "an integer from 0 to 1000", (value) => Number.isInteger(value) && within(0, 1000, value)),
+  max_recursion_depth: settle("maxRecursionDepth", "an integer from 0 to 100", (value) => Number.isInteger(value) && within(0, 100, value)),
   max_execution_time: readTime,
   resource_limits: (value, name) => readTable(value, name, { max_execution_time_secs: readTime }),
   parameters: (value, name) => readTable(value, name, parameterReaders),
@@ -122,9 +177,11 @@ export function readCallDevice(value: unknown): DeviceChoice | undefined {
   return value === undefined ? undefined : readDevice(value, "device").device;
 }
 
-/** What is set later wins; parameters one by one. */
+/** What is set later wins; parameters one by one, and tools and what is allowed come together. */
 export function mergeSettings<T extends AgentSettings>(first: T, later: Partial<AgentSettings>): T {
-  return { ...first, ...later, parameters: { ...first.parameters, ...later.parameters } };
+  const joined = <K extends "tools" | "allowedTools">(key: K) =>
+    first[key] === undefined && later[key] === undefined ? {} : { [key]: [...(first[key] ?? []), ...(later[key] ?? [])] };
+  return { ...first, ...later, ...joined("tools"), ...joined("allowedTools"), parameters: { ...first.parameters, ...later.parameters } };
 }
 
 function readTable(value: unknown, where: string, known: Readonly<Record<string, Read>>): Partial<AgentSettings> {

@@ -10,7 +10,7 @@ import type { Network } from "../download/request.ts";
 import { SpellError } from "../errors.ts";
 import { formatCount } from "../formats/format-count.ts";
 import type { Platform } from "../platform.ts";
-import type { GenerateOptions, GenerateResult, Prompt } from "../spec/generate.ts";
+import type { GenerateOptions, GenerateResult, Prompt, RunnableTool, Tool } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import { isModelSpec, type ModelSpec, printModelSpec } from "../spec/model-spec.ts";
 import type { Device, DeviceAttempt, DevicePreview } from "../spec/runtime.ts";
@@ -18,6 +18,7 @@ import type { Scripts } from "../spec/scripts.ts";
 import type { StreamPart } from "../spec/stream-part.ts";
 import { asOptions, checkOptionNames, wrongOption } from "../text/check-call.ts";
 import { collect } from "../text/collect.ts";
+import type { ToolStep } from "../tools/loop.ts";
 import { once } from "../values.ts";
 import { type ConfigOptions, readText, resolveConfig } from "./configuration.ts";
 import type { LocalLlm } from "./local-llm.ts";
@@ -51,7 +52,14 @@ interface PullIfMissing {
 export interface SpellLoadOptions extends LoadOptions, PullIfMissing {}
 
 /** Options of one answer, and of the load where the model is not loaded yet. */
-export interface SpellGenerateOptions extends GenerateOptions, Omit<LoadOptions, "device" | "signal">, PullIfMissing {
+export interface SpellGenerateOptions extends Omit<GenerateOptions, "tools">, Omit<LoadOptions, "device" | "signal">, PullIfMissing {
+  /**
+   * As in GenerateOptions. Where each has an `execute`, calls are run, and the model is asked again with their results until it answers. What a tool throws is
+   * told to the model; so is a call that is unknown, has a wrong input, takes over a minute, or comes after `maxToolCalls`.
+   */
+  readonly tools?: readonly (Tool | RunnableTool)[] | undefined;
+  /** Calls that are run; default 16. */
+  readonly maxToolCalls?: number | undefined;
   /**
    * The text as it comes. The model waits for a promise; `false` ends the answer there: finishReason is `aborted`, and what only a whole answer tells
    * (counts, times, a seed that was not given) is 0.
@@ -60,7 +68,11 @@ export interface SpellGenerateOptions extends GenerateOptions, Omit<LoadOptions,
 }
 
 /** A whole answer, and what ran the model. */
-export type SpellResult = GenerateResult & Pick<LanguageModel, "provider" | "backend" | "architecture">;
+export type SpellResult = GenerateResult &
+  Pick<LanguageModel, "provider" | "backend" | "architecture"> & {
+    /** calls that were run, in order; only where tools have an `execute` */
+    readonly steps?: readonly ToolStep[] | undefined;
+  };
 
 export interface Spell {
   readonly platform: Platform;
@@ -176,14 +188,18 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
     platform,
     load: (source, loadOptions = {}) => open(source, loadOptions, false),
     async generate(source, prompt, given = {}) {
-      const { onText, ...all } = asOptions(given);
+      const { onText, maxToolCalls, ...all } = asOptions(given);
       const { contextSize, threads, quantization, draft, batchSize, onProgress, pull, onPull, ...call } = all;
       const { device, signal } = call;
       const load = { device, signal, contextSize, threads, quantization, draft, batchSize, onProgress, pull, onPull };
       const model = await open(source, load, true);
       try {
         const { provider, backend, architecture } = model;
-        return { ...(await collect(told(model.stream(prompt, call), onText, call.seed ?? 0))), provider, backend, architecture };
+        const about = { provider, backend, architecture };
+        const answer = (asked: Prompt, own: GenerateOptions) => collect(told(model.stream(asked, own), onText, own.seed ?? 0));
+        if (!hasRunnable(call.tools)) return { ...(await answer(prompt, call)), ...about };
+        const { answerWithTools } = await import("./answer-with-tools.ts");
+        return { ...(await answerWithTools(prompt, call, maxToolCalls, platform.now, answer)), ...about };
       } finally {
         await model.dispose();
       }
@@ -208,6 +224,10 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
     [Symbol.asyncDispose]: dispose,
   };
   return spell;
+}
+
+function hasRunnable(tools: SpellGenerateOptions["tools"]): boolean {
+  return Array.isArray(tools) && tools.some((tool) => typeof tool === "object" && tool !== null && "execute" in tool);
 }
 
 const noScripts = (): Scripts => ({

@@ -23,6 +23,16 @@ export interface Tool {
   readonly inputSchema?: JsonSchema | StandardJsonSchema | undefined;
 }
 
+/** A tool that generate() of a spell, and agents, run by themselves. */
+export interface RunnableTool extends Tool {
+  /**
+   * @param input by the schema
+   * @returns text or JSON for the model, or a promise of it; what it throws is told to the model
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: its own schema says what the input is
+  execute(input: any, options: { readonly signal: AbortSignal }): unknown;
+}
+
 /** `auto`: the model decides; `none`: it sees the tools and calls none; `required`: it calls one; a name: it calls that one. */
 export type ToolChoice = "auto" | "none" | "required" | { readonly name: string };
 

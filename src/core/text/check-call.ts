@@ -136,6 +136,22 @@ function isJson(value: unknown): boolean {
   }
 }
 
+/** Messages as callers write them, of those that backends get. */
+export function asMessages(messages: readonly ChatMessage[]): readonly Message[] {
+  return messages.map(({ role, content, reasoning, toolCalls = [], toolCallId }): Message => {
+    if (role === "tool") return { role, content: [{ type: "tool-result", id: toolCallId ?? "", result: content }] };
+    if (reasoning === undefined && toolCalls.length === 0) return { role, content };
+    return {
+      role,
+      content: [
+        ...(reasoning === undefined ? [] : [{ type: "reasoning" as const, text: reasoning }]),
+        { type: "text", text: content },
+        ...toolCalls,
+      ],
+    };
+  });
+}
+
 /** For what takes no calls of tools. @throws SpellError run-option */
 export function refuseToolMessages(prompt: ChatPrompt, what: string): void {
   if (typeof prompt === "string") return;

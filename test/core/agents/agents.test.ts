@@ -259,7 +259,7 @@ describe("options of a builder", () => {
     ["custom_config", { modell: "x" }, "custom_config has no modell; did you mean model?"],
     ["resource_limits", { max: 1 }, "resource_limits has no max"],
     ["parameters", 5, "parameters: expected a table, got 5"],
-    ["allow_tool", true, "the builder has no allow_tool"],
+    ["allow_tool", true, "allow_tool: expected the name of a tool, got true"],
   ])("%s refuses %j", async (name, value, message) => {
     const { agents } = await agentsOf();
     const error = caught(() => agents.builder().set(name, value));
