@@ -11,13 +11,14 @@ import { parameterRules, presets } from "../src/core/text/parameters.ts";
 /** Instead of a reader, for keys whose code comes later. */
 const later = {
   release2: "release 2",
-  remote: "later: remote providers",
   memory: "later: device memory",
 } as const;
 
 const calls = "src/core/backends/call-settings.ts";
 const candle = "src/core/backends/candle/settings.ts";
 const ollama = "src/core/backends/ollama/settings.ts";
+const server = "src/core/backends/server/settings.ts";
+const serverKey = "src/core/backends/server/key.ts";
 const hub = "src/core/hub/settings.ts";
 const spell = "src/core/api/spell.ts";
 const choice = "src/core/api/names.ts";
@@ -133,43 +134,35 @@ const samplingKeys = (): Record<string, Leaf> => ({
   }),
 });
 
-const commonKeys = (reader: string): Record<string, Leaf> => ({
+const commonKeys = (): Record<string, Leaf> => ({
   enabled: flag(true, { doc: "false = as if the provider were not declared", reader: "src/core/config/providers.ts" }),
   default_model: text(undefined, { doc: "model when none is named", reader: choice, format: "model" }),
-  ...(reader === calls
-    ? samplingKeys()
-    : Object.fromEntries(Object.entries(samplingKeys()).map(([name, leaf]) => [name, leaf.meta({ ...leaf.meta(), reader })]))),
+  ...samplingKeys(),
 });
 
 /** Keys of every provider reached over HTTP. */
-const httpKeys = (baseUrl: Leaf, timeout: number, timeoutReader: string, reader: string = later.remote): Record<string, Leaf> => ({
-  base_url: baseUrl,
-  api_key: text(undefined, { doc: "key of the service; api_key_env is safer", reader, usually: "the vendor's variable" }),
-  api_key_env: text(undefined, { doc: "name of the variable that holds the key", reader, format: "variable" }),
-  timeout_seconds: integer(timeout, 1, day, { unit: "s", doc: "longest wait of one call without progress", reader: timeoutReader }),
-  max_retries: integer(3, 0, 20, { doc: "retries after 408, 429, 5xx and resets", reader }),
-  "retry.initial_delay_ms": integer(500, 1, 600_000, { unit: "ms", doc: "first wait between tries", reader }),
-  "retry.max_delay_ms": integer(30_000, 1, 600_000, { unit: "ms", doc: "longest wait between tries", reader }),
-  "retry.backoff_multiplier": number(2, 1, 10, { doc: "factor from one wait to the next", reader }),
+const httpKeys = (baseUrl: string | undefined, timeout: number): Record<string, Leaf> => ({
+  base_url: withKey(z.url({ protocol: /^https?$/ }), { doc: "address of the service", reader: server, format: "url" }, baseUrl),
+  api_key: text(undefined, { doc: "key of the service; api_key_env is safer", reader: serverKey, usually: "the vendor's variable" }),
+  api_key_env: text(undefined, { doc: "name of the variable that holds the key", reader: serverKey, format: "variable" }),
+  timeout_seconds: integer(timeout, 1, day, { unit: "s", doc: "longest wait of one call without progress", reader: server }),
+  max_retries: integer(3, 0, 20, { doc: "retries after 408, 429, 5xx and resets", reader: server }),
+  "retry.initial_delay_ms": integer(500, 1, 600_000, { unit: "ms", doc: "first wait between tries", reader: server }),
+  "retry.max_delay_ms": integer(30_000, 1, 600_000, { unit: "ms", doc: "longest wait between tries", reader: server }),
+  "retry.backoff_multiplier": number(2, 1, 10, { doc: "factor from one wait to the next", reader: server }),
   "rate_limit.requests_per_minute": integer(0, 0, 1_000_000, {
     unit: "calls",
     doc: "most calls a minute, others wait; 0 = no limit",
-    reader,
+    reader: server,
   }),
 });
 
-const address = (fallback: string | undefined, reader: string): Leaf =>
-  withKey(z.url({ protocol: /^https?$/ }), { doc: "address of the service", reader, format: "url" }, fallback);
-
-const remote = (baseUrl: string | undefined): Record<string, Leaf> => ({
-  ...commonKeys(later.remote),
-  ...httpKeys(address(baseUrl, later.remote), 60, later.remote),
-});
+const remote = (baseUrl: string | undefined): Record<string, Leaf> => ({ ...commonKeys(), ...httpKeys(baseUrl, 60) });
 
 /** Keys of `[providers.NAME]`, by provider_type. `a.b` is key b of table a. */
 export const providerSchemas: Readonly<Record<string, Readonly<Record<string, z.ZodType>>>> = {
   candle: {
-    ...commonKeys(calls),
+    ...commonKeys(),
     timeout_seconds: integer(300, 1, day, { unit: "s", doc: "longest wait of one call without progress", reader: candle }),
     model_directory: text("~/.llmspell/models", { doc: "folder of the model store", reader: candle, format: "path" }),
     device: oneOf("auto", deviceChoices, { doc: "device of the models", reader: candle }),
@@ -204,8 +197,8 @@ export const providerSchemas: Readonly<Record<string, Readonly<Record<string, z.
     }),
   },
   ollama: {
-    ...commonKeys(calls),
-    ...httpKeys(address("http://localhost:11434", ollama), 300, ollama),
+    ...commonKeys(),
+    ...httpKeys("http://localhost:11434", 300),
     context_size: integer(0, 0, 2 ** 31 - 1, {
       unit: "tokens",
       least: 128,

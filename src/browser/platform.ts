@@ -45,6 +45,7 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
   };
   return {
     name: "browser",
+    isPage: true,
     fetch: fetchPlainly,
     gguf: { available: true, value: ggufRuntime(lazyRuntime("wllama", { files }), { bundled }) },
     seq2seq: { available: true, value: t5Runtime(lazyRuntime("onnxruntime-web", { files }), { bundled }) },

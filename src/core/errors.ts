@@ -102,6 +102,10 @@ const hints = {
   "net-size": "The file has another length than the source says; nothing was stored.",
   "ollama-unreachable": "Start it, or set OLLAMA_HOST. Ollama is installed from https://ollama.com/download",
   "ollama-error": "See what the server says.",
+  "config-api-key-missing": "Set the variable that holds the key.",
+  "provider-unauthorized": "Check the key, and what it may use.",
+  "provider-rate-limit": "Wait, then try again.",
+  "provider-error": "See what the server says.",
   "run-crash": "Try again; if it happens each time, report it with the model's name.",
   "run-busy": "Wait for other generations to end.",
   "run-context": "Shorten the prompt or raise the context size.",
@@ -162,6 +166,7 @@ const statusByArea: Readonly<Record<string, number>> = {
   device: 4,
   net: 5,
   ollama: 5,
+  provider: 5,
 };
 
 const retryableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -173,6 +178,7 @@ const retryableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "net-reset",
   "net-rate",
   "ollama-unreachable",
+  "provider-rate-limit",
 ]);
 
 /** Answers of a server that may be another one a moment later. */
@@ -224,7 +230,8 @@ export class SpellError extends Error {
     this.hint = options.hint ?? hints[code];
     this.actions = options.actions ?? usualActions[code] ?? [];
     this.where = options.where;
-    this.retryable = retryableCodes.has(code) || (code === "net-status" && retryableStatus.has(Number(options.details?.["status"])));
+    const isStatus = code === "net-status" || code === "provider-error";
+    this.retryable = retryableCodes.has(code) || (isStatus && retryableStatus.has(Number(options.details?.["status"])));
     this.details = options.details;
   }
 

@@ -114,6 +114,14 @@ export const limits = {
   downloadPartBytes: 67_108_864,
 
   // --- Generation ---
+  /** Bytes of one event of a server's stream; a token has some hundred, a long list of arguments some hundred thousand. */
+  serverEventBytes: 4_194_304,
+  /** Characters of one answer of a server: the most tokens that can be asked for have fewer. */
+  serverAnswerCharacters: 16_777_216,
+  /** Calls of tools in one answer; honest ones have a handful. */
+  serverToolCalls: 128,
+  /** Bytes of an error's body that are read. */
+  serverErrorBytes: 65_536,
   /** Calls waiting behind the running one; more than this is a program in a loop. */
   waitingGenerations: 16,
   /** A reader that takes nothing for so long holds a call that waits up no longer: the rest of its answer comes at once, and is kept for it. */

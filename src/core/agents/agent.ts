@@ -75,6 +75,8 @@ export interface AgentParts {
   readonly provider: string | undefined;
   /** The seed of the provider's configuration. */
   readonly seed: number | undefined;
+  /** Where none is given; services elsewhere draw their own, or take none. */
+  readonly drawsSeed: boolean;
   readonly spell: Pick<Spell, "generate" | "platform">;
   readonly signal: AbortSignal | undefined;
   readonly onText: ((text: string) => unknown) | undefined;
@@ -174,11 +176,11 @@ export class Agent {
     { messages, call, device }: ReturnType<typeof readInput>,
     onChunk: ((chunk: AgentChunk) => unknown) | undefined,
   ): Promise<AgentAnswer> {
-    const { spell, onText, onAnswer } = this.#parts;
+    const { spell, onText, onAnswer, drawsSeed } = this.#parts;
     const { now } = spell.platform;
     const { systemPrompt, contextSize, device: usual, maxConversationLength = 100 } = this.settings;
     const options: GenerateOptions = withDefaults(call.parameters, this.settings.parameters);
-    const seed = options.seed ?? this.#parts.seed ?? randomSeed();
+    const seed = options.seed ?? this.#parts.seed ?? (drawsSeed ? randomSeed() : undefined);
     const clock = startClock(this.settings.maxExecutionTime ?? 300, this.#parts.signal);
     const started = now();
     let index = 0;

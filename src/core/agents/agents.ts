@@ -26,7 +26,7 @@ export class AgentBuilder {
 
   /**
    * Checks names, types, model and provider; loads and contacts nothing.
-   * @throws SpellError agent-model-required, agent-option, agent-duplicate, backend-*, spec-*, usage-no-model, usage-not-available
+   * @throws SpellError agent-model-required, agent-option, agent-duplicate, backend-*, spec-*, usage-no-model
    */
   build(): Agent {
     return this.#make(this.#settings);
@@ -48,6 +48,8 @@ export interface AgentHost {
   readonly onAnswer?: ((result: SpellResult) => void) | undefined;
   /** Refuses a model that the builder was given, by throwing. */
   readonly permit?: ((model: ModelSpec) => unknown) | undefined;
+  /** Refuses a provider that is named, or that has the default model. */
+  readonly permitProvider?: ((provider: string) => unknown) | undefined;
 }
 
 export interface Agents {
@@ -77,6 +79,7 @@ export function createAgents(host: AgentHost): Agents {
     const names = createNames(resolved);
     const { source, provider } = sourceOf(settings, names, resolved);
     if (settings.model !== undefined) host.permit?.(source);
+    if (provider !== undefined) host.permitProvider?.(provider);
     const configured = provider === undefined ? undefined : providerOf(resolved.config, provider);
     if (settings.device !== undefined && provider !== undefined && names.isServer(provider))
       throw wrongAgentOption("device", `none for ${provider}: its server chooses`, settings.device);
@@ -86,6 +89,7 @@ export function createAgents(host: AgentHost): Agents {
       source,
       provider,
       seed: configured?.seed,
+      drawsSeed: !names.isRemote(provider ?? resolved.config.providers.default_provider ?? ""),
       spell: isOwn(settings) ? ownSpell(settings, provider, names, spell, resolved) : spell,
       onText,
       onAnswer,
@@ -105,7 +109,7 @@ export function createAgents(host: AgentHost): Agents {
     if (!names.isServer(name)) throw wrongAgentOption(option, `none for ${name}: it runs in this process`, baseUrl ?? "a key");
     const { api_key: ownKey, api_key_env: ownVariable, base_url: address, ...rest } = configured as Addressed;
     const isSame = baseUrl === undefined || originOf(baseUrl) === originOf(address);
-    const keys = apiKey !== undefined ? { api_key: apiKey } : isSame ? { api_key: ownKey, api_key_env: ownVariable } : {};
+    const keys = apiKey !== undefined ? { api_key: apiKey } : isSame ? { api_key: ownKey, api_key_env: ownVariable } : { api_key: "" };
     const provider = { ...rest, ...keys, base_url: baseUrl ?? address } as ProviderConfig;
     const own = createSpell({ platform: spell.platform, config: withProvider(resolved, name, provider) });
     spells.push(own);
@@ -138,12 +142,12 @@ function sourceOf(
   names: Names,
   { config }: ResolvedConfig,
 ): { readonly source: ModelSpec; readonly provider: string | undefined } {
-  const given = word === undefined ? undefined : names.provider(word.toLowerCase(), undefined);
+  const given = word === undefined ? undefined : names.provider(word.toLowerCase());
   const named = model ?? (given === undefined ? undefined : providerOf(config, given)?.default_model);
   if (named === undefined) {
     if (given === undefined) {
       const source = names.defaultSpec();
-      return { source, provider: names.provider(source.backend ?? "", source) };
+      return { source, provider: names.provider(source.backend ?? "") };
     }
     throw new SpellError("agent-model-required", `the agent has no model, and provider ${given} has no default_model`, {
       where: given,
@@ -153,7 +157,7 @@ function sourceOf(
   const spec = given === undefined ? names.parse(named) : names.parseFor(given, named);
   const backend = spec.backend ?? given;
   if (backend === undefined) return { source: spec, provider: undefined };
-  const provider = names.provider(backend, spec);
+  const provider = names.provider(backend);
   return { source: { ...spec, backend: provider }, provider };
 }
 
@@ -177,9 +181,9 @@ export function createRemoved(language: keyof typeof builderExample): SpellError
 
 /** The configuration with one provider in place of its own. */
 export function withProvider(resolved: ResolvedConfig, name: string, provider: ProviderConfig): ResolvedConfig {
-  const { config, source, warnings, secrets, get } = resolved;
+  const { config, ...rest } = resolved;
   const origins = new Map([...resolved.origins, [`providers.${name}.provider_type`, "object"]]);
-  return { source, warnings, origins, secrets, get, config: { ...config, providers: { ...config.providers, [name]: provider } } };
+  return { ...rest, origins, config: { ...config, providers: { ...config.providers, [name]: provider } } };
 }
 
 function originOf(address: string | undefined): string | undefined {

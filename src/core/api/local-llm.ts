@@ -1,5 +1,7 @@
 /** LocalLLM: spell.models and spell.generate as scripts see them, with snake_case names in options and results. */
 import type { AvailableFilter, BackendStatus } from "../backends/models.ts";
+import { backendTypes } from "../backends/types.ts";
+import { SpellError } from "../errors.ts";
 import type { Platform } from "../platform.ts";
 import type { GenerateOptions, GenerateResult, Prompt } from "../spec/generate.ts";
 import { type Snake, toCamel, toSnake } from "../values.ts";
@@ -58,14 +60,24 @@ interface Library {
   ): Promise<GenerateResult & Readonly<Record<"backend" | "architecture", string>>>;
 }
 
+const localTypes: ReadonlySet<string> = new Set(backendTypes.filter(({ isRemote }) => !isRemote).map(({ type }) => type));
+
 type AnswerOptions = GenerateOptions & { readonly onText?: ((text: string) => unknown) | undefined };
 
 export function createLocalLlm(spell: Library): LocalLlm {
   const { models, platform } = spell;
+  const refuseServices = async (spec: string): Promise<void> => {
+    if (await models.isLocal(spec)) return;
+    throw new SpellError("run-option", `LocalLLM runs models of this machine and its Ollama server; ${spec} is of a service elsewhere`, {
+      where: spec,
+      hint: "An agent takes models of services.",
+    });
+  };
   return {
     async status(backend?: string) {
       const all = await models.status(backend);
-      return toSnake(backend === undefined || backend === "all" ? all : Object.values(all)[0]) as never;
+      if (backend !== undefined && backend !== "all") return toSnake(Object.values(all)[0]) as never;
+      return toSnake(Object.fromEntries(Object.entries(all).filter(([name]) => localTypes.has(name)))) as never;
     },
     list: async (backend) => toSnake(await models.list(backend)),
     available: async (filter) => toSnake(await models.available(filter)),
@@ -73,11 +85,15 @@ export function createLocalLlm(spell: Library): LocalLlm {
       const { onProgress, ...rest } = toCamel(options) as { readonly onProgress?: ((progress: unknown) => void) | undefined };
       return toSnake(await models.pull(spec, { ...rest, onProgress: (progress) => onProgress?.(toSnake(progress)) }));
     },
-    info: async (spec) => toSnake(await models.info(spec)),
+    async info(spec) {
+      await refuseServices(spec);
+      return toSnake(await models.info(spec));
+    },
     remove: async (spec) => toSnake(await models.remove(spec)),
     verify: async (spec) => toSnake(await models.verify(spec)),
     unload: (spec) => models.unload(spec),
     async generate(spec, prompt, options = {}) {
+      await refuseServices(spec);
       const { onToken, ...rest } = toCamel(options) as AnswerOptions & { readonly onToken?: (text: string) => unknown };
       const { text, finishReason, usage, timing, seed, candidates, warnings, ...model } = await spell.generate(spec, prompt, {
         ...rest,

@@ -54,10 +54,12 @@ export interface Models {
   verify(name?: string, options?: VerifyOptions): Promise<readonly VerifyResult[]>;
   /** Deletes unfinished downloads and files that no model uses. */
   prune(options?: PruneOptions): Promise<readonly PrunedItem[]>;
-  /** Health of each backend, by its type. @param backend type or name of a provider; default: all @throws SpellError backend-unknown */
+  /** Health of each backend, by its type; of services elsewhere, by their names, whether they have a key: only one that is named is asked. @param backend type or name of a provider; default: all @throws SpellError backend-unknown */
   status(backend?: string): Promise<Readonly<Record<string, BackendStatus>>>;
   /** Models that servers hold in memory. @throws SpellError of the first server that fails */
   running(signal?: AbortSignal): Promise<readonly RunningModel[]>;
+  /** Whether a name leads to this machine or its Ollama server, not to a service elsewhere. Nothing is asked. @throws SpellError as info() for a name alone */
+  isLocal(name: string): Promise<boolean>;
   /** Frees loaded models; their holders load them again with the next call. @param name default: all @returns how many were loaded */
   unload(name?: string): Promise<number>;
 }
@@ -149,16 +151,19 @@ export function createModels(road: () => Promise<Providers>, pool: Pool, platfor
     prune: async (options = {}) => (await Promise.all((await each()).map((backend) => backend.prune?.(options) ?? []))).flat(),
     async status(word) {
       const providers = await road();
-      const selected = word === undefined || word === "all" ? providers.types : providers.select(word);
+      const isNamed = word !== undefined && word !== "all";
+      const services = providers.services.map((provider) => ({ type: provider, provider }));
+      const selected = isNamed ? providers.select(word) : [...providers.types, ...services];
       const all = await Promise.all(
         selected.map(async ({ type, provider }) => {
           const absent: BackendStatus = { configured: false, models: 0, error: "Not configured" };
-          return [type, provider === undefined ? absent : await (await providers.backend(provider)).status()] as const;
+          return [type, provider === undefined ? absent : await (await providers.backend(provider)).status(isNamed)] as const;
         }),
       );
       return Object.fromEntries(all);
     },
     running: async (signal) => (await Promise.all((await each()).map((backend) => backend.running?.(signal) ?? []))).flat(),
+    isLocal: async (name) => !(await road()).services.includes((await routeOfStored(name)).backend.name),
     async unload(name) {
       if (name === undefined) return pool.unload();
       const { backend, spec } = await routeOfStored(name);

@@ -4,7 +4,7 @@ import { isProfile } from "../config/profiles.ts";
 import { providerNames, providerOf, providerOfType } from "../config/providers.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { SpellError } from "../errors.ts";
-import { type ModelSpec, parseModelSpec, printModelSpec } from "../spec/model-spec.ts";
+import { type ModelSpec, parseModelSpec } from "../spec/model-spec.ts";
 
 export interface Names {
   /** @throws SpellError spec-syntax, spec-host */
@@ -16,24 +16,20 @@ export interface Names {
   typeOf(provider: string): BackendType | undefined;
   /** Whether it speaks to a server: its models are named there, and the server chooses the device. */
   isServer(provider: string): boolean;
+  /** Whether that server is a service elsewhere. */
+  isRemote(provider: string): boolean;
   /** The usual provider of a type. */
   usual(type: BackendType): string | undefined;
   /**
-   * A provider that runs here, by its name or by the word of its type.
-   * @param spec what is asked of it
-   * @throws SpellError backend-unknown, backend-not-configured, usage-not-available
+   * A declared provider, by its name or by the word of its type.
+   * @throws SpellError backend-unknown, backend-not-configured
    */
-  provider(word: string, spec: ModelSpec | undefined): string;
-  /** @returns the name of a declared provider. @throws SpellError usage-not-available */
-  ready(name: string, spec: ModelSpec | undefined): string;
+  provider(word: string): string;
   unknownBackend(word: string): SpellError;
   notConfigured(type: BackendType): SpellError;
 }
 
-/** Types whose providers run here. */
-export const runnable: readonly BackendType[] = backendTypes.filter(({ create }) => create !== undefined);
-
-export function createNames({ config, source }: Pick<ResolvedConfig, "config" | "source">): Names {
+export function createNames({ config, source, origins }: Pick<ResolvedConfig, "config" | "source" | "origins">): Names {
   const file = source.startsWith("file:") ? source.slice("file:".length) : "llmspell.toml";
   const declared = providerNames(config);
   const words = [...new Set([...backendTypes.flatMap((type) => type.words), ...declared])].map((word) => word.toLowerCase());
@@ -41,19 +37,32 @@ export function createNames({ config, source }: Pick<ResolvedConfig, "config" | 
     backendTypes.find(({ type }) => type === providerOf(config, name)?.provider_type);
   /** Words of those that do not open files: their models are named by a server. */
   const isServer = (type: BackendType | undefined): boolean => type !== undefined && !type.takes.includes("path");
-  const servers = [...backendTypes.filter(isServer).flatMap((type) => type.words), ...declared.filter((name) => isServer(typeOf(name)))];
+  const wordsOf = (fits: (type: BackendType | undefined) => boolean): readonly string[] => [
+    ...backendTypes.filter(fits).flatMap((type) => type.words),
+    ...declared.filter((name) => fits(typeOf(name))),
+  ];
+  const servers = wordsOf((type) => isServer(type) && type?.isRemote === false);
+  const services = wordsOf((type) => type?.isRemote === true);
+  const isDeclared = (name: string): boolean => (origins.get(`providers.${name}.provider_type`) ?? "default") !== "default";
 
   const names: Names = {
     parse(text, allowHosts) {
       const owners = providerOfType(config, "candle") === undefined ? providerOfType(config, "ollama") : undefined;
       const allowed = allowHosts === "any" ? allowHosts : [...config.models.allow_hosts, ...(allowHosts ?? [])];
-      return parseModelSpec(text, { providers: words, servers, owners, allowHosts: allowed });
+      return parseModelSpec(text, { providers: words, servers, services, owners, allowHosts: allowed });
     },
     isServer: (provider) => isServer(typeOf(provider)),
-    parseFor: (provider, model) => names.parse(names.isServer(provider) && !model.includes("@") ? `${model}@${provider}` : model),
+    isRemote: (provider) => typeOf(provider)?.isRemote === true,
+    parseFor(provider, model) {
+      if (names.isRemote(provider) && !model.startsWith(`${provider}/`)) return names.parse(`${provider}/${model}`);
+      return names.parse(names.isServer(provider) && !model.includes("@") ? `${model}@${provider}` : model);
+    },
     defaultSpec() {
       if (config.default_model !== undefined) return names.parse(config.default_model, "any");
-      for (const name of [config.providers.default_provider, ...runnable.map(names.usual)]) {
+      const usuals = backendTypes.flatMap((type) => names.usual(type) ?? []);
+      // what somebody wrote stands before what is there by itself
+      const inOrder = [...usuals.filter(isDeclared), ...usuals.filter((name) => !isDeclared(name))];
+      for (const name of [config.providers.default_provider, ...inOrder]) {
         const model = name === undefined ? undefined : providerOf(config, name)?.default_model;
         if (name !== undefined && model !== undefined) return { ...names.parseFor(name, model), backend: name };
       }
@@ -65,17 +74,12 @@ export function createNames({ config, source }: Pick<ResolvedConfig, "config" | 
     },
     typeOf,
     usual: ({ type }) => providerOfType(config, type),
-    provider(word, spec) {
+    provider(word) {
       const type = backendTypes.find((each) => each.words.includes(word));
       const name = providerOf(config, word) !== undefined ? word : type && names.usual(type);
-      if (name !== undefined) return names.ready(name, spec);
+      if (name !== undefined) return name;
       if (type === undefined || !isProfile(type.profile)) throw names.unknownBackend(word);
       throw names.notConfigured(type);
-    },
-    ready(name, spec) {
-      const type = typeOf(name);
-      if (type?.create === undefined) throw notYet(name, type?.type ?? "unknown", spec);
-      return name;
     },
     unknownBackend(word) {
       const others = declared.filter((name) => !words.slice(0, words.length - declared.length).includes(name));
@@ -102,14 +106,4 @@ function notConfigured({ type, profile }: BackendType, file: string): SpellError
       details: { backend: type, profile },
     },
   );
-}
-
-function notYet(name: string, type: string, spec: ModelSpec | undefined): SpellError {
-  const asked = spec === undefined ? "" : `; ${printModelSpec(spec)} was not asked`;
-  const message = `provider '${name}' (${type}) is declared, but ${type} providers come with a later release${asked}`;
-  return new SpellError("usage-not-available", message, {
-    where: name,
-    hint: "Models on this machine run already:",
-    actions: [{ kind: "run", model: "tiny-stories", profile: "candle" }],
-  });
 }

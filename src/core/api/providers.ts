@@ -3,11 +3,11 @@
  * each with its first use.
  */
 import type { Backend, BackendHost, NotFound } from "../backends/backend.ts";
-import type { BackendType } from "../backends/types.ts";
-import { providerOf, providerOfType } from "../config/providers.ts";
+import { type BackendType, backendTypes } from "../backends/types.ts";
+import { providerNames, providerOf, providerOfType } from "../config/providers.ts";
 import { SpellError } from "../errors.ts";
 import type { ModelSpec, NameSpec } from "../spec/model-spec.ts";
-import { createNames, runnable } from "./names.ts";
+import { createNames } from "./names.ts";
 
 /** A model spec with the backend that answers for it; the spec names none any more. */
 export interface Route {
@@ -15,7 +15,7 @@ export interface Route {
   readonly spec: ModelSpec;
 }
 
-/** A provider of a type that runs here, or a type of which none is declared. */
+/** A provider, or a type of which none is declared. */
 export interface Selected {
   readonly type: BackendType["type"];
   readonly provider: string | undefined;
@@ -24,14 +24,16 @@ export interface Selected {
 export interface Providers {
   /** @throws SpellError spec-syntax, spec-host */
   parse(text: string, allowHosts?: readonly string[] | "any"): ModelSpec;
-  /** @throws SpellError backend-unknown, backend-not-configured, model-unknown, usage-not-available, usage-no-model */
+  /** @throws SpellError backend-unknown, backend-not-configured, model-unknown, usage-no-model */
   route(spec: ModelSpec | undefined): Promise<Route>;
   /** The backend that opens files. @throws SpellError backend-not-configured */
   forFiles(): Promise<Backend>;
-  /** Providers that a question is for: of a type or name, or of every type that runs here. @throws SpellError backend-unknown */
+  /** Providers that a question is for: of a type or name, or of every type whose models are on this machine or its servers. @throws SpellError backend-unknown */
   select(word: string | undefined): readonly Selected[];
-  /** Every type that runs here, with its usual provider where one is declared. */
+  /** Every such type, with its usual provider where one is declared. */
   readonly types: readonly Selected[];
+  /** Declared services elsewhere. */
+  readonly services: readonly string[];
   backend(provider: string): Promise<Backend>;
   isDeclared(provider: string): boolean;
   /** Where a guess led nowhere, the error also names the nearest model of the catalogue. */
@@ -43,38 +45,49 @@ export function createProviders(host: Omit<BackendHost, "isDeclared" | "parse">)
   const names = createNames(host.config);
   const { parse, typeOf, usual } = names;
   const backends = new Map<string, Promise<Backend>>();
+  const local = backendTypes.filter(({ isRemote }) => !isRemote);
   const isDeclared = (name: string): boolean =>
     [...origins].some(([path, origin]) => path.startsWith(`providers.${name}.`) && origin !== "default");
+  /** Somebody wrote that it is there; a variable may set a key of one that is there by itself. */
+  const isWritten = (name: string): boolean => origins.get(`providers.${name}.provider_type`) !== "default";
 
   const backend = (name: string): Promise<Backend> => {
-    const create = typeOf(name)?.create;
-    if (create === undefined) throw new Error(`provider ${name} does not run here`);
-    const made = backends.get(name) ?? create({ ...host, isDeclared, parse }, name);
+    const type = typeOf(name);
+    if (type === undefined) throw new Error(`provider ${name} is not declared`);
+    const made = backends.get(name) ?? type.create({ ...host, isDeclared, parse }, name);
     backends.set(name, made);
     return made;
   };
 
   /** The usual provider of the first type that takes this kind of source; the type that names the kind first stands before the others. */
   const takerOf = (kind: BackendType["takes"][number]): string => {
-    const takers = runnable
+    const takers = backendTypes
       .filter(({ takes }) => takes.includes(kind))
       .sort((a, b) => Number(b.takes[0] === kind) - Number(a.takes[0] === kind));
     const name = takers.map(usual).find((each) => each !== undefined);
     if (name !== undefined) return name;
-    throw names.notConfigured(takers.at(-1) ?? (runnable[0] as BackendType));
+    throw names.notConfigured(takers.at(-1) ?? (backendTypes[0] as BackendType));
   };
 
   const unknown = async (name: string, asked?: NotFound): Promise<SpellError> =>
     (await import("../backends/unknown-model.ts")).unknownModel(name, await host.catalogue(), asked);
 
   const routeName = async (spec: NameSpec): Promise<Backend> => {
-    const usuals = runnable.flatMap((type) => usual(type) ?? []);
-    if (usuals.length === 0) throw names.notConfigured(runnable[0] as BackendType);
-    for (const name of usuals) if ((await (await backend(name)).claims(spec, "known")) === true) return backend(name);
+    const usuals = local.flatMap((type) => usual(type) ?? []);
     const first = config.providers.default_provider;
-    if (first !== undefined && providerOf(config, first) !== undefined) {
-      const own = await backend(names.ready(first, spec));
-      if ((await own.claims(spec, "default")) === true) return own;
+    const hasFirst = first !== undefined && providerOf(config, first) !== undefined;
+    if (usuals.length === 0 && !hasFirst) throw names.notConfigured(backendTypes[0] as BackendType);
+    for (const name of usuals) {
+      // one that nobody declared gives way to those that somebody did
+      const how = !isWritten(name) && usuals.some(isWritten) ? "sure" : "known";
+      if ((await (await backend(name)).claims(spec, how)) === true) return backend(name);
+    }
+    if (hasFirst) {
+      // what is said to a model of the package is meant for this machine
+      if (names.isRemote(first) && (await import("../backends/candle/bundled.ts")).bundledModels.has(spec.name.toLowerCase()))
+        throw names.notConfigured(backendTypes[0] as BackendType);
+      const asked = await backend(first);
+      if ((await asked.claims(spec, "default")) === true) return asked;
       throw await unknown(spec.name);
     }
     let asked: NotFound | undefined;
@@ -86,13 +99,14 @@ export function createProviders(host: Omit<BackendHost, "isDeclared" | "parse">)
     throw await unknown(spec.name, asked);
   };
 
-  const types = runnable.map((type) => ({ type: type.type, provider: usual(type), words: type.words }));
+  const selected = (type: BackendType) => ({ type: type.type, provider: usual(type), words: type.words });
+  const types = local.map(selected);
 
   return {
     parse,
     async route(given) {
       const { backend: word, ...spec } = given ?? names.defaultSpec();
-      if (word !== undefined) return { backend: await backend(names.provider(word, spec)), spec };
+      if (word !== undefined) return { backend: await backend(names.provider(word)), spec };
       return { backend: await (spec.kind === "name" ? routeName(spec) : backend(takerOf(spec.kind))), spec };
     },
     forFiles: async () => backend(takerOf("file")),
@@ -100,12 +114,13 @@ export function createProviders(host: Omit<BackendHost, "isDeclared" | "parse">)
       const word = asked?.toLowerCase();
       if (word === undefined || word === "all") return types.filter(({ provider }) => provider !== undefined);
       const type = typeOf(word);
-      if (type?.create !== undefined) return [{ type: type.type, provider: word }];
-      const found = types.find(({ words: own }) => own.includes(word));
+      if (type !== undefined) return [{ type: type.type, provider: word }];
+      const found = backendTypes.find(({ words: own }) => own.includes(word));
       if (found === undefined) throw names.unknownBackend(word);
-      return [found];
+      return [selected(found)];
     },
     types,
+    services: providerNames(config).filter(names.isRemote),
     backend,
     isDeclared,
     async explain(error, { spec }) {

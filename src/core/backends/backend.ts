@@ -114,13 +114,14 @@ export interface Backend {
   readonly type: string;
   readonly calls: CallSettings;
   /**
-   * Whether a name that names no provider is a model of this one: `known` for certain, because this is the `default` provider, or as a `guess`.
+   * Whether a name that names no provider is a model of this one: it is here for `sure`, it is `known`, this is the `default` provider, or as a `guess`.
    * @returns a reason where it was looked for in vain
    */
-  claims(spec: NameSpec, how: "known" | "default" | "guess"): Promise<boolean | NotFound>;
+  claims(spec: NameSpec, how: "sure" | "known" | "default" | "guess"): Promise<boolean | NotFound>;
   /** @throws SpellError model-not-installed, model-*, run-option */
   find(source: ModelSpec | FileSource, options: LoadOptions): Promise<FoundModelEntry>;
-  status(): Promise<BackendStatus>;
+  /** @param looks asks a service elsewhere; without it only what is configured is told */
+  status(looks: boolean): Promise<BackendStatus>;
   list(signal?: AbortSignal): Promise<readonly ModelRecord[]>;
   /** Models that can be pulled; asks no network. */
   available?(filter: AvailableFilter): Promise<readonly AvailableModel[]>;

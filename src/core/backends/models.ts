@@ -11,11 +11,12 @@ export interface ModelRecord {
   readonly id: string;
   /** type of the provider that runs it */
   readonly backend: string;
-  readonly format: "gguf" | "safetensors" | "onnx" | "ollama";
+  /** null where a service does not tell */
+  readonly format: "gguf" | "safetensors" | "onnx" | "ollama" | null;
   readonly architecture: string | null;
   readonly parameterCount: number | null;
   readonly quantization: string | null;
-  readonly sizeBytes: number;
+  readonly sizeBytes: number | null;
   /** seconds since the epoch */
   readonly modifiedAt: number | null;
   readonly source: string | null;
@@ -202,9 +203,9 @@ export interface InfoOptions {
 /** Health of a backend. Which members there are depends on its type. */
 export interface BackendStatus {
   readonly configured: boolean;
-  /** of a server */
+  /** of a server that was asked */
   readonly running?: boolean | undefined;
-  /** of the embedded engine */
+  /** of the embedded engine; of a service elsewhere that was not asked: whether it has its key */
   readonly ready?: boolean | undefined;
   /** how many `list` gives */
   readonly models: number;

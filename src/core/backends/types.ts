@@ -11,9 +11,12 @@ export interface BackendType {
   readonly profile: string;
   /** Sources that lead to it where no provider is named; of several types the one that names it first, else the first that is declared. Plain names are asked for with claims(). */
   readonly takes: readonly (ModelSpec["kind"] | "file")[];
-  /** absent: such providers come with a later release */
-  readonly create?: ((host: BackendHost, provider: string) => Promise<Backend>) | undefined;
+  /** A service elsewhere: asked only where its name, or the default provider, leads to it; it names its models as it likes. */
+  readonly isRemote: boolean;
+  readonly create: (host: BackendHost, provider: string) => Promise<Backend>;
 }
+
+const openai: BackendType["create"] = async (host, provider) => (await import("./openai/backend.ts")).createOpenai(host, provider);
 
 export const backendTypes: readonly BackendType[] = [
   {
@@ -22,6 +25,7 @@ export const backendTypes: readonly BackendType[] = [
     words: ["candle", "local"],
     profile: "candle",
     takes: ["hf", "url", "path", "file", "name", "registry"],
+    isRemote: false,
     create: async (host, provider) => (await import("./candle/backend.ts")).createCandle(host, provider),
   },
   {
@@ -29,9 +33,17 @@ export const backendTypes: readonly BackendType[] = [
     words: ["ollama"],
     profile: "ollama",
     takes: ["registry", "name"],
+    isRemote: false,
     create: async (host, provider) => (await import("./ollama/backend.ts")).createOllama(host, provider),
   },
-  { type: "openai", words: ["openai"], profile: "providers", takes: [] },
-  { type: "anthropic", words: ["anthropic"], profile: "providers", takes: [] },
-  { type: "openai-compatible", words: [], profile: "providers", takes: [] },
+  { type: "openai", words: ["openai"], profile: "providers", takes: [], isRemote: true, create: openai },
+  {
+    type: "anthropic",
+    words: ["anthropic"],
+    profile: "providers",
+    takes: [],
+    isRemote: true,
+    create: async (host, provider) => (await import("./anthropic/backend.ts")).createAnthropic(host, provider),
+  },
+  { type: "openai-compatible", words: [], profile: "providers", takes: [], isRemote: true, create: openai },
 ];

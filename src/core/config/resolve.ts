@@ -41,6 +41,8 @@ export interface ResolvedConfig {
   get(path: string): Entry | undefined;
   /** Values of secret keys, so that they can be kept out of whatever is shown. */
   readonly secrets: readonly string[];
+  /** A variable of the environment that it was resolved with; undefined where it is unset or empty, or there is no environment. */
+  readonly variable: (name: string) => string | undefined;
 }
 
 /** One key that has a value. */
@@ -98,6 +100,7 @@ export async function resolveSource(source: ConfigSource, host: ConfigHost = {})
         return secret === undefined || secret === "" ? [] : [secret];
       });
     },
+    variable: (name) => host.env?.[name] || undefined,
   };
 }
 
@@ -133,17 +136,23 @@ async function readVariables(env: Environment, base: Layer): Promise<Environment
 }
 
 /**
- * A profile has the providers it declares; any other source without providers keeps the embedded engine and Ollama. An empty `[providers]` declares
- * none, so that profiles without providers can be written down.
+ * A profile has the providers it declares. Any other source adds to the built-in ones: the embedded engine stays where none is declared, and Ollama where
+ * nothing on this machine is. An empty `[providers]` declares none, so that profiles without providers can be written down.
  */
 function withDefaultProviders(source: ConfigSource, loaded: Layer, document: Document | undefined): Layer {
-  if (source.kind === "profile" || declaredTypes(loaded).size > 0 || isEmptyTable(document?.values["providers"])) return loaded;
-  const own = ["candle", "ollama"].map((name) => {
+  if (source.kind === "profile" || isEmptyTable(document?.values["providers"])) return loaded;
+  const types = [...declaredTypes(loaded).values()];
+  const hasCandle = types.includes("candle");
+  const own = (name: string): Layer => {
     const values = findProfile(name)?.values["providers"] as Readonly<Record<string, unknown>>;
     return layerOf({ providers: { [name]: values[name] } }, "default");
-  });
+  };
   const model: Layer = new Map([["providers.candle.default_model", { value: bundledDefault, origin: "default" }]]);
-  return mergeLayers(...own, model, loaded);
+  return mergeLayers(
+    ...(hasCandle ? [] : [own("candle"), model]),
+    ...(hasCandle || types.includes("ollama") ? [] : [own("ollama")]),
+    loaded,
+  );
 }
 
 function isEmptyTable(value: unknown): boolean {

@@ -21,10 +21,17 @@ export interface Network {
 }
 
 export interface RequestOptions {
-  readonly method?: "GET" | "HEAD" | "POST" | undefined;
+  /** default: POST with a body, else GET */
+  readonly method?: "GET" | "HEAD" | "POST" | "DELETE" | undefined;
+  /** sent as JSON */
+  readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Sent as Authorization: only to the origin of the address, only over https or to loopback. */
+  /** Sent only to the origin of the address, only over https or to loopback. */
   readonly secret?: string | undefined;
+  /** the header of the secret; default Authorization */
+  readonly secretHeader?: string | undefined;
+  /** A redirect to another origin is refused: what is sent is meant for this one. */
+  readonly staysAtOrigin?: boolean | undefined;
   /** The user configured this host: it may be private. Hosts it redirects to may not, unless they are the same. */
   readonly isTrusted?: boolean | undefined;
   readonly allowHosts?: readonly string[] | undefined;
@@ -58,7 +65,10 @@ export async function request(address: string, network: Network, options: Reques
     await checkTarget(url, origin, network, options);
     const secret = url.origin === origin && isSafeForSecrets(url) ? options.secret : undefined;
     const response = await ask(url, network, options, secret, "manual");
-    if (response.type === "opaqueredirect") return followBlind(url, network, options, secret);
+    if (response.type === "opaqueredirect") {
+      if (options.staysAtOrigin === true) throw redirectError(what, url, "where a page cannot see to");
+      return followBlind(url, network, options, secret);
+    }
     firstHeaders ??= response.headers;
     if (response.status < 300 || response.status >= 400 || response.status === 304) return { response, url, firstHeaders };
     await discard(response);
@@ -69,6 +79,7 @@ export async function request(address: string, network: Network, options: Reques
     const next = new URL(location, url);
     if (next.protocol !== "https:" && next.protocol !== "http:") throw redirectError(what, url, `to ${next.protocol}`);
     if (url.protocol === "https:" && next.protocol === "http:") throw redirectError(what, url, fromHttps);
+    if (options.staysAtOrigin === true && next.origin !== origin) throw redirectError(what, url, `to ${next.origin}`);
     url = next;
   }
 }
@@ -125,7 +136,15 @@ function insideError({ host, hostname }: URL, address: string): SpellError {
 async function ask(
   url: URL,
   { fetch, clock }: Network,
-  { what, method = "GET", headers, signal, firstByteMs = requestTimes.firstByte }: RequestOptions,
+  {
+    what,
+    body,
+    method = body === undefined ? "GET" : "POST",
+    headers,
+    signal,
+    firstByteMs = requestTimes.firstByte,
+    secretHeader = "authorization",
+  }: RequestOptions,
   secret: string | undefined,
   redirect: RequestRedirect,
 ): Promise<Response> {
@@ -144,12 +163,20 @@ async function ask(
       redirect,
       credentials: "omit",
       cache: "no-store",
-      headers: definedOnly({ "accept-encoding": "identity", ...headers, authorization: secret }),
+      headers: definedOnly({
+        "accept-encoding": "identity",
+        "content-type": body === undefined ? undefined : "application/json",
+        ...headers,
+        [secretHeader]: secret,
+      }),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       // The body is read after this; an abort of the caller reaches it too.
       signal: signal === undefined ? patience.signal : AbortSignal.any([patience.signal, signal]),
     });
   } catch (cause) {
     throwIfAborted(signal);
+    // a host that refuses says why itself
+    if (cause instanceof SpellError) throw cause;
     if (!isLate) throw connectionError(cause, what, url);
     const message = `${what}: ${url.host} did not answer within ${firstByteMs / 1000} s`;
     throw new SpellError("net-stall", message, { where: url.host, cause });
@@ -212,7 +239,7 @@ export async function* readBody(answer: Answer, options: BodyOptions): AsyncGene
 }
 
 /** https, or this machine. */
-function isSafeForSecrets(url: URL): boolean {
+export function isSafeForSecrets(url: URL): boolean {
   return url.protocol === "https:" || isLoopback(url.hostname);
 }
 

@@ -33,13 +33,27 @@ export interface Retries {
   wait(error: SpellError): Promise<void>;
 }
 
+/** How often, and how long between; of `retryLimits` where not given. */
+export interface RetryPlan {
+  readonly tries: number;
+  readonly firstWaitMs: number;
+  readonly longestWaitMs: number;
+  /** from one wait to the next */
+  readonly factor: number;
+}
+
 export interface RetryOptions {
   readonly clock: Clock;
+  readonly plan?: RetryPlan | undefined;
+  /** Which errors may pass; default: those that are retryable, a missing network only once something had come. */
+  readonly mayPass?: ((error: SpellError) => boolean) | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onRetry?: ((error: SpellError, waitMs: number) => void) | undefined;
 }
 
-export function createRetries({ clock, signal, onRetry }: RetryOptions): Retries {
+const usualPlan: RetryPlan = { ...retryLimits, factor: 2 };
+
+export function createRetries({ clock, signal, onRetry, plan = usualPlan, mayPass }: RetryOptions): Retries {
   let failures = 0;
   let sinceFailure = 0;
   let hasProgressed = false;
@@ -51,18 +65,18 @@ export function createRetries({ clock, signal, onRetry }: RetryOptions): Retries
     },
     async wait(error) {
       // Without network at the first request the error comes at once; a network that fails midway may come back, as after sleep.
-      const mayPass = error.retryable && (error.code !== "net-offline" || hasProgressed);
+      const passes = mayPass?.(error) ?? (error.retryable && (error.code !== "net-offline" || hasProgressed));
       failures += 1;
       sinceFailure = 0;
-      if (!mayPass || failures >= retryLimits.tries) throw error;
+      if (!passes || failures >= plan.tries) throw error;
       const asked = Number(error.details?.["retryAfterMs"] ?? Number.NaN);
       if (asked > retryLimits.longestAskedMs) {
         const retryAfterSeconds = Math.ceil(asked / 1000);
         const message = `${error.message}; the server asks to wait ${retryAfterSeconds} s`;
         throw new SpellError("net-rate", message, { where: error.where, details: { retryAfterSeconds }, cause: error });
       }
-      const own = Math.min(retryLimits.longestWaitMs, retryLimits.firstWaitMs * 2 ** (failures - 1)) * (0.5 + clock.random());
-      const waitMs = Number.isNaN(asked) ? Math.min(retryLimits.longestWaitMs, own) : asked;
+      const own = Math.min(plan.longestWaitMs, plan.firstWaitMs * plan.factor ** (failures - 1)) * (0.5 + clock.random());
+      const waitMs = Number.isNaN(asked) ? Math.min(plan.longestWaitMs, own) : asked;
       onRetry?.(error, waitMs);
       await clock.sleep(waitMs, signal);
       throwIfAborted(signal);

@@ -22,8 +22,8 @@ export type Action =
     }
   /** What a model says about itself. */
   | { readonly kind: "info"; readonly model: string }
-  /** Models that are here. */
-  | { readonly kind: "list" }
+  /** Models that are here, or those of a provider. */
+  | { readonly kind: "list"; readonly backend?: string | undefined }
   /** Models that can be pulled. */
   | { readonly kind: "available" }
   /** Forms of a model's name. */

@@ -11,7 +11,7 @@ export type ModelSpec = (NameSpec | HfSpec | OllamaSpec | UrlSpec | PathSpec) & 
   readonly backend?: string | undefined;
 };
 
-/** A short name: of the catalogue, given with --as, or of an Ollama server. */
+/** A short name: of the catalogue, given with --as, or of a server. A service elsewhere may call its models anything. */
 export interface NameSpec {
   readonly kind: "name";
   readonly name: string;
@@ -60,6 +60,8 @@ export interface ParseSpecOptions {
   readonly providers?: readonly string[] | undefined;
   /** Those words whose models are named by a server, in its own way: with an owner, a registry, in any case. Default: `ollama`. */
   readonly servers?: readonly string[] | undefined;
+  /** Those words whose models are called as a service elsewhere likes: the rest of the text is the name, with whatever stands in it. */
+  readonly services?: readonly string[] | undefined;
   /** The server that a name with an owner may be meant for, where nothing opens repositories. */
   readonly owners?: string | undefined;
 }
@@ -84,6 +86,8 @@ export function parseModelSpec(text: string, options: ParseSpecOptions = {}): Mo
   if (text.length === 0 || text.length > 512) throw syntax(text, `expected 1–512 characters; got ${text.length}`);
   if (/[\p{Cc}\p{Bidi_Control}\u200b\ufeff]/u.test(text)) throw syntax(text, "it holds control characters");
   if (pathStart.test(text)) return { kind: "path", ...pathBackend(text) };
+  const elsewhere = parseElsewhere(text, options);
+  if (elsewhere !== undefined) return elsewhere;
   const served = parseServed(text, options);
   if (served !== undefined) return served;
   const plain = parsePlain(text, options);
@@ -91,6 +95,21 @@ export function parseModelSpec(text: string, options: ParseSpecOptions = {}): Mo
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return parseUrl(text, options);
   if (/^(file|data|ftp|blob|javascript):/i.test(text)) throw hostError(text, "expected https:// or http://");
   return parseName(text, options);
+}
+
+/** `NAME@SERVICE`, `SERVICE/NAME`: the `@` wins, and the same word may stand in front too. @returns undefined for other forms */
+function parseElsewhere(text: string, { services = [], providers = [] }: ParseSpecOptions): ModelSpec | undefined {
+  if (/^(hf|ollama):|:\/\//i.test(text)) return undefined;
+  const at = text.lastIndexOf("@");
+  const slash = text.indexOf("/");
+  const prefix = slash < 0 ? "" : text.slice(0, slash).toLowerCase();
+  const word = text.slice(at + 1).toLowerCase();
+  const isNamed = at > 0 && ["candle", "local", ...providers].includes(word);
+  const backend = isNamed ? (services.includes(word) ? word : undefined) : services.includes(prefix) ? prefix : undefined;
+  if (backend === undefined) return undefined;
+  const name = text.slice(backend === prefix ? slash + 1 : 0, isNamed ? at : undefined);
+  if (name === "") throw syntax(text, `expected the name of a model of ${backend}`);
+  return { kind: "name", name, backend };
 }
 
 /** A name of a server that is named after `@`. @returns undefined for other forms */

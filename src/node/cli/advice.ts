@@ -60,6 +60,7 @@ function wordAction(action: Action, argv: readonly string[]): string {
     case "info":
       return models(argv, undefined, "info", action.model);
     case "list":
+      return models(argv, undefined, "list", ...flag("backend", action.backend));
     case "available":
     case "prune":
       return models(argv, undefined, action.kind);

@@ -119,7 +119,7 @@ const modelFlags: readonly Flag[] = [
   flag("--preset NAME", "greedy, balanced, conservative or creative", { section: "Sampling", choices: Object.keys(presets) }),
 ];
 
-const backendFlag = flag("--backend B", "candle (built-in), ollama or all [all]", { choices: ["candle", "local", "ollama", "all"] });
+const backendFlag = flag("--backend B", "candle (built-in), ollama, all, or a provider [all]");
 
 const fileFlag = flag("--file FILE", "this file [the one in use, else llmspell.toml in the home folder]", { problem: emptyProblem });
 

@@ -48,9 +48,10 @@ const summaryOf = (word: string): string =>
   commands.find(({ name, aliases }) => name === word || aliases?.includes(word) === true)?.summary ?? `commands of ${word}`;
 const groups = (): readonly string[] => firstWords().filter((word) => secondWords(word).length > 0);
 const takesPath = (flag: Flag): boolean => takesModel(flag) || flag.value === "FILE" || flag.value === "PATH";
-/** Fixed values, and the names of profiles: a wrong one of these has an error of its own, so they are no choices of the parser. */
+const backendWords: readonly string[] = ["candle", "local", "ollama", "openai", "anthropic", "all"];
+/** Fixed values, and names: a wrong one of these has an error of its own, so they are no choices of the parser. */
 const valuesOf = (flag: Flag): readonly string[] | undefined =>
-  flag.name === "profile" || flag.name === "from" ? profileNames() : flag.choices;
+  flag.name === "profile" || flag.name === "from" ? profileNames() : flag.name === "backend" ? backendWords : flag.choices;
 
 /** Every flag with fixed values, each name once: they mean the same everywhere. */
 function choiceFlags(): readonly Flag[] {

@@ -3,7 +3,8 @@
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { createNames } from "../../core/api/names.ts";
-import { serverAt } from "../../core/backends/ollama/client.ts";
+import { findKey, keyVariable } from "../../core/backends/server/key.ts";
+import { splitLogin } from "../../core/backends/server/send.ts";
 import { backendTypes } from "../../core/backends/types.ts";
 import type { HttpProvider, ProviderConfig } from "../../core/config/config.generated.ts";
 import { providerNames, providerOf } from "../../core/config/providers.ts";
@@ -68,23 +69,26 @@ export function checkConfig(resolved: ResolvedConfig): Check {
 /** One that is not there refuses at once; one that is there may share a busy machine with the self-tests of this very command. */
 const serverMs = 5000;
 
-/** Ollama servers that the configuration names, where they are on this machine: anything further away is the network's. */
+/** Ollama servers that the configuration names, where they are on this machine: anything further away is the network's, and services have their own question. */
 export async function checkServers({ config }: ResolvedConfig, { openSpell, interrupt }: Context): Promise<readonly Check[]> {
   const servers = providerNames(config).flatMap((name) => {
     const provider = providerOf(config, name);
-    if (provider === undefined || !isOwn(provider) || !("base_url" in provider)) return [];
-    return [{ name, address: provider.base_url ?? "" }];
+    if (provider === undefined || !("base_url" in provider)) return [];
+    return [{ name, address: provider.base_url ?? "", isElsewhere: isRemote(provider) }];
   });
   if (servers.length === 0) return [];
   const { platform } = await openSpell();
   return Promise.all(
-    servers.map(async ({ name, address }): Promise<Check> => {
-      const { url, fetch } = serverAt(address, platform.fetch);
+    servers.map(async ({ name, address, isElsewhere }): Promise<Check> => {
+      const { url, basic } = splitLogin(address);
+      if (isElsewhere)
+        return toCheck("servers", name, "skip", `${url} is not asked here`, { command: `llmspell model status --backend ${name}` });
       if (!isLoopback(URL.canParse(url) ? new URL(url).hostname : ""))
         return toCheck("servers", name, "skip", `${url} is not on this machine; checked with --online only`);
       try {
         const signal = AbortSignal.any([interrupt.signal, AbortSignal.timeout(serverMs)]);
-        const response = await fetch(`${url}/api/version`, { signal });
+        const headers = basic === undefined ? {} : { authorization: basic };
+        const response = await platform.fetch(`${url}/api/version`, { signal, headers });
         const version = ((await response.json()) as { readonly version?: unknown } | null)?.version;
         if (!response.ok || typeof version !== "string") throw new Error(`expected Ollama; got status ${response.status}`);
         return toCheck("servers", name, "ok", `Ollama ${version} at ${url}`);
@@ -97,21 +101,22 @@ export async function checkServers({ config }: ResolvedConfig, { openSpell, inte
   );
 }
 
-/** Runs in this process or on a server of one's own, and needs no key. */
-function isOwn({ provider_type }: ProviderConfig): boolean {
-  return backendTypes.find(({ type }) => type === provider_type)?.create !== undefined;
+function isRemote({ provider_type }: ProviderConfig): boolean {
+  return backendTypes.some(({ type, isRemote: is }) => is && type === provider_type);
 }
 
 /** Whether a key is set; whether it is accepted, only its server knows. */
-export function checkKeys({ config }: ResolvedConfig, env: Context["env"]): readonly Check[] {
+export function checkKeys(resolved: ResolvedConfig, env: Context["env"]): readonly Check[] {
+  const { config } = resolved;
   const check = (id: string, variable: string, isSet: boolean): Check =>
     isSet ? toCheck("keys", id, "ok", "set") : toCheck("keys", id, "skip", `${variable} is not set`, { command: `export ${variable}=…` });
   const remote = providerNames(config).flatMap((name) => {
     const provider = providerOf(config, name);
-    if (provider === undefined || isOwn(provider)) return [];
-    const { api_key = "", api_key_env }: Partial<HttpProvider> = provider;
-    const variable = api_key_env ?? `${name.toUpperCase().replaceAll("-", "_")}_API_KEY`;
-    return [check(name, variable, api_key !== "" || (env[variable] ?? "") !== "")];
+    if (provider === undefined || !isRemote(provider)) return [];
+    const variable = keyVariable(provider as HttpProvider & typeof provider);
+    const isSet = findKey(resolved, name) !== undefined;
+    if (variable === undefined && !isSet) return [toCheck("keys", name, "ok", "none is configured, and none needed")];
+    return [check(name, variable ?? "", isSet)];
   });
   return [...remote, checkHubToken(env, check)];
 }

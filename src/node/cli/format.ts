@@ -1,7 +1,8 @@
 /** Numbers as people read them. Pure. */
 
 /** @returns "1.5 GB", "31 MB", "812 B": decimal units, as shops and download pages count */
-export function formatBytes(bytes: number): string {
+export function formatBytes(bytes: number | null): string {
+  if (bytes === null) return "–";
   const units = ["B", "kB", "MB", "GB", "TB"];
   let value = bytes;
   let unit = 0;

@@ -207,7 +207,6 @@ describe("build()", () => {
     [{ provider: "anthropic" }, "backend-not-configured", "anthropic"],
     [{ model: "anthropic/claude" }, "backend-not-configured", "anthropic"],
     [{ model: "x@ollama" }, "backend-not-configured", "ollama"],
-    [{ provider: "far", model: "gpt-4o" }, "usage-not-available", "far"],
     [{ provider: "candle" }, "agent-model-required", "candle"],
     [{}, "usage-no-model", undefined],
     [{ model: "a:b:c" }, "spec-syntax", undefined],

@@ -180,10 +180,45 @@ describe("which provider answers", () => {
     });
   });
 
-  it("a provider that is declared and comes with a later release says so", async () => {
-    await expect(route(profile("development"), undefined)).rejects.toMatchObject({ code: "usage-not-available", where: "openai" });
-    await expect(route(profile("development"), "claude@anthropic")).rejects.toMatchObject({ code: "usage-not-available" });
-    await expect(route(profile("development"), "gpt-4o")).rejects.toMatchObject({ code: "usage-not-available", where: "openai" });
+  it("a service elsewhere is asked where its name or the default provider leads to it, and calls its models as it likes", async () => {
+    const development = profile("development");
+    expect(await route(development, undefined)).toEqual(["openai", "gpt-4o"]);
+    expect(await route(development, "gpt-5-mini")).toEqual(["openai", "gpt-5-mini"]);
+    expect(await route(development, "tinyllama")).toEqual(["candle", "tinyllama"]);
+    expect(await route(development, "claude@anthropic")).toEqual(["anthropic", "claude"]);
+    const office = text(
+      '[providers.office]\nprovider_type = "openai-compatible"\nbase_url = "https://office.example/v1"\ndefault_model = "a/b:c"\n',
+    );
+    for (const [name, model] of [
+      ["office/Qwen/Qwen2.5-0.5B:free", "Qwen/Qwen2.5-0.5B:free"],
+      ["Qwen/Qwen2.5-0.5B@Office", "Qwen/Qwen2.5-0.5B"],
+      ["openai/gpt-4o@office", "openai/gpt-4o"],
+      ["office/x@office", "x"],
+      ["office//models/x.gguf", "/models/x.gguf"],
+      ["office/claude@20240620", "claude@20240620"],
+      ["office/ft:gpt-4o:org::id", "ft:gpt-4o:org::id"],
+    ] as const)
+      expect(await route(office, name), name).toEqual(["office", model]);
+    expect(await route(office, "x@candle")).toEqual(["candle", "x"]);
+    // nobody named it, and it is nobody's default
+    await expect(route(office, "gpt-4o")).rejects.toMatchObject({ code: "model-unknown" });
+    await expect(route(office, "office/")).rejects.toMatchObject({ code: "spec-syntax" });
+  });
+
+  it("a provider that is declared adds to the built-in ones; what somebody wrote stands before what is there by itself", async () => {
+    const key = text('[providers.openai]\napi_key = "k"\n');
+    expect(await route(key, undefined)).toEqual(["candle", "tiny-stories"]);
+    expect(await route(key, "tinyllama")).toEqual(["candle", "tinyllama"]);
+    expect(await route(key, "x@ollama")).toEqual(["ollama", "x"]);
+    expect(await route(text('[providers.openai]\ndefault_model = "gpt-4o"\n'), undefined)).toEqual(["openai", "gpt-4o"]);
+    const server = text('[providers.ollama]\ndefault_model = "llama3.2:1b"\n');
+    expect(await route(server, undefined)).toEqual(["ollama", "llama3.2:1b"]);
+    expect(await route(server, "tinyllama")).toEqual(["ollama", "tinyllama"]);
+    expect(await route(server, "tiny-stories")).toEqual(["candle", "tiny-stories"]);
+    expect(await route(server, "tinyllama@candle")).toEqual(["candle", "tinyllama"]);
+    await expect(route(text("[providers.candle]\nenabled = false\n"), "x@candle")).rejects.toMatchObject({
+      code: "backend-not-configured",
+    });
   });
 
   it("a file handed in needs the embedded engine", async () => {

@@ -225,7 +225,9 @@ describe("config init", () => {
       const { value, status } = await json(["-c", `${name}.toml`, "config", "show", "--output", "json"]);
       expect(status, name).toBe(0);
       const profile = (await json(["-p", name, "config", "show", "--output", "json"])).value;
-      expect(value, name).toEqual(profile);
+      // a file adds to the built-in providers, where a profile has its own alone
+      const own = Object.fromEntries(Object.entries(value.providers ?? {}).filter(([each]) => each in (profile.providers ?? {})));
+      expect({ ...value, ...(value.providers && { providers: own }) }, name).toEqual(profile);
     }
   });
 
@@ -395,7 +397,7 @@ describe("profiles", () => {
     expect(pasted).toMatchObject({ status: 0 });
     expect(await run(["-p", "providers", "generate", "Hi"])).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining("come with a later release"),
+      stderr: expect.stringContaining("export OPENAI_API_KEY=…\n[config-api-key-missing]"),
     });
   });
 });

@@ -177,7 +177,7 @@ describe("model commands", () => {
     ["a repository that is not there", ["model", "pull", "hf:no/such"], 5, "net-auth"],
     ["a variant that is not there", ["model", "pull", "hf:owner/gguf:Q2_K"], 3, "model-variant-unknown"],
     ["a model that is not here", ["model", "remove", "-y", "tinyllama"], 3, "model-not-installed"],
-    ["an unknown backend", ["model", "list", "--backend", "pluto"], 2, "usage-value"],
+    ["an unknown backend", ["model", "list", "--backend", "pluto"], 2, "backend-unknown"],
   ])("%s ends with its code", async (_, args, status, code) => {
     expect(await run(args)).toMatchObject({ status, stdout: "", stderr: expect.stringContaining(`[${code}]`) });
   });

@@ -63,7 +63,7 @@ describe("a file is asked for by the last quantisation of its name", () => {
     expect(error.actions.map((action) => "allowHost" in action && action.allowHost)).toEqual([undefined, undefined, "127.0.0.1"]);
     expect(error.details).toMatchObject({ files: ["s15-q4_0.gguf", "s110-Q4_0.gguf", "more/s-q4_0.gguf"], variants: [] });
     expect((await failure(llm.pull("hf:me/twice"))).code).toBe("model-ambiguous");
-    const sizes = new Set<number>();
+    const sizes = new Set<number | null>();
     for (const name of named) {
       expect((await llm.pull(name, { allowHosts: ["127.0.0.1"] })).modelId).toBe(name);
       sizes.add((await llm.info(name)).sizeBytes);

@@ -28,8 +28,9 @@ export function createCandle(host: BackendHost, provider: string): Backend {
     type: "candle",
     calls: settings.calls,
     async claims({ name }, how) {
-      if (how !== "known") return false;
-      return bundledModels.has(name.toLowerCase()) || (await import("./find.ts")).isKnownName(context, name);
+      if (how !== "sure" && how !== "known") return false;
+      if (bundledModels.has(name.toLowerCase())) return true;
+      return how === "known" && (await import("./find.ts")).isKnownName(context, name);
     },
     find: (source, options) => findModel(context, source, options),
     status: () => statusOf(context),

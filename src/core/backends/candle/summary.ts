@@ -9,7 +9,7 @@ type OfFiles = "parameterCount" | "sizeBytes" | "license";
 /** Of its info what the files themselves say. */
 export interface ModelSummary
   extends Omit<ModelInfo, Exclude<keyof ModelRecord, OfFiles> | "contextLength" | "licenseUrl" | "files" | "fits" | "device"> {
-  readonly format: Exclude<ModelRecord["format"], "ollama">;
+  readonly format: Exclude<ModelRecord["format"], "ollama" | null>;
   readonly architecture: string;
   readonly quantization: string;
   readonly contextLength: number;

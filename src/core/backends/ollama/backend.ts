@@ -2,11 +2,13 @@
 import { messageOf, SpellError } from "../../errors.ts";
 import { isObject } from "../../json.ts";
 import { isModelSpec, type ModelSpec, printModelSpec, printServerName } from "../../spec/model-spec.ts";
+import { type Json, numberOf, objects, positiveOf, textOf, timeOf } from "../answer-values.ts";
 import type { Backend, BackendHost, FileSource } from "../backend.ts";
 import { type AvailableModel, type ModelInfo, type ModelRecord, passes } from "../models.ts";
 import { createPullProgress } from "../pull-progress.ts";
+import { sendableKey } from "../server/key.ts";
 import { isFileName } from "../unknown-model.ts";
-import { createOllamaClient, type Json, numberOf, type OllamaClient, objects, positiveOf, textOf, timeOf } from "./client.ts";
+import { createOllamaClient, type OllamaClient } from "./client.ts";
 import { architectureOf, contextOf, openOllamaModel } from "./model.ts";
 import { ollamaSettings } from "./settings.ts";
 
@@ -27,7 +29,8 @@ export function createOllama({ config, network, platform, isDeclared, parse }: B
   /** A name of the server as people type it here: the short form where it is read as the same name. */
   const typed = (name: string): string | undefined =>
     [`${name}@${provider}`, `ollama:${name}@${provider}`].find((id) => reads(id).includes(name));
-  const client = createOllamaClient(network, settings, (name) => typed(name) ?? `${name}@${provider}`);
+  const key = () => sendableKey(config, provider);
+  const client = createOllamaClient(network, settings, key, (name) => typed(name) ?? `${name}@${provider}`);
   const named = async (path: string, signal: AbortSignal | undefined): Promise<readonly Json[]> =>
     objects((await client.ask(path, { method: "GET", signal }))["models"]).filter((model) => nameIn(model) !== undefined);
   const hasName = (model: Json): boolean => typed(nameIn(model) ?? "") !== undefined;
@@ -52,7 +55,7 @@ export function createOllama({ config, network, platform, isDeclared, parse }: B
     calls: settings.calls,
     async claims(spec, how) {
       // a file named without ./ is no business of a server
-      if (how === "known" || isFileName(spec.name)) return false;
+      if (how === "sure" || how === "known" || isFileName(spec.name)) return false;
       if (how === "default" || isDeclared(provider)) return true;
       if (platform.looksForServers !== true) return false;
       const models = await list(AbortSignal.timeout(glanceMs)).catch(() => undefined);

@@ -2,13 +2,13 @@
  * A running Ollama server, over its HTTP API. It is asked with the first call that needs it, never before. Its answers are untrusted: bounded, and checked where
  * they are used. Source: docs/api.md of ollama.
  */
-import { type Network, type RequestOptions, readBody, request } from "../../download/request.ts";
-import { SpellError } from "../../errors.ts";
+import type { Network } from "../../download/request.ts";
+import { SpellError, toSpellError } from "../../errors.ts";
 import { isObject } from "../../json.ts";
-import { decodeUri } from "../../values.ts";
+import { limits } from "../../limits.ts";
+import { type Json, parsed, wordsOf } from "../answer-values.ts";
+import { createSender, type Refusal } from "../server/send.ts";
 import type { OllamaSettings } from "./settings.ts";
-
-export type Json = Readonly<Record<string, unknown>>;
 
 /** What a request carries. */
 interface Asked {
@@ -29,12 +29,22 @@ export interface OllamaClient {
   lines(path: string, asked: Asked): AsyncIterable<Json>;
 }
 
-/** Bytes of one line of a stream; a token has some hundred, a long context list some hundred thousand. */
-const lineBytes = 4 * 1024 * 1024;
+/** Of 5xx those that a moment changes: 500 is also how it says that a model does not fit. */
+const passing: ReadonlySet<number> = new Set([408, 429, 502, 503, 504]);
 
-export function createOllamaClient(outer: Network, settings: OllamaSettings, idOf: OllamaClient["idOf"]): OllamaClient {
-  const { url, fetch } = serverAt(settings.baseUrl, outer.fetch);
-  const network: Network = { ...outer, fetch };
+/** @param key sent as a bearer token: for servers behind a proxy */
+export function createOllamaClient(
+  network: Network,
+  settings: OllamaSettings,
+  key: () => string | undefined,
+  idOf: OllamaClient["idOf"],
+): OllamaClient {
+  const bearer = () => {
+    const secret = key();
+    return { secret: secret === undefined ? undefined : `Bearer ${secret}` };
+  };
+  const sender = createSender({ what: "Ollama", network, settings, secret: bearer, passes: (status) => passing.has(status) });
+  const { url } = sender;
 
   async function* lines(path: string, { method = "POST", body, signal, name }: Asked): AsyncGenerator<Json, void, undefined> {
     const decoder = new TextDecoder();
@@ -58,13 +68,23 @@ export function createOllamaClient(outer: Network, settings: OllamaSettings, idO
       if (hasError || status >= 400) throw serverError(wordsOf(error ?? value), status, url);
       return value;
     };
+    const refused = (refusal: Refusal): SpellError => {
+      ({ status } = refusal);
+      try {
+        for (const line of refusal.text.split("\n")) if (line.trim() !== "") read(line.trim());
+      } catch (error) {
+        return toSpellError(error);
+      }
+      return serverError("nothing more", status, url);
+    };
     try {
-      const options: RequestOptions = { what: "Ollama", isTrusted: true, signal, firstByteMs: settings.timeoutMs };
-      const answer = await request(`${url}${path}`, withBody(network, method, body), options);
+      const isCall = path === "/api/chat" || path === "/api/generate";
+      const answer = await sender.send(path, { method, body, signal, isCall }, refused);
       ({ status } = answer.response);
-      for await (const chunk of readBody(answer, { what: "Ollama", clock: network.clock, stallMs: settings.timeoutMs, signal })) {
+      for await (const chunk of sender.read(answer, signal)) {
         pending += decoder.decode(chunk, { stream: true });
-        if (pending.length > lineBytes) throw new SpellError("ollama-error", `${url} sends a line without end`, { where: url });
+        if (pending.length > limits.serverEventBytes)
+          throw new SpellError("ollama-error", `${url} sends a line without end`, { where: url });
         for (let at = pending.indexOf("\n"); at >= 0; at = pending.indexOf("\n")) {
           const line = pending.slice(0, at).trim();
           pending = pending.slice(at + 1);
@@ -75,7 +95,6 @@ export function createOllamaClient(outer: Network, settings: OllamaSettings, idO
       throw unreachable(error, url);
     }
     if (pending.trim() !== "") yield read(pending);
-    else if (status >= 400) throw serverError("nothing more", status, url);
   }
 
   return {
@@ -87,47 +106,6 @@ export function createOllamaClient(outer: Network, settings: OllamaSettings, idO
       for await (const value of lines(path, asked)) last = value;
       return last;
     },
-  };
-}
-
-function parsed(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
-}
-
-/** A user and password in the address go into a header, to this server alone: `fetch` refuses such addresses. */
-export function serverAt(address: string, fetch: Network["fetch"]): { readonly url: string; readonly fetch: Network["fetch"] } {
-  const { username, password, origin } = new URL(address);
-  const url = address.replace(/\/+$/, "");
-  if (username === "" && password === "") return { url, fetch };
-  const bytes = new TextEncoder().encode(`${decodeUri(username)}:${decodeUri(password)}`);
-  const authorization = `Basic ${btoa(String.fromCharCode(...bytes))}`;
-  return {
-    url: url.replace(/^([a-z]+:\/\/)[^/]*@/i, "$1"),
-    fetch: (input, init) => {
-      const isServer = new URL(input instanceof Request ? input.url : input).origin === origin;
-      return fetch(input, isServer ? { ...init, headers: { ...headersOf(init), authorization } } : init);
-    },
-  };
-}
-
-function headersOf(init: RequestInit | undefined): Record<string, string> {
-  return Object.fromEntries(new Headers(init?.headers));
-}
-
-/** The same network, with a body on each request. */
-function withBody(network: Network, method: string, body: unknown): Network {
-  return {
-    ...network,
-    fetch: (input, init) =>
-      network.fetch(input, {
-        ...init,
-        method,
-        ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
-      }),
   };
 }
 
@@ -170,41 +148,3 @@ const statusHints: ReadonlyMap<number, string> = new Map([
   [429, busy],
   [503, busy],
 ]);
-
-/** The words in an error, which is a text or, of other servers and of proxies, an object or a list of them. */
-function wordsOf(value: unknown, depth = 0): string {
-  if (typeof value === "string") return value.slice(0, 500);
-  if (Array.isArray(value) && depth < 3)
-    return value
-      .slice(0, 3)
-      .map((each) => wordsOf(each, depth + 1))
-      .join("; ");
-  const known = isObject(value) && depth < 3 ? (value["message"] ?? value["error"] ?? value["detail"] ?? value["msg"]) : undefined;
-  return known === undefined || known === null ? String(JSON.stringify(value)).slice(0, 500) : wordsOf(known, depth + 1);
-}
-
-/** The objects of a list; anything else in it is left out. */
-export function objects(value: unknown): readonly Readonly<Record<string, unknown>>[] {
-  return Array.isArray(value) ? value.filter(isObject) : [];
-}
-
-/** A text that is not empty. */
-export function textOf(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
-}
-
-/** A number that is not negative. */
-export function numberOf(value: unknown): number | undefined {
-  return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : undefined;
-}
-
-/** A number above zero: of a length 0 says that the server does not know it. */
-export function positiveOf(value: unknown): number | undefined {
-  return numberOf(value) || undefined;
-}
-
-/** @returns seconds since the epoch */
-export function timeOf(value: unknown): number | undefined {
-  const time = Date.parse(textOf(value) ?? "");
-  return Number.isNaN(time) ? undefined : Math.floor(time / 1000);
-}

@@ -11,8 +11,9 @@ import { randomSeed } from "../../text/handle-model.ts";
 import { parameterRules, presets, resolveDecoderParameters } from "../../text/parameters.ts";
 import { mostCalls, newCallId } from "../../tools/call-parser.ts";
 import { plainTool, templateTools } from "../../tools/messages.ts";
+import { type Json, numberOf, objects, positiveOf, textOf } from "../answer-values.ts";
 import type { OpenedModel } from "../backend.ts";
-import { type Json, numberOf, type OllamaClient, objects, positiveOf, textOf } from "./client.ts";
+import type { OllamaClient } from "./client.ts";
 import type { OllamaSettings } from "./settings.ts";
 
 type StreamEnd = Extract<StreamPart, { type: "stream-end" }>;

@@ -65,7 +65,9 @@ export function configGlobal(run: ScriptRun): ScriptFunctions {
         );
       }
       if (typeof given["default_model"] === "string") permitModel(given["default_model"], run);
-      const values = { ...found, ...given } as ProviderConfig;
+      // a script gets at no variable, not even by the default of a service
+      const key = found === undefined && given["provider_type"] !== "candle" && given["api_key"] === undefined ? { api_key: "" } : {};
+      const values = { ...found, ...given, ...key } as ProviderConfig;
       const { config } = await resolveConfig({ config: { providers: { [name]: values } }, env: {} }, { name: "a script" });
       run.use(withProvider(run.config, name, config.providers[name] as ProviderConfig));
     }),

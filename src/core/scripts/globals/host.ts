@@ -3,6 +3,7 @@ import { createNames } from "../../api/names.ts";
 import { createSpell, type Spell } from "../../api/spell.ts";
 import { mask } from "../../config/keys.ts";
 import { maskSecrets } from "../../config/mask.ts";
+import { providerNames, providerOf } from "../../config/providers.ts";
 import type { ResolvedConfig } from "../../config/resolve.ts";
 import { SpellError } from "../../errors.ts";
 import { isObject } from "../../json.ts";
@@ -115,13 +116,28 @@ function specOf(model: string | ModelSpec, config: ResolvedConfig): ModelSpec | 
   }
 }
 
-/** A host that reaches this machine alone. */
+/** A service elsewhere is one wherever its address is: what listens on this machine may pass everything on. @throws SpellError script-denied */
+export function permitProvider(provider: string, { config }: Pick<ScriptRun, "config">): void {
+  const key = "runtime.security.allow_network_access";
+  if (!config.config.runtime.security.allow_network_access && createNames(config).isRemote(provider))
+    throw denied(`reach provider ${provider}`, key, config);
+}
+
+/** A host that reaches this machine alone, and on it no services that are declared. */
 function localOnly(platform: Platform, config: ResolvedConfig): Platform {
+  const names = createNames(config);
+  const originsOf = (isRemote: boolean): readonly string[] =>
+    providerNames(config.config).flatMap((name) => {
+      const { base_url: address = "" } = (providerOf(config.config, name) ?? {}) as { readonly base_url?: string };
+      return names.isRemote(name) === isRemote && URL.canParse(address) ? [new URL(address).origin] : [];
+    });
+  const own = originsOf(false);
+  const services = new Set(originsOf(true).filter((origin) => !own.includes(origin)));
   return {
     ...platform,
     fetch(input, init) {
-      const { hostname, host } = new URL(input instanceof Request ? input.url : String(input));
-      const isLocal = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname);
+      const { hostname, host, origin } = new URL(input instanceof Request ? input.url : String(input));
+      const isLocal = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname) && !services.has(origin);
       return isLocal
         ? platform.fetch(input, init)
         : Promise.reject(denied(`reach ${host}`, "runtime.security.allow_network_access", config));

@@ -6,7 +6,7 @@ import type { ScriptGlobals } from "../bind.ts";
 import { agentBuilderClass, agentClass, agentGlobal } from "./agent.ts";
 import { configGlobal } from "./config.ts";
 import { debugGlobal, debugTimerClass } from "./debug.ts";
-import { createRun, permitModel, type ScriptHost } from "./host.ts";
+import { createRun, permitModel, permitProvider, type ScriptHost } from "./host.ts";
 import { localLlmGlobal } from "./local-llm.ts";
 import { loggerGlobal } from "./logger.ts";
 import { providerGlobal } from "./provider.ts";
@@ -33,6 +33,7 @@ export function scriptGlobals(host: ScriptHost): OpenGlobals {
     onAnswer: ({ device }) => host.onDevice?.(device),
     wrap: host.wrap,
     permit: (model) => permitModel(model, run),
+    permitProvider: (provider) => permitProvider(provider, run),
   });
   const state = createState(host.config.config.runtime.state_persistence, host.spell.platform);
   return {

@@ -1,6 +1,5 @@
 /** `Provider`: who runs models, as the configuration declares it. Only isAvailable() asks a server. */
 
-import { runnable } from "../../api/names.ts";
 import type { ProviderConfig } from "../../config/config.generated.ts";
 import { definedOnly } from "../../values.ts";
 import { text } from "../arguments.ts";
@@ -25,8 +24,7 @@ export function providerGlobal(run: ScriptRun): ScriptFunctions {
     }),
     is_available: waits([name], async (asked) => {
       const found = find(asked);
-      const runs = runnable.some(({ type }) => type === found?.provider_type);
-      if (found === undefined || !found.enabled || !runs) return false;
+      if (found === undefined || !found.enabled) return false;
       let timer: ReturnType<typeof setTimeout> | undefined;
       const late = new Promise<undefined>((resolve) => {
         timer = setTimeout(() => resolve(undefined), availableWithinMs);

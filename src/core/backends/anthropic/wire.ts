@@ -1,0 +1,56 @@
+/** The wire of Anthropic's messages. Source: its API reference, version 2023-06-01. */
+import { SpellError } from "../../errors.ts";
+import type { GenerateOptions } from "../../spec/generate.ts";
+import type { NumberParameter } from "../../text/parameters.ts";
+import { splitParameters, stopsOf } from "../server/parameters.ts";
+import type { Wire } from "../server/wire.ts";
+import { messagesOf, systemOf } from "./messages.ts";
+import { readEvents } from "./read.ts";
+import { createThoughts } from "./thoughts.ts";
+
+const known: Readonly<Partial<Record<NumberParameter, string>>> = {
+  maxTokens: "max_tokens",
+  temperature: "temperature",
+  topP: "top_p",
+  topK: "top_k",
+};
+
+/** as everywhere, where nobody says more; the service wants a number */
+const usualTokens = 512;
+
+/** @param isPage the service answers pages only where they say that their user's own key is sent */
+export function anthropicWire(isPage: boolean): Wire {
+  const thoughts = createThoughts();
+  return {
+    modelsPath: "/v1/models?limit=1000",
+    headers: { "anthropic-version": "2023-06-01", ...(isPage && { "anthropic-dangerous-direct-browser-access": "true" }) },
+    optionNames: { ...Object.fromEntries(Object.entries(known).map(([name, field]) => [field, name])), stop_sequences: "stop" },
+    secret: (key) => ({ secret: key, secretHeader: "x-api-key" }),
+    write(model, prompt, options) {
+      refuse(options);
+      const { sent, ignored } = splitParameters({ maxTokens: usualTokens, ...options }, known);
+      const stop = stopsOf(options);
+      const messages = typeof prompt === "string" ? [{ role: "user", content: prompt } as const] : prompt;
+      const system = systemOf(messages, options.system);
+      return {
+        path: "/v1/messages",
+        body: {
+          model,
+          stream: true,
+          ...sent,
+          ...(system !== "" && { system }),
+          ...(stop.length > 0 && { stop_sequences: stop }),
+          messages: messagesOf(messages, thoughts),
+        },
+        ignored,
+        read: (events, failures) => readEvents(events, failures, thoughts),
+      };
+    },
+  };
+}
+
+function refuse({ raw, temperature = 0 }: GenerateOptions): void {
+  if (raw === true) throw new SpellError("run-option", "raw: expected none, Anthropic takes messages alone", { where: "raw" });
+  if (temperature > 1)
+    throw new SpellError("run-option", `temperature: expected 0 … 1 for Anthropic, got ${temperature}`, { where: "temperature" });
+}

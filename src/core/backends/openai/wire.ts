@@ -1,0 +1,78 @@
+/**
+ * The wire of chat completions. Source: the API reference of OpenAI; what servers do otherwise is said where it is read.
+ */
+import { SpellError } from "../../errors.ts";
+import type { ChatMessage, ChatPrompt, GenerateOptions } from "../../spec/generate.ts";
+import type { NumberParameter } from "../../text/parameters.ts";
+import { splitParameters, stopsOf } from "../server/parameters.ts";
+import type { Wire } from "../server/wire.ts";
+import { readChunks } from "./read.ts";
+
+/** Of OpenAI itself. */
+const own: Readonly<Partial<Record<NumberParameter, string>>> = {
+  maxTokens: "max_completion_tokens",
+  temperature: "temperature",
+  topP: "top_p",
+  presencePenalty: "presence_penalty",
+  frequencyPenalty: "frequency_penalty",
+  seed: "seed",
+};
+/** Of other servers: the older name of the length, and what vLLM, llama.cpp and LM Studio add. */
+const others: typeof own = { ...own, maxTokens: "max_tokens", topK: "top_k", minP: "min_p" };
+
+/** as everywhere, where nobody says more */
+const usualTokens = 512;
+/** Texts that end an answer, at most. */
+const mostStops = 4;
+
+/** @param isOpenai OpenAI itself, which refuses fields it does not know */
+export function openaiWire(isOpenai: boolean): Wire {
+  const known = isOpenai ? own : others;
+  return {
+    modelsPath: "/models",
+    headers: {},
+    optionNames: {
+      ...Object.fromEntries(Object.entries(known).map(([name, field]) => [field, name])),
+      max_tokens: "maxTokens",
+      stop: "stop",
+    },
+    secret: (key) => ({ secret: `Bearer ${key}` }),
+    write(model, prompt, options) {
+      const { sent, ignored } = splitParameters({ maxTokens: usualTokens, ...options }, known);
+      const stop = stopsOf(options);
+      if (isOpenai && stop.length > mostStops)
+        throw new SpellError("run-option", `stop: expected at most ${mostStops} texts for OpenAI, got ${stop.length}`, { where: "stop" });
+      const shared = { model, stream: true, stream_options: { include_usage: true }, ...sent, ...(stop.length > 0 && { stop }) };
+      if (options.raw === true) {
+        if (typeof prompt !== "string") throw new SpellError("run-option", "raw: expected a text; got messages", { where: "raw" });
+        return {
+          path: "/completions",
+          body: { ...shared, max_tokens: options.maxTokens ?? usualTokens, prompt },
+          ignored,
+          read: readChunks,
+        };
+      }
+      return { path: "/chat/completions", body: { ...shared, messages: messagesOf(prompt, options, isOpenai) }, ignored, read: readChunks };
+    },
+  };
+}
+
+function messagesOf(prompt: ChatPrompt, { system }: GenerateOptions, isOpenai: boolean): readonly object[] {
+  const messages: readonly ChatMessage[] = typeof prompt === "string" ? [{ role: "user", content: prompt }] : prompt;
+  const first: readonly ChatMessage[] = system === undefined ? [] : [{ role: "system", content: system }];
+  return [...first, ...messages].map(({ role, content, reasoning, toolCalls, toolCallId }) => {
+    if (role === "tool") return { role, content, tool_call_id: toolCallId };
+    if (toolCalls === undefined) return { role, content };
+    return {
+      role,
+      content: content === "" ? null : content,
+      // within a step of tools some models want their thought back; OpenAI knows no such field
+      ...(reasoning !== undefined && !isOpenai && { reasoning_content: reasoning }),
+      tool_calls: toolCalls.map(({ id, name, input }) => ({
+        id,
+        type: "function",
+        function: { name, arguments: JSON.stringify(input) },
+      })),
+    };
+  });
+}

@@ -1,0 +1,100 @@
+/** A model of a service: one call is one request, and its stream becomes the parts that every model speaks. */
+import type { Clock } from "../../download/clock.ts";
+import { SpellError, toSpellError } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import type { ChatPrompt, GenerateOptions } from "../../spec/generate.ts";
+import type { StreamPart } from "../../spec/stream-part.ts";
+import { shown } from "../../text/check-call.ts";
+import type { LoadOptions, OpenedModel } from "../backend.ts";
+import { serverEvents } from "./events.ts";
+import { type Asked, failureOf, networkFailure } from "./failure.ts";
+import type { Sender } from "./send.ts";
+import type { Failures, Wire } from "./wire.ts";
+
+export interface ServiceModelParts {
+  /** as the service calls it */
+  readonly name: string;
+  readonly id: string;
+  readonly wire: Wire;
+  readonly sender: Sender;
+  readonly clock: Clock;
+  /** whom a call is for, with its key */
+  readonly asked: () => Asked;
+}
+
+export function openServiceModel({ name, id, wire, sender, clock, asked }: ServiceModelParts): OpenedModel {
+  const closing = new AbortController();
+
+  async function* stream(prompt: ChatPrompt, options: GenerateOptions): AsyncGenerator<StreamPart, void, undefined> {
+    const whom = { ...asked(), model: name, options: wire.optionNames };
+    refuseMachine({ device: options.device }, whom.provider);
+    const { path, body, ignored, read } = wire.write(name, prompt, options);
+    const signal = options.signal === undefined ? closing.signal : AbortSignal.any([options.signal, closing.signal]);
+    const { host } = new URL(whom.url);
+    const failures: Failures = {
+      reported: (text) => failureOf({ status: 200, text, retryAfterMs: undefined }, whom),
+      broken: (problem) => new SpellError("provider-error", `${whom.provider} at ${host} ${problem}`, { where: host }),
+    };
+    const called = clock.now();
+    let firstAt: number | undefined;
+    let [text, thought] = ["", 0];
+    yield { type: "stream-start", model: id };
+    if (ignored.length > 0)
+      yield { type: "warning", code: "option-ignored", message: `${whom.provider} does not know ${ignored.join(", ")}; not sent` };
+    try {
+      const answer = await sender.send(path, { body, signal, isCall: true }, (refusal) => failureOf(refusal, whom));
+      const tooLong = () => failures.broken("sends an event without end");
+      for await (const part of read(serverEvents(sender.read(answer, signal), limits.serverEventBytes, tooLong), failures)) {
+        if (part.type !== "ended") firstAt ??= clock.now();
+        if (part.type === "text-delta") text += part.text;
+        else if (part.type === "reasoning-delta") thought += part.text.length;
+        if (text.length + thought > limits.serverAnswerCharacters) throw failures.broken("sends an answer without end");
+        if (part.type !== "ended") {
+          yield part;
+          continue;
+        }
+        const { finishReason, usage } = part;
+        if (text === "" && finishReason !== "tool-calls") {
+          const how = finishReason === "length" ? "all its tokens were spent before one came" : "it ended without one";
+          yield { type: "warning", code: "answer-missing", message: `${id} gave no text: ${how}${thought > 0 ? ", after thinking" : ""}` };
+        }
+        const now = clock.now();
+        const decodeMs = now - (firstAt ?? now);
+        const decodeRate = decodeMs > 0 && usage.completionTokens > 1 ? ((usage.completionTokens - 1) * 1000) / decodeMs : 0;
+        const timing = { loadMs: 0, firstTokenMs: (firstAt ?? now) - called, prefillMs: 0, decodeMs, prefillRate: 0, decodeRate };
+        yield { type: "stream-end", finishReason, seed: options.seed ?? 0, usage, timing };
+        return;
+      }
+      throw failures.broken("broke the answer off");
+    } catch (error) {
+      if (closing.signal.aborted) throw new SpellError("run-closed", `${id} was closed`, { cause: error });
+      const failure = networkFailure(toSpellError(error), whom);
+      throw text === "" ? failure : failure.with({ details: { partialText: text } });
+    }
+  }
+
+  return {
+    id,
+    architecture: "unknown",
+    contextLength: undefined,
+    hasChatTemplate: true,
+    isSeq2Seq: false,
+    async *streamMany(prompts, options) {
+      for (const [index, prompt] of prompts.entries()) for await (const part of stream(prompt, options)) yield { index, part };
+    },
+    async dispose() {
+      closing.abort();
+    },
+  };
+}
+
+/** What a load or a call says of a machine means nothing to a service. @throws SpellError run-option */
+export function refuseMachine(options: LoadOptions, provider: string): void {
+  for (const name of ["device", "contextSize", "threads", "quantization", "draft", "batchSize"] as const) {
+    const value = options[name];
+    if (value === undefined || value === "auto") continue;
+    throw new SpellError("run-option", `${name}: expected none for a model of ${provider}, whose server decides; got ${shown(value)}`, {
+      where: name,
+    });
+  }
+}

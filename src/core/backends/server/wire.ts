@@ -1,0 +1,39 @@
+/** How one kind of service is spoken to: what a call sends, and what its events say. */
+import type { SpellError } from "../../errors.ts";
+import type { ChatPrompt, FinishReason, GenerateOptions, ToolCall, Usage } from "../../spec/generate.ts";
+import type { Json } from "../answer-values.ts";
+import type { ServerEvent } from "./events.ts";
+
+export type WirePart =
+  | { readonly type: "text-delta" | "reasoning-delta"; readonly text: string }
+  | ToolCall
+  | { readonly type: "ended"; readonly finishReason: FinishReason; readonly usage: Usage };
+
+/** Errors of a stream. */
+export interface Failures {
+  /** the service's own, as it stands in an event */
+  readonly reported: (text: string) => SpellError;
+  /** of a stream that is not as it should be */
+  readonly broken: (problem: string) => SpellError;
+}
+
+export interface WireCall {
+  readonly path: string;
+  readonly body: Json;
+  /** options that the service does not know */
+  readonly ignored: readonly string[];
+  /** The last part is `ended`, or it throws. */
+  read(events: AsyncIterable<ServerEvent>, failures: Failures): AsyncIterable<WirePart>;
+}
+
+export interface Wire {
+  /** @throws SpellError run-option */
+  write(model: string, prompt: ChatPrompt, options: GenerateOptions): WireCall;
+  /** Where models are listed. */
+  readonly modelsPath: string;
+  /** names of options by those that the service has for them */
+  readonly optionNames: Readonly<Partial<Record<string, string>>>;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The header of a key. */
+  readonly secret: (key: string) => { readonly secret: string; readonly secretHeader?: string };
+}

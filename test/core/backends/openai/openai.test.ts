@@ -1,0 +1,234 @@
+/** Chat completions: what is sent, and what streams of several servers say. The official client (openai 6.49.0) is the judge of the same streams. */
+import OpenAI from "openai";
+import { describe, expect, it } from "vitest";
+import type { Message } from "../../../../src/core/spec/generate.ts";
+import { failure } from "../../../support/failure.ts";
+import { type Service, serviceOf, streamed, wireOf } from "../../../support/service.ts";
+
+const chunk = (choice: object | undefined, more: object = {}): object => ({
+  id: "c1",
+  object: "chat.completion.chunk",
+  created: 1,
+  model: "m",
+  choices: choice === undefined ? [] : [{ index: 0, ...choice }],
+  ...more,
+});
+const delta = (inner: object, finish_reason: string | null = null): object => chunk({ delta: inner, finish_reason });
+const usage = { prompt_tokens: 5, completion_tokens: 3, total_tokens: 8, prompt_tokens_details: { cached_tokens: 2 } };
+const call = (index: number | undefined, more: object): object =>
+  delta({ tool_calls: [{ ...(index === undefined ? {} : { index }), ...more }] });
+const done = "data: [DONE]\n\n";
+
+const plain = [
+  delta({ role: "assistant", content: "" }),
+  delta({ content: "Hé" }),
+  delta({ content: 'llo \u2028 "\n😀' }),
+  delta({}, "stop"),
+  chunk(undefined, { usage }),
+];
+const withCalls = [
+  delta({ role: "assistant", content: null }),
+  call(0, { id: "a1", type: "function", function: { name: "get_weather", arguments: "" } }),
+  call(0, { function: { arguments: '{"city": "Ro' } }),
+  call(0, { function: { arguments: 'me"}' } }),
+  call(1, { id: "a2", type: "function", function: { name: "now", arguments: "{}" } }),
+  delta({}, "tool_calls"),
+  chunk(undefined, { usage }),
+];
+
+const office = { office: { provider_type: "openai-compatible", base_url: "http://127.0.0.1:9/v1" } } as const;
+const saying = (text: string, step?: number): Service => serviceOf("office/m", office, () => streamed(text, step));
+const openai = (text: string, more: object = {}): Service =>
+  serviceOf("openai/gpt", { openai: { provider_type: "openai", api_key: "key-of-mine", ...more } }, () => streamed(text));
+
+/** The official client over the same stream. */
+async function judge(text: string): Promise<OpenAI.ChatCompletion> {
+  const client = new OpenAI({ apiKey: "k", maxRetries: 0, fetch: async () => streamed(text, 7) });
+  return client.chat.completions.stream({ model: "m", messages: [{ role: "user", content: "x" }] }).finalChatCompletion();
+}
+
+describe("a stream of chat completions", () => {
+  it("is the same at every cut, and what the official client reads of it", async () => {
+    for (const events of [plain, withCalls]) {
+      const text = wireOf(events) + done;
+      const official = await judge(text);
+      const [choice] = official.choices;
+      const bytes = new TextEncoder().encode(text).length;
+      for (const step of [...Array.from({ length: 40 }, (_, i) => i + 1), bytes]) {
+        const { text: said, toolCalls, finishReason, usage: counted } = await saying(text, step).ask("x");
+        expect(said).toBe(choice?.message.content ?? "");
+        expect(toolCalls.map(({ id, name, input }) => [id, name, input])).toEqual(
+          (choice?.message.tool_calls ?? []).map(
+            (each) => each.type === "function" && [each.id, each.function.name, JSON.parse(each.function.arguments)],
+          ),
+        );
+        expect(finishReason).toBe(choice?.finish_reason === "tool_calls" ? "tool-calls" : choice?.finish_reason);
+        expect(counted).toEqual({ promptTokens: 5, completionTokens: 3, totalTokens: 8, cachedTokens: 2 });
+      }
+    }
+  });
+
+  it("is read as vLLM, llama.cpp, LM Studio and Ollama send it: CRLF, comments, thought by either name, no index, usage everywhere, no [DONE]", async () => {
+    const text = `: OPENROUTER PROCESSING\r\n\r\n${wireOf(
+      [
+        delta({ role: "assistant", reasoning_content: "so " }),
+        delta({ reasoning: "then" }),
+        chunk({ delta: { role: "assistant", content: "Hi" } }, { usage: { prompt_tokens: 5, completion_tokens: 1 } }),
+        call(undefined, { id: "a1", function: { name: "f", arguments: { a: 1 } } }),
+        call(undefined, { id: "a2", function: { name: "g", arguments: "{" } }),
+        call(undefined, { function: { arguments: "}" } }),
+        chunk({ delta: {}, finish_reason: "stop" }, { usage: { prompt_tokens: 5, completion_tokens: 3 } }),
+      ],
+      "\r\n",
+    )}`;
+    expect(await saying(text, 3).ask("x")).toMatchObject({
+      text: "Hi",
+      reasoning: "so then",
+      toolCalls: [
+        { id: "a1", name: "f", input: { a: 1 } },
+        { id: "a2", name: "g", input: {} },
+      ],
+      finishReason: "tool-calls",
+      usage: { promptTokens: 5, completionTokens: 3 },
+    });
+  });
+
+  it("ends with length where it was cut, and says so where no text came", async () => {
+    const cut = wireOf([delta({ content: "half" }), call(0, { id: "a", function: { name: "f", arguments: '{"a' } }), delta({}, "length")]);
+    expect(await saying(cut).ask("x")).toMatchObject({ text: "half", toolCalls: [], finishReason: "length" });
+    const thought = wireOf([delta({ reasoning: "hm" }), delta({}, "length")]);
+    expect((await saying(thought).ask("x")).warnings).toMatchObject([
+      { code: "answer-missing", message: expect.stringContaining("after thinking") },
+    ]);
+  });
+
+  const broken: readonly (readonly [string, string, string])[] = [
+    ["a connection that closes early", wireOf(plain.slice(0, 3)), "broke the answer off"],
+    ["one that closes within an event", wireOf(plain).slice(0, 200), "other than JSON"],
+    ["a web page", "<html>hello</html>", "broke the answer off"],
+    ["text that is no JSON", "data: hello\n\n", "other than JSON"],
+    [
+      "an error after the start",
+      `${wireOf([plain[1] ?? {}])}data: {"error":{"message":"it fell over","type":"server_error"}}\n\n`,
+      "it fell over",
+    ],
+    ["a filter", wireOf([delta({ content: "no" }, "content_filter")]), "filter"],
+    ["a reason that nobody knows", wireOf([delta({ content: "no" }, "abort")]), '"abort"'],
+    [
+      "arguments that are no JSON",
+      wireOf([call(0, { id: "a", function: { name: "f", arguments: "{a" } }), delta({}, "tool_calls")]),
+      "no JSON",
+    ],
+    [
+      "calls without end",
+      wireOf([...Array.from({ length: 200 }, (_, i) => call(i, { id: `a${i}`, function: { name: "f" } })), delta({}, "tool_calls")]),
+      "more than 128",
+    ],
+  ];
+  it.each(broken)("fails at %s", async (_, text, words) => {
+    const error = await failure(saying(text, 50).ask("x"));
+    expect(error).toMatchObject({ code: "provider-error", exitCode: 5, where: "127.0.0.1:9" });
+    expect(error.message).toContain(words);
+    if (text.includes('"Hé"')) expect(error.details?.["partialText"]).toContain("Hé");
+  });
+});
+
+describe("what is sent", () => {
+  const sent = async (service: Service, options = {}, prompt: string | readonly Message[] = "x") => {
+    const result = await service.ask(prompt, options);
+    return { body: service.heard[0]?.body ?? {}, warnings: result.warnings, ...service.heard[0] };
+  };
+  const text = wireOf(plain);
+
+  it("is what was asked for, by the names of the service, to its address, with its key", async () => {
+    const { body, url, headers, warnings } = await sent(openai(text), {
+      temperature: 0.2,
+      topP: 0.5,
+      presencePenalty: 1,
+      frequencyPenalty: -1,
+      seed: 7,
+      stop: "END",
+      system: "Be brief.",
+    });
+    expect(url).toBe("https://api.openai.com/v1/chat/completions");
+    expect(headers?.get("authorization")).toBe("Bearer key-of-mine");
+    expect(body).toEqual({
+      model: "gpt",
+      stream: true,
+      stream_options: { include_usage: true },
+      max_completion_tokens: 512,
+      temperature: 0.2,
+      top_p: 0.5,
+      presence_penalty: 1,
+      frequency_penalty: -1,
+      seed: 7,
+      stop: ["END"],
+      messages: [
+        { role: "system", content: "Be brief." },
+        { role: "user", content: "x" },
+      ],
+    });
+    expect(warnings).toEqual([]);
+  });
+
+  it("names in one warning what the service does not know; others know more", async () => {
+    const options = { topK: 5, minP: 0.1, repeatPenalty: 1.2, numBeams: 2, temperature: 0 };
+    const { body, warnings } = await sent(openai(text), options);
+    expect(warnings).toEqual([{ code: "option-ignored", message: "openai does not know topK, minP, repeatPenalty, numBeams; not sent" }]);
+    expect(body).not.toHaveProperty("top_k");
+    const other = await sent(saying(text), options);
+    expect(other.body).toMatchObject({ max_tokens: 512, top_k: 5, min_p: 0.1, temperature: 0 });
+    expect(other.headers?.get("authorization")).toBeNull();
+    expect(other.warnings).toMatchObject([{ message: "office does not know repeatPenalty, numBeams; not sent" }]);
+    // a preset that switches things off asks for nothing that is missing
+    expect((await sent(openai(text), { preset: "greedy" })).warnings).toEqual([]);
+  });
+
+  it("is a conversation with calls and results, as the official client types it", async () => {
+    const messages: readonly Message[] = [
+      { role: "user", content: "weather?" },
+      {
+        role: "assistant",
+        content: [
+          { type: "reasoning", text: "hm" },
+          { type: "tool-call", id: "a1", name: "get_weather", input: { city: "Rome" } },
+        ],
+      },
+      { role: "tool", content: [{ type: "tool-result", id: "a1", result: { degrees: 20 } }] },
+    ];
+    const expected: OpenAI.ChatCompletionMessageParam[] = [
+      { role: "user", content: "weather?" },
+      {
+        role: "assistant",
+        content: null,
+        tool_calls: [{ id: "a1", type: "function", function: { name: "get_weather", arguments: '{"city":"Rome"}' } }],
+      },
+      { role: "tool", content: '{"degrees":20}', tool_call_id: "a1" },
+    ];
+    expect((await sent(openai(text), {}, messages)).body["messages"]).toEqual(expected);
+    expect((await sent(saying(text), {}, messages)).body["messages"]).toMatchObject([{}, { reasoning_content: "hm" }, {}]);
+  });
+
+  it("is a raw text where that is asked for", async () => {
+    const raw = wireOf([chunk({ text: " one" }), chunk({ text: " two", finish_reason: "stop" })]);
+    const service = saying(raw);
+    expect(await service.ask("Count:", { raw: true, maxTokens: 4 })).toMatchObject({ text: " one two", finishReason: "stop" });
+    expect(service.heard[0]).toMatchObject({ url: "http://127.0.0.1:9/v1/completions", body: { prompt: "Count:", max_tokens: 4 } });
+  });
+
+  it("is nothing where an option cannot be said", async () => {
+    for (const [options, where] of [
+      [{ stop: ["a", "b", "c", "d", "e"] }, "stop"],
+      [{ device: "cpu" }, "device"],
+    ] as const) {
+      const service = openai(text);
+      expect(await failure(service.ask("x", options))).toMatchObject({ code: "run-option", where });
+      expect(service.heard).toEqual([]);
+    }
+    for (const [options, where] of [
+      [{ contextSize: 4096 }, "contextSize"],
+      [{ device: "cpu" }, "device"],
+    ] as const)
+      expect(await failure(openai(text).spell.load("openai/gpt", options))).toMatchObject({ code: "run-option", where });
+  });
+});
