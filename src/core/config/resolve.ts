@@ -142,17 +142,14 @@ async function readVariables(env: Environment, base: Layer): Promise<Environment
 function withDefaultProviders(source: ConfigSource, loaded: Layer, document: Document | undefined): Layer {
   if (source.kind === "profile" || isEmptyTable(document?.values["providers"])) return loaded;
   const types = [...declaredTypes(loaded).values()];
-  const hasCandle = types.includes("candle");
+  const [engine, server] = ["candle", "ollama"] as const;
+  const hasEngine = types.includes(engine);
   const own = (name: string): Layer => {
     const values = findProfile(name)?.values["providers"] as Readonly<Record<string, unknown>>;
     return layerOf({ providers: { [name]: values[name] } }, "default");
   };
   const model: Layer = new Map([["providers.candle.default_model", { value: bundledDefault, origin: "default" }]]);
-  return mergeLayers(
-    ...(hasCandle ? [] : [own("candle"), model]),
-    ...(hasCandle || types.includes("ollama") ? [] : [own("ollama")]),
-    loaded,
-  );
+  return mergeLayers(...(hasEngine ? [] : [own(engine), model]), ...(hasEngine || types.includes(server) ? [] : [own(server)]), loaded);
 }
 
 function isEmptyTable(value: unknown): boolean {

@@ -65,11 +65,12 @@ export function configGlobal(run: ScriptRun): ScriptFunctions {
         );
       }
       if (typeof given["default_model"] === "string") permitModel(given["default_model"], run);
-      // a script gets at no variable, not even by the default of a service
-      const key = found === undefined && given["provider_type"] !== "candle" && given["api_key"] === undefined ? { api_key: "" } : {};
-      const values = { ...found, ...given, ...key } as ProviderConfig;
+      const values = { ...found, ...given } as ProviderConfig;
       const { config } = await resolveConfig({ config: { providers: { [name]: values } }, env: {} }, { name: "a script" });
-      run.use(withProvider(run.config, name, config.providers[name] as ProviderConfig));
+      const provider = config.providers[name] as ProviderConfig;
+      // a script gets at no variable, not even at that of a service's vendor
+      const isOwn = found === undefined && "base_url" in provider && provider.api_key === undefined;
+      run.use(withProvider(run.config, name, isOwn ? { ...provider, api_key: "" } : provider));
     }),
     set_security: now([optional(any("security"))], never("change its own permissions", "runtime.security")),
     add_allowed_path: now([optional(any("path"))], never("add to its own folders", "runtime.security.allowed_paths")),
