@@ -103,6 +103,21 @@ describe("generate --prefix-cache", () => {
     expect(states()).toEqual([]);
   });
 
+  it("goes with its model, and is out of the reach of scripts, which could ask it what was said before", async () => {
+    await run(["model", "pull", model, "--as", "mine"]);
+    await run(["generate", "-m", "mine", ...fast, "--prefix-cache", long]);
+    expect(states()).toHaveLength(1);
+    const script = (more: string) => `return LocalLLM.generate("mine", ${JSON.stringify(long)}, { max_tokens = 1${more} }).cached_tokens`;
+    const probe = await run(["exec", script(", save = true"), "--output", "json"]);
+    expect(JSON.parse(probe.stdout).error.code).toBe("script-argument");
+    const plain = await run(["exec", script(""), "--output", "json"]);
+    expect(JSON.parse(plain.stdout).result).toBe(0);
+    const { stdout } = await run(["model", "remove", "mine", "--yes", "--output", "json"]);
+    expect(JSON.parse(stdout).removed[0].freed_bytes).toBeGreaterThan(1000);
+    expect(states()).toEqual([]);
+    expect(existsSync(model)).toBe(true);
+  });
+
   it("keeps nothing where the configuration gives it no room, and says so", async () => {
     mkdirSync(own, { recursive: true });
     writeFileSync(join(own, "llmspell.toml"), '[providers.candle]\nprovider_type = "candle"\nkept_states_mb = 0\n');
