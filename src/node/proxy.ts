@@ -82,10 +82,14 @@ export function nodeFetch(env: Environment): Fetch {
 
 function proxyFetch(undici: typeof import("undici"), env: Environment): Fetch {
   const direct = new undici.Agent();
-  const agents = new Map<string, InstanceType<typeof undici.ProxyAgent>>();
-  const agentOf = ({ href }: URL): InstanceType<typeof undici.ProxyAgent> => {
-    // A tunnel to a port without TLS is what many proxies refuse.
-    const agent = agents.get(href) ?? new undici.ProxyAgent({ uri: href, proxyTunnel: false });
+  const agents = new Map<string, InstanceType<typeof undici.Dispatcher>>();
+  const agentOf = ({ href, protocol }: URL): InstanceType<typeof undici.Dispatcher> => {
+    const made = (): InstanceType<typeof undici.Dispatcher> =>
+      protocol.startsWith("socks")
+        ? withoutWarning(() => new undici.Socks5ProxyAgent(href))
+        : // A tunnel to a port without TLS is what many proxies refuse.
+          new undici.ProxyAgent({ uri: href, proxyTunnel: false });
+    const agent = agents.get(href) ?? made();
     agents.set(href, agent);
     return agent;
   };
@@ -99,6 +103,17 @@ function proxyFetch(undici: typeof import("undici"), env: Environment): Fetch {
       throw proxy === undefined ? error : new TypeError("fetch failed", { cause: proxyError(error, proxy) });
     }
   };
+}
+
+/** undici calls its SOCKS experimental, to whoever reads standard error of a program that only asked for a model. */
+function withoutWarning<T>(make: () => T): T {
+  const { emitWarning } = process;
+  process.emitWarning = () => undefined;
+  try {
+    return make();
+  } finally {
+    process.emitWarning = emitWarning;
+  }
 }
 
 /** The innermost cause, with the proxy named: what failed may be either side of it. */

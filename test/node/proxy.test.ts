@@ -1,7 +1,7 @@
 /** Proxies that variables name, with real ones on this machine: one that forwards and tunnels, one that speaks SOCKS. */
 import { createServer, request as forward, type Server } from "node:http";
 import { type AddressInfo, connect, createServer as createSocketServer, type Socket, type Server as SocketServer } from "node:net";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { SpellError } from "../../src/core/errors.ts";
 import { nodeFetch, passwordOf, proxyOf } from "../../src/node/proxy.ts";
 import { cli } from "./cli/support.ts";
@@ -119,10 +119,13 @@ describe("a request through a proxy", () => {
     expect(seen).toEqual(["GET http://hub.example/file?x=1"]);
   });
 
-  it("speaks SOCKS, and leaves the name to the proxy", async () => {
+  it("speaks SOCKS, and leaves the name to the proxy; nobody is warned of that", async () => {
+    const warned = vi.spyOn(process, "emitWarning");
     const response = await nodeFetch({ all_proxy: socks })("http://hub.example/file");
     expect(await response.text()).toBe("origin hub.example /file");
     expect(seen).toEqual(["SOCKS hub.example"]);
+    expect(warned).not.toHaveBeenCalled();
+    warned.mockRestore();
   });
 
   it("to this machine goes there directly", async () => {

@@ -176,7 +176,14 @@ export function createModels(road: () => Promise<Providers>, pool: Pool, platfor
 function need<K extends "offer" | "pull" | "remove" | "verify">(backend: Backend, what: K, spec: ModelSpec): NonNullable<Backend[K]> {
   const method = backend[what];
   if (method !== undefined) return method;
-  throw new SpellError("usage-not-available", `${backend.type} cannot ${what} ${printModelSpec(spec)}`, { where: backend.name });
+  const model = printModelSpec({ ...spec, backend: backend.type });
+  const message = `${backend.type} cannot ${what} ${model}`;
+  const hint =
+    what === "verify"
+      ? "It looks after its own files: a pull checks them, and fetches those that are damaged."
+      : "Only models of candle have this.";
+  const actions = what === "verify" ? [{ kind: "pull", model } as const] : [];
+  throw new SpellError("usage-not-available", message, { where: backend.name, hint, actions });
 }
 
 /** The variant of a name, said apart from it. @throws SpellError usage-value where both name different ones */

@@ -78,6 +78,7 @@ export async function request(address: string, network: Network, options: Reques
     if (!URL.canParse(location, url)) throw redirectError(what, url, "to an address that cannot be read");
     const next = new URL(location, url);
     if (next.protocol !== "https:" && next.protocol !== "http:") throw redirectError(what, url, `to ${next.protocol}`);
+    if (next.username !== "" || next.password !== "") throw redirectError(what, url, "to an address with a user name or password");
     if (url.protocol === "https:" && next.protocol === "http:") throw redirectError(what, url, fromHttps);
     if (options.staysAtOrigin === true && next.origin !== origin) throw redirectError(what, url, `to ${next.origin}`);
     url = next;

@@ -86,10 +86,12 @@ export type Complete = (before: string) => Promise<Completions | undefined>;
  * @param complete asked by the Tab key; absent: that writes a tab
  */
 export function terminalInput(screen: Screen, interrupt: Interrupt, history: History, complete?: Complete): ChatInput {
-  return screen.errIsTerminal && screen.settings.color ? editedInput(screen, interrupt, history, complete) : plainInput(screen, interrupt);
+  return screen.errIsTerminal && screen.settings.escapes
+    ? editedInput(screen, interrupt, history, complete)
+    : plainInput(screen, interrupt);
 }
 
-/** Without escape sequences (NO_COLOR, a dumb terminal) the terminal's own editing has to do. */
+/** Without escape sequences (--no-color, a dumb terminal) the terminal's own editing has to do. */
 function plainInput(screen: Screen, interrupt: Interrupt): ChatInput {
   const editor = createInterface({ input: process.stdin, terminal: false });
   const queue = createQueue();

@@ -140,7 +140,9 @@ async function change(
   let changed = edit(text, path, value);
   // A file with providers has those alone: what this one had by default is written down with its first key.
   const [section, name] = path.split(".");
-  const after = await resolveText(file, changed, env);
+  const after = await resolveText(file, changed, env).catch((error: unknown) => {
+    throw withoutPlace(error);
+  });
   for (const [other, origin] of section === "providers" && value !== undefined ? resolved.origins : []) {
     const old = resolved.get(other)?.value;
     if (!other.startsWith(`providers.${name}.`) || other === path || origin !== "default" || after.get(other)?.value === old) continue;
@@ -154,6 +156,13 @@ async function change(
       `${file} now declares its providers, and ${lost} is not among them; to have it:`,
       shell(`llmspell config set providers.${lost}.enabled true`),
     );
+}
+
+/** The line that a problem points at was not written. */
+function withoutPlace(error: unknown): unknown {
+  if (!(error instanceof SpellError) || !error.code.startsWith("config-")) return error;
+  const problem = (error.message.split("\n")[0] ?? "").replace(/^.*?:\d+:\d+: /, "");
+  return new SpellError("usage-value", problem, { where: "VALUE", hint: "The file is unchanged.", cause: error });
 }
 
 async function writeFile(path: string, text: string): Promise<void> {

@@ -197,11 +197,13 @@ export function checkThreads(): readonly Check[] {
   const measured = threadCache();
   const run = { command: 'llmspell generate "Hello"' };
   if (measured.length === 0) return [toCheck("devices", "threads", "skip", "not measured yet; the first load of a model measures", run)];
-  return measured.map(({ key, prompt, decode }) => {
+  // Two versions of an engine may have found the same.
+  const found = measured.map(({ key, prompt, decode }) => {
     const [engine = key, , size = ""] = key.split(" | ");
     const name = engine.split("@")[0] ?? engine;
-    return toCheck("devices", "threads", "ok", `${name}: prompt ${prompt}, answer ${decode}, for models of about ${sizeOf(size)}`);
+    return `${name}: prompt ${prompt}, answer ${decode}, for models of about ${sizeOf(size)}`;
   });
+  return [...new Set(found)].map((reason) => toCheck("devices", "threads", "ok", reason));
 }
 
 /** "2^24 bytes", as the cache names a class of sizes, to "16 MiB". */

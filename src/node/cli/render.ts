@@ -19,8 +19,10 @@ export interface ScreenSettings {
   readonly format: OutputFormat;
   readonly trace: TraceLevel;
   readonly quiet: boolean;
-  /** false: no escape sequences, even on a terminal */
+  /** false: no colours, even on a terminal */
   readonly color: boolean;
+  /** false: no escape sequences at all; then there are no colours either */
+  readonly escapes: boolean;
   /** false: bars of plain ASCII */
   readonly unicode: boolean;
 }

@@ -24,8 +24,12 @@ export type StreamEnd = Extract<StreamPart, { type: "stream-end" }>;
 /** A loaded model is waited for this long when a run ends; whatever is left of it dies with the process. */
 const disposeMs = 300;
 
-/** What flags say; the configuration says the rest. */
+/** What flags say; the configuration says the rest. @throws SpellError usage-value */
 export function readLoadOptions(flags: GivenFlags): LoadOptions {
+  if (flags.has("offline") && flags.has("pull")) {
+    const message = "--offline and --pull exclude each other: one forbids what the other asks for";
+    throw new SpellError("usage-value", message, { hint: "Leave one of them out.", where: "--pull" });
+  }
   return {
     device: flagText(flags, "device") as DeviceChoice | undefined,
     contextSize: flagNumber(flags, "context-size"),

@@ -10,13 +10,14 @@ type Env = Readonly<Record<string, string | undefined>>;
 export function readSettings(flags: GivenFlags, env: Env): ScreenSettings {
   const fromEnv = traceLevels.find((level) => level === env["LLMSPELL_TRACE"]?.toLowerCase());
   // no-color.org: any value but an empty one
-  const noColor = flags.has("no-color") || (env["NO_COLOR"] ?? "") !== "" || env["TERM"] === "dumb";
+  const isPlain = flags.has("no-color") || env["TERM"] === "dumb";
   const locale = env["LC_ALL"] || env["LC_CTYPE"] || env["LANG"] || "";
   return {
     format: (flagText(flags, "output") as OutputFormat | undefined) ?? "text",
     trace: (flagText(flags, "trace") as TraceLevel | undefined) ?? fromEnv ?? "warn",
     quiet: flags.has("quiet"),
-    color: !noColor,
+    color: !isPlain && (env["NO_COLOR"] ?? "") === "",
+    escapes: !isPlain,
     unicode: !/^(C|POSIX)$/.test(locale) && env["TERM"] !== "dumb" && env["TERM"] !== "linux",
   };
 }

@@ -259,6 +259,7 @@ describe("a download", () => {
   it.each([
     ["to a private address", "http://10.1.2.3/m.gguf"],
     ["to this cloud's secrets", "http://169.254.169.254/latest"],
+    ["to an address with a password", "http://user:pw@example.org/m.gguf"],
     ["to file:", "file:///etc/passwd"],
     ["to data:", "data:text/plain,x"],
     ["without end", "self"],

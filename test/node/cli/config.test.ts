@@ -294,6 +294,17 @@ describe("config set, get, unset", () => {
     });
   });
 
+  it("a value that the rest of the file contradicts is refused without a line that was not written", async () => {
+    const { env, file } = inHome("contradicted");
+    await run(["config", "set", "providers.candle.context_size", "2048"], env);
+    const before = readFileSync(file, "utf8");
+    const { status, stderr } = await run(["config", "set", "providers.default_provider", "nope"], env);
+    expect({ status, text: readFileSync(file, "utf8") }).toEqual({ status: 2, text: before });
+    expect(stderr).toBe(
+      'Error: providers.default_provider: expected a declared provider (candle), got "nope"\nThe file is unchanged.\n[usage-value]\n',
+    );
+  });
+
   it("unset of a provider's only key leaves the file, and what runs, as before set", async () => {
     const { env, file } = inHome("unset");
     await run(["config", "set", "providers.openai.api_key", "sk-x"], env);

@@ -89,7 +89,11 @@ describe("model commands", () => {
     expect(fetched.status).toBe(0);
     expect(fetched.stderr).not.toContain("hf:owner/gguf:Q8_0:");
     expect(fetched.stdout).not.toBe("");
-    expect((await run(["generate", "-m", "hf:owner/evil", "--pull", "--offline", "x"])).status).toBe(3);
+    expect((await run(["generate", "-m", "hf:owner/evil", "--offline", "x"])).status).toBe(3);
+    for (const command of ["generate", "chat"]) {
+      const both = await run([command, "-m", "hf:owner/evil", "--pull", "--offline"]);
+      expect(both).toMatchObject({ status: 2, stderr: expect.stringContaining("--offline and --pull exclude each other") });
+    }
     // by now this home knows how fast this hub is
     expect((await run(["model", "pull", "hf:owner/other", "--dry-run"])).stdout).toMatch(
       /^hf:owner\/other:Q8_0 {2}3.12 MB, 3.12 MB to download, about \d+m?s at the [\d.]+ [kMG]B\/s of earlier pulls from 127\.0\.0\.1:\d+\n/,

@@ -172,13 +172,20 @@ describe("forms of a run", () => {
 });
 
 describe("colours and widths", () => {
-  it("G80: no escape sequence with NO_COLOR, --no-color, a dumb terminal or a pipe", () => {
+  it("G80: no colour with NO_COLOR, --no-color, a dumb terminal or a pipe", () => {
     const withEnv = (env: Record<string, string>, flags: Map<string, string[]> = new Map()): boolean => readSettings(flags, env).color;
     expect(withEnv({})).toBe(true);
     expect(withEnv({ NO_COLOR: "" })).toBe(true);
     expect(withEnv({ NO_COLOR: "1" })).toBe(false);
     expect(withEnv({ TERM: "dumb" })).toBe(false);
     expect(withEnv({}, new Map([["no-color", []]]))).toBe(false);
+    const escapes = (env: Record<string, string>, flags: Map<string, string[]> = new Map()): boolean => readSettings(flags, env).escapes;
+    expect([escapes({}), escapes({ NO_COLOR: "1" }), escapes({ TERM: "dumb" }), escapes({}, new Map([["no-color", []]]))]).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
     const { screen, out, err } = keptScreen({ color: false }, { out: true, err: true });
     screen.writeOwn(screen.out.word("word"));
     screen.note("note");

@@ -121,7 +121,7 @@ export function keptScreen(
     on: () => undefined,
   });
   const screen = createScreen({
-    settings: { format: "text", trace: "warn", quiet: false, color: true, unicode: true, ...settings },
+    settings: { format: "text", trace: "warn", quiet: false, color: true, escapes: true, unicode: true, ...settings },
     argv,
     stdout: stream("out"),
     stderr: stream("err"),

@@ -201,7 +201,7 @@ withTerminal.describe("the history", () => {
 });
 
 withTerminal.it("without escape sequences the terminal's own editing has to do; a backslash before Enter begins a new line", async () => {
-  const person = await atChat("", { env: { NO_COLOR: "1" } });
+  const person = await atChat("--no-color");
   person.type(`one\\${enter}`);
   await person.sees(/\n\.\.\.$/);
   person.type(`two${enter}`);
@@ -212,6 +212,17 @@ withTerminal.it("without escape sequences the terminal's own editing has to do; 
   person.type(ctrlC);
   expect(await person.ended).toBe(130);
   expect(person.written()).not.toContain("\u001b");
+});
+
+withTerminal.it("NO_COLOR turns off colours alone: lines are edited as ever", async () => {
+  const person = await atChat("", { env: { NO_COLOR: "1" } });
+  person.type(`to${left}w${enter}`);
+  await person.sees(/>>> two\n[\s\S]+\n>>>$/);
+  expect(await messagesOf(person)).toEqual(["two"]);
+  // no colours (CSI … m), the other sequences are the editor's
+  expect(person.written()).not.toMatch(new RegExp(`${String.fromCharCode(27)}\\[[\\d;]+m`));
+  person.type(ctrlD);
+  expect(await person.ended).toBe(0);
 });
 
 withTerminal.it("/retry answers the last message again, in place of its answer", async () => {

@@ -34,6 +34,20 @@ describe("doctor", () => {
     expect(outcome.stderr).toContain("  llmspell doctor --device cpu");
   });
 
+  it("says once what two versions of an engine have found", async () => {
+    const own = join(folder, "threads");
+    mkdirSync(own);
+    const found = { prompt: 1, decode: 1, tries: 3 };
+    const key = (version: string, size: number) => `node-llama-cpp@${version} | a processor x2 of 2 | 2^${size} bytes`;
+    writeFileSync(
+      join(own, "threads.json"),
+      JSON.stringify({ [key("3.22.0", 22)]: found, [key("3.22.1", 22)]: found, [key("3.22.1", 27)]: found }),
+    );
+    const { stdout } = await cli(["doctor", "--device", "cpu"], { env: { LLMSPELL_HOME: own } });
+    expect(stdout.match(/devices +threads .*4 MiB/g)).toHaveLength(1);
+    expect(stdout.match(/devices +threads .*128 MiB/g)).toHaveLength(1);
+  });
+
   it("says of keys only whether they are set, and of servers whether they answer", async () => {
     const server = createServer((request, response) => response.end(request.url === "/api/version" ? '{"version":"0.9.9"}' : "{}"));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -75,3 +75,9 @@ it("every listed id is typed again, and a context of 0 is not reported", async (
   const running = JSON.parse((await cli(["ps", "--output", "json"], { env })).stdout);
   expect(running.models.map((model: { readonly context_size: unknown }) => model.context_size)).toEqual([null, null, null]);
 });
+
+it("verifying a model of a server names what does it instead", async () => {
+  const { status, stderr } = await cli(["model", "verify", "smol@ollama"]);
+  expect(status).toBe(2);
+  expect(stderr).toMatch(/looks after its own files[\s\S]*\n {2}llmspell model pull smol@ollama\n/);
+});
