@@ -15,6 +15,8 @@ const parent = process.ppid;
 process.on("disconnect", die);
 // The child is in a group of its own where there are such; elsewhere Ctrl-C reaches it, and its parent decides.
 process.on("SIGINT", () => undefined);
+// A limit on file sizes (ulimit -f) is an error of the write, as a full disk is. Windows has no such signal.
+if (process.platform !== "win32") process.on("SIGXFSZ", () => undefined);
 setInterval(() => send({ type: "beat" }), beatMs).unref();
 
 // Compiled code of the engine's modules, kept from run to run where Node can do that (22.10). A failure of the cache is not an error.

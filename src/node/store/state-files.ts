@@ -209,7 +209,9 @@ export function stateFiles(folder: string, fs: StoreFs = nodeFs): StateFiles {
       try {
         // made here, because engines know no modes
         await (await fs.open(path, "wx", 0o600)).close();
-        await write(path);
+        await write(path).catch((cause: unknown) => {
+          throw new SpellError("store-full", `it cannot be written: ${messageOf(cause)}`, { where: path, cause });
+        });
         const { bytes, sha256 } = await digest(fs, path, true);
         if (bytes > mostBytes)
           throw new SpellError("store-full", `it takes ${megabytes(bytes)}, and kept_states_mb lets all have ${megabytes(mostBytes)}`);

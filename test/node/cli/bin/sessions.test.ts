@@ -1,10 +1,11 @@
 /** The built bin: conversations and prompts whose computed state outlives their process. */
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { tinyChatTemplate, tinyLlama } from "../../../fixtures/gguf/models.ts";
 import { writeGguf } from "../../../fixtures/gguf-writer.ts";
-import { cli, home, type Outcome } from "../support.ts";
+import { bin, cleanEnv, cli, home, type Outcome } from "../support.ts";
 
 const model = join(home, "chat.gguf");
 writeFileSync(model, writeGguf(tinyLlama({ chatTemplate: tinyChatTemplate })));
@@ -116,6 +117,16 @@ describe("generate --prefix-cache", () => {
     expect(JSON.parse(stdout).removed[0].freed_bytes).toBeGreaterThan(1000);
     expect(states()).toEqual([]);
     expect(existsSync(model)).toBe(true);
+  });
+
+  it.skipIf(process.platform === "win32")("a disk that takes no more is a note, and nothing half stays", () => {
+    const args = [bin, "generate", "-m", model, ...fast, "--prefix-cache", long.repeat(2)].map((word) => JSON.stringify(word)).join(" ");
+    // the engine's own writes end at 20 or 40 kB, by the shell
+    const line = `ulimit -f 40; exec ${JSON.stringify(process.execPath)} ${args}`;
+    const { status, stdout, stderr } = spawnSync("sh", ["-c", line], { env: { ...cleanEnv, LLMSPELL_HOME: own }, encoding: "utf8" });
+    expect([status, stdout.length > 1]).toEqual([0, true]);
+    expect(stderr).toMatch(/^note: not kept: it cannot be written: /);
+    expect(states()).toEqual([]);
   });
 
   it("keeps nothing where the configuration gives it no room, and says so", async () => {
