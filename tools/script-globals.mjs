@@ -49,6 +49,27 @@ const builderValues = /** @type {Record<string, [says: string, lua: string, js: 
   resource_limits: ["A table with `max_execution_time_secs`.", "{max_execution_time_secs = 60}", "{ max_execution_time_secs: 60 }"],
   parameters: ["Several parameters of an answer.", "{temperature = 0.2, max_tokens = 100}", "{ temperature: 0.2, max_tokens: 100 }"],
   custom_config: ["Several options of this list.", '{model = "tiny-stories", device = "cpu"}', '{ model: "tiny-stories", device: "cpu" }'],
+  tool: [
+    "A tool that the model may call: `run` gets the input, and what it returns or raises is told to the model. `schema` describes the input.",
+    '{name = "now", description = "The time", run = function(input) return Utils.now() end}',
+    '{ name: "now", description: "The time", run: (input) => Utils.now() }',
+  ],
+  tools: [
+    "Several tools.",
+    '{{name = "now", run = function(input) return Utils.now() end}}',
+    '[{ name: "now", run: (input) => Utils.now() }]',
+  ],
+  allow_tool: ["A tool, by its name, that the model may call; those that are not named may not be called from then on.", '"now"', '"now"'],
+  allowed_tools: ["Several of them.", '{"now", "add"}', '["now", "add"]'],
+  max_tool_calls: ["Calls that are run in one answer, default 16; later ones are refused, and the model has to answer.", "4", "4"],
+  max_recursion_depth: ["Times that the model is asked again with results, in one answer, default 8.", "2", "2"],
+  tool_choice: [
+    "`auto`, `none`, `required`, or a table with the `name` of a tool: what the first turn of an answer has to do.",
+    '"auto"',
+    '"auto"',
+  ],
+  parallel_tool_calls: ["Whether several calls may come at once.", "false", "false"],
+  reasoning: ["`off`: no thinking, where the model can leave it out; default `auto`.", '"off"', '"off"'],
   stop: ["Texts at which an answer ends.", '{"\\n\\n"}', '["\\n\\n"]'],
   preset: ["`greedy`, `balanced`, `conservative`, `creative`.", '"greedy"', '"greedy"'],
   context_size: ["Tokens that the model keeps.", "256", "256"],
@@ -129,7 +150,7 @@ export const documented = {
   ),
   "LocalLLM.generate": entry(
     "One answer of a model on this machine. Pulls nothing by itself. `on_token` is waited for, and ends the answer where it gives `false`.",
-    "`{text, model, backend, architecture, device?, finish_reason, prompt_tokens, completion_tokens, cached_tokens?, seed, timings, candidates?}`",
+    "`{text, model, backend, architecture, device?, finish_reason, prompt_tokens, completion_tokens, cached_tokens?, seed, timings, candidates?, reasoning?, tool_calls?}`; `tool_calls` are `{id, name, input}`, of the `tools` in the options",
     `local answer = LocalLLM.generate("tiny-stories", "Once upon a time", {max_tokens = 8, on_token = function(text) io.write(text) end})\nprint(answer.finish_reason)`,
     `const answer = await LocalLLM.generate("tiny-stories", "Once upon a time", { max_tokens: 8, on_token: (text) => print(text) });\nprint(answer.finish_reason);`,
     "`model-not-installed`, `run-context`, `device-*`, `gguf-*` …",
@@ -189,7 +210,7 @@ export const documented = {
 
   "Agent:execute": entry(
     "Answers. `input` is text, or `{text, messages?, parameters?, device?}`. The conversation so far goes as messages through the model's own template; T5 sees the text alone. Calls of one agent wait for each other.",
-    "`{text, data?, metadata = {model, provider, backend, device?, finish_reason, token_count, prompt_tokens, completion_tokens, execution_time_ms, load_time_ms, tokens_per_second, seed}}`; `data` is the value of a text that is JSON",
+    "`{text, reasoning?, data?, metadata = {model, provider, backend, device?, finish_reason, token_count, prompt_tokens, completion_tokens, execution_time_ms, load_time_ms, tokens_per_second, seed, turns, tool_calls}}`; `data` is the value of a text that is JSON, `tool_calls` are `{id, name, input, result, is_error, duration_ms}`",
     `${agent}print(agent:execute({text = "Once upon a time"}).text)`,
     `${agentJs}print((await agent.execute({ text: "Once upon a time" })).text);`,
     "`agent-option`, `agent-modality`, `agent-timeout`, `model-not-installed`, `run-*`, `device-*` …",
@@ -215,10 +236,35 @@ export const documented = {
     "as `execute`",
   ),
   "Agent:history": entry(
-    "The conversation.",
+    "The conversation. `content` is text; of an assistant that thought or called tools, and of results, a list of parts.",
     "a list of `{role, content}`",
     `${agent}agent:complete("Once")\nprint(#agent:history())`,
     `${agentJs}await agent.complete("Once");\nprint(agent.history().length);`,
+  ),
+  "Agent:discover_tools": entry(
+    "Tools that the model may call.",
+    "a list of `{name, description?, schema?}`",
+    `local agent = Agent.builder():model("tiny-stories"):tool{name = "now", run = function() return Utils.now() end}:build()\nprint(agent:discover_tools()[1].name)`,
+    `const agent = Agent.builder().model("tiny-stories").tool({ name: "now", run: () => Utils.now() }).build();\nprint(agent.discoverTools()[0].name);`,
+  ),
+  "Agent:has_tool": entry(
+    "Whether the model may call a tool.",
+    "true or false",
+    `${agent}print(agent:has_tool("now"))`,
+    `${agentJs}print(agent.hasTool("now"));`,
+  ),
+  "Agent:get_tool_metadata": entry(
+    "What a tool is.",
+    "`{name, description?, schema?}`, or nothing",
+    `local agent = Agent.builder():model("tiny-stories"):tool{name = "now", description = "The time", run = function() return 1 end}:build()\nprint(agent:get_tool_metadata("now").description)`,
+    `const agent = Agent.builder().model("tiny-stories").tool({ name: "now", description: "The time", run: () => 1 }).build();\nprint(agent.getToolMetadata("now").description);`,
+  ),
+  "Agent:invoke_tool": entry(
+    "Runs a tool as the model would.",
+    "what it gives",
+    `local agent = Agent.builder():model("tiny-stories"):tool{name = "add", run = function(input) return input.a + input.b end}:build()\nprint(agent:invoke_tool("add", {a = 1, b = 2}))`,
+    `const agent = Agent.builder().model("tiny-stories").tool({ name: "add", run: ({ a, b }) => a + b }).build();\nprint(await agent.invokeTool("add", { a: 1, b: 2 }));`,
+    "`agent-option`, and what the tool raises",
   ),
   "Agent:reset": entry("Forgets the conversation.", "nothing", `${agent}agent:reset()`, `${agentJs}agent.reset();`),
   "Agent:get_config": entry(

@@ -9,10 +9,11 @@ import type { DeviceReport } from "../spec/runtime.ts";
 import { asMessages } from "../text/check-call.ts";
 import { randomSeed } from "../text/handle-model.ts";
 import { withDefaults } from "../text/parameters.ts";
+import { inputProblem } from "../tools/check-input.ts";
 import { type LoopParts, runWithTools, type ToolStep, toolLimits } from "../tools/loop.ts";
 import { definedOnly } from "../values.ts";
 import { readInput } from "./input.ts";
-import type { AgentSettings } from "./options.ts";
+import { type AgentSettings, type AgentTool, unknownAgentOption } from "./options.ts";
 
 /** A piece of an answer. The last is empty and `done`. */
 export interface AgentChunk {
@@ -118,7 +119,7 @@ export class Agent {
   }
 
   /** Those that the model may call. */
-  get tools(): readonly RunnableTool[] {
+  get tools(): readonly AgentTool[] {
     const { tools = [], allowedTools } = this.settings;
     return allowedTools === undefined ? tools : tools.filter(({ name }) => allowedTools.includes(name));
   }
@@ -149,9 +150,10 @@ export class Agent {
    * Answers. Calls of one agent wait for each other; an answer that fails leaves the conversation as it was.
    * @param input text, or { text, messages, parameters, device }
    * @param onChunk gets the text as it comes, and is waited for; `false` stops, and what was said stays in the conversation
+   * @param context for the tools of this agent, as it is
    * @throws SpellError agent-option, agent-modality, agent-timeout; run-closed after destroy(); run-busy from its own tool; of Spell.generate()
    */
-  async execute(input: unknown, onChunk?: (chunk: AgentChunk) => unknown): Promise<AgentAnswer> {
+  async execute(input: unknown, onChunk?: (chunk: AgentChunk) => unknown, context?: unknown): Promise<AgentAnswer> {
     if (this.#isDestroyed)
       throw new SpellError("run-closed", `agent ${this.name} was destroyed`, { hint: "Build another one.", where: this.name });
     if (this.#runsTool) {
@@ -160,7 +162,7 @@ export class Agent {
     const read = readInput(input);
     const before = this.#turn;
     this.#running += 1;
-    const answer = before.catch(() => undefined).then(() => this.#answer(read, onChunk));
+    const answer = before.catch(() => undefined).then(() => this.#answer(read, onChunk, context));
     this.#turn = answer;
     try {
       return await answer;
@@ -175,6 +177,7 @@ export class Agent {
   async #answer(
     { messages, call, device }: ReturnType<typeof readInput>,
     onChunk: ((chunk: AgentChunk) => unknown) | undefined,
+    context: unknown,
   ): Promise<AgentAnswer> {
     const { spell, onText, onAnswer, drawsSeed } = this.#parts;
     const { now } = spell.platform;
@@ -204,7 +207,7 @@ export class Agent {
         return lastResult;
       };
       const before = [...this.#said, ...messages];
-      const tools = this.tools.map((tool) => ({ ...tool, execute: this.#guarded(tool) }));
+      const tools = this.tools.map((tool) => ({ ...tool, execute: this.#guarded(tool, context) }));
       const { maxToolCalls = toolLimits.maxToolCalls, maxRecursionDepth: maxTurns = toolLimits.maxTurns } = this.settings;
       const { toolChoice } = options;
       const { signal } = clock;
@@ -226,12 +229,31 @@ export class Agent {
     }
   }
 
+  /** Runs a tool as the model would. @returns what it gives @throws SpellError agent-option; of the tool */
+  async invokeTool(name: string, input: unknown, context?: unknown): Promise<unknown> {
+    const tool = this.tools.find((each) => each.name === name);
+    if (tool === undefined)
+      throw unknownAgentOption(
+        `agent ${this.name}`,
+        name,
+        this.tools.map((each) => each.name),
+      );
+    const problem = inputProblem(tool.inputSchema, input);
+    if (problem !== undefined) throw new SpellError("agent-option", `${name}: ${problem}`, { where: name });
+    const clock = startClock(this.settings.maxExecutionTime ?? 300, this.#parts.signal);
+    try {
+      return await this.#guarded(tool, context)(input, { signal: clock.signal });
+    } finally {
+      clock.stop();
+    }
+  }
+
   /** Waiting for itself an agent would wait for ever. */
-  #guarded({ execute }: RunnableTool): RunnableTool["execute"] {
+  #guarded({ execute }: AgentTool, context: unknown): RunnableTool["execute"] {
     return async (input, options) => {
       this.#runsTool = true;
       try {
-        return await execute(input, options);
+        return await execute(input, { ...options, context });
       } finally {
         this.#runsTool = false;
       }

@@ -14,6 +14,7 @@ export interface AgentInput {
 }
 
 const names = ["text", "messages", "parameters", "device"];
+const own: ReadonlySet<string> = new Set(["text", "reasoning", "tool-call", "tool-result"]);
 /** Words for what models of this release cannot take in. */
 const media = /^(image|audio|video|media|file|document|attachment|input_(image|audio))s?(_urls?)?$/;
 
@@ -41,7 +42,7 @@ function readMessages(messages: unknown): readonly ChatMessage[] {
   if (!Array.isArray(messages)) throw wrongAgentOption("input.messages", "a list of { role, content }", messages);
   for (const [i, message] of messages.entries()) {
     const parts: readonly unknown[] = isObject(message) && Array.isArray(message["content"]) ? message["content"] : [];
-    const foreign = parts.find((part) => isObject(part) && typeof part["type"] === "string" && part["type"] !== "text");
+    const foreign = parts.find((part) => isObject(part) && typeof part["type"] === "string" && !own.has(part["type"]));
     if (isObject(foreign)) throw noModality(`input.messages[${i}]`, String(foreign["type"]));
   }
   try {

@@ -4,11 +4,17 @@ import { SpellError } from "../errors.ts";
 import { isObject } from "../json.ts";
 import { didYouMean, nearest } from "../nearest.ts";
 import { deviceChoices } from "../spec/devices.ts";
-import type { GenerateOptions, RunnableTool, ToolChoice } from "../spec/generate.ts";
+import type { GenerateOptions, Tool, ToolChoice } from "../spec/generate.ts";
 import type { DeviceChoice } from "../spec/runtime.ts";
 import { shown } from "../text/check-call.ts";
 import { isToolName } from "../text/check-tools.ts";
 import { findParameterProblem, findStopProblem, parameterRules, presets } from "../text/parameters.ts";
+
+/** A tool of an agent. Its `context` is that of the call of execute(). */
+export interface AgentTool extends Tool {
+  // biome-ignore lint/suspicious/noExplicitAny: its own schema says what the input is
+  execute(input: any, options: { readonly signal: AbortSignal; readonly context: unknown }): unknown;
+}
 
 /** What one agent was told. */
 export interface AgentSettings {
@@ -27,7 +33,7 @@ export interface AgentSettings {
   /** tokens the model keeps */
   readonly contextSize?: number | undefined;
   /** in the order they were given */
-  readonly tools?: readonly RunnableTool[] | undefined;
+  readonly tools?: readonly AgentTool[] | undefined;
   /** names of those that the model may call; default: all */
   readonly allowedTools?: readonly string[] | undefined;
   /** calls that are run in one answer */

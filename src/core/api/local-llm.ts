@@ -3,7 +3,7 @@ import type { AvailableFilter, BackendStatus } from "../backends/models.ts";
 import { backendTypes } from "../backends/types.ts";
 import { SpellError } from "../errors.ts";
 import type { Platform } from "../platform.ts";
-import type { GenerateOptions, GenerateResult, Prompt } from "../spec/generate.ts";
+import type { GenerateOptions, GenerateResult, Prompt, ToolCall } from "../spec/generate.ts";
 import { type Snake, toCamel, toSnake } from "../values.ts";
 import type { Models } from "./models.ts";
 
@@ -32,6 +32,9 @@ export interface LocalLlm {
 /** The answer, as scripts see it. */
 export interface LocalResult {
   readonly text: string;
+  readonly reasoning?: string | undefined;
+  /** absent where the model asks for none */
+  readonly tool_calls?: readonly Pick<ToolCall, "id" | "name" | "input">[] | undefined;
   readonly model: string;
   readonly backend: string;
   readonly architecture: string;
@@ -95,13 +98,19 @@ export function createLocalLlm(spell: Library): LocalLlm {
     async generate(spec, prompt, options = {}) {
       await refuseServices(spec);
       const { onToken, ...rest } = toCamel(options) as AnswerOptions & { readonly onToken?: (text: string) => unknown };
-      const { text, finishReason, usage, timing, seed, candidates, warnings, ...model } = await spell.generate(spec, prompt, {
-        ...rest,
-        onText: onToken,
-      });
+      const { text, reasoning, toolCalls, finishReason, usage, timing, seed, candidates, warnings, ...model } = await spell.generate(
+        spec,
+        prompt,
+        {
+          ...rest,
+          onText: onToken,
+        },
+      );
       for (const { message } of warnings) platform.log({ level: "warn", message });
       const about = {
         text,
+        reasoning,
+        tool_calls: toolCalls.length === 0 ? undefined : toolCalls.map(({ id, name, input }) => ({ id, name, input })),
         model: model.model,
         backend: model.backend,
         architecture: model.architecture,

@@ -39,6 +39,18 @@ export type Fields<P extends readonly Parameter[]> = {
 /** The callback of a script. It rejects if the script's function raised; the call then raises what the script raised. */
 export type Callback = (...values: readonly unknown[]) => Promise<unknown>;
 
+/** A function of a script that is called later, within another call of the script. */
+export class KeptFunction {
+  /** from 1 */
+  readonly index: number;
+  constructor(index: number) {
+    this.index = index;
+  }
+}
+
+/** Calls a function that was kept, within the call of the script that is under way. */
+export type CallKept = (kept: KeptFunction, ...values: readonly unknown[]) => Promise<unknown>;
+
 /** A bound of objects of the host: any class, also with a private constructor. */
 // biome-ignore lint/suspicious/noExplicitAny: instanceof asks nothing of the constructor's parameters
 export type Kind<T = object> = abstract new (...args: any[]) => T;

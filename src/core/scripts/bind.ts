@@ -7,7 +7,7 @@
  * Names are written one way; the other spelling (snake_case, camelCase) is made here and nowhere else.
  */
 import { SpellError } from "../errors.ts";
-import { type Kind, type Parameter, readArguments, type Values } from "./arguments.ts";
+import { type CallKept, type Kind, type Parameter, readArguments, type Values } from "./arguments.ts";
 
 export interface ScriptFunction {
   readonly parameters: readonly Parameter[];
@@ -15,6 +15,8 @@ export interface ScriptFunction {
   readonly waits: boolean;
   /** Its time does not count against that of the whole run. */
   readonly isUntimed: boolean;
+  /** Functions among its arguments are called later, within other calls. */
+  readonly keeps: boolean;
   readonly run: (...values: never[]) => unknown;
 }
 
@@ -33,17 +35,21 @@ export interface ScriptGlobals {
 }
 
 /** A function whose answer is there when it is called. It may be async: then it blocks the script, and nothing else. */
-export function now<const P extends readonly Parameter[]>(parameters: P, run: (...values: Values<P>) => unknown): ScriptFunction {
-  return { parameters, waits: false, isUntimed: false, run: run as ScriptFunction["run"] };
+export function now<const P extends readonly Parameter[]>(
+  parameters: P,
+  run: (...values: Values<P>) => unknown,
+  { keeps = false }: { readonly keeps?: boolean } = {},
+): ScriptFunction {
+  return { parameters, waits: false, isUntimed: false, keeps, run: run as ScriptFunction["run"] };
 }
 
-/** A function that takes time: a Promise in JavaScript. */
+/** A function that takes time: a Promise in JavaScript. @param run gets what calls kept functions after its values */
 export function waits<const P extends readonly Parameter[]>(
   parameters: P,
-  run: (...values: Values<P>) => Promise<unknown>,
+  run: (...values: [...Values<P>, CallKept]) => Promise<unknown>,
   { isUntimed = false }: { readonly isUntimed?: boolean } = {},
 ): ScriptFunction {
-  return { parameters, waits: true, isUntimed, run: run as ScriptFunction["run"] };
+  return { parameters, waits: true, isUntimed, keeps: false, run: run as ScriptFunction["run"] };
 }
 
 /** What the guest makes functions and objects of. Each name of a script leads to the name that a call carries. */
@@ -52,6 +58,8 @@ export interface Manifest {
   readonly classes: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** calls that are Promises in JavaScript */
   readonly waits: readonly string[];
+  /** calls whose functions are called later */
+  readonly keeps: readonly string[];
 }
 
 export interface Bound {
@@ -60,7 +68,7 @@ export interface Bound {
   /** @param name as a call carries it: "State.save", "Agent:execute" @returns undefined for a name that is not there */
   find(name: string): ScriptFunction | undefined;
   /** Checks the arguments and calls. @throws SpellError script-argument, script-denied (no such function), and of the function */
-  call(name: string, given: readonly unknown[]): unknown;
+  call(name: string, given: readonly unknown[], callKept?: CallKept): unknown;
 }
 
 /** @throws Error for two functions of one name in a group: a fault of the program */
@@ -82,15 +90,17 @@ export function bind({ globals, classes }: ScriptGlobals): Bound {
     globals: mapped(globals, (members, name) => group(`${name}.`, members)),
     classes: mapped(classes, ({ methods }, name) => group(`${name}:`, methods)),
     waits: [...functions].filter(([, member]) => member.waits).map(([name]) => name),
+    keeps: [...functions].filter(([, member]) => member.keeps).map(([name]) => name),
   };
   return {
     manifest,
     classes: Object.entries(classes).map(([name, { kind }]) => [name, kind]),
     find: (name) => functions.get(name),
-    call(name, given) {
+    call(name, given, callKept) {
       const found = functions.get(name);
       if (found === undefined) throw new SpellError("script-denied", `${name.slice(0, 60)} is not there`);
-      return found.run(...(readArguments(name, found.parameters, given) as never[]));
+      const values = readArguments(name, found.parameters, given);
+      return found.run(...((found.waits ? [...values, callKept] : values) as never[]));
     },
   };
 }

@@ -6,6 +6,7 @@ import { abortedError, SpellError, toSpellError } from "../errors.ts";
 import { isCount } from "../json.ts";
 import { limits } from "../limits.ts";
 import type { ScriptFiles, ScriptWire } from "../platform.ts";
+import type { CallKept } from "./arguments.ts";
 import type { Bound } from "./bind.ts";
 import { faultError, limitError, type ScriptLimits } from "./outcome.ts";
 import {
@@ -201,14 +202,15 @@ export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: 
           });
       const given = a.map((value) => inward(value, objects, callback));
       const own = Object.hasOwn(ownFunctions, f) ? ownFunctions[f] : undefined;
-      const work = own === undefined ? bound.call(f, given) : own(given, id);
+      const callKept: CallKept = (kept, ...values) => callback(-kept.index)(...values);
+      const work = own === undefined ? bound.call(f, given, callKept) : own(given, id);
       const value = outward(await unlessStopped(work, running?.stop), objects);
       const message: HostMessage = value === undefined ? { t: "ret", id } : { t: "ret", id, v: value };
       if (JSON.stringify(message).length > limits.scriptMessageBytes)
         throw new SpellError("script-memory", `${f}: expected an answer of at most ${limits.scriptMessageBytes} bytes, got more`);
       post(message);
     } catch (error) {
-      post({ t: "err", id, e: error === callbackFailed ? { code: "callback", message: "" } : crossing(error) });
+      post({ t: "err", id, e: isCallbackFailure(error) ? { code: "callback", message: "" } : crossing(error) });
     } finally {
       if (isUntimed) {
         untimed -= 1;
@@ -267,7 +269,7 @@ export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: 
         const back = backs.get(message.n);
         backs.delete(message.n);
         if (message.ok) back?.resolve(message.v);
-        else back?.reject(callbackFailed);
+        else back?.reject(callbackFailure(message.v));
         return;
       }
       case "out":
@@ -351,8 +353,19 @@ function unlessStopped(work: unknown, stop: AbortSignal | undefined): unknown {
   });
 }
 
-/** Told to the host function whose callback failed; the script gets back what it threw itself. */
-const callbackFailed: SpellError = new SpellError("script-error", "a callback of the script failed");
+const callbackFailures = new WeakSet<object>();
+
+/** Told to the host function whose callback failed; the script gets back what it threw itself. @param said its message */
+function callbackFailure(said: unknown): SpellError {
+  const message = typeof said === "string" && said !== "" ? said.slice(0, limits.scriptErrorText) : "a callback of the script failed";
+  const failure = new SpellError("script-error", message);
+  callbackFailures.add(failure);
+  return failure;
+}
+
+function isCallbackFailure(error: unknown): boolean {
+  return typeof error === "object" && error !== null && callbackFailures.has(error);
+}
 
 /** Numbers, words and lists of them. */
 function plainDetails(details: Readonly<Record<string, unknown>>): unknown {

@@ -4,7 +4,7 @@
  */
 import { SpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
-import type { Callback, Kind } from "./arguments.ts";
+import { type Callback, KeptFunction, type Kind } from "./arguments.ts";
 
 /** The objects of the host that a script holds, by number. They live as long as the run. */
 export interface ScriptObjects {
@@ -66,7 +66,7 @@ export function inward(value: unknown, objects: ScriptObjects, callback: (index:
   if (Array.isArray(value)) return value.map((inner) => inward(inner, objects, callback, depth + 1));
   if (Object.hasOwn(value, "$fn")) {
     const { $fn } = value as { readonly $fn: unknown };
-    if (Number.isSafeInteger($fn)) return callback($fn as number);
+    if (Number.isSafeInteger($fn)) return Number($fn) < 0 ? new KeptFunction(-Number($fn)) : callback(Number($fn));
     throw unknownMark();
   }
   if (Object.hasOwn(value, "$id")) {

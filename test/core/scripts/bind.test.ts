@@ -35,6 +35,7 @@ describe("globals of scripts", () => {
       },
       classes: { Counter: { addTo: "Counter:addTo", add_to: "Counter:addTo" } },
       waits: ["Counter:addTo"],
+      keeps: [],
     });
   });
 

@@ -1,10 +1,12 @@
 /** `Agent`, its builder and its objects. */
 import { Agent, type AgentAnswer, type AgentChunk } from "../../agents/agent.ts";
 import { AgentBuilder, type Agents, createRemoved } from "../../agents/agents.ts";
-import { agentOptionNames } from "../../agents/options.ts";
+import { type AgentTool, agentOptionNames } from "../../agents/options.ts";
+import { isObject } from "../../json.ts";
 import { printModelSpec } from "../../spec/model-spec.ts";
+import { asMessages } from "../../text/check-call.ts";
 import { definedOnly, toSnake } from "../../values.ts";
-import { any, callback, instance, optional, text } from "../arguments.ts";
+import { any, type CallKept, callback, instance, KeptFunction, optional, text } from "../arguments.ts";
 import { now, type ScriptClass, type ScriptFunctions, waits } from "../bind.ts";
 import { type ScriptRun, shownToScripts } from "./host.ts";
 
@@ -30,24 +32,48 @@ export function agentGlobal(run: ScriptRun, agents: Agents): ScriptFunctions {
 export const agentBuilderClass: ScriptClass = {
   kind: AgentBuilder,
   methods: {
-    ...Object.fromEntries(agentOptionNames.map((name) => [name, now([builder, any("value")], (self, value) => self.set(name, value))])),
+    ...Object.fromEntries(
+      agentOptionNames.map((name) => [
+        name,
+        now([builder, any("value")], (self, value) => self.set(name, withFunctions(value)), { keeps: true }),
+      ]),
+    ),
     build: now([builder], (self) => self.build()),
   },
 };
 
-const stream = waits([agent, any("input"), callback("on_chunk")], async (self, input, onChunk) => {
-  const answer = await self.execute(input, (chunk: AgentChunk) => onChunk({ ...chunk }));
+/** Functions of a script as those of a tool: each is called within the call of execute() that runs it. */
+function withFunctions(value: unknown): unknown {
+  if (value instanceof KeptFunction) {
+    return async (input: unknown, { context }: { readonly context: CallKept }) => (await context(value, input)) ?? undefined;
+  }
+  if (Array.isArray(value)) return value.map(withFunctions);
+  if (!isObject(value) || Object.getPrototypeOf(value) !== Object.prototype) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withFunctions(inner)]));
+}
+
+const stream = waits([agent, any("input"), callback("on_chunk")], async (self, input, onChunk, callKept) => {
+  const answer = await self.execute(input, (chunk: AgentChunk) => onChunk({ ...chunk }), callKept);
   return { ...shownAnswer(answer), chunks_received: answer.chunksReceived };
 });
 
 export const agentClass: ScriptClass = {
   kind: Agent,
   methods: {
-    execute: waits([agent, any("input")], async (self, input) => shownAnswer(await self.execute(input))),
+    execute: waits([agent, any("input")], async (self, input, callKept) => shownAnswer(await self.execute(input, undefined, callKept))),
     stream,
     invoke_stream: stream,
-    complete: waits([agent, text("text")], async (self, said) => (await self.execute({ text: said })).text),
-    history: now([agent], (self) => self.history),
+    complete: waits([agent, text("text")], async (self, said, callKept) => (await self.execute({ text: said }, undefined, callKept)).text),
+    history: now([agent], (self) => asMessages(self.history)),
+    discover_tools: now([agent], (self) => self.tools.map(shownTool)),
+    has_tool: now([agent, text("name")], (self, name) => self.tools.some((tool) => tool.name === name)),
+    get_tool_metadata: now([agent, text("name")], (self, name) => {
+      const found = self.tools.find((tool) => tool.name === name);
+      return found === undefined ? undefined : shownTool(found);
+    }),
+    invoke_tool: waits([agent, text("name"), optional(any("input"))], (self, name, input = {}, callKept) =>
+      self.invokeTool(name, input, callKept),
+    ),
     reset: now([agent], (self) => self.reset()),
     get_config: now([agent], (self) => {
       const { systemPrompt, baseUrl, maxConversationLength = 100, maxExecutionTime = 300, contextSize } = self.settings;
@@ -59,9 +85,14 @@ export const agentClass: ScriptClass = {
   },
 };
 
-/** `data` is the model's own, and keeps its names. */
-function shownAnswer({ text: said, data, metadata }: AgentAnswer) {
-  return definedOnly({ text: said, data, metadata: shownToScripts(metadata) });
+/** `data` and the input of a call are the model's own, and keep their names. */
+function shownAnswer({ text: said, reasoning, data, metadata: { toolCalls, ...metadata } }: AgentAnswer) {
+  const tool_calls = toolCalls.map(({ isError, durationMs, ...call }) => ({ ...call, is_error: isError, duration_ms: durationMs }));
+  return definedOnly({ text: said, reasoning, data, metadata: { ...(shownToScripts(metadata) as object), tool_calls } });
+}
+
+function shownTool({ name, description, inputSchema: schema }: AgentTool) {
+  return definedOnly({ name, description, schema });
 }
 
 function modelOf({ source }: Agent): string {

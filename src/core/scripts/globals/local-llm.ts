@@ -16,6 +16,7 @@ import {
   optional,
   options,
   type Parameter,
+  table,
   text,
 } from "../arguments.ts";
 import { type ScriptFunctions, waits } from "../bind.ts";
@@ -96,13 +97,22 @@ export function localLlmGlobal(run: ScriptRun): ScriptFunctions {
             optional(text("system")),
             optional(oneOf("device", deviceChoices)),
             optional(flag("raw")),
+            optional(list("tools", table("tool"))),
+            optional(either("tool_choice", oneOf("tool_choice", ["auto", "none", "required"]), table("tool_choice"))),
+            optional(flag("parallel_tool_calls")),
+            optional(oneOf("reasoning", ["auto", "off"])),
             optional(callback("on_token")),
           ]),
         ),
       ],
       async (name, prompt, given) => {
-        const result = await library().generate(permitModel(name, run), prompt as Prompt, { ...given, signal: run.signal });
-        return shownToScripts(result);
+        const tools = (given?.tools as readonly Readonly<Record<string, unknown>>[] | undefined)?.map(({ schema, ...tool }) =>
+          schema === undefined ? tool : { ...tool, inputSchema: schema },
+        );
+        const options = { ...given, ...(tools !== undefined && { tools }), signal: run.signal };
+        const { tool_calls, ...result } = await library().generate(permitModel(name, run), prompt as Prompt, options);
+        // inputs are the model's own, and keep their names
+        return { ...(shownToScripts(result) as object), ...(tool_calls !== undefined && { tool_calls }) };
       },
     ),
   };

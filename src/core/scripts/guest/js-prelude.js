@@ -113,11 +113,15 @@
   // Calls: both kinds send the same message. One waits for its answer, the other leaves a promise behind.
   let serial = 0;
   const open = new MapOf();
+  // Functions that are called within later calls, by the names of the calls that give them.
+  const keeping = create(null);
+  const kept = [];
   const early = [];
   function send(name, args) {
     const id = ++serial;
     const mine = [];
-    post(stringify({ t: "call", id, f: name, a: copy(args, (f) => mine.push(f), 0) }));
+    const number = keeping[name] ? (f) => -kept.push(f) : (f) => mine.push(f);
+    post(stringify({ t: "call", id, f: name, a: copy(args, number, 0) }));
     return { id, mine };
   }
   const fault = (call, e) => (e.code === "callback" ? call.thrown : new SpellError(e));
@@ -155,7 +159,7 @@
     };
     const fail = (e) => {
       call.thrown = e;
-      back(false, null);
+      back(false, describe(e).message);
     };
     const done = (v) => {
       let sent;
@@ -167,7 +171,7 @@
       back(true, sent);
     };
     try {
-      const v = apply(call.mine[message.fn - 1], undefined, revive(message.a));
+      const v = apply(message.fn < 0 ? kept[-message.fn - 1] : call.mine[message.fn - 1], undefined, revive(message.a));
       if (v instanceof PromiseOf) apply(then, v, [done, fail]);
       else done(v);
     } catch (e) {
@@ -176,7 +180,8 @@
   }
 
   const define = (name, value) => defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true });
-  function makeGlobals({ globals, classes: kinds, waits }) {
+  function makeGlobals({ globals, classes: kinds, waits, keeps }) {
+    for (const name of keeps) keeping[name] = true;
     const waiting = create(null);
     for (const name of waits) waiting[name] = true;
     for (const name of keys(globals)) {

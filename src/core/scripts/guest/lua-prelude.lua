@@ -199,12 +199,17 @@ end
 
 -- Calls. One loop serves answer, failure and callbacks; what belongs to another call (of another coroutine) waits in its queue.
 local serial, kept, waiting = 0, {}, {}
+local keeping, later = {}, {} -- calls whose functions are called within later calls, and these functions
 local function call(name, ...)
   serial = serial + 1
   local id, mine, count = serial, {}, select("#", ...)
   local args = setmetatable({...}, List)
   for i = 1, count do if args[i] == nil then args[i] = null end end
-  post(format('{"t":"call","id":%d,"f":"%s","a":%s}', id, name, encode(args, function(f) mine[#mine + 1] = f; return #mine end)))
+  post(format('{"t":"call","id":%d,"f":"%s","a":%s}', id, name, encode(args, function(f)
+    if keeping[name] then later[#later + 1] = f; return -#later end
+    mine[#mine + 1] = f
+    return #mine
+  end)))
   waiting[id] = {}
   while true do
     local queue = waiting[id]
@@ -214,7 +219,7 @@ local function call(name, ...)
       local other = waiting[message.id]
       if other then other[#other + 1] = message end
     elseif message.t == "ret" then
-      waiting[id] = nil
+      waiting[id], kept[id] = nil, nil
       local v = message.v
       if rawequal(v, null) then return nil end
       return v
@@ -235,10 +240,17 @@ local function call(name, ...)
     else -- a callback
       local a, n = message.a, #message.a
       for i = 1, n do if rawequal(a[i], null) then a[i] = nil end end
-      local ok, v = pcall(mine[message.fn], unpack(a, 1, n))
+      local ok, v = pcall(message.fn < 0 and later[-message.fn] or mine[message.fn], unpack(a, 1, n))
       local good, text = pcall(encode, ok and v, function() return 0 end)
       if ok and not good then ok, v = false, text end
-      if not ok then kept[id] = v; text = "null" end
+      if not ok then
+        kept[id] = v
+        good, text = pcall(function()
+          local said = type(v) == "table" and rawget(v, "message")
+          return encode(sub(type(said) == "string" and said or tostring(v), 1, MAX_TEXT))
+        end)
+        if not good then text = "null" end
+      end
       post(format('{"t":"back","id":%d,"n":%d,"ok":%s,"v":%s}', id, message.n, ok, text))
     end
   end
@@ -252,6 +264,7 @@ function object(id, class)
   return o
 end
 local function make_globals(manifest)
+  for _, name in ipairs(manifest.keeps) do keeping[name] = true end
   for name, methods in pairs(manifest.classes) do
     local index = {}
     for alias, real in pairs(methods) do
