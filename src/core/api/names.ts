@@ -1,6 +1,5 @@
 /** Names of providers and models, by what a configuration declares: what they mean, before any backend is made. */
 import { type BackendType, backendTypes } from "../backends/types.ts";
-import { isProfile } from "../config/profiles.ts";
 import { providerNames, providerOf, providerOfType } from "../config/providers.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { SpellError } from "../errors.ts";
@@ -78,7 +77,7 @@ export function createNames({ config, source, origins }: Pick<ResolvedConfig, "c
       const type = backendTypes.find((each) => each.words.includes(word));
       const name = providerOf(config, word) !== undefined ? word : type && names.usual(type);
       if (name !== undefined) return name;
-      if (type === undefined || !isProfile(type.profile)) throw names.unknownBackend(word);
+      if (type === undefined) throw names.unknownBackend(word);
       throw names.notConfigured(type);
     },
     unknownBackend(word) {

@@ -2,11 +2,6 @@
 import { builtinProfiles } from "./compiled.generated.ts";
 import type { BuiltinProfile } from "./key.ts";
 
-/** @returns whether a word is the long name of a built-in profile */
-export function isProfile(name: string): boolean {
-  return builtinProfiles.some((profile) => profile.name === name);
-}
-
 /** All long and short names. */
 export function profileNames(): readonly string[] {
   return builtinProfiles.flatMap(({ name, aliases }) => [name, ...aliases]);

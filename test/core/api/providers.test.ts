@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { createProviders } from "../../../src/core/api/providers.ts";
 import { candleSettings } from "../../../src/core/backends/candle/settings.ts";
+import { backendTypes } from "../../../src/core/backends/types.ts";
 import type { Config } from "../../../src/core/config/config.generated.ts";
+import { profileNames } from "../../../src/core/config/profiles.ts";
 import { type ConfigSource, resolveSource } from "../../../src/core/config/resolve.ts";
 import { realClock } from "../../../src/core/download/clock.ts";
 import { builtinCatalogue } from "../../../src/core/hub/catalogue.ts";
@@ -30,6 +32,10 @@ const route = async (source: ConfigSource, name: string | undefined, host?: Part
   const { backend, spec } = await providers.route(name === undefined ? undefined : providers.parse(name));
   return [backend.name, printModelSpec(spec)];
 };
+
+it("every type of provider has a built-in profile, which errors name", () => {
+  for (const type of backendTypes) expect(profileNames()).toContain(type.profile);
+});
 
 describe("which provider answers", () => {
   it("without a name: the default provider's model, else candle's, else Ollama's", async () => {

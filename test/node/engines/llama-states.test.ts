@@ -15,6 +15,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { GgufOpenOptions } from "../../../src/core/spec/runtime.ts";
 import { stateFolder } from "../../../src/node/home.ts";
+import { tinyLlama, withEntries } from "../../fixtures/gguf/models.ts";
+import { writeGguf } from "../../fixtures/gguf-writer.ts";
 import { isLong } from "../../support.ts";
 import {
   type Answer,
@@ -191,6 +193,22 @@ describe("of another model or setting", () => {
     utimesSync(path, 1000, 1000);
     expect(await isCached()).toBe(false);
   });
+});
+
+it("where a state cannot be taken in part, it is taken by prompts that begin with all of it", async () => {
+  // what the header says decides; the engine ignores it for this family
+  const path = temporaryFile("window.gguf", writeGguf(withEntries(tinyLlama(), { "llama.attention.sliding_window": ["uint32", 32] })));
+  await once(story, { save: true, maxTokens: 4 }, {}, path);
+  const [longer, other] = await run(
+    [
+      [`${story}, a dog`, { save: true, maxTokens: 4 }],
+      [`${story.slice(0, -4)} But`, { save: true, maxTokens: 4, session: "other" }],
+    ],
+    {},
+    path,
+  );
+  expect(longer?.end.cachedTokens).toBeGreaterThan(100);
+  expect(other?.end).toMatchObject({ cachedTokens: 0, stateNotes: [] });
 });
 
 it("what has no room is not kept, and the answer is whole", async () => {
