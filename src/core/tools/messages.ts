@@ -2,7 +2,7 @@
 
 import { isObject } from "../json.ts";
 import type { ChatMessage, Tool, ToolCall } from "../spec/generate.ts";
-import type { JsonSchema } from "../spec/schema.ts";
+import type { JsonSchema, StandardJsonSchema } from "../spec/schema.ts";
 
 /** A tool as templates, and most servers, read it. */
 export interface TemplateTool {
@@ -34,7 +34,8 @@ export type PlainTool = Pick<Tool, "name" | "description"> & { readonly schema: 
 type Clean = (text: string) => string;
 
 export function plainTool({ name, description, inputSchema }: Tool): PlainTool {
-  const schema = inputSchema as JsonSchema | undefined;
+  const standard = isObject(inputSchema) ? (inputSchema as Partial<StandardJsonSchema>)["~standard"] : undefined;
+  const schema = standard === undefined ? (inputSchema as JsonSchema | undefined) : standard.jsonSchema.output({ target: "draft-2020-12" });
   return { name, description, schema: typeof schema === "object" ? schema : { type: "object", properties: {} } };
 }
 

@@ -2,6 +2,8 @@
 import { SpellError } from "../../errors.ts";
 import type { GenerateOptions } from "../../spec/generate.ts";
 import type { NumberParameter } from "../../text/parameters.ts";
+import { plainTool } from "../../tools/messages.ts";
+import type { Json } from "../answer-values.ts";
 import { splitParameters, stopsOf } from "../server/parameters.ts";
 import type { Wire } from "../server/wire.ts";
 import { messagesOf, systemOf } from "./messages.ts";
@@ -40,12 +42,28 @@ export function anthropicWire(isPage: boolean): Wire {
           ...sent,
           ...(system !== "" && { system }),
           ...(stop.length > 0 && { stop_sequences: stop }),
+          ...toolsOf(options),
           messages: messagesOf(messages, thoughts),
         },
         ignored,
         read: (events, failures) => readEvents(events, failures, thoughts),
       };
     },
+  };
+}
+
+function toolsOf({ tools = [], toolChoice = "auto", parallelToolCalls }: GenerateOptions): Json {
+  if (tools.length === 0) return {};
+  const words = { auto: "auto", none: "none", required: "any" } as const;
+  const choice = typeof toolChoice === "string" ? { type: words[toolChoice] } : { type: "tool", name: toolChoice.name };
+  const alone = parallelToolCalls === false && toolChoice !== "none" ? { disable_parallel_tool_use: true } : {};
+  return {
+    tools: tools.map(plainTool).map(({ name, description, schema }) => ({
+      name,
+      ...(description !== undefined && { description }),
+      input_schema: schema,
+    })),
+    tool_choice: { ...choice, ...alone },
   };
 }
 

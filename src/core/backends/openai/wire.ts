@@ -3,7 +3,10 @@
  */
 import { SpellError } from "../../errors.ts";
 import type { ChatMessage, ChatPrompt, GenerateOptions } from "../../spec/generate.ts";
+import { refuseTools } from "../../text/check-tools.ts";
 import type { NumberParameter } from "../../text/parameters.ts";
+import { plainTool, templateTools } from "../../tools/messages.ts";
+import type { Json } from "../answer-values.ts";
 import { splitParameters, stopsOf } from "../server/parameters.ts";
 import type { Wire } from "../server/wire.ts";
 import { readChunks } from "./read.ts";
@@ -38,13 +41,16 @@ export function openaiWire(isOpenai: boolean): Wire {
     },
     secret: (key) => ({ secret: `Bearer ${key}` }),
     write(model, prompt, options) {
-      const { sent, ignored } = splitParameters({ maxTokens: usualTokens, ...options }, known);
+      const { sent, ignored: unknown } = splitParameters({ maxTokens: usualTokens, ...options }, known);
+      // each of its models has another word for it, or none
+      const ignored = isOpenai && options.reasoning === "off" ? [...unknown, "reasoning"] : unknown;
       const stop = stopsOf(options);
       if (isOpenai && stop.length > mostStops)
         throw new SpellError("run-option", `stop: expected at most ${mostStops} texts for OpenAI, got ${stop.length}`, { where: "stop" });
       const shared = { model, stream: true, stream_options: { include_usage: true }, ...sent, ...(stop.length > 0 && { stop }) };
       if (options.raw === true) {
         if (typeof prompt !== "string") throw new SpellError("run-option", "raw: expected a text; got messages", { where: "raw" });
+        refuseTools(options, "a raw text has none");
         return {
           path: "/completions",
           body: { ...shared, max_tokens: options.maxTokens ?? usualTokens, prompt },
@@ -52,9 +58,28 @@ export function openaiWire(isOpenai: boolean): Wire {
           read: readChunks,
         };
       }
-      return { path: "/chat/completions", body: { ...shared, messages: messagesOf(prompt, options, isOpenai) }, ignored, read: readChunks };
+      const body = { ...shared, ...toolsOf(options), ...reasoningOf(options, isOpenai), messages: messagesOf(prompt, options, isOpenai) };
+      return { path: "/chat/completions", body, ignored, read: readChunks };
     },
   };
+}
+
+function toolsOf({ tools = [], toolChoice, parallelToolCalls }: GenerateOptions): Json {
+  if (tools.length === 0) return {};
+  return {
+    tools: templateTools(tools.map(plainTool), (text) => text),
+    ...(toolChoice !== undefined && {
+      tool_choice: typeof toolChoice === "string" ? toolChoice : { type: "function", function: { name: toolChoice.name } },
+    }),
+    // models refuse what they do not know, so the server's own default stands where nobody says more
+    ...(parallelToolCalls !== undefined && { parallel_tool_calls: parallelToolCalls }),
+  };
+}
+
+/** Templates of vLLM, llama.cpp and SGLang read the one, Ollama the other. */
+function reasoningOf({ reasoning }: GenerateOptions, isOpenai: boolean): Json {
+  if (reasoning !== "off" || isOpenai) return {};
+  return { chat_template_kwargs: { enable_thinking: false }, reasoning_effort: "none" };
 }
 
 function messagesOf(prompt: ChatPrompt, { system }: GenerateOptions, isOpenai: boolean): readonly object[] {

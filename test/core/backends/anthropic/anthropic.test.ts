@@ -211,6 +211,31 @@ describe("what is sent", () => {
     expect(service.heard[1]?.body).toMatchObject({ system: "Be brief.", messages: expected });
   });
 
+  it("is tools, as the official client types them", async () => {
+    const schema = { type: "object" as const, properties: { city: { type: "string" } } };
+    const tools = [{ name: "get_weather", description: "Weather of a city", inputSchema: schema }, { name: "now" }];
+    const expected: Anthropic.Tool[] = [
+      { name: "get_weather", description: "Weather of a city", input_schema: schema },
+      { name: "now", input_schema: { type: "object", properties: {} } },
+    ];
+    for (const [options, choice] of [
+      [{}, { type: "auto" }],
+      [{ toolChoice: "none" }, { type: "none" }],
+      [
+        { toolChoice: "required", parallelToolCalls: false },
+        { type: "any", disable_parallel_tool_use: true },
+      ],
+      [{ toolChoice: { name: "now" } }, { type: "tool", name: "now" }],
+    ] as const) {
+      const service = saying(wireOf(plain));
+      await service.ask("x", { tools, ...options });
+      expect(service.heard[0]?.body).toMatchObject({
+        tools: expected,
+        tool_choice: choice satisfies Anthropic.MessageCreateParams["tool_choice"],
+      });
+    }
+  });
+
   it("is nothing where an option cannot be said", async () => {
     for (const [options, where] of [
       [{ temperature: 1.5 }, "temperature"],

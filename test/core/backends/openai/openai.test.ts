@@ -1,6 +1,7 @@
 /** Chat completions: what is sent, and what streams of several servers say. The official client (openai 6.49.0) is the judge of the same streams. */
 import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
+import * as z from "zod";
 import type { Message } from "../../../../src/core/spec/generate.ts";
 import { failure } from "../../../support/failure.ts";
 import { type Service, serviceOf, streamed, wireOf } from "../../../support/service.ts";
@@ -207,6 +208,35 @@ describe("what is sent", () => {
     ];
     expect((await sent(openai(text), {}, messages)).body["messages"]).toEqual(expected);
     expect((await sent(saying(text), {}, messages)).body["messages"]).toMatchObject([{}, { reasoning_content: "hm" }, {}]);
+  });
+
+  it("is tools, as the official client types them; a call that has to come, one alone", async () => {
+    const schema = { type: "object", properties: { city: { type: "string" } } };
+    const tools = [
+      { name: "get_weather", description: "Weather of a city", inputSchema: schema },
+      { name: "now", inputSchema: z.object({ zone: z.string() }) },
+    ];
+    const expected: OpenAI.ChatCompletionTool[] = [
+      { type: "function", function: { name: "get_weather", description: "Weather of a city", parameters: schema } },
+      {
+        type: "function",
+        function: { name: "now", description: "", parameters: expect.objectContaining({ properties: { zone: { type: "string" } } }) },
+      },
+    ];
+    const auto = (await sent(saying(text), { tools })).body;
+    expect(auto["tools"]).toEqual(expected);
+    expect([auto["tool_choice"], auto["parallel_tool_calls"]]).toEqual([undefined, undefined]);
+    const forced = (await sent(saying(text), { tools, toolChoice: { name: "now" }, parallelToolCalls: false })).body;
+    expect(forced).toMatchObject({ tool_choice: { type: "function", function: { name: "now" } }, parallel_tool_calls: false });
+    expect((await sent(saying(text), { tools, toolChoice: "required" })).body).toMatchObject({ tool_choice: "required" });
+    expect(await failure(saying(text).ask("x", { raw: true, tools }))).toMatchObject({ code: "run-option", where: "tools" });
+  });
+
+  it("leaves thinking out where the server has a word for that, and says so where it has none", async () => {
+    expect((await sent(saying(text), { reasoning: "off" })).body).toMatchObject({ chat_template_kwargs: { enable_thinking: false } });
+    const { body, warnings } = await sent(openai(text), { reasoning: "off" });
+    expect(body).not.toHaveProperty("chat_template_kwargs");
+    expect(warnings).toMatchObject([{ code: "option-ignored", message: expect.stringContaining("reasoning") }]);
   });
 
   it("is a raw text where that is asked for", async () => {
