@@ -20,6 +20,7 @@ const inParent = {
   "node/scripts/spawn": "node/scripts/spawn.js",
   "node/core": "core/index.js",
   "node/testing": "core/testing/index.js",
+  "node/ai-sdk": "core/ai-sdk/index.js",
   "node/edge": "edge/index.js",
   "node/bundlers": "node/bundlers.js",
 };
@@ -58,7 +59,7 @@ export async function bundleNode(/** @type {string} */ dist) {
   );
   /** Chunks are what the same entries reach. Where each imports what was there before it anyway, what was there stays whole. */
   const earlier = (/** @type {string} */ file) => {
-    if (/^(core\/testing|edge)\/index\.js$/.test(file)) return ["core/index.js"];
+    if (/^(core\/(testing|ai-sdk)|edge)\/index\.js$/.test(file)) return ["core/index.js"];
     if (file === generate) return [program, "node/index.js"];
     if (file === "node/cli/help.js") return [program];
     if (!lazyFiles.has(file) || !apart.test(file) || file === program || file === first) return [];

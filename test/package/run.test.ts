@@ -76,7 +76,7 @@ describe.each(majors)("installed under Node %i", (major) => {
 
   it("imports every entry", async (context) => {
     if (place === undefined) return context.skip(without);
-    const code = `for (const entry of ["", "/core", "/node", "/browser", "/testing"]) {
+    const code = `for (const entry of ["", "/core", "/node", "/browser", "/ai-sdk", "/testing"]) {
       const names = Object.keys(await import("llmspell" + entry));
       if (names.length === 0) throw new Error(entry + " exports nothing");
     }`;

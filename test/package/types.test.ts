@@ -103,7 +103,7 @@ describe("what tools say of the packed package", () => {
     const { status, stdout } = await run(process.execPath, [bin, tarball, "--profile", "esm-only", "--format", "ascii"], root);
     const entries = [...stdout.matchAll(/^"(llmspell[^"]*)"\n\nnode16 \(from ESM\): 🟢 \(ESM\)\nbundler: 🟢/gm)].map(([, name]) => name);
     expect(entries, stdout).toEqual(
-      ["", "/core", "/node", "/browser", "/edge", "/bundlers", "/testing"].map((entry) => `llmspell${entry}`),
+      ["", "/core", "/node", "/browser", "/edge", "/bundlers", "/ai-sdk", "/testing"].map((entry) => `llmspell${entry}`),
     );
     expect(status).toBe(0);
   });

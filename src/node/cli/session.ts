@@ -157,7 +157,7 @@ export function explain(error: unknown, spec: string, kind: "run" | "info" = "ru
 
 /** Options that are flags here, by their names in code. */
 const options: ReadonlySet<string> = new Set([
-  ...["contextSize", "quantization", "draft", "threads", "stop", "preset", "raw"],
+  ...["device", "contextSize", "quantization", "draft", "threads", "stop", "preset", "raw"],
   ...parameterRules.map(({ name }) => name),
 ]);
 

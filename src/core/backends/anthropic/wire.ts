@@ -1,10 +1,10 @@
 /** The wire of Anthropic's messages. Source: its API reference, version 2023-06-01. */
 import { SpellError } from "../../errors.ts";
 import type { GenerateOptions } from "../../spec/generate.ts";
+import { splitParameters, stopsOf } from "../../text/known-parameters.ts";
 import type { NumberParameter } from "../../text/parameters.ts";
 import { plainTool } from "../../tools/messages.ts";
 import type { Json } from "../answer-values.ts";
-import { splitParameters, stopsOf } from "../server/parameters.ts";
 import type { Wire } from "../server/wire.ts";
 import { messagesOf, systemOf } from "./messages.ts";
 import { readEvents } from "./read.ts";

@@ -4,10 +4,10 @@
 import { SpellError } from "../../errors.ts";
 import type { ChatMessage, ChatPrompt, GenerateOptions } from "../../spec/generate.ts";
 import { refuseTools } from "../../text/check-tools.ts";
+import { splitParameters, stopsOf } from "../../text/known-parameters.ts";
 import type { NumberParameter } from "../../text/parameters.ts";
 import { plainTool, templateTools } from "../../tools/messages.ts";
 import type { Json } from "../answer-values.ts";
-import { splitParameters, stopsOf } from "../server/parameters.ts";
 import type { Wire } from "../server/wire.ts";
 import { readChunks } from "./read.ts";
 

@@ -1,6 +1,6 @@
 /** Which sampling parameters a call names, and which of them a service knows. */
-import type { GenerateOptions } from "../../spec/generate.ts";
-import { type NumberParameter, parameterRules } from "../../text/parameters.ts";
+import type { GenerateOptions } from "../spec/generate.ts";
+import { type NumberParameter, parameterRules } from "./parameters.ts";
 
 /** Values that ask for nothing. */
 const off: Readonly<Partial<Record<NumberParameter, number>>> = {
