@@ -117,7 +117,10 @@ async function converse(
       for await (const part of takeTurn(conversation, content, AbortSignal.any([interrupt.signal, answering.signal]), before)) {
         if (part.type === "warning" && !told.has(part.message)) screen.note(part.message);
         if (part.type === "warning" && part.code === "state-note") told.add(part.message);
-        if (part.type === "reasoning-delta") progress.say("thinking");
+        if (part.type === "reasoning-delta") {
+          progress.end();
+          screen.think(part.text);
+        }
         if (part.type === "text-delta") {
           if (answer === "" && streams) progress.end();
           answer += part.text;

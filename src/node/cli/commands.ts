@@ -100,6 +100,7 @@ const modelFlags: readonly Flag[] = [
   flag("--threads N", "CPU threads; 0 = measured here [0]", { problem: integerProblem(0, 1024) }),
   flag("--draft Q", "T5: a q8 or q4 copy writes ahead, the model checks it; same text", { choices: ["q8", "q4"] }),
   flag("--raw", "the prompt as it is, without chat template"),
+  flag("--reasoning R", "off: no thinking, where the model can leave it out; auto: as the model does [auto]", { choices: ["auto", "off"] }),
   flag("--no-stream", "print the answer once it is complete"),
   flag("--stats", "times, rates, device and seed on stderr"),
   flag("--pull", "download the model if it is not installed"),

@@ -59,8 +59,9 @@ export async function generate(context: Context): Promise<number> {
         warnings.push({ code: part.code, message: part.message });
         screen.note(part.message);
       } else if (part.type === "reasoning-delta") {
+        if (reasoning === "") progress.end();
         reasoning += part.text;
-        progress.say("thinking");
+        screen.think(part.text);
       } else if (part.type === "text-delta") {
         text += part.text;
         pieces += 1;

@@ -71,6 +71,8 @@ export interface Screen {
   log(entry: LogEntry): void;
   /** Something that was asked for and is no result: statistics, answers to commands inside a conversation. Quiet does not hide it. */
   aside(text: string): void;
+  /** What a model thinks, piece by piece, on standard error; nothing with --quiet and in the JSON formats. */
+  think(text: string): void;
   /** One line about work that takes long, on standard error; nothing with --quiet and in the JSON formats. */
   tell(text: string): void;
   /** What a line editor draws on standard error, as it is. */
@@ -112,6 +114,12 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
   const cleanErr = (text: string): string => (errIsTerminal ? visibleText(text) : text);
   let lineOpen = false;
   let documentDone = false;
+  /** a line of a thought, on standard error */
+  let thoughtOpen = false;
+  const endThought = (): void => {
+    if (thoughtOpen) stderr.write("\n");
+    thoughtOpen = false;
+  };
   let drawn: { clear(): void } | undefined;
   stdout.on("error", onOutputLost);
   stderr.on("error", () => undefined); // there is no other place to tell it
@@ -120,6 +128,7 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
   const toOut = (text: string): void => {
     if (text === "") return;
     drawn?.clear();
+    endThought();
     stdout.write(text);
     lineOpen = !text.endsWith("\n");
   };
@@ -132,6 +141,7 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
   const masked = (text: string): string => secrets.reduce((shown, secret) => shown.replaceAll(secret, mask), maskAddress(text));
   const toErr = (text: string): void => {
     drawn?.clear();
+    endThought();
     // On a terminal both streams share one line; the newline is no part of the result.
     if (lineOpen && outIsTerminal && errIsTerminal) {
       flushLine();
@@ -166,6 +176,7 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
     },
     clean: (text) => (outIsTerminal ? visibleText(text) : text),
     endLine() {
+      endThought();
       flushLine();
       if (lineOpen) toOut("\n");
     },
@@ -179,6 +190,12 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
       if (!hidden && shows(entry.level)) toErr(`${err.dim(`[${entry.level}] ${cleanErr(entry.message)}`)}\n`);
     },
     aside: (text) => toErr(cleanErr(text).replace(/[^\n]+/g, (line) => err.dim(line))),
+    think(text) {
+      if (settings.quiet || json || text === "") return;
+      drawn?.clear();
+      stderr.write(masked(cleanErr(text)).replace(/[^\n]+/g, (line) => err.dim(line)));
+      thoughtOpen = !text.endsWith("\n");
+    },
     tell(text) {
       if (!settings.quiet && !json) toErr(`${cleanErr(text)}\n`);
     },

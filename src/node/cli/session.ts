@@ -56,7 +56,8 @@ export function readGenerateOptions(flags: GivenFlags): GenerateOptions {
     const message = "--raw and --system exclude each other: a raw prompt has no system prompt";
     throw new SpellError("usage-value", message, { hint: "Leave one of them out.", where: "--system" });
   }
-  return { ...numbers, stop, preset, system, raw };
+  const reasoning = flagText(flags, "reasoning") as GenerateOptions["reasoning"];
+  return { ...numbers, stop, preset, system, raw, reasoning };
 }
 
 /**

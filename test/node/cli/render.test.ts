@@ -64,6 +64,7 @@ describe("what reaches a terminal", () => {
     screen.note(text, shell(text));
     screen.log({ level: "info", message: text });
     screen.aside(text);
+    screen.think(text);
     screen.fail(new SpellError("model-unknown", text, { hint: text, actions: shell(text), cause: new Error(text) }));
     expect(harmfulIn(err())).toEqual([]);
   });

@@ -54,6 +54,20 @@ describe("a model that only thought", () => {
   });
 });
 
+it("a thought is shown on standard error, and hidden by -q; the answer alone is the result", async () => {
+  lines = [...thoughts, { message: { content: "", thinking: " and see." } }, { message: { content: "Yes." } }, { ...end, done_reason: "stop" }];
+  for (const command of ["generate", "chat"]) {
+    const words = command === "generate" ? ["hi"] : [];
+    const shown = await cli([command, "-m", "smol@ollama", ...words], { env, input: "hi\n" });
+    expect(shown.stdout).toBe("Yes.\n");
+    expect(shown.stderr).toContain("I consider and see.\n");
+    const quiet = await cli([command, "-q", "-m", "smol@ollama", "--reasoning", "off", ...words], { env, input: "hi\n" });
+    expect(quiet).toMatchObject({ stdout: "Yes.\n", stderr: "" });
+  }
+  const wrong = await cli(["generate", "--reasoning", "some", "hi"], { env });
+  expect(wrong.stderr).toContain("--reasoning: expected auto, off");
+});
+
 it("what a server says is shown in words", async () => {
   [status, lines] = [400, [{ error: { message: "context too long", code: 400 } }]];
   const outcome = await cli(["generate", "-m", "smol@ollama", "hi"], { env });
