@@ -55,7 +55,12 @@ describe("a model that only thought", () => {
 });
 
 it("a thought is shown on standard error, and hidden by -q; the answer alone is the result", async () => {
-  lines = [...thoughts, { message: { content: "", thinking: " and see." } }, { message: { content: "Yes." } }, { ...end, done_reason: "stop" }];
+  lines = [
+    ...thoughts,
+    { message: { content: "", thinking: " and see." } },
+    { message: { content: "Yes." } },
+    { ...end, done_reason: "stop" },
+  ];
   for (const command of ["generate", "chat"]) {
     const words = command === "generate" ? ["hi"] : [];
     const shown = await cli([command, "-m", "smol@ollama", ...words], { env, input: "hi\n" });
