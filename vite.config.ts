@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
 import { hubCommands } from "./test/browser/hub-commands.ts";
+import { serviceCommands } from "./test/browser/service-commands.ts";
 import { serviceWorker } from "./tools/service-worker.mjs";
 
 /** Threads in a page need it to be isolated from other origins. */
@@ -130,7 +131,7 @@ export default defineConfig({
             headless: true,
             screenshotFailures: false,
             provider: chromium,
-            commands: hubCommands,
+            commands: { ...hubCommands, ...serviceCommands },
             instances: [{ browser: "chromium" }],
           },
         },

@@ -123,6 +123,28 @@ onlyWhere(program === undefined || weights === undefined ? "no Ollama server, or
       expect((await failure(textOf(model.stream("x")))).code).toBe("run-closed");
     }, 180_000);
 
+    it("answers in OpenAI's form too: text, thought of a limit, stops, models, and a name it does not know", async () => {
+      const spell = createSpell({
+        platform: memoryPlatform({ fetch }),
+        config: { providers: { box: { provider_type: "openai-compatible", base_url: `http://${env["OLLAMA_HOST"]}/v1` } } },
+        env: {},
+      });
+      expect((await spell.models.list("box")).map(({ id }) => id)).toEqual(["smollm2:latest@box"]);
+      const model = await spell.load("box/smollm2");
+      const said = await model.generate("Say hello.", { maxTokens: 6, temperature: 0, seed: 1 });
+      expect(said).toMatchObject({ finishReason: "length", usage: { completionTokens: 6 }, seed: 1, warnings: [] });
+      expect(said.text).toBe((await llm.generate("smollm2@ollama", "Say hello.", { maxTokens: 6, temperature: 0, seed: 1 })).text);
+      expect(said.usage.promptTokens).toBeGreaterThan(3);
+      const messages = [{ role: "user", content: "Count: one two three" }] as const;
+      expect((await model.generate(messages, { maxTokens: 8, temperature: 0, stop: ["two"] })).text).not.toContain("two");
+      expect((await model.generate("Once upon a time", { raw: true, maxTokens: 4, temperature: 0 })).usage.completionTokens).toBe(4);
+      expect(await failure(spell.generate("box/nope", "x"))).toMatchObject({
+        code: "model-unknown",
+        actions: [{ kind: "list", backend: "box" }],
+      });
+      await spell.dispose();
+    }, 180_000);
+
     it("names options it does not know, ends with length, and stops when told to", async () => {
       const model = await llm.load("smollm2@ollama", { contextSize: 512, threads: 1 });
       const parts: StreamPart[] = [];

@@ -86,7 +86,9 @@ export function createModels(road: () => Promise<Providers>, pool: Pool, platfor
       try {
         // as a name would be routed: a type without a provider says how to declare one
         const { backend: asked } = await providers.route({ kind: "name", name: "any", backend: provider });
-        models.push(...(await asked.list()));
+        const isUsual = [...providers.types.map((each) => each.provider), ...providers.services].includes(provider);
+        const found = await asked.list();
+        models.push(...(isUsual ? found : found.map((model) => ({ ...model, id: idAt(model.id, provider, providers) }))));
         backends.push({ ...about, ok: true });
       } catch (error) {
         if (!(error instanceof SpellError)) throw error;
@@ -170,6 +172,12 @@ export function createModels(road: () => Promise<Providers>, pool: Pool, platfor
       return pool.unload({ provider: backend.name, id: (await backend.find(spec, {})).id });
     },
   };
+}
+
+/** An id as it is typed for a provider that is not the usual one of its type. */
+function idAt(id: string, provider: string, { parse }: Pick<Providers, "parse">): string {
+  const spec = parse(id, "any");
+  return spec.kind === "path" || spec.kind === "url" ? id : printModelSpec({ ...spec, backend: provider });
 }
 
 /** @throws SpellError usage-not-available where a backend cannot do it */

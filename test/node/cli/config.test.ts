@@ -208,6 +208,19 @@ describe("config validate", () => {
   });
 });
 
+describe("a second provider of the embedded engine", () => {
+  it("lists its models under names that lead to it", async () => {
+    writeFileSync(join(folder, "two.toml"), '[providers.candle]\n[providers.big]\nprovider_type = "candle"\n');
+    const ids = async (backend: string): Promise<readonly string[]> =>
+      (await json(["-c", "two.toml", "model", "list", "--backend", backend, "--output", "json"])).value.models.map(
+        ({ id }: { id: string }) => id,
+      );
+    expect(await ids("big")).toContain("tiny-stories@big");
+    expect(await ids("candle")).toContain("tiny-stories");
+    expect(await run(["-c", "two.toml", "generate", "-m", "tiny-stories@big", "Once", "--max-tokens", "2"])).toMatchObject({ status: 0 });
+  });
+});
+
 describe("config init", () => {
   it("writes a file that validates and runs, from nothing and from every profile", async () => {
     const made = await run(["config", "init", "--file", "first.toml"]);
