@@ -170,8 +170,9 @@ const suites = {
   ),
   states: models.slice(1).map(([label, path]) => ({
     title: `${label}, a prompt that another process kept`,
-    figures: ["keptMs", "scratchMs", "ratio", "keptTokens", "scratchTokens", "stateMb"],
-    subjects: { ours: own(subject("kept-state", path)) },
+    base: "computed anew",
+    figures: ["firstTokenMs", "computedTokens", "cachedTokens"],
+    subjects: { taken: own(subject("kept-state", path, "taken")), "computed anew": own(subject("kept-state", path, "anew")) },
   })),
   wasm: models.map(([label, path]) => ({
     // minutes per round on the larger model

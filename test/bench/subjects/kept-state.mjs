@@ -1,29 +1,19 @@
 /**
- * First token of a prompt of some 1,000 tokens whose state another process kept, and of the same prompt computed anew. Arguments: MODEL
- * The state is kept by a run of this file with a third argument, in a home of its own.
+ * First token of a prompt of some 1,000 tokens in a fresh process. Arguments: MODEL taken|anew|write
+ * `taken`: a run of this file with `write` kept its state before, in a home of its own. `anew`: nothing is kept.
  */
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { load } from "../../../dist/node/index.js";
 import { print, prompt } from "./prompt.mjs";
 
-const [model, isWriter] = process.argv.slice(2);
+const [model, mode] = process.argv.slice(2);
 const long = `${prompt} the story went on. `.repeat(5);
 const options = { device: "cpu", contextSize: 2048 };
 const call = { temperature: 0, repeatPenalty: 1, maxTokens: 1, raw: true };
 
-async function firstToken(m, text, more) {
-  const { timing, usage, warnings } = await m.generate(text, { ...call, ...more });
-  return {
-    ms: timing.firstTokenMs,
-    computed: usage.promptTokens - (usage.cachedTokens ?? 0),
-    prompt: usage.promptTokens,
-    notes: warnings.length,
-  };
-}
-
-if (isWriter !== undefined) {
+if (mode === "write") {
   const m = await load(model, options);
   await m.session({ save: true }).generate(long, call);
   await m.dispose();
@@ -37,21 +27,12 @@ try {
 } catch {
   // measured anew
 }
-execFileSync(process.execPath, [process.argv[1], model, "writer"], { stdio: "inherit" });
+if (mode === "taken") execFileSync(process.execPath, [process.argv[1], model, "write"], { stdio: "inherit" });
 const m = await load(model, options);
-await firstToken(m, "Hello", {}); // pages and caches warm
-const kept = await firstToken(m, `${long} At last`, { save: true, session: "kept" });
-const scratch = await firstToken(m, `${long} At last`, { session: "scratch" });
+await m.generate("Hello", call); // pages and caches warm
+const session = m.session(mode === "taken" ? { save: true } : {});
+const { timing, usage } = await session.generate(`${long} At last`, call);
 await m.dispose();
-const folder = join(process.env.LLMSPELL_HOME, "kept/states");
-const bytes = readdirSync(folder, { recursive: true }).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 rmSync(process.env.LLMSPELL_HOME, { recursive: true });
-print({
-  keptMs: kept.ms,
-  scratchMs: scratch.ms,
-  ratio: kept.ms / scratch.ms,
-  keptTokens: kept.computed,
-  scratchTokens: scratch.computed,
-  stateMb: bytes / 1e6,
-});
+print({ firstTokenMs: timing.firstTokenMs, computedTokens: usage.promptTokens - usage.cachedTokens, cachedTokens: usage.cachedTokens });
 process.exit(0);
