@@ -1,6 +1,6 @@
 /** Who may import whom (ARCHITECTURE.md has the picture). test/package/layers.test.ts plants a breach of each rule and sees it named. */
 const ranks = [
-  ["errors", "limits", "checked", "protobuf", "json", "nearest", "values", "version", "platform", "spec"],
+  ["errors", "limits", "checked", "protobuf", "json", "nearest", "values", "version", "platform", "spec", "grammar"],
   ["config", "formats", "text", "download", "remote"],
   ["tools"],
   ["gguf", "t5"],

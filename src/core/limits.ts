@@ -130,6 +130,36 @@ export const limits = {
   restartsPerMinute: 3,
   promptCharacters: 1_000_000,
 
+  // --- Forms of answers: JSON Schema, choices, regular expressions, GBNF ---
+  /** Rules and letters of one form. Schemas in use have hundreds; so many are compiled within 100 ms, and a process or worker is handed them with each call. */
+  grammarRules: 5000,
+  grammarItems: 20_000,
+  /** Letters of literal texts that are read to make it; those with the same beginning share it. */
+  grammarLiterals: 200_000,
+  /** States that a walk remembers; a text of some thousand letters has fewer. Beyond, it begins anew. */
+  grammarStates: 20_000,
+  /** Places where an answer may stand at once; each letter costs a look at all of them. Schemas in use have at most some tens. */
+  grammarPlaces: 1024,
+  /** Rules within rules of one answer; nothing nested deeper is begun. */
+  grammarDepth: 256,
+  /** Pairs of states that are compared to say whether one pattern is within another; a date within a date-time takes some hundred. */
+  grammarPairs: 5000,
+  /** Characters of GBNF of a caller's own. */
+  gbnfCharacters: 262_144,
+  /** Nested levels of a schema; `$ref` to itself counts once. */
+  schemaDepth: 64,
+  /** Counts of a schema and of a pattern (minItems, maxLength, {n}): each repetition is a rule. */
+  schemaCount: 1000,
+  /** Values of an enum, branches of an anyOf. */
+  schemaAlternatives: 1000,
+  /** Texts to choose from, and characters of one. */
+  choices: 1000,
+  choiceCharacters: 1000,
+  /** Characters of a regular expression; published patterns have at most some hundreds. */
+  regexCharacters: 2000,
+  /** Groups within groups of a regular expression. */
+  regexDepth: 20,
+
   // --- Scripts ---
   /** Bytes of a script's text; longer ones are data. */
   scriptBytes: 1_048_576,

@@ -1,0 +1,138 @@
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { createGrammarBuilder } from "../../../src/core/grammar/builder.ts";
+import { constraintOf, plainSchema } from "../../../src/core/grammar/constraint.ts";
+import { schemaGrammar } from "../../../src/core/grammar/json-schema.ts";
+import { createMatcher } from "../../../src/core/grammar/matcher.ts";
+import { validator } from "../../../src/core/grammar/validate.ts";
+import { seededRandom } from "../../../src/core/t5/sampling.ts";
+import { isLong } from "../../support.ts";
+import { heldSchemas, hostileSchemas, refusedSchemas, sampler } from "./schemas.ts";
+
+const samples = isLong ? 400 : 15;
+const ajv = new Ajv2020({ strict: false, validateFormats: false });
+
+describe("texts of a schema's grammar", () => {
+  it.each(Object.entries(heldSchemas))("%s: parse, validate by ajv and by our own judge, and pass the matcher", (name, schema) => {
+    const grammar = schemaGrammar(schema);
+    const matcher = createMatcher(grammar);
+    // draft-07 in the one case that is written in it
+    const judge = name === "older" ? (value: unknown) => Array.isArray(value) && value.length >= 3 : ajv.compile(schema as object);
+    const own = validator(schema, createGrammarBuilder("test"));
+    const write = sampler(grammar, seededRandom(7));
+    for (let n = 0; n < samples; n += 1) {
+      const text = write();
+      const value: unknown = JSON.parse(text);
+      expect([text, judge(value), own(value), matcher.accepts(text)]).toEqual([text, true, true, true]);
+    }
+  });
+
+  it("refuses what is damaged, as ajv does", () => {
+    const schema = heldSchemas["person"] ?? {};
+    const matcher = createMatcher(schemaGrammar(schema));
+    expect(matcher.accepts('{"name": "A", "age": 31}')).toBe(true);
+    for (const text of [
+      '{"name": "A"}',
+      '{"name": "A", "age": 151}',
+      '{"name": "A", "age": 3.5}',
+      '{"age": 3, "name": "A"}',
+      '{"name": "A", "age": 3',
+      "{}",
+    ])
+      expect([text, matcher.accepts(text)]).toEqual([text, false]);
+  });
+});
+
+const zodKinds: Readonly<Record<string, z.ZodType>> = {
+  strings: z.object({
+    a: z.string().min(1).max(5),
+    b: z.enum(["x", "y"]),
+    c: z.literal([1, "two", null]),
+    d: z.string().regex(/^[a-f]+$/),
+  }),
+  formats: z.object({ e: z.email(), u: z.uuid(), d: z.iso.date(), dt: z.iso.datetime(), t: z.iso.time(), url: z.url(), ip: z.ipv4() }),
+  numbers: z.object({ i: z.int().min(-3).max(12), n: z.number().gt(0).lte(1), p: z.number().positive(), f: z.int() }),
+  union: z.discriminatedUnion("kind", [
+    z.object({ kind: z.literal("a"), x: z.number() }),
+    z.object({ kind: z.literal("b"), y: z.string().optional() }),
+  ]),
+  lists: z
+    .array(z.tuple([z.string(), z.boolean()]))
+    .min(1)
+    .max(3),
+  records: z.record(z.enum(["a", "b"]), z.number().nullable()),
+  open: z.record(z.string(), z.array(z.unknown())),
+};
+
+describe("schemas of zod", () => {
+  it.each(Object.entries(zodKinds))("%s: every text passes zod's own check", (_, schema) => {
+    const write = sampler(schemaGrammar(plainSchema(schema, "jsonSchema")), seededRandom(3));
+    for (let n = 0; n < samples; n += 1) {
+      const text = write();
+      expect([text, schema.safeParse(JSON.parse(text)).error?.message]).toEqual([text, undefined]);
+    }
+  });
+
+  it("are refused where they give no JSON Schema of themselves", () => {
+    expect(() => plainSchema(z.date(), "jsonSchema")).toThrow(/jsonSchema: the schema gives no JSON Schema of itself/);
+    expect(() => plainSchema({ "~standard": { version: 1, vendor: "x" } }, "jsonSchema")).toThrow(/gives its JSON Schema/);
+  });
+});
+
+describe("what a grammar cannot hold", () => {
+  it.each(Object.entries(refusedSchemas))("%s is refused by its path", (_, [schema, path]) => {
+    let said: unknown;
+    try {
+      schemaGrammar(schema);
+    } catch (error) {
+      said = error;
+    }
+    expect(said).toMatchObject({ code: "run-option", where: `jsonSchema${path}` });
+  });
+
+  it.each(Object.entries(hostileSchemas))("%s ends soon", (_, schema) => {
+    const started = performance.now();
+    let result = "compiled";
+    try {
+      createMatcher(schemaGrammar(schema));
+    } catch (error) {
+      result = (error as { readonly code: string }).code;
+    }
+    expect(["compiled", "run-option"]).toContain(result);
+    // 100 ms on a quiet machine
+    expect(performance.now() - started).toBeLessThan(isLong ? 2000 : 1000);
+  });
+});
+
+describe("constraintOf", () => {
+  const accepts = (options: Parameters<typeof constraintOf>[0], text: string): boolean => {
+    const held = constraintOf(options);
+    return held.kind !== "grammar" && createMatcher(held.grammar).accepts(text);
+  };
+
+  it("takes choices and patterns as a whole", () => {
+    expect(accepts({ choices: ["yes", "yes, sir", "no"] }, "yes")).toBe(true);
+    expect(accepts({ choices: ["yes", "yes, sir", "no"] }, "yes, sir")).toBe(true);
+    expect(accepts({ choices: ["yes", "yes, sir", "no"] }, "yes,")).toBe(false);
+    expect(accepts({ regex: /[A-Z]{2}-\d+|none/ }, "AB-12")).toBe(true);
+    expect(accepts({ regex: "^(?:ab)+$" }, "abab")).toBe(true);
+    expect(accepts({ regex: /h[aeiou]+/i }, "HAe")).toBe(true);
+    expect(accepts({ regex: "a" }, "xa")).toBe(false);
+  });
+
+  it.each([
+    [{ choices: ["a"], regex: "a" }, "regex"],
+    [{ choices: ["a", "a"] }, "choices"],
+    [{ choices: [] }, "choices"],
+    [{ choices: ["\ud800"] }, "choices"],
+    [{ choices: ["a"], numBeams: 4 }, "numBeams"],
+    [{ choices: ["a"], noRepeatNgramSize: 2 }, "noRepeatNgramSize"],
+    [{ regex: "a(" }, "regex"],
+    [{ regex: /é/i }, "regex"],
+    [{ regex: "(?<!a)b" }, "regex"],
+    [{ grammar: " " }, "grammar"],
+  ])("refuses %j", (options, where) => {
+    expect(() => constraintOf(options)).toThrow(expect.objectContaining({ code: "run-option", where }) as Error);
+  });
+});
