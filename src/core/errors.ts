@@ -110,6 +110,7 @@ const hints = {
   "run-busy": "Wait for other generations to end.",
   "run-context": "Shorten the prompt or raise the context size.",
   "run-option": "Correct the option.",
+  "run-form": "Take a server, or a model, that keeps the form of an answer; models in this process do.",
   "run-nan": "The model gave no usable numbers; its file may be damaged.",
   "run-closed": "Load the model again.",
   "run-aborted": "Nothing to do: it was asked for.",

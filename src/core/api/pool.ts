@@ -6,6 +6,7 @@ import type { Backend, FileSource, FoundModelEntry, LoadOptions } from "../backe
 import { closedError, SpellError, throwIfAborted, toSpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { ChatPrompt, GenerateOptions, Prompt } from "../spec/generate.ts";
+import type { Constraint } from "../spec/grammar.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import { isModelSpec, type ModelSpec, printModelSpec } from "../spec/model-spec.ts";
 import type { ManyPart, StreamPart } from "../spec/stream-part.ts";
@@ -120,6 +121,7 @@ function hold(slot: Slot, { name, type, calls }: Source, queue: Queue, drop: (sl
     const call = withDefaults(asOptions(options), calls.generate);
     checkGenerateOptions(call);
     const texts = prompts.map(checkPrompt);
+    const held = heldForm(call) === undefined ? undefined : (await import("../grammar/constraint.ts")).constraintOf(call);
     if (closing.signal.aborted) throw closedError();
     const signal = call.signal === undefined ? closing.signal : AbortSignal.any([call.signal, closing.signal]);
     const leave = slot.enter();
@@ -129,18 +131,27 @@ function hold(slot: Slot, { name, type, calls }: Source, queue: Queue, drop: (sl
         throw error;
       });
       const left = new AbortController();
-      yield* readAhead(answer(texts, call, AbortSignal.any([signal, left.signal]), turn, leave), turn.wanted, () => left.abort());
+      yield* readAhead(answer(texts, call, held, AbortSignal.any([signal, left.signal]), turn, leave), turn.wanted, () => left.abort());
     } catch (error) {
       throw closing.signal.aborted ? closedError(toSpellError(error)) : error;
     }
   }
 
   /** One turn on the engine. */
-  async function* answer(texts: readonly ChatPrompt[], call: GenerateOptions, signal: AbortSignal, turn: Turn, leave: () => void) {
+  async function* answer(
+    texts: readonly ChatPrompt[],
+    call: GenerateOptions,
+    held: Constraint | undefined,
+    signal: AbortSignal,
+    turn: Turn,
+    leave: () => void,
+  ) {
     try {
       const model = await slot.live({ signal });
+      if (held !== undefined && model.holds?.includes(held.kind) !== true) throw notHeld(held.kind, slot.entry.id, model.holds);
       const late = new AbortController();
-      const answers = model.streamMany(texts, { ...call, signal: AbortSignal.any([signal, late.signal]) });
+      const free = model.streamMany(texts, { ...call, signal: AbortSignal.any([signal, late.signal]) }, held);
+      const answers = held === undefined ? free : (await import("../grammar/held-answers.ts")).heldAnswers(free, held, call);
       const parts =
         call.save === undefined || model.keepsStates === true ? answers : withNote(answers, `not kept: ${type} keeps no states here`);
       const onStall = (): void => {
@@ -210,6 +221,15 @@ async function* withNote(parts: AsyncIterable<ManyPart>, note: string): AsyncGen
     if (!told) yield { index: 0, part: { type: "warning", code: "state-note", message: note } };
     told = true;
   }
+}
+
+function heldForm({ jsonSchema, choices, regex, grammar }: GenerateOptions): unknown {
+  return jsonSchema ?? choices ?? regex ?? grammar;
+}
+
+function notHeld(kind: Constraint["kind"], id: string, holds: readonly string[] = []): SpellError {
+  const others = holds.length === 0 ? "" : `; it takes ${holds.join(", ")}`;
+  return new SpellError("run-option", `${kind}: expected none, ${id} holds no answer to it${others}`, { where: kind });
 }
 
 /** Passes parts on. Time that the reader takes does not count. @throws SpellError run-crash where the next part takes too long */

@@ -7,6 +7,7 @@ import type { Network } from "../download/request.ts";
 import type { CatalogueEntry } from "../hub/catalogue.ts";
 import type { Platform } from "../platform.ts";
 import type { ChatPrompt, GenerateOptions } from "../spec/generate.ts";
+import type { Constraint } from "../spec/grammar.ts";
 import type { ModelSpec, NameSpec } from "../spec/model-spec.ts";
 import type { DeviceChoice, DeviceReport, Seq2SeqDraft } from "../spec/runtime.ts";
 import type { ManyPart } from "../spec/stream-part.ts";
@@ -97,8 +98,13 @@ export interface OpenedModel {
   readonly device?: DeviceReport | undefined;
   /** It takes the option `save`, and says itself where a state is not kept. Absent: the pool says so. */
   readonly keepsStates?: true | undefined;
-  /** As LanguageModel.streamMany. */
-  streamMany(prompts: readonly ChatPrompt[], options: GenerateOptions): AsyncIterable<ManyPart>;
+  /** Forms that it holds answers to. Absent: none, and the pool refuses such calls. */
+  readonly holds?: readonly Constraint["kind"][] | undefined;
+  /**
+   * As LanguageModel.streamMany.
+   * @param held the form that the options ask for, of a kind in `holds`. The pool judges what comes.
+   */
+  streamMany(prompts: readonly ChatPrompt[], options: GenerateOptions, held?: Constraint): AsyncIterable<ManyPart>;
   dispose(): Promise<void>;
 }
 

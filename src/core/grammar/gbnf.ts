@@ -1,5 +1,17 @@
 /** A grammar in GBNF, the notation of llama.cpp: literals, classes and names alone, since its counted repetitions differ by version. */
-import type { Grammar, GrammarItem, GrammarItems } from "../spec/grammar.ts";
+import { SpellError } from "../errors.ts";
+import type { Constraint, Grammar, GrammarItem, GrammarItems } from "../spec/grammar.ts";
+
+/** What engines of llama.cpp hold an answer by. */
+export function gbnfOf(held: Constraint): string {
+  return held.kind === "grammar" ? held.gbnf : toGbnf(held.grammar);
+}
+
+/** GBNF that the engine refuses; only a caller's own is ever wrong. */
+export function badGrammar(cause: unknown): SpellError {
+  const hint = "The notation is described in grammars/README.md of llama.cpp; the first rule is named root.";
+  return new SpellError("run-option", "grammar: expected GBNF, got a text that llama.cpp cannot read", { where: "grammar", hint, cause });
+}
 
 /** The text that both runtimes of llama.cpp read; its root rule is `root`. */
 export function toGbnf({ root, rules }: Grammar): string {

@@ -4,6 +4,7 @@
  */
 import type { ByteSource } from "../formats/byte-source.ts";
 import type { Action } from "./action.ts";
+import type { Constraint } from "./grammar.ts";
 import type { Sampling, TokenSampling } from "./sampling.ts";
 
 /** Where numbers are computed. */
@@ -206,6 +207,8 @@ export interface ModelGenerateOptions<S extends Sampling = Sampling> {
   readonly marks?: readonly string[] | undefined;
   /** Conversation whose prefix is cached; calls without one share a cache. Runtimes with one sequence have one cache for all. */
   readonly session?: string | undefined;
+  /** The form that the text has; given only to handles that hold answers to forms of its kind. What is cut by `maxTokens` ends with `length`. */
+  readonly constraint?: Constraint | undefined;
   /** As in GenerateOptions; given only to handles that do not list it as unsupported. */
   readonly save?: string | true | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -21,6 +21,8 @@ export type StreamPart =
       readonly timing: Timing;
       /** only when several sequences were asked for, best first */
       readonly candidates?: readonly string[] | undefined;
+      /** only with `jsonSchema`, where the answer is whole: the value of its text */
+      readonly json?: unknown;
       /** only with `choices`, where the runtime tells: as in GenerateResult */
       readonly choiceLogprobs?: readonly number[] | undefined;
     };

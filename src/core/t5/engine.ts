@@ -121,6 +121,7 @@ function sessionEngine(session: T5Session): IdEngine {
       last = { key, encoded: await encode(session, [ids]) };
       return 0;
     },
+    holdsForms: true,
     search: (ids, options) => searchTokens(session, encoded(), ids, options),
     searchBeams: (options) => searchBeams(session, encoded(), options),
     searchMany: (inputs, options) => searchMany(session, inputs, options),

@@ -7,8 +7,10 @@ import type { Candidate, DeviceReport, ManyPiece, ModelPiece, Seq2SeqGenerateOpt
 import type { BeamSampling, Sampling, TokenSampling } from "../spec/sampling.ts";
 import { createStopFilter } from "../text/stop-filter.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { once } from "../values.ts";
 import type { BeamAnswer } from "./beam-search.ts";
 import type { T5Configs } from "./config.ts";
+import { createVocabulary, type HeldAnswer, holdAnswers } from "./held.ts";
 import { type SearchOptions, takeBreath } from "./search.ts";
 import type { RowToken } from "./search-many.ts";
 
@@ -20,6 +22,8 @@ export interface IdEngine {
   encode?(ids: readonly number[]): Promise<number>;
   /** Ids as they are found, the end token too: it is the last. Ends after `maxTokens` otherwise. */
   search(ids: readonly number[], options: SearchOptions): AsyncGenerator<number, void, undefined>;
+  /** Whether its searches hold an answer to a form. */
+  readonly holdsForms?: true | undefined;
   /** Answers, best first. Absent where beams cannot be searched. */
   searchBeams?(options: SearchOptions<BeamSampling>): Promise<readonly BeamAnswer[]>;
   /** Several inputs at once. Absent where they would be answered one after the other. */
@@ -47,13 +51,29 @@ const beamOptions = ["numBeams", "lengthPenalty", "numReturnSequences"];
 export function createIdHandle({ engine, tokenizer, facts, device, inputLength, notes, pause, now }: IdHandleParts): Seq2SeqHandle {
   let alive = true;
 
+  const endIds = new Set(facts.config.eosTokenIds);
+  const vocabulary = once(() => {
+    const unwanted = new Set(facts.generation.suppressTokens);
+    return createVocabulary(
+      tokenizer.texts().map((text, id) => (unwanted.has(id) || endIds.has(id) || id >= facts.config.vocabSize ? "" : text)),
+    );
+  });
+  const hold = ({ constraint }: Seq2SeqGenerateOptions): (() => HeldAnswer) | undefined => {
+    if (constraint === undefined) return undefined;
+    if (engine.holdsForms === true) return holdAnswers(constraint, vocabulary(), endIds);
+    throw new SpellError("run-option", `${constraint.kind}: expected none for an exported model; its checkpoint takes it`, {
+      where: constraint.kind,
+    });
+  };
+  // What forbids tokens could forbid the only one that fits: suppressed ones are left out of the vocabulary instead.
   const searchOptions = <S extends Sampling>(options: Seq2SeqGenerateOptions, sampling: S): SearchOptions<S> => ({
     sampling,
     maxTokens: options.maxTokens,
-    minTokens: facts.generation.minNewTokens,
+    minTokens: options.constraint === undefined ? facts.generation.minNewTokens : 0,
     noRepeatNgramSize: options.noRepeatNgramSize,
-    suppressTokens: facts.generation.suppressTokens,
-    endIds: new Set(facts.config.eosTokenIds),
+    suppressTokens: options.constraint === undefined ? facts.generation.suppressTokens : [],
+    endIds,
+    hold: hold(options),
     startId: facts.config.decoderStartTokenId,
     pause: async () => {
       await pause();
@@ -171,8 +191,10 @@ function withoutBeams(sampling: Sampling): TokenSampling {
 type End = Extract<ModelPiece, { type: "end" }>;
 
 /** One answer on its way: ids in, pieces out. A stop string ends it and may be in the pieces: core cuts it. */
-function startAnswer(tokenizer: Tokenizer, { endIds, maxTokens }: SearchOptions<Sampling>, stops: readonly string[]) {
-  const decoder = tokenizer.createStreamDecoder();
+function startAnswer(tokenizer: Tokenizer, { endIds, maxTokens, hold }: SearchOptions<Sampling>, stops: readonly string[]) {
+  // The text of a form is what its own walk reads: a tokenizer would lose spaces, and letters that others stand for.
+  const held = hold?.();
+  const decoder = held === undefined ? tokenizer.createStreamDecoder() : { push: held.push, flush: () => "" };
   const filter = createStopFilter(stops);
   let tokens = 0;
   let finishReason: End["finishReason"] | undefined;

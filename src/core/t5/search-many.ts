@@ -55,7 +55,7 @@ async function* searchBatch(
     for (let step = 1; step <= maxTokens; step += 1) {
       const scores = await state.step(rows.map(({ produced }) => produced[produced.length - 1] ?? startId));
       if (step === 1) checkScores(scores.subarray(0, vocabSize));
-      const isPlain = sampling.kind === "greedy" && !hasRestrictions(options, step - 1);
+      const isPlain = sampling.kind === "greedy" && options.hold === undefined && !hasRestrictions(options, step - 1);
       const best = isPlain ? (await rateRows(session, scores)).best : [];
       for (const [place, row] of rows.entries()) {
         if (row.isDone) {

@@ -1,8 +1,9 @@
 /** One token after the other: greedy or drawn, with guesses (lookup.ts, draft.ts) where that is exact. Beam search is in beam-search.ts. */
 import { abortedError, SpellError } from "../errors.ts";
-import type { Sampling, TokenSampling } from "../spec/sampling.ts";
+import type { RandomSampling, Sampling, TokenSampling } from "../spec/sampling.ts";
 import { DecoderState, type Encoded, type T5Session } from "./decode.ts";
 import { createDrafter } from "./draft.ts";
+import { bestThatFits, type HeldAnswer } from "./held.ts";
 import { createLookup, type Guesser } from "./lookup.ts";
 import { applyPenalties, argmax, banRepeatedNgrams, draw, filterCandidates, noNumbers, seededRandom } from "./sampling.ts";
 
@@ -18,6 +19,8 @@ export interface SearchOptions<S extends Sampling = TokenSampling> {
   /** ids never produced */
   readonly suppressTokens: readonly number[];
   readonly endIds: ReadonlySet<number>;
+  /** The form of the answer; begun anew for each. */
+  readonly hold?: (() => HeldAnswer) | undefined;
   readonly startId: number;
   /** Lets the host hear its messages, an abort among them; awaited between steps. */
   readonly pause: () => Promise<void>;
@@ -63,7 +66,9 @@ export async function* searchTokens(
   const guessers: Guesser[] = [];
   if (options.sampling.kind === "greedy") {
     guessers.push(createLookup(input.filter((id) => !options.endIds.has(id))));
-    if (session.drafter !== undefined) guessers.push(createDrafter(session, session.drafter, encoded, choose, options.endIds));
+    // A copy that writes ahead would not keep the form.
+    if (session.drafter !== undefined && options.hold === undefined)
+      guessers.push(createDrafter(session, session.drafter, encoded, choose, options.endIds));
   }
   try {
     for (;;) {
@@ -111,12 +116,22 @@ async function firstGuess(
 export function createChooser(options: SearchOptions): (scores: Float32Array, produced: readonly number[]) => number {
   const { sampling } = options;
   const random = seededRandom(sampling.seed);
+  const held = options.hold?.();
   return (scores, produced) => {
     const isRestricted = hasRestrictions(options, produced.length - 1);
     const restricted = isRestricted ? scores.slice() : scores;
     if (isRestricted) restrictScores(restricted, produced, options);
-    return sampling.kind === "greedy" ? argmax(restricted) : draw(filterCandidates(restricted, sampling), random());
+    if (held === undefined) return sampling.kind === "greedy" ? argmax(restricted) : draw(filterCandidates(restricted, sampling), random());
+    const id =
+      sampling.kind === "greedy" ? bestThatFits(restricted, held, argmax) : drawThatFits(restricted.slice(), held, sampling, random());
+    held.push(id);
+    return id;
   };
+}
+
+function drawThatFits(scores: Float32Array, held: HeldAnswer, sampling: RandomSampling, random: number): number {
+  held.restrict(scores);
+  return draw(filterCandidates(scores, sampling), random);
 }
 
 /** The first scores of an answer say whether the device computes at all. @throws SpellError run-nan */

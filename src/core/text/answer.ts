@@ -1,6 +1,7 @@
 /** One answer on its way: pieces of the engine to parts of a stream. Thoughts, calls of tools and stop strings are found here. */
 import { SpellError } from "../errors.ts";
 import type { WarningCode } from "../spec/generate.ts";
+import type { Constraint } from "../spec/grammar.ts";
 import type { ModelPiece } from "../spec/runtime.ts";
 import type { StreamPart } from "../spec/stream-part.ts";
 import { createStopFilter } from "./stop-filter.ts";
@@ -23,20 +24,20 @@ export interface CallReader {
 }
 
 /** How the text of an answer is read. */
-export interface AnswerForm<C = unknown> {
+export interface AnswerForm {
   readonly thinking?: (ThinkingForm & { readonly isOpen: boolean }) | undefined;
-  readonly calls?: CallForm<C> | undefined;
+  readonly calls?: CallForm | undefined;
   /** Control tokens that are part of the text here; engines leave out all others. */
   readonly marks: readonly string[];
 }
 
-/** How calls of tools are written and read. `C`: what holds an answer to a form. */
-export interface CallForm<C = unknown> {
+/** How calls of tools are written and read. */
+export interface CallForm {
   readonly triggers: readonly string[];
   /** A call has to come, and this is what it begins with; absent: the model decides. */
   readonly lead?: string | undefined;
   /** @param begun what of the calls stands there already: a trigger, the lead @returns the form of what comes */
-  readonly holds?: ((begun: string) => C) | undefined;
+  readonly holds?: ((begun: string) => Constraint) | undefined;
   readonly read: () => CallReader;
 }
 

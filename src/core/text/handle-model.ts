@@ -8,6 +8,7 @@ import { type ByteSource, totalSize } from "../formats/byte-source.ts";
 import { limits } from "../limits.ts";
 import { deviceChoices, isGpu } from "../spec/devices.ts";
 import type { ChatPrompt, GenerateOptions } from "../spec/generate.ts";
+import type { Constraint } from "../spec/grammar.ts";
 import type { LocalModel } from "../spec/language-model.ts";
 import type {
   Device,
@@ -72,7 +73,8 @@ interface Seat<O> {
 export interface HandleModel
   extends Pick<LocalModel, "id" | "architecture" | "sizeBytes" | "hasChatTemplate" | "isSeq2Seq" | "contextLength" | "device"> {
   readonly keepsStates: true;
-  streamMany(prompts: readonly ChatPrompt[], options: GenerateOptions): AsyncGenerator<ManyPart, void, undefined>;
+  readonly holds: readonly Constraint["kind"][];
+  streamMany(prompts: readonly ChatPrompt[], options: GenerateOptions, held?: Constraint): AsyncGenerator<ManyPart, void, undefined>;
   dispose(): Promise<void>;
 }
 
@@ -147,13 +149,17 @@ export async function openHandleModel<O extends ModelGenerateOptions, P extends 
   const first = await openSeat(usual, undefined);
   first.untold = [...parts.notes.map((note) => warning("file-note", note)), ...first.untold];
 
-  async function* streamMany(prompts: readonly ChatPrompt[], options: GenerateOptions): AsyncGenerator<ManyPart, void, undefined> {
+  async function* streamMany(
+    prompts: readonly ChatPrompt[],
+    options: GenerateOptions,
+    constraint?: Constraint,
+  ): AsyncGenerator<ManyPart, void, undefined> {
     const called = parts.now();
     const { signal, device = usual } = options;
     checkDevice(device);
     const call = parts.resolve(options);
     const { sampling, stop } = call.options;
-    const full = { ...call.options, session: options.session, save: options.save, signal };
+    const full = { ...call.options, session: options.session, save: options.save, signal, constraint };
     if (closed) throw closedError();
     let answers: readonly Answer[] = [];
     try {
@@ -210,6 +216,7 @@ export async function openHandleModel<O extends ModelGenerateOptions, P extends 
     hasChatTemplate,
     isSeq2Seq,
     keepsStates: true,
+    holds: isSeq2Seq ? ["jsonSchema", "choices", "regex"] : ["jsonSchema", "choices", "regex", "grammar"],
     get contextLength() {
       return usualHandle().contextLength;
     },

@@ -192,7 +192,13 @@ function picker(
   fallback: (entry: ParameterRule) => number | undefined,
 ): Picker {
   const preset: ParameterDefaults = options.preset === undefined ? {} : presets[options.preset];
+  const isHeld = [options.jsonSchema, options.choices, options.regex, options.grammar].some((form) => form !== undefined);
   return (name) => {
+    // A form repeats its quotes and colons.
+    if (isHeld && name === "repeatPenalty") return options.repeatPenalty ?? 1;
+    // Each of these could forbid the only token that fits.
+    if (isHeld && (name === "numBeams" || name === "noRepeatNgramSize" || name === "numReturnSequences"))
+      return options[name] ?? (name === "noRepeatNgramSize" ? 0 : 1);
     const entry = parameterRules.find((candidate) => candidate.name === name);
     return options[name] ?? preset[name] ?? modelDefaults[name] ?? (entry === undefined ? undefined : fallback(entry)) ?? 0;
   };
@@ -245,17 +251,12 @@ const optionNames: Readonly<Record<Exclude<keyof GenerateOptions, NumberParamete
   signal: true,
 };
 
-/** Options whose work has not landed. */
-const unbuilt = ["jsonSchema", "choices", "regex", "grammar"] as const;
-
 /** Names of all options of a call. */
 export const generateOptionNames: readonly string[] = [...parameterRules.map(({ name }) => name), ...Object.keys(optionNames)];
 
 /** @throws SpellError run-option naming parameter, range and value, or an unknown option */
 export function checkGenerateOptions(options: GenerateOptions): void {
   checkOptionNames(options, generateOptionNames, "generation");
-  const later = unbuilt.find((name) => options[name] !== undefined);
-  if (later !== undefined) throw new SpellError("run-option", `${later}: expected none, this version has no such option`, { where: later });
   checkTools(options);
   const { session } = options;
   if (session !== undefined && (typeof session !== "string" || session === ""))

@@ -6,13 +6,8 @@ import type { ModelGenerateOptions, ModelHandle, ModelPiece } from "../spec/runt
 import type { AnswerForm, EndPiece } from "./answer.ts";
 import { createThinkingFilter } from "./thinking.ts";
 
-/** Options that may hold an answer to a form. */
-interface Held {
-  readonly constraint?: unknown;
-}
-
 /** The text of all runs, and one end piece. @throws SpellError as ModelHandle.generate() */
-export async function* inPhases<O extends ModelGenerateOptions & Held>(
+export async function* inPhases<O extends ModelGenerateOptions>(
   handle: Pick<ModelHandle<O>, "generate">,
   prompt: string,
   options: O,
@@ -27,7 +22,7 @@ export async function* inPhases<O extends ModelGenerateOptions & Held>(
   };
   const spent = (): number => ends.reduce((sum, { completionTokens }) => sum + completionTokens, 0);
   /** What one run writes; its end is kept. */
-  async function* run(more: Partial<ModelGenerateOptions & Held>): AsyncGenerator<string, void, undefined> {
+  async function* run(more: Partial<ModelGenerateOptions>): AsyncGenerator<string, void, undefined> {
     const maxTokens = options.maxTokens - spent();
     for await (const piece of handle.generate(prompt + written, { ...options, ...more, maxTokens })) {
       if (piece.type === "text") yield piece.text;

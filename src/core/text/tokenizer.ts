@@ -20,6 +20,8 @@ export interface Tokenizer {
   decode(ids: readonly number[]): string;
   /** Feeds ids one by one; what comes out never splits a character, and all of it together equals decode() of all ids. */
   createStreamDecoder(): StreamDecoder;
+  /** What each id writes by itself, a space before a word with it; "" of special tokens and of parts of letters. */
+  texts(): readonly string[];
 }
 
 export interface TokenizerFiles {
@@ -58,7 +60,7 @@ export async function openTokenizer({ model, config, added }: TokenizerFiles, op
   const tidiesSpaces = settings["clean_up_tokenization_spaces"] === true;
   if (model === undefined) {
     const codec = createByteCodec(settings, older, embeddingRows);
-    return { ...codec, createStreamDecoder: () => createStreamDecoder(codec.decode, false) };
+    return { ...codec, createStreamDecoder: () => createStreamDecoder(codec.decode, false), texts: asciiTexts };
   }
   if (model.size > limits.tokenizerBytes) {
     throw new SpellError("tokenizer-limit", `${model.name}: expected at most ${limits.tokenizerBytes} bytes, got ${model.size}`, {
@@ -104,7 +106,14 @@ export async function openTokenizer({ model, config, added }: TokenizerFiles, op
     encode: (text) => library.encode(text).ids,
     decode,
     createStreamDecoder: () => createStreamDecoder(decode, tidiesSpaces),
+    texts: () =>
+      Array.from((library as unknown as Chain).model.vocab, (piece = "") => (/^<.+>$/s.test(piece) ? "" : piece.replaceAll("▁", " "))),
   };
+}
+
+/** Of ByT5: an id is a byte and 3, and a byte of ASCII is a letter. */
+function asciiTexts(): readonly string[] {
+  return Array.from({ length: 3 + 0x80 }, (_, id) => (id < 3 ? "" : String.fromCodePoint(id - 3)));
 }
 
 function parse(bytes: Uint8Array, name: string): unknown {

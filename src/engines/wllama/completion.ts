@@ -1,5 +1,6 @@
 /** One request to the engine, and its answer as pieces. */
 import { contextError, messageOf } from "../../core/errors.ts";
+import { gbnfOf } from "../../core/grammar/gbnf.ts";
 import type { GgufGenerateOptions, ModelPiece } from "../../core/spec/runtime.ts";
 import type { WllamaChunk, WllamaLike } from "./instance.ts";
 
@@ -10,7 +11,7 @@ import type { WllamaChunk, WllamaLike } from "./instance.ts";
 export function startCompletion(
   instance: WllamaLike,
   prompt: string,
-  { maxTokens, sampling, stop, marks = [] }: GgufGenerateOptions,
+  { maxTokens, sampling, stop, marks = [], constraint }: GgufGenerateOptions,
   contextLength: number,
   abortSignal: AbortSignal,
 ): { readonly pieces: AsyncGenerator<ModelPiece, void, undefined>; readonly done: Promise<unknown> } {
@@ -41,6 +42,7 @@ export function startCompletion(
     ignore_eos: false,
     cache_prompt: true,
     stop: [...stop],
+    ...(constraint !== undefined && { grammar: gbnfOf(constraint) }),
     preserved_tokens: [...marks],
     timings_per_token: true,
     return_progress: true,

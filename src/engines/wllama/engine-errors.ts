@@ -1,5 +1,6 @@
 /** What the engine says went wrong, as codes of ours. */
 import { contextError, messageOf, SpellError } from "../../core/errors.ts";
+import { badGrammar } from "../../core/grammar/gbnf.ts";
 import { runtime } from "./instance.ts";
 
 type Device = "webgpu" | "wasm";
@@ -17,6 +18,7 @@ export function loadError(error: unknown, name: string, device: Device): SpellEr
 export function generationError(error: unknown, contextLength: number, device: Device, fail: (error: SpellError) => void): SpellError {
   if (error instanceof SpellError) return error;
   const text = messageOf(error);
+  if (/parse grammar/i.test(text)) return badGrammar(error);
   const counts = /\((\d+) tokens?\) exceeds the available context size \((\d+) tokens?\)/.exec(text);
   if (counts !== null || /exceeds the available context|context size/i.test(text)) {
     return contextError(counts === null ? undefined : Number(counts[1]), contextLength);

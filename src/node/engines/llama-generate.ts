@@ -1,6 +1,8 @@
 /** Answers of node-llama-cpp, token by token: the prompt that is kept, the options by their names there, and whole characters only. */
-import type { Llama, LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
+import type { Llama, LlamaContextSequence, LlamaGrammarEvaluationState, LlamaModel, Token } from "node-llama-cpp";
 import { contextError, messageOf, SpellError, throwIfAborted, toSpellError } from "../../core/errors.ts";
+import { badGrammar, gbnfOf } from "../../core/grammar/gbnf.ts";
+import type { Constraint } from "../../core/spec/grammar.ts";
 import type { GgufGenerateOptions, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
 import type { TokenSampling } from "../../core/spec/sampling.ts";
 import { engineName } from "./llama-start.ts";
@@ -73,6 +75,7 @@ export async function* generate(
     }
     if (keepsPrompt) await keeper?.keepPrompt(sequence);
 
+    const form = options.constraint === undefined ? undefined : await startGrammar(llama, model, options.constraint);
     const history = [...tokens];
     const text = createDetokenizer(model, tokens.slice(-4), markTokens(model, options.marks));
     const stopped = createStopWatch(options.stop);
@@ -80,6 +83,7 @@ export async function* generate(
     for await (const token of sequence.evaluate(tokens.slice(next), {
       ...toEvaluateOptions(sampling, history, contextLength),
       yieldEogToken: true,
+      ...(form !== undefined && { grammarEvaluationState: form }),
     })) {
       completionTokens += 1;
       if (completionTokens === 1) {
@@ -111,6 +115,16 @@ export async function* generate(
     if (text === "Failed to sample next token")
       throw new SpellError("run-nan", "no token could be chosen from the model's numbers", { cause: error });
     throw toSpellError(error, "run-crash", engineName);
+  }
+}
+
+/** @throws SpellError run-option for GBNF that llama.cpp refuses */
+async function startGrammar(llama: Llama, model: LlamaModel, held: Constraint): Promise<LlamaGrammarEvaluationState> {
+  const { LlamaGrammarEvaluationState: State } = await import("node-llama-cpp");
+  try {
+    return new State({ model, grammar: await llama.createGrammar({ grammar: gbnfOf(held) }) });
+  } catch (error) {
+    throw badGrammar(error);
   }
 }
 

@@ -1,0 +1,72 @@
+/** Holds what comes to the form that was asked for: whatever ended with `stop` keeps it, or the call fails. */
+import { SpellError } from "../errors.ts";
+import type { GenerateOptions } from "../spec/generate.ts";
+import type { Constraint } from "../spec/grammar.ts";
+import type { ManyPart, StreamPart } from "../spec/stream-part.ts";
+import { createGrammarBuilder } from "./builder.ts";
+import { createMatcher } from "./matcher.ts";
+import { validator } from "./validate.ts";
+
+type Ended = Extract<StreamPart, { type: "stream-end" }>;
+
+/** @throws SpellError run-form where a server says that the answer is whole, and it has another form */
+export async function* heldAnswers(
+  parts: AsyncIterable<ManyPart>,
+  held: Constraint,
+  { stop = [] }: GenerateOptions,
+): AsyncGenerator<ManyPart, void, undefined> {
+  const texts = new Map<number, string>();
+  for await (const { index, part } of parts) {
+    if (part.type === "text-delta") texts.set(index, (texts.get(index) ?? "") + part.text);
+    if (part.type !== "stream-end" || part.finishReason !== "stop") {
+      yield { index, part };
+      continue;
+    }
+    const text = texts.get(index) ?? "";
+    const kept = keptForm(text, held);
+    if (kept === undefined && stop.length === 0) throw wrongForm(text, held);
+    if (kept !== undefined) yield { index, part: { ...part, ...kept } };
+    else {
+      // A stop string stands within the form: the answer was cut there.
+      const message = "a stop string ended the answer before its form was whole";
+      yield { index, part: { type: "warning", code: "output-invalid", message } };
+      yield { index, part: { ...part, finishReason: "length" } };
+    }
+  }
+}
+
+/** What a whole answer adds to its end; undefined where it has another form. */
+function keptForm(text: string, held: Constraint): Pick<Ended, "json"> | undefined {
+  switch (held.kind) {
+    // engines of llama.cpp alone take it, and hold it
+    case "grammar":
+      return {};
+    case "choices":
+      return held.choices.includes(text) ? {} : undefined;
+    case "regex":
+      return createMatcher(held.grammar).accepts(text) ? {} : undefined;
+    case "jsonSchema": {
+      const json = parsed(text);
+      return json !== undefined && validator(held.schema, createGrammarBuilder("jsonSchema"))(json) ? { json } : undefined;
+    }
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function wrongForm(text: string, { kind }: Constraint): SpellError {
+  return new SpellError(
+    "run-form",
+    `the answer has not the form of ${kind}: expected one that keeps it, got ${JSON.stringify(text.slice(0, 80))}`,
+    {
+      where: kind,
+      details: { partialText: text },
+    },
+  );
+}
