@@ -1,6 +1,10 @@
 /** Any model of the AI SDK (providers of the shapes v2, v3 and v4) as a LanguageModel. Nothing of the AI SDK is imported: the model brings it. */
 import { modelSession } from "../api/session.ts";
+import { type ServedForm, servedForm, takenOut } from "../backends/server/held-form.ts";
+import type { WirePart } from "../backends/server/wire.ts";
 import { closedError, SpellError, throwIfAborted, toSpellError } from "../errors.ts";
+import { constraintOf } from "../grammar/constraint.ts";
+import { heldAnswers } from "../grammar/held-answers.ts";
 import { isObject } from "../json.ts";
 import type { ChatPrompt, FinishReason, GenerateOptions, Prompt, Usage } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
@@ -37,9 +41,13 @@ export function fromAiSdk(model: AiSdkModel): LanguageModel {
   const id = `${model.provider}/${model.modelId}`;
   const closing = new AbortController();
 
-  async function* answer(prompt: ChatPrompt, options: GenerateOptions): AsyncGenerator<StreamPart, void, undefined> {
+  async function* answer(
+    prompt: ChatPrompt,
+    options: GenerateOptions,
+    form: ServedForm | undefined,
+  ): AsyncGenerator<StreamPart, void, undefined> {
     const called = performance.now();
-    const { call, ignored } = writeAiSdkCall(prompt, options, id);
+    const { call, ignored } = writeAiSdkCall(prompt, options, id, form);
     const stop = new AbortController();
     const signal = AbortSignal.any([closing.signal, stop.signal, ...(options.signal === undefined ? [] : [options.signal])]);
     let firstAt: number | undefined;
@@ -51,9 +59,8 @@ export function fromAiSdk(model: AiSdkModel): LanguageModel {
       throwIfAborted(signal);
       const { stream } = await model.doStream({ ...call, abortSignal: signal } as never);
       let hasCalled = false;
-      for await (const part of partsOf(stream)) {
-        const read = readPart(part, id);
-        if (read === undefined) continue;
+      const told = readParts(stream, id);
+      for await (const read of form?.isInside === true ? takenOut(told) : told) {
         if (read.type === "ended") {
           const now = performance.now();
           const { finishReason, usage } = read;
@@ -82,7 +89,16 @@ export function fromAiSdk(model: AiSdkModel): LanguageModel {
     checkGenerateOptions(options);
     if (closing.signal.aborted) throw closedError();
     const all = withDefaults(options, {});
-    for (const [index, prompt] of prompts.map(checkPrompt).entries()) for await (const part of answer(prompt, all)) yield { index, part };
+    const texts = prompts.map(checkPrompt);
+    const { jsonSchema, choices, regex, grammar } = options;
+    const held = (jsonSchema ?? choices ?? regex ?? grammar) === undefined ? undefined : constraintOf(options);
+    const form = servedForm(held);
+    if (held !== undefined && form === undefined)
+      throw new SpellError("run-option", `${held.kind}: expected none, ${id} holds no answer to it`, { where: held.kind });
+    async function* free(): AsyncGenerator<ManyPart, void, undefined> {
+      for (const [index, prompt] of texts.entries()) for await (const part of answer(prompt, all, form)) yield { index, part };
+    }
+    yield* held === undefined ? free() : heldAnswers(free(), held, all);
   }
   async function* parts(prompt: Prompt, options: GenerateOptions): AsyncGenerator<StreamPart, void, undefined> {
     for await (const { part } of streamMany([prompt], options)) yield part;
@@ -107,6 +123,13 @@ export function fromAiSdk(model: AiSdkModel): LanguageModel {
   };
 }
 
+async function* readParts(stream: ReadableStream<unknown>, id: string): AsyncGenerator<WirePart, void, undefined> {
+  for await (const part of partsOf(stream)) {
+    const read = readPart(part, id);
+    if (read !== undefined) yield read;
+  }
+}
+
 /** Not every browser can loop over a stream. */
 async function* partsOf(stream: ReadableStream<unknown>): AsyncGenerator<unknown, void, undefined> {
   const reader = stream.getReader();
@@ -121,12 +144,8 @@ async function* partsOf(stream: ReadableStream<unknown>): AsyncGenerator<unknown
   }
 }
 
-type ReadPart =
-  | Extract<StreamPart, { type: "text-delta" | "reasoning-delta" | "tool-call" | "warning" }>
-  | { readonly type: "ended"; readonly finishReason: FinishReason; readonly usage: Usage };
-
 /** @returns undefined for kinds that say nothing here. @throws what a part of the kind `error` holds */
-function readPart(part: unknown, id: string): ReadPart | undefined {
+function readPart(part: unknown, id: string): WirePart | undefined {
   if (!isObject(part)) return undefined;
   const { delta, toolCallId, toolName, input } = part;
   switch (part["type"]) {

@@ -1,4 +1,5 @@
 /** A call in the shape of the AI SDK's providers: the options and messages of LanguageModelV2CallOptions, which v3 and v4 share. */
+import type { ServedForm } from "../backends/server/held-form.ts";
 import { SpellError } from "../errors.ts";
 import type { ChatMessage, ChatPrompt, GenerateOptions } from "../spec/generate.ts";
 import { shown } from "../text/check-call.ts";
@@ -23,6 +24,7 @@ export function writeAiSdkCall(
   prompt: ChatPrompt,
   options: GenerateOptions,
   id: string,
+  form: ServedForm | undefined,
 ): { readonly call: Call; readonly ignored: readonly string[] } {
   for (const name of ["raw", "device"] as const) {
     const value = options[name];
@@ -38,6 +40,7 @@ export function writeAiSdkCall(
     call: {
       ...sent,
       ...(stop.length > 0 && { stopSequences: stop }),
+      ...(form !== undefined && { responseFormat: { type: "json", schema: form.schema } }),
       prompt: [...first, ...messages].map(messageOf),
       ...(tools.length > 0 && {
         tools: tools.map(plainTool).map(({ name, description, schema }) => ({ type: "function", name, description, inputSchema: schema })),

@@ -108,6 +108,20 @@ describe("fromAiSdk()", () => {
     });
   });
 
+  it("asks for a form in the provider's words, and judges what comes", async () => {
+    const told = (json: string) => saying({ type: "text-delta", id: "t", delta: json }, finish("stop"));
+    const schema = { type: "object", properties: { a: { type: "integer" } }, required: ["a"] } as const;
+    const mock = told('{"a": 1}');
+    expect(await fromAiSdk(mock).generate("x", { jsonSchema: schema })).toMatchObject({ json: { a: 1 }, finishReason: "stop" });
+    expect(mock.doStreamCalls[0]?.responseFormat).toEqual({ type: "json", schema });
+    expect((await fromAiSdk(told('{"answer": "no"}')).generate("x", { choices: ["yes", "no"] })).text).toBe("no");
+    expect((await failure(fromAiSdk(told('{"a": "x"}')).generate("x", { jsonSchema: schema }))).code).toBe("run-form");
+    expect(await failure(fromAiSdk(told("x")).generate("x", { grammar: 'root ::= "x"' }))).toMatchObject({
+      code: "run-option",
+      where: "grammar",
+    });
+  });
+
   it("takes the shapes v2 and v4", async () => {
     const model = (specificationVersion: string, end: object): AiSdkModel => ({
       specificationVersion,

@@ -28,10 +28,12 @@ export async function* readEvents(
   events: AsyncIterable<ServerEvent>,
   { broken, reported }: Failures,
   thoughts: Pick<Thoughts, "keep">,
+  answerTool?: string,
 ): AsyncGenerator<WirePart, void, undefined> {
   const blocks = new Map<number, Block>();
   let reason: string | undefined;
   let isOver = false;
+  const isAnswer = ({ start }: Block): boolean => answerTool !== undefined && start["type"] === "tool_use" && start["name"] === answerTool;
   const tokens = { input: 0, cached: 0, output: 0 };
   const count = (usage: unknown): void => {
     if (!isObject(usage)) return;
@@ -58,16 +60,22 @@ export async function* readEvents(
         blocks.set(index, { start, thinking: "", signature: "", json: "" });
         if (blocks.size > limits.serverToolCalls) throw broken(`sends more than ${limits.serverToolCalls} parts`);
         const text = textOf(start["text"]);
-        if (start["type"] === "text" && text !== undefined) yield { type: "text-delta", text };
+        if (start["type"] === "text" && text !== undefined && answerTool === undefined) yield { type: "text-delta", text };
         break;
       }
       case "content_block_delta": {
         const block = blocks.get(index);
         const text = textOf(delta["text"]);
         const thinking = textOf(delta["thinking"]);
-        if (delta["type"] === "text_delta" && text !== undefined) yield { type: "text-delta", text };
+        // beside the tool that gives the answer, text is only talk
+        if (delta["type"] === "text_delta" && text !== undefined && answerTool === undefined) yield { type: "text-delta", text };
         if (block === undefined) break;
-        block.json += textOf(delta["partial_json"]) ?? "";
+        const piece = textOf(delta["partial_json"]);
+        if (piece !== undefined && isAnswer(block)) {
+          yield { type: "text-delta", text: piece };
+          break;
+        }
+        block.json += piece ?? "";
         block.signature += textOf(delta["signature"]) ?? "";
         block.thinking += thinking ?? "";
         if (block.json.length + block.signature.length > limits.serverEventBytes) throw broken("sends arguments without end");
@@ -92,7 +100,8 @@ export async function* readEvents(
         ? "refused to answer"
         : `ended the answer for a reason that is not known here: ${JSON.stringify(reason.slice(0, 80))}`,
     );
-  const calls = known === "length" ? [] : [...blocks.values()].flatMap((block) => callOf(block, broken));
+  const calls =
+    known === "length" ? [] : [...blocks.values()].filter((block) => !isAnswer(block)).flatMap((block) => callOf(block, broken));
   const [first] = calls;
   if (first !== undefined) thoughts.keep(first.id, [...blocks.values()].flatMap(thoughtOf));
   yield* calls;

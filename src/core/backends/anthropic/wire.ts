@@ -5,6 +5,7 @@ import { splitParameters, stopsOf } from "../../text/known-parameters.ts";
 import type { NumberParameter } from "../../text/parameters.ts";
 import { plainTool } from "../../tools/messages.ts";
 import type { Json } from "../answer-values.ts";
+import type { ServedForm } from "../server/held-form.ts";
 import type { Wire } from "../server/wire.ts";
 import { messagesOf, systemOf } from "./messages.ts";
 import { readEvents } from "./read.ts";
@@ -28,7 +29,7 @@ export function anthropicWire(isPage: boolean): Wire {
     headers: { "anthropic-version": "2023-06-01", ...(isPage && { "anthropic-dangerous-direct-browser-access": "true" }) },
     optionNames: { ...Object.fromEntries(Object.entries(known).map(([name, field]) => [field, name])), stop_sequences: "stop" },
     secret: (key) => ({ secret: key, secretHeader: "x-api-key" }),
-    write(model, prompt, options) {
+    write(model, prompt, options, form) {
       refuse(options);
       const { sent, ignored } = splitParameters({ maxTokens: usualTokens, ...options }, known);
       const stop = stopsOf(options);
@@ -42,11 +43,11 @@ export function anthropicWire(isPage: boolean): Wire {
           ...sent,
           ...(system !== "" && { system }),
           ...(stop.length > 0 && { stop_sequences: stop }),
-          ...toolsOf(options),
+          ...(form === undefined ? toolsOf(options) : formOf(options, form)),
           messages: messagesOf(messages, thoughts),
         },
         ignored,
-        read: (events, failures) => readEvents(events, failures, thoughts),
+        read: (events, failures) => readEvents(events, failures, thoughts, form === undefined ? undefined : answerTool),
       };
     },
   };
@@ -65,6 +66,15 @@ function toolsOf({ tools = [], toolChoice = "auto", parallelToolCalls }: Generat
     })),
     tool_choice: { ...choice, ...alone },
   };
+}
+
+/** The answer is the input of a tool that has to be called; beside tools of the caller, one of all. */
+const answerTool = "give_the_answer";
+
+function formOf(options: GenerateOptions, { schema }: ServedForm): Json {
+  const { tools = [] } = toolsOf(options) as { readonly tools?: readonly Json[] };
+  const own = { name: answerTool, description: "Gives the answer.", input_schema: schema };
+  return { tools: [...tools, own], tool_choice: tools.length === 0 ? { type: "tool", name: answerTool } : { type: "any" } };
 }
 
 function refuse({ raw, temperature = 0 }: GenerateOptions): void {

@@ -8,6 +8,7 @@ import { splitParameters, stopsOf } from "../../text/known-parameters.ts";
 import type { NumberParameter } from "../../text/parameters.ts";
 import { plainTool, templateTools } from "../../tools/messages.ts";
 import type { Json } from "../answer-values.ts";
+import { isStrict, type ServedForm } from "../server/held-form.ts";
 import type { Wire } from "../server/wire.ts";
 import { readChunks } from "./read.ts";
 
@@ -38,9 +39,10 @@ export function openaiWire(isOpenai: boolean): Wire {
       ...Object.fromEntries(Object.entries(known).map(([name, field]) => [field, name])),
       max_tokens: "maxTokens",
       stop: "stop",
+      response_format: "jsonSchema",
     },
     secret: (key) => ({ secret: `Bearer ${key}` }),
-    write(model, prompt, options) {
+    write(model, prompt, options, form) {
       const { sent, ignored: unknown } = splitParameters({ maxTokens: usualTokens, ...options }, known);
       // each of its models has another word for it, or none
       const ignored = isOpenai && options.reasoning === "off" ? [...unknown, "reasoning"] : unknown;
@@ -58,7 +60,13 @@ export function openaiWire(isOpenai: boolean): Wire {
           read: readChunks,
         };
       }
-      const body = { ...shared, ...toolsOf(options), ...reasoningOf(options, isOpenai), messages: messagesOf(prompt, options, isOpenai) };
+      const body = {
+        ...shared,
+        ...toolsOf(options),
+        ...formOf(form),
+        ...reasoningOf(options, isOpenai),
+        messages: messagesOf(prompt, options, isOpenai),
+      };
       return { path: "/chat/completions", body, ignored, read: readChunks };
     },
   };
@@ -74,6 +82,11 @@ function toolsOf({ tools = [], toolChoice, parallelToolCalls }: GenerateOptions)
     // models refuse what they do not know, so the server's own default stands where nobody says more
     ...(parallelToolCalls !== undefined && { parallel_tool_calls: parallelToolCalls }),
   };
+}
+
+function formOf(form: ServedForm | undefined): Json {
+  if (form === undefined) return {};
+  return { response_format: { type: "json_schema", json_schema: { name: "answer", strict: isStrict(form.schema), schema: form.schema } } };
 }
 
 /** Templates of vLLM, llama.cpp and SGLang read the one, Ollama the other. */

@@ -8,6 +8,7 @@ import { shown } from "../../text/check-call.ts";
 import type { LoadOptions, OpenedModel } from "../backend.ts";
 import { serverEvents } from "./events.ts";
 import { type Asked, failureOf, networkFailure } from "./failure.ts";
+import { type ServedForm, servedForm, servedForms, takenOut } from "./held-form.ts";
 import type { Sender } from "./send.ts";
 import type { Failures, Wire } from "./wire.ts";
 
@@ -25,10 +26,14 @@ export interface ServiceModelParts {
 export function openServiceModel({ name, id, wire, sender, clock, asked }: ServiceModelParts): OpenedModel {
   const closing = new AbortController();
 
-  async function* stream(prompt: ChatPrompt, options: GenerateOptions): AsyncGenerator<StreamPart, void, undefined> {
+  async function* stream(
+    prompt: ChatPrompt,
+    options: GenerateOptions,
+    form: ServedForm | undefined,
+  ): AsyncGenerator<StreamPart, void, undefined> {
     const whom = { ...asked(), model: name, options: wire.optionNames };
     refuseMachine({ device: options.device }, whom.provider);
-    const { path, body, ignored, read } = wire.write(name, prompt, options);
+    const { path, body, ignored, read } = wire.write(name, prompt, options, form);
     const signal = options.signal === undefined ? closing.signal : AbortSignal.any([options.signal, closing.signal]);
     const { host } = new URL(whom.url);
     const failures: Failures = {
@@ -44,7 +49,8 @@ export function openServiceModel({ name, id, wire, sender, clock, asked }: Servi
     try {
       const answer = await sender.send(path, { body, signal, isCall: true }, (refusal) => failureOf(refusal, whom));
       const tooLong = () => failures.broken("sends an event without end");
-      for await (const part of read(serverEvents(sender.read(answer, signal), limits.serverEventBytes, tooLong), failures)) {
+      const told = read(serverEvents(sender.read(answer, signal), limits.serverEventBytes, tooLong), failures);
+      for await (const part of form?.isInside === true ? takenOut(told) : told) {
         if (part.type !== "ended") firstAt ??= clock.now();
         if (part.type === "text-delta") text += part.text;
         else if (part.type === "reasoning-delta") thought += part.text.length;
@@ -79,8 +85,10 @@ export function openServiceModel({ name, id, wire, sender, clock, asked }: Servi
     contextLength: undefined,
     hasChatTemplate: true,
     isSeq2Seq: false,
-    async *streamMany(prompts, options) {
-      for (const [index, prompt] of prompts.entries()) for await (const part of stream(prompt, options)) yield { index, part };
+    holds: servedForms,
+    async *streamMany(prompts, options, held) {
+      const form = servedForm(held);
+      for (const [index, prompt] of prompts.entries()) for await (const part of stream(prompt, options, form)) yield { index, part };
     },
     async dispose() {
       closing.abort();

@@ -3,6 +3,7 @@ import type { SpellError } from "../../errors.ts";
 import type { ChatPrompt, FinishReason, GenerateOptions, ToolCall, Usage } from "../../spec/generate.ts";
 import type { Json } from "../answer-values.ts";
 import type { ServerEvent } from "./events.ts";
+import type { ServedForm } from "./held-form.ts";
 
 export type WirePart =
   | { readonly type: "text-delta" | "reasoning-delta"; readonly text: string }
@@ -28,7 +29,7 @@ export interface WireCall {
 
 export interface Wire {
   /** @throws SpellError run-option */
-  write(model: string, prompt: ChatPrompt, options: GenerateOptions): WireCall;
+  write(model: string, prompt: ChatPrompt, options: GenerateOptions, form: ServedForm | undefined): WireCall;
   /** Where models are listed. */
   readonly modelsPath: string;
   /** names of options by those that the service has for them */

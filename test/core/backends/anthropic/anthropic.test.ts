@@ -236,6 +236,37 @@ describe("what is sent", () => {
     }
   });
 
+  it("asks for a form by a tool that has to be called; its input is the answer", async () => {
+    const schema = { type: "object", properties: { city: { type: "string" } }, required: ["city"] } as const;
+    const given = (name: string, json: string): Service =>
+      saying(
+        wireOf([
+          start(),
+          ...text(0, "Here it is:"),
+          block(1, { type: "tool_use", id: "t1", name, input: {} }),
+          delta(1, { type: "input_json_delta", partial_json: json.slice(0, 4) }),
+          delta(1, { type: "input_json_delta", partial_json: json.slice(4) }),
+          stop(1),
+          ...end("tool_use"),
+        ]),
+      );
+    const service = given("give_the_answer", '{"city": "Rome"}');
+    const result = await service.ask("x", { jsonSchema: schema });
+    expect(result).toMatchObject({ text: '{"city": "Rome"}', json: { city: "Rome" }, finishReason: "stop", toolCalls: [] });
+    expect(service.heard[0]?.body).toMatchObject({
+      tools: [{ name: "give_the_answer", input_schema: schema }],
+      tool_choice: { type: "tool", name: "give_the_answer" },
+    });
+    expect((await given("give_the_answer", '{"answer": "no"}').ask("x", { choices: ["yes", "no"] })).text).toBe("no");
+    expect((await failure(given("give_the_answer", '{"city": 7}').ask("x", { jsonSchema: schema }))).code).toBe("run-form");
+    const called = given("f", '{"a": 1}');
+    expect(await called.ask("x", { jsonSchema: schema, tools: [{ name: "f" }] })).toMatchObject({
+      finishReason: "tool-calls",
+      toolCalls: [{ name: "f" }],
+    });
+    expect(called.heard[0]?.body).toMatchObject({ tools: [{ name: "f" }, { name: "give_the_answer" }], tool_choice: { type: "any" } });
+  });
+
   it("is nothing where an option cannot be said", async () => {
     for (const [options, where] of [
       [{ temperature: 1.5 }, "temperature"],

@@ -134,6 +134,54 @@ describe("a stream of chat completions", () => {
   });
 });
 
+describe("an answer with a form", () => {
+  const told = (said: string, reason = "stop"): Service =>
+    saying(wireOf([delta({ content: said.slice(0, 5) }), delta({ content: said.slice(5) }), delta({}, reason)]));
+  const schema = { type: "object", properties: { city: { type: "string" } }, required: ["city"], additionalProperties: false } as const;
+
+  it("is asked for by its schema, and judged", async () => {
+    const service = told('{"city": "Rome"}');
+    const result = await service.ask("x", { jsonSchema: schema });
+    expect(result).toMatchObject({ text: '{"city": "Rome"}', json: { city: "Rome" }, finishReason: "stop" });
+    const format: OpenAI.ResponseFormatJSONSchema = { type: "json_schema", json_schema: { name: "answer", strict: true, schema } };
+    expect(service.heard[0]?.body["response_format"]).toEqual(format);
+    const loose = told('{"city": "Rome"}');
+    await loose.ask("x", { jsonSchema: { ...schema, required: [] } });
+    expect(loose.heard[0]?.body).toMatchObject({ response_format: { json_schema: { strict: false } } });
+    for (const wrong of ["Rome", '{"city": 7}', "{}"])
+      expect(await failure(told(wrong).ask("x", { jsonSchema: schema }))).toMatchObject({
+        code: "run-form",
+        details: { partialText: wrong },
+      });
+    const cut = await told('{"city": "Ro', "length").ask("x", { jsonSchema: schema });
+    expect([cut.finishReason, cut.json]).toEqual(["length", undefined]);
+  });
+
+  it("is a member of an object where it is none: lists, choices, expressions", async () => {
+    const list = told('{"answer": [1, 2]}');
+    expect(await list.ask("x", { jsonSchema: { type: "array", items: { type: "integer" } } })).toMatchObject({
+      text: "[1,2]",
+      json: [1, 2],
+    });
+    expect(list.heard[0]?.body).toMatchObject({
+      response_format: { json_schema: { strict: true, schema: { properties: { answer: { type: "array", items: { type: "integer" } } } } } },
+    });
+    const choice = told('{"answer": "no"}');
+    expect((await choice.ask("x", { choices: ["yes", "no"] })).text).toBe("no");
+    expect(choice.heard[0]?.body).toMatchObject({
+      response_format: { json_schema: { schema: { properties: { answer: { enum: ["yes", "no"] } } } } },
+    });
+    expect((await told('{"answer": "ab12"}').ask("x", { regex: /[a-z]+\d+/ })).text).toBe("ab12");
+    for (const [wrong, options] of [
+      ['{"answer": "maybe"}', { choices: ["yes", "no"] }],
+      ["maybe", { choices: ["yes", "no"] }],
+      ['{"answer": "12"}', { regex: "[a-z]+" }],
+    ] as const)
+      expect((await failure(told(wrong).ask("x", options))).code).toBe("run-form");
+    expect(await failure(told("x").ask("x", { grammar: 'root ::= "x"' }))).toMatchObject({ code: "run-option", where: "grammar" });
+  });
+});
+
 describe("what is sent", () => {
   const sent = async (service: Service, options = {}, prompt: string | readonly Message[] = "x") => {
     const result = await service.ask(prompt, options);

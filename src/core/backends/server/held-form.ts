@@ -1,0 +1,70 @@
+/** The form of an answer in the words of services: they take a schema of an object, so other forms are its one member, and come out of it again. */
+import { isObject } from "../../json.ts";
+import type { Constraint } from "../../spec/grammar.ts";
+import type { JsonSchema } from "../../spec/schema.ts";
+import { type Json, parsed } from "../answer-values.ts";
+import type { WirePart } from "./wire.ts";
+
+/** Forms that a service can be asked for. */
+export const servedForms = ["jsonSchema", "choices", "regex"] as const;
+
+const member = "answer";
+
+export interface ServedForm {
+  readonly schema: Json;
+  /** The answer is a member of what comes. */
+  readonly isInside: boolean;
+}
+
+/** @returns undefined for a grammar of the caller's own, which the pool refuses before */
+export function servedForm(held: Constraint | undefined): ServedForm | undefined {
+  switch (held?.kind) {
+    case "jsonSchema":
+      return isObject(held.schema) && held.schema["type"] === "object" ? { schema: held.schema, isInside: false } : inside(held.schema);
+    case "choices":
+      return inside({ type: "string", enum: held.choices });
+    case "regex":
+      return inside({ type: "string", pattern: `^(?:${held.source})$` });
+    default:
+      return undefined;
+  }
+}
+
+function inside(schema: JsonSchema): ServedForm {
+  // references point to the top
+  const { $defs, definitions, $schema: _, ...own } = isObject(schema) ? schema : {};
+  const inner = isObject(schema) ? own : schema;
+  const top = { ...($defs !== undefined && { $defs }), ...(definitions !== undefined && { definitions }) };
+  return {
+    isInside: true,
+    schema: { type: "object", properties: { [member]: inner }, required: [member], additionalProperties: false, ...top },
+  };
+}
+
+/** Whether OpenAI holds an answer to it by force: every object names all its members as required, and allows no others. */
+export function isStrict(schema: unknown, depth = 0): boolean {
+  if (depth > 32) return false;
+  if (Array.isArray(schema)) return schema.every((each) => isStrict(each, depth + 1));
+  if (!isObject(schema)) return true;
+  const { properties, required, additionalProperties } = schema;
+  if (schema["type"] === "object" || properties !== undefined) {
+    const names = isObject(properties) ? Object.keys(properties) : [];
+    if (additionalProperties !== false || !Array.isArray(required) || names.some((name) => !required.includes(name))) return false;
+  }
+  return Object.values(schema).every((inner) => isStrict(inner, depth + 1));
+}
+
+/** The answer out of its object, once that is whole; what is none stays as it came, for the judge. */
+export async function* takenOut(parts: AsyncIterable<WirePart>): AsyncGenerator<WirePart, void, undefined> {
+  let text = "";
+  for await (const part of parts) {
+    if (part.type === "text-delta") text += part.text;
+    else if (part.type === "ended") {
+      const value = parsed(text);
+      const own = isObject(value) && part.finishReason !== "length" ? value[member] : undefined;
+      const shown = own === undefined ? text : typeof own === "string" ? own : JSON.stringify(own);
+      if (shown !== "") yield { type: "text-delta", text: shown };
+      yield part;
+    } else yield part;
+  }
+}
