@@ -1,7 +1,7 @@
 /** Any model of the AI SDK (providers of the shapes v2, v3 and v4) as a LanguageModel. Nothing of the AI SDK is imported: the model brings it. */
 import { modelSession } from "../api/session.ts";
-import { type ServedForm, servedForm, takenOut } from "../backends/server/held-form.ts";
-import type { WirePart } from "../backends/server/wire.ts";
+import { servedForm, takenOut } from "../backends/server/held-form.ts";
+import type { ServedForm, WirePart } from "../backends/server/wire.ts";
 import { closedError, SpellError, throwIfAborted, toSpellError } from "../errors.ts";
 import { constraintOf } from "../grammar/constraint.ts";
 import { heldAnswers } from "../grammar/held-answers.ts";

@@ -1,5 +1,5 @@
 /** A call in the shape of the AI SDK's providers: the options and messages of LanguageModelV2CallOptions, which v3 and v4 share. */
-import type { ServedForm } from "../backends/server/held-form.ts";
+import type { ServedForm } from "../backends/server/wire.ts";
 import { SpellError } from "../errors.ts";
 import type { ChatMessage, ChatPrompt, GenerateOptions } from "../spec/generate.ts";
 import { shown } from "../text/check-call.ts";

@@ -8,8 +8,8 @@ import { splitParameters, stopsOf } from "../../text/known-parameters.ts";
 import type { NumberParameter } from "../../text/parameters.ts";
 import { plainTool, templateTools } from "../../tools/messages.ts";
 import type { Json } from "../answer-values.ts";
-import { isStrict, type ServedForm } from "../server/held-form.ts";
-import type { Wire } from "../server/wire.ts";
+import { isStrict } from "../server/held-form.ts";
+import type { ServedForm, Wire } from "../server/wire.ts";
 import { readChunks } from "./read.ts";
 
 /** Of OpenAI itself. */

@@ -2,19 +2,13 @@
 import { isObject } from "../../json.ts";
 import type { Constraint } from "../../spec/grammar.ts";
 import type { JsonSchema } from "../../spec/schema.ts";
-import { type Json, parsed } from "../answer-values.ts";
-import type { WirePart } from "./wire.ts";
+import { parsed } from "../answer-values.ts";
+import type { ServedForm, WirePart } from "./wire.ts";
 
 /** Forms that a service can be asked for. */
 export const servedForms = ["jsonSchema", "choices", "regex"] as const;
 
 const member = "answer";
-
-export interface ServedForm {
-  readonly schema: Json;
-  /** The answer is a member of what comes. */
-  readonly isInside: boolean;
-}
 
 /** @returns undefined for a grammar of the caller's own, which the pool refuses before */
 export function servedForm(held: Constraint | undefined): ServedForm | undefined {

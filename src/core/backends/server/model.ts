@@ -8,9 +8,9 @@ import { shown } from "../../text/check-call.ts";
 import type { LoadOptions, OpenedModel } from "../backend.ts";
 import { serverEvents } from "./events.ts";
 import { type Asked, failureOf, networkFailure } from "./failure.ts";
-import { type ServedForm, servedForm, servedForms, takenOut } from "./held-form.ts";
+import { servedForm, servedForms, takenOut } from "./held-form.ts";
 import type { Sender } from "./send.ts";
-import type { Failures, Wire } from "./wire.ts";
+import type { Failures, ServedForm, Wire } from "./wire.ts";
 
 export interface ServiceModelParts {
   /** as the service calls it */

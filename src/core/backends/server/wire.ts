@@ -3,7 +3,13 @@ import type { SpellError } from "../../errors.ts";
 import type { ChatPrompt, FinishReason, GenerateOptions, ToolCall, Usage } from "../../spec/generate.ts";
 import type { Json } from "../answer-values.ts";
 import type { ServerEvent } from "./events.ts";
-import type { ServedForm } from "./held-form.ts";
+
+/** The form of an answer, as a schema of an object. */
+export interface ServedForm {
+  readonly schema: Json;
+  /** The answer is a member of what comes. */
+  readonly isInside: boolean;
+}
 
 export type WirePart =
   | { readonly type: "text-delta" | "reasoning-delta"; readonly text: string }
