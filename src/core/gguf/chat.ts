@@ -11,14 +11,16 @@ import { createDefuser } from "../text/defuse.ts";
 import type { WrittenPrompt } from "../text/handle-model.ts";
 import { endsInThought, marksOf, thinkingOf } from "../text/thinking.ts";
 import { readsTools, toolMarks } from "../tools/families.ts";
-import { callForm } from "../tools/form.ts";
 import { plainMessages, plainTool, type TemplateMessage, templateMessages, templateTools } from "../tools/messages.ts";
 import type { GgufFacts } from "./gate.ts";
 
 /** Writes prompts for one model; keeps its control tokens ready. */
 export type PromptWriter = (prompt: ChatPrompt, options: WriteOptions) => Promise<WrittenPrompt>;
 
-type WriteOptions = Pick<GenerateOptions, "system" | "raw" | "reasoning" | "tools" | "toolChoice" | "parallelToolCalls" | "signal">;
+type WriteOptions = Pick<
+  GenerateOptions,
+  "jsonSchema" | "choices" | "regex" | "grammar" | "system" | "raw" | "reasoning" | "tools" | "toolChoice" | "parallelToolCalls" | "signal"
+>;
 
 /**
  * @returns a writer: `raw` text passes untouched; with a chat template, text is one user message; without one, text is continued as it is.
@@ -52,7 +54,7 @@ export function createPromptWriter(facts: GgufFacts, isolate: Isolate): PromptWr
       return { text: clean(plainText(prompt, system)), warnings: warnings() };
     }
 
-    const calls = callForm(chatTemplate, options);
+    const calls = tools.length === 0 ? undefined : (await import("../tools/form.ts")).callForm(chatTemplate, options);
     const said = toMessages(prompt, system);
     const known = tools.map(plainTool);
     const cleanTool = (text: string): string => clean(text, defuseTools);

@@ -22,5 +22,7 @@ export type Constraint =
   | { readonly kind: "jsonSchema"; readonly schema: JsonSchema; readonly grammar: Grammar }
   | { readonly kind: "choices"; readonly choices: readonly string[]; readonly grammar: Grammar }
   | { readonly kind: "regex"; readonly source: string; readonly grammar: Grammar }
+  /** calls of tools: tools/call-grammar.ts; part of an answer */
+  | { readonly kind: "tools"; readonly grammar: Grammar }
   /** GBNF of the caller's own, root rule `root`: only engines of llama.cpp read it */
   | { readonly kind: "grammar"; readonly gbnf: string };

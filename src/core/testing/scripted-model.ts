@@ -5,6 +5,7 @@ import type { FoundModelEntry } from "../backends/backend.ts";
 import { bytesSource } from "../formats/byte-source.ts";
 import { openGgufModel } from "../gguf/model.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
+import type { GgufRuntime } from "../spec/runtime.ts";
 import { memoryPlatform } from "./memory-platform.ts";
 import { type ScriptedRuntimeOptions, scriptedRuntime } from "./scripted-runtime.ts";
 
@@ -14,11 +15,13 @@ export interface ScriptedModelOptions extends ScriptedRuntimeOptions {
   readonly contextLength?: number | undefined;
   readonly chatTemplate?: string | undefined;
   readonly controlTokens?: readonly string[] | undefined;
+  /** default: scriptedRuntime() of the same options */
+  readonly runtime?: GgufRuntime | undefined;
 }
 
 /** @returns a model that answers from a script and keeps the whole contract: queue, abort, stop strings, counts, dispose */
 export function scriptedModel(options: ScriptedModelOptions = {}): Promise<LanguageModel> {
-  const runtime = scriptedRuntime(options);
+  const { runtime = scriptedRuntime(options) } = options;
   const contextLength = options.contextLength ?? 512;
   const file = bytesSource("scripted.gguf", new Uint8Array(1));
   const facts = {

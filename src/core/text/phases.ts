@@ -2,6 +2,7 @@
  * An answer in several runs of the engine, where what holds it changes on the way: a thought is free, the answer after it keeps a form; text is free, a call
  * of a tool keeps its form from the trigger on. Each run continues what the one before wrote; the kept prefix makes that cost a token.
  */
+import type { Constraint } from "../spec/grammar.ts";
 import type { ModelGenerateOptions, ModelHandle, ModelPiece } from "../spec/runtime.ts";
 import type { AnswerForm, EndPiece } from "./answer.ts";
 import { createThinkingFilter } from "./thinking.ts";
@@ -20,6 +21,12 @@ export async function* inPhases<O extends ModelGenerateOptions>(
     written += text;
     return { type: "text", text };
   };
+  /** Calls repeat their quotes and colons, which a penalty would spoil. */
+  const calling = (constraint: Constraint | undefined): Partial<ModelGenerateOptions> => ({
+    stop: [],
+    constraint,
+    sampling: { ...options.sampling, penalties: undefined },
+  });
   const spent = (): number => ends.reduce((sum, { completionTokens }) => sum + completionTokens, 0);
   /** What one run writes; its end is kept. */
   async function* run(more: Partial<ModelGenerateOptions>): AsyncGenerator<string, void, undefined> {
@@ -81,7 +88,7 @@ export async function* inPhases<O extends ModelGenerateOptions>(
     written += lead;
     // shown with the first text of the engine, whose time is measured
     let before = lead;
-    for await (const text of run({ stop: [], constraint: calls.holds?.(lead) })) {
+    for await (const text of run(calling(calls.holds?.(lead)))) {
       written += text;
       yield { type: "text", text: before + text };
       before = "";
@@ -107,7 +114,7 @@ export async function* inPhases<O extends ModelGenerateOptions>(
     yield begun === undefined ? end() : cutHere();
     return;
   }
-  for await (const text of run({ stop: [], constraint: calls.holds(begun) })) yield write(text);
+  for await (const text of run(calling(calls.holds(begun)))) yield write(text);
   yield end();
 }
 

@@ -2,9 +2,13 @@
 import { SpellError } from "../errors.ts";
 import type { GenerateOptions, ToolCall } from "../spec/generate.ts";
 import type { CallForm, CallPiece } from "../text/answer.ts";
-import { wrongOption } from "../text/check-call.ts";
+import { callGrammar } from "./call-grammar.ts";
 import { type CallPart, createCallParser, mostCalls, newCallId } from "./call-parser.ts";
 import { familyOf } from "./families.ts";
+import { plainTool } from "./messages.ts";
+
+const heldForms = ["jsonSchema", "choices", "regex", "grammar"] as const;
+type HeldForm = (typeof heldForms)[number];
 
 /**
  * @returns undefined where nothing may be called
@@ -12,9 +16,9 @@ import { familyOf } from "./families.ts";
  */
 export function callForm(
   template: string,
-  options: Pick<GenerateOptions, "tools" | "toolChoice" | "parallelToolCalls">,
+  options: Pick<GenerateOptions, "tools" | "toolChoice" | "parallelToolCalls" | HeldForm>,
 ): CallForm | undefined {
-  const { tools = [], toolChoice = "auto", parallelToolCalls } = options;
+  const { tools = [], toolChoice = "auto" } = options;
   if (tools.length === 0 || toolChoice === "none") return undefined;
   const family = familyOf(template);
   if (family === undefined) {
@@ -26,12 +30,20 @@ export function callForm(
       },
     );
   }
-  // Until a grammar can be made of tools, nothing makes a model call.
-  if (toolChoice !== "auto") throw wrongOption("toolChoice", "auto or none", toolChoice);
+  const held = heldForms.find((name) => options[name] !== undefined);
+  if (held !== undefined) {
+    const message = `${held}: expected none beside tools that may be called; ask for it with toolChoice none, or in a call of its own`;
+    throw new SpellError("run-option", message, { where: held });
+  }
+  const isForced = toolChoice !== "auto";
+  const isMany = options.parallelToolCalls ?? !isForced;
+  const callable = tools.map(plainTool).filter(({ name }) => typeof toolChoice === "string" || name === toolChoice.name);
   return {
     triggers: family.triggers,
+    lead: isForced ? family.lead : undefined,
+    holds: (begun) => ({ kind: "tools", grammar: callGrammar(callable, family, begun, isMany) }),
     read() {
-      const parser = createCallParser(family, parallelToolCalls === false ? 1 : mostCalls);
+      const parser = createCallParser(family, isMany ? mostCalls : 1);
       return { push: (text) => parser.push(text).map(piece), end: () => parser.end().map(piece) };
     },
   };

@@ -1,8 +1,8 @@
 /** Conversations with tools in the shapes that chat templates read. What strangers wrote in them is broken where it would be read as a mark. */
 
+import { plainSchema } from "../grammar/constraint.ts";
 import { isObject } from "../json.ts";
 import type { ChatMessage, Tool, ToolCall } from "../spec/generate.ts";
-import type { JsonSchema, StandardJsonSchema } from "../spec/schema.ts";
 
 /** A tool as templates, and most servers, read it. */
 export interface TemplateTool {
@@ -33,9 +33,9 @@ export type PlainTool = Pick<Tool, "name" | "description"> & { readonly schema: 
 
 type Clean = (text: string) => string;
 
-export function plainTool({ name, description, inputSchema }: Tool): PlainTool {
-  const standard = isObject(inputSchema) ? (inputSchema as Partial<StandardJsonSchema>)["~standard"] : undefined;
-  const schema = standard === undefined ? (inputSchema as JsonSchema | undefined) : standard.jsonSchema.output({ target: "draft-2020-12" });
+/** @param i place in the list, for messages @throws SpellError run-option for what gives no JSON Schema */
+export function plainTool({ name, description, inputSchema = true }: Tool, i: number): PlainTool {
+  const schema = plainSchema(inputSchema, `tools[${i}].inputSchema`);
   return { name, description, schema: typeof schema === "object" ? schema : { type: "object", properties: {} } };
 }
 

@@ -1,7 +1,8 @@
 /** Tools of decoders, on a runtime that continues a text of ours. */
 import { describe, expect, it } from "vitest";
 import type { GenerateOptions, GenerateResult, Prompt, Tool } from "../../../src/core/spec/generate.ts";
-import { type ScriptedModelOptions, scriptedModel } from "../../../src/core/testing/index.ts";
+import type { GgufRuntime } from "../../../src/core/spec/runtime.ts";
+import { type ScriptedModelOptions, scriptedModel, scriptedRuntime } from "../../../src/core/testing/index.ts";
 import { continuing } from "../../support/continuing.ts";
 
 const plain = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}<|assistant|>";
@@ -37,6 +38,56 @@ describe("a model with tools", () => {
       toolCalls: [{ type: "tool-call", id: expect.stringMatching(/^\w{9}$/), name: "get_weather", input: { city: "Rome" } }],
       finishReason: "tool-calls",
     });
+  });
+
+  it("that has to call is given the beginning of a call", async () => {
+    const prompts: string[] = [];
+    const answer = (prompt: string): Iterable<string> => {
+      prompts.push(prompt);
+      return continuing(rome)(prompt);
+    };
+    for (const toolChoice of ["required", { name: "get_weather" }] as const) {
+      const result = await ask("", { tools, toolChoice }, { answer });
+      expect(result).toMatchObject({ text: "", toolCalls: [{ name: "get_weather", input: { city: "Rome" } }], finishReason: "tool-calls" });
+    }
+    expect(prompts.map((prompt) => prompt.slice(-20))).toEqual(Array.from({ length: 2 }, () => "Hi<|assistant|><tool_call>".slice(-20)));
+  });
+
+  it("that has to call thinks first", async () => {
+    const thinks = { chatTemplate: `${hermes}{# <think> #}` };
+    expect(await ask(`<think>hm</think>\n\n${rome}`, { tools, toolChoice: "required" }, thinks)).toMatchObject({
+      reasoning: "hm",
+      text: "",
+      toolCalls: [{ input: { city: "Rome" } }],
+    });
+  });
+
+  it("writes a call in a run of its own, under its form, from the trigger on", async () => {
+    const runtime = scriptedRuntime({ answer: continuing(`I look. ${rome}`) });
+    const held: unknown[] = [];
+    const watched: GgufRuntime = {
+      ...runtime,
+      async open(files, options) {
+        const handle = await runtime.open(files, options);
+        return {
+          ...handle,
+          generate(prompt, call) {
+            held.push([prompt.slice(-13), call.stop, call.constraint?.kind, call.sampling.penalties === undefined]);
+            return handle.generate(prompt, call);
+          },
+        };
+      },
+    };
+    const model = await scriptedModel({ chatTemplate: hermes, runtime: watched });
+    expect(await model.generate("Hi", { tools, stop: "###" })).toMatchObject({
+      text: "I look. ",
+      toolCalls: [{ input: { city: "Rome" } }],
+      usage: { completionTokens: 9 },
+    });
+    expect(held).toEqual([
+      ["<|assistant|>", ["###", "<tool_call>"], undefined, false],
+      ["k. <tool_call>".slice(-13), [], "tools", true],
+    ]);
   });
 
   it("that is cut within a call gives its text", async () => {
@@ -117,6 +168,18 @@ describe("tools are refused by name", () => {
       { tools: Array.from({ length: 129 }, (_, i) => ({ name: `t${i}` })) },
       {},
       "tools: expected at most 128, got 129",
+    ],
+    [
+      "beside a form of the answer",
+      { tools, jsonSchema: true },
+      {},
+      "jsonSchema: expected none beside tools that may be called; ask for it with toolChoice none, or in a call of its own",
+    ],
+    [
+      "with a schema that is none",
+      { tools: [{ name: "a", inputSchema: 5 as never }] },
+      {},
+      "tools[0].inputSchema: expected a JSON Schema, got number",
     ],
     ["a choice without tools", { toolChoice: "required" }, {}, 'tools: expected at least one beside toolChoice, got "none"'],
     ["a choice of another name", { tools, toolChoice: { name: "b" } }, {}, 'toolChoice: expected get_weather, add, got "b"'],

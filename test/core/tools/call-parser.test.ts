@@ -142,10 +142,10 @@ it(`after ${mostCalls} calls the rest is text`, () => {
 
 it("long answers with marks everywhere cost no more than their length", () => {
   for (const text of [
-    "<tool_call>{".repeat(20_000),
-    '<tool_call>{"'.repeat(20_000),
-    "<tool_call>".repeat(20_000),
-    `<tool_call>${"[".repeat(50_000)}`,
+    "<tool_call>{".repeat(5000),
+    '<tool_call>{"'.repeat(5000),
+    "<tool_call>".repeat(5000),
+    `<tool_call>${"[".repeat(20_000)}`,
   ]) {
     const started = performance.now();
     expect(textOf(read(families.hermes, text, [9]))).toBe(text);
