@@ -26,11 +26,11 @@ if (name !== undefined) {
     answer: (prompt) =>
       prompt.includes("<tool_response>")
         ? ["It is 21 degrees."]
-        : ['<tool_call>\n{"name": "get_weather", "arguments": {"city": "Rome"}}\n</tool_call>'],
+        : ['\n{"name": "get_weather", "arguments": {"city": "Rome"}}\n</tool_call>'],
   });
   const [{ execute, ...tool }] = tools;
   const messages = [{ role: "user", content: question }];
-  const asked = await model.generate(messages, { tools: [tool] });
+  const asked = await model.generate(messages, { tools: [tool], toolChoice: "required" });
   messages.push({ role: "assistant", content: asked.toolCalls });
   for (const { id, name: called, input } of asked.toolCalls) {
     const result = await execute(input);

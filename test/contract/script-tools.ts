@@ -9,6 +9,7 @@ import { openSession, type ScriptSession } from "../../src/core/scripts/session.
 import { memoryPlatform, scriptedRuntime } from "../../src/core/testing/index.ts";
 import { tinyLlama } from "../fixtures/gguf/models.ts";
 import { writeGguf } from "../fixtures/gguf-writer.ts";
+import { continuing } from "../support/continuing.ts";
 
 const template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>";
 
@@ -28,7 +29,7 @@ export function describeScriptTools(runtime: ScriptRuntime): void {
 
   async function run(language: ScriptEngine, source: string): Promise<string> {
     let output = "";
-    const gguf = scriptedRuntime({ answer });
+    const gguf = scriptedRuntime({ answer: (prompt) => continuing([...answer(prompt)].join(""))(prompt) });
     const files = { "./own.gguf": writeGguf(tinyLlama({ chatTemplate: template })) };
     const platform = memoryPlatform({ gguf, files });
     const spell = createSpell({ platform, env: {}, config: { runtime: { security: { allow_file_access: true } } } });
