@@ -32,6 +32,15 @@ export async function story(): Promise<string> {
   return (await collect(parts)).text;
 }
 export const used: readonly unknown[] = [SpellError, readGgufHeader, edgePlatform, nodePlatform, scriptedModel, loadInPage];
+declare const schema: {
+  readonly "~standard": {
+    readonly jsonSchema: { readonly output: (options: { readonly target: "draft-2020-12" }) => Record<string, unknown> };
+    readonly types?: { readonly output: { readonly city: string } } | undefined;
+  };
+};
+export const city = async (model: LanguageModel): Promise<string | undefined> => (await model.generate("x", { jsonSchema: schema })).json?.city;
+// @ts-expect-error the schema says text
+export const wrongCity = async (model: LanguageModel): Promise<number | undefined> => (await model.generate("x", { jsonSchema: schema })).json?.city;
 // @ts-expect-error a number is not a prompt
 export const wrong = (model: LanguageModel): unknown => model.stream(1);
 // @ts-expect-error a page cannot name a model by a number

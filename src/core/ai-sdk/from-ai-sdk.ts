@@ -6,7 +6,7 @@ import { closedError, SpellError, throwIfAborted, toSpellError } from "../errors
 import { constraintOf } from "../grammar/constraint.ts";
 import { heldAnswers } from "../grammar/held-answers.ts";
 import { isObject } from "../json.ts";
-import type { ChatPrompt, FinishReason, GenerateOptions, Prompt, Usage } from "../spec/generate.ts";
+import type { ChatPrompt, FinishReason, GenerateOptions, Prompt, ResultOf, Usage } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import type { ManyPart, StreamPart } from "../spec/stream-part.ts";
 import { checkPrompt } from "../text/check-call.ts";
@@ -104,7 +104,8 @@ export function fromAiSdk(model: AiSdkModel): LanguageModel {
     for await (const { part } of streamMany([prompt], options)) yield part;
   }
   const stream: LanguageModel["stream"] = (prompt, options = {}) => modelStream(parts(prompt, options));
-  const generate: LanguageModel["generate"] = (prompt, options = {}) => collect(parts(prompt, options));
+  const generate = async <O extends GenerateOptions>(prompt: Prompt, options?: O): Promise<ResultOf<O>> =>
+    (await collect(parts(prompt, options ?? {}))) as ResultOf<O>;
   const dispose = async (): Promise<void> => closing.abort();
   return {
     id,

@@ -1,7 +1,7 @@
 /** The four functions of the main entry over the platform of a host. */
 import type { ResolvedConfig } from "../config/resolve.ts";
 import type { Platform } from "../platform.ts";
-import type { Prompt } from "../spec/generate.ts";
+import type { JsonOf, Prompt } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import type { Scripts } from "../spec/scripts.ts";
 import { asOptions } from "../text/check-call.ts";
@@ -17,7 +17,11 @@ export interface SpellOptions extends ConfigOptions {
 
 export interface Entry {
   load(source?: ModelSource, options?: SpellLoadOptions & SpellOptions): Promise<LanguageModel>;
-  generate(source: ModelSource | undefined, prompt: Prompt, options?: SpellGenerateOptions & ConfigOptions): Promise<SpellResult>;
+  generate<const O extends SpellGenerateOptions & ConfigOptions>(
+    source: ModelSource | undefined,
+    prompt: Prompt,
+    options?: O,
+  ): Promise<SpellResult<JsonOf<O>>>;
   createSpell(options?: SpellOptions): Spell;
   resolveConfig(options?: ConfigOptions): Promise<ResolvedConfig>;
 }
@@ -36,9 +40,9 @@ export function createEntry(platform: () => Platform, scripts: (spell: Spell, ov
       const { profile, config, env, platform: own, ...options } = asOptions(all);
       return spellOf({ profile, config, env, platform: own }).load(source, options);
     },
-    async generate(source, prompt, all = {}) {
-      const { profile, config, env, ...options } = asOptions(all);
-      return spellOf({ profile, config, env }).generate(source, prompt, options);
+    async generate<O extends SpellGenerateOptions & ConfigOptions>(source: ModelSource | undefined, prompt: Prompt, all?: O) {
+      const { profile, config, env, ...options } = asOptions<SpellGenerateOptions & ConfigOptions>(all ?? {});
+      return (await spellOf({ profile, config, env }).generate(source, prompt, options)) as SpellResult<JsonOf<O>>;
     },
     createSpell(all = {}) {
       const { platform: own, ...options } = asOptions(all);

@@ -5,7 +5,7 @@
 import type { Backend, FileSource, FoundModelEntry, LoadOptions } from "../backends/backend.ts";
 import { closedError, SpellError, throwIfAborted, toSpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
-import type { ChatPrompt, GenerateOptions, Prompt } from "../spec/generate.ts";
+import type { ChatPrompt, GenerateOptions, Prompt, ResultOf } from "../spec/generate.ts";
 import type { Constraint } from "../spec/grammar.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import { isModelSpec, type ModelSpec, printModelSpec } from "../spec/model-spec.ts";
@@ -170,7 +170,8 @@ function hold(slot: Slot, { name, type, calls }: Source, queue: Queue, drop: (sl
   }
 
   const stream: LanguageModel["stream"] = (prompt, options = {}) => modelStream(parts(prompt, options));
-  const generate: LanguageModel["generate"] = (prompt, options = {}) => collect(parts(prompt, options));
+  const generate = async <O extends GenerateOptions>(prompt: Prompt, options?: O): Promise<ResultOf<O>> =>
+    (await collect(parts(prompt, options ?? {}))) as ResultOf<O>;
   const known = () => {
     if (slot.known === undefined) throw new SpellError("internal-error", `${slot.entry.id} is not open`);
     return slot.known;

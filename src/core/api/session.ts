@@ -1,5 +1,6 @@
 /** Sessions of a model: calls that share what was computed for them. */
-import type { LanguageModel, ModelSession, SessionOptions } from "../spec/language-model.ts";
+import type { Prompt, ResultOf } from "../spec/generate.ts";
+import type { LanguageModel, ModelSession, SessionGenerateOptions, SessionOptions } from "../spec/language-model.ts";
 import { checkOptionNames } from "../text/check-call.ts";
 import { checkSave, generateOptionNames } from "../text/parameters.ts";
 
@@ -17,6 +18,7 @@ export function modelSession(model: Pick<LanguageModel, "stream" | "generate">, 
   };
   return {
     stream: (prompt, call = {}) => model.stream(prompt, all(call)),
-    generate: async (prompt, call = {}) => model.generate(prompt, all(call)),
+    generate: async <O extends SessionGenerateOptions>(prompt: Prompt, call?: O) =>
+      (await model.generate(prompt, all(call ?? {}))) as ResultOf<O>,
   };
 }

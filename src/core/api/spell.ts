@@ -10,7 +10,7 @@ import type { Network } from "../download/request.ts";
 import { SpellError } from "../errors.ts";
 import { formatCount } from "../formats/format-count.ts";
 import type { Platform } from "../platform.ts";
-import type { GenerateOptions, GenerateResult, Prompt, RunnableTool, Tool } from "../spec/generate.ts";
+import type { GenerateOptions, GenerateResult, JsonOf, Prompt, RunnableTool, Tool } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import { isModelSpec, type ModelSpec, printModelSpec } from "../spec/model-spec.ts";
 import type { Device, DeviceAttempt, DevicePreview } from "../spec/runtime.ts";
@@ -68,7 +68,7 @@ export interface SpellGenerateOptions extends Omit<GenerateOptions, "tools">, Om
 }
 
 /** A whole answer, and what ran the model. */
-export type SpellResult = GenerateResult &
+export type SpellResult<J = unknown> = GenerateResult<J> &
   Pick<LanguageModel, "provider" | "backend" | "architecture"> & {
     /** calls that were run, in order; only where tools have an `execute` */
     readonly steps?: readonly ToolStep[] | undefined;
@@ -86,7 +86,11 @@ export interface Spell {
    * One answer. The model stays loaded as the keep-alive of its provider says, and is shared with load().
    * @throws SpellError of load() and of LanguageModel.stream()
    */
-  generate(source: ModelSource | undefined, prompt: Prompt, options?: SpellGenerateOptions): Promise<SpellResult>;
+  generate<const O extends SpellGenerateOptions>(
+    source: ModelSource | undefined,
+    prompt: Prompt,
+    options?: O,
+  ): Promise<SpellResult<JsonOf<O>>>;
   readonly models: Models;
   readonly scripts: Scripts;
   /**
@@ -187,8 +191,8 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
   const spell: Spell = {
     platform,
     load: (source, loadOptions = {}) => open(source, loadOptions, false),
-    async generate(source, prompt, given = {}) {
-      const { onText, maxToolCalls, ...all } = asOptions(given);
+    async generate<O extends SpellGenerateOptions>(source: ModelSource | undefined, prompt: Prompt, given?: O) {
+      const { onText, maxToolCalls, ...all } = asOptions<SpellGenerateOptions>(given ?? {});
       const { contextSize, threads, quantization, draft, batchSize, onProgress, pull, onPull, ...call } = all;
       const { device, signal } = call;
       const load = { device, signal, contextSize, threads, quantization, draft, batchSize, onProgress, pull, onPull };
@@ -197,9 +201,9 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
         const { provider, backend, architecture } = model;
         const about = { provider, backend, architecture };
         const answer = (asked: Prompt, own: GenerateOptions) => collect(told(model.stream(asked, own), onText, own.seed ?? 0));
-        if (!hasRunnable(call.tools)) return { ...(await answer(prompt, call)), ...about };
+        if (!hasRunnable(call.tools)) return { ...(await answer(prompt, call)), ...about } as SpellResult<JsonOf<O>>;
         const { answerWithTools } = await import("./answer-with-tools.ts");
-        return { ...(await answerWithTools(prompt, call, maxToolCalls, platform.now, answer)), ...about };
+        return { ...(await answerWithTools(prompt, call, maxToolCalls, platform.now, answer)), ...about } as SpellResult<JsonOf<O>>;
       } finally {
         await model.dispose();
       }

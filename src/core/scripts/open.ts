@@ -177,7 +177,8 @@ function interruptible(spell: Spell, signal: () => AbortSignal | undefined): Spe
   const both = (own: AbortSignal | undefined): AbortSignal => AbortSignal.any([own, signal()].filter((each) => each !== undefined));
   return {
     ...spell,
-    generate: (source, prompt, options) => spell.generate(source, prompt, { ...options, signal: both(options?.signal) }),
+    generate: (async (source, prompt, options) =>
+      spell.generate(source, prompt, { ...options, signal: both(options?.signal) })) as Spell["generate"],
     models: { ...spell.models, pull: (source, options) => spell.models.pull(source, { ...options, signal: both(options?.signal) }) },
   };
 }

@@ -149,8 +149,8 @@ export interface GenerateWarning {
   readonly message: string;
 }
 
-/** A whole answer. */
-export interface GenerateResult {
+/** A whole answer. `J`: type of its JSON. */
+export interface GenerateResult<J = unknown> {
   readonly text: string;
   /** the model's thinking, where it shows some */
   readonly reasoning?: string | undefined;
@@ -164,7 +164,7 @@ export interface GenerateResult {
   /** only when several sequences were asked for, best first */
   readonly candidates?: readonly string[] | undefined;
   /** With `jsonSchema`: the value of the text. Absent where the answer is cut. */
-  readonly json?: unknown;
+  readonly json?: J | undefined;
   /** With `choices`, where the runtime tells: natural logarithm of the probability of each, in their order, among the choices alone. */
   readonly choiceLogprobs?: readonly number[] | undefined;
   /** id of the model */
@@ -172,6 +172,10 @@ export interface GenerateResult {
   /** absent where a server computes */
   readonly device?: DeviceReport | undefined;
 }
+
+/** Type of the JSON of an answer to options: what their schema says is known to the compiler. */
+export type JsonOf<O> = O extends { readonly jsonSchema: StandardJsonSchema<infer J> } ? J : unknown;
+export type ResultOf<O> = GenerateResult<JsonOf<O>>;
 
 /** Milliseconds and tokens per second. Rates are 0 where nothing was measured. */
 export interface Timing {

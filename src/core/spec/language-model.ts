@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The contract of a loaded model, whatever runs it. Types only. */
-import type { GenerateOptions, GenerateResult, Prompt } from "./generate.ts";
+import type { GenerateOptions, Prompt, ResultOf } from "./generate.ts";
 import type { DeviceReport } from "./runtime.ts";
 import type { ManyPart, ModelStream } from "./stream-part.ts";
 
@@ -32,7 +32,7 @@ export interface LanguageModel {
    */
   stream(prompt: Prompt, options?: GenerateOptions): ModelStream;
   /** The whole answer of stream(). @throws SpellError as stream() */
-  generate(prompt: Prompt, options?: GenerateOptions): Promise<GenerateResult>;
+  generate<const O extends GenerateOptions>(prompt: Prompt, options?: O): Promise<ResultOf<O>>;
   /**
    * Answers several prompts, each as stream() would alone: computed together by encoder-decoders, one after the other by decoders.
    * Counts as one call in the queue. Parts name their prompt, and those of different prompts come mixed.
@@ -64,7 +64,7 @@ export interface ModelSession {
   /** @throws SpellError as LanguageModel.stream */
   stream(prompt: Prompt, options?: SessionGenerateOptions): ModelStream;
   /** @throws SpellError as LanguageModel.stream */
-  generate(prompt: Prompt, options?: SessionGenerateOptions): Promise<GenerateResult>;
+  generate<const O extends SessionGenerateOptions>(prompt: Prompt, options?: O): Promise<ResultOf<O>>;
 }
 
 export type SessionGenerateOptions = Omit<GenerateOptions, "session" | "save">;
