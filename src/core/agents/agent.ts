@@ -221,7 +221,7 @@ export class Agent {
       onAnswer?.(result);
       const metadata = { ...metadataOf(result, isStopped, executionTimeMs), turns: loop.turns, toolCalls: loop.steps };
       this.#count(metadata);
-      return { text: result.text, reasoning: result.reasoning, data: dataOf(result.text), metadata, chunksReceived: index };
+      return { text: result.text, reasoning: result.reasoning, data: result.json ?? dataOf(result.text), metadata, chunksReceived: index };
     } catch (error) {
       throw clock.isOver() ? timeError(this, error) : this.#named(error);
     } finally {

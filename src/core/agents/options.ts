@@ -85,6 +85,23 @@ const parameterReaders: Readonly<Record<string, Read>> = {
     if (typeof value !== "string" || !Object.hasOwn(presets, value)) throw wrongAgentOption(name, Object.keys(presets).join(", "), value);
     return { parameters: { preset: value as keyof typeof presets } };
   },
+  json_schema(value, name) {
+    if (!isObject(value) && typeof value !== "boolean") throw wrongAgentOption(name, "a JSON Schema", value);
+    return { parameters: { jsonSchema: value } };
+  },
+  choices(value, name) {
+    if (!Array.isArray(value) || !value.every((choice) => typeof choice === "string"))
+      throw wrongAgentOption(name, "a list of texts", value);
+    return { parameters: { choices: value as readonly string[] } };
+  },
+  regex(value, name) {
+    if (typeof value !== "string") throw wrongAgentOption(name, "a regular expression as text", value);
+    return { parameters: { regex: value } };
+  },
+  grammar(value, name) {
+    if (typeof value !== "string") throw wrongAgentOption(name, "GBNF", value);
+    return { parameters: { grammar: value } };
+  },
   reasoning(value, name) {
     if (value !== "auto" && value !== "off") throw wrongAgentOption(name, "auto, off", value);
     return { parameters: { reasoning: value } };

@@ -50,6 +50,10 @@ export interface LocalResult {
     | Readonly<Record<"load_ms" | "prompt_ms" | "first_token_ms" | "generation_ms" | "tokens_per_second", number>>
     | undefined;
   readonly candidates?: readonly string[] | undefined;
+  /** with json_schema: the value of the text; absent where the answer is cut */
+  readonly json?: unknown;
+  /** with choices, where the runtime tells */
+  readonly choice_logprobs?: readonly number[] | undefined;
 }
 
 /** What it is a view of. */
@@ -98,14 +102,11 @@ export function createLocalLlm(spell: Library): LocalLlm {
     async generate(spec, prompt, options = {}) {
       await refuseServices(spec);
       const { onToken, ...rest } = toCamel(options) as AnswerOptions & { readonly onToken?: (text: string) => unknown };
-      const { text, reasoning, toolCalls, finishReason, usage, timing, seed, candidates, warnings, ...model } = await spell.generate(
-        spec,
-        prompt,
-        {
+      const { text, reasoning, toolCalls, finishReason, usage, timing, seed, candidates, json, choiceLogprobs, warnings, ...model } =
+        await spell.generate(spec, prompt, {
           ...rest,
           onText: onToken,
-        },
-      );
+        });
       for (const { message } of warnings) platform.log({ level: "warn", message });
       const about = {
         text,
@@ -133,6 +134,8 @@ export function createLocalLlm(spell: Library): LocalLlm {
           tokens_per_second: timing.decodeRate,
         },
         candidates,
+        json,
+        choice_logprobs: choiceLogprobs,
       };
     },
   };

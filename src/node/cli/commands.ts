@@ -156,7 +156,14 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
     name: "generate",
     summary: "one prompt, one answer",
     operands: [{ name: "PROMPT", optional: true, repeated: true }],
-    flags: [...modelFlags, flag("--prefix-cache", "keep what is computed for the prompt; later runs compute only what differs")],
+    flags: [
+      ...modelFlags,
+      flag("--schema FILE|JSON", "the answer is JSON that keeps this JSON Schema"),
+      flag("--choices A,B", "the answer is one of these texts"),
+      flag("--regex RE", "the answer matches as a whole"),
+      flag("--grammar FILE", "the answer keeps this grammar in GBNF (GGUF models)"),
+      flag("--prefix-cache", "keep what is computed for the prompt; later runs compute only what differs"),
+    ],
     notes: [
       "Several words are one PROMPT. Text piped to standard input comes first, then a blank line, then PROMPT. With - as PROMPT it is the whole prompt.",
     ],

@@ -2,6 +2,7 @@
 import { SpellError } from "../../core/errors.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
 import { flagWord } from "./advice.ts";
+import { readAnswerForm } from "./answer-form.ts";
 import { flagNumber, flagText } from "./args.ts";
 import type { Context } from "./context.ts";
 import { plural } from "./format.ts";
@@ -25,7 +26,7 @@ export async function generate(context: Context): Promise<number> {
   const { flags, screen, interrupt, stdin } = context;
   const [first] = context.operands;
   const operand = first === undefined ? undefined : context.operands.join(" ");
-  const options = readGenerateOptions(flags);
+  const options = { ...readGenerateOptions(flags), ...readAnswerForm(flags) };
   const name = flagText(flags, "model");
   if (first !== undefined && /^\S+\.gguf$/i.test(first) && !flags.has("model"))
     screen.note(`${first} is the prompt here; a model is named with -m:`, [{ kind: "run", model: first }]);
@@ -104,6 +105,8 @@ function documentOf(
     device: deviceFields(model.device),
     text,
     reasoning: reasoning === "" ? undefined : reasoning,
+    json: end.json,
+    choice_logprobs: end.choiceLogprobs,
     candidates: end.candidates,
     finish_reason: end.finishReason,
     usage: usageFields(end.usage),

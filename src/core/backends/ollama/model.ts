@@ -3,6 +3,7 @@ import type { Clock } from "../../download/clock.ts";
 import { SpellError, toSpellError } from "../../errors.ts";
 import { isObject } from "../../json.ts";
 import type { ChatMessage, ChatPrompt, GenerateOptions, ToolCall } from "../../spec/generate.ts";
+import type { Constraint } from "../../spec/grammar.ts";
 import type { StreamPart } from "../../spec/stream-part.ts";
 import { withoutAnswer } from "../../text/answer.ts";
 import { wrongOption } from "../../text/check-call.ts";
@@ -40,9 +41,10 @@ export async function openOllamaModel(
   /** absent: an older server, which does not tell */
   const capabilities: readonly unknown[] | undefined = Array.isArray(shown["capabilities"]) ? shown["capabilities"] : undefined;
 
-  async function* stream(prompt: ChatPrompt, options: GenerateOptions): AsyncGenerator<StreamPart, void, undefined> {
+  async function* stream(prompt: ChatPrompt, options: GenerateOptions, held?: Constraint): AsyncGenerator<StreamPart, void, undefined> {
     const called = clock.now();
-    const { body, seed, ignored, path } = writeCall(name, prompt, options, load, settings, capabilities);
+    const { body: asked, seed, ignored, path } = writeCall(name, prompt, options, load, settings, capabilities);
+    const body = held?.kind === "jsonSchema" ? { ...asked, format: held.schema } : asked;
     const abort = options.signal === undefined ? closing.signal : AbortSignal.any([options.signal, closing.signal]);
     let text = "";
     let hasThought = false;
@@ -90,8 +92,9 @@ export async function openOllamaModel(
     contextLength: load.contextSize > 0 ? load.contextSize : contextOf(shown),
     hasChatTemplate: template !== undefined && template !== "{{ .Prompt }}",
     isSeq2Seq: false,
-    async *streamMany(prompts, options) {
-      for (const [index, prompt] of prompts.entries()) for await (const part of stream(prompt, options)) yield { index, part };
+    holds: ["jsonSchema"],
+    async *streamMany(prompts, options, held) {
+      for (const [index, prompt] of prompts.entries()) for await (const part of stream(prompt, options, held)) yield { index, part };
     },
     async dispose() {
       closing.abort();
