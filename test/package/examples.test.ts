@@ -15,7 +15,15 @@ describe("examples", () => {
   });
 
   it("are all run here", () => {
-    expect(examples.sort()).toEqual(["chat.mjs", "configured.mjs", "hello.mjs", "session.mjs"]);
+    expect(examples.sort()).toEqual([
+      "chat.mjs",
+      "configured.mjs",
+      "hello.mjs",
+      "services.mjs",
+      "session.mjs",
+      "structured.mjs",
+      "tools.mjs",
+    ]);
   });
 
   it("hello.mjs streams a story and says how fast", async () => {
@@ -23,6 +31,11 @@ describe("examples", () => {
     expect(status).toBe(0);
     expect(stdout.length).toBeGreaterThan(50);
     expect(stderr).toMatch(/\(\d+ tokens, \d+ tok\/s, seed \d+\)/);
+  });
+
+  it("structured.mjs prints answers that keep their forms", async () => {
+    const { status, stdout } = await run(process.execPath, ["structured.mjs"], folder);
+    expect([status, stdout]).toEqual([0, expect.stringMatching(/^json: name, age\nchoice: (animal|plant)\ncode: [A-Z]{2}-\d{3}\n$/)]);
   });
 
   it("configured.mjs says where its settings come from, and writes the same story each time", async () => {

@@ -467,7 +467,7 @@ const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
 /** @param label as help shows it: "-q, --quiet" or "--stop TEXT" */
 function flag(label: string, description: string, more: Partial<Flag> = {}): Flag {
-  const [, short, name = "", value] = /^(?:-(\w), )?--([\w-]+)(?: (\w+))?$/.exec(label) ?? [];
+  const [, short, name = "", value] = /^(?:-(\w), )?--([\w-]+)(?: ([\w|,]+))?$/.exec(label) ?? [];
   return { name, short, value, description, ...more };
 }
 

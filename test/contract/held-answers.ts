@@ -1,0 +1,75 @@
+/** What ends with `stop` keeps its form, what is cut says `length`: on every runtime, at any temperature. */
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { LanguageModel } from "../../src/core/spec/language-model.ts";
+import { failure } from "../support/failure.ts";
+
+const schema = {
+  type: "object",
+  properties: {
+    name: { type: "string", maxLength: 12 },
+    age: { type: "integer", minimum: 0, maximum: 120 },
+    tags: { type: "array", items: { enum: ["a", "b"] }, maxItems: 2 },
+  },
+  required: ["name", "age"],
+  additionalProperties: false,
+};
+const validate = new Ajv2020().compile(schema);
+
+export function heldAnswersContract(name: string, open: () => Promise<LanguageModel>, seeds: number): void {
+  describe(`held answers: ${name}`, () => {
+    let model: LanguageModel;
+    beforeAll(async () => {
+      model = await open();
+    });
+    afterAll(() => model.dispose());
+
+    it("are valid or cut", async () => {
+      const reasons = new Set<string>();
+      for (let seed = 1; seed <= seeds; seed += 1) {
+        const maxTokens = seed % 2 === 0 ? 6 : 90;
+        const options = { jsonSchema: schema, seed, temperature: 1.5, maxTokens };
+        const { text, json, finishReason } = await model.generate("Tell me of a girl.", options);
+        reasons.add(finishReason);
+        if (finishReason === "stop") expect([text, validate(JSON.parse(text)), json]).toEqual([text, true, JSON.parse(text)]);
+        else expect([finishReason, json]).toEqual(["length", undefined]);
+      }
+      expect([...reasons].sort()).toEqual(["length", "stop"]);
+    });
+
+    it("are one of the choices, and match patterns", async () => {
+      const choices = ["yes", "yes, often", "no"];
+      expect(choices).toContain((await model.generate("Is it so?", { choices, temperature: 1.5, seed: 2 })).text);
+      expect((await model.generate("A code:", { regex: /[A-Z]{2}-\d{3}/, seed: 2 })).text).toMatch(/^[A-Z]{2}-\d{3}$/);
+    });
+
+    it("say so where a stop string cuts them", async () => {
+      const { text, json, finishReason, warnings } = await model.generate("Tell me.", { jsonSchema: schema, stop: [":"], seed: 1 });
+      expect([text.includes(":"), json, finishReason, warnings.map(({ code }) => code)]).toEqual([
+        false,
+        undefined,
+        "length",
+        ["output-invalid"],
+      ]);
+    });
+
+    it("end where they are aborted, and the next call works", async () => {
+      const abort = new AbortController();
+      const read = async (): Promise<void> => {
+        const stream = model.stream("Tell me.", { jsonSchema: schema, signal: abort.signal });
+        for await (const part of stream) if (part.type === "text-delta") abort.abort();
+      };
+      const error = await failure(read());
+      expect(error.code).toBe("run-aborted");
+      expect((await model.generate("Say it.", { choices: ["b"] })).text).toBe("b");
+    });
+
+    it("are refused before the model is asked", async () => {
+      expect((await failure(model.generate("x", { jsonSchema: { type: "array", uniqueItems: true } }))).details ?? {}).not.toHaveProperty(
+        "partialText",
+      );
+      expect(await failure(model.generate("x", { grammar: "root ::= (" }))).toMatchObject({ code: "run-option", where: "grammar" });
+      expect(await failure(model.generate("x", { choices: ["a"], numBeams: 2 }))).toMatchObject({ code: "run-option", where: "numBeams" });
+    });
+  });
+}
