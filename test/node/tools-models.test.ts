@@ -34,7 +34,7 @@ onlyWhere(path === undefined ? "no SmolLM2 in ../shared" : undefined).describe("
   const most = isLong ? devices : devices.slice(0, 1);
   const options = { temperature: 0, maxTokens: 80, contextSize: 1024 } as const;
 
-  it.each(devices)(
+  it.each(isLong ? devices : [])(
     "calls what it has to call, with an input that the schema takes: %s",
     async (device) => {
       for (const toolChoice of ["required", { name: "add" }] as const) {
@@ -51,7 +51,7 @@ onlyWhere(path === undefined ? "no SmolLM2 in ../shared" : undefined).describe("
     120_000,
   );
 
-  it.each(devices)(
+  it.each(most)(
     "a call, its result, and an answer: %s",
     async (device) => {
       const called: unknown[] = [];
