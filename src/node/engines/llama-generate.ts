@@ -5,7 +5,7 @@ import { badGrammar, gbnfOf } from "../../core/grammar/gbnf.ts";
 import type { Constraint } from "../../core/spec/grammar.ts";
 import type { GgufGenerateOptions, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
 import type { TokenSampling } from "../../core/spec/sampling.ts";
-import { engineName } from "./llama-start.ts";
+import { engineName, importLlama } from "./llama-start.ts";
 import type { StateKeeper } from "./llama-states.ts";
 
 /** Tokens to compute below which a prompt takes the threads of decoding; with 16, two threads already won on the models looked at. */
@@ -120,7 +120,7 @@ export async function* generate(
 
 /** @throws SpellError run-option for GBNF that llama.cpp refuses */
 async function startGrammar(llama: Llama, model: LlamaModel, held: Constraint): Promise<LlamaGrammarEvaluationState> {
-  const { LlamaGrammarEvaluationState: State } = await import("node-llama-cpp");
+  const { LlamaGrammarEvaluationState: State } = await importLlama();
   try {
     return new State({ model, grammar: await llama.createGrammar({ grammar: gbnfOf(held) }) });
   } catch (error) {

@@ -54,7 +54,7 @@ export async function startLlama(gpu: Gpu): Promise<Llama> {
 /** The version whose code lies in llama-package.ts's one file; the build compares. */
 export const packedVersion = "3.22.1";
 
-function importLlama(): Promise<typeof import("./llama-package.ts")> {
+export function importLlama(): Promise<typeof import("./llama-package.ts")> {
   return packageVersion(engineName) === packedVersion ? import("./llama-package.ts") : import("node-llama-cpp");
 }
 
