@@ -1,9 +1,9 @@
 /** Who may import whom (ARCHITECTURE.md has the picture). test/package/layers.test.ts plants a breach of each rule and sees it named. */
 const ranks = [
-  ["errors", "limits", "checked", "protobuf", "json", "nearest", "values", "version", "platform", "spec", "grammar"],
+  ["errors", "limits", "checked", "protobuf", "json", "nearest", "file-names", "values", "version", "platform", "spec", "grammar"],
   ["config", "formats", "text", "download", "remote"],
-  ["tools"],
-  ["gguf", "t5"],
+  ["tools", "onnx", "embed"],
+  ["gguf", "t5", "bert"],
   ["devices", "hub", "store"],
   ["backends"],
   ["api"],

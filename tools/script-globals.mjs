@@ -148,6 +148,13 @@ export const documented = {
     `print(LocalLLM.unload())`,
     `print(await LocalLLM.unload());`,
   ),
+  "LocalLLM.embed": entry(
+    "Vectors of texts, each of length 1, by an embedding model. `query`: the texts are questions; `dimensions`: only the first numbers; `truncate`: texts that are too long are cut.",
+    "a list of lists of numbers",
+    `local ok, why = pcall(LocalLLM.embed, "tiny-t5-en-fr", {"a cat", "a dog"})\nprint(ok, why.code) -- a translator makes none`,
+    `try {\n  await LocalLLM.embed("tiny-t5-en-fr", ["a cat", "a dog"]);\n} catch (error) {\n  print(error.code); // a translator makes none\n}`,
+    "`model-not-installed`, `model-architecture`, `run-context`, `run-option`, `device-*` …",
+  ),
   "LocalLLM.generate": entry(
     "One answer of a model on this machine. Pulls nothing by itself. `on_token` is waited for, and ends the answer where it gives `false`.",
     "`{text, model, backend, architecture, device?, finish_reason, prompt_tokens, completion_tokens, cached_tokens?, seed, timings, candidates?, reasoning?, tool_calls?}`; `tool_calls` are `{id, name, input}`, of the `tools` in the options",

@@ -7,6 +7,7 @@ export type { ResolvedConfig } from "./config/resolve.ts";
 export type { PullEvent } from "./download/pull.ts";
 export { type ErrorCode, SpellError } from "./errors.ts";
 export type { Action } from "./spec/action.ts";
+export type { EmbeddingModel, EmbedOptions, EmbedResult } from "./spec/embedding-model.ts";
 export type { FinishReason, GenerateOptions, GenerateResult, Message, Prompt, Timing, ToolCall, Usage } from "./spec/generate.ts";
 export type { LanguageModel, LocalModel, ModelSession } from "./spec/language-model.ts";
 export { parseModelSpec, printModelSpec } from "./spec/model-spec.ts";

@@ -1,7 +1,7 @@
 /** Opens one graph whose weight lies in a Blob, in a worker, where lazy reads are possible; posts what came out and what was read. */
 import { openWasmOnnx, openWebGpuOnnx } from "../../src/browser/engines/onnx-web.ts";
 import { blobSource } from "../../src/core/formats/byte-source.ts";
-import { OnnxGraphBuilder } from "../../src/core/t5/onnx.ts";
+import { OnnxGraphBuilder } from "../../src/core/onnx/graph-builder.ts";
 
 export interface LazyReport {
   readonly values: readonly number[];

@@ -2,9 +2,9 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { SpellError } from "../../src/core/errors.ts";
 import { type ByteSource, bytesSource } from "../../src/core/formats/byte-source.ts";
+import { OnnxGraphBuilder } from "../../src/core/onnx/graph-builder.ts";
 import { ProtoWriter } from "../../src/core/protobuf.ts";
 import type { OnnxModel, OnnxRuntime } from "../../src/core/spec/onnx.ts";
-import { OnnxGraphBuilder } from "../../src/core/t5/onnx.ts";
 import { failure } from "../support/failure.ts";
 
 export interface OnnxRuntimeCaseOptions {

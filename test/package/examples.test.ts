@@ -1,8 +1,9 @@
 /** Examples run as they stand, against the installed package. */
 import { spawn } from "node:child_process";
-import { copyFileSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, inject, it } from "vitest";
+import { bertGolden, writeBert } from "../fixtures/bert-writer.ts";
 import { root } from "../support.ts";
 import { run, userEnvironment } from "./support.ts";
 
@@ -21,6 +22,7 @@ describe("examples", () => {
       "hello.mjs",
       "services.mjs",
       "session.mjs",
+      "similar.mjs",
       "structured.mjs",
       "tools.mjs",
     ]);
@@ -36,6 +38,19 @@ describe("examples", () => {
   it("structured.mjs prints answers that keep their forms", async () => {
     const { status, stdout } = await run(process.execPath, ["structured.mjs"], folder);
     expect([status, stdout]).toEqual([0, expect.stringMatching(/^json: name, age\nchoice: (animal|plant)\ncode: [A-Z]{2}-\d{3}\n$/)]);
+  });
+
+  it("similar.mjs finds the line that is most like a question", async () => {
+    const model = join(folder, "minilm");
+    for (const [file, bytes] of writeBert(bertGolden, bertGolden.models[0]!)) {
+      mkdirSync(dirname(join(model, file)), { recursive: true });
+      writeFileSync(join(model, file), bytes);
+    }
+    writeFileSync(join(folder, "lines.txt"), "music and chess\nthe cat was singing\n\na good old house\n");
+    const { status, stdout } = await run(process.execPath, ["similar.mjs", model, "lines.txt", "the cat was singing"], folder);
+    expect(status).toBe(0);
+    expect(stdout.split("\n")[0]).toBe("1.000  the cat was singing");
+    expect(stdout.trim().split("\n")).toHaveLength(3);
   });
 
   it("configured.mjs says where its settings come from, and writes the same story each time", async () => {

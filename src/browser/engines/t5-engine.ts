@@ -1,7 +1,9 @@
 /**
  * The engine of encoder-decoder models in a page's worker: onnxruntime-web, on WebGPU or in WebAssembly, and how many threads. Which device is
- * decided in devices.ts; everything about T5 is in src/core/t5.
+ * decided in devices.ts; everything about T5 is in src/core/t5, about BERT in src/core/bert.
  */
+
+import { openBert } from "../../core/bert/engine.ts";
 import { reportOf } from "../../core/devices/report.ts";
 import type { OnnxRuntime } from "../../core/spec/onnx.ts";
 import type { Seq2SeqRuntime } from "../../core/spec/runtime.ts";
@@ -37,7 +39,7 @@ export function t5Engine(files: OnnxFiles = {}, startGpu: () => Promise<OnnxRunt
       const report = (graph: { readonly threads: number }) =>
         reportOf(device, name, { prompt: graph.threads, decode: graph.threads, origin: threads.origin });
       const host = { onnx, threads: threads.decode, report, pause: createPause(), now: () => performance.now(), notes };
-      return openT5(sources, host, options);
+      return options.embed === true ? openBert(sources, host, options) : openT5(sources, host, options);
     },
   };
 }

@@ -3,9 +3,11 @@ import type { AvailableFilter, BackendStatus } from "../backends/models.ts";
 import { backendTypes } from "../backends/types.ts";
 import { SpellError } from "../errors.ts";
 import type { Platform } from "../platform.ts";
+import type { EmbedOptions, EmbedResult } from "../spec/embedding-model.ts";
 import type { GenerateOptions, GenerateResult, Prompt, ToolCall } from "../spec/generate.ts";
 import { type Snake, toCamel, toSnake } from "../values.ts";
 import type { Models } from "./models.ts";
+import { plainVector } from "./plain-vector.ts";
 
 type Result<K extends keyof Models> = Promise<Snake<Awaited<ReturnType<Models[K]>>>>;
 type Options = Readonly<Record<string, unknown>>;
@@ -27,6 +29,11 @@ export interface LocalLlm {
    * @param options parameters in snake_case; system, device, raw, on_token(text), which is waited for and stops where it gives `false`
    */
   generate(spec: string, prompt: Prompt, options?: Options): Promise<LocalResult>;
+  /**
+   * Vectors of texts, and keeps the model loaded.
+   * @param options query, dimensions, truncate, device …
+   */
+  embed(spec: string, texts: readonly string[], options?: Options): Promise<readonly (readonly number[])[]>;
 }
 
 /** The answer, as scripts see it. */
@@ -65,6 +72,7 @@ interface Library {
     prompt: Prompt,
     options: AnswerOptions,
   ): Promise<GenerateResult & Readonly<Record<"backend" | "architecture", string>>>;
+  embed(spec: string, texts: readonly string[], options: EmbedOptions): Promise<EmbedResult>;
 }
 
 const localTypes: ReadonlySet<string> = new Set(backendTypes.filter(({ isRemote }) => !isRemote).map(({ type }) => type));
@@ -99,6 +107,11 @@ export function createLocalLlm(spell: Library): LocalLlm {
     remove: async (spec) => toSnake(await models.remove(spec)),
     verify: async (spec) => toSnake(await models.verify(spec)),
     unload: (spec) => models.unload(spec),
+    async embed(spec, texts, options = {}) {
+      const { vectors, warnings } = await spell.embed(spec, texts, toCamel(options) as EmbedOptions);
+      for (const { message } of warnings) platform.log({ level: "warn", message });
+      return vectors.map(plainVector);
+    },
     async generate(spec, prompt, options = {}) {
       await refuseServices(spec);
       const { onToken, ...rest } = toCamel(options) as AnswerOptions & { readonly onToken?: (text: string) => unknown };

@@ -2,9 +2,10 @@
  * The pool: every road to a model ends here. It opens models, lets their holders share one engine, queues calls, applies the settings of the provider,
  * and frees engines: after the keep-alive, with the last holder, by unload(), or where another model needs the memory.
  */
-import type { Backend, FileSource, FoundModelEntry, LoadOptions } from "../backends/backend.ts";
+import type { Backend, FileSource, FindOptions, FoundModelEntry, LoadOptions, OpenedModel } from "../backends/backend.ts";
 import { closedError, SpellError, throwIfAborted, toSpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
+import type { EmbeddingModel } from "../spec/embedding-model.ts";
 import type { ChatPrompt, GenerateOptions, Prompt, ResultOf } from "../spec/generate.ts";
 import type { Constraint } from "../spec/grammar.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
@@ -27,6 +28,8 @@ export interface Pool {
    * @param keeps the engine stays loaded when its last holder is gone, as the keep-alive says
    */
   load(backend: Source, source: ModelSpec | FileSource, options: LoadOptions, keeps?: boolean): Promise<LanguageModel>;
+  /** As load(), of a model that makes vectors. */
+  loadEmbeddings(backend: Source, source: ModelSpec | FileSource, options: LoadOptions, keeps?: boolean): Promise<EmbeddingModel>;
   isLoaded(provider: string, id: string): boolean;
   /** Frees engines; their holders load them again with their next call. @returns how many were loaded */
   unload(filter?: { readonly provider: string; readonly id: string }): Promise<number>;
@@ -66,8 +69,10 @@ export function createPool(): Pool {
     if (isClosed) throw new SpellError("run-closed", "the spell was disposed", { hint: "Make another one with createSpell()." });
   };
 
-  const pool: Pool = {
-    async load(backend, source, { onProgress, signal, ...options }, keeps = false) {
+  const loadAs =
+    <M extends { dispose(): Promise<void> }>(hold: (holder: Holder, backend: Source) => M, embeds?: true) =>
+    async (backend: Source, source: ModelSpec | FileSource, given: LoadOptions, keeps = false): Promise<M> => {
+      const { onProgress, signal, ...options }: FindOptions = embeds === undefined ? given : { ...given, embeds };
       throwIfAborted(signal);
       refuseClosed();
       const asked = isModelSpec(source) ? `${backend.name} ${printModelSpec(source)} ${JSON.stringify(options)}` : undefined;
@@ -79,7 +84,7 @@ export function createPool(): Pool {
       }
       refuseClosed();
       slot.isKept ||= keeps;
-      const held = hold(slot, backend, queueOf(backend), drop);
+      const held = hold(createHolder(slot, backend, queueOf(backend), drop), backend);
       try {
         await slot.live({ onProgress, signal });
         slot.rest();
@@ -89,7 +94,12 @@ export function createPool(): Pool {
         if (!slot.isLoaded && slot.holders.size === 0) drop(slot);
         throw isClosed ? closedError(toSpellError(error)) : error;
       }
-    },
+    };
+
+  const pool: Pool = {
+    load: loadAs(hold),
+    // pages that only write text do not load it
+    loadEmbeddings: async (...call) => loadAs((await import("./hold-vectors.ts")).holdVectors, true)(...call),
     isLoaded: (provider, id) => [...slots.values()].some((slot) => slot.provider === provider && slot.entry.id === id && slot.isLoaded),
     async unload(filter) {
       const found = [...slots.values()].filter(
@@ -112,18 +122,31 @@ export function createPool(): Pool {
   return pool;
 }
 
-/** A LanguageModel over a slot: one for each load. */
-function hold(slot: Slot, { name, type, calls }: Source, queue: Queue, drop: (slot: Slot) => void): LanguageModel {
+export interface Holder {
+  readonly about: Pick<
+    LanguageModel,
+    "id" | "provider" | "backend" | "architecture" | "contextLength" | "sizeBytes" | "device" | "dispose"
+  >;
+  /** What the engine that was loaded last says of itself. */
+  known(): OpenedModel;
+  /** Waits for a turn, and takes it. */
+  call<T>(
+    asked: AbortSignal | undefined,
+    work: (model: OpenedModel, signal: AbortSignal) => AsyncIterable<T>,
+  ): AsyncGenerator<T, void, undefined>;
+}
+
+/** What every holder of a slot is made of. */
+function createHolder(slot: Slot, { name, type, calls }: Source, queue: Queue, drop: (slot: Slot) => void): Holder {
   const closing = new AbortController();
   slot.holders.add(closing);
 
-  async function* streamMany(prompts: readonly Prompt[], options: GenerateOptions = {}): AsyncGenerator<ManyPart, void, undefined> {
-    const call = withDefaults(asOptions(options), calls.generate);
-    checkGenerateOptions(call);
-    const texts = prompts.map(checkPrompt);
-    const held = heldForm(call) === undefined ? undefined : (await import("../grammar/constraint.ts")).constraintOf(call);
+  async function* call<T>(
+    asked: AbortSignal | undefined,
+    work: (model: OpenedModel, signal: AbortSignal) => AsyncIterable<T>,
+  ): AsyncGenerator<T, void, undefined> {
     if (closing.signal.aborted) throw closedError();
-    const signal = call.signal === undefined ? closing.signal : AbortSignal.any([call.signal, closing.signal]);
+    const signal = asked === undefined ? closing.signal : AbortSignal.any([asked, closing.signal]);
     const leave = slot.enter();
     try {
       const turn = await queue.take(slot, signal).catch((error: unknown) => {
@@ -131,29 +154,23 @@ function hold(slot: Slot, { name, type, calls }: Source, queue: Queue, drop: (sl
         throw error;
       });
       const left = new AbortController();
-      yield* readAhead(answer(texts, call, held, AbortSignal.any([signal, left.signal]), turn, leave), turn.wanted, () => left.abort());
+      yield* readAhead(answer(work, AbortSignal.any([signal, left.signal]), turn, leave), turn.wanted, () => left.abort());
     } catch (error) {
       throw closing.signal.aborted ? closedError(toSpellError(error)) : error;
     }
   }
 
   /** One turn on the engine. */
-  async function* answer(
-    texts: readonly ChatPrompt[],
-    call: GenerateOptions,
-    held: Constraint | undefined,
+  async function* answer<T>(
+    work: (model: OpenedModel, signal: AbortSignal) => AsyncIterable<T>,
     signal: AbortSignal,
     turn: Turn,
     leave: () => void,
   ) {
     try {
       const model = await slot.live({ signal });
-      if (held !== undefined && model.holds?.includes(held.kind) !== true) throw notHeld(held.kind, slot.entry.id, model.holds);
       const late = new AbortController();
-      const free = model.streamMany(texts, { ...call, signal: AbortSignal.any([signal, late.signal]) }, held);
-      const answers = held === undefined ? free : (await import("../grammar/held-answers.ts")).heldAnswers(free, held, call);
-      const parts =
-        call.save === undefined || model.keepsStates === true ? answers : withNote(answers, `not kept: ${type} keeps no states here`);
+      const parts = work(model, AbortSignal.any([signal, late.signal]));
       const onStall = (): void => {
         late.abort();
         void slot.unload(); // whatever hangs must not meet the next call
@@ -165,14 +182,7 @@ function hold(slot: Slot, { name, type, calls }: Source, queue: Queue, drop: (sl
     }
   }
 
-  async function* parts(prompt: Prompt, options: GenerateOptions): AsyncGenerator<StreamPart, void, undefined> {
-    for await (const { part } of streamMany([prompt], options)) yield part;
-  }
-
-  const stream: LanguageModel["stream"] = (prompt, options = {}) => modelStream(parts(prompt, options));
-  const generate = async <O extends GenerateOptions>(prompt: Prompt, options?: O): Promise<ResultOf<O>> =>
-    (await collect(parts(prompt, options ?? {}))) as ResultOf<O>;
-  const known = () => {
+  const known = (): OpenedModel => {
     if (slot.known === undefined) throw new SpellError("internal-error", `${slot.entry.id} is not open`);
     return slot.known;
   };
@@ -184,14 +194,74 @@ function hold(slot: Slot, { name, type, calls }: Source, queue: Queue, drop: (sl
     await slot.unload();
   };
   return {
-    id: slot.entry.id,
-    provider: name,
-    backend: type,
+    call,
+    known,
+    about: {
+      id: slot.entry.id,
+      provider: name,
+      backend: type,
+      get architecture() {
+        return known().architecture;
+      },
+      get contextLength() {
+        return known().contextLength;
+      },
+      get sizeBytes() {
+        return known().sizeBytes;
+      },
+      get device() {
+        return known().device;
+      },
+      dispose,
+    },
+  };
+}
+
+/** A LanguageModel over a slot: one for each load. */
+function hold({ about, call, known }: Holder, source: Source): LanguageModel {
+  async function* streamMany(prompts: readonly Prompt[], given: GenerateOptions = {}): AsyncGenerator<ManyPart, void, undefined> {
+    const options = withDefaults(asOptions(given), source.calls.generate);
+    checkGenerateOptions(options);
+    const texts = prompts.map(checkPrompt);
+    const held = heldForm(options) === undefined ? undefined : (await import("../grammar/constraint.ts")).constraintOf(options);
+    yield* call(options.signal, (model, signal) => answersOf(model, texts, { ...options, signal }, held));
+  }
+
+  async function* answersOf(
+    model: OpenedModel,
+    texts: readonly ChatPrompt[],
+    options: GenerateOptions,
+    held: Constraint | undefined,
+  ): AsyncGenerator<ManyPart, void, undefined> {
+    if (held !== undefined && model.holds?.includes(held.kind) !== true) throw notHeld(held.kind, about.id, model.holds);
+    const free = model.streamMany(texts, options, held);
+    const answers = held === undefined ? free : (await import("../grammar/held-answers.ts")).heldAnswers(free, held, options);
+    const isKept = options.save === undefined || model.keepsStates === true;
+    yield* isKept ? answers : withNote(answers, `not kept: ${source.type} keeps no states here`);
+  }
+
+  async function* parts(prompt: Prompt, options: GenerateOptions): AsyncGenerator<StreamPart, void, undefined> {
+    for await (const { part } of streamMany([prompt], options)) yield part;
+  }
+
+  const stream: LanguageModel["stream"] = (prompt, options = {}) => modelStream(parts(prompt, options));
+  const generate = async <O extends GenerateOptions>(prompt: Prompt, options?: O): Promise<ResultOf<O>> =>
+    (await collect(parts(prompt, options ?? {}))) as ResultOf<O>;
+
+  const { dispose } = about;
+  return {
+    ...{ id: about.id, provider: about.provider, backend: about.backend, dispose, [Symbol.asyncDispose]: dispose },
     get architecture() {
-      return known().architecture;
+      return about.architecture;
     },
     get contextLength() {
-      return known().contextLength;
+      return about.contextLength;
+    },
+    get sizeBytes() {
+      return about.sizeBytes;
+    },
+    get device() {
+      return about.device;
     },
     get hasChatTemplate() {
       return known().hasChatTemplate;
@@ -199,18 +269,10 @@ function hold(slot: Slot, { name, type, calls }: Source, queue: Queue, drop: (sl
     get isSeq2Seq() {
       return known().isSeq2Seq;
     },
-    get sizeBytes() {
-      return known().sizeBytes;
-    },
-    get device() {
-      return known().device;
-    },
     stream,
     generate,
     streamMany,
     session: (options = {}) => modelSession({ stream, generate }, options),
-    dispose,
-    [Symbol.asyncDispose]: dispose,
   };
 }
 

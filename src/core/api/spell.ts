@@ -10,6 +10,7 @@ import type { Network } from "../download/request.ts";
 import { SpellError } from "../errors.ts";
 import { formatCount } from "../formats/format-count.ts";
 import type { Platform } from "../platform.ts";
+import type { EmbeddingModel, EmbedOptions, EmbedResult } from "../spec/embedding-model.ts";
 import type { GenerateOptions, GenerateResult, JsonOf, Prompt, RunnableTool, Tool } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import { isModelSpec, type ModelSpec, printModelSpec } from "../spec/model-spec.ts";
@@ -23,7 +24,7 @@ import { once } from "../values.ts";
 import { type ConfigOptions, readText, resolveConfig } from "./configuration.ts";
 import type { LocalLlm } from "./local-llm.ts";
 import { createModels, type Models, pathOfUrl, withVariant } from "./models.ts";
-import { createPool } from "./pool.ts";
+import { createPool, type Pool } from "./pool.ts";
 import { createProviders } from "./providers.ts";
 
 /** A model's name in any form, also parsed; a path or address, the file itself, or the files of a T5 folder or export. */
@@ -67,6 +68,12 @@ export interface SpellGenerateOptions extends Omit<GenerateOptions, "tools">, Om
   readonly onText?: ((text: string) => unknown) | undefined;
 }
 
+/** Options of one call for vectors, and of the load where the model is not loaded yet. */
+export interface SpellEmbedOptions extends EmbedOptions, Omit<LoadOptions, "signal" | "draft">, PullIfMissing {}
+
+/** Vectors, and what ran the model. */
+export type SpellVectors = EmbedResult & Pick<EmbeddingModel, "provider" | "backend" | "architecture"> & { readonly model: string };
+
 /** A whole answer, and what ran the model. */
 export type SpellResult<J = unknown> = GenerateResult<J> &
   Pick<LanguageModel, "provider" | "backend" | "architecture"> & {
@@ -91,6 +98,16 @@ export interface Spell {
     prompt: Prompt,
     options?: O,
   ): Promise<SpellResult<JsonOf<O>>>;
+  /**
+   * Loads a model that makes vectors: an encoder, or any decoder as GGUF. As load() otherwise.
+   * @throws SpellError of load(); model-architecture for models that make none
+   */
+  embeddings(source: ModelSource, options?: SpellLoadOptions): Promise<EmbeddingModel>;
+  /**
+   * Vectors of texts. The model stays loaded, as with generate().
+   * @throws SpellError of embeddings() and of EmbeddingModel.embed()
+   */
+  embed(source: ModelSource, texts: readonly string[], options?: SpellEmbedOptions): Promise<SpellVectors>;
   readonly models: Models;
   readonly scripts: Scripts;
   /**
@@ -148,14 +165,14 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
   });
   const models = createModels(providers, pool, platform);
 
-  const open = async (given: ModelSource | undefined, all: SpellLoadOptions, keeps: boolean): Promise<LanguageModel> => {
+  const open = async <M>(given: ModelSource | undefined, all: SpellLoadOptions, keeps: boolean, load: Load<M>): Promise<M> => {
     checkLoadOptions(all, [...loadOptionNames, ...pullNames], "load");
     const { pull = false, onPull, ...loadOptions } = all;
     if (typeof pull !== "boolean" && typeof pull !== "function") throw wrongOption("pull", "true, false or a function", pull);
     const source = given instanceof URL ? pathOfUrl(given) : given;
     const road = await providers();
     const parsed = typeof source === "string" ? road.parse(source, "any") : source;
-    if (parsed !== undefined && !isModelSpec(parsed)) return pool.load(await road.forFiles(), parsed, loadOptions, keeps);
+    if (parsed !== undefined && !isModelSpec(parsed)) return load(await road.forFiles(), parsed, loadOptions, keeps);
     const { quantization, ...rest } = loadOptions;
     const route = await road.route(parsed);
     const { backend } = route;
@@ -163,12 +180,12 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
     // The variant of a name stands in it; files at a path take it as an option.
     const own = spec.kind === "path" || spec.kind === "url" ? loadOptions : rest;
     try {
-      return await pool.load(backend, spec, own, keeps);
+      return await load(backend, spec, own, keeps);
     } catch (error) {
       const isMissing = error instanceof SpellError && error.code === "model-not-installed";
       if (!isMissing || pull === false || !(await pullMissing({ ...spec, backend: backend.name }, { ...all, pull })))
         throw await road.explain(error, route);
-      return pool.load(backend, spec, own, keeps);
+      return load(backend, spec, own, keeps);
     }
   };
 
@@ -190,13 +207,13 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
   };
   const spell: Spell = {
     platform,
-    load: (source, loadOptions = {}) => open(source, loadOptions, false),
+    load: (source, loadOptions = {}) => open(source, loadOptions, false, pool.load),
     async generate<O extends SpellGenerateOptions>(source: ModelSource | undefined, prompt: Prompt, given?: O) {
       const { onText, maxToolCalls, ...all } = asOptions<SpellGenerateOptions>(given ?? {});
       const { contextSize, threads, quantization, draft, batchSize, onProgress, pull, onPull, ...call } = all;
       const { device, signal } = call;
       const load = { device, signal, contextSize, threads, quantization, draft, batchSize, onProgress, pull, onPull };
-      const model = await open(source, load, true);
+      const model = await open(source, load, true, pool.load);
       try {
         const { provider, backend, architecture } = model;
         const about = { provider, backend, architecture };
@@ -204,6 +221,23 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
         if (!hasRunnable(call.tools)) return { ...(await answer(prompt, call)), ...about } as SpellResult<JsonOf<O>>;
         const { answerWithTools } = await import("./answer-with-tools.ts");
         return { ...(await answerWithTools(prompt, call, maxToolCalls, platform.now, answer)), ...about } as SpellResult<JsonOf<O>>;
+      } finally {
+        await model.dispose();
+      }
+    },
+    embeddings: (source, loadOptions = {}) => open(source, loadOptions, false, pool.loadEmbeddings),
+    async embed(source, texts, given = {}) {
+      const { query, dimensions, truncate, ...load } = asOptions(given);
+      const model = await open(source, load, true, pool.loadEmbeddings);
+      try {
+        const { id, provider, backend, architecture } = model;
+        return {
+          ...(await model.embed(texts, { query, dimensions, truncate, signal: load.signal })),
+          model: id,
+          provider,
+          backend,
+          architecture,
+        };
       } finally {
         await model.dispose();
       }
@@ -233,6 +267,9 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
 function hasRunnable(tools: SpellGenerateOptions["tools"]): boolean {
   return Array.isArray(tools) && tools.some((tool) => typeof tool === "object" && tool !== null && "execute" in tool);
 }
+
+/** One of the pool's ways to load. */
+type Load<M> = (...call: Parameters<Pool["load"]>) => Promise<M>;
 
 const noScripts = (): Scripts => ({
   run: () => Promise.reject(new SpellError("usage-not-available", 'scripts need createSpell() of "llmspell"')),

@@ -4,12 +4,14 @@
  */
 import type { ResolvedConfig } from "../config/resolve.ts";
 import type { Network } from "../download/request.ts";
+import type { EmbedPart } from "../embed/collect.ts";
 import type { CatalogueEntry } from "../hub/catalogue.ts";
 import type { Platform } from "../platform.ts";
+import type { EmbedPrefixes } from "../spec/embedding-model.ts";
 import type { ChatPrompt, GenerateOptions } from "../spec/generate.ts";
 import type { Constraint } from "../spec/grammar.ts";
 import type { ModelSpec, NameSpec } from "../spec/model-spec.ts";
-import type { DeviceChoice, DeviceReport, Seq2SeqDraft } from "../spec/runtime.ts";
+import type { DeviceChoice, DeviceReport, ModelEmbedOptions, Seq2SeqDraft } from "../spec/runtime.ts";
 import type { ManyPart } from "../spec/stream-part.ts";
 import type {
   AvailableFilter,
@@ -57,6 +59,12 @@ export interface LoadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What a model is loaded for. */
+export interface FindOptions extends LoadOptions {
+  /** It shall make vectors; default: it shall generate. */
+  readonly embeds?: boolean | undefined;
+}
+
 /** What a pull would do, and whether the model would run under these options of a load. */
 export type OfferOptions = PullOptions & Pick<LoadOptions, "device" | "contextSize">;
 
@@ -98,6 +106,8 @@ export interface OpenedModel {
   readonly device?: DeviceReport | undefined;
   /** It takes the option `save`, and says itself where a state is not kept. Absent: the pool says so. */
   readonly keepsStates?: true | undefined;
+  /** Of models opened to make vectors; those generate nothing. */
+  readonly vectors?: OpenedVectors | undefined;
   /** Forms that it holds answers to. Absent: none, and the pool refuses such calls. */
   readonly holds?: readonly Constraint["kind"][] | undefined;
   /**
@@ -106,6 +116,14 @@ export interface OpenedModel {
    */
   streamMany(prompts: readonly ChatPrompt[], options: GenerateOptions, held?: Constraint): AsyncIterable<ManyPart>;
   dispose(): Promise<void>;
+}
+
+export interface OpenedVectors {
+  /** numbers in each; undefined where a server does not tell */
+  readonly dimensions: number | undefined;
+  readonly prefixes: EmbedPrefixes;
+  /** One for each text, each of length 1, in any order. @throws SpellError as EmbeddingModel.embed */
+  embed(texts: readonly string[], options: ModelEmbedOptions): AsyncIterable<EmbedPart>;
 }
 
 /** A name that a server was asked for in vain. */
@@ -125,7 +143,7 @@ export interface Backend {
    */
   claims(spec: NameSpec, how: "sure" | "known" | "default" | "guess"): Promise<boolean | NotFound>;
   /** @throws SpellError model-not-installed, model-*, run-option */
-  find(source: ModelSpec | FileSource, options: LoadOptions): Promise<FoundModelEntry>;
+  find(source: ModelSpec | FileSource, options: FindOptions): Promise<FoundModelEntry>;
   /** @param looks asks a service elsewhere; without it only what is configured is told */
   status(looks: boolean): Promise<BackendStatus>;
   list(signal?: AbortSignal): Promise<readonly ModelRecord[]>;

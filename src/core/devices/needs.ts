@@ -1,4 +1,5 @@
 /** What a model takes of a device, from its header: weights, and keys and values at a context. Estimates; a load measures. */
+import type { BertFacts } from "../bert/files.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import type { GgufFacts } from "../gguf/gate.ts";
 import type { ModelNeeds, Seq2SeqVariant } from "../spec/runtime.ts";
@@ -35,6 +36,18 @@ export function t5Needs(
     bufferBytes: Math.ceil(largest * perWeight),
     partBytes: Math.ceil(parameterCount * perWeight),
   };
+}
+
+/** @param tokens of one text */
+export function bertNeeds(
+  { config, parameterCount }: Pick<BertFacts, "config" | "parameterCount">,
+  variant: Seq2SeqVariant,
+  tokens: number,
+): ModelNeeds {
+  const weights = Math.ceil(parameterCount * bytesPerWeight[variant]);
+  // the table of words stays as it is stored
+  const bufferBytes = 4 * config.vocabSize * config.hiddenSize;
+  return { memoryBytes: weights + 4 * config.numHeads * tokens * tokens, bufferBytes, partBytes: weights };
 }
 
 /** @param tokens of the input, and of the answer */

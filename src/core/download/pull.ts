@@ -1,5 +1,6 @@
 /** Several files to one model: each is fetched or taken where it is; the set is checked; then the manifest is written. */
 import { SpellError } from "../errors.ts";
+import { baseName } from "../file-names.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { formatCount } from "../formats/format-count.ts";
 import type { ArtifactStore, ManifestKey } from "../platform.ts";
@@ -271,10 +272,6 @@ function weaker(a: Verified, b: Verified): Verified {
 
 function sum(sizes: readonly (number | undefined)[]): number | undefined {
   return sizes.includes(undefined) ? undefined : sizes.reduce<number>((all, size) => all + (size ?? 0), 0);
-}
-
-export function baseName(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 /** @returns milliseconds since the epoch; 0 where the host does not know */

@@ -3,7 +3,7 @@
  *
  * Source: the table of names in llama.cpp v0.5.0, as both engines carry it. It lies in the binaries as consecutive C strings from `llama` to
  * `pockettts` (`strings -n 2 libllama.v0.5.0.so`; the linker keeps `bert`, `qwen`, `qwen2`, `glm4`, `rwkv7` as tails of longer names);
- * each name is also in wllama.wasm. Taken out are those that generate no text from text token by token; they are in `refused`, with the reason.
+ * each name is also in wllama.wasm. Taken out are those that generate no text from text token by token; they are in `encoderArchitectures` and in `refused`, with the reason.
  * Each name kept was shown to that engine in an otherwise wrong file: it knew and implements them all (of the table it lacks `gptj` alone).
  */
 import { SpellError } from "../errors.ts";
@@ -23,10 +23,14 @@ export const supportedArchitectures: readonly string[] = `
   .trim()
   .split(/\s+/);
 
+/** Families that read a text as a whole and write none: embedding models. */
+export const encoderArchitectures: ReadonlySet<string> = new Set(
+  "bert modern-bert nomic-bert nomic-bert-moe neo-bert jina-bert-v2 jina-bert-v3 eurobert gemma-embedding llama-embed".split(" "),
+);
+
 /** Families without attention: they have no heads, and state instead of a KV cache. */
 export const recurrentArchitectures: ReadonlySet<string> = new Set(["mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7"]);
 
-const embeddings = { what: "a model that makes embeddings, not text", hint: "Use a language model." };
 const audio = { what: "a model that makes sound, not text", hint: "Use a language model." };
 const draft = { what: "a draft that only helps another model", hint: "Use the model it belongs to." };
 const diffusion = { what: "a diffusion model, which does not write token by token", hint: "Use a model that writes token by token." };
@@ -40,7 +44,6 @@ type Kind = typeof projector;
 const refused: ReadonlyMap<string, Kind> = new Map(
   (
     [
-      ["bert modern-bert nomic-bert nomic-bert-moe neo-bert jina-bert-v2 jina-bert-v3 eurobert gemma-embedding llama-embed", embeddings],
       ["wavtokenizer-dec qwen3tts pockettts", audio],
       ["gemma4-assistant eagle3 dflash", draft],
       ["dream llada llada-moe rnd1", diffusion],
@@ -93,7 +96,7 @@ export function acceptArchitecture(metadata: Metadata): string {
   }
   const known = refused.get(architecture);
   if (known !== undefined) throw fail(`${known.what} (${quote(architecture)})`, known.hint, architecture);
-  if (!supportedArchitectures.includes(architecture)) {
+  if (!supportedArchitectures.includes(architecture) && !encoderArchitectures.has(architecture)) {
     const hint = `Supported families: ${supportedArchitectures.join(", ")}.`;
     throw fail(`of the family ${quote(architecture)}, which is not supported`, hint, architecture);
   }

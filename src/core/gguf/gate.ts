@@ -4,8 +4,9 @@
  */
 import { SpellError } from "../errors.ts";
 import { type ByteSource, totalSize } from "../formats/byte-source.ts";
+import type { GgufPooling } from "../spec/runtime.ts";
 import type { ParameterDefaults } from "../text/parameters.ts";
-import { acceptArchitecture } from "./architectures.ts";
+import { acceptArchitecture, encoderArchitectures } from "./architectures.ts";
 import { checkTokenEmbedding, countParameters, type ModelShape, nameQuantization, readSamplingDefaults, readShape } from "./facts.ts";
 import { type GgufHeader, readGgufHeader } from "./header.ts";
 import { Metadata } from "./metadata.ts";
@@ -26,6 +27,10 @@ export interface GgufFacts extends ModelShape, TokenizerFacts {
   readonly largestTensorBytes: number;
   readonly license?: string | undefined;
   readonly chatTemplate?: string | undefined;
+  /** It writes no text: an embedding model. */
+  readonly isEncoder: boolean;
+  /** How the file says its vectors become one; `rank`: a score instead of a vector. */
+  readonly pooling?: GgufPooling | "rank" | undefined;
   /** What the file recommends, where it is within our ranges. */
   readonly samplingDefaults: ParameterDefaults;
 }
@@ -66,9 +71,18 @@ export async function acceptGguf(files: readonly ByteSource[], options: AcceptGg
     largestTensorBytes: tensors.reduce((most, { bytes }) => Math.max(most, bytes), 0),
     license: metadata.described("general.license") || undefined,
     chatTemplate: metadata.text("tokenizer.chat_template") || undefined,
+    isEncoder: encoderArchitectures.has(architecture),
+    pooling: readPooling(metadata, architecture),
     samplingDefaults: sampling.values,
     notes: [...headers.flatMap((part) => part.notes), ...noteOtherTypes(metadata), ...tokenizer.notes, ...sampling.notes],
   };
+}
+
+const poolings = [undefined, "mean", "cls", "last", "rank"] as const;
+
+/** 0 is written for none; later numbers are unknown to the engines too. */
+function readPooling(metadata: Metadata, architecture: string): GgufFacts["pooling"] {
+  return poolings[metadata.uint32(`${architecture}.pooling_type`, { min: 0, max: poolings.length - 1 }) ?? 0];
 }
 
 /** Descriptions that are no text: engines do not read them. */

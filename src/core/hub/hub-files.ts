@@ -1,6 +1,7 @@
 /** Which files of a repository make the model that was asked for. Decided from the list alone. */
 import type { PlannedVariant } from "../download/pull.ts";
 import { SpellError } from "../errors.ts";
+import { poolingFile } from "../file-names.ts";
 import { formatCount } from "../formats/format-count.ts";
 import { parseShardName } from "../gguf/shards.ts";
 import { type HfSpec, hostProblem, printModelSpec } from "../spec/model-spec.ts";
@@ -37,8 +38,10 @@ export interface HubWish {
 
 /** Quants to take by default, best compromise first. */
 const usualQuants = ["Q4_K_M", "Q5_K_M", "Q4_K_S", "Q4_0", "Q8_0", "F16"] as const;
-/** Files of a T5 folder besides weights and tokenizer. */
+/** Files of a checkpoint besides weights and tokenizer. */
 const t5Files = ["config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
+/** Beside an embedding model: how its vectors are made. */
+const sentenceFiles = ["modules.json", "sentence_bert_config.json", "config_sentence_transformers.json", poolingFile];
 
 export interface ChosenFiles {
   readonly files: readonly HubFile[];
@@ -151,7 +154,7 @@ function partsOf(file: HubFile, files: readonly HubFile[]): readonly (HubFile | 
   });
 }
 
-/** Files at the top of the repository that make a T5 folder, or an export of one. */
+/** Files of the repository that make a checkpoint of T5 or BERT, or an export of T5. */
 function chooseFolder(files: readonly HubFile[], where: string): readonly HubFile[] {
   const top = files.filter(({ path }) => !path.includes("/"));
   const named = (name: string): readonly HubFile[] => top.filter(({ path }) => path === name);
@@ -162,7 +165,7 @@ function chooseFolder(files: readonly HubFile[], where: string): readonly HubFil
   const tokenizer = [...named("tokenizer.json"), ...named("spiece.model")].slice(0, 1);
   // ByT5 has settings of its tokenizer and no file for it; config.json tells once it is here.
   const hasTokenizer = tokenizer.length > 0 || named("tokenizer_config.json").length > 0;
-  const extras = t5Files.flatMap(named);
+  const extras = [...t5Files.flatMap(named), ...files.filter(({ path }) => sentenceFiles.includes(path))];
   const graphs = files.filter(({ path }) => /^(onnx\/)?(encoder_model|decoder_model_merged)\.onnx(_data)?$/.test(path));
   if (named("config.json").length === 0 || !hasTokenizer || (weights.length === 0 && graphs.length < 2)) {
     const expected = "a .gguf file, or config.json, model.safetensors and tokenizer.json";

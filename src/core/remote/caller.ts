@@ -6,8 +6,8 @@
 import { abortedError, SpellError, toSpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { isGpu } from "../spec/devices.ts";
-import type { Device, DeviceProbe, ManyPiece, ModelHandle, ModelPiece } from "../spec/runtime.ts";
-import { creditStep, type FromEngine, type OpenedHandle, probeMs, type ToEngine } from "./protocol.ts";
+import type { Device, DeviceProbe, EmbeddedText, ManyPiece, ModelEmbedOptions, ModelHandle, ModelPiece } from "../spec/runtime.ts";
+import { creditStep, type FromEngine, type OpenedHandle, type Piece, probeMs, type ToEngine } from "./protocol.ts";
 
 /** How messages get across. What comes back is given to RemoteEngine.receive() and died(). */
 export interface RemoteTransport {
@@ -112,35 +112,56 @@ export class RemoteEngine {
       get alive() {
         return engine.dead === undefined;
       },
-      generate: (prompt, options) => engine.#generate<ModelPiece>(prompt, options, (piece) => piece.type === "end"),
+      generate: (prompt, { signal, ...options }) =>
+        engine.#pieces<ModelPiece>(
+          (call) => ({ type: "generate", call, prompt, options }),
+          signal,
+          (piece) => piece.type === "end",
+        ),
       ...(answersMany
         ? {
-            generateMany(prompts: readonly string[], options: CallOptions) {
-              let open = prompts.length;
-              return engine.#generate<ManyPiece>(prompts, options, ({ piece }) => {
-                if (piece.type === "end") open -= 1;
-                return open === 0;
-              });
+            generateMany(prompt: readonly string[], { signal, ...options }: CallOptions) {
+              let open = prompt.length;
+              return engine.#pieces<ManyPiece>(
+                (call) => ({ type: "generate", call, prompt, options }),
+                signal,
+                ({ piece }) => {
+                  if (piece.type === "end") open -= 1;
+                  return open === 0;
+                },
+              );
             },
           }
         : {}),
+      ...(opened.dimensions === undefined
+        ? {}
+        : {
+            embed(texts: readonly string[], { signal, ...options }: ModelEmbedOptions) {
+              let open = texts.length;
+              return engine.#pieces<EmbeddedText>(
+                (call) => ({ type: "embed", call, texts, options }),
+                signal,
+                () => --open === 0,
+              );
+            },
+          }),
       dispose: () => engine.end(new SpellError("run-closed", "the model was disposed")),
     };
   }
 
   /** @param isLast whether nothing follows a piece */
-  async *#generate<Piece extends ModelPiece | ManyPiece>(
-    prompt: string | readonly string[],
-    { signal, ...options }: { readonly signal?: AbortSignal | undefined },
-    isLast: (piece: Piece) => boolean,
-  ): AsyncGenerator<Piece, void, undefined> {
+  async *#pieces<P extends Piece>(
+    ask: (call: number) => ToEngine,
+    signal: AbortSignal | undefined,
+    isLast: (piece: P) => boolean,
+  ): AsyncGenerator<P, void, undefined> {
     this.#lastCall += 1;
     const call = this.#lastCall;
     let taken = 0;
     let ended = false;
     const timeoutMs = this.#options.pieceTimeoutMs ?? 900_000;
     try {
-      for await (const piece of this.#answers<Piece>(call, { type: "generate", call, prompt, options }, timeoutMs, "go on", signal)) {
+      for await (const piece of this.#answers<P>(call, ask(call), timeoutMs, "go on", signal)) {
         taken += 1;
         if (taken % creditStep === 0) this.#send({ type: "credit", call, pieces: creditStep });
         ended = isLast(piece);

@@ -4,8 +4,8 @@
  */
 import { abortedError, SpellError, toSpellError } from "../errors.ts";
 import { type ByteSource, blobSource } from "../formats/byte-source.ts";
-import type { Device, DeviceProbe, ManyPiece, ModelHandle, ModelPiece } from "../spec/runtime.ts";
-import { type EngineFile, type FromEngine, frameMs, maxUnreadPieces, type ToEngine } from "./protocol.ts";
+import type { Device, DeviceProbe, ModelHandle } from "../spec/runtime.ts";
+import { type EngineFile, type FromEngine, frameMs, maxUnreadPieces, type Piece, type ToEngine } from "./protocol.ts";
 
 /** Either kind of runtime; its options come from the caller, which has checked them. */
 export interface HostedEngine {
@@ -73,23 +73,23 @@ export function createEngineHost(engine: HostedEngine, post: (message: FromEngin
         post({ type: "progress", share });
       };
       handle = await engine.open(files.map(toSource), { ...options, onProgress } as never);
-      const { device, contextLength, unsupported, notes } = handle;
+      const { device, contextLength, unsupported, notes, dimensions } = handle;
       const answersMany = handle.generateMany !== undefined;
-      post({ type: "opened", handle: { device, contextLength, unsupported, notes, answersMany } });
+      post({ type: "opened", handle: { device, contextLength, unsupported, notes, answersMany, dimensions } });
     } catch (error) {
       post({ type: "failed", call: 0, error: toSpellError(error, "run-crash").toJSON() });
     }
   };
 
-  const generate = async ({ call: id, prompt, options }: Extract<ToEngine, { type: "generate" }>, call: Call): Promise<void> => {
+  const answer = async (message: Question, call: Call): Promise<void> => {
+    const { call: id } = message;
     const { signal } = call.abort;
-    const messages = gather<ModelPiece | ManyPiece>((pieces) => post({ type: "pieces", call: id, pieces }));
+    const messages = gather<Piece>((pieces) => post({ type: "pieces", call: id, pieces }));
     try {
       if (signal.aborted) throw abortedError();
       if (handle === undefined) throw new SpellError("run-closed", "no model is open");
-      const all = { ...options, signal } as never;
-      const pieces = typeof prompt === "string" ? handle.generate(prompt, all) : handle.generateMany?.(prompt, all);
-      if (pieces === undefined) throw new SpellError("internal-error", "this engine answers one prompt at a time");
+      const pieces = piecesOf(handle, message, { ...message.options, signal } as never);
+      if (pieces === undefined) throw new SpellError("internal-error", `this engine does not ${message.type} so`);
       for await (const piece of pieces) {
         while (call.credit <= 0 && !signal.aborted) {
           await new Promise<void>((resolve) => {
@@ -116,11 +116,12 @@ export function createEngineHost(engine: HostedEngine, post: (message: FromEngin
         case "open":
           void open(message);
           return;
-        case "generate": {
+        case "generate":
+        case "embed": {
           // One at a time, in order: a call that was cancelled may still be at its last step when the next one arrives.
           const call: Call = { abort: new AbortController(), credit: maxUnreadPieces, wake: () => undefined };
           calls.set(message.call, call);
-          turn = turn.then(() => generate(message, call)).finally(() => calls.delete(message.call));
+          turn = turn.then(() => answer(message, call)).finally(() => calls.delete(message.call));
           return;
         }
         case "credit": {
@@ -149,6 +150,15 @@ export function createEngineHost(engine: HostedEngine, post: (message: FromEngin
       }
     },
   };
+}
+
+type Question = Extract<ToEngine, { type: "generate" | "embed" }>;
+
+/** @returns undefined where the engine cannot */
+function piecesOf(handle: ModelHandle<never>, message: Question, options: never): AsyncIterable<Piece> | undefined {
+  if (message.type === "embed") return handle.embed?.(message.texts, options);
+  const { prompt } = message;
+  return typeof prompt === "string" ? handle.generate(prompt, options) : handle.generateMany?.(prompt, options);
 }
 
 /** Puts what comes within a frame into one message; the first one goes at once. */

@@ -3,7 +3,7 @@
  * Both ends come from the same build, so nothing here has a version; what arrives is still only acted on where it fits a pending call.
  */
 import type { SpellErrorJson } from "../errors.ts";
-import type { Device, DeviceProbe, DeviceReport, ManyPiece, ModelHandle, ModelPiece } from "../spec/runtime.ts";
+import type { Device, DeviceProbe, DeviceReport, EmbeddedText, ManyPiece, ModelHandle, ModelPiece } from "../spec/runtime.ts";
 
 /** Options as they travel: without what only works inside one thread. */
 export type Plain<O> = Omit<O, "signal" | "onProgress">;
@@ -35,11 +35,20 @@ export type ToEngine =
       /** of the engine's own generate() */
       readonly options: Plain<object>;
     }
+  | {
+      readonly type: "embed";
+      readonly call: number;
+      readonly texts: readonly string[];
+      /** of the engine's own embed() */
+      readonly options: Plain<object>;
+    }
   /** so many pieces were taken */
   | { readonly type: "credit"; readonly call: number; readonly pieces: number }
   | { readonly type: "cancel"; readonly call: number }
   | { readonly type: "bytes"; readonly read: number; readonly bytes: Uint8Array }
   | { readonly type: "no-bytes"; readonly read: number; readonly error: SpellErrorJson };
+
+export type Piece = ModelPiece | ManyPiece | EmbeddedText;
 
 export type FromEngine =
   | { readonly type: "beat" }
@@ -50,7 +59,7 @@ export type FromEngine =
   /** call 0 is the open */
   | { readonly type: "failed"; readonly call: number; readonly error: SpellErrorJson }
   /** one or more */
-  | { readonly type: "pieces"; readonly call: number; readonly pieces: readonly (ModelPiece | ManyPiece)[] }
+  | { readonly type: "pieces"; readonly call: number; readonly pieces: readonly Piece[] }
   | { readonly type: "read"; readonly read: number; readonly file: number; readonly offset: number; readonly length: number };
 
 /** The plain data of a ModelHandle. */
@@ -61,6 +70,8 @@ export interface OpenedHandle {
   readonly notes: readonly string[];
   /** whether it has generateMany() */
   readonly answersMany: boolean;
+  /** numbers of a vector, where it has embed() */
+  readonly dimensions?: number | undefined;
 }
 
 /** Pieces on their way that the reader has not taken yet; the engine waits there. Enough to hide the way between processes, little enough to stop soon. */

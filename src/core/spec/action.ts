@@ -20,6 +20,8 @@ export type Action =
       readonly allowHost?: string | undefined;
       readonly profile?: string | undefined;
     }
+  /** Make a vector of a text with a model. */
+  | { readonly kind: "embed"; readonly model: string }
   /** What a model says about itself. */
   | { readonly kind: "info"; readonly model: string }
   /** Models that are here, or those of a provider. */

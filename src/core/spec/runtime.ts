@@ -155,6 +155,8 @@ export interface GgufOpenOptions extends DeviceOptions {
   readonly keep?: { readonly model: string; readonly mostBytes: number } | undefined;
   /** Text of the begin-of-sequence token, for engines that add it by themselves and must not meet it in the prompt too. */
   readonly bos?: string | undefined;
+  /** The model is opened to make vectors, in this way of the three; its handle has embed() and refuses to generate. */
+  readonly embed?: GgufPooling | undefined;
   /** Loaded share, 0 … 1, never falling. */
   readonly onProgress?: ((share: number) => void) | undefined;
 }
@@ -187,8 +189,36 @@ export interface ModelHandle<O> {
    * @throws SpellError as generate()
    */
   generateMany?: ((prompts: readonly string[], options: O) => AsyncIterable<ManyPiece>) | undefined;
+  /**
+   * Of models opened to make vectors: one piece for each text, in any order. One call at a time; core queues.
+   * @throws SpellError run-context (a text too long; details {index, promptTokens, contextLength}), and as generate()
+   */
+  embed?: ((texts: readonly string[], options: ModelEmbedOptions) => AsyncIterable<EmbeddedText>) | undefined;
+  /** Numbers of a vector, where it has embed(). */
+  readonly dimensions?: number | undefined;
   /** Frees everything; pending calls reject with run-closed. Second call does nothing. */
   dispose(): Promise<void>;
+}
+
+/** How the vectors of a text's tokens become one: their mean, that of the first token, that of the last. */
+export type GgufPooling = "mean" | "cls" | "last";
+
+export interface ModelEmbedOptions {
+  /** A text that is too long is cut; else it is refused. */
+  readonly truncate: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The vector of one of several texts. */
+export interface EmbeddedText {
+  /** place of the text in the list */
+  readonly index: number;
+  /** of length 1 */
+  readonly vector: Float32Array;
+  /** tokens read, special ones included */
+  readonly tokens: number;
+  /** tokens the whole text has, where it was cut */
+  readonly wholeTokens?: number | undefined;
 }
 
 export type GgufHandle = ModelHandle<GgufGenerateOptions>;
@@ -269,6 +299,8 @@ export interface Seq2SeqOpenOptions extends DeviceOptions {
   readonly variant: Seq2SeqVariant;
   /** Copy that writes ahead of greedy answers; none by default. Left out, with a note, where it would be no faster. */
   readonly draft?: Seq2SeqDraft | undefined;
+  /** The files are those of an encoder: its handle has embed() and refuses to generate. */
+  readonly embed?: boolean | undefined;
   /** tokens of one input, its end token included; a longer one is refused */
   readonly inputLength: number;
   /** 0 = the adapter's choice */

@@ -5,8 +5,9 @@
 import { abortedError, SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { type PlannedTensor, readSafetensors, type SafetensorsTensors, safetensorsHeader } from "../formats/safetensors.ts";
+import { blockTensors, dividesIntoBlocks, type FloatTensor, makeBlocks } from "../onnx/weights.ts";
 import type { T5Facts } from "./files.ts";
-import { blockTensors, dividesIntoBlocks, type FloatTensor, findT5Tensors, headOf, makeBlocks } from "./weights.ts";
+import { findT5Tensors, headOf } from "./weights.ts";
 
 /** Where block files are kept. Losing one costs time only. */
 export interface BlockStore {

@@ -4,8 +4,8 @@ import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { refuseSaved } from "../formats/guess-kind.ts";
 import { limits } from "../limits.ts";
+import { type Fields, readFields } from "../text/fields.ts";
 import { type Family, familyOf } from "./family.ts";
-import { type Fields, readFields } from "./fields.ts";
 import { noRecommendations, readT5Generation, type T5GenerationConfig } from "./generation-config.ts";
 
 export interface T5Config {

@@ -1,6 +1,6 @@
 /** The families of models that our graphs compute, and what to use in place of those they do not. */
 import { SpellError } from "../errors.ts";
-import type { Fields } from "./fields.ts";
+import type { Fields } from "../text/fields.ts";
 
 /** What config.json of a family means where it says nothing: the defaults of its configuration class in transformers 4.57.6. */
 export interface Family {

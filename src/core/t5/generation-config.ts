@@ -1,7 +1,8 @@
 /** What generation_config.json recommends. None of it can make a model unusable. */
+
+import type { Fields } from "../text/fields.ts";
 import type { ParameterDefaults } from "../text/parameters.ts";
 import { noteChanged, type Recommendation, readRecommendations } from "../text/recommendations.ts";
-import type { Fields } from "./fields.ts";
 
 export interface T5GenerationConfig {
   /** By the names of our parameters. Sampling is among them where the model asks for it. */

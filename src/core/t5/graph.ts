@@ -5,9 +5,10 @@
  * The decoder has one form: its first step passes a past of length 0.
  * Sources: Raffel et al. 2020 (arXiv 1910.10683); Shazeer 2020 (arXiv 2002.05202) for the gated feed-forward; tensor names of transformers' modeling_t5 and modeling_umt5.
  */
+
+import { OnnxGraphBuilder, type Value } from "../onnx/graph-builder.ts";
 import type { OnnxModel } from "../spec/onnx.ts";
 import type { T5Config } from "./config.ts";
-import { OnnxGraphBuilder, type Value } from "./onnx.ts";
 import { bucketTable } from "./position-bias.ts";
 import type { T5Weights } from "./weights.ts";
 

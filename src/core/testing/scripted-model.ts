@@ -40,6 +40,7 @@ export function scriptedModel(options: ScriptedModelOptions = {}): Promise<Langu
     bos: { id: 1, text: "<s>" },
     eos: { id: 2, text: "</s>" },
     controlTokens: options.controlTokens ?? ["<s>", "</s>"],
+    isEncoder: false,
     samplingDefaults: {},
     notes: [],
     chatTemplate: options.chatTemplate,

@@ -3,6 +3,7 @@
  * module, and says how this build finds weights. Used in Node and in browsers.
  */
 import { type ErrorCode, messageOf, SpellError, throwIfAborted } from "../../core/errors.ts";
+import { OnnxGraphBuilder } from "../../core/onnx/graph-builder.ts";
 import type {
   ExternalLocation,
   OnnxData,
@@ -15,7 +16,6 @@ import type {
   WeightRange,
 } from "../../core/spec/onnx.ts";
 import type { Device } from "../../core/spec/runtime.ts";
-import { OnnxGraphBuilder } from "../../core/t5/onnx.ts";
 import { onceFor } from "../../core/values.ts";
 
 /** What is used of onnxruntime-common; the two packages each bring their own copy of its types. */

@@ -6,10 +6,19 @@
 import { reportOf } from "../../core/devices/report.ts";
 import { abortedError, closedError, firstStepError, SpellError, throwIfAborted } from "../../core/errors.ts";
 import type { ByteSource } from "../../core/formats/byte-source.ts";
-import type { GgufGenerateOptions, GgufHandle, GgufOpenOptions, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
+import type {
+  EmbeddedText,
+  GgufGenerateOptions,
+  GgufHandle,
+  GgufOpenOptions,
+  ModelEmbedOptions,
+  ModelPiece,
+  ThreadChoice,
+} from "../../core/spec/runtime.ts";
 import { deferred } from "../../core/values.ts";
 import { byteBlob } from "./byte-blob.ts";
 import { startCompletion } from "./completion.ts";
+import { cutText, embedText, readTooLong, textTooLong } from "./embedding.ts";
 import { crash, generationError, loadError } from "./engine-errors.ts";
 import { runtime, type WllamaChunk, type WllamaLike } from "./instance.ts";
 
@@ -117,7 +126,8 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
     await instance.exit().catch(() => undefined);
   };
 
-  const batch = Math.min(Math.max(options.batchSize, minBatch), maxBatch);
+  // A text is read as a whole where vectors are made of it.
+  const batch = options.embed === undefined ? Math.min(Math.max(options.batchSize, minBatch), maxBatch) : options.contextLength;
   const total = files.reduce((sum, { size }) => sum + size, 0);
   let before = 0;
   let shown = 0;
@@ -131,6 +141,7 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
       onProgress?.(share);
     });
   });
+  let dimensions: number | undefined;
   const onAbort = (): void => void kill(abortedError()); // a load cannot be interrupted, only ended
   signal?.addEventListener("abort", onAbort, { once: true });
   try {
@@ -146,11 +157,13 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
         kv_unified: true,
         ctx_shift: false,
         warmup: false,
+        ...(options.embed !== undefined && { embeddings: true, pooling_type: options.embed }),
       }),
     ]);
     const info = instance.getLoadedContextInfo();
     if (info.success !== true || !(info.n_vocab > 0)) throw new Error("the engine could not load it");
-    if (host.device === "webgpu") await checkPlaced(placed, instance);
+    if (host.device === "webgpu" && options.embed === undefined) await checkPlaced(placed, instance);
+    if (options.embed !== undefined) dimensions = (await Promise.race([death, embedText(instance, "a")])).vector.length;
   } catch (error) {
     const typed = dead ?? loadError(error, files[0]?.name ?? "the model", host.device);
     await kill(typed);
@@ -185,7 +198,26 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
     }
   }
 
+  async function* embed(
+    texts: readonly string[],
+    { truncate, signal: stop }: ModelEmbedOptions,
+  ): AsyncGenerator<EmbeddedText, void, undefined> {
+    for (const [index, text] of texts.entries()) {
+      if (dead !== undefined) throw dead;
+      throwIfAborted(stop);
+      try {
+        yield { index, ...(await Promise.race([death, embedText(instance, text)])) };
+      } catch (error) {
+        const tooLong = dead === undefined ? readTooLong(error) : undefined;
+        if (tooLong === undefined) throw dead ?? generationError(error, contextLength, host.device, fail);
+        if (!truncate) throw textTooLong(index, tooLong, contextLength);
+        yield { index, ...(await cutText(instance, text, tooLong, death)), wholeTokens: tooLong };
+      }
+    }
+  }
+
   return {
+    ...(dimensions !== undefined && { embed, dimensions }),
     get alive() {
       return dead === undefined;
     },

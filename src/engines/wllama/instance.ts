@@ -14,6 +14,11 @@ export interface WllamaLike {
   };
   /** With `stream` and `onData`; resolves when the request is over and its slot free. */
   createCompletion(options: Readonly<Record<string, unknown>>): Promise<unknown>;
+  /** Of models loaded with `embeddings`: one text a call. */
+  createEmbedding(options: { readonly input: string }): Promise<{
+    readonly data?: readonly { readonly embedding?: readonly number[] | undefined }[] | undefined;
+    readonly usage?: { readonly prompt_tokens?: number | undefined } | undefined;
+  }>;
   isMultithread(): boolean;
   exit(): Promise<void>;
 }

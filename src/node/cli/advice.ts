@@ -57,6 +57,8 @@ function wordAction(action: Action, argv: readonly string[]): string {
       const { model, as, force, allowHost, profile } = action;
       return models(argv, profile, "pull", ...flag("force", force), ...flag("allowHost", allowHost), model, ...flag("as", as));
     }
+    case "embed":
+      return `${line("llmspell", ...sourceOf(argv), "embed", "-m", action.model)} "Hello"`;
     case "info":
       return models(argv, undefined, "info", action.model);
     case "list":

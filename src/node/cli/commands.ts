@@ -69,6 +69,9 @@ export type Shell = (typeof shells)[number];
 /** Runs right away: it is inside the package. */
 export const defaultModel = "tiny-stories";
 
+/** Taken where no model is named for vectors. */
+export const defaultEmbedder = "all-minilm-l6-v2";
+
 export const exitMeanings: ReadonlyMap<number, string> = new Map([
   [0, "done"],
   [1, "failure while running"],
@@ -118,6 +121,21 @@ const modelFlags: readonly Flag[] = [
     problem: stopProblem,
   }),
   flag("--preset NAME", "greedy, balanced, conservative or creative", { section: "Sampling", choices: Object.keys(presets) }),
+];
+
+/** Of `embed` and `similar`. */
+const embedFlags: readonly Flag[] = [
+  flag("-m, --model SPEC", `a name, hf:OWNER/REPO, an address or a path [${defaultEmbedder}]`),
+  flag("--quantization Q", "q8 for smaller weights, made at load; or the variant of a named model"),
+  flag("--dimensions N", "numbers of each vector that are kept, for models trained for it", { problem: integerProblem(1, 2 ** 20) }),
+  flag("--truncate", "cut texts that are too long, with a note"),
+  flag("--device D", "auto, webgpu, metal, vulkan, cuda, cpu or wasm", { choices: deviceChoices }),
+  flag("--context-size N", "tokens of one text, at least 128 [the model's limit, at most 4096]", {
+    problem: integerProblem(128, 2 ** 31 - 1),
+  }),
+  flag("--threads N", "CPU threads; 0 = measured here [0]", { problem: integerProblem(0, 1024) }),
+  flag("--pull", "download the model if it is not installed"),
+  flag("--offline", "never download"),
 ];
 
 const backendFlag = flag("--backend B", "candle (built-in), ollama, all, or a provider [all]");
@@ -194,6 +212,30 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
       ['llmspell chat -m ./model.gguf --system "Answer in French."', "with a system prompt"],
       ["llmspell chat -m ./model.gguf --keep trip", "the same conversation each time"],
       ["llmspell chat -m ./model.gguf --output json < questions.txt", "one turn a line, one document at the end"],
+    ],
+    exits: [1, 3, 4, 5, 130],
+  },
+  {
+    name: "embed",
+    summary: "vectors of texts",
+    operands: [{ name: "TEXT", optional: true, repeated: true }],
+    flags: [flag("--query", "the texts are questions: the model's own prefix for them is used"), ...embedFlags],
+    notes: ["Without TEXT, each line of standard input is a text. In text output each vector is a line, a JSON array."],
+    examples: [
+      ['llmspell embed -m ./minilm "a cat on a roof"', "a folder of safetensors"],
+      ["llmspell embed -m ./nomic.gguf --dimensions 256 --output json < lines.txt", "a vector for each line"],
+    ],
+    exits: [1, 3, 4, 5, 130],
+  },
+  {
+    name: "similar",
+    summary: "lines that are most like a text, best first",
+    operands: [{ name: "TEXT" }, { name: "FILE", optional: true }],
+    flags: [flag("--top N", "only the best N lines", { problem: integerProblem(1, 2 ** 31 - 1) }), ...embedFlags],
+    notes: ["Lines come from FILE, else from standard input; empty ones are left out. Scores are cosines, 1 for the same meaning."],
+    examples: [
+      ['llmspell similar "how do I pay?" questions.txt --top 3', "search a file"],
+      ['cut -d, -f2 items.csv | llmspell similar "garden chair" --output json', "text, score and line number, for programs"],
     ],
     exits: [1, 3, 4, 5, 130],
   },
@@ -457,7 +499,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
 export const commands: readonly Command[] = table.map((entry) => ({ operands: [], flags: [], exits: [], ...entry }));
 
 /** Names that later releases answer; nothing else may use them. */
-export const laterCommands: readonly string[] = [...["serve", "embed", "similar", "rag", "session", "state", "tool", "replay"]];
+export const laterCommands: readonly string[] = [...["serve", "rag", "session", "state", "tool", "replay"]];
 
 /** First words of commands with two. */
 export const commandGroups: ReadonlySet<string> = new Set(["model", "config"]);

@@ -17,6 +17,8 @@ import { checkEnvironment, isTraceGiven, readSettings } from "./settings.ts";
 const runs: Readonly<Record<string, () => Promise<Run>>> = {
   generate: async () => (await import("./generate.ts")).generate,
   chat: async () => (await import("./chat.ts")).chat,
+  embed: async () => (await import("./embed.ts")).embed,
+  similar: async () => (await import("./embed.ts")).similar,
   "model list": async () => (await import("./model-list.ts")).modelList,
   "model available": async () => (await import("./model-list.ts")).modelAvailable,
   "model status": async () => (await import("./model-list.ts")).modelStatus,

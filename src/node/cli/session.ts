@@ -1,6 +1,7 @@
 /** What `generate` and `chat` share: flags to options, a model with its progress line, parts of a stream to fields and notes. */
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import type { Spell, SpellLoadOptions } from "../../core/api/spell.ts";
 import type { LoadOptions } from "../../core/backends/backend.ts";
 import { candleSettings } from "../../core/backends/candle/settings.ts";
 import type { PullOffer } from "../../core/backends/models.ts";
@@ -8,6 +9,7 @@ import { isFileName } from "../../core/backends/unknown-model.ts";
 import { providerOfType } from "../../core/config/providers.ts";
 import { SpellError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
+import type { EmbeddingModel } from "../../core/spec/embedding-model.ts";
 import type { GenerateOptions, Preset, Usage } from "../../core/spec/generate.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
 import type { DeviceChoice, DevicePreview, DeviceReport } from "../../core/spec/runtime.ts";
@@ -65,7 +67,23 @@ export function readGenerateOptions(flags: GivenFlags): GenerateOptions {
  * @param name as typed; undefined: the default model
  * @throws SpellError of Spell.load, with what a person can do about it
  */
-export async function loadModel(context: Context, name: string | undefined, options: LoadOptions): Promise<LanguageModel> {
+export function loadModel(context: Context, name: string | undefined, options: LoadOptions): Promise<LanguageModel> {
+  return loadWith(context, name, options, (spell, all) => spell.load(name, all));
+}
+
+/** As loadModel, of a model that makes vectors. */
+export function loadEmbeddings(context: Context, name: string, options: LoadOptions): Promise<EmbeddingModel> {
+  return loadWith(context, name, options, (spell, all) => spell.embeddings(name, all));
+}
+
+type Loaded = Pick<LanguageModel, "id" | "sizeBytes" | "device" | "contextLength">;
+
+async function loadWith<M extends Loaded>(
+  context: Context,
+  name: string | undefined,
+  options: LoadOptions,
+  load: (spell: Spell, options: SpellLoadOptions) => Promise<M>,
+): Promise<M> {
   const { screen, flags, interrupt } = context;
   const { signal } = interrupt;
   const progress = screen.progress(`loading ${shortName(name)}`);
@@ -76,7 +94,7 @@ export async function loadModel(context: Context, name: string | undefined, opti
       progress.end();
       return (await import("./model-pull.ts")).offerPull(context, spell, offer);
     };
-    const model = await spell.load(name, {
+    const model = await load(spell, {
       ...options,
       signal,
       onProgress: (share) => progress.share(share),
@@ -106,14 +124,14 @@ function shortName(name = "the default model"): string {
 }
 
 /** For `ps` of other processes. */
-async function noteRun({ id, sizeBytes, device, contextLength }: LanguageModel): Promise<void> {
+async function noteRun({ id, sizeBytes, device, contextLength }: Loaded): Promise<void> {
   if (sizeBytes === undefined || device === undefined) return; // the server tells by itself
   const { writeRunRecord } = await import("../run-records.ts");
   writeRunRecord({ model_id: id, size_bytes: sizeBytes, device: device.chosen, context_size: contextLength ?? 0 });
 }
 
 /** Frees a model, but does not let it hold up the end of the run. */
-export async function disposeSoon(model: LanguageModel): Promise<void> {
+export async function disposeSoon(model: Pick<LanguageModel, "dispose">): Promise<void> {
   await Promise.race([model.dispose().catch(() => undefined), new Promise((resolve) => setTimeout(resolve, disposeMs).unref())]);
 }
 

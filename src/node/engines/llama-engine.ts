@@ -18,6 +18,7 @@ import type {
   ThreadChoice,
 } from "../../core/spec/runtime.ts";
 import { onceFor } from "../../core/values.ts";
+import { openLlamaEmbeddings } from "./llama-embed.ts";
 import { confidenceAfter, generate } from "./llama-generate.ts";
 import { sequencePool } from "./llama-sequences.ts";
 import { engineName, engineVersion, type Gpu, gpuOf, lookAtGpu, mayHaveGpu, startLlama } from "./llama-start.ts";
@@ -70,6 +71,13 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
   const gpu = llama.gpu !== false;
   const model = await load(llama, modelPath, options, gpu);
   const device = deviceOf(llama, model, options.device);
+  if (options.embed !== undefined) {
+    const embedded = await openLlamaEmbeddings(model, options, askedThreads === 0 ? cores : askedThreads, (threads) =>
+      reportOf(device, engineName, { prompt: threads, decode: threads, origin: askedThreads === 0 ? "default" : "asked" }),
+    );
+    options.onProgress?.(1);
+    return note === undefined ? embedded : { ...embedded, notes: [note, ...embedded.notes] };
+  }
   // The engine keeps one cell free, and rounds up; generate() holds to what was asked.
   const { contextLength, batchSize, keep } = options;
   const createContext = (): Promise<LlamaContext> =>

@@ -6,8 +6,8 @@ import { lstat, realpath } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { basename, dirname } from "node:path";
 import { messageOf, SpellError, toSpellError } from "../../core/errors.ts";
+import { OnnxGraphBuilder } from "../../core/onnx/graph-builder.ts";
 import type { OnnxRuntime, WeightRange } from "../../core/spec/onnx.ts";
-import { OnnxGraphBuilder } from "../../core/t5/onnx.ts";
 import { checkInFile, type OrtModule, ortRuntime, placeInMemory, type WeightPlacement } from "../../engines/ort/driver.ts";
 
 /** Where this package computes; each is an execution provider of the same name. */

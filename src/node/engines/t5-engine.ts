@@ -1,7 +1,9 @@
 /**
  * Seq2SeqRuntime over ONNX Runtime, as it is used inside the child process of engine-child.ts: the engine blocks its thread while it computes.
- * Which package, how many threads; everything about T5 is in src/core/t5.
+ * Which package, how many threads; everything about T5 is in src/core/t5, about BERT in src/core/bert.
  */
+
+import { openBert } from "../../core/bert/engine.ts";
 import { reportOf } from "../../core/devices/report.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { Device, DeviceProbe, Seq2SeqRuntime } from "../../core/spec/runtime.ts";
@@ -43,8 +45,9 @@ export function t5Engine(name: "onnxruntime-node" | "onnxruntime-web"): Seq2SeqR
       const report = (graph: { readonly threads: number }) =>
         reportOf(onnx.device, name, { prompt: graph.threads, decode: graph.threads, origin: threads.origin });
       const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-      const blocks = createBlockStore();
-      return openT5(files, { onnx, threads: threads.decode, report, pause, now: () => performance.now(), notes, blocks }, options);
+      const host = { onnx, threads: threads.decode, report, pause, notes };
+      if (options.embed === true) return openBert(files, host, options);
+      return openT5(files, { ...host, now: () => performance.now(), blocks: createBlockStore() }, options);
     },
   };
 }

@@ -4,8 +4,8 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { SpellError } from "../../../src/core/errors.ts";
 import { bytesSource } from "../../../src/core/formats/byte-source.ts";
 import { type OnnxFileFacts, readOnnxFile } from "../../../src/core/formats/onnx-file.ts";
+import { OnnxGraphBuilder } from "../../../src/core/onnx/graph-builder.ts";
 import { ProtoWriter } from "../../../src/core/protobuf.ts";
-import { OnnxGraphBuilder } from "../../../src/core/t5/onnx.ts";
 import { writeExport } from "../../fixtures/t5-export.ts";
 
 const root = new URL("../../../", import.meta.url);

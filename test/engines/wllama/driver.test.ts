@@ -33,6 +33,7 @@ function scripted(device: "webgpu" | "wasm", { log, first = [-0.1, -2.5] }: Scri
           const top_logprobs = first.map((logprob) => (logprob === undefined ? {} : { logprob }));
           (onData as (chunk: unknown) => void)({ choices: [{ text: "a", logprobs: { content: [{ top_logprobs }] } }] });
         },
+        createEmbedding: () => Promise.reject(new Error("not asked for")),
         isMultithread: () => false,
         exit: async () => {
           exits += 1;

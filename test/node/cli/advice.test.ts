@@ -23,6 +23,7 @@ const words: { readonly [K in Action["kind"]]: readonly (readonly [Omit<Extract<
     [{ model: "./DIR", as: "NAME" }, "llmspell -c my.toml model pull ./DIR --as NAME"],
     [{ model: "x@ollama", profile: "ollama" }, "llmspell -p ollama model pull x@ollama"],
   ],
+  embed: [[{ model: "./minilm" }, 'llmspell -c my.toml embed -m ./minilm "Hello"']],
   info: [[{ model: "hf:a/b" }, "llmspell -c my.toml model info hf:a/b"]],
   list: [[{}, "llmspell -c my.toml model list"]],
   available: [[{}, "llmspell -c my.toml model available"]],

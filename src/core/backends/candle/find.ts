@@ -1,7 +1,7 @@
 /** Installed models: in the store, or where another tool keeps them. */
 import { aliasKey, listStored, type StoredModel } from "../../download/manifest.ts";
-import { baseName } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
+import { baseName } from "../../file-names.ts";
 import { findEntry } from "../../hub/catalogue.ts";
 import { checkHost, type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
 import { unknownModel } from "../unknown-model.ts";

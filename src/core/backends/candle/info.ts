@@ -1,9 +1,10 @@
 /** What a model says about itself, and whether it would run here. Reads headers; nothing is loaded. */
 import { listStored, type ModelManifest } from "../../download/manifest.ts";
-import { baseName, type PlannedFile, type PullPlan } from "../../download/pull.ts";
+import type { PlannedFile, PullPlan } from "../../download/pull.ts";
 import { request } from "../../download/request.ts";
 import type { RemoteFile } from "../../download/transfer.ts";
 import { SpellError } from "../../errors.ts";
+import { baseName } from "../../file-names.ts";
 import { type ByteSource, httpSource } from "../../formats/byte-source.ts";
 import { findEntry } from "../../hub/catalogue.ts";
 import { isGpu } from "../../spec/devices.ts";

@@ -2,8 +2,8 @@
 
 import { hashBytes } from "../../download/hash-bytes.ts";
 import { aliasKey, checkManifest, isAlias, type ManifestFile, type ModelManifest, type StoredModel } from "../../download/manifest.ts";
-import { baseName } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
+import { baseName } from "../../file-names.ts";
 import { type ByteSource, totalSize } from "../../formats/byte-source.ts";
 import { formatCount } from "../../formats/format-count.ts";
 import { parseShardName } from "../../gguf/shards.ts";

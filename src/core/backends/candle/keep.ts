@@ -1,8 +1,9 @@
 /** Looking after the store: removing, hashing anew, deleting what is not used. Files of others are never deleted. */
 import { hashBytes } from "../../download/hash-bytes.ts";
 import { aliasKey, listStored, type ModelManifest, type StoredModel } from "../../download/manifest.ts";
-import { baseName, usedBlobs } from "../../download/pull.ts";
+import { usedBlobs } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
+import { baseName } from "../../file-names.ts";
 import type { ManifestKey } from "../../platform.ts";
 import type { ModelSpec } from "../../spec/model-spec.ts";
 import type { PrunedItem, PruneOptions, RemoveResult, VerifyOptions, VerifyResult } from "../models.ts";

@@ -1,5 +1,6 @@
-/** The files of a model, and which layout they are: GGUF, a T5 checkpoint, or a T5 export. No header is read. */
+/** The files of a model, and which layout they are: GGUF, a checkpoint of T5 or BERT, or a T5 export. Of headers only config.json is read. */
 import { SpellError } from "../../errors.ts";
+import { baseName, poolingFile } from "../../file-names.ts";
 import { type ByteSource, blobSource } from "../../formats/byte-source.ts";
 import { collectShards } from "../../gguf/shards.ts";
 import { isModelGguf } from "../../hub/gguf-names.ts";
@@ -13,9 +14,9 @@ export interface ModelFiles {
   readonly id: string;
   readonly bundled: boolean;
   /** `t5-onnx`: T5, exported to ONNX for transformers.js */
-  readonly kind: "gguf" | "t5" | "t5-onnx";
+  readonly kind: "gguf" | "t5" | "bert" | "t5-onnx";
   readonly files: readonly ByteSource[];
-  /** of T5: asked for by name */
+  /** of checkpoints: asked for by name */
   readonly variant?: Seq2SeqVariant | undefined;
 }
 
@@ -50,15 +51,20 @@ export async function filesOfBlobs(source: FileSource): Promise<ModelFiles> {
     const expected = "the name of a model, a path, an address, a File or Blob, or the files of a folder";
     throw wrongOption("source", expected, wrong ?? list);
   }
-  const files = list.map((file: Blob) =>
-    blobSource("name" in file && typeof file.name === "string" && file.name !== "" ? file.name : "model.gguf", file),
-  );
+  const files = list.map((file: Blob) => blobSource(nameOf(file) || "model.gguf", file));
   const id = files.find(({ name }) => /\.(gguf|safetensors)$/i.test(name))?.name ?? files[0]?.name ?? "";
   const [only] = files;
   // The type of a single file is decided by its content, not by its name: the gate says what it is.
   if (files.length === 1 && only !== undefined)
     return { id, bundled: false, kind: "gguf", files: await collectShards(only, async () => undefined) };
   return filesOfModel(id, files);
+}
+
+/** A file of a folder that was chosen as a whole says where in it it lies. */
+function nameOf(file: Blob): string {
+  const { name, webkitRelativePath: place } = file as Partial<File>;
+  const path = typeof place === "string" && place !== "" ? place : name;
+  return typeof path === "string" ? baseName(path) : "";
 }
 
 /** One of the accepted layouts among files that lie together. T5 wins where both are complete; a named file wins over both. */
@@ -72,11 +78,11 @@ async function layoutOfPath(found: FoundFiles): Promise<Layout> {
   }
   if (!/\.safetensors$/i.test(first.name)) return { kind: "gguf", files: await collectShards(first, (name) => found.sibling(name)) };
   // A weight file alone says too little: its folder is the model.
-  const beside = await Promise.all(filesOfT5.map((name) => found.sibling(name)));
-  return { kind: "t5", files: [first, ...beside.flatMap((file) => file ?? [])] };
+  const beside = await Promise.all(filesOfCheckpoints.map((name) => found.sibling(name)));
+  return checkpointOf([first, ...beside.flatMap((file) => file ?? [])]);
 }
 
-const filesOfT5 = [
+const filesOfCheckpoints = [
   "config.json",
   "generation_config.json",
   "tokenizer.json",
@@ -84,16 +90,26 @@ const filesOfT5 = [
   "tokenizer_config.json",
   "special_tokens_map.json",
   "added_tokens.json",
+  "modules.json",
+  "sentence_bert_config.json",
+  "config_sentence_transformers.json",
+  poolingFile,
 ] as const;
+
+/** config.json tells an encoder from T5. */
+async function checkpointOf(files: readonly ByteSource[]): Promise<Layout> {
+  const { looksLikeBert } = await import("../../bert/files.ts");
+  return { kind: (await looksLikeBert(files)) ? "bert" : "t5", files };
+}
 
 async function layoutOf(files: readonly ByteSource[], where: string): Promise<Layout> {
   const [{ looksLikeT5 }, { looksLikeExport }] = await Promise.all([import("../../t5/files.ts"), import("../../t5/export-files.ts")]);
-  if (looksLikeT5(files)) return { kind: "t5", files };
+  if (looksLikeT5(files)) return checkpointOf(files);
   if (looksLikeExport(files)) return { kind: "t5-onnx", files };
   const models = files.filter(({ name }) => isModelGguf(name));
   const [model, second] = models;
   if (model === undefined) {
-    const expected = "one .gguf file, or config.json, *.safetensors and tokenizer.json of a T5 model, or an ONNX export of one";
+    const expected = "one .gguf file, or config.json, *.safetensors and tokenizer.json of a T5 or BERT model, or an ONNX export of T5";
     const names = files.map(({ name }) => name).slice(0, 8);
     const got = names.length === 0 ? "an empty folder" : names.join(", ");
     throw new SpellError("model-layout", `${where}: no model found; expected ${expected}; got ${got}`, { where });

@@ -1,6 +1,6 @@
 /**
- * Opens a model in this process: its headers pass the gate, a device is chosen, and a runtime loads it. The only place that chooses between decoders
- * (gguf/) and T5 (t5/); the code of either is imported with the first model of its kind, so that a page pays for what it uses.
+ * Opens a model in this process: its headers pass the gate, a device is chosen, and a runtime loads it. The only place that chooses between GGUF
+ * (gguf/), T5 (t5/) and BERT (bert/); the code of each is imported with the first model of its kind, so that a page pays for what it uses.
  */
 import { SpellError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
@@ -8,7 +8,8 @@ import type { Platform } from "../../platform.ts";
 import { isModelSpec, type ModelSpec } from "../../spec/model-spec.ts";
 import type { Seq2SeqVariant } from "../../spec/runtime.ts";
 import { definedOnly } from "../../values.ts";
-import type { FileSource, FoundModelEntry, LoadOptions, OpenedModel } from "../backend.ts";
+import type { FileSource, FindOptions, FoundModelEntry, OpenedModel } from "../backend.ts";
+import { type AskedOptions, checkContextSize, type LocalOpened } from "./asked.ts";
 import { asT5Variant, variantsOfT5 } from "./bundled.ts";
 import type { CandleContext } from "./context.ts";
 import type { ModelFiles } from "./layout.ts";
@@ -17,7 +18,7 @@ import { contextLengthOf, type FoundModel, needsOf, readModel, runtimeFor } from
 import type { LoadDefaults } from "./settings.ts";
 
 /** Finds the files of a model for the pool. @throws SpellError model-*, store-*; run-option for a variant the files do not have */
-export async function findModel(context: CandleContext, source: ModelSpec | FileSource, options: LoadOptions): Promise<FoundModelEntry> {
+export async function findModel(context: CandleContext, source: ModelSpec | FileSource, options: FindOptions): Promise<FoundModelEntry> {
   const { signal, onProgress: _, ...given } = options;
   const located = await locate(context, source, signal);
   const files = { ...located, variant: variantOf(located, given.quantization) };
@@ -35,23 +36,37 @@ function variantOf({ kind, variant, id }: ModelFiles, quantization: string | und
   if (quantization === undefined) return variant;
   const form = asT5Variant(quantization);
   if (kind !== "gguf" && form !== undefined) return form;
-  const expected = kind === "gguf" ? "a T5 model, or a named one: a GGUF file has one already" : variantsOfT5.join(", ");
+  const expected = kind === "gguf" ? "a checkpoint, or a named one: a GGUF file has one already" : variantsOfT5.join(", ");
   throw new SpellError("run-option", `quantization: expected ${expected}; got ${quantization} for ${id}`, { where: "quantization" });
 }
-
-type AskedOptions = LoadOptions & Omit<LoadDefaults, "contextSize">;
 
 async function openModel(files: ModelFiles, { platform, defaults }: CandleContext, options: AskedOptions): Promise<OpenedModel> {
   runtimeFor(files.kind, platform).prepare?.(options.device);
   const model = await readModel(files, options.signal);
   try {
-    const opened = await (model.kind === "gguf" ? openGguf(model, platform, defaults, options) : openT5(model, platform, options));
+    const opened = await openFound(model, platform, defaults, options);
     const { chosen, runtime } = opened.device;
     platform.log({ level: "info", message: `${model.id} computes on ${chosen}${runtime === undefined ? "" : ` through ${runtime}`}` });
     return opened;
   } catch (error) {
     throw withSmallerVariant(error, model);
   }
+}
+
+async function openFound(model: FoundModel, platform: Platform, defaults: LoadDefaults, options: AskedOptions): Promise<LocalOpened> {
+  if (options.embeds === true) return (await import("./embed.ts")).openEmbedder(model, platform, defaults, options);
+  if (model.kind === "bert" || (model.kind === "gguf" && model.facts.isEncoder)) {
+    const architecture = model.kind === "bert" ? model.facts.config.modelType : model.facts.architecture;
+    throw new SpellError("model-architecture", `${model.id} makes embeddings, not text (${architecture})`, {
+      where: model.id,
+      hint: "Its vectors come from embed; for text use a language model:",
+      actions: [
+        { kind: "embed", model: model.id },
+        { kind: "run", model: "tiny-stories" },
+      ],
+    });
+  }
+  return model.kind === "gguf" ? openGguf(model, platform, defaults, options) : openT5(model, platform, options);
 }
 
 async function openGguf(model: Extract<FoundModel, { kind: "gguf" }>, platform: Platform, defaults: LoadDefaults, options: AskedOptions) {
@@ -68,7 +83,7 @@ async function openGguf(model: Extract<FoundModel, { kind: "gguf" }>, platform: 
   });
 }
 
-async function openT5(model: Exclude<FoundModel, { kind: "gguf" }>, platform: Platform, options: AskedOptions) {
+async function openT5(model: Exclude<FoundModel, { kind: "gguf" | "bert" }>, platform: Platform, options: AskedOptions) {
   const { id, files, facts, variant } = model;
   checkContextSize(options, limits.seq2seqMostInputTokens, id);
   const inputLength = contextLengthOf(model, options.contextSize);
@@ -83,7 +98,8 @@ async function openT5(model: Exclude<FoundModel, { kind: "gguf" }>, platform: Pl
 /** What does not fit may fit in a smaller form: T5 makes it at load, a GGUF model has it in another file. */
 function withSmallerVariant(error: unknown, model: FoundModel): unknown {
   if (!(error instanceof SpellError) || error.code !== "device-memory") return error;
-  const smaller = model.kind !== "t5" ? undefined : ({ f32: "q8", q8: "q4", q4: undefined } as const)[model.variant];
+  const smaller =
+    model.kind !== "t5" && model.kind !== "bert" ? undefined : ({ f32: "q8", q8: "q4", q4: undefined } as const)[model.variant];
   const run = model.bundled
     ? { kind: "run" as const, model: `${model.id}:${smaller}` }
     : { kind: "run" as const, model: model.id, quantization: smaller };
@@ -96,12 +112,5 @@ function withSmallerVariant(error: unknown, model: FoundModel): unknown {
           : `Use the smaller variant ${smaller}, or a shorter input.`,
     actions: [...(smaller === undefined ? [] : [run]), { kind: "diagnose" }],
     where: model.id,
-  });
-}
-
-function checkContextSize({ contextSize }: LoadOptions, limit: number, id: string): void {
-  if (contextSize === undefined || contextSize <= limit) return;
-  throw new SpellError("run-option", `contextSize: expected 128 … ${limit} (the limit of ${id}); got ${contextSize}`, {
-    where: "contextSize",
   });
 }

@@ -33,8 +33,26 @@ export function summarizeModel(model: FoundModel): ModelSummary {
       parameterCount: facts.parameterCount ?? null,
       sizeBytes: facts.fileBytes,
       license: facts.license ?? null,
-      capabilities: chatTemplate === null ? ["completion"] : ["completion", "chat"],
+      capabilities: facts.isEncoder ? ["embedding"] : chatTemplate === null ? ["completion"] : ["completion", "chat"],
       notes: facts.notes,
+    };
+  }
+  if (model.kind === "bert") {
+    const { config, sentence, dtype, parameterCount } = model.facts;
+    return {
+      format: "safetensors",
+      architecture: config.modelType,
+      parameterCount,
+      quantization: model.variant === "f32" ? dtype : model.variant,
+      sizeBytes: totalSize(model.files),
+      license: null,
+      contextLength: sentence.contextLength,
+      embeddingLength: config.hiddenSize,
+      blockCount: config.numLayers,
+      vocabSize: config.vocabSize,
+      chatTemplate: null,
+      capabilities: ["embedding"],
+      notes: sentence.notes,
     };
   }
   const { facts, files, variant } = model;

@@ -88,6 +88,22 @@ export function localLlmGlobal(run: ScriptRun): ScriptFunctions {
       shownAbout(await library().verify(name === undefined ? name : permitModel(name, run)), run),
     ),
     unload: waits([optional(spec)], async (name) => library().unload(name)),
+    embed: waits(
+      [
+        spec,
+        list("texts", text("text")),
+        optional(
+          options("options", [
+            optional(flag("query")),
+            optional(integer("dimensions", 1, 2 ** 20)),
+            optional(flag("truncate")),
+            optional(oneOf("device", deviceChoices)),
+            optional(integer("context_size", 128, 2 ** 31 - 1)),
+          ]),
+        ),
+      ],
+      async (name, texts, given) => library().embed(permitModel(name, run), texts, { ...given, signal: run.signal }),
+    ),
     generate: waits(
       [
         spec,

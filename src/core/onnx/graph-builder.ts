@@ -1,5 +1,5 @@
 /**
- * Builds an ONNX graph node by node and writes it as a ModelProto. Knows the format, not T5.
+ * Builds an ONNX graph node by node and writes it as a ModelProto. Knows the format and no model.
  * Weights are named and described here; where their bytes lie is decided when the model is written (spec/onnx.ts).
  * Source: onnx.proto3 of ONNX 1.14 (IR version 9) for field numbers.
  */

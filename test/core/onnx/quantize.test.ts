@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { blockSize, dequantizeBlocks, quantizeBlocks, quantizeColumns, toFloat32 } from "../../../src/core/t5/quantize.ts";
+import { blockSize, dequantizeBlocks, quantizeBlocks, quantizeColumns, toFloat32 } from "../../../src/core/onnx/quantize.ts";
 
 const blocks = fc
   .array(fc.float({ min: -4, max: 4, noNaN: true }), { minLength: blockSize, maxLength: blockSize })

@@ -1,7 +1,7 @@
-/** The fields of a JSON file of a T5 folder, each read with its type and range. */
+/** The fields of a JSON file of a checkpoint, each read with its type and range. */
 import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
-import { readConfigJson } from "../text/config-json.ts";
+import { readConfigJson } from "./config-json.ts";
 
 export interface Fields {
   readonly file: string;

@@ -1,0 +1,46 @@
+/** An EmbeddingModel over a place of the pool: one for each load. */
+import type { OpenedVectors } from "../backends/backend.ts";
+import { checkEmbedCall, collectVectors, withPrefix } from "../embed/collect.ts";
+import { SpellError } from "../errors.ts";
+import type { EmbeddingModel, EmbedOptions } from "../spec/embedding-model.ts";
+import type { Holder } from "./pool.ts";
+
+export function holdVectors({ about, call, known }: Holder): EmbeddingModel {
+  const vectors = (model = known()): OpenedVectors => {
+    if (model.vectors !== undefined) return model.vectors;
+    throw new SpellError("model-architecture", `${model.id} makes no embeddings: ${about.backend} writes text here`, {
+      where: model.id,
+      actions: [{ kind: "pull", model: "all-minilm-l6-v2" }],
+    });
+  };
+  const { dispose } = about;
+  return {
+    ...{ id: about.id, provider: about.provider, backend: about.backend, dispose, [Symbol.asyncDispose]: dispose },
+    get architecture() {
+      return about.architecture;
+    },
+    get contextLength() {
+      return about.contextLength;
+    },
+    get sizeBytes() {
+      return about.sizeBytes;
+    },
+    get device() {
+      return about.device;
+    },
+    get dimensions() {
+      return vectors().dimensions;
+    },
+    get prefixes() {
+      return vectors().prefixes;
+    },
+    async embed(texts: readonly string[], options: EmbedOptions = {}) {
+      checkEmbedCall(texts, options, vectors().dimensions);
+      const { query, truncate = false, dimensions, signal } = options;
+      if (texts.length === 0) return { vectors: [], dimensions: dimensions ?? vectors().dimensions ?? 0, tokens: 0, warnings: [] };
+      const written = withPrefix(texts, query, vectors().prefixes);
+      const parts = call(signal, (model, stop) => vectors(model).embed(written, { truncate, signal: stop }));
+      return collectVectors(parts, texts.length, dimensions);
+    },
+  };
+}

@@ -1,0 +1,85 @@
+/**
+ * An encoder of the BERT family as one ONNX graph, from token ids to a vector of length 1, read top to bottom like the paper. Every value's shape stands
+ * beside it: B batch, S length, H numHeads, K width of a head, D hiddenSize, F intermediateSize.
+ * Sources: Devlin et al. 2018 (arXiv 1810.04805); Reimers & Gurevych 2019 (arXiv 1908.10084) for pooling; tensor names of transformers' modeling_bert.
+ */
+import { OnnxGraphBuilder, type Value } from "../onnx/graph-builder.ts";
+import type { StoredWeights } from "../onnx/weights.ts";
+import type { OnnxModel } from "../spec/onnx.ts";
+import type { BertConfig, Pooling } from "./config.ts";
+
+/** Added to scores of positions that must not be seen: the lowest float, as the reference adds it. */
+const blocked = -3.4028234663852886e38;
+
+/** Names of the graph's values, in one place for the code that feeds it. */
+export const names = { ids: "input_ids", mask: "attention_mask", positions: "position_ids", embedding: "embedding" } as const;
+
+/**
+ * In: `input_ids`, `attention_mask`, `position_ids` int64 [B, S] (mask: 1 = a token, 0 = padding on the right).
+ * Out: `embedding` f32 [B, D], each of length 1.
+ */
+export function bertGraph(config: BertConfig, weights: StoredWeights, pooling: Pooling): OnnxModel {
+  const { hiddenSize, numHeads, numLayers } = config;
+  const headSize = hiddenSize / numHeads;
+  const graph = new OnnxGraphBuilder("bert");
+  const node = graph.node.bind(graph);
+  const ids = graph.input(names.ids, "int64", ["batch", "length"]);
+  const mask = graph.input(names.mask, "int64", ["batch", "length"]);
+  const positions = graph.input(names.positions, "int64", ["batch", "length"]);
+
+  /** x […, inputs] → […, outputs] */
+  const dense = (x: Value, name: string): Value =>
+    node("Add", [weights.linear(graph, x, `${name}.weight`), weights.value(graph, `${name}.bias`)]);
+  const norm = (x: Value, name: string): Value =>
+    node("LayerNormalization", [x, weights.value(graph, `${name}.weight`), weights.value(graph, `${name}.bias`)], {
+      attributes: { axis: -1, epsilon: { float: config.layerNormEpsilon } },
+    });
+  /** [B, S, D] → [B, H, S, K] */
+  const split = (x: Value): Value =>
+    node("Transpose", [node("Reshape", [x, graph.int64([0, 0, numHeads, headSize])])], { attributes: { perm: [0, 2, 1, 3] } });
+  const activate = (x: Value): Value => {
+    if (config.activation === "relu") return node("Relu", [x]);
+    return node(config.activation === "gelu" ? "Gelu" : "FastGelu", [x], { domain: "com.microsoft" });
+  };
+
+  const type = weights.rows(graph, "embeddings.token_type_embeddings.weight", graph.int64([0])); // [1, D]: one text has one type
+  const words = weights.rows(graph, "embeddings.word_embeddings.weight", ids); // [B, S, D]
+  const places = weights.rows(graph, "embeddings.position_embeddings.weight", positions); // [B, S, D]
+  let x = norm(node("Add", [node("Add", [words, type]), places]), "embeddings.LayerNorm"); // [B, S, D]
+  const seen = node("Cast", [mask], { attributes: { to: 1 } }); // [B, S]
+  const hidden = node("Mul", [node("Sub", [graph.float(1), seen]), graph.float(blocked)]); // [B, S]
+  const bias = node("Unsqueeze", [hidden, graph.int64([1, 2])]); // [B, 1, 1, S]
+  for (let index = 0; index < numLayers; index += 1) {
+    const layer = `encoder.layer.${index}`;
+    const [query, key, value] = ["query", "key", "value"].map((kind) => split(dense(x, `${layer}.attention.self.${kind}`))) as [
+      Value,
+      Value,
+      Value,
+    ];
+    const scores = node("MatMul", [query, node("Transpose", [key], { attributes: { perm: [0, 1, 3, 2] } })]); // [B, H, S, S]
+    const scaled = node("Add", [node("Mul", [scores, graph.float(headSize ** -0.5)]), bias]);
+    const read = node("MatMul", [node("Softmax", [scaled], { attributes: { axis: -1 } }), value]); // [B, H, S, K]
+    const joined = node("Reshape", [node("Transpose", [read], { attributes: { perm: [0, 2, 1, 3] } }), graph.int64([0, 0, hiddenSize])]);
+    x = norm(node("Add", [x, dense(joined, `${layer}.attention.output.dense`)]), `${layer}.attention.output.LayerNorm`);
+    const inner = activate(dense(x, `${layer}.intermediate.dense`)); // [B, S, F]
+    x = norm(node("Add", [x, dense(inner, `${layer}.output.dense`)]), `${layer}.output.LayerNorm`);
+  }
+  const one = graph.int64([1]);
+  const tokens = node("Unsqueeze", [seen, graph.int64([2])]); // [B, S, 1]
+  const pooled = {
+    cls: () => node("Squeeze", [node("Gather", [x, graph.int64([0])], { attributes: { axis: 1 } }), one]),
+    mean: () =>
+      node("Div", [
+        node("ReduceSum", [node("Mul", [x, tokens]), one], { attributes: { keepdims: 0 } }),
+        node("ReduceSum", [tokens, one], { attributes: { keepdims: 0 } }),
+      ]),
+    max: () => {
+      const outside = node("Unsqueeze", [hidden, graph.int64([2])]); // [B, S, 1]
+      return node("ReduceMax", [node("Add", [x, outside])], { attributes: { axes: [1], keepdims: 0 } });
+    },
+  }[pooling](); // [B, D]
+  // the sum of squares by hand: LpNormalization has no kernel on graphics cards
+  const squares = node("ReduceSum", [node("Mul", [pooled, pooled]), one], { attributes: { keepdims: 1 } }); // [B, 1]
+  graph.output(node("Div", [pooled, node("Sqrt", [squares])], { output: names.embedding }), "float32", ["batch", hiddenSize]);
+  return graph.toModel();
+}

@@ -1,0 +1,96 @@
+/** Vectors over a handle, and a fresh start after a crash or a lost device. Calls come one at a time: the pool queues them. */
+import { closedError, SpellError } from "../errors.ts";
+import { type ByteSource, totalSize } from "../formats/byte-source.ts";
+import { limits } from "../limits.ts";
+import { isGpu } from "../spec/devices.ts";
+import type { EmbedPrefixes } from "../spec/embedding-model.ts";
+import type { Device, DeviceReport, GgufOpenOptions, ModelEmbedOptions, ModelHandle, Seq2SeqOpenOptions } from "../spec/runtime.ts";
+import type { EmbedPart } from "./collect.ts";
+
+export interface EmbedderParts<P> {
+  readonly id: string;
+  readonly architecture: string;
+  readonly files: readonly ByteSource[];
+  readonly runtime: { open(files: readonly ByteSource[], options: P): Promise<ModelHandle<never>> };
+  readonly options: P;
+  readonly prefixes: EmbedPrefixes;
+  /** told once, with the first vectors */
+  readonly notes: readonly string[];
+  readonly now: () => number;
+}
+
+export interface HandleEmbedder {
+  readonly id: string;
+  readonly architecture: string;
+  readonly sizeBytes: number;
+  readonly contextLength: number;
+  readonly device: DeviceReport;
+  readonly dimensions: number;
+  readonly prefixes: EmbedPrefixes;
+  embed(texts: readonly string[], options: ModelEmbedOptions): AsyncGenerator<EmbedPart, void, undefined>;
+  dispose(): Promise<void>;
+}
+
+/**
+ * Opens a model; it can embed when this resolves.
+ * @throws SpellError of the runtime's open()
+ */
+export async function openHandleEmbedder<P extends GgufOpenOptions | Seq2SeqOpenOptions>(parts: EmbedderParts<P>): Promise<HandleEmbedder> {
+  const { id, architecture, files, runtime, options, prefixes } = parts;
+  const untold: EmbedPart[] = parts.notes.map((message) => ({ type: "warning", code: "file-note", message }));
+  const restarts: number[] = [];
+  const lost: Device[] = [];
+  let closed = false;
+  let handle = await runtime.open(files, options);
+  for (const message of handle.fallbacks ?? []) untold.push({ type: "warning", code: "device-fallback", message });
+  for (const message of handle.notes) untold.push({ type: "warning", code: "device-note", message });
+
+  /** The engine may have died since the last call: then the model is opened again, a few times a minute at most. */
+  const live = async (signal: AbortSignal | undefined): Promise<ModelHandle<never>> => {
+    if (closed) throw closedError();
+    if (handle.alive) return handle;
+    const now = parts.now();
+    while (restarts[0] !== undefined && now - restarts[0] > 60_000) restarts.shift();
+    if (restarts.length >= limits.restartsPerMinute) {
+      throw new SpellError("run-crash", `the engine died ${restarts.length} times within a minute; it is not started again for now`, {
+        actions: [{ kind: "diagnose" }],
+      });
+    }
+    restarts.push(now);
+    const { chosen } = handle.device;
+    if (options.device === "auto" && isGpu(chosen)) lost.push(chosen);
+    handle = await runtime.open(files, { ...options, onProgress: undefined, lost, signal });
+    if (handle.device.chosen !== chosen) {
+      untold.push({ type: "warning", code: "device-fallback", message: `${chosen} was lost; ${handle.device.chosen} computes instead` });
+    }
+    if (!closed) return handle;
+    await handle.dispose();
+    throw closedError();
+  };
+
+  return {
+    id,
+    architecture,
+    sizeBytes: totalSize(files),
+    prefixes,
+    get contextLength() {
+      return handle.contextLength;
+    },
+    get device() {
+      return handle.device;
+    },
+    get dimensions() {
+      return handle.dimensions ?? 0;
+    },
+    async *embed(texts, call) {
+      const { embed } = await live(call.signal);
+      if (embed === undefined) throw new SpellError("internal-error", `${id} was not opened to embed`);
+      yield* untold.splice(0);
+      yield* embed(texts, call);
+    },
+    async dispose() {
+      closed = true;
+      await handle.dispose();
+    },
+  };
+}

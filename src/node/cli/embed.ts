@@ -1,0 +1,115 @@
+/** `llmspell embed`: vectors of texts. `llmspell similar`: lines that are most like a text. */
+import { readFile } from "node:fs/promises";
+import { plainVector } from "../../core/api/plain-vector.ts";
+import { rank } from "../../core/embed/collect.ts";
+import { SpellError } from "../../core/errors.ts";
+import type { EmbeddingModel, EmbedOptions, EmbedResult } from "../../core/spec/embedding-model.ts";
+import { flagNumber, flagText } from "./args.ts";
+import { defaultEmbedder } from "./commands.ts";
+import type { Context } from "./context.ts";
+import { readLines } from "./input.ts";
+import { disposeSoon, explain, loadEmbeddings, readLoadOptions } from "./session.ts";
+
+/** @throws SpellError of the flags, the texts, the model or its answer */
+export async function embed(context: Context): Promise<number> {
+  const { operands, flags, screen } = context;
+  const texts = operands.length > 0 ? operands : await linesOf(context, undefined);
+  if (texts.length === 0) throw noTexts();
+  const query = flags.has("query");
+  const { model, result } = await withModel(context, (each) => [each.embed(texts, { ...embedOptions(context), query })]);
+  const [{ vectors, dimensions, tokens, warnings }] = result as [EmbedResult];
+  const embeddings = vectors.map(plainVector);
+  screen.document({
+    status: "ok",
+    ...aboutOf(model),
+    dimensions,
+    embeddings,
+    usage: { prompt_tokens: tokens, total_tokens: tokens },
+    warnings,
+  });
+  screen.write(embeddings.map((vector) => `${JSON.stringify(vector)}\n`).join(""));
+  return 0;
+}
+
+/** @throws SpellError as embed() */
+export async function similar(context: Context): Promise<number> {
+  const { operands, flags, screen } = context;
+  const [text = "", file] = operands;
+  const lines = (await linesOf(context, file)).map((line, index) => ({ text: line, index })).filter((line) => line.text.trim() !== "");
+  if (lines.length === 0)
+    throw new SpellError("usage-value", `${file ?? "standard input"}: expected lines of text; got none`, { where: file ?? "stdin" });
+  const options = embedOptions(context);
+  const { model, result } = await withModel(context, (each) => [
+    each.embed([text], { ...options, query: true }),
+    each.embed(
+      lines.map((line) => line.text),
+      options,
+    ),
+  ]);
+  const [asked, found] = result as [EmbedResult, EmbedResult];
+  const [vector = new Float32Array()] = asked.vectors;
+  const results = rank(vector, found.vectors)
+    .slice(0, flagNumber(flags, "top"))
+    .map(({ index, score }) => ({ text: lines[index]?.text ?? "", score: Number(score.toFixed(6)), index: lines[index]?.index ?? 0 }));
+  const tokens = asked.tokens + found.tokens;
+  const usage = { prompt_tokens: tokens, total_tokens: tokens };
+  screen.document({ status: "ok", ...aboutOf(model), results, usage, warnings: [...asked.warnings, ...found.warnings] });
+  screen.write(results.map((line) => `${line.score.toFixed(3)}  ${line.text}\n`).join(""));
+  return 0;
+}
+
+/** Loads, asks, gives the model back, and tells the warnings. */
+async function withModel(context: Context, ask: (model: EmbeddingModel) => readonly Promise<EmbedResult>[]) {
+  const { flags, screen, interrupt } = context;
+  const name = flagText(flags, "model") ?? defaultEmbedder;
+  const model = await loadEmbeddings(context, name, readLoadOptions(flags));
+  const progress = screen.progress("reading the texts");
+  try {
+    const result = await Promise.all(ask(model));
+    progress.end();
+    for (const message of new Set(result.flatMap(({ warnings }) => warnings.map((warning) => warning.message)))) screen.note(message);
+    return { model, result };
+  } catch (error) {
+    progress.end();
+    throw interrupt.signal.aborted ? new SpellError("run-aborted", "stopped before the vectors were made") : explain(error, name);
+  } finally {
+    await disposeSoon(model);
+  }
+}
+
+function aboutOf({ id, provider, backend, architecture }: EmbeddingModel): Readonly<Record<string, string>> {
+  return { model: id, provider, backend, architecture };
+}
+
+function embedOptions({ flags, interrupt }: Context): EmbedOptions {
+  return { dimensions: flagNumber(flags, "dimensions"), truncate: flags.has("truncate"), signal: interrupt.signal };
+}
+
+/** @throws SpellError usage-no-prompt, usage-value */
+async function linesOf({ stdin, interrupt, screen }: Context, file: string | undefined): Promise<readonly string[]> {
+  if (file !== undefined && file !== "-") return linesOfFile(file);
+  if (stdin === undefined) throw noTexts();
+  const lines: string[] = [];
+  for await (const line of readLines(stdin, interrupt.signal, screen)) lines.push(line);
+  return lines;
+}
+
+function noTexts(): SpellError {
+  return new SpellError("usage-no-prompt", "no texts were given; expected some on the command line, or a line each on standard input");
+}
+
+async function linesOfFile(file: string): Promise<readonly string[]> {
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(await readFile(file));
+    return text.replace(/\r?\n$/, "").split(/\r?\n/);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const why =
+      code === "ENOENT"
+        ? "no such file"
+        : code === "ERR_ENCODING_INVALID_ENCODED_DATA"
+          ? "it is not UTF-8 text"
+          : `it cannot be read (${code})`;
+    throw new SpellError("usage-value", `${file}: expected a file of lines; ${why}`, { where: file, cause });
+  }
+}

@@ -1,0 +1,96 @@
+/** Encoders of the BERT family through the public entry of Node: the contract on both runtimes, what files beside the model say, what is refused. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { createSpell } from "../../src/node/index.ts";
+import { nodePlatform } from "../../src/node/platform.ts";
+import { distance, embeddingModelContract } from "../contract/embedding-model.ts";
+import { type BertWriterOptions, bertGolden as golden, writeBert } from "../fixtures/bert-writer.ts";
+import { failure } from "../support/failure.ts";
+
+const home = mkdtempSync(join(tmpdir(), "llmspell-bert-"));
+const spell = createSpell({ platform: nodePlatform({ modelFolder: join(home, "models") }) });
+afterAll(async () => {
+  await spell.dispose();
+  rmSync(home, { recursive: true, force: true });
+});
+
+const specOf = (name: string) => golden.models.find((model) => model.name === name)!;
+let count = 0;
+
+/** @returns the folder of a checkpoint */
+function save(name: string, options?: BertWriterOptions): string {
+  count += 1;
+  const folder = join(home, `${name}-${count}`);
+  for (const [file, bytes] of writeBert(golden, specOf(name), options)) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    writeFileSync(join(folder, file), bytes);
+  }
+  return folder;
+}
+
+const folders = { minilm: save("minilm"), e5: save("e5-multilingual") };
+
+for (const [runtime, device] of [
+  ["onnxruntime-node", "cpu"],
+  ["onnxruntime-web in Node", "wasm"],
+] as const) {
+  embeddingModelContract(`BERT on ${runtime}`, { open: () => spell.embeddings(folders.minilm, { device }), word: "cat", around: 2 });
+}
+
+describe("what the files beside it say", () => {
+  it("puts the prefixes of the model's own files before questions and documents", async () => {
+    const model = await spell.embeddings(save("minilm", { prompts: { query: "query: ", passage: "answer: " } }), { device: "cpu" });
+    expect(model.prefixes).toEqual({ query: "query: ", document: "answer: " });
+    const [query, document] = [await model.embed(["the cat"], { query: true }), await model.embed(["the cat"])];
+    const plain = await spell.embeddings(folders.minilm, { device: "cpu" });
+    const [asQuery, asDocument] = (await plain.embed(["query: the cat", "answer: the cat"])).vectors;
+    expect(distance(query.vectors[0]!, asQuery!)).toBeLessThan(1e-6);
+    expect(distance(document.vectors[0]!, asDocument!)).toBeLessThan(1e-6);
+    await model.dispose();
+    await plain.dispose();
+  });
+
+  it("reads no more tokens than sentence_bert_config.json says", async () => {
+    const model = await spell.embeddings(save("minilm", { maxLength: 16 }), { device: "cpu" });
+    expect(model.contextLength).toBe(16);
+    await model.dispose();
+  });
+
+  it("tells what the model is, without loading it", async () => {
+    const info = await spell.models.info(folders.e5);
+    expect(info).toMatchObject({
+      architecture: "xlm-roberta",
+      capabilities: ["embedding"],
+      contextLength: 96,
+      embeddingLength: 32,
+      format: "safetensors",
+    });
+  });
+});
+
+describe("what is refused", () => {
+  it("writes no text, and says which command makes vectors", async () => {
+    const error = await failure(spell.generate(folders.minilm, "Hello"));
+    expect(error.code).toBe("model-architecture");
+    expect(error.message).toContain("makes embeddings, not text (bert)");
+    expect(error.actions[0]).toEqual({ kind: "embed", model: folders.minilm });
+  });
+
+  it("makes no vectors of a model that writes text", async () => {
+    const error = await failure(spell.embeddings("tiny-t5-en-fr"));
+    expect(error.code).toBe("model-architecture");
+    expect(error.message).toContain("tiny-t5-en-fr makes no embeddings");
+  });
+
+  it.each([
+    ["relative positions", { position_embedding_type: "relative_key" }, "model-config-field"],
+    ["heads that do not divide", { num_attention_heads: 5 }, "model-config-field"],
+    ["another activation", { hidden_act: "silu" }, "model-config-field"],
+    ["tables of another size", { vocab_size: 400 }, "safetensors-shape"],
+    ["layers that are missing", { num_hidden_layers: 9 }, "safetensors-missing"],
+  ])("%s", async (_, config, code) => {
+    expect((await failure(spell.embeddings(save("minilm", { config })))).code).toBe(code);
+  });
+});

@@ -1,0 +1,101 @@
+/** `embed`, `similar` and LocalLLM.embed over a small encoder, as people run them. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { distance } from "../../contract/embedding-model.ts";
+import { bertGolden, writeBert } from "../../fixtures/bert-writer.ts";
+import { cli, home } from "./support.ts";
+
+const spec = bertGolden.models.find(({ name }) => name === "minilm")!;
+const model = join(home, "minilm");
+const on = ["-m", model, "--device", "cpu"];
+
+beforeAll(() => {
+  for (const [file, bytes] of writeBert(bertGolden, spec)) {
+    mkdirSync(dirname(join(model, file)), { recursive: true });
+    writeFileSync(join(model, file), bytes);
+  }
+});
+
+describe("embed", () => {
+  it("gives a vector for each operand, as JSON", async () => {
+    const { stdout, status } = await cli(["embed", ...on, "--output", "json", bertGolden.texts[0]!, bertGolden.texts[3]!]);
+    expect(status).toBe(0);
+    const { embeddings, ...about } = JSON.parse(stdout) as { embeddings: number[][] };
+    expect(about).toEqual({
+      ...{ status: "ok", model, provider: "candle", backend: "candle", architecture: "bert", dimensions: 36 },
+      ...{ usage: { prompt_tokens: 10, total_tokens: 10 }, warnings: [] },
+    });
+    expect(distance(embeddings[0]!, spec.vectors[0]!)).toBeLessThan(2e-5);
+    expect(distance(embeddings[1]!, spec.vectors[3]!)).toBeLessThan(2e-5);
+  });
+
+  it("gives a line for each line of standard input, and cuts vectors", async () => {
+    const { stdout, status } = await cli(["embed", ...on, "--dimensions", "4"], { input: "the cat\nthe river\n" });
+    expect(status).toBe(0);
+    const lines = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as number[]);
+    expect(lines.map(({ length }) => length)).toEqual([4, 4]);
+    expect(Math.hypot(...lines[0]!)).toBeCloseTo(1, 5);
+  });
+
+  it("says what to do with a text that is too long, and does it", async () => {
+    const long = "cat ".repeat(200);
+    const refused = await cli(["embed", ...on, long]);
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toContain("text 1 has 202 tokens; this model reads 96");
+    const cut = await cli(["embed", ...on, "--truncate", long]);
+    expect(cut.status).toBe(0);
+    expect(cut.stderr).toContain("a text of 202 tokens: the model reads the first 96");
+  });
+});
+
+it("wants a text", async () => {
+  const { status, stderr } = await cli(["embed", ...on]);
+  expect(status).toBe(2);
+  expect(stderr).toContain("no texts were given");
+});
+
+describe("similar", () => {
+  it("ranks the lines of a file, with their numbers", async () => {
+    const file = join(home, "lines.txt");
+    writeFileSync(file, "a good old house\n\nthe cat was singing\nmusic and chess\n");
+    const { stdout, status } = await cli(["similar", "the cat was singing", file, ...on, "--top", "2", "--output", "json"]);
+    expect(status).toBe(0);
+    const { results } = JSON.parse(stdout) as { results: { text: string; score: number; index: number }[] };
+    expect(results).toHaveLength(2);
+    expect(results[0]).toEqual({ text: "the cat was singing", score: 1, index: 2 });
+    expect(results[1]!.score).toBeLessThan(1);
+  });
+
+  it("reads lines of standard input", async () => {
+    const { stdout } = await cli(["similar", "river", ...on], { input: "house\nriver\n" });
+    expect(stdout.split("\n")[0]).toBe("1.000  river");
+  });
+
+  it("names a file that is missing", async () => {
+    const { stderr, status } = await cli(["similar", "river", "missing.txt", ...on]);
+    expect(status).toBe(2);
+    expect(stderr).toContain("missing.txt: expected a file of lines; no such file");
+  });
+});
+
+it("generate names the command that makes vectors", async () => {
+  const { stderr, status } = await cli(["generate", ...on, "Hello"]);
+  expect(status).toBe(3);
+  expect(stderr).toContain("makes embeddings, not text (bert)");
+  expect(stderr).toContain(`llmspell embed -m ${model} "Hello"`);
+});
+
+it("scripts get lists of numbers", async () => {
+  const code = `local v = LocalLLM.embed(ARGS.model, {"the cat was singing", "x"}, {device = "cpu"}); print(#v, #v[1], v[1][1])`;
+  const config = join(home, "files.toml");
+  writeFileSync(config, `[runtime.security]\nallow_file_access = true\nallowed_paths = [${JSON.stringify(home)}]\n`);
+  const { stdout, stderr } = await cli(["exec", "-c", config, code, "--", "--model", model]);
+  expect(stderr).toBe("");
+  const [count, length, first] = stdout.trim().split(/\s+/).map(Number);
+  expect([count, length]).toEqual([2, 36]);
+  expect(first).toBeCloseTo(spec.vectors[0]![0]!, 5);
+});
