@@ -3,7 +3,7 @@ import type { OpenedVectors } from "../backends/backend.ts";
 import { checkEmbedCall, collectVectors, withPrefix } from "../embed/collect.ts";
 import { SpellError } from "../errors.ts";
 import type { EmbeddingModel, EmbedOptions } from "../spec/embedding-model.ts";
-import type { Holder } from "./pool.ts";
+import type { Holder } from "./holder.ts";
 
 export function holdVectors({ about, call, known }: Holder): EmbeddingModel {
   const vectors = (model = known()): OpenedVectors => {

@@ -16,6 +16,7 @@ import { collect, modelStream } from "../text/collect.ts";
 import { checkGenerateOptions, withDefaults } from "../text/parameters.ts";
 import { createQueue, type Queue, type Turn } from "../text/queue.ts";
 import { readAhead } from "../text/read-ahead.ts";
+import type { Holder } from "./holder.ts";
 import { modelSession } from "./session.ts";
 import { later, Slot } from "./slot.ts";
 
@@ -120,20 +121,6 @@ export function createPool(): Pool {
     },
   };
   return pool;
-}
-
-export interface Holder {
-  readonly about: Pick<
-    LanguageModel,
-    "id" | "provider" | "backend" | "architecture" | "contextLength" | "sizeBytes" | "device" | "dispose"
-  >;
-  /** What the engine that was loaded last says of itself. */
-  known(): OpenedModel;
-  /** Waits for a turn, and takes it. */
-  call<T>(
-    asked: AbortSignal | undefined,
-    work: (model: OpenedModel, signal: AbortSignal) => AsyncIterable<T>,
-  ): AsyncGenerator<T, void, undefined>;
 }
 
 /** What every holder of a slot is made of. */

@@ -363,7 +363,6 @@ describe("supported architectures", () => {
   it.each([
     ["general.type", "imatrix"],
     ["general.type", "dataset"],
-    ["general.architecture", "gemma-embedding"],
     ["general.architecture", "qwen3tts"],
     ["general.architecture", "eagle3"],
     ["general.architecture", "llada"],
