@@ -18,6 +18,18 @@ export async function openLlamaEmbeddings(
   });
   const vectorOf = async (tokens: Token[]): Promise<Float32Array> =>
     unit(Float32Array.from((await context.getEmbeddingFor(tokens)).vector));
+  const { bos, eos } = model.tokens;
+  const around = context.calculateInputLength([...model.tokenize("a")]) - model.tokenize("a").length;
+  /**
+   * Special tokens in a text are read as such, as the libraries that made the models do. The engine puts no mark before a text that begins with one, nor behind
+   * one that ends so, and reads no text without a token.
+   */
+  const tokensOf = (text: string): Token[] => {
+    const own = model.tokenize(text, true);
+    if (around > 0 && bos !== null && (own.length === 0 || own[0] === bos)) own.unshift(bos);
+    if (around > 1 && eos !== null && own.at(-1) === eos) own.push(eos);
+    return own;
+  };
   const dimensions = (await vectorOf(model.tokenize("a"))).length;
   let alive = true;
 
@@ -25,7 +37,7 @@ export async function openLlamaEmbeddings(
     for (const [index, text] of texts.entries()) {
       if (!alive) throw closedError();
       throwIfAborted(signal);
-      const own = model.tokenize(text);
+      const own = tokensOf(text);
       const whole = context.calculateInputLength([...own]);
       if (whole <= contextLength) {
         // white space alone may have no token, and some families put nothing around a text

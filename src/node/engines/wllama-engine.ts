@@ -75,6 +75,9 @@ export function wllamaEngine(): GgufRuntime & { probe(device: Device): Promise<D
       // The card computes; a thread waits for it.
       if (device === "webgpu") return openWith({ prompt: 1, decode: 1, origin: "default" });
       if (asked > 0) return openWith({ prompt: asked, decode: asked, origin: "asked" });
+      // what is measured is an answer, which an encoder has none of
+      const half = defaultThreads();
+      if (options.embed !== undefined) return openWith({ prompt: half, decode: half, origin: "default" });
       return openWithBestThreads(files, options, openWith);
     },
   };

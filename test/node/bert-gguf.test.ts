@@ -1,0 +1,50 @@
+/** An encoder in GGUF on both runtimes of llama.cpp: the contract, and the vectors that torch and our own graph give for the same weights. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { createSpell } from "../../src/node/index.ts";
+import { nodePlatform } from "../../src/node/platform.ts";
+import { distance, embeddingModelContract } from "../contract/embedding-model.ts";
+import { bertGguf } from "../fixtures/bert-gguf.ts";
+import { bertGolden } from "../fixtures/bert-writer.ts";
+import { writeGguf } from "../fixtures/gguf-writer.ts";
+import { failure } from "../support/failure.ts";
+
+const home = mkdtempSync(join(tmpdir(), "llmspell-bert-gguf-"));
+const file = join(home, "minilm.gguf");
+const spec = bertGolden.models.find(({ name }) => name === "minilm");
+if (spec === undefined) throw new Error("the golden file has no minilm");
+writeFileSync(file, writeGguf(bertGguf(spec)));
+const spell = createSpell({ platform: nodePlatform({ modelFolder: join(home, "models") }) });
+afterAll(async () => {
+  await spell.dispose();
+  rmSync(home, { recursive: true, force: true });
+});
+
+for (const device of ["cpu", "wasm"] as const) {
+  embeddingModelContract(`BERT in GGUF on ${device}`, {
+    open: () => spell.embeddings(file, { device }),
+    word: "cat",
+    around: 2,
+    tolerance: 1e-4,
+  });
+
+  describe(`BERT in GGUF on ${device}`, () => {
+    // llama.cpp reads that function from a table of 16-bit numbers: 1.5e-4 in the middle here, 3.5e-4 at most
+    it("gives the vectors of torch, but for a GELU of 16 bits", async () => {
+      const model = await spell.embeddings(file, { device });
+      const { vectors } = await model.embed(bertGolden.texts);
+      const distances = vectors.map((vector, index) => distance(vector, spec.vectors[index] ?? []));
+      expect(Math.max(...distances)).toBeLessThan(5e-4);
+      await model.dispose();
+    });
+  });
+}
+
+it("generates no text, and says what makes vectors", async () => {
+  expect(await failure(spell.generate(file, "Hello"))).toMatchObject({
+    code: "model-architecture",
+    actions: [{ kind: expect.any(String) }, {}],
+  });
+});
