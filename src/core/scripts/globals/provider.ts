@@ -49,13 +49,13 @@ function shown(name: string, provider: ProviderConfig) {
   return definedOnly({ name, provider_type, enabled, default_model, capabilities: capabilitiesOf(provider) });
 }
 
-/** What this release does with it: text in, text out. */
+/** What it can do where its model can. */
 function capabilitiesOf(provider: ProviderConfig) {
   const size = "context_size" in provider ? provider.context_size : 0;
   return definedOnly({
     supports_streaming: true,
     supports_multimodal: false,
-    supports_tools: false,
+    supports_tools: true,
     max_context_tokens: size > 0 ? size : undefined,
     available_models: provider.default_model === undefined ? undefined : [provider.default_model],
   });
