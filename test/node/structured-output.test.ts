@@ -15,6 +15,20 @@ heldAnswersContract("node-llama-cpp", () => load("tiny-stories", { device: "cpu"
 heldAnswersContract("wllama", () => load("tiny-stories", { device: "wasm" }), seeds);
 heldAnswersContract("T5", () => load("tiny-t5-en-fr"), seeds);
 
+it("T5 tells how likely each choice is, a letter that it lacks as the one that stands for it", async () => {
+  const model = await load("tiny-t5-en-fr");
+  try {
+    const { choiceLogprobs = [] } = await model.generate("The cat is black.", { choices: ["le chat est noir", "{a}", "(a)"] });
+    const [best = 0, braces = 0, brackets = 0] = choiceLogprobs;
+    expect(choiceLogprobs.reduce((sum, value) => sum + Math.exp(value), 0)).toBeCloseTo(1, 5);
+    expect(best).toBeGreaterThan(braces);
+    expect(braces).toBeCloseTo(brackets, 4);
+    expect(await model.generate("The cat is black.", { regex: "[a-z]{3}" })).not.toHaveProperty("choiceLogprobs", expect.anything());
+  } finally {
+    await model.dispose();
+  }
+});
+
 it("reads grammars as llama.cpp does, whole texts and damaged ones", async () => {
   const llama = await getLlama({ gpu: false, build: "never", skipDownload: true });
   for (const [name, schema] of Object.entries(heldSchemas)) {

@@ -262,6 +262,8 @@ export type ModelPiece =
       readonly decodeMs: number;
       /** Only when several sequences were asked for: best first, with the score of the search. */
       readonly candidates?: readonly Candidate[] | undefined;
+      /** Only where choices hold the answer, and the runtime tells: as in GenerateResult. */
+      readonly choiceLogprobs?: readonly number[] | undefined;
       /** What went wrong with the output, where the text before it is good: shown as a warning. */
       readonly note?: string | undefined;
       /** Why a state was not kept, or one that was kept not taken: shown as warnings. */

@@ -14,6 +14,7 @@ import { type BlockStore, openBlockFile } from "./block-file.ts";
 import { closeT5Session, DecoderState, type Encoded, encode, openT5Session, type T5Session } from "./decode.ts";
 import { acceptT5, findT5Files } from "./files.ts";
 import { createIdHandle, type IdEngine } from "./handle.ts";
+import { rateAnswers } from "./rate.ts";
 import { checkScores, searchTokens } from "./search.ts";
 import { searchMany } from "./search-many.ts";
 import { collectT5Weights, type T5Weights } from "./weights.ts";
@@ -122,6 +123,7 @@ function sessionEngine(session: T5Session): IdEngine {
       return 0;
     },
     holdsForms: true,
+    rate: (answers, startId, wait) => rateAnswers(session, encoded(), answers, startId, wait),
     search: (ids, options) => searchTokens(session, encoded(), ids, options),
     searchBeams: (options) => searchBeams(session, encoded(), options),
     searchMany: (inputs, options) => searchMany(session, inputs, options),

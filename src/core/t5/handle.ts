@@ -10,7 +10,7 @@ import type { Tokenizer } from "../text/tokenizer.ts";
 import { once } from "../values.ts";
 import type { BeamAnswer } from "./beam-search.ts";
 import type { T5Configs } from "./config.ts";
-import { createVocabulary, type HeldAnswer, holdAnswers } from "./held.ts";
+import type { Hold } from "./hold.ts";
 import { type SearchOptions, takeBreath } from "./search.ts";
 import type { RowToken } from "./search-many.ts";
 
@@ -24,6 +24,8 @@ export interface IdEngine {
   search(ids: readonly number[], options: SearchOptions): AsyncGenerator<number, void, undefined>;
   /** Whether its searches hold an answer to a form. */
   readonly holdsForms?: true | undefined;
+  /** Log-probability of each answer, as a whole, to the input that encode() took. @param answers ids, end token included */
+  rate?(answers: readonly (readonly number[])[], startId: number, pause: () => Promise<void>): Promise<readonly number[]>;
   /** Answers, best first. Absent where beams cannot be searched. */
   searchBeams?(options: SearchOptions<BeamSampling>): Promise<readonly BeamAnswer[]>;
   /** Several inputs at once. Absent where they would be answered one after the other. */
@@ -52,28 +54,34 @@ export function createIdHandle({ engine, tokenizer, facts, device, inputLength, 
   let alive = true;
 
   const endIds = new Set(facts.config.eosTokenIds);
-  const vocabulary = once(() => {
+  const vocabulary = once(async () => {
+    const { createVocabulary } = await import("./hold.ts");
     const unwanted = new Set(facts.generation.suppressTokens);
-    return createVocabulary(
-      tokenizer.texts().map((text, id) => (unwanted.has(id) || endIds.has(id) || id >= facts.config.vocabSize ? "" : text)),
-    );
+    const texts = (await tokenizer.texts()).slice(0, facts.config.vocabSize);
+    return createVocabulary(texts.map((text, id) => (unwanted.has(id) || endIds.has(id) ? "" : text)));
   });
-  const hold = ({ constraint }: Seq2SeqGenerateOptions): (() => HeldAnswer) | undefined => {
+  let last: { readonly key: string; readonly hold: Hold } | undefined;
+  /** What holds the answers of a call; that of the call before where it asks for the same. */
+  const holdOf = async ({ constraint, sampling }: Seq2SeqGenerateOptions): Promise<Hold | undefined> => {
     if (constraint === undefined) return undefined;
-    if (engine.holdsForms === true) return holdAnswers(constraint, vocabulary(), endIds);
-    throw new SpellError("run-option", `${constraint.kind}: expected none for an exported model; its checkpoint takes it`, {
-      where: constraint.kind,
-    });
+    const refuse = (where: string, what: string): SpellError => new SpellError("run-option", `${where}: expected ${what}`, { where });
+    if (engine.holdsForms !== true) throw refuse(constraint.kind, "none for an exported model; its checkpoint takes it");
+    if (sampling.kind === "beam") throw refuse("numBeams", "1 where the answer keeps a form");
+    const key = JSON.stringify(constraint);
+    if (last?.key === key) return last.hold;
+    const { createHold } = await import("./hold.ts");
+    last = { key, hold: createHold(await vocabulary(), constraint, endIds) };
+    return last.hold;
   };
   // What forbids tokens could forbid the only one that fits: suppressed ones are left out of the vocabulary instead.
-  const searchOptions = <S extends Sampling>(options: Seq2SeqGenerateOptions, sampling: S): SearchOptions<S> => ({
+  const searchOptions = <S extends Sampling>(options: Seq2SeqGenerateOptions, sampling: S, hold: Hold | undefined): SearchOptions<S> => ({
     sampling,
+    hold,
     maxTokens: options.maxTokens,
-    minTokens: options.constraint === undefined ? facts.generation.minNewTokens : 0,
-    noRepeatNgramSize: options.noRepeatNgramSize,
-    suppressTokens: options.constraint === undefined ? facts.generation.suppressTokens : [],
+    minTokens: hold === undefined ? facts.generation.minNewTokens : 0,
+    noRepeatNgramSize: hold === undefined ? options.noRepeatNgramSize : 0,
+    suppressTokens: hold === undefined ? facts.generation.suppressTokens : [],
     endIds,
-    hold: hold(options),
     startId: facts.config.decoderStartTokenId,
     pause: async () => {
       await pause();
@@ -97,11 +105,12 @@ export function createIdHandle({ engine, tokenizer, facts, device, inputLength, 
     if (!alive) throw closedError();
     throwIfAborted(options.signal);
     const ids = encodePrompt(prompt);
+    const hold = await holdOf(options);
     const started = now();
     const cachedTokens = (await engine.encode?.(ids)) ?? 0;
     let decoding = now();
     const { sampling } = options;
-    const search = searchOptions(options, sampling);
+    const search = searchOptions(options, sampling, hold);
     await takeBreath(search);
     const counts = () => ({ promptTokens: ids.length, cachedTokens, prefillMs: decoding - started, decodeMs: now() - decoding });
     if (sampling.kind === "beam" && engine.searchBeams !== undefined) {
@@ -126,7 +135,25 @@ export function createIdHandle({ engine, tokenizer, facts, device, inputLength, 
       yield* answer.push(id);
       if (answer.finishReason !== undefined) break;
     }
-    yield* answer.end(counts());
+    yield* answer.end({ ...counts(), choiceLogprobs: await rateChoices(options, search) });
+  }
+
+  /** Each choice as a whole answer, among them alone. Only while the engine holds the input. */
+  async function rateChoices(
+    { constraint }: Seq2SeqGenerateOptions,
+    { hold, startId, pause: wait }: SearchOptions<Sampling>,
+  ): Promise<readonly number[] | undefined> {
+    if (constraint?.kind !== "choices" || hold === undefined) return undefined;
+    const [endId] = endIds;
+    const answers = constraint.choices.map((text) => {
+      const ids = tokenizer.encode(hold.spell(text));
+      return endId === undefined || endIds.has(ids.at(-1) ?? endId) ? ids : [...ids, endId];
+    });
+    const sums = await engine.rate?.(answers, startId, wait);
+    if (sums === undefined) return undefined;
+    const most = Math.max(...sums);
+    const total = most + Math.log(sums.reduce((sum, value) => sum + Math.exp(value - most), 0));
+    return sums.map((value) => value - total);
   }
 
   async function* generateMany(
@@ -136,14 +163,14 @@ export function createIdHandle({ engine, tokenizer, facts, device, inputLength, 
   ): AsyncGenerator<ManyPiece, void, undefined> {
     if (!alive) throw closedError();
     const { sampling } = options;
-    if (sampling.kind === "beam") {
-      // Beams of several inputs do not share a batch.
+    if (sampling.kind === "beam" || options.constraint?.kind === "choices") {
+      // Beams of several inputs do not share a batch, nor do choices, which are rated for each.
       for (const [index, prompt] of prompts.entries()) for await (const piece of generate(prompt, options)) yield { index, piece };
       return;
     }
     throwIfAborted(options.signal);
     const inputs = prompts.map(encodePrompt);
-    const search = searchOptions(options, sampling);
+    const search = searchOptions(options, sampling, await holdOf(options));
     const started = now();
     const answers = inputs.map(() => startAnswer(tokenizer, search, options.stop));
     for await (const { index, id } of searchMany(inputs, search)) {
@@ -193,8 +220,7 @@ type End = Extract<ModelPiece, { type: "end" }>;
 /** One answer on its way: ids in, pieces out. A stop string ends it and may be in the pieces: core cuts it. */
 function startAnswer(tokenizer: Tokenizer, { endIds, maxTokens, hold }: SearchOptions<Sampling>, stops: readonly string[]) {
   // The text of a form is what its own walk reads: a tokenizer would lose spaces, and letters that others stand for.
-  const held = hold?.();
-  const decoder = held === undefined ? tokenizer.createStreamDecoder() : { push: held.push, flush: () => "" };
+  const decoder = hold === undefined ? tokenizer.createStreamDecoder() : hold.createDecoder();
   const filter = createStopFilter(stops);
   let tokens = 0;
   let finishReason: End["finishReason"] | undefined;

@@ -1,9 +1,9 @@
 /** One token after the other: greedy or drawn, with guesses (lookup.ts, draft.ts) where that is exact. Beam search is in beam-search.ts. */
 import { abortedError, SpellError } from "../errors.ts";
-import type { RandomSampling, Sampling, TokenSampling } from "../spec/sampling.ts";
+import type { Sampling, TokenSampling } from "../spec/sampling.ts";
 import { DecoderState, type Encoded, type T5Session } from "./decode.ts";
 import { createDrafter } from "./draft.ts";
-import { bestThatFits, type HeldAnswer } from "./held.ts";
+import type { Hold } from "./hold.ts";
 import { createLookup, type Guesser } from "./lookup.ts";
 import { applyPenalties, argmax, banRepeatedNgrams, draw, filterCandidates, noNumbers, seededRandom } from "./sampling.ts";
 
@@ -19,8 +19,8 @@ export interface SearchOptions<S extends Sampling = TokenSampling> {
   /** ids never produced */
   readonly suppressTokens: readonly number[];
   readonly endIds: ReadonlySet<number>;
-  /** The form of the answer; begun anew for each. */
-  readonly hold?: (() => HeldAnswer) | undefined;
+  /** What answers are held by. */
+  readonly hold?: Hold | undefined;
   readonly startId: number;
   /** Lets the host hear its messages, an abort among them; awaited between steps. */
   readonly pause: () => Promise<void>;
@@ -66,9 +66,7 @@ export async function* searchTokens(
   const guessers: Guesser[] = [];
   if (options.sampling.kind === "greedy") {
     guessers.push(createLookup(input.filter((id) => !options.endIds.has(id))));
-    // A copy that writes ahead would not keep the form.
-    if (session.drafter !== undefined && options.hold === undefined)
-      guessers.push(createDrafter(session, session.drafter, encoded, choose, options.endIds));
+    if (session.drafter !== undefined) guessers.push(createDrafter(session, session.drafter, encoded, choose, options.endIds));
   }
   try {
     for (;;) {
@@ -116,22 +114,15 @@ async function firstGuess(
 export function createChooser(options: SearchOptions): (scores: Float32Array, produced: readonly number[]) => number {
   const { sampling } = options;
   const random = seededRandom(sampling.seed);
-  const held = options.hold?.();
+  const held = options.hold?.choose();
+  const count = sampling.kind === "greedy" ? 1 : (sampling.topK ?? Number.POSITIVE_INFINITY);
   return (scores, produced) => {
     const isRestricted = hasRestrictions(options, produced.length - 1);
     const restricted = isRestricted ? scores.slice() : scores;
     if (isRestricted) restrictScores(restricted, produced, options);
-    if (held === undefined) return sampling.kind === "greedy" ? argmax(restricted) : draw(filterCandidates(restricted, sampling), random());
-    const id =
-      sampling.kind === "greedy" ? bestThatFits(restricted, held, argmax) : drawThatFits(restricted.slice(), held, sampling, random());
-    held.push(id);
-    return id;
+    const allowed = held === undefined ? restricted : held.allow(restricted, produced, count);
+    return sampling.kind === "greedy" ? argmax(allowed) : draw(filterCandidates(allowed, sampling), random());
   };
-}
-
-function drawThatFits(scores: Float32Array, held: HeldAnswer, sampling: RandomSampling, random: number): number {
-  held.restrict(scores);
-  return draw(filterCandidates(scores, sampling), random);
 }
 
 /** The first scores of an answer say whether the device computes at all. @throws SpellError run-nan */

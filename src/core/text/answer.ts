@@ -127,6 +127,7 @@ export function createAnswer(stop: readonly string[], { thinking, calls }: Parti
             decodeRate: rate(completionTokens - 1, decodeMs),
           },
           candidates: end.candidates?.map((candidate) => candidate.text),
+          choiceLogprobs: end.choiceLogprobs,
         },
       ];
     },

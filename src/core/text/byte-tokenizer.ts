@@ -17,6 +17,8 @@ const mostSentinels = 10_000;
 export interface ByteCodec {
   encode(text: string): readonly number[];
   decode(ids: readonly number[]): string;
+  /** by id; only bytes of ASCII are characters by themselves */
+  readonly texts: readonly string[];
 }
 
 /**
@@ -43,6 +45,11 @@ export function createByteCodec(
   const pattern = new RegExp(`(${texts.map((text) => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")).join("|")})`);
   const encoder = new TextEncoder();
   return {
+    texts: Array.from({ length: embeddingRows }, (_, id) => {
+      const token = byId.get(id);
+      if (token !== undefined) return token.special ? "" : token.content;
+      return id >= offset && id < offset + 0x80 ? String.fromCharCode(id - offset) : "";
+    }),
     encode(text) {
       const parts = text.split(pattern);
       const ids = parts.flatMap((part, index) => {

@@ -21,7 +21,7 @@ export interface Tokenizer {
   /** Feeds ids one by one; what comes out never splits a character, and all of it together equals decode() of all ids. */
   createStreamDecoder(): StreamDecoder;
   /** What each id writes by itself, a space before a word with it; "" of special tokens and of parts of letters. */
-  texts(): readonly string[];
+  texts(): Promise<readonly string[]>;
 }
 
 export interface TokenizerFiles {
@@ -60,7 +60,7 @@ export async function openTokenizer({ model, config, added }: TokenizerFiles, op
   const tidiesSpaces = settings["clean_up_tokenization_spaces"] === true;
   if (model === undefined) {
     const codec = createByteCodec(settings, older, embeddingRows);
-    return { ...codec, createStreamDecoder: () => createStreamDecoder(codec.decode, false), texts: asciiTexts };
+    return { ...codec, createStreamDecoder: () => createStreamDecoder(codec.decode, false), texts: async () => codec.texts };
   }
   if (model.size > limits.tokenizerBytes) {
     throw new SpellError("tokenizer-limit", `${model.name}: expected at most ${limits.tokenizerBytes} bytes, got ${model.size}`, {
@@ -97,6 +97,9 @@ export async function openTokenizer({ model, config, added }: TokenizerFiles, op
   if (isObject(parts) && parts["type"] === "Unigram" && parts["byte_fallback"] === true) useByteFallback(library as unknown as Chain);
   useExactCharsmaps(library as unknown as Chain, json["normalizer"], converted?.charsmap, fail);
 
+  // The rest of the parsed file is let go.
+  const { decoder, added_tokens: addedTokens } = json;
+  const { unk_id: unknownId, unk_token: unknownToken } = parts as { readonly unk_id?: number; readonly unk_token?: string };
   const decode = (ids: readonly number[]): string => {
     if (ids.length === 0) return "";
     // The library's options leave out special tokens by their text; what it does not know becomes the unknown token, which is special too.
@@ -106,14 +109,12 @@ export async function openTokenizer({ model, config, added }: TokenizerFiles, op
     encode: (text) => library.encode(text).ids,
     decode,
     createStreamDecoder: () => createStreamDecoder(decode, tidiesSpaces),
-    texts: () =>
-      Array.from((library as unknown as Chain).model.vocab, (piece = "") => (/^<.+>$/s.test(piece) ? "" : piece.replaceAll("▁", " "))),
+    texts: async () => {
+      const { tokenTexts } = await import("./token-texts.ts");
+      const { vocab: pieces } = (library as unknown as Chain).model;
+      return tokenTexts({ pieces, unknown: unknownId === undefined ? unknownToken : pieces[unknownId], decoder, added: addedTokens });
+    },
   };
-}
-
-/** Of ByT5: an id is a byte and 3, and a byte of ASCII is a letter. */
-function asciiTexts(): readonly string[] {
-  return Array.from({ length: 3 + 0x80 }, (_, id) => (id < 3 ? "" : String.fromCodePoint(id - 3)));
 }
 
 function parse(bytes: Uint8Array, name: string): unknown {
