@@ -441,7 +441,7 @@ Flags of a command that name one value (\`--device\`, \`--max-tokens\`, \`--trac
 - **Files** are TOML 1.0, UTF-8, at most 1 MiB. Unknown keys are errors that name the nearest key; keys and tables of your own begin with \`x-\`.
   Paths may begin with \`~/\` and hold \`$VAR\` or \`\${VAR}\`; relative ones begin at the folder of the file. Editors check files with
   \`builtins/llmspell.schema.json\` of the package (put \`#:schema ./node_modules/llmspell/builtins/llmspell.schema.json\` on the first line).
-- **Providers**: a profile has the providers it declares, and so has a file with any \`[providers.NAME]\`; a file without one keeps \`candle\` and
+- **Providers**: a profile has the providers it declares; those of a file are added to the built-in \`candle\` and
   \`ollama\`; an empty \`[providers]\` declares none. Names: \`[a-z][a-z0-9-]*\`, not local, all, auto, hf, providers. \`-m NAME@PROVIDER\` asks one of them; without
   it the default provider answers, else the one named like its type, else the first of that type.
 - **Default model**: \`-m\`, else \`default_model\` (\`LLMSPELL_DEFAULT_MODEL\`), else \`default_model\` of the default provider, of candle, of ollama.

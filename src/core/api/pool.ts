@@ -273,8 +273,9 @@ async function* withNote(parts: AsyncIterable<ManyPart>, note: string): AsyncGen
   }
 }
 
+/** `null` is no form, and is told so. */
 function heldForm({ jsonSchema, choices, regex, grammar }: GenerateOptions): unknown {
-  return jsonSchema ?? choices ?? regex ?? grammar;
+  return [jsonSchema, choices, regex, grammar].find((form) => form !== undefined);
 }
 
 function notHeld(kind: Constraint["kind"], id: string, holds: readonly string[] = []): SpellError {

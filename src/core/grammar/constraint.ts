@@ -77,7 +77,21 @@ export function plainSchema(given: unknown, where: string): JsonSchema {
   }
   if (text === undefined || text.length > 1_000_000) return fail("expected a schema of at most 1,000,000 characters, got more");
   // a copy: nothing that changes or calls
-  return JSON.parse(text) as JsonSchema;
+  return withLists(JSON.parse(text) as JsonSchema);
+}
+
+/** An empty list of Lua comes as an empty object. */
+function withLists(schema: JsonSchema): JsonSchema {
+  if (!isObject(schema)) return schema;
+  const inner = (value: unknown): unknown => (Array.isArray(value) ? value.map((each) => withLists(each)) : withLists(value as JsonSchema));
+  const named = (value: unknown): unknown =>
+    isObject(value) ? Object.fromEntries(Object.entries(value).map(([name, each]) => [name, inner(each)])) : value;
+  const read = ([key, value]: [string, unknown]): [string, unknown] => {
+    if (key === "required") return [key, isObject(value) && Object.keys(value).length === 0 ? [] : value];
+    if (["properties", "$defs", "definitions"].includes(key)) return [key, named(value)];
+    return [key, ["items", "prefixItems", "anyOf", "oneOf", "allOf", "additionalProperties"].includes(key) ? inner(value) : value];
+  };
+  return Object.fromEntries(Object.entries(schema).map(read));
 }
 
 function choicesOf(choices: readonly string[]): Constraint {

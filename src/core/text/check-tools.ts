@@ -34,7 +34,12 @@ function checkList(tools: readonly Tool[]): void {
   for (const [i, tool] of (tools as readonly unknown[]).entries()) {
     const where = `tools[${i}]`;
     if (!isObject(tool)) throw wrongOption(where, "{ name, description, inputSchema }", tool);
-    const unknown = Object.keys(tool).find((key) => !fields.includes(key));
+    const unknown = Object.keys(tool).find((key) => !fields.includes(key) && tool[key] !== undefined);
+    if (unknown === "execute")
+      throw new SpellError("run-option", `${where}: expected no execute, which a model does not run; got one`, {
+        where,
+        hint: "generate() of a spell runs tools, and so do agents.",
+      });
     if (unknown !== undefined) throw wrongOption(where, fields.join(", "), unknown);
     const { name, description } = tool;
     if (!isToolName(name)) throw wrongOption(`${where}.name`, "1–64 letters, digits, _ and -", name);

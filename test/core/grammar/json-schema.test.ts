@@ -106,6 +106,13 @@ describe("what a grammar cannot hold", () => {
 });
 
 describe("constraintOf", () => {
+  it("takes an empty table of Lua as a list of required members, and null as no form", () => {
+    const schema = { type: "object", properties: { required: { type: "object", required: {} } }, required: {} };
+    expect(constraintOf({ jsonSchema: schema })).toMatchObject({ schema: { properties: { required: { required: [] } }, required: [] } });
+    for (const form of ["jsonSchema", "choices", "regex", "grammar"])
+      expect(() => constraintOf({ [form]: null })).toThrow(new RegExp(`^${form}: expected`));
+  });
+
   const accepts = (options: Parameters<typeof constraintOf>[0], text: string): boolean => {
     const held = constraintOf(options);
     return held.kind !== "grammar" && createMatcher(held.grammar).accepts(text);
