@@ -42,6 +42,21 @@ const inNode = {
   expect: patient,
 };
 
+/**
+ * Files that take most of their time for WebGPU on a processor, or for another copy of what runs elsewhere: all in the long run, `LLMSPELL_LONG=1` before
+ * `npm run test:browser` and the others.
+ */
+const isLong = process.env["LLMSPELL_LONG"] === "1";
+const onlyLong = isLong
+  ? []
+  : [
+      "test/browser/engines/devices.test.ts",
+      "test/browser/engines/exported-devices.test.ts",
+      "test/e2e/gpu-crash.test.ts",
+      "test/node/engines/exported-devices.test.ts",
+      "test/node/engines/t5-webgpu.test.ts",
+    ];
+
 export default defineConfig({
   root: "demo",
   base: "./", // it may lie in any folder of any host
@@ -83,6 +98,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/node/**/*.test.ts", "test/engines/**/*.test.ts"],
+          exclude: onlyLong,
           ...inNode,
           // what engines keep between runs stays out of the home of whoever runs the tests
           env: { LLMSPELL_HOME: `${import.meta.dirname}/.cache/test-home` },
@@ -105,6 +121,7 @@ export default defineConfig({
         test: {
           name: "demo",
           include: ["test/e2e/**/*.test.ts"],
+          exclude: onlyLong,
           globalSetup: ["test/e2e/build.ts"],
           // most of the time a page waits
           maxWorkers: 2,
@@ -123,6 +140,7 @@ export default defineConfig({
         test: {
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
+          exclude: onlyLong,
           testTimeout: 60_000,
           hookTimeout: 60_000,
           expect: patient,

@@ -65,7 +65,7 @@ describe("the globals", () => {
     const { bound } = await runOf();
     const waiting = bound.manifest.waits.map((name) => name.replace(/^.*[.:]/, "")).sort();
     const agents = "complete execute invoke_stream invoke_tool stream";
-    const models = "available generate info list pull remove status unload verify";
+    const models = "available embed generate info list pull remove status unload verify";
     expect(waiting).toEqual(
       `${agents} ${models} file_exists is_available list_dir read_file read_stdin sleep write_file`.split(" ").sort(),
     );

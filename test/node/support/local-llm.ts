@@ -80,7 +80,7 @@ export function openLocalLlm({ folder, url, logged, settings = {}, more }: Local
         catalogue: catalogue === undefined ? undefined : "./models.toml",
       },
       providers: {
-        ...(backends.includes("candle") && { candle: { provider_type: "candle", default_quantization: settings.defaultQuantization } }),
+        candle: { provider_type: "candle", default_quantization: settings.defaultQuantization, enabled: backends.includes("candle") },
         ...(backends.includes("ollama") && { ollama: { provider_type: "ollama", base_url: ollamaBaseUrl, ...settings.ollama } }),
       },
     } as ConfigInput,
