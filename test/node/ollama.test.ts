@@ -168,6 +168,7 @@ onlyWhere(program === undefined || weights === undefined ? "no Ollama server, or
     }, 180_000);
 
     it("tells what is loaded, and forgets it", async () => {
+      await llm.unload(); // what answers of tests before keep
       const model = await llm.load("smollm2@ollama", { contextSize: 512, threads: 1 });
       await textOf(model.stream("x", { raw: true, maxTokens: 1 }));
       expect(await llm.running()).toMatchObject([{ modelId: "smollm2:latest@ollama", gpuBytes: 0 }]);
