@@ -1,25 +1,43 @@
 /** The form of an answer, from the flags of `generate`. */
-import { readFileSync } from "node:fs";
-import { messageOf, SpellError } from "../../core/errors.ts";
+import { readFileSync, statSync } from "node:fs";
+import { messageOf, SpellError, toSpellError } from "../../core/errors.ts";
+import { constraintOf } from "../../core/grammar/constraint.ts";
+import { limits } from "../../core/limits.ts";
 import type { GenerateOptions } from "../../core/spec/generate.ts";
 import type { JsonSchema } from "../../core/spec/schema.ts";
 import { flagText, type GivenFlags } from "./args.ts";
 
-/** @throws SpellError usage-value for a file that cannot be read, and for what is no JSON */
+/** What a flag gives the option of its kind. */
+const forms = {
+  schema: (text: string) => ({ jsonSchema: readSchema(text) }),
+  choices: (text: string) => ({ choices: text.split(",").map((choice) => choice.trim()) }),
+  regex: (text: string) => ({ regex: text }),
+  grammar: (text: string) => ({ grammar: readText(text, "--grammar") }),
+};
+
+/** Checked here already: a wrong command line must not cost a load. @throws SpellError usage-value */
 export function readAnswerForm(flags: GivenFlags): Pick<GenerateOptions, "jsonSchema" | "choices" | "regex" | "grammar"> {
-  const schema = flagText(flags, "schema");
-  const choices = flagText(flags, "choices");
-  const grammar = flagText(flags, "grammar");
-  return {
-    jsonSchema: schema === undefined ? undefined : readSchema(schema),
-    choices: choices?.split(",").map((choice) => choice.trim()),
-    regex: flagText(flags, "regex"),
-    grammar: grammar === undefined ? undefined : readText(grammar, "--grammar"),
-  };
+  const given = (Object.keys(forms) as (keyof typeof forms)[]).filter((name) => flags.has(name));
+  const [name, other] = given;
+  if (name === undefined) return {};
+  if (other !== undefined)
+    throw new SpellError("usage-value", `--${name} and --${other} exclude each other`, {
+      where: `--${other}`,
+      hint: "Leave one of them out.",
+    });
+  const where = `--${name}`;
+  const form = forms[name](flagText(flags, name) ?? "");
+  try {
+    constraintOf(form);
+  } catch (error) {
+    const problem = toSpellError(error).message.replace(/^\w+[/:]? ?/, "");
+    throw new SpellError("usage-value", `${where}: ${problem}`, { where, cause: error });
+  }
+  return form;
 }
 
 function readSchema(given: string): JsonSchema {
-  const text = /^\s*[{tf]/.test(given) && !/\.json$/i.test(given) ? given : readText(given, "--schema");
+  const text = /^\s*\{/.test(given) || given === "true" || given === "false" ? given : readText(given, "--schema");
   try {
     return JSON.parse(text) as JsonSchema;
   } catch (error) {
@@ -29,6 +47,9 @@ function readSchema(given: string): JsonSchema {
 
 function readText(path: string, flag: string): string {
   try {
+    const facts = statSync(path);
+    if (!facts.isFile() || facts.size > limits.gbnfCharacters)
+      throw new Error(facts.isFile() ? `one of ${facts.size} bytes; at most ${limits.gbnfCharacters} are read` : "no regular file");
     return readFileSync(path, "utf8");
   } catch (error) {
     throw new SpellError("usage-value", `${flag}: expected a file that can be read, got ${messageOf(error)}`, {

@@ -231,10 +231,10 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
     name: "similar",
     summary: "lines that are most like a text, best first",
     operands: [{ name: "TEXT" }, { name: "FILE", optional: true }],
-    flags: [flag("--top N", "only the best N lines", { problem: integerProblem(1, 2 ** 31 - 1) }), ...embedFlags],
+    flags: [flag("--top-k N", "only the best N lines", { problem: integerProblem(1, 2 ** 31 - 1) }), ...embedFlags],
     notes: ["Lines come from FILE, else from standard input; empty ones are left out. Scores are cosines, 1 for the same meaning."],
     examples: [
-      ['llmspell similar "how do I pay?" questions.txt --top 3', "search a file"],
+      ['llmspell similar "how do I pay?" questions.txt --top-k 3', "search a file"],
       ['cut -d, -f2 items.csv | llmspell similar "garden chair" --output json', "text, score and line number, for programs"],
     ],
     exits: [1, 3, 4, 5, 130],

@@ -49,7 +49,7 @@ export async function similar(context: Context): Promise<number> {
   const [asked, found] = result as [EmbedResult, EmbedResult];
   const [vector = new Float32Array()] = asked.vectors;
   const results = rank(vector, found.vectors)
-    .slice(0, flagNumber(flags, "top"))
+    .slice(0, flagNumber(flags, "top-k"))
     .map(({ index, score }) => ({ text: lines[index]?.text ?? "", score: Number(score.toFixed(6)), index: lines[index]?.index ?? 0 }));
   const tokens = asked.tokens + found.tokens;
   const usage = { prompt_tokens: tokens, total_tokens: tokens };

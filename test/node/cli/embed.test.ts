@@ -62,7 +62,7 @@ describe("similar", () => {
   it("ranks the lines of a file, with their numbers", async () => {
     const file = join(home, "lines.txt");
     writeFileSync(file, "a good old house\n\nthe cat was singing\nmusic and chess\n");
-    const { stdout, status } = await cli(["similar", "the cat was singing", file, ...on, "--top", "2", "--output", "json"]);
+    const { stdout, status } = await cli(["similar", "the cat was singing", file, ...on, "--top-k", "2", "--output", "json"]);
     expect(status).toBe(0);
     const { results } = JSON.parse(stdout) as { results: { text: string; score: number; index: number }[] };
     expect(results).toHaveLength(2);
