@@ -52,6 +52,7 @@ const onlyLong = isLong
   : [
       "test/browser/engines/devices.test.ts",
       "test/browser/engines/exported-devices.test.ts",
+      "test/browser/t5-webgpu.test.ts",
       "test/e2e/gpu-crash.test.ts",
       "test/node/engines/exported-devices.test.ts",
       "test/node/engines/t5-webgpu.test.ts",

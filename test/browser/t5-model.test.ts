@@ -1,4 +1,4 @@
-/** T5 in Chromium through the browser's entry, on WebAssembly and on WebGPU (a software adapter): the contract and the bundled model's golden answers. */
+/** T5 in Chromium through the browser's entry, on WebAssembly: the contract and the bundled model's golden answers. */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LanguageModel } from "../../src/browser/index.ts";
@@ -25,43 +25,38 @@ languageModelContract("T5 on WASM in Chromium", {
   open: async () => load(await endless(), { device: "wasm" }),
 });
 
-describe.each([
-  ["wasm", 40, 15],
-  ["webgpu", 4, 3],
-] as const)("the bundled translator on %s in Chromium", (device, greedy, beams) => {
+describe("the bundled translator on wasm in Chromium", () => {
   let model: LanguageModel;
   beforeAll(async () => {
-    model = await load("tiny-t5-en-fr", { device });
+    model = await load("tiny-t5-en-fr", { device: "wasm" });
   });
   afterAll(() => model.dispose());
 
   it("says where it computes", () => {
-    expect(model.device).toMatchObject({ chosen: device, runtime: "onnxruntime-web" });
-    expect(model.device!.tried).toContainEqual(expect.objectContaining({ device, ok: true }));
+    expect(model.device).toMatchObject({ chosen: "wasm", runtime: "onnxruntime-web" });
+    expect(model.device!.tried).toContainEqual(expect.objectContaining({ device: "wasm", ok: true }));
   });
 
   it("translates greedily and with beams as transformers does", async () => {
-    for (const { en, greedy_text } of golden.cases.slice(0, greedy)) expect(await textOf(model.stream(prefix + en)), en).toBe(greedy_text);
-    for (const { en, beam4_text } of golden.cases.slice(0, beams)) {
+    for (const { en, greedy_text } of golden.cases.slice(0, 40)) expect(await textOf(model.stream(prefix + en)), en).toBe(greedy_text);
+    for (const { en, beam4_text } of golden.cases.slice(0, 15)) {
       expect(await textOf(model.stream(prefix + en, { numBeams: 4 })), en).toBe(beam4_text);
     }
   }, 120_000);
 });
 
 describe("T5 in a page", () => {
-  it("reads bytes where the checkpoint is ByT5, the same on both devices", async () => {
+  it("reads bytes where the checkpoint is ByT5", async () => {
     const config = { vocab_size: 384, tokenizer_class: "ByT5Tokenizer" };
     const all = writeTinyT5({ config });
     const files = [...all].filter(([name]) => name !== "tokenizer.json").map(([name, bytes]) => new File([Uint8Array.from(bytes)], name));
-    const answers = [];
-    for (const device of ["wasm", "webgpu"] as const) {
-      const model = await load(files, { device });
-      answers.push(await model.generate("Grüße", { maxTokens: 12, stop: [] }));
-      await model.dispose();
-    }
+    const model = await load(files, { device: "wasm" });
     // five letters, two of them in two bytes, and the end
-    expect(answers.map(({ usage }) => usage?.promptTokens)).toEqual([8, 8]);
-    expect(answers[0]).toMatchObject({ text: answers[1]?.text, finishReason: "length" });
+    expect(await model.generate("Grüße", { maxTokens: 12, stop: [] })).toMatchObject({
+      usage: { promptTokens: 8 },
+      finishReason: "length",
+    });
+    await model.dispose();
   });
 
   it("asks no other origin for anything", () => {

@@ -10,6 +10,7 @@ import { bertGguf } from "../fixtures/bert-gguf.ts";
 import { bertGolden } from "../fixtures/bert-writer.ts";
 import { writeGguf } from "../fixtures/gguf-writer.ts";
 import { failure } from "../support/failure.ts";
+import { isLong } from "../support.ts";
 
 const home = mkdtempSync(join(tmpdir(), "llmspell-bert-gguf-"));
 const file = join(home, "minilm.gguf");
@@ -21,6 +22,9 @@ afterAll(async () => {
   await spell.dispose();
   rmSync(home, { recursive: true, force: true });
 });
+
+/** Places of texts: a third, and those of special tokens, white space and other alphabets; all with LLMSPELL_LONG=1. */
+const places = bertGolden.texts.flatMap((text, i) => (isLong || i % 3 === 0 || !/^[a-z ]+$/.test(text.trim()) ? [i] : []));
 
 for (const device of ["cpu", "wasm"] as const) {
   embeddingModelContract(`BERT in GGUF on ${device}`, {
@@ -34,8 +38,8 @@ for (const device of ["cpu", "wasm"] as const) {
     // llama.cpp reads that function from a table of 16-bit numbers: 1.5e-4 in the middle here, 3.5e-4 at most
     it("gives the vectors of torch, but for a GELU of 16 bits", async () => {
       const model = await spell.embeddings(file, { device });
-      const { vectors } = await model.embed(bertGolden.texts);
-      const distances = vectors.map((vector, index) => distance(vector, spec.vectors[index] ?? []));
+      const { vectors } = await model.embed(places.map((i) => bertGolden.texts[i] ?? ""));
+      const distances = vectors.map((vector, index) => distance(vector, spec.vectors[places[index] ?? 0] ?? []));
       expect(Math.max(...distances)).toBeLessThan(5e-4);
       await model.dispose();
     });

@@ -18,7 +18,7 @@ import { createSpell as createNodeSpell } from "../../src/node/main.ts";
 import { failure } from "../support/failure.ts";
 import { onlyWhere } from "../support/only-where.ts";
 import { textOf } from "../support/text-of.ts";
-import { root, sharedModel } from "../support.ts";
+import { isLong, root, sharedModel } from "../support.ts";
 
 const llmAt = (url: string, timeoutMs = 100_000) => {
   const bundled = (model: string, file: string) => openFileSource(join(root, "builtins/models", model, file));
@@ -175,46 +175,48 @@ onlyWhere(program === undefined || weights === undefined ? "no Ollama server, or
       expect(await llm.unload("smollm2@ollama")).toBe(1);
     }, 180_000);
 
-    it("answers an agent of a script, the same in both languages", async () => {
-      const base_url = `http://${env["OLLAMA_HOST"]}`;
-      const spell = createNodeSpell({ config: { providers: { ollama: { provider_type: "ollama", base_url } } }, env: {} });
-      const lua = `local agent = Agent.builder():provider("ollama"):model("smollm2"):temperature(0):max_tokens(6):context_size(512):build()
+    // half a minute: with LLMSPELL_LONG=1
+    if (isLong)
+      it("answers an agent of a script, the same in both languages", async () => {
+        const base_url = `http://${env["OLLAMA_HOST"]}`;
+        const spell = createNodeSpell({ config: { providers: { ollama: { provider_type: "ollama", base_url } } }, env: {} });
+        const lua = `local agent = Agent.builder():provider("ollama"):model("smollm2"):temperature(0):max_tokens(6):context_size(512):build()
         local pieces = {}
         local answer = agent:stream("Say hello.", function(chunk) pieces[#pieces + 1] = chunk.text end)
         local short = Agent.builder():model("smollm2@ollama"):max_tokens(2):build():execute({text = "Hi", parameters = {max_tokens = 1}})
         return {text = answer.text, joined = table.concat(pieces), about = answer.metadata, short = short.metadata.completion_tokens,
           running = LocalLLM.status("ollama").running, listed = LocalLLM.list("ollama")[1].id}`;
-      const js = `const agent = Agent.builder().provider("ollama").model("smollm2").temperature(0).maxTokens(6).contextSize(512).build();
+        const js = `const agent = Agent.builder().provider("ollama").model("smollm2").temperature(0).maxTokens(6).contextSize(512).build();
         const pieces = [];
         const answer = await agent.stream("Say hello.", (chunk) => { pieces.push(chunk.text); });
         const short = await Agent.builder().model("smollm2@ollama").maxTokens(2).build().execute({ text: "Hi", parameters: { max_tokens: 1 } });
         export default { text: answer.text, joined: pieces.join(""), about: answer.metadata, short: short.metadata.completion_tokens,
           running: (await LocalLLM.status("ollama")).running, listed: (await LocalLLM.list("ollama"))[0].id };`;
-      const said: string[] = [];
-      for (const [engine, source] of [
-        ["lua", lua],
-        ["javascript", js],
-      ] as const) {
-        const { result } = await spell.scripts.run(source, { engine });
-        expect(result).toMatchObject({
-          text: expect.stringMatching(/\w/),
-          about: {
-            backend: "ollama",
-            provider: "ollama",
-            completion_tokens: expect.any(Number),
-            finish_reason: expect.stringMatching(/stop|length/),
-          },
-          short: 1,
-          running: true,
-          listed: "smollm2:latest@ollama",
-        });
-        const { text, joined } = result as { readonly text: string; readonly joined: string };
-        expect(joined.trim()).toBe(text.trim());
-        said.push(text);
-      }
-      expect(said[1]).toBe(said[0]);
-      await spell.dispose();
-    }, 180_000);
+        const said: string[] = [];
+        for (const [engine, source] of [
+          ["lua", lua],
+          ["javascript", js],
+        ] as const) {
+          const { result } = await spell.scripts.run(source, { engine });
+          expect(result).toMatchObject({
+            text: expect.stringMatching(/\w/),
+            about: {
+              backend: "ollama",
+              provider: "ollama",
+              completion_tokens: expect.any(Number),
+              finish_reason: expect.stringMatching(/stop|length/),
+            },
+            short: 1,
+            running: true,
+            listed: "smollm2:latest@ollama",
+          });
+          const { text, joined } = result as { readonly text: string; readonly joined: string };
+          expect(joined.trim()).toBe(text.trim());
+          said.push(text);
+        }
+        expect(said[1]).toBe(said[0]);
+        await spell.dispose();
+      }, 180_000);
 
     it("refuses tools of a model whose template has none", async () => {
       const tools = [{ name: "add" }];

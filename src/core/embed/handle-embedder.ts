@@ -1,10 +1,10 @@
 /** Vectors over a handle, and a fresh start after a crash or a lost device. Calls come one at a time: the pool queues them. */
 import { closedError, SpellError } from "../errors.ts";
 import { type ByteSource, totalSize } from "../formats/byte-source.ts";
-import { limits } from "../limits.ts";
 import { isGpu } from "../spec/devices.ts";
 import type { EmbedPrefixes } from "../spec/embedding-model.ts";
 import type { Device, DeviceReport, GgufOpenOptions, ModelEmbedOptions, ModelHandle, Seq2SeqOpenOptions } from "../spec/runtime.ts";
+import { countRestarts } from "../text/restarts.ts";
 import type { EmbedPart } from "./collect.ts";
 
 export interface EmbedderParts<P> {
@@ -38,7 +38,7 @@ export interface HandleEmbedder {
 export async function openHandleEmbedder<P extends GgufOpenOptions | Seq2SeqOpenOptions>(parts: EmbedderParts<P>): Promise<HandleEmbedder> {
   const { id, architecture, files, runtime, options, prefixes } = parts;
   const untold: EmbedPart[] = parts.notes.map((message) => ({ type: "warning", code: "file-note", message }));
-  const restarts: number[] = [];
+  const countRestart = countRestarts(parts.now);
   const lost: Device[] = [];
   let closed = false;
   let handle = await runtime.open(files, options);
@@ -49,14 +49,7 @@ export async function openHandleEmbedder<P extends GgufOpenOptions | Seq2SeqOpen
   const live = async (signal: AbortSignal | undefined): Promise<ModelHandle<never>> => {
     if (closed) throw closedError();
     if (handle.alive) return handle;
-    const now = parts.now();
-    while (restarts[0] !== undefined && now - restarts[0] > 60_000) restarts.shift();
-    if (restarts.length >= limits.restartsPerMinute) {
-      throw new SpellError("run-crash", `the engine died ${restarts.length} times within a minute; it is not started again for now`, {
-        actions: [{ kind: "diagnose" }],
-      });
-    }
-    restarts.push(now);
+    countRestart();
     const { chosen } = handle.device;
     if (options.device === "auto" && isGpu(chosen)) lost.push(chosen);
     handle = await runtime.open(files, { ...options, onProgress: undefined, lost, signal });

@@ -5,7 +5,6 @@
 
 import { closedError, type ErrorCode, SpellError, toSpellError } from "../errors.ts";
 import { type ByteSource, totalSize } from "../formats/byte-source.ts";
-import { limits } from "../limits.ts";
 import { deviceChoices, isGpu } from "../spec/devices.ts";
 import type { ChatPrompt, GenerateOptions } from "../spec/generate.ts";
 import type { Constraint } from "../spec/grammar.ts";
@@ -25,6 +24,7 @@ import { type Answer, type AnswerForm, createAnswer, type Warning, warning } fro
 import { wrongOption } from "./check-call.ts";
 import { parameterRules } from "./parameters.ts";
 import { inPhases } from "./phases.ts";
+import { countRestarts } from "./restarts.ts";
 
 /** A prompt as the model reads it, and what to tell about it. */
 export interface WrittenPrompt {
@@ -102,7 +102,7 @@ export async function openHandleModel<O extends ModelGenerateOptions, P extends 
 ): Promise<HandleModel> {
   const { id, architecture, hasChatTemplate, isSeq2Seq, files, options: given } = parts;
   const usual = given.device;
-  const restarts: number[] = [];
+  const countRestart = countRestarts(parts.now);
   const seats = new Map<DeviceChoice, Seat<O>>();
   let closed = false;
 
@@ -130,14 +130,7 @@ export async function openHandleModel<O extends ModelGenerateOptions, P extends 
     const seat = seats.get(device) ?? [...seats.values()].find(({ handle }) => handle.alive && handle.device.chosen === device);
     if (seat === undefined) return openSeat(device, signal);
     if (seat.handle.alive) return seat;
-    const now = parts.now();
-    while (restarts[0] !== undefined && now - restarts[0] > 60_000) restarts.shift();
-    if (restarts.length >= limits.restartsPerMinute) {
-      throw new SpellError("run-crash", `the engine died ${restarts.length} times within a minute; it is not started again for now`, {
-        actions: [{ kind: "diagnose" }],
-      });
-    }
-    restarts.push(now);
+    countRestart();
     const { chosen } = seat.handle.device;
     if (device !== "auto" || !isGpu(chosen)) return openSeat(device, signal);
     seat.lost.push(chosen);
