@@ -8,7 +8,7 @@ const ranks = [
   ["backends"],
   ["api"],
   ["agents", "state", "ai-sdk"],
-  ["scripts", "server"],
+  ["scripts", "serve"],
 ];
 /** Files that lower ranks and siblings speak of: a byte source is an interface with its own three makers beside it; what a file is by its first bytes; counts are written one way everywhere. */
 const spokenOf = "^src/core/formats/(byte-source|format-count|guess-kind)[.]ts$";

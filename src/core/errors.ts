@@ -131,6 +131,16 @@ const hints = {
   "agent-duplicate": "Choose another name, or free this one with destroy().",
   "state-disabled": "Switch it on in the configuration.",
   "state-full": "Delete what is not needed, or raise the limit.",
+  "http-host": "Ask for a host that the server answers for.",
+  "http-origin": "Pages of this origin are not answered; let the server allow it.",
+  "http-token": "Send the server's token as a bearer token.",
+  "http-path": "See which paths the server has.",
+  "http-method": "Take a method that the path has.",
+  "http-type": "Send JSON as application/json, not compressed.",
+  "http-size": "Send less.",
+  "http-body": "Send one JSON object in UTF-8.",
+  "http-field": "Correct or leave out the field.",
+  "http-busy": "Wait, then try again.",
   "internal-error": "Please report this, with its log at level debug.",
 } as const;
 
@@ -168,6 +178,7 @@ const statusByArea: Readonly<Record<string, number>> = {
   net: 5,
   ollama: 5,
   provider: 5,
+  http: 5,
 };
 
 const retryableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -180,6 +191,7 @@ const retryableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "net-rate",
   "ollama-unreachable",
   "provider-rate-limit",
+  "http-busy",
 ]);
 
 /** Answers of a server that may be another one a moment later. */

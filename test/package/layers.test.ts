@@ -78,7 +78,7 @@ const breaches: readonly (readonly [rule: string, from: string, specifier: strin
   ["siblings-formats", "src/core/formats/a.ts", "../text/b.ts", "src/core/text/b.ts"],
   ["siblings-gguf", "src/core/gguf/a.ts", "../t5/b.ts", "src/core/t5/b.ts"],
   ["siblings-agents", "src/core/agents/a.ts", "../state/b.ts", "src/core/state/b.ts"],
-  ["siblings-scripts", "src/core/scripts/a.ts", "../server/b.ts", "src/core/server/b.ts"],
+  ["siblings-scripts", "src/core/scripts/a.ts", "../serve/b.ts", "src/core/serve/b.ts"],
 ];
 
 describe("layer rules", () => {

@@ -1,0 +1,144 @@
+/**
+ * Errors as answers: the status, and the body that clients of OpenAI and of Anthropic read. Clients choose their error class by the status alone.
+ * What the caller can mend is said in the error's own words; of what fails here only its code and the usual hint are told: messages may hold paths.
+ */
+import { type ErrorCode, errorTable, SpellError, toSpellError } from "../errors.ts";
+
+const statusOf: Readonly<Partial<Record<ErrorCode, number>>> = {
+  "http-body": 400,
+  "http-field": 400,
+  "http-token": 401,
+  "http-host": 403,
+  "http-origin": 403,
+  "http-path": 404,
+  "http-method": 405,
+  "http-size": 413,
+  "http-type": 415,
+  "http-busy": 429,
+  "run-busy": 429,
+  "provider-rate-limit": 429,
+  "run-context": 400,
+  "run-option": 400,
+  "run-form": 400,
+  "model-architecture": 400,
+  "usage-not-available": 400,
+  "template-parse": 400,
+  "template-limit": 400,
+  "model-unknown": 404,
+  "model-not-installed": 404,
+  "model-variant-unknown": 404,
+  "model-ambiguous": 404,
+  "backend-unknown": 404,
+  "backend-not-configured": 404,
+  "spec-syntax": 404,
+  "spec-host": 404,
+  "provider-error": 502,
+  "provider-unauthorized": 502,
+  "config-api-key-missing": 502,
+  "ollama-unreachable": 502,
+  "ollama-error": 502,
+  "run-crash": 503,
+  "run-closed": 503,
+  "run-nan": 503,
+  "device-lost": 503,
+  "device-memory": 503,
+  // the client has left; nobody reads it
+  "run-aborted": 499,
+};
+
+/** Types of OpenAI and of Anthropic. */
+const types: Readonly<Partial<Record<number, readonly [openai: string, anthropic: string]>>> = {
+  400: ["invalid_request_error", "invalid_request_error"],
+  401: ["authentication_error", "authentication_error"],
+  403: ["permission_error", "permission_error"],
+  404: ["not_found_error", "not_found_error"],
+  405: ["invalid_request_error", "invalid_request_error"],
+  413: ["invalid_request_error", "request_too_large"],
+  415: ["invalid_request_error", "invalid_request_error"],
+  429: ["rate_limit_error", "rate_limit_error"],
+  503: ["server_error", "overloaded_error"],
+};
+
+/** Codes that clients know by OpenAI's names. */
+const codes: Readonly<Partial<Record<ErrorCode, string>>> = { "run-busy": "http-busy", "run-context": "context_length_exceeded" };
+
+/** Options of core by the fields that carry them. */
+const fields: Readonly<Partial<Record<string, string>>> = {
+  jsonSchema: "response_format",
+  toolChoice: "tool_choice",
+  parallelToolCalls: "parallel_tool_calls",
+  maxTokens: "max_tokens",
+  topP: "top_p",
+  topK: "top_k",
+  minP: "min_p",
+  repeatPenalty: "repeat_penalty",
+  presencePenalty: "presence_penalty",
+  frequencyPenalty: "frequency_penalty",
+};
+
+/** An error as an answer tells it. */
+export interface Told {
+  readonly status: number;
+  readonly message: string;
+  readonly code: string;
+  readonly param: string | null;
+  readonly error: SpellError;
+}
+
+export function told(thrown: unknown): Told {
+  const error = toSpellError(thrown);
+  // a model that a service does not have is told by it with a status
+  const status = statusOf[error.code] ?? 500;
+  const isCallers = status < 500 || status === 502;
+  const usual = errorTable().find(({ code }) => code === error.code)?.hint ?? "";
+  const message = status === 404 && error.code !== "http-path" ? unknownModel(error) : isCallers ? error.message : `the server failed: ${usual}`;
+  const param = error.code === "http-field" || error.code === "run-option" ? (fields[error.where ?? ""] ?? error.where ?? null) : null;
+  return {
+    status,
+    message,
+    code: status === 404 && error.code !== "http-path" ? "model_not_found" : (codes[error.code] ?? error.code),
+    param: status === 404 && error.code !== "http-path" ? "model" : param,
+    error,
+  };
+}
+
+/** The name of the model that a request asked for, where an error is about it. */
+export const askedModel = "askedModel";
+
+/** A path, or what is on this machine, is nobody's business; the name is what the request said. */
+function unknownModel(error: SpellError): string {
+  const name = error.details?.[askedModel];
+  return `The model ${typeof name === "string" ? `'${name.slice(0, 100)}' ` : ""}does not exist`;
+}
+
+export function openaiError({ status, message, code, param }: Told): object {
+  return { error: { message, type: types[status]?.[0] ?? "server_error", param, code } };
+}
+
+export function anthropicError({ status, message }: Told): object {
+  return { type: "error", error: { type: types[status]?.[1] ?? "api_error", message } };
+}
+
+/** Whether clients of Anthropic ask there. */
+export function isAnthropic(pathname: string): boolean {
+  return pathname.startsWith("/v1/messages");
+}
+
+/** @param pathname whose clients read it @param hasLeft the client has: whatever failed, that is why */
+export function refusal(thrown: unknown, pathname: string, hasLeft = false): Response {
+  const failed = told(thrown);
+  const status = hasLeft ? 499 : failed.status;
+  const { allow } = failed.error.details ?? {};
+  return json(isAnthropic(pathname) ? anthropicError(failed) : openaiError(failed), status, {
+    ...(status === 429 && { "retry-after": "1" }),
+    ...(status === 401 && { "www-authenticate": "Bearer" }),
+    ...(status === 405 && typeof allow === "string" && { allow }),
+  });
+}
+
+/** Of every answer. */
+export const safeHeaders = { "x-content-type-options": "nosniff", "cache-control": "no-store" };
+
+export function json(value: unknown, status = 200, headers: Readonly<Record<string, string>> = {}): Response {
+  return new Response(JSON.stringify(value), { status, headers: { "content-type": "application/json", ...safeHeaders, ...headers } });
+}
