@@ -7,7 +7,7 @@ const ranks = [
   ["devices", "hub", "store"],
   ["backends"],
   ["api"],
-  ["agents", "state", "ai-sdk"],
+  ["agents", "state", "ai-sdk", "prompt-api"],
   ["scripts", "serve"],
 ];
 /** Files that lower ranks and siblings speak of: a byte source is an interface with its own three makers beside it; what a file is by its first bytes; counts are written one way everywhere. */

@@ -50,7 +50,10 @@ interface PullIfMissing {
   readonly onPull?: ((event: PullEvent | ServerPullEvent) => void) | undefined;
 }
 
-export interface SpellLoadOptions extends LoadOptions, PullIfMissing {}
+export interface SpellLoadOptions extends LoadOptions, PullIfMissing {
+  /** The engine outlives its last holder: it stays loaded as the keep-alive of its provider says, as with generate(). Default false: it is freed with it. */
+  readonly keep?: boolean | undefined;
+}
 
 /** Options of one answer, and of the load where the model is not loaded yet. */
 export interface SpellGenerateOptions extends Omit<GenerateOptions, "tools">, Omit<LoadOptions, "device" | "signal">, PullIfMissing {
@@ -138,7 +141,7 @@ export interface SurveyOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const pullNames = ["pull", "onPull"] as const;
+const ownNames = ["pull", "onPull", "keep"] as const;
 
 /** @throws SpellError run-option for unknown options */
 export function createSpell({ platform, network: given, ollamaRegistry, scripts = noScripts, ...options }: SpellParts): Spell {
@@ -165,9 +168,10 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
   });
   const models = createModels(providers, pool, platform);
 
-  const open = async <M>(given: ModelSource | undefined, all: SpellLoadOptions, keeps: boolean, load: Load<M>): Promise<M> => {
-    checkLoadOptions(all, [...loadOptionNames, ...pullNames], "load");
-    const { pull = false, onPull, ...loadOptions } = all;
+  const open = async <M>(given: ModelSource | undefined, all: SpellLoadOptions, load: Load<M>): Promise<M> => {
+    checkLoadOptions(all, [...loadOptionNames, ...ownNames], "load");
+    const { pull = false, onPull, keep: keeps = false, ...loadOptions } = all;
+    if (typeof keeps !== "boolean") throw wrongOption("keep", "true or false", keeps);
     if (typeof pull !== "boolean" && typeof pull !== "function") throw wrongOption("pull", "true, false or a function", pull);
     const source = given instanceof URL ? pathOfUrl(given) : given;
     const road = await providers();
@@ -207,13 +211,13 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
   };
   const spell: Spell = {
     platform,
-    load: (source, loadOptions = {}) => open(source, loadOptions, false, pool.load),
+    load: (source, loadOptions = {}) => open(source, loadOptions, pool.load),
     async generate<O extends SpellGenerateOptions>(source: ModelSource | undefined, prompt: Prompt, given?: O) {
       const { onText, maxToolCalls, ...all } = asOptions<SpellGenerateOptions>(given ?? {});
       const { contextSize, threads, quantization, draft, batchSize, onProgress, pull, onPull, ...call } = all;
       const { device, signal } = call;
       const load = { device, signal, contextSize, threads, quantization, draft, batchSize, onProgress, pull, onPull };
-      const model = await open(source, load, true, pool.load);
+      const model = await open(source, { ...load, keep: true }, pool.load);
       try {
         const { provider, backend, architecture } = model;
         const about = { provider, backend, architecture };
@@ -225,10 +229,10 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
         await model.dispose();
       }
     },
-    embeddings: (source, loadOptions = {}) => open(source, loadOptions, false, pool.loadEmbeddings),
+    embeddings: (source, loadOptions = {}) => open(source, loadOptions, pool.loadEmbeddings),
     async embed(source, texts, given = {}) {
       const { query, dimensions, truncate, ...load } = asOptions(given);
-      const model = await open(source, load, true, pool.loadEmbeddings);
+      const model = await open(source, { ...load, keep: true }, pool.loadEmbeddings);
       try {
         const { id, provider, backend, architecture } = model;
         return {
