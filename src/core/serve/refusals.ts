@@ -2,7 +2,7 @@
  * Errors as answers: the status, and the body that clients of OpenAI and of Anthropic read. Clients choose their error class by the status alone.
  * What the caller can mend is said in the error's own words; of what fails here only its code and the usual hint are told: messages may hold paths.
  */
-import { type ErrorCode, errorTable, SpellError, toSpellError } from "../errors.ts";
+import { type ErrorCode, errorTable, type SpellError, toSpellError } from "../errors.ts";
 
 const statusOf: Readonly<Partial<Record<ErrorCode, number>>> = {
   "http-body": 400,
@@ -91,7 +91,8 @@ export function told(thrown: unknown): Told {
   const status = statusOf[error.code] ?? 500;
   const isCallers = status < 500 || status === 502;
   const usual = errorTable().find(({ code }) => code === error.code)?.hint ?? "";
-  const message = status === 404 && error.code !== "http-path" ? unknownModel(error) : isCallers ? error.message : `the server failed: ${usual}`;
+  const message =
+    status === 404 && error.code !== "http-path" ? unknownModel(error) : isCallers ? error.message : `the server failed: ${usual}`;
   const param = error.code === "http-field" || error.code === "run-option" ? (fields[error.where ?? ""] ?? error.where ?? null) : null;
   return {
     status,

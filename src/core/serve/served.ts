@@ -72,7 +72,11 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
     return name;
   };
 
-  const lend = async <M extends Loaded>(held: Map<string, Held<M>>, name: string, open: (source: ModelSource) => Promise<M>): Promise<Lent<M>> => {
+  const lend = async <M extends Loaded>(
+    held: Map<string, Held<M>>,
+    name: string,
+    open: (source: ModelSource) => Promise<M>,
+  ): Promise<Lent<M>> => {
     const source = sourceOf(name);
     let own = held.get(name);
     if (own === undefined) {

@@ -25,7 +25,9 @@ import { engineName, engineVersion, type Gpu, gpuOf, lookAtGpu, mayHaveGpu, star
 import { llamaStates, type StateKeeper } from "./llama-states.ts";
 import {
   clampThreads,
+  type MeasuredThreads,
   measureThreads,
+  median,
   readThreadCache,
   type ThreadProbe,
   threadCandidates,
@@ -37,7 +39,7 @@ import {
 const measureBudgetMs = 700;
 /** Enough to tell one thread from two, little enough for two rounds within the budget (a model of 135M: 0.4 s a round on one core). */
 const probePromptTokens = 32;
-const probeSteps = 4;
+const probeSteps = 6;
 
 /** One engine per process: its binding keeps one logger and one set of backends. */
 export function llamaEngine(): GgufRuntime & { probe(device: Device): Promise<DeviceProbe> } {
@@ -88,7 +90,7 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
   const sequence = context.getSequence();
   await checkNumbers(model, sequence);
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
-  const threads = await chooseThreads(llama, sequence, askedThreads, bytes, options, gpu);
+  const { threads, oneMs } = await chooseThreads(llama, sequence, askedThreads, bytes, options, gpu);
   options.onProgress?.(1);
 
   const { gpuLayers } = model;
@@ -121,7 +123,7 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
       const { session, save } = generateOptions;
       const taken = await sequences.take(session);
       const keeper = save === undefined ? undefined : states?.(save);
-      const pieces = generate({ llama, model, sequence: taken, threads, contextLength, batchSize, keeper }, prompt, generateOptions);
+      const pieces = generate({ llama, model, sequence: taken, threads, oneMs, contextLength, batchSize, keeper }, prompt, generateOptions);
       if (keeper === undefined) yield* pieces;
       else yield* keptAtEnd(pieces, keeper, taken);
     },
@@ -199,13 +201,17 @@ async function chooseThreads(
   modelBytes: number,
   { batchSize, contextLength }: GgufOpenOptions,
   gpu: boolean,
-): Promise<ThreadChoice> {
-  if (asked > 0) return { prompt: asked, decode: asked, origin: "asked" };
+): Promise<{ readonly threads: ThreadChoice; readonly oneMs?: number | undefined }> {
+  if (asked > 0) return { threads: { prompt: asked, decode: asked, origin: "asked" } };
   const candidates = threadCandidates();
-  if (candidates.length === 1 || gpu) return { prompt: candidates.at(-1) ?? 1, decode: 1, origin: "default" };
+  if (candidates.length === 1 || gpu) return { threads: { prompt: candidates.at(-1) ?? 1, decode: 1, origin: "default" } };
   const key = threadKey(engineName, engineVersion(), modelBytes);
   const cached = readThreadCache(key);
-  if (cached !== undefined) return { ...cached, origin: "cached" };
+  const found = ({ prompt, decode, oneMs }: MeasuredThreads, origin: "cached" | "measured") => ({
+    threads: { prompt, decode, origin },
+    oneMs,
+  });
+  if (cached !== undefined) return found(cached, "cached");
   const measured = await measureThreads(
     candidates,
     threadProbe(llama, sequence, Math.min(batchSize, contextLength - 1, probePromptTokens)),
@@ -213,7 +219,7 @@ async function chooseThreads(
   );
   await sequence.clearHistory();
   writeThreadCache(key, measured);
-  return { prompt: measured.prompt, decode: measured.decode, origin: "measured" };
+  return found(measured, "measured");
 }
 
 /** Which tokens they are does not change what they cost. */
@@ -234,14 +240,16 @@ function threadProbe(llama: Llama, sequence: LlamaContextSequence, promptTokens:
       }),
     decode: (threads, limitMs) =>
       clean(threads, async () => {
-        // The first step wakes the helpers, which an answer does once.
-        let started = performance.now();
-        let steps = 0;
+        // The first step wakes the helpers, which an answer does once. The usual step counts: now and then one waits for another program.
+        const steps: number[] = [];
+        let last = performance.now();
+        let all = 0;
         for await (const _ of sequence.evaluate([token], { temperature: 0, yieldEogToken: true })) {
-          steps += 1;
-          const ms = performance.now() - started;
-          if (steps > probeSteps || ms > limitMs) return steps === 1 ? ms : (ms * probeSteps) / (steps - 1);
-          if (steps === 1) started = performance.now();
+          const now = performance.now();
+          steps.push(now - last);
+          all += now - last;
+          last = now;
+          if (steps.length > probeSteps || all > limitMs * (probeSteps + 1)) return median(steps.length === 1 ? steps : steps.slice(1));
         }
         return Number.POSITIVE_INFINITY;
       }),

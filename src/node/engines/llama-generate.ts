@@ -5,6 +5,7 @@ import { badGrammar, gbnfOf } from "../../core/grammar/gbnf.ts";
 import type { Constraint } from "../../core/spec/grammar.ts";
 import type { GgufGenerateOptions, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
 import type { TokenSampling } from "../../core/spec/sampling.ts";
+import { threadPace } from "./llama-pace.ts";
 import { engineName, importLlama } from "./llama-start.ts";
 import type { StateKeeper } from "./llama-states.ts";
 
@@ -18,6 +19,8 @@ export interface LlamaEngine {
   readonly model: LlamaModel;
   readonly sequence: LlamaContextSequence;
   readonly threads: ThreadChoice;
+  /** see threadPace() */
+  readonly oneMs?: number | undefined;
   readonly contextLength: number;
   readonly batchSize: number;
   /** of calls that keep what they compute */
@@ -29,7 +32,7 @@ export async function* generate(
   prompt: string,
   options: GgufGenerateOptions,
 ): AsyncGenerator<ModelPiece, void, undefined> {
-  const { llama, model, sequence, threads, contextLength, batchSize, keeper } = engine;
+  const { llama, model, sequence, threads, oneMs, contextLength, batchSize, keeper } = engine;
   const { signal, sampling } = options;
   throwIfAborted(signal);
   const tokens = tokenizePrompt(model, prompt);
@@ -80,17 +83,19 @@ export async function* generate(
     const text = createDetokenizer(model, tokens.slice(-4), markTokens(model, options.marks));
     const stopped = createStopWatch(options.stop);
     let repeats = 0;
+    const pace = threadPace(threads.decode, oneMs);
+    let last = started;
     for await (const token of sequence.evaluate(tokens.slice(next), {
       ...toEvaluateOptions(sampling, history, contextLength),
       yieldEogToken: true,
       ...(form !== undefined && { grammarEvaluationState: form }),
     })) {
       completionTokens += 1;
-      if (completionTokens === 1) {
-        firstAt = performance.now();
-        // takes effect with the next step
-        llama.maxThreads = threads.decode;
-      }
+      const now = performance.now();
+      if (completionTokens === 1) firstAt = now;
+      // takes effect with the next step
+      llama.maxThreads = completionTokens < 3 ? threads.decode : pace(now - last);
+      last = now;
       throwIfAborted(signal);
       if (model.isEogToken(token)) {
         yield* toText(text.flush());

@@ -11,6 +11,8 @@ import { readRecords, writeRecord } from "./home-records.ts";
 export interface MeasuredThreads {
   readonly prompt: number;
   readonly decode: number;
+  /** milliseconds of the decoding that was measured, with one thread; absent where that is not known */
+  readonly oneMs?: number | undefined;
 }
 
 /** A measurement, and whether its samples agreed: on a busy machine they do not. */
@@ -29,6 +31,8 @@ export interface ThreadProbe {
 
 /** File in the home folder. */
 const cacheName = "threads.json";
+/** Counted up when the way of measuring changes: what was measured another way is measured anew. */
+const form = 2;
 /** More threads must win by this much: they also take processors away from others, and measurements differ by a few percent anyway. */
 const worthwhile = 1.08;
 /** Two samples of one number of threads further apart than this were disturbed. */
@@ -84,13 +88,13 @@ export function threadKey(engine: string, engineVersion: string, modelBytes: num
 /** @returns undefined where nothing is kept under this key, or nothing that is settled */
 export function readThreadCache(key: string): MeasuredThreads | undefined {
   const entry = readEntry(key);
-  return entry === undefined || entry.tries < maxTries ? undefined : { prompt: entry.prompt, decode: entry.decode };
+  return entry === undefined || entry.tries < maxTries ? undefined : { prompt: entry.prompt, decode: entry.decode, oneMs: entry.oneMs };
 }
 
 /** Keeps a measurement; a disturbed one only counts as settled after some tries. */
-export function writeThreadCache(key: string, { prompt, decode, isSteady }: ThreadMeasurement): void {
+export function writeThreadCache(key: string, { prompt, decode, oneMs, isSteady }: ThreadMeasurement): void {
   const tries = isSteady ? maxTries : (readEntry(key)?.tries ?? 0) + 1;
-  writeRecord(cacheName, key, { prompt, decode, tries });
+  writeRecord(cacheName, key, { form, prompt, decode, oneMs, tries });
 }
 
 /** All measurements kept, for `doctor`. */
@@ -104,11 +108,13 @@ export function threadCache(): readonly (MeasuredThreads & { readonly key: strin
 function readEntry(key: string): (MeasuredThreads & { readonly tries: number }) | undefined {
   const entry = readRecords(cacheName)[key];
   if (typeof entry !== "object" || entry === null) return undefined;
-  const { prompt, decode, tries } = entry as Record<string, unknown>;
+  const { prompt, decode, oneMs, tries, ...rest } = entry as Record<string, unknown>;
+  if (rest["form"] !== form) return undefined;
   const isUsable = (value: unknown): value is number =>
     Number.isInteger(value) && Number(value) >= 1 && Number(value) <= availableParallelism();
   if (!isUsable(prompt) || !isUsable(decode)) return undefined;
-  return { prompt, decode, tries: Number.isInteger(tries) ? Number(tries) : 1 };
+  const isTime = typeof oneMs === "number" && oneMs > 0;
+  return { prompt, decode, oneMs: isTime ? oneMs : undefined, tries: Number.isInteger(tries) ? Number(tries) : 1 };
 }
 
 /** Rounds beyond the second stop after this time; too little to notice in a load. */
@@ -137,7 +143,9 @@ export async function measureThreads(candidates: readonly number[], probe: Threa
   }
   const decode = fewest(times.decode) ?? 1;
   const prompt = fewest(times.prompt) ?? decode;
-  return { decode, prompt, isSteady: isSteady(times.decode.get(decode)) && isSteady(times.prompt.get(prompt)) };
+  const single = times.decode.get(1);
+  const oneMs = single === undefined ? undefined : median(single);
+  return { decode, prompt, oneMs, isSteady: isSteady(times.decode.get(decode)) && isSteady(times.prompt.get(prompt)) };
 }
 
 /**
@@ -150,14 +158,46 @@ function fewest(times: ReadonlyMap<number, readonly number[]>): number | undefin
   return usual.find(({ ms }) => ms <= fastest * worthwhile)?.threads;
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const low = sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.POSITIVE_INFINITY;
   const high = sorted[Math.floor(sorted.length / 2)] ?? Number.POSITIVE_INFINITY;
   return (low + high) / 2;
 }
 
+/** Each number of threads is tried this often, once at least. */
+const maxTrialRounds = 4;
+
+/**
+ * Times things that are fixed to a number of threads in turn: code that is still being optimised while it runs is so for all of them alike, and the
+ * first round counts only where there is no other.
+ * @param time milliseconds of one round; it may stop after `limitMs`, where it has lost already, and then gives infinity
+ * @param budgetMs after this time no further round starts
+ * @returns the one with the fewest threads that others do not beat by what is worth them, and whether its rounds agreed
+ */
+export async function fastestTrial<T extends { readonly threads: number }>(
+  trials: readonly T[],
+  time: (trial: T, round: number, limitMs: number) => Promise<number>,
+  budgetMs: number,
+): Promise<{ readonly best: T | undefined; readonly isSteady: boolean }> {
+  const started = performance.now();
+  const times = new Map<number, number[]>();
+  const usual = (threads: number): number => {
+    const [first = Number.POSITIVE_INFINITY, ...later] = times.get(threads) ?? [];
+    return later.length === 0 ? first : median(later);
+  };
+  for (let round = 0; round < maxTrialRounds && (round === 0 || performance.now() - started < budgetMs); round += 1) {
+    const staying = Math.min(...trials.map(({ threads }) => usual(threads))) * lost;
+    for (const trial of trials.filter(({ threads }) => round === 0 || usual(threads) <= staying)) {
+      const limitMs = lost * Math.min(...[...times.keys()].map(usual));
+      times.set(trial.threads, [...(times.get(trial.threads) ?? []), await time(trial, round, limitMs)]);
+    }
+  }
+  const best = fewest(new Map([...times.keys()].map((threads) => [threads, [usual(threads)]])));
+  return { best: trials.find(({ threads }) => threads === best), isSteady: isSteady(times.get(best ?? 0)?.slice(1)) };
+}
+
 /** One sample alone says nothing; a slow model gets no second one within the budget, but then its steps are long enough to be even. */
 function isSteady(samples: readonly number[] | undefined): boolean {
-  return samples !== undefined && Math.max(...samples) <= Math.min(...samples) * steady;
+  return samples !== undefined && samples.length > 0 && Math.max(...samples) <= Math.min(...samples) * steady;
 }

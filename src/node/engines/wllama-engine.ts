@@ -18,7 +18,7 @@ import { instanceConfig, type WllamaLike } from "../../engines/wllama/instance.t
 import { builtFile } from "../built-file.ts";
 import { loadDawn } from "./dawn.ts";
 import { packageFolder, packageVersion } from "./packages.ts";
-import { clampThreads, defaultThreads, readThreadCache, threadCandidates, threadKey, writeThreadCache } from "./threads.ts";
+import { clampThreads, defaultThreads, fastestTrial, readThreadCache, threadCandidates, threadKey, writeThreadCache } from "./threads.ts";
 import { webWorkerClass } from "./web-worker.ts";
 import { type WllamaBuild, wllamaBuild } from "./wllama-files.ts";
 
@@ -87,9 +87,6 @@ export function wllamaEngine(): GgufRuntime & { probe(device: Device): Promise<D
 const maxMeasuredBytes = 400_000_000;
 /** After this time no further round starts. The code still gets faster while it runs, so the first round counts least. */
 const measureBudgetMs = 3000;
-const maxRounds = 4;
-/** More threads must win by this much: they take processors away from others, and spin where those are busy. */
-const worthwhile = 1.08;
 
 /**
  * A thread count is fixed for the life of an instance, so once per machine and model size one instance per candidate is loaded, and they are
@@ -108,35 +105,25 @@ async function openWithBestThreads(
   const half = defaultThreads();
   if (candidates.length === 1 || bytes > maxMeasuredBytes) return openWith({ prompt: half, decode: half, origin: "default" });
 
-  const trials: { readonly threads: number; readonly handle: GgufHandle; ms: number }[] = [];
+  const trials: { readonly threads: number; readonly handle: GgufHandle }[] = [];
   try {
     for (const threads of candidates) {
-      const handle = await openWith({ prompt: threads, decode: threads, origin: "measured" });
-      trials.push({ threads, handle, ms: Number.POSITIVE_INFINITY });
+      trials.push({ threads, handle: await openWith({ prompt: threads, decode: threads, origin: "measured" }) });
     }
-    const started = performance.now();
-    for (let round = 0; round < maxRounds && (round === 0 || performance.now() - started < measureBudgetMs); round += 1) {
-      for (const trial of trials) {
-        // Threads that spin on busy cores take minutes: what is hopeless is not waited for.
-        const best = Math.min(...trials.map(({ ms }) => ms));
-        if (trial.ms > best * hopeless) continue;
-        trial.ms = Math.min(trial.ms, await timeOf(trial.handle, round, best * hopeless, options.signal));
-      }
-    }
+    const { best, isSteady } = await fastestTrial(
+      trials,
+      ({ handle }, round, limitMs) => timeOf(handle, round, limitMs, options.signal),
+      measureBudgetMs,
+    );
+    if (best === undefined) throw new SpellError("internal-error", "no number of threads was tried");
+    await Promise.all(trials.filter((trial) => trial !== best).map(({ handle }) => handle.dispose()));
+    writeThreadCache(key, { prompt: best.threads, decode: best.threads, isSteady });
+    return best.handle;
   } catch (error) {
     await Promise.all(trials.map(({ handle }) => handle.dispose()));
     throw error;
   }
-  const fastest = Math.min(...trials.map(({ ms }) => ms));
-  const best = trials.find(({ ms }) => ms <= fastest * worthwhile);
-  if (best === undefined) throw new SpellError("internal-error", "no number of threads was tried");
-  await Promise.all(trials.filter((trial) => trial !== best).map(({ handle }) => handle.dispose()));
-  writeThreadCache(key, { prompt: best.threads, decode: best.threads, isSteady: true });
-  return best.handle;
 }
-
-/** A candidate this many times slower than the best so far is out. */
-const hopeless = 3;
 
 /** Milliseconds for a short prompt and a few tokens, in about the shares of a usual call; infinite when it takes longer than `limitMs`. */
 async function timeOf(handle: GgufHandle, round: number, limitMs: number, signal: AbortSignal | undefined): Promise<number> {

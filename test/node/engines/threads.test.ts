@@ -4,9 +4,11 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SpellError } from "../../../src/core/errors.ts";
+import { threadPace } from "../../../src/node/engines/llama-pace.ts";
 import {
   clampThreads,
   defaultThreads,
+  fastestTrial,
   measureThreads,
   readThreadCache,
   threadCache,
@@ -53,7 +55,7 @@ describe("measuring", () => {
 
   it("finds prompt and decode apart", async () => {
     const found = await measureThreads([1, 2, 4], clock({ 1: 100, 2: 52, 4: 30 }, { 1: 10, 2: 14, 4: 130 }), 1000);
-    expect(found).toEqual({ prompt: 4, decode: 1, isSteady: true });
+    expect(found).toEqual({ prompt: 4, decode: 1, oneMs: 10, isSteady: true });
   });
 
   it("takes fewer threads where more win next to nothing", async () => {
@@ -94,6 +96,49 @@ describe("measuring", () => {
   });
 });
 
+describe("trials", () => {
+  const trials = [{ threads: 1 }, { threads: 2 }, { threads: 4 }];
+  const inTurn = (times: Readonly<Record<number, readonly number[]>>, seen: string[] = []) =>
+    fastestTrial(
+      trials,
+      async ({ threads }, round) => {
+        seen.push(`${round}:${threads}`);
+        return times[threads]?.[round] ?? Number.NaN;
+      },
+      10_000,
+    );
+
+  it("try every number of threads, and take the fewest that others do not beat by much", async () => {
+    const seen: string[] = [];
+    expect(await inTurn({ 1: [90, 50, 51, 50], 2: [80, 30, 31, 30], 4: [95, 29, 30, 29] }, seen)).toEqual({
+      best: { threads: 2 },
+      isSteady: true,
+    });
+    expect(seen.slice(0, 3)).toEqual(["0:1", "0:2", "0:4"]);
+    expect(seen).toHaveLength(12);
+  });
+
+  it("go on without what has lost, and do not believe one lucky round", async () => {
+    const seen: string[] = [];
+    expect(await inTurn({ 1: [50, 50, 50, 50], 2: [60, 90, 20, 95], 4: [Number.POSITIVE_INFINITY, 1, 1, 1] }, seen)).toMatchObject({
+      best: { threads: 1 },
+    });
+    expect(seen.filter((each) => each.endsWith(":4"))).toEqual(["0:4"]);
+  });
+});
+
+describe("an answer", () => {
+  it("goes on with one thread where more stopped paying, at once after a step that took as long as many", () => {
+    const even = threadPace(2, 20);
+    expect(Array.from({ length: 40 }, (_, step) => even(step % 8 === 7 ? 60 : 13))).toEqual(Array(40).fill(2));
+    const busy = threadPace(2, 20);
+    expect(Array.from({ length: 12 }, () => busy(40))).toEqual([2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1]);
+    expect(threadPace(2, 20)(700)).toBe(1);
+    expect(threadPace(2, undefined)(700)).toBe(2);
+    expect(threadPace(1, 20)(1)).toBe(1);
+  });
+});
+
 describe("the cache", () => {
   const cores = availableParallelism();
 
@@ -121,7 +166,7 @@ describe("the cache", () => {
     writeThreadCache("key", { prompt: 1, decode: 1, isSteady: true });
     if (process.platform !== "win32") expect(statSync(home).mode & 0o777).toBe(0o700);
     expect(readdirSync(home)).toEqual(["threads.json"]);
-    expect(JSON.parse(readFileSync(join(home, "threads.json"), "utf8"))).toEqual({ key: { prompt: 1, decode: 1, tries: 3 } });
+    expect(JSON.parse(readFileSync(join(home, "threads.json"), "utf8"))).toEqual({ key: { form: 2, prompt: 1, decode: 1, tries: 3 } });
   });
 
   it("forgets the oldest of many entries", () => {
