@@ -27,6 +27,11 @@ const scripts = "src/core/scripts/open.ts";
 const scriptHost = "src/core/scripts/globals/host.ts";
 const scriptUtils = "src/core/scripts/globals/utils.ts";
 const scriptState = "src/core/state/state.ts";
+const sessionRecords = "src/core/sessions/sessions.ts";
+const sessionArtifacts = "src/core/sessions/artifacts.ts";
+const scriptHooks = "src/core/events/hooks.ts";
+const scriptEvents = "src/core/events/events.ts";
+const scriptGlobals = "src/core/scripts/globals/index.ts";
 const scriptDebug = "src/core/scripts/globals/debug.ts";
 
 interface Key {
@@ -260,41 +265,41 @@ const runtime = z.strictObject({
     }),
   }),
   sessions: z.strictObject({
-    enabled: flag(false, { doc: "globals Session and Artifact work", reader: later.release2 }),
-    max_sessions: integer(100, 1, 1_000_000, { unit: "sessions", doc: "most sessions", reader: later.release2 }),
+    enabled: flag(false, { doc: "globals Session and Artifact work", reader: sessionRecords }),
+    max_sessions: integer(100, 1, 1_000_000, { unit: "sessions", doc: "most sessions", reader: sessionRecords }),
     max_artifacts_per_session: integer(1000, 1, 1_000_000, {
       unit: "artifacts",
       doc: "most artifacts of a session",
-      reader: later.release2,
+      reader: sessionArtifacts,
     }),
     artifact_compression_threshold: integer(10_240, 0, mostBytes, {
       unit: "bytes",
       doc: "size from which artifacts are compressed",
-      reader: later.release2,
+      reader: sessionArtifacts,
     }),
-    session_timeout_seconds: integer(3600, 1, 31_536_000, { unit: "s", doc: "idle time until a session ends", reader: later.release2 }),
-    storage_backend: oneOf("memory", ["memory", "file"], { doc: "memory = of this process; file = in a folder", reader: later.release2 }),
-    directory: text("~/.llmspell/sessions", { doc: "folder of `file`", reader: later.release2, format: "path" }),
+    session_timeout_seconds: integer(3600, 1, 31_536_000, { unit: "s", doc: "idle time until a session ends", reader: sessionRecords }),
+    storage_backend: oneOf("memory", ["memory", "file"], { doc: "memory = of this process; file = in a folder", reader: sessionRecords }),
+    directory: text("~/.llmspell/sessions", { doc: "folder of `file`", reader: sessionRecords, format: "path" }),
   }),
 });
 
 const hooks = z.strictObject({
-  enabled: flag(false, { doc: "global Hook works", reader: later.release2 }),
-  rate_limit_per_minute: integer(100, 1, 1_000_000, { unit: "calls", doc: "most hook calls a minute", reader: later.release2 }),
-  timeout_ms: integer(5000, 1, 3_600_000, { unit: "ms", doc: "longest time of one hook", reader: later.release2 }),
+  enabled: flag(false, { doc: "global Hook works", reader: scriptHooks }),
+  rate_limit_per_minute: integer(100, 1, 1_000_000, { unit: "calls", doc: "most hook calls a minute", reader: scriptHooks }),
+  timeout_ms: integer(5000, 1, 3_600_000, { unit: "ms", doc: "longest time of one hook", reader: scriptHooks }),
 });
 
 const events = z.strictObject({
-  enabled: flag(true, { doc: "global Event works", reader: later.release2 }),
-  buffer_size: integer(10_000, 1, 10_000_000, { unit: "events", doc: "events kept for slow readers", reader: later.release2 }),
+  enabled: flag(true, { doc: "global Event works", reader: scriptEvents }),
+  buffer_size: integer(10_000, 1, 10_000_000, { unit: "events", doc: "events kept for slow readers", reader: scriptEvents }),
   max_events_per_second: integer(1000, 1, 1_000_000, {
     unit: "events",
     doc: "most events a second; more are refused",
-    reader: later.release2,
+    reader: scriptEvents,
   }),
-  emit_timing_events: flag(true, { doc: "emit events with durations", reader: later.release2 }),
-  emit_state_events: flag(false, { doc: "emit events for changes of State", reader: later.release2 }),
-  emit_debug_events: flag(false, { doc: "emit events for debug lines", reader: later.release2 }),
+  emit_timing_events: flag(true, { doc: "emit events with durations", reader: scriptGlobals }),
+  emit_state_events: flag(false, { doc: "emit events for changes of State", reader: scriptGlobals }),
+  emit_debug_events: flag(false, { doc: "emit events for debug lines", reader: scriptGlobals }),
 });
 
 const tools = z.strictObject({

@@ -3,25 +3,10 @@
  * functions themselves. test/core/scripts/globals.test.ts holds the names to those that scripts have; the examples are run in both engines.
  */
 
-/**
- * @typedef {{ says: string, returns?: string, errors?: string, lua: string, js: string }} Entry
- */
+import { entry, same } from "./script-entry.mjs";
+import { sessions } from "./script-globals-sessions.mjs";
 
-/** The same text in both languages. */
-const same = (/** @type {string} */ says, /** @type {string} */ returns, /** @type {string} */ example, errors = "") => ({
-  says,
-  returns,
-  errors,
-  lua: example,
-  js: example,
-});
-const entry = (
-  /** @type {string} */ says,
-  /** @type {string} */ returns,
-  /** @type {string} */ lua,
-  /** @type {string} */ js,
-  errors = "",
-) => ({ says, returns, errors, lua, js });
+/** @typedef {import("./script-entry.mjs").Entry} Entry */
 
 const agent = `local agent = Agent.builder():model("tiny-stories"):max_tokens(8):build()\n`;
 const agentJs = `const agent = Agent.builder().model("tiny-stories").max_tokens(8).build();\n`;
@@ -531,6 +516,7 @@ export const documented = {
   "State.list_keys": same("Keys of a scope, in order.", "a list of texts", `print(State.list_keys("notes"))`, disabled),
   "State.list_scopes": same("Scopes that hold values, in order.", "a list of texts", `print(State.list_scopes())`, disabled),
   "State.clear": same("Forgets a scope.", "how many values there were", `print(State.clear("notes"))`, disabled),
+  ...sessions,
 };
 
 /** In the engines of scripts themselves. */

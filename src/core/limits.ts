@@ -184,4 +184,25 @@ export const limits = {
   scriptDepth: 32,
   /** Objects of the host (agents, builders) that one script may hold. */
   scriptObjects: 10_000,
+
+  // --- Sessions, events ---
+  /** Characters of a name, description, type or tag. */
+  sessionText: 2000,
+  sessionTags: 100,
+  /** Characters of JSON that are kept beside a session or an artifact; larger things are artifacts. */
+  sessionMetadata: 100_000,
+  /** Bytes of one artifact: what a host holds twice while it is compressed. */
+  artifactBytes: 50_000_000,
+  /** Calls of one session that are kept for a replay. */
+  sessionCalls: 10_000,
+  /** Characters of one such call: a message between host and script. */
+  sessionCallCharacters: 4_194_304,
+  /** Subscriptions and hooks of one script. */
+  eventSubscriptions: 1000,
+  hooks: 1000,
+  /** Characters of all events that wait to be received; beyond, the oldest of the queue that grows goes. */
+  eventCharacters: 33_554_432,
+  /** Parts between dots in a type of events, and characters of it. */
+  eventParts: 32,
+  eventTypeCharacters: 256,
 } as const;

@@ -205,6 +205,8 @@ export interface RecordStore {
   remove(table: string, key: string): Promise<boolean>;
   /** Keys of a table, in no order. */
   list(table: string): Promise<readonly string[]>;
+  /** Records of a table, in no order. */
+  entries(table: string): Promise<readonly (readonly [key: string, value: string])[]>;
   /** Tables that hold records, in no order. */
   tables(): Promise<readonly string[]>;
   /** @returns how many records there were */
@@ -350,6 +352,8 @@ export interface ScriptFiles {
   module(path: string): Promise<string>;
   /** @returns the text of a file; undefined for a missing one @throws SpellError script-denied */
   read(path: string): Promise<string | undefined>;
+  /** @returns the bytes of a file of at most `most`; undefined for a missing one @throws SpellError script-denied, script-memory */
+  bytes(path: string, most: number): Promise<Uint8Array | undefined>;
   /** @throws SpellError script-denied, store-full */
   write(path: string, text: string, append: boolean): Promise<void>;
   /** @throws SpellError script-denied */

@@ -47,6 +47,11 @@ export function describeRecords(name: string, create: CreateRecords): void {
         undefined,
       ]);
       expect([...(await store.list("a"))].sort()).toEqual(["x", "y"]);
+      expect([...(await store.entries("a"))].sort()).toEqual([
+        ["x", "4"],
+        ["y", "2"],
+      ]);
+      expect(await store.entries("c")).toEqual([]);
       expect([...(await store.tables())].sort()).toEqual(["a", "b"]);
       expect([await store.remove("b", "x"), await store.remove("b", "x"), await store.remove("c", "x")]).toEqual([true, false, false]);
       expect(await store.tables()).toEqual(["a"]);
@@ -60,6 +65,7 @@ export function describeRecords(name: string, create: CreateRecords): void {
       expect([...(await store.tables())].sort()).toEqual([...strangeNames].sort());
       expect([...(await store.list(""))].sort()).toEqual([...strangeNames].sort());
       for (const key of strangeNames) expect(JSON.parse((await store.get("", key)) ?? "")).toBe(key);
+      for (const [key, value] of await store.entries("")) expect(JSON.parse(value)).toBe(key);
       expect(await store.get(" ", "")).toBeUndefined();
     });
 

@@ -312,6 +312,7 @@ export function scriptEngines(open: Open): void {
           if (found === undefined) throw new SpellError("script-denied", `${path} is not there`);
           return found;
         },
+        bytes: async () => undefined,
         read: async (path) => (path === "in.txt" ? "one\ntwo" : undefined),
         write: async (path, text, append) => void asked.push(`${append ? ">>" : ">"}${path}:${text}`),
         exists: async () => false,

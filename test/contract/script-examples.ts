@@ -18,7 +18,10 @@ export function describeExamples(runtime: ScriptRuntime, platform: () => Platfor
         spell = createSpell({
           platform: platform(),
           env: {},
-          config: { runtime: { security: { allow_file_access: true, allowed_env: ["LANG"] } } },
+          config: {
+            runtime: { security: { allow_file_access: true, allowed_env: ["LANG"] }, sessions: { enabled: true } },
+            hooks: { enabled: true },
+          },
         });
         const config = await spell.config();
         const parts = {

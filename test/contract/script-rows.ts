@@ -270,6 +270,7 @@ function javascriptRows(pick: (least: number, most: number) => number): readonly
 const denying = {
   permit: () => undefined,
   module: () => Promise.reject(new SpellError("script-denied", "no module")),
+  bytes: () => Promise.reject(new SpellError("script-denied", "not allowed")),
   read: () => Promise.reject(new SpellError("script-denied", "not allowed")),
   write: () => Promise.reject(new SpellError("script-denied", "not allowed")),
   exists: () => Promise.reject(new SpellError("script-denied", "not allowed")),

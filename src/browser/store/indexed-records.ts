@@ -72,6 +72,12 @@ export async function indexedRecords(folder: string): Promise<RecordStore> {
         return { result: true, growth: -there.size };
       }),
     list: (table) => guarded(async (made) => (await made.getAllKeys("records", within(table))).map(([, key]) => key)),
+    entries: (table) =>
+      guarded(async (made) => {
+        const { store } = made.transaction("records");
+        const [keys, values] = await Promise.all([store.getAllKeys(within(table)), store.getAll(within(table))]);
+        return keys.map(([, key], i) => [key, values[i]?.value ?? ""] as const);
+      }),
     tables: () =>
       guarded(async (made) => {
         const tables: string[] = [];

@@ -68,6 +68,9 @@ export interface AgentMetrics {
   readonly averageTimeMs: number;
 }
 
+/** @param context of the call of execute() */
+export type WatchTool = (name: string, input: unknown, context: unknown, run: (input: unknown) => Promise<unknown>) => Promise<unknown>;
+
 export interface AgentParts {
   readonly name: string;
   readonly settings: AgentSettings;
@@ -82,6 +85,7 @@ export interface AgentParts {
   readonly signal: AbortSignal | undefined;
   readonly onText: ((text: string) => unknown) | undefined;
   readonly onAnswer: ((result: SpellResult) => void) | undefined;
+  readonly watchTool?: WatchTool | undefined;
   /** Frees the name. */
   readonly onDestroy: () => void;
 }
@@ -249,11 +253,12 @@ export class Agent {
   }
 
   /** Waiting for itself an agent would wait for ever. */
-  #guarded({ execute }: AgentTool, context: unknown): RunnableTool["execute"] {
+  #guarded({ name, execute }: AgentTool, context: unknown): RunnableTool["execute"] {
+    const { watchTool = (_name, input, _context, run) => run(input) } = this.#parts;
     return async (input, options) => {
       this.#runsTool = true;
       try {
-        return await execute(input, { ...options, context });
+        return await watchTool(name, input, context, async (given) => execute(given, { ...options, context }));
       } finally {
         this.#runsTool = false;
       }

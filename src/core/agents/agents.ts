@@ -6,7 +6,7 @@ import { providerOf } from "../config/providers.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { SpellError } from "../errors.ts";
 import type { ModelSpec } from "../spec/model-spec.ts";
-import { Agent } from "./agent.ts";
+import { Agent, type WatchTool } from "./agent.ts";
 import { type AgentSettings, mergeSettings, readAgentOption, unknownAgentOption, wrongAgentOption } from "./options.ts";
 
 /** Collects settings; each call gives the builder again. */
@@ -16,6 +16,11 @@ export class AgentBuilder {
 
   constructor(make: (settings: AgentSettings) => Agent) {
     this.#make = make;
+  }
+
+  /** so far */
+  get settings(): AgentSettings {
+    return this.#settings;
   }
 
   /** @param name one of agentOptionNames. @throws SpellError agent-option */
@@ -46,6 +51,8 @@ export interface AgentHost {
   readonly onText?: ((text: string) => unknown) | undefined;
   /** every answer */
   readonly onAnswer?: ((result: SpellResult) => void) | undefined;
+  /** Around each call of a tool of an agent. */
+  readonly watchTool?: WatchTool | undefined;
   /** Refuses a model that the builder was given, by throwing. */
   readonly permit?: ((model: ModelSpec) => unknown) | undefined;
   /** Refuses a provider that is named, or that has the default model. */
@@ -93,6 +100,7 @@ export function createAgents(host: AgentHost): Agents {
       spell: isOwn(settings) ? ownSpell(settings, provider, names, spell, resolved) : spell,
       onText,
       onAnswer,
+      watchTool: host.watchTool,
       signal,
       onDestroy: () => agents.delete(name),
     });

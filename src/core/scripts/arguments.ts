@@ -108,6 +108,11 @@ export function callback<N extends string>(name: N): Parameter<Callback> & { rea
   return parameter(name, "a function", (value) => typeof value === "function");
 }
 
+/** A function of the script that is called later; the function it is given to `keeps`. */
+export function kept<N extends string>(name: N): Parameter<KeptFunction> & { readonly name: N } {
+  return parameter(name, "a function", (value) => value instanceof KeptFunction);
+}
+
 /** An object of the host. As the first parameter of a method it is what the method is called on. @param word as scripts know it: "Agent" */
 export function instance<N extends string, T extends object>(name: N, kind: Kind<T>, word: string): Parameter<T> & { readonly name: N } {
   return parameter(name, `an object of ${word}`, (value) => value instanceof kind);

@@ -34,10 +34,13 @@ export interface ScriptGlobals {
   readonly classes: Readonly<Record<string, ScriptClass>>;
 }
 
-/** A function whose answer is there when it is called. It may be async: then it blocks the script, and nothing else. */
+/**
+ * A function whose answer is there when it is called. It may be async: then it blocks the script, and nothing else.
+ * @param run gets what calls kept functions after its values
+ */
 export function now<const P extends readonly Parameter[]>(
   parameters: P,
-  run: (...values: Values<P>) => unknown,
+  run: (...values: [...Values<P>, CallKept]) => unknown,
   { keeps = false }: { readonly keeps?: boolean } = {},
 ): ScriptFunction {
   return { parameters, waits: false, isUntimed: false, keeps, run: run as ScriptFunction["run"] };
@@ -100,7 +103,7 @@ export function bind({ globals, classes }: ScriptGlobals): Bound {
       const found = functions.get(name);
       if (found === undefined) throw new SpellError("script-denied", `${name.slice(0, 60)} is not there`);
       const values = readArguments(name, found.parameters, given);
-      return found.run(...((found.waits ? [...values, callKept] : values) as never[]));
+      return found.run(...([...values, callKept] as never[]));
     },
   };
 }

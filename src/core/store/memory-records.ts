@@ -32,6 +32,7 @@ export function memoryRecords(): RecordStore {
       return isThere;
     },
     list: async (table) => [...(tables.get(table)?.keys() ?? [])],
+    entries: async (table) => [...(tables.get(table) ?? [])],
     tables: async () => [...tables.keys()],
     async clear(table) {
       const keys = [...(tables.get(table)?.keys() ?? [])];

@@ -61,26 +61,32 @@ export function scriptFiles(folder: string, allowed: readonly string[]): ScriptF
       await file?.close();
     }
   };
-  const read = (path: string, target: string): Promise<string> =>
+  const bytes = (path: string, target: string, most: number): Promise<Uint8Array> =>
     within(path, target, constants.O_RDONLY, async (file) => {
       const { size } = await file.stat();
-      if (size > limits.scriptMessageBytes)
-        throw new SpellError("script-memory", `${path}: expected at most ${limits.scriptMessageBytes} bytes, got ${size}`, { where: path });
-      const bytes = await file.readFile();
-      try {
-        return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-      } catch {
-        throw new SpellError("script-error", `${path}: expected text in UTF-8, got other bytes`, { where: path });
-      }
+      if (size > most) throw new SpellError("script-memory", `${path}: expected at most ${most} bytes, got ${size}`, { where: path });
+      return file.readFile();
     });
+  const read = async (path: string, target: string): Promise<string> => {
+    const found = await bytes(path, target, limits.scriptMessageBytes);
+    try {
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(found);
+    } catch {
+      throw new SpellError("script-error", `${path}: expected text in UTF-8, got other bytes`, { where: path });
+    }
+  };
+  const isThere = async (target: string): Promise<boolean> => (await lstat(target).catch(() => undefined)) !== undefined;
 
   return {
     permit: (path) => void find(absolute(expandTilde(path))),
     module: async (path) => read(path, locate(path, [folder])),
     async read(path) {
       const target = find(path);
-      const facts = await lstat(target).catch(() => undefined);
-      return facts === undefined ? undefined : read(path, target);
+      return (await isThere(target)) ? read(path, target) : undefined;
+    },
+    async bytes(path, most) {
+      const target = find(path);
+      return (await isThere(target)) ? bytes(path, target, most) : undefined;
     },
     async write(path, text, append) {
       const target = find(path);
@@ -90,8 +96,7 @@ export function scriptFiles(folder: string, allowed: readonly string[]): ScriptF
       });
     },
     async exists(path) {
-      const target = find(path);
-      return (await lstat(target).catch(() => undefined)) !== undefined;
+      return isThere(find(path));
     },
     async list(path) {
       const target = find(path);

@@ -136,6 +136,13 @@ export async function sqliteRecords(folder: string, openSqlite: OpenSqlite, log:
         const rows = database.prepare("SELECT key FROM records WHERE place = ?").all(name(table));
         return (rows as readonly { readonly key: string }[]).map(({ key }) => JSON.parse(key) as string);
       }),
+    entries: (table) =>
+      read((database) => {
+        const rows = database.prepare("SELECT key, value FROM records WHERE place = ?").all(name(table));
+        return (rows as readonly { readonly key: string; readonly value: string }[]).map(
+          ({ key, value }) => [JSON.parse(key) as string, value] as const,
+        );
+      }),
     tables: () =>
       read((database) => {
         const rows = database.prepare("SELECT DISTINCT place FROM records").all();

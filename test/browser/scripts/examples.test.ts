@@ -11,6 +11,10 @@ function filesInMemory(): ScriptFiles {
     permit: () => undefined,
     module: async (path) => texts.get(path) ?? "",
     read: async (path) => texts.get(path),
+    async bytes(path) {
+      const text = texts.get(path);
+      return text === undefined ? undefined : new TextEncoder().encode(text);
+    },
     write: async (path, text) => void texts.set(path, text),
     exists: async (path) => texts.has(path),
     list: async () => [...texts.keys()],

@@ -269,12 +269,9 @@ describe("a configuration file", () => {
 
   it("warns once for each section that acts in a later release, and loads the rest", async () => {
     const { config, warnings } = await load(
-      "[hooks]\nenabled = true\ntimeout_ms = 9\n[events]\nenabled = false\n[models]\noffline = true\n[engines.lua]\ntimeout_ms = 5\n",
+      "[rag]\nenabled = true\nmulti_tenant = true\n[hooks]\nenabled = true\n[models]\noffline = true\n[engines.lua]\ntimeout_ms = 5\n",
     );
-    expect(warnings.map(({ code, message }) => [code, message.split(":")[0]])).toEqual([
-      ["config-not-yet", "hooks"],
-      ["config-not-yet", "events"],
-    ]);
+    expect(warnings.map(({ code, message }) => [code, message.split(":")[0]])).toEqual([["config-not-yet", "rag"]]);
     expect(config.models.offline).toBe(true);
   });
 

@@ -42,6 +42,7 @@ const kept: ScriptFiles = {
   },
   module: async () => "",
   read: async (path) => (path === "a.txt" ? "A" : undefined),
+  bytes: async (path) => (path === "a.txt" ? new TextEncoder().encode("A") : undefined),
   write: async () => undefined,
   exists: async (path) => path === "a.txt",
   list: async () => ["a.txt"],
@@ -54,7 +55,21 @@ describe("the globals", () => {
     const { globals, classes } = bound.manifest;
     const all = [...Object.values(globals), ...Object.values(classes)];
     expect([...new Set(all.flatMap((members) => Object.values(members)))].sort()).toEqual(Object.keys(documented).sort());
-    expect(Object.keys(globals)).toEqual(["LocalLLM", "Agent", "Provider", "Config", "Logger", "Debug", "Utils", "State"]);
+    expect(Object.keys(globals)).toEqual([
+      "LocalLLM",
+      "Agent",
+      "Provider",
+      "Config",
+      "Logger",
+      "Debug",
+      "Utils",
+      "State",
+      "Session",
+      "Artifact",
+      "Event",
+      "Hook",
+      "Replay",
+    ]);
     for (const members of all) {
       const names = new Set(Object.values(members).map((full) => full.split(/[.:]/)[1] ?? ""));
       expect(Object.keys(members).sort()).toEqual([...new Set([...names].flatMap(spellings))].sort());
@@ -67,7 +82,9 @@ describe("the globals", () => {
     const agents = "complete execute invoke_stream invoke_tool stream";
     const models = "available embed generate info list pull remove status unload verify";
     expect(waiting).toEqual(
-      `${agents} ${models} file_exists is_available list_dir read_file read_stdin sleep write_file`.split(" ").sort(),
+      `${agents} ${models} file_exists is_available list_dir read_file read_stdin receive replay sleep store_file write_file`
+        .split(" ")
+        .sort(),
     );
     expect(bound.find("LocalLLM.pull")?.isUntimed).toBe(true);
   });
@@ -209,6 +226,96 @@ describe("Agent", () => {
     const error = await failure(call("Agent.create", { model: "x" }));
     expect(error).toMatchObject({ code: "agent-create-removed" });
     expect(error.message).toContain("Agent.builder().provider(");
+  });
+});
+
+describe("Session, Artifact, Event and Hook", () => {
+  const on: ConfigInput = { runtime: { sessions: { enabled: true } }, hooks: { enabled: true } };
+  const build = async (call: Awaited<ReturnType<typeof runOf>>["call"], name: string) => {
+    const builder = await call("Agent.builder");
+    await call("AgentBuilder:name", builder, name);
+    await call("AgentBuilder:model", builder, "tiny-stories");
+    await call("AgentBuilder:seed", builder, 7);
+    return call("AgentBuilder:build", builder);
+  };
+
+  it("keep what agents did in the current session, and do it again", async () => {
+    const { call } = await runOf(on);
+    const id = await call("Session.create", { name: "s", custom_metadata: { someName: 1 } });
+    expect(await call("Session.get", id)).toMatchObject({ name: "s", status: "active", custom_metadata: { someName: 1 } });
+    await call("Session.set_current", id);
+    await call("Agent:execute", await build(call, "tom"), { text: "x" });
+    await call("Session.set_current");
+    expect(await call("Session.get_replay_metadata", id)).toMatchObject({ calls: 1, agents: ["tom"], tools: [], models: ["tiny-stories"] });
+    expect(await call("Session.list_replayable")).toEqual([id]);
+    const replayed = (await call("Session.replay", id)) as { steps: readonly Record<string, unknown>[] };
+    expect(replayed).toMatchObject({ mode: "exact", calls: 1, same: 1, different: 0, failed: 0, is_stopped: false });
+    expect(replayed.steps[0]).toMatchObject({
+      kind: "agent",
+      name: "tom",
+      input: { text: "x" },
+      is_same: true,
+      conditions: [],
+      is_stored: false,
+    });
+    const told: unknown[] = [];
+    await call("Session.replay", id, { mode: "debug" }, async (step: unknown) => told.push(step));
+    expect(told).toHaveLength(1);
+    expect(await call("Session.complete", id)).toMatchObject({ status: "completed" });
+  });
+
+  it("store artifacts, of files too where the script may read them", async () => {
+    const { call } = await runOf({ ...on, runtime: { ...on.runtime, ...withFiles.runtime } }, { files: kept });
+    const builder = await call("Session.builder");
+    for (const [name, value] of [
+      ["name", "b"],
+      ["description", "d"],
+      ["tags", ["x"]],
+      ["custom_metadata", { a: 1 }],
+    ] as const)
+      expect(await call(`SessionBuilder:${name}`, builder, value)).toBe(builder);
+    const id = await call("SessionBuilder:build", builder);
+    const stored = await call("Artifact.store", id, "note", "n", { a: [1] }, { tags: ["x"], mine: true });
+    expect(await call("Artifact.get", id, stored)).toMatchObject({
+      content: { a: [1] },
+      tags: ["x"],
+      metadata: { mine: true },
+      sequence: 1,
+    });
+    await call("Artifact.store_file", id, "a.txt", "file");
+    expect(await call("Artifact.query", { session_id: id, name_pattern: "a.*" })).toMatchObject([{ name: "a.txt", type: "file", size: 1 }]);
+    expect((await failure(call("Artifact.store_file", id, "b.txt", "file"))).code).toBe("script-error");
+    const none = await runOf(on);
+    expect((await failure(none.call("Artifact.store_file", await none.call("Session.create"), "a.txt", "file"))).code).toBe(
+      "script-denied",
+    );
+    expect((await failure(call("Artifact.store", id, "t", "n", "x", { tags: "x" }))).message).toContain("metadata.tags");
+  });
+
+  it.each([
+    ["emit_timing_events", "agent.completed"],
+    ["emit_state_events", "state.saved"],
+    ["emit_debug_events", "debug.warn"],
+  ] as const)("events.%s publishes %s, and not without it", async (key, type) => {
+    for (const value of [false, true]) {
+      const events = { emit_timing_events: false, emit_state_events: false, emit_debug_events: false, [key]: value };
+      const { call } = await runOf({ ...on, events });
+      const id = await call("Event.subscribe", "**");
+      await call("State.save", "a", "k", 1);
+      await call("Debug.warn", "w", "main");
+      await call("Agent:execute", await build(call, "tom"), "x");
+      const event = await call("Event.receive", id, 0);
+      if (value) expect(event).toMatchObject({ type });
+      else expect(event).toBeUndefined();
+    }
+  });
+
+  it("are switched off with their keys, each by its own", async () => {
+    const { call } = await runOf({ events: { enabled: false } });
+    for (const name of ["Session.list", "Artifact.query"]) expect((await failure(call(name))).code).toBe("session-disabled");
+    expect((await failure(call("Hook.list"))).code).toBe("hook-disabled");
+    expect((await failure(call("Event.get_stats"))).code).toBe("event-disabled");
+    await call("State.save", "a", "k", 1);
   });
 });
 

@@ -2,6 +2,9 @@
 import { Agent, type AgentAnswer, type AgentChunk } from "../../agents/agent.ts";
 import { AgentBuilder, type Agents, createRemoved } from "../../agents/agents.ts";
 import { type AgentTool, agentOptionNames } from "../../agents/options.ts";
+import { aboutAgent } from "../../agents/replay-agents.ts";
+import { SpellError } from "../../errors.ts";
+import type { Watcher } from "../../events/watch.ts";
 import { isObject } from "../../json.ts";
 import { printModelSpec } from "../../spec/model-spec.ts";
 import { asMessages } from "../../text/check-call.ts";
@@ -29,18 +32,27 @@ export function agentGlobal(run: ScriptRun, agents: Agents): ScriptFunctions {
   };
 }
 
-export const agentBuilderClass: ScriptClass = {
-  kind: AgentBuilder,
-  methods: {
-    ...Object.fromEntries(
-      agentOptionNames.map((name) => [
-        name,
-        now([builder, any("value")], (self, value) => self.set(name, withFunctions(value)), { keeps: true }),
-      ]),
-    ),
-    build: now([builder], (self) => self.build()),
-  },
-};
+export function agentBuilderClass({ tell }: Pick<Watcher, "tell">): ScriptClass {
+  return {
+    kind: AgentBuilder,
+    methods: {
+      ...Object.fromEntries(
+        agentOptionNames.map((name) => [
+          name,
+          now([builder, any("value")], (self, value) => self.set(name, withFunctions(value)), { keeps: true }),
+        ]),
+      ),
+      build: now([builder], async (self, callKept) => {
+        const { name = "", model = "", provider = "" } = self.settings;
+        const component = { type: "agent", name } as const;
+        await tell("BeforeAgentInit", component, { model, provider }, callKept);
+        const built = self.build();
+        await tell("AfterAgentInit", { ...component, name: built.name }, infoOf(built), callKept);
+        return built;
+      }),
+    },
+  };
+}
 
 /** Functions of a script as those of a tool: each is called within the call of execute() that runs it. */
 function withFunctions(value: unknown): unknown {
@@ -52,41 +64,91 @@ function withFunctions(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withFunctions(inner)]));
 }
 
-const stream = waits([agent, any("input"), callback("on_chunk")], async (self, input, onChunk, callKept) => {
-  const answer = await self.execute(input, (chunk: AgentChunk) => onChunk({ ...chunk }), callKept);
-  return { ...shownAnswer(answer), chunks_received: answer.chunksReceived };
-});
+export function agentClass({ watch, tell }: Pick<Watcher, "watch" | "tell">, agents: Agents): ScriptClass {
+  const ask = (self: Agent, given: unknown, context: CallKept, onChunk?: (chunk: AgentChunk) => unknown): Promise<ShownAnswer> => {
+    let answer: AgentAnswer | undefined;
+    const execute = async (asked: Agent, input: unknown): Promise<ShownAnswer> => {
+      answer = await asked.execute(input, onChunk, context);
+      return shownAnswer(answer);
+    };
+    return watch(
+      {
+        kind: "agent",
+        name: self.name,
+        input: given,
+        context,
+        asOutput: asAnswer,
+        about: () => aboutAgent(self, answer),
+        redirect(target, input) {
+          const other = agents.get(target);
+          if (other === undefined)
+            throw new SpellError("agent-option", `a hook redirects to agent ${target.slice(0, 60)}, which is not there`);
+          return execute(other, input);
+        },
+      },
+      (input) => execute(self, input),
+    );
+  };
+  const stream = waits([agent, any("input"), callback("on_chunk")], async (self, input, onChunk, callKept) => {
+    let chunks = 0;
+    const answer = await ask(self, input, callKept, (chunk) => {
+      chunks += 1;
+      return onChunk({ ...chunk });
+    });
+    return { ...answer, chunks_received: chunks };
+  });
+  return {
+    kind: Agent,
+    methods: {
+      execute: waits([agent, any("input")], (self, input, callKept) => ask(self, input, callKept)),
+      stream,
+      invoke_stream: stream,
+      complete: waits([agent, text("text")], async (self, said, callKept) => (await ask(self, { text: said }, callKept)).text),
+      history: now([agent], (self) => asMessages(self.history)),
+      discover_tools: now([agent], (self) => self.tools.map(shownTool)),
+      has_tool: now([agent, text("name")], (self, name) => self.tools.some((tool) => tool.name === name)),
+      get_tool_metadata: now([agent, text("name")], (self, name) => {
+        const found = self.tools.find((tool) => tool.name === name);
+        return found === undefined ? undefined : shownTool(found);
+      }),
+      invoke_tool: waits([agent, text("name"), optional(any("input"))], (self, name, input = {}, callKept) =>
+        self.invokeTool(name, input, callKept),
+      ),
+      reset: now([agent], (self) => self.reset()),
+      get_config: now([agent], (self) => {
+        const { systemPrompt, baseUrl, maxConversationLength = 100, maxExecutionTime = 300, contextSize } = self.settings;
+        return shownToScripts({ ...infoOf(self), systemPrompt, baseUrl, contextSize, maxConversationLength, maxExecutionTime });
+      }),
+      get_state: now([agent], (self) => self.state),
+      get_metrics: now([agent], (self) => toSnake(self.metrics)),
+      destroy: now([agent], async (self, callKept) => {
+        if (self.state === "destroyed") return;
+        const component = { type: "agent", name: self.name } as const;
+        await tell("BeforeAgentShutdown", component, undefined, callKept);
+        self.destroy();
+        await tell("AfterAgentShutdown", component, undefined, callKept);
+      }),
+    },
+  };
+}
 
-export const agentClass: ScriptClass = {
-  kind: Agent,
-  methods: {
-    execute: waits([agent, any("input")], async (self, input, callKept) => shownAnswer(await self.execute(input, undefined, callKept))),
-    stream,
-    invoke_stream: stream,
-    complete: waits([agent, text("text")], async (self, said, callKept) => (await self.execute({ text: said }, undefined, callKept)).text),
-    history: now([agent], (self) => asMessages(self.history)),
-    discover_tools: now([agent], (self) => self.tools.map(shownTool)),
-    has_tool: now([agent, text("name")], (self, name) => self.tools.some((tool) => tool.name === name)),
-    get_tool_metadata: now([agent, text("name")], (self, name) => {
-      const found = self.tools.find((tool) => tool.name === name);
-      return found === undefined ? undefined : shownTool(found);
-    }),
-    invoke_tool: waits([agent, text("name"), optional(any("input"))], (self, name, input = {}, callKept) =>
-      self.invokeTool(name, input, callKept),
-    ),
-    reset: now([agent], (self) => self.reset()),
-    get_config: now([agent], (self) => {
-      const { systemPrompt, baseUrl, maxConversationLength = 100, maxExecutionTime = 300, contextSize } = self.settings;
-      return shownToScripts({ ...infoOf(self), systemPrompt, baseUrl, contextSize, maxConversationLength, maxExecutionTime });
-    }),
-    get_state: now([agent], (self) => self.state),
-    get_metrics: now([agent], (self) => toSnake(self.metrics)),
-    destroy: now([agent], (self) => self.destroy()),
-  },
-};
+/** As scripts see an AgentAnswer. */
+interface ShownAnswer {
+  readonly text: string;
+  readonly reasoning?: string;
+  readonly data?: unknown;
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+/** What a hook puts in place of an answer: its text, or a table that has one. */
+function asAnswer(output: unknown): ShownAnswer {
+  if (typeof output === "string" || output === undefined || output === null) return { text: output ?? "" } as ShownAnswer;
+  if (isObject(output) && typeof output["text"] === "string") return output as unknown as ShownAnswer;
+  throw new SpellError("agent-option", "a hook gives an answer: expected text, or a table with text, got something else");
+}
 
 /** `data` and the input of a call are the model's own, and keep their names. */
-function shownAnswer({ text: said, reasoning, data, metadata: { toolCalls, ...metadata } }: AgentAnswer) {
+export function shownAnswer({ text: said, reasoning, data, metadata: { toolCalls, ...metadata } }: AgentAnswer): ShownAnswer {
   const tool_calls = toolCalls.map(({ isError, durationMs, ...call }) => ({ ...call, is_error: isError, duration_ms: durationMs }));
   return definedOnly({ text: said, reasoning, data, metadata: { ...(shownToScripts(metadata) as object), tool_calls } });
 }

@@ -5,7 +5,7 @@ import { now, type ScriptClass, type ScriptFunctions } from "../bind.ts";
 import { redacted, type ScriptRun } from "./host.ts";
 import { isShown, levelChoices, levels, lineOf } from "./logger.ts";
 
-interface DebugEntry {
+export interface DebugEntry {
   readonly level: LogLevel;
   readonly message: string;
   readonly module?: string | undefined;
@@ -56,14 +56,17 @@ export const debugTimerClass: ScriptClass = {
   },
 };
 
-export function debugGlobal(run: ScriptRun): ScriptFunctions {
+/** @param onEntry told of each entry */
+export function debugGlobal(run: ScriptRun, onEntry?: (entry: DebugEntry) => void): ScriptFunctions {
   const { debug, engines } = run.config.config;
   let isOn = debug.enabled;
   let level: LogLevel | "off" = debug.level;
   let entries: DebugEntry[] = [];
   const write = (own: LogLevel, message: string, module?: string, data?: unknown): void => {
     if (!isOn || !isShown(own, level)) return;
-    entries.push({ level: own, message, module, data, timestamp: Date.now() });
+    const entry: DebugEntry = { level: own, message, module, data, timestamp: Date.now() };
+    entries.push(entry);
+    onEntry?.(entry);
     if (entries.length > debug.max_entries) entries = entries.slice(-debug.max_entries);
     const from = module === undefined ? "" : `[${module}] `;
     run.log({ level: own, message: lineOf(from + message, data, run.config.secrets) });

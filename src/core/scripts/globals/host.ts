@@ -87,6 +87,7 @@ export function permittedFiles(files: ScriptFiles, config: ResolvedConfig): Scri
       throw refusal("open models by path");
     },
     read: refuse("read files"),
+    bytes: refuse("read files"),
     write: refuse("write files"),
     exists: refuse("look at files"),
     list: refuse("look at folders"),

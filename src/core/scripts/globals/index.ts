@@ -1,15 +1,22 @@
 /** All globals of a run that the host answers. JSON, Streaming, ARGS, print, console and timers are in the guests. */
 
 import { createAgents } from "../../agents/agents.ts";
+import { createEvents } from "../../events/events.ts";
+import { createHooks } from "../../events/hooks.ts";
+import { createWatcher, type Recorder } from "../../events/watch.ts";
+import { createSessions, type Sessions } from "../../sessions/sessions.ts";
 import { createState } from "../../state/state.ts";
 import type { ScriptGlobals } from "../bind.ts";
-import { agentBuilderClass, agentClass, agentGlobal } from "./agent.ts";
+import { agentBuilderClass, agentClass, agentGlobal, shownAnswer } from "./agent.ts";
 import { configGlobal } from "./config.ts";
 import { debugGlobal, debugTimerClass } from "./debug.ts";
+import { eventGlobal, hookGlobal, hookHandleClass } from "./event.ts";
 import { createRun, permitModel, permitProvider, type ScriptHost } from "./host.ts";
 import { localLlmGlobal } from "./local-llm.ts";
 import { loggerGlobal } from "./logger.ts";
 import { providerGlobal } from "./provider.ts";
+import { replayComparatorClass, replayGlobal } from "./replay.ts";
+import { artifactGlobal, sessionBuilderClass, sessionGlobal } from "./session.ts";
 import { stateGlobal } from "./state.ts";
 import { utilsGlobal } from "./utils.ts";
 
@@ -21,6 +28,25 @@ export interface OpenGlobals extends ScriptGlobals {
 /** Starts and asks nothing. */
 export function scriptGlobals(host: ScriptHost): OpenGlobals {
   const run = createRun(host);
+  const { platform } = host.spell;
+  const { runtime, events: eventSettings, hooks: hookSettings } = host.config.config;
+  const { now } = platform;
+  const { log } = host;
+  const hooks = createHooks(hookSettings, { now, log });
+  const events = createEvents(eventSettings, { now, isHeld: () => watcher.isInHook });
+  const sessions = createSessions(runtime.sessions, platform);
+  /** Of what the configuration lets the run itself publish. */
+  const emit = (key: "emit_timing_events" | "emit_state_events" | "emit_debug_events") =>
+    eventSettings.enabled && eventSettings[key] ? events : undefined;
+  const timing = emit("emit_timing_events");
+  const watcher = createWatcher({
+    hooks,
+    now,
+    log,
+    onTiming: timing === undefined ? undefined : (type, data) => timing.publish(type, data),
+    record: recordIn(sessions),
+    onRelease: events.release,
+  });
   const agents = createAgents({
     get spell() {
       return run.spell;
@@ -28,6 +54,7 @@ export function scriptGlobals(host: ScriptHost): OpenGlobals {
     get config() {
       return run.config;
     },
+    watchTool: (name, input, context, call) => watcher.watch({ kind: "tool", name, input, context }, call),
     signal: host.signal,
     onText: host.onText,
     onAnswer: ({ device }) => host.onDevice?.(device),
@@ -35,7 +62,8 @@ export function scriptGlobals(host: ScriptHost): OpenGlobals {
     permit: (model) => permitModel(model, run),
     permitProvider: (provider) => permitProvider(provider, run),
   });
-  const state = createState(host.config.config.runtime.state_persistence, host.spell.platform);
+  const debugEvents = emit("emit_debug_events");
+  const state = createState(runtime.state_persistence, platform);
   return {
     globals: {
       LocalLLM: localLlmGlobal(run),
@@ -43,18 +71,41 @@ export function scriptGlobals(host: ScriptHost): OpenGlobals {
       Provider: providerGlobal(run),
       Config: configGlobal(run),
       Logger: loggerGlobal(run),
-      Debug: debugGlobal(run),
+      Debug: debugGlobal(
+        run,
+        debugEvents === undefined
+          ? undefined
+          : ({ level, data: _, timestamp: __, ...entry }) => debugEvents.publish(`debug.${level}`, entry),
+      ),
       Utils: utilsGlobal(run),
-      State: stateGlobal(state),
+      State: stateGlobal(state, emit("emit_state_events")),
+      Session: sessionGlobal(run, sessions, agents, shownAnswer),
+      Artifact: artifactGlobal(run, sessions),
+      Event: eventGlobal(run, events),
+      Hook: hookGlobal(hooks),
+      Replay: replayGlobal(),
     },
     classes: {
-      AgentBuilder: agentBuilderClass,
-      Agent: agentClass,
+      AgentBuilder: agentBuilderClass(watcher),
+      Agent: agentClass(watcher, agents),
       DebugTimer: debugTimerClass,
+      SessionBuilder: sessionBuilderClass,
+      HookHandle: hookHandleClass,
+      ReplayComparator: replayComparatorClass,
     },
     async close() {
-      await Promise.all([agents.dispose(), state.close()]);
+      await Promise.all([agents.dispose(), state.close(), sessions.close()]);
       await run.close();
     },
+  };
+}
+
+/** Calls go into the current session; one that has ended since is none. */
+function recordIn(sessions: Sessions) {
+  return async (kind: "agent" | "tool", name: string) => {
+    const { current } = sessions;
+    if (current === undefined) return undefined;
+    const { call, end } = await sessions.calls.begin(current);
+    return { call, sessionId: current, end: (record: Parameters<Recorder["end"]>[0]) => end({ kind, name, ...record }) };
   };
 }
