@@ -142,6 +142,7 @@ export default defineConfig({
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
           exclude: onlyLong,
+          env: { LLMSPELL_LONG: isLong ? "1" : "" },
           testTimeout: 60_000,
           hookTimeout: 60_000,
           expect: patient,

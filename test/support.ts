@@ -5,6 +5,11 @@ import { fileURLToPath } from "node:url";
 /** Whether all of a long list is tried, as `npm run test:long` does, or a part of it, as every change does. */
 export const isLong = process.env["LLMSPELL_LONG"] === "1";
 
+/** Of a list whose rows are alike, every n-th in the ordinary run; all of them in the long one. */
+export function some<T>(rows: readonly T[], every: number): readonly T[] {
+  return isLong ? rows : rows.filter((_, i) => i % every === 0);
+}
+
 export const root = fileURLToPath(new URL("../", import.meta.url));
 
 /** Models that lie beside the project where it is developed; elsewhere absent. */

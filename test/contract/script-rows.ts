@@ -282,14 +282,16 @@ export interface RowOptions {
   readonly engines?: readonly ScriptEngine[] | undefined;
   /** Rows by their beginning; default: all. */
   readonly only?: RegExp | undefined;
+  /** Only each n-th row; default all. */
+  readonly every?: number | undefined;
   /** Told how long after its start each row was over, in milliseconds. */
   readonly onEnd?: ((row: string, tookMs: number, code: string) => void) | undefined;
 }
 
-export function scriptRows(open: Open, { seed, engines = ["lua", "javascript"], only = /^/, onEnd }: RowOptions): void {
+export function scriptRows(open: Open, { seed, engines = ["lua", "javascript"], only = /^/, every = 1, onEnd }: RowOptions): void {
   for (const engine of engines) {
     const rows = (engine === "lua" ? luaRows : javascriptRows)(numbers(seed))
-      .filter(([name]) => only.test(name))
+      .filter(([name], i) => only.test(name) && i % every === 0)
       .map(([name, source, ends, options]) => ({ name, source, ends, options }));
     describe(`${engine}, seed ${seed}`, () => {
       it.each(rows)("$name", async ({ name, source, ends, options }) => {

@@ -12,6 +12,7 @@ import { locateKeys, pathId } from "../../../src/core/config/positions.ts";
 import { resolveSource } from "../../../src/core/config/resolve.ts";
 import { configToml } from "../../../src/core/config/toml-text.ts";
 import { checkValue } from "../../../src/core/config/value.ts";
+import { isLong } from "../../support.ts";
 
 const allKeys: readonly ConfigKey[] = [...keysByPath().values()];
 
@@ -151,7 +152,7 @@ describe("properties of the configuration", () => {
           locateKeys(parts.join(""));
         },
       ),
-      { numRuns: 2000 },
+      { numRuns: isLong ? 2000 : 700 },
     );
   });
 });

@@ -16,6 +16,7 @@ import { writeGguf } from "../../fixtures/gguf-writer.ts";
 import storiesGolden from "../../golden/tiny-stories.json" with { type: "json" };
 import { failure } from "../../support/failure.ts";
 import { textOf } from "../../support/text-of.ts";
+import { isLong } from "../../support.ts";
 import { ask, begun, drain, gone, isRunning, openFile, openOptions, temporaryFile, tinyStories } from "../support/engine.ts";
 
 const prompt = "Once upon a time";
@@ -118,9 +119,9 @@ describe("the kernels", () => {
   // The engine's threads spin at every step of the graph, of which a token has some hundred: on busy processors each waits for its turn, with kernels or
   // without. So two threads write one short text.
   it.each([
-    [1, runtime, `kernels ${kernels}`, 3, 12],
+    [1, runtime, `kernels ${kernels}`, isLong ? 3 : 1, 12],
     [2, runtime, `kernels ${kernels}`, 1, 3],
-    [1, without, "without kernels", 3, 12],
+    [1, without, "without kernels", isLong ? 3 : 1, 6],
   ] as const)(
     "write what PyTorch writes: %i threads",
     async (threads, engine, label, texts, maxTokens) => {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { childScripts } from "../../../src/node/scripts/host.ts";
 import { opener } from "../../contract/script-host.ts";
 import { canary, scriptRows } from "../../contract/script-rows.ts";
+import { isLong } from "../../support.ts";
 
 const isLinux = process.platform === "linux";
 /** MiB: what Node itself takes, the engine's first 16, the limit of 64, and texts on their way. */
@@ -54,7 +55,11 @@ function peakOf(pid: string): number {
 }
 
 const took: [row: string, ms: number, code: string][] = [];
-scriptRows(opener(childScripts), { seed: Number(process.env["ROWS_SEED"] ?? 20), onEnd: (...row) => took.push(row) });
+scriptRows(opener(childScripts), {
+  seed: Number(process.env["ROWS_SEED"] ?? 20),
+  every: isLong ? 1 : 2,
+  onEnd: (...row) => took.push(row),
+});
 
 describe("after all rows", () => {
   it("no process is left, none took more memory than it may, and nothing was reached", () => {
