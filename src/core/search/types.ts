@@ -1,0 +1,147 @@
+/** The contracts of retrieval: where an index lies, what is put into it, what it answers. Types only. */
+/**
+ * The few file operations an index needs. Files are written once, under a new name, and never changed; several processes or tabs may use one folder.
+ * Every method may throw SpellError store-denied, store-full, store-locked.
+ */
+export interface SearchFolder {
+  /** for messages */
+  readonly place: string;
+  /** Names of whole files, sorted. */
+  list(): Promise<readonly string[]>;
+  /** @returns bytes; undefined where the file is not there */
+  size(name: string): Promise<number | undefined>;
+  /** @returns exactly `length` bytes; undefined where the file, or a part of the range, is not there */
+  read(name: string, from: number, length: number): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** All or nothing, and durable when it returns. @param name [0-9a-z-]+ with an ending */
+  write(name: string, parts: readonly Uint8Array[]): Promise<void>;
+  /** What is not there is no error. */
+  remove(name: string): Promise<void>;
+}
+
+export type Metric = "cosine" | "euclidean" | "inner_product";
+
+/** What made the vectors of an index; vectors of two embedders are never mixed. */
+export interface EmbedderIdentity {
+  /** model and all that changes its vectors, such as "lexical" or "all-minilm-l6-v2@candle" */
+  readonly id: string;
+  readonly dimensions: number;
+}
+
+export interface Chunk {
+  /** as it stands in the source */
+  readonly text: string;
+  /** headings above it, outermost first */
+  readonly headings: readonly string[];
+  /** place in the source, in UTF-16 units, as String.slice takes them */
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface IndexedChunk extends Chunk {
+  readonly vector: Float32Array;
+  /** of the text that was embedded, for knownVector() */
+  readonly hash: string;
+}
+
+/** JSON data of a document that searches may filter by and results carry. */
+export type Metadata = Readonly<Record<string, unknown>>;
+
+export interface IndexedDocument {
+  /** unique in the collection: a later document of the same id takes the place of the earlier one */
+  readonly id: string;
+  /** searched with each chunk's words, as its headings are; such as a file's name */
+  readonly title?: string | undefined;
+  readonly metadata: Metadata;
+  readonly chunks: readonly IndexedChunk[];
+}
+
+export interface Query {
+  /** words that are looked for; empty: none */
+  readonly text: string;
+  /** of the collection's embedder */
+  readonly vector: Float32Array;
+  /** most results */
+  readonly k: number;
+  /** share of word match in the score, 0 … 1 */
+  readonly hybridWeight: number;
+  /** least score of a result */
+  readonly threshold?: number | undefined;
+  /** what is not kept is not ranked */
+  readonly keep?: ((metadata: Metadata, document: string) => boolean) | undefined;
+  /** `mmr`: what resembles better results comes later, 0.7 parts relevance */
+  readonly rerank?: "none" | "mmr" | undefined;
+  /** Of equal texts the best is returned alone. */
+  readonly deduplicate?: boolean | undefined;
+}
+
+export interface Hit {
+  readonly document: string;
+  /** number of the chunk in its document, from 0 */
+  readonly chunk: number;
+  /** (1 − w) · vector score + w · word score over the best word score of this query */
+  readonly score: number;
+  readonly vectorScore: number;
+  readonly wordScore: number;
+  /** undefined where texts are not stored */
+  readonly text: string | undefined;
+  readonly headings: readonly string[];
+  readonly start: number;
+  readonly end: number;
+  readonly metadata: Metadata;
+}
+
+export interface CollectionStats {
+  readonly documents: number;
+  readonly chunks: number;
+  /** chunks that newer documents or removals have replaced, and that still take room */
+  readonly deadChunks: number;
+  readonly segments: readonly { readonly name: string; readonly chunks: number; readonly scan: "exact" | "graph" }[];
+  readonly bytes: number;
+}
+
+/** How long vectors become neighbours, where a graph is built (storage chapter of docs/rag.md). */
+export interface GraphSettings {
+  readonly m: number;
+  readonly efConstruction: number;
+  readonly efSearch: number;
+  readonly seed: number;
+  readonly layers: number;
+  readonly batchSize: number;
+}
+
+export interface CollectionSettings {
+  readonly embedder: EmbedderIdentity;
+  readonly metric: Metric;
+  /** absent: every search is exact */
+  readonly graph?: GraphSettings | undefined;
+  /** false: texts are not kept, words can be searched all the same */
+  readonly storeText: boolean;
+}
+
+/**
+ * All documents of a folder. What is added is found at once, and durable after save(). Writers need no lock: each save is a file of its own; a document is
+ * where its newest stamp is. Every method may throw rag-damaged, rag-version, rag-model, store-*.
+ */
+export interface Collection {
+  /** Adds or replaces documents. */
+  add(documents: readonly IndexedDocument[]): void;
+  /** @returns how many of them were there */
+  remove(documents: readonly string[]): number;
+  /** Metadata of a document, and the chunks it has; undefined where it is not there. */
+  get(document: string): { readonly metadata: Metadata; readonly chunks: number } | undefined;
+  /** Ids of all documents, sorted. */
+  documents(): readonly string[];
+  /** Vectors of chunks whose embedded text (hash) is known: what did not change is not embedded again. */
+  knownVector(hash: string): Promise<Float32Array | undefined>;
+  /** Best first. */
+  search(query: Query): Promise<readonly Hit[]>;
+  /** All chunks of a document in order, without scores. */
+  chunksOf(document: string): Promise<readonly Chunk[]>;
+  stats(): CollectionStats;
+  /** Writes what was added or removed since. Without changes nothing is written. */
+  save(): Promise<void>;
+  /** Sees what others have saved. */
+  refresh(): Promise<void>;
+  /** Puts small segments together and drops what is dead, where that pays or `force` says so. */
+  merge(force?: boolean): Promise<void>;
+}
