@@ -8,6 +8,8 @@ export type { PullEvent } from "./download/pull.ts";
 export { type ErrorCode, SpellError } from "./errors.ts";
 export { createPromptApi, type PromptApi } from "./prompt-api/prompt-api.ts";
 export type { PromptSession } from "./prompt-api/session.ts";
+export { createFetch } from "./serve/create-fetch.ts";
+export type { ServeOptions } from "./serve/serve-options.ts";
 export type { Action } from "./spec/action.ts";
 export type { EmbeddingModel, EmbedOptions, EmbedResult } from "./spec/embedding-model.ts";
 export type { FinishReason, GenerateOptions, GenerateResult, Message, Prompt, Timing, ToolCall, Usage } from "./spec/generate.ts";

@@ -1,8 +1,8 @@
 /** What can be asked without a model: its names, the figures, and whether anybody is there. */
 import { decodeUri } from "../values.ts";
 import { version } from "../version.ts";
+import type { Call } from "./call.ts";
 import { json, safeHeaders } from "./refusals.ts";
-import type { Call } from "./routes.ts";
 
 export async function health(): Promise<Response> {
   return json({ status: "ok", version });

@@ -1,22 +1,11 @@
 /** The paths that are answered. */
-import type { Spell } from "../api/spell.ts";
+import type { Handler } from "./call.ts";
+import { chat } from "./chat.ts";
+import { completions } from "./completions.ts";
+import { embeddings } from "./embeddings.ts";
 import { health, listModels, metrics, showModel } from "./listing.ts";
-import type { OpenRecord } from "./record.ts";
-import type { Served } from "./served.ts";
-
-/** One request. */
-export interface Call {
-  readonly request: Request;
-  readonly pathname: string;
-  readonly signal: AbortSignal;
-  readonly spell: Spell;
-  readonly served: Served;
-  readonly isStrict: boolean;
-  readonly record: OpenRecord;
-  readonly metrics: () => string;
-}
-
-export type Handler = (call: Call) => Promise<Response>;
+import { messages } from "./messages.ts";
+import { responses } from "./responses.ts";
 
 export interface Route {
   readonly method: "GET" | "POST";
@@ -30,4 +19,9 @@ export const routes: readonly Route[] = [
   { method: "GET", path: "/metrics", handler: metrics },
   { method: "GET", path: "/v1/models", handler: listModels },
   { method: "GET", path: "/v1/models/", handler: showModel },
+  { method: "POST", path: "/v1/chat/completions", handler: chat },
+  { method: "POST", path: "/v1/completions", handler: completions },
+  { method: "POST", path: "/v1/embeddings", handler: embeddings },
+  { method: "POST", path: "/v1/responses", handler: responses },
+  { method: "POST", path: "/v1/messages", handler: messages },
 ];

@@ -5,33 +5,18 @@
  * token, preflight, connections, time, Content-Length) is checked by whoever owns it, before it makes a Request: guards.ts has these checks, and
  * `refusal()` of refusals.ts their answers. A body is pulled: one that nobody reads holds the model, and `cancel()` or the signal frees it.
  */
-import type { ModelSource, Spell, SpellLoadOptions } from "../api/spell.ts";
+import type { Spell } from "../api/spell.ts";
 import { SpellError } from "../errors.ts";
 import { checkOptionNames } from "../text/check-call.ts";
-import { createAnswers, type RequestRecord } from "./record.ts";
+import type { Call, Handler } from "./call.ts";
+import { createAnswers } from "./record.ts";
 import { refusal } from "./refusals.ts";
-import { type Call, type Handler, routes } from "./routes.ts";
+import { routes } from "./routes.ts";
+import type { ServeOptions } from "./serve-options.ts";
 import { createServed } from "./served.ts";
 
 export type { RequestRecord } from "./record.ts";
-
-export interface ServeOptions {
-  /**
-   * Models by the names that requests have for them, or a list of model specs, which are their own names; they come first in the list of models. Only a
-   * model named here may be a path, an address or a file. Default: none.
-   */
-  readonly models?: readonly string[] | Readonly<Record<string, ModelSource>> | undefined;
-  /** No model but these. Default false: any other name that the library knows is answered too. */
-  readonly only?: boolean | undefined;
-  /** A model that is missing is fetched by the request that names it. Default false: it does not exist. */
-  readonly pull?: boolean | undefined;
-  /** A field that is not known is refused. Default false: it is named in `warnings` of the answer. */
-  readonly strict?: boolean | undefined;
-  /** How models are loaded. */
-  readonly load?: Pick<SpellLoadOptions, "device" | "contextSize" | "threads" | "batchSize"> | undefined;
-  /** Each request once it is over: its stream has ended, or its reader has left. */
-  readonly onRequest?: ((record: RequestRecord) => void) | undefined;
-}
+export type { ServeOptions } from "./serve-options.ts";
 
 /** What is known of a request beside itself. */
 export interface ServeContext {
@@ -59,10 +44,13 @@ export function createServe(spell: Spell, options: ServeOptions = {}): Serve {
     return handler(call);
   };
 
-  return async (request, { id = `req_${crypto.randomUUID().replaceAll("-", "")}`, signal = request.signal } = {}) => {
+  return async (request, { id = `req_${crypto.randomUUID().replaceAll("-", "")}`, signal: asked = request.signal } = {}) => {
     const { pathname } = new URL(request.url);
     const record = answers.begin(id, request.method);
-    const call: Call = { request, pathname, signal, spell, served, isStrict: options.strict === true, record, metrics: answers.metrics };
+    const left = new AbortController();
+    const signal = AbortSignal.any([asked, left.signal]);
+    const own = { pathname, signal, leave: () => left.abort(), record };
+    const call: Call = { request, ...own, spell, served, isStrict: options.strict === true, metrics: answers.metrics };
     let response: Response;
     try {
       response = await handle(call);

@@ -6,7 +6,7 @@ import type { EmbeddingModel } from "../spec/embedding-model.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import { wrongOption } from "../text/check-call.ts";
 import { askedModel } from "./refusals.ts";
-import type { ServeOptions } from "./serve.ts";
+import type { ServeOptions } from "./serve-options.ts";
 
 /** A model as `/v1/models` shows it; what is not known is null. */
 export interface ModelCard {

@@ -1,0 +1,59 @@
+/** `/v1/embeddings`. Source: the API reference of OpenAI. Its official clients ask for base64 where their caller names no form. */
+import { readBody } from "./body.ts";
+import type { Call } from "./call.ts";
+import type { Fields } from "./fields.ts";
+import { json } from "./refusals.ts";
+
+/** as OpenAI has it */
+const mostTexts = 2048;
+
+export async function embeddings(call: Call): Promise<Response> {
+  const fields = await readBody(call.request);
+  const name = fields.needed("model");
+  const texts = readTexts(fields, "input", mostTexts);
+  const form = fields.one("encoding_format", ["float", "base64"]) ?? "float";
+  const dimensions = fields.integer("dimensions", 1, 65_536);
+  // what others than OpenAI have for it; models put another text before questions
+  const query = fields.one("input_type", ["query", "document", "passage"]) === "query";
+  const notes = [...fields.idle(["user"]), ...fields.unread(call.isStrict)];
+
+  const lent = await call.served.vectors(name, call.signal);
+  call.record.model = lent.model.id;
+  try {
+    const { vectors, tokens, warnings } = await lent.model.embed(texts, { query, dimensions, signal: call.signal });
+    call.record.usage = { promptTokens: tokens, completionTokens: 0, totalTokens: tokens };
+    const all = [...notes, ...warnings];
+    return json({
+      object: "list",
+      data: vectors.map((vector, index) => ({ object: "embedding", index, embedding: form === "float" ? [...vector] : base64Of(vector) })),
+      model: name,
+      usage: { prompt_tokens: tokens, total_tokens: tokens },
+      ...(all.length > 0 && { warnings: all }),
+    });
+  } catch (error) {
+    lent.end(error);
+    throw error;
+  } finally {
+    lent.end();
+  }
+}
+
+/** A text, or a list of texts, none of them empty. */
+export function readTexts(fields: Fields, name: string, most: number): readonly string[] {
+  const given = fields.raw(name);
+  const list: readonly unknown[] = Array.isArray(given) ? given : [given];
+  const isText = (each: unknown): each is string => typeof each === "string" && each !== "";
+  if (list.length === 0 || list.length > most || !list.every(isText))
+    throw fields.wrong(name, `text, or 1–${most} texts, none of them empty`, given ?? null);
+  return list;
+}
+
+/** Its numbers as 32 bits each, the lowest byte first. */
+export function base64Of(vector: Float32Array): string {
+  const bytes = new Uint8Array(vector.length * 4);
+  const view = new DataView(bytes.buffer);
+  for (const [i, value] of vector.entries()) view.setFloat32(i * 4, value, true);
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return btoa(text);
+}

@@ -1,0 +1,145 @@
+/**
+ * The fields of a request, each read with its type and range. null counts as absent. What nobody has read is told at the end: nothing that a caller asks for is
+ * dropped in silence.
+ */
+import { SpellError } from "../errors.ts";
+import { isObject } from "../json.ts";
+import { shown } from "../text/check-call.ts";
+
+/** Something that was asked for and has no effect; `warnings` of the answer hold them. */
+export interface Note {
+  readonly code: string;
+  readonly message: string;
+}
+
+export class Fields {
+  readonly #json: Readonly<Record<string, unknown>>;
+  readonly #where: string;
+  readonly #read = new Set<string>();
+
+  /** @param where place of the object in the body: `messages[0]`; empty for the body itself @throws SpellError http-field for anything but an object */
+  constructor(json: unknown, where = "") {
+    if (!isObject(json)) throw wrongField(where, "an object", json);
+    this.#json = json;
+    this.#where = where;
+  }
+
+  /** Place of a field in the body. */
+  at(name: string): string {
+    return this.#where === "" ? name : `${this.#where}.${name}`;
+  }
+
+  wrong(name: string, expected: string, got: unknown): SpellError {
+    return wrongField(this.at(name), expected, got);
+  }
+
+  raw(name: string): unknown {
+    this.#read.add(name);
+    return Object.hasOwn(this.#json, name) ? (this.#json[name] ?? undefined) : undefined;
+  }
+
+  text(name: string): string | undefined {
+    const value = this.raw(name);
+    if (value === undefined || typeof value === "string") return value;
+    throw this.wrong(name, "text", value);
+  }
+
+  /** Text that is not empty. */
+  needed(name: string): string {
+    const value = this.text(name);
+    if (value === undefined || value === "") throw this.wrong(name, "text", value ?? null);
+    return value;
+  }
+
+  number(name: string, min: number, max: number): number | undefined {
+    const value = this.raw(name);
+    if (value === undefined || (typeof value === "number" && value >= min && value <= max)) return value;
+    throw this.wrong(name, `a number, ${min} … ${max}`, value);
+  }
+
+  integer(name: string, min: number, max: number): number | undefined {
+    const value = this.raw(name);
+    if (value === undefined) return undefined;
+    if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) return value;
+    throw this.wrong(name, `an integer, ${min} … ${max}`, value);
+  }
+
+  boolean(name: string): boolean | undefined {
+    const value = this.raw(name);
+    if (value === undefined || typeof value === "boolean") return value;
+    throw this.wrong(name, "true or false", value);
+  }
+
+  one<const T extends string>(name: string, values: readonly T[]): T | undefined {
+    const value = this.raw(name);
+    const found = values.find((each) => each === value);
+    if (value === undefined || found !== undefined) return found;
+    throw this.wrong(name, values.join(", "), value);
+  }
+
+  list(name: string): readonly unknown[] | undefined {
+    const value = this.raw(name);
+    if (value === undefined || Array.isArray(value)) return value;
+    throw this.wrong(name, "a list", value);
+  }
+
+  object(name: string): Fields | undefined {
+    const value = this.raw(name);
+    return value === undefined ? undefined : new Fields(value, this.at(name));
+  }
+
+  objects(name: string): readonly Fields[] | undefined {
+    return this.list(name)?.map((each, i) => new Fields(each, `${this.at(name)}[${i}]`));
+  }
+
+  /** What would change the answer and cannot be done. @throws SpellError http-field */
+  refuse(names: readonly string[], why = "this server cannot do it"): void {
+    for (const name of names) {
+      const value = this.raw(name);
+      if (!isNothing(name, value))
+        throw new SpellError("http-field", `${this.at(name)}: expected none, got ${shown(value)}; ${why}`, { where: this.at(name) });
+    }
+  }
+
+  /** What has no effect on the answer here. */
+  idle(names: readonly string[]): readonly Note[] {
+    return names.flatMap((name) => (isNothing(name, this.raw(name)) ? [] : [ignored(`${this.at(name)}: it has no effect here`)]));
+  }
+
+  /** Fields that nobody has read. @throws SpellError http-field where they are refused */
+  unread(isStrict: boolean): readonly Note[] {
+    const names = Object.keys(this.#json).filter((name) => !this.#read.has(name) && !isNothing(name, this.#json[name]));
+    const [first] = names;
+    if (isStrict && first !== undefined)
+      throw new SpellError("http-field", `${this.at(first.slice(0, 60))}: expected a known field`, { where: this.at(first.slice(0, 60)) });
+    return names.slice(0, mostNotes).map((name) => ignored(`${this.at(name.slice(0, 60))}: the field is not known here`));
+  }
+}
+
+const mostNotes = 16;
+
+/** Values of a field that ask for nothing, beside those that do so everywhere. */
+const nothing: Readonly<Partial<Record<string, readonly unknown[]>>> = {
+  best_of: [1],
+  service_tier: ["auto", "default", "standard_only"],
+  truncation: ["disabled"],
+  verbosity: ["medium"],
+  modalities: [],
+  n: [1],
+};
+
+function isNothing(name: string, value: unknown): boolean {
+  if (value === undefined || value === null || value === false || value === 0 || value === "") return true;
+  if (name === "modalities" && Array.isArray(value) && value.every((each) => each === "text")) return true;
+  if (Array.isArray(value)) return value.length === 0;
+  if (isObject(value)) return Object.keys(value).length === 0;
+  return nothing[name]?.includes(value) === true;
+}
+
+export function ignored(message: string): Note {
+  return { code: "option-ignored", message };
+}
+
+export function wrongField(where: string, expected: string, got: unknown): SpellError {
+  return new SpellError("http-field", `${where === "" ? "the body" : where}: expected ${expected}, got ${shown(got)}`, { where });
+}

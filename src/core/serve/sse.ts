@@ -1,0 +1,53 @@
+/** Events as a body that is pulled: the model is asked for a part when the reader wants one, and a reader that leaves frees it. */
+import { SpellError } from "../errors.ts";
+import type { Begun } from "./answers.ts";
+import type { Call } from "./call.ts";
+import { safeHeaders, type Told, told } from "./refusals.ts";
+
+export interface EventForm {
+  /** the last event; default: none */
+  readonly end?: string | undefined;
+  /** Each event has a line with its `type`. */
+  readonly isNamed?: boolean | undefined;
+  readonly error: (failure: Told) => object;
+}
+
+/** @param begun what the events are made of @param events each is one JSON value */
+export function eventStream(call: Call, begun: Begun, events: AsyncGenerator<object, void, undefined>, form: EventForm): Response {
+  const encoder = new TextEncoder();
+  const over = call.record.streams();
+  const line = (event: object, type?: unknown): Uint8Array =>
+    encoder.encode(`${typeof type === "string" ? `event: ${type}\n` : ""}data: ${JSON.stringify(event)}\n\n`);
+  const typeOf = (event: object): unknown => (form.isNamed === true ? (event as { readonly type?: unknown }).type : undefined);
+
+  const body = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const next = await events.next();
+          if (next.done !== true) return controller.enqueue(line(next.value, typeOf(next.value)));
+          if (form.end !== undefined) controller.enqueue(encoder.encode(`data: ${form.end}\n\n`));
+          over();
+          controller.close();
+        } catch (thrown) {
+          call.record.fail(thrown);
+          over(call.signal.aborted);
+          // a reader that gave up is told its own reason
+          if (call.signal.aborted) return controller.error(call.signal.reason);
+          const event = form.error(told(thrown));
+          controller.enqueue(line(event, typeOf(event)));
+          controller.close();
+        }
+      },
+      async cancel() {
+        call.record.fail(new SpellError("run-aborted", "the reader left"));
+        call.leave();
+        over(true);
+        await events.return();
+        await begun.stop();
+      },
+    },
+    { highWaterMark: 1 },
+  );
+  return new Response(body, { headers: { "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no", ...safeHeaders } });
+}
