@@ -1,5 +1,4 @@
 /** The answers of a request: one after the other, on one model that is lent for as long as they come. */
-import { toSpellError } from "../errors.ts";
 import type { FinishReason, GenerateOptions, Prompt, Usage } from "../spec/generate.ts";
 import type { ManyPart } from "../spec/stream-part.ts";
 import { definedOnly } from "../values.ts";
@@ -45,21 +44,18 @@ export async function begin(call: Call, name: string, asked: readonly Asked[]): 
 }
 
 async function* run({ served, signal, record }: Call, name: string, asked: readonly Asked[]): AsyncGenerator<ManyPart, void, undefined> {
-  const lent = await served.text(name, signal);
-  record.model = lent.model.id;
+  const model = await served.text(name, signal);
+  record.model = model.id;
   try {
     for (const [index, { prompt, options }] of asked.entries()) {
-      for await (const part of lent.model.stream(prompt, { ...definedOnly(options), signal })) {
+      for await (const part of model.stream(prompt, { ...definedOnly(options), signal })) {
         if (part.type !== "stream-start" && part.type !== "warning") record.first();
         if (part.type === "stream-end") record.usage = sum(record.usage, part.usage);
         yield { index, part };
       }
     }
-  } catch (error) {
-    lent.end(toSpellError(error));
-    throw error;
   } finally {
-    lent.end();
+    await model.dispose();
   }
 }
 

@@ -17,25 +17,19 @@ export async function embeddings(call: Call): Promise<Response> {
   const query = fields.one("input_type", ["query", "document", "passage"]) === "query";
   const notes = [...fields.idle(["user"]), ...fields.unread(call.isStrict)];
 
-  const lent = await call.served.vectors(name, call.signal);
-  call.record.model = lent.model.id;
-  try {
-    const { vectors, tokens, warnings } = await lent.model.embed(texts, { query, dimensions, signal: call.signal });
-    call.record.usage = { promptTokens: tokens, completionTokens: 0, totalTokens: tokens };
-    const all = [...notes, ...warnings];
-    return json({
-      object: "list",
-      data: vectors.map((vector, index) => ({ object: "embedding", index, embedding: form === "float" ? [...vector] : base64Of(vector) })),
-      model: name,
-      usage: { prompt_tokens: tokens, total_tokens: tokens },
-      ...(all.length > 0 && { warnings: all }),
-    });
-  } catch (error) {
-    lent.end(error);
-    throw error;
-  } finally {
-    lent.end();
-  }
+  const model = await call.served.vectors(name, call.signal);
+  call.record.model = model.id;
+  const result = await model.embed(texts, { query, dimensions, signal: call.signal }).finally(() => model.dispose());
+  const { vectors, tokens, warnings } = result;
+  call.record.usage = { promptTokens: tokens, completionTokens: 0, totalTokens: tokens };
+  const all = [...notes, ...warnings];
+  return json({
+    object: "list",
+    data: vectors.map((vector, index) => ({ object: "embedding", index, embedding: form === "float" ? [...vector] : base64Of(vector) })),
+    model: name,
+    usage: { prompt_tokens: tokens, total_tokens: tokens },
+    ...(all.length > 0 && { warnings: all }),
+  });
 }
 
 /** A text, or a list of texts, none of them empty. */

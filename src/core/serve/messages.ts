@@ -29,7 +29,10 @@ export async function messages(call: Call): Promise<Response> {
     ...readThinking(fields.object("thinking"), notes),
     ...readForm(fields, notes),
   };
-  const prompt = [...(system === undefined || system === "" ? [] : [{ role: "system" as const, content: system }]), ...readTurns(fields, notes)];
+  const prompt = [
+    ...(system === undefined || system === "" ? [] : [{ role: "system" as const, content: system }]),
+    ...readTurns(fields, notes),
+  ];
   const isStream = fields.boolean("stream") ?? false;
   // what a prompt begins with is cached without being asked for
   fields.raw("cache_control");
@@ -76,7 +79,11 @@ async function* events(
     yield* stop();
     index += 1;
     open = kind;
-    yield { type: "content_block_start", index, content_block: kind === "text" ? { type: kind, text: "" } : { type: kind, thinking: "", signature: "" } };
+    yield {
+      type: "content_block_start",
+      index,
+      content_block: kind === "text" ? { type: kind, text: "" } : { type: kind, thinking: "", signature: "" },
+    };
   }
   for await (const { part } of parts) {
     if (part.type === "stream-start")
@@ -164,7 +171,7 @@ function readForm(fields: Fields, notes: Note[]): GenerateOptions {
 function readTurns(fields: Fields, notes: Note[]): readonly Message[] {
   const list = fields.objects("messages");
   if (list === undefined || list.length === 0) throw fields.wrong("messages", "at least one message", list ?? null);
-  return list.flatMap((turn) => {
+  return list.flatMap((turn): readonly Message[] => {
     const role = turn.one("role", ["user", "assistant", "system"]);
     if (role === undefined) throw turn.wrong("role", "user, assistant", null);
     const content = turn.raw("content");

@@ -20,47 +20,28 @@ export interface ModelCard {
   readonly size_bytes: number | null;
   readonly context_length: number | null;
   readonly capabilities: readonly string[];
-  /** where it computes; null until it is loaded */
+  /** where it computed last; null before it was loaded here */
   readonly device: string | null;
-  readonly loaded: boolean;
-}
-
-/** A loaded model for one request. */
-export interface Lent<M> {
-  readonly model: M;
-  /** Gives it back. A second call does nothing. @param error after which it is looked for anew */
-  end(error?: unknown): void;
+  /** of models that are no files of their own: whether they are in memory now */
+  readonly loaded: boolean | null;
 }
 
 export interface Served {
-  /** @throws SpellError of Spell.load, model-unknown for names that are not served */
-  text(name: string, signal: AbortSignal): Promise<Lent<LanguageModel>>;
-  /** @throws SpellError of Spell.embeddings, model-unknown */
-  vectors(name: string, signal: AbortSignal): Promise<Lent<EmbeddingModel>>;
+  /** The model for one request, which disposes it; its engine stays loaded. @throws SpellError of Spell.load, model-unknown for names that are not served */
+  text(name: string, signal: AbortSignal): Promise<LanguageModel>;
+  /** As text(). @throws SpellError of Spell.embeddings, model-unknown */
+  vectors(name: string, signal: AbortSignal): Promise<EmbeddingModel>;
   cards(signal: AbortSignal): Promise<readonly ModelCard[]>;
   /** @throws SpellError model-unknown */
   card(name: string, signal: AbortSignal): Promise<ModelCard>;
 }
 
-/** Holders that are kept beside those in use; their engines are freed by the keep-alive all the same. */
-const mostHeld = 32;
-
-interface Loaded {
-  readonly id: string;
-  readonly contextLength: number | undefined;
-  readonly device?: { readonly chosen: string } | undefined;
-  dispose(): Promise<void>;
-}
-
-interface Held<M> {
-  readonly model: M;
-  users: number;
-}
+type Loaded = Pick<LanguageModel | EmbeddingModel, "contextLength" | "device">;
 
 export function createServed(spell: Spell, { models = [], only = false, pull = false, load = {} }: ServeOptions): Served {
   const named = namedModels(models);
-  const texts = new Map<string, Held<LanguageModel>>();
-  const vectors = new Map<string, Held<EmbeddingModel>>();
+  /** What was last loaded under each name. */
+  const loaded = new Map<string, Loaded>();
   /** What the files of a model say, by id and time of change: headers are read once. */
   const known = new Map<string, Promise<ModelInfo | undefined>>();
 
@@ -72,50 +53,15 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
     return name;
   };
 
-  const lend = async <M extends Loaded>(
-    held: Map<string, Held<M>>,
-    name: string,
-    open: (source: ModelSource) => Promise<M>,
-  ): Promise<Lent<M>> => {
-    const source = sourceOf(name);
-    let own = held.get(name);
-    if (own === undefined) {
-      const model = await open(source).catch((error: unknown) => {
-        throw about(error, name);
-      });
-      // another request may have been quicker
-      own = held.get(name);
-      if (own === undefined) {
-        own = { model, users: 0 };
-        held.set(name, own);
-      } else void model.dispose();
-    }
-    const mine = own;
-    mine.users += 1;
-    // the latest one is last
-    held.delete(name);
-    held.set(name, mine);
-    for (const [other, { model, users }] of held) {
-      if (held.size <= mostHeld) break;
-      if (users > 0) continue;
-      held.delete(other);
-      void model.dispose();
-    }
-    let isOver = false;
-    return {
-      model: mine.model,
-      end(error) {
-        if (isOver) return;
-        isOver = true;
-        mine.users -= 1;
-        if (error === undefined || !isGone(error) || held.get(name) !== mine) return;
-        held.delete(name);
-        if (mine.users === 0) void mine.model.dispose();
-      },
-    };
+  const options = { ...load, pull, keep: true };
+  const lent = async <M extends Loaded>(name: string, open: (source: ModelSource) => Promise<M>): Promise<M> => {
+    const model = await open(sourceOf(name)).catch((error: unknown) => {
+      throw about(error, name);
+    });
+    loaded.set(name, { contextLength: model.contextLength, device: model.device });
+    return model;
   };
 
-  const options = { ...load, pull };
   const infoOf = (source: string, record: ModelRecord | undefined, signal: AbortSignal): Promise<ModelInfo | undefined> => {
     const key = `${source} ${record?.modifiedAt ?? ""}`;
     const found = known.get(key) ?? spell.models.info(source, { signal }).catch(() => undefined);
@@ -128,7 +74,7 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
 
   const cardOf = async ({ name, source, record }: Listed, signal: AbortSignal): Promise<ModelCard> => {
     const info = typeof source === "string" ? await infoOf(source, record, signal) : undefined;
-    const loaded = texts.get(name)?.model ?? vectors.get(name)?.model;
+    const last = loaded.get(name);
     return {
       id: name,
       object: "model",
@@ -137,10 +83,10 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
       architecture: record?.architecture ?? info?.architecture ?? null,
       quantization: record?.quantization ?? info?.quantization ?? null,
       size_bytes: record?.sizeBytes ?? info?.sizeBytes ?? (source instanceof Blob ? source.size : null),
-      context_length: loaded?.contextLength ?? info?.contextLength ?? null,
+      context_length: last?.contextLength ?? info?.contextLength ?? null,
       capabilities: info?.capabilities ?? [],
-      device: loaded?.device?.chosen ?? null,
-      loaded: record?.loaded ?? loaded !== undefined,
+      device: last?.device?.chosen ?? null,
+      loaded: record?.loaded ?? null,
     };
   };
 
@@ -152,8 +98,8 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
   };
 
   return {
-    text: (name, signal) => lend(texts, name, (source) => spell.load(source, { ...options, signal })),
-    vectors: (name, signal) => lend(vectors, name, (source) => spell.embeddings(source, { ...options, signal })),
+    text: (name, signal) => lent(name, (source) => spell.load(source, { ...options, signal })),
+    vectors: (name, signal) => lent(name, (source) => spell.embeddings(source, { ...options, signal })),
     async cards(signal) {
       return Promise.all((await listed()).map((each) => cardOf(each, signal)));
     },
@@ -198,9 +144,4 @@ function unknown(name: string): SpellError {
 /** An error of a load, with the name that the request had for the model. */
 function about(thrown: unknown, name: string): SpellError {
   return toSpellError(thrown).with({ details: { [askedModel]: name } });
-}
-
-/** Its files are others now, or gone. */
-function isGone(thrown: unknown): boolean {
-  return /^(?:model|store|gguf|safetensors|onnx)-/.test(toSpellError(thrown).code);
 }

@@ -45,7 +45,7 @@ export function here({ answer, stepMs, crashAt, chatTemplate = template, fetch, 
       return script(prompt, sampling);
     },
   });
-  const files = { "./own.gguf": writeGguf(tinyLlama({ chatTemplate, contextLength: 512 })) };
+  const files = { "./own.gguf": writeGguf(tinyLlama({ chatTemplate })) };
   const platform = memoryPlatform({ files, gguf, fetch, log: ({ message }) => log.push(message) });
   const spell = createSpell({ platform, config, env: {} });
   const serve = createFetch(spell, { models: { tiny: "./own.gguf" }, onRequest: (record) => records.push(record), ...options });
