@@ -3,6 +3,7 @@ import { createSpell, type Spell } from "../../../src/core/api/spell.ts";
 import { createFetch } from "../../../src/core/serve/create-fetch.ts";
 import type { RequestRecord } from "../../../src/core/serve/record.ts";
 import type { ServeOptions } from "../../../src/core/serve/serve-options.ts";
+import type { GgufRuntime } from "../../../src/core/spec/runtime.ts";
 import type { TokenSampling } from "../../../src/core/spec/sampling.ts";
 import { memoryPlatform, type ScriptedRuntimeOptions, scriptedRuntime } from "../../../src/core/testing/index.ts";
 import { tinyLlama } from "../../fixtures/gguf/models.ts";
@@ -37,7 +38,7 @@ export function here({ answer, stepMs, crashAt, chatTemplate = template, fetch, 
   const records: RequestRecord[] = [];
   const log: string[] = [];
   const script = answer ?? (() => ["Hello", " Anna", "!"]);
-  const gguf = scriptedRuntime({
+  const scripted = scriptedRuntime({
     stepMs,
     crashAt,
     answer(prompt, sampling) {
@@ -45,6 +46,22 @@ export function here({ answer, stepMs, crashAt, chatTemplate = template, fetch, 
       return script(prompt, sampling);
     },
   });
+  // of each text its length and the number of its words, as models opened for vectors give them
+  const gguf: GgufRuntime = {
+    name: "scripted",
+    async open(files, given) {
+      const handle = await scripted.open(files, given);
+      if (given.embed === undefined) return handle;
+      const embed = async function* (texts: readonly string[]) {
+        for (const [index, text] of texts.entries()) {
+          const words = text.split(" ").length;
+          const length = Math.hypot(text.length, words);
+          yield { index, vector: Float32Array.of(text.length / length, words / length), tokens: words };
+        }
+      };
+      return { ...handle, dimensions: 2, embed };
+    },
+  };
   const files = { "./own.gguf": writeGguf(tinyLlama({ chatTemplate })) };
   const platform = memoryPlatform({ files, gguf, fetch, log: ({ message }) => log.push(message) });
   const spell = createSpell({ platform, config, env: {} });
@@ -52,7 +69,7 @@ export function here({ answer, stepMs, crashAt, chatTemplate = template, fetch, 
   return { spell, fetch: serve, asked, records, log };
 }
 
-/** Sends JSON, gets JSON. */
+/** Sends JSON, gets JSON; the text of a stream as it is. */
 export async function post(
   fetch: typeof globalThis.fetch,
   path: string,
@@ -63,5 +80,6 @@ export async function post(
     headers: { "content-type": "application/json" },
     body: typeof body === "string" ? body : JSON.stringify(body),
   });
-  return { status: response.status, json: await response.json() };
+  const text = await response.text();
+  return { status: response.status, json: text.startsWith("{") ? JSON.parse(text) : text };
 }

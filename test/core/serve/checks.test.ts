@@ -1,0 +1,338 @@
+/** What clients and editors are known to send, and what they must be told: one line for each. */
+import { describe, expect, it } from "vitest";
+import { continuing } from "../../support/continuing.ts";
+import { soonMs } from "../../support/soon.ts";
+import { here, post } from "./support.ts";
+
+const messages = [{ role: "user", content: "Hi" }];
+const chat = "/v1/chat/completions";
+const tool = { type: "function", function: { name: "add", parameters: { type: "object" } } };
+
+const served = here({ answer: () => ["Hello", " Anna", "!"] });
+
+/** Fields beside the model and the messages. */
+const honoured: readonly (readonly [what: string, fields: object, answer: object, sampling?: object])[] = [
+  ["temperature 0 is greedy", { temperature: 0 }, {}, { kind: "greedy" }],
+  ["top_p", { temperature: 1, top_p: 0.5 }, {}, { topP: 0.5 }],
+  ["top_p 0 keeps the likeliest", { temperature: 1, top_p: 0 }, {}, { topP: 1e-6 }],
+  ["top_k and min_p", { temperature: 1, top_k: 7, min_p: 0.1 }, {}, { topK: 7, minP: 0.1 }],
+  ["seed", { seed: 42 }, {}, { seed: 42 }],
+  ["penalties", { presence_penalty: 1, frequency_penalty: -1 }, {}, { penalties: { presencePenalty: 1, frequencyPenalty: -1 } }],
+  ["repeat_penalty", { repeat_penalty: 1.3 }, {}, { penalties: { repeatPenalty: 1.3 } }],
+  ["stop as text", { stop: " Anna" }, { choices: [{ message: { content: "Hello" }, finish_reason: "stop" }] }],
+  ["stop as a list", { stop: ["nothing", "!"] }, { choices: [{ message: { content: "Hello Anna" } }] }],
+  ["stop as null and as an empty list", { stop: [] }, { choices: [{ message: { content: "Hello Anna!" } }] }],
+  ["max_tokens", { max_tokens: 1 }, { choices: [{ message: { content: "Hello" }, finish_reason: "length" }] }],
+  ["max_completion_tokens stands before max_tokens", { max_completion_tokens: 2, max_tokens: 1 }, { usage: { completion_tokens: 2 } }],
+  ["n", { n: 2 }, { choices: [{ index: 0 }, { index: 1 }] }],
+  [
+    "null for everything",
+    { temperature: null, top_p: null, stop: null, n: null, seed: null, tools: null, response_format: null, stream: null },
+    { object: "chat.completion" },
+  ],
+  ["response_format text", { response_format: { type: "text" } }, { choices: [{ message: { content: "Hello Anna!" } }] }],
+  ["tools that nobody has to call", { tools: [tool], tool_choice: "none" }, { choices: [{ finish_reason: "stop" }] }],
+  ["an empty list of tools", { tools: [], tool_choice: "auto", parallel_tool_calls: true }, { choices: [{ finish_reason: "stop" }] }],
+  [
+    "what asks for nothing",
+    { logprobs: false, top_logprobs: 0, logit_bias: {}, store: false, service_tier: "auto", user: "" },
+    { object: "chat.completion" },
+  ],
+  ["the role developer", { messages: [{ role: "developer", content: "Be brief." }, ...messages] }, { usage: { prompt_tokens: 3 } }],
+  [
+    "content in parts",
+    {
+      messages: [
+        {
+          role: "user",
+          content: [
+            { type: "text", text: "A" },
+            { type: "text", text: "B" },
+          ],
+        },
+      ],
+    },
+    { object: "chat.completion" },
+  ],
+];
+
+describe("a field that is honoured", () => {
+  it.each(honoured)("%s", async (_, fields, answer, sampling = {}) => {
+    const { status, json } = await post(served.fetch, chat, { model: "tiny", messages, ...fields });
+    expect({ status, json }).toMatchObject({ status: 200, json: answer });
+    expect(json).not.toHaveProperty("warnings");
+    expect(served.asked.at(-1)?.sampling).toMatchObject(sampling);
+  });
+});
+
+describe("a field that has no effect", () => {
+  it.each([
+    ["user", { user: "u-1" }],
+    ["metadata", { metadata: { a: "b" } }],
+    ["store", { store: true }],
+    ["service_tier", { service_tier: "flex" }],
+    ["reasoning_effort", { reasoning_effort: "high" }],
+    ["prediction", { prediction: { type: "content", content: "x" } }],
+    ["stream_options.include_obfuscation", { stream: true, stream_options: { include_obfuscation: true } }],
+    ["messages[0].name", { messages: [{ role: "user", content: "Hi", name: "Anna" }] }],
+    ["cache_prompt", { cache_prompt: true }],
+    ["chat_template_kwargs.other", { chat_template_kwargs: { other: 1 } }],
+    ["num_beams", { num_beams: 4 }, "numBeams"],
+  ])("%s is named in the warnings", async (name, fields, word = name) => {
+    const response = await served.fetch(chat, request({ model: "tiny", messages, ...fields }));
+    const text = await response.text();
+    expect(response.status).toBe(200);
+    const last = text.startsWith("data:") ? text.split("\n\n").at(-3)?.slice("data: ".length) : text;
+    const { warnings } = JSON.parse(last ?? "") as { readonly warnings: readonly { readonly code: string; readonly message: string }[] };
+    expect(warnings).toContainEqual({ code: "option-ignored", message: expect.stringContaining(word) });
+  });
+
+  it("is refused where the server is strict, if it is not known at all", async () => {
+    const strict = here({ strict: true });
+    const fields = { model: "tiny", messages, user: "u-1" };
+    expect((await post(strict.fetch, chat, fields)).status).toBe(200);
+    expect(await post(strict.fetch, chat, { ...fields, cache_prompt: true })).toMatchObject({
+      status: 400,
+      json: { error: { param: "cache_prompt" } },
+    });
+  });
+});
+
+const refused: readonly (readonly [param: string, fields: object])[] = [
+  ["model", { model: undefined }],
+  ["model", { model: 5 }],
+  ["messages", { messages: undefined }],
+  ["messages", { messages: [] }],
+  ["messages", { messages: "Hi" }],
+  ["messages[0]", { messages: ["Hi"] }],
+  ["messages[0].role", { messages: [{ role: "nobody", content: "Hi" }] }],
+  ["messages[0].content", { messages: [{ role: "user" }] }],
+  [
+    "messages[0].content[1].type",
+    {
+      messages: [
+        {
+          role: "user",
+          content: [
+            { type: "text", text: "a" },
+            { type: "image_url", image_url: { url: "x" } },
+          ],
+        },
+      ],
+    },
+  ],
+  [
+    "messages[1].tool_calls[0].function.arguments",
+    { messages: [...messages, { role: "assistant", tool_calls: [{ id: "1", function: { name: "add", arguments: "{" } }] }] },
+  ],
+  ["messages[0].tool_call_id", { messages: [{ role: "tool", content: "1" }] }],
+  ...["-1", "5", true, {}, 3].map((temperature) => ["temperature", { temperature }] as const),
+  ["top_p", { top_p: -1 }],
+  ["top_p", { top_p: 1.5 }],
+  ["max_tokens", { max_tokens: 0 }],
+  ["max_tokens", { max_tokens: 2 ** 31 }],
+  ["max_completion_tokens", { max_completion_tokens: 1.5 }],
+  ["seed", { seed: -1 }],
+  ["seed", { seed: 2 ** 64 }],
+  ["n", { n: 0 }],
+  ["n", { n: 1000 }],
+  ["stop", { stop: 5 }],
+  ["stop", { stop: Array.from({ length: 100_000 }, () => "a") }],
+  ["stop", { stop: [""] }],
+  ["presence_penalty", { presence_penalty: 1e308 }],
+  ["logprobs", { logprobs: true }],
+  ["logit_bias", { logit_bias: { "-5": 1 } }],
+  ["modalities", { modalities: ["audio"] }],
+  ["functions", { functions: [{ name: "add" }] }],
+  ["stream", { stream: "yes" }],
+  ["stream_options", { stream_options: { include_usage: true } }],
+  ["tools[0].type", { tools: [{ type: "web_search" }] }],
+  ["tools[0].function.name", { tools: [{ type: "function", function: { name: "a b" } }] }],
+  ["tools", { tools: Array.from({ length: 200 }, (_, i) => ({ type: "function", function: { name: `t${i}` } })) }],
+  ["tools", { tool_choice: "required" }],
+  ["tool_choice", { tools: [tool], tool_choice: { type: "function", function: { name: "other" } } }],
+  ["tool_choice", { tools: [tool], tool_choice: "sometimes" }],
+  ["response_format.type", { response_format: { type: "xml" } }],
+  ["response_format.json_schema.schema", { response_format: { type: "json_schema", json_schema: { name: "x" } } }],
+  ["response_format", { response_format: { type: "json_schema", json_schema: { name: "x", schema: { not: {} } } } }],
+];
+
+describe("a field that is refused", () => {
+  it.each(refused)("%s", async (param, fields) => {
+    const { status, json } = await post(served.fetch, chat, { model: "tiny", messages, ...fields });
+    expect({ status, json }).toMatchObject({
+      status: 400,
+      json: { error: { type: "invalid_request_error", message: expect.any(String) } },
+    });
+    expect((json as { error: { param: string } }).error.param?.startsWith(param)).toBe(true);
+  });
+});
+
+function request(body: unknown, headers: Readonly<Record<string, string>> = { "content-type": "application/json" }): RequestInit {
+  return {
+    method: "POST",
+    headers,
+    body: typeof body === "string" || body instanceof Uint8Array ? (body as string) : JSON.stringify(body),
+  };
+}
+
+const good = JSON.stringify({ model: "tiny", messages });
+const text = new TextEncoder();
+
+describe("a request that is none", () => {
+  it.each<readonly [what: string, path: string, init: RequestInit, status: number, code: string]>([
+    ["another path", "/v1/other", request(good), 404, "http-path"],
+    ["another method", chat, { method: "PUT", body: good }, 405, "http-method"],
+    ["a question for what is posted", chat, {}, 405, "http-method"],
+    ["no type", chat, request(text.encode(good), {}), 415, "http-type"],
+    ["plain text", chat, request(good, { "content-type": "text/plain" }), 415, "http-type"],
+    ["a form", chat, request(good, { "content-type": "application/x-www-form-urlencoded" }), 415, "http-type"],
+    ["a packed body", chat, request(good, { "content-type": "application/json", "content-encoding": "gzip" }), 415, "http-type"],
+    ["more than 4 MiB", chat, request(`"${"a".repeat(4_194_304)}"`), 413, "http-size"],
+    ["no body", chat, request(""), 400, "http-body"],
+    ["half a body", chat, request('{"model":'), 400, "http-body"],
+    ["a list", chat, request("[]"), 400, "http-body"],
+    ["10,000 levels", chat, request(`${"[".repeat(10_000)}${"]".repeat(10_000)}`), 400, "http-body"],
+    ["a name twice", chat, request('{"model":"tiny","model":"tiny"}'), 400, "http-body"],
+    ["__proto__", chat, request('{"model":"tiny","metadata":{"__proto__":{}}}'), 400, "http-body"],
+    ["a mark of order", chat, request(`\ufeff${good}`), 400, "http-body"],
+    ["UTF-16", chat, request(new Uint8Array([0xff, 0xfe, 0x7b, 0, 0x7d, 0])), 400, "http-body"],
+    ["NUL", chat, request(`${good}\0`), 400, "http-body"],
+    ["NaN", chat, request('{"model":"tiny","temperature":NaN}'), 400, "http-body"],
+  ])("%s", async (_, path, init, status, code) => {
+    const response = await served.fetch(path, init);
+    expect(response.status).toBe(status);
+    expect(await response.json()).toMatchObject({ error: { code, message: expect.any(String), param: null } });
+    expect(response.headers.get("cache-control")).toBe("no-store");
+    expect(response.headers.get("x-content-type-options")).toBe("nosniff");
+    expect(response.headers.get("x-request-id")).toMatch(/^req_/);
+  });
+
+  it("says what is allowed where the method is another", async () => {
+    expect((await served.fetch(chat)).headers.get("allow")).toBe("POST");
+    expect((await served.fetch("/health", { method: "POST" })).headers.get("allow")).toBe("GET, HEAD");
+  });
+});
+
+describe("a model", () => {
+  it.each([
+    "nobody",
+    "../x",
+    "./own.gguf",
+    "/etc/passwd",
+    "~/x",
+    "C:\\x",
+    "http://127.0.0.1/x",
+    "file:///etc/passwd",
+    "a\nb",
+    "nobody@candle",
+    "nobody/gpt",
+    "hf:a/b",
+    "x".repeat(9999),
+  ])("%s does not exist, and nothing of this machine is told", async (model) => {
+    const { status, json } = await post(served.fetch, chat, { model, messages });
+    expect({ status, json }).toMatchObject({ status: 404, json: { error: { code: "model_not_found", param: "model" } } });
+    expect((json as { error: { message: string } }).error.message).toBe(`The model '${model.slice(0, 100)}' does not exist`);
+    if (!model.includes("\n") && model.length < 500)
+      expect((await served.fetch(`/v1/models/${encodeURIComponent(model)}`)).status).toBe(404);
+  });
+
+  it("is one of those that are named, where only they are served", async () => {
+    const only = here({ only: true });
+    const { data } = (await (await only.fetch("/v1/models")).json()) as { readonly data: readonly { readonly id: string }[] };
+    expect(data.map(({ id }) => id)).toEqual(["tiny"]);
+    expect((await post(only.fetch, chat, { model: "tiny-stories", messages })).status).toBe(404);
+    expect((await post(only.fetch, chat, { model: "tiny", messages })).status).toBe(200);
+  });
+});
+
+describe("the queue", () => {
+  it("takes 16 behind the running one; the next is told when to come again", async () => {
+    const busy = here({ stepMs: 20, answer: () => Array.from({ length: 20 }, () => " word") });
+    const body = { model: "tiny", messages };
+    await post(busy.fetch, chat, { ...body, max_tokens: 1 });
+    const abort = new AbortController();
+    const waiting = Array.from({ length: 17 }, () => busy.fetch(chat, { ...request(body), signal: abort.signal }).catch(() => undefined));
+    await expect.poll(() => busy.asked.length, { timeout: soonMs }).toBe(2);
+    const late = await busy.fetch(chat, request(body));
+    expect([late.status, late.headers.get("retry-after")]).toEqual([429, "1"]);
+    expect(await late.json()).toMatchObject({ error: { type: "rate_limit_error", code: "http-busy" } });
+    abort.abort();
+    await Promise.all(waiting);
+    expect((await post(busy.fetch, chat, { ...body, max_tokens: 1 })).status).toBe(200);
+  });
+});
+
+describe("a stream", () => {
+  it("has one event a part, whatever its text, and ends with [DONE]", async () => {
+    const odd = ["a\r\n\u2028", "data: x\n\n", "\ud83d\ude00", " end"];
+    const strange = here({ answer: () => odd });
+    const body = await (await strange.fetch(chat, request({ model: "tiny", messages, stream: true }))).text();
+    const events = body.split("\n\n");
+    expect(events.slice(-2)).toEqual(["data: [DONE]", ""]);
+    const deltas = events.slice(0, -2).map((event) => JSON.parse(event.replace(/^data: /, "")).choices[0].delta.content ?? "");
+    expect(deltas.join("")).toBe(odd.join(""));
+  });
+
+  it("waits for its reader: the model writes nothing that nobody wants", async () => {
+    let words = 0;
+    const slow = here({
+      *answer() {
+        for (; words < 1000; words += 1) yield " word";
+      },
+    });
+    const response = await slow.fetch(chat, request({ model: "tiny", messages, stream: true }));
+    const reader = response.body?.getReader();
+    await reader?.read();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(words).toBeLessThan(10);
+    await reader?.cancel();
+    await expect.poll(() => slow.records.length, { timeout: soonMs }).toBe(1);
+    expect(slow.records).toMatchObject([{ hasLeft: true }]);
+  });
+
+  it("whose body is given up before it is read frees the model too", async () => {
+    const left = here({ answer: () => Array.from({ length: 100 }, () => " word") });
+    const response = await left.fetch(chat, request({ model: "tiny", messages, stream: true }));
+    await response.body?.cancel();
+    expect((await post(left.fetch, chat, { model: "tiny", messages, max_tokens: 1 })).status).toBe(200);
+  });
+});
+
+describe("the figures", () => {
+  it("are text that Prometheus reads", async () => {
+    const counted = here();
+    await post(counted.fetch, chat, { model: "tiny", messages });
+    await counted.fetch("/nowhere/secret");
+    const response = await counted.fetch("/metrics");
+    const lines = (await response.text()).split("\n");
+    expect(response.headers.get("content-type")).toContain("text/plain; version=0.0.4");
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        'llmspell_requests_total{path="/v1/chat/completions",status="200"} 1',
+        'llmspell_requests_total{path="other",status="404"} 1',
+        "llmspell_requests_running 1",
+        'llmspell_tokens_total{model="./own.gguf",kind="prompt"} 2',
+        'llmspell_tokens_total{model="./own.gguf",kind="completion"} 3',
+      ]),
+    );
+    expect(lines.filter((line) => line !== "" && !line.startsWith("#")).every((line) => /^[a-z_]+(\{[^}]*\})? [\d.e-]+$/.test(line))).toBe(
+      true,
+    );
+    expect(lines.join("")).not.toContain("secret");
+  });
+
+  it("health answers, to HEAD without a body", async () => {
+    expect(await (await served.fetch("/health")).json()).toMatchObject({ status: "ok" });
+    const head = await served.fetch("/health", { method: "HEAD" });
+    expect([head.status, await head.text()]).toEqual([200, ""]);
+  });
+});
+
+it("a text that a form holds is valid, or the answer says that it is cut", async () => {
+  const held = here({ answer: continuing('{"a":1}') });
+  const body = { model: "tiny", messages, response_format: { type: "json_object" } };
+  expect(await post(held.fetch, chat, body)).toMatchObject({
+    json: { choices: [{ finish_reason: "stop", message: { content: '{"a":1}' } }] },
+  });
+});
