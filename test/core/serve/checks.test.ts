@@ -66,7 +66,7 @@ describe("a field that is honoured", () => {
 });
 
 describe("a field that has no effect", () => {
-  it.each([
+  it.each<readonly [name: string, fields: object, word?: string]>([
     ["user", { user: "u-1" }],
     ["metadata", { metadata: { a: "b" } }],
     ["store", { store: true }],

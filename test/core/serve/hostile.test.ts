@@ -114,7 +114,7 @@ function replaced(value: unknown, [name, ...rest]: readonly string[], by: unknow
   return copy;
 }
 
-const odd = [
+const odd: readonly unknown[] = [
   -1,
   0,
   1.5,
