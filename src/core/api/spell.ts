@@ -10,6 +10,7 @@ import type { Network } from "../download/request.ts";
 import { SpellError } from "../errors.ts";
 import { formatCount } from "../formats/format-count.ts";
 import type { Platform } from "../platform.ts";
+import type { Sessions } from "../sessions/sessions.ts";
 import type { EmbeddingModel, EmbedOptions, EmbedResult } from "../spec/embedding-model.ts";
 import type { GenerateOptions, GenerateResult, JsonOf, Prompt, RunnableTool, Tool } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
@@ -114,6 +115,11 @@ export interface Spell {
   readonly models: Models;
   readonly scripts: Scripts;
   /**
+   * Sessions, artifacts and recorded calls as `runtime.sessions` keeps them; with `file` those of scripts and of other programs. Opens nothing yet.
+   * @throws SpellError of config()
+   */
+  sessions(): Promise<Sessions>;
+  /**
    * The effective configuration, every value with its origin; read once, with the first call that needs it.
    * @throws SpellError config-*, env-value, profile-unknown
    */
@@ -205,9 +211,16 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
   };
 
   const over = new AbortController();
-  const dispose = (): Promise<void> => {
+  let opened: Promise<Sessions> | undefined;
+  const dispose = async (): Promise<void> => {
     over.abort();
-    return pool.close();
+    await Promise.all([
+      pool.close(),
+      opened?.then(
+        (sessions) => sessions.close(),
+        () => undefined,
+      ),
+    ]);
   };
   const spell: Spell = {
     platform,
@@ -249,6 +262,12 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
     models,
     get scripts() {
       return scripts(spell, over.signal);
+    },
+    sessions() {
+      opened ??= config().then(async (resolved) =>
+        (await import("../sessions/sessions.ts")).createSessions(resolved.config.runtime.sessions, platform),
+      );
+      return opened;
     },
     config,
     async devices({ onAttempt, ...surveyOptions } = {}) {

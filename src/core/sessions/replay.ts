@@ -4,13 +4,7 @@ import { isObject } from "../json.ts";
 import { checkOptionNames, wrongOption } from "../text/check-call.ts";
 import type { NumberedCall } from "./calls.ts";
 import { type CompareOptions, compare, type Difference } from "./compare.ts";
-
-/**
- * `exact`: each call again, with its input and seed. `modified`: some inputs changed first. `simulate`: the stored outputs, nothing is called. `debug`: as exact,
- * and told after each call.
- */
-export const replayModes = ["exact", "modified", "simulate", "debug"] as const;
-export type ReplayMode = (typeof replayModes)[number];
+import { type ReplayMode, replayModes } from "./modes.ts";
 
 export interface Modification {
   /** number of the call */

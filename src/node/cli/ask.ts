@@ -1,5 +1,6 @@
 /** Questions to a person. Only where one sits there: standard input and standard error are terminals, and the output is for people. */
 import { createInterface } from "node:readline";
+import { SpellError } from "../../core/errors.ts";
 import type { Context } from "./context.ts";
 
 export function canAsk({ stdin, screen }: Context): boolean {
@@ -12,6 +13,16 @@ export async function askYesNo(context: Context, question: string, otherwise: bo
   const answer = await ask(`${question} ${otherwise ? "[Y/n]" : "[y/N]"} `);
   if (answer === undefined) return false;
   return answer.trim() === "" ? otherwise : /^y(es)?$/i.test(answer.trim());
+}
+
+/** @throws SpellError usage-confirm without a terminal; run-aborted after a no */
+export async function confirm(context: Context, question: string, refused: string): Promise<void> {
+  if (!canAsk(context)) {
+    throw new SpellError("usage-confirm", `not a terminal, cannot ask: ${question} Pass --yes.`, {
+      actions: [{ kind: "use-option", name: "yes", value: true }],
+    });
+  }
+  if (!(await askYesNo(context, question, false))) throw new SpellError("run-aborted", refused);
 }
 
 async function askLine({ screen, interrupt }: Context, question: string): Promise<string | undefined> {

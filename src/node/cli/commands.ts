@@ -2,6 +2,8 @@
  * Every command and flag, once: parsing, help and completion all read this table. Data only; it imports nothing heavy,
  * because `--version` and `--help` wait for it.
  */
+import { replayModes } from "../../core/sessions/modes.ts";
+import { sessionStatuses } from "../../core/sessions/types.ts";
 import { deviceChoices } from "../../core/spec/devices.ts";
 import { specGrammar } from "../../core/spec/model-spec.ts";
 import {
@@ -168,6 +170,8 @@ const runFlags: readonly Flag[] = [
 ];
 const scriptNote =
   "After -- everything belongs to the script: --key value and --key=value are named arguments, other words are positional. Scripts find them in ARGS.";
+
+const idNote = "ID may be the beginning of one, where no other begins so.";
 
 const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<Command>)[] = [
   {
@@ -382,6 +386,89 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
     exits: [5, 130],
   },
   {
+    name: "session list",
+    summary: "sessions that scripts keep",
+    flags: [
+      flag("--status S", "active, suspended, completed or expired", { choices: sessionStatuses }),
+      flag("--tag TEXT", "only those with this tag", { repeated: true }),
+      flag("--limit N", "only the N used last", { problem: integerProblem(1, 1_000_000) }),
+    ],
+    examples: [
+      ["llmspell session list --status active", "the one used last comes first"],
+      ["llmspell session list --output json | jq -r '.sessions[].id'", "for programs"],
+    ],
+    exits: [1, 3],
+  },
+  {
+    name: "session show",
+    summary: "one session, its artifacts and recorded calls",
+    operands: [{ name: "ID" }],
+    notes: [idNote],
+    examples: [["llmspell session show 3f2a", "the session whose id begins so"]],
+    exits: [1, 3],
+  },
+  {
+    name: "session replay",
+    summary: "make the recorded calls of a session again",
+    operands: [{ name: "ID" }],
+    flags: [
+      flag("--mode M", "exact, modified, simulate (stored answers) or debug (stops after each) [exact]", { choices: replayModes }),
+      flag("--change EDIT", "of --mode modified: CALL=INPUT, another input, JSON or text, for a call by its number", { repeated: true }),
+      flag("--stop-on-error", "end with the first call that fails or differs"),
+      flag("--no-compare", "do not compare with the stored answers"),
+      flag("--timeout SECS", "of all calls together [300]", { problem: integerProblem(1, 31_536_000) }),
+    ],
+    notes: [
+      idNote,
+      "Agents are built as they were and asked with the same seeds; their tools answer as they did. Status 1 where an answer differs.",
+    ],
+    examples: [
+      ["llmspell session replay 3f2a", "whether the same comes out"],
+      ['llmspell session replay 3f2a --mode modified --change "1=Twice upon a time"', "with another first input"],
+    ],
+    exits: [1, 3, 4, 5, 130],
+  },
+  {
+    name: "session remove",
+    aliases: ["session rm"],
+    summary: "delete sessions with their artifacts and calls",
+    operands: [{ name: "ID", repeated: true }],
+    flags: [flag("-y, --yes", "do not ask")],
+    notes: [idNote],
+    examples: [["llmspell session remove 3f2a", "asks first"]],
+    exits: [1, 3, 130],
+  },
+  {
+    name: "state get",
+    summary: "a value that scripts keep",
+    operands: [{ name: "SCOPE" }, { name: "KEY" }],
+    examples: [["llmspell state get notes today", "as JSON"]],
+    exits: [1, 3],
+  },
+  {
+    name: "state set",
+    summary: "keep a value for scripts",
+    operands: [{ name: "SCOPE" }, { name: "KEY" }, { name: "VALUE" }],
+    notes: ["VALUE is JSON; what is no JSON is text."],
+    examples: [["llmspell state set notes today '{\"rain\": true}'", 'State.load("notes", "today") gives it']],
+    exits: [1, 3],
+  },
+  {
+    name: "state list",
+    summary: "scopes, or the keys of one",
+    operands: [{ name: "SCOPE", optional: true }],
+    examples: [["llmspell state list notes", "one key a line"]],
+    exits: [1, 3],
+  },
+  {
+    name: "state clear",
+    summary: "forget a scope",
+    operands: [{ name: "SCOPE" }],
+    flags: [flag("-y, --yes", "do not ask")],
+    examples: [["llmspell state clear notes", "asks first"]],
+    exits: [1, 3, 130],
+  },
+  {
     name: "config show",
     summary: "the effective configuration",
     operands: [{ name: "SECTION", optional: true }],
@@ -499,10 +586,10 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
 export const commands: readonly Command[] = table.map((entry) => ({ operands: [], flags: [], exits: [], ...entry }));
 
 /** Names that later releases answer; nothing else may use them. */
-export const laterCommands: readonly string[] = [...["serve", "rag", "session", "state", "tool", "replay"]];
+export const laterCommands: readonly string[] = [...["serve", "rag", "tool", "replay"]];
 
 /** First words of commands with two. */
-export const commandGroups: ReadonlySet<string> = new Set(["model", "config"]);
+export const commandGroups: ReadonlySet<string> = new Set(["model", "config", "session", "state"]);
 
 /** A number as people write one; `Number` alone would also take "", "0x10" and "Infinity". */
 const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;

@@ -3,7 +3,7 @@ import type { ModelInfo, RemoveResult, VerifyResult } from "../../core/backends/
 import { SpellError } from "../../core/errors.ts";
 import { toSnake } from "../../core/values.ts";
 import { flagNumber } from "./args.ts";
-import { askYesNo, canAsk } from "./ask.ts";
+import { confirm } from "./ask.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, plural } from "./format.ts";
 
@@ -94,14 +94,4 @@ export async function modelPrune(context: Context): Promise<number> {
   for (const { item, bytes } of removed) screen.writeOwn(`${formatBytes(bytes).padStart(9)}  ${screen.clean(item)}\n`);
   if (removed.length === 0) screen.note("nothing to delete");
   return 0;
-}
-
-/** @throws SpellError usage-confirm without a terminal; run-aborted after a no */
-async function confirm(context: Context, question: string, refused: string): Promise<void> {
-  if (!canAsk(context)) {
-    throw new SpellError("usage-confirm", `not a terminal, cannot ask: ${question} Pass --yes.`, {
-      actions: [{ kind: "use-option", name: "yes", value: true }],
-    });
-  }
-  if (!(await askYesNo(context, question, false))) throw new SpellError("run-aborted", refused);
 }

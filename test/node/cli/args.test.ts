@@ -158,7 +158,10 @@ describe("command line", () => {
     [["modle", "list"], ["llmspell model list"]],
     [["mdl", "ls"], ["llmspell model ls"]],
     [["confg", "vaildate"], ["llmspell config validate"]],
-    [["remove", "x y"], ["llmspell model remove"]],
+    [
+      ["remove", "x y"],
+      ["llmspell model remove", "llmspell session remove"],
+    ],
     [["info", "x"], ["llmspell model info x"]],
     [["stop", "x"], ["ollama stop x"]],
     [["modle", "zzzzzz"], ["llmspell help model"]],

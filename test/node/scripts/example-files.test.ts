@@ -1,4 +1,4 @@
-/** Every script of examples/ with the arguments of the command in its head: it ends well, and both languages say the same. */
+/** Every script of the folders below with the arguments of the command in its head: it ends well, and both languages say the same. */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -7,11 +7,18 @@ import { parseArguments } from "../../../src/node/cli/args.ts";
 import { createSpell } from "../../../src/node/main.ts";
 import { root } from "../../support.ts";
 
-const folder = "examples/scripts";
-const names = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+const folders = ["examples/scripts", "examples/sessions"];
+const names = folders
+  .flatMap((folder) => readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((name) => `${folder}/${name}`))
   .filter((name) => name.endsWith(".lua"))
   .map((name) => name.slice(0, -4).replaceAll("\\", "/"))
   .sort();
+/** What the commands in their heads set. */
+const env = {
+  LLMSPELL_RUNTIME_SECURITY_ALLOW_FILE_ACCESS: "true",
+  LLMSPELL_RUNTIME_SESSIONS_ENABLED: "true",
+  LLMSPELL_HOOKS_ENABLED: "true",
+};
 
 /** The second line: variables, the command, and what is piped to it, which is left out here. */
 function commandOf(source: string): readonly string[] {
@@ -21,7 +28,7 @@ function commandOf(source: string): readonly string[] {
 
 describe("examples of scripts", () => {
   // models stay loaded from one script to the next
-  const spell = createSpell({ profile: "candle", env: { LLMSPELL_RUNTIME_SECURITY_ALLOW_FILE_ACCESS: "true" } });
+  const spell = createSpell({ profile: "candle", env });
   afterAll(() => spell.dispose());
 
   it("are many", () => expect(names.length).toBeGreaterThanOrEqual(20));
@@ -29,7 +36,7 @@ describe("examples of scripts", () => {
   it.each(names)("%s says the same in Lua and JavaScript", async (name) => {
     const said: string[] = [];
     for (const ending of ["lua", "js"]) {
-      const path = `${folder}/${name}.${ending}`;
+      const path = `${name}.${ending}`;
       const source = readFileSync(join(root, path), "utf8");
       const request = parseArguments(commandOf(source));
       if (request.kind !== "command") throw new Error(`${path}: expected a command in its second line`);

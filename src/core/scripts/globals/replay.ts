@@ -1,6 +1,6 @@
 /** `Replay`: what Session.replay() takes, and a way to compare values. */
 import { compare } from "../../sessions/compare.ts";
-import { replayModes } from "../../sessions/replay.ts";
+import { replayModes } from "../../sessions/modes.ts";
 import { definedOnly } from "../../values.ts";
 import { any, data, instance, integer, list, number, oneOf, optional, options, text } from "../arguments.ts";
 import { now, type ScriptClass, type ScriptFunctions } from "../bind.ts";

@@ -4,8 +4,10 @@ import type { AgentAnswer } from "../../agents/agent.ts";
 import type { Agents } from "../../agents/agents.ts";
 import { replayAgents } from "../../agents/replay-agents.ts";
 import { SpellError } from "../../errors.ts";
+import { isCount } from "../../json.ts";
 import { limits } from "../../limits.ts";
-import { type Modification, type ReplayMode, type ReplayOptions, type ReplayStep, replay, replayModes } from "../../sessions/replay.ts";
+import { type ReplayMode, replayModes } from "../../sessions/modes.ts";
+import { type Modification, type ReplayOptions, type ReplayStep, replay } from "../../sessions/replay.ts";
 import type { Sessions } from "../../sessions/sessions.ts";
 import { shownArtifact, shownContent, shownResult, shownSession, shownStep } from "../../sessions/shown.ts";
 import { type SessionOptions, sessionStatuses } from "../../sessions/types.ts";
@@ -172,11 +174,8 @@ export function sessionGlobal(
   };
 }
 
-const which = either(
-  "artifact",
-  integer("artifact", 1),
-  options("artifact", [integer("sequence", 1), optional(text("content_hash")), optional(text("session_id"))]),
-);
+/** Its number, or a table that has it: what store(), list() and query() give. */
+const which = either("artifact", integer("artifact", 1), table("artifact"));
 const [session, type, name] = [text("session"), text("type"), text("name")];
 /** `tags` of it are what a query looks for. */
 const meta = optional(table("metadata"));
@@ -190,8 +189,12 @@ export function artifactGlobal(run: ScriptRun, { artifacts }: Sessions): ScriptF
     const { contentHash, sessionId, sequence } = await artifacts.store(where, what, called, content, { tags: wanted, metadata });
     return { content_hash: contentHash, session_id: sessionId, sequence };
   };
-  const named = (given: number | { readonly sequence: number; readonly content_hash: string | undefined }) =>
-    typeof given === "number" ? given : definedOnly({ sequence: given.sequence, contentHash: given.content_hash });
+  const named = (given: number | Readonly<Record<string, unknown>>) => {
+    if (typeof given === "number") return given;
+    const { sequence, content_hash: contentHash } = given;
+    if (!isCount(sequence)) throw argumentError("Artifact", "artifact.sequence", "a whole number", sequence);
+    return definedOnly({ sequence, contentHash: typeof contentHash === "string" ? contentHash : undefined });
+  };
   return {
     store: now([session, type, name, data("content"), meta], (...[where, what, called, content, given]) =>
       store(where, what, called, content, given),
