@@ -15,7 +15,7 @@ const ranks = [
     "spec",
     "grammar",
   ],
-  ["config", "formats", "text", "download", "remote"],
+  ["config", "formats", "text", "download", "remote", "search"],
   ["tools", "onnx", "embed"],
   ["gguf", "t5", "bert"],
   ["devices", "hub", "store"],

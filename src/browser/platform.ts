@@ -60,6 +60,7 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
     },
     config: { hubToken: () => (typeof options.hubToken === "function" ? options.hubToken() : options.hubToken) },
     store: browserStore(log),
+    searchFolder: async (place) => (await import("./store/search-folder.ts")).opfsSearchFolder(place),
     records: async (folder) => (await import("./store/indexed-records.ts")).indexedRecords(folder),
     isolate: workerIsolate(),
     bundled,

@@ -214,6 +214,25 @@ export interface RecordStore {
   close(): Promise<void>;
 }
 
+/**
+ * The few file operations an index needs. Files are written once, under a new name, and never changed; several processes or tabs may use one folder.
+ * Every method may throw SpellError store-denied, store-full, store-locked.
+ */
+export interface SearchFolder {
+  /** for messages */
+  readonly place: string;
+  /** Names of whole files, sorted. */
+  list(): Promise<readonly string[]>;
+  /** @returns bytes; undefined where the file is not there */
+  size(name: string): Promise<number | undefined>;
+  /** @returns exactly `length` bytes; undefined where the file, or a part of the range, is not there */
+  read(name: string, from: number, length: number): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** All or nothing, and durable when it returns. @param name [0-9a-z-]+ with an ending */
+  write(name: string, parts: readonly Uint8Array[]): Promise<void>;
+  /** What is not there is no error. */
+  remove(name: string): Promise<void>;
+}
+
 /** A state of a model on this machine, in a list. */
 export interface StateFacts {
   readonly id: string;
@@ -380,6 +399,11 @@ export interface Platform {
   readonly store: ArtifactStore;
   /** Opens, or makes, the records in a folder; hosts without folders have one place for all. Absent for hosts that keep nothing. @throws SpellError store-* */
   readonly records?: ((folder: string) => Promise<RecordStore>) | undefined;
+  /**
+   * Files of an index at a place: a folder, or a path in a page's own file system. The first write makes it. Absent for hosts that keep nothing;
+   * core has one in memory (search/memory-folder.ts).
+   */
+  readonly searchFolder?: ((place: string) => Promise<SearchFolder>) | undefined;
   /** Absent where no engine keeps any. */
   readonly states?: KeptStates | undefined;
   /** Absent for hosts without a file system. */

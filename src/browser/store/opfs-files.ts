@@ -44,7 +44,7 @@ export async function removeOpfsFile(folder: Folder, name: string): Promise<numb
   }
 }
 
-function isNotFound(error: unknown): boolean {
+export function isNotFound(error: unknown): boolean {
   return error instanceof DOMException && error.name === "NotFoundError";
 }
 

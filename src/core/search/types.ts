@@ -1,22 +1,5 @@
 /** The contracts of retrieval: where an index lies, what is put into it, what it answers. Types only. */
-/**
- * The few file operations an index needs. Files are written once, under a new name, and never changed; several processes or tabs may use one folder.
- * Every method may throw SpellError store-denied, store-full, store-locked.
- */
-export interface SearchFolder {
-  /** for messages */
-  readonly place: string;
-  /** Names of whole files, sorted. */
-  list(): Promise<readonly string[]>;
-  /** @returns bytes; undefined where the file is not there */
-  size(name: string): Promise<number | undefined>;
-  /** @returns exactly `length` bytes; undefined where the file, or a part of the range, is not there */
-  read(name: string, from: number, length: number): Promise<Uint8Array<ArrayBuffer> | undefined>;
-  /** All or nothing, and durable when it returns. @param name [0-9a-z-]+ with an ending */
-  write(name: string, parts: readonly Uint8Array[]): Promise<void>;
-  /** What is not there is no error. */
-  remove(name: string): Promise<void>;
-}
+export type { SearchFolder } from "../platform.ts";
 
 export type Metric = "cosine" | "euclidean" | "inner_product";
 

@@ -1,0 +1,88 @@
+/** Files of an index in a folder. A file has its name only when it is whole and on the disk; a killed process leaves at most a nameless one. */
+import { randomBytes } from "node:crypto";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { open, readdir, stat, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import type { SearchFolder } from "../../core/platform.ts";
+import { isMissing } from "../errno.ts";
+import { makeFolder } from "../make-folder.ts";
+import { replaceFile } from "../write-whole.ts";
+import { attempt, storeError, unlessMissing } from "./store-errors.ts";
+
+const isFile = (name: string): boolean => /^[0-9a-z-]+\.[0-9a-z]+$/.test(name);
+/** Nobody writes one file for so long: its writer was killed. */
+const abandonedMs = 3_600_000;
+
+/** @param path The first write makes it; a missing folder reads as empty. */
+export function nodeSearchFolder(path: string): SearchFolder {
+  let isSwept = false;
+  /** Removes what killed writers left, once for each object. */
+  async function sweep(): Promise<void> {
+    if (isSwept) return;
+    isSwept = true;
+    for (const name of await readdir(path)) {
+      if (!name.startsWith(".") || !name.endsWith(".tmp")) continue;
+      const facts = await stat(join(path, name)).catch(() => undefined);
+      if (facts !== undefined && Date.now() - facts.mtimeMs > abandonedMs) await unlink(join(path, name)).catch(() => undefined);
+    }
+  }
+  return {
+    place: path,
+    async list() {
+      const entries = (await unlessMissing(path, () => readdir(path, { withFileTypes: true }))) ?? [];
+      return entries
+        .filter((entry) => entry.isFile() && isFile(entry.name))
+        .map(({ name }) => name)
+        .sort();
+    },
+    async size(name) {
+      const facts = await unlessMissing(join(path, name), () => stat(join(path, name)));
+      return facts?.isFile() === true ? facts.size : undefined;
+    },
+    // A query reads some hundred short ranges of files that the system has in memory: asking a thread for each takes ten times as long as reading it.
+    async read(name, from, length) {
+      const file = join(path, name);
+      let descriptor: number | undefined;
+      try {
+        descriptor = openSync(file, constants.O_RDONLY);
+        if (from + length > fstatSync(descriptor).size) return undefined;
+        const bytes = new Uint8Array(length);
+        for (let done = 0; done < length; ) {
+          const count = readSync(descriptor, bytes, done, length - done, from + done);
+          if (count === 0) return undefined;
+          done += count;
+        }
+        return bytes;
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw storeError(error, file);
+      } finally {
+        if (descriptor !== undefined) closeSync(descriptor);
+      }
+    },
+    write: (name, parts) =>
+      attempt(join(path, name), async () => {
+        makeFolder(path);
+        const write = async (file: Awaited<ReturnType<typeof open>>): Promise<void> => {
+          for (const part of parts) await file.writeFile(part);
+        };
+        await replaceFile(join(path, name), join(path, `.${randomBytes(8).toString("hex")}.tmp`), write, { mode: 0o600 });
+        await syncFolder(path);
+        await sweep();
+      }),
+    async remove(name) {
+      await unlessMissing(join(path, name), () => unlink(join(path, name)));
+    },
+  };
+}
+
+/** Makes a rename durable. Windows neither has nor needs this call. */
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const handle = await open(path, constants.O_RDONLY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
