@@ -23,7 +23,7 @@ const isAllowed = (/** @type {string | undefined} */ licence) =>
 const licences = new Set(["MIT", "ISC", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0", "BlueOak-1.0.0", "0BSD", "Unlicense", "CC0-1.0"]);
 /** Direct dependencies of the whole package: each more is one more party to trust. */
 const mostDependencies = 25;
-const exact = /^(?:npm:typescript@)?\d+\.\d+\.\d+$/;
+const exact = /^(?:npm:(?:typescript|openai)@)?\d+\.\d+\.\d+$/;
 
 const direct = Object.keys(manifest.dependencies ?? {});
 if (direct.length > mostDependencies) faults.push(`${direct.length} runtime dependencies, at most ${mostDependencies}`);

@@ -137,7 +137,7 @@ const hints = {
   "http-path": "See which paths the server has.",
   "http-method": "Take a method that the path has.",
   "http-type": "Send JSON as application/json, not compressed.",
-  "http-size": "Send less.",
+  "http-size": "Send a smaller body.",
   "http-body": "Send one JSON object in UTF-8.",
   "http-field": "Correct or leave out the field.",
   "http-busy": "Wait, then try again.",

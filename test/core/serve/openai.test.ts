@@ -1,14 +1,10 @@
-/** The official client of OpenAI over the API, without a server. */
-import OpenAI, { APIError, BadRequestError, InternalServerError, NotFoundError } from "openai";
+/** The official client of OpenAI, in the last two of its majors, over the API without a server. */
+import * as six from "openai";
+import * as seven from "openai-7";
 import { describe, expect, it } from "vitest";
 import { continuing } from "../../support/continuing.ts";
 import { soonMs } from "../../support/soon.ts";
 import { here, post, type ServedOptions } from "./support.ts";
-
-function client(options: ServedOptions = {}) {
-  const own = here(options);
-  return { ...own, openai: new OpenAI({ fetch: own.fetch, baseURL: "http://here/v1", apiKey: "none", maxRetries: 0 }) };
-}
 
 const model = "tiny";
 const messages = [{ role: "user" as const, content: "Say hello to Anna." }];
@@ -41,7 +37,18 @@ const crashOnce = (at: number) => {
   };
 };
 
-describe("the client of OpenAI", () => {
+// the same calls; only the names of types differ
+const majors = [
+  ["6", six],
+  ["7", seven as unknown as typeof six],
+] as const;
+
+describe.each(majors)("the client of OpenAI, %s", (_, { OpenAI, APIError, BadRequestError, InternalServerError, NotFoundError }) => {
+  function client(options: ServedOptions = {}) {
+    const own = here(options);
+    return { ...own, openai: new OpenAI({ fetch: own.fetch, baseURL: "http://here/v1", apiKey: "none", maxRetries: 0 }) };
+  }
+
   it("lists models and retrieves one", async () => {
     const { openai } = client();
     const { data } = await openai.models.list();
