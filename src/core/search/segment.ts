@@ -1,0 +1,365 @@
+/**
+ * A segment: an immutable file with chunks, their vectors and the places of their words, and what it removes of older ones.
+ *
+ *   "LSEG"  u32 version  u32 bytes of the header  u32 CRC-32 of the header  header (JSON)  sections, each at a multiple of 8
+ *
+ * Numbers are little-endian. The header says where each section lies, after the header, and its CRC-32.
+ */
+import { SpellError } from "../errors.ts";
+import { isObject, readJson } from "../json.ts";
+import type { SearchFolder } from "../platform.ts";
+import { once } from "../values.ts";
+import { crc32 } from "./crc32.ts";
+import { terms } from "./terms.ts";
+import type { Chunk, EmbedderIdentity, IndexedChunk, IndexedDocument, Metadata } from "./types.ts";
+
+const version = 1;
+const magic = "LSEG";
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+/** bytes of the largest header and of the largest section of JSON */
+const mostJson = { bytes: 1 << 29, depth: 64 };
+
+/** A document in a segment. */
+export interface SegmentDocument {
+  readonly id: string;
+  readonly title?: string | undefined;
+  readonly metadata: Metadata;
+  /** The newest of equal ids counts. */
+  readonly stamp: number;
+  /** its first chunk, and how many it has */
+  readonly from: number;
+  readonly count: number;
+}
+
+/** A chunk whose text is not there any more brings the words that were counted in it. */
+export interface CountedChunk extends IndexedChunk {
+  readonly counted?: readonly (readonly [term: string, count: number])[] | undefined;
+}
+
+export interface NewSegment {
+  readonly embedder: EmbedderIdentity;
+  readonly documents: readonly NewDocument[];
+  /** names of segments that this one stands for */
+  readonly replaces: readonly string[];
+  /** ids of documents that were removed, and when */
+  readonly drops: readonly (readonly [id: string, stamp: number])[];
+  readonly storeText: boolean;
+}
+
+export type NewDocument = Omit<IndexedDocument, "chunks"> & { readonly stamp: number; readonly chunks: readonly CountedChunk[] };
+
+/** What is kept of a chunk beside its text. */
+export type ChunkFacts = Omit<Chunk, "text"> & { readonly hash: string };
+
+export interface Segment extends Pick<NewSegment, "embedder" | "replaces" | "drops"> {
+  readonly name: string;
+  readonly bytes: number;
+  /** chunks */
+  readonly count: number;
+  /** words in all chunks together */
+  readonly words: number;
+  readonly documents: readonly SegmentDocument[];
+  readonly chunks: readonly ChunkFacts[];
+  /** rows of `dimensions` bytes; row · scale is about the vector */
+  readonly rows: Int8Array;
+  readonly scales: Float32Array;
+  /** words of each chunk */
+  readonly lengths: Uint16Array;
+  /** Chunks that have a word, and how often. @returns undefined where none has it */
+  postings(term: string): Promise<{ readonly chunks: Uint32Array; readonly counts: Uint8Array } | undefined>;
+  /** undefined where texts are not stored */
+  text(chunk: number): Promise<string | undefined>;
+  vector(chunk: number): Promise<Float32Array>;
+  /** Words of a chunk as they were counted, for segments without texts. */
+  wordsOf(chunk: number): Promise<readonly (readonly [term: string, count: number])[]>;
+}
+
+type Section =
+  | "chunks"
+  | "counts"
+  | "documents"
+  | "lengths"
+  | "places"
+  | "rows"
+  | "scales"
+  | "textAt"
+  | "texts"
+  | "terms"
+  | "termAt"
+  | "vectors";
+
+interface Header extends Pick<NewSegment, "embedder" | "replaces" | "drops"> {
+  readonly count: number;
+  readonly words: number;
+  /** [from, length, CRC-32] */
+  readonly sections: Readonly<Partial<Record<Section, readonly [number, number, number]>>>;
+}
+
+/** A file that was there when the folder was listed; whoever merges has removed it. */
+export class SegmentGone extends Error {}
+
+export function writeSegment({ embedder, documents, replaces, drops, storeText }: NewSegment): readonly Uint8Array[] {
+  const chunks = documents.flatMap(({ chunks: own }) => own);
+  const count = chunks.length;
+  const { dimensions } = embedder;
+  const sections: Record<string, readonly [number, number, number]> = {};
+  const parts: Uint8Array[] = [];
+  let at = 0;
+  const put = (name: Section, data: ArrayBufferView): void => {
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const padding = (8 - (bytes.byteLength % 8)) % 8;
+    sections[name] = [at, bytes.byteLength, crc32(bytes)];
+    parts.push(bytes, new Uint8Array(padding));
+    at += bytes.byteLength + padding;
+  };
+  const putJson = (name: Section, value: unknown): void => put(name, encoder.encode(JSON.stringify(value)));
+
+  let from = 0;
+  putJson(
+    "documents",
+    documents.map(({ id, title, metadata, stamp, chunks: own }) => {
+      from += own.length;
+      return { id, title, metadata, stamp, from: from - own.length, count: own.length };
+    }),
+  );
+  putJson(
+    "chunks",
+    chunks.map(({ headings, start, end, hash }) => [headings, start, end, hash]),
+  );
+  const vectors = new Float32Array(count * dimensions);
+  const rows = new Int8Array(count * dimensions);
+  const scales = new Float32Array(count);
+  for (const [row, { vector }] of chunks.entries()) {
+    vectors.set(vector, row * dimensions);
+    scales[row] = quantizeRow(vector, rows.subarray(row * dimensions, (row + 1) * dimensions));
+  }
+  put("rows", rows);
+  put("scales", scales);
+  put("vectors", vectors);
+  const index = indexWords(documents);
+  putJson("terms", index.terms);
+  put("termAt", index.termAt);
+  put("places", index.places);
+  put("counts", index.counts);
+  put("lengths", index.lengths);
+  if (storeText) {
+    const texts = chunks.map(({ text }) => encoder.encode(text));
+    const textAt = new Uint32Array(count + 1);
+    for (const [i, text] of texts.entries()) textAt[i + 1] = (textAt[i] ?? 0) + text.byteLength;
+    const all = new Uint8Array(textAt[count] ?? 0);
+    for (const [i, text] of texts.entries()) all.set(text, textAt[i]);
+    put("textAt", textAt);
+    put("texts", all);
+  }
+  const header = { count, words: index.words, embedder, replaces, drops, sections };
+  const json = encoder.encode(JSON.stringify(header));
+  const padded = new Uint8Array(Math.ceil(json.byteLength / 8) * 8).fill(0x20);
+  padded.set(json);
+  const head = new Uint8Array(16);
+  head.set(encoder.encode(magic));
+  const view = new DataView(head.buffer);
+  view.setUint32(4, version, true);
+  view.setUint32(8, padded.byteLength, true);
+  view.setUint32(12, crc32(padded), true);
+  return [head, padded, ...parts];
+}
+
+/** @param row is filled @returns what a number of the row is worth */
+export function quantizeRow(vector: Float32Array, row: Int8Array): number {
+  let largest = 0;
+  for (const value of vector) largest = Math.max(largest, Math.abs(value));
+  const factor = 127 / (largest || 1);
+  for (let i = 0; i < row.length; i += 1) row[i] = Math.round((vector[i] ?? 0) * factor);
+  return 1 / factor;
+}
+
+function indexWords(documents: readonly NewDocument[]) {
+  const lengths: number[] = [];
+  const places = new Map<string, number[]>();
+  let words = 0;
+  let chunk = 0;
+  for (const { title = "", chunks } of documents) {
+    for (const { headings, text, counted } of chunks) {
+      const counts = new Map(counted);
+      if (counted === undefined)
+        for (const term of terms([title, ...headings, text].join("\n"))) counts.set(term, (counts.get(term) ?? 0) + 1);
+      const length = [...counts.values()].reduce((sum, count) => sum + count, 0);
+      for (const [term, count] of counts) {
+        const list = places.get(term);
+        if (list === undefined) places.set(term, [chunk, count]);
+        else list.push(chunk, count);
+      }
+      lengths.push(Math.min(65_535, length));
+      words += length;
+      chunk += 1;
+    }
+  }
+  const sorted = [...places.keys()].sort();
+  const termAt = new Uint32Array(sorted.length + 1);
+  for (const [i, term] of sorted.entries()) termAt[i + 1] = (termAt[i] ?? 0) + (places.get(term)?.length ?? 0) / 2;
+  const total = termAt[sorted.length] ?? 0;
+  const [all, counts] = [new Uint32Array(total), new Uint8Array(total)];
+  for (const [i, term] of sorted.entries()) {
+    const list = places.get(term) ?? [];
+    const first = termAt[i] ?? 0;
+    for (let j = 0; j < list.length; j += 2) {
+      all[first + j / 2] = list[j] ?? 0;
+      counts[first + j / 2] = Math.min(255, list[j + 1] ?? 0);
+    }
+  }
+  return { words, terms: sorted, termAt, places: all, counts, lengths: Uint16Array.from(lengths) };
+}
+
+/** @throws SegmentGone; SpellError rag-damaged, rag-version */
+export async function openSegment(folder: SearchFolder, name: string): Promise<Segment> {
+  const damaged = (what: string): SpellError =>
+    new SpellError("rag-damaged", `${name} in ${folder.place} is damaged: ${what}`, {
+      where: name,
+      details: { file: name, place: folder.place },
+    });
+  const bytes = await folder.size(name);
+  if (bytes === undefined) throw new SegmentGone(name);
+  const take = async (from: number, length: number, what: string): Promise<Uint8Array<ArrayBuffer>> => {
+    const got = from + length > bytes ? undefined : await folder.read(name, from, length);
+    if (got !== undefined) return got;
+    if ((await folder.size(name)) === undefined) throw new SegmentGone(name);
+    throw damaged(`expected ${what} at ${from} to ${from + length}, got a file of ${bytes} bytes`);
+  };
+  const head = await take(0, 16, "the beginning");
+  const view = new DataView(head.buffer);
+  const mark = String.fromCharCode(...head.subarray(0, 4));
+  if (mark !== magic) throw damaged(`expected ${magic} at its beginning, got ${JSON.stringify(mark)}`);
+  const written = view.getUint32(4, true);
+  if (written > version)
+    throw new SpellError(
+      "rag-version",
+      `${name} in ${folder.place} has format ${written}; this version of llmspell reads up to ${version}`,
+      {
+        where: name,
+      },
+    );
+  const raw = await take(16, view.getUint32(8, true), "the header");
+  if (written !== version || crc32(raw) !== view.getUint32(12, true)) throw damaged("its header has another checksum");
+  const header = checkHeader(
+    readJson(raw, mostJson, ({ message }) => damaged(`header: ${message}`)),
+    damaged,
+  );
+  const base = 16 + raw.byteLength;
+  const end = Math.max(0, ...Object.values(header.sections).map(([from, length]) => from + length));
+  if (base + end > bytes) throw damaged(`expected ${base + end} bytes, got ${bytes}`);
+
+  const placeOf = (section: Section): readonly [number, number, number] => {
+    const found = header.sections[section];
+    if (found === undefined) throw damaged(`it has no section ${section}`);
+    return found;
+  };
+  const whole = async (section: Section): Promise<Uint8Array<ArrayBuffer>> => {
+    const [from, length, sum] = placeOf(section);
+    const data = await take(base + from, length, section);
+    if (crc32(data) !== sum) throw damaged(`section ${section} has another checksum`);
+    return data;
+  };
+  const range = (section: Section, from: number, length: number): Promise<Uint8Array<ArrayBuffer>> => {
+    const [start, all] = placeOf(section);
+    if (from + length > all) throw damaged(`section ${section} ends at ${all}, expected ${from + length}`);
+    return take(base + start + from, length, section);
+  };
+  const json = async (section: Section): Promise<unknown> =>
+    readJson(await whole(section), mostJson, ({ message }) => damaged(`${section}: ${message}`));
+
+  const { count, embedder } = header;
+  const { dimensions } = embedder;
+  const [documents, facts, words] = [await json("documents"), await json("chunks"), await json("terms")] as readonly [
+    readonly SegmentDocument[],
+    readonly (readonly [readonly string[], number, number, string])[],
+    readonly string[],
+  ];
+  const rows = new Int8Array((await whole("rows")).buffer);
+  const scales = new Float32Array((await whole("scales")).buffer);
+  const lengths = new Uint16Array((await whole("lengths")).buffer);
+  const termAt = new Uint32Array((await whole("termAt")).buffer);
+  const hasText = header.sections.texts !== undefined;
+  const textAt = hasText ? new Uint32Array((await whole("textAt")).buffer) : undefined;
+  if (facts.length !== count || rows.length !== count * dimensions || scales.length !== count || lengths.length !== count)
+    throw damaged(`its sections do not have ${count} chunks of ${dimensions} numbers`);
+  const counted = once(async () => {
+    const [places, counts] = [new Uint32Array((await whole("places")).buffer), await whole("counts")];
+    const found = new Map<number, (readonly [string, number])[]>();
+    for (const [i, term] of words.entries()) {
+      for (let j = termAt[i] ?? 0; j < (termAt[i + 1] ?? 0); j += 1) {
+        const chunk = places[j] ?? 0;
+        const list = found.get(chunk);
+        const entry = [term, counts[j] ?? 0] as const;
+        if (list === undefined) found.set(chunk, [entry]);
+        else list.push(entry);
+      }
+    }
+    return found;
+  });
+  return {
+    ...header,
+    name,
+    bytes,
+    documents,
+    chunks: facts.map(([headings, start, end, hash]) => ({ headings, start, end, hash })),
+    rows,
+    scales,
+    lengths,
+    async postings(term) {
+      const at = find(words, term);
+      if (at === undefined) return undefined;
+      const from = termAt[at] ?? 0;
+      const length = (termAt[at + 1] ?? from) - from;
+      const [places, counts] = await Promise.all([range("places", from * 4, length * 4), range("counts", from, length)]);
+      return { chunks: new Uint32Array(places.buffer), counts };
+    },
+    async text(chunk) {
+      if (textAt === undefined) return undefined;
+      const from = textAt[chunk] ?? 0;
+      const bytes = await range("texts", from, (textAt[chunk + 1] ?? from) - from);
+      try {
+        return decoder.decode(bytes);
+      } catch {
+        throw damaged(`the text of chunk ${chunk} is no UTF-8`);
+      }
+    },
+    wordsOf: async (chunk) => (await counted()).get(chunk) ?? [],
+    async vector(chunk) {
+      const vector = new Float32Array((await range("vectors", chunk * dimensions * 4, dimensions * 4)).buffer);
+      if (!vector.every(Number.isFinite)) throw damaged(`the vector of chunk ${chunk} has a number that is none`);
+      return vector;
+    },
+  };
+}
+
+function checkHeader(value: unknown, damaged: (what: string) => SpellError): Header {
+  const isCount = (each: unknown): each is number => Number.isSafeInteger(each) && Number(each) >= 0;
+  const header = value as Header;
+  const isWhole =
+    isObject(value) &&
+    isCount(header.count) &&
+    isCount(header.words) &&
+    isObject(header.embedder) &&
+    isCount(header.embedder.dimensions) &&
+    typeof header.embedder.id === "string" &&
+    Array.isArray(header.replaces) &&
+    Array.isArray(header.drops) &&
+    isObject(header.sections) &&
+    Object.values(header.sections).every((each) => Array.isArray(each) && each.length === 3 && each.every(isCount));
+  if (!isWhole) throw damaged("its header is not one of an index");
+  return header;
+}
+
+/** Place in a sorted list. */
+function find(sorted: readonly string[], wanted: string): number | undefined {
+  let [low, high] = [0, sorted.length - 1];
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const found = sorted[middle] ?? "";
+    if (found === wanted) return middle;
+    if (found < wanted) low = middle + 1;
+    else high = middle - 1;
+  }
+  return undefined;
+}

@@ -1,0 +1,92 @@
+/** Texts cut into chunks: all of the text, in order, within the limits, at places that can be opened again. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type ChunkSettings, chunkMarkdown, sentences } from "../../../src/core/search/chunk.ts";
+import { terms, words } from "../../../src/core/search/terms.ts";
+import { isLong } from "../../support.ts";
+
+const settings: ChunkSettings = { strategy: "sliding_window", size: 12, overlap: 4, max: 40, min: 3, keepCode: true };
+
+const guide = `Before any heading.
+
+# Install
+
+Get the program first. Then run it once.
+
+\`\`\`sh
+npm install -g thing
+
+npm run thing
+\`\`\`
+
+## On a *server*
+
+It needs a port. The port is 8088. A token is wanted. Nobody else may ask.
+`;
+
+describe("chunks of Markdown", () => {
+  it("know their headings and their places, and keep code whole", () => {
+    const chunks = chunkMarkdown(guide, settings);
+    expect(chunks.map(({ headings }) => headings.join(" > "))).toEqual([
+      "",
+      "Install",
+      "Install",
+      "Install > On a server",
+      "Install > On a server",
+    ]);
+    for (const { text, start, end } of chunks) expect(guide.slice(start, end)).toBe(text);
+    expect(chunks[2]?.text).toBe("Then run it once.\n\n```sh\nnpm install -g thing\n\nnpm run thing\n```");
+    // the last sentence comes again
+    expect(chunks.at(-1)?.text).toMatch(/^A token is wanted\. Nobody/);
+  });
+
+  it("cut sentences after their end, and not after a title", () => {
+    expect(sentences("Dr. Who came late. He left.")).toEqual(["Dr. Who came late. He left."]);
+    expect(sentences("The doctor came late. Then he left again. Bye.")).toEqual(["The doctor came late. ", "Then he left again. Bye."]);
+  });
+
+  it("property: every word is in a chunk, no chunk is above the limit, and places are the text", () => {
+    const line = fc.oneof(
+      fc
+        .array(fc.constantFrom("one", "two words.", "Drei!", "四五六", "x".repeat(500), "“q”", "`c`"), { maxLength: 30 })
+        .map((each) => each.join(" ")),
+      fc.constantFrom("", "# A", "### B", "```", "~~~ js", "- item", "| a | b |", "\r"),
+    );
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 40 }), fc.constantFrom("sliding_window" as const, "sentence" as const), (lines, strategy) => {
+        const text = lines.join("\n");
+        const chunks = chunkMarkdown(text, { ...settings, strategy });
+        let at = 0;
+        let body = "";
+        for (const chunk of chunks) {
+          expect(text.slice(chunk.start, chunk.end)).toBe(chunk.text);
+          expect(chunk.end).toBeGreaterThanOrEqual(at);
+          expect(words(chunk.text).length).toBeLessThanOrEqual(settings.max + settings.size);
+          body += text.slice(Math.max(at, chunk.start), chunk.end) + " ";
+          at = chunk.end;
+        }
+        const wanted = words(text.replaceAll(/^ {0,3}#{1,6}[ \t].*$/gm, ""));
+        const got = words(body + chunks.flatMap(({ headings }) => headings).join(" "));
+        expect(new Set(got)).toEqual(new Set([...got, ...wanted]));
+      }),
+      { numRuns: isLong ? 2000 : 60 },
+    );
+  });
+});
+
+describe("terms", () => {
+  it("are words without endings and without the most frequent, of any script", () => {
+    expect(terms("The running FOXES of Cities, passed classes and state_files 42")).toEqual([
+      "run",
+      "fox",
+      "city",
+      "pass",
+      "class",
+      "state_files",
+      "42",
+    ]);
+    expect(terms("ﬁne Ｗｉｄｅ naïve")).toEqual(["fine", "wide", "naïve"]);
+    expect(terms("機械学習は楽しい").length).toBeGreaterThan(1);
+    expect(terms("x".repeat(65))).toEqual([]);
+  });
+});

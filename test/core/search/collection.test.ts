@@ -1,0 +1,169 @@
+/** An index over segments: what is added is found, whoever wrote it; what is damaged is said so. */
+import { describe, expect, it } from "vitest";
+import type { SearchFolder } from "../../../src/core/platform.ts";
+import { openCollection } from "../../../src/core/search/collection.ts";
+import { lexicalVector } from "../../../src/core/search/lexical.ts";
+import { memoryFolder } from "../../../src/core/search/memory-folder.ts";
+import type { Collection, CollectionSettings, IndexedDocument } from "../../../src/core/search/types.ts";
+import { failure } from "../../support/failure.ts";
+import { isLong } from "../../support.ts";
+
+const embedder = { id: "lexical", dimensions: 64 };
+const settings: CollectionSettings = { embedder, metric: "cosine", storeText: true };
+const document = (id: string, ...texts: string[]): IndexedDocument => ({
+  id,
+  title: id,
+  metadata: { from: id },
+  chunks: texts.map((text, i) => ({
+    text,
+    headings: ["Top"],
+    start: i * 10,
+    end: i * 10 + text.length,
+    hash: `${id}-${text}`,
+    vector: lexicalVector(text, 64),
+  })),
+});
+const ask = async (collection: Collection, text: string, more = {}): Promise<readonly string[]> =>
+  (await collection.search({ text, vector: lexicalVector(text, 64), k: 5, hybridWeight: 0.3, ...more })).map(
+    (hit) => `${hit.document}/${hit.chunk}: ${hit.text}`,
+  );
+
+const animals = document("animals", "The fox jumps over the lazy dog.", "Cats sleep all day.");
+const tools = document("tools", "A hammer drives nails.", "The saw cuts wood.");
+
+describe("a collection", () => {
+  it("finds what was added before and after it was saved, and in another opening", async () => {
+    const folder = memoryFolder();
+    const collection = await openCollection(folder, settings);
+    collection.add([animals, tools]);
+    expect((await ask(collection, "jumping foxes"))[0]).toBe("animals/0: The fox jumps over the lazy dog.");
+    expect(await folder.list()).toEqual([]);
+    await collection.save();
+    await collection.save();
+    expect(await folder.list()).toHaveLength(1);
+    expect((await ask(collection, "cut wood"))[0]).toBe("tools/1: The saw cuts wood.");
+    const other = await openCollection(folder, settings);
+    expect(await ask(other, "cut wood")).toEqual(await ask(collection, "cut wood"));
+    expect(other.get("tools")).toEqual({ metadata: { from: "tools" }, chunks: 2 });
+    expect(await other.chunksOf("tools")).toEqual(tools.chunks.map(({ text, headings, start, end }) => ({ text, headings, start, end })));
+    expect(await other.knownVector("tools-The saw cuts wood.")).toEqual(tools.chunks[1]?.vector);
+    expect(await other.knownVector("nothing")).toBeUndefined();
+  });
+
+  it("replaces, removes, merges, and finds neither the old nor the removed", async () => {
+    const folder = memoryFolder();
+    const collection = await openCollection(folder, settings);
+    collection.add([animals, tools]);
+    await collection.save();
+    collection.add([document("animals", "Only birds are left.")]);
+    expect(collection.remove(["tools", "nothing"])).toBe(1);
+    expect(await ask(collection, "saw wood fox")).toEqual(["animals/0: Only birds are left."]);
+    expect(collection.documents()).toEqual(["animals"]);
+    await collection.save();
+    const other = await openCollection(folder, settings);
+    expect(await ask(other, "saw wood fox")).toEqual(["animals/0: Only birds are left."]);
+    await other.merge(true);
+    expect(await folder.list()).toHaveLength(1);
+    expect(other.stats()).toMatchObject({ documents: 1, chunks: 1, deadChunks: 0 });
+    expect(await ask(collection, "saw wood fox")).toEqual(["animals/0: Only birds are left."]);
+    other.add([tools]);
+    await other.save();
+    await collection.refresh();
+    expect(collection.documents()).toEqual(["animals", "tools"]);
+  });
+
+  it("has what two writers saved, and goes on where a merge took files away", async () => {
+    const folder = memoryFolder();
+    const [one, two] = [await openCollection(folder, settings), await openCollection(folder, settings)];
+    one.add([animals]);
+    two.add([tools]);
+    await Promise.all([one.save(), two.save()]);
+    await one.refresh();
+    await two.refresh();
+    await Promise.all([one.merge(true), two.merge(true)]);
+    for (const each of [one, two, await openCollection(folder, settings)]) {
+      await each.refresh();
+      expect(each.documents()).toEqual(["animals", "tools"]);
+      expect((await ask(each, "fox"))[0]).toContain("animals/0");
+    }
+  });
+
+  it("keeps words and places without texts, through a merge too", async () => {
+    const folder = memoryFolder();
+    const collection = await openCollection(folder, { ...settings, storeText: false });
+    collection.add([animals, tools]);
+    await collection.save();
+    await collection.merge(true);
+    const [hit] = await collection.search({ text: "hammer", vector: lexicalVector("nothing", 64), k: 1, hybridWeight: 1 });
+    expect(hit).toMatchObject({ document: "tools", chunk: 0, text: undefined, start: 0, end: 22, wordScore: expect.any(Number) });
+    expect(hit?.wordScore).toBeGreaterThan(0.5);
+  });
+
+  it("filters, deduplicates, holds a threshold, and lets what differs come first", async () => {
+    const collection = await openCollection(memoryFolder(), settings);
+    const copies = ["a", "b", "c"].map((id) => document(id, "The fox jumps over the dog."));
+    collection.add([...copies, document("d", "Whoever jumps over the wall is gone.")]);
+    expect(await ask(collection, "fox jumps", { k: 3, keep: (metadata: { from?: unknown }) => metadata.from !== "a" })).not.toContainEqual(
+      expect.stringMatching(/^a/),
+    );
+    expect(await ask(collection, "fox jumps", { k: 3, deduplicate: true })).toHaveLength(2);
+    expect(await ask(collection, "fox jumps", { threshold: 2 })).toEqual([]);
+    expect((await ask(collection, "jumps", { k: 2 }))[1]).toMatch(/^b/);
+    expect((await ask(collection, "jumps", { k: 2, rerank: "mmr" }))[1]).toMatch(/^d/);
+  });
+
+  it("refuses vectors of another model, of another length, and numbers that are none", async () => {
+    const folder = memoryFolder();
+    const collection = await openCollection(folder, settings);
+    collection.add([animals]);
+    await collection.save();
+    expect(await failure(openCollection(folder, { ...settings, embedder: { id: "minilm", dimensions: 64 } }))).toMatchObject({
+      code: "rag-model",
+      message: expect.stringContaining("expected those of minilm"),
+    });
+    const bad = (vector: Float32Array): IndexedDocument => ({
+      id: "x",
+      metadata: {},
+      chunks: [{ text: "x", headings: [], start: 0, end: 1, hash: "x", vector }],
+    });
+    expect(() => collection.add([bad(new Float32Array(63))])).toThrow(expect.objectContaining({ code: "rag-model" }));
+    expect(() => collection.add([bad(new Float32Array(64).fill(Number.NaN))])).toThrow(expect.objectContaining({ code: "run-nan" }));
+  });
+});
+
+describe("a segment", () => {
+  it("that is damaged anywhere, cut, or newer is a typed error and no wrong answer", async () => {
+    const folder = memoryFolder();
+    const collection = await openCollection(folder, settings);
+    collection.add([document("a", "one fox")]);
+    await collection.save();
+    const [name = ""] = await folder.list();
+    const whole = (await folder.read(name, 0, (await folder.size(name)) ?? 0)) ?? new Uint8Array();
+    const withBytes = async (bytes: Uint8Array<ArrayBuffer>): Promise<SearchFolder> => {
+      const other = memoryFolder();
+      await other.write(name, [bytes]);
+      return other;
+    };
+    const newer = whole.slice();
+    newer[4] = 9;
+    expect(await failure(openCollection(await withBytes(newer), settings))).toMatchObject({ code: "rag-version" });
+    const expected = await ask(collection, "fox");
+    const step = isLong ? 1 : 7;
+    for (let at = 0; at < whole.length; at += step) {
+      const bytes = whole.slice();
+      bytes[at] = (bytes[at] ?? 0) ^ 0x41;
+      for (const each of [bytes, whole.slice(0, at)]) {
+        const got = await openCollection(await withBytes(each), settings)
+          .then((opened) => ask(opened, "fox"))
+          .catch((error: { code?: string }) => error.code ?? String(error));
+        if (typeof got === "string") expect(got, `at ${at}`).toMatch(/^rag-(damaged|version|model)$/);
+        // padding, or numbers that are read by range and have no checksum of their own
+        else
+          expect(
+            got.map((hit) => hit.split(":")[0]),
+            `at ${at}`,
+          ).toEqual(expected.map((hit) => hit.split(":")[0]));
+      }
+    }
+  });
+});
