@@ -244,6 +244,38 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
     exits: [1, 3, 4, 5, 130],
   },
   {
+    name: "serve",
+    summary: "models behind an address, for programs that speak OpenAI's API",
+    flags: [
+      flag("-m, --model SPEC", "a model under this name, also a path; others are named as they are installed", { repeated: true }),
+      flag("--host ADDRESS", "address to listen on; one that others reach needs a token [127.0.0.1]", { problem: emptyProblem }),
+      flag("--port N", "0 = a free one [8088]", { problem: integerProblem(0, 65_535) }),
+      flag("--token-env NAME", "the variable that holds the token which requests must send", { problem: emptyProblem }),
+      flag("--allow-host NAME", "a name that requests may have for this server, besides its address", {
+        repeated: true,
+        problem: hostProblem,
+      }),
+      flag("--allow-origin URL", "pages of this origin may ask", { repeated: true, problem: originProblem }),
+      flag("--allow-pull", "a request may download the model that it names"),
+      flag("--parallel N", "answers at once [providers.candle.max_concurrent]", { problem: integerProblem(1, 64) }),
+      flag("--keep-alive SECS", "idle time until a model is unloaded; 0 = after each answer, -1 = never [300]", {
+        problem: integerProblem(-1, 31_536_000),
+      }),
+      flag("--ollama-api", "also answer Ollama's own API, under /api"),
+    ],
+    notes: [
+      "The address is printed once it listens. Each request is a line on standard error, without what it says; --trace warn hides them.",
+      "Ctrl-C and SIGTERM end it: answers under way have 10 s.",
+    ],
+    examples: [
+      ["llmspell serve", "at http://127.0.0.1:8088, every installed model by its name"],
+      ["llmspell serve -m ./model.gguf --port 0 --output json | jq -r .url", "a file, at a free port"],
+      ["llmspell serve --host 0.0.0.0 --token-env LLMSPELL_TOKEN", "for other machines"],
+      ["llmspell serve --port 11434 --ollama-api", "for programs that know only Ollama"],
+    ],
+    exits: [3, 5, 130],
+  },
+  {
     name: "run",
     summary: "a script file, in Lua or JavaScript",
     operands: [{ name: "SCRIPT" }, { name: "ARG", optional: true, repeated: true }],
@@ -586,7 +618,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
 export const commands: readonly Command[] = table.map((entry) => ({ operands: [], flags: [], exits: [], ...entry }));
 
 /** Names that later releases answer; nothing else may use them. */
-export const laterCommands: readonly string[] = [...["serve", "rag", "tool", "replay"]];
+export const laterCommands: readonly string[] = [...["rag", "tool", "replay"]];
 
 /** First words of commands with two. */
 export const commandGroups: ReadonlySet<string> = new Set(["model", "config", "session", "state"]);
@@ -616,6 +648,18 @@ function keptNameProblem({ length }: string): string | undefined {
 
 function stopProblem({ length }: string): string | undefined {
   return length >= 1 && length <= stopLimits.length ? undefined : `expected 1 … ${stopLimits.length} characters; got ${length}`;
+}
+
+/** As Host names it: no scheme, no path. */
+function hostProblem(text: string): string | undefined {
+  return /^[a-z0-9.-]+(:\d{1,5})?$|^\[[0-9a-f:.]+\](:\d{1,5})?$/.test(text)
+    ? undefined
+    : `expected a name in lower case, such as llm.example.org; got ${quoteShort(text)}`;
+}
+
+/** As Origin names it; there is no word for all. */
+function originProblem(text: string): string | undefined {
+  return /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*]+$/.test(text) ? undefined : `expected such as https://app.example.org; got ${quoteShort(text)}`;
 }
 
 function daysProblem(text: string): string | undefined {

@@ -54,7 +54,13 @@ function openAsked({ profile, file, by }: Asked): ConfigSource {
 
 /** A flag beats its variables, also one with a wrong value. */
 export function envBelowFlags(flags: GivenFlags, env: Env): Env {
-  return flags.has("device") ? { ...env, LLMSPELL_DEVICE: "", CANDLE_DEVICE: "" } : env;
+  const [parallel, keepAlive] = [flagText(flags, "parallel"), flagText(flags, "keep-alive")];
+  return {
+    ...env,
+    ...(flags.has("device") && { LLMSPELL_DEVICE: "", CANDLE_DEVICE: "" }),
+    ...(parallel !== undefined && { LLMSPELL_PROVIDERS_CANDLE_MAX_CONCURRENT: parallel }),
+    ...(keepAlive !== undefined && { LLMSPELL_PROVIDERS_CANDLE_KEEP_ALIVE_SECONDS: keepAlive }),
+  };
 }
 
 /** @throws SpellError config-*, env-value, profile-unknown: all problems in one error */

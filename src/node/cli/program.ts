@@ -19,6 +19,7 @@ const runs: Readonly<Record<string, () => Promise<Run>>> = {
   chat: async () => (await import("./chat.ts")).chat,
   embed: async () => (await import("./embed.ts")).embed,
   similar: async () => (await import("./embed.ts")).similar,
+  serve: async () => (await import("./serve.ts")).serve,
   "model list": async () => (await import("./model-list.ts")).modelList,
   "model available": async () => (await import("./model-list.ts")).modelAvailable,
   "model status": async () => (await import("./model-list.ts")).modelStatus,

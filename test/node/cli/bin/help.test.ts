@@ -59,8 +59,6 @@ describe("completion", () => {
     expect(status).toBe(0);
     for (const word of ["generate", "chat", "info", "doctor", "list-profiles", "max-tokens", "no-stream", "output", "profile"])
       expect(stdout).toContain(word);
-    // known, and answered by a later release only
-    expect(stdout).not.toMatch(/\bserve\b/);
   });
 
   it("bash completes commands, flags and their values", async () => {

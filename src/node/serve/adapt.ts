@@ -1,0 +1,100 @@
+/** One request of node:http through a function `(Request) => Promise<Response>`: guards first, an abort when the client leaves, nothing asked of the model while it does not read. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { SpellError } from "../../core/errors.ts";
+import { bodyBytes } from "../../core/serve/body.ts";
+import { type GuardOptions, guard } from "../../core/serve/guards.ts";
+import { refusal } from "../../core/serve/refusals.ts";
+
+export interface AdaptOptions {
+  readonly answer: (request: Request) => Promise<Response>;
+  readonly guards: Pick<GuardOptions, "hosts" | "origins" | "token">;
+  /** Milliseconds that a reader may stop. */
+  readonly stallMs: number;
+  /** Told of what is refused here, and never reaches the function; internal-error: the function failed, with what it threw as the cause. */
+  readonly onRefusal: ((method: string, error: SpellError) => void) | undefined;
+}
+
+export function adapt(request: IncomingMessage, response: ServerResponse, options: AdaptOptions): void {
+  const { answer, guards, stallMs, onRefusal } = options;
+  const { method = "", url: target = "", rawHeaders } = request;
+  const left = new AbortController();
+  // of the answer: that of the request comes when its body was read
+  response.once("close", () => left.abort());
+  const lines = Array.from({ length: rawHeaders.length / 2 }, (_, i): [string, string] => [
+    (rawHeaders[2 * i] ?? "").toLowerCase(),
+    rawHeaders[2 * i + 1] ?? "",
+  ]);
+  const verdict = guard({ method, target, headers: lines }, { ...guards, bodyBytes });
+  const refuse = (error: SpellError): Promise<void> => {
+    onRefusal?.(method, error);
+    return send(refusal(error, target));
+  };
+
+  async function respond(): Promise<void> {
+    if (verdict.kind === "refused") return refuse(verdict.error);
+    if (verdict.kind === "preflight") return send(new Response(null, { status: 204 }));
+    const headers = lines.filter(([name]) => !ownHeaders.has(name));
+    const init = method === "POST" ? { body: bodyOf(request), duplex: "half" as const } : {};
+    await send(await answer(new Request(`http://${request.headers.host}${target}`, { method, headers, signal: left.signal, ...init })));
+  }
+
+  async function send({ status, headers, body }: Response): Promise<void> {
+    // what is left of a request is not read
+    const isRead = request.complete || method !== "POST";
+    response.writeHead(status, { ...Object.fromEntries(headers), ...verdict.headers, ...(!isRead && { connection: "close" }) });
+    if (body === null) return void response.end();
+    response.flushHeaders();
+    const reader = body.getReader();
+    left.signal.addEventListener("abort", () => void reader.cancel().catch(() => undefined), { once: true });
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done || response.destroyed) break;
+      // nothing more is asked of the model while the reader does not read
+      if (!response.write(value) && !(await drained(response, stallMs))) return void response.destroy();
+    }
+    response.end();
+  }
+
+  respond().catch((cause) => {
+    if (left.signal.aborted) return;
+    if (response.headersSent) response.destroy();
+    else void refuse(new SpellError("internal-error", "the server failed", { cause }));
+  });
+}
+
+/** Of the connection, and secrets of this server: not of what is asked. */
+const ownHeaders: ReadonlySet<string> = new Set(
+  "host connection keep-alive transfer-encoding content-length expect upgrade authorization x-api-key cookie".split(" "),
+);
+
+/** Leaving it does not end the connection, which is still needed for the answer. */
+function bodyOf(request: IncomingMessage): ReadableStream<Uint8Array> {
+  const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array>;
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const { done, value } = await chunks.next();
+        if (done === true) controller.close();
+        else controller.enqueue(value);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+/** @returns false when the reader has left, or has not read for `stallMs` */
+function drained(response: ServerResponse, stallMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const finish = (isReading: boolean): void => {
+      clearTimeout(timer);
+      response.off("drain", onDrain);
+      response.off("close", onClose); // both go, or they pile up
+      resolve(isReading);
+    };
+    const onDrain = (): void => finish(true);
+    const onClose = (): void => finish(false);
+    const timer = setTimeout(onClose, stallMs);
+    response.on("drain", onDrain);
+    response.on("close", onClose);
+  });
+}

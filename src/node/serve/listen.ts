@@ -1,0 +1,67 @@
+/** A server of node:http: its limits, its address, its end. What a request meets is in adapt.ts. */
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { hostsOf } from "../../core/serve/guards.ts";
+import { type AdaptOptions, adapt } from "./adapt.ts";
+import { listenError } from "./listen-error.ts";
+
+export interface ListenOptions extends Partial<Pick<AdaptOptions, "stallMs" | "onRefusal">> {
+  /** default 127.0.0.1 */
+  readonly host?: string | undefined;
+  /** 0 takes a free one */
+  readonly port: number;
+  /** Names besides loopback and `host` that the Host of a request may have. */
+  readonly allowHosts?: readonly string[] | undefined;
+  readonly allowOrigins?: readonly string[] | undefined;
+  readonly token?: string | undefined;
+  /** Milliseconds that answers under way have when the server closes; default 10,000. */
+  readonly drainMs?: number | undefined;
+}
+
+export interface Listening {
+  /** such as http://127.0.0.1:8088 */
+  readonly url: string;
+  readonly server: Server;
+  /** Takes no more, waits for answers under way, ends those that take too long. */
+  close(): Promise<void>;
+}
+
+/** @throws SpellError usage-value: the address is in use, not allowed, or not of this machine */
+export async function listen(answer: AdaptOptions["answer"], options: ListenOptions): Promise<Listening> {
+  const { host = "127.0.0.1", port, allowHosts = [], allowOrigins = [], token, drainMs = 10_000 } = options;
+  const { stallMs = 30_000, onRefusal } = options;
+  const server = createServer({
+    headersTimeout: 10_000,
+    requestTimeout: 60_000,
+    connectionsCheckingInterval: 5_000,
+    keepAliveTimeout: 5_000,
+    maxHeaderSize: 16_384,
+    requireHostHeader: false, // ours is asked of HTTP/1.0 too
+  });
+  server.maxConnections = 128;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) => reject(listenError(error, host, port)));
+    server.listen(port, host, resolve);
+  });
+  const { port: real } = server.address() as AddressInfo;
+  const guards = { hosts: hostsOf(real, host, allowHosts), origins: new Set(allowOrigins), token };
+  let isClosing = false;
+  server.on("request", (request, response) => {
+    if (isClosing) response.shouldKeepAlive = false;
+    adapt(request, response, { answer, guards, stallMs, onRefusal });
+    // a kept connection would hold the end back
+    response.once("close", () => isClosing && setImmediate(() => server.closeIdleConnections()));
+  });
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${real}`,
+    server,
+    async close() {
+      isClosing = true;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const timer = setTimeout(() => server.closeAllConnections(), drainMs);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}
