@@ -130,11 +130,16 @@ export function refusal(thrown: unknown, pathname: string, hasLeft = false): Res
   const failed = told(thrown);
   const status = hasLeft ? 499 : failed.status;
   const { allow } = failed.error.details ?? {};
-  return json(isAnthropic(pathname) ? anthropicError(failed) : openaiError(failed), status, {
+  return json(bodyOf(failed, pathname), status, {
     ...(status === 429 && { "retry-after": "1" }),
     ...(status === 401 && { "www-authenticate": "Bearer" }),
     ...(status === 405 && typeof allow === "string" && { allow }),
   });
+}
+
+function bodyOf(failed: Told, pathname: string): object {
+  if (pathname.startsWith("/api/")) return { error: failed.message };
+  return isAnthropic(pathname) ? anthropicError(failed) : openaiError(failed);
 }
 
 /** Of every answer. */

@@ -25,3 +25,25 @@ export const routes: readonly Route[] = [
   { method: "POST", path: "/v1/responses", handler: responses },
   { method: "POST", path: "/v1/messages", handler: messages },
 ];
+
+/** Ollama's own API; read when it is first asked. */
+const ollama =
+  (name: "chat" | "generate" | "embed" | "embedOne"): Handler =>
+  async (call) =>
+    (await import("./ollama.ts"))[name](call);
+const ollamaModels =
+  (name: "tags" | "running" | "show" | "apiVersionOf" | "greeting"): Handler =>
+  async (call) =>
+    (await import("./ollama-models.ts"))[name](call);
+
+export const ollamaRoutes: readonly Route[] = [
+  { method: "POST", path: "/api/chat", handler: ollama("chat") },
+  { method: "POST", path: "/api/generate", handler: ollama("generate") },
+  { method: "POST", path: "/api/embed", handler: ollama("embed") },
+  { method: "POST", path: "/api/embeddings", handler: ollama("embedOne") },
+  { method: "POST", path: "/api/show", handler: ollamaModels("show") },
+  { method: "GET", path: "/api/tags", handler: ollamaModels("tags") },
+  { method: "GET", path: "/api/ps", handler: ollamaModels("running") },
+  { method: "GET", path: "/api/version", handler: ollamaModels("apiVersionOf") },
+  { method: "GET", path: "/", handler: ollamaModels("greeting") },
+];

@@ -16,6 +16,8 @@ export interface ServeOptions {
   readonly strict?: boolean | undefined;
   /** How models are loaded. */
   readonly load?: Pick<SpellLoadOptions, "device" | "contextSize" | "threads" | "batchSize"> | undefined;
+  /** Ollama's own API too, under /api. Default false. */
+  readonly ollamaApi?: boolean | undefined;
   /** Each request once it is over: its stream has ended, or its reader has left. */
   readonly onRequest?: ((record: RequestRecord) => void) | undefined;
 }

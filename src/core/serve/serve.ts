@@ -8,10 +8,10 @@
 import type { Spell } from "../api/spell.ts";
 import { SpellError } from "../errors.ts";
 import { checkOptionNames } from "../text/check-call.ts";
-import type { Call, Handler } from "./call.ts";
+import type { Call } from "./call.ts";
 import { createAnswers } from "./record.ts";
 import { refusal } from "./refusals.ts";
-import { routes } from "./routes.ts";
+import { ollamaRoutes, type Route, routes } from "./routes.ts";
 import type { ServeOptions } from "./serve-options.ts";
 import { createServed } from "./served.ts";
 
@@ -34,12 +34,14 @@ export type Serve = (request: Request, context?: ServeContext) => Promise<Respon
  * @throws SpellError run-option for unknown options
  */
 export function createServe(spell: Spell, options: ServeOptions = {}): Serve {
-  checkOptionNames(options, ["models", "only", "pull", "strict", "load", "onRequest"], "serve");
+  checkOptionNames(options, ["models", "only", "pull", "strict", "load", "onRequest", "ollamaApi"], "serve");
   const served = createServed(spell, options);
   const answers = createAnswers(spell.platform, options.onRequest);
 
+  const paths = options.ollamaApi === true ? [...routes, ...ollamaRoutes] : routes;
+
   const handle = async (call: Call): Promise<Response> => {
-    const { handler, path } = route(call);
+    const { handler, path } = route(call, paths);
     call.record.path = path;
     return handler(call);
   };
@@ -64,8 +66,10 @@ export function createServe(spell: Spell, options: ServeOptions = {}): Serve {
 }
 
 /** @throws SpellError http-path, http-method */
-function route({ request, pathname }: Pick<Call, "request" | "pathname">): { readonly handler: Handler; readonly path: string } {
-  const found = routes.find(({ path }) => (path.endsWith("/") ? pathname.startsWith(path) && pathname !== path : pathname === path));
+function route({ request, pathname }: Pick<Call, "request" | "pathname">, routes: readonly Route[]): Route {
+  const found = routes.find(({ path }) =>
+    path.endsWith("/") && path !== "/" ? pathname.startsWith(path) && pathname !== path : pathname === path,
+  );
   if (found === undefined) {
     const known = routes.map(({ path }) => path);
     throw new SpellError("http-path", `expected one of ${known.join(", ")}, got another path`, { details: { paths: known } });

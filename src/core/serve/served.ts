@@ -17,6 +17,8 @@ export interface ModelCard {
   readonly owned_by: string;
   readonly architecture: string | null;
   readonly quantization: string | null;
+  readonly format: string | null;
+  readonly parameter_count: number | null;
   readonly size_bytes: number | null;
   readonly context_length: number | null;
   readonly capabilities: readonly string[];
@@ -82,6 +84,8 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
       owned_by: record?.backend ?? info?.backend ?? "llmspell",
       architecture: record?.architecture ?? info?.architecture ?? null,
       quantization: record?.quantization ?? info?.quantization ?? null,
+      format: record?.format ?? info?.format ?? null,
+      parameter_count: record?.parameterCount ?? info?.parameterCount ?? null,
       size_bytes: record?.sizeBytes ?? info?.sizeBytes ?? (source instanceof Blob ? source.size : null),
       context_length: last?.contextLength ?? info?.contextLength ?? null,
       capabilities: info?.capabilities ?? [],

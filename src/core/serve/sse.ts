@@ -9,6 +9,8 @@ export interface EventForm {
   readonly end?: string | undefined;
   /** Each event has a line with its `type`. */
   readonly isNamed?: boolean | undefined;
+  /** Lines of JSON alone, as Ollama has them. */
+  readonly isLines?: boolean | undefined;
   readonly error: (failure: Told) => object;
 }
 
@@ -17,7 +19,11 @@ export function eventStream(call: Call, begun: Begun, events: AsyncGenerator<obj
   const encoder = new TextEncoder();
   const over = call.record.streams();
   const line = (event: object, type?: unknown): Uint8Array =>
-    encoder.encode(`${typeof type === "string" ? `event: ${type}\n` : ""}data: ${JSON.stringify(event)}\n\n`);
+    encoder.encode(
+      form.isLines === true
+        ? `${JSON.stringify(event)}\n`
+        : `${typeof type === "string" ? `event: ${type}\n` : ""}data: ${JSON.stringify(event)}\n\n`,
+    );
   const typeOf = (event: object): unknown => (form.isNamed === true ? (event as { readonly type?: unknown }).type : undefined);
 
   const body = new ReadableStream<Uint8Array>(
@@ -49,5 +55,6 @@ export function eventStream(call: Call, begun: Begun, events: AsyncGenerator<obj
     },
     { highWaterMark: 1 },
   );
-  return new Response(body, { headers: { "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no", ...safeHeaders } });
+  const type = form.isLines === true ? "application/x-ndjson" : "text/event-stream; charset=utf-8";
+  return new Response(body, { headers: { "content-type": type, "x-accel-buffering": "no", ...safeHeaders } });
 }

@@ -37,6 +37,7 @@ export async function serve(context: Context): Promise<number> {
   const answer = createServe(spell, {
     models: named,
     pull: flags.has("allow-pull"),
+    ollamaApi: flags.has("ollama-api"),
     onRequest: (record) => screen.log({ level: "info", message: lineOf(record) }),
   });
   const { url, close } = await listen(answer, {

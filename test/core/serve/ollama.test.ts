@@ -1,0 +1,162 @@
+/** Ollama's own API, through its client (ollama 0.6.4), and through our own backend for its server: what we read there, we write here. */
+import { Ollama, type Tool } from "ollama";
+import { describe, expect, it, vi } from "vitest";
+import { createSpell } from "../../../src/core/api/spell.ts";
+import { memoryPlatform } from "../../../src/core/testing/index.ts";
+import { continuing } from "../../support/continuing.ts";
+import { here, post, type ServedOptions } from "./support.ts";
+
+const served = (options: ServedOptions = {}) => {
+  const own = here({ ollamaApi: true, ...options });
+  return { ...own, client: new Ollama({ host: "http://here", fetch: own.fetch }) };
+};
+const hermes =
+  "{% if tools %}{% for tool in tools %}{{ tool | tojson }}{% endfor %}{% endif %}{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>{# <tool_call> <think> #}";
+const weather: Tool = {
+  type: "function",
+  function: {
+    name: "weather",
+    description: "Weather of a city",
+    parameters: { type: "object", required: ["city"], properties: { city: { type: "string", description: "its name" } } },
+  },
+};
+
+describe("/api, for the client of Ollama", () => {
+  it("chats, whole and in pieces, with counts and times", async () => {
+    const { client, asked, records } = served();
+    const messages = [
+      { role: "system", content: "Be brief." },
+      { role: "user", content: "Hi" },
+    ];
+    const options = { temperature: 0.5, top_k: 3, num_predict: 20, num_ctx: 4096, stop: ["END"] };
+    const whole = await client.chat({ model: "tiny:latest", messages, options });
+    expect(whole).toMatchObject({
+      model: "tiny",
+      message: { role: "assistant", content: "Hello Anna!" },
+      done: true,
+      done_reason: "stop",
+      prompt_eval_count: 3,
+      eval_count: 3,
+    });
+    for (const value of [whole.total_duration, whole.eval_duration, whole.prompt_eval_duration, whole.load_duration])
+      expect(Number.isInteger(value)).toBe(true);
+    // what was asked for and has no effect is named
+    expect(whole).toHaveProperty("warnings", [{ code: "option-ignored", message: expect.stringContaining("options.num_ctx") }]);
+    expect(asked[0]).toMatchObject({
+      prompt: expect.stringContaining("<system>Be brief.<user>Hi<assistant>"),
+      sampling: { temperature: 0.5, topK: 3 },
+    });
+    const pieces: string[] = [];
+    let last: object = {};
+    for await (const part of await client.chat({ model: "tiny", messages, stream: true })) {
+      pieces.push(part.message.content);
+      last = part;
+    }
+    expect(pieces).toEqual(["Hello", " Anna", "!", ""]);
+    expect(last).toMatchObject({ done: true, done_reason: "stop", eval_count: 3 });
+    // the client leaves at the last line
+    await vi.waitUntil(() => records.length === 2);
+    expect(records.map(({ path, status }) => [path, status])).toEqual([
+      ["/api/chat", 200],
+      ["/api/chat", 200],
+    ]);
+  });
+
+  it("calls tools, and is told their results without ids", async () => {
+    const rome = '<tool_call>\n{"name": "weather", "arguments": {"city": "Rome"}}\n</tool_call>';
+    const { client, asked } = served({
+      chatTemplate: hermes,
+      answer: (prompt) => (prompt.includes("<tool>") ? ["It", " rains."] : continuing(rome)(prompt)),
+    });
+    const first = await client.chat({ model: "tiny", messages: [{ role: "user", content: "Rome?" }], tools: [weather] });
+    expect(first.message.tool_calls).toEqual([{ function: { name: "weather", arguments: { city: "Rome" } } }]);
+    expect(first.done_reason).toBe("stop");
+    const result = { role: "tool", content: "rain", tool_name: "weather" };
+    const second = await client.chat({
+      model: "tiny",
+      messages: [{ role: "user", content: "Rome?" }, first.message, result],
+      tools: [weather],
+    });
+    expect(second.message.content).toBe("It rains.");
+    expect(asked.at(-1)?.prompt).toContain("<tool>rain");
+  });
+
+  it("thinks apart, or not at all", async () => {
+    const { client } = served({ chatTemplate: hermes, answer: continuing("<think>hm</think>\n\nYes.") });
+    const messages = [{ role: "user", content: "So?" }];
+    expect((await client.chat({ model: "tiny", messages, think: true })).message).toEqual({
+      role: "assistant",
+      content: "Yes.",
+      thinking: "hm",
+    });
+  });
+
+  it("goes on with a prompt, as it is or through the template", async () => {
+    const { client, asked } = served();
+    expect(await client.generate({ model: "tiny", prompt: "Once", system: "Be brief." })).toMatchObject({
+      response: "Hello Anna!",
+      done: true,
+    });
+    expect(await client.generate({ model: "tiny", prompt: "Once", raw: true })).toMatchObject({ response: "Hello Anna!" });
+    expect(asked.map(({ prompt }) => prompt)).toEqual([expect.stringContaining("<system>Be brief.<user>Once<assistant>"), "Once"]);
+    const pieces: string[] = [];
+    for await (const { response } of await client.generate({ model: "tiny", prompt: "Once", stream: true })) pieces.push(response ?? "");
+    expect(pieces.join("")).toBe("Hello Anna!");
+    // nothing to say: the model is loaded
+    expect(await client.generate({ model: "tiny", prompt: "" })).toMatchObject({ response: "", done: true, done_reason: "load" });
+  });
+
+  it("makes vectors", async () => {
+    const { client } = served();
+    const { embeddings, model } = await client.embed({ model: "tiny", input: ["a cat", "a"] });
+    expect([model, embeddings.length]).toEqual(["tiny", 2]);
+    for (const vector of embeddings) expect(Math.hypot(...vector)).toBeCloseTo(1, 5);
+    expect((await client.embeddings({ model: "tiny", prompt: "a cat" })).embedding).toEqual(embeddings[0]);
+  });
+
+  it("lists models and tells of one", async () => {
+    const { client, fetch } = served();
+    const { models } = await client.list();
+    expect(models.find(({ name }) => name === "tiny")).toMatchObject({
+      model: "tiny",
+      size: expect.any(Number),
+      details: { family: "llama", format: "gguf" },
+    });
+    const shown = await client.show({ model: "tiny:latest" });
+    expect(shown).toMatchObject({
+      details: { family: "llama" },
+      capabilities: ["completion", "tools"],
+      model_info: { "general.architecture": "llama" },
+    });
+    expect(await client.ps()).toEqual({ models: [] });
+    expect(await client.version()).toEqual({ version: "0.6.5" });
+    expect(await (await fetch("http://here/")).text()).toBe("Ollama is running");
+  });
+
+  it("tells errors as text; without the option nobody is there", async () => {
+    const { client, fetch } = served();
+    await expect(client.chat({ model: "no-such", messages: [{ role: "user", content: "Hi" }] })).rejects.toMatchObject({
+      status_code: 404,
+      error: "The model 'no-such' does not exist",
+    });
+    expect(await post(fetch, "/api/chat", { model: "tiny", messages: [{ role: "user", content: "Hi", images: ["aGk="] }] })).toMatchObject({
+      status: 400,
+      json: { error: expect.stringContaining("messages[0].images") },
+    });
+    expect(await post(fetch, "/api/generate", { model: "tiny", prompt: "a", options: { temperature: -1 } })).toMatchObject({
+      status: 400,
+      json: { error: expect.stringContaining("options.temperature") },
+    });
+    expect((await here().fetch("http://here/api/tags")).status).toBe(404);
+  });
+
+  it("is read by our own backend for Ollama", async () => {
+    const { fetch } = served();
+    const ollama = { provider_type: "ollama", base_url: "http://127.0.0.1:1" } as const;
+    const spell = createSpell({ platform: memoryPlatform({ fetch }), config: { providers: { ollama } }, env: {} });
+    expect((await spell.models.list("ollama")).map(({ id }) => id)).toContain("tiny@ollama");
+    const { text, usage, finishReason } = await spell.generate("tiny@ollama", "Hi");
+    expect([text, usage.completionTokens, finishReason]).toEqual(["Hello Anna!", 3, "stop"]);
+    await spell.dispose();
+  });
+});
