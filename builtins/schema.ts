@@ -116,7 +116,7 @@ function sampling(name: string): Leaf {
   const base = rule.integer ? z.int().max(rule.max) : z.number().max(rule.max);
   return withKey(
     rule.above === true ? base.gt(rule.min) : base.min(rule.min),
-    { doc: rule.description, reader: calls, usually: "the model's own" },
+    { doc: rule.description, reader: calls, usually: name === "max_tokens" ? "512; T5: the model's own" : "the model's own" },
     undefined,
   );
 }

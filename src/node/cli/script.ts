@@ -1,4 +1,5 @@
 /** `llmspell run` and `llmspell exec`. */
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { Spell } from "../../core/api/spell.ts";
@@ -14,6 +15,7 @@ import { flagNumber, flagText, insteadOfRun } from "./args.ts";
 import type { Context } from "./context.ts";
 import { readAll, readLines } from "./input.ts";
 import { deviceFields } from "./session.ts";
+import { shellQuote } from "./shell-quote.ts";
 
 interface Script {
   readonly source: string;
@@ -39,6 +41,11 @@ export async function run(context: Context): Promise<number> {
 /** @throws SpellError as run() */
 export async function exec(context: Context): Promise<number> {
   const [source = ""] = context.operands;
+  if (/^[^\n"'()]+\.(lua|m?js)$/.test(source) && existsSync(source))
+    throw new SpellError("usage-value", `exec: expected code, got the name of a file: ${source}`, {
+      where: "exec",
+      actions: shell(`llmspell run ${shellQuote(source)}`),
+    });
   return play(context, { source, name: "exec", shown: "exec", operands: [] });
 }
 

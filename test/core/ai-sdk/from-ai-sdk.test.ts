@@ -166,6 +166,8 @@ describe("fromAiSdk()", () => {
 
   it("ends the request with an abort, with the loop, and with the model", async () => {
     const signals: (AbortSignal | undefined)[] = [];
+    const abort = new AbortController();
+    let pieces = 0;
     const endless: AiSdkModel = {
       specificationVersion: "v3",
       provider: "p",
@@ -177,14 +179,14 @@ describe("fromAiSdk()", () => {
             await new Promise((resolve) => setTimeout(resolve, 1));
             if (abortSignal?.aborted === true) controller.error(abortSignal.reason);
             else controller.enqueue({ type: "text-delta", id: "t", delta: "x" });
+            pieces += 1;
+            if (pieces === 5) setTimeout(() => abort.abort()); // when some text has come
           },
         });
         return { stream };
       },
     };
     const model = fromAiSdk(endless);
-    const abort = new AbortController();
-    setTimeout(() => abort.abort(), 20);
     expect(await failure(model.generate("x", { signal: abort.signal }))).toMatchObject({
       code: "run-aborted",
       details: { partialText: expect.stringMatching(/^x+$/) },

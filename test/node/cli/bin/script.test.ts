@@ -81,6 +81,7 @@ describe("run and exec", () => {
     [["run", "x.py"], "usage-value", []],
     [["exec", "--engine", "python", "x"], "usage-value", []],
     [["run", folder], "usage-script-not-found", []],
+    [["exec", "examples/scripts/getting-started/01-hello.lua"], "usage-value", []],
   ])("%j is %s", async (line, code, commands) => {
     const { stdout, status } = await cli([...line, "--output", "json"]);
     expect(status).toBe(2);
