@@ -32,6 +32,10 @@ const sessionArtifacts = "src/core/sessions/artifacts.ts";
 const scriptHooks = "src/core/events/hooks.ts";
 const scriptEvents = "src/core/events/events.ts";
 const scriptGlobals = "src/core/scripts/globals/index.ts";
+const toolbox = "src/core/toolbox/toolbox.ts";
+const fileTool = "src/core/toolbox/file-operations.ts";
+const httpTool = "src/core/toolbox/http-request.ts";
+const askServer = "src/core/toolbox/ask-server.ts";
 const scriptDebug = "src/core/scripts/globals/debug.ts";
 
 interface Key {
@@ -304,24 +308,24 @@ const events = z.strictObject({
 
 const tools = z.strictObject({
   file_operations: z.strictObject({
-    enabled: flag(true, { doc: "file tools exist", reader: later.release2 }),
+    enabled: flag(true, { doc: "file tools exist", reader: toolbox }),
     max_file_size: integer(50_000_000, 1, mostBytes, {
       unit: "bytes",
       doc: "largest file that file tools read or write",
-      reader: later.release2,
+      reader: fileTool,
     }),
-    max_depth: integer(10, 1, 1000, { unit: "folders", doc: "folders of depth that a search goes down", reader: later.release2 }),
-    blocked_extensions: list(["exe", "dll", "so", "dylib"], { doc: "file endings that file tools refuse", reader: later.release2 }),
+    max_depth: integer(10, 1, 1000, { unit: "folders", doc: "folders of depth that a search goes down", reader: fileTool }),
+    blocked_extensions: list(["exe", "dll", "so", "dylib"], { doc: "file endings that file tools refuse", reader: fileTool }),
   }),
   http_request: z.strictObject({
-    enabled: flag(true, { doc: "the HTTP tool exists", reader: later.release2 }),
-    allowed_hosts: list([], { doc: "hosts it may contact; empty = all public hosts", reader: later.release2 }),
-    blocked_hosts: list([], { doc: "hosts it must not contact", reader: later.release2 }),
-    timeout_seconds: integer(30, 1, day, { unit: "s", doc: "longest time of one request", reader: later.release2 }),
-    max_request_size: integer(10_000_000, 1, mostBytes, { unit: "bytes", doc: "largest request body", reader: later.release2 }),
-    max_redirects: integer(5, 0, 20, { unit: "redirects", doc: "most redirects of one request", reader: later.release2 }),
+    enabled: flag(true, { doc: "the HTTP tool exists", reader: toolbox }),
+    allowed_hosts: list([], { doc: "hosts it may contact; empty = all public hosts", reader: askServer }),
+    blocked_hosts: list([], { doc: "hosts it must not contact", reader: askServer }),
+    timeout_seconds: integer(30, 1, day, { unit: "s", doc: "longest time of one request", reader: askServer }),
+    max_request_size: integer(10_000_000, 1, mostBytes, { unit: "bytes", doc: "largest request body", reader: httpTool }),
+    max_redirects: integer(5, 0, 20, { unit: "redirects", doc: "most redirects of one request", reader: askServer }),
   }),
-  rate_limit_per_minute: integer(100, 1, 1_000_000, { unit: "calls", doc: "most tool calls a minute", reader: later.release2 }),
+  rate_limit_per_minute: integer(100, 1, 1_000_000, { unit: "calls", doc: "most tool calls a minute", reader: toolbox }),
 });
 
 const debug = z.strictObject({

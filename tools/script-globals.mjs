@@ -44,7 +44,11 @@ const builderValues = /** @type {Record<string, [says: string, lua: string, js: 
     '{{name = "now", run = function(input) return Utils.now() end}}',
     '[{ name: "now", run: (input) => Utils.now() }]',
   ],
-  allow_tool: ["A tool, by its name, that the model may call; those that are not named may not be called from then on.", '"now"', '"now"'],
+  allow_tool: [
+    "A tool, by its name, that the model may call, a built-in one too; those that are not named may not be called from then on.",
+    '"now"',
+    '"now"',
+  ],
   allowed_tools: ["Several of them.", '{"now", "add"}', '["now", "add"]'],
   max_tool_calls: ["Calls that are run in one answer, default 16; later ones are refused, and the model has to answer.", "4", "4"],
   max_recursion_depth: ["Times that the model is asked again with results, in one answer, default 8.", "2", "2"],
@@ -517,6 +521,34 @@ export const documented = {
   "State.list_scopes": same("Scopes that hold values, in order.", "a list of texts", `print(State.list_scopes())`, disabled),
   "State.clear": same("Forgets a scope.", "how many values there were", `print(State.clear("notes"))`, disabled),
   ...sessions,
+
+  "Tool.list": entry(
+    "The built-in tools that are switched on. Each is a member too, by its name in snake_case or camelCase: `Tool.calculator(params)`, `Tool.csv_analyzer.execute(params)`.",
+    "a list of `{name, description, category, version, tags, parameters, output}`; the last two are JSON Schemas of what it takes and gives",
+    `for _, tool in ipairs(Tool.list()) do print(tool.name) end`,
+    `for (const tool of Tool.list()) print(tool.name);`,
+  ),
+  "Tool.get": entry(
+    "One tool; its `execute(params)` runs it.",
+    "a table as `Tool.list` has it, or nothing",
+    `print(Tool.get("calculator"):execute({expression = "1+1"}).result)`,
+    `print((await Tool.get("calculator").execute({ expression: "1+1" })).result);`,
+  ),
+  "Tool.execute": entry(
+    "Runs a tool by the rules of the configuration. Input and output keep its schemas.",
+    "what the tool gives; `result` is what was asked for",
+    `print(Tool.execute("calculator", {expression = "2*(3+4)"}).result)`,
+    `print((await Tool.execute("calculator", { expression: "2*(3+4)" })).result);`,
+    "`tool-unknown`, `tool-disabled`, `tool-input`, `tool-failed`, `tool-limit`, `tool-rate`, `tool-denied`, `script-denied`, `net-*`",
+  ),
+  "Tool.exists": same("Whether there is a tool of this name.", "true or false", `print(Tool.exists("regex"))`),
+  "Tool.categories": same("Categories with the number of their tools.", "a list of `{name, tools}`", `print(Tool.categories())`),
+  "Tool.discover": entry(
+    "Tools of a category or with a tag.",
+    "a list as of `Tool.list`",
+    `print(#Tool.discover({category = "data"}))`,
+    `print(Tool.discover({ category: "data" }).length);`,
+  ),
 };
 
 /** In the engines of scripts themselves. */

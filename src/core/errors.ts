@@ -152,6 +152,13 @@ const hints = {
   "event-unknown": "Subscribe first; a subscription ends with the script.",
   "hook-disabled": "Switch it on in the configuration.",
   "hook-cancelled": "A hook of the script decided so; see its reason.",
+  "tool-unknown": "Take the name of a tool that is there.",
+  "tool-disabled": "Switch it on in the configuration.",
+  "tool-input": "Correct the input; the tool says what it takes.",
+  "tool-failed": "Correct the input, or catch the error.",
+  "tool-limit": "Ask for less at once.",
+  "tool-rate": "Wait, or raise the limit in the configuration.",
+  "tool-denied": "Tools may do this only where the configuration allows it.",
   "internal-error": "Please report this, with its log at level debug.",
 } as const;
 
@@ -176,6 +183,7 @@ const statusByArea: Readonly<Record<string, number>> = {
   event: 1,
   hook: 1,
   internal: 1,
+  tool: 1,
   usage: 2,
   config: 2,
   env: 2,
@@ -199,6 +207,7 @@ const statusByArea: Readonly<Record<string, number>> = {
 const retryableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "run-busy",
   "store-locked",
+  "tool-rate",
   "net-offline",
   "net-timeout",
   "net-stall",

@@ -160,6 +160,16 @@ export const limits = {
   /** Groups within groups of a regular expression. */
   regexDepth: 20,
 
+  // --- Tools and workflows ---
+  /** Characters of one input: a message of a script has no more. */
+  toolInputCharacters: 4_194_304,
+  /** Milliseconds of one call; a server that is asked has half of it. */
+  toolMs: 60_000,
+  /** Bytes of a server's answer: a page of text has some hundred thousand, and as JSON it must fit one message to a script. */
+  toolAnswerBytes: 2_000_000,
+  /** Bytes of JSON and of a program for jq: its memory for arguments ends at about 600,000. */
+  jqInputBytes: 300_000,
+
   // --- Scripts ---
   /** Bytes of a script's text; longer ones are data. */
   scriptBytes: 1_048_576,

@@ -44,7 +44,7 @@ export interface Isolate {
 
 export interface IsolateOptions {
   readonly timeoutMs: number;
-  readonly limitCode: "template-limit";
+  readonly limitCode: "template-limit" | "tool-limit";
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -381,6 +381,55 @@ export interface ScriptFiles {
   list(path: string): Promise<readonly string[]>;
 }
 
+/** What is at a path, for tools. */
+export interface FileFacts {
+  /** without folders */
+  readonly name: string;
+  readonly kind: "file" | "folder" | "other";
+  /** bytes; 0 for anything but a file */
+  readonly size: number;
+  /** milliseconds since the epoch */
+  readonly modifiedMs: number;
+}
+
+/** Files of tools, in the folders that the configuration allows. Every call may throw SpellError script-denied, script-error, store-full. */
+export interface ToolFiles {
+  /** @returns undefined where nothing is */
+  look(path: string): Promise<FileFacts | undefined>;
+  /** @param most bytes @throws SpellError tool-limit for a longer file */
+  read(path: string, most: number): Promise<Uint8Array>;
+  write(path: string, bytes: Uint8Array, append: boolean): Promise<void>;
+  /** What is directly in a folder, by name. */
+  list(path: string): Promise<readonly FileFacts[]>;
+  /** With those above it. */
+  makeFolder(path: string): Promise<void>;
+  /** A file, a link (not what it leads to) or an empty folder. @throws SpellError script-error where nothing is */
+  remove(path: string): Promise<void>;
+  /** Never over something. */
+  move(from: string, to: string): Promise<void>;
+}
+
+/** One request of a tool. Redirects are answers like others. */
+export interface ToolHop {
+  readonly url: URL;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | undefined;
+  /** most of the answer's body */
+  readonly mostBytes: number;
+  /** Why an address that the name leads to is not asked; the address that was looked at is the one that is connected to. */
+  readonly problemOf: (address: string) => string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** A whole answer of a server. */
+export interface ToolReply {
+  readonly status: number;
+  /** lower-case names */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
 export interface Platform {
   /** "node", "browser", "memory": for messages only, never for decisions. */
   readonly name: string;
@@ -417,6 +466,14 @@ export interface Platform {
   /** bytes of memory that a model may take; absent if unknown */
   readonly freeMemory?: (() => number) | undefined;
   readonly isolate: Isolate;
+  /**
+   * Files of tools; absent for hosts without folders.
+   * @param folder where relative paths begin; undefined: the working directory
+   * @param allowed folders beside which nothing is read or written; none: `folder`
+   */
+  readonly toolFiles?: ((folder: string | undefined, allowed: readonly string[]) => Promise<ToolFiles>) | undefined;
+  /** Asks a server where a checked address is the address that is connected to. Absent: tools ask with `fetch`. @throws SpellError tool-denied, tool-limit, net-* */
+  readonly request?: ((hop: ToolHop) => Promise<ToolReply>) | undefined;
   /** Opens one file of a bundled model, such as ("tiny-stories", "tiny-stories.gguf") or ("tiny-t5-en-fr", "config.json"). */
   bundled(model: string, file: string): Promise<ByteSource>;
   /** Path and time of such a file, without reading it; absent for hosts that would have to fetch it. */

@@ -3,7 +3,8 @@
  * Its own clock ends a task whose parent was killed meanwhile, so that nothing runs for ever.
  */
 import { runInThisContext } from "node:vm";
-import { type IsolatedAnswer, runIsolatedTask } from "../core/text/isolated-tasks.ts";
+import { answerOf, type IsolatedAnswer, loadIsolatedTask } from "../core/text/isolated-tasks.ts";
+import type { IsolatedTask } from "../core/text/tool-tasks.ts";
 
 interface Request {
   readonly id: number;
@@ -12,16 +13,28 @@ interface Request {
   readonly timeoutMs: number;
 }
 
-let request: Request | undefined;
-let answer: IsolatedAnswer | undefined;
+let work: (() => unknown) | undefined;
+let answer: IsolatedAnswer | Promise<IsolatedAnswer> | undefined;
 Object.defineProperty(globalThis, "runRequest", {
   value: () => {
-    if (request !== undefined) answer = runIsolatedTask(request.task, request.payload);
+    if (work !== undefined) answer = answerOf(work);
   },
 });
+const tasks = new Map<string, Promise<IsolatedTask>>();
+const parent = process.ppid;
 
-process.on("message", (message) => {
-  request = message as Request;
+async function load(task: string): Promise<IsolatedTask> {
+  // it computes where the clock below does not see it
+  if (task === "jq" && !tasks.has(task)) (await import("./watchdog.ts")).watchParent(parent);
+  const loading = tasks.get(task) ?? loadIsolatedTask(task, () => import("jq-wasm/dist/build/jq.js"));
+  tasks.set(task, loading);
+  return loading;
+}
+
+process.on("message", async (message) => {
+  const request = message as Request;
+  const task = await load(request.task).catch((error: unknown) => () => Promise.reject(error));
+  work = () => task(request.payload);
   answer = undefined;
   try {
     // Node's watchdog around our own function; the script text is constant. It is a clock, not a sandbox.
@@ -29,7 +42,7 @@ process.on("message", (message) => {
   } catch {
     process.exit(1);
   }
-  process.send?.({ id: request.id, answer });
+  process.send?.({ id: request.id, answer: await answer });
 });
 process.on("disconnect", () => process.exit(0));
 process.send?.({ id: 0 });

@@ -90,6 +90,8 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     looksForServers: true,
     freeMemory: () => process.availableMemory?.() ?? freemem(),
     isolate: lazyIsolate(),
+    toolFiles: async (folder, allowed) => (await import("./tools/files.ts")).toolFiles(absolute(folder ?? "."), allowed),
+    request: async (hop) => (await import("./tools/request.ts")).requestOnce(hop),
     bundled: bundledFile,
     lookBundled: bundledFile,
     config: nodeConfig(),

@@ -82,12 +82,20 @@ export interface AgentParts {
   /** Where none is given; services elsewhere draw their own, or take none. */
   readonly drawsSeed: boolean;
   readonly spell: Pick<Spell, "generate" | "platform">;
+  /** Tools by their names. */
+  readonly toolbox: AgentToolbox;
   readonly signal: AbortSignal | undefined;
   readonly onText: ((text: string) => unknown) | undefined;
   readonly onAnswer: ((result: SpellResult) => void) | undefined;
   readonly watchTool?: WatchTool | undefined;
   /** Frees the name. */
   readonly onDestroy: () => void;
+}
+
+/** The tools that an agent knows by name. */
+export interface AgentToolbox {
+  has(name: string): boolean;
+  get(name: string): Promise<AgentTool | undefined>;
 }
 
 const defaultDescription = "LLM-powered agent";
@@ -123,9 +131,13 @@ export class Agent {
   }
 
   /** Those that the model may call. */
-  get tools(): readonly AgentTool[] {
-    const { tools = [], allowedTools } = this.settings;
-    return allowedTools === undefined ? tools : tools.filter(({ name }) => allowedTools.includes(name));
+  async tools(): Promise<readonly AgentTool[]> {
+    const { tools = [], namedTools = [], allowedTools } = this.settings;
+    const own = tools.map(({ name }) => name);
+    const named = new Set([...namedTools, ...(allowedTools ?? [])].filter((name) => !own.includes(name)));
+    const found = await Promise.all([...named].map((name) => this.#parts.toolbox.get(name)));
+    const all = [...tools, ...found.filter((tool) => tool !== undefined)];
+    return allowedTools === undefined ? all : all.filter(({ name }) => allowedTools.includes(name));
   }
 
   get history(): readonly ChatMessage[] {
@@ -211,7 +223,7 @@ export class Agent {
         return lastResult;
       };
       const before = [...this.#said, ...messages];
-      const tools = this.tools.map((tool) => ({ ...tool, execute: this.#guarded(tool, context) }));
+      const tools = (await this.tools()).map((tool) => ({ ...tool, execute: this.#guarded(tool, context) }));
       const { maxToolCalls = toolLimits.maxToolCalls, maxRecursionDepth: maxTurns = toolLimits.maxTurns } = this.settings;
       const { toolChoice } = options;
       const { signal } = clock;
@@ -235,12 +247,13 @@ export class Agent {
 
   /** Runs a tool as the model would. @returns what it gives @throws SpellError agent-option; of the tool */
   async invokeTool(name: string, input: unknown, context?: unknown): Promise<unknown> {
-    const tool = this.tools.find((each) => each.name === name);
+    const tools = await this.tools();
+    const tool = tools.find((each) => each.name === name);
     if (tool === undefined)
       throw unknownAgentOption(
         `agent ${this.name}`,
         name,
-        this.tools.map((each) => each.name),
+        tools.map((each) => each.name),
       );
     const problem = inputProblem(tool.inputSchema, input);
     if (problem !== undefined) throw new SpellError("agent-option", `${name}: ${problem}`, { where: name });

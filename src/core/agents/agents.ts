@@ -6,7 +6,8 @@ import { providerOf } from "../config/providers.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { SpellError } from "../errors.ts";
 import type { ModelSpec } from "../spec/model-spec.ts";
-import { Agent, type WatchTool } from "./agent.ts";
+import { toolNames } from "../toolbox/names.ts";
+import { Agent, type AgentToolbox, type WatchTool } from "./agent.ts";
 import { type AgentSettings, mergeSettings, readAgentOption, unknownAgentOption, wrongAgentOption } from "./options.ts";
 
 /** Collects settings; each call gives the builder again. */
@@ -45,6 +46,8 @@ export interface AgentHost {
   readonly config: ResolvedConfig;
   /** What spells pass that agents with an address of their own need. */
   readonly wrap?: ((spell: Spell) => Spell) | undefined;
+  /** Tools that agents have by name; default: those of the spell. */
+  readonly toolbox?: AgentToolbox | undefined;
   /** ends every answer that is under way */
   readonly signal?: AbortSignal | undefined;
   /** every piece of text of every agent, as it comes */
@@ -81,8 +84,9 @@ export function createAgents(host: AgentHost): Agents {
     if (agents.has(name)) {
       throw new SpellError("agent-duplicate", `expected a name that no agent has, got ${name}`, { where: name });
     }
-    checkNames(settings);
     const { spell, config: resolved, onText, onAnswer, signal } = host;
+    const { toolbox = { has: (tool: string) => (toolNames as readonly string[]).includes(tool), get: spell.tools.get } } = host;
+    checkNames(settings, toolbox);
     const names = createNames(resolved);
     const { source, provider } = sourceOf(settings, names, resolved);
     if (settings.model !== undefined) host.permit?.(source);
@@ -98,6 +102,7 @@ export function createAgents(host: AgentHost): Agents {
       seed: configured?.seed,
       drawsSeed: !names.isRemote(provider ?? resolved.config.providers.default_provider ?? ""),
       spell: isOwn(settings) ? ownSpell(settings, provider, names, spell, resolved) : spell,
+      toolbox,
       onText,
       onAnswer,
       watchTool: host.watchTool,
@@ -136,12 +141,15 @@ export function createAgents(host: AgentHost): Agents {
 }
 
 /** Tools by their names. */
-function checkNames({ tools = [], allowedTools = [] }: AgentSettings): void {
+function checkNames({ tools = [], namedTools = [], allowedTools = [] }: AgentSettings, toolbox: AgentToolbox): void {
   const names = tools.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) < i);
   if (twice !== undefined) throw wrongAgentOption("tool.name", "a name that no other tool of the agent has", twice);
-  const missing = allowedTools.find((name) => !names.includes(name));
-  if (missing !== undefined) throw unknownAgentOption("allowed_tools", missing, names);
+  const known = (name: string): boolean => toolbox.has(name);
+  const unknown = namedTools.find((name) => !known(name));
+  if (unknown !== undefined) throw wrongAgentOption("tool", "the name of a tool that is there", unknown);
+  const missing = allowedTools.find((name) => !names.includes(name) && !known(name));
+  if (missing !== undefined) throw unknownAgentOption("allowed_tools", missing, [...names, ...toolNames]);
 }
 
 /** The model and who runs it; an `@` in the model's name wins over provider(). */

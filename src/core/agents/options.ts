@@ -34,7 +34,9 @@ export interface AgentSettings {
   readonly contextSize?: number | undefined;
   /** in the order they were given */
   readonly tools?: readonly AgentTool[] | undefined;
-  /** names of those that the model may call; default: all */
+  /** names of tools of the toolbox */
+  readonly namedTools?: readonly string[] | undefined;
+  /** names of those that the model may call, of the toolbox too; default: all that were given */
   readonly allowedTools?: readonly string[] | undefined;
   /** calls that are run in one answer */
   readonly maxToolCalls?: number | undefined;
@@ -123,7 +125,8 @@ const toolNames = ["name", "description", "schema", "run"];
 
 /** As scripts write a tool, and as programs do: `inputSchema` and `execute` are `schema` and `run`. */
 function readTool(value: unknown, where: string): Partial<AgentSettings> {
-  if (!isObject(value)) throw wrongAgentOption(where, "a table with name, description, schema and run", value);
+  if (isToolName(value)) return { namedTools: [value] };
+  if (!isObject(value)) throw wrongAgentOption(where, "the name of a tool, or a table with name, description, schema and run", value);
   const { inputSchema, execute, ...rest } = value;
   const { name, description, schema = inputSchema, run = execute } = rest;
   const unknown = Object.keys(rest).find((key) => !toolNames.includes(key));
@@ -162,7 +165,8 @@ const readers: Readonly<Record<string, Read>> = {
   tool: readTool,
   tools(value, name) {
     if (!Array.isArray(value)) throw wrongAgentOption(name, "a list of tools", value);
-    return { tools: value.flatMap((tool) => readTool(tool, "tool").tools ?? []) };
+    const read = value.map((tool) => readTool(tool, "tool"));
+    return { tools: read.flatMap(({ tools = [] }) => tools), namedTools: read.flatMap(({ namedTools = [] }) => namedTools) };
   },
   allow_tool(value, name) {
     if (!isToolName(value)) throw wrongAgentOption(name, "the name of a tool", value);
@@ -202,9 +206,16 @@ export function readCallDevice(value: unknown): DeviceChoice | undefined {
 
 /** What is set later wins; parameters one by one, and tools and what is allowed come together. */
 export function mergeSettings<T extends AgentSettings>(first: T, later: Partial<AgentSettings>): T {
-  const joined = <K extends "tools" | "allowedTools">(key: K) =>
+  const joined = <K extends "tools" | "namedTools" | "allowedTools">(key: K) =>
     first[key] === undefined && later[key] === undefined ? {} : { [key]: [...(first[key] ?? []), ...(later[key] ?? [])] };
-  return { ...first, ...later, ...joined("tools"), ...joined("allowedTools"), parameters: { ...first.parameters, ...later.parameters } };
+  return {
+    ...first,
+    ...later,
+    ...joined("tools"),
+    ...joined("namedTools"),
+    ...joined("allowedTools"),
+    parameters: { ...first.parameters, ...later.parameters },
+  };
 }
 
 function readTable(value: unknown, where: string, known: Readonly<Record<string, Read>>): Partial<AgentSettings> {

@@ -9,15 +9,15 @@ import type { Agents } from "./agents.ts";
 
 /** What a session keeps of an agent and its answer: the options of its builder, without key and functions. */
 export function aboutAgent(agent: Agent, answer: Pick<AgentAnswer, "metadata"> | undefined): Readonly<Record<string, unknown>> {
-  const { apiKey: _, name: __, tools = [], parameters, provider, model, allowedTools, ...settings } = agent.settings;
+  const { apiKey: _, name: __, tools = [], namedTools = [], parameters, provider, model, allowedTools, ...settings } = agent.settings;
   const built = {
     ...shallow(definedOnly(settings)),
     model: model ?? printModelSpec({ ...agent.source, backend: undefined }),
     provider: provider ?? agent.provider,
     parameters: shallow(definedOnly(parameters)),
     allowed_tools: allowedTools,
-    ...(tools.length > 0 && {
-      tools: tools.map(({ name, description, inputSchema: schema }) => definedOnly({ name, description, schema })),
+    ...(tools.length + namedTools.length > 0 && {
+      tools: [...namedTools, ...tools.map(({ name, description, inputSchema: schema }) => definedOnly({ name, description, schema }))],
     }),
   };
   const { metadata } = answer ?? {};
@@ -51,7 +51,9 @@ export function replayAgents(agents: Agents, shown: (answer: AgentAnswer) => unk
       if (Array.isArray(tools))
         builder.set(
           "tools",
-          tools.map((each: { readonly name: string }) => ({ ...each, run: (given: unknown) => made.tool(each.name, given) })),
+          tools.map((each: string | { readonly name: string }) =>
+            typeof each === "string" ? each : { ...each, run: (given: unknown) => made.tool(each.name, given) },
+          ),
         );
       const whole = Object.assign(made, { agent: builder.build() });
       built.set(name, whole);

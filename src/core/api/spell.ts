@@ -27,6 +27,7 @@ import type { LocalLlm } from "./local-llm.ts";
 import { createModels, type Models, pathOfUrl, withVariant } from "./models.ts";
 import { createPool, type Pool } from "./pool.ts";
 import { createProviders } from "./providers.ts";
+import { lazyTools, type Tools } from "./tools.ts";
 
 /** A model's name in any form, also parsed; a path or address, the file itself, or the files of a T5 folder or export. */
 export type ModelSource = string | URL | ModelSpec | FileSource;
@@ -114,6 +115,7 @@ export interface Spell {
   embed(source: ModelSource, texts: readonly string[], options?: SpellEmbedOptions): Promise<SpellVectors>;
   readonly models: Models;
   readonly scripts: Scripts;
+  readonly tools: Tools;
   /**
    * Sessions, artifacts and recorded calls as `runtime.sessions` keeps them; with `file` those of scripts and of other programs. Opens nothing yet.
    * @throws SpellError of config()
@@ -269,6 +271,7 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
       );
       return opened;
     },
+    tools: lazyTools({ platform, config, signal: over.signal }),
     config,
     async devices({ onAttempt, ...surveyOptions } = {}) {
       const survey = (architecture: "gguf" | "t5") =>

@@ -31,7 +31,17 @@ export interface ScriptClass {
 /** What a run offers, by the names scripts use. */
 export interface ScriptGlobals {
   readonly globals: Readonly<Record<string, ScriptFunctions>>;
+  /** Members of a global that are a call of its function `call` with their name: `Tool.calculator(…)`, `Tool.calculator.execute(…)`. */
+  readonly named?: Readonly<Record<string, NamedCalls>> | undefined;
   readonly classes: Readonly<Record<string, ScriptClass>>;
+}
+
+export interface NamedCalls {
+  readonly call: string;
+  /** function whose tables can be executed as the members can */
+  readonly get: string;
+  /** kebab-case */
+  readonly names: readonly string[];
 }
 
 /**
@@ -59,6 +69,10 @@ export function waits<const P extends readonly Parameter[]>(
 export interface Manifest {
   readonly globals: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly classes: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** by global: the call that its members are, the one that gives them, and the names that lead to each */
+  readonly named: Readonly<
+    Record<string, { readonly call: string; readonly get: string; readonly names: Readonly<Record<string, string>> }>
+  >;
   /** calls that are Promises in JavaScript */
   readonly waits: readonly string[];
   /** calls whose functions are called later */
@@ -75,7 +89,7 @@ export interface Bound {
 }
 
 /** @throws Error for two functions of one name in a group: a fault of the program */
-export function bind({ globals, classes }: ScriptGlobals): Bound {
+export function bind({ globals, named = {}, classes }: ScriptGlobals): Bound {
   const functions = new Map<string, ScriptFunction>();
   const group = (prefix: string, members: ScriptFunctions): Readonly<Record<string, string>> => {
     const names: Record<string, string> = {};
@@ -92,6 +106,11 @@ export function bind({ globals, classes }: ScriptGlobals): Bound {
   const manifest: Manifest = {
     globals: mapped(globals, (members, name) => group(`${name}.`, members)),
     classes: mapped(classes, ({ methods }, name) => group(`${name}:`, methods)),
+    named: mapped(named, ({ call, get, names }, name) => ({
+      call: `${name}.${call}`,
+      get,
+      names: Object.fromEntries(names.flatMap((each) => spellings(each.replaceAll("-", "_")).map((spelling) => [spelling, each]))),
+    })),
     waits: [...functions].filter(([, member]) => member.waits).map(([name]) => name),
     keeps: [...functions].filter(([, member]) => member.keeps).map(([name]) => name),
   };

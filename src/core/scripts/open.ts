@@ -114,6 +114,7 @@ export async function openScript(spell: Spell, options: ScriptOptions = {}): Pro
     language: engine,
     signal: over.signal,
     files,
+    folder,
     env: platform.config?.env,
     readInput: readLine === undefined ? undefined : () => readRest(readLine),
     log: platform.log,

@@ -4,7 +4,7 @@ import { type ByteSource, bytesSource } from "../formats/byte-source.ts";
 import type { ArtifactStore, Isolate, LogEntry, Offer, Platform, ScriptRuntime } from "../platform.ts";
 import type { GgufRuntime, Seq2SeqRuntime } from "../spec/runtime.ts";
 import { memoryStore } from "../store/memory-store.ts";
-import { runIsolatedTask } from "../text/isolated-tasks.ts";
+import { answerOf, loadIsolatedTask } from "../text/isolated-tasks.ts";
 import { scriptedRuntime } from "./scripted-runtime.ts";
 
 export interface MemoryPlatformOptions {
@@ -70,7 +70,8 @@ function offer<T>(value: T | undefined, what: string): Offer<T> {
 export function inPlaceIsolate(): Isolate {
   return {
     async run(task, payload) {
-      const answer = runIsolatedTask(task, payload);
+      const run = await loadIsolatedTask(task);
+      const answer = await answerOf(() => run(payload));
       if (!answer.ok) throw SpellError.fromJSON(answer.error);
       return answer.value;
     },

@@ -38,6 +38,7 @@ export function parseArguments(argv: readonly string[]): Request {
   const operands: string[] = [];
   let handedOn: readonly string[] = [];
   const words: string[] = [];
+  const others: string[] = [];
   let command: Command | undefined;
   let known = globals;
 
@@ -65,6 +66,15 @@ export function parseArguments(argv: readonly string[]): Request {
       takeWord(token, argv.slice(i + 1));
       continue;
     }
+    if (command?.takesOtherFlags === true && token.startsWith("--") && !isFlag(token, known)) {
+      others.push(token);
+      const next = argv[i + 1];
+      if (!token.includes("=") && next !== undefined && !next.startsWith("--")) {
+        others.push(next);
+        i += 1;
+      }
+      continue;
+    }
     const { flag, value } = readFlag(token, known, command, words);
     if (flag.value === undefined) {
       if (value !== undefined) throw wrong(`--${flag.name} takes no value; got ${quoteShort(value)}`, command);
@@ -87,7 +97,7 @@ export function parseArguments(argv: readonly string[]): Request {
   refuseLater(given, known);
   if (command.name === "help") return { kind: "help", topic: operands.join(" "), flags: given };
   checkOperands(command, operands);
-  return { kind: "command", command, operands, rest: handedOn, flags: given };
+  return { kind: "command", command, operands, rest: [...others, ...handedOn], flags: given };
 }
 
 /** What a faulty command line says about its own output, so that its error comes in the form that was asked for. */

@@ -49,6 +49,8 @@ export interface Command {
   readonly operands: readonly Operand[];
   /** Words after `--` are handed on as they are. */
   readonly takesRest?: boolean | undefined;
+  /** Flags that are not in the table are handed on too. */
+  readonly takesOtherFlags?: boolean | undefined;
   readonly flags: readonly Flag[];
   /** More to know, in short paragraphs. */
   readonly notes?: readonly string[] | undefined;
@@ -411,6 +413,37 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
     exits: [3, 130],
   },
   {
+    name: "tool list",
+    summary: "built-in tools",
+    flags: [flag("--category C", "only those of this category"), flag("--tag T", "only those with this tag")],
+    examples: [["llmspell tool list", "all of them"]],
+    exits: [1],
+  },
+  {
+    name: "tool info",
+    summary: "what a tool takes and gives",
+    operands: [{ name: "NAME" }],
+    examples: [["llmspell tool info calculator", "its members, with their types"]],
+    exits: [1],
+  },
+  {
+    name: "tool invoke",
+    summary: "run a tool",
+    operands: [{ name: "NAME" }, { name: "JSON", optional: true }],
+    takesRest: true,
+    takesOtherFlags: true,
+    notes: [
+      "The input is JSON, or a flag for each member: --key value, --key=value, or --key for true. With - as JSON it is read from standard input.",
+      "Members that are named as flags of llmspell stand after --. Files and hosts are those that runtime.security and tools allow.",
+    ],
+    examples: [
+      ['llmspell tool invoke calculator --expression "2*(3+4)"', "14"],
+      ['llmspell tool invoke json-processor \'{"input": {"a": [1, 2]}, "query": ".a | add"}\'', "3"],
+      ['llmspell tool invoke csv-analyzer --output json -- --csv "$(cat items.csv)"', "columns and first rows, for programs"],
+    ],
+    exits: [1, 5, 130],
+  },
+  {
     name: "ps",
     summary: "loaded models and their devices",
     flags: [flag("--all", "also those of an Ollama server that is not configured")],
@@ -618,10 +651,10 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
 export const commands: readonly Command[] = table.map((entry) => ({ operands: [], flags: [], exits: [], ...entry }));
 
 /** Names that later releases answer; nothing else may use them. */
-export const laterCommands: readonly string[] = [...["rag", "tool", "replay"]];
+export const laterCommands: readonly string[] = [...["rag", "replay"]];
 
 /** First words of commands with two. */
-export const commandGroups: ReadonlySet<string> = new Set(["model", "config", "session", "state"]);
+export const commandGroups: ReadonlySet<string> = new Set(["model", "config", "session", "state", "tool"]);
 
 /** A number as people write one; `Number` alone would also take "", "0x10" and "Infinity". */
 const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;

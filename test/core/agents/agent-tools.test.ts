@@ -102,10 +102,25 @@ describe("an agent with a tool", () => {
     const { build, prompts } = await host(() => toCall("secret"));
     const secret = { name: "secret", run: () => "gold" };
     const agent = build({ tools: [add, secret], allowed_tools: ["add"], max_recursion_depth: 1 });
-    expect(agent.tools.map(({ name }) => name)).toEqual(["add"]);
+    expect((await agent.tools()).map(({ name }) => name)).toEqual(["add"]);
     expect((await agent.execute("x")).metadata.toolCalls[0]?.result).toMatch(/^error: there is no tool secret; tools: add$/);
     expect(prompts[0]).not.toContain('"secret"');
-    expect(build({ tools: [add, secret], allow_tool: "secret" }).tools.map(({ name }) => name)).toEqual(["secret"]);
+    expect((await build({ tools: [add, secret], allow_tool: "secret" }).tools()).map(({ name }) => name)).toEqual(["secret"]);
+  });
+
+  it("has built-in tools where it names them, and its own before them", async () => {
+    const calls = (prompt: string) => (prompt.includes("tool_response") ? ["Done"] : toCall("calculator", { expression: "6*7" }));
+    const { build, prompts } = await host(calls);
+    const answer = await build({ allowed_tools: ["calculator"] }).execute("6 * 7?");
+    expect(answer.metadata.toolCalls).toMatchObject([{ name: "calculator", result: '{"result":42}', isError: false }]);
+    expect(prompts[0]).toContain("Computes an arithmetic expression");
+    const names = async (options: Readonly<Record<string, unknown>>) => (await build(options).tools()).map(({ name }) => name);
+    expect(await names({ tools: [add, "regex"], tool: "calculator" })).toEqual(["add", "regex", "calculator"]);
+    expect(await names({ tools: [add, "regex"], allow_tool: "add" })).toEqual(["add"]);
+    const own = { ...add, name: "calculator" };
+    expect((await build({ tool: own, allow_tool: "calculator" }).execute("x")).metadata.toolCalls[0]?.isError).toBe(false);
+    expect(() => build({ tool: "nobody" })).toThrow("expected the name of a tool that is there");
+    expect(() => build({ allow_tool: "calculater" })).toThrow("did you mean calculator?");
   });
 
   it("stops where its listener says so, before any call", async () => {
@@ -116,7 +131,7 @@ describe("an agent with a tool", () => {
 });
 
 it.each<[string, unknown, string]>([
-  ["tool", 5, "tool: expected a table with name, description, schema and run, got 5"],
+  ["tool", 5, "tool: expected the name of a tool, or a table with name, description, schema and run, got 5"],
   ["tool", { name: "a b", run() {} }, 'tool.name: expected 1–64 letters, digits, _ and -, got "a b"'],
   ["tool", { name: "a" }, "tool.run: expected a function, got"],
   ["tool", { name: "a", run() {}, desc: "x" }, "tool has no desc"],

@@ -162,7 +162,10 @@ describe("command line", () => {
       ["remove", "x y"],
       ["llmspell model remove", "llmspell session remove"],
     ],
-    [["info", "x"], ["llmspell model info x"]],
+    [
+      ["info", "x"],
+      ["llmspell model info x", "llmspell tool info x"],
+    ],
     [["stop", "x"], ["ollama stop x"]],
     [["modle", "zzzzzz"], ["llmspell help model"]],
     [["generte", "list"], ["llmspell generate"]],
@@ -241,5 +244,15 @@ describe("quotes for a shell", () => {
     ["", '""'],
   ])("%j becomes %s", (text, quoted) => {
     expect(shellQuote(text)).toBe(quoted);
+  });
+});
+
+describe("tool invoke", () => {
+  it("hands flags that are not ours on, and takes ours", () => {
+    const request = parseArguments(["tool", "invoke", "regex", "--pattern", "a", "--flags=i", "--output", "json", "--all", "--text", "-1"]);
+    if (request.kind !== "command") throw new Error("expected a command");
+    expect(request.operands).toEqual(["regex"]);
+    expect(request.rest).toEqual(["--pattern", "a", "--flags=i", "--all", "--text", "-1"]);
+    expect(request.flags.get("output")).toEqual(["json"]);
   });
 });

@@ -105,10 +105,10 @@ export function agentClass({ watch, tell }: Pick<Watcher, "watch" | "tell">, age
       invoke_stream: stream,
       complete: waits([agent, text("text")], async (self, said, callKept) => (await ask(self, { text: said }, callKept)).text),
       history: now([agent], (self) => asMessages(self.history)),
-      discover_tools: now([agent], (self) => self.tools.map(shownTool)),
-      has_tool: now([agent, text("name")], (self, name) => self.tools.some((tool) => tool.name === name)),
-      get_tool_metadata: now([agent, text("name")], (self, name) => {
-        const found = self.tools.find((tool) => tool.name === name);
+      discover_tools: now([agent], async (self) => (await self.tools()).map(shownTool)),
+      has_tool: now([agent, text("name")], async (self, name) => (await self.tools()).some((tool) => tool.name === name)),
+      get_tool_metadata: now([agent, text("name")], async (self, name) => {
+        const found = (await self.tools()).find((tool) => tool.name === name);
         return found === undefined ? undefined : shownTool(found);
       }),
       invoke_tool: waits([agent, text("name"), optional(any("input"))], (self, name, input = {}, callKept) =>
@@ -146,7 +146,6 @@ function asAnswer(output: unknown): ShownAnswer {
   if (isObject(output) && typeof output["text"] === "string") return output as unknown as ShownAnswer;
   throw new SpellError("agent-option", "a hook gives an answer: expected text, or a table with text, got something else");
 }
-
 /** `data` and the input of a call are the model's own, and keep their names. */
 export function shownAnswer({ text: said, reasoning, data, metadata: { toolCalls, ...metadata } }: AgentAnswer): ShownAnswer {
   const tool_calls = toolCalls.map(({ isError, durationMs, ...call }) => ({ ...call, is_error: isError, duration_ms: durationMs }));

@@ -25,6 +25,8 @@ export interface ScriptHost {
   readonly signal: AbortSignal;
   /** Absent where a script has no files; see permittedFiles(). */
   readonly files?: ScriptFiles | undefined;
+  /** Where relative paths of its tools begin; absent: the working directory. */
+  readonly folder?: string | undefined;
   /** Variables of the host; scripts see those of `runtime.security.allowed_env`. */
   readonly env?: Environment | undefined;
   /** The rest of standard input; absent: there is none. */

@@ -6,6 +6,8 @@ import { createHooks } from "../../events/hooks.ts";
 import { createWatcher, type Recorder } from "../../events/watch.ts";
 import { createSessions, type Sessions } from "../../sessions/sessions.ts";
 import { createState } from "../../state/state.ts";
+import { toolNames } from "../../toolbox/names.ts";
+import { createToolbox } from "../../toolbox/toolbox.ts";
 import type { ScriptGlobals } from "../bind.ts";
 import { agentBuilderClass, agentClass, agentGlobal, shownAnswer } from "./agent.ts";
 import { configGlobal } from "./config.ts";
@@ -18,6 +20,7 @@ import { providerGlobal } from "./provider.ts";
 import { replayComparatorClass, replayGlobal } from "./replay.ts";
 import { artifactGlobal, sessionBuilderClass, sessionGlobal } from "./session.ts";
 import { stateGlobal } from "./state.ts";
+import { toolGlobal } from "./tool.ts";
 import { utilsGlobal } from "./utils.ts";
 
 export interface OpenGlobals extends ScriptGlobals {
@@ -47,6 +50,12 @@ export function scriptGlobals(host: ScriptHost): OpenGlobals {
     record: recordIn(sessions),
     onRelease: events.release,
   });
+  const toolbox = createToolbox({
+    platform,
+    config: () => run.config,
+    folder: host.folder,
+    signal: host.signal,
+  });
   const agents = createAgents({
     get spell() {
       return run.spell;
@@ -55,6 +64,7 @@ export function scriptGlobals(host: ScriptHost): OpenGlobals {
       return run.config;
     },
     watchTool: (name, input, context, call) => watcher.watch({ kind: "tool", name, input, context }, call),
+    toolbox,
     signal: host.signal,
     onText: host.onText,
     onAnswer: ({ device }) => host.onDevice?.(device),
@@ -84,7 +94,9 @@ export function scriptGlobals(host: ScriptHost): OpenGlobals {
       Event: eventGlobal(run, events),
       Hook: hookGlobal(hooks),
       Replay: replayGlobal(),
+      Tool: toolGlobal(toolbox, watcher.watch),
     },
+    named: { Tool: { call: "execute", get: "get", names: toolNames } },
     classes: {
       AgentBuilder: agentBuilderClass(watcher),
       Agent: agentClass(watcher, agents),

@@ -180,7 +180,7 @@
   }
 
   const define = (name, value) => defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true });
-  function makeGlobals({ globals, classes: kinds, waits, keeps }) {
+  function makeGlobals({ globals, classes: kinds, named, waits, keeps }) {
     for (const name of keeps) keeping[name] = true;
     const waiting = create(null);
     for (const name of waits) waiting[name] = true;
@@ -192,6 +192,21 @@
       }
       if (name === "Debug") group.stackTrace = group.stack_trace = () => Str(new ErrorOf("").stack);
       define(name, group);
+    }
+    for (const name of keys(named)) {
+      const { call, get, names } = named[name];
+      const execute = (own) => async (params) => later(call, [own, params]);
+      for (const alias of keys(names)) {
+        const run = execute(names[alias]);
+        run.execute = run;
+        globalThis[name][alias] = run;
+      }
+      const find = globalThis[name][get];
+      globalThis[name][get] = (...a) => {
+        const found = find(...a);
+        if (found) defineProperty(found, "execute", { value: execute(found.name) });
+        return found;
+      };
     }
     for (const name of keys(kinds)) {
       const methods = {};

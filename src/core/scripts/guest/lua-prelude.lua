@@ -280,6 +280,22 @@ local function make_globals(manifest)
     for alias, real in pairs(functions) do t[alias] = function(...) return call(real, ...) end end
     globals[name] = t
   end
+  for name, own in pairs(manifest.named) do
+    local t = globals[name]
+    local function executable(of, found)
+      local function execute(self, ...)
+        if self == found then return call(own.call, of, ...) end
+        return call(own.call, of, self, ...)
+      end
+      return setmetatable(found, {__index = {execute = execute}, __call = function(_, ...) return call(own.call, of, ...) end})
+    end
+    for alias, of in pairs(own.names) do t[alias] = executable(of, {name = of}) end
+    local find = t[own.get]
+    t[own.get] = function(...)
+      local found = find(...)
+      return found and executable(found.name, found)
+    end
+  end
 end
 
 -- What the guest itself gives.

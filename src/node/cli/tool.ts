@@ -1,0 +1,101 @@
+/** `llmspell tool list`, `info` and `invoke`: the built-in tools, by the rules of the configuration. */
+import { SpellError } from "../../core/errors.ts";
+import { isObject } from "../../core/json.ts";
+import { scriptArguments } from "../../core/scripts/script-args.ts";
+import type { ToolFacts } from "../../core/toolbox/types.ts";
+import { flagText } from "./args.ts";
+import { quoteShort } from "./commands.ts";
+import type { Context } from "./context.ts";
+import { readAll } from "./input.ts";
+import { table } from "./table.ts";
+
+export async function toolList({ flags, screen, openSpell }: Context): Promise<number> {
+  const { tools } = await openSpell();
+  const found = await tools.discover({ category: flagText(flags, "category"), tag: flagText(flags, "tag") });
+  screen.document({
+    status: "ok",
+    tools: found.map(({ name, description, category, version, tags }) => ({ name, description, category, version, tags })),
+  });
+  const rows = found.map(({ name, category, description }) => [name, category, description]);
+  screen.writeOwn(table(screen, ["NAME", "CATEGORY", "WHAT IT DOES"], rows, { drops: ["CATEGORY"], isProse: true }));
+  return 0;
+}
+
+/** @throws SpellError tool-unknown */
+export async function toolInfo(context: Context): Promise<number> {
+  const { screen } = context;
+  const facts = await factsOf(context);
+  screen.document({ status: "ok", ...facts });
+  const members = (schema: ToolFacts["parameters"]) => {
+    const { properties, required } = schema as { readonly properties?: unknown; readonly required?: readonly string[] };
+    return Object.entries(isObject(properties) ? properties : {}).map(([name, member]) => {
+      const { type = "any", enum: words, description = "" } = isObject(member) ? member : {};
+      const kind = Array.isArray(words) ? words.join(", ") : String(type);
+      return [required?.includes(name) === true ? name : `[${name}]`, kind, String(description)];
+    });
+  };
+  screen.writeOwn(`${facts.name} ${facts.version}, ${facts.category}\n${facts.description}\n\n`);
+  screen.writeOwn(table(screen, ["TAKES", "TYPE", ""], members(facts.parameters), { isProse: true }));
+  screen.writeOwn("\n");
+  screen.writeOwn(table(screen, ["GIVES", "TYPE", ""], members(facts.output), { isProse: true }));
+  return 0;
+}
+
+/** @throws SpellError usage-value, tool-*, script-denied, net-* */
+export async function toolInvoke(context: Context): Promise<number> {
+  const { screen, interrupt, openSpell } = context;
+  const facts = await factsOf(context);
+  const input = await inputOf(context, facts);
+  const { tools } = await openSpell();
+  const started = performance.now();
+  const output = (await tools.execute(facts.name, input, { signal: interrupt.signal })) as Readonly<Record<string, unknown>>;
+  screen.document({ status: "ok", tool: facts.name, duration_ms: Math.round(performance.now() - started), output });
+  const { result } = output;
+  const text = typeof result === "string" ? result : JSON.stringify(result, null, 2);
+  screen.write(text.endsWith("\n") ? text : `${text}\n`);
+  return 0;
+}
+
+async function factsOf({ operands, openSpell }: Context): Promise<ToolFacts> {
+  const [name = ""] = operands;
+  const { tools } = await openSpell();
+  const facts = (await tools.discover({})).find((tool) => tool.name === name);
+  // one that is switched off, or not there: running it says which
+  if (facts === undefined) await tools.execute(name, {});
+  return facts as ToolFacts;
+}
+
+/** @throws SpellError usage-value */
+async function inputOf({ operands, rest, stdin, interrupt, screen }: Context, { name, parameters }: ToolFacts): Promise<unknown> {
+  const [, json] = operands;
+  if (json === undefined) {
+    const { positional, named } = scriptArguments("", [], rest);
+    const [stray] = positional;
+    if (stray !== undefined) throw new SpellError("usage-value", `tool invoke ${name}: expected --key value, got ${quoteShort(stray)}`);
+    const { properties } = parameters as { readonly properties?: unknown };
+    const schemas = isObject(properties) ? properties : {};
+    return Object.fromEntries(
+      Object.entries(named).map(([key, text]) => {
+        const own = Object.hasOwn(schemas, key) ? key : key.replaceAll("-", "_");
+        return [own, readValue(text, Object.hasOwn(schemas, own) ? schemas[own] : undefined)];
+      }),
+    );
+  }
+  if (rest.length > 0) throw new SpellError("usage-value", `tool invoke ${name}: expected JSON or flags, got both`);
+  const text = json === "-" && stdin !== undefined ? await readAll(stdin, interrupt.signal, screen) : json;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw new SpellError("usage-value", `tool invoke ${name}: expected JSON, got ${quoteShort(text)}`, { where: "JSON", cause });
+  }
+}
+
+/** A flag's text as the schema has it: texts as they are, the rest as JSON. */
+function readValue(text: string, schema: unknown): unknown {
+  if (isObject(schema) && schema["type"] === "string") return text;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}
