@@ -16,6 +16,7 @@ const kinds: Readonly<Record<AvailableModel["kind"], string>> = {
   text2text: "text to text",
   story: "stories",
   embedding: "embeddings",
+  reranking: "re-ranking",
 };
 
 let isWhole = false;

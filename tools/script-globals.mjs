@@ -152,6 +152,13 @@ export const documented = {
     `try {\n  await LocalLLM.embed("tiny-t5-en-fr", ["a cat", "a dog"]);\n} catch (error) {\n  print(error.code); // a translator makes none\n}`,
     "`model-not-installed`, `model-architecture`, `run-context`, `run-option`, `device-*` …",
   ),
+  "LocalLLM.rerank": entry(
+    "How well each text fits a question, by a re-ranking model: a number for each, larger for a better fit. `truncate`: texts that are too long are cut.",
+    "a list of numbers",
+    `local ok, why = pcall(LocalLLM.rerank, "tiny-t5-en-fr", "where is the cat?", {"a cat on a roof"})\nprint(ok, why.code) -- a translator scores none`,
+    `try {\n  await LocalLLM.rerank("tiny-t5-en-fr", "where is the cat?", ["a cat on a roof"]);\n} catch (error) {\n  print(error.code); // a translator scores none\n}`,
+    "`model-not-installed`, `model-architecture`, `run-context`, `run-option`, `device-*` …",
+  ),
   "LocalLLM.generate": entry(
     "One answer of a model on this machine. Pulls nothing by itself. `on_token` is waited for, and ends the answer where it gives `false`.",
     "`{text, model, backend, architecture, device?, finish_reason, prompt_tokens, completion_tokens, cached_tokens?, seed, timings, candidates?, reasoning?, tool_calls?}`; `tool_calls` are `{id, name, input}`, of the `tools` in the options",

@@ -15,6 +15,7 @@ export type { EmbeddingModel, EmbedOptions, EmbedResult } from "./spec/embedding
 export type { FinishReason, GenerateOptions, GenerateResult, Message, Prompt, Timing, ToolCall, Usage } from "./spec/generate.ts";
 export type { LanguageModel, LocalModel, ModelSession } from "./spec/language-model.ts";
 export { parseModelSpec, printModelSpec } from "./spec/model-spec.ts";
+export type { RerankModel, RerankOptions, RerankResult } from "./spec/rerank-model.ts";
 export type { DeviceReport } from "./spec/runtime.ts";
 export type { ScriptOptions, ScriptResult } from "./spec/scripts.ts";
 export type { ModelStream, StreamPart } from "./spec/stream-part.ts";

@@ -39,7 +39,7 @@ export function t5Engine(files: OnnxFiles = {}, startGpu: () => Promise<OnnxRunt
       const report = (graph: { readonly threads: number }) =>
         reportOf(device, name, { prompt: graph.threads, decode: graph.threads, origin: threads.origin });
       const host = { onnx, threads: threads.decode, report, pause: createPause(), now: () => performance.now(), notes };
-      return options.embed === true ? openBert(sources, host, options) : openT5(sources, host, options);
+      return options.use !== undefined ? openBert(sources, host, options) : openT5(sources, host, options);
     },
   };
 }

@@ -3,7 +3,7 @@ import type { OpenedVectors } from "../backends/backend.ts";
 import { checkEmbedCall, collectVectors, withPrefix } from "../embed/collect.ts";
 import { SpellError } from "../errors.ts";
 import type { EmbeddingModel, EmbedOptions } from "../spec/embedding-model.ts";
-import type { Holder } from "./holder.ts";
+import { type Holder, withAbout } from "./holder.ts";
 
 export function holdVectors({ about, call, known }: Holder): EmbeddingModel {
   const vectors = (model = known()): OpenedVectors => {
@@ -13,21 +13,7 @@ export function holdVectors({ about, call, known }: Holder): EmbeddingModel {
       actions: [{ kind: "pull", model: "all-minilm-l6-v2" }],
     });
   };
-  const { dispose } = about;
-  return {
-    ...{ id: about.id, provider: about.provider, backend: about.backend, dispose, [Symbol.asyncDispose]: dispose },
-    get architecture() {
-      return about.architecture;
-    },
-    get contextLength() {
-      return about.contextLength;
-    },
-    get sizeBytes() {
-      return about.sizeBytes;
-    },
-    get device() {
-      return about.device;
-    },
+  return withAbout(about, {
     get dimensions() {
       return vectors().dimensions;
     },
@@ -42,5 +28,5 @@ export function holdVectors({ about, call, known }: Holder): EmbeddingModel {
       const parts = call(signal, (model, stop) => vectors(model).embed(written, { truncate, signal: stop }));
       return collectVectors(parts, texts.length, dimensions);
     },
-  };
+  });
 }

@@ -5,6 +5,7 @@ import { SpellError } from "../errors.ts";
 import type { Platform } from "../platform.ts";
 import type { EmbedOptions, EmbedResult } from "../spec/embedding-model.ts";
 import type { GenerateOptions, GenerateResult, Prompt, ToolCall } from "../spec/generate.ts";
+import type { RerankOptions, RerankResult } from "../spec/rerank-model.ts";
 import { type Snake, toCamel, toSnake } from "../values.ts";
 import type { Models } from "./models.ts";
 import { plainVector } from "./plain-vector.ts";
@@ -34,6 +35,11 @@ export interface LocalLlm {
    * @param options query, dimensions, truncate, device …
    */
   embed(spec: string, texts: readonly string[], options?: Options): Promise<readonly (readonly number[])[]>;
+  /**
+   * How well each text fits a question, and keeps the model loaded.
+   * @param options truncate, device …
+   */
+  rerank(spec: string, query: string, texts: readonly string[], options?: Options): Promise<readonly number[]>;
 }
 
 /** The answer, as scripts see it. */
@@ -73,6 +79,7 @@ interface Library {
     options: AnswerOptions,
   ): Promise<GenerateResult & Readonly<Record<"backend" | "architecture", string>>>;
   embed(spec: string, texts: readonly string[], options: EmbedOptions): Promise<EmbedResult>;
+  rerank(spec: string, query: string, texts: readonly string[], options: RerankOptions): Promise<RerankResult>;
 }
 
 const localTypes: ReadonlySet<string> = new Set(backendTypes.filter(({ isRemote }) => !isRemote).map(({ type }) => type));
@@ -111,6 +118,11 @@ export function createLocalLlm(spell: Library): LocalLlm {
       const { vectors, warnings } = await spell.embed(spec, texts, toCamel(options) as EmbedOptions);
       for (const { message } of warnings) platform.log({ level: "warn", message });
       return vectors.map(plainVector);
+    },
+    async rerank(spec, query, texts, options = {}) {
+      const { scores, warnings } = await spell.rerank(spec, query, texts, toCamel(options) as RerankOptions);
+      for (const { message } of warnings) platform.log({ level: "warn", message });
+      return scores;
     },
     async generate(spec, prompt, options = {}) {
       await refuseServices(spec);

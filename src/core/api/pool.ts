@@ -8,15 +8,17 @@ import { limits } from "../limits.ts";
 import type { EmbeddingModel } from "../spec/embedding-model.ts";
 import type { ChatPrompt, GenerateOptions, Prompt, ResultOf } from "../spec/generate.ts";
 import type { Constraint } from "../spec/grammar.ts";
-import type { LanguageModel } from "../spec/language-model.ts";
+import type { LanguageModel, SessionOptions } from "../spec/language-model.ts";
 import { isModelSpec, type ModelSpec, printModelSpec } from "../spec/model-spec.ts";
+import type { RerankModel } from "../spec/rerank-model.ts";
+import type { EncoderUse } from "../spec/runtime.ts";
 import type { ManyPart, StreamPart } from "../spec/stream-part.ts";
 import { asOptions, checkPrompt } from "../text/check-call.ts";
 import { collect, modelStream } from "../text/collect.ts";
 import { checkGenerateOptions, withDefaults } from "../text/parameters.ts";
 import { createQueue, type Queue, type Turn } from "../text/queue.ts";
 import { readAhead } from "../text/read-ahead.ts";
-import type { Holder } from "./holder.ts";
+import { type Holder, withAbout } from "./holder.ts";
 import { modelSession } from "./session.ts";
 import { later, Slot } from "./slot.ts";
 
@@ -31,6 +33,8 @@ export interface Pool {
   load(backend: Source, source: ModelSpec | FileSource, options: LoadOptions, keeps?: boolean): Promise<LanguageModel>;
   /** As load(), of a model that makes vectors. */
   loadEmbeddings(backend: Source, source: ModelSpec | FileSource, options: LoadOptions, keeps?: boolean): Promise<EmbeddingModel>;
+  /** As load(), of a model that scores pairs of texts. */
+  loadReranker(backend: Source, source: ModelSpec | FileSource, options: LoadOptions, keeps?: boolean): Promise<RerankModel>;
   isLoaded(provider: string, id: string): boolean;
   /** Frees engines; their holders load them again with their next call. @returns how many were loaded */
   unload(filter?: { readonly provider: string; readonly id: string }): Promise<number>;
@@ -71,9 +75,9 @@ export function createPool(): Pool {
   };
 
   const loadAs =
-    <M extends { dispose(): Promise<void> }>(hold: (holder: Holder, backend: Source) => M, embeds?: true) =>
+    <M extends { dispose(): Promise<void> }>(hold: (holder: Holder, backend: Source) => M, use?: EncoderUse) =>
     async (backend: Source, source: ModelSpec | FileSource, given: LoadOptions, keeps = false): Promise<M> => {
-      const { onProgress, signal, ...options }: FindOptions = embeds === undefined ? given : { ...given, embeds };
+      const { onProgress, signal, ...options }: FindOptions = use === undefined ? given : { ...given, use };
       throwIfAborted(signal);
       refuseClosed();
       const asked = isModelSpec(source) ? `${backend.name} ${printModelSpec(source)} ${JSON.stringify(options)}` : undefined;
@@ -100,7 +104,8 @@ export function createPool(): Pool {
   const pool: Pool = {
     load: loadAs(hold),
     // pages that only write text do not load it
-    loadEmbeddings: async (...call) => loadAs((await import("./hold-vectors.ts")).holdVectors, true)(...call),
+    loadEmbeddings: async (...call) => loadAs((await import("./hold-vectors.ts")).holdVectors, "embed")(...call),
+    loadReranker: async (...call) => loadAs((await import("./hold-scores.ts")).holdScores, "rerank")(...call),
     isLoaded: (provider, id) => [...slots.values()].some((slot) => slot.provider === provider && slot.entry.id === id && slot.isLoaded),
     async unload(filter) {
       const found = [...slots.values()].filter(
@@ -200,6 +205,7 @@ function createHolder(slot: Slot, { name, type, calls }: Source, queue: Queue, d
         return known().device;
       },
       dispose,
+      [Symbol.asyncDispose]: dispose,
     },
   };
 }
@@ -235,21 +241,7 @@ function hold({ about, call, known }: Holder, source: Source): LanguageModel {
   const generate = async <O extends GenerateOptions>(prompt: Prompt, options?: O): Promise<ResultOf<O>> =>
     (await collect(parts(prompt, options ?? {}))) as ResultOf<O>;
 
-  const { dispose } = about;
-  return {
-    ...{ id: about.id, provider: about.provider, backend: about.backend, dispose, [Symbol.asyncDispose]: dispose },
-    get architecture() {
-      return about.architecture;
-    },
-    get contextLength() {
-      return about.contextLength;
-    },
-    get sizeBytes() {
-      return about.sizeBytes;
-    },
-    get device() {
-      return about.device;
-    },
+  return withAbout(about, {
     get hasChatTemplate() {
       return known().hasChatTemplate;
     },
@@ -259,8 +251,8 @@ function hold({ about, call, known }: Holder, source: Source): LanguageModel {
     stream,
     generate,
     streamMany,
-    session: (options = {}) => modelSession({ stream, generate }, options),
-  };
+    session: (options: SessionOptions = {}) => modelSession({ stream, generate }, options),
+  });
 }
 
 /** @param note told after the start */

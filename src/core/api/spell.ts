@@ -15,6 +15,7 @@ import type { EmbeddingModel, EmbedOptions, EmbedResult } from "../spec/embeddin
 import type { GenerateOptions, GenerateResult, JsonOf, Prompt, RunnableTool, Tool } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import { isModelSpec, type ModelSpec, printModelSpec } from "../spec/model-spec.ts";
+import type { RerankModel, RerankOptions, RerankResult } from "../spec/rerank-model.ts";
 import type { Device, DeviceAttempt, DevicePreview } from "../spec/runtime.ts";
 import type { Scripts } from "../spec/scripts.ts";
 import type { StreamPart } from "../spec/stream-part.ts";
@@ -76,8 +77,13 @@ export interface SpellGenerateOptions extends Omit<GenerateOptions, "tools">, Om
 /** Options of one call for vectors, and of the load where the model is not loaded yet. */
 export interface SpellEmbedOptions extends EmbedOptions, Omit<LoadOptions, "signal" | "draft">, PullIfMissing {}
 
-/** Vectors, and what ran the model. */
-export type SpellVectors = EmbedResult & Pick<EmbeddingModel, "provider" | "backend" | "architecture"> & { readonly model: string };
+/** Options of one call for scores, and of the load where the model is not loaded yet. */
+export interface SpellRerankOptions extends RerankOptions, Omit<LoadOptions, "signal" | "draft">, PullIfMissing {}
+
+/** What ran a model. */
+type RunBy = Pick<EmbeddingModel, "provider" | "backend" | "architecture"> & { readonly model: string };
+export type SpellVectors = EmbedResult & RunBy;
+export type SpellScores = RerankResult & RunBy;
 
 /** A whole answer, and what ran the model. */
 export type SpellResult<J = unknown> = GenerateResult<J> &
@@ -113,6 +119,16 @@ export interface Spell {
    * @throws SpellError of embeddings() and of EmbeddingModel.embed()
    */
   embed(source: ModelSource, texts: readonly string[], options?: SpellEmbedOptions): Promise<SpellVectors>;
+  /**
+   * Loads a model that scores how well texts fit a question: a cross-encoder. As load() otherwise.
+   * @throws SpellError of load(); model-architecture for models that score none
+   */
+  reranker(source: ModelSource, options?: SpellLoadOptions): Promise<RerankModel>;
+  /**
+   * Scores of texts beside a question. The model stays loaded, as with generate().
+   * @throws SpellError of reranker() and of RerankModel.rerank()
+   */
+  rerank(source: ModelSource, query: string, texts: readonly string[], options?: SpellRerankOptions): Promise<SpellScores>;
   readonly models: Models;
   readonly scripts: Scripts;
   readonly tools: Tools;
@@ -249,14 +265,17 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
       const { query, dimensions, truncate, ...load } = asOptions(given);
       const model = await open(source, { ...load, keep: true }, pool.loadEmbeddings);
       try {
-        const { id, provider, backend, architecture } = model;
-        return {
-          ...(await model.embed(texts, { query, dimensions, truncate, signal: load.signal })),
-          model: id,
-          provider,
-          backend,
-          architecture,
-        };
+        return { ...(await model.embed(texts, { query, dimensions, truncate, signal: load.signal })), ...runBy(model) };
+      } finally {
+        await model.dispose();
+      }
+    },
+    reranker: (source, loadOptions = {}) => open(source, loadOptions, pool.loadReranker),
+    async rerank(source, query, texts, given = {}) {
+      const { truncate, ...load } = asOptions(given);
+      const model = await open(source, { ...load, keep: true }, pool.loadReranker);
+      try {
+        return { ...(await model.rerank(query, texts, { truncate, signal: load.signal })), ...runBy(model) };
       } finally {
         await model.dispose();
       }
@@ -288,6 +307,10 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
     [Symbol.asyncDispose]: dispose,
   };
   return spell;
+}
+
+function runBy({ id, provider, backend, architecture }: Pick<EmbeddingModel, "id" | "provider" | "backend" | "architecture">): RunBy {
+  return { model: id, provider, backend, architecture };
 }
 
 function hasRunnable(tools: SpellGenerateOptions["tools"]): boolean {

@@ -4,14 +4,14 @@
  */
 import type { ResolvedConfig } from "../config/resolve.ts";
 import type { Network } from "../download/request.ts";
-import type { EmbedPart } from "../embed/collect.ts";
+import type { EmbedPart, ScorePart } from "../embed/collect.ts";
 import type { CatalogueEntry } from "../hub/catalogue.ts";
 import type { Platform } from "../platform.ts";
 import type { EmbedPrefixes } from "../spec/embedding-model.ts";
 import type { ChatPrompt, GenerateOptions } from "../spec/generate.ts";
 import type { Constraint } from "../spec/grammar.ts";
 import type { ModelSpec, NameSpec } from "../spec/model-spec.ts";
-import type { DeviceChoice, DeviceReport, ModelEmbedOptions, Seq2SeqDraft } from "../spec/runtime.ts";
+import type { DeviceChoice, DeviceReport, EncoderUse, ModelEmbedOptions, Seq2SeqDraft } from "../spec/runtime.ts";
 import type { ManyPart } from "../spec/stream-part.ts";
 import type {
   AvailableFilter,
@@ -61,8 +61,8 @@ export interface LoadOptions {
 
 /** What a model is loaded for. */
 export interface FindOptions extends LoadOptions {
-  /** It shall make vectors; default: it shall generate. */
-  readonly embeds?: boolean | undefined;
+  /** It shall make vectors, or score pairs of texts; default: it shall generate. */
+  readonly use?: EncoderUse | undefined;
 }
 
 /** What a pull would do, and whether the model would run under these options of a load. */
@@ -108,6 +108,8 @@ export interface OpenedModel {
   readonly keepsStates?: true | undefined;
   /** Of models opened to make vectors; those generate nothing. */
   readonly vectors?: OpenedVectors | undefined;
+  /** Of models opened to score pairs of texts. */
+  readonly scores?: OpenedScores | undefined;
   /** Forms that it holds answers to. Absent: none, and the pool refuses such calls. */
   readonly holds?: readonly Constraint["kind"][] | undefined;
   /**
@@ -124,6 +126,11 @@ export interface OpenedVectors {
   readonly prefixes: EmbedPrefixes;
   /** One for each text, each of length 1, in any order. @throws SpellError as EmbeddingModel.embed */
   embed(texts: readonly string[], options: ModelEmbedOptions): AsyncIterable<EmbedPart>;
+}
+
+export interface OpenedScores {
+  /** One score for each text, in any order. @throws SpellError as RerankModel.rerank */
+  rerank(query: string, texts: readonly string[], options: ModelEmbedOptions): AsyncIterable<ScorePart>;
 }
 
 /** A name that a server was asked for in vain. */

@@ -1,18 +1,27 @@
 /**
- * An encoder of the BERT family on an OnnxRuntime: texts in, vectors of length 1 out. Runs beside the engine: in a child process in Node, in a worker in a
+ * An encoder of the BERT family on an OnnxRuntime: texts in, vectors of length 1 or scores of pairs out. Runs beside the engine: in a child process in Node, in a worker in a
  * page. Knows no engine and no process.
  */
+
+import { batchesByLength } from "../embed/batches.ts";
+import { type CutText, createCutter, createPairCutter } from "../embed/truncate.ts";
 import { closedError, SpellError, throwIfAborted } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { storedWeights } from "../onnx/weights.ts";
 import type { OnnxGraph, OnnxRuntime } from "../spec/onnx.ts";
-import type { DeviceReport, EmbeddedText, ModelEmbedOptions, Seq2SeqHandle, Seq2SeqOpenOptions } from "../spec/runtime.ts";
+import type {
+  DeviceReport,
+  EmbeddedText,
+  EncoderUse,
+  ModelEmbedOptions,
+  ScoredText,
+  Seq2SeqHandle,
+  Seq2SeqOpenOptions,
+} from "../spec/runtime.ts";
 import { openTokenizer } from "../text/tokenizer.ts";
-import { batchesByLength } from "./batches.ts";
 import type { BertConfig } from "./config.ts";
 import { acceptBert, findBertFiles } from "./files.ts";
 import { bertGraph, names } from "./graph.ts";
-import { type CutText, createCutter } from "./truncate.ts";
 import { findBertTensors } from "./weights.ts";
 
 /** What the host adds: where to compute, and how to let messages through. */
@@ -35,44 +44,60 @@ export async function openBert(
   { variant, inputLength, onProgress, signal }: Pick<Seq2SeqOpenOptions, "variant" | "inputLength" | "onProgress" | "signal">,
 ): Promise<Seq2SeqHandle> {
   const found = findBertFiles(files);
-  const { config, sentence, tensors } = await acceptBert(found, signal);
+  const { config, task, tensors } = await acceptBert(found, signal);
   onProgress?.(0);
   const tokenizer = await openTokenizer(found.tokenizer, { embeddingRows: config.vocabSize, signal });
   onProgress?.(0.2);
   const { reads16Bit, hasFastBlocks } = onnx;
-  const weights = storedWeights(findBertTensors(tensors, config), { variant, reads16Bit, hasFastBlocks });
-  const graph = await onnx.open(bertGraph(config, weights, sentence.pooling), { threads, keepOnDevice: [], signal });
-  const run = (batch: readonly (readonly number[])[]): Promise<readonly Float32Array[]> => embedIds(graph, onnx, config, batch);
+  const weights = storedWeights(findBertTensors(tensors, config, task), { variant, reads16Bit, hasFastBlocks });
+  const graph = await onnx.open(bertGraph(config, weights, task), { threads, keepOnDevice: [], signal });
+  const run = (batch: readonly CutText[]): Promise<readonly Float32Array[]> => runBatch(graph, onnx, config, batch, task.use);
   try {
     // The first numbers of a device must be numbers.
-    await run([tokenizer.encode("a").slice(0, 8)]);
+    await run([{ ids: tokenizer.encode("a").slice(0, 8) }]);
   } catch (error) {
     await graph.dispose();
     throw error;
   }
   onProgress?.(1);
 
-  const contextLength = Math.min(inputLength, sentence.contextLength);
-  const cut = createCutter(tokenizer, contextLength);
+  const contextLength = Math.min(inputLength, task.contextLength);
   let alive = true;
 
+  /** What the model makes of each input, with its place. */
+  async function* answers(inputs: readonly CutText[], stop: AbortSignal | undefined): AsyncGenerator<Answer, void, undefined> {
+    for (const batch of batchesByLength(inputs.map(({ ids }) => ids.length))) {
+      await pause();
+      if (!alive) throw closedError();
+      throwIfAborted(stop);
+      const rows = await run(batch.map((index) => inputs[index] ?? { ids: [] }));
+      for (const [row, index] of batch.entries()) {
+        const [values, input] = [rows[row], inputs[index]];
+        if (values === undefined || input === undefined) throw new SpellError("internal-error", `no answer for text ${index}`);
+        yield { values, index, tokens: input.ids.length, wholeTokens: input.wholeTokens };
+      }
+    }
+  }
+
+  const cut = createCutter(tokenizer, contextLength);
   async function* embed(
     texts: readonly string[],
     { truncate, signal: stop }: ModelEmbedOptions,
   ): AsyncGenerator<EmbeddedText, void, undefined> {
     if (!alive) throw closedError();
-    const inputs = texts.map((text, index): CutText => cut(text, index, truncate));
-    for (const batch of batchesByLength(inputs.map(({ ids }) => ids.length))) {
-      await pause();
-      if (!alive) throw closedError();
-      throwIfAborted(stop);
-      const vectors = await run(batch.map((index) => inputs[index]?.ids ?? []));
-      for (const [row, index] of batch.entries()) {
-        const [vector, input] = [vectors[row], inputs[index]];
-        if (vector === undefined || input === undefined) throw new SpellError("internal-error", `no vector for text ${index}`);
-        yield { index, vector, tokens: input.ids.length, wholeTokens: input.wholeTokens };
-      }
-    }
+    const inputs = texts.map((text, index) => cut(text, index, truncate));
+    for await (const { values: vector, ...read } of answers(inputs, stop)) yield { ...read, vector };
+  }
+
+  const cutPair = createPairCutter(tokenizer, contextLength);
+  async function* rerank(
+    query: string,
+    texts: readonly string[],
+    { truncate, signal: stop }: ModelEmbedOptions,
+  ): AsyncGenerator<ScoredText, void, undefined> {
+    if (!alive) throw closedError();
+    const inputs = texts.map((text, index) => cutPair(query, text, index, truncate));
+    for await (const { values, ...read } of answers(inputs, stop)) yield { ...read, score: values[0] ?? 0 };
   }
 
   return {
@@ -81,17 +106,16 @@ export async function openBert(
     },
     device: report({ threads: graph.threads }),
     contextLength,
-    dimensions: config.hiddenSize,
     unsupported: [],
     notes: [
-      ...sentence.notes,
+      ...task.notes,
       ...(variant === "f32" || hasFastBlocks ? [] : [`${variant} is computed in 8-bit integers on ${onnx.device}`]),
       ...notes,
     ],
-    embed,
+    ...(task.use === "embed" ? { embed, dimensions: config.hiddenSize } : { rerank }),
     // biome-ignore lint/correctness/useYield: it refuses
     async *generate() {
-      throw new SpellError("run-option", `${config.modelType} models make vectors, not text`);
+      throw new SpellError("run-option", `${config.modelType} models write no text`);
     },
     async dispose() {
       if (!alive) return;
@@ -101,37 +125,45 @@ export async function openBert(
   };
 }
 
-/** One pass over texts of like length. @throws SpellError run-nan, and what the runtime throws */
-async function embedIds(
+interface Answer extends Omit<EmbeddedText, "vector"> {
+  /** a vector, or one score */
+  readonly values: Float32Array;
+}
+
+/** One pass over inputs of like length. @throws SpellError run-nan, and what the runtime throws */
+async function runBatch(
   graph: OnnxGraph,
   runtime: OnnxRuntime,
-  { firstPosition, padTokenId, hiddenSize }: BertConfig,
-  inputs: readonly (readonly number[])[],
+  { firstPosition, padTokenId, hiddenSize, tokenTypes }: BertConfig,
+  inputs: readonly CutText[],
+  use: EncoderUse,
 ): Promise<readonly Float32Array[]> {
-  const length = Math.max(...inputs.map((ids) => ids.length));
+  const length = Math.max(...inputs.map(({ ids }) => ids.length));
   const shape = [inputs.length, length];
-  const [ids, mask, positions] = [0, 0, 0].map(() => new BigInt64Array(inputs.length * length)) as [
-    BigInt64Array,
-    BigInt64Array,
-    BigInt64Array,
-  ];
+  const zeros = (): BigInt64Array => new BigInt64Array(inputs.length * length);
+  const [ids, mask, positions, types] = [zeros(), zeros(), zeros(), zeros()];
   for (const [row, input] of inputs.entries()) {
     let next = firstPosition;
-    for (const [column, id] of input.entries()) {
+    for (const [column, id] of input.ids.entries()) {
       const at = row * length + column;
       ids[at] = BigInt(id);
       mask[at] = 1n;
       positions[at] = BigInt(id === padTokenId ? id : next++);
+      // RoBERTa knows no types, whatever its tokenizer says
+      types[at] = BigInt(padTokenId === undefined ? Math.min(input.types?.[column] ?? 0, tokenTypes - 1) : 0);
     }
   }
+  const tensor = (data: BigInt64Array) => runtime.tensor("int64", data, shape);
   const outputs = await graph.run({
-    [names.ids]: runtime.tensor("int64", ids, shape),
-    [names.mask]: runtime.tensor("int64", mask, shape),
-    [names.positions]: runtime.tensor("int64", positions, shape),
+    [names.ids]: tensor(ids),
+    [names.mask]: tensor(mask),
+    [names.positions]: tensor(positions),
+    ...(use === "rerank" && { [names.types]: tensor(types) }),
   });
-  const output = outputs[names.embedding];
+  const output = outputs[use === "rerank" ? names.score : names.embedding];
+  const width = use === "rerank" ? 1 : hiddenSize;
   const values = (await output?.read()) as Float32Array;
   output?.release();
-  if (!values.every(Number.isFinite)) throw new SpellError("run-nan", `the vectors of ${inputs.length} texts are no numbers`);
-  return inputs.map((_, row) => values.slice(row * hiddenSize, (row + 1) * hiddenSize));
+  if (!values.every(Number.isFinite)) throw new SpellError("run-nan", `what the model makes of ${inputs.length} texts are no numbers`);
+  return inputs.map((_, row) => values.slice(row * width, (row + 1) * width));
 }

@@ -1,11 +1,14 @@
 /** Which file of a folder is what, for an encoder of the BERT family as the Hugging Face Hub keeps it; and what their headers say. */
+
+import type { SentenceFiles } from "../embed/sentence.ts";
 import { SpellError } from "../errors.ts";
 import { poolingFile } from "../file-names.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { readSafetensorsSet, type SafetensorsTensors } from "../formats/safetensors.ts";
 import { readConfigJson } from "../text/config-json.ts";
 import type { TokenizerFiles } from "../text/tokenizer.ts";
-import { type BertConfig, isBertFamily, readBertConfig, readSentenceFacts, type SentenceFacts, type SentenceFiles } from "./config.ts";
+import { type BertConfig, isBertFamily, readBertConfig } from "./config.ts";
+import { type BertTask, readTask } from "./task.ts";
 import { findBertTensors } from "./weights.ts";
 
 export interface BertFiles {
@@ -18,7 +21,7 @@ export interface BertFiles {
 
 export interface BertFacts {
   readonly config: BertConfig;
-  readonly sentence: SentenceFacts;
+  readonly task: BertTask;
   readonly tensors: SafetensorsTensors;
   readonly parameterCount: number;
   /** dtype of most of the weights, as the file names it */
@@ -69,13 +72,13 @@ export function findBertFiles(files: readonly ByteSource[]): BertFiles {
  */
 export async function acceptBert({ config: source, weights, index, sentence }: BertFiles, signal?: AbortSignal): Promise<BertFacts> {
   const config = await readBertConfig(source, signal);
-  const facts = await readSentenceFacts(sentence, config, signal);
+  const task = await readTask(source, config, sentence, signal);
   const tensors = await readSafetensorsSet(weights, index, signal);
   const elements = new Map<string, number>();
-  for (const { dtype, shape } of findBertTensors(tensors, config).values()) {
+  for (const { dtype, shape } of findBertTensors(tensors, config, task).values()) {
     elements.set(dtype, (elements.get(dtype) ?? 0) + shape.reduce((product, length) => product * length, 1));
   }
   const [most] = [...elements].sort((a, b) => b[1] - a[1]);
   const parameterCount = [...elements.values()].reduce((sum, count) => sum + count, 0);
-  return { config, sentence: facts, tensors, parameterCount, dtype: most?.[0] ?? "F32" };
+  return { config, task, tensors, parameterCount, dtype: most?.[0] ?? "F32" };
 }

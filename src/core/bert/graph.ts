@@ -1,24 +1,32 @@
 /**
- * An encoder of the BERT family as one ONNX graph, from token ids to a vector of length 1, read top to bottom like the paper. Every value's shape stands
+ * An encoder of the BERT family as one ONNX graph, from token ids to a vector of length 1 or to the score of a pair, read top to bottom like the paper. Every value's shape stands
  * beside it: B batch, S length, H numHeads, K width of a head, D hiddenSize, F intermediateSize.
  * Sources: Devlin et al. 2018 (arXiv 1810.04805); Reimers & Gurevych 2019 (arXiv 1908.10084) for pooling; tensor names of transformers' modeling_bert.
  */
 import { OnnxGraphBuilder, type Value } from "../onnx/graph-builder.ts";
 import type { StoredWeights } from "../onnx/weights.ts";
 import type { OnnxModel } from "../spec/onnx.ts";
-import type { BertConfig, Pooling } from "./config.ts";
+import type { BertConfig } from "./config.ts";
+import { type BertTask, headNames } from "./task.ts";
 
 /** Added to scores of positions that must not be seen: the lowest float, as the reference adds it. */
 const blocked = -3.4028234663852886e38;
 
 /** Names of the graph's values, in one place for the code that feeds it. */
-export const names = { ids: "input_ids", mask: "attention_mask", positions: "position_ids", embedding: "embedding" } as const;
+export const names = {
+  ids: "input_ids",
+  mask: "attention_mask",
+  positions: "position_ids",
+  types: "token_type_ids",
+  embedding: "embedding",
+  score: "score",
+} as const;
 
 /**
- * In: `input_ids`, `attention_mask`, `position_ids` int64 [B, S] (mask: 1 = a token, 0 = padding on the right).
- * Out: `embedding` f32 [B, D], each of length 1.
+ * In: `input_ids`, `attention_mask`, `position_ids` int64 [B, S] (mask: 1 = a token, 0 = padding on the right); of a cross-encoder `token_type_ids` too.
+ * Out: `embedding` f32 [B, D], each of length 1; of a cross-encoder `score` f32 [B, 1].
  */
-export function bertGraph(config: BertConfig, weights: StoredWeights, pooling: Pooling): OnnxModel {
+export function bertGraph(config: BertConfig, weights: StoredWeights, task: BertTask): OnnxModel {
   const { hiddenSize, numHeads, numLayers } = config;
   const headSize = hiddenSize / numHeads;
   const graph = new OnnxGraphBuilder("bert");
@@ -42,7 +50,8 @@ export function bertGraph(config: BertConfig, weights: StoredWeights, pooling: P
     return node(config.activation === "gelu" ? "Gelu" : "FastGelu", [x], { domain: "com.microsoft" });
   };
 
-  const type = weights.rows(graph, "embeddings.token_type_embeddings.weight", graph.int64([0])); // [1, D]: one text has one type
+  const types = task.use === "embed" ? graph.int64([0]) : graph.input(names.types, "int64", ["batch", "length"]);
+  const type = weights.rows(graph, "embeddings.token_type_embeddings.weight", types); // [1, D]: one text has one type; of a pair [B, S, D]
   const words = weights.rows(graph, "embeddings.word_embeddings.weight", ids); // [B, S, D]
   const places = weights.rows(graph, "embeddings.position_embeddings.weight", positions); // [B, S, D]
   let x = norm(node("Add", [node("Add", [words, type]), places]), "embeddings.LayerNorm"); // [B, S, D]
@@ -65,9 +74,17 @@ export function bertGraph(config: BertConfig, weights: StoredWeights, pooling: P
     x = norm(node("Add", [x, dense(inner, `${layer}.output.dense`)]), `${layer}.output.LayerNorm`);
   }
   const one = graph.int64([1]);
+  const first = (): Value => node("Squeeze", [node("Gather", [x, graph.int64([0])], { attributes: { axis: 1 } }), one]); // [B, D]
+  if (task.use === "rerank") {
+    const { dense: inner, score } = headNames[task.head.kind];
+    const logit = dense(node("Tanh", [dense(first(), inner)]), score); // [B, 1]
+    const activate = task.head.activation === "sigmoid" ? "Sigmoid" : "Identity";
+    graph.output(node(activate, [logit], { output: names.score }), "float32", ["batch", 1]);
+    return graph.toModel();
+  }
   const tokens = node("Unsqueeze", [seen, graph.int64([2])]); // [B, S, 1]
   const pooled = {
-    cls: () => node("Squeeze", [node("Gather", [x, graph.int64([0])], { attributes: { axis: 1 } }), one]),
+    cls: first,
     mean: () =>
       node("Div", [
         node("ReduceSum", [node("Mul", [x, tokens]), one], { attributes: { keepdims: 0 } }),
@@ -77,7 +94,7 @@ export function bertGraph(config: BertConfig, weights: StoredWeights, pooling: P
       const outside = node("Unsqueeze", [hidden, graph.int64([2])]); // [B, S, 1]
       return node("ReduceMax", [node("Add", [x, outside])], { attributes: { axes: [1], keepdims: 0 } });
     },
-  }[pooling](); // [B, D]
+  }[task.pooling](); // [B, D]
   // the sum of squares by hand: LpNormalization has no kernel on graphics cards
   const squares = node("ReduceSum", [node("Mul", [pooled, pooled]), one], { attributes: { keepdims: 1 } }); // [B, 1]
   graph.output(node("Div", [pooled, node("Sqrt", [squares])], { output: names.embedding }), "float32", ["batch", hiddenSize]);

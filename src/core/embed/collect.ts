@@ -1,18 +1,21 @@
-/** What a call for vectors is given, checked, and what comes of its pieces. */
+/** What a call for vectors or scores is given, checked, and what comes of its pieces. */
 import { SpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { EmbedOptions, EmbedPrefixes, EmbedResult } from "../spec/embedding-model.ts";
-import type { EmbeddedText } from "../spec/runtime.ts";
+import type { RerankOptions, RerankResult } from "../spec/rerank-model.ts";
+import type { EmbeddedText, ScoredText } from "../spec/runtime.ts";
 import { checkOptionNames, wrongOption } from "../text/check-call.ts";
 
-/** A vector, or something to tell. */
-export type EmbedPart = EmbeddedText | { readonly type: "warning"; readonly code: string; readonly message: string };
+type Warning = EmbedResult["warnings"][number];
 
-const optionNames = ["query", "dimensions", "truncate", "signal"];
+/** Something to tell. */
+export type NotePart = Warning & { readonly type: "warning" };
+export type EmbedPart = EmbeddedText | NotePart;
+export type ScorePart = ScoredText | NotePart;
 
 /** @throws SpellError run-option */
 export function checkEmbedCall(texts: readonly string[], options: EmbedOptions, dimensions: number | undefined): void {
-  checkOptionNames(options, optionNames, "embed");
+  checkOptionNames(options, ["query", "dimensions", "truncate", "signal"], "embed");
   for (const name of ["query", "truncate"] as const) {
     const value = options[name];
     if (value !== undefined && typeof value !== "boolean") throw wrongOption(name, "true or false", value);
@@ -22,15 +25,27 @@ export function checkEmbedCall(texts: readonly string[], options: EmbedOptions, 
   if (wanted !== undefined && !(Number.isInteger(wanted) && wanted >= 1 && wanted <= most)) {
     throw wrongOption("dimensions", `an integer, 1 … ${most}`, wanted);
   }
+  checkTexts(texts);
+}
+
+/** @throws SpellError run-option */
+export function checkRerankCall(query: string, texts: readonly string[], options: RerankOptions): void {
+  checkOptionNames(options, ["truncate", "signal"], "rerank");
+  const { truncate } = options;
+  if (truncate !== undefined && typeof truncate !== "boolean") throw wrongOption("truncate", "true or false", truncate);
+  checkText(query, "query", "the query");
+  checkTexts(texts);
+}
+
+function checkTexts(texts: readonly unknown[]): void {
   if (!Array.isArray(texts)) throw wrongOption("texts", "a list of texts", texts);
-  for (const [index, text] of (texts as readonly unknown[]).entries()) {
-    if (typeof text !== "string") throw wrongOption(`texts[${index}]`, "a text", text);
-    if (text === "")
-      throw new SpellError("run-option", `text ${index + 1}: expected at least one character, got none`, { where: `texts[${index}]` });
-    if (text.length > limits.promptCharacters) {
-      throw wrongOption(`texts[${index}]`, `at most ${limits.promptCharacters} characters`, text.length);
-    }
-  }
+  for (const [index, text] of (texts as readonly unknown[]).entries()) checkText(text, `texts[${index}]`, `text ${index + 1}`);
+}
+
+function checkText(text: unknown, where: string, what: string): void {
+  if (typeof text !== "string") throw wrongOption(where, "a text", text);
+  if (text === "") throw new SpellError("run-option", `${what}: expected at least one character, got none`, { where });
+  if (text.length > limits.promptCharacters) throw wrongOption(where, `at most ${limits.promptCharacters} characters`, text.length);
 }
 
 /** The texts as the model was trained on them. */
@@ -46,7 +61,28 @@ export function withPrefix(texts: readonly string[], query: boolean | undefined,
  */
 export async function collectVectors(parts: AsyncIterable<EmbedPart>, count: number, dimensions: number | undefined): Promise<EmbedResult> {
   const vectors = new Array<Float32Array>(count);
-  const warnings: { readonly code: string; readonly message: string }[] = [];
+  const about = await gather(parts, count, "vectors", ({ index, vector }) => {
+    vectors[index] = shortened(vector, dimensions);
+  });
+  return { vectors, dimensions: vectors[0]?.length ?? dimensions ?? 0, ...about };
+}
+
+/** Every score in its place. @param count texts */
+export async function collectScores(parts: AsyncIterable<ScorePart>, count: number): Promise<RerankResult> {
+  const scores = new Array<number>(count);
+  const about = await gather(parts, count, "scores", ({ index, score }) => {
+    scores[index] = score;
+  });
+  return { scores, ...about };
+}
+
+async function gather<P extends EmbeddedText | ScoredText>(
+  parts: AsyncIterable<P | NotePart>,
+  count: number,
+  what: string,
+  take: (part: P) => void,
+): Promise<Pick<EmbedResult, "tokens" | "warnings">> {
+  const warnings: Warning[] = [];
   let tokens = 0;
   let got = 0;
   let cut: { count: number; longest: number; kept: number } | undefined;
@@ -60,16 +96,16 @@ export async function collectVectors(parts: AsyncIterable<EmbedPart>, count: num
       cut.count += 1;
       cut.longest = Math.max(cut.longest, part.wholeTokens);
     }
-    vectors[part.index] = shortened(part.vector, dimensions);
+    take(part);
     tokens += part.tokens;
     got += 1;
   }
-  if (got !== count) throw new SpellError("internal-error", `expected ${count} vectors, got ${got}`);
+  if (got !== count) throw new SpellError("internal-error", `expected ${count} ${what}, got ${got}`);
   if (cut !== undefined) {
     const texts = cut.count === 1 ? "a text of" : `${cut.count} texts of up to`;
     warnings.push({ code: "text-cut", message: `${texts} ${cut.longest} tokens: the model reads the first ${cut.kept}` });
   }
-  return { vectors, dimensions: vectors[0]?.length ?? dimensions ?? 0, tokens, warnings };
+  return { tokens, warnings };
 }
 
 /** The first numbers of a vector, of length 1 again. */
@@ -96,11 +132,10 @@ export function similarity(a: Float32Array, b: Float32Array): number {
 
 export interface Ranked {
   readonly index: number;
-  /** cosine, −1 … 1 */
   readonly score: number;
 }
 
-/** Places of vectors, most like the query first; of equals the first in the list. */
-export function rank(query: Float32Array, vectors: readonly Float32Array[]): readonly Ranked[] {
-  return vectors.map((vector, index) => ({ index, score: similarity(query, vector) })).sort((a, b) => b.score - a.score);
+/** Places of scores, the largest first; of equals the first in the list. */
+export function rank(scores: readonly number[]): readonly Ranked[] {
+  return scores.map((score, index) => ({ index, score })).sort((a, b) => b.score - a.score);
 }

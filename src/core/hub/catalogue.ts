@@ -5,7 +5,7 @@ import { checkModelName, parseModelSpec } from "../spec/model-spec.ts";
 import { builtinTables } from "./catalogue.generated.ts";
 
 /** For display only. */
-export type ModelKind = "chat" | "text2text" | "story" | "embedding";
+export type ModelKind = "chat" | "text2text" | "story" | "embedding" | "reranking";
 
 export interface CatalogueEntry {
   readonly name: string;
@@ -34,7 +34,7 @@ export interface CatalogueEntry {
   readonly sha256?: string | undefined;
 }
 
-const kinds: readonly ModelKind[] = ["chat", "text2text", "story", "embedding"];
+const kinds: readonly ModelKind[] = ["chat", "text2text", "story", "embedding", "reranking"];
 
 /** @returns entries of the package, in the order of builtins/models.toml */
 export function builtinCatalogue(): readonly CatalogueEntry[] {

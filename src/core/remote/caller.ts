@@ -6,7 +6,16 @@
 import { abortedError, SpellError, toSpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { isGpu } from "../spec/devices.ts";
-import type { Device, DeviceProbe, EmbeddedText, ManyPiece, ModelEmbedOptions, ModelHandle, ModelPiece } from "../spec/runtime.ts";
+import type {
+  Device,
+  DeviceProbe,
+  EmbeddedText,
+  ManyPiece,
+  ModelEmbedOptions,
+  ModelHandle,
+  ModelPiece,
+  ScoredText,
+} from "../spec/runtime.ts";
 import { creditStep, type FromEngine, type OpenedHandle, type Piece, probeMs, type ToEngine } from "./protocol.ts";
 
 /** How messages get across. What comes back is given to RemoteEngine.receive() and died(). */
@@ -104,6 +113,7 @@ export class RemoteEngine {
 
   #toHandle<CallOptions extends { readonly signal?: AbortSignal | undefined }>({
     answersMany,
+    reranks,
     ...opened
   }: OpenedHandle): ModelHandle<CallOptions> {
     const engine = this;
@@ -129,6 +139,18 @@ export class RemoteEngine {
                   if (piece.type === "end") open -= 1;
                   return open === 0;
                 },
+              );
+            },
+          }
+        : {}),
+      ...(reranks
+        ? {
+            rerank(query: string, texts: readonly string[], { signal, ...options }: ModelEmbedOptions) {
+              let open = texts.length;
+              return engine.#pieces<ScoredText>(
+                (call) => ({ type: "rerank", call, query, texts, options }),
+                signal,
+                () => --open === 0,
               );
             },
           }

@@ -75,7 +75,8 @@ export function createEngineHost(engine: HostedEngine, post: (message: FromEngin
       handle = await engine.open(files.map(toSource), { ...options, onProgress } as never);
       const { device, contextLength, unsupported, notes, dimensions } = handle;
       const answersMany = handle.generateMany !== undefined;
-      post({ type: "opened", handle: { device, contextLength, unsupported, notes, answersMany, dimensions } });
+      const reranks = handle.rerank !== undefined;
+      post({ type: "opened", handle: { device, contextLength, unsupported, notes, answersMany, dimensions, reranks } });
     } catch (error) {
       post({ type: "failed", call: 0, error: toSpellError(error, "run-crash").toJSON() });
     }
@@ -117,7 +118,8 @@ export function createEngineHost(engine: HostedEngine, post: (message: FromEngin
           void open(message);
           return;
         case "generate":
-        case "embed": {
+        case "embed":
+        case "rerank": {
           // One at a time, in order: a call that was cancelled may still be at its last step when the next one arrives.
           const call: Call = { abort: new AbortController(), credit: maxUnreadPieces, wake: () => undefined };
           calls.set(message.call, call);
@@ -152,10 +154,11 @@ export function createEngineHost(engine: HostedEngine, post: (message: FromEngin
   };
 }
 
-type Question = Extract<ToEngine, { type: "generate" | "embed" }>;
+type Question = Extract<ToEngine, { type: "generate" | "embed" | "rerank" }>;
 
 /** @returns undefined where the engine cannot */
 function piecesOf(handle: ModelHandle<never>, message: Question, options: never): AsyncIterable<Piece> | undefined {
+  if (message.type === "rerank") return handle.rerank?.(message.query, message.texts, options);
   if (message.type === "embed") return handle.embed?.(message.texts, options);
   const { prompt } = message;
   return typeof prompt === "string" ? handle.generate(prompt, options) : handle.generateMany?.(prompt, options);

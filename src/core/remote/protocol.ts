@@ -3,7 +3,7 @@
  * Both ends come from the same build, so nothing here has a version; what arrives is still only acted on where it fits a pending call.
  */
 import type { SpellErrorJson } from "../errors.ts";
-import type { Device, DeviceProbe, DeviceReport, EmbeddedText, ManyPiece, ModelHandle, ModelPiece } from "../spec/runtime.ts";
+import type { Device, DeviceProbe, DeviceReport, EmbeddedText, ManyPiece, ModelHandle, ModelPiece, ScoredText } from "../spec/runtime.ts";
 
 /** Options as they travel: without what only works inside one thread. */
 export type Plain<O> = Omit<O, "signal" | "onProgress">;
@@ -42,13 +42,21 @@ export type ToEngine =
       /** of the engine's own embed() */
       readonly options: Plain<object>;
     }
+  | {
+      readonly type: "rerank";
+      readonly call: number;
+      readonly query: string;
+      readonly texts: readonly string[];
+      /** of the engine's own rerank() */
+      readonly options: Plain<object>;
+    }
   /** so many pieces were taken */
   | { readonly type: "credit"; readonly call: number; readonly pieces: number }
   | { readonly type: "cancel"; readonly call: number }
   | { readonly type: "bytes"; readonly read: number; readonly bytes: Uint8Array }
   | { readonly type: "no-bytes"; readonly read: number; readonly error: SpellErrorJson };
 
-export type Piece = ModelPiece | ManyPiece | EmbeddedText;
+export type Piece = ModelPiece | ManyPiece | EmbeddedText | ScoredText;
 
 export type FromEngine =
   | { readonly type: "beat" }
@@ -72,6 +80,8 @@ export interface OpenedHandle {
   readonly answersMany: boolean;
   /** numbers of a vector, where it has embed() */
   readonly dimensions?: number | undefined;
+  /** whether it has rerank() */
+  readonly reranks: boolean;
 }
 
 /** Pieces on their way that the reader has not taken yet; the engine waits there. Enough to hide the way between processes, little enough to stop soon. */

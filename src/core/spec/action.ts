@@ -22,6 +22,8 @@ export type Action =
     }
   /** Make a vector of a text with a model. */
   | { readonly kind: "embed"; readonly model: string }
+  /** Score lines against a text with a model. */
+  | { readonly kind: "rerank"; readonly model: string }
   /** What a model says about itself. */
   | { readonly kind: "info"; readonly model: string }
   /** Models that are here, or those of a provider. */

@@ -196,9 +196,14 @@ export interface ModelHandle<O> {
   embed?: ((texts: readonly string[], options: ModelEmbedOptions) => AsyncIterable<EmbeddedText>) | undefined;
   /** Numbers of a vector, where it has embed(). */
   readonly dimensions?: number | undefined;
+  /** Of models opened to score pairs: one piece for each text beside the query, in any order. @throws SpellError as embed() */
+  rerank?: ((query: string, texts: readonly string[], options: ModelEmbedOptions) => AsyncIterable<ScoredText>) | undefined;
   /** Frees everything; pending calls reject with run-closed. Second call does nothing. */
   dispose(): Promise<void>;
 }
+
+/** What models that write no text are opened for. */
+export type EncoderUse = "embed" | "rerank";
 
 /** How the vectors of a text's tokens become one: their mean, that of the first token, that of the last. */
 export type GgufPooling = "mean" | "cls" | "last";
@@ -209,16 +214,25 @@ export interface ModelEmbedOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The vector of one of several texts. */
-export interface EmbeddedText {
+/** One of several texts, as it was read. */
+interface ReadText {
   /** place of the text in the list */
   readonly index: number;
+  /** tokens read, special ones and those of a query included */
+  readonly tokens: number;
+  /** tokens there are, where it was cut */
+  readonly wholeTokens?: number | undefined;
+}
+
+/** The vector of a text. */
+export interface EmbeddedText extends ReadText {
   /** of length 1 */
   readonly vector: Float32Array;
-  /** tokens read, special ones included */
-  readonly tokens: number;
-  /** tokens the whole text has, where it was cut */
-  readonly wholeTokens?: number | undefined;
+}
+
+/** How well a text fits a query. */
+export interface ScoredText extends ReadText {
+  readonly score: number;
 }
 
 export type GgufHandle = ModelHandle<GgufGenerateOptions>;
@@ -301,8 +315,8 @@ export interface Seq2SeqOpenOptions extends DeviceOptions {
   readonly variant: Seq2SeqVariant;
   /** Copy that writes ahead of greedy answers; none by default. Left out, with a note, where it would be no faster. */
   readonly draft?: Seq2SeqDraft | undefined;
-  /** The files are those of an encoder: its handle has embed() and refuses to generate. */
-  readonly embed?: boolean | undefined;
+  /** The files are those of an encoder: its handle has embed() or rerank(), and refuses to generate. */
+  readonly use?: EncoderUse | undefined;
   /** tokens of one input, its end token included; a longer one is refused */
   readonly inputLength: number;
   /** 0 = the adapter's choice */

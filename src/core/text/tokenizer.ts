@@ -16,6 +16,8 @@ import { checkTokenizerJson } from "./tokenizer-checks.ts";
 export interface Tokenizer {
   /** @returns ids, end token included where the tokenizer adds one. Special tokens in the text are read as such. */
   encode(text: string): readonly number[];
+  /** Two texts in one, with the type that each token has: usually 0 in the first, 1 in the second. Absent where ids are bytes. */
+  encodePair?(first: string, second: string): { readonly ids: readonly number[]; readonly types: readonly number[] };
   /** Special tokens are left out. */
   decode(ids: readonly number[]): string;
   /** Feeds ids one by one; what comes out never splits a character, and all of it together equals decode() of all ids. */
@@ -107,6 +109,10 @@ export async function openTokenizer({ model, config, added }: TokenizerFiles, op
   };
   return {
     encode: (text) => library.encode(text).ids,
+    encodePair(first, second) {
+      const { ids, token_type_ids: types } = library.encode(first, { text_pair: second, return_token_type_ids: true });
+      return { ids, types };
+    },
     decode,
     createStreamDecoder: () => createStreamDecoder(decode, tidiesSpaces),
     texts: async () => {

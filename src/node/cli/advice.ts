@@ -59,6 +59,8 @@ function wordAction(action: Action, argv: readonly string[]): string {
     }
     case "embed":
       return `${line("llmspell", ...sourceOf(argv), "embed", "-m", action.model)} "Hello"`;
+    case "rerank":
+      return `${line("llmspell", ...sourceOf(argv), "similar", "--rerank", "-m", action.model)} "Hello" lines.txt`;
     case "info":
       return models(argv, undefined, "info", action.model);
     case "list":

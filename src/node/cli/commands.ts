@@ -75,6 +75,7 @@ export const defaultModel = "tiny-stories";
 
 /** Taken where no model is named for vectors. */
 export const defaultEmbedder = "all-minilm-l6-v2";
+export const defaultReranker = "bge-reranker-base";
 
 export const exitMeanings: ReadonlyMap<number, string> = new Map([
   [0, "done"],
@@ -237,10 +238,17 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
     name: "similar",
     summary: "lines that are most like a text, best first",
     operands: [{ name: "TEXT" }, { name: "FILE", optional: true }],
-    flags: [flag("--top-k N", "only the best N lines", { problem: integerProblem(1, 2 ** 31 - 1) }), ...embedFlags],
-    notes: ["Lines come from FILE, else from standard input; empty ones are left out. Scores are cosines, 1 for the same meaning."],
+    flags: [
+      flag("--top-k N", "only the best N lines", { problem: integerProblem(1, 2 ** 31 - 1) }),
+      flag("--rerank", `a model that reads TEXT and line together scores them [${defaultReranker}]: slower, and better`),
+      ...embedFlags,
+    ],
+    notes: [
+      "Lines come from FILE, else from standard input; empty ones are left out. Scores are cosines, 1 for the same meaning; with --rerank what the model gives, larger for a better fit.",
+    ],
     examples: [
       ['llmspell similar "how do I pay?" questions.txt --top-k 3', "search a file"],
+      ['llmspell similar --rerank "how do I pay?" answers.txt --top-k 3', "by a re-ranking model"],
       ['cut -d, -f2 items.csv | llmspell similar "garden chair" --output json', "text, score and line number, for programs"],
     ],
     exits: [1, 3, 4, 5, 130],

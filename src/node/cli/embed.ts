@@ -1,14 +1,14 @@
 /** `llmspell embed`: vectors of texts. `llmspell similar`: lines that are most like a text. */
 import { readFile } from "node:fs/promises";
 import { plainVector } from "../../core/api/plain-vector.ts";
-import { rank } from "../../core/embed/collect.ts";
+import { rank, similarity } from "../../core/embed/collect.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { EmbeddingModel, EmbedOptions, EmbedResult } from "../../core/spec/embedding-model.ts";
 import { flagNumber, flagText } from "./args.ts";
-import { defaultEmbedder } from "./commands.ts";
+import { defaultEmbedder, defaultReranker } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { readLines } from "./input.ts";
-import { disposeSoon, explain, loadEmbeddings, readLoadOptions } from "./session.ts";
+import { disposeSoon, explain, loadEmbeddings, loadReranker, readLoadOptions } from "./session.ts";
 
 /** @throws SpellError of the flags, the texts, the model or its answer */
 export async function embed(context: Context): Promise<number> {
@@ -16,8 +16,8 @@ export async function embed(context: Context): Promise<number> {
   const texts = operands.length > 0 ? operands : await linesOf(context, undefined);
   if (texts.length === 0) throw noTexts();
   const query = flags.has("query");
-  const { model, result } = await withModel(context, (each) => [each.embed(texts, { ...embedOptions(context), query })]);
-  const [{ vectors, dimensions, tokens, warnings }] = result as [EmbedResult];
+  const { model, result } = await withEmbedder(context, (each) => each.embed(texts, { ...embedOptions(context), query }));
+  const { vectors, dimensions, tokens, warnings } = result;
   const embeddings = vectors.map(plainVector);
   screen.document({
     status: "ok",
@@ -38,46 +38,80 @@ export async function similar(context: Context): Promise<number> {
   const lines = (await linesOf(context, file)).map((line, index) => ({ text: line, index })).filter((line) => line.text.trim() !== "");
   if (lines.length === 0)
     throw new SpellError("usage-value", `${file ?? "standard input"}: expected lines of text; got none`, { where: file ?? "stdin" });
-  const options = embedOptions(context);
-  const { model, result } = await withModel(context, (each) => [
-    each.embed([text], { ...options, query: true }),
-    each.embed(
-      lines.map((line) => line.text),
-      options,
-    ),
-  ]);
-  const [asked, found] = result as [EmbedResult, EmbedResult];
-  const [vector = new Float32Array()] = asked.vectors;
-  const results = rank(vector, found.vectors)
+  const texts = lines.map((line) => line.text);
+  const compare = flags.has("rerank") ? scoresOfPairs : cosines;
+  const { model, result } = await compare(context, text, texts);
+  const results = rank(result.scores)
     .slice(0, flagNumber(flags, "top-k"))
     .map(({ index, score }) => ({ text: lines[index]?.text ?? "", score: Number(score.toFixed(6)), index: lines[index]?.index ?? 0 }));
-  const tokens = asked.tokens + found.tokens;
-  const usage = { prompt_tokens: tokens, total_tokens: tokens };
-  screen.document({ status: "ok", ...aboutOf(model), results, usage, warnings: [...asked.warnings, ...found.warnings] });
+  const usage = { prompt_tokens: result.tokens, total_tokens: result.tokens };
+  screen.document({ status: "ok", ...aboutOf(model), results, usage, warnings: result.warnings });
   screen.write(results.map((line) => `${line.score.toFixed(3)}  ${line.text}\n`).join(""));
   return 0;
 }
 
-/** Loads, asks, gives the model back, and tells the warnings. */
-async function withModel(context: Context, ask: (model: EmbeddingModel) => readonly Promise<EmbedResult>[]) {
-  const { flags, screen, interrupt } = context;
-  const name = flagText(flags, "model") ?? defaultEmbedder;
-  const model = await loadEmbeddings(context, name, readLoadOptions(flags));
+/** How far lines are from a text, as a model of vectors sees it. */
+function cosines(context: Context, text: string, lines: readonly string[]) {
+  const options = embedOptions(context);
+  return withEmbedder(context, async (model) => {
+    const [asked, found] = await Promise.all([model.embed([text], { ...options, query: true }), model.embed(lines, options)]);
+    const [vector = new Float32Array()] = asked.vectors;
+    return {
+      scores: found.vectors.map((each) => similarity(vector, each)),
+      tokens: asked.tokens + found.tokens,
+      warnings: [...asked.warnings, ...found.warnings],
+    };
+  });
+}
+
+/** As a model sees it that reads both together. @throws SpellError usage-value */
+async function scoresOfPairs(context: Context, text: string, lines: readonly string[]) {
+  const { flags } = context;
+  if (flags.has("dimensions"))
+    throw new SpellError("usage-value", "--dimensions is of vectors, and --rerank makes none; expected one of the two", {
+      where: "--dimensions",
+    });
+  const { truncate, signal } = embedOptions(context);
+  const name = flagText(flags, "model") ?? defaultReranker;
+  return ask(context, name, await loadReranker(context, name, readLoadOptions(flags)), (model) =>
+    model.rerank(text, lines, { truncate, signal }),
+  );
+}
+
+async function withEmbedder<R extends Told>(context: Context, call: (model: EmbeddingModel) => Promise<R>) {
+  const name = flagText(context.flags, "model") ?? defaultEmbedder;
+  return ask(context, name, await loadEmbeddings(context, name, readLoadOptions(context.flags)), call);
+}
+
+type Told = Pick<EmbedResult, "warnings">;
+
+/** Asks, gives the model back, and tells the warnings. */
+async function ask<M extends Pick<EmbeddingModel, "dispose">, R extends Told>(
+  { screen, interrupt }: Context,
+  name: string,
+  model: M,
+  call: (model: M) => Promise<R>,
+): Promise<{ readonly model: M; readonly result: R }> {
   const progress = screen.progress("reading the texts");
   try {
-    const result = await Promise.all(ask(model));
+    const result = await call(model);
     progress.end();
-    for (const message of new Set(result.flatMap(({ warnings }) => warnings.map((warning) => warning.message)))) screen.note(message);
+    for (const message of new Set(result.warnings.map((warning) => warning.message))) screen.note(message);
     return { model, result };
   } catch (error) {
     progress.end();
-    throw interrupt.signal.aborted ? new SpellError("run-aborted", "stopped before the vectors were made") : explain(error, name);
+    throw interrupt.signal.aborted ? new SpellError("run-aborted", "stopped before all texts were read") : explain(error, name);
   } finally {
     await disposeSoon(model);
   }
 }
 
-function aboutOf({ id, provider, backend, architecture }: EmbeddingModel): Readonly<Record<string, string>> {
+function aboutOf({
+  id,
+  provider,
+  backend,
+  architecture,
+}: Pick<EmbeddingModel, "id" | "provider" | "backend" | "architecture">): Readonly<Record<string, string>> {
   return { model: id, provider, backend, architecture };
 }
 

@@ -12,6 +12,7 @@ import { nearest } from "../../core/nearest.ts";
 import type { EmbeddingModel } from "../../core/spec/embedding-model.ts";
 import type { GenerateOptions, Preset, Usage } from "../../core/spec/generate.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
+import type { RerankModel } from "../../core/spec/rerank-model.ts";
 import type { DeviceChoice, DevicePreview, DeviceReport } from "../../core/spec/runtime.ts";
 import type { StreamPart } from "../../core/spec/stream-part.ts";
 import { parameterRules } from "../../core/text/parameters.ts";
@@ -74,6 +75,11 @@ export function loadModel(context: Context, name: string | undefined, options: L
 /** As loadModel, of a model that makes vectors. */
 export function loadEmbeddings(context: Context, name: string, options: LoadOptions): Promise<EmbeddingModel> {
   return loadWith(context, name, options, (spell, all) => spell.embeddings(name, all));
+}
+
+/** As loadModel, of a model that scores pairs of texts. */
+export function loadReranker(context: Context, name: string, options: LoadOptions): Promise<RerankModel> {
+  return loadWith(context, name, options, (spell, all) => spell.reranker(name, all));
 }
 
 type Loaded = Pick<LanguageModel, "id" | "sizeBytes" | "device" | "contextLength">;

@@ -46,7 +46,7 @@ export function t5Engine(name: "onnxruntime-node" | "onnxruntime-web"): Seq2SeqR
         reportOf(onnx.device, name, { prompt: graph.threads, decode: graph.threads, origin: threads.origin });
       const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
       const host = { onnx, threads: threads.decode, report, pause, notes };
-      if (options.embed === true) return openBert(files, host, options);
+      if (options.use !== undefined) return openBert(files, host, options);
       return openT5(files, { ...host, now: () => performance.now(), blocks: createBlockStore() }, options);
     },
   };

@@ -24,6 +24,7 @@ const words: { readonly [K in Action["kind"]]: readonly (readonly [Omit<Extract<
     [{ model: "x@ollama", profile: "ollama" }, "llmspell -p ollama model pull x@ollama"],
   ],
   embed: [[{ model: "./minilm" }, 'llmspell -c my.toml embed -m ./minilm "Hello"']],
+  rerank: [[{ model: "./bge" }, 'llmspell -c my.toml similar --rerank -m ./bge "Hello" lines.txt']],
   info: [[{ model: "hf:a/b" }, "llmspell -c my.toml model info hf:a/b"]],
   list: [[{}, "llmspell -c my.toml model list"]],
   available: [[{}, "llmspell -c my.toml model available"]],

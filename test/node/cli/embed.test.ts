@@ -1,20 +1,28 @@
-/** `embed`, `similar` and LocalLLM.embed over a small encoder, as people run them. */
+/** `embed`, `similar`, LocalLLM.embed and LocalLLM.rerank over a small encoder, as people run them. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { distance } from "../../contract/embedding-model.ts";
-import { bertGolden, writeBert } from "../../fixtures/bert-writer.ts";
+import { type BertSpec, bertGolden, type RerankSpec, rerankGolden, writeBert } from "../../fixtures/bert-writer.ts";
 import { cli, home } from "./support.ts";
 
 const spec = bertGolden.models.find(({ name }) => name === "minilm")!;
 const model = join(home, "minilm");
 const on = ["-m", model, "--device", "cpu"];
 
-beforeAll(() => {
-  for (const [file, bytes] of writeBert(bertGolden, spec)) {
-    mkdirSync(dirname(join(model, file)), { recursive: true });
-    writeFileSync(join(model, file), bytes);
+const scorer = rerankGolden.models.find(({ name }) => name === "ms-marco-minilm")!;
+const reranker = join(home, "reranker");
+
+function save(folder: string, one: BertSpec | RerankSpec): void {
+  for (const [file, bytes] of writeBert(bertGolden, one)) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    writeFileSync(join(folder, file), bytes);
   }
+}
+
+beforeAll(() => {
+  save(model, spec);
+  save(reranker, scorer);
 });
 
 describe("embed", () => {
@@ -75,6 +83,21 @@ describe("similar", () => {
     expect(stdout.split("\n")[0]).toBe("1.000  river");
   });
 
+  it("ranks by a model that reads both together", async () => {
+    const [query = ""] = rerankGolden.queries;
+    const texts = rerankGolden.texts.slice(0, 3);
+    const flags = ["--rerank", "-m", reranker, "--device", "cpu", "--output", "json"];
+    const { stdout, status } = await cli(["similar", query, ...flags], { input: texts.join("\n") });
+    expect(status).toBe(0);
+    const { results, ...about } = JSON.parse(stdout) as { results: { text: string; score: number; index: number }[] };
+    const tokens = scorer.tokens[0]!.slice(0, 3).reduce((sum, each) => sum + each, 0);
+    expect(about).toMatchObject({ status: "ok", model: reranker, architecture: "bert", usage: { prompt_tokens: tokens }, warnings: [] });
+    const inOrder = scorer.scores[0]!.slice(0, 3).map((score, index) => ({ score, index }));
+    inOrder.sort((a, b) => b.score - a.score);
+    expect(results.map(({ index }) => index)).toEqual(inOrder.map(({ index }) => index));
+    expect(results[0]!.score).toBeCloseTo(inOrder[0]!.score, 4);
+  });
+
   it("names a file that is missing", async () => {
     const { stderr, status } = await cli(["similar", "river", "missing.txt", ...on]);
     expect(status).toBe(2);
@@ -89,13 +112,15 @@ it("generate names the command that makes vectors", async () => {
   expect(stderr).toContain(`llmspell embed -m ${model} "Hello"`);
 });
 
-it("scripts get lists of numbers", async () => {
-  const code = `local v = LocalLLM.embed(ARGS.model, {"the cat was singing", "x"}, {device = "cpu"}); print(#v, #v[1], v[1][1])`;
+it("scripts get lists of numbers, and scores", async () => {
+  const code = `local v = LocalLLM.embed(ARGS.model, {"the cat was singing", "x"}, {device = "cpu"}); print(#v, #v[1], v[1][1])
+local s = LocalLLM.rerank(ARGS.reranker, "${rerankGolden.queries[0]}", {"x", "the cat was singing"}, {device = "cpu"}); print(s[2])`;
   const config = join(home, "files.toml");
   writeFileSync(config, `[runtime.security]\nallow_file_access = true\nallowed_paths = [${JSON.stringify(home)}]\n`);
-  const { stdout, stderr } = await cli(["exec", "-c", config, code, "--", "--model", model]);
+  const { stdout, stderr } = await cli(["exec", "-c", config, code, "--", "--model", model, "--reranker", reranker]);
   expect(stderr).toBe("");
-  const [count, length, first] = stdout.trim().split(/\s+/).map(Number);
+  const [count, length, first, score] = stdout.trim().split(/\s+/).map(Number);
   expect([count, length]).toEqual([2, 36]);
   expect(first).toBeCloseTo(spec.vectors[0]![0]!, 5);
+  expect(score).toBeCloseTo(scorer.scores[0]![0]!, 4);
 });

@@ -7,7 +7,7 @@ describe("the catalogue", () => {
   it("holds what the specification lists, each entry whole", () => {
     const entries = builtinCatalogue();
     expect(entries.map(({ name }) => name)).toEqual(
-      "tiny-stories tiny-t5-en-fr tinyllama phi-2 qwen2-0.5b qwen2.5-0.5b qwen3-0.6b smollm2-135m smollm2-360m llama3.2-1b gemma3-1b gemma3-270m flan-t5-small flan-t5-base flan-t5-large t5-small t5-base t5-large byt5-small mt5-small grammar-synthesis-small coedit-large flan-t5-text2sql flan-t5-text2sql-v2 all-minilm-l6-v2 bge-small-en-v1.5 multilingual-e5-small nomic-embed-text-v1.5 qwen3-embedding-0.6b".split(
+      "tiny-stories tiny-t5-en-fr tinyllama phi-2 qwen2-0.5b qwen2.5-0.5b qwen3-0.6b smollm2-135m smollm2-360m llama3.2-1b gemma3-1b gemma3-270m flan-t5-small flan-t5-base flan-t5-large t5-small t5-base t5-large byt5-small mt5-small grammar-synthesis-small coedit-large flan-t5-text2sql flan-t5-text2sql-v2 all-minilm-l6-v2 bge-small-en-v1.5 multilingual-e5-small nomic-embed-text-v1.5 qwen3-embedding-0.6b bge-reranker-base".split(
         " ",
       ),
     );

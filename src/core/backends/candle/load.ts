@@ -6,7 +6,7 @@ import { SpellError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Platform } from "../../platform.ts";
 import { isModelSpec, type ModelSpec } from "../../spec/model-spec.ts";
-import type { Seq2SeqVariant } from "../../spec/runtime.ts";
+import type { EncoderUse, Seq2SeqVariant } from "../../spec/runtime.ts";
 import { definedOnly } from "../../values.ts";
 import type { FileSource, FindOptions, FoundModelEntry, OpenedModel } from "../backend.ts";
 import { type AskedOptions, checkContextSize, type LocalOpened } from "./asked.ts";
@@ -14,7 +14,7 @@ import { asT5Variant, variantsOfT5 } from "./bundled.ts";
 import type { CandleContext } from "./context.ts";
 import type { ModelFiles } from "./layout.ts";
 import { locate } from "./locate.ts";
-import { contextLengthOf, type FoundModel, needsOf, readModel, runtimeFor } from "./read.ts";
+import { contextLengthOf, type FoundModel, needsOf, readModel, runtimeFor, useOf } from "./read.ts";
 import type { LoadDefaults } from "./settings.ts";
 
 /** Finds the files of a model for the pool. @throws SpellError model-*, store-*; run-option for a variant the files do not have */
@@ -54,18 +54,9 @@ async function openModel(files: ModelFiles, { platform, defaults }: CandleContex
 }
 
 async function openFound(model: FoundModel, platform: Platform, defaults: LoadDefaults, options: AskedOptions): Promise<LocalOpened> {
-  if (options.embeds === true) return (await import("./embed.ts")).openEmbedder(model, platform, defaults, options);
-  if (model.kind === "bert" || (model.kind === "gguf" && model.facts.isEncoder)) {
-    const architecture = model.kind === "bert" ? model.facts.config.modelType : model.facts.architecture;
-    throw new SpellError("model-architecture", `${model.id} makes embeddings, not text (${architecture})`, {
-      where: model.id,
-      hint: "Its vectors come from embed; for text use a language model:",
-      actions: [
-        { kind: "embed", model: model.id },
-        { kind: "run", model: "tiny-stories" },
-      ],
-    });
-  }
+  if (options.use !== undefined) return (await import("./encoder.ts")).openEncoder(model, options.use, platform, defaults, options);
+  const use = useOf(model);
+  if (use !== undefined || model.kind === "bert") throw writesNone(model, use ?? "embed");
   return model.kind === "gguf" ? openGguf(model, platform, defaults, options) : openT5(model, platform, options);
 }
 
@@ -92,6 +83,21 @@ async function openT5(model: Exclude<FoundModel, { kind: "gguf" | "bert" }>, pla
   const needs = needsOf(model, inputLength);
   return openT5Model({ id, files, facts }, runtimeFor(model.kind, platform), platform, {
     ...{ device, threads, draft, onProgress, signal, needs, variant, inputLength },
+  });
+}
+
+function writesNone(model: FoundModel, use: EncoderUse): SpellError {
+  const { id } = model;
+  const architecture = model.kind === "gguf" ? model.facts.architecture : model.facts.config.modelType;
+  const makes = use === "embed" ? "makes embeddings" : "scores pairs of texts";
+  const hint = use === "embed" ? "Its vectors come from embed" : "Its scores come from similar";
+  return new SpellError("model-architecture", `${id} ${makes}, not text (${architecture})`, {
+    where: id,
+    hint: `${hint}; for text use a language model:`,
+    actions: [
+      { kind: use, model: id },
+      { kind: "run", model: "tiny-stories" },
+    ],
   });
 }
 

@@ -6,7 +6,15 @@ import { SpellError } from "../../errors.ts";
 import type { GgufFacts } from "../../gguf/gate.ts";
 import { limits } from "../../limits.ts";
 import type { Platform } from "../../platform.ts";
-import type { DevicePreview, DeviceSurvey, GgufRuntime, ModelNeeds, Seq2SeqRuntime, Seq2SeqVariant } from "../../spec/runtime.ts";
+import type {
+  DevicePreview,
+  DeviceSurvey,
+  EncoderUse,
+  GgufRuntime,
+  ModelNeeds,
+  Seq2SeqRuntime,
+  Seq2SeqVariant,
+} from "../../spec/runtime.ts";
 import type { ExportFacts } from "../../t5/export-files.ts";
 import type { T5Facts } from "../../t5/files.ts";
 import type { LoadOptions } from "../backend.ts";
@@ -82,8 +90,16 @@ export function needsOf(model: FoundModel, tokens: number): ModelNeeds {
 
 /** Tokens a load keeps: of a decoder its whole context, of T5 and encoders the input. */
 export function contextLengthOf(model: FoundModel, asked: number | undefined, defaults?: LoadDefaults): number {
-  if (model.kind === "bert") return Math.min(asked ?? Number.POSITIVE_INFINITY, model.facts.sentence.contextLength);
+  if (model.kind === "bert") return Math.min(asked ?? Number.POSITIVE_INFINITY, model.facts.task.contextLength);
   if (model.kind !== "gguf") return asked ?? limits.seq2seqInputTokens;
   const expected = asked ?? defaults?.contextSize ?? 0;
   return expected === 0 ? model.facts.contextLength : Math.min(expected, model.facts.contextLength);
+}
+
+/** What the files are for; undefined: writing. A decoder makes vectors too, if untrained. */
+export function useOf(model: FoundModel): EncoderUse | undefined {
+  if (model.kind === "bert") return model.facts.task.use;
+  if (model.kind !== "gguf") return undefined;
+  if (model.facts.pooling === "rank") return "rerank";
+  return model.facts.isEncoder ? "embed" : undefined;
 }

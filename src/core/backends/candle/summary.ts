@@ -1,8 +1,9 @@
 /** What is known of a found model, in one form for every layout: for lists, pages and the command line. */
 
 import { totalSize } from "../../formats/byte-source.ts";
+import type { EncoderUse } from "../../spec/runtime.ts";
 import type { ModelInfo, ModelRecord } from "../models.ts";
-import type { FoundModel } from "./read.ts";
+import { type FoundModel, useOf } from "./read.ts";
 
 type OfFiles = "parameterCount" | "sizeBytes" | "license";
 
@@ -14,6 +15,8 @@ export interface ModelSummary
   readonly quantization: string;
   readonly contextLength: number;
 }
+
+const capabilityOf: Readonly<Record<EncoderUse, string>> = { embed: "embedding", rerank: "reranking" };
 
 export function summarizeModel(model: FoundModel): ModelSummary {
   if (model.kind === "gguf") {
@@ -27,18 +30,19 @@ export function summarizeModel(model: FoundModel): ModelSummary {
       chatTemplate = null,
       ...facts
     } = model.facts;
+    const use = useOf(model);
     return {
       ...{ architecture, quantization, contextLength, embeddingLength, blockCount, vocabSize, chatTemplate },
       format: "gguf",
       parameterCount: facts.parameterCount ?? null,
       sizeBytes: facts.fileBytes,
       license: facts.license ?? null,
-      capabilities: facts.isEncoder ? ["embedding"] : chatTemplate === null ? ["completion"] : ["completion", "chat"],
+      capabilities: use !== undefined ? [capabilityOf[use]] : chatTemplate === null ? ["completion"] : ["completion", "chat"],
       notes: facts.notes,
     };
   }
   if (model.kind === "bert") {
-    const { config, sentence, dtype, parameterCount } = model.facts;
+    const { config, task, dtype, parameterCount } = model.facts;
     return {
       format: "safetensors",
       architecture: config.modelType,
@@ -46,13 +50,13 @@ export function summarizeModel(model: FoundModel): ModelSummary {
       quantization: model.variant === "f32" ? dtype : model.variant,
       sizeBytes: totalSize(model.files),
       license: null,
-      contextLength: sentence.contextLength,
+      contextLength: task.contextLength,
       embeddingLength: config.hiddenSize,
       blockCount: config.numLayers,
       vocabSize: config.vocabSize,
       chatTemplate: null,
-      capabilities: ["embedding"],
-      notes: sentence.notes,
+      capabilities: [capabilityOf[task.use]],
+      notes: task.notes,
     };
   }
   const { facts, files, variant } = model;

@@ -104,6 +104,21 @@ export function localLlmGlobal(run: ScriptRun): ScriptFunctions {
       ],
       async (name, texts, given) => library().embed(permitModel(name, run), texts, { ...given, signal: run.signal }),
     ),
+    rerank: waits(
+      [
+        spec,
+        text("query"),
+        list("texts", text("text")),
+        optional(
+          options("options", [
+            optional(flag("truncate")),
+            optional(oneOf("device", deviceChoices)),
+            optional(integer("context_size", 128, 2 ** 31 - 1)),
+          ]),
+        ),
+      ],
+      async (name, query, texts, given) => library().rerank(permitModel(name, run), query, texts, { ...given, signal: run.signal }),
+    ),
     generate: waits(
       [
         spec,

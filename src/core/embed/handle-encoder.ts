@@ -1,25 +1,33 @@
-/** Vectors over a handle, and a fresh start after a crash or a lost device. Calls come one at a time: the pool queues them. */
+/** Vectors and scores over a handle, and a fresh start after a crash or a lost device. Calls come one at a time: the pool queues them. */
 import { closedError, SpellError } from "../errors.ts";
 import { type ByteSource, totalSize } from "../formats/byte-source.ts";
 import { isGpu } from "../spec/devices.ts";
 import type { EmbedPrefixes } from "../spec/embedding-model.ts";
-import type { Device, DeviceReport, GgufOpenOptions, ModelEmbedOptions, ModelHandle, Seq2SeqOpenOptions } from "../spec/runtime.ts";
+import type {
+  Device,
+  DeviceReport,
+  EncoderUse,
+  GgufOpenOptions,
+  ModelEmbedOptions,
+  ModelHandle,
+  Seq2SeqOpenOptions,
+} from "../spec/runtime.ts";
 import { countRestarts } from "../text/restarts.ts";
-import type { EmbedPart } from "./collect.ts";
+import type { EmbedPart, NotePart, ScorePart } from "./collect.ts";
 
-export interface EmbedderParts<P> {
+export interface EncoderParts<P> {
   readonly id: string;
   readonly architecture: string;
   readonly files: readonly ByteSource[];
   readonly runtime: { open(files: readonly ByteSource[], options: P): Promise<ModelHandle<never>> };
   readonly options: P;
   readonly prefixes: EmbedPrefixes;
-  /** told once, with the first vectors */
+  /** told once, with the first answer */
   readonly notes: readonly string[];
   readonly now: () => number;
 }
 
-export interface HandleEmbedder {
+export interface HandleEncoder {
   readonly id: string;
   readonly architecture: string;
   readonly sizeBytes: number;
@@ -28,16 +36,17 @@ export interface HandleEmbedder {
   readonly dimensions: number;
   readonly prefixes: EmbedPrefixes;
   embed(texts: readonly string[], options: ModelEmbedOptions): AsyncGenerator<EmbedPart, void, undefined>;
+  rerank(query: string, texts: readonly string[], options: ModelEmbedOptions): AsyncGenerator<ScorePart, void, undefined>;
   dispose(): Promise<void>;
 }
 
 /**
- * Opens a model; it can embed when this resolves.
+ * Opens a model; it can do what it was opened for when this resolves.
  * @throws SpellError of the runtime's open()
  */
-export async function openHandleEmbedder<P extends GgufOpenOptions | Seq2SeqOpenOptions>(parts: EmbedderParts<P>): Promise<HandleEmbedder> {
+export async function openHandleEncoder<P extends GgufOpenOptions | Seq2SeqOpenOptions>(parts: EncoderParts<P>): Promise<HandleEncoder> {
   const { id, architecture, files, runtime, options, prefixes } = parts;
-  const untold: EmbedPart[] = parts.notes.map((message) => ({ type: "warning", code: "file-note", message }));
+  const untold: NotePart[] = parts.notes.map((message) => ({ type: "warning", code: "file-note", message }));
   const countRestart = countRestarts(parts.now);
   const lost: Device[] = [];
   let closed = false;
@@ -61,6 +70,7 @@ export async function openHandleEmbedder<P extends GgufOpenOptions | Seq2SeqOpen
     throw closedError();
   };
 
+  const notOpened = (use: EncoderUse) => new SpellError("internal-error", `${id} was not opened to ${use}`);
   return {
     id,
     architecture,
@@ -77,9 +87,15 @@ export async function openHandleEmbedder<P extends GgufOpenOptions | Seq2SeqOpen
     },
     async *embed(texts, call) {
       const { embed } = await live(call.signal);
-      if (embed === undefined) throw new SpellError("internal-error", `${id} was not opened to embed`);
+      if (embed === undefined) throw notOpened("embed");
       yield* untold.splice(0);
       yield* embed(texts, call);
+    },
+    async *rerank(query, texts, call) {
+      const { rerank } = await live(call.signal);
+      if (rerank === undefined) throw notOpened("rerank");
+      yield* untold.splice(0);
+      yield* rerank(query, texts, call);
     },
     async dispose() {
       closed = true;
