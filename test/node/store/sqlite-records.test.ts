@@ -6,13 +6,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, describe, expect, it } from "vitest";
+import type { RuntimeConfig } from "../../../src/core/config/config.generated.ts";
 import type { RecordStore } from "../../../src/core/platform.ts";
+import { createSessions } from "../../../src/core/sessions/sessions.ts";
 import { builtinSqlite, packageSqlite, sqliteCode } from "../../../src/node/store/sqlite.ts";
 import { sqliteRecords } from "../../../src/node/store/sqlite-records.ts";
 import { describeRecords } from "../../contract/record-store.ts";
 import { failure } from "../../support/failure.ts";
 import { fromSource } from "../../support/from-source.mjs";
-import { root } from "../../support.ts";
+import { isLong, root } from "../../support.ts";
 
 const folders: string[] = [];
 const opened: RecordStore[] = [];
@@ -113,34 +115,69 @@ for (const [name, driver] of drivers) {
       expect(await failure(openAt(join(folder, "file/state")))).toMatchObject({ code: "store-denied" });
     });
 
-    it("survive kill -9 of whoever wrote them, each one that was acknowledged, and several writers lose nothing", async () => {
+    it("beyond the room there is are refused, and what was there stays", async () => {
       const folder = newFolder();
-      const { href, remove } = await fromSource(["node/store/sqlite.ts", "node/store/sqlite-records.ts"]);
+      const open = name === "libsql" ? packageSqlite() : (driver as Awaited<ReturnType<typeof packageSqlite>>);
+      // SQLite's own error of a full disk
+      const small: typeof open = (path) => {
+        const database = open(path);
+        database.exec("PRAGMA max_page_count = 20");
+        return database;
+      };
+      const store = await sqliteRecords(folder, small, () => undefined);
+      opened.push(store);
+      let written = 0;
+      const fill = async () => {
+        for (;;) {
+          await store.put("a", String(written), JSON.stringify("x".repeat(4000)), plenty);
+          written += 1;
+        }
+      };
+      expect(await failure(fill())).toMatchObject({ code: "store-full", exitCode: 3 });
+      expect(written).toBeGreaterThan(3);
+      expect(await store.list("a")).toHaveLength(written);
+      await store.clear("a");
+      await store.put("a", "again", "1", plenty);
+    });
+
+    it("survive kill -9 of whoever wrote them, each one that was acknowledged, and several writers lose nothing; artifacts are there whole or not at all", async () => {
+      const folder = newFolder();
+      const { href, remove } = await fromSource(["node/store/sqlite.ts", "node/store/sqlite-records.ts", "core/sessions/sessions.ts"]);
+      const store = await openAt(folder);
+      const settings: RuntimeConfig["sessions"] = {
+        ...{ enabled: true, storage_backend: "file", directory: folder, max_sessions: 9, max_artifacts_per_session: 1e6 },
+        ...{ artifact_compression_threshold: 100, session_timeout_seconds: 3600 },
+      };
+      const sessions = createSessions(settings, { name: "test", records: async () => store, log: () => undefined });
+      const { id } = await sessions.create();
       const acknowledged: string[] = [];
       const start = (writer: string): ChildProcess => {
-        const child = spawn(process.execPath, [join(root, "test/support/record-writer.mjs"), href, folder, name, writer], {
+        const child = spawn(process.execPath, [join(root, "test/support/record-writer.mjs"), href, folder, name, writer, id], {
           stdio: ["ignore", "pipe", "inherit"],
         });
         createInterface({ input: child.stdout as NodeJS.ReadableStream }).on("line", (key) => acknowledged.push(key));
         return child;
       };
       const steady = start("steady");
-      for (let round = 0; round < 4; round++) {
-        const victim = start(`victim${round}`);
-        while (acknowledged.filter((key) => key.startsWith(`victim${round}-`)).length < 3)
-          await new Promise((resolve) => setTimeout(resolve, 5));
-        await new Promise((resolve) => setTimeout(resolve, 7 * round));
-        victim.kill("SIGKILL");
-        await once(victim, "close");
-      }
+      const kill = async (victim: number): Promise<void> => {
+        const child = start(`victim${victim}`);
+        while (!acknowledged.includes(`victim${victim}-1`)) await new Promise((resolve) => setTimeout(resolve, 5));
+        await new Promise((resolve) => setTimeout(resolve, (7 * victim) % 30));
+        child.kill("SIGKILL");
+        await once(child, "close");
+      };
+      for (let victim = 0; victim < (isLong ? 200 : 20); victim += 5) await Promise.all([0, 1, 2, 3, 4].map((more) => kill(victim + more)));
       steady.kill("SIGKILL");
       await once(steady, "close");
       remove();
-      const store = await openAt(folder);
       const kept = new Set(await store.list("kept"));
       expect(acknowledged.filter((key) => !kept.has(key))).toEqual([]);
       for (const key of acknowledged.slice(-5)) expect(await store.get("kept", key)).toBe(JSON.stringify(key));
-    });
+      const artifacts = await sessions.artifacts.list(id);
+      const names = new Set(artifacts.map((artifact) => artifact.name));
+      expect(acknowledged.filter((key) => !names.has(key))).toEqual([]);
+      for (const artifact of artifacts) expect((await sessions.artifacts.get(id, artifact))?.content).toBe(`${artifact.name} `.repeat(40));
+    }, 300_000);
   });
 }
 
