@@ -29,6 +29,7 @@ const scriptUtils = "src/core/scripts/globals/utils.ts";
 const scriptState = "src/core/state/state.ts";
 const sessionRecords = "src/core/sessions/sessions.ts";
 const sessionArtifacts = "src/core/sessions/artifacts.ts";
+const records = "src/core/store/open-records.ts";
 const scriptHooks = "src/core/events/hooks.ts";
 const scriptEvents = "src/core/events/events.ts";
 const scriptGlobals = "src/core/scripts/globals/index.ts";
@@ -245,6 +246,9 @@ const models = z.strictObject({
   catalogue: text(undefined, { doc: "path of an additional models.toml; its names win", reader: spell, format: "path" }),
 });
 
+const kept = ["memory", "file", "postgres"];
+const keptDoc = "memory = of this process; file = in a folder; postgres = in the database of [storage]";
+
 const runtime = z.strictObject({
   log_level: oneOf("warn", ["off", "error", "warn", "info", "debug", "trace"], { doc: "default of --trace", reader: program }),
   script_timeout_seconds: integer(3600, 0, 31_536_000, {
@@ -260,7 +264,7 @@ const runtime = z.strictObject({
   }),
   state_persistence: z.strictObject({
     enabled: flag(true, { doc: "global State works", reader: scriptState }),
-    backend_type: oneOf("memory", ["memory", "file"], { doc: "memory = of this process; file = in a folder", reader: scriptState }),
+    backend_type: oneOf("memory", kept, { doc: keptDoc, reader: scriptState }),
     directory: text("~/.llmspell/state", { doc: "folder of `file`", reader: scriptState, format: "path" }),
     max_state_size_bytes: integer(10_000_000, 1, mostBytes, {
       unit: "bytes",
@@ -282,9 +286,18 @@ const runtime = z.strictObject({
       reader: sessionArtifacts,
     }),
     session_timeout_seconds: integer(3600, 1, 31_536_000, { unit: "s", doc: "idle time until a session ends", reader: sessionRecords }),
-    storage_backend: oneOf("memory", ["memory", "file"], { doc: "memory = of this process; file = in a folder", reader: sessionRecords }),
+    storage_backend: oneOf("memory", kept, { doc: keptDoc, reader: sessionRecords }),
     directory: text("~/.llmspell/sessions", { doc: "folder of `file`", reader: sessionRecords, format: "path" }),
   }),
+});
+
+const storage = z.strictObject({
+  postgres_url: text(undefined, {
+    doc: "address of the database of `postgres`, with user and password",
+    reader: records,
+    usually: "of the variable",
+  }),
+  postgres_url_env: text("DATABASE_URL", { doc: "name of the variable that holds it", reader: records, format: "variable" }),
 });
 
 const hooks = z.strictObject({
@@ -475,6 +488,7 @@ export const configSchema: z.ZodObject = z.strictObject({
   providers,
   models,
   runtime,
+  storage,
   hooks,
   events,
   tools,

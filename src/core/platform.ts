@@ -453,6 +453,12 @@ export interface Platform {
    * core has one in memory (search/memory-folder.ts).
    */
   readonly searchFolder?: ((place: string) => Promise<SearchFolder>) | undefined;
+  /**
+   * Opens records in a Postgres database, for several machines; absent for hosts that reach none.
+   * @param space records of several spaces know nothing of each other
+   * @throws SpellError store-*
+   */
+  readonly sharedRecords?: ((url: string, space: string) => Promise<RecordStore>) | undefined;
   /** Absent where no engine keeps any. */
   readonly states?: KeptStates | undefined;
   /** Absent for hosts without a file system. */

@@ -79,6 +79,7 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
       const [{ findSqlite }, { sqliteRecords }] = await Promise.all([import("./store/sqlite.ts"), import("./store/sqlite-records.ts")]);
       return sqliteRecords(folder, await findSqlite(), log);
     },
+    sharedRecords: async (url, space) => (await import("./store/postgres-records.ts")).postgresRecords(url, space),
     states: lazyStates(),
     foreign: nodeForeignModels(process.env, homeNotes()),
     async lookup(host) {

@@ -15,7 +15,10 @@ const settings = {
   artifact_compression_threshold: 100,
   session_timeout_seconds: 3600,
 };
-const { artifacts } = createSessions(settings, { name: "test", records: async () => store, log: () => undefined });
+const { artifacts } = createSessions(
+  { runtime: { sessions: settings }, storage: { postgres_url_env: "" } },
+  { name: "test", records: async () => store, log: () => undefined },
+);
 for (let i = 0; ; i++) {
   const key = `${writer}-${i}`;
   await store.put("kept", key, JSON.stringify(key), 1e9);

@@ -285,9 +285,7 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
       return scripts(spell, over.signal);
     },
     sessions() {
-      opened ??= config().then(async (resolved) =>
-        (await import("../sessions/sessions.ts")).createSessions(resolved.config.runtime.sessions, platform),
-      );
+      opened ??= config().then(async (resolved) => (await import("../sessions/sessions.ts")).createSessions(resolved.config, platform));
       return opened;
     },
     tools: lazyTools({ platform, config, signal: over.signal }),

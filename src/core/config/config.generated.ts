@@ -67,8 +67,8 @@ export interface RuntimeConfig {
   readonly state_persistence: {
     /** global State works */
     readonly enabled: boolean;
-    /** memory = of this process; file = in a folder */
-    readonly backend_type: "memory" | "file";
+    /** memory = of this process; file = in a folder; postgres = in the database of [storage] */
+    readonly backend_type: "memory" | "file" | "postgres";
     /** folder of `file` */
     readonly directory: string;
     /** most bytes of all scopes together (bytes) */
@@ -85,11 +85,19 @@ export interface RuntimeConfig {
     readonly artifact_compression_threshold: number;
     /** idle time until a session ends (s) */
     readonly session_timeout_seconds: number;
-    /** memory = of this process; file = in a folder */
-    readonly storage_backend: "memory" | "file";
+    /** memory = of this process; file = in a folder; postgres = in the database of [storage] */
+    readonly storage_backend: "memory" | "file" | "postgres";
     /** folder of `file` */
     readonly directory: string;
   };
+}
+
+/** `[storage]` */
+export interface StorageConfig {
+  /** address of the database of `postgres`, with user and password */
+  readonly postgres_url?: string | undefined;
+  /** name of the variable that holds it */
+  readonly postgres_url_env: string;
 }
 
 /** `[hooks]` */
@@ -483,6 +491,7 @@ export interface Config {
   readonly providers: ProvidersConfig;
   readonly models: ModelsConfig;
   readonly runtime: RuntimeConfig;
+  readonly storage: StorageConfig;
   readonly hooks: HooksConfig;
   readonly events: EventsConfig;
   readonly tools: ToolsConfig;

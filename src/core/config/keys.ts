@@ -66,7 +66,7 @@ export const mask = "********";
 
 /** Values of such keys are never shown. */
 export function isSecret(key: string): boolean {
-  return /(api_key|token|secret|password)$/i.test(key);
+  return /(api_key|token|secret|password|postgres_url)$/i.test(key);
 }
 
 /** @returns set variables with the systematic beginning in any case, whether a key has them or not */

@@ -1,5 +1,5 @@
 /** Sessions: work that belongs together, with its artifacts and the calls that were made in it. They outlive the process where the configuration keeps them. */
-import type { RuntimeConfig } from "../config/config.generated.ts";
+import type { RuntimeConfig, StorageConfig } from "../config/config.generated.ts";
 import { SpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { LogEntry } from "../platform.ts";
@@ -46,6 +46,12 @@ export interface SessionsHost extends RecordsHost {
   readonly wallTime?: (() => number) | undefined;
 }
 
+/** The parts of a configuration that say where they lie, and how many there may be. */
+export interface SessionsConfig {
+  readonly runtime: Pick<RuntimeConfig, "sessions">;
+  readonly storage: StorageConfig;
+}
+
 /** As a record holds it: without what is kept apart, and without what the clock decides. */
 type Kept = Omit<Session, "status"> & { readonly status: Exclude<SessionStatus, "expired"> };
 
@@ -54,7 +60,8 @@ const optionNames = ["name", "description", "tags", "parentSessionId", "customMe
 const usedEveryMs = 1000;
 
 /** Opens nothing; the first call does. With the backend `memory` sessions go with this object. */
-export function createSessions(settings: RuntimeConfig["sessions"], host: SessionsHost): Sessions {
+export function createSessions({ runtime, storage }: SessionsConfig, host: SessionsHost): Sessions {
+  const settings = runtime.sessions;
   const { wallTime = Date.now } = host;
   const records = lazyRecords(
     {
@@ -63,6 +70,8 @@ export function createSessions(settings: RuntimeConfig["sessions"], host: Sessio
       enabled: { value: settings.enabled, key: `${section}.enabled`, profile: "sessions" },
       backend: { value: settings.storage_backend, key: `${section}.storage_backend` },
       directory: settings.directory,
+      space: "sessions",
+      storage,
     },
     host,
   );

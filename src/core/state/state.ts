@@ -1,5 +1,5 @@
 /** What scripts keep between calls and runs: JSON values by scope and key. */
-import type { RuntimeConfig } from "../config/config.generated.ts";
+import type { RuntimeConfig, StorageConfig } from "../config/config.generated.ts";
 import { SpellError } from "../errors.ts";
 import { lazyRecords, parseRecord, type RecordsHost } from "../store/open-records.ts";
 
@@ -20,10 +20,17 @@ export interface State {
   close(): Promise<void>;
 }
 
+/** The parts of a configuration that say where it lies. */
+export interface KeptConfig {
+  readonly runtime: Pick<RuntimeConfig, "state_persistence">;
+  readonly storage: StorageConfig;
+}
+
 const section = "runtime.state_persistence";
 
 /** Opens nothing; the first call does. With the backend `memory` what was saved goes with this object. */
-export function createState(settings: RuntimeConfig["state_persistence"], platform: RecordsHost): State {
+export function createState({ runtime, storage }: KeptConfig, platform: RecordsHost): State {
+  const settings = runtime.state_persistence;
   const { open, close } = lazyRecords(
     {
       what: "State",
@@ -31,6 +38,8 @@ export function createState(settings: RuntimeConfig["state_persistence"], platfo
       enabled: { value: settings.enabled, key: `${section}.enabled`, profile: "state" },
       backend: { value: settings.backend_type, key: `${section}.backend_type` },
       directory: settings.directory,
+      space: "state",
+      storage,
     },
     platform,
   );

@@ -1,20 +1,25 @@
 /** The records that a section of the configuration asks for. */
 
+import type { StorageConfig } from "../config/config.generated.ts";
 import { type ErrorCode, SpellError } from "../errors.ts";
-import type { Platform, RecordStore } from "../platform.ts";
+import type { Environment, Platform, RecordStore } from "../platform.ts";
 import type { Action } from "../spec/action.ts";
 import { memoryRecords } from "./memory-records.ts";
 
-export type RecordsHost = Pick<Platform, "name" | "records">;
+export type RecordsHost = Pick<Platform, "name" | "records" | "sharedRecords" | "config">;
 
 export interface RecordsWanted {
   /** "State", "Session" */
   readonly what: string;
   readonly disabled: ErrorCode;
   readonly enabled: { readonly value: boolean; readonly key: string; readonly profile: string };
-  readonly backend: { readonly value: "memory" | "file"; readonly key: string };
+  readonly backend: { readonly value: "memory" | "file" | "postgres"; readonly key: string };
   /** of `file` */
   readonly directory: string;
+  /** of `postgres`: "state", "sessions" */
+  readonly space: string;
+  /** of `postgres` */
+  readonly storage: StorageConfig;
 }
 
 export interface LazyRecords {
@@ -42,7 +47,10 @@ export function lazyRecords(wanted: RecordsWanted, host: RecordsHost): LazyRecor
   };
 }
 
-async function openRecords({ what, disabled, enabled, backend, directory }: RecordsWanted, host: RecordsHost): Promise<RecordStore> {
+async function openRecords(
+  { what, disabled, enabled, backend, directory, space, storage }: RecordsWanted,
+  host: RecordsHost,
+): Promise<RecordStore> {
   const refused = (message: string, where: string, more: { readonly hint?: string; readonly actions?: readonly Action[] }): SpellError =>
     new SpellError(disabled, message, { where, ...more });
   if (!enabled.value) {
@@ -51,12 +59,31 @@ async function openRecords({ what, disabled, enabled, backend, directory }: Reco
     });
   }
   if (backend.value === "memory") return memoryRecords();
+  if (backend.value === "postgres") {
+    if (host.sharedRecords === undefined) {
+      throw refused(`${backend.key} is postgres, and ${host.name} reaches no database`, backend.key, {
+        hint: 'Set it to "file" or "memory".',
+      });
+    }
+    return host.sharedRecords(postgresUrl(storage, host.config?.env), space);
+  }
   if (host.records === undefined) {
     throw refused(`${backend.key} is file, and ${host.name} keeps no files`, backend.key, {
       hint: 'Set it to "memory": values then last as long as the run.',
     });
   }
   return host.records(directory);
+}
+
+/** @throws SpellError config-api-key-missing where neither the key nor the variable is set */
+export function postgresUrl({ postgres_url: url, postgres_url_env: variable }: StorageConfig, env: Environment = {}): string {
+  const found = url ?? env[variable];
+  if (found !== undefined && found !== "") return found;
+  throw new SpellError("config-api-key-missing", `storage.postgres_url is not set, and the variable ${variable} neither`, {
+    where: "storage.postgres_url",
+    hint: "Set the variable to postgres://user:password@host:5432/database",
+    actions: [{ kind: "set-variable", name: variable }],
+  });
 }
 
 /** A record's value. @throws SpellError store-corrupt for other text than JSON */

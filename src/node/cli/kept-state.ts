@@ -8,9 +8,10 @@ import { needKept } from "./kept.ts";
 
 /** @throws SpellError state-disabled where nothing is kept; whatever `work` throws */
 async function withState<T>({ config, openSpell }: Context, work: (state: State) => Promise<T>): Promise<T> {
-  const settings = (await config()).config.runtime.state_persistence;
+  const { config: values } = await config();
+  const { state_persistence: settings } = values.runtime;
   needKept("state-disabled", "runtime.state_persistence", settings.enabled, "backend_type", settings.backend_type);
-  const state = createState(settings, (await openSpell()).platform);
+  const state = createState(values, (await openSpell()).platform);
   try {
     return await work(state);
   } finally {

@@ -9,6 +9,7 @@ const installArguments: Readonly<Record<string, string>> = {
   "onnxruntime-node": "--ignore-scripts onnxruntime-node@1.30.0",
   "@huggingface/transformers": "--ignore-scripts @huggingface/transformers@4",
   libsql: "--ignore-scripts libsql@0.5",
+  postgres: "postgres@3",
   // Dawn, with the binaries of every system
   webgpu: "webgpu@0.6.2",
 };

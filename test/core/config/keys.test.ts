@@ -58,8 +58,8 @@ describe("the table of keys", () => {
       if (typeof fallback === "number") expect(fallback >= (min ?? fallback) && fallback <= (max ?? fallback), path).toBe(true);
       if (choices !== undefined && fallback !== undefined) expect(choices, path).toContain(fallback);
     }
-    expect(["api_key", "providers.x.api_key", "hf_token", "password", "client_secret"].every(isSecret)).toBe(true);
-    expect(["api_key_env", "max_tokens", "max_input_tokens", "tokens_per_second"].some(isSecret)).toBe(false);
+    expect(["api_key", "providers.x.api_key", "hf_token", "password", "client_secret", "storage.postgres_url"].every(isSecret)).toBe(true);
+    expect(["api_key_env", "postgres_url_env", "max_tokens", "max_input_tokens", "tokens_per_second"].some(isSecret)).toBe(false);
   });
 
   it("has sections in the order of the documentation, and a reader for every key a profile sets", () => {
@@ -70,6 +70,7 @@ describe("the table of keys", () => {
       "providers",
       "models",
       "runtime",
+      "storage",
       "hooks",
       "events",
       "tools",

@@ -22,7 +22,7 @@ function shared(store: RecordStore = memoryRecords()) {
   const folders: string[] = [];
   const open = (changed: Partial<typeof settings> = {}): Sessions =>
     createSessions(
-      { ...settings, ...changed },
+      { runtime: { sessions: { ...settings, ...changed } }, storage: { postgres_url_env: "DATABASE_URL" } },
       {
         name: "test",
         async records(folder) {
@@ -151,6 +151,7 @@ describe("sessions", () => {
     expect(folders).toEqual([]);
     await open({ directory: "/elsewhere" }).create();
     expect(folders).toEqual(["/elsewhere"]);
+    expect(await failure(open({ storage_backend: "postgres" }).create())).toMatchObject({ where: "runtime.sessions.storage_backend" });
   });
 });
 

@@ -1,11 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createState } from "../../../src/core/state/state.ts";
+import type { RuntimeConfig } from "../../../src/core/config/config.generated.ts";
+import { createState as createKept, type State } from "../../../src/core/state/state.ts";
 import { memoryRecords } from "../../../src/core/store/memory-records.ts";
+import type { RecordsHost } from "../../../src/core/store/open-records.ts";
 import { failure } from "../../support/failure.ts";
 
 const settings = { enabled: true, backend_type: "memory", directory: "/state", max_state_size_bytes: 1000 } as const;
 const host = { name: "test" };
+const storage = { postgres_url_env: "DATABASE_URL" };
+const createState = (changed: RuntimeConfig["state_persistence"], on: RecordsHost): State =>
+  createKept({ runtime: { state_persistence: changed }, storage }, on);
 
 describe("State", () => {
   it("gives every JSON value back as it was", async () => {
@@ -96,5 +101,31 @@ describe("State", () => {
     expect(await failure(state.load("a", "x"))).toMatchObject({ code: "store-corrupt" });
     const none = createState({ ...settings, backend_type: "file" }, host);
     expect(await failure(none.load("a", "x"))).toMatchObject({ code: "state-disabled", where: "runtime.state_persistence.backend_type" });
+  });
+
+  it("with `postgres` lies in a space of the database that a key or a variable names, and is refused without either", async () => {
+    const asked: unknown[] = [];
+    const reaching = (env: Readonly<Record<string, string>>): RecordsHost => ({
+      name: "test",
+      config: { env },
+      async sharedRecords(...given) {
+        asked.push(given);
+        return memoryRecords();
+      },
+    });
+    const postgres = { ...settings, backend_type: "postgres" } as const;
+    const open = (own: { readonly postgres_url?: string; readonly postgres_url_env: string }, env: Readonly<Record<string, string>>) =>
+      createKept({ runtime: { state_persistence: postgres }, storage: own }, reaching(env));
+    await open({ postgres_url: "postgres://a/b", postgres_url_env: "X" }, { X: "postgres://c/d" }).save("a", "x", 1);
+    await open({ postgres_url_env: "X" }, { X: "postgres://c/d" }).save("a", "x", 1);
+    expect(asked).toEqual([
+      ["postgres://a/b", "state"],
+      ["postgres://c/d", "state"],
+    ]);
+    expect(await failure(open({ postgres_url_env: "X" }, {}).listScopes())).toMatchObject({
+      code: "config-api-key-missing",
+      actions: [{ kind: "set-variable", name: "X" }],
+    });
+    expect(await failure(createState(postgres, host).listScopes())).toMatchObject({ code: "state-disabled" });
   });
 });

@@ -148,7 +148,10 @@ for (const [name, driver] of drivers) {
         ...{ enabled: true, storage_backend: "file", directory: folder, max_sessions: 9, max_artifacts_per_session: 1e6 },
         ...{ artifact_compression_threshold: 100, session_timeout_seconds: 3600 },
       };
-      const sessions = createSessions(settings, { name: "test", records: async () => store, log: () => undefined });
+      const sessions = createSessions(
+        { runtime: { sessions: settings }, storage: { postgres_url_env: "" } },
+        { name: "test", records: async () => store, log: () => undefined },
+      );
       const { id } = await sessions.create();
       const acknowledged: string[] = [];
       const start = (writer: string): ChildProcess => {

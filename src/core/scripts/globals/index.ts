@@ -32,12 +32,12 @@ export interface OpenGlobals extends ScriptGlobals {
 export function scriptGlobals(host: ScriptHost): OpenGlobals {
   const run = createRun(host);
   const { platform } = host.spell;
-  const { runtime, events: eventSettings, hooks: hookSettings } = host.config.config;
+  const { events: eventSettings, hooks: hookSettings } = host.config.config;
   const { now } = platform;
   const { log } = host;
   const hooks = createHooks(hookSettings, { now, log });
   const events = createEvents(eventSettings, { now, isHeld: () => watcher.isInHook });
-  const sessions = createSessions(runtime.sessions, platform);
+  const sessions = createSessions(host.config.config, platform);
   /** Of what the configuration lets the run itself publish. */
   const emit = (key: "emit_timing_events" | "emit_state_events" | "emit_debug_events") =>
     eventSettings.enabled && eventSettings[key] ? events : undefined;
@@ -73,7 +73,7 @@ export function scriptGlobals(host: ScriptHost): OpenGlobals {
     permitProvider: (provider) => permitProvider(provider, run),
   });
   const debugEvents = emit("emit_debug_events");
-  const state = createState(runtime.state_persistence, platform);
+  const state = createState(host.config.config, platform);
   return {
     globals: {
       LocalLLM: localLlmGlobal(run),
