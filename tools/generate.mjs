@@ -4,6 +4,7 @@
  *   src/core/hub/catalogue.generated.ts  from builtins/models.toml, so that browsers have it and no start parses TOML
  *   src/core/hub/bundled.generated.ts  files of the bundled models with size and hash, so that a list opens none of them
  *   src/core/scripts/guest/preludes.generated.ts  from the preludes beside it
+ *   src/core/search/kernel.generated.ts  from kernel.wat beside it
  *   src/engines/wllama/kernels.generated.ts  from tools/pinned.json
  *   docs/errors.md        from errorTable() of the built core
  *   docs/parameters.md, src/core/spec/parameters.generated.ts    from parameterRules and presets of the built core
@@ -93,6 +94,23 @@ export const bundledFiles: Readonly<Record<${names.map((name) => `"${name}"`).jo
 ${models.join("")}};
 `,
     compare,
+  );
+}
+
+async function writeSearchKernel() {
+  const { default: wabt } = await import("wabt");
+  const path = "src/core/search/kernel.wat";
+  const parsed = (await wabt()).parseWat(path, readFileSync(new URL(path, root), "utf8"), { simd: true });
+  const { buffer } = parsed.toBinary({});
+  parsed.destroy();
+  put(
+    "src/core/search/kernel.generated.ts",
+    `/** Written by tools/generate.mjs from kernel.wat. */
+
+/** WebAssembly with SIMD, ${buffer.length} bytes as base64. */
+export const kernel =
+  "${Buffer.from(buffer).toString("base64")}";
+`,
   );
 }
 
@@ -233,6 +251,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   writeBundled(check);
   writePreludes(check);
   writeKernels(check);
+  await writeSearchKernel();
   await writeErrors();
   await writeParameters();
   await writeScriptGlobals();

@@ -4,13 +4,18 @@
  */
 import { SpellError } from "../errors.ts";
 import type { SearchFolder } from "../platform.ts";
+import { buildGraph, type Graph } from "./graph.ts";
 import { memoryFolder } from "./memory-folder.ts";
+import { nearness } from "./nearness.ts";
 import { rank } from "./rank.ts";
-import { type NewDocument, openSegment, type Segment, SegmentGone, writeSegment } from "./segment.ts";
+import { rowScan } from "./row-scan.ts";
+import { type NewDocument, openSegment, quantize, type Segment, SegmentGone, writeSegment } from "./segment.ts";
 import type { Chunk, Collection, CollectionSettings, IndexedDocument } from "./types.ts";
 
-/** chunks of a segment at most */
-const mostChunks = 20_000;
+/** chunks of a segment at most: as it is saved, and after a merge */
+const [mostSaved, mostMerged] = [20_000, 200_000];
+/** A graph takes minutes to build, and saves some milliseconds of each query; smaller segments are looked at in less. */
+const leastInGraph = 20_000;
 /** Segments with fewer chunks are put together when there are more than `mostSmall`. */
 const small = 1000;
 const mostSmall = 8;
@@ -34,7 +39,7 @@ function nextStamp(): number {
 
 /** @throws SpellError rag-damaged, rag-version, rag-model, store-* */
 export async function openCollection(folder: SearchFolder, settings: CollectionSettings): Promise<Collection> {
-  const { embedder, metric, storeText } = settings;
+  const { embedder, metric, storeText, graph } = settings;
   const opened = new Map<string, Segment>();
   const added = new Map<string, NewDocument>();
   const dropped = new Map<string, number>();
@@ -45,6 +50,15 @@ export async function openCollection(folder: SearchFolder, settings: CollectionS
   /** where the vector of a text is; made when it is asked for */
   let vectorAt: Map<string, readonly [segment: Segment, chunk: number]> | undefined;
   let segments: readonly Segment[] = [];
+  let alive = new Map<Segment, Uint8Array>();
+  let last: Promise<unknown> = Promise.resolve();
+
+  /** One after the other: what is written is what was there when it began. */
+  const alone = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = last.then(work);
+    last = done.catch(() => undefined);
+    return done;
+  };
 
   /** Which segment has each document: the newest stamp, and of equal ones the later name. */
   const settle = (all: readonly Segment[]): void => {
@@ -62,6 +76,8 @@ export async function openCollection(folder: SearchFolder, settings: CollectionS
         if (other === undefined || stamp > known || (stamp === known && segment.name > other.segment.name)) live.set(id, { segment, at });
       }
     }
+    alive = new Map(segments.map((segment) => [segment, new Uint8Array(segment.documents.length)]));
+    for (const { segment, at } of live.values()) alive.get(segment)?.fill(1, at, at + 1);
   };
 
   const refresh = async (): Promise<void> => {
@@ -69,7 +85,7 @@ export async function openCollection(folder: SearchFolder, settings: CollectionS
     for (const name of names) {
       if (opened.has(name)) continue;
       try {
-        const segment = await openSegment(folder, name);
+        const segment = await openSegment(folder, name, metric);
         const { id, dimensions } = segment.embedder;
         if (id !== embedder.id || dimensions !== embedder.dimensions)
           throw new SpellError(
@@ -86,16 +102,13 @@ export async function openCollection(folder: SearchFolder, settings: CollectionS
     settle([...opened.values()]);
   };
 
-  const toBytes = (documents: readonly NewDocument[], replaces: readonly string[] = []) =>
-    writeSegment({ embedder, documents, replaces, drops: [...dropped], storeText });
-
   /** Saved segments and what waits to be saved. */
   const current = async (): Promise<void> => {
     pending ??= (async () => {
       if (added.size === 0) return undefined;
       const own = memoryFolder();
       await own.write(`~${ending}`, writeSegment({ embedder, documents: [...added.values()], replaces: [], drops: [], storeText: true }));
-      return openSegment(own, `~${ending}`);
+      return openSegment(own, `~${ending}`, metric);
     })();
     const waiting = await pending;
     if (isSettled) return;
@@ -133,24 +146,46 @@ export async function openCollection(folder: SearchFolder, settings: CollectionS
     }
   };
 
-  const write = async (documents: readonly NewDocument[], replaces: readonly string[]): Promise<void> => {
-    let group: NewDocument[] = [];
-    let count = 0;
-    const groups = [group];
-    for (const document of documents) {
-      if (count > 0 && count + document.chunks.length > mostChunks) {
-        group = [];
-        groups.push(group);
-        count = 0;
-      }
-      group.push(document);
-      count += document.chunks.length;
-    }
+  /** @param replaces names of segments that these documents come from; none: they are new */
+  const write = async (documents: readonly NewDocument[], replaces: readonly string[] = []): Promise<void> => {
+    const gone = [...dropped];
+    const groups = inGroups(documents, replaces.length > 0 ? mostMerged : mostSaved);
     // the last one stands for what it replaces: until it is there, what is replaced is
     for (const [i, each] of groups.entries()) {
       const name = `${nextStamp().toString(36)}-${crypto.randomUUID().slice(0, 8)}${ending}`;
-      await folder.write(name, toBytes(each, i === groups.length - 1 ? replaces : []));
+      const own = i === groups.length - 1 ? replaces : [];
+      const links = replaces.length > 0 ? await link(each) : undefined;
+      await folder.write(name, writeSegment({ embedder, documents: each, replaces: own, drops: gone, storeText, graph: links }));
     }
+    // what was added or removed meanwhile waits for the next time
+    for (const document of documents) if (added.get(document.id) === document) added.delete(document.id);
+    for (const [id, stamp] of gone) if (dropped.get(id) === stamp) dropped.delete(id);
+    changed();
+    await refresh();
+  };
+
+  const link = async (documents: readonly NewDocument[]): Promise<Graph | undefined> => {
+    const count = documents.reduce((sum, { chunks }) => sum + chunks.length, 0);
+    if (graph === undefined || count < (graph.least ?? leastInGraph)) return undefined;
+    const { rows, scales } = quantize(documents, embedder.dimensions);
+    const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+    return buildGraph(nearness(metric, rowScan(rows, embedder.dimensions), scales), graph, pause);
+  };
+
+  const flush = async (): Promise<void> => {
+    if (added.size > 0 || dropped.size > 0) await write([...added.values()]);
+  };
+
+  /** Segments that a merge would put together: the small ones where there are many, and those with much that is dead. */
+  const worthMerging = (): readonly Segment[] => {
+    const saved = [...opened.values()];
+    const all = saved.filter(({ count }) => count < small);
+    const dead = saved.filter((segment) => {
+      const living = alive.get(segment);
+      const kept = segment.documents.reduce((sum, { count }, at) => sum + (living?.[at] === 1 ? count : 0), 0);
+      return segment.count - kept > segment.count * mostDead;
+    });
+    return [...new Set([...(all.length > mostSmall ? all : []), ...dead])];
   };
 
   const read = async (id: string): Promise<NewDocument | undefined> => {
@@ -208,7 +243,7 @@ export async function openCollection(folder: SearchFolder, settings: CollectionS
         if (segment !== undefined && chunk !== undefined) return segment.vector(chunk);
         return undefined;
       }),
-    search: (query) => steadily(() => rank({ segments, live, metric, embedder }, query)),
+    search: (query) => steadily(() => rank({ segments, alive, metric, graph }, query)),
     chunksOf: (id) =>
       steadily(async () => {
         const document = await read(id);
@@ -222,58 +257,71 @@ export async function openCollection(folder: SearchFolder, settings: CollectionS
         documents: collection.documents().length,
         chunks: kept + waiting,
         deadChunks: saved.reduce((sum, { count }) => sum + count, 0) - kept,
-        segments: saved.map(({ name, count }) => ({ name, chunks: count, scan: "exact" })),
+        segments: saved.map(({ name, count, walk }) => ({ name, chunks: count, scan: walk === undefined ? "exact" : "graph" })),
         bytes: saved.reduce((sum, { bytes }) => sum + bytes, 0),
       };
     },
-    async save() {
-      if (added.size === 0 && dropped.size === 0) return;
-      await write([...added.values()], []);
-      added.clear();
-      dropped.clear();
-      changed();
-      await refresh();
-      await collection.merge();
-    },
-    async refresh() {
-      changed();
-      await refresh();
-    },
-    async merge(force = false) {
-      const saved = [...opened.values()];
-      const all = saved.reduce((sum, { count }) => sum + count, 0);
-      const pays =
-        saved.filter(({ count }) => count < small).length > mostSmall || (all > 0 && collection.stats().deadChunks > all * mostDead);
-      if (!force && !pays) return;
-      if (added.size > 0 || dropped.size > 0) {
-        await write([...added.values()], []);
-        added.clear();
-        dropped.clear();
+    save: () =>
+      alone(async () => {
+        if (added.size === 0 && dropped.size === 0) return;
+        await flush();
+        await merge(worthMerging());
+      }),
+    refresh: () =>
+      alone(async () => {
         changed();
         await refresh();
-      }
-      await steadily(async () => {
-        const old = [...opened.keys()];
-        const documents = [];
-        for (const id of live.keys()) {
-          const document = await read(id);
-          if (document !== undefined) documents.push(document);
-        }
-        // What was dropped is in none of these any more, but somebody may still write an older document.
-        for (const { drops } of opened.values())
-          for (const [id, stamp] of drops) if (stamp > (dropped.get(id) ?? 0)) dropped.set(id, stamp);
-        await write(documents, old);
-        dropped.clear();
-        for (const name of old) await folder.remove(name);
-      });
-      changed();
-      await refresh();
-    },
+      }),
+    merge: (force = false) =>
+      alone(async () => {
+        await flush();
+        await refresh();
+        await merge(force ? [...opened.values()] : worthMerging());
+      }),
   };
+
+  /** Writes what lives in segments anew, then removes them. What others have taken away meanwhile is theirs. */
+  async function merge(old: readonly Segment[]): Promise<void> {
+    if (old.length === 0) return;
+    const names = new Set(old.map(({ name }) => name));
+    const documents: NewDocument[] = [];
+    try {
+      for (const [id, { segment }] of live) {
+        const document = names.has(segment.name) ? await read(id) : undefined;
+        if (document !== undefined) documents.push(document);
+      }
+    } catch (error) {
+      if (!(error instanceof SegmentGone)) throw error;
+      await refresh();
+      return;
+    }
+    // What was dropped is in none of these any more, but somebody may still write an older document.
+    for (const { drops } of old) for (const [id, stamp] of drops) if (stamp > (dropped.get(id) ?? 0)) dropped.set(id, stamp);
+    await write(documents, [...names]);
+    for (const name of names) await folder.remove(name);
+    await refresh();
+  }
 
   /** Documents that wait are known at once, where get() and documents() look. */
   function settleWaiting(): void {
     for (const id of added.keys()) live.delete(id);
   }
   return collection;
+}
+
+/** Documents in their order, together with at most so many chunks; one with more is alone. At least one group. */
+function inGroups(documents: readonly NewDocument[], most: number): readonly (readonly NewDocument[])[] {
+  let group: NewDocument[] = [];
+  const groups = [group];
+  let count = 0;
+  for (const document of documents) {
+    if (count > 0 && count + document.chunks.length > most) {
+      group = [];
+      groups.push(group);
+      count = 0;
+    }
+    group.push(document);
+    count += document.chunks.length;
+  }
+  return groups;
 }

@@ -1,7 +1,8 @@
 /** Which chunks answer a question: vectors and words together, the best read exactly. */
-import type { Place } from "./collection.ts";
-import { dot, roughScores, scoreOf } from "./scores.ts";
-import type { Segment } from "./segment.ts";
+import { Heap } from "./heap.ts";
+import { nearOf, type Weight, weigh } from "./nearness.ts";
+import { dot, scoreOf, scoreOfNear, squareOf } from "./scores.ts";
+import { quantizeRow, type Segment, type SegmentDocument } from "./segment.ts";
 import { terms } from "./terms.ts";
 import type { CollectionSettings, Hit, Query } from "./types.ts";
 
@@ -12,82 +13,150 @@ const looked = 4;
 /** share of relevance beside difference in `mmr` */
 const relevance = 0.7;
 
-export interface Ranked extends Pick<CollectionSettings, "embedder" | "metric"> {
+/** Below this share of chunks that are not filtered out, a graph would be walked in vain. */
+const leastKept = 0.1;
+
+export interface Ranked extends Pick<CollectionSettings, "metric" | "graph"> {
   readonly segments: readonly Segment[];
-  readonly live: ReadonlyMap<string, Place>;
+  /** of each document of a segment, whether it is in no other one */
+  readonly alive: ReadonlyMap<Segment, Uint8Array>;
 }
 
 interface Candidate {
   readonly segment: Segment;
-  readonly document: string;
-  readonly first: number;
+  readonly document: SegmentDocument;
   readonly chunk: number;
   readonly wordScore: number;
   vectorScore: number;
   score: number;
 }
 
-export async function rank({ segments, live, metric }: Ranked, query: Query): Promise<readonly Hit[]> {
+export async function rank({ segments, alive, metric, graph }: Ranked, query: Query): Promise<readonly Hit[]> {
   const { k, hybridWeight, threshold = Number.NEGATIVE_INFINITY, keep, deduplicate = false } = query;
   const wordScores = hybridWeight > 0 ? await scoreWords(segments, query.text) : new Map<Segment, Float32Array>();
-  const vectorScores = new Map(
-    hybridWeight < 1 ? segments.map((segment) => [segment, roughScores(metric, query.vector, segment)] as const) : [],
-  );
-  const found: Candidate[] = [];
+  const kept = new Map(segments.map((segment) => [segment, keepChunks(segment, alive.get(segment), keep)] as const));
   let bestWord = 0;
-  for (const [id, { segment, at }] of live) {
-    const document = segment.documents[at];
-    if (document === undefined || keep?.(document.metadata, id) === false) continue;
-    for (let chunk = document.from; chunk < document.from + document.count; chunk += 1) {
-      const wordScore = wordScores.get(segment)?.[chunk] ?? 0;
-      bestWord = Math.max(bestWord, wordScore);
-      found.push({
-        segment,
-        document: id,
-        first: document.from,
-        chunk,
-        wordScore,
-        vectorScore: vectorScores.get(segment)?.[chunk] ?? 0,
-        score: 0,
-      });
+  for (const [segment, scores] of wordScores) {
+    const { flags } = kept.get(segment) as Kept;
+    for (let chunk = 0; chunk < scores.length; chunk += 1)
+      if (flags[chunk] === 1 && (scores[chunk] as number) > bestWord) bestWord = scores[chunk] as number;
+  }
+  const mix = (vectorScore: number, wordScore: number): number =>
+    (1 - hybridWeight) * vectorScore + (bestWord === 0 ? 0 : (hybridWeight * wordScore) / bestWord);
+  const most = Math.max(k * looked, k + 16);
+  const small = new Int8Array(query.vector.length);
+  const scale = quantizeRow(query.vector, small);
+  const weight = weigh(metric, squareOf(small), scale);
+  const found: Candidate[] = [];
+  for (const segment of segments) {
+    const words = wordScores.get(segment);
+    const own = kept.get(segment) as Kept;
+    const best = new Heap(true);
+    const offer = (chunk: number, vectorScore: number): void => {
+      const score = mix(vectorScore, words === undefined ? 0 : (words[chunk] as number));
+      if (best.size < most) best.push(score, chunk);
+      else if (score > best.topScore) best.replaceTop(score, chunk);
+    };
+    const { near } = segment;
+    if (hybridWeight < 1) near.scan.ask(small);
+    const walked = hybridWeight < 1 && graph !== undefined ? walk(segment, own, weight, most, graph.efSearch) : undefined;
+    if (walked !== undefined) {
+      const chunks = new Set(walked);
+      if (words !== undefined) for (const chunk of bestOf(words, own, most)) chunks.add(chunk);
+      for (const chunk of chunks) {
+        near.scan.ids[0] = chunk;
+        offer(chunk, scoreOfNear(metric, nearOf(near, weight, chunk, near.scan.gather(-1, 1)[0] as number)));
+      }
+    } else {
+      const products = hybridWeight < 1 ? near.scan.all() : undefined;
+      for (let chunk = 0; chunk < segment.count; chunk += 1) {
+        if (own.flags[chunk] === 0) continue;
+        offer(chunk, products === undefined ? 0 : scoreOfNear(metric, nearOf(near, weight, chunk, products[chunk] as number)));
+      }
+    }
+    for (const { row, score } of best.sorted()) {
+      const document = segment.documents[segment.documentOf[row] as number];
+      if (document !== undefined) found.push({ segment, document, chunk: row, wordScore: words?.[row] ?? 0, vectorScore: 0, score });
     }
   }
-  const mix = ({ vectorScore, wordScore }: Candidate): number =>
-    (1 - hybridWeight) * vectorScore + (bestWord === 0 ? 0 : (hybridWeight * wordScore) / bestWord);
-  for (const each of found) each.score = mix(each);
-  const best = found.sort(byScore).slice(0, Math.max(k * looked, k + 16));
+  const best = found.sort(byScore).slice(0, most);
   const vectors = new Map<Candidate, Float32Array>();
-  for (const each of best) {
-    const vector = await each.segment.vector(each.chunk);
-    vectors.set(each, vector);
-    if (hybridWeight < 1) each.vectorScore = scoreOf(metric, query.vector, vector);
-    each.score = mix(each);
-  }
+  await Promise.all(
+    best.map(async (each) => {
+      const vector = await each.segment.vector(each.chunk);
+      vectors.set(each, vector);
+      if (hybridWeight < 1) each.vectorScore = scoreOf(metric, query.vector, vector);
+      each.score = mix(each.vectorScore, each.wordScore);
+    }),
+  );
   const ranked = best.filter(({ score }) => score >= threshold).sort(byScore);
   const ordered = query.rerank === "mmr" ? differing(ranked, vectors, k * 2) : ranked;
   const hits: Hit[] = [];
   const seen = new Set<string>();
-  for (const each of ordered) {
+  for (const { segment, document, chunk, score, vectorScore, wordScore } of ordered) {
     if (hits.length === k) break;
-    const { segment, chunk } = each;
     const facts = segment.chunks[chunk];
     if (facts === undefined) continue;
     const text = await segment.text(chunk);
     const same = text ?? facts.hash;
     if (deduplicate && seen.has(same)) continue;
     seen.add(same);
-    const { document, first, score, vectorScore, wordScore } = each;
-    const metadata = live.get(document)?.segment.documents[live.get(document)?.at ?? 0]?.metadata ?? {};
     const { headings, start, end } = facts;
-    hits.push({ document, chunk: chunk - first, score, vectorScore, wordScore, text, headings, start, end, metadata });
+    const { id, from, metadata } = document;
+    hits.push({ document: id, chunk: chunk - from, score, vectorScore, wordScore, text, headings, start, end, metadata });
   }
   return hits;
+}
+
+interface Kept {
+  /** of each chunk, whether it may be found */
+  readonly flags: Uint8Array;
+  readonly count: number;
+}
+
+function keepChunks({ documents, count }: Segment, alive: Uint8Array | undefined, keep: Query["keep"]): Kept {
+  const flags = new Uint8Array(count);
+  let all = 0;
+  for (const [at, { id, metadata, from, count: own }] of documents.entries()) {
+    if (alive?.[at] !== 1 || keep?.(metadata, id) === false) continue;
+    flags.fill(1, from, from + own);
+    all += own;
+  }
+  return { flags, count: all };
+}
+
+/** Chunks near the question by the segment's graph. @returns undefined where a look at every chunk is better */
+function walk(
+  { walk: through, count }: Segment,
+  { flags, count: kept }: Kept,
+  weight: Weight,
+  most: number,
+  efSearch: number,
+): readonly number[] | undefined {
+  if (through === undefined || kept < count * leastKept) return undefined;
+  for (let ef = Math.max(most, efSearch); ef * 4 < count; ef *= 4) {
+    const chunks = through.search(weight, ef).flatMap(({ row }) => (flags[row] === 1 ? [row] : []));
+    if (chunks.length >= most) return chunks.slice(0, Math.max(most, efSearch));
+  }
+  return undefined;
+}
+
+/** Chunks with the best words. */
+function bestOf(scores: Float32Array, { flags }: Kept, most: number): readonly number[] {
+  const best = new Heap(true);
+  for (let chunk = 0; chunk < scores.length; chunk += 1) {
+    const score = scores[chunk] as number;
+    if (score === 0 || flags[chunk] === 0) continue;
+    if (best.size < most) best.push(score, chunk);
+    else if (score > best.topScore) best.replaceTop(score, chunk);
+  }
+  return best.sorted().map(({ row }) => row);
 }
 
 /** Best first; of equal scores by name and place, so that every host has one order. */
 function byScore(one: Candidate, other: Candidate): number {
   if (one.score !== other.score) return other.score - one.score;
-  if (one.document !== other.document) return one.document < other.document ? -1 : 1;
+  if (one.document.id !== other.document.id) return one.document.id < other.document.id ? -1 : 1;
   return one.chunk - other.chunk;
 }
 
@@ -105,10 +174,14 @@ async function scoreWords(segments: readonly Segment[], text: string): Promise<R
     segments.map((segment, s) => {
       const scores = new Float32Array(segment.count);
       for (const [i, found] of (lists[s] ?? []).entries()) {
-        for (const [j, chunk] of found?.chunks.entries() ?? []) {
-          const count = found?.counts[j] ?? 0;
-          const length = (segment.lengths[chunk] ?? 0) / average;
-          scores[chunk] = (scores[chunk] ?? 0) + ((rarity[i] ?? 0) * count * (k1 + 1)) / (count + k1 * (1 - b + b * length));
+        if (found === undefined) continue;
+        const { chunks: having, counts } = found;
+        const rare = (rarity[i] as number) * (k1 + 1);
+        for (let j = 0; j < having.length; j += 1) {
+          const chunk = having[j] as number;
+          const count = counts[j] as number;
+          const length = (segment.lengths[chunk] as number) / average;
+          scores[chunk] = (scores[chunk] as number) + (rare * count) / (count + k1 * (1 - b + b * length));
         }
       }
       return [segment, scores];

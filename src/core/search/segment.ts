@@ -10,8 +10,11 @@ import { isObject, readJson } from "../json.ts";
 import type { SearchFolder } from "../platform.ts";
 import { once } from "../values.ts";
 import { crc32 } from "./crc32.ts";
+import { faultOf, type Graph, Walk } from "./graph.ts";
+import { type Nearness, nearness } from "./nearness.ts";
+import { rowScan } from "./row-scan.ts";
 import { terms } from "./terms.ts";
-import type { Chunk, EmbedderIdentity, IndexedChunk, IndexedDocument, Metadata } from "./types.ts";
+import type { Chunk, EmbedderIdentity, IndexedChunk, IndexedDocument, Metadata, Metric } from "./types.ts";
 
 const version = 1;
 const magic = "LSEG";
@@ -45,6 +48,8 @@ export interface NewSegment {
   /** ids of documents that were removed, and when */
   readonly drops: readonly (readonly [id: string, stamp: number])[];
   readonly storeText: boolean;
+  /** of the chunks' rows */
+  readonly graph?: Graph | undefined;
 }
 
 export type NewDocument = Omit<IndexedDocument, "chunks"> & { readonly stamp: number; readonly chunks: readonly CountedChunk[] };
@@ -61,9 +66,11 @@ export interface Segment extends Pick<NewSegment, "embedder" | "replaces" | "dro
   readonly words: number;
   readonly documents: readonly SegmentDocument[];
   readonly chunks: readonly ChunkFacts[];
-  /** rows of `dimensions` bytes; row · scale is about the vector */
-  readonly rows: Int8Array;
-  readonly scales: Float32Array;
+  /** in documents, of each chunk */
+  readonly documentOf: Uint32Array;
+  readonly near: Nearness;
+  /** absent: every chunk is looked at */
+  readonly walk?: Walk | undefined;
   /** words of each chunk */
   readonly lengths: Uint16Array;
   /** Chunks that have a word, and how often. @returns undefined where none has it */
@@ -79,6 +86,9 @@ type Section =
   | "chunks"
   | "counts"
   | "documents"
+  | "graphBottom"
+  | "graphLevels"
+  | "graphUpper"
   | "lengths"
   | "places"
   | "rows"
@@ -92,6 +102,7 @@ type Section =
 interface Header extends Pick<NewSegment, "embedder" | "replaces" | "drops"> {
   readonly count: number;
   readonly words: number;
+  readonly graph?: { readonly m: number; readonly entry: number } | undefined;
   /** [from, length, CRC-32] */
   readonly sections: Readonly<Partial<Record<Section, readonly [number, number, number]>>>;
 }
@@ -99,7 +110,7 @@ interface Header extends Pick<NewSegment, "embedder" | "replaces" | "drops"> {
 /** A file that was there when the folder was listed; whoever merges has removed it. */
 export class SegmentGone extends Error {}
 
-export function writeSegment({ embedder, documents, replaces, drops, storeText }: NewSegment): readonly Uint8Array[] {
+export function writeSegment({ embedder, documents, replaces, drops, storeText, graph }: NewSegment): readonly Uint8Array[] {
   const chunks = documents.flatMap(({ chunks: own }) => own);
   const count = chunks.length;
   const { dimensions } = embedder;
@@ -128,15 +139,16 @@ export function writeSegment({ embedder, documents, replaces, drops, storeText }
     chunks.map(({ headings, start, end, hash }) => [headings, start, end, hash]),
   );
   const vectors = new Float32Array(count * dimensions);
-  const rows = new Int8Array(count * dimensions);
-  const scales = new Float32Array(count);
-  for (const [row, { vector }] of chunks.entries()) {
-    vectors.set(vector, row * dimensions);
-    scales[row] = quantizeRow(vector, rows.subarray(row * dimensions, (row + 1) * dimensions));
-  }
+  for (const [row, { vector }] of chunks.entries()) vectors.set(vector, row * dimensions);
+  const { rows, scales } = quantize(documents, dimensions);
   put("rows", rows);
   put("scales", scales);
   put("vectors", vectors);
+  if (graph !== undefined) {
+    put("graphLevels", graph.levels);
+    put("graphBottom", graph.bottom);
+    put("graphUpper", graph.upper);
+  }
   const index = indexWords(documents);
   putJson("terms", index.terms);
   put("termAt", index.termAt);
@@ -152,7 +164,8 @@ export function writeSegment({ embedder, documents, replaces, drops, storeText }
     put("textAt", textAt);
     put("texts", all);
   }
-  const header = { count, words: index.words, embedder, replaces, drops, sections };
+  const start = graph === undefined ? undefined : { m: graph.m, entry: graph.entry };
+  const header = { count, words: index.words, embedder, replaces, drops, graph: start, sections };
   const json = encoder.encode(JSON.stringify(header));
   const padded = new Uint8Array(Math.ceil(json.byteLength / 8) * 8).fill(0x20);
   padded.set(json);
@@ -163,6 +176,19 @@ export function writeSegment({ embedder, documents, replaces, drops, storeText }
   view.setUint32(8, padded.byteLength, true);
   view.setUint32(12, crc32(padded), true);
   return [head, padded, ...parts];
+}
+
+/** All vectors of 8 bits; row · scale is about the vector. */
+export function quantize(
+  documents: readonly NewDocument[],
+  dimensions: number,
+): { readonly rows: Int8Array; readonly scales: Float32Array } {
+  const chunks = documents.flatMap(({ chunks: own }) => own);
+  const rows = new Int8Array(chunks.length * dimensions);
+  const scales = Float32Array.from(chunks, ({ vector }, row) =>
+    quantizeRow(vector, rows.subarray(row * dimensions, (row + 1) * dimensions)),
+  );
+  return { rows, scales };
 }
 
 /** @param row is filled @returns what a number of the row is worth */
@@ -212,7 +238,7 @@ function indexWords(documents: readonly NewDocument[]) {
 }
 
 /** @throws SegmentGone; SpellError rag-damaged, rag-version */
-export async function openSegment(folder: SearchFolder, name: string): Promise<Segment> {
+export async function openSegment(folder: SearchFolder, name: string, metric: Metric): Promise<Segment> {
   const damaged = (what: string): SpellError =>
     new SpellError("rag-damaged", `${name} in ${folder.place} is damaged: ${what}`, {
       where: name,
@@ -283,6 +309,24 @@ export async function openSegment(folder: SearchFolder, name: string): Promise<S
   const textAt = hasText ? new Uint32Array((await whole("textAt")).buffer) : undefined;
   if (facts.length !== count || rows.length !== count * dimensions || scales.length !== count || lengths.length !== count)
     throw damaged(`its sections do not have ${count} chunks of ${dimensions} numbers`);
+  const documentOf = new Uint32Array(count);
+  let next = 0;
+  for (const [at, { from, count: own }] of documents.entries()) {
+    if (from !== next || !Number.isSafeInteger(own) || own < 0 || from + own > count)
+      throw damaged(`document ${at} has no chunks of its own`);
+    documentOf.fill(at, from, from + own);
+    next += own;
+  }
+  const near = nearness(metric, rowScan(rows, dimensions), scales);
+  let walk: Walk | undefined;
+  if (header.graph !== undefined) {
+    const levels = await whole("graphLevels");
+    const [bottom, upper] = [new Uint32Array((await whole("graphBottom")).buffer), new Uint32Array((await whole("graphUpper")).buffer)];
+    const graph = { ...header.graph, levels, bottom, upper };
+    const fault = faultOf(graph, count);
+    if (fault !== undefined) throw damaged(`its graph: ${fault}`);
+    walk = new Walk(near, graph);
+  }
   const counted = once(async () => {
     const [places, counts] = [new Uint32Array((await whole("places")).buffer), await whole("counts")];
     const found = new Map<number, (readonly [string, number])[]>();
@@ -297,14 +341,20 @@ export async function openSegment(folder: SearchFolder, name: string): Promise<S
     }
     return found;
   });
+  const { words: wordCount, replaces, drops } = header;
   return {
-    ...header,
+    embedder,
+    replaces,
+    drops,
+    count,
+    words: wordCount,
     name,
     bytes,
     documents,
     chunks: facts.map(([headings, start, end, hash]) => ({ headings, start, end, hash })),
-    rows,
-    scales,
+    documentOf,
+    near,
+    walk,
     lengths,
     async postings(term) {
       const at = find(words, term);
@@ -345,6 +395,7 @@ function checkHeader(value: unknown, damaged: (what: string) => SpellError): Hea
     typeof header.embedder.id === "string" &&
     Array.isArray(header.replaces) &&
     Array.isArray(header.drops) &&
+    (header.graph === undefined || isObject(header.graph)) &&
     isObject(header.sections) &&
     Object.values(header.sections).every((each) => Array.isArray(each) && each.length === 3 && each.every(isCount));
   if (!isWhole) throw damaged("its header is not one of an index");

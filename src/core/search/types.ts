@@ -1,6 +1,4 @@
 /** The contracts of retrieval: where an index lies, what is put into it, what it answers. Types only. */
-export type { SearchFolder } from "../platform.ts";
-
 export type Metric = "cosine" | "euclidean" | "inner_product";
 
 /** What made the vectors of an index; vectors of two embedders are never mixed. */
@@ -90,6 +88,8 @@ export interface GraphSettings {
   readonly seed: number;
   readonly layers: number;
   readonly batchSize: number;
+  /** chunks from which a merged segment gets a graph; fewer are looked at one by one, which is exact; default 20,000 */
+  readonly least?: number | undefined;
 }
 
 export interface CollectionSettings {

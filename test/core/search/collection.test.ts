@@ -4,7 +4,8 @@ import type { SearchFolder } from "../../../src/core/platform.ts";
 import { openCollection } from "../../../src/core/search/collection.ts";
 import { lexicalVector } from "../../../src/core/search/lexical.ts";
 import { memoryFolder } from "../../../src/core/search/memory-folder.ts";
-import type { Collection, CollectionSettings, IndexedDocument } from "../../../src/core/search/types.ts";
+import type { Collection, CollectionSettings, IndexedDocument, Metadata } from "../../../src/core/search/types.ts";
+import { clusteredVectors } from "../../fixtures/vectors.ts";
 import { failure } from "../../support/failure.ts";
 import { isLong } from "../../support.ts";
 
@@ -110,6 +111,93 @@ describe("a collection", () => {
     expect(await ask(collection, "fox jumps", { threshold: 2 })).toEqual([]);
     expect((await ask(collection, "jumps", { k: 2 }))[1]).toMatch(/^b/);
     expect((await ask(collection, "jumps", { k: 2, rerank: "mmr" }))[1]).toMatch(/^d/);
+  });
+
+  it("keeps what is added and removed while it is being saved for the next time", async () => {
+    const folder = memoryFolder();
+    const slow: SearchFolder = {
+      ...folder,
+      async write(name, parts) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        await folder.write(name, parts);
+      },
+    };
+    const collection = await openCollection(slow, settings);
+    collection.add([animals, document("gone", "A whale swims.")]);
+    const saving = collection.save();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    collection.add([tools]);
+    collection.remove(["gone"]);
+    await Promise.all([saving, collection.save()]);
+    const other = await openCollection(folder, settings);
+    expect(other.documents()).toEqual(["animals", "tools"]);
+    expect(await ask(other, "whale")).not.toContainEqual(expect.stringContaining("whale"));
+  });
+
+  it("builds a graph at a merge of enough chunks, answers with it as without, and filters exactly", async () => {
+    const graph = { m: 8, efConstruction: 60, efSearch: 40, seed: 1, layers: 8, batchSize: 32, least: 300 };
+    const vectors = clusteredVectors(1000, 64, 3);
+    const many = vectors.map(
+      (vector, i): IndexedDocument => ({
+        id: `d${i}`,
+        metadata: { even: i % 2 === 0, rare: i % 50 === 0 },
+        chunks: [{ text: `number ${i}`, headings: [], start: 0, end: 9, hash: String(i), vector }],
+      }),
+    );
+    const folder = memoryFolder();
+    const withGraph = await openCollection(folder, { ...settings, graph });
+    withGraph.add(many);
+    await withGraph.save();
+    expect(withGraph.stats().segments.map(({ scan }) => scan)).toEqual(["exact"]);
+    await withGraph.merge(true);
+    expect(withGraph.stats()).toMatchObject({ chunks: 1000, deadChunks: 0, segments: [{ scan: "graph" }] });
+    withGraph.remove(["d0", "d1", "d2"]);
+    const exact = await openCollection(folder, settings);
+    exact.remove(["d0", "d1", "d2"]);
+    let [same, all] = [0, 0];
+    for (const vector of clusteredVectors(10, 64, 4)) {
+      for (const keep of [
+        undefined,
+        (metadata: Metadata) => metadata["even"] === true,
+        (metadata: Metadata) => metadata["rare"] === true,
+      ]) {
+        const query = { text: "number 77", vector, k: 5, hybridWeight: 0.2, keep };
+        const [got, expected] = [await withGraph.search(query), await exact.search(query)];
+        expect(got).toHaveLength(5);
+        if (keep !== undefined) expect(got.every(({ metadata }) => keep(metadata))).toBe(true);
+        if (keep?.({ rare: true }) === true) expect(got).toEqual(expected);
+        same += got.filter((hit) => expected.some(({ document: id }) => id === hit.document)).length;
+        all += 5;
+      }
+    }
+    expect(same / all).toBeGreaterThan(0.97);
+  });
+
+  it("finds the nearest of all, as plain arithmetic does, by every metric and without words", async () => {
+    const vectors = clusteredVectors(300, 50, 5).map((vector, i) => vector.map((value) => value * (1 + (i % 7))));
+    for (const metric of ["cosine", "euclidean", "inner_product"] as const) {
+      const collection = await openCollection(memoryFolder(), { ...settings, metric, embedder: { id: "x", dimensions: 50 } });
+      collection.add(
+        vectors.map((vector, i) => ({
+          id: `d${i}`,
+          metadata: {},
+          chunks: [{ text: "", headings: [], start: 0, end: 0, hash: String(i), vector }],
+        })),
+      );
+      for (const vector of clusteredVectors(5, 50, 6)) {
+        const near = (other: Float32Array): number => {
+          const product = other.reduce((sum, value, i) => sum + value * (vector[i] ?? 0), 0);
+          if (metric === "inner_product") return product;
+          const [length, own] = [Math.hypot(...other), Math.hypot(...vector)];
+          return metric === "cosine" ? product / length / own : -Math.hypot(...other.map((value, i) => value - (vector[i] ?? 0)));
+        };
+        const expected = [...vectors.keys()]
+          .sort((a, b) => near(vectors[b] as Float32Array) - near(vectors[a] as Float32Array))
+          .slice(0, 5);
+        const hits = await collection.search({ text: "", vector, k: 5, hybridWeight: 0 });
+        expect(hits.map(({ document: id }) => id)).toEqual(expected.map((i) => `d${i}`));
+      }
+    }
   });
 
   it("refuses vectors of another model, of another length, and numbers that are none", async () => {
