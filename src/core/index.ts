@@ -29,6 +29,8 @@ export type { GgufFacts } from "./gguf/gate.ts";
 export type { GgufHeader, GgufTensor, GgufValue } from "./gguf/header.ts";
 export * from "./main.ts";
 export type * from "./platform.ts";
+export type { RequestRecord } from "./serve/record.ts";
+export { createServe, type Serve, type ServeContext } from "./serve/serve.ts";
 export { deviceChoices } from "./spec/devices.ts";
 export type * from "./spec/generate.ts";
 export type { ModelSpec } from "./spec/model-spec.ts";

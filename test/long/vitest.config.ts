@@ -9,7 +9,7 @@ export default defineConfig({
     include: [
       "test/long/**/*.test.ts",
       ...["golden", "t5-golden", "t5-model", "exported", "llama-engine"].map((name) => `test/node/${name}.test.ts`),
-      ...["protobuf", "gguf/properties", "formats/safetensors"].map((name) => `test/core/${name}.test.ts`),
+      ...["protobuf", "gguf/properties", "formats/safetensors", "serve/hostile"].map((name) => `test/core/${name}.test.ts`),
     ],
     env: { LLMSPELL_LONG: "1", LLMSPELL_HOME: new URL("../../.cache/test-home", import.meta.url).pathname },
     testTimeout: 3_600_000,

@@ -17,6 +17,7 @@ describe("examples", () => {
 
   it("are all run here", () => {
     expect(examples.sort()).toEqual([
+      "api.mjs",
       "chat.mjs",
       "configured.mjs",
       "hello.mjs",
@@ -38,6 +39,11 @@ describe("examples", () => {
   it("structured.mjs prints answers that keep their forms", async () => {
     const { status, stdout } = await run(process.execPath, ["structured.mjs"], folder);
     expect([status, stdout]).toEqual([0, expect.stringMatching(/^json: name, age\nchoice: (animal|plant)\ncode: [A-Z]{2}-\d{3}\n$/)]);
+  });
+
+  it("api.mjs lists models and streams an answer as OpenAI's API does, without a server", async () => {
+    const { status, stdout } = await run(process.execPath, ["api.mjs"], folder);
+    expect([status, stdout]).toEqual([0, expect.stringMatching(/^models: tiny-stories, tiny-t5-en-fr\n.{20,}\nlength, \d+ tokens\n$/s)]);
   });
 
   it("similar.mjs finds the line that is most like a question", async () => {

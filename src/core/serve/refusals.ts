@@ -42,6 +42,8 @@ const statusOf: Readonly<Partial<Record<ErrorCode, number>>> = {
   "run-nan": 503,
   "device-lost": 503,
   "device-memory": 503,
+  "device-unavailable": 503,
+  "device-self-test": 503,
   // the client has left; nobody reads it
   "run-aborted": 499,
 };
@@ -56,7 +58,6 @@ const types: Readonly<Partial<Record<number, readonly [openai: string, anthropic
   413: ["invalid_request_error", "request_too_large"],
   415: ["invalid_request_error", "invalid_request_error"],
   429: ["rate_limit_error", "rate_limit_error"],
-  503: ["server_error", "overloaded_error"],
 };
 
 /** Codes that clients know by OpenAI's names. */
@@ -116,8 +117,10 @@ export function openaiError({ status, message, code, param }: Told): object {
   return { error: { message, type: types[status]?.[0] ?? "server_error", param, code } };
 }
 
-export function anthropicError({ status, message }: Told): object {
-  return { type: "error", error: { type: types[status]?.[1] ?? "api_error", message } };
+export function anthropicError({ status, message, error }: Told): object {
+  // programs look for these words, and shorten the conversation
+  const words = error.code === "run-context" ? `prompt is too long: ${message}` : message;
+  return { type: "error", error: { type: types[status]?.[1] ?? "api_error", message: words } };
 }
 
 /** Whether clients of Anthropic ask there. */

@@ -15,9 +15,6 @@ import { ollamaRoutes, type Route, routes } from "./routes.ts";
 import type { ServeOptions } from "./serve-options.ts";
 import { createServed } from "./served.ts";
 
-export type { RequestRecord } from "./record.ts";
-export type { ServeOptions } from "./serve-options.ts";
-
 /** What is known of a request beside itself. */
 export interface ServeContext {
   /** the header `x-request-id` of the answer, and `id` of its record; default: a random one */

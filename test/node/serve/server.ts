@@ -3,7 +3,8 @@ import { connect, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 import type { Spell } from "../../../src/core/api/spell.ts";
 import type { SpellError } from "../../../src/core/errors.ts";
-import { createServe, type RequestRecord } from "../../../src/core/serve/serve.ts";
+import type { RequestRecord } from "../../../src/core/serve/record.ts";
+import { createServe } from "../../../src/core/serve/serve.ts";
 import { type ListenOptions, listen } from "../../../src/node/serve/listen.ts";
 import { type ScriptedSpellOptions, scriptedSpell } from "../../support/scripted-spell.ts";
 
