@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { createSpell } from "../../src/node/index.ts";
+import { createFetch, createSpell } from "../../src/node/index.ts";
 import { nodePlatform } from "../../src/node/platform.ts";
 import { rerankModelContract } from "../contract/rerank-model.ts";
 import {
@@ -48,6 +48,38 @@ for (const [runtime, device] of [
 
 it("says what it is for, without being loaded", async () => {
   expect(await spell.models.info(minilm)).toMatchObject({ architecture: "bert", capabilities: ["reranking"], contextLength: 96 });
+});
+
+it("ranks documents over HTTP, the best first; names no path where it cannot", async () => {
+  const fetch = createFetch(spell, { models: { ranker: minilm } });
+  const ask = async (path: string, body: object) => {
+    const headers = { "content-type": "application/json" };
+    const response = await fetch(`http://here${path}`, { method: "POST", headers, body: JSON.stringify({ model: "ranker", ...body }) });
+    return { status: response.status, json: await response.json() };
+  };
+  const texts = ["the river", "old cat", "a good house"];
+  const { scores, tokens } = await spell.rerank(minilm, "the river", texts);
+  const best = [0, 1, 2].sort((a, b) => scores[b]! - scores[a]!);
+  const body = { query: "the river", documents: ["the river", { text: "old cat" }, "a good house"], top_n: 2, return_documents: true };
+  expect(await ask("/v1/rerank", body)).toEqual({
+    status: 200,
+    json: {
+      id: expect.stringMatching(/^rerank-/),
+      object: "list",
+      model: "ranker",
+      results: best.slice(0, 2).map((index) => ({ index, relevance_score: scores[index], document: { text: texts[index] } })),
+      usage: { prompt_tokens: tokens, total_tokens: tokens },
+    },
+  });
+  for (const [param, wrong] of [
+    ["documents", { documents: [] }],
+    ["documents[1]", { documents: ["a", 5] }],
+    ["query", { query: "" }],
+    ["top_n", { top_n: 0 }],
+  ] as const)
+    expect(await ask("/v1/rerank", { ...body, ...wrong })).toMatchObject({ status: 400, json: { error: { param } } });
+  const { status, json } = await ask("/v1/chat/completions", { messages: [{ role: "user", content: "Hi" }] });
+  expect([status, JSON.stringify(json)]).toEqual([400, expect.not.stringContaining(home)]);
 });
 
 describe("what is refused", () => {

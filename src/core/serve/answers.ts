@@ -3,6 +3,7 @@ import type { FinishReason, GenerateOptions, Prompt, Usage } from "../spec/gener
 import type { ManyPart } from "../spec/stream-part.ts";
 import { definedOnly } from "../values.ts";
 import type { Call } from "./call.ts";
+import { failsAs } from "./served.ts";
 
 export interface Asked {
   readonly prompt: Prompt;
@@ -54,6 +55,8 @@ async function* run({ served, signal, record }: Call, name: string, asked: reado
         yield { index, part };
       }
     }
+  } catch (error) {
+    failsAs(model.id, name)(error);
   } finally {
     await model.dispose();
   }

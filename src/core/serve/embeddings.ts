@@ -3,6 +3,7 @@ import { readBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import type { Fields } from "./fields.ts";
 import { json } from "./refusals.ts";
+import { failsAs } from "./served.ts";
 
 /** as OpenAI has it */
 const mostTexts = 2048;
@@ -19,7 +20,10 @@ export async function embeddings(call: Call): Promise<Response> {
 
   const model = await call.served.vectors(name, call.signal);
   call.record.model = model.id;
-  const result = await model.embed(texts, { query, dimensions, signal: call.signal }).finally(() => model.dispose());
+  const result = await model
+    .embed(texts, { query, dimensions, signal: call.signal })
+    .catch(failsAs(model.id, name))
+    .finally(() => model.dispose());
   const { vectors, tokens, warnings } = result;
   call.record.usage = { promptTokens: tokens, completionTokens: 0, totalTokens: tokens };
   const all = [...notes, ...warnings];

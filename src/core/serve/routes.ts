@@ -5,6 +5,7 @@ import { completions } from "./completions.ts";
 import { embeddings } from "./embeddings.ts";
 import { health, listModels, metrics, showModel } from "./listing.ts";
 import { messages } from "./messages.ts";
+import { rerank } from "./rerank.ts";
 import { responses } from "./responses.ts";
 
 export interface Route {
@@ -22,6 +23,7 @@ export const routes: readonly Route[] = [
   { method: "POST", path: "/v1/chat/completions", handler: chat },
   { method: "POST", path: "/v1/completions", handler: completions },
   { method: "POST", path: "/v1/embeddings", handler: embeddings },
+  { method: "POST", path: "/v1/rerank", handler: rerank },
   { method: "POST", path: "/v1/responses", handler: responses },
   { method: "POST", path: "/v1/messages", handler: messages },
 ];

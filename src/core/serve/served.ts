@@ -4,6 +4,7 @@ import type { ModelInfo, ModelRecord } from "../backends/models.ts";
 import { SpellError, toSpellError } from "../errors.ts";
 import type { EmbeddingModel } from "../spec/embedding-model.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
+import type { RerankModel } from "../spec/rerank-model.ts";
 import { wrongOption } from "../text/check-call.ts";
 import { askedModel } from "./refusals.ts";
 import type { ServeOptions } from "./serve-options.ts";
@@ -33,6 +34,8 @@ export interface Served {
   text(name: string, signal: AbortSignal): Promise<LanguageModel>;
   /** As text(). @throws SpellError of Spell.embeddings, model-unknown */
   vectors(name: string, signal: AbortSignal): Promise<EmbeddingModel>;
+  /** As text(). @throws SpellError of Spell.reranker, model-unknown */
+  ranks(name: string, signal: AbortSignal): Promise<RerankModel>;
   cards(signal: AbortSignal): Promise<readonly ModelCard[]>;
   /** @throws SpellError model-unknown */
   card(name: string, signal: AbortSignal): Promise<ModelCard>;
@@ -57,8 +60,9 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
 
   const options = { ...load, pull, keep: true };
   const lent = async <M extends Loaded>(name: string, open: (source: ModelSource) => Promise<M>): Promise<M> => {
-    const model = await open(sourceOf(name)).catch((error: unknown) => {
-      throw about(error, name);
+    const source = sourceOf(name);
+    const model = await open(source).catch((error: unknown) => {
+      throw about(error, name, source);
     });
     loaded.set(name, { contextLength: model.contextLength, device: model.device });
     return model;
@@ -104,6 +108,7 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
   return {
     text: (name, signal) => lent(name, (source) => spell.load(source, { ...options, signal })),
     vectors: (name, signal) => lent(name, (source) => spell.embeddings(source, { ...options, signal })),
+    ranks: (name, signal) => lent(name, (source) => spell.reranker(source, { ...options, signal })),
     async cards(signal) {
       return Promise.all((await listed()).map((each) => cardOf(each, signal)));
     },
@@ -146,6 +151,18 @@ function unknown(name: string): SpellError {
 }
 
 /** An error of a load, with the name that the request had for the model. */
-function about(thrown: unknown, name: string): SpellError {
-  return toSpellError(thrown).with({ details: { [askedModel]: name } });
+function about(thrown: unknown, name: string, source: ModelSource): SpellError {
+  return named(toSpellError(thrown).with({ details: { [askedModel]: name } }), typeof source === "string" ? source : name, name);
+}
+
+/** Throws an error of a model again, with the name that the request had instead of its id. */
+export function failsAs(id: string, name: string): (thrown: unknown) => never {
+  return (thrown) => {
+    throw named(toSpellError(thrown), id, name);
+  };
+}
+
+/** An id may be a path of this machine. */
+function named(error: SpellError, id: string, name: string): SpellError {
+  return id === name || !error.message.includes(id) ? error : error.with({ message: error.message.replaceAll(id, name) });
 }
