@@ -45,8 +45,8 @@ export interface ReplayHost {
     readonly output: unknown;
     readonly about: Readonly<Record<string, unknown>>;
   }>;
-  /** Absent: tools answer with their stored outputs. */
-  readonly tool?: ((name: string, input: unknown, signal: AbortSignal) => Promise<unknown>) | undefined;
+  /** @returns undefined for a tool that is not there: it answers with its stored outputs */
+  readonly tool?: ((name: string) => ((input: unknown, signal: AbortSignal) => Promise<unknown>) | undefined) | undefined;
   readonly now: () => number;
 }
 
@@ -102,7 +102,8 @@ export async function replay(calls: readonly NumberedCall[], host: ReplayHost, o
   const make = async (call: NumberedCall): Promise<ReplayStep> => {
     const isChanged = mode === "modified" && modifications.has(call.call);
     const input = isChanged ? modifications.get(call.call) : call.input;
-    const isStored = mode === "simulate" || (call.kind === "tool" && host.tool === undefined);
+    const tool = call.kind === "tool" ? host.tool?.(call.name) : undefined;
+    const isStored = mode === "simulate" || (call.kind === "tool" && tool === undefined);
     const started = host.now();
     const about = { call: call.call, kind: call.kind, name: call.name, input, ...("output" in call && { expected: call.output }) };
     const done = (output: unknown, conditions: readonly Difference[]): ReplayStep => {
@@ -116,7 +117,7 @@ export async function replay(calls: readonly NumberedCall[], host: ReplayHost, o
         ? done(call.output, [])
         : { ...about, error: call.error, isStored, differences: [], conditions: [], ms: 0 };
     try {
-      if (call.kind === "tool") return done(await host.tool?.(call.name, input, signal), []);
+      if (tool !== undefined) return done(await tool(input, signal), []);
       const { output, about: now } = await host.agent(call, input, stored(calls, call.call), signal);
       return done(output, compare(pick(call.about), pick(now)));
     } catch (error) {

@@ -1,14 +1,15 @@
 /** `llmspell session list|show|replay|remove`: what scripts keep with Session and Artifact. */
-import { createAgents } from "../../core/agents/agents.ts";
 import { replayAgents } from "../../core/agents/replay-agents.ts";
 import { SpellError } from "../../core/errors.ts";
 import { isObject } from "../../core/json.ts";
 import { shownAnswer } from "../../core/scripts/globals/agent.ts";
+import { toolAgain } from "../../core/scripts/globals/session.ts";
 import type { ReplayMode } from "../../core/sessions/modes.ts";
 import { type Modification, type ReplayStep, replay } from "../../core/sessions/replay.ts";
 import type { Sessions } from "../../core/sessions/sessions.ts";
 import { shownArtifact, shownResult, shownSession } from "../../core/sessions/shown.ts";
 import type { Session, SessionStatus } from "../../core/sessions/types.ts";
+import { toolNames } from "../../core/toolbox/names.ts";
 import { definedOnly } from "../../core/values.ts";
 import { flagNumber, flagText } from "./args.ts";
 import { askYesNo, canAsk, confirm } from "./ask.ts";
@@ -112,13 +113,15 @@ export async function sessionReplay(context: Context): Promise<number> {
   const mode = (flagText(flags, "mode") ?? "exact") as ReplayMode;
   const spell = await openSpell();
   const { signal } = interrupt;
-  const agents = createAgents({ spell, config: await config(), signal });
+  const { agent, dispose } = replayAgents({ spell, config: await config(), signal }, shownAnswer);
   const isAsking = mode === "debug" && canAsk(context);
   const onStep = async (step: ReplayStep): Promise<boolean> => {
     screen.writeOwn(stepText(step, mode === "debug" || mode === "modified", screen.clean));
     return !isAsking || askYesNo(context, "Go on?", true);
   };
-  const host = { agent: replayAgents(agents, shownAnswer), now: spell.platform.now };
+  const { tools } = spell;
+  const tool = toolAgain({ has: (name) => (toolNames as readonly string[]).includes(name), execute: tools.execute });
+  const host = { agent, tool, now: spell.platform.now };
   const result = await replay(await sessions.calls.list(id), host, {
     mode,
     compareResults: !flags.has("no-compare"),
@@ -127,7 +130,7 @@ export async function sessionReplay(context: Context): Promise<number> {
     onStep,
     signal,
     ...definedOnly({ timeoutSeconds: flagNumber(flags, "timeout") }),
-  }).finally(() => agents.dispose());
+  }).finally(dispose);
   const isGood = result.different + result.failed === 0;
   screen.document({ status: isGood ? "ok" : "error", session_id: id, ...shownResult(result) });
   const { calls, steps, same, different, failed, isStopped } = result;

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Agent } from "../../../src/core/agents/agent.ts";
 import { createAgents } from "../../../src/core/agents/agents.ts";
+import { aboutAgent, replayAgents } from "../../../src/core/agents/replay-agents.ts";
 import { createSpell } from "../../../src/core/api/spell.ts";
 import { memoryPlatform, scriptedRuntime } from "../../../src/core/testing/index.ts";
 import { tinyLlama } from "../../fixtures/gguf/models.ts";
@@ -21,6 +22,10 @@ function callsOnce(prompt: string): Iterable<string> {
   return result === undefined ? toCall("add") : ["It is ", result];
 }
 
+/** The same with the built-in calculator. */
+const calculates = (prompt: string): Iterable<string> =>
+  prompt.includes("<tool_response>") ? callsOnce(prompt) : toCall("calculator", { expression: "6*7" });
+
 async function host(answer: (prompt: string) => Iterable<string> = callsOnce) {
   const prompts: string[] = [];
   const gguf = scriptedRuntime({
@@ -38,7 +43,7 @@ async function host(answer: (prompt: string) => Iterable<string> = callsOnce) {
     Object.entries({ model: "./own.gguf", ...options })
       .reduce((builder, [name, value]) => builder.set(name, value), agents.builder())
       .build();
-  return { spell, prompts, build, log };
+  return { spell, prompts, build, log, config: await spell.config() };
 }
 const add = {
   name: "add",
@@ -46,6 +51,31 @@ const add = {
   schema: { type: "object", properties: { a: { type: "number" } } },
   run: ({ a }: { readonly a: number }) => a + 1,
 };
+
+describe("an agent in a replay", () => {
+  it.each([
+    ["of its own", add, callsOnce, "add", { a: 1 }],
+    ["by name", "calculator", calculates, "calculator", { expression: "6*7" }],
+  ] as const)("is built again from what was kept as JSON, and its tool %s answers as it did", async (_what, tool, answer, name, input) => {
+    const { build, spell, config } = await host(answer);
+    const agent = build({ tool, system_prompt: "Be brief.", seed: 7, max_tool_calls: 3 });
+    const first = await agent.execute("?");
+    const about = JSON.parse(JSON.stringify(aboutAgent(agent, first))) as Readonly<Record<string, unknown>>;
+    expect(about).toMatchObject({ seed: 7, agent: { model: "./own.gguf", system_prompt: "Be brief.", max_tool_calls: 3 } });
+    const asked: unknown[] = [];
+    const again = replayAgents({ spell, config }, ({ text }) => ({ text }));
+    const stored = (...call: readonly unknown[]): string => {
+      asked.push(call);
+      return "stored";
+    };
+    const call = { call: 1, kind: "agent", name: "a", input: "?", ms: 1, startedAt: "", about } as const;
+    const { output, about: now } = await again.agent(call, "?", stored, new AbortController().signal);
+    expect(asked).toEqual([[name, input]]);
+    expect(output).toEqual({ text: "It is stored" });
+    expect(now).toMatchObject({ model: about["model"], seed: 7 });
+    await again.dispose();
+  });
+});
 
 describe("an agent with a tool", () => {
   it("runs it, answers with its result, and keeps all of it in its history", async () => {

@@ -26,7 +26,7 @@ function host(changed: Partial<ReplayHost> = {}): ReplayHost & { readonly asked:
         about,
       };
     },
-    tool: async (name, input) => {
+    tool: (name) => async (input) => {
       asked.push([name, input]);
       return (input as { a: number }).a + 1;
     },
@@ -51,7 +51,7 @@ describe("a replay", () => {
   it("says where outputs differ, and whether model, device or seed do", async () => {
     const other = host({
       agent: async () => ({ output: { text: "else" }, about: { ...about, device: "webgpu" } }),
-      tool: async () => 4,
+      tool: () => async () => 4,
     });
     const { steps, different } = await replay(calls.slice(0, 3), other);
     expect(different).toBe(2);
@@ -99,7 +99,7 @@ describe("a replay", () => {
   });
 
   it("ends with the first difference, with its time, and with its signal", async () => {
-    const wrong = host({ tool: async () => 0 });
+    const wrong = host({ tool: () => async () => 0 });
     expect(await replay(calls, wrong, { stopOnError: true })).toMatchObject({ isStopped: true, steps: { length: 2 } });
     const slow = host({ agent: () => new Promise((resolve) => setTimeout(() => resolve({ output: { text: "ONE" }, about }), 30)) });
     expect(await replay(calls, slow, { timeoutSeconds: 0.01 })).toMatchObject({ isStopped: true, steps: { length: 1 } });
@@ -107,7 +107,7 @@ describe("a replay", () => {
   });
 
   it("lets tools answer as they did where it has none", async () => {
-    const { tool: _, ...none } = host();
+    const none = host({ tool: () => undefined });
     expect((await replay(calls.slice(0, 3), none)).steps[1]).toMatchObject({ output: 3, isStored: true });
   });
 });

@@ -1,6 +1,6 @@
 /** All globals of a run that the host answers. JSON, Streaming, ARGS, print, console and timers are in the guests. */
 
-import { createAgents } from "../../agents/agents.ts";
+import { type AgentHost, createAgents } from "../../agents/agents.ts";
 import { createEvents } from "../../events/events.ts";
 import { createHooks } from "../../events/hooks.ts";
 import { createWatcher, type Recorder } from "../../events/watch.ts";
@@ -9,7 +9,7 @@ import { createState } from "../../state/state.ts";
 import { toolNames } from "../../toolbox/names.ts";
 import { createToolbox } from "../../toolbox/toolbox.ts";
 import type { ScriptGlobals } from "../bind.ts";
-import { agentBuilderClass, agentClass, agentGlobal, shownAnswer } from "./agent.ts";
+import { agentBuilderClass, agentClass, agentGlobal } from "./agent.ts";
 import { configGlobal } from "./config.ts";
 import { debugGlobal, debugTimerClass } from "./debug.ts";
 import { eventGlobal, hookGlobal, hookHandleClass } from "./event.ts";
@@ -56,7 +56,7 @@ export function scriptGlobals(host: ScriptHost): OpenGlobals {
     folder: host.folder,
     signal: host.signal,
   });
-  const agents = createAgents({
+  const agentHost: AgentHost = {
     get spell() {
       return run.spell;
     },
@@ -71,7 +71,8 @@ export function scriptGlobals(host: ScriptHost): OpenGlobals {
     wrap: host.wrap,
     permit: (model) => permitModel(model, run),
     permitProvider: (provider) => permitProvider(provider, run),
-  });
+  };
+  const agents = createAgents(agentHost);
   const debugEvents = emit("emit_debug_events");
   const state = createState(host.config.config, platform);
   return {
@@ -89,7 +90,7 @@ export function scriptGlobals(host: ScriptHost): OpenGlobals {
       ),
       Utils: utilsGlobal(run),
       State: stateGlobal(state, emit("emit_state_events")),
-      Session: sessionGlobal(run, sessions, agents, shownAnswer),
+      Session: sessionGlobal(run, sessions, agentHost, toolbox),
       Artifact: artifactGlobal(run, sessions),
       Event: eventGlobal(run, events),
       Hook: hookGlobal(hooks),

@@ -1,16 +1,16 @@
 /** `Session`, its builder, and `Artifact`: work that belongs together, and what was made in it. */
 
-import type { AgentAnswer } from "../../agents/agent.ts";
-import type { Agents } from "../../agents/agents.ts";
+import type { AgentHost } from "../../agents/agents.ts";
 import { replayAgents } from "../../agents/replay-agents.ts";
 import { SpellError } from "../../errors.ts";
 import { isCount } from "../../json.ts";
 import { limits } from "../../limits.ts";
 import { type ReplayMode, replayModes } from "../../sessions/modes.ts";
-import { type Modification, type ReplayOptions, type ReplayStep, replay } from "../../sessions/replay.ts";
+import { type Modification, type ReplayHost, type ReplayOptions, type ReplayStep, replay } from "../../sessions/replay.ts";
 import type { Sessions } from "../../sessions/sessions.ts";
 import { shownArtifact, shownContent, shownResult, shownSession, shownStep } from "../../sessions/shown.ts";
 import { type SessionOptions, sessionStatuses } from "../../sessions/types.ts";
+import type { Toolbox } from "../../toolbox/toolbox.ts";
 import { definedOnly } from "../../values.ts";
 import {
   argumentError,
@@ -30,6 +30,7 @@ import {
   text,
 } from "../arguments.ts";
 import { now, type ScriptClass, type ScriptFunctions, waits } from "../bind.ts";
+import { shownAnswer } from "./agent.ts";
 import type { ScriptRun } from "./host.ts";
 
 const id = text("id");
@@ -91,13 +92,8 @@ export const replayConfig: Parameter<GivenReplay> & { readonly name: "options" }
   optional(number("tolerance", 0)),
 ]);
 
-/** @param agents those of the run: what a replay builds goes with it */
-export function sessionGlobal(
-  run: ScriptRun,
-  sessions: Sessions,
-  agents: Agents,
-  shownAnswer: (answer: AgentAnswer) => unknown,
-): ScriptFunctions {
+/** @param agents what a replay builds agents over @param toolbox tools that a replay calls again */
+export function sessionGlobal(run: ScriptRun, sessions: Sessions, agents: AgentHost, toolbox: Toolbox): ScriptFunctions {
   const make = async (given: SessionOptions): Promise<string> => (await sessions.create(given)).id;
   const calls = async (session: string) => ((await sessions.get(session)) === undefined ? [] : sessions.calls.list(session));
   return {
@@ -148,8 +144,9 @@ export function sessionGlobal(
         onStep: onStep === undefined ? undefined : (step: ReplayStep) => onStep(shownStep(step)),
         signal: run.signal,
       });
-      const host = { agent: replayAgents(agents, shownAnswer), now: run.spell.platform.now };
-      return shownResult(await replay(await sessions.calls.list(session), host, wanted));
+      const { agent, dispose } = replayAgents(agents, shownAnswer);
+      const host = { agent, tool: toolAgain(toolbox), now: run.spell.platform.now };
+      return shownResult(await replay(await sessions.calls.list(session), host, wanted).finally(dispose));
     }),
     get_replay_metadata: now([id], async (session) => {
       const all = await sessions.calls.list(session);
@@ -172,6 +169,11 @@ export function sessionGlobal(
       return found;
     }),
   };
+}
+
+/** @returns what calls a built-in tool again; functions of scripts are none */
+export function toolAgain(toolbox: Pick<Toolbox, "has" | "execute">): ReplayHost["tool"] {
+  return (name) => (toolbox.has(name) ? (input, signal) => toolbox.execute(name, input, { signal }) : undefined);
 }
 
 /** Its number, or a table that has it: what store(), list() and query() give. */
