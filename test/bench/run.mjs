@@ -44,6 +44,7 @@ const cli = "dist/node/cli/main.js";
 const tiny = "builtins/models/tiny-stories/tiny-stories.gguf";
 const smol = `${process.env.LLMSPELL_SHARED ?? "../shared"}/models/smollm2-135m/SmolLM2-135M-Instruct.Q4_1.gguf`;
 const models = [["tiny-stories Q8_0", tiny], ...(existsSync(smol) ? [["SmolLM2-135M Q4_1", smol]] : [])];
+const ollama = process.env.OLLAMA_BIN ?? "../shared/bin/ollama";
 if (!existsSync(smol)) console.error(`no ${smol}: only tiny-stories is measured`);
 const subject = (name, ...args) => [node, `${here}subjects/${name}.mjs`, ...args];
 const cores = os.availableParallelism();
@@ -58,9 +59,9 @@ const times = (command) => async () => {
   return { wallMs, firstByteMs };
 };
 
-function python() {
+function python(module = "llama_cpp") {
   try {
-    execFileSync("python3", ["-c", "import llama_cpp"], { stdio: "ignore" });
+    execFileSync("python3", ["-c", `import ${module}`], { stdio: "ignore" });
     return true;
   } catch {
     return false;
@@ -173,6 +174,19 @@ const suites = {
     base: "computed anew",
     figures: ["firstTokenMs", "computedTokens", "cachedTokens"],
     subjects: { taken: own(subject("kept-state", path, "taken")), "computed anew": own(subject("kept-state", path, "anew")) },
+  })),
+  // `python3 -m pip install "llama-cpp-python[server]"` for its server
+  serve: models.map(([label, path]) => ({
+    title: `${label}, answers over HTTP`,
+    base: "library",
+    figures: ["firstTokenMs", "requestsPerSecond"],
+    rounds: Math.min(rounds, 5),
+    subjects: {
+      library: own(subject("serve", "library", path)),
+      "llmspell serve": own(subject("serve", "llmspell", path)),
+      ...(existsSync(ollama) && path !== tiny ? { Ollama: own(subject("serve", "ollama", path)) } : {}),
+      ...(python("llama_cpp.server") ? { "llama-cpp-python's server": own(subject("serve", "llama_cpp", path)) } : {}),
+    },
   })),
   wasm: models.map(([label, path]) => ({
     // minutes per round on the larger model
