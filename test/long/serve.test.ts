@@ -3,7 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, it, onTestFinished } from "vitest";
-import { createServe, type RequestRecord } from "../../src/core/serve/serve.ts";
+import type { RequestRecord } from "../../src/core/serve/record.ts";
+import { createServe } from "../../src/core/serve/serve.ts";
 import { createSpell } from "../../src/node/main.ts";
 import { listen } from "../../src/node/serve/listen.ts";
 

@@ -280,7 +280,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
     examples: [
       ["llmspell serve", "at http://127.0.0.1:8088, every installed model by its name"],
       ["llmspell serve -m ./model.gguf --port 0 --output json | jq -r .url", "a file, at a free port"],
-      ["llmspell serve --host 0.0.0.0 --token-env LLMSPELL_TOKEN", "for other machines"],
+      ["llmspell serve --host 0.0.0.0 --token-env SERVE_TOKEN", "for other machines"],
       ["llmspell serve --port 11434 --ollama-api", "for programs that know only Ollama"],
     ],
     exits: [3, 5, 130],

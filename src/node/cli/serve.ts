@@ -24,7 +24,7 @@ export async function serve(context: Context): Promise<number> {
     throw new SpellError("usage-value", `--host ${host}: expected a token with an address that others reach; got none`, {
       where: "--host",
       hint: "Put a random text into a variable and name it:",
-      actions: shell("export LLMSPELL_TOKEN=$(openssl rand -hex 32)", `llmspell serve --host ${host} --token-env LLMSPELL_TOKEN`),
+      actions: shell("export SERVE_TOKEN=$(openssl rand -hex 32)", `llmspell serve --host ${host} --token-env SERVE_TOKEN`),
     });
   if (token !== undefined) screen.hide([token]);
   const spell = await context.openSpell("auto");
