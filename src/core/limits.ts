@@ -116,6 +116,8 @@ export const limits = {
   // --- Generation ---
   /** Bytes of one event of a server's stream; a token has some hundred, a long list of arguments some hundred thousand. */
   serverEventBytes: 4_194_304,
+  /** Bytes of one answer with vectors: 32 of 16,384 numbers with all their digits have some ten million. */
+  serverVectorBytes: 16_777_216,
   /** Characters of one answer of a server: the most tokens that can be asked for have fewer. */
   serverAnswerCharacters: 16_777_216,
   /** Calls of tools in one answer; honest ones have a handful. */

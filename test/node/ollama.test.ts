@@ -15,6 +15,7 @@ import type { StreamPart } from "../../src/core/spec/stream-part.ts";
 import { memoryPlatform } from "../../src/core/testing/memory-platform.ts";
 import { openFileSource } from "../../src/node/file-source.ts";
 import { createSpell as createNodeSpell } from "../../src/node/main.ts";
+import { distance } from "../contract/embedding-model.ts";
 import { failure } from "../support/failure.ts";
 import { onlyWhere } from "../support/only-where.ts";
 import { textOf } from "../support/text-of.ts";
@@ -23,12 +24,12 @@ import { isLong, root, sharedModel } from "../support.ts";
 const llmAt = (url: string, timeoutMs = 100_000) => {
   const bundled = (model: string, file: string) => openFileSource(join(root, "builtins/models", model, file));
   const ollama = { provider_type: "ollama", base_url: url, timeout_seconds: Math.ceil(timeoutMs / 1000) } as const;
-  const { models, load, generate } = createSpell({
+  const { models, load, generate, embed } = createSpell({
     platform: { ...memoryPlatform({ fetch }), bundled },
     config: { providers: { candle: { provider_type: "candle" }, ollama } },
     env: {},
   });
-  return { ...models, load, generate };
+  return { ...models, load, generate, embed };
 };
 type LocalLlm = ReturnType<typeof llmAt>;
 
@@ -144,6 +145,25 @@ onlyWhere(program === undefined || weights === undefined ? "no Ollama server, or
       });
       await spell.dispose();
     }, 180_000);
+
+    it("makes vectors, the same by its own API and by OpenAI's; what is too long is cut or refused", async () => {
+      const box = { provider_type: "openai-compatible", base_url: `http://${env["OLLAMA_HOST"]}/v1` } as const;
+      const spell = createSpell({ platform: memoryPlatform({ fetch }), config: { providers: { box } }, env: {} });
+      const texts = ["a cat on a roof", "a dog in a house", "a cat on the roof"];
+      const own = await llm.embed("smollm2@ollama", texts);
+      expect(own.dimensions).toBe(576);
+      expect(own.tokens).toBeGreaterThan(12);
+      const other = await spell.embed("box/smollm2", texts);
+      for (const [row, vector] of own.vectors.entries()) {
+        expect(Math.hypot(...vector)).toBeCloseTo(1, 5);
+        expect(distance(vector, other.vectors[row]!)).toBeLessThan(1e-3);
+      }
+      const long = "cat ".repeat(300);
+      const options = { contextSize: 128 };
+      expect((await failure(llm.embed("smollm2@ollama", [long], options))).code).toBe("run-context");
+      expect((await llm.embed("smollm2@ollama", [long], { ...options, truncate: true })).vectors).toHaveLength(1);
+      await spell.dispose();
+    }, 60_000);
 
     it("names options it does not know, ends with length, and stops when told to", async () => {
       const model = await llm.load("smollm2@ollama", { contextSize: 512, threads: 1 });
@@ -474,6 +494,48 @@ describe("a scripted Ollama server", () => {
         code: "run-option",
         where: "toolChoice",
       });
+    });
+  });
+
+  describe("vectors", () => {
+    const answering =
+      (embedded: unknown, capabilities: readonly string[] = ["embedding"]): RequestListener =>
+      (request, response) => {
+        if (request.url === "/api/tags") response.end(JSON.stringify({ models: [{ name: "e:1b" }] }));
+        else if (request.url === "/api/show") response.end(JSON.stringify({ capabilities }));
+        else response.end(JSON.stringify(embedded));
+      };
+    const ask = (embedded: unknown, capabilities?: readonly string[]) =>
+      serve(answering(embedded, capabilities), (llm) => llm.embed("e:1b@ollama", ["a", "b"]));
+
+    it("are of length 1, with the tokens that the server counts", async () => {
+      const { vectors, tokens } = await ask({
+        embeddings: [
+          [3, 4],
+          [0, 2],
+        ],
+        prompt_eval_count: 5,
+      });
+      expect(vectors.map((vector) => Array.from(vector, (value) => Number(value.toFixed(3))))).toEqual([
+        [0.6, 0.8],
+        [0, 1],
+      ]);
+      expect(tokens).toBe(5);
+    });
+
+    it.each([
+      ["fewer than texts", { embeddings: [[1, 0]] }, "answered 2 texts with 1 vectors"],
+      ["none at all", {}, "answered 2 texts with 0 vectors"],
+      ["two widths", { embeddings: [[1, 0], [1]] }, "vectors of 2 and of 1 numbers"],
+      ["no numbers", { embeddings: [["1"], [1]] }, "text 1 with something other than a vector"],
+    ])("are refused: %s", async (_, embedded, message) => {
+      const error = await failure(ask(embedded));
+      expect(error.code).toBe("ollama-error");
+      expect(error.message).toContain(message);
+    });
+
+    it("are no matter of a model that draws pictures", async () => {
+      expect((await failure(ask({}, ["image"]))).code).toBe("model-architecture");
     });
   });
 

@@ -17,6 +17,8 @@ interface Asked {
   readonly signal?: AbortSignal | undefined;
   /** the model it is about */
   readonly name?: string | undefined;
+  /** bytes of a line; default: of an event of a stream */
+  readonly mostBytes?: number | undefined;
 }
 
 export interface OllamaClient {
@@ -46,7 +48,10 @@ export function createOllamaClient(
   const sender = createSender({ what: "Ollama", network, settings, secret: bearer, passes: (status) => passing.has(status) });
   const { url } = sender;
 
-  async function* lines(path: string, { method = "POST", body, signal, name }: Asked): AsyncGenerator<Json, void, undefined> {
+  async function* lines(
+    path: string,
+    { method = "POST", body, signal, name, mostBytes = limits.serverEventBytes }: Asked,
+  ): AsyncGenerator<Json, void, undefined> {
     const decoder = new TextDecoder();
     let pending = "";
     let status = 0;
@@ -78,13 +83,12 @@ export function createOllamaClient(
       return serverError("nothing more", status, url);
     };
     try {
-      const isCall = path === "/api/chat" || path === "/api/generate";
+      const isCall = path === "/api/chat" || path === "/api/generate" || path === "/api/embed";
       const answer = await sender.send(path, { method, body, signal, isCall }, refused);
       ({ status } = answer.response);
       for await (const chunk of sender.read(answer, signal)) {
         pending += decoder.decode(chunk, { stream: true });
-        if (pending.length > limits.serverEventBytes)
-          throw new SpellError("ollama-error", `${url} sends a line without end`, { where: url });
+        if (pending.length > mostBytes) throw new SpellError("ollama-error", `${url} sends a line without end`, { where: url });
         for (let at = pending.indexOf("\n"); at >= 0; at = pending.indexOf("\n")) {
           const line = pending.slice(0, at).trim();
           pending = pending.slice(at + 1);

@@ -2,6 +2,7 @@
 import type { Clock } from "../../download/clock.ts";
 import { SpellError, toSpellError } from "../../errors.ts";
 import { isObject } from "../../json.ts";
+import { limits } from "../../limits.ts";
 import type { ChatMessage, ChatPrompt, GenerateOptions, ToolCall } from "../../spec/generate.ts";
 import type { Constraint } from "../../spec/grammar.ts";
 import type { StreamPart } from "../../spec/stream-part.ts";
@@ -14,6 +15,7 @@ import { mostCalls, newCallId } from "../../tools/call-parser.ts";
 import { plainTool, templateTools } from "../../tools/messages.ts";
 import { type Json, numberOf, objects, positiveOf, textOf } from "../answer-values.ts";
 import type { OpenedModel } from "../backend.ts";
+import { serverVectors } from "../server/vectors.ts";
 import type { OllamaClient } from "./client.ts";
 import type { OllamaSettings } from "./settings.ts";
 
@@ -86,8 +88,27 @@ export async function openOllamaModel(
     }
   }
 
+  const makesVectors = capabilities === undefined || capabilities.includes("embedding") || capabilities.includes("completion");
+  const vectors = serverVectors({
+    broken: (problem) => new SpellError("ollama-error", `the Ollama server at ${client.url} ${problem}`, { where: client.url }),
+    async ask(input, truncate, stop) {
+      const signal = stop === undefined ? closing.signal : AbortSignal.any([stop, closing.signal]);
+      const options = load.contextSize > 0 ? { options: { num_ctx: load.contextSize } } : {};
+      const body = { model: name, input, truncate, ...options };
+      try {
+        const answer = await client.ask("/api/embed", { method: "POST", body, signal, name, mostBytes: limits.serverVectorBytes });
+        const { embeddings } = answer;
+        return { vectors: Array.isArray(embeddings) ? embeddings : [], tokens: numberOf(answer["prompt_eval_count"]) ?? 0 };
+      } catch (error) {
+        if (closing.signal.aborted) throw new SpellError("run-closed", `${name} was closed`, { cause: error });
+        throw tooLong(toSpellError(error));
+      }
+    },
+  });
+
   return {
     id,
+    vectors: makesVectors ? vectors : undefined,
     architecture: architectureOf(shown) ?? "unknown",
     contextLength: load.contextSize > 0 ? load.contextSize : contextOf(shown),
     hasChatTemplate: template !== undefined && template !== "{{ .Prompt }}",
@@ -100,6 +121,12 @@ export async function openOllamaModel(
       closing.abort();
     },
   };
+}
+
+/** @returns the server's error; that of a text too long as all models have it */
+function tooLong(error: SpellError): SpellError {
+  if (!/exceeds (the |maximum )*context length/.test(error.message)) return error;
+  return error.with({ code: "run-context", hint: "Divide the text, or cut it with truncate.", actions: [] });
 }
 
 function piecesOf({ content, thinking }: Json): { readonly content: string | undefined; readonly thinking: string | undefined } {

@@ -2,13 +2,15 @@
  * The wire of chat completions. Source: the API reference of OpenAI; what servers do otherwise is said where it is read.
  */
 import { SpellError } from "../../errors.ts";
+import { isObject } from "../../json.ts";
 import type { ChatMessage, ChatPrompt, GenerateOptions } from "../../spec/generate.ts";
 import { refuseTools } from "../../text/check-tools.ts";
 import { splitParameters, stopsOf } from "../../text/known-parameters.ts";
 import type { NumberParameter } from "../../text/parameters.ts";
 import { plainTool, templateTools } from "../../tools/messages.ts";
-import type { Json } from "../answer-values.ts";
+import { type Json, numberOf, objects } from "../answer-values.ts";
 import { isStrict } from "../server/held-form.ts";
+import type { ServedVectors } from "../server/vectors.ts";
 import type { ServedForm, Wire } from "../server/wire.ts";
 import { readChunks } from "./read.ts";
 
@@ -33,6 +35,11 @@ const mostStops = 4;
 export function openaiWire(isOpenai: boolean): Wire {
   const known = isOpenai ? own : others;
   return {
+    vectors: {
+      // other servers know it or not, and all give numbers
+      write: (model, input) => ({ path: "/embeddings", body: { model, input, ...(isOpenai && { encoding_format: "base64" }) } }),
+      read: readVectors,
+    },
     modelsPath: "/models",
     headers: {},
     optionNames: {
@@ -70,6 +77,19 @@ export function openaiWire(isOpenai: boolean): Wire {
       return { path: "/chat/completions", body, ignored, read: readChunks };
     },
   };
+}
+
+/** Each says which text it is of; where none does, they come in order. */
+function readVectors(answer: unknown): ServedVectors | undefined {
+  if (!isObject(answer) || !Array.isArray(answer["data"])) return undefined;
+  const data = objects(answer["data"]);
+  const vectors = new Array<unknown>(data.length).fill(undefined);
+  for (const [row, { index = row, embedding }] of data.entries()) {
+    if (!Number.isInteger(index) || (index as number) < 0 || (index as number) >= data.length) return undefined;
+    vectors[index as number] = embedding;
+  }
+  const { usage } = answer;
+  return { vectors, tokens: (isObject(usage) ? numberOf(usage["prompt_tokens"]) : undefined) ?? 0 };
 }
 
 function toolsOf({ tools = [], toolChoice, parallelToolCalls }: GenerateOptions): Json {

@@ -5,12 +5,14 @@ import { limits } from "../../limits.ts";
 import type { ChatPrompt, GenerateOptions } from "../../spec/generate.ts";
 import type { StreamPart } from "../../spec/stream-part.ts";
 import { shown } from "../../text/check-call.ts";
-import type { LoadOptions, OpenedModel } from "../backend.ts";
+import type { LoadOptions, OpenedModel, OpenedVectors } from "../backend.ts";
+import { readAnswer } from "./answer.ts";
 import { serverEvents } from "./events.ts";
 import { type Asked, failureOf, networkFailure } from "./failure.ts";
 import { servedForm, servedForms, takenOut } from "./held-form.ts";
 import type { Sender } from "./send.ts";
-import type { Failures, ServedForm, Wire } from "./wire.ts";
+import { serverVectors } from "./vectors.ts";
+import type { Failures, ServedForm, VectorWire, Wire } from "./wire.ts";
 
 export interface ServiceModelParts {
   /** as the service calls it */
@@ -79,10 +81,38 @@ export function openServiceModel({ name, id, wire, sender, clock, asked }: Servi
     }
   }
 
+  const vectorsOf = ({ write, read }: VectorWire): OpenedVectors => {
+    const broken = (problem: string): SpellError => {
+      const { provider, url } = asked();
+      const { host } = new URL(url);
+      return new SpellError("provider-error", `${provider} at ${host} ${problem}`, { where: host });
+    };
+    return serverVectors({
+      broken,
+      cutsNone: true,
+      async ask(texts, _truncate, stop) {
+        const whom = { ...asked(), model: name };
+        const { path, body } = write(name, texts);
+        const signal = stop === undefined ? closing.signal : AbortSignal.any([stop, closing.signal]);
+        try {
+          const answer = await sender.send(path, { body, signal, isCall: true }, (refusal) => failureOf(refusal, whom));
+          const value = await readAnswer(sender, answer, limits.serverVectorBytes, (what) => broken(`answered ${what}`), signal);
+          const found = read(value);
+          if (found === undefined) throw broken("answered with no list of vectors");
+          return found;
+        } catch (error) {
+          if (closing.signal.aborted) throw new SpellError("run-closed", `${id} was closed`, { cause: error });
+          throw networkFailure(toSpellError(error), whom);
+        }
+      },
+    });
+  };
+
   return {
     id,
     architecture: "unknown",
     contextLength: undefined,
+    vectors: wire.vectors && vectorsOf(wire.vectors),
     hasChatTemplate: true,
     isSeq2Seq: false,
     holds: servedForms,

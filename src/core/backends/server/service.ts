@@ -2,13 +2,14 @@
 import type { HttpProvider } from "../../config/config.generated.ts";
 import { providerOf } from "../../config/providers.ts";
 import { messageOf, SpellError } from "../../errors.ts";
-import { isObject, readJson } from "../../json.ts";
+import { isObject } from "../../json.ts";
 import { limits } from "../../limits.ts";
 import { isModelSpec, type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
 import { type Json, numberOf, objects, positiveOf, textOf, timeOf } from "../answer-values.ts";
 import type { Backend, BackendHost, FileSource } from "../backend.ts";
 import type { ModelInfo, ModelRecord } from "../models.ts";
 import { isFileName } from "../unknown-model.ts";
+import { readAnswer } from "./answer.ts";
 import { type Asked, failureOf, networkFailure } from "./failure.ts";
 import { findKey, keyVariable, sendableKey } from "./key.ts";
 import { openServiceModel, refuseMachine } from "./model.ts";
@@ -57,15 +58,7 @@ export function createService({ config, network, parse }: BackendHost, provider:
       const whom = asked();
       try {
         const answer = await sender.send(path, { signal }, (refusal) => failureOf(refusal, whom));
-        const chunks: Uint8Array<ArrayBuffer>[] = [];
-        let size = 0;
-        for await (const chunk of sender.read(answer, signal)) {
-          size += chunk.byteLength;
-          if (size > limits.listingBytes) throw notList(`a list of more than ${limits.listingBytes} bytes`);
-          chunks.push(chunk as Uint8Array<ArrayBuffer>);
-        }
-        const bytes = new Uint8Array(await new Blob(chunks).arrayBuffer());
-        const value = readJson(bytes, { bytes: limits.listingBytes, depth: limits.jsonDepth }, ({ message }) => notList(message));
+        const value = await readAnswer(sender, answer, limits.listingBytes, notList, signal);
         if (!isObject(value) || !Array.isArray(value["data"])) throw notList("no list of models");
         found.push(...objects(value["data"]).filter((model) => textOf(model["id"]) !== undefined));
         const last = textOf(value["last_id"]);

@@ -3,6 +3,7 @@ import type { SpellError } from "../../errors.ts";
 import type { ChatPrompt, FinishReason, GenerateOptions, ToolCall, Usage } from "../../spec/generate.ts";
 import type { Json } from "../answer-values.ts";
 import type { ServerEvent } from "./events.ts";
+import type { ServedVectors } from "./vectors.ts";
 
 /** The form of an answer, as a schema of an object. */
 export interface ServedForm {
@@ -33,7 +34,16 @@ export interface WireCall {
   read(events: AsyncIterable<ServerEvent>, failures: Failures): AsyncIterable<WirePart>;
 }
 
+/** How a service is asked for vectors. */
+export interface VectorWire {
+  write(model: string, texts: readonly string[]): { readonly path: string; readonly body: Json };
+  /** @returns undefined for what is no list of vectors */
+  read(answer: unknown): ServedVectors | undefined;
+}
+
 export interface Wire {
+  /** Absent: it makes none. */
+  readonly vectors?: VectorWire | undefined;
   /** @throws SpellError run-option */
   write(model: string, prompt: ChatPrompt, options: GenerateOptions, form: ServedForm | undefined): WireCall;
   /** Where models are listed. */
