@@ -146,24 +146,21 @@ onlyWhere(program === undefined || weights === undefined ? "no Ollama server, or
       await spell.dispose();
     }, 180_000);
 
-    it("makes vectors, the same by its own API and by OpenAI's; what is too long is cut or refused", async () => {
+    it("makes vectors, the same by its own API and by OpenAI's, and refuses what is too long", async () => {
+      const options = { contextSize: 512 }; // as the model is loaded already
+      const [text = "", ...others] = ["a cat on a roof", "a dog in a house"];
+      const own = await llm.embed("smollm2@ollama", [text, ...others], options);
+      expect(own.dimensions).toBe(576);
+      expect(own.tokens).toBeGreaterThan(8);
+      for (const vector of own.vectors) expect(Math.hypot(...vector)).toBeCloseTo(1, 5);
+      expect((await failure(llm.embed("smollm2@ollama", ["cat ".repeat(600)], options))).code).toBe("run-context");
+      if (!isLong) return; // it loads the model again, for its own context
       const box = { provider_type: "openai-compatible", base_url: `http://${env["OLLAMA_HOST"]}/v1` } as const;
       const spell = createSpell({ platform: memoryPlatform({ fetch }), config: { providers: { box } }, env: {} });
-      const texts = ["a cat on a roof", "a dog in a house", "a cat on the roof"];
-      const own = await llm.embed("smollm2@ollama", texts);
-      expect(own.dimensions).toBe(576);
-      expect(own.tokens).toBeGreaterThan(12);
-      const other = await spell.embed("box/smollm2", texts);
-      for (const [row, vector] of own.vectors.entries()) {
-        expect(Math.hypot(...vector)).toBeCloseTo(1, 5);
-        expect(distance(vector, other.vectors[row]!)).toBeLessThan(1e-3);
-      }
-      const long = "cat ".repeat(300);
-      const options = { contextSize: 128 };
-      expect((await failure(llm.embed("smollm2@ollama", [long], options))).code).toBe("run-context");
-      expect((await llm.embed("smollm2@ollama", [long], { ...options, truncate: true })).vectors).toHaveLength(1);
+      const other = await spell.embed("box/smollm2", [text]);
+      expect(distance(own.vectors[0]!, other.vectors[0]!)).toBeLessThan(1e-3);
       await spell.dispose();
-    }, 60_000);
+    }, 180_000);
 
     it("names options it does not know, ends with length, and stops when told to", async () => {
       const model = await llm.load("smollm2@ollama", { contextSize: 512, threads: 1 });
