@@ -50,8 +50,8 @@ const subject = (name, ...args) => [node, `${here}subjects/${name}.mjs`, ...args
 const cores = os.availableParallelism();
 
 /** Figures of a subject that reports its own, with peak memory added from outside. */
-const own = (command) => async () => {
-  const { figures, peakRssMb } = await measure(command);
+const own = (command, options) => async () => {
+  const { figures, peakRssMb } = await measure(command, options);
   return { ...figures, peakRssMb };
 };
 const times = (command) => async () => {
@@ -66,6 +66,15 @@ function python(module = "llama_cpp") {
   } catch {
     return false;
   }
+}
+
+/** Others' indexes, of those that were installed (test/bench/peers). */
+function searchPeers() {
+  const folder = process.env.LLMSPELL_BENCH_PEERS;
+  if (folder === undefined) return [];
+  const packages = { "sqlite-vec": "sqlite-vec", minisearch: "minisearch", orama: "@orama/orama" };
+  const has = (name) => existsSync(`${folder}/node_modules/${packages[name]}`);
+  return Object.keys(packages).filter((name) => has(name) && (name !== "sqlite-vec" || Number.parseInt(process.versions.node, 10) >= 24));
 }
 
 /** A command of ours, and beside it the same of an older build where one is given. */
@@ -105,6 +114,21 @@ const suites = {
       },
     },
   ],
+  search: (flags.only.includes("search") ? [10_000, 100_000] : [10_000]).map((count) => {
+    // a graph of 100,000 takes minutes
+    const search = (engine) => own(subject("search", String(count), engine), { timeoutMs: 1_800_000 });
+    return {
+      title: `an index of ${count} chunks`,
+      base: "ours, exact",
+      figures: ["vectorMs", "wordsMs", "bothMs", "recall10", "openMs", "ingestMs", "peakRssMb"],
+      subjects: {
+        "ours, exact": search("ours"),
+        ...(flags.only.includes("search") ? { "ours, graph": search("graph") } : {}),
+        ...Object.fromEntries(searchPeers().map((name) => [name, search(name)])),
+      },
+      rounds: Math.min(rounds, 3),
+    };
+  }),
   config: [
     {
       title: "loading a profile",

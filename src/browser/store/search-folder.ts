@@ -32,6 +32,8 @@ export function opfsSearchFolder(place: string): SearchFolder {
       const file = await (await found.getFileHandle(name)).getFile();
       return file.size === 0 ? undefined : file;
     });
+  // a query reads some hundred ranges: a file is looked up once
+  const known = new Map<string, File>();
   return {
     place,
     async list() {
@@ -46,12 +48,14 @@ export function opfsSearchFolder(place: string): SearchFolder {
     },
     size: async (name) => (await look(name))?.size,
     async read(name, from, length) {
-      const file = await look(name);
+      const file = known.get(name) ?? (await look(name));
       if (file === undefined || from + length > file.size) return undefined;
+      known.set(name, file);
       try {
         return new Uint8Array(await file.slice(from, from + length).arrayBuffer());
       } catch (error) {
-        // removed between the look and the read
+        known.delete(name);
+        // removed since the look
         if (isNotFound(error) || (error instanceof DOMException && error.name === "NotReadableError")) return undefined;
         throw storageError(error, name);
       }

@@ -7,7 +7,7 @@ import type { SearchFolder } from "../platform.ts";
 import { buildGraph, type Graph } from "./graph.ts";
 import { memoryFolder } from "./memory-folder.ts";
 import { nearness } from "./nearness.ts";
-import { rank } from "./rank.ts";
+import { type Kept, keepDocuments, rank } from "./rank.ts";
 import { rowScan } from "./row-scan.ts";
 import { type NewDocument, openSegment, quantize, type Segment, SegmentGone, writeSegment } from "./segment.ts";
 import type { Chunk, Collection, CollectionSettings, IndexedDocument } from "./types.ts";
@@ -50,7 +50,7 @@ export async function openCollection(folder: SearchFolder, settings: CollectionS
   /** where the vector of a text is; made when it is asked for */
   let vectorAt: Map<string, readonly [segment: Segment, chunk: number]> | undefined;
   let segments: readonly Segment[] = [];
-  let alive = new Map<Segment, Uint8Array>();
+  let alive = new Map<Segment, Kept>();
   let last: Promise<unknown> = Promise.resolve();
 
   /** One after the other: what is written is what was there when it began. */
@@ -76,8 +76,9 @@ export async function openCollection(folder: SearchFolder, settings: CollectionS
         if (other === undefined || stamp > known || (stamp === known && segment.name > other.segment.name)) live.set(id, { segment, at });
       }
     }
-    alive = new Map(segments.map((segment) => [segment, new Uint8Array(segment.documents.length)]));
-    for (const { segment, at } of live.values()) alive.get(segment)?.fill(1, at, at + 1);
+    const living = new Map<Segment, number[]>(segments.map((segment) => [segment, []]));
+    for (const { segment, at } of live.values()) living.get(segment)?.push(at);
+    alive = new Map([...living].map(([segment, documents]) => [segment, keepDocuments(segment, documents)]));
   };
 
   const refresh = async (): Promise<void> => {
@@ -180,11 +181,7 @@ export async function openCollection(folder: SearchFolder, settings: CollectionS
   const worthMerging = (): readonly Segment[] => {
     const saved = [...opened.values()];
     const all = saved.filter(({ count }) => count < small);
-    const dead = saved.filter((segment) => {
-      const living = alive.get(segment);
-      const kept = segment.documents.reduce((sum, { count }, at) => sum + (living?.[at] === 1 ? count : 0), 0);
-      return segment.count - kept > segment.count * mostDead;
-    });
+    const dead = saved.filter((segment) => segment.count - (alive.get(segment)?.count ?? 0) > segment.count * mostDead);
     return [...new Set([...(all.length > mostSmall ? all : []), ...dead])];
   };
 

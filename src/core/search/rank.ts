@@ -18,8 +18,8 @@ const leastKept = 0.1;
 
 export interface Ranked extends Pick<CollectionSettings, "metric" | "graph"> {
   readonly segments: readonly Segment[];
-  /** of each document of a segment, whether it is in no other one */
-  readonly alive: ReadonlyMap<Segment, Uint8Array>;
+  /** chunks of documents that no other segment has newer */
+  readonly alive: ReadonlyMap<Segment, Kept>;
 }
 
 interface Candidate {
@@ -34,7 +34,7 @@ interface Candidate {
 export async function rank({ segments, alive, metric, graph }: Ranked, query: Query): Promise<readonly Hit[]> {
   const { k, hybridWeight, threshold = Number.NEGATIVE_INFINITY, keep, deduplicate = false } = query;
   const wordScores = hybridWeight > 0 ? await scoreWords(segments, query.text) : new Map<Segment, Float32Array>();
-  const kept = new Map(segments.map((segment) => [segment, keepChunks(segment, alive.get(segment), keep)] as const));
+  const kept = new Map(segments.map((segment) => [segment, keepChunks(segment, alive.get(segment) as Kept, keep)] as const));
   let bestWord = 0;
   for (const [segment, scores] of wordScores) {
     const { flags } = kept.get(segment) as Kept;
@@ -108,21 +108,35 @@ export async function rank({ segments, alive, metric, graph }: Ranked, query: Qu
   return hits;
 }
 
-interface Kept {
-  /** of each chunk, whether it may be found */
+/** Chunks of a segment that may be found. */
+export interface Kept {
+  /** of each chunk */
   readonly flags: Uint8Array;
   readonly count: number;
 }
 
-function keepChunks({ documents, count }: Segment, alive: Uint8Array | undefined, keep: Query["keep"]): Kept {
-  const flags = new Uint8Array(count);
-  let all = 0;
-  for (const [at, { id, metadata, from, count: own }] of documents.entries()) {
-    if (alive?.[at] !== 1 || keep?.(metadata, id) === false) continue;
-    flags.fill(1, from, from + own);
-    all += own;
+/** @param documents of the segment, by their places */
+export function keepDocuments(segment: Segment, documents: Iterable<number>): Kept {
+  const flags = new Uint8Array(segment.count);
+  let count = 0;
+  for (const at of documents) {
+    const document = segment.documents[at];
+    if (document === undefined) continue;
+    flags.fill(1, document.from, document.from + document.count);
+    count += document.count;
   }
-  return { flags, count: all };
+  return { flags, count };
+}
+
+function keepChunks(segment: Segment, alive: Kept, keep: Query["keep"]): Kept {
+  if (keep === undefined) return alive;
+  const kept = [...segment.documents.entries()].filter(
+    ([, { id, metadata, from, count }]) => count > 0 && alive.flags[from] === 1 && keep(metadata, id),
+  );
+  return keepDocuments(
+    segment,
+    kept.map(([at]) => at),
+  );
 }
 
 /** Chunks near the question by the segment's graph. @returns undefined where a look at every chunk is better */

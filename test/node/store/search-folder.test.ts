@@ -1,11 +1,19 @@
 /** Files of an index on the disk: the contract, and what only folders do. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { afterEach, describe, expect, it } from "vitest";
+import { openCollection } from "../../../src/core/search/collection.ts";
+import { lexicalVector } from "../../../src/core/search/lexical.ts";
 import { nodeSearchFolder } from "../../../src/node/store/search-folder.ts";
+import { collectionSettings, describeCollection } from "../../contract/collection.ts";
 import { describeSearchFolder } from "../../contract/search-folder.ts";
 import { failure } from "../../support/failure.ts";
+import { fromSource } from "../../support/from-source.mjs";
+import { isLong, root } from "../../support.ts";
 
 const made: string[] = [];
 function newFolder(): string {
@@ -17,9 +25,49 @@ afterEach(() => {
   for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
-describeSearchFolder("on the disk", async () => {
+const create = async () => {
   const path = newFolder();
   return async () => nodeSearchFolder(path);
+};
+describeSearchFolder("on the disk", create);
+describeCollection("on the disk", create);
+
+describe("an index on the disk", () => {
+  it("has every document that was saved, after kill -9 of one writer beside another, merges included", async () => {
+    const module = await fromSource(["core/search/collection.ts", "core/search/lexical.ts", "node/store/search-folder.ts"]);
+    const path = newFolder();
+    const saved: string[] = [];
+    const start = (writer: string) => {
+      const child = spawn(process.execPath, [join(root, "test/support/index-writer.mjs"), module.href, path, writer], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      createInterface({ input: child.stdout }).on("line", (line) => saved.push(line));
+      return child;
+    };
+    try {
+      for (let kill = 0; kill < (isLong ? 20 : 2); kill += 1) {
+        const writers = [start(`a${kill}`), start(`b${kill}`)];
+        // more than a merge's worth of segments
+        await expect.poll(() => saved.filter((line) => line.startsWith(`a${kill}`)).length).toBeGreaterThan(12);
+        for (const writer of writers) {
+          writer.kill("SIGKILL");
+          await once(writer, "close");
+        }
+        const collection = await openCollection(nodeSearchFolder(path), collectionSettings);
+        const there = new Set(collection.documents());
+        expect(saved.filter((each) => !there.has(each))).toEqual([]);
+        const [hit] = await collection.search({
+          text: `note 3 of a${kill}`,
+          vector: lexicalVector(`note 3 of a${kill}`, 32),
+          k: 1,
+          hybridWeight: 0.3,
+        });
+        expect(hit?.document).toBe(`a${kill}-3`);
+      }
+    } finally {
+      module.remove();
+    }
+  });
 });
 
 describe("a folder of an index", () => {
