@@ -19,7 +19,7 @@ const ranks = [
   ["tools", "onnx", "embed"],
   ["gguf", "t5", "bert"],
   ["devices", "hub", "store"],
-  ["backends", "sessions", "events", "toolbox"],
+  ["backends", "sessions", "events", "toolbox", "workflow"],
   ["api"],
   ["agents", "state", "ai-sdk", "prompt-api"],
   ["scripts", "serve"],

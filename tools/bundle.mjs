@@ -43,7 +43,7 @@ const generate = "node/cli/generate.js";
 /** Runs before anything else is read. */
 const first = "node/scripts/spawn.js";
 /** Imported when they are needed. Core's other files of that kind are for pages: in Node one file more costs more than what is in it. */
-const apart = /^(node|core\/(t5|scripts|toolbox))\//;
+const apart = /^(node|core\/(t5|scripts|toolbox|workflow))\//;
 const lazyImport = /\bimport\("(\.[^"]+)"\)/g;
 
 /** @param dist folder of the compiler's output; files of dist/node that are bundled are taken away */

@@ -11,6 +11,9 @@ import { sessions } from "./script-globals-sessions.mjs";
 const agent = `local agent = Agent.builder():model("tiny-stories"):max_tokens(8):build()\n`;
 const agentJs = `const agent = Agent.builder().model("tiny-stories").max_tokens(8).build();\n`;
 
+const flow = `local flow = Workflow.sequential({steps = {{name = "a", tool = "calculator", input = {expression = "1+1"}}}})\n`;
+const flowJs = `const flow = Workflow.sequential({ steps: [{ name: "a", tool: "calculator", input: { expression: "1+1" } }] });\n`;
+
 /** Values of builder methods, as both languages write them. */
 const builderValues = /** @type {Record<string, [says: string, lua: string, js: string]>} */ ({
   name: ["Name of the agent; default `agent_` and 8 hex digits.", '"helper"', '"helper"'],
@@ -555,6 +558,112 @@ export const documented = {
     "a list as of `Tool.list`",
     `print(#Tool.discover({category = "data"}))`,
     `print(Tool.discover({ category: "data" }).length);`,
+  ),
+
+  ...Object.fromEntries(
+    ["sequential", "conditional", "loop", "parallel"].map((type) => {
+      const more =
+        /** @type {Record<string, string>} */ ({ conditional: "condition = true, then_", loop: "range = {to = 2}, " })[type] ?? "";
+      const table = (/** @type {string} */ name) => `{${more}steps = {{name = "a", ${name} = "calculator", input = {expression = "1+1"}}}}`;
+      const js = table("tool").replaceAll("{{name", "[{ name").replaceAll("}}}}", "} }] }").replaceAll(" = ", ": ");
+      return [
+        `Workflow.${type}`,
+        entry(
+          `A workflow of this type; [workflows.md](workflows.md) says what it has.`,
+          "a workflow",
+          `print(Workflow.${type}(${table("tool")}):execute().success)`,
+          `print((await Workflow.${type}(${js}).execute()).success);`,
+          "`workflow-option`",
+        ),
+      ];
+    }),
+  ),
+  "Workflow.builder": entry(
+    "Begins a workflow.",
+    "a builder",
+    `local flow = Workflow.builder():add_step({name = "a", tool = "calculator", input = {expression = "1+1"}}):build()`,
+    `const flow = Workflow.builder().addStep({ name: "a", tool: "calculator", input: { expression: "1+1" } }).build();`,
+  ),
+  "Workflow.list": same("Workflows of this script.", "a list of `{name, description, type, state, steps}`", `print(Workflow.list())`),
+  "Workflow.get": entry(
+    "A workflow by its name.",
+    "a workflow, or nothing",
+    `print(Workflow.get("nobody") == nil)`,
+    `print(Workflow.get("nobody") === undefined);`,
+  ),
+  "Workflow.remove": same("Frees a name.", "whether it was there", `print(Workflow.remove("nobody"))`),
+  "Workflow.types": same("Types of workflows.", "a list of texts", `print(Workflow.types())`),
+  ...Object.fromEntries(
+    Object.entries({
+      name: ["Its name; default `workflow_` and eight letters.", '"flow"'],
+      description: ["For people.", '"Adds"'],
+      type: ["Where the parts do not say it: `parallel`.", '"parallel"'],
+      error_strategy: ["`fail_fast`, `continue` or `retry`.", '"continue"'],
+      max_attempts: ["Tries of a step with `retry`, default 3.", "2"],
+      retry_delay_ms: ["Wait before the second try, default 100.", "10"],
+      timeout_ms: ["Of the whole, default 300000.", "1000"],
+      max_iterations: ["Of a loop, default 1000.", "10"],
+      max_concurrency: ["Steps at once, default 4.", "2"],
+      condition: ["Makes it conditional: a function, a `{{path}}`, true or false, or `{value, is, to}`.", "true"],
+      add_step: ["A step.", '{name = "a", tool = "calculator"}'],
+      add_then_step: ["A step where the condition holds.", '{name = "a", tool = "calculator"}'],
+      add_else_step: ["A step where it does not.", '{name = "a", tool = "calculator"}'],
+      with_range: ["Makes it a loop over numbers; both ends count.", "1, 3"],
+      with_collection: ["Makes it a loop over a list, or over what a `{{path}}` leads to.", "{1, 2}"],
+      with_while: ["Makes it a loop while a condition holds.", "false"],
+    }).map(([name, [says = "", value = ""]]) => [
+      `WorkflowBuilder:${name}`,
+      entry(
+        says,
+        "the builder",
+        `local builder = Workflow.builder():${name}(${value})`,
+        `const builder = Workflow.builder().${name}(${value.startsWith("{name") ? '{ name: "a", tool: "calculator" }' : value === "{1, 2}" ? "[1, 2]" : value});`,
+      ),
+    ]),
+  ),
+  "WorkflowBuilder:build": entry(
+    "Checks the parts.",
+    "a workflow",
+    `${flow}print(flow:get_state())`,
+    `${flowJs}print(flow.getState());`,
+    "`workflow-option`",
+  ),
+  "Workflow:execute": entry(
+    "Runs its steps.",
+    "`{name, type, success, output, outputs, steps, iterations?, branch?, duration_ms}`",
+    `${flow}print(flow:execute({n = 1}).output.result)`,
+    `${flowJs}print((await flow.execute({ n: 1 })).output.result);`,
+    "`workflow-failed`, `workflow-timeout`, `workflow-limit`, `workflow-option`, `run-aborted`",
+  ),
+  "Workflow:get_info": entry(
+    "What it is made of.",
+    "`{name, description, type, state, steps}`",
+    `${flow}print(flow:get_info().type)`,
+    `${flowJs}print(flow.getInfo().type);`,
+  ),
+  "Workflow:get_output": entry(
+    "Output of a step in the last run that came to its end.",
+    "what the step gave, or nothing",
+    `${flow}print(flow:get_output("a") == nil)`,
+    `${flowJs}print(flow.getOutput("a") === undefined);`,
+  ),
+  "Workflow:get_all_outputs": entry(
+    "The same of all steps.",
+    "a table by step",
+    `${flow}print(flow:get_all_outputs())`,
+    `${flowJs}print(flow.getAllOutputs());`,
+  ),
+  "Workflow:get_state": entry(
+    "Where it is.",
+    "`ready`, `running`, `completed` or `failed`",
+    `${flow}print(flow:get_state())`,
+    `${flowJs}print(flow.getState());`,
+  ),
+  "Workflow:validate": entry(
+    "What is wrong with a workflow is said when it is made.",
+    "true",
+    `${flow}print(flow:validate())`,
+    `${flowJs}print(flow.validate());`,
   ),
 };
 

@@ -159,6 +159,10 @@ const hints = {
   "tool-limit": "Ask for less at once.",
   "tool-rate": "Wait, or raise the limit in the configuration.",
   "tool-denied": "Tools may do this only where the configuration allows it.",
+  "workflow-option": "Correct the workflow.",
+  "workflow-failed": "Correct the step, or let the workflow go on with error_strategy.",
+  "workflow-limit": "Let the workflow do less at once.",
+  "workflow-timeout": "Raise timeout_ms, or let the step do less.",
   "internal-error": "Please report this, with its log at level debug.",
 } as const;
 
@@ -184,6 +188,7 @@ const statusByArea: Readonly<Record<string, number>> = {
   hook: 1,
   internal: 1,
   tool: 1,
+  workflow: 1,
   usage: 2,
   config: 2,
   env: 2,

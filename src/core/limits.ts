@@ -163,6 +163,12 @@ export const limits = {
   regexDepth: 20,
 
   // --- Tools and workflows ---
+  /** Steps that one call of a workflow runs, those of workflows within it and further tries counted: more is a loop without an end. */
+  workflowSteps: 1000,
+  /** Workflows within workflows. */
+  workflowDepth: 10,
+  /** Iterations of a loop, unless it says otherwise. */
+  workflowIterations: 1000,
   /** Characters of one input: a message of a script has no more. */
   toolInputCharacters: 4_194_304,
   /** Milliseconds of one call; a server that is asked has half of it. */

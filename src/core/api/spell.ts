@@ -23,6 +23,7 @@ import { asOptions, checkOptionNames, wrongOption } from "../text/check-call.ts"
 import { collect } from "../text/collect.ts";
 import type { ToolStep } from "../tools/loop.ts";
 import { once } from "../values.ts";
+import type { Workflows } from "../workflow/workflows.ts";
 import { type ConfigOptions, readText, resolveConfig } from "./configuration.ts";
 import type { LocalLlm } from "./local-llm.ts";
 import { createModels, type Models, pathOfUrl, withVariant } from "./models.ts";
@@ -132,6 +133,8 @@ export interface Spell {
   readonly models: Models;
   readonly scripts: Scripts;
   readonly tools: Tools;
+  /** Workflows by their names: steps that run tools of this spell, agents and other workflows. */
+  workflows(): Promise<Workflows>;
   /**
    * Sessions, artifacts and recorded calls as `runtime.sessions` keeps them; with `file` those of scripts and of other programs. Opens nothing yet.
    * @throws SpellError of config()
@@ -229,6 +232,7 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
   };
 
   const over = new AbortController();
+  const tools = lazyTools({ platform, config, signal: over.signal });
   let opened: Promise<Sessions> | undefined;
   const dispose = async (): Promise<void> => {
     over.abort();
@@ -288,7 +292,8 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
       opened ??= config().then(async (resolved) => (await import("../sessions/sessions.ts")).createSessions(resolved.config, platform));
       return opened;
     },
-    tools: lazyTools({ platform, config, signal: over.signal }),
+    tools,
+    workflows: once(async () => (await import("./workflows.ts")).programWorkflows(tools, platform.now, over.signal)),
     config,
     async devices({ onAttempt, ...surveyOptions } = {}) {
       const survey = (architecture: "gguf" | "t5") =>

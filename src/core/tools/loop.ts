@@ -106,7 +106,7 @@ async function runTool(call: ToolCall, mayRun: boolean, parts: LoopParts): Promi
 }
 
 /** @throws whatever `work` throws; run-aborted; an error where it takes too long, while its signal is aborted */
-async function within<T>(ms: number, outer: AbortSignal | undefined, work: (signal: AbortSignal) => T | Promise<T>): Promise<T> {
+export async function within<T>(ms: number, outer: AbortSignal | undefined, work: (signal: AbortSignal) => T | Promise<T>): Promise<T> {
   const late = new AbortController();
   const signal = outer === undefined ? late.signal : AbortSignal.any([outer, late.signal]);
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -70,6 +70,7 @@ describe("the globals", () => {
       "Hook",
       "Replay",
       "Tool",
+      "Workflow",
     ]);
     for (const members of all) {
       const names = new Set(Object.values(members).map((full) => full.split(/[.:]/)[1] ?? ""));
@@ -80,7 +81,7 @@ describe("the globals", () => {
   it("wait in JavaScript where the design says so", async () => {
     const { bound } = await runOf();
     const waiting = bound.manifest.waits.map((name) => name.replace(/^.*[.:]/, "")).sort();
-    const agents = "complete execute execute invoke_stream invoke_tool stream";
+    const agents = "complete execute execute execute invoke_stream invoke_tool stream";
     const models = "available embed generate info list pull remove rerank status unload verify";
     expect(waiting).toEqual(
       `${agents} ${models} file_exists is_available list_dir read_file read_stdin receive replay sleep store_file write_file`

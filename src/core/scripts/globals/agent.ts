@@ -64,8 +64,11 @@ function withFunctions(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withFunctions(inner)]));
 }
 
-export function agentClass({ watch, tell }: Pick<Watcher, "watch" | "tell">, agents: Agents): ScriptClass {
-  const ask = (self: Agent, given: unknown, context: CallKept, onChunk?: (chunk: AgentChunk) => unknown): Promise<ShownAnswer> => {
+/** Asks an agent, with hooks and records around it. */
+export type AskAgent = (self: Agent, given: unknown, context: CallKept, onChunk?: (chunk: AgentChunk) => unknown) => Promise<ShownAnswer>;
+
+export function askAgents(watch: Watcher["watch"], agents: Agents): AskAgent {
+  return (self, given, context, onChunk) => {
     let answer: AgentAnswer | undefined;
     const execute = async (asked: Agent, input: unknown): Promise<ShownAnswer> => {
       answer = await asked.execute(input, onChunk, context);
@@ -89,6 +92,9 @@ export function agentClass({ watch, tell }: Pick<Watcher, "watch" | "tell">, age
       (input) => execute(self, input),
     );
   };
+}
+
+export function agentClass({ tell }: Pick<Watcher, "tell">, ask: AskAgent): ScriptClass {
   const stream = waits([agent, any("input"), callback("on_chunk")], async (self, input, onChunk, callKept) => {
     let chunks = 0;
     const answer = await ask(self, input, callKept, (chunk) => {

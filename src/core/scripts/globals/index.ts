@@ -9,7 +9,7 @@ import { createState } from "../../state/state.ts";
 import { toolNames } from "../../toolbox/names.ts";
 import { createToolbox } from "../../toolbox/toolbox.ts";
 import type { ScriptGlobals } from "../bind.ts";
-import { agentBuilderClass, agentClass, agentGlobal } from "./agent.ts";
+import { agentBuilderClass, agentClass, agentGlobal, askAgents } from "./agent.ts";
 import { configGlobal } from "./config.ts";
 import { debugGlobal, debugTimerClass } from "./debug.ts";
 import { eventGlobal, hookGlobal, hookHandleClass } from "./event.ts";
@@ -22,6 +22,7 @@ import { artifactGlobal, sessionBuilderClass, sessionGlobal } from "./session.ts
 import { stateGlobal } from "./state.ts";
 import { toolGlobal } from "./tool.ts";
 import { utilsGlobal } from "./utils.ts";
+import { workflowBuilderClass, workflowClass, workflowGlobal, workflowsOf } from "./workflow.ts";
 
 export interface OpenGlobals extends ScriptGlobals {
   /** Gives back what the run alone used. */
@@ -73,6 +74,8 @@ export function scriptGlobals(host: ScriptHost): OpenGlobals {
     permitProvider: (provider) => permitProvider(provider, run),
   };
   const agents = createAgents(agentHost);
+  const ask = askAgents(watcher.watch, agents);
+  const workflows = workflowsOf(run, toolbox, agents, watcher.watch, ask);
   const debugEvents = emit("emit_debug_events");
   const state = createState(host.config.config, platform);
   return {
@@ -96,15 +99,18 @@ export function scriptGlobals(host: ScriptHost): OpenGlobals {
       Hook: hookGlobal(hooks),
       Replay: replayGlobal(),
       Tool: toolGlobal(toolbox, watcher.watch),
+      Workflow: workflowGlobal(workflows),
     },
     named: { Tool: { call: "execute", get: "get", names: toolNames } },
     classes: {
       AgentBuilder: agentBuilderClass(watcher),
-      Agent: agentClass(watcher, agents),
+      Agent: agentClass(watcher, ask),
       DebugTimer: debugTimerClass,
       SessionBuilder: sessionBuilderClass,
       HookHandle: hookHandleClass,
       ReplayComparator: replayComparatorClass,
+      WorkflowBuilder: workflowBuilderClass,
+      Workflow: workflowClass,
     },
     async close() {
       await Promise.all([agents.dispose(), state.close(), sessions.close()]);

@@ -1,0 +1,28 @@
+// Workflows: steps in order, a choice, a loop; values go from step to step by {{path}}.
+//   llmspell run examples/scripts/features/workflow.js
+
+const sum = Workflow.sequential({
+  name: "sum",
+  steps: [
+    { name: "total", tool: "json-processor", input: { input: "{{input.prices}}", query: "add" } },
+    { name: "tax", tool: "calculator", input: { expression: "round(total * 0.2, 2)", variables: { total: "{{steps.total.result}}" } } },
+    { name: "say", tool: "template", input: { template: "{{input.currency}} {{steps.tax.result}} of tax", values: { a: 1 } } },
+  ],
+});
+const result = await sum.execute({ prices: [10, 2.5], currency: "EUR" });
+print(result.output.result, result.success, result.steps.length);
+
+const choice = Workflow.builder()
+  .name("choice")
+  .condition((scope) => scope.input.n > 10)
+  .addThenStep({ name: "large", tool: "calculator", input: { expression: "n / 10", variables: { n: "{{input.n}}" } } })
+  .addElseStep({ name: "small", workflow: "sum", input: { prices: [1, 2], currency: "USD" } })
+  .build();
+print((await choice.execute({ n: 50 })).output.result, (await choice.execute({ n: 5 })).branch);
+
+const squares = Workflow.loop({
+  collection: [2, 3, 4],
+  steps: [{ name: "square", tool: "calculator", input: { expression: "{{item}} ^ 2 + 0" } }],
+  error_strategy: "continue",
+});
+for (const each of (await squares.execute()).output) print(each.result);
