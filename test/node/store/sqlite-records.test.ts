@@ -180,7 +180,7 @@ for (const [name, driver] of drivers) {
       const names = new Set(artifacts.map((artifact) => artifact.name));
       expect(acknowledged.filter((key) => !names.has(key))).toEqual([]);
       for (const artifact of artifacts) expect((await sessions.artifacts.get(id, artifact))?.content).toBe(`${artifact.name} `.repeat(40));
-    }, 300_000);
+    }, 900_000);
   });
 }
 
