@@ -20,7 +20,9 @@ describe("examples", () => {
       "api.mjs",
       "chat.mjs",
       "configured.mjs",
+      "deduplicate.mjs",
       "hello.mjs",
+      "route.mjs",
       "services.mjs",
       "session.mjs",
       "similar.mjs",
@@ -46,7 +48,7 @@ describe("examples", () => {
     expect([status, stdout]).toEqual([0, expect.stringMatching(/^models: tiny-stories, tiny-t5-en-fr\n.{20,}\nlength, \d+ tokens\n$/s)]);
   });
 
-  it("similar.mjs finds the line that is most like a question", async () => {
+  it("similar.mjs, deduplicate.mjs and route.mjs find what is most alike", async () => {
     const model = join(folder, "minilm");
     for (const [file, bytes] of writeBert(bertGolden, bertGolden.models[0]!)) {
       mkdirSync(dirname(join(model, file)), { recursive: true });
@@ -57,6 +59,14 @@ describe("examples", () => {
     expect(status).toBe(0);
     expect(stdout.split("\n")[0]).toBe("1.000  the cat was singing");
     expect(stdout.trim().split("\n")).toHaveLength(3);
+
+    writeFileSync(join(folder, "items.csv"), "id,text\n1,the cat was singing\n2,music and chess\n3,The cat was singing\n");
+    const unique = await run(process.execPath, ["deduplicate.mjs", model, "items.csv", "text", "0.9999"], folder);
+    expect([unique.status, unique.stdout]).toEqual([0, "id,text\n1,the cat was singing\n2,music and chess\n"]);
+    expect(unique.stderr).toContain("left out: 3,The cat was singing (as 1,the cat was singing)");
+
+    const routed = await run(process.execPath, ["route.mjs", model, "Chess and music"], folder);
+    expect([routed.status, routed.stdout]).toEqual([0, "games 1.000\n"]);
   });
 
   it("configured.mjs says where its settings come from, and writes the same story each time", async () => {
