@@ -119,21 +119,19 @@ export class Fields {
 const mostNotes = 16;
 
 /** Values of a field that ask for nothing, beside those that do so everywhere. */
-const nothing: Readonly<Partial<Record<string, readonly unknown[]>>> = {
-  best_of: [1],
-  service_tier: ["auto", "default", "standard_only"],
-  truncation: ["disabled"],
-  verbosity: ["medium"],
-  modalities: [],
-  n: [1],
-};
+const nothing: ReadonlyMap<string, readonly unknown[]> = new Map([
+  ["best_of", [1]],
+  ["service_tier", ["auto", "default", "standard_only"]],
+  ["truncation", ["disabled"]],
+  ["verbosity", ["medium"]],
+]);
 
 function isNothing(name: string, value: unknown): boolean {
   if (value === undefined || value === null || value === false || value === 0 || value === "") return true;
   if (name === "modalities" && Array.isArray(value) && value.every((each) => each === "text")) return true;
   if (Array.isArray(value)) return value.length === 0;
   if (isObject(value)) return Object.keys(value).length === 0;
-  return nothing[name]?.includes(value) === true;
+  return nothing.get(name)?.includes(value) === true;
 }
 
 export function ignored(message: string): Note {

@@ -64,18 +64,18 @@ const types: Readonly<Partial<Record<number, readonly [openai: string, anthropic
 const codes: Readonly<Partial<Record<ErrorCode, string>>> = { "run-busy": "http-busy", "run-context": "context_length_exceeded" };
 
 /** Options of core by the fields that carry them. */
-const fields: Readonly<Partial<Record<string, string>>> = {
-  jsonSchema: "response_format",
-  toolChoice: "tool_choice",
-  parallelToolCalls: "parallel_tool_calls",
-  maxTokens: "max_tokens",
-  topP: "top_p",
-  topK: "top_k",
-  minP: "min_p",
-  repeatPenalty: "repeat_penalty",
-  presencePenalty: "presence_penalty",
-  frequencyPenalty: "frequency_penalty",
-};
+const fields: ReadonlyMap<string, string> = new Map([
+  ["jsonSchema", "response_format"],
+  ["toolChoice", "tool_choice"],
+  ["parallelToolCalls", "parallel_tool_calls"],
+  ["maxTokens", "max_tokens"],
+  ["topP", "top_p"],
+  ["topK", "top_k"],
+  ["minP", "min_p"],
+  ["repeatPenalty", "repeat_penalty"],
+  ["presencePenalty", "presence_penalty"],
+  ["frequencyPenalty", "frequency_penalty"],
+]);
 
 /** An error as an answer tells it. */
 export interface Told {
@@ -94,7 +94,7 @@ export function told(thrown: unknown): Told {
   const usual = errorTable().find(({ code }) => code === error.code)?.hint ?? "";
   const message =
     status === 404 && error.code !== "http-path" ? unknownModel(error) : isCallers ? error.message : `the server failed: ${usual}`;
-  const param = error.code === "http-field" || error.code === "run-option" ? (fields[error.where ?? ""] ?? error.where ?? null) : null;
+  const param = error.code === "http-field" || error.code === "run-option" ? (fields.get(error.where ?? "") ?? error.where ?? null) : null;
   return {
     status,
     message,

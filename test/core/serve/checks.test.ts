@@ -85,6 +85,8 @@ describe("a field that has no effect", () => {
     ["cache_prompt", { cache_prompt: true }],
     ["chat_template_kwargs.other", { chat_template_kwargs: { other: 1 } }],
     ["numBeams", { num_beams: 4 }],
+    ["toString", { toString: 1 }],
+    ["chat_template_kwargs.constructor", { chat_template_kwargs: { constructor: 1 } }],
   ])("%s is named in the warnings", async (name, fields) => {
     const response = await served.fetch(chat, request({ model: "tiny", messages, ...fields }));
     const text = await response.text();
