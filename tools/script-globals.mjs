@@ -4,6 +4,7 @@
  */
 
 import { entry, same } from "./script-entry.mjs";
+import { rag } from "./script-globals-rag.mjs";
 import { sessions } from "./script-globals-sessions.mjs";
 
 /** @typedef {import("./script-entry.mjs").Entry} Entry */
@@ -531,6 +532,7 @@ export const documented = {
   "State.list_scopes": same("Scopes that hold values, in order.", "a list of texts", `print(State.list_scopes())`, disabled),
   "State.clear": same("Forgets a scope.", "how many values there were", `print(State.clear("notes"))`, disabled),
   ...sessions,
+  ...rag,
 
   "Tool.list": entry(
     "The built-in tools that are switched on. Each is a member too, by its name in snake_case or camelCase: `Tool.calculator(params)`, `Tool.csv_analyzer.execute(params)`.",

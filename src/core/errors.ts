@@ -132,6 +132,16 @@ const hints = {
   "rag-damaged": "Remove the file that is named and ingest its sources again; the other files stay.",
   "rag-model": "Ingest again with this embedding model, or go back to the one that made the index.",
   "rag-version": "Use the newer llmspell that wrote it, or another folder.",
+  "rag-disabled": "Switch it on in the configuration.",
+  "rag-duplicate": "Give it another id, or let it be replaced (rag.ingest.on_duplicate).",
+  "rag-empty": "Ask in other words, ingest what would answer it, or lower the threshold.",
+  "rag-file": "Leave the file out, or save it as UTF-8.",
+  "rag-input": "Correct the document, the question or the option.",
+  "rag-memory": "Remove documents, or raise the limit.",
+  "rag-package": "Install the package that reads these files.",
+  "rag-rate": "Wait, then try again.",
+  "rag-tenant": "Name a tenant, or raise the limit.",
+  "rag-timeout": "Raise rag.embedding.timeout_seconds, or lower rag.embedding.batch_size.",
   "state-disabled": "Switch it on in the configuration.",
   "state-full": "Delete what is not needed, or raise the limit.",
   "http-host": "Ask for a host that the server answers for.",
@@ -221,6 +231,8 @@ const retryableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "ollama-unreachable",
   "provider-rate-limit",
   "http-busy",
+  "rag-rate",
+  "rag-timeout",
 ]);
 
 /** Answers of a server that may be another one a moment later. */

@@ -430,6 +430,9 @@ export interface ToolReply {
   readonly body: Uint8Array;
 }
 
+/** Text of a PDF; HTML of a DOCX. @throws SpellError rag-package, rag-file */
+export type DocumentReaders = Readonly<Record<"pdf" | "docx", (bytes: Uint8Array, name: string) => Promise<string>>>;
+
 export interface Platform {
   /** "node", "browser", "memory": for messages only, never for decisions. */
   readonly name: string;
@@ -459,6 +462,8 @@ export interface Platform {
    * @throws SpellError store-*
    */
   readonly sharedRecords?: ((url: string, space: string) => Promise<RecordStore>) | undefined;
+  /** Reads documents that are no text, for retrieval; absent for hosts that cannot. */
+  readonly documentReaders?: DocumentReaders | undefined;
   /** Absent where no engine keeps any. */
   readonly states?: KeptStates | undefined;
   /** Absent for hosts without a file system. */

@@ -74,6 +74,10 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     scripts: { available: true, value: lazyScripts() },
     store: storeAt(options.modelFolder === undefined ? join(homeFolder(), "models") : absolute(options.modelFolder)),
     storeAt: options.modelFolder === undefined ? storeAt : undefined,
+    documentReaders: {
+      pdf: async (bytes, name) => (await import("./documents.ts")).documentReaders.pdf(bytes, name),
+      docx: async (bytes, name) => (await import("./documents.ts")).documentReaders.docx(bytes, name),
+    },
     searchFolder: async (place) => (await import("./store/search-folder.ts")).nodeSearchFolder(place),
     async records(folder) {
       const [{ findSqlite }, { sqliteRecords }] = await Promise.all([import("./store/sqlite.ts"), import("./store/sqlite-records.ts")]);

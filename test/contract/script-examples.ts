@@ -21,6 +21,7 @@ export function describeExamples(runtime: ScriptRuntime, platform: () => Platfor
           config: {
             runtime: { security: { allow_file_access: true, allowed_env: ["LANG"] }, sessions: { enabled: true } },
             hooks: { enabled: true },
+            rag: { enabled: true },
           },
         });
         const config = await spell.config();

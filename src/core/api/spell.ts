@@ -10,6 +10,7 @@ import type { Network } from "../download/request.ts";
 import { SpellError } from "../errors.ts";
 import { formatCount } from "../formats/format-count.ts";
 import type { Platform } from "../platform.ts";
+import type { Rag } from "../rag/types.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import type { EmbeddingModel, EmbedOptions, EmbedResult } from "../spec/embedding-model.ts";
 import type { GenerateOptions, GenerateResult, JsonOf, Prompt, RunnableTool, Tool } from "../spec/generate.ts";
@@ -152,8 +153,10 @@ export interface Spell {
   devices(options?: SurveyOptions): Promise<Readonly<Record<"gguf" | "t5", DevicePreview>>>;
   /** The same over snake_case records, as scripts see it. @throws SpellError of config() */
   localLLM(): Promise<LocalLlm>;
+  /** Retrieval over documents, as `[rag]` of the configuration says; one for all callers. @throws SpellError of config() */
+  rag(): Promise<Rag>;
   /**
-   * Gives everything back: calls and loads under way reject with run-closed, as all later ones do; every engine is freed. A second call does nothing.
+   * Saves what rag() has, and gives everything back: calls and loads under way reject with run-closed, as all later ones do; every engine is freed. A second call does nothing.
    * Questions about models and the configuration are still answered: they hold nothing.
    */
   dispose(): Promise<void>;
@@ -234,15 +237,17 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
   const over = new AbortController();
   const tools = lazyTools({ platform, config, signal: over.signal });
   let opened: Promise<Sessions> | undefined;
+  let rag: Promise<Rag> | undefined;
   const dispose = async (): Promise<void> => {
     over.abort();
-    await Promise.all([
-      pool.close(),
-      opened?.then(
-        (sessions) => sessions.close(),
+    const close = [opened, rag].map((each) =>
+      each?.then(
+        (open) => open.close(),
         () => undefined,
       ),
-    ]);
+    );
+    rag = undefined;
+    await Promise.all([pool.close(), ...close]);
   };
   const spell: Spell = {
     platform,
@@ -306,6 +311,10 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
       await config();
       return (await import("./local-llm.ts")).createLocalLlm(spell);
     }),
+    rag() {
+      rag ??= import("./open-rag.ts").then(({ openRag }) => openRag(spell));
+      return rag;
+    },
     dispose,
     [Symbol.asyncDispose]: dispose,
   };

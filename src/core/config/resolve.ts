@@ -247,19 +247,20 @@ function ownKeys([first, ...others]: readonly Extra[]): readonly ConfigWarning[]
   return [{ code: "config-own-keys", message: `${shown}: kept, without effect; names that begin with x- are your own` }];
 }
 
-/** One warning for each section that was set and takes effect in a later release. */
+/** One warning for each section of which something was set that takes effect in a later release. */
 function notYet(settings: Settings): readonly ConfigWarning[] {
-  const sections = new Set<string>();
+  const sections = new Map<string, string[]>();
   for (const { path, key, origin } of settings.values()) {
     if (key?.reader !== "release 2" || origin === "default") continue;
     const [section = "", part] = path.split(".");
     // some keys of `runtime` already take effect
-    sections.add(section === "runtime" ? `runtime.${part}` : section);
+    const name = section === "runtime" ? `runtime.${part}` : section;
+    sections.set(name, [...(sections.get(name) ?? []), path]);
   }
-  return [...sections].map((section) => ({
-    code: "config-not-yet",
-    message: `${section}: checked and kept, without effect yet; it takes effect in the second release`,
-  }));
+  return [...sections].map(([section, [first = "", ...others]]) => {
+    const keys = `${first}${others.length > 0 ? ` and ${others.length} more` : ""}`;
+    return { code: "config-not-yet", message: `${section}: ${keys}: checked and kept, without effect yet` };
+  });
 }
 
 function publicSecrets(source: ConfigSource, effective: Settings): readonly ConfigWarning[] {

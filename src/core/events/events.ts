@@ -1,9 +1,10 @@
 /** Events of one script: published by type, received from bounded queues by pattern. They end with the script. */
+
+import { bucket } from "../bucket.ts";
 import type { Config } from "../config/config.generated.ts";
 import { SpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { fitsType } from "../wildcard.ts";
-import { bucket } from "./bucket.ts";
 
 export interface EventOptions {
   /** of the one who publishes: "lua", "javascript" */

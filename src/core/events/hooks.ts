@@ -1,11 +1,12 @@
 /** Hooks: functions of a script that see calls of agents, tools and workflows before and after, and may change them. */
+
+import { bucket } from "../bucket.ts";
 import type { Config } from "../config/config.generated.ts";
 import { messageOf, SpellError } from "../errors.ts";
 import { isObject } from "../json.ts";
 import { limits } from "../limits.ts";
 import { didYouMean, nearest } from "../nearest.ts";
 import type { LogEntry } from "../platform.ts";
-import { bucket } from "./bucket.ts";
 
 export const hookPoints = [
   "BeforeAgentInit",

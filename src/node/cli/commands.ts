@@ -176,6 +176,18 @@ const scriptNote =
 
 const idNote = "ID may be the beginning of one, where no other begins so.";
 
+/** Of all commands `rag …`. */
+const ragFlags: readonly Flag[] = [
+  flag("--collection NAME", "an index of its own [default]", { problem: emptyProblem }),
+  flag("--tenant ID", "whose documents [rag.tenants.default_tenant_id]", { problem: emptyProblem }),
+];
+const ragSearchFlags: readonly Flag[] = [
+  ...ragFlags,
+  flag("--top-k N", "most passages [rag.search.top_k, 5]", { problem: integerProblem(1, 1000) }),
+  flag("--threshold X", "least score of a passage [rag.search.threshold]", { problem: numberProblem }),
+  flag("--rerank SPEC", "a cross-encoder that puts the best passages in order"),
+];
+
 const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<Command>)[] = [
   {
     name: "generate",
@@ -459,6 +471,71 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
     exits: [5, 130],
   },
   {
+    name: "rag ingest",
+    summary: "index files for search: Markdown, text, code, CSV, JSON, HTML, PDF, DOCX",
+    operands: [{ name: "PATH", repeated: true }],
+    flags: [...ragFlags, flag("--pull", "download the embedding model if it is not installed"), flag("--offline", "never download")],
+    notes: [
+      "PATH is a file, a folder, or a pattern in quotes such as 'notes/**/*.md'. Files that .gitignore names are left out. What did not change is not embedded again; what is gone from a folder leaves the index.",
+      "The index lies in rag.vector_storage.persistence_path, else in rag/default of the home folder.",
+    ],
+    examples: [
+      ["llmspell rag ingest ~/notes", "a folder; again after changes"],
+      ["llmspell rag ingest docs '*.md' --collection handbook", "an index of its own"],
+    ],
+    exits: [1, 3, 4, 5, 130],
+  },
+  {
+    name: "rag search",
+    summary: "passages that answer a question, best first",
+    operands: [{ name: "QUERY", repeated: true }],
+    flags: [...ragSearchFlags, flag("--pull", "download the embedding model if it is not installed"), flag("--offline", "never download")],
+    examples: [
+      ['llmspell rag search "how hot is the oven"', "passages with source and heading"],
+      ['llmspell rag search "oven" --output json | jq -r .results[].source', "for programs"],
+    ],
+    exits: [1, 3, 4, 5, 130],
+  },
+  {
+    name: "rag ask",
+    summary: "a model answers from your files, and cites them",
+    operands: [{ name: "QUESTION", repeated: true }],
+    flags: [...ragSearchFlags, ...modelFlags.filter(({ name }) => !["system", "raw", "top-k"].includes(name))],
+    notes: [
+      "Status 1 where no passage passes the threshold: then no model is asked. With lexical vectors the threshold is at least 0.15.",
+      "A small model answers badly: the bundled one only shows the way.",
+    ],
+    examples: [
+      ['llmspell rag ask -m qwen2.5-0.5b "how hot is the oven?"', "with [1], [2] … for the passages it used"],
+      ['llmspell -p rag-dev rag ask --output json "how hot is the oven?"', "text and citations, for programs"],
+    ],
+    exits: [1, 3, 4, 5, 130],
+  },
+  {
+    name: "rag stats",
+    summary: "what an index holds",
+    flags: ragFlags,
+    examples: [["llmspell rag stats", "documents, passages, what makes the vectors"]],
+    exits: [1, 3],
+  },
+  {
+    name: "rag remove",
+    aliases: ["rag rm"],
+    summary: "take documents out of an index; files stay",
+    operands: [{ name: "DOCUMENT", optional: true, repeated: true }],
+    flags: [...ragFlags, flag("--all", "every document"), flag("-y, --yes", "do not ask")],
+    notes: ["DOCUMENT is the path of a file or folder, or an id as rag export shows it."],
+    examples: [["llmspell rag remove ~/notes/old", "a folder"]],
+    exits: [1, 3, 130],
+  },
+  {
+    name: "rag export",
+    summary: "all passages of an index, one JSON object a line",
+    flags: ragFlags,
+    examples: [["llmspell rag export > passages.jsonl", "id, source, heading, content, start, end, metadata"]],
+    exits: [1, 3],
+  },
+  {
     name: "session list",
     summary: "sessions that scripts keep",
     flags: [
@@ -659,10 +736,10 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
 export const commands: readonly Command[] = table.map((entry) => ({ operands: [], flags: [], exits: [], ...entry }));
 
 /** Names that later releases answer; nothing else may use them. */
-export const laterCommands: readonly string[] = [...["rag", "replay"]];
+export const laterCommands: readonly string[] = [...["replay"]];
 
 /** First words of commands with two. */
-export const commandGroups: ReadonlySet<string> = new Set(["model", "config", "session", "state", "tool"]);
+export const commandGroups: ReadonlySet<string> = new Set(["model", "config", "rag", "session", "state", "tool"]);
 
 /** A number as people write one; `Number` alone would also take "", "0x10" and "Infinity". */
 const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
@@ -705,6 +782,10 @@ function originProblem(text: string): string | undefined {
 
 function daysProblem(text: string): string | undefined {
   return /^\d{1,5}$/.test(text) ? undefined : `expected days, 0 … 99999; got ${quoteShort(text)}`;
+}
+
+function numberProblem(text: string): string | undefined {
+  return decimal.test(text) ? undefined : `expected a number; got ${quoteShort(text)}`;
 }
 
 function integerProblem(min: number, max: number): (text: string) => string | undefined {

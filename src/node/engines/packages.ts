@@ -12,6 +12,9 @@ const installArguments: Readonly<Record<string, string>> = {
   postgres: "postgres@3",
   // Dawn, with the binaries of every system
   webgpu: "webgpu@0.6.2",
+  // 1.8 asks for Node 22
+  unpdf: "--ignore-scripts unpdf@1.7.0",
+  mammoth: "--ignore-scripts mammoth@1.13",
 };
 
 /** A line for a shell. */

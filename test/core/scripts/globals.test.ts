@@ -66,6 +66,7 @@ describe("the globals", () => {
       "State",
       "Session",
       "Artifact",
+      "RAG",
       "Event",
       "Hook",
       "Replay",
@@ -83,8 +84,9 @@ describe("the globals", () => {
     const waiting = bound.manifest.waits.map((name) => name.replace(/^.*[.:]/, "")).sort();
     const agents = "complete execute execute execute invoke_stream invoke_tool stream";
     const models = "available embed generate info list pull remove rerank status unload verify";
+    const retrieval = "cleanup_scope context get_stats ingest save search";
     expect(waiting).toEqual(
-      `${agents} ${models} file_exists is_available list_dir read_file read_stdin receive replay sleep store_file write_file`
+      `${agents} ${models} ${retrieval} file_exists is_available list_dir read_file read_stdin receive replay sleep store_file write_file`
         .split(" ")
         .sort(),
     );
@@ -318,6 +320,49 @@ describe("Session, Artifact, Event and Hook", () => {
     expect((await failure(call("Hook.list"))).code).toBe("hook-disabled");
     expect((await failure(call("Event.get_stats"))).code).toBe("event-disabled");
     await call("State.save", "a", "k", 1);
+  });
+});
+
+describe("RAG", () => {
+  const on: ConfigInput = { ...withFiles, rag: { enabled: true } };
+
+  it("answers in snake_case, with content and text alike, and reads files that the script may read", async () => {
+    const { call, open } = await runOf(on, { files: kept });
+    const documents = [{ id: "bread", text: "# Oven\n\nBake it at 230 degrees.", metadata: { kind: "food" } }, { file: "a.txt" }];
+    expect(await call("RAG.ingest", documents, { chunking: { chunk_size: 50, overlap: 0 } })).toMatchObject({
+      success: true,
+      documents_processed: 2,
+      vectors_created: 2,
+    });
+    const found = await call("RAG.search", "how hot is the oven", { k: 1, filters: { kind: "food" } });
+    expect(found).toMatchObject({ success: true, total: 1, results: [{ id: "bread", source: "bread", heading: "Oven", start: 8 }] });
+    const [{ content, text }] = (found as { results: [{ content: string; text: string }] }).results;
+    expect([content, text]).toEqual(["Bake it at 230 degrees.", "Bake it at 230 degrees."]);
+    expect(await call("RAG.context", "oven", { max_tokens: 20 })).toContain("[1] bread > Oven\n");
+    const mine = await call("RAG.create_session_collection", "s", 60);
+    expect(mine).toEqual({ scope: "session", scope_id: "s" });
+    await call("RAG.ingest", { content: "secret" }, mine);
+    await call("RAG.configure_session", "s", { top_k: 1 });
+    expect(await call("RAG.cleanup_scope", "session", "s")).toBe(1);
+    await call("RAG.configure", { top_k: 1 });
+    expect(await call("RAG.search", "oven", { top_k: 5, threshold: -1 })).toMatchObject({ total: 1 });
+    expect(await call("RAG.get_stats")).toMatchObject({ documents: 2, dead_chunks: 0, embedder: "lexical", place: "memory" });
+    expect(await call("RAG.list_providers")).toContainEqual({ name: "lexical", model: "", is_default: true });
+    expect((await failure(call("RAG.ingest", { file: "b.txt" }))).code).toBe("script-error");
+    await call("RAG.save");
+    await open.close();
+  });
+
+  it("is switched off with its key, and says which profile switches it on", async () => {
+    const { call } = await runOf();
+    expect(await failure(call("RAG.search", "x"))).toMatchObject({
+      code: "rag-disabled",
+      where: "rag.enabled",
+      actions: [{ kind: "use-profile", profile: "rag-dev" }],
+    });
+    const locked = await runOf({ rag: { enabled: true } });
+    expect((await failure(locked.call("RAG.ingest", { file: "a.txt" }))).code).toBe("script-denied");
+    expect(await locked.call("RAG.get_stats")).not.toHaveProperty("place");
   });
 });
 

@@ -89,7 +89,7 @@ describe("command line", () => {
       message: expect.stringContaining("--temperature"),
     });
     expect(errorOf("generate", "--top_p", "1").message).toContain("--top-p");
-    expect(errorOf("doctor", "--max-tokens", "1").message).toContain("generate and chat have it");
+    expect(errorOf("doctor", "--max-tokens", "1").message).toContain("have it");
     expect(errorOf("--model", "x", "generate").message).toContain("stands after the command");
     expect(errorOf("generate", "-z").code).toBe("usage-unknown");
   });
@@ -160,7 +160,7 @@ describe("command line", () => {
     [["confg", "vaildate"], ["llmspell config validate"]],
     [
       ["remove", "x y"],
-      ["llmspell model remove", "llmspell session remove"],
+      ["llmspell model remove", "llmspell rag remove", "llmspell session remove"],
     ],
     [
       ["info", "x"],

@@ -7,7 +7,7 @@ import { parseArguments } from "../../../src/node/cli/args.ts";
 import { createSpell } from "../../../src/node/main.ts";
 import { root } from "../../support.ts";
 
-const folders = ["examples/scripts", "examples/sessions"];
+const folders = ["examples/rag", "examples/scripts", "examples/sessions"];
 const names = folders
   .flatMap((folder) => readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((name) => `${folder}/${name}`))
   .filter((name) => name.endsWith(".lua"))
@@ -18,6 +18,7 @@ const env = {
   LLMSPELL_RUNTIME_SECURITY_ALLOW_FILE_ACCESS: "true",
   LLMSPELL_RUNTIME_SESSIONS_ENABLED: "true",
   LLMSPELL_HOOKS_ENABLED: "true",
+  LLMSPELL_RAG_ENABLED: "true",
 };
 
 /** The second line: variables, the command, and what is piped to it, which is left out here. */

@@ -17,6 +17,7 @@ import { createRun, permitModel, permitProvider, type ScriptHost } from "./host.
 import { localLlmGlobal } from "./local-llm.ts";
 import { loggerGlobal } from "./logger.ts";
 import { providerGlobal } from "./provider.ts";
+import { ragGlobal } from "./rag.ts";
 import { replayComparatorClass, replayGlobal } from "./replay.ts";
 import { artifactGlobal, sessionBuilderClass, sessionGlobal } from "./session.ts";
 import { stateGlobal } from "./state.ts";
@@ -78,6 +79,7 @@ export function scriptGlobals(host: ScriptHost): OpenGlobals {
   const workflows = workflowsOf(run, toolbox, agents, watcher.watch, ask);
   const debugEvents = emit("emit_debug_events");
   const state = createState(host.config.config, platform);
+  const rag = ragGlobal(run);
   return {
     globals: {
       LocalLLM: localLlmGlobal(run),
@@ -95,6 +97,7 @@ export function scriptGlobals(host: ScriptHost): OpenGlobals {
       State: stateGlobal(state, emit("emit_state_events")),
       Session: sessionGlobal(run, sessions, agentHost, toolbox),
       Artifact: artifactGlobal(run, sessions),
+      RAG: rag.functions,
       Event: eventGlobal(run, events),
       Hook: hookGlobal(hooks),
       Replay: replayGlobal(),
@@ -113,7 +116,7 @@ export function scriptGlobals(host: ScriptHost): OpenGlobals {
       Workflow: workflowClass,
     },
     async close() {
-      await Promise.all([agents.dispose(), state.close(), sessions.close()]);
+      await Promise.all([agents.dispose(), state.close(), sessions.close(), rag.close()]);
       await run.close();
     },
   };

@@ -1,0 +1,17 @@
+/** Retrieval as a spell has it: its configuration, its models. */
+import type { RagConfig } from "../config/config.generated.ts";
+import { providerNames } from "../config/providers.ts";
+import type { ResolvedConfig } from "../config/resolve.ts";
+import { createRag, type RagHost } from "../rag/rag.ts";
+import type { Rag } from "../rag/types.ts";
+
+/** What is used of a spell. */
+export interface RagSpell extends Pick<RagHost, "platform" | "embeddings" | "rerank"> {
+  config(): Promise<ResolvedConfig>;
+}
+
+/** @param settings in place of those of the configuration */
+export async function openRag({ platform, embeddings, rerank, config: read }: RagSpell, settings?: RagConfig): Promise<Rag> {
+  const { config } = await read();
+  return createRag({ platform, settings: settings ?? config.rag, providers: providerNames(config), embeddings, rerank });
+}

@@ -1,0 +1,158 @@
+/** What makes vectors of texts: `lexical`, which needs no model, or an embedding model. */
+import type { RagConfig } from "../config/config.generated.ts";
+import { SpellError } from "../errors.ts";
+import { lexicalVector } from "../search/lexical.ts";
+import { words } from "../search/terms.ts";
+import type { EmbedderIdentity } from "../search/types.ts";
+import type { EmbeddingModel } from "../spec/embedding-model.ts";
+import type { DeviceChoice } from "../spec/runtime.ts";
+import { once } from "../values.ts";
+import { createCache } from "./cache.ts";
+
+/** What an embedding model is asked with, and what loads it. */
+export interface EmbedderHost {
+  /** @throws SpellError of spell.embeddings() */
+  embeddings(
+    name: string,
+    options: {
+      readonly device?: DeviceChoice;
+      readonly contextSize?: number;
+      readonly keep: boolean;
+      readonly signal?: AbortSignal | undefined;
+    },
+  ): Promise<EmbeddingModel>;
+  readonly now: () => number;
+}
+
+export interface Embedder extends EmbedderIdentity {
+  /** as users name it */
+  readonly name: string;
+  /** about as many as the model reads: words for `lexical` */
+  count(text: string): number;
+  embed(texts: readonly string[], kind: "query" | "document", signal?: AbortSignal): Promise<Embedded>;
+  close(): Promise<void>;
+}
+
+export interface Embedded {
+  readonly vectors: readonly Float32Array[];
+  readonly tokens: number;
+  readonly warnings: readonly string[];
+}
+
+export const lexicalName = "lexical";
+
+/** @param provider `lexical`, or what makes the vectors @throws SpellError rag-model where a model is needed and none is named */
+export function createEmbedder(provider: string, { embedding, vector_storage }: RagConfig, host: EmbedderHost): Embedder {
+  const { dimensions } = vector_storage;
+  if (provider === lexicalName) return lexicalEmbedder(dimensions, embedding);
+  if (embedding.model === "")
+    throw new SpellError("rag-model", `rag.embedding.default_provider is ${provider}; expected a model in rag.embedding.model, got none`, {
+      where: "rag.embedding.model",
+      hint: 'Name an embedding model there, such as "all-minilm-l6-v2", or set the provider to "lexical", which needs none.',
+    });
+  return modelEmbedder(embedding.model.includes("@") ? embedding.model : `${embedding.model}@${provider}`, dimensions, embedding, host);
+}
+
+function lexicalEmbedder(dimensions: number, { query_prefix, document_prefix }: RagConfig["embedding"]): Embedder {
+  return {
+    id: lexicalName + prefixes(query_prefix, document_prefix),
+    name: lexicalName,
+    dimensions,
+    count: (text) => words(text).length,
+    async embed(texts, kind) {
+      const prefix = kind === "query" ? query_prefix : document_prefix;
+      const vectors = texts.map((text) => lexicalVector(prefix + text, dimensions));
+      return { vectors, tokens: texts.reduce((sum, text) => sum + words(text).length, 0), warnings: [] };
+    },
+    close: async () => undefined,
+  };
+}
+
+function modelEmbedder(name: string, dimensions: number, settings: RagConfig["embedding"], host: EmbedderHost): Embedder {
+  const { query_prefix, document_prefix, timeout_seconds, max_retries, cache_enabled, cache_size, cache_ttl_seconds } = settings;
+  const cache = createCache<Float32Array>(cache_enabled ? cache_size : 0, cache_ttl_seconds * 1000, host.now);
+  let open: () => Promise<EmbeddingModel> = () => Promise.reject(new Error("not yet"));
+  const reset = (): void => {
+    open = once(async () =>
+      host.embeddings(name, { device: settings.device, contextSize: Math.max(128, settings.max_input_tokens), keep: true }),
+    );
+  };
+  reset();
+  const opened = async (): Promise<EmbeddingModel> => {
+    try {
+      return await open();
+    } catch (error) {
+      reset();
+      throw error;
+    }
+  };
+  const ask = async (texts: readonly string[], query: boolean, signal: AbortSignal | undefined) => {
+    const model = await opened();
+    for (let tries = 0; ; tries += 1) {
+      const timeout = AbortSignal.timeout(timeout_seconds * 1000);
+      try {
+        return await model.embed(texts, {
+          query,
+          truncate: true,
+          signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+        });
+      } catch (error) {
+        if (timeout.aborted && signal?.aborted !== true)
+          throw new SpellError("rag-timeout", `${name} gave no vectors within ${timeout_seconds} s`, {
+            where: "rag.embedding.timeout_seconds",
+            cause: error,
+          });
+        if (!(error instanceof SpellError) || !error.retryable || tries >= max_retries) throw error;
+        await new Promise((resolve) => setTimeout(resolve, Math.min(8000, 250 * 2 ** tries)));
+      }
+    }
+  };
+  return {
+    id: name + prefixes(query_prefix, document_prefix),
+    name,
+    dimensions,
+    count: (text) => Math.ceil(text.length / 4),
+    async embed(texts, kind, signal) {
+      const prefix = kind === "query" ? query_prefix : document_prefix;
+      const keys = texts.map((text) => `${kind}\n${text}`);
+      const found = keys.map((key) => cache.get(key));
+      const missing = [...found.keys()].filter((at) => found[at] === undefined);
+      if (missing.length === 0) return { vectors: found as Float32Array[], tokens: 0, warnings: [] };
+      const made = await ask(
+        missing.map((at) => prefix + (texts[at] ?? "")),
+        kind === "query",
+        signal,
+      );
+      for (const [i, at] of missing.entries()) {
+        const vector = fitted(made.vectors[i] ?? new Float32Array(), dimensions, name);
+        found[at] = vector;
+        cache.set(keys[at] ?? "", vector);
+      }
+      return { vectors: found as Float32Array[], tokens: made.tokens, warnings: made.warnings.map(({ message }) => message) };
+    },
+    async close() {
+      await open().then(
+        (model) => model.dispose(),
+        () => undefined,
+      );
+    },
+  };
+}
+
+function prefixes(query: string, document: string): string {
+  return query === "" && document === "" ? "" : ` ${JSON.stringify([query, document])}`;
+}
+
+/** A longer vector is cut and made as long as before. @throws SpellError rag-model for a shorter one */
+function fitted(vector: Float32Array, dimensions: number, name: string): Float32Array {
+  if (vector.length === dimensions) return vector;
+  if (vector.length < dimensions)
+    throw new SpellError("rag-model", `${name} makes vectors of ${vector.length} numbers; expected at least ${dimensions}`, {
+      where: "rag.vector_storage.dimensions",
+      hint: `Set rag.vector_storage.dimensions to ${vector.length}.`,
+      details: { got: vector.length, expected: dimensions },
+    });
+  const cut = vector.slice(0, dimensions);
+  const length = Math.hypot(...cut) || 1;
+  return cut.map((value) => value / length);
+}

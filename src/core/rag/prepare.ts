@@ -1,0 +1,98 @@
+/** Documents as they are given become documents as they are indexed: read, checked, cut. */
+import type { RagConfig } from "../config/config.generated.ts";
+import { SpellError } from "../errors.ts";
+import { isObject } from "../json.ts";
+import type { DocumentReaders } from "../platform.ts";
+import { chunkMarkdown } from "../search/chunk.ts";
+import type { Chunk, Metadata } from "../search/types.ts";
+import { type FileText, textOfFile } from "./files.ts";
+import { hashOf } from "./hash.ts";
+import { chunkLines } from "./lines.ts";
+import type { Chunking, RagDocument } from "./types.ts";
+
+export interface Prepared {
+  readonly id: string;
+  readonly title: string;
+  readonly metadata: Metadata;
+  readonly chunks: readonly Chunk[];
+  /** of all that its chunks are made of */
+  readonly hash: string;
+}
+
+export interface PrepareParts {
+  readonly settings: RagConfig;
+  readonly chunking: Chunking;
+  readonly count: (text: string) => number;
+  readonly readers: DocumentReaders | undefined;
+}
+
+/** @throws SpellError rag-input, rag-file, rag-package */
+export async function prepare(document: RagDocument, at: number, parts: PrepareParts): Promise<Prepared> {
+  const { settings, chunking, count, readers } = parts;
+  const where = `documents[${at}]`;
+  const wrong = (what: string, expected: string, got: unknown): SpellError =>
+    new SpellError("rag-input", `${where}: ${what}: expected ${expected}, got ${got === undefined ? "nothing" : typeof got}`, { where });
+  if (!isObject(document)) throw wrong("document", "an object", document);
+  const { name, bytes, metadata = {} } = document as RagDocument;
+  const said = (document as RagDocument).text ?? (document as RagDocument).content;
+  if (!isObject(metadata) || Array.isArray(metadata)) throw wrong("metadata", "an object", metadata);
+  if (said === undefined && (name === undefined || bytes === undefined)) throw wrong("text", "text, or name and bytes of a file", said);
+  if (said !== undefined && typeof said !== "string") throw wrong("text", "text", said);
+  const most = settings.ingest.max_document_mb * 1_000_000;
+  const size = bytes?.byteLength ?? new TextEncoder().encode(said).byteLength;
+  if (size > most)
+    throw new SpellError("rag-input", `${name ?? document["id"] ?? where}: expected at most ${most} bytes, got ${size}`, {
+      where: "rag.ingest.max_document_mb",
+      details: { limit: most, size },
+    });
+  if (said !== undefined && settings.security.enable_input_validation && said.includes("\u0000"))
+    throw new SpellError("rag-input", `${document["id"] ?? where}: expected text, got bytes that are no text`, { where });
+  const file: FileText =
+    said === undefined ? await textOfFile(name ?? "", bytes ?? new Uint8Array(), readers) : { text: said, form: "prose" };
+  const title = (document as RagDocument).title ?? name ?? file.title ?? "";
+  const hash = await hashOf(
+    JSON.stringify([file.text, file.form, title, chunking, settings.chunking.keep_headings, settings.chunking.keep_code_blocks]),
+  );
+  const id = (document as RagDocument).id ?? name ?? hash.slice(0, 16);
+  if (typeof id !== "string" || id === "" || id.length > 1000 || id.includes("\u001f")) throw wrong("id", "1–1000 characters", id);
+  return { id, title, metadata, hash, chunks: cut(file, settings, chunking, count) };
+}
+
+function cut(
+  { text, form }: FileText,
+  { chunking: own }: RagConfig,
+  chunking: Chunking,
+  count: (text: string) => number,
+): readonly Chunk[] {
+  const { chunkSize: size, maxChunkSize: max, overlap, minChunkSize: min, strategy } = chunking;
+  if (form !== "prose") return chunkLines(text, { size, max, count, hasHeader: form === "table" });
+  const way = strategy === "semantic" ? "sentence" : strategy;
+  const chunks = chunkMarkdown(text, { strategy: way, size, overlap, max, min, keepCode: own.keep_code_blocks, count });
+  return own.keep_headings ? chunks : chunks.map((chunk) => ({ ...chunk, headings: [] }));
+}
+
+/** @throws SpellError rag-input */
+export function chunkingOf({ chunking }: RagConfig, given: Partial<Chunking> = {}): Chunking {
+  const all: Chunking = {
+    strategy: given.strategy ?? chunking.strategy,
+    chunkSize: given.chunkSize ?? chunking.chunk_size,
+    overlap: given.overlap ?? chunking.overlap,
+    maxChunkSize: given.maxChunkSize ?? chunking.max_chunk_size,
+    minChunkSize: given.minChunkSize ?? chunking.min_chunk_size,
+  };
+  const wrong = (name: string, expected: string, got: unknown): SpellError =>
+    new SpellError("rag-input", `chunking.${name}: expected ${expected}, got ${JSON.stringify(got)}`, { where: `chunking.${name}` });
+  for (const [name, least] of [
+    ["chunkSize", 1],
+    ["maxChunkSize", 1],
+    ["overlap", 0],
+    ["minChunkSize", 0],
+  ] as const) {
+    const value = all[name];
+    if (!Number.isInteger(value) || value < least || value > 1_048_576) throw wrong(name, `a whole number from ${least} to 1048576`, value);
+  }
+  if (!["sliding_window", "sentence", "semantic"].includes(all.strategy))
+    throw wrong("strategy", "sliding_window, sentence or semantic", all.strategy);
+  if (all.overlap >= all.chunkSize) throw wrong("overlap", `less than chunkSize (${all.chunkSize})`, all.overlap);
+  return all;
+}

@@ -1,0 +1,529 @@
+/** Retrieval over documents: what `spell.rag()` gives, and what the global RAG and the commands `rag …` stand on. */
+import type { RagConfig } from "../config/config.generated.ts";
+import { abortedError, SpellError, throwIfAborted } from "../errors.ts";
+import type { Platform } from "../platform.ts";
+import { openCollection } from "../search/collection.ts";
+import type { Collection, IndexedChunk, IndexedDocument } from "../search/types.ts";
+import { asOptions } from "../text/check-call.ts";
+import { onceFor } from "../values.ts";
+import { createCache } from "./cache.ts";
+import { contextOf } from "./context.ts";
+import { createEmbedder, type Embedder, type EmbedderHost, lexicalName } from "./embedder.ts";
+import { hashOf } from "./hash.ts";
+import { finds, innerId, isOver, type Kept, keptOf, outerId, sessionScope } from "./kept.ts";
+import { checkRoom } from "./memory.ts";
+import { createPlaces, type FoundPlace } from "./places.ts";
+import { chunkingOf, type Prepared, prepare } from "./prepare.ts";
+import type { IngestOptions, IngestResult, Rag, RagDocument, RagHit, RagLimits, RagPlace, RagProvider, SearchOptions } from "./types.ts";
+import { createWatch } from "./watch.ts";
+
+export interface RagHost extends Omit<EmbedderHost, "now"> {
+  readonly platform: Pick<Platform, "name" | "now" | "log" | "searchFolder" | "documentReaders">;
+  readonly settings: RagConfig;
+  /** names of providers that are declared, for listProviders() */
+  readonly providers?: readonly string[] | undefined;
+  /** Scores of texts by a cross-encoder. @throws SpellError of spell.rerank() */
+  readonly rerank?: RerankTexts | undefined;
+  /** milliseconds since the epoch; default: the clock of this machine */
+  readonly wallTime?: (() => number) | undefined;
+}
+
+export type RerankTexts = (
+  model: string,
+  query: string,
+  texts: readonly string[],
+  options: { readonly truncate: boolean; readonly signal?: AbortSignal | undefined },
+) => Promise<{ readonly scores: readonly number[] }>;
+
+/** An index that is open. */
+interface Opened {
+  readonly collection: Collection;
+  readonly place: FoundPlace;
+  readonly embedder: Embedder;
+  /** for messages */
+  readonly folder: string;
+  refreshedAt: number;
+}
+
+/** What others have saved is seen at most so late. */
+const refreshMs = 1000;
+
+/** Opens nothing; the first call does. */
+export function createRag(host: RagHost): Rag {
+  const { platform, settings, wallTime = Date.now } = host;
+  const { now, log } = platform;
+  const { vector_storage: storage, embedding, search: searching, ingest: ingesting, cache, tenants, multi_tenant } = settings;
+  const isKept = storage.persistence_path !== "" && platform.searchFolder !== undefined;
+  if (storage.persistence_path !== "" && !isKept)
+    log({ level: "warn", message: `rag: ${platform.name} keeps no files; the index lasts as long as this program` });
+  const places = createPlaces(settings, isKept ? platform.searchFolder : undefined);
+  const watch = createWatch(settings, { now, wallTime, log });
+  const embedders = new Map<string, Embedder>();
+  const found = createCache<readonly RagHit[]>(
+    cache.search_cache_enabled ? cache.search_cache_size : 0,
+    cache.search_cache_ttl_seconds * 1000,
+    now,
+  );
+  const opened = new Map<string, Promise<Opened>>();
+  const untils = new Map<string, number>();
+  const sessionLimits = new Map<string, RagLimits>();
+  let limits: RagLimits = {};
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isToldLexical = false;
+
+  const embedderOf = onceFor((provider: string): Embedder => {
+    const made = createEmbedder(provider, settings, { embeddings: host.embeddings, now });
+    embedders.set(provider, made);
+    return made;
+  });
+
+  const openAt = async (place: FoundPlace, embedder: Embedder): Promise<Opened> => {
+    const folder = await places.folder(place);
+    const { hnsw } = storage;
+    const collection = await openCollection(folder, {
+      embedder: { id: embedder.id, dimensions: embedder.dimensions },
+      metric: hnsw.metric,
+      storeText: ingesting.store_text,
+      graph:
+        storage.backend === "flat"
+          ? undefined
+          : {
+              m: hnsw.m,
+              efConstruction: hnsw.ef_construction,
+              efSearch: hnsw.ef_search,
+              seed: hnsw.seed,
+              layers: hnsw.nb_layers,
+              batchSize: hnsw.parallel_batch_size,
+            },
+    });
+    const time = wallTime();
+    collection.remove(collection.documents().filter((id) => isOver(keptOf(collection.get(id)?.metadata ?? {}), time)));
+    return { collection, place, embedder, folder: folder.place, refreshedAt: now() };
+  };
+
+  const open = async (given: RagPlace, provider = embedding.default_provider): Promise<Opened> => {
+    const place = places.read(given);
+    const key = JSON.stringify([multi_tenant ? place.tenant : "", place.collection, provider]);
+    const known = opened.get(key);
+    if (known !== undefined) {
+      const index = await known;
+      if (now() - index.refreshedAt > refreshMs) {
+        index.refreshedAt = now();
+        const before = index.collection.stats().segments.map(({ name }) => name);
+        await index.collection.refresh();
+        if (
+          before.join() !==
+          index.collection
+            .stats()
+            .segments.map(({ name }) => name)
+            .join()
+        )
+          found.clear();
+      }
+      return { ...index, place };
+    }
+    const opening = openAt(place, embedderOf(provider));
+    opened.set(key, opening);
+    try {
+      return await opening;
+    } catch (error) {
+      opened.delete(key);
+      throw error;
+    }
+  };
+  const tenantIn = ({ tenant }: FoundPlace): string | undefined =>
+    multi_tenant || tenant === tenants.default_tenant_id ? undefined : tenant;
+
+  const saveSoon = (): void => {
+    const { save_interval_seconds: seconds } = storage;
+    if (!isKept || seconds === 0 || timer !== undefined) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      save().catch((error: unknown) =>
+        log({ level: "error", message: `rag: not saved: ${error instanceof Error ? error.message : error}` }),
+      );
+    }, seconds * 1000);
+    (timer as { unref?: () => void }).unref?.();
+  };
+
+  const save = async (): Promise<void> => {
+    for (const each of opened.values()) await (await each).collection.save();
+  };
+
+  const limitsOf = ({ scope, scopeId }: RagPlace): RagLimits => ({
+    ...limits,
+    ...(scope === sessionScope && scopeId !== undefined ? sessionLimits.get(scopeId) : undefined),
+  });
+
+  const ingest = async (given: readonly RagDocument[], options: IngestOptions): Promise<IngestResult> => {
+    const most = Math.min(ingesting.max_documents, limitsOf(options).maxDocuments ?? Number.POSITIVE_INFINITY);
+    if (given.length > most)
+      throw new SpellError("rag-input", `expected at most ${most} documents in one call, got ${given.length}`, {
+        where: "rag.ingest.max_documents",
+      });
+    const index = await open(options, options.provider);
+    const { collection, place, embedder } = index;
+    const tenant = tenantIn(place);
+    const { scope, scopeId, signal, onProgress } = options;
+    const chunking = chunkingOf(settings, options.chunking);
+    const parts = { settings, chunking, count: embedder.count, readers: platform.documentReaders };
+    const until = scope === sessionScope ? (untils.get(scopeId ?? "") ?? wallTime() + tenants.session_ttl_seconds * 1000) : undefined;
+    const changed: { readonly inner: string; readonly prepared: Prepared; readonly kept: Kept }[] = [];
+    const seen = new Map<string, number>();
+    let unchanged = 0;
+    // all of them first: where one is refused nothing is kept
+    for (const [at, document] of given.entries()) {
+      throwIfAborted(signal);
+      let prepared: Prepared;
+      try {
+        prepared = await prepare(document, at, parts);
+      } catch (error) {
+        if (options.onSkip === undefined || !(error instanceof SpellError) || error.code === "rag-package") throw error;
+        options.onSkip(error, document);
+        continue;
+      }
+      const inner = innerId(prepared.id, { tenant, scope, scopeId });
+      const kept: Kept = {
+        own: prepared.metadata,
+        source: prepared.title || prepared.id,
+        hash: prepared.hash,
+        tenant,
+        scope,
+        scopeId,
+        until,
+      };
+      const known = collection.get(inner);
+      const isTwice = seen.has(inner);
+      if (known !== undefined || isTwice) {
+        if (ingesting.on_duplicate === "error")
+          throw new SpellError("rag-duplicate", `document ${prepared.id} is there already (rag.ingest.on_duplicate is error)`, {
+            where: "rag.ingest.on_duplicate",
+          });
+        const before = known === undefined ? undefined : keptOf(known.metadata);
+        const isSame =
+          before?.hash === kept.hash && JSON.stringify(before.own) === JSON.stringify(kept.own) && before.until === kept.until && !isTwice;
+        if (isSame || ingesting.on_duplicate === "skip") {
+          unchanged += 1;
+          continue;
+        }
+      }
+      if (isTwice) changed[seen.get(inner) ?? 0] = { inner, prepared, kept };
+      else {
+        seen.set(inner, changed.length);
+        changed.push({ inner, prepared, kept });
+      }
+    }
+    const chunks = changed.reduce((sum, { prepared }) => sum + prepared.chunks.length, 0);
+    const replaced = changed.reduce((sum, { inner }) => sum + (collection.get(inner)?.chunks ?? 0), 0);
+    const stats = collection.stats();
+    checkRoom(stats.chunks - replaced + chunks + (storage.hnsw.allow_replace_deleted ? 0 : stats.deadChunks), settings);
+    if (changed.length === 0) return { documents: 0, unchanged, chunks: 0, embedded: 0, tokens: 0, warnings: [] };
+    await places.note(place);
+    const { vectors, embedded, tokens, warnings } = await vectorsOf(
+      index,
+      changed.map(({ prepared }) => prepared),
+      signal,
+      onProgress,
+    );
+    collection.add(
+      changed.map(
+        ({ inner, prepared, kept }): IndexedDocument => ({
+          id: inner,
+          title: prepared.title,
+          metadata: plain(kept),
+          chunks: prepared.chunks.map((chunk): IndexedChunk => {
+            const { hash, vector } = vectors.get(embedText(prepared.title, chunk)) ?? {
+              hash: "",
+              vector: new Float32Array(embedder.dimensions),
+            };
+            return { ...chunk, hash, vector };
+          }),
+        }),
+      ),
+    );
+    found.clear();
+    saveSoon();
+    return { documents: changed.length, unchanged, chunks, embedded, tokens, warnings };
+  };
+
+  /** By the text that is embedded; what was embedded before is taken again. */
+  const vectorsOf = async (
+    { collection, embedder }: Opened,
+    documents: readonly Prepared[],
+    signal: AbortSignal | undefined,
+    onProgress: IngestOptions["onProgress"],
+  ) => {
+    const vectors = new Map<string, { readonly hash: string; readonly vector: Float32Array }>();
+    const waiting = new Map<string, string>();
+    const warnings = new Set<string>();
+    const batches: { readonly texts: readonly string[]; readonly upTo: number }[] = [];
+    let [embedded, tokens, done] = [0, 0, 0];
+    const texts: string[] = [];
+    for (const [at, { title, chunks }] of documents.entries()) {
+      for (const chunk of chunks) {
+        const text = embedText(title, chunk);
+        if (vectors.has(text) || waiting.has(text)) continue;
+        const hash = await hashOf(`${embedder.id}\n${text}`);
+        // words are hashed faster than vectors are read
+        const known = embedder.name === lexicalName ? undefined : await collection.knownVector(hash);
+        if (known !== undefined) vectors.set(text, { hash, vector: known });
+        else {
+          waiting.set(text, hash);
+          texts.push(text);
+        }
+      }
+      if (texts.length >= embedding.batch_size || at === documents.length - 1)
+        for (let from = texts.length; from > 0; from = texts.length)
+          batches.push({ texts: texts.splice(0, embedding.batch_size), upTo: at + 1 });
+    }
+    const next = batches.values();
+    const work = async (): Promise<void> => {
+      for (const batch of next) {
+        throwIfAborted(signal);
+        const made = await embedder.embed(batch.texts, "document", signal);
+        embedded += batch.texts.length;
+        tokens += made.tokens;
+        for (const warning of made.warnings) warnings.add(warning);
+        for (const [i, text] of batch.texts.entries()) {
+          const vector = made.vectors[i];
+          if (vector === undefined || !vector.every(Number.isFinite))
+            throw new SpellError("run-nan", `${embedder.name} gave a vector with a number that is none`);
+          vectors.set(text, { hash: waiting.get(text) ?? "", vector });
+        }
+        while (done < batch.upTo) {
+          done += 1;
+          onProgress?.({ done, of: documents.length, id: documents[done - 1]?.id ?? "" });
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: ingesting.max_concurrent }, work));
+    while (done < documents.length) {
+      done += 1;
+      onProgress?.({ done, of: documents.length, id: documents[done - 1]?.id ?? "" });
+    }
+    return { vectors, embedded, tokens, warnings: [...warnings] };
+  };
+
+  const checkQuery = (query: unknown): string => {
+    if (typeof query !== "string" || query.trim() === "")
+      throw new SpellError("rag-input", `query: expected text, got ${typeof query === "string" ? "an empty text" : typeof query}`, {
+        where: "query",
+      });
+    const { enable_input_validation, max_input_size_kb } = settings.security;
+    if (enable_input_validation && query.length > max_input_size_kb * 1000)
+      throw new SpellError("rag-input", `query: expected at most ${max_input_size_kb * 1000} characters, got ${query.length}`, {
+        where: "rag.security.max_input_size_kb",
+      });
+    return query;
+  };
+
+  const search = async (text: string, options: SearchOptions): Promise<readonly RagHit[]> => {
+    const query = checkQuery(text);
+    const index = await open(options, options.provider);
+    const { collection, place, embedder } = index;
+    const narrowed = limitsOf(options);
+    const k = Math.min(options.topK ?? searching.top_k, narrowed.topK ?? Number.POSITIVE_INFINITY);
+    if (!Number.isInteger(k) || k < 1)
+      throw new SpellError("rag-input", `topK: expected a whole number from 1, got ${k}`, { where: "topK" });
+    const threshold = Math.max(options.threshold ?? searching.threshold, narrowed.threshold ?? Number.NEGATIVE_INFINITY);
+    const { scope, scopeId, filters, rerankModel, signal } = options;
+    const key = JSON.stringify([place, query, k, threshold, scope, scopeId, filters, rerankModel, options.provider]);
+    const cached = found.get(key);
+    if (cached !== undefined) return cached;
+    if (embedder.name === lexicalName && searching.hybrid_weight === 0 && !isToldLexical) {
+      isToldLexical = true;
+      log({ level: "warn", message: "rag: lexical without word match finds about half; raise rag.search.hybrid_weight" });
+    }
+    const { vectors } = await embedder.embed([query], "query", signal);
+    const tenant = tenantIn(place);
+    const time = wallTime();
+    const hits = await collection.search({
+      text: query,
+      vector: vectors[0] ?? new Float32Array(embedder.dimensions),
+      k: rerankModel === undefined ? k : 4 * k,
+      hybridWeight: searching.hybrid_weight,
+      threshold,
+      keep: (metadata) => finds(keptOf(metadata), tenant, { scope, scopeId, filters }, time),
+      rerank: searching.rerank,
+      deduplicate: searching.deduplicate,
+    });
+    if (signal?.aborted === true) throw abortedError();
+    const results = hits.map((hit): RagHit => {
+      const kept = keptOf(hit.metadata);
+      return {
+        id: outerId(hit.document),
+        source: kept.source,
+        heading: hit.headings.join(" > "),
+        content: hit.text,
+        score: hit.score,
+        start: hit.start,
+        end: hit.end,
+        ...(searching.include_metadata ? { metadata: kept.own } : {}),
+      };
+    });
+    const best = rerankModel === undefined ? results : await reranked(query, results, rerankModel, k, signal);
+    found.set(key, best);
+    watch.debug(`search found ${best.length}`);
+    return best;
+  };
+
+  const reranked = async (
+    query: string,
+    hits: readonly RagHit[],
+    name: string,
+    k: number,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly RagHit[]> => {
+    const known = hits.filter(({ content }) => content !== undefined);
+    if (known.length === 0) return hits.slice(0, k);
+    if (host.rerank === undefined) throw new SpellError("rag-model", `${name}: this program has no re-ranking`, { where: "rerankModel" });
+    const texts = known.map(({ content }) => content ?? "");
+    const { scores } = await host.rerank(name, query, texts, { truncate: true, signal });
+    return known
+      .map((hit, i) => ({ ...hit, score: scores[i] ?? 0 }))
+      .sort((a, b) => b.score - a.score)
+      .slice(0, k);
+  };
+
+  const tenantOf = ({ tenantId }: RagPlace): string => tenantId ?? tenants.default_tenant_id;
+  const ids = (collection: Collection, test: (kept: Kept) => boolean): readonly string[] =>
+    collection.documents().filter((id) => test(keptOf(collection.get(id)?.metadata ?? {})));
+
+  const removeAll = (collection: Collection, inner: readonly string[]): number => {
+    const count = collection.remove(inner);
+    found.clear();
+    if (count > 0) saveSoon();
+    return count;
+  };
+
+  return {
+    async ingest(documents, options = {}) {
+      const given = Array.isArray(documents) ? (documents as readonly RagDocument[]) : [documents as RagDocument];
+      return watch.call("ingest", tenantOf(asOptions(options)), given.length, () => ingest(given, options));
+    },
+    search: async (query, options = {}) => watch.call("search", tenantOf(asOptions(options)), 1, () => search(query, options)),
+    async context(query, options = {}) {
+      return watch.call("context", tenantOf(asOptions(options)), 1, async () => {
+        const { maxTokens = searching.max_context_tokens, ...rest } = options;
+        const most = Math.min(maxTokens, limitsOf(options).maxContextTokens ?? Number.POSITIVE_INFINITY);
+        const { count } = embedderOf(options.provider ?? embedding.default_provider);
+        return contextOf(await search(query, rest), most, count);
+      });
+    },
+    async remove(given, place = {}) {
+      return watch.call("remove", tenantOf(place), given.length, async () => {
+        const { collection, place: at } = await open(place);
+        const { scope, scopeId } = place;
+        return removeAll(
+          collection,
+          given.map((id) => innerId(id, { tenant: tenantIn(at), scope, scopeId })),
+        );
+      });
+    },
+    async cleanupScope(scope, scopeId, place = {}) {
+      return watch.call("cleanup_scope", tenantOf(place), 1, async () => {
+        const { collection, place: at } = await open(place);
+        const tenant = tenantIn(at);
+        return removeAll(
+          collection,
+          ids(collection, (kept) => kept.tenant === tenant && kept.scope === scope && (scopeId === undefined || kept.scopeId === scopeId)),
+        );
+      });
+    },
+    async documents(place = {}) {
+      const { collection, place: at } = await open(place);
+      const { scope, scopeId } = place;
+      return ids(collection, (kept) => finds(kept, tenantIn(at), { scope, scopeId }, wallTime())).map(outerId);
+    },
+    async *export(place = {}) {
+      const { collection, place: at } = await open(place);
+      const { scope, scopeId } = place;
+      for (const id of ids(collection, (kept) => finds(kept, tenantIn(at), { scope, scopeId }, wallTime()))) {
+        const { own, source } = keptOf(collection.get(id)?.metadata ?? {});
+        for (const { text, headings, start, end } of await collection.chunksOf(id))
+          yield { id: outerId(id), source, heading: headings.join(" > "), content: text, start, end, metadata: own };
+      }
+    },
+    async collections(tenantId) {
+      const { tenant } = places.read({ tenantId });
+      return (await places.list()).filter((each) => each.tenant === tenant).map(({ collection }) => collection);
+    },
+    listProviders() {
+      const names = new Set([lexicalName, ...(host.providers ?? []), embedding.default_provider]);
+      return [...names].map(
+        (name): RagProvider => ({
+          name,
+          model: name === lexicalName ? "" : embedding.model,
+          isDefault: name === embedding.default_provider,
+        }),
+      );
+    },
+    async stats(place = {}) {
+      const { collection, place: at, embedder, folder } = await open(place);
+      const { documents, chunks, deadChunks, segments, bytes } = collection.stats();
+      const operations = watch.stats();
+      return {
+        collection: at.collection,
+        tenant: at.tenant,
+        embedder: embedder.name,
+        dimensions: embedder.dimensions,
+        documents,
+        chunks,
+        deadChunks,
+        segments,
+        bytes,
+        place: folder,
+        advice:
+          embedder.name === lexicalName
+            ? ["lexical finds shared words, not shared meaning: an embedding model is the first thing to add (rag.embedding)"]
+            : [],
+        ...(operations === undefined ? {} : { operations }),
+      };
+    },
+    async createSessionCollection(id, ttlSeconds = tenants.session_ttl_seconds) {
+      if (!(ttlSeconds > 0)) throw new SpellError("rag-input", `ttl: expected seconds above 0, got ${ttlSeconds}`, { where: "ttl" });
+      untils.set(id, wallTime() + ttlSeconds * 1000);
+      return { scope: sessionScope, scopeId: id };
+    },
+    configureSession(id, given) {
+      sessionLimits.set(id, narrower({ ...limits, ...sessionLimits.get(id) }, given));
+    },
+    configure(given) {
+      limits = narrower(limits, given);
+      found.clear();
+    },
+    save: async () => watch.call("save", tenants.default_tenant_id, opened.size, save),
+    async close() {
+      clearTimeout(timer);
+      timer = undefined;
+      await save();
+      opened.clear();
+      await Promise.all([...embedders.values()].map((each) => each.close()));
+    },
+  };
+}
+
+/** What is embedded of a chunk: where it stands, then its text. */
+function embedText(title: string, { text, headings }: { readonly text: string; readonly headings: readonly string[] }): string {
+  const path = [title, ...headings].filter((part) => part !== "");
+  return path.length === 0 ? text : `${path.join(" > ")}\n${text}`;
+}
+
+/** JSON without what is undefined. */
+function plain(kept: Kept): Readonly<Record<string, unknown>> {
+  return JSON.parse(JSON.stringify(kept)) as Readonly<Record<string, unknown>>;
+}
+
+/** Each limit is the narrower of both. @throws SpellError rag-input */
+function narrower(old: RagLimits, given: RagLimits): RagLimits {
+  const known = ["topK", "maxContextTokens", "maxDocuments", "threshold"] as const;
+  const made: Record<string, number> = {};
+  for (const name of known) {
+    const [before, asked] = [old[name], given[name]];
+    if (asked !== undefined && !(Number.isFinite(asked) && (name === "threshold" || asked >= 1)))
+      throw new SpellError("rag-input", `${name}: expected a number, got ${JSON.stringify(asked)}`, { where: name });
+    const both = [before, asked].filter((value) => value !== undefined);
+    if (both.length > 0) made[name] = name === "threshold" ? Math.max(...both) : Math.min(...both);
+  }
+  return made;
+}

@@ -1,0 +1,228 @@
+/** `llmspell rag ingest|search|ask|stats|remove|export`: one's own files, searched and asked. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { openRag } from "../../core/api/open-rag.ts";
+import { messageOf, SpellError } from "../../core/errors.ts";
+import type { Rag, RagDocument, RagHit, RagPlace, SearchOptions } from "../../core/rag/types.ts";
+import { definedOnly } from "../../core/values.ts";
+import { homeFolder } from "../home.ts";
+import { flagNumber, flagText } from "./args.ts";
+import { confirm } from "./ask.ts";
+import type { Context } from "./context.ts";
+import { formatBytes, plural } from "./format.ts";
+import { loadEmbeddings } from "./session.ts";
+
+/** Characters of a passage that a list shows. */
+const shownCharacters = 400;
+
+/**
+ * A command is a run of its own, so its index is on disk: in `rag.vector_storage.persistence_path`, else in the home folder.
+ * @param asks whether vectors are made: a model that is not here is told before anything else
+ */
+export async function withRag<T>(context: Context, asks: boolean, work: (rag: Rag, place: RagPlace) => Promise<T>): Promise<T> {
+  const { config, flags } = context;
+  const settings = (await config()).config.rag;
+  const { default_provider: provider, model } = settings.embedding;
+  if (asks && provider !== "lexical" && model !== "") {
+    const loaded = await loadEmbeddings(context, model.includes("@") ? model : `${model}@${provider}`, {
+      device: settings.embedding.device,
+      contextSize: Math.max(128, settings.embedding.max_input_tokens),
+    });
+    await loaded.dispose();
+  }
+  const { persistence_path: path } = settings.vector_storage;
+  const persistence_path = path === "" ? join(homeFolder(), "rag", "default") : path;
+  const rag = await openRag(await context.openSpell(), { ...settings, vector_storage: { ...settings.vector_storage, persistence_path } });
+  try {
+    const place = definedOnly({ collection: flagText(flags, "collection"), tenantId: flagText(flags, "tenant") });
+    return await work(rag, place);
+  } catch (error) {
+    throw inWords(error);
+  } finally {
+    await rag.close();
+  }
+}
+
+function inWords(error: unknown): unknown {
+  if (error instanceof SpellError && error.code === "rag-tenant" && error.where === "rag.tenants.require_tenant_id")
+    return error.with({ hint: "Name a tenant:", actions: [{ kind: "use-option", name: "tenant", value: "NAME" }] });
+  return error;
+}
+
+export function ragIngest(context: Context): Promise<number> {
+  const { operands, screen, interrupt } = context;
+  return withRag(context, true, async (rag, place) => {
+    const { findFiles, isInside } = await import("./rag-files.ts");
+    const { files, folders } = await findFiles(operands);
+    const limit = (await context.config()).config.rag.ingest;
+    const progress = screen.progress("reading files");
+    const skipped: { readonly source: string; readonly reason: string }[] = [];
+    const warnings = new Set<string>();
+    let [documents, unchanged, chunks, embedded, tokens, done] = [0, 0, 0, 0, 0, 0];
+    try {
+      for (let from = 0; from < files.length; from += limit.max_documents) {
+        const batch = files.slice(from, from + limit.max_documents);
+        const given: RagDocument[] = [];
+        for (const file of batch) {
+          const isTooBig = file.size > limit.max_document_mb * 1_000_000;
+          if (isTooBig && !file.isNamed) {
+            skipped.push({
+              source: file.name,
+              reason: `${file.name}: expected at most ${limit.max_document_mb} MB, got ${formatBytes(file.size)}`,
+            });
+            continue;
+          }
+          given.push({
+            id: file.path,
+            name: file.name,
+            bytes: isTooBig ? new Uint8Array() : await read(file.path),
+            metadata: { path: file.path },
+          });
+        }
+        const named = new Set(batch.filter(({ isNamed }) => isNamed).map(({ path }) => path));
+        const result = await rag.ingest(given, {
+          ...place,
+          signal: interrupt.signal,
+          onSkip(error, { id = "", name = id }) {
+            if (named.has(id)) throw error;
+            skipped.push({ source: name, reason: error.message });
+          },
+          onProgress: ({ id }) => progress.say(`${++done} of ${files.length} ${id}`),
+        });
+        documents += result.documents;
+        unchanged += result.unchanged;
+        chunks += result.chunks;
+        embedded += result.embedded;
+        tokens += result.tokens;
+        for (const warning of result.warnings) warnings.add(warning);
+        await rag.save();
+      }
+      const kept = new Set(files.map(({ path }) => path));
+      const gone = (await rag.documents(place)).filter((id) => !kept.has(id) && folders.some((folder) => isInside(id, folder)));
+      const removed = gone.length === 0 ? 0 : await rag.remove(gone, place);
+      progress.end();
+      for (const { reason } of skipped) screen.note(`left out: ${reason}`);
+      for (const warning of warnings) screen.note(warning);
+      screen.document({ status: "ok", documents, unchanged, removed, chunks, embedded, tokens, skipped, warnings: [...warnings] });
+      const more = [
+        unchanged > 0 ? `${unchanged} unchanged` : "",
+        removed > 0 ? `${removed} gone` : "",
+        skipped.length > 0 ? `${skipped.length} left out` : "",
+      ];
+      screen.writeOwn(`${[plural(documents, "document"), plural(chunks, "passage"), ...more].filter((part) => part !== "").join(", ")}\n`);
+      return 0;
+    } finally {
+      progress.end();
+    }
+  });
+}
+
+export function ragSearch(context: Context): Promise<number> {
+  const { operands, screen } = context;
+  return withRag(context, true, async (rag, place) => {
+    const results = await rag.search(operands.join(" "), { ...place, ...searchOptions(context) });
+    screen.document({ status: "ok", total: results.length, results });
+    for (const [i, hit] of results.entries()) {
+      const text = (hit.content ?? "").replaceAll(/\s+/g, " ");
+      const short = text.length > shownCharacters ? `${text.slice(0, shownCharacters)}…` : text;
+      screen.writeOwn(
+        `${i > 0 ? "\n" : ""}${screen.out.word(`${i + 1}.`)} ${screen.out.heading(screen.clean(titleOf(hit)))} ${screen.out.dim(hit.score.toFixed(3))}\n`,
+      );
+      screen.write(`${short}\n`);
+    }
+    if (results.length === 0) await noteNothing(context, rag, place);
+    return 0;
+  });
+}
+
+export function ragStats(context: Context): Promise<number> {
+  const { screen } = context;
+  return withRag(context, false, async (rag, place) => {
+    const stats = await rag.stats(place);
+    const collections = await rag.collections(place.tenantId);
+    const { deadChunks: dead_chunks, ...rest } = stats;
+    screen.document({ status: "ok", ...rest, dead_chunks, collections });
+    const lines = {
+      collection: stats.collection,
+      tenant: stats.tenant,
+      documents: String(stats.documents),
+      passages: String(stats.chunks),
+      vectors: `${stats.embedder}, ${stats.dimensions} numbers`,
+      size: formatBytes(stats.bytes),
+      folder: stats.place,
+      collections: collections.join(", "),
+    };
+    for (const [name, value] of Object.entries(lines))
+      if (value !== "") screen.writeOwn(`${screen.out.word(`${name}:`)} ${screen.clean(value)}\n`);
+    for (const advice of stats.advice) screen.note(advice);
+    return 0;
+  });
+}
+
+export function ragRemove(context: Context): Promise<number> {
+  const { operands, flags, screen } = context;
+  const all = flags.has("all");
+  if (all === operands.length > 0)
+    throw new SpellError("usage-value", `expected documents or --all; got ${all ? "both" : "neither"}`, { where: "--all" });
+  return withRag(context, false, async (rag, place) => {
+    const { isInside, realOf } = await import("./rag-files.ts");
+    const known = await rag.documents(place);
+    const wanted = new Set<string>();
+    if (all) for (const id of known) wanted.add(id);
+    for (const operand of operands) {
+      const path = await realOf(operand);
+      const fitting = known.filter((id) => id === operand || id === path || isInside(id, path));
+      if (fitting.length === 0)
+        throw new SpellError("usage-value", `no document ${operand} in the index`, {
+          where: operand,
+          hint: "See what there is with rag export.",
+        });
+      for (const id of fitting) wanted.add(id);
+    }
+    if (wanted.size > 0 && !flags.has("yes"))
+      await confirm(context, `Remove ${plural(wanted.size, "document")} from the index? Files stay.`, "nothing was removed");
+    const removed = await rag.remove([...wanted], place);
+    screen.document({ status: "ok", removed });
+    screen.writeOwn(`${plural(removed, "document")} removed\n`);
+    return 0;
+  });
+}
+
+export function ragExport(context: Context): Promise<number> {
+  const { screen } = context;
+  return withRag(context, false, async (rag, place) => {
+    const chunks: unknown[] = [];
+    for await (const chunk of rag.export(place)) {
+      if (screen.json) chunks.push(chunk);
+      else screen.writeOwn(`${JSON.stringify(chunk)}\n`);
+    }
+    screen.document({ status: "ok", total: chunks.length, passages: chunks });
+    return 0;
+  });
+}
+
+export function searchOptions({ flags, interrupt }: Context): SearchOptions {
+  return {
+    ...definedOnly({ topK: flagNumber(flags, "top-k"), threshold: flagNumber(flags, "threshold"), rerankModel: flagText(flags, "rerank") }),
+    signal: interrupt.signal,
+  };
+}
+
+/** `notes/trip.md > Packing` */
+export function titleOf({ source, heading }: RagHit): string {
+  return [source, heading].filter((part) => part !== "").join(" > ");
+}
+
+export async function noteNothing({ screen }: Context, rag: Rag, place: RagPlace): Promise<void> {
+  const { documents } = await rag.stats(place);
+  if (documents === 0) screen.note("the index is empty:", [{ kind: "shell", line: "llmspell rag ingest FOLDER" }]);
+  else screen.note("nothing was found");
+}
+
+async function read(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new SpellError("store-denied", `${path} cannot be read: ${messageOf(cause)}`, { where: path, cause });
+  }
+}

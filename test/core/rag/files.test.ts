@@ -1,0 +1,80 @@
+/** Files as texts: which are read, what is said of those that are not; pages without a parser. */
+import { describe, expect, it } from "vitest";
+import { isReadable, textOfFile } from "../../../src/core/rag/files.ts";
+import { htmlToText } from "../../../src/core/rag/html.ts";
+import { chunkLines } from "../../../src/core/rag/lines.ts";
+import { failure } from "../../support/failure.ts";
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+describe("files", () => {
+  it("are known by their names", () => {
+    expect(["a.md", "b/README", "c.CSV", "d.py", "e.pdf"].map(isReadable)).toEqual([true, true, true, true, true]);
+    expect(["a.jpg", "b.exe", "c", "d.zip"].map(isReadable)).toEqual([false, false, false, false]);
+  });
+
+  it("lose the mark of their encoding, and are cut as their kind says", async () => {
+    expect(await textOfFile("a.txt", bytes("\ufeffhello"), undefined)).toEqual({ text: "hello", form: "prose" });
+    expect((await textOfFile("a.json", bytes("{}"), undefined)).form).toBe("lines");
+    expect((await textOfFile("a.tsv", bytes("x"), undefined)).form).toBe("table");
+  });
+
+  it.each([
+    ["a.md", [0x67, 0xfc], "another encoding, such as Latin-1"],
+    ["a.md", [0xff, 0xfe, 0x41, 0], "UTF-16 (little-endian)"],
+    ["a.md", [0xfe, 0xff, 0, 0x41], "UTF-16 (big-endian)"],
+    ["a.md", [0x41, 0, 0x42], "bytes that are no text"],
+    ["a.pdf", [0x25], "this host reads no PDF"],
+  ])("%s of %j is refused: %s", async (name, given, why) => {
+    const error = await failure(textOfFile(name, Uint8Array.from(given), undefined));
+    expect(error).toMatchObject({ code: "rag-file", where: "a.md".length === name.length ? name : "a.pdf" });
+    expect(error.message).toContain(why);
+  });
+});
+
+describe("pages", () => {
+  it("become text with headings, without menus, scripts and tags", () => {
+    const page = `<!doctype html><html><head><title>Tools &amp; more</title><style>p{}</style></head><body><nav><a>menu</a></nav>
+      <h1>Saws</h1><p>One &lt;two&gt;&nbsp;three<br>four</p><script>alert("<p>no</p>")</script><!-- no --><ul><li>a</li><li>b</li></ul>
+      <pre><code>if (a &lt; b)
+  c();</code></pre><table><tr><td>x</td><td>y</td></tr></table><footer>end</footer></body></html>`;
+    const { title, text } = htmlToText(page);
+    expect(title).toBe("Tools & more");
+    expect(text).toContain("# Saws\n\nOne <two> three\nfour");
+    expect(text).toContain("```\nif (a < b)\n  c();\n```");
+    expect(text).toContain("- a\n- b");
+    expect(text).not.toMatch(/menu|alert|no|end|<\/|title/);
+  });
+
+  it.each(["<", "<pre>", "<head>", "<!--", "<script>", "<title>", "<h1", "&#", "</td ", "<nav><"])(
+    "of %s a hundred thousand times take no longer than they are long",
+    (piece) => {
+      const started = performance.now();
+      htmlToText(piece.repeat(100_000));
+      expect(performance.now() - started).toBeLessThan(3000);
+    },
+  );
+});
+
+describe("lines", () => {
+  const settings = { size: 6, max: 8, count: (text: string) => text.split(/\W+/).filter(Boolean).length, hasHeader: false };
+
+  it("stay whole, cover the text, and none is longer than the limit", () => {
+    const text = Array.from({ length: 30 }, (_, i) => `call(${i}, "x ${i}");`)
+      .concat("word ".repeat(40))
+      .join("\n");
+    const chunks = chunkLines(text, settings);
+    for (const { text: own, start, end } of chunks) {
+      expect(text.slice(start, end)).toBe(own);
+      expect(settings.count(own)).toBeLessThanOrEqual(9);
+    }
+    expect(chunks.map((chunk) => chunk.text.replace(/\s/g, "")).join("")).toBe(text.replace(/\s/g, ""));
+  });
+
+  it("of a table have the columns as heading", () => {
+    expect(chunkLines("name,town\nAda,London\n", { ...settings, hasHeader: true })).toEqual([
+      { text: "Ada,London", headings: ["name,town"], start: 10, end: 20 },
+    ]);
+    expect(chunkLines("", { ...settings, hasHeader: true })).toEqual([]);
+  });
+});

@@ -1,0 +1,203 @@
+/** Retrieval from documents to passages, over folders in memory: two programs over one folder, tenants, scopes, what changed, limits. */
+import { describe, expect, it } from "vitest";
+import type { RagHost } from "../../../src/core/rag/rag.ts";
+import type { IngestProgress } from "../../../src/core/rag/types.ts";
+import { lexicalVector } from "../../../src/core/search/lexical.ts";
+import type { EmbeddingModel } from "../../../src/core/spec/embedding-model.ts";
+import { memoryPlatform } from "../../../src/core/testing/index.ts";
+import { failure } from "../../support/failure.ts";
+import { disk, open, type Settings } from "./open.ts";
+
+const onDisk: Settings = { vector_storage: { persistence_path: "/index", save_interval_seconds: 0 } };
+const notes = [
+  { id: "bread", text: "# Bread\n\nFlour, water, salt and yeast.\n\n## Oven\n\nBake it at 230 degrees for forty minutes." },
+  {
+    id: "tent",
+    text: "# Tent\n\nThe poles go through the sleeves, then the pegs hold the corners.",
+    metadata: { kind: "camp", year: 2024 },
+  },
+  { id: "bike", text: "# Bicycle\n\nOil the chain after rain. The pump is in the shed.", metadata: { kind: "repair", year: 2025 } },
+];
+
+/** A model whose vectors are those of words; it counts what it is asked. */
+function countingModel(asked: string[], dimensions = 384): RagHost["embeddings"] {
+  return async () =>
+    ({
+      async embed(texts: readonly string[]) {
+        asked.push(...texts);
+        return { vectors: texts.map((text) => lexicalVector(text, dimensions)), dimensions, tokens: texts.length, warnings: [] };
+      },
+      dispose: async () => undefined,
+    }) as unknown as EmbeddingModel;
+}
+
+const withModel: Settings = { ...onDisk, embedding: { default_provider: "candle", model: "some-encoder", cache_enabled: false } };
+
+describe("retrieval", () => {
+  it("finds passages with source, heading and the place that opens them", async () => {
+    const { rag } = await open();
+    expect(await rag.ingest(notes)).toMatchObject({ documents: 3, unchanged: 0, warnings: [] });
+    const [best] = await rag.search("how hot is the oven for baking?");
+    expect(best).toMatchObject({ id: "bread", heading: "Bread > Oven", content: "Bake it at 230 degrees for forty minutes." });
+    expect(notes[0]?.text.slice(best?.start, best?.end)).toBe(best?.content);
+    expect((await rag.search("chain", { topK: 1 }))[0]).toMatchObject({ id: "bike", metadata: { kind: "repair", year: 2025 } });
+  });
+
+  it("filters by metadata before it ranks, leaves out what is under the threshold, and gives at most topK", async () => {
+    const { rag } = await open();
+    await rag.ingest(notes);
+    expect((await rag.search("oil", { filters: { kind: "camp" } })).map(({ id }) => id)).toEqual(["tent"]);
+    expect((await rag.search("oil", { filters: { kind: ["camp", "repair"], year: 2025 } })).map(({ id }) => id)).toEqual(["bike"]);
+    expect(await rag.search("oil", { filters: { toString: 1 } })).toEqual([]);
+    expect(await rag.search("zeppelin", { threshold: 0.5 })).toEqual([]);
+    expect(await rag.search("the", { topK: 2, threshold: -1 })).toHaveLength(2);
+  });
+
+  it("numbers the passages of a context and keeps to its length", async () => {
+    const { rag } = await open();
+    await rag.ingest(notes);
+    const whole = await rag.context("oil the chain of the bicycle", { topK: 2 });
+    expect(whole.text.startsWith("[1] bike > Bicycle\nOil the chain after rain.")).toBe(true);
+    expect(whole.text).toContain("\n\n[2] ");
+    const short = await rag.context("oil the chain of the bicycle", { maxTokens: 16 });
+    expect(short.results.map(({ id }) => id)).toEqual(["bike"]);
+    expect((await rag.context("oil", { maxTokens: 1 })).text).toBe("");
+  });
+
+  it("is there for the next program after save(), and for one that was open before", async () => {
+    const store = disk();
+    const first = await open(onDisk, {}, store);
+    let time = 0;
+    const early = await open(onDisk, {}, store);
+    await early.rag.search("tent");
+    await first.rag.ingest(notes);
+    await first.rag.save();
+    expect((await (await open(onDisk, {}, store)).rag.search("tent poles"))[0]?.id).toBe("tent");
+    const later = { ...memoryPlatform({ now: () => time }), searchFolder: store.searchFolder };
+    const { rag } = await open(onDisk, { platform: later }, store);
+    expect(await rag.remove(["tent", "nothing"])).toBe(1);
+    await rag.close();
+    await first.rag.close();
+    time += 5000;
+    expect((await rag.search("tent poles")).map(({ id }) => id)).not.toContain("tent");
+  });
+
+  it("embeds again only what changed", async () => {
+    const asked: string[] = [];
+    const store = disk();
+    const long = { id: "log", text: Array.from({ length: 40 }, (_, i) => `# Day ${i}\n\nOn day ${i} we walked ${i} miles.`).join("\n\n") };
+    const first = await open(withModel, { embeddings: countingModel(asked) }, store);
+    const told: IngestProgress[] = [];
+    expect(await first.rag.ingest([long, ...notes], { onProgress: (each) => told.push(each) })).toMatchObject({
+      documents: 4,
+      embedded: 44,
+    });
+    expect(told.map(({ done, of }) => `${done}/${of}`)).toEqual(["1/4", "2/4", "3/4", "4/4"]);
+    await first.rag.close();
+    asked.length = 0;
+    const { rag } = await open(withModel, { embeddings: countingModel(asked) }, store);
+    const changed = { ...long, text: long.text.replace("walked 7 miles", "slept") };
+    expect(await rag.ingest([changed, ...notes])).toMatchObject({ documents: 1, unchanged: 3, chunks: 40, embedded: 1 });
+    expect(asked).toEqual(["Day 7\nOn day 7 we slept."]);
+    expect((await rag.search("slept"))[0]?.heading).toBe("Day 7");
+  });
+
+  it("keeps nothing of a call where one document is refused", async () => {
+    const { rag } = await open({ ingest: { max_document_mb: 1 } });
+    const bad = { id: "big", text: "x".repeat(1_000_001) };
+    expect(await failure(rag.ingest([...notes, bad]))).toMatchObject({ code: "rag-input", where: "rag.ingest.max_document_mb" });
+    expect(await rag.documents()).toEqual([]);
+  });
+
+  it("never mixes vectors of two models", async () => {
+    const store = disk();
+    const first = await open(onDisk, {}, store);
+    await first.rag.ingest(notes);
+    await first.rag.close();
+    const { rag } = await open(withModel, { embeddings: countingModel([]) }, store);
+    expect((await failure(rag.search("tent"))).code).toBe("rag-model");
+    const short = await open(withModel, { embeddings: countingModel([], 100) });
+    expect(await failure(short.rag.ingest(notes))).toMatchObject({ code: "rag-model", where: "rag.vector_storage.dimensions" });
+    const none = await open({ embedding: { default_provider: "candle" } });
+    expect(await failure(none.rag.search("tent"))).toMatchObject({ code: "rag-model", where: "rag.embedding.model" });
+  });
+
+  it("re-ranks the best with a cross-encoder", async () => {
+    const asked: unknown[] = [];
+    const rerank: RagHost["rerank"] = async (model, query, texts) => {
+      asked.push([model, query, texts.length]);
+      return { scores: texts.map((text) => (text.includes("pump") ? 9 : 0)) };
+    };
+    const { rag } = await open({}, { rerank });
+    await rag.ingest(notes);
+    const [best] = await rag.search("bread", { topK: 1, rerankModel: "judge", threshold: -1 });
+    expect(best).toMatchObject({ id: "bike", score: 9 });
+    expect(asked).toEqual([["judge", "bread", 4]]);
+  });
+
+  it("exports every passage, and tells what it holds", async () => {
+    const { rag } = await open(onDisk);
+    await rag.ingest(notes);
+    const all = [];
+    for await (const chunk of rag.export()) all.push(chunk);
+    expect(all.map(({ id, heading }) => `${id}: ${heading}`)).toEqual([
+      "bike: Bicycle",
+      "bread: Bread",
+      "bread: Bread > Oven",
+      "tent: Tent",
+    ]);
+    expect(await rag.stats()).toMatchObject({ documents: 3, chunks: 4, embedder: "lexical", dimensions: 384, place: "/index/default" });
+    expect(rag.listProviders()).toEqual([{ name: "lexical", model: "", isDefault: true }]);
+    expect((await rag.stats()).advice[0]).toContain("embedding model");
+  });
+});
+
+describe("collections, tenants and scopes", () => {
+  it("hold their documents apart", async () => {
+    const { rag } = await open(onDisk);
+    await rag.ingest(notes[0] ?? [], { collection: "kitchen" });
+    await rag.ingest(notes[1] ?? [], { scope: "trip", scopeId: "1" });
+    expect((await rag.search("bread", { collection: "kitchen" }))[0]?.id).toBe("bread");
+    expect((await rag.search("the tent")).map(({ id }) => id)).toEqual(["tent"]);
+    expect(await rag.search("tent", { scope: "trip", scopeId: "2" })).toEqual([]);
+    expect(await rag.cleanupScope("trip", "2")).toBe(0);
+    expect(await rag.cleanupScope("trip", "1")).toBe(1);
+    expect(await rag.documents()).toEqual([]);
+    expect(await rag.collections()).toEqual(["default", "kitchen"]);
+    expect((await failure(rag.search("x", { collection: "../etc" }))).code).toBe("rag-input");
+  });
+
+  it.each([false, true])("multi_tenant %s: one tenant never sees another's", async (multi_tenant) => {
+    const store = disk();
+    const { rag } = await open({ ...onDisk, multi_tenant }, {}, store);
+    await rag.ingest({ id: "n", text: "The password of the shed is walrus." }, { tenantId: "ann" });
+    await rag.ingest({ id: "n", text: "The password of the shed is hidden." }, { tenantId: "bob" });
+    store.touched.length = 0;
+    expect((await rag.search("password", { tenantId: "bob" })).map(({ content }) => content)).toEqual([
+      "The password of the shed is hidden.",
+    ]);
+    expect(await rag.search("password")).toEqual([]);
+    expect(await rag.remove(["n"], { tenantId: "bob" })).toBe(1);
+    expect(await rag.documents({ tenantId: "ann" })).toEqual(["n"]);
+    await rag.save();
+    const other = await open({ ...onDisk, multi_tenant }, {}, store);
+    store.touched.length = 0;
+    await other.rag.search("password", { tenantId: "bob" });
+    // apart: a search opens its own folder alone
+    if (multi_tenant) expect(new Set(store.touched).size).toBe(1);
+    expect(await other.rag.documents({ tenantId: "ann" })).toEqual(["n"]);
+  });
+
+  it("of sessions are found where they are named, and go with their time", async () => {
+    let time = 1_000_000;
+    const { rag } = await open({}, { wallTime: () => time });
+    const place = await rag.createSessionCollection("s1", 60);
+    await rag.ingest(notes, place);
+    expect(await rag.search("tent")).toEqual([]);
+    expect((await rag.search("tent", place))[0]?.id).toBe("tent");
+    rag.configureSession("s1", { topK: 1 });
+    expect(await rag.search("the", { ...place, topK: 5, threshold: -1 })).toHaveLength(1);
+    time += 61_000;
+    expect(await rag.search("tents", place)).toEqual([]);
+  });
+});

@@ -1,0 +1,194 @@
+/** `rag …` over folders on disk: which files are read, what is told, what is asked of a model; the real bin once. */
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { createSpell } from "../../../src/core/api/spell.ts";
+import { resolveSource } from "../../../src/core/config/resolve.ts";
+import { memoryPlatform, scriptedRuntime } from "../../../src/core/testing/index.ts";
+import type { Run } from "../../../src/node/cli/context.ts";
+import { ragExport, ragIngest, ragRemove, ragSearch, ragStats } from "../../../src/node/cli/rag.ts";
+import { ragAsk } from "../../../src/node/cli/rag-ask.ts";
+import { findFiles } from "../../../src/node/cli/rag-files.ts";
+import { documentReaders } from "../../../src/node/documents.ts";
+import { nodeSearchFolder } from "../../../src/node/store/search-folder.ts";
+import { tinyLlama } from "../../fixtures/gguf/models.ts";
+import { writeGguf } from "../../fixtures/gguf-writer.ts";
+import { docxOf, pdfOf } from "../../fixtures/office.ts";
+import { failure } from "../../support/failure.ts";
+import { cli, home, keptScreen, scriptedContext } from "./support.ts";
+
+/** A folder with these files. */
+function folderOf(files: Readonly<Record<string, string | Uint8Array>>): string {
+  const folder = mkdtempSync(join(home, "notes-"));
+  for (const [name, contents] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), contents);
+  }
+  return folder;
+}
+
+const bread = "# Bread\n\nFlour, water and salt.\n\n## Oven\n\nBake it at 230 degrees for forty minutes.\n";
+const notes = { "bread.md": bread, "camp/tent.md": "# Tent\n\nPoles first, then the pegs.\n" };
+
+async function program(answer: (prompt: string) => readonly string[] = () => ["At 230 degrees", " [1]."]) {
+  const files = { "tiny-stories/tiny-stories.gguf": writeGguf(tinyLlama()) };
+  const asked: string[] = [];
+  const gguf = scriptedRuntime({
+    answer: (prompt) => {
+      asked.push(JSON.stringify(prompt));
+      return [...answer(JSON.stringify(prompt))];
+    },
+  });
+  const values = { rag: { vector_storage: { persistence_path: mkdtempSync(join(home, "index-")) } } };
+  const config = await resolveSource({ kind: "object", values }, {});
+  const spell = createSpell({
+    platform: { ...memoryPlatform({ files, gguf }), searchFolder: async (place) => nodeSearchFolder(place), documentReaders },
+    config,
+  });
+  const run = async (
+    command: Run,
+    operands: readonly string[] = [],
+    flags: Readonly<Record<string, readonly string[]>> = {},
+    format: "text" | "json" = "json",
+  ) => {
+    const shown = keptScreen({ format, color: false });
+    const context = scriptedContext(shown, {
+      files,
+      operands,
+      flags: new Map(Object.entries(flags)),
+      config: async () => config,
+      openSpell: async () => spell,
+    });
+    const status = await command(context);
+    const document = format === "json" ? (JSON.parse(shown.out()) as Record<string, unknown>) : {};
+    return { status, out: shown.out(), err: shown.err(), document };
+  };
+  return { run, asked };
+}
+
+describe("files of rag ingest", () => {
+  it("are the readable ones of a folder, without what .gitignore leaves out, the nearest rule first", async () => {
+    const folder = folderOf({
+      ...notes,
+      ".gitignore": "*.log\n/build\ncamp/*.txt\n",
+      "a.log": "x",
+      "build/b.md": "x",
+      "camp/.gitignore": "!keep.txt\n",
+      "camp/keep.txt": "x",
+      "camp/other.txt": "x",
+      "node_modules/c.md": "x",
+      ".hidden.md": "x",
+      "photo.jpg": "x",
+      "src/a.ts": "x",
+    });
+    const base = folder.split("/").at(-1);
+    const names = async (...paths: readonly string[]) => (await findFiles(paths)).files.map(({ name }) => name.replace(`${base}/`, ""));
+    expect(await names(folder)).toEqual(["bread.md", "camp/keep.txt", "camp/tent.md", "src/a.ts"]);
+    expect(await names(`${folder}/**/*.md`)).toEqual(["bread.md", "camp/tent.md"]);
+    expect(await names(`${folder}/c?mp/*.md`, join(folder, "a.log"))).toEqual(
+      ["a.log", "tent.md"].map((name) => (name === "tent.md" ? "camp/tent.md" : name)),
+    );
+    for (const path of [join(folder, "nothing.md"), `${folder}/*.pdf`])
+      expect(await failure(findFiles([path]))).toMatchObject({ code: "usage-value", where: path });
+  });
+});
+
+describe("rag", () => {
+  it("ingests a folder, again only what changed, and drops what is gone", async () => {
+    const { run } = await program();
+    const folder = folderOf({ ...notes, "old.txt": Uint8Array.of(0x67, 0x72, 0xfc, 0xdf), "wide.txt": Uint8Array.of(0xff, 0xfe, 0x41, 0) });
+    const first = await run(ragIngest, [folder]);
+    expect(first.document).toMatchObject({ status: "ok", documents: 2, chunks: 3, embedded: 3, removed: 0 });
+    const { skipped } = first.document as { skipped: { reason: string }[] };
+    expect(skipped.map(({ reason }) => reason.replace(/^.*: expected/, "expected"))).toEqual([
+      "expected text in UTF-8, got another encoding, such as Latin-1",
+      "expected text in UTF-8, got UTF-16 (little-endian)",
+    ]);
+    expect((await run(ragIngest, [folder])).document).toMatchObject({ documents: 0, unchanged: 2, embedded: 0 });
+    renameSync(join(folder, "camp"), join(folder, "trip"));
+    expect((await run(ragIngest, [folder])).document).toMatchObject({ documents: 1, unchanged: 1, removed: 1 });
+    expect((await failure(run(ragIngest, [join(folder, "old.txt")]))).code).toBe("rag-file");
+    const text = await run(ragIngest, [folder], {}, "text");
+    expect(text.out).toBe("0 documents, 0 passages, 2 unchanged, 2 left out\n");
+    expect(text.err).toContain("left out: ");
+  });
+
+  it("searches, tells what it holds, exports and removes", async () => {
+    const { run } = await program();
+    const folder = folderOf(notes);
+    await run(ragIngest, [folder]);
+    const { document } = await run(ragSearch, ["how hot", "is the oven"], { "top-k": ["1"] });
+    expect(document).toMatchObject({ status: "ok", total: 1 });
+    const [hit] = document["results"] as Record<string, unknown>[];
+    expect(hit).toMatchObject({
+      id: join(folder, "bread.md"),
+      heading: "Bread > Oven",
+      content: "Bake it at 230 degrees for forty minutes.",
+    });
+    expect(bread.slice(Number(hit?.["start"]), Number(hit?.["end"]))).toBe(hit?.["content"]);
+    expect((await run(ragSearch, ["oven"], {}, "text")).out).toMatch(/^1\. notes-\w+\/bread\.md > Bread > Oven 0\.\d{3}\nBake it/);
+    expect((await run(ragStats)).document).toMatchObject({ documents: 2, chunks: 3, embedder: "lexical", collections: ["default"] });
+    const lines = (await run(ragExport, [], {}, "text")).out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { heading: string });
+    expect(lines.map(({ heading }) => heading)).toEqual(["Bread", "Bread > Oven", "Tent"]);
+    expect(await failure(run(ragRemove, [folder]))).toMatchObject({ code: "usage-confirm" });
+    expect((await run(ragRemove, [join(folder, "camp")], { yes: [""] })).document).toMatchObject({ removed: 1 });
+    expect((await failure(run(ragRemove, ["nothing"], { yes: [""] }))).code).toBe("usage-value");
+    expect((await run(ragRemove, [], { all: [""], yes: [""] })).document).toMatchObject({ removed: 1 });
+    expect((await run(ragSearch, ["oven"], {}, "text")).err).toContain("llmspell rag ingest");
+  });
+
+  it("asks a model with numbered passages, and tells which it cites; without a passage it asks none", async () => {
+    const { run, asked } = await program();
+    expect(await failure(run(ragAsk, ["how hot is the oven?"]))).toMatchObject({ code: "rag-empty", hint: "Ingest files first:" });
+    await run(ragIngest, [folderOf(notes)]);
+    const { document } = await run(ragAsk, ["how hot is the oven?"]);
+    expect(document).toMatchObject({ status: "ok", text: "At 230 degrees [1].", model: "tiny-stories" });
+    expect((document["citations"] as unknown[])[0]).toMatchObject({ number: 1, is_cited: true, heading: "Bread > Oven" });
+    expect(asked[0]).toMatch(/\[1\] .*bread\.md > Bread > Oven.*Bake it at 230 degrees.*how hot is the oven/);
+    expect((await run(ragAsk, ["how hot is the oven?"], {}, "text")).out).toMatch(
+      /^At 230 degrees \[1\]\.\n\n\[1\] .*bread\.md > Bread > Oven\n$/,
+    );
+    asked.length = 0;
+    expect(await failure(run(ragAsk, ["zyzzyva"]))).toMatchObject({ code: "rag-empty", where: "rag.search.threshold" });
+    expect(asked).toEqual([]);
+  });
+
+  it("reads PDF, DOCX, HTML and tables", async () => {
+    const { run } = await program();
+    const folder = folderOf({
+      "page.html": "<title>Shed</title><nav>menu</nav><h1>Tools</h1><p>The saw hangs by the door &amp; window.</p>",
+      "paper.pdf": pdfOf("The comet returns in 2061."),
+      "letter.docx": docxOf("Greeting", "The parcel left Lisbon on Monday."),
+      "scan.pdf": pdfOf(""),
+      "people.csv": "name,town\nAda,London\nBlaise,Clermont\n",
+    });
+    const { document } = await run(ragIngest, [folder]);
+    expect(document).toMatchObject({ documents: 4, skipped: [{ reason: expect.stringContaining("its pages may be pictures") }] });
+    const best = async (query: string) => ((await run(ragSearch, [query])).document["results"] as Record<string, unknown>[])[0];
+    expect(await best("when does the comet return")).toMatchObject({ content: "The comet returns in 2061." });
+    expect(await best("where is the parcel from")).toMatchObject({ heading: "Greeting", content: "The parcel left Lisbon on Monday." });
+    expect(await best("where hangs the saw")).toMatchObject({ heading: "Tools", content: "The saw hangs by the door & window." });
+    expect(await best("Blaise")).toMatchObject({ heading: "name,town", content: "Ada,London\nBlaise,Clermont" });
+  });
+
+  it("runs as the profiles say: rag-dev answers with what is bundled, rag-prod says what to pull", async () => {
+    const folder = folderOf(notes);
+    const cwd = home;
+    expect(await cli(["-p", "rag-dev", "rag", "ingest", folder, "-q"], { cwd })).toMatchObject({
+      status: 0,
+      stdout: "2 documents, 3 passages\n",
+    });
+    const dev = await cli(["-p", "rag-dev", "rag", "ask", "how hot is the oven?", "--max-tokens", "8", "--output", "json"], { cwd });
+    const told = JSON.parse(dev.stdout) as { citations: unknown[] };
+    expect(told).toMatchObject({ status: "ok", model: "tiny-stories" });
+    expect(told.citations[0]).toMatchObject({ number: 1, heading: "Bread > Oven" });
+    expect(dev.stderr).toContain("llmspell -p rag-dev model pull qwen2.5-0.5b");
+    const prod = await cli(["-p", "rag-prod", "rag", "ask", "how hot is the oven?"], { cwd });
+    expect(prod.status).toBe(3);
+    expect(prod.stderr).toContain("model pull qwen3-embedding-0.6b");
+    rmSync(folder, { recursive: true });
+  });
+});
