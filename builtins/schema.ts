@@ -10,8 +10,9 @@ import { parameterRules, presets } from "../src/core/text/parameters.ts";
 
 /** Instead of a reader, for keys whose code comes later. */
 const later = {
-  release2: "release 2",
   memory: "later: device memory",
+  pooling: "later: pooling",
+  threads: "later: threads of a build",
 } as const;
 
 const calls = "src/core/backends/call-settings.ts";
@@ -358,7 +359,12 @@ const ragReaders = {
   documents: "src/core/rag/prepare.ts",
   watch: "src/core/rag/watch.ts",
   global: "src/core/scripts/globals/rag.ts",
-  later: later.release2,
+  audit: "src/core/rag/audit.ts",
+  backup: "src/core/rag/backup.ts",
+  dumps: "src/core/rag/dumps.ts",
+  doctor: "src/node/cli/doctor-rag.ts",
+  pooling: later.pooling,
+  threads: later.threads,
 } as const;
 type RagReader = keyof typeof ragReaders;
 const ragFlag = (by: RagReader, fallback: boolean, doc: string): Leaf => flag(fallback, { doc, reader: ragReaders[by] });
@@ -386,10 +392,10 @@ const rag = z.strictObject({
       ef_construction: ragInteger("calls", 200, 1, 100_000, "", "search width while the index is built"),
       ef_search: ragInteger("calls", 50, 1, 100_000, "", "search width of a query"),
       max_elements: ragInteger("room", 100_000, 1, 1_000_000_000, "vectors", "most vectors; must fit into max_memory_mb"),
-      seed: ragInteger("calls", 42, 0, 4_294_967_295, "", "seed of the layers; the same seed and order give the same index"),
+      seed: ragInteger("calls", 42, 0, 4_294_967_295, "", "seed of the layers; the same seed, order and batch size give the same index"),
       metric: ragChoice("calls", "cosine", ["cosine", "euclidean", "inner_product"], "distance of two vectors"),
-      allow_replace_deleted: ragFlag("calls", true, "reuse slots of deleted vectors"),
-      num_threads: ragInteger("later", 0, 0, 1024, "threads", "threads of a build, at most the cores; 0 = half the cores"),
+      allow_replace_deleted: ragFlag("calls", true, "room of deleted vectors is used again at once"),
+      num_threads: ragInteger("threads", 0, 0, 1024, "threads", "threads of a build, at most the cores; 0 = half the cores"),
       nb_layers: ragInteger("calls", 16, 1, 16, "layers", "most layers"),
       parallel_batch_size: ragInteger("calls", 128, 1, 1_000_000, "vectors", "vectors of one build step"),
     }),
@@ -404,8 +410,8 @@ const rag = z.strictObject({
     batch_size: ragInteger("calls", 32, 1, 100_000, "texts", "texts of one call"),
     timeout_seconds: ragInteger("embedder", 30, 1, day, "s", "longest wait of one call without progress"),
     max_retries: ragInteger("embedder", 3, 0, 20, "", "retries of remote providers"),
-    normalize: ragFlag("later", true, "scale to length 1"),
-    pooling: ragChoice("later", "auto", ["auto", "mean", "last", "cls"], "auto = from the model's files"),
+    normalize: ragFlag("embedder", true, "scale to length 1"),
+    pooling: ragChoice("pooling", "auto", ["auto", "mean", "last", "cls"], "auto = from the model's files"),
     query_prefix: ragText("embedder", "", "text before each query"),
     document_prefix: ragText("embedder", "", "text before each document"),
     max_input_tokens: ragInteger("embedder", 512, 1, 1_048_576, "tokens", "longer texts are cut, with a note"),
@@ -423,8 +429,8 @@ const rag = z.strictObject({
     search_cache_enabled: ragFlag("calls", true, "cache the results of a query"),
     search_cache_size: ragInteger("calls", 1000, 1, 100_000_000, "entries", "most entries of the cache"),
     search_cache_ttl_seconds: ragInteger("calls", 300, 1, 31_536_000, "s", "age at which an entry expires"),
-    document_cache_enabled: ragFlag("later", true, "cache texts of documents in memory"),
-    document_cache_size_mb: ragInteger("later", 100, 1, 16_777_216, "MB", "largest size of the cache"),
+    document_cache_enabled: ragFlag("calls", true, "cache texts of documents in memory"),
+    document_cache_size_mb: ragInteger("calls", 100, 1, 16_777_216, "MB", "largest size of the cache"),
   }),
   search: z.strictObject({
     top_k: ragInteger("calls", 5, 1, 100_000, "results", "results of a search by default"),
@@ -452,29 +458,29 @@ const rag = z.strictObject({
   debug: z.strictObject({
     enable_debug_logging: ragFlag("watch", false, "log RAG at level debug, whatever --trace says"),
     log_all_operations: ragFlag("watch", false, "log a line for each operation"),
-    save_debug_dumps: ragFlag("later", false, "write queries, scores and chunks to files"),
-    debug_dump_path: ragText("later", "~/.llmspell/debug/rag", "folder of the dumps", "path"),
+    save_debug_dumps: ragFlag("dumps", false, "write queries, scores and chunks to files"),
+    debug_dump_path: ragText("dumps", "~/.llmspell/debug/rag", "folder of the dumps", "path"),
   }),
   monitoring: z.strictObject({
     enable_metrics: ragFlag("watch", false, "counters in RAG.get_stats and in the log"),
     metrics_export_interval: ragInteger("watch", 60, 1, day, "s", "time between log lines"),
-    enable_health_checks: ragFlag("later", false, "index and provider shown in doctor"),
+    enable_health_checks: ragFlag("doctor", false, "index and provider shown in doctor"),
     alert_on_errors: ragFlag("watch", false, "warn when error_threshold_per_minute is passed"),
     error_threshold_per_minute: ragInteger("watch", 10, 1, 1_000_000, "errors", "errors a minute from which alert_on_errors warns"),
   }),
   security: z.strictObject({
-    enable_audit_logging: ragFlag("later", false, "log who did what and when as JSON lines, without texts"),
-    audit_log_path: ragText("later", "~/.llmspell/logs/rag-audit.log", "file of the audit log, mode 0600", "path"),
+    enable_audit_logging: ragFlag("audit", false, "log who did what and when as JSON lines, without texts"),
+    audit_log_path: ragText("audit", "~/.llmspell/logs/rag-audit.log", "file of the audit log, mode 0600", "path"),
     enable_rate_limiting: ragFlag("watch", false, "limit the calls of a tenant"),
     rate_limit_per_user: ragInteger("watch", 100, 1, 1_000_000, "calls", "most calls a minute of a tenant"),
     enable_input_validation: ragFlag("calls", true, "refuse input that is too long or not text"),
     max_input_size_kb: ragInteger("calls", 100, 1, 1_048_576, "kB", "longest query"),
   }),
   backup: z.strictObject({
-    enable_auto_backup: ragFlag("later", false, "copy the index folder"),
-    backup_interval_hours: ragInteger("later", 24, 1, 8760, "h", "age of the last copy from which a load or save makes a new one"),
-    backup_retention_days: ragInteger("later", 30, 1, 36_500, "d", "age at which copies are deleted"),
-    backup_path: ragText("later", "~/.llmspell/backup/rag", "folder of the copies", "path"),
+    enable_auto_backup: ragFlag("backup", false, "copy the index folder"),
+    backup_interval_hours: ragInteger("backup", 24, 1, 8760, "h", "age of the last copy from which a load or save makes a new one"),
+    backup_retention_days: ragInteger("backup", 30, 1, 36_500, "d", "age at which copies are deleted"),
+    backup_path: ragText("backup", "~/.llmspell/backup/rag", "folder of the copies", "path"),
   }),
   performance: z.strictObject({
     enable_metrics: ragFlag("watch", false, "durations in RAG.get_stats"),

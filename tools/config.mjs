@@ -466,8 +466,7 @@ ${profiles.map(({ name, aliases, category, description }) => `| [\`${name}\`](..
 
 ## Keys
 
-*read by*: the code that uses the key, or the release that will. Keys of \`release 2\` and *later* are checked already; a file that sets them gets one
-warning for each section.
+*read by*: the code that uses the key. Keys of *later* are checked already, and have no effect yet.
 
 ${sections
   .map((section) =>

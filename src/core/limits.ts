@@ -223,4 +223,9 @@ export const limits = {
   /** Parts between dots in a type of events, and characters of it. */
   eventParts: 32,
   eventTypeCharacters: 256,
+
+  // --- Retrieval ---
+  /** Milliseconds and megabytes of the reader of one PDF or DOCX; a book of a thousand pages takes seconds. */
+  documentReadMs: 120_000,
+  documentReadMegabytes: 1024,
 } as const;

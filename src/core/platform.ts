@@ -430,6 +430,19 @@ export interface ToolReply {
   readonly body: Uint8Array;
 }
 
+/** Files that are kept beside an index: an audit, copies, what a search saw. They are for their owner alone. Every method may throw store-denied, store-full. */
+export interface SideFiles {
+  /** Adds a line with one write, so that several processes may do so at once. */
+  addLine(path: string, line: string): Promise<void>;
+  /** A file under a new name in a folder, which is made. */
+  write(folder: string, name: string, text: string): Promise<void>;
+  /** Names in a folder; none where there is no folder. */
+  list(folder: string): Promise<readonly string[]>;
+  /** A whole copy of a folder under a new name, or none. Files that never change may be links. */
+  copyFolder(from: string, folder: string, name: string): Promise<void>;
+  removeFolder(folder: string, name: string): Promise<void>;
+}
+
 /** Text of a PDF; HTML of a DOCX. @throws SpellError rag-package, rag-file */
 export type DocumentReaders = Readonly<Record<"pdf" | "docx", (bytes: Uint8Array, name: string) => Promise<string>>>;
 
@@ -464,6 +477,8 @@ export interface Platform {
   readonly sharedRecords?: ((url: string, space: string) => Promise<RecordStore>) | undefined;
   /** Reads documents that are no text, for retrieval; absent for hosts that cannot. */
   readonly documentReaders?: DocumentReaders | undefined;
+  /** Absent for hosts without folders. */
+  readonly sideFiles?: SideFiles | undefined;
   /** Absent where no engine keeps any. */
   readonly states?: KeptStates | undefined;
   /** Absent for hosts without a file system. */

@@ -2,7 +2,7 @@
 import { freemem } from "node:os";
 import { join } from "node:path";
 import { lazyStore } from "../core/download/lazy-store.ts";
-import type { ArtifactStore, Isolate, KeptStates, LogEntry, Platform, ScriptRuntime } from "../core/platform.ts";
+import type { ArtifactStore, Isolate, KeptStates, LogEntry, Platform, ScriptRuntime, SideFiles } from "../core/platform.ts";
 import { once } from "../core/values.ts";
 import { bundledFile } from "./bundled-file.ts";
 import { nodeConfig } from "./config-files.ts";
@@ -55,9 +55,21 @@ function lazyStates(): KeptStates {
   return { place: folder, list: async () => (await states()).list(), remove: async (id) => (await states()).remove(id) };
 }
 
+function lazySideFiles(): SideFiles {
+  const files = async () => (await import("./rag/side-files.ts")).nodeSideFiles;
+  return {
+    addLine: async (...asked) => (await files()).addLine(...asked),
+    write: async (...asked) => (await files()).write(...asked),
+    list: async (...asked) => (await files()).list(...asked),
+    copyFolder: async (...asked) => (await files()).copyFolder(...asked),
+    removeFolder: async (...asked) => (await files()).removeFolder(...asked),
+  };
+}
+
 /** Starts nothing: runtimes and threads start with the first model. */
 export function nodePlatform(options: NodePlatformOptions = {}): Platform {
   const log = options.log ?? (() => undefined);
+  const documents = once(async () => (await import("./rag/document-readers.ts")).documentReaders());
   return {
     name: "node",
     fetch: nodeFetch(process.env),
@@ -75,9 +87,10 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     store: storeAt(options.modelFolder === undefined ? join(homeFolder(), "models") : absolute(options.modelFolder)),
     storeAt: options.modelFolder === undefined ? storeAt : undefined,
     documentReaders: {
-      pdf: async (bytes, name) => (await import("./documents.ts")).documentReaders.pdf(bytes, name),
-      docx: async (bytes, name) => (await import("./documents.ts")).documentReaders.docx(bytes, name),
+      pdf: async (bytes, name) => (await documents()).pdf(bytes, name),
+      docx: async (bytes, name) => (await documents()).docx(bytes, name),
     },
+    sideFiles: lazySideFiles(),
     searchFolder: async (place) => (await import("./store/search-folder.ts")).nodeSearchFolder(place),
     async records(folder) {
       const [{ findSqlite }, { sqliteRecords }] = await Promise.all([import("./store/sqlite.ts"), import("./store/sqlite-records.ts")]);

@@ -194,11 +194,11 @@ export interface RagConfig {
       readonly ef_search: number;
       /** most vectors; must fit into max_memory_mb (vectors) */
       readonly max_elements: number;
-      /** seed of the layers; the same seed and order give the same index */
+      /** seed of the layers; the same seed, order and batch size give the same index */
       readonly seed: number;
       /** distance of two vectors */
       readonly metric: "cosine" | "euclidean" | "inner_product";
-      /** reuse slots of deleted vectors */
+      /** room of deleted vectors is used again at once */
       readonly allow_replace_deleted: boolean;
       /** threads of a build, at most the cores; 0 = half the cores (threads) */
       readonly num_threads: number;

@@ -26,7 +26,7 @@ export type ConfigSource =
 type ProviderTypes = ReadonlyMap<string, ProviderType>;
 
 export interface ConfigWarning {
-  readonly code: "config-masked-secret" | "config-not-yet" | "config-own-keys" | "config-public-secret" | "env-unknown";
+  readonly code: "config-masked-secret" | "config-own-keys" | "config-public-secret" | "env-unknown";
   readonly message: string;
 }
 
@@ -81,7 +81,6 @@ export async function resolveSource(source: ConfigSource, host: ConfigHost = {})
       ...ownKeys(extras),
       ...publicSecrets(source, effective),
       ...maskedSecrets(effective),
-      ...notYet(effective),
       ...env.warnings.map((message) => ({ code: "env-unknown" as const, message })),
     ],
     // Made on the first use: most programs take the values only.
@@ -245,22 +244,6 @@ function ownKeys([first, ...others]: readonly Extra[]): readonly ConfigWarning[]
   if (first === undefined) return [];
   const shown = `${showPath(first.parts)}${others.length > 0 ? ` and ${others.length} more` : ""}`;
   return [{ code: "config-own-keys", message: `${shown}: kept, without effect; names that begin with x- are your own` }];
-}
-
-/** One warning for each section of which something was set that takes effect in a later release. */
-function notYet(settings: Settings): readonly ConfigWarning[] {
-  const sections = new Map<string, string[]>();
-  for (const { path, key, origin } of settings.values()) {
-    if (key?.reader !== "release 2" || origin === "default") continue;
-    const [section = "", part] = path.split(".");
-    // some keys of `runtime` already take effect
-    const name = section === "runtime" ? `runtime.${part}` : section;
-    sections.set(name, [...(sections.get(name) ?? []), path]);
-  }
-  return [...sections].map(([section, [first = "", ...others]]) => {
-    const keys = `${first}${others.length > 0 ? ` and ${others.length} more` : ""}`;
-    return { code: "config-not-yet", message: `${section}: ${keys}: checked and kept, without effect yet` };
-  });
 }
 
 function publicSecrets(source: ConfigSource, effective: Settings): readonly ConfigWarning[] {

@@ -108,7 +108,7 @@ function modelEmbedder(name: string, dimensions: number, settings: RagConfig["em
     }
   };
   return {
-    id: name + prefixes(query_prefix, document_prefix),
+    id: name + prefixes(query_prefix, document_prefix) + (settings.normalize ? "" : " as long as it is"),
     name,
     dimensions,
     count: (text) => Math.ceil(text.length / 4),
@@ -124,7 +124,7 @@ function modelEmbedder(name: string, dimensions: number, settings: RagConfig["em
         signal,
       );
       for (const [i, at] of missing.entries()) {
-        const vector = fitted(made.vectors[i] ?? new Float32Array(), dimensions, name);
+        const vector = fitted(made.vectors[i] ?? new Float32Array(), dimensions, name, settings.normalize);
         found[at] = vector;
         cache.set(keys[at] ?? "", vector);
       }
@@ -143,8 +143,8 @@ function prefixes(query: string, document: string): string {
   return query === "" && document === "" ? "" : ` ${JSON.stringify([query, document])}`;
 }
 
-/** A longer vector is cut and made as long as before. @throws SpellError rag-model for a shorter one */
-function fitted(vector: Float32Array, dimensions: number, name: string): Float32Array {
+/** A longer vector is cut, and with `normalize` as long as before. @throws SpellError rag-model for a shorter one */
+function fitted(vector: Float32Array, dimensions: number, name: string, normalize: boolean): Float32Array {
   if (vector.length === dimensions) return vector;
   if (vector.length < dimensions)
     throw new SpellError("rag-model", `${name} makes vectors of ${vector.length} numbers; expected at least ${dimensions}`, {
@@ -153,6 +153,7 @@ function fitted(vector: Float32Array, dimensions: number, name: string): Float32
       details: { got: vector.length, expected: dimensions },
     });
   const cut = vector.slice(0, dimensions);
+  if (!normalize) return cut;
   const length = Math.hypot(...cut) || 1;
   return cut.map((value) => value / length);
 }

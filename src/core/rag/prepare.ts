@@ -8,6 +8,7 @@ import type { Chunk, Metadata } from "../search/types.ts";
 import { type FileText, textOfFile } from "./files.ts";
 import { hashOf } from "./hash.ts";
 import { chunkLines } from "./lines.ts";
+import { splitByMeaning } from "./semantic.ts";
 import type { Chunking, RagDocument } from "./types.ts";
 
 export interface Prepared {
@@ -24,11 +25,13 @@ export interface PrepareParts {
   readonly chunking: Chunking;
   readonly count: (text: string) => number;
   readonly readers: DocumentReaders | undefined;
+  /** for chunks by meaning */
+  readonly embed: (texts: readonly string[]) => Promise<readonly Float32Array[]>;
 }
 
 /** @throws SpellError rag-input, rag-file, rag-package */
 export async function prepare(document: RagDocument, at: number, parts: PrepareParts): Promise<Prepared> {
-  const { settings, chunking, count, readers } = parts;
+  const { settings, chunking, readers } = parts;
   const where = `documents[${at}]`;
   const wrong = (what: string, expected: string, got: unknown): SpellError =>
     new SpellError("rag-input", `${where}: ${what}: expected ${expected}, got ${got === undefined ? "nothing" : typeof got}`, { where });
@@ -55,19 +58,18 @@ export async function prepare(document: RagDocument, at: number, parts: PrepareP
   );
   const id = (document as RagDocument).id ?? name ?? hash.slice(0, 16);
   if (typeof id !== "string" || id === "" || id.length > 1000 || id.includes("\u001f")) throw wrong("id", "1–1000 characters", id);
-  return { id, title, metadata, hash, chunks: cut(file, settings, chunking, count) };
+  return { id, title, metadata, hash, chunks: await cut(file, parts) };
 }
 
-function cut(
-  { text, form }: FileText,
-  { chunking: own }: RagConfig,
-  chunking: Chunking,
-  count: (text: string) => number,
-): readonly Chunk[] {
+async function cut({ text, form }: FileText, { settings, chunking, count, embed }: PrepareParts): Promise<readonly Chunk[]> {
+  const { chunking: own } = settings;
   const { chunkSize: size, maxChunkSize: max, overlap, minChunkSize: min, strategy } = chunking;
   if (form !== "prose") return chunkLines(text, { size, max, count, hasHeader: form === "table" });
   const way = strategy === "semantic" ? "sentence" : strategy;
-  const chunks = chunkMarkdown(text, { strategy: way, size, overlap, max, min, keepCode: own.keep_code_blocks, count });
+  // by meaning: sections first, as long as they may be
+  const first = { strategy: way, size: strategy === "semantic" ? max : size, overlap, max, min, keepCode: own.keep_code_blocks, count };
+  const sections = chunkMarkdown(text, first);
+  const chunks = strategy === "semantic" ? await splitByMeaning(sections, { size, min, count, embed }) : sections;
   return own.keep_headings ? chunks : chunks.map((chunk) => ({ ...chunk, headings: [] }));
 }
 

@@ -1,13 +1,17 @@
 /** Retrieval over documents: what `spell.rag()` gives, and what the global RAG and the commands `rag …` stand on. */
 import type { RagConfig } from "../config/config.generated.ts";
-import { abortedError, SpellError, throwIfAborted } from "../errors.ts";
+import { abortedError, messageOf, SpellError, throwIfAborted } from "../errors.ts";
 import type { Platform } from "../platform.ts";
 import { openCollection } from "../search/collection.ts";
 import type { Collection, IndexedChunk, IndexedDocument } from "../search/types.ts";
 import { asOptions } from "../text/check-call.ts";
 import { onceFor } from "../values.ts";
+import { createAudit } from "./audit.ts";
+import { createBackup } from "./backup.ts";
 import { createCache } from "./cache.ts";
+import { cachedFolder } from "./cached-folder.ts";
 import { contextOf } from "./context.ts";
+import { createDumps } from "./dumps.ts";
 import { createEmbedder, type Embedder, type EmbedderHost, lexicalName } from "./embedder.ts";
 import { hashOf } from "./hash.ts";
 import { finds, innerId, isOver, type Kept, keptOf, outerId, sessionScope } from "./kept.ts";
@@ -18,7 +22,7 @@ import type { IngestOptions, IngestResult, Rag, RagDocument, RagHit, RagLimits, 
 import { createWatch } from "./watch.ts";
 
 export interface RagHost extends Omit<EmbedderHost, "now"> {
-  readonly platform: Pick<Platform, "name" | "now" | "log" | "searchFolder" | "documentReaders">;
+  readonly platform: Pick<Platform, "name" | "now" | "log" | "searchFolder" | "documentReaders" | "sideFiles" | "records">;
   readonly settings: RagConfig;
   /** names of providers that are declared, for listProviders() */
   readonly providers?: readonly string[] | undefined;
@@ -57,7 +61,12 @@ export function createRag(host: RagHost): Rag {
   if (storage.persistence_path !== "" && !isKept)
     log({ level: "warn", message: `rag: ${platform.name} keeps no files; the index lasts as long as this program` });
   const places = createPlaces(settings, isKept ? platform.searchFolder : undefined);
-  const watch = createWatch(settings, { now, wallTime, log });
+  const watch = createWatch(settings, { now, wallTime, log, audit: createAudit(settings, platform) });
+  const dump = createDumps(settings, platform, wallTime);
+  const copy = createBackup(settings, platform, wallTime);
+  /** A copy that fails is no reason not to answer. */
+  const backup = (): Promise<void> =>
+    copy().catch((error: unknown) => log({ level: "warn", message: `rag: no backup was made: ${messageOf(error)}` }));
   const embedders = new Map<string, Embedder>();
   const found = createCache<readonly RagHit[]>(
     cache.search_cache_enabled ? cache.search_cache_size : 0,
@@ -78,7 +87,15 @@ export function createRag(host: RagHost): Rag {
   });
 
   const openAt = async (place: FoundPlace, embedder: Embedder): Promise<Opened> => {
-    const folder = await places.folder(place);
+    await backup();
+    const folder = cachedFolder(
+      await places.folder(place),
+      {
+        most: cache.document_cache_enabled ? cache.document_cache_size_mb * 1_000_000 : 0,
+        except: storage.on_disk ? 4 * embedder.dimensions : undefined,
+      },
+      now,
+    );
     const { hnsw } = storage;
     const collection = await openCollection(folder, {
       embedder: { id: embedder.id, dimensions: embedder.dimensions },
@@ -148,6 +165,7 @@ export function createRag(host: RagHost): Rag {
 
   const save = async (): Promise<void> => {
     for (const each of opened.values()) await (await each).collection.save();
+    await backup();
   };
 
   const limitsOf = ({ scope, scopeId }: RagPlace): RagLimits => ({
@@ -166,7 +184,13 @@ export function createRag(host: RagHost): Rag {
     const tenant = tenantIn(place);
     const { scope, scopeId, signal, onProgress } = options;
     const chunking = chunkingOf(settings, options.chunking);
-    const parts = { settings, chunking, count: embedder.count, readers: platform.documentReaders };
+    const parts = {
+      settings,
+      chunking,
+      count: embedder.count,
+      readers: platform.documentReaders,
+      embed: async (texts: readonly string[]) => (await embedder.embed(texts, "document", signal)).vectors,
+    };
     const until = scope === sessionScope ? (untils.get(scopeId ?? "") ?? wallTime() + tenants.session_ttl_seconds * 1000) : undefined;
     const changed: { readonly inner: string; readonly prepared: Prepared; readonly kept: Kept }[] = [];
     const seen = new Map<string, number>();
@@ -243,6 +267,10 @@ export function createRag(host: RagHost): Rag {
     );
     found.clear();
     saveSoon();
+    await dump("ingest", {
+      ...place,
+      documents: changed.map(({ prepared: { id, title, chunks: parts } }) => ({ id, title, chunks: parts })),
+    });
     return { documents: changed.length, unchanged, chunks, embedded, tokens, warnings };
   };
 
@@ -363,6 +391,7 @@ export function createRag(host: RagHost): Rag {
     });
     const best = rerankModel === undefined ? results : await reranked(query, results, rerankModel, k, signal);
     found.set(key, best);
+    await dump("search", { ...place, query, k, threshold, results: best });
     watch.debug(`search found ${best.length}`);
     return best;
   };

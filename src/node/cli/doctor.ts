@@ -20,6 +20,7 @@ import {
   toCheck,
 } from "./doctor-checks.ts";
 import { checkNetwork } from "./doctor-network.ts";
+import { checkRag } from "./doctor-rag.ts";
 import { formatMs, wrap } from "./format.ts";
 import type { Screen } from "./render.ts";
 import { deviceFields } from "./session.ts";
@@ -39,6 +40,7 @@ export async function doctor(context: Context): Promise<number> {
     ...checkThreads(),
     ...(await Promise.all([...bundledModels.keys()].map((name) => checkBundledModel(name, context)))),
     checkHome(),
+    ...(await checkRag(context)),
     ...checkNetwork(config, context.env),
     ...(await checkServers(config, context)),
     ...checkKeys(config, context.env),

@@ -267,15 +267,6 @@ describe("a configuration file", () => {
     ]);
   });
 
-  it("warns once for each section that acts in a later release, and loads the rest", async () => {
-    const { config, warnings } = await load(
-      "[rag.backup]\nenable_auto_backup = true\n[rag.embedding]\npooling = 'cls'\nbatch_size = 4\n[hooks]\nenabled = true\n[models]\noffline = true\n[engines.lua]\ntimeout_ms = 5\n",
-    );
-    expect(warnings.map(({ code, message }) => [code, message.split(":")[0]])).toEqual([["config-not-yet", "rag"]]);
-    expect(warnings[0]?.message).toMatch(/^rag: rag\.\w+\.\w+ and 1 more: checked and kept, without effect yet$/);
-    expect(config.models.offline).toBe(true);
-  });
-
   it("warns where others can read a key in the file", async () => {
     const text = '[providers.openai]\napi_key = "sk-1"\n';
     const open = await resolveSource({ kind: "file", path: "my.toml", folder: "/", text, isPublic: true });

@@ -9,7 +9,7 @@ import type { Run } from "../../../src/node/cli/context.ts";
 import { ragExport, ragIngest, ragRemove, ragSearch, ragStats } from "../../../src/node/cli/rag.ts";
 import { ragAsk } from "../../../src/node/cli/rag-ask.ts";
 import { findFiles } from "../../../src/node/cli/rag-files.ts";
-import { documentReaders } from "../../../src/node/documents.ts";
+import { documentReaders } from "../../../src/node/rag/document-readers.ts";
 import { nodeSearchFolder } from "../../../src/node/store/search-folder.ts";
 import { tinyLlama } from "../../fixtures/gguf/models.ts";
 import { writeGguf } from "../../fixtures/gguf-writer.ts";
@@ -42,7 +42,11 @@ async function program(answer: (prompt: string) => readonly string[] = () => ["A
   const values = { rag: { vector_storage: { persistence_path: mkdtempSync(join(home, "index-")) } } };
   const config = await resolveSource({ kind: "object", values }, {});
   const spell = createSpell({
-    platform: { ...memoryPlatform({ files, gguf }), searchFolder: async (place) => nodeSearchFolder(place), documentReaders },
+    platform: {
+      ...memoryPlatform({ files, gguf }),
+      searchFolder: async (place) => nodeSearchFolder(place),
+      documentReaders: documentReaders(),
+    },
     config,
   });
   const run = async (
