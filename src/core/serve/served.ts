@@ -99,7 +99,8 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
   };
 
   const listed = async (): Promise<readonly Listed[]> => {
-    const all = only && named.size === 0 ? [] : await spell.models.list();
+    // a server that does not answer has no models here, which is not worth a line for each request
+    const all = only && named.size === 0 ? [] : (await spell.models.listAll()).models;
     const own = [...named].map(([name, source]): Listed => ({ name, source, record: all.find((record) => isOf(record, source)) }));
     const others = only ? [] : all.filter((record) => !own.some(({ name, source }) => name === source && isOf(record, source)));
     return [...own, ...others.map((record): Listed => ({ name: record.id, source: record.id, record }))];
