@@ -17,6 +17,8 @@ const comparisons = new Set([
   ts.SyntaxKind.ExclamationEqualsToken,
   ts.SyntaxKind.ExclamationEqualsEqualsToken,
 ]);
+/** Flags of programs that core runs as libraries. */
+const notOurs = new Set(["--argjson"]);
 const commandLine =
   /\bllmspell (?:generate|chat|model|config|doctor|ps|version|completion|help|init|run|exec|repl|serve)\b|\bollama (?:serve|pull|run|list|rm|show)\b|\bnp(?:m|x) \w|(?<![\w-])--[a-z]/;
 /** @type {string[]} */
@@ -43,7 +45,7 @@ for (const name of readdirSync(join(root, "src"), { recursive: true, encoding: "
       }
     }
     if (isCore && (ts.isStringLiteralLike(node) || ts.isTemplateHead(node) || ts.isTemplateMiddleOrTemplateTail(node))) {
-      if (commandLine.test(node.text)) report(node, "command-in-core");
+      if (commandLine.test(node.text) && !notOurs.has(node.text)) report(node, "command-in-core");
     }
     ts.forEachChild(node, visit);
   };

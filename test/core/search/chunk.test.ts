@@ -62,7 +62,7 @@ describe("chunks of Markdown", () => {
           expect(text.slice(chunk.start, chunk.end)).toBe(chunk.text);
           expect(chunk.end).toBeGreaterThanOrEqual(at);
           expect(words(chunk.text).length).toBeLessThanOrEqual(settings.max + settings.size);
-          body += text.slice(Math.max(at, chunk.start), chunk.end) + " ";
+          body += `${text.slice(Math.max(at, chunk.start), chunk.end)} `;
           at = chunk.end;
         }
         const wanted = words(text.replaceAll(/^ {0,3}#{1,6}[ \t].*$/gm, ""));
