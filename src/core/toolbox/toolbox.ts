@@ -27,6 +27,9 @@ export interface ToolCallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What every tool gives; the rest is in its output schema. */
+export type ToolOutput = Readonly<Record<string, unknown>> & { readonly result: unknown };
+
 export interface Toolbox {
   /** Whether there is a tool of this name: switched off ones count. */
   has(name: string): boolean;
@@ -41,7 +44,7 @@ export interface Toolbox {
    * @returns by its output schema; `result` is what was asked for
    * @throws SpellError tool-unknown, tool-disabled, tool-input, tool-failed, tool-limit, tool-rate, tool-denied, script-denied, net-*, run-aborted
    */
-  execute(name: string, input: unknown, options?: ToolCallOptions): Promise<unknown>;
+  execute(name: string, input: unknown, options?: ToolCallOptions): Promise<ToolOutput>;
   /** with the number of tools of each */
   categories(): Promise<readonly { readonly name: string; readonly tools: number }[]>;
   discover(filter: { readonly category?: string | undefined; readonly tag?: string | undefined }): Promise<readonly ToolFacts[]>;
@@ -102,7 +105,7 @@ export function createToolbox(host: ToolboxHost): Toolbox {
     );
     const wrong = judge.output(result);
     if (wrong !== undefined) throw new SpellError("tool-failed", `${name}: ${wrong}`, { where: name, details: { tool: name } });
-    return result;
+    return result as ToolOutput; // by its schema
   };
 
   return {

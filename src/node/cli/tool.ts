@@ -48,7 +48,7 @@ export async function toolInvoke(context: Context): Promise<number> {
   const input = await inputOf(context, facts);
   const { tools } = await openSpell();
   const started = performance.now();
-  const output = (await tools.execute(facts.name, input, { signal: interrupt.signal })) as Readonly<Record<string, unknown>>;
+  const output = await tools.execute(facts.name, input, { signal: interrupt.signal });
   screen.document({ status: "ok", tool: facts.name, duration_ms: Math.round(performance.now() - started), output });
   const { result } = output;
   const text = typeof result === "string" ? result : JSON.stringify(result, null, 2);
