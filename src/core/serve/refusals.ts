@@ -89,7 +89,7 @@ export interface Told {
 export function told(thrown: unknown): Told {
   const error = toSpellError(thrown);
   // a model that a service does not have is told by it with a status
-  const status = statusOf[error.code] ?? 500;
+  const status = statusOf[error.code] ?? (error.code.startsWith("net-") ? 502 : 500);
   const isCallers = status < 500 || status === 502;
   const usual = errorTable().find(({ code }) => code === error.code)?.hint ?? "";
   const message =

@@ -47,8 +47,8 @@ export async function serve(context: Context): Promise<number> {
     allowHosts: flags.get("allow-host"),
     allowOrigins: flags.get("allow-origin"),
     drainMs,
-    onRefusal(method, error) {
-      screen.log({ level: "info", message: `${method} ${error.code}` });
+    onRefusal({ method, path, status, error }) {
+      screen.log({ level: "info", message: `${method} ${path.replaceAll(/[^\x21-\x7e]/g, "?").slice(0, 100)} ${status} ${error.code}` });
       if (error.cause !== undefined) screen.log({ level: "error", message: String(error.cause) });
     },
   });

@@ -11,7 +11,9 @@ export interface AdaptOptions {
   /** Milliseconds that a reader may stop. */
   readonly stallMs: number;
   /** Told of what is refused here, and never reaches the function; internal-error: the function failed, with what it threw as the cause. */
-  readonly onRefusal: ((method: string, error: SpellError) => void) | undefined;
+  readonly onRefusal:
+    | ((refused: { readonly method: string; readonly path: string; readonly status: number; readonly error: SpellError }) => void)
+    | undefined;
 }
 
 export function adapt(request: IncomingMessage, response: ServerResponse, options: AdaptOptions): void {
@@ -26,8 +28,9 @@ export function adapt(request: IncomingMessage, response: ServerResponse, option
   ]);
   const verdict = guard({ method, target, headers: lines }, { ...guards, bodyBytes });
   const refuse = (error: SpellError): Promise<void> => {
-    onRefusal?.(method, error);
-    return send(refusal(error, target));
+    const answered = refusal(error, target);
+    onRefusal?.({ method, path: target.split("?", 1)[0] ?? "", status: answered.status, error });
+    return send(answered);
   };
 
   async function respond(): Promise<void> {
@@ -42,7 +45,7 @@ export function adapt(request: IncomingMessage, response: ServerResponse, option
     // what is left of a request is not read
     const isRead = request.complete || method !== "POST";
     response.writeHead(status, { ...Object.fromEntries(headers), ...verdict.headers, ...(!isRead && { connection: "close" }) });
-    if (body === null) return void response.end();
+    if (body === null) return end(isRead);
     response.flushHeaders();
     const reader = body.getReader();
     left.signal.addEventListener("abort", () => void reader.cancel().catch(() => undefined), { once: true });
@@ -52,6 +55,12 @@ export function adapt(request: IncomingMessage, response: ServerResponse, option
       // nothing more is asked of the model while the reader does not read
       if (!response.write(value) && !(await drained(response, stallMs))) return void response.destroy();
     }
+    return end(isRead);
+  }
+
+  /** Who is still sending reads the answer only then: what comes is thrown away for a while. */
+  async function end(isRead: boolean): Promise<void> {
+    if (!isRead) await thrownAway(request);
     response.end();
   }
 
@@ -96,5 +105,22 @@ function drained(response: ServerResponse, stallMs: number): Promise<boolean> {
     const timer = setTimeout(onClose, stallMs);
     response.on("drain", onDrain);
     response.on("close", onClose);
+  });
+}
+
+/** bytes and milliseconds of a request that are thrown away at most */
+const [mostThrown, longestThrow] = [32 * 1024 * 1024, 2000];
+
+function thrownAway(request: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    let bytes = 0;
+    const timer = setTimeout(resolve, longestThrow);
+    request.on("data", (chunk: Uint8Array) => {
+      bytes += chunk.byteLength;
+      if (bytes > mostThrown) resolve();
+    });
+    for (const over of ["end", "close", "error"]) request.once(over, () => resolve());
+    request.once("close", () => clearTimeout(timer));
+    request.resume();
   });
 }

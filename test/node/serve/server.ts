@@ -23,7 +23,7 @@ export async function serveScripted(script: ScriptedSpellOptions = {}, options: 
   const records: RequestRecord[] = [];
   const refusals: SpellError[] = [];
   const answer = createServe(spell, { onRequest: (record) => records.push(record) });
-  const { url, close } = await listen(answer, { port: 0, drainMs: 100, onRefusal: (_, error) => refusals.push(error), ...options });
+  const { url, close } = await listen(answer, { port: 0, drainMs: 100, onRefusal: ({ error }) => refusals.push(error), ...options });
   onTestFinished(async () => {
     await close();
     await spell.dispose();

@@ -24,12 +24,13 @@ const contextWords = /context[ _](length|window|size)|maximum context|prompt is 
 
 /** @param refusal status 200 for an error inside a stream */
 export function failureOf({ status, text, retryAfterMs }: Refusal, asked: Asked): SpellError {
-  const body = parsed(text);
+  // before anything is cut: of a key that is cut in the middle the rest would stay
+  const hidden = keyHider(asked)(text);
+  const body = parsed(hidden);
   const given = isObject(body) && "error" in body ? body["error"] : body;
   const error: Json = isObject(given) ? given : {};
   const kind = `${textOf(error["type"]) ?? ""} ${textOf(error["code"]) ?? ""}`;
-  const plain = /^\s*</.test(text) ? "a web page" : text.trim() === "" ? "" : wordsOf(given ?? text);
-  const words = hideKey(plain, asked.key);
+  const words = /^\s*</.test(hidden) ? "a web page" : hidden.trim() === "" ? "" : wordsOf(given ?? hidden);
   const { provider, url, model, variable } = asked;
   const { host } = new URL(url);
   const said = `${provider} at ${host} ${status === 200 ? "reports an error" : `answered ${status}`}${words === "" ? "" : `: ${words}`}`;
@@ -70,12 +71,30 @@ export function failureOf({ status, text, retryAfterMs }: Refusal, asked: Asked)
   return new SpellError("provider-error", said, options);
 }
 
-function hideKey(text: string, key: string | undefined): string {
-  return key === undefined ? text : text.replaceAll(key, mask);
+/** @returns masks the key and what is sent of it, in capitals or not */
+export function keyHider({ key, url }: Pick<Asked, "key" | "url">): (text: string) => string {
+  const { username, password } = new URL(url);
+  const secrets = [
+    key,
+    key === undefined ? undefined : encoded(key),
+    password === "" ? undefined : encoded(decodeURIComponent(`${username}:${password}`)),
+  ]
+    .filter((secret) => secret !== undefined && secret.length > 3)
+    .map((secret) => String(secret).replaceAll(/[.*+?^${}()|[\]\\/]/g, "\\$&"));
+  if (secrets.length === 0) return (text) => text;
+  const found = new RegExp(secrets.join("|"), "gi");
+  return (text) => text.replaceAll(found, mask);
+}
+
+function encoded(text: string): string {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 }
 
 /** What the network says, with a hint for servers instead of downloads. */
-export function networkFailure(error: SpellError, { provider, url }: Asked): SpellError {
+export function networkFailure(given: SpellError, { provider, url, key }: Asked): SpellError {
+  const shown = keyHider({ key, url })(given.message);
+  const { where, details, cause } = given;
+  const error = shown === given.message ? given : new SpellError(given.code, shown, { where, details, cause });
   const hints: Readonly<Partial<Record<SpellError["code"], string>>> = {
     "net-offline": `Check the network, and that a server listens at ${url}.`,
     "net-timeout": "Try again, or raise timeout_seconds of the provider.",

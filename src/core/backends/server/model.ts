@@ -7,8 +7,8 @@ import type { StreamPart } from "../../spec/stream-part.ts";
 import { shown } from "../../text/check-call.ts";
 import type { LoadOptions, OpenedModel, OpenedVectors } from "../backend.ts";
 import { readAnswer } from "./answer.ts";
-import { serverEvents } from "./events.ts";
-import { type Asked, failureOf, networkFailure } from "./failure.ts";
+import { type ServerEvent, serverEvents } from "./events.ts";
+import { type Asked, failureOf, keyHider, networkFailure } from "./failure.ts";
 import { servedForm, servedForms, takenOut } from "./held-form.ts";
 import type { Sender } from "./send.ts";
 import { serverVectors } from "./vectors.ts";
@@ -51,7 +51,8 @@ export function openServiceModel({ name, id, wire, sender, clock, asked }: Servi
     try {
       const answer = await sender.send(path, { body, signal, isCall: true }, (refusal) => failureOf(refusal, whom));
       const tooLong = () => failures.broken("sends an event without end");
-      const told = read(serverEvents(sender.read(answer, signal), limits.serverEventBytes, tooLong), failures);
+      const events = serverEvents(sender.read(answer, signal), limits.serverEventBytes, tooLong);
+      const told = read(withoutKey(events, keyHider(whom)), failures);
       for await (const part of form?.isInside === true ? takenOut(told) : told) {
         if (part.type !== "ended") firstAt ??= clock.now();
         if (part.type === "text-delta") text += part.text;
@@ -135,4 +136,12 @@ export function refuseMachine(options: LoadOptions, provider: string): void {
       where: name,
     });
   }
+}
+
+/** What a service repeats of the key reaches no message. */
+async function* withoutKey(
+  events: AsyncIterable<ServerEvent>,
+  hide: (text: string) => string,
+): AsyncGenerator<ServerEvent, void, undefined> {
+  for await (const event of events) yield { ...event, data: hide(event.data) };
 }

@@ -220,6 +220,14 @@ describe("what is sent", () => {
     expect(warnings).toEqual([]);
   });
 
+  it("shows no part of the key that a broken stream repeats", async () => {
+    for (let before = 55; before < 75; before += 1) {
+      const { message } = await failure(sent(openai(`data: ${"q".repeat(before)}Bearer key-of-mine\n\n`), {}));
+      expect(message, String(before)).toContain("something other than JSON");
+      expect(message, String(before)).not.toContain("key-o");
+    }
+  });
+
   it("names in one warning what the service does not know; others know more", async () => {
     const options = { topK: 5, minP: 0.1, repeatPenalty: 1.2, numBeams: 2, temperature: 0 };
     const { body, warnings } = await sent(openai(text), options);
