@@ -50,6 +50,11 @@ export function scriptEngines(open: Open): void {
       ]);
     });
 
+    it("catches a call whose arguments are too much for a message", async () => {
+      const source = "local ok, e = pcall(T.echo, string.rep('x', 5000000)) return {ok, e.code, T.echo('on')}";
+      expect((await (await open("lua")).run(source)).value).toEqual([false, "script-argument", "on"]);
+    });
+
     it("reads standard input by line, number, count and whole, and writes without a line end", async () => {
       const lines = ["first line\n", "42 rest\n", "tail\n", "end"];
       const script = await open("lua", { readLine: async () => lines.shift() });
@@ -120,6 +125,12 @@ export function scriptEngines(open: Open): void {
         pieces: ["piece 1", 2, "piece 2", 3],
         now: [{ $id: 3 }, null],
       });
+    });
+
+    it("catches a call whose arguments are too much for a message", async () => {
+      const source =
+        "let code; try { await T.echo('x'.repeat(5e6)); } catch (e) { code = e.code; } export default [code, await T.echo('on')];";
+      expect((await (await open("javascript")).run(source)).value).toEqual(["script-argument", "on"]);
     });
 
     it("waits for timers and open calls after its last line", async () => {

@@ -40,6 +40,8 @@ export function chunkMarkdown(text: string, settings: ChunkSettings): readonly C
   let blocks: Block[] = [];
   let from: number | undefined;
   let fence: string | undefined;
+  /** the heading that is open, as long as nothing stands under it */
+  let bare: { readonly start: number; readonly end: number; readonly level: number } | undefined;
   const endBlock = (end: number, isCode = false): void => {
     if (from !== undefined) {
       const kept = text.slice(from, end).trimEnd();
@@ -47,7 +49,19 @@ export function chunkMarkdown(text: string, settings: ChunkSettings): readonly C
     }
     from = undefined;
   };
-  const endSection = (): void => {
+  /** @param level of the heading that follows */
+  const endSection = (level = 0): void => {
+    // A heading with nothing under it is found by its own words; one with smaller ones under it stands in their paths.
+    if (bare !== undefined && blocks.length === 0 && level <= bare.level) {
+      const { start, end } = bare;
+      chunks.push({
+        text: text.slice(start, end),
+        headings: path.slice(0, -1).filter((each) => each !== undefined && each !== ""),
+        start,
+        end,
+      });
+    }
+    bare = undefined;
     const headings = path.filter((each) => each !== undefined && each !== "");
     for (const { start, end } of pack(text, blocks, settings, count)) chunks.push({ text: text.slice(start, end), headings, start, end });
     blocks = [];
@@ -69,7 +83,8 @@ export function chunkMarkdown(text: string, settings: ChunkSettings): readonly C
       const [, level, title = ""] = headingMark.exec(line.replace(/\r?\n$/, "")) ?? [];
       if (level !== undefined) {
         endBlock(at);
-        endSection();
+        endSection(level.length);
+        bare = { start: at, end: at + line.trimEnd().length, level: level.length };
         path.length = level.length - 1;
         path[level.length - 1] = title.replaceAll(/[`*]/g, "");
       } else if (line.trim() === "") endBlock(at);

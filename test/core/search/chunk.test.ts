@@ -40,6 +40,13 @@ describe("chunks of Markdown", () => {
     expect(chunks.at(-1)?.text).toMatch(/^A token is wanted\. Nobody/);
   });
 
+  it("have headings with nothing under them, which nobody would find otherwise", () => {
+    const text = "# One\n## Two\n\n## Three\nbody\n# Four\n";
+    const chunks = chunkMarkdown(text, settings);
+    expect(chunks.map(({ headings, text: own }) => [...headings, own])).toEqual([["One", "## Two"], ["One", "Three", "body"], ["# Four"]]);
+    for (const { text: own, start, end } of chunks) expect(text.slice(start, end)).toBe(own);
+  });
+
   it("cut sentences after their end, and not after a title", () => {
     expect(sentences("Dr. Who came late. He left.")).toEqual(["Dr. Who came late. He left."]);
     expect(sentences("The doctor came late. Then he left again. Bye.")).toEqual(["The doctor came late. ", "Then he left again. Bye."]);

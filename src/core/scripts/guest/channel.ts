@@ -74,14 +74,15 @@ export function measured(inner: Channel): MeasuredChannel {
     suspends: inner.suspends,
     flush,
     post(text) {
-      if (text.length > limits.scriptMessageBytes) throw new RangeError("message too large");
+      // printed text is cut where it is beyond every limit; calls look at their own length before
+      if (text.length > limits.scriptMessageBytes && !text.startsWith(">")) throw new RangeError("message too large");
       if (!text.startsWith(">")) {
         flush();
         send(text);
         return;
       }
       if (printedSize === 0) printedAt = performance.now();
-      printed.push(text.slice(1));
+      printed.push(text.slice(1, limits.scriptMessageBytes));
       printedSize += text.length;
       if (printedSize > limits.scriptOutputPiece) flush();
     },

@@ -23,6 +23,7 @@
   const cut = (text, most) => apply(slice, text, [0, most]);
   const maxDepth = 32;
   const maxText = 2000;
+  const maxMessage = 4_194_304; // limits.scriptMessageBytes
 
   // Errors of the host. As text they are their message; the host's number of an error is not for scripts.
   const refs = new WeakMap();
@@ -121,7 +122,10 @@
     const id = ++serial;
     const mine = [];
     const number = keeping[name] ? (f) => -kept.push(f) : (f) => mine.push(f);
-    post(stringify({ t: "call", id, f: name, a: copy(args, number, 0) }));
+    const text = stringify({ t: "call", id, f: name, a: copy(args, number, 0) });
+    if (text.length > maxMessage)
+      throw wrong(`${name}: expected arguments of at most ${maxMessage} characters together, got ${text.length}`);
+    post(text);
     return { id, mine };
   }
   const fault = (call, e) => (e.code === "callback" ? call.thrown : new SpellError(e));
@@ -155,7 +159,9 @@
     call.held = (call.held ?? 0) + 1;
     const back = (ok, v) => {
       call.held--;
-      post(stringify({ t: "back", id: message.id, n: message.n, ok, v }));
+      const text = stringify({ t: "back", id: message.id, n: message.n, ok, v });
+      if (text.length <= maxMessage) post(text);
+      else back(false, `expected a result of at most ${maxMessage} characters, got ${text.length}`);
     };
     const fail = (e) => {
       call.thrown = e;

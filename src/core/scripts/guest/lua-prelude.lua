@@ -12,6 +12,7 @@ local traceback, getinfo = debug.traceback, debug.getinfo
 local time = {time = os.time, clock = os.clock, date = os.date, difftime = os.difftime}
 local globals = _G
 local MAX_DEPTH <const>, SAFE <const>, MAX_TEXT <const> = 32, 1 << 53, 2000
+local MAX_MESSAGE <const> = 4194304 -- limits.scriptMessageBytes
 
 -- Errors are tables with a code; as text they are their message. The host's number of an error is not for scripts.
 local Fault = {__name = "error", __tostring = function(e) return tostring(e.message) end, __metatable = "error"}
@@ -205,11 +206,15 @@ local function call(name, ...)
   local id, mine, count = serial, {}, select("#", ...)
   local args = setmetatable({...}, List)
   for i = 1, count do if args[i] == nil then args[i] = null end end
-  post(format('{"t":"call","id":%d,"f":"%s","a":%s}', id, name, encode(args, function(f)
+  local asked = encode(args, function(f)
     if keeping[name] then later[#later + 1] = f; return -#later end
     mine[#mine + 1] = f
     return #mine
-  end)))
+  end)
+  if #asked > MAX_MESSAGE - 1000 then
+    error(fault("script-argument", format("%s: expected arguments of at most %d bytes together, got %d", name, MAX_MESSAGE - 1000, #asked)), 0)
+  end
+  post(format('{"t":"call","id":%d,"f":"%s","a":%s}', id, name, asked))
   waiting[id] = {}
   while true do
     local queue = waiting[id]
@@ -242,6 +247,7 @@ local function call(name, ...)
       for i = 1, n do if rawequal(a[i], null) then a[i] = nil end end
       local ok, v = pcall(message.fn < 0 and later[-message.fn] or mine[message.fn], unpack(a, 1, n))
       local good, text = pcall(encode, ok and v, function() return 0 end)
+      if ok and good and #text > MAX_MESSAGE - 1000 then good, text = false, "expected a result of at most 4 MiB" end
       if ok and not good then ok, v = false, text end
       if not ok then
         kept[id] = v
