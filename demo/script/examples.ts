@@ -1,11 +1,18 @@
 /** The scripts of examples/ that make sense in a page: those that need a folder of their own are left out. */
 import type { ScriptEngine } from "../../src/browser/index.ts";
 
-const files = import.meta.glob<string>(["../../examples/scripts/*/*.{lua,js}", "!../../examples/scripts/cookbook/translate-folder.*"], {
-  query: "?raw",
-  import: "default",
-  eager: true,
-});
+const files = import.meta.glob<string>(
+  [
+    "../../examples/scripts/*/*.{lua,js}",
+    "!../../examples/scripts/cookbook/translate-folder.*",
+    "!../../examples/scripts/features/tools.*",
+  ],
+  {
+    query: "?raw",
+    import: "default",
+    eager: true,
+  },
+);
 
 export interface Example {
   /** "getting-started/03-stream" */

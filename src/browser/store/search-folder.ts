@@ -77,7 +77,12 @@ export function opfsSearchFolder(place: string): SearchFolder {
       }
     },
     async remove(name) {
-      await unlessMissing(name, (found) => found.removeEntry(name));
+      await unlessMissing(name, (found) =>
+        found.removeEntry(name).catch((error: unknown) => {
+          // another tab reads it or removes it too: what stays is replaced already, and the next merge removes it
+          if (!(error instanceof DOMException) || error.name !== "NoModificationAllowedError") throw error;
+        }),
+      );
     },
   };
 }

@@ -132,9 +132,11 @@ export function isAnthropic(pathname: string): boolean {
 export function refusal(thrown: unknown, pathname: string, hasLeft = false): Response {
   const failed = told(thrown);
   const status = hasLeft ? 499 : failed.status;
-  const { allow } = failed.error.details ?? {};
+  const { allow, retryAfterMs } = failed.error.details ?? {};
+  // what a service asked for, or a turn of our own queue
+  const wait = typeof retryAfterMs === "number" && retryAfterMs < 86_400_000 ? retryAfterMs : 1000;
   return json(bodyOf(failed, pathname), status, {
-    ...(status === 429 && { "retry-after": "1" }),
+    ...(status === 429 && { "retry-after": String(Math.max(1, Math.ceil(wait / 1000))) }),
     ...(status === 401 && { "www-authenticate": "Bearer" }),
     ...(status === 405 && typeof allow === "string" && { allow }),
   });

@@ -57,14 +57,16 @@ describe.each(roads)("the AI SDK, %s", (road, modelOf) => {
     expect([text, steps.map(({ finishReason }) => finishReason)]).toEqual(["It is 21.", ["tool-calls", "stop"]]);
   });
 
-  it.skipIf(road.startsWith("OpenAI"))("sees thoughts", async () => {
-    const { text, reasoningText } = await generateText({
-      model: model({ answer: continuing("<think>Hm.</think>Hello"), chatTemplate: thinks }),
-      prompt: "Hi",
-      maxRetries: 0,
+  // its client of OpenAI reads none
+  if (!road.startsWith("OpenAI"))
+    it("sees thoughts", async () => {
+      const { text, reasoningText } = await generateText({
+        model: model({ answer: continuing("<think>Hm.</think>Hello"), chatTemplate: thinks }),
+        prompt: "Hi",
+        maxRetries: 0,
+      });
+      expect({ text, reasoningText }).toEqual({ text: "Hello", reasoningText: "Hm." });
     });
-    expect({ text, reasoningText }).toEqual({ text: "Hello", reasoningText: "Hm." });
-  });
 
   it("is told of an error by its status", async () => {
     await expect(generateText({ model: model(), prompt: "word ".repeat(600), maxRetries: 0 })).rejects.toMatchObject({ statusCode: 400 });

@@ -16,6 +16,8 @@ export interface Asked {
   readonly variable?: string | undefined;
   /** its key, which no message shows */
   readonly key?: string | undefined;
+  /** the header of user and password, neither */
+  readonly login?: string | undefined;
   /** Options of a call by the names that the service has for them. */
   readonly options?: Readonly<Partial<Record<string, string>>> | undefined;
 }
@@ -72,13 +74,8 @@ export function failureOf({ status, text, retryAfterMs }: Refusal, asked: Asked)
 }
 
 /** @returns masks the key and what is sent of it, in capitals or not */
-export function keyHider({ key, url }: Pick<Asked, "key" | "url">): (text: string) => string {
-  const { username, password } = new URL(url);
-  const secrets = [
-    key,
-    key === undefined ? undefined : encoded(key),
-    password === "" ? undefined : encoded(decodeURIComponent(`${username}:${password}`)),
-  ]
+export function keyHider({ key, login }: Pick<Asked, "key" | "login">): (text: string) => string {
+  const secrets = [key, key === undefined ? undefined : encoded(key), login?.replace(/^Basic /, "")]
     .filter((secret) => secret !== undefined && secret.length > 3)
     .map((secret) => String(secret).replaceAll(/[.*+?^${}()|[\]\\/]/g, "\\$&"));
   if (secrets.length === 0) return (text) => text;
@@ -91,8 +88,8 @@ function encoded(text: string): string {
 }
 
 /** What the network says, with a hint for servers instead of downloads. */
-export function networkFailure(given: SpellError, { provider, url, key }: Asked): SpellError {
-  const shown = keyHider({ key, url })(given.message);
+export function networkFailure(given: SpellError, { provider, url, key, login }: Asked): SpellError {
+  const shown = keyHider({ key, login })(given.message);
   const { where, details, cause } = given;
   const error = shown === given.message ? given : new SpellError(given.code, shown, { where, details, cause });
   const hints: Readonly<Partial<Record<SpellError["code"], string>>> = {

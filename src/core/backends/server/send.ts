@@ -24,6 +24,8 @@ export interface Refusal {
 export interface Sender {
   /** for messages: the address without user and password */
   readonly url: string;
+  /** The header that user and password of the address become, which no message shows. */
+  readonly login: string | undefined;
   /** @returns a body to be read. @throws SpellError net-*, run-aborted, and what `fail` makes */
   send(path: string, sent: Sent, fail: (refusal: Refusal) => SpellError): Promise<Answer>;
   /** Bytes of an answer as they come. */
@@ -51,6 +53,7 @@ export function createSender({ what, network, settings, secret, headers, passes 
 
   return {
     url,
+    login: basic,
     async send(path, { method, body, signal, isCall = false }, fail) {
       const retries = createRetries({ clock, signal, plan: settings.retry, mayPass });
       for (;;) {

@@ -38,7 +38,7 @@ export function createService({ config, network, parse }: BackendHost, provider:
     },
     passes: (status) => status === 408 || status === 429 || status >= 500,
   });
-  const asked = (): Asked => ({ provider, url: sender.url, variable, key: key() });
+  const asked = (): Asked => ({ provider, url: sender.url, variable, key: key(), login: sender.login });
 
   /** As people type it here: in the form that is read as the same name. */
   const idOf = (name: string): string =>

@@ -5,7 +5,7 @@ import { mask } from "../../../../src/core/config/keys.ts";
 import { SpellError } from "../../../../src/core/errors.ts";
 
 const key = "sk-SECRETKEY0123456789abcdef";
-const asked = { provider: "office", url: "https://me:word@llm.example/v1", key };
+const asked = { provider: "office", url: "https://llm.example/v1", key, login: `Basic ${btoa("me:word")}` };
 /** Most of it is as good as all of it. */
 const part = key.slice(0, -1);
 
