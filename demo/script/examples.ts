@@ -1,4 +1,4 @@
-/** The scripts of examples/ that make sense in a page: those that need a folder of their own are left out. */
+/** The scripts of examples/ that make sense in a page: those that need a folder of their own, or jq, are left out. */
 import type { ScriptEngine } from "../../src/browser/index.ts";
 
 const files = import.meta.glob<string>(

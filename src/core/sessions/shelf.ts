@@ -23,9 +23,9 @@ export const tables = {
   sessions: "sessions",
   /** when a session was last used, apart from it: what one program changes of a session, another's use does not undo */
   used: "used",
-  artifacts: (id: string) => `artifacts/${id}`,
-  contents: (id: string) => `contents/${id}`,
-  calls: (id: string) => `calls/${id}`,
+  artifacts: (id: string): string => `artifacts/${id}`,
+  contents: (id: string): string => `contents/${id}`,
+  calls: (id: string): string => `calls/${id}`,
 } as const;
 
 /** The sessions directory holds no limit in bytes; the limits are counts. */

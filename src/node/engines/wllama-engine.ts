@@ -34,6 +34,9 @@ interface WllamaModule {
   readonly CacheManager: new (backends: never) => unknown;
 }
 
+/** In Bun the process ends with a second thread of the engine (1.4.4). */
+const mostThreads = process.versions["bun"] === undefined ? availableParallelism() : 1;
+
 /** One engine per process; a model each gets an instance of its own. */
 export function wllamaEngine(): GgufRuntime & { probe(device: Device): Promise<DeviceProbe> } {
   let deathListeners: ((reason: string) => void)[] = [];
@@ -66,7 +69,7 @@ export function wllamaEngine(): GgufRuntime & { probe(device: Device): Promise<D
     },
     probe: probeDawn,
     async open(files, options) {
-      const { threads: asked, note } = clampThreads(options.threads);
+      const { threads: asked, note } = clampThreads(options.threads, mostThreads);
       const notes = note === undefined ? [] : [note];
       const device = options.device === "webgpu" ? "webgpu" : "wasm";
       scope.hasGpu = device === "webgpu";
@@ -76,7 +79,7 @@ export function wllamaEngine(): GgufRuntime & { probe(device: Device): Promise<D
       if (device === "webgpu") return openWith({ prompt: 1, decode: 1, origin: "default" });
       if (asked > 0) return openWith({ prompt: asked, decode: asked, origin: "asked" });
       // what is measured is an answer, which an encoder has none of
-      const half = defaultThreads();
+      const half = defaultThreads(mostThreads);
       if (options.embed !== undefined) return openWith({ prompt: half, decode: half, origin: "default" });
       return openWithBestThreads(files, options, openWith);
     },
@@ -97,12 +100,12 @@ async function openWithBestThreads(
   options: GgufOpenOptions,
   openWith: (choice: ThreadChoice) => Promise<GgufHandle>,
 ): Promise<GgufHandle> {
-  const candidates = threadCandidates();
+  const candidates = threadCandidates(mostThreads);
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   const key = threadKey("wllama", wllamaBuild().version, bytes);
   const cached = readThreadCache(key);
   if (cached !== undefined) return openWith({ ...cached, origin: "cached" });
-  const half = defaultThreads();
+  const half = defaultThreads(mostThreads);
   if (candidates.length === 1 || bytes > maxMeasuredBytes) return openWith({ prompt: half, decode: half, origin: "default" });
 
   const trials: { readonly threads: number; readonly handle: GgufHandle }[] = [];
