@@ -1,6 +1,7 @@
 /** Who may import whom (ARCHITECTURE.md has the picture). test/package/layers.test.ts plants a breach of each rule and sees it named. */
 const ranks = [
   [
+    "base64",
     "errors",
     "limits",
     "checked",

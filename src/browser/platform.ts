@@ -1,4 +1,5 @@
 /** What a browser gives core. Web globals that workers have too; never the page. */
+import { fromBase64 } from "../core/base64.ts";
 import { SpellError, toSpellError } from "../core/errors.ts";
 import { blobSource, bytesSource } from "../core/formats/byte-source.ts";
 import type { LogEntry, Platform } from "../core/platform.ts";
@@ -120,7 +121,7 @@ function dataBytes({ href }: URL): Uint8Array {
   const comma = href.indexOf(",");
   const data = href.slice(comma + 1);
   if (!href.slice(0, comma).endsWith(";base64")) return new TextEncoder().encode(decodeURIComponent(data));
-  return Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
+  return fromBase64(data);
 }
 
 function packaged(model: string, file: string): URL {

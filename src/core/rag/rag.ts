@@ -3,7 +3,7 @@ import type { RagConfig } from "../config/config.generated.ts";
 import { abortedError, messageOf, SpellError, throwIfAborted } from "../errors.ts";
 import type { Platform } from "../platform.ts";
 import { openCollection } from "../search/collection.ts";
-import type { Collection, IndexedChunk, IndexedDocument } from "../search/types.ts";
+import type { Collection, IndexedDocument } from "../search/types.ts";
 import { asOptions } from "../text/check-call.ts";
 import { onceFor } from "../values.ts";
 import { createAudit } from "./audit.ts";
@@ -12,9 +12,10 @@ import { createCache } from "./cache.ts";
 import { cachedFolder } from "./cached-folder.ts";
 import { contextOf } from "./context.ts";
 import { createDumps } from "./dumps.ts";
+import { embedAll } from "./embed-all.ts";
 import { createEmbedder, type Embedder, type EmbedderHost, lexicalName } from "./embedder.ts";
-import { hashOf } from "./hash.ts";
 import { finds, innerId, isOver, type Kept, keptOf, outerId, sessionScope } from "./kept.ts";
+import { narrower } from "./limits.ts";
 import { checkRoom } from "./memory.ts";
 import { createPlaces, type FoundPlace } from "./places.ts";
 import { chunkingOf, type Prepared, prepare } from "./prepare.ts";
@@ -243,11 +244,9 @@ export function createRag(host: RagHost): Rag {
     checkRoom(stats.chunks - replaced + chunks + (storage.hnsw.allow_replace_deleted ? 0 : stats.deadChunks), settings);
     if (changed.length === 0) return { documents: 0, unchanged, chunks: 0, embedded: 0, tokens: 0, warnings: [] };
     await places.note(place);
-    const { vectors, embedded, tokens, warnings } = await vectorsOf(
-      index,
+    const { vectorOf, ...counts } = await embedAll(
       changed.map(({ prepared }) => prepared),
-      signal,
-      onProgress,
+      { collection, embedder, batchSize: embedding.batch_size, atOnce: ingesting.max_concurrent, signal, onProgress },
     );
     collection.add(
       changed.map(
@@ -255,13 +254,7 @@ export function createRag(host: RagHost): Rag {
           id: inner,
           title: prepared.title,
           metadata: plain(kept),
-          chunks: prepared.chunks.map((chunk): IndexedChunk => {
-            const { hash, vector } = vectors.get(embedText(prepared.title, chunk)) ?? {
-              hash: "",
-              vector: new Float32Array(embedder.dimensions),
-            };
-            return { ...chunk, hash, vector };
-          }),
+          chunks: prepared.chunks.map((chunk) => ({ ...chunk, ...vectorOf(prepared.title, chunk) })),
         }),
       ),
     );
@@ -271,65 +264,7 @@ export function createRag(host: RagHost): Rag {
       ...place,
       documents: changed.map(({ prepared: { id, title, chunks: parts } }) => ({ id, title, chunks: parts })),
     });
-    return { documents: changed.length, unchanged, chunks, embedded, tokens, warnings };
-  };
-
-  /** By the text that is embedded; what was embedded before is taken again. */
-  const vectorsOf = async (
-    { collection, embedder }: Opened,
-    documents: readonly Prepared[],
-    signal: AbortSignal | undefined,
-    onProgress: IngestOptions["onProgress"],
-  ) => {
-    const vectors = new Map<string, { readonly hash: string; readonly vector: Float32Array }>();
-    const waiting = new Map<string, string>();
-    const warnings = new Set<string>();
-    const batches: { readonly texts: readonly string[]; readonly upTo: number }[] = [];
-    let [embedded, tokens, done] = [0, 0, 0];
-    const texts: string[] = [];
-    for (const [at, { title, chunks }] of documents.entries()) {
-      for (const chunk of chunks) {
-        const text = embedText(title, chunk);
-        if (vectors.has(text) || waiting.has(text)) continue;
-        const hash = await hashOf(`${embedder.id}\n${text}`);
-        // words are hashed faster than vectors are read
-        const known = embedder.name === lexicalName ? undefined : await collection.knownVector(hash);
-        if (known !== undefined) vectors.set(text, { hash, vector: known });
-        else {
-          waiting.set(text, hash);
-          texts.push(text);
-        }
-      }
-      if (texts.length >= embedding.batch_size || at === documents.length - 1)
-        for (let from = texts.length; from > 0; from = texts.length)
-          batches.push({ texts: texts.splice(0, embedding.batch_size), upTo: at + 1 });
-    }
-    const next = batches.values();
-    const work = async (): Promise<void> => {
-      for (const batch of next) {
-        throwIfAborted(signal);
-        const made = await embedder.embed(batch.texts, "document", signal);
-        embedded += batch.texts.length;
-        tokens += made.tokens;
-        for (const warning of made.warnings) warnings.add(warning);
-        for (const [i, text] of batch.texts.entries()) {
-          const vector = made.vectors[i];
-          if (vector === undefined || !vector.every(Number.isFinite))
-            throw new SpellError("run-nan", `${embedder.name} gave a vector with a number that is none`);
-          vectors.set(text, { hash: waiting.get(text) ?? "", vector });
-        }
-        while (done < batch.upTo) {
-          done += 1;
-          onProgress?.({ done, of: documents.length, id: documents[done - 1]?.id ?? "" });
-        }
-      }
-    };
-    await Promise.all(Array.from({ length: ingesting.max_concurrent }, work));
-    while (done < documents.length) {
-      done += 1;
-      onProgress?.({ done, of: documents.length, id: documents[done - 1]?.id ?? "" });
-    }
-    return { vectors, embedded, tokens, warnings: [...warnings] };
+    return { documents: changed.length, unchanged, chunks, ...counts };
   };
 
   const checkQuery = (query: unknown): string => {
@@ -532,27 +467,7 @@ export function createRag(host: RagHost): Rag {
   };
 }
 
-/** What is embedded of a chunk: where it stands, then its text. */
-function embedText(title: string, { text, headings }: { readonly text: string; readonly headings: readonly string[] }): string {
-  const path = [title, ...headings].filter((part) => part !== "");
-  return path.length === 0 ? text : `${path.join(" > ")}\n${text}`;
-}
-
 /** JSON without what is undefined. */
 function plain(kept: Kept): Readonly<Record<string, unknown>> {
   return JSON.parse(JSON.stringify(kept)) as Readonly<Record<string, unknown>>;
-}
-
-/** Each limit is the narrower of both. @throws SpellError rag-input */
-function narrower(old: RagLimits, given: RagLimits): RagLimits {
-  const known = ["topK", "maxContextTokens", "maxDocuments", "threshold"] as const;
-  const made: Record<string, number> = {};
-  for (const name of known) {
-    const [before, asked] = [old[name], given[name]];
-    if (asked !== undefined && !(Number.isFinite(asked) && (name === "threshold" || asked >= 1)))
-      throw new SpellError("rag-input", `${name}: expected a number, got ${JSON.stringify(asked)}`, { where: name });
-    const both = [before, asked].filter((value) => value !== undefined);
-    if (both.length > 0) made[name] = name === "threshold" ? Math.max(...both) : Math.min(...both);
-  }
-  return made;
 }

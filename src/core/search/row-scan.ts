@@ -2,6 +2,7 @@
  * Exact products of 8-bit rows: in WebAssembly with SIMD, and in plain JavaScript where a host has none, with equal answers.
  * A scan waits for memory, so rows of 8 bits take a quarter of the time of rows of 32.
  */
+import { fromBase64 } from "../base64.ts";
 import { kernel } from "./kernel.generated.ts";
 
 export interface RowScan {
@@ -35,7 +36,7 @@ let compiled: WebAssembly.Module | null | undefined;
 function compile(): WebAssembly.Module | null {
   if (compiled === undefined) {
     try {
-      compiled = new WebAssembly.Module(Uint8Array.from(atob(kernel), (each) => each.charCodeAt(0)));
+      compiled = new WebAssembly.Module(fromBase64(kernel));
     } catch {
       compiled = null;
     }

@@ -1,4 +1,5 @@
 /** `/v1/embeddings`. Source: the API reference of OpenAI. Its official clients ask for base64 where their caller names no form. */
+import { toBase64 } from "../base64.ts";
 import { readBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import type { Fields } from "./fields.ts";
@@ -51,7 +52,5 @@ export function base64Of(vector: Float32Array): string {
   const bytes = new Uint8Array(vector.length * 4);
   const view = new DataView(bytes.buffer);
   for (const [i, value] of vector.entries()) view.setFloat32(i * 4, value, true);
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return btoa(text);
+  return toBase64(bytes);
 }

@@ -1,4 +1,5 @@
 /** The content of an artifact: its bytes, its hash, and how a record keeps it. */
+import { fromBase64, toBase64 } from "../base64.ts";
 import { SpellError } from "../errors.ts";
 import { isObject } from "../json.ts";
 
@@ -101,17 +102,4 @@ async function pass(
     at += piece.length;
   }
   return all;
-}
-
-/** In pieces: a call takes only so many arguments. */
-const pieceBytes = 32_768;
-
-export function toBase64(bytes: Uint8Array): string {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += pieceBytes) text += String.fromCharCode(...bytes.subarray(at, at + pieceBytes));
-  return btoa(text);
-}
-
-function fromBase64(text: string): Uint8Array {
-  return Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
 }

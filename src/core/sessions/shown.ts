@@ -1,6 +1,7 @@
 /** Records of sessions as scripts and the command line's JSON show them. Names of their users' own data stay as they are. */
+
+import { toBase64 } from "../base64.ts";
 import { definedOnly } from "../values.ts";
-import { toBase64 } from "./content.ts";
 import type { ReplayResult, ReplayStep } from "./replay.ts";
 import type { Artifact, Session, StoredArtifact } from "./types.ts";
 

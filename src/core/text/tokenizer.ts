@@ -1,5 +1,7 @@
 /** Text to token ids and back: @huggingface/tokenizers behind our interface, with its input checked first. */
+
 import { Tokenizer as Library } from "@huggingface/tokenizers";
+import { fromBase64 } from "../base64.ts";
 import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { refuseSaved } from "../formats/guess-kind.ts";
@@ -167,7 +169,7 @@ function useByteFallback({ model }: Chain): void {
 function useExactCharsmaps(library: Chain, config: unknown, given: Uint8Array | undefined, fail: (what: string) => SpellError): void {
   const exact = (entry: unknown): Normalize | undefined => {
     if (!isObject(entry) || entry["type"] !== "Precompiled") return undefined;
-    const map = given ?? fromBase64(entry["precompiled_charsmap"], fail);
+    const map = given ?? bytesOf(entry["precompiled_charsmap"], fail);
     return map === undefined ? undefined : createCharsmap(map, fail);
   };
   const whole = exact(config);
@@ -180,10 +182,10 @@ function useExactCharsmaps(library: Chain, config: unknown, given: Uint8Array | 
   });
 }
 
-function fromBase64(text: unknown, fail: (what: string) => SpellError): Uint8Array | undefined {
+function bytesOf(text: unknown, fail: (what: string) => SpellError): Uint8Array | undefined {
   if (text === null || text === undefined) return undefined;
   try {
-    return Uint8Array.from(atob(String(text)), (char) => char.charCodeAt(0));
+    return fromBase64(String(text));
   } catch {
     throw fail("precompiled_charsmap: expected base64");
   }

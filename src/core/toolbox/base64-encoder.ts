@@ -1,5 +1,6 @@
 /** `base64-encoder`: text to base64 and back. */
-import { fromBase64, toBase64, toHex, toText } from "./bytes.ts";
+import { toBase64 } from "../base64.ts";
+import { bytesOfBase64, toHex, toText } from "./bytes.ts";
 import { toolFailed } from "./failure.ts";
 import { flag, object, oneOf, text } from "./schema.ts";
 import type { ToolDefinition } from "./types.ts";
@@ -32,7 +33,7 @@ export const base64Encoder: ToolDefinition = {
       const encoded = toBase64(new TextEncoder().encode(input));
       return { result: url_safe ? encoded.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "") : encoded };
     }
-    const bytes = fromBase64("base64-encoder", input);
+    const bytes = bytesOfBase64("base64-encoder", input);
     const result = to === "hex" ? toHex(bytes) : toText(bytes);
     if (result === undefined)
       throw toolFailed("base64-encoder", 'expected base64 of text in UTF-8, got other bytes; to = "hex" shows them');

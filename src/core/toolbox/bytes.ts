@@ -1,18 +1,12 @@
 /** Bytes as text, and back. */
+import { fromBase64 } from "../base64.ts";
 import { toolFailed } from "./failure.ts";
 
-export function toBase64(bytes: Uint8Array): string {
-  const pieces: string[] = [];
-  // fewer at once than a call has arguments
-  for (let at = 0; at < bytes.length; at += 8192) pieces.push(String.fromCharCode(...bytes.subarray(at, at + 8192)));
-  return btoa(pieces.join(""));
-}
-
 /** @throws SpellError tool-failed */
-export function fromBase64(tool: string, text: string): Uint8Array {
+export function bytesOfBase64(tool: string, text: string): Uint8Array {
   const plain = text.replaceAll("-", "+").replaceAll("_", "/").replace(/\s+/g, "");
   try {
-    return Uint8Array.from(atob(plain), (sign) => sign.charCodeAt(0));
+    return fromBase64(plain);
   } catch (cause) {
     throw toolFailed(tool, `expected base64, got ${JSON.stringify(text.slice(0, 60))}`, cause);
   }

@@ -1,8 +1,9 @@
 /** `file-operations`: files in the folders that `runtime.security` allows, by `tools.file_operations`. */
+import { toBase64 } from "../base64.ts";
 import type { ToolsConfig } from "../config/config.generated.ts";
 import { SpellError, throwIfAborted } from "../errors.ts";
 import type { FileFacts, ToolFiles } from "../platform.ts";
-import { fromBase64, toBase64, toText } from "./bytes.ts";
+import { bytesOfBase64, toText } from "./bytes.ts";
 import { toolFailed, toolLimit } from "./failure.ts";
 import { any, flag, object, oneOf, text } from "./schema.ts";
 import type { ToolDefinition } from "./types.ts";
@@ -126,7 +127,7 @@ const operations = {
 
 async function put({ path, content, is_base64 = false }: Input, { files, rules }: Work, append: boolean) {
   if (content === undefined) throw toolFailed("file-operations", "expected content, got none");
-  const bytes = is_base64 ? fromBase64("file-operations", content) : new TextEncoder().encode(content);
+  const bytes = is_base64 ? bytesOfBase64("file-operations", content) : new TextEncoder().encode(content);
   const size = bytes.length + (append ? ((await files.look(path))?.size ?? 0) : 0);
   if (size > rules.max_file_size)
     throw toolLimit(

@@ -1,5 +1,6 @@
 /** `hash-calculator`: hashes of a text, and keyed ones. */
-import { fromBase64, toBase64, toHex } from "./bytes.ts";
+import { toBase64 } from "../base64.ts";
+import { bytesOfBase64, toHex } from "./bytes.ts";
 import { toolFailed } from "./failure.ts";
 import { flag, object, oneOf, text } from "./schema.ts";
 import type { ToolDefinition } from "./types.ts";
@@ -38,7 +39,7 @@ export const hashCalculator: ToolDefinition = {
     ["result", "algorithm"],
   ),
   async run({ input, algorithm = "sha256", encoding = "hex", is_base64 = false, key, expected }: Input) {
-    const bytes = is_base64 ? fromBase64("hash-calculator", input) : new TextEncoder().encode(input);
+    const bytes = is_base64 ? bytesOfBase64("hash-calculator", input) : new TextEncoder().encode(input);
     const digest = key === undefined ? await hash(algorithm, bytes) : await keyed(algorithm, bytes, new TextEncoder().encode(key));
     const result = encoding === "hex" ? toHex(digest) : toBase64(digest);
     const known = expected?.trim();

@@ -1,5 +1,6 @@
 /** `http-request`: asks a server, by `runtime.security` and `tools.http_request`. */
-import { fromBase64, toBase64, toText } from "./bytes.ts";
+import { toBase64 } from "../base64.ts";
+import { bytesOfBase64, toText } from "./bytes.ts";
 import { toolFailed, toolLimit } from "./failure.ts";
 import { any, flag, integer, object, oneOf, text } from "./schema.ts";
 import type { ToolDefinition } from "./types.ts";
@@ -50,7 +51,7 @@ export const httpRequest: ToolDefinition = {
   async run({ url, method, headers = {}, body, json, body_is_base64 = false }: Input, { request, settings }) {
     if (body !== undefined && json !== undefined) throw toolFailed("http-request", "expected body or json, got both");
     const given = json === undefined ? body : JSON.stringify(json);
-    const bytes = given === undefined ? undefined : body_is_base64 ? fromBase64("http-request", given) : new TextEncoder().encode(given);
+    const bytes = given === undefined ? undefined : body_is_base64 ? bytesOfBase64("http-request", given) : new TextEncoder().encode(given);
     const most = settings.http_request.max_request_size;
     if (bytes !== undefined && bytes.length > most)
       throw toolLimit(

@@ -1,4 +1,5 @@
 /** The error of a service's refusal, in its own words where it has some: they are shown, never read; and a key in them is masked. */
+import { toBase64 } from "../../base64.ts";
 import { mask } from "../../config/keys.ts";
 import { SpellError, type SpellErrorOptions } from "../../errors.ts";
 import { isObject } from "../../json.ts";
@@ -75,16 +76,12 @@ export function failureOf({ status, text, retryAfterMs }: Refusal, asked: Asked)
 
 /** @returns masks the key and what is sent of it, in capitals or not */
 export function keyHider({ key, login }: Pick<Asked, "key" | "login">): (text: string) => string {
-  const secrets = [key, key === undefined ? undefined : encoded(key), login?.replace(/^Basic /, "")]
+  const secrets = [key, key === undefined ? undefined : toBase64(new TextEncoder().encode(key)), login?.replace(/^Basic /, "")]
     .filter((secret) => secret !== undefined && secret.length > 3)
     .map((secret) => String(secret).replaceAll(/[.*+?^${}()|[\]\\/]/g, "\\$&"));
   if (secrets.length === 0) return (text) => text;
   const found = new RegExp(secrets.join("|"), "gi");
   return (text) => text.replaceAll(found, mask);
-}
-
-function encoded(text: string): string {
-  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 }
 
 /** What the network says, with a hint for servers instead of downloads. */

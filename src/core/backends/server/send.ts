@@ -1,4 +1,5 @@
 /** Requests to the server of a provider: its key, its pace, its retries. Nothing is asked before the first call. */
+import { toBase64 } from "../../base64.ts";
 import { type Answer, type Network, readBody, request } from "../../download/request.ts";
 import { createRetries, parseRetryAfter } from "../../download/retry.ts";
 import { SpellError, throwIfAborted } from "../../errors.ts";
@@ -105,7 +106,7 @@ export function splitLogin(address: string): { readonly url: string; readonly ba
   const url = address.replace(/\/+$/, "");
   if (username === "" && password === "") return { url, basic: undefined };
   const bytes = new TextEncoder().encode(`${decodeUri(username)}:${decodeUri(password)}`);
-  return { url: url.replace(/^([a-z]+:\/\/)[^/]*@/i, "$1"), basic: `Basic ${btoa(String.fromCharCode(...bytes))}` };
+  return { url: url.replace(/^([a-z]+:\/\/)[^/]*@/i, "$1"), basic: `Basic ${toBase64(bytes)}` };
 }
 
 const minute = 60_000;

@@ -1,4 +1,5 @@
 /** Vectors that a server makes. Its answers are untrusted: as many vectors as texts, all of one width, finite numbers; made of length 1 here. */
+import { fromBase64 } from "../../base64.ts";
 import { unit } from "../../embed/collect.ts";
 import { SpellError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
@@ -28,7 +29,7 @@ export function serverVectors({ ask, broken, cutsNone }: VectorServer): OpenedVe
   let dimensions: number | undefined;
 
   const read = (value: unknown, index: number): Float32Array => {
-    const vector = typeof value === "string" ? fromBase64(value) : numbers(value);
+    const vector = typeof value === "string" ? fromBytes(value) : numbers(value);
     if (vector === undefined) throw broken(`answered for text ${index + 1} with something other than a vector`);
     dimensions ??= vector.length;
     if (vector.length !== dimensions) throw broken(`answered with vectors of ${dimensions} and of ${vector.length} numbers`);
@@ -67,9 +68,9 @@ function numbers(value: unknown): Float32Array | undefined {
 }
 
 /** 32-bit floats, little-endian */
-function fromBase64(text: string): Float32Array | undefined {
+function fromBytes(text: string): Float32Array | undefined {
   try {
-    const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+    const bytes = fromBase64(text);
     if (bytes.length === 0 || bytes.length % 4 !== 0) return undefined;
     const view = new DataView(bytes.buffer);
     return numbers(Array.from({ length: bytes.length / 4 }, (_, index) => view.getFloat32(4 * index, true)));

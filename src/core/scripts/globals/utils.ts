@@ -1,4 +1,5 @@
 /** `Utils`: small things that neither language brings, and files where the configuration allows them. */
+import { fromBase64, toBase64 } from "../../base64.ts";
 import { SpellError } from "../../errors.ts";
 import type { ScriptFiles } from "../../platform.ts";
 import { version } from "../../version.ts";
@@ -22,10 +23,10 @@ export function utilsGlobal(run: ScriptRun): ScriptFunctions {
       const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(said)));
       return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     }),
-    base64_encode: now([given], (said) => btoa(Array.from(new TextEncoder().encode(said), (byte) => String.fromCharCode(byte)).join(""))),
+    base64_encode: now([given], (said) => toBase64(new TextEncoder().encode(said))),
     base64_decode: now([given], (said) => {
       try {
-        return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(atob(said), (sign) => sign.charCodeAt(0)));
+        return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(fromBase64(said));
       } catch {
         throw argumentError("Utils.base64_decode", "text", "base64 of text in UTF-8", said);
       }

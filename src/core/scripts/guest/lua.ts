@@ -3,6 +3,7 @@
  * (post, receive) and a hook; everything else is its own. Files, environment and processes do not exist behind its `io` and `os`.
  */
 
+import { fromBase64 } from "../../base64.ts";
 import { luaDoor, luaLink } from "./lua-link.ts";
 import { timeImports } from "./lua-time.ts";
 import { luaPrelude } from "./preludes.generated.ts";
@@ -57,13 +58,12 @@ const outOfMemory = 4;
 const tickEvery = 100_000;
 const pageBytes = 65_536;
 
-const bytes = (base64: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 const instance = <T>(module: WebAssembly.Module, imports?: WebAssembly.Imports): T =>
   new WebAssembly.Instance(module, imports).exports as unknown as T;
 
 export function luaGuest({ module, memoryBytes, channel }: GuestParts): Guest {
   let most = memoryBytes;
-  const link = instance<Link>(new WebAssembly.Module(bytes(luaLink)));
+  const link = instance<Link>(new WebAssembly.Module(fromBase64(luaLink)));
   const lua = instance<Lua>(module, luaImports());
   const buffer = (): ArrayBuffer => lua.memory.buffer as ArrayBuffer;
   const view = (): DataView => new DataView(buffer());
@@ -154,7 +154,7 @@ export function luaGuest({ module, memoryBytes, channel }: GuestParts): Guest {
       lua.lua_error(on);
     },
   };
-  const door = instance<Door>(new WebAssembly.Module(bytes(luaDoor)), { lua, link, host } as unknown as WebAssembly.Imports);
+  const door = instance<Door>(new WebAssembly.Module(fromBase64(luaDoor)), { lua, link, host } as unknown as WebAssembly.Imports);
   link.slots.set(0, door.invoke_vii);
   lua.__wasm_call_ctors();
   const table = lua.__indirect_function_table;
