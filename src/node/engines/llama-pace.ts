@@ -5,25 +5,33 @@ const windowSteps = 8;
 /** Steps may take this many times as long as those of one thread before it takes over: long contexts make every step slower. */
 const patience = 1.3;
 
+/** Steps with one thread before more are tried again; on a busy machine a try costs as much as ten of them. */
+const pauseSteps = 96;
+
 /**
  * @param threads measured as the best for decoding
  * @param oneMs milliseconds of a step with one thread, when it was measured; absent: threads stay
- * @returns told how long each step took, the threads of the next one: `threads`, or 1 for the rest of the answer
+ * @returns told how long each step took, the threads of the next one: `threads`, or 1 for a while
  */
 export function threadPace(threads: number, oneMs: number | undefined): (stepMs: number) => number {
   if (threads === 1 || oneMs === undefined) return () => threads;
   let steps = 0;
   let sum = 0;
-  let now = threads;
+  let alone = 0;
   return (stepMs) => {
+    if (alone > 0) {
+      alone -= 1;
+      return alone > 0 ? 1 : threads;
+    }
     steps += 1;
     sum += stepMs;
     // One step alone may use up the time of a window: threads that wait for each other on a busy machine take seconds.
-    if (sum > windowSteps * patience * oneMs) now = 1;
-    if (steps === windowSteps) {
+    const isLate = sum > windowSteps * patience * oneMs;
+    if (isLate || steps === windowSteps) {
       steps = 0;
       sum = 0;
     }
-    return now;
+    if (isLate) alone = pauseSteps;
+    return isLate ? 1 : threads;
   };
 }

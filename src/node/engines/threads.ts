@@ -120,12 +120,14 @@ function readEntry(key: string): (MeasuredThreads & { readonly tries: number }) 
 /** Rounds beyond the second stop after this time; too little to notice in a load. */
 const quickMs = 250;
 const maxQuickRounds = 12;
+/** times the budget that the first round may take */
+const firstRound = 3;
 
 /**
  * Tries each candidate, prompt and decode apart, twice while time is left and oftener where that is quick: the steps of a small model take a
  * millisecond, and one other program on the machine outweighs two of them.
- * Where the budget ends early, what was measured so far decides.
- * @param budgetMs after this time no further sample starts
+ * Where the budget ends early, what was measured so far decides, and counts as disturbed.
+ * @param budgetMs after this time no further sample starts; the first round may take three times as long
  */
 export async function measureThreads(candidates: readonly number[], probe: ThreadProbe, budgetMs: number): Promise<ThreadMeasurement> {
   const started = performance.now();
@@ -134,7 +136,9 @@ export async function measureThreads(candidates: readonly number[], probe: Threa
   for (let round = 0; round < 2 || (round < maxQuickRounds && isQuick()); round += 1) {
     for (const kind of ["decode", "prompt"] as const) {
       for (const threads of candidates) {
-        if (performance.now() - started > budgetMs && times.decode.size > 0) continue;
+        // One late sample must not keep the others from being tried at all.
+        const mostMs = round === 0 ? budgetMs * firstRound : budgetMs;
+        if (performance.now() - started > mostMs && times.decode.size > 0) continue;
         const samples = times[kind].get(threads) ?? [];
         const limitMs = lost * Math.min(...[...times[kind].values()].flat());
         times[kind].set(threads, [...samples, await probe[kind](threads, limitMs)]);
@@ -145,7 +149,8 @@ export async function measureThreads(candidates: readonly number[], probe: Threa
   const prompt = fewest(times.prompt) ?? decode;
   const single = times.decode.get(1);
   const oneMs = single === undefined ? undefined : median(single);
-  return { decode, prompt, oneMs, isSteady: isSteady(times.decode.get(decode)) && isSteady(times.prompt.get(prompt)) };
+  const isWhole = times.decode.size === candidates.length && times.prompt.size === candidates.length;
+  return { decode, prompt, oneMs, isSteady: isWhole && isSteady(times.decode.get(decode)) && isSteady(times.prompt.get(prompt)) };
 }
 
 /**

@@ -83,6 +83,18 @@ describe("measuring", () => {
     expect(new Set(limits)).toEqual(new Set([30]));
   });
 
+  it("tries every number once, where the first samples take longer than its time", async () => {
+    const seen: string[] = [];
+    const once = (kind: string, ms: number) => async (threads: number) => {
+      seen.push(`${kind}${threads}`);
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      return 40 / threads;
+    };
+    const found = await measureThreads([1, 2], { prompt: once("prompt", 40), decode: once("decode", 10) }, 45);
+    expect(seen.slice(0, 4)).toEqual(["decode1", "decode2", "prompt1", "prompt2"]);
+    expect(found).toMatchObject({ prompt: 2, decode: 2 });
+  });
+
   it("stops when its time is over and decides by what it has", async () => {
     const seen: string[] = [];
     const slow = (kind: string) => async (threads: number) => {
@@ -90,9 +102,9 @@ describe("measuring", () => {
       await new Promise((resolve) => setTimeout(resolve, 30));
       return 30 / threads;
     };
-    const found = await measureThreads([1, 2, 4], { prompt: slow("prompt"), decode: slow("decode") }, 50);
+    const found = await measureThreads([1, 2, 4], { prompt: slow("prompt"), decode: slow("decode") }, 25);
     expect(seen.length).toBeLessThan(5);
-    expect(found.prompt).toBe(found.decode);
+    expect(found).toMatchObject({ prompt: found.decode, isSteady: false });
   });
 });
 
@@ -128,11 +140,13 @@ describe("trials", () => {
 });
 
 describe("an answer", () => {
-  it("goes on with one thread where more stopped paying, at once after a step that took as long as many", () => {
+  it("goes on with one thread for a while where more stopped paying, at once after a step that took as long as many", () => {
     const even = threadPace(2, 20);
     expect(Array.from({ length: 40 }, (_, step) => even(step % 8 === 7 ? 60 : 13))).toEqual(Array(40).fill(2));
     const busy = threadPace(2, 20);
     expect(Array.from({ length: 12 }, () => busy(40))).toEqual([2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1]);
+    // seven of its 96 steps are over
+    expect(Array.from({ length: 91 }, () => busy(13)).join("")).toBe(`${"1".repeat(89)}22`);
     expect(threadPace(2, 20)(700)).toBe(1);
     expect(threadPace(2, undefined)(700)).toBe(2);
     expect(threadPace(1, 20)(1)).toBe(1);
