@@ -78,7 +78,7 @@ const largestDifference = (got: Float32Array, wanted: readonly (readonly [number
 
 /** A third of the searches has each of their options once. */
 const runtimes = [
-  ["onnxruntime-node", openNativeOnnx, isLong ? 60 : 20],
+  ["onnxruntime-node", openNativeOnnx, isLong ? 60 : 12],
   ["onnxruntime-web in Node", openWebOnnx, isLong ? 60 : 5],
 ] as const;
 

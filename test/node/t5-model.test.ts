@@ -43,7 +43,7 @@ async function streamEnd(
 }
 
 describe.each([
-  ["onnxruntime-node", "cpu", isLong ? 130 : 40],
+  ["onnxruntime-node", "cpu", isLong ? 130 : 16],
   ["onnxruntime-web in Node", "wasm", isLong ? 130 : 12],
 ] as const)("the bundled translator on %s", (runtime, device, count) => {
   let model: LanguageModel;
