@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { isLong } from "../support.ts";
 import { alert, answer, ask, devices, generate, prompt, set, sharedBrowser, stop, story, storyText, visit } from "./support.ts";
 
 const browser = sharedBrowser();
@@ -54,23 +55,25 @@ describe("R7 stopping", () => {
 });
 
 describe("R21 a page that is frozen", () => {
-  it("goes on when it is thawed", async () => {
-    await visit(browser(), {}, async ({ page, context }) => {
-      await set(page, "Max tokens", "120");
-      await prompt(page).fill(story);
-      await generate(page).click();
-      await expect
-        .poll(async () => (await answer(page).locator(".said").textContent())?.length ?? 0, { timeout: 60_000 })
-        .toBeGreaterThan(30);
-      const session = await context.newCDPSession(page);
-      await session.send("Page.setWebLifecycleState", { state: "frozen" });
-      await new Promise((resolve) => setTimeout(resolve, 12_000)); // beyond the silence that counts as death
-      await session.send("Page.setWebLifecycleState", { state: "active" });
-      await stop(page).and(page.locator(":disabled")).waitFor({ timeout: 30_000 });
-      expect(await alert(page).count()).toBe(0);
-      expect((await ask(page, story)).length).toBeGreaterThan(story.length);
+  if (isLong) {
+    it("goes on when it is thawed", async () => {
+      await visit(browser(), {}, async ({ page, context }) => {
+        await set(page, "Max tokens", "120");
+        await prompt(page).fill(story);
+        await generate(page).click();
+        await expect
+          .poll(async () => (await answer(page).locator(".said").textContent())?.length ?? 0, { timeout: 60_000 })
+          .toBeGreaterThan(30);
+        const session = await context.newCDPSession(page);
+        await session.send("Page.setWebLifecycleState", { state: "frozen" });
+        await new Promise((resolve) => setTimeout(resolve, 12_000)); // beyond the silence that counts as death
+        await session.send("Page.setWebLifecycleState", { state: "active" });
+        await stop(page).and(page.locator(":disabled")).waitFor({ timeout: 30_000 });
+        expect(await alert(page).count()).toBe(0);
+        expect((await ask(page, story)).length).toBeGreaterThan(story.length);
+      });
     });
-  });
+  }
 });
 
 describe("O2 text stays text", () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { readChat } from "../../src/node/cli/chat-file.ts";
 import { tinyLlama } from "../fixtures/gguf/models.ts";
 import { writeGguf } from "../fixtures/gguf-writer.ts";
+import { isLong } from "../support.ts";
 import { alert, answer, ask, generate, model, prompt, ready, set, settings, sharedBrowser, story, visit } from "./support.ts";
 
 const browser = sharedBrowser();
@@ -10,33 +11,35 @@ const chatModel = { name: "small-chat.gguf", mimeType: "", buffer: Buffer.from(w
 const phone = { viewport: { width: 390, height: 800 }, isMobile: true, hasTouch: true };
 
 describe("a conversation", () => {
-  it("goes on after a reload, once its model is loaded again, and ends with Clear", async () => {
-    await visit(browser(), {}, async ({ page }) => {
-      const tokens = page.locator("[data-figure=Tokens]");
-      await page.locator("#file-input").setInputFiles(chatModel);
-      await ready(page, "small-chat.gguf");
-      // the box does not keep the words of a model that continues stories
-      expect(await prompt(page).inputValue()).toBe("");
-      await page.getByRole("button", { name: "Name five uses of an old newspaper." }).waitFor();
-      await set(page, "Max tokens", "4");
-      const first = await ask(page, "first question");
-      const alone = Number((await tokens.textContent())?.split(" ")[0]);
-      await page.reload();
-      await expect.poll(() => answer(page).textContent()).toContain("first question");
-      expect(await answer(page).locator(".said").textContent()).toBe(first);
-      await expect.poll(() => answer(page).textContent()).toContain("Load it again to go on");
-      await page.locator("#file-input").setInputFiles(chatModel);
-      await ready(page, "small-chat.gguf");
-      await set(page, "Max tokens", "4");
-      await ask(page, "second question");
-      expect(await answer(page).locator(".turn").count()).toBe(2);
-      // the model was sent the first turn too
-      expect(Number((await tokens.textContent())?.split(" ")[0])).toBeGreaterThan(alone * 1.8);
-      await page.getByRole("button", { name: "Clear" }).click();
-      await page.reload();
-      await expect.poll(() => answer(page).textContent()).toContain("The answer appears here");
+  if (isLong) {
+    it("goes on after a reload, once its model is loaded again, and ends with Clear", async () => {
+      await visit(browser(), {}, async ({ page }) => {
+        const tokens = page.locator("[data-figure=Tokens]");
+        await page.locator("#file-input").setInputFiles(chatModel);
+        await ready(page, "small-chat.gguf");
+        // the box does not keep the words of a model that continues stories
+        expect(await prompt(page).inputValue()).toBe("");
+        await page.getByRole("button", { name: "Name five uses of an old newspaper." }).waitFor();
+        await set(page, "Max tokens", "4");
+        const first = await ask(page, "first question");
+        const alone = Number((await tokens.textContent())?.split(" ")[0]);
+        await page.reload();
+        await expect.poll(() => answer(page).textContent()).toContain("first question");
+        expect(await answer(page).locator(".said").textContent()).toBe(first);
+        await expect.poll(() => answer(page).textContent()).toContain("Load it again to go on");
+        await page.locator("#file-input").setInputFiles(chatModel);
+        await ready(page, "small-chat.gguf");
+        await set(page, "Max tokens", "4");
+        await ask(page, "second question");
+        expect(await answer(page).locator(".turn").count()).toBe(2);
+        // the model was sent the first turn too
+        expect(Number((await tokens.textContent())?.split(" ")[0])).toBeGreaterThan(alone * 1.8);
+        await page.getByRole("button", { name: "Clear" }).click();
+        await page.reload();
+        await expect.poll(() => answer(page).textContent()).toContain("The answer appears here");
+      });
     });
-  });
+  }
 
   it("of a bundled model is there after a reload, and Regenerate puts another answer in place of the last", async () => {
     await visit(browser(), {}, async ({ page }) => {
@@ -113,15 +116,17 @@ describe("a conversation", () => {
     });
   });
 
-  it("that something else wrote into the storage is left out", async () => {
-    await visit(browser(), {}, async ({ page }) => {
-      for (const text of ["no JSON", "[]", '{"owner":"x","turns":[{"layout":"chat","said":1}]}', '{"owner":"x","turns":[null]}']) {
-        await page.evaluate(`sessionStorage.setItem("llmspell-conversation", ${JSON.stringify(text)})`);
-        await page.reload();
-        await expect.poll(() => answer(page).textContent()).toContain("The answer appears here");
-      }
+  if (isLong) {
+    it("that something else wrote into the storage is left out", async () => {
+      await visit(browser(), {}, async ({ page }) => {
+        for (const text of ["no JSON", "[]", '{"owner":"x","turns":[{"layout":"chat","said":1}]}', '{"owner":"x","turns":[null]}']) {
+          await page.evaluate(`sessionStorage.setItem("llmspell-conversation", ${JSON.stringify(text)})`);
+          await page.reload();
+          await expect.poll(() => answer(page).textContent()).toContain("The answer appears here");
+        }
+      });
     });
-  });
+  }
 });
 
 describe("offline", () => {

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { documentPolicy, isolation, policy, serve } from "../../tools/serve.mjs";
+import { isLong } from "../support.ts";
 import { alert, ask, devices, generate, model, ready, set, sharedBrowser, site, stored, story, tinyStories, visit } from "./support.ts";
 
 const browser = sharedBrowser();
@@ -85,13 +86,15 @@ describe("R22 headers and policies", () => {
     });
   });
 
-  it("and where it may not, one thread computes, and the page says why", async () => {
-    await visit(browser(), { serve: { headers: () => ({}) }, context: { serviceWorkers: "block" } }, async ({ page }) => {
-      await set(page, "Max tokens", "5");
-      expect((await ask(page, story)).startsWith(story)).toBe(true);
-      expect(await devices(page).textContent()).toMatch(/1 thread because the page is not cross-origin isolated/);
+  if (isLong) {
+    it("and where it may not, one thread computes, and the page says why", async () => {
+      await visit(browser(), { serve: { headers: () => ({}) }, context: { serviceWorkers: "block" } }, async ({ page }) => {
+        await set(page, "Max tokens", "5");
+        expect((await ask(page, story)).startsWith(story)).toBe(true);
+        expect(await devices(page).textContent()).toMatch(/1 thread because the page is not cross-origin isolated/);
+      });
     });
-  });
+  }
 
   it("a policy that forbids WebAssembly, a missing engine: the message names the header, the address", async () => {
     const strict = policy.replace(" 'wasm-unsafe-eval'", "");

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { isLong } from "../support.ts";
 import { alert, ready, sharedBrowser, stored, tinyStories, visit } from "./support.ts";
 
 const browser = sharedBrowser();
@@ -10,35 +11,37 @@ const folder = mkdtempSync(join(tmpdir(), "llmspell-kept-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("what is kept", () => {
-  it("R15 a tab closed while a model is being kept: the next visit has it whole or not at all, and keeping it again works", async () => {
-    // large enough that its keeping can be cut short; what follows the model belongs to nobody
-    const file = join(folder, "large.gguf");
-    writeFileSync(file, Buffer.concat([readFileSync(tinyStories), Buffer.alloc(20_000_000)]));
-    await visit(browser(), {}, async ({ page, context, url }) => {
-      let tab = page;
-      for (const delayMs of [10, 80]) {
+  if (isLong) {
+    it("R15 a tab closed while a model is being kept: the next visit has it whole or not at all, and keeping it again works", async () => {
+      // large enough that its keeping can be cut short; what follows the model belongs to nobody
+      const file = join(folder, "large.gguf");
+      writeFileSync(file, Buffer.concat([readFileSync(tinyStories), Buffer.alloc(20_000_000)]));
+      await visit(browser(), {}, async ({ page, context, url }) => {
+        let tab = page;
+        for (const delayMs of [10, 80]) {
+          await tab.locator("#file-input").setInputFiles(file);
+          await ready(tab, "large.gguf");
+          await tab.getByRole("button", { name: "Keep in this browser" }).click();
+          await tab.waitForTimeout(delayMs);
+          await tab.close();
+          tab = await context.newPage();
+          await tab.goto(url);
+          await stored(tab)
+            .getByText(/free in this browser/)
+            .waitFor();
+          if ((await stored(tab).getByRole("listitem").count()) === 1) {
+            await stored(tab).getByRole("button", { name: "Open large.gguf" }).click();
+            await ready(tab, "large.gguf");
+            await stored(tab).getByRole("button", { name: "Delete large.gguf" }).click();
+          }
+        }
         await tab.locator("#file-input").setInputFiles(file);
         await ready(tab, "large.gguf");
         await tab.getByRole("button", { name: "Keep in this browser" }).click();
-        await tab.waitForTimeout(delayMs);
-        await tab.close();
-        tab = await context.newPage();
-        await tab.goto(url);
-        await stored(tab)
-          .getByText(/free in this browser/)
-          .waitFor();
-        if ((await stored(tab).getByRole("listitem").count()) === 1) {
-          await stored(tab).getByRole("button", { name: "Open large.gguf" }).click();
-          await ready(tab, "large.gguf");
-          await stored(tab).getByRole("button", { name: "Delete large.gguf" }).click();
-        }
-      }
-      await tab.locator("#file-input").setInputFiles(file);
-      await ready(tab, "large.gguf");
-      await tab.getByRole("button", { name: "Keep in this browser" }).click();
-      await stored(tab).getByRole("button", { name: "Open large.gguf" }).waitFor();
+        await stored(tab).getByRole("button", { name: "Open large.gguf" }).waitFor();
+      });
     });
-  });
+  }
 
   it("R17 bytes that the browser has evicted: store-evicted, and the way to clear up", async () => {
     await visit(browser(), {}, async ({ page }) => {
