@@ -17,7 +17,8 @@ import { startProgress } from "./progress.ts";
 import { showPullProblem } from "./pull-problem.ts";
 import { createPulls } from "./pulls.ts";
 import type { ScriptView } from "./script/script-view.ts";
-import { bundledChoices, choiceOfFiles, fetchFile, filesOfDrop, type ModelChoice } from "./sources.ts";
+import type { SearchView } from "./search/search-view.ts";
+import { bundledChoices, choiceOfFiles, fetchFile, filesOfDrop, filesOfModel, type ModelChoice } from "./sources.ts";
 import { keepFiles, type StoredModel, showStored } from "./stored.ts";
 import { buildTabs, shownView } from "./tabs.ts";
 import { askForToken, buildToken, hubToken } from "./token.ts";
@@ -333,6 +334,7 @@ async function refreshModels(): Promise<void> {
     for (const { id, bytes } of models) addChoice({ key: keyOf(id), label: id, source: id, bytes }, storedGroup);
     await showStored(store, models, listed.damaged, { open: ({ id }) => openByName(id), remove: (model) => void remove(model) });
     void scripts?.then((view) => view.refresh());
+    void searches?.then((view) => view.refresh());
     await showCatalogue(library, await store.space(), { pull: (name) => pulls.start(name), open: openByName });
   } catch (error) {
     showProblem(error);
@@ -511,8 +513,7 @@ for (const input of [fileInput, folderInput]) {
   input.addEventListener("change", () => {
     const files = [...(input.files ?? [])];
     input.value = ""; // so that the same file can be chosen again
-    // a folder includes its subfolders; the model is directly inside
-    take(files.filter(({ webkitRelativePath }) => webkitRelativePath.split("/").length <= 2));
+    take(filesOfModel(files));
   });
 }
 addressForm.addEventListener("submit", (event) => {
@@ -579,8 +580,32 @@ function openScripts(): Promise<ScriptView> {
   return opening;
 }
 
+// --- Search ---
+
+/** What ranks lines, from the first look at it on. */
+let searches: Promise<SearchView> | undefined;
+
+function openSearch(): Promise<SearchView> {
+  if (searches !== undefined) return searches;
+  const getModels = (): void => {
+    showView("prompt");
+    showGetModels(true);
+  };
+  const opening = import("./search/search-view.ts").then(({ openSearchView }) => openSearchView({ spell, getModels }));
+  searches = opening;
+  opening.catch(() => {
+    searches = undefined;
+    find("search-status", HTMLParagraphElement).textContent = "The search cannot be fetched. Check the network, then open this tab again.";
+  });
+  return opening;
+}
+
 function takeDropped(files: readonly File[]): void {
   const [file] = files;
+  if (shownView() === "search") {
+    void openSearch().then((view) => view.take(files));
+    return;
+  }
   if (file !== undefined && files.length === 1 && /\.(lua|m?js)$/i.test(file.name)) {
     showView("script");
     void openScripts().then((view) => view.open(file));
@@ -592,6 +617,7 @@ function takeDropped(files: readonly File[]): void {
 
 const showView = buildTabs((view) => {
   if (view === "script") openScripts().catch(() => undefined);
+  if (view === "search") openSearch().catch(() => undefined);
 });
 
 side.addEventListener("beforetoggle", ({ newState }) => {

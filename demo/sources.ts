@@ -36,7 +36,20 @@ export function choiceOfFiles(files: readonly File[]): ModelChoice {
   return { key: `files:${name}:${bytes}`, label: name, source: files, bytes };
 }
 
-/** Files of a drop; of a folder those directly inside it, as the library reads a folder. */
+/** Folders of a model that the library reads: those of sentence-transformers, such as 1_Pooling. */
+const isPart = (name: string): boolean => /^\d_[A-Z]/.test(name);
+const within = (folder: string, file: File): File => new File([file], `${folder}/${file.name}`, { type: file.type });
+
+/** Of chosen files what belongs to a model: a chosen folder includes all its subfolders. */
+export function filesOfModel(files: readonly File[]): readonly File[] {
+  return files.flatMap((file) => {
+    const [, part = "", inside] = file.webkitRelativePath.split("/");
+    if (inside === undefined) return [file];
+    return isPart(part) && file.webkitRelativePath.endsWith(`/${part}/${file.name}`) ? [within(part, file)] : [];
+  });
+}
+
+/** Files of a drop; of a folder those that the library reads. */
 export async function filesOfDrop({ items, files }: DataTransfer): Promise<readonly File[]> {
   const entries = [...items].map((item) => item.webkitGetAsEntry());
   const folder = entries.find((entry) => entry?.isDirectory);
@@ -53,6 +66,10 @@ async function filesOfFolder(folder: FileSystemDirectoryEntry): Promise<readonly
     if (entries.length === 0) return found;
     for (const entry of entries) {
       if (entry.isFile) found.push(await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject)));
+      else if (isPart(entry.name)) {
+        const inside = await filesOfFolder(entry as FileSystemDirectoryEntry);
+        found.push(...inside.map((file) => within(entry.name, file)));
+      }
     }
   }
 }

@@ -1,14 +1,18 @@
-/** The two views of the page. Which one is shown stands in the address, so that a reload and a link keep it. */
+/** The views of the page. Which one is shown stands in the address, so that a reload and a link keep it. */
 import { find } from "./elements.ts";
 
-const names = ["prompt", "script"] as const;
+const names = ["prompt", "script", "search"] as const;
 type View = (typeof names)[number];
 
 const tabs = names.map((name) => find(`${name}-tab`, HTMLButtonElement));
-const panels = { prompt: find("prompt-view", HTMLDivElement), script: find("script", HTMLDivElement) };
+const panels = {
+  prompt: find("prompt-view", HTMLDivElement),
+  script: find("script", HTMLDivElement),
+  search: find("search", HTMLDivElement),
+};
 const skip = find("skip", HTMLAnchorElement);
 
-export const shownView = (): View => (location.hash === "#script" ? "script" : "prompt");
+export const shownView = (): View => names.find((name) => location.hash === `#${name}`) ?? "prompt";
 
 /** @param onShow called with each view that is shown, also the first */
 export function buildTabs(onShow: (view: View) => void): (view: View) => void {
@@ -27,7 +31,7 @@ export function buildTabs(onShow: (view: View) => void): (view: View) => void {
   };
   const take = (view: View): void => {
     if (view === shownView()) return;
-    history.replaceState(history.state, "", view === "script" ? "#script" : location.pathname + location.search);
+    history.replaceState(history.state, "", view === "prompt" ? location.pathname + location.search : `#${view}`);
     show();
   };
   for (const [at, name] of names.entries()) {

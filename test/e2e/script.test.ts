@@ -215,10 +215,12 @@ Logger.error("told apart")`,
       await editor(page).waitFor();
       expect(await page.getByRole("tabpanel", { name: "Script" }).isVisible()).toBe(true);
       expect(await model(page).isVisible()).toBe(false);
+      await page.keyboard.press("End");
+      expect(await focused()).toBe("search-tab");
       await page.keyboard.press("ArrowRight");
       expect(await focused()).toBe("prompt-tab");
       expect(await model(page).isVisible()).toBe(true);
-      await page.keyboard.press("End");
+      await page.keyboard.press("ArrowRight");
       for (const expected of ["language", "example", "Script"]) {
         await page.keyboard.press("Tab");
         expect(await focused()).toBe(expected);
