@@ -38,6 +38,8 @@ const toolbox = "src/core/toolbox/toolbox.ts";
 const fileTool = "src/core/toolbox/file-operations.ts";
 const httpTool = "src/core/toolbox/http-request.ts";
 const askServer = "src/core/toolbox/ask-server.ts";
+const mcpServers = "src/core/toolbox/mcp/servers.ts";
+const mcpConnection = "src/core/toolbox/mcp/connection.ts";
 const scriptDebug = "src/core/scripts/globals/debug.ts";
 
 interface Key {
@@ -338,6 +340,17 @@ const tools = z.strictObject({
     timeout_seconds: integer(30, 1, day, { unit: "s", doc: "longest time of one request", reader: askServer }),
     max_request_size: integer(10_000_000, 1, mostBytes, { unit: "bytes", doc: "largest request body", reader: httpTool }),
     max_redirects: integer(5, 0, 20, { unit: "redirects", doc: "most redirects of one request", reader: askServer }),
+  }),
+  mcp: z.strictObject({
+    servers: list([], {
+      doc: "servers of tools that may be used: `NAME = command line` or `NAME = address`, $VARIABLE for what it may have; empty = none",
+      reader: mcpServers,
+    }),
+    timeout_seconds: integer(60, 1, day, {
+      unit: "s",
+      doc: "longest time until a server has opened, and until it answers",
+      reader: mcpConnection,
+    }),
   }),
   rate_limit_per_minute: integer(100, 1, 1_000_000, { unit: "calls", doc: "most tool calls a minute", reader: toolbox }),
 });

@@ -554,6 +554,13 @@ export const documented = {
     "`tool-unknown`, `tool-disabled`, `tool-input`, `tool-failed`, `tool-limit`, `tool-rate`, `tool-denied`, `script-denied`, `net-*`",
   ),
   "Tool.exists": same("Whether there is a tool of this name.", "true or false", `print(Tool.exists("regex"))`),
+  "Tool.connect": entry(
+    "Takes the tools of a server of the Model Context Protocol that `tools.mcp.servers` lists: by its name, its command or its address. They are called `NAME_tool` then.",
+    "`{name, tools}`: its name, and the names of its tools",
+    `local ok, e = pcall(Tool.connect, "garden")\nprint(ok and e.tools[1] or e.code)`,
+    `try {\n  print((await Tool.connect("garden")).tools[0]);\n} catch (e) {\n  print(e.code);\n}`,
+    "`tool-denied`, `tool-package`, `tool-failed`, `tool-limit`, `script-denied`, `net-*`",
+  ),
   "Tool.categories": same("Categories with the number of their tools.", "a list of `{name, tools}`", `print(Tool.categories())`),
   "Tool.discover": entry(
     "Tools of a category or with a tag.",

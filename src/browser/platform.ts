@@ -2,7 +2,7 @@
 import { fromBase64 } from "../core/base64.ts";
 import { SpellError, toSpellError } from "../core/errors.ts";
 import { blobSource, bytesSource } from "../core/formats/byte-source.ts";
-import type { LogEntry, Platform } from "../core/platform.ts";
+import type { LogEntry, McpHost, Platform } from "../core/platform.ts";
 import type { CommonOpenOptions } from "../core/remote/caller.ts";
 import type { RemoteRuntime } from "../core/remote/runtime.ts";
 import { bundledFiles } from "./addresses.ts";
@@ -17,6 +17,11 @@ import { browserStore } from "./store/store.ts";
 export interface BrowserPlatformOptions extends EngineFiles {
   /** `() => import("@huggingface/transformers")`, for models exported to ONNX. The package is optional, so the page imports it. */
   readonly transformers?: TransformersLoader | undefined;
+  /**
+   * The official SDK of the Model Context Protocol, for tools of servers. The package is optional, so the page imports it:
+   * `async () => ({ ...(await import("@modelcontextprotocol/sdk/client/index.js")), ...(await import("@modelcontextprotocol/sdk/client/streamableHttp.js")) })`
+   */
+  readonly mcp?: (() => Promise<{ readonly Client: unknown; readonly StreamableHTTPClientTransport: unknown }>) | undefined;
   /** Token of the Hugging Face Hub, or a function that gives the present one; sent to the hub only. */
   readonly hubToken?: string | (() => string | undefined) | undefined;
   /** Address of the folder of the bundled models, with a slash at its end; default: inside this package. */
@@ -64,6 +69,7 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
     searchFolder: async (place) => (await import("./store/search-folder.ts")).opfsSearchFolder(place),
     records: async (folder) => (await import("./store/indexed-records.ts")).indexedRecords(folder),
     isolate: workerIsolate(),
+    mcp: options.mcp === undefined ? undefined : { sdk: options.mcp as McpHost["sdk"] },
     bundled,
     now: () => performance.now(),
     log,

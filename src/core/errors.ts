@@ -168,6 +168,7 @@ const hints = {
   "tool-failed": "Correct the input, or catch the error.",
   "tool-limit": "Ask for less at once.",
   "tool-rate": "Wait, or raise the limit in the configuration.",
+  "tool-package": "Install the package that speaks to servers of tools.",
   "tool-denied": "Tools may do this only where the configuration allows it.",
   "workflow-option": "Correct the workflow.",
   "workflow-failed": "Correct the step, or let the workflow go on with error_strategy.",

@@ -150,6 +150,8 @@ export const limits = {
   gbnfCharacters: 262_144,
   /** Nested levels of a schema; `$ref` to itself counts once. */
   schemaDepth: 64,
+  /** Schemas that are looked at to judge one value: the largest answer of a server has some 100,000 members. */
+  schemaSteps: 500_000,
   /** Counts of a schema and of a pattern (minItems, maxLength, {n}): each repetition is a rule. */
   schemaCount: 1000,
   /** Values of an enum, branches of an anyOf. */
@@ -175,6 +177,8 @@ export const limits = {
   toolMs: 60_000,
   /** Bytes of a server's answer: a page of text has some hundred thousand, and as JSON it must fit one message to a script. */
   toolAnswerBytes: 2_000_000,
+  /** Tools of one server of the Model Context Protocol; large ones have some dozens. */
+  serverTools: 256,
   /** Bytes of JSON and of a program for jq: its memory for arguments ends at about 600,000. */
   jqInputBytes: 300_000,
 

@@ -430,6 +430,60 @@ export interface ToolReply {
   readonly body: Uint8Array;
 }
 
+/** What is used of the official SDK of the Model Context Protocol, @modelcontextprotocol/sdk. */
+export interface McpSdk {
+  readonly Client: new (about: { readonly name: string; readonly version: string }, options: object) => McpClient;
+  readonly StreamableHTTPClientTransport: new (url: URL, options: object) => McpTransport;
+}
+
+export interface McpTransport {
+  close(): Promise<void>;
+}
+
+interface McpCall {
+  readonly signal: AbortSignal;
+  /** milliseconds */
+  readonly timeout: number;
+}
+
+export interface McpClient {
+  onclose?: (() => void) | undefined;
+  onerror?: ((error: Error) => void) | undefined;
+  connect(transport: McpTransport, call: McpCall): Promise<void>;
+  listTools(page: object, call: McpCall): Promise<unknown>;
+  callTool(params: { readonly name: string; readonly arguments: unknown }, schema: undefined, call: McpCall): Promise<unknown>;
+  getServerVersion(): unknown;
+  close(): Promise<void>;
+}
+
+/** A server that was started, and speaks over its standard input and output. */
+export interface McpProgram {
+  readonly transport: McpTransport;
+  /** The end of what it wrote to standard error. */
+  said(): string;
+  /** Waiting for it no longer holds this process. */
+  release(): void;
+  /** Gone within a second, whatever it does. */
+  kill(): Promise<void>;
+}
+
+/** Servers of tools. */
+export interface McpHost {
+  /** @throws SpellError tool-package */
+  sdk(): Promise<McpSdk>;
+  /**
+   * Absent for hosts that start no programs.
+   * @param command without a shell
+   * @param variables added to the few that every program needs; it has no others of this process
+   * @param mostBytes of one message
+   */
+  readonly start?:
+    | ((command: readonly string[], variables: Readonly<Record<string, string>>, mostBytes: number) => Promise<McpProgram>)
+    | undefined;
+  /** fetch that connects to addresses of which `problemOf` has nothing to say. Absent: the platform's own. */
+  readonly fetch?: ((problemOf: ToolHop["problemOf"]) => Promise<typeof globalThis.fetch>) | undefined;
+}
+
 /** Files that are kept beside an index: an audit, copies, what a search saw. They are for their owner alone. Every method may throw store-denied, store-full. */
 export interface SideFiles {
   /** Adds a line with one write, so that several processes may do so at once. */
@@ -500,6 +554,8 @@ export interface Platform {
   readonly toolFiles?: ((folder: string | undefined, allowed: readonly string[]) => Promise<ToolFiles>) | undefined;
   /** Asks a server where a checked address is the address that is connected to. Absent: tools ask with `fetch`. @throws SpellError tool-denied, tool-limit, net-* */
   readonly request?: ((hop: ToolHop) => Promise<ToolReply>) | undefined;
+  /** Absent: tools of servers are refused. */
+  readonly mcp?: McpHost | undefined;
   /** Opens one file of a bundled model, such as ("tiny-stories", "tiny-stories.gguf") or ("tiny-t5-en-fr", "config.json"). */
   bundled(model: string, file: string): Promise<ByteSource>;
   /** Path and time of such a file, without reading it; absent for hosts that would have to fetch it. */

@@ -69,6 +69,7 @@ function lazySideFiles(): SideFiles {
 /** Starts nothing: runtimes and threads start with the first model. */
 export function nodePlatform(options: NodePlatformOptions = {}): Platform {
   const log = options.log ?? (() => undefined);
+  const mcp = () => import("./tools/mcp.ts");
   const documents = once(async () => (await import("./rag/document-readers.ts")).documentReaders());
   return {
     name: "node",
@@ -110,6 +111,11 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     isolate: lazyIsolate(),
     toolFiles: async (folder, allowed) => (await import("./tools/files.ts")).toolFiles(absolute(folder ?? "."), allowed),
     request: async (hop) => (await import("./tools/request.ts")).requestOnce(hop),
+    mcp: {
+      sdk: async () => (await mcp()).sdk(),
+      start: async (...program) => (await mcp()).start(...program),
+      fetch: async (problemOf) => (await mcp()).checkedFetch(problemOf),
+    },
     bundled: bundledFile,
     lookBundled: bundledFile,
     config: nodeConfig(),

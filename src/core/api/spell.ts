@@ -235,7 +235,7 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
   };
 
   const over = new AbortController();
-  const tools = lazyTools({ platform, config, signal: over.signal });
+  const { tools, close: closeTools } = lazyTools({ platform, config, signal: over.signal });
   let opened: Promise<Sessions> | undefined;
   let rag: Promise<Rag> | undefined;
   const dispose = async (): Promise<void> => {
@@ -247,7 +247,7 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
       ),
     );
     rag = undefined;
-    await Promise.all([pool.close(), ...close]);
+    await Promise.all([pool.close(), closeTools(), ...close]);
   };
   const spell: Spell = {
     platform,

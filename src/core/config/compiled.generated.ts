@@ -61,6 +61,8 @@ export const configKeys: readonly ConfigKey[] = JSON.parse(`[
 {"path":"tools.http_request.timeout_seconds","type":"integer","min":1,"max":86400,"unit":"s","fallback":30,"doc":"longest time of one request","reader":"src/core/toolbox/ask-server.ts"},
 {"path":"tools.http_request.max_request_size","type":"integer","min":1,"max":1099511627776,"unit":"bytes","fallback":10000000,"doc":"largest request body","reader":"src/core/toolbox/http-request.ts"},
 {"path":"tools.http_request.max_redirects","type":"integer","min":0,"max":20,"unit":"redirects","fallback":5,"doc":"most redirects of one request","reader":"src/core/toolbox/ask-server.ts"},
+{"path":"tools.mcp.servers","type":"list","longest":1024,"most":1000,"fallback":[],"doc":"servers of tools that may be used: \`NAME = command line\` or \`NAME = address\`, $VARIABLE for what it may have; empty = none","reader":"src/core/toolbox/mcp/servers.ts"},
+{"path":"tools.mcp.timeout_seconds","type":"integer","min":1,"max":86400,"unit":"s","fallback":60,"doc":"longest time until a server has opened, and until it answers","reader":"src/core/toolbox/mcp/connection.ts"},
 {"path":"tools.rate_limit_per_minute","type":"integer","min":1,"max":1000000,"unit":"calls","fallback":100,"doc":"most tool calls a minute","reader":"src/core/toolbox/toolbox.ts"},
 {"path":"debug.enabled","type":"boolean","fallback":true,"doc":"global Debug works","reader":"src/core/scripts/globals/debug.ts"},
 {"path":"debug.level","type":"text","choices":["error","warn","info","debug","trace"],"fallback":"debug","doc":"least level that Debug records","reader":"src/core/scripts/globals/debug.ts"},

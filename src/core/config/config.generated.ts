@@ -152,6 +152,12 @@ export interface ToolsConfig {
     /** most redirects of one request (redirects) */
     readonly max_redirects: number;
   };
+  readonly mcp: {
+    /** servers of tools that may be used: `NAME = command line` or `NAME = address`, $VARIABLE for what it may have; empty = none */
+    readonly servers: readonly string[];
+    /** longest time until a server has opened, and until it answers (s) */
+    readonly timeout_seconds: number;
+  };
   /** most tool calls a minute (calls) */
   readonly rate_limit_per_minute: number;
 }

@@ -21,7 +21,12 @@ export function validator(schema: JsonSchema, builder: GrammarBuilder, document:
     patterns.set(source, known);
     return known(text);
   };
+  let steps = 0;
   const keeps = (given: JsonSchema, value: unknown, depth: number): boolean => {
+    // references within several forms could be followed for ever
+    steps += 1;
+    if (steps > limits.schemaSteps)
+      builder.fail(`expected a schema that is judged in ${limits.schemaSteps} steps, got one that takes more`, at);
     if (isOpen(given)) return true;
     if (!isObject(given) || isNever(given) || depth > 4 * limits.schemaDepth) return false;
     const s = modern(given);
@@ -41,7 +46,10 @@ export function validator(schema: JsonSchema, builder: GrammarBuilder, document:
     if (Array.isArray(value)) return keepsList(s, value, (each, item) => keeps(each, item, depth + 1));
     return !isObject(value) || keepsObject(s, value, (each, item) => keeps(each, item, depth + 1));
   };
-  return (value) => keeps(schema, value, 0);
+  return (value) => {
+    steps = 0;
+    return keeps(schema, value, 0);
+  };
 }
 
 type Keeps = (schema: JsonSchema, value: unknown) => boolean;

@@ -9,6 +9,7 @@ import type { ScriptFiles, ScriptWire } from "../platform.ts";
 import type { CallKept } from "./arguments.ts";
 import type { Bound } from "./bind.ts";
 import { faultError, limitError, type ScriptLimits } from "./outcome.ts";
+import { countedFromOne } from "./places.ts";
 import {
   type GuestLogLevel,
   type GuestMessage,
@@ -222,7 +223,8 @@ export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: 
   function crossing(error: unknown): ScriptFault {
     const known = error instanceof SpellError ? error : undefined;
     if (known === undefined) onLog("error", toSpellError(error).message);
-    const told = known ?? new SpellError("internal-error", "something unforeseen happened in the host", { cause: error });
+    const unforeseen = (): SpellError => new SpellError("internal-error", "something unforeseen happened in the host", { cause: error });
+    const told = known === undefined ? unforeseen() : engine === "lua" ? countedFromOne(known) : known;
     errorSerial += 1;
     errors.set(errorSerial, told);
     errors.delete(errorSerial - keptErrors);

@@ -20,7 +20,8 @@ export const calculator: ToolDefinition = {
   output: object({ result: number("value of the expression") }),
   run({ expression, variables = {} }: { readonly expression: string; readonly variables?: Readonly<Record<string, number>> }) {
     const result = compute(expression, variables);
-    if (!Number.isFinite(result)) throw toolFailed("calculator", `expected a finite number, got ${result} for ${expression.slice(0, 100)}`);
+    if (!Number.isFinite(result))
+      throw toolFailed("calculator", `expected a finite number, got ${result}${expression.length > 60 ? "" : ` for ${expression}`}`);
     return { result: result === 0 ? 0 : result };
   },
 };

@@ -68,7 +68,13 @@ export const fileOperations: ToolDefinition = {
   async run(input: Input, { files, settings, signal }) {
     const rules = settings.file_operations;
     for (const path of [input.path, input.to]) if (path !== undefined) checkEnding(path, rules.blocked_extensions);
-    return operations[input.operation](input, { files: await files(), rules, signal });
+    try {
+      return await operations[input.operation](input, { files: await files(), rules, signal });
+    } catch (error) {
+      // files are those of scripts too, and speak as theirs
+      if (error instanceof SpellError && error.code === "script-error") throw toolFailed("file-operations", error.message, error);
+      throw error;
+    }
   },
 };
 

@@ -9,12 +9,23 @@ import type { ObjectSchema } from "./types.ts";
 /** @returns whether a value keeps the schema, told as a problem */
 export type Judge = (value: unknown) => string | undefined;
 
-export function judgeOf(schema: ObjectSchema, where: "input" | "output"): Judge {
-  const keeps = validator(schema, createGrammarBuilder(where));
+/** @param isForeign whether the schema is a stranger's: what cannot be judged of it is passed over */
+export function judgeOf(schema: ObjectSchema, where: "input" | "output", isForeign = false): Judge {
+  const keeps = isForeign ? patient(schema, where) : validator(schema, createGrammarBuilder(where));
   return (value) => {
     const problem = inputProblem(schema, value);
     if (problem !== undefined) return problem.replace(/^input/, where);
     return keeps(value) ? undefined : `${where}: expected a value that keeps the schema of the tool, got another`;
+  };
+}
+
+function patient(schema: ObjectSchema, where: string): (value: unknown) => boolean {
+  return (value) => {
+    try {
+      return validator(schema, createGrammarBuilder(where))(value);
+    } catch {
+      return true;
+    }
   };
 }
 

@@ -10,6 +10,8 @@ import type { Platform } from "../platform.ts";
 import type { RunnableTool } from "../spec/generate.ts";
 import { once } from "../values.ts";
 import { judgeOf, sizeProblem } from "./judge.ts";
+import { isServerTool } from "./mcp/lines.ts";
+import type { ConnectedServer, Servers, ServerTarget } from "./mcp/servers.ts";
 import { toolNames } from "./names.ts";
 import type { ToolDefinition, ToolFacts } from "./types.ts";
 
@@ -31,9 +33,16 @@ export interface ToolCallOptions {
 export type ToolOutput = Readonly<Record<string, unknown>> & { readonly result: unknown };
 
 export interface Toolbox {
-  /** Whether there is a tool of this name: switched off ones count. */
+  /** Whether there is a tool of this name, or a listed server that may have it: switched off ones count. */
   has(name: string): boolean;
-  /** in the order of their names, without those that are switched off */
+  /**
+   * Takes the tools of a server of the Model Context Protocol: they are called `NAME_tool` then, and found by all other calls. Servers that the configuration
+   * lists need no call: they are opened with the first use of their tools.
+   * @param target its name in `tools.mcp.servers`, or a command or address that stands there
+   * @throws SpellError tool-denied, tool-package, tool-failed, tool-limit, net-*, script-denied, run-aborted
+   */
+  connect(target: ServerTarget): Promise<ConnectedServer>;
+  /** in the order of their names, without those that are switched off; then those of listed servers */
   list(): Promise<readonly ToolFacts[]>;
   /** @returns undefined for an unknown name */
   info(name: string): Promise<ToolFacts | undefined>;
@@ -48,23 +57,40 @@ export interface Toolbox {
   /** with the number of tools of each */
   categories(): Promise<readonly { readonly name: string; readonly tools: number }[]>;
   discover(filter: { readonly category?: string | undefined; readonly tag?: string | undefined }): Promise<readonly ToolFacts[]>;
+  /** Ends the servers that were opened. */
+  close(): Promise<void>;
 }
 
 /** Starts nothing; a tool is imported with its first use. */
 export function createToolbox(host: ToolboxHost): Toolbox {
   const { platform } = host;
   const builtin = once(async () => new Map((await import("./table.ts")).builtinTools.map((tool) => [tool.name, tool])));
-  const judges = new Map<ToolDefinition, { readonly input: ReturnType<typeof judgeOf>; readonly output: ReturnType<typeof judgeOf> }>();
+  const over = new AbortController();
+  let opened: Promise<Servers> | undefined;
+  const servers = (): Promise<Servers> => {
+    opened ??= import("./mcp/servers.ts").then(({ createServers }) => createServers(platform, over.signal));
+    return opened;
+  };
+  const judges = new WeakMap<ToolDefinition, { readonly input: ReturnType<typeof judgeOf>; readonly output: ReturnType<typeof judgeOf> }>();
   /** when the calls of the last minute began */
   let calls: number[] = [];
 
   const judgesOf = (tool: ToolDefinition) => {
-    const known = judges.get(tool) ?? { input: judgeOf(tool.parameters, "input"), output: judgeOf(tool.output, "output") };
+    const known = judges.get(tool) ?? {
+      input: judgeOf(tool.parameters, "input", tool.isForeign),
+      output: judgeOf(tool.output, "output", tool.isForeign),
+    };
     judges.set(tool, known);
     return known;
   };
-  const find = async (name: string): Promise<ToolDefinition> => {
+  const lookUp = async (name: string): Promise<ToolDefinition | undefined> => {
     const tool = (await builtin()).get(name);
+    if (tool !== undefined) return tool;
+    const resolved = await host.config();
+    return isServerTool(name, resolved.config.tools.mcp.servers) ? (await servers()).find(name, resolved) : undefined;
+  };
+  const find = async (name: string): Promise<ToolDefinition> => {
+    const tool = await lookUp(name);
     if (tool !== undefined) return tool;
     const names = [...toolNames];
     throw new SpellError("tool-unknown", `expected the name of a tool, got ${name.slice(0, 100)}${didYouMean(nearest(name, names))}`, {
@@ -83,14 +109,19 @@ export function createToolbox(host: ToolboxHost): Toolbox {
     }
     calls.push(now);
   };
-  const listed = async (): Promise<readonly ToolDefinition[]> => {
+  const listed = async (category?: string): Promise<readonly ToolDefinition[]> => {
     const resolved = await host.config();
-    return [...(await builtin()).values()].filter(({ name }) => disabledBy(name, resolved) === undefined);
+    const own = [...(await builtin()).values()].filter(({ name }) => disabledBy(name, resolved) === undefined);
+    const { servers: lines } = resolved.config.tools.mcp;
+    return lines.length === 0 || (category ?? "mcp") !== "mcp" ? own : [...own, ...(await (await servers()).all(resolved))];
   };
 
   const execute: Toolbox["execute"] = async (name, given, options = {}) => {
-    const tool = await find(name);
     const resolved = await host.config();
+    const signal = AbortSignal.any([options.signal, host.signal].filter((each) => each !== undefined));
+    const most = resolved.config.tools.mcp.timeout_seconds * 1000;
+    // a server is opened for it
+    const tool = await within(name, most + limits.toolMs, signal, () => find(name));
     const key = disabledBy(name, resolved);
     if (key !== undefined) throw disabled(name, key);
     // an empty table of Lua
@@ -99,9 +130,8 @@ export function createToolbox(host: ToolboxHost): Toolbox {
     const problem = sizeProblem(input) ?? judge.input(input);
     if (problem !== undefined) throw new SpellError("tool-input", `${name}: ${problem}`, { where: name, details: { tool: name } });
     count(resolved.config.tools.rate_limit_per_minute);
-    const signals = [options.signal, host.signal].filter((signal) => signal !== undefined);
-    const result = await within(name, limits.toolMs, AbortSignal.any(signals), (signal) =>
-      tool.run(input, contextOf(name, resolved, host, signal)),
+    const result = await within(name, tool.isForeign === true ? 2 * most : limits.toolMs, signal, (own) =>
+      tool.run(input, contextOf(name, resolved, host, own)),
     );
     const wrong = judge.output(result);
     if (wrong !== undefined) throw new SpellError("tool-failed", `${name}: ${wrong}`, { where: name, details: { tool: name } });
@@ -109,10 +139,15 @@ export function createToolbox(host: ToolboxHost): Toolbox {
   };
 
   return {
-    has: (name) => (toolNames as readonly string[]).includes(name),
+    has(name) {
+      const resolved = host.config();
+      const lines = resolved instanceof Promise ? [] : (resolved as ResolvedConfig).config.tools.mcp.servers;
+      return (toolNames as readonly string[]).includes(name) || isServerTool(name, lines);
+    },
+    connect: async (target) => (await servers()).connect(target, await host.config()),
     list: async () => (await listed()).map(factsOf),
     async info(name) {
-      const tool = (await builtin()).get(name);
+      const tool = await lookUp(name);
       return tool === undefined ? undefined : factsOf(tool);
     },
     async get(name) {
@@ -126,8 +161,12 @@ export function createToolbox(host: ToolboxHost): Toolbox {
       return [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, tools]) => ({ name, tools }));
     },
     async discover({ category, tag }) {
-      const all = (await listed()).filter((tool) => category === undefined || tool.category === category);
+      const all = (await listed(category)).filter((tool) => category === undefined || tool.category === category);
       return all.filter((tool) => tag === undefined || tool.tags.includes(tag)).map(factsOf);
+    },
+    async close() {
+      over.abort();
+      await (await opened)?.close();
     },
   };
 }
@@ -175,7 +214,7 @@ function contextOf(name: string, { config, source }: ResolvedConfig, { platform,
 }
 
 /** @throws whatever `work` throws, as a SpellError; tool-limit where it takes too long, while its signal is aborted; run-aborted */
-async function within(name: string, ms: number, outer: AbortSignal, work: (signal: AbortSignal) => unknown): Promise<unknown> {
+async function within<T>(name: string, ms: number, outer: AbortSignal, work: (signal: AbortSignal) => T): Promise<Awaited<T>> {
   throwIfAborted(outer);
   const late = new AbortController();
   const signal = AbortSignal.any([outer, late.signal]);

@@ -2,7 +2,7 @@
 import type { ToolsConfig } from "../config/config.generated.ts";
 import type { Isolate, ToolFiles, ToolReply } from "../platform.ts";
 
-export type ToolCategory = "data" | "files" | "math" | "network" | "text" | "time" | "utility";
+export type ToolCategory = "data" | "files" | "math" | "mcp" | "network" | "text" | "time" | "utility";
 
 /** A schema of an object: draft 2020-12, in keywords that answers of models can be held to. */
 export type ObjectSchema = Readonly<Record<string, unknown>> & { readonly type: "object" };
@@ -24,6 +24,8 @@ export interface ToolFacts {
 
 export interface ToolDefinition extends ToolFacts {
   readonly category: ToolCategory;
+  /** Its schemas are a stranger's: what cannot be judged of them is left to its server. */
+  readonly isForeign?: boolean | undefined;
   // biome-ignore lint/suspicious/noExplicitAny: its own schema says what the input is
   run(input: any, context: ToolContext): unknown;
 }

@@ -434,7 +434,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
   },
   {
     name: "tool list",
-    summary: "built-in tools",
+    summary: "built-in tools, and those of servers in tools.mcp.servers",
     flags: [flag("--category C", "only those of this category"), flag("--tag T", "only those with this tag")],
     examples: [["llmspell tool list", "all of them"]],
     exits: [1],

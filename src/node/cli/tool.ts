@@ -1,4 +1,4 @@
-/** `llmspell tool list`, `info` and `invoke`: the built-in tools, by the rules of the configuration. */
+/** `llmspell tool list`, `info` and `invoke`: the built-in tools and those of servers, by the rules of the configuration. */
 import { SpellError } from "../../core/errors.ts";
 import { isObject } from "../../core/json.ts";
 import { scriptArguments } from "../../core/scripts/script-args.ts";
@@ -16,7 +16,7 @@ export async function toolList({ flags, screen, openSpell }: Context): Promise<n
     status: "ok",
     tools: found.map(({ name, description, category, version, tags }) => ({ name, description, category, version, tags })),
   });
-  const rows = found.map(({ name, category, description }) => [name, category, description]);
+  const rows = found.map(({ name, category, description }) => [screen.clean(name), category, screen.clean(description)]);
   screen.writeOwn(table(screen, ["NAME", "CATEGORY", "WHAT IT DOES"], rows, { drops: ["CATEGORY"], isProse: true }));
   return 0;
 }
@@ -31,10 +31,11 @@ export async function toolInfo(context: Context): Promise<number> {
     return Object.entries(isObject(properties) ? properties : {}).map(([name, member]) => {
       const { type = "any", enum: words, description = "" } = isObject(member) ? member : {};
       const kind = Array.isArray(words) ? words.join(", ") : String(type);
-      return [required?.includes(name) === true ? name : `[${name}]`, kind, String(description)];
+      const shown = screen.clean(name);
+      return [required?.includes(name) === true ? shown : `[${shown}]`, screen.clean(kind), screen.clean(String(description))];
     });
   };
-  screen.writeOwn(`${facts.name} ${facts.version}, ${facts.category}\n${facts.description}\n\n`);
+  screen.writeOwn(`${facts.name} ${screen.clean(facts.version)}, ${facts.category}\n${screen.clean(facts.description)}\n\n`);
   screen.writeOwn(table(screen, ["TAKES", "TYPE", ""], members(facts.parameters), { isProse: true }));
   screen.writeOwn("\n");
   screen.writeOwn(table(screen, ["GIVES", "TYPE", ""], members(facts.output), { isProse: true }));
@@ -59,8 +60,8 @@ export async function toolInvoke(context: Context): Promise<number> {
 async function factsOf({ operands, openSpell }: Context): Promise<ToolFacts> {
   const [name = ""] = operands;
   const { tools } = await openSpell();
-  const facts = (await tools.discover({})).find((tool) => tool.name === name);
-  // one that is switched off, or not there: running it says which
+  const facts = await tools.info(name);
+  // not there: running it says so
   if (facts === undefined) await tools.execute(name, {});
   return facts as ToolFacts;
 }
@@ -83,11 +84,19 @@ async function inputOf({ operands, rest, stdin, interrupt, screen }: Context, { 
   }
   if (rest.length > 0) throw new SpellError("usage-value", `tool invoke ${name}: expected JSON or flags, got both`);
   const text = json === "-" && stdin !== undefined ? await readAll(stdin, interrupt.signal, screen) : json;
+  const wrong = (cause?: unknown): SpellError =>
+    new SpellError("usage-value", `tool invoke ${name}: expected a JSON object, such as '{"name": "value"}', got ${quoteShort(text)}`, {
+      where: "JSON",
+      cause,
+    });
+  let input: unknown;
   try {
-    return JSON.parse(text) as unknown;
+    input = JSON.parse(text);
   } catch (cause) {
-    throw new SpellError("usage-value", `tool invoke ${name}: expected JSON, got ${quoteShort(text)}`, { where: "JSON", cause });
+    throw wrong(cause);
   }
+  if (!isObject(input)) throw wrong();
+  return input;
 }
 
 /** A flag's text as the schema has it: texts as they are, the rest as JSON. */

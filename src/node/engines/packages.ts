@@ -10,6 +10,7 @@ const installArguments: Readonly<Record<string, string>> = {
   "@huggingface/transformers": "--ignore-scripts @huggingface/transformers@4",
   libsql: "--ignore-scripts libsql@0.5",
   postgres: "postgres@3",
+  "@modelcontextprotocol/sdk": "@modelcontextprotocol/sdk@1",
   // Dawn, with the binaries of every system
   webgpu: "webgpu@0.6.2",
   // 1.8 asks for Node 22

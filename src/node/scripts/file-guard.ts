@@ -80,12 +80,23 @@ function outside(path: string, key: string | undefined): SpellError {
   return new SpellError("script-denied", `${path.slice(0, 200)}: expected a file ${where}, got one elsewhere`, { where: key });
 }
 
+const meaning: Readonly<Record<string, string>> = {
+  EACCES: "the system does not permit it",
+  EEXIST: "expected nothing there, got a file or folder",
+  EISDIR: "expected a file, got a folder",
+  ENAMETOOLONG: "its name is too long",
+  ENOTDIR: "expected a folder, got a file",
+  ENOTEMPTY: "expected an empty folder, got one with files",
+  EPERM: "the system does not permit it",
+  EROFS: "its disk is read only",
+};
+
 export function fileError(path: string, error: unknown): SpellError {
   if (error instanceof SpellError) return error;
   const about = { where: path, cause: error };
   const errno = errnoOf(error);
   if (errno === "ENOSPC" || errno === "EDQUOT") return new SpellError("store-full", `${path}: no room left on its disk`, about);
   if (errno === "ELOOP") return outside(path, "runtime.security.allowed_paths");
-  const what = isMissing(error) ? "no such file or folder" : (errno ?? messageOf(error));
+  const what = isMissing(error) ? "no such file or folder" : (meaning[errno ?? ""] ?? errno ?? messageOf(error));
   return new SpellError("script-error", `${path}: ${what}`, about);
 }

@@ -19,9 +19,9 @@ export type Lookup = (
 
 const systemLookup: Lookup = (name, options, done) => dns.lookup(name, options, done);
 
-export function requestOnce(hop: ToolHop, lookup: Lookup = systemLookup): Promise<ToolReply> {
-  const { url, method, headers, body, signal, mostBytes, problemOf } = hop;
-  const checked: LookupFunction = (name, options, done) => {
+/** Looks names up for a connection, which goes to the address that was judged. */
+export function checkedLookup(problemOf: ToolHop["problemOf"], lookup: Lookup = systemLookup): LookupFunction {
+  return (name, options, done) => {
     lookup(name, { all: true }, (error, found) => {
       if (error !== null) return done(error, "", 0);
       // one private address among several refuses all: which one is taken is not ours to say
@@ -35,22 +35,30 @@ export function requestOnce(hop: ToolHop, lookup: Lookup = systemLookup): Promis
       else done(null, first.address, first.family);
     });
   };
+}
+
+export function requestOnce(hop: ToolHop, lookup: Lookup = systemLookup): Promise<ToolReply> {
+  const { url, method, headers, body, signal, mostBytes, problemOf } = hop;
   return new Promise((resolve, reject) => {
     const { request } = url.protocol === "https:" ? https : http;
     const length = body === undefined ? {} : { "content-length": String(body.length) };
-    const asked = request(url, { method, headers: { ...headers, ...length }, lookup: checked, signal, agent: false }, (answer) => {
-      const parts: Buffer[] = [];
-      let size = 0;
-      answer.on("data", (part: Buffer) => {
-        size += part.length;
-        if (size > mostBytes) answer.destroy(tooLong(url, mostBytes));
-        else parts.push(part);
-      });
-      answer.on("error", (error) => reject(named(error, url)));
-      answer.on("end", () =>
-        resolve({ status: answer.statusCode ?? 0, headers: plain(answer.headers), body: new Uint8Array(Buffer.concat(parts)) }),
-      );
-    });
+    const asked = request(
+      url,
+      { method, headers: { ...headers, ...length }, lookup: checkedLookup(problemOf, lookup), signal, agent: false },
+      (answer) => {
+        const parts: Buffer[] = [];
+        let size = 0;
+        answer.on("data", (part: Buffer) => {
+          size += part.length;
+          if (size > mostBytes) answer.destroy(tooLong(url, mostBytes));
+          else parts.push(part);
+        });
+        answer.on("error", (error) => reject(named(error, url)));
+        answer.on("end", () =>
+          resolve({ status: answer.statusCode ?? 0, headers: plain(answer.headers), body: new Uint8Array(Buffer.concat(parts)) }),
+        );
+      },
+    );
     asked.on("error", (error) => reject(named(error, url)));
     asked.end(body);
   });

@@ -19,6 +19,11 @@ describe("tool", () => {
     expect(wrong.stderr).toMatch(/input\.count: expected integer, got "many"[\s\S]*\[tool-input\]/);
     const both = await cli(["tool", "invoke", "calculator", "{}", "--expression", "1"]);
     expect([both.status, both.stderr]).toEqual([2, expect.stringContaining("expected JSON or flags, got both")]);
+    const list = await cli(["tool", "invoke", "calculator", "[]"]);
+    expect([list.status, list.stderr]).toEqual([
+      2,
+      expect.stringContaining('expected a JSON object, such as \'{"name": "value"}\', got "[]"'),
+    ]);
   });
 
   it("lists them", async () => {

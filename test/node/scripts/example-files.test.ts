@@ -7,7 +7,7 @@ import { parseArguments } from "../../../src/node/cli/args.ts";
 import { createSpell } from "../../../src/node/main.ts";
 import { root } from "../../support.ts";
 
-const folders = ["examples/rag", "examples/scripts", "examples/sessions"];
+const folders = ["examples/mcp", "examples/rag", "examples/scripts", "examples/sessions"];
 const names = folders
   .flatMap((folder) => readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((name) => `${folder}/${name}`))
   .filter((name) => name.endsWith(".lua"))
@@ -19,6 +19,7 @@ const env = {
   LLMSPELL_RUNTIME_SESSIONS_ENABLED: "true",
   LLMSPELL_HOOKS_ENABLED: "true",
   LLMSPELL_RAG_ENABLED: "true",
+  LLMSPELL_TOOLS_MCP_SERVERS: "garden = node examples/mcp/server.mjs",
 };
 
 /** The second line: variables, the command, and what is piped to it, which is left out here. */

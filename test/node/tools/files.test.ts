@@ -56,7 +56,8 @@ describe("file-operations", () => {
     expect([readFileSync(at("d.txt"), "utf8"), existsSync(at("c.txt"))]).toEqual(["añ€!", false]);
     await run({ operation: "move", path: at("a"), to: at("e") });
     await run({ operation: "remove", path: at("e/one.txt") });
-    expect((await failure(run({ operation: "remove", path: at("e") }))).code).toBe("script-error");
+    const full = await failure(run({ operation: "remove", path: at("e") }));
+    expect([full.code, full.message]).toEqual(["tool-failed", `file-operations: ${at("e")}: expected an empty folder, got one with files`]);
     expect((await run({ operation: "exists", path: at("e/one.txt") })).result).toBe(false);
   });
 
@@ -87,7 +88,7 @@ describe("file-operations", () => {
     ];
     for (const path of paths) {
       const error = await failure(run({ operation, path, content: "x" }));
-      expect([path, ["script-denied", "script-error"].includes(error.code)]).toEqual([path, true]);
+      expect([path, ["script-denied", "tool-failed"].includes(error.code)]).toEqual([path, true]);
       expect(error.message).not.toContain("secret\n");
     }
     expect(readFileSync(join(beside, "secret.txt"), "utf8")).toBe("secret");

@@ -116,7 +116,7 @@ export function scriptGlobals(host: ScriptHost): OpenGlobals {
       Workflow: workflowClass,
     },
     async close() {
-      await Promise.all([agents.dispose(), state.close(), sessions.close(), rag.close()]);
+      await Promise.all([toolbox.close(), agents.dispose(), state.close(), sessions.close(), rag.close()]);
       await run.close();
     },
   };

@@ -1,0 +1,155 @@
+/** One connection to a server: its tools, and calls of them. Whatever the server does ends in a typed error, within a time. */
+import type { ResolvedConfig } from "../../config/resolve.ts";
+import { SpellError, throwIfAborted } from "../../errors.ts";
+import { isObject } from "../../json.ts";
+import { limits } from "../../limits.ts";
+import type { McpClient, McpProgram, Platform } from "../../platform.ts";
+import { version as ownVersion } from "../../version.ts";
+import { toolFailed, toolLimit } from "../failure.ts";
+import { plain, resultOf, type ServerTool, serverError, serverTools } from "./answers.ts";
+import { guardedFetch } from "./guard.ts";
+import { joinWords, type ServerLine } from "./lines.ts";
+
+export interface Connection {
+  readonly tools: readonly ServerTool[];
+  readonly isOver: boolean;
+  /** @throws SpellError tool-failed, tool-limit, net-*, run-aborted */
+  call(tool: ServerTool, input: unknown, signal: AbortSignal): Promise<{ readonly result: unknown }>;
+  close(): Promise<void>;
+}
+
+/** Lines and messages that are none of the protocol's, before the server is given up. */
+const mostRubbish = 100;
+const mostPages = 32;
+
+/** @param signal ends opening alone @throws SpellError tool-denied, tool-package, tool-failed, tool-limit, net-*, script-denied, run-aborted */
+export async function openConnection(
+  line: ServerLine,
+  { config, source }: ResolvedConfig,
+  platform: Platform,
+  signal: AbortSignal,
+): Promise<Connection> {
+  const { name, command, url, variables } = line;
+  const { mcp } = platform;
+  if (mcp === undefined)
+    throw denied(
+      line,
+      platform.isPage === true
+        ? "this page was made without the SDK: browserPlatform({ mcp: … })"
+        : `${platform.name} has no SDK of the protocol`,
+    );
+  if (url !== undefined && !config.runtime.security.allow_network_access)
+    throw new SpellError(
+      "script-denied",
+      `${name} is not asked: runtime.security.allow_network_access does not allow it (configuration: ${source})`,
+      {
+        where: "runtime.security.allow_network_access",
+        actions: [{ kind: "show-config", section: "runtime" }],
+      },
+    );
+  const values = variables.map((variable) => [variable, platform.config?.env?.[variable]] as const);
+  const missing = values.find(([, value]) => value === undefined || value === "");
+  if (missing !== undefined)
+    throw new SpellError("tool-denied", `${name}: expected the variable ${missing[0]}, which tools.mcp.servers names; got none`, {
+      where: "tools.mcp.servers",
+      actions: [{ kind: "set-variable", name: missing[0] }],
+    });
+  const sdk = await mcp.sdk();
+
+  const seconds = config.tools.mcp.timeout_seconds;
+  let fault: SpellError | undefined;
+  let program: McpProgram | undefined;
+  let [isOver, rubbish] = [false, 0];
+  const validator = { getValidator: () => (data: unknown) => ({ valid: true, data }) };
+  // schemas are judged here, as those of all tools; the SDK's own judge compiles code
+  const client: McpClient = new sdk.Client({ name: "llmspell", version: ownVersion }, { capabilities: {}, jsonSchemaValidator: validator });
+  const close = async (): Promise<void> => {
+    isOver = true;
+    await Promise.all([client.close().catch(() => undefined), program?.kill()]);
+  };
+  const fail = (error: SpellError): void => {
+    fault ??= error;
+    void close();
+  };
+  client.onclose = () => {
+    isOver = true;
+    void program?.kill();
+  };
+  client.onerror = (error) => {
+    platform.log({ level: "debug", message: `${name}: ${plain(error.message, 200)}` });
+    if (/maximum size/.test(error.message))
+      fail(toolLimit(name, `expected an answer of at most ${limits.toolAnswerBytes} bytes, got a longer one`));
+    rubbish += 1;
+    if (rubbish > mostRubbish) fail(toolFailed(name, "expected messages of the protocol, got other text"));
+  };
+  const asked = async <T>(
+    outer: AbortSignal,
+    ask: (options: { readonly signal: AbortSignal; readonly timeout: number }) => Promise<T>,
+  ): Promise<T> => {
+    throwIfAborted(outer);
+    try {
+      // a signal of its own: the SDK leaves its listeners there
+      return await ask({ signal: AbortSignal.any([outer]), timeout: seconds * 1000 });
+    } catch (error) {
+      throwIfAborted(outer);
+      // it has forgotten us: the next use opens anew
+      if (isObject(error) && error["code"] === 404) void close();
+      throw fault ?? serverError(name, error, seconds, program?.said() ?? "");
+    }
+  };
+
+  try {
+    const token = values[0]?.[1];
+    if (url === undefined) {
+      if (mcp.start === undefined) throw denied(line, `${platform.name} starts no programs`);
+      program = await mcp.start(
+        command as readonly string[],
+        Object.fromEntries(values) as Readonly<Record<string, string>>,
+        limits.toolAnswerBytes,
+      );
+    }
+    const fetch = url === undefined ? undefined : await guardedFetch(line, config.tools, platform, token, fail);
+    const transport = program?.transport ?? new sdk.StreamableHTTPClientTransport(url as URL, { fetch });
+    // all of opening together: a list of pages could go on for ever
+    const opening = AbortSignal.any([signal, AbortSignal.timeout(seconds * 1000)]);
+    const listed: unknown[] = [];
+    await asked(opening, (options) => client.connect(transport, options));
+    let cursor: string | undefined;
+    for (let page = 1; ; page += 1) {
+      const given = cursor === undefined ? {} : { cursor };
+      const answer: unknown = await asked(opening, (options) => client.listTools(given, options));
+      const { tools, nextCursor } = isObject(answer) ? answer : {};
+      listed.push(...(Array.isArray(tools) ? (tools as readonly unknown[]) : []));
+      if (listed.length > limits.serverTools || page > mostPages)
+        throw toolLimit(name, `expected at most ${limits.serverTools} tools, got more`);
+      if (typeof nextCursor !== "string") break;
+      cursor = nextCursor;
+    }
+    const about = client.getServerVersion();
+    const tools = serverTools(name, plain(String(isObject(about) ? about["version"] : ""), 40), listed);
+    program?.release();
+    return {
+      tools,
+      get isOver() {
+        return isOver;
+      },
+      call: (tool, input, own) =>
+        asked(own, async (options) =>
+          resultOf(tool.name, await client.callTool({ name: tool.ownName, arguments: input }, undefined, options)),
+        ),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throwIfAborted(signal);
+    throw error instanceof SpellError && error.code !== "run-aborted"
+      ? error
+      : serverError(name, lateError, seconds, program?.said() ?? "");
+  }
+}
+
+const lateError = Object.assign(new Error("late"), { name: "TimeoutError" });
+
+function denied({ name, command, url }: ServerLine, why: string): SpellError {
+  return new SpellError("tool-denied", `${name}: ${url?.host ?? joinWords(command ?? [])} is not reached: ${why}`, { where: name });
+}

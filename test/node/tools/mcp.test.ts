@@ -1,0 +1,173 @@
+/** Servers of tools as programs and over sockets of this machine: those of the SDK, and hostile ones. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
+import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
+import { afterAll, describe, expect, it } from "vitest";
+import { createSpell, type Spell } from "../../../src/node/main.ts";
+import { isAlive } from "../../../src/node/processes.ts";
+import { failure } from "../../support/failure.ts";
+import { isLong, root } from "../../support.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "llmspell-mcp-"));
+const open: Spell[] = [];
+afterAll(async () => {
+  await Promise.all(open.map((spell) => spell.dispose()));
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function toolsOf(line: string, timeout_seconds = 20) {
+  const spell = createSpell({ config: { tools: { mcp: { servers: [`s = ${line}`], timeout_seconds } } }, env: {} });
+  open.push(spell);
+  return { ...spell.tools, spell };
+}
+
+/** Speaks the protocol by hand, and breaks it as its argument says. */
+const hostile = join(folder, "hostile.mjs");
+writeFileSync(
+  hostile,
+  `
+const mode = process.argv[2];
+const say = (message) => process.stdout.write(JSON.stringify({ jsonrpc: "2.0", ...message }) + "\\n");
+const tool = (name, more) => ({ name, inputSchema: { type: "object" }, ...more });
+const lists = {
+  endless: (id) => say({ id, result: { tools: [tool("t" + id)], nextCursor: String(id) } }),
+  many: (id) => say({ id, result: { tools: Array.from({ length: 300 }, (_, i) => tool("t" + i)) } }),
+  twins: (id) => say({ id, result: { tools: [tool("a.b"), tool("a/b")] } }),
+  control: (id) => say({ id, result: { tools: [tool("a\\u001b[2J")] } }),
+  schema: (id) => say({ id, result: { tools: [{ name: "a", inputSchema: "none" }] } }),
+  line: () => { const piece = "x".repeat(65536); const more = () => { while (process.stdout.write(piece)); process.stdout.once("drain", more); }; more(); },
+  rubbish: () => { for (let i = 0; i < 200; i += 1) process.stdout.write("hello " + i + "\\n"); },
+  silent: () => {},
+};
+const answers = {
+  crash: () => { console.error("Cannot find the garden"); process.exit(3); },
+  env: (id) => say({ id, result: { content: [{ type: "text", text: Object.keys(process.env).sort().join(" ") }] } }),
+  pid: (id) => say({ id, result: { content: [{ type: "text", text: String(process.pid) }] } }),
+  form: (id) => say({ id, result: { content: [], structuredContent: { sum: "many" } } }),
+  costly: (id) => say({ id, result: { content: [{ type: "text", text: "done" }] } }),
+  mute: () => {},
+};
+const costly = { anyOf: [{ $ref: "#/properties/x" }, { $ref: "#/properties/x" }, { type: "string" }] };
+const more = {
+  form: { outputSchema: { type: "object", properties: { sum: { type: "number" } }, required: ["sum"] } },
+  costly: { inputSchema: { type: "object", properties: { x: costly } } },
+};
+if (mode === "pid") { process.on("SIGTERM", () => {}); setInterval(() => {}, 1000); }
+if (mode === "chatty") process.stdout.write("Welcome!\\n");
+process.stdin.on("end", () => mode === "pid" || process.exit(0));
+let rest = "";
+process.stdin.on("data", (piece) => {
+  const lines = (rest + piece).split("\\n");
+  rest = lines.pop();
+  for (const line of lines) {
+    const { id, method, params } = JSON.parse(line);
+    if (method === "initialize") {
+      if (mode === "deaf") continue;
+      say({ id, result: { protocolVersion: params.protocolVersion, capabilities: { tools: {} }, serverInfo: { name: "hostile", version: "1\\u0007" } } });
+    } else if (method === "tools/list") (lists[mode] ?? ((id) => say({ id, result: { tools: [tool("run", more[mode])] } })))(id);
+    else if (method === "tools/call") (answers[mode] ?? answers.env)(id);
+  }
+});
+`,
+);
+const run = (mode: string) => `$MCP_TEST_TOKEN node ${hostile} ${mode}`;
+process.env["MCP_TEST_TOKEN"] = "for the server";
+process.env["MCP_TEST_SECRET"] = "for nobody";
+
+describe("a program", () => {
+  it("of the SDK gives its tools", async () => {
+    const tools = toolsOf("node examples/mcp/server.mjs");
+    expect((await tools.connect({ command: "node", args: ["examples/mcp/server.mjs"] })).tools).toEqual(["s_bed", "s_water"]);
+    expect(await tools.execute("s_water", { square_metres: 12, degrees: 24 })).toEqual({ result: { litres: 36 } });
+  });
+
+  it.each([
+    ["endless", "tool-limit", "expected at most 256 tools, got more"],
+    ["many", "tool-limit", "expected at most 256 tools, got more"],
+    ["twins", "tool-failed", "s_a_b twice"],
+    ["control", "tool-failed", "expected tools named by letters"],
+    ["schema", "tool-failed", "inputSchema"],
+    ["line", "tool-limit", "of at most 2000000 bytes"],
+    ["rubbish", "tool-failed", "expected messages of the protocol, got other text"],
+    ...(isLong ? [["silent", "tool-limit", "within 1 s"]] : []),
+    ["deaf", "tool-limit", "within 1 s"],
+  ])("that is %s ends in %s", async (mode, code, message) => {
+    const error = await failure(toolsOf(run(mode), mode === "silent" || mode === "deaf" ? 1 : 20).connect("s"));
+    expect([error.code, error.message]).toEqual([code, expect.stringContaining(message)]);
+  });
+
+  it("that is not there is named", async () => {
+    expect((await failure(toolsOf("llmspell-no-such-program").connect("s"))).message).toContain("s: expected a program that is there");
+  });
+
+  it("has only the variables it is given", async () => {
+    const names = String((await toolsOf(run("env")).execute("s_run", {})).result).split(" ");
+    expect(names).toContain("MCP_TEST_TOKEN");
+    expect(names).not.toContain("MCP_TEST_SECRET");
+  });
+
+  it("may greet, crash and break its own schema, and is started again", async () => {
+    expect(await toolsOf(run("chatty")).execute("s_run", {})).toMatchObject({ result: expect.stringContaining("PATH") });
+    const tools = toolsOf(run("crash"));
+    for (let i = 0; i < 2; i += 1) {
+      const error = await failure(tools.execute("s_run", {}));
+      expect([error.code, error.message]).toEqual(["tool-failed", "s: the server ended; its last words: Cannot find the garden"]);
+    }
+    expect((await failure(toolsOf(run("form")).execute("s_run", {}))).message).toBe(
+      's_run: output.result.sum: expected number, got "many"',
+    );
+    expect((await failure(toolsOf(run("mute"), 1).execute("s_run", {}))).message).toContain("within 1 s");
+    expect(await toolsOf(run("costly")).execute("s_run", { x: 1 })).toEqual({ result: "done" });
+  });
+
+  it("is gone with its spell, whatever it does", async () => {
+    const tools = toolsOf(run("pid"));
+    const pid = Number((await tools.execute("s_run", {})).result);
+    expect(isAlive(pid)).toBe(true);
+    await tools.spell.dispose();
+    expect(isAlive(pid)).toBe(false);
+  });
+});
+
+describe("a program of ours", () => {
+  it("ends although a server is open, and takes it along", async () => {
+    const source = `
+      import { createSpell } from "./dist/node/main.js";
+      const { tools } = createSpell({ config: { tools: { mcp: { servers: [${JSON.stringify(`s = node ${hostile} pid`)}] } } }, env: {} });
+      console.log((await tools.execute("s_run", {})).result);`;
+    const pid = Number(
+      execFileSync(process.execPath, ["--input-type=module", "-e", source], { cwd: root, encoding: "utf8", timeout: 30_000 }),
+    );
+    // killed as it ended: the system may take a moment
+    await expect.poll(() => isAlive(pid)).toBe(false);
+  });
+});
+
+describe("an address", () => {
+  it("of this machine is asked where it is listed", async () => {
+    const server = createServer(async (request, response) => {
+      const own = new McpServer({ name: "web", version: "1" });
+      own.registerTool("hello", {}, () => ({ content: [{ type: "text", text: String(request.headers.authorization) }] }));
+      const transport = new StreamableHTTPServerTransport();
+      response.on("close", () => void own.close());
+      await own.connect(transport as never);
+      await transport.handleRequest(request, response);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    try {
+      const tools = toolsOf(`http://localhost:${port}/mcp $MCP_TEST_TOKEN`);
+      expect(await tools.execute("s_hello", {})).toEqual({ result: "Bearer for the server" });
+      await tools.spell.dispose();
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
+    expect((await failure(toolsOf(`http://127.0.0.1:${port}/mcp`).connect("s"))).code).toBe("net-offline");
+  });
+});
