@@ -86,7 +86,7 @@ describe("the globals", () => {
     const models = "available embed generate info list pull remove rerank status unload verify";
     const retrieval = "cleanup_scope context get_stats ingest save search";
     expect(waiting).toEqual(
-      `${agents} ${models} ${retrieval} file_exists is_available list_dir read_file read_stdin receive replay sleep store_file write_file`
+      `${agents} ${models} ${retrieval} connect file_exists is_available list_dir read_file read_stdin receive replay sleep store_file write_file`
         .split(" ")
         .sort(),
     );
