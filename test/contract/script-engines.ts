@@ -243,6 +243,31 @@ export function scriptEngines(open: Open): void {
       expect((await script.run(source)).value).toBe(true);
     });
 
+    it("goes on after a function that computes for longer than it may, and counts no waiting for it", async () => {
+      const { run } = await open(engine, { timeoutMs: 8000 });
+      const source = isLua
+        ? `T.keep(function() while true do end end) local late = T.within(100)
+           T.keep(function(s) T.slow(200) return s .. T.add_one(1) end) return {late, T.within(100), T.within_now(100)}`
+        : `T.keep(() => { try { for (;;); } finally { for (;;); } }); const late = await T.within(100);
+           T.keep(async (s) => { await T.slow(200); return s + T.addOne(1); }); export default [late, await T.within(100), "data2"];`;
+      const { value } = await run(source);
+      expect(value).toEqual(["passed over: the function computed for longer than it may", "data2", "data2"]);
+    });
+
+    it("ends with the name of such a function where the language cannot go on", async () => {
+      const { fails } = await open(engine, { timeoutMs: 8000 });
+      const source = isLua
+        ? "T.keep(function() while true do pcall(function() while true do end end) end end) T.within(150)"
+        : "T.keep(() => { for (;;); }); T.withinNow(150);";
+      const began = performance.now();
+      expect(await fails(source)).toMatchObject({
+        code: "script-time",
+        message: "hook 1 of BeforeTest: expected a function that computes for at most 150 ms, got more",
+        hint: "Let it do less, or raise hooks.timeout_ms.",
+      });
+      expect(performance.now() - began).toBeLessThan(4000);
+    });
+
     it("keeps the lines of a file with byte order mark and #! line", async () => {
       const script = await open(engine);
       const error = await script.fails(`\uFEFF#!/usr/bin/env llmspell\n\n${isLua ? "error('here')" : "throw new Error('here')"}`);

@@ -2,7 +2,7 @@
 import { afterEach } from "vitest";
 import { SpellError } from "../../src/core/errors.ts";
 import type { ScriptRuntime } from "../../src/core/platform.ts";
-import { any, callback, instance, integer, text } from "../../src/core/scripts/arguments.ts";
+import { any, type CallKept, callback, instance, integer, type KeptFunction, kept, text } from "../../src/core/scripts/arguments.ts";
 import { type Bound, bind, now, waits } from "../../src/core/scripts/bind.ts";
 import type { ScriptLimits } from "../../src/core/scripts/outcome.ts";
 import type { ScriptEngine, ScriptInput, Stdlib } from "../../src/core/scripts/protocol.ts";
@@ -15,6 +15,12 @@ class Counter {
 /** `T`: functions of a host as scripts see them. */
 function hostFunctions(signal: AbortSignal): Bound {
   const state = new Map<string, unknown>();
+  let own: KeptFunction | undefined;
+  /** Calls what was kept, as hooks are called. */
+  const within = async (ms: number, call: CallKept): Promise<unknown> => {
+    const limited = own?.within({ ms, name: "hook 1 of BeforeTest", key: "hooks.timeout_ms" });
+    return limited && (await call(limited, "data").catch((error: SpellError) => `passed over: ${error.message}`));
+  };
   return bind({
     globals: {
       State: {
@@ -31,6 +37,15 @@ function hostFunctions(signal: AbortSignal): Bound {
           for (let i = 1; i <= n; i++) if ((await f(i, `piece ${i}`)) === false) return i;
           return n;
         }),
+        keep: now(
+          [kept("f")],
+          (f) => {
+            own = f;
+          },
+          { keeps: true },
+        ),
+        within: waits([integer("ms")], within),
+        within_now: now([integer("ms")], within),
         boom: now([], () => {
           throw new TypeError("secret at /private/place/key.txt");
         }),

@@ -215,7 +215,7 @@ function checkType(name: string, text: string): void {
   if (isFine) return;
   throw new SpellError(
     "run-option",
-    `${name}: expected at most ${limits.eventParts} words between dots, ${limits.eventTypeCharacters} characters in all, got ${JSON.stringify(text.slice(0, 60))}`,
-    { where: name },
+    `${name}: expected 1–${limits.eventParts} words joined by single dots, at most ${limits.eventTypeCharacters} characters, got ${JSON.stringify(text.slice(0, 60))}`,
+    { where: name, hint: `Write it as "order.paid": no space, no empty word.` },
   );
 }

@@ -68,6 +68,8 @@ export interface HookFacts {
 export type HookFunction = (data: HookData, context: unknown) => unknown;
 
 export interface Hooks {
+  /** the longest that one hook may take */
+  readonly timeoutMs: number;
   /** @throws SpellError hook-disabled, run-option */
   register(point: string, run: HookFunction, priority?: HookPriority): HookFacts;
   /** @throws SpellError hook-disabled */
@@ -129,6 +131,7 @@ export function createHooks(settings: Config["hooks"], { now, log }: HooksHost):
   };
 
   return {
+    timeoutMs: settings.timeout_ms,
     register(point, run, priority = "normal") {
       need();
       if (!isPoint(point)) {

@@ -43,9 +43,27 @@ export type Callback = (...values: readonly unknown[]) => Promise<unknown>;
 export class KeptFunction {
   /** from 1 */
   readonly index: number;
-  constructor(index: number) {
+  /** of one call; default: the limits of the script */
+  readonly limit: CallLimit | undefined;
+
+  constructor(index: number, limit?: CallLimit) {
     this.index = index;
+    this.limit = limit;
   }
+
+  /** The same function under a limit of its own. */
+  within(limit: CallLimit): KeptFunction {
+    return new KeptFunction(this.index, limit);
+  }
+}
+
+export interface CallLimit {
+  /** milliseconds that the function may compute; in JavaScript up to its first await */
+  readonly ms: number;
+  /** in the error of a script that ends of it: "hook 1 of BeforeToolExecution" */
+  readonly name: string;
+  /** that moves it: "hooks.timeout_ms" */
+  readonly key: string;
 }
 
 /** Calls a function that was kept, within the call of the script that is under way. */
@@ -80,8 +98,9 @@ export function oneOf<N extends string, T extends string>(name: N, words: readon
 }
 
 /** Any data, functions excepted. */
-export function any<N extends string>(name: N): Parameter<unknown> & { readonly name: N } {
-  return { name, expects: "any data", isOptional: false, takesNull: true, read: (value) => value };
+/** @param expects in errors, where nothing is given */
+export function any<N extends string>(name: N, expects = "any data"): Parameter<unknown> & { readonly name: N } {
+  return { name, expects, isOptional: false, takesNull: true, read: (value) => value };
 }
 
 /** Data that is kept: without functions, which would be lost in silence. */

@@ -3,6 +3,7 @@ import { codeFrameAt } from "../config/problem.ts";
 import { abortedError, type ErrorCode, SpellError } from "../errors.ts";
 import { isObject } from "../json.ts";
 import { limits } from "../limits.ts";
+import type { CallLimit } from "./arguments.ts";
 import type { ScriptEngine, ScriptFault, ScriptInput } from "./protocol.ts";
 
 /** What ends a script from inside or outside, each with the key of the configuration that moves it. */
@@ -18,6 +19,15 @@ export interface ScriptLimits {
 }
 
 const memoryKey = { lua: "max_memory_bytes", javascript: "max_heap_size_bytes" } as const;
+
+/** A function that computes for too long, and could not be ended without the script. */
+export function lateError({ ms, name, key }: CallLimit): SpellError {
+  return new SpellError("script-time", `${name}: expected a function that computes for at most ${ms} ms, got more`, {
+    hint: `Let it do less, or raise ${key}.`,
+    actions: [{ kind: "show-config", section: key.split(".")[0] ?? key }],
+    details: { limit: "call" },
+  });
+}
 
 /** The error of a limit that was reached, with the key to change. */
 export function limitError(
@@ -57,6 +67,8 @@ export interface FaultContext {
   readonly isDebug: boolean;
   readonly input: ScriptInput;
   readonly isStopped: boolean;
+  /** of the function that it computed for */
+  readonly late?: CallLimit | undefined;
   /** The host's own errors by their numbers. */
   readonly known: (ref: number) => SpellError | undefined;
 }
@@ -80,6 +92,7 @@ export function faultError(fault: ScriptFault, context: FaultContext): SpellErro
   if (own?.code === fault.code) return own.with({ where, details });
   const message = fault.message.slice(0, limits.scriptErrorText);
   if (fault.code === "run-aborted" && context.isStopped) return abortedError().with({ where, details });
+  if (fault.code === "script-time" && context.late !== undefined) return lateError(context.late).with({ where, details });
   if (fault.code === "script-time") return limitError("time", engine, context.limits).with({ where, details });
   if (fault.code === "script-memory") return limitError("memory", engine, context.limits).with({ where, details });
   const code = guestCodes.find((each) => each === fault.code) ?? "script-error";

@@ -2,7 +2,7 @@
  * What host and guest say to each other: texts, JSON but for two. The guest is not trusted: its messages are checked by hand, and a wrong one ends the script.
  *
  * guest → host: `idle N C` (it waits; it has received N messages and computed C ms in this input), and GuestMessage.
- * Inside the guest only: `>text` is printed text on its way to the buffer.
+ * Inside the guest only: `>text` is printed text on its way to the buffer; `<MS` says that a function begins which may compute so long, `<` that it has ended.
  */
 import { isCount, isObject } from "../json.ts";
 import { limits } from "../limits.ts";
@@ -54,7 +54,15 @@ export type HostMessage =
   | ({ readonly t: "run" } & ScriptInput)
   | { readonly t: "ret"; readonly id: string | number; readonly v?: unknown }
   | { readonly t: "err"; readonly id: string | number; readonly e: ScriptFault }
-  | { readonly t: "cb"; readonly id: string | number; readonly n: number; readonly fn: number; readonly a: readonly unknown[] };
+  | {
+      readonly t: "cb";
+      readonly id: string | number;
+      readonly n: number;
+      readonly fn: number;
+      readonly a: readonly unknown[];
+      /** that it may compute */
+      readonly ms?: number | undefined;
+    };
 
 /** An error as it crosses, in either direction. */
 export interface ScriptFault {
@@ -69,6 +77,8 @@ export interface ScriptFault {
   /** "main.lua:3" */
   readonly where?: string | undefined;
   readonly trace?: string | undefined;
+  /** Of script-time: it was a function with a time of its own. */
+  readonly isLate?: boolean | undefined;
 }
 
 /** What a guest prints beside its output: to the log. */

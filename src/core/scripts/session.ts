@@ -6,9 +6,9 @@ import { abortedError, SpellError, toSpellError } from "../errors.ts";
 import { isCount } from "../json.ts";
 import { limits } from "../limits.ts";
 import type { ScriptFiles, ScriptWire } from "../platform.ts";
-import type { CallKept } from "./arguments.ts";
+import type { CallKept, CallLimit } from "./arguments.ts";
 import type { Bound } from "./bind.ts";
-import { faultError, limitError, type ScriptLimits } from "./outcome.ts";
+import { faultError, lateError, limitError, type ScriptLimits } from "./outcome.ts";
 import { countedFromOne } from "./places.ts";
 import {
   type GuestLogLevel,
@@ -63,6 +63,19 @@ export interface ScriptSession {
   close(): Promise<void>;
 }
 
+interface Timed {
+  readonly limit: CallLimit;
+  /** milliseconds of the input's computing */
+  readonly until: number;
+}
+
+/** Who waits for what a function of the script gives. */
+interface Back {
+  readonly timed?: Timed | undefined;
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
 /** Errors that a script may hold: of more than these an uncaught one is told without its cause. */
 const keptErrors = 100;
 
@@ -74,7 +87,7 @@ export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: 
   const bound = begin(over.signal);
   const objects = scriptObjects(bound.classes);
   const errors = new Map<number, SpellError>();
-  const backs = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>();
+  const backs = new Map<number, Back>();
   const timers = new Map<string | number, ReturnType<typeof setTimeout>>();
   let serial = 0;
   let errorSerial = 0;
@@ -94,13 +107,23 @@ export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: 
   const starting = setTimeout(() => {
     void finish(new SpellError("script-error", `expected an engine within ${limits.scriptStartMs} ms, got none`));
   }, limits.scriptStartMs);
-  const busy = (): void => {
-    if (!isReady || !isIdle || running === undefined) return;
+  /** @param again what it may compute has changed */
+  const busy = (again = false): void => {
+    if (!isReady || !(isIdle || again) || running === undefined) return;
+    if (isIdle) since = now();
     isIdle = false;
-    since = now();
-    const left = Math.max(0, bounds.timeoutMs - spentMs + limits.scriptGraceMs);
-    computing = setTimeout(() => void finish(limitError("time", engine, bounds)), left);
+    clearTimeout(computing);
+    const first = soonest();
+    const until = first?.until ?? bounds.timeoutMs;
+    const error = first === undefined ? limitError("time", engine, bounds) : lateError(first.limit);
+    computing = setTimeout(() => void finish(error), Math.max(0, until - spentSoFar() + limits.scriptGraceMs));
   };
+  /** The function of the script that is late before the script is. In JavaScript others may compute while one waits: there the guest's word counts. */
+  const soonest = (): Timed | undefined => {
+    const timed = [...backs.values()].flatMap(({ timed }) => timed ?? []).filter(({ until }) => until < bounds.timeoutMs);
+    return engine === "lua" ? timed.sort((a, b) => a.until - b.until)[0] : undefined;
+  };
+  const spentSoFar = (): number => spentMs + (isIdle ? 0 : now() - since);
   const rest = (computedMs: number): void => {
     if (isIdle) return;
     isIdle = true;
@@ -194,16 +217,17 @@ export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: 
     }
     try {
       const callback =
-        (fn: number) =>
+        (fn: number, limit?: CallLimit) =>
         (...values: readonly unknown[]): Promise<unknown> =>
           new Promise((resolve, reject) => {
             serial += 1;
-            backs.set(serial, { resolve, reject });
-            post({ t: "cb", id, n: serial, fn, a: values.map((value) => outward(value, objects) ?? null) });
+            backs.set(serial, { resolve, reject, timed: limit && { limit, until: spentSoFar() + limit.ms } });
+            post({ t: "cb", id, n: serial, fn, a: values.map((value) => outward(value, objects) ?? null), ms: limit?.ms });
+            if (limit !== undefined) busy(true);
           });
       const given = a.map((value) => inward(value, objects, callback));
       const own = Object.hasOwn(ownFunctions, f) ? ownFunctions[f] : undefined;
-      const callKept: CallKept = (kept, ...values) => callback(-kept.index)(...values);
+      const callKept: CallKept = (kept, ...values) => callback(-kept.index, kept.limit)(...values);
       const work = own === undefined ? bound.call(f, given, callKept) : own(given, id);
       const value = outward(await unlessStopped(work, running?.stop), objects);
       const message: HostMessage = value === undefined ? { t: "ret", id } : { t: "ret", id, v: value };
@@ -270,6 +294,7 @@ export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: 
       case "back": {
         const back = backs.get(message.n);
         backs.delete(message.n);
+        if (back?.timed !== undefined && !isIdle) busy(true);
         if (message.ok) back?.resolve(message.v);
         else back?.reject(callbackFailure(message.v));
         return;
@@ -304,7 +329,8 @@ export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: 
         const known = (ref: number): SpellError | undefined => errors.get(ref);
         const { input, stop } = running;
         const isStopped = stop?.aborted === true;
-        void finish(faultError(message.e, { engine, limits: bounds, isDebug, input, isStopped, known }), true);
+        const late = message.e.isLate === true ? [...backs.values()].find(({ timed }) => timed)?.timed?.limit : undefined;
+        void finish(faultError(message.e, { engine, limits: bounds, isDebug, input, isStopped, late, known }), true);
       }
     }
   }

@@ -62,7 +62,10 @@ export function hookGlobal(hooks: Hooks): ScriptFunctions {
     register: now(
       [text("point"), kept("fn"), optional(oneOf("priority", hookPriorities))],
       (point, fn, priority) => {
-        const run = (data: HookData, context: unknown): unknown => (context as CallKept | undefined)?.(fn, shownData(data));
+        const run = (data: HookData, context: unknown): unknown => {
+          const limit = { ms: hooks.timeoutMs, name: `hook ${id} of ${point}`, key: "hooks.timeout_ms" };
+          return (context as CallKept | undefined)?.(fn.within(limit), shownData(data));
+        };
         const { id } = hooks.register(point, run, priority);
         return new HookHandle(id, () => hooks.unregister(id));
       },

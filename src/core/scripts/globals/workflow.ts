@@ -40,7 +40,7 @@ export function workflowsOf(
 }
 
 export function workflowGlobal(workflows: Workflows): ScriptFunctions {
-  const make = (type: WorkflowType) => now([any("config")], (config) => workflows.create(config, type), keeps);
+  const make = (type: WorkflowType) => now([any("config", "a table with steps")], (config) => workflows.create(config, type), keeps);
   return {
     builder: now([], () => workflows.builder()),
     ...Object.fromEntries(workflowTypes.map((type) => [type, make(type)])),

@@ -15,11 +15,15 @@ export interface MeasuredChannel extends Channel {
   flush(): void;
   /** Asked from time to time by the engine. @returns why the script has to end */
   overtime(): string | undefined;
+  /** Whether a function is late that had a time of its own. Then its time is forgotten. */
+  forgive(): boolean;
 }
 
 /** What Lua's prelude looks for in an error's text. */
 const timeMark = "!time: the script computed for too long";
 export const stopMark = "!stop: the script was stopped";
+/** A function of the script was late, not the script: it goes on where its language lets it. */
+const lateMark = "!late: the function computed for longer than it may";
 /** Milliseconds between two questions whether a script may go on. */
 const askEveryMs = 100;
 
@@ -34,6 +38,8 @@ export function measured(inner: Channel): MeasuredChannel {
   /** when the host was last asked; undefined: it is not */
   let askedAt: number | undefined;
   let mayGoOn = true;
+  /** Milliseconds of computing at which the functions that run within each other are late; an inner one is never later than its outer one. */
+  let due: number[] = [];
   /** What came while the host was asked. */
   const early: string[] = [];
 
@@ -74,6 +80,11 @@ export function measured(inner: Channel): MeasuredChannel {
     suspends: inner.suspends,
     flush,
     post(text) {
+      if (text.startsWith("<")) {
+        if (text === "<") due.pop();
+        else due.push(Math.min(due.at(-1) ?? Number.POSITIVE_INFINITY, performance.now() - begunAt - waitedMs + Number(text.slice(1))));
+        return;
+      }
       // printed text is cut where it is beyond every limit; calls look at their own length before
       if (text.length > limits.scriptMessageBytes && !text.startsWith(">")) throw new RangeError("message too large");
       if (!text.startsWith(">")) {
@@ -97,6 +108,7 @@ export function measured(inner: Channel): MeasuredChannel {
     },
     start(timeoutMs, asks = false) {
       mayGoOn = true;
+      due = [];
       askedAt = asks && !inner.suspends ? performance.now() : undefined;
       begunAt = performance.now();
       waitedMs = 0;
@@ -105,9 +117,16 @@ export function measured(inner: Channel): MeasuredChannel {
     overtime() {
       const at = performance.now();
       if (printedSize > 0 && at - printedAt > limits.scriptOutputMs) flush();
-      if (at - begunAt - waitedMs > limitMs) return timeMark;
+      const computed = at - begunAt - waitedMs;
+      if (computed > limitMs) return timeMark;
       if (mayGoOn && askedAt !== undefined && at - askedAt > askEveryMs) ask();
-      return mayGoOn ? undefined : stopMark;
+      if (!mayGoOn) return stopMark;
+      return computed > (due.at(-1) ?? limitMs) ? lateMark : undefined;
+    },
+    forgive() {
+      const isLate = this.overtime() === lateMark;
+      if (isLate) due = [];
+      return isLate;
     },
   };
 }

@@ -7,7 +7,20 @@ import { createRealm, type Exception, evalFlags, type Realm, type Value } from "
 import { type Guest, type GuestParts, plainSource } from "./run.ts";
 
 /** What the prelude returns. */
-const controlNames = ["configure", "begin", "deliver", "early", "open", "settle", "show", "failed", "denied", "outcome", "keys"] as const;
+const controlNames = [
+  "configure",
+  "begin",
+  "deliver",
+  "early",
+  "open",
+  "settle",
+  "show",
+  "failed",
+  "denied",
+  "late",
+  "outcome",
+  "keys",
+] as const;
 type Controls = Readonly<Record<(typeof controlNames)[number], Value>>;
 
 const fail = (e: ScriptFault): string => JSON.stringify({ t: "fail", e });
@@ -73,10 +86,17 @@ export async function javascriptGuest({ module, memoryBytes, channel }: GuestPar
       const failed = async (): Promise<string> => {
         const e = realm.exception();
         if (isShell && e.name === "SyntaxError" && isUnfinished(e, text)) return '{"t":"more"}';
+        if (e.isFatal && channel.forgive()) return fail({ code: "script-time", message: "a function computed for too long", isLate: true });
         if (e.isFatal) return channel.overtime() === stopMark ? fail({ code: "run-aborted", message: "stopped" }) : fatal(e);
         const told = await realm.call(own.failed, e.value);
         realm.free(e.value);
         return told === 0 ? fatal(realm.exception()) : taken(told);
+      };
+      /** What was delivered was the call of a function that is late: it has ended, and nothing of the script below it. */
+      const passedLate = async (): Promise<boolean> => {
+        if (!channel.forgive()) return false;
+        realm.free(realm.exception().value);
+        return (await realm.ask(own.late)) !== undefined;
       };
       if (isKeys) return (await realm.ask(own.keys, source)) ?? failed();
       await realm.ask(own.begin, args === undefined ? "" : JSON.stringify(args));
@@ -90,7 +110,7 @@ export async function javascriptGuest({ module, memoryBytes, channel }: GuestPar
         if (!(await realm.jobs())) return failed();
         const kept = early.shift();
         if (kept !== undefined) {
-          if ((await realm.ask(own.deliver, kept)) === undefined) return failed();
+          if ((await realm.ask(own.deliver, kept)) === undefined && !(await passedLate())) return failed();
           continue;
         }
         const inside = await realm.ask(own.early);
@@ -107,7 +127,7 @@ export async function javascriptGuest({ module, memoryBytes, channel }: GuestPar
         }
         if (open === "0" || open === "held")
           return fail({ code: "script-error", message: "the script waits for something that never happens" });
-        if ((await realm.ask(own.deliver, await channel.receive())) === undefined) return failed();
+        if ((await realm.ask(own.deliver, await channel.receive())) === undefined && !(await passedLate())) return failed();
       }
     },
   };

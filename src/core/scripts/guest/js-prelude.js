@@ -155,7 +155,10 @@
     if (message.t === "ret") call.resolve(revive(message.v));
     else call.reject(fault(call, message.e));
   }
+  // Those that may compute for a time of their own, within each other.
+  const timed = [];
   function callBack(call, message) {
+    const { ms } = message;
     call.held = (call.held ?? 0) + 1;
     const back = (ok, v) => {
       call.held--;
@@ -176,12 +179,29 @@
       }
       back(true, sent);
     };
+    if (ms) {
+      post(`<${ms}`);
+      timed[timed.length] = fail;
+    }
     try {
       const v = apply(message.fn < 0 ? kept[-message.fn - 1] : call.mine[message.fn - 1], undefined, revive(message.a));
       if (v instanceof PromiseOf) apply(then, v, [done, fail]);
       else done(v);
     } catch (e) {
       fail(e);
+    } finally {
+      if (ms) ended();
+    }
+  }
+  function ended() {
+    post("<");
+    timed.length--;
+  }
+  // An interrupt ended them, which nothing in them can catch.
+  function late() {
+    while (timed.length > 0) {
+      timed[timed.length - 1](wrong("the function computed for longer than it may", "script-time"));
+      ended();
     }
   }
 
@@ -394,7 +414,7 @@
         const name = Str(e.name);
         if (message === "Maximum call stack size exceeded" || message === "stack overflow")
           return { code: "script-stack", message, trace: Str(e.stack) };
-        if (message === "interrupted") return { code: "script-time", message };
+        if (message === "interrupted") return { code: "script-time", message, isLate: timed.length > 0 };
         if (message === "out of memory") return { code: "script-memory", message };
         if (name === "SyntaxError") return { code: "script-syntax", message, trace: Str(e.stack) };
         return { code: "script-error", message: `${name}: ${message}`, trace: Str(e.stack) };
@@ -457,6 +477,7 @@
     },
     begin(args) {
       outcome = "";
+      timed.length = 0;
       if (args !== "") setArguments(parse(args));
       return "";
     },
@@ -497,6 +518,10 @@
       return "";
     },
     failed,
+    late() {
+      late();
+      return "";
+    },
     denied: (text) => new SpellError(parse(text)),
     outcome: () => outcome,
     keys: (text) => stringify({ t: "end", v: members(parse(text)) }),

@@ -245,7 +245,9 @@ local function call(name, ...)
     else -- a callback
       local a, n = message.a, #message.a
       for i = 1, n do if rawequal(a[i], null) then a[i] = nil end end
+      if message.ms then post(format("<%d", message.ms)) end
       local ok, v = pcall(message.fn < 0 and later[-message.fn] or mine[message.fn], unpack(a, 1, n))
+      if message.ms then post("<") end
       local good, text = pcall(encode, ok and v, function() return 0 end)
       if ok and good and #text > MAX_MESSAGE - 1000 then good, text = false, "expected a result of at most 4 MiB" end
       if ok and not good then ok, v = false, text end
@@ -253,7 +255,7 @@ local function call(name, ...)
         kept[id] = v
         good, text = pcall(function()
           local said = type(v) == "table" and rawget(v, "message")
-          return encode(sub(type(said) == "string" and said or tostring(v), 1, MAX_TEXT))
+          return encode(gsub(sub(type(said) == "string" and said or tostring(v), 1, MAX_TEXT), "!late: ", ""))
         end)
         if not good then text = "null" end
       end
