@@ -1,5 +1,6 @@
 /** Sources of models: the package, a disk, an address. */
 import { bundledModels, SpellError } from "../src/browser/index.ts";
+import { partFiles } from "../src/core/file-names.ts";
 
 export interface ModelChoice {
   /** value of its option in the list of models */
@@ -36,16 +37,18 @@ export function choiceOfFiles(files: readonly File[]): ModelChoice {
   return { key: `files:${name}:${bytes}`, label: name, source: files, bytes };
 }
 
-/** Folders of a model that the library reads: those of sentence-transformers, such as 1_Pooling. */
-const isPart = (name: string): boolean => /^\d_[A-Z]/.test(name);
-const within = (folder: string, file: File): File => new File([file], `${folder}/${file.name}`, { type: file.type });
+/** A file of one of the folders inside a model that the library reads; no other. */
+function partOf(folder: string, file: File): readonly File[] {
+  const name = `${folder}/${file.name}`;
+  return partFiles.includes(name) ? [new File([file], name, { type: file.type })] : [];
+}
 
 /** Of chosen files what belongs to a model: a chosen folder includes all its subfolders. */
 export function filesOfModel(files: readonly File[]): readonly File[] {
   return files.flatMap((file) => {
-    const [, part = "", inside] = file.webkitRelativePath.split("/");
+    const [, part = "", inside, deeper] = file.webkitRelativePath.split("/");
     if (inside === undefined) return [file];
-    return isPart(part) && file.webkitRelativePath.endsWith(`/${part}/${file.name}`) ? [within(part, file)] : [];
+    return deeper === undefined ? partOf(part, file) : [];
   });
 }
 
@@ -66,9 +69,9 @@ async function filesOfFolder(folder: FileSystemDirectoryEntry): Promise<readonly
     if (entries.length === 0) return found;
     for (const entry of entries) {
       if (entry.isFile) found.push(await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject)));
-      else if (isPart(entry.name)) {
+      else if (partFiles.some((name) => name.startsWith(`${entry.name}/`))) {
         const inside = await filesOfFolder(entry as FileSystemDirectoryEntry);
-        found.push(...inside.map((file) => within(entry.name, file)));
+        found.push(...inside.flatMap((file) => partOf(entry.name, file)));
       }
     }
   }

@@ -4,9 +4,9 @@
  */
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, open, realpath, stat } from "node:fs/promises";
-import { basename, sep } from "node:path";
+import { sep } from "node:path";
 import { abortedError, SpellError } from "../core/errors.ts";
-import { poolingFile } from "../core/file-names.ts";
+import { baseName } from "../core/file-names.ts";
 import { type ByteSource, checkRead, truncated } from "../core/formats/byte-source.ts";
 import { errnoOf } from "./errno.ts";
 
@@ -24,7 +24,7 @@ export interface FileSource extends ByteSource {
  * @throws SpellError model-unknown (no such file), model-not-regular (a folder, pipe, device or socket), store-denied (no permission)
  */
 export async function openFileSource(path: string): Promise<FileSource> {
-  const name = path.endsWith(sep + poolingFile.replace("/", sep)) ? poolingFile : basename(path);
+  const name = baseName(path.replaceAll(sep, "/"));
   const [stats, real] = await translateErrors(path, async () => {
     // Before anything is opened: opening a pipe waits for its writer, opening a device may do anything.
     const stats = await stat(path);

@@ -2,7 +2,7 @@
 import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { SpellError } from "../core/errors.ts";
-import { poolingFile } from "../core/file-names.ts";
+import { partFiles } from "../core/file-names.ts";
 import type { ByteSource } from "../core/formats/byte-source.ts";
 import type { FileHost } from "../core/platform.ts";
 import { errnoOf } from "./errno.ts";
@@ -21,11 +21,11 @@ export function nodeFiles(): FileHost {
       }
       const sources = await filesIn(real, path);
       const graphs = await filesIn(join(real, "onnx"), path).catch(() => []);
-      const pooling = await openSibling(real, poolingFile);
+      const parts = await Promise.all(partFiles.map((name) => openSibling(real, name)));
       return {
         kind: "folder",
         path: real,
-        sources: [...sources, ...graphs, ...(pooling === undefined ? [] : [pooling])],
+        sources: [...sources, ...graphs, ...parts.flatMap((part) => part ?? [])],
         sibling: async () => undefined,
       };
     },
@@ -46,7 +46,7 @@ async function filesIn(folder: string, path: string): Promise<readonly ByteSourc
 
 /** @returns undefined for a missing file, and for anything but a regular one */
 async function openSibling(folder: string, name: string): Promise<ByteSource | undefined> {
-  if (basename(name) !== name && name !== poolingFile) return undefined;
+  if (basename(name) !== name && !partFiles.includes(name)) return undefined;
   try {
     return await openFileSource(join(folder, name));
   } catch (error) {

@@ -4,6 +4,7 @@ import { openBert } from "../../src/core/bert/engine.ts";
 import { bytesSource } from "../../src/core/formats/byte-source.ts";
 import type { OnnxRuntime } from "../../src/core/spec/onnx.ts";
 import type { EmbeddedText, ScoredText, Seq2SeqHandle, Seq2SeqVariant } from "../../src/core/spec/runtime.ts";
+import { openT5Encoder } from "../../src/core/t5/encoder.ts";
 import { openNativeOnnx } from "../../src/node/engines/onnx-native.ts";
 import { openWebOnnx } from "../../src/node/engines/onnx-web.ts";
 import { distance } from "../contract/embedding-model.ts";
@@ -13,7 +14,9 @@ import {
   bertGolden as golden,
   type RerankSpec,
   rerankGolden,
+  sentenceGolden,
   writeBert,
+  writeSentence,
 } from "../fixtures/bert-writer.ts";
 
 const specOf = (name: string): BertSpec => golden.models.find((model) => model.name === name)!;
@@ -89,6 +92,23 @@ describe.each([
   ] as const)("%s: the same vectors", async (_name, options) => {
     expect(furthest(await embed(onnx, specOf("bge"), options), specOf("bge"))).toBeLessThan(2e-5);
   });
+
+  it.each(sentenceGolden.models.map((model) => [model.name, model] as const))(
+    "%s, an encoder of T5 or one with a dense layer: the tokens and vectors of sentence-transformers",
+    async (_name, spec) => {
+      const files = [...writeSentence(spec)].map(([name, bytes]) => bytesSource(name, bytes));
+      const start = spec.config["model_type"] === "t5" ? openT5Encoder : openBert;
+      const host = { onnx, threads: 1, report: () => ({ chosen: onnx.device, tried: [] }), pause: async () => undefined };
+      const model = await start(files, host, { variant: "f32", inputLength: 512 });
+      const pieces: EmbeddedText[] = [];
+      for await (const piece of model.embed!(sentenceGolden.texts.slice(0, spec.vectors.length), { truncate: false }))
+        pieces[piece.index] = piece;
+      await model.dispose();
+      expect(model.dimensions).toBe(spec.vectors[0]!.length);
+      expect(pieces.map(({ tokens }) => tokens)).toEqual(spec.tokens);
+      expect(Math.max(...pieces.map(({ vector }, index) => distance(vector, spec.vectors[index]!)))).toBeLessThan(2e-5);
+    },
+  );
 
   it("q8: near the same vectors", async () => {
     const spec = specOf("e5-multilingual");

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { createSpell } from "../../src/node/index.ts";
 import { nodePlatform } from "../../src/node/platform.ts";
 import { distance, embeddingModelContract } from "../contract/embedding-model.ts";
-import { type BertWriterOptions, bertGolden as golden, writeBert } from "../fixtures/bert-writer.ts";
+import { type BertWriterOptions, bertGolden as golden, sentenceGolden, writeBert, writeSentence } from "../fixtures/bert-writer.ts";
 import { failure } from "../support/failure.ts";
 
 const home = mkdtempSync(join(tmpdir(), "llmspell-bert-"));
@@ -37,6 +37,51 @@ for (const [runtime, device] of [
   ["onnxruntime-web in Node", "wasm"],
 ] as const) {
   embeddingModelContract(`BERT on ${runtime}`, { open: () => spell.embeddings(folders.minilm, { device }), word: "cat", around: 2 });
+}
+
+/** @returns the folder of an encoder of T5 with its modules, or of one with a dense layer */
+function saveSentence(name: string, change: (files: Map<string, Uint8Array>) => void = () => undefined): string {
+  count += 1;
+  const folder = join(home, `${name}-${count}`);
+  const files = writeSentence(sentenceGolden.models.find((model) => model.name === name)!);
+  change(files);
+  for (const [file, bytes] of files) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    writeFileSync(join(folder, file), bytes);
+  }
+  return folder;
+}
+
+const sentenceT5 = saveSentence("sentence-t5");
+embeddingModelContract("an encoder of T5 on onnxruntime-node", {
+  open: () => spell.embeddings(sentenceT5, { device: "cpu" }),
+  word: "cat",
+  around: 1,
+});
+
+describe("encoders of T5, and dense layers", () => {
+  it("tells what the model is, and that it writes no text", async () => {
+    expect(await spell.models.info(sentenceT5)).toMatchObject({ architecture: "t5", capabilities: ["embedding"], embeddingLength: 24 });
+    expect((await failure(spell.generate(sentenceT5, "Hello"))).message).toContain("makes embeddings, not text (t5)");
+  });
+
+  it.each([
+    ["no weights of the dense layer", (files: Map<string, Uint8Array>) => void files.delete("2_Dense/model.safetensors"), "model-layout"],
+    ["an activation that is not known", replace("2_Dense/config.json", "Identity", "GELU"), "model-config-field"],
+    ["a dense layer of another width", replace("2_Dense/config.json", '"in_features": 32', '"in_features": 16'), "model-config-field"],
+    ["a module that is not known", replace("modules.json", "models.Dense", "models.CNN"), "model-architecture"],
+  ])("refuses %s", async (_, change, code) => {
+    expect((await failure(spell.embeddings(saveSentence("sentence-t5", change)))).code).toBe(code);
+  });
+});
+
+function replace(file: string, from: string, to: string) {
+  return (files: Map<string, Uint8Array>): void => {
+    const text = new TextDecoder().decode(files.get(file));
+    const changed = text.replace(new RegExp(from.replaceAll(" ", "\\s*")), to);
+    expect(changed).not.toBe(text);
+    files.set(file, new TextEncoder().encode(changed));
+  };
 }
 
 describe("what the files beside it say", () => {

@@ -4,9 +4,11 @@
  */
 
 import { openBert } from "../../core/bert/engine.ts";
+import { looksLikeBert } from "../../core/bert/files.ts";
 import { reportOf } from "../../core/devices/report.ts";
 import type { OnnxRuntime } from "../../core/spec/onnx.ts";
 import type { Seq2SeqRuntime } from "../../core/spec/runtime.ts";
+import { openT5Encoder } from "../../core/t5/encoder.ts";
 import { openT5 } from "../../core/t5/engine.ts";
 import type { OnnxFiles } from "./engine-files.ts";
 import { openWasmOnnx, openWebGpuOnnx } from "./onnx-web.ts";
@@ -39,7 +41,8 @@ export function t5Engine(files: OnnxFiles = {}, startGpu: () => Promise<OnnxRunt
       const report = (graph: { readonly threads: number }) =>
         reportOf(device, name, { prompt: graph.threads, decode: graph.threads, origin: threads.origin });
       const host = { onnx, threads: threads.decode, report, pause: createPause(), now: () => performance.now(), notes };
-      return options.use !== undefined ? openBert(sources, host, options) : openT5(sources, host, options);
+      if (options.use === undefined) return openT5(sources, host, options);
+      return (await looksLikeBert(sources)) ? openBert(sources, host, options) : openT5Encoder(sources, host, options);
     },
   };
 }

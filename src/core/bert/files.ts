@@ -1,10 +1,12 @@
 /** Which file of a folder is what, for an encoder of the BERT family as the Hugging Face Hub keeps it; and what their headers say. */
 
-import type { SentenceFiles } from "../embed/sentence.ts";
+import { type EncoderFacts, encoderFacts } from "../embed/facts.ts";
+import { denseTensors } from "../embed/pool.ts";
+import { type SentenceFiles, sentenceFilesOf } from "../embed/sentence.ts";
 import { SpellError } from "../errors.ts";
-import { poolingFile } from "../file-names.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
-import { readSafetensorsSet, type SafetensorsTensors } from "../formats/safetensors.ts";
+import { readSafetensorsSet } from "../formats/safetensors.ts";
+import type { FloatTensor } from "../onnx/weights.ts";
 import { readConfigJson } from "../text/config-json.ts";
 import type { TokenizerFiles } from "../text/tokenizer.ts";
 import { type BertConfig, isBertFamily, readBertConfig } from "./config.ts";
@@ -19,13 +21,11 @@ export interface BertFiles {
   readonly sentence: SentenceFiles;
 }
 
-export interface BertFacts {
+export interface BertFacts extends EncoderFacts {
   readonly config: BertConfig;
   readonly task: BertTask;
-  readonly tensors: SafetensorsTensors;
-  readonly parameterCount: number;
-  /** dtype of most of the weights, as the file names it */
-  readonly dtype: string;
+  /** every tensor of the graph, by its name in it */
+  readonly found: ReadonlyMap<string, FloatTensor>;
 }
 
 /** Whether a folder with config.json and safetensors holds an encoder of the family. @throws SpellError model-config-json, run-aborted */
@@ -38,7 +38,7 @@ export async function looksLikeBert(files: readonly ByteSource[], signal?: Abort
 export function findBertFiles(files: readonly ByteSource[]): BertFiles {
   const byName = new Map(files.map((file) => [file.name, file]));
   const config = byName.get("config.json");
-  const weights = files.filter(({ name }) => name.endsWith(".safetensors"));
+  const weights = files.filter(({ name }) => name.endsWith(".safetensors") && !name.includes("/"));
   if (config === undefined || weights.length === 0) {
     const shown = files.slice(0, 8).map(({ name }) => name);
     throw new SpellError(
@@ -57,12 +57,7 @@ export function findBertFiles(files: readonly ByteSource[]): BertFiles {
     weights,
     index: byName.get("model.safetensors.index.json"),
     tokenizer: { model, config: byName.get("tokenizer_config.json") },
-    sentence: {
-      modules: byName.get("modules.json"),
-      pooling: byName.get(poolingFile),
-      lengths: byName.get("sentence_bert_config.json"),
-      prompts: byName.get("config_sentence_transformers.json"),
-    },
+    sentence: sentenceFilesOf(byName),
   };
 }
 
@@ -73,12 +68,7 @@ export function findBertFiles(files: readonly ByteSource[]): BertFiles {
 export async function acceptBert({ config: source, weights, index, sentence }: BertFiles, signal?: AbortSignal): Promise<BertFacts> {
   const config = await readBertConfig(source, signal);
   const task = await readTask(source, config, sentence, signal);
-  const tensors = await readSafetensorsSet(weights, index, signal);
-  const elements = new Map<string, number>();
-  for (const { dtype, shape } of findBertTensors(tensors, config, task).values()) {
-    elements.set(dtype, (elements.get(dtype) ?? 0) + shape.reduce((product, length) => product * length, 1));
-  }
-  const [most] = [...elements].sort((a, b) => b[1] - a[1]);
-  const parameterCount = [...elements.values()].reduce((sum, count) => sum + count, 0);
-  return { config, task, tensors, parameterCount, dtype: most?.[0] ?? "F32" };
+  const found = new Map(findBertTensors(await readSafetensorsSet(weights, index, signal), config, task));
+  if (task.use === "embed") for (const [name, tensor] of await denseTensors(task.dense, signal)) found.set(name, tensor);
+  return { ...encoderFacts(config, task, found), config, task, found };
 }

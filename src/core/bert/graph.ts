@@ -1,8 +1,9 @@
 /**
  * An encoder of the BERT family as one ONNX graph, from token ids to a vector of length 1 or to the score of a pair, read top to bottom like the paper. Every value's shape stands
  * beside it: B batch, S length, H numHeads, K width of a head, D hiddenSize, F intermediateSize.
- * Sources: Devlin et al. 2018 (arXiv 1810.04805); Reimers & Gurevych 2019 (arXiv 1908.10084) for pooling; tensor names of transformers' modeling_bert.
+ * Sources: Devlin et al. 2018 (arXiv 1810.04805); tensor names of transformers' modeling_bert.
  */
+import { firstToken, poolInto } from "../embed/pool.ts";
 import { OnnxGraphBuilder, type Value } from "../onnx/graph-builder.ts";
 import type { StoredWeights } from "../onnx/weights.ts";
 import type { OnnxModel } from "../spec/onnx.ts";
@@ -24,7 +25,7 @@ export const names = {
 
 /**
  * In: `input_ids`, `attention_mask`, `position_ids` int64 [B, S] (mask: 1 = a token, 0 = padding on the right); of a cross-encoder `token_type_ids` too.
- * Out: `embedding` f32 [B, D], each of length 1; of a cross-encoder `score` f32 [B, 1].
+ * Out: `embedding` f32 [B, D], of a dense layer's width where there is one, each of length 1; of a cross-encoder `score` f32 [B, 1].
  */
 export function bertGraph(config: BertConfig, weights: StoredWeights, task: BertTask): OnnxModel {
   const { hiddenSize, numHeads, numLayers } = config;
@@ -73,30 +74,13 @@ export function bertGraph(config: BertConfig, weights: StoredWeights, task: Bert
     const inner = activate(dense(x, `${layer}.intermediate.dense`)); // [B, S, F]
     x = norm(node("Add", [x, dense(inner, `${layer}.output.dense`)]), `${layer}.output.LayerNorm`);
   }
-  const one = graph.int64([1]);
-  const first = (): Value => node("Squeeze", [node("Gather", [x, graph.int64([0])], { attributes: { axis: 1 } }), one]); // [B, D]
   if (task.use === "rerank") {
     const { dense: inner, score } = headNames[task.head.kind];
-    const logit = dense(node("Tanh", [dense(first(), inner)]), score); // [B, 1]
+    const logit = dense(node("Tanh", [dense(firstToken(graph, x), inner)]), score); // [B, 1]
     const activate = task.head.activation === "sigmoid" ? "Sigmoid" : "Identity";
     graph.output(node(activate, [logit], { output: names.score }), "float32", ["batch", 1]);
-    return graph.toModel();
+  } else {
+    poolInto(graph, weights, x, mask, task, { name: names.embedding, hiddenSize });
   }
-  const tokens = node("Unsqueeze", [seen, graph.int64([2])]); // [B, S, 1]
-  const pooled = {
-    cls: first,
-    mean: () =>
-      node("Div", [
-        node("ReduceSum", [node("Mul", [x, tokens]), one], { attributes: { keepdims: 0 } }),
-        node("ReduceSum", [tokens, one], { attributes: { keepdims: 0 } }),
-      ]),
-    max: () => {
-      const outside = node("Unsqueeze", [hidden, graph.int64([2])]); // [B, S, 1]
-      return node("ReduceMax", [node("Add", [x, outside])], { attributes: { axes: [1], keepdims: 0 } });
-    },
-  }[task.pooling](); // [B, D]
-  // the sum of squares by hand: LpNormalization has no kernel on graphics cards
-  const squares = node("ReduceSum", [node("Mul", [pooled, pooled]), one], { attributes: { keepdims: 1 } }); // [B, 1]
-  graph.output(node("Div", [pooled, node("Sqrt", [squares])], { output: names.embedding }), "float32", ["batch", hiddenSize]);
   return graph.toModel();
 }

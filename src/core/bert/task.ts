@@ -34,7 +34,7 @@ export async function readTask(
   const room = config.positions - config.firstPosition;
   // A pooling beside it is the word of those who trained it for vectors.
   const head = sentence.pooling === undefined ? await readRerankHead(source, config, signal) : undefined;
-  if (head === undefined) return { use: "embed", ...(await readSentenceFacts(sentence, room, signal)) };
+  if (head === undefined) return { use: "embed", ...(await readSentenceFacts(sentence, room, config.hiddenSize, signal)) };
   return { use: "rerank", head, contextLength: Math.min(room, (await readMaxLength(sentence.lengths, signal)) ?? room), notes: [] };
 }
 

@@ -1,5 +1,5 @@
 /** What a model takes of a device, from its header: weights, and keys and values at a context. Estimates; a load measures. */
-import type { BertFacts } from "../bert/files.ts";
+import type { EncoderFacts } from "../embed/facts.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import type { GgufFacts } from "../gguf/gate.ts";
 import type { ModelNeeds, Seq2SeqVariant } from "../spec/runtime.ts";
@@ -39,8 +39,8 @@ export function t5Needs(
 }
 
 /** @param tokens of one text */
-export function bertNeeds(
-  { config, parameterCount }: Pick<BertFacts, "config" | "parameterCount">,
+export function encoderNeeds(
+  { config, parameterCount }: Pick<EncoderFacts, "config" | "parameterCount">,
   variant: Seq2SeqVariant,
   tokens: number,
 ): ModelNeeds {

@@ -1,5 +1,6 @@
 /** What sentence-transformers keeps beside an encoder: how a text becomes one vector. */
 import { SpellError } from "../errors.ts";
+import { denseFile, denseWeightsFile, poolingFile } from "../file-names.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { isObject, readJson } from "../json.ts";
 import { limits } from "../limits.ts";
@@ -11,10 +12,20 @@ export type Pooling = "mean" | "cls" | "max";
 /** How a text becomes one vector. */
 export interface SentenceFacts {
   readonly pooling: Pooling;
+  /** a linear map of the pooled vector */
+  readonly dense?: Dense | undefined;
   readonly prefixes: EmbedPrefixes;
   /** tokens of a text, special ones included */
   readonly contextLength: number;
   readonly notes: readonly string[];
+}
+
+export interface Dense {
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly bias: boolean;
+  readonly activation: "identity" | "tanh" | "relu" | "sigmoid";
+  readonly weights: ByteSource;
 }
 
 /** Files of sentence-transformers; each may be absent. */
@@ -23,34 +34,47 @@ export interface SentenceFiles {
   readonly modules?: ByteSource | undefined;
   /** config.json of the pooling module */
   readonly pooling?: ByteSource | undefined;
+  /** config.json and weights of the dense module */
+  readonly dense?: ByteSource | undefined;
+  readonly denseWeights?: ByteSource | undefined;
   /** sentence_bert_config.json */
   readonly lengths?: ByteSource | undefined;
   /** config_sentence_transformers.json */
   readonly prompts?: ByteSource | undefined;
 }
 
+/** @param byName files of a model */
+export function sentenceFilesOf(byName: ReadonlyMap<string, ByteSource>): SentenceFiles {
+  return {
+    modules: byName.get("modules.json"),
+    pooling: byName.get(poolingFile),
+    dense: byName.get(denseFile),
+    denseWeights: byName.get(denseWeightsFile),
+    lengths: byName.get("sentence_bert_config.json"),
+    prompts: byName.get("config_sentence_transformers.json"),
+  };
+}
+
 /**
  * @param room tokens the encoder reads
- * @throws SpellError model-config-json, model-config-field, model-architecture, run-aborted
+ * @param width numbers of a token's state
+ * @throws SpellError model-layout, model-config-json, model-config-field, model-architecture, run-aborted
  */
 export async function readSentenceFacts(
-  { modules, pooling, lengths, prompts }: SentenceFiles,
+  { modules, pooling, dense, denseWeights, lengths, prompts }: SentenceFiles,
   room: number,
+  width: number,
   signal?: AbortSignal,
 ): Promise<SentenceFacts> {
-  const needsPooling = modules !== undefined && (await checkModules(modules, signal));
-  if (needsPooling && pooling === undefined) {
-    throw new SpellError(
-      "model-layout",
-      "modules.json names a pooling module; expected its config.json in the folder 1_Pooling, got none",
-      {
-        where: "1_Pooling/config.json",
-      },
-    );
-  }
+  const named = modules === undefined ? [] : await readModules(modules, signal);
+  if (named.includes("Pooling") && pooling === undefined) throw partMissing("pooling", poolingFile);
+  const hasDense = named.includes("Dense");
+  if (hasDense && dense === undefined) throw partMissing("dense", denseFile);
+  if (hasDense && denseWeights === undefined) throw partMissing("dense", denseWeightsFile);
   const said = await readMaxLength(lengths, signal);
   return {
     pooling: pooling === undefined ? "mean" : await readPooling(pooling, signal),
+    dense: hasDense && dense && denseWeights ? { ...(await readDense(dense, width, signal)), weights: denseWeights } : undefined,
     prefixes: prompts === undefined ? { query: "", document: "" } : await readPrefixes(prompts, signal),
     contextLength: Math.min(room, said ?? room),
     notes:
@@ -63,10 +87,17 @@ export async function readMaxLength(source: ByteSource | undefined, signal?: Abo
   return source && (await readFields(source, signal)).integer("max_seq_length", 2, limits.ggufContextLength);
 }
 
-const knownModules: ReadonlySet<string> = new Set(["Transformer", "Pooling", "Normalize"]);
+const partMissing = (what: string, file: string): SpellError =>
+  new SpellError("model-layout", `modules.json names a ${what} module; expected ${file} beside it, got none`, {
+    where: file,
+    hint: file.endsWith(".safetensors") ? "Weights as a pickle (pytorch_model.bin) run code and are never opened." : undefined,
+  });
 
-/** @returns whether the list has a pooling module */
-async function checkModules(source: ByteSource, signal: AbortSignal | undefined): Promise<boolean> {
+/** Modules in the order that is computed here. */
+const knownOrder = /^Transformer( Pooling( Dense)?)?( Normalize)?$/;
+
+/** @returns names of the modules */
+async function readModules(source: ByteSource, signal: AbortSignal | undefined): Promise<readonly string[]> {
   const fail = (what: string): SpellError => new SpellError("model-config-json", `${source.name}: ${what}`, { where: source.name });
   if (source.size > limits.configBytes) throw fail(`expected at most ${limits.configBytes} bytes, got ${source.size}`);
   const list = readJson(await source.read(0, source.size, signal), { bytes: limits.configBytes, depth: limits.jsonDepth }, ({ message }) =>
@@ -78,17 +109,33 @@ async function checkModules(source: ByteSource, signal: AbortSignal | undefined)
     if (typeof type !== "string") throw fail("expected a type for each module");
     return type.slice(type.lastIndexOf(".") + 1);
   });
-  const other = names.find((name) => !knownModules.has(name));
-  if (other !== undefined) {
+  if (!knownOrder.test(names.join(" "))) {
     throw new SpellError(
       "model-architecture",
-      `${source.name}: expected modules ${[...knownModules].join(", ")}; got ${other.slice(0, 60)}`,
-      {
-        where: source.name,
-      },
+      `${source.name}: expected modules Transformer, Pooling, Dense, Normalize in this order, the last two or three if any; got ${names.join(", ").slice(0, 120)}`,
+      { where: source.name },
     );
   }
-  return names.includes("Pooling");
+  return names;
+}
+
+const denseActivations: Readonly<Record<string, Dense["activation"]>> = {
+  Identity: "identity",
+  Tanh: "tanh",
+  ReLU: "relu",
+  Sigmoid: "sigmoid",
+};
+
+async function readDense(source: ByteSource, width: number, signal: AbortSignal | undefined): Promise<Omit<Dense, "weights">> {
+  const fields = await readFields(source, signal);
+  const inputs = fields.needed("in_features", 1, limits.t5Width);
+  if (inputs !== width) throw fields.wrong("in_features", String(width), inputs);
+  // the name of a module of torch; sentence-transformers takes Tanh where none is written
+  const name = fields.raw("activation_function") ?? "Tanh";
+  const known = typeof name === "string" ? name.slice(name.lastIndexOf(".") + 1) : "";
+  const activation = Object.hasOwn(denseActivations, known) ? denseActivations[known] : undefined;
+  if (activation === undefined) throw fields.wrong("activation_function", Object.keys(denseActivations).join(", "), name);
+  return { inputs, outputs: fields.needed("out_features", 1, limits.t5Width), bias: fields.boolean("bias") ?? true, activation };
 }
 
 const poolings = {

@@ -1,7 +1,7 @@
 /** Which files of a repository make the model that was asked for. Decided from the list alone. */
 import type { PlannedVariant } from "../download/pull.ts";
 import { SpellError } from "../errors.ts";
-import { poolingFile } from "../file-names.ts";
+import { partFiles } from "../file-names.ts";
 import { formatCount } from "../formats/format-count.ts";
 import { parseShardName } from "../gguf/shards.ts";
 import { type HfSpec, hostProblem, printModelSpec } from "../spec/model-spec.ts";
@@ -41,7 +41,7 @@ const usualQuants = ["Q4_K_M", "Q5_K_M", "Q4_K_S", "Q4_0", "Q8_0", "F16"] as con
 /** Files of a checkpoint besides weights and tokenizer. */
 const t5Files = ["config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
 /** Beside an embedding model: how its vectors are made. */
-const sentenceFiles = ["modules.json", "sentence_bert_config.json", "config_sentence_transformers.json", poolingFile];
+const sentenceFiles = ["modules.json", "sentence_bert_config.json", "config_sentence_transformers.json", ...partFiles];
 
 export interface ChosenFiles {
   readonly files: readonly HubFile[];

@@ -20,6 +20,7 @@ export interface T5Config {
   readonly dFf: number;
   readonly numHeads: number;
   readonly numLayers: number;
+  /** 0: of the model the encoder alone is computed */
   readonly numDecoderLayers: number;
   readonly vocabSize: number;
   readonly relativeAttentionNumBuckets: number;
@@ -54,10 +55,15 @@ export const byteTokenizer = "ByT5Tokenizer";
 
 /** Fields that would run code of the repository elsewhere. Nothing from a repository is ever run here. */
 const codeFields = ["auto_map", "trust_remote_code", "_attn_implementation_internal"];
-/** @throws SpellError model-config-json, model-config-field, model-architecture, run-aborted */
-export async function readT5Configs(config: ByteSource, generation: ByteSource | undefined, signal?: AbortSignal): Promise<T5Configs> {
+/** @param part what is computed of it @throws SpellError model-config-json, model-config-field, model-architecture, run-aborted */
+export async function readT5Configs(
+  config: ByteSource,
+  generation: ByteSource | undefined,
+  signal?: AbortSignal,
+  part: "whole" | "encoder" = "whole",
+): Promise<T5Configs> {
   const fields = await readFields(config, signal);
-  const family = familyOf(fields);
+  const family = familyOf(fields, part);
   const notes = codeFields
     .filter((name) => fields.has(name))
     .map((name) => `${config.name}: ${name} asks for code of the repository; it is ignored`);
@@ -97,13 +103,13 @@ export async function readT5Configs(config: ByteSource, generation: ByteSource |
     config: {
       modelType: family.modelType,
       hasBiasPerLayer: family.hasBiasPerLayer,
-      head: scaled !== undefined ? "any" : tied ? "embedding" : "stored",
+      head: part === "encoder" ? "embedding" : scaled !== undefined ? "any" : tied ? "embedding" : "stored",
       dModel,
       dKv: fields.integer("d_kv", 1, limits.t5Width) ?? 64,
       dFf: fields.needed("d_ff", 1, limits.t5FeedForward),
       numHeads: fields.needed("num_heads", 1, limits.t5Heads),
       numLayers,
-      numDecoderLayers: fields.integer("num_decoder_layers", 1, limits.t5Layers) ?? numLayers,
+      numDecoderLayers: part === "encoder" ? 0 : (fields.integer("num_decoder_layers", 1, limits.t5Layers) ?? numLayers),
       vocabSize,
       relativeAttentionNumBuckets: buckets,
       relativeAttentionMaxDistance: maxDistance,

@@ -50,8 +50,8 @@ const others: readonly (readonly [types: string, what: string, hint: string])[] 
   ],
 ];
 
-/** @throws SpellError model-architecture, naming what was found and what to use */
-export function familyOf(fields: Fields): Family {
+/** @param part what is computed of it @throws SpellError model-architecture, naming what was found and what to use */
+export function familyOf(fields: Fields, part: "whole" | "encoder" = "whole"): Family {
   const type = fields.raw("model_type");
   const classes = fields.raw("architectures");
   const refuse = (got: string, hint: string): SpellError =>
@@ -67,7 +67,8 @@ export function familyOf(fields: Fields): Family {
     const named = type === undefined ? "no model_type" : `model_type ${JSON.stringify(type)}`;
     throw refuse(what === undefined ? named : `${named}: ${what}`, hint ?? asGguf);
   }
-  if (classes === undefined || (Array.isArray(classes) && classes.some((name) => generatingClasses.includes(name)))) return family;
+  if (part === "encoder" || classes === undefined || (Array.isArray(classes) && classes.some((name) => generatingClasses.includes(name))))
+    return family;
   const listed = JSON.stringify(classes);
   throw refuse(
     `architectures ${listed}${listed.includes("Encoder") ? ": the decoder is missing" : ""}`,

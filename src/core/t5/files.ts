@@ -36,7 +36,7 @@ export function looksLikeT5(files: readonly Pick<ByteSource, "name">[]): boolean
 export function findT5Files(files: readonly ByteSource[]): T5Files {
   const byName = new Map(files.map((file) => [file.name, file]));
   const config = byName.get("config.json");
-  const weights = files.filter(({ name }) => name.endsWith(".safetensors"));
+  const weights = files.filter(({ name }) => name.endsWith(".safetensors") && !name.includes("/"));
   const shown = files
     .map(({ name }) => name)
     .slice(0, 8)

@@ -6,6 +6,8 @@
  * Sources: Raffel et al. 2020 (arXiv 1910.10683); Shazeer 2020 (arXiv 2002.05202) for the gated feed-forward; tensor names of transformers' modeling_t5 and modeling_umt5.
  */
 
+import { poolInto } from "../embed/pool.ts";
+import type { SentenceFacts } from "../embed/sentence.ts";
 import { OnnxGraphBuilder, type Value } from "../onnx/graph-builder.ts";
 import type { OnnxModel } from "../spec/onnx.ts";
 import type { T5Config } from "./config.ts";
@@ -20,6 +22,7 @@ export const names = {
   encoderIds: "input_ids",
   encoderMask: "attention_mask",
   hidden: "last_hidden_state",
+  embedding: "embedding",
   crossMask: "encoder_attention_mask",
   decoderIds: "input_ids",
   logits: "logits",
@@ -39,6 +42,31 @@ export const kinds = ["key", "value"] as const;
 export function encoderGraph(config: T5Config, weights: T5Weights): OnnxModel {
   const graph = new OnnxGraphBuilder("encoder");
   const t5 = layers(graph, config, weights);
+  const { hidden } = encode(graph, t5, config, weights, names.hidden);
+  graph.output(hidden, "float32", ["batch", "length", config.dModel]);
+  for (let block = 0; block < config.numDecoderLayers; block += 1) {
+    const cross = t5.keyValue(hidden, `decoder.block.${block}.layer.1.EncDecAttention`, (kind) => names.cross(block, kind));
+    for (const value of cross) graph.output(value, "float32", ["batch", config.numHeads, "length", config.dKv]);
+  }
+  return graph.toModel();
+}
+
+/** In: as of encoderGraph(). Out: `embedding` f32 [B, D], of a dense layer's width where there is one, each of length 1. */
+export function sentenceGraph(config: T5Config, weights: T5Weights, facts: Pick<SentenceFacts, "pooling" | "dense">): OnnxModel {
+  const graph = new OnnxGraphBuilder("sentence");
+  const { hidden, mask } = encode(graph, layers(graph, config, weights), config, weights);
+  poolInto(graph, weights, hidden, mask, facts, { name: names.embedding, hiddenSize: config.dModel });
+  return graph.toModel();
+}
+
+/** From ids to the last hidden state [B, S, D]. @param output its name, where it is one of the graph's */
+function encode(
+  graph: OnnxGraphBuilder,
+  t5: ReturnType<typeof layers>,
+  config: T5Config,
+  weights: T5Weights,
+  output?: string,
+): { readonly hidden: Value; readonly mask: Value } {
   const ids = graph.input(names.encoderIds, "int64", ["batch", "length"]);
   const mask = graph.input(names.encoderMask, "int64", ["batch", "length"]);
 
@@ -52,13 +80,7 @@ export function encoderGraph(config: T5Config, weights: T5Weights): OnnxModel {
     x = graph.node("Add", [x, t5.attention(h, key, value, biasOf(block), `${layer}.0.SelfAttention`)]);
     x = graph.node("Add", [x, t5.feedForward(t5.norm(x, `${layer}.1.layer_norm.weight`), `${layer}.1.DenseReluDense`)]);
   }
-  const hidden = t5.norm(x, "encoder.final_layer_norm.weight", names.hidden); // [B, S, D]
-  graph.output(hidden, "float32", ["batch", "length", config.dModel]);
-  for (let block = 0; block < config.numDecoderLayers; block += 1) {
-    const cross = t5.keyValue(hidden, `decoder.block.${block}.layer.1.EncDecAttention`, (kind) => names.cross(block, kind));
-    for (const value of cross) graph.output(value, "float32", ["batch", config.numHeads, "length", config.dKv]);
-  }
-  return graph.toModel();
+  return { hidden: t5.norm(x, "encoder.final_layer_norm.weight", output), mask };
 }
 
 /**

@@ -44,7 +44,11 @@ export function headOf(found: ReadonlyMap<string, FloatTensor>): string {
 
 /** @throws SpellError as findT5Tensors() */
 export function collectT5Weights(tensors: SafetensorsTensors, config: T5Config, forms: WeightForms): T5Weights {
-  const found = findT5Tensors(tensors, config);
+  return t5Weights(findT5Tensors(tensors, config), forms);
+}
+
+/** @param found of findT5Tensors() */
+export function t5Weights(found: ReadonlyMap<string, FloatTensor>, forms: WeightForms): T5Weights {
   const { value, linear, rows } = storedWeights(found, forms);
   return { head: headOf(found), value, linear, embed: (graph, ids) => rows(graph, "shared.weight", ids) };
 }
@@ -83,6 +87,6 @@ function expectedShapes(config: T5Config, tensors: SafetensorsTensors): Readonly
     }
   };
   stack("encoder", config.numLayers);
-  stack("decoder", config.numDecoderLayers);
+  if (config.numDecoderLayers > 0) stack("decoder", config.numDecoderLayers);
   return shapes;
 }

@@ -4,9 +4,11 @@
  */
 
 import { openBert } from "../../core/bert/engine.ts";
+import { looksLikeBert } from "../../core/bert/files.ts";
 import { reportOf } from "../../core/devices/report.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { Device, DeviceProbe, Seq2SeqRuntime } from "../../core/spec/runtime.ts";
+import { openT5Encoder } from "../../core/t5/encoder.ts";
 import { openT5 } from "../../core/t5/engine.ts";
 import { onceFor } from "../../core/values.ts";
 import { createBlockStore } from "../store/block-store.ts";
@@ -46,7 +48,8 @@ export function t5Engine(name: "onnxruntime-node" | "onnxruntime-web"): Seq2SeqR
         reportOf(onnx.device, name, { prompt: graph.threads, decode: graph.threads, origin: threads.origin });
       const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
       const host = { onnx, threads: threads.decode, report, pause, notes };
-      if (options.use !== undefined) return openBert(files, host, options);
+      if (options.use !== undefined)
+        return (await looksLikeBert(files)) ? openBert(files, host, options) : openT5Encoder(files, host, options);
       return openT5(files, { ...host, now: () => performance.now(), blocks: createBlockStore() }, options);
     },
   };

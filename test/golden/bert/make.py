@@ -36,7 +36,7 @@ def values(name, shape):
     t = ((a ^ (a >> u(15))) * (a | u(1))) & u(0xFFFFFFFF)
     t = t ^ ((t + (((t ^ (t >> u(7))) * (t | u(61))) & u(0xFFFFFFFF))) & u(0xFFFFFFFF))
     k = ((t ^ (t >> u(14))) >> u(24)).astype(np.int64)
-    x = 1 + (k // 16 - 8) / 16 if name.endswith("LayerNorm.weight") else (k - 128) / 512
+    x = 1 + (k // 16 - 8) / 16 if name.endswith(("LayerNorm.weight", "layer_norm.weight")) else (k - 128) / 512
     return torch.from_numpy(x.astype(np.float32).reshape(shape))
 
 

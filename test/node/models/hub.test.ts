@@ -1,5 +1,6 @@
 /** What the Hub answers: what is missing, gated or offline, and lists that are not to be believed. */
 import { describe, expect, it } from "vitest";
+import { sentenceGolden, writeSentence } from "../../fixtures/bert-writer.ts";
 import { failure } from "../../support/failure.ts";
 import { tinyGguf as gguf } from "../support/local-llm.ts";
 import { scriptedModels } from "../support/scripted-models.ts";
@@ -48,6 +49,14 @@ describe("the Hub", () => {
         .llm.listAll("candle")
         .then(({ models: list }) => list.length),
     ]).toEqual([[], 2]);
+  });
+
+  it("an embedding model comes with its folders: how tokens are pooled, and a dense layer with its weights", async () => {
+    const files = writeSentence(sentenceGolden.models[0]!);
+    server.addRepo("owner/sentence", { files: Object.fromEntries([...files].map(([name, bytes]) => [name, Buffer.from(bytes)] as const)) });
+    const { llm } = open();
+    await llm.pull("hf:owner/sentence");
+    expect(await llm.info("hf:owner/sentence")).toMatchObject({ capabilities: ["embedding"], embeddingLength: 24 });
   });
 
   it.each<[string, string, unknown]>([

@@ -40,14 +40,14 @@ export async function openEncoder(
       use,
     );
   }
-  if (model.kind !== "bert") throw new SpellError("internal-error", `${id} is no encoder`);
+  if (model.kind !== "encoder") throw new SpellError("internal-error", `${id} is no encoder`);
   const { facts, variant } = model;
   const inputLength = contextLengthOf(model, options.contextSize);
   return opened(
     await openHandleEncoder({
       ...about,
       architecture: facts.config.modelType,
-      runtime: runtimeFor("bert", platform),
+      runtime: runtimeFor("encoder", platform),
       options: { ...shared, variant, inputLength, needs: needsOf(model, inputLength), use },
       prefixes: facts.task.use === "embed" ? facts.task.prefixes : { query: "", document: "" },
       notes: [],

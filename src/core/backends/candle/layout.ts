@@ -1,6 +1,6 @@
 /** The files of a model, and which layout they are: GGUF, a checkpoint of T5 or BERT, or a T5 export. Of headers only config.json is read. */
 import { SpellError } from "../../errors.ts";
-import { baseName, poolingFile } from "../../file-names.ts";
+import { baseName, partFiles } from "../../file-names.ts";
 import { type ByteSource, blobSource } from "../../formats/byte-source.ts";
 import { collectShards } from "../../gguf/shards.ts";
 import { isModelGguf } from "../../hub/gguf-names.ts";
@@ -14,7 +14,7 @@ export interface ModelFiles {
   readonly id: string;
   readonly bundled: boolean;
   /** `t5-onnx`: T5, exported to ONNX for transformers.js */
-  readonly kind: "gguf" | "t5" | "bert" | "t5-onnx";
+  readonly kind: "gguf" | "t5" | "encoder" | "t5-onnx";
   readonly files: readonly ByteSource[];
   /** of checkpoints: asked for by name */
   readonly variant?: Seq2SeqVariant | undefined;
@@ -93,13 +93,14 @@ const filesOfCheckpoints = [
   "modules.json",
   "sentence_bert_config.json",
   "config_sentence_transformers.json",
-  poolingFile,
+  ...partFiles,
 ] as const;
 
-/** config.json tells an encoder from T5. */
+/** config.json tells BERT from T5, and modules.json an encoder of T5 from a model that writes. */
 async function checkpointOf(files: readonly ByteSource[]): Promise<Layout> {
   const { looksLikeBert } = await import("../../bert/files.ts");
-  return { kind: (await looksLikeBert(files)) ? "bert" : "t5", files };
+  const isEncoder = files.some(({ name }) => name === "modules.json") || (await looksLikeBert(files));
+  return { kind: isEncoder ? "encoder" : "t5", files };
 }
 
 async function layoutOf(files: readonly ByteSource[], where: string): Promise<Layout> {

@@ -56,7 +56,7 @@ async function openModel(files: ModelFiles, { platform, defaults }: CandleContex
 async function openFound(model: FoundModel, platform: Platform, defaults: LoadDefaults, options: AskedOptions): Promise<LocalOpened> {
   if (options.use !== undefined) return (await import("./encoder.ts")).openEncoder(model, options.use, platform, defaults, options);
   const use = useOf(model);
-  if (use !== undefined || model.kind === "bert") throw writesNone(model, use ?? "embed");
+  if (use !== undefined || model.kind === "encoder") throw writesNone(model, use ?? "embed");
   return model.kind === "gguf" ? openGguf(model, platform, defaults, options) : openT5(model, platform, options);
 }
 
@@ -74,7 +74,7 @@ async function openGguf(model: Extract<FoundModel, { kind: "gguf" }>, platform: 
   });
 }
 
-async function openT5(model: Exclude<FoundModel, { kind: "gguf" | "bert" }>, platform: Platform, options: AskedOptions) {
+async function openT5(model: Exclude<FoundModel, { kind: "gguf" | "encoder" }>, platform: Platform, options: AskedOptions) {
   const { id, files, facts, variant } = model;
   checkContextSize(options, limits.seq2seqMostInputTokens, id);
   const inputLength = contextLengthOf(model, options.contextSize);
@@ -105,7 +105,7 @@ function writesNone(model: FoundModel, use: EncoderUse): SpellError {
 function withSmallerVariant(error: unknown, model: FoundModel): unknown {
   if (!(error instanceof SpellError) || error.code !== "device-memory") return error;
   const smaller =
-    model.kind !== "t5" && model.kind !== "bert" ? undefined : ({ f32: "q8", q8: "q4", q4: undefined } as const)[model.variant];
+    model.kind !== "t5" && model.kind !== "encoder" ? undefined : ({ f32: "q8", q8: "q4", q4: undefined } as const)[model.variant];
   const run = model.bundled
     ? { kind: "run" as const, model: `${model.id}:${smaller}` }
     : { kind: "run" as const, model: model.id, quantization: smaller };

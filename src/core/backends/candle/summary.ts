@@ -41,7 +41,7 @@ export function summarizeModel(model: FoundModel): ModelSummary {
       notes: facts.notes,
     };
   }
-  if (model.kind === "bert") {
+  if (model.kind === "encoder") {
     const { config, task, dtype, parameterCount } = model.facts;
     return {
       format: "safetensors",
@@ -51,7 +51,7 @@ export function summarizeModel(model: FoundModel): ModelSummary {
       sizeBytes: totalSize(model.files),
       license: null,
       contextLength: task.contextLength,
-      embeddingLength: config.hiddenSize,
+      embeddingLength: model.facts.dimensions,
       blockCount: config.numLayers,
       vocabSize: config.vocabSize,
       chatTemplate: null,
