@@ -69,6 +69,7 @@ describe("encoders of T5, and dense layers", () => {
     ["no weights of the dense layer", (files: Map<string, Uint8Array>) => void files.delete("2_Dense/model.safetensors"), "model-layout"],
     ["an activation that is not known", replace("2_Dense/config.json", "Identity", "GELU"), "model-config-field"],
     ["a dense layer of another width", replace("2_Dense/config.json", '"in_features": 32', '"in_features": 16'), "model-config-field"],
+    ["another family", replace("config.json", '"model_type": "t5"', '"model_type":"mpnet"'), "model-architecture"],
     ["a module that is not known", replace("modules.json", "models.Dense", "models.CNN"), "model-architecture"],
   ])("refuses %s", async (_, change, code) => {
     expect((await failure(spell.embeddings(saveSentence("sentence-t5", change)))).code).toBe(code);

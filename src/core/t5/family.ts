@@ -62,6 +62,13 @@ export function familyOf(fields: Fields, part: "whole" | "encoder" = "whole"): F
     );
   const asGguf = "Families that only decode (llama, qwen, gemma …) run as GGUF: use a repository or a file with .gguf in its name.";
   const family = families.find(({ modelType }) => modelType === type);
+  if (family === undefined && part === "encoder") {
+    throw new SpellError(
+      "model-architecture",
+      `${fields.file}: expected model_type bert, roberta, xlm-roberta, camembert, ${families.map(({ modelType }) => modelType).join(", ")} of an embedding model, got ${String(type).slice(0, 60)}`,
+      { where: fields.file, hint: "Other encoders (MPNet, ModernBERT …) run as GGUF." },
+    );
+  }
   if (family === undefined) {
     const [, what, hint] = others.find(([types]) => types.split(" ").includes(String(type))) ?? [];
     const named = type === undefined ? "no model_type" : `model_type ${JSON.stringify(type)}`;
