@@ -1,4 +1,7 @@
+import { toStandardJsonSchema } from "@valibot/to-json-schema";
 import { Ajv2020 } from "ajv/dist/2020.js";
+import { type } from "arktype";
+import * as v from "valibot";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { createGrammarBuilder } from "../../../src/core/grammar/builder.ts";
@@ -71,6 +74,27 @@ describe("schemas of zod", () => {
     for (let n = 0; n < samples; n += 1) {
       const text = write();
       expect([text, schema.safeParse(JSON.parse(text)).error?.message]).toEqual([text, undefined]);
+    }
+  });
+
+  it.each([
+    ["ArkType", type({ name: "0 < string <= 5", age: "0 <= number.integer <= 120", "tag?": "'a' | 'b'", list: "(boolean | null)[] <= 3" })],
+    [
+      "Valibot",
+      toStandardJsonSchema(
+        v.object({
+          name: v.pipe(v.string(), v.minLength(1), v.maxLength(5)),
+          age: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(120)),
+          tag: v.optional(v.picklist(["a", "b"])),
+          list: v.pipe(v.array(v.nullable(v.boolean())), v.maxLength(3)),
+        }),
+      ),
+    ],
+  ])("of %s too", (_, schema) => {
+    const write = sampler(schemaGrammar(plainSchema(schema, "jsonSchema")), seededRandom(3));
+    for (let n = 0; n < samples; n += 1) {
+      const text = write();
+      expect([text, schema["~standard"].validate(JSON.parse(text))]).toMatchObject([text, { value: JSON.parse(text) }]);
     }
   });
 
