@@ -207,6 +207,7 @@ const suites = {
     rounds: Math.min(rounds, 5),
     subjects: {
       library: own(subject("serve", "library", path)),
+      "node:http": own(subject("serve", "hello", path)),
       "llmspell serve": own(subject("serve", "llmspell", path)),
       ...(existsSync(ollama) && path !== tiny ? { Ollama: own(subject("serve", "ollama", path)) } : {}),
       ...(python("llama_cpp.server") ? { "llama-cpp-python's server": own(subject("serve", "llama_cpp", path)) } : {}),

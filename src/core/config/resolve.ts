@@ -220,6 +220,9 @@ function findContradictions(settings: Settings, declared: ProviderTypes, documen
   for (const [name, type] of types) {
     if (type === "openai-compatible" && value(`providers.${name}.base_url`) === undefined)
       complain(`providers.${name}.provider_type`, "an openai-compatible provider needs base_url");
+    // paths are put behind it; what is asked for there may be a secret, so it is not shown
+    if (/[?#]/.test(String(value(`providers.${name}.base_url`) ?? "")))
+      complain(`providers.${name}.base_url`, "expected an address without ? and #; a key belongs into api_key_env");
   }
   const hub = String(value("models.hf_endpoint"));
   // an address is taken apart only where it may hold a name

@@ -126,7 +126,11 @@ const nothing: ReadonlyMap<string, readonly unknown[]> = new Map([
   ["verbosity", ["medium"]],
 ]);
 
+/** Fields of which 0 asks for something: the probability of each token, a model that is unloaded at once. */
+const zeros: ReadonlySet<string> = new Set(["logprobs", "keep_alive"]);
+
 function isNothing(name: string, value: unknown): boolean {
+  if (value === 0 && zeros.has(name)) return false;
   if (value === undefined || value === null || value === false || value === 0 || value === "") return true;
   if (name === "modalities" && Array.isArray(value) && value.every((each) => each === "text")) return true;
   if (Array.isArray(value)) return value.length === 0;

@@ -10,7 +10,7 @@ import { begin } from "./answers.ts";
 import { readBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { readTexts } from "./embeddings.ts";
-import type { Fields, Note } from "./fields.ts";
+import { type Fields, ignored, type Note } from "./fields.ts";
 import { readMaxTokens, readSampling, readTools } from "./options.ts";
 import { json } from "./refusals.ts";
 import { eventStream } from "./sse.ts";
@@ -170,6 +170,10 @@ function readOptions(fields: Fields, notes: Note[]): GenerateOptions {
   const jsonSchema = format === "json" ? { type: "object" } : format === "" ? undefined : format;
   if (typeof jsonSchema === "string") throw fields.wrong("format", "json or a JSON schema", format);
   const thinks = fields.raw("think");
+  if (thinks !== undefined && typeof thinks !== "boolean") {
+    fields.one("think", ["low", "medium", "high"]);
+    notes.push(ignored("think: the model decides by itself how long it thinks; only false has an effect"));
+  }
   return {
     ...sampling,
     ...(maxTokens !== undefined && { maxTokens }),

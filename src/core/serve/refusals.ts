@@ -2,7 +2,7 @@
  * Errors as answers: the status, and the body that clients of OpenAI and of Anthropic read. Clients choose their error class by the status alone.
  * What the caller can mend is said in the error's own words; of what fails here only its code and the usual hint are told: messages may hold paths.
  */
-import { type ErrorCode, errorTable, type SpellError, toSpellError } from "../errors.ts";
+import { type ErrorCode, errorTable, SpellError, toSpellError } from "../errors.ts";
 
 const statusOf: Readonly<Partial<Record<ErrorCode, number>>> = {
   "http-body": 400,
@@ -63,19 +63,29 @@ const types: Readonly<Partial<Record<number, readonly [openai: string, anthropic
 /** Codes that clients know by OpenAI's names. */
 const codes: Readonly<Partial<Record<ErrorCode, string>>> = { "run-busy": "http-busy", "run-context": "context_length_exceeded" };
 
-/** Options of core by the fields that carry them. */
-const fields: ReadonlyMap<string, string> = new Map([
-  ["jsonSchema", "response_format"],
-  ["toolChoice", "tool_choice"],
-  ["parallelToolCalls", "parallel_tool_calls"],
-  ["maxTokens", "max_tokens"],
-  ["topP", "top_p"],
-  ["topK", "top_k"],
-  ["minP", "min_p"],
-  ["repeatPenalty", "repeat_penalty"],
-  ["presencePenalty", "presence_penalty"],
-  ["frequencyPenalty", "frequency_penalty"],
-]);
+/** Where the schemas of answers and tools, and the most tokens, are in the bodies of a path; other options have their own names in the writing of fields. */
+interface Shape {
+  readonly jsonSchema: string;
+  readonly inputSchema: string;
+  readonly maxTokens: string;
+}
+const chatShape: Shape = { jsonSchema: "response_format.json_schema.schema", inputSchema: "function.parameters", maxTokens: "max_tokens" };
+const shapes: readonly (readonly [path: string, shape: Shape])[] = [
+  ["/v1/messages", { ...chatShape, jsonSchema: "output_config.format.schema", inputSchema: "input_schema" }],
+  ["/v1/responses", { jsonSchema: "text.format.schema", inputSchema: "parameters", maxTokens: "max_output_tokens" }],
+  ["/api/", { ...chatShape, jsonSchema: "format", maxTokens: "options.num_predict" }],
+];
+
+/** An option of core as the caller wrote it; a JSON pointer may follow it. */
+function fieldOf(where: string, pathname: string): string {
+  const shape = shapes.find(([path]) => pathname.startsWith(path))?.[1] ?? chatShape;
+  const [, option = "", pointer = ""] = /^([^/]*)(.*)$/s.exec(where) ?? [];
+  return (
+    option
+      .replaceAll(/jsonSchema|inputSchema|maxTokens/g, (name) => shape[name as keyof Shape])
+      .replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) + pointer
+  );
+}
 
 /** An error as an answer tells it. */
 export interface Told {
@@ -86,15 +96,20 @@ export interface Told {
   readonly error: SpellError;
 }
 
-export function told(thrown: unknown): Told {
-  const error = toSpellError(thrown);
+/** @param pathname whose clients read it */
+export function told(thrown: unknown, pathname: string): Told {
+  const given = toSpellError(thrown);
+  const { where } = given;
+  const field = where !== undefined && given.code === "run-option" ? fieldOf(where, pathname) : where;
+  const isNamed = where !== undefined && field !== undefined && field !== where && given.message.startsWith(where);
+  const error = isNamed ? given.with({ message: `${field}${given.message.slice(where.length)}` }) : given;
   // a model that a service does not have is told by it with a status
   const status = statusOf[error.code] ?? (error.code.startsWith("net-") ? 502 : 500);
   const isCallers = status < 500 || status === 502;
   const usual = errorTable().find(({ code }) => code === error.code)?.hint ?? "";
   const message =
     status === 404 && error.code !== "http-path" ? unknownModel(error) : isCallers ? error.message : `the server failed: ${usual}`;
-  const param = error.code === "http-field" || error.code === "run-option" ? (fields.get(error.where ?? "") ?? error.where ?? null) : null;
+  const param = error.code === "http-field" || error.code === "run-option" ? (field ?? null) : null;
   return {
     status,
     message,
@@ -128,9 +143,14 @@ export function isAnthropic(pathname: string): boolean {
   return pathname.startsWith("/v1/messages");
 }
 
+/** Why the server itself gave the work up, where that is so: its reader is still there. */
+export function endOf({ reason }: AbortSignal): SpellError | undefined {
+  return reason instanceof SpellError && reason.code === "run-closed" ? reason : undefined;
+}
+
 /** @param pathname whose clients read it @param hasLeft the client has: whatever failed, that is why */
 export function refusal(thrown: unknown, pathname: string, hasLeft = false): Response {
-  const failed = told(thrown);
+  const failed = told(thrown, pathname);
   const status = hasLeft ? 499 : failed.status;
   const { allow, retryAfterMs } = failed.error.details ?? {};
   // what a service asked for, or a turn of our own queue

@@ -6,7 +6,7 @@ import { readBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { type Fields, ignored, type Note } from "./fields.ts";
 import { joinTurns, readCall, readEffort, readForm, readMaxTokens, readSampling, readText, readTextPart, readTools } from "./options.ts";
-import { json, openaiError, type Told, told } from "./refusals.ts";
+import { endOf, json, openaiError, type Told, told } from "./refusals.ts";
 import { eventStream } from "./sse.ts";
 
 type Item = Readonly<Record<string, unknown>>;
@@ -164,9 +164,10 @@ async function* events(
       }
     }
   } catch (error) {
-    if (!isStream || signal.aborted) throw error;
-    record.fail(error);
-    yield event("response.failed", { response: { ...base, output, ...failed(told(error)) } });
+    const cause = endOf(signal) ?? error;
+    if (!isStream || (signal.aborted && cause === error)) throw error;
+    record.fail(cause);
+    yield event("response.failed", { response: { ...base, output, ...failed(told(cause, "/v1/responses")) } });
   }
 }
 

@@ -10,7 +10,7 @@ import { SpellError } from "../errors.ts";
 import { checkOptionNames } from "../text/check-call.ts";
 import type { Call } from "./call.ts";
 import { createAnswers } from "./record.ts";
-import { refusal } from "./refusals.ts";
+import { endOf, refusal } from "./refusals.ts";
 import { ollamaRoutes, type Route, routes } from "./routes.ts";
 import type { ServeOptions } from "./serve-options.ts";
 import { createServed } from "./served.ts";
@@ -54,8 +54,9 @@ export function createServe(spell: Spell, options: ServeOptions = {}): Serve {
     try {
       response = await handle(call);
     } catch (error) {
-      response = refusal(error, pathname, signal.aborted);
-      record.fail(error);
+      const end = endOf(signal);
+      response = refusal(end ?? error, pathname, signal.aborted && end === undefined);
+      record.fail(end ?? error);
     }
     response.headers.set("x-request-id", id);
     return record.follow(request.method === "HEAD" ? new Response(null, response) : response);

@@ -2,7 +2,7 @@
 import { SpellError } from "../errors.ts";
 import type { Begun } from "./answers.ts";
 import type { Call } from "./call.ts";
-import { safeHeaders, type Told, told } from "./refusals.ts";
+import { endOf, safeHeaders, type Told, told } from "./refusals.ts";
 
 export interface EventForm {
   /** the last event; default: none */
@@ -36,11 +36,13 @@ export function eventStream(call: Call, begun: Begun, events: AsyncGenerator<obj
           over();
           controller.close();
         } catch (thrown) {
-          call.record.fail(thrown);
-          over(call.signal.aborted);
+          const cause = endOf(call.signal) ?? thrown;
+          const hasLeft = call.signal.aborted && cause === thrown;
+          call.record.fail(cause);
+          over(hasLeft);
           // a reader that gave up is told its own reason
-          if (call.signal.aborted) return controller.error(call.signal.reason);
-          const event = form.error(told(thrown));
+          if (hasLeft) return controller.error(call.signal.reason);
+          const event = form.error(told(cause, call.pathname));
           controller.enqueue(line(event, typeOf(event)));
           controller.close();
         }

@@ -6,7 +6,8 @@ import { type GuardOptions, guard } from "../../core/serve/guards.ts";
 import { refusal } from "../../core/serve/refusals.ts";
 
 export interface AdaptOptions {
-  readonly answer: (request: Request) => Promise<Response>;
+  /** ends with `signal` */
+  readonly answer: (request: Request, context: { readonly signal: AbortSignal }) => Promise<Response>;
   readonly guards: Pick<GuardOptions, "hosts" | "origins" | "token">;
   /** Milliseconds that a reader may stop. */
   readonly stallMs: number;
@@ -16,12 +17,13 @@ export interface AdaptOptions {
     | undefined;
 }
 
-export function adapt(request: IncomingMessage, response: ServerResponse, options: AdaptOptions): void {
+/** @returns ends the work, and tells its reader why */
+export function adapt(request: IncomingMessage, response: ServerResponse, options: AdaptOptions): (why: SpellError) => void {
   const { answer, guards, stallMs, onRefusal } = options;
   const { method = "", url: target = "", rawHeaders } = request;
   const left = new AbortController();
   // of the answer: that of the request comes when its body was read
-  response.once("close", () => left.abort());
+  response.once("close", () => response.writableFinished || left.abort());
   const lines = Array.from({ length: rawHeaders.length / 2 }, (_, i): [string, string] => [
     (rawHeaders[2 * i] ?? "").toLowerCase(),
     rawHeaders[2 * i + 1] ?? "",
@@ -38,7 +40,8 @@ export function adapt(request: IncomingMessage, response: ServerResponse, option
     if (verdict.kind === "preflight") return send(new Response(null, { status: 204 }));
     const headers = lines.filter(([name]) => !ownHeaders.has(name));
     const init = method === "POST" ? { body: bodyOf(request), duplex: "half" as const } : {};
-    await send(await answer(new Request(`http://${request.headers.host}${target}`, { method, headers, signal: left.signal, ...init })));
+    // the signal goes beside it: a Request makes one of its own from it, which costs
+    await send(await answer(new Request(`http://${request.headers.host}${target}`, { method, headers, ...init }), { signal: left.signal }));
   }
 
   async function send({ status, headers, body }: Response): Promise<void> {
@@ -46,9 +49,8 @@ export function adapt(request: IncomingMessage, response: ServerResponse, option
     const isRead = request.complete || method !== "POST";
     response.writeHead(status, { ...Object.fromEntries(headers), ...verdict.headers, ...(!isRead && { connection: "close" }) });
     if (body === null) return end(isRead);
-    response.flushHeaders();
     const reader = body.getReader();
-    left.signal.addEventListener("abort", () => void reader.cancel().catch(() => undefined), { once: true });
+    response.once("close", () => void reader.cancel().catch(() => undefined));
     for (;;) {
       const { done, value } = await reader.read();
       if (done || response.destroyed) break;
@@ -65,10 +67,11 @@ export function adapt(request: IncomingMessage, response: ServerResponse, option
   }
 
   respond().catch((cause) => {
-    if (left.signal.aborted) return;
+    if (response.destroyed) return;
     if (response.headersSent) response.destroy();
     else void refuse(new SpellError("internal-error", "the server failed", { cause }));
   });
+  return (why) => left.abort(why);
 }
 
 /** Of the connection, and secrets of this server: not of what is asked. */

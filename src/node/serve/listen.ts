@@ -1,6 +1,7 @@
 /** A server of node:http: its limits, its address, its end. What a request meets is in adapt.ts. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { SpellError } from "../../core/errors.ts";
 import { hostsOf } from "../../core/serve/guards.ts";
 import { type AdaptOptions, adapt } from "./adapt.ts";
 import { listenError } from "./listen-error.ts";
@@ -18,6 +19,9 @@ export interface ListenOptions extends Partial<Pick<AdaptOptions, "stallMs" | "o
   readonly drainMs?: number | undefined;
 }
 
+/** Milliseconds for an answer that is ended to say so. */
+const lastWordsMs = 500;
+
 export interface Listening {
   /** such as http://127.0.0.1:8088 */
   readonly url: string;
@@ -33,7 +37,7 @@ export async function listen(answer: AdaptOptions["answer"], options: ListenOpti
   const server = createServer({
     headersTimeout: 10_000,
     requestTimeout: 60_000,
-    connectionsCheckingInterval: 5_000,
+    connectionsCheckingInterval: 1_000,
     keepAliveTimeout: 5_000,
     maxHeaderSize: 16_384,
     requireHostHeader: false, // ours is asked of HTTP/1.0 too
@@ -46,11 +50,17 @@ export async function listen(answer: AdaptOptions["answer"], options: ListenOpti
   const { port: real } = server.address() as AddressInfo;
   const guards = { hosts: hostsOf(real, host, allowHosts), origins: new Set(allowOrigins), token };
   let isClosing = false;
+  /** ends of answers under way */
+  const open = new Set<(why: SpellError) => void>();
   server.on("request", (request, response) => {
     if (isClosing) response.shouldKeepAlive = false;
-    adapt(request, response, { answer, guards, stallMs, onRefusal });
-    // a kept connection would hold the end back
-    response.once("close", () => isClosing && setImmediate(() => server.closeIdleConnections()));
+    const end = adapt(request, response, { answer, guards, stallMs, onRefusal });
+    open.add(end);
+    response.once("close", () => {
+      open.delete(end);
+      // a kept connection would hold the end back
+      if (isClosing) setImmediate(() => server.closeIdleConnections());
+    });
   });
   return {
     url: `http://${host.includes(":") ? `[${host}]` : host}:${real}`,
@@ -59,8 +69,13 @@ export async function listen(answer: AdaptOptions["answer"], options: ListenOpti
       isClosing = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
-      const timer = setTimeout(() => server.closeAllConnections(), drainMs);
+      const told = setTimeout(() => {
+        const why = new SpellError("run-closed", "the server ends");
+        for (const end of open) end(why);
+      }, drainMs);
+      const timer = setTimeout(() => server.closeAllConnections(), drainMs + lastWordsMs);
       await closed;
+      clearTimeout(told);
       clearTimeout(timer);
     },
   };

@@ -1,5 +1,5 @@
 /**
- * Answers over HTTP beside the library's own: `serve.mjs library|llmspell|ollama|llama_cpp MODEL`. The same prompts, 16 tokens each, greedily.
+ * Answers over HTTP beside the library's own: `serve.mjs library|hello|llmspell|ollama|llama_cpp MODEL`. The same prompts, 16 tokens each, greedily.
  * Prints { firstTokenMs: median of 15 asked one after the other, requestsPerSecond: 12 by four clients }.
  */
 import { spawn, spawnSync } from "node:child_process";
@@ -78,6 +78,14 @@ const kinds = {
       for await (const _ of model.stream(prompt(n), { maxTokens: 16, temperature: 0 }).textStream) first ||= performance.now() - started;
       return first;
     };
+  },
+  // what HTTP itself costs: the same pieces from memory
+  async hello() {
+    const piece = JSON.stringify({ choices: [{ delta: { content: "word" } }] });
+    const lines = `[${Array.from({ length: 16 }, () => `"data: ${piece.replaceAll('"', '\\"')}\\n\\n"`).join(",")}]`;
+    const code = `require("node:http").createServer((q, a) => q.resume().on("end", () => { for (const line of ${lines}) a.write(line); a.end(); })).listen(${port}, "127.0.0.1")`;
+    await start(process.execPath, ["-e", code], `${url}/health`);
+    return over(url, "none");
   },
   async llmspell() {
     await start(process.execPath, ["dist/node/cli/main.js", "serve", "-m", file, "--port", String(port), "-q"], `${url}/health`);

@@ -149,6 +149,7 @@ describe("a configuration file", () => {
 
   it("masks a secret in the line it shows, whatever is wrong with it", async () => {
     const texts = [
+      '[providers.openai]\nbase_url = "https://llm.example/v1?key=sk-very-secret"\n',
       "[providers.openai]\napi_key = sk-very-secret\n",
       '[providers.openai]\napi_key = "sk-very-secret"\nbase_url = 5\n[providers.openai.api_key]\n',
       'providers = { openai = { api_key = "sk-very-secret", tempature = 1 } }',

@@ -150,6 +150,7 @@ const refused: readonly (readonly [param: string, fields: object])[] = [
   ["stop", { stop: [""] }],
   ["presence_penalty", { presence_penalty: 1e308 }],
   ["logprobs", { logprobs: true }],
+  ["logprobs", { logprobs: 0 }],
   ["logit_bias", { logit_bias: { "-5": 1 } }],
   ["modalities", { modalities: ["audio"] }],
   ["functions", { functions: [{ name: "add" }] }],
@@ -163,7 +164,10 @@ const refused: readonly (readonly [param: string, fields: object])[] = [
   ["tool_choice", { tools: [tool], tool_choice: "sometimes" }],
   ["response_format.type", { response_format: { type: "xml" } }],
   ["response_format.json_schema.schema", { response_format: { type: "json_schema", json_schema: { name: "x" } } }],
-  ["response_format", { response_format: { type: "json_schema", json_schema: { name: "x", schema: { not: {} } } } }],
+  [
+    "response_format.json_schema.schema/multipleOf",
+    { response_format: { type: "json_schema", json_schema: { name: "x", schema: { type: "integer", multipleOf: 3 } } } },
+  ],
 ];
 
 describe("a field that is refused", () => {
@@ -173,7 +177,9 @@ describe("a field that is refused", () => {
       status: 400,
       json: { error: { type: "invalid_request_error", message: expect.any(String) } },
     });
-    expect((json as { error: { param: string } }).error.param?.startsWith(param)).toBe(true);
+    const { error } = json as { error: { param: string; message: string } };
+    expect(error.param?.startsWith(param)).toBe(true);
+    expect(error.message).toContain(error.param);
   });
 });
 

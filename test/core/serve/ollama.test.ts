@@ -147,6 +147,18 @@ describe("/api, for the client of Ollama", () => {
       status: 400,
       json: { error: expect.stringContaining("options.temperature") },
     });
+    expect(await post(fetch, "/api/generate", { model: "tiny", prompt: "a", think: "x" })).toMatchObject({
+      status: 400,
+      json: { error: expect.stringContaining("think: expected low, medium, high") },
+    });
+    expect(await post(fetch, "/api/generate", { model: "tiny", prompt: "a", format: { type: "integer", multipleOf: 3 } })).toMatchObject({
+      status: 400,
+      json: { error: expect.stringMatching(/^format\/multipleOf: /) },
+    });
+    const told = await post(fetch, "/api/generate", { model: "tiny", prompt: "a", stream: false, keep_alive: 0, think: "low" });
+    expect(told.json).toMatchObject({
+      warnings: [{ message: expect.stringContaining("think") }, { message: expect.stringContaining("keep_alive") }],
+    });
     expect((await here().fetch("http://here/api/tags")).status).toBe(404);
   });
 

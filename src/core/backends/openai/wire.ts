@@ -60,9 +60,11 @@ export function openaiWire(isOpenai: boolean): Wire {
       if (options.raw === true) {
         if (typeof prompt !== "string") throw new SpellError("run-option", "raw: expected a text; got messages", { where: "raw" });
         refuseTools(options, "a raw text has none");
+        // completions have the older name alone
+        const { max_completion_tokens: _, ...older } = { max_completion_tokens: undefined, ...shared };
         return {
           path: "/completions",
-          body: { ...shared, max_tokens: options.maxTokens ?? usualTokens, prompt },
+          body: { ...older, max_tokens: options.maxTokens ?? usualTokens, prompt },
           ignored,
           read: readChunks,
         };

@@ -45,7 +45,7 @@ export function failureOf({ status, text, retryAfterMs }: Refusal, asked: Asked)
       hint: `Check the key${variable === undefined ? "" : ` in ${variable}`}, and what it may use.`,
       actions: variable === undefined ? [{ kind: "show-config", section: "providers" }] : [{ kind: "set-variable", name: variable }],
     });
-  if (status === 429 || /rate_limit|overloaded|insufficient_quota/.test(kind)) {
+  if (status === 429 || status === 529 || /rate_limit|overloaded|insufficient_quota/.test(kind)) {
     const wait = retryAfterMs === undefined ? "" : `; it asks to wait ${Math.ceil(retryAfterMs / 1000)} s`;
     const isQuota = kind.includes("insufficient_quota");
     return new SpellError("provider-rate-limit", `${said}${wait}`, {

@@ -74,7 +74,7 @@ export function createSender({ what, network, settings, secret, headers, passes 
           await retries.wait(error).catch((final: unknown) => {
             // the wait that a server asks for may be too long: its own error says more
             throw final instanceof SpellError && final.code === "net-rate" && final.cause === error
-              ? error.with({ message: final.message, details: final.details })
+              ? error.with({ message: error.code === "provider-rate-limit" ? error.message : final.message, details: final.details })
               : final;
           });
         }

@@ -24,7 +24,9 @@ export function createService({ config, network, parse }: BackendHost, provider:
   const configured = providerOf(config.config, provider) as (HttpProvider & { readonly provider_type: string }) | undefined;
   if (configured === undefined) throw new Error(`provider ${provider} is not declared`);
   const type = configured.provider_type;
-  const settings = serverSettings(configured);
+  const given = serverSettings(configured);
+  // an address for OpenAI's clients ends in what these paths begin with
+  const settings = wire.modelsPath.startsWith("/v1/") ? { ...given, baseUrl: given.baseUrl.replace(/\/v1$/, "") } : given;
   const variable = keyVariable(configured);
   const key = () => sendableKey(config, provider);
   const sender = createSender({

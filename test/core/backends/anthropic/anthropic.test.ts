@@ -127,6 +127,22 @@ describe("the events of a message", () => {
     expect(error).toMatchObject({ code, exitCode: 5 });
     expect(error.message).toContain(words);
   });
+
+  it("are busy servers, whatever page says so; the wait they ask for is told once, and an address may end in /v1", async () => {
+    const refused = (status: number) =>
+      serviceOf(
+        "anthropic/c",
+        { anthropic: { provider_type: "anthropic", api_key: "k", base_url: "https://llm.example/v1/" } },
+        () => new Response("<html>", { status, headers: { "retry-after": "3600" } }),
+      );
+    for (const status of [429, 529]) {
+      const service = refused(status);
+      const error = await failure(service.ask("x"));
+      expect(error).toMatchObject({ code: "provider-rate-limit", details: { status } });
+      expect(error.message.match(/wait/g)).toHaveLength(1);
+      expect(service.heard.map(({ url }) => url)).toEqual(["https://llm.example/v1/messages"]);
+    }
+  });
 });
 
 describe("what is sent", () => {

@@ -300,6 +300,10 @@ describe("what is sent", () => {
     const service = saying(raw);
     expect(await service.ask("Count:", { raw: true, maxTokens: 4 })).toMatchObject({ text: " one two", finishReason: "stop" });
     expect(service.heard[0]).toMatchObject({ url: "http://127.0.0.1:9/v1/completions", body: { prompt: "Count:", max_tokens: 4 } });
+    const own = openai(raw);
+    await own.ask("Count:", { raw: true, maxTokens: 4 });
+    expect(own.heard[0]?.body).toMatchObject({ max_tokens: 4 });
+    expect(own.heard[0]?.body).not.toHaveProperty("max_completion_tokens");
   });
 
   it("is nothing where an option cannot be said", async () => {
