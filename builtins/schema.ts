@@ -11,7 +11,6 @@ import { parameterRules, presets } from "../src/core/text/parameters.ts";
 /** Instead of a reader, for keys whose code comes later. */
 const later = {
   memory: "later: device memory",
-  pooling: "later: pooling",
   threads: "later: threads of a build",
 } as const;
 
@@ -376,7 +375,6 @@ const ragReaders = {
   backup: "src/core/rag/backup.ts",
   dumps: "src/core/rag/dumps.ts",
   doctor: "src/node/cli/doctor-rag.ts",
-  pooling: later.pooling,
   threads: later.threads,
 } as const;
 type RagReader = keyof typeof ragReaders;
@@ -424,7 +422,7 @@ const rag = z.strictObject({
     timeout_seconds: ragInteger("embedder", 30, 1, day, "s", "longest wait of one call without progress"),
     max_retries: ragInteger("embedder", 3, 0, 20, "", "retries of remote providers"),
     normalize: ragFlag("embedder", true, "scale to length 1"),
-    pooling: ragChoice("pooling", "auto", ["auto", "mean", "last", "cls"], "auto = from the model's files"),
+    pooling: ragChoice("embedder", "auto", ["auto", "mean", "last", "cls"], "auto = from the model's files"),
     query_prefix: ragText("embedder", "", "text before each query"),
     document_prefix: ragText("embedder", "", "text before each document"),
     max_input_tokens: ragInteger("embedder", 512, 1, 1_048_576, "tokens", "longer texts are cut, with a note"),

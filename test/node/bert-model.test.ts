@@ -1,5 +1,5 @@
 /** Encoders of the BERT family through the public entry of Node: the contract on both runtimes, what files beside the model say, what is refused. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -96,6 +96,24 @@ describe("what the files beside it say", () => {
     expect(distance(document.vectors[0]!, asDocument!)).toBeLessThan(1e-6);
     await model.dispose();
     await plain.dispose();
+  });
+
+  it("pools as it is asked, in place of what they say", async () => {
+    const other = save("minilm");
+    const file = join(other, "1_Pooling/config.json");
+    const modes = JSON.parse(readFileSync(file, "utf8")) as object;
+    writeFileSync(file, JSON.stringify({ ...modes, pooling_mode_cls_token: true, pooling_mode_mean_tokens: false }));
+    const [mean, cls, asked] = await Promise.all([
+      spell.embed(folders.minilm, ["the cat"], { device: "cpu" }),
+      spell.embed(other, ["the cat"], { device: "cpu" }),
+      spell.embed(folders.minilm, ["the cat"], { device: "cpu", pooling: "cls" }),
+    ]);
+    expect(distance(asked.vectors[0]!, cls.vectors[0]!)).toBeLessThan(1e-6);
+    expect(distance(asked.vectors[0]!, mean.vectors[0]!)).toBeGreaterThan(0.01);
+    expect((await failure(spell.embed(folders.minilm, ["a"], { pooling: "last" }))).message).toContain(
+      "pooling: expected mean or cls for an encoder; got last",
+    );
+    expect((await failure(spell.load("tiny-stories", { pooling: "cls" }))).code).toBe("run-option");
   });
 
   it("reads no more tokens than sentence_bert_config.json says", async () => {

@@ -1,6 +1,6 @@
 /** Retrieval as a spell has it: its configuration, its models. */
 import type { RagConfig } from "../config/config.generated.ts";
-import { providerNames } from "../config/providers.ts";
+import { providerNames, providerOf } from "../config/providers.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { createRag, type RagHost } from "../rag/rag.ts";
 import type { Rag } from "../rag/types.ts";
@@ -13,5 +13,15 @@ export interface RagSpell extends Pick<RagHost, "platform" | "embeddings" | "rer
 /** @param settings in place of those of the configuration */
 export async function openRag({ platform, embeddings, rerank, config: read }: RagSpell, settings?: RagConfig): Promise<Rag> {
   const { config } = await read();
-  return createRag({ platform, settings: settings ?? config.rag, providers: providerNames(config), embeddings, rerank });
+  return createRag({
+    platform,
+    settings: settings ?? config.rag,
+    providers: providerNames(config),
+    takes(name) {
+      const provider = providerOf(config, name);
+      return { device: provider === undefined || "device" in provider, contextSize: provider === undefined || "context_size" in provider };
+    },
+    embeddings,
+    rerank,
+  });
 }

@@ -61,7 +61,10 @@ export interface SpellLoadOptions extends LoadOptions, PullIfMissing {
 }
 
 /** Options of one answer, and of the load where the model is not loaded yet. */
-export interface SpellGenerateOptions extends Omit<GenerateOptions, "tools">, Omit<LoadOptions, "device" | "signal">, PullIfMissing {
+export interface SpellGenerateOptions
+  extends Omit<GenerateOptions, "tools">,
+    Omit<LoadOptions, "device" | "pooling" | "signal">,
+    PullIfMissing {
   /**
    * As in GenerateOptions. Where each has an `execute`, calls are run, and the model is asked again with their results until it answers. What a tool throws is
    * told to the model; so is a call that is unknown, has a wrong input, takes over a minute, or comes after `maxToolCalls`.
@@ -80,7 +83,7 @@ export interface SpellGenerateOptions extends Omit<GenerateOptions, "tools">, Om
 export interface SpellEmbedOptions extends EmbedOptions, Omit<LoadOptions, "signal" | "draft">, PullIfMissing {}
 
 /** Options of one call for scores, and of the load where the model is not loaded yet. */
-export interface SpellRerankOptions extends RerankOptions, Omit<LoadOptions, "signal" | "draft">, PullIfMissing {}
+export interface SpellRerankOptions extends RerankOptions, Omit<LoadOptions, "signal" | "draft" | "pooling">, PullIfMissing {}
 
 /** What ran a model. */
 type RunBy = Pick<EmbeddingModel, "provider" | "backend" | "architecture"> & { readonly model: string };

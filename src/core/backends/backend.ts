@@ -11,7 +11,7 @@ import type { EmbedPrefixes } from "../spec/embedding-model.ts";
 import type { ChatPrompt, GenerateOptions } from "../spec/generate.ts";
 import type { Constraint } from "../spec/grammar.ts";
 import type { ModelSpec, NameSpec } from "../spec/model-spec.ts";
-import type { DeviceChoice, DeviceReport, EncoderUse, ModelEmbedOptions, Seq2SeqDraft } from "../spec/runtime.ts";
+import type { DeviceChoice, DeviceReport, EncoderUse, ModelEmbedOptions, Pooling, Seq2SeqDraft } from "../spec/runtime.ts";
 import type { ManyPart } from "../spec/stream-part.ts";
 import type {
   AvailableFilter,
@@ -54,6 +54,8 @@ export interface LoadOptions {
   readonly draft?: Seq2SeqDraft | undefined;
   /** Prompt tokens per step, 1 … 16384, default 512; smaller aborts sooner. */
   readonly batchSize?: number | undefined;
+  /** Embedding models: how the tokens of a text become one vector; default: as the model's files say. A checkpoint takes any of them, GGUF its own alone. */
+  readonly pooling?: Pooling | undefined;
   /** Loaded share, 0 … 1 */
   readonly onProgress?: ((share: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -4,7 +4,17 @@ import { checkOptionNames, wrongOption } from "../text/check-call.ts";
 import type { LoadOptions } from "./backend.ts";
 
 /** Names of all options of a load. */
-export const loadOptionNames = ["device", "contextSize", "threads", "quantization", "draft", "batchSize", "onProgress", "signal"] as const;
+export const loadOptionNames = [
+  "device",
+  "contextSize",
+  "threads",
+  "quantization",
+  "draft",
+  "batchSize",
+  "pooling",
+  "onProgress",
+  "signal",
+] as const;
 
 const integerOptions = [
   ["contextSize", 128, 2 ** 31 - 1],
@@ -23,11 +33,12 @@ export function checkLoadOptions(
   call: string,
 ): void {
   checkOptionNames(options, known, call);
-  const { device, quantization, draft, onProgress } = options;
+  const { device, quantization, draft, pooling, onProgress } = options;
   if (onProgress !== undefined && typeof onProgress !== "function") throw wrongOption("onProgress", "a function", onProgress);
   if (device !== undefined && !deviceChoices.includes(device)) throw wrongOption("device", deviceChoices.join(", "), device);
   if (quantization !== undefined && typeof quantization !== "string")
     throw wrongOption("quantization", "the name of a variant", quantization);
+  if (pooling !== undefined && !["mean", "cls", "last"].includes(pooling)) throw wrongOption("pooling", "mean, cls, last", pooling);
   if (draft !== undefined && draft !== "q8" && draft !== "q4") throw wrongOption("draft", "q8, q4", draft);
   for (const [name, min, max] of integerOptions) {
     const value = options[name];

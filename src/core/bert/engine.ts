@@ -13,7 +13,8 @@ import { bertGraph, names } from "./graph.ts";
  */
 export async function openBert(files: readonly ByteSource[], host: EncoderHost, options: EncoderOptions): Promise<Seq2SeqHandle> {
   const { tokenizer, ...parts } = findBertFiles(files);
-  const { config, task, found, dimensions } = await acceptBert({ tokenizer, ...parts }, options.signal);
+  const { config, task: own, found, dimensions } = await acceptBert({ tokenizer, ...parts }, options.signal);
+  const task = own.use === "embed" && options.pooling !== undefined ? { ...own, pooling: options.pooling } : own;
   const { modelType, vocabSize } = config;
   const scores = task.use === "rerank";
   return openEncoder(

@@ -95,7 +95,7 @@ export const configKeys: readonly ConfigKey[] = JSON.parse(`[
 {"path":"rag.embedding.timeout_seconds","type":"integer","min":1,"max":86400,"unit":"s","fallback":30,"doc":"longest wait of one call without progress","reader":"src/core/rag/embedder.ts"},
 {"path":"rag.embedding.max_retries","type":"integer","min":0,"max":20,"fallback":3,"doc":"retries of remote providers","reader":"src/core/rag/embedder.ts"},
 {"path":"rag.embedding.normalize","type":"boolean","fallback":true,"doc":"scale to length 1","reader":"src/core/rag/embedder.ts"},
-{"path":"rag.embedding.pooling","type":"text","choices":["auto","mean","last","cls"],"fallback":"auto","doc":"auto = from the model's files","reader":"later: pooling"},
+{"path":"rag.embedding.pooling","type":"text","choices":["auto","mean","last","cls"],"fallback":"auto","doc":"auto = from the model's files","reader":"src/core/rag/embedder.ts"},
 {"path":"rag.embedding.query_prefix","type":"text","longest":1024,"fallback":"","doc":"text before each query","reader":"src/core/rag/embedder.ts"},
 {"path":"rag.embedding.document_prefix","type":"text","longest":1024,"fallback":"","doc":"text before each document","reader":"src/core/rag/embedder.ts"},
 {"path":"rag.embedding.max_input_tokens","type":"integer","min":1,"max":1048576,"unit":"tokens","fallback":512,"doc":"longer texts are cut, with a note","reader":"src/core/rag/embedder.ts"},

@@ -28,7 +28,7 @@ export interface EncoderModel {
   readonly output: string;
 }
 
-export type EncoderOptions = Pick<Seq2SeqOpenOptions, "variant" | "inputLength" | "onProgress" | "signal">;
+export type EncoderOptions = Pick<Seq2SeqOpenOptions, "variant" | "inputLength" | "pooling" | "onProgress" | "signal">;
 
 /** What the host adds: where to compute, and how to let messages through. */
 export interface EncoderHost {

@@ -4,7 +4,7 @@
  */
 import { SpellError } from "../errors.ts";
 import { type ByteSource, totalSize } from "../formats/byte-source.ts";
-import type { GgufPooling } from "../spec/runtime.ts";
+import type { Pooling } from "../spec/runtime.ts";
 import type { ParameterDefaults } from "../text/parameters.ts";
 import { acceptArchitecture, encoderArchitectures } from "./architectures.ts";
 import { checkTokenEmbedding, countParameters, type ModelShape, nameQuantization, readSamplingDefaults, readShape } from "./facts.ts";
@@ -30,7 +30,7 @@ export interface GgufFacts extends ModelShape, TokenizerFacts {
   /** It writes no text: an embedding model. */
   readonly isEncoder: boolean;
   /** How the file says its vectors become one; `rank`: a score instead of a vector. */
-  readonly pooling?: GgufPooling | "rank" | undefined;
+  readonly pooling?: Pooling | "rank" | undefined;
   /** What the file recommends, where it is within our ranges. */
   readonly samplingDefaults: ParameterDefaults;
 }

@@ -5,7 +5,7 @@ import { lexicalVector } from "../search/lexical.ts";
 import { words } from "../search/terms.ts";
 import type { EmbedderIdentity } from "../search/types.ts";
 import type { EmbeddingModel } from "../spec/embedding-model.ts";
-import type { DeviceChoice } from "../spec/runtime.ts";
+import type { DeviceChoice, Pooling } from "../spec/runtime.ts";
 import { once } from "../values.ts";
 import { createCache } from "./cache.ts";
 
@@ -17,10 +17,13 @@ export interface EmbedderHost {
     options: {
       readonly device?: DeviceChoice;
       readonly contextSize?: number;
+      readonly pooling?: Pooling;
       readonly keep: boolean;
       readonly signal?: AbortSignal | undefined;
     },
   ): Promise<EmbeddingModel>;
+  /** What of a load a provider lets be chosen; default: all. */
+  readonly takes?: ((provider: string) => { readonly device: boolean; readonly contextSize: boolean }) | undefined;
   readonly now: () => number;
 }
 
@@ -71,11 +74,16 @@ function lexicalEmbedder(dimensions: number, { query_prefix, document_prefix }: 
 function modelEmbedder(name: string, dimensions: number, settings: RagConfig["embedding"], host: EmbedderHost): Embedder {
   const { query_prefix, document_prefix, timeout_seconds, max_retries, cache_enabled, cache_size, cache_ttl_seconds } = settings;
   const cache = createCache<Float32Array>(cache_enabled ? cache_size : 0, cache_ttl_seconds * 1000, host.now);
+  const provider = name.slice(name.lastIndexOf("@") + 1);
+  const { device: isHere, contextSize: takesContext } = host.takes?.(provider) ?? { device: true, contextSize: true };
+  const contextSize = Math.max(128, settings.max_input_tokens);
+  const pooling = settings.pooling === "auto" ? {} : { pooling: settings.pooling };
+  const load = isHere ? { device: settings.device, contextSize, ...pooling } : takesContext ? { contextSize } : {};
+  const idle = isHere ? [] : (["device", "pooling"] as const).filter((key) => settings[key] !== "auto");
+  const untold = idle.map((key) => `rag.embedding.${key} has no effect on ${name}: it acts on models of this process`);
   let open: () => Promise<EmbeddingModel> = () => Promise.reject(new Error("not yet"));
   const reset = (): void => {
-    open = once(async () =>
-      host.embeddings(name, { device: settings.device, contextSize: Math.max(128, settings.max_input_tokens), keep: true }),
-    );
+    open = once(async () => host.embeddings(name, { ...load, keep: true }));
   };
   reset();
   const opened = async (): Promise<EmbeddingModel> => {
@@ -108,7 +116,11 @@ function modelEmbedder(name: string, dimensions: number, settings: RagConfig["em
     }
   };
   return {
-    id: name + prefixes(query_prefix, document_prefix) + (settings.normalize ? "" : " as long as it is"),
+    id:
+      name +
+      prefixes(query_prefix, document_prefix) +
+      (isHere && settings.pooling !== "auto" ? ` ${settings.pooling}` : "") +
+      (settings.normalize ? "" : " as long as it is"),
     name,
     dimensions,
     count: (text) => Math.ceil(text.length / 4),
@@ -128,7 +140,11 @@ function modelEmbedder(name: string, dimensions: number, settings: RagConfig["em
         found[at] = vector;
         cache.set(keys[at] ?? "", vector);
       }
-      return { vectors: found as Float32Array[], tokens: made.tokens, warnings: made.warnings.map(({ message }) => message) };
+      return {
+        vectors: found as Float32Array[],
+        tokens: made.tokens,
+        warnings: [...untold.splice(0), ...made.warnings.map(({ message }) => message)],
+      };
     },
     async close() {
       await open().then(

@@ -82,7 +82,7 @@ export function createRag(host: RagHost): Rag {
   let isToldLexical = false;
 
   const embedderOf = onceFor((provider: string): Embedder => {
-    const made = createEmbedder(provider, settings, { embeddings: host.embeddings, now });
+    const made = createEmbedder(provider, settings, { embeddings: host.embeddings, takes: host.takes, now });
     embedders.set(provider, made);
     return made;
   });

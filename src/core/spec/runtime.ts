@@ -156,7 +156,7 @@ export interface GgufOpenOptions extends DeviceOptions {
   /** Text of the begin-of-sequence token, for engines that add it by themselves and must not meet it in the prompt too. */
   readonly bos?: string | undefined;
   /** The model is opened to make vectors, in this way of the three; its handle has embed() and refuses to generate. */
-  readonly embed?: GgufPooling | undefined;
+  readonly embed?: Pooling | undefined;
   /** Loaded share, 0 … 1, never falling. */
   readonly onProgress?: ((share: number) => void) | undefined;
 }
@@ -206,7 +206,8 @@ export interface ModelHandle<O> {
 export type EncoderUse = "embed" | "rerank";
 
 /** How the vectors of a text's tokens become one: their mean, that of the first token, that of the last. */
-export type GgufPooling = "mean" | "cls" | "last";
+/** How the vectors of tokens become one. */
+export type Pooling = "mean" | "cls" | "last";
 
 export interface ModelEmbedOptions {
   /** A text that is too long is cut; else it is refused. */
@@ -317,6 +318,8 @@ export interface Seq2SeqOpenOptions extends DeviceOptions {
   readonly draft?: Seq2SeqDraft | undefined;
   /** The files are those of an encoder: its handle has embed() or rerank(), and refuses to generate. */
   readonly use?: EncoderUse | undefined;
+  /** Of an encoder that makes vectors, in place of what its files say. */
+  readonly pooling?: Exclude<Pooling, "last"> | undefined;
   /** tokens of one input, its end token included; a longer one is refused */
   readonly inputLength: number;
   /** 0 = the adapter's choice */

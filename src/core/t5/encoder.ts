@@ -47,7 +47,7 @@ export async function openT5Encoder(files: readonly ByteSource[], host: EncoderH
   return openEncoder(
     {
       ...{ modelType, vocabSize, task, dimensions, tokenizer: findT5Files(files).tokenizer },
-      graph: (forms) => sentenceGraph(t5, t5Weights(found, forms), task),
+      graph: (forms) => sentenceGraph(t5, t5Weights(found, forms), { ...task, pooling: options.pooling ?? task.pooling }),
       feed(texts, length) {
         const [ids, mask] = [new BigInt64Array(texts.length * length), new BigInt64Array(texts.length * length)];
         for (const [row, text] of texts.entries()) {

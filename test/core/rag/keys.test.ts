@@ -228,6 +228,7 @@ const rows: readonly Row[] = [
   ["embedding.default_provider", "lexical", "candle", async ({ rag }) => (await rag.stats()).embedder, { embedding: { model: "m" } }],
   ["embedding.model", "a", "b", loads, model],
   ["embedding.device", "cpu", "webgpu", loads, model],
+  ["embedding.pooling", "auto", "cls", loads, model],
   ["embedding.cache_enabled", true, false, again(), { ...model, ...uncached }],
   ["embedding.cache_size", 1, 100, again(), { ...model, ...uncached }],
   ["embedding.cache_ttl_seconds", 10, 1000, again(20_000), { ...model, ...uncached }],
@@ -513,7 +514,6 @@ describe("the section rag", () => {
 
 /** `enabled` below; graphs in test/core/search, the doctor's line in test/node/cli. */
 const elsewhere = [
-  "embedding.pooling",
   "enabled",
   "monitoring.enable_health_checks",
   "vector_storage.backend",

@@ -17,7 +17,7 @@ export async function openEncoder(
   options: AskedOptions,
 ): Promise<LocalOpened> {
   const { id, files } = model;
-  const { device, threads, batchSize, onProgress, signal, draft } = options;
+  const { device, threads, batchSize, onProgress, signal, draft, pooling } = options;
   if (draft !== undefined) throw new SpellError("run-option", "draft: expected a T5 model that writes, got an encoder", { where: "draft" });
   refuseOther(model, use);
   const shared = { device, threads, onProgress, signal };
@@ -28,6 +28,7 @@ export async function openEncoder(
     const contextLength = contextLengthOf(model, options.contextSize, defaults);
     const untrained = facts.isEncoder || facts.pooling !== undefined ? [] : [`${id} writes text; it was not trained to make vectors`];
     const embed = facts.pooling === "rank" ? undefined : (facts.pooling ?? "last");
+    if (pooling !== undefined && pooling !== embed) throw otherPooling(id, pooling, `${embed}, which its file says`);
     return opened(
       await openHandleEncoder({
         ...about,
@@ -42,18 +43,23 @@ export async function openEncoder(
   }
   if (model.kind !== "encoder") throw new SpellError("internal-error", `${id} is no encoder`);
   const { facts, variant } = model;
+  if (pooling === "last") throw otherPooling(id, pooling, "mean or cls for an encoder");
   const inputLength = contextLengthOf(model, options.contextSize);
   return opened(
     await openHandleEncoder({
       ...about,
       architecture: facts.config.modelType,
       runtime: runtimeFor("encoder", platform),
-      options: { ...shared, variant, inputLength, needs: needsOf(model, inputLength), use },
+      options: { ...shared, variant, inputLength, needs: needsOf(model, inputLength), use, pooling },
       prefixes: facts.task.use === "embed" ? facts.task.prefixes : { query: "", document: "" },
       notes: [],
     }),
     use,
   );
+}
+
+function otherPooling(id: string, got: string, expected: string): SpellError {
+  return new SpellError("run-option", `pooling: expected ${expected}; got ${got} for ${id}`, { where: "pooling" });
 }
 
 /** @throws SpellError model-architecture */

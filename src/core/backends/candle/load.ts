@@ -54,6 +54,8 @@ async function openModel(files: ModelFiles, { platform, defaults }: CandleContex
 }
 
 async function openFound(model: FoundModel, platform: Platform, defaults: LoadDefaults, options: AskedOptions): Promise<LocalOpened> {
+  if (options.pooling !== undefined && options.use !== "embed")
+    throw new SpellError("run-option", `pooling: expected none where ${model.id} makes no vectors`, { where: "pooling" });
   if (options.use !== undefined) return (await import("./encoder.ts")).openEncoder(model, options.use, platform, defaults, options);
   const use = useOf(model);
   if (use !== undefined || model.kind === "encoder") throw writesNone(model, use ?? "embed");

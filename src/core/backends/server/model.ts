@@ -129,7 +129,7 @@ export function openServiceModel({ name, id, wire, sender, clock, asked }: Servi
 
 /** What a load or a call says of a machine means nothing to a service. @throws SpellError run-option */
 export function refuseMachine(options: LoadOptions, provider: string): void {
-  for (const name of ["device", "contextSize", "threads", "quantization", "draft", "batchSize"] as const) {
+  for (const name of ["device", "contextSize", "threads", "quantization", "draft", "batchSize", "pooling"] as const) {
     const value = options[name];
     if (value === undefined || value === "auto") continue;
     throw new SpellError("run-option", `${name}: expected none for a model of ${provider}, whose server decides; got ${shown(value)}`, {
