@@ -79,7 +79,7 @@ export async function* inPhases<O extends ModelGenerateOptions>(
     }
     // an answer without a thought begins anew, under what holds it
     if (!filter.hasThought) ends.length = 0;
-    const before = filter.hasThought ? thinking.gap : thinking.plain;
+    const before = (filter.hasThought ? thinking.gap : "") + (calls?.lead === undefined ? thinking.plain : "");
     if (isHeld && before !== "") yield write(before);
   }
 

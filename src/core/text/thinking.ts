@@ -7,9 +7,9 @@ export interface ThinkingForm {
   readonly close: string;
   /** Heads of an answer, which are no text of it. */
   readonly heads: readonly string[];
-  /** What stands between a thought and an answer that is held by a grammar from its first letter on. */
+  /** What stands between a thought and what is held by a grammar from its first letter on. */
   readonly gap: string;
-  /** What such an answer begins with where there is no thought. */
+  /** What an answer begins with that is held so; a call of a tool does not. */
   readonly plain: string;
 }
 
@@ -20,7 +20,7 @@ const forms: readonly ThinkingForm[] = [
     open: "<|channel|>analysis<|message|>",
     close: "<|end|>",
     heads: ["<|start|>assistant", "<|channel|>final<|message|>", "<|channel|>commentary<|message|>"],
-    gap: "<|start|>assistant<|channel|>final<|message|>",
+    gap: "<|start|>assistant",
     plain: "<|channel|>final<|message|>",
   },
 ];

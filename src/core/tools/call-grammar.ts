@@ -26,8 +26,12 @@ export function callGrammar(tools: readonly PlainTool[], family: ToolFamily, beg
     throw new SpellError("run-option", message, { where: "tools" });
   }
   // what is written of the first call is written
-  const whole = tools.map(({ name }) => family.begin + family.head(name));
-  const left = whole.map((text) => letters(text.startsWith(begun) ? text.slice(begun.length) : text));
+  const isWritten = family.triggers.filter((trigger) => begun.endsWith(trigger)).sort((a, b) => b.length - a.length);
+  const left = tools.map(({ name }) => {
+    const whole = family.begin + family.head(name);
+    const mark = [begun, ...isWritten].find((each) => whole.startsWith(each)) ?? isWritten.find((each) => whole.includes(each));
+    return letters(mark === undefined || mark === "" ? whole : whole.slice(whole.indexOf(mark) + mark.length));
+  });
   const several = isMany && tools.length > 0 ? family.between : undefined;
   rules["first"] = left.map((items, i) => [...items, { rule: `input-${i}` }]);
   rules["call"] = heads.map((items, i) => [...items, { rule: `input-${i}` }]);

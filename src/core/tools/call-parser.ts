@@ -48,6 +48,8 @@ export function createCallParser(family: ToolFamily, most: number = mostCalls): 
     held = held.slice(first.length);
     step = "text";
   };
+  const begins = (): readonly string[] =>
+    family.again === undefined || calls === 0 ? family.triggers : [...family.triggers, family.again];
   const begin = (from: number, called: string | undefined): void => {
     [start, at, unread, depth, inText, escaped] = [from, from, held.slice(from), 0, false, false];
     name = called;
@@ -57,7 +59,7 @@ export function createCallParser(family: ToolFamily, most: number = mostCalls): 
   /** @returns whether there may be more to do */
   const steps: Readonly<Record<Step, () => boolean>> = {
     text() {
-      const triggers = calls < most ? family.triggers : [];
+      const triggers = calls < most ? begins() : [];
       const found = triggers.map((trigger) => held.indexOf(trigger)).filter((each) => each >= 0);
       const isFound = found.length > 0;
       const safe = isFound
@@ -72,7 +74,7 @@ export function createCallParser(family: ToolFamily, most: number = mostCalls): 
       return isFound;
     },
     opening() {
-      const trigger = family.triggers.find((each) => held.startsWith(each)) ?? "";
+      const trigger = begins().find((each) => held.startsWith(each)) ?? "";
       const from = trigger.startsWith("{") ? 0 : held.indexOf("{", trigger.length);
       if (from < 0 && held.length < trigger.length + openingLength) return false;
       const match = from < 0 ? null : family.opening.exec(held.slice(Math.min(from, trigger.length), from));

@@ -3,6 +3,7 @@
 import { plainSchema } from "../grammar/constraint.ts";
 import { isObject } from "../json.ts";
 import type { ChatMessage, Tool, ToolCall } from "../spec/generate.ts";
+import { joinsArguments } from "./families.ts";
 
 /** A tool as templates, and most servers, read it. */
 export interface TemplateTool {
@@ -56,6 +57,7 @@ export function templateMessages(
   clean: Clean,
   cleanTool: Clean,
 ): readonly TemplateMessage[] {
+  const joins = joinsArguments(template);
   const ids = template.includes("[TOOL_CALLS]") ? shortIds() : (id: string): string => id;
   return messages.map(({ role, content, reasoning, toolCalls, toolCallId, toolName }) => {
     if (role === "tool")
@@ -64,7 +66,7 @@ export function templateMessages(
       role,
       content: clean(content),
       ...thoughtOf(reasoning, template, clean),
-      ...(toolCalls !== undefined && { tool_calls: toolCalls.map((call) => templateCall(call, ids(call.id), cleanTool)) }),
+      ...(toolCalls !== undefined && { tool_calls: toolCalls.map((call) => templateCall(call, ids(call.id), cleanTool, joins)) }),
     };
   });
 }
@@ -76,8 +78,9 @@ function thoughtOf(reasoning: string | undefined, template: string, clean: Clean
   return /\bmessage\.thinking\b/.test(template) ? { thinking: clean(reasoning) } : {};
 }
 
-function templateCall({ name, input }: ToolCall, id: string, clean: Clean): TemplateCall {
-  return { id: clean(id), type: "function", function: { name: clean(name), arguments: cleanData(input, clean) } };
+function templateCall({ name, input }: ToolCall, id: string, clean: Clean, isText: boolean): TemplateCall {
+  const data = cleanData(input, clean);
+  return { id: clean(id), type: "function", function: { name: clean(name), arguments: isText ? JSON.stringify(data) : data } };
 }
 
 /** Mistral's templates refuse ids that are no nine letters and digits; calls of other models and servers have others. */

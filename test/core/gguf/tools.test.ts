@@ -139,6 +139,92 @@ describe("a model with tools", () => {
   });
 });
 
+describe("a model of gpt-oss", () => {
+  // the constructs of its template, written anew
+  const harmony = `{% for tool in tools %}// type {{ tool.function.name }} in functions.{% endfor %}{% for m in messages %}{% if m.tool_calls %}<|start|>assistant to=functions.{{ m.tool_calls[0].function.name }}<|channel|>commentary json<|message|>{{ m.tool_calls[0].function.arguments | tojson }}<|call|>{% elif m.role == "tool" %}<|start|>functions.{{ m.name }} to=assistant<|channel|>commentary<|message|>{{ m.content }}<|end|>{% else %}<|start|>{{ m.role }}<|message|>{{ m.content }}<|end|>{% endif %}{% endfor %}<|start|>assistant{# <|channel|>analysis #}`;
+  const model = { chatTemplate: harmony };
+  const input = '{"city": "Rome"}';
+  const call = { type: "tool-call", name: "get_weather", input: { city: "Rome" } };
+
+  it.each([
+    [
+      "after a thought",
+      `<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>${input}`,
+      "hm",
+      "",
+    ],
+    ["at once, the recipient behind the role", ` to=functions.get_weather<|channel|>commentary json<|message|>${input}<|call|>`, "", ""],
+    [
+      "after a word to the user",
+      `<|channel|>commentary<|message|>I look.<|end|><|start|>assistant<|channel|>commentary to=functions.get_weather<|message|>${input}`,
+      "",
+      "I look.",
+    ],
+  ])("calls %s", async (_, written, reasoning, text) => {
+    const result = await ask(written, { tools }, model);
+    expect(result).toMatchObject({ text, toolCalls: [call], finishReason: "tool-calls" });
+    expect(result.reasoning ?? "").toBe(reasoning);
+  });
+
+  it("that has to call thinks, and then begins the message to a function", async () => {
+    const prompts: string[] = [];
+    const written = `<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>${input}`;
+    const answer = (prompt: string): Iterable<string> => {
+      prompts.push(prompt);
+      return continuing(written)(prompt);
+    };
+    expect(await ask("", { tools, toolChoice: "required" }, { ...model, answer })).toMatchObject({
+      reasoning: "hm",
+      text: "",
+      toolCalls: [call],
+    });
+    expect(prompts.at(-1)).toMatch(/hm<\|end\|><\|start\|>assistant<\|channel\|>commentary to=functions\.$/);
+  });
+
+  it("answers without a call", async () => {
+    const written = "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>It is warm.";
+    expect(await ask(written, { tools }, model)).toMatchObject({
+      reasoning: "hm",
+      text: "It is warm.",
+      toolCalls: [],
+      finishReason: "stop",
+    });
+  });
+});
+
+describe.each([
+  [
+    "V3",
+    "'function' + '<｜tool▁sep｜>' + c.function.name + '\\n```json\\n' + c.function.arguments + '\\n```'",
+    'function<｜tool▁sep｜>get_weather\n```json\n{"city":"Rome"}\n```',
+  ],
+  ["V3.1", "c.function.name + '<｜tool▁sep｜>' + c.function.arguments", 'get_weather<｜tool▁sep｜>{"city":"Rome"}'],
+])("a model of DeepSeek %s", (_, template, written) => {
+  const deepseek = `{% for tool in tools %}{{ tool.function.name }}{% endfor %}{% for m in messages %}<｜{{ m.role }}｜>{{ m.content }}{% if m.tool_calls %}<｜tool▁calls▁begin｜>{% for c in m.tool_calls %}{{ '<｜tool▁call▁begin｜>' + ${template} + '<｜tool▁call▁end｜>' }}{% endfor %}<｜tool▁calls▁end｜>{% endif %}{% endfor %}<｜Assistant｜>`;
+  const call = `<｜tool▁call▁begin｜>${written}<｜tool▁call▁end｜>`;
+  const said = { type: "tool-call", name: "get_weather", input: { city: "Rome" } };
+
+  it("calls twice in an answer", async () => {
+    const result = await ask(`I look.<｜tool▁calls▁begin｜>${call}\n${call}<｜tool▁calls▁end｜>`, { tools }, { chatTemplate: deepseek });
+    expect(result).toMatchObject({ text: "I look.", toolCalls: [said, said], finishReason: "tool-calls" });
+  });
+
+  it("reads its calls as it wrote them", async () => {
+    const prompt: Prompt = [
+      { role: "user", content: "Weather?" },
+      { role: "assistant", content: [{ type: "tool-call", id: "a", name: "get_weather", input: { city: "Rome" } }] },
+      { role: "tool", content: [{ type: "tool-result", id: "a", result: { temp: 21 } }] },
+    ];
+    const asked: string[] = [];
+    const answer = (text: string): Iterable<string> => {
+      asked.push(text);
+      return ["It is warm."];
+    };
+    await ask("", { tools }, { chatTemplate: deepseek, answer }, prompt);
+    expect(asked[0]).toContain(`<｜tool▁calls▁begin｜>${call}<｜tool▁calls▁end｜>`);
+  });
+});
+
 describe("tools are refused by name", () => {
   it.each<[string, GenerateOptions, ScriptedModelOptions, string]>([
     [

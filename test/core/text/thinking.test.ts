@@ -38,7 +38,7 @@ const words = fc.array(
 );
 
 describe.each(Object.entries(forms))("marks of %s", (_, marks) => {
-  const begin = (answer: string): string => `${marks.gap}${answer}`;
+  const begin = (answer: string): string => `${marks.gap}${marks.plain}${answer}`;
   it("part thought and answer, however the text is cut", () => {
     fc.assert(
       fc.property(words, words, lengths, fc.boolean(), (thought, answer, cuts, isOpen) => {

@@ -51,6 +51,9 @@ const templates = {
   "mistral small": "tools [TOOL_CALLS] [ARGS]",
   llama: "tools <|python_tag|>",
   functionary: "tools <function=",
+  harmony: "tools <|channel|> functions.",
+  "deepseek v3": "tools <｜tool▁call▁begin｜> ```json",
+  "deepseek v3.1": "tools <｜tool▁call▁begin｜>",
 };
 const runs = isLong ? 4000 : 200;
 

@@ -17,6 +17,9 @@ const families = {
   "mistral small": family("tools [TOOL_CALLS] [ARGS]"),
   llama: family("tools <|python_tag|>"),
   functionary: family("tools <function="),
+  harmony: family("tools <|channel|> functions."),
+  "deepseek v3": family("tools <｜tool▁call▁begin｜> ```json"),
+  "deepseek v3.1": family("tools <｜tool▁call▁begin｜>"),
 };
 
 /** Text of calls as the family writes them. */
