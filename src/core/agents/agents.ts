@@ -6,6 +6,7 @@ import { providerOf } from "../config/providers.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { SpellError } from "../errors.ts";
 import type { ModelSpec } from "../spec/model-spec.ts";
+import { mayBeTool } from "../toolbox/mcp/lines.ts";
 import { toolNames } from "../toolbox/names.ts";
 import { Agent, type AgentToolbox, type WatchTool } from "./agent.ts";
 import { type AgentSettings, mergeSettings, readAgentOption, unknownAgentOption, wrongAgentOption } from "./options.ts";
@@ -85,7 +86,7 @@ export function createAgents(host: AgentHost): Agents {
       throw new SpellError("agent-duplicate", `expected a name that no agent has, got ${name}`, { where: name });
     }
     const { spell, config: resolved, onText, onAnswer, signal } = host;
-    const { toolbox = { has: (tool: string) => (toolNames as readonly string[]).includes(tool), get: spell.tools.get } } = host;
+    const { toolbox = { has: (tool: string) => mayBeTool(tool, resolved), get: spell.tools.get } } = host;
     checkNames(settings, toolbox);
     const names = createNames(resolved);
     const { source, provider } = sourceOf(settings, names, resolved);

@@ -2,7 +2,7 @@
 import { isObject } from "../json.ts";
 import type { ReplayHost } from "../sessions/replay.ts";
 import { printModelSpec } from "../spec/model-spec.ts";
-import { toolNames } from "../toolbox/names.ts";
+import { mayBeTool } from "../toolbox/mcp/lines.ts";
 import { definedOnly, toSnake } from "../values.ts";
 import type { Agent, AgentAnswer } from "./agent.ts";
 import { type AgentHost, type Agents, createAgents } from "./agents.ts";
@@ -46,7 +46,7 @@ export function replayAgents(
   const built = new Map<string, Built>();
   const build = (about: Readonly<Record<string, unknown>>, tool: Built["tool"]): Built => {
     const answers = { tool };
-    const { toolbox = { has: (name: string) => (toolNames as readonly string[]).includes(name), get: host.spell.tools.get } } = host;
+    const { toolbox = { has: (name: string) => mayBeTool(name, host.config), get: host.spell.tools.get } } = host;
     const agents = createAgents({
       spell: host.spell,
       config: host.config,

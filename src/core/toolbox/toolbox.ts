@@ -10,7 +10,7 @@ import type { Platform } from "../platform.ts";
 import type { RunnableTool } from "../spec/generate.ts";
 import { once } from "../values.ts";
 import { judgeOf, sizeProblem } from "./judge.ts";
-import { isServerTool } from "./mcp/lines.ts";
+import { isServerTool, mayBeTool } from "./mcp/lines.ts";
 import type { ConnectedServer, Servers, ServerTarget } from "./mcp/servers.ts";
 import { toolNames } from "./names.ts";
 import type { ToolDefinition, ToolFacts } from "./types.ts";
@@ -141,8 +141,7 @@ export function createToolbox(host: ToolboxHost): Toolbox {
   return {
     has(name) {
       const resolved = host.config();
-      const lines = resolved instanceof Promise ? [] : (resolved as ResolvedConfig).config.tools.mcp.servers;
-      return (toolNames as readonly string[]).includes(name) || isServerTool(name, lines);
+      return resolved instanceof Promise ? (toolNames as readonly string[]).includes(name) : mayBeTool(name, resolved as ResolvedConfig);
     },
     connect: async (target) => (await servers()).connect(target, await host.config()),
     list: async () => (await listed()).map(factsOf),

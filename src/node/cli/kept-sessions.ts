@@ -9,7 +9,7 @@ import { type Modification, type ReplayStep, replay } from "../../core/sessions/
 import type { Sessions } from "../../core/sessions/sessions.ts";
 import { shownArtifact, shownResult, shownSession } from "../../core/sessions/shown.ts";
 import type { Session, SessionStatus } from "../../core/sessions/types.ts";
-import { toolNames } from "../../core/toolbox/names.ts";
+import { mayBeTool } from "../../core/toolbox/mcp/lines.ts";
 import { definedOnly } from "../../core/values.ts";
 import { flagNumber, flagText } from "./args.ts";
 import { askYesNo, canAsk, confirm } from "./ask.ts";
@@ -120,7 +120,8 @@ export async function sessionReplay(context: Context): Promise<number> {
     return !isAsking || askYesNo(context, "Go on?", true);
   };
   const { tools } = spell;
-  const tool = toolAgain({ has: (name) => (toolNames as readonly string[]).includes(name), execute: tools.execute });
+  const resolved = await config();
+  const tool = toolAgain({ has: (name) => mayBeTool(name, resolved), execute: tools.execute });
   const host = { agent, tool, now: spell.platform.now };
   const result = await replay(await sessions.calls.list(id), host, {
     mode,

@@ -5,12 +5,16 @@ import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
+import { createAgents } from "../../../src/core/agents/agents.ts";
 import { createSpell } from "../../../src/core/api/spell.ts";
 import type { ConfigInput } from "../../../src/core/config/config.generated.ts";
 import type { LogEntry, McpHost, McpSdk } from "../../../src/core/platform.ts";
-import { memoryPlatform } from "../../../src/core/testing/index.ts";
+import { memoryPlatform, scriptedRuntime } from "../../../src/core/testing/index.ts";
 import { resultOf, serverTools } from "../../../src/core/toolbox/mcp/answers.ts";
 import { isServerTool, joinWords, readServers, splitWords } from "../../../src/core/toolbox/mcp/lines.ts";
+import { tinyLlama } from "../../fixtures/gguf/models.ts";
+import { writeGguf } from "../../fixtures/gguf-writer.ts";
+import { continuing } from "../../support/continuing.ts";
 import { failure } from "../../support/failure.ts";
 
 function garden(): McpServer {
@@ -52,7 +56,17 @@ function toolsOf(config: NonNullable<NonNullable<ConfigInput["tools"]>["mcp"]>, 
     },
     ...more,
   };
-  const platform = { ...memoryPlatform({ log: (entry) => log.push(entry) }), mcp, config: { env } };
+  const gguf = scriptedRuntime({
+    answer: (prompt) => {
+      const [, result] = /<tool_response>\n(.*?)\n<\/tool_response>/s.exec(prompt) ?? [];
+      const call = JSON.stringify({ name: "garden_bed", arguments: { name: "north" } });
+      return continuing(result === undefined ? `<tool_call>\n${call}\n</tool_call>` : `There: ${result}`)(prompt);
+    },
+  });
+  const files = {
+    "./own.gguf": writeGguf(tinyLlama({ chatTemplate: "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>" })),
+  };
+  const platform = { ...memoryPlatform({ log: (entry) => log.push(entry), gguf, files }), mcp, config: { env } };
   const spell = createSpell({ platform, config: { tools: { mcp: config } }, env: {} });
   return { ...spell.tools, spell, asked, log };
 }
@@ -113,6 +127,16 @@ describe("tools of a server", () => {
     await Promise.all(["north", "south"].map((name) => tools.execute("garden_bed", { name })));
     expect(tools.asked.filter(({ method }) => method === "POST")).toHaveLength(5);
     expect((await failure(tools.execute("garden_bet", {}))).code).toBe("tool-unknown");
+  });
+
+  it("are called by agents that name them", async () => {
+    const { spell } = toolsOf(own);
+    const agents = createAgents({ spell, config: await spell.config() });
+    const builder = () => agents.builder().set("model", "./own.gguf");
+    const { text, metadata } = await builder().set("allowed_tools", ["garden_bed"]).build().execute("What grows?");
+    expect([text, metadata.toolCalls]).toMatchObject([`There: {"result":"north: leeks"}`, [{ name: "garden_bed" }]]);
+    expect(() => builder().set("allowed_tools", ["attic_bed"]).build()).toThrow("allowed_tools");
+    await spell.dispose();
   });
 
   it.each([

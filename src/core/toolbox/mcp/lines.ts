@@ -1,5 +1,7 @@
 /** Servers of tools as `tools.mcp.servers` lists them: a line for each, `NAME = command line` or `NAME = address`. What is not listed is neither started nor asked. */
+import type { ResolvedConfig } from "../../config/resolve.ts";
 import { SpellError } from "../../errors.ts";
+import { toolNames } from "../names.ts";
 
 /** A server of the Model Context Protocol that the configuration allows. */
 export interface ServerLine {
@@ -56,6 +58,11 @@ export function joinWords(words: readonly string[]): string {
 export function isServerTool(name: string, lines: readonly string[]): boolean {
   const [, server] = /^([a-z][a-z0-9-]*)_./.exec(name) ?? [];
   return server !== undefined && lines.some((line) => /^\s*([a-z][a-z0-9-]*)\s*=/.exec(line)?.[1] === server);
+}
+
+/** Whether a name is that of a built-in tool, or may be that of a listed server's. Starts nothing. */
+export function mayBeTool(name: string, { config }: Pick<ResolvedConfig, "config">): boolean {
+  return (toolNames as readonly string[]).includes(name) || isServerTool(name, config.tools.mcp.servers);
 }
 
 function wrong(message: string): SpellError {
