@@ -193,6 +193,15 @@ const suites = {
       subjects: { ours: own(subject("second-turn", path, device)) },
     })),
   ),
+  // with a schema at most 1.1 times what a token costs without
+  forms: [...models, ["tiny-t5-en-fr", "tiny-t5-en-fr"]].flatMap(([label, path]) =>
+    (path === "tiny-t5-en-fr" ? ["cpu"] : ["cpu", "wasm"]).map((device) => ({
+      title: `${label}, a token with a schema and without, ${device}`,
+      rounds: Math.min(rounds, device === "cpu" ? 5 : 2),
+      figures: ["freeMs", "heldMs", "ratio"],
+      subjects: { ours: own(subject("forms", path, device)) },
+    })),
+  ),
   states: models.slice(1).map(([label, path]) => ({
     title: `${label}, a prompt that another process kept`,
     base: "computed anew",

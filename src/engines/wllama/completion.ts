@@ -101,6 +101,8 @@ export function startCompletion(
       const isNoText = (characters > 0 && /utf-?8|parse model output/i.test(text)) || (prompt !== undefined && text.includes(noReply));
       if (!isNoText) throw failure;
       note = "the model wrote bytes that are not text; the answer ends there";
+      // its form was not whole
+      if (constraint !== undefined) finishReason = "length";
     }
     yield endPiece(finishReason, timings, note);
 
