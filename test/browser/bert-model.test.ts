@@ -3,13 +3,12 @@ import { expect, it } from "vitest";
 import { createSpell } from "../../src/browser/index.ts";
 import { browserPlatform } from "../../src/browser/platform.ts";
 import { distance, embeddingModelContract } from "../contract/embedding-model.ts";
-import { bertGolden, writeBert } from "../fixtures/bert-writer.ts";
+import { bertGolden, rerankGolden, sentenceGolden, writeBert, writeSentence } from "../fixtures/bert-writer.ts";
 
 const spell = createSpell({ platform: browserPlatform() });
-const filesOf = (name: string): File[] =>
-  [...writeBert(bertGolden, bertGolden.models.find((model) => model.name === name)!)].map(
-    ([file, bytes]) => new File([Uint8Array.from(bytes)], file),
-  );
+const asFiles = (written: ReadonlyMap<string, Uint8Array>): File[] =>
+  [...written].map(([file, bytes]) => new File([Uint8Array.from(bytes)], file));
+const filesOf = (name: string): File[] => asFiles(writeBert(bertGolden, bertGolden.models.find((model) => model.name === name)!));
 
 embeddingModelContract("BERT on WASM in Chromium", {
   open: () => spell.embeddings(filesOf("minilm"), { device: "wasm" }),
@@ -19,7 +18,10 @@ embeddingModelContract("BERT on WASM in Chromium", {
 
 // WebGPU on a processor takes half a minute, so it is looked at in the long run
 const isLong = import.meta.env["LLMSPELL_LONG"] === "1";
-it.each([["wasm", 64, ["minilm", "bge", "e5-multilingual"]] as const, ...(isLong ? ([["webgpu", 6, ["bge"]]] as const) : [])])(
+it.each([
+  ["wasm", isLong ? 64 : 24, isLong ? ["minilm", "bge", "e5-multilingual"] : ["e5-multilingual"]] as const,
+  ...(isLong ? ([["webgpu", 6, ["bge"]]] as const) : []),
+])(
   "on %s: as transformers has it",
   async (device, count, names) => {
     for (const name of names) {
@@ -33,3 +35,17 @@ it.each([["wasm", 64, ["minilm", "bge", "e5-multilingual"]] as const, ...(isLong
   },
   120_000,
 );
+
+it("scores pairs with a cross-encoder, as transformers has them", async () => {
+  const pairs = rerankGolden.models[0]!;
+  const { queries, texts } = rerankGolden;
+  const files = asFiles(writeBert(bertGolden, pairs, { prefix: "bert." }));
+  const { scores } = await spell.rerank(files, queries[0]!, texts, { device: "wasm" });
+  expect(Math.max(...scores.map((score, index) => Math.abs(score - pairs.scores[0]![index]!)))).toBeLessThan(1e-5);
+});
+
+it.skipIf(!isLong)("makes vectors with an encoder of T5, as transformers has them (long)", async () => {
+  const spec = sentenceGolden.models[0]!;
+  const { vectors } = await spell.embed(asFiles(writeSentence(spec)), sentenceGolden.texts, { device: "wasm" });
+  expect(Math.max(...vectors.map((vector, index) => distance(vector, spec.vectors[index]!)))).toBeLessThan(2e-5);
+});
