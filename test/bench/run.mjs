@@ -37,6 +37,7 @@ if (flags.summary) {
   process.exit(0);
 }
 const { writeCheckpoint } = await import("../fixtures/t5-checkpoint.mjs");
+const { writeMiniLm } = await import("../fixtures/minilm-checkpoint.mjs");
 // What ours keeps between runs (threads, compiled code) stays out of the user's home; one uncounted run fills it, as a user's first run does.
 process.env.LLMSPELL_HOME = `${root}.cache/bench-home`;
 const node = process.execPath;
@@ -62,6 +63,18 @@ const times = (command) => async () => {
 function python(module = "llama_cpp") {
   try {
     execFileSync("python3", ["-c", `import ${module}`], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function hasSentenceTransformers() {
+  try {
+    execFileSync(`${process.env.LLMSPELL_BENCH_PEERS}/venv/bin/python`, [
+      "-c",
+      "import importlib.util as u, sys; sys.exit(u.find_spec('sentence_transformers') is None)",
+    ]);
     return true;
   } catch {
     return false;
@@ -301,6 +314,35 @@ suites.t5 = [
   },
 ];
 
+const miniLm = ".cache/checkpoints/minilm";
+const embedFigures = [...["short", "long"].flatMap((kind) => [1, 16, 64].map((size) => `${kind}${size}Rate`)), "loadMs", "peakRssMb"];
+const slowly = { timeoutMs: 600_000 };
+suites.embed = [
+  {
+    title: "embeddings, MiniLM shape, batches of 1, 16 and 64, Node native, 2 threads",
+    base: "ours",
+    rounds: Math.min(rounds, 5),
+    figures: embedFigures,
+    subjects: {
+      ours: own(subject("embed-ours", miniLm, "native"), slowly),
+      ...ifThere("minilm-onnx", (folder) => ({
+        "transformers.js, fp32": own(subject("embed-transformers-js", folder, miniLm, module), slowly),
+      })),
+      ...ifThere("venv/lib", () => {
+        const command = [`${peers}/venv/bin/python`, `${here}subjects/embed_sentence_transformers.py`, miniLm, "2"];
+        return hasSentenceTransformers() ? { "sentence-transformers": own(command, slowly) } : {};
+      }),
+    },
+  },
+  {
+    title: "embeddings, MiniLM shape, WASM in Node, 1 thread",
+    base: "ours",
+    rounds: Math.min(rounds, 3),
+    figures: embedFigures,
+    subjects: { ours: own(subject("embed-ours", miniLm, "web"), slowly) },
+  },
+];
+
 suites.page = [
   {
     title: "tiny-stories Q8_0, one page of Chromium, WASM",
@@ -394,6 +436,7 @@ const earlier = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).result
 for (const [name, list] of Object.entries(suites)) {
   if (only !== undefined && !only.has(name)) continue;
   if (name === "t5" || name === "page") writeCheckpoint("flan-t5-small", checkpoint);
+  if (name === "embed") writeMiniLm(miniLm);
   for (const suite of list.filter(({ title }) => title.includes(flags.title))) {
     if (flags.without !== undefined) {
       for (const subjectName of Object.keys(suite.subjects)) if (subjectName.includes(flags.without)) delete suite.subjects[subjectName];
