@@ -54,8 +54,8 @@ describe("R7 stopping", () => {
   });
 });
 
-describe("R21 a page that is frozen", () => {
-  if (isLong) {
+if (isLong) {
+  describe("R21 a page that is frozen", () => {
     it("goes on when it is thawed", async () => {
       await visit(browser(), {}, async ({ page, context }) => {
         await set(page, "Max tokens", "120");
@@ -73,8 +73,8 @@ describe("R21 a page that is frozen", () => {
         expect((await ask(page, story)).length).toBeGreaterThan(story.length);
       });
     });
-  }
-});
+  });
+}
 
 describe("O2 text stays text", () => {
   it("whatever a model's name, a prompt or an answer holds", async () => {
