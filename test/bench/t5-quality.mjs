@@ -47,15 +47,21 @@ function bleu(answers) {
 }
 
 let plain;
-for (const [label, spec, device] of [
-  ["f32", "tiny-t5-en-fr", "cpu"],
-  ["q8", "tiny-t5-en-fr:q8", "cpu"],
-  ["q4", "tiny-t5-en-fr:q4", "cpu"],
-  ["int8 (q8 on WASM)", "tiny-t5-en-fr:q8", "wasm"],
+for (const [label, spec, device, how] of [
+  ["f32", "tiny-t5-en-fr", "cpu", "many"],
+  ["q8", "tiny-t5-en-fr:q8", "cpu", "one"],
+  ["q8, in batches", "tiny-t5-en-fr:q8", "cpu", "many"],
+  ["q4", "tiny-t5-en-fr:q4", "cpu", "one"],
+  ["q4, in batches", "tiny-t5-en-fr:q4", "cpu", "many"],
+  ["int8 (q8 on WASM)", "tiny-t5-en-fr:q8", "wasm", "many"],
 ]) {
   const model = await load(spec, { device });
-  const answers = await collectMany(model.streamMany(pairs.map(({ en }) => `translate English to French: ${en}`)));
+  const prompts = pairs.map(({ en }) => `translate English to French: ${en}`);
+  const results = [];
+  if (how === "many") results.push(...(await collectMany(model.streamMany(prompts))));
+  else for (const prompt of prompts) results.push(await model.generate(prompt));
   await model.dispose();
+  const answers = results.map(({ text }) => text);
   plain ??= answers;
   const exact = answers.filter((answer, i) => pairs[i].fr.includes(answer)).length;
   const changed = answers.filter((answer, i) => answer !== plain[i]).length;

@@ -12,7 +12,7 @@ import { readT5Configs } from "../../src/core/t5/config.ts";
 import { DecoderState, encode, openT5Session, type T5Session } from "../../src/core/t5/decode.ts";
 import { type SearchOptions, searchTokens } from "../../src/core/t5/search.ts";
 import { searchMany } from "../../src/core/t5/search-many.ts";
-import { collectT5Weights } from "../../src/core/t5/weights.ts";
+import { sessionWeights } from "../../src/core/t5/session-weights.ts";
 import { openNativeOnnx } from "../../src/node/engines/onnx-native.ts";
 import { openWebOnnx } from "../../src/node/engines/onnx-web.ts";
 import { openFileSource } from "../../src/node/file-source.ts";
@@ -58,7 +58,7 @@ async function openSession(folder: string, runtime: OnnxRuntime): Promise<T5Sess
   const tensors = await readSafetensors(await openFileSource(`${folder}/model.safetensors`));
   return openT5Session(
     config,
-    collectT5Weights(tensors, config, { variant: "f32", reads16Bit: runtime.reads16Bit, hasFastBlocks: runtime.hasFastBlocks }),
+    await sessionWeights({ tensors, config }, [], { variant: "f32", runtime }),
     runtime,
     // another file is tested at the same time
     { threads: 1 },

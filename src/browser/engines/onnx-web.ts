@@ -20,7 +20,8 @@ export async function openWasmOnnx(files: OnnxFiles = {}): Promise<OnnxRuntime> 
     device: "wasm",
     executionProvider: "wasm",
     reads16Bit: true,
-    hasFastBlocks: false,
+    fastBlocks: "never",
+    columnLimit: 127,
   });
 }
 
@@ -40,7 +41,8 @@ export async function openWebGpuOnnx(files: OnnxFiles = {}, gpu: GPU | undefined
     executionProvider: { name: "webgpu", device } as { readonly name: string },
     // only adapters with shader-f16 could; F32 activations do without
     reads16Bit: false,
-    hasFastBlocks: true,
+    fastBlocks: "always",
+    columnLimit: 127,
     keptLocation: "gpu-buffer",
     lost,
   });

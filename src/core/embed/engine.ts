@@ -53,8 +53,7 @@ export async function openEncoder(
   onProgress?.(0);
   const tokenizer = await openTokenizer(model.tokenizer, { embeddingRows: model.vocabSize, signal });
   onProgress?.(0.2);
-  const { reads16Bit, hasFastBlocks } = onnx;
-  const graph = await onnx.open(model.graph({ variant, reads16Bit, hasFastBlocks }), { threads, keepOnDevice: [], signal });
+  const graph = await onnx.open(model.graph({ variant, rows: "many", runtime: onnx }), { threads, keepOnDevice: [], signal });
   const run = (batch: readonly CutText[]): Promise<readonly Float32Array[]> => runBatch(graph, onnx, model, batch);
   try {
     // The first numbers of a device must be numbers.
@@ -113,7 +112,7 @@ export async function openEncoder(
     unsupported: [],
     notes: [
       ...task.notes,
-      ...(variant === "f32" || hasFastBlocks ? [] : [`${variant} is computed in 8-bit integers on ${onnx.device}`]),
+      ...(variant === "f32" || onnx.fastBlocks !== "never" ? [] : [`${variant} is computed in 8-bit integers on ${onnx.device}`]),
       ...notes,
     ],
     ...(task.use === "embed" ? { embed, dimensions } : { rerank }),

@@ -56,6 +56,9 @@ export function dequantizeBlocks({ values, scales }: QuantizedBlocks, bits: 4 | 
   return weights;
 }
 
+/** Rows that are turned into columns together. */
+const stripRows = 64;
+
 export interface QuantizedColumns {
   /** [columns, rows]: transposed, as DynamicQuantizeMatMul multiplies from the right */
   readonly values: Int8Array;
@@ -70,14 +73,21 @@ export interface QuantizedColumns {
 export function quantizeColumns(weights: Float32Array, rows: number, columns: number, limit: 127 | 63): QuantizedColumns {
   const values = new Int8Array(rows * columns);
   const scales = new Float32Array(rows);
+  const inverses = new Float64Array(rows);
   for (let row = 0; row < rows; row += 1) {
     const start = row * columns;
     let largest = 0;
     for (let i = start; i < start + columns; i += 1) largest = Math.max(largest, Math.abs(weights[i] as number));
     scales[row] = largest / limit;
-    const inverse = largest === 0 ? 0 : limit / largest;
+    inverses[row] = largest === 0 ? 0 : limit / largest;
+  }
+  // A strip of rows at a time, so that what is written lies together.
+  for (let first = 0; first < rows; first += stripRows) {
+    const end = Math.min(rows, first + stripRows);
     for (let column = 0; column < columns; column += 1) {
-      values[column * rows + row] = Math.round((weights[start + column] as number) * inverse);
+      for (let row = first; row < end; row += 1) {
+        values[column * rows + row] = Math.round((weights[row * columns + column] as number) * (inverses[row] as number));
+      }
     }
   }
   return { values, scales };

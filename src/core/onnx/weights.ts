@@ -1,6 +1,7 @@
 /** Tensors of a checkpoint as initialisers of graphs. Quantisation is a property of one weight here; graphs do not know of it. */
 import { SpellError } from "../errors.ts";
 import type { PlannedTensor, SafetensorsTensor, SafetensorsTensors } from "../formats/safetensors.ts";
+import type { OnnxRuntime } from "../spec/onnx.ts";
 import type { Seq2SeqVariant } from "../spec/runtime.ts";
 import { once } from "../values.ts";
 import type { OnnxGraphBuilder, OnnxType, Value } from "./graph-builder.ts";
@@ -24,11 +25,25 @@ export interface StoredWeights {
 /** How stored weights become those of the graphs. */
 export interface WeightForms {
   readonly variant: Seq2SeqVariant;
-  /** as OnnxRuntime's */
-  readonly reads16Bit: boolean;
-  readonly hasFastBlocks: boolean;
-  /** A block file of these very tensors and this variant (block-file.ts): nothing has to be computed then. */
-  readonly blocks?: SafetensorsTensors | undefined;
+  /** How many rows they are multiplied with at once: whole inputs and batches, or the newest token of one to three answers. */
+  readonly rows: "many" | "few";
+  readonly runtime: Pick<OnnxRuntime, "reads16Bit" | "fastBlocks" | "columnLimit">;
+  /** Kept forms of these very tensors (block-file.ts): nothing has to be computed then. */
+  readonly kept?: SafetensorsTensors | undefined;
+}
+
+/**
+ * Blocks along a row for MatMulNBits, or columns with one scale for each output for DynamicQuantizeMatMul. Columns cost no more in answers than 4-bit
+ * blocks do, and more than 8-bit ones, which are asked for to stay near f32: so those stay blocks for many rows too, though that is slower.
+ */
+export function formOf({
+  variant,
+  rows,
+  runtime: { fastBlocks },
+}: Pick<WeightForms, "variant" | "rows" | "runtime">): "f32" | "blocks" | "columns" {
+  if (variant === "f32") return "f32";
+  if (fastBlocks === "few-rows") return variant === "q4" && rows === "many" ? "columns" : "blocks";
+  return fastBlocks === "always" ? "blocks" : "columns";
 }
 
 /** All missing tensors at once. @param family for people: "T5" */
@@ -63,10 +78,7 @@ export function dividesIntoBlocks({ shape }: Pick<FloatTensor, "shape">): boolea
 }
 
 /** @param found every tensor the graphs ask for, checked */
-export function storedWeights(
-  found: ReadonlyMap<string, FloatTensor>,
-  { variant, reads16Bit, hasFastBlocks, blocks }: WeightForms,
-): StoredWeights {
+export function storedWeights(found: ReadonlyMap<string, FloatTensor>, { variant, rows, runtime, kept }: WeightForms): StoredWeights {
   const get = (name: string): FloatTensor => {
     const tensor = found.get(name);
     if (tensor === undefined) throw new SpellError("internal-error", `the graph asks for tensor ${name}, which was not checked`);
@@ -75,42 +87,43 @@ export function storedWeights(
 
   const stored = (graph: OnnxGraphBuilder, name: string): Value => {
     const { dtype, shape } = get(name);
-    const { source, offset, length } = blocks?.get(name) ?? get(name);
+    const { source, offset, length } = kept?.get(name) ?? get(name);
     return graph.weight({ name, type: onnxTypeOf[dtype], shape, length, file: { source, offset } });
   };
   const value = (graph: OnnxGraphBuilder, name: string): Value => {
     const raw = stored(graph, name);
     return get(name).dtype === "F32" ? raw : graph.node("Cast", [raw], { attributes: { to: 1 } });
   };
+  const form = formOf({ variant, rows, runtime });
   return {
     value,
     rows(graph, name, ids) {
-      if (!reads16Bit) return graph.node("Gather", [value(graph, name), ids], { attributes: { axis: 0 } });
+      if (!runtime.reads16Bit) return graph.node("Gather", [value(graph, name), ids], { attributes: { axis: 0 } });
       // Rows first, then wider: the whole table as f32 would double what a 16-bit file needs.
       const rows = graph.node("Gather", [stored(graph, name), ids], { attributes: { axis: 0 } });
       return get(name).dtype === "F32" ? rows : graph.node("Cast", [rows], { attributes: { to: 1 } });
     },
     linear(graph, x, name, output) {
       const tensor = get(name);
-      if (variant !== "f32" && !hasFastBlocks) return columnLinear(graph, x, name, tensor, output);
-      if (variant === "f32" || !dividesIntoBlocks(tensor)) {
+      if (form === "columns") return columnLinear(graph, x, name, tensor, runtime.columnLimit, kept, output);
+      if (variant === "f32" || form === "f32" || !dividesIntoBlocks(tensor)) {
         // One node that multiplies from the stored side: a Transpose of its own loads four times slower.
         const attributes = { transB: 1, alpha: { float: 1 } };
         return graph.node("FusedMatMul", [x, value(graph, name)], { attributes, domain: "com.microsoft", output });
       }
-      return blockLinear(graph, x, name, tensor, variant, blocks, output);
+      return blockLinear(graph, x, name, tensor, variant, kept, output);
     },
   };
 }
 
-type BlockTensor = Pick<PlannedTensor, "name" | "shape" | "length">;
+type KeptTensor = Pick<PlannedTensor, "name" | "shape" | "length">;
 
 /** The two tensors that stand for a weight in blocks. */
 export function blockTensors(
   name: string,
   { shape: [rows = 0, columns = 0] }: Pick<FloatTensor, "shape">,
   variant: "q8" | "q4",
-): { readonly bits: 4 | 8; readonly values: BlockTensor; readonly scales: BlockTensor } {
+): { readonly bits: 4 | 8; readonly values: KeptTensor; readonly scales: KeptTensor } {
   const bits = variant === "q4" ? 4 : 8;
   const blocks = columns / blockSize;
   return {
@@ -120,8 +133,24 @@ export function blockTensors(
   };
 }
 
+/** The two tensors that stand for a weight in columns. */
+export function columnTensors(
+  name: string,
+  { shape: [rows = 0, columns = 0] }: Pick<FloatTensor, "shape">,
+): { readonly values: KeptTensor; readonly scales: KeptTensor } {
+  return {
+    values: { name: `${name}/int8`, shape: [columns, rows], length: rows * columns },
+    scales: { name: `${name}/int8-scales`, shape: [rows], length: rows * 4 },
+  };
+}
+
+export interface MadeTensors {
+  readonly values: Uint8Array;
+  readonly scales: Uint8Array;
+}
+
 /** Reads a weight and quantises it. */
-export async function makeBlocks(tensor: FloatTensor, bits: 4 | 8): Promise<{ readonly values: Uint8Array; readonly scales: Uint8Array }> {
+export async function makeBlocks(tensor: FloatTensor, bits: 4 | 8): Promise<MadeTensors> {
   const { values, scales } = quantizeBlocks(await readFloats(tensor), bits);
   return { values, scales: new Uint8Array(scales.buffer) };
 }
@@ -133,38 +162,56 @@ function blockLinear(
   name: string,
   tensor: FloatTensor,
   variant: "q8" | "q4",
-  blocks: SafetensorsTensors | undefined,
+  kept: SafetensorsTensors | undefined,
   output: string | undefined,
 ): Value {
   const [rows = 0, columns = 0] = tensor.shape;
   const { bits, ...parts } = blockTensors(name, tensor, variant);
-  const made = once(() => makeBlocks(tensor, bits));
-  const from = (part: "values" | "scales") => {
-    const file = blocks?.get(parts[part].name);
-    if (file !== undefined) return { file: { source: file.source, offset: file.offset } };
-    return { make: async () => (await made())[part] };
-  };
-  const values = graph.weight({ ...parts.values, type: "uint8", ...from("values") });
-  const scales = graph.weight({ ...parts.scales, type: "float32", ...from("scales") });
+  const { values, scales } = keptOrMade(graph, "uint8", parts, kept, () => makeBlocks(tensor, bits));
   // Level 4 multiplies in 8-bit integers; the exact level is twenty times slower for 8 bits on processors.
   const attributes = { K: columns, N: rows, bits, block_size: blockSize, accuracy_level: 4 };
   return graph.node("MatMulNBits", [x, values, scales], { attributes, domain: "com.microsoft", output });
 }
 
 /** DynamicQuantizeMatMul: 8-bit integers with one scale for each output; what goes in is quantised while it runs. */
-function columnLinear(graph: OnnxGraphBuilder, x: Value, name: string, tensor: FloatTensor, output: string | undefined): Value {
-  const [rows = 0, columns = 0] = tensor.shape;
-  const made = once(async () => quantizeColumns(await readFloats(tensor), rows, columns, 127));
-  const make = (part: "values" | "scales") => async () => new Uint8Array((await made())[part].buffer);
-  const values = graph.weight({
-    name: `${name}/int8`,
-    type: "int8",
-    shape: [columns, rows],
-    length: rows * columns,
-    make: make("values"),
-  });
-  const scales = graph.weight({ name: `${name}/scales`, type: "float32", shape: [rows], length: rows * 4, make: make("scales") });
+function columnLinear(
+  graph: OnnxGraphBuilder,
+  x: Value,
+  name: string,
+  tensor: FloatTensor,
+  limit: 127 | 63,
+  kept: SafetensorsTensors | undefined,
+  output: string | undefined,
+): Value {
+  const { values, scales } = keptOrMade(graph, "int8", columnTensors(name, tensor), kept, () => makeColumns(tensor, limit));
   return graph.node("DynamicQuantizeMatMul", [x, values, scales], { domain: "com.microsoft", output });
+}
+
+/** The two halves of a weight: those of a kept file, else made when the engine asks for them. */
+function keptOrMade(
+  graph: OnnxGraphBuilder,
+  type: "uint8" | "int8",
+  parts: Readonly<Record<keyof MadeTensors, KeptTensor>>,
+  kept: SafetensorsTensors | undefined,
+  make: () => Promise<MadeTensors>,
+): Readonly<Record<keyof MadeTensors, Value>> {
+  const made = once(make);
+  const from = (part: keyof MadeTensors) => {
+    const file = kept?.get(parts[part].name);
+    if (file !== undefined) return { file: { source: file.source, offset: file.offset } };
+    return { make: async () => (await made())[part] };
+  };
+  return {
+    values: graph.weight({ ...parts.values, type, ...from("values") }),
+    scales: graph.weight({ ...parts.scales, type: "float32", ...from("scales") }),
+  };
+}
+
+/** Reads a weight and quantises it. */
+export async function makeColumns(tensor: FloatTensor, limit: 127 | 63): Promise<MadeTensors> {
+  const [rows = 0, columns = 0] = tensor.shape;
+  const { values, scales } = quantizeColumns(await readFloats(tensor), rows, columns, limit);
+  return { values: new Uint8Array(values.buffer), scales: new Uint8Array(scales.buffer) };
 }
 
 async function readFloats({ source, offset, length, dtype }: FloatTensor): Promise<Float32Array> {

@@ -55,8 +55,10 @@ export interface OnnxRuntime {
   readonly device: Device;
   /** Whether its kernels read 16-bit floats. Where not, a graph may still hold them as weights that a Cast widens when it is opened. */
   readonly reads16Bit: boolean;
-  /** Whether MatMulNBits is faster than f32 here. Where not, smaller weights are for DynamicQuantizeMatMul. */
-  readonly hasFastBlocks: boolean;
+  /** For how many rows at once MatMulNBits is the fastest form of smaller weights; DynamicQuantizeMatMul is for the others. */
+  readonly fastBlocks: "always" | "few-rows" | "never";
+  /** Largest value of a weight in DynamicQuantizeMatMul: 63 where a processor may saturate the sum of two products in 16 bits. */
+  readonly columnLimit: 127 | 63;
   /** Wraps values for run(); no copy. @throws SpellError internal-error when shape and data do not agree */
   tensor<D extends OnnxDtype>(dtype: D, data: OnnxData<D>, shape: readonly number[]): OnnxTensor<D>;
   /**

@@ -39,7 +39,8 @@ export async function searchBeams(
   const { numBeams, lengthPenalty, numReturnSequences } = options.sampling;
   const { vocabSize } = session.config;
   const keep = Math.max(2, 1 + endIds.size) * numBeams;
-  const state = new DecoderState(session, encoded, 1);
+  const decoder = await session.decoderFor(numBeams);
+  const state = new DecoderState({ ...session, decoder }, encoded, 1);
   const scratch = new Float32Array(vocabSize);
   // All beams begin alike, so the first step computes one.
   let running: readonly Beam[] = [{ ids: [startId], sum: 0, parent: 0 }];

@@ -5,7 +5,16 @@
 import { abortedError, SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { type PlannedTensor, readSafetensors, type SafetensorsTensors, safetensorsHeader } from "../formats/safetensors.ts";
-import { blockTensors, dividesIntoBlocks, type FloatTensor, makeBlocks } from "../onnx/weights.ts";
+import {
+  blockTensors,
+  columnTensors,
+  dividesIntoBlocks,
+  type FloatTensor,
+  formOf,
+  makeBlocks,
+  makeColumns,
+  type WeightForms,
+} from "../onnx/weights.ts";
 import type { T5Facts } from "./files.ts";
 import { findT5Tensors, headOf } from "./weights.ts";
 
@@ -20,20 +29,28 @@ export interface BlockStore {
 }
 
 /** Changes with the layout of the file or the arithmetic of quantize.ts. */
-const version = "1";
+const version = "2";
+
+/** What a kept file holds: all weights, those of the encoder as for many rows and the others as for few; or the decoder's for many rows, beside it. */
+export interface KeptPart extends Pick<WeightForms, "runtime"> {
+  readonly variant: "q8" | "q4";
+  readonly part: "all" | "wide";
+}
 
 /** @returns the tensors of the kept file, made now where there was none; undefined where nothing can be kept */
 export async function openBlockFile(
   store: BlockStore,
-  { tensors, config }: T5Facts,
+  { tensors, config }: Pick<T5Facts, "tensors" | "config">,
   weights: readonly ByteSource[],
-  variant: "q8" | "q4",
+  wanted: KeptPart,
   signal?: AbortSignal,
 ): Promise<SafetensorsTensors | undefined> {
   const bytes = weights.reduce((sum, { size }) => sum + size, 0);
   if (bytes < store.leastBytes || weights.some((source) => source.version === undefined)) return undefined;
-  const key = JSON.stringify([version, variant, weights.map((source) => [source.path ?? source.name, source.version])]);
-  const plan = planBlockFile(findT5Tensors(tensors, config), variant);
+  const { variant, part, runtime } = wanted;
+  const form = part === "wide" ? ["wide", runtime.columnLimit] : [variant, runtime.fastBlocks, runtime.columnLimit];
+  const key = JSON.stringify([version, ...form, weights.map((source) => [source.path ?? source.name, source.version])]);
+  const plan = planBlockFile(findT5Tensors(tensors, config), wanted);
   const kept = await accept(await store.open(key), plan, signal);
   return kept ?? (await accept(await store.write(key, writeBlockFile(plan, signal)), plan, signal));
 }
@@ -44,13 +61,34 @@ interface Part {
   read(signal?: AbortSignal): Promise<readonly Uint8Array[]>;
 }
 
-function planBlockFile(found: ReadonlyMap<string, FloatTensor>, variant: "q8" | "q4"): readonly Part[] {
+/** Weights that the encoder's graph multiplies with: also those of the keys and values that it makes for the decoder. */
+function isEncoders(name: string): boolean {
+  return name.startsWith("encoder.") || /EncDecAttention\.[kv]\.weight$/.test(name);
+}
+
+function planBlockFile(found: ReadonlyMap<string, FloatTensor>, { variant, part, runtime }: KeptPart): readonly Part[] {
   const head = headOf(found);
   const parts: Part[] = [];
   for (const [name, tensor] of found) {
     const isEmbedding = name === "shared.weight";
     const isLinear = tensor.shape.length === 2 && !name.endsWith("relative_attention_bias.weight") && (!isEmbedding || head === name);
-    const isBlocked = isLinear && dividesIntoBlocks(tensor);
+    if (part === "wide" && (!isLinear || isEncoders(name))) continue;
+    const form = formOf({ variant, rows: part === "wide" || isEncoders(name) ? "many" : "few", runtime });
+    const isColumns = isLinear && form === "columns";
+    const isBlocked = isLinear && form === "blocks" && dividesIntoBlocks(tensor);
+    if (isColumns) {
+      const { values, scales } = columnTensors(name, tensor);
+      parts.push({
+        tensors: [
+          { ...scales, dtype: "F32" },
+          { ...values, dtype: "I8" },
+        ],
+        async read() {
+          const made = await makeColumns(tensor, runtime.columnLimit);
+          return [made.scales, made.values];
+        },
+      });
+    }
     if (isBlocked) {
       const { bits, values, scales } = blockTensors(name, tensor, variant);
       parts.push({
@@ -65,7 +103,7 @@ function planBlockFile(found: ReadonlyMap<string, FloatTensor>, variant: "q8" | 
       });
     }
     // Rows of the embedding are looked up as they were stored.
-    if (!isBlocked || isEmbedding) {
+    if (part === "all" && ((!isBlocked && !isColumns) || isEmbedding)) {
       const { dtype, shape, length, source, offset } = tensor;
       parts.push({
         tensors: [{ name, dtype, shape, length }],

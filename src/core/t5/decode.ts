@@ -15,16 +15,31 @@ export interface T5Session {
   readonly decoder: OnnxGraph;
   /** Looks at several rows of scores at once (rateRows). */
   readonly rows: OnnxGraph;
+  /** The decoder for this many answers at once; opened when it is first asked for, where it is another one. @throws SpellError of OnnxRuntime.open */
+  readonly decoderFor: (answers: number) => Promise<OnnxGraph>;
   /** The decoder over smaller weights, to write ahead. */
   readonly drafter?: OnnxGraph | undefined;
+  /** Frees all graphs; a second call does nothing. */
+  dispose(): Promise<void>;
+}
+
+/** The weights of one model, in the form that suits each graph. */
+export interface SessionWeights {
+  readonly encoder: T5Weights;
+  readonly decoder: T5Weights;
+  /** Those of a decoder for many answers at once, where another form suits it. */
+  readonly wide?: (() => Promise<T5Weights>) | undefined;
+  /** Smaller ones: a second decoder over them writes ahead of greedy answers. */
+  readonly draft?: T5Weights | undefined;
 }
 
 export interface SessionOptions extends Omit<OnnxOpenOptions, "keepOnDevice"> {
   /** called once half of the work is done */
   readonly onEncoder?: (() => void) | undefined;
-  /** Smaller forms of the same weights: a second decoder over them writes ahead of greedy answers. */
-  readonly draft?: T5Weights | undefined;
 }
+
+/** Answers at once from which blocks are slower than columns (docs/benchmarks.md). */
+export const leastWide = 4;
 
 /**
  * Opens both graphs, the encoder first: what it needed to load is free again before the decoder's weights come.
@@ -32,11 +47,10 @@ export interface SessionOptions extends Omit<OnnxOpenOptions, "keepOnDevice"> {
  */
 export async function openT5Session(
   config: T5Config,
-  weights: T5Weights,
+  { wide, draft, ...weights }: SessionWeights,
   runtime: OnnxRuntime,
-  options: SessionOptions,
+  { onEncoder, ...common }: SessionOptions,
 ): Promise<T5Session> {
-  const { onEncoder, draft, ...common } = options;
   const layers = Array.from({ length: config.numDecoderLayers }, (_, layer) => layer);
   const kept = (name: (layer: number, kind: "key" | "value") => string): string[] =>
     layers.flatMap((layer) => kinds.map((kind) => name(layer, kind)));
@@ -47,21 +61,38 @@ export async function openT5Session(
     return graph;
   };
   try {
-    const encoder = await open(encoderGraph(config, weights), names.cross);
+    const encoder = await open(encoderGraph(config, weights.encoder), names.cross);
     onEncoder?.();
-    const decoder = await open(decoderGraph(config, weights), names.present);
+    const decoder = await open(decoderGraph(config, weights.decoder), names.present);
     const rows = await open(rowsGraph(config));
     const drafter = draft === undefined ? undefined : await open(decoderGraph(config, draft), names.present);
-    return { config, runtime, encoder, decoder, rows, drafter };
+    let wideDecoder: Promise<OnnxGraph> | undefined;
+    const openWide = async (from: () => Promise<T5Weights>): Promise<OnnxGraph> =>
+      runtime.open(decoderGraph(config, await from()), { ...common, signal: undefined, keepOnDevice: kept(names.present) });
+    return {
+      config,
+      runtime,
+      encoder,
+      decoder,
+      rows,
+      drafter,
+      async decoderFor(answers) {
+        if (wide === undefined || answers < leastWide) return decoder;
+        wideDecoder ??= openWide(wide);
+        wideDecoder.catch(() => {
+          wideDecoder = undefined;
+        });
+        return wideDecoder;
+      },
+      async dispose() {
+        const late = await wideDecoder?.catch(() => undefined);
+        await Promise.all([...opened, ...(late === undefined ? [] : [late])].map((graph) => graph.dispose()));
+      },
+    };
   } catch (error) {
     for (const graph of opened) await graph.dispose();
     throw error;
   }
-}
-
-/** Frees all graphs; a second call does nothing. */
-export async function closeT5Session({ encoder, decoder, rows, drafter }: T5Session): Promise<void> {
-  await Promise.all([encoder.dispose(), decoder.dispose(), rows.dispose(), drafter?.dispose()]);
 }
 
 /**

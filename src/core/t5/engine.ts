@@ -10,14 +10,14 @@ import type { OnnxRuntime } from "../spec/onnx.ts";
 import type { DeviceReport, Seq2SeqHandle, Seq2SeqOpenOptions, Seq2SeqVariant } from "../spec/runtime.ts";
 import { openTokenizer } from "../text/tokenizer.ts";
 import { searchBeams } from "./beam-search.ts";
-import { type BlockStore, openBlockFile } from "./block-file.ts";
-import { closeT5Session, DecoderState, type Encoded, encode, openT5Session, type T5Session } from "./decode.ts";
+import type { BlockStore } from "./block-file.ts";
+import { DecoderState, type Encoded, encode, leastWide, openT5Session, type SessionWeights, type T5Session } from "./decode.ts";
 import { acceptT5, findT5Files } from "./files.ts";
 import { createIdHandle, type IdEngine } from "./handle.ts";
 import { rateAnswers } from "./rate.ts";
 import { checkScores, searchTokens } from "./search.ts";
 import { searchMany } from "./search-many.ts";
-import { collectT5Weights, type T5Weights } from "./weights.ts";
+import { sessionWeights } from "./session-weights.ts";
 
 /** What the host adds: where to compute, and how to let messages through. */
 export interface T5Host {
@@ -52,24 +52,19 @@ export async function openT5(
   const tokenizer = await openTokenizer(found.tokenizer, { embeddingRows: facts.config.vocabSize, signal });
   progress(0.1);
   const { variant, draft } = options;
-  const { reads16Bit, hasFastBlocks } = host.onnx;
-  const weightsAs = async (form: Seq2SeqVariant): Promise<T5Weights> => {
-    const isKept = form !== "f32" && hasFastBlocks && host.blocks !== undefined;
-    const blocks = isKept ? await openBlockFile(host.blocks, facts, found.weights, form, signal) : undefined;
-    return collectT5Weights(facts.tensors, facts.config, { variant: form, reads16Bit, hasFastBlocks, blocks });
-  };
-  const drafts = draft !== undefined && draft !== variant && hasFastBlocks;
-  const session = await openT5Session(facts.config, await weightsAs(variant), host.onnx, {
-    threads: host.threads,
-    lowMemory: host.lowMemory,
-    draft: drafts ? await weightsAs(draft) : undefined,
-    signal,
-    onEncoder: () => progress(0.5),
-  });
+  const { fastBlocks } = host.onnx;
+  const drafts = draft !== undefined && draft !== variant && fastBlocks !== "never";
+  const { lowMemory, threads } = host;
+  const weightsOf = (form: Seq2SeqVariant): Promise<SessionWeights> =>
+    sessionWeights(facts, found.weights, { variant: form, runtime: host.onnx, store: host.blocks, lowMemory, signal });
+  const weights = { ...(await weightsOf(variant)), draft: drafts ? (await weightsOf(draft)).decoder : undefined };
+  const session = await openT5Session(facts.config, weights, host.onnx, { threads, lowMemory, signal, onEncoder: () => progress(0.5) });
   if (isGpu(host.onnx.device)) await tryStep(session);
   progress(1);
+  const isMixed = weights.wide !== undefined;
   const notes = [
-    ...(variant === "f32" || hasFastBlocks ? [] : [`${variant} is computed in 8-bit integers on ${host.onnx.device}`]),
+    ...(isMixed ? [`inputs, and batches and beams of ${leastWide} and more, are computed in 8-bit integers, which is faster there`] : []),
+    ...(variant === "f32" || fastBlocks !== "never" ? [] : [`${variant} is computed in 8-bit integers on ${host.onnx.device}`]),
     ...(draft === undefined || drafts ? [] : [`a draft in ${draft} is no faster than ${variant} on ${host.onnx.device}; it was left out`]),
   ];
   return createIdHandle({
@@ -98,7 +93,7 @@ async function tryStep(session: T5Session): Promise<void> {
     state = new DecoderState(session, encoded, 1);
     checkScores(await state.step([config.decoderStartTokenId]));
   } catch (error) {
-    await closeT5Session(session);
+    await session.dispose();
     throw error;
   } finally {
     state?.release();
@@ -129,7 +124,7 @@ function sessionEngine(session: T5Session): IdEngine {
     searchMany: (inputs, options) => searchMany(session, inputs, options),
     async dispose() {
       last?.encoded.release();
-      await closeT5Session(session);
+      await session.dispose();
     },
   };
 }

@@ -40,11 +40,12 @@ async function* searchBatch(
 ): AsyncGenerator<RowToken, void, undefined> {
   const { vocabSize } = session.config;
   const { sampling, startId, endIds, maxTokens } = options;
+  const decoder = await session.decoderFor(batch.length);
   const encoded = await encode(
     session,
     batch.map((index) => inputs[index] ?? []),
   );
-  const state = new DecoderState(session, encoded, batch.length);
+  const state = new DecoderState({ ...session, decoder }, encoded, batch.length);
   let rows = batch.map((index) => ({
     index,
     produced: [startId],

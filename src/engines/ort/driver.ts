@@ -54,7 +54,7 @@ export interface WeightPlacement {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-export interface OrtHost extends Pick<OnnxRuntime, "name" | "device" | "reads16Bit" | "hasFastBlocks"> {
+export interface OrtHost extends Pick<OnnxRuntime, "name" | "device" | "reads16Bit" | "fastBlocks" | "columnLimit"> {
   readonly ort: OrtModule;
   /** As the engine calls it: "cpu", "wasm", "webgpu", "cuda"; or that with options of its own. */
   readonly executionProvider: string | { readonly name: string };
@@ -87,12 +87,13 @@ export function ortRuntime(host: OrtHost): OnnxRuntime {
     },
   });
 
-  const { name, device, reads16Bit, hasFastBlocks } = host;
+  const { name, device, reads16Bit, fastBlocks, columnLimit } = host;
   return {
     name,
     device,
     reads16Bit,
-    hasFastBlocks,
+    fastBlocks,
+    columnLimit,
     tensor(dtype, data, shape) {
       const wanted = shape.reduce((product, length) => product * length, 1);
       if (data.length !== wanted) {

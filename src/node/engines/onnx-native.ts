@@ -23,7 +23,10 @@ export async function openNativeOnnx(device: NativeDevice = "cpu"): Promise<Onnx
     executionProvider: device,
     // Cards compute in F32 here: without shader-f16 there is no other way, and T5 overflows in F16.
     reads16Bit: device === "cpu",
-    hasFastBlocks: true,
+    // Rows at which 8-bit columns pass 4-bit blocks on a processor: about four (docs/benchmarks.md).
+    fastBlocks: device === "cpu" ? "few-rows" : "always",
+    // x64 without VNNI saturates, and nothing here says which one this is.
+    columnLimit: process.arch === "x64" ? 63 : 127,
     keptLocation: device === "webgpu" ? ("gpu-buffer" as const) : undefined,
     readsKept: device === "webgpu" ? ("by-graph" as const) : undefined,
     clampThreads: (threads) => Math.min(Math.max(1, threads), availableParallelism()),

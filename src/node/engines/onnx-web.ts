@@ -26,7 +26,8 @@ export async function openWebOnnx(): Promise<OnnxRuntime> {
     ort,
     executionProvider: "wasm",
     reads16Bit: true,
-    hasFastBlocks: false,
+    fastBlocks: "never",
+    columnLimit: 127,
     clampThreads(threads) {
       // One number for the whole module, fixed by its first session.
       ort.env.wasm.numThreads ??= Math.min(Math.max(1, threads), availableParallelism());

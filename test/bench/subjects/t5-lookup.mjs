@@ -10,7 +10,7 @@ const [folder] = process.argv.slice(2);
 const library = await fromSource([
   "core/t5/config.ts",
   "core/formats/safetensors.ts",
-  "core/t5/weights.ts",
+  "core/t5/session-weights.ts",
   "core/t5/decode.ts",
   "core/t5/search.ts",
   "node/file-source.ts",
@@ -19,7 +19,7 @@ const library = await fromSource([
 const {
   readT5Configs,
   readSafetensors,
-  collectT5Weights,
+  sessionWeights,
   openT5Session,
   encode,
   DecoderState,
@@ -31,8 +31,7 @@ library.remove();
 const onnx = await openNativeOnnx();
 const { config } = await readT5Configs(await openFileSource(`${folder}/config.json`));
 const tensors = await readSafetensors(await openFileSource(`${folder}/model.safetensors`));
-const { reads16Bit, hasFastBlocks } = onnx;
-const plain = await openT5Session(config, collectT5Weights(tensors, config, { variant: "f32", reads16Bit, hasFastBlocks }), onnx, {
+const plain = await openT5Session(config, await sessionWeights({ tensors, config }, [], { variant: "f32", runtime: onnx }), onnx, {
   threads: 2,
 });
 

@@ -12,12 +12,11 @@ const { input, newTokens, batch, rates, print } = await import("./t5-input.mjs")
 const library = await fromSource([
   "core/t5/config.ts",
   "core/formats/safetensors.ts",
-  "core/t5/weights.ts",
+  "core/t5/session-weights.ts",
   "core/t5/decode.ts",
   "core/t5/search.ts",
   "core/t5/beam-search.ts",
   "core/t5/search-many.ts",
-  "core/t5/block-file.ts",
   "node/file-source.ts",
   "node/store/block-store.ts",
   "node/engines/onnx-web.ts",
@@ -27,13 +26,12 @@ const begun = performance.now();
 const {
   readT5Configs,
   readSafetensors,
-  collectT5Weights,
+  sessionWeights,
   openT5Session,
   encode,
   searchTokens,
   searchBeams,
   searchMany,
-  openBlockFile,
   openFileSource,
   createBlockStore,
   openWebOnnx,
@@ -45,21 +43,21 @@ const readFiles = async () => ({
   config: (await readT5Configs(await openFileSource(`${folder}/config.json`))).config,
   tensors: await readSafetensors(source),
 });
-const keptBlocks = async (files) =>
-  kind === "native" && variant !== "f32" && what !== "first-load"
-    ? { blocks: await openBlockFile(createBlockStore(), files, [source], variant) }
-    : {};
-await keptBlocks(await readFiles());
+const openRuntime = () => (kind === "web" ? openWebOnnx() : openNativeOnnx());
+const store = kind === "native" && what !== "first-load" ? createBlockStore() : undefined;
+const weightsOf = (files, runtime, as) => sessionWeights(files, [source], { variant: as, runtime, store });
+if (store !== undefined) await (await weightsOf(await readFiles(), await openRuntime(), variant)).wide?.();
 const loading = performance.now();
-const onnx = kind === "web" ? await openWebOnnx() : await openNativeOnnx();
+const onnx = await openRuntime();
 const files = await readFiles();
-const { config, tensors } = files;
-const { reads16Bit, hasFastBlocks } = onnx;
-const weightsAs = (as, more) => collectT5Weights(tensors, config, { variant: as, reads16Bit, hasFastBlocks, ...more });
-const session = await openT5Session(config, weightsAs(variant, await keptBlocks(files)), onnx, {
-  threads: kind === "web" ? 1 : 2,
-  ...(draft === undefined ? {} : { draft: weightsAs(draft) }),
-});
+const { config } = files;
+const weights = await weightsOf(files, onnx, variant);
+const session = await openT5Session(
+  config,
+  draft === undefined ? weights : { ...weights, draft: (await weightsOf(files, onnx, draft)).decoder },
+  onnx,
+  { threads: kind === "web" ? 1 : 2 },
+);
 const loadMs = performance.now() - loading;
 const options = {
   sampling: { kind: "greedy", seed: 1 },

@@ -5,7 +5,8 @@ import { bytesSource } from "../../../src/core/formats/byte-source.ts";
 import { readProto } from "../../../src/core/protobuf.ts";
 import { acceptT5, findT5Files } from "../../../src/core/t5/files.ts";
 import { decoderGraph, encoderGraph, rowsGraph } from "../../../src/core/t5/graph.ts";
-import { collectT5Weights } from "../../../src/core/t5/weights.ts";
+import { sessionWeights } from "../../../src/core/t5/session-weights.ts";
+import { collectT5Weights, type T5Weights } from "../../../src/core/t5/weights.ts";
 
 const folder = new URL("../../../builtins/models/tiny-t5-en-fr/", import.meta.url);
 const files = ["config.json", "model.safetensors", "tokenizer.json"].map((name) => bytesSource(name, readFileSync(new URL(name, folder))));
@@ -57,8 +58,9 @@ function operatorsOf(model: Uint8Array): Set<string> {
 describe("E27 graphs of T5", () => {
   it.each(["f32", "q8", "q4"] as const)("%s: no fused attention, no operator that was not held against the reference", async (variant) => {
     const facts = await acceptT5(findT5Files(files));
-    for (const hasFastBlocks of [true, false]) {
-      const weights = collectT5Weights(facts.tensors, facts.config, { variant, reads16Bit: true, hasFastBlocks });
+    for (const fastBlocks of ["always", "never"] as const) {
+      const runtime = { reads16Bit: true, fastBlocks, columnLimit: 127 } as const;
+      const weights = collectT5Weights(facts.tensors, facts.config, { variant, rows: "few", runtime });
       for (const graph of [encoderGraph(facts.config, weights), decoderGraph(facts.config, weights), rowsGraph(facts.config)]) {
         const bytes = graph.encode(({ name, length }) => ({ location: name, offset: 0, length }));
         const operators = operatorsOf(bytes);
@@ -67,5 +69,31 @@ describe("E27 graphs of T5", () => {
         expect([...operators].filter((operator) => !known.has(operator))).toEqual([]);
       }
     }
+  });
+});
+
+describe("forms by the rows a graph multiplies", () => {
+  const runtime = { reads16Bit: true, fastBlocks: "few-rows", columnLimit: 63 } as const;
+  const productsOf = (model: { encode: ReturnType<typeof decoderGraph>["encode"] }): string[] =>
+    [...operatorsOf(model.encode(({ name, length }) => ({ location: name, offset: 0, length })))]
+      .filter((operator) => ["FusedMatMul", "MatMulNBits", "DynamicQuantizeMatMul"].includes(operator))
+      .sort();
+
+  it.each([
+    ["f32", ["FusedMatMul"], ["FusedMatMul"], undefined],
+    ["q8", ["MatMulNBits"], ["MatMulNBits"], undefined],
+    ["q4", ["DynamicQuantizeMatMul"], ["MatMulNBits"], ["DynamicQuantizeMatMul"]],
+  ] as const)("%s", async (variant, encoder, decoder, wide) => {
+    const facts = await acceptT5(findT5Files(files));
+    const weights = await sessionWeights(facts, [], { variant, runtime });
+    expect(productsOf(encoderGraph(facts.config, weights.encoder))).toEqual(encoder);
+    expect(productsOf(decoderGraph(facts.config, weights.decoder))).toEqual(decoder);
+    const products = async (from: () => Promise<T5Weights>): Promise<string[]> => productsOf(decoderGraph(facts.config, await from()));
+    expect(weights.wide && (await products(weights.wide))).toEqual(wide);
+  });
+
+  it("one decoder where memory is short", async () => {
+    const facts = await acceptT5(findT5Files(files));
+    expect((await sessionWeights(facts, [], { variant: "q4", runtime, lowMemory: true })).wide).toBeUndefined();
   });
 });

@@ -90,5 +90,5 @@ export function plainSession(seed: number, vocabSize: number): T5Session {
       ),
     };
   });
-  return { config, runtime, encoder, decoder, rows };
+  return { config, runtime, encoder, decoder, rows, decoderFor: async () => decoder, dispose: async () => undefined };
 }
