@@ -393,7 +393,12 @@ const rag = z.strictObject({
   multi_tenant: ragFlag("places", false, "each tenant has its own data and searches"),
   vector_storage: z.strictObject({
     dimensions: ragInteger("embedder", 384, 1, 65_536, "numbers", "vector length; longer embeddings are cut, shorter ones are errors"),
-    backend: ragChoice("calls", "hnsw", ["hnsw", "flat"], "hnsw = approximate, flat = exact"),
+    backend: ragChoice(
+      "calls",
+      "hnsw",
+      ["hnsw", "flat", "postgres"],
+      "hnsw = approximate, flat = exact, postgres = in the database of storage.postgres_url",
+    ),
     persistence_path: ragText("places", "", "folder of the index; empty = memory only", "path"),
     max_memory_mb: ragInteger("room", 500, 1, 16_777_216, "MB", "most memory of the index; beyond it an ingest fails"),
     on_disk: ragFlag("room", false, "vectors stay in the file and are read on demand"),

@@ -2,6 +2,7 @@
 import type { ByteSource } from "./formats/byte-source.ts";
 import type { GgufRuntime, Seq2SeqRuntime } from "./spec/runtime.ts";
 import type { ScriptEngine } from "./spec/scripts.ts";
+import type { Collection, CollectionSettings } from "./spec/search-index.ts";
 
 /** A part that some hosts lack; `reason` says why. */
 export type Offer<T> = { readonly available: true; readonly value: T } | { readonly available: false; readonly reason: string };
@@ -497,6 +498,18 @@ export interface SideFiles {
   removeFolder(folder: string, name: string): Promise<void>;
 }
 
+/** Indexes that several machines write and search. */
+export interface SharedIndexes {
+  /** for messages: without user and password */
+  readonly place: string;
+  /** Indexes of two paths know nothing of each other. @throws SpellError rag-model, store-* */
+  open(path: string, settings: CollectionSettings): Promise<Collection>;
+  /** What was noted, in any order. */
+  places(): Promise<readonly unknown[]>;
+  note(place: Readonly<Record<string, unknown>>): Promise<void>;
+  close(): Promise<void>;
+}
+
 /** Text of a PDF; HTML of a DOCX. @throws SpellError rag-package, rag-file */
 export type DocumentReaders = Readonly<Record<"pdf" | "docx", (bytes: Uint8Array, name: string) => Promise<string>>>;
 
@@ -529,6 +542,8 @@ export interface Platform {
    * @throws SpellError store-*
    */
   readonly sharedRecords?: ((url: string, space: string) => Promise<RecordStore>) | undefined;
+  /** Opens the indexes of a Postgres database with pgvector; absent for hosts that reach none. @throws SpellError store-*, rag-package */
+  readonly sharedIndexes?: ((url: string) => Promise<SharedIndexes>) | undefined;
   /** Reads documents that are no text, for retrieval; absent for hosts that cannot. */
   readonly documentReaders?: DocumentReaders | undefined;
   /** Absent for hosts without folders. */

@@ -97,6 +97,7 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
       const [{ findSqlite }, { sqliteRecords }] = await Promise.all([import("./store/sqlite.ts"), import("./store/sqlite-records.ts")]);
       return sqliteRecords(folder, await findSqlite(), log);
     },
+    sharedIndexes: async (url) => (await import("./store/postgres-index.ts")).postgresIndexes(url),
     sharedRecords: async (url, space) => (await import("./store/postgres-records.ts")).postgresRecords(url, space),
     states: lazyStates(),
     foreign: nodeForeignModels(process.env, homeNotes()),

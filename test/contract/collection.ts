@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { SearchFolder } from "../../src/core/platform.ts";
 import { openCollection } from "../../src/core/search/collection.ts";
 import { lexicalVector } from "../../src/core/search/lexical.ts";
-import type { Collection, CollectionSettings, IndexedDocument } from "../../src/core/search/types.ts";
+import type { Collection, CollectionSettings, IndexedDocument } from "../../src/core/spec/search-index.ts";
 import { storedIndex } from "../fixtures/stored-index.ts";
 import type { CreateFolder } from "./search-folder.ts";
 

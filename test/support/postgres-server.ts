@@ -13,18 +13,23 @@ export interface PostgresServer {
 /** nobody: Postgres refuses to run as root. */
 const nobody = 65_534;
 
-/** @returns undefined where there is none */
-export function postgresPrograms(): string | undefined {
+/** @param extension such as "vector", which it must have @returns undefined where there is none */
+export function postgresPrograms(extension?: string): string | undefined {
   const folders = ["/usr/lib/postgresql", "/opt/homebrew/opt", "/usr/local/opt"].flatMap((folder) =>
     existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name, "bin")) : [],
   );
-  return folders.find((folder) => existsSync(join(folder, "initdb")) && existsSync(join(folder, "postgres")));
+  const has = (folder: string): boolean => {
+    if (extension === undefined) return true;
+    const shared = execFileSync(join(folder, "pg_config"), ["--sharedir"], { encoding: "utf8" }).trim();
+    return existsSync(join(shared, "extension", `${extension}.control`));
+  };
+  return folders.find((folder) => existsSync(join(folder, "initdb")) && existsSync(join(folder, "postgres")) && has(folder));
 }
 
-export async function startPostgres(): Promise<PostgresServer> {
+export async function startPostgres(extension?: string): Promise<PostgresServer> {
   const given = process.env["LLMSPELL_TEST_POSTGRES"];
   if (given !== undefined) return { url: given, stop: async () => undefined };
-  const programs = postgresPrograms();
+  const programs = postgresPrograms(extension);
   if (programs === undefined) throw new Error("no Postgres on this machine");
   const folder = mkdtempSync(join(tmpdir(), "llmspell-postgres-"));
   const isRoot = process.getuid?.() === 0;

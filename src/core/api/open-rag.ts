@@ -4,6 +4,7 @@ import { providerNames, providerOf } from "../config/providers.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { createRag, type RagHost } from "../rag/rag.ts";
 import type { Rag } from "../rag/types.ts";
+import { postgresUrl } from "../store/open-records.ts";
 
 /** What is used of a spell. */
 export interface RagSpell extends Pick<RagHost, "platform" | "embeddings" | "rerank"> {
@@ -23,5 +24,6 @@ export async function openRag({ platform, embeddings, rerank, config: read }: Ra
     },
     embeddings,
     rerank,
+    postgresUrl: () => postgresUrl(config.storage, platform.config?.env),
   });
 }

@@ -70,7 +70,7 @@ export const configKeys: readonly ConfigKey[] = JSON.parse(`[
 {"path":"rag.enabled","type":"boolean","fallback":false,"doc":"global RAG exists","reader":"src/core/scripts/globals/rag.ts"},
 {"path":"rag.multi_tenant","type":"boolean","fallback":false,"doc":"each tenant has its own data and searches","reader":"src/core/rag/places.ts"},
 {"path":"rag.vector_storage.dimensions","type":"integer","min":1,"max":65536,"unit":"numbers","fallback":384,"doc":"vector length; longer embeddings are cut, shorter ones are errors","reader":"src/core/rag/embedder.ts"},
-{"path":"rag.vector_storage.backend","type":"text","choices":["hnsw","flat"],"fallback":"hnsw","doc":"hnsw = approximate, flat = exact","reader":"src/core/rag/rag.ts"},
+{"path":"rag.vector_storage.backend","type":"text","choices":["hnsw","flat","postgres"],"fallback":"hnsw","doc":"hnsw = approximate, flat = exact, postgres = in the database of storage.postgres_url","reader":"src/core/rag/rag.ts"},
 {"path":"rag.vector_storage.persistence_path","type":"text","longest":4096,"format":"path","fallback":"","doc":"folder of the index; empty = memory only","reader":"src/core/rag/places.ts"},
 {"path":"rag.vector_storage.max_memory_mb","type":"integer","min":1,"max":16777216,"unit":"MB","fallback":500,"doc":"most memory of the index; beyond it an ingest fails","reader":"src/core/rag/memory.ts"},
 {"path":"rag.vector_storage.on_disk","type":"boolean","fallback":false,"doc":"vectors stay in the file and are read on demand","reader":"src/core/rag/memory.ts"},

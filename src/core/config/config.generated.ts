@@ -181,8 +181,8 @@ export interface RagConfig {
   readonly vector_storage: {
     /** vector length; longer embeddings are cut, shorter ones are errors (numbers) */
     readonly dimensions: number;
-    /** hnsw = approximate, flat = exact */
-    readonly backend: "hnsw" | "flat";
+    /** hnsw = approximate, flat = exact, postgres = in the database of storage.postgres_url */
+    readonly backend: "hnsw" | "flat" | "postgres";
     /** folder of the index; empty = memory only */
     readonly persistence_path: string;
     /** most memory of the index; beyond it an ingest fails (MB) */

@@ -1,6 +1,6 @@
 /** Vectors for all passages of documents: each text once, in batches, several at once; what was embedded before is taken again. */
 import { SpellError, throwIfAborted } from "../errors.ts";
-import type { Chunk, Collection, IndexedChunk } from "../search/types.ts";
+import type { Chunk, Collection, IndexedChunk } from "../spec/search-index.ts";
 import { type Embedder, lexicalName } from "./embedder.ts";
 import { hashOf } from "./hash.ts";
 import type { Prepared } from "./prepare.ts";

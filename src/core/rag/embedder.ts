@@ -3,9 +3,9 @@ import type { RagConfig } from "../config/config.generated.ts";
 import { SpellError } from "../errors.ts";
 import { lexicalVector } from "../search/lexical.ts";
 import { words } from "../search/terms.ts";
-import type { EmbedderIdentity } from "../search/types.ts";
 import type { EmbeddingModel } from "../spec/embedding-model.ts";
 import type { DeviceChoice, Pooling } from "../spec/runtime.ts";
+import type { EmbedderIdentity } from "../spec/search-index.ts";
 import { once } from "../values.ts";
 import { createCache } from "./cache.ts";
 

@@ -1,6 +1,6 @@
 /** What an index keeps beside a document, and who finds it. */
 import { isObject } from "../json.ts";
-import type { Metadata } from "../search/types.ts";
+import type { Metadata } from "../spec/search-index.ts";
 import type { SearchOptions } from "./types.ts";
 
 export interface Kept {

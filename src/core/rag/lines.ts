@@ -1,5 +1,5 @@
 /** Files that are lines, not prose: code, tables, logs, JSON. Lines stay whole; nothing comes again. */
-import type { Chunk } from "../search/types.ts";
+import type { Chunk } from "../spec/search-index.ts";
 
 export interface LineSettings {
   /** units that a chunk aims at, and that one has at most */

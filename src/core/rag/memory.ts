@@ -22,6 +22,7 @@ export function checkRoom(chunks: number, settings: RagConfig): void {
   for (const [limit, where] of most)
     if (chunks > limit)
       throw new SpellError("rag-memory", `expected at most ${limit} vectors, got ${chunks}`, { where, details: { limit, got: chunks } });
+  if (vector_storage.backend === "postgres") return;
   const limit = vector_storage.max_memory_mb * 1_000_000;
   const got = indexBytes(chunks, settings);
   if (got > limit)

@@ -4,7 +4,7 @@
 import type { RagConfig } from "../config/config.generated.ts";
 import { SpellError } from "../errors.ts";
 import { isObject } from "../json.ts";
-import type { Platform, SearchFolder } from "../platform.ts";
+import type { Platform, SearchFolder, SharedIndexes } from "../platform.ts";
 import { memoryFolder } from "../search/memory-folder.ts";
 import { hashOf } from "./hash.ts";
 import type { RagPlace } from "./types.ts";
@@ -17,6 +17,8 @@ export interface FoundPlace {
 export interface Places {
   /** @throws SpellError rag-tenant, rag-input */
   read(place: RagPlace): FoundPlace;
+  /** of its index, in the root: the same for all tenants where they share one */
+  path(place: FoundPlace): Promise<string>;
   folder(place: FoundPlace): Promise<SearchFolder>;
   /** @throws SpellError rag-tenant where there are too many */
   note(place: FoundPlace): Promise<void>;
@@ -27,8 +29,15 @@ export interface Places {
 export const defaultCollection = "default";
 const ending = ".place";
 
-/** @param open a folder of the host; undefined: everything stays in memory */
-export function createPlaces({ vector_storage, multi_tenant, tenants }: RagConfig, open: Platform["searchFolder"]): Places {
+/**
+ * @param open a folder of the host; undefined: everything stays in memory
+ * @param shared where the places of a database are written down, in place of files
+ */
+export function createPlaces(
+  { vector_storage, multi_tenant, tenants }: RagConfig,
+  open: Platform["searchFolder"],
+  shared?: () => Promise<Pick<SharedIndexes, "place" | "places" | "note">>,
+): Places {
   const inMemory = new Map<string, SearchFolder>();
   const root = vector_storage.persistence_path;
   const at = async (path: string): Promise<SearchFolder> => {
@@ -37,7 +46,12 @@ export function createPlaces({ vector_storage, multi_tenant, tenants }: RagConfi
     inMemory.set(path, folder);
     return folder;
   };
+  const pathOf = async ({ tenant, collection }: FoundPlace): Promise<string> =>
+    multi_tenant ? `t-${(await hashOf(tenant)).slice(0, 32)}/${collection}` : collection;
+  const sorted = (found: readonly FoundPlace[]): readonly FoundPlace[] =>
+    [...found].sort((a, b) => (a.tenant + a.collection < b.tenant + b.collection ? -1 : 1));
   const list = async (): Promise<readonly FoundPlace[]> => {
+    if (shared !== undefined) return sorted((await (await shared()).places()).flatMap((each) => placeOf(each) ?? []));
     const folder = await at("");
     const found: FoundPlace[] = [];
     for (const name of await folder.list()) {
@@ -51,7 +65,7 @@ export function createPlaces({ vector_storage, multi_tenant, tenants }: RagConfi
         });
       found.push(place);
     }
-    return found.sort((a, b) => (a.tenant + a.collection < b.tenant + b.collection ? -1 : 1));
+    return sorted(found);
   };
   return {
     place: open === undefined ? "memory" : root,
@@ -69,9 +83,8 @@ export function createPlaces({ vector_storage, multi_tenant, tenants }: RagConfi
         throw new SpellError("rag-tenant", `tenant: expected 1–200 characters, got ${tenant.length}`, { where: "tenant_id" });
       return { tenant, collection };
     },
-    async folder({ tenant, collection }) {
-      return at(multi_tenant ? `t-${(await hashOf(tenant)).slice(0, 32)}/${collection}` : collection);
-    },
+    path: pathOf,
+    folder: async (place) => at(await pathOf(place)),
     async note(place) {
       // one folder holds all tenants: its name says nothing of them
       const known = await list();
@@ -82,6 +95,7 @@ export function createPlaces({ vector_storage, multi_tenant, tenants }: RagConfi
         throw new SpellError("rag-tenant", `expected at most ${tenants.max_tenants} tenants, got one more`, {
           where: "rag.tenants.max_tenants",
         });
+      if (shared !== undefined) return (await shared()).note({ format: 1, ...place });
       const name = `${(await hashOf(JSON.stringify(place))).slice(0, 32)}${ending}`;
       await (await at("")).write(name, [new TextEncoder().encode(JSON.stringify({ format: 1, ...place }))]);
     },
@@ -91,11 +105,14 @@ export function createPlaces({ vector_storage, multi_tenant, tenants }: RagConfi
 
 function parsed(bytes: Uint8Array | undefined): FoundPlace | undefined {
   try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    if (!isObject(value) || value["format"] !== 1) return undefined;
-    const { tenant, collection } = value;
-    return typeof tenant === "string" && typeof collection === "string" ? { tenant, collection } : undefined;
+    return placeOf(JSON.parse(new TextDecoder().decode(bytes)));
   } catch {
     return undefined;
   }
+}
+
+function placeOf(value: unknown): FoundPlace | undefined {
+  if (!isObject(value) || value["format"] !== 1) return undefined;
+  const { tenant, collection } = value;
+  return typeof tenant === "string" && typeof collection === "string" ? { tenant, collection } : undefined;
 }

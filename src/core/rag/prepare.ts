@@ -4,7 +4,7 @@ import { SpellError } from "../errors.ts";
 import { isObject } from "../json.ts";
 import type { DocumentReaders } from "../platform.ts";
 import { chunkMarkdown } from "../search/chunk.ts";
-import type { Chunk, Metadata } from "../search/types.ts";
+import type { Chunk, Metadata } from "../spec/search-index.ts";
 import { type FileText, textOfFile } from "./files.ts";
 import { hashOf } from "./hash.ts";
 import { chunkLines } from "./lines.ts";

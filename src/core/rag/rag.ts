@@ -1,9 +1,9 @@
 /** Retrieval over documents: what `spell.rag()` gives, and what the global RAG and the commands `rag …` stand on. */
 import type { RagConfig } from "../config/config.generated.ts";
 import { abortedError, messageOf, SpellError, throwIfAborted } from "../errors.ts";
-import type { Platform } from "../platform.ts";
+import type { Platform, SharedIndexes } from "../platform.ts";
 import { openCollection } from "../search/collection.ts";
-import type { Collection, IndexedDocument } from "../search/types.ts";
+import type { Collection, CollectionSettings, IndexedDocument } from "../spec/search-index.ts";
 import { asOptions } from "../text/check-call.ts";
 import { onceFor } from "../values.ts";
 import { createAudit } from "./audit.ts";
@@ -23,8 +23,13 @@ import type { IngestOptions, IngestResult, Rag, RagDocument, RagHit, RagLimits, 
 import { createWatch } from "./watch.ts";
 
 export interface RagHost extends Omit<EmbedderHost, "now"> {
-  readonly platform: Pick<Platform, "name" | "now" | "log" | "searchFolder" | "documentReaders" | "sideFiles" | "records">;
+  readonly platform: Pick<
+    Platform,
+    "name" | "now" | "log" | "searchFolder" | "sharedIndexes" | "config" | "documentReaders" | "sideFiles" | "records"
+  >;
   readonly settings: RagConfig;
+  /** Address of the database, for the backend postgres. @throws SpellError config-api-key-missing */
+  readonly postgresUrl?: (() => string) | undefined;
   /** names of providers that are declared, for listProviders() */
   readonly providers?: readonly string[] | undefined;
   /** Scores of texts by a cross-encoder. @throws SpellError of spell.rerank() */
@@ -58,10 +63,11 @@ export function createRag(host: RagHost): Rag {
   const { platform, settings, wallTime = Date.now } = host;
   const { now, log } = platform;
   const { vector_storage: storage, embedding, search: searching, ingest: ingesting, cache, tenants, multi_tenant } = settings;
-  const isKept = storage.persistence_path !== "" && platform.searchFolder !== undefined;
+  const shared = storage.backend === "postgres" ? sharedIndexes(host) : undefined;
+  const isKept = shared !== undefined || (storage.persistence_path !== "" && platform.searchFolder !== undefined);
   if (storage.persistence_path !== "" && !isKept)
     log({ level: "warn", message: `rag: ${platform.name} keeps no files; the index lasts as long as this program` });
-  const places = createPlaces(settings, isKept ? platform.searchFolder : undefined);
+  const places = createPlaces(settings, isKept ? platform.searchFolder : undefined, shared?.open);
   const watch = createWatch(settings, { now, wallTime, log, audit: createAudit(settings, platform) });
   const dump = createDumps(settings, platform, wallTime);
   const copy = createBackup(settings, platform, wallTime);
@@ -89,16 +95,8 @@ export function createRag(host: RagHost): Rag {
 
   const openAt = async (place: FoundPlace, embedder: Embedder): Promise<Opened> => {
     await backup();
-    const folder = cachedFolder(
-      await places.folder(place),
-      {
-        most: cache.document_cache_enabled ? cache.document_cache_size_mb * 1_000_000 : 0,
-        except: storage.on_disk ? 4 * embedder.dimensions : undefined,
-      },
-      now,
-    );
     const { hnsw } = storage;
-    const collection = await openCollection(folder, {
+    const wanted = {
       embedder: { id: embedder.id, dimensions: embedder.dimensions },
       metric: hnsw.metric,
       storeText: ingesting.store_text,
@@ -113,10 +111,28 @@ export function createRag(host: RagHost): Rag {
               layers: hnsw.nb_layers,
               batchSize: hnsw.parallel_batch_size,
             },
-    });
+    };
+    const { collection, at } = await (shared === undefined ? openFolder(place, wanted) : openShared(shared, place, wanted));
     const time = wallTime();
     collection.remove(collection.documents().filter((id) => isOver(keptOf(collection.get(id)?.metadata ?? {}), time)));
-    return { collection, place, embedder, folder: folder.place, refreshedAt: now() };
+    return { collection, place, embedder, folder: at, refreshedAt: now() };
+  };
+
+  const openShared = async ({ open: database }: Shared, place: FoundPlace, wanted: CollectionSettings) => {
+    const indexes = await database();
+    return { collection: await indexes.open(await places.path(place), wanted), at: indexes.place };
+  };
+
+  const openFolder = async (place: FoundPlace, wanted: CollectionSettings) => {
+    const folder = cachedFolder(
+      await places.folder(place),
+      {
+        most: cache.document_cache_enabled ? cache.document_cache_size_mb * 1_000_000 : 0,
+        except: storage.on_disk ? 4 * wanted.embedder.dimensions : undefined,
+      },
+      now,
+    );
+    return { collection: await openCollection(folder, wanted), at: folder.place };
   };
 
   const open = async (given: RagPlace, provider = embedding.default_provider): Promise<Opened> => {
@@ -462,7 +478,46 @@ export function createRag(host: RagHost): Rag {
       timer = undefined;
       await save();
       opened.clear();
+      await shared?.close();
       await Promise.all([...embedders.values()].map((each) => each.close()));
+    },
+  };
+}
+
+interface Shared {
+  /** The same each time, unless it could not be opened. */
+  open(): Promise<SharedIndexes>;
+  /** Opens nothing for it. */
+  close(): Promise<void>;
+}
+
+/** @throws SpellError store-denied for hosts without sockets */
+function sharedIndexes({ platform, postgresUrl }: RagHost): Shared {
+  const where = "rag.vector_storage.backend";
+  if (platform.sharedIndexes === undefined || postgresUrl === undefined)
+    throw new SpellError("store-denied", `${where} is postgres, and ${platform.name} reaches no database`, {
+      where,
+      hint: 'Set it to "hnsw" or "flat".',
+    });
+  const { sharedIndexes: openAll, log } = platform;
+  let indexes: Promise<SharedIndexes> | undefined;
+  return {
+    open() {
+      if (indexes !== undefined) return indexes;
+      log({
+        level: "info",
+        message:
+          "rag: of rag.vector_storage, pgvector takes dimensions and hnsw.m, ef_construction, ef_search, metric, max_elements; the database has its own memory, files and backups",
+      });
+      indexes = openAll(postgresUrl()).catch((error: unknown) => {
+        indexes = undefined;
+        throw error;
+      });
+      return indexes;
+    },
+    async close() {
+      await indexes?.then((all) => all.close());
+      indexes = undefined;
     },
   };
 }

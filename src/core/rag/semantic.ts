@@ -1,6 +1,6 @@
 /** Texts cut where their subject changes: between sentences whose neighbourhoods are less alike than most of the text's are. */
 import { sentences } from "../search/chunk.ts";
-import type { Chunk } from "../search/types.ts";
+import type { Chunk } from "../spec/search-index.ts";
 
 export interface SemanticSettings {
   /** units that a part aims at, at most and at least */

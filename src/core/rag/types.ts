@@ -1,6 +1,6 @@
 /** What retrieval takes and gives. Types only. */
 import type { SpellError } from "../errors.ts";
-import type { Metadata } from "../search/types.ts";
+import type { Metadata } from "../spec/search-index.ts";
 
 /** Which documents a call is about. */
 export interface RagPlace {

@@ -2,8 +2,9 @@
  * Texts cut into chunks: Markdown by headings, blocks and fenced code; everything else by blocks. Each chunk knows its headings and its place, and no two of
  * them cut a sentence that fits into one.
  */
+
+import type { Chunk } from "../spec/search-index.ts";
 import { words } from "./terms.ts";
-import type { Chunk } from "./types.ts";
 
 export interface ChunkSettings {
   /** `sliding_window`: the last sentences of a chunk come again in the next; `sentence`: nothing comes again */

@@ -4,13 +4,13 @@
  */
 import { SpellError } from "../errors.ts";
 import type { SearchFolder } from "../platform.ts";
+import type { Chunk, Collection, CollectionSettings, IndexedDocument } from "../spec/search-index.ts";
 import { buildGraph, type Graph } from "./graph.ts";
 import { memoryFolder } from "./memory-folder.ts";
 import { nearness } from "./nearness.ts";
 import { type Kept, keepDocuments, rank } from "./rank.ts";
 import { rowScan } from "./row-scan.ts";
 import { type NewDocument, openSegment, quantize, type Segment, SegmentGone, writeSegment } from "./segment.ts";
-import type { Chunk, Collection, CollectionSettings, IndexedDocument } from "./types.ts";
 
 /** chunks of a segment at most: as it is saved, and after a merge */
 const [mostSaved, mostMerged] = [20_000, 200_000];

@@ -4,10 +4,11 @@
  * Rows are added in batches. Each new row looks for its neighbours in the graph as it was before the batch, and among its elders in the batch; then the old
  * rows take their new neighbours in order.
  */
+
+import type { GraphSettings } from "../spec/search-index.ts";
 import { Heap, nearestFirst } from "./heap.ts";
 import { type Nearness, nearOf, type Weight } from "./nearness.ts";
 import { mostGathered } from "./row-scan.ts";
-import type { GraphSettings } from "./types.ts";
 
 /** Links as a segment keeps them. A list is its length, then that many rows, then room. */
 export interface Graph {

@@ -1,6 +1,7 @@
 /** How near rows of 8 bits are to each other and to a question, for each metric: one number, larger is nearer, the same on every host. */
+
+import type { Metric } from "../spec/search-index.ts";
 import type { RowScan } from "./row-scan.ts";
-import type { Metric } from "./types.ts";
 
 /**
  * near(a, b) = product · factor a · factor b − bias a − bias b: the cosine, the inner product, or minus the square of the distance.

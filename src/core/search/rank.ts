@@ -1,20 +1,12 @@
 /** Which chunks answer a question: vectors and words together, the best read exactly. */
+
+import type { CollectionSettings, Hit, Query } from "../spec/search-index.ts";
 import { Heap } from "./heap.ts";
 import { nearOf, type Weight, weigh } from "./nearness.ts";
-import { dot, scoreOf, scoreOfNear, squareOf } from "./scores.ts";
+import { b, byScore, type Candidate, choose, k1, leastKept, mixer, mostLooked, rarityOf } from "./order.ts";
+import { scoreOf, scoreOfNear, squareOf } from "./scores.ts";
 import { quantizeRow, type Segment, type SegmentDocument } from "./segment.ts";
 import { terms } from "./terms.ts";
-import type { CollectionSettings, Hit, Query } from "./types.ts";
-
-/** of BM25 */
-const [k1, b] = [1.2, 0.75];
-/** So many times k candidates are scored by their full vectors. */
-const looked = 4;
-/** share of relevance beside difference in `mmr` */
-const relevance = 0.7;
-
-/** Below this share of chunks that are not filtered out, a graph would be walked in vain. */
-const leastKept = 0.1;
 
 export interface Ranked extends Pick<CollectionSettings, "metric" | "graph"> {
   readonly segments: readonly Segment[];
@@ -22,17 +14,15 @@ export interface Ranked extends Pick<CollectionSettings, "metric" | "graph"> {
   readonly alive: ReadonlyMap<Segment, Kept>;
 }
 
-interface Candidate {
+interface Found extends Pick<Candidate, "document" | "chunk" | "score"> {
   readonly segment: Segment;
-  readonly document: SegmentDocument;
-  readonly chunk: number;
+  /** of the segment */
+  readonly at: SegmentDocument;
   readonly wordScore: number;
-  vectorScore: number;
-  score: number;
 }
 
 export async function rank({ segments, alive, metric, graph }: Ranked, query: Query): Promise<readonly Hit[]> {
-  const { k, hybridWeight, threshold = Number.NEGATIVE_INFINITY, keep, deduplicate = false } = query;
+  const { k, hybridWeight, keep } = query;
   const wordScores = hybridWeight > 0 ? await scoreWords(segments, query.text) : new Map<Segment, Float32Array>();
   const kept = new Map(segments.map((segment) => [segment, keepChunks(segment, alive.get(segment) as Kept, keep)] as const));
   let bestWord = 0;
@@ -41,13 +31,12 @@ export async function rank({ segments, alive, metric, graph }: Ranked, query: Qu
     for (let chunk = 0; chunk < scores.length; chunk += 1)
       if (flags[chunk] === 1 && (scores[chunk] as number) > bestWord) bestWord = scores[chunk] as number;
   }
-  const mix = (vectorScore: number, wordScore: number): number =>
-    (1 - hybridWeight) * vectorScore + (bestWord === 0 ? 0 : (hybridWeight * wordScore) / bestWord);
-  const most = Math.max(k * looked, k + 16);
+  const mix = mixer(hybridWeight, bestWord);
+  const most = mostLooked(k);
   const small = new Int8Array(query.vector.length);
   const scale = quantizeRow(query.vector, small);
   const weight = weigh(metric, squareOf(small), scale);
-  const found: Candidate[] = [];
+  const found: Found[] = [];
   for (const segment of segments) {
     const words = wordScores.get(segment);
     const own = kept.get(segment) as Kept;
@@ -76,36 +65,24 @@ export async function rank({ segments, alive, metric, graph }: Ranked, query: Qu
     }
     for (const { row, score } of best.sorted()) {
       const document = segment.documents[segment.documentOf[row] as number];
-      if (document !== undefined) found.push({ segment, document, chunk: row, wordScore: words?.[row] ?? 0, vectorScore: 0, score });
+      if (document !== undefined)
+        found.push({ segment, at: document, document: document.id, chunk: row, wordScore: words?.[row] ?? 0, score });
     }
   }
-  const best = found.sort(byScore).slice(0, most);
-  const vectors = new Map<Candidate, Float32Array>();
-  await Promise.all(
-    best.map(async (each) => {
-      const vector = await each.segment.vector(each.chunk);
-      vectors.set(each, vector);
-      if (hybridWeight < 1) each.vectorScore = scoreOf(metric, query.vector, vector);
-      each.score = mix(each.vectorScore, each.wordScore);
-    }),
+  const best = await Promise.all(
+    found
+      .sort(byScore)
+      .slice(0, most)
+      .map(async ({ segment, at, ...each }): Promise<Candidate & Pick<Found, "segment" | "at">> => {
+        const vector = await segment.vector(each.chunk);
+        const vectorScore = hybridWeight < 1 ? scoreOf(metric, query.vector, vector) : 0;
+        return { ...each, segment, at, vector, vectorScore, score: mix(vectorScore, each.wordScore) };
+      }),
   );
-  const ranked = best.filter(({ score }) => score >= threshold).sort(byScore);
-  const ordered = query.rerank === "mmr" ? differing(ranked, vectors, k * 2) : ranked;
-  const hits: Hit[] = [];
-  const seen = new Set<string>();
-  for (const { segment, document, chunk, score, vectorScore, wordScore } of ordered) {
-    if (hits.length === k) break;
+  return choose(best, query, async ({ segment, at, chunk }) => {
     const facts = segment.chunks[chunk];
-    if (facts === undefined) continue;
-    const text = await segment.text(chunk);
-    const same = text ?? facts.hash;
-    if (deduplicate && seen.has(same)) continue;
-    seen.add(same);
-    const { headings, start, end } = facts;
-    const { id, from, metadata } = document;
-    hits.push({ document: id, chunk: chunk - from, score, vectorScore, wordScore, text, headings, start, end, metadata });
-  }
-  return hits;
+    return facts === undefined ? undefined : { ...facts, chunk: chunk - at.from, text: await segment.text(chunk), metadata: at.metadata };
+  });
 }
 
 /** Chunks of a segment that may be found. */
@@ -167,23 +144,18 @@ function bestOf(scores: Float32Array, { flags }: Kept, most: number): readonly n
   return best.sorted().map(({ row }) => row);
 }
 
-/** Best first; of equal scores by name and place, so that every host has one order. */
-function byScore(one: Candidate, other: Candidate): number {
-  if (one.score !== other.score) return other.score - one.score;
-  if (one.document.id !== other.document.id) return one.document.id < other.document.id ? -1 : 1;
-  return one.chunk - other.chunk;
-}
-
 /** BM25 of every chunk, over all segments together. */
 async function scoreWords(segments: readonly Segment[], text: string): Promise<ReadonlyMap<Segment, Float32Array>> {
   const asked = [...new Set(terms(text))];
   const chunks = segments.reduce((sum, { count }) => sum + count, 0);
   const average = segments.reduce((sum, { words }) => sum + words, 0) / chunks || 1;
   const lists = await Promise.all(segments.map((segment) => Promise.all(asked.map((term) => segment.postings(term)))));
-  const rarity = asked.map((_, i) => {
-    const having = lists.reduce((sum, list) => sum + (list[i]?.chunks.length ?? 0), 0);
-    return Math.log(1 + (chunks - having + 0.5) / (having + 0.5));
-  });
+  const rarity = asked.map((_, i) =>
+    rarityOf(
+      chunks,
+      lists.reduce((sum, list) => sum + (list[i]?.chunks.length ?? 0), 0),
+    ),
+  );
   return new Map(
     segments.map((segment, s) => {
       const scores = new Float32Array(segment.count);
@@ -201,30 +173,4 @@ async function scoreWords(segments: readonly Segment[], text: string): Promise<R
       return [segment, scores];
     }),
   );
-}
-
-/** One after the other the best that resembles least what was taken (maximal marginal relevance). */
-function differing(ranked: readonly Candidate[], vectors: ReadonlyMap<Candidate, Float32Array>, most: number): readonly Candidate[] {
-  const left = [...ranked];
-  const taken: Candidate[] = [];
-  const nearest = new Map<Candidate, number>();
-  while (left.length > 0 && taken.length < most) {
-    let best = 0;
-    let bestValue = Number.NEGATIVE_INFINITY;
-    for (const [i, each] of left.entries()) {
-      const value = relevance * each.score - (1 - relevance) * (nearest.get(each) ?? 0);
-      if (value > bestValue) [best, bestValue] = [i, value];
-    }
-    const [chosen] = left.splice(best, 1);
-    if (chosen === undefined) break;
-    taken.push(chosen);
-    for (const each of left) nearest.set(each, Math.max(nearest.get(each) ?? 0, likeness(vectors.get(each), vectors.get(chosen))));
-  }
-  return taken;
-}
-
-function likeness(one: Float32Array | undefined, other: Float32Array | undefined): number {
-  if (one === undefined || other === undefined) return 0;
-  const lengths = Math.sqrt(dot(one, one) * dot(other, other));
-  return lengths === 0 ? 0 : dot(one, other) / lengths;
 }

@@ -1,5 +1,5 @@
 /** How near vectors are, by the metrics of an index: larger is nearer. */
-import type { Metric } from "./types.ts";
+import type { Metric } from "../spec/search-index.ts";
 
 export function dot(a: Float32Array, b: Float32Array): number {
   let sum = 0;

@@ -8,13 +8,13 @@
 import { SpellError } from "../errors.ts";
 import { isObject, readJson } from "../json.ts";
 import type { SearchFolder } from "../platform.ts";
+import type { Chunk, EmbedderIdentity, IndexedChunk, IndexedDocument, Metadata, Metric } from "../spec/search-index.ts";
 import { once } from "../values.ts";
 import { crc32 } from "./crc32.ts";
 import { faultOf, type Graph, Walk } from "./graph.ts";
 import { type Nearness, nearness } from "./nearness.ts";
 import { rowScan } from "./row-scan.ts";
 import { terms } from "./terms.ts";
-import type { Chunk, EmbedderIdentity, IndexedChunk, IndexedDocument, Metadata, Metric } from "./types.ts";
 
 const version = 1;
 const magic = "LSEG";
@@ -200,6 +200,13 @@ export function quantizeRow(vector: Float32Array, row: Int8Array): number {
   return 1 / factor;
 }
 
+/** The words by which a chunk is found, and how often each is there. */
+export function countTerms(title: string, { headings, text }: Pick<Chunk, "headings" | "text">): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const term of terms([title, ...headings, text].join("\n"))) counts.set(term, (counts.get(term) ?? 0) + 1);
+  return counts;
+}
+
 function indexWords(documents: readonly NewDocument[]) {
   const lengths: number[] = [];
   const places = new Map<string, number[]>();
@@ -207,9 +214,7 @@ function indexWords(documents: readonly NewDocument[]) {
   let chunk = 0;
   for (const { title = "", chunks } of documents) {
     for (const { headings, text, counted } of chunks) {
-      const counts = new Map(counted);
-      if (counted === undefined)
-        for (const term of terms([title, ...headings, text].join("\n"))) counts.set(term, (counts.get(term) ?? 0) + 1);
+      const counts = counted === undefined ? countTerms(title, { headings, text }) : new Map(counted);
       const length = [...counts.values()].reduce((sum, count) => sum + count, 0);
       for (const [term, count] of counts) {
         const list = places.get(term);

@@ -19,6 +19,8 @@ export interface FoundTree {
   readonly files: readonly FoundFile[];
   /** folders that were read whole: what lies in one and is not among the files is gone */
   readonly folders: readonly string[];
+  /** links in folders, from the folder that was named on: none is followed */
+  readonly links: readonly string[];
 }
 
 /** Folders that hold what programs made, whatever `.gitignore` says. */
@@ -34,6 +36,7 @@ interface Rules {
 export async function findFiles(paths: readonly string[]): Promise<FoundTree> {
   const found = new Map<string, FoundFile>();
   const folders: string[] = [];
+  const links: string[] = [];
   for (const path of paths) {
     const facts = await stat(path).catch(() => undefined);
     if (facts === undefined && /[*?]/.test(path)) {
@@ -43,19 +46,19 @@ export async function findFiles(paths: readonly string[]): Promise<FoundTree> {
       const base = steps.slice(0, at).join("/") || (path.startsWith("/") ? "/" : ".");
       const pattern = steps.slice(at);
       const root = await realpath(base).catch(() => undefined);
-      if (root !== undefined) await walk(root, root, (inside) => fitsPath(pattern, inside), found, []);
+      if (root !== undefined) await walk(root, root, (inside) => fitsPath(pattern, inside), found, [], links);
       if (found.size === before) throw missing(path, "no file fits the pattern");
     } else if (facts === undefined) throw missing(path, "no such file or folder");
     else if (facts.isDirectory()) {
       const root = await realpath(path);
       folders.push(root);
-      await walk(root, root, () => true, found, await rulesAbove(root));
+      await walk(root, root, () => true, found, await rulesAbove(root), links);
     } else if (facts.isFile()) {
       const real = await realpath(path);
       found.set(real, { path: real, name: basename(path), isNamed: true, size: facts.size });
     } else throw missing(path, "neither a file nor a folder");
   }
-  return { files: [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1)), folders };
+  return { files: [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1)), folders, links: links.sort() };
 }
 
 async function walk(
@@ -64,6 +67,7 @@ async function walk(
   isWanted: (inside: string) => boolean,
   found: Map<string, FoundFile>,
   above: readonly Rules[],
+  links: string[],
 ): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
     throw new SpellError("store-denied", `${folder} cannot be read: ${messageOf(cause)}`, { where: folder, cause });
@@ -73,7 +77,8 @@ async function walk(
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = join(folder, entry.name);
     if (skipped.has(entry.name) || isIgnored(path, entry.isDirectory(), rules)) continue;
-    if (entry.isDirectory()) await walk(root, path, isWanted, found, rules);
+    if (entry.isDirectory()) await walk(root, path, isWanted, found, rules, links);
+    else if (entry.isSymbolicLink()) links.push(`${basename(root)}/${relative(root, path).replaceAll(sep, "/")}`);
     else if (entry.isFile() && !entry.name.startsWith(".") && isReadable(entry.name)) {
       const inside = relative(root, path).replaceAll(sep, "/");
       if (!isWanted(inside) || found.has(path)) continue;

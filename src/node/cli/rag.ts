@@ -27,6 +27,10 @@ export async function withRag<T>(context: Context, asks: boolean, work: (rag: Ra
     const loaded = await loadEmbeddings(context, model.includes("@") ? model : `${model}@${provider}`, {
       device: settings.embedding.device,
       contextSize: Math.max(128, settings.embedding.max_input_tokens),
+    }).catch((error: unknown) => {
+      // all that is missing at once: a model takes long to fetch
+      const isUntold = settings.tenants.require_tenant_id && flagText(flags, "tenant") === undefined;
+      throw isUntold && error instanceof SpellError ? error.with({ actions: [...error.actions, nameTenant] }) : error;
     });
     await loaded.dispose();
   }
@@ -43,9 +47,11 @@ export async function withRag<T>(context: Context, asks: boolean, work: (rag: Ra
   }
 }
 
+const nameTenant = { kind: "use-option", name: "tenant", value: "NAME" } as const;
+
 function inWords(error: unknown): unknown {
   if (error instanceof SpellError && error.code === "rag-tenant" && error.where === "rag.tenants.require_tenant_id")
-    return error.with({ hint: "Name a tenant:", actions: [{ kind: "use-option", name: "tenant", value: "NAME" }] });
+    return error.with({ hint: "Name a tenant:", actions: [nameTenant] });
   return error;
 }
 
@@ -53,7 +59,7 @@ export function ragIngest(context: Context): Promise<number> {
   const { operands, screen, interrupt } = context;
   return withRag(context, true, async (rag, place) => {
     const { findFiles, isInside } = await import("./rag-files.ts");
-    const { files, folders } = await findFiles(operands);
+    const { files, folders, links } = await findFiles(operands);
     const limit = (await context.config()).config.rag.ingest;
     const progress = screen.progress("reading files");
     const skipped: { readonly source: string; readonly reason: string }[] = [];
@@ -87,7 +93,7 @@ export function ragIngest(context: Context): Promise<number> {
             if (named.has(id)) throw error;
             skipped.push({ source: name, reason: error.message });
           },
-          onProgress: ({ id }) => progress.say(`${++done} of ${files.length} ${id}`),
+          onProgress: ({ id }) => progress.say(`${++done} of ${files.length} ${oneLine(id)}`),
         });
         documents += result.documents;
         unchanged += result.unchanged;
@@ -101,9 +107,11 @@ export function ragIngest(context: Context): Promise<number> {
       const gone = (await rag.documents(place)).filter((id) => !kept.has(id) && folders.some((folder) => isInside(id, folder)));
       const removed = gone.length === 0 ? 0 : await rag.remove(gone, place);
       progress.end();
-      for (const { reason } of skipped) screen.note(`left out: ${reason}`);
+      for (const { reason } of skipped) screen.note(`left out: ${oneLine(reason)}`);
+      if (links.length > 0)
+        screen.note(`left out: ${plural(links.length, "link")}, such as ${oneLine(links[0] ?? "")}; name what they lead to`);
       for (const warning of warnings) screen.note(warning);
-      screen.document({ status: "ok", documents, unchanged, removed, chunks, embedded, tokens, skipped, warnings: [...warnings] });
+      screen.document({ status: "ok", documents, unchanged, removed, chunks, embedded, tokens, skipped, links, warnings: [...warnings] });
       const more = [
         unchanged > 0 ? `${unchanged} unchanged` : "",
         removed > 0 ? `${removed} gone` : "",
@@ -120,7 +128,10 @@ export function ragIngest(context: Context): Promise<number> {
 export function ragSearch(context: Context): Promise<number> {
   const { operands, screen } = context;
   return withRag(context, true, async (rag, place) => {
-    const results = await rag.search(operands.join(" "), { ...place, ...searchOptions(context) });
+    const options = searchOptions(context);
+    const results = await rag.search(operands.join(" "), { ...place, ...options });
+    // results that have to do with nothing look like the others
+    const isUnbounded = options.threshold === undefined && (await context.config()).config.rag.search.threshold === 0;
     screen.document({ status: "ok", total: results.length, results });
     for (const [i, hit] of results.entries()) {
       const text = (hit.content ?? "").replaceAll(/\s+/g, " ");
@@ -131,6 +142,7 @@ export function ragSearch(context: Context): Promise<number> {
       screen.write(`${short}\n`);
     }
     if (results.length === 0) await noteNothing(context, rag, place);
+    else if (isUnbounded) screen.note("the best there are, near or not; --threshold 0.3 leaves weak ones out");
     return 0;
   });
 }
@@ -210,7 +222,12 @@ export function searchOptions({ flags, interrupt }: Context): SearchOptions {
 
 /** `notes/trip.md > Packing` */
 export function titleOf({ source, heading }: RagHit): string {
-  return [source, heading].filter((part) => part !== "").join(" > ");
+  return oneLine([source, heading].filter((part) => part !== "").join(" > "));
+}
+
+/** Names of files may hold anything: what stands in a line stays there. */
+function oneLine(text: string): string {
+  return text.replaceAll(/[\r\n\u2028\u2029]+/g, " ");
 }
 
 export async function noteNothing({ screen }: Context, rag: Rag, place: RagPlace): Promise<void> {

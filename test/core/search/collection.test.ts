@@ -4,7 +4,7 @@ import type { SearchFolder } from "../../../src/core/platform.ts";
 import { openCollection } from "../../../src/core/search/collection.ts";
 import { lexicalVector } from "../../../src/core/search/lexical.ts";
 import { memoryFolder } from "../../../src/core/search/memory-folder.ts";
-import type { Collection, CollectionSettings, IndexedDocument, Metadata } from "../../../src/core/search/types.ts";
+import type { Collection, CollectionSettings, IndexedDocument, Metadata } from "../../../src/core/spec/search-index.ts";
 import { clusteredVectors } from "../../fixtures/vectors.ts";
 import { failure } from "../../support/failure.ts";
 import { isLong } from "../../support.ts";

@@ -5,7 +5,7 @@ import { buildGraph, faultOf, type Graph, Walk } from "../../../src/core/search/
 import { type Nearness, nearness, weigh } from "../../../src/core/search/nearness.ts";
 import { plainScan, rowScan } from "../../../src/core/search/row-scan.ts";
 import { quantizeRow } from "../../../src/core/search/segment.ts";
-import type { GraphSettings, Metric } from "../../../src/core/search/types.ts";
+import type { GraphSettings, Metric } from "../../../src/core/spec/search-index.ts";
 import { clusteredVectors, integerRows } from "../../fixtures/vectors.ts";
 import { isLong } from "../../support.ts";
 

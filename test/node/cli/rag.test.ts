@@ -193,6 +193,7 @@ describe("rag", () => {
     const prod = await cli(["-p", "rag-prod", "rag", "ask", "how hot is the oven?"], { cwd });
     expect(prod.status).toBe(3);
     expect(prod.stderr).toContain("model pull qwen3-embedding-0.6b");
+    expect(prod.stderr).toContain("--tenant NAME");
     rmSync(folder, { recursive: true });
   });
 });
