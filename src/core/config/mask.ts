@@ -47,8 +47,11 @@ function maskWord(word: string): string {
  * invalid TOML, so neither quotes nor commas tell where the secret ends.
  */
 export function maskLine(line: string): string {
-  return maskAddress(line.replace(secretInLine, `$1${mask}`));
+  return maskAddress(line.replace(secretInLine, `$1${mask}`)).replace(askedInAddress, `$1${mask}`);
 }
+
+/** What an address asks for: a key stands there with some services. */
+const askedInAddress = /(:\/\/[^\s"'?#]{0,200}[?#])[^\s"']+/g;
 
 /** Also the names that people write for `api_key`, and the key put where the name of its variable belongs. */
 const secretInLine = /((?:key|token|secret|passw(?:or)?d|passphrase)(?:_env)?["']?(?:\s*[.:=]\s*|\s+(?=["'])))\S.*$/i;

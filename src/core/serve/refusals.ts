@@ -107,8 +107,8 @@ export function told(thrown: unknown, pathname: string): Told {
   const status = statusOf[error.code] ?? (error.code.startsWith("net-") ? 502 : 500);
   const isCallers = status < 500 || status === 502;
   const usual = errorTable().find(({ code }) => code === error.code)?.hint ?? "";
-  const message =
-    status === 404 && error.code !== "http-path" ? unknownModel(error) : isCallers ? error.message : `the server failed: ${usual}`;
+  const failed = error.code === "run-closed" ? "the server ends, or closed this model: ask again later" : `the server failed: ${usual}`;
+  const message = status === 404 && error.code !== "http-path" ? unknownModel(error) : isCallers ? error.message : failed;
   const param = error.code === "http-field" || error.code === "run-option" ? (field ?? null) : null;
   return {
     status,

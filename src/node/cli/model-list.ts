@@ -100,7 +100,9 @@ export async function modelStatus({ flags, screen, openSpell }: Context): Promis
   const all = Object.entries(status);
   if (all.every(([, { ready, running }]) => ready !== true && running !== true)) {
     // a server says best itself why it does not answer
-    await models.running();
+    const { backends } = await models.listAll(backend);
+    const error = backends.find((one) => one.error !== undefined)?.error;
+    if (error !== undefined) throw error;
     const [, first] = all[0] ?? [];
     throw new SpellError("store-denied", first?.error ?? "no backend answers", { where: platform.store.place });
   }

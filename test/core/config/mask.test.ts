@@ -30,6 +30,11 @@ describe("maskAddress", () => {
   });
 });
 
+it("a line shows no more of an address than where it leads", () => {
+  expect(maskLine('base_url = "http://host:1/v1?x=SECRET" # the office')).toBe('base_url = "http://host:1/v1?********" # the office');
+  expect(maskLine('base_url = "http://host/v1#SECRET"')).toBe('base_url = "http://host/v1#********"');
+});
+
 it("secrets go at any depth, whatever their type; addresses lose what stands before the host", () => {
   const shown = { api_key: "********", inner: [{ token: "********", url: "http://********@host" }], password: "", n: 1 };
   expect(maskSecrets({ api_key: "sk-1", inner: [{ token: 5, url: "http://me:pw@host" }], password: "", n: 1 })).toEqual(shown);

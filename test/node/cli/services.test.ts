@@ -132,6 +132,8 @@ describe("services on the command line", () => {
     const wrong = await run(["generate", "-m", "office/m", "Hi"], { OFFICE_KEY: "wrong" });
     expect(wrong).toMatchObject({ status: 5, stderr: expect.stringContaining("  export OFFICE_KEY=…\n[provider-unauthorized]") });
     expect(wrong.stderr).not.toContain("Incorrect API key: wrong");
+    const status = await run(["model", "status", "--backend", "office"], { OFFICE_KEY: "wrong" });
+    expect(status).toMatchObject({ status: 5, stderr: expect.stringContaining("[provider-unauthorized]") });
     const unknown = await run(["generate", "-m", "office/nope", "Hi"]);
     expect(unknown).toMatchObject({
       status: 3,
