@@ -288,27 +288,29 @@ Logger.error("told apart")`,
     });
   });
 
-  it("takes a script that is dropped on the page, and leaves models to the other view", async () => {
-    await visit(browser(), {}, async ({ page }) => {
-      const drop = async (name: string, text: string): Promise<void> => {
-        const data = await page.evaluateHandle(
-          `(() => { const data = new DataTransfer(); data.items.add(new File([${JSON.stringify(text)}], ${JSON.stringify(name)})); return data; })()`,
-        );
-        await page.dispatchEvent("body", "drop", { dataTransfer: data });
-      };
-      await drop("mine.js", "print(42);");
-      await expect.poll(() => editor(page).textContent()).toBe("print(42);");
-      expect(await language(page).inputValue()).toBe("javascript");
-      const started = page.waitForEvent("download");
-      await page.getByRole("button", { name: "Save the script" }).click();
-      const saved = await started;
-      expect(saved.suggestedFilename()).toBe("script.js");
-      expect(readFileSync(await saved.path(), "utf8")).toBe("print(42);");
-      await drop("none.gguf", "no model");
-      await expect.poll(() => alert(page).textContent()).toMatch(/none\.gguf.*gguf-magic/s);
-      expect(await tab(page, "Prompt").getAttribute("aria-selected")).toBe("true");
+  if (isLong) {
+    it("takes a script that is dropped on the page, and leaves models to the other view", async () => {
+      await visit(browser(), {}, async ({ page }) => {
+        const drop = async (name: string, text: string): Promise<void> => {
+          const data = await page.evaluateHandle(
+            `(() => { const data = new DataTransfer(); data.items.add(new File([${JSON.stringify(text)}], ${JSON.stringify(name)})); return data; })()`,
+          );
+          await page.dispatchEvent("body", "drop", { dataTransfer: data });
+        };
+        await drop("mine.js", "print(42);");
+        await expect.poll(() => editor(page).textContent()).toBe("print(42);");
+        expect(await language(page).inputValue()).toBe("javascript");
+        const started = page.waitForEvent("download");
+        await page.getByRole("button", { name: "Save the script" }).click();
+        const saved = await started;
+        expect(saved.suggestedFilename()).toBe("script.js");
+        expect(readFileSync(await saved.path(), "utf8")).toBe("print(42);");
+        await drop("none.gguf", "no model");
+        await expect.poll(() => alert(page).textContent()).toMatch(/none\.gguf.*gguf-magic/s);
+        expect(await tab(page, "Prompt").getAttribute("aria-selected")).toBe("true");
+      });
     });
-  });
+  }
 });
 
 describe("one file, run by the command line and in the page", () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Page } from "playwright";
 import { expect, it } from "vitest";
 import { bertGolden, writeBert } from "../fixtures/bert-writer.ts";
+import { isLong } from "../support.ts";
 import { alert, sharedBrowser, tinyT5, visit } from "./support.ts";
 
 const browser = sharedBrowser();
@@ -42,25 +43,27 @@ it("ranks lines by their words while one types, also on a phone, and is fetched 
   });
 });
 
-it("ranks them by the vectors of a model from a folder, and says what is wrong with another file", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "llmspell-search-"));
-  mkdirSync(join(folder, "1_Pooling"));
-  for (const [file, bytes] of writeBert(bertGolden, minilm)) writeFileSync(join(folder, file), bytes);
-  try {
-    await visit(browser(), {}, async ({ page }) => {
-      await open(page);
-      const [first = "", second = ""] = bertGolden.texts;
-      await lines(page).fill(`${second}\n${first}`);
-      await page.locator("#search input[webkitdirectory]").setInputFiles(folder);
-      await question(page).fill(first);
-      // a text is most like itself
-      await expect.poll(() => results(page).allTextContents()).toEqual([`${first}1.00`, expect.stringContaining(second)]);
-      await page.locator("#search input[type=file]:not([webkitdirectory])").setInputFiles(join(tinyT5, "config.json"));
-      await alert(page).getByText("gguf-magic").waitFor();
-      await page.getByRole("button", { name: "Match words" }).click();
-      await expect.poll(() => results(page).first().textContent()).toContain(first);
-    });
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-});
+if (isLong) {
+  it("ranks them by the vectors of a model from a folder, and says what is wrong with another file", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "llmspell-search-"));
+    mkdirSync(join(folder, "1_Pooling"));
+    for (const [file, bytes] of writeBert(bertGolden, minilm)) writeFileSync(join(folder, file), bytes);
+    try {
+      await visit(browser(), {}, async ({ page }) => {
+        await open(page);
+        const [first = "", second = ""] = bertGolden.texts;
+        await lines(page).fill(`${second}\n${first}`);
+        await page.locator("#search input[webkitdirectory]").setInputFiles(folder);
+        await question(page).fill(first);
+        // a text is most like itself
+        await expect.poll(() => results(page).allTextContents()).toEqual([`${first}1.00`, expect.stringContaining(second)]);
+        await page.locator("#search input[type=file]:not([webkitdirectory])").setInputFiles(join(tinyT5, "config.json"));
+        await alert(page).getByText("gguf-magic").waitFor();
+        await page.getByRole("button", { name: "Match words" }).click();
+        await expect.poll(() => results(page).first().textContent()).toContain(first);
+      });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+}

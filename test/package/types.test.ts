@@ -109,13 +109,15 @@ describe("what tools say of the packed package", () => {
     expect(status).toBe(0);
   });
 
-  it("attw finds the same types wherever ESM is imported", async () => {
-    const bin = join(root, "node_modules/@arethetypeswrong/cli/dist/index.js");
-    const { status, stdout } = await run(process.execPath, [bin, tarball, "--profile", "esm-only", "--format", "ascii"], root);
-    const entries = [...stdout.matchAll(/^"(llmspell[^"]*)"\n\nnode16 \(from ESM\): 🟢 \(ESM\)\nbundler: 🟢/gm)].map(([, name]) => name);
-    expect(entries, stdout).toEqual(
-      ["", "/core", "/node", "/browser", "/edge", "/bundlers", "/ai-sdk", "/testing"].map((entry) => `llmspell${entry}`),
-    );
-    expect(status).toBe(0);
-  });
+  if (isLong) {
+    it("attw finds the same types wherever ESM is imported", async () => {
+      const bin = join(root, "node_modules/@arethetypeswrong/cli/dist/index.js");
+      const { status, stdout } = await run(process.execPath, [bin, tarball, "--profile", "esm-only", "--format", "ascii"], root);
+      const entries = [...stdout.matchAll(/^"(llmspell[^"]*)"\n\nnode16 \(from ESM\): 🟢 \(ESM\)\nbundler: 🟢/gm)].map(([, name]) => name);
+      expect(entries, stdout).toEqual(
+        ["", "/core", "/node", "/browser", "/edge", "/bundlers", "/ai-sdk", "/testing"].map((entry) => `llmspell${entry}`),
+      );
+      expect(status).toBe(0);
+    });
+  }
 });
