@@ -212,7 +212,7 @@ const suites = {
       title: `${label}, a token with a schema and without, ${device}`,
       rounds: Math.min(rounds, device === "cpu" ? 5 : 2),
       figures: ["freeMs", "heldMs", "ratio"],
-      subjects: { ours: own(subject("forms", path, device)) },
+      subjects: { ours: own(subject("forms", existsSync(path) ? `${root}${path}` : path, device)) },
     })),
   ),
   states: models.slice(1).map(([label, path]) => ({
