@@ -4,10 +4,13 @@ import { createSpell } from "llmspell";
 
 const [name = "all-minilm-l6-v2", file, column = "text", least = "0.95"] = process.argv.slice(2);
 const sample = "id,text\n1,The cat sleeps on the roof.\n2,A cat is sleeping on the roof.\n3,The train leaves at nine.\n";
-const [header, ...rows] = (file === undefined ? sample : await readFile(file, "utf8")).split(/\r?\n/).filter((line) => line !== "");
-const at = header.split(",").indexOf(column);
+// Commas and line ends within quotes belong to a cell, and "" there is a quote.
+const [header, ...rows] = (file === undefined ? sample : await readFile(file, "utf8")).match(/(?:"(?:[^"]|"")*"|[^"\r\n])+/g);
+const cellsOf = (row) =>
+  [...`,${row}`.matchAll(/,(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain);
+const at = cellsOf(header).indexOf(column);
 if (at < 0) throw new Error(`no column ${column} in ${header}`);
-const cells = rows.map((row) => row.split(",")[at] || "-"); // simple CSV: no commas in quotes
+const cells = rows.map((row) => cellsOf(row)[at] || "-");
 
 const spell = createSpell();
 const { vectors } = await spell.embed(name, cells, { pull: true });

@@ -341,6 +341,19 @@ suites.embed = [
     figures: embedFigures,
     subjects: { ours: own(subject("embed-ours", miniLm, "web"), slowly) },
   },
+  {
+    title: `embeddings, MiniLM shape, one page of Chromium, WASM, ${cores} threads`,
+    base: "ours",
+    rounds: Math.min(rounds, 3),
+    figures: embedFigures,
+    subjects: {
+      "an empty page": own(subject("page", "empty")),
+      ours: own(subject("page", "embed-ours", miniLm), slowly),
+      ...ifThere("minilm-onnx", (folder) => ({
+        "transformers.js, fp32": own(subject("page", "embed-transformers-js", folder, module, miniLm), slowly),
+      })),
+    },
+  },
 ];
 
 suites.page = [

@@ -29,13 +29,15 @@ const goals = [
   { title: "128 new, one page of Chromium", ours: "ours", peers: "transformers.js", figure: "decodeRate", limit: 1.1 },
   { title: "128 new, one page of Chromium", ours: "ours", peers: "transformers.js", figure: "loadMs", limit: 0.5 },
   { title: "tiny-stories Q8_0, one page of Chromium", ours: "ours", peers: "wllama", figure: "decodeRate", limit: 0.97 },
-  ...["short1Rate", "short16Rate", "short64Rate", "long1Rate", "long16Rate", "long64Rate", "loadMs", "peakRssMb"].map((figure) => ({
-    title: "embeddings, MiniLM shape, batches",
-    ours: "ours",
-    peers: "transformers.js",
-    figure,
-    limit: { loadMs: 0.5, peakRssMb: 0.7 }[figure] ?? 1.2,
-  })),
+  ...["embeddings, MiniLM shape, batches", "embeddings, MiniLM shape, one page"].flatMap((title) =>
+    ["short1Rate", "short16Rate", "short64Rate", "long1Rate", "long16Rate", "long64Rate", "loadMs", "peakRssMb"].map((figure) => ({
+      title,
+      ours: "ours",
+      peers: "transformers.js",
+      figure,
+      limit: { loadMs: 0.5, peakRssMb: 0.7 }[figure] ?? 1.2,
+    })),
+  ),
   { title: "pull of 1 GB", ours: "ours, 4 connections", peers: "curl", figure: "mbPerSecond", limit: 0.9 },
 ];
 

@@ -111,7 +111,10 @@ describe("what the files beside it say", () => {
     expect(distance(asked.vectors[0]!, cls.vectors[0]!)).toBeLessThan(1e-6);
     expect(distance(asked.vectors[0]!, mean.vectors[0]!)).toBeGreaterThan(0.01);
     expect((await failure(spell.embed(folders.minilm, ["a"], { pooling: "last" }))).message).toContain(
-      "pooling: expected mean or cls for an encoder; got last",
+      "pooling: expected mean or cls, got last; ",
+    );
+    expect((await failure(spell.embed(folders.minilm, ["a"], { pooling: "max" as never }))).message).toContain(
+      'pooling: expected mean or cls for a checkpoint, or what a GGUF file says of itself (mean, cls, last), got "max"',
     );
     expect((await failure(spell.load("tiny-stories", { pooling: "cls" }))).code).toBe("run-option");
   });

@@ -19,9 +19,11 @@ describe("examples", () => {
     expect(examples.sort()).toEqual([
       "api.mjs",
       "chat.mjs",
+      "classify.mjs",
       "configured.mjs",
       "deduplicate.mjs",
       "hello.mjs",
+      "notes.mjs",
       "route.mjs",
       "services.mjs",
       "session.mjs",
@@ -48,7 +50,7 @@ describe("examples", () => {
     expect([status, stdout]).toEqual([0, expect.stringMatching(/^models: tiny-stories, tiny-t5-en-fr\n.{20,}\nlength, \d+ tokens\n$/s)]);
   });
 
-  it("similar.mjs, deduplicate.mjs and route.mjs find what is most alike", async () => {
+  it("similar.mjs, notes.mjs, deduplicate.mjs, route.mjs and classify.mjs find what is most alike", async () => {
     const model = join(folder, "minilm");
     for (const [file, bytes] of writeBert(bertGolden, bertGolden.models[0]!)) {
       mkdirSync(dirname(join(model, file)), { recursive: true });
@@ -60,13 +62,26 @@ describe("examples", () => {
     expect(stdout.split("\n")[0]).toBe("1.000  the cat was singing");
     expect(stdout.trim().split("\n")).toHaveLength(3);
 
-    writeFileSync(join(folder, "items.csv"), "id,text\n1,the cat was singing\n2,music and chess\n3,The cat was singing\n");
+    writeFileSync(join(folder, "items.csv"), 'id,text\n1,the cat was singing\n2,"music, and chess"\n3,The cat was singing\n');
     const unique = await run(process.execPath, ["deduplicate.mjs", model, "items.csv", "text", "0.9999"], folder);
-    expect([unique.status, unique.stdout]).toEqual([0, "id,text\n1,the cat was singing\n2,music and chess\n"]);
+    expect([unique.status, unique.stdout]).toEqual([0, 'id,text\n1,the cat was singing\n2,"music, and chess"\n']);
     expect(unique.stderr).toContain("left out: 3,The cat was singing (as 1,the cat was singing)");
 
     const routed = await run(process.execPath, ["route.mjs", model, "Chess and music"], folder);
     expect([routed.status, routed.stdout]).toEqual([0, "games 1.000\n"]);
+
+    mkdirSync(join(folder, "notes", "deeper"), { recursive: true });
+    writeFileSync(join(folder, "notes", "a.md"), "# Music\n\n\nmusic and chess\n");
+    writeFileSync(join(folder, "notes", "deeper", "b.txt"), "a good old house\n\nthe cat was singing\nat noon\n");
+    const noted = await run(process.execPath, ["notes.mjs", model, "notes", "music and chess"], folder);
+    expect([noted.status, noted.stdout.split("\n")[0]]).toEqual([0, "1.000  a.md:4  music and chess"]);
+    expect(noted.stdout).toContain(`${join("deeper", "b.txt")}:3  the cat was singing\n`);
+
+    writeFileSync(join(folder, "examples.tsv"), "games\tmusic and chess\nanimals\tthe cat was singing\n");
+    writeFileSync(join(folder, "new.txt"), "The cat was singing\nMusic and chess\n");
+    const sorted = await run(process.execPath, ["classify.mjs", model, "examples.tsv", "new.txt"], folder);
+    expect([sorted.status, sorted.stdout]).toEqual([0, "animals\t1.000\tThe cat was singing\ngames\t1.000\tMusic and chess\n"]);
+    expect(sorted.stderr).toContain("of 2 examples are classified rightly by the others");
   });
 
   it("configured.mjs says where its settings come from, and writes the same story each time", async () => {

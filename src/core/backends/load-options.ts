@@ -38,7 +38,8 @@ export function checkLoadOptions(
   if (device !== undefined && !deviceChoices.includes(device)) throw wrongOption("device", deviceChoices.join(", "), device);
   if (quantization !== undefined && typeof quantization !== "string")
     throw wrongOption("quantization", "the name of a variant", quantization);
-  if (pooling !== undefined && !["mean", "cls", "last"].includes(pooling)) throw wrongOption("pooling", "mean, cls, last", pooling);
+  if (pooling !== undefined && !["mean", "cls", "last"].includes(pooling))
+    throw wrongOption("pooling", "mean or cls for a checkpoint, or what a GGUF file says of itself (mean, cls, last)", pooling);
   if (draft !== undefined && draft !== "q8" && draft !== "q4") throw wrongOption("draft", "q8, q4", draft);
   for (const [name, min, max] of integerOptions) {
     const value = options[name];

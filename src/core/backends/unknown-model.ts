@@ -46,7 +46,7 @@ export function unknownModel(name: string, catalogue: readonly CatalogueEntry[],
     where: name,
     hint: isFile
       ? "A file is named by its path, which begins with ./ in this folder. Models that are here:"
-      : "GGUF and T5 models run, on CPU and GPU: those of the catalogue, your own by their path, repositories of the Hugging Face Hub as hf:OWNER/REPO:",
+      : "GGUF, T5 and BERT models run, on CPU and GPU: those of the catalogue, your own by their path, repositories of the Hugging Face Hub as hf:OWNER/REPO:",
     actions: [
       ...close.map((model) => ({ kind: "run", model }) as const),
       ...(isFile || asked?.isServerThere === false ? [] : [{ kind: "pull", model: `${name.toLowerCase()}@ollama` } as const]),

@@ -2,6 +2,7 @@
 import { type EncoderHost, type EncoderModel, type EncoderOptions, openEncoder } from "../embed/engine.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { storedWeights } from "../onnx/weights.ts";
+import { isGpu } from "../spec/devices.ts";
 import type { Seq2SeqHandle } from "../spec/runtime.ts";
 import type { BertConfig } from "./config.ts";
 import { acceptBert, findBertFiles } from "./files.ts";
@@ -20,7 +21,7 @@ export async function openBert(files: readonly ByteSource[], host: EncoderHost, 
   return openEncoder(
     {
       ...{ modelType, vocabSize, task, dimensions, tokenizer },
-      graph: (forms) => bertGraph(config, storedWeights(found, forms), task),
+      graph: (forms) => bertGraph(config, storedWeights(found, forms), task, isGpu(host.onnx.device) ? "card" : "processor"),
       feed: feedOf(config, scores),
       output: scores ? names.score : names.embedding,
     },

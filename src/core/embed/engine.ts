@@ -5,10 +5,11 @@
 
 import { closedError, SpellError, throwIfAborted } from "../errors.ts";
 import type { WeightForms } from "../onnx/weights.ts";
+import { isGpu } from "../spec/devices.ts";
 import type { OnnxGraph, OnnxModel, OnnxRuntime } from "../spec/onnx.ts";
 import type { DeviceReport, EmbeddedText, ModelEmbedOptions, ScoredText, Seq2SeqHandle, Seq2SeqOpenOptions } from "../spec/runtime.ts";
 import { openTokenizer, type TokenizerFiles } from "../text/tokenizer.ts";
-import { batchesByLength } from "./batches.ts";
+import { batchesByLength, onCard, onProcessor } from "./batches.ts";
 import type { EncoderTask } from "./facts.ts";
 import { type CutText, createCutter, createPairCutter } from "./truncate.ts";
 
@@ -69,7 +70,10 @@ export async function openEncoder(
 
   /** What the model makes of each input, with its place. */
   async function* answers(inputs: readonly CutText[], stop: AbortSignal | undefined): AsyncGenerator<Answer, void, undefined> {
-    for (const batch of batchesByLength(inputs.map(({ ids }) => ids.length))) {
+    for (const batch of batchesByLength(
+      inputs.map(({ ids }) => ids.length),
+      isGpu(onnx.device) ? onCard : onProcessor,
+    )) {
       await pause();
       if (!alive) throw closedError();
       throwIfAborted(stop);

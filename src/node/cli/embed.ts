@@ -13,10 +13,14 @@ import { disposeSoon, explain, loadEmbeddings, loadReranker, readLoadOptions } f
 /** @throws SpellError of the flags, the texts, the model or its answer */
 export async function embed(context: Context): Promise<number> {
   const { operands, flags, screen } = context;
-  const texts = operands.length > 0 ? operands : await linesOf(context, undefined);
+  const areLines = operands.length === 0;
+  const texts = areLines ? await linesOf(context, undefined) : operands;
   if (texts.length === 0) throw noTexts();
+  const place = (index: number): string => (areLines ? `line ${index + 1} of standard input` : `text ${index + 1}`);
+  const empty = texts.indexOf("");
+  if (empty >= 0) throw noText(place(empty), areLines ? "Leave empty lines out: each line becomes one vector." : "Leave it out.");
   const query = flags.has("query");
-  const { model, result } = await withEmbedder(context, (each) => each.embed(texts, { ...embedOptions(context), query }));
+  const { model, result } = await withEmbedder(context, place, (each) => each.embed(texts, { ...embedOptions(context), query }));
   const { vectors, dimensions, tokens, warnings } = result;
   const embeddings = vectors.map(plainVector);
   screen.document({
@@ -35,12 +39,17 @@ export async function embed(context: Context): Promise<number> {
 export async function similar(context: Context): Promise<number> {
   const { operands, flags, screen } = context;
   const [text = "", file] = operands;
+  if (text.trim() === "") throw noText("TEXT", "Give what the lines are ranked against.");
+  const from = file === undefined || file === "-" ? "standard input" : file;
   const lines = (await linesOf(context, file)).map((line, index) => ({ text: line, index })).filter((line) => line.text.trim() !== "");
-  if (lines.length === 0)
-    throw new SpellError("usage-value", `${file ?? "standard input"}: expected lines of text; got none`, { where: file ?? "stdin" });
+  if (lines.length === 0) {
+    const hint = "Name a file of lines behind TEXT, or pipe them.";
+    throw new SpellError("usage-value", `${from}: expected lines of text; got none`, { where: from, hint });
+  }
   const texts = lines.map((line) => line.text);
+  const place = (index: number): string => `line ${(lines[index]?.index ?? 0) + 1} of ${from}`;
   const compare = flags.has("rerank") ? scoresOfPairs : cosines;
-  const { model, result } = await compare(context, text, texts);
+  const { model, result } = await compare(context, text, texts, place);
   const results = rank(result.scores)
     .slice(0, flagNumber(flags, "top-k"))
     .map(({ index, score }) => ({ text: lines[index]?.text ?? "", score: Number(score.toFixed(6)), index: lines[index]?.index ?? 0 }));
@@ -51,10 +60,13 @@ export async function similar(context: Context): Promise<number> {
 }
 
 /** How far lines are from a text, as a model of vectors sees it. */
-function cosines(context: Context, text: string, lines: readonly string[]) {
+function cosines(context: Context, text: string, lines: readonly string[], place: Place) {
   const options = embedOptions(context);
-  return withEmbedder(context, async (model) => {
-    const [asked, found] = await Promise.all([model.embed([text], { ...options, query: true }), model.embed(lines, options)]);
+  return withEmbedder(context, place, async (model) => {
+    const asked = await model.embed([text], { ...options, query: true }).catch((error: unknown) => {
+      throw inPlace(error, () => "TEXT");
+    });
+    const found = await model.embed(lines, options);
     const [vector = new Float32Array()] = asked.vectors;
     return {
       scores: found.vectors.map((each) => similarity(vector, each)),
@@ -65,7 +77,7 @@ function cosines(context: Context, text: string, lines: readonly string[]) {
 }
 
 /** As a model sees it that reads both together. @throws SpellError usage-value */
-async function scoresOfPairs(context: Context, text: string, lines: readonly string[]) {
+async function scoresOfPairs(context: Context, text: string, lines: readonly string[], place: Place) {
   const { flags } = context;
   if (flags.has("dimensions"))
     throw new SpellError("usage-value", "--dimensions is of vectors, and --rerank makes none; expected one of the two", {
@@ -73,15 +85,18 @@ async function scoresOfPairs(context: Context, text: string, lines: readonly str
     });
   const { truncate, signal } = embedOptions(context);
   const name = flagText(flags, "model") ?? defaultReranker;
-  return ask(context, name, await loadReranker(context, name, readLoadOptions(flags)), (model) =>
+  return ask(context, name, place, await loadReranker(context, name, readLoadOptions(flags)), (model) =>
     model.rerank(text, lines, { truncate, signal }),
   );
 }
 
-async function withEmbedder<R extends Told>(context: Context, call: (model: EmbeddingModel) => Promise<R>) {
+async function withEmbedder<R extends Told>(context: Context, place: Place, call: (model: EmbeddingModel) => Promise<R>) {
   const name = flagText(context.flags, "model") ?? defaultEmbedder;
-  return ask(context, name, await loadEmbeddings(context, name, readLoadOptions(context.flags)), call);
+  return ask(context, name, place, await loadEmbeddings(context, name, readLoadOptions(context.flags)), call);
 }
+
+/** What the text of this index is called here: its line in a file, say. */
+type Place = (index: number) => string;
 
 type Told = Pick<EmbedResult, "warnings">;
 
@@ -89,6 +104,7 @@ type Told = Pick<EmbedResult, "warnings">;
 async function ask<M extends Pick<EmbeddingModel, "dispose">, R extends Told>(
   { screen, interrupt }: Context,
   name: string,
+  place: Place,
   model: M,
   call: (model: M) => Promise<R>,
 ): Promise<{ readonly model: M; readonly result: R }> {
@@ -100,10 +116,23 @@ async function ask<M extends Pick<EmbeddingModel, "dispose">, R extends Told>(
     return { model, result };
   } catch (error) {
     progress.end();
-    throw interrupt.signal.aborted ? new SpellError("run-aborted", "stopped before all texts were read") : explain(error, name);
+    throw interrupt.signal.aborted
+      ? new SpellError("run-aborted", "stopped before all texts were read")
+      : explain(inPlace(error, place), name);
   } finally {
     await disposeSoon(model);
   }
+}
+
+/** The error of one text, with the place that the text has here. */
+function inPlace(error: unknown, place: Place): unknown {
+  if (!(error instanceof SpellError)) return error;
+  const [, index] = /^texts\[(\d+)\]$/.exec(error.where ?? "") ?? [];
+  if (index === undefined) return error;
+  const where = place(Number(index));
+  const moved = error.with({ message: error.message.replace(/^text \d+/, where), where });
+  if (error.code !== "run-context") return moved;
+  return moved.with({ hint: "Divide the text, or have it cut:", actions: [{ kind: "use-option", name: "truncate", value: true }] });
 }
 
 function aboutOf({
@@ -129,7 +158,12 @@ async function linesOf({ stdin, interrupt, screen }: Context, file: string | und
 }
 
 function noTexts(): SpellError {
-  return new SpellError("usage-no-prompt", "no texts were given; expected some on the command line, or a line each on standard input");
+  const message = "no texts were given; expected some on the command line, or a line each on standard input";
+  return new SpellError("usage-no-prompt", message, { hint: "Write texts behind the command, each in quotes, or pipe a text a line." });
+}
+
+function noText(where: string, hint: string): SpellError {
+  return new SpellError("usage-value", `${where} is empty; expected at least one character`, { where, hint });
 }
 
 async function linesOfFile(file: string): Promise<readonly string[]> {
@@ -143,7 +177,13 @@ async function linesOfFile(file: string): Promise<readonly string[]> {
         ? "no such file"
         : code === "ERR_ENCODING_INVALID_ENCODED_DATA"
           ? "it is not UTF-8 text"
-          : `it cannot be read (${code})`;
-    throw new SpellError("usage-value", `${file}: expected a file of lines; ${why}`, { where: file, cause });
+          : code === "EISDIR"
+            ? "it is a folder"
+            : `it cannot be read (${code})`;
+    throw new SpellError("usage-value", `${file}: expected a file of lines; ${why}`, {
+      where: file,
+      hint: "Name a text file with a text a line, or pipe the lines.",
+      cause,
+    });
   }
 }

@@ -1,16 +1,15 @@
-/** What every embedding subject does with the texts beside the checkpoint: calls of 1, 16 and 64 texts, of 8 to 32 tokens and of 256. */
-import { readFileSync } from "node:fs";
-import { print, rates } from "./t5-input.mjs";
+/** What every embedding subject does with the texts beside the checkpoint: calls of 1, 16 and 64 texts, of 8 to 32 tokens and of 256. In Node and in a page. */
+import { rates } from "./t5-input.mjs";
 
 /**
- * Prints tokens per second, padding not counted: the better of two after one that does not count; 64 long texts, which take seconds, once.
- * @param {string} folder of the checkpoint
+ * Tokens per second, padding not counted: the better of two after one that does not count; 64 long texts, which take seconds, once.
+ * @param {{ readonly short: readonly string[], readonly long: readonly string[] }} texts of texts.json
  * @param {(texts: readonly string[]) => Promise<unknown>} embed
  */
-export async function measureEmbed(folder, embed, figures) {
-  const texts = JSON.parse(readFileSync(`${folder}/texts.json`, "utf8"));
+export async function embedRates(texts, embed) {
   // each word is one token, and two are special
   const tokensOf = (list) => list.reduce((sum, text) => sum + text.split(" ").length + 2, 0);
+  const figures = {};
   for (const kind of ["short", "long"]) {
     for (const size of [1, 16, 64]) {
       // one text alone is measured on sixteen short ones, one after the other
@@ -24,5 +23,5 @@ export async function measureEmbed(folder, embed, figures) {
       figures[`${kind}${size}Rate`] = await (kind === "long" && size === 64 ? run() : rates(2, run));
     }
   }
-  print(figures);
+  return figures;
 }

@@ -1,6 +1,8 @@
 /** llmspell's encoder, without its process wall, as the others run. Arguments: FOLDER native|web */
+import { readFileSync } from "node:fs";
 import { fromSource } from "../../support/from-source.mjs";
-import { measureEmbed } from "./embed-input.mjs";
+import { embedRates } from "./embed-input.mjs";
+import { print } from "./t5-input.mjs";
 
 const [folder, kind] = process.argv.slice(2);
 const library = await fromSource(["core/bert/engine.ts", "node/files.ts", "node/engines/onnx-web.ts", "node/engines/onnx-native.ts"]);
@@ -20,5 +22,6 @@ async function embed(texts) {
   return vectors;
 }
 
-await measureEmbed(folder, embed, { loadMs });
+const texts = JSON.parse(readFileSync(`${folder}/texts.json`, "utf8"));
+print({ ...(await embedRates(texts, embed)), loadMs });
 process.exit(0);

@@ -1,7 +1,9 @@
 /** @huggingface/transformers on an optimum export of the same weights. Arguments: FOLDER CHECKPOINT MODULE (its folder in some node_modules) */
+import { readFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { pathToFileURL } from "node:url";
-import { measureEmbed } from "./embed-input.mjs";
+import { embedRates } from "./embed-input.mjs";
+import { print } from "./t5-input.mjs";
 
 const [folder, checkpoint, module] = process.argv.slice(2);
 const loading = performance.now();
@@ -11,5 +13,6 @@ env.localModelPath = dirname(folder);
 const options = { dtype: "fp32", device: "cpu", session_options: { intraOpNumThreads: 2 } };
 const extract = await pipeline("feature-extraction", basename(folder), options);
 const loadMs = performance.now() - loading;
-await measureEmbed(checkpoint, (texts) => extract([...texts], { pooling: "mean", normalize: true }), { loadMs });
+const texts = JSON.parse(readFileSync(`${checkpoint}/texts.json`, "utf8"));
+print({ ...(await embedRates(texts, (some) => extract([...some], { pooling: "mean", normalize: true }))), loadMs });
 process.exit(0);

@@ -1,9 +1,10 @@
 /**
  * One subject in a page of headless Chromium, isolated from other origins: ours as a page without a bundler has it, and the engines as their own
- * packages offer them. Arguments: gguf-ours MODEL | gguf-raw MODEL THREADS | t5-ours FOLDER | t5-transformers-js FOLDER MODULE | empty
- * The page's origin is the folder both lie in, so that files are fetched as a page fetches them; a T5 folder of ours is picked, as a person picks it.
+ * packages offer them. Arguments: gguf-ours MODEL | gguf-raw MODEL THREADS | t5-ours FOLDER | t5-transformers-js FOLDER MODULE | embed-ours CHECKPOINT |
+ * embed-transformers-js FOLDER MODULE CHECKPOINT | empty
+ * The page's origin is the folder both lie in, so that files are fetched as a page fetches them; a folder of ours is picked, as a person picks it.
  */
-import { realpathSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright";
@@ -12,14 +13,11 @@ import { isolation, serve } from "../../../tools/serve.mjs";
 import { newTokens, print, prompt } from "./prompt.mjs";
 import * as t5 from "./t5-input.mjs";
 
-const [subject, model, extra] = process.argv.slice(2);
+const [subject, model, extra, checkpoint = model] = process.argv.slice(2);
+const isPeer = subject.endsWith("transformers-js");
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 /** The deepest folder that holds all of them. */
-const common = [
-  root,
-  ...(subject === "empty" ? [] : [realpathSync(model)]),
-  ...(subject === "t5-transformers-js" ? [realpathSync(extra)] : []),
-].reduce((a, b) => {
+const common = [root, ...(subject === "empty" ? [] : [realpathSync(model)]), ...(isPeer ? [realpathSync(extra)] : [])].reduce((a, b) => {
   const [left, right] = [a.split("/"), b.split("/")];
   const length = left.findIndex((part, index) => part !== right[index]);
   return left.slice(0, length < 0 ? left.length : length).join("/");
@@ -39,7 +37,7 @@ const imports = {
   "idb-keyval": `${here}/node_modules/idb-keyval/dist/index.js`,
   "hash-wasm": `${here}/node_modules/hash-wasm/dist/index.esm.js`,
   // transformers.js brings an onnxruntime of its own
-  ...(subject === "t5-transformers-js"
+  ...(isPeer
     ? {
         "onnxruntime-common": `${path(`${extra}/../../onnxruntime-common`)}/dist/esm/index.js`,
         "onnxruntime-web/webgpu": `${path(`${extra}/../../onnxruntime-web`)}/dist/ort.webgpu.bundle.min.mjs`,
@@ -64,6 +62,8 @@ const input = {
   newTokens,
   t5Input: t5.input,
   t5NewTokens: t5.newTokens,
+  embedInput: path(`${root}test/bench/subjects/embed-input.mjs`),
+  threads: availableParallelism(),
 };
 
 /** Each runs in the page, "empty" to know what Chromium takes by itself; "cold" is the first answer, figures are those of the best of two more, on other beginnings. */
@@ -166,14 +166,39 @@ const subjects = {
     const firstTokenMs = await median(1);
     return { loadMs, firstTokenMs, decodeRate: ((t5NewTokens - 1) * 1000) / ((await median(t5NewTokens)) - firstTokenMs) };
   },
+  "embed-ours": async ({ texts, embedInput }) => {
+    const files = [...document.querySelector("input").files];
+    const started = performance.now();
+    const { createSpell } = await import("llmspell");
+    const loaded = await createSpell().embeddings(files, { device: "wasm" });
+    const loadMs = performance.now() - started;
+    const { embedRates } = await import(embedInput);
+    return { loadMs, ...(await embedRates(texts, (some) => loaded.embed(some))) };
+  },
+  "embed-transformers-js": async ({ model, extra, runtime, texts, embedInput, threads }) => {
+    const started = performance.now();
+    const { env, pipeline } = await import(`${extra}/dist/transformers.web.js`);
+    env.allowRemoteModels = false;
+    env.allowLocalModels = true;
+    env.localModelPath = model.slice(0, model.lastIndexOf("/") + 1);
+    env.useBrowserCache = false;
+    env.backends.onnx.wasm.wasmPaths = runtime;
+    // as many as ours takes; its own default is half of the processors
+    env.backends.onnx.wasm.numThreads = threads;
+    const extract = await pipeline("feature-extraction", model.slice(model.lastIndexOf("/") + 1), { dtype: "fp32", device: "wasm" });
+    const loadMs = performance.now() - started;
+    const { embedRates } = await import(embedInput);
+    return { loadMs, ...(await embedRates(texts, (some) => extract([...some], { pooling: "mean", normalize: true }))) };
+  },
 };
 
 if (subject === "gguf-raw" && extra === undefined) input.extra = String(Math.max(1, Math.floor(availableParallelism() / 2)));
-if (subject === "t5-transformers-js") {
+if (subject.startsWith("embed-")) input.texts = JSON.parse(readFileSync(`${checkpoint}/texts.json`, "utf8"));
+if (isPeer) {
   input.extra = path(extra);
   input.runtime = `${path(`${extra}/../../onnxruntime-web`)}/dist/`;
 }
-if (subject === "t5-ours") {
+if (subject === "t5-ours" || subject === "embed-ours") {
   const names = ["config.json", "model.safetensors", "tokenizer.json"];
   await page.setInputFiles(
     "input",

@@ -54,16 +54,26 @@ describe("embed", () => {
     const refused = await cli(["embed", ...on, long]);
     expect(refused.status).toBe(1);
     expect(refused.stderr).toContain("text 1 has 202 tokens; this model reads 96");
+    const line = await cli(["embed", ...on], { input: `cat\n${long}\n` });
+    expect(line.stderr).toContain("line 2 of standard input has 202 tokens; this model reads 96\nDivide the text, or have it cut:");
+    expect(line.stderr).toContain("--truncate");
     const cut = await cli(["embed", ...on, "--truncate", long]);
     expect(cut.status).toBe(0);
     expect(cut.stderr).toContain("a text of 202 tokens: the model reads the first 96");
   });
 });
 
-it("wants a text", async () => {
-  const { status, stderr } = await cli(["embed", ...on]);
+it.each([
+  [["embed"], "", "no texts were given"],
+  [["embed"], "cat\n\nriver\n", "line 2 of standard input is empty"],
+  [["embed", "cat", ""], "", "text 2 is empty"],
+  [["similar", " "], "cat\n", "TEXT is empty"],
+  [["similar", "cat"], "\n \n", "standard input: expected lines of text; got none"],
+  [["similar", "cat", home], "", "expected a file of lines; it is a folder"],
+])("%j of %j: wants a text", async (words, input, message) => {
+  const { status, stderr } = await cli([...words, ...on], { input });
   expect(status).toBe(2);
-  expect(stderr).toContain("no texts were given");
+  expect(stderr).toContain(message);
 });
 
 describe("similar", () => {
@@ -96,6 +106,16 @@ describe("similar", () => {
     inOrder.sort((a, b) => b.score - a.score);
     expect(results.map(({ index }) => index)).toEqual(inOrder.map(({ index }) => index));
     expect(results[0]!.score).toBeCloseTo(inOrder[0]!.score, 4);
+  });
+
+  it("names the line that is too long, by its number in the file, and TEXT", async () => {
+    const long = "cat ".repeat(200);
+    const file = join(home, "long.txt");
+    writeFileSync(file, `river\n\n${long}\n`);
+    expect((await cli(["similar", "cat", file, ...on])).stderr).toContain(`line 3 of ${file} has 202 tokens`);
+    expect((await cli(["similar", long, file, ...on])).stderr).toContain("TEXT has 202 tokens");
+    const { stderr } = await cli(["similar", "cat", file, "--rerank", "-m", reranker, "--device", "cpu"]);
+    expect(stderr).toMatch(/line 3 of .* and the query have \d+ tokens/);
   });
 
   it("names a file that is missing", async () => {

@@ -1,6 +1,7 @@
 /** Opens a model of this process to make vectors, or to score pairs of texts. */
 import { type HandleEncoder, openHandleEncoder } from "../../embed/handle-encoder.ts";
 import { SpellError } from "../../errors.ts";
+import type { GgufFacts } from "../../gguf/gate.ts";
 import type { Platform } from "../../platform.ts";
 import type { Action } from "../../spec/action.ts";
 import type { EncoderUse } from "../../spec/runtime.ts";
@@ -28,7 +29,7 @@ export async function openEncoder(
     const contextLength = contextLengthOf(model, options.contextSize, defaults);
     const untrained = facts.isEncoder || facts.pooling !== undefined ? [] : [`${id} writes text; it was not trained to make vectors`];
     const embed = facts.pooling === "rank" ? undefined : (facts.pooling ?? "last");
-    if (pooling !== undefined && pooling !== embed) throw otherPooling(id, pooling, `${embed}, which its file says`);
+    if (pooling !== undefined && pooling !== embed) throw otherPooling(id, pooling, facts);
     return opened(
       await openHandleEncoder({
         ...about,
@@ -43,7 +44,15 @@ export async function openEncoder(
   }
   if (model.kind !== "encoder") throw new SpellError("internal-error", `${id} is no encoder`);
   const { facts, variant } = model;
-  if (pooling === "last") throw otherPooling(id, pooling, "mean or cls for an encoder");
+  if (pooling === "last")
+    throw new SpellError(
+      "run-option",
+      `pooling: expected mean or cls, got last; ${id} reads both ways, so its last token stands for no text`,
+      {
+        where: "pooling",
+        hint: "Leave pooling out: the model's own files say how its vectors are made.",
+      },
+    );
   const inputLength = contextLengthOf(model, options.contextSize);
   return opened(
     await openHandleEncoder({
@@ -58,8 +67,13 @@ export async function openEncoder(
   );
 }
 
-function otherPooling(id: string, got: string, expected: string): SpellError {
-  return new SpellError("run-option", `pooling: expected ${expected}; got ${got} for ${id}`, { where: "pooling" });
+function otherPooling(id: string, got: string, { pooling: own, isEncoder }: GgufFacts): SpellError {
+  const none = isEncoder ? `the file of ${id} names none` : `${id} writes text, so only its last token has read all of it`;
+  const why = own === undefined ? none : `the file of ${id} says so`;
+  return new SpellError("run-option", `pooling: expected ${own ?? "last"}, got ${got}; ${why}`, {
+    where: "pooling",
+    hint: "Leave pooling out: a GGUF file is pooled as it was trained.",
+  });
 }
 
 /** @throws SpellError model-architecture */
