@@ -11,7 +11,6 @@ import { parameterRules, presets } from "../src/core/text/parameters.ts";
 /** Instead of a reader, for keys whose code comes later. */
 const later = {
   memory: "later: device memory",
-  threads: "later: threads of a build",
 } as const;
 
 const calls = "src/core/backends/call-settings.ts";
@@ -375,7 +374,6 @@ const ragReaders = {
   backup: "src/core/rag/backup.ts",
   dumps: "src/core/rag/dumps.ts",
   doctor: "src/node/cli/doctor-rag.ts",
-  threads: later.threads,
 } as const;
 type RagReader = keyof typeof ragReaders;
 const ragFlag = (by: RagReader, fallback: boolean, doc: string): Leaf => flag(fallback, { doc, reader: ragReaders[by] });
@@ -411,7 +409,7 @@ const rag = z.strictObject({
       seed: ragInteger("calls", 42, 0, 4_294_967_295, "", "seed of the layers; the same seed, order and batch size give the same index"),
       metric: ragChoice("calls", "cosine", ["cosine", "euclidean", "inner_product"], "distance of two vectors"),
       allow_replace_deleted: ragFlag("calls", true, "room of deleted vectors is used again at once"),
-      num_threads: ragInteger("threads", 0, 0, 1024, "threads", "threads of a build, at most the cores; 0 = half the cores"),
+      num_threads: ragInteger("calls", 0, 0, 1024, "threads", "threads of a build, at most the cores; 0 = half the cores"),
       nb_layers: ragInteger("calls", 16, 1, 16, "layers", "most layers"),
       parallel_batch_size: ragInteger("calls", 128, 1, 1_000_000, "vectors", "vectors of one build step"),
     }),

@@ -29,6 +29,7 @@ const inChildren = {
   "node/engines/web-worker-scope": "node/engines/web-worker-scope.js",
   "node/isolate-child": "node/isolate-child.js",
   "node/rag/read-document-thread": "node/rag/read-document-thread.js",
+  "node/rag/graph-thread": "node/rag/graph-thread.js",
 };
 
 /** Each is one file: a script's process starts as soon as that is read. */

@@ -4,7 +4,7 @@
  *   src/core/hub/catalogue.generated.ts  from builtins/models.toml, so that browsers have it and no start parses TOML
  *   src/core/hub/bundled.generated.ts  files of the bundled models with size and hash, so that a list opens none of them
  *   src/core/scripts/guest/preludes.generated.ts  from the preludes beside it
- *   src/core/search/kernel.generated.ts  from kernel.wat beside it
+ *   src/core/search/kernel.generated.ts, kernel-shared.generated.ts  from kernel.wat beside it
  *   src/engines/wllama/kernels.generated.ts  from tools/pinned.json
  *   docs/errors.md        from errorTable() of the built core
  *   docs/parameters.md, src/core/spec/parameters.generated.ts    from parameterRules and presets of the built core
@@ -100,18 +100,30 @@ ${models.join("")}};
 async function writeSearchKernel() {
   const { default: wabt } = await import("wabt");
   const path = "src/core/search/kernel.wat";
-  const parsed = (await wabt()).parseWat(path, readFileSync(new URL(path, root), "utf8"), { simd: true });
-  const { buffer } = parsed.toBinary({});
-  parsed.destroy();
-  put(
-    "src/core/search/kernel.generated.ts",
-    `/** Written by tools/generate.mjs from kernel.wat. */
+  const text = readFileSync(new URL(path, root), "utf8");
+  const own = '(import "env" "memory" (memory 1))';
+  if (!text.includes(own)) throw new Error(`${path}: expected ${own}`);
+  const { parseWat } = await wabt();
+  /** @type {[string, string, string, string][]} */
+  const kinds = [
+    ["kernel", "kernel", text, "WebAssembly with SIMD"],
+    // for threads: the same code over memory of at most 4 GiB that they share
+    ["kernel-shared", "sharedKernel", text.replace(own, '(import "env" "memory" (memory 1 65536 shared))'), "The same over shared memory"],
+  ];
+  for (const [file, name, source, what] of kinds) {
+    const parsed = parseWat(path, source, { simd: true, threads: true });
+    const { buffer } = parsed.toBinary({});
+    parsed.destroy();
+    put(
+      `src/core/search/${file}.generated.ts`,
+      `/** Written by tools/generate.mjs from kernel.wat. */
 
-/** WebAssembly with SIMD, ${buffer.length} bytes as base64. */
-export const kernel =
+/** ${what}, ${buffer.length} bytes as base64. */
+export const ${name} =
   "${Buffer.from(buffer).toString("base64")}";
 `,
-  );
+    );
+  }
 }
 
 /** One name for the kernels of both builds. */

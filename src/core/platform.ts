@@ -2,7 +2,7 @@
 import type { ByteSource } from "./formats/byte-source.ts";
 import type { GgufRuntime, Seq2SeqRuntime } from "./spec/runtime.ts";
 import type { ScriptEngine } from "./spec/scripts.ts";
-import type { Collection, CollectionSettings } from "./spec/search-index.ts";
+import type { Collection, CollectionSettings, GraphThreads } from "./spec/search-index.ts";
 
 /** A part that some hosts lack; `reason` says why. */
 export type Offer<T> = { readonly available: true; readonly value: T } | { readonly available: false; readonly reason: string };
@@ -12,6 +12,8 @@ export type LogLevel = "error" | "warn" | "info" | "debug" | "trace";
 export interface LogEntry {
   readonly level: LogLevel;
   readonly message: string;
+  /** A key of the configuration wants it shown, whatever level is listened to. */
+  readonly isWanted?: boolean | undefined;
 }
 
 /** Files of the host's own file system. */
@@ -544,6 +546,8 @@ export interface Platform {
   readonly sharedRecords?: ((url: string, space: string) => Promise<RecordStore>) | undefined;
   /** Opens the indexes of a Postgres database with pgvector; absent for hosts that reach none. @throws SpellError store-*, rag-package */
   readonly sharedIndexes?: ((url: string) => Promise<SharedIndexes>) | undefined;
+  /** Absent for hosts where one thread builds graphs of an index. */
+  readonly graphThreads?: GraphThreads | undefined;
   /** Reads documents that are no text, for retrieval; absent for hosts that cannot. */
   readonly documentReaders?: DocumentReaders | undefined;
   /** Absent for hosts without folders. */

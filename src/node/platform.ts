@@ -1,5 +1,5 @@
 /** What Node gives core. Code that names and headers do not need is imported at its first use. */
-import { freemem } from "node:os";
+import { availableParallelism, freemem } from "node:os";
 import { join } from "node:path";
 import { lazyStore } from "../core/download/lazy-store.ts";
 import type { ArtifactStore, Isolate, KeptStates, LogEntry, Platform, ScriptRuntime, SideFiles } from "../core/platform.ts";
@@ -96,6 +96,10 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     async records(folder) {
       const [{ findSqlite }, { sqliteRecords }] = await Promise.all([import("./store/sqlite.ts"), import("./store/sqlite-records.ts")]);
       return sqliteRecords(folder, await findSqlite(), log);
+    },
+    graphThreads: {
+      most: availableParallelism(),
+      build: async (...asked) => (await import("./rag/graph-threads.ts")).buildInThreads(...asked),
     },
     sharedIndexes: async (url) => (await import("./store/postgres-index.ts")).postgresIndexes(url),
     sharedRecords: async (url, space) => (await import("./store/postgres-records.ts")).postgresRecords(url, space),

@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
  *   cpuMs = processor time of the whole family, in steps of 10 (Linux; else 0; right only where nothing else was started meanwhile);
  *   figures = the JSON object on the last line of output, where there is one; peakRssMb = sum over its processes of each one's own peak (Linux; else 0)
  */
-export function measure([command, ...args], { env = {}, killAtFirstByte = false, timeoutMs = 180_000 } = {}) {
+export function measure([command, ...args], { env = {}, killAtFirstByte = false, timeoutMs = 180_000, echo = false } = {}) {
   return new Promise((resolve, reject) => {
     const started = performance.now();
     const cpuBefore = familyCpuMs();
@@ -28,6 +28,7 @@ export function measure([command, ...args], { env = {}, killAtFirstByte = false,
     });
     child.stderr.on("data", (chunk) => {
       errors += chunk;
+      if (echo) process.stderr.write(chunk);
     });
     child.on("error", reject);
     child.on("close", (code, signal) => {

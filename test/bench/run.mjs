@@ -9,7 +9,18 @@
  */
 import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import os from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -26,6 +37,7 @@ const { values: flags } = parseArgs({
     summary: { type: "boolean", default: false },
   },
 });
+let madeFolder;
 const rounds = Number(flags.rounds);
 const only = flags.only === "" ? undefined : new Set(flags.only.split(","));
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -90,6 +102,25 @@ function searchPeers() {
   return Object.keys(packages).filter((name) => has(name) && (name !== "sqlite-vec" || Number.parseInt(process.versions.node, 10) >= 24));
 }
 
+/** For texts and indexes of one run of the bench: they are made once. */
+function searchFolder() {
+  if (madeFolder === undefined) {
+    mkdirSync(`${root}.cache`, { recursive: true });
+    madeFolder = mkdtempSync(`${root}.cache/bench-search-`);
+    process.on("exit", () => rmSync(madeFolder, { recursive: true, force: true }));
+    for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => process.exit(1));
+  }
+  return madeFolder;
+}
+
+/** Where the material for questions is (test/bench/peers): those of the project, and others that lie beside it. */
+function questionSets() {
+  if (!existsSync(`${process.env.LLMSPELL_BENCH_PEERS}/node_modules/undici/docs`)) return [];
+  const others = `${process.env.LLMSPELL_SHARED ?? `${root}../shared`}/prototypes/storage/text/questions.mjs`;
+  const sets = [["the project", `${here}subjects/search-questions.mjs`]];
+  return existsSync(others) ? [...sets, ["others", others]] : sets;
+}
+
 /** A command of ours, and beside it the same of an older build where one is given. */
 const ours = (name, ...args) => ({
   [`llmspell ${name}`]: times([node, cli, ...args]),
@@ -128,20 +159,35 @@ const suites = {
     },
   ],
   search: (flags.only.includes("search") ? [10_000, 100_000] : [10_000]).map((count) => {
-    // a graph of 100,000 takes minutes
-    const search = (engine) => own(subject("search", String(count), engine), { timeoutMs: 1_800_000 });
+    // what a hundred thousand take is told as it goes on
+    const options = { timeoutMs: 1_800_000, echo: count > 10_000, env: { LLMSPELL_BENCH_RUN: searchFolder() } };
+    const search = (engine) => own(subject("search", String(count), engine), options);
     return {
       title: `an index of ${count} chunks`,
       base: "ours, exact",
-      figures: ["vectorMs", "wordsMs", "bothMs", "recall10", "openMs", "ingestMs", "peakRssMb"],
+      figures: ["vectorMs", "wordsMs", "bothMs", "recall10", "openMs", "ingestMs", "graphMs", "buildMs", "peakRssMb"],
       subjects: {
         "ours, exact": search("ours"),
         ...(flags.only.includes("search") ? { "ours, graph": search("graph") } : {}),
         ...Object.fromEntries(searchPeers().map((name) => [name, search(name)])),
       },
       rounds: Math.min(rounds, 3),
+      // minutes, and gigabytes
+      fewer: count > 10_000 ? { minisearch: 1, orama: 1 } : {},
     };
   }),
+  // a share of questions, the same each time
+  quality: questionSets().map(([whose, path]) => ({
+    title: `sections that are found, questions of ${whose}`,
+    base: "words and vectors",
+    figures: ["hit1", "hit5", "hit10", "chunks", "questions"],
+    rounds: 1,
+    subjects: {
+      "words and vectors": own(subject("search-quality", "both", path)),
+      words: own(subject("search-quality", "words", path)),
+      "vectors of lexical": own(subject("search-quality", "vectors", path)),
+    },
+  })),
   config: [
     {
       title: "loading a profile",
@@ -460,7 +506,7 @@ for (const [name, list] of Object.entries(suites)) {
     const rows = await interleave(suite.subjects, suite.rounds ?? rounds, {
       onRound: () => process.stderr.write("."),
       // its defaults take every processor, and then spin: up to a minute a run on two cores
-      fewer: { "node-llama-cpp, its defaults": Math.min(suite.rounds ?? rounds, 3) },
+      fewer: { "node-llama-cpp, its defaults": Math.min(suite.rounds ?? rounds, 3), ...suite.fewer },
     });
     process.stderr.write("\n");
     const subjects = Object.fromEntries(
@@ -512,5 +558,5 @@ function table({ title, base, subjects, threads }, order) {
 }
 
 function short(value) {
-  return value >= 100 ? value.toFixed(0) : value.toFixed(1);
+  return value >= 100 ? value.toFixed(0) : value.toFixed(value < 1 && value > 0 ? 2 : 1);
 }

@@ -9,6 +9,8 @@ export interface EmbeddingModelCase {
   readonly word: string;
   /** Tokens of the shortest text beyond its words. */
   readonly around: number;
+  /** Whether what runs it counts tokens without computing; default true. */
+  readonly counts?: boolean;
   /** How far a vector may be from the same text's alone. */
   readonly tolerance?: number;
 }
@@ -23,7 +25,7 @@ export function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return most;
 }
 
-export function embeddingModelContract(name: string, { open, word, around, tolerance = 1e-6 }: EmbeddingModelCase): void {
+export function embeddingModelContract(name: string, { open, word, around, counts = true, tolerance = 1e-6 }: EmbeddingModelCase): void {
   describe(`EmbeddingModel contract: ${name}`, () => {
     let model: EmbeddingModel;
     beforeAll(async () => {
@@ -55,6 +57,17 @@ export function embeddingModelContract(name: string, { open, word, around, toler
     it("counts tokens, and takes no texts for an answer", async () => {
       expect((await model.embed([words(3), words(5)])).tokens).toBe(8 + 2 * around);
       expect(await model.embed([])).toMatchObject({ vectors: [], tokens: 0, warnings: [] });
+    });
+
+    it("counts the tokens of texts of any length, where what runs it can", async () => {
+      const limit = model.contextLength!;
+      const counted = await model.countTokens([words(3), words(limit + 5)]);
+      if (!counts) return expect(counted).toBeUndefined();
+      const [few = 0, many = 0] = counted ?? [];
+      expect(many - few).toBe(limit + 2);
+      expect(few).toBeGreaterThanOrEqual(3);
+      expect(few).toBeLessThanOrEqual(3 + around);
+      expect(await model.countTokens([])).toEqual([]);
     });
 
     it("takes a text of exactly its limit, refuses one more, and cuts it where it is told to", async () => {

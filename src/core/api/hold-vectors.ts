@@ -1,6 +1,6 @@
 /** An EmbeddingModel over a place of the pool: one for each load. */
 import type { OpenedVectors } from "../backends/backend.ts";
-import { checkEmbedCall, collectVectors, withPrefix } from "../embed/collect.ts";
+import { checkEmbedCall, collectTokens, collectVectors, withPrefix } from "../embed/collect.ts";
 import { SpellError } from "../errors.ts";
 import type { EmbeddingModel, EmbedOptions } from "../spec/embedding-model.ts";
 import { type Holder, withAbout } from "./holder.ts";
@@ -27,6 +27,13 @@ export function holdVectors({ about, call, known }: Holder): EmbeddingModel {
       const written = withPrefix(texts, query, vectors().prefixes);
       const parts = call(signal, (model, stop) => vectors(model).embed(written, { truncate, signal: stop }));
       return collectVectors(parts, texts.length, dimensions);
+    },
+    async countTokens(texts: readonly string[], { signal }: Pick<EmbedOptions, "signal"> = {}) {
+      if (vectors().countsTokens !== true) return undefined;
+      checkEmbedCall(texts, { signal }, undefined);
+      if (texts.length === 0) return [];
+      const parts = call(signal, (model, stop) => vectors(model).embed(texts, { truncate: true, countOnly: true, signal: stop }));
+      return collectTokens(parts, texts.length);
     },
   });
 }

@@ -125,6 +125,8 @@ export interface OpenedModel {
 export interface OpenedVectors {
   /** numbers in each; undefined where a server does not tell */
   readonly dimensions: number | undefined;
+  /** embed() takes `countOnly`. */
+  readonly countsTokens?: boolean | undefined;
   readonly prefixes: EmbedPrefixes;
   /** One for each text, each of length 1, in any order. @throws SpellError as EmbeddingModel.embed */
   embed(texts: readonly string[], options: ModelEmbedOptions): AsyncIterable<EmbedPart>;

@@ -82,7 +82,7 @@ export const configKeys: readonly ConfigKey[] = JSON.parse(`[
 {"path":"rag.vector_storage.hnsw.seed","type":"integer","min":0,"max":4294967295,"fallback":42,"doc":"seed of the layers; the same seed, order and batch size give the same index","reader":"src/core/rag/rag.ts"},
 {"path":"rag.vector_storage.hnsw.metric","type":"text","choices":["cosine","euclidean","inner_product"],"fallback":"cosine","doc":"distance of two vectors","reader":"src/core/rag/rag.ts"},
 {"path":"rag.vector_storage.hnsw.allow_replace_deleted","type":"boolean","fallback":true,"doc":"room of deleted vectors is used again at once","reader":"src/core/rag/rag.ts"},
-{"path":"rag.vector_storage.hnsw.num_threads","type":"integer","min":0,"max":1024,"unit":"threads","fallback":0,"doc":"threads of a build, at most the cores; 0 = half the cores","reader":"later: threads of a build"},
+{"path":"rag.vector_storage.hnsw.num_threads","type":"integer","min":0,"max":1024,"unit":"threads","fallback":0,"doc":"threads of a build, at most the cores; 0 = half the cores","reader":"src/core/rag/rag.ts"},
 {"path":"rag.vector_storage.hnsw.nb_layers","type":"integer","min":1,"max":16,"unit":"layers","fallback":16,"doc":"most layers","reader":"src/core/rag/rag.ts"},
 {"path":"rag.vector_storage.hnsw.parallel_batch_size","type":"integer","min":1,"max":1000000,"unit":"vectors","fallback":128,"doc":"vectors of one build step","reader":"src/core/rag/rag.ts"},
 {"path":"rag.embedding.default_provider","type":"text","longest":1024,"fallback":"lexical","doc":"lexical (built in, no model), candle, ollama, openai or a declared provider","reader":"src/core/rag/rag.ts"},

@@ -67,6 +67,15 @@ export async function collectVectors(parts: AsyncIterable<EmbedPart>, count: num
   return { vectors, dimensions: vectors[0]?.length ?? dimensions ?? 0, ...about };
 }
 
+/** Tokens of each text in its place. @param count texts */
+export async function collectTokens(parts: AsyncIterable<EmbedPart>, count: number): Promise<readonly number[]> {
+  const tokens = new Array<number>(count);
+  await gather(parts, count, "counts", ({ index, tokens: own }) => {
+    tokens[index] = own;
+  });
+  return tokens;
+}
+
 /** Every score in its place. @param count texts */
 export async function collectScores(parts: AsyncIterable<ScorePart>, count: number): Promise<RerankResult> {
   const scores = new Array<number>(count);

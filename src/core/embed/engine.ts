@@ -89,9 +89,18 @@ export async function openEncoder(
   const cut = createCutter(tokenizer, contextLength);
   async function* embed(
     texts: readonly string[],
-    { truncate, signal: stop }: ModelEmbedOptions,
+    { truncate, countOnly, signal: stop }: ModelEmbedOptions,
   ): AsyncGenerator<EmbeddedText, void, undefined> {
     if (!alive) throw closedError();
+    if (countOnly === true) {
+      const around = tokenizer.encode("").length;
+      for (const [index, text] of texts.entries()) {
+        if (index % 256 === 255) await pause();
+        throwIfAborted(stop);
+        yield { index, tokens: Math.max(0, tokenizer.encode(text).length - around), vector: new Float32Array() };
+      }
+      return;
+    }
     const inputs = texts.map((text, index) => cut(text, index, truncate));
     for await (const { values: vector, ...read } of answers(inputs, stop)) yield { ...read, vector };
   }
@@ -119,7 +128,7 @@ export async function openEncoder(
       ...(variant === "f32" || onnx.fastBlocks !== "never" ? [] : [`${variant} is computed in 8-bit integers on ${onnx.device}`]),
       ...notes,
     ],
-    ...(task.use === "embed" ? { embed, dimensions } : { rerank }),
+    ...(task.use === "embed" ? { embed, dimensions, countsTokens: true } : { rerank }),
     // biome-ignore lint/correctness/useYield: it refuses
     async *generate() {
       throw new SpellError("run-option", `${modelType} models write no text`);

@@ -34,6 +34,7 @@ export interface HandleEncoder {
   readonly contextLength: number;
   readonly device: DeviceReport;
   readonly dimensions: number;
+  readonly countsTokens: boolean;
   readonly prefixes: EmbedPrefixes;
   embed(texts: readonly string[], options: ModelEmbedOptions): AsyncGenerator<EmbedPart, void, undefined>;
   rerank(query: string, texts: readonly string[], options: ModelEmbedOptions): AsyncGenerator<ScorePart, void, undefined>;
@@ -85,10 +86,13 @@ export async function openHandleEncoder<P extends GgufOpenOptions | Seq2SeqOpenO
     get dimensions() {
       return handle.dimensions ?? 0;
     },
+    get countsTokens() {
+      return handle.countsTokens === true;
+    },
     async *embed(texts, call) {
       const { embed } = await live(call.signal);
       if (embed === undefined) throw notOpened("embed");
-      yield* untold.splice(0);
+      if (call.countOnly !== true) yield* untold.splice(0);
       yield* embed(texts, call);
     },
     async *rerank(query, texts, call) {

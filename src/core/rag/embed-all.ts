@@ -34,10 +34,11 @@ export async function embedAll(
   let [embedded, tokens, done] = [0, 0, 0];
   const texts: string[] = [];
   for (const [at, { title, chunks }] of documents.entries()) {
-    for (const chunk of chunks) {
-      const text = embedText(title, chunk);
-      if (vectors.has(text) || waiting.has(text)) continue;
-      const hash = await hashOf(`${embedder.id}\n${text}`);
+    const all = new Set(chunks.map((chunk) => embedText(title, chunk)));
+    const fresh = [...all].filter((text) => !vectors.has(text) && !waiting.has(text));
+    const hashes = await Promise.all(fresh.map((text) => hashOf(`${embedder.id}\n${text}`)));
+    for (const [i, text] of fresh.entries()) {
+      const hash = hashes[i] ?? "";
       // words are hashed faster than vectors are read
       const known = embedder.name === lexicalName ? undefined : await collection.knownVector(hash);
       if (known !== undefined) vectors.set(text, { hash, vector: known });

@@ -30,8 +30,10 @@ export interface EmbedderHost {
 export interface Embedder extends EmbedderIdentity {
   /** as users name it */
   readonly name: string;
-  /** about as many as the model reads: words for `lexical` */
+  /** about as many as the model reads: words for `lexical`, else characters ÷ 3 */
   count(text: string): number;
+  /** As many as the model reads. @returns undefined where count() is right, or nothing knows better; a note says so once */
+  tokens(texts: readonly string[], signal?: AbortSignal): Promise<readonly number[] | undefined>;
   embed(texts: readonly string[], kind: "query" | "document", signal?: AbortSignal): Promise<Embedded>;
   close(): Promise<void>;
 }
@@ -62,6 +64,7 @@ function lexicalEmbedder(dimensions: number, { query_prefix, document_prefix }: 
     name: lexicalName,
     dimensions,
     count: (text) => words(text).length,
+    tokens: async () => undefined,
     async embed(texts, kind) {
       const prefix = kind === "query" ? query_prefix : document_prefix;
       const vectors = texts.map((text) => lexicalVector(prefix + text, dimensions));
@@ -81,6 +84,7 @@ function modelEmbedder(name: string, dimensions: number, settings: RagConfig["em
   const load = isHere ? { device: settings.device, contextSize, ...pooling } : takesContext ? { contextSize } : {};
   const idle = isHere ? [] : (["device", "pooling"] as const).filter((key) => settings[key] !== "auto");
   const untold = idle.map((key) => `rag.embedding.${key} has no effect on ${name}: it acts on models of this process`);
+  let isTold = false;
   let open: () => Promise<EmbeddingModel> = () => Promise.reject(new Error("not yet"));
   const reset = (): void => {
     open = once(async () => host.embeddings(name, { ...load, keep: true }));
@@ -123,7 +127,16 @@ function modelEmbedder(name: string, dimensions: number, settings: RagConfig["em
       (settings.normalize ? "" : " as long as it is"),
     name,
     dimensions,
-    count: (text) => Math.ceil(text.length / 4),
+    count: (text) => Math.ceil(text.length / 3),
+    async tokens(texts, signal) {
+      const model = await opened();
+      const counts = await model.countTokens(texts, { signal });
+      if (counts === undefined && !isTold) {
+        isTold = true;
+        untold.push(`${name} counts no tokens here: lengths of passages are characters ÷ 3`);
+      }
+      return counts;
+    },
     async embed(texts, kind, signal) {
       const prefix = kind === "query" ? query_prefix : document_prefix;
       const keys = texts.map((text) => `${kind}\n${text}`);

@@ -8,6 +8,7 @@ import type { Chunk, Metadata } from "../spec/search-index.ts";
 import { type FileText, textOfFile } from "./files.ts";
 import { hashOf } from "./hash.ts";
 import { chunkLines } from "./lines.ts";
+import { measured } from "./measured.ts";
 import { splitByMeaning } from "./semantic.ts";
 import type { Chunking, RagDocument } from "./types.ts";
 
@@ -20,17 +21,25 @@ export interface Prepared {
   readonly hash: string;
 }
 
+/** A document that was read and checked. */
+export interface Draft extends Omit<Prepared, "chunks"> {
+  /** Cuts it: for documents that are not in the index as they are. */
+  chunks(): Promise<readonly Chunk[]>;
+}
+
 export interface PrepareParts {
   readonly settings: RagConfig;
   readonly chunking: Chunking;
   readonly count: (text: string) => number;
+  /** as Embedder.tokens */
+  readonly tokens: (texts: readonly string[]) => Promise<readonly number[] | undefined>;
   readonly readers: DocumentReaders | undefined;
   /** for chunks by meaning */
   readonly embed: (texts: readonly string[]) => Promise<readonly Float32Array[]>;
 }
 
 /** @throws SpellError rag-input, rag-file, rag-package */
-export async function prepare(document: RagDocument, at: number, parts: PrepareParts): Promise<Prepared> {
+export async function prepare(document: RagDocument, at: number, parts: PrepareParts): Promise<Draft> {
   const { settings, chunking, readers } = parts;
   const where = `documents[${at}]`;
   const wrong = (what: string, expected: string, got: unknown): SpellError =>
@@ -46,6 +55,7 @@ export async function prepare(document: RagDocument, at: number, parts: PrepareP
   if (size > most)
     throw new SpellError("rag-input", `${name ?? document["id"] ?? where}: expected at most ${most} bytes, got ${size}`, {
       where: "rag.ingest.max_document_mb",
+      hint: "Divide it, or raise rag.ingest.max_document_mb.",
       details: { limit: most, size },
     });
   if (said !== undefined && settings.security.enable_input_validation && said.includes("\u0000"))
@@ -58,18 +68,18 @@ export async function prepare(document: RagDocument, at: number, parts: PrepareP
   );
   const id = (document as RagDocument).id ?? name ?? hash.slice(0, 16);
   if (typeof id !== "string" || id === "" || id.length > 1000 || id.includes("\u001f")) throw wrong("id", "1–1000 characters", id);
-  return { id, title, metadata, hash, chunks: await cut(file, parts) };
+  return { id, title, metadata, hash, chunks: () => cut(file, parts) };
 }
 
-async function cut({ text, form }: FileText, { settings, chunking, count, embed }: PrepareParts): Promise<readonly Chunk[]> {
+async function cut({ text, form }: FileText, { settings, chunking, count: guess, tokens, embed }: PrepareParts): Promise<readonly Chunk[]> {
   const { chunking: own } = settings;
   const { chunkSize: size, maxChunkSize: max, overlap, minChunkSize: min, strategy } = chunking;
-  if (form !== "prose") return chunkLines(text, { size, max, count, hasHeader: form === "table" });
+  if (form !== "prose") return measured((count) => chunkLines(text, { size, max, count, hasHeader: form === "table" }), guess, tokens);
   const way = strategy === "semantic" ? "sentence" : strategy;
   // by meaning: sections first, as long as they may be
-  const first = { strategy: way, size: strategy === "semantic" ? max : size, overlap, max, min, keepCode: own.keep_code_blocks, count };
-  const sections = chunkMarkdown(text, first);
-  const chunks = strategy === "semantic" ? await splitByMeaning(sections, { size, min, count, embed }) : sections;
+  const first = { strategy: way, size: strategy === "semantic" ? max : size, overlap, max, min, keepCode: own.keep_code_blocks } as const;
+  const sections = await measured((count) => chunkMarkdown(text, { ...first, count }), guess, tokens);
+  const chunks = strategy === "semantic" ? await splitByMeaning(sections, { size, min, guess, tokens, embed }) : sections;
   return own.keep_headings ? chunks : chunks.map((chunk) => ({ ...chunk, headings: [] }));
 }
 

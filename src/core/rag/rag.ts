@@ -16,16 +16,17 @@ import { embedAll } from "./embed-all.ts";
 import { createEmbedder, type Embedder, type EmbedderHost, lexicalName } from "./embedder.ts";
 import { finds, innerId, isOver, type Kept, keptOf, outerId, sessionScope } from "./kept.ts";
 import { narrower } from "./limits.ts";
+import { measured } from "./measured.ts";
 import { checkRoom } from "./memory.ts";
 import { createPlaces, type FoundPlace } from "./places.ts";
-import { chunkingOf, type Prepared, prepare } from "./prepare.ts";
+import { chunkingOf, type Draft, type Prepared, prepare } from "./prepare.ts";
 import type { IngestOptions, IngestResult, Rag, RagDocument, RagHit, RagLimits, RagPlace, RagProvider, SearchOptions } from "./types.ts";
 import { createWatch } from "./watch.ts";
 
 export interface RagHost extends Omit<EmbedderHost, "now"> {
   readonly platform: Pick<
     Platform,
-    "name" | "now" | "log" | "searchFolder" | "sharedIndexes" | "config" | "documentReaders" | "sideFiles" | "records"
+    "name" | "now" | "log" | "searchFolder" | "sharedIndexes" | "graphThreads" | "config" | "documentReaders" | "sideFiles" | "records"
   >;
   readonly settings: RagConfig;
   /** Address of the database, for the backend postgres. @throws SpellError config-api-key-missing */
@@ -34,6 +35,8 @@ export interface RagHost extends Omit<EmbedderHost, "now"> {
   readonly providers?: readonly string[] | undefined;
   /** Scores of texts by a cross-encoder. @throws SpellError of spell.rerank() */
   readonly rerank?: RerankTexts | undefined;
+  /** passages from which a merged segment gets a graph; default 20,000 */
+  readonly leastInGraph?: number | undefined;
   /** milliseconds since the epoch; default: the clock of this machine */
   readonly wallTime?: (() => number) | undefined;
 }
@@ -110,6 +113,8 @@ export function createRag(host: RagHost): Rag {
               seed: hnsw.seed,
               layers: hnsw.nb_layers,
               batchSize: hnsw.parallel_batch_size,
+              least: host.leastInGraph,
+              threads: hnsw.num_threads === 0 ? Math.ceil((platform.graphThreads?.most ?? 1) / 2) : hnsw.num_threads,
             },
     };
     const { collection, at } = await (shared === undefined ? openFolder(place, wanted) : openShared(shared, place, wanted));
@@ -132,7 +137,13 @@ export function createRag(host: RagHost): Rag {
       },
       now,
     );
-    return { collection: await openCollection(folder, wanted), at: folder.place };
+    const { graphThreads } = platform;
+    const onGraph = ({ rows, threads }: { readonly rows: number; readonly threads: number }): void =>
+      log({
+        level: "debug",
+        message: `rag: a graph of ${rows} passages was built by ${threads === 1 ? "one thread" : `${threads} threads`}`,
+      });
+    return { collection: await openCollection(folder, wanted, { graphThreads, onGraph }), at: folder.place };
   };
 
   const open = async (given: RagPlace, provider = embedding.default_provider): Promise<Opened> => {
@@ -205,6 +216,7 @@ export function createRag(host: RagHost): Rag {
       settings,
       chunking,
       count: embedder.count,
+      tokens: (texts: readonly string[]) => embedder.tokens(texts, signal),
       readers: platform.documentReaders,
       embed: async (texts: readonly string[]) => (await embedder.embed(texts, "document", signal)).vectors,
     };
@@ -215,19 +227,19 @@ export function createRag(host: RagHost): Rag {
     // all of them first: where one is refused nothing is kept
     for (const [at, document] of given.entries()) {
       throwIfAborted(signal);
-      let prepared: Prepared;
+      let draft: Draft;
       try {
-        prepared = await prepare(document, at, parts);
+        draft = await prepare(document, at, parts);
       } catch (error) {
         if (options.onSkip === undefined || !(error instanceof SpellError) || error.code === "rag-package") throw error;
         options.onSkip(error, document);
         continue;
       }
-      const inner = innerId(prepared.id, { tenant, scope, scopeId });
+      const inner = innerId(draft.id, { tenant, scope, scopeId });
       const kept: Kept = {
-        own: prepared.metadata,
-        source: prepared.title || prepared.id,
-        hash: prepared.hash,
+        own: draft.metadata,
+        source: draft.title || draft.id,
+        hash: draft.hash,
         tenant,
         scope,
         scopeId,
@@ -237,7 +249,7 @@ export function createRag(host: RagHost): Rag {
       const isTwice = seen.has(inner);
       if (known !== undefined || isTwice) {
         if (ingesting.on_duplicate === "error")
-          throw new SpellError("rag-duplicate", `document ${prepared.id} is there already (rag.ingest.on_duplicate is error)`, {
+          throw new SpellError("rag-duplicate", `document ${draft.id} is there already (rag.ingest.on_duplicate is error)`, {
             where: "rag.ingest.on_duplicate",
           });
         const before = known === undefined ? undefined : keptOf(known.metadata);
@@ -248,6 +260,7 @@ export function createRag(host: RagHost): Rag {
           continue;
         }
       }
+      const prepared: Prepared = { ...draft, chunks: await draft.chunks() };
       if (isTwice) changed[seen.get(inner) ?? 0] = { inner, prepared, kept };
       else {
         seen.set(inner, changed.length);
@@ -304,7 +317,15 @@ export function createRag(host: RagHost): Rag {
     const k = Math.min(options.topK ?? searching.top_k, narrowed.topK ?? Number.POSITIVE_INFINITY);
     if (!Number.isInteger(k) || k < 1)
       throw new SpellError("rag-input", `topK: expected a whole number from 1, got ${k}`, { where: "topK" });
-    const threshold = Math.max(options.threshold ?? searching.threshold, narrowed.threshold ?? Number.NEGATIVE_INFINITY);
+    const asked = options.threshold ?? searching.threshold;
+    const { metric } = storage.hnsw;
+    const [least, most] = scoresOf[metric];
+    if (!(Number.isFinite(asked) && asked >= least && asked <= most))
+      throw new SpellError("rag-input", `threshold: expected ${expectedScore(metric)}, got ${asked}`, {
+        where: options.threshold === undefined ? "rag.search.threshold" : "threshold",
+        details: { metric },
+      });
+    const threshold = Math.max(asked, narrowed.threshold ?? Number.NEGATIVE_INFINITY);
     const { scope, scopeId, filters, rerankModel, signal } = options;
     const key = JSON.stringify([place, query, k, threshold, scope, scopeId, filters, rerankModel, options.provider]);
     const cached = found.get(key);
@@ -386,8 +407,13 @@ export function createRag(host: RagHost): Rag {
       return watch.call("context", tenantOf(asOptions(options)), 1, async () => {
         const { maxTokens = searching.max_context_tokens, ...rest } = options;
         const most = Math.min(maxTokens, limitsOf(options).maxContextTokens ?? Number.POSITIVE_INFINITY);
-        const { count } = embedderOf(options.provider ?? embedding.default_provider);
-        return contextOf(await search(query, rest), most, count);
+        const { count: guess, tokens } = embedderOf(options.provider ?? embedding.default_provider);
+        const hits = await search(query, rest);
+        return measured(
+          (count) => contextOf(hits, most, count),
+          guess,
+          (texts) => tokens(texts, options.signal),
+        );
       });
     },
     async remove(given, place = {}) {
@@ -520,6 +546,14 @@ function sharedIndexes({ platform, postgresUrl }: RagHost): Shared {
       indexes = undefined;
     },
   };
+}
+
+/** The least and the largest score, by metric. */
+const scoresOf = { cosine: [-1, 1], euclidean: [0, 1], inner_product: [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY] } as const;
+
+function expectedScore(metric: keyof typeof scoresOf): string {
+  const [least, most] = scoresOf[metric];
+  return Number.isFinite(least) ? `a number from ${least} to ${most}, as scores by ${metric} are` : "a number";
 }
 
 /** JSON without what is undefined. */

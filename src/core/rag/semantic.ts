@@ -1,12 +1,15 @@
 /** Texts cut where their subject changes: between sentences whose neighbourhoods are less alike than most of the text's are. */
 import { sentences } from "../search/chunk.ts";
 import type { Chunk } from "../spec/search-index.ts";
+import { measured } from "./measured.ts";
 
 export interface SemanticSettings {
   /** units that a part aims at, at most and at least */
   readonly size: number;
   readonly min: number;
-  readonly count: (text: string) => number;
+  /** as Embedder.count and Embedder.tokens */
+  readonly guess: (text: string) => number;
+  readonly tokens: (texts: readonly string[]) => Promise<readonly number[] | undefined>;
   readonly embed: (texts: readonly string[]) => Promise<readonly Float32Array[]>;
 }
 
@@ -20,7 +23,7 @@ export async function splitByMeaning(chunks: readonly Chunk[], settings: Semanti
   return made;
 }
 
-async function splitOne(chunk: Chunk, { size, min, count, embed }: SemanticSettings): Promise<readonly Chunk[]> {
+async function splitOne(chunk: Chunk, { size, min, guess, tokens, embed }: SemanticSettings): Promise<readonly Chunk[]> {
   const parts = sentences(chunk.text);
   if (parts.length < 2 * windowSize || /^ {0,3}(?:`{3,}|~{3,})/m.test(chunk.text)) return [chunk];
   const windows = await embed(parts.map((_, i) => parts.slice(i, i + windowSize).join("")));
@@ -29,6 +32,17 @@ async function splitOne(chunk: Chunk, { size, min, count, embed }: SemanticSetti
   const inner = alike.slice(windowSize, parts.length - windowSize + 1);
   const mean = inner.reduce((sum, value) => sum + value, 0) / inner.length;
   const deviation = Math.sqrt(inner.reduce((sum, value) => sum + (value - mean) ** 2, 0) / inner.length);
+  const isTurn = (i: number): boolean => i >= windowSize && i <= parts.length - windowSize && (alike[i] ?? 1) < mean - deviation;
+  return measured((count) => joined(chunk, parts, isTurn, { size, min, count }), guess, tokens);
+}
+
+/** The sentences of a chunk as parts. */
+function joined(
+  chunk: Chunk,
+  parts: readonly string[],
+  isTurn: (sentence: number) => boolean,
+  { size, min, count }: { readonly size: number; readonly min: number; readonly count: (text: string) => number },
+): readonly Chunk[] {
   const made: Chunk[] = [];
   let [from, at, units] = [0, 0, 0];
   const close = (): void => {
@@ -40,8 +54,7 @@ async function splitOne(chunk: Chunk, { size, min, count, embed }: SemanticSetti
   };
   for (const [i, part] of parts.entries()) {
     const own = count(part);
-    const isTurn = i >= windowSize && i <= parts.length - windowSize && (alike[i] ?? 1) < mean - deviation;
-    if (units > 0 && (units + own > size || (isTurn && units >= min))) close();
+    if (units > 0 && (units + own > size || (isTurn(i) && units >= min))) close();
     at += part.length;
     units += own;
   }

@@ -17,7 +17,7 @@ export interface Watch {
   /** @param count what the call is about, such as documents @throws SpellError rag-rate, and of the work */
   call<T>(operation: string, tenant: string, count: number, work: () => Promise<T>): Promise<T>;
   stats(): Readonly<Record<string, OperationStats>> | undefined;
-  /** A line that is told at level debug, or at warn where `rag.debug.enable_debug_logging` wants it heard. */
+  /** A line at level debug, which `rag.debug.enable_debug_logging` wants shown. */
   debug(message: string): void;
 }
 
@@ -29,7 +29,8 @@ export function createWatch({ debug, monitoring, security, performance }: RagCon
   let exported = now();
   const isCounting = monitoring.enable_metrics || performance.enable_metrics;
 
-  const tell = (message: string): void => log({ level: debug.enable_debug_logging ? "warn" : "debug", message: `rag: ${message}` });
+  const isWanted = debug.enable_debug_logging;
+  const tell = (message: string): void => log({ level: "debug", message: `rag: ${message}`, ...(isWanted ? { isWanted } : {}) });
 
   const stats = (): Readonly<Record<string, OperationStats>> | undefined => {
     if (!isCounting) return undefined;

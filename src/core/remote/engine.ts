@@ -73,10 +73,10 @@ export function createEngineHost(engine: HostedEngine, post: (message: FromEngin
         post({ type: "progress", share });
       };
       handle = await engine.open(files.map(toSource), { ...options, onProgress } as never);
-      const { device, contextLength, unsupported, notes, dimensions } = handle;
+      const { device, contextLength, unsupported, notes, dimensions, countsTokens } = handle;
       const answersMany = handle.generateMany !== undefined;
       const reranks = handle.rerank !== undefined;
-      post({ type: "opened", handle: { device, contextLength, unsupported, notes, answersMany, dimensions, reranks } });
+      post({ type: "opened", handle: { device, contextLength, unsupported, notes, answersMany, dimensions, countsTokens, reranks } });
     } catch (error) {
       post({ type: "failed", call: 0, error: toSpellError(error, "run-crash").toJSON() });
     }

@@ -80,6 +80,7 @@ export interface OpenedHandle {
   readonly answersMany: boolean;
   /** numbers of a vector, where it has embed() */
   readonly dimensions?: number | undefined;
+  readonly countsTokens?: boolean | undefined;
   /** whether it has rerank() */
   readonly reranks: boolean;
 }

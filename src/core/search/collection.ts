@@ -4,8 +4,8 @@
  */
 import { SpellError } from "../errors.ts";
 import type { SearchFolder } from "../platform.ts";
-import type { Chunk, Collection, CollectionSettings, IndexedDocument } from "../spec/search-index.ts";
-import { buildGraph, type Graph } from "./graph.ts";
+import type { Chunk, Collection, CollectionSettings, Graph, GraphThreads, IndexedDocument } from "../spec/search-index.ts";
+import { buildGraph } from "./graph.ts";
 import { memoryFolder } from "./memory-folder.ts";
 import { nearness } from "./nearness.ts";
 import { type Kept, keepDocuments, rank } from "./rank.ts";
@@ -37,8 +37,18 @@ function nextStamp(): number {
   return lastStamp;
 }
 
+export interface CollectionHost {
+  readonly graphThreads?: GraphThreads | undefined;
+  /** Called when a graph was built. */
+  readonly onGraph?: ((built: { readonly rows: number; readonly threads: number }) => void) | undefined;
+}
+
 /** @throws SpellError rag-damaged, rag-version, rag-model, store-* */
-export async function openCollection(folder: SearchFolder, settings: CollectionSettings): Promise<Collection> {
+export async function openCollection(
+  folder: SearchFolder,
+  settings: CollectionSettings,
+  { graphThreads, onGraph }: CollectionHost = {},
+): Promise<Collection> {
   const { embedder, metric, storeText, graph } = settings;
   const opened = new Map<string, Segment>();
   const added = new Map<string, NewDocument>();
@@ -168,21 +178,42 @@ export async function openCollection(folder: SearchFolder, settings: CollectionS
   const link = async (documents: readonly NewDocument[]): Promise<Graph | undefined> => {
     const count = documents.reduce((sum, { chunks }) => sum + chunks.length, 0);
     if (graph === undefined || count < (graph.least ?? leastInGraph)) return undefined;
-    const { rows, scales } = quantize(documents, embedder.dimensions);
-    const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
-    return buildGraph(nearness(metric, rowScan(rows, embedder.dimensions), scales), graph, pause);
+    const { dimensions } = embedder;
+    const { rows, scales } = quantize(documents, dimensions);
+    const near = nearness(metric, rowScan(rows, dimensions), scales);
+    const threads = Math.min(graph.threads ?? 1, graphThreads?.most ?? 1);
+    const { factors, biases } = near;
+    // where there is no room for threads one goes on alone
+    const shared =
+      threads < 2 ? undefined : await graphThreads?.build({ rows, dimensions, factors, biases }, graph, threads).catch(() => undefined);
+    const built = shared ?? (await buildGraph(near, graph, () => new Promise((resolve) => setTimeout(resolve, 0))));
+    onGraph?.({ rows: count, threads: shared === undefined ? 1 : threads });
+    return built;
   };
 
   const flush = async (): Promise<void> => {
     if (added.size > 0 || dropped.size > 0) await write([...added.values()]);
   };
 
-  /** Segments that a merge would put together: the small ones where there are many, and those with much that is dead. */
+  /** Segments that a merge would put together: the small ones where there are many, those with much that is dead, and those that want a graph. */
   const worthMerging = (): readonly Segment[] => {
     const saved = [...opened.values()];
     const all = saved.filter(({ count }) => count < small);
     const dead = saved.filter((segment) => segment.count - (alive.get(segment)?.count ?? 0) > segment.count * mostDead);
-    return [...new Set([...(all.length > mostSmall ? all : []), ...dead])];
+    return [...new Set([...(all.length > mostSmall ? all : []), ...dead, ...worthLinking(saved)])];
+  };
+
+  /** Those without a graph, and as many of the others as one segment takes, when what has none is enough for one, and half of what has one. */
+  const worthLinking = (saved: readonly Segment[]): readonly Segment[] => {
+    if (graph === undefined) return [];
+    const living = (segment: Segment): number => alive.get(segment)?.count ?? 0;
+    const sum = (some: readonly Segment[]): number => some.reduce((total, segment) => total + living(segment), 0);
+    const [bare, linked] = [saved.filter(({ walk }) => walk === undefined), saved.filter(({ walk }) => walk !== undefined)];
+    if (sum(bare) < Math.max(graph.least ?? leastInGraph, sum(linked) / 2)) return [];
+    const bySize = (some: readonly Segment[]): readonly Segment[] => [...some].sort((a, b) => living(a) - living(b));
+    const fitting: Segment[] = [];
+    for (const segment of [...bySize(bare), ...bySize(linked)]) if (sum([...fitting, segment]) <= mostMerged) fitting.push(segment);
+    return fitting;
   };
 
   const read = async (id: string): Promise<NewDocument | undefined> => {

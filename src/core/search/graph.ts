@@ -5,50 +5,51 @@
  * rows take their new neighbours in order.
  */
 
-import type { GraphSettings } from "../spec/search-index.ts";
+import type { Graph, GraphSettings } from "../spec/search-index.ts";
 import { Heap, nearestFirst } from "./heap.ts";
 import { type Nearness, nearOf, type Weight } from "./nearness.ts";
 import { mostGathered } from "./row-scan.ts";
 
-/** Links as a segment keeps them. A list is its length, then that many rows, then room. */
-export interface Graph {
-  /** links of a row in upper levels; twice as many at the bottom */
-  readonly m: number;
-  /** where every search begins: a row of the topmost level */
-  readonly entry: number;
-  /** level of each row */
-  readonly levels: Uint8Array;
-  /** a list of 1 + 2m numbers for each row */
-  readonly bottom: Uint32Array;
-  /** a list of 1 + m numbers for each level above 0 of each row, in the order of rows and levels */
-  readonly upper: Uint32Array;
-}
-
 /** @param pause lets others run between two batches */
 export async function buildGraph(near: Nearness, settings: GraphSettings, pause: () => Promise<void>): Promise<Graph> {
-  const { m, efConstruction, batchSize } = settings;
   const { count } = near.scan;
-  const levels = Uint8Array.from({ length: count }, (_, row) => levelOf(row, settings));
-  const above = levels.reduce((sum, level) => sum + level, 0);
-  const graph = {
+  const graph = emptyGraph(count, settings, (bytes) => new ArrayBuffer(bytes));
+  const walk = new Walk(near, graph);
+  for (const [from, to] of batches(count, settings.batchSize)) {
+    for (let row = from; row < to; row += 1) walk.choose(row, from, settings.efConstruction);
+    const chosen = walk.chosen(from, to);
+    for (let row = from; row < to; row += 1) walk.tell(row, chosen[row - from] ?? []);
+    walk.enter(from, to);
+    await pause();
+  }
+  return { ...graph, entry: walk.entry };
+}
+
+/** @param room makes the memory of a part */
+export function emptyGraph(count: number, settings: GraphSettings, room: (bytes: number) => ArrayBufferLike): Graph {
+  const { m } = settings;
+  const levels = new Uint8Array(room(count));
+  let above = 0;
+  for (let row = 0; row < count; row += 1) {
+    levels[row] = levelOf(row, settings);
+    above += levels[row] as number;
+  }
+  return {
     m,
     entry: 0,
     levels,
-    bottom: new Uint32Array(count * (1 + 2 * m)),
-    upper: new Uint32Array(above * (1 + m)),
+    bottom: new Uint32Array(room(4 * count * (1 + 2 * m))),
+    upper: new Uint32Array(room(4 * above * (1 + m))),
   };
-  const walk = new Walk(near, graph);
-  let done = Math.min(1, count);
-  while (done < count) {
-    // a graph of few rows knows little: small steps first
-    const to = Math.min(count, done + Math.min(batchSize, Math.max(1, done >> 3)));
-    for (let row = done; row < to; row += 1) walk.choose(row, done, efConstruction);
-    for (let row = done; row < to; row += 1) walk.tell(row);
-    for (let row = done; row < to; row += 1) if ((levels[row] as number) > (levels[graph.entry] as number)) graph.entry = row;
-    done = to;
-    await pause();
+}
+
+/** Rows that are added together, as [from, to). A graph of few rows knows little: small steps first. The first row is there from the beginning. */
+export function* batches(count: number, size: number): Generator<readonly [from: number, to: number]> {
+  for (let from = Math.min(1, count); from < count; ) {
+    const to = Math.min(count, from + Math.min(size, Math.max(1, from >> 3)));
+    yield [from, to];
+    from = to;
   }
-  return graph;
 }
 
 /** A row has level l or more with probability m^−l. */
@@ -80,10 +81,13 @@ export class Walk {
   private round = 0;
   private readonly open = new Heap(false);
   private readonly best = new Heap(true);
+  /** where every search begins */
+  entry: number;
 
   constructor(near: Nearness, graph: Graph) {
     this.near = near;
     this.graph = graph;
+    this.entry = graph.entry;
     const { count } = near.scan;
     this.seen = new Uint32Array(count);
     this.upperAt = new Uint32Array(count);
@@ -98,7 +102,8 @@ export class Walk {
   search(of: Weight, ef: number): readonly Found[] {
     const { count } = this.near.scan;
     if (count === 0) return [];
-    const { entry, levels } = this.graph;
+    const { levels } = this.graph;
+    const { entry } = this;
     let start: Found = { row: entry, score: this.scoreOf(-1, of, entry) };
     for (let level = levels[entry] as number; level > 0; level -= 1) start = this.level(-1, of, start, 1, level)[0] ?? start;
     return this.level(-1, of, start, ef, 0);
@@ -106,10 +111,10 @@ export class Walk {
 
   /** Writes the own links of a new row. @param from the first row of its batch */
   choose(row: number, from: number, ef: number): void {
-    const { graph } = this;
+    const { graph, entry } = this;
     const own = this.weightOf(row);
-    const [level, top] = [graph.levels[row] as number, graph.levels[graph.entry] as number];
-    let start: Found = { row: graph.entry, score: this.scoreOf(row, own, graph.entry) };
+    const [level, top] = [graph.levels[row] as number, graph.levels[entry] as number];
+    let start: Found = { row: entry, score: this.scoreOf(row, own, entry) };
     for (let l = top; l > level; l -= 1) start = this.level(row, own, start, 1, l)[0] ?? start;
     for (let l = level; l >= 0; l -= 1) {
       const found = l <= top ? [...this.level(row, own, start, ef, l)] : [];
@@ -121,22 +126,47 @@ export class Walk {
     }
   }
 
-  /** Puts a new row into the lists of those it chose. */
-  tell(row: number): void {
+  /** Copies of the links that the rows of a batch chose, from level 0 up: what is told to one of them changes its list. */
+  chosen(from: number, to: number): readonly (readonly Uint32Array[])[] {
+    return Array.from({ length: to - from }, (_, i) =>
+      Array.from({ length: 1 + (this.graph.levels[from + i] as number) }, (_level, level) => this.list(from + i, level).slice()),
+    );
+  }
+
+  /**
+   * Puts a new row into the lists of those it chose.
+   * @param chosen by level
+   * @param part of `parts`: only the lists of its own rows are written
+   */
+  tell(row: number, chosen: readonly Uint32Array[], part = 0, parts = 1): void {
     const { graph } = this;
-    for (let level = graph.levels[row] as number; level >= 0; level -= 1) {
+    for (let level = chosen.length - 1; level >= 0; level -= 1) {
       const most = level === 0 ? 2 * graph.m : graph.m;
-      for (const other of [...this.list(row, level)]) {
+      for (const other of chosen[level] ?? []) {
+        if (other % parts !== part) continue;
         const links = this.list(other, level);
         if (links.length < most) {
-          this.write(other, level, [...links, row]);
+          this.append(other, level, row);
           continue;
         }
         const own = this.weightOf(other);
-        const found = [...links, row].map((each) => ({ row: each, score: this.scoreOf(other, own, each) }));
+        const { scan } = this.near;
+        scan.ids.set(links);
+        scan.ids[links.length] = row;
+        const products = scan.gather(other, links.length + 1);
+        const found = Array.from({ length: links.length + 1 }, (_, i) => {
+          const each = scan.ids[i] as number;
+          return { row: each, score: nearOf(this.near, own, each, products[i] as number) };
+        });
         this.write(other, level, this.select(found.sort(nearestFirst), most));
       }
     }
+  }
+
+  /** After a batch: searches begin at the first row of the topmost level. */
+  enter(from: number, to: number): void {
+    const { levels } = this.graph;
+    for (let row = from; row < to; row += 1) if ((levels[row] as number) > (levels[this.entry] as number)) this.entry = row;
   }
 
   /** Best first through one level. */
@@ -209,18 +239,30 @@ export class Walk {
   }
 
   private list(row: number, level: number): Uint32Array {
-    const { bottom, upper, m } = this.graph;
-    const links = level === 0 ? bottom : upper;
-    const at = level === 0 ? row * (1 + 2 * m) : ((this.upperAt[row] as number) + level - 1) * (1 + m);
+    const links = level === 0 ? this.graph.bottom : this.graph.upper;
+    const at = this.placeOf(row, level);
     return links.subarray(at + 1, at + 1 + (links[at] as number));
   }
 
   private write(row: number, level: number, rows: readonly number[]): void {
-    const { bottom, upper, m } = this.graph;
-    const links = level === 0 ? bottom : upper;
-    const at = level === 0 ? row * (1 + 2 * m) : ((this.upperAt[row] as number) + level - 1) * (1 + m);
+    const links = level === 0 ? this.graph.bottom : this.graph.upper;
+    const at = this.placeOf(row, level);
     links[at] = rows.length;
     links.set(rows, at + 1);
+  }
+
+  private append(row: number, level: number, other: number): void {
+    const links = level === 0 ? this.graph.bottom : this.graph.upper;
+    const at = this.placeOf(row, level);
+    const length = (links[at] as number) + 1;
+    links[at + length] = other;
+    links[at] = length;
+  }
+
+  /** of a list's length */
+  private placeOf(row: number, level: number): number {
+    const { m } = this.graph;
+    return level === 0 ? row * (1 + 2 * m) : ((this.upperAt[row] as number) + level - 1) * (1 + m);
   }
 }
 

@@ -52,37 +52,70 @@ export function rowScan(rows: Int8Array, dimensions: number): RowScan {
 
 /** @returns undefined where there is no memory for it */
 function kernelScan(module: WebAssembly.Module, rows: Int8Array, dimensions: number): RowScan | undefined {
-  const count = dimensions === 0 ? 0 : rows.length / dimensions;
-  const stride = Math.ceil(dimensions / 16) * 16;
-  let end = 0;
-  const take = (bytes: number): number => {
-    const at = end;
-    end += Math.ceil(bytes / 16) * 16;
-    return at;
-  };
-  const [queryAt, idsAt, foundAt, squaresAt, outAt, rowsAt] = [
-    take(stride),
-    take(mostGathered * 4),
-    take(mostGathered * 4),
-    take(count * 4),
-    take(count * 4),
-    take(count * stride),
-  ];
+  const size = { count: dimensions === 0 ? 0 : rows.length / dimensions, dimensions, threads: 1 };
   let memory: WebAssembly.Memory;
   try {
-    memory = new WebAssembly.Memory({ initial: Math.max(1, Math.ceil(end / 65_536)) });
+    memory = new WebAssembly.Memory({ initial: pagesOf(size) });
   } catch {
     return undefined;
   }
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-  const { scan, gather, squares: square } = exports as unknown as Kernel;
-  const { buffer } = memory;
-  const own = new Int8Array(buffer, rowsAt, count * stride);
+  fill(module, memory, rows, size);
+  return openScan(module, memory, size, 0);
+}
+
+/** What lies in a memory: all rows, and room to ask for each thread. */
+export interface ScanSize {
+  readonly count: number;
+  readonly dimensions: number;
+  readonly threads: number;
+}
+
+function placesIn({ count, dimensions, threads }: ScanSize, thread: number) {
+  const stride = Math.ceil(dimensions / 16) * 16;
+  const whole = (bytes: number): number => Math.ceil(bytes / 16) * 16;
+  const [queryAt, idsAt] = [0, stride];
+  const foundAt = idsAt + mostGathered * 4;
+  const outAt = foundAt + mostGathered * 4;
+  // one thread alone looks at all rows
+  const own = outAt + (threads === 1 ? whole(count * 4) : 0);
+  const base = thread * own;
+  const squaresAt = threads * own;
+  const rowsAt = squaresAt + whole(count * 4);
+  return {
+    stride,
+    queryAt: base + queryAt,
+    idsAt: base + idsAt,
+    foundAt: base + foundAt,
+    outAt: base + outAt,
+    squaresAt,
+    rowsAt,
+    end: rowsAt + count * stride,
+  };
+}
+
+/** of 64 KiB */
+export function pagesOf(size: ScanSize): number {
+  return Math.max(1, Math.ceil(placesIn(size, 0).end / 65_536));
+}
+
+/** Puts rows into a memory of `pagesOf` pages. */
+export function fill(module: WebAssembly.Module, memory: WebAssembly.Memory, rows: Int8Array, size: ScanSize): void {
+  const { count, dimensions } = size;
+  const { stride, rowsAt, squaresAt } = placesIn(size, 0);
+  const own = new Int8Array(memory.buffer, rowsAt, count * stride);
   if (stride === dimensions) own.set(rows);
   else for (let row = 0; row < count; row += 1) own.set(rows.subarray(row * dimensions, (row + 1) * dimensions), row * stride);
-  square(rowsAt, count, stride, squaresAt);
+  kernelIn(module, memory).squares(rowsAt, count, stride, squaresAt);
+}
+
+/** A thread's view of a memory that was filled. With more than one thread it has no all(). */
+export function openScan(module: WebAssembly.Module, memory: WebAssembly.Memory, size: ScanSize, thread: number): RowScan {
+  const { count } = size;
+  const { stride, queryAt, idsAt, foundAt, outAt, squaresAt, rowsAt } = placesIn(size, thread);
+  const { scan, gather } = kernelIn(module, memory);
+  const { buffer } = memory;
   const query = new Int8Array(buffer, queryAt, stride);
-  const out = new Int32Array(buffer, outAt, count);
+  const out = new Int32Array(buffer, outAt, size.threads === 1 ? count : 0);
   const found = new Int32Array(buffer, foundAt, mostGathered);
   return {
     count,
@@ -90,7 +123,7 @@ function kernelScan(module: WebAssembly.Module, rows: Int8Array, dimensions: num
     ids: new Int32Array(buffer, idsAt, mostGathered),
     ask: (asked) => query.set(asked),
     all() {
-      scan(queryAt, rowsAt, count, stride, outAt);
+      scan(queryAt, rowsAt, out.length, stride, outAt);
       return out;
     },
     gather(row, many) {
@@ -98,6 +131,10 @@ function kernelScan(module: WebAssembly.Module, rows: Int8Array, dimensions: num
       return found;
     },
   };
+}
+
+function kernelIn(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernel {
+  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernel;
 }
 
 /** The same in plain JavaScript. */

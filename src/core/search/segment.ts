@@ -8,10 +8,10 @@
 import { SpellError } from "../errors.ts";
 import { isObject, readJson } from "../json.ts";
 import type { SearchFolder } from "../platform.ts";
-import type { Chunk, EmbedderIdentity, IndexedChunk, IndexedDocument, Metadata, Metric } from "../spec/search-index.ts";
+import type { Chunk, EmbedderIdentity, Graph, IndexedChunk, IndexedDocument, Metadata, Metric } from "../spec/search-index.ts";
 import { once } from "../values.ts";
 import { crc32 } from "./crc32.ts";
-import { faultOf, type Graph, Walk } from "./graph.ts";
+import { faultOf, Walk } from "./graph.ts";
 import { type Nearness, nearness } from "./nearness.ts";
 import { rowScan } from "./row-scan.ts";
 import { terms } from "./terms.ts";
@@ -200,10 +200,10 @@ export function quantizeRow(vector: Float32Array, row: Int8Array): number {
   return 1 / factor;
 }
 
-/** The words by which a chunk is found, and how often each is there. */
+/** The words by which a chunk is found, and how often each is there: words of its headings, which say what it is about, count twice. */
 export function countTerms(title: string, { headings, text }: Pick<Chunk, "headings" | "text">): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const term of terms([title, ...headings, text].join("\n"))) counts.set(term, (counts.get(term) ?? 0) + 1);
+  for (const term of terms([title, ...headings, ...headings, text].join("\n"))) counts.set(term, (counts.get(term) ?? 0) + 1);
   return counts;
 }
 

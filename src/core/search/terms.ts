@@ -6,6 +6,10 @@ const unspaced = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script
 /** More letters are no word that anybody asks for, but encoded data. */
 const longestWord = 64;
 
+const longestName = 200;
+/** Where a name of several words is put together. */
+const joint = /_+|(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u;
+
 const stopWords = new Set(
   "a an and are as at be by for from has have how i if in into is it its me my of on or so than that the them then there they this to was what when where which who why will with you your do does can not".split(
     " ",
@@ -27,11 +31,20 @@ export function words(text: string): readonly string[] {
   return found;
 }
 
-/** The words that are kept of a text: no frequent English ones, and without English endings. */
+/**
+ * The words that are kept of a text: no frequent English ones, and without English endings. Of a name such as maxRetries or max_retries its words too:
+ * people ask in words for what is written as a name.
+ */
 export function terms(text: string): readonly string[] {
-  return words(text)
-    .filter((each) => each.length <= longestWord && !stopWords.has(each))
-    .map(stem);
+  return [...words(text), ...partsOfNames(text)].filter((each) => each.length <= longestWord && !stopWords.has(each)).map(stem);
+}
+
+function partsOfNames(text: string): readonly string[] {
+  return (text.normalize("NFKC").match(word) ?? []).flatMap((run) => {
+    if (run.length > longestName || !joint.test(run)) return [];
+    const parts = run.split(joint).filter((part) => part.length > 1);
+    return parts.map((part) => part.toLowerCase());
+  });
 }
 
 /** Takes endings of English words off; words with other letters stay as they are. */

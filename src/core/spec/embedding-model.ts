@@ -39,6 +39,11 @@ export interface EmbeddingModel
    *   run-crash, run-closed, run-nan, device-*
    */
   embed(texts: readonly string[], options?: EmbedOptions): Promise<EmbedResult>;
+  /**
+   * Tokens of each text, without special ones around it; nothing is computed.
+   * @returns undefined where what runs the model does not tell: servers, and GGUF in WebAssembly
+   */
+  countTokens(texts: readonly string[], options?: Pick<EmbedOptions, "signal">): Promise<readonly number[] | undefined>;
   /** As LanguageModel.dispose. */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

@@ -196,6 +196,8 @@ export interface ModelHandle<O> {
   embed?: ((texts: readonly string[], options: ModelEmbedOptions) => AsyncIterable<EmbeddedText>) | undefined;
   /** Numbers of a vector, where it has embed(). */
   readonly dimensions?: number | undefined;
+  /** embed() takes `countOnly`. */
+  readonly countsTokens?: boolean | undefined;
   /** Of models opened to score pairs: one piece for each text beside the query, in any order. @throws SpellError as embed() */
   rerank?: ((query: string, texts: readonly string[], options: ModelEmbedOptions) => AsyncIterable<ScoredText>) | undefined;
   /** Frees everything; pending calls reject with run-closed. Second call does nothing. */
@@ -210,6 +212,8 @@ export type EncoderUse = "embed" | "rerank";
 export type Pooling = "mean" | "cls" | "last";
 
 export interface ModelEmbedOptions {
+  /** Nothing is computed: vectors are empty, and `tokens` are the text's own, without special ones around it. No text is too long. */
+  readonly countOnly?: boolean | undefined;
   /** A text that is too long is cut; else it is refused. */
   readonly truncate: boolean;
   readonly signal?: AbortSignal | undefined;

@@ -90,6 +90,39 @@ export interface GraphSettings {
   readonly batchSize: number;
   /** chunks from which a merged segment gets a graph; fewer are looked at one by one, which is exact; default 20,000 */
   readonly least?: number | undefined;
+  /** that build at once, where the host has them; the graph is the same; default 1 */
+  readonly threads?: number | undefined;
+}
+
+/** A graph of near neighbours, as a segment keeps it. A list is its length, then that many rows, then room. */
+export interface Graph {
+  /** links of a row in upper levels; twice as many at the bottom */
+  readonly m: number;
+  /** where every search begins: a row of the topmost level */
+  readonly entry: number;
+  /** level of each row */
+  readonly levels: Uint8Array;
+  /** a list of 1 + 2m numbers for each row */
+  readonly bottom: Uint32Array;
+  /** a list of 1 + m numbers for each level above 0 of each row, in the order of rows and levels */
+  readonly upper: Uint32Array;
+}
+
+/** Rows of 8 bits, and the numbers that make products of them nearness. */
+export interface GraphRows {
+  readonly rows: Int8Array;
+  readonly dimensions: number;
+  /** of each row */
+  readonly factors: Float64Array;
+  readonly biases: Float64Array;
+}
+
+/** Builds graphs with several threads. */
+export interface GraphThreads {
+  /** threads that this machine runs at once */
+  readonly most: number;
+  /** @param threads 2 … `most` @returns what one thread makes */
+  build(rows: GraphRows, settings: GraphSettings, threads: number): Promise<Graph>;
 }
 
 export interface CollectionSettings {

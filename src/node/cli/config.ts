@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Config } from "../../core/config/config.generated.ts";
 import type { BuiltinProfile, ConfigKey } from "../../core/config/key.ts";
-import { findProfile, keysByPath, keysOfType, sectionNames } from "../../core/config/keys.ts";
+import { findProfile, isProviderType, keysByPath, keysOfType, sectionNames } from "../../core/config/keys.ts";
 import { maskSecrets } from "../../core/config/mask.ts";
 import type { Problem } from "../../core/config/problem.ts";
 import { labelOf, profileGroups } from "../../core/config/profiles.ts";
@@ -60,8 +60,12 @@ export async function configShow(context: Context): Promise<number> {
 
 /** Without the keys that nothing reads yet, unless something sets them: what is shown loads again as the same. */
 function actsToday(table: Readonly<Record<string, unknown>>, resolved: ResolvedConfig, above = ""): Readonly<Record<string, unknown>> {
+  const keyOf = (path: string): ConfigKey | undefined => {
+    const [, provider = "", name = ""] = /^providers\.([^.]+)\.(.+)$/.exec(path) ?? [];
+    return isProviderType(provider) ? keysOfType(provider).get(name) : keysByPath().get(path);
+  };
   const isIdle = (path: string): boolean =>
-    keysByPath().get(path)?.reader.startsWith("src/") === false && resolved.origins.get(path) === "default";
+    keyOf(path)?.reader.startsWith("src/") === false && (resolved.origins.get(path) ?? "default") === "default";
   const shown = Object.entries(table).flatMap(([name, value]): (readonly [string, unknown])[] => {
     const path = above + name;
     if (!isTable(value) || Object.keys(value).length === 0) return isIdle(path) ? [] : [[name, value]];

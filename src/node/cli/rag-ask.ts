@@ -9,6 +9,7 @@ import { defaultModel } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { searchOptions, titleOf, withRag } from "./rag.ts";
 import { disposeSoon, explain, loadModel, readGenerateOptions, readLoadOptions, type StreamEnd, usageFields } from "./session.ts";
+import { visibleText } from "./terminal.ts";
 
 /** Tokens of an answer, where no flag says how many. */
 const answerTokens = 512;
@@ -62,8 +63,7 @@ export function ragAsk(context: Context): Promise<number> {
       const listed = citations.filter(({ is_cited }) => is_cited);
       if (listed.length === 0) screen.note("the answer cites no passage; it had these:");
       screen.writeOwn("\n");
-      for (const hit of listed.length === 0 ? citations : listed)
-        screen.writeOwn(`${screen.out.dim(`[${hit.number}]`)} ${screen.clean(titleOf(hit))}\n`);
+      for (const hit of listed.length === 0 ? citations : listed) screen.writeOwn(`${screen.out.dim(`[${hit.number}]`)} ${titleOf(hit)}\n`);
       return 0;
     } catch (error) {
       throw interrupt.signal.aborted
@@ -122,12 +122,13 @@ async function answer(
         if (part.type === "text-delta") {
           if (text === "") progress.end();
           text += part.text;
-          if (!flags.has("no-stream")) screen.write(part.text);
+          // it may cite what acts on a terminal
+          if (!flags.has("no-stream")) screen.write(visibleText(part.text));
         } else if (part.type === "warning") screen.note(part.message);
         else if (part.type === "stream-end") end = part;
       }
       progress.end();
-      if (flags.has("no-stream")) screen.write(text);
+      if (flags.has("no-stream")) screen.write(visibleText(text));
       return { text, used, end };
     } catch (error) {
       progress.end();

@@ -82,7 +82,9 @@ async function walk(
     else if (entry.isFile() && !entry.name.startsWith(".") && isReadable(entry.name)) {
       const inside = relative(root, path).replaceAll(sep, "/");
       if (!isWanted(inside) || found.has(path)) continue;
-      found.set(path, { path, name: `${basename(root)}/${inside}`, isNamed: false, size: (await stat(path)).size });
+      // one that is gone by now is none of the folder
+      const facts = await stat(path).catch(() => undefined);
+      if (facts?.isFile() === true) found.set(path, { path, name: `${basename(root)}/${inside}`, isNamed: false, size: facts.size });
     }
   }
 }

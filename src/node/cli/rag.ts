@@ -10,7 +10,9 @@ import { flagNumber, flagText } from "./args.ts";
 import { confirm } from "./ask.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, plural } from "./format.ts";
+import type { FoundFile } from "./rag-files.ts";
 import { loadEmbeddings } from "./session.ts";
+import { visibleText } from "./terminal.ts";
 
 /** Characters of a passage that a list shows. */
 const shownCharacters = 400;
@@ -52,6 +54,8 @@ const nameTenant = { kind: "use-option", name: "tenant", value: "NAME" } as cons
 function inWords(error: unknown): unknown {
   if (error instanceof SpellError && error.code === "rag-tenant" && error.where === "rag.tenants.require_tenant_id")
     return error.with({ hint: "Name a tenant:", actions: [nameTenant] });
+  if (error instanceof SpellError && error.code === "rag-input" && error.where === "threshold")
+    return new SpellError("usage-value", `--${error.message}`, { where: "--threshold", cause: error });
   return error;
 }
 
@@ -63,27 +67,19 @@ export function ragIngest(context: Context): Promise<number> {
     const limit = (await context.config()).config.rag.ingest;
     const progress = screen.progress("reading files");
     const skipped: { readonly source: string; readonly reason: string }[] = [];
+    const vanished = new Set<string>();
     const warnings = new Set<string>();
     let [documents, unchanged, chunks, embedded, tokens, done] = [0, 0, 0, 0, 0, 0];
     try {
-      for (let from = 0; from < files.length; from += limit.max_documents) {
-        const batch = files.slice(from, from + limit.max_documents);
+      for (const batch of batchesOf(files, limit.max_documents)) {
         const given: RagDocument[] = [];
-        for (const file of batch) {
-          const isTooBig = file.size > limit.max_document_mb * 1_000_000;
-          if (isTooBig && !file.isNamed) {
-            skipped.push({
-              source: file.name,
-              reason: `${file.name}: expected at most ${limit.max_document_mb} MB, got ${formatBytes(file.size)}`,
-            });
-            continue;
-          }
-          given.push({
-            id: file.path,
-            name: file.name,
-            bytes: isTooBig ? new Uint8Array() : await read(file.path),
-            metadata: { path: file.path },
-          });
+        const reads = await Promise.allSettled(batch.map((file) => read(file, limit.max_document_mb)));
+        for (const [i, file] of batch.entries()) {
+          const got = reads[i];
+          if (got?.status === "fulfilled") given.push({ id: file.path, name: file.name, bytes: got.value, metadata: { path: file.path } });
+          else if (file.isNamed || !(got?.reason instanceof SpellError)) throw got?.reason;
+          else if (got.reason.details?.["isGone"] === true) vanished.add(file.path);
+          else skipped.push({ source: file.name, reason: got.reason.message });
         }
         const named = new Set(batch.filter(({ isNamed }) => isNamed).map(({ path }) => path));
         const result = await rag.ingest(given, {
@@ -103,7 +99,7 @@ export function ragIngest(context: Context): Promise<number> {
         for (const warning of result.warnings) warnings.add(warning);
         await rag.save();
       }
-      const kept = new Set(files.map(({ path }) => path));
+      const kept = new Set(files.map(({ path }) => path).filter((path) => !vanished.has(path)));
       const gone = (await rag.documents(place)).filter((id) => !kept.has(id) && folders.some((folder) => isInside(id, folder)));
       const removed = gone.length === 0 ? 0 : await rag.remove(gone, place);
       progress.end();
@@ -134,10 +130,10 @@ export function ragSearch(context: Context): Promise<number> {
     const isUnbounded = options.threshold === undefined && (await context.config()).config.rag.search.threshold === 0;
     screen.document({ status: "ok", total: results.length, results });
     for (const [i, hit] of results.entries()) {
-      const text = (hit.content ?? "").replaceAll(/\s+/g, " ");
+      const text = visibleText(hit.content ?? "").replaceAll(/\s+/g, " ");
       const short = text.length > shownCharacters ? `${text.slice(0, shownCharacters)}…` : text;
       screen.writeOwn(
-        `${i > 0 ? "\n" : ""}${screen.out.word(`${i + 1}.`)} ${screen.out.heading(screen.clean(titleOf(hit)))} ${screen.out.dim(hit.score.toFixed(3))}\n`,
+        `${i > 0 ? "\n" : ""}${screen.out.word(`${i + 1}.`)} ${screen.out.heading(titleOf(hit))} ${screen.out.dim(hit.score.toFixed(3))}\n`,
       );
       screen.write(`${short}\n`);
     }
@@ -165,7 +161,7 @@ export function ragStats(context: Context): Promise<number> {
       collections: collections.join(", "),
     };
     for (const [name, value] of Object.entries(lines))
-      if (value !== "") screen.writeOwn(`${screen.out.word(`${name}:`)} ${screen.clean(value)}\n`);
+      if (value !== "") screen.writeOwn(`${screen.out.word(`${name}:`)} ${visibleText(value)}\n`);
     for (const advice of stats.advice) screen.note(advice);
     return 0;
   });
@@ -225,9 +221,9 @@ export function titleOf({ source, heading }: RagHit): string {
   return oneLine([source, heading].filter((part) => part !== "").join(" > "));
 }
 
-/** Names of files may hold anything: what stands in a line stays there. */
+/** Names of files may hold anything: what stands in a line stays there, and acts on no terminal that it reaches later. */
 function oneLine(text: string): string {
-  return text.replaceAll(/[\r\n\u2028\u2029]+/g, " ");
+  return visibleText(text.replaceAll(/[\r\n\u2028\u2029]+/g, " "));
 }
 
 export async function noteNothing({ screen }: Context, rag: Rag, place: RagPlace): Promise<void> {
@@ -236,10 +232,39 @@ export async function noteNothing({ screen }: Context, rag: Rag, place: RagPlace
   else screen.note("nothing was found");
 }
 
-async function read(path: string): Promise<Uint8Array> {
+/** Bytes of files that are in memory at once, beside the first one. */
+const batchBytes = 32_000_000;
+
+/** In their order, so many and so large at most; one that is larger is alone. */
+function* batchesOf(files: readonly FoundFile[], most: number): Generator<readonly FoundFile[]> {
+  let batch: FoundFile[] = [];
+  let bytes = 0;
+  for (const file of files) {
+    if (batch.length === most || (batch.length > 0 && bytes + file.size > batchBytes)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(file);
+    bytes += file.size;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** @throws SpellError rag-input for one that is too large; store-denied, with `isGone` in its details where it is not there any more */
+async function read({ path, name, size }: FoundFile, mostMegabytes: number): Promise<Uint8Array> {
+  if (size > mostMegabytes * 1_000_000)
+    throw new SpellError("rag-input", `${name}: expected at most ${mostMegabytes} MB, got ${formatBytes(size)}`, {
+      where: "rag.ingest.max_document_mb",
+      hint: "Divide it, or raise rag.ingest.max_document_mb.",
+    });
   try {
     return await readFile(path);
   } catch (cause) {
-    throw new SpellError("store-denied", `${path} cannot be read: ${messageOf(cause)}`, { where: path, cause });
+    throw new SpellError("store-denied", `${path} cannot be read: ${messageOf(cause)}`, {
+      where: path,
+      cause,
+      details: { isGone: (cause as NodeJS.ErrnoException).code === "ENOENT" },
+    });
   }
 }

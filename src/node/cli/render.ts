@@ -187,7 +187,7 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
     },
     log(entry) {
       const hidden = settings.quiet && entry.level !== "error";
-      if (!hidden && shows(entry.level)) toErr(`${err.dim(`[${entry.level}] ${cleanErr(entry.message)}`)}\n`);
+      if (!hidden && (shows(entry.level) || entry.isWanted === true)) toErr(`${err.dim(`[${entry.level}] ${cleanErr(entry.message)}`)}\n`);
     },
     aside: (text) => toErr(cleanErr(text).replace(/[^\n]+/g, (line) => err.dim(line))),
     think(text) {

@@ -33,10 +33,14 @@ export async function openLlamaEmbeddings(
   const dimensions = (await vectorOf(model.tokenize("a"))).length;
   let alive = true;
 
-  async function* embed(texts: readonly string[], { truncate, signal }: ModelEmbedOptions) {
+  async function* embed(texts: readonly string[], { truncate, countOnly, signal }: ModelEmbedOptions) {
     for (const [index, text] of texts.entries()) {
       if (!alive) throw closedError();
       throwIfAborted(signal);
+      if (countOnly === true) {
+        yield { index, vector: new Float32Array(), tokens: model.tokenize(text, true).length };
+        continue;
+      }
       const own = tokensOf(text);
       const whole = context.calculateInputLength([...own]);
       if (whole <= contextLength) {
@@ -65,6 +69,7 @@ export async function openLlamaEmbeddings(
     device: report(threads),
     contextLength,
     dimensions,
+    countsTokens: true,
     unsupported: [],
     notes: [],
     embed,

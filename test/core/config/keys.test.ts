@@ -12,7 +12,7 @@ const ofProviders = providerTypes.flatMap((type) => [...keysOfType(type).values(
 const everyKey: readonly ConfigKey[] = [...allKeys, ...ofProviders];
 
 /** What a key waits for where nothing reads it yet. Nothing else may be written there. */
-const waiting = ["later: device memory", "later: pooling", "later: threads of a build"];
+const waiting = ["later: device memory"];
 
 describe("the table of keys", () => {
   it("names for each key the code that reads it, which does, or what it waits for", () => {

@@ -15,7 +15,7 @@ it.each([
   const embeddings = async (name: string, options: object) => {
     loads.push({ name, ...options });
     const embed = async () => ({ vectors: [new Float32Array(16)], dimensions: 16, tokens: 1, warnings: [] });
-    return { embed, dispose: async () => undefined } as unknown as EmbeddingModel;
+    return { embed, countTokens: async () => undefined, dispose: async () => undefined } as unknown as EmbeddingModel;
   };
   const embedder = createEmbedder("own", config.rag, { embeddings, takes: () => takes, now: () => 0 });
   expect((await embedder.embed(["a"], "document")).warnings).toHaveLength(warnings);

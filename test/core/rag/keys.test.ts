@@ -9,9 +9,13 @@ import type { LogEntry, SearchFolder, SideFiles } from "../../../src/core/platfo
 import { createRag, type RagHost } from "../../../src/core/rag/rag.ts";
 import { bind } from "../../../src/core/scripts/bind.ts";
 import { scriptGlobals } from "../../../src/core/scripts/globals/index.ts";
+import { buildGraph } from "../../../src/core/search/graph.ts";
 import { lexicalVector } from "../../../src/core/search/lexical.ts";
 import { memoryFolder } from "../../../src/core/search/memory-folder.ts";
+import { nearness } from "../../../src/core/search/nearness.ts";
+import { rowScan } from "../../../src/core/search/row-scan.ts";
 import type { EmbeddingModel, EmbedOptions } from "../../../src/core/spec/embedding-model.ts";
+import type { GraphRows, GraphSettings, GraphThreads } from "../../../src/core/spec/search-index.ts";
 import { memoryPlatform } from "../../../src/core/testing/index.ts";
 import { isLong } from "../../support.ts";
 
@@ -34,6 +38,7 @@ async function indexOf(settings: Settings) {
     loads: [] as unknown[],
     most: 0,
     ms: 0,
+    graphs: [] as unknown[],
   };
   const sideFiles: SideFiles = {
     addLine: async (path, line) => void seen.files.set(path, `${seen.files.get(path) ?? ""}${line}\n`),
@@ -48,6 +53,15 @@ async function indexOf(settings: Settings) {
   const platform = {
     ...memoryPlatform({ log: (entry) => seen.log.push(entry), now: () => seen.ms }),
     sideFiles,
+    graphThreads: {
+      most: 4,
+      async build({ rows, dimensions }: GraphRows, graph: GraphSettings, threads: number) {
+        const scales = new Float32Array(rows.length / dimensions).fill(1);
+        const made = await buildGraph(nearness("cosine", rowScan(rows, dimensions), scales), graph, async () => undefined);
+        seen.graphs.push({ threads, ...made });
+        return made;
+      },
+    } satisfies GraphThreads,
     async searchFolder(place: string) {
       const inner = seen.folders.get(place) ?? memoryFolder();
       const folder: SearchFolder = {
@@ -76,10 +90,10 @@ async function indexOf(settings: Settings) {
       if (fails-- > 0) throw new SpellError("run-busy", "busy");
       return { vectors: texts.map((text) => lexicalVector(text, 512)), dimensions: 512, tokens: texts.length, warnings: [] };
     };
-    return { embed, dispose: async () => undefined } as unknown as EmbeddingModel;
+    return { embed, countTokens: async () => undefined, dispose: async () => undefined } as unknown as EmbeddingModel;
   };
   const { config } = await resolveConfig({ config: { rag: settings }, env: {} }, platform);
-  const rag = createRag({ platform, settings: config.rag, embeddings, wallTime: () => 1_700_000_000_000 + seen.ms });
+  const rag = createRag({ platform, settings: config.rag, embeddings, leastInGraph: 50, wallTime: () => 1_700_000_000_000 + seen.ms });
   return { rag, seen, slow };
 }
 
@@ -146,7 +160,7 @@ const log: Look = async ({ rag, seen }) => {
   seen.ms += 30_000;
   await rag.search("bread");
   for (let i = 0; i < 5; i += 1) await rag.search("").catch(() => undefined);
-  return seen.log.filter(({ level }) => level !== "debug").map(({ message }) => message);
+  return seen.log.filter(({ level, isWanted }) => level !== "debug" || isWanted === true).map(({ message }) => message);
 };
 const files: Look = async ({ rag, seen }) => {
   await rag.ingest(small);
@@ -172,6 +186,18 @@ const backup: Look = async ({ rag, seen }) => {
   }
   return [...seen.files.keys()];
 };
+
+/** Graphs that were built of 120 passages, and what is found by vectors alone. */
+const graphs: Look = async ({ rag, seen }) => {
+  await rag.ingest(sentences.map((text, i) => ({ id: String(i), text })));
+  await rag.save();
+  const best = [];
+  for (let i = 0; i < 7; i += 1) best.push((await rag.search(`animal${i} river${i % 5}`)).map(({ id }) => id));
+  return { graphs: seen.graphs, best };
+};
+const vectorsAlone: Settings = { search: { hybrid_weight: 0 } };
+/** Few links, and little search for them: a narrow look finds less. */
+const poor: Settings = { ...vectorsAlone, vector_storage: { hnsw: { m: 2, ef_construction: 1, nb_layers: 1 } } };
 
 type Row = readonly [key: string, first: unknown, second: unknown, look: Look, also?: Settings];
 const rows: readonly Row[] = [
@@ -211,6 +237,35 @@ const rows: readonly Row[] = [
     },
     { vector_storage: { persistence_path: "/index" } },
   ],
+  [
+    "vector_storage.backend",
+    "hnsw",
+    "flat",
+    async (index) => {
+      await graphs(index);
+      return (await index.rag.stats()).segments.map(({ scan }) => scan);
+    },
+  ],
+  ["vector_storage.hnsw.m", 4, 8, graphs, vectorsAlone],
+  ["vector_storage.hnsw.ef_construction", 4, 100, graphs, vectorsAlone],
+  [
+    "vector_storage.hnsw.ef_search",
+    1,
+    400,
+    async ({ rag }) => {
+      const texts = Array.from({ length: 900 }, (_, i) => `note${i} on thing${i % 31} and place${i % 29}`);
+      await rag.ingest(texts.map((text, i) => ({ id: String(i), text })));
+      await rag.save();
+      const best = [];
+      for (let i = 0; i < 20; i += 1) best.push((await rag.search(`thing${i} place${i + 3}`, { topK: 1 })).map(({ id }) => id));
+      return best;
+    },
+    poor,
+  ],
+  ["vector_storage.hnsw.seed", 1, 2, graphs, vectorsAlone],
+  ["vector_storage.hnsw.nb_layers", 1, 16, graphs, vectorsAlone],
+  ["vector_storage.hnsw.parallel_batch_size", 1, 64, graphs, poor],
+  ["vector_storage.hnsw.num_threads", 2, 3, graphs, vectorsAlone],
   ["vector_storage.hnsw.max_elements", 5, 500, fitting, perSentence],
   ["vector_storage.hnsw.metric", "cosine", "euclidean", hits],
   [
@@ -512,16 +567,5 @@ describe("the section rag", () => {
   });
 });
 
-/** `enabled` below; graphs in test/core/search, the doctor's line in test/node/cli. */
-const elsewhere = [
-  "enabled",
-  "monitoring.enable_health_checks",
-  "vector_storage.backend",
-  "vector_storage.hnsw.ef_construction",
-  "vector_storage.hnsw.ef_search",
-  "vector_storage.hnsw.m",
-  "vector_storage.hnsw.nb_layers",
-  "vector_storage.hnsw.num_threads",
-  "vector_storage.hnsw.parallel_batch_size",
-  "vector_storage.hnsw.seed",
-].sort();
+/** `enabled` above, the doctor's line in test/node/cli. */
+const elsewhere = ["enabled", "monitoring.enable_health_checks"];

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { RagHost } from "../../../src/core/rag/rag.ts";
 import type { IngestProgress } from "../../../src/core/rag/types.ts";
 import { lexicalVector } from "../../../src/core/search/lexical.ts";
+import { words } from "../../../src/core/search/terms.ts";
 import type { EmbeddingModel } from "../../../src/core/spec/embedding-model.ts";
 import { memoryPlatform } from "../../../src/core/testing/index.ts";
 import { failure } from "../../support/failure.ts";
@@ -20,13 +21,18 @@ const notes = [
 ];
 
 /** A model whose vectors are those of words; it counts what it is asked. */
-function countingModel(asked: string[], dimensions = 384): RagHost["embeddings"] {
+function countingModel(
+  asked: string[],
+  dimensions = 384,
+  countTokens: EmbeddingModel["countTokens"] = async (texts) => texts.map((text) => words(text).length),
+): RagHost["embeddings"] {
   return async () =>
     ({
       async embed(texts: readonly string[]) {
         asked.push(...texts);
         return { vectors: texts.map((text) => lexicalVector(text, dimensions)), dimensions, tokens: texts.length, warnings: [] };
       },
+      countTokens,
       dispose: async () => undefined,
     }) as unknown as EmbeddingModel;
 }
@@ -41,6 +47,39 @@ describe("retrieval", () => {
     expect(best).toMatchObject({ id: "bread", heading: "Bread > Oven", content: "Bake it at 230 degrees for forty minutes." });
     expect(notes[0]?.text.slice(best?.start, best?.end)).toBe(best?.content);
     expect((await rag.search("chain", { topK: 1 }))[0]).toMatchObject({ id: "bike", metadata: { kind: "repair", year: 2025 } });
+  });
+
+  it("cuts by the tokens of its model, and only what changed", async () => {
+    const counted: string[] = [];
+    const count = async (texts: readonly string[]) => {
+      counted.push(...texts);
+      // as a model that reads letters
+      return texts.map((text) => text.length);
+    };
+    const settings: Settings = { ...withModel, chunking: { chunk_size: 60, max_chunk_size: 60, overlap: 0, min_chunk_size: 0 } };
+    const { rag } = await open(settings, { embeddings: countingModel([], 384, count) });
+    const text = Array.from({ length: 12 }, (_, i) => `Sentence ${i} is of some words and no more.`).join(" ");
+    expect((await rag.ingest({ id: "long", text })).warnings).toEqual([]);
+    const passages: string[] = [];
+    for await (const { content } of rag.export()) passages.push(content);
+    expect(passages).toHaveLength(12);
+    expect(Math.max(...passages.map((each) => each.length))).toBeLessThanOrEqual(60);
+    expect(counted.length).toBeGreaterThan(0);
+    counted.length = 0;
+    expect(await rag.ingest({ id: "long", text })).toMatchObject({ unchanged: 1 });
+    expect(counted).toEqual([]);
+    const { rag: other } = await open(settings, { embeddings: countingModel([], 384, async () => undefined) });
+    expect((await other.ingest({ id: "long", text })).warnings).toEqual([expect.stringContaining("characters ÷ 3")]);
+  });
+
+  it("refuses a threshold that no score by its metric has", async () => {
+    const { rag } = await open();
+    await rag.ingest(notes);
+    for (const threshold of [1.5, -1.01, Number.NaN])
+      expect(await failure(rag.search("oil", { threshold }))).toMatchObject({ code: "rag-input", where: "threshold" });
+    const by = async (metric: "euclidean" | "inner_product") => (await open({ vector_storage: { hnsw: { metric } } })).rag;
+    expect((await failure((await by("euclidean")).search("oil", { threshold: -0.5 }))).message).toContain("from 0 to 1");
+    expect(await (await by("inner_product")).search("oil", { threshold: 7 })).toEqual([]);
   });
 
   it("filters by metadata before it ranks, leaves out what is under the threshold, and gives at most topK", async () => {

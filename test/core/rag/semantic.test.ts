@@ -11,7 +11,8 @@ const chunk = { text, headings: ["Notes"], start: 100, end: 100 + text.length };
 const settings = {
   size: 1000,
   min: 10,
-  count: (part: string) => words(part).length,
+  guess: (part: string) => words(part).length,
+  tokens: async () => undefined,
   embed: async (texts: readonly string[]) => texts.map((each) => lexicalVector(each, 384)),
 };
 
@@ -28,7 +29,7 @@ describe("splitByMeaning", () => {
 
   it("keeps to the size, and covers the text", async () => {
     const parts = await splitByMeaning([chunk], { ...settings, size: 40 });
-    expect(parts.every((part) => settings.count(part.text) <= 40)).toBe(true);
+    expect(parts.every((part) => settings.guess(part.text) <= 40)).toBe(true);
     expect(
       parts
         .map((part) => part.text)

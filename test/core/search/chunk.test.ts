@@ -91,9 +91,17 @@ describe("terms", () => {
       "class",
       "state_files",
       "42",
+      "stat",
+      "fil",
     ]);
     expect(terms("ﬁne Ｗｉｄｅ naïve")).toEqual(["fine", "wide", "naïve"]);
     expect(terms("機械学習は楽しい").length).toBeGreaterThan(1);
     expect(terms("x".repeat(65))).toEqual([]);
+  });
+
+  it("are the words of a name too, however it puts them together", () => {
+    expect(terms("maxRetries")).toEqual(["maxretry", "max", "retry"]);
+    expect(terms("max_retries HTTPServer")).toEqual(["max_retries", "httpserver", "max", "retry", "http", "server"]);
+    expect(terms("v2 _x iOS 3D")).toEqual(["v2", "_x", "ios", "3d", "os"]);
   });
 });

@@ -109,8 +109,8 @@ describe("a collection", () => {
     );
     expect(await ask(collection, "fox jumps", { k: 3, deduplicate: true })).toHaveLength(2);
     expect(await ask(collection, "fox jumps", { threshold: 2 })).toEqual([]);
-    expect((await ask(collection, "jumps", { k: 2 }))[1]).toMatch(/^b/);
-    expect((await ask(collection, "jumps", { k: 2, rerank: "mmr" }))[1]).toMatch(/^d/);
+    expect((await ask(collection, "jumps over", { k: 2 }))[1]).toMatch(/^b/);
+    expect((await ask(collection, "jumps over", { k: 2, rerank: "mmr" }))[1]).toMatch(/^d/);
   });
 
   it("keeps what is added and removed while it is being saved for the next time", async () => {
@@ -134,7 +134,7 @@ describe("a collection", () => {
     expect(await ask(other, "whale")).not.toContainEqual(expect.stringContaining("whale"));
   });
 
-  it("builds a graph at a merge of enough chunks, answers with it as without, and filters exactly", async () => {
+  it("builds a graph where enough chunks have none, answers with it as without, and filters exactly", async () => {
     const graph = { m: 8, efConstruction: 60, efSearch: 40, seed: 1, layers: 8, batchSize: 32, least: 300 };
     const vectors = clusteredVectors(1000, 64, 3);
     const many = vectors.map(
@@ -146,9 +146,15 @@ describe("a collection", () => {
     );
     const folder = memoryFolder();
     const withGraph = await openCollection(folder, { ...settings, graph });
-    withGraph.add(many);
-    await withGraph.save();
-    expect(withGraph.stats().segments.map(({ scan }) => scan)).toEqual(["exact"]);
+    const scans = async (from: number, to: number) => {
+      withGraph.add(many.slice(from, to));
+      await withGraph.save();
+      return withGraph.stats().segments.map(({ chunks, scan }) => `${chunks} ${scan}`);
+    };
+    expect(await scans(0, 200)).toEqual(["200 exact"]);
+    expect(await scans(200, 700)).toEqual(["700 graph"]);
+    // not half of what has one
+    expect(await scans(700, 1000)).toEqual(["700 graph", "300 exact"]);
     await withGraph.merge(true);
     expect(withGraph.stats()).toMatchObject({ chunks: 1000, deadChunks: 0, segments: [{ scan: "graph" }] });
     withGraph.remove(["d0", "d1", "d2"]);

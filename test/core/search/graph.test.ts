@@ -1,11 +1,11 @@
 /** Graphs of near neighbours: found again as by looking at every row, and the same graph on every host. */
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { buildGraph, faultOf, type Graph, Walk } from "../../../src/core/search/graph.ts";
+import { buildGraph, faultOf, Walk } from "../../../src/core/search/graph.ts";
 import { type Nearness, nearness, weigh } from "../../../src/core/search/nearness.ts";
 import { plainScan, rowScan } from "../../../src/core/search/row-scan.ts";
 import { quantizeRow } from "../../../src/core/search/segment.ts";
-import type { GraphSettings, Metric } from "../../../src/core/spec/search-index.ts";
+import type { Graph, GraphSettings, Metric } from "../../../src/core/spec/search-index.ts";
 import { clusteredVectors, integerRows } from "../../fixtures/vectors.ts";
 import { isLong } from "../../support.ts";
 

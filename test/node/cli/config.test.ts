@@ -21,7 +21,8 @@ describe("config show", () => {
     expect(stdout).toMatch(/^default_engine = "lua"\n/);
     expect(stdout).toContain("[providers.candle]\n");
     expect(stdout).toMatch(/^\[rag\.vector_storage\.hnsw\]$/m);
-    expect(stdout).not.toMatch(/^num_threads /m);
+    expect(stdout).toMatch(/^num_threads = 0$/m);
+    expect(stdout).not.toMatch(/^gpu_memory_mb /m);
     expect(stderr).toContain("--all shows them");
     expect((await run(["config", "show", "--all"])).stdout).toMatch(/^pooling = "auto"$/m);
     expect((await run(["config", "show", "rag"])).stdout).toContain("[rag]");

@@ -117,6 +117,44 @@ describe("rag", () => {
     expect(text.err).toContain("left out: ");
   });
 
+  it("leaves out what is too large or cannot be read, forgets what is gone by then, and refuses such files by name", async () => {
+    const { run } = await program();
+    const folder = folderOf({ ...notes, "large.txt": "word ".repeat(2_100_000) });
+    const first = (await run(ragIngest, [folder])).document;
+    expect(first).toMatchObject({ documents: 2, skipped: [{ reason: expect.stringContaining("expected at most 10 MB, got 10") }] });
+    expect(await failure(run(ragIngest, [join(folder, "large.txt")]))).toMatchObject({
+      code: "rag-input",
+      where: "rag.ingest.max_document_mb",
+    });
+    expect((await failure(run(ragIngest, [join(folder, "bread.md"), join(folder, "nothing.md")]))).code).toBe("usage-value");
+    expect((await run(ragStats)).document).toMatchObject({ documents: 2 });
+  });
+
+  it("writes nothing of a passage that would act on a terminal, piped or not", async () => {
+    const { run } = await program(() => ["At 230 \u001b]0;gotcha\u0007degrees", " [1]."]);
+    const folder = folderOf({ "bell.md": "# Oven\u001b[31m\n\nBake \u0007it \u001b[2Jat \u202e230 degrees.\n" });
+    await run(ragIngest, [folder]);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are looked for
+    const acts = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202e]/;
+    for (const command of [ragSearch, ragAsk]) {
+      const { out } = await run(command, ["oven"], {}, "text");
+      expect(out).toContain("230");
+      expect(out).not.toMatch(acts);
+    }
+    const { document } = await run(ragSearch, ["oven"]);
+    expect(document["results"]).toMatchObject([{ content: "Bake \u0007it \u001b[2Jat \u202e230 degrees." }]);
+  });
+
+  it("refuses a threshold that no score has, by the name of the flag", async () => {
+    const { run } = await program();
+    for (const command of [ragSearch, ragAsk])
+      expect(await failure(run(command, ["oven"], { threshold: ["1.5"] }))).toMatchObject({
+        code: "usage-value",
+        where: "--threshold",
+        message: "--threshold: expected a number from -1 to 1, as scores by cosine are, got 1.5",
+      });
+  });
+
   it("searches, tells what it holds, exports and removes", async () => {
     const { run } = await program();
     const folder = folderOf(notes);

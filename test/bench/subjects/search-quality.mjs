@@ -1,0 +1,60 @@
+/**
+ * How often the right section is found: search-quality.mjs WAY QUESTIONS. WAY is `words` (hybrid_weight 1), `vectors` (0: `lexical` without word match) or
+ * `both` (as the default configuration mixes them); QUESTIONS is a module with `questions`, each [text, file, part of a heading].
+ * The files are READMEs of packages in the folder LLMSPELL_BENCH_PEERS (test/bench/peers says which), undici's pages, our own pages and decisions, and as
+ * material beside them the READMEs of what this project depends on. All of it goes the way of `rag ingest`, with the default configuration and `lexical`.
+ * Prints JSON: files, chunks, questions, and the share of questions whose section is the first, among five, among ten (hit1, hit5, hit10); with
+ * LLMSPELL_BENCH_RANKS=1, the place of each question's section on standard error, 0 where it is not among ten.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { fromSource } from "../../support/from-source.mjs";
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const ways = { words: { hybrid_weight: 1 }, vectors: { hybrid_weight: 0 }, both: {} };
+const [way = "both", given = join(root, "test/bench/subjects/search-questions.mjs")] = process.argv.slice(2);
+const { questions } = await import(pathToFileURL(given).href);
+const peers = process.env.LLMSPELL_BENCH_PEERS;
+if (peers === undefined) throw new Error("expected a folder in LLMSPELL_BENCH_PEERS, got none (test/bench/peers/README.md)");
+
+const named = ["axios", "chokidar", "commander", "debug", "dotenv", "idb", "minisearch", "semver", "tar", "uuid", "ws"];
+const files = new Map();
+const readmeOf = (folder) => readdirSync(folder).find((name) => /^readme\.(?:md|markdown)$/i.test(name));
+function addReadme(name, folder) {
+  const file = existsSync(folder) ? readmeOf(folder) : undefined;
+  if (file !== undefined && !files.has(name)) files.set(name, readFileSync(join(folder, file), "utf8"));
+  return file !== undefined;
+}
+for (const name of named)
+  if (!addReadme(name, join(peers, "node_modules", name)))
+    throw new Error(`expected a README of ${name} in ${peers}/node_modules, got none`);
+const pages = (folder, prefix) => {
+  for (const file of readdirSync(folder))
+    if (file.endsWith(".md")) files.set(prefix + file.slice(0, -3), readFileSync(join(folder, file), "utf8"));
+};
+pages(join(peers, "node_modules/undici/docs/docs/api"), "undici-");
+pages(join(root, "docs/decisions"), "llmspell-");
+pages(join(root, "docs"), "guide-");
+const { dependencies = {}, devDependencies = {}, peerDependencies = {} } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+for (const name of Object.keys({ ...dependencies, ...devDependencies, ...peerDependencies }).sort())
+  addReadme(name.replace("/", "-"), join(root, "node_modules", name));
+
+const source = await fromSource(["core/rag/rag.ts", "core/api/configuration.ts", "core/testing/index.ts"]);
+const { createRag, memoryPlatform, resolveConfig } = await import(source.href);
+source.remove();
+
+const platform = memoryPlatform({});
+const { config } = await resolveConfig({ config: { rag: { search: ways[way] } }, env: {} }, platform);
+const rag = createRag({ platform, settings: config.rag, embeddings: () => Promise.reject(new Error("no model was expected")) });
+const { chunks } = await rag.ingest([...files].map(([name, text]) => ({ name: `${name}.md`, bytes: new TextEncoder().encode(text) })));
+const ranks = [];
+for (const [text, file, heading] of questions) {
+  if (!files.has(file)) throw new Error(`expected a file ${file} among the material, got none`);
+  const hits = await rag.search(text, { topK: 10 });
+  ranks.push(1 + hits.findIndex((hit) => hit.source === `${file}.md` && hit.heading.includes(heading)));
+}
+await rag.close();
+if (process.env.LLMSPELL_BENCH_RANKS === "1") console.error(ranks.join(" "));
+const among = (most) => ranks.filter((rank) => rank > 0 && rank <= most).length / questions.length;
+console.log(JSON.stringify({ files: files.size, chunks, questions: questions.length, hit1: among(1), hit5: among(5), hit10: among(10) }));
