@@ -1,7 +1,12 @@
 /** T5 in Chromium on WebGPU, a software adapter: the bundled model's golden answers, and bytes as on WebAssembly. Minutes, so in the long run. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openWebGpuOnnx } from "../../src/browser/engines/onnx-web.ts";
 import type { LanguageModel } from "../../src/browser/index.ts";
 import { load } from "../../src/browser/index.ts";
+import { bytesSource } from "../../src/core/formats/byte-source.ts";
+import { DecoderState, encode, openT5Session } from "../../src/core/t5/decode.ts";
+import { acceptT5, findT5Files } from "../../src/core/t5/files.ts";
+import { sessionWeights } from "../../src/core/t5/session-weights.ts";
 import { writeTinyT5 } from "../fixtures/t5-writer.ts";
 import golden from "../golden/tiny-t5-en-fr.json";
 import { textOf } from "../support/text-of.ts";
@@ -41,5 +46,87 @@ describe("the bundled translator on webgpu in Chromium", () => {
     // five letters, two of them in two bytes, and the end
     expect(answers.map(({ usage }) => usage?.promptTokens)).toEqual([8, 8]);
     expect(answers[0]).toMatchObject({ text: answers[1]?.text, finishReason: "length" });
+  }, 180_000);
+});
+
+/** What the page asked of its card since the last call: copied and bound bytes, new buffers. */
+function watchCard() {
+  const seen = { copied: 0, bound: 0, buffers: 0 };
+  const { createBuffer, createBindGroup } = GPUDevice.prototype;
+  const { copyBufferToBuffer } = GPUCommandEncoder.prototype;
+  GPUDevice.prototype.createBuffer = function (descriptor) {
+    seen.buffers += 1;
+    return createBuffer.call(this, descriptor);
+  };
+  GPUDevice.prototype.createBindGroup = function (descriptor) {
+    for (const { resource } of descriptor.entries) {
+      if (resource instanceof GPUBuffer) seen.bound += resource.size;
+      else if ("buffer" in resource) seen.bound += resource.size ?? resource.buffer.size;
+    }
+    return createBindGroup.call(this, descriptor);
+  };
+  GPUCommandEncoder.prototype.copyBufferToBuffer = function (...args: unknown[]) {
+    seen.copied += Number(args.at(-1));
+    return (copyBufferToBuffer as (...all: unknown[]) => undefined).apply(this, args);
+  };
+  return {
+    take() {
+      const taken = { ...seen };
+      Object.assign(seen, { copied: 0, bound: 0, buffers: 0 });
+      return taken;
+    },
+    end() {
+      Object.assign(GPUDevice.prototype, { createBuffer, createBindGroup });
+      Object.assign(GPUCommandEncoder.prototype, { copyBufferToBuffer });
+    },
+  };
+}
+
+describe("keys and values on the card", () => {
+  it("grow in room for more: a step copies its own and makes no buffer, early or late in an answer", async () => {
+    const sources = [...writeTinyT5({ config: { num_heads: 4, d_kv: 16, num_decoder_layers: 3 } })].map(([name, bytes]) =>
+      bytesSource(name, bytes),
+    );
+    const facts = await acceptT5(findT5Files(sources));
+    const watch = watchCard();
+    try {
+      const runtime = await openWebGpuOnnx();
+      const session = await openT5Session(facts.config, await sessionWeights(facts, [], { variant: "f32", runtime }), runtime, {
+        threads: 1,
+      });
+      const encoded = await encode(session, [[3, 4, 5, 1]]);
+      const state = new DecoderState(session, encoded, 1);
+      const steps = async (count: number) => {
+        const all = [];
+        for (let step = 0; step < count; step += 1) {
+          watch.take();
+          await state.stepToBest([4 + (step % 8)]);
+          all.push(watch.take());
+        }
+        return all;
+      };
+      await state.step([0]);
+      await steps(16);
+      const early = (await steps(8)).at(-1);
+      await state.step(Array.from({ length: 470 }, (_, at) => 3 + (at % 9)));
+      await steps(4);
+      const late = (await steps(8)).at(-1);
+      console.log("a step early and late", JSON.stringify({ early, late }));
+      expect(late?.buffers).toBe(early?.buffers);
+      // keys and values of one position are 3 · 2 · 64 floats in either case; what grows are the distances of positions, nine bytes for each
+      expect(early?.copied).toBeGreaterThan(3 * 2 * 64 * 4);
+      expect((late?.copied ?? 0) - (early?.copied ?? 0)).toBeLessThan(10 * 512);
+      // the same answer as with everything read again
+      const whole = new DecoderState(session, encoded, 1);
+      const ids = Array.from({ length: 40 }, (_, at) => 3 + (at % 7));
+      const wanted = await whole.stepToBest([0, ...ids]);
+      await state.truncate(0);
+      const got = [...(await state.stepToBest([0]))];
+      for (const id of ids) got.push(...(await state.stepToBest([id])));
+      expect(got).toEqual(wanted);
+      await session.dispose();
+    } finally {
+      watch.end();
+    }
   }, 180_000);
 });

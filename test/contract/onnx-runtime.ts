@@ -177,6 +177,55 @@ export function onnxRuntimeContract(name: string, create: () => Promise<OnnxRunt
       }
     });
 
+    test("hands out the outputs that are wanted, and no other", async () => {
+      const builder = new OnnxGraphBuilder("two");
+      builder.input("x", "float32", [2]);
+      for (const [operator, output] of [
+        ["Neg", "less"],
+        ["Abs", "more"],
+      ] as const) {
+        builder.node(operator, ["x"], { output });
+        builder.output(output, "float32", [2]);
+      }
+      const graph = await runtime.open(builder.toModel(), { threads });
+      const out = await graph.run({ x: floats([1, -2], [2]) }, ["more"]);
+      expect(Object.keys(out)).toEqual(["more"]);
+      expect([...((await out["more"]?.read()) ?? [])]).toEqual([1, 2]);
+      out["more"]?.release();
+      await graph.dispose();
+    });
+
+    test("writes into memory of the device, between two passes that read it, where that can be written", async () => {
+      const { deviceMemory: memory } = runtime;
+      if (memory === undefined) {
+        // outputs are here then, or joined by the graph
+        expect(runtime.keepsOutputs && runtime.name === "onnxruntime-web").toBe(false);
+        return;
+      }
+      const builder = new OnnxGraphBuilder("sums");
+      builder.input("x", "float32", [1, "n"]);
+      builder.input("more", "float32", [1, 2]);
+      builder.output(builder.node("Add", ["x", "x"], { output: "twice" }), "float32", [1, "n"]);
+      builder.output(builder.node("Neg", ["more"], { output: "fresh" }), "float32", [1, 2]);
+      const graph = await runtime.open(builder.toModel(), { threads, keepOnDevice: ["fresh"] });
+      const room = memory.zeros([1, 5]);
+      const seen: number[][] = [];
+      for (const at of [0, 3, 1]) {
+        const { twice, fresh } = await graph.run({ x: room, more: floats([at + 1, at + 10], [1, 2]) });
+        seen.push([...((await twice?.read()) ?? [])] as number[]);
+        memory.copy([{ from: fresh as NonNullable<typeof fresh>, to: room, pieces: [{ from: 0, to: at, length: 2 }] }]);
+        fresh?.release();
+      }
+      expect(seen).toEqual([
+        [0, 0, 0, 0, 0],
+        [-2, -20, 0, 0, 0],
+        [-2, -20, 0, -8, -26],
+      ]);
+      expect([...(await room.read())]).toEqual([-1, -2, -11, -4, -13]);
+      room.release();
+      await graph.dispose();
+    });
+
     test("runs two graphs at once without mixing them", async () => {
       const [a, b] = await Promise.all([runtime.open(cacheModel(), { threads }), runtime.open(cacheModel(), { threads })]);
       const feed = (value: number) => ({ past: floats([], [1, 2, 0, 4]), x: floats(Array<number>(8).fill(value), [1, 2, 1, 4]) });

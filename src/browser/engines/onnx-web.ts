@@ -5,7 +5,7 @@
 import { SpellError, toSpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import type { OnnxRuntime } from "../../core/spec/onnx.ts";
-import { type OrtHost, ortRuntime, placeInMemory, type WebOrtModule } from "../../engines/ort/driver.ts";
+import { type GpuMemory, type OrtHost, ortRuntime, placeInMemory, type WebOrtModule } from "../../engines/ort/driver.ts";
 import type { OnnxFiles } from "./engine-files.ts";
 import { explained } from "./explained.ts";
 import { lazyWeight } from "./lazy-weights.ts";
@@ -44,6 +44,7 @@ export async function openWebGpuOnnx(files: OnnxFiles = {}, gpu: GPU | undefined
     fastBlocks: "always",
     columnLimit: 127,
     keptLocation: "gpu-buffer",
+    gpu: device as unknown as GpuMemory,
     lost,
   });
 }

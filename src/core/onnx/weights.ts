@@ -27,7 +27,7 @@ export interface WeightForms {
   readonly variant: Seq2SeqVariant;
   /** How many rows they are multiplied with at once: whole inputs and batches, or the newest token of one to three answers. */
   readonly rows: "many" | "few";
-  readonly runtime: Pick<OnnxRuntime, "reads16Bit" | "fastBlocks" | "columnLimit">;
+  readonly runtime: Pick<OnnxRuntime, "reads16Bit" | "fastBlocks" | "columnLimit" | "fusedProducts">;
   /** Kept forms of these very tensors (block-file.ts): nothing has to be computed then. */
   readonly kept?: SafetensorsTensors | undefined;
 }
@@ -107,13 +107,31 @@ export function storedWeights(found: ReadonlyMap<string, FloatTensor>, { variant
       const tensor = get(name);
       if (form === "columns") return columnLinear(graph, x, name, tensor, runtime.columnLimit, kept, output);
       if (variant === "f32" || form === "f32" || !dividesIntoBlocks(tensor)) {
-        // One node that multiplies from the stored side: a Transpose of its own loads four times slower.
-        const attributes = { transB: 1, alpha: { float: 1 } };
-        return graph.node("FusedMatMul", [x, value(graph, name)], { attributes, domain: "com.microsoft", output });
+        return storedLinear(graph, x, value(graph, name), tensor, runtime.fusedProducts, output);
       }
       return blockLinear(graph, x, name, tensor, variant, kept, output);
     },
   };
+}
+
+/** From the stored side: a Transpose of its own loads four times slower. Gemm takes rows only, so rows are made of x and unmade. */
+function storedLinear(
+  graph: OnnxGraphBuilder,
+  x: Value,
+  weight: Value,
+  { shape: [outputs = 0, inputs = 0] }: Pick<FloatTensor, "shape">,
+  isFused: boolean,
+  output: string | undefined,
+): Value {
+  if (isFused) {
+    const attributes = { transB: 1, alpha: { float: 1 } };
+    return graph.node("FusedMatMul", [x, weight], { attributes, domain: "com.microsoft", output });
+  }
+  const rows = graph.node("Reshape", [x, graph.int64([-1, inputs])]);
+  const product = graph.node("Gemm", [rows, weight], { attributes: { transB: 1 } });
+  const before = graph.node("Slice", [graph.node("Shape", [x]), graph.int64([0]), graph.int64([-1]), graph.int64([0])]);
+  const shape = graph.node("Concat", [before, graph.int64([outputs])], { attributes: { axis: 0 } });
+  return graph.node("Reshape", [product, shape], { output });
 }
 
 type KeptTensor = Pick<PlannedTensor, "name" | "shape" | "length">;

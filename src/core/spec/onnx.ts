@@ -48,6 +48,21 @@ export interface OnnxTensor<D extends OnnxDtype = OnnxDtype> {
   release(): void;
 }
 
+/** A run of elements that is copied. */
+export interface Piece {
+  readonly from: number;
+  readonly to: number;
+  readonly length: number;
+}
+
+/** Memory for tensors that outlive a pass and are written piece by piece. Copies and passes take effect in the order in which they were asked for. */
+export interface TensorMemory {
+  /** Zeros; the caller's to release. */
+  zeros(shape: readonly number[]): OnnxTensor<"float32">;
+  /** @param from of this memory, as `to`, and another one; it may be released at once */
+  copy(copies: readonly { readonly from: OnnxTensor; readonly to: OnnxTensor; readonly pieces: readonly Piece[] }[]): void;
+}
+
 export interface OnnxRuntime {
   /** "onnxruntime-node", "onnxruntime-web": for reports. */
   readonly name: string;
@@ -59,6 +74,12 @@ export interface OnnxRuntime {
   readonly fastBlocks: "always" | "few-rows" | "never";
   /** Largest value of a weight in DynamicQuantizeMatMul: 63 where a processor may saturate the sum of two products in 16 bits. */
   readonly columnLimit: 127 | 63;
+  /** Whether it multiplies by a transposed weight in one node, FusedMatMul. Where it does not, the engine would do it on the processor. */
+  readonly fusedProducts: boolean;
+  /** Whether outputs named in `keepOnDevice` stay out of this memory. */
+  readonly keepsOutputs: boolean;
+  /** The memory they stay in, where it can be written from outside the engine. */
+  readonly deviceMemory?: TensorMemory | undefined;
   /** Wraps values for run(); no copy. @throws SpellError internal-error when shape and data do not agree */
   tensor<D extends OnnxDtype>(dtype: D, data: OnnxData<D>, shape: readonly number[]): OnnxTensor<D>;
   /**
@@ -88,10 +109,11 @@ export interface OnnxGraph {
   /**
    * One pass. It may hold the thread it runs in until it ends; it cannot be interrupted. One call at a time.
    * @param feeds one tensor per input; they stay the caller's
-   * @returns one tensor per output; the caller's to release
+   * @param outputs which are wanted; all where it is left out
+   * @returns one tensor per output that is wanted; the caller's to release
    * @throws SpellError run-crash, run-option (a feed is missing or of a wrong shape), device-lost, device-memory, run-closed
    */
-  run(feeds: Readonly<Record<string, OnnxTensor>>): Promise<Readonly<Record<string, OnnxTensor>>>;
+  run(feeds: Readonly<Record<string, OnnxTensor>>, outputs?: readonly string[]): Promise<Readonly<Record<string, OnnxTensor>>>;
   /** Frees the session; a second call does nothing. */
   dispose(): Promise<void>;
 }

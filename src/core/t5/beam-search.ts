@@ -49,7 +49,7 @@ export async function searchBeams(
     for (let length = 1; ; length += 1) {
       const logits = await state.step(running.map(({ ids }) => ids[ids.length - 1] as number));
       if (length === 1) checkScores(logits.subarray(0, vocabSize));
-      const { totals } = await rateRows(session, logits);
+      const totals = await rateRows(session, logits);
       const isRestricted = hasRestrictions(options, length - 1);
       const candidates = running
         .flatMap((beam, parent) => {

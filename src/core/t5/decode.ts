@@ -2,8 +2,9 @@
  * The two graphs at work: encode once, then step by step with a KV cache. Knows shapes and caches; which token to take is decided elsewhere.
  */
 import type { OnnxGraph, OnnxModel, OnnxOpenOptions, OnnxRuntime, OnnxTensor } from "../spec/onnx.ts";
+import { cacheOutputs, createCache, type DecoderCache, joiningOn } from "./cache.ts";
 import type { T5Config } from "./config.ts";
-import { decoderGraph, encoderGraph, kinds, names, rowsGraph } from "./graph.ts";
+import { decoderGraph, encoderGraph, names, namesOf, rowsGraph } from "./graph.ts";
 import { noNumbers } from "./sampling.ts";
 import type { T5Weights } from "./weights.ts";
 
@@ -35,40 +36,40 @@ export interface SessionWeights {
 
 export interface SessionOptions extends Omit<OnnxOpenOptions, "keepOnDevice"> {
   /** called once half of the work is done */
-  readonly onEncoder?: (() => void) | undefined;
+  readonly onHalf?: (() => void) | undefined;
 }
 
 /** Answers at once from which blocks are slower than columns (docs/benchmarks.md). */
 export const leastWide = 4;
 
 /**
- * Opens both graphs, the encoder first: what it needed to load is free again before the decoder's weights come.
+ * Opens both graphs, first the decoder, whose weights are the most: what it needed to load is free again before the encoder's come.
  * @throws SpellError of OnnxRuntime.open
  */
 export async function openT5Session(
   config: T5Config,
   { wide, draft, ...weights }: SessionWeights,
   runtime: OnnxRuntime,
-  { onEncoder, ...common }: SessionOptions,
+  { onHalf, ...common }: SessionOptions,
 ): Promise<T5Session> {
-  const layers = Array.from({ length: config.numDecoderLayers }, (_, layer) => layer);
-  const kept = (name: (layer: number, kind: "key" | "value") => string): string[] =>
-    layers.flatMap((layer) => kinds.map((kind) => name(layer, kind)));
+  const joining = joiningOn(runtime);
+  const decoderOf = (from: T5Weights): OnnxModel => decoderGraph(config, from, joining);
+  const present = cacheOutputs(config, joining);
   const opened: OnnxGraph[] = [];
-  const open = async (model: OnnxModel, outputs?: (layer: number, kind: "key" | "value") => string): Promise<OnnxGraph> => {
-    const graph = await runtime.open(model, { ...common, keepOnDevice: outputs === undefined ? [] : kept(outputs) });
+  const open = async (model: OnnxModel, keepOnDevice: readonly string[] = []): Promise<OnnxGraph> => {
+    const graph = await runtime.open(model, { ...common, keepOnDevice });
     opened.push(graph);
     return graph;
   };
   try {
-    const encoder = await open(encoderGraph(config, weights.encoder), names.cross);
-    onEncoder?.();
-    const decoder = await open(decoderGraph(config, weights.decoder), names.present);
+    const decoder = await open(decoderOf(weights.decoder), present);
+    onHalf?.();
+    const encoder = await open(encoderGraph(config, weights.encoder), namesOf(config, names.cross));
     const rows = await open(rowsGraph(config));
-    const drafter = draft === undefined ? undefined : await open(decoderGraph(config, draft), names.present);
+    const drafter = draft === undefined ? undefined : await open(decoderOf(draft), present);
     let wideDecoder: Promise<OnnxGraph> | undefined;
     const openWide = async (from: () => Promise<T5Weights>): Promise<OnnxGraph> =>
-      runtime.open(decoderGraph(config, await from()), { ...common, signal: undefined, keepOnDevice: kept(names.present) });
+      runtime.open(decoderOf(await from()), { ...common, signal: undefined, keepOnDevice: present });
     return {
       config,
       runtime,
@@ -97,19 +98,21 @@ export async function openT5Session(
 
 /**
  * @param logits f32 [rows, vocabSize]
- * @returns for each row the id of its largest score, and log Σ exp of all of them
+ * @returns log Σ exp of each row
  * @throws SpellError run-nan where a row holds what is no number
  */
-export async function rateRows(
-  { config, runtime, rows }: T5Session,
-  logits: Float32Array,
-): Promise<{ readonly best: readonly number[]; readonly totals: Float32Array }> {
+export async function rateRows({ config, runtime, rows }: T5Session, logits: Float32Array): Promise<Float32Array> {
   const shape = [logits.length / config.vocabSize, config.vocabSize];
-  const { [names.best]: best, [names.total]: total } = await rows.run({ [names.logits]: runtime.tensor("float32", logits, shape) });
-  const totals = await (total as OnnxTensor<"float32">).read();
-  const wrong = totals.find((value) => !Number.isFinite(value));
+  const { [names.total]: total } = await rows.run({ [names.logits]: runtime.tensor("float32", logits, shape) });
+  return readNumbers(total);
+}
+
+/** @throws SpellError run-nan where one of them is no number */
+async function readNumbers(tensor: OnnxTensor | undefined): Promise<Float32Array> {
+  const values = await (tensor as OnnxTensor<"float32">).read();
+  const wrong = values.find((value) => !Number.isFinite(value));
   if (wrong !== undefined) throw noNumbers(wrong);
-  return { best: Array.from(await (best as OnnxTensor<"int64">).read(), Number), totals };
+  return values;
 }
 
 /** What the decoder reads of an input; one or more inputs, padded on the right. */
@@ -177,8 +180,7 @@ export async function encode({ config, runtime, encoder }: T5Session, inputs: re
 export class DecoderState {
   readonly #session: T5Session;
   #encoded: Encoded;
-  /** f32 [batch, numHeads, length, dKv] for each layer, key and value */
-  #past: Readonly<Record<string, OnnxTensor<"float32">>>;
+  readonly #cache: DecoderCache;
   #batch: number;
   #length = 0;
 
@@ -187,8 +189,7 @@ export class DecoderState {
     this.#session = session;
     this.#encoded = encoded;
     this.#batch = batch;
-    const { numHeads, dKv } = session.config;
-    this.#past = this.#each(() => session.runtime.tensor("float32", new Float32Array(0), [batch, numHeads, 0, dKv]));
+    this.#cache = createCache(session.runtime, session.config, batch);
   }
 
   /** Tokens in the cache. */
@@ -206,55 +207,32 @@ export class DecoderState {
    * @returns scores of what follows each of them: f32 [batch, ids per sequence, vocabSize]
    */
   async step(ids: readonly number[]): Promise<Float32Array> {
-    const { runtime, decoder } = this.#session;
-    const each = ids.length / this.#batch;
-    const { [names.logits]: logits, ...present } = await decoder.run({
-      ...this.#encoded.feeds,
-      ...this.#past,
-      [names.decoderIds]: runtime.tensor("int64", BigInt64Array.from(ids, BigInt), [this.#batch, each]),
-    });
-    this.release();
-    this.#past = this.#each((past, layer, kind) => (present[names.present(layer, kind)] ?? past) as OnnxTensor<"float32">);
-    this.#length += each;
+    const { [names.logits]: logits } = await this.#run(ids, [names.logits]);
     const scores = await (logits as OnnxTensor<"float32">).read();
     logits?.release();
     return scores;
   }
 
+  /**
+   * As step(), where only the best of the scores are wanted: they need not leave the engine.
+   * @returns for each of the ids the one of the largest score behind it
+   * @throws SpellError run-nan where a score is no number
+   */
+  async stepToBest(ids: readonly number[]): Promise<readonly number[]> {
+    const { [names.best]: best, [names.sum]: sum } = await this.#run(ids, [names.best, names.sum]);
+    await readNumbers(sum);
+    return Array.from(await (best as OnnxTensor<"int64">).read(), Number);
+  }
+
   /** Forgets all but the first `length` tokens. */
   async truncate(length: number): Promise<void> {
-    if (length === this.#length) return;
-    const { numHeads, dKv } = this.#session.config;
-    const rows = this.#batch * numHeads;
-    const before = this.#length;
-    await this.#replace([this.#batch, numHeads, length, dKv], (values) => {
-      // every row moves to the left, so none is overwritten before it has moved
-      for (let row = 0; row < rows; row += 1) values.copyWithin(row * length * dKv, row * before * dKv, (row * before + length) * dKv);
-      return values.subarray(0, rows * length * dKv);
-    });
+    await this.#cache.truncate(length);
     this.#length = length;
   }
 
   /** Goes on with these sequences, in this order: sequence i becomes a copy of what was sequence `order[i]`. */
   async reorder(order: readonly number[]): Promise<void> {
-    const moved = order.flatMap((from, to) => (from === to ? [] : [{ from, to }]));
-    if (order.length === this.#batch && moved.length === 0) return;
-    const { numHeads, dKv } = this.#session.config;
-    const size = numHeads * this.#length * dKv;
-    const isSameSize = order.length === this.#batch;
-    const taken = new Float32Array(isSameSize ? moved.length * size : 0);
-    await this.#replace([order.length, numHeads, this.#length, dKv], (values) => {
-      const row = (index: number): Float32Array => values.subarray(index * size, (index + 1) * size);
-      if (!isSameSize) {
-        const fresh = new Float32Array(order.length * size);
-        for (const [to, from] of order.entries()) fresh.set(row(from), to * size);
-        return fresh;
-      }
-      // What moves is taken out first: one sequence may be the source of one and the target of another.
-      for (const [index, { from }] of moved.entries()) taken.set(row(from), index * size);
-      for (const [index, { to }] of moved.entries()) row(to).set(taken.subarray(index * size, (index + 1) * size));
-      return values;
-    });
+    await this.#cache.reorder(order);
     this.#batch = order.length;
   }
 
@@ -266,30 +244,20 @@ export class DecoderState {
 
   /** Frees what a device holds of the sequences. */
   release(): void {
-    for (const tensor of Object.values(this.#past)) tensor.release();
+    this.#cache.release();
   }
 
-  /** @param change gets values it may change, and returns them or others */
-  async #replace(shape: readonly number[], change: (values: Float32Array) => Float32Array): Promise<void> {
-    const old = this.#past;
-    const fresh: Record<string, OnnxTensor<"float32">> = {};
-    for (const [name, tensor] of Object.entries(old)) {
-      fresh[name] = this.#session.runtime.tensor("float32", change(tensor.local ?? (await tensor.read())), shape);
-    }
-    this.release();
-    this.#past = fresh;
-  }
-
-  #each(
-    make: (before: OnnxTensor<"float32"> | undefined, layer: number, kind: "key" | "value") => OnnxTensor<"float32">,
-  ): Record<string, OnnxTensor<"float32">> {
-    const all: Record<string, OnnxTensor<"float32">> = {};
-    for (let layer = 0; layer < this.#session.config.numDecoderLayers; layer += 1) {
-      for (const kind of kinds) {
-        const name = names.past(layer, kind);
-        all[name] = make(this.#past?.[name], layer, kind);
-      }
-    }
-    return all;
+  async #run(ids: readonly number[], wanted: readonly string[]): Promise<Readonly<Record<string, OnnxTensor>>> {
+    const { runtime, decoder } = this.#session;
+    const each = ids.length / this.#batch;
+    const feeds = {
+      ...this.#encoded.feeds,
+      ...this.#cache.feeds(),
+      [names.decoderIds]: runtime.tensor("int64", BigInt64Array.from(ids, BigInt), [this.#batch, each]),
+    };
+    const outputs = await decoder.run(feeds, [...wanted, ...this.#cache.outputs]);
+    this.#cache.add(outputs, each);
+    this.#length += each;
+    return outputs;
   }
 }

@@ -11,6 +11,9 @@ import { createPace } from "./pace.ts";
 /** Guesses of the first pass: enough to see whether the copy agrees. */
 const firstGuesses = 3;
 
+/** Feeds the ids that are not read yet and chooses what comes next. */
+export type NextChoice = (state: DecoderState, fresh: readonly number[], answer: readonly number[]) => Promise<number>;
+
 /**
  * @param drafter decoder graph over smaller weights of the same model; it reads the same input
  * @param choose the greedy choice of the answer itself
@@ -19,10 +22,9 @@ export function createDrafter(
   session: T5Session,
   drafter: OnnxGraph,
   encoded: Encoded,
-  choose: (scores: Float32Array, produced: readonly number[]) => number,
+  choose: NextChoice,
   endIds: ReadonlySet<number>,
 ): Guesser {
-  const { vocabSize } = session.config;
   const state = new DecoderState({ ...session, decoder: drafter }, encoded, 1);
   const pace = createPace(firstGuesses);
   /** What the copy has read; guesses that turned out wrong are at its end. */
@@ -32,16 +34,16 @@ export function createDrafter(
       const wanted = Math.min(pace.next(), most);
       if (wanted <= 0) return [];
       let same = 0;
-      while (same < read.length && read[same] === produced[same]) same += 1;
+      // the newest token is read again where a guess behind it was taken back
+      while (same < Math.min(read.length, produced.length - 1) && read[same] === produced[same]) same += 1;
       await state.truncate(same);
       read = read.slice(0, same);
       const guesses: number[] = [];
       while (guesses.length < wanted) {
         const answer = [...produced, ...guesses];
         const fresh = answer.slice(read.length);
-        const scores = await state.step(fresh);
+        const id = await choose(state, fresh, answer);
         read.push(...fresh);
-        const id = choose(scores.subarray((fresh.length - 1) * vocabSize), answer);
         guesses.push(id);
         if (endIds.has(id)) break;
       }

@@ -17,6 +17,9 @@ import type { T5Weights } from "./weights.ts";
 /** Added to scores of positions that must not be seen: the lowest float, as the reference adds it. */
 const blocked = -3.4028234663852886e38;
 
+/** A position that no token has. Min of onnxruntime-node 1.30.0 compares the lower 32 bits of an int64 only. */
+const beyond = 2 ** 30;
+
 /** Names of the graphs' values, in one place for the code that feeds them. */
 export const names = {
   encoderIds: "input_ids",
@@ -27,13 +30,24 @@ export const names = {
   decoderIds: "input_ids",
   logits: "logits",
   best: "best",
+  sum: "sum",
   total: "total",
+  pastLength: "past_length",
   cross: (layer: number, kind: "key" | "value"): string => `cross.${layer}.${kind}`,
   past: (layer: number, kind: "key" | "value"): string => `past.${layer}.${kind}`,
   present: (layer: number, kind: "key" | "value"): string => `present.${layer}.${kind}`,
+  fresh: (layer: number, kind: "key" | "value"): string => `fresh.${layer}.${kind}`,
 } as const;
 
-export const kinds = ["key", "value"] as const;
+const kinds = ["key", "value"] as const;
+
+/** For each layer of the decoder its key, then its value. */
+export function namesOf(
+  { numDecoderLayers }: Pick<T5Config, "numDecoderLayers">,
+  name: (layer: number, kind: "key" | "value") => string,
+): readonly string[] {
+  return Array.from({ length: numDecoderLayers }, (_, layer) => kinds.map((kind) => name(layer, kind))).flat();
+}
 
 /**
  * In: `input_ids`, `attention_mask` int64 [B, S] (1 = a token, 0 = padding on the right).
@@ -84,11 +98,19 @@ function encode(
 }
 
 /**
+ * Who joins the keys and values of new tokens with those before. "inside": the graph does, and hands out all of them. "outside": it hands out the new
+ * ones only, and reads the others from buffers that have room for more, so that nothing old is copied at a step.
+ */
+export type Joining = "inside" | "outside";
+
+/**
  * In: `input_ids` int64 [B, T], the new tokens; `encoder_attention_mask` int64 [C, S]; for each layer `cross.i.*` f32 [C, H, S, K] and
  * `past.i.*` f32 [B, H, P, K]. C is B, or 1: then all sequences read the same input, as the beams of a search do.
- * Out: `logits` f32 [B, T, V]; for each layer `present.i.*` f32 [B, H, P + T, K].
+ * Joined outside, `past_length` int64 says how many of the P positions are there; the others may hold any numbers.
+ * Out: `logits` f32 [B, T, V]; `best` int64 [B, T], the id of the largest, of equals the first; `sum` f32 [B, T], which is a number where all scores are;
+ * for each layer `present.i.*` f32 [B, H, P + T, K], or joined outside `fresh.i.*` f32 [B, H, T, K].
  */
-export function decoderGraph(config: T5Config, weights: T5Weights): OnnxModel {
+export function decoderGraph(config: T5Config, weights: T5Weights, joining: Joining): OnnxModel {
   const { numHeads, dKv, dModel, vocabSize } = config;
   const graph = new OnnxGraphBuilder("decoder");
   const t5 = layers(graph, config, weights);
@@ -103,51 +125,69 @@ export function decoderGraph(config: T5Config, weights: T5Weights): OnnxModel {
     }
   }
   let x = weights.embed(graph, ids); // [B, T, D]
-  const past = t5.length(names.past(0, "key"), 2); // P
-  const total = graph.node("Add", [past, t5.length(ids, 1)]); // P + T
-  const distance = t5.distances(t5.range(past, total), t5.range(zero, total)); // [T, P + T]
+  const room = t5.length(names.past(0, "key"), 2); // P
+  const past = joining === "inside" ? room : graph.input(names.pastLength, "int64", []);
+  const total = graph.node("Add", [past, t5.length(ids, 1)]);
+  const queries = t5.range(past, total); // [T]
+  const keys = joining === "inside" ? t5.range(zero, total) : t5.filled(room, past, queries); // [P + T]
+  const distance = t5.distances(queries, keys); // [T, P + T]
   const future = graph.node("Where", [graph.node("Greater", [distance, zero]), graph.float(blocked), graph.float(0)]); // [T, P + T]
   const biasOf = t5.biases("decoder", distance, future); // [1, H, T, P + T]
   const crossBias = t5.paddingBias(mask); // [C, 1, 1, S]; cross-attention knows no positions
+  const ends = joining === "inside" ? undefined : t5.ends(room);
   for (let block = 0; block < config.numDecoderLayers; block += 1) {
     const layer = `decoder.block.${block}.layer`;
+    const self = `${layer}.0.SelfAttention`;
     let h = t5.norm(x, `${layer}.0.layer_norm.weight`);
-    const fresh = t5.keyValue(h, `${layer}.0.SelfAttention`); // [B, H, T, K] each
-    const [key, value] = pair((kind, index) => {
-      const joined = graph.node("Concat", [names.past(block, kind), fresh[index]], {
-        attributes: { axis: 2 },
-        output: names.present(block, kind),
-      }); // [B, H, P + T, K]
-      graph.output(joined, "float32", ["batch", numHeads, "total_length", dKv]);
-      return joined;
-    });
-    x = graph.node("Add", [x, t5.attention(h, key, value, biasOf(block), `${layer}.0.SelfAttention`)]);
+    const before = pair((kind) => names.past(block, kind));
+    if (ends === undefined) {
+      const fresh = t5.keyValue(h, self); // [B, H, T, K] each
+      const [key, value] = pair((kind, index) => {
+        const joined = graph.node("Concat", [before[index], fresh[index]], { attributes: { axis: 2 }, output: names.present(block, kind) }); // [B, H, P + T, K]
+        graph.output(joined, "float32", ["batch", numHeads, "total_length", dKv]);
+        return joined;
+      });
+      x = graph.node("Add", [x, t5.attention(h, key, value, biasOf(block), self)]);
+    } else {
+      const fresh = t5.keyValue(h, self, (kind) => names.fresh(block, kind)); // [B, H, T, K] each
+      for (const value of fresh) graph.output(value, "float32", ["batch", numHeads, "length", dKv]);
+      x = graph.node("Add", [x, t5.attentionInParts(h, before, fresh, biasOf(block), ends, self)]);
+    }
     h = t5.norm(x, `${layer}.1.layer_norm.weight`);
     const cross = pair((kind) => names.cross(block, kind));
-    x = graph.node("Add", [x, t5.attention(h, ...cross, crossBias, `${layer}.1.EncDecAttention`)]);
+    x = graph.node("Add", [x, t5.attention(h, ...cross, crossBias, `${layer}.1.EncDecAttention`, t5.scoresOfFew)]);
     x = graph.node("Add", [x, t5.feedForward(t5.norm(x, `${layer}.2.layer_norm.weight`), `${layer}.2.DenseReluDense`)]);
   }
   let y = t5.norm(x, "decoder.final_layer_norm.weight"); // [B, T, D]
   if (config.scaleDecoderOutputs) y = graph.node("Mul", [y, graph.float(dModel ** -0.5)]);
-  graph.output(weights.linear(graph, y, weights.head, names.logits), "float32", ["batch", "length", vocabSize]);
+  const logits = weights.linear(graph, y, weights.head, names.logits);
+  graph.output(logits, "float32", ["batch", "length", vocabSize]);
+  graph.output(graph.node("ArgMax", [logits], { attributes: { axis: 2, keepdims: 0 }, output: names.best }), "int64", ["batch", "length"]);
+  const sum = graph.node("ReduceSum", [logits, graph.int64([2])], { attributes: { keepdims: 0 }, output: names.sum });
+  graph.output(sum, "float32", ["batch", "length"]);
   return graph.toModel();
 }
 
 /**
  * What a choice among rows of scores needs of each: over a whole vocabulary JavaScript takes longer than the engine by a multiple.
- * In: `logits` f32 [B, V]. Out: `best` int64 [B], the id of the largest, of equals the first; `total` f32 [B], log Σ exp: a logit less
- * that is a log-probability.
+ * In: `logits` f32 [B, V]. Out: `total` f32 [B], log Σ exp: a logit less that is a log-probability.
  */
 export function rowsGraph({ vocabSize }: Pick<T5Config, "vocabSize">): OnnxModel {
   const graph = new OnnxGraphBuilder("rows");
   const logits = graph.input(names.logits, "float32", ["batch", vocabSize]);
-  graph.output(graph.node("ArgMax", [logits], { attributes: { axis: 1, keepdims: 0 }, output: names.best }), "int64", ["batch"]);
   const most = graph.node("ReduceMax", [logits], { attributes: { axes: [1], keepdims: 1 } }); // [B, 1]
   const parts = graph.node("Exp", [graph.node("Sub", [logits, most])]); // [B, V]
   const sum = graph.node("ReduceSum", [parts, graph.int64([1])], { attributes: { keepdims: 1 } }); // [B, 1]
   const total = graph.node("Add", [graph.node("Log", [sum]), most]); // [B, 1]
   graph.output(graph.node("Reshape", [total, graph.int64([-1])], { output: names.total }), "float32", ["batch"]);
   return graph.toModel();
+}
+
+/** Where a list is cut in two parts, as Slice takes it. */
+interface Ends {
+  readonly start: Value;
+  readonly cut: Value;
+  readonly end: Value;
 }
 
 type Pair = readonly [key: Value, value: Value];
@@ -169,12 +209,39 @@ function layers(graph: OnnxGraphBuilder, config: T5Config, weights: T5Weights) {
       output,
     });
 
+  /** [B, H, T, K] → [B, T, H·K] */
+  const join = (x: Value): Value =>
+    node("Reshape", [node("Transpose", [x], { attributes: { perm: [0, 2, 1, 3] } }), axes(0, 0, numHeads * dKv)]);
+
+  /** [B, H, T, K] → [B, H, K, T] */
+  const turn = (x: Value): Value => node("Transpose", [x], { attributes: { perm: [0, 1, 3, 2] } });
+
+  /** query [B, H, T, K], key [C, H, S, K] → [B, H, T, S] */
+  const scoresOf = (query: Value, key: Value): Value => node("MatMul", [query, turn(key)]);
+
+  /** The same for few queries and many keys: the keys stay as they lie, what is turned is small. */
+  const scoresOfFew = (query: Value, key: Value): Value => turn(node("MatMul", [key, turn(query)]));
+
   /** x [B, T, dFf] → 0.5x(1 + tanh(√(2/π)(x + 0.044715x³))): Hendrycks & Gimpel 2016 (arXiv 1606.08415), the approximation. */
   const geluNew = (x: Value): Value => node("FastGelu", [x], { domain: "com.microsoft" });
 
   return {
+    scoresOfFew,
+
     /** int64 from … to − 1 */
     range: (from: Value, to: Value): Value => node("Range", [from, to, graph.int64([1], [])]),
+
+    /** Positions of keys: of `past` that are there, of `room` − `past` that are not and so lie beyond all others, and `fresh` → [room + T] */
+    filled(room: Value, past: Value, fresh: Value): Value {
+      const all = node("Range", [graph.int64([0], []), room, graph.int64([1], [])]);
+      const known = node("Where", [node("Greater", [past, all]), all, graph.int64([beyond], [])]);
+      return node("Concat", [known, fresh], { attributes: { axis: 0 } });
+    },
+
+    /** int64 scalar → where a list is cut in two parts: its start, the length of the first part, and its end */
+    ends(first: Value): Ends {
+      return { start: axes(0), cut: node("Unsqueeze", [first, axes(0)]), end: axes(beyond) };
+    },
 
     /** int64 scalar */
     length: (x: Value, axis: number): Value => node("Gather", [node("Shape", [x]), graph.int64([axis], [])], { attributes: { axis: 0 } }),
@@ -221,14 +288,24 @@ function layers(graph: OnnxGraphBuilder, config: T5Config, weights: T5Weights) {
     keyValue: (x: Value, name: string, output?: (kind: "key" | "value") => string): Pair =>
       pair((kind) => split(weights.linear(graph, x, `${name}.${kind.charAt(0)}.weight`), output?.(kind))),
 
-    /** x [B, T, D], key and value [C, H, S, K], bias that broadcasts to [B, H, T, S] → [B, T, D]. T5 does not scale q · k. */
-    attention(x: Value, key: Value, value: Value, bias: Value, name: string): Value {
+    /** As attention() with the keys and values of both parts in one: before [B, H, P, K], fresh [B, H, T, K], bias that broadcasts to [B, H, T, P + T]. */
+    attentionInParts(x: Value, before: Pair, fresh: Pair, bias: Value, { start, cut, end }: Ends, name: string): Value {
       const query = split(weights.linear(graph, x, `${name}.q.weight`)); // [B, H, T, K]
-      const scores = node("MatMul", [query, node("Transpose", [key], { attributes: { perm: [0, 1, 3, 2] } })]); // [B, H, T, S]
+      const [old, own] = [before, fresh].map(([key]) => scoresOfFew(query, key)) as [Value, Value];
+      const scores = node("Concat", [old, own], { attributes: { axis: 3 } }); // [B, H, T, P + T]
       const share = node("Softmax", [node("Add", [scores, bias])], { attributes: { axis: -1 } });
-      const read = node("MatMul", [share, value]); // [B, H, T, K]
-      const joined = node("Reshape", [node("Transpose", [read], { attributes: { perm: [0, 2, 1, 3] } }), axes(0, 0, numHeads * dKv)]);
-      return weights.linear(graph, joined, `${name}.o.weight`);
+      const read = node("Add", [
+        node("MatMul", [node("Slice", [share, start, cut, axes(3)]), before[1]]),
+        node("MatMul", [node("Slice", [share, cut, end, axes(3)]), fresh[1]]),
+      ]); // [B, H, T, K]
+      return weights.linear(graph, join(read), `${name}.o.weight`);
+    },
+
+    /** x [B, T, D], key and value [C, H, S, K], bias that broadcasts to [B, H, T, S] → [B, T, D]. T5 does not scale q · k. */
+    attention(x: Value, key: Value, value: Value, bias: Value, name: string, scored = scoresOf): Value {
+      const query = split(weights.linear(graph, x, `${name}.q.weight`)); // [B, H, T, K]
+      const share = node("Softmax", [node("Add", [scored(query, key), bias])], { attributes: { axis: -1 } }); // [B, H, T, S]
+      return weights.linear(graph, join(node("MatMul", [share, value])), `${name}.o.weight`);
     },
 
     /** wo · act(wi · x), or gated: wo · (act(wi_0 · x) · (wi_1 · x)). [B, T, D] → [B, T, D] */

@@ -31,7 +31,7 @@ export async function rateAnswers(
       // what stands behind an answer changes nothing before it
       const padded = batch.flatMap((ids) => [startId, ...ids, ...Array<number>(length - ids.length).fill(padTokenId)].slice(0, length));
       const scores = await state.step(padded);
-      const { totals } = await rateRows(session, scores);
+      const totals = await rateRows(session, scores);
       for (const [row, ids] of batch.entries()) {
         const places = ids.map((id, at) => ({ id, place: row * length + at }));
         sums.push(places.reduce((sum, { id, place }) => sum + (scores[place * vocabSize + id] as number) - (totals[place] as number), 0));

@@ -30,13 +30,15 @@ export function applyPenalties(scores: Float32Array, produced: readonly number[]
   }
 }
 
-/** Forbids, in place, each token that would complete a sequence of `size` ids which is in `produced` already. 0 = off. */
-export function banRepeatedNgrams(scores: Float32Array, produced: readonly number[], size: number): void {
-  if (size <= 0 || produced.length + 1 < size) return;
+/** @returns each token that would complete a sequence of `size` ids which is in `produced` already. 0 = off. */
+export function completingTokens(produced: readonly number[], size: number): readonly number[] {
+  if (size <= 0 || produced.length + 1 < size) return [];
   const tail = produced.slice(produced.length - size + 1);
+  const found: number[] = [];
   for (let start = 0; start + size <= produced.length; start += 1) {
-    if (tail.every((id, index) => produced[start + index] === id)) scores[produced[start + size - 1] as number] = Number.NEGATIVE_INFINITY;
+    if (tail.every((id, index) => produced[start + index] === id)) found.push(produced[start + size - 1] as number);
   }
+  return found;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Several inputs at once, in batches: weights are read once for all of them. Each is answered as it would be alone. */
-import { DecoderState, encode, rateRows, type T5Session } from "./decode.ts";
-import { checkScores, createChooser, hasRestrictions, type SearchOptions, takeBreath } from "./search.ts";
+import { DecoderState, encode, type T5Session } from "./decode.ts";
+import { bestSteps, checkScores, createChooser, noScores, type SearchOptions, takeBreath } from "./search.ts";
 
 /** One token of one answer. */
 export interface RowToken {
@@ -45,6 +45,7 @@ async function* searchBatch(
     session,
     batch.map((index) => inputs[index] ?? []),
   );
+  const steps = bestSteps(options);
   const state = new DecoderState({ ...session, decoder }, encoded, batch.length);
   let rows = batch.map((index) => ({
     index,
@@ -54,16 +55,20 @@ async function* searchBatch(
   }));
   try {
     for (let step = 1; step <= maxTokens; step += 1) {
-      const scores = await state.step(rows.map(({ produced }) => produced[produced.length - 1] ?? startId));
+      const newest = rows.map(({ produced }) => produced[produced.length - 1] ?? startId);
+      let best = steps.next() ? await state.stepToBest(newest) : undefined;
+      if (best?.some((id, place) => rows[place]?.isDone === false && !steps.allows(id, rows[place].produced)) === true) {
+        best = undefined;
+        await state.truncate(state.length - 1);
+      }
+      const scores = best === undefined ? await state.step(newest) : noScores;
       if (step === 1) checkScores(scores.subarray(0, vocabSize));
-      const isPlain = sampling.kind === "greedy" && options.hold === undefined && !hasRestrictions(options, step - 1);
-      const best = isPlain ? (await rateRows(session, scores)).best : [];
       for (const [place, row] of rows.entries()) {
         if (row.isDone) {
           row.produced.push(session.config.padTokenId);
           continue;
         }
-        const id = best[place] ?? row.choose(scores.subarray(place * vocabSize, (place + 1) * vocabSize), row.produced);
+        const id = best?.[place] ?? row.choose(scores.subarray(place * vocabSize, (place + 1) * vocabSize), row.produced);
         row.produced.push(id);
         row.isDone = endIds.has(id);
         yield { index: row.index, id };

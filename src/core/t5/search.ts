@@ -2,10 +2,10 @@
 import { abortedError, SpellError } from "../errors.ts";
 import type { Sampling, TokenSampling } from "../spec/sampling.ts";
 import { DecoderState, type Encoded, type T5Session } from "./decode.ts";
-import { createDrafter } from "./draft.ts";
+import { createDrafter, type NextChoice } from "./draft.ts";
 import type { Hold } from "./hold.ts";
 import { createLookup, type Guesser } from "./lookup.ts";
-import { applyPenalties, argmax, banRepeatedNgrams, draw, filterCandidates, noNumbers, seededRandom } from "./sampling.ts";
+import { applyPenalties, argmax, completingTokens, draw, filterCandidates, noNumbers, seededRandom } from "./sampling.ts";
 
 /** What every search needs to know about the answer it is after. */
 export interface SearchOptions<S extends Sampling = TokenSampling> {
@@ -37,9 +37,51 @@ export function hasRestrictions(options: SearchOptions<Sampling>, producedTokens
 export function restrictScores(scores: Float32Array, produced: readonly number[], options: SearchOptions<Sampling>): void {
   const { penalties } = options.sampling;
   if (penalties !== undefined) applyPenalties(scores, produced, penalties);
-  banRepeatedNgrams(scores, produced, options.noRepeatNgramSize);
-  if (produced.length <= options.minTokens) for (const id of options.endIds) scores[id] = Number.NEGATIVE_INFINITY;
-  for (const id of options.suppressTokens) if (id < scores.length) scores[id] = Number.NEGATIVE_INFINITY;
+  for (const id of bannedTokens(produced, options)) if (id < scores.length) scores[id] = Number.NEGATIVE_INFINITY;
+}
+
+/** Tokens that may not come next, whatever their score. @param produced start token included */
+function bannedTokens(
+  produced: readonly number[],
+  {
+    noRepeatNgramSize,
+    suppressTokens,
+    minTokens,
+    endIds,
+  }: Pick<SearchOptions, "noRepeatNgramSize" | "suppressTokens" | "minTokens" | "endIds">,
+): readonly number[] {
+  return [...completingTokens(produced, noRepeatNgramSize), ...(produced.length <= minTokens ? endIds : []), ...suppressTokens];
+}
+
+/** Steps that are taken with all scores after one whose best token was banned: where that happens, it happens again. */
+const stepsWithScores = 16;
+
+/** In place of scores that nobody asks for. */
+export const noScores: Float32Array = new Float32Array(0);
+
+/** Lets the engine choose where it can: the largest score, as long as that token is not banned. */
+export interface BestSteps {
+  /** Asked once for each step. */
+  next(): boolean;
+  /** @returns whether a token that the engine chose may stand; where not, the step is to be taken again with all scores */
+  allows(id: number, produced: readonly number[]): boolean;
+}
+
+/** @param scored first steps that are taken with all scores: those of an answer are looked at once */
+export function bestSteps({ sampling, hold, ...options }: SearchOptions, scored = 1): BestSteps {
+  const isPossible = sampling.kind === "greedy" && sampling.penalties === undefined && hold === undefined;
+  let left = scored;
+  return {
+    next() {
+      left -= 1;
+      return isPossible && left < 0;
+    },
+    allows(id, produced) {
+      const isAllowed = !bannedTokens(produced, options).includes(id);
+      if (!isAllowed) left = stepsWithScores;
+      return isAllowed;
+    },
+  };
 }
 
 /** Waits a moment for the host. @throws SpellError run-aborted */
@@ -62,11 +104,13 @@ export async function* searchTokens(
   const { vocabSize } = session.config;
   const state = new DecoderState(session, encoded, 1);
   const choose = createChooser(options);
+  const steps = bestSteps(options);
   const produced = [options.startId];
   const guessers: Guesser[] = [];
   if (options.sampling.kind === "greedy") {
     guessers.push(createLookup(input.filter((id) => !options.endIds.has(id))));
-    if (session.drafter !== undefined) guessers.push(createDrafter(session, session.drafter, encoded, choose, options.endIds));
+    if (session.drafter !== undefined)
+      guessers.push(createDrafter(session, session.drafter, encoded, nextChoice(session, options, choose), options.endIds));
   }
   try {
     for (;;) {
@@ -74,27 +118,43 @@ export async function* searchTokens(
       const left = options.maxTokens - (known - 1);
       // The first token is shown as soon as it is ready.
       const { guesses, guesser } = await firstGuess(known === 1 ? [] : guessers, produced, left - 1);
-      const scores = await state.step([...produced.slice(state.length), ...guesses]);
+      const fresh = [...produced.slice(state.length), ...guesses];
+      const best = steps.next() ? await state.stepToBest(fresh) : undefined;
+      const scores = best === undefined ? await state.step(fresh) : noScores;
       if (known === 1) checkScores(scores.subarray(0, vocabSize));
       let right = 0;
       for (let position = 0; position <= guesses.length; position += 1) {
-        const id = choose(scores.subarray(position * vocabSize, (position + 1) * vocabSize), produced);
+        const id = best?.[position] ?? choose(scores.subarray(position * vocabSize, (position + 1) * vocabSize), produced);
+        if (best !== undefined && !steps.allows(id, produced)) break;
         produced.push(id);
         yield id;
         if (options.endIds.has(id) || produced.length > options.maxTokens) return;
         if (id !== guesses[position]) break;
         right += 1;
       }
-      if (guesser !== undefined) {
-        guesser.learn(guesses.length, right);
-        await state.truncate(known + right);
-      }
+      guesser?.learn(guesses.length, right);
+      // Not what was guessed wrong; and a step that is to be taken again reads its token again.
+      await state.truncate(Math.min(state.length, produced.length - 1));
       await takeBreath(options);
     }
   } finally {
     state.release();
     for (const guesser of guessers) guesser.release();
   }
+}
+
+/** The choice of one token, made by the engine where it can be. */
+function nextChoice({ config }: T5Session, options: SearchOptions, choose: ReturnType<typeof createChooser>): NextChoice {
+  const steps = bestSteps(options, 0);
+  return async (state, fresh, answer) => {
+    const before = state.length;
+    if (steps.next()) {
+      const best = (await state.stepToBest(fresh)).at(-1) as number;
+      if (steps.allows(best, answer)) return best;
+      await state.truncate(before);
+    }
+    return choose((await state.step(fresh)).subarray((fresh.length - 1) * config.vocabSize), answer);
+  };
 }
 
 /** The cheapest guesser that has something to say. */

@@ -13,6 +13,7 @@ import type {
   OnnxOpenOptions,
   OnnxRuntime,
   OnnxTensor,
+  TensorMemory,
   WeightRange,
 } from "../../core/spec/onnx.ts";
 import type { Device } from "../../core/spec/runtime.ts";
@@ -20,7 +21,18 @@ import { onceFor } from "../../core/values.ts";
 
 /** What is used of onnxruntime-common; the two packages each bring their own copy of its types. */
 export interface OrtModule {
-  readonly Tensor: new (type: string, data: never, dims: readonly number[]) => OrtTensor;
+  readonly Tensor: {
+    new (type: string, data: never, dims: readonly number[]): OrtTensor;
+    fromGpuBuffer?(
+      buffer: unknown,
+      options: {
+        readonly dataType: "float32";
+        readonly dims: readonly number[];
+        readonly download: () => Promise<Float32Array>;
+        readonly dispose: () => void;
+      },
+    ): OrtTensor;
+  };
   readonly InferenceSession: {
     create(model: Uint8Array, options: Readonly<Record<string, unknown>>): Promise<OrtSession>;
   };
@@ -36,6 +48,8 @@ export interface OrtTensor {
   readonly dims: readonly number[];
   readonly location: string;
   readonly data: unknown;
+  /** where the location is "gpu-buffer" */
+  readonly gpuBuffer?: unknown;
   getData(): Promise<unknown>;
   dispose(): void;
 }
@@ -43,7 +57,7 @@ export interface OrtTensor {
 export interface OrtSession {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
-  run(feeds: Readonly<Record<string, OrtTensor>>): Promise<Readonly<Record<string, OrtTensor>>>;
+  run(feeds: Readonly<Record<string, OrtTensor>>, outputs?: readonly string[]): Promise<Readonly<Record<string, OrtTensor>>>;
   release(): Promise<void>;
 }
 
@@ -62,6 +76,10 @@ export interface OrtHost extends Pick<OnnxRuntime, "name" | "device" | "reads16B
   readonly keptLocation?: "gpu-buffer" | undefined;
   /** How kept tensors are read: by themselves, or through a graph of one node, because asking them ends the process (onnxruntime-node 1.30.0). */
   readonly readsKept?: "by-graph" | undefined;
+  /** Whether a pass must hand out all outputs where some are kept (onnxruntime-node 1.30.0 counts them). */
+  readonly handsOutAll?: boolean | undefined;
+  /** The device they are kept on, where the engine shares it. */
+  readonly gpu?: GpuMemory | undefined;
   /** Resolves with the reason when the device is gone. Calls under way may then never answer, or answer with zeros. */
   readonly lost?: Promise<string> | undefined;
   /** @returns the number of threads a session gets */
@@ -70,6 +88,69 @@ export interface OrtHost extends Pick<OnnxRuntime, "name" | "device" | "reads16B
   readonly place: (weights: readonly WeightRange[], signal: AbortSignal | undefined) => Promise<WeightPlacement>;
   /** Entries for `extra.session`. */
   readonly sessionEntries?: Readonly<Record<string, string>> | undefined;
+}
+
+/** What is used of a GPUBuffer. */
+interface GpuBuffer {
+  mapAsync(mode: number): Promise<unknown>;
+  getMappedRange(): ArrayBuffer;
+  destroy(): void;
+}
+
+/** What is used of a GPUDevice. */
+export interface GpuMemory {
+  createBuffer(options: { readonly size: number; readonly usage: number }): GpuBuffer;
+  createCommandEncoder(): {
+    copyBufferToBuffer(from: GpuBuffer, fromOffset: number, to: GpuBuffer, toOffset: number, size: number): void;
+    finish(): unknown;
+  };
+  readonly queue: { submit(commands: readonly unknown[]): void };
+}
+
+/** Of GPUBufferUsage and GPUMapMode. */
+const gpuUse = { mapRead: 0x1, copySource: 0x4, copyTarget: 0x8, storage: 0x80, readMode: 0x1 } as const;
+
+/** Copies go through the queue of the engine's own device, between its passes. */
+function gpuMemory(ort: OrtModule, gpu: GpuMemory, wrap: (tensor: OrtTensor) => Wrapped<"float32">): TensorMemory {
+  const { fromGpuBuffer } = ort.Tensor;
+  if (fromGpuBuffer === undefined) throw new SpellError("internal-error", "this build of ONNX Runtime takes no buffers of a device");
+  const submit = (copy: (encoder: ReturnType<GpuMemory["createCommandEncoder"]>) => void): void => {
+    const encoder = gpu.createCommandEncoder();
+    copy(encoder);
+    gpu.queue.submit([encoder.finish()]);
+  };
+  const download = async (from: GpuBuffer, bytes: number): Promise<Float32Array> => {
+    const to = gpu.createBuffer({ size: bytes, usage: gpuUse.mapRead | gpuUse.copyTarget });
+    submit((encoder) => encoder.copyBufferToBuffer(from, 0, to, 0, bytes));
+    await to.mapAsync(gpuUse.readMode);
+    const values = new Float32Array(to.getMappedRange().slice(0));
+    to.destroy();
+    return values;
+  };
+  return {
+    zeros(shape) {
+      const bytes = 4 * shape.reduce((product, length) => product * length, 1);
+      const size = Math.max(16, Math.ceil(bytes / 16) * 16);
+      const buffer = gpu.createBuffer({ size, usage: gpuUse.copySource | gpuUse.copyTarget | gpuUse.storage });
+      const options = {
+        dataType: "float32",
+        dims: shape,
+        download: () => download(buffer, bytes),
+        dispose: () => buffer.destroy(),
+      } as const;
+      return wrap(fromGpuBuffer.call(ort.Tensor, buffer, options));
+    },
+    copy(copies) {
+      submit((encoder) => {
+        for (const { from, to, pieces } of copies) {
+          const [source, target] = [from, to].map((tensor) => (tensor as Wrapped<"float32">).tensor.gpuBuffer as GpuBuffer);
+          for (const { from: at, to: place, length } of pieces) {
+            if (length > 0) encoder.copyBufferToBuffer(source as GpuBuffer, 4 * at, target as GpuBuffer, 4 * place, 4 * length);
+          }
+        }
+      });
+    },
+  };
 }
 
 /** @returns the runtime of one device */
@@ -94,6 +175,10 @@ export function ortRuntime(host: OrtHost): OnnxRuntime {
     reads16Bit,
     fastBlocks,
     columnLimit,
+    // the WebGPU build has no kernel for it (1.30.0)
+    fusedProducts: device !== "webgpu",
+    keepsOutputs: host.keptLocation !== undefined,
+    deviceMemory: host.gpu && gpuMemory(host.ort, host.gpu, wrap),
     tensor(dtype, data, shape) {
       const wanted = shape.reduce((product, length) => product * length, 1);
       if (data.length !== wanted) {
@@ -223,7 +308,7 @@ function createGraph(
     threads,
     inputs: session.inputNames,
     outputs: session.outputNames,
-    async run(feeds) {
+    async run(feeds, outputs = session.outputNames) {
       if (closed) throw new SpellError("run-closed", "the graph was disposed");
       if (broken?.code === "device-lost") throw broken;
       if (broken !== undefined) {
@@ -240,12 +325,14 @@ function createGraph(
       const tensors = Object.fromEntries(session.inputNames.map((name) => [name, (feeds[name] as Wrapped<OnnxDtype>).tensor]));
       const run = whileThere(
         host,
-        inTurn(host.ort, () => session.run(tensors)),
-        (outputs) => Object.values(outputs).map((tensor) => (tensor.location === "cpu" ? tensor.data : undefined)),
+        inTurn(host.ort, () => session.run(tensors, host.handsOutAll === true ? session.outputNames : outputs)),
+        (answer) => Object.values(answer).map((tensor) => (tensor.location === "cpu" ? tensor.data : undefined)),
       );
       running = run.catch(() => undefined);
       try {
-        return Object.fromEntries(Object.entries(await run).map(([name, tensor]) => [name, wrap(tensor)]));
+        const answer = Object.entries(await run).map(([name, tensor]) => [name, wrap(tensor)] as const);
+        for (const [name, tensor] of answer) if (!outputs.includes(name)) tensor.release();
+        return Object.fromEntries(answer.filter(([name]) => outputs.includes(name)));
       } catch (error) {
         const failure = runError(error, host);
         // Feeds are checked before anything is computed.

@@ -16,7 +16,7 @@ export type NativeDevice = "cpu" | "webgpu" | "cuda";
 /** @throws SpellError device-unavailable where the package is missing or does not start */
 export async function openNativeOnnx(device: NativeDevice = "cpu"): Promise<OnnxRuntime> {
   const ort = await importOrt();
-  return ortRuntime({
+  const runtime = ortRuntime({
     name: "onnxruntime-node",
     device,
     ort,
@@ -25,16 +25,36 @@ export async function openNativeOnnx(device: NativeDevice = "cpu"): Promise<Onnx
     reads16Bit: device === "cpu",
     // Rows at which 8-bit columns pass 4-bit blocks on a processor: about four (docs/benchmarks.md).
     fastBlocks: device === "cpu" ? "few-rows" : "always",
-    // x64 without VNNI saturates, and nothing here says which one this is.
-    columnLimit: process.arch === "x64" ? 63 : 127,
+    columnLimit: 63,
     keptLocation: device === "webgpu" ? ("gpu-buffer" as const) : undefined,
     readsKept: device === "webgpu" ? ("by-graph" as const) : undefined,
+    handsOutAll: device === "webgpu",
     clampThreads: (threads) => Math.min(Math.max(1, threads), availableParallelism()),
     // All in one folder of files, or all in memory: the engine refuses a mixture.
     place: async (weights, signal) => (await placeInFolder(weights)) ?? placeInMemory(weights, signal),
     // Each session has threads of its own, which would spin for a while after every pass and take the processors from the other session.
     sessionEntries: { force_spinning_stop: "1" },
   });
+  return { ...runtime, columnLimit: device === "cpu" && (await sumsExactly(runtime)) ? 127 : 63 };
+}
+
+/** Whether DynamicQuantizeMatMul adds exactly here: x64 without VNNI adds two products in 16 bits, which then hold less than the largest sum. */
+async function sumsExactly(runtime: OnnxRuntime): Promise<boolean> {
+  const [rows, inner, columns] = [4, 64, 64];
+  const graph = new OnnxGraphBuilder("sums");
+  graph.input("x", "float32", [rows, inner]);
+  const made = (bytes: Uint8Array) => ({ length: bytes.byteLength, make: async () => bytes });
+  const values = new Int8Array(inner * columns).fill(127);
+  const scales = new Float32Array(columns).fill(1);
+  graph.weight({ name: "values", type: "int8", shape: [inner, columns], ...made(new Uint8Array(values.buffer)) });
+  graph.weight({ name: "scales", type: "float32", shape: [columns], ...made(new Uint8Array(scales.buffer)) });
+  graph.node("DynamicQuantizeMatMul", ["x", "values", "scales"], { domain: "com.microsoft", output: "y" });
+  graph.output("y", "float32", [rows, columns]);
+  const opened = await runtime.open(graph.toModel(), { threads: 1 });
+  const { y } = await opened.run({ x: runtime.tensor("float32", new Float32Array(rows * inner).fill(1), [rows, inner]) });
+  await opened.dispose();
+  const sums = (await y?.read()) as Float32Array;
+  return sums.every((sum) => Math.abs(sum - inner * 127) < 1);
 }
 
 async function importOrt(): Promise<OrtModule> {

@@ -40,11 +40,15 @@ const session = {
   ...plain,
   decoder: {
     ...plain.decoder,
-    async run(feeds) {
-      const out = await plain.decoder.run(feeds);
-      const past = feeds["past.0.key"].shape[2];
-      const [, rows, vocab] = out.logits.shape;
-      for (let row = 0; row < rows; row += 1) out.logits.local[row * vocab + (target[past + row] ?? 2)] = 1e9;
+    async run(feeds, outputs) {
+      const out = await plain.decoder.run(feeds, outputs);
+      const past = Number(feeds.past_length.local[0]);
+      const rows = feeds.input_ids.shape[1];
+      for (let row = 0; row < rows; row += 1) {
+        const wanted = target[past + row] ?? 2;
+        if (out.best !== undefined) out.best.local[row] = BigInt(wanted);
+        if (out.logits !== undefined) out.logits.local[row * config.vocabSize + wanted] = 1e9;
+      }
       return out;
     },
   },
@@ -86,7 +90,7 @@ const looked = (encoded) =>
 async function single(encoded) {
   const state = new DecoderState(session, encoded, 1);
   for (let i = 0; i < newTokens; i += 1) {
-    await state.step([i === 0 ? 0 : target[i - 1]]);
+    await state.stepToBest([i === 0 ? 0 : target[i - 1]]);
     await options.pause();
   }
   state.release();

@@ -22,6 +22,7 @@ const known = new Set([
   "FastGelu",
   "FusedMatMul",
   "Gather",
+  "Gemm",
   "Greater",
   "Log",
   "MatMul",
@@ -31,6 +32,7 @@ const known = new Set([
   "ReduceMax",
   "ReduceSum",
   "Reshape",
+  "Slice",
   "Shape",
   "SimplifiedLayerNormalization",
   "Softmax",
@@ -59,9 +61,10 @@ describe("E27 graphs of T5", () => {
   it.each(["f32", "q8", "q4"] as const)("%s: no fused attention, no operator that was not held against the reference", async (variant) => {
     const facts = await acceptT5(findT5Files(files));
     for (const fastBlocks of ["always", "never"] as const) {
-      const runtime = { reads16Bit: true, fastBlocks, columnLimit: 127 } as const;
+      const runtime = { reads16Bit: true, fastBlocks, columnLimit: 127, fusedProducts: fastBlocks === "never" } as const;
       const weights = collectT5Weights(facts.tensors, facts.config, { variant, rows: "few", runtime });
-      for (const graph of [encoderGraph(facts.config, weights), decoderGraph(facts.config, weights), rowsGraph(facts.config)]) {
+      const decoders = (["inside", "outside"] as const).map((joining) => decoderGraph(facts.config, weights, joining));
+      for (const graph of [encoderGraph(facts.config, weights), ...decoders, rowsGraph(facts.config)]) {
         const bytes = graph.encode(({ name, length }) => ({ location: name, offset: 0, length }));
         const operators = operatorsOf(bytes);
         expect(operators.size).toBeGreaterThan(5);
@@ -73,7 +76,7 @@ describe("E27 graphs of T5", () => {
 });
 
 describe("forms by the rows a graph multiplies", () => {
-  const runtime = { reads16Bit: true, fastBlocks: "few-rows", columnLimit: 63 } as const;
+  const runtime = { reads16Bit: true, fastBlocks: "few-rows", columnLimit: 63, fusedProducts: true } as const;
   const productsOf = (model: { encode: ReturnType<typeof decoderGraph>["encode"] }): string[] =>
     [...operatorsOf(model.encode(({ name, length }) => ({ location: name, offset: 0, length })))]
       .filter((operator) => ["FusedMatMul", "MatMulNBits", "DynamicQuantizeMatMul"].includes(operator))
@@ -87,8 +90,9 @@ describe("forms by the rows a graph multiplies", () => {
     const facts = await acceptT5(findT5Files(files));
     const weights = await sessionWeights(facts, [], { variant, runtime });
     expect(productsOf(encoderGraph(facts.config, weights.encoder))).toEqual(encoder);
-    expect(productsOf(decoderGraph(facts.config, weights.decoder))).toEqual(decoder);
-    const products = async (from: () => Promise<T5Weights>): Promise<string[]> => productsOf(decoderGraph(facts.config, await from()));
+    expect(productsOf(decoderGraph(facts.config, weights.decoder, "outside"))).toEqual(decoder);
+    const products = async (from: () => Promise<T5Weights>): Promise<string[]> =>
+      productsOf(decoderGraph(facts.config, await from(), "outside"));
     expect(weights.wide && (await products(weights.wide))).toEqual(wide);
   });
 

@@ -126,10 +126,13 @@ describe("answers under a grammar", () => {
   it("are what the naive choice finds, with guesses from the input and from a copy, drawn or greedy", async () => {
     await fc.assert(
       fc.asyncProperty(cases.seed, cases.draft, cases.input, cases.form, cases.sampling, async (seed, draft, input, form, sampling) => {
-        const session = {
-          ...plainSession(seed, texts.length),
-          ...(draft === undefined ? {} : { drafter: plainSession(draft % 2 === 0 ? seed : draft, texts.length).decoder }),
-        };
+        const plain = plainSession(seed, texts.length);
+        const drafter = plainSession(
+          draft === undefined || draft % 2 === 0 ? seed : draft,
+          texts.length,
+          plain.runtime.keepsOutputs,
+        ).decoder;
+        const session = { ...plain, ...(draft === undefined ? {} : { drafter }) };
         const hold = createHold(vocabulary, form, new Set([end]));
         const decoder = hold.createDecoder();
         const ids: number[] = [];

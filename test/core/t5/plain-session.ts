@@ -25,9 +25,10 @@ export function scoresAfter(seed: number, input: readonly number[], produced: re
   });
 }
 
-export function plainSession(seed: number, vocabSize: number): T5Session {
+/** @param keepsOutputs whether the decoder joins old and new keys and values itself, as where a device keeps them: half of the seeds */
+export function plainSession(seed: number, vocabSize: number, keepsOutputs: boolean = seed % 2 === 1): T5Session {
   const config = { vocabSize, numHeads: 1, dKv: 1, numDecoderLayers: 1, dModel: 1, padTokenId: 0 } as T5Config;
-  const runtime = { name: "plain", device: "cpu", tensor } as unknown as OnnxRuntime;
+  const runtime = { name: "plain", device: "cpu", keepsOutputs, tensor } as unknown as OnnxRuntime;
   const graph = (run: OnnxGraph["run"]): OnnxGraph => ({
     device: "cpu",
     threads: 1,
@@ -52,7 +53,8 @@ export function plainSession(seed: number, vocabSize: number): T5Session {
     const past = await ids(feeds["past.0.key"]);
     const cross = await ids(feeds["cross.0.key"]);
     const inputs = feeds["cross.0.key"]?.shape[0] ?? 1;
-    const before = past.length / batch;
+    const room = past.length / batch;
+    const before = keepsOutputs ? room : ((await ids(feeds["past_length"]))[0] ?? 0);
     const logits = new Float32Array(batch * each * vocabSize);
     const present = new Float32Array(batch * (before + each));
     for (let row = 0; row < batch; row += 1) {
@@ -61,28 +63,38 @@ export function plainSession(seed: number, vocabSize: number): T5Session {
         .slice((inputs === 1 ? 0 : row) * size)
         .slice(0, size)
         .filter((id) => id >= 0);
-      const produced = [...past.slice(row * before, (row + 1) * before), ...fresh.slice(row * each, (row + 1) * each)];
+      const produced = [...past.slice(row * room, row * room + before), ...fresh.slice(row * each, (row + 1) * each)];
       present.set(produced, row * (before + each));
       for (let position = 0; position < each; position += 1) {
         logits.set(scoresAfter(seed, input, produced.slice(0, before + position + 1), vocabSize), (row * each + position) * vocabSize);
       }
     }
-    const shape = [batch, 1, before + each, 1];
-    return {
-      logits: tensor("float32", logits, [batch, each, vocabSize]),
-      "present.0.key": tensor("float32", present, shape),
-      "present.0.value": tensor("float32", present.slice(), shape),
+    const rowOf = (at: number): Float32Array => logits.subarray(at * vocabSize, (at + 1) * vocabSize);
+    const places = fresh.map((_, at) => at);
+    const shape = [batch, each];
+    const outputs = {
+      logits: tensor("float32", logits, [...shape, vocabSize]),
+      best: tensor(
+        "int64",
+        BigInt64Array.from(places, (at) => BigInt(rowOf(at).indexOf(Math.max(...rowOf(at))))),
+        shape,
+      ),
+      sum: tensor(
+        "float32",
+        Float32Array.from(places, (at) => rowOf(at).reduce((sum, score) => sum + score, 0)),
+        shape,
+      ),
     };
+    const joined = (): OnnxTensor => tensor("float32", present.slice(), [batch, 1, before + each, 1]);
+    const own = (): OnnxTensor => tensor("float32", Float32Array.from(fresh), [batch, 1, each, 1]);
+    return keepsOutputs
+      ? { ...outputs, "present.0.key": joined(), "present.0.value": joined() }
+      : { ...outputs, "fresh.0.key": own(), "fresh.0.value": own() };
   });
   const rows = graph(async ({ logits }) => {
     const scores = Array.from((await logits?.read()) ?? [], Number);
     const each = Array.from({ length: scores.length / vocabSize }, (_, row) => scores.slice(row * vocabSize, (row + 1) * vocabSize));
     return {
-      best: tensor(
-        "int64",
-        BigInt64Array.from(each, (row) => BigInt(row.indexOf(Math.max(...row)))),
-        [each.length],
-      ),
       total: tensor(
         "float32",
         Float32Array.from(each, (row) => Math.log(row.reduce((sum, score) => sum + Math.exp(score), 0))),

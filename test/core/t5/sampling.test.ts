@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { applyPenalties, argmax, banRepeatedNgrams, draw, filterCandidates, largest, seededRandom } from "../../../src/core/t5/sampling.ts";
+import { applyPenalties, argmax, completingTokens, draw, filterCandidates, largest, seededRandom } from "../../../src/core/t5/sampling.ts";
 
 const rows = fc
   .array(fc.double({ min: -8, max: 8, noNaN: true }), { minLength: 1, maxLength: 700 })
@@ -84,12 +84,12 @@ describe("penalties", () => {
     expect([...scores]).toEqual([2, 2, 1]);
   });
 
-  it("forbid the token that would complete a sequence that was there", () => {
-    const scores = new Float32Array(5);
-    banRepeatedNgrams(scores, [1, 2, 3, 1, 2], 3);
-    expect([...scores]).toEqual([0, 0, 0, Number.NEGATIVE_INFINITY, 0]);
-    banRepeatedNgrams(scores, [4], 1);
-    expect(scores[4]).toBe(Number.NEGATIVE_INFINITY);
+  it("know the tokens that would complete a sequence that was there", () => {
+    expect(completingTokens([1, 2, 3, 1, 2], 3)).toEqual([3]);
+    expect(completingTokens([1, 2, 3, 1, 2, 4, 1, 2], 3)).toEqual([3, 4]);
+    expect(completingTokens([4], 1)).toEqual([4]);
+    expect(completingTokens([4], 3)).toEqual([]);
+    expect(completingTokens([4, 4], 0)).toEqual([]);
   });
 });
 

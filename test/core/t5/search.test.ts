@@ -28,9 +28,10 @@ function options(more: Partial<SearchOptions> = {}): SearchOptions {
 
 /** @param draft seed of a copy that writes ahead: the same seed is always right, another one mostly wrong */
 async function found(seed: number, input: readonly number[], search: SearchOptions, draft?: number): Promise<number[]> {
+  const plain = plainSession(seed, vocabSize);
   const session = {
-    ...plainSession(seed, vocabSize),
-    ...(draft === undefined ? {} : { drafter: plainSession(draft, vocabSize).decoder }),
+    ...plain,
+    ...(draft === undefined ? {} : { drafter: plainSession(draft, vocabSize, plain.runtime.keepsOutputs).decoder }),
   };
   const ids: number[] = [];
   for await (const id of searchTokens(session, await encode(session, [input]), input, search)) ids.push(id);
@@ -176,6 +177,58 @@ describe("searchTokens", () => {
     }
   });
 
+  it("R12 refuses a later score that is no number, though the engine chose", async () => {
+    const session = plainSession(1, vocabSize);
+    let steps = 0;
+    const broken = {
+      ...session,
+      decoder: {
+        ...session.decoder,
+        run: async (feeds: Parameters<typeof session.decoder.run>[0]) => {
+          steps += 1;
+          const out = await session.decoder.run(feeds);
+          return steps < 3 ? out : { ...out, sum: session.runtime.tensor("float32", Float32Array.of(Number.NaN), [1, 1]) };
+        },
+      },
+    };
+    const search = options({ suppressTokens: [end] });
+    const all = async (): Promise<void> => {
+      for await (const _ of searchTokens(broken, await encode(broken, [[2, 1]]), [2, 1], search));
+    };
+    await expect(all()).rejects.toMatchObject({ code: "run-nan" });
+    expect(steps).toBe(3);
+  });
+
+  it("leaves the scores in the engine but for the first token, and where the best one is banned", async () => {
+    const input = [2, 5, 9];
+    const free = options({ endIds: new Set(), maxTokens: 4 });
+    let seed = 1;
+    let answer: readonly number[] = [];
+    // four tokens, the third of them not among those before
+    while (answer.length < 4 || answer.slice(0, 2).includes(answer[2] as number)) answer = naiveGreedy(++seed, input, free);
+    const scored = async (search: SearchOptions): Promise<number[]> => {
+      const session = plainSession(seed, vocabSize);
+      const at: number[] = [];
+      let step = 0;
+      const counted: typeof session = {
+        ...session,
+        decoder: {
+          ...session.decoder,
+          run: (feeds, outputs) => {
+            step += 1;
+            if (outputs?.includes("logits") === true) at.push(step);
+            return session.decoder.run(feeds, outputs);
+          },
+        },
+      };
+      for await (const _ of searchTokens(counted, await encode(counted, [input]), input, search));
+      return at;
+    };
+    expect(await scored(free)).toEqual([1]);
+    // the third step is taken again, and those behind it with all scores too
+    expect((await scored({ ...free, suppressTokens: [answer[2] as number] })).slice(0, 2)).toEqual([1, 4]);
+  });
+
   it("R7 ends between two tokens when it is aborted", async () => {
     const session = plainSession(7, vocabSize);
     const controller = new AbortController();
@@ -226,6 +279,26 @@ describe("searchMany", () => {
         const alone = await Promise.all(list.map((input) => found(seed, input, options())));
         expect(answers).toEqual(alone);
       }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe("searchMany with bans", () => {
+  it("finds what the naive loop finds for each", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        seeds,
+        fc.array(inputs, { minLength: 2, maxLength: 6 }),
+        fc.constantFrom(0, 2, 3),
+        fc.integer({ min: 0, max: 12 }),
+        async (seed, list, noRepeatNgramSize, minTokens) => {
+          const search = options({ noRepeatNgramSize, minTokens, suppressTokens: [5], maxTokens: 36 });
+          const answers = list.map((): number[] => []);
+          for await (const { index, id } of searchMany(plainSession(seed, vocabSize), list, search)) answers[index]?.push(id);
+          expect(answers).toEqual(list.map((input) => naiveGreedy(seed, input, search)));
+        },
+      ),
       { numRuns: 60 },
     );
   });
