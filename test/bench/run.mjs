@@ -81,6 +81,11 @@ function python(module = "llama_cpp") {
   }
 }
 
+function hasLlamaServer() {
+  const peers = process.env.LLMSPELL_BENCH_PEERS;
+  return peers === undefined ? python("llama_cpp.server") : existsSync(`${peers}/venv-llama/bin/python`);
+}
+
 function hasSentenceTransformers() {
   try {
     execFileSync(`${process.env.LLMSPELL_BENCH_PEERS}/venv/bin/python`, [
@@ -267,18 +272,17 @@ const suites = {
     figures: ["firstTokenMs", "computedTokens", "cachedTokens"],
     subjects: { taken: own(subject("kept-state", path, "taken")), "computed anew": own(subject("kept-state", path, "anew")) },
   })),
-  // `python3 -m pip install "llama-cpp-python[server]"` for its server
+  // for llama-cpp-python's server: test/bench/peers/README.md
   serve: models.map(([label, path]) => ({
     title: `${label}, answers over HTTP`,
     base: "library",
-    figures: ["firstTokenMs", "requestsPerSecond"],
+    figures: ["firstTokenMs", "bareHttpMs", "requestsPerSecond"],
     rounds: Math.min(rounds, 5),
     subjects: {
       library: own(subject("serve", "library", path)),
-      "node:http": own(subject("serve", "hello", path)),
       "llmspell serve": own(subject("serve", "llmspell", path)),
       ...(existsSync(ollama) && path !== tiny ? { Ollama: own(subject("serve", "ollama", path)) } : {}),
-      ...(python("llama_cpp.server") ? { "llama-cpp-python's server": own(subject("serve", "llama_cpp", path)) } : {}),
+      ...(hasLlamaServer() ? { "llama-cpp-python's server": own(subject("serve", "llama_cpp", path)) } : {}),
     },
   })),
   wasm: models.map(([label, path]) => ({

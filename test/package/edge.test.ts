@@ -2,9 +2,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { isLong, root } from "../support.ts";
@@ -16,7 +17,7 @@ const without = "only the programs for Linux x64 are fetched";
 
 /** Names, a header over byte ranges, what it says, what is no model, and a load; by the imports users expect. */
 const probe = `
-import { collect, load, parseModelSpec, SpellError } from "llmspell";
+import { collect, createFetch, createSpell, load, parseModelSpec, SpellError } from "llmspell";
 import { acceptGguf, exitCodeOf, httpSource } from "llmspell/core";
 export async function probe(address) {
   const code = (promise) => promise.then((value) => value, (error) => (error instanceof SpellError ? { code: error.code, message: error.message } : { untyped: String(error) }));
@@ -39,10 +40,31 @@ export async function probe(address) {
     loaded,
   };
 }
+
+/** The HTTP API where no engine runs: what is asked for a provider is passed on to it. */
+export async function passOn(address) {
+  const base_url = new URL("/v1", address).href;
+  const config = { providers: { office: { provider_type: "openai-compatible", base_url, api_key: "key-of-the-office" } } };
+  const serve = createFetch(createSpell({ config }));
+  const ask = async (model, stream) => {
+    const body = JSON.stringify({ model, messages: [{ role: "user", content: "Hi" }], stream });
+    const response = await serve("/v1/chat/completions", { method: "POST", headers: { "content-type": "application/json" }, body });
+    return [response.status, await response.text()];
+  };
+  const models = await (await serve("/v1/models")).json();
+  return {
+    models: models.data.map(({ id }) => id),
+    whole: await ask("office/big", false),
+    stream: await ask("office/big", true),
+    here: await ask("tiny-stories", false),
+    nobody: await ask("office/nobody", false),
+  };
+}
 `;
 
 interface Probed {
   readonly [name: string]: unknown;
+  readonly passedOn?: Readonly<Record<"whole" | "stream" | "here" | "nobody", readonly [status: number, text: string]>>;
   readonly loaded: { readonly code?: string; readonly message?: string; readonly text?: string; readonly untyped?: string };
 }
 
@@ -54,6 +76,7 @@ beforeAll(async () => {
     "/model.gguf?page": Buffer.from("<!doctype html><p>Sign in to go on; this is no model at all."),
   };
   server = createServer((request, response) => {
+    if (request.url?.startsWith("/v1/") === true) return void office(request, response);
     const bytes = files[request.url ?? ""];
     if (bytes === undefined) return void response.writeHead(404).end();
     const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "");
@@ -79,6 +102,39 @@ beforeAll(async () => {
 });
 afterAll(() => server?.close());
 
+/** The provider that requests are passed on to: one model that says what it was asked. */
+async function office(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (request.headers.authorization !== "Bearer key-of-the-office") return void response.writeHead(401).end();
+  response.setHeader("content-type", "application/json");
+  if (request.url === "/v1/models") return void response.end(JSON.stringify({ object: "list", data: [{ id: "big", object: "model" }] }));
+  const { model, messages } = JSON.parse(await text(request)) as {
+    readonly model: string;
+    readonly messages: readonly { readonly content: string }[];
+  };
+  if (model !== "big") return void response.writeHead(404).end('{"error":{"message":"none","code":"model_not_found"}}');
+  response.setHeader("content-type", "text/event-stream");
+  const chunk = (delta: object, finish_reason: string | null = null): string =>
+    `data: ${JSON.stringify({ id: "1", object: "chat.completion.chunk", created: 1, model, choices: [{ index: 0, delta, finish_reason }] })}\n\n`;
+  for (const word of ["You", " said ", `"${messages.at(-1)?.content}".`]) response.write(chunk({ content: word }));
+  response.end(`${chunk({}, "stop")}data: [DONE]\n\n`);
+}
+
+function expectPassedOn(passedOn: NonNullable<Probed["passedOn"]>): void {
+  const { whole, stream, here: own, nobody } = passedOn;
+  expect(passedOn).toMatchObject({ models: expect.arrayContaining(["big@office"]) });
+  expect([whole[0], JSON.parse(whole[1])]).toMatchObject([
+    200,
+    { model: "office/big", choices: [{ message: { content: 'You said "Hi".' }, finish_reason: "stop" }] },
+  ]);
+  const events = stream[1].split("\n\n");
+  expect([stream[0], ...events.slice(-2)]).toEqual([200, "data: [DONE]", ""]);
+  const deltas = events.slice(0, -2).map((event) => JSON.parse(event.slice("data: ".length)).choices[0].delta.content ?? "");
+  expect(deltas.join("")).toBe('You said "Hi".');
+  expect(nobody[0]).toBe(404);
+  // engines do not run there, and nothing about that machine is told
+  expect([own[0], JSON.parse(own[1])]).toMatchObject([503, { error: { code: "device-unavailable" } }]);
+}
+
 function expectFacts(probed: Probed): void {
   expect(probed).toMatchObject({
     spec: { kind: "name", name: "tiny-stories", variant: "q8_0" },
@@ -98,7 +154,7 @@ describe("workerd", () => {
     const workerd = join(installed("@cloudflare/workerd-linux-64", "1.20261104.1"), "bin/workerd");
     writeFileSync(
       join(folder, "edge", "worker.mjs"),
-      `import { probe } from "./probe.mjs";\nexport default { fetch: async () => Response.json(await probe("${address}")) };\n`,
+      `import { passOn, probe } from "./probe.mjs";\nexport default { fetch: async () => Response.json({ ...(await probe("${address}")), passedOn: await passOn("${address}") }) };\n`,
     );
     // as its own tools bundle: by these conditions, and without Node's modules
     await build({
@@ -143,6 +199,7 @@ const config :Workerd.Config = (
       expect(response.status, text + stderr).toBe(200);
       const probed = JSON.parse(text) as Probed;
       expectFacts(probed);
+      expectPassedOn(probed.passedOn!);
       expect(probed.loaded).toMatchObject({ code: "device-unavailable", message: expect.stringContaining("WebAssembly") });
     } finally {
       child.kill("SIGKILL");

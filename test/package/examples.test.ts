@@ -1,5 +1,6 @@
 /** Examples run as they stand, against the installed package. */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, inject, it } from "vitest";
@@ -48,6 +49,30 @@ describe("examples", () => {
   it("api.mjs lists models and streams an answer as OpenAI's API does, without a server", async () => {
     const { status, stdout } = await run(process.execPath, ["api.mjs"], folder);
     expect([status, stdout]).toEqual([0, expect.stringMatching(/^models: tiny-stories, tiny-t5-en-fr\n.{20,}\nlength, \d+ tokens\n$/s)]);
+  });
+
+  it("serve/client.mjs streams from a server that it knows by its address alone", async () => {
+    mkdirSync(join(folder, "serve"), { recursive: true });
+    copyFileSync(join(root, "examples/serve/client.mjs"), join(folder, "serve/client.mjs"));
+    const bin = join(folder, "node_modules/llmspell/dist/node/cli/main.js");
+    const server = spawn(process.execPath, [bin, "serve", "--port", "0", "--output", "json"], {
+      cwd: folder,
+      env: userEnvironment({ LLMSPELL_HOME: join(folder, "home") }),
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    try {
+      const [line] = (await once(server.stdout, "data")) as [Buffer];
+      const { status: told, url } = JSON.parse(String(line)) as { readonly status: string; readonly url: string };
+      expect(told).toBe("ok");
+      const { status, stdout, stderr } = await run(process.execPath, ["serve/client.mjs", url, "tiny-stories", "Tom had a dog"], folder);
+      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+      expect(stdout.length).toBeGreaterThan(50);
+      const missing = await run(process.execPath, ["serve/client.mjs", url, "nobody"], folder);
+      expect(missing).toMatchObject({ status: 1, stderr: expect.stringContaining("The model 'nobody' does not exist") });
+    } finally {
+      server.kill("SIGTERM");
+    }
+    expect(await once(server, "exit")).toEqual([0, null]);
   });
 
   it("similar.mjs, notes.mjs, deduplicate.mjs, route.mjs and classify.mjs find what is most alike", async () => {

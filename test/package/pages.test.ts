@@ -21,7 +21,7 @@ const viteExample = once(() => vite({ root: join(folder, "vite"), base: "./", lo
 
 let browser: Browser;
 beforeAll(async () => {
-  for (const name of ["page", "vite", "esbuild"]) cpSync(join(root, "examples", name), join(folder, name), { recursive: true });
+  for (const name of ["page", "serve", "vite", "esbuild"]) cpSync(join(root, "examples", name), join(folder, name), { recursive: true });
   browser = await openBrowser();
 });
 afterAll(() => browser?.close());
@@ -35,6 +35,44 @@ describe("a page", () => {
     });
     await close();
   });
+
+  if (isLong)
+    it("has an address of models in itself: what a service worker is asked, it lists, streams, and ends where its reader leaves", async () => {
+      const { url, close } = await serve(folder, { headers: () => isolation });
+      await visit(browser, `${url}serve/index.html`, async (page) => {
+        await page.waitForFunction("document.title === 'done'", undefined, { timeout: 60_000 });
+        expect((await page.locator("#story").textContent())?.length).toBeGreaterThan(80);
+        const log = page.locator("#log");
+        expect(await log.textContent()).toBe("GET /v1/models 200\nPOST /v1/chat/completions 200\n");
+        const left = await page.evaluate(async () => {
+          const ask = (body: object, signal?: AbortSignal) =>
+            fetch("/v1/completions", {
+              ...{ method: "POST", headers: { "content-type": "application/json" }, signal: signal ?? null },
+              body: JSON.stringify({ model: "tiny-stories", prompt: "Once", stream: true, ...body }),
+            });
+          const abort = new AbortController();
+          const reader = (await ask({ max_tokens: 400 }, abort.signal)).body?.getReader();
+          const first = await reader?.read();
+          abort.abort();
+          // the model is free again: the next one does not wait for 400 tokens
+          const next = await (await ask({ max_tokens: 2 })).text();
+          const wrong = await ask({ model: "nobody" });
+          return { first: first?.value?.length ?? 0, next, wrong: [wrong.status, await wrong.json()] as const };
+        });
+        expect(left.first).toBeGreaterThan(10);
+        expect(left.next.trim().endsWith("data: [DONE]")).toBe(true);
+        expect(left.wrong).toMatchObject([404, { error: { code: "model_not_found" } }]);
+        await log.getByText("POST /v1/completions 200, left").waitFor();
+      });
+      await close();
+      // what is told is what ran
+      const told = readFileSync(join(root, "docs/serve.md"), "utf8");
+      for (const name of ["sw.js", "page.js"]) {
+        const [code = ""] = told.split(`// ${name}\n`)[1]?.split("\n```") ?? [];
+        expect(code.length).toBeGreaterThan(100);
+        expect(readFileSync(join(root, "examples/serve", name), "utf8"), name).toContain(code);
+      }
+    });
 
   it("from Vite translates under a policy of nothing but wasm-unsafe-eval and workers, also served below a folder", async () => {
     await viteExample();

@@ -147,7 +147,12 @@ const readers: Readonly<Record<string, Read>> = {
   system_prompt: text("systemPrompt", 1_000_000),
   base_url(value, name) {
     if (!isAddress(value))
-      throw wrongAgentOption(name, "an address that begins with http:// or https://, without user and password", maskSecrets(value));
+      throw wrongAgentOption(
+        name,
+        "an address that begins with http:// or https://, without user and password, ? and #",
+        // what is asked for there may be a secret
+        maskSecrets(typeof value === "string" ? value.replace(/[?#].*$/s, (rest) => `${rest[0]}********`) : value),
+      );
     return { baseUrl: value };
   },
   api_key(value, name) {
@@ -249,5 +254,5 @@ function refused(name: string, problem: string): SpellError {
 function isAddress(value: unknown): value is string {
   if (typeof value !== "string" || value.length > 2048 || !URL.canParse(value)) return false;
   const { protocol, username, password } = new URL(value);
-  return /^https?:$/.test(protocol) && username === "" && password === "";
+  return /^https?:$/.test(protocol) && username === "" && password === "" && !/[?#]/.test(value);
 }

@@ -7,6 +7,7 @@ import type {
   BackendResult,
   BackendStatus,
   InfoOptions,
+  LoadedModel,
   ModelInfo,
   ModelRecord,
   PrunedItem,
@@ -16,6 +17,7 @@ import type {
   PullResult,
   RemoveResult,
   RunningModel,
+  UnloadOptions,
   VerifyOptions,
   VerifyResult,
 } from "../backends/models.ts";
@@ -60,8 +62,10 @@ export interface Models {
   running(signal?: AbortSignal): Promise<readonly RunningModel[]>;
   /** Whether a name leads to this machine or its Ollama server, not to a service elsewhere. Nothing is asked. @throws SpellError as info() for a name alone */
   isLocal(name: string): Promise<boolean>;
-  /** Frees loaded models; their holders load them again with the next call. @param name default: all @returns how many were loaded */
-  unload(name?: string): Promise<number>;
+  /** Models that this process holds in memory, and until when. */
+  loaded(): readonly LoadedModel[];
+  /** Frees loaded models; their holders load them again with the next call. @param model a name, or one of loaded(); default: all @returns how many were loaded */
+  unload(model?: string | LoadedModel, options?: UnloadOptions): Promise<number>;
 }
 
 const pullOptionNames = ["force", "quantization", "as", "allowHosts", "offline", "signal", "onProgress", "onEvent"];
@@ -166,10 +170,14 @@ export function createModels(road: () => Promise<Providers>, pool: Pool, platfor
     },
     running: async (signal) => (await Promise.all((await each()).map((backend) => backend.running?.(signal) ?? []))).flat(),
     isLocal: async (name) => !(await road()).services.includes((await routeOfStored(name)).backend.name),
-    async unload(name) {
-      if (name === undefined) return pool.unload();
-      const { backend, spec } = await routeOfStored(name);
-      return pool.unload({ provider: backend.name, id: (await backend.find(spec, {})).id });
+    loaded: pool.loaded,
+    async unload(model, options = {}) {
+      checkOptionNames(options, ["whenIdle"], "unload");
+      const { whenIdle } = options;
+      if (model === undefined) return pool.unload(undefined, whenIdle);
+      if (typeof model === "object") return pool.unload({ provider: model.provider, id: model.modelId }, whenIdle);
+      const { backend, spec } = await routeOfStored(model);
+      return pool.unload({ provider: backend.name, id: (await backend.find(spec, {})).id }, whenIdle);
     },
   };
 }

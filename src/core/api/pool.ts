@@ -3,6 +3,7 @@
  * and frees engines: after the keep-alive, with the last holder, by unload(), or where another model needs the memory.
  */
 import type { Backend, FileSource, FindOptions, FoundModelEntry, LoadOptions, OpenedModel } from "../backends/backend.ts";
+import type { LoadedModel } from "../backends/models.ts";
 import { closedError, SpellError, throwIfAborted, toSpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { EmbeddingModel } from "../spec/embedding-model.ts";
@@ -36,8 +37,14 @@ export interface Pool {
   /** As load(), of a model that scores pairs of texts. */
   loadReranker(backend: Source, source: ModelSpec | FileSource, options: LoadOptions, keeps?: boolean): Promise<RerankModel>;
   isLoaded(provider: string, id: string): boolean;
-  /** Frees engines; their holders load them again with their next call. @returns how many were loaded */
-  unload(filter?: { readonly provider: string; readonly id: string }): Promise<number>;
+  /** Models whose engines are in memory. */
+  loaded(): readonly LoadedModel[];
+  /**
+   * Frees engines; their holders load them again with their next call.
+   * @param isPatient calls under way are answered first, and nobody waits for that
+   * @returns how many were loaded
+   */
+  unload(filter?: { readonly provider: string; readonly id: string }, isPatient?: boolean): Promise<number>;
   /** Ends every call and load, frees every engine and refuses further loads; a second call does nothing. */
   close(): Promise<void>;
 }
@@ -107,7 +114,11 @@ export function createPool(): Pool {
     loadEmbeddings: async (...call) => loadAs((await import("./hold-vectors.ts")).holdVectors, "embed")(...call),
     loadReranker: async (...call) => loadAs((await import("./hold-scores.ts")).holdScores, "rerank")(...call),
     isLoaded: (provider, id) => [...slots.values()].some((slot) => slot.provider === provider && slot.entry.id === id && slot.isLoaded),
-    async unload(filter) {
+    loaded: () =>
+      [...slots.values()].flatMap(({ isLoaded, provider, entry, expiresAt }) =>
+        isLoaded ? [{ modelId: entry.id, provider, expiresAt }] : [],
+      ),
+    async unload(filter, isPatient = false) {
       const found = [...slots.values()].filter(
         ({ provider, entry }) => filter === undefined || (provider === filter.provider && entry.id === filter.id),
       );
@@ -116,7 +127,7 @@ export function createPool(): Pool {
         slot.isKept = false;
         if (slot.holders.size === 0) drop(slot);
       }
-      await Promise.all(found.map((slot) => slot.unload()));
+      await Promise.all(found.map((slot) => (isPatient ? slot.retire() : slot.unload())));
       return count;
     },
     async close() {

@@ -21,6 +21,10 @@ export class Slot {
   #closing: Promise<void> = Promise.resolve();
   #calls = 0;
   #stopWaiting: (() => void) | undefined;
+  /** It is unloaded with the end of its calls, whatever the keep-alive. */
+  #isDue = false;
+  /** when the keep-alive began, in milliseconds since the epoch */
+  #restsSince: number | undefined;
 
   constructor(entry: FoundModelEntry, provider: string, keepAliveMs: number | undefined, makeRoom: (slot: Slot) => Promise<boolean>) {
     this.entry = entry;
@@ -31,6 +35,12 @@ export class Slot {
 
   get isLoaded(): boolean {
     return this.#model !== undefined;
+  }
+
+  /** Seconds since the epoch when the keep-alive unloads it: at the earliest, where it works now. undefined: never. */
+  get expiresAt(): number | undefined {
+    if (this.#keepAliveMs === undefined) return undefined;
+    return ((this.#calls > 0 ? undefined : this.#restsSince) ?? Date.now()) / 1000 + this.#keepAliveMs / 1000;
   }
 
   get isIdle(): boolean {
@@ -71,6 +81,7 @@ export class Slot {
   /** A call begins: it is not unloaded meanwhile. @returns ends the call */
   enter(): () => void {
     this.#calls += 1;
+    this.#isDue = false;
     this.#stopWaiting?.();
     return () => {
       this.#calls -= 1;
@@ -81,14 +92,23 @@ export class Slot {
   /** Starts the keep-alive where nothing uses it. */
   rest(): void {
     this.#stopWaiting?.();
-    if (this.#calls > 0 || this.#model === undefined || this.#keepAliveMs === undefined) return;
-    if (this.#keepAliveMs === 0) void this.unload();
-    else this.#stopWaiting = later(this.#keepAliveMs, () => void this.unload());
+    if (this.#calls > 0 || this.#model === undefined) return;
+    if (this.#isDue || this.#keepAliveMs === 0) return void this.unload();
+    if (this.#keepAliveMs === undefined) return;
+    this.#restsSince = Date.now();
+    this.#stopWaiting = later(this.#keepAliveMs, () => void this.unload());
+  }
+
+  /** As unload(), once the calls under way are over. */
+  async retire(): Promise<void> {
+    if (this.isIdle) return this.unload();
+    this.#isDue = true;
   }
 
   /** Frees the engine; the next call loads it again. */
   async unload(): Promise<void> {
     this.#stopWaiting?.();
+    this.#isDue = false;
     const model = this.#model;
     this.#model = undefined;
     this.#opening?.end();

@@ -229,6 +229,20 @@ export interface RunningModel {
   readonly expiresAt: number | undefined;
 }
 
+/** A model that this process holds in memory. */
+export interface LoadedModel {
+  readonly modelId: string;
+  /** name of the provider that runs it */
+  readonly provider: string;
+  /** seconds since the epoch, where nothing asks it until then; undefined: it stays */
+  readonly expiresAt: number | undefined;
+}
+
+export interface UnloadOptions {
+  /** Calls under way are answered first. Default false: they are ended. */
+  readonly whenIdle?: boolean | undefined;
+}
+
 /** What became of one backend in a question to several. */
 export interface BackendResult {
   readonly backend: string;

@@ -202,6 +202,13 @@ function problemAt(path: string, origin: string, document: Document | undefined,
   return { code: "config-value", path, message, where, line, column, frame };
 }
 
+/** Whether an address holds a user or a password; it is taken apart only where it may. */
+function hasLogin(address: unknown): boolean {
+  const text = String(address ?? "");
+  const { username = "", password = "" } = text.includes("@") && URL.canParse(text) ? new URL(text) : {};
+  return username !== "" || password !== "";
+}
+
 /** Values that are right by themselves and wrong together. */
 function findContradictions(settings: Settings, declared: ProviderTypes, document: Document | undefined): readonly Problem[] {
   const found: Problem[] = [];
@@ -223,11 +230,13 @@ function findContradictions(settings: Settings, declared: ProviderTypes, documen
     // paths are put behind it; what is asked for there may be a secret, so it is not shown
     if (/[?#]/.test(String(value(`providers.${name}.base_url`) ?? "")))
       complain(`providers.${name}.base_url`, "expected an address without ? and #; a key belongs into api_key_env");
+    // one header carries both; a key of the environment goes to its own service alone, which its reader sees to
+    const isWritten = (path: string): boolean => (value(path) ?? "") !== "" && !/^(?:env:|default$)/.test(settings.get(path)?.origin ?? "default");
+    const key = ["api_key", "api_key_env"].find((each) => isWritten(`providers.${name}.${each}`));
+    if (key !== undefined && hasLogin(value(`providers.${name}.base_url`)))
+      complain(`providers.${name}.base_url`, `expected no user and password beside ${key}, which is sent in their place: keep one of them`);
   }
-  const hub = String(value("models.hf_endpoint"));
-  // an address is taken apart only where it may hold a name
-  const { username = "", password = "" } = hub.includes("@") && URL.canParse(hub) ? new URL(hub) : {};
-  if (username !== "" || password !== "")
+  if (hasLogin(value("models.hf_endpoint")))
     complain("models.hf_endpoint", "expected an address without user and password; the token of the hub belongs into HF_TOKEN");
   const [overlap, chunk] = [number("rag.chunking.overlap"), number("rag.chunking.chunk_size")];
   if (overlap >= chunk) complain("rag.chunking.overlap", `expected less than chunk_size (${chunk}), got ${overlap}`);

@@ -1,5 +1,6 @@
 /** The answers of a request: one after the other, on one model that is lent for as long as they come. */
 import type { FinishReason, GenerateOptions, Prompt, Usage } from "../spec/generate.ts";
+import type { LanguageModel } from "../spec/language-model.ts";
 import type { ManyPart } from "../spec/stream-part.ts";
 import { definedOnly } from "../values.ts";
 import type { Call } from "./call.ts";
@@ -12,6 +13,8 @@ export interface Asked {
 
 /** Parts of answers that have begun. They come once. */
 export interface Begun extends AsyncIterable<ManyPart> {
+  /** Tokens that the model keeps; undefined where a server does not tell. */
+  readonly contextLength: number | undefined;
   /** Ends the work, also where nobody has read a part. */
   stop(): Promise<void>;
 }
@@ -21,7 +24,10 @@ export interface Begun extends AsyncIterable<ManyPart> {
  * @throws SpellError of Served.text and of LanguageModel.stream
  */
 export async function begin(call: Call, name: string, asked: readonly Asked[]): Promise<Begun> {
-  const parts = run(call, name, asked);
+  let contextLength: number | undefined;
+  const parts = run(call, name, asked, (model) => {
+    contextLength = model.contextLength;
+  });
   const kept: ManyPart[] = [];
   for (;;) {
     const next = await parts.next();
@@ -41,12 +47,18 @@ export async function begin(call: Call, name: string, asked: readonly Asked[]): 
       return { done: true, value: undefined };
     },
   };
-  return { [Symbol.asyncIterator]: () => iterator, stop };
+  return { [Symbol.asyncIterator]: () => iterator, contextLength, stop };
 }
 
-async function* run({ served, signal, record }: Call, name: string, asked: readonly Asked[]): AsyncGenerator<ManyPart, void, undefined> {
+async function* run(
+  { served, signal, record }: Call,
+  name: string,
+  asked: readonly Asked[],
+  onModel: (model: LanguageModel) => void,
+): AsyncGenerator<ManyPart, void, undefined> {
   const model = await served.text(name, signal);
   record.model = model.id;
+  onModel(model);
   try {
     for (const [index, { prompt, options }] of asked.entries()) {
       for await (const part of model.stream(prompt, { ...definedOnly(options), signal })) {

@@ -119,7 +119,7 @@ export function readStream(fields: Fields, notes: Note[]): { readonly isStream: 
   const isStream = fields.boolean("stream") ?? false;
   const options = fields.object("stream_options");
   if (options === undefined) return { isStream, usage: false };
-  if (!isStream) throw fields.wrong("stream_options", "none without stream", "some");
+  if (!isStream) throw fields.wrong("stream_options", "none without stream");
   const usage = options.boolean("include_usage") ?? false;
   notes.push(...options.idle(["include_obfuscation"]));
   return { isStream, usage };
@@ -134,7 +134,7 @@ function readTemplateOptions(fields: Fields | undefined, notes: Note[]): { reado
 }
 
 function missing(fields: Fields, name: string): never {
-  throw fields.wrong(name, "an object", null);
+  throw fields.wrong(name, "an object");
 }
 
 /** Keys of messages that programs send back as they got them; they say nothing to a model. */
@@ -142,7 +142,7 @@ const echoed = ["refusal", "audio", "annotations", "function_call", "index"];
 
 function readMessages(fields: Fields, notes: Note[]): readonly Message[] {
   const list = fields.objects("messages");
-  if (list === undefined || list.length === 0) throw fields.wrong("messages", "at least one message", list ?? null);
+  if (list === undefined || list.length === 0) throw fields.wrong("messages", "at least one message");
   return list.map((message) => {
     const read = readMessage(message);
     message.refuse(["function_call", "audio"]);
@@ -155,14 +155,14 @@ function readMessages(fields: Fields, notes: Note[]): readonly Message[] {
 
 function readMessage(message: Fields): Message {
   const role = message.one("role", ["system", "developer", "user", "assistant", "tool"]);
-  if (role === undefined) throw message.wrong("role", "system, developer, user, assistant, tool", null);
+  if (role === undefined) throw message.wrong("role", "system, developer, user, assistant, tool");
   if (role === "tool") {
     const result = readText(message, "content", ["text"]) ?? "";
     return { role, content: [{ type: "tool-result", id: message.needed("tool_call_id"), result }] };
   }
   if (role !== "assistant") {
     const content = readText(message, "content", ["text"]);
-    if (content === undefined) throw message.wrong("content", "text", null);
+    if (content === undefined) throw message.wrong("content", "text");
     return { role: role === "developer" ? "system" : role, content };
   }
   const reasoning = message.text("reasoning_content") ?? message.text("reasoning");
@@ -170,10 +170,10 @@ function readMessage(message: Fields): Message {
   const text = readText(message, "content", ["text", "refusal"]) ?? message.text("refusal");
   const calls = (message.objects("tool_calls") ?? []).map((call) => {
     const type = call.raw("type") ?? "function";
-    if (type !== "function") throw call.wrong("type", "function", type);
+    if (type !== "function") throw call.wrong("type", "function");
     return readCall(call.object("function") ?? missing(call, "function"), call.needed("id"));
   });
-  if (text === undefined && calls.length === 0) throw message.wrong("content", "text, or tool_calls beside it", null);
+  if (text === undefined && calls.length === 0) throw message.wrong("content", "text, or tool_calls beside it");
   const parts: MessagePart[] = [
     ...(reasoning === undefined ? [] : [{ type: "reasoning" as const, text: reasoning }]),
     ...(text === undefined ? [] : [{ type: "text" as const, text }]),

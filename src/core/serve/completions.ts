@@ -72,6 +72,6 @@ function readPrompts(fields: Fields): readonly string[] {
   const list: readonly unknown[] = Array.isArray(given) ? given : [given];
   const isText = (each: unknown): each is string => typeof each === "string";
   if (list.length === 0 || list.length > mostPrompts || !list.every(isText))
-    throw fields.wrong("prompt", `text, or 1–${mostPrompts} texts`, given ?? null);
+    throw fields.wrong("prompt", `text, or 1–${mostPrompts} texts`);
   return list;
 }

@@ -43,7 +43,7 @@ export function readTexts(fields: Fields, name: string, most: number): readonly 
   const list: readonly unknown[] = Array.isArray(given) ? given : [given];
   const isText = (each: unknown): each is string => typeof each === "string" && each !== "";
   if (list.length === 0 || list.length > most || !list.every(isText))
-    throw fields.wrong(name, `text, or 1–${most} texts, none of them empty`, given ?? null);
+    throw fields.wrong(name, `text, or 1–${most} texts, none of them empty`);
   return list;
 }
 

@@ -19,7 +19,7 @@ export class Fields {
 
   /** @param where place of the object in the body: `messages[0]`; empty for the body itself @throws SpellError http-field for anything but an object */
   constructor(json: unknown, where = "") {
-    if (!isObject(json)) throw wrongField(where, "an object", json);
+    if (!isObject(json)) throw wrongField(where, "an object", gotOf(json));
     this.#json = json;
     this.#where = where;
   }
@@ -29,8 +29,13 @@ export class Fields {
     return this.#where === "" ? name : `${this.#where}.${name}`;
   }
 
-  wrong(name: string, expected: string, got: unknown): SpellError {
+  /** @param got in words; default: what the field holds */
+  wrong(name: string, expected: string, got: string = this.#got(name)): SpellError {
     return wrongField(this.at(name), expected, got);
+  }
+
+  #got(name: string): string {
+    return gotOf(Object.hasOwn(this.#json, name) ? this.#json[name] : undefined);
   }
 
   raw(name: string): unknown {
@@ -41,46 +46,46 @@ export class Fields {
   text(name: string): string | undefined {
     const value = this.raw(name);
     if (value === undefined || typeof value === "string") return value;
-    throw this.wrong(name, "text", value);
+    throw this.wrong(name, "text");
   }
 
   /** Text that is not empty. */
   needed(name: string): string {
     const value = this.text(name);
-    if (value === undefined || value === "") throw this.wrong(name, "text", value ?? null);
+    if (value === undefined || value === "") throw this.wrong(name, "text");
     return value;
   }
 
   number(name: string, min: number, max: number): number | undefined {
     const value = this.raw(name);
     if (value === undefined || (typeof value === "number" && value >= min && value <= max)) return value;
-    throw this.wrong(name, `a number, ${min} … ${max}`, value);
+    throw this.wrong(name, `a number, ${min} … ${max}`);
   }
 
   integer(name: string, min: number, max: number): number | undefined {
     const value = this.raw(name);
     if (value === undefined) return undefined;
     if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) return value;
-    throw this.wrong(name, `an integer, ${min} … ${max}`, value);
+    throw this.wrong(name, `an integer, ${min} … ${max}`);
   }
 
   boolean(name: string): boolean | undefined {
     const value = this.raw(name);
     if (value === undefined || typeof value === "boolean") return value;
-    throw this.wrong(name, "true or false", value);
+    throw this.wrong(name, "true or false");
   }
 
   one<const T extends string>(name: string, values: readonly T[]): T | undefined {
     const value = this.raw(name);
     const found = values.find((each) => each === value);
     if (value === undefined || found !== undefined) return found;
-    throw this.wrong(name, values.join(", "), value);
+    throw this.wrong(name, values.join(", "));
   }
 
   list(name: string): readonly unknown[] | undefined {
     const value = this.raw(name);
     if (value === undefined || Array.isArray(value)) return value;
-    throw this.wrong(name, "a list", value);
+    throw this.wrong(name, "a list");
   }
 
   object(name: string): Fields | undefined {
@@ -97,7 +102,7 @@ export class Fields {
     for (const name of names) {
       const value = this.raw(name);
       if (!isNothing(name, value))
-        throw new SpellError("http-field", `${this.at(name)}: expected none, got ${shown(value)}; ${why}`, { where: this.at(name) });
+        throw new SpellError("http-field", `${this.at(name)}: expected none, got ${gotOf(value)}; ${why}`, { where: this.at(name) });
     }
   }
 
@@ -142,6 +147,11 @@ export function ignored(message: string): Note {
   return { code: "option-ignored", message };
 }
 
-export function wrongField(where: string, expected: string, got: unknown): SpellError {
-  return new SpellError("http-field", `${where === "" ? "the body" : where}: expected ${expected}, got ${shown(got)}`, { where });
+function wrongField(where: string, expected: string, got: string): SpellError {
+  return new SpellError("http-field", `${where === "" ? "the body" : where}: expected ${expected}, got ${got}`, { where });
+}
+
+/** A value of a request in words, as its writer knows it. */
+export function gotOf(value: unknown): string {
+  return isObject(value) ? "an object" : shown(value);
 }

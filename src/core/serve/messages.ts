@@ -1,5 +1,5 @@
 /** `/v1/messages`, for clients of Anthropic. Source: its API reference, version 2023-06-01. */
-import type { GenerateOptions, Message, MessagePart, Usage } from "../spec/generate.ts";
+import type { FinishReason, GenerateOptions, Message, MessagePart, Usage } from "../spec/generate.ts";
 import type { JsonSchema } from "../spec/schema.ts";
 import type { ManyPart } from "../spec/stream-part.ts";
 import { collectMany } from "../text/collect.ts";
@@ -20,7 +20,7 @@ export async function messages(call: Call): Promise<Response> {
   const notes: Note[] = [];
   const model = fields.needed("model");
   const maxTokens = readMaxTokens(fields, "max_tokens");
-  if (maxTokens === undefined) throw fields.wrong("max_tokens", "a number", null);
+  if (maxTokens === undefined) throw fields.wrong("max_tokens", "a number");
   const system = readText(fields, "system", ["text"]);
   const options: GenerateOptions = {
     ...readSampling(fields, "stop_sequences"),
@@ -43,7 +43,7 @@ export async function messages(call: Call): Promise<Response> {
   const head = { id: randomId("msg_"), type: "message", role: "assistant", model };
   if (isStream) return eventStream(call, begun, events(begun, head, notes, call.record), { isNamed: true, error: anthropicError });
   const [answer] = await collectMany(begun);
-  const { text = "", reasoning, toolCalls = [], finishReason = "stop", warnings = [] } = answer ?? {};
+  const { text = "", reasoning, toolCalls = [], finishReason = "stop", stoppedBy, warnings = [] } = answer ?? {};
   const all = [...notes, ...warnings];
   return json({
     ...head,
@@ -52,14 +52,19 @@ export async function messages(call: Call): Promise<Response> {
       ...(text === "" ? [] : [{ type: "text", text, citations: null }]),
       ...toolCalls.map(({ id, name, input }) => ({ type: "tool_use", id, name, input })),
     ],
-    stop_reason: stopReasons[finishReason],
-    stop_sequence: null,
+    ...stopOf(finishReason, stoppedBy),
     usage: usageOf(call.record.usage),
     ...(all.length > 0 && { warnings: all }),
   });
 }
 
 const stopReasons = { stop: "end_turn", length: "max_tokens", aborted: "end_turn", "tool-calls": "tool_use" } as const;
+
+function stopOf(finishReason: FinishReason, stoppedBy: string | undefined): object {
+  return stoppedBy === undefined
+    ? { stop_reason: stopReasons[finishReason], stop_sequence: null }
+    : { stop_reason: "stop_sequence", stop_sequence: stoppedBy };
+}
 
 async function* events(
   parts: AsyncIterable<ManyPart>,
@@ -105,7 +110,7 @@ async function* events(
       yield* stop();
       yield {
         type: "message_delta",
-        delta: { stop_reason: stopReasons[part.finishReason], stop_sequence: null },
+        delta: stopOf(part.finishReason, part.stoppedBy),
         usage: usageOf(record.usage),
         ...(warnings.length > 0 && { warnings }),
       };
@@ -127,7 +132,7 @@ function usageOf({ promptTokens, completionTokens, cachedTokens = 0 }: Usage = n
 function readTools(fields: Fields, notes: Note[]): GenerateOptions {
   const tools = fields.objects("tools")?.map((tool) => {
     const type = tool.raw("type") ?? "custom";
-    if (type !== "custom") throw tool.wrong("type", "custom", type);
+    if (type !== "custom") throw tool.wrong("type", "custom");
     const own = readTool(tool, "input_schema");
     for (const name of ["cache_control", "strict"]) tool.raw(name);
     notes.push(...tool.unread(false));
@@ -144,7 +149,7 @@ function readTools(fields: Fields, notes: Note[]): GenerateOptions {
   if (choice === undefined || type === undefined) return { tools, ...parallel };
   if (type !== "tool") return { tools, toolChoice: type === "any" ? "required" : type, ...parallel };
   const name = choice.needed("name");
-  if (!tools.some((tool) => tool.name === name)) throw choice.wrong("name", tools.map((tool) => tool.name).join(", "), name);
+  if (!tools.some((tool) => tool.name === name)) throw choice.wrong("name", tools.map((tool) => tool.name).join(", "));
   return { tools, toolChoice: { name }, ...parallel };
 }
 
@@ -152,7 +157,7 @@ function readTools(fields: Fields, notes: Note[]): GenerateOptions {
 function readThinking(thinking: Fields | undefined, notes: Note[]): GenerateOptions {
   if (thinking === undefined) return {};
   const type = thinking.one("type", ["enabled", "disabled", "adaptive"]);
-  if (type === undefined) throw thinking.wrong("type", "enabled, disabled, adaptive", null);
+  if (type === undefined) throw thinking.wrong("type", "enabled, disabled, adaptive");
   notes.push(...thinking.idle(["budget_tokens", "display"]));
   return type === "disabled" ? { reasoning: "off" } : {};
 }
@@ -163,21 +168,21 @@ function readForm(fields: Fields, notes: Note[]): GenerateOptions {
   const format = output?.object("format") ?? fields.object("output_format");
   fields.raw("output_format");
   if (format === undefined) return {};
-  if (format.one("type", ["json_schema"]) === undefined) throw format.wrong("type", "json_schema", null);
-  if (format.object("schema") === undefined) throw format.wrong("schema", "a JSON schema", null);
+  if (format.one("type", ["json_schema"]) === undefined) throw format.wrong("type", "json_schema");
+  if (format.object("schema") === undefined) throw format.wrong("schema", "a JSON schema");
   return { jsonSchema: format.raw("schema") as JsonSchema };
 }
 
 function readTurns(fields: Fields, notes: Note[]): readonly Message[] {
   const list = fields.objects("messages");
-  if (list === undefined || list.length === 0) throw fields.wrong("messages", "at least one message", list ?? null);
+  if (list === undefined || list.length === 0) throw fields.wrong("messages", "at least one message");
   return list.flatMap((turn): readonly Message[] => {
     const role = turn.one("role", ["user", "assistant", "system"]);
-    if (role === undefined) throw turn.wrong("role", "user, assistant", null);
+    if (role === undefined) throw turn.wrong("role", "user, assistant");
     const content = turn.raw("content");
     if (typeof content === "string") return [{ role, content }];
     const blocks = turn.objects("content");
-    if (blocks === undefined) throw turn.wrong("content", "text or a list of blocks", null);
+    if (blocks === undefined) throw turn.wrong("content", "text or a list of blocks");
     const read = blocks.flatMap((block) => {
       const part = readBlock(block, role);
       for (const name of ["cache_control", "citations", "signature", "caller"]) block.raw(name);
@@ -208,5 +213,5 @@ function readBlock(block: Fields, role: "user" | "assistant" | "system"): Messag
     block.raw("data");
     return undefined;
   }
-  throw block.wrong("type", { user: "text, tool_result", assistant: "text, thinking, tool_use", system: "text" }[role], type ?? null);
+  throw block.wrong("type", { user: "text, tool_result", assistant: "text, thinking, tool_use", system: "text" }[role]);
 }

@@ -12,11 +12,18 @@ export async function tags({ served, signal }: Call): Promise<Response> {
 }
 
 export async function running({ served, signal }: Call): Promise<Response> {
-  const loaded = (await served.cards(signal)).filter((card) => card.loaded === true);
   const onCard = ({ device, size_bytes }: ModelCard): number =>
     device === null || device === "cpu" || device === "wasm" ? 0 : (size_bytes ?? 0);
-  return json({ models: loaded.map((card) => ({ ...entryOf(card), expires_at: new Date(0).toISOString(), size_vram: onCard(card) })) });
+  const models = (await served.running(signal)).map(({ card, expiresAt = Date.now() / 1000 + forEver, gpuBytes = onCard(card) }) => ({
+    ...entryOf(card),
+    expires_at: new Date(expiresAt * 1000).toISOString(),
+    size_vram: gpuBytes,
+  }));
+  return json({ models });
 }
+
+/** Seconds that Ollama adds for a model that stays: the longest time of Go, in nanoseconds of 63 bits. */
+const forEver = 2 ** 63 / 1e9;
 
 export async function show({ request, served, signal }: Call): Promise<Response> {
   const fields = await readBody(request);
@@ -29,6 +36,7 @@ export async function show({ request, served, signal }: Call): Promise<Response>
     parameters: "",
     template: "",
     modified_at: entryOf(card).modified_at,
+    digest: entryOf(card).digest,
     details: detailsOf(card),
     model_info: {
       "general.architecture": family,
@@ -62,7 +70,7 @@ function entryOf(card: ModelCard) {
     model: card.id,
     modified_at: new Date(card.created * 1000).toISOString(),
     size: card.size_bytes ?? 0,
-    digest: "",
+    digest: card.sha256 ?? "",
     details: detailsOf(card),
   };
 }

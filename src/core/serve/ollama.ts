@@ -33,7 +33,7 @@ export async function chat(call: Call): Promise<Response> {
   const prompt = readMessages(fields.objects("messages") ?? [], notes);
   const functionOf = (tool: Fields): Fields => {
     const own = tool.object("function");
-    if (own === undefined) throw tool.wrong("function", "an object", null);
+    if (own === undefined) throw tool.wrong("function", "an object");
     return own;
   };
   const options = { ...readOptions(fields, notes), ...readTools(fields, functionOf) };
@@ -82,6 +82,7 @@ async function vectorsOf(call: Call, fields: Fields, field: string) {
     dimensions: fields.integer("dimensions", 1, 65_536),
     signal: call.signal,
   };
+  readKeepAlive(fields);
   const notes = [...fields.idle(["options", "keep_alive"]), ...fields.unread(call.isStrict)];
   const model = await call.served.vectors(name, call.signal);
   call.record.model = model.id;
@@ -99,12 +100,19 @@ interface Asked {
 
 async function answer(call: Call, fields: Fields, notes: Note[], { model, prompt, options }: Asked, shape: Shape): Promise<Response> {
   const isStream = fields.boolean("stream") ?? true;
-  notes.push(...fields.idle(["keep_alive"]), ...fields.unread(call.isStrict));
+  const isLast = readKeepAlive(fields) === 0;
+  const [isNothing, size] = [prompt.length === 0, readContextSize(fields)];
+  notes.push(...(isNothing && isLast ? [] : fields.idle(["keep_alive"])), ...fields.unread(call.isStrict));
   const head = { model, created_at: new Date().toISOString() };
-  if (prompt.length === 0) {
+  if (isNothing && isLast) {
+    await call.served.unload(model, call.signal);
+    return json({ ...head, ...shape({}), done_reason: "unload", done: true, ...warned(notes) });
+  }
+  if (isNothing) {
     const lent = await call.served.text(model, call.signal);
+    notes.push(...otherContext(size, lent.contextLength));
     await lent.dispose();
-    return json({ ...head, ...shape({}), done_reason: "load", done: true });
+    return json({ ...head, ...shape({}), done_reason: "load", done: true, ...warned(notes) });
   }
   const started = performance.now();
   const end = (finishReason: string, usage: Usage, timing: Timing, warnings: readonly Note[]): object => ({
@@ -119,6 +127,7 @@ async function answer(call: Call, fields: Fields, notes: Note[], { model, prompt
     ...warned(warnings),
   });
   const begun = await begin(call, model, [{ prompt, options }]);
+  notes.push(...otherContext(size, begun.contextLength));
   if (isStream)
     return eventStream(call, begun, lines(begun, head, shape, end, notes), { isLines: true, error: ({ message }) => ({ error: message }) });
   const [whole] = await collectMany(begun);
@@ -148,6 +157,33 @@ async function* lines(
   }
 }
 
+/** A context is fixed with the load, for everybody who asks. */
+function otherContext(asked: number | undefined, contextLength: number | undefined): readonly Note[] {
+  if (asked === undefined || asked === contextLength) return [];
+  const own = contextLength === undefined ? "" : `; it is ${contextLength}`;
+  return [ignored(`options.num_ctx: the context is fixed when the model is loaded${own}`)];
+}
+
+function readContextSize(fields: Fields): number | undefined {
+  return fields.object("options")?.integer("num_ctx", 1, 2 ** 31 - 1);
+}
+
+/** @returns seconds, or a negative number: for ever. As Go writes times: `5m`, `1h30m`, `-1s` */
+function readKeepAlive(fields: Fields): number | undefined {
+  const given = fields.raw("keep_alive");
+  if (given === undefined || typeof given === "number") return given;
+  const [, sign = "", times = ""] =
+    (typeof given === "string" && /^([-+]?)((?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|\u00b5s|\u03bcs|ms|s|m|h))+|0)$/.exec(given)) || [];
+  if (times === "") throw fields.wrong("keep_alive", 'seconds, or a time such as "5m"');
+  const seconds = [...times.matchAll(/([\d.]+)([a-z\u00b5\u03bc]+)/g)].reduce(
+    (sum, [, count, unit = ""]) => sum + Number(count) * (units[unit] ?? 0),
+    0,
+  );
+  return sign === "-" ? -seconds : seconds;
+}
+
+const units: Readonly<Record<string, number>> = { ns: 1e-9, us: 1e-6, "\u00b5s": 1e-6, "\u03bcs": 1e-6, ms: 1e-3, s: 1, m: 60, h: 3600 };
+
 function warned(warnings: readonly Note[]): object {
   return warnings.length > 0 ? { warnings } : {};
 }
@@ -165,10 +201,11 @@ function readOptions(fields: Fields, notes: Note[]): GenerateOptions {
   const maxTokens =
     given === undefined || most === undefined || most === -1 || most === -2 ? undefined : readMaxTokens(given, "num_predict");
   const sampling = given === undefined ? {} : readSampling(given);
+  given?.raw("num_ctx"); // what it is here is known with the model
   notes.push(...(given?.unread(false) ?? []));
   const format = fields.raw("format");
   const jsonSchema = format === "json" ? { type: "object" } : format === "" ? undefined : format;
-  if (typeof jsonSchema === "string") throw fields.wrong("format", "json or a JSON schema", format);
+  if (typeof jsonSchema === "string") throw fields.wrong("format", "json or a JSON schema");
   const thinks = fields.raw("think");
   if (thinks !== undefined && typeof thinks !== "boolean") {
     fields.one("think", ["low", "medium", "high"]);
@@ -188,7 +225,7 @@ function readMessages(list: readonly Fields[], notes: Note[]): readonly Message[
   let count = 0;
   return list.map((message): Message => {
     const role = message.one("role", ["system", "user", "assistant", "tool"]);
-    if (role === undefined) throw message.wrong("role", "system, user, assistant, tool", null);
+    if (role === undefined) throw message.wrong("role", "system, user, assistant, tool");
     const [content, thinking, tool] = [
       message.text("content") ?? "",
       message.text("thinking"),
@@ -196,7 +233,7 @@ function readMessages(list: readonly Fields[], notes: Note[]): readonly Message[
     ];
     const calls = (message.objects("tool_calls") ?? []).map((each): ToolCall => {
       const own = each.object("function");
-      if (own === undefined) throw each.wrong("function", "an object", null);
+      if (own === undefined) throw each.wrong("function", "an object");
       count += 1;
       return { type: "tool-call", id: `call_${count}`, name: own.needed("name"), input: own.raw("arguments") ?? {} };
     });

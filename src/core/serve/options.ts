@@ -5,7 +5,7 @@ import type { GenerateOptions, Message, MessagePart, Tool, ToolCall } from "../s
 import type { JsonSchema } from "../spec/schema.ts";
 import { isToolName } from "../text/check-tools.ts";
 import { findParameterProblem, findStopProblem, type NumberParameter, parameterRules } from "../text/parameters.ts";
-import { type Fields, ignored, type Note } from "./fields.ts";
+import { type Fields, gotOf, ignored, type Note } from "./fields.ts";
 
 /** Answers of one request, one after the other. */
 export const mostAnswers = 16;
@@ -54,7 +54,7 @@ function checkParameter(fields: Fields, field: string, name: NumberParameter, va
 export function readTools(fields: Fields, functionOf: (tool: Fields) => Fields): GenerateOptions {
   const tools = fields.objects("tools")?.map((tool): Tool => {
     const type = tool.raw("type");
-    if (type !== "function") throw tool.wrong("type", "function", type ?? null);
+    if (type !== "function") throw tool.wrong("type", "function");
     const own = functionOf(tool);
     own.raw("strict"); // arguments are always held to their schema
     return readTool(own, "parameters");
@@ -68,13 +68,13 @@ export function readTools(fields: Fields, functionOf: (tool: Fields) => Fields):
   }
   const name = typeof toolChoice === "object" ? toolChoice.name : undefined;
   if (name !== undefined && !tools.some((tool) => tool.name === name))
-    throw fields.wrong("tool_choice", tools.map((tool) => tool.name).join(", "), name);
+    throw fields.wrong("tool_choice", tools.map((tool) => tool.name).join(", "), gotOf(name));
   return { tools, toolChoice, parallelToolCalls };
 }
 
 export function readTool(fields: Fields, schemaField: string): Tool {
   const name = fields.raw("name");
-  if (!isToolName(name)) throw fields.wrong("name", "1–64 letters, digits, _ and -", name ?? null);
+  if (!isToolName(name)) throw fields.wrong("name", "1–64 letters, digits, _ and -");
   const inputSchema = fields.object(schemaField) === undefined ? undefined : (fields.raw(schemaField) as JsonSchema);
   return { name, description: fields.text("description"), inputSchema };
 }
@@ -84,7 +84,7 @@ function readToolChoice(fields: Fields, functionOf: (tool: Fields) => Fields): G
   if (typeof given !== "object") return fields.one("tool_choice", ["auto", "none", "required"]);
   const choice = fields.object("tool_choice");
   if (choice === undefined) return undefined;
-  if (choice.raw("type") !== "function") throw choice.wrong("type", "function", choice.raw("type") ?? null);
+  if (choice.raw("type") !== "function") throw choice.wrong("type", "function");
   return { name: functionOf(choice).needed("name") };
 }
 
@@ -92,12 +92,12 @@ function readToolChoice(fields: Fields, functionOf: (tool: Fields) => Fields): G
 export function readForm(format: Fields | undefined, schemaOf: (format: Fields) => Fields | undefined): GenerateOptions {
   const type = format?.one("type", ["text", "json_object", "json_schema"]);
   if (format === undefined || type === "text") return {};
-  if (type === undefined) throw format.wrong("type", "text, json_object, json_schema", null);
+  if (type === undefined) throw format.wrong("type", "text, json_object, json_schema");
   if (type === "json_object") return { jsonSchema: { type: "object" } };
   const own = schemaOf(format);
-  if (own === undefined) throw format.wrong("json_schema", "an object with a schema", null);
+  if (own === undefined) throw format.wrong("json_schema", "an object with a schema");
   const schema = own.raw("schema");
-  if (schema === undefined) throw own.wrong("schema", "a JSON schema", null);
+  if (schema === undefined) throw own.wrong("schema", "a JSON schema");
   own.object("schema");
   // name and description are for the answers of OpenAI; the form is always held
   for (const name of ["name", "description", "strict"]) own.raw(name);
@@ -117,16 +117,16 @@ export function readEffort(fields: Fields, name: string, notes: Note[]): Generat
 export function readText(fields: Fields, name: string, types: readonly string[]): string | undefined {
   const content = fields.raw(name);
   if (content === undefined || typeof content === "string") return content;
-  if (!Array.isArray(content)) throw fields.wrong(name, "text or a list of parts", content);
+  if (!Array.isArray(content)) throw fields.wrong(name, "text or a list of parts");
   return (fields.objects(name) ?? []).map((part) => readTextPart(part, types)).join("");
 }
 
 export function readTextPart(part: Fields, types: readonly string[]): string {
   const type = part.raw("type");
-  if (typeof type !== "string" || !types.includes(type)) throw part.wrong("type", types.join(", "), type ?? null);
+  if (typeof type !== "string" || !types.includes(type)) throw part.wrong("type", types.join(", "));
   const own = type === "refusal" ? "refusal" : "text";
   const text = part.text(own);
-  if (text === undefined) throw part.wrong(own, "text", null);
+  if (text === undefined) throw part.wrong(own, "text");
   return text;
 }
 

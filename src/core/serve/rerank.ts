@@ -2,7 +2,7 @@
 import { randomId } from "./answers.ts";
 import { readBody } from "./body.ts";
 import type { Call } from "./call.ts";
-import type { Fields } from "./fields.ts";
+import { type Fields, gotOf } from "./fields.ts";
 import { json } from "./refusals.ts";
 import { failsAs } from "./served.ts";
 
@@ -42,11 +42,12 @@ export async function rerank(call: Call): Promise<Response> {
 
 /** Texts, or objects with a `text`. */
 function readDocuments(fields: Fields): readonly string[] {
-  const list = fields.list("documents") ?? [];
-  if (list.length === 0 || list.length > mostDocuments) throw fields.wrong("documents", `1–${mostDocuments} texts`, list.length);
+  const list = fields.list("documents");
+  if (list === undefined || list.length === 0 || list.length > mostDocuments)
+    throw fields.wrong("documents", `1–${mostDocuments} texts`, list === undefined ? undefined : String(list.length));
   return list.map((each, i) => {
     const text = typeof each === "object" && each !== null ? (each as { readonly text?: unknown }).text : each;
-    if (typeof text !== "string" || text === "") throw fields.wrong(`documents[${i}]`, "text, or an object with a text", each);
+    if (typeof text !== "string" || text === "") throw fields.wrong(`documents[${i}]`, "text, or an object with a text", gotOf(each));
     return text;
   });
 }

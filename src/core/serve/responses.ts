@@ -4,7 +4,7 @@ import type { ManyPart } from "../spec/stream-part.ts";
 import { begin, noUsage, nowSeconds, randomId } from "./answers.ts";
 import { readBody } from "./body.ts";
 import type { Call } from "./call.ts";
-import { type Fields, ignored, type Note } from "./fields.ts";
+import { type Fields, gotOf, ignored, type Note } from "./fields.ts";
 import { joinTurns, readCall, readEffort, readForm, readMaxTokens, readSampling, readText, readTextPart, readTools } from "./options.ts";
 import { endOf, json, openaiError, type Told, told } from "./refusals.ts";
 import { eventStream } from "./sse.ts";
@@ -208,7 +208,7 @@ function usageOf({ promptTokens, completionTokens, totalTokens, cachedTokens = 0
 /** Parts of an answer that can be asked for beside it; there are none here. */
 function readInclude(fields: Fields, notes: Note[]): void {
   for (const each of fields.list("include") ?? []) {
-    if (typeof each !== "string") throw fields.wrong("include", "a list of names", each);
+    if (typeof each !== "string") throw fields.wrong("include", "a list of names", gotOf(each));
     // of answers that store their thoughts elsewhere; they are in the answer itself here
     if (each !== "reasoning.encrypted_content") notes.push(ignored(`include: there is no ${each.slice(0, 60)} here`));
   }
@@ -218,7 +218,7 @@ function readInput(fields: Fields, notes: Note[]): readonly Message[] {
   const given = fields.raw("input");
   if (typeof given === "string") return [{ role: "user", content: given }];
   const items = Array.isArray(given) ? (fields.objects("input") ?? []) : [];
-  if (items.length === 0) throw fields.wrong("input", "text or a list of items", given ?? null);
+  if (items.length === 0) throw fields.wrong("input", "text or a list of items");
   return items.map((item) => {
     const read = readItem(item);
     for (const name of ["id", "status", "type", "annotations", "logprobs", "phase"]) item.raw(name);
@@ -234,7 +234,7 @@ function readItem(item: Fields): Message {
   if (type === "function_call") return { role: "assistant", content: [readCall(item, item.needed("call_id"))] };
   if (type === "function_call_output") {
     const result = readText(item, "output", textTypes);
-    if (result === undefined) throw item.wrong("output", "text", null);
+    if (result === undefined) throw item.wrong("output", "text");
     return { role: "tool", content: [{ type: "tool-result", id: item.needed("call_id"), result }] };
   }
   if (type === "reasoning") {
@@ -242,10 +242,10 @@ function readItem(item: Fields): Message {
     const text = (item.objects("content") ?? []).map((part) => readTextPart(part, ["reasoning_text", "text"])).join("");
     return { role: "assistant", content: text === "" ? [] : [{ type: "reasoning", text }] };
   }
-  if (type !== "message") throw item.wrong("type", "message, function_call, function_call_output, reasoning", type);
+  if (type !== "message") throw item.wrong("type", "message, function_call, function_call_output, reasoning");
   const role = item.one("role", ["user", "assistant", "system", "developer"]);
-  if (role === undefined) throw item.wrong("role", "user, assistant, system, developer", null);
+  if (role === undefined) throw item.wrong("role", "user, assistant, system, developer");
   const content = readText(item, "content", textTypes);
-  if (content === undefined) throw item.wrong("content", "text", null);
+  if (content === undefined) throw item.wrong("content", "text");
   return { role: role === "developer" ? "system" : role, content };
 }

@@ -25,8 +25,19 @@ export interface ModelCard {
   readonly capabilities: readonly string[];
   /** where it computed last; null before it was loaded here */
   readonly device: string | null;
-  /** of models that are no files of their own: whether they are in memory now */
-  readonly loaded: boolean | null;
+  /** whether it is in memory now */
+  readonly loaded: boolean;
+  /** of its file, where it is one whose hash was written down */
+  readonly sha256: string | null;
+}
+
+/** A model that is in memory. */
+export interface RunningCard {
+  readonly card: ModelCard;
+  /** seconds since the epoch; undefined: it stays */
+  readonly expiresAt: number | undefined;
+  /** of its bytes, on a graphics card; undefined where nobody tells */
+  readonly gpuBytes: number | undefined;
 }
 
 export interface Served {
@@ -39,9 +50,13 @@ export interface Served {
   cards(signal: AbortSignal): Promise<readonly ModelCard[]>;
   /** @throws SpellError model-unknown */
   card(name: string, signal: AbortSignal): Promise<ModelCard>;
+  /** Models in memory, here and in the servers of providers. */
+  running(signal: AbortSignal): Promise<readonly RunningCard[]>;
+  /** Frees it, after the calls under way. @throws SpellError model-unknown */
+  unload(name: string, signal: AbortSignal): Promise<void>;
 }
 
-type Loaded = Pick<LanguageModel | EmbeddingModel, "contextLength" | "device">;
+type Loaded = Pick<LanguageModel | EmbeddingModel, "id" | "contextLength" | "device">;
 
 export function createServed(spell: Spell, { models = [], only = false, pull = false, load = {} }: ServeOptions): Served {
   const named = namedModels(models);
@@ -64,7 +79,7 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
     const model = await open(source).catch((error: unknown) => {
       throw about(error, name, source);
     });
-    loaded.set(name, { contextLength: model.contextLength, device: model.device });
+    loaded.set(name, { id: model.id, contextLength: model.contextLength, device: model.device });
     return model;
   };
 
@@ -81,6 +96,8 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
   const cardOf = async ({ name, source, record }: Listed, signal: AbortSignal): Promise<ModelCard> => {
     const info = typeof source === "string" ? await infoOf(source, record, signal) : undefined;
     const last = loaded.get(name);
+    const [file, ...otherFiles] = info?.files ?? [];
+    const [id, held] = [last?.id ?? info?.id, spell.models.loaded()];
     return {
       id: name,
       object: "model",
@@ -94,7 +111,8 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
       context_length: last?.contextLength ?? info?.contextLength ?? null,
       capabilities: info?.capabilities ?? [],
       device: last?.device?.chosen ?? null,
-      loaded: record?.loaded ?? null,
+      loaded: record?.loaded ?? held.some(({ modelId }) => modelId === id),
+      sha256: (otherFiles.length === 0 ? file?.sha256 : undefined) ?? null,
     };
   };
 
@@ -106,6 +124,14 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
     return [...own, ...others.map((record): Listed => ({ name: record.id, source: record.id, record }))];
   };
 
+  const found = async (name: string, signal: AbortSignal): Promise<Listed> => {
+    const source = sourceOf(name);
+    const known = (await listed()).find((each) => each.name === name);
+    if (known !== undefined) return known;
+    if (typeof source !== "string" || (await infoOf(source, undefined, signal)) === undefined) throw unknown(name);
+    return { name, source, record: undefined };
+  };
+
   return {
     text: (name, signal) => lent(name, (source) => spell.load(source, { ...options, signal })),
     vectors: (name, signal) => lent(name, (source) => spell.embeddings(source, { ...options, signal })),
@@ -114,11 +140,26 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
       return Promise.all((await listed()).map((each) => cardOf(each, signal)));
     },
     async card(name, signal) {
-      const source = sourceOf(name);
-      const found = (await listed()).find((each) => each.name === name);
-      if (found !== undefined) return cardOf(found, signal);
-      if (typeof source !== "string" || (await infoOf(source, undefined, signal)) === undefined) throw unknown(name);
-      return cardOf({ name, source, record: undefined }, signal);
+      return cardOf(await found(name, signal), signal);
+    },
+    async running(signal) {
+      const [all, theirs] = await Promise.all([listed(), spell.models.running(signal).catch(() => [])]);
+      const cards = await Promise.all(all.map(async (each) => ({ each, card: await cardOf(each, signal) })));
+      const held = spell.models.loaded();
+      return cards.flatMap(({ each: { name, record }, card }): RunningCard[] => {
+        if (!card.loaded) return [];
+        const id = loaded.get(name)?.id ?? record?.id ?? name;
+        const server = theirs.find(({ modelId }) => modelId === id);
+        const last = server ?? held.find(({ modelId }) => modelId === id);
+        return [{ card, expiresAt: last?.expiresAt, gpuBytes: server?.gpuBytes }];
+      });
+    },
+    async unload(name, signal) {
+      const { source } = await found(name, signal);
+      const id = loaded.get(name)?.id;
+      // a file that a person chose has no name to find it by
+      const model = typeof source === "string" ? source : spell.models.loaded().find(({ modelId }) => modelId === id);
+      if (model !== undefined) await spell.models.unload(model, { whenIdle: true });
     },
   };
 }

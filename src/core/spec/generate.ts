@@ -156,6 +156,8 @@ export interface GenerateResult<J = unknown> {
   readonly reasoning?: string | undefined;
   readonly toolCalls: readonly ToolCall[];
   readonly finishReason: FinishReason;
+  /** the stop string that ended the answer; absent where none did, or a service does not tell */
+  readonly stoppedBy?: string | undefined;
   readonly usage: Usage;
   readonly timing: Timing;
   /** start of the random numbers; with the same seed, model, device and version the text is the same */

@@ -16,6 +16,8 @@ export type StreamPart =
   | {
       readonly type: "stream-end";
       readonly finishReason: FinishReason;
+      /** only where a stop string ended the answer: which */
+      readonly stoppedBy?: string | undefined;
       readonly seed: number;
       readonly usage: Usage;
       readonly timing: Timing;

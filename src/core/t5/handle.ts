@@ -116,9 +116,9 @@ export function createIdHandle({ engine, tokenizer, facts, device, inputLength, 
     if (sampling.kind === "beam" && engine.searchBeams !== undefined) {
       const answers = await engine.searchBeams({ ...search, sampling });
       const candidates = answers.map(({ ids: answer, score }): Candidate => ({ text: cut(tokenizer.decode(answer), options.stop), score }));
-      const [best] = candidates;
       const [first] = answers;
-      if (best !== undefined && best.text !== "") yield { type: "text", text: best.text };
+      const best = first === undefined ? "" : tokenizer.decode(first.ids);
+      if (best !== "") yield { type: "text", text: best };
       const isComplete = first !== undefined && search.endIds.has(first.ids[first.ids.length - 1] ?? -1);
       yield {
         type: "end",
@@ -225,7 +225,7 @@ function startAnswer(tokenizer: Tokenizer, { endIds, maxTokens, hold }: SearchOp
   let tokens = 0;
   let finishReason: End["finishReason"] | undefined;
   function* show(text: string): Generator<ModelPiece, void, undefined> {
-    if (filter.push(text).stopped) finishReason = "stop";
+    if (filter.push(text).stop !== undefined) finishReason = "stop";
     if (text !== "") yield { type: "text", text };
   }
   return {
@@ -254,6 +254,6 @@ function startAnswer(tokenizer: Tokenizer, { endIds, maxTokens, hold }: SearchOp
 
 /** A text up to the first stop string. */
 function cut(text: string, stops: readonly string[]): string {
-  const { text: kept, stopped } = createStopFilter(stops).push(text);
-  return stopped ? kept : text;
+  const { text: kept, stop } = createStopFilter(stops).push(text);
+  return stop !== undefined ? kept : text;
 }

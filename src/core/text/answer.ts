@@ -59,7 +59,8 @@ export function createAnswer(stop: readonly string[], { thinking, calls }: Parti
   let text = "";
   let firstTokenMs = 0;
   let end: EndPiece | undefined;
-  let [stopped, hasCalled, hasThought] = [false, false, false];
+  let stoppedBy: string | undefined;
+  let [hasCalled, hasThought] = [false, false];
 
   const show = (more: string): StreamPart[] => {
     if (more === "") return [];
@@ -67,15 +68,15 @@ export function createAnswer(stop: readonly string[], { thinking, calls }: Parti
     return [{ type: "text-delta", text: more }];
   };
   const filtered = (more: string): StreamPart[] => {
-    if (stopped) return []; // what a runtime still says after a stop string is not part of the answer
+    if (stoppedBy !== undefined) return []; // what a runtime still says after a stop string is not part of the answer
     const result = filter.push(more);
-    stopped = result.stopped;
+    stoppedBy = result.stop;
     return show(result.text);
   };
   const callsIn = (pieces: readonly CallPiece[]): StreamPart[] =>
     pieces.flatMap((piece): StreamPart[] => {
       if (piece.type === "text-delta") return filtered(piece.text);
-      if (stopped) return [];
+      if (stoppedBy !== undefined) return [];
       hasCalled = true;
       return [...show(filter.flush()), piece];
     });
@@ -106,7 +107,7 @@ export function createAnswer(stop: readonly string[], { thinking, calls }: Parti
       if (end === undefined) throw new SpellError("run-crash", "the runtime ended without a result");
       const { promptTokens, cachedTokens, completionTokens, prefillMs, decodeMs } = end;
       const rest = [...(thoughts === undefined ? [] : read(thoughts.end())), ...(reader === undefined ? [] : callsIn(reader.end()))];
-      const last = [...rest, ...(stopped ? [] : show(filter.flush()))];
+      const last = [...rest, ...(stoppedBy !== undefined ? [] : show(filter.flush()))];
       const isMissing = hasThought && !hasCalled && text.trim() === "";
       return [
         ...last,
@@ -115,7 +116,8 @@ export function createAnswer(stop: readonly string[], { thinking, calls }: Parti
         ...(isMissing ? [warning("answer-missing", withoutAnswer(end))] : []),
         {
           type: "stream-end",
-          finishReason: hasCalled ? "tool-calls" : stopped ? "stop" : end.finishReason,
+          finishReason: hasCalled ? "tool-calls" : stoppedBy !== undefined ? "stop" : end.finishReason,
+          ...(stoppedBy !== undefined && !hasCalled && { stoppedBy }),
           seed,
           usage: { promptTokens, cachedTokens, completionTokens, totalTokens: promptTokens + completionTokens },
           timing: {

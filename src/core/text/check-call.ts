@@ -15,6 +15,7 @@ export function wrongOption(name: string, expected: string, got: unknown): Spell
 
 /** A value that was given, in a message: text in quotes, data as JSON, cut short. */
 export function shown(value: unknown): string {
+  if (value === undefined) return "nothing";
   if (typeof value === "number" || typeof value === "bigint") return String(value);
   if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
   try {

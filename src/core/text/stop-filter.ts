@@ -1,8 +1,8 @@
 /** Stop strings over a stream of text pieces: what may belong to a stop string is held back until that is decided. */
 
 export interface StopFilter {
-  /** @returns text that is safe to show, and whether a stop string was met; after that, push nothing more */
-  push(text: string): { readonly text: string; readonly stopped: boolean };
+  /** @returns text that is safe to show, and the stop string that was met; after that, push nothing more */
+  push(text: string): { readonly text: string; readonly stop: string | undefined };
   /** @returns what was held back, once the model ended without a stop string */
   flush(): string;
 }
@@ -14,16 +14,16 @@ export function createStopFilter(stops: readonly string[]): StopFilter {
     push(text) {
       held += text;
       let [from, to] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+      let met: string | undefined;
       for (const stop of stops) {
         const at = held.indexOf(stop);
         const end = at + stop.length;
-        if (at >= 0 && (end < to || (end === to && at < from))) [from, to] = [at, end];
+        if (at >= 0 && (end < to || (end === to && at < from))) [from, to, met] = [at, end, stop];
       }
-      const isStopped = to !== Number.POSITIVE_INFINITY;
-      const safe = isStopped ? from : held.length - stops.reduce((most, stop) => Math.max(most, overlap(held, stop)), 0);
+      const safe = met !== undefined ? from : held.length - stops.reduce((most, stop) => Math.max(most, overlap(held, stop)), 0);
       const shown = held.slice(0, safe);
-      held = isStopped ? "" : held.slice(safe);
-      return { text: shown, stopped: isStopped };
+      held = met !== undefined ? "" : held.slice(safe);
+      return { text: shown, stop: met };
     },
     flush() {
       const rest = held;

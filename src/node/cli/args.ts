@@ -125,6 +125,12 @@ export function flagNumber(flags: GivenFlags, name: string): number | undefined 
   return text === undefined ? undefined : Number(text);
 }
 
+/** @throws SpellError usage-value for a text without a letter or sign, which says nothing */
+export function checkText(text: string, name: string): string {
+  if (text.trim() !== "") return text;
+  throw new SpellError("usage-value", `${name}: expected text, got an empty one`, { where: name });
+}
+
 /** "--name" and "-n" to flag. */
 function byName(flags: readonly Flag[]): ReadonlyMap<string, Flag> {
   const map = new Map<string, Flag>();

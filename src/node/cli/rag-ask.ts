@@ -4,7 +4,7 @@ import { askMessages, askText, citedIn, contextOf } from "../../core/rag/context
 import type { RagHit } from "../../core/rag/types.ts";
 import type { GenerateOptions, Prompt } from "../../core/spec/generate.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
-import { flagText } from "./args.ts";
+import { checkText, flagText } from "./args.ts";
 import { defaultModel } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { searchOptions, titleOf, withRag } from "./rag.ts";
@@ -16,10 +16,10 @@ const answerTokens = 512;
 /** Hashed words are a little alike by chance: below this score they are about nothing. */
 const leastLexical = 0.15;
 
-/** @throws SpellError rag-empty where no passage is near enough; of the flags, the index, the model */
-export function ragAsk(context: Context): Promise<number> {
+/** @throws SpellError rag-empty where no passage is near enough; usage-value for a question without words; of the flags, the index, the model */
+export async function ragAsk(context: Context): Promise<number> {
   const { operands, flags, screen, interrupt } = context;
-  const question = operands.join(" ");
+  const question = checkText(operands.join(" "), "QUESTION");
   // of a search: so many passages
   const { topK: _, ...given } = readGenerateOptions(flags);
   return withRag(context, true, async (rag, place) => {

@@ -6,7 +6,7 @@ import { messageOf, SpellError } from "../../core/errors.ts";
 import type { Rag, RagDocument, RagHit, RagPlace, SearchOptions } from "../../core/rag/types.ts";
 import { definedOnly } from "../../core/values.ts";
 import { homeFolder } from "../home.ts";
-import { flagNumber, flagText } from "./args.ts";
+import { checkText, flagNumber, flagText } from "./args.ts";
 import { confirm } from "./ask.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, plural } from "./format.ts";
@@ -121,11 +121,13 @@ export function ragIngest(context: Context): Promise<number> {
   });
 }
 
-export function ragSearch(context: Context): Promise<number> {
+/** @throws SpellError usage-value for a question without words */
+export async function ragSearch(context: Context): Promise<number> {
   const { operands, screen } = context;
+  const question = checkText(operands.join(" "), "QUERY");
   return withRag(context, true, async (rag, place) => {
     const options = searchOptions(context);
-    const results = await rag.search(operands.join(" "), { ...place, ...options });
+    const results = await rag.search(question, { ...place, ...options });
     // results that have to do with nothing look like the others
     const isUnbounded = options.threshold === undefined && (await context.config()).config.rag.search.threshold === 0;
     screen.document({ status: "ok", total: results.length, results });

@@ -1,10 +1,12 @@
 /**
- * Answers over HTTP beside the library's own: `serve.mjs library|hello|llmspell|ollama|llama_cpp MODEL`. The same prompts, 16 tokens each, greedily.
- * Prints { firstTokenMs: median of 15 asked one after the other, requestsPerSecond: 12 by four clients }.
+ * Answers over HTTP beside the library's own: `serve.mjs library|llmspell|ollama|llama_cpp MODEL`. The same prompts, 16 tokens each, greedily.
+ * Prints { firstTokenMs: median of 15 asked one after the other, bareHttpMs: the same client and a bare server of node:http, asked in turns with
+ * them, requestsPerSecond: 12 by four clients }.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { Agent, request } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -28,24 +30,32 @@ async function freePort() {
   return port;
 }
 
+/** One connection, kept. The client of node:http: `fetch` costs twice as much. */
+const agent = new Agent({ keepAlive: true, maxSockets: 4 });
+
 /** @param {string} url @param {string} model @returns {(n: number) => Promise<number>} milliseconds to the first text */
-const over = (url, model) => async (n) => {
-  const started = performance.now();
-  const response = await fetch(`${url}/v1/chat/completions`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ model, messages: [{ role: "user", content: prompt(n) }], max_tokens: 16, temperature: 0, stream: true }),
+const over = (url, model) => (n) =>
+  new Promise((resolve, reject) => {
+    const started = performance.now();
+    const body = JSON.stringify({
+      ...{ model, messages: [{ role: "user", content: prompt(n) }] },
+      ...{ max_tokens: 16, temperature: 0, stream: true },
+    });
+    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+    const asked = request(`${url}/v1/chat/completions`, { method: "POST", agent, headers }, (response) => {
+      let first = 0;
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk) => {
+        text += chunk;
+        if (first === 0 && /"content": ?"[^"]/.test(text)) first = performance.now() - started;
+      });
+      response.on("error", reject);
+      response.on("end", () => (response.statusCode === 200 ? resolve(first) : reject(new Error(`${response.statusCode} ${text}`))));
+    });
+    asked.on("error", reject);
+    asked.end(body);
   });
-  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
-  let first = 0;
-  let text = "";
-  const decoder = new TextDecoder();
-  for await (const chunk of response.body ?? []) {
-    text += decoder.decode(chunk, { stream: true });
-    if (first === 0 && /"content": ?"[^"]/.test(text)) first = performance.now() - started;
-  }
-  return first;
-};
 
 /** @param {string} command @param {readonly string[]} args @param {string} url @param {NodeJS.ProcessEnv} env */
 async function start(command, args, url, env = {}) {
@@ -64,6 +74,15 @@ async function start(command, args, url, env = {}) {
   throw new Error(`${command} does not answer at ${url}`);
 }
 
+/** A bare server of node:http that reads the question and sends one word: what the client, loopback and Node's HTTP cost by themselves. */
+async function startBare() {
+  const port = await freePort();
+  const event = `data: ${JSON.stringify({ choices: [{ delta: { content: "word" } }] })}\n\n`;
+  const code = `require("node:http").createServer((q, a) => q.resume().on("end", () => a.writeHead(200, { "content-type": "text/event-stream" }).end(${JSON.stringify(event)}))).listen(${port}, "127.0.0.1")`;
+  await start(process.execPath, ["-e", code], `http://127.0.0.1:${port}/`);
+  return over(`http://127.0.0.1:${port}`, "none");
+}
+
 const port = await freePort();
 const url = `http://127.0.0.1:${port}`;
 /** @type {Record<string, () => Promise<(n: number) => Promise<number>>>} */
@@ -79,14 +98,6 @@ const kinds = {
       return first;
     };
   },
-  // what HTTP itself costs: the same pieces from memory
-  async hello() {
-    const piece = JSON.stringify({ choices: [{ delta: { content: "word" } }] });
-    const lines = `[${Array.from({ length: 16 }, () => `"data: ${piece.replaceAll('"', '\\"')}\\n\\n"`).join(",")}]`;
-    const code = `require("node:http").createServer((q, a) => q.resume().on("end", () => { for (const line of ${lines}) a.write(line); a.end(); })).listen(${port}, "127.0.0.1")`;
-    await start(process.execPath, ["-e", code], `${url}/health`);
-    return over(url, "none");
-  },
   async llmspell() {
     await start(process.execPath, ["dist/node/cli/main.js", "serve", "-m", file, "--port", String(port), "-q"], `${url}/health`);
     return over(url, file);
@@ -100,16 +111,25 @@ const kinds = {
     return over(url, "bench");
   },
   async llama_cpp() {
-    await start("python3", ["-m", "llama_cpp.server", "--model", file, "--port", String(port)], `${url}/v1/models`);
+    const program =
+      process.env.LLMSPELL_BENCH_PEERS === undefined ? "python3" : `${process.env.LLMSPELL_BENCH_PEERS}/venv-llama/bin/python`;
+    await start(program, ["-m", "llama_cpp.server", "--model", file, "--port", String(port)], `${url}/v1/models`);
     return over(url, "bench");
   },
 };
 
+/** @param {number[]} values */
+const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
+
 try {
   const ask = await /** @type {() => Promise<(n: number) => Promise<number>>} */ (kinds[kind])();
-  for (let n = 0; n < 5; n++) await ask(n);
-  const firsts = [];
-  for (let n = 5; n < 20; n++) firsts.push(await ask(n));
+  const askBare = kind === "library" ? undefined : await startBare();
+  for (let n = 0; n < 5; n++) await Promise.all([ask(n), askBare?.(n)]);
+  const [firsts, bare] = [[], []];
+  for (let n = 5; n < 20; n++) {
+    firsts.push(await ask(n));
+    if (askBare !== undefined) bare.push(await askBare(n));
+  }
   const started = performance.now();
   await Promise.all(
     Array.from({ length: 4 }, async (_, client) => {
@@ -117,7 +137,8 @@ try {
     }),
   );
   const requestsPerSecond = 12_000 / (performance.now() - started);
-  console.log(JSON.stringify({ firstTokenMs: firsts.sort((a, b) => a - b)[7], requestsPerSecond }));
+  console.log(JSON.stringify({ firstTokenMs: median(firsts), ...(askBare && { bareHttpMs: median(bare) }), requestsPerSecond }));
 } finally {
+  agent.destroy();
   for (const end of ends.reverse()) await end();
 }

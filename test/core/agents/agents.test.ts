@@ -250,8 +250,14 @@ describe("options of a builder", () => {
     [
       "base_url",
       "http://me:secret@host/",
-      'base_url: expected an address that begins with http:// or https://, without user and password, got "http://********@host/"',
+      'base_url: expected an address that begins with http:// or https://, without user and password, ? and #, got "http://********@host/"',
     ],
+    [
+      "base_url",
+      "https://host/v1?key=secret",
+      'base_url: expected an address that begins with http:// or https://, without user and password, ? and #, got "https://host/v1?********"',
+    ],
+    ["base_url", "https://host/v1#x", 'got "https://host/v1#********"'],
     ["api_key", 5, "api_key: expected a key of 1–1000 characters"],
     ["max_execution_time", 0, "max_execution_time: expected seconds"],
     ["parameters", { temprature: 1 }, "parameters has no temprature; did you mean temperature?"],

@@ -119,6 +119,44 @@ describe("a model under the settings of its provider", () => {
     expect([first.disposed(), second.disposed()]).toEqual([1, 1]);
   });
 
+  it("tells until when a model stays: from its last call, from now while it works, for ever without a keep-alive", async () => {
+    const { pool, load } = providerOf(() => plainModel({ ms: 20_000 }).model, { keepAliveMs: 10_000 });
+    const model = await load("m");
+    await vi.advanceTimersByTimeAsync(4_000);
+    const began = Date.now() / 1000;
+    expect(pool.loaded()).toEqual([{ modelId: "m", provider: "box", expiresAt: expect.closeTo(began + 6, 3) }]);
+    const answer = text(model.stream("a"));
+    await vi.advanceTimersByTimeAsync(12_000);
+    expect(pool.loaded()).toMatchObject([{ expiresAt: expect.closeTo(began + 22, 3) }]);
+    await vi.advanceTimersByTimeAsync(8_000);
+    await answer;
+    expect(pool.loaded()).toMatchObject([{ expiresAt: expect.closeTo(began + 30, 3) }]);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(pool.loaded()).toEqual([]);
+    const kept = providerOf(() => plainModel().model);
+    await kept.load("m");
+    expect(kept.pool.loaded()).toEqual([{ modelId: "m", provider: "box", expiresAt: undefined }]);
+  });
+
+  it("unloads a model that works once its calls are over, where it may take that long", async () => {
+    const first = plainModel({ ms: 20_000 });
+    const { pool, load } = providerOf(() => first.model);
+    const model = await load("m", {}, true);
+    const answer = text(model.stream("a"));
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await pool.unload({ provider: "box", id: "m" }, true)).toBe(1);
+    expect([first.disposed(), pool.loaded().length]).toEqual([0, 1]);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(await answer).toBe("hello");
+    expect([first.disposed(), pool.loaded().length]).toEqual([1, 0]);
+    // an idle one goes at once
+    const again = text(model.stream("a"));
+    await vi.advanceTimersByTimeAsync(20_000);
+    await again;
+    expect(await pool.unload({ provider: "box", id: "m" }, true)).toBe(1);
+    expect(pool.loaded()).toEqual([]);
+  });
+
   it("keep-alive 0 unloads after each call, none never", async () => {
     const [first, again] = [plainModel(), plainModel()];
     const { model: configured } = await wrap([first.model, again.model], { keepAliveMs: 0 });

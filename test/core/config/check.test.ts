@@ -104,6 +104,11 @@ describe("a configuration file", () => {
     ["[providers.candle]\ntemperature = -inf", "got -inf"],
     ["[[providers.candle]]\ndevice = 'cpu'", "[a table]"],
     ["[models]\nhf_endpoint = 'https://me:pw@mirror.example'", "without user and password"],
+    ["[providers.openai]\napi_key = 'sk-1'\nbase_url = 'https://me:pw@llm.example/v1'", "no user and password beside api_key,"],
+    [
+      "[providers.mine]\nprovider_type = 'openai-compatible'\napi_key_env = 'KEY'\nbase_url = 'https://me@llm.example/v1'",
+      "no user and password beside api_key_env,",
+    ],
   ])("G71: %j is config-value", async (text, part) => {
     const error = await errorOf(text);
     expect(error.code).toBe("config-value");
@@ -150,6 +155,7 @@ describe("a configuration file", () => {
   it("masks a secret in the line it shows, whatever is wrong with it", async () => {
     const texts = [
       '[providers.openai]\nbase_url = "https://llm.example/v1?key=sk-very-secret"\n',
+      '[providers.openai]\napi_key = "k"\nbase_url = "https://me:sk-very-secret@llm.example/v1"\n',
       "[providers.openai]\napi_key = sk-very-secret\n",
       '[providers.openai]\napi_key = "sk-very-secret"\nbase_url = 5\n[providers.openai.api_key]\n',
       'providers = { openai = { api_key = "sk-very-secret", tempature = 1 } }',

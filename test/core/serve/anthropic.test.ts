@@ -38,12 +38,26 @@ describe("the client of Anthropic", () => {
       role: "assistant",
       model: "tiny",
       content: [{ type: "text", text: "Hello Anna" }],
-      stop_reason: "end_turn",
+      stop_reason: "stop_sequence",
+      stop_sequence: "!",
       usage: { input_tokens: 6, cache_read_input_tokens: 0, output_tokens: 3 },
     });
     expect(asked[0]).toMatchObject({ prompt: "<system>Be brief.<user>Say hello to Anna.<assistant>", sampling: { kind: "greedy" } });
     const again = await anthropic.messages.create({ ...call, max_tokens: 1 });
-    expect(again).toMatchObject({ stop_reason: "max_tokens", content: [{ text: "Hello" }], usage: { output_tokens: 1 } });
+    expect(again).toMatchObject({
+      stop_reason: "max_tokens",
+      stop_sequence: null,
+      content: [{ text: "Hello" }],
+      usage: { output_tokens: 1 },
+    });
+  });
+
+  it("is told which stop string ended a stream, and that the model's own end is none", async () => {
+    const { anthropic } = client();
+    const stopped = await anthropic.messages.stream({ ...call, stop_sequences: ["nothing", "lo An"] }).finalMessage();
+    expect(stopped).toMatchObject({ content: [{ text: "Hel" }], stop_reason: "stop_sequence", stop_sequence: "lo An" });
+    const whole = await anthropic.messages.stream({ ...call, stop_sequences: ["nothing"] }).finalMessage();
+    expect(whole).toMatchObject({ stop_reason: "end_turn", stop_sequence: null });
   });
 
   it("streams", async () => {

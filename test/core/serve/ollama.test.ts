@@ -41,7 +41,10 @@ describe("/api, for the client of Ollama", () => {
     for (const value of [whole.total_duration, whole.eval_duration, whole.prompt_eval_duration, whole.load_duration])
       expect(Number.isInteger(value)).toBe(true);
     // what was asked for and has no effect is named
-    expect(whole).toHaveProperty("warnings", [{ code: "option-ignored", message: expect.stringContaining("options.num_ctx") }]);
+    const message = "options.num_ctx: the context is fixed when the model is loaded; it is 128";
+    expect(whole).toHaveProperty("warnings", [{ code: "option-ignored", message }]);
+    const same = await client.chat({ model: "tiny", messages, options: { num_ctx: 128 } });
+    expect(same).not.toHaveProperty("warnings");
     expect(asked[0]).toMatchObject({
       prompt: expect.stringContaining("<system>Be brief.<user>Hi<assistant>"),
       sampling: { temperature: 0.5, topK: 3 },
@@ -55,8 +58,9 @@ describe("/api, for the client of Ollama", () => {
     expect(pieces).toEqual(["Hello", " Anna", "!", ""]);
     expect(last).toMatchObject({ done: true, done_reason: "stop", eval_count: 3 });
     // the client leaves at the last line
-    await vi.waitUntil(() => records.length === 2);
+    await vi.waitUntil(() => records.length === 3);
     expect(records.map(({ path, status }) => [path, status])).toEqual([
+      ["/api/chat", 200],
       ["/api/chat", 200],
       ["/api/chat", 200],
     ]);
@@ -102,8 +106,53 @@ describe("/api, for the client of Ollama", () => {
     const pieces: string[] = [];
     for await (const { response } of await client.generate({ model: "tiny", prompt: "Once", stream: true })) pieces.push(response ?? "");
     expect(pieces.join("")).toBe("Hello Anna!");
-    // nothing to say: the model is loaded
-    expect(await client.generate({ model: "tiny", prompt: "" })).toMatchObject({ response: "", done: true, done_reason: "load" });
+  });
+
+  it("loads and unloads a model where there is nothing to say, and tells until when it stays", async () => {
+    const { client, spell } = served();
+    expect(await client.ps()).toEqual({ models: [] });
+    expect(await client.generate({ model: "tiny", prompt: "" })).toEqual(
+      expect.objectContaining({ model: "tiny", response: "", done: true, done_reason: "load" }),
+    );
+    const { models } = await client.ps();
+    expect(models).toMatchObject([{ name: "tiny", size: expect.any(Number), size_vram: 0 }]);
+    // the keep-alive of the configuration: 300 seconds
+    const stays = (new Date(models[0]?.expires_at ?? 0).getTime() - Date.now()) / 1000;
+    expect(stays).toBeGreaterThan(290);
+    expect(stays).toBeLessThan(301);
+    const parting = { response: "", done: true, done_reason: "unload" };
+    for (const keep_alive of [0, "0", "0s", "0h0m"]) {
+      await client.chat({ model: "tiny", messages: [] });
+      expect(spell.models.loaded()).toHaveLength(1);
+      expect(await client.generate({ model: "tiny", prompt: "", keep_alive })).toEqual(expect.objectContaining(parting));
+      expect([spell.models.loaded(), await client.ps()]).toEqual([[], { models: [] }]);
+    }
+    expect(await client.chat({ model: "tiny", messages: [], keep_alive: 0 })).toMatchObject({
+      message: { content: "" },
+      done_reason: "unload",
+    });
+    await expect(client.generate({ model: "nobody", prompt: "", keep_alive: 0 })).rejects.toMatchObject({ status_code: 404 });
+  });
+
+  it("tells of a model that stays for ever as Ollama does", async () => {
+    const { client } = served({ config: { providers: { candle: { provider_type: "candle", keep_alive_seconds: -1 } } } });
+    await client.generate({ model: "tiny", prompt: "" });
+    const { models } = await client.ps();
+    const years = (new Date(models[0]?.expires_at ?? 0).getTime() - Date.now()) / (365.2425 * 86_400_000);
+    expect(years).toBeCloseTo(292.3, 0);
+  });
+
+  it.each([[[]], [{}], [true], ["5"], ["five minutes"], ["1h 5m"], [""]])("keep_alive %j is none", async (keep_alive) => {
+    const { fetch } = served();
+    for (const [path, body] of [
+      ["generate", { prompt: "a" }],
+      ["chat", { messages: [] }],
+      ["embed", { input: "a" }],
+    ] as const)
+      expect(await post(fetch, `/api/${path}`, { model: "tiny", ...body, keep_alive })).toMatchObject({
+        status: 400,
+        json: { error: expect.stringMatching(/^keep_alive: expected seconds, or a time such as "5m", got /) },
+      });
   });
 
   it("makes vectors", async () => {
@@ -128,7 +177,6 @@ describe("/api, for the client of Ollama", () => {
       capabilities: ["completion", "tools"],
       model_info: { "general.architecture": "llama" },
     });
-    expect(await client.ps()).toEqual({ models: [] });
     expect(await client.version()).toEqual({ version: "0.6.5" });
     expect(await (await fetch("http://here/")).text()).toBe("Ollama is running");
   });

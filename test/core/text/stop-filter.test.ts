@@ -2,16 +2,16 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createStopFilter } from "../../../src/core/text/stop-filter.ts";
 
-function run(pieces: readonly string[], stops: readonly string[]): { text: string; shown: string[]; stopped: boolean } {
+function run(pieces: readonly string[], stops: readonly string[]): { text: string; shown: string[]; stop: string | undefined } {
   const filter = createStopFilter(stops);
   const shown: string[] = [];
   for (const piece of pieces) {
-    const { text, stopped } = filter.push(piece);
+    const { text, stop } = filter.push(piece);
     shown.push(text);
-    if (stopped) return { text: shown.join(""), shown, stopped };
+    if (stop !== undefined) return { text: shown.join(""), shown, stop };
   }
   shown.push(filter.flush());
-  return { text: shown.join(""), shown, stopped: false };
+  return { text: shown.join(""), shown, stop: undefined };
 }
 
 describe("stop filter", () => {
@@ -19,21 +19,21 @@ describe("stop filter", () => {
     expect(run(["Hel", "lo <", "|im", "_x"], ["<|im_end|>"])).toEqual({
       text: "Hello <|im_x",
       shown: ["Hel", "lo ", "", "<|im_x", ""],
-      stopped: false,
+      stop: undefined,
     });
   });
 
   it("R11 ends before a stop string that spans pieces", () => {
-    expect(run(["one ST", "O", "P two"], ["STOP"])).toMatchObject({ text: "one ", stopped: true });
+    expect(run(["one ST", "O", "P two"], ["STOP"])).toMatchObject({ text: "one ", stop: "STOP" });
   });
 
   it("takes the stop string that comes first in the text, not in the list", () => {
-    expect(run(["a--b##c"], ["##", "--"])).toMatchObject({ text: "a", stopped: true });
+    expect(run(["a--b##c"], ["##", "--"])).toMatchObject({ text: "a", stop: "--" });
   });
 
   it("takes of two stop strings the one that is complete first, and of two that end together the longer", () => {
-    expect(run(["xabb"], ["abb", "b"])).toMatchObject({ text: "xa", stopped: true });
-    expect(run(["xab"], ["b", "ab"])).toMatchObject({ text: "x", stopped: true });
+    expect(run(["xabb"], ["abb", "b"])).toMatchObject({ text: "xa", stop: "b" });
+    expect(run(["xab"], ["b", "ab"])).toMatchObject({ text: "x", stop: "ab" });
   });
 
   it("shows exactly what a plain search over the whole text leaves, however the text is cut", () => {
@@ -47,8 +47,8 @@ describe("stop filter", () => {
         (text, stops, cuts) => {
           const marks = [0, ...cuts.map((cut) => Math.min(cut, text.length)).sort((a, b) => a - b), text.length];
           const pieces = marks.slice(1).map((mark, i) => text.slice(marks[i], mark));
-          const { text: shown, stopped } = run(pieces, stops);
-          expect({ shown, stopped }).toEqual(cutAtFirstStop(text, stops));
+          const { text: shown, stop } = run(pieces, stops);
+          expect({ shown, stop }).toEqual(cutAtFirstStop(text, stops));
         },
       ),
       { numRuns: 2000 },
@@ -63,7 +63,7 @@ describe("stop filter", () => {
         let [text, shown] = ["", ""];
         for (const piece of pieces) {
           const pushed = filter.push(piece);
-          if (pushed.stopped) return;
+          if (pushed.stop !== undefined) return;
           text += piece;
           shown += pushed.text;
           const held = text.slice(shown.length);
@@ -77,10 +77,10 @@ describe("stop filter", () => {
 });
 
 /** Letter by letter over the whole text: it ends before the stop string that is complete first, and of two that end together before the longer. */
-function cutAtFirstStop(text: string, stops: readonly string[]): { shown: string; stopped: boolean } {
+function cutAtFirstStop(text: string, stops: readonly string[]): { shown: string; stop: string | undefined } {
   for (let length = 1; length <= text.length; length += 1) {
-    const starts = stops.map((stop) => text.slice(0, length).indexOf(stop)).filter((at) => at >= 0);
-    if (starts.length > 0) return { shown: text.slice(0, Math.min(...starts)), stopped: true };
+    const met = stops.filter((stop) => text.slice(0, length).endsWith(stop)).sort((a, b) => b.length - a.length)[0];
+    if (met !== undefined) return { shown: text.slice(0, length - met.length), stop: met };
   }
-  return { shown: text, stopped: false };
+  return { shown: text, stop: undefined };
 }

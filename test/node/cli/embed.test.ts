@@ -76,6 +76,15 @@ it.each([
   expect(stderr).toContain(message);
 });
 
+it.each([
+  ["rag", "search", ""],
+  ["rag", "ask", " "],
+])("takes no empty text for one: %s %j %j", async (...words) => {
+  const { status, stderr } = await cli(words);
+  expect(status).toBe(2);
+  expect(stderr).toMatch(/(QUERY|QUESTION): expected text, got an empty one/);
+});
+
 describe("similar", () => {
   it("ranks the lines of a file, with their numbers", async () => {
     const file = join(home, "lines.txt");

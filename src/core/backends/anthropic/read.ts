@@ -32,6 +32,7 @@ export async function* readEvents(
 ): AsyncGenerator<WirePart, void, undefined> {
   const blocks = new Map<number, Block>();
   let reason: string | undefined;
+  let stoppedBy: string | undefined;
   let isOver = false;
   const isAnswer = ({ start }: Block): boolean => answerTool !== undefined && start["type"] === "tool_use" && start["name"] === answerTool;
   const tokens = { input: 0, cached: 0, output: 0 };
@@ -84,6 +85,7 @@ export async function* readEvents(
       }
       case "message_delta":
         reason = textOf(delta["stop_reason"]) ?? reason;
+        stoppedBy = textOf(delta["stop_sequence"]) ?? stoppedBy;
         count(event["usage"]);
         break;
       case "message_stop":
@@ -110,6 +112,7 @@ export async function* readEvents(
   yield {
     type: "ended",
     finishReason,
+    ...(reason === "stop_sequence" && stoppedBy !== undefined && { stoppedBy }),
     usage: { promptTokens: input, completionTokens: output, totalTokens: input + output, cachedTokens: cached },
   };
 }

@@ -11,6 +11,7 @@ import { isGpu } from "../../spec/devices.ts";
 import { isModelSpec, type ModelSpec } from "../../spec/model-spec.ts";
 import type { FileSource } from "../backend.ts";
 import type { InfoOptions, ModelInfo, ModelRecord } from "../models.ts";
+import { bundledModels } from "./bundled.ts";
 import type { CandleContext } from "./context.ts";
 import { find } from "./find.ts";
 import { filesOfModel } from "./layout.ts";
@@ -79,6 +80,7 @@ export function openPlan(context: CandleContext, { files }: PullPlan, signal?: A
 
 async function infoOfFound(context: CandleContext, found: FoundModel, record: ModelRecord, manifest?: ModelManifest): Promise<ModelInfo> {
   const facts = summarizeModel(found);
+  const packed = found.bundled ? bundledModels.get(found.id)?.files : undefined;
   const { fits, device } = await lookAhead(context, record.path === null ? onceHere(context, found) : found);
   return {
     ...record, // its fields come first
@@ -89,7 +91,11 @@ async function infoOfFound(context: CandleContext, found: FoundModel, record: Mo
     licenseUrl: manifest?.license_url ?? null,
     files:
       manifest?.files.map(({ path, size, sha256 }) => ({ path, sizeBytes: size, sha256: sha256 ?? null })) ??
-      found.files.map(({ path, name, size }) => ({ path: path ?? name, sizeBytes: size, sha256: null })),
+      found.files.map(({ path, name, size }) => ({
+        path: path ?? name,
+        sizeBytes: size,
+        sha256: packed?.find((file) => file.name === baseName(name))?.sha256 ?? null,
+      })),
     fits,
     device,
     notes: [...notesOf(facts, manifest?.files[0]?.path ?? found.files[0]?.name), ...facts.notes],

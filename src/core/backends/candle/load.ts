@@ -46,7 +46,9 @@ async function openModel(files: ModelFiles, { platform, defaults }: CandleContex
   try {
     const opened = await openFound(model, platform, defaults, options);
     const { chosen, runtime } = opened.device;
-    platform.log({ level: "info", message: `${model.id} computes on ${chosen}${runtime === undefined ? "" : ` through ${runtime}`}` });
+    // one model may be loaded for each of its uses
+    const what = { embed: "vectors ", rerank: "scores ", text: "" }[options.use ?? "text"];
+    platform.log({ level: "info", message: `${model.id} computes ${what}on ${chosen}${runtime === undefined ? "" : ` through ${runtime}`}` });
     return opened;
   } catch (error) {
     throw withSmallerVariant(error, model);

@@ -61,6 +61,13 @@ export function sendableKey(resolved: Pick<ResolvedConfig, "config" | "get" | "v
       details: { provider: name, variable },
     });
   }
+  const { username = "", password = "" } = URL.canParse(base_url) ? new URL(base_url) : {};
+  // one header carries both; a key that nobody named comes from the variable of the service
+  if (username !== "" || password !== "")
+    throw new SpellError("config-value", `providers.${name}.base_url: expected no user and password beside a key; got both`, {
+      where: `providers.${name}.base_url`,
+      hint: `Take them out of the address; or leave the key out${variable === undefined ? "" : `: unset ${variable}`}.`,
+    });
   if (!URL.canParse(base_url) || isSafeForSecrets(new URL(base_url))) return key;
   throw new SpellError("config-value", `the key of '${name}' is not sent: ${new URL(base_url).origin} is neither https nor this machine`, {
     where: `providers.${name}.base_url`,

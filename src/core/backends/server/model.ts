@@ -62,7 +62,7 @@ export function openServiceModel({ name, id, wire, sender, clock, asked }: Servi
           yield part;
           continue;
         }
-        const { finishReason, usage } = part;
+        const { finishReason, stoppedBy, usage } = part;
         if (text === "" && finishReason !== "tool-calls") {
           const how = finishReason === "length" ? "all its tokens were spent before one came" : "it ended without one";
           yield { type: "warning", code: "answer-missing", message: `${id} gave no text: ${how}${thought > 0 ? ", after thinking" : ""}` };
@@ -71,7 +71,7 @@ export function openServiceModel({ name, id, wire, sender, clock, asked }: Servi
         const decodeMs = now - (firstAt ?? now);
         const decodeRate = decodeMs > 0 && usage.completionTokens > 1 ? ((usage.completionTokens - 1) * 1000) / decodeMs : 0;
         const timing = { loadMs: 0, firstTokenMs: (firstAt ?? now) - called, prefillMs: 0, decodeMs, prefillRate: 0, decodeRate };
-        yield { type: "stream-end", finishReason, seed: options.seed ?? 0, usage, timing };
+        yield { type: "stream-end", finishReason, ...(stoppedBy !== undefined && { stoppedBy }), seed: options.seed ?? 0, usage, timing };
         return;
       }
       throw failures.broken("broke the answer off");

@@ -15,7 +15,7 @@ export interface ServedForm {
 export type WirePart =
   | { readonly type: "text-delta" | "reasoning-delta"; readonly text: string }
   | ToolCall
-  | { readonly type: "ended"; readonly finishReason: FinishReason; readonly usage: Usage };
+  | { readonly type: "ended"; readonly finishReason: FinishReason; readonly stoppedBy?: string | undefined; readonly usage: Usage };
 
 /** Errors of a stream. */
 export interface Failures {
