@@ -26,8 +26,24 @@ export function eventStream(call: Call, begun: Begun, events: AsyncGenerator<obj
     );
   const typeOf = (event: object): unknown => (form.isNamed === true ? (event as { readonly type?: unknown }).type : undefined);
 
+  const stop = async (): Promise<void> => {
+    await events.return();
+    await begun.stop();
+  };
   const body = new ReadableStream<Uint8Array>(
     {
+      start(controller) {
+        // a reader that gave up, and neither reads nor cancels, frees the model too
+        const onAbort = (): void => {
+          if (endOf(call.signal) !== undefined) return;
+          call.record.fail(new SpellError("run-aborted", "the reader left"));
+          over(true);
+          controller.error(call.signal.reason);
+          void stop().catch(() => undefined);
+        };
+        if (call.signal.aborted) onAbort();
+        else call.signal.addEventListener("abort", onAbort, { once: true });
+      },
       async pull(controller) {
         try {
           const next = await events.next();
@@ -51,8 +67,7 @@ export function eventStream(call: Call, begun: Begun, events: AsyncGenerator<obj
         call.record.fail(new SpellError("run-aborted", "the reader left"));
         call.leave();
         over(true);
-        await events.return();
-        await begun.stop();
+        await stop();
       },
     },
     { highWaterMark: 1 },

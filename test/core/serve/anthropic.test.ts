@@ -133,7 +133,7 @@ describe("the client of Anthropic", () => {
     );
     expect(await post(fetch, "/v1/messages", { model: "tiny", messages: call.messages })).toMatchObject({
       status: 400,
-      json: { type: "error", error: { type: "invalid_request_error", message: "max_tokens: expected a number, got null" } },
+      json: { type: "error", error: { type: "invalid_request_error", message: "max_tokens: expected a number, got nothing" } },
     });
   });
 

@@ -59,7 +59,11 @@ const error = (status: number, code: string, param: string | null) => ({
 const checks: readonly (readonly [what: string, check: () => Promise<void>])[] = [
   [
     "models: a list",
-    async () => expect(await served.get("/v1/models")).toMatchObject({ status: 200, json: { object: "list", data: [{ id: "tiny" }] } }),
+    async () =>
+      expect(await served.get("/v1/models")).toMatchObject({
+        status: 200,
+        json: { object: "list", data: expect.arrayContaining([expect.objectContaining({ id: "tiny" })]) },
+      }),
   ],
   [
     "models: each says what clients read",

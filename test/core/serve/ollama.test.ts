@@ -41,9 +41,9 @@ describe("/api, for the client of Ollama", () => {
     for (const value of [whole.total_duration, whole.eval_duration, whole.prompt_eval_duration, whole.load_duration])
       expect(Number.isInteger(value)).toBe(true);
     // what was asked for and has no effect is named
-    const message = "options.num_ctx: the context is fixed when the model is loaded; it is 128";
+    const message = "options.num_ctx: the context is fixed when the model is loaded; it is 512";
     expect(whole).toHaveProperty("warnings", [{ code: "option-ignored", message }]);
-    const same = await client.chat({ model: "tiny", messages, options: { num_ctx: 128 } });
+    const same = await client.chat({ model: "tiny", messages, options: { num_ctx: 512 } });
     expect(same).not.toHaveProperty("warnings");
     expect(asked[0]).toMatchObject({
       prompt: expect.stringContaining("<system>Be brief.<user>Hi<assistant>"),
