@@ -231,7 +231,8 @@ function findContradictions(settings: Settings, declared: ProviderTypes, documen
     if (/[?#]/.test(String(value(`providers.${name}.base_url`) ?? "")))
       complain(`providers.${name}.base_url`, "expected an address without ? and #; a key belongs into api_key_env");
     // one header carries both; a key of the environment goes to its own service alone, which its reader sees to
-    const isWritten = (path: string): boolean => (value(path) ?? "") !== "" && !/^(?:env:|default$)/.test(settings.get(path)?.origin ?? "default");
+    const isWritten = (path: string): boolean =>
+      (value(path) ?? "") !== "" && !/^(?:env:|default$)/.test(settings.get(path)?.origin ?? "default");
     const key = ["api_key", "api_key_env"].find((each) => isWritten(`providers.${name}.${each}`));
     if (key !== undefined && hasLogin(value(`providers.${name}.base_url`)))
       complain(`providers.${name}.base_url`, `expected no user and password beside ${key}, which is sent in their place: keep one of them`);

@@ -48,7 +48,10 @@ async function openModel(files: ModelFiles, { platform, defaults }: CandleContex
     const { chosen, runtime } = opened.device;
     // one model may be loaded for each of its uses
     const what = { embed: "vectors ", rerank: "scores ", text: "" }[options.use ?? "text"];
-    platform.log({ level: "info", message: `${model.id} computes ${what}on ${chosen}${runtime === undefined ? "" : ` through ${runtime}`}` });
+    platform.log({
+      level: "info",
+      message: `${model.id} computes ${what}on ${chosen}${runtime === undefined ? "" : ` through ${runtime}`}`,
+    });
     return opened;
   } catch (error) {
     throw withSmallerVariant(error, model);
