@@ -3,7 +3,7 @@ import { createFetch, createSpell } from "llmspell";
 
 const log = document.querySelector("#log");
 const onRequest = ({ method, path, status, hasLeft }) => log.append(`${method} ${path} ${status}${hasLeft ? ", left" : ""}\n`);
-const here = createFetch(createSpell(), { onRequest });
+const here = createFetch(createSpell(), { models: ["tiny-stories"], only: true, onRequest });
 
 navigator.serviceWorker.addEventListener("message", async ({ data, ports: [port] }) => {
   if (data.llmspell === undefined) return;

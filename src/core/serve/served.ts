@@ -116,9 +116,20 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
     };
   };
 
-  const listed = async (): Promise<readonly Listed[]> => {
+  /** Records of what may be served: where that is named, no server is asked that has none of it. */
+  const records = async (signal: AbortSignal): Promise<readonly ModelRecord[]> => {
     // a server that does not answer has no models here, which is not worth a line for each request
-    const all = only && named.size === 0 ? [] : (await spell.models.listAll()).models;
+    if (!only) return (await spell.models.listAll()).models;
+    const backends = [...named.values()].map(async (source) => {
+      const isHere = typeof source === "string" && (await spell.models.isLocal(source).catch(() => false));
+      return isHere ? (await infoOf(source, undefined, signal))?.backend : undefined;
+    });
+    const types = new Set((await Promise.all(backends)).flatMap((type) => type ?? []));
+    return (await Promise.all([...types].map((type) => spell.models.listAll(type)))).flatMap(({ models }) => models);
+  };
+
+  const listed = async (signal: AbortSignal): Promise<readonly Listed[]> => {
+    const all = await records(signal);
     const own = [...named].map(([name, source]): Listed => ({ name, source, record: all.find((record) => isOf(record, source)) }));
     const others = only ? [] : all.filter((record) => !own.some(({ name, source }) => name === source && isOf(record, source)));
     return [...own, ...others.map((record): Listed => ({ name: record.id, source: record.id, record }))];
@@ -126,7 +137,7 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
 
   const found = async (name: string, signal: AbortSignal): Promise<Listed> => {
     const source = sourceOf(name);
-    const known = (await listed()).find((each) => each.name === name);
+    const known = (await listed(signal)).find((each) => each.name === name);
     if (known !== undefined) return known;
     if (typeof source !== "string" || (await infoOf(source, undefined, signal)) === undefined) throw unknown(name);
     return { name, source, record: undefined };
@@ -137,13 +148,13 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
     vectors: (name, signal) => lent(name, (source) => spell.embeddings(source, { ...options, signal })),
     ranks: (name, signal) => lent(name, (source) => spell.reranker(source, { ...options, signal })),
     async cards(signal) {
-      return Promise.all((await listed()).map((each) => cardOf(each, signal)));
+      return Promise.all((await listed(signal)).map((each) => cardOf(each, signal)));
     },
     async card(name, signal) {
       return cardOf(await found(name, signal), signal);
     },
     async running(signal) {
-      const [all, theirs] = await Promise.all([listed(), spell.models.running(signal).catch(() => [])]);
+      const [all, theirs] = await Promise.all([listed(signal), spell.models.running(signal).catch(() => [])]);
       const cards = await Promise.all(all.map(async (each) => ({ each, card: await cardOf(each, signal) })));
       const held = spell.models.loaded();
       return cards.flatMap(({ each: { name, record }, card }): RunningCard[] => {

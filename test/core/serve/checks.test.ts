@@ -253,9 +253,14 @@ describe("a model", () => {
   });
 
   it("is one of those that are named, where only they are served", async () => {
-    const only = here({ only: true });
+    const asked: string[] = [];
+    const network = async (input: unknown): Promise<Response> => {
+      asked.push(String(input));
+      return Response.error();
+    };
+    const only = here({ only: true, fetch: network as typeof fetch });
     const { data } = (await (await only.fetch("/v1/models")).json()) as { readonly data: readonly { readonly id: string }[] };
-    expect(data.map(({ id }) => id)).toEqual(["tiny"]);
+    expect([data.map(({ id }) => id), asked]).toEqual([["tiny"], []]);
     expect((await post(only.fetch, chat, { model: "tiny-stories", messages })).status).toBe(404);
     expect((await post(only.fetch, chat, { model: "tiny", messages })).status).toBe(200);
   });
