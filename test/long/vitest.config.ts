@@ -15,5 +15,6 @@ export default defineConfig({
     testTimeout: 3_600_000,
     hookTimeout: 600_000,
     fileParallelism: false,
+    execArgv: ["--expose-gc"],
   },
 });
