@@ -104,3 +104,15 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
 export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
+
+/** A value that was given, in a message: text in quotes, data as JSON, cut short. */
+export function shown(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (typeof value === "number" || typeof value === "bigint") return String(value);
+  if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
+  try {
+    return String(JSON.stringify(value)).slice(0, 80);
+  } catch {
+    return "another object";
+  }
+}

@@ -159,6 +159,8 @@ export const limits = {
   /** Texts to choose from, and characters of one. */
   choices: 1000,
   choiceCharacters: 1000,
+  /** Characters of all choices that an engine of llama.cpp rates: some 500 tokens, each a step of the model in WebAssembly. */
+  ratedCharacters: 2000,
   /** Characters of a regular expression; published patterns have at most some hundreds. */
   regexCharacters: 2000,
   /** Groups within groups of a regular expression. */

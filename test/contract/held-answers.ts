@@ -43,6 +43,18 @@ export function heldAnswersContract(name: string, open: () => Promise<LanguageMo
       expect((await model.generate("A code:", { regex: /[A-Z]{2}-\d{3}/, seed: 2 })).text).toMatch(/^[A-Z]{2}-\d{3}$/);
     });
 
+    it("tell how likely each choice is, among the choices alone", async () => {
+      const choices = ["a red dog", "{x}", "a red cat"];
+      const { text, choiceLogprobs = [] } = await model.generate("Once upon a time there was", { choices, temperature: 0 });
+      expect(choices).toContain(text);
+      expect(choiceLogprobs).toHaveLength(3);
+      expect(choiceLogprobs.reduce((sum, value) => sum + Math.exp(value), 0)).toBeCloseTo(1, 4);
+      const again = await model.generate("Once upon a time there was", { choices: choices.toReversed(), temperature: 1.5, seed: 3 });
+      for (const [i, value] of (again.choiceLogprobs ?? []).toReversed().entries()) expect(value).toBeCloseTo(choiceLogprobs[i] ?? 0, 1);
+      expect((await model.generate("So:", { choices: ["yes"] })).choiceLogprobs).toEqual([expect.closeTo(0, 6)]);
+      expect((await model.generate("So:", { regex: "[a-z]{3}" })).choiceLogprobs).toBeUndefined();
+    });
+
     it("say so where a stop string cuts them", async () => {
       const { text, json, finishReason, warnings } = await model.generate("Tell me.", { jsonSchema: schema, stop: [":"], seed: 1 });
       expect([text.includes(":"), json, finishReason, warnings.map(({ code }) => code)]).toEqual([

@@ -409,6 +409,43 @@ describe("a scripted Ollama server", () => {
     expect(result).toMatchObject({ text: "Yes.", reasoning: "Hm", warnings: [] });
   });
 
+  it("takes choices as a schema and gives the one that was taken; other forms are refused with what to do", async () => {
+    const bodies: Record<string, unknown>[] = [];
+    const told =
+      (content: string, done_reason = "stop"): RequestListener =>
+      (request, response) => {
+        if (request.method === "GET") return response.end('{"models":[]}');
+        if (request.url === "/api/show") return response.end("{}");
+        const chunks: Buffer[] = [];
+        request.on("data", (chunk: Buffer) => chunks.push(chunk));
+        return request.on("end", () => {
+          bodies.push(JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown>);
+          for (const letter of content) response.write(`${JSON.stringify({ message: { content: letter } })}\n`);
+          response.end(`${JSON.stringify({ message: { content: "" }, done: true, done_reason })}\n`);
+        });
+      };
+    const choices = ["yes", "no"];
+    const ask = (listener: RequestListener, options: GenerateOptions) =>
+      serve(listener, (llm) => llm.generate("tiny@ollama", "x", options));
+    expect(await ask(told('{"answer": "no"}'), { choices })).toMatchObject({ text: "no", finishReason: "stop" });
+    expect(bodies[0]?.["format"]).toMatchObject({ type: "object", properties: { answer: { enum: choices } }, required: ["answer"] });
+    expect(await ask(told('{"answer', "length"), { choices })).toMatchObject({ text: '{"answer', finishReason: "length" });
+    expect(await failure(ask(told('{"answer": "maybe"}'), { choices }))).toMatchObject({
+      code: "run-form",
+      message: 'the answer has not the form of choices: expected one of "yes", "no", got "maybe"',
+    });
+    const number = { type: "object", properties: { a: { type: "integer" } }, required: ["a"] } as const;
+    expect(await failure(ask(told('{"a": "x"}'), { jsonSchema: number }))).toMatchObject({
+      code: "run-form",
+      message: 'the answer has not the form of jsonSchema: answer.a: expected integer, got "x"',
+    });
+    expect(await failure(ask(told(""), { regex: "[a-z]" }))).toMatchObject({
+      code: "run-option",
+      message: "regex: expected none, tiny:latest@ollama holds no answer to it; it takes jsonSchema, choices",
+      hint: expect.stringContaining("Say the form as jsonSchema or choices"),
+    });
+  });
+
   describe("tools", () => {
     const tools = [
       { name: "add", description: "Adds", inputSchema: { type: "object" as const, properties: { a: { type: "number" as const } } } },

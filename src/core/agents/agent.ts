@@ -9,7 +9,7 @@ import type { DeviceReport } from "../spec/runtime.ts";
 import { asMessages } from "../text/check-call.ts";
 import { randomSeed } from "../text/handle-model.ts";
 import { withDefaults } from "../text/parameters.ts";
-import { inputProblem } from "../tools/check-input.ts";
+import { inputProblem } from "../tools/input-problem.ts";
 import { type LoopParts, runWithTools, type ToolStep, toolLimits } from "../tools/loop.ts";
 import { definedOnly } from "../values.ts";
 import { readInput } from "./input.ts";

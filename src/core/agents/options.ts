@@ -1,12 +1,11 @@
 /** What a builder of agents takes: names, forms and ranges in one table. */
 import { maskSecrets } from "../config/mask.ts";
 import { SpellError } from "../errors.ts";
-import { isObject } from "../json.ts";
+import { isObject, shown } from "../json.ts";
 import { didYouMean, nearest } from "../nearest.ts";
 import { deviceChoices } from "../spec/devices.ts";
 import type { GenerateOptions, Tool, ToolChoice } from "../spec/generate.ts";
 import type { DeviceChoice } from "../spec/runtime.ts";
-import { shown } from "../text/check-call.ts";
 import { isToolName } from "../text/check-tools.ts";
 import { findParameterProblem, findStopProblem, parameterRules, presets } from "../text/parameters.ts";
 

@@ -1,8 +1,9 @@
 /** A call in the shape of the AI SDK's providers: the options and messages of LanguageModelV2CallOptions, which v3 and v4 share. */
+
 import type { ServedForm } from "../backends/server/wire.ts";
 import { SpellError } from "../errors.ts";
+import { shown } from "../json.ts";
 import type { ChatMessage, ChatPrompt, GenerateOptions } from "../spec/generate.ts";
-import { shown } from "../text/check-call.ts";
 import { splitParameters, stopsOf } from "../text/known-parameters.ts";
 import type { NumberParameter } from "../text/parameters.ts";
 import { plainTool } from "../tools/messages.ts";

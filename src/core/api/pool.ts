@@ -283,7 +283,11 @@ function heldForm({ jsonSchema, choices, regex, grammar }: GenerateOptions): unk
 
 function notHeld(kind: Constraint["kind"], id: string, holds: readonly string[] = []): SpellError {
   const others = holds.length === 0 ? "" : `; it takes ${holds.join(", ")}`;
-  return new SpellError("run-option", `${kind}: expected none, ${id} holds no answer to it${others}`, { where: kind });
+  const hint =
+    kind === "grammar"
+      ? "GGUF models in this process take a grammar; elsewhere say the form as jsonSchema or choices."
+      : `Say the form as ${holds.length === 0 ? "part of the prompt" : holds.join(" or ")}, or load a GGUF or T5 model in this process.`;
+  return new SpellError("run-option", `${kind}: expected none, ${id} holds no answer to it${others}`, { where: kind, hint });
 }
 
 /** Passes parts on. Time that the reader takes does not count. @throws SpellError run-crash where the next part takes too long */

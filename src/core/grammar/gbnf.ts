@@ -7,6 +7,11 @@ export function gbnfOf(held: Constraint): string {
   return held.kind === "grammar" ? held.gbnf : toGbnf(held.grammar);
 }
 
+/**
+ * What is told of an answer that was cut there: llama.cpp's grammars take characters in more bytes than they have (E0 84 80 for C4 80), which are no text.
+ */
+export const bytesNoText = "the model wrote bytes that are not text; the answer ends there";
+
 /** GBNF that the engine refuses; only a caller's own is ever wrong. */
 export function badGrammar(cause: unknown): SpellError {
   const hint = "The notation is described in grammars/README.md of llama.cpp; the first rule is named root.";

@@ -1,11 +1,12 @@
 /** Holds what comes to the form that was asked for: whatever ended with `stop` keeps it, or the call fails. */
 import { SpellError } from "../errors.ts";
+import { shown } from "../json.ts";
 import type { GenerateOptions } from "../spec/generate.ts";
 import type { Constraint } from "../spec/grammar.ts";
 import type { ManyPart, StreamPart } from "../spec/stream-part.ts";
 import { createGrammarBuilder } from "./builder.ts";
 import { createMatcher } from "./matcher.ts";
-import { validator } from "./validate.ts";
+import { createJudge, misfitText } from "./validate.ts";
 
 type Ended = Extract<StreamPart, { type: "stream-end" }>;
 
@@ -24,8 +25,8 @@ export async function* heldAnswers(
     }
     const text = texts.get(index) ?? "";
     const kept = keptForm(text, held);
-    if (kept === undefined && stop.length === 0) throw wrongForm(text, held);
-    if (kept !== undefined) yield { index, part: { ...part, ...kept } };
+    if (typeof kept === "string" && stop.length === 0) throw wrongForm(kept, text, held);
+    if (typeof kept !== "string") yield { index, part: { ...part, ...kept } };
     else {
       // A stop string stands within the form: the answer was cut there.
       const message = "a stop string ended the answer before its form was whole";
@@ -35,19 +36,23 @@ export async function* heldAnswers(
   }
 }
 
-/** What a whole answer adds to its end; undefined where it has another form. */
-function keptForm(text: string, held: Constraint): Pick<Ended, "json"> | undefined {
+/** What a whole answer adds to its end, or what of it has another form. */
+function keptForm(text: string, held: Constraint): Pick<Ended, "json"> | string {
+  const other = `got ${shown(text)}`;
   switch (held.kind) {
     // engines of llama.cpp alone take it, and hold it
     case "grammar":
+    case "tools":
       return {};
     case "choices":
-      return held.choices.includes(text) ? {} : undefined;
+      return held.choices.includes(text) ? {} : `expected one of ${held.choices.map(shown).join(", ").slice(0, 300)}, ${other}`;
     case "regex":
-      return createMatcher(held.grammar).accepts(text) ? {} : undefined;
+      return createMatcher(held.grammar).accepts(text) ? {} : `expected text of the pattern ${held.source.slice(0, 100)}, ${other}`;
     case "jsonSchema": {
       const json = parsed(text);
-      return json !== undefined && validator(held.schema, createGrammarBuilder("jsonSchema"))(json) ? { json } : undefined;
+      if (json === undefined) return `expected JSON, ${other}`;
+      const misfit = createJudge(held.schema, createGrammarBuilder("jsonSchema"))(json);
+      return misfit === undefined ? { json } : misfitText("answer", misfit);
     }
   }
 }
@@ -60,13 +65,6 @@ function parsed(text: string): unknown {
   }
 }
 
-function wrongForm(text: string, { kind }: Constraint): SpellError {
-  return new SpellError(
-    "run-form",
-    `the answer has not the form of ${kind}: expected one that keeps it, got ${JSON.stringify(text.slice(0, 80))}`,
-    {
-      where: kind,
-      details: { partialText: text },
-    },
-  );
+function wrongForm(problem: string, text: string, { kind }: Constraint): SpellError {
+  return new SpellError("run-form", `the answer has not the form of ${kind}: ${problem}`, { where: kind, details: { partialText: text } });
 }

@@ -1,5 +1,9 @@
-/** Whether a value keeps a schema: of the keywords that the compiler holds. For answers of servers, which say that they keep one, and for values within schemas. */
-import { isObject } from "../json.ts";
+/**
+ * Whether a value keeps a schema, and where it does not: of the keywords that the compiler holds. For answers of servers, which say that they keep one, for
+ * inputs of tools, and for values within schemas.
+ */
+import { SpellError } from "../errors.ts";
+import { isObject, shown } from "../json.ts";
 import { limits } from "../limits.ts";
 import type { JsonSchema } from "../spec/schema.ts";
 import { createGrammarBuilder, type GrammarBuilder } from "./builder.ts";
@@ -7,102 +11,190 @@ import { isNever, isOpen, modern, resolveRef, type SchemaRecord, typeOf } from "
 import { createMatcher } from "./matcher.ts";
 import { regexItems } from "./regex.ts";
 
-type Validate = (value: unknown) => boolean;
+/** What does not keep a schema. */
+export interface Misfit {
+  /** of the value: ".tags[2]", or empty */
+  readonly path: string;
+  readonly expected: string;
+  readonly got: string;
+}
+
+/** @returns undefined for a value that keeps the schema */
+export type Judge = (value: unknown) => Misfit | undefined;
+
+/** @param where what is judged: "input" */
+export function misfitText(where: string, { path, expected, got }: Misfit): string {
+  return `${where}${path}: expected ${expected}, got ${got}`;
+}
 
 /**
- * @param builder tells of patterns that cannot be judged, as the compiler does
+ * @param builder tells of patterns and references that cannot be judged, as the compiler does; absent: they are passed over, and so is a schema that takes too long
  * @param document where references are resolved; default: the schema itself
- * @throws SpellError run-option, by the calls of the result too
+ * @throws SpellError run-option where there is a builder, by the calls of the result too
  */
-export function validator(schema: JsonSchema, builder: GrammarBuilder, document: JsonSchema = schema, at = ""): Validate {
+export function createJudge(schema: JsonSchema, builder?: GrammarBuilder, document: JsonSchema = schema, at = ""): Judge {
+  const patient = builder === undefined;
+  const b = builder ?? createGrammarBuilder("schema");
   const patterns = new Map<string, (text: string) => boolean>();
   const matches = (source: string, text: string): boolean => {
-    const known = patterns.get(source) ?? matcherOf(source, builder, at);
-    patterns.set(source, known);
-    return known(text);
+    try {
+      const known = patterns.get(source) ?? matcherOf(source, b, at);
+      patterns.set(source, known);
+      return known(text);
+    } catch (error) {
+      if (!patient) throw error;
+      patterns.set(source, () => true);
+      return true;
+    }
+  };
+  const referred = (ref: string): JsonSchema => {
+    try {
+      return resolveRef(document, ref, at, b.fail);
+    } catch (error) {
+      if (!patient) throw error;
+      return true;
+    }
   };
   let steps = 0;
-  const keeps = (given: JsonSchema, value: unknown, depth: number): boolean => {
+  const judge = (given: JsonSchema, value: unknown, path: string, depth: number): Misfit | undefined => {
+    const misfit = (expected: string, got = shown(value)): Misfit => ({ path, expected, got });
     // references within several forms could be followed for ever
     steps += 1;
-    if (steps > limits.schemaSteps)
-      builder.fail(`expected a schema that is judged in ${limits.schemaSteps} steps, got one that takes more`, at);
-    if (isOpen(given)) return true;
-    if (!isObject(given) || isNever(given) || depth > 4 * limits.schemaDepth) return false;
+    if (steps > limits.schemaSteps) b.fail(`expected a schema that is judged in ${limits.schemaSteps} steps, got one that takes more`, at);
+    if (isOpen(given)) return undefined;
+    if (depth > 4 * limits.schemaDepth) return patient ? undefined : misfit("fewer nested levels");
+    if (!isObject(given) || isNever(given)) return patient && !isNever(given) ? undefined : misfit("no value");
     const s = modern(given);
-    const all = (name: string): readonly JsonSchema[] => (s[name] ?? []) as readonly JsonSchema[];
-    const inner = (each: JsonSchema): boolean => keeps(each, value, depth + 1);
-    if (typeof s["$ref"] === "string" && !inner(resolveRef(document, s["$ref"], at, builder.fail))) return false;
-    if (!all("allOf").every(inner)) return false;
-    if (s["anyOf"] !== undefined && !all("anyOf").some(inner)) return false;
-    if (s["oneOf"] !== undefined && all("oneOf").filter(inner).length !== 1) return false;
-    if ("const" in s && !isEqual(s["const"], value)) return false;
-    if (s["enum"] !== undefined && !all("enum").some((each) => isEqual(each, value))) return false;
-    const type = typeOf(value);
-    const wanted = s["type"] === undefined ? undefined : ([s["type"]].flat() as string[]);
-    if (wanted !== undefined && !wanted.includes(type) && !(type === "integer" && wanted.includes("number"))) return false;
-    if (typeof value === "string") return isWithin(s, "Length", [...value].length) && keepsText(s, value, matches);
-    if (typeof value === "number") return keepsBounds(s, value);
-    if (Array.isArray(value)) return keepsList(s, value, (each, item) => keeps(each, item, depth + 1));
-    return !isObject(value) || keepsObject(s, value, (each, item) => keeps(each, item, depth + 1));
+    const branches = (name: string): readonly (Misfit | undefined)[] =>
+      listOf(s[name]).map((each) => judge(each as JsonSchema, value, path, depth + 1));
+    const { $ref, enum: values, type } = s;
+    const found =
+      (typeof $ref === "string" ? judge(referred($ref), value, path, depth + 1) : undefined) ??
+      branches("allOf").find((each) => each !== undefined);
+    if (found !== undefined) return found;
+    for (const name of ["anyOf", "oneOf"]) {
+      if (!Array.isArray(s[name])) continue;
+      const all = branches(name);
+      const kept = all.filter((each) => each === undefined).length;
+      if (kept === 0) return nearest(all, path) ?? misfit(`a value of one of ${all.length} forms`);
+      if (kept > 1 && name === "oneOf") return misfit(`a value of one form alone, of ${all.length}`);
+    }
+    if ("const" in s && !isEqual(s["const"], value)) return misfit(shown(s["const"]));
+    if (Array.isArray(values) && !values.some((each) => isEqual(each, value)))
+      return misfit(values.length === 1 ? shown(values[0]) : `one of ${values.map(shown).join(", ").slice(0, 300)}`);
+    const wanted = [type].flat().filter((each) => typeof each === "string");
+    const own = typeOf(value);
+    if (wanted.length > 0 && !wanted.includes(own) && !(own === "integer" && wanted.includes("number"))) return misfit(wanted.join(" or "));
+    const inner = (each: JsonSchema, item: unknown, step: string): Misfit | undefined => judge(each, item, `${path}${step}`, depth + 1);
+    const wrong =
+      typeof value === "string"
+        ? textProblem(s, value, matches)
+        : typeof value === "number"
+          ? boundProblem(s, value)
+          : Array.isArray(value)
+            ? (countProblem(s, "Items", value.length) ?? listMisfit(s, value, inner))
+            : isObject(value)
+              ? (countProblem(s, "Properties", Object.keys(value).length) ?? objectMisfit(s, value, path, inner))
+              : undefined;
+    return typeof wrong === "string" ? misfit(wrong) : wrong;
   };
   return (value) => {
     steps = 0;
-    return keeps(schema, value, 0);
+    try {
+      return judge(schema, value, "", 0);
+    } catch (error) {
+      // a stranger's schema that cannot be judged is left to its owner
+      if (patient && error instanceof SpellError) return undefined;
+      throw error;
+    }
   };
 }
 
-type Keeps = (schema: JsonSchema, value: unknown) => boolean;
-
-function isWithin(s: SchemaRecord, name: string, count: number): boolean {
-  const { [`min${name}`]: min = 0, [`max${name}`]: max = Number.POSITIVE_INFINITY } = s;
-  return count >= (min as number) && count <= (max as number);
+/** As createJudge(), where nobody asks for the place. */
+export function validator(
+  schema: JsonSchema,
+  builder: GrammarBuilder,
+  document: JsonSchema = schema,
+  at = "",
+): (value: unknown) => boolean {
+  const judge = createJudge(schema, builder, document, at);
+  return (value) => judge(value) === undefined;
 }
 
-function keepsText({ pattern, format }: SchemaRecord, value: string, matches: (source: string, text: string) => boolean): boolean {
+/** Of several forms the one that the value comes nearest to: what is wrong lies deepest in it, alone. */
+function nearest(all: readonly (Misfit | undefined)[], path: string): Misfit | undefined {
+  const deepest = all.filter((each) => each !== undefined && each.path.length > path.length);
+  return all.length === 1 || deepest.length === 1 ? (deepest[0] ?? all[0]) : undefined;
+}
+
+type Inner = (schema: JsonSchema, value: unknown, step: string) => Misfit | undefined;
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+const unitOf = { Length: "characters", Items: "items", Properties: "members" } as const;
+
+function countProblem(s: SchemaRecord, name: keyof typeof unitOf, count: number): string | undefined {
+  const { [`min${name}`]: min, [`max${name}`]: max } = s;
+  if (typeof min === "number" && count < min) return `at least ${min} ${unitOf[name]}`;
+  if (typeof max === "number" && count > max) return `at most ${max} ${unitOf[name]}`;
+  return undefined;
+}
+
+function textProblem(s: SchemaRecord, value: string, matches: (source: string, text: string) => boolean): string | undefined {
+  const { pattern, format } = s;
+  const count = countProblem(s, "Length", [...value].length);
+  if (count !== undefined) return count;
   const loose = typeof format === "string" && Object.hasOwn(looseFormats, format) ? looseFormats[format] : undefined;
-  if (loose?.test(value) === false) return false;
+  if (loose?.test(value) === false) return `text of the format ${String(format)}`;
   // A pattern with look-around stands beside a format alone.
-  return typeof pattern !== "string" || (loose !== undefined && pattern.includes("(?!")) || matches(pattern, value);
+  if (typeof pattern !== "string" || (loose !== undefined && pattern.includes("(?!")) || matches(pattern, value)) return undefined;
+  return `text of the pattern ${pattern.slice(0, 100)}`;
 }
 
-function keepsBounds(s: SchemaRecord, value: number): boolean {
-  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = s as Readonly<Record<string, number | undefined>>;
-  return !(
-    value < (minimum ?? value) ||
-    value > (maximum ?? value) ||
-    value <= (exclusiveMinimum ?? Number.NEGATIVE_INFINITY) ||
-    value >= (exclusiveMaximum ?? Number.POSITIVE_INFINITY)
-  );
+function boundProblem(s: SchemaRecord, value: number): string | undefined {
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = s;
+  if (typeof minimum === "number" && value < minimum) return `at least ${minimum}`;
+  if (typeof maximum === "number" && value > maximum) return `at most ${maximum}`;
+  if (typeof exclusiveMinimum === "number" && value <= exclusiveMinimum) return `more than ${exclusiveMinimum}`;
+  if (typeof exclusiveMaximum === "number" && value >= exclusiveMaximum) return `less than ${exclusiveMaximum}`;
+  return undefined;
 }
 
-function keepsList(s: SchemaRecord, value: readonly unknown[], keeps: Keeps): boolean {
-  const { prefixItems = [], items = true } = s as { readonly prefixItems?: readonly JsonSchema[]; readonly items?: JsonSchema };
-  return isWithin(s, "Items", value.length) && value.every((item, i) => keeps(prefixItems[i] ?? items, item));
+function listMisfit({ prefixItems, items = true }: SchemaRecord, value: readonly unknown[], inner: Inner): Misfit | undefined {
+  const first = listOf(prefixItems);
+  return firstMisfit(value, (item, i) => inner((i < first.length ? first[i] : items) as JsonSchema, item, `[${i}]`));
 }
 
-function keepsObject(s: SchemaRecord, value: SchemaRecord, keeps: Keeps): boolean {
-  const {
-    properties = {},
-    required = [],
-    additionalProperties = true,
-    propertyNames = true,
-  } = s as {
-    readonly properties?: Readonly<Record<string, JsonSchema>>;
-    readonly required?: readonly string[];
-    readonly additionalProperties?: JsonSchema;
-    readonly propertyNames?: JsonSchema;
-  };
-  const entries = Object.entries(value);
-  return (
-    isWithin(s, "Properties", entries.length) &&
-    required.every((name) => Object.hasOwn(value, name)) &&
-    entries.every(
-      ([name, item]) =>
-        keeps(propertyNames, name) &&
-        keeps(Object.hasOwn(properties, name) ? (properties[name] as JsonSchema) : additionalProperties, item),
-    )
-  );
+function objectMisfit(
+  { properties, required, additionalProperties = true, propertyNames = true, patternProperties }: SchemaRecord,
+  value: SchemaRecord,
+  path: string,
+  inner: Inner,
+): Misfit | undefined {
+  const known = isObject(properties) ? properties : {};
+  const missing = listOf(required).find((name) => !Object.hasOwn(value, String(name)));
+  if (missing !== undefined) return { path: `${path}.${String(missing)}`, expected: "a value", got: "none" };
+  return firstMisfit(Object.entries(value), ([name, item]) => {
+    const short = name.slice(0, 64);
+    const named = inner(propertyNames as JsonSchema, name, "");
+    if (named !== undefined) return { path, expected: `names of members: ${named.expected}`, got: shown(short) };
+    if (Object.hasOwn(known, name)) return inner(known[name] as JsonSchema, item, `.${short}`);
+    // patterns of names are not judged, so nobody knows what the rest is
+    if (patternProperties !== undefined) return undefined;
+    if (!isNever(additionalProperties as JsonSchema)) return inner(additionalProperties as JsonSchema, item, `.${short}`);
+    const names = Object.keys(known);
+    return { path, expected: names.length === 0 ? "no members" : `no members but ${names.join(", ").slice(0, 300)}`, got: short };
+  });
+}
+
+function firstMisfit<T>(values: readonly T[], find: (value: T, index: number) => Misfit | undefined): Misfit | undefined {
+  for (const [i, value] of values.entries()) {
+    const misfit = find(value, i);
+    if (misfit !== undefined) return misfit;
+  }
+  return undefined;
 }
 
 /** Equal as JSON; the order of members does not count. */

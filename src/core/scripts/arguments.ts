@@ -3,9 +3,8 @@
  * say the same. Values have been through values.ts: plain data, callbacks as async functions, objects of the host as themselves.
  */
 import { SpellError } from "../errors.ts";
-import { isObject } from "../json.ts";
+import { isObject, shown } from "../json.ts";
 import { didYouMean, nearest } from "../nearest.ts";
-import { shown } from "../text/check-call.ts";
 
 /** Where a value stands. */
 interface Place {

@@ -3,8 +3,7 @@
  * dropped in silence.
  */
 import { SpellError } from "../errors.ts";
-import { isObject } from "../json.ts";
-import { shown } from "../text/check-call.ts";
+import { isObject, shown } from "../json.ts";
 
 /** Something that was asked for and has no effect; `warnings` of the answer hold them. */
 export interface Note {

@@ -3,6 +3,7 @@
  * our own graphs (engine.ts), or an exported model's (src/engines/transformers).
  */
 import { closedError, SpellError, throwIfAborted } from "../errors.ts";
+import { amongThemselves } from "../grammar/choice-odds.ts";
 import type { Candidate, DeviceReport, ManyPiece, ModelPiece, Seq2SeqGenerateOptions, Seq2SeqHandle } from "../spec/runtime.ts";
 import type { BeamSampling, Sampling, TokenSampling } from "../spec/sampling.ts";
 import { createStopFilter } from "../text/stop-filter.ts";
@@ -150,10 +151,7 @@ export function createIdHandle({ engine, tokenizer, facts, device, inputLength, 
       return endId === undefined || endIds.has(ids.at(-1) ?? endId) ? ids : [...ids, endId];
     });
     const sums = await engine.rate?.(answers, startId, wait);
-    if (sums === undefined) return undefined;
-    const most = Math.max(...sums);
-    const total = most + Math.log(sums.reduce((sum, value) => sum + Math.exp(value - most), 0));
-    return sums.map((value) => value - total);
+    return sums === undefined ? undefined : amongThemselves(sums);
   }
 
   async function* generateMany(

@@ -1,5 +1,6 @@
 /** What programs hand to a call, before anything is done with it. A compiler has seen most of it; scripts have none. */
 import { SpellError } from "../errors.ts";
+import { shown } from "../json.ts";
 import { didYouMean, nearest } from "../nearest.ts";
 import type { ChatMessage, ChatPrompt, Message, MessagePart, Prompt, ToolCall } from "../spec/generate.ts";
 
@@ -11,18 +12,6 @@ export function asOptions<T extends object>(options: T): T {
 
 export function wrongOption(name: string, expected: string, got: unknown): SpellError {
   return new SpellError("run-option", `${name}: expected ${expected}, got ${shown(got)}`, { where: name });
-}
-
-/** A value that was given, in a message: text in quotes, data as JSON, cut short. */
-export function shown(value: unknown): string {
-  if (value === undefined) return "nothing";
-  if (typeof value === "number" || typeof value === "bigint") return String(value);
-  if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
-  try {
-    return String(JSON.stringify(value)).slice(0, 80);
-  } catch {
-    return "another object";
-  }
 }
 
 /**

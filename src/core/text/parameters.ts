@@ -4,12 +4,13 @@
  */
 
 import { SpellError } from "../errors.ts";
+import { shown } from "../json.ts";
 import type { GenerateOptions, Preset } from "../spec/generate.ts";
 import type { GenerationParameters } from "../spec/parameters.generated.ts";
 import type { GgufGenerateOptions, Seq2SeqGenerateOptions } from "../spec/runtime.ts";
 import type { Penalties, TokenSampling } from "../spec/sampling.ts";
 import { definedOnly } from "../values.ts";
-import { checkOptionNames, shown, wrongOption } from "./check-call.ts";
+import { checkOptionNames, wrongOption } from "./check-call.ts";
 import { checkTools } from "./check-tools.ts";
 
 export type NumberParameter = keyof GenerationParameters;

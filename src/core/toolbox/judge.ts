@@ -1,31 +1,20 @@
-/** Inputs and outputs of tools by their schemas: a message that names the place for what it can, the whole schema for the rest. */
+/** Inputs and outputs of tools by their schemas, and the size of what strangers send. */
 import { createGrammarBuilder } from "../grammar/builder.ts";
-import { validator } from "../grammar/validate.ts";
-import { isObject } from "../json.ts";
+import { createJudge, misfitText } from "../grammar/validate.ts";
+import { isObject, shown } from "../json.ts";
 import { limits } from "../limits.ts";
-import { inputProblem } from "../tools/check-input.ts";
 import type { ObjectSchema } from "./types.ts";
 
-/** @returns whether a value keeps the schema, told as a problem */
-export type Judge = (value: unknown) => string | undefined;
+/** @returns what of a value does not keep the schema, with its place */
+export type ToolJudge = (value: unknown) => string | undefined;
 
 /** @param isForeign whether the schema is a stranger's: what cannot be judged of it is passed over */
-export function judgeOf(schema: ObjectSchema, where: "input" | "output", isForeign = false): Judge {
-  const keeps = isForeign ? patient(schema, where) : validator(schema, createGrammarBuilder(where));
+export function judgeOf(schema: ObjectSchema, where: "input" | "output", isForeign = false): ToolJudge {
+  const judge = createJudge(schema, isForeign ? undefined : createGrammarBuilder(where));
   return (value) => {
-    const problem = inputProblem(schema, value);
-    if (problem !== undefined) return problem.replace(/^input/, where);
-    return keeps(value) ? undefined : `${where}: expected a value that keeps the schema of the tool, got another`;
-  };
-}
-
-function patient(schema: ObjectSchema, where: string): (value: unknown) => boolean {
-  return (value) => {
-    try {
-      return validator(schema, createGrammarBuilder(where))(value);
-    } catch {
-      return true;
-    }
+    if (!isObject(value)) return `${where}: expected an object, got ${shown(value)}`;
+    const misfit = judge(value);
+    return misfit === undefined ? undefined : misfitText(where, misfit);
   };
 }
 

@@ -5,7 +5,7 @@
 import { abortedError, messageOf, SpellError } from "../errors.ts";
 import { didYouMean, nearest } from "../nearest.ts";
 import type { ChatMessage, GenerateResult, RunnableTool, Tool, ToolCall, ToolChoice } from "../spec/generate.ts";
-import { inputProblem } from "./check-input.ts";
+import { inputProblem } from "./input-problem.ts";
 
 export interface ToolLimits {
   /** calls that are run in one answer; later ones are refused */

@@ -1,9 +1,8 @@
 /** A workflow as it is written → its settings. Everything is looked at before anything runs. */
 import { SpellError } from "../errors.ts";
-import { isObject } from "../json.ts";
+import { isObject, shown } from "../json.ts";
 import { limits } from "../limits.ts";
 import { didYouMean, nearest } from "../nearest.ts";
-import { shown } from "../text/check-call.ts";
 import { toCamel } from "../values.ts";
 import { errorStrategies, type WorkflowSettings, type WorkflowStep, type WorkflowType, workflowTypes } from "./types.ts";
 

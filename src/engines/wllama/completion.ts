@@ -1,6 +1,6 @@
 /** One request to the engine, and its answer as pieces. */
 import { contextError, messageOf } from "../../core/errors.ts";
-import { gbnfOf } from "../../core/grammar/gbnf.ts";
+import { bytesNoText, gbnfOf } from "../../core/grammar/gbnf.ts";
 import type { GgufGenerateOptions, ModelPiece } from "../../core/spec/runtime.ts";
 import type { WllamaChunk, WllamaLike } from "./instance.ts";
 
@@ -98,9 +98,9 @@ export function startCompletion(
     if (failure !== undefined) {
       // Bytes that are no text end the engine's answer; what came before is good.
       const text = messageOf(failure);
-      const isNoText = (characters > 0 && /utf-?8|parse model output/i.test(text)) || (prompt !== undefined && text.includes(noReply));
-      if (!isNoText) throw failure;
-      note = "the model wrote bytes that are not text; the answer ends there";
+      const isAboutText = (characters > 0 && isBroken(text)) || (prompt !== undefined && text.includes(noReply));
+      if (!isAboutText) throw failure;
+      note = bytesNoText;
       // its form was not whole
       if (constraint !== undefined) finishReason = "length";
     }
@@ -120,6 +120,14 @@ export function startCompletion(
  * question's own first four bytes, "GLUE", as the length of one.
  */
 const noReply = `array length: ${0x45554c47}`;
+
+const isBroken = (text: string): boolean => /utf-?8|parse model output/i.test(text);
+
+/** Whether the engine failed to write down bytes that are no text; it goes on. */
+export function isNoText(error: unknown): boolean {
+  const text = messageOf(error);
+  return isBroken(text) || text.includes(noReply);
+}
 
 type Timings = NonNullable<WllamaChunk["timings"]>;
 

@@ -21,6 +21,7 @@ import { startCompletion } from "./completion.ts";
 import { cutText, embedText, readTooLong, textTooLong } from "./embedding.ts";
 import { crash, generationError, loadError } from "./engine-errors.ts";
 import { runtime, type WllamaChunk, type WllamaLike } from "./instance.ts";
+import { rateChoices } from "./rate.ts";
 
 /** What the host knows about the instance it makes. */
 export interface WllamaHost {
@@ -186,9 +187,27 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
     throwIfAborted(generateOptions.signal);
     const left = new AbortController();
     const stop = generateOptions.signal === undefined ? left.signal : AbortSignal.any([left.signal, generateOptions.signal]);
-    const { pieces, done } = startCompletion(instance, withoutBos(prompt, bos), generateOptions, contextLength, stop);
+    const ownPrompt = withoutBos(prompt, bos);
+    const { pieces, done: answered } = startCompletion(instance, ownPrompt, generateOptions, contextLength, stop);
+    const { constraint } = generateOptions;
+    let done: Promise<unknown> = answered;
+    /** Choices are rated while the engine still holds the prompt. */
+    async function* rated(choices: readonly string[]): AsyncGenerator<ModelPiece, void, undefined> {
+      let text = "";
+      for await (const piece of pieces) {
+        if (piece.type === "text") text += piece.text;
+        else {
+          await answered;
+          const rating = rateChoices(instance, ownPrompt, choices, text, stop);
+          done = rating;
+          yield { ...piece, choiceLogprobs: await rating };
+          return;
+        }
+        yield piece;
+      }
+    }
     try {
-      yield* endedBy(pieces, death, stop);
+      yield* endedBy(constraint?.kind === "choices" ? rated(constraint.choices) : pieces, death, stop);
     } catch (error) {
       throw dead ?? (stop.aborted ? abortedError() : generationError(error, contextLength, host.device, fail));
     } finally {

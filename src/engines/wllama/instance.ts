@@ -33,7 +33,11 @@ export interface WllamaChunk {
         readonly logprobs?:
           | {
               readonly content?:
-                | readonly { readonly top_logprobs?: readonly { readonly logprob?: number | undefined }[] | undefined }[]
+                | readonly {
+                    /** of the token that was drawn, among all of the vocabulary */
+                    readonly logprob?: number | undefined;
+                    readonly top_logprobs?: readonly { readonly logprob?: number | undefined }[] | undefined;
+                  }[]
                 | undefined;
             }
           | null

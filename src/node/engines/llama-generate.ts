@@ -1,11 +1,12 @@
 /** Answers of node-llama-cpp, token by token: the prompt that is kept, the options by their names there, and whole characters only. */
 import type { Llama, LlamaContextSequence, LlamaGrammarEvaluationState, LlamaModel, Token } from "node-llama-cpp";
 import { contextError, messageOf, SpellError, throwIfAborted, toSpellError } from "../../core/errors.ts";
-import { badGrammar, gbnfOf } from "../../core/grammar/gbnf.ts";
+import { badGrammar, bytesNoText, gbnfOf } from "../../core/grammar/gbnf.ts";
 import type { Constraint } from "../../core/spec/grammar.ts";
 import type { GgufGenerateOptions, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
 import type { TokenSampling } from "../../core/spec/sampling.ts";
 import { threadPace } from "./llama-pace.ts";
+import { rateChoices } from "./llama-rate.ts";
 import { engineName, importLlama } from "./llama-start.ts";
 import type { StateKeeper } from "./llama-states.ts";
 
@@ -43,7 +44,7 @@ export async function* generate(
   let completionTokens = 0;
   let firstAt = started;
   let cachedTokens = 0;
-  const end = (finishReason: "stop" | "length"): ModelPiece => {
+  const end = (finishReason: "stop" | "length"): Extract<ModelPiece, { type: "end" }> => {
     const now = performance.now();
     const prefillMs = completionTokens === 0 ? now - started : firstAt - started;
     return {
@@ -79,6 +80,19 @@ export async function* generate(
     if (keepsPrompt) await keeper?.keepPrompt(sequence);
 
     const form = options.constraint === undefined ? undefined : await startGrammar(llama, model, options.constraint);
+    /** The end of an answer; choices are rated while the prompt is still there. */
+    const rated = async (finishReason: "stop" | "length"): Promise<Extract<ModelPiece, { type: "end" }>> => {
+      const piece = end(finishReason);
+      if (options.constraint?.kind !== "choices") return piece;
+      const onBatch = (count: number): void => {
+        llama.maxThreads = count < shortPrompt ? threads.decode : threads.prompt;
+      };
+      const call = { model, sequence, prompt: tokens, onBatch, contextLength, signal };
+      return { ...piece, choiceLogprobs: await rateChoices(call, options.constraint.choices, written) };
+    };
+    let written = "";
+    /** Of an answer with a form: what stands before bytes that are no text. */
+    const textIn = (piece: string): string => (form === undefined ? piece : (piece.split("\ufffd", 1)[0] ?? piece));
     const history = [...tokens];
     const text = createDetokenizer(model, tokens.slice(-4), markTokens(model, options.marks));
     const stopped = createStopWatch(options.stop);
@@ -98,19 +112,28 @@ export async function* generate(
       last = now;
       throwIfAborted(signal);
       if (model.isEogToken(token)) {
-        yield* toText(text.flush());
-        yield end("stop");
+        const rest = text.flush();
+        const whole = textIn(rest);
+        written += whole;
+        yield* toText(whole);
+        yield whole === rest ? await rated("stop") : { ...(await rated("length")), note: bytesNoText };
         return;
       }
       repeats = token === history.at(-1) ? repeats + 1 : 0;
       if (repeats === suspiciousRepeats) await checkStep(sequence, token);
       history.push(token);
-      const piece = text.push(token);
+      const pushed = text.push(token);
+      const piece = textIn(pushed);
+      written += piece;
       yield* toText(piece);
+      if (piece !== pushed) {
+        yield { ...(await rated("length")), note: bytesNoText };
+        return;
+      }
       const isStopped = stopped(piece);
       if (isStopped || completionTokens >= mostTokens) {
         if (!isStopped) yield* toText(text.flush());
-        yield end(isStopped ? "stop" : "length");
+        yield await rated(isStopped ? "stop" : "length");
         return;
       }
     }

@@ -8,7 +8,7 @@ import { createGrammarBuilder } from "../../../src/core/grammar/builder.ts";
 import { constraintOf, plainSchema } from "../../../src/core/grammar/constraint.ts";
 import { schemaGrammar } from "../../../src/core/grammar/json-schema.ts";
 import { createMatcher } from "../../../src/core/grammar/matcher.ts";
-import { validator } from "../../../src/core/grammar/validate.ts";
+import { createJudge, misfitText, validator } from "../../../src/core/grammar/validate.ts";
 import { seededRandom } from "../../../src/core/t5/sampling.ts";
 import { isLong } from "../../support.ts";
 import { heldSchemas, hostileSchemas, refusedSchemas, sampler } from "./schemas.ts";
@@ -44,6 +44,73 @@ describe("texts of a schema's grammar", () => {
       "{}",
     ])
       expect([text, matcher.accepts(text)]).toEqual([text, false]);
+  });
+});
+
+describe("what does not keep a schema is told with its place", () => {
+  const address = {
+    type: "object",
+    properties: { city: { type: "string", minLength: 2 }, zip: { pattern: "^[0-9]{4}$" } },
+    required: ["city"],
+  };
+  const schema = {
+    type: "object",
+    properties: {
+      name: { type: "string", maxLength: 3 },
+      age: { type: "integer", minimum: 0, exclusiveMaximum: 150 },
+      tags: { type: "array", items: { enum: ["a", "b"] }, minItems: 1 },
+      home: { $ref: "#/$defs/address" },
+      when: { format: "date" },
+      shape: {
+        anyOf: [
+          { type: "object", properties: { kind: { const: "circle" }, r: { type: "number" } }, required: ["kind", "r"] },
+          { type: "null" },
+        ],
+      },
+    },
+    additionalProperties: false,
+    $defs: { address },
+  };
+  it.each([
+    [{ name: "Anna" }, '.name: expected at most 3 characters, got "Anna"'],
+    [{ age: "4" }, '.age: expected integer, got "4"'],
+    [{ age: -1 }, ".age: expected at least 0, got -1"],
+    [{ age: 150 }, ".age: expected less than 150, got 150"],
+    [{ tags: [] }, ".tags: expected at least 1 items, got []"],
+    [{ tags: ["a", "c"] }, '.tags[1]: expected one of "a", "b", got "c"'],
+    [{ home: {} }, ".home.city: expected a value, got none"],
+    [{ home: { city: "x" } }, '.home.city: expected at least 2 characters, got "x"'],
+    [{ home: { city: "xy", zip: "12" } }, '.home.zip: expected text of the pattern ^[0-9]{4}$, got "12"'],
+    [{ when: "today" }, '.when: expected text of the format date, got "today"'],
+    [{ shape: { kind: "circle", r: "1" } }, '.shape.r: expected number, got "1"'],
+    [{ shape: 5 }, ".shape: expected a value of one of 2 forms, got 5"],
+    [{ nam: 1 }, ": expected no members but name, age, tags, home, when, shape, got nam"],
+    [[], ": expected object, got []"],
+  ])("%j", (value, expected) => {
+    for (const judge of [createJudge(schema), createJudge(schema, createGrammarBuilder("test"))]) {
+      const misfit = judge(value);
+      expect(misfit && misfitText("", misfit)).toBe(expected);
+    }
+    expect(ajv.compile(schema)(value)).toBe(typeof (value as { when?: unknown }).when === "string");
+  });
+
+  it("where a stranger's schema cannot be judged, that part is passed over and the rest is not", () => {
+    const odd = {
+      type: "object",
+      properties: {
+        a: { pattern: "(?=x)" },
+        b: { $ref: "http://elsewhere" },
+        c: { type: "integer" },
+        d: { minimum: "3", required: 7 },
+        e: { $ref: "#/properties/e" },
+      },
+      patternProperties: { "^x-": {} },
+      additionalProperties: false,
+      required: "c",
+    };
+    const judge = createJudge(odd as never);
+    expect(judge({ a: "y", b: 1, c: 1, d: 2, e: 3, "x-1": 4 })).toBeUndefined();
+    expect(judge({ a: "y", b: 1, c: "1" })).toEqual({ path: ".c", expected: "integer", got: '"1"' });
   });
 });
 

@@ -41,7 +41,7 @@ describe("the toolbox", () => {
   it.each([
     ["calculator", {}, "input.expression: expected a value, got none"],
     ["calculator", { expression: 5 }, "input.expression: expected string, got 5"],
-    ["calculator", { expression: "1", extra: 1 }, "input has no extra"],
+    ["calculator", { expression: "1", extra: 1 }, "input: expected no members but expression, variables, got extra"],
     ["calculator", "1+1", "input: expected an object"],
     ["uuid-generator", { count: 0 }, "input.count: expected at least 1"],
     ["uuid-generator", { count: 1.5 }, "input.count: expected integer"],

@@ -117,13 +117,13 @@ describe("what a tool does wrong is told to the model:", () => {
       "its input has a wrong member",
       tool(() => 1, { inputSchema: { type: "object", properties: { a: { type: "array", items: { enum: ["x"] } } } } }),
       call("t", { a: ["x", 2] }),
-      'error: input.a[1]: expected one of "x", got 2',
+      'error: input.a[1]: expected "x", got 2',
     ],
     [
       "its input has one too many",
       tool(() => 1, { inputSchema: { properties: { a: {} }, additionalProperties: false } }),
       call("t", { b: 1 }),
-      "error: input has no b; names: a",
+      "error: input: expected no members but a, got b",
     ],
     [
       "its input is out of bounds",

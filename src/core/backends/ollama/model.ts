@@ -15,6 +15,7 @@ import { mostCalls, newCallId } from "../../tools/call-parser.ts";
 import { plainTool, templateTools } from "../../tools/messages.ts";
 import { type Json, numberOf, objects, positiveOf, textOf } from "../answer-values.ts";
 import type { OpenedModel } from "../backend.ts";
+import { memberIn, servedForm } from "../server/held-form.ts";
 import { serverVectors } from "../server/vectors.ts";
 import type { OllamaClient } from "./client.ts";
 import type { OllamaSettings } from "./settings.ts";
@@ -46,7 +47,9 @@ export async function openOllamaModel(
   async function* stream(prompt: ChatPrompt, options: GenerateOptions, held?: Constraint): AsyncGenerator<StreamPart, void, undefined> {
     const called = clock.now();
     const { body: asked, seed, ignored, path } = writeCall(name, prompt, options, load, settings, capabilities);
-    const body = held?.kind === "jsonSchema" ? { ...asked, format: held.schema } : asked;
+    // any schema goes as it is; choices are the one member of an object, as with services
+    const form = held?.kind === "jsonSchema" ? { schema: held.schema, isInside: false } : servedForm(held);
+    const body = form === undefined ? asked : { ...asked, format: form.schema };
     const abort = options.signal === undefined ? closing.signal : AbortSignal.any([options.signal, closing.signal]);
     let text = "";
     let hasThought = false;
@@ -67,7 +70,7 @@ export async function openOllamaModel(
         if (piece !== "") {
           if (firstTokenMs === 0) firstTokenMs = clock.now() - called;
           text += piece;
-          yield { type: "text-delta", text: piece };
+          if (form?.isInside !== true) yield { type: "text-delta", text: piece };
         }
         for (const call of isObject(message) ? objects(message["tool_calls"]) : []) {
           const read = calls < mostOfThese ? readCall(call) : undefined;
@@ -77,6 +80,8 @@ export async function openOllamaModel(
         }
         if (value["done"] !== true) continue;
         const end = endOf(value, seed, firstTokenMs, calls > 0);
+        if (form?.isInside === true && text !== "")
+          yield { type: "text-delta", text: end.finishReason === "length" ? text : memberIn(text) };
         if (text.trim() === "" && calls === 0) yield { type: "warning", code: "answer-missing", message: nothingSaid(end, hasThought) };
         yield end;
         return;
@@ -113,7 +118,7 @@ export async function openOllamaModel(
     contextLength: load.contextSize > 0 ? load.contextSize : contextOf(shown),
     hasChatTemplate: template !== undefined && template !== "{{ .Prompt }}",
     isSeq2Seq: false,
-    holds: ["jsonSchema"],
+    holds: ["jsonSchema", "choices"],
     async *streamMany(prompts, options, held) {
       for (const [index, prompt] of prompts.entries()) for await (const part of stream(prompt, options, held)) yield { index, part };
     },

@@ -54,11 +54,17 @@ export async function* takenOut(parts: AsyncIterable<WirePart>): AsyncGenerator<
   for await (const part of parts) {
     if (part.type === "text-delta") text += part.text;
     else if (part.type === "ended") {
-      const value = parsed(text);
-      const own = isObject(value) && part.finishReason !== "length" ? value[member] : undefined;
-      const shown = own === undefined ? text : typeof own === "string" ? own : JSON.stringify(own);
+      const shown = part.finishReason === "length" ? text : memberIn(text);
       if (shown !== "") yield { type: "text-delta", text: shown };
       yield part;
     } else yield part;
   }
+}
+
+/** The answer that stands in an object; what is none comes back as it is. */
+export function memberIn(text: string): string {
+  const value = parsed(text);
+  const own = isObject(value) ? value[member] : undefined;
+  if (own === undefined) return text;
+  return typeof own === "string" ? own : JSON.stringify(own);
 }

@@ -1,10 +1,11 @@
 /** A model of a service: one call is one request, and its stream becomes the parts that every model speaks. */
+
 import type { Clock } from "../../download/clock.ts";
 import { SpellError, toSpellError } from "../../errors.ts";
+import { shown } from "../../json.ts";
 import { limits } from "../../limits.ts";
 import type { ChatPrompt, GenerateOptions } from "../../spec/generate.ts";
 import type { StreamPart } from "../../spec/stream-part.ts";
-import { shown } from "../../text/check-call.ts";
 import type { LoadOptions, OpenedModel, OpenedVectors } from "../backend.ts";
 import { readAnswer } from "./answer.ts";
 import { type ServerEvent, serverEvents } from "./events.ts";
