@@ -173,7 +173,10 @@ function readKeepAlive(fields: Fields): number | undefined {
   const given = fields.raw("keep_alive");
   if (given === undefined || typeof given === "number") return given;
   const [, sign = "", times = ""] =
-    (typeof given === "string" && /^([-+]?)((?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|\u00b5s|\u03bcs|ms|s|m|h))+|0)$/.exec(given)) || [];
+    (typeof given === "string" &&
+      given.length <= 64 &&
+      /^([-+]?)((?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|\u00b5s|\u03bcs|ms|s|m|h))+|0)$/.exec(given)) ||
+    [];
   if (times === "") throw fields.wrong("keep_alive", 'seconds, or a time such as "5m"');
   const seconds = [...times.matchAll(/([\d.]+)([a-z\u00b5\u03bc]+)/g)].reduce(
     (sum, [, count, unit = ""]) => sum + Number(count) * (units[unit] ?? 0),

@@ -6,7 +6,7 @@
  * `refusal()` of refusals.ts their answers. A body is pulled: one that nobody reads holds the model, and `cancel()` or the signal frees it.
  */
 import type { Spell } from "../api/spell.ts";
-import { SpellError } from "../errors.ts";
+import { abortedError, SpellError } from "../errors.ts";
 import { checkOptionNames } from "../text/check-call.ts";
 import type { Call } from "./call.ts";
 import { createAnswers } from "./record.ts";
@@ -55,8 +55,10 @@ export function createServe(spell: Spell, options: ServeOptions = {}): Serve {
       response = await handle(call);
     } catch (error) {
       const end = endOf(signal);
-      response = refusal(end ?? error, pathname, signal.aborted && end === undefined);
-      record.fail(end ?? error);
+      const hasLeft = signal.aborted && end === undefined;
+      response = refusal(end ?? error, pathname, hasLeft);
+      // whatever broke on its way: that is why
+      record.fail(hasLeft ? abortedError() : (end ?? error));
     }
     response.headers.set("x-request-id", id);
     return record.follow(request.method === "HEAD" ? new Response(null, response) : response);

@@ -1,5 +1,5 @@
 /** Events as a body that is pulled: the model is asked for a part when the reader wants one, and a reader that leaves frees it. */
-import { SpellError } from "../errors.ts";
+import { abortedError } from "../errors.ts";
 import type { Begun } from "./answers.ts";
 import type { Call } from "./call.ts";
 import { endOf, safeHeaders, type Told, told } from "./refusals.ts";
@@ -17,7 +17,7 @@ export interface EventForm {
 /** @param begun what the events are made of @param events each is one JSON value */
 export function eventStream(call: Call, begun: Begun, events: AsyncGenerator<object, void, undefined>, form: EventForm): Response {
   const encoder = new TextEncoder();
-  const over = call.record.streams();
+  const ended = call.record.streams();
   const line = (event: object, type?: unknown): Uint8Array =>
     encoder.encode(
       form.isLines === true
@@ -30,19 +30,25 @@ export function eventStream(call: Call, begun: Begun, events: AsyncGenerator<obj
     await events.return();
     await begun.stop();
   };
+  let onAbort = (): void => undefined;
+  const over = (hasLeft = false): void => {
+    // a signal that is made of others is kept as long as somebody listens to it
+    call.signal.removeEventListener("abort", onAbort);
+    ended(hasLeft);
+  };
   const body = new ReadableStream<Uint8Array>(
     {
       start(controller) {
         // a reader that gave up, and neither reads nor cancels, frees the model too
-        const onAbort = (): void => {
+        onAbort = () => {
           if (endOf(call.signal) !== undefined) return;
-          call.record.fail(new SpellError("run-aborted", "the reader left"));
+          call.record.fail(abortedError());
           over(true);
           controller.error(call.signal.reason);
           void stop().catch(() => undefined);
         };
         if (call.signal.aborted) onAbort();
-        else call.signal.addEventListener("abort", onAbort, { once: true });
+        else call.signal.addEventListener("abort", onAbort);
       },
       async pull(controller) {
         try {
@@ -64,7 +70,7 @@ export function eventStream(call: Call, begun: Begun, events: AsyncGenerator<obj
         }
       },
       async cancel() {
-        call.record.fail(new SpellError("run-aborted", "the reader left"));
+        call.record.fail(abortedError());
         call.leave();
         over(true);
         await stop();

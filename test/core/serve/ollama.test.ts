@@ -142,18 +142,21 @@ describe("/api, for the client of Ollama", () => {
     expect(years).toBeCloseTo(292.3, 0);
   });
 
-  it.each([[[]], [{}], [true], ["5"], ["five minutes"], ["1h 5m"], [""]])("keep_alive %j is none", async (keep_alive) => {
-    const { fetch } = served();
-    for (const [path, body] of [
-      ["generate", { prompt: "a" }],
-      ["chat", { messages: [] }],
-      ["embed", { input: "a" }],
-    ] as const)
-      expect(await post(fetch, `/api/${path}`, { model: "tiny", ...body, keep_alive })).toMatchObject({
-        status: 400,
-        json: { error: expect.stringMatching(/^keep_alive: expected seconds, or a time such as "5m", got /) },
-      });
-  });
+  it.each([[[]], [{}], [true], ["1s".repeat(40)], ["5"], ["five minutes"], ["1h 5m"], [""]])(
+    "keep_alive %j is none",
+    async (keep_alive) => {
+      const { fetch } = served();
+      for (const [path, body] of [
+        ["generate", { prompt: "a" }],
+        ["chat", { messages: [] }],
+        ["embed", { input: "a" }],
+      ] as const)
+        expect(await post(fetch, `/api/${path}`, { model: "tiny", ...body, keep_alive })).toMatchObject({
+          status: 400,
+          json: { error: expect.stringMatching(/^keep_alive: expected seconds, or a time such as "5m", got /) },
+        });
+    },
+  );
 
   it("makes vectors", async () => {
     const { client } = served();
