@@ -72,9 +72,10 @@ const times = (command) => async () => {
   return { wallMs, firstByteMs };
 };
 
-function python(module = "llama_cpp") {
+/** @param {string} program whose Python @param {string} module */
+function hasModule(program, module) {
   try {
-    execFileSync("python3", ["-c", `import ${module}`], { stdio: "ignore" });
+    execFileSync(program, ["-c", `import ${module}`], { stdio: "ignore" });
     return true;
   } catch {
     return false;
@@ -83,7 +84,7 @@ function python(module = "llama_cpp") {
 
 function hasLlamaServer() {
   const peers = process.env.LLMSPELL_BENCH_PEERS;
-  return peers === undefined ? python("llama_cpp.server") : existsSync(`${peers}/venv-llama/bin/python`);
+  return hasModule(peers === undefined ? "python3" : `${peers}/venv-llama/bin/python`, "llama_cpp.server");
 }
 
 function hasSentenceTransformers() {
@@ -246,7 +247,7 @@ const suites = {
         ]),
       ),
       "node-llama-cpp, its defaults": own(subject("raw-node-llama-cpp", path, "0")),
-      ...(python() ? { "llama-cpp-python, its defaults": own(["python3", `${here}subjects/llama_cpp_python.py`, path, "0"]) } : {}),
+      ...(hasModule("python3", "llama_cpp") ? { "llama-cpp-python, its defaults": own(["python3", `${here}subjects/llama_cpp_python.py`, path, "0"]) } : {}),
     },
   })),
   turns: models.slice(1).flatMap(([label, path]) =>
