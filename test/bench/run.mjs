@@ -247,7 +247,9 @@ const suites = {
         ]),
       ),
       "node-llama-cpp, its defaults": own(subject("raw-node-llama-cpp", path, "0")),
-      ...(hasModule("python3", "llama_cpp") ? { "llama-cpp-python, its defaults": own(["python3", `${here}subjects/llama_cpp_python.py`, path, "0"]) } : {}),
+      ...(hasModule("python3", "llama_cpp")
+        ? { "llama-cpp-python, its defaults": own(["python3", `${here}subjects/llama_cpp_python.py`, path, "0"]) }
+        : {}),
     },
   })),
   turns: models.slice(1).flatMap(([label, path]) =>
