@@ -338,6 +338,17 @@ describe("errors say the next step", () => {
     });
   });
 
+  it("a web page in place of an answer: where to look", async () => {
+    const { origin } = await serve((_, response) =>
+      response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end("<html>login"),
+    );
+    expect(await failure(compatible(origin).generate("office/m", "x"))).toMatchObject({
+      code: "provider-error",
+      message: expect.stringContaining("answered with a web page, expected a stream of events"),
+      hint: expect.stringContaining("base_url"),
+    });
+  });
+
   it("whatever a server says, in bounds", async () => {
     const { error } = await errorOf(500, "x".repeat(5_000_000), {}, { max_retries: 0 });
     expect(error.message.length).toBeLessThan(1000);

@@ -1,10 +1,10 @@
 /** Calls of tools as a grammar: the form of the family, the names that may be called, and the input of each by its schema. */
 import { SpellError } from "../errors.ts";
-import { schemaGrammar } from "../grammar/json-schema.ts";
 import { limits } from "../limits.ts";
 import type { Grammar, GrammarItem, GrammarItems } from "../spec/grammar.ts";
 import { mostCalls } from "./call-parser.ts";
 import type { ToolFamily } from "./families.ts";
+import { inputGrammar } from "./input-grammar.ts";
 import type { PlainTool } from "./messages.ts";
 
 /**
@@ -16,7 +16,7 @@ export function callGrammar(tools: readonly PlainTool[], family: ToolFamily, beg
   const rules: Record<string, readonly GrammarItems[]> = {};
   const heads = tools.map(({ name }) => letters(family.head(name)));
   for (const [i, tool] of tools.entries()) {
-    const { root, rules: own } = inputGrammar(tool, i);
+    const { root, rules: own } = inputGrammar(tool, `tools[${i}].inputSchema`);
     const named = (item: GrammarItem): GrammarItem => ("rule" in item ? { rule: `t${i}-${item.rule}` } : item);
     for (const [name, alternatives] of Object.entries(own)) rules[`t${i}-${name}`] = alternatives.map((items) => items.map(named));
     rules[`input-${i}`] = [[{ rule: `t${i}-${root}` }, ...letters(family.tail)]];
@@ -42,17 +42,6 @@ export function callGrammar(tools: readonly PlainTool[], family: ToolFamily, beg
       rules[`more-${i}`] = [[...letters(several), { rule: "call" }, ...(i + 1 < mostCalls ? [{ rule: `more-${i + 1}` }] : [])], []];
   }
   return { root: "calls", rules };
-}
-
-/** A schema that no grammar can hold leaves any object: the tool looks at its input anyway. */
-function inputGrammar({ schema }: PlainTool, i: number): Grammar {
-  const { type = "object" } = schema;
-  try {
-    return schemaGrammar({ ...schema, type }, `tools[${i}].inputSchema`);
-  } catch (error) {
-    if (error instanceof SpellError && error.code === "run-option") return schemaGrammar({ type: "object" });
-    throw error;
-  }
 }
 
 function letters(text: string): GrammarItems {

@@ -51,6 +51,11 @@ export function openServiceModel({ name, id, wire, sender, clock, asked }: Servi
       yield { type: "warning", code: "option-ignored", message: `${whom.provider} does not know ${ignored.join(", ")}; not sent` };
     try {
       const answer = await sender.send(path, { body, signal, isCall: true }, (refusal) => failureOf(refusal, whom));
+      // a proxy's login, or an address without its "/v1"
+      if (/^text\/html/i.test(answer.response.headers.get("content-type") ?? ""))
+        throw failures
+          .broken("answered with a web page, expected a stream of events")
+          .with({ hint: "Look at base_url: it may lack its path, such as /v1, or lead to a login." });
       const tooLong = () => failures.broken("sends an event without end");
       const events = serverEvents(sender.read(answer, signal), limits.serverEventBytes, tooLong);
       const told = read(withoutKey(events, keyHider(whom)), failures);
