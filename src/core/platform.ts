@@ -453,8 +453,8 @@ export interface McpClient {
   onclose?: (() => void) | undefined;
   onerror?: ((error: Error) => void) | undefined;
   connect(transport: McpTransport, call: McpCall): Promise<void>;
-  listTools(page: object, call: McpCall): Promise<unknown>;
-  callTool(params: { readonly name: string; readonly arguments: unknown }, schema: undefined, call: McpCall): Promise<unknown>;
+  /** @param schema judges the result, as zod's do */
+  request(question: { readonly method: string; readonly params: object }, schema: object, call: McpCall): Promise<unknown>;
   getServerVersion(): unknown;
   close(): Promise<void>;
 }

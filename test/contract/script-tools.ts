@@ -1,4 +1,4 @@
-/** Tools that are functions of a script, called by an agent over a scripted model; on any host, in both languages. */
+/** Tools that are functions of a script, called by an agent over a scripted model, and the hooks, events and replays around them; on any host, in both languages. */
 import { afterEach, describe, expect, it } from "vitest";
 import { createSpell, type Spell } from "../../src/core/api/spell.ts";
 import type { ScriptRuntime } from "../../src/core/platform.ts";
@@ -32,7 +32,8 @@ export function describeScriptTools(runtime: ScriptRuntime): void {
     const gguf = scriptedRuntime({ answer: (prompt) => continuing([...answer(prompt)].join(""))(prompt) });
     const files = { "./own.gguf": writeGguf(tinyLlama({ chatTemplate: template })) };
     const platform = memoryPlatform({ gguf, files });
-    const spell = createSpell({ platform, env: {}, config: { runtime: { security: { allow_file_access: true } } } });
+    const on = { runtime: { security: { allow_file_access: true }, sessions: { enabled: true } }, hooks: { enabled: true } };
+    const spell = createSpell({ platform, env: {}, config: on });
     open.push(spell);
     const config = await spell.config();
     const scriptFiles = { permit: () => undefined } as never;
@@ -48,7 +49,8 @@ export function describeScriptTools(runtime: ScriptRuntime): void {
         },
         onLog: () => undefined,
       },
-      (signal) => bind(scriptGlobals({ spell, config, language, signal, files: scriptFiles, log: () => undefined })),
+      (signal) =>
+        bind(scriptGlobals({ spell, config, language, signal, files: scriptFiles, log: ({ message }) => (output += `[${message}]\n`) })),
     );
     open.push(session);
     await session.run({ source, name: language === "lua" ? "main.lua" : "main.js" });
@@ -112,5 +114,141 @@ export function describeScriptTools(runtime: ScriptRuntime): void {
   describe.each(Object.entries(both))("a tool of a script %s", (_, [lua, js, output]) => {
     it("in Lua", async () => expect(await run("lua", lua)).toBe(output));
     it("in JavaScript", async () => expect(await run("javascript", js)).toBe(output));
+  });
+
+  /** What a script's hooks made of one call of a tool each: a result, or what failed. */
+  const luaHooks = `local function with(point, fn, expression)
+      local hook = Hook.register(point, fn)
+      local ok, got = pcall(function() return Tool.execute("calculator", {expression = expression or "1 + 1"}) end)
+      if ok then print(type(got) == "table" and got.result or got) else print(got.code) end
+      hook:unregister()
+    end
+    `;
+  const jsHooks = `async function within(point, fn, expression = "1 + 1") {
+      const hook = Hook.register(point, fn);
+      const got = await Tool.execute("calculator", { expression }).catch((problem) => problem.code);
+      print(got?.result ?? got);
+      hook.unregister();
+    }
+    `;
+  const watched: Readonly<Record<string, readonly [lua: string, js: string, output: string]>> = {
+    "run by priority, then as they were registered, and see what those before them changed": [
+      `for _, p in ipairs{"lowest", "normal", "highest", "normal"} do
+         Hook.register("BeforeToolExecution", function(call)
+           return {type = "modified", data = {input = {expression = call.input.expression .. " + " .. #p}}}
+         end, p)
+       end
+       Hook.register("AfterToolExecution", function(call) print(call.input.expression) end)
+       print(Tool.execute("calculator", {expression = "0"}).result)`,
+      `for (const p of ["lowest", "normal", "highest", "normal"])
+         Hook.register("BeforeToolExecution", (call) => ({ type: "modified", data: { input: { expression: call.input.expression + " + " + p.length } } }), p);
+       Hook.register("AfterToolExecution", (call) => { print(call.input.expression); });
+       print((await Tool.execute("calculator", { expression: "0" })).result);`,
+      "0 + 7 + 6 + 6 + 6\n25",
+    ],
+    "cancel, replace, redirect, leave out, change, and try again": [
+      `${luaHooks}
+       with("BeforeToolExecution", function() return "no" end)
+       with("BeforeToolExecution", function() return {type = "replace", data = {result = "own"}} end)
+       with("BeforeToolExecution", function() return {type = "redirect", target = "uuid-generator2"} end)
+       with("BeforeToolExecution", function() return "skip" end)
+       with("AfterToolExecution", function() return {type = "modified", data = {output = {result = 3}}} end)
+       with("AfterToolExecution", function() return {type = "cancel", reason = "no"} end)
+       with("ToolError", function(call) return {type = "replace", data = {result = call.error.code}} end, "1 +")
+       with("ToolError", function() return "as bad as that" end, "1 +")
+       local times = 0
+       with("ToolError", function(call) times = call.attempt; return {type = "retry", max_attempts = 3} end, "1 +")
+       print(times)`,
+      `${jsHooks}
+       await within("BeforeToolExecution", () => "no");
+       await within("BeforeToolExecution", async () => ({ type: "replace", data: { result: "own" } }));
+       await within("BeforeToolExecution", () => ({ type: "redirect", target: "uuid-generator2" }));
+       await within("BeforeToolExecution", () => "skip");
+       await within("AfterToolExecution", () => ({ type: "modified", data: { output: { result: 3 } } }));
+       await within("AfterToolExecution", () => ({ type: "cancel", reason: "no" }));
+       await within("ToolError", (call) => ({ type: "replace", data: { result: call.error.code } }), "1 +");
+       await within("ToolError", () => "as bad as that", "1 +");
+       let times = 0;
+       await within("ToolError", (call) => { times = call.attempt; return { type: "retry", max_attempts: 3 }; }, "1 +");
+       print(times);`,
+      "hook-cancelled\nown\ntool-unknown\nNOTHING\n3\nhook-cancelled\ntool-failed\nhook-cancelled\ntool-failed\n3",
+    ],
+    "that fail, or decide what cannot be decided there, are passed over with a warning": [
+      `${luaHooks}
+       with("BeforeToolExecution", function() error("mine", 0) end)
+       with("BeforeToolExecution", function() error({code = 7}) end)
+       with("BeforeToolExecution", function() return 5 end)
+       with("BeforeToolExecution", function() return {type = "retry"} end)
+       with("AfterToolExecution", function() return {type = "redirect", target = "regex"} end)
+       with("ToolError", function() return {type = "modified", data = {input = {expression = "1"}}} end, "1 +")`,
+      `${jsHooks}
+       await within("BeforeToolExecution", () => { throw new Error("mine"); });
+       await within("BeforeToolExecution", () => { throw { code: 7 }; });
+       await within("BeforeToolExecution", () => 5);
+       await within("BeforeToolExecution", () => ({ type: "retry" }));
+       await within("AfterToolExecution", () => ({ type: "redirect", target: "regex" }));
+       await within("ToolError", () => ({ type: "modified", data: { input: { expression: "1" } } }), "1 +");`,
+      [
+        "[hook 1 of BeforeToolExecution is passed over: mine]\n2",
+        '[hook 2 of BeforeToolExecution is passed over: {"code":7}]\n2',
+        "[hook 3 of BeforeToolExecution is passed over: expected a text or a table with type, got a number]\n2",
+        "[hook 4 of BeforeToolExecution is passed over: retry: expected continue, modified, cancel, replace, skipped, redirect at this point]\n2",
+        "[hook 5 of AfterToolExecution is passed over: redirect: expected continue, modified, cancel, replace, retry at this point]\n2",
+        "[hook 6 of ToolError is passed over: modified: expected continue, cancel, replace, retry at this point]\ntool-failed",
+      ].join("\n"),
+    ],
+    "of workflows see a result as execute() gives it, and put an output in its place": [
+      `local work = Workflow.sequential{name = "w", steps = {{name = "a", tool = "calculator", input = {expression = "1 + 1"}}}}
+       local keys = {}
+       local seen = Hook.register("AfterWorkflowComplete", function(call) for k in pairs(call.output) do keys[#keys + 1] = k end table.sort(keys) end)
+       work:execute()
+       print(table.concat(keys, " "))
+       Hook.register("AfterWorkflowComplete", function(call) return {type = "modified", data = {output = "mine"}} end)
+       local result = work:execute()
+       print(result.output, result.name, #result.steps)
+       Hook.register("BeforeWorkflowStart", function() return {type = "replace", data = {1}} end)
+       print(JSON.stringify(work:execute().output), #work:execute().steps)`,
+      `const work = Workflow.sequential({ name: "w", steps: [{ name: "a", tool: "calculator", input: { expression: "1 + 1" } }] });
+       Hook.register("AfterWorkflowComplete", (call) => { keys = Object.keys(call.output).sort(); });
+       let keys;
+       await work.execute();
+       print(keys.join(" "));
+       Hook.register("AfterWorkflowComplete", () => ({ type: "modified", data: { output: "mine" } }));
+       const result = await work.execute();
+       print([result.output, result.name, result.steps.length].join("\t"));
+       Hook.register("BeforeWorkflowStart", () => ({ type: "replace", data: [1] }));
+       print([JSON.stringify((await work.execute()).output), (await work.execute()).steps.length].join("\t"));`,
+      'duration_ms name output outputs steps success type\nmine\tw\t1\n"mine"\t0',
+    ],
+    "and events and replays tell what was called": [
+      `local id = Session.create{name = "s"}
+       local done = Event.subscribe("tool.*")
+       Session.set_current(id)
+       Tool.execute("calculator", {expression = "6 * 7"})
+       Session.set_current()
+       print(Event.receive(done, 1000).type)
+       print(Session.replay(id, {mode = "exact"}).same)
+       local changed = Session.replay(id, {mode = "modified", modifications = {Replay.create_modification(1, {expression = "6 * 8"})}})
+       print(changed.steps[1].output.result)`,
+      `const id = Session.create({ name: "s" });
+       const done = Event.subscribe("tool.*");
+       Session.setCurrent(id);
+       await Tool.execute("calculator", { expression: "6 * 7" });
+       Session.setCurrent();
+       print((await Event.receive(done, 1000)).type);
+       print((await Session.replay(id, { mode: "exact" })).same);
+       const changed = await Session.replay(id, { mode: "modified", modifications: [Replay.createModification(1, { expression: "6 * 8" })] });
+       print(changed.steps[0].output.result);`,
+      "tool.completed\n1\n48",
+    ],
+  };
+  describe.each(Object.entries(watched))("hooks of a script %s", (_, [lua, js, output]) => {
+    const shown = (text: string): string =>
+      text
+        .replace(/^(nil|null|undefined)$/gm, "NOTHING")
+        .replace("thrown: ", "")
+        .replace(/Error: (?=mine)|\{\s+"code": 7\s+\}/g, (found) => (found.startsWith("{") ? '{"code":7}' : ""));
+    it("in Lua", async () => expect(shown(await run("lua", lua))).toBe(output));
+    it("in JavaScript", async () => expect(shown(await run("javascript", js))).toBe(output));
   });
 }

@@ -4,7 +4,7 @@ import { providerNames, providerOf } from "../config/providers.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { createRag, type RagHost } from "../rag/rag.ts";
 import type { Rag } from "../rag/types.ts";
-import { postgresUrl } from "../store/open-records.ts";
+import { postgresUrl } from "../store/postgres-url.ts";
 
 /** What is used of a spell. */
 export interface RagSpell extends Pick<RagHost, "platform" | "embeddings" | "rerank"> {

@@ -181,11 +181,29 @@ function isPoint(text: string): text is HookPoint {
   return (hookPoints as readonly string[]).includes(text);
 }
 
+type Decision = HookOutcome["type"] | "modified";
+
+/** What hooks of a point may decide. */
+function mayDecide(point: HookPoint): readonly Decision[] {
+  const isBefore = point.startsWith("Before");
+  if (/Agent(?:Init|Shutdown)$/.test(point)) return isBefore ? ["continue", "cancel"] : ["continue"];
+  if (isBefore) return ["continue", "modified", "cancel", "replace", "skipped", "redirect"];
+  return ["continue", ...(point.startsWith("After") ? (["modified"] as const) : []), "cancel", "replace", "retry"];
+}
+
 /** @returns text: what is wrong with the result */
 function readResult(result: unknown, data: HookData): HookOutcome | string {
+  const outcome = resultOf(result, data);
+  const told = typeof outcome === "string" ? undefined : outcome.type;
+  const decision = isObject(result) && result["type"] === "modified" ? "modified" : told;
+  const allowed = mayDecide(data.point);
+  return decision === undefined || allowed.includes(decision) ? outcome : `${decision}: expected ${allowed.join(", ")} at this point`;
+}
+
+function resultOf(result: unknown, data: HookData): HookOutcome | string {
   if (result === undefined || result === null || result === "continue") return { type: "continue", data };
   if (result === "skip") return { type: "skipped" };
-  if (typeof result === "string") return { type: "cancel", reason: result };
+  if (typeof result === "string") return { type: "cancel", reason: result || noReason };
   if (!isObject(result)) return `expected a text or a table with type, got a ${typeof result}`;
   const { type } = result;
   switch (type) {
@@ -197,7 +215,7 @@ function readResult(result: unknown, data: HookData): HookOutcome | string {
     case "modified":
       return modified(result["data"], data);
     case "cancel":
-      return { type: "cancel", reason: typeof result["reason"] === "string" ? result["reason"] : "a hook cancelled it" };
+      return { type: "cancel", reason: typeof result["reason"] === "string" ? result["reason"] || noReason : noReason };
     case "replace":
       return { type: "replace", output: result["data"] };
     case "redirect":
@@ -214,6 +232,8 @@ function readResult(result: unknown, data: HookData): HookOutcome | string {
       return `expected type modified, cancel, redirect, replace, retry or skipped, got ${JSON.stringify(type ?? null).slice(0, 60)}`;
   }
 }
+
+const noReason = "it gives no reason";
 
 /** Behind a call its output can be changed, before it its input; nothing else. */
 function modified(change: unknown, data: HookData): HookOutcome | string {

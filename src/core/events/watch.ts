@@ -17,8 +17,10 @@ export interface WatchedCall<I, O> {
   readonly context?: unknown;
   /** The same call of another component, for hooks that redirect. Absent: hooks cannot. */
   readonly redirect?: ((target: string, input: I) => Promise<O>) | undefined;
-  /** @returns what a hook puts in place of the output; throws for what does not asOutput. Default: as it is */
-  readonly asOutput?: ((output: unknown) => O) | undefined;
+  /** Of what a hook puts in place of the output; `own` is what the call gave, where it gave something. Throws for what cannot be one. Default: as it is */
+  readonly asOutput?: ((output: unknown, own: O | undefined) => O) | undefined;
+  /** The output as hooks see it. Default: as it is */
+  readonly shown?: ((output: O) => unknown) | undefined;
   /** Facts for a later replay, read at the end. */
   readonly about?: ((output: O | undefined) => Readonly<Record<string, unknown>>) | undefined;
 }
@@ -112,7 +114,7 @@ export function createWatcher({ hooks, now, log, onTiming, record, onRelease }: 
       if (outcome.type === "cancel" && point.startsWith("Before")) throw cancelled(component.type, component.name, outcome.reason);
     },
     async watch<I, O>(call: WatchedCall<I, O>, run: (input: I) => Promise<O>): Promise<O> {
-      const { kind, name, context, redirect, asOutput = (output: unknown) => output as O } = call;
+      const { kind, name, context, redirect, asOutput = (output: unknown) => output as O, shown = (output: O): unknown => output } = call;
       const { before, after, failed } = points[kind];
       const mayFire = !isQuiet(context);
       const started = now();
@@ -142,9 +144,9 @@ export function createWatcher({ hooks, now, log, onTiming, record, onRelease }: 
           case "cancel":
             throw cancelled(kind, name, asked.reason);
           case "replace":
-            return asOutput(asked.output);
+            return asOutput(asked.output, undefined);
           case "skipped":
-            return asOutput(undefined);
+            return asOutput(undefined, undefined);
           case "redirect":
             if (redirect === undefined) throw cancelled(kind, name, `it cannot be redirected to ${asked.target}`);
             return redirect(asked.target, input);
@@ -157,10 +159,12 @@ export function createWatcher({ hooks, now, log, onTiming, record, onRelease }: 
         for (let attempt = 1; ; attempt += 1) {
           let outcome: HookOutcome;
           let output: O | undefined;
+          let seen: unknown;
           let problem: unknown;
           try {
             output = await once(attempt);
-            outcome = await decide(about(after, attempt, { output }));
+            seen = shown(output);
+            outcome = await decide(about(after, attempt, { output: seen }));
           } catch (error) {
             problem = error;
             const told = toSpellError(error);
@@ -172,10 +176,10 @@ export function createWatcher({ hooks, now, log, onTiming, record, onRelease }: 
             if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
             continue;
           }
-          if (outcome.type === "replace") return asOutput(outcome.output);
+          if (outcome.type === "replace") return asOutput(outcome.output, output);
+          if (outcome.type === "cancel") throw cancelled(kind, name, outcome.reason, problem);
           if (problem !== undefined) throw problem;
-          if (outcome.type === "cancel") throw cancelled(kind, name, outcome.reason);
-          return outcome.type === "continue" && outcome.data.output !== output ? asOutput(outcome.data.output) : (output as O);
+          return outcome.type === "continue" && outcome.data.output !== seen ? asOutput(outcome.data.output, output) : (output as O);
         }
       };
       const end = async (output: O | undefined, problem?: unknown): Promise<void> => {
@@ -219,6 +223,8 @@ function isObjectLike(value: unknown): value is object {
   return (typeof value === "object" && value !== null) || typeof value === "function";
 }
 
-function cancelled(kind: WatchedKind, name: string, reason: string): SpellError {
-  return new SpellError("hook-cancelled", `${kind} ${name} was cancelled by a hook: ${reason}`, { where: name, details: { reason } });
+/** @param cause what failed before, at points of errors */
+function cancelled(kind: WatchedKind, name: string, reason: string, cause?: unknown): SpellError {
+  const what = name === "" ? kind : `${kind} ${name}`;
+  return new SpellError("hook-cancelled", `${what} was cancelled by a hook: ${reason}`, { where: name, details: { reason }, cause });
 }

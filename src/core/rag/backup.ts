@@ -12,7 +12,7 @@ export function createBackup(
   wallTime: () => number,
 ): () => Promise<void> {
   const from = vector_storage.persistence_path;
-  if (!backup.enable_auto_backup || from === "" || vector_storage.backend === "postgres") return async () => undefined;
+  if (from === "" || vector_storage.backend === "postgres") return async () => undefined;
   if (sideFiles === undefined) {
     log({ level: "warn", message: `rag: ${name} makes no backups; rag.backup.enable_auto_backup has no effect here` });
     return async () => undefined;

@@ -8,7 +8,6 @@ export function createDumps(
   { sideFiles, log, name }: Pick<Platform, "sideFiles" | "log" | "name">,
   wallTime: () => number,
 ): (operation: string, data: unknown) => Promise<void> {
-  if (!debug.save_debug_dumps) return async () => undefined;
   if (sideFiles === undefined) {
     log({ level: "warn", message: `rag: ${name} writes no dumps; rag.debug.save_debug_dumps has no effect here` });
     return async () => undefined;

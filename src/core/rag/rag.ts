@@ -5,13 +5,11 @@ import type { Platform, SharedIndexes } from "../platform.ts";
 import { openCollection } from "../search/collection.ts";
 import type { Collection, CollectionSettings, IndexedDocument } from "../spec/search-index.ts";
 import { asOptions } from "../text/check-call.ts";
-import { onceFor } from "../values.ts";
+import { once, onceFor } from "../values.ts";
 import { createAudit } from "./audit.ts";
-import { createBackup } from "./backup.ts";
 import { createCache } from "./cache.ts";
 import { cachedFolder } from "./cached-folder.ts";
 import { contextOf } from "./context.ts";
-import { createDumps } from "./dumps.ts";
 import { embedAll } from "./embed-all.ts";
 import { createEmbedder, type Embedder, type EmbedderHost, lexicalName } from "./embedder.ts";
 import { finds, innerId, isOver, type Kept, keptOf, outerId, sessionScope } from "./kept.ts";
@@ -72,8 +70,15 @@ export function createRag(host: RagHost): Rag {
     log({ level: "warn", message: `rag: ${platform.name} keeps no files; the index lasts as long as this program` });
   const places = createPlaces(settings, isKept ? platform.searchFolder : undefined, shared?.open);
   const watch = createWatch(settings, { now, wallTime, log, audit: createAudit(settings, platform) });
-  const dump = createDumps(settings, platform, wallTime);
-  const copy = createBackup(settings, platform, wallTime);
+  // neither is for pages: what is switched off is not fetched
+  const dumps = once(async () => (await import("./dumps.ts")).createDumps(settings, platform, wallTime));
+  const dump = async (operation: string, data: unknown): Promise<void> => {
+    if (settings.debug.save_debug_dumps) await (await dumps())(operation, data);
+  };
+  const copies = once(async () => (await import("./backup.ts")).createBackup(settings, platform, wallTime));
+  const copy = async (): Promise<void> => {
+    if (settings.backup.enable_auto_backup) await (await copies())();
+  };
   /** A copy that fails is no reason not to answer. */
   const backup = (): Promise<void> =>
     copy().catch((error: unknown) => log({ level: "warn", message: `rag: no backup was made: ${messageOf(error)}` }));

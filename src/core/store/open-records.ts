@@ -2,9 +2,10 @@
 
 import type { StorageConfig } from "../config/config.generated.ts";
 import { type ErrorCode, SpellError } from "../errors.ts";
-import type { Environment, Platform, RecordStore } from "../platform.ts";
+import type { Platform, RecordStore } from "../platform.ts";
 import type { Action } from "../spec/action.ts";
 import { memoryRecords } from "./memory-records.ts";
+import { postgresUrl } from "./postgres-url.ts";
 
 export type RecordsHost = Pick<Platform, "name" | "records" | "sharedRecords" | "config">;
 
@@ -73,17 +74,6 @@ async function openRecords(
     });
   }
   return host.records(directory);
-}
-
-/** @throws SpellError config-api-key-missing where neither the key nor the variable is set */
-export function postgresUrl({ postgres_url: url, postgres_url_env: variable }: StorageConfig, env: Environment = {}): string {
-  const found = url ?? env[variable];
-  if (found !== undefined && found !== "") return found;
-  throw new SpellError("config-api-key-missing", `storage.postgres_url is not set, and the variable ${variable} neither`, {
-    where: "storage.postgres_url",
-    hint: "Set the variable to postgres://user:password@host:5432/database",
-    actions: [{ kind: "set-variable", name: variable }],
-  });
 }
 
 /** A record's value. @throws SpellError store-corrupt for other text than JSON */

@@ -3,6 +3,7 @@
  * everything that one call runs are counted together, and all of it ends with the caller's signal.
  */
 import { abortedError, SpellError, throwIfAborted, toSpellError } from "../errors.ts";
+import { isObject } from "../json.ts";
 import { limits } from "../limits.ts";
 import { within } from "../tools/loop.ts";
 import { definedOnly } from "../values.ts";
@@ -22,9 +23,16 @@ export interface WorkflowHost {
   /** Calls a function of the program or script. @returns undefined for anything but one */
   call(own: unknown, scope: WorkflowScope, context: unknown): Promise<unknown> | undefined;
   /** Around the whole, and around each step. */
-  readonly watch?:
-    | (<O>(kind: "workflow" | "stage", name: string, input: unknown, context: unknown, run: (input: unknown) => Promise<O>) => Promise<O>)
-    | undefined;
+  readonly watch?: (<O>(call: WatchedWork<O>, run: (input: unknown) => Promise<O>) => Promise<O>) | undefined;
+}
+
+export interface WatchedWork<O> {
+  readonly kind: "workflow" | "stage";
+  readonly name: string;
+  readonly input: unknown;
+  readonly context: unknown;
+  /** Of what is put in place of the output; `own` is what came out, where something did. */
+  readonly asOutput?: ((given: unknown, own: O | undefined) => O) | undefined;
 }
 
 export interface StepRun {
@@ -91,7 +99,7 @@ export class Workflow {
     if (budget.depth > limits.workflowDepth)
       throw limit(`expected workflows within workflows at most ${limits.workflowDepth} deep, got more`);
     const both = this.#host.signal === undefined ? signal : AbortSignal.any([signal, this.#host.signal]);
-    const { watch = (_kind, _name, given, _context, run) => run(given) } = this.#host as Required<WorkflowHost>;
+    const { watch = unwatched } = this.#host as Required<WorkflowHost>;
     this.#running += 1;
     try {
       throwIfAborted(both);
@@ -99,7 +107,8 @@ export class Workflow {
         new SpellError("workflow-timeout", `workflow ${name}: expected an end within ${timeoutMs} ms (timeout_ms), got none`, {
           where: "timeout_ms",
         });
-      const result = await watch("workflow", name, input, context, (given) =>
+      const asOutput = (given: unknown, own: WorkflowResult | undefined): WorkflowResult => this.#replaced(given, own);
+      const result = await watch({ kind: "workflow", name, input, context, asOutput }, (given) =>
         timed(timeoutMs, both, late, (own) => this.#all({ signal: own, context, budget, reports: [], outputs: new Map(), input: given })),
       );
       this.#last = result;
@@ -111,6 +120,14 @@ export class Workflow {
     } finally {
       this.#running -= 1;
     }
+  }
+
+  /** A result with another output; of a result that was changed its outputs too. */
+  #replaced(given: unknown, own: WorkflowResult | undefined): WorkflowResult {
+    const { name, type } = this.settings;
+    const result = own ?? { name, type, success: true, output: undefined, outputs: {}, steps: [], durationMs: 0 };
+    if (!isObject(given) || typeof given["success"] !== "boolean" || !isObject(given["outputs"])) return { ...result, output: given };
+    return { ...result, success: given["success"], output: given["output"], outputs: given["outputs"] };
   }
 
   async #all(run: Run): Promise<WorkflowResult> {
@@ -232,12 +249,12 @@ export class Workflow {
   }
 
   #attempt(step: WorkflowStep, run: Run, more: Partial<WorkflowScope>): Promise<unknown> {
-    const { watch = (_kind, _name, given, _context, go) => go(given) } = this.#host as Required<WorkflowHost>;
+    const { watch = unwatched } = this.#host as Required<WorkflowHost>;
     const { name, timeoutMs = this.settings.timeoutMs } = step;
     const input = step.input === undefined ? (more.previous ?? run.input) : fillIn(step.input, this.#scope(run, more));
     const late = () =>
       new SpellError("workflow-timeout", `step ${name}: expected an end within ${timeoutMs} ms (timeout_ms), got none`, { where: name });
-    return watch("stage", `${this.name}.${name}`, input, run.context, (given) =>
+    return watch({ kind: "stage", name: `${this.name}.${name}`, input, context: run.context }, (given) =>
       timed(timeoutMs, run.signal, late, async (signal) => {
         const own = { signal, context: run.context };
         if (step.tool !== undefined) return this.#host.tool(step.tool, given, own);
@@ -264,6 +281,10 @@ export class Workflow {
   #scope(run: Run, more: Partial<WorkflowScope>): WorkflowScope {
     return definedOnly({ input: run.input, steps: Object.fromEntries(run.outputs), ...more }) as WorkflowScope;
   }
+}
+
+function unwatched<O>({ input }: WatchedWork<O>, run: (input: unknown) => Promise<O>): Promise<O> {
+  return run(input);
 }
 
 /** Numbers of a range, never more than one beyond the limit. */

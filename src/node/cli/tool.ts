@@ -30,7 +30,10 @@ export async function toolInfo(context: Context): Promise<number> {
     const { properties, required } = schema as { readonly properties?: unknown; readonly required?: readonly string[] };
     return Object.entries(isObject(properties) ? properties : {}).map(([name, member]) => {
       const { type = "any", enum: words, description = "" } = isObject(member) ? member : {};
-      const kind = Array.isArray(words) ? words.join(", ") : String(type);
+      const kind = [Array.isArray(words) ? words : type]
+        .flat()
+        .map((each) => (typeof each === "string" ? each : JSON.stringify(each)))
+        .join(", ");
       const shown = screen.clean(name);
       return [required?.includes(name) === true ? shown : `[${shown}]`, screen.clean(kind), screen.clean(String(description))];
     });

@@ -3,13 +3,16 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { createAgents } from "../../../src/core/agents/agents.ts";
 import { createSpell } from "../../../src/core/api/spell.ts";
 import type { ConfigInput } from "../../../src/core/config/config.generated.ts";
+import type { SpellError } from "../../../src/core/errors.ts";
 import type { LogEntry, McpHost, McpSdk } from "../../../src/core/platform.ts";
 import { memoryPlatform, scriptedRuntime } from "../../../src/core/testing/index.ts";
+import { judgeOf } from "../../../src/core/toolbox/judge.ts";
 import { resultOf, serverTools } from "../../../src/core/toolbox/mcp/answers.ts";
 import { isServerTool, joinWords, readServers, splitWords } from "../../../src/core/toolbox/mcp/lines.ts";
 import { tinyLlama } from "../../fixtures/gguf/models.ts";
@@ -194,20 +197,66 @@ describe("tools of a server", () => {
 
 describe("what a server says", () => {
   const schema = { type: "object" };
-  it.each([
+  const deep = JSON.parse(`{"type":"object","properties":${'{"a":'.repeat(40)}{}${"}".repeat(40)}}`) as unknown;
+  const wrong: readonly (readonly [tool: unknown, message: string])[] = [
+    [{ name: "a/b", inputSchema: schema }, "s_a_b twice"],
+    [{ name: "a\u0007", inputSchema: schema }, "named by letters"],
+    [{ name: "x".repeat(64), inputSchema: schema }, "named by letters"],
+    [5, "named by letters"],
+    [{ name: { toString: 1 }, inputSchema: schema }, 'got {"toString":1}'],
+    [{ name: "a" }, "s_a: inputSchema: expected an object, got nothing"],
+    [{ name: "a", inputSchema: { type: "string" } }, 's_a: inputSchema.type: expected "object", got "string"'],
+    [{ name: "a", inputSchema: { ...schema, properties: [] } }, "s_a: inputSchema.properties: expected an object, got []"],
     [
-      [
-        { name: "a.b", inputSchema: schema },
-        { name: "a/b", inputSchema: schema },
-      ],
-      "s_a_b twice",
+      { name: "a", inputSchema: { ...schema, properties: { "x\u001b[2J": 5 } } },
+      "s_a: inputSchema.properties.x[2J: expected a schema, got 5",
     ],
-    [[{ name: "a\u0007", inputSchema: schema }], "named by letters"],
-    [[{ name: "x".repeat(64), inputSchema: schema }], "named by letters"],
-    [[5], "named by letters"],
-    [[{ name: "a", inputSchema: JSON.parse(`${'{"a":'.repeat(40)}1${"}".repeat(40)}`) as unknown }], "nested at most"],
-  ])("%j is refused", (tools, message) => {
-    expect(() => serverTools("s", "1", tools)).toThrow(message);
+    [{ name: "a", inputSchema: { ...schema, required: "x" } }, 's_a: inputSchema.required: expected a list of names, got "x"'],
+    [{ name: "a", inputSchema: schema, outputSchema: 7 }, "s_a: outputSchema: expected an object, got 7"],
+    [{ name: "a", inputSchema: deep }, "s_a: inputSchema: expected data nested at most"],
+  ];
+  it.each(wrong)("%j is left out, and the rest stays", (tool, message) => {
+    const problems: SpellError[] = [];
+    const rest = [{ name: "a.b", inputSchema: schema }];
+    expect(serverTools("s", "1", [...rest, tool], (problem) => problems.push(problem)).map(({ name }) => name)).toEqual(["s_a_b"]);
+    expect(problems.map((problem) => [problem.code, problem.message])).toEqual([["tool-failed", expect.stringContaining(message)]]);
+  });
+
+  it("is refused where no tool is left", () => {
+    expect(() =>
+      serverTools(
+        "s",
+        "1",
+        wrong.slice(1).map(([tool]) => tool),
+        () => undefined,
+      ),
+    ).toThrow("named by letters");
+    expect(serverTools("s", "1", [], () => undefined)).toEqual([]);
+  });
+
+  it("never breaks what judges inputs, whatever stands in a schema", () => {
+    const json = fc.jsonValue({ maxDepth: 4 });
+    const keyword = fc.constantFrom(
+      "type",
+      "enum",
+      "const",
+      "properties",
+      "required",
+      "items",
+      "minimum",
+      "anyOf",
+      "$ref",
+      "~standard",
+      "pattern",
+    );
+    const any = fc.dictionary(keyword, json, { maxKeys: 5 });
+    fc.assert(
+      fc.property(any, json, (inner, value) => {
+        const [tool] = serverTools("s", "1", [{ name: "a", inputSchema: { type: "object", properties: { x: inner } } }], () => undefined);
+        const told = judgeOf(tool!.parameters, "input", true)({ x: value });
+        expect(["string", "undefined"]).toContain(typeof told);
+      }),
+    );
   });
 
   it("gives results of every form", () => {
@@ -218,5 +267,8 @@ describe("what a server says", () => {
       result: [expect.objectContaining({ type: "resource", uri: "u:1", text: "x" })],
     });
     expect(() => resultOf("t", { isError: true })).toThrow("t: the server says that it failed");
+    expect(() => resultOf("t", "text")).toThrow('t: expected an object as the result, got "text"');
+    expect(() => resultOf("t", { content: "text" })).toThrow('t: content: expected a list of parts, got "text"');
+    expect(() => resultOf("t", { content: [text("a"), null] })).toThrow("t: content: expected parts that are objects, got null");
   });
 });

@@ -35,7 +35,8 @@ export function workflowsOf(
       return ask(found, input, context as CallKept);
     },
     call: (own, scope, context) => (own instanceof KeptFunction ? (context as CallKept)(own, scope) : undefined),
-    watch: (kind, name, input, context, run) => watch({ kind, name, input, context }, run),
+    watch: (call, run) =>
+      watch({ ...call, shown: call.kind === "workflow" ? (result) => shownResult(result as WorkflowResult) : undefined }, run),
   });
 }
 

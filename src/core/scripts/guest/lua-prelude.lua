@@ -255,6 +255,10 @@ local function call(name, ...)
         kept[id] = v
         good, text = pcall(function()
           local said = type(v) == "table" and rawget(v, "message")
+          if type(said) ~= "string" and type(v) == "table" and getmetatable(v) == nil then
+            local shows, json = pcall(encode, v)
+            said = shows and json
+          end
           return encode(gsub(sub(type(said) == "string" and said or tostring(v), 1, MAX_TEXT), "!late: ", ""))
         end)
         if not good then text = "null" end

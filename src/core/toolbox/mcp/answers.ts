@@ -1,6 +1,6 @@
 /** What a server says of its tools and gives as results, as tools and results of ours. All of it is text of a stranger. */
-import { SpellError } from "../../errors.ts";
-import { isObject } from "../../json.ts";
+import { messageOf, SpellError } from "../../errors.ts";
+import { isObject, shown } from "../../json.ts";
 import { isToolName } from "../../text/check-tools.ts";
 import { toolFailed, toolLimit } from "../failure.ts";
 import { sizeProblem } from "../judge.ts";
@@ -12,26 +12,45 @@ export interface ServerTool extends ToolFacts {
   readonly ownName: string;
 }
 
-/** @param listed `tools` of all pages @throws SpellError tool-failed for names that cannot be told apart or called */
-export function serverTools(server: string, version: string, listed: readonly unknown[]): readonly ServerTool[] {
-  const tools = listed.map((tool) => serverTool(server, version, tool));
-  const names = tools.map(({ name }) => name);
-  const twice = names.find((name, i) => names.indexOf(name) < i);
-  if (twice !== undefined) throw toolFailed(server, `expected tools with names of their own, got ${twice} twice`);
-  return tools;
+/**
+ * The tools that can be told apart, called and judged; the others are left out: one of them takes no other away.
+ * @param listed `tools` of all pages
+ * @param leaveOut told why, for each that is left out
+ * @throws SpellError tool-failed where all of them are
+ */
+export function serverTools(
+  server: string,
+  version: string,
+  listed: readonly unknown[],
+  leaveOut: (problem: SpellError) => void,
+): readonly ServerTool[] {
+  const tools = new Map<string, ServerTool>();
+  const problems: SpellError[] = [];
+  for (const given of listed) {
+    try {
+      const tool = serverTool(server, version, given);
+      if (tools.has(tool.name)) throw toolFailed(server, `expected tools with names of their own, got ${tool.name} twice`);
+      tools.set(tool.name, tool);
+    } catch (error) {
+      if (!(error instanceof SpellError)) throw error;
+      problems.push(error);
+    }
+  }
+  const [first] = problems;
+  if (tools.size === 0 && first !== undefined) throw first;
+  problems.forEach(leaveOut);
+  return [...tools.values()];
 }
 
 function serverTool(server: string, version: string, given: unknown): ServerTool {
   const { name: ownName, description, title, inputSchema, outputSchema } = isObject(given) ? given : {};
   // names may have dots and slashes, which models and scripts cannot write
-  const name = `${server}_${String(ownName).replace(/[./]/g, "_")}`;
+  const name = `${server}_${typeof ownName === "string" ? ownName.replace(/[./]/g, "_") : ""}`;
   if (typeof ownName !== "string" || !isToolName(name))
-    throw toolFailed(
-      server,
-      `expected tools named by letters, digits, _ - . and /, of 64 with ${server}_; got ${JSON.stringify(ownName)?.slice(0, 80)}`,
-    );
-  const problem = sizeProblem(inputSchema) ?? sizeProblem(outputSchema ?? null);
-  if (problem !== undefined) throw toolFailed(server, `the schema of ${name}: ${problem}`);
+    throw toolFailed(server, `expected tools named by letters, digits, _ - . and /, of 64 with ${server}_; got ${shown(ownName)}`);
+  const problem =
+    schemaProblem(inputSchema, "inputSchema") ?? (outputSchema == null ? undefined : schemaProblem(outputSchema, "outputSchema"));
+  if (problem !== undefined) throw toolFailed(server, `${name}: ${problem}`);
   return {
     ownName,
     name,
@@ -45,6 +64,19 @@ function serverTool(server: string, version: string, given: unknown): ServerTool
 }
 
 const mostDescription = 4000;
+
+/** @returns what is wrong with the schema of an object, with its place; what lies deeper, and cannot be judged, is left to the server */
+function schemaProblem(schema: unknown, where: "inputSchema" | "outputSchema"): string | undefined {
+  if (!isObject(schema) || Array.isArray(schema)) return `${where}: expected an object, got ${shown(schema)}`;
+  const { type, properties, required } = schema;
+  if (type !== "object") return `${where}.type: expected "object", got ${shown(type)}`;
+  if (properties !== undefined && !isObject(properties)) return `${where}.properties: expected an object, got ${shown(properties)}`;
+  const [name, wrong] = Object.entries(properties ?? {}).find(([, each]) => !isObject(each) && typeof each !== "boolean") ?? [];
+  if (name !== undefined) return `${where}.properties.${plain(name, 80)}: expected a schema, got ${shown(wrong)}`;
+  if (required !== undefined && !(Array.isArray(required) && required.every((each) => typeof each === "string")))
+    return `${where}.required: expected a list of names, got ${shown(required)}`;
+  return sizeProblem(schema)?.replace(/^input/, where);
+}
 
 function objectSchema(given: unknown): ObjectSchema {
   return { ...(isObject(given) ? given : {}), type: "object" };
@@ -65,8 +97,12 @@ export function plain(text: string, most: number): string {
  * @throws SpellError tool-failed where the server says so, tool-limit
  */
 export function resultOf(name: string, answer: unknown): { readonly result: unknown } {
-  const { content, structuredContent, isError } = isObject(answer) ? answer : {};
-  const parts = Array.isArray(content) ? content.filter(isObject) : [];
+  if (!isObject(answer)) throw toolFailed(name, `expected an object as the result, got ${shown(answer)}`);
+  const { content = [], structuredContent, isError } = answer;
+  if (!Array.isArray(content)) throw toolFailed(name, `content: expected a list of parts, got ${shown(content)}`);
+  const parts = content.filter(isObject);
+  const stray: unknown = content.find((part) => !isObject(part));
+  if (stray !== undefined) throw toolFailed(name, `content: expected parts that are objects, got ${shown(stray)}`);
   const texts = parts.map(({ type, text }) => (type === "text" && typeof text === "string" ? text : undefined));
   const isText = texts.every((text) => text !== undefined);
   if (isError === true)
@@ -95,7 +131,10 @@ export function serverError(server: string, error: unknown, seconds: number, sai
   if (inner instanceof SpellError) return inner;
   const { code, message, name } =
     isObject(inner) || inner instanceof Error ? (inner as { code?: unknown; message?: unknown; name?: unknown }) : {};
-  const text = plain(String(message ?? inner), 500);
+  const { issues } = isObject(inner) || inner instanceof Error ? (inner as { issues?: unknown }) : {};
+  // the SDK's schemas: their message is JSON
+  if (Array.isArray(issues)) return toolFailed(server, `expected messages of the protocol, got others: ${issueOf(issues[0])}`, error);
+  const text = plain(typeof message === "string" ? message : messageOf(inner), 500);
   if (code === -32001 || name === "TimeoutError")
     return toolLimit(server, `expected an answer within ${seconds} s (tools.mcp.timeout_seconds), got none${lastWords(said)}`);
   if (code === -32000) return toolFailed(server, `the server ended${lastWords(said)}`, error);
@@ -109,6 +148,12 @@ export function serverError(server: string, error: unknown, seconds: number, sai
   if (error instanceof TypeError)
     return new SpellError("net-offline", `${server}: the server does not answer: ${text}`, { where: server, cause: error });
   return toolFailed(server, text, error);
+}
+
+function issueOf(issue: unknown): string {
+  const { path, message } = isObject(issue) ? issue : {};
+  const place = (Array.isArray(path) ? path : []).filter((each) => typeof each === "string" || typeof each === "number").join(".");
+  return plain(`${place}: ${typeof message === "string" ? message : "not as it should be"}`, 300);
 }
 
 function lastWords(said: string): string {

@@ -1,7 +1,7 @@
 /** One connection to a server: its tools, and calls of them. Whatever the server does ends in a typed error, within a time. */
 import type { ResolvedConfig } from "../../config/resolve.ts";
 import { SpellError, throwIfAborted } from "../../errors.ts";
-import { isObject } from "../../json.ts";
+import { isObject, shown } from "../../json.ts";
 import { limits } from "../../limits.ts";
 import type { McpClient, McpProgram, Platform } from "../../platform.ts";
 import { version as ownVersion } from "../../version.ts";
@@ -21,6 +21,10 @@ export interface Connection {
 /** Lines and messages that are none of the protocol's, before the server is given up. */
 const mostRubbish = 100;
 const mostPages = 32;
+/** Tools that are left out, each with a warning. */
+const mostTold = 5;
+/** A schema to the SDK: its own refuse a whole list for one wrong tool. */
+const anything = { safeParse: (data: unknown) => ({ success: true, data }) };
 
 /** @param signal ends opening alone @throws SpellError tool-denied, tool-package, tool-failed, tool-limit, net-*, script-denied, run-aborted */
 export async function openConnection(
@@ -117,16 +121,22 @@ export async function openConnection(
     let cursor: string | undefined;
     for (let page = 1; ; page += 1) {
       const given = cursor === undefined ? {} : { cursor };
-      const answer: unknown = await asked(opening, (options) => client.listTools(given, options));
+      const answer = await asked(opening, (options) => client.request({ method: "tools/list", params: given }, anything, options));
       const { tools, nextCursor } = isObject(answer) ? answer : {};
-      listed.push(...(Array.isArray(tools) ? (tools as readonly unknown[]) : []));
+      if (!Array.isArray(tools)) throw toolFailed(name, `expected a list of tools, got ${shown(tools)}`);
+      for (const tool of tools as readonly unknown[]) listed.push(tool);
       if (listed.length > limits.serverTools || page > mostPages)
         throw toolLimit(name, `expected at most ${limits.serverTools} tools, got more`);
       if (typeof nextCursor !== "string") break;
       cursor = nextCursor;
     }
     const about = client.getServerVersion();
-    const tools = serverTools(name, plain(String(isObject(about) ? about["version"] : ""), 40), listed);
+    const version = isObject(about) ? about["version"] : undefined;
+    const leftOut: SpellError[] = [];
+    const tools = serverTools(name, plain(typeof version === "string" ? version : "", 40), listed, (problem) => leftOut.push(problem));
+    const warn = (message: string): void => platform.log({ level: "warn", message });
+    for (const { message } of leftOut.slice(0, mostTold)) warn(`a tool is left out: ${plain(message, 500)}`);
+    if (leftOut.length > mostTold) warn(`${leftOut.length - mostTold} more tools of ${name} are left out`);
     program?.release();
     return {
       tools,
@@ -135,7 +145,10 @@ export async function openConnection(
       },
       call: (tool, input, own) =>
         asked(own, async (options) =>
-          resultOf(tool.name, await client.callTool({ name: tool.ownName, arguments: input }, undefined, options)),
+          resultOf(
+            tool.name,
+            await client.request({ method: "tools/call", params: { name: tool.ownName, arguments: input } }, anything, options),
+          ),
         ),
       close,
     };
