@@ -370,8 +370,8 @@ describe("Config and Provider", () => {
   const secret: ConfigInput = {
     providers: {
       candle: { provider_type: "candle", default_model: "tiny-stories" },
-      far: { provider_type: "openai", api_key: "sk-very-secret", base_url: "https://me:pass-word@far.example/v1" },
-      off: { provider_type: "ollama", enabled: false },
+      far: { provider_type: "openai", api_key: "sk-very-secret", base_url: "https://far.example/v1" },
+      off: { provider_type: "ollama", enabled: false, base_url: "https://me:pass-word@far.example" },
     },
   };
 
