@@ -15,6 +15,8 @@ import { openBrowser, visit } from "./visitor.ts";
 const folder = inject("folder");
 /** bytes, compressed: what every page pays before it asks for a model */
 const mostEntryBytes = 40_000;
+/** What `spell.rag()` loads to ingest and search; graphs, cutting by meaning, backups and Postgres come when they are needed. */
+const mostRetrievalBytes = 25_000;
 
 /** Built by the first test that wants it: everything it asks of a bundler is in its own configuration file. */
 const viteExample = once(() => vite({ root: join(folder, "vite"), base: "./", logLevel: "error" }));
@@ -137,9 +139,10 @@ load("tiny-stories").catch(({ code, hint }) => (document.body.textContent = code
 });
 
 describe("what a page pays", () => {
-  it(`is at most ${mostEntryBytes} bytes, compressed, before it asks for a model; engines come when they are needed`, async () => {
+  /** The files of a bundle of `contents`, and what one of them cannot start without. */
+  async function bundled(contents: string) {
     const { metafile, outputFiles } = await esbuild({
-      stdin: { contents: 'export { load, collect } from "llmspell";', resolveDir: folder },
+      stdin: { contents, resolveDir: folder },
       bundle: true,
       splitting: true,
       format: "esm",
@@ -149,17 +152,41 @@ describe("what a page pays", () => {
       metafile: true,
       write: false,
     });
-    // the entry, and what it cannot start without
-    const needed = new Set(["out/stdin.js"]);
-    for (const path of needed) {
-      for (const { path: next, kind } of metafile.outputs[path]?.imports ?? []) if (kind === "import-statement") needed.add(next);
-    }
-    const files = outputFiles.filter(({ path }) => [...needed].some((name) => path.replaceAll("\\", "/").endsWith(name)));
-    expect(files).toHaveLength(needed.size);
-    expect(files.reduce((sum, { contents }) => sum + gzipSync(contents).byteLength, 0)).toBeLessThanOrEqual(mostEntryBytes);
+    const neededBy = (...starts: readonly string[]): ReadonlySet<string> => {
+      const needed = new Set(starts);
+      for (const path of needed) {
+        for (const { path: next, kind } of metafile.outputs[path]?.imports ?? []) if (kind === "import-statement") needed.add(next);
+      }
+      return needed;
+    };
+    const filesOf = (names: readonly string[]) => {
+      const files = outputFiles.filter(({ path }) => names.some((name) => path.replaceAll("\\", "/").endsWith(name)));
+      expect(files).toHaveLength(names.length);
+      return { files, bytes: files.reduce((sum, { contents: each }) => sum + gzipSync(each).byteLength, 0) };
+    };
+    const outputOf = (module: string): string => {
+      const found = Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint?.endsWith(module));
+      if (found === undefined) throw new Error(`${module} is in no file of its own`);
+      return found[0];
+    };
+    return { entry: neededBy("out/stdin.js"), neededBy, filesOf, outputOf };
+  }
+
+  it(`is at most ${mostEntryBytes} bytes, compressed, before it asks for a model; engines come when they are needed`, async () => {
+    const { entry, filesOf } = await bundled('export { load, collect } from "llmspell";');
+    const { files, bytes } = filesOf([...entry]);
+    expect(bytes).toBeLessThanOrEqual(mostEntryBytes);
     for (const { text } of files) {
       for (const engineWord of ["createCompletion", "InferenceSession"]) expect(text.includes(engineWord)).toBe(false);
     }
+  });
+
+  it(`is at most ${mostRetrievalBytes} bytes more, compressed, for retrieval`, async () => {
+    const { entry, neededBy, filesOf, outputOf } = await bundled('export { createSpell } from "llmspell";');
+    const retrieval = neededBy(outputOf("core/api/open-rag.js"), outputOf("browser/store/search-folder.js"));
+    const { bytes } = filesOf([...retrieval].filter((name) => !entry.has(name)));
+    expect(bytes).toBeGreaterThan(0);
+    expect(bytes).toBeLessThanOrEqual(mostRetrievalBytes);
   });
 
   it("brings every engine it can need: both builds of llama.cpp and of ONNX Runtime", async () => {

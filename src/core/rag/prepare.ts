@@ -9,7 +9,6 @@ import { type FileText, textOfFile } from "./files.ts";
 import { hashOf } from "./hash.ts";
 import { chunkLines } from "./lines.ts";
 import { measured } from "./measured.ts";
-import { splitByMeaning } from "./semantic.ts";
 import type { Chunking, RagDocument } from "./types.ts";
 
 export interface Prepared {
@@ -79,7 +78,8 @@ async function cut({ text, form }: FileText, { settings, chunking, count: guess,
   // by meaning: sections first, as long as they may be
   const first = { strategy: way, size: strategy === "semantic" ? max : size, overlap, max, min, keepCode: own.keep_code_blocks } as const;
   const sections = await measured((count) => chunkMarkdown(text, { ...first, count }), guess, tokens);
-  const chunks = strategy === "semantic" ? await splitByMeaning(sections, { size, min, guess, tokens, embed }) : sections;
+  const split = strategy === "semantic" ? (await import("./semantic.ts")).splitByMeaning : undefined;
+  const chunks = split === undefined ? sections : await split(sections, { size, min, guess, tokens, embed });
   return own.keep_headings ? chunks : chunks.map((chunk) => ({ ...chunk, headings: [] }));
 }
 

@@ -5,7 +5,6 @@
 import { SpellError } from "../errors.ts";
 import type { SearchFolder } from "../platform.ts";
 import type { Chunk, Collection, CollectionSettings, Graph, GraphThreads, IndexedDocument } from "../spec/search-index.ts";
-import { buildGraph } from "./graph.ts";
 import { memoryFolder } from "./memory-folder.ts";
 import { nearness } from "./nearness.ts";
 import { type Kept, keepDocuments, rank } from "./rank.ts";
@@ -186,6 +185,7 @@ export async function openCollection(
     // where there is no room for threads one goes on alone
     const shared =
       threads < 2 ? undefined : await graphThreads?.build({ rows, dimensions, factors, biases }, graph, threads).catch(() => undefined);
+    const { buildGraph } = await import("./graph.ts");
     const built = shared ?? (await buildGraph(near, graph, () => new Promise((resolve) => setTimeout(resolve, 0))));
     onGraph?.({ rows: count, threads: shared === undefined ? 1 : threads });
     return built;

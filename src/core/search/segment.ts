@@ -11,7 +11,7 @@ import type { SearchFolder } from "../platform.ts";
 import type { Chunk, EmbedderIdentity, Graph, IndexedChunk, IndexedDocument, Metadata, Metric } from "../spec/search-index.ts";
 import { once } from "../values.ts";
 import { crc32 } from "./crc32.ts";
-import { faultOf, Walk } from "./graph.ts";
+import type { Walk } from "./graph.ts";
 import { type Nearness, nearness } from "./nearness.ts";
 import { rowScan } from "./row-scan.ts";
 import { terms } from "./terms.ts";
@@ -325,6 +325,7 @@ export async function openSegment(folder: SearchFolder, name: string, metric: Me
   const near = nearness(metric, rowScan(rows, dimensions), scales);
   let walk: Walk | undefined;
   if (header.graph !== undefined) {
+    const { faultOf, Walk } = await import("./graph.ts");
     const levels = await whole("graphLevels");
     const [bottom, upper] = [new Uint32Array((await whole("graphBottom")).buffer), new Uint32Array((await whole("graphUpper")).buffer)];
     const graph = { ...header.graph, levels, bottom, upper };
