@@ -1,5 +1,6 @@
 /** Servers of tools as programs and over sockets of this machine: those of the SDK, and hostile ones. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -25,6 +26,8 @@ function toolsOf(line: string, timeout_seconds = 20) {
   open.push(spell);
   return { ...spell.tools, spell };
 }
+
+const examples = "node_modules/@modelcontextprotocol/sdk/dist/esm/examples/server";
 
 /** Speaks the protocol by hand, and breaks it as its argument says. */
 const hostile = join(folder, "hostile.mjs");
@@ -84,6 +87,17 @@ describe("a program", () => {
     const tools = toolsOf("node examples/mcp/server.mjs");
     expect((await tools.connect({ command: "node", args: ["examples/mcp/server.mjs"] })).tools).toEqual(["s_bed", "s_water"]);
     expect(await tools.execute("s_water", { square_metres: 12, degrees: 24 })).toEqual({ result: { litres: 36 } });
+  });
+
+  it("among the SDK's examples says what its results look like, and how far it came", async () => {
+    const weather = toolsOf(`node ${examples}/mcpServerOutputSchema.js`);
+    expect((await weather.connect("s")).tools).toEqual(["s_get_weather"]);
+    const { result } = await weather.execute("s_get_weather", { city: "Oslo", country: "NO" });
+    expect(result).toMatchObject({ humidity: expect.any(Number), temperature: { celsius: expect.any(Number) } });
+    expect((await failure(weather.execute("s_get_weather", { city: "Oslo" }))).message).toContain("country");
+    const counter = toolsOf(`node ${examples}/progressExample.js`);
+    expect(await counter.execute("s_count", { n: 3 })).toEqual({ result: "Counted to 3" });
+    expect((await failure(counter.execute("s_count", { n: 1000 }))).message).toContain("100");
   });
 
   it.each([
@@ -172,5 +186,21 @@ describe("an address", () => {
       server.closeAllConnections();
     }
     expect((await failure(toolsOf(`http://127.0.0.1:${port}/mcp`).connect("s"))).code).toBe("net-offline");
+  });
+
+  it("of the SDK's example keeps a session, and streams", async () => {
+    const place = createServer().listen(0, "127.0.0.1");
+    await once(place, "listening");
+    const { port } = place.address() as AddressInfo;
+    await new Promise((resolve) => place.close(resolve));
+    const child = spawn("node", [`${examples}/simpleStreamableHttp.js`], { env: { ...process.env, MCP_PORT: String(port) } });
+    try {
+      await once(child.stdout, "data");
+      const tools = toolsOf(`http://localhost:${port}/mcp`);
+      expect((await tools.connect("s")).tools).toEqual(expect.arrayContaining(["s_greet", "s_multi-greet"]));
+      expect(await tools.execute("s_greet", { name: "Ada" })).toEqual({ result: "Hello, Ada!" });
+    } finally {
+      child.kill();
+    }
   });
 });
