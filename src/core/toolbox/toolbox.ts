@@ -146,7 +146,10 @@ export function createToolbox(host: ToolboxHost): Toolbox {
     connect: async (target) => (await servers()).connect(target, await host.config()),
     list: async () => (await listed()).map(factsOf),
     async info(name) {
-      const tool = await lookUp(name);
+      const tool = await lookUp(name).catch((error: unknown) => {
+        if (error instanceof SpellError && error.code === "tool-unknown") return undefined;
+        throw error;
+      });
       return tool === undefined ? undefined : factsOf(tool);
     },
     async get(name) {

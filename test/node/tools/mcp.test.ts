@@ -95,6 +95,8 @@ describe("a program", () => {
     const { result } = await weather.execute("s_get_weather", { city: "Oslo", country: "NO" });
     expect(result).toMatchObject({ humidity: expect.any(Number), temperature: { celsius: expect.any(Number) } });
     expect((await failure(weather.execute("s_get_weather", { city: "Oslo" }))).message).toContain("country");
+    expect(await failure(weather.execute("s_get_wether", {}))).toMatchObject({ code: "tool-unknown", hint: "Its tools: s_get_weather." });
+    expect(await weather.info("s_get_wether")).toBeUndefined();
     const counter = toolsOf(`node ${examples}/progressExample.js`);
     expect(await counter.execute("s_count", { n: 3 })).toEqual({ result: "Counted to 3" });
     expect((await failure(counter.execute("s_count", { n: 1000 }))).message).toContain("100");
@@ -112,6 +114,7 @@ describe("a program", () => {
   ])("that is %s ends in %s", async (mode, code, message) => {
     const error = await failure(toolsOf(run(mode), mode === "silent" || mode === "deaf" ? 1 : 20).connect("s"));
     expect([error.code, error.message]).toEqual([code, expect.stringContaining(message)]);
+    if (mode === "deaf") expect(error.hint).toContain("tools.mcp.timeout_seconds");
   });
 
   it("with a tool that cannot be told apart keeps the others", async () => {

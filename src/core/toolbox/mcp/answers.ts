@@ -133,12 +133,16 @@ export function serverError(server: string, error: unknown, seconds: number, sai
     isObject(inner) || inner instanceof Error ? (inner as { code?: unknown; message?: unknown; name?: unknown }) : {};
   const { issues } = isObject(inner) || inner instanceof Error ? (inner as { issues?: unknown }) : {};
   // the SDK's schemas: their message is JSON
-  if (Array.isArray(issues)) return toolFailed(server, `expected messages of the protocol, got others: ${issueOf(issues[0])}`, error);
+  if (Array.isArray(issues))
+    return toolFailed(server, `expected messages of the protocol, got others: ${issueOf(issues[0])}`, error).with({ hint: seeServer });
   const text = plain(typeof message === "string" ? message : messageOf(inner), 500);
   if (code === -32001 || name === "TimeoutError")
-    return toolLimit(server, `expected an answer within ${seconds} s (tools.mcp.timeout_seconds), got none${lastWords(said)}`);
-  if (code === -32000) return toolFailed(server, `the server ended${lastWords(said)}`, error);
-  if (code === "ENOENT") return toolFailed(server, "expected a program that is there, got none of this name", error);
+    return toolLimit(server, `expected an answer within ${seconds} s (tools.mcp.timeout_seconds), got none${lastWords(said)}`).with({
+      hint: "See whether the server works, or raise tools.mcp.timeout_seconds.",
+    });
+  if (code === -32000) return toolFailed(server, `the server ended${lastWords(said)}`, error).with({ hint: seeServer });
+  if (code === "ENOENT")
+    return toolFailed(server, "expected a program that is there, got none of this name", error).with({ hint: seeServer });
   if (code === 401 || code === 403)
     return new SpellError("tool-denied", `${server}: the server refuses with status ${code}`, {
       where: server,
@@ -147,8 +151,12 @@ export function serverError(server: string, error: unknown, seconds: number, sai
     });
   if (error instanceof TypeError)
     return new SpellError("net-offline", `${server}: the server does not answer: ${text}`, { where: server, cause: error });
+  if (typeof code === "number" && code >= 400 && code < 600)
+    return toolFailed(server, `expected an answer of the protocol, got status ${code}`, error).with({ hint: seeServer });
   return toolFailed(server, text, error);
 }
+
+const seeServer = "See the program or address in tools.mcp.servers, and whether it works by itself.";
 
 function issueOf(issue: unknown): string {
   const { path, message } = isObject(issue) ? issue : {};

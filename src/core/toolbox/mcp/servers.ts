@@ -1,6 +1,7 @@
 /** The servers of one toolbox: opened with the first use of theirs, again after they ended, and closed with it. */
 import type { ResolvedConfig } from "../../config/resolve.ts";
 import { messageOf, SpellError, throwIfAborted } from "../../errors.ts";
+import { didYouMean, nearest } from "../../nearest.ts";
 import type { Platform } from "../../platform.ts";
 import type { ToolDefinition } from "../types.ts";
 import { plain } from "./answers.ts";
@@ -22,7 +23,7 @@ export interface ConnectedServer {
 export interface Servers {
   /** @throws SpellError tool-denied where the configuration does not list it; of openConnection() */
   connect(target: ServerTarget, resolved: ResolvedConfig): Promise<ConnectedServer>;
-  /** @returns undefined where no listed server has such a tool @throws SpellError of openConnection() */
+  /** @returns undefined where the name begins with no listed server @throws SpellError tool-unknown where that server has no such tool; of openConnection() */
   find(tool: string, resolved: ResolvedConfig): Promise<ToolDefinition | undefined>;
   /** Tools of all listed servers; one that does not answer is left out, with a warning. */
   all(resolved: ResolvedConfig): Promise<readonly ToolDefinition[]>;
@@ -65,7 +66,19 @@ export function createServers(platform: Platform, over: AbortSignal): Servers {
     },
     async find(tool, resolved) {
       const line = readServers(resolved.config.tools.mcp.servers).find(({ name }) => tool.startsWith(`${name}_`));
-      return line === undefined ? undefined : (await toolsOf(line, resolved)).find(({ name }) => name === tool);
+      if (line === undefined) return undefined;
+      const tools = await toolsOf(line, resolved);
+      const found = tools.find(({ name }) => name === tool);
+      if (found !== undefined) return found;
+      const names = tools.map(({ name }) => name);
+      throw new SpellError(
+        "tool-unknown",
+        `expected a tool of ${line.name}, got ${tool.slice(0, 100)}${didYouMean(nearest(tool, names))}`,
+        {
+          where: tool.slice(0, 100),
+          hint: `Its tools: ${names.slice(0, 20).join(", ")}${names.length > 20 ? " …" : ""}.`,
+        },
+      );
     },
     async all(resolved) {
       const lines = readServers(resolved.config.tools.mcp.servers);
