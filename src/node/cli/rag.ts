@@ -174,6 +174,9 @@ export function ragRemove(context: Context): Promise<number> {
   const all = flags.has("all");
   if (all === operands.length > 0)
     throw new SpellError("usage-value", `expected documents or --all; got ${all ? "both" : "neither"}`, { where: "--all" });
+  // an empty variable of a shell: as a path it would be the folder one is in, and all that is below
+  if (operands.some((operand) => operand.trim() === ""))
+    throw new SpellError("usage-value", "expected documents, got an empty name", { where: "DOCUMENT" });
   return withRag(context, false, async (rag, place) => {
     const { isInside, realOf } = await import("./rag-files.ts");
     const known = await rag.documents(place);

@@ -178,6 +178,7 @@ describe("rag", () => {
     expect(await failure(run(ragRemove, [folder]))).toMatchObject({ code: "usage-confirm" });
     expect((await run(ragRemove, [join(folder, "camp")], { yes: [""] })).document).toMatchObject({ removed: 1 });
     expect((await failure(run(ragRemove, ["nothing"], { yes: [""] }))).code).toBe("usage-value");
+    expect((await failure(run(ragRemove, [""], { yes: [""] }))).message).toContain("empty name");
     expect((await run(ragRemove, [], { all: [""], yes: [""] })).document).toMatchObject({ removed: 1 });
     expect((await run(ragSearch, ["oven"], {}, "text")).err).toContain("llmspell rag ingest");
   });
