@@ -24,8 +24,12 @@ const tasks = new Map<string, Promise<IsolatedTask>>();
 const parent = process.ppid;
 
 async function load(task: string): Promise<IsolatedTask> {
-  // it computes where the clock below does not see it
-  if (task === "jq" && !tasks.has(task)) (await import("./watchdog.ts")).watchParent(parent);
+  if (task === "jq" && !tasks.has(task)) {
+    // it computes where the clock below does not see it
+    (await import("./watchdog.ts")).watchParent(parent);
+    // jq shows the name of its program: in its environment, and before its errors
+    process.argv[1] = "jq";
+  }
   const loading = tasks.get(task) ?? loadIsolatedTask(task, () => import("jq-wasm/dist/build/jq.js"));
   tasks.set(task, loading);
   return loading;

@@ -1,6 +1,7 @@
 /** Retrieval over documents: what `spell.rag()` gives, and what the global RAG and the commands `rag …` stand on. */
 import type { RagConfig } from "../config/config.generated.ts";
 import { abortedError, messageOf, SpellError, throwIfAborted } from "../errors.ts";
+import { shown } from "../json.ts";
 import type { Platform, SharedIndexes } from "../platform.ts";
 import { openCollection } from "../search/collection.ts";
 import type { Collection, CollectionSettings, IndexedDocument } from "../spec/search-index.ts";
@@ -83,7 +84,7 @@ export function createRag(host: RagHost): Rag {
   const backup = (): Promise<void> =>
     copy().catch((error: unknown) => log({ level: "warn", message: `rag: no backup was made: ${messageOf(error)}` }));
   const embedders = new Map<string, Embedder>();
-  const found = createCache<readonly RagHit[]>(
+  const found = createCache<{ readonly hits: readonly RagHit[]; readonly until: number }>(
     cache.search_cache_enabled ? cache.search_cache_size : 0,
     cache.search_cache_ttl_seconds * 1000,
     now,
@@ -334,7 +335,7 @@ export function createRag(host: RagHost): Rag {
     const { scope, scopeId, filters, rerankModel, signal } = options;
     const key = JSON.stringify([place, query, k, threshold, scope, scopeId, filters, rerankModel, options.provider]);
     const cached = found.get(key);
-    if (cached !== undefined) return cached;
+    if (cached !== undefined && wallTime() < cached.until) return cached.hits;
     if (embedder.name === lexicalName && searching.hybrid_weight === 0 && !isToldLexical) {
       isToldLexical = true;
       log({ level: "warn", message: "rag: lexical without word match finds about half; raise rag.search.hybrid_weight" });
@@ -367,7 +368,9 @@ export function createRag(host: RagHost): Rag {
       };
     });
     const best = rerankModel === undefined ? results : await reranked(query, results, rerankModel, k, signal);
-    found.set(key, best);
+    // documents of a session end by themselves
+    const until = hits.reduce((least, { metadata }) => Math.min(least, keptOf(metadata).until ?? least), Number.POSITIVE_INFINITY);
+    found.set(key, { hits: best, until });
     await dump("search", { ...place, query, k, threshold, results: best });
     watch.debug(`search found ${best.length}`);
     return best;
@@ -422,6 +425,8 @@ export function createRag(host: RagHost): Rag {
       });
     },
     async remove(given, place = {}) {
+      if (!Array.isArray(given) || !given.every((id) => typeof id === "string"))
+        throw new SpellError("rag-input", `ids: expected a list of texts, got ${shown(given)}`, { where: "ids" });
       return watch.call("remove", tenantOf(place), given.length, async () => {
         const { collection, place: at } = await open(place);
         const { scope, scopeId } = place;

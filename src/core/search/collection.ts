@@ -185,8 +185,11 @@ export async function openCollection(
     // where there is no room for threads one goes on alone
     const shared =
       threads < 2 ? undefined : await graphThreads?.build({ rows, dimensions, factors, biases }, graph, threads).catch(() => undefined);
-    const { buildGraph } = await import("./graph.ts");
-    const built = shared ?? (await buildGraph(near, graph, () => new Promise((resolve) => setTimeout(resolve, 0))));
+    const alone = async (): Promise<Graph> => {
+      const { buildGraph } = await import("./graph.ts");
+      return buildGraph(near, graph, () => new Promise((resolve) => setTimeout(resolve, 0)));
+    };
+    const built = shared ?? (await alone());
     onGraph?.({ rows: count, threads: shared === undefined ? 1 : threads });
     return built;
   };

@@ -236,7 +236,14 @@ describe("collections, tenants and scopes", () => {
     expect((await rag.search("tent", place))[0]?.id).toBe("tent");
     rag.configureSession("s1", { topK: 1 });
     expect(await rag.search("the", { ...place, topK: 5, threshold: -1 })).toHaveLength(1);
+    expect(await rag.search("tent", place)).toHaveLength(1);
     time += 61_000;
-    expect(await rag.search("tents", place)).toEqual([]);
+    // the same question, which has an answer in the cache
+    expect(await rag.search("tent", place)).toEqual([]);
+  });
+
+  it("are removed by a list of ids alone", async () => {
+    const { rag } = await open();
+    await expect(rag.remove("tent" as unknown as string[])).rejects.toMatchObject({ code: "rag-input", where: "ids" });
   });
 });

@@ -40,6 +40,8 @@ describe("json-processor", () => {
       expect(await run("json-processor", { input: 1, query })).toMatchObject({ result: expect.not.stringContaining("/root") });
     expect((await failure(run("json-processor", { input: 1, query: 'import "/etc/passwd" as p; 1' }))).code).toBe("tool-failed");
     expect((await failure(run("json-processor", { input: 1, query: "input" }))).code).toBe("tool-failed");
+    expect(JSON.stringify(await run("json-processor", { input: 1, query: "env" }))).not.toContain("isolate");
+    expect((await failure(run("json-processor", { input: "{", is_text: true }))).message).not.toContain("isolate");
   });
 });
 

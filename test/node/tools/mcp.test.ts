@@ -131,6 +131,13 @@ describe("a program", () => {
     expect(names).not.toContain("MCP_TEST_SECRET");
   });
 
+  it("that writes its secret and ends is told of without it", async () => {
+    const program = join(folder, "teller.mjs");
+    writeFileSync(program, "console.error('began with ' + process.env.MCP_TEST_TOKEN); process.exit(1);");
+    const error = await failure(toolsOf(`$MCP_TEST_TOKEN node ${program}`).connect("s"));
+    expect(error.message).toContain("began with ********");
+  });
+
   it("may greet, crash and break its own schema, and is started again", async () => {
     expect(await toolsOf(run("chatty")).execute("s_run", {})).toMatchObject({ result: expect.stringContaining("PATH") });
     const tools = toolsOf(run("crash"));

@@ -59,6 +59,9 @@ export async function openConnection(
       actions: [{ kind: "set-variable", name: missing[0] }],
     });
   const sdk = await mcp.sdk();
+  const hidden = values.flatMap(([, value]) => (value === undefined ? [] : [value]));
+  /** What the program said last, without what it was given to keep. */
+  const said = (): string => hidden.reduce((text, value) => text.replaceAll(value, "********"), program?.said() ?? "");
 
   const seconds = config.tools.mcp.timeout_seconds;
   let fault: SpellError | undefined;
@@ -98,7 +101,7 @@ export async function openConnection(
       throwIfAborted(outer);
       // it has forgotten us: the next use opens anew
       if (isObject(error) && error["code"] === 404) void close();
-      throw fault ?? serverError(name, error, seconds, program?.said() ?? "");
+      throw fault ?? serverError(name, error, seconds, said());
     }
   };
 
@@ -155,9 +158,7 @@ export async function openConnection(
   } catch (error) {
     await close();
     throwIfAborted(signal);
-    throw error instanceof SpellError && error.code !== "run-aborted"
-      ? error
-      : serverError(name, lateError, seconds, program?.said() ?? "");
+    throw error instanceof SpellError && error.code !== "run-aborted" ? error : serverError(name, lateError, seconds, said());
   }
 }
 
