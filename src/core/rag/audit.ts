@@ -6,12 +6,11 @@ const table = "rag-audit";
 /** of a host without files */
 const mostRecords = 10_000;
 
-/** @returns undefined where it is switched off, or the host keeps nothing, which is said once */
+/** @returns undefined where the host keeps nothing, which is said once */
 export function createAudit(
   { security }: RagConfig,
   { sideFiles, records, log, name }: Pick<Platform, "sideFiles" | "records" | "log" | "name">,
 ): ((line: string) => Promise<void>) | undefined {
-  if (!security.enable_audit_logging) return undefined;
   if (sideFiles !== undefined) return (line) => sideFiles.addLine(security.audit_log_path, line);
   if (records === undefined) {
     log({ level: "warn", message: `rag: ${name} keeps no audit; rag.security.enable_audit_logging has no effect here` });

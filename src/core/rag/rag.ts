@@ -7,7 +7,6 @@ import { openCollection } from "../search/collection.ts";
 import type { Collection, CollectionSettings, IndexedDocument } from "../spec/search-index.ts";
 import { asOptions } from "../text/check-call.ts";
 import { once, onceFor } from "../values.ts";
-import { createAudit } from "./audit.ts";
 import { createCache } from "./cache.ts";
 import { cachedFolder } from "./cached-folder.ts";
 import { contextOf } from "./context.ts";
@@ -70,8 +69,10 @@ export function createRag(host: RagHost): Rag {
   if (storage.persistence_path !== "" && !isKept)
     log({ level: "warn", message: `rag: ${platform.name} keeps no files; the index lasts as long as this program` });
   const places = createPlaces(settings, isKept ? platform.searchFolder : undefined, shared?.open);
-  const watch = createWatch(settings, { now, wallTime, log, audit: createAudit(settings, platform) });
-  // neither is for pages: what is switched off is not fetched
+  // what is switched off is not fetched
+  const audits = once(async () => (await import("./audit.ts")).createAudit(settings, platform));
+  const audit = settings.security.enable_audit_logging ? async (line: string) => (await audits())?.(line) : undefined;
+  const watch = createWatch(settings, { now, wallTime, log, audit });
   const dumps = once(async () => (await import("./dumps.ts")).createDumps(settings, platform, wallTime));
   const dump = async (operation: string, data: unknown): Promise<void> => {
     if (settings.debug.save_debug_dumps) await (await dumps())(operation, data);
