@@ -4,6 +4,7 @@ import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
 import { hubCommands } from "./test/browser/hub-commands.ts";
 import { serviceCommands } from "./test/browser/service-commands.ts";
+import { tabCommands } from "./test/browser/tab-commands.ts";
 import { serviceWorker } from "./tools/service-worker.mjs";
 
 /** Threads in a page need it to be isolated from other origins. */
@@ -151,7 +152,7 @@ export default defineConfig({
             headless: true,
             screenshotFailures: false,
             provider: chromium,
-            commands: { ...hubCommands, ...serviceCommands },
+            commands: { ...hubCommands, ...serviceCommands, ...tabCommands },
             instances: [{ browser: "chromium" }],
           },
         },

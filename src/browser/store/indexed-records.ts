@@ -40,22 +40,38 @@ export async function indexedRecords(folder: string): Promise<RecordStore> {
       throw storeError(name, error);
     }
   };
+  const look = <T>(work: (records: Reading) => Promise<T>): Promise<T> =>
+    guarded((made) => {
+      const transaction = made.transaction("records");
+      transaction.done.catch(() => undefined); // its requests fail with it
+      return work(transaction.store);
+    });
   /** @param work gives its result and by how many bytes the records grow; undefined: nothing is written */
   const change = <T>(work: (records: Changing, bytes: number) => Promise<{ readonly result: T; readonly growth?: number }>): Promise<T> =>
     guarded(async (made) => {
       const transaction = made.transaction(["records", "counts"], "readwrite", { durability: "strict" });
       const counts = transaction.objectStore("counts");
-      const bytes = (await counts.get("bytes")) ?? 0;
-      const { result, growth } = await work(transaction.objectStore("records"), bytes);
-      if (growth !== undefined) await counts.put(bytes + growth, "bytes");
-      await transaction.done;
-      return result;
+      const ended = transaction.done.then(
+        () => undefined,
+        (error: unknown) => ({ error }),
+      );
+      try {
+        const bytes = (await counts.get("bytes")) ?? 0;
+        const { result, growth } = await work(transaction.objectStore("records"), bytes);
+        if (growth !== undefined) await counts.put(bytes + growth, "bytes");
+        await transaction.done;
+        return result;
+      } catch (error) {
+        stop(transaction);
+        // requests of a transaction that ended for want of room say no more than that they were aborted
+        throw isAborted(error) ? ((await ended)?.error ?? error) : error;
+      }
     });
 
   await guarded(async () => undefined);
   return {
     place: name,
-    get: (table, key) => guarded(async (made) => (await made.get("records", [table, key]))?.value),
+    get: (table, key) => look(async (records) => (await records.get([table, key]))?.value),
     put: (table, key, value, most) =>
       change(async (records, bytes) => {
         const size = recordSize(table, key, value);
@@ -71,17 +87,16 @@ export async function indexedRecords(folder: string): Promise<RecordStore> {
         await records.delete([table, key]);
         return { result: true, growth: -there.size };
       }),
-    list: (table) => guarded(async (made) => (await made.getAllKeys("records", within(table))).map(([, key]) => key)),
+    list: (table) => look(async (records) => (await records.getAllKeys(within(table))).map(([, key]) => key)),
     entries: (table) =>
-      guarded(async (made) => {
-        const { store } = made.transaction("records");
-        const [keys, values] = await Promise.all([store.getAllKeys(within(table)), store.getAll(within(table))]);
+      look(async (records) => {
+        const [keys, values] = await Promise.all([records.getAllKeys(within(table)), records.getAll(within(table))]);
         return keys.map(([, key], i) => [key, values[i]?.value ?? ""] as const);
       }),
     tables: () =>
-      guarded(async (made) => {
+      look(async (records) => {
         const tables: string[] = [];
-        let cursor = await made.transaction("records").store.openKeyCursor();
+        let cursor = await records.openKeyCursor();
         while (cursor !== null) {
           const [table] = cursor.key;
           tables.push(table);
@@ -99,6 +114,7 @@ export async function indexedRecords(folder: string): Promise<RecordStore> {
   };
 }
 
+type Reading = IDBPObjectStore<Records, ["records"], "records", "readonly">;
 type Changing = IDBPObjectStore<Records, ("records" | "counts")[], "records", "readwrite">;
 
 /** Arrays come behind all texts. */
@@ -108,6 +124,19 @@ function behind(table: string): [string, string] {
 
 function within(table: string): IDBKeyRange {
   return IDBKeyRange.bound([table], behind(table));
+}
+
+/** Nothing of it is kept. */
+function stop(transaction: { abort(): void }): void {
+  try {
+    transaction.abort();
+  } catch {
+    // it has ended
+  }
+}
+
+function isAborted(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
 }
 
 function storeError(name: string, error: unknown): SpellError {

@@ -6,14 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, describe, expect, it } from "vitest";
-import type { RuntimeConfig } from "../../../src/core/config/config.generated.ts";
 import type { RecordStore } from "../../../src/core/platform.ts";
-import { createSessions } from "../../../src/core/sessions/sessions.ts";
 import { builtinSqlite, packageSqlite, sqliteCode } from "../../../src/node/store/sqlite.ts";
 import { sqliteRecords } from "../../../src/node/store/sqlite-records.ts";
 import { describeRecords } from "../../contract/record-store.ts";
 import { failure } from "../../support/failure.ts";
 import { fromSource } from "../../support/from-source.mjs";
+import { keptSessions } from "../../support/kept-sessions.ts";
 import { isLong, root } from "../../support.ts";
 
 const folders: string[] = [];
@@ -144,14 +143,7 @@ for (const [name, driver] of drivers) {
       const folder = newFolder();
       const { href, remove } = await fromSource(["node/store/sqlite.ts", "node/store/sqlite-records.ts", "core/sessions/sessions.ts"]);
       const store = await openAt(folder);
-      const settings: RuntimeConfig["sessions"] = {
-        ...{ enabled: true, storage_backend: "file", directory: folder, max_sessions: 9, max_artifacts_per_session: 1e6 },
-        ...{ artifact_compression_threshold: 100, session_timeout_seconds: 3600 },
-      };
-      const sessions = createSessions(
-        { runtime: { sessions: settings }, storage: { postgres_url_env: "" } },
-        { name: "test", records: async () => store, log: () => undefined },
-      );
+      const sessions = keptSessions(store);
       const { id } = await sessions.create();
       const acknowledged: string[] = [];
       const start = (writer: string): ChildProcess => {
