@@ -137,7 +137,10 @@ export default defineConfig({
         server: { headers: isolated },
         optimizeDeps: {
           exclude: ["@wllama/wllama", "@wllama/wllama-compat", "onnxruntime-web"],
-          include: ["@huggingface/tokenizers", "@huggingface/transformers", "hash-wasm", "idb", "idb-keyval", "smol-toml"],
+          include: [
+            ...["@huggingface/tokenizers", "@huggingface/transformers", "hash-wasm", "idb", "idb-keyval", "smol-toml"],
+            ...["@modelcontextprotocol/sdk/client/index.js", "@modelcontextprotocol/sdk/client/streamableHttp.js"],
+          ],
         },
         test: {
           name: "browser",

@@ -19,7 +19,8 @@ declare module "vitest/browser" {
 
 const tabs: { readonly page: Page; readonly own: BrowserContext | undefined }[] = [];
 /** Modules of tests import through this name of the test runner. */
-const page = "<!doctype html><title>tab</title><script>globalThis.__vitest_browser_runner__ = { wrapDynamicImport: (load) => load() };</script>";
+const page =
+  "<!doctype html><title>tab</title><script>globalThis.__vitest_browser_runner__ = { wrapDynamicImport: (load) => load() };</script>";
 const isolated = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
 
 function tabOf(tab: number): Page {

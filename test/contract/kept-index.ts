@@ -8,7 +8,11 @@ import garden from "../golden/index/garden.json" with { type: "json" };
 
 const bytesOf = (text: string) => Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
 const textOf = (bytes: Uint8Array) => btoa(Array.from(bytes, (each) => String.fromCharCode(each)).join(""));
-export const keptAnswers = garden.answers as unknown as readonly (readonly [question: string, options: SearchOptions, hits: readonly RagHit[]])[];
+export const keptAnswers = garden.answers as unknown as readonly (readonly [
+  question: string,
+  options: SearchOptions,
+  hits: readonly RagHit[],
+])[];
 /** with the path of each below the index's own */
 export const keptFiles = garden.files.map(([path = "", text = ""]) => [path, bytesOf(text)] as const);
 

@@ -1,7 +1,6 @@
 /** Sessions over records, without a spell: artifacts of a hundred bytes are compressed. */
 import type { RecordStore } from "../../src/core/platform.ts";
-import { createSessions } from "../../src/core/sessions/sessions.ts";
-import type { Sessions } from "../../src/core/sessions/types.ts";
+import { createSessions, type Sessions } from "../../src/core/sessions/sessions.ts";
 
 export function keptSessions(store: RecordStore): Sessions {
   const settings = {

@@ -143,7 +143,11 @@ function storeError(name: string, error: unknown): SpellError {
   if (error instanceof SpellError) return error;
   const kind = (error as { readonly name?: unknown }).name;
   if (kind === "QuotaExceededError")
-    return new SpellError("store-quota", `${name}: the browser gives no more room`, { where: name, cause: error });
+    return new SpellError("store-quota", `${name}: the browser gives no more room`, {
+      where: name,
+      hint: "Remove what is kept in this page: old sessions and artifacts, values of State, stored models.",
+      cause: error,
+    });
   return new SpellError("store-denied", `cannot use the browser's storage ${name}: ${messageOf(error)}`, {
     where: name,
     hint:

@@ -29,12 +29,22 @@ describe("records in IndexedDB", () => {
   });
 
   it.each([
-    ["throws for want of room", "store-quota", () => { throw new DOMException("", "QuotaExceededError"); }],
-    ["is ended by the browser", "store-denied", (put: () => IDBRequest, { transaction }: IDBObjectStore) => {
+    [
+      "throws for want of room",
+      "store-quota",
+      () => {
+        throw new DOMException("", "QuotaExceededError");
+      },
+    ],
+    [
+      "is ended by the browser",
+      "store-denied",
+      (put: () => IDBRequest, { transaction }: IDBObjectStore) => {
         const request = put();
         transaction.abort();
         return request;
-      }],
+      },
+    ],
   ] as const)("of which the last write %s are as before, and taken again after it", async (_, code, instead) => {
     await deleteDB("llmspell:ended");
     const store = await indexedRecords("ended");
