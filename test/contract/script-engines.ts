@@ -247,7 +247,8 @@ export function scriptEngines(open: Open): void {
       const { run } = await open(engine, { timeoutMs: 8000 });
       const source = isLua
         ? `T.keep(function() while true do end end) local late = T.within(100)
-           T.keep(function(s) T.slow(200) return s .. T.add_one(1) end) return {late, T.within(100), T.within_now(100)}`
+           T.keep(function(s) T.slow(500) local from = os.clock() while os.clock() - from < 0.5 do end return s .. 2 end)
+           return {late, T.within(900), T.within_now(900)}`
         : `T.keep(() => { try { for (;;); } finally { for (;;); } }); const late = await T.within(100);
            T.keep(async (s) => { await T.slow(200); return s + T.addOne(1); }); export default [late, await T.within(100), "data2"];`;
       const { value } = await run(source);

@@ -27,12 +27,12 @@ export function describeScriptTools(runtime: ScriptRuntime): void {
     for (const each of open.splice(0)) await ("close" in each ? each.close() : each.dispose());
   });
 
-  async function run(language: ScriptEngine, source: string): Promise<string> {
+  async function run(language: ScriptEngine, source: string, hooks: { readonly timeout_ms?: number } = {}): Promise<string> {
     let output = "";
     const gguf = scriptedRuntime({ answer: (prompt) => continuing([...answer(prompt)].join(""))(prompt) });
     const files = { "./own.gguf": writeGguf(tinyLlama({ chatTemplate: template })) };
     const platform = memoryPlatform({ gguf, files });
-    const on = { runtime: { security: { allow_file_access: true }, sessions: { enabled: true } }, hooks: { enabled: true } };
+    const on = { runtime: { security: { allow_file_access: true }, sessions: { enabled: true } }, hooks: { enabled: true, ...hooks } };
     const spell = createSpell({ platform, env: {}, config: on });
     open.push(spell);
     const config = await spell.config();
@@ -250,5 +250,37 @@ export function describeScriptTools(runtime: ScriptRuntime): void {
         .replace(/Error: (?=mine)|\{\s+"code": 7\s+\}/g, (found) => (found.startsWith("{") ? '{"code":7}' : ""));
     it("in Lua", async () => expect(shown(await run("lua", lua))).toBe(output));
     it("in JavaScript", async () => expect(shown(await run("javascript", js))).toBe(output));
+  });
+
+  describe("a hook that never ends is passed over after hooks.timeout_ms, and those behind it are not", () => {
+    const late = { timeout_ms: 500 };
+    const passedOver = "[hook 1 of BeforeToolExecution is passed over: no result within 500 ms (hooks.timeout_ms)]";
+    it("in Lua, where what it waits for ends with its time", async () => {
+      const source = `Hook.register("BeforeToolExecution", function()
+           local ok, e = pcall(Utils.sleep, 600)
+           print(e.code, (e.message:gsub("^.-: ", "")))
+           print(select(2, pcall(Tool.execute, "calculator", {expression = "3"})).code)
+         end)
+         Hook.register("BeforeToolExecution", function(call) return {type = "modified", data = {input = {expression = call.input.expression .. " * 7"}}} end)
+         local id = Event.subscribe("tool.*")
+         print(Tool.execute("calculator", {expression = "6"}).result)
+         print(Event.receive(id, 1000).type)`;
+      const told = "script-time\texpected a function that ends within 500 ms, got one that waits for longer\nscript-time";
+      expect(await run("lua", source, late)).toBe(`${passedOver}\n${told}\n42\ntool.completed`);
+    });
+    it("in JavaScript, with a promise that never settles", async () => {
+      const source = `Hook.register("BeforeToolExecution", () => new Promise(() => undefined));
+         Hook.register("BeforeToolExecution", async (call) => ({ type: "modified", data: { input: { expression: call.input.expression + " * 7" } } }));
+         const id = Event.subscribe("tool.*");
+         print((await Tool.execute("calculator", { expression: "6" })).result);
+         print((await Event.receive(id, 1000)).type);`;
+      expect(await run("javascript", source, late)).toBe(`${passedOver}\n42\ntool.completed`);
+    });
+    it("in JavaScript at once, where nothing waits for a promise", async () => {
+      const source = `Hook.register("BeforeAgentInit", async () => "no"); Agent.builder().model("./own.gguf").build(); print("built");`;
+      expect(await run("javascript", source)).toBe(
+        "[hook 1 of BeforeAgentInit is passed over: expected a result at once, got a Promise: the call that asks for it does not wait]\nbuilt",
+      );
+    });
   });
 }

@@ -21,8 +21,17 @@ export interface ScriptLimits {
 const memoryKey = { lua: "max_memory_bytes", javascript: "max_heap_size_bytes" } as const;
 
 /** A function that computes for too long, and could not be ended without the script. */
-export function lateError({ ms, name, key }: CallLimit): SpellError {
-  return new SpellError("script-time", `${name}: expected a function that computes for at most ${ms} ms, got more`, {
+export function lateError(limit: CallLimit): SpellError {
+  return callError(`expected a function that computes for at most ${limit.ms} ms, got more`, limit);
+}
+
+/** What a function waits for comes too late for it. */
+export function overError(limit: CallLimit): SpellError {
+  return callError(`expected a function that ends within ${limit.ms} ms, got one that waits for longer`, limit);
+}
+
+function callError(message: string, { name, key }: CallLimit): SpellError {
+  return new SpellError("script-time", `${name}: ${message}`, {
     hint: `Let it do less, or raise ${key}.`,
     actions: [{ kind: "show-config", section: key.split(".")[0] ?? key }],
     details: { limit: "call" },

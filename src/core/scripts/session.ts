@@ -8,7 +8,7 @@ import { limits } from "../limits.ts";
 import type { ScriptFiles, ScriptWire } from "../platform.ts";
 import type { CallKept, CallLimit } from "./arguments.ts";
 import type { Bound } from "./bind.ts";
-import { faultError, lateError, limitError, type ScriptLimits } from "./outcome.ts";
+import { faultError, lateError, limitError, overError, type ScriptLimits } from "./outcome.ts";
 import { countedFromOne } from "./places.ts";
 import {
   type GuestLogLevel,
@@ -67,6 +67,8 @@ interface Timed {
   readonly limit: CallLimit;
   /** milliseconds of the input's computing */
   readonly until: number;
+  /** aborted when its time is over, waiting included */
+  readonly over: AbortSignal;
 }
 
 /** Who waits for what a function of the script gives. */
@@ -123,6 +125,11 @@ export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: 
     const timed = [...backs.values()].flatMap(({ timed }) => timed ?? []).filter(({ until }) => until < bounds.timeoutMs);
     return engine === "lua" ? timed.sort((a, b) => a.until - b.until)[0] : undefined;
   };
+  /**
+   * In Lua a call that begins while such a function runs is made by it, and holds up all that come behind: it waits no longer than the function may.
+   * The first runs; others are waiting for it to end.
+   */
+  const runsWithin = (): Timed | undefined => (engine === "lua" ? [...backs.values()].find(({ timed }) => timed)?.timed : undefined);
   const spentSoFar = (): number => spentMs + (isIdle ? 0 : now() - since);
   const rest = (computedMs: number): void => {
     if (isIdle) return;
@@ -211,6 +218,7 @@ export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: 
   };
   async function answer(id: string | number, f: string, a: readonly unknown[]): Promise<void> {
     const isUntimed = bound.find(f)?.isUntimed === true;
+    const within = runsWithin();
     if (isUntimed) {
       untimed += 1;
       holdRun();
@@ -221,15 +229,20 @@ export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: 
         (...values: readonly unknown[]): Promise<unknown> =>
           new Promise((resolve, reject) => {
             serial += 1;
-            backs.set(serial, { resolve, reject, timed: limit && { limit, until: spentSoFar() + limit.ms } });
+            backs.set(serial, {
+              resolve,
+              reject,
+              timed: limit && { limit, until: spentSoFar() + limit.ms, over: AbortSignal.timeout(limit.ms) },
+            });
             post({ t: "cb", id, n: serial, fn, a: values.map((value) => outward(value, objects) ?? null), ms: limit?.ms });
             if (limit !== undefined) busy(true);
           });
       const given = a.map((value) => inward(value, objects, callback));
       const own = Object.hasOwn(ownFunctions, f) ? ownFunctions[f] : undefined;
       const callKept: CallKept = (kept, ...values) => callback(-kept.index, kept.limit)(...values);
+      if (within?.over.aborted === true) throw overError(within.limit);
       const work = own === undefined ? bound.call(f, given, callKept) : own(given, id);
-      const value = outward(await unlessStopped(work, running?.stop), objects);
+      const value = outward(await unlessOver(unlessStopped(work, running?.stop), within), objects);
       const message: HostMessage = value === undefined ? { t: "ret", id } : { t: "ret", id, v: value };
       if (JSON.stringify(message).length > limits.scriptMessageBytes)
         throw new SpellError("script-memory", `${f}: expected an answer of at most ${limits.scriptMessageBytes} bytes, got more`);
@@ -329,7 +342,8 @@ export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: 
         const known = (ref: number): SpellError | undefined => errors.get(ref);
         const { input, stop } = running;
         const isStopped = stop?.aborted === true;
-        const late = message.e.isLate === true ? [...backs.values()].find(({ timed }) => timed)?.timed?.limit : undefined;
+        // what was passed over before it may still be there
+        const late = message.e.isLate === true ? [...backs.values()].findLast(({ timed }) => timed)?.timed?.limit : undefined;
         void finish(faultError(message.e, { engine, limits: bounds, isDebug, input, isStopped, late, known }), true);
       }
     }
@@ -378,6 +392,17 @@ function unlessStopped(work: unknown, stop: AbortSignal | undefined): unknown {
       clearTimeout(timer);
       stop.removeEventListener("abort", wait);
     });
+  });
+}
+
+/** What a call gives, or script-time when the function that made it has had its time. What was begun goes on, and nobody waits for it. */
+function unlessOver(work: unknown, within: Timed | undefined): unknown {
+  if (within === undefined || !(work instanceof Promise)) return work;
+  const { limit, over } = within;
+  return new Promise((resolve, reject) => {
+    const end = (): void => reject(overError(limit));
+    over.addEventListener("abort", end, { once: true });
+    void work.then(resolve, reject).finally(() => over.removeEventListener("abort", end));
   });
 }
 

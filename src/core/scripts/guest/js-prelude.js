@@ -136,7 +136,7 @@
       if (message.id !== call.id) early.push(message);
       else if (message.t === "ret") return revive(message.v);
       else if (message.t === "err") throw fault(call, message.e);
-      else callBack(call, message);
+      else callBack(call, message, true);
     }
   }
   function later(name, args) {
@@ -157,11 +157,14 @@
   }
   // Those that may compute for a time of their own, within each other.
   const timed = [];
-  function callBack(call, message) {
+  /** @param isNow no job runs before the call has its answer, so a promise would never settle */
+  function callBack(call, message, isNow) {
     const { ms } = message;
-    call.held = (call.held ?? 0) + 1;
+    // the host goes on without one that has a time of its own
+    const holds = ms ? 0 : 1;
+    call.held = (call.held ?? 0) + holds;
     const back = (ok, v) => {
-      call.held--;
+      call.held -= holds;
       const text = stringify({ t: "back", id: message.id, n: message.n, ok, v });
       if (text.length <= maxMessage) post(text);
       else back(false, `expected a result of at most ${maxMessage} characters, got ${text.length}`);
@@ -185,8 +188,13 @@
     }
     try {
       const v = apply(message.fn < 0 ? kept[-message.fn - 1] : call.mine[message.fn - 1], undefined, revive(message.a));
-      if (v instanceof PromiseOf) apply(then, v, [done, fail]);
-      else done(v);
+      if (!(v instanceof PromiseOf)) done(v);
+      else if (!isNow) apply(then, v, [done, fail]);
+      else {
+        const nobody = () => undefined;
+        apply(then, v, [nobody, nobody]);
+        fail(wrong("expected a result at once, got a Promise: the call that asks for it does not wait"));
+      }
     } catch (e) {
       fail(e);
     } finally {
