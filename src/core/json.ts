@@ -105,6 +105,24 @@ export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
+/**
+ * JSON.parse(), but numbers that a double cannot hold stay text, as in scripts: whole numbers of which digits would be lost, and those beyond its range.
+ * @throws SyntaxError
+ */
+export function parseWholeJson(text: string): unknown {
+  // texts first: what looks like a number inside one is none
+  return JSON.parse(
+    text.replace(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g, (token) => (token.startsWith('"') || isHeld(token) ? token : `"${token}"`)),
+  ) as unknown;
+}
+
+/** Also true of what is no number of JSON: the parser says so. */
+function isHeld(token: string): boolean {
+  const value = Number(token);
+  if (/^-?[1-9]\d{15,400}$/.test(token)) return String(value) === token || (Number.isFinite(value) && BigInt(value) === BigInt(token));
+  return !/^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(token) || Number.isFinite(value);
+}
+
 /** A value that was given, in a message: text in quotes, data as JSON, cut short. */
 export function shown(value: unknown): string {
   if (value === undefined) return "nothing";

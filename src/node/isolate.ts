@@ -8,6 +8,7 @@ import { createWorkerIsolate } from "../core/text/worker-isolate.ts";
 import { builtFile } from "./built-file.ts";
 import { childFolder } from "./child-folder.ts";
 import { packageArguments } from "./plug-n-play.ts";
+import { whenExiting } from "./when-exiting.ts";
 
 /** A template needs some kilobytes; this limit ends a memory bomb before the host is short of memory. */
 const heapMiB = 96;
@@ -27,10 +28,10 @@ export function processIsolate(): Isolate {
     const die = (reason: string, outOfMemory: boolean): void => {
       if (over) return;
       over = true;
-      process.off("exit", kill);
+      forget();
       onDeath(reason, outOfMemory);
     };
-    process.on("exit", kill);
+    const forget = whenExiting(kill);
     child.on("message", onMessage);
     child.on("error", (error) => die(error.message, false));
     // V8 ends a process that is out of memory by SIGABRT; without signals by exit code 134.

@@ -26,6 +26,8 @@ export type Action =
   | { readonly kind: "rerank"; readonly model: string }
   /** What a model says about itself. */
   | { readonly kind: "info"; readonly model: string }
+  /** What a tool takes and gives. */
+  | { readonly kind: "tool-info"; readonly tool: string }
   /** Models that are here, or those of a provider. */
   | { readonly kind: "list"; readonly backend?: string | undefined }
   /** Models that can be pulled. */

@@ -1,6 +1,6 @@
 /** Work of built-in tools that strangers can make endless or endlessly large. Each piece runs where it can be ended from outside. */
 import { messageOf, SpellError } from "../errors.ts";
-import { isObject } from "../json.ts";
+import { isObject, parseWholeJson } from "../json.ts";
 import { limits } from "../limits.ts";
 
 /** Only jq answers later: its package has no other way. */
@@ -135,15 +135,18 @@ async function runJq(jq: Jq, { input, query = ".", is_text = false }: JqInput) {
     throw new SpellError("tool-limit", `json-processor: expected at most ${limits.jqInputBytes} bytes of JSON and query, got ${size}`, {
       where: "input",
     });
-  // as a list: jq ends with the first error, and what it wrote before would hide that
-  const program = `[$input|(\n${query}\n)]`;
+  // as a list: jq ends with the first error, and what it wrote before would hide that; without an environment: there is nothing of the caller's in it
+  const program = `{} as $ENV|def env:{};[$input|(\n${query}\n)]`;
   const written = await jq.raw("", program, ["-n", "-c", "--argjson", "input", json]).catch((cause: unknown) => {
-    const said = messageOf(cause).replace(/^jq: /, "").slice(0, 500);
+    const said = messageOf(cause)
+      .replace(/^jq: |\njq: \d+ compile errors?\s*$| \(Unix shell quoting issues\?\)/g, "")
+      .replace(/ at <top-level>, line (\d+)/g, (_, line: string) => ` at line ${Math.max(1, Number(line) - 1)}`)
+      .slice(0, 500);
     throw new SpellError("tool-failed", `json-processor: expected JSON and a program of jq that fits it: ${said}`, { where: "query" });
   });
   if (written === "")
     throw new SpellError("tool-limit", "json-processor: expected a program of jq that gives values, got none", { where: "query" });
-  const results = JSON.parse(bounded("json-processor", written)) as readonly unknown[];
+  const results = parseWholeJson(bounded("json-processor", written)) as readonly unknown[];
   return { result: results[0] ?? null, results, count: results.length };
 }
 

@@ -13,6 +13,7 @@ interface Input {
 
 const mostColumns = 1000;
 const mostKept = 10_000;
+const mostProblems = 20;
 
 const column = object(
   {
@@ -49,15 +50,24 @@ export const csvAnalyzer: ToolDefinition = {
   ),
   output: object({
     result: list("the first rows, as records", any("values by column")),
-    rows: integer("in all", 0, Number.MAX_SAFE_INTEGER),
+    rows: integer("in all, without the names of the columns", 0, Number.MAX_SAFE_INTEGER),
     delimiter: text("what stands between values"),
     columns: list("in their order", column),
-    problems: list("rows that are not as the others", { type: "string" }),
+    problems: list("rows that are not as the others; 1 is the first of result", { type: "string" }),
   }),
-  async run({ csv, delimiter = "", header = true, limit = 10, columns: wanted }: Input) {
+  async run({ csv, delimiter: given = "", header = true, limit = 10, columns: wanted }: Input) {
     const { default: papa } = await import("papaparse");
-    const { data, meta, errors } = papa.parse<string[]>(csv, { delimiter, skipEmptyLines: "greedy" });
-    const rows = data.map((row) => row.map((value) => value.trim()));
+    const delimiter = given === "" ? findDelimiter(csv, papa.parse) : given;
+    const { data, errors } = papa.parse<string[]>(csv, { delimiter });
+    const lines = data
+      .map((row, at) => ({ at, row: row.map((value) => value.trim()) }))
+      .filter(({ row }) => row.some((value) => value !== ""));
+    const rows = lines.map(({ row }) => row);
+    /** Of the line that the parser counts: rows are counted as they are given. */
+    const nameOf = (line = 0): string => {
+      const row = lines.filter(({ at }) => at < line).length + (header ? 0 : 1);
+      return row === 0 ? "names of the columns" : `row ${row}`;
+    };
     const [first = []] = rows;
     if (first.length === 0) throw toolFailed("csv-analyzer", "expected a table, got no rows");
     if (first.length > mostColumns) throw toolLimit("csv-analyzer", `expected at most ${mostColumns} columns, got ${first.length}`);
@@ -70,23 +80,42 @@ export const csvAnalyzer: ToolDefinition = {
     const uneven = body.flatMap((row, i) =>
       row.length === names.length ? [] : [`row ${i + 1}: expected ${names.length} values, got ${row.length}`],
     );
+    const quotes = errors.filter(({ type }) => type === "Quotes");
     return {
       result: body.slice(0, limit).map((row) => Object.fromEntries(chosen.map(([name, i]) => [name, typedValue(row[i] ?? "")]))),
       rows: body.length,
-      delimiter: meta.delimiter,
+      delimiter,
       columns: chosen.map(([name, i]) =>
         describe(
           name,
           body.map((row) => row[i] ?? ""),
         ),
       ),
-      problems: [
-        ...errors.filter(({ type }) => type === "Quotes").map(({ message, row }) => `row ${(row ?? 0) + 1}: ${message}`),
-        ...uneven,
-      ].slice(0, 20),
+      problems: [...new Set([...quotes.slice(0, mostProblems).map(({ message, row }) => `${nameOf(row)}: ${message}`), ...uneven])].slice(
+        0,
+        mostProblems,
+      ),
     };
   },
 };
+
+type Parse = (
+  csv: string,
+  options: { delimiter?: string; preview: number; skipEmptyLines: "greedy" },
+) => {
+  readonly data: readonly (readonly string[])[];
+  readonly meta: { readonly delimiter: string };
+  readonly errors: readonly { readonly type: string }[];
+};
+
+/** What papaparse finds; it sees none where many rows are short: there the first line says it. */
+function findDelimiter(csv: string, parse: Parse): string {
+  const found = parse(csv, { preview: 1, skipEmptyLines: "greedy" });
+  if (!found.errors.some(({ type }) => type === "Delimiter")) return found.meta.delimiter;
+  const fieldsOf = (delimiter: string): number => parse(csv, { delimiter, preview: 1, skipEmptyLines: "greedy" }).data[0]?.length ?? 0;
+  const [best = ","] = [",", ";", "\t", "|"].sort((a, b) => fieldsOf(b) - fieldsOf(a));
+  return best;
+}
 
 /** A name that occurs again gets a number, so that no value is lost. */
 function distinctNames(names: readonly string[]): readonly string[] {
@@ -100,7 +129,20 @@ function distinctNames(names: readonly string[]): readonly string[] {
 }
 
 const numeric = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
-const date = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?$/;
+const hours = String.raw`(?:[01]\d|2[0-3])`;
+const date = new RegExp(
+  String.raw`^(\d{4})-(\d\d)-(\d\d)(?:[T ]${hours}:[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?:Z|[+-]${hours}(?::?[0-5]\d)?)?)?$`,
+);
+
+/** One that a calendar has. */
+function isDate(text: string): boolean {
+  const [, year, month, day] = date.exec(text) ?? [];
+  if (day === undefined) return false;
+  const made = new Date(`${year}-${month}-01T00:00:00Z`);
+  made.setUTCDate(Number(day));
+  // NaN for a month that is none
+  return Number(day) > 0 && made.getUTCMonth() + 1 === Number(month);
+}
 
 function describe(name: string, all: readonly string[]) {
   const values = all.filter((value) => value !== "");
@@ -130,7 +172,7 @@ function typeOf(values: readonly string[]): string {
   if (values.length === 0) return "empty";
   if (values.every((value) => numeric.test(value))) return values.every((value) => /^[+-]?\d+$/.test(value)) ? "integer" : "number";
   if (values.every((value) => /^(?:true|false)$/i.test(value))) return "boolean";
-  return values.every((value) => date.test(value)) ? "date" : "text";
+  return values.every(isDate) ? "date" : "text";
 }
 
 /** Numbers that a double holds as they are written; others stay text, long identifiers and leading zeros among them. */

@@ -6,8 +6,8 @@ import type { ToolDefinition } from "./types.ts";
 
 interface Input {
   readonly operation: keyof typeof operations;
-  readonly date?: string;
-  readonly to?: string;
+  readonly date?: string | number;
+  readonly to?: string | number;
   readonly zone?: string;
   readonly amount?: Readonly<Record<string, number>>;
   readonly unit?: "year" | "month" | "week" | "day" | "hour" | "minute" | "second";
@@ -17,6 +17,8 @@ interface Input {
 
 type Temporal = typeof TemporalApi;
 type Zoned = TemporalApi.ZonedDateTime;
+
+const moments = (description: string) => ({ type: ["string", "integer"], description });
 
 const units = ["years", "months", "weeks", "days", "hours", "minutes", "seconds", "milliseconds"];
 
@@ -30,8 +32,10 @@ export const datetimeHandler: ToolDefinition = {
   parameters: object(
     {
       operation: oneOf("what to do", ["now", "parse", "convert", "add", "subtract", "difference", "format"]),
-      date: text("ISO 8601, such as 2026-03-29 or 2026-03-29T01:30:00+01:00, or milliseconds since 1970; without offset it is in zone"),
-      to: text("difference: the later date; convert: the zone"),
+      date: moments(
+        "ISO 8601, such as 2026-03-29 or 2026-03-29T01:30:00+01:00; without offset it is in zone. Or milliseconds since 1970; as text of 4 or 8 digits with a sign",
+      ),
+      to: moments("difference: the later date; convert: the zone"),
       zone: text("zone of a date without offset, and of the result [UTC]"),
       amount: object(Object.fromEntries(units.map((unit) => [unit, integer("how many", -100_000_000, 100_000_000)])), []),
       unit: oneOf("difference: the largest unit [day]", ["year", "month", "week", "day", "hour", "minute", "second"]),
@@ -74,7 +78,7 @@ const operations = {
   parse: (given: Input, Temporal: Temporal) => moment(read(given.date, given.zone, Temporal)),
   convert(given: Input, Temporal: Temporal) {
     const { to = given.zone } = given;
-    if (to === undefined) throw missing("to");
+    if (typeof to !== "string") throw missing("to, the name of a zone");
     return moment(read(given.date, given.zone, Temporal).withTimeZone(to));
   },
   add: (given: Input, Temporal: Temporal) => moment(read(given.date, given.zone, Temporal).add(amountOf(given))),
@@ -99,10 +103,17 @@ const operations = {
 } as const;
 
 /** @throws SpellError tool-failed, RangeError */
-function read(date: string | undefined, zone: string | undefined, Temporal: Temporal): Zoned {
+function read(date: string | number | undefined, zone: string | undefined, Temporal: Temporal): Zoned {
   if (date === undefined) throw missing("date");
-  const plain = date.trim();
-  if (/^-?\d{9,16}$/.test(plain)) return Temporal.Instant.fromEpochMilliseconds(Number(plain)).toZonedDateTimeISO(zone ?? "UTC");
+  const plain = String(date).trim();
+  // of ISO 8601 four digits are a year, eight a day
+  const isMilliseconds = typeof date === "number" || (/^[+-]?\d{1,16}$/.test(plain) && !/^(?:\d{4}|\d{8})$/.test(plain));
+  if (typeof date === "string" && /^\d{4}$/.test(plain))
+    throw toolFailed(
+      "datetime-handler",
+      `expected a date or milliseconds, got ${plain}, which may be a year: write ${plain}-01-01 or +${plain}`,
+    );
+  if (isMilliseconds) return Temporal.Instant.fromEpochMilliseconds(Number(plain)).toZonedDateTimeISO(zone ?? "UTC");
   if (/\[[^\]]+\]/.test(plain)) {
     const own = Temporal.ZonedDateTime.from(plain);
     return zone === undefined ? own : own.withTimeZone(zone);

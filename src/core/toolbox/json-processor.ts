@@ -17,7 +17,7 @@ export const jsonProcessor: ToolDefinition = {
     ["input"],
   ),
   output: object({
-    result: any("the first value, null where there is none"),
+    result: any("the first value, null where there is none; whole numbers of which a double would lose digits are text"),
     results: list("all values", any("a value")),
     count: integer("how many", 0, Number.MAX_SAFE_INTEGER),
   }),

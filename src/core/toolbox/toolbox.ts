@@ -128,13 +128,18 @@ export function createToolbox(host: ToolboxHost): Toolbox {
     const input = Array.isArray(given) && given.length === 0 ? {} : (given ?? {});
     const judge = judgesOf(tool);
     const problem = sizeProblem(input) ?? judge.input(input);
-    if (problem !== undefined) throw new SpellError("tool-input", `${name}: ${problem}`, { where: name, details: { tool: name } });
+    if (problem !== undefined)
+      throw new SpellError("tool-input", `${name}: ${problem}`, {
+        where: name,
+        details: { tool: name },
+        actions: [{ kind: "tool-info", tool: name }],
+      });
     count(resolved.config.tools.rate_limit_per_minute);
     const result = await within(name, tool.isForeign === true ? 2 * most : limits.toolMs, signal, (own) =>
       tool.run(input, contextOf(name, resolved, host, own)),
     );
     const wrong = judge.output(result);
-    if (wrong !== undefined) throw new SpellError("tool-failed", `${name}: ${wrong}`, { where: name, details: { tool: name } });
+    if (wrong !== undefined) throw brokenWord(tool, (tool.hide && judge.output(tool.hide(result))) ?? tool.hide?.(wrong) ?? wrong);
     return result as ToolOutput; // by its schema
   };
 
@@ -182,6 +187,18 @@ function disabledBy(name: string, { config: { tools } }: ResolvedConfig): string
   if (name === "file-operations" && !tools.file_operations.enabled) return "tools.file_operations.enabled";
   if (name === "http-request" && !tools.http_request.enabled) return "tools.http_request.enabled";
   return undefined;
+}
+
+/** A result that is not as the tool says itself. */
+function brokenWord({ name, isForeign }: ToolDefinition, problem: string): SpellError {
+  return new SpellError("tool-failed", `${name}: ${problem}`, {
+    where: name,
+    details: { tool: name },
+    ...(isForeign === true && {
+      hint: "Its server breaks the schema that it gives for its results; its author can mend that.",
+      actions: [{ kind: "tool-info", tool: name }],
+    }),
+  });
 }
 
 function disabled(name: string, key: string): SpellError {

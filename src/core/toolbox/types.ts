@@ -26,6 +26,8 @@ export interface ToolDefinition extends ToolFacts {
   readonly category: ToolCategory;
   /** Its schemas are a stranger's: what cannot be judged of them is left to its server. */
   readonly isForeign?: boolean | undefined;
+  /** What it gives as errors may show it. */
+  readonly hide?: (<T>(value: T) => T) | undefined;
   // biome-ignore lint/suspicious/noExplicitAny: its own schema says what the input is
   run(input: any, context: ToolContext): unknown;
 }

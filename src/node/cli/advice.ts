@@ -63,6 +63,8 @@ function wordAction(action: Action, argv: readonly string[]): string {
       return `${line("llmspell", ...sourceOf(argv), "similar", "--rerank", "-m", action.model)} "Hello" lines.txt`;
     case "info":
       return models(argv, undefined, "info", action.model);
+    case "tool-info":
+      return line("llmspell", ...sourceOf(argv), "tool", "info", action.tool);
     case "list":
       return models(argv, undefined, "list", ...flag("backend", action.backend));
     case "available":

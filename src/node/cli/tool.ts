@@ -1,6 +1,6 @@
 /** `llmspell tool list`, `info` and `invoke`: the built-in tools and those of servers, by the rules of the configuration. */
 import { SpellError } from "../../core/errors.ts";
-import { isObject } from "../../core/json.ts";
+import { isObject, parseWholeJson } from "../../core/json.ts";
 import { scriptArguments } from "../../core/scripts/script-args.ts";
 import type { ToolFacts } from "../../core/toolbox/types.ts";
 import { flagText } from "./args.ts";
@@ -94,7 +94,7 @@ async function inputOf({ operands, rest, stdin, interrupt, screen }: Context, { 
     });
   let input: unknown;
   try {
-    input = JSON.parse(text);
+    input = parseWholeJson(text);
   } catch (cause) {
     throw wrong(cause);
   }
@@ -106,7 +106,7 @@ async function inputOf({ operands, rest, stdin, interrupt, screen }: Context, { 
 function readValue(text: string, schema: unknown): unknown {
   if (isObject(schema) && schema["type"] === "string") return text;
   try {
-    return JSON.parse(text) as unknown;
+    return parseWholeJson(text);
   } catch {
     return text;
   }

@@ -12,6 +12,7 @@ import { builtFile } from "../built-file.ts";
 import { childFolder } from "../child-folder.ts";
 import { homeFolder } from "../home.ts";
 import { packageArguments } from "../plug-n-play.ts";
+import { whenExiting } from "../when-exiting.ts";
 
 export type EngineName = "node-llama-cpp" | "wllama" | "onnxruntime-node" | "onnxruntime-web" | "transformers.js";
 
@@ -94,7 +95,7 @@ function startChild(options: ChildRuntimeOptions): RemoteEngine {
     },
   );
 
-  process.on("exit", kill);
+  const forget = whenExiting(kill);
   child.on("message", (message) => remote.receive(message as FromEngine));
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     stderr = (stderr + text).slice(-stderrCharacters);
@@ -102,7 +103,7 @@ function startChild(options: ChildRuntimeOptions): RemoteEngine {
   let lateTimer: NodeJS.Timeout | undefined;
   const settle = (what: string, details: Readonly<Record<string, unknown>>): void => {
     clearTimeout(lateTimer);
-    process.off("exit", kill);
+    forget();
     remote.died(what, details);
     exited.resolve();
   };

@@ -8,6 +8,7 @@ import type { ScriptEngine } from "../../core/spec/scripts.ts";
 import { builtFile } from "../built-file.ts";
 import { childFolder } from "../child-folder.ts";
 import { packageArguments } from "../plug-n-play.ts";
+import { whenExiting } from "../when-exiting.ts";
 
 /** MiB for texts on their way; what a script holds is in WebAssembly's memory. */
 const heapMiB = 96;
@@ -63,13 +64,13 @@ function startChild(engine: ScriptEngine, memoryBytes: number): ScriptChild {
     windowsHide: true,
   });
   const kill = (): void => void child.kill("SIGKILL");
-  process.on("exit", kill);
+  const forget = whenExiting(kill);
   child.stdin.on("error", () => undefined); // `exit` says so
   const ended = new Promise<string>((resolve) => {
     child.once("error", ({ message }) => resolve(message));
     child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
   });
-  void ended.then(() => process.off("exit", kill));
+  void ended.then(forget);
   return {
     process: child,
     ended,

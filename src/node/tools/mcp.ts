@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { SpellError } from "../../core/errors.ts";
 import type { McpProgram, McpSdk, McpTransport, ToolHop } from "../../core/platform.ts";
 import { installCommand, isInstalled } from "../engines/packages.ts";
+import { whenExiting } from "../when-exiting.ts";
 import { checkedLookup } from "./request.ts";
 
 const packageName = "@modelcontextprotocol/sdk";
@@ -41,7 +42,8 @@ interface StdioPart {
 
 /** Milliseconds a program has to end by itself when its input has ended. */
 const graceMs = 500;
-const saidLength = 2000;
+/** Characters that are kept of standard error: a secret in the part that errors show is there as a whole, or could not be told. */
+const saidLength = 16_384;
 
 /** It is given PATH, HOME and the few others that the SDK lists, and `variables`. */
 export async function start(
@@ -61,8 +63,7 @@ export async function start(
   transport.start = async () => {
     await begin();
     child = Reflect.get(transport, "_process") as ChildProcess | undefined;
-    process.on("exit", killNow);
-    child?.once("exit", () => process.off("exit", killNow));
+    child?.once("exit", whenExiting(killNow));
   };
   return {
     transport,

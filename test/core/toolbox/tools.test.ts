@@ -245,6 +245,43 @@ describe("csv-analyzer", () => {
     expect((await failure(run("csv-analyzer", { csv: "a\n1", columns: ["b"] }))).message).toContain("expected columns of a, got b");
     expect((await failure(run("csv-analyzer", { csv: "a,".repeat(2000) }))).code).toBe("tool-limit");
   });
+
+  it.each([
+    ["a;b\n1\n2\n3\n4;5", ";"],
+    ["a\tb\n1\n2\t3", "\t"],
+    ["a|b|c\n1\n2\n3\n4", "|"],
+    ["a\n1\n2", ","],
+    ["a;b;c\n1\n4;5;6", ";"],
+  ])("keeps the separator where rows are short: %j", async (csv, delimiter) => {
+    expect(await run("csv-analyzer", { csv })).toMatchObject({ delimiter });
+  });
+
+  it("counts rows as it gives them, whatever is wrong with them", async () => {
+    const csv = 'a,b\n\n1,2\n\n"x"y,3\n1\n';
+    const { result, problems } = await run("csv-analyzer", { csv, delimiter: "," });
+    expect((result as unknown[]).length).toBe(2);
+    expect(problems).toEqual([
+      expect.stringMatching(/^row 2: Trailing quote/),
+      expect.stringMatching(/^row 2: Quoted field/),
+      "row 2: expected 2 values, got 1",
+    ]);
+    expect((await run("csv-analyzer", { csv: '"a"b,c\n1,2\n', header: true }))["problems"]).toContainEqual(
+      expect.stringMatching(/^names of the columns: Trailing/),
+    );
+  });
+
+  it.each([
+    ["2024-02-29", "date"],
+    ["2026-01-01T23:59:59Z", "date"],
+    ["2026-02-29", "text"],
+    ["2026-13-45", "text"],
+    ["2026-00-10", "text"],
+    ["2026-01-00", "text"],
+    ["2026-01-01T25:00", "text"],
+    ["2026-01-01 10:61", "text"],
+  ])("takes %s for %s", async (value, type) => {
+    expect(await run("csv-analyzer", { csv: `d\n${value}` })).toMatchObject({ columns: [{ type }] });
+  });
 });
 
 describe("text-diff", () => {
@@ -336,4 +373,23 @@ describe("datetime-handler", () => {
     [{ operation: "add", date: "2026-01-01", amount: { years: 99_999_999 } }],
     [{ operation: "format", date: "2026-01-01", locale: "no such locale" }],
   ])("refuses %j", async (input) => expect((await failure(run("datetime-handler", input))).code).toBe("tool-failed"));
+
+  it.each([
+    [0, 0],
+    ["0", 0],
+    [-1, -1],
+    ["-86400000", -86_400_000],
+    ["+2026", 2026],
+    [2026, 2026],
+    ["999", 999],
+    ["20260101", Date.UTC(2026, 0, 1)],
+  ])("reads milliseconds: %j", async (date, timestamp) => {
+    expect(await run("datetime-handler", { operation: "parse", date })).toMatchObject({ timestamp });
+    expect(await run("datetime-handler", { operation: "difference", date: 0, to: date })).toMatchObject({ seconds: timestamp / 1000 });
+  });
+
+  it("says what four digits may be", async () => {
+    const error = await failure(run("datetime-handler", { operation: "parse", date: "2026" }));
+    expect(error.message).toContain("got 2026, which may be a year: write 2026-01-01 or +2026");
+  });
 });

@@ -28,6 +28,7 @@ const words: { readonly [K in Action["kind"]]: readonly (readonly [Omit<Extract<
   info: [[{ model: "hf:a/b" }, "llmspell -c my.toml model info hf:a/b"]],
   list: [[{}, "llmspell -c my.toml model list"]],
   available: [[{}, "llmspell -c my.toml model available"]],
+  "tool-info": [[{ tool: "s_run" }, "llmspell -c my.toml tool info s_run"]],
   "help-names": [[{}, "llmspell help model pull"]],
   diagnose: [[{}, "llmspell doctor"]],
   prune: [[{}, "llmspell -c my.toml model prune"]],

@@ -35,12 +35,34 @@ describe("json-processor", () => {
     expect((await failure(run("json-processor", { input: "{", is_text: true }))).code).toBe("tool-failed");
   });
 
+  it("keeps the digits of whole numbers, as text where a number would lose them", async () => {
+    const input = '[9007199254740993, -12345678901234567890, 9007199254740992, 1e400, 1.5, "9007199254740993"]';
+    expect((await run("json-processor", { input, is_text: true })).result).toEqual([
+      "9007199254740993",
+      "-12345678901234567890",
+      9007199254740992,
+      expect.anything(),
+      1.5,
+      "9007199254740993",
+    ]);
+  });
+
+  it("names the line of a program", async () => {
+    const error = await failure(run("json-processor", { input: 1, query: "1 |\n$nothing" }));
+    expect(error.message).toContain("$nothing is not defined at line 2:\n$nothing");
+    expect(error.message).not.toContain("compile error");
+  });
+
   it("reads neither files nor variables of this machine", async () => {
     for (const query of ['$ENV.PATH // "none"', 'env.HOME // "none"'])
       expect(await run("json-processor", { input: 1, query })).toMatchObject({ result: expect.not.stringContaining("/root") });
     expect((await failure(run("json-processor", { input: 1, query: 'import "/etc/passwd" as p; 1' }))).code).toBe("tool-failed");
     expect((await failure(run("json-processor", { input: 1, query: "input" }))).code).toBe("tool-failed");
-    expect(JSON.stringify(await run("json-processor", { input: 1, query: "env" }))).not.toContain("isolate");
+    for (const query of ["env", "$ENV"]) expect((await run("json-processor", { input: 1, query })).result).toEqual({});
+    for (const query of ["input_filename", '"x" | modulemeta', "$__prog_args", "$__prog_name", "input", "get_search_list", "."]) {
+      const told = await run("json-processor", { input: 1, query }).catch((error: Error) => ({ ...error, message: error.message }));
+      expect(JSON.stringify(told)).not.toMatch(/isolate|node_modules|\/(?:root|home|tmp|work)/);
+    }
     expect((await failure(run("json-processor", { input: "{", is_text: true }))).message).not.toContain("isolate");
   });
 });

@@ -6,9 +6,11 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
 import { afterAll, describe, expect, it } from "vitest";
+import { wordActions } from "../../../src/node/cli/advice.ts";
 import { createSpell, type Spell } from "../../../src/node/main.ts";
 import { isAlive } from "../../../src/node/processes.ts";
 import { failure } from "../../support/failure.ts";
@@ -54,9 +56,16 @@ const answers = {
   form: (id) => say({ id, result: { content: [], structuredContent: { sum: "many" } } }),
   costly: (id) => say({ id, result: { content: [{ type: "text", text: "done" }] } }),
   mute: () => {},
+  tells: (id) => say({ id, result: { isError: true, content: [{ type: "text", text: "x".repeat(980) + token }] } }),
+  raises: (id) => say({ id, error: { code: -32603, message: "no " + encodeURIComponent(token), data: token } }),
+  parts: (id) => say({ id, result: { content: token } }),
+  sum: (id) => say({ id, result: { content: [], structuredContent: { sum: "x".repeat(60) + token } } }),
+  cries: () => { console.error("early ".repeat(100) + token + " late ".repeat(46)); process.exit(3); },
 };
+const token = process.env.MCP_TEST_TOKEN;
 const costly = { anyOf: [{ $ref: "#/properties/x" }, { $ref: "#/properties/x" }, { type: "string" }] };
 const more = {
+  sum: { outputSchema: { type: "object", properties: { sum: { type: "number" } }, required: ["sum"] } },
   form: { outputSchema: { type: "object", properties: { sum: { type: "number" } }, required: ["sum"] } },
   costly: { inputSchema: { type: "object", properties: { x: costly } } },
 };
@@ -136,6 +145,27 @@ describe("a program", () => {
     writeFileSync(program, "console.error('began with ' + process.env.MCP_TEST_TOKEN); process.exit(1);");
     const error = await failure(toolsOf(`$MCP_TEST_TOKEN node ${program}`).connect("s"));
     expect(error.message).toContain("began with ********");
+  });
+
+  it.each([
+    ["tells", /^s_run: x{980}\*{8}$/, "tool info"],
+    ["raises", /no \*{8}$/, "works by itself"],
+    ["parts", /^s_run: content: expected a list of parts, got "\*{8}"$/, "no result of the protocol"],
+    ["sum", /^s_run: output.result.sum: expected number, got "x{60}\*{8}"$/, "breaks the schema"],
+    ["cries", /; its last words: … (early )+\*{8} late/, "works by itself"],
+  ])("that %s its secret where it fails has it hidden, from programs and from scripts", async (mode, message, next) => {
+    const tools = toolsOf(run(mode));
+    const error = await failure(tools.execute("s_run", {}));
+    expect([error.code, error.message]).toEqual(["tool-failed", expect.stringMatching(message)]);
+    expect(`${error.hint} ${wordActions(error.actions, []).join()}`).toContain(next);
+    let output = "";
+    const source = 'local ok, e = pcall(Tool.execute, "s_run", {}) print(e.message, e.hint, JSON.stringify(e))';
+    const onOutput = (text: string): void => {
+      output += text;
+    };
+    await tools.spell.scripts.run(source, { engine: "lua", onOutput });
+    expect(output).toContain("********");
+    for (const shown of [inspect(error, { depth: 10 }), output]) expect(shown).not.toMatch(/for( |%20)the/);
   });
 
   it("may greet, crash and break its own schema, and is started again", async () => {

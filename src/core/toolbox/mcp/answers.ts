@@ -5,6 +5,8 @@ import { isToolName } from "../../text/check-tools.ts";
 import { toolFailed, toolLimit } from "../failure.ts";
 import { sizeProblem } from "../judge.ts";
 import type { ObjectSchema, ToolFacts } from "../types.ts";
+import type { Keeper } from "./keep.ts";
+import { plain } from "./plain.ts";
 
 /** A tool of a server. */
 export interface ServerTool extends ToolFacts {
@@ -29,7 +31,7 @@ export function serverTools(
   for (const given of listed) {
     try {
       const tool = serverTool(server, version, given);
-      if (tools.has(tool.name)) throw toolFailed(server, `expected tools with names of their own, got ${tool.name} twice`);
+      if (tools.has(tool.name)) throw listFailed(server, `expected tools with names of their own, got ${tool.name} twice`);
       tools.set(tool.name, tool);
     } catch (error) {
       if (!(error instanceof SpellError)) throw error;
@@ -47,10 +49,10 @@ function serverTool(server: string, version: string, given: unknown): ServerTool
   // names may have dots and slashes, which models and scripts cannot write
   const name = `${server}_${typeof ownName === "string" ? ownName.replace(/[./]/g, "_") : ""}`;
   if (typeof ownName !== "string" || !isToolName(name))
-    throw toolFailed(server, `expected tools named by letters, digits, _ - . and /, of 64 with ${server}_; got ${shown(ownName)}`);
+    throw listFailed(server, `expected tools named by letters, digits, _ - . and /, of 64 with ${server}_; got ${shown(ownName)}`);
   const problem =
     schemaProblem(inputSchema, "inputSchema") ?? (outputSchema == null ? undefined : schemaProblem(outputSchema, "outputSchema"));
-  if (problem !== undefined) throw toolFailed(server, `${name}: ${problem}`);
+  if (problem !== undefined) throw listFailed(server, `${name}: ${problem}`);
   return {
     ownName,
     name,
@@ -64,6 +66,24 @@ function serverTool(server: string, version: string, given: unknown): ServerTool
 }
 
 const mostDescription = 4000;
+
+/** A list that is not as the protocol has it: nothing that a caller could say otherwise. */
+export function listFailed(server: string, message: string): SpellError {
+  return toolFailed(server, message).with({
+    hint: "Its list of tools is wrong: take a version of the server that keeps to the protocol, or its line out of tools.mcp.servers.",
+    actions: showServers,
+  });
+}
+
+/** The same of an answer to a call. */
+function answerFailed(tool: string, message: string): SpellError {
+  return toolFailed(tool, message).with({
+    hint: "Its answer is no result of the protocol: take a version of the server that keeps to it, or its line out of tools.mcp.servers.",
+    actions: showServers,
+  });
+}
+
+const showServers = [{ kind: "show-config", section: "tools" }] as const;
 
 /** @returns what is wrong with the schema of an object, with its place; what lies deeper, and cannot be judged, is left to the server */
 function schemaProblem(schema: unknown, where: "inputSchema" | "outputSchema"): string | undefined {
@@ -82,31 +102,26 @@ function objectSchema(given: unknown): ObjectSchema {
   return { ...(isObject(given) ? given : {}), type: "object" };
 }
 
-/** One line a person may be shown: without control characters and without what turns the direction of writing. */
-export function plain(text: string, most: number): string {
-  return text
-    .slice(0, most)
-    .replace(/\s+/g, " ")
-    .replace(/[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, "")
-    .trim();
-}
-
 /**
  * @param answer of `tools/call`
+ * @param hide what errors may not show
  * @returns structured content where there is some, else the text, else the list of its parts
  * @throws SpellError tool-failed where the server says so, tool-limit
  */
-export function resultOf(name: string, answer: unknown): { readonly result: unknown } {
-  if (!isObject(answer)) throw toolFailed(name, `expected an object as the result, got ${shown(answer)}`);
+export function resultOf(name: string, answer: unknown, hide: Keeper["hide"] = (value) => value): { readonly result: unknown } {
+  if (!isObject(answer)) throw answerFailed(name, `expected an object as the result, got ${shown(hide(answer))}`);
   const { content = [], structuredContent, isError } = answer;
-  if (!Array.isArray(content)) throw toolFailed(name, `content: expected a list of parts, got ${shown(content)}`);
+  if (!Array.isArray(content)) throw answerFailed(name, `content: expected a list of parts, got ${shown(hide(content))}`);
   const parts = content.filter(isObject);
   const stray: unknown = content.find((part) => !isObject(part));
-  if (stray !== undefined) throw toolFailed(name, `content: expected parts that are objects, got ${shown(stray)}`);
+  if (stray !== undefined) throw answerFailed(name, `content: expected parts that are objects, got ${shown(hide(stray))}`);
   const texts = parts.map(({ type, text }) => (type === "text" && typeof text === "string" ? text : undefined));
   const isText = texts.every((text) => text !== undefined);
   if (isError === true)
-    throw toolFailed(name, plain(texts.filter((text) => text !== undefined).join(" "), 1000) || "the server says that it failed");
+    throw toolFailed(
+      name,
+      plain(hide(texts.filter((text) => text !== undefined).join(" ")), 1000) || "the server says that it failed",
+    ).with({ hint: "Correct the input; the tool says what it takes.", actions: [{ kind: "tool-info", tool: name }] });
   const result = isObject(structuredContent) ? structuredContent : isText ? texts.join("\n") : parts.map(shownPart);
   const problem = sizeProblem(result);
   if (problem !== undefined) throw toolLimit(name, problem.replace(/^input/, "output"));
@@ -125,8 +140,14 @@ function shownPart({ type, text, data, mimeType, uri, resource }: Readonly<Recor
   };
 }
 
-/** What the SDK, the transport or the network threw, in our words. @param said last words of a program on standard error */
-export function serverError(server: string, error: unknown, seconds: number, said: string): SpellError {
+/** What the SDK, the transport or the network threw, in our words. @param said last words of a program on standard error @param hide what errors may not show */
+export function serverError(
+  server: string,
+  error: unknown,
+  seconds: number,
+  said: string,
+  hide: Keeper["hide"] = (value) => value,
+): SpellError {
   const inner = innermost(error);
   if (inner instanceof SpellError) return inner;
   const { code, message, name } =
@@ -134,8 +155,10 @@ export function serverError(server: string, error: unknown, seconds: number, sai
   const { issues } = isObject(inner) || inner instanceof Error ? (inner as { issues?: unknown }) : {};
   // the SDK's schemas: their message is JSON
   if (Array.isArray(issues))
-    return toolFailed(server, `expected messages of the protocol, got others: ${issueOf(issues[0])}`, error).with({ hint: seeServer });
-  const text = plain(typeof message === "string" ? message : messageOf(inner), 500);
+    return toolFailed(server, `expected messages of the protocol, got others: ${issueOf(hide(issues[0]))}`, error).with({
+      hint: seeServer,
+    });
+  const text = plain(hide(typeof message === "string" ? message : messageOf(inner)), 500);
   if (code === -32001 || name === "TimeoutError")
     return toolLimit(server, `expected an answer within ${seconds} s (tools.mcp.timeout_seconds), got none${lastWords(said)}`).with({
       hint: "See whether the server works, or raise tools.mcp.timeout_seconds.",
@@ -153,9 +176,12 @@ export function serverError(server: string, error: unknown, seconds: number, sai
     return new SpellError("net-offline", `${server}: the server does not answer: ${text}`, { where: server, cause: error });
   if (typeof code === "number" && code >= 400 && code < 600)
     return toolFailed(server, `expected an answer of the protocol, got status ${code}`, error).with({ hint: seeServer });
-  return toolFailed(server, text, error);
+  const failed = toolFailed(server, text, error);
+  return code === wrongParameters ? failed : failed.with({ hint: seeServer });
 }
 
+/** Of JSON-RPC: the caller can say them otherwise. */
+const wrongParameters = -32602;
 const seeServer = "See the program or address in tools.mcp.servers, and whether it works by itself.";
 
 function issueOf(issue: unknown): string {
@@ -164,8 +190,12 @@ function issueOf(issue: unknown): string {
   return plain(`${place}: ${typeof message === "string" ? message : "not as it should be"}`, 300);
 }
 
+const mostWords = 300;
+
+/** From the beginning of a word. */
 function lastWords(said: string): string {
-  const words = plain(said.trim().slice(-300), 300);
+  const whole = plain(said, said.length);
+  const words = whole.length <= mostWords ? whole : `… ${whole.slice(-mostWords - 1).replace(/^\S*\s+/, "")}`;
   return words === "" ? "" : `; its last words: ${words}`;
 }
 

@@ -6,15 +6,19 @@ import { limits } from "../../limits.ts";
 import type { McpClient, McpProgram, Platform } from "../../platform.ts";
 import { version as ownVersion } from "../../version.ts";
 import { toolFailed, toolLimit } from "../failure.ts";
-import { plain, resultOf, type ServerTool, serverError, serverTools } from "./answers.ts";
+import { listFailed, resultOf, type ServerTool, serverError, serverTools } from "./answers.ts";
 import { guardedFetch } from "./guard.ts";
+import { keeperOf } from "./keep.ts";
 import { joinWords, type ServerLine } from "./lines.ts";
+import { plain } from "./plain.ts";
 
 export interface Connection {
   readonly tools: readonly ServerTool[];
   readonly isOver: boolean;
   /** @throws SpellError tool-failed, tool-limit, net-*, run-aborted */
   call(tool: ServerTool, input: unknown, signal: AbortSignal): Promise<{ readonly result: unknown }>;
+  /** Data of the server as errors may show it. */
+  hide<T>(value: T): T;
   close(): Promise<void>;
 }
 
@@ -59,9 +63,9 @@ export async function openConnection(
       actions: [{ kind: "set-variable", name: missing[0] }],
     });
   const sdk = await mcp.sdk();
-  const hidden = values.flatMap(([, value]) => (value === undefined ? [] : [value]));
-  /** What the program said last, without what it was given to keep. */
-  const said = (): string => hidden.reduce((text, value) => text.replaceAll(value, "********"), program?.said() ?? "");
+  const { hide, hideIn } = keeperOf(values.flatMap(([, value]) => value ?? []));
+  /** What the program said last. Hidden before it is cut: of half a secret nobody could tell what it is. */
+  const said = (): string => hide(program?.said() ?? "");
 
   const seconds = config.tools.mcp.timeout_seconds;
   let fault: SpellError | undefined;
@@ -83,7 +87,7 @@ export async function openConnection(
     void program?.kill();
   };
   client.onerror = (error) => {
-    platform.log({ level: "debug", message: `${name}: ${plain(error.message, 200)}` });
+    platform.log({ level: "debug", message: `${name}: ${plain(hide(error.message), 200)}` });
     if (/maximum size/.test(error.message))
       fail(toolLimit(name, `expected an answer of at most ${limits.toolAnswerBytes} bytes, got a longer one`));
     rubbish += 1;
@@ -101,7 +105,7 @@ export async function openConnection(
       throwIfAborted(outer);
       // it has forgotten us: the next use opens anew
       if (isObject(error) && error["code"] === 404) void close();
-      throw fault ?? serverError(name, error, seconds, said());
+      throw hideIn(fault ?? serverError(name, error, seconds, said(), hide));
     }
   };
 
@@ -126,7 +130,7 @@ export async function openConnection(
       const given = cursor === undefined ? {} : { cursor };
       const answer = await asked(opening, (options) => client.request({ method: "tools/list", params: given }, anything, options));
       const { tools, nextCursor } = isObject(answer) ? answer : {};
-      if (!Array.isArray(tools)) throw toolFailed(name, `expected a list of tools, got ${shown(tools)}`);
+      if (!Array.isArray(tools)) throw listFailed(name, `expected a list of tools, got ${shown(hide(tools))}`);
       for (const tool of tools as readonly unknown[]) listed.push(tool);
       if (listed.length > limits.serverTools || page > mostPages)
         throw toolLimit(name, `expected at most ${limits.serverTools} tools, got more`);
@@ -136,7 +140,9 @@ export async function openConnection(
     const about = client.getServerVersion();
     const version = isObject(about) ? about["version"] : undefined;
     const leftOut: SpellError[] = [];
-    const tools = serverTools(name, plain(typeof version === "string" ? version : "", 40), listed, (problem) => leftOut.push(problem));
+    const tools = serverTools(name, plain(typeof version === "string" ? version : "", 40), hide(listed), (problem) =>
+      leftOut.push(problem),
+    );
     const warn = (message: string): void => platform.log({ level: "warn", message });
     for (const { message } of leftOut.slice(0, mostTold)) warn(`a tool is left out: ${plain(message, 500)}`);
     if (leftOut.length > mostTold) warn(`${leftOut.length - mostTold} more tools of ${name} are left out`);
@@ -147,18 +153,18 @@ export async function openConnection(
         return isOver;
       },
       call: (tool, input, own) =>
-        asked(own, async (options) =>
-          resultOf(
-            tool.name,
-            await client.request({ method: "tools/call", params: { name: tool.ownName, arguments: input } }, anything, options),
-          ),
-        ),
+        asked(own, async (options) => {
+          const params = { name: tool.ownName, arguments: input };
+          const answer = await client.request({ method: "tools/call", params }, anything, options);
+          return resultOf(tool.name, answer, hide);
+        }),
+      hide,
       close,
     };
   } catch (error) {
     await close();
     throwIfAborted(signal);
-    throw error instanceof SpellError && error.code !== "run-aborted" ? error : serverError(name, lateError, seconds, said());
+    throw hideIn(error instanceof SpellError && error.code !== "run-aborted" ? error : serverError(name, lateError, seconds, said(), hide));
   }
 }
 

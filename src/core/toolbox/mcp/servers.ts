@@ -4,9 +4,9 @@ import { messageOf, SpellError, throwIfAborted } from "../../errors.ts";
 import { didYouMean, nearest } from "../../nearest.ts";
 import type { Platform } from "../../platform.ts";
 import type { ToolDefinition } from "../types.ts";
-import { plain } from "./answers.ts";
 import { type Connection, openConnection } from "./connection.ts";
 import { joinWords, readServers, type ServerLine, splitWords } from "./lines.ts";
+import { plain } from "./plain.ts";
 
 /** A server, as its caller names it: by its name in the configuration, or by what stands there. */
 export type ServerTarget =
@@ -50,11 +50,12 @@ export function createServers(platform: Platform, over: AbortSignal): Servers {
     return connection;
   };
   const toolsOf = async (line: ServerLine, resolved: ResolvedConfig): Promise<readonly ToolDefinition[]> => {
-    const { tools } = await connectionOf(line, resolved);
+    const { tools, hide } = await connectionOf(line, resolved);
     return tools.map((tool) => ({
       ...tool,
       category: "mcp",
       isForeign: true,
+      hide,
       run: async (input: unknown, { signal: own }) => (await connectionOf(line, resolved)).call(tool, input, own),
     }));
   };
