@@ -113,7 +113,9 @@ const kinds = {
   async llama_cpp() {
     const program =
       process.env.LLMSPELL_BENCH_PEERS === undefined ? "python3" : `${process.env.LLMSPELL_BENCH_PEERS}/venv-llama/bin/python`;
-    await start(program, ["-m", "llama_cpp.server", "--model", file, "--port", String(port)], `${url}/v1/models`);
+    // by default a question ends the one before it
+    const args = ["-m", "llama_cpp.server", "--model", file, "--port", String(port), "--interrupt_requests", "false"];
+    await start(program, args, `${url}/v1/models`);
     return over(url, "bench");
   },
 };
