@@ -158,6 +158,8 @@ export interface Collection {
   save(): Promise<void>;
   /** Sees what others have saved. */
   refresh(): Promise<void>;
+  /** Sets files aside that are damaged, and forgets what they held: it is as if it had never been added. @returns what is to be told of each */
+  mend(): Promise<readonly string[]>;
   /** Puts small segments together and drops what is dead, where that pays or `force` says so. */
   merge(force?: boolean): Promise<void>;
 }

@@ -369,6 +369,8 @@ async function openIndex(
     save,
     refresh: () => alone(() => refresh()),
     merge: save,
+    // the database looks after its files
+    mend: async () => [],
   };
   return collection;
 }
