@@ -4,7 +4,7 @@ import { abortedError, messageOf, SpellError, throwIfAborted } from "../errors.t
 import { shown } from "../json.ts";
 import type { Platform, SharedIndexes } from "../platform.ts";
 import { openCollection } from "../search/collection.ts";
-import type { Collection, CollectionSettings, IndexedDocument } from "../spec/search-index.ts";
+import type { Collection, CollectionSettings, Copy, IndexedDocument } from "../spec/search-index.ts";
 import { asOptions } from "../text/check-call.ts";
 import { once, onceFor } from "../values.ts";
 import { createCache } from "./cache.ts";
@@ -381,22 +381,21 @@ export function createRag(host: RagHost): Rag {
       deduplicate: searching.deduplicate,
     });
     if (signal?.aborted === true) throw abortedError();
+    const placeIn = ({ document, headings, start, end, metadata }: Copy) => {
+      const { source, own } = keptOf(metadata);
+      const about = searching.include_metadata ? { metadata: own } : {};
+      return { id: outerId(document), source, heading: headings.join(" > "), start, end, ...about };
+    };
     const results = hits.map((hit): RagHit => {
-      const kept = keptOf(hit.metadata);
-      return {
-        id: outerId(hit.document),
-        source: kept.source,
-        heading: hit.headings.join(" > "),
-        content: hit.text,
-        score: hit.score,
-        start: hit.start,
-        end: hit.end,
-        ...(searching.include_metadata ? { metadata: kept.own } : {}),
-      };
+      const { id, source, heading, ...rest } = placeIn(hit);
+      const copies = hit.copies.length === 0 ? {} : { copies: hit.copies.map(placeIn) };
+      return { id, source, heading, content: hit.text, score: hit.score, ...rest, ...copies };
     });
     const best = rerankModel === undefined ? results : await reranked(query, results, rerankModel, k, signal);
     // documents of a session end by themselves
-    const until = hits.reduce((least, { metadata }) => Math.min(least, keptOf(metadata).until ?? least), Number.POSITIVE_INFINITY);
+    const until = hits
+      .flatMap((hit) => [hit, ...hit.copies])
+      .reduce((least, { metadata }) => Math.min(least, keptOf(metadata).until ?? least), Number.POSITIVE_INFINITY);
     found.set(key, { hits: best, until });
     await dump("search", { ...place, query, k, threshold, results: best });
     watch.debug(`search found ${best.length}`);

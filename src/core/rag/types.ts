@@ -97,6 +97,8 @@ export interface RagHit {
   readonly end: number;
   /** absent with `rag.search.include_metadata` false */
   readonly metadata?: Metadata | undefined;
+  /** Where the same text stands too; absent where it stands nowhere else, or `rag.search.deduplicate` is false. */
+  readonly copies?: readonly Pick<RagHit, "id" | "source" | "heading" | "start" | "end" | "metadata">[] | undefined;
 }
 
 export interface ContextOptions extends SearchOptions {

@@ -16,6 +16,8 @@ import { visibleText } from "./terminal.ts";
 
 /** Characters of a passage that a list shows. */
 const shownCharacters = 400;
+/** Places of a passage's copies that a list shows. */
+const shownCopies = 10;
 
 /**
  * A command is a run of its own, so its index is on disk: in `rag.vector_storage.persistence_path`, else in the home folder.
@@ -138,6 +140,7 @@ export async function ragSearch(context: Context): Promise<number> {
         `${i > 0 ? "\n" : ""}${screen.out.word(`${i + 1}.`)} ${screen.out.heading(titleOf(hit))} ${screen.out.dim(hit.score.toFixed(3))}\n`,
       );
       screen.write(`${short}\n`);
+      screen.writeOwn(copiesOf(hit, screen));
     }
     if (results.length === 0) await noteNothing(context, rag, place);
     else if (isUnbounded) screen.note("the best there are, near or not; --threshold 0.3 leaves weak ones out");
@@ -222,8 +225,16 @@ export function searchOptions({ flags, interrupt }: Context): SearchOptions {
 }
 
 /** `notes/trip.md > Packing` */
-export function titleOf({ source, heading }: RagHit): string {
+export function titleOf({ source, heading }: Pick<RagHit, "source" | "heading">): string {
   return oneLine([source, heading].filter((part) => part !== "").join(" > "));
+}
+
+/** Where the same text stands too: a line, or nothing. */
+export function copiesOf({ copies = [] }: RagHit, { out }: Pick<Context["screen"], "out">): string {
+  if (copies.length === 0) return "";
+  const shown = copies.slice(0, shownCopies).map((copy) => titleOf(copy));
+  const more = copies.length > shownCopies ? `, and ${copies.length - shownCopies} more` : "";
+  return `${out.dim(`the same text: ${shown.join(", ")}${more}`)}\n`;
 }
 
 /** Names of files may hold anything: what stands in a line stays there, and acts on no terminal that it reaches later. */

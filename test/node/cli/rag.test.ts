@@ -145,6 +145,19 @@ describe("rag", () => {
     expect(document["results"]).toMatchObject([{ content: "Bake \u0007it \u001b[2Jat \u202e230 degrees." }]);
   });
 
+  it("names every file of the same text, in one result", async () => {
+    const { run } = await program();
+    await run(ragIngest, [folderOf({ "a.md": bread, "b.md": bread, "c.md": bread })]);
+    const { document } = await run(ragSearch, ["oven"], { "top-k": ["1"] });
+    const [hit] = document["results"] as { source: string; copies: { id: string; source: string; heading: string; start: number; end: number }[] }[];
+    expect([hit?.source, ...(hit?.copies ?? []).map(({ source }) => source)].map((name) => name?.split("/").at(-1))).toEqual(["a.md", "b.md", "c.md"]);
+    for (const { heading, start, end } of hit?.copies ?? [])
+      expect([heading, bread.slice(start, end)]).toEqual(["Bread > Oven", "Bake it at 230 degrees for forty minutes."]);
+    const { out } = await run(ragSearch, ["oven"], { "top-k": ["1"] }, "text");
+    expect(out).toMatch(/\nthe same text: .*b\.md > Bread > Oven, .*c\.md > Bread > Oven\n$/);
+    expect((await run(ragAsk, ["how hot is the oven?"], {}, "text")).out).toContain("the same text: ");
+  });
+
   it("refuses a threshold that no score has, by the name of the flag", async () => {
     const { run } = await program();
     for (const command of [ragSearch, ragAsk])
