@@ -244,8 +244,13 @@ export function createRag(host: RagHost): Rag {
     const tenant = tenantIn(place);
     const { scope, scopeId, signal, onProgress } = options;
     const chunking = chunkingOf(settings, options.chunking);
+    const sourceOf = (id: string): string | undefined => {
+      const known = collection.get(innerId(id, { tenant, scope, scopeId }));
+      return known === undefined ? undefined : keptOf(known.metadata).source || undefined;
+    };
     const parts = {
       settings,
+      sourceOf: options.keepsSource === true ? sourceOf : undefined,
       chunking,
       count: embedder.count,
       tokens: (texts: readonly string[]) => embedder.tokens(texts, signal),
@@ -263,7 +268,7 @@ export function createRag(host: RagHost): Rag {
       try {
         draft = await prepare(document, at, parts);
       } catch (error) {
-        if (options.onSkip === undefined || !(error instanceof SpellError) || error.code === "rag-package") throw error;
+        if (options.onSkip === undefined || !(error instanceof SpellError)) throw error;
         options.onSkip(error, document);
         continue;
       }

@@ -109,9 +109,16 @@ describe("a collection", () => {
     );
     expect(await ask(collection, "fox jumps", { k: 3, deduplicate: true })).toHaveLength(2);
     const places = async (k: number, more = {}) =>
-      (await collection.search({ text: "fox jumps", vector: lexicalVector("fox jumps", 64), k, hybridWeight: 0.3, deduplicate: true, ...more })).map(
-        (hit) => [hit.document, ...hit.copies.map((copy) => copy.document)].join(),
-      );
+      (
+        await collection.search({
+          text: "fox jumps",
+          vector: lexicalVector("fox jumps", 64),
+          k,
+          hybridWeight: 0.3,
+          deduplicate: true,
+          ...more,
+        })
+      ).map((hit) => [hit.document, ...hit.copies.map((copy) => copy.document)].join());
     expect(await places(3)).toEqual(["a,b,c", "d"]);
     expect(await places(3, { rerank: "mmr" })).toEqual(["a,b,c", "d"]);
     expect(await places(1)).toEqual(["a,b,c"]);
