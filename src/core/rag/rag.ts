@@ -12,7 +12,7 @@ import { cachedFolder } from "./cached-folder.ts";
 import { contextOf } from "./context.ts";
 import { embedAll } from "./embed-all.ts";
 import { createEmbedder, type Embedder, type EmbedderHost, lexicalName } from "./embedder.ts";
-import { finds, innerId, isOver, type Kept, keptOf, outerId, sessionScope } from "./kept.ts";
+import { finds, innerId, type Kept, keptOf, outerId, sessionScope } from "./kept.ts";
 import { narrower } from "./limits.ts";
 import { measured } from "./measured.ts";
 import { checkRoom } from "./memory.ts";
