@@ -97,6 +97,8 @@ export interface OnnxOpenOptions {
   readonly keepOnDevice?: readonly string[] | undefined;
   /** Trades speed for memory: weights are not repacked. */
   readonly lowMemory?: boolean | undefined;
+  /** The graph is as it should be computed: nothing in it is better done once, or as one node with another. */
+  readonly asWritten?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

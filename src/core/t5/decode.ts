@@ -6,6 +6,7 @@ import { cacheOutputs, createCache, type DecoderCache, joiningOn } from "./cache
 import type { T5Config } from "./config.ts";
 import { decoderGraph, encoderGraph, names, namesOf, rowsGraph } from "./graph.ts";
 import { noNumbers } from "./sampling.ts";
+import { TokenTable } from "./token-table.ts";
 import type { T5Weights } from "./weights.ts";
 
 /** The opened model. */
@@ -14,6 +15,8 @@ export interface T5Session {
   readonly runtime: OnnxRuntime;
   readonly encoder: OnnxGraph;
   readonly decoder: OnnxGraph;
+  /** Where tokens are looked up outside of the graphs. */
+  readonly table?: TokenTable | undefined;
   /** Looks at several rows of scores at once (rateRows). */
   readonly rows: OnnxGraph;
   /** The decoder for this many answers at once; opened when it is first asked for, where it is another one. @throws SpellError of OnnxRuntime.open */
@@ -34,7 +37,7 @@ export interface SessionWeights {
   readonly draft?: T5Weights | undefined;
 }
 
-export interface SessionOptions extends Omit<OnnxOpenOptions, "keepOnDevice"> {
+export interface SessionOptions extends Omit<OnnxOpenOptions, "keepOnDevice" | "asWritten"> {
   /** called once half of the work is done */
   readonly onHalf?: (() => void) | undefined;
 }
@@ -55,9 +58,10 @@ export async function openT5Session(
   const joining = joiningOn(runtime);
   const decoderOf = (from: T5Weights): OnnxModel => decoderGraph(config, from, joining);
   const present = cacheOutputs(config, joining);
+  const asWritten = !weights.encoder.has16Bit;
   const opened: OnnxGraph[] = [];
   const open = async (model: OnnxModel, keepOnDevice: readonly string[] = []): Promise<OnnxGraph> => {
-    const graph = await runtime.open(model, { ...common, keepOnDevice });
+    const graph = await runtime.open(model, { ...common, asWritten, keepOnDevice });
     opened.push(graph);
     return graph;
   };
@@ -69,12 +73,13 @@ export async function openT5Session(
     const drafter = draft === undefined ? undefined : await open(decoderOf(draft), present);
     let wideDecoder: Promise<OnnxGraph> | undefined;
     const openWide = async (from: () => Promise<T5Weights>): Promise<OnnxGraph> =>
-      runtime.open(decoderOf(await from()), { ...common, signal: undefined, keepOnDevice: present });
+      runtime.open(decoderOf(await from()), { ...common, asWritten, signal: undefined, keepOnDevice: present });
     return {
       config,
       runtime,
       encoder,
       decoder,
+      table: weights.encoder.table && new TokenTable(weights.encoder.table),
       rows,
       drafter,
       async decoderFor(answers) {
@@ -148,21 +153,33 @@ export async function selectInputs({ runtime }: T5Session, encoded: Encoded, row
   };
 }
 
+/** The tokens as a graph takes them: by their ids, or as what stands in the table. */
+async function tokenFeeds(
+  { runtime, table }: T5Session,
+  name: string,
+  ids: readonly number[],
+  shape: readonly [batch: number, length: number],
+): Promise<Readonly<Record<string, OnnxTensor>>> {
+  if (table === undefined) return { [name]: runtime.tensor("int64", BigInt64Array.from(ids, BigInt), shape) };
+  return { [names.rows]: runtime.tensor("float32", await table.rows(ids), [...shape, table.width]) };
+}
+
 /** @param inputs token ids of each input, end token included */
-export async function encode({ config, runtime, encoder }: T5Session, inputs: readonly (readonly number[])[]): Promise<Encoded> {
+export async function encode(session: T5Session, inputs: readonly (readonly number[])[]): Promise<Encoded> {
+  const { config, runtime, encoder } = session;
   const batch = inputs.length;
   const length = Math.max(1, ...inputs.map((ids) => ids.length));
-  const ids = new BigInt64Array(batch * length).fill(BigInt(config.padTokenId));
+  const ids = new Array<number>(batch * length).fill(config.padTokenId);
   const mask = new BigInt64Array(batch * length);
   inputs.forEach((input, row) => {
     input.forEach((id, column) => {
-      ids[row * length + column] = BigInt(id);
+      ids[row * length + column] = id;
       mask[row * length + column] = 1n;
     });
   });
   const maskTensor = runtime.tensor("int64", mask, [batch, length]);
   const { [names.hidden]: hidden, ...cross } = await encoder.run({
-    [names.encoderIds]: runtime.tensor("int64", ids, [batch, length]),
+    ...(await tokenFeeds(session, names.encoderIds, ids, [batch, length])),
     [names.encoderMask]: maskTensor,
   });
   return {
@@ -248,12 +265,12 @@ export class DecoderState {
   }
 
   async #run(ids: readonly number[], wanted: readonly string[]): Promise<Readonly<Record<string, OnnxTensor>>> {
-    const { runtime, decoder } = this.#session;
+    const { decoder } = this.#session;
     const each = ids.length / this.#batch;
     const feeds = {
       ...this.#encoded.feeds,
       ...this.#cache.feeds(),
-      [names.decoderIds]: runtime.tensor("int64", BigInt64Array.from(ids, BigInt), [this.#batch, each]),
+      ...(await tokenFeeds(this.#session, names.decoderIds, ids, [this.#batch, each])),
     };
     const outputs = await decoder.run(feeds, [...wanted, ...this.#cache.outputs]);
     this.#cache.add(outputs, each);

@@ -23,6 +23,7 @@ const beyond = 2 ** 30;
 /** Names of the graphs' values, in one place for the code that feeds them. */
 export const names = {
   encoderIds: "input_ids",
+  rows: "token_rows",
   encoderMask: "attention_mask",
   hidden: "last_hidden_state",
   embedding: "embedding",
@@ -50,7 +51,8 @@ export function namesOf(
 }
 
 /**
- * In: `input_ids`, `attention_mask` int64 [B, S] (1 = a token, 0 = padding on the right).
+ * In: `input_ids`, `attention_mask` int64 [B, S] (1 = a token, 0 = padding on the right). Where the table of tokens stays outside, `token_rows` f32
+ * [B, S, D] instead of the ids.
  * Out: `last_hidden_state` f32 [B, S, D]; for each decoder layer `cross.i.key`, `cross.i.value` f32 [B, H, S, K].
  */
 export function encoderGraph(config: T5Config, weights: T5Weights): OnnxModel {
@@ -81,11 +83,9 @@ function encode(
   weights: T5Weights,
   output?: string,
 ): { readonly hidden: Value; readonly mask: Value } {
-  const ids = graph.input(names.encoderIds, "int64", ["batch", "length"]);
+  let x = tokens(graph, config, weights, names.encoderIds); // [B, S, D]; T5 does not scale it
   const mask = graph.input(names.encoderMask, "int64", ["batch", "length"]);
-
-  let x = weights.embed(graph, ids); // [B, S, D]; T5 does not scale it
-  const positions = t5.range(graph.int64([0], []), t5.length(ids, 1)); // [S]
+  const positions = t5.range(graph.int64([0], []), t5.length(x, 1)); // [S]
   const biasOf = t5.biases("encoder", t5.distances(positions, positions), t5.paddingBias(mask)); // [B, H, S, S]
   for (let block = 0; block < config.numLayers; block += 1) {
     const layer = `encoder.block.${block}.layer`;
@@ -97,6 +97,12 @@ function encode(
   return { hidden: t5.norm(x, "encoder.final_layer_norm.weight", output), mask };
 }
 
+/** The embedded tokens [B, T, D]: looked up in the graph by their ids, or handed in, where the table stays outside (`T5Weights.table`). */
+function tokens(graph: OnnxGraphBuilder, { dModel }: T5Config, weights: T5Weights, ids: string): Value {
+  if (weights.table !== undefined) return graph.input(names.rows, "float32", ["batch", "length", dModel]);
+  return weights.embed(graph, graph.input(ids, "int64", ["batch", "length"]));
+}
+
 /**
  * Who joins the keys and values of new tokens with those before. "inside": the graph does, and hands out all of them. "outside": it hands out the new
  * ones only, and reads the others from buffers that have room for more, so that nothing old is copied at a step.
@@ -104,7 +110,7 @@ function encode(
 export type Joining = "inside" | "outside";
 
 /**
- * In: `input_ids` int64 [B, T], the new tokens; `encoder_attention_mask` int64 [C, S]; for each layer `cross.i.*` f32 [C, H, S, K] and
+ * In: `input_ids` int64 [B, T], the new tokens, or `token_rows` f32 [B, T, D]; `encoder_attention_mask` int64 [C, S]; for each layer `cross.i.*` f32 [C, H, S, K] and
  * `past.i.*` f32 [B, H, P, K]. C is B, or 1: then all sequences read the same input, as the beams of a search do.
  * Joined outside, `past_length` int64 says how many of the P positions are there; the others may hold any numbers.
  * Out: `logits` f32 [B, T, V]; `best` int64 [B, T], the id of the largest, of equals the first; `sum` f32 [B, T], which is a number where all scores are;
@@ -114,7 +120,8 @@ export function decoderGraph(config: T5Config, weights: T5Weights, joining: Join
   const { numHeads, dKv, dModel, vocabSize } = config;
   const graph = new OnnxGraphBuilder("decoder");
   const t5 = layers(graph, config, weights);
-  const ids = graph.input(names.decoderIds, "int64", ["batch", "length"]);
+  let x = tokens(graph, config, weights, names.decoderIds); // [B, T, D]
+  const added = t5.length(x, 1); // T
   const mask = graph.input(names.crossMask, "int64", ["inputs", "input_length"]);
   const zero = graph.int64([0], []);
 
@@ -124,10 +131,9 @@ export function decoderGraph(config: T5Config, weights: T5Weights, joining: Join
       graph.input(names.cross(block, kind), "float32", ["inputs", numHeads, "input_length", dKv]);
     }
   }
-  let x = weights.embed(graph, ids); // [B, T, D]
   const room = t5.length(names.past(0, "key"), 2); // P
   const past = joining === "inside" ? room : graph.input(names.pastLength, "int64", []);
-  const total = graph.node("Add", [past, t5.length(ids, 1)]);
+  const total = graph.node("Add", [past, added]);
   const queries = t5.range(past, total); // [T]
   const keys = joining === "inside" ? t5.range(zero, total) : t5.filled(room, past, queries); // [P + T]
   const distance = t5.distances(queries, keys); // [T, P + T]

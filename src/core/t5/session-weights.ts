@@ -7,9 +7,9 @@ import { formOf, type WeightForms } from "../onnx/weights.ts";
 import { type BlockStore, openBlockFile } from "./block-file.ts";
 import type { SessionWeights } from "./decode.ts";
 import type { T5Facts } from "./files.ts";
-import { collectT5Weights, type T5Weights } from "./weights.ts";
+import { collectT5Weights, type T5WeightForms, type T5Weights } from "./weights.ts";
 
-export interface SessionWeightOptions extends Pick<WeightForms, "variant" | "runtime"> {
+export interface SessionWeightOptions extends Pick<T5WeightForms, "variant" | "runtime"> {
   /** Where quantised weights are kept; without it they are made at each load. */
   readonly store?: BlockStore | undefined;
   /** One decoder only. */

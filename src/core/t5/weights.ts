@@ -4,6 +4,8 @@
 import type { SafetensorsTensor, SafetensorsTensors } from "../formats/safetensors.ts";
 import type { OnnxGraphBuilder, Value } from "../onnx/graph-builder.ts";
 import { checkFloats, type FloatTensor, missingTensors, type StoredWeights, storedWeights, type WeightForms } from "../onnx/weights.ts";
+import { isGpu } from "../spec/devices.ts";
+import type { OnnxRuntime } from "../spec/onnx.ts";
 import type { T5Config } from "./config.ts";
 
 /** Names the embedding goes by in checkpoints of different writers; all are the same values. */
@@ -14,7 +16,11 @@ const headName = "lm_head.weight";
 export interface T5Weights extends Pick<StoredWeights, "value" | "linear"> {
   /** Name of the tensor that makes logits: the model's own head, else the embedding. */
   readonly head: string;
-  /** Rows of the embedding. ids: int64 [batch, length] → f32 [batch, length, dModel] */
+  /** The embedding, where its rows are looked up outside of the graphs and handed in. */
+  readonly table?: FloatTensor | undefined;
+  /** Whether some are stored in 16 bits: graphs widen those, which an engine does once. */
+  readonly has16Bit: boolean;
+  /** Rows of the embedding, looked up in the graph. ids: int64 [batch, length] → f32 [batch, length, dModel] */
   embed(graph: OnnxGraphBuilder, ids: Value): Value;
 }
 
@@ -37,20 +43,26 @@ export function findT5Tensors(tensors: SafetensorsTensors, config: T5Config): Re
   return found;
 }
 
+export interface T5WeightForms extends WeightForms {
+  readonly runtime: WeightForms["runtime"] & Pick<OnnxRuntime, "device">;
+}
+
 /** Name of the tensor that makes logits: the model's own head, else the embedding. */
 export function headOf(found: ReadonlyMap<string, FloatTensor>): string {
   return found.has(headName) ? headName : "shared.weight";
 }
 
 /** @throws SpellError as findT5Tensors() */
-export function collectT5Weights(tensors: SafetensorsTensors, config: T5Config, forms: WeightForms): T5Weights {
-  return t5Weights(findT5Tensors(tensors, config), forms);
+export function collectT5Weights(tensors: SafetensorsTensors, config: T5Config, forms: T5WeightForms): T5Weights {
+  const found = findT5Tensors(tensors, config);
+  return { ...t5Weights(found, forms), table: isGpu(forms.runtime.device) ? undefined : found.get("shared.weight") };
 }
 
 /** @param found of findT5Tensors() */
 export function t5Weights(found: ReadonlyMap<string, FloatTensor>, forms: WeightForms): T5Weights {
   const { value, linear, rows } = storedWeights(found, forms);
-  return { head: headOf(found), value, linear, embed: (graph, ids) => rows(graph, "shared.weight", ids) };
+  const has16Bit = [...found.values()].some(({ dtype }) => dtype !== "F32");
+  return { head: headOf(found), has16Bit, value, linear, embed: (graph, ids) => rows(graph, "shared.weight", ids) };
 }
 
 function findTensor(tensors: SafetensorsTensors, name: string, { head }: T5Config): SafetensorsTensor | undefined {

@@ -253,7 +253,8 @@ async function createSession(host: OrtHost, model: OnnxModel, options: OnnxOpenO
   try {
     const session = {
       executionProviders: [host.executionProvider],
-      graphOptimizationLevel: "all",
+      // In WebAssembly the looking takes a fifth of a load, and such graphs are no faster for it (docs/benchmarks.md).
+      graphOptimizationLevel: options.asWritten === true && host.device === "wasm" ? "disabled" : "all",
       executionMode: "sequential",
       intraOpNumThreads: threads,
       interOpNumThreads: 1,

@@ -7,6 +7,7 @@ import { toSpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import type { OnnxRuntime } from "../../core/spec/onnx.ts";
 import { ortRuntime, placeInMemory, type WebOrtModule } from "../../engines/ort/driver.ts";
+import { fileWeights } from "./file-weights.ts";
 
 /** @throws SpellError device-unavailable where the package does not start */
 export async function openWebOnnx(): Promise<OnnxRuntime> {
@@ -33,6 +34,6 @@ export async function openWebOnnx(): Promise<OnnxRuntime> {
       ort.env.wasm.numThreads ??= Math.min(Math.max(1, threads), availableParallelism());
       return ort.env.wasm.numThreads;
     },
-    place: (weights, signal) => placeInMemory(weights, signal, limits.onnxWasmWeightBytes),
+    place: (weights, signal) => placeInMemory(weights, signal, limits.onnxWasmWeightBytes, fileWeights()),
   });
 }

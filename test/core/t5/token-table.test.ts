@@ -1,0 +1,66 @@
+/** Rows of the embedding that are looked up outside of the graphs. */
+import { describe, expect, it } from "vitest";
+import { bytesSource } from "../../../src/core/formats/byte-source.ts";
+import type { FloatTensor } from "../../../src/core/onnx/weights.ts";
+import { TokenTable } from "../../../src/core/t5/token-table.ts";
+
+const [tokens, width] = [3000, 8];
+
+/** Row i holds i, i + 1/8, … */
+function table(dtype: "F32" | "BF16"): { readonly tensor: FloatTensor; readonly reads: (readonly [number, number])[] } {
+  const values = Float32Array.from({ length: tokens * width }, (_, i) => (dtype === "F32" ? i / width : (i % 7) / 8));
+  const bits = new Uint32Array(values.buffer);
+  const stored = dtype === "F32" ? values : Uint16Array.from(bits, (value) => value >>> 16);
+  const bytes = new Uint8Array(8 + stored.byteLength);
+  bytes.set(new Uint8Array(stored.buffer), 8);
+  const source = bytesSource("model.safetensors", bytes);
+  const reads: (readonly [number, number])[] = [];
+  const read: typeof source.read = (offset, length, signal) => {
+    reads.push([offset, length]);
+    return source.read(offset, length, signal);
+  };
+  return { tensor: { dtype, shape: [tokens, width], source: { ...source, read }, offset: 8, length: stored.byteLength }, reads };
+}
+
+const rowOf = (id: number): readonly number[] => Array.from({ length: width }, (_, i) => id + i / width);
+
+describe("rows of tokens", () => {
+  it("come in the order of the ids, the same id twice", async () => {
+    const { tensor } = table("F32");
+    const rows = await new TokenTable(tensor).rows([2999, 0, 5, 2999]);
+    expect([...rows]).toEqual([2999, 0, 5, 2999].flatMap(rowOf));
+  });
+
+  it("are read once, near ones together", async () => {
+    const { tensor, reads } = table("F32");
+    const tokenTable = new TokenTable(tensor);
+    await tokenTable.rows([40, 7, 3, 1000]);
+    const bytes = 4 * width;
+    expect(reads).toEqual([
+      [8 + 3 * bytes, 5 * bytes],
+      [8 + 40 * bytes, bytes],
+      [8 + 1000 * bytes, bytes],
+    ]);
+    expect([...(await tokenTable.rows([1000, 3]))]).toEqual([1000, 3].flatMap(rowOf));
+    expect(reads).toHaveLength(3);
+  });
+
+  it("of 16 bits are widened", async () => {
+    const { tensor } = table("BF16");
+    const expected = Array.from({ length: width }, (_, i) => ((2 * width + i) % 7) / 8);
+    expect([...(await new TokenTable(tensor).rows([2]))]).toEqual(expected);
+  });
+
+  it("that do not exist are an error, not other bytes of the file", async () => {
+    const { tensor } = table("F32");
+    await expect(new TokenTable(tensor).rows([tokens])).rejects.toMatchObject({ code: "internal-error" });
+    await expect(new TokenTable(tensor).rows([-1])).rejects.toMatchObject({ code: "internal-error" });
+  });
+
+  it("pass on what the file says when it is gone", async () => {
+    const { tensor } = table("F32");
+    const gone = new Error("gone");
+    const source = { ...tensor.source, read: () => Promise.reject(gone) };
+    await expect(new TokenTable({ ...tensor, source }).rows([1])).rejects.toBe(gone);
+  });
+});

@@ -1,0 +1,47 @@
+/** onnxruntime-web is held to what weights in files rely on: it asks for their bytes one after the other, when it copies them. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { OnnxGraphBuilder } from "../../../src/core/onnx/graph-builder.ts";
+import { openWebOnnx } from "../../../src/node/engines/onnx-web.ts";
+import { openFileSource } from "../../../src/node/file-source.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "llmspell-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const length = 1024;
+const values = Float32Array.from({ length: 2 * length }, (_, i) => i + 1);
+
+async function sums(change: (path: string) => void): Promise<readonly number[]> {
+  const path = join(folder, "model.safetensors");
+  writeFileSync(path, new Uint8Array(values.buffer));
+  const source = await openFileSource(path);
+  change(path);
+  const graph = new OnnxGraphBuilder("sum");
+  const x = graph.input("x", "float32", [length]);
+  const weights = ["a", "b"].map((name, at) =>
+    graph.weight({ name, type: "float32", shape: [length], length: 4 * length, file: { source, offset: 4 * length * at } }),
+  );
+  graph.node("Add", [graph.node("Add", [x, weights[0] as string]), weights[1] as string], { output: "y" });
+  graph.output("y", "float32", [length]);
+  const runtime = await openWebOnnx();
+  const opened = await runtime.open(graph.toModel(), { threads: 1 });
+  const { y } = await opened.run({ x: runtime.tensor("float32", new Float32Array(length), [length]) });
+  await opened.dispose();
+  const sum = (await y?.read()) as Float32Array;
+  return Array.from(sum);
+}
+
+describe("weights in a file, in WebAssembly", () => {
+  it("are those of the file, each its own", async () => {
+    const expected = Array.from({ length }, (_, i) => i + 1 + length + i + 1);
+    expect(await sums(() => undefined)).toEqual(expected);
+  });
+
+  it.each([
+    ["another file came in its place", (path: string) => writeFileSync(path, new Uint8Array(12 * length))],
+    ["it is gone", (path: string) => rmSync(path)],
+  ])("are not taken from what is there when %s: onnx-external", async (_, change) => {
+    await expect(sums(change)).rejects.toMatchObject({ code: "onnx-external" });
+  });
+});
