@@ -104,9 +104,10 @@ export function luaGuest({ module, memoryBytes, channel }: GuestParts): Guest {
     const wanted = asked >>> 0;
     const now = buffer().byteLength;
     if (wanted > most) return 0;
-    const target = Math.min(most, Math.max(wanted, Math.ceil(now * 1.5)));
+    // whole pages: those that are wanted, or half as many more, and none beyond the limit
+    const pages = Math.min(Math.floor(most / pageBytes), Math.ceil(Math.max(wanted, now * 1.5) / pageBytes));
     try {
-      lua.memory.grow(Math.max(0, Math.floor(target / pageBytes) - now / pageBytes));
+      lua.memory.grow(Math.max(0, pages - now / pageBytes));
       return buffer().byteLength >= wanted ? 1 : 0;
     } catch {
       return 0;
