@@ -114,6 +114,8 @@ describe("spell.scripts.run", () => {
       message: expect.stringContaining("3000 ms"),
     });
     await expect(small.scripts.run("return ('x'):rep(3e7)")).rejects.toMatchObject({ code: "script-memory" });
+    // the limit of spell is the usual one, in which this has room once its memory has grown at one go
+    expect((await spell.scripts.run("return #('x'):rep(2.5e7)")).result).toBe(25_000_000);
     await expect(small.scripts.run("new ArrayBuffer(4e6)", { engine: "js" })).rejects.toMatchObject({ code: "script-memory" });
     expect((await small.scripts.run("export default typeof console", { engine: "js" })).result).toBe("undefined");
     await small.dispose();
