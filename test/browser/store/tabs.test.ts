@@ -1,10 +1,13 @@
 /** What a page keeps, in several tabs: over a reload, of writers at once, of tabs that are closed while they save, and where there is no room. */
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { commands } from "vitest/browser";
 import { createSpell } from "../../../src/browser/index.ts";
 import { indexedRecords } from "../../../src/browser/store/indexed-records.ts";
 import { keptSessions } from "../../support/kept-sessions.ts";
 import type {} from "../tab-commands.ts";
+
+// a tab fetches some hundred modules as they are written, which a busy machine takes its time for
+vi.setConfig({ testTimeout: 300_000 });
 
 const isLong = import.meta.env["LLMSPELL_LONG"] === "1";
 let places = 0;
@@ -107,7 +110,7 @@ it("R15 no save that has returned is lost with a tab that is closed among others
   expect(told.filter((key) => !names.has(key))).toEqual([]);
   for (const artifact of artifacts) expect((await sessions.artifacts.get(id, artifact))?.content).toBe(`${artifact.name} `.repeat(40));
   await store.close();
-}, 300_000);
+});
 
 it("R16 beyond its quota a page is told store-quota, what was there stays, and room that is made is used", async () => {
   const tab = await commands.openTab(location.origin, 5_000_000);
