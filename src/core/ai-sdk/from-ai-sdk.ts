@@ -9,7 +9,7 @@ import { isObject } from "../json.ts";
 import type { ChatPrompt, FinishReason, GenerateOptions, Prompt, ResultOf, Usage } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import type { ManyPart, StreamPart } from "../spec/stream-part.ts";
-import { checkPrompt } from "../text/check-call.ts";
+import { checkPrompt, refuseContinue } from "../text/check-call.ts";
 import { collect, modelStream } from "../text/collect.ts";
 import { checkGenerateOptions, withDefaults } from "../text/parameters.ts";
 import { writeAiSdkCall } from "./write-call.ts";
@@ -87,6 +87,7 @@ export function fromAiSdk(model: AiSdkModel): LanguageModel {
 
   async function* streamMany(prompts: readonly Prompt[], options: GenerateOptions = {}): AsyncGenerator<ManyPart, void, undefined> {
     checkGenerateOptions(options);
+    refuseContinue(options, "a model of the AI SDK");
     if (closing.signal.aborted) throw closedError();
     const all = withDefaults(options, {});
     const texts = prompts.map(checkPrompt);

@@ -17,6 +17,7 @@ export async function answerWithTools(
     throw wrongOption("maxToolCalls", "an integer, 0 … 1000", maxToolCalls);
   const tools = (call.tools ?? []).map(runnable);
   checkTools({ ...call, tools: tools.map(({ execute: _, ...tool }) => tool) });
+  if (call.continueLast === true) throw wrongOption("continueLast", "none beside tools that are run", true);
   const asked = checkPrompt(prompt);
   const messages: readonly ChatMessage[] = typeof asked === "string" ? [{ role: "user", content: asked }] : asked;
   const { result, steps } = await runWithTools(messages, {

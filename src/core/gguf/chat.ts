@@ -5,11 +5,11 @@ import type { Isolate } from "../platform.ts";
 import type { ChatMessage, ChatPrompt, GenerateOptions } from "../spec/generate.ts";
 import type { AnswerForm } from "../text/answer.ts";
 import { warning } from "../text/answer.ts";
-import { refuseToolMessages } from "../text/check-call.ts";
+import { refuseToolMessages, splitLast } from "../text/check-call.ts";
 import { refuseTools } from "../text/check-tools.ts";
 import { createDefuser } from "../text/defuse.ts";
 import type { WrittenPrompt } from "../text/handle-model.ts";
-import { endsInThought, marksOf, thinkingOf } from "../text/thinking.ts";
+import { endsInThought, marksOf, type ThinkingForm, thinkingOf } from "../text/thinking.ts";
 import { readsTools, toolMarks } from "../tools/families.ts";
 import { plainMessages, plainTool, type TemplateMessage, templateMessages, templateTools } from "../tools/messages.ts";
 import type { GgufFacts } from "./gate.ts";
@@ -19,7 +19,18 @@ export type PromptWriter = (prompt: ChatPrompt, options: WriteOptions) => Promis
 
 type WriteOptions = Pick<
   GenerateOptions,
-  "jsonSchema" | "choices" | "regex" | "grammar" | "system" | "raw" | "reasoning" | "tools" | "toolChoice" | "parallelToolCalls" | "signal"
+  | "jsonSchema"
+  | "choices"
+  | "regex"
+  | "grammar"
+  | "system"
+  | "raw"
+  | "continueLast"
+  | "reasoning"
+  | "tools"
+  | "toolChoice"
+  | "parallelToolCalls"
+  | "signal"
 >;
 
 /**
@@ -51,11 +62,13 @@ export function createPromptWriter(facts: GgufFacts, isolate: Isolate): PromptWr
     if (chatTemplate === undefined) {
       refuseTools(options, "this model has no chat template, so it knows no tools");
       refuseToolMessages(prompt, "models without a chat template");
+      if (options.continueLast === true) splitLast(prompt); // the text goes on with its last paragraph in any case
       return { text: clean(plainText(prompt, system)), warnings: warnings() };
     }
 
     const calls = tools.length === 0 ? undefined : (await import("../tools/form.ts")).callForm(chatTemplate, options);
-    const said = toMessages(prompt, system);
+    const last = options.continueLast === true ? splitLast(prompt) : undefined;
+    const said = toMessages(last?.before ?? prompt, system);
     const known = tools.map(plainTool);
     const cleanTool = (text: string): string => clean(text, defuseTools);
     const isKnown = readsTools(chatTemplate);
@@ -77,7 +90,10 @@ export function createPromptWriter(facts: GgufFacts, isolate: Isolate): PromptWr
           { timeoutMs: limits.templateMs, limitCode: "template-limit", signal },
         ),
       );
-    const written = (text: string): WrittenPrompt => {
+    const written = (rendered: string): WrittenPrompt => {
+      const text = last === undefined ? rendered : rendered + begunAnswer(rendered, last.begun, thinking, clean);
+      // who has begun to answer has thought
+      if (last !== undefined) return { text, warnings: warnings(), form: formOf(undefined, calls, controlTokens) };
       const isShut = thinking !== undefined && text.trimEnd().endsWith(thinking.close);
       const thinks = thinking === undefined || isShut ? undefined : { ...thinking, isOpen: endsInThought(text, thinking) };
       const hasSwitch = /\benable_thinking\b/.test(chatTemplate);
@@ -99,6 +115,20 @@ export function createPromptWriter(facts: GgufFacts, isolate: Isolate): PromptWr
       return { ...result, warnings: [...result.warnings, warning("option-ignored", moved)] };
     }
   };
+}
+
+/** An answer that was begun, as its model would have written it: after the thought that stands there, or was opened. */
+function begunAnswer(
+  prompt: string,
+  { content, reasoning = "" }: ChatMessage,
+  thinking: ThinkingForm | undefined,
+  clean: (text: string) => string,
+): string {
+  if (thinking === undefined) return clean(content);
+  const { open, close, gap, plain } = thinking;
+  const isOpen = endsInThought(prompt, thinking);
+  const thought = isOpen || reasoning !== "" ? `${isOpen ? "" : `${open}\n`}${clean(reasoning)}\n${close}${gap}` : "";
+  return thought + plain + clean(content);
 }
 
 function formOf(thinking: AnswerForm["thinking"], calls: AnswerForm["calls"], controlTokens: readonly string[]): AnswerForm | undefined {

@@ -18,7 +18,7 @@ export interface PromptApiOptions extends Omit<SpellLoadOptions, "signal" | "onP
 }
 
 export interface PromptCreateOptions {
-  /** Stand before every turn, and are never dropped; a `system` message comes first. */
+  /** Stand before every turn, and are never dropped; a `system` message is the first of them. */
   readonly initialPrompts?: readonly Turn[] | undefined;
   readonly temperature?: number | undefined;
   readonly topK?: number | undefined;
@@ -65,7 +65,7 @@ export function createPromptApi(spell: Pick<Spell, "load" | "models">, options: 
       signal?.throwIfAborted();
       if (!isText(expectedInputs) || !isText(expectedOutputs))
         throw new DOMException("expected text alone; other kinds of input and output are not there", "NotSupportedError");
-      const initial = readTurns(initialPrompts);
+      const initial = readTurns(initialPrompts, "initial");
       const target = new EventTarget();
       monitor?.(target);
       const tell = (loaded: number): void => void target.dispatchEvent(Object.assign(new Event("downloadprogress"), { loaded, total: 1 }));

@@ -3,7 +3,7 @@ import { SpellError } from "../errors.ts";
 import type { GenerateOptions, Message } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import type { JsonSchema } from "../spec/schema.ts";
-import { readTurns, type TurnInput } from "./read-turns.ts";
+import { hasPrefix, readTurns, type TurnInput } from "./read-turns.ts";
 
 export interface PromptCallOptions {
   /** The answer keeps a JSON Schema, or matches as a whole. */
@@ -104,7 +104,7 @@ class Session extends EventTarget implements PromptSession {
   }
 
   async append(input: TurnInput, { signal }: SignalOption = {}): Promise<void> {
-    const turns = readTurns(input);
+    const turns = readTurns(input, "said");
     const done = await this.#turn();
     try {
       this.#check(signal);
@@ -116,7 +116,7 @@ class Session extends EventTarget implements PromptSession {
 
   async measureContextUsage(input: TurnInput, { signal }: SignalOption = {}): Promise<number> {
     this.#check(signal);
-    const all = [...this.#start.initial, ...this.#turns, ...readTurns(input)];
+    const all = [...this.#start.initial, ...this.#turns, ...readTurns(input, "said")];
     const { usage } = await this.#shared.model.generate(all, { maxTokens: 1, signal: this.#signalOf(signal) });
     return Math.max(usage.promptTokens - this.#usage, 0);
   }
@@ -162,10 +162,14 @@ class Session extends EventTarget implements PromptSession {
   }
 
   async *#answer(input: TurnInput, { responseConstraint, signal }: PromptCallOptions): AsyncGenerator<string, void, undefined> {
-    const asked = readTurns(input);
+    const asked = readTurns(input, "asked");
+    const begins = hasPrefix(input);
+    if (begins && responseConstraint !== undefined)
+      throw new DOMException("expected no prefix beside a constraint, which is of the whole answer", "NotSupportedError");
     const { temperature, topK, initial } = this.#start;
     const options: GenerateOptions = {
       signal: this.#signalOf(signal),
+      ...(begins && { continueLast: true }),
       ...(temperature !== undefined && { temperature }),
       ...(topK !== undefined && { topK }),
       ...(responseConstraint !== undefined &&
@@ -183,7 +187,9 @@ class Session extends EventTarget implements PromptSession {
               yield part.text;
             } else if (part.type === "stream-end") this.#usage = part.usage.totalTokens;
           }
-          this.#turns = [...this.#turns, ...asked, { role: "assistant", content: text }];
+          const begun = begins ? asked.at(-1)?.content : "";
+          const before = begins ? asked.slice(0, -1) : asked;
+          this.#turns = [...this.#turns, ...before, { role: "assistant", content: `${begun}${text}` }];
           return;
         } catch (error) {
           if (text !== "" || !(error instanceof SpellError) || error.code !== "run-context") throw this.#explain(error, signal);

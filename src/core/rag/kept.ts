@@ -52,7 +52,7 @@ export function finds(
   });
 }
 
-function isOver({ until }: Kept, time: number): boolean {
+export function isOver({ until }: Kept, time: number): boolean {
   return until !== undefined && until <= time;
 }
 

@@ -1,7 +1,7 @@
 /** The answers of a request: one after the other, on one model that is lent for as long as they come. */
 import type { FinishReason, GenerateOptions, Prompt, Usage } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
-import type { ManyPart } from "../spec/stream-part.ts";
+import type { ManyPart, StreamPart } from "../spec/stream-part.ts";
 import { definedOnly } from "../values.ts";
 import type { Call } from "./call.ts";
 import { failsAs } from "./served.ts";
@@ -9,6 +9,8 @@ import { failsAs } from "./served.ts";
 export interface Asked {
   readonly prompt: Prompt;
   readonly options: GenerateOptions;
+  /** the field that asks for a thought: an answer without one says so */
+  readonly asksForThought?: string | undefined;
 }
 
 /** Parts of answers that have begun. They come once. */
@@ -60,10 +62,13 @@ async function* run(
   record.model = model.id;
   onModel(model);
   try {
-    for (const [index, { prompt, options }] of asked.entries()) {
+    for (const [index, { prompt, options, asksForThought: field }] of asked.entries()) {
+      let thinks = false;
       for await (const part of model.stream(prompt, { ...definedOnly(options), signal })) {
         if (part.type !== "stream-start" && part.type !== "warning") record.first();
+        if (part.type === "reasoning-delta") thinks = true;
         if (part.type === "stream-end") record.usage = sum(record.usage, part.usage);
+        if (part.type === "stream-end" && field !== undefined && !thinks) yield { index, part: noThought(field) };
         yield { index, part };
       }
     }
@@ -74,11 +79,16 @@ async function* run(
   }
 }
 
+function noThought(field: string): Extract<StreamPart, { readonly type: "warning" }> {
+  const message = `${field}: the answer has no thought; the model does not think, or did not here`;
+  return { type: "warning", code: "option-ignored", message };
+}
+
 /** As many answers as are asked for; the seeds of those after the first count up. */
-export function copies({ prompt, options }: Asked, count: number): readonly Asked[] {
+export function copies({ options, ...asked }: Asked, count: number): readonly Asked[] {
   const { seed } = options;
   return Array.from({ length: count }, (_, i) => ({
-    prompt,
+    ...asked,
     options: seed === undefined ? options : { ...options, seed: (seed + i) % 2 ** 32 },
   }));
 }

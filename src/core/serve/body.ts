@@ -15,6 +15,8 @@ export async function readBody(request: Request): Promise<Fields> {
   if (encoding !== "identity") throw new SpellError("http-type", `expected no content-encoding, got ${encoding.slice(0, 40)}`);
   const type = request.headers.get("content-type") ?? "no content-type";
   if (!/^application\/json\s*(?:;|$)/i.test(type)) throw new SpellError("http-type", `expected application/json, got ${type.slice(0, 80)}`);
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(type)?.[1] ?? "utf-8";
+  if (!/^utf-?8$/i.test(charset)) throw new SpellError("http-type", `expected UTF-8, got charset=${charset.slice(0, 40)}`);
   const bytes = await readBytes(request);
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) throw wrongBody("expected UTF-8 without a mark of its order, got one");
   const given = readJson(

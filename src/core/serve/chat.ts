@@ -38,21 +38,28 @@ export async function chat(call: Call): Promise<Response> {
   const model = fields.needed("model");
   const prompt = readMessages(fields, notes);
   const maxTokens = readMaxTokens(fields, "max_completion_tokens", "max_tokens");
+  // what templates of llama.cpp and vLLM are told; this is known here
+  const thinks = fields.object("chat_template_kwargs")?.boolean("enable_thinking");
   const options = {
     ...readSampling(fields),
     maxTokens,
     ...readTools(fields, (tool) => tool.object("function") ?? missing(tool, "function")),
     ...readForm(fields.object("response_format"), (format) => format.object("json_schema")),
     ...readEffort(fields, "reasoning_effort", notes),
-    ...readTemplateOptions(fields.object("chat_template_kwargs"), notes),
+    ...(thinks === false && { reasoning: "off" as const }),
     grammar: fields.text("grammar"),
+    ...readGoesOn(fields),
   };
   const count = fields.integer("n", 1, mostAnswers) ?? 1;
   const { isStream, usage } = readStream(fields, notes);
   fields.refuse(refused);
   notes.push(...fields.idle(idle), ...fields.unread(call.isStrict));
 
-  const begun = await begin(call, model, copies({ prompt, options }, count));
+  const begun = await begin(
+    call,
+    model,
+    copies({ prompt, options, asksForThought: thinks === true ? "chat_template_kwargs.enable_thinking" : undefined }, count),
+  );
   const head: Head = { id: randomId("chatcmpl-"), created: nowSeconds(), model };
   if (isStream)
     return eventStream(call, begun, chunks(begun, head, count, notes, usage, call.record), { end: "[DONE]", error: openaiError });
@@ -125,12 +132,13 @@ export function readStream(fields: Fields, notes: Note[]): { readonly isStream: 
   return { isStream, usage };
 }
 
-/** What templates of llama.cpp and vLLM are told; one of them is known here. */
-function readTemplateOptions(fields: Fields | undefined, notes: Note[]): { readonly reasoning?: "off" } {
-  if (fields === undefined) return {};
-  const thinks = fields.boolean("enable_thinking");
-  notes.push(...fields.unread(false));
-  return thinks === false ? { reasoning: "off" } : {};
+/** As vLLM has it; without it a last message of the assistant is one of those that were said. */
+function readGoesOn(fields: Fields): { readonly continueLast?: true } {
+  const goesOn = fields.boolean("continue_final_message");
+  const begins = fields.boolean("add_generation_prompt");
+  if (goesOn !== true && begins === false) throw fields.wrong("add_generation_prompt", "true, without continue_final_message");
+  if (goesOn === true && begins === true) throw fields.wrong("add_generation_prompt", "false, beside continue_final_message");
+  return goesOn === true ? { continueLast: true } : {};
 }
 
 function missing(fields: Fields, name: string): never {
@@ -171,6 +179,7 @@ function readMessage(message: Fields): Message {
   const calls = (message.objects("tool_calls") ?? []).map((call) => {
     const type = call.raw("type") ?? "function";
     if (type !== "function") throw call.wrong("type", "function");
+    call.raw("index");
     return readCall(call.object("function") ?? missing(call, "function"), call.needed("id"));
   });
   if (text === undefined && calls.length === 0) throw message.wrong("content", "text, or tool_calls beside it");

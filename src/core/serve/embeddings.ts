@@ -27,7 +27,7 @@ export async function embeddings(call: Call): Promise<Response> {
     .finally(() => model.dispose());
   const { vectors, tokens, warnings } = result;
   call.record.usage = { promptTokens: tokens, completionTokens: 0, totalTokens: tokens };
-  const all = [...notes, ...warnings];
+  const all = [...notes, ...call.served.withNotes(model.id, warnings)];
   return json({
     object: "list",
     data: vectors.map((vector, index) => ({ object: "embedding", index, embedding: form === "float" ? [...vector] : base64Of(vector) })),

@@ -15,6 +15,9 @@ export class Fields {
   readonly #json: Readonly<Record<string, unknown>>;
   readonly #where: string;
   readonly #read = new Set<string>();
+  /** objects and lists of objects in it, as they were read */
+  readonly #inner = new Map<string, readonly Fields[]>();
+  #isTold = false;
 
   /** @param where place of the object in the body: `messages[0]`; empty for the body itself @throws SpellError http-field for anything but an object */
   constructor(json: unknown, where = "") {
@@ -89,11 +92,25 @@ export class Fields {
 
   object(name: string): Fields | undefined {
     const value = this.raw(name);
-    return value === undefined ? undefined : new Fields(value, this.at(name));
+    if (value === undefined) return undefined;
+    const [inner = new Fields(value, this.at(name))] = this.#inner.get(name) ?? [];
+    this.#inner.set(name, [inner]);
+    return inner;
   }
 
   objects(name: string): readonly Fields[] | undefined {
-    return this.list(name)?.map((each, i) => new Fields(each, `${this.at(name)}[${i}]`));
+    const list = this.list(name);
+    if (list === undefined) return undefined;
+    const inner = this.#inner.get(name) ?? list.map((each, i) => new Fields(each, `${this.at(name)}[${i}]`));
+    this.#inner.set(name, inner);
+    return inner;
+  }
+
+  /** An object whose members are its writer's own, such as a schema. */
+  json(name: string): Readonly<Record<string, unknown>> | undefined {
+    const value = this.raw(name);
+    if (value === undefined || isObject(value)) return value;
+    throw this.wrong(name, "an object");
   }
 
   /** What would change the answer and cannot be done. @throws SpellError http-field */
@@ -110,13 +127,17 @@ export class Fields {
     return names.flatMap((name) => (isNothing(name, this.raw(name)) ? [] : [ignored(`${this.at(name)}: it has no effect here`)]));
   }
 
-  /** Fields that nobody has read. @throws SpellError http-field where they are refused */
+  /** Fields that nobody has read, here and in the objects that were; each is told once. @throws SpellError http-field where they are refused */
   unread(isStrict: boolean): readonly Note[] {
+    if (this.#isTold) return [];
+    this.#isTold = true;
     const names = Object.keys(this.#json).filter((name) => !this.#read.has(name) && !isNothing(name, this.#json[name]));
     const [first] = names;
     if (isStrict && first !== undefined)
       throw new SpellError("http-field", `${this.at(first.slice(0, 60))}: expected a known field`, { where: this.at(first.slice(0, 60)) });
-    return names.slice(0, mostNotes).map((name) => ignored(`${this.at(name.slice(0, 60))}: the field is not known here`));
+    const own = names.map((name) => ignored(`${this.at(name.slice(0, 60))}: the field is not known here`));
+    const inner = [...this.#inner.values()].flat().flatMap((each) => each.unread(isStrict));
+    return [...own, ...inner].slice(0, mostNotes);
   }
 }
 

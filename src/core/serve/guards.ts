@@ -34,16 +34,23 @@ type Headers = Readonly<Record<string, string>>;
 const loopback: readonly string[] = ["127.0.0.1", "localhost", "[::1]"];
 
 /**
- * Host headers that are answered: those of loopback, the address listened on, and the names given, with the port where it is not 80.
+ * Host headers that are answered: those of loopback and of the address listened on, with the port where it is not 80, and the names given: with any port, which
+ * is that of a proxy, or with their own.
  * @param host that is listened on
  */
 export function hostsOf(port: number, host: string, allowed: readonly string[]): ReadonlySet<string> {
   const isAny = host === "0.0.0.0" || host === "::";
   const own = isAny ? [] : [host.includes(":") ? `[${host}]` : host];
   return new Set(
-    [...loopback, ...own, ...allowed].flatMap((name) => [`${name}:${port}`, ...(port === 80 || allowed.includes(name) ? [name] : [])]),
+    [...loopback, ...own]
+      .flatMap((name) => [`${name}:${port}`, ...(port === 80 ? [name] : [])])
+      .concat(allowed.flatMap((name) => (portOf.test(name) ? [name] : [name, `${name}${anyPort}`]))),
   );
 }
+
+const portOf = /:\d{1,5}$/;
+/** Behind a name, for every port; no Host is so. */
+const anyPort = ":*";
 
 /** In the order of what a stranger could learn: Host, Origin, preflight, method, token, size. What is in a body is not looked at. */
 export function guard({ method, target, headers }: RequestHead, { hosts, origins, token, bodyBytes }: GuardOptions): Verdict {
@@ -52,7 +59,7 @@ export function guard({ method, target, headers }: RequestHead, { hosts, origins
   const refused = (error: SpellError): Verdict => ({ kind: "refused", error, headers: answered });
 
   const [host, ...otherHosts] = valuesOf("host");
-  if (host === undefined || otherHosts.length > 0 || !hosts.has(host) || !target.startsWith("/"))
+  if (host === undefined || otherHosts.length > 0 || !isOwn(host, hosts) || !target.startsWith("/"))
     return refused(new SpellError("http-host", "expected the address of this server as Host, got another name"));
 
   const [origin, ...otherOrigins] = valuesOf("origin");
@@ -63,8 +70,8 @@ export function guard({ method, target, headers }: RequestHead, { hosts, origins
   if (isKnown) answered = { "access-control-allow-origin": origin, vary: "origin" };
   if (method === "OPTIONS" && isKnown) return { kind: "preflight", headers: { ...answered, ...preflight(valuesOf) } };
 
-  // before new Request(), which throws at TRACE and CONNECT
-  if (method !== "GET" && method !== "HEAD" && method !== "POST")
+  // before new Request(), which throws at TRACE and CONNECT; what others are for is the path's own matter
+  if (!methods.has(method))
     return refused(
       new SpellError("http-method", `expected GET, HEAD or POST, got ${method.slice(0, 20)}`, { details: { allow: "GET, HEAD, POST" } }),
     );
@@ -78,6 +85,12 @@ export function guard({ method, target, headers }: RequestHead, { hosts, origins
   if (Number(valuesOf("content-length")[0] ?? 0) > bodyBytes)
     return refused(new SpellError("http-size", `expected a body of at most ${bodyBytes} bytes, got more`));
   return { kind: "pass", headers: answered };
+}
+
+const methods: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+
+function isOwn(host: string, hosts: ReadonlySet<string>): boolean {
+  return (hosts.has(host) && !host.endsWith(anyPort)) || (portOf.test(host) && hosts.has(host.replace(portOf, anyPort)));
 }
 
 /** Clients in pages send headers of their own, such as x-stainless-lang: what is asked for is allowed, as far as it is a name. */

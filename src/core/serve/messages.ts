@@ -22,24 +22,26 @@ export async function messages(call: Call): Promise<Response> {
   const maxTokens = readMaxTokens(fields, "max_tokens");
   if (maxTokens === undefined) throw fields.wrong("max_tokens", "a number");
   const system = readText(fields, "system", ["text"]);
+  const turns = readTurns(fields, notes);
+  const thinking = readThinking(fields.object("thinking"), notes);
+  const [tools, form] = [readTools(fields, notes), readForm(fields, notes)];
   const options: GenerateOptions = {
     ...readSampling(fields, "stop_sequences"),
     maxTokens,
-    ...readTools(fields, notes),
-    ...readThinking(fields.object("thinking"), notes),
-    ...readForm(fields, notes),
+    ...(thinking === "disabled" && { reasoning: "off" as const }),
+    ...tools,
+    ...form,
+    ...readPrefill(fields, turns, { ...tools, ...form }),
   };
-  const prompt = [
-    ...(system === undefined || system === "" ? [] : [{ role: "system" as const, content: system }]),
-    ...readTurns(fields, notes),
-  ];
+  const prompt = [...(system === undefined || system === "" ? [] : [{ role: "system" as const, content: system }]), ...turns];
   const isStream = fields.boolean("stream") ?? false;
   // what a prompt begins with is cached without being asked for
   fields.raw("cache_control");
   fields.refuse(refused);
   notes.push(...fields.idle(idle), ...fields.unread(call.isStrict));
 
-  const begun = await begin(call, model, [{ prompt, options }]);
+  const asked = { prompt, options, asksForThought: thinking === "enabled" ? "thinking" : undefined };
+  const begun = await begin(call, model, [asked]);
   const head = { id: randomId("msg_"), type: "message", role: "assistant", model };
   if (isStream) return eventStream(call, begun, events(begun, head, notes, call.record), { isNamed: true, error: anthropicError });
   const [answer] = await collectMany(begun);
@@ -154,12 +156,12 @@ function readTools(fields: Fields, notes: Note[]): GenerateOptions {
 }
 
 /** That a model does not think can be asked for; how long it does is its own matter. */
-function readThinking(thinking: Fields | undefined, notes: Note[]): GenerateOptions {
-  if (thinking === undefined) return {};
+function readThinking(thinking: Fields | undefined, notes: Note[]): "enabled" | "disabled" | "adaptive" | undefined {
+  if (thinking === undefined) return undefined;
   const type = thinking.one("type", ["enabled", "disabled", "adaptive"]);
   if (type === undefined) throw thinking.wrong("type", "enabled, disabled, adaptive");
   notes.push(...thinking.idle(["budget_tokens", "display"]));
-  return type === "disabled" ? { reasoning: "off" } : {};
+  return type;
 }
 
 function readForm(fields: Fields, notes: Note[]): GenerateOptions {
@@ -169,8 +171,28 @@ function readForm(fields: Fields, notes: Note[]): GenerateOptions {
   fields.raw("output_format");
   if (format === undefined) return {};
   if (format.one("type", ["json_schema"]) === undefined) throw format.wrong("type", "json_schema");
-  if (format.object("schema") === undefined) throw format.wrong("schema", "a JSON schema");
-  return { jsonSchema: format.raw("schema") as JsonSchema };
+  const schema = format.json("schema");
+  if (schema === undefined) throw format.wrong("schema", "a JSON schema");
+  return { jsonSchema: schema as JsonSchema };
+}
+
+/** An answer that its asker has begun is gone on with, as Anthropic has it. */
+function readPrefill(fields: Fields, turns: readonly Message[], { jsonSchema, toolChoice }: GenerateOptions): GenerateOptions {
+  const last = turns.at(-1);
+  if (last?.role !== "assistant") return {};
+  const parts = typeof last.content === "string" ? [{ type: "text" as const, text: last.content }] : last.content;
+  const asksForWhole =
+    jsonSchema !== undefined
+      ? "output_config.format"
+      : toolChoice === "required" || typeof toolChoice === "object"
+        ? "tool_choice"
+        : undefined;
+  if (asksForWhole !== undefined)
+    throw fields.wrong("messages", `one of the user as the last, beside ${asksForWhole}`, "one of the assistant");
+  const isText = parts.some((part) => part.type === "text" && part.text !== "") && !parts.some(({ type }) => type === "tool-call");
+  const end = fields.objects("messages")?.at(-1);
+  if (!isText) throw (end ?? fields).wrong("content", "text in a last message of the assistant, which the answer goes on with");
+  return { continueLast: true };
 }
 
 function readTurns(fields: Fields, notes: Note[]): readonly Message[] {

@@ -1,6 +1,7 @@
 /** What Ollama's own API tells of models: `/api/tags`, `/api/show`, `/api/ps`, `/api/version`. Source: docs/api.md of Ollama 0.6.5. */
 import { readBody } from "./body.ts";
 import type { Call } from "./call.ts";
+import { nameOf } from "./ollama-options.ts";
 import { json, safeHeaders } from "./refusals.ts";
 import type { ModelCard } from "./served.ts";
 
@@ -27,8 +28,7 @@ const forEver = 2 ** 63 / 1e9;
 
 export async function show({ request, served, signal }: Call): Promise<Response> {
   const fields = await readBody(request);
-  const name = fields.text("model") ?? fields.needed("name");
-  const card = await served.card(name.replace(/:latest$/, ""), signal);
+  const card = await served.card(nameOf(fields), signal);
   const { architecture, capabilities, context_length, parameter_count } = card;
   const family = architecture ?? "unknown";
   return json({

@@ -2,8 +2,8 @@
  * Ollama's own API, for programs that know only Ollama: `/api/chat`, `/api/generate`, `/api/embed`. Source: docs/api.md of Ollama 0.6.5, and what its
  * server answers. Its models are asked for with pulled names; here they have the names of `/v1/models`, also with `:latest` behind.
  */
+import type { EmbedResult } from "../spec/embedding-model.ts";
 import type { GenerateOptions, Message, MessagePart, Timing, ToolCall, Usage } from "../spec/generate.ts";
-import type { JsonSchema } from "../spec/schema.ts";
 import type { ManyPart } from "../spec/stream-part.ts";
 import { collectMany } from "../text/collect.ts";
 import { begin } from "./answers.ts";
@@ -11,7 +11,8 @@ import { readBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { readTexts } from "./embeddings.ts";
 import { type Fields, ignored, type Note } from "./fields.ts";
-import { readMaxTokens, readSampling, readTools } from "./options.ts";
+import { nameOf, readContextSize, readKeepAlive, readOptions } from "./ollama-options.ts";
+import { readTools } from "./options.ts";
 import { json } from "./refusals.ts";
 import { eventStream } from "./sse.ts";
 
@@ -76,7 +77,9 @@ export async function embedOne(call: Call): Promise<Response> {
 
 async function vectorsOf(call: Call, fields: Fields, field: string) {
   const name = nameOf(fields);
-  const texts = readTexts(fields, field, mostTexts);
+  const given = fields.raw(field);
+  const isNothing = given === undefined || given === "" || (Array.isArray(given) && given.length === 0);
+  const texts = isNothing ? [] : readTexts(fields, field, mostTexts);
   const options = {
     truncate: fields.boolean("truncate") ?? true,
     dimensions: fields.integer("dimensions", 1, 65_536),
@@ -86,9 +89,11 @@ async function vectorsOf(call: Call, fields: Fields, field: string) {
   const notes = [...fields.idle(["options", "keep_alive"]), ...fields.unread(call.isStrict)];
   const model = await call.served.vectors(name, call.signal);
   call.record.model = model.id;
-  const result = await model.embed(texts, options).finally(() => model.dispose());
+  // nothing has no vector, and is none too many
+  const none: EmbedResult = { vectors: [], dimensions: 0, tokens: 0, warnings: [] };
+  const result = await (isNothing ? Promise.resolve(none) : model.embed(texts, options)).finally(() => model.dispose());
   call.record.usage = { promptTokens: result.tokens, completionTokens: 0, totalTokens: result.tokens };
-  return { name, result, notes: [...notes, ...result.warnings] };
+  return { name, result, notes: [...notes, ...call.served.withNotes(model.id, result.warnings)] };
 }
 
 interface Asked {
@@ -101,7 +106,7 @@ interface Asked {
 async function answer(call: Call, fields: Fields, notes: Note[], { model, prompt, options }: Asked, shape: Shape): Promise<Response> {
   const isStream = fields.boolean("stream") ?? true;
   const isLast = readKeepAlive(fields) === 0;
-  const [isNothing, size] = [prompt.length === 0, readContextSize(fields)];
+  const [isNothing, size] = [prompt.length === 0, readContextSize(fields.json("options"))];
   notes.push(...(isNothing && isLast ? [] : fields.idle(["keep_alive"])), ...fields.unread(call.isStrict));
   const head = { model, created_at: new Date().toISOString() };
   if (isNothing && isLast) {
@@ -126,7 +131,8 @@ async function answer(call: Call, fields: Fields, notes: Note[], { model, prompt
     eval_duration: Math.round(timing.decodeMs * nanoseconds),
     ...warned(warnings),
   });
-  const begun = await begin(call, model, [{ prompt, options }]);
+  const asksForThought = fields.raw("think") === true ? "think" : undefined;
+  const begun = await begin(call, model, [{ prompt, options, asksForThought }]);
   notes.push(...otherContext(size, begun.contextLength));
   if (isStream)
     return eventStream(call, begun, lines(begun, head, shape, end, notes), { isLines: true, error: ({ message }) => ({ error: message }) });
@@ -164,62 +170,8 @@ function otherContext(asked: number | undefined, contextLength: number | undefin
   return [ignored(`options.num_ctx: the context is fixed when the model is loaded${own}`)];
 }
 
-function readContextSize(fields: Fields): number | undefined {
-  return fields.object("options")?.integer("num_ctx", 1, 2 ** 31 - 1);
-}
-
-/** @returns seconds, or a negative number: for ever. As Go writes times: `5m`, `1h30m`, `-1s` */
-function readKeepAlive(fields: Fields): number | undefined {
-  const given = fields.raw("keep_alive");
-  if (given === undefined || typeof given === "number") return given;
-  const [, sign = "", times = ""] =
-    (typeof given === "string" &&
-      given.length <= 64 &&
-      /^([-+]?)((?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|\u00b5s|\u03bcs|ms|s|m|h))+|0)$/.exec(given)) ||
-    [];
-  if (times === "") throw fields.wrong("keep_alive", 'seconds, or a time such as "5m"');
-  const seconds = [...times.matchAll(/([\d.]+)([a-z\u00b5\u03bc]+)/g)].reduce(
-    (sum, [, count, unit = ""]) => sum + Number(count) * (units[unit] ?? 0),
-    0,
-  );
-  return sign === "-" ? -seconds : seconds;
-}
-
-const units: Readonly<Record<string, number>> = { ns: 1e-9, us: 1e-6, "\u00b5s": 1e-6, "\u03bcs": 1e-6, ms: 1e-3, s: 1, m: 60, h: 3600 };
-
 function warned(warnings: readonly Note[]): object {
   return warnings.length > 0 ? { warnings } : {};
-}
-
-/** Programs add `:latest` to a name without a tag; a name of a server's model has its own. */
-function nameOf(fields: Fields): string {
-  const name = fields.text("model") ?? fields.needed("name");
-  return (name === "" ? fields.needed("model") : name).replace(/:latest$/, "");
-}
-
-/** `options`, `format` and `think`. */
-function readOptions(fields: Fields, notes: Note[]): GenerateOptions {
-  const given = fields.object("options");
-  const most = given?.raw("num_predict");
-  const maxTokens =
-    given === undefined || most === undefined || most === -1 || most === -2 ? undefined : readMaxTokens(given, "num_predict");
-  const sampling = given === undefined ? {} : readSampling(given);
-  given?.raw("num_ctx"); // what it is here is known with the model
-  notes.push(...(given?.unread(false) ?? []));
-  const format = fields.raw("format");
-  const jsonSchema = format === "json" ? { type: "object" } : format === "" ? undefined : format;
-  if (typeof jsonSchema === "string") throw fields.wrong("format", "json or a JSON schema");
-  const thinks = fields.raw("think");
-  if (thinks !== undefined && typeof thinks !== "boolean") {
-    fields.one("think", ["low", "medium", "high"]);
-    notes.push(ignored("think: the model decides by itself how long it thinks; only false has an effect"));
-  }
-  return {
-    ...sampling,
-    ...(maxTokens !== undefined && { maxTokens }),
-    ...(jsonSchema !== undefined && { jsonSchema: jsonSchema as JsonSchema }),
-    ...(thinks === false && { reasoning: "off" as const }),
-  };
 }
 
 /** Calls have no ids there: a result belongs to the first call of its name that has none yet, else to the first of all. */

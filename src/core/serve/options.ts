@@ -1,6 +1,7 @@
 /** Fields of OpenAI's APIs that say how an answer is made. */
 import { inputOf } from "../backends/server/tool-calls.ts";
 import { SpellError } from "../errors.ts";
+import { isObject } from "../json.ts";
 import type { GenerateOptions, Message, MessagePart, Tool, ToolCall } from "../spec/generate.ts";
 import type { JsonSchema } from "../spec/schema.ts";
 import { isToolName } from "../text/check-tools.ts";
@@ -17,7 +18,7 @@ const parameters: readonly (readonly [field: string, name: NumberParameter])[] =
   .map((name) => [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), name]);
 
 /** So small a share keeps the likeliest token alone. */
-const leastShare = 1e-6;
+export const leastShare = 1e-6;
 
 /** @throws SpellError http-field */
 export function readSampling(fields: Fields, stopField = "stop"): GenerateOptions {
@@ -68,20 +69,23 @@ export function readTools(fields: Fields, functionOf: (tool: Fields) => Fields):
   }
   const name = typeof toolChoice === "object" ? toolChoice.name : undefined;
   if (name !== undefined && !tools.some((tool) => tool.name === name))
-    throw fields.wrong("tool_choice", tools.map((tool) => tool.name).join(", "), gotOf(name));
+    throw fields.wrong("tool_choice", `the name of a tool (${tools.map((tool) => tool.name).join(", ")})`, gotOf(name));
   return { tools, toolChoice, parallelToolCalls };
 }
 
 export function readTool(fields: Fields, schemaField: string): Tool {
   const name = fields.raw("name");
   if (!isToolName(name)) throw fields.wrong("name", "1–64 letters, digits, _ and -");
-  const inputSchema = fields.object(schemaField) === undefined ? undefined : (fields.raw(schemaField) as JsonSchema);
+  const inputSchema = fields.json(schemaField) as JsonSchema | undefined;
   return { name, description: fields.text("description"), inputSchema };
 }
 
 function readToolChoice(fields: Fields, functionOf: (tool: Fields) => Fields): GenerateOptions["toolChoice"] {
   const given = fields.raw("tool_choice");
-  if (typeof given !== "object") return fields.one("tool_choice", ["auto", "none", "required"]);
+  const words = ["auto", "none", "required"] as const;
+  const word = words.find((each) => each === given);
+  if (given === undefined || word !== undefined) return word;
+  if (!isObject(given)) throw fields.wrong("tool_choice", `${words.join(", ")}, or { type: "function" } with a name`);
   const choice = fields.object("tool_choice");
   if (choice === undefined) return undefined;
   if (choice.raw("type") !== "function") throw choice.wrong("type", "function");
@@ -96,9 +100,8 @@ export function readForm(format: Fields | undefined, schemaOf: (format: Fields) 
   if (type === "json_object") return { jsonSchema: { type: "object" } };
   const own = schemaOf(format);
   if (own === undefined) throw format.wrong("json_schema", "an object with a schema");
-  const schema = own.raw("schema");
+  const schema = own.json("schema");
   if (schema === undefined) throw own.wrong("schema", "a JSON schema");
-  own.object("schema");
   // name and description are for the answers of OpenAI; the form is always held
   for (const name of ["name", "description", "strict"]) own.raw(name);
   return { jsonSchema: schema as JsonSchema };
@@ -121,12 +124,16 @@ export function readText(fields: Fields, name: string, types: readonly string[])
   return (fields.objects(name) ?? []).map((part) => readTextPart(part, types)).join("");
 }
 
+/** Keys of parts that programs send back as they got them, or that say how a prompt is cached. */
+const echoedParts = ["annotations", "logprobs", "cache_control", "id"];
+
 export function readTextPart(part: Fields, types: readonly string[]): string {
   const type = part.raw("type");
   if (typeof type !== "string" || !types.includes(type)) throw part.wrong("type", types.join(", "));
   const own = type === "refusal" ? "refusal" : "text";
   const text = part.text(own);
   if (text === undefined) throw part.wrong(own, "text");
+  for (const name of echoedParts) part.raw(name);
   return text;
 }
 
@@ -134,7 +141,7 @@ export function readTextPart(part: Fields, types: readonly string[]): string {
 export function readCall(fields: Fields, id: string): ToolCall {
   const name = fields.needed("name");
   const text = fields.text("arguments") ?? "";
-  return { type: "tool-call", id, name, input: inputOf(text, (problem) => fields.wrong("arguments", "JSON", problem)) };
+  return { type: "tool-call", id, name, input: inputOf(text, () => fields.wrong("arguments", "a text of JSON")) };
 }
 
 /** Turns of an assistant that follow each other are one: thought, text and calls are parts of it. */

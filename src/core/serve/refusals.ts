@@ -55,9 +55,11 @@ const types: Readonly<Partial<Record<number, readonly [openai: string, anthropic
   403: ["permission_error", "permission_error"],
   404: ["not_found_error", "not_found_error"],
   405: ["invalid_request_error", "invalid_request_error"],
+  408: ["invalid_request_error", "invalid_request_error"],
   413: ["invalid_request_error", "request_too_large"],
   415: ["invalid_request_error", "invalid_request_error"],
   429: ["rate_limit_error", "rate_limit_error"],
+  431: ["invalid_request_error", "invalid_request_error"],
 };
 
 /** Codes that clients know by OpenAI's names. */
@@ -68,11 +70,17 @@ interface Shape {
   readonly jsonSchema: string;
   readonly inputSchema: string;
   readonly maxTokens: string;
+  readonly continueLast: string;
 }
-const chatShape: Shape = { jsonSchema: "response_format.json_schema.schema", inputSchema: "function.parameters", maxTokens: "max_tokens" };
+const chatShape: Shape = {
+  jsonSchema: "response_format.json_schema.schema",
+  inputSchema: "function.parameters",
+  maxTokens: "max_tokens",
+  continueLast: "continue_final_message",
+};
 const shapes: readonly (readonly [path: string, shape: Shape])[] = [
-  ["/v1/messages", { ...chatShape, jsonSchema: "output_config.format.schema", inputSchema: "input_schema" }],
-  ["/v1/responses", { jsonSchema: "text.format.schema", inputSchema: "parameters", maxTokens: "max_output_tokens" }],
+  ["/v1/messages", { ...chatShape, jsonSchema: "output_config.format.schema", inputSchema: "input_schema", continueLast: "messages" }],
+  ["/v1/responses", { ...chatShape, jsonSchema: "text.format.schema", inputSchema: "parameters", maxTokens: "max_output_tokens" }],
   ["/api/", { ...chatShape, jsonSchema: "format", maxTokens: "options.num_predict" }],
 ];
 
@@ -82,7 +90,7 @@ function fieldOf(where: string, pathname: string): string {
   const [, option = "", pointer = ""] = /^([^/]*)(.*)$/s.exec(where) ?? [];
   return (
     option
-      .replaceAll(/jsonSchema|inputSchema|maxTokens/g, (name) => shape[name as keyof Shape])
+      .replaceAll(/jsonSchema|inputSchema|maxTokens|continueLast/g, (name) => shape[name as keyof Shape])
       .replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) + pointer
   );
 }
@@ -108,7 +116,7 @@ export function told(thrown: unknown, pathname: string): Told {
   const isCallers = status < 500 || status === 502;
   const usual = errorTable().find(({ code }) => code === error.code)?.hint ?? "";
   const failed = error.code === "run-closed" ? "the server ends, or closed this model: ask again later" : `the server failed: ${usual}`;
-  const message = status === 404 && error.code !== "http-path" ? unknownModel(error) : isCallers ? error.message : failed;
+  const message = status === 404 && error.code !== "http-path" ? unknownModel(error, pathname) : isCallers ? error.message : failed;
   const param = error.code === "http-field" || error.code === "run-option" ? (field ?? null) : null;
   return {
     status,
@@ -123,9 +131,11 @@ export function told(thrown: unknown, pathname: string): Told {
 export const askedModel = "askedModel";
 
 /** A path, or what is on this machine, is nobody's business; the name is what the request said. */
-function unknownModel(error: SpellError): string {
-  const name = error.details?.[askedModel];
-  return `The model ${typeof name === "string" ? `'${name.slice(0, 100)}' ` : ""}does not exist`;
+function unknownModel(error: SpellError, pathname: string): string {
+  const given = error.details?.[askedModel];
+  const name = typeof given === "string" ? `'${given.slice(0, 100)}' ` : "";
+  // programs look for these words of Ollama
+  return isOllama(pathname) ? `model ${name}not found` : `The model ${name}does not exist`;
 }
 
 export function openaiError({ status, message, code, param }: Told): object {
@@ -143,6 +153,10 @@ export function isAnthropic(pathname: string): boolean {
   return pathname.startsWith("/v1/messages");
 }
 
+function isOllama(pathname: string): boolean {
+  return pathname.startsWith("/api/");
+}
+
 /** Why the server itself gave the work up, where that is so: its reader is still there. */
 export function endOf({ reason }: AbortSignal): SpellError | undefined {
   return reason instanceof SpellError && reason.code === "run-closed" ? reason : undefined;
@@ -155,15 +169,16 @@ export function refusal(thrown: unknown, pathname: string, hasLeft = false): Res
   const { allow, retryAfterMs } = failed.error.details ?? {};
   // what a service asked for, or a turn of our own queue
   const wait = typeof retryAfterMs === "number" && retryAfterMs < 86_400_000 ? retryAfterMs : 1000;
-  return json(bodyOf(failed, pathname), status, {
+  return json(errorBody(failed, pathname), status, {
     ...(status === 429 && { "retry-after": String(Math.max(1, Math.ceil(wait / 1000))) }),
     ...(status === 401 && { "www-authenticate": "Bearer" }),
     ...(status === 405 && typeof allow === "string" && { allow }),
   });
 }
 
-function bodyOf(failed: Told, pathname: string): object {
-  if (pathname.startsWith("/api/")) return { error: failed.message };
+/** As the clients of a path read it. */
+export function errorBody(failed: Told, pathname: string): object {
+  if (isOllama(pathname)) return { error: failed.message };
   return isAnthropic(pathname) ? anthropicError(failed) : openaiError(failed);
 }
 

@@ -25,7 +25,7 @@ export async function rerank(call: Call): Promise<Response> {
     .finally(() => model.dispose());
   const { scores, tokens, warnings } = result;
   call.record.usage = { promptTokens: tokens, completionTokens: 0, totalTokens: tokens };
-  const all = [...notes, ...warnings];
+  const all = [...notes, ...call.served.withNotes(model.id, warnings)];
   const results = scores
     .map((relevance_score, index) => ({ index, relevance_score, ...(returnsTexts && { document: { text: documents[index] } }) }))
     .sort((a, b) => b.relevance_score - a.relevance_score)

@@ -6,6 +6,7 @@ import type { EmbeddingModel } from "../spec/embedding-model.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import type { RerankModel } from "../spec/rerank-model.ts";
 import { wrongOption } from "../text/check-call.ts";
+import type { Note } from "./fields.ts";
 import { askedModel } from "./refusals.ts";
 import type { ServeOptions } from "./serve-options.ts";
 
@@ -52,6 +53,8 @@ export interface Served {
   card(name: string, signal: AbortSignal): Promise<ModelCard>;
   /** Models in memory, here and in the servers of providers. */
   running(signal: AbortSignal): Promise<readonly RunningCard[]>;
+  /** Warnings of an answer, and what a model says of itself with its first one alone: here everybody is told. */
+  withNotes(id: string, warnings: readonly Note[]): readonly Note[];
   /** Frees it, after the calls under way. @throws SpellError model-unknown */
   unload(name: string, signal: AbortSignal): Promise<void>;
 }
@@ -64,6 +67,9 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
   const loaded = new Map<string, Loaded>();
   /** What the files of a model say, by id and time of change: headers are read once. */
   const known = new Map<string, Promise<ModelInfo | undefined>>();
+
+  /** What models said of themselves, by id. */
+  const notes = new Map<string, readonly Note[]>();
 
   const sourceOf = (name: string): ModelSource => {
     const own = named.get(name);
@@ -164,6 +170,11 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
         const last = server ?? held.find(({ modelId }) => modelId === id);
         return [{ card, expiresAt: last?.expiresAt, gpuBytes: server?.gpuBytes }];
       });
+    },
+    withNotes(id, warnings) {
+      const own = warnings.filter(({ code }) => code === "file-note");
+      if (own.length > 0) notes.set(id, own);
+      return own.length > 0 ? warnings : [...warnings, ...(notes.get(id) ?? [])];
     },
     async unload(name, signal) {
       const { source } = await found(name, signal);

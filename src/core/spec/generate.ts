@@ -84,6 +84,11 @@ export interface GenerateOptions extends GenerationParameters {
   /** No chat template and no defusing: the text goes to the model as it is. Only for a text prompt. */
   readonly raw?: boolean | undefined;
   /**
+   * The last message is the beginning of the answer: the model goes on with it, and the answer is what it adds. For conversations that end with text of an
+   * assistant, and answers without a form. GGUF models in this process and services of Anthropic do it; others refuse.
+   */
+  readonly continueLast?: boolean | undefined;
+  /**
    * Where this call computes; default: where the model was loaded for. The first call that names another device loads the model there too, and it
    * stays on both until it is disposed.
    */

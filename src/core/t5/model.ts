@@ -5,7 +5,7 @@ import type { Platform } from "../platform.ts";
 import type { ChatPrompt, GenerateOptions } from "../spec/generate.ts";
 import type { Seq2SeqOpenOptions, Seq2SeqRuntime } from "../spec/runtime.ts";
 import { warning } from "../text/answer.ts";
-import { refuseToolMessages } from "../text/check-call.ts";
+import { refuseContinue, refuseToolMessages } from "../text/check-call.ts";
 import { refuseTools } from "../text/check-tools.ts";
 import { type HandleModel, openHandleModel, randomSeed, type WrittenPrompt } from "../text/handle-model.ts";
 import { resolveSeq2SeqParameters } from "../text/parameters.ts";
@@ -46,6 +46,7 @@ export async function openT5Model(
 /** The newest message of the user is the input: the model knows no conversation and no system prompt, and says so. */
 function writeInput(prompt: ChatPrompt, options: GenerateOptions, told: { turns: boolean }): WrittenPrompt {
   const { system } = options;
+  refuseContinue(options, "a t5 model");
   refuseTools(options, "t5 models take none");
   refuseToolMessages(prompt, "t5 models");
   const messages = typeof prompt === "string" ? [{ role: "user", content: prompt }] : prompt;

@@ -2,7 +2,7 @@
 import { SpellError } from "../errors.ts";
 import { shown } from "../json.ts";
 import { didYouMean, nearest } from "../nearest.ts";
-import type { ChatMessage, ChatPrompt, Message, MessagePart, Prompt, ToolCall } from "../spec/generate.ts";
+import type { ChatMessage, ChatPrompt, GenerateOptions, Message, MessagePart, Prompt, ToolCall } from "../spec/generate.ts";
 
 /** @throws SpellError run-option for anything but an object */
 export function asOptions<T extends object>(options: T): T {
@@ -124,6 +124,28 @@ function isJson(value: unknown): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * The answer that a conversation has begun, for `continueLast`.
+ * @returns what stands before it, and its beginning @throws SpellError run-option
+ */
+export function splitLast(prompt: ChatPrompt): { readonly before: readonly ChatMessage[]; readonly begun: ChatMessage } {
+  const last = typeof prompt === "string" ? undefined : prompt.at(-1);
+  if (typeof prompt === "string" || last?.role !== "assistant" || last.content === "" || last.toolCalls !== undefined)
+    throw new SpellError("run-option", "continueLast: expected a last message of the assistant that is text, got another one", {
+      where: "continueLast",
+    });
+  return { before: prompt.slice(0, -1), begun: last };
+}
+
+/** For what begins an answer of its own. @throws SpellError run-option */
+export function refuseContinue({ continueLast }: Pick<GenerateOptions, "continueLast">, who: string): void {
+  if (continueLast !== true) return;
+  throw new SpellError("run-option", `continueLast: ${who} cannot go on with a last message of the assistant; expected one of the user`, {
+    where: "continueLast",
+    hint: "Leave the last message out, or ask a GGUF model in this process.",
+  });
 }
 
 /** Messages as callers write them, of those that backends get. */

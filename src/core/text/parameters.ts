@@ -238,6 +238,7 @@ const optionNames: Readonly<Record<Exclude<keyof GenerateOptions, NumberParamete
   preset: true,
   system: true,
   raw: true,
+  continueLast: true,
   device: true,
   session: true,
   save: true,
@@ -263,6 +264,7 @@ export function checkGenerateOptions(options: GenerateOptions): void {
   if (session !== undefined && (typeof session !== "string" || session === ""))
     throw wrongOption("session", "a string that is not empty", session);
   checkSave(options.save);
+  checkContinueLast(options);
   for (const entry of parameterRules) {
     const value: unknown = options[entry.name];
     const problem = value === undefined ? undefined : findParameterProblem(entry, value);
@@ -272,6 +274,19 @@ export function checkGenerateOptions(options: GenerateOptions): void {
   if (stopProblem !== undefined) throw new SpellError("run-option", `stop: ${stopProblem}`, { where: "stop" });
   if (options.preset !== undefined && !Object.hasOwn(presets, options.preset))
     throw wrongOption("preset", Object.keys(presets).join(", "), options.preset);
+}
+
+const forms = ["jsonSchema", "choices", "regex", "grammar", "raw"] as const;
+
+/** @throws SpellError run-option */
+function checkContinueLast(options: GenerateOptions): void {
+  const { continueLast, toolChoice } = options;
+  if (continueLast !== undefined && typeof continueLast !== "boolean") throw wrongOption("continueLast", "true or false", continueLast);
+  if (continueLast !== true) return;
+  const held = forms.find((name) => options[name] !== undefined && options[name] !== false);
+  if (held !== undefined) throw wrongOption("continueLast", `none beside ${held}, which is of a whole answer`, true);
+  if (toolChoice === "required" || typeof toolChoice === "object")
+    throw wrongOption("continueLast", "none where a tool has to be called", true);
 }
 
 /** @throws SpellError run-option */

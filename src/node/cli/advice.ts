@@ -13,17 +13,41 @@ const longestLine = 300;
 
 /** @param argv the command line of this run @returns what to do about an error, most useful first */
 export function commandsOf(error: SpellError, argv: readonly string[]): readonly string[] {
-  const { code, retryable, actions, details } = error;
+  const { code, retryable, details } = error;
+  const actions = naming.has(code) ? error.actions.map((action) => ofCommand(action, argv)) : error.actions;
   const own = ownCommand(argv);
   const renamed = rename(argv, details?.["typed"], details?.["meant"]);
   if (renamed !== undefined) return [renamed];
-  if (code.startsWith("device-") && (argv.includes("generate") || argv.includes("chat"))) {
+  if (code.startsWith("device-") && modelCommand(argv) !== undefined) {
     const onCpu = ownCommand(without(argv, deviceFlag), "--device", "cpu");
     const others = actions.filter((action) => action.kind !== "run" || action.device !== "cpu");
     if (onCpu !== undefined) return [...wordActions(others, argv), onCpu];
   }
   if (code.startsWith("net-") && retryable && actions.length === 0 && own !== undefined) return [own];
   return wordActions(actions, argv);
+}
+
+/** Errors of names, for every command that takes one. */
+const naming: ReadonlySet<string> = new Set([
+  "model-unknown",
+  "model-variant-unknown",
+  "model-ambiguous",
+  "model-not-installed",
+  "spec-syntax",
+]);
+
+/** The command of a line, of those that run one model. */
+export function modelCommand(argv: readonly string[]): string | undefined {
+  return argv.find((word) => ["generate", "chat", "embed", "similar"].includes(word));
+}
+
+/** A model is tried with the command that asked for it. */
+function ofCommand(action: Action, argv: readonly string[]): Action {
+  if (action.kind !== "run") return action;
+  const command = modelCommand(argv);
+  if (command === "embed") return { kind: "embed", model: action.model };
+  if (command === "similar") return { kind: argv.includes("--rerank") ? "rerank" : "embed", model: action.model };
+  return action;
 }
 
 /** The command line with the name that was meant; undefined where there is none, or the name does not stand in the line. */

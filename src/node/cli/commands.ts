@@ -273,7 +273,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
       flag("--host ADDRESS", "address to listen on; one that others reach needs a token [127.0.0.1]", { problem: emptyProblem }),
       flag("--port N", "0 = a free one [8088]", { problem: integerProblem(0, 65_535) }),
       flag("--token-env NAME", "the variable that holds the token which requests must send", { problem: emptyProblem }),
-      flag("--allow-host NAME", "a name that requests may have for this server, besides its address", {
+      flag("--allow-host NAME", "a name that requests may have for this server, with any port or NAME:PORT", {
         repeated: true,
         problem: hostProblem,
       }),
@@ -287,7 +287,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
     ],
     notes: [
       "The address is printed once it listens. Each request is a line on standard error, without what it says; --trace warn hides them.",
-      "Ctrl-C and SIGTERM end it: answers under way have 10 s.",
+      "Ctrl-C and SIGTERM end it with 0: answers under way have 10 s. A second Ctrl-C ends it at once, with 130.",
     ],
     examples: [
       ["llmspell serve", "at http://127.0.0.1:8088, every installed model by its name"],
@@ -295,7 +295,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
       ["llmspell serve --host 0.0.0.0 --token-env SERVE_TOKEN", "for other machines"],
       ["llmspell serve --port 11434 --ollama-api", "for programs that know only Ollama"],
     ],
-    exits: [3, 5, 130],
+    exits: [3, 5],
   },
   {
     name: "run",

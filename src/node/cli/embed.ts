@@ -102,12 +102,13 @@ type Told = Pick<EmbedResult, "warnings">;
 
 /** Asks, gives the model back, and tells the warnings. */
 async function ask<M extends Pick<EmbeddingModel, "dispose">, R extends Told>(
-  { screen, interrupt }: Context,
+  context: Context,
   name: string,
   place: Place,
   model: M,
   call: (model: M) => Promise<R>,
 ): Promise<{ readonly model: M; readonly result: R }> {
+  const { screen, interrupt } = context;
   const progress = screen.progress("reading the texts");
   try {
     const result = await call(model);
@@ -118,7 +119,7 @@ async function ask<M extends Pick<EmbeddingModel, "dispose">, R extends Told>(
     progress.end();
     throw interrupt.signal.aborted
       ? new SpellError("run-aborted", "stopped before all texts were read")
-      : explain(inPlace(error, place), name);
+      : explain(inPlace(error, place), name, "run", context);
   } finally {
     await disposeSoon(model);
   }

@@ -70,13 +70,16 @@ function tokenOf(name: string | undefined, env: Context["env"]): string | undefi
       where: name,
       actions: shell(`export ${name}=$(openssl rand -hex 32)`),
     });
-  if (token.length < leastToken || /[^\x21-\x7e]/.test(token))
+  const isHeader = /^[\x21-\x7e]*$/.test(token);
+  if (token.length < leastToken || !isHeader)
     throw new SpellError(
       "usage-value",
-      `${name}: expected at least ${leastToken} letters, digits and signs; got ${token.length} characters`,
+      isHeader
+        ? `${name}: expected at least ${leastToken} letters, digits and signs; got ${token.length}`
+        : `${name}: expected letters, digits and signs of ASCII alone; got a space or another letter among ${token.length} characters`,
       {
         where: name,
-        hint: "A shorter one can be guessed:",
+        hint: isHeader ? "A shorter one can be guessed:" : "A header holds no other:",
         actions: shell(`export ${name}=$(openssl rand -hex 32)`),
       },
     );

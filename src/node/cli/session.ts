@@ -16,7 +16,7 @@ import type { RerankModel } from "../../core/spec/rerank-model.ts";
 import type { DeviceChoice, DevicePreview, DeviceReport } from "../../core/spec/runtime.ts";
 import type { StreamPart } from "../../core/spec/stream-part.ts";
 import { parameterRules } from "../../core/text/parameters.ts";
-import { flagWord, shell } from "./advice.ts";
+import { flagWord, modelCommand, shell } from "./advice.ts";
 import { flagNumber, flagText, type GivenFlags } from "./args.ts";
 import { canAsk } from "./ask.ts";
 import type { Context } from "./context.ts";
@@ -151,7 +151,8 @@ export function explain(error: unknown, spec: string, kind: "run" | "info" = "ru
   if ((code === "run-option" || code === "usage-value") && where !== undefined && options.has(where)) {
     const flag = flagWord(where);
     const inWords = message.replace(new RegExp(`^${where}\\b`), flag);
-    return error.with({ code: "usage-value", message: inWords, where: flag, actions: shell("llmspell help generate") });
+    const command = modelCommand(context?.argv ?? []) ?? "generate";
+    return error.with({ code: "usage-value", message: inWords, where: flag, actions: shell(`llmspell help ${command}`) });
   }
   if (code === "model-not-installed" && context !== undefined && context.operands.length > 0 && !context.flags.has("offline"))
     return error.with({ actions: [...actions, { kind: "use-option", name: "pull", value: true }] });

@@ -45,8 +45,9 @@ export function adapt(request: IncomingMessage, response: ServerResponse, option
   }
 
   async function send({ status, headers, body }: Response): Promise<void> {
+    if (response.headersSent) return; // it was refused on its way: listen.ts
     // what is left of a request is not read
-    const isRead = request.complete || method !== "POST";
+    const isRead = request.complete || method === "GET" || method === "HEAD";
     response.writeHead(status, { ...Object.fromEntries(headers), ...verdict.headers, ...(!isRead && { connection: "close" }) });
     if (body === null) return end(isRead);
     const reader = body.getReader();

@@ -1,10 +1,11 @@
 /** A server of node:http: its limits, its address, its end. What a request meets is in adapt.ts. */
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { SpellError } from "../../core/errors.ts";
 import { hostsOf } from "../../core/serve/guards.ts";
 import { type AdaptOptions, adapt } from "./adapt.ts";
 import { listenError } from "./listen-error.ts";
+import { answerParser, headBytes, headSeconds, parserRefusal, requestSeconds } from "./parser-error.ts";
 
 export interface ListenOptions extends Partial<Pick<AdaptOptions, "stallMs" | "onRefusal">> {
   /** default 127.0.0.1 */
@@ -35,11 +36,11 @@ export async function listen(answer: AdaptOptions["answer"], options: ListenOpti
   const { host = "127.0.0.1", port, allowHosts = [], allowOrigins = [], token, drainMs = 10_000 } = options;
   const { stallMs = 30_000, onRefusal } = options;
   const server = createServer({
-    headersTimeout: 10_000,
-    requestTimeout: 60_000,
+    headersTimeout: headSeconds * 1000,
+    requestTimeout: requestSeconds * 1000,
     connectionsCheckingInterval: 1_000,
     keepAliveTimeout: 5_000,
-    maxHeaderSize: 16_384,
+    maxHeaderSize: headBytes,
     requireHostHeader: false, // ours is asked of HTTP/1.0 too
   });
   server.maxConnections = 128;
@@ -52,7 +53,19 @@ export async function listen(answer: AdaptOptions["answer"], options: ListenOpti
   let isClosing = false;
   /** ends of answers under way */
   const open = new Set<(why: SpellError) => void>();
+  /** the newest answer of a connection */
+  const answers = new WeakMap<object, ServerResponse>();
+  server.on("clientError", (error, socket) => {
+    const response = answers.get(socket);
+    const isOpen = response !== undefined && !response.writableFinished;
+    if (!socket.writable || (isOpen && response.headersSent)) return void socket.destroy();
+    const refused = parserRefusal(error);
+    const { method = "", url: path = "" } = (isOpen ? response : undefined)?.req ?? {};
+    onRefusal?.({ method, path, ...refused });
+    answerParser(refused, socket, isOpen ? response : undefined);
+  });
   server.on("request", (request, response) => {
+    answers.set(request.socket, response);
     if (isClosing) response.shouldKeepAlive = false;
     const end = adapt(request, response, { answer, guards, stallMs, onRefusal });
     open.add(end);

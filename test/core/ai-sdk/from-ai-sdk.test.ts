@@ -161,7 +161,11 @@ describe("fromAiSdk()", () => {
       saying(text, finish("content-filter")),
     ])
       expect(await failure(fromAiSdk(model).generate("x"))).toMatchObject({ code: "provider-error", details });
-    expect(await failure(fromAiSdk(saying(...hello)).generate("x", { raw: true }))).toMatchObject({ code: "run-option", where: "raw" });
+    for (const option of ["raw", "continueLast"])
+      expect(await failure(fromAiSdk(saying(...hello)).generate("x", { [option]: true }))).toMatchObject({
+        code: "run-option",
+        where: option,
+      });
   });
 
   it("ends the request with an abort, with the loop, and with the model", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { GenerateOptions, Message, Prompt } from "../../../src/core/spec/generate.ts";
 import type { StreamPart } from "../../../src/core/spec/stream-part.ts";
 import { scriptedModel } from "../../../src/core/testing/index.ts";
 import { textOf } from "../../support/text-of.ts";
@@ -61,6 +62,46 @@ describe("GGUF model", () => {
       await expect(textOf(model.stream(prompt as never))).rejects.toMatchObject({ code: "run-option" });
     }
     await expect(textOf(model.stream([{ role: "user", content: "x" }], { raw: true }))).rejects.toMatchObject({ code: "run-option" });
+  });
+
+  it.each<readonly [what: string, chatTemplate: string | undefined, last: Message["content"], prompt: string]>([
+    ["a template", template, "Yes, <|user|>", "<|user|>So?<|assistant|>Yes, <\u200b|user|>"],
+    ["no template", undefined, "Yes, ", "So?\n\nYes, "],
+    ["a template that thinks where it wants to", `${template}{# <think> #}`, "Yes, ", "<|user|>So?<|assistant|>Yes, "],
+    ["a template that has begun to think", `${template}{{ '<think>\n' }}`, "Yes, ", "<|user|>So?<|assistant|><think>\n\n</think>\n\nYes, "],
+    [
+      "a thought of its own",
+      `${template}{# <think> #}`,
+      [
+        { type: "reasoning", text: "Hm." },
+        { type: "text", text: "Yes, " },
+      ],
+      "<|user|>So?<|assistant|><think>\nHm.\n</think>\n\nYes, ",
+    ],
+    ["channels", `${template}{# <|channel|>analysis #}`, "Yes, ", "<|user|>So?<|assistant|><|channel|>final<|message|>Yes, "],
+  ])("goes on with an answer that was begun: %s", async (_, chatTemplate, last, prompt) => {
+    const model = await scriptedModel({ answer: echo, chatTemplate, controlTokens: ["<|user|>"] });
+    const messages: Message[] = [
+      { role: "user", content: "So?" },
+      { role: "assistant", content: last },
+    ];
+    const { text, reasoning } = await model.generate(messages, { continueLast: true });
+    expect([text, reasoning]).toEqual([prompt, undefined]);
+  });
+
+  it.each<readonly [what: string, prompt: Prompt, options: GenerateOptions]>([
+    ["text", "So?", {}],
+    ["a last message of the user", [{ role: "user", content: "So?" }], {}],
+    ["an empty one", [{ role: "assistant", content: "" }], {}],
+    ["a form", [{ role: "assistant", content: "[" }], { jsonSchema: { type: "array" } }],
+    ["a tool that has to be called", [{ role: "assistant", content: "I" }], { tools: [{ name: "f" }], toolChoice: "required" }],
+    ["a word for true", [{ role: "assistant", content: "I" }], { continueLast: "yes" as never }],
+  ])("goes on with no %s", async (_, prompt, options) => {
+    const model = await scriptedModel({ answer: echo, chatTemplate: template });
+    await expect(model.generate(prompt, { continueLast: true, ...options })).rejects.toMatchObject({
+      code: "run-option",
+      where: "continueLast",
+    });
   });
 
   it("R5 fails the call in which the engine dies with the text so far, and starts it again for the next", async () => {

@@ -86,12 +86,35 @@ describe("createPromptApi()", () => {
     await expect(api(echo).create({ signal: stop.signal })).rejects.toBe(stop.signal.reason);
   });
 
+  it("goes on with an answer that was begun", async () => {
+    const session = await api(echo).create();
+    const begun = { role: "assistant" as const, content: "Yes, ", prefix: true };
+    const question = { role: "user" as const, content: "So?" };
+    expect(await session.prompt([question, begun])).toBe("[<|user|>So?<|assistant|>Yes, ]");
+    expect(await session.prompt("Why?")).toMatch(/^\[<\|user\|>So\?<\|assistant\|>Yes, \[.*\]<\|user\|>Why\?<\|assistant\|>\]$/);
+    const syntax = { name: "SyntaxError" };
+    await expect(session.prompt([begun, question])).rejects.toMatchObject(syntax);
+    await expect(session.prompt([{ ...question, prefix: true }])).rejects.toMatchObject(syntax);
+    await expect(session.append([question, begun])).rejects.toMatchObject(syntax);
+    await expect(session.prompt([question, begun], { responseConstraint: /x/ })).rejects.toMatchObject({ name: "NotSupportedError" });
+  });
+
+  it("takes a system turn as the very first alone", async () => {
+    const system = { role: "system" as const, content: "Be brief." };
+    const question = { role: "user" as const, content: "Hi" };
+    const { create } = api(echo);
+    const session = await create({ initialPrompts: [system, question] });
+    await expect(create({ initialPrompts: [question, system] })).rejects.toThrow(TypeError);
+    await expect(create({ initialPrompts: [system, system] })).rejects.toThrow(TypeError);
+    await expect(session.prompt([system, question])).rejects.toThrow(TypeError);
+    await expect(session.append([system])).rejects.toThrow(TypeError);
+  });
+
   it("refuses what is no text", async () => {
     const { create } = api({ answer: continuing("x") });
     const session = await create();
     const image = [{ role: "user" as const, content: [{ type: "image", value: new Uint8Array(1) }] }];
     await expect(session.prompt(image)).rejects.toMatchObject({ name: "NotSupportedError" });
-    await expect(session.prompt([{ role: "assistant", content: "{", prefix: true }])).rejects.toMatchObject({ name: "NotSupportedError" });
     await expect(create({ expectedOutputs: [{ type: "audio" }] })).rejects.toMatchObject({ name: "NotSupportedError" });
     await expect(session.prompt(7 as never)).rejects.toThrow(TypeError);
   });

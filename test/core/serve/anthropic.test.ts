@@ -60,6 +60,31 @@ describe("the client of Anthropic", () => {
     expect(whole).toMatchObject({ stop_reason: "end_turn", stop_sequence: null });
   });
 
+  it("goes on with an answer that was begun", async () => {
+    const { anthropic, asked } = client({ chatTemplate: thinks });
+    const begun = { role: "assistant" as const, content: [{ type: "text" as const, text: "Dear " }] };
+    const messages = [...call.messages, begun];
+    const message = await anthropic.messages.create({ ...call, messages });
+    expect([message.content, asked[0]?.prompt]).toMatchObject([[{ text: "Hello Anna!" }], "<user>Say hello to Anna.<assistant>Dear "]);
+    const whole: object = { output_config: { format: { type: "json_schema", schema: { type: "object" } } } };
+    for (const more of [whole, { tools, tool_choice: { type: "any" as const } }])
+      await expect(anthropic.messages.create({ ...call, messages, ...more })).rejects.toThrow(
+        /messages: expected one of the user as the last/,
+      );
+    const empty = [...call.messages, { role: "assistant" as const, content: "" }];
+    await expect(anthropic.messages.create({ ...call, messages: empty })).rejects.toThrow(/messages\[1\]\.content: expected text/);
+  });
+
+  it("is told where it asked for a thought and none came", async () => {
+    const thinking = { type: "enabled" as const, budget_tokens: 1024 };
+    const told = async (options: ServedOptions): Promise<boolean> =>
+      JSON.stringify(await client(options).anthropic.messages.create({ ...call, thinking })).includes(
+        "thinking: the answer has no thought",
+      );
+    expect(await told({})).toBe(true);
+    expect(await told({ chatTemplate: thinks, answer: continuing("<think>Hm.</think>Yes.") })).toBe(false);
+  });
+
   it("streams", async () => {
     const { anthropic } = client();
     const stream = anthropic.messages.stream(call);

@@ -86,6 +86,12 @@ describe("a field that has no effect", () => {
     ["chat_template_kwargs.other", { chat_template_kwargs: { other: 1 } }],
     ["numBeams", { num_beams: 4 }],
     ["toString", { toString: 1 }],
+    ["stream_options.include_usag", { stream: true, stream_options: { include_usag: true } }],
+    ["response_format.other", { response_format: { type: "text", other: 1 } }],
+    ["tools[0].other", { tools: [{ ...tool, other: 1 }] }],
+    ["tools[0].function.other", { tools: [{ type: "function", function: { name: "add", other: 1 } }] }],
+    ["messages[0].content[0].other", { messages: [{ role: "user", content: [{ type: "text", text: "Hi", other: 1 }] }] }],
+    ["chat_template_kwargs.enable_thinking", { chat_template_kwargs: { enable_thinking: true } }],
     ["chat_template_kwargs.constructor", { chat_template_kwargs: { constructor: 1 } }],
   ])("%s is named in the warnings", async (name, fields) => {
     const response = await served.fetch(chat, request({ model: "tiny", messages, ...fields }));
@@ -103,6 +109,10 @@ describe("a field that has no effect", () => {
     expect(await post(strict.fetch, chat, { ...fields, cache_prompt: true })).toMatchObject({
       status: 400,
       json: { error: { param: "cache_prompt" } },
+    });
+    expect(await post(strict.fetch, chat, { ...fields, tools: [{ ...tool, other: 1 }] })).toMatchObject({
+      status: 400,
+      json: { error: { param: "tools[0].other" } },
     });
   });
 });
@@ -162,6 +172,12 @@ const refused: readonly (readonly [param: string, fields: object])[] = [
   ["tools", { tool_choice: "required" }],
   ["tool_choice", { tools: [tool], tool_choice: { type: "function", function: { name: "other" } } }],
   ["tool_choice", { tools: [tool], tool_choice: "sometimes" }],
+  ["tool_choice", { tools: [tool], tool_choice: 5 }],
+  ["grammar", { grammar: "" }],
+  ["grammar", { grammar: " \n" }],
+  ["add_generation_prompt", { add_generation_prompt: false }],
+  ["add_generation_prompt", { continue_final_message: true, add_generation_prompt: true }],
+  ["continue_final_message", { continue_final_message: true }],
   ["response_format.type", { response_format: { type: "xml" } }],
   ["response_format.json_schema.schema", { response_format: { type: "json_schema", json_schema: { name: "x" } } }],
   [
@@ -180,6 +196,44 @@ describe("a field that is refused", () => {
     const { error } = json as { error: { param: string; message: string } };
     expect(error.param?.startsWith(param)).toBe(true);
     expect(error.message).toContain(error.param);
+  });
+});
+
+describe("what is wrong is said in words", () => {
+  const call = (args: unknown) => [
+    ...messages,
+    { role: "assistant", tool_calls: [{ id: "1", function: { name: "add", arguments: args } }] },
+  ];
+  it.each<readonly [message: string, fields: object]>([
+    [
+      'tool_choice: expected auto, none, required, or { type: "function" } with a name, got "sometimes"',
+      { tools: [tool], tool_choice: "sometimes" },
+    ],
+    [
+      'tool_choice: expected the name of a tool (add), got "other"',
+      { tools: [tool], tool_choice: { type: "function", function: { name: "other" } } },
+    ],
+    ['messages[1].tool_calls[0].function.arguments: expected a text of JSON, got "{x"', { messages: call("{x") }],
+    ["messages[1].tool_calls[0].function.arguments: expected text, got an object", { messages: call({ a: 1 }) }],
+    ["stream_options: expected none without stream, got an object", { stream_options: {} }],
+  ])("%s", async (message, fields) => {
+    expect(await post(served.fetch, chat, { model: "tiny", messages, ...fields })).toMatchObject({ json: { error: { message } } });
+  });
+});
+
+describe("continue_final_message", () => {
+  it("goes on with the last message of the assistant; without it, that is one of those said", async () => {
+    const turns = [...messages, { role: "assistant", content: "Yes, " }];
+    const answered = await post(served.fetch, chat, {
+      model: "tiny",
+      messages: turns,
+      continue_final_message: true,
+      add_generation_prompt: false,
+    });
+    expect(answered).toMatchObject({ status: 200, json: { choices: [{ message: { content: "Hello Anna!" } }] } });
+    expect(served.asked.at(-1)?.prompt).toBe("<user>Hi<assistant>Yes, ");
+    await post(served.fetch, chat, { model: "tiny", messages: turns });
+    expect(served.asked.at(-1)?.prompt).toBe("<user>Hi<assistant>Yes, <assistant>");
   });
 });
 
@@ -202,6 +256,8 @@ describe("a request that is none", () => {
     ["no type", chat, request(text.encode(good), {}), 415, "http-type"],
     ["plain text", chat, request(good, { "content-type": "text/plain" }), 415, "http-type"],
     ["a form", chat, request(good, { "content-type": "application/x-www-form-urlencoded" }), 415, "http-type"],
+    ["another encoding", chat, request(good, { "content-type": "application/json; charset=latin1" }), 415, "http-type"],
+    ["a removal of what is not there", "/v1/files/x", { method: "DELETE" }, 404, "http-path"],
     ["a packed body", chat, request(good, { "content-type": "application/json", "content-encoding": "gzip" }), 415, "http-type"],
     ["more than 4 MiB", chat, request(`"${"a".repeat(4_194_304)}"`), 413, "http-size"],
     ["no body", chat, request(""), 400, "http-body"],
@@ -225,7 +281,9 @@ describe("a request that is none", () => {
 
   it("says what is allowed where the method is another", async () => {
     expect((await served.fetch(chat)).headers.get("allow")).toBe("POST");
-    expect((await served.fetch("/health", { method: "POST" })).headers.get("allow")).toBe("GET, HEAD");
+    for (const method of ["POST", "DELETE"]) expect((await served.fetch("/health", { method })).headers.get("allow")).toBe("GET, HEAD");
+    for (const type of ['application/json; charset="UTF-8"', "application/json;charset=utf8"])
+      expect((await served.fetch(chat, request(good, { "content-type": type }))).status).toBe(200);
   });
 });
 

@@ -108,6 +108,52 @@ describe("/api, for the client of Ollama", () => {
     expect(pieces.join("")).toBe("Hello Anna!");
   });
 
+  // as its server 0.6.5 takes them
+  it.each<readonly [options: object, sampling: object, warnings: readonly string[]]>([
+    [{ seed: -1, top_p: 0, top_k: -1 }, { topP: 1e-6, seed: expect.any(Number) }, []],
+    [{ temperature: 5 }, { temperature: 2 }, ["options.temperature: 5 is beyond its range here; 2 is taken"]],
+    [{ temperature: -1 }, { kind: "greedy" }, []],
+    [{ seed: 1.5, min_p: -1, num_ctx: 0 }, { seed: 1 }, []],
+    [
+      { presence_penalty: -5 },
+      { penalties: { presencePenalty: -2 } },
+      ["options.presence_penalty: -5 is beyond its range here; -2 is taken"],
+    ],
+  ])("takes every number: %o", async (options, sampling, warnings) => {
+    const { fetch, asked } = served();
+    const { status, json } = await post(fetch, "/api/generate", { model: "tiny", prompt: "Once", stream: false, options });
+    expect([status, asked[0]?.sampling]).toMatchObject([200, sampling]);
+    const told = (json as { readonly warnings?: readonly { readonly message: string }[] }).warnings ?? [];
+    expect(told.map(({ message }) => message)).toEqual(warnings);
+  });
+
+  it("answers until the context is full where num_predict sets no end", async () => {
+    const { fetch } = served({
+      config: { providers: { candle: { provider_type: "candle", max_tokens: 5 } } },
+      answer: () => Array.from({ length: 50 }, () => " word"),
+    });
+    const ask = async (num_predict: number): Promise<unknown> =>
+      (await post(fetch, "/api/generate", { model: "tiny", prompt: "Once", raw: true, stream: false, options: { num_predict } })).json;
+    expect(await ask(-1)).toMatchObject({ done_reason: "stop", eval_count: 50 });
+    expect(await ask(3)).toMatchObject({ done_reason: "length", eval_count: 3 });
+  });
+
+  it("gives no vectors of nothing, names the model that is missing, and says where no thought came", async () => {
+    const { fetch } = served();
+    const ask = (path: string, body: object) => post(fetch, path, body);
+    for (const input of [[], "", undefined])
+      expect(await ask("/api/embed", { model: "tiny", input })).toMatchObject({ status: 200, json: { embeddings: [] } });
+    for (const prompt of ["", undefined])
+      expect(await ask("/api/embeddings", { model: "tiny", prompt })).toMatchObject({ status: 200, json: { embedding: [] } });
+    expect((await ask("/api/embed", { model: "tiny", input: ["a", ""] })).status).toBe(400);
+    for (const path of ["/api/generate", "/api/chat", "/api/show", "/api/embed"])
+      expect(await ask(path, {})).toMatchObject({ status: 400, json: { error: "model: expected text, got nothing" } });
+    expect(await ask("/api/chat", { model: "nobody" })).toEqual({ status: 404, json: { error: "model 'nobody' not found" } });
+    const messages = [{ role: "user", content: "So?" }];
+    const thought = await ask("/api/chat", { model: "tiny", messages, stream: false, think: true });
+    expect(thought).toMatchObject({ json: { warnings: [{ message: expect.stringMatching(/^think: the answer has no thought/) }] } });
+  });
+
   it("loads and unloads a model where there is nothing to say, and tells until when it stays", async () => {
     const { client, spell } = served();
     expect(await client.ps()).toEqual({ models: [] });
@@ -188,13 +234,13 @@ describe("/api, for the client of Ollama", () => {
     const { client, fetch } = served();
     await expect(client.chat({ model: "no-such", messages: [{ role: "user", content: "Hi" }] })).rejects.toMatchObject({
       status_code: 404,
-      error: "The model 'no-such' does not exist",
+      error: "model 'no-such' not found",
     });
     expect(await post(fetch, "/api/chat", { model: "tiny", messages: [{ role: "user", content: "Hi", images: ["aGk="] }] })).toMatchObject({
       status: 400,
       json: { error: expect.stringContaining("messages[0].images") },
     });
-    expect(await post(fetch, "/api/generate", { model: "tiny", prompt: "a", options: { temperature: -1 } })).toMatchObject({
+    expect(await post(fetch, "/api/generate", { model: "tiny", prompt: "a", options: { temperature: "x" } })).toMatchObject({
       status: 400,
       json: { error: expect.stringContaining("options.temperature") },
     });

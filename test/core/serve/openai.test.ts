@@ -249,6 +249,8 @@ describe.each(majors)("the client of OpenAI, %s", (_, { OpenAI, APIError, BadReq
     const plain = await openai.embeddings.create({ model, input: "hello", encoding_format: "float", dimensions: 1 });
     expect(plain.data[0]).toMatchObject({ object: "embedding", index: 0, embedding: [1] });
     const { json } = await post(fetch, "/v1/embeddings", { model, input: "hello", encoding_format: "base64" });
+    // told to everybody who asks, not to the first alone
+    expect(json).toMatchObject({ warnings: [{ code: "file-note", message: expect.stringContaining("not trained to make vectors") }] });
     const [packed] = (json as { readonly data: readonly { readonly embedding: string }[] }).data;
     expect(new Float32Array(Uint8Array.from(atob(packed?.embedding ?? ""), (letter) => letter.charCodeAt(0)).buffer)[0]).toBeCloseTo(
       0.981,

@@ -52,6 +52,15 @@ describe.each(["office/tiny", "anthropic/tiny"])("a request for %s", (model) => 
     ]);
   });
 
+  it("goes on with an answer that was begun where the provider does", async () => {
+    const { far, near } = passing();
+    const begun = [...messages, { role: "assistant", content: "Dear " }];
+    const { status, json } = await post(near, chat, { model, messages: begun, continue_final_message: true });
+    if (model.startsWith("anthropic")) {
+      expect([status, far.asked.at(-1)?.prompt]).toEqual([200, "<user>Say hello.<assistant>Dear "]);
+    } else expect({ status, json }).toMatchObject({ status: 400, json: { error: { param: "continue_final_message" } } });
+  });
+
   it("is told what the provider refuses", async () => {
     const { near } = passing();
     const [name] = model.split("/");

@@ -57,6 +57,23 @@ describe("actions are worded as commands", () => {
     expect(wordActions([action], ["-c", "my.toml", "generate", "Why"])).toEqual([command]);
   });
 
+  it("a missing device is left by the command that named it", () => {
+    expect(commandsOf(unavailable, ["embed", "-m", "x", "Hi", "--device", "cuda"])).toEqual([
+      "llmspell doctor",
+      "llmspell embed -m x Hi --device cpu",
+    ]);
+  });
+
+  it.each<readonly [argv: readonly string[], command: string]>([
+    [["embed", "-m", "x", "Hi"], 'llmspell embed -m tiny-stories "Hello"'],
+    [["similar", "Hi"], 'llmspell embed -m tiny-stories "Hello"'],
+    [["similar", "--rerank", "Hi"], 'llmspell similar --rerank -m tiny-stories "Hello" lines.txt'],
+    [["chat"], 'llmspell generate -m tiny-stories "Once upon a time"'],
+  ])("a name is tried with the command that asked for it: %j", (argv, command) => {
+    const unknown = new SpellError("model-unknown", "no such model", { actions: [{ kind: "run", model: "tiny-stories" }] });
+    expect(commandsOf(unknown, argv)).toEqual([command]);
+  });
+
   it("one command is shown once", () => {
     expect(wordActions([{ kind: "diagnose" }, { kind: "diagnose" }], [])).toEqual(["llmspell doctor"]);
   });

@@ -60,8 +60,16 @@ describe("llmspell serve", () => {
     };
     for (const host of ["0.0.0.0", "::", "192.168.1.5"]) expect(await told({ host: [host] })).toEqual(["usage-value", "--host"]);
     expect(await told({ "token-env": ["TOKEN"] })).toEqual(["config-api-key-missing", "TOKEN"]);
-    for (const TOKEN of ["short", `${token} x`, `${token}\u00e9`])
-      expect(await told({ "token-env": ["TOKEN"] }, { TOKEN })).toEqual(["usage-value", "TOKEN"]);
+    for (const [TOKEN, message] of [
+      ["short", "TOKEN: expected at least 22 letters, digits and signs; got 5"],
+      [`${token} x`, "TOKEN: expected letters, digits and signs of ASCII alone; got a space or another letter among 34 characters"],
+      [`${token}\u00e9`, expect.stringContaining("of ASCII alone")],
+    ])
+      expect(await failure(start({ "token-env": ["TOKEN"] }, keptScreen(), { TOKEN: String(TOKEN) }).status)).toMatchObject({
+        code: "usage-value",
+        where: "TOKEN",
+        message,
+      });
   });
 
   it("tells a wrong name of a model before anybody asks for it", async () => {

@@ -49,7 +49,7 @@ describe("who may ask", () => {
     expect(allowed.headers.get("access-control-allow-private-network")).toBe("true");
   });
 
-  it("H8: with the whole token; one of 1 MiB is answered by Node itself with 431; refusals do not tell it", async () => {
+  it("H8: with the whole token; one of 1 MiB is too long a head for Node, 431; refusals do not tell it", async () => {
     const { url, port, refusals } = await serveScripted({}, { token });
     const ask = async (authorization?: string): Promise<number> =>
       (await fetch(`${url}/health`, authorization === undefined ? {} : { headers: { authorization } })).status;
@@ -58,7 +58,7 @@ describe("who may ask", () => {
       expect(await ask(wrong)).toBe(401);
     expect((await fetch(`${url}/health?token=${token}&api_key=${token}`)).status).toBe(401);
     const long = `GET /health HTTP/1.1\r\nHost: localhost:${port}\r\nAuthorization: Bearer ${"a".repeat(2 ** 20)}\r\n\r\n`;
-    expect(statusOf(await raw(port, long))).toBe(431);
+    expect(await raw(port, long)).toMatch(/^HTTP\/1\.1 431 [\s\S]*"code":"http-size"/);
     expect(JSON.stringify(refusals)).not.toContain(token.slice(0, 10));
   });
 
@@ -94,10 +94,13 @@ describe("what is asked", () => {
     pump();
     expect(statusOf(await ended)).toBe(413);
     expect(taken).toBeLessThan(4 * bodyBytes);
-    // fewer bytes than were announced: the client leaves, and the server goes on
+    // fewer bytes than were announced: who still listens is told, and the server goes on
     const lying = wire(port);
     lying.socket.end(`${head}Content-Length: 100\r\n\r\n{"model":`);
-    await lying.ended;
+    expect(await lying.ended).toMatch(/^HTTP\/1\.1 400 [\s\S]*"message":"expected a whole request, got a part"/);
+    const cut = wire(port);
+    cut.socket.end(`${head.replace("/v1/chat/completions", "/v1/messages")}Content-Length: 100\r\n\r\n{`);
+    expect(await cut.ended).toContain('{"type":"error","error":{"type":"invalid_request_error"');
     expect((await fetch(`${url}/health`)).status).toBe(200);
   });
 
@@ -137,7 +140,16 @@ describe("what is asked", () => {
     expect((await raw(port, `${get}\r\n${get}Connection: close\r\n\r\n`)).match(/HTTP\/1\.1 200/g)).toHaveLength(2);
     const head = await fetch(`${url}/v1/models`, { method: "HEAD" });
     expect([head.status, await head.text()]).toEqual([200, ""]);
-    for (const method of ["PUT", "DELETE", "OPTIONS"]) expect((await fetch(`${url}/v1/models`, { method })).status).toBe(405);
+    for (const [method, path, status, allow] of [
+      ["PUT", "/v1/models", 405, "GET, HEAD"],
+      ["DELETE", "/v1/chat/completions", 405, "POST"],
+      ["OPTIONS", "/v1/models", 405, "GET, HEAD"],
+      ["DELETE", "/api/delete", 404, null],
+    ] as const) {
+      const answer = await fetch(`${url}${path}`, { method, ...(method !== "OPTIONS" && { body: "{}" }) });
+      expect([answer.status, answer.headers.get("allow")]).toEqual([status, allow]);
+      await answer.text();
+    }
     expect(statusOf(await raw(port, `TRACE / HTTP/1.1\r\n${host}Connection: close\r\n\r\n`))).toBe(405);
     expect(await raw(port, `CONNECT evil.example:443 HTTP/1.1\r\n${host}\r\n`)).toBe("");
     expect(statusOf(await raw(port, `${get}Connection: close, upgrade\r\nUpgrade: websocket\r\n\r\n`))).toBe(200);
@@ -148,7 +160,8 @@ describe("what is asked", () => {
       `GET /health HTTP/1.1\nHost: localhost:${port}\n\n`,
       `${get}X-A: b\r\n folded\r\n\r\n`,
     ];
-    for (const text of doubtful) expect([text, statusOf(await raw(port, text))]).toEqual([text, 400]);
+    for (const text of doubtful)
+      expect([text, await raw(port, text)]).toEqual([text, expect.stringMatching(/^HTTP\/1\.1 400 [\s\S]*"error":\{/)]);
   });
 
   if (isLong)
@@ -158,7 +171,7 @@ describe("what is asked", () => {
       socket.write("GET /health HTTP/1.1\r\nHo");
       const drip = setInterval(() => socket.write("x"), 4000);
       const started = performance.now();
-      await ended;
+      expect(await ended).toMatch(/^HTTP\/1\.1 408 [\s\S]*"code":"http-body"/);
       clearInterval(drip);
       expect(performance.now() - started).toBeLessThan(16_000);
     });

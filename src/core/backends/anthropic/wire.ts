@@ -1,6 +1,7 @@
 /** The wire of Anthropic's messages. Source: its API reference, version 2023-06-01. */
 import { SpellError } from "../../errors.ts";
 import type { GenerateOptions } from "../../spec/generate.ts";
+import { splitLast } from "../../text/check-call.ts";
 import { splitParameters, stopsOf } from "../../text/known-parameters.ts";
 import type { NumberParameter } from "../../text/parameters.ts";
 import { plainTool } from "../../tools/messages.ts";
@@ -32,6 +33,7 @@ export function anthropicWire(isPage: boolean): Wire {
       refuse(options);
       const { sent, ignored } = splitParameters({ maxTokens: usualTokens, ...options }, known);
       const stop = stopsOf(options);
+      if (options.continueLast === true) splitLast(prompt); // what ends with its own words is gone on with there
       const messages = typeof prompt === "string" ? [{ role: "user", content: prompt } as const] : prompt;
       const system = systemOf(messages, options.system);
       return {

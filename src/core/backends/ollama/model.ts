@@ -7,7 +7,7 @@ import type { ChatMessage, ChatPrompt, GenerateOptions, ToolCall } from "../../s
 import type { Constraint } from "../../spec/grammar.ts";
 import type { StreamPart } from "../../spec/stream-part.ts";
 import { withoutAnswer } from "../../text/answer.ts";
-import { wrongOption } from "../../text/check-call.ts";
+import { refuseContinue, wrongOption } from "../../text/check-call.ts";
 import { refuseTools } from "../../text/check-tools.ts";
 import { randomSeed } from "../../text/handle-model.ts";
 import { parameterRules, presets, resolveDecoderParameters } from "../../text/parameters.ts";
@@ -185,6 +185,7 @@ function writeCall(
   if (load.threads > 0) given["num_thread"] = load.threads;
   const keepAlive = settings.keepAliveSeconds;
   const shared = { model: name, stream: true, options: given, keep_alive: keepAlive };
+  refuseContinue(options, "an Ollama server");
   if (options.raw === true) {
     if (typeof prompt !== "string") throw new SpellError("run-option", "raw: expected a text; got messages", { where: "raw" });
     refuseTools(options, "a raw prompt says by itself what a model may call");

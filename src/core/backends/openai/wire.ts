@@ -4,6 +4,7 @@
 import { SpellError } from "../../errors.ts";
 import { isObject } from "../../json.ts";
 import type { ChatMessage, ChatPrompt, GenerateOptions } from "../../spec/generate.ts";
+import { refuseContinue } from "../../text/check-call.ts";
 import { refuseTools } from "../../text/check-tools.ts";
 import { splitParameters, stopsOf } from "../../text/known-parameters.ts";
 import type { NumberParameter } from "../../text/parameters.ts";
@@ -52,6 +53,7 @@ export function openaiWire(isOpenai: boolean): Wire {
     write(model, prompt, options, form) {
       const { sent, ignored: unknown } = splitParameters({ maxTokens: usualTokens, ...options }, known);
       // each of its models has another word for it, or none
+      refuseContinue(options, "a service of OpenAI's shape");
       const ignored = isOpenai && options.reasoning === "off" ? [...unknown, "reasoning"] : unknown;
       const stop = stopsOf(options);
       if (isOpenai && stop.length > mostStops)

@@ -287,6 +287,7 @@ describe("what is sent", () => {
     for (const [options, where] of [
       [{ temperature: 1.5 }, "temperature"],
       [{ raw: true }, "raw"],
+      [{ continueLast: true }, "continueLast"],
     ] as const) {
       const service = saying(wireOf(plain));
       expect(await failure(service.ask("x", options))).toMatchObject({ code: "run-option", where });

@@ -286,6 +286,7 @@ describe("what is sent", () => {
     expect(forced).toMatchObject({ tool_choice: { type: "function", function: { name: "now" } }, parallel_tool_calls: false });
     expect((await sent(saying(text), { tools, toolChoice: "required" })).body).toMatchObject({ tool_choice: "required" });
     expect(await failure(saying(text).ask("x", { raw: true, tools }))).toMatchObject({ code: "run-option", where: "tools" });
+    expect(await failure(saying(text).ask("x", { continueLast: true }))).toMatchObject({ code: "run-option", where: "continueLast" });
   });
 
   it("leaves thinking out where the server has a word for that, and says so where it has none", async () => {
