@@ -1,7 +1,8 @@
 /**
  * Compiles src into dist. dist goes first: the compiler leaves outputs of deleted sources behind, and they would be packed.
- * One output per source file, for pages, edge runtimes and bundlers; models stay where they are, llama.cpp gets our kernels (merge-kernels.mjs). Two things are bundled: the workers of a page,
- * each with the packages it imports, as a worker has no import map and could not find them without a bundler; and what Node runs (bundle.mjs).
+ * One output per source file, for pages, edge runtimes and bundlers; models stay where they are, llama.cpp gets our kernels (merge-kernels.mjs). Three things are bundled: the workers of a page,
+ * each with the packages it imports, as a worker has no import map and could not find them without a bundler; what a page without a bundler fetches
+ * (bundle-page.mjs); and what Node runs (bundle.mjs).
  */
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -9,6 +10,7 @@ import { posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { bundleNode } from "./bundle.mjs";
+import { bundlePage } from "./bundle-page.mjs";
 import { configFiles } from "./config.mjs";
 import { mergeKernels } from "./engine-wasm.mjs";
 import { writeBundled, writeCatalogue, writeKernels, writePreludes, writeVersion } from "./generate.mjs";
@@ -122,6 +124,7 @@ writeFileSync(
     .replace(/\/\/# sourceMappingURL=.*\n?/, "const start = (url, options) => new Worker(url, options);\n"),
 );
 
+await bundlePage(dist); // before files that only Node needs as they are go
 await bundleNode(dist);
 copyScriptEngines(`${dist}/scripts`);
 

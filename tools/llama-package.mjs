@@ -57,7 +57,7 @@ export async function bundleLlama(/** @type {string} */ dist) {
 }
 
 /** The licence of each package whose code is in a file. */
-function licences(/** @type {readonly string[]} */ inputs) {
+export function licences(/** @type {readonly string[]} */ inputs) {
   const folders = new Set(inputs.flatMap((input) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0] ?? []));
   return [...folders]
     .sort()

@@ -18,6 +18,15 @@ export function lazyWeight({ file, length }: WeightRange): Uint8Array | undefine
   return new LazyBytes(blob, file.offset, length);
 }
 
+/** ES2024, which browsers have since 2023. */
+interface Detachable extends ArrayBuffer {
+  readonly detached: boolean;
+  transfer(newByteLength: number): ArrayBuffer;
+}
+type Transferable = ArrayBuffer & Partial<Detachable>;
+
+let handedOut: Detachable | undefined;
+
 class LazyBytes extends Uint8Array {
   readonly #blob: Blob;
   readonly #offset: number;
@@ -34,8 +43,12 @@ class LazyBytes extends Uint8Array {
     return this.#length;
   }
 
+  /** The bytes handed out before were copied by now; given back at once, they do not wait for a collector beside the next ones. */
   override subarray(begin = 0, end: number = this.#length): Uint8Array<ArrayBuffer> {
+    if (handedOut !== undefined && !handedOut.detached) handedOut.transfer(0);
     const slice = this.#blob.slice(this.#offset + begin, this.#offset + end);
-    return new Uint8Array(new FileReaderSync().readAsArrayBuffer(slice));
+    const buffer: Transferable = new FileReaderSync().readAsArrayBuffer(slice);
+    handedOut = typeof buffer.transfer === "function" ? (buffer as Detachable) : undefined;
+    return new Uint8Array(buffer);
   }
 }

@@ -30,12 +30,9 @@ const browser = await chromium.launch({ ...(executablePath === undefined ? {} : 
 const page = await browser.newPage();
 page.on("pageerror", (error) => console.error(String(error)));
 const imports = {
-  llmspell: `${here}/dist/browser/index.js`,
+  llmspell: `${here}/dist/page/index.js`,
   "@wllama/": `${here}/node_modules/@wllama/`,
   "onnxruntime-web/": `${here}/node_modules/onnxruntime-web/dist/`,
-  idb: `${here}/node_modules/idb/build/index.js`,
-  "idb-keyval": `${here}/node_modules/idb-keyval/dist/index.js`,
-  "hash-wasm": `${here}/node_modules/hash-wasm/dist/index.esm.js`,
   // transformers.js brings an onnxruntime of its own
   ...(isPeer
     ? {
