@@ -742,7 +742,7 @@ export function globalsPage({ manifest, find }, spellings, signature) {
 
 # Globals of scripts
 
-The same in Lua and JavaScript. Methods are called as \`agent:execute(…)\` in Lua, \`agent.execute(…)\` in JavaScript. Every name has both spellings, \`list_keys\` and
+The same in Lua and JavaScript. Methods are called as \`agent:execute(…)\` in Lua, \`agent.execute(…)\` in JavaScript. Every name of a function or an option has both spellings, \`list_keys\` and
 \`listKeys\`; fields of results are snake_case. ⧗ takes time: in JavaScript it gives a promise, in Lua the call waits. Errors are raised (\`pcall\`, \`try\`) and
 have \`code\`, \`message\`, \`hint\`, \`commands\`, \`retryable\` and \`details\`; a wrong argument is \`script-argument\`. \`?\` marks a field that may be absent.
 

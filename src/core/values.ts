@@ -63,9 +63,14 @@ export type Snake<T> = T extends readonly (infer Item)[]
       ? { readonly [K in keyof T as SnakeKey<K>]: Snake<T[K]> }
       : T;
 
+/** `topK` as `top_k`. */
+export function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
 /** Plain data with the names of its records in snake_case: what files, scripts and the command line's JSON show. */
 export function toSnake<T>(value: T): Snake<T> {
-  return renamed(value, (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)) as Snake<T>;
+  return renamed(value, snakeCase) as Snake<T>;
 }
 
 /** The names of a record as JavaScript writes them; values stay as they are. */

@@ -9,6 +9,15 @@ export interface FileText {
   readonly text: string;
   readonly form: TextForm;
   readonly title?: string | undefined;
+  /** UTF-16 units of the file before the text: a byte order mark; default 0 */
+  readonly before?: number | undefined;
+}
+
+const byteOrderMark = "\ufeff";
+
+/** A mark at the beginning is none of the text: a heading behind it is one. */
+export function withoutMark(text: string): Pick<FileText, "text" | "before"> {
+  return text.startsWith(byteOrderMark) ? { text: text.slice(1), before: 1 } : { text };
 }
 
 const prose = new Set("md markdown mdx txt text rst adoc org tex srt vtt".split(" "));
@@ -50,10 +59,10 @@ export async function textOfFile(name: string, bytes: Uint8Array, readers: Docum
       });
     return kind === "docx" ? page(text) : { text, form: "prose" };
   }
-  const text = textOf(name, bytes);
-  if (pages.has(kind)) return page(text);
-  if (tables.has(kind)) return { text, form: "table" };
-  return { text, form: lines.has(kind) ? "lines" : "prose" };
+  const read = withoutMark(textOf(name, bytes));
+  if (pages.has(kind)) return page(read.text);
+  if (tables.has(kind)) return { ...read, form: "table" };
+  return { ...read, form: lines.has(kind) ? "lines" : "prose" };
 }
 
 async function page(html: string): Promise<FileText> {
@@ -63,12 +72,12 @@ async function page(html: string): Promise<FileText> {
 
 /** @throws SpellError rag-file */
 function textOf(name: string, bytes: Uint8Array): string {
-  const [a, b, c] = bytes;
+  const [a, b] = bytes;
   const encoding = a === 0xff && b === 0xfe ? "UTF-16 (little-endian)" : a === 0xfe && b === 0xff ? "UTF-16 (big-endian)" : undefined;
   const isBinary = encoding === undefined && bytes.subarray(0, 8192).includes(0);
   if (encoding === undefined && !isBinary) {
     try {
-      return new TextDecoder("utf-8", { fatal: true }).decode(a === 0xef && b === 0xbb && c === 0xbf ? bytes.subarray(3) : bytes);
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     } catch {
       // told below
     }

@@ -52,7 +52,7 @@ export function finds(
   });
 }
 
-export function isOver({ until }: Kept, time: number): boolean {
+function isOver({ until }: Kept, time: number): boolean {
   return until !== undefined && until <= time;
 }
 

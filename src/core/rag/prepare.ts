@@ -5,7 +5,7 @@ import { isObject } from "../json.ts";
 import type { DocumentReaders } from "../platform.ts";
 import { chunkMarkdown } from "../search/chunk.ts";
 import type { Chunk, Metadata } from "../spec/search-index.ts";
-import { type FileText, textOfFile } from "./files.ts";
+import { type FileText, textOfFile, withoutMark } from "./files.ts";
 import { hashOf } from "./hash.ts";
 import { chunkLines } from "./lines.ts";
 import { measured } from "./measured.ts";
@@ -33,13 +33,15 @@ export interface PrepareParts {
   /** as Embedder.tokens */
   readonly tokens: (texts: readonly string[]) => Promise<readonly number[] | undefined>;
   readonly readers: DocumentReaders | undefined;
+  /** Of a document that is there already; absent: its name is its source. */
+  readonly sourceOf?: ((id: string) => string | undefined) | undefined;
   /** for chunks by meaning */
   readonly embed: (texts: readonly string[]) => Promise<readonly Float32Array[]>;
 }
 
 /** @throws SpellError rag-input, rag-file, rag-package */
 export async function prepare(document: RagDocument, at: number, parts: PrepareParts): Promise<Draft> {
-  const { settings, chunking, readers } = parts;
+  const { settings, chunking, readers, sourceOf } = parts;
   const where = `documents[${at}]`;
   const wrong = (what: string, expected: string, got: unknown): SpellError =>
     new SpellError("rag-input", `${where}: ${what}: expected ${expected}, got ${got === undefined ? "nothing" : typeof got}`, { where });
@@ -60,14 +62,20 @@ export async function prepare(document: RagDocument, at: number, parts: PrepareP
   if (said !== undefined && settings.security.enable_input_validation && said.includes("\u0000"))
     throw new SpellError("rag-input", `${document["id"] ?? where}: expected text, got bytes that are no text`, { where });
   const file: FileText =
-    said === undefined ? await textOfFile(name ?? "", bytes ?? new Uint8Array(), readers) : { text: said, form: "prose" };
-  const title = (document as RagDocument).title ?? name ?? file.title ?? "";
-  const hash = await hashOf(
-    JSON.stringify([file.text, file.form, title, chunking, settings.chunking.keep_headings, settings.chunking.keep_code_blocks]),
-  );
-  const id = (document as RagDocument).id ?? name ?? hash.slice(0, 16);
+    said === undefined ? await textOfFile(name ?? "", bytes ?? new Uint8Array(), readers) : { ...withoutMark(said), form: "prose" };
+  const named = (document as RagDocument).id ?? name;
+  const title = (document as RagDocument).title ?? (named === undefined ? undefined : sourceOf?.(named)) ?? name ?? file.title ?? "";
+  const { keep_headings, keep_code_blocks } = settings.chunking;
+  const moved = file.before === undefined ? [] : [file.before];
+  const hash = await hashOf(JSON.stringify([file.text, file.form, title, chunking, keep_headings, keep_code_blocks, ...moved]));
+  const id = named ?? hash.slice(0, 16);
   if (typeof id !== "string" || id === "" || id.length > 1000 || id.includes("\u001f")) throw wrong("id", "1–1000 characters", id);
-  return { id, title, metadata, hash, chunks: () => cut(file, parts) };
+  return { id, title, metadata, hash, chunks: async () => placed(await cut(file, parts), file.before) };
+}
+
+/** As they stand in the file. */
+function placed(chunks: readonly Chunk[], before = 0): readonly Chunk[] {
+  return before === 0 ? chunks : chunks.map((chunk) => ({ ...chunk, start: chunk.start + before, end: chunk.end + before }));
 }
 
 async function cut({ text, form }: FileText, { settings, chunking, count: guess, tokens, embed }: PrepareParts): Promise<readonly Chunk[]> {

@@ -4,7 +4,7 @@ import { abortedError, messageOf, SpellError, throwIfAborted } from "../errors.t
 import { shown } from "../json.ts";
 import type { Platform, SharedIndexes } from "../platform.ts";
 import { openCollection } from "../search/collection.ts";
-import type { Collection, CollectionSettings, IndexedDocument } from "../spec/search-index.ts";
+import type { Collection, CollectionSettings, Copy, IndexedDocument } from "../spec/search-index.ts";
 import { asOptions } from "../text/check-call.ts";
 import { once, onceFor } from "../values.ts";
 import { createCache } from "./cache.ts";
@@ -12,7 +12,7 @@ import { cachedFolder } from "./cached-folder.ts";
 import { contextOf } from "./context.ts";
 import { embedAll } from "./embed-all.ts";
 import { createEmbedder, type Embedder, type EmbedderHost, lexicalName } from "./embedder.ts";
-import { finds, innerId, isOver, type Kept, keptOf, outerId, sessionScope } from "./kept.ts";
+import { finds, innerId, type Kept, keptOf, outerId, sessionScope } from "./kept.ts";
 import { narrower } from "./limits.ts";
 import { measured } from "./measured.ts";
 import { checkRoom } from "./memory.ts";
@@ -92,6 +92,8 @@ export function createRag(host: RagHost): Rag {
   );
   const opened = new Map<string, Promise<Opened>>();
   const untils = new Map<string, number>();
+  /** When the next document of a session ends, of each index. */
+  const endings = new Map<Collection, number>();
   const sessionLimits = new Map<string, RagLimits>();
   let limits: RagLimits = {};
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -103,7 +105,22 @@ export function createRag(host: RagHost): Rag {
     return made;
   });
 
-  const openAt = async (place: FoundPlace, embedder: Embedder): Promise<Opened> => {
+  /** Takes out what is over by now. */
+  const forgetOver = (collection: Collection): void => {
+    const time = wallTime();
+    if (time < (endings.get(collection) ?? Number.POSITIVE_INFINITY)) return;
+    const over: string[] = [];
+    let next = Number.POSITIVE_INFINITY;
+    for (const id of collection.documents()) {
+      const { until = Number.POSITIVE_INFINITY } = keptOf(collection.get(id)?.metadata ?? {});
+      if (until <= time) over.push(id);
+      else next = Math.min(next, until);
+    }
+    endings.set(collection, next);
+    if (over.length > 0) removeAll(collection, over);
+  };
+
+  const openAt = async (place: FoundPlace, embedder: Embedder, mends: boolean): Promise<Opened> => {
     await backup();
     const { hnsw } = storage;
     const wanted = {
@@ -124,9 +141,9 @@ export function createRag(host: RagHost): Rag {
               threads: hnsw.num_threads === 0 ? Math.ceil((platform.graphThreads?.most ?? 1) / 2) : hnsw.num_threads,
             },
     };
-    const { collection, at } = await (shared === undefined ? openFolder(place, wanted) : openShared(shared, place, wanted));
-    const time = wallTime();
-    collection.remove(collection.documents().filter((id) => isOver(keptOf(collection.get(id)?.metadata ?? {}), time)));
+    const { collection, at } = await (shared === undefined ? openFolder(place, wanted, mends) : openShared(shared, place, wanted));
+    endings.set(collection, 0);
+    forgetOver(collection);
     return { collection, place, embedder, folder: at, refreshedAt: now() };
   };
 
@@ -135,7 +152,7 @@ export function createRag(host: RagHost): Rag {
     return { collection: await indexes.open(await places.path(place), wanted), at: indexes.place };
   };
 
-  const openFolder = async (place: FoundPlace, wanted: CollectionSettings) => {
+  const openFolder = async (place: FoundPlace, wanted: CollectionSettings, mends: boolean) => {
     const folder = cachedFolder(
       await places.folder(place),
       {
@@ -150,10 +167,11 @@ export function createRag(host: RagHost): Rag {
         level: "debug",
         message: `rag: a graph of ${rows} passages was built by ${threads === 1 ? "one thread" : `${threads} threads`}`,
       });
-    return { collection: await openCollection(folder, wanted, { graphThreads, onGraph }), at: folder.place };
+    return { collection: await openCollection(folder, wanted, { graphThreads, onGraph, mends }), at: folder.place };
   };
 
-  const open = async (given: RagPlace, provider = embedding.default_provider): Promise<Opened> => {
+  /** @param mends opens an index of which files are damaged */
+  const open = async (given: RagPlace, provider = embedding.default_provider, mends = false): Promise<Opened> => {
     const place = places.read(given);
     const key = JSON.stringify([multi_tenant ? place.tenant : "", place.collection, provider]);
     const known = opened.get(key);
@@ -162,19 +180,24 @@ export function createRag(host: RagHost): Rag {
       if (now() - index.refreshedAt > refreshMs) {
         index.refreshedAt = now();
         const before = index.collection.stats().segments.map(({ name }) => name);
-        await index.collection.refresh();
+        await index.collection.refresh().catch((error: unknown) => {
+          if (!mends || !(error instanceof SpellError) || error.code !== "rag-damaged") throw error;
+        });
         if (
           before.join() !==
           index.collection
             .stats()
             .segments.map(({ name }) => name)
             .join()
-        )
+        ) {
           found.clear();
+          endings.set(index.collection, 0);
+        }
       }
+      forgetOver(index.collection);
       return { ...index, place };
     }
-    const opening = openAt(place, embedderOf(provider));
+    const opening = openAt(place, embedderOf(provider), mends);
     opened.set(key, opening);
     try {
       return await opening;
@@ -214,13 +237,20 @@ export function createRag(host: RagHost): Rag {
       throw new SpellError("rag-input", `expected at most ${most} documents in one call, got ${given.length}`, {
         where: "rag.ingest.max_documents",
       });
-    const index = await open(options, options.provider);
+    const index = await open(options, options.provider, true);
     const { collection, place, embedder } = index;
+    const set = await collection.mend();
+    if (set.length > 0) found.clear();
     const tenant = tenantIn(place);
     const { scope, scopeId, signal, onProgress } = options;
     const chunking = chunkingOf(settings, options.chunking);
+    const sourceOf = (id: string): string | undefined => {
+      const known = collection.get(innerId(id, { tenant, scope, scopeId }));
+      return known === undefined ? undefined : keptOf(known.metadata).source || undefined;
+    };
     const parts = {
       settings,
+      sourceOf: options.keepsSource === true ? sourceOf : undefined,
       chunking,
       count: embedder.count,
       tokens: (texts: readonly string[]) => embedder.tokens(texts, signal),
@@ -238,7 +268,7 @@ export function createRag(host: RagHost): Rag {
       try {
         draft = await prepare(document, at, parts);
       } catch (error) {
-        if (options.onSkip === undefined || !(error instanceof SpellError) || error.code === "rag-package") throw error;
+        if (options.onSkip === undefined || !(error instanceof SpellError)) throw error;
         options.onSkip(error, document);
         continue;
       }
@@ -278,7 +308,8 @@ export function createRag(host: RagHost): Rag {
     const replaced = changed.reduce((sum, { inner }) => sum + (collection.get(inner)?.chunks ?? 0), 0);
     const stats = collection.stats();
     checkRoom(stats.chunks - replaced + chunks + (storage.hnsw.allow_replace_deleted ? 0 : stats.deadChunks), settings);
-    if (changed.length === 0) return { documents: 0, unchanged, chunks: 0, embedded: 0, tokens: 0, warnings: [] };
+    if (changed.length === 0) return { documents: 0, unchanged, chunks: 0, embedded: 0, tokens: 0, warnings: set };
+    if (until !== undefined) endings.set(collection, Math.min(until, endings.get(collection) ?? until));
     await places.note(place);
     const { vectorOf, ...counts } = await embedAll(
       changed.map(({ prepared }) => prepared),
@@ -300,7 +331,7 @@ export function createRag(host: RagHost): Rag {
       ...place,
       documents: changed.map(({ prepared: { id, title, chunks: parts } }) => ({ id, title, chunks: parts })),
     });
-    return { documents: changed.length, unchanged, chunks, ...counts };
+    return { documents: changed.length, unchanged, chunks, ...counts, warnings: [...set, ...counts.warnings] };
   };
 
   const checkQuery = (query: unknown): string => {
@@ -355,22 +386,21 @@ export function createRag(host: RagHost): Rag {
       deduplicate: searching.deduplicate,
     });
     if (signal?.aborted === true) throw abortedError();
+    const placeIn = ({ document, headings, start, end, metadata }: Copy) => {
+      const { source, own } = keptOf(metadata);
+      const about = searching.include_metadata ? { metadata: own } : {};
+      return { id: outerId(document), source, heading: headings.join(" > "), start, end, ...about };
+    };
     const results = hits.map((hit): RagHit => {
-      const kept = keptOf(hit.metadata);
-      return {
-        id: outerId(hit.document),
-        source: kept.source,
-        heading: hit.headings.join(" > "),
-        content: hit.text,
-        score: hit.score,
-        start: hit.start,
-        end: hit.end,
-        ...(searching.include_metadata ? { metadata: kept.own } : {}),
-      };
+      const { id, source, heading, ...rest } = placeIn(hit);
+      const copies = hit.copies.length === 0 ? {} : { copies: hit.copies.map(placeIn) };
+      return { id, source, heading, content: hit.text, score: hit.score, ...rest, ...copies };
     });
     const best = rerankModel === undefined ? results : await reranked(query, results, rerankModel, k, signal);
     // documents of a session end by themselves
-    const until = hits.reduce((least, { metadata }) => Math.min(least, keptOf(metadata).until ?? least), Number.POSITIVE_INFINITY);
+    const until = hits
+      .flatMap((hit) => [hit, ...hit.copies])
+      .reduce((least, { metadata }) => Math.min(least, keptOf(metadata).until ?? least), Number.POSITIVE_INFINITY);
     found.set(key, { hits: best, until });
     await dump("search", { ...place, query, k, threshold, results: best });
     watch.debug(`search found ${best.length}`);

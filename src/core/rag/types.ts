@@ -50,7 +50,9 @@ export interface IngestOptions extends RagPlace {
   /** Makes the vectors; default: `rag.embedding.default_provider`. An index has those of one. */
   readonly provider?: string | undefined;
   readonly onProgress?: ((progress: IngestProgress) => void) | undefined;
-  /** Told of a document that is no text, or too long: it is left out. What this throws ends the call; absent: such a document does. */
+  /** Of a document that is there already the source stays, whatever its name is now; default false. */
+  readonly keepsSource?: boolean | undefined;
+  /** Told of a document that is no text, is too long, or needs a package that is missing: it is left out. What this throws ends the call; absent: such a document does. */
   readonly onSkip?: ((error: SpellError, document: RagDocument) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -92,11 +94,13 @@ export interface RagHit {
   /** the passage as it stands in its text; undefined where texts are not kept */
   readonly content: string | undefined;
   readonly score: number;
-  /** Place of the passage in the text, in UTF-16 units. Of HTML, PDF and DOCX: in the text that was read out of the file. */
+  /** Place of the passage in the text, in UTF-16 units; a byte order mark at the beginning of a file is one. Of HTML, PDF and DOCX: in the text that was read out of the file. */
   readonly start: number;
   readonly end: number;
   /** absent with `rag.search.include_metadata` false */
   readonly metadata?: Metadata | undefined;
+  /** Where the same text stands too; absent where it stands nowhere else, or `rag.search.deduplicate` is false. */
+  readonly copies?: readonly Pick<RagHit, "id" | "source" | "heading" | "start" | "end" | "metadata">[] | undefined;
 }
 
 export interface ContextOptions extends SearchOptions {

@@ -5,6 +5,7 @@
 import { SpellError } from "../errors.ts";
 import { isObject, shown } from "../json.ts";
 import { didYouMean, nearest } from "../nearest.ts";
+import { snakeCase } from "../values.ts";
 
 /** Where a value stands. */
 interface Place {
@@ -158,7 +159,7 @@ export function table<N extends string>(name: N): Parameter<Readonly<Record<stri
   return parameter(name, "a table", isTable);
 }
 
-/** A table with these names only; required ones must be there. */
+/** A table with these names only, each in either spelling; required ones must be there. */
 export function options<N extends string, const P extends readonly Parameter[]>(
   name: N,
   fields: P,
@@ -169,10 +170,15 @@ export function options<N extends string, const P extends readonly Parameter[]>(
     expects: "a table",
     isOptional: false,
     fields,
-    read(value, place) {
-      if (!isTable(value)) throw wrong(place, "a table", value);
-      const unknown = Object.keys(value).find((key) => !names.includes(key));
-      if (unknown !== undefined) throw unknownName(place, unknown, names);
+    read(given, place) {
+      if (!isTable(given)) throw wrong(place, "a table", given);
+      const value: Record<string, unknown> = {};
+      for (const [key, inner] of Object.entries(given)) {
+        const name = names.includes(key) ? key : snakeCase(key);
+        if (!names.includes(name)) throw unknownName(place, key, names);
+        if (Object.hasOwn(value, name)) throw wrong({ ...place, argument: `${place.argument}.${name}` }, "one value", given);
+        value[name] = inner;
+      }
       const entries = fields.map((field) => {
         const inner = readOne(field, Object.hasOwn(value, field.name) ? value[field.name] : undefined, {
           ...place,

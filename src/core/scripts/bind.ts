@@ -7,6 +7,7 @@
  * Names are written one way; the other spelling (snake_case, camelCase) is made here and nowhere else.
  */
 import { SpellError } from "../errors.ts";
+import { snakeCase } from "../values.ts";
 import { type CallKept, type Kind, type Parameter, readArguments, type Values } from "./arguments.ts";
 
 export interface ScriptFunction {
@@ -129,10 +130,7 @@ export function bind({ globals, named = {}, classes }: ScriptGlobals): Bound {
 
 /** A name in both spellings. */
 export function spellings(name: string): readonly [snake: string, camel: string] {
-  return [
-    name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-    name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()),
-  ];
+  return [snakeCase(name), name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())];
 }
 
 function mapped<T, U>(record: Readonly<Record<string, T>>, change: (value: T, name: string) => U): Readonly<Record<string, U>> {

@@ -21,6 +21,8 @@ const mostSmall = 8;
 /** share of dead chunks from which a merge pays */
 const mostDead = 0.2;
 const ending = ".seg";
+/** of a file that is damaged: it stays for who wants to look, and nothing reads it */
+const asideEnding = ".damaged";
 
 /** A document and the segment that it is in. */
 export interface Place {
@@ -40,13 +42,15 @@ export interface CollectionHost {
   readonly graphThreads?: GraphThreads | undefined;
   /** Called when a graph was built. */
   readonly onGraph?: ((built: { readonly rows: number; readonly threads: number }) => void) | undefined;
+  /** Opens what is whole; the rest is for mend(). Default: what is damaged is an error. */
+  readonly mends?: boolean | undefined;
 }
 
 /** @throws SpellError rag-damaged, rag-version, rag-model, store-* */
 export async function openCollection(
   folder: SearchFolder,
   settings: CollectionSettings,
-  { graphThreads, onGraph }: CollectionHost = {},
+  { graphThreads, onGraph, mends = false }: CollectionHost = {},
 ): Promise<Collection> {
   const { embedder, metric, storeText, graph } = settings;
   const opened = new Map<string, Segment>();
@@ -90,7 +94,21 @@ export async function openCollection(
     alive = new Map([...living].map(([segment, documents]) => [segment, keepDocuments(segment, documents)]));
   };
 
-  const refresh = async (): Promise<void> => {
+  /** What was set aside, until it is told. */
+  const aside: string[] = [];
+  const setAside = async (name: string, { message }: SpellError): Promise<void> => {
+    const size = await folder.size(name);
+    const bytes = size === undefined ? undefined : await folder.read(name, 0, size);
+    opened.delete(name);
+    // another program was first
+    if (bytes === undefined) return;
+    const kept = name.replace(ending, asideEnding);
+    await folder.write(kept, [bytes]);
+    await folder.remove(name);
+    aside.push(`${message}; it was set aside as ${kept}: what it held is to be ingested again`);
+  };
+
+  const refresh = async (sets = false): Promise<void> => {
     const names = (await folder.list()).filter((name) => name.endsWith(ending));
     for (const name of names) {
       if (opened.has(name)) continue;
@@ -105,7 +123,8 @@ export async function openCollection(
           );
         opened.set(name, segment);
       } catch (error) {
-        if (!(error instanceof SegmentGone)) throw error;
+        if (sets && isDamaged(error)) await setAside(name, error);
+        else if (!(error instanceof SegmentGone)) throw error;
       }
     }
     for (const name of opened.keys()) if (!names.includes(name)) opened.delete(name);
@@ -236,7 +255,7 @@ export async function openCollection(
     return { id, title: document.title, metadata: document.metadata, stamp: document.stamp, chunks };
   };
 
-  await refresh();
+  await refresh(mends);
   const collection: Collection = {
     add(documents) {
       documents.forEach(checkVectors);
@@ -303,6 +322,23 @@ export async function openCollection(
         changed();
         await refresh();
       }),
+    mend: () =>
+      alone(async () => {
+        for (const [name, segment] of opened) {
+          try {
+            await segment.check();
+          } catch (error) {
+            if (isDamaged(error)) await setAside(name, error);
+            else if (!(error instanceof SegmentGone)) throw error;
+          }
+        }
+        const isNew = (await folder.list()).some((name) => name.endsWith(ending) && !opened.has(name));
+        if (isNew || aside.length > 0) {
+          changed();
+          await refresh(true);
+        }
+        return aside.splice(0);
+      }),
     merge: (force = false) =>
       alone(async () => {
         await flush();
@@ -338,6 +374,10 @@ export async function openCollection(
     for (const id of added.keys()) live.delete(id);
   }
   return collection;
+}
+
+function isDamaged(error: unknown): error is SpellError {
+  return error instanceof SpellError && error.code === "rag-damaged";
 }
 
 /** Documents in their order, together with at most so many chunks; one with more is alone. At least one group. */

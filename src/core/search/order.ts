@@ -1,6 +1,6 @@
 /** How what was found is scored and put in order, wherever an index lies. */
 
-import type { Hit, Query } from "../spec/search-index.ts";
+import type { Copy, Hit, Query } from "../spec/search-index.ts";
 import { dot } from "./scores.ts";
 
 /** of BM25 */
@@ -17,6 +17,8 @@ export interface Candidate {
   readonly document: string;
   /** such that those of one document are in order */
   readonly chunk: number;
+  /** of its text, in UTF-16 units */
+  readonly length: number;
   readonly vector: Float32Array;
   readonly wordScore: number;
   readonly vectorScore: number;
@@ -28,7 +30,7 @@ export interface ChunkRead extends Pick<Hit, "chunk" | "text" | "headings" | "st
   readonly hash: string;
 }
 
-export function mostLooked(k: number): number {
+function mostLooked(k: number): number {
   return Math.max(k * looked, k + 16);
 }
 
@@ -59,20 +61,46 @@ export async function choose<T extends Candidate>(
   read: (each: T) => Promise<ChunkRead | undefined>,
 ): Promise<readonly Hit[]> {
   const ranked = candidates.filter(({ score }) => score >= threshold).sort(byScore);
-  const hits: Hit[] = [];
-  const seen = new Set<string>();
-  for (const each of rerank === "mmr" ? differing(ranked, k * 2) : ranked) {
-    if (hits.length === k) break;
+  const hits: (Hit & { readonly copies: Copy[] })[] = [];
+  const known = new Map<string, (typeof hits)[number]>();
+  const lengths = new Set<number>();
+  const first = rerank === "mmr" ? differing(ranked, k * 2) : ranked;
+  // those behind the last hit may stand for one that is there
+  for (const [i, each] of [...new Set([...first, ...ranked])].entries()) {
+    const isWanted = hits.length < k && i < first.length;
+    if (!isWanted && !(deduplicate && lengths.has(each.length))) continue;
     const facts = await read(each);
     if (facts === undefined) continue;
     const { hash, ...rest } = facts;
     const same = facts.text ?? hash;
-    if (deduplicate && seen.has(same)) continue;
-    seen.add(same);
-    const { document, score, vectorScore, wordScore } = each;
-    hits.push({ document, score, vectorScore, wordScore, ...rest });
+    const { document, score, vectorScore, wordScore, length } = each;
+    const twin = deduplicate ? known.get(same) : undefined;
+    if (twin !== undefined) {
+      const { chunk, headings, start, end, metadata } = facts;
+      twin.copies.push({ document, chunk, headings, start, end, metadata });
+    } else if (isWanted) {
+      const hit = { document, score, vectorScore, wordScore, ...rest, copies: [] };
+      known.set(same, hit);
+      lengths.add(length);
+      hits.push(hit);
+    }
   }
   return hits;
+}
+
+/**
+ * Looks at more where copies take the room of others.
+ * @param look chooses among so many candidates @returns `isAll` where there are no more
+ */
+export async function widened(
+  k: number,
+  look: (most: number) => Promise<{ readonly hits: readonly Hit[]; readonly isAll: boolean }>,
+): Promise<readonly Hit[]> {
+  for (let most = mostLooked(k); ; most *= 4) {
+    const { hits, isAll } = await look(most);
+    const copies = hits.reduce((sum, hit) => sum + hit.copies.length, 0);
+    if (isAll || copies * 2 <= most) return hits;
+  }
 }
 
 /** One after the other the best that resembles least what was taken (maximal marginal relevance). */

@@ -3,7 +3,7 @@
 import type { CollectionSettings, Hit, Query } from "../spec/search-index.ts";
 import { Heap } from "./heap.ts";
 import { nearOf, type Weight, weigh } from "./nearness.ts";
-import { b, byScore, type Candidate, choose, k1, leastKept, mixer, mostLooked, rarityOf } from "./order.ts";
+import { b, byScore, type Candidate, choose, k1, leastKept, mixer, rarityOf, widened } from "./order.ts";
 import { scoreOf, scoreOfNear, squareOf } from "./scores.ts";
 import { quantizeRow, type Segment, type SegmentDocument } from "./segment.ts";
 import { terms } from "./terms.ts";
@@ -21,8 +21,16 @@ interface Found extends Pick<Candidate, "document" | "chunk" | "score"> {
   readonly wordScore: number;
 }
 
-export async function rank({ segments, alive, metric, graph }: Ranked, query: Query): Promise<readonly Hit[]> {
-  const { k, hybridWeight, keep } = query;
+export function rank(ranked: Ranked, query: Query): Promise<readonly Hit[]> {
+  return widened(query.k, (most) => look(ranked, query, most));
+}
+
+async function look(
+  { segments, alive, metric, graph }: Ranked,
+  query: Query,
+  most: number,
+): Promise<{ readonly hits: readonly Hit[]; readonly isAll: boolean }> {
+  const { hybridWeight, keep } = query;
   const wordScores = hybridWeight > 0 ? await scoreWords(segments, query.text) : new Map<Segment, Float32Array>();
   const kept = new Map(segments.map((segment) => [segment, keepChunks(segment, alive.get(segment) as Kept, keep)] as const));
   let bestWord = 0;
@@ -32,7 +40,6 @@ export async function rank({ segments, alive, metric, graph }: Ranked, query: Qu
       if (flags[chunk] === 1 && (scores[chunk] as number) > bestWord) bestWord = scores[chunk] as number;
   }
   const mix = mixer(hybridWeight, bestWord);
-  const most = mostLooked(k);
   const small = new Int8Array(query.vector.length);
   const scale = quantizeRow(query.vector, small);
   const weight = weigh(metric, squareOf(small), scale);
@@ -76,13 +83,16 @@ export async function rank({ segments, alive, metric, graph }: Ranked, query: Qu
       .map(async ({ segment, at, ...each }): Promise<Candidate & Pick<Found, "segment" | "at">> => {
         const vector = await segment.vector(each.chunk);
         const vectorScore = hybridWeight < 1 ? scoreOf(metric, query.vector, vector) : 0;
-        return { ...each, segment, at, vector, vectorScore, score: mix(vectorScore, each.wordScore) };
+        const facts = segment.chunks[each.chunk];
+        const length = facts === undefined ? 0 : facts.end - facts.start;
+        return { ...each, segment, at, length, vector, vectorScore, score: mix(vectorScore, each.wordScore) };
       }),
   );
-  return choose(best, query, async ({ segment, at, chunk }) => {
+  const hits = await choose(best, query, async ({ segment, at, chunk }) => {
     const facts = segment.chunks[chunk];
     return facts === undefined ? undefined : { ...facts, chunk: chunk - at.from, text: await segment.text(chunk), metadata: at.metadata };
   });
+  return { hits, isAll: found.length < most };
 }
 
 /** Chunks of a segment that may be found. */

@@ -80,6 +80,8 @@ export interface Segment extends Pick<NewSegment, "embedder" | "replaces" | "dro
   vector(chunk: number): Promise<Float32Array>;
   /** Words of a chunk as they were counted, for segments without texts. */
   wordsOf(chunk: number): Promise<readonly (readonly [term: string, count: number])[]>;
+  /** Reads what is read by parts else. @throws SpellError rag-damaged; SegmentGone */
+  check(): Promise<void>;
 }
 
 type Section =
@@ -247,6 +249,7 @@ export async function openSegment(folder: SearchFolder, name: string, metric: Me
   const damaged = (what: string): SpellError =>
     new SpellError("rag-damaged", `${name} in ${folder.place} is damaged: ${what}`, {
       where: name,
+      hint: "Ingest again: the file is set aside, and what it held is embedded anew.",
       details: { file: name, place: folder.place },
     });
   const bytes = await folder.size(name);
@@ -381,6 +384,9 @@ export async function openSegment(folder: SearchFolder, name: string, metric: Me
       }
     },
     wordsOf: async (chunk) => (await counted()).get(chunk) ?? [],
+    check: once(async () => {
+      for (const section of ["vectors", "places", "counts", ...(hasText ? (["texts"] as const) : [])] as const) await whole(section);
+    }),
     async vector(chunk) {
       const vector = new Float32Array((await range("vectors", chunk * dimensions * 4, dimensions * 4)).buffer);
       if (!vector.every(Number.isFinite)) throw damaged(`the vector of chunk ${chunk} has a number that is none`);

@@ -51,9 +51,12 @@ export interface Query {
   readonly keep?: ((metadata: Metadata, document: string) => boolean) | undefined;
   /** `mmr`: what resembles better results comes later, 0.7 parts relevance */
   readonly rerank?: "none" | "mmr" | undefined;
-  /** Of equal texts the best is returned alone. */
+  /** Of equal texts the best is returned; the others are its `copies`. */
   readonly deduplicate?: boolean | undefined;
 }
+
+/** A chunk with the text of a better one. */
+export type Copy = Pick<Hit, "document" | "chunk" | "headings" | "start" | "end" | "metadata">;
 
 export interface Hit {
   readonly document: string;
@@ -69,6 +72,8 @@ export interface Hit {
   readonly start: number;
   readonly end: number;
   readonly metadata: Metadata;
+  /** best first; empty without `deduplicate` */
+  readonly copies: readonly Copy[];
 }
 
 export interface CollectionStats {
@@ -158,6 +163,8 @@ export interface Collection {
   save(): Promise<void>;
   /** Sees what others have saved. */
   refresh(): Promise<void>;
+  /** Sets files aside that are damaged, and forgets what they held: it is as if it had never been added. @returns what is to be told of each */
+  mend(): Promise<readonly string[]>;
   /** Puts small segments together and drops what is dead, where that pays or `force` says so. */
   merge(force?: boolean): Promise<void>;
 }

@@ -7,7 +7,7 @@ import type { LanguageModel } from "../../core/spec/language-model.ts";
 import { checkText, flagText } from "./args.ts";
 import { defaultModel } from "./commands.ts";
 import type { Context } from "./context.ts";
-import { searchOptions, titleOf, withRag } from "./rag.ts";
+import { copiesOf, searchOptions, titleOf, withRag } from "./rag.ts";
 import { disposeSoon, explain, loadModel, readGenerateOptions, readLoadOptions, type StreamEnd, usageFields } from "./session.ts";
 import { visibleText } from "./terminal.ts";
 
@@ -63,7 +63,8 @@ export async function ragAsk(context: Context): Promise<number> {
       const listed = citations.filter(({ is_cited }) => is_cited);
       if (listed.length === 0) screen.note("the answer cites no passage; it had these:");
       screen.writeOwn("\n");
-      for (const hit of listed.length === 0 ? citations : listed) screen.writeOwn(`${screen.out.dim(`[${hit.number}]`)} ${titleOf(hit)}\n`);
+      for (const hit of listed.length === 0 ? citations : listed)
+        screen.writeOwn(`${screen.out.dim(`[${hit.number}]`)} ${titleOf(hit)}\n${copiesOf(hit, screen)}`);
       return 0;
     } catch (error) {
       throw interrupt.signal.aborted

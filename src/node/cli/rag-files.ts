@@ -1,5 +1,6 @@
 /** Files that `rag ingest` reads: those that are named, and the readable ones of folders and patterns, without what `.gitignore` leaves out. */
-import { readdir, readFile, realpath, stat } from "node:fs/promises";
+import type { Dirent } from "node:fs";
+import { lstat, readdir, readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { messageOf, SpellError } from "../../core/errors.ts";
 import { isReadable } from "../../core/rag/files.ts";
@@ -21,6 +22,15 @@ export interface FoundTree {
   readonly folders: readonly string[];
   /** links in folders, from the folder that was named on: none is followed */
   readonly links: readonly string[];
+  /** what lies in folders and cannot be read as a file, and why */
+  readonly odd: readonly { readonly source: string; readonly reason: string }[];
+}
+
+/** What is found on the way; each thing once, under the name that it had first. */
+interface Findings {
+  readonly files: Map<string, FoundFile>;
+  readonly links: Map<string, string>;
+  readonly odd: Map<string, { readonly source: string; readonly reason: string }>;
 }
 
 /** Folders that hold what programs made, whatever `.gitignore` says. */
@@ -34,40 +44,50 @@ interface Rules {
 
 /** @param paths files, folders, and patterns with `*`, `?` and `**` @throws SpellError usage-value, store-denied */
 export async function findFiles(paths: readonly string[]): Promise<FoundTree> {
-  const found = new Map<string, FoundFile>();
+  const found: Findings = { files: new Map(), links: new Map(), odd: new Map() };
+  const { files } = found;
   const folders: string[] = [];
-  const links: string[] = [];
   for (const path of paths) {
     const facts = await stat(path).catch(() => undefined);
     if (facts === undefined && /[*?]/.test(path)) {
-      const before = found.size;
       const steps = path.split(/[\\/]/);
       const at = steps.findIndex((step) => /[*?]/.test(step));
       const base = steps.slice(0, at).join("/") || (path.startsWith("/") ? "/" : ".");
       const pattern = steps.slice(at);
       const root = await realpath(base).catch(() => undefined);
-      if (root !== undefined) await walk(root, root, (inside) => fitsPath(pattern, inside), found, [], links);
-      if (found.size === before) throw missing(path, "no file fits the pattern");
+      let isFound = false;
+      const fitsOne = (inside: string): boolean => {
+        const fitsThis = fitsPath(pattern, inside);
+        isFound ||= fitsThis;
+        return fitsThis;
+      };
+      if (root !== undefined) await walk(root, root, fitsOne, found, []);
+      if (!isFound) throw missing(path, "no file fits the pattern");
     } else if (facts === undefined) throw missing(path, "no such file or folder");
     else if (facts.isDirectory()) {
       const root = await realpath(path);
       folders.push(root);
-      await walk(root, root, () => true, found, await rulesAbove(root), links);
+      await walk(root, root, () => true, found, await rulesAbove(root));
     } else if (facts.isFile()) {
       const real = await realpath(path);
-      found.set(real, { path: real, name: basename(path), isNamed: true, size: facts.size });
+      const { name } = files.get(real) ?? { name: basename(path) };
+      files.set(real, { path: real, name, isNamed: true, size: facts.size });
     } else throw missing(path, "neither a file nor a folder");
   }
-  return { files: [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1)), folders, links: links.sort() };
+  return {
+    files: [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1)),
+    folders,
+    links: [...found.links.values()].sort(),
+    odd: [...found.odd.values()],
+  };
 }
 
 async function walk(
   root: string,
   folder: string,
   isWanted: (inside: string) => boolean,
-  found: Map<string, FoundFile>,
+  found: Findings,
   above: readonly Rules[],
-  links: string[],
 ): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
     throw new SpellError("store-denied", `${folder} cannot be read: ${messageOf(cause)}`, { where: folder, cause });
@@ -77,16 +97,31 @@ async function walk(
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = join(folder, entry.name);
     if (skipped.has(entry.name) || isIgnored(path, entry.isDirectory(), rules)) continue;
-    if (entry.isDirectory()) await walk(root, path, isWanted, found, rules, links);
-    else if (entry.isSymbolicLink()) links.push(`${basename(root)}/${relative(root, path).replaceAll(sep, "/")}`);
-    else if (entry.isFile() && !entry.name.startsWith(".") && isReadable(entry.name)) {
-      const inside = relative(root, path).replaceAll(sep, "/");
-      if (!isWanted(inside) || found.has(path)) continue;
+    const inside = relative(root, path).replaceAll(sep, "/");
+    const name = `${basename(root)}/${inside}`;
+    const leaveOut = (reason: string): void => {
+      if (isWanted(inside) && !found.odd.has(path)) found.odd.set(path, { source: name, reason: `${name}: ${reason}` });
+    };
+    if (entry.name.includes("\ufffd") && (await lstat(path).catch(() => undefined)) === undefined) {
+      if (entry.isDirectory() || isReadable(entry.name)) leaveOut("expected a name in UTF-8, got other bytes");
+    } else if (entry.isDirectory()) await walk(root, path, isWanted, found, rules);
+    else if (entry.name.startsWith(".")) continue;
+    else if (entry.isSymbolicLink()) {
+      if (isWanted(inside) && !found.links.has(path)) found.links.set(path, name);
+    } else if (!entry.isFile()) leaveOut(`expected a file, got ${kindOf(entry)}`);
+    else if (isReadable(entry.name)) {
+      if (!isWanted(inside) || found.files.has(path)) continue;
       // one that is gone by now is none of the folder
       const facts = await stat(path).catch(() => undefined);
-      if (facts?.isFile() === true) found.set(path, { path, name: `${basename(root)}/${inside}`, isNamed: false, size: facts.size });
+      if (facts?.isFile() === true) found.files.set(path, { path, name, isNamed: false, size: facts.size });
     }
   }
+}
+
+function kindOf(entry: Dirent): string {
+  if (entry.isFIFO()) return "a named pipe";
+  if (entry.isSocket()) return "a socket";
+  return entry.isCharacterDevice() || entry.isBlockDevice() ? "a device" : "something else";
 }
 
 async function rulesOf(folder: string): Promise<Rules> {

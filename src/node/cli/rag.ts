@@ -11,11 +11,14 @@ import { confirm } from "./ask.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, plural } from "./format.ts";
 import type { FoundFile } from "./rag-files.ts";
+import type { Screen } from "./render.ts";
 import { loadEmbeddings } from "./session.ts";
 import { visibleText } from "./terminal.ts";
 
 /** Characters of a passage that a list shows. */
 const shownCharacters = 400;
+/** Places of a passage's copies that a list shows. */
+const shownCopies = 10;
 
 /**
  * A command is a run of its own, so its index is on disk: in `rag.vector_storage.persistence_path`, else in the home folder.
@@ -63,10 +66,10 @@ export function ragIngest(context: Context): Promise<number> {
   const { operands, screen, interrupt } = context;
   return withRag(context, true, async (rag, place) => {
     const { findFiles, isInside } = await import("./rag-files.ts");
-    const { files, folders, links } = await findFiles(operands);
+    const { files, folders, links, odd } = await findFiles(operands);
     const limit = (await context.config()).config.rag.ingest;
     const progress = screen.progress("reading files");
-    const skipped: { readonly source: string; readonly reason: string }[] = [];
+    const skipped: Skipped[] = [...odd];
     const vanished = new Set<string>();
     const warnings = new Set<string>();
     let [documents, unchanged, chunks, embedded, tokens, done] = [0, 0, 0, 0, 0, 0];
@@ -84,10 +87,12 @@ export function ragIngest(context: Context): Promise<number> {
         const named = new Set(batch.filter(({ isNamed }) => isNamed).map(({ path }) => path));
         const result = await rag.ingest(given, {
           ...place,
+          // however it is named this time
+          keepsSource: true,
           signal: interrupt.signal,
           onSkip(error, { id = "", name = id }) {
             if (named.has(id)) throw error;
-            skipped.push({ source: name, reason: error.message });
+            skipped.push({ source: name, reason: error.message, ...(error.code === "rag-package" ? { error } : {}) });
           },
           onProgress: ({ id }) => progress.say(`${++done} of ${files.length} ${oneLine(id)}`),
         });
@@ -103,11 +108,22 @@ export function ragIngest(context: Context): Promise<number> {
       const gone = (await rag.documents(place)).filter((id) => !kept.has(id) && folders.some((folder) => isInside(id, folder)));
       const removed = gone.length === 0 ? 0 : await rag.remove(gone, place);
       progress.end();
-      for (const { reason } of skipped) screen.note(`left out: ${oneLine(reason)}`);
+      noteSkipped(screen, skipped);
       if (links.length > 0)
         screen.note(`left out: ${plural(links.length, "link")}, such as ${oneLine(links[0] ?? "")}; name what they lead to`);
       for (const warning of warnings) screen.note(warning);
-      screen.document({ status: "ok", documents, unchanged, removed, chunks, embedded, tokens, skipped, links, warnings: [...warnings] });
+      screen.document({
+        status: "ok",
+        documents,
+        unchanged,
+        removed,
+        chunks,
+        embedded,
+        tokens,
+        skipped: skipped.map((each) => skippedFields(screen, each)),
+        links,
+        warnings: [...warnings],
+      });
       const more = [
         unchanged > 0 ? `${unchanged} unchanged` : "",
         removed > 0 ? `${removed} gone` : "",
@@ -119,6 +135,34 @@ export function ragIngest(context: Context): Promise<number> {
       progress.end();
     }
   });
+}
+
+interface Skipped {
+  readonly source: string;
+  readonly reason: string;
+  /** that a person can mend */
+  readonly error?: SpellError | undefined;
+}
+
+/** What one package would read is told of once. */
+function noteSkipped(screen: Screen, skipped: readonly Skipped[]): void {
+  const byPackage = new Map<unknown, Skipped[]>();
+  for (const each of skipped) {
+    const name = each.error?.details?.["package"];
+    if (name === undefined) screen.note(`left out: ${oneLine(each.reason)}`);
+    else byPackage.set(name, [...(byPackage.get(name) ?? []), each]);
+  }
+  for (const [{ reason, error }, ...more] of byPackage.values() as Iterable<[Skipped, ...Skipped[]]>)
+    screen.note(
+      `left out: ${oneLine(reason)}${more.length > 0 ? `; ${plural(more.length, "file")} more like it` : ""}`,
+      error?.actions ?? [],
+    );
+}
+
+function skippedFields(screen: Screen, { source, reason, error }: Skipped): unknown {
+  if (error === undefined) return { source, reason };
+  const { hint, commands } = screen.errorFields(error);
+  return { source, reason, hint, commands };
 }
 
 /** @throws SpellError usage-value for a question without words */
@@ -138,6 +182,7 @@ export async function ragSearch(context: Context): Promise<number> {
         `${i > 0 ? "\n" : ""}${screen.out.word(`${i + 1}.`)} ${screen.out.heading(titleOf(hit))} ${screen.out.dim(hit.score.toFixed(3))}\n`,
       );
       screen.write(`${short}\n`);
+      screen.writeOwn(copiesOf(hit, screen));
     }
     if (results.length === 0) await noteNothing(context, rag, place);
     else if (isUnbounded) screen.note("the best there are, near or not; --threshold 0.3 leaves weak ones out");
@@ -222,8 +267,16 @@ export function searchOptions({ flags, interrupt }: Context): SearchOptions {
 }
 
 /** `notes/trip.md > Packing` */
-export function titleOf({ source, heading }: RagHit): string {
+export function titleOf({ source, heading }: Pick<RagHit, "source" | "heading">): string {
   return oneLine([source, heading].filter((part) => part !== "").join(" > "));
+}
+
+/** Where the same text stands too: a line, or nothing. */
+export function copiesOf({ copies = [] }: RagHit, { out }: Pick<Context["screen"], "out">): string {
+  if (copies.length === 0) return "";
+  const shown = copies.slice(0, shownCopies).map((copy) => titleOf(copy));
+  const more = copies.length > shownCopies ? `, and ${copies.length - shownCopies} more` : "";
+  return `${out.dim(`the same text: ${shown.join(", ")}${more}`)}\n`;
 }
 
 /** Names of files may hold anything: what stands in a line stays there, and acts on no terminal that it reaches later. */

@@ -51,7 +51,7 @@ function inThread(kind: "pdf" | "docx", bytes: Uint8Array, most: number): Promis
 function notInstalled(name: string, file: string): SpellError {
   return new SpellError("rag-package", `${file}: the package ${name}, which reads such files, is not installed`, {
     where: file,
-    hint: "Install it, or leave the file out. Nothing of this call was kept.",
+    hint: "Install it, or leave the file out.",
     actions: [{ kind: "shell", line: installCommand(name) }],
     details: { package: name },
   });

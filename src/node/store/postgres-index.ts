@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { messageOf, SpellError } from "../../core/errors.ts";
 import type { SharedIndexes } from "../../core/platform.ts";
-import { b, type Candidate, choose, k1, leastKept, mixer, mostLooked, rarityOf } from "../../core/search/order.ts";
+import { b, type Candidate, choose, k1, leastKept, mixer, rarityOf, widened } from "../../core/search/order.ts";
 import { scoreOf } from "../../core/search/scores.ts";
 import { countTerms } from "../../core/search/segment.ts";
 import { terms } from "../../core/search/terms.ts";
@@ -223,15 +223,16 @@ async function openIndex(
       await refresh();
     });
 
-  const search = async (query: Query): Promise<readonly Hit[]> => {
+  const search = (query: Query): Promise<readonly Hit[]> => widened(query.k, (most) => look(query, most));
+
+  const look = async (query: Query, most: number): Promise<{ readonly hits: readonly Hit[]; readonly isAll: boolean }> => {
     const { hybridWeight, keep } = query;
     const names = new Map<number, string>();
     for (const [name, { number, metadata }] of known) if (keep === undefined || keep(metadata, name)) names.set(number, name);
-    if (names.size === 0) return [];
+    if (names.size === 0) return { hits: [], isAll: true };
     const kept = [...names.values()].reduce((sum, name) => sum + (known.get(name)?.chunks ?? 0), 0);
     // documents that others saved meanwhile were not asked about: their chunks are not taken below
     const only = names.size === known.size ? undefined : `{${[...names.keys()].join()}}`;
-    const most = mostLooked(query.k);
     const [asked, vector] = [[...new Set(terms(query.text))], `[${query.vector.join()}]`];
     const rows = await sql.begin(async (on) => {
       const found = new Set<string>();
@@ -293,13 +294,15 @@ async function openIndex(
             text: row["content"] === null ? undefined : json<string>(row["content"]),
             headings: json<readonly string[]>(row["headings"]),
             ...{ start: Number(row["first"]), end: Number(row["after"]), hash: String(row["hash"]) },
+            length: Number(row["after"]) - Number(row["first"]),
           },
         ];
       });
     });
-    return choose(rows, query, async ({ chunk, text, headings, start, end, hash, metadata }) => ({
+    const hits = await choose(rows, query, async ({ chunk, text, headings, start, end, hash, metadata }) => ({
       ...{ chunk, text, headings, start, end, hash, metadata },
     }));
+    return { hits, isAll: rows.length < most };
   };
 
   await guarded(() => refresh());
@@ -369,6 +372,8 @@ async function openIndex(
     save,
     refresh: () => alone(() => refresh()),
     merge: save,
+    // the database looks after its files
+    mend: async () => [],
   };
   return collection;
 }

@@ -14,7 +14,7 @@ describe("files", () => {
   });
 
   it("lose the mark of their encoding, and are cut as their kind says", async () => {
-    expect(await textOfFile("a.txt", bytes("\ufeffhello"), undefined)).toEqual({ text: "hello", form: "prose" });
+    expect(await textOfFile("a.txt", bytes("\ufeffhello"), undefined)).toEqual({ text: "hello", before: 1, form: "prose" });
     expect((await textOfFile("a.json", bytes("{}"), undefined)).form).toBe("lines");
     expect((await textOfFile("a.tsv", bytes("x"), undefined)).form).toBe("table");
   });

@@ -148,6 +148,33 @@ describe("retrieval", () => {
     expect(await rag.documents()).toEqual([]);
   });
 
+  it("sets a damaged file aside, says so, and embeds anew what it held, whatever of it is damaged", async () => {
+    for (const share of [0.001, 0.3, 0.5, 0.7, 0.95]) {
+      const store = disk();
+      const first = await open(withModel, { embeddings: countingModel([]) }, store);
+      await first.rag.ingest(notes);
+      await first.rag.close();
+      const folder = await store.searchFolder("/index/default");
+      const [name = ""] = (await folder.list()).filter((each) => each.endsWith(".seg"));
+      const bytes = (await folder.read(name, 0, (await folder.size(name)) ?? 0)) ?? new Uint8Array();
+      const at = Math.floor(bytes.length * share);
+      bytes.fill(0x41, at, at + 40);
+      await folder.write(name, [bytes]);
+      const asked: string[] = [];
+      const { rag } = await open(withModel, { embeddings: countingModel(asked) }, store);
+      const result = await rag.ingest(notes);
+      expect({ share, ...result }).toMatchObject({ documents: 3, unchanged: 0, embedded: 4 });
+      expect(result.warnings).toEqual([expect.stringMatching(/damaged.*set aside as .*\.damaged/)]);
+      expect(asked).toHaveLength(4);
+      await rag.save();
+      const names = await folder.list();
+      expect(names).toContain(name.replace(".seg", ".damaged"));
+      expect(names).not.toContain(name);
+      expect((await rag.search("tent poles"))[0]?.id).toBe("tent");
+      expect(await rag.ingest(notes)).toMatchObject({ unchanged: 3, warnings: [] });
+    }
+  });
+
   it("never mixes vectors of two models", async () => {
     const store = disk();
     const first = await open(onDisk, {}, store);
@@ -240,6 +267,8 @@ describe("collections, tenants and scopes", () => {
     time += 61_000;
     // the same question, which has an answer in the cache
     expect(await rag.search("tent", place)).toEqual([]);
+    // nothing of them is left in the program that goes on
+    expect(await rag.stats()).toMatchObject({ documents: 0, chunks: 0 });
   });
 
   it("are removed by a list of ids alone", async () => {

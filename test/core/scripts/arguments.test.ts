@@ -72,12 +72,19 @@ describe("arguments of a function", () => {
   });
 
   it("name an unknown option with the nearest name", () => {
-    expect(fault(generate, "tiny", "hi", { maxTokens: 3 })).toMatchObject({
-      message: "LocalLLM.generate: options has no maxTokens; did you mean max_tokens?",
+    expect(fault(generate, "tiny", "hi", { maxToken: 3 })).toMatchObject({
+      message: "LocalLLM.generate: options has no maxToken; did you mean max_tokens?",
       hint: "Names: max_tokens, top_p, raw, on_token.",
-      where: "options.maxTokens",
+      where: "options.maxToken",
     });
     expect(fault(generate, "tiny", "hi", JSON.parse('{"__proto__":1}')).message).toBe("LocalLLM.generate: options has no __proto__");
+  });
+
+  it("take names of options in both spellings, one at a time", () => {
+    const [, , options] = readArguments("LocalLLM.generate", generate, ["tiny", "hi", { maxTokens: 3, topP: 0.5 }]);
+    expect(options).toEqual({ max_tokens: 3, top_p: 0.5 });
+    expect(fault(generate, "tiny", "hi", { maxTokens: 0 }).message).toContain("options.max_tokens: expected a whole number");
+    expect(fault(generate, "tiny", "hi", { maxTokens: 3, max_tokens: 3 }).message).toContain("options.max_tokens: expected one value");
   });
 
   it("of several forms name the fault inside the form that was meant, else both forms", () => {

@@ -84,7 +84,7 @@ describe("the globals", () => {
     const waiting = bound.manifest.waits.map((name) => name.replace(/^.*[.:]/, "")).sort();
     const agents = "complete execute execute execute invoke_stream invoke_tool stream";
     const models = "available embed generate info list pull remove rerank status unload verify";
-    const retrieval = "cleanup_scope context get_stats ingest save search";
+    const retrieval = "cleanup_scope collections context documents export get_stats ingest remove save search stats";
     expect(waiting).toEqual(
       `${agents} ${models} ${retrieval} connect file_exists is_available list_dir read_file read_stdin receive replay sleep store_file write_file`
         .split(" ")
@@ -346,9 +346,21 @@ describe("RAG", () => {
     expect(await call("RAG.cleanup_scope", "session", "s")).toBe(1);
     await call("RAG.configure", { top_k: 1 });
     expect(await call("RAG.search", "oven", { top_k: 5, threshold: -1 })).toMatchObject({ total: 1 });
+    expect(await call("RAG.search", "oven", { topK: 5, threshold: -1, metadataFilter: { kind: "food" } })).toMatchObject({ total: 1 });
+    expect((await failure(call("RAG.search", "oven", { topK: 5, top_k: 5 }))).message).toContain("expected one value");
+    expect((await failure(call("RAG.search", "oven", { topk: 5 }))).message).toContain("did you mean top_k");
     expect(await call("RAG.get_stats")).toMatchObject({ documents: 2, dead_chunks: 0, embedder: "lexical", place: "memory" });
+    expect(await call("RAG.stats")).toEqual(await call("RAG.get_stats"));
+    expect(await call("RAG.collections")).toEqual(["default"]);
+    expect(await call("RAG.documents")).toEqual(["a.txt", "bread"]);
+    expect(await call("RAG.export")).toContainEqual(
+      expect.objectContaining({ id: "bread", heading: "Oven", content: "Bake it at 230 degrees.", start: 8 }),
+    );
     expect(await call("RAG.list_providers")).toContainEqual({ name: "lexical", model: "", is_default: true });
     expect((await failure(call("RAG.ingest", { file: "b.txt" }))).code).toBe("script-error");
+    expect(await call("RAG.remove", ["a.txt", "nothing"])).toBe(1);
+    expect(await call("RAG.remove", "bread")).toBe(1);
+    expect(await call("RAG.documents")).toEqual([]);
     await call("RAG.save");
     await open.close();
   });

@@ -108,7 +108,27 @@ describe("a collection", () => {
       expect.stringMatching(/^a/),
     );
     expect(await ask(collection, "fox jumps", { k: 3, deduplicate: true })).toHaveLength(2);
+    const places = async (k: number, more = {}) =>
+      (
+        await collection.search({
+          text: "fox jumps",
+          vector: lexicalVector("fox jumps", 64),
+          k,
+          hybridWeight: 0.3,
+          deduplicate: true,
+          ...more,
+        })
+      ).map((hit) => [hit.document, ...hit.copies.map((copy) => copy.document)].join());
+    expect(await places(3)).toEqual(["a,b,c", "d"]);
+    expect(await places(3, { rerank: "mmr" })).toEqual(["a,b,c", "d"]);
+    expect(await places(1)).toEqual(["a,b,c"]);
+    expect(await places(3, { deduplicate: false })).toEqual(["a", "b", "c"]);
+    // more of them than candidates are looked at: the others are found all the same, and every one is named
+    const many = Array.from({ length: 300 }, (_, i) => `m${String(i).padStart(3, "0")}`);
+    collection.add(many.map((id) => document(id, "The fox jumps over the dog.")));
+    expect((await places(2)).map((all) => all.split(",").length)).toEqual([303, 1]);
     expect(await ask(collection, "fox jumps", { threshold: 2 })).toEqual([]);
+    collection.remove(many);
     expect((await ask(collection, "jumps over", { k: 2 }))[1]).toMatch(/^b/);
     expect((await ask(collection, "jumps over", { k: 2, rerank: "mmr" }))[1]).toMatch(/^d/);
   });

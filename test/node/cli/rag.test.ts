@@ -1,9 +1,11 @@
 /** `rag …` over folders on disk: which files are read, what is told, what is asked of a model; the real bin once. */
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createSpell } from "../../../src/core/api/spell.ts";
 import { resolveSource } from "../../../src/core/config/resolve.ts";
+import { SpellError } from "../../../src/core/errors.ts";
 import { memoryPlatform, scriptedRuntime } from "../../../src/core/testing/index.ts";
 import type { Run } from "../../../src/node/cli/context.ts";
 import { ragExport, ragIngest, ragRemove, ragSearch, ragStats } from "../../../src/node/cli/rag.ts";
@@ -30,7 +32,7 @@ function folderOf(files: Readonly<Record<string, string | Uint8Array>>): string 
 const bread = "# Bread\n\nFlour, water and salt.\n\n## Oven\n\nBake it at 230 degrees for forty minutes.\n";
 const notes = { "bread.md": bread, "camp/tent.md": "# Tent\n\nPoles first, then the pegs.\n" };
 
-async function program(answer: (prompt: string) => readonly string[] = () => ["At 230 degrees", " [1]."]) {
+async function program(answer: (prompt: string) => readonly string[] = () => ["At 230 degrees", " [1]."], readers = documentReaders()) {
   const files = { "tiny-stories/tiny-stories.gguf": writeGguf(tinyLlama()) };
   const asked: string[] = [];
   const gguf = scriptedRuntime({
@@ -45,7 +47,7 @@ async function program(answer: (prompt: string) => readonly string[] = () => ["A
     platform: {
       ...memoryPlatform({ files, gguf }),
       searchFolder: async (place) => nodeSearchFolder(place),
-      documentReaders: documentReaders(),
+      documentReaders: readers,
     },
     config,
   });
@@ -97,7 +99,96 @@ describe("files of rag ingest", () => {
   });
 });
 
+describe("files of rag ingest that are no plain ones", () => {
+  it.runIf(process.platform === "linux")("are named: pipes, names in other encodings, and links, each once", async () => {
+    const folder = folderOf({ ...notes, "photo.jpg": "x" });
+    const base = folder.split("/").at(-1) ?? "";
+    execFileSync("mkfifo", [join(folder, "pipe.md")]);
+    writeFileSync(Buffer.concat([Buffer.from(`${folder}/gr`), Buffer.of(0xfc), Buffer.from("n.md")]), "# Green\n");
+    mkdirSync(Buffer.concat([Buffer.from(`${folder}/camp/`), Buffer.of(0xe9)]));
+    symlinkSync(join(folder, "bread.md"), join(folder, "camp/link.md"));
+    const { files, links, odd } = await findFiles([folder, join(folder, "camp"), `${folder}/**/*.md`]);
+    expect(files.map(({ name }) => name)).toEqual([`${base}/bread.md`, `${base}/camp/tent.md`]);
+    expect(links).toEqual([`${base}/camp/link.md`]);
+    expect(odd.map(({ reason }) => reason)).toEqual([
+      `${base}/camp/\ufffd: expected a name in UTF-8, got other bytes`,
+      `${base}/gr\ufffdn.md: expected a name in UTF-8, got other bytes`,
+      `${base}/pipe.md: expected a file, got a named pipe`,
+    ]);
+    expect((await findFiles([`${folder}/*.md`])).links).toEqual([]);
+    const { run } = await program();
+    const { document, err } = await run(ragIngest, [folder]);
+    expect(document).toMatchObject({ documents: 2, skipped: [{}, {}, { source: `${base}/pipe.md` }] });
+    expect((await run(ragIngest, [folder], {}, "text")).err + err).toContain("expected a file, got a named pipe");
+  });
+});
+
 describe("rag", () => {
+  it("knows a file by whatever it is named: one source, embedded once", async () => {
+    const { run } = await program();
+    const folder = folderOf(notes);
+    const base = folder.split("/").at(-1) ?? "";
+    expect((await run(ragIngest, [folder])).document).toMatchObject({ documents: 2 });
+    const ways = [
+      join(folder, "bread.md"),
+      `${folder}/*.md`,
+      relative(process.cwd(), folder),
+      join(folder, "camp"),
+      `${folder}/camp/../bread.md`,
+    ];
+    for (const way of ways) expect([way, (await run(ragIngest, [way])).document]).toMatchObject([way, { documents: 0, embedded: 0 }]);
+    expect((await run(ragIngest, [folder, join(folder, "bread.md")])).document).toMatchObject({ documents: 0, unchanged: 2 });
+    writeFileSync(join(folder, "bread.md"), bread.replace("forty", "fifty"));
+    expect((await run(ragIngest, [join(folder, "bread.md")])).document).toMatchObject({ documents: 1 });
+    const [hit] = (await run(ragSearch, ["fifty minutes"])).document["results"] as { source: string }[];
+    expect(hit?.source).toBe(`${base}/bread.md`);
+  });
+
+  it("opens passages of a file with a byte order mark at their places, headings too", async () => {
+    const { run } = await program();
+    for (const [name, text] of [
+      ["marked.md", bread],
+      ["marked.csv", "name,town\nAda,London\n"],
+      ["marked.txt", "Boil an egg.\r\n\r\nSix minutes.\r\n"],
+    ] as const) {
+      const folder = folderOf({ [name]: `\ufeff${text}` });
+      await run(ragIngest, [folder], { collection: [name.replace(".", "-")] });
+      const lines = (await run(ragExport, [], { collection: [name.replace(".", "-")] }, "text")).out.trim().split("\n");
+      const file = readFileSync(join(folder, name), "utf8");
+      for (const line of lines) {
+        const { heading, content, start, end } = JSON.parse(line) as { heading: string; content: string; start: number; end: number };
+        expect(file.slice(start, end)).toBe(content);
+        expect(heading + content).not.toContain("\ufeff");
+      }
+      if (name === "marked.md")
+        expect(lines.map((line) => (JSON.parse(line) as { heading: string }).heading)).toEqual(["Bread", "Bread > Oven"]);
+    }
+  });
+
+  it("leaves out files of which a package is missing, says how to get it, and takes the others", async () => {
+    const missing = async (_: Uint8Array, name: string): Promise<string> => {
+      throw new SpellError("rag-package", `${name}: the package unpdf, which reads such files, is not installed`, {
+        hint: "Install it, or leave the file out.",
+        actions: [{ kind: "shell", line: "npm install --ignore-scripts unpdf@1.7.0" }],
+        details: { package: "unpdf" },
+      });
+    };
+    const { run } = await program(undefined, { pdf: missing, docx: missing });
+    const folder = folderOf({ ...notes, "a.pdf": pdfOf("One."), "b.pdf": pdfOf("Two.") });
+    const { status, document } = await run(ragIngest, [folder]);
+    expect(status).toBe(0);
+    const told = {
+      reason: expect.stringContaining("unpdf"),
+      hint: expect.any(String),
+      commands: ["npm install --ignore-scripts unpdf@1.7.0"],
+    };
+    expect(document).toMatchObject({ documents: 2, skipped: [told, told] });
+    const text = await run(ragIngest, [folder], {}, "text");
+    expect(text.out).toBe("0 documents, 0 passages, 2 unchanged, 2 left out\n");
+    expect(text.err).toMatch(/left out: .*a\.pdf: the package unpdf.*; 1 file more like it\n +npm install --ignore-scripts unpdf@1\.7\.0/);
+    expect((await failure(run(ragIngest, [join(folder, "a.pdf")]))).code).toBe("rag-package");
+  });
+
   it("ingests a folder, again only what changed, and drops what is gone", async () => {
     const { run } = await program();
     const folder = folderOf({ ...notes, "old.txt": Uint8Array.of(0x67, 0x72, 0xfc, 0xdf), "wide.txt": Uint8Array.of(0xff, 0xfe, 0x41, 0) });
@@ -143,6 +234,26 @@ describe("rag", () => {
     }
     const { document } = await run(ragSearch, ["oven"]);
     expect(document["results"]).toMatchObject([{ content: "Bake \u0007it \u001b[2Jat \u202e230 degrees." }]);
+  });
+
+  it("names every file of the same text, in one result", async () => {
+    const { run } = await program();
+    await run(ragIngest, [folderOf({ "a.md": bread, "b.md": bread, "c.md": bread })]);
+    const { document } = await run(ragSearch, ["oven"], { "top-k": ["1"] });
+    const [hit] = document["results"] as {
+      source: string;
+      copies: { id: string; source: string; heading: string; start: number; end: number }[];
+    }[];
+    expect([hit?.source, ...(hit?.copies ?? []).map(({ source }) => source)].map((name) => name?.split("/").at(-1))).toEqual([
+      "a.md",
+      "b.md",
+      "c.md",
+    ]);
+    for (const { heading, start, end } of hit?.copies ?? [])
+      expect([heading, bread.slice(start, end)]).toEqual(["Bread > Oven", "Bake it at 230 degrees for forty minutes."]);
+    const { out } = await run(ragSearch, ["oven"], { "top-k": ["1"] }, "text");
+    expect(out).toMatch(/\nthe same text: .*b\.md > Bread > Oven, .*c\.md > Bread > Oven\n$/);
+    expect((await run(ragAsk, ["how hot is the oven?"], {}, "text")).out).toContain("the same text: ");
   });
 
   it("refuses a threshold that no score has, by the name of the flag", async () => {

@@ -85,6 +85,20 @@ export function ragGlobal(run: ScriptRun): RagGlobal {
     if (bytes === undefined) throw new SpellError("script-error", `RAG.ingest: expected a file, got none at ${file}`, { where: file });
     return { ...given, name: file, bytes };
   };
+  const stats = waits([placeOptions], async (given) => {
+    const { deadChunks, operations, ...rest } = await (await open()).stats(placeOf(given));
+    const shown = Object.entries(operations ?? {}).map(([name, { calls, errors, meanMs }]) => [
+      name,
+      definedOnly({ calls, errors, mean_ms: meanMs }),
+    ]);
+    const { place: folder, ...open_ } = rest;
+    return {
+      ...open_,
+      dead_chunks: deadChunks,
+      ...(run.config.config.runtime.security.allow_file_access ? { place: folder } : {}),
+      ...(operations === undefined ? {} : { operations: Object.fromEntries(shown) as unknown }),
+    };
+  });
   return {
     functions: {
       ingest: waits(
@@ -134,20 +148,18 @@ export function ragGlobal(run: ScriptRun): RagGlobal {
       list_providers: now([], async () =>
         (await open()).listProviders().map(({ name, model, isDefault }) => ({ name, model, is_default: isDefault })),
       ),
-      get_stats: waits([placeOptions], async (given) => {
-        const { deadChunks, operations, ...rest } = await (await open()).stats(placeOf(given));
-        const shown = Object.entries(operations ?? {}).map(([name, { calls, errors, meanMs }]) => [
-          name,
-          definedOnly({ calls, errors, mean_ms: meanMs }),
-        ]);
-        const { place: folder, ...open_ } = rest;
-        return {
-          ...open_,
-          dead_chunks: deadChunks,
-          ...(run.config.config.runtime.security.allow_file_access ? { place: folder } : {}),
-          ...(operations === undefined ? {} : { operations: Object.fromEntries(shown) as unknown }),
-        };
+      remove: waits([either("ids", text("id"), list("ids", text("id"))), placeOptions], async (ids, given) =>
+        (await open()).remove(typeof ids === "string" ? [ids] : ids, placeOf(given)),
+      ),
+      documents: waits([placeOptions], async (given) => (await open()).documents(placeOf(given))),
+      export: waits([placeOptions], async (given) => {
+        const passages: unknown[] = [];
+        for await (const passage of (await open()).export(placeOf(given))) passages.push(passage);
+        return passages;
       }),
+      collections: waits([optional(text("tenant_id"))], async (tenant) => (await open()).collections(tenant)),
+      get_stats: stats,
+      stats,
       save: waits([], async () => (await open()).save()),
       create_session_collection: now([text("id"), optional(number("ttl", 1))], async (id, ttl) => {
         const { scope, scopeId } = await (await open()).createSessionCollection(id, ttl);
