@@ -12,7 +12,7 @@ export type LogLevel = "error" | "warn" | "info" | "debug" | "trace";
 export interface LogEntry {
   readonly level: LogLevel;
   readonly message: string;
-  /** A key of the configuration wants it shown, whatever level is listened to. */
+  /** A key of the configuration wants it shown, whatever level the configuration says. */
   readonly isWanted?: boolean | undefined;
 }
 

@@ -18,7 +18,7 @@ import { measured } from "./measured.ts";
 import { checkRoom } from "./memory.ts";
 import { createPlaces, type FoundPlace } from "./places.ts";
 import { chunkingOf, type Draft, type Prepared, prepare } from "./prepare.ts";
-import type { IngestOptions, IngestResult, Rag, RagDocument, RagHit, RagLimits, RagPlace, RagProvider, SearchOptions } from "./types.ts";
+import type { IngestOptions, IngestResult, Rag, RagDocument, RagHit, RagLimits, RagPlace, RagProvider, SaveOptions, SearchOptions } from "./types.ts";
 import { createWatch } from "./watch.ts";
 
 export interface RagHost extends Omit<EmbedderHost, "now"> {
@@ -98,6 +98,7 @@ export function createRag(host: RagHost): Rag {
   let limits: RagLimits = {};
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isToldLexical = false;
+  let onLinked: SaveOptions["onProgress"];
 
   const embedderOf = onceFor((provider: string): Embedder => {
     const made = createEmbedder(provider, settings, { embeddings: host.embeddings, takes: host.takes, now });
@@ -167,7 +168,7 @@ export function createRag(host: RagHost): Rag {
         level: "debug",
         message: `rag: a graph of ${rows} passages was built by ${threads === 1 ? "one thread" : `${threads} threads`}`,
       });
-    return { collection: await openCollection(folder, wanted, { graphThreads, onGraph, mends }), at: folder.place };
+    return { collection: await openCollection(folder, wanted, { graphThreads, onGraph, onLinked: (done, of) => onLinked?.({ done, of }), mends }), at: folder.place };
   };
 
   /** @param mends opens an index of which files are damaged */
@@ -221,8 +222,13 @@ export function createRag(host: RagHost): Rag {
     (timer as { unref?: () => void }).unref?.();
   };
 
-  const save = async (): Promise<void> => {
-    for (const each of opened.values()) await (await each).collection.save();
+  const save = async ({ onProgress }: SaveOptions = {}): Promise<void> => {
+    onLinked = onProgress ?? onLinked;
+    try {
+      for (const each of opened.values()) await (await each).collection.save();
+    } finally {
+      if (onLinked === onProgress) onLinked = undefined;
+    }
     await backup();
   };
 
@@ -539,7 +545,7 @@ export function createRag(host: RagHost): Rag {
       limits = narrower(limits, given);
       found.clear();
     },
-    save: async () => watch.call("save", tenants.default_tenant_id, opened.size, save),
+    save: async (options) => watch.call("save", tenants.default_tenant_id, opened.size, () => save(options)),
     async close() {
       clearTimeout(timer);
       timer = undefined;

@@ -57,6 +57,11 @@ export interface IngestOptions extends RagPlace {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface SaveOptions {
+  /** Told while a graph is built: passages that have their neighbours. */
+  readonly onProgress?: ((progress: Pick<IngestProgress, "done" | "of">) => void) | undefined;
+}
+
 export interface IngestResult {
   /** documents that are new or have changed */
   readonly documents: number;
@@ -197,8 +202,8 @@ export interface Rag {
   /** Limits of calls in one session's scope. */
   configureSession(id: string, limits: RagLimits): void;
   configure(limits: RagLimits): void;
-  /** Writes what was added or removed. */
-  save(): Promise<void>;
+  /** Writes what was added or removed. Where a graph is due, that takes minutes. */
+  save(options?: SaveOptions): Promise<void>;
   /** Saves and gives everything back. */
   close(): Promise<void>;
 }

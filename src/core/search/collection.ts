@@ -42,6 +42,8 @@ export interface CollectionHost {
   readonly graphThreads?: GraphThreads | undefined;
   /** Called when a graph was built. */
   readonly onGraph?: ((built: { readonly rows: number; readonly threads: number }) => void) | undefined;
+  /** Told of chunks that have their neighbours while a graph is built. */
+  readonly onLinked?: ((done: number, of: number) => void) | undefined;
   /** Opens what is whole; the rest is for mend(). Default: what is damaged is an error. */
   readonly mends?: boolean | undefined;
 }
@@ -50,7 +52,7 @@ export interface CollectionHost {
 export async function openCollection(
   folder: SearchFolder,
   settings: CollectionSettings,
-  { graphThreads, onGraph, mends = false }: CollectionHost = {},
+  { graphThreads, onGraph, onLinked, mends = false }: CollectionHost = {},
 ): Promise<Collection> {
   const { embedder, metric, storeText, graph } = settings;
   const opened = new Map<string, Segment>();
@@ -201,12 +203,13 @@ export async function openCollection(
     const near = nearness(metric, rowScan(rows, dimensions), scales);
     const threads = Math.min(graph.threads ?? 1, graphThreads?.most ?? 1);
     const { factors, biases } = near;
+    const tell = (done: number): void => onLinked?.(done, count);
     // where there is no room for threads one goes on alone
     const shared =
-      threads < 2 ? undefined : await graphThreads?.build({ rows, dimensions, factors, biases }, graph, threads).catch(() => undefined);
+      threads < 2 ? undefined : await graphThreads?.build({ rows, dimensions, factors, biases }, graph, threads, tell).catch(() => undefined);
     const alone = async (): Promise<Graph> => {
       const { buildGraph } = await import("./graph.ts");
-      return buildGraph(near, graph, () => new Promise((resolve) => setTimeout(resolve, 0)));
+      return buildGraph(near, graph, () => new Promise((resolve) => setTimeout(resolve, 0)), tell);
     };
     const built = shared ?? (await alone());
     onGraph?.({ rows: count, threads: shared === undefined ? 1 : threads });

@@ -17,12 +17,12 @@ export interface GraphJob {
   readonly biases: Float64Array;
   readonly graph: Graph;
   readonly settings: Pick<GraphSettings, "efConstruction" | "batchSize">;
-  /** where threads meet, and who takes which row */
+  /** where threads meet, who takes which row, and how many rows have their neighbours */
   readonly turns: Int32Array;
 }
 
 /** in turns */
-const [round, arrived, taken] = [0, 1, 2];
+const [round, arrived, taken, linked] = [0, 1, 2, 3];
 
 /** @throws RangeError where there is no memory for it */
 export function graphJob({ rows, dimensions, factors, biases }: GraphRows, settings: GraphSettings, threads: number): GraphJob {
@@ -45,8 +45,13 @@ export function graphJob({ rows, dimensions, factors, biases }: GraphRows, setti
     biases: share(biases),
     graph: emptyGraph(count, settings, (bytes) => new SharedArrayBuffer(bytes)),
     settings: { efConstruction: settings.efConstruction, batchSize: settings.batchSize },
-    turns: new Int32Array(new SharedArrayBuffer(3 * 4)),
+    turns: new Int32Array(new SharedArrayBuffer(4 * 4)),
   };
+}
+
+/** Rows that have their neighbours by now. */
+export function linkedRows({ turns }: Pick<GraphJob, "turns">): number {
+  return Atomics.load(turns, linked);
 }
 
 /** One thread's share; it blocks the thread until the graph is whole. @param part 0 … threads − 1 @returns where searches begin */
@@ -62,6 +67,7 @@ export function buildPart({ module, memory, size, factors, biases, graph, settin
     meet(turns, threads);
     for (let row = from; row < to; row += 1) walk.tell(row, chosen[row - from] ?? [], part, threads);
     walk.enter(from, to);
+    if (part === 0) Atomics.store(turns, linked, to);
     meet(turns, threads);
   }
   return walk.entry;

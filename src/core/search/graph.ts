@@ -10,8 +10,13 @@ import { Heap, nearestFirst } from "./heap.ts";
 import { type Nearness, nearOf, type Weight } from "./nearness.ts";
 import { mostGathered } from "./row-scan.ts";
 
-/** @param pause lets others run between two batches */
-export async function buildGraph(near: Nearness, settings: GraphSettings, pause: () => Promise<void>): Promise<Graph> {
+/** @param pause lets others run between two batches @param onRows rows that have their neighbours */
+export async function buildGraph(
+  near: Nearness,
+  settings: GraphSettings,
+  pause: () => Promise<void>,
+  onRows?: (done: number) => void,
+): Promise<Graph> {
   const { count } = near.scan;
   const graph = emptyGraph(count, settings, (bytes) => new ArrayBuffer(bytes));
   const walk = new Walk(near, graph);
@@ -20,6 +25,7 @@ export async function buildGraph(near: Nearness, settings: GraphSettings, pause:
     const chosen = walk.chosen(from, to);
     for (let row = from; row < to; row += 1) walk.tell(row, chosen[row - from] ?? []);
     walk.enter(from, to);
+    onRows?.(to);
     await pause();
   }
   return { ...graph, entry: walk.entry };

@@ -126,8 +126,8 @@ export interface GraphRows {
 export interface GraphThreads {
   /** threads that this machine runs at once */
   readonly most: number;
-  /** @param threads 2 … `most` @returns what one thread makes */
-  build(rows: GraphRows, settings: GraphSettings, threads: number): Promise<Graph>;
+  /** @param threads 2 … `most` @param onRows told now and then of rows that have their neighbours @returns what one thread makes */
+  build(rows: GraphRows, settings: GraphSettings, threads: number, onRows?: (done: number) => void): Promise<Graph>;
 }
 
 export interface CollectionSettings {

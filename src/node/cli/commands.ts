@@ -481,7 +481,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
     ],
     examples: [
       ["llmspell rag ingest ~/notes", "a folder; again after changes"],
-      ["llmspell rag ingest docs '*.md' --collection handbook", "an index of its own"],
+      ["llmspell rag ingest 'docs/**/*.md' --collection handbook", "an index of its own"],
     ],
     exits: [1, 3, 4, 5, 130],
   },

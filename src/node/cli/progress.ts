@@ -7,6 +7,8 @@ export interface Progress {
   share(share: number): void;
   /** Bytes of a transfer, shown with the rate and the time that is left. @param more stands behind, where there is room */
   bytes(done: number, total: number | undefined, more?: string): void;
+  /** Things that are done, shown with their number each second and the time that is left. @param unit in plural */
+  count(done: number, total: number, unit: string): void;
   /** Replaces the label; for work whose end is not known. */
   say(label: string): void;
   end(): void;
@@ -53,23 +55,31 @@ function createFacts(firstLabel: string, signs?: Signs) {
   let share: number | undefined;
   let shown: Partial<Parts> = {};
   let samples: readonly { readonly at: number; readonly done: number }[] = [];
+  const moved = (done: number, total: number | undefined, shownAs: (amount: number) => string, unit: string, more: string): void => {
+    const at = Date.now();
+    // other work begins anew
+    const isOn = done >= (samples.at(-1)?.done ?? 0);
+    samples = [...(isOn ? samples.filter((sample) => at - sample.at < rateMs) : []), { at, done }];
+    const [first = { at, done }] = samples;
+    const rate = at - first.at < 200 ? 0 : ((done - first.done) * 1000) / (at - first.at);
+    share = total === undefined || total === 0 ? undefined : Math.min(1, done / total);
+    shown = {
+      size: `${total === undefined ? shownAs(done) : `${shownAs(done)} / ${shownAs(total)}`}${unit}`,
+      rate: rate > 0 ? `${shownAs(rate)}/s` : "",
+      eta: rate > 0 && total !== undefined && done < total ? `eta ${formatEta((total - done) / rate)}` : "",
+      more,
+    };
+  };
   return {
     progress: {
       share(value: number): void {
         share = Math.min(1, Math.max(0, value));
       },
       bytes(done: number, total: number | undefined, more = ""): void {
-        const at = Date.now();
-        samples = [...samples.filter((sample) => at - sample.at < rateMs), { at, done }];
-        const [first = { at, done }] = samples;
-        const rate = at - first.at < 200 ? 0 : ((done - first.done) * 1000) / (at - first.at);
-        share = total === undefined || total === 0 ? undefined : Math.min(1, done / total);
-        shown = {
-          size: total === undefined ? formatBytes(done) : `${formatBytes(done)} / ${formatBytes(total)}`,
-          rate: rate > 0 ? `${formatBytes(rate)}/s` : "",
-          eta: rate > 0 && total !== undefined && done < total ? `eta ${formatEta((total - done) / rate)}` : "",
-          more,
-        };
+        moved(done, total, formatBytes, "", more);
+      },
+      count(done: number, total: number, unit: string): void {
+        moved(done, total, countOf, ` ${unit}`, "");
       },
       say(text: string): void {
         label = text;
@@ -86,6 +96,10 @@ function createFacts(firstLabel: string, signs?: Signs) {
       return { bar, state, size: "", rate: "", eta: "", more: "", ...shown };
     },
   };
+}
+
+function countOf(amount: number): string {
+  return (amount < 10 ? Number(amount.toFixed(1)) : Math.round(amount)).toLocaleString("en-US");
 }
 
 function joined(parts: Parts, layout: readonly (keyof Parts)[]): string {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { openRag } from "../../core/api/open-rag.ts";
 import { messageOf, SpellError } from "../../core/errors.ts";
 import type { Rag, RagDocument, RagHit, RagPlace, SearchOptions } from "../../core/rag/types.ts";
+import { didYouMean, nearest } from "../../core/nearest.ts";
 import { definedOnly } from "../../core/values.ts";
 import { homeFolder } from "../home.ts";
 import { checkText, flagNumber, flagText } from "./args.ts";
@@ -22,9 +23,14 @@ const shownCopies = 10;
 
 /**
  * A command is a run of its own, so its index is on disk: in `rag.vector_storage.persistence_path`, else in the home folder.
- * @param asks whether vectors are made: a model that is not here is told before anything else
+ * @param asks whether vectors are made: a model that is not here is told before anything else @param makes a collection that is not there yet
  */
-export async function withRag<T>(context: Context, asks: boolean, work: (rag: Rag, place: RagPlace) => Promise<T>): Promise<T> {
+export async function withRag<T>(
+  context: Context,
+  asks: boolean,
+  work: (rag: Rag, place: RagPlace) => Promise<T>,
+  { makes = false }: { readonly makes?: boolean } = {},
+): Promise<T> {
   const { config, flags } = context;
   const settings = (await config()).config.rag;
   const { default_provider: provider, model } = settings.embedding;
@@ -44,12 +50,27 @@ export async function withRag<T>(context: Context, asks: boolean, work: (rag: Ra
   const rag = await openRag(await context.openSpell(), { ...settings, vector_storage: { ...settings.vector_storage, persistence_path } });
   try {
     const place = definedOnly({ collection: flagText(flags, "collection"), tenantId: flagText(flags, "tenant") });
+    if (!makes && place.collection !== undefined) await checkCollection(rag, place);
     return await work(rag, place);
   } catch (error) {
     throw inWords(error);
   } finally {
     await rag.close();
   }
+}
+
+/** @throws SpellError usage-value for one that is not there: a name that was misspelt would be an index without answers */
+async function checkCollection(rag: Rag, { collection = "", tenantId }: RagPlace): Promise<void> {
+  const names = await rag.collections(tenantId);
+  if (names.includes(collection)) return;
+  // opens it, which refuses a name that none can have
+  if ((await rag.stats({ collection, tenantId })).documents > 0) return;
+  const there = names.length === 0 ? "there is none" : `there ${names.length === 1 ? "is" : "are"} ${names.join(", ")}`;
+  throw new SpellError("usage-value", `--collection: no collection ${collection}${didYouMean(nearest(collection, names))}`, {
+    where: "--collection",
+    hint: `${there[0]?.toUpperCase()}${there.slice(1)}. rag ingest makes one.`,
+    details: { collections: names },
+  });
 }
 
 const nameTenant = { kind: "use-option", name: "tenant", value: "NAME" } as const;
@@ -59,12 +80,16 @@ function inWords(error: unknown): unknown {
     return error.with({ hint: "Name a tenant:", actions: [nameTenant] });
   if (error instanceof SpellError && error.code === "rag-input" && error.where === "threshold")
     return new SpellError("usage-value", `--${error.message}`, { where: "--threshold", cause: error });
+  if (error instanceof SpellError && error.code === "rag-input" && error.where === "collection")
+    return new SpellError("usage-value", `--${error.message}`, { where: "--collection", cause: error });
+  if (error instanceof SpellError && error.code === "rag-tenant" && error.where === "tenant_id")
+    return new SpellError("usage-value", `--${error.message}`, { where: "--tenant", cause: error });
   return error;
 }
 
 export function ragIngest(context: Context): Promise<number> {
   const { operands, screen, interrupt } = context;
-  return withRag(context, true, async (rag, place) => {
+  const work = async (rag: Rag, place: RagPlace): Promise<number> => {
     const { findFiles, isInside } = await import("./rag-files.ts");
     const { files, folders, links, odd } = await findFiles(operands);
     const limit = (await context.config()).config.rag.ingest;
@@ -72,7 +97,7 @@ export function ragIngest(context: Context): Promise<number> {
     const skipped: Skipped[] = [...odd];
     const vanished = new Set<string>();
     const warnings = new Set<string>();
-    let [documents, unchanged, chunks, embedded, tokens, done] = [0, 0, 0, 0, 0, 0];
+    let [documents, unchanged, chunks, embedded, tokens, done, seen] = [0, 0, 0, 0, 0, 0, 0];
     try {
       for (const batch of batchesOf(files, limit.max_documents)) {
         const given: RagDocument[] = [];
@@ -94,15 +119,26 @@ export function ragIngest(context: Context): Promise<number> {
             if (named.has(id)) throw error;
             skipped.push({ source: name, reason: error.message, ...(error.code === "rag-package" ? { error } : {}) });
           },
-          onProgress: ({ id }) => progress.say(`${++done} of ${files.length} ${oneLine(id)}`),
+          onProgress({ id }) {
+            done += 1;
+            progress.say(oneLine(id));
+            progress.count(done, files.length, "files");
+          },
         });
+        done = seen += batch.length;
+        progress.count(done, files.length, "files");
         documents += result.documents;
         unchanged += result.unchanged;
         chunks += result.chunks;
         embedded += result.embedded;
         tokens += result.tokens;
         for (const warning of result.warnings) warnings.add(warning);
-        await rag.save();
+        await rag.save({
+          onProgress({ done: linked, of }) {
+            progress.say("linking passages");
+            progress.count(linked, of, "passages");
+          },
+        });
       }
       const kept = new Set(files.map(({ path }) => path).filter((path) => !vanished.has(path)));
       const gone = (await rag.documents(place)).filter((id) => !kept.has(id) && folders.some((folder) => isInside(id, folder)));
@@ -134,7 +170,8 @@ export function ragIngest(context: Context): Promise<number> {
     } finally {
       progress.end();
     }
-  });
+  };
+  return withRag(context, true, work, { makes: true });
 }
 
 interface Skipped {

@@ -18,6 +18,8 @@ import { createWrap } from "./wrap.ts";
 export interface ScreenSettings {
   readonly format: OutputFormat;
   readonly trace: TraceLevel;
+  /** said for this run, by a flag or a variable; default false: it comes from the configuration */
+  readonly isTraceGiven?: boolean | undefined;
   readonly quiet: boolean;
   /** false: no colours, even on a terminal */
   readonly color: boolean;
@@ -187,7 +189,8 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
     },
     log(entry) {
       const hidden = settings.quiet && entry.level !== "error";
-      if (!hidden && (shows(entry.level) || entry.isWanted === true)) toErr(`${err.dim(`[${entry.level}] ${cleanErr(entry.message)}`)}\n`);
+      const isWanted = entry.isWanted === true && settings.isTraceGiven !== true;
+      if (!hidden && (shows(entry.level) || isWanted)) toErr(`${err.dim(`[${entry.level}] ${cleanErr(entry.message)}`)}\n`);
     },
     aside: (text) => toErr(cleanErr(text).replace(/[^\n]+/g, (line) => err.dim(line))),
     think(text) {
@@ -218,7 +221,9 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
       // Where Ctrl-C was pressed, the terminal has written ^C behind the answer.
       if (code === "run-aborted" && lineOpen && wrap !== undefined && errIsTerminal) stdout.write(wrap.redraw("^C"));
       if (!json) screen.endLine();
-      if (shows("debug")) toErr(`${err.dim(cleanErr(stackOf(error)))}\n`);
+      // a profile that logs much asks for no stacks
+      const isTraced = traceLevels.indexOf(settings.trace) >= traceLevels.indexOf("debug");
+      if (isTraced && !settings.quiet) toErr(`${err.dim(cleanErr(stackOf(error)))}\n`);
       if (json) {
         toErr(`Error: ${cleanErr(message.split("\n", 1)[0] ?? "")} [${code}]\n`);
         return;
@@ -244,7 +249,7 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
     },
     progress(label) {
       drawn?.clear();
-      if (settings.quiet || json) return { share() {}, bytes() {}, say() {}, end() {} };
+      if (settings.quiet || json) return { share() {}, bytes() {}, count() {}, say() {}, end() {} };
       const progress = errIsTerminal
         ? drawProgress(label, stderr, settings.unicode, () => lineOpen && outIsTerminal)
         : printProgress(label, stderr, lineAfterMs);

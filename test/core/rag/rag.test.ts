@@ -175,6 +175,16 @@ describe("retrieval", () => {
     }
   });
 
+  it("tells how far a graph is while it saves", async () => {
+    const { rag } = await open(onDisk, { leastInGraph: 50 });
+    const told: string[] = [];
+    await rag.ingest(Array.from({ length: 60 }, (_, i) => ({ id: `d${i}`, text: `Note ${i} about thing ${i * 7}.` })));
+    await rag.save({ onProgress: ({ done, of }) => told.push(`${done} of ${of}`) });
+    expect((await rag.stats()).segments.map(({ scan }) => scan)).toEqual(["graph"]);
+    expect(told.at(-1)).toBe("60 of 60");
+    expect(told.length).toBeGreaterThan(3);
+  });
+
   it("never mixes vectors of two models", async () => {
     const store = disk();
     const first = await open(onDisk, {}, store);

@@ -146,6 +146,30 @@ describe("forms of a run", () => {
     }
   });
 
+  it("shows no stack where the configuration says the level, or with --quiet", () => {
+    const byProfile = keptScreen({});
+    byProfile.screen.trace("debug");
+    const quiet = keptScreen({ trace: "debug", quiet: true });
+    for (const { screen, err } of [byProfile, quiet]) {
+      screen.fail(new SpellError("usage-value", "oops"));
+      expect(err()).toContain("Error: oops");
+      expect(err()).not.toMatch(/\n\s+at /);
+    }
+  });
+
+  it("shows what a key wants shown, unless this run says its level", () => {
+    for (const [settings, expected] of [
+      [{}, true],
+      [{ trace: "warn", isTraceGiven: true }, false],
+      [{ trace: "off", isTraceGiven: true }, false],
+      [{ trace: "debug", isTraceGiven: true }, true],
+    ] as const) {
+      const { screen, err } = keptScreen(settings);
+      screen.log({ level: "debug", message: "rag: a line", isWanted: true });
+      expect([settings, err() !== ""]).toEqual([settings, expected]);
+    }
+  });
+
   it("hides notes with --quiet and below --trace warn; errors stay", () => {
     for (const settings of [{ quiet: true }, { trace: "error" }, { trace: "off" }] as const) {
       const { screen, err } = keptScreen(settings);
@@ -256,6 +280,25 @@ describe("colours and widths", () => {
       }
       long.end();
       expect(err()).toBe("loading a-model: 6 %  40 MB / 600 MB  10 MB/s  eta 56s\n");
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("counts things as it counts bytes, and begins anew with other work", () => {
+    vi.useFakeTimers();
+    try {
+      const { screen, err } = keptScreen({ unicode: false }, { out: true, err: true, columns: 120 });
+      const progress = screen.progress("reading files");
+      progress.count(900, 1000, "files");
+      vi.advanceTimersByTime(1000);
+      progress.say("linking passages");
+      progress.count(0, 20_000, "passages");
+      vi.advanceTimersByTime(2000);
+      progress.count(5000, 20_000, "passages");
+      vi.advanceTimersByTime(100);
+      progress.end();
+      expect(err().split("\r").at(-3)?.trimEnd()).toBe("linking passages #####--------------- 25 %  5,000 / 20,000 passages  2,500/s  eta 6s");
     } finally {
       vi.useRealTimers();
     }
