@@ -16,7 +16,8 @@ export function createDumps(
   return async (operation, data) => {
     const time = new Date(wallTime()).toISOString();
     count += 1;
-    if (count === 1) log({ level: "info", message: `rag: questions, scores and passages go into ${debug.debug_dump_path} (rag.debug.save_debug_dumps)` });
+    if (count === 1)
+      log({ level: "info", message: `rag: questions, scores and passages go into ${debug.debug_dump_path} (rag.debug.save_debug_dumps)` });
     const file = `${time.replaceAll(/[:.]/g, "-")}-${String(count).padStart(4, "0")}-${operation}.json`;
     await sideFiles.write(debug.debug_dump_path, file, `${JSON.stringify({ time, operation, data }, undefined, 2)}\n`);
   };

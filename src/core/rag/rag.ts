@@ -18,7 +18,18 @@ import { measured } from "./measured.ts";
 import { checkRoom } from "./memory.ts";
 import { createPlaces, type FoundPlace } from "./places.ts";
 import { chunkingOf, type Draft, type Prepared, prepare } from "./prepare.ts";
-import type { IngestOptions, IngestResult, Rag, RagDocument, RagHit, RagLimits, RagPlace, RagProvider, SaveOptions, SearchOptions } from "./types.ts";
+import type {
+  IngestOptions,
+  IngestResult,
+  Rag,
+  RagDocument,
+  RagHit,
+  RagLimits,
+  RagPlace,
+  RagProvider,
+  SaveOptions,
+  SearchOptions,
+} from "./types.ts";
 import { createWatch } from "./watch.ts";
 
 export interface RagHost extends Omit<EmbedderHost, "now"> {
@@ -168,7 +179,10 @@ export function createRag(host: RagHost): Rag {
         level: "debug",
         message: `rag: a graph of ${rows} passages was built by ${threads === 1 ? "one thread" : `${threads} threads`}`,
       });
-    return { collection: await openCollection(folder, wanted, { graphThreads, onGraph, onLinked: (done, of) => onLinked?.({ done, of }), mends }), at: folder.place };
+    return {
+      collection: await openCollection(folder, wanted, { graphThreads, onGraph, onLinked: (done, of) => onLinked?.({ done, of }), mends }),
+      at: folder.place,
+    };
   };
 
   /** @param mends opens an index of which files are damaged */

@@ -206,7 +206,9 @@ export async function openCollection(
     const tell = (done: number): void => onLinked?.(done, count);
     // where there is no room for threads one goes on alone
     const shared =
-      threads < 2 ? undefined : await graphThreads?.build({ rows, dimensions, factors, biases }, graph, threads, tell).catch(() => undefined);
+      threads < 2
+        ? undefined
+        : await graphThreads?.build({ rows, dimensions, factors, biases }, graph, threads, tell).catch(() => undefined);
     const alone = async (): Promise<Graph> => {
       const { buildGraph } = await import("./graph.ts");
       return buildGraph(near, graph, () => new Promise((resolve) => setTimeout(resolve, 0)), tell);

@@ -1,5 +1,5 @@
 /** Work that takes a while: one redrawn line on a terminal, at most one line in all elsewhere. No escape sequence is needed: carriage returns and spaces do. */
-import { formatBytes, formatEta } from "./format.ts";
+import { formatBytes, formatCount, formatEta } from "./format.ts";
 import { cellsOf, cellsOfText, columnsOf, type OutputStream, visibleText } from "./terminal.ts";
 
 export interface Progress {
@@ -24,6 +24,7 @@ export const calmLineMs = 5000;
 const redrawMs = 100;
 /** The rate is that of this time. */
 const rateMs = 5000;
+const sampleMs = 50;
 const barCells = 20;
 /** A label is cut down to this before anything else is left out. */
 const leastLabel = 16;
@@ -53,22 +54,24 @@ function createFacts(firstLabel: string, signs?: Signs) {
   const started = Date.now();
   let label = firstLabel;
   let share: number | undefined;
-  let shown: Partial<Parts> = {};
+  let shown: () => Partial<Parts> = () => ({});
   let samples: readonly { readonly at: number; readonly done: number }[] = [];
+  /** @param shownAs asked when a line is drawn: reports come often */
   const moved = (done: number, total: number | undefined, shownAs: (amount: number) => string, unit: string, more: string): void => {
     const at = Date.now();
     // other work begins anew
     const isOn = done >= (samples.at(-1)?.done ?? 0);
-    samples = [...(isOn ? samples.filter((sample) => at - sample.at < rateMs) : []), { at, done }];
+    if (!isOn || at - (samples.at(-1)?.at ?? 0) >= sampleMs)
+      samples = [...(isOn ? samples.filter((sample) => at - sample.at < rateMs) : []), { at, done }];
     const [first = { at, done }] = samples;
     const rate = at - first.at < 200 ? 0 : ((done - first.done) * 1000) / (at - first.at);
     share = total === undefined || total === 0 ? undefined : Math.min(1, done / total);
-    shown = {
+    shown = () => ({
       size: `${total === undefined ? shownAs(done) : `${shownAs(done)} / ${shownAs(total)}`}${unit}`,
       rate: rate > 0 ? `${shownAs(rate)}/s` : "",
       eta: rate > 0 && total !== undefined && done < total ? `eta ${formatEta((total - done) / rate)}` : "",
       more,
-    };
+    });
   };
   return {
     progress: {
@@ -84,7 +87,7 @@ function createFacts(firstLabel: string, signs?: Signs) {
       say(text: string): void {
         label = text;
         share = undefined;
-        shown = {};
+        shown = () => ({});
       },
     },
     label: () => visibleText(label).replaceAll("\n", " "),
@@ -93,13 +96,13 @@ function createFacts(firstLabel: string, signs?: Signs) {
       const done = Math.round((share ?? 0) * barCells);
       const isBar = share !== undefined && signs !== undefined;
       const bar = isBar ? `${signs.full.repeat(done)}${signs.empty.repeat(barCells - done)} ${state}` : state;
-      return { bar, state, size: "", rate: "", eta: "", more: "", ...shown };
+      return { bar, state, size: "", rate: "", eta: "", more: "", ...shown() };
     },
   };
 }
 
 function countOf(amount: number): string {
-  return (amount < 10 ? Number(amount.toFixed(1)) : Math.round(amount)).toLocaleString("en-US");
+  return formatCount(amount < 10 ? Number(amount.toFixed(1)) : Math.round(amount));
 }
 
 function joined(parts: Parts, layout: readonly (keyof Parts)[]): string {

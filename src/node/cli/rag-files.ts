@@ -1,5 +1,5 @@
 /** Files that `rag ingest` reads: those that are named, and the readable ones of folders and patterns, without what `.gitignore` leaves out. */
-import type { Dirent } from "node:fs";
+import { type Dirent, statSync } from "node:fs";
 import { lstat, readdir, readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { messageOf, SpellError } from "../../core/errors.ts";
@@ -112,7 +112,7 @@ async function walk(
     else if (isReadable(entry.name)) {
       if (!isWanted(inside) || found.files.has(path)) continue;
       // one that is gone by now is none of the folder
-      const facts = await stat(path).catch(() => undefined);
+      const facts = statSync(path, { throwIfNoEntry: false });
       if (facts?.isFile() === true) found.files.set(path, { path, name, isNamed: false, size: facts.size });
     }
   }

@@ -1,10 +1,11 @@
 /** `llmspell rag ingest|search|ask|stats|remove|export`: one's own files, searched and asked. */
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openRag } from "../../core/api/open-rag.ts";
 import { messageOf, SpellError } from "../../core/errors.ts";
-import type { Rag, RagDocument, RagHit, RagPlace, SearchOptions } from "../../core/rag/types.ts";
 import { didYouMean, nearest } from "../../core/nearest.ts";
+import type { Rag, RagDocument, RagHit, RagPlace, SearchOptions } from "../../core/rag/types.ts";
 import { definedOnly } from "../../core/values.ts";
 import { homeFolder } from "../home.ts";
 import { checkText, flagNumber, flagText } from "./args.ts";
@@ -330,6 +331,9 @@ export async function noteNothing({ screen }: Context, rag: Rag, place: RagPlace
 /** Bytes of files that are in memory at once, beside the first one. */
 const batchBytes = 32_000_000;
 
+/** A file of fewer bytes is read at once. */
+const shortBytes = 1_000_000;
+
 /** In their order, so many and so large at most; one that is larger is alone. */
 function* batchesOf(files: readonly FoundFile[], most: number): Generator<readonly FoundFile[]> {
   let batch: FoundFile[] = [];
@@ -354,7 +358,8 @@ async function read({ path, name, size }: FoundFile, mostMegabytes: number): Pro
       hint: "Divide it, or raise rag.ingest.max_document_mb.",
     });
   try {
-    return await readFile(path);
+    // asking a thread for a short file takes several times as long as reading it
+    return size < shortBytes ? readFileSync(path) : await readFile(path);
   } catch (cause) {
     throw new SpellError("store-denied", `${path} cannot be read: ${messageOf(cause)}`, {
       where: path,

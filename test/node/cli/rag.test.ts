@@ -258,21 +258,39 @@ describe("rag", () => {
 
   it("refuses a collection that is not there, with those that are, and a name that none can have", async () => {
     const { run } = await program();
-    for (const [command, operands] of [[ragSearch, ["oven"]], [ragStats, []], [ragExport, []], [ragAsk, ["oven"]]] as const)
+    for (const [command, operands] of [
+      [ragSearch, ["oven"]],
+      [ragStats, []],
+      [ragExport, []],
+      [ragAsk, ["oven"]],
+    ] as const)
       expect((await failure(run(command, operands, { collection: ["hanbook"] }))).hint).toContain("There is none");
     await run(ragIngest, [folderOf(notes)], { collection: ["handbook"] });
     expect((await run(ragSearch, ["oven"], { collection: ["handbook"] })).document).toMatchObject({ status: "ok" });
-    for (const [command, operands] of [[ragSearch, ["oven"]], [ragStats, []], [ragExport, []], [ragAsk, ["oven"]], [ragRemove, ["x"]]] as const) {
+    for (const [command, operands] of [
+      [ragSearch, ["oven"]],
+      [ragStats, []],
+      [ragExport, []],
+      [ragAsk, ["oven"]],
+      [ragRemove, ["x"]],
+    ] as const) {
       expect(await failure(run(command, operands, { collection: ["hanbook"] }))).toMatchObject({
         code: "usage-value",
         exitCode: 2,
         message: "--collection: no collection hanbook; did you mean handbook?",
         hint: "There is handbook. rag ingest makes one.",
       });
-      expect(await failure(run(command, operands, { collection: ["../x"] }))).toMatchObject({ code: "usage-value", where: "--collection", exitCode: 2 });
+      expect(await failure(run(command, operands, { collection: ["../x"] }))).toMatchObject({
+        code: "usage-value",
+        where: "--collection",
+        exitCode: 2,
+      });
     }
     expect(await failure(run(ragIngest, [folderOf(notes)], { collection: ["../x"] }))).toMatchObject({ code: "usage-value", exitCode: 2 });
-    expect(await failure(run(ragSearch, ["oven"], { tenant: ["x".repeat(300)] }))).toMatchObject({ code: "usage-value", where: "--tenant" });
+    expect(await failure(run(ragSearch, ["oven"], { tenant: ["x".repeat(300)] }))).toMatchObject({
+      code: "usage-value",
+      where: "--tenant",
+    });
   });
 
   it("refuses a threshold that no score has, by the name of the flag", async () => {

@@ -298,7 +298,9 @@ describe("colours and widths", () => {
       progress.count(5000, 20_000, "passages");
       vi.advanceTimersByTime(100);
       progress.end();
-      expect(err().split("\r").at(-3)?.trimEnd()).toBe("linking passages #####--------------- 25 %  5,000 / 20,000 passages  2,500/s  eta 6s");
+      expect(err().split("\r").at(-3)?.trimEnd()).toBe(
+        "linking passages #####--------------- 25 %  5,000 / 20,000 passages  2,500/s  eta 6s",
+      );
     } finally {
       vi.useRealTimers();
     }

@@ -23,9 +23,16 @@ describe("threads that build a graph", () => {
       const near = nearness(metric, rowScan(rows, dimensions), new Float32Array(count).fill(0.5));
       const { factors, biases } = near;
       const told: number[] = [];
-      const alone = await buildGraph(near, settings, async () => undefined, (done) => told.push(done));
+      const alone = await buildGraph(
+        near,
+        settings,
+        async () => undefined,
+        (done) => told.push(done),
+      );
       expect([told.at(-1), told.length > 5, [...told].sort((a, b) => a - b)]).toEqual([count, true, told]);
-      const made = await buildInThreads({ rows, dimensions, factors, biases }, settings, threads, (done) => expect(done).toBeLessThanOrEqual(count));
+      const made = await buildInThreads({ rows, dimensions, factors, biases }, settings, threads, (done) =>
+        expect(done).toBeLessThanOrEqual(count),
+      );
       expect(made.entry).toBe(alone.entry);
       for (const part of ["levels", "bottom", "upper"] as const) expect(Buffer.compare(bytes(made[part]), bytes(alone[part]))).toBe(0);
     }
