@@ -148,6 +148,10 @@ export const limits = {
   grammarPairs: 5000,
   /** Characters of GBNF of a caller's own. */
   gbnfCharacters: 262_144,
+  /** Groups within groups of it. llama.cpp reads them by calling itself: its stack ends at some 300 in WebAssembly, and at some 10,000 natively the process. */
+  gbnfDepth: 100,
+  /** Characters of a schema as JSON. */
+  schemaCharacters: 1_000_000,
   /** Nested levels of a schema; `$ref` to itself counts once. */
   schemaDepth: 64,
   /** Schemas that are looked at to judge one value: the largest answer of a server has some 100,000 members. */

@@ -16,6 +16,16 @@ const schema = {
 };
 const validate = new Ajv2020().compile(schema);
 
+/** Prompts and choices: a first token that is likely leads to a choice that is not. */
+const wholes: readonly [prompt: string, ...choices: readonly string[]][] = [
+  ["Is it so?", "no", "none zxq", "yes"],
+  ["The cat is black.", "il est noir", "oui", "le zxq"],
+];
+
+function likeliest(choices: readonly string[], logprobs: readonly number[]): string | undefined {
+  return choices[logprobs.indexOf(Math.max(...logprobs))];
+}
+
 export function heldAnswersContract(name: string, open: () => Promise<LanguageModel>, seeds: number): void {
   describe(`held answers: ${name}`, () => {
     let model: LanguageModel;
@@ -46,13 +56,33 @@ export function heldAnswersContract(name: string, open: () => Promise<LanguageMo
     it("tell how likely each choice is, among the choices alone", async () => {
       const choices = ["a red dog", "{x}", "a red cat"];
       const { text, choiceLogprobs = [] } = await model.generate("Once upon a time there was", { choices, temperature: 0 });
-      expect(choices).toContain(text);
+      expect(text).toBe(likeliest(choices, choiceLogprobs));
       expect(choiceLogprobs).toHaveLength(3);
       expect(choiceLogprobs.reduce((sum, value) => sum + Math.exp(value), 0)).toBeCloseTo(1, 4);
       const again = await model.generate("Once upon a time there was", { choices: choices.toReversed(), temperature: 1.5, seed: 3 });
       for (const [i, value] of (again.choiceLogprobs ?? []).toReversed().entries()) expect(value).toBeCloseTo(choiceLogprobs[i] ?? 0, 1);
       expect((await model.generate("So:", { choices: ["yes"] })).choiceLogprobs).toEqual([expect.closeTo(0, 6)]);
       expect((await model.generate("So:", { regex: "[a-z]{3}" })).choiceLogprobs).toBeUndefined();
+    });
+
+    it("are the likeliest choice as a whole, whatever its first token is worth, and drawn by what each is worth", async () => {
+      for (const [prompt, ...choices] of wholes) {
+        const { text, choiceLogprobs = [], finishReason, usage } = await model.generate(prompt, { choices, temperature: 0 });
+        expect([text, finishReason]).toEqual([likeliest(choices, choiceLogprobs), "stop"]);
+        expect(usage.completionTokens).toBeGreaterThan(1);
+      }
+      const choices = ["the cat", "the dog", "a cat"];
+      const drawn = new Set<string>();
+      for (let seed = 0; seed < 24 && drawn.size < 2; seed += 1)
+        drawn.add((await model.generate("There was", { choices, temperature: 2, topP: 1, topK: 0, minP: 0, seed: seed * 7919 })).text);
+      expect(drawn.size).toBe(2);
+    });
+
+    it("are cut where a choice has no room, and say how likely each is all the same", async () => {
+      const choices = ["a red dog sat in the garden", "a red cat sat in the garden"];
+      const { text, finishReason, choiceLogprobs } = await model.generate("So:", { choices, temperature: 0, maxTokens: 2 });
+      expect(choices.some((choice) => choice.startsWith(text) && choice !== text)).toBe(true);
+      expect([finishReason, choiceLogprobs?.length]).toEqual(["length", 2]);
     });
 
     it("say so where a stop string cuts them", async () => {

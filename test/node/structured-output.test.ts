@@ -49,7 +49,7 @@ it.each(["cpu", "wasm"] as const)(
       const tensors = spec.tensors.map((tensor) => (tensor.name === "output.weight" ? rows : tensor));
       await using model = await load(temporaryFile(`no-text-${sign}.gguf`, writeGguf({ ...spec, tensors })), { device });
       for (const prompt of ["a b", "c", "a b c d"]) {
-        const options = { choices: ["\u2028", "\u{1f600}"], raw: true, temperature: 0, maxTokens: 8 };
+        const options = { regex: "[\u2028\u{1f600}]", raw: true, temperature: 0, maxTokens: 8 };
         const { text, finishReason, warnings } = await model.generate(prompt, options);
         found.add(
           JSON.stringify([text, finishReason, ...warnings.filter(({ code }) => code === "output-invalid").map(({ message }) => message)]),

@@ -9,6 +9,7 @@ import type { GenerateOptions } from "../spec/generate.ts";
 import type { Constraint } from "../spec/grammar.ts";
 import type { JsonSchema } from "../spec/schema.ts";
 import { createGrammarBuilder } from "./builder.ts";
+import { checkGbnf } from "./gbnf.ts";
 import { schemaGrammar } from "./json-schema.ts";
 import { regexItems } from "./regex.ts";
 
@@ -38,6 +39,7 @@ export function constraintOf(options: GenerateOptions): Constraint {
       "grammar",
       `expected GBNF of 1–${limits.gbnfCharacters} characters, got ${typeof grammar === "string" ? grammar.length : typeof grammar}`,
     );
+  checkGbnf(grammar);
   return { kind: "grammar", gbnf: grammar };
 }
 
@@ -70,14 +72,41 @@ export function plainSchema(given: unknown, where: string): JsonSchema {
   if (!isObject(schema))
     return fail(`expected a JSON Schema, got ${schema === null ? "null" : Array.isArray(schema) ? "a list" : typeof schema}`);
   let text: string | undefined;
+  let left = limits.schemaCharacters;
+  // counted on the way: what one object holds in many places is written once for each
+  const counted = (key: string, value: unknown): unknown => {
+    left -= key.length + 1 + (typeof value === "string" ? value.length : 0);
+    if (left < 0) throw new RangeError("too long");
+    return value;
+  };
   try {
-    text = JSON.stringify(schema);
+    text = JSON.stringify(schema, counted);
   } catch (error) {
-    return fail("expected plain data, got something that JSON cannot say", error);
+    // a stack that ended is a schema too deep
+    if (left >= 0 && !(error instanceof RangeError)) return fail("expected plain data, got something that JSON cannot say", error);
+    if (left >= 0) return fail(tooDeep);
   }
-  if (text === undefined || text.length > 1_000_000) return fail("expected a schema of at most 1,000,000 characters, got more");
+  if (text === undefined || text.length > limits.schemaCharacters)
+    return fail(`expected a schema of at most ${limits.schemaCharacters.toLocaleString("en-US")} characters, got more`);
+  if (depthOf(text) > mostBrackets) return fail(tooDeep);
   // a copy: nothing that changes or calls
   return withLists(JSON.parse(text) as JsonSchema);
+}
+
+const tooDeep = `expected at most ${limits.schemaDepth} nested levels, got more`;
+/** Of a schema as deep as may be, each level in a list or under a name, and of a value within it. */
+const mostBrackets = 4 * limits.schemaDepth;
+
+/** Brackets within brackets of JSON. */
+function depthOf(json: string): number {
+  let depth = 0;
+  let most = 0;
+  for (const [found] of json.matchAll(/"(?:\\.|[^"\\])*"|[[{]|[\]}]/g)) {
+    if (found === "{" || found === "[") depth += 1;
+    if (found === "}" || found === "]") depth -= 1;
+    most = Math.max(most, depth);
+  }
+  return most;
 }
 
 /** An empty list of Lua comes as an empty object. */

@@ -1,5 +1,6 @@
 /** A grammar in GBNF, the notation of llama.cpp: literals, classes and names alone, since its counted repetitions differ by version. */
 import { SpellError } from "../errors.ts";
+import { limits } from "../limits.ts";
 import type { Constraint, Grammar, GrammarItem, GrammarItems } from "../spec/grammar.ts";
 
 /** What engines of llama.cpp hold an answer by. */
@@ -16,6 +17,29 @@ export const bytesNoText = "the model wrote bytes that are not text; the answer 
 export function badGrammar(cause: unknown): SpellError {
   const hint = "The notation is described in grammars/README.md of llama.cpp; the first rule is named root.";
   return new SpellError("run-option", "grammar: expected GBNF, got a text that llama.cpp cannot read", { where: "grammar", hint, cause });
+}
+
+/** What no caller's text has to offer but groups and repetitions: literals, classes, tokens and comments. */
+const quoted = /"(?:\\.|[^"\\])*"?|\[(?:\\.|[^\]\\])*\]?|<[^<>\s]*>|#.*/g;
+
+/**
+ * What llama.cpp would read without end, or until its stack does.
+ * @throws SpellError run-option for groups within groups beyond the limit, and for a repetition of a repetition: each doubles what stands before it
+ */
+export function checkGbnf(text: string): void {
+  const fail = (expected: string, got: string): never => {
+    throw new SpellError("run-option", `grammar: expected ${expected}, got ${got}`, { where: "grammar" });
+  };
+  // one letter stands for each: a literal may be repeated
+  const bare = text.replace(quoted, (found) => (found.startsWith("#") ? " " : "x"));
+  const [twice] = /[*+?}]\s*[*+?{]/.exec(bare) ?? [];
+  if (twice !== undefined) fail("one repetition behind an item; a group may have another", twice.replace(/\s+/g, " "));
+  let depth = 0;
+  for (const letter of bare) {
+    if (letter === "(") depth += 1;
+    if (letter === ")") depth -= 1;
+    if (depth > limits.gbnfDepth) fail(`at most ${limits.gbnfDepth} groups within groups`, "more");
+  }
 }
 
 /** The text that both runtimes of llama.cpp read; its root rule is `root`. */

@@ -12,6 +12,7 @@ import { once } from "../values.ts";
 import type { BeamAnswer } from "./beam-search.ts";
 import type { T5Configs } from "./config.ts";
 import type { Hold } from "./hold.ts";
+import { chooseAmong } from "./sampling.ts";
 import { type SearchOptions, takeBreath } from "./search.ts";
 import type { RowToken } from "./search-many.ts";
 
@@ -130,20 +131,30 @@ export function createIdHandle({ engine, tokenizer, facts, device, inputLength, 
       };
       return;
     }
+    const rated = await rateChoices(options, search);
+    if (rated !== undefined) {
+      const { text, tokens } = rated.choose(withoutBeams(sampling));
+      // one that has no room is written token by token, up to where it is cut
+      if (tokens <= options.maxTokens) {
+        yield { type: "text", text };
+        yield { type: "end", finishReason: "stop", ...counts(), completionTokens: tokens, choiceLogprobs: rated.logprobs };
+        return;
+      }
+    }
     const answer = startAnswer(tokenizer, search, options.stop);
     for await (const id of engine.search(ids, { ...search, sampling: withoutBeams(sampling) })) {
       if (answer.tokens === 0 && engine.encode === undefined) decoding = now();
       yield* answer.push(id);
       if (answer.finishReason !== undefined) break;
     }
-    yield* answer.end({ ...counts(), choiceLogprobs: await rateChoices(options, search) });
+    yield* answer.end({ ...counts(), choiceLogprobs: rated?.logprobs });
   }
 
-  /** Each choice as a whole answer, among them alone. Only while the engine holds the input. */
+  /** Each choice as a whole answer, and the one that is chosen. Only while the engine holds the input. */
   async function rateChoices(
     { constraint }: Seq2SeqGenerateOptions,
     { hold, startId, pause: wait }: SearchOptions<Sampling>,
-  ): Promise<readonly number[] | undefined> {
+  ): Promise<RatedChoices | undefined> {
     if (constraint?.kind !== "choices" || hold === undefined) return undefined;
     const [endId] = endIds;
     const answers = constraint.choices.map((text) => {
@@ -151,7 +162,15 @@ export function createIdHandle({ engine, tokenizer, facts, device, inputLength, 
       return endId === undefined || endIds.has(ids.at(-1) ?? endId) ? ids : [...ids, endId];
     });
     const sums = await engine.rate?.(answers, startId, wait);
-    return sums === undefined ? undefined : amongThemselves(sums);
+    if (sums === undefined) return undefined;
+    const { choices } = constraint;
+    return {
+      logprobs: amongThemselves(sums),
+      choose(how) {
+        const place = chooseAmong(sums, how);
+        return { text: choices[place] ?? "", tokens: answers[place]?.length ?? 0 };
+      },
+    };
   }
 
   async function* generateMany(
@@ -214,6 +233,13 @@ function withoutBeams(sampling: Sampling): TokenSampling {
 }
 
 type End = Extract<ModelPiece, { type: "end" }>;
+
+interface RatedChoices {
+  /** of each choice among them alone */
+  readonly logprobs: readonly number[];
+  /** @returns a choice, and its tokens with the end token */
+  readonly choose: (how: TokenSampling) => { readonly text: string; readonly tokens: number };
+}
 
 /** One answer on its way: ids in, pieces out. A stop string ends it and may be in the pieces: core cuts it. */
 function startAnswer(tokenizer: Tokenizer, { endIds, maxTokens, hold }: SearchOptions<Sampling>, stops: readonly string[]) {

@@ -3,7 +3,7 @@
  * test/core/t5/sampling.test.ts holds them against a naive version, and against transformers' own processors.
  */
 import { SpellError } from "../errors.ts";
-import type { Penalties, RandomSampling } from "../spec/sampling.ts";
+import type { Penalties, RandomSampling, TokenSampling } from "../spec/sampling.ts";
 
 /** Tokens that stay in the draw, and their probabilities, which add up to 1. */
 export interface Candidates {
@@ -86,6 +86,12 @@ export function draw({ ids, probabilities }: Candidates, random: number): number
     if (random < sum) return ids[i] as number;
   }
   return ids[ids.length - 1] as number; // the probabilities may add up to a little less than 1
+}
+
+/** One of a few, by the log-probability of each: the likeliest, or drawn as a token would be. @returns its place @throws SpellError run-nan */
+export function chooseAmong(odds: readonly number[], sampling: TokenSampling): number {
+  const scores = Float32Array.from(odds);
+  return sampling.kind === "random" ? draw(filterCandidates(scores, sampling), seededRandom(sampling.seed)()) : argmax(scores);
 }
 
 /** Uniform numbers in [0, 1), the same on every machine: mulberry32, one 32-bit state. @param seed unsigned 32-bit */

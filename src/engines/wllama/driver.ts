@@ -15,6 +15,7 @@ import type {
   ModelPiece,
   ThreadChoice,
 } from "../../core/spec/runtime.ts";
+import { chooseAmong } from "../../core/t5/sampling.ts";
 import { deferred } from "../../core/values.ts";
 import { byteBlob } from "./byte-blob.ts";
 import { startCompletion } from "./completion.ts";
@@ -188,26 +189,29 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
     const left = new AbortController();
     const stop = generateOptions.signal === undefined ? left.signal : AbortSignal.any([left.signal, generateOptions.signal]);
     const ownPrompt = withoutBos(prompt, bos);
-    const { pieces, done: answered } = startCompletion(instance, ownPrompt, generateOptions, contextLength, stop);
-    const { constraint } = generateOptions;
-    let done: Promise<unknown> = answered;
-    /** Choices are rated while the engine still holds the prompt. */
-    async function* rated(choices: readonly string[]): AsyncGenerator<ModelPiece, void, undefined> {
-      let text = "";
-      for await (const piece of pieces) {
-        if (piece.type === "text") text += piece.text;
-        else {
-          await answered;
-          const rating = rateChoices(instance, ownPrompt, choices, text, stop);
-          done = rating;
-          yield { ...piece, choiceLogprobs: await rating };
-          return;
-        }
-        yield piece;
+    const { constraint, sampling, maxTokens } = generateOptions;
+    let done: Promise<unknown> = Promise.resolve();
+    async function* written(): AsyncGenerator<ModelPiece, void, undefined> {
+      const completion = startCompletion(instance, ownPrompt, generateOptions, contextLength, stop);
+      done = completion.done;
+      yield* completion.pieces;
+    }
+    /** The choice is made by what each is worth as a whole; where that cannot be told, it is written token by token. */
+    async function* chosen(choices: readonly string[]): AsyncGenerator<ModelPiece, void, undefined> {
+      const rating = rateChoices(instance, ownPrompt, choices, contextLength, stop);
+      done = rating;
+      const rated = await rating;
+      const place = rated === undefined ? 0 : chooseAmong(rated.logprobs, sampling);
+      const tokens = rated?.tokens[place];
+      if (rated !== undefined && tokens !== undefined && tokens <= maxTokens) {
+        yield { type: "text", text: choices[place] ?? "" };
+        yield { type: "end", finishReason: "stop", completionTokens: tokens, choiceLogprobs: rated.logprobs, ...rated.counts };
+        return;
       }
+      for await (const piece of written()) yield piece.type === "end" ? { ...piece, choiceLogprobs: rated?.logprobs } : piece;
     }
     try {
-      yield* endedBy(constraint?.kind === "choices" ? rated(constraint.choices) : pieces, death, stop);
+      yield* endedBy(constraint?.kind === "choices" ? chosen(constraint.choices) : written(), death, stop);
     } catch (error) {
       throw dead ?? (stop.aborted ? abortedError() : generationError(error, contextLength, host.device, fail));
     } finally {

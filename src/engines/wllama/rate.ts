@@ -5,41 +5,70 @@
 import { createGrammarBuilder } from "../../core/grammar/builder.ts";
 import { amongThemselves, areRated } from "../../core/grammar/choice-odds.ts";
 import { toGbnf } from "../../core/grammar/gbnf.ts";
+import type { ModelPiece } from "../../core/spec/runtime.ts";
 import { isNoText } from "./completion.ts";
 import type { WllamaChunk, WllamaLike } from "./instance.ts";
 
 /** Pulls the draw to the tokens that the model's tokenizer cuts a choice into; what is told of them stays the model's own number. */
 const pull = 500;
 
-/**
- * @param answer what the model said: it is written last, so that the next turn finds it behind the prompt
- * @returns undefined where there are too many, or one does not fit behind the prompt
- */
+export interface RatedChoices {
+  /** of each choice among them alone */
+  readonly logprobs: readonly number[];
+  /** tokens of each choice, its end included */
+  readonly tokens: readonly number[];
+  /** of all that was computed */
+  readonly counts: Omit<EndPiece, "type" | "finishReason" | "completionTokens" | "choiceLogprobs">;
+}
+
+type EndPiece = Extract<ModelPiece, { type: "end" }>;
+
+/** @returns undefined where there are too many, one does not fit behind the prompt, or the engine cannot tell */
 export async function rateChoices(
   instance: WllamaLike,
   prompt: string,
   choices: readonly string[],
-  answer: string,
+  contextLength: number,
   abortSignal: AbortSignal,
-): Promise<readonly number[] | undefined> {
-  if (choices.length === 1) return [0];
+): Promise<RatedChoices | undefined> {
   if (!areRated(choices)) return undefined;
-  const sums = new Map<string, number>();
-  for (const choice of [...choices.filter((text) => text !== answer), answer]) {
-    if (!choices.includes(choice)) continue;
-    const sum = await rate(instance, prompt, choice, abortSignal);
-    if (sum === undefined) return undefined;
-    sums.set(choice, sum);
+  const all: Rated[] = [];
+  for (const choice of choices) {
+    const rated = await rate(instance, prompt, choice, abortSignal);
+    if (rated === undefined || rated.promptTokens + rated.tokens > contextLength) return undefined;
+    all.push(rated);
   }
-  return amongThemselves(choices.map((choice) => sums.get(choice) ?? Number.NaN));
+  const [{ promptTokens, cachedTokens, prefillMs } = noCounts, ...others] = all;
+  return {
+    logprobs: amongThemselves(all.map(({ sum }) => sum)),
+    tokens: all.map(({ tokens }) => tokens),
+    counts: {
+      promptTokens,
+      cachedTokens,
+      prefillMs,
+      decodeMs: all.reduce((sum, { decodeMs }) => sum + decodeMs, 0) + others.reduce((sum, each) => sum + each.prefillMs, 0),
+    },
+  };
 }
 
-/** @returns log-probability of a choice and its end; undefined where the context ends before it does, or the engine cannot tell */
-async function rate(instance: WllamaLike, prompt: string, choice: string, abortSignal: AbortSignal): Promise<number | undefined> {
+const noCounts = { promptTokens: 0, cachedTokens: 0, prefillMs: 0 };
+
+interface Rated {
+  /** log-probability of a choice and its end */
+  readonly sum: number;
+  readonly tokens: number;
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+  readonly prefillMs: number;
+  readonly decodeMs: number;
+}
+
+/** @returns undefined where the context ends before the choice does, or the engine cannot tell */
+async function rate(instance: WllamaLike, prompt: string, choice: string, abortSignal: AbortSignal): Promise<Rated | undefined> {
   const b = createGrammarBuilder("choices");
   let sum = 0;
   let told = 0;
-  let written = 0;
+  let timings: NonNullable<WllamaChunk["timings"]> = {};
   let isWhole = false;
   const request = instance.createCompletion({
     prompt,
@@ -63,12 +92,13 @@ async function rate(instance: WllamaLike, prompt: string, choice: string, abortS
     grammar: toGbnf(b.finish([b.text(choice)])),
     cache_prompt: true,
     abortSignal,
-    onData: ({ choices: [part] = [], timings }: WllamaChunk) => {
+    timings_per_token: true,
+    onData: ({ choices: [part] = [], timings: known = timings }: WllamaChunk) => {
+      timings = known;
       for (const { logprob = Number.NaN } of part?.logprobs?.content ?? []) {
         sum += logprob;
         told += 1;
       }
-      written = timings?.predicted_n ?? written;
       if (part?.finish_reason === "stop") isWhole = true;
     },
   });
@@ -80,5 +110,14 @@ async function rate(instance: WllamaLike, prompt: string, choice: string, abortS
     return undefined;
   }
   // Of tokens that are a part of a character it tells the last.
-  return isWhole && told === written && Number.isFinite(sum) ? sum : undefined;
+  const { prompt_n = 0, cache_n = 0, prompt_ms = 0, predicted_n = 0, predicted_ms = 0 } = timings;
+  if (!isWhole || told !== predicted_n || !Number.isFinite(sum)) return undefined;
+  return {
+    sum,
+    tokens: predicted_n,
+    promptTokens: cache_n + prompt_n,
+    cachedTokens: cache_n,
+    prefillMs: prompt_ms,
+    decodeMs: predicted_ms,
+  };
 }

@@ -5,6 +5,7 @@ import { badGrammar, bytesNoText, gbnfOf } from "../../core/grammar/gbnf.ts";
 import type { Constraint } from "../../core/spec/grammar.ts";
 import type { GgufGenerateOptions, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
 import type { TokenSampling } from "../../core/spec/sampling.ts";
+import { chooseAmong } from "../../core/t5/sampling.ts";
 import { threadPace } from "./llama-pace.ts";
 import { rateChoices } from "./llama-rate.ts";
 import { engineName, importLlama } from "./llama-start.ts";
@@ -44,6 +45,7 @@ export async function* generate(
   let completionTokens = 0;
   let firstAt = started;
   let cachedTokens = 0;
+  let choiceLogprobs: readonly number[] | undefined;
   const end = (finishReason: "stop" | "length"): Extract<ModelPiece, { type: "end" }> => {
     const now = performance.now();
     const prefillMs = completionTokens === 0 ? now - started : firstAt - started;
@@ -55,6 +57,7 @@ export async function* generate(
       completionTokens,
       prefillMs,
       decodeMs: completionTokens === 0 ? 0 : now - firstAt,
+      choiceLogprobs,
     };
   };
   if (mostTokens <= 0 || promptTokens === 0) {
@@ -66,12 +69,14 @@ export async function* generate(
     await keeper?.take(sequence, tokens);
     cachedTokens = await keepPrefix(sequence, tokens);
     const keepsPrompt = keeper?.wants(promptTokens) === true;
+    const choices = options.constraint?.kind === "choices" ? options.constraint.choices : undefined;
     let next = cachedTokens;
     // A few tokens behave like a step of decoding: helpers cost per layer, not per token.
     llama.maxThreads = promptTokens - next < shortPrompt ? threads.decode : threads.prompt;
     // Batch by batch, so that an abort is seen between two of them; the last one goes into the loop below, which samples after it.
-    // Of a prompt that is kept that is its last token.
-    while (promptTokens - next > (keepsPrompt ? 1 : batchSize)) {
+    // Of a prompt that is kept, or has choices behind it, that is its last token.
+    const mostLast = keepsPrompt || choices !== undefined ? 1 : batchSize;
+    while (promptTokens - next > mostLast) {
       const batch = tokens.slice(next, Math.min(next + batchSize, promptTokens - 1));
       await sequence.evaluateWithoutGeneratingNewTokens(batch);
       next += batch.length;
@@ -79,18 +84,28 @@ export async function* generate(
     }
     if (keepsPrompt) await keeper?.keepPrompt(sequence);
 
-    const form = options.constraint === undefined ? undefined : await startGrammar(llama, model, options.constraint);
-    /** The end of an answer; choices are rated while the prompt is still there. */
-    const rated = async (finishReason: "stop" | "length"): Promise<Extract<ModelPiece, { type: "end" }>> => {
-      const piece = end(finishReason);
-      if (options.constraint?.kind !== "choices") return piece;
+    if (choices !== undefined) {
+      firstAt = performance.now();
       const onBatch = (count: number): void => {
         llama.maxThreads = count < shortPrompt ? threads.decode : threads.prompt;
       };
-      const call = { model, sequence, prompt: tokens, onBatch, contextLength, signal };
-      return { ...piece, choiceLogprobs: await rateChoices(call, options.constraint.choices, written) };
-    };
-    let written = "";
+      const rated = await rateChoices({ model, sequence, prompt: tokens, onBatch, contextLength, signal }, choices);
+      choiceLogprobs = rated?.logprobs;
+      const place = rated === undefined ? 0 : chooseAmong(rated.logprobs, sampling);
+      const path = rated?.paths[place];
+      // one that has no room is written token by token, up to where it is cut
+      if (path !== undefined && path.length < mostTokens) {
+        // what the sequence holds of other choices is no part of the conversation
+        await sequence.adaptStateToTokens([...tokens, ...path], false);
+        completionTokens = path.length + 1;
+        yield* toText(choices[place] ?? "");
+        yield end("stop");
+        return;
+      }
+      next = await keepPrefix(sequence, tokens);
+    }
+
+    const form = options.constraint === undefined ? undefined : await startGrammar(llama, model, options.constraint);
     /** Of an answer with a form: what stands before bytes that are no text. */
     const textIn = (piece: string): string => (form === undefined ? piece : (piece.split("\ufffd", 1)[0] ?? piece));
     const history = [...tokens];
@@ -114,9 +129,8 @@ export async function* generate(
       if (model.isEogToken(token)) {
         const rest = text.flush();
         const whole = textIn(rest);
-        written += whole;
         yield* toText(whole);
-        yield whole === rest ? await rated("stop") : { ...(await rated("length")), note: bytesNoText };
+        yield whole === rest ? end("stop") : { ...end("length"), note: bytesNoText };
         return;
       }
       repeats = token === history.at(-1) ? repeats + 1 : 0;
@@ -124,16 +138,15 @@ export async function* generate(
       history.push(token);
       const pushed = text.push(token);
       const piece = textIn(pushed);
-      written += piece;
       yield* toText(piece);
       if (piece !== pushed) {
-        yield { ...(await rated("length")), note: bytesNoText };
+        yield { ...end("length"), note: bytesNoText };
         return;
       }
       const isStopped = stopped(piece);
       if (isStopped || completionTokens >= mostTokens) {
         if (!isStopped) yield* toText(text.flush());
-        yield await rated(isStopped ? "stop" : "length");
+        yield end(isStopped ? "stop" : "length");
         return;
       }
     }

@@ -22,20 +22,23 @@ interface Fork {
   odds?: ReadonlyMap<Token, number>;
 }
 
-/**
- * @param answer what the model said: it stands behind the prompt when this ends, so that the next turn finds it there
- * @returns undefined where there are too many, or one does not fit behind the prompt
- */
+export interface RatedChoices {
+  /** of each choice among them alone */
+  readonly logprobs: readonly number[];
+  /** tokens of each choice, without an end */
+  readonly paths: readonly (readonly Token[])[];
+}
+
+/** @returns undefined where there are too many, or one does not fit behind the prompt; what stands in the sequence then is its own to say */
 export async function rateChoices(
   { model, sequence, prompt, onBatch, contextLength, signal }: RatedCall,
   choices: readonly string[],
-  answer: string,
-): Promise<readonly number[] | undefined> {
-  if (choices.length === 1) return [0];
+): Promise<RatedChoices | undefined> {
   const { eos, eot } = model.tokens;
   const ends = [...new Set([eos, eot])].filter((token) => token !== null && model.isEogToken(token)) as Token[];
   if (ends.length === 0 || !areRated(choices)) return undefined;
   const paths = choices.map((text) => model.tokenize(text, false, "trimLeadingSpace"));
+  if (choices.length === 1) return { logprobs: [0], paths };
   if (paths.some(({ length }) => prompt.length + length >= contextLength)) return undefined;
 
   const forks = new Map<string, Fork>();
@@ -75,14 +78,7 @@ export async function rateChoices(
       forkAfter(path, begin + i + 1 - prompt.length).odds = new Map([...logits].map(([token, logit]) => [token, logit - most]));
     }
   };
-  const said = paths[choices.indexOf(answer)];
-  const order = paths.filter((path) => path !== said).sort(compareTokens);
-  for (const path of said === undefined ? order : [...order, said]) await compute(path);
-  if (said !== undefined) {
-    await sequence.adaptStateToTokens([...prompt, ...said], false);
-    const missing = [...prompt, ...said].slice(sequence.nextTokenIndex);
-    if (missing.length > 0) await sequence.evaluateWithoutGeneratingNewTokens(missing);
-  }
+  for (const path of paths.toSorted(compareTokens)) await compute(path);
 
   const oddsOf = (path: readonly Token[], at: number, token: Token): number => forkAfter(path, at).odds?.get(token) ?? Number.NaN;
   const sums = paths.map(
@@ -90,7 +86,7 @@ export async function rateChoices(
       path.reduce<number>((sum, token, at) => sum + oddsOf(path, at, token), 0) +
       Math.max(...ends.map((token) => oddsOf(path, path.length, token))),
   );
-  return sums.every(Number.isFinite) ? amongThemselves(sums) : undefined;
+  return sums.every(Number.isFinite) ? { logprobs: amongThemselves(sums), paths } : undefined;
 }
 
 /** Paths that begin alike stand together. */

@@ -9,7 +9,9 @@ import { constraintOf, plainSchema } from "../../../src/core/grammar/constraint.
 import { schemaGrammar } from "../../../src/core/grammar/json-schema.ts";
 import { createMatcher } from "../../../src/core/grammar/matcher.ts";
 import { createJudge, misfitText, validator } from "../../../src/core/grammar/validate.ts";
+import type { JsonSchema } from "../../../src/core/spec/schema.ts";
 import { seededRandom } from "../../../src/core/t5/sampling.ts";
+import { failure } from "../../support/failure.ts";
 import { isLong } from "../../support.ts";
 import { heldSchemas, hostileSchemas, refusedSchemas, sampler } from "./schemas.ts";
 
@@ -202,6 +204,26 @@ describe("constraintOf", () => {
     expect(constraintOf({ jsonSchema: schema })).toMatchObject({ schema: { properties: { required: { required: [] } }, required: [] } });
     for (const form of ["jsonSchema", "choices", "regex", "grammar"])
       expect(() => constraintOf({ [form]: null })).toThrow(new RegExp(`^${form}: expected`));
+  });
+
+  it.each([65, 2000, 8000, 100_000])("refuses a schema of %d levels", async (levels) => {
+    let deep: JsonSchema = { type: "integer" };
+    for (let level = 0; level < levels; level += 1) deep = { type: "array", items: deep };
+    const error = await failure((async () => constraintOf({ jsonSchema: deep }))());
+    expect(error).toMatchObject({
+      code: "run-option",
+      message: expect.stringMatching(/expected at most 64 nested levels, got more$/) as string,
+    });
+  });
+
+  it("refuses soon what one object holds in so many places that its JSON would have no end", async () => {
+    let shared: JsonSchema = { type: "integer" };
+    for (let level = 0; level < 60; level += 1) shared = { type: "object", properties: { a: shared, b: shared } };
+    const error = await failure((async () => constraintOf({ jsonSchema: shared }))());
+    expect(error).toMatchObject({
+      code: "run-option",
+      message: "jsonSchema: expected a schema of at most 1,000,000 characters, got more",
+    });
   });
 
   const accepts = (options: Parameters<typeof constraintOf>[0], text: string): boolean => {
