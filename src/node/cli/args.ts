@@ -25,6 +25,8 @@ export type Request =
       readonly operands: readonly string[];
       readonly rest: readonly string[];
       readonly flags: GivenFlags;
+      /** Of a command that hands other flags on: ours behind its first operand, by their names. They may have been meant for it. */
+      readonly behind: readonly string[];
     };
 
 const globals = byName(globalFlags);
@@ -39,6 +41,7 @@ export function parseArguments(argv: readonly string[]): Request {
   let handedOn: readonly string[] = [];
   const words: string[] = [];
   const others: string[] = [];
+  const behind: string[] = [];
   let command: Command | undefined;
   let known = globals;
 
@@ -66,7 +69,9 @@ export function parseArguments(argv: readonly string[]): Request {
       takeWord(token, argv.slice(i + 1));
       continue;
     }
-    if (command?.takesOtherFlags === true && token.startsWith("--") && !isFlag(token, known)) {
+    const isHandedOn = command?.takesOtherFlags === true && token.startsWith("--");
+    // nobody asks for the version of llmspell in the middle of a call
+    if (isHandedOn && (!isFlag(token, known) || (operands.length > 0 && splitOnce(token)[0] === "--version"))) {
       others.push(token);
       const next = argv[i + 1];
       if (!token.includes("=") && next !== undefined && !next.startsWith("--")) {
@@ -76,6 +81,7 @@ export function parseArguments(argv: readonly string[]): Request {
       continue;
     }
     const { flag, value } = readFlag(token, known, command, words);
+    if (isHandedOn && operands.length > 0) behind.push(flag.name);
     if (flag.value === undefined) {
       if (value !== undefined) throw wrong(`--${flag.name} takes no value; got ${quoteShort(value)}`, command);
       given.set(flag.name, []);
@@ -97,7 +103,7 @@ export function parseArguments(argv: readonly string[]): Request {
   refuseLater(given, known);
   if (command.name === "help") return { kind: "help", topic: operands.join(" "), flags: given };
   checkOperands(command, operands);
-  return { kind: "command", command, operands, rest: [...others, ...handedOn], flags: given };
+  return { kind: "command", command, operands, rest: [...others, ...handedOn], flags: given, behind };
 }
 
 /** What a faulty command line says about its own output, so that its error comes in the form that was asked for. */
@@ -176,8 +182,8 @@ function addValue(
     const meant = nearest(value, choices);
     throw wrong(`${where}: expected ${choices.join(", ")}; got ${quoteShort(text)}`, command, {
       where,
-      hint: meant === undefined ? undefined : `Did you mean ${where} ${meant}?`,
-      ...(name === "output" ? outputAdvice(text, command) : {}),
+      ...(meant !== undefined && { hint: `Did you mean ${where} ${meant}?` }),
+      ...(name === "output" && command?.takesOtherFlags !== true ? outputAdvice(text, command) : {}),
     });
   }
   const found = problem?.(value);
@@ -358,5 +364,7 @@ function slip(code: ErrorCode, message: string, { lines = [], ...aside }: Aside)
 }
 
 function wrong(message: string, command: Command | undefined, aside: Aside = {}): SpellError {
-  return slip("usage-value", message, { hint: "See its flags and examples:", lines: [helpLine(command)], ...definedOnly(aside) });
+  const isForTool = command?.takesOtherFlags === true && message.startsWith("--");
+  const hint = isForTool ? "A member of the tool that is named so stands after --, or in JSON:" : "See its flags and examples:";
+  return slip("usage-value", message, { hint, lines: [helpLine(command)], ...definedOnly(aside) });
 }

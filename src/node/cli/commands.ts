@@ -454,7 +454,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
     takesOtherFlags: true,
     notes: [
       "The input is JSON, or a flag for each member: --key value, --key=value, or --key for true. With - as JSON it is read from standard input.",
-      "Members that are named as flags of llmspell stand after --. Files and hosts are those that runtime.security and tools allow.",
+      "Members that are named as flags of llmspell stand after --; --version behind NAME is one. Files and hosts are those that runtime.security and tools allow.",
     ],
     examples: [
       ['llmspell tool invoke calculator --expression "2*(3+4)"', "14"],

@@ -12,6 +12,8 @@ export interface Context {
   /** words after `--`, of commands that hand them on */
   readonly rest: readonly string[];
   readonly flags: GivenFlags;
+  /** Of `tool invoke`: flags of llmspell behind the tool's name. */
+  readonly behind?: readonly string[] | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly screen: Screen;
   readonly interrupt: Interrupt;

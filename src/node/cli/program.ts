@@ -122,6 +122,7 @@ async function run(request: Request, argv: readonly string[], screen: Screen): P
     operands: request.kind === "command" ? request.operands : [],
     rest: request.kind === "command" ? request.rest : [],
     flags: request.flags,
+    behind: request.kind === "command" ? request.behind : [],
     env: process.env,
     argv,
     config,

@@ -1,17 +1,31 @@
 /** `llmspell tool list`, `info` and `invoke`: the built-in tools and those of servers, by the rules of the configuration. */
 import { SpellError } from "../../core/errors.ts";
 import { isObject, parseWholeJson } from "../../core/json.ts";
+import { didYouMean, nearest } from "../../core/nearest.ts";
 import { scriptArguments } from "../../core/scripts/script-args.ts";
 import type { ToolFacts } from "../../core/toolbox/types.ts";
+import { shell } from "./advice.ts";
 import { flagText } from "./args.ts";
 import { quoteShort } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { readAll } from "./input.ts";
+import { shellQuote } from "./shell-quote.ts";
 import { table } from "./table.ts";
 
 export async function toolList({ flags, screen, openSpell }: Context): Promise<number> {
   const { tools } = await openSpell();
-  const found = await tools.discover({ category: flagText(flags, "category"), tag: flagText(flags, "tag") });
+  const [category, tag] = [flagText(flags, "category"), flagText(flags, "tag")];
+  const found = await tools.discover({ category, tag });
+  if (found.length === 0) {
+    const all = await tools.list();
+    if (category !== undefined) checkWord("category", category, ["mcp", ...all.map((tool) => tool.category)]);
+    if (tag !== undefined)
+      checkWord(
+        "tag",
+        tag,
+        all.flatMap(({ tags }) => tags),
+      );
+  }
   screen.document({
     status: "ok",
     tools: found.map(({ name, description, category, version, tags }) => ({ name, description, category, version, tags })),
@@ -19,6 +33,17 @@ export async function toolList({ flags, screen, openSpell }: Context): Promise<n
   const rows = found.map(({ name, category, description }) => [screen.clean(name), category, screen.clean(description)]);
   screen.writeOwn(table(screen, ["NAME", "CATEGORY", "WHAT IT DOES"], rows, { drops: ["CATEGORY"], isProse: true }));
   return 0;
+}
+
+/** @throws SpellError usage-value with the words that there are */
+function checkWord(flag: string, asked: string, words: readonly string[]): void {
+  const known = [...new Set(words)].sort();
+  if (known.includes(asked)) return;
+  const meant = didYouMean(nearest(asked, known));
+  throw new SpellError("usage-value", `--${flag}: expected one of ${known.join(", ")}; got ${quoteShort(asked)}${meant}`, {
+    where: `--${flag}`,
+    actions: shell("llmspell tool list"),
+  });
 }
 
 /** @throws SpellError tool-unknown */
@@ -70,14 +95,24 @@ async function factsOf({ operands, openSpell }: Context): Promise<ToolFacts> {
 }
 
 /** @throws SpellError usage-value */
-async function inputOf({ operands, rest, stdin, interrupt, screen }: Context, { name, parameters }: ToolFacts): Promise<unknown> {
+async function inputOf(
+  { operands, rest, behind = [], stdin, interrupt, screen }: Context,
+  { name, parameters }: ToolFacts,
+): Promise<unknown> {
   const [, json] = operands;
+  const { properties } = parameters as { readonly properties?: unknown };
+  const schemas = isObject(properties) ? properties : {};
+  const shared = behind.find((flag) => Object.hasOwn(schemas, flag) || Object.hasOwn(schemas, flag.replaceAll("-", "_")));
+  if (shared !== undefined)
+    throw new SpellError("usage-value", `tool invoke ${name}: expected to know whose --${shared} is: llmspell and ${name} both have it`, {
+      hint: `That of ${name} stands after --, or in JSON; that of llmspell stands before ${name}.`,
+      where: `--${shared}`,
+      actions: shell(`llmspell tool invoke ${shellQuote(name)} -- --${shared} …`, `llmspell tool invoke --${shared} … ${shellQuote(name)}`),
+    });
   if (json === undefined) {
     const { positional, named } = scriptArguments("", [], rest);
     const [stray] = positional;
     if (stray !== undefined) throw new SpellError("usage-value", `tool invoke ${name}: expected --key value, got ${quoteShort(stray)}`);
-    const { properties } = parameters as { readonly properties?: unknown };
-    const schemas = isObject(properties) ? properties : {};
     return Object.fromEntries(
       Object.entries(named).map(([key, text]) => {
         const own = Object.hasOwn(schemas, key) ? key : key.replaceAll("-", "_");

@@ -1,6 +1,31 @@
 /** `tool list`, `info` and `invoke`, as people run them. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { cli } from "./support.ts";
+import { cli, home } from "./support.ts";
+
+/** A server of one tool, whose member has the name of a flag of ours. */
+const program = join(home, "echo.mjs");
+writeFileSync(
+  program,
+  `let rest = "";
+process.stdin.on("data", (piece) => {
+  const lines = (rest + piece).split("\\n");
+  rest = lines.pop();
+  for (const line of lines) {
+    const { id, method, params } = JSON.parse(line);
+    const inputSchema = { type: "object", properties: { output: { type: "string" }, no_color: { type: "string" } } };
+    const result = {
+      initialize: () => ({ protocolVersion: params.protocolVersion, capabilities: { tools: {} }, serverInfo: { name: "s", version: "1" } }),
+      "tools/list": () => ({ tools: [{ name: "echo", inputSchema }] }),
+      "tools/call": () => ({ content: [{ type: "text", text: JSON.stringify(params.arguments) }] }),
+    }[method]?.();
+    if (result !== undefined) process.stdout.write(JSON.stringify({ jsonrpc: "2.0", id, result }) + "\\n");
+  }
+});`,
+);
+const config = join(home, "mcp.toml");
+writeFileSync(config, `[tools.mcp]\nservers = [${JSON.stringify(`s = ${process.execPath} ${program}`)}]\n`);
 
 describe("tool", () => {
   it("runs a tool by flags and by JSON, from the line and from standard input", async () => {
@@ -29,5 +54,33 @@ describe("tool", () => {
   it("lists them", async () => {
     const { stdout } = await cli(["tool", "list", "--category", "data", "--output", "json"]);
     expect((JSON.parse(stdout) as { tools: { name: string }[] }).tools.map(({ name }) => name)).toEqual(["csv-analyzer", "json-processor"]);
+  });
+
+  it("hands on what is named as a flag of llmspell, or refuses it with the way to say it", async () => {
+    const versions = await cli(["tool", "invoke", "uuid-generator", "--version", "v5", "--namespace", "dns", "--name", "x"]);
+    expect(versions.stdout).toBe("05b16a01-46c6-56dd-bd6e-c6dfb4a1427a\n");
+    const invoke = (...words: string[]) => cli(["-c", config, "tool", "invoke", ...words]);
+    const text = '{"output":"text"}\n';
+    expect((await invoke("s_echo", "--", "--output", "text")).stdout).toBe(text);
+    expect((await invoke("s_echo", '{"output": "text"}', "--output", "text")).status).toBe(2);
+    const json = JSON.parse((await invoke("--output", "json", "s_echo", "--", "--output", "text")).stdout) as { output: object };
+    expect(json.output).toEqual({ result: '{"output":"text"}' });
+    for (const words of [["--output", "text"], ["--no-color"], ["--output=text"]]) {
+      const { status, stderr } = await invoke("s_echo", ...words);
+      expect([status, stderr]).toEqual([2, expect.stringContaining(`llmspell tool invoke s_echo -- ${words[0]?.split("=", 1)[0]} …`)]);
+    }
+    const other = await invoke("s_echo", "--output", "file.txt");
+    expect([other.status, other.stderr]).toEqual([2, expect.stringContaining("stands after --, or in JSON")]);
+  });
+
+  it("names the categories and tags that there are", async () => {
+    const category = await cli(["tool", "list", "--category", "maths"]);
+    expect(category.status).toBe(2);
+    expect(category.stderr).toMatch(/--category: expected one of data, files, math,.*; got "maths"; did you mean math\?/);
+    expect(await cli(["tool", "list", "--tag", "jp"])).toMatchObject({ status: 2, stderr: expect.stringContaining("did you mean jq?") });
+    expect(await cli(["tool", "list", "--category", "math", "--tag", "jq", "--output", "json"])).toMatchObject({
+      status: 0,
+      stdout: '{"status":"ok","tools":[]}\n',
+    });
   });
 });
