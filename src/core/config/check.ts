@@ -6,12 +6,14 @@ import { SpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { didYouMean, nearest } from "../nearest.ts";
 import { parseModelSpec } from "../spec/model-spec.ts";
+import { parseServerLines } from "../spec/server-line.ts";
 import { once } from "../values.ts";
 import { type ProviderType, providerTypes } from "./compiled.generated.ts";
 import type { Document } from "./document.ts";
 import type { ConfigKey } from "./key.ts";
 import { isProviderType, keysByPath, keysOfType, namesIn, providerNameProblem } from "./keys.ts";
 import { type Entry, type Layer, showPath } from "./layer.ts";
+import { maskAddress } from "./mask.ts";
 import type { Problem, ProblemCode } from "./problem.ts";
 import { findRetiredKey, retiredValue } from "./retired.ts";
 import { checkValue, describeValues, isTable, showGot, showValue, type Table } from "./value.ts";
@@ -83,6 +85,7 @@ export function checkDocument(document: Document): Checked {
       if (path === undefined) unknown(parts, value, known);
       else if (key !== undefined) {
         take(parts, key, value, path);
+        if (path === "tools.mcp.servers") checkServers(parts, layer.get(path)?.value);
         if (path === "default_model") checkModel(parts, key, value, ["", "@ollama"]);
       } else if (!isTable(value)) wantTable(parts, value);
       else if (path === "providers") visitProviders(value);
@@ -149,6 +152,12 @@ export function checkDocument(document: Document): Checked {
     if (key.format !== "model" || typeof value !== "string") return;
     const [first, ...others] = backends.map((backend) => specProblem(value + backend));
     if (first !== undefined && !others.includes(undefined)) complain("config-value", parts, "value", first);
+  };
+
+  /** @param lines of the right type, else it is said already */
+  const checkServers = (parts: readonly string[], lines: unknown): void => {
+    const read = Array.isArray(lines) ? parseServerLines(lines as readonly string[]) : [];
+    if (typeof read === "string") complain("config-value", parts, "value", maskAddress(read));
   };
 
   visitTable(document.values, []);

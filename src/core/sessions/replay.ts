@@ -74,6 +74,7 @@ export interface ReplayResult {
   readonly calls: number;
   readonly same: number;
   readonly different: number;
+  /** Calls that fail where they did not. One that fails as it did is the same, one that is stored as failed was not made. */
   readonly failed: number;
   /** Not all calls were made: it was stopped, or the time was over. */
   readonly isStopped: boolean;
@@ -99,6 +100,11 @@ export async function replay(calls: readonly NumberedCall[], host: ReplayHost, o
   const steps: ReplayStep[] = [];
   let isStopped = false;
 
+  /** It fails where it did not; what fails again, or is stored as failed, is what was to be shown. */
+  const isFailed = ({ call, error, isSame, isStored }: ReplayStep): boolean => {
+    if (error === undefined || isStored || isSame === true) return false;
+    return compareResults || outer.find((each) => each.call === call)?.error === undefined;
+  };
   const make = async (call: NumberedCall): Promise<ReplayStep> => {
     const isChanged = mode === "modified" && modifications.has(call.call);
     const input = isChanged ? modifications.get(call.call) : call.input;
@@ -145,7 +151,7 @@ export async function replay(calls: readonly NumberedCall[], host: ReplayHost, o
       const step = await make(call);
       steps.push(step);
       const isEnough = (await onStep?.(step)) === false;
-      if (isEnough || (stopOnError && (step.isSame === false || (step.error !== undefined && step.isSame !== true)))) {
+      if (isEnough || (stopOnError && (step.isSame === false || isFailed(step)))) {
         isStopped = steps.length < outer.length;
         break;
       }
@@ -159,7 +165,7 @@ export async function replay(calls: readonly NumberedCall[], host: ReplayHost, o
     calls: outer.length,
     same: count(({ isSame }) => isSame === true),
     different: count(({ isSame, error }) => isSame === false && error === undefined),
-    failed: count(({ error, isSame }) => error !== undefined && isSame !== true),
+    failed: count(isFailed),
     isStopped,
     steps,
   };

@@ -37,7 +37,8 @@ export function readAnswerForm(flags: GivenFlags): Pick<GenerateOptions, "jsonSc
 }
 
 function readSchema(given: string): JsonSchema {
-  const text = /^\s*\{/.test(given) || given === "true" || given === "false" ? given : readText(given, "--schema");
+  // what is JSON is no file's name, right or wrong as a schema: a file of such a name is written ./…
+  const text = /^\s*(?:[{["]|(?:true|false|null|-?\d+)\s*$)/.test(given) ? given : readText(given, "--schema");
   try {
     return JSON.parse(text) as JsonSchema;
   } catch (error) {

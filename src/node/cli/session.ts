@@ -152,7 +152,8 @@ export function explain(error: unknown, spec: string, kind: "run" | "info" = "ru
     const flag = flagWord(where);
     const inWords = message.replace(new RegExp(`^${where}\\b`), flag);
     const command = modelCommand(context?.argv ?? []) ?? "generate";
-    return error.with({ code: "usage-value", message: inWords, where: flag, actions: shell(`llmspell help ${command}`) });
+    const own = where === "grammar" ? { hint: error.hint } : {};
+    return error.with({ code: "usage-value", message: inWords, where: flag, actions: shell(`llmspell help ${command}`), ...own });
   }
   if (code === "model-not-installed" && context !== undefined && context.operands.length > 0 && !context.flags.has("offline"))
     return error.with({ actions: [...actions, { kind: "use-option", name: "pull", value: true }] });
@@ -183,7 +184,7 @@ export function explain(error: unknown, spec: string, kind: "run" | "info" = "ru
 
 /** Options that are flags here, by their names in code. */
 const options: ReadonlySet<string> = new Set([
-  ...["device", "contextSize", "quantization", "draft", "threads", "stop", "preset", "raw"],
+  ...["device", "contextSize", "quantization", "draft", "threads", "stop", "preset", "raw", "grammar"],
   ...parameterRules.map(({ name }) => name),
 ]);
 

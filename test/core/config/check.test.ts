@@ -17,6 +17,21 @@ async function errorOf(text: string): Promise<SpellError> {
 }
 
 describe("a configuration file", () => {
+  it.each([
+    ["garden node x", 'expected NAME = command or address, with a name of at most 32 small letters, digits and -; got "garden node x"'],
+    ["a =", "expected a command or an address after a =, got none"],
+    ["a = https://u:hunter22@x.example/", "expected an address without user and password"],
+  ])("refuses the line of a server of tools %s with its place", async (line, message) => {
+    const error = await errorOf(`[tools.mcp]\nservers = [${JSON.stringify(line)}]\n`);
+    expect([error.code, error.message]).toEqual(["config-value", expect.stringContaining(`tools.mcp.servers: ${message}`)]);
+    expect(error.message).toContain("my.toml:2");
+    expect(error.message).not.toContain("hunter22");
+    const second = await errorOf(`[tools.mcp]\nservers = ["b = node", ${JSON.stringify(line)}]\n`);
+    expect(second.message).toContain("tools.mcp.servers: line 2: expected");
+    const twice = await errorOf('[tools.mcp]\nservers = ["b = node", "b = x"]\n');
+    expect(twice.message).toContain("expected a name of its own for each server, got b twice");
+  });
+
   it("says of a bare word that a text needs quotes", async () => {
     expect((await errorOf("device = cpu\n")).message).toContain("invalid value; a text needs quotes");
     expect((await errorOf("device = 1x\n")).message).not.toContain("quotes");

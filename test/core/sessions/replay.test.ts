@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { SpellError } from "../../../src/core/errors.ts";
 import type { NumberedCall } from "../../../src/core/sessions/calls.ts";
 import { compare } from "../../../src/core/sessions/compare.ts";
 import { type ReplayHost, replay } from "../../../src/core/sessions/replay.ts";
@@ -65,13 +66,22 @@ describe("a replay", () => {
 
   it("simulate: gives the stored outputs and calls nothing", async () => {
     const own = host();
-    const { steps } = await replay(calls, own, { mode: "simulate" });
-    expect(own.asked).toEqual([]);
+    const { steps, failed, isStopped } = await replay(calls, own, { mode: "simulate", stopOnError: true });
+    expect([own.asked, failed, isStopped]).toEqual([[], 0, false]);
     expect(steps.map(({ output, error, isStored }) => [output ?? error?.code, isStored])).toEqual([
       [calls[0]?.output, true],
       [3, true],
       ["run-context", true],
     ]);
+  });
+
+  it("counts as failed what fails where it did not, compared or not", async () => {
+    const broken = host({ agent: () => Promise.reject(new Error("gone")) });
+    // the third is a tool's; the last failed otherwise
+    expect(await replay(calls, broken, { compareResults: false })).toMatchObject({ failed: 1, different: 0 });
+    expect(await replay(calls, broken)).toMatchObject({ failed: 2, same: 1 });
+    const again = host({ agent: () => Promise.reject(new SpellError("run-context", "too long")) });
+    expect(await replay(calls.slice(3), again)).toMatchObject({ failed: 0, same: 1 });
   });
 
   it("modified: takes other inputs, compares the others", async () => {

@@ -73,6 +73,18 @@ describe("tool", () => {
     expect([other.status, other.stderr]).toEqual([2, expect.stringContaining("stands after --, or in JSON")]);
   });
 
+  it("refuses a configuration whose servers are no lines of servers, whatever is asked", async () => {
+    const wrong = join(home, "wrong.toml");
+    writeFileSync(wrong, '[tools.mcp]\nservers = ["echo server"]\n');
+    for (const words of [
+      ["-c", wrong, "tool", "invoke", "calculator", "--expression", "1"],
+      ["config", "validate", "--file", wrong],
+    ]) {
+      const { status, stdout, stderr } = await cli(words);
+      expect([status, stdout + stderr]).toEqual([2, expect.stringContaining("tools.mcp.servers: expected NAME = command or address")]);
+    }
+  });
+
   it("names the categories and tags that there are", async () => {
     const category = await cli(["tool", "list", "--category", "maths"]);
     expect(category.status).toBe(2);

@@ -4,12 +4,12 @@ import { SpellError, throwIfAborted } from "../../errors.ts";
 import { isObject, shown } from "../../json.ts";
 import { limits } from "../../limits.ts";
 import type { McpClient, McpProgram, Platform } from "../../platform.ts";
+import { joinWords, type ServerLine } from "../../spec/server-line.ts";
 import { version as ownVersion } from "../../version.ts";
 import { toolFailed, toolLimit } from "../failure.ts";
 import { listFailed, resultOf, type ServerTool, serverError, serverTools } from "./answers.ts";
 import { guardedFetch } from "./guard.ts";
 import { keeperOf } from "./keep.ts";
-import { joinWords, type ServerLine } from "./lines.ts";
 import { plain } from "./plain.ts";
 
 export interface Connection {

@@ -4,8 +4,8 @@ import { SpellError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Platform } from "../../platform.ts";
 import { hostProblem, isAllowed, isLoopback } from "../../spec/model-spec.ts";
+import type { ServerLine } from "../../spec/server-line.ts";
 import { toolLimit } from "../failure.ts";
-import type { ServerLine } from "./lines.ts";
 
 /**
  * @param token sent with each request

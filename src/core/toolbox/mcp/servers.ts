@@ -3,9 +3,10 @@ import type { ResolvedConfig } from "../../config/resolve.ts";
 import { messageOf, SpellError, throwIfAborted } from "../../errors.ts";
 import { didYouMean, nearest } from "../../nearest.ts";
 import type { Platform } from "../../platform.ts";
+import { joinWords, type ServerLine, splitWords } from "../../spec/server-line.ts";
 import type { ToolDefinition } from "../types.ts";
 import { type Connection, openConnection } from "./connection.ts";
-import { joinWords, readServers, type ServerLine, splitWords } from "./lines.ts";
+import { readServers } from "./lines.ts";
 import { plain } from "./plain.ts";
 
 /** A server, as its caller names it: by its name in the configuration, or by what stands there. */

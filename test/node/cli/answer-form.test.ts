@@ -1,0 +1,24 @@
+import { expect, it } from "vitest";
+import { SpellError } from "../../../src/core/errors.ts";
+import { readAnswerForm } from "../../../src/node/cli/answer-form.ts";
+import { explain } from "../../../src/node/cli/session.ts";
+
+it.each([
+  ["[]", "--schema: expected a JSON Schema, got a list"],
+  ['"x"', "--schema: expected a JSON Schema, got string"],
+  ["5", "--schema: expected a JSON Schema, got number"],
+  ["{", "--schema: expected JSON, got a mistake"],
+  ["no-such-file", "--schema: expected a file that can be read"],
+])("a schema %s is a wrong command line, and a file only where it is no JSON", (text, message) => {
+  expect(() => readAnswerForm(new Map([["schema", [text]]]))).toThrow(message);
+});
+
+it("a grammar that an engine cannot read is a wrong command line", () => {
+  const problem = new SpellError("run-option", "grammar: expected GBNF, got another text", { where: "grammar", hint: "See the notation." });
+  expect(explain(problem, "m")).toMatchObject({
+    code: "usage-value",
+    exitCode: 2,
+    message: "--grammar: expected GBNF, got another text",
+    hint: "See the notation.",
+  });
+});
