@@ -353,6 +353,16 @@ suites.t5 = [
     },
   },
   {
+    title: "T5, flan-t5-small shape, the encoder in f32 at 64 and 512 tokens, Node native, 2 threads",
+    base: "ours",
+    rounds: Math.min(rounds, 5),
+    figures: ["encode64Ms", "encode512Ms", "withKeys64Ms", "withKeys512Ms"],
+    subjects: {
+      ours: own(subject("t5-encoder", checkpoint)),
+      ...ifThere("flan-onnx", (folder) => ({ "transformers.js, fp32": own(subject("t5-encoder", folder, module)) })),
+    },
+  },
+  {
     title: "T5, flan-t5-small shape, prompt lookup in f32 by what the answer repeats, 2 threads",
     rounds: Math.min(rounds, 5),
     figures: ["copyRate", "copyGain", "rewriteRate", "rewriteGain", "otherRate", "otherGain"],

@@ -43,7 +43,8 @@ const session = {
     async run(feeds, outputs) {
       const out = await plain.decoder.run(feeds, outputs);
       const past = Number(feeds.past_length.local[0]);
-      const rows = feeds.input_ids.shape[1];
+      // by their ids, or as looked up outside of the graph
+      const rows = (feeds.input_ids ?? feeds.token_rows).shape[1];
       for (let row = 0; row < rows; row += 1) {
         const wanted = target[past + row] ?? 2;
         if (out.best !== undefined) out.best.local[row] = BigInt(wanted);
