@@ -198,10 +198,11 @@ export function checkThreads(): readonly Check[] {
   const run = { command: 'llmspell generate "Hello"' };
   if (measured.length === 0) return [toCheck("devices", "threads", "skip", "not measured yet; the first load of a model measures", run)];
   // Two versions of an engine may have found the same.
-  const found = measured.map(({ key, prompt, decode }) => {
+  const found = measured.map(({ key, prompt, decode, isSettled }) => {
     const [engine = key, , size = ""] = key.split(" | ");
     const name = engine.split("@")[0] ?? engine;
-    return `${name}: prompt ${prompt}, answer ${decode}, for models of about ${sizeOf(size)}`;
+    const doubt = isSettled ? "" : "; measured anew when the machine is quieter";
+    return `${name}: prompt ${prompt}, answer ${decode}, for models of about ${sizeOf(size)}${doubt}`;
   });
   return [...new Set(found)].map((reason) => toCheck("devices", "threads", "ok", reason));
 }

@@ -23,12 +23,14 @@ import { confidenceAfter, generate } from "./llama-generate.ts";
 import { sequencePool } from "./llama-sequences.ts";
 import { engineName, engineVersion, type Gpu, gpuOf, lookAtGpu, mayHaveGpu, startLlama } from "./llama-start.ts";
 import { llamaStates, type StateKeeper } from "./llama-states.ts";
+import { watchOthers } from "./machine-load.ts";
 import {
   clampThreads,
   type MeasuredThreads,
   measureThreads,
   median,
   readThreadCache,
+  shouldMeasureAgain,
   type ThreadProbe,
   threadCandidates,
   threadKey,
@@ -66,6 +68,7 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
     throw new SpellError("device-unavailable", `${engineName} reads local files only; ${files[0]?.name ?? "the model"} is not one`);
   }
   const llama = await start(gpuOf(options.device));
+  const others = watchOthers();
   options.onProgress?.(0);
   const cores = availableParallelism();
   // The splitter hands out at most this many; which of them compute is set before each step.
@@ -90,7 +93,7 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
   const sequence = context.getSequence();
   await checkNumbers(model, sequence);
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
-  const { threads, oneMs } = await chooseThreads(llama, sequence, askedThreads, bytes, options, gpu);
+  const { threads, oneMs, onePromptMs } = await chooseThreads(llama, sequence, askedThreads, bytes, options, gpu, others());
   options.onProgress?.(1);
 
   const { gpuLayers } = model;
@@ -123,7 +126,11 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
       const { session, save } = generateOptions;
       const taken = await sequences.take(session);
       const keeper = save === undefined ? undefined : states?.(save);
-      const pieces = generate({ llama, model, sequence: taken, threads, oneMs, contextLength, batchSize, keeper }, prompt, generateOptions);
+      const pieces = generate(
+        { llama, model, sequence: taken, threads, oneMs, onePromptMs, contextLength, batchSize, keeper },
+        prompt,
+        generateOptions,
+      );
       if (keeper === undefined) yield* pieces;
       else yield* keptAtEnd(pieces, keeper, taken);
     },
@@ -201,17 +208,19 @@ async function chooseThreads(
   modelBytes: number,
   { batchSize, contextLength }: GgufOpenOptions,
   gpu: boolean,
-): Promise<{ readonly threads: ThreadChoice; readonly oneMs?: number | undefined }> {
+  others: number | undefined,
+): Promise<Pick<MeasuredThreads, "oneMs" | "onePromptMs"> & { readonly threads: ThreadChoice }> {
   if (asked > 0) return { threads: { prompt: asked, decode: asked, origin: "asked" } };
   const candidates = threadCandidates();
   if (candidates.length === 1 || gpu) return { threads: { prompt: candidates.at(-1) ?? 1, decode: 1, origin: "default" } };
   const key = threadKey(engineName, engineVersion(), modelBytes);
   const cached = readThreadCache(key);
-  const found = ({ prompt, decode, oneMs }: MeasuredThreads, origin: "cached" | "measured") => ({
+  const found = ({ prompt, decode, oneMs, onePromptMs }: MeasuredThreads, origin: "cached" | "measured") => ({
     threads: { prompt, decode, origin },
     oneMs,
+    onePromptMs,
   });
-  if (cached !== undefined) return found(cached, "cached");
+  if (cached !== undefined && !shouldMeasureAgain(cached, others)) return found(cached, "cached");
   const measured = await measureThreads(
     candidates,
     threadProbe(llama, sequence, Math.min(batchSize, contextLength - 1, probePromptTokens)),
@@ -232,6 +241,7 @@ function threadProbe(llama: Llama, sequence: LlamaContextSequence, promptTokens:
     return ms;
   };
   return {
+    promptTokens,
     prompt: (threads) =>
       clean(threads, async () => {
         const started = performance.now();

@@ -6,7 +6,7 @@ import type { Constraint } from "../../core/spec/grammar.ts";
 import type { GgufGenerateOptions, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
 import type { TokenSampling } from "../../core/spec/sampling.ts";
 import { chooseAmong } from "../../core/t5/sampling.ts";
-import { threadPace } from "./llama-pace.ts";
+import { promptPace, threadPace } from "./llama-pace.ts";
 import { rateChoices } from "./llama-rate.ts";
 import { engineName, importLlama } from "./llama-start.ts";
 import type { StateKeeper } from "./llama-states.ts";
@@ -23,6 +23,8 @@ export interface LlamaEngine {
   readonly threads: ThreadChoice;
   /** see threadPace() */
   readonly oneMs?: number | undefined;
+  /** see promptPace() */
+  readonly onePromptMs?: number | undefined;
   readonly contextLength: number;
   readonly batchSize: number;
   /** of calls that keep what they compute */
@@ -34,7 +36,7 @@ export async function* generate(
   prompt: string,
   options: GgufGenerateOptions,
 ): AsyncGenerator<ModelPiece, void, undefined> {
-  const { llama, model, sequence, threads, oneMs, contextLength, batchSize, keeper } = engine;
+  const { llama, model, sequence, threads, oneMs, onePromptMs, contextLength, batchSize, keeper } = engine;
   const { signal, sampling } = options;
   throwIfAborted(signal);
   const tokens = tokenizePrompt(model, prompt);
@@ -72,13 +74,17 @@ export async function* generate(
     const choices = options.constraint?.kind === "choices" ? options.constraint.choices : undefined;
     let next = cachedTokens;
     // A few tokens behave like a step of decoding: helpers cost per layer, not per token.
-    llama.maxThreads = promptTokens - next < shortPrompt ? threads.decode : threads.prompt;
+    const reading = promptPace(promptTokens - next < shortPrompt ? threads.decode : threads.prompt, onePromptMs, batchSize);
+    llama.maxThreads = reading.threads;
     // Batch by batch, so that an abort is seen between two of them; the last one goes into the loop below, which samples after it.
     // Of a prompt that is kept, or has choices behind it, that is its last token.
-    const mostLast = keepsPrompt || choices !== undefined ? 1 : batchSize;
-    while (promptTokens - next > mostLast) {
-      const batch = tokens.slice(next, Math.min(next + batchSize, promptTokens - 1));
+    const mostLast = (): number => (keepsPrompt || choices !== undefined ? 1 : reading.size(promptTokens - next));
+    while (promptTokens - next > mostLast()) {
+      const batch = tokens.slice(next, Math.min(next + reading.size(promptTokens - next), promptTokens - 1));
+      const began = performance.now();
       await sequence.evaluateWithoutGeneratingNewTokens(batch);
+      reading.told(batch.length, performance.now() - began);
+      llama.maxThreads = reading.threads;
       next += batch.length;
       throwIfAborted(signal);
     }

@@ -1,4 +1,4 @@
-/** Decoding with more threads than one, as long as that pays: a program beside it may take a processor in the middle of an answer. */
+/** More threads than one, as long as that pays: a program beside them may take a processor in the middle of a prompt or an answer. */
 
 /** Steps that are judged together; one late step among them says nothing. */
 const windowSteps = 8;
@@ -33,5 +33,32 @@ export function threadPace(threads: number, oneMs: number | undefined): (stepMs:
     }
     if (isLate) alone = pauseSteps;
     return isLate ? 1 : threads;
+  };
+}
+
+/** Tokens of a prompt that tell whether its threads pay, before the rest is read with them. */
+const triedTokens = 64;
+
+/**
+ * How a prompt is read in batches.
+ * @param onePromptMs milliseconds of a token of a prompt with one thread, when it was measured; absent: threads stay
+ */
+export function promptPace(
+  threads: number,
+  onePromptMs: number | undefined,
+  batchSize: number,
+): { threads: number; size(left: number): number; told(tokens: number, ms: number): void } {
+  const isWatched = threads > 1 && onePromptMs !== undefined;
+  let isTried = !isWatched;
+  return {
+    threads,
+    /** @returns tokens of the next batch; all that are left, where a trial would be the most of them */
+    size(left) {
+      return isTried || left < 2 * triedTokens ? Math.min(batchSize, left) : Math.min(batchSize, triedTokens);
+    },
+    told(tokens, ms) {
+      isTried = true;
+      if (isWatched && ms > tokens * onePromptMs * patience) this.threads = 1;
+    },
   };
 }

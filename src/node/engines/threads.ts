@@ -6,6 +6,7 @@ import { availableParallelism, cpus } from "node:os";
 import { SpellError } from "../../core/errors.ts";
 import type { ThreadChoice } from "../../core/spec/runtime.ts";
 import { readRecords, writeRecord } from "./home-records.ts";
+import { watchOthers } from "./machine-load.ts";
 
 /** Best numbers of threads found on this machine. */
 export interface MeasuredThreads {
@@ -13,11 +14,23 @@ export interface MeasuredThreads {
   readonly decode: number;
   /** milliseconds of the decoding that was measured, with one thread; absent where that is not known */
   readonly oneMs?: number | undefined;
+  /** … of a token of the prompt */
+  readonly onePromptMs?: number | undefined;
 }
 
-/** A measurement, and whether its samples agreed: on a busy machine they do not. */
+/** A measurement, and what tells whether it holds. */
 export interface ThreadMeasurement extends MeasuredThreads {
+  /** Its samples agreed. */
   readonly isSteady: boolean;
+  /** processors that other programs kept busy meanwhile: one thread always agrees with itself, but two would have won without them */
+  readonly others: number;
+}
+
+/** A measurement of an earlier process. */
+export interface KeptThreads extends MeasuredThreads {
+  /** The machine was quiet, and the samples agreed: it is never made anew. */
+  readonly isSettled: boolean;
+  readonly others: number;
 }
 
 /**
@@ -27,20 +40,41 @@ export interface ThreadMeasurement extends MeasuredThreads {
 export interface ThreadProbe {
   readonly prompt: (threads: number, limitMs: number) => Promise<number>;
   readonly decode: (threads: number, limitMs: number) => Promise<number>;
+  /** tokens of a sample of the prompt */
+  readonly promptTokens: number;
 }
 
 /** File in the home folder. */
 const cacheName = "threads.json";
 /** Counted up when the way of measuring changes: what was measured another way is measured anew. */
-const form = 2;
+const form = 3;
 /** More threads must win by this much: they also take processors away from others, and measurements differ by a few percent anyway. */
 const worthwhile = 1.08;
-/** Two samples of one number of threads further apart than this were disturbed. */
+/** Samples of one number of threads further apart than this were disturbed. */
 const steady = 1.4;
+/** So much quicker than the one that was chosen is no chance: who is so in good samples may be the best. */
+const wouldWin = 1.25;
 /** Who needs this many times as long as the fastest has lost: on a busy machine two threads may take a hundred times as long as one. */
 const lost = 3;
-/** Disturbed measurements are made anew at the next loads, but not for ever: a machine may always be busy. */
-const maxTries = 3;
+/** Measurements that disagree on a quiet machine are made anew at the next loads, but not for ever: some processors are so. */
+const maxQuietTries = 3;
+/** … and so often at most where others are seen each time. */
+const maxTries = 10;
+
+/** Processors that others may keep busy while a machine still counts as quiet. */
+function quietLimit(cores: number = availableParallelism()): number {
+  return Math.max(0.2, cores * 0.05);
+}
+
+/** @param others what watchOthers() says; undefined: not known, which is no reason to wait */
+export function isQuiet(others: number | undefined): boolean {
+  return others === undefined || others <= quietLimit();
+}
+
+/** A choice of a busy time does not stay: it is made anew as soon as the machine is quiet, or much quieter than it was. */
+export function shouldMeasureAgain({ isSettled, others }: KeptThreads, now: number | undefined): boolean {
+  return !isSettled && now !== undefined && (isQuiet(now) || now <= others / 2);
+}
 
 /** One, half and all of the processors this process may use; distinct, rising. @param cores for tests */
 export function threadCandidates(cores: number = availableParallelism()): readonly number[] {
@@ -85,60 +119,77 @@ export function threadKey(engine: string, engineVersion: string, modelBytes: num
   return `${engine}@${engineVersion} | ${model} x${availableParallelism()} of ${processors.length} | 2^${Math.round(Math.log2(Math.max(1, modelBytes)))} bytes`;
 }
 
-/** @returns undefined where nothing is kept under this key, or nothing that is settled */
-export function readThreadCache(key: string): MeasuredThreads | undefined {
+/** @returns undefined where nothing is kept under this key */
+export function readThreadCache(key: string): KeptThreads | undefined {
   const entry = readEntry(key);
-  return entry === undefined || entry.tries < maxTries ? undefined : { prompt: entry.prompt, decode: entry.decode, oneMs: entry.oneMs };
+  if (entry === undefined) return undefined;
+  const { tries: _, ...kept } = entry;
+  return kept;
 }
 
-/** Keeps a measurement; a disturbed one only counts as settled after some tries. */
-export function writeThreadCache(key: string, { prompt, decode, oneMs, isSteady }: ThreadMeasurement): void {
-  const tries = isSteady ? maxTries : (readEntry(key)?.tries ?? 0) + 1;
-  writeRecord(cacheName, key, { form, prompt, decode, oneMs, tries });
+/** Keeps a measurement, and whether it is to be made anew. */
+export function writeThreadCache(key: string, { isSteady, ...measured }: ThreadMeasurement): void {
+  const tries = (readEntry(key)?.tries ?? 0) + 1;
+  const isSettled = tries >= maxTries || (isQuiet(measured.others) && (isSteady || tries >= maxQuietTries));
+  writeRecord(cacheName, key, { form, ...measured, others: Math.round(measured.others * 100) / 100, isSettled, tries });
 }
 
 /** All measurements kept, for `doctor`. */
-export function threadCache(): readonly (MeasuredThreads & { readonly key: string })[] {
+export function threadCache(): readonly (Pick<KeptThreads, "prompt" | "decode" | "isSettled"> & { readonly key: string })[] {
   return Object.keys(readRecords(cacheName)).flatMap((key) => {
     const found = readEntry(key);
-    return found === undefined ? [] : [{ key, prompt: found.prompt, decode: found.decode }];
+    return found === undefined ? [] : [{ key, prompt: found.prompt, decode: found.decode, isSettled: found.isSettled }];
   });
 }
 
-function readEntry(key: string): (MeasuredThreads & { readonly tries: number }) | undefined {
+function readEntry(key: string): (KeptThreads & { readonly tries: number }) | undefined {
   const entry = readRecords(cacheName)[key];
   if (typeof entry !== "object" || entry === null) return undefined;
-  const { prompt, decode, oneMs, tries, ...rest } = entry as Record<string, unknown>;
+  const { prompt, decode, oneMs, onePromptMs, others, tries, ...rest } = entry as Record<string, unknown>;
   if (rest["form"] !== form) return undefined;
   const isUsable = (value: unknown): value is number =>
     Number.isInteger(value) && Number(value) >= 1 && Number(value) <= availableParallelism();
   if (!isUsable(prompt) || !isUsable(decode)) return undefined;
-  const isTime = typeof oneMs === "number" && oneMs > 0;
-  return { prompt, decode, oneMs: isTime ? oneMs : undefined, tries: Number.isInteger(tries) ? Number(tries) : 1 };
+  const toTime = (value: unknown): number | undefined => (typeof value === "number" && value > 0 ? value : undefined);
+  return {
+    prompt,
+    decode,
+    oneMs: toTime(oneMs),
+    onePromptMs: toTime(onePromptMs),
+    others: toTime(others) ?? 0,
+    isSettled: rest["isSettled"] === true,
+    tries: Number.isInteger(tries) ? Number(tries) : 1,
+  };
 }
 
-/** Rounds beyond the second stop after this time; too little to notice in a load. */
+/** Rounds beyond the second stop after this time where they agree; too little to notice in a load. */
 const quickMs = 250;
 const maxQuickRounds = 12;
-/** times the budget that the first round may take */
-const firstRound = 3;
+/** times the budget that the first round may take, the second, and those after it while the samples disagree */
+const shares = [3, 1, 2] as const;
 
 /**
- * Tries each candidate, prompt and decode apart, twice while time is left and oftener where that is quick: the steps of a small model take a
- * millisecond, and one other program on the machine outweighs two of them.
+ * Tries each candidate, prompt and decode apart, twice while time is left, and oftener where that is quick or the samples disagree: the steps of
+ * a small model take a millisecond, and one other program on the machine outweighs two of them.
  * Where the budget ends early, what was measured so far decides, and counts as disturbed.
- * @param budgetMs after this time no further sample starts; the first round may take three times as long
+ * @param budgetMs after this time no further sample starts; the first round may take three times as long, rounds that disagree twice
  */
-export async function measureThreads(candidates: readonly number[], probe: ThreadProbe, budgetMs: number): Promise<ThreadMeasurement> {
+export async function measureThreads(
+  candidates: readonly number[],
+  probe: ThreadProbe,
+  budgetMs: number,
+  watch: () => () => number | undefined = watchOthers,
+): Promise<ThreadMeasurement> {
   const started = performance.now();
+  const others = watch();
   const times = { decode: new Map<number, number[]>(), prompt: new Map<number, number[]>() };
-  const isQuick = (): boolean => performance.now() - started < quickMs;
-  for (let round = 0; round < 2 || (round < maxQuickRounds && isQuick()); round += 1) {
+  const passed = (): number => performance.now() - started;
+  const agrees = (): boolean => agree(times.decode) && agree(times.prompt);
+  for (let round = 0; round < 2 || (round < maxQuickRounds && (passed() < quickMs || (!agrees() && passed() < budgetMs * 2))); round += 1) {
     for (const kind of ["decode", "prompt"] as const) {
       for (const threads of candidates) {
         // One late sample must not keep the others from being tried at all.
-        const mostMs = round === 0 ? budgetMs * firstRound : budgetMs;
-        if (performance.now() - started > mostMs && times.decode.size > 0) continue;
+        if (passed() > budgetMs * (shares[round] ?? shares[2]) && times.decode.size > 0) continue;
         const samples = times[kind].get(threads) ?? [];
         const limitMs = lost * Math.min(...[...times[kind].values()].flat());
         times[kind].set(threads, [...samples, await probe[kind](threads, limitMs)]);
@@ -147,10 +198,20 @@ export async function measureThreads(candidates: readonly number[], probe: Threa
   }
   const decode = fewest(times.decode) ?? 1;
   const prompt = fewest(times.prompt) ?? decode;
-  const single = times.decode.get(1);
-  const oneMs = single === undefined ? undefined : median(single);
+  const one = (kind: "decode" | "prompt"): number | undefined => {
+    const samples = times[kind].get(1);
+    return samples === undefined ? undefined : median(samples);
+  };
+  const onePrompt = one("prompt");
   const isWhole = times.decode.size === candidates.length && times.prompt.size === candidates.length;
-  return { decode, prompt, oneMs, isSteady: isWhole && isSteady(times.decode.get(decode)) && isSteady(times.prompt.get(prompt)) };
+  return {
+    decode,
+    prompt,
+    oneMs: one("decode"),
+    onePromptMs: onePrompt === undefined ? undefined : onePrompt / probe.promptTokens,
+    isSteady: isWhole && agrees(),
+    others: others() ?? 0,
+  };
 }
 
 /**
@@ -172,10 +233,17 @@ export function median(values: readonly number[]): number {
 
 /** Each number of threads is tried this often, once at least. */
 const maxTrialRounds = 4;
+/** So often at most the code is run before anything counts, … */
+const maxWarmRounds = 10;
+/** … and for this share of the budget. */
+const warmShare = 0.6;
+/** A round that is not this much quicker than the best before it: the code is as quick as it gets, when two in a row are so. */
+const stillGains = 0.93;
 
 /**
- * Times things that are fixed to a number of threads in turn: code that is still being optimised while it runs is so for all of them alike, and the
- * first round counts only where there is no other.
+ * Times things that are fixed to a number of threads, in turn. Their code is compiled while it runs, on threads of its own: two that compute on
+ * two processors then wait for each other and for the compiler, and look slower than they will be. All share what is compiled, so the one with the
+ * fewest threads runs until it gets no quicker, and the rounds after that count.
  * @param time milliseconds of one round; it may stop after `limitMs`, where it has lost already, and then gives infinity
  * @param budgetMs after this time no further round starts
  * @returns the one with the fewest threads that others do not beat by what is worth them, and whether its rounds agreed
@@ -186,23 +254,42 @@ export async function fastestTrial<T extends { readonly threads: number }>(
   budgetMs: number,
 ): Promise<{ readonly best: T | undefined; readonly isSteady: boolean }> {
   const started = performance.now();
+  const passed = (): number => performance.now() - started;
+  const [least] = [...trials].sort((a, b) => a.threads - b.threads);
+  let round = 0;
+  let quickest = Number.POSITIVE_INFINITY;
+  for (let even = 0; least !== undefined && even < 2 && round < maxWarmRounds && passed() < budgetMs * warmShare; round += 1) {
+    const ms = await time(least, round, Number.POSITIVE_INFINITY);
+    even = ms < quickest * stillGains ? 0 : even + 1;
+    quickest = Math.min(quickest, ms);
+  }
   const times = new Map<number, number[]>();
-  const usual = (threads: number): number => {
-    const [first = Number.POSITIVE_INFINITY, ...later] = times.get(threads) ?? [];
-    return later.length === 0 ? first : median(later);
-  };
-  for (let round = 0; round < maxTrialRounds && (round === 0 || performance.now() - started < budgetMs); round += 1) {
+  const usual = (threads: number): number => median(times.get(threads) ?? []);
+  const last = round + maxTrialRounds;
+  for (const first = round; round < last && (round === first || passed() < budgetMs); round += 1) {
     const staying = Math.min(...trials.map(({ threads }) => usual(threads))) * lost;
-    for (const trial of trials.filter(({ threads }) => round === 0 || usual(threads) <= staying)) {
-      const limitMs = lost * Math.min(...[...times.keys()].map(usual));
+    for (const trial of trials.filter(({ threads }) => round === first || usual(threads) <= staying)) {
+      const limitMs = lost * Math.min(quickest, ...[...times.keys()].map(usual));
       times.set(trial.threads, [...(times.get(trial.threads) ?? []), await time(trial, round, limitMs)]);
     }
   }
-  const best = fewest(new Map([...times.keys()].map((threads) => [threads, [usual(threads)]])));
-  return { best: trials.find(({ threads }) => threads === best), isSteady: isSteady(times.get(best ?? 0)?.slice(1)) };
+  const best = fewest(times);
+  return { best: trials.find(({ threads }) => threads === best), isSteady: agree(times) };
 }
 
-/** One sample alone says nothing; a slow model gets no second one within the budget, but then its steps are long enough to be even. */
-function isSteady(samples: readonly number[] | undefined): boolean {
-  return samples !== undefined && samples.length > 0 && Math.max(...samples) <= Math.min(...samples) * steady;
+/**
+ * Whether samples say one thing: those of the number that was chosen are alike, and no other number would have won with a good one of its own.
+ * One of four may be late. One sample alone says little; a slow model gets no second one within the budget, but then its steps are long enough to be even.
+ */
+function agree(times: ReadonlyMap<number, readonly number[]>): boolean {
+  const chosen = times.get(fewest(times) ?? 0);
+  if (chosen === undefined || chosen.length === 0) return false;
+  const sorted = [...chosen].sort((a, b) => a - b);
+  const least = sorted[0] ?? Number.NaN;
+  if (!((sorted[Math.ceil(sorted.length * 0.75) - 1] ?? Number.NaN) <= least * steady)) return false;
+  const usual = median(sorted);
+  return [...times.values()].every((samples) => {
+    const good = [...samples].sort((a, b) => a - b)[Math.floor((samples.length - 1) / 4)] ?? Number.POSITIVE_INFINITY;
+    return good * wouldWin >= usual;
+  });
 }

@@ -17,8 +17,19 @@ import { maxFileBytes } from "../../engines/wllama/features.ts";
 import { instanceConfig, type WllamaLike } from "../../engines/wllama/instance.ts";
 import { builtFile } from "../built-file.ts";
 import { loadDawn } from "./dawn.ts";
+import { watchOthers } from "./machine-load.ts";
 import { packageFolder, packageVersion } from "./packages.ts";
-import { clampThreads, defaultThreads, fastestTrial, readThreadCache, threadCandidates, threadKey, writeThreadCache } from "./threads.ts";
+import {
+  clampThreads,
+  defaultThreads,
+  fastestTrial,
+  isQuiet,
+  readThreadCache,
+  shouldMeasureAgain,
+  threadCandidates,
+  threadKey,
+  writeThreadCache,
+} from "./threads.ts";
 import { webWorkerClass } from "./web-worker.ts";
 import { type WllamaBuild, wllamaBuild } from "./wllama-files.ts";
 
@@ -88,12 +99,13 @@ export function wllamaEngine(): GgufRuntime & { probe(device: Device): Promise<D
 
 /** A trial instance per candidate holds the model once more for a moment; larger models take the default instead. */
 const maxMeasuredBytes = 400_000_000;
-/** After this time no further round starts. The code still gets faster while it runs, so the first round counts least. */
-const measureBudgetMs = 3000;
+/** After this time no further round starts. */
+const measureBudgetMs = 3500;
 
 /**
- * A thread count is fixed for the life of an instance, so once per machine and model size one instance per candidate is loaded, and they are
- * timed in turn: the engine's code is still being optimised while they run, for all of them alike. The fastest stays.
+ * A thread count is fixed for the life of an instance, so once per machine and model size one instance per candidate is loaded, and they are timed in
+ * turn. The fastest stays. While other programs compute nothing is measured: threads that wait for a processor take seconds, and what they show
+ * holds for that moment only.
  */
 async function openWithBestThreads(
   files: readonly ByteSource[],
@@ -103,29 +115,42 @@ async function openWithBestThreads(
   const candidates = threadCandidates(mostThreads);
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   const key = threadKey("wllama", wllamaBuild().version, bytes);
-  const cached = readThreadCache(key);
-  if (cached !== undefined) return openWith({ ...cached, origin: "cached" });
-  const half = defaultThreads(mostThreads);
-  if (candidates.length === 1 || bytes > maxMeasuredBytes) return openWith({ prompt: half, decode: half, origin: "default" });
+  const kept = readThreadCache(key);
+  const first = kept?.decode ?? defaultThreads(mostThreads);
+  const openOf = (threads: number, origin: ThreadChoice["origin"]): Promise<GgufHandle> =>
+    openWith({ prompt: threads, decode: threads, origin });
+  const others = watchOthers();
+  const handle = await openOf(first, kept === undefined ? "default" : "cached");
+  if (candidates.length === 1 || bytes > maxMeasuredBytes) return handle;
+  const now = others();
+  if (kept === undefined ? !isQuiet(now) : !shouldMeasureAgain(kept, now)) return handle;
 
-  const trials: { readonly threads: number; readonly handle: GgufHandle }[] = [];
+  const trials = [{ threads: first, handle }];
   try {
-    for (const threads of candidates) {
-      trials.push({ threads, handle: await openWith({ prompt: threads, decode: threads, origin: "measured" }) });
+    for (const threads of candidates.filter((each) => each !== first)) {
+      trials.push({ threads, handle: await openOf(threads, "measured") });
     }
+    const meanwhile = watchOthers();
     const { best, isSteady } = await fastestTrial(
       trials,
-      ({ handle }, round, limitMs) => timeOf(handle, round, limitMs, options.signal),
+      ({ handle: each }, round, limitMs) => timeOf(each, round, limitMs, options.signal),
       measureBudgetMs,
     );
     if (best === undefined) throw new SpellError("internal-error", "no number of threads was tried");
-    await Promise.all(trials.filter((trial) => trial !== best).map(({ handle }) => handle.dispose()));
-    writeThreadCache(key, { prompt: best.threads, decode: best.threads, isSteady });
-    return best.handle;
+    await Promise.all(trials.filter((trial) => trial !== best).map(({ handle: each }) => each.dispose()));
+    writeThreadCache(key, { prompt: best.threads, decode: best.threads, isSteady, others: meanwhile() ?? 0 });
+    return best.handle === handle ? measuredHandle(handle) : best.handle;
   } catch (error) {
-    await Promise.all(trials.map(({ handle }) => handle.dispose()));
+    await Promise.all(trials.map(({ handle: each }) => each.dispose()));
     throw error;
   }
+}
+
+/** The handle that was opened before anything was measured, which says that its threads are measured now. */
+function measuredHandle(handle: GgufHandle): GgufHandle {
+  const { threads, ...device } = handle.device;
+  const now = threads === undefined ? device : { ...device, threads: { ...threads, origin: "measured" as const } };
+  return Object.create(handle, { device: { value: now, enumerable: true } }) as GgufHandle;
 }
 
 /** Milliseconds for a short prompt and a few tokens, in about the shares of a usual call; infinite when it takes longer than `limitMs`. */

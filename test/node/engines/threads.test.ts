@@ -1,16 +1,22 @@
 /** Finding the number of threads, with scripted clocks; the real measurement is in llama-engine.test.ts. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SpellError } from "../../../src/core/errors.ts";
-import { threadPace } from "../../../src/node/engines/llama-pace.ts";
+import { promptPace, threadPace } from "../../../src/node/engines/llama-pace.ts";
+import { watchOthers } from "../../../src/node/engines/machine-load.ts";
 import {
   clampThreads,
   defaultThreads,
   fastestTrial,
+  isQuiet,
   measureThreads,
   readThreadCache,
+  shouldMeasureAgain,
+  type ThreadProbe,
   threadCache,
   threadCandidates,
   threadKey,
@@ -48,14 +54,20 @@ describe("candidates and limits", () => {
 });
 
 describe("measuring", () => {
-  const clock = (prompt: Readonly<Record<number, number>>, decode: Readonly<Record<number, number>>) => ({
-    prompt: async (threads: number) => prompt[threads] ?? Number.NaN,
-    decode: async (threads: number) => decode[threads] ?? Number.NaN,
-  });
+  const alone = () => () => 0;
+  const probeOf = (
+    prompt: (threads: number, limitMs: number) => Promise<number>,
+    decode: (threads: number, limitMs: number) => Promise<number>,
+  ): ThreadProbe => ({ prompt, decode, promptTokens: 20 });
+  const clock = (prompt: Readonly<Record<number, number>>, decode: Readonly<Record<number, number>>) =>
+    probeOf(
+      async (threads) => prompt[threads] ?? Number.NaN,
+      async (threads) => decode[threads] ?? Number.NaN,
+    );
 
-  it("finds prompt and decode apart", async () => {
-    const found = await measureThreads([1, 2, 4], clock({ 1: 100, 2: 52, 4: 30 }, { 1: 10, 2: 14, 4: 130 }), 1000);
-    expect(found).toEqual({ prompt: 4, decode: 1, oneMs: 10, isSteady: true });
+  it("finds prompt and decode apart, and what one thread takes", async () => {
+    const found = await measureThreads([1, 2, 4], clock({ 1: 100, 2: 52, 4: 30 }, { 1: 10, 2: 14, 4: 130 }), 1000, alone);
+    expect(found).toEqual({ prompt: 4, decode: 1, oneMs: 10, onePromptMs: 5, isSteady: true, others: 0 });
   });
 
   it("takes fewer threads where more win next to nothing", async () => {
@@ -65,12 +77,37 @@ describe("measuring", () => {
     });
   });
 
-  it("counts the better of two samples, and says when they disagree", async () => {
+  it("goes on while samples disagree, and does without one that was late", async () => {
     let call = 0;
-    // the first sample of two threads is disturbed
     const decode = async (threads: number): Promise<number> => (threads === 1 ? 10 : ++call === 1 ? 90 : 5);
-    const found = await measureThreads([1, 2], { prompt: async () => 1, decode }, 1000);
-    expect(found).toMatchObject({ decode: 2, isSteady: false });
+    expect(
+      await measureThreads(
+        [1, 2],
+        probeOf(async () => 1, decode),
+        1000,
+      ),
+    ).toMatchObject({ decode: 2, isSteady: true });
+    expect(call).toBe(12);
+  });
+
+  it("does not call one thread settled where two were better in every good sample", async () => {
+    let call = 0;
+    // every other sample of two threads waits for another program
+    const prompt = async (threads: number): Promise<number> => (threads === 1 ? 10 : ++call % 2 === 1 ? 90 : 6);
+    expect(
+      await measureThreads(
+        [1, 2],
+        probeOf(prompt, async () => 1),
+        1000,
+      ),
+    ).toMatchObject({ prompt: 1, isSteady: false });
+  });
+
+  it("says what other programs did meanwhile", async () => {
+    expect(await measureThreads([1, 2], clock({ 1: 1, 2: 1 }, { 1: 1, 2: 1 }), 1000, () => () => 1.5)).toMatchObject({
+      isSteady: true,
+      others: 1.5,
+    });
   });
 
   it("tells a sample when it has lost, so that a collapse costs little", async () => {
@@ -79,18 +116,24 @@ describe("measuring", () => {
       if (threads === 2) limits.push(limitMs);
       return threads === 1 ? 10 : 500;
     };
-    expect(await measureThreads([1, 2], { prompt: async () => 1, decode }, 1000)).toMatchObject({ decode: 1, isSteady: true });
+    expect(
+      await measureThreads(
+        [1, 2],
+        probeOf(async () => 1, decode),
+        1000,
+      ),
+    ).toMatchObject({ decode: 1, isSteady: true });
     expect(new Set(limits)).toEqual(new Set([30]));
   });
 
   it("tries every number once, where the first samples take longer than its time", async () => {
     const seen: string[] = [];
-    const once = (kind: string, ms: number) => async (threads: number) => {
+    const taking = (kind: string, ms: number) => async (threads: number) => {
       seen.push(`${kind}${threads}`);
       await new Promise((resolve) => setTimeout(resolve, ms));
       return 40 / threads;
     };
-    const found = await measureThreads([1, 2], { prompt: once("prompt", 40), decode: once("decode", 10) }, 45);
+    const found = await measureThreads([1, 2], probeOf(taking("prompt", 120), taking("decode", 10)), 100);
     expect(seen.slice(0, 4)).toEqual(["decode1", "decode2", "prompt1", "prompt2"]);
     expect(found).toMatchObject({ prompt: 2, decode: 2 });
   });
@@ -102,7 +145,7 @@ describe("measuring", () => {
       await new Promise((resolve) => setTimeout(resolve, 30));
       return 30 / threads;
     };
-    const found = await measureThreads([1, 2, 4], { prompt: slow("prompt"), decode: slow("decode") }, 25);
+    const found = await measureThreads([1, 2, 4], probeOf(slow("prompt"), slow("decode")), 25);
     expect(seen.length).toBeLessThan(5);
     expect(found).toMatchObject({ prompt: found.decode, isSteady: false });
   });
@@ -120,22 +163,79 @@ describe("trials", () => {
       10_000,
     );
 
-  it("try every number of threads, and take the fewest that others do not beat by much", async () => {
+  it("run the fewest threads until they get no quicker, then try every number in turn", async () => {
     const seen: string[] = [];
-    expect(await inTurn({ 1: [90, 50, 51, 50], 2: [80, 30, 31, 30], 4: [95, 29, 30, 29] }, seen)).toEqual({
-      best: { threads: 2 },
-      isSteady: true,
-    });
-    expect(seen.slice(0, 3)).toEqual(["0:1", "0:2", "0:4"]);
-    expect(seen).toHaveLength(12);
+    const one = [200, 120, 80, 50, 51, 50, 50, 51, 50, 50];
+    const later = (ms: number) => Array<number>(10).fill(ms);
+    expect(await inTurn({ 1: one, 2: later(30), 4: later(29) }, seen)).toEqual({ best: { threads: 2 }, isSteady: true });
+    expect(seen.slice(0, 9)).toEqual(["0:1", "1:1", "2:1", "3:1", "4:1", "5:1", "6:1", "6:2", "6:4"]);
+    expect(seen).toHaveLength(6 + 4 * 3);
   });
 
   it("go on without what has lost, and do not believe one lucky round", async () => {
     const seen: string[] = [];
-    expect(await inTurn({ 1: [50, 50, 50, 50], 2: [60, 90, 20, 95], 4: [Number.POSITIVE_INFINITY, 1, 1, 1] }, seen)).toMatchObject({
-      best: { threads: 1 },
-    });
-    expect(seen.filter((each) => each.endsWith(":4"))).toEqual(["0:4"]);
+    const one = [50, 50, 50, 50, 50, 50, 50];
+    const lucky = [0, 0, 0, 60, 90, 20, 95];
+    const late = [0, 0, 0, Number.POSITIVE_INFINITY, 1, 1, 1];
+    expect(await inTurn({ 1: one, 2: lucky, 4: late }, seen)).toMatchObject({ best: { threads: 1 }, isSteady: false });
+    expect(seen.filter((each) => each.endsWith(":4"))).toEqual(["3:4"]);
+  });
+});
+
+describe("other programs", () => {
+  it("are what is busy and not of this process, in processors", () => {
+    const clocks = [
+      { busyMs: 5000, ownMs: 100, atMs: 0 },
+      { busyMs: 5010, ownMs: 105, atMs: 20 },
+      { busyMs: 6500, ownMs: 600, atMs: 1000 },
+    ];
+    const others = watchOthers(() => clocks.shift() ?? { busyMs: 6500, ownMs: 1700, atMs: 2000 });
+    expect(others()).toBeUndefined();
+    expect(others()).toBe(1);
+    expect(others()).toBe(0);
+  });
+
+  it("are seen on this machine", async () => {
+    const others = watchOthers();
+    const busy = spawn(process.execPath, ["-e", "for (const end = Date.now() + 700; Date.now() < end;);"]);
+    await once(busy, "exit");
+    expect(others()).toBeGreaterThan(0.3);
+  });
+
+  it("make a choice one that does not stay", () => {
+    const kept = (others: number, isSettled = false) => ({ prompt: 1, decode: 1, others, isSettled });
+    expect(isQuiet(0.1)).toBe(true);
+    expect(isQuiet(undefined)).toBe(true);
+    expect(isQuiet(availableParallelism())).toBe(false);
+    expect(shouldMeasureAgain(kept(1.8), 0)).toBe(true);
+    expect(shouldMeasureAgain(kept(1.8), 0.8)).toBe(true);
+    expect(shouldMeasureAgain(kept(1.8), 1.7)).toBe(false);
+    expect(shouldMeasureAgain(kept(1.8), undefined)).toBe(false);
+    expect(shouldMeasureAgain(kept(0, true), 0)).toBe(false);
+  });
+});
+
+describe("a prompt", () => {
+  it("is tried with its threads, and the rest goes on with one where they do not pay", () => {
+    const busy = promptPace(2, 1, 512);
+    expect([busy.threads, busy.size(1000)]).toEqual([2, 64]);
+    busy.told(64, 500);
+    expect([busy.threads, busy.size(936), busy.size(100)]).toEqual([1, 512, 100]);
+    const quiet = promptPace(2, 1, 512);
+    quiet.told(64, 40);
+    expect([quiet.threads, quiet.size(936)]).toEqual([2, 512]);
+  });
+
+  it("is read in whole batches where it is short, where one thread reads it, or where one was not measured", () => {
+    expect(promptPace(2, 1, 512).size(100)).toBe(100);
+    expect(promptPace(2, 1, 32).size(1000)).toBe(32);
+    for (const whole of [promptPace(1, 1, 512), promptPace(2, undefined, 512)]) {
+      expect(whole.size(1000)).toBe(512);
+      whole.told(512, 100_000);
+    }
+    const unknown = promptPace(2, undefined, 512);
+    unknown.told(512, 100_000);
+    expect(unknown.threads).toBe(2);
   });
 });
 
@@ -162,31 +262,47 @@ describe("the cache", () => {
     expect(key).not.toBe(threadKey("node-llama-cpp", "3.22.1", 400_000_000));
     expect(key).not.toBe(threadKey("node-llama-cpp", "3.23.0", 98_000_000));
     expect(readThreadCache(key)).toBeUndefined();
-    writeThreadCache(key, { prompt: cores, decode: 1, isSteady: true });
-    expect(readThreadCache(key)).toEqual({ prompt: cores, decode: 1 });
-    expect(threadCache()).toEqual([{ key, prompt: cores, decode: 1 }]);
+    writeThreadCache(key, { prompt: cores, decode: 1, oneMs: 8, onePromptMs: 1.5, isSteady: true, others: 0.004 });
+    expect(readThreadCache(key)).toEqual({ prompt: cores, decode: 1, oneMs: 8, onePromptMs: 1.5, isSettled: true, others: 0 });
+    expect(threadCache()).toEqual([{ key, prompt: cores, decode: 1, isSettled: true }]);
   });
 
+  const tries = (count: number, isSteady: boolean, others: number): boolean | undefined => {
+    for (let i = 0; i < count; i++) writeThreadCache("key", { prompt: 1, decode: 1, isSteady, others });
+    return readThreadCache("key")?.isSettled;
+  };
+
   it("asks for a disturbed measurement again, but not for ever", () => {
-    writeThreadCache("key", { prompt: 1, decode: 1, isSteady: false });
-    expect(readThreadCache("key")).toBeUndefined();
-    writeThreadCache("key", { prompt: 1, decode: 1, isSteady: false });
-    writeThreadCache("key", { prompt: 1, decode: 1, isSteady: false });
-    expect(readThreadCache("key")).toEqual({ prompt: 1, decode: 1 });
+    expect(tries(1, false, 0)).toBe(false);
+    expect(tries(1, false, 0)).toBe(false);
+    expect(tries(1, false, 0)).toBe(true);
+  });
+
+  it("does not settle while other programs compute, however well the samples agree, until it was tried often", () => {
+    expect(tries(9, true, cores)).toBe(false);
+    expect(readThreadCache("key")).toMatchObject({ prompt: 1, decode: 1, others: cores });
+    expect(tries(1, true, cores)).toBe(true);
+  });
+
+  it("settles with the first quiet measurement after busy ones", () => {
+    expect(tries(2, true, cores)).toBe(false);
+    expect(tries(1, true, 0)).toBe(true);
   });
 
   it("makes the home folder with the first write, for its owner only, and leaves no temporary file", () => {
     expect(() => statSync(home)).toThrow();
-    writeThreadCache("key", { prompt: 1, decode: 1, isSteady: true });
+    writeThreadCache("key", { prompt: 1, decode: 1, isSteady: true, others: 0 });
     if (process.platform !== "win32") expect(statSync(home).mode & 0o777).toBe(0o700);
     expect(readdirSync(home)).toEqual(["threads.json"]);
-    expect(JSON.parse(readFileSync(join(home, "threads.json"), "utf8"))).toEqual({ key: { form: 2, prompt: 1, decode: 1, tries: 3 } });
+    expect(JSON.parse(readFileSync(join(home, "threads.json"), "utf8"))).toEqual({
+      key: { form: 3, prompt: 1, decode: 1, others: 0, isSettled: true, tries: 1 },
+    });
   });
 
   it("forgets the oldest of many entries", () => {
-    for (let i = 0; i < 70; i++) writeThreadCache(`key ${i}`, { prompt: 1, decode: 1, isSteady: true });
+    for (let i = 0; i < 70; i++) writeThreadCache(`key ${i}`, { prompt: 1, decode: 1, isSteady: true, others: 0 });
     expect(threadCache().length).toBe(64);
-    expect(readThreadCache("key 69")).toEqual({ prompt: 1, decode: 1 });
+    expect(readThreadCache("key 69")).toMatchObject({ prompt: 1, decode: 1 });
     expect(readThreadCache("key 0")).toBeUndefined();
   });
 
@@ -197,21 +313,22 @@ describe("the cache", () => {
       "{",
       "[]",
       "null",
-      '{"key":{"prompt":99999,"decode":1}}',
-      '{"key":{"prompt":"1","decode":1}}',
+      '{"key":{"form":3,"prompt":99999,"decode":1}}',
+      '{"key":{"form":3,"prompt":"1","decode":1}}',
+      '{"key":{"form":2,"prompt":1,"decode":1,"tries":3}}',
       '{"__proto__":{"key":{"prompt":1,"decode":1}}}',
     ]) {
       writeFileSync(join(home, "threads.json"), text);
       expect(readThreadCache("key")).toBeUndefined();
       expect(readThreadCache("toString")).toBeUndefined();
     }
-    writeThreadCache("key", { prompt: 1, decode: 1, isSteady: true });
-    expect(readThreadCache("key")).toEqual({ prompt: 1, decode: 1 });
+    writeThreadCache("key", { prompt: 1, decode: 1, isSteady: true, others: 0 });
+    expect(readThreadCache("key")).toMatchObject({ prompt: 1, decode: 1 });
   });
 
   it("lives without a home that can be written", () => {
     vi.stubEnv("LLMSPELL_HOME", join(temporaryFile(`no-folder-${homes}`, new Uint8Array(1)), "inside"));
-    expect(writeThreadCache("key", { prompt: 1, decode: 1, isSteady: true })).toBeUndefined();
+    expect(writeThreadCache("key", { prompt: 1, decode: 1, isSteady: true, others: 0 })).toBeUndefined();
     expect(readThreadCache("key")).toBeUndefined();
     expect(() => writeHomeJson("other.json", 1)).toThrow(SpellError);
     expect(readHomeJson("other.json")).toBeUndefined();
@@ -228,7 +345,8 @@ describe("a real model", () => {
   it("is measured at first, and from then on known, also where the home cannot be written", async () => {
     const runtime = nativeRuntime();
     const origins: string[] = [];
-    for (let i = 0; i < 4; i++) {
+    // a busy machine that gets quieter measures again
+    for (let i = 0; i < 8 && origins.at(-1) !== "cached"; i++) {
       const handle = await openFile(runtime, tinyStories, { threads: 0 });
       const { prompt, decode, origin } = handle.device.threads ?? { prompt: 0, decode: 0, origin: "none" };
       expect(prompt).toBeGreaterThanOrEqual(1);
