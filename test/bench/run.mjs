@@ -4,6 +4,7 @@
  *   npm run bench -- --rounds 3 --only native,cli --without "its defaults"
  *   npm run bench -- --only cli --before ../older   beside the same commands of another built checkout
  *   npm run bench -- --only t5 --title beams        tables whose title has the word
+ *   npm run bench -- --only formats --rounds 2      formats of SmolLM2 in WebAssembly, in each Node of LLMSPELL_BENCH_NODES (PATH,PATH) and in Chromium
  *   npm run bench -- --summary                      measures nothing: the newest results (test/bench/results) beside their goals, in one table
  * Writes test/bench/results/<date>.json and prints a table. Not a test: nothing fails by being slow.
  */
@@ -17,6 +18,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   writeFileSync,
   writeSync,
@@ -61,6 +63,7 @@ const ollama = process.env.OLLAMA_BIN ?? "../shared/bin/ollama";
 if (!existsSync(smol)) console.error(`no ${smol}: only tiny-stories is measured`);
 const subject = (name, ...args) => [node, `${here}subjects/${name}.mjs`, ...args];
 const cores = os.availableParallelism();
+const threadsOf = (count) => (count === 0 ? "its defaults" : `${count} thread${count > 1 ? "s" : ""}`);
 
 /** Figures of a subject that reports its own, with peak memory added from outside. */
 const own = (command, options) => async () => {
@@ -82,9 +85,32 @@ function hasModule(program, module) {
   }
 }
 
-function hasLlamaServer() {
-  const peers = process.env.LLMSPELL_BENCH_PEERS;
-  return hasModule(peers === undefined ? "python3" : `${peers}/venv-llama/bin/python`, "llama_cpp.server");
+/** The Python that may have llama-cpp-python (test/bench/peers). */
+const llamaPython = process.env.LLMSPELL_BENCH_PEERS === undefined ? "python3" : `${process.env.LLMSPELL_BENCH_PEERS}/venv-llama/bin/python`;
+
+/** Python's `llm` with a model registered under the name "bench", where it is installed; its answer is stopped, since it takes no limit. */
+function llm(path) {
+  const program = `${process.env.LLMSPELL_BENCH_PEERS}/venv-llama/bin/llm`;
+  if (!existsSync(program) || !hasModule(llamaPython, "llm_gguf")) return {};
+  const folder = `${root}.cache/bench-llm`;
+  mkdirSync(folder, { recursive: true });
+  const env = { LLM_USER_PATH: folder, PYTHONUNBUFFERED: "1" };
+  execFileSync(program, ["gguf", "register-model", "bench", realpathSync(path)], { env: { ...process.env, ...env }, stdio: "ignore" });
+  return {
+    "Python's llm": async () => {
+      const { firstByteMs } = await measure([program, "--no-log", "-m", "gguf/bench", "Are dogs real?"], { env, killAtFirstByte: true });
+      return { firstByteMs };
+    },
+  };
+}
+
+/** SmolLM2 in the formats that were made of it (test/bench/peers), by their names. */
+function formats() {
+  const folder = `${process.env.LLMSPELL_BENCH_PEERS}/gguf`;
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".gguf"))
+    .map((name) => [name.split(".").at(-2), `${folder}/${name}`]);
 }
 
 function hasSentenceTransformers() {
@@ -231,6 +257,7 @@ const suites = {
         ...ours("generate", "generate", ...story(path)),
         ...ours("generate --device wasm", "generate", "--device", "wasm", ...story(path)),
         "bare node-llama-cpp script": times(subject("bare-first-token", path, "Are dogs real?")),
+        ...(only === undefined || only.has("cli") ? llm(path) : {}),
       },
     })),
   ],
@@ -242,13 +269,18 @@ const suites = {
       ours: own(subject("ours", path.startsWith(".") ? path : `./${path}`, "cpu")),
       ...Object.fromEntries(
         [...new Set([1, cores])].map((n) => [
-          `node-llama-cpp, ${n} thread${n > 1 ? "s" : ""}`,
+          `node-llama-cpp, ${threadsOf(n)}`,
           own(subject("raw-node-llama-cpp", path, String(n))),
         ]),
       ),
       "node-llama-cpp, its defaults": own(subject("raw-node-llama-cpp", path, "0")),
-      ...(hasModule("python3", "llama_cpp")
-        ? { "llama-cpp-python, its defaults": own(["python3", `${here}subjects/llama_cpp_python.py`, path, "0"]) }
+      ...(hasModule(llamaPython, "llama_cpp")
+        ? Object.fromEntries(
+            [...new Set([1, cores, 0])].map((n) => [
+              `llama-cpp-python, ${threadsOf(n)}`,
+              own([llamaPython, `${here}subjects/llama_cpp_python.py`, path, String(n)]),
+            ]),
+          )
         : {}),
     },
   })),
@@ -285,7 +317,7 @@ const suites = {
       library: own(subject("serve", "library", path)),
       "llmspell serve": own(subject("serve", "llmspell", path)),
       ...(existsSync(ollama) && path !== tiny ? { Ollama: own(subject("serve", "ollama", path)) } : {}),
-      ...(hasLlamaServer() ? { "llama-cpp-python's server": own(subject("serve", "llama_cpp", path)) } : {}),
+      ...(hasModule(llamaPython, "llama_cpp.server") ? { "llama-cpp-python's server": own(subject("serve", "llama_cpp", path)) } : {}),
     },
   })),
   wasm: models.map(([label, path]) => ({
@@ -303,13 +335,48 @@ const suites = {
       ]),
       ...Object.fromEntries(
         [...new Set([1, cores])].flatMap((n) => [
-          [`wllama, ${n} thread${n > 1 ? "s" : ""}`, own(subject("raw-wllama", path, String(n)))],
-          [`wllama with our kernels, ${n} thread${n > 1 ? "s" : ""}`, own(subject("raw-wllama", path, String(n), "kernels"))],
+          [`wllama, ${threadsOf(n)}`, own(subject("raw-wllama", path, String(n)))],
+          [`wllama with our kernels, ${threadsOf(n)}`, own(subject("raw-wllama", path, String(n), "kernels"))],
         ]),
       ),
     },
   })),
 };
+
+/** One table for each format and place: ours and the engine as it is shipped, by numbers of threads. */
+const nodes = (process.env.LLMSPELL_BENCH_NODES ?? node).split(",");
+suites.formats = [...(existsSync(smol) ? [["Q4_1", smol]] : []), ...formats()].flatMap(([form, path]) => {
+  const counts = [...new Set([1, cores])];
+  const pairs = (run, most = cores) =>
+    Object.fromEntries(
+      counts
+        .filter((n) => n <= most)
+        .flatMap((n) => [
+          [`ours, ${threadsOf(n)}`, own(run("ours", n))],
+          [`wllama, ${threadsOf(n)}`, own(run("wllama", n))],
+        ]),
+    );
+  const common = { base: "wllama, 1 thread", rounds: Math.min(rounds, 2), figures: ["decodeRate", "prefillRate", "loadMs", "peakRssMb"] };
+  const inNode = nodes.map((program) => ({
+    ...common,
+    title: `SmolLM2-135M ${form}, WASM in Node ${execFileSync(program, ["--version"], { encoding: "utf8" }).trim().slice(1)}`,
+    subjects: pairs((whose, n) =>
+      whose === "ours"
+        ? [program, `${here}subjects/ours.mjs`, path, "wasm", String(n)]
+        : [program, `${here}subjects/raw-wllama.mjs`, path, String(n)],
+    ),
+  }));
+  const inPage = ["isolated", "plain"].map((kind) => ({
+    ...common,
+    title: `SmolLM2-135M ${form}, WASM in Chromium, ${kind === "plain" ? "not isolated" : kind}`,
+    // a page that is not isolated has no threads
+    subjects: pairs(
+      (whose, n) => subject("page", whose === "ours" ? "gguf-ours" : "gguf-raw", path, String(n), kind),
+      kind === "plain" ? 1 : cores,
+    ),
+  }));
+  return [...inNode, ...inPage];
+});
 
 const checkpoint = ".cache/checkpoints/flan-t5-small";
 const peers = process.env.LLMSPELL_BENCH_PEERS;
@@ -510,7 +577,8 @@ const results = [];
 /** Of earlier runs of the day: what this one does not measure again. */
 const earlier = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).results : [];
 for (const [name, list] of Object.entries(suites)) {
-  if (only !== undefined && !only.has(name)) continue;
+  // an hour for all of them
+  if (only === undefined ? name === "formats" : !only.has(name)) continue;
   if (name === "t5" || name === "page") writeCheckpoint("flan-t5-small", checkpoint);
   if (name === "embed") writeMiniLm(miniLm);
   for (const suite of list.filter(({ title }) => title.includes(flags.title))) {

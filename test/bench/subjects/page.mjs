@@ -1,6 +1,6 @@
 /**
- * One subject in a page of headless Chromium, isolated from other origins: ours as a page without a bundler has it, and the engines as their own
- * packages offer them. Arguments: gguf-ours MODEL | gguf-raw MODEL THREADS | t5-ours FOLDER | t5-transformers-js FOLDER MODULE | embed-ours CHECKPOINT |
+ * One subject in a page of headless Chromium, isolated from other origins unless "plain" is said: ours as a page without a bundler has it, and the
+ * engines as their own packages offer them. Arguments: gguf-ours MODEL [THREADS [plain]] | gguf-raw MODEL THREADS [plain] | t5-ours FOLDER | t5-transformers-js FOLDER MODULE | embed-ours CHECKPOINT |
  * embed-transformers-js FOLDER MODULE CHECKPOINT | empty
  * The page's origin is the folder both lie in, so that files are fetched as a page fetches them; a folder of ours is picked, as a person picks it.
  */
@@ -15,6 +15,7 @@ import * as t5 from "./t5-input.mjs";
 
 const [subject, model, extra, checkpoint = model] = process.argv.slice(2);
 const isPeer = subject.endsWith("transformers-js");
+const headers = subject.startsWith("gguf-") && checkpoint === "plain" ? {} : isolation;
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 /** The deepest folder that holds all of them. */
 const common = [root, ...(subject === "empty" ? [] : [realpathSync(model)]), ...(isPeer ? [realpathSync(extra)] : [])].reduce((a, b) => {
@@ -24,7 +25,7 @@ const common = [root, ...(subject === "empty" ? [] : [realpathSync(model)]), ...
 });
 const path = (file) => realpathSync(file).slice(common.length);
 const here = path(root);
-const { url, close } = await serve(common === "" ? "/" : common, { headers: () => isolation });
+const { url, close } = await serve(common === "" ? "/" : common, { headers: () => headers });
 const executablePath = findChromium();
 const browser = await chromium.launch({ ...(executablePath === undefined ? {} : { executablePath }), args: ["--no-sandbox"] });
 const page = await browser.newPage();
@@ -44,7 +45,7 @@ const imports = {
 await page.route("**/bench.html", (route) =>
   route.fulfill({
     contentType: "text/html",
-    headers: isolation,
+    headers,
     body: `<!doctype html><script type="importmap">${JSON.stringify({ imports })}</script><input type="file" multiple>`,
   }),
 );
@@ -66,11 +67,11 @@ const input = {
 /** Each runs in the page, "empty" to know what Chromium takes by itself; "cold" is the first answer, figures are those of the best of two more, on other beginnings. */
 const subjects = {
   empty: () => new Promise((resolve) => setTimeout(() => resolve({}), 2000)),
-  "gguf-ours": async ({ model, prompt, newTokens }) => {
+  "gguf-ours": async ({ model, extra, prompt, newTokens }) => {
     const blob = await (await fetch(model)).blob();
     const started = performance.now();
     const { load } = await import("llmspell");
-    const loaded = await load(new File([blob], "model.gguf"), { device: "wasm", contextSize: 512 });
+    const loaded = await load(new File([blob], "model.gguf"), { device: "wasm", contextSize: 512, threads: Number(extra ?? 0) });
     const loadMs = performance.now() - started;
     const run = async (text) => {
       for await (const part of loaded.stream(text, { maxTokens: newTokens, temperature: 0, repeatPenalty: 1, raw: true }))
