@@ -86,7 +86,8 @@ function hasModule(program, module) {
 }
 
 /** The Python that may have llama-cpp-python (test/bench/peers). */
-const llamaPython = process.env.LLMSPELL_BENCH_PEERS === undefined ? "python3" : `${process.env.LLMSPELL_BENCH_PEERS}/venv-llama/bin/python`;
+const llamaPython =
+  process.env.LLMSPELL_BENCH_PEERS === undefined ? "python3" : `${process.env.LLMSPELL_BENCH_PEERS}/venv-llama/bin/python`;
 
 /** Python's `llm` with a model registered under the name "bench", where it is installed; its answer is stopped, since it takes no limit. */
 function llm(path) {
@@ -268,10 +269,7 @@ const suites = {
     subjects: {
       ours: own(subject("ours", path.startsWith(".") ? path : `./${path}`, "cpu")),
       ...Object.fromEntries(
-        [...new Set([1, cores])].map((n) => [
-          `node-llama-cpp, ${threadsOf(n)}`,
-          own(subject("raw-node-llama-cpp", path, String(n))),
-        ]),
+        [...new Set([1, cores])].map((n) => [`node-llama-cpp, ${threadsOf(n)}`, own(subject("raw-node-llama-cpp", path, String(n)))]),
       ),
       "node-llama-cpp, its defaults": own(subject("raw-node-llama-cpp", path, "0")),
       ...(hasModule(llamaPython, "llama_cpp")
