@@ -106,6 +106,8 @@ export async function bundleNode(/** @type {string} */ dist) {
     target: "node20.19",
     packages: "external",
     sourcemap: true,
+    // a trace needs names and lines, no texts
+    sourcesContent: false,
     metafile: true,
     logLevel: "warning",
   });

@@ -17,7 +17,7 @@ import { narrower } from "./limits.ts";
 import { measured } from "./measured.ts";
 import { checkRoom } from "./memory.ts";
 import { createPlaces, type FoundPlace } from "./places.ts";
-import { chunkingOf, type Draft, type Prepared, prepare } from "./prepare.ts";
+import type { Draft, Prepared } from "./prepare.ts";
 import type {
   IngestOptions,
   IngestResult,
@@ -263,6 +263,7 @@ export function createRag(host: RagHost): Rag {
     if (set.length > 0) found.clear();
     const tenant = tenantIn(place);
     const { scope, scopeId, signal, onProgress } = options;
+    const { chunkingOf, prepare } = await import("./prepare.ts");
     const chunking = chunkingOf(settings, options.chunking);
     const sourceOf = (id: string): string | undefined => {
       const known = collection.get(innerId(id, { tenant, scope, scopeId }));
