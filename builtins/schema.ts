@@ -470,11 +470,7 @@ const rag = z.strictObject({
     session_ttl_seconds: ragInteger("calls", 3600, 1, 31_536_000, "s", "lifetime of collections of a session"),
   }),
   debug: z.strictObject({
-    enable_debug_logging: ragFlag(
-      "watch",
-      false,
-      "log RAG at level debug, whatever runtime.log_level says; --trace decides where it is given",
-    ),
+    enable_debug_logging: ragFlag("watch", false, "log RAG at level debug, whatever --trace says; only --trace off and --quiet hide it"),
     log_all_operations: ragFlag("watch", false, "log a line for each operation"),
     save_debug_dumps: ragFlag("dumps", false, "write queries, scores and chunks to files"),
     debug_dump_path: ragText("dumps", "~/.llmspell/debug/rag", "folder of the dumps", "path"),

@@ -128,7 +128,7 @@ export const configKeys: readonly ConfigKey[] = JSON.parse(`[
 {"path":"rag.tenants.max_tenants","type":"integer","min":1,"max":100000000,"unit":"tenants","fallback":100,"doc":"most tenants","reader":"src/core/rag/places.ts"},
 {"path":"rag.tenants.max_vectors_per_tenant","type":"integer","min":1,"max":1000000000,"unit":"vectors","fallback":100000,"doc":"most vectors of one tenant","reader":"src/core/rag/memory.ts"},
 {"path":"rag.tenants.session_ttl_seconds","type":"integer","min":1,"max":31536000,"unit":"s","fallback":3600,"doc":"lifetime of collections of a session","reader":"src/core/rag/rag.ts"},
-{"path":"rag.debug.enable_debug_logging","type":"boolean","fallback":false,"doc":"log RAG at level debug, whatever runtime.log_level says; --trace decides where it is given","reader":"src/core/rag/watch.ts"},
+{"path":"rag.debug.enable_debug_logging","type":"boolean","fallback":false,"doc":"log RAG at level debug, whatever --trace says; only --trace off and --quiet hide it","reader":"src/core/rag/watch.ts"},
 {"path":"rag.debug.log_all_operations","type":"boolean","fallback":false,"doc":"log a line for each operation","reader":"src/core/rag/watch.ts"},
 {"path":"rag.debug.save_debug_dumps","type":"boolean","fallback":false,"doc":"write queries, scores and chunks to files","reader":"src/core/rag/dumps.ts"},
 {"path":"rag.debug.debug_dump_path","type":"text","longest":4096,"format":"path","fallback":"~/.llmspell/debug/rag","doc":"folder of the dumps","reader":"src/core/rag/dumps.ts"},

@@ -313,7 +313,7 @@ export interface RagConfig {
     readonly session_ttl_seconds: number;
   };
   readonly debug: {
-    /** log RAG at level debug, whatever runtime.log_level says; --trace decides where it is given */
+    /** log RAG at level debug, whatever --trace says; only --trace off and --quiet hide it */
     readonly enable_debug_logging: boolean;
     /** log a line for each operation */
     readonly log_all_operations: boolean;

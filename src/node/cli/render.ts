@@ -18,8 +18,6 @@ import { createWrap } from "./wrap.ts";
 export interface ScreenSettings {
   readonly format: OutputFormat;
   readonly trace: TraceLevel;
-  /** said for this run, by a flag or a variable; default false: it comes from the configuration */
-  readonly isTraceGiven?: boolean | undefined;
   readonly quiet: boolean;
   /** false: no colours, even on a terminal */
   readonly color: boolean;
@@ -189,7 +187,7 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
     },
     log(entry) {
       const hidden = settings.quiet && entry.level !== "error";
-      const isWanted = entry.isWanted === true && settings.isTraceGiven !== true;
+      const isWanted = entry.isWanted === true && settings.trace !== "off";
       if (!hidden && (shows(entry.level) || isWanted)) toErr(`${err.dim(`[${entry.level}] ${cleanErr(entry.message)}`)}\n`);
     },
     aside: (text) => toErr(cleanErr(text).replace(/[^\n]+/g, (line) => err.dim(line))),

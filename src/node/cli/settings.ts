@@ -15,7 +15,6 @@ export function readSettings(flags: GivenFlags, env: Env): ScreenSettings {
   return {
     format: (flagText(flags, "output") as OutputFormat | undefined) ?? "text",
     trace: (flagText(flags, "trace") as TraceLevel | undefined) ?? fromEnv ?? "warn",
-    isTraceGiven: isTraceGiven(flags, env),
     quiet: flags.has("quiet"),
     color: !isPlain && (env["NO_COLOR"] ?? "") === "",
     escapes: !isPlain,

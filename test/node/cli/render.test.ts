@@ -157,12 +157,13 @@ describe("forms of a run", () => {
     }
   });
 
-  it("shows what a key wants shown, unless this run says its level", () => {
+  it("shows what a key wants shown, unless this run wants nothing", () => {
     for (const [settings, expected] of [
       [{}, true],
-      [{ trace: "warn", isTraceGiven: true }, false],
-      [{ trace: "off", isTraceGiven: true }, false],
-      [{ trace: "debug", isTraceGiven: true }, true],
+      [{ trace: "warn" }, true],
+      [{ trace: "off" }, false],
+      [{ quiet: true }, false],
+      [{ trace: "debug" }, true],
     ] as const) {
       const { screen, err } = keptScreen(settings);
       screen.log({ level: "debug", message: "rag: a line", isWanted: true });
