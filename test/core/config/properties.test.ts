@@ -17,7 +17,7 @@ import { isLong } from "../../support.ts";
 const allKeys: readonly ConfigKey[] = [...keysByPath().values()];
 
 /** A value the key takes. */
-function takenBy({ type, choices, min = 0, max = 1, above, least, format, longest = 1024 }: ConfigKey): fc.Arbitrary<unknown> {
+function takenBy({ path, type, choices, min = 0, max = 1, above, least, format, longest = 1024 }: ConfigKey): fc.Arbitrary<unknown> {
   if (choices !== undefined) return fc.constantFrom(...choices);
   switch (type) {
     case "boolean":
@@ -27,6 +27,7 @@ function takenBy({ type, choices, min = 0, max = 1, above, least, format, longes
     case "number":
       return fc.double({ min, max, minExcluded: above === true, noNaN: true }).map((value) => value + 0);
     case "list":
+      if (path === "tools.mcp.servers") return fc.uniqueArray(fc.constantFrom("a = ./server", "b-1 = npx -y x", "c = https://x.test/mcp"));
       return fc.array(fc.string({ minLength: 1, maxLength: 20, unit: "binary" }).filter(isWhole), { maxLength: 5 });
     case "text":
       if (format === "url") return fc.webUrl();
