@@ -176,8 +176,8 @@ describe("T5 in Node", () => {
       () => "answered",
       (error: unknown) => (error as { code?: string }).code,
     );
-    // Weights that were widened at load need the file no more; mapped ones end the child.
-    expect(["answered", "run-crash"]).toContain(code);
+    // Weights that were widened at load need the file no more; mapped ones end the child; tokens are looked up in the file.
+    expect(["answered", "run-crash", "safetensors-truncated"]).toContain(code);
     await victim.dispose();
     await using next = await load("tiny-t5-en-fr");
     expect(await textOf(next.stream(`${prefix}Hello world`))).toBe("Bonjour le monde");

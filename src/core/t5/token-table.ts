@@ -54,7 +54,10 @@ export class TokenTable {
       throw new SpellError("internal-error", `a token: expected an id below ${shape[0]}, got ${first < 0 ? first : last}`);
     }
     const rowBytes = this.width * bytesPerValue[dtype];
-    const values = toFloat32(await source.read(offset + first * rowBytes, (last - first + 1) * rowBytes), dtype);
+    const bytes = await source.read(offset + first * rowBytes, (last - first + 1) * rowBytes).catch((error: unknown) => {
+      throw error instanceof SpellError && error.code === "gguf-truncated" ? asSafetensors(error) : error;
+    });
+    const values = toFloat32(bytes, dtype);
     return ids.map((id) => [id, values.slice((id - first) * this.width, (id - first + 1) * this.width)] as const);
   }
 
@@ -63,6 +66,12 @@ export class TokenTable {
     if (this.#kept.size >= this.#mostKept) this.#kept.delete(this.#kept.keys().next().value as number);
     this.#kept.set(id, row);
   }
+}
+
+/** Files say that they end too early by one code, whatever they hold. */
+function asSafetensors(error: SpellError): SpellError {
+  const { message, where, hint, details } = error;
+  return new SpellError("safetensors-truncated", message, { where, hint, details, cause: error });
 }
 
 /** @returns the ids in rising order, those that lie near each other together */
