@@ -95,8 +95,7 @@ export function createPool(): Pool {
         if (asked !== undefined) known.set(asked, `${backend.name} ${entry.key}`);
       }
       refuseClosed();
-      slot.isKept ||= keeps;
-      const held = hold(createHolder(slot, backend, queueOf(backend), drop), backend);
+      const held = hold(createHolder(slot, backend, queueOf(backend), drop, keeps), backend);
       try {
         await slot.live({ onProgress, signal });
         slot.rest();
@@ -140,9 +139,10 @@ export function createPool(): Pool {
 }
 
 /** What every holder of a slot is made of. */
-function createHolder(slot: Slot, { name, type, calls }: Source, queue: Queue, drop: (slot: Slot) => void): Holder {
+function createHolder(slot: Slot, { name, type, calls }: Source, queue: Queue, drop: (slot: Slot) => void, keeps: boolean): Holder {
   const closing = new AbortController();
   slot.holders.add(closing);
+  const onCall = keeps ? slot.awaitCall() : undefined;
 
   async function* call<T>(
     asked: AbortSignal | undefined,
@@ -151,6 +151,7 @@ function createHolder(slot: Slot, { name, type, calls }: Source, queue: Queue, d
     if (closing.signal.aborted) throw closedError();
     const signal = asked === undefined ? closing.signal : AbortSignal.any([asked, closing.signal]);
     const leave = slot.enter();
+    onCall?.();
     try {
       const turn = await queue.take(slot, signal).catch((error: unknown) => {
         leave();
@@ -192,6 +193,7 @@ function createHolder(slot: Slot, { name, type, calls }: Source, queue: Queue, d
   const dispose = async (): Promise<void> => {
     closing.abort();
     slot.holders.delete(closing);
+    onCall?.();
     if (slot.holders.size > 0 || slot.isKept) return;
     drop(slot);
     await slot.unload();

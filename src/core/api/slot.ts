@@ -11,6 +11,8 @@ export class Slot {
   readonly holders: Set<AbortController> = new Set();
   /** A call without a holder used it: it stays loaded until the keep-alive or unload(). */
   isKept: boolean = false;
+  /** Holders whose first call is about to begin: without a keep-alive, too, they find it loaded. */
+  #awaited = 0;
   /** Facts of the engine that was loaded last; they stay true while it is unloaded. */
   known: OpenedModel | undefined;
   readonly #keepAliveMs: number | undefined;
@@ -89,11 +91,25 @@ export class Slot {
     };
   }
 
+  /** A holder comes whose call follows. @returns says that it has come, or will not; the second time does nothing */
+  awaitCall(): () => void {
+    this.isKept = true;
+    this.#awaited += 1;
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      this.#awaited -= 1;
+      if (this.#keepAliveMs === 0) this.rest();
+    };
+  }
+
   /** Starts the keep-alive where nothing uses it. */
   rest(): void {
     this.#stopWaiting?.();
     if (this.#calls > 0 || this.#model === undefined) return;
-    if (this.#isDue || this.#keepAliveMs === 0) return void this.unload();
+    if (this.#isDue) return void this.unload();
+    if (this.#keepAliveMs === 0) return void (this.#awaited > 0 || this.unload());
     if (this.#keepAliveMs === undefined) return;
     this.#restsSince = Date.now();
     this.#stopWaiting = later(this.#keepAliveMs, () => void this.unload());

@@ -156,7 +156,6 @@ function readMessages(fields: Fields, notes: Note[]): readonly Message[] {
     message.refuse(["function_call", "audio"]);
     for (const name of echoed) message.raw(name);
     if (message.text("name") !== undefined) notes.push(ignored(`${message.at("name")}: it has no effect here`));
-    notes.push(...message.unread(false));
     return read;
   });
 }

@@ -7,7 +7,7 @@ import { begin, noUsage, randomId } from "./answers.ts";
 import { readBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import type { Fields, Note } from "./fields.ts";
-import { readMaxTokens, readSampling, readText, readTextPart, readTool } from "./options.ts";
+import { joinTurns, readMaxTokens, readSampling, readText, readTextPart, readTool } from "./options.ts";
 import type { OpenRecord } from "./record.ts";
 import { anthropicError, json } from "./refusals.ts";
 import { eventStream } from "./sse.ts";
@@ -22,9 +22,9 @@ export async function messages(call: Call): Promise<Response> {
   const maxTokens = readMaxTokens(fields, "max_tokens");
   if (maxTokens === undefined) throw fields.wrong("max_tokens", "a number");
   const system = readText(fields, "system", ["text"]);
-  const turns = readTurns(fields, notes);
+  const turns = joinTurns(readTurns(fields));
   const thinking = readThinking(fields.object("thinking"), notes);
-  const [tools, form] = [readTools(fields, notes), readForm(fields, notes)];
+  const [tools, form] = [readTools(fields), readForm(fields, notes)];
   const options: GenerateOptions = {
     ...readSampling(fields, "stop_sequences"),
     maxTokens,
@@ -131,13 +131,12 @@ function usageOf({ promptTokens, completionTokens, cachedTokens = 0 }: Usage = n
   };
 }
 
-function readTools(fields: Fields, notes: Note[]): GenerateOptions {
+function readTools(fields: Fields): GenerateOptions {
   const tools = fields.objects("tools")?.map((tool) => {
     const type = tool.raw("type") ?? "custom";
     if (type !== "custom") throw tool.wrong("type", "custom");
     const own = readTool(tool, "input_schema");
     for (const name of ["cache_control", "strict"]) tool.raw(name);
-    notes.push(...tool.unread(false));
     return own;
   });
   const choice = fields.object("tool_choice");
@@ -195,7 +194,7 @@ function readPrefill(fields: Fields, turns: readonly Message[], { jsonSchema, to
   return { continueLast: true };
 }
 
-function readTurns(fields: Fields, notes: Note[]): readonly Message[] {
+function readTurns(fields: Fields): readonly Message[] {
   const list = fields.objects("messages");
   if (list === undefined || list.length === 0) throw fields.wrong("messages", "at least one message");
   return list.flatMap((turn): readonly Message[] => {
@@ -208,7 +207,6 @@ function readTurns(fields: Fields, notes: Note[]): readonly Message[] {
     const read = blocks.flatMap((block) => {
       const part = readBlock(block, role);
       for (const name of ["cache_control", "citations", "signature", "caller"]) block.raw(name);
-      notes.push(...block.unread(false));
       return part ?? [];
     });
     // results of tools are messages of their own; they come before what the user says

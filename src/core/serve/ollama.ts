@@ -31,7 +31,7 @@ export async function chat(call: Call): Promise<Response> {
   const fields = await readBody(call.request);
   const notes: Note[] = [];
   const model = nameOf(fields);
-  const prompt = readMessages(fields.objects("messages") ?? [], notes);
+  const prompt = readMessages(fields.objects("messages") ?? []);
   const functionOf = (tool: Fields): Fields => {
     const own = tool.object("function");
     if (own === undefined) throw tool.wrong("function", "an object");
@@ -175,7 +175,7 @@ function warned(warnings: readonly Note[]): object {
 }
 
 /** Calls have no ids there: a result belongs to the first call of its name that has none yet, else to the first of all. */
-function readMessages(list: readonly Fields[], notes: Note[]): readonly Message[] {
+function readMessages(list: readonly Fields[]): readonly Message[] {
   const open: ToolCall[] = [];
   let count = 0;
   return list.map((message): Message => {
@@ -193,7 +193,6 @@ function readMessages(list: readonly Fields[], notes: Note[]): readonly Message[
       return { type: "tool-call", id: `call_${count}`, name: own.needed("name"), input: own.raw("arguments") ?? {} };
     });
     message.refuse(["images"]);
-    notes.push(...message.unread(false));
     if (role === "tool") {
       const at = Math.max(
         open.findIndex(({ name }) => name === tool),

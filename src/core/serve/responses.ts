@@ -31,7 +31,7 @@ export async function responses(call: Call): Promise<Response> {
   };
   const prompt = joinTurns([
     ...(instructions === undefined ? [] : [{ role: "system" as const, content: instructions }]),
-    ...readInput(fields, notes),
+    ...readInput(fields),
   ]);
   const isStream = fields.boolean("stream") ?? false;
   const metadata = fields.raw("metadata");
@@ -214,7 +214,7 @@ function readInclude(fields: Fields, notes: Note[]): void {
   }
 }
 
-function readInput(fields: Fields, notes: Note[]): readonly Message[] {
+function readInput(fields: Fields): readonly Message[] {
   const given = fields.raw("input");
   if (typeof given === "string") return [{ role: "user", content: given }];
   const items = Array.isArray(given) ? (fields.objects("input") ?? []) : [];
@@ -222,7 +222,6 @@ function readInput(fields: Fields, notes: Note[]): readonly Message[] {
   return items.map((item) => {
     const read = readItem(item);
     for (const name of ["id", "status", "type", "annotations", "logprobs", "phase"]) item.raw(name);
-    notes.push(...item.unread(false));
     return read;
   });
 }

@@ -1,5 +1,5 @@
 /** `llmspell serve`: models behind an address, until Ctrl-C or SIGTERM. */
-import { SpellError } from "../../core/errors.ts";
+import { SpellError, toSpellError } from "../../core/errors.ts";
 import type { RequestRecord } from "../../core/serve/record.ts";
 import { createServe } from "../../core/serve/serve.ts";
 import { listen } from "../serve/listen.ts";
@@ -32,11 +32,15 @@ export async function serve(context: Context): Promise<number> {
   // who runs a server wants to see that it is asked, where nothing was said about it
   if (!isTraceGiven(flags, env) && (origins.get("runtime.log_level") ?? "default") === "default") screen.trace("info");
   const named = flags.get("model") ?? [];
+  const pull = flags.has("allow-pull");
   // a wrong name is told now, not to whoever asks first
-  if (!flags.has("allow-pull")) for (const name of named) await spell.models.info(name, { signal: interrupt.signal });
+  for (const name of named)
+    await spell.models.info(name, { signal: interrupt.signal }).catch((error: unknown) => {
+      if (!(pull && toSpellError(error).code === "model-not-installed")) throw error;
+    });
   const answer = createServe(spell, {
     models: named,
-    pull: flags.has("allow-pull"),
+    pull,
     ollamaApi: flags.has("ollama-api"),
     onRequest: (record) => screen.log({ level: "info", message: lineOf(record) }),
   });

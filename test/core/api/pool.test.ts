@@ -172,6 +172,24 @@ describe("a model under the settings of its provider", () => {
     expect(kept.disposed()).toBe(0);
   });
 
+  it("keep-alive 0 opens a model once for a load and the call that follows it", async () => {
+    const engines = [plainModel(), plainModel(), plainModel()];
+    let opened = 0;
+    const { pool, load } = providerOf(() => engines[opened++]?.model as OpenedModel, { keepAliveMs: 0 });
+    const [model, other] = await Promise.all([load("m", {}, true), load("m", {}, true)]);
+    await text(model.stream("a"));
+    await model.dispose();
+    expect([opened, pool.loaded().length]).toEqual([1, 1]);
+    await text(other.stream("a"));
+    expect([opened, pool.loaded().length]).toEqual([1, 0]);
+    await other.dispose();
+    // a load that no call follows
+    const unused = await load("m", {}, true);
+    expect([opened, pool.loaded().length]).toEqual([2, 1]);
+    await unused.dispose();
+    expect([pool.loaded(), engines[1]?.disposed()]).toEqual([[], 1]);
+  });
+
   it("ends a call without progress, and opens the model anew for the next one", async () => {
     const hanging = plainModel({ hang: true });
     const fresh = plainModel();

@@ -66,6 +66,9 @@ describe("the client of Anthropic", () => {
     const messages = [...call.messages, begun];
     const message = await anthropic.messages.create({ ...call, messages });
     expect([message.content, asked[0]?.prompt]).toMatchObject([[{ text: "Hello Anna!" }], "<user>Say hello to Anna.<assistant>Dear "]);
+    const again = { role: "assistant" as const, content: "Sir, " };
+    await anthropic.messages.create({ ...call, messages: [...messages, again] });
+    expect(asked[1]?.prompt).toBe("<user>Say hello to Anna.<assistant>Dear Sir, ");
     const whole: object = { output_config: { format: { type: "json_schema", schema: { type: "object" } } } };
     for (const more of [whole, { tools, tool_choice: { type: "any" as const } }])
       await expect(anthropic.messages.create({ ...call, messages, ...more })).rejects.toThrow(

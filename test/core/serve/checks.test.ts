@@ -114,6 +114,24 @@ describe("a field that has no effect", () => {
       status: 400,
       json: { error: { param: "tools[0].other" } },
     });
+    const turn = { role: "user", content: [{ type: "text", text: "Hi" }] };
+    const part = { ...turn, content: [{ type: "text", text: "Hi", other: 1 }] };
+    for (const [path, more] of [
+      [chat, {}],
+      ["/v1/messages", { max_tokens: 8 }],
+    ] as const)
+      for (const [message, param] of [
+        [{ ...turn, other: 1 }, "messages[0].other"],
+        [part, "messages[0].content[0].other"],
+      ] as const) {
+        const { status, json } = await post(strict.fetch, path, { model: "tiny", messages: [message], ...more });
+        expect([status, JSON.stringify(json)]).toEqual([400, expect.stringContaining(`${param}: expected a known field`)]);
+      }
+    const input = [{ role: "user", content: [{ type: "input_text", text: "Hi", other: 1 }] }];
+    expect(await post(strict.fetch, "/v1/responses", { model: "tiny", input })).toMatchObject({
+      status: 400,
+      json: { error: { param: "input[0].content[0].other" } },
+    });
   });
 });
 

@@ -74,6 +74,20 @@ describe("llmspell serve", () => {
 
   it("tells a wrong name of a model before anybody asks for it", async () => {
     expect(await failure(start({ model: ["tiny-storys"] }).status)).toMatchObject({ code: "model-unknown" });
+    // nor can these be pulled
+    for (const [model, code] of [
+      ["tiny-storys", "model-unknown"],
+      ["./nope.gguf", "model-unknown"],
+      ["T=tiny-stories", "spec-syntax"],
+    ] as const)
+      expect(await failure(start({ model: [model], "allow-pull": [] }).status)).toMatchObject({ code });
+    const missing = "hf:owner/repo";
+    expect(await failure(start({ model: [missing] }).status)).toMatchObject({ code: "model-not-installed" });
+    const shown = keptScreen();
+    const { status, end } = start({ model: [missing], "allow-pull": [] }, shown);
+    await vi.waitUntil(() => shown.out() !== "", { timeout: 5000 });
+    end();
+    expect(await status).toBe(0);
   });
 
   it("takes the keep-alive and how many answers at once from its flags", async () => {
