@@ -9,6 +9,7 @@
 import type { ModelSource, Spell, SpellLoadOptions } from "../api/spell.ts";
 import { SpellError } from "../errors.ts";
 import { checkOptionNames } from "../text/check-call.ts";
+import { findParameterProblem, parameterRules } from "../text/parameters.ts";
 import { readTurns, type Turn } from "./read-turns.ts";
 import { createPromptSession, type PromptSession } from "./session.ts";
 
@@ -25,6 +26,8 @@ export interface PromptCreateOptions {
   /** Only text is taken and given. */
   readonly expectedInputs?: readonly { readonly type: string }[] | undefined;
   readonly expectedOutputs?: readonly { readonly type: string }[] | undefined;
+  /** Not taken: none, or an empty list. */
+  readonly tools?: readonly unknown[] | undefined;
   /** Ends the making of the session, and later the session itself. */
   readonly signal?: AbortSignal | undefined;
   /** Handed an EventTarget that tells `downloadprogress`, with `loaded` from 0 to 1. */
@@ -37,7 +40,8 @@ export interface PromptApi {
   /** Loads nothing and asks no network. */
   availability(options?: Pick<PromptCreateOptions, "expectedInputs" | "expectedOutputs">): Promise<PromptAvailability>;
   /**
-   * @throws DOMException NotSupportedError for what is no text, and without a model; the signal's reason when it is aborted
+   * @throws DOMException NotSupportedError for what is no text, and for tools; the signal's reason when it is aborted
+   * @throws RangeError for a temperature or topK that no model takes
    * @throws SpellError as spell.load()
    */
   create(options?: PromptCreateOptions): Promise<PromptSession>;
@@ -61,10 +65,16 @@ export function createPromptApi(spell: Pick<Spell, "load" | "models">, options: 
         return error.code === "model-not-installed" && load.pull !== undefined && load.pull !== false ? "downloadable" : "unavailable";
       }
     },
-    async create({ initialPrompts = [], temperature, topK, expectedInputs, expectedOutputs, signal, monitor } = {}) {
+    async create({ initialPrompts = [], temperature, topK, expectedInputs, expectedOutputs, tools = [], signal, monitor } = {}) {
       signal?.throwIfAborted();
       if (!isText(expectedInputs) || !isText(expectedOutputs))
         throw new DOMException("expected text alone; other kinds of input and output are not there", "NotSupportedError");
+      if (tools.length > 0) throw new DOMException(`expected no tools; got ${tools.length}`, "NotSupportedError");
+      for (const rule of parameterRules) {
+        const value = { temperature, topK }[rule.name as string];
+        const problem = value === undefined ? undefined : findParameterProblem(rule, value);
+        if (problem !== undefined) throw new RangeError(`${rule.name}: ${problem}`);
+      }
       const initial = readTurns(initialPrompts, "initial");
       const target = new EventTarget();
       monitor?.(target);

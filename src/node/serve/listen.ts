@@ -1,6 +1,6 @@
 /** A server of node:http: its limits, its address, its end. What a request meets is in adapt.ts. */
 import { createServer, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { SpellError } from "../../core/errors.ts";
 import { hostsOf } from "../../core/serve/guards.ts";
 import { type AdaptOptions, adapt } from "./adapt.ts";
@@ -20,7 +20,7 @@ export interface ListenOptions extends Partial<Pick<AdaptOptions, "stallMs" | "o
   readonly drainMs?: number | undefined;
 }
 
-/** Milliseconds for an answer that is ended to say so. */
+/** Milliseconds for an answer that is ended to say so, and for a request to come whole that has begun when the server closes. */
 const lastWordsMs = 500;
 
 export interface Listening {
@@ -55,6 +55,19 @@ export async function listen(answer: AdaptOptions["answer"], options: ListenOpti
   const open = new Set<(why: SpellError) => void>();
   /** the newest answer of a connection */
   const answers = new WeakMap<object, ServerResponse>();
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  /** Ends connections that no answer is under way on. */
+  const endHalfSent = (): void => {
+    for (const socket of sockets) {
+      const response = answers.get(socket);
+      const isWhole = response !== undefined && !response.writableFinished && (response.headersSent || response.req.complete);
+      if (!isWhole) socket.destroy();
+    }
+  };
   server.on("clientError", (error, socket) => {
     const response = answers.get(socket);
     const isOpen = response !== undefined && !response.writableFinished;
@@ -86,8 +99,10 @@ export async function listen(answer: AdaptOptions["answer"], options: ListenOpti
         const why = new SpellError("run-closed", "the server ends");
         for (const end of open) end(why);
       }, drainMs);
+      const halfSent = setTimeout(endHalfSent, Math.min(drainMs, lastWordsMs));
       const timer = setTimeout(() => server.closeAllConnections(), drainMs + lastWordsMs);
       await closed;
+      clearTimeout(halfSent);
       clearTimeout(told);
       clearTimeout(timer);
     },

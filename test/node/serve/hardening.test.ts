@@ -282,6 +282,14 @@ describe("clients that leave, stop reading, or are many", () => {
     expect(performance.now() - started).toBeLessThan(1000);
     // the last event says why, as for a model that failed
     expect((await read).split("\n\n").at(-2)).toMatch(/^data: \{"error":.*"code":"run-closed"/);
+    // nor for a request that stops on its way
+    const halved = await serveScripted(slow, { drainMs: 20_000 });
+    const wires = ["POST /v1/chat/comp", `POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:${halved.port}\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{`];
+    for (const half of wires) wire(halved.port).socket.write(half);
+    await sleep(50);
+    const began = performance.now();
+    await halved.close();
+    expect(performance.now() - began).toBeLessThan(2000);
     const waiting = await serveScripted(slow, { drainMs: 100 });
     const whole = post(waiting.url, { ...endless, stream: false });
     await sleep(50);
