@@ -67,26 +67,41 @@ const codes: Readonly<Partial<Record<ErrorCode, string>>> = { "run-busy": "http-
 
 /** Where the schemas of answers and tools, and the most tokens, are in the bodies of a path; other options have their own names in the writing of fields. */
 interface Shape {
+  /** what has the form of an answer */
+  readonly form: string;
   readonly jsonSchema: string;
   readonly inputSchema: string;
   readonly maxTokens: string;
   readonly continueLast: string;
 }
 const chatShape: Shape = {
+  form: "response_format",
   jsonSchema: "response_format.json_schema.schema",
   inputSchema: "function.parameters",
   maxTokens: "max_tokens",
   continueLast: "continue_final_message",
 };
 const shapes: readonly (readonly [path: string, shape: Shape])[] = [
-  ["/v1/messages", { ...chatShape, jsonSchema: "output_config.format.schema", inputSchema: "input_schema", continueLast: "messages" }],
-  ["/v1/responses", { ...chatShape, jsonSchema: "text.format.schema", inputSchema: "parameters", maxTokens: "max_output_tokens" }],
-  ["/api/", { ...chatShape, jsonSchema: "format", maxTokens: "options.num_predict" }],
+  ["/v1/messages", { ...chatShape, form: "output_config.format", jsonSchema: "output_config.format.schema", inputSchema: "input_schema", continueLast: "messages" }],
+  ["/v1/responses", { ...chatShape, form: "text.format", jsonSchema: "text.format.schema", inputSchema: "parameters", maxTokens: "max_output_tokens" }],
+  ["/api/", { ...chatShape, form: "format", jsonSchema: "format", maxTokens: "options.num_predict" }],
 ];
+
+function shapeOf(pathname: string): Shape {
+  return shapes.find(([path]) => pathname.startsWith(path))?.[1] ?? chatShape;
+}
+
+/** What a refusal says behind its option: other options are named there too, and none between quotation marks. */
+function inFields(words: string, pathname: string): string {
+  return words.replaceAll(/"(?:[^"\\]|\\.)*"|\b(?:jsonSchema|maxTokens|numBeams|noRepeatNgramSize|toolChoice)\b/g, (name) => {
+    if (name.startsWith('"')) return name;
+    return name === "jsonSchema" ? shapeOf(pathname).form : fieldOf(name, pathname);
+  });
+}
 
 /** An option of core as the caller wrote it; a JSON pointer may follow it. */
 function fieldOf(where: string, pathname: string): string {
-  const shape = shapes.find(([path]) => pathname.startsWith(path))?.[1] ?? chatShape;
+  const shape = shapeOf(pathname);
   const [, option = "", pointer = ""] = /^([^/]*)(.*)$/s.exec(where) ?? [];
   return (
     option
@@ -94,6 +109,12 @@ function fieldOf(where: string, pathname: string): string {
       .replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) + pointer
   );
 }
+
+/** What failed here, where the usual hint is for whoever runs the server. */
+const ownWords: Readonly<Partial<Record<ErrorCode, string>>> = {
+  "run-closed": "the server ends, or closed this model: ask again later",
+  "run-crash": "the server failed: the engine of the model ended; a later request loads it again",
+};
 
 /** An error as an answer tells it. */
 export interface Told {
@@ -109,13 +130,13 @@ export function told(thrown: unknown, pathname: string): Told {
   const given = toSpellError(thrown);
   const { where } = given;
   const field = where !== undefined && given.code === "run-option" ? fieldOf(where, pathname) : where;
-  const isNamed = where !== undefined && field !== undefined && field !== where && given.message.startsWith(where);
-  const error = isNamed ? given.with({ message: `${field}${given.message.slice(where.length)}` }) : given;
+  const isNamed = where !== undefined && field !== undefined && given.code === "run-option" && given.message.startsWith(where);
+  const error = isNamed ? given.with({ message: `${field}${inFields(given.message.slice(where.length), pathname)}` }) : given;
   // a model that a service does not have is told by it with a status
   const status = statusOf[error.code] ?? (error.code.startsWith("net-") ? 502 : 500);
   const isCallers = status < 500 || status === 502;
   const usual = errorTable().find(({ code }) => code === error.code)?.hint ?? "";
-  const failed = error.code === "run-closed" ? "the server ends, or closed this model: ask again later" : `the server failed: ${usual}`;
+  const failed = ownWords[error.code] ?? `the server failed: ${usual}`;
   const message = status === 404 && error.code !== "http-path" ? unknownModel(error, pathname) : isCallers ? error.message : failed;
   const param = error.code === "http-field" || error.code === "run-option" ? (field ?? null) : null;
   return {

@@ -1,7 +1,10 @@
 /** The models that requests name: who may be named, the loaded ones, and what is told of each. */
 import type { ModelSource, Spell } from "../api/spell.ts";
 import type { ModelInfo, ModelRecord } from "../backends/models.ts";
+import type { ProviderConfig } from "../config/config.generated.ts";
+import { providerOf, providerOfType } from "../config/providers.ts";
 import { SpellError, toSpellError } from "../errors.ts";
+import { limits } from "../limits.ts";
 import type { EmbeddingModel } from "../spec/embedding-model.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import type { RerankModel } from "../spec/rerank-model.ts";
@@ -99,6 +102,17 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
     return found;
   };
 
+  /** Tokens that a load would keep. */
+  const contextOf = async ({ backend, format, contextLength, capabilities }: ModelInfo): Promise<number | null> => {
+    if (capabilities.includes("text-to-text")) return load.contextSize ?? limits.seq2seqInputTokens;
+    const { config } = await spell.config();
+    const provider = providerOf(config, providerOfType(config, backend as ProviderConfig["provider_type"]) ?? "");
+    // other files are encoders, which read as much as they can
+    const usual = provider !== undefined && "context_size" in provider && (format === "gguf" || format === "ollama") ? provider.context_size : 0;
+    const asked = load.contextSize ?? usual;
+    return asked > 0 && contextLength !== null ? Math.min(asked, contextLength) : contextLength;
+  };
+
   const cardOf = async ({ name, source, record }: Listed, signal: AbortSignal): Promise<ModelCard> => {
     const info = typeof source === "string" ? await infoOf(source, record, signal) : undefined;
     const last = loaded.get(name);
@@ -114,7 +128,7 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
       format: record?.format ?? info?.format ?? null,
       parameter_count: record?.parameterCount ?? info?.parameterCount ?? null,
       size_bytes: record?.sizeBytes ?? info?.sizeBytes ?? (source instanceof Blob ? source.size : null),
-      context_length: last?.contextLength ?? info?.contextLength ?? null,
+      context_length: last?.contextLength ?? (info === undefined ? null : await contextOf(info)),
       capabilities: info?.capabilities ?? [],
       device: last?.device?.chosen ?? null,
       loaded: record?.loaded ?? held.some(({ modelId }) => modelId === id),

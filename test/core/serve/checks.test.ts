@@ -252,6 +252,12 @@ describe("continue_final_message", () => {
     expect(served.asked.at(-1)?.prompt).toBe("<user>Hi<assistant>Yes, ");
     await post(served.fetch, chat, { model: "tiny", messages: turns });
     expect(served.asked.at(-1)?.prompt).toBe("<user>Hi<assistant>Yes, <assistant>");
+    const schema = { type: "object", title: "jsonSchema" };
+    const whole = { response_format: { type: "json_schema", json_schema: { schema } }, continue_final_message: true };
+    expect(await post(served.fetch, chat, { model: "tiny", messages: turns, ...whole })).toMatchObject({
+      status: 400,
+      json: { error: { message: "continue_final_message: expected none beside response_format, which is of a whole answer, got true" } },
+    });
   });
 });
 

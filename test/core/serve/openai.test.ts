@@ -66,6 +66,19 @@ describe.each(majors)("the client of OpenAI, %s", (_, { OpenAI, APIError, BadReq
     await expect(openai.models.retrieve("nobody")).rejects.toMatchObject({ status: 404, code: "model_not_found" });
   });
 
+  it("tells the context that a model will be loaded with", async () => {
+    for (const [options, tokens] of [
+      [{ config: { providers: { candle: { context_size: 256 } } } }, 256],
+      [{ config: { providers: { candle: { context_size: 0 } } } }, 512],
+      [{ load: { contextSize: 128 } }, 128],
+    ] as const) {
+      const { openai } = client(options);
+      const before = await openai.models.retrieve(model);
+      await openai.chat.completions.create({ model, messages });
+      expect([before, await openai.models.retrieve(model)]).toMatchObject([{ context_length: tokens }, { context_length: tokens }]);
+    }
+  });
+
   it("chats", async () => {
     const { openai, asked, records } = client();
     const answer = await openai.chat.completions.create({ model, messages, temperature: 0, seed: 3 });
