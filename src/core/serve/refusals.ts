@@ -82,8 +82,20 @@ const chatShape: Shape = {
   continueLast: "continue_final_message",
 };
 const shapes: readonly (readonly [path: string, shape: Shape])[] = [
-  ["/v1/messages", { ...chatShape, form: "output_config.format", jsonSchema: "output_config.format.schema", inputSchema: "input_schema", continueLast: "messages" }],
-  ["/v1/responses", { ...chatShape, form: "text.format", jsonSchema: "text.format.schema", inputSchema: "parameters", maxTokens: "max_output_tokens" }],
+  [
+    "/v1/messages",
+    {
+      ...chatShape,
+      form: "output_config.format",
+      jsonSchema: "output_config.format.schema",
+      inputSchema: "input_schema",
+      continueLast: "messages",
+    },
+  ],
+  [
+    "/v1/responses",
+    { ...chatShape, form: "text.format", jsonSchema: "text.format.schema", inputSchema: "parameters", maxTokens: "max_output_tokens" },
+  ],
   ["/api/", { ...chatShape, form: "format", jsonSchema: "format", maxTokens: "options.num_predict" }],
 ];
 

@@ -108,7 +108,8 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
     const { config } = await spell.config();
     const provider = providerOf(config, providerOfType(config, backend as ProviderConfig["provider_type"]) ?? "");
     // other files are encoders, which read as much as they can
-    const usual = provider !== undefined && "context_size" in provider && (format === "gguf" || format === "ollama") ? provider.context_size : 0;
+    const usual =
+      provider !== undefined && "context_size" in provider && (format === "gguf" || format === "ollama") ? provider.context_size : 0;
     const asked = load.contextSize ?? usual;
     return asked > 0 && contextLength !== null ? Math.min(asked, contextLength) : contextLength;
   };

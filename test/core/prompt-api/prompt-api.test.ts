@@ -121,7 +121,10 @@ describe("createPromptApi()", () => {
 
   it("refuses tools, and numbers that no model takes, before a session is made", async () => {
     const { create } = api(echo);
-    await expect(create({ tools: [{ name: "add" }] })).rejects.toMatchObject({ name: "NotSupportedError", message: "expected no tools; got 1" });
+    await expect(create({ tools: [{ name: "add" }] })).rejects.toMatchObject({
+      name: "NotSupportedError",
+      message: "expected no tools; got 1",
+    });
     for (const wrong of [{ temperature: 99 }, { temperature: -1 }, { temperature: Number.NaN }, { topK: -1 }, { topK: 1.5 }])
       await expect(create(wrong)).rejects.toThrow(RangeError);
     expect((await create({ tools: [], temperature: 0.5, topK: 3 })).temperature).toBe(0.5);

@@ -263,7 +263,10 @@ describe("clients that leave, stop reading, or are many", () => {
       },
     });
     const died = await post(url, question);
-    expect([died.status, await died.text()]).toEqual([503, expect.stringContaining("the engine of the model ended; a later request loads it again")]);
+    expect([died.status, await died.text()]).toEqual([
+      503,
+      expect.stringContaining("the engine of the model ended; a later request loads it again"),
+    ]);
     expect((await post(url, question)).status).toBe(200);
   });
 
@@ -285,7 +288,10 @@ describe("clients that leave, stop reading, or are many", () => {
     expect((await read).split("\n\n").at(-2)).toMatch(/^data: \{"error":.*"code":"run-closed"/);
     // nor for a request that stops on its way
     const halved = await serveScripted(slow, { drainMs: 20_000 });
-    const wires = ["POST /v1/chat/comp", `POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:${halved.port}\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{`];
+    const wires = [
+      "POST /v1/chat/comp",
+      `POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:${halved.port}\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{`,
+    ];
     for (const half of wires) wire(halved.port).socket.write(half);
     await sleep(50);
     const began = performance.now();
