@@ -107,9 +107,9 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
     if (capabilities.includes("text-to-text")) return load.contextSize ?? limits.seq2seqInputTokens;
     const { config } = await spell.config();
     const provider = providerOf(config, providerOfType(config, backend as ProviderConfig["provider_type"]) ?? "");
-    // other files are encoders, which read as much as they can
-    const usual =
-      provider !== undefined && "context_size" in provider && (format === "gguf" || format === "ollama") ? provider.context_size : 0;
+    // encoders read as much as they can
+    const readsAll = format === "safetensors" || format === "onnx";
+    const usual = provider !== undefined && "context_size" in provider && !readsAll ? provider.context_size : 0;
     const asked = load.contextSize ?? usual;
     return asked > 0 && contextLength !== null ? Math.min(asked, contextLength) : contextLength;
   };
