@@ -74,6 +74,13 @@ export function describeScriptTools(runtime: ScriptRuntime): void {
        print((await agent.execute("call bad {}")).text.replace("thrown: ", ""));`,
       "It is error: no network",
     ],
+    "gives no function": [
+      `local agent = Agent.builder():model("./own.gguf"):tool{name = "f", run = function() return {f = print} end}:build()
+       print(agent:execute("call f {}").text)`,
+      `const agent = Agent.builder().model("./own.gguf").tool({ name: "f", run: () => ({ f: print }) }).build();
+       print((await agent.execute("call f {}")).text);`,
+      "It is error: a function cannot be passed on",
+    ],
     "may use the globals, and other agents": [
       `local inner = Agent.builder():model("./own.gguf"):tool{name = "one", run = function() return 1 end}:build()
        local outer = Agent.builder():model("./own.gguf"):tool{name = "ask", run = function() return JSON.stringify({inner:complete("call one {}")}) end}:build()
@@ -250,6 +257,16 @@ export function describeScriptTools(runtime: ScriptRuntime): void {
         .replace(/Error: (?=mine)|\{\s+"code": 7\s+\}/g, (found) => (found.startsWith("{") ? '{"code":7}' : ""));
     it("in Lua", async () => expect(shown(await run("lua", lua))).toBe(output));
     it("in JavaScript", async () => expect(shown(await run("javascript", js))).toBe(output));
+  });
+
+  it("a function in JavaScript that never settles ends with the time of its agent or workflow, and the script can catch it", async () => {
+    const source = `const never = () => new Promise(() => undefined);
+       const agent = Agent.builder().model("./own.gguf").tool({ name: "wait", run: never }).max_execution_time(0.3).build();
+       const code = (e) => e.code;
+       print(await agent.execute("call wait {}").catch(code), await agent.invokeTool("wait", {}).catch(code));
+       const workflow = Workflow.conditional({ condition: never, then_steps: [{ name: "a", tool: "calculator", input: { expression: "1" } }], timeout_ms: 100 });
+       print(await workflow.execute().catch(code));`;
+    expect(await run("javascript", source)).toBe("agent-timeout agent-timeout\nworkflow-timeout");
   });
 
   describe("a hook that never ends is passed over after hooks.timeout_ms, and those behind it are not", () => {

@@ -10,7 +10,7 @@ import { asMessages } from "../text/check-call.ts";
 import { randomSeed } from "../text/handle-model.ts";
 import { withDefaults } from "../text/parameters.ts";
 import { inputProblem } from "../tools/input-problem.ts";
-import { type LoopParts, runWithTools, type ToolStep, toolLimits } from "../tools/loop.ts";
+import { type LoopParts, runWithTools, type ToolStep, toolLimits, within } from "../tools/loop.ts";
 import { definedOnly } from "../values.ts";
 import { readInput } from "./input.ts";
 import { type AgentSettings, type AgentTool, unknownAgentOption } from "./options.ts";
@@ -245,7 +245,7 @@ export class Agent {
     }
   }
 
-  /** Runs a tool as the model would. @returns what it gives @throws SpellError agent-option; of the tool */
+  /** Runs a tool as the model would. @returns what it gives @throws SpellError agent-option, agent-timeout; of the tool */
   async invokeTool(name: string, input: unknown, context?: unknown): Promise<unknown> {
     const tools = await this.tools();
     const tool = tools.find((each) => each.name === name);
@@ -257,9 +257,12 @@ export class Agent {
       );
     const problem = inputProblem(tool.inputSchema, input);
     if (problem !== undefined) throw new SpellError("agent-option", `${name}: ${problem}`, { where: name });
-    const clock = startClock(this.settings.maxExecutionTime ?? 300, this.#parts.signal);
+    const seconds = this.settings.maxExecutionTime ?? 300;
+    const clock = startClock(seconds, this.#parts.signal);
     try {
-      return await this.#guarded(tool, context)(input, { signal: clock.signal });
+      return await within(seconds * 1000, clock.signal, (signal) => this.#guarded(tool, context)(input, { signal }));
+    } catch (error) {
+      throw clock.isOver() ? timeError(this, error) : error;
     } finally {
       clock.stop();
     }

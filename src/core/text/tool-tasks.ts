@@ -138,6 +138,10 @@ async function runJq(jq: Jq, { input, query = ".", is_text = false }: JqInput) {
   // as a list: jq ends with the first error, and what it wrote before would hide that; without an environment: there is nothing of the caller's in it
   const program = `{} as $ENV|def env:{};[$input|(\n${query}\n)]`;
   const written = await jq.raw("", program, ["-n", "-c", "--argjson", "input", json]).catch((cause: unknown) => {
+    if (/^Aborted\(|out of memory|cannot enlarge memory/i.test(messageOf(cause)))
+      throw new SpellError("tool-limit", "json-processor: expected a program of jq that fits its memory, got one that takes more", {
+        where: "query",
+      });
     const said = messageOf(cause)
       .replace(/^jq: |\njq: \d+ compile errors?\s*$| \(Unix shell quoting issues\?\)/g, "")
       .replace(/ at <top-level>, line (\d+)/g, (_, line: string) => ` at line ${Math.max(1, Number(line) - 1)}`)

@@ -1,11 +1,12 @@
-/** `{{path}}` in data, and conditions. Paths lead through own members alone; nothing is computed. */
+/** `{{path}}` in data, and conditions. Paths lead through own members alone; nothing is computed. Other words in braces, as of the tool `template`, stay. */
 import { SpellError } from "../errors.ts";
 import { isObject } from "../json.ts";
 import { limits } from "../limits.ts";
 import { wrong } from "./read.ts";
 import { comparisons, type WorkflowScope } from "./types.ts";
 
-const path = /\{\{\s*([^{}]{1,500}?)\s*\}\}/g;
+const path = /\{\{\s*((?:input|steps|previous|item|index)(?:\.[^{}]{0,490}?)?)\s*\}\}/g;
+const wholePath = new RegExp(`^${path.source}$`);
 
 /** The value of a path; undefined where it leads nowhere. */
 function lookUp(words: string, scope: WorkflowScope): unknown {
@@ -28,7 +29,7 @@ export function fillIn(data: unknown, scope: WorkflowScope, depth = 0): unknown 
   if (isObject(data) && Object.getPrototypeOf(data) === Object.prototype)
     return Object.fromEntries(Object.entries(data).map(([name, inner]) => [name, fillIn(inner, scope, depth + 1)]));
   if (typeof data !== "string") return data;
-  const whole = /^\{\{\s*([^{}]{1,500}?)\s*\}\}$/.exec(data)?.[1];
+  const whole = wholePath.exec(data)?.[1];
   if (whole !== undefined) return there(whole, scope);
   const filled = data.replace(path, (_, words: string) => {
     const value = there(words, scope);

@@ -158,7 +158,11 @@ export class Workflow {
   async #loop(run: Run): Promise<{ readonly output: unknown; readonly iterations: number }> {
     const { steps, range, collection, while: as, maxIterations } = this.settings;
     const items =
-      range === undefined ? (as === undefined ? fillIn(collection, this.#scope(run, {})) : undefined) : counted(range, maxIterations);
+      range === undefined
+        ? as === undefined
+          ? asList(fillIn(collection, this.#scope(run, {})))
+          : undefined
+        : counted(range, maxIterations);
     if (as === undefined && !Array.isArray(items))
       throw new SpellError("workflow-failed", "collection: expected a list, got something else", { where: "collection" });
     const output: unknown[] = [];
@@ -285,6 +289,11 @@ export class Workflow {
 
 function unwatched<O>({ input }: WatchedWork<O>, run: (input: unknown) => Promise<O>): Promise<O> {
   return run(input);
+}
+
+/** An empty table of Lua is no list and no record: it comes as an object without members. */
+function asList(items: unknown): unknown {
+  return isObject(items) && Object.keys(items).length === 0 ? [] : items;
 }
 
 /** Numbers of a range, never more than one beyond the limit. */

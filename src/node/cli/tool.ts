@@ -79,9 +79,12 @@ export async function toolInvoke(context: Context): Promise<number> {
   const started = performance.now();
   const output = await tools.execute(facts.name, input, { signal: interrupt.signal });
   screen.document({ status: "ok", tool: facts.name, duration_ms: Math.round(performance.now() - started), output });
-  const { result } = output;
+  const { result, problems, matches } = output;
   const text = typeof result === "string" ? result : JSON.stringify(result, null, 2);
   screen.write(text.endsWith("\n") ? text : `${text}\n`);
+  // what changes the meaning of a result is not for JSON alone
+  if (typeof matches === "boolean") screen.aside(matches ? "matches the expected one\n" : "does not match the expected one\n");
+  for (const problem of Array.isArray(problems) ? problems : []) screen.note(String(problem));
   return 0;
 }
 

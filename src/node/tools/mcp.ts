@@ -58,6 +58,7 @@ export async function start(
     said = (said + piece.toString("utf8")).slice(-saidLength);
   });
   let child: ChildProcess | undefined;
+  let killed: Promise<void> | undefined;
   const killNow = (): void => void child?.kill("SIGKILL");
   const begin = transport.start.bind(transport);
   transport.start = async () => {
@@ -76,13 +77,15 @@ export async function start(
       const dying = child;
       if (dying === undefined || dying.exitCode !== null || dying.signalCode !== null) return;
       dying.stdin?.end();
-      await new Promise<void>((resolve) => {
+      // once: a server that floods is ended with each of its messages
+      killed ??= new Promise<void>((resolve) => {
         const timer = setTimeout(killNow, graceMs);
         dying.once("exit", () => {
           clearTimeout(timer);
           resolve();
         });
       });
+      await killed;
     },
   };
 }

@@ -152,6 +152,20 @@ describe("where a step fails", () => {
     expect((await failure((await make({ steps }, "parallel")).execute())).where).toBe("bad");
   });
 
+  it("leaves braces that are no path to the tool", async () => {
+    const input = {
+      template: "{{greeting}} {{name}}{{#items}} {{.}}{{/items}}",
+      values: { greeting: "Hello", name: "{{input.name}}", items: [1] },
+    };
+    const workflow = await make({ steps: [{ name: "a", agent: { execute: (given: unknown) => ({ given }) }, input }] }, "sequential");
+    expect((await workflow.execute({ name: "Bo" })).output).toEqual({ given: { ...input, values: { ...input.values, name: "Bo" } } });
+  });
+
+  it.each([[{}], [[]], ["{{input.xs}}"]])("loops over nothing: %j", async (collection) => {
+    const workflow = await make({ collection, steps: [calculate("a", "1")] }, "loop");
+    expect(await workflow.execute({ xs: {} })).toMatchObject({ success: true, iterations: 0, output: [] });
+  });
+
   it("names a path that leads nowhere", async () => {
     const workflow = await make({ steps: [calculate("a", "{{input.toString}}")] }, "sequential");
     expect((await failure(workflow.execute())).message).toContain("expected a value at {{input.toString}}, got none");

@@ -36,6 +36,13 @@ describe("tool", () => {
     expect(JSON.parse(stdout)).toEqual({ status: "ok", tool: "text-manipulator", duration_ms, output: { result: ["a", "b"] } });
   });
 
+  it("says beside a result what changes its meaning", async () => {
+    const hash = await cli(["tool", "invoke", "hash-calculator", "--input", "a", "--expected", "00"]);
+    expect(hash.stderr).toContain("does not match the expected one");
+    const csv = await cli(["tool", "invoke", "csv-analyzer", "-"], { input: JSON.stringify({ csv: "a,b\n1,2\n3\n" }) });
+    expect(csv.stderr).toMatch(/note: .*2/);
+  });
+
   it("says what it takes, and what is wrong, as an error of its area", async () => {
     const info = await cli(["tool", "info", "uuid-generator"]);
     expect(info.stdout).toMatch(/\[count\] +integer +how many, of v4 and v7 \[1\]/);

@@ -47,6 +47,11 @@ describe("json-processor", () => {
     ]);
   });
 
+  it("says when a program takes more memory than it has", async () => {
+    const error = await failure(run("json-processor", { input: 1, query: '("x" * 2000000000) | length' }));
+    expect([error.code, error.message]).toEqual(["tool-limit", expect.stringContaining("memory")]);
+  });
+
   it("names the line of a program", async () => {
     const error = await failure(run("json-processor", { input: 1, query: "1 |\n$nothing" }));
     expect(error.message).toContain("$nothing is not defined at line 2:\n$nothing");

@@ -1,5 +1,5 @@
 /** Servers of tools as programs and over sockets of this machine: those of the SDK, and hostile ones. */
-import { execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -13,6 +13,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { wordActions } from "../../../src/node/cli/advice.ts";
 import { createSpell, type Spell } from "../../../src/node/main.ts";
 import { isAlive } from "../../../src/node/processes.ts";
+import { start } from "../../../src/node/tools/mcp.ts";
 import { failure } from "../../support/failure.ts";
 import { isLong, root } from "../../support.ts";
 
@@ -60,6 +61,9 @@ const answers = {
   raises: (id) => say({ id, error: { code: -32603, message: "no " + encodeURIComponent(token), data: token } }),
   parts: (id) => say({ id, result: { content: token } }),
   sum: (id) => say({ id, result: { content: [], structuredContent: { sum: "x".repeat(60) + token } } }),
+  boom: (id) => say({ id, error: { code: -32000, message: "boom" } }),
+  early: (id) => say({ id, error: { code: -32001, message: "too busy" } }),
+  nothing: (id) => say({ id, result: null }),
   cries: () => { console.error("early ".repeat(100) + token + " late ".repeat(46)); process.exit(3); },
 };
 const token = process.env.MCP_TEST_TOKEN;
@@ -126,6 +130,17 @@ describe("a program", () => {
     if (mode === "deaf") expect(error.hint).toContain("tools.mcp.timeout_seconds");
   });
 
+  it("is ended once, however often that is asked for", async () => {
+    const program = await start([process.execPath, "-e", "process.stdin.resume()"], {}, 1000);
+    await (program.transport as unknown as { start(): Promise<void> }).start();
+    const child = Reflect.get(program.transport, "_process") as ChildProcess;
+    const killed = Array.from({ length: 5 }, () => program.kill());
+    const listeners = child.listenerCount("exit");
+    await Promise.all(killed);
+    // its own, and that of the exit of this process
+    expect(listeners).toBe(2);
+  });
+
   it("with a tool that cannot be told apart keeps the others", async () => {
     expect((await toolsOf(run("twins")).connect("s")).tools).toEqual(["s_a_b"]);
   });
@@ -166,6 +181,15 @@ describe("a program", () => {
     await tools.spell.scripts.run(source, { engine: "lua", onOutput });
     expect(output).toContain("********");
     for (const shown of [inspect(error, { depth: 10 }), output]) expect(shown).not.toMatch(/for( |%20)the/);
+  });
+
+  it.each([
+    ["boom", "s: MCP error -32000: boom"],
+    ["early", "s: MCP error -32001: too busy"],
+    ["nothing", "s: expected messages of the protocol, got others: result: Invalid input: expected object, received null"],
+  ])("that answers %s is told of at once, in its words", async (mode, message) => {
+    const error = await failure(toolsOf(run(mode)).execute("s_run", {}));
+    expect([error.code, error.message]).toEqual(["tool-failed", message]);
   });
 
   it("may greet, crash and break its own schema, and is started again", async () => {

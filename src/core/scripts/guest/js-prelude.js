@@ -147,6 +147,10 @@
       apply(mapSet, open, [call.id, call]);
     });
   }
+  // A result may be an object of the host, but no function: nobody could call it.
+  const noFunction = () => {
+    throw unfit("a function");
+  };
   function deliver(message) {
     const call = apply(mapGet, open, [message.id]);
     if (!call) return;
@@ -160,8 +164,8 @@
   /** @param isNow no job runs before the call has its answer, so a promise would never settle */
   function callBack(call, message, isNow) {
     const { ms } = message;
-    // the host goes on without one that has a time of its own
-    const holds = ms ? 0 : 1;
+    // the host goes on without one that has a time of its own, or that it was given to keep: who calls these, agents and workflows, ends in time
+    const holds = ms || message.fn < 0 ? 0 : 1;
     call.held = (call.held ?? 0) + holds;
     const back = (ok, v) => {
       call.held -= holds;
@@ -176,7 +180,7 @@
     const done = (v) => {
       let sent;
       try {
-        sent = copy(v, () => 0, 0);
+        sent = copy(v, noFunction, 0);
       } catch (e) {
         return fail(e);
       }

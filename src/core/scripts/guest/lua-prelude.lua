@@ -199,6 +199,8 @@ local function decode(text, wire)
 end
 
 -- Calls. One loop serves answer, failure and callbacks; what belongs to another call (of another coroutine) waits in its queue.
+-- a result may be an object of the host, but no function: nobody could call it
+local function no_function() error(fault("script-argument", "a function cannot be passed on"), 0) end
 local serial, kept, waiting = 0, {}, {}
 local keeping, later = {}, {} -- calls whose functions are called within later calls, and these functions
 local function call(name, ...)
@@ -248,7 +250,7 @@ local function call(name, ...)
       if message.ms then post(format("<%d", message.ms)) end
       local ok, v = pcall(message.fn < 0 and later[-message.fn] or mine[message.fn], unpack(a, 1, n))
       if message.ms then post("<") end
-      local good, text = pcall(encode, ok and v, function() return 0 end)
+      local good, text = pcall(encode, ok and v, no_function)
       if ok and good and #text > MAX_MESSAGE - 1000 then good, text = false, "expected a result of at most 4 MiB" end
       if ok and not good then ok, v = false, text end
       if not ok then

@@ -154,16 +154,13 @@ export function serverError(
     isObject(inner) || inner instanceof Error ? (inner as { code?: unknown; message?: unknown; name?: unknown }) : {};
   const { issues } = isObject(inner) || inner instanceof Error ? (inner as { issues?: unknown }) : {};
   // the SDK's schemas: their message is JSON
-  if (Array.isArray(issues))
-    return toolFailed(server, `expected messages of the protocol, got others: ${issueOf(hide(issues[0]))}`, error).with({
-      hint: seeServer,
-    });
+  if (Array.isArray(issues)) return messagesFailed(server, issues[0], error, hide);
   const text = plain(hide(typeof message === "string" ? message : messageOf(inner)), 500);
-  if (code === -32001 || name === "TimeoutError")
+  if (name === "TimeoutError")
     return toolLimit(server, `expected an answer within ${seconds} s (tools.mcp.timeout_seconds), got none${lastWords(said)}`).with({
       hint: "See whether the server works, or raise tools.mcp.timeout_seconds.",
     });
-  if (code === -32000) return toolFailed(server, `the server ended${lastWords(said)}`, error).with({ hint: seeServer });
+  if (name === endedName) return toolFailed(server, `the server ended${lastWords(said)}`, error).with({ hint: seeServer });
   if (code === "ENOENT")
     return toolFailed(server, "expected a program that is there, got none of this name", error).with({ hint: seeServer });
   if (code === 401 || code === 403)
@@ -178,6 +175,27 @@ export function serverError(
     return toolFailed(server, `expected an answer of the protocol, got status ${code}`, error).with({ hint: seeServer });
   const failed = toolFailed(server, text, error);
   return code === wrongParameters ? failed : failed.with({ hint: seeServer });
+}
+
+/** Name of the error for a connection that ended. */
+export const endedName = "EndedError";
+
+/**
+ * What the SDK's schemas say of a message that was an answer, but for its result or error: whoever waits for it waits for nothing.
+ * @returns undefined for any other message
+ */
+export function brokenAnswer(server: string, error: unknown, hide: Keeper["hide"]): SpellError | undefined {
+  const { issues } = error instanceof Error ? (error as { issues?: unknown }) : {};
+  const [union]: readonly unknown[] = Array.isArray(issues) ? issues : [];
+  const forms: readonly unknown[] = isObject(union) && Array.isArray(union["errors"]) ? union["errors"] : [];
+  const isOfAnswer = (issue: unknown): boolean =>
+    isObject(issue) && Array.isArray(issue["path"]) && (issue["path"][0] === "result" || issue["path"][0] === "error");
+  const form = forms.find((each): each is readonly unknown[] => Array.isArray(each) && each.length > 0 && each.every(isOfAnswer));
+  return form && messagesFailed(server, form[0], error, hide);
+}
+
+function messagesFailed(server: string, issue: unknown, cause: unknown, hide: Keeper["hide"]): SpellError {
+  return toolFailed(server, `expected messages of the protocol, got others: ${issueOf(hide(issue))}`, cause).with({ hint: seeServer });
 }
 
 /** Of JSON-RPC: the caller can say them otherwise. */

@@ -7,7 +7,7 @@ import type { McpClient, McpProgram, Platform } from "../../platform.ts";
 import { joinWords, type ServerLine } from "../../spec/server-line.ts";
 import { version as ownVersion } from "../../version.ts";
 import { toolFailed, toolLimit } from "../failure.ts";
-import { listFailed, resultOf, type ServerTool, serverError, serverTools } from "./answers.ts";
+import { brokenAnswer, endedName, listFailed, resultOf, type ServerTool, serverError, serverTools } from "./answers.ts";
 import { guardedFetch } from "./guard.ts";
 import { keeperOf } from "./keep.ts";
 import { plain } from "./plain.ts";
@@ -90,6 +90,8 @@ export async function openConnection(
     platform.log({ level: "debug", message: `${name}: ${plain(hide(error.message), 200)}` });
     if (/maximum size/.test(error.message))
       fail(toolLimit(name, `expected an answer of at most ${limits.toolAnswerBytes} bytes, got a longer one`));
+    const broken = brokenAnswer(name, error, hide);
+    if (broken !== undefined) fail(broken);
     rubbish += 1;
     if (rubbish > mostRubbish) fail(toolFailed(name, "expected messages of the protocol, got other text"));
   };
@@ -98,6 +100,9 @@ export async function openConnection(
     ask: (options: { readonly signal: AbortSignal; readonly timeout: number }) => Promise<T>,
   ): Promise<T> => {
     throwIfAborted(outer);
+    let isLate = false;
+    // as long as the SDK's, and set before it: a server can answer with the number of the SDK's error
+    const clock = setTimeout(() => (isLate = true), seconds * 1000);
     try {
       // a signal of its own: the SDK leaves its listeners there
       return await ask({ signal: AbortSignal.any([outer]), timeout: seconds * 1000 });
@@ -105,7 +110,9 @@ export async function openConnection(
       throwIfAborted(outer);
       // it has forgotten us: the next use opens anew
       if (isObject(error) && error["code"] === 404) void close();
-      throw hideIn(fault ?? serverError(name, error, seconds, said(), hide));
+      throw hideIn(fault ?? serverError(name, isLate || isOver ? ownError(error) : error, seconds, said(), hide));
+    } finally {
+      clearTimeout(clock);
     }
   };
 
@@ -168,6 +175,13 @@ export async function openConnection(
   }
 }
 
+/** What the SDK itself says of a request, once nothing came in time or the connection ended. */
+function ownError(error: unknown): unknown {
+  const code = isObject(error) || error instanceof Error ? (error as { code?: unknown }).code : undefined;
+  return code === -32001 ? lateError : code === -32000 ? endedError : error;
+}
+
+const endedError = Object.assign(new Error("ended"), { name: endedName });
 const lateError = Object.assign(new Error("late"), { name: "TimeoutError" });
 
 function denied({ name, command, url }: ServerLine, why: string): SpellError {
