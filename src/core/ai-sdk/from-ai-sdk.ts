@@ -1,8 +1,9 @@
 /** Any model of the AI SDK (providers of the shapes v2, v3 and v4) as a LanguageModel. Nothing of the AI SDK is imported: the model brings it. */
 import { modelSession } from "../api/session.ts";
 import { servedForm, takenOut } from "../backends/server/held-form.ts";
+import { inputOrText } from "../backends/server/tool-calls.ts";
 import type { ServedForm, WirePart } from "../backends/server/wire.ts";
-import { closedError, SpellError, throwIfAborted, toSpellError } from "../errors.ts";
+import { abortedError, closedError, SpellError, throwIfAborted, toSpellError } from "../errors.ts";
 import { constraintOf } from "../grammar/constraint.ts";
 import { heldAnswers } from "../grammar/held-answers.ts";
 import { isObject } from "../json.ts";
@@ -57,9 +58,17 @@ export function fromAiSdk(model: AiSdkModel): LanguageModel {
       yield { type: "warning", code: "option-ignored", message: `${id} does not know ${ignored.join(", ")}; not sent` };
     try {
       throwIfAborted(signal);
-      const { stream } = await model.doStream({ ...call, abortSignal: signal } as never);
+      const started = Promise.resolve(model.doStream({ ...call, abortSignal: signal } as never));
+      // one that comes after the abort is of no use
+      void started
+        .then(
+          ({ stream: late }) => (signal.aborted ? late.cancel() : undefined),
+          () => undefined,
+        )
+        .catch(() => undefined);
+      const { stream } = await unlessAborted(started, signal);
       let hasCalled = false;
-      const told = readParts(stream, id);
+      const told = readParts(stream, id, signal);
       for await (const read of form?.isInside === true ? takenOut(told) : told) {
         if (read.type === "ended") {
           const now = performance.now();
@@ -125,24 +134,40 @@ export function fromAiSdk(model: AiSdkModel): LanguageModel {
   };
 }
 
-async function* readParts(stream: ReadableStream<unknown>, id: string): AsyncGenerator<WirePart, void, undefined> {
-  for await (const part of partsOf(stream)) {
+/** Not every provider looks at its signal. @throws SpellError run-aborted */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let onAbort: (() => void) | undefined;
+  const over = new Promise<never>((_, reject) => {
+    onAbort = () => reject(abortedError());
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, over]);
+  } finally {
+    if (onAbort !== undefined) signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function* readParts(stream: ReadableStream<unknown>, id: string, signal: AbortSignal): AsyncGenerator<WirePart, void, undefined> {
+  for await (const part of partsOf(stream, signal)) {
     const read = readPart(part, id);
     if (read !== undefined) yield read;
   }
 }
 
 /** Not every browser can loop over a stream. */
-async function* partsOf(stream: ReadableStream<unknown>): AsyncGenerator<unknown, void, undefined> {
+async function* partsOf(stream: ReadableStream<unknown>, signal: AbortSignal): AsyncGenerator<unknown, void, undefined> {
   const reader = stream.getReader();
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await unlessAborted(reader.read(), signal);
       if (done) return;
       yield value;
     }
   } finally {
-    await reader.cancel().catch(() => undefined);
+    const cancelled = reader.cancel().catch(() => undefined);
+    if (!signal.aborted) await cancelled;
   }
 }
 
@@ -155,22 +180,18 @@ function readPart(part: unknown, id: string): WirePart | undefined {
     case "reasoning-delta":
       return typeof delta === "string" && delta !== "" ? { type: part["type"], text: delta } : undefined;
     case "tool-call":
-      return { type: "tool-call", id: String(toolCallId), name: String(toolName), input: inputOf(input, id) };
+      return {
+        type: "tool-call",
+        id: String(toolCallId),
+        name: String(toolName),
+        input: typeof input === "string" ? inputOrText(input) : (input ?? {}),
+      };
     case "error":
       throw part["error"];
     case "finish":
       return { type: "ended", finishReason: reasonOf(part["finishReason"], id), usage: usageOf(part["usage"]) };
     default:
       return undefined;
-  }
-}
-
-function inputOf(input: unknown, id: string): unknown {
-  if (typeof input !== "string") return input ?? {};
-  try {
-    return input.trim() === "" ? {} : JSON.parse(input);
-  } catch {
-    throw new SpellError("provider-error", `${id} calls a tool with arguments that are no JSON`, { where: id });
   }
 }
 

@@ -1,5 +1,6 @@
 /** A call in the shape of the AI SDK's providers: the options and messages of LanguageModelV2CallOptions, which v3 and v4 share. */
 
+import { objectInput } from "../backends/server/tool-calls.ts";
 import type { ServedForm } from "../backends/server/wire.ts";
 import { SpellError } from "../errors.ts";
 import { shown } from "../json.ts";
@@ -61,6 +62,6 @@ function messageOf({ role, content, reasoning, toolCalls = [], toolCallId, toolN
       role,
       content: [{ type: "tool-result", toolCallId, toolName: toolName ?? "", output: { type: "text", value: content } }],
     };
-  const calls = toolCalls.map(({ id, name, input }) => ({ type: "tool-call", toolCallId: id, toolName: name, input }));
+  const calls = toolCalls.map(({ id, name, input }) => ({ type: "tool-call", toolCallId: id, toolName: name, input: objectInput(input) }));
   return { role, content: [...(reasoning === undefined ? [] : [{ type: "reasoning", text: reasoning }]), ...text, ...calls] };
 }

@@ -2,6 +2,7 @@
 import { SpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Constraint, Grammar, GrammarItem, GrammarItems } from "../spec/grammar.ts";
+import { checkWays } from "./gbnf-ways.ts";
 
 /** What engines of llama.cpp hold an answer by. */
 export function gbnfOf(held: Constraint): string {
@@ -24,7 +25,8 @@ const quoted = /"(?:\\.|[^"\\])*"?|\[(?:\\.|[^\]\\])*\]?|<[^<>\s]*>|#.*/g;
 
 /**
  * What llama.cpp would read without end, or until its stack does.
- * @throws SpellError run-option for groups within groups beyond the limit, and for a repetition of a repetition: each doubles what stands before it
+ * @throws SpellError run-option for groups within groups beyond the limit, for a repetition of a repetition: each doubles what stands before it, for a range
+ *   that runs backwards, which ends the process, and for more ways to a next letter than the limit
  */
 export function checkGbnf(text: string): void {
   const fail = (expected: string, got: string): never => {
@@ -39,6 +41,27 @@ export function checkGbnf(text: string): void {
     if (letter === "(") depth += 1;
     if (letter === ")") depth -= 1;
     if (depth > limits.gbnfDepth) fail(`at most ${limits.gbnfDepth} groups within groups`, "more");
+  }
+  for (const [found] of text.matchAll(quoted)) if (found.startsWith("[")) checkRanges(found, fail);
+  checkWays(text, fail);
+}
+
+const letterInClass = /\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8}|\\.|[^\\]/gsu;
+const namedLetters: Readonly<Record<string, string>> = { t: "\t", r: "\r", n: "\n" };
+
+/** Letters as llama.cpp reads them: one, or two with a hyphen between that does not end the class. */
+function checkRanges(found: string, fail: (expected: string, got: string) => never): void {
+  const letters = found.slice(found.startsWith("[^") ? 2 : 1, found.endsWith("]") ? -1 : undefined).match(letterInClass) ?? [];
+  const codeOf = (letter: string): number => {
+    if (/^\\[xuU]./.test(letter)) return Number.parseInt(letter.slice(2), 16);
+    const plain = letter.startsWith("\\") ? letter.slice(1) : letter;
+    return (letter === plain ? plain : (namedLetters[plain] ?? plain)).codePointAt(0) ?? 0;
+  };
+  for (let at = 0; at < letters.length; at += 1) {
+    const [from = "", sign, to] = letters.slice(at, at + 3);
+    if (sign !== "-" || to === undefined) continue;
+    if (codeOf(to) < codeOf(from)) fail("ranges that run forwards, as in [a-z]", `[${from}-${to}]`);
+    at += 2;
   }
 }
 

@@ -49,19 +49,27 @@ function keptForm(text: string, held: Constraint): Pick<Ended, "json"> | string 
     case "regex":
       return createMatcher(held.grammar).accepts(text) ? {} : `expected text of the pattern ${held.source.slice(0, 100)}, ${other}`;
     case "jsonSchema": {
-      const json = parsed(text);
+      const { json, tooLarge } = parsed(text);
       if (json === undefined) return `expected JSON, ${other}`;
+      if (tooLarge !== undefined)
+        return `expected numbers up to 1.8e308, got a larger one${tooLarge === "" ? "" : ` in ${tooLarge.slice(0, 64)}`}`;
       const misfit = createJudge(held.schema, createGrammarBuilder("jsonSchema"))(json);
       return misfit === undefined ? { json } : misfitText("answer", misfit);
     }
   }
 }
 
-function parsed(text: string): unknown {
+/** @returns `tooLarge`: the name of a number that became none by it, since JSON has no bound */
+function parsed(text: string): { readonly json: unknown; readonly tooLarge?: string | undefined } {
+  let tooLarge: string | undefined;
   try {
-    return JSON.parse(text);
+    const json: unknown = JSON.parse(text, (key, value: unknown) => {
+      if (typeof value === "number" && !Number.isFinite(value)) tooLarge ??= key;
+      return value;
+    });
+    return { json, tooLarge };
   } catch {
-    return undefined;
+    return { json: undefined };
   }
 }
 

@@ -147,7 +147,8 @@ function textProblem(s: SchemaRecord, value: string, matches: (source: string, t
   const count = countProblem(s, "Length", [...value].length);
   if (count !== undefined) return count;
   const loose = typeof format === "string" && Object.hasOwn(looseFormats, format) ? looseFormats[format] : undefined;
-  if (loose?.test(value) === false) return `text of the format ${String(format)}`;
+  if (loose?.test(value) === false || (loose !== undefined && /^date/.test(String(format)) && !isDay(value)))
+    return `text of the format ${String(format)}`;
   // A pattern with look-around stands beside a format alone.
   if (typeof pattern !== "string" || (loose !== undefined && pattern.includes("(?!")) || matches(pattern, value)) return undefined;
   return `text of the pattern ${pattern.slice(0, 100)}`;
@@ -215,6 +216,13 @@ function matcherOf(source: string, builder: GrammarBuilder, path: string): (text
   // first by the builder that tells of it
   regexItems(source, { builder, path, isExact: true });
   return createMatcher(own.finish([regexItems(source, { builder: own, isExact: true }).items])).accepts;
+}
+
+/** Whether a month has such a day. @param text begins with YYYY-MM-DD */
+function isDay(text: string): boolean {
+  const [year = 0, month = 0, day = 0] = text.slice(0, 10).split("-").map(Number);
+  // of years below 100 Date has its own idea; every 400 years are alike
+  return new Date(Date.UTC(2000 + (year % 400), month - 1, day)).getUTCDate() === day;
 }
 
 /** What any writer of these formats writes; time offsets and hosts of every kind. */

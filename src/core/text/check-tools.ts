@@ -23,8 +23,20 @@ export function checkTools({ tools, toolChoice, parallelToolCalls, reasoning, ..
   if (tools === undefined || tools.length === 0) throw wrongOption("tools", "at least one beside toolChoice", tools ?? "none");
   if (named !== undefined && !tools.some(({ name }) => name === named))
     throw wrongOption("toolChoice", tools.map(({ name }) => name).join(", "), named);
-  const held = (["jsonSchema", "choices", "regex", "grammar"] as const).find((name) => others[name] !== undefined);
+  const held = heldForm(others);
   if (held !== undefined) throw new SpellError("run-option", `${held}: expected none where a tool has to be called`, { where: held });
+}
+
+function heldForm(options: GenerateOptions): string | undefined {
+  return (["jsonSchema", "choices", "regex", "grammar"] as const).find((name) => options[name] !== undefined);
+}
+
+/** For what holds every answer to a form, so that no call could come. @throws SpellError run-option */
+export function refuseForms(options: GenerateOptions): void {
+  const held = heldForm(options);
+  if (held === undefined) return;
+  const message = `${held}: expected none beside tools that may be called; ask for it with toolChoice none, or in a call of its own`;
+  throw new SpellError("run-option", message, { where: held });
 }
 
 function checkList(tools: readonly Tool[]): void {

@@ -2,13 +2,13 @@
 import { SpellError } from "../errors.ts";
 import type { GenerateOptions, ToolCall } from "../spec/generate.ts";
 import type { CallForm, CallPiece } from "../text/answer.ts";
+import { refuseForms } from "../text/check-tools.ts";
 import { callGrammar } from "./call-grammar.ts";
 import { type CallPart, createCallParser, mostCalls, newCallId } from "./call-parser.ts";
 import { familyOf } from "./families.ts";
 import { plainTool } from "./messages.ts";
 
-const heldForms = ["jsonSchema", "choices", "regex", "grammar"] as const;
-type HeldForm = (typeof heldForms)[number];
+type HeldForm = "jsonSchema" | "choices" | "regex" | "grammar";
 
 /**
  * @returns undefined where nothing may be called
@@ -30,11 +30,7 @@ export function callForm(
       },
     );
   }
-  const held = heldForms.find((name) => options[name] !== undefined);
-  if (held !== undefined) {
-    const message = `${held}: expected none beside tools that may be called; ask for it with toolChoice none, or in a call of its own`;
-    throw new SpellError("run-option", message, { where: held });
-  }
+  refuseForms(options);
   const isForced = toolChoice !== "auto";
   const isMany = options.parallelToolCalls ?? !isForced;
   const callable = tools.map(plainTool).filter(({ name }) => typeof toolChoice === "string" || name === toolChoice.name);

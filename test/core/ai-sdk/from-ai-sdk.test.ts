@@ -168,6 +168,22 @@ describe("fromAiSdk()", () => {
       });
   });
 
+  it("ends with an abort that the provider does not look at, and has arguments that are no JSON as their text", async () => {
+    const never = new Promise<never>(() => undefined);
+    const deaf = (doStream: AiSdkModel["doStream"]): AiSdkModel => ({ specificationVersion: "v3", provider: "p", modelId: "m", doStream });
+    for (const model of [
+      deaf(() => never),
+      deaf(async () => ({ stream: new ReadableStream({ pull: () => never, cancel: () => never }) })),
+    ]) {
+      expect((await failure(fromAiSdk(model).generate("x", { signal: AbortSignal.timeout(20) }))).code).toBe("run-aborted");
+      const closed = fromAiSdk(model);
+      setTimeout(() => void closed.dispose(), 20);
+      expect((await failure(closed.generate("x"))).code).toBe("run-closed");
+    }
+    const wrong = saying({ type: "tool-call", toolCallId: "1", toolName: "f", input: '{"a' }, finish("tool-calls"));
+    expect((await fromAiSdk(wrong).generate("x")).toolCalls).toMatchObject([{ name: "f", input: '{"a' }]);
+  });
+
   it("ends the request with an abort, with the loop, and with the model", async () => {
     const signals: (AbortSignal | undefined)[] = [];
     const abort = new AbortController();

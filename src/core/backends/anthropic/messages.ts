@@ -1,6 +1,7 @@
 /** A conversation as Anthropic takes it: the system apart, turns that alternate, the results of one step in one turn of the user. */
 import type { ChatMessage } from "../../spec/generate.ts";
 import type { Json } from "../answer-values.ts";
+import { objectInput } from "../server/tool-calls.ts";
 import type { Thoughts } from "./thoughts.ts";
 
 export function systemOf(messages: readonly ChatMessage[], first: string | undefined): string {
@@ -34,6 +35,6 @@ function blocksOf({ role, content, toolCalls = [], toolCallId }: ChatMessage, th
   return [
     ...(first === undefined ? [] : thoughts.of(first.id)),
     ...(content === "" ? [] : [{ type: "text", text: content }]),
-    ...toolCalls.map(({ id, name, input }) => ({ type: "tool_use", id, name, input })),
+    ...toolCalls.map(({ id, name, input }) => ({ type: "tool_use", id, name, input: objectInput(input) })),
   ];
 }

@@ -4,7 +4,7 @@ import { limits } from "../../limits.ts";
 import type { FinishReason, ToolCall } from "../../spec/generate.ts";
 import { type Json, numberOf, parsed, textOf } from "../answer-values.ts";
 import type { ServerEvent } from "../server/events.ts";
-import { inputOf } from "../server/tool-calls.ts";
+import { inputOrText } from "../server/tool-calls.ts";
 import type { Failures, WirePart } from "../server/wire.ts";
 import type { Thoughts } from "./thoughts.ts";
 
@@ -102,8 +102,7 @@ export async function* readEvents(
         ? "refused to answer"
         : `ended the answer for a reason that is not known here: ${JSON.stringify(reason.slice(0, 80))}`,
     );
-  const calls =
-    known === "length" ? [] : [...blocks.values()].filter((block) => !isAnswer(block)).flatMap((block) => callOf(block, broken));
+  const calls = known === "length" ? [] : [...blocks.values()].filter((block) => !isAnswer(block)).flatMap(callOf);
   const [first] = calls;
   if (first !== undefined) thoughts.keep(first.id, [...blocks.values()].flatMap(thoughtOf));
   yield* calls;
@@ -117,12 +116,12 @@ export async function* readEvents(
   };
 }
 
-function callOf({ start, json }: Block, broken: Failures["broken"]): readonly ToolCall[] {
+function callOf({ start, json }: Block): readonly ToolCall[] {
   if (start["type"] !== "tool_use") return [];
   const name = textOf(start["name"]) ?? "";
   const id = textOf(start["id"]) ?? `call_${name}`;
   const given = json === "" && isObject(start["input"]) ? start["input"] : undefined;
-  const input = given ?? inputOf(json, (problem) => broken(`calls ${JSON.stringify(name.slice(0, 64))} with ${problem}`));
+  const input = given ?? inputOrText(json);
   return [{ type: "tool-call", id, name, input }];
 }
 

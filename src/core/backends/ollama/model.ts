@@ -8,14 +8,15 @@ import type { Constraint } from "../../spec/grammar.ts";
 import type { StreamPart } from "../../spec/stream-part.ts";
 import { withoutAnswer } from "../../text/answer.ts";
 import { refuseContinue, wrongOption } from "../../text/check-call.ts";
-import { refuseTools } from "../../text/check-tools.ts";
+import { refuseForms, refuseTools } from "../../text/check-tools.ts";
 import { randomSeed } from "../../text/handle-model.ts";
 import { parameterRules, presets, resolveDecoderParameters } from "../../text/parameters.ts";
 import { mostCalls, newCallId } from "../../tools/call-parser.ts";
 import { plainTool, templateTools } from "../../tools/messages.ts";
 import { type Json, numberOf, objects, positiveOf, textOf } from "../answer-values.ts";
 import type { OpenedModel } from "../backend.ts";
-import { memberIn, servedForm } from "../server/held-form.ts";
+import { memberIn, plainPatterns, servedForm } from "../server/held-form.ts";
+import { objectInput } from "../server/tool-calls.ts";
 import { serverVectors } from "../server/vectors.ts";
 import type { OllamaClient } from "./client.ts";
 import type { OllamaSettings } from "./settings.ts";
@@ -48,7 +49,7 @@ export async function openOllamaModel(
     const called = clock.now();
     const { body: asked, seed, ignored, path } = writeCall(name, prompt, options, load, settings, capabilities);
     // any schema goes as it is; choices are the one member of an object, as with services
-    const form = held?.kind === "jsonSchema" ? { schema: held.schema, isInside: false } : servedForm(held);
+    const form = held?.kind === "jsonSchema" ? { schema: plainPatterns(held.schema), isInside: false } : servedForm(held);
     const body = form === undefined ? asked : { ...asked, format: form.schema };
     const abort = options.signal === undefined ? closing.signal : AbortSignal.any([options.signal, closing.signal]);
     let text = "";
@@ -210,7 +211,9 @@ function serverMessage({ role, content, reasoning, toolCalls, toolName }: ChatMe
     role,
     content,
     ...(reasoning !== undefined && thinks && { thinking: reasoning }),
-    ...(toolCalls !== undefined && { tool_calls: toolCalls.map((call) => ({ function: { name: call.name, arguments: call.input } })) }),
+    ...(toolCalls !== undefined && {
+      tool_calls: toolCalls.map((call) => ({ function: { name: call.name, arguments: objectInput(call.input) } })),
+    }),
     ...(toolName !== undefined && { tool_name: toolName }),
   };
 }
@@ -220,6 +223,7 @@ function toolFields(name: string, options: GenerateOptions, capabilities: readon
   const { tools = [], toolChoice = "auto" } = options;
   if (capabilities !== undefined && !capabilities.includes("tools")) refuseTools(options, `${name} does not support tools`);
   if (tools.length === 0 || toolChoice === "none") return {};
+  refuseForms(options);
   if (toolChoice !== "auto") throw wrongOption("toolChoice", "auto or none, since Ollama cannot make a model call", toolChoice);
   return { tools: templateTools(tools.map(plainTool), (text) => text) };
 }

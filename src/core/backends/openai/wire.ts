@@ -11,6 +11,7 @@ import type { NumberParameter } from "../../text/parameters.ts";
 import { plainTool, templateTools } from "../../tools/messages.ts";
 import { type Json, numberOf, objects } from "../answer-values.ts";
 import { isStrict } from "../server/held-form.ts";
+import { objectInput } from "../server/tool-calls.ts";
 import type { ServedVectors } from "../server/vectors.ts";
 import type { ServedForm, Wire } from "../server/wire.ts";
 import { readChunks } from "./read.ts";
@@ -133,7 +134,7 @@ function messagesOf(prompt: ChatPrompt, { system }: GenerateOptions, isOpenai: b
       tool_calls: toolCalls.map(({ id, name, input }) => ({
         id,
         type: "function",
-        function: { name, arguments: JSON.stringify(input) },
+        function: { name, arguments: JSON.stringify(objectInput(input)) },
       })),
     };
   });

@@ -2,7 +2,7 @@
 import { isObject } from "../../json.ts";
 import type { Constraint } from "../../spec/grammar.ts";
 import type { JsonSchema } from "../../spec/schema.ts";
-import { parsed } from "../answer-values.ts";
+import { type Json, parsed } from "../answer-values.ts";
 import type { ServedForm, WirePart } from "./wire.ts";
 
 /** Forms that a service can be asked for. */
@@ -14,14 +14,44 @@ const member = "answer";
 export function servedForm(held: Constraint | undefined): ServedForm | undefined {
   switch (held?.kind) {
     case "jsonSchema":
-      return isObject(held.schema) && held.schema["type"] === "object" ? { schema: held.schema, isInside: false } : inside(held.schema);
+      return isObject(held.schema) && held.schema["type"] === "object"
+        ? { schema: plainPatterns(held.schema) as Json, isInside: false }
+        : inside(plainPatterns(held.schema) as JsonSchema);
     case "choices":
       return inside({ type: "string", enum: held.choices });
     case "regex":
-      return inside({ type: "string", pattern: `^(?:${held.source})$` });
+      return inside({ type: "string", pattern: plainPattern(`^(${held.source})$`) });
     default:
       return undefined;
   }
+}
+
+/** Keywords whose value is data, where nothing is a pattern. */
+const dataKeywords: ReadonlySet<string> = new Set(["const", "default", "enum", "examples"]);
+/** Keywords whose members have names of the caller's own. */
+const namedKeywords: ReadonlySet<string> = new Set(["properties", "$defs", "definitions", "dependentSchemas"]);
+
+/**
+ * A schema whose patterns have plain groups: `(?` ends the process of Ollama 0.6.5. A look-around that stands beside a format is left out, since the format says
+ * it, and the answer is judged by all of it here.
+ */
+export function plainPatterns(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(plainPatterns);
+  if (!isObject(schema)) return schema;
+  const members = Object.entries(schema).flatMap(([key, value]): readonly (readonly [string, unknown])[] => {
+    if (dataKeywords.has(key)) return [[key, value]];
+    if (namedKeywords.has(key) && isObject(value))
+      return [[key, Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, plainPatterns(inner)]))]];
+    if (key !== "pattern" || typeof value !== "string") return [[key, plainPatterns(value)]];
+    const pattern = plainPattern(value);
+    return pattern.includes("(?") && typeof schema["format"] === "string" ? [] : [[key, pattern]];
+  });
+  return Object.fromEntries(members);
+}
+
+/** What a group captures counts for nothing in a schema. Escapes and classes stay as they are. */
+function plainPattern(source: string): string {
+  return source.replace(/\\.|\[(?:\\.|[^\]\\])*\]|\(\?(?::|<\w+>)/gsu, (found) => (found.startsWith("(?") ? "(" : found));
 }
 
 function inside(schema: JsonSchema): ServedForm {

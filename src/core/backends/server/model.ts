@@ -2,10 +2,11 @@
 
 import type { Clock } from "../../download/clock.ts";
 import { SpellError, toSpellError } from "../../errors.ts";
-import { shown } from "../../json.ts";
+import { isObject, shown } from "../../json.ts";
 import { limits } from "../../limits.ts";
 import type { ChatPrompt, GenerateOptions } from "../../spec/generate.ts";
 import type { StreamPart } from "../../spec/stream-part.ts";
+import { parsed } from "../answer-values.ts";
 import type { LoadOptions, OpenedModel, OpenedVectors } from "../backend.ts";
 import { readAnswer } from "./answer.ts";
 import { type ServerEvent, serverEvents } from "./events.ts";
@@ -57,7 +58,7 @@ export function openServiceModel({ name, id, wire, sender, clock, asked }: Servi
           .broken("answered with a web page, expected a stream of events")
           .with({ hint: "Look at base_url: it may lack its path, such as /v1, or lead to a login." });
       const tooLong = () => failures.broken("sends an event without end");
-      const events = serverEvents(sender.read(answer, signal), limits.serverEventBytes, tooLong);
+      const events = serverEvents(withoutJson(sender.read(answer, signal), failures), limits.serverEventBytes, tooLong);
       const told = read(withoutKey(events, keyHider(whom)), failures);
       for await (const part of form?.isInside === true ? takenOut(told) : told) {
         if (part.type !== "ended") firstAt ??= clock.now();
@@ -142,6 +143,25 @@ export function refuseMachine(options: LoadOptions, provider: string): void {
       where: name,
     });
   }
+}
+
+/** Some servers and proxies answer 200 with one JSON object that says what failed; no stream of events begins so. @throws SpellError what it says */
+async function* withoutJson(bytes: AsyncIterable<Uint8Array>, { reported, broken }: Failures): AsyncGenerator<Uint8Array, void, undefined> {
+  const decoder = new TextDecoder();
+  let isFirst = true;
+  let json: string | undefined;
+  for await (const chunk of bytes) {
+    const text: string = isFirst || json !== undefined ? decoder.decode(chunk, { stream: true }) : "";
+    if (isFirst && text.trimStart().startsWith("{")) json = "";
+    isFirst &&= text.trim() === "";
+    if (json === undefined) yield chunk;
+    else json += text;
+    if (json !== undefined && json.length > limits.serverEventBytes) break;
+  }
+  if (json === undefined) return;
+  const value = parsed(json);
+  if (isObject(value) && value["error"] !== undefined && value["error"] !== null) throw reported(json);
+  throw broken("answered with JSON, expected a stream of events");
 }
 
 /** What a service repeats of the key reaches no message. */

@@ -1,7 +1,8 @@
-/** Calls of tools that come in pieces: each comes out whole, and its arguments are JSON. */
-import { readJson } from "../../json.ts";
+/** Calls of tools that come in pieces: each comes out whole. Arguments that are no JSON come as the text they are: who runs the tool tells it to the model. */
+import { isObject, readJson } from "../../json.ts";
 import { limits } from "../../limits.ts";
 import type { ToolCall } from "../../spec/generate.ts";
+import type { Json } from "../answer-values.ts";
 import type { Failures } from "./wire.ts";
 
 interface Building {
@@ -13,7 +14,6 @@ interface Building {
 export interface Calls {
   /** @param index of the call; some servers leave it out: then an id, or a name, begins another */
   add(index: number | undefined, id: string | undefined, name: string | undefined, pieces: string): void;
-  /** @throws SpellError provider-error for arguments that are no JSON */
   end(): readonly ToolCall[];
 }
 
@@ -40,7 +40,7 @@ export function createCalls({ broken }: Pick<Failures, "broken">): Calls {
         type: "tool-call",
         id,
         name,
-        input: inputOf(pieces, (problem) => broken(`calls ${JSON.stringify(name.slice(0, 64))} with ${problem}`)),
+        input: inputOrText(pieces),
       })),
   };
 }
@@ -52,4 +52,18 @@ export function inputOf(text: string, fail: (problem: string) => Error): unknown
   return readJson(bytes, { bytes: limits.serverEventBytes * 3, depth: limits.jsonDepth }, ({ message }) =>
     fail(`arguments that are no JSON: ${message}`),
   );
+}
+
+/** @returns the text itself where it is no JSON */
+export function inputOrText(text: string): unknown {
+  try {
+    return inputOf(text, (problem) => new Error(problem));
+  } catch {
+    return text;
+  }
+}
+
+/** The input of a call as a service takes it back: always an object. */
+export function objectInput(input: unknown): Json {
+  return isObject(input) ? input : { unreadable: input };
 }

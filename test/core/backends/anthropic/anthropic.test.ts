@@ -109,23 +109,22 @@ describe("the events of a message", () => {
       "provider-error",
       "it fell over",
     ],
-    [
-      "arguments that are no JSON",
-      wireOf([
-        start(),
-        block(0, { type: "tool_use", id: "t", name: "f", input: {} }),
-        delta(0, { type: "input_json_delta", partial_json: "{a" }),
-        stop(0),
-        ...end("tool_use"),
-      ]),
-      "provider-error",
-      "no JSON",
-    ],
     ["text that is no JSON", "data: hello\n\n", "provider-error", "other than JSON"],
   ])("fail at %s", async (_, wire, code, words) => {
     const error = await failure(saying(wire, 50).ask("x"));
     expect(error).toMatchObject({ code, exitCode: 5 });
     expect(error.message).toContain(words);
+  });
+
+  it("have arguments that are no JSON as their text", async () => {
+    const wire = wireOf([
+      start(),
+      block(0, { type: "tool_use", id: "t", name: "f", input: {} }),
+      delta(0, { type: "input_json_delta", partial_json: "{a" }),
+      stop(0),
+      ...end("tool_use"),
+    ]);
+    expect((await saying(wire, 50).ask("x")).toolCalls).toEqual([{ type: "tool-call", id: "t", name: "f", input: "{a" }]);
   });
 
   it("are busy servers, whatever page says so; the wait they ask for is told once, and an address may end in /v1", async () => {

@@ -3,6 +3,7 @@ import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import type { Message } from "../../../../src/core/spec/generate.ts";
+import { inputProblem } from "../../../../src/core/tools/input-problem.ts";
 import { failure } from "../../../support/failure.ts";
 import { type Service, serviceOf, streamed, wireOf } from "../../../support/service.ts";
 
@@ -94,6 +95,21 @@ describe("a stream of chat completions", () => {
     });
   });
 
+  it("has arguments that are no JSON as their text, which goes back as an object", async () => {
+    const service = saying(wireOf([call(0, { id: "a", function: { name: "f", arguments: '{"a' } }), delta({}, "tool_calls")]));
+    const { toolCalls } = await service.ask("x");
+    expect(toolCalls).toEqual([{ type: "tool-call", id: "a", name: "f", input: '{"a' }]);
+    expect(inputProblem({ type: "object" }, toolCalls[0]?.input)).toContain("input: expected an object, got");
+    const again = saying(wireOf(plain));
+    await again.ask([
+      { role: "user", content: "x" },
+      { role: "assistant", content: toolCalls },
+      { role: "tool", content: [{ type: "tool-result", id: "a", result: "error" }] },
+    ]);
+    const called = { function: { name: "f", arguments: '{"unreadable":"{\\"a"}' } };
+    expect(again.heard[0]?.body["messages"]).toMatchObject([{}, { tool_calls: [called] }, {}]);
+  });
+
   it("ends with length where it was cut, and says so where no text came", async () => {
     const cut = wireOf([delta({ content: "half" }), call(0, { id: "a", function: { name: "f", arguments: '{"a' } }), delta({}, "length")]);
     expect(await saying(cut).ask("x")).toMatchObject({ text: "half", toolCalls: [], finishReason: "length" });
@@ -115,11 +131,8 @@ describe("a stream of chat completions", () => {
     ],
     ["a filter", wireOf([delta({ content: "no" }, "content_filter")]), "filter"],
     ["a reason that nobody knows", wireOf([delta({ content: "no" }, "abort")]), '"abort"'],
-    [
-      "arguments that are no JSON",
-      wireOf([call(0, { id: "a", function: { name: "f", arguments: "{a" } }), delta({}, "tool_calls")]),
-      "no JSON",
-    ],
+    ["one JSON object in place of a stream", '\n{"error":{"message":"model overloaded"}}', "reports an error: model overloaded"],
+    ["another JSON object", '{"choices": []}', "answered with JSON, expected a stream of events"],
     [
       "calls without end",
       wireOf([...Array.from({ length: 200 }, (_, i) => call(i, { id: `a${i}`, function: { name: "f" } })), delta({}, "tool_calls")]),
@@ -155,6 +168,42 @@ describe("an answer with a form", () => {
       });
     const cut = await told('{"city": "Ro', "length").ask("x", { jsonSchema: schema });
     expect([cut.finishReason, cut.json]).toEqual(["length", undefined]);
+  });
+
+  it("has plain groups in its patterns, since others end the process of Ollama", async () => {
+    const patternOf = async (options: object): Promise<unknown> => {
+      const service = told("x");
+      await failure(service.ask("x", options));
+      const { response_format: format } = (service.heard[0]?.body ?? {}) as { readonly response_format: OpenAI.ResponseFormatJSONSchema };
+      return format.json_schema.schema?.["properties"];
+    };
+    expect(await patternOf({ regex: "(?:a|b)\\(?:[(?:]" })).toEqual({ answer: { type: "string", pattern: "^((a|b)\\(?:[(?:])$" } });
+    // as zod 3 writes it
+    const email = "^(?!\\.)(?!.*\\.\\.)([A-Za-z0-9_'+\\-\\.]*)[A-Za-z0-9_+-]@([A-Za-z0-9][A-Za-z0-9\\-]*\\.)+[A-Za-z]{2,}$";
+    const properties = {
+      pattern: { type: "string", pattern: "^(?:a)$" },
+      const: { type: "array", items: { type: "string", pattern: "(?:b)" } },
+      mail: { type: "string", format: "email", pattern: email },
+      kind: { enum: ["(?:"], default: { pattern: "(?:" } },
+    };
+    expect(await patternOf({ jsonSchema: { type: "object", properties } })).toEqual({
+      pattern: { type: "string", pattern: "^(a)$" },
+      const: { type: "array", items: { type: "string", pattern: "(b)" } },
+      mail: { type: "string", format: "email" },
+      kind: properties.kind,
+    });
+  });
+
+  it("has no number beyond those that JSON keeps, and no day that a month has not", async () => {
+    const numbers = { type: "object", properties: { a: { type: "number" } } } as const;
+    const days = { type: "object", properties: { d: { type: "string", format: "date" } } } as const;
+    expect((await failure(told('{"a": 1e999}').ask("x", { jsonSchema: numbers }))).message).toContain("got a larger one in a");
+    expect((await failure(told('{"d": "2026-02-31"}').ask("x", { jsonSchema: days }))).message).toContain(
+      "answer.d: expected text of the format date",
+    );
+    expect((await failure(told('{"d": "1900-02-29"}').ask("x", { jsonSchema: days }))).code).toBe("run-form");
+    expect((await told('{"d": "2024-02-29"}').ask("x", { jsonSchema: days })).json).toEqual({ d: "2024-02-29" });
+    expect((await told('{"a": 1e308}').ask("x", { jsonSchema: numbers })).json).toEqual({ a: 1e308 });
   });
 
   it("is a member of an object where it is none: lists, choices, expressions", async () => {

@@ -1,0 +1,171 @@
+/** How many ways lead from one place of a GBNF grammar to its next letters: llama.cpp follows them all, and at each letter again. */
+import { limits } from "../limits.ts";
+
+type Node =
+  | { readonly kind: "letter" | "nothing" }
+  | { readonly kind: "rule"; readonly name: string }
+  | { readonly kind: "oneOf"; readonly all: readonly (readonly Node[])[] }
+  | { readonly kind: "repeated"; readonly node: Node; readonly least: number; readonly most: number };
+
+/** Of what stands at one place. */
+interface Ways {
+  /** to a letter */
+  readonly letters: number;
+  /** past it, without a letter */
+  readonly past: number;
+  /** empty items on the longest way */
+  readonly empty: number;
+  /** rules within rules */
+  readonly nested: number;
+}
+
+const none: Ways = { letters: 0, past: 0, empty: 0, nested: 0 };
+const most = 1e9;
+const nothing: Ways = { letters: 0, past: 1, empty: 0, nested: 0 };
+/** Rules within rules at one place; each is a call of llama.cpp within a call. */
+const mostNested = 2 * limits.gbnfDepth;
+const token =
+  /(?<name>[A-Za-z0-9_-]+)\s*(?<defines>::=)?|(?<text>"(?:\\.|[^"\\])*")|(?<letter>\[(?:\\.|[^\]\\])*\]|!?<[^<>\s]*>|\.)|\{\s*(?<least>\d+)?\s*(?<comma>,)?\s*(?<count>\d+)?\s*\}|(?<sign>[|()*+?])|\s+|#[^\n]*/gsuy;
+
+/** @param fail refuses it; what is no GBNF is left to llama.cpp, which says so */
+export function checkWays(text: string, fail: (expected: string, got: string) => never): void {
+  const rules = rulesOf(text);
+  if (rules === undefined) return;
+  const known = new Map<string, Ways>();
+  const tooMany = (): never => fail(`at most ${limits.gbnfWays.toLocaleString("en-US")} ways to a next letter`, "more");
+  const tooDeep = (): never => fail(`at most ${mostNested} rules within rules at one place`, "more");
+
+  const ofRule = (name: string, depth: number): Ways => {
+    const found = known.get(name);
+    if (found !== undefined) return found;
+    if (depth > mostNested) return tooDeep();
+    // one that begins with itself is refused by llama.cpp
+    known.set(name, none);
+    const inner = ofAll(rules.get(name) ?? [], depth + 1);
+    const ways = { ...inner, nested: inner.nested + 1 };
+    if (ways.nested > mostNested) return tooDeep();
+    known.set(name, ways);
+    return ways;
+  };
+  const ofAll = (all: readonly (readonly Node[])[], depth: number): Ways =>
+    all.map((nodes) => ofSequence(nodes, depth)).reduce(either, none);
+  /** No further than the first letter: what stands behind it may be the rule itself. */
+  const ofSequence = (nodes: readonly Node[], depth: number): Ways => {
+    let ways = nothing;
+    for (const node of nodes) {
+      ways = behind(ways, ofNode(node, depth));
+      check(ways);
+      if (ways.past === 0) return ways;
+    }
+    return ways.letters === 0 && ways.empty === 0 ? { ...ways, empty: 1 } : ways;
+  };
+  const ofNode = (node: Node, depth: number): Ways => {
+    switch (node.kind) {
+      case "letter":
+        return { letters: 1, past: 0, empty: 0, nested: 0 };
+      case "nothing":
+        return nothing;
+      case "rule":
+        return ofRule(node.name, depth);
+      case "oneOf":
+        return ofAll(node.all, depth + 1);
+      case "repeated":
+        return ofRepeated(ofNode(node.node, depth), node.least, node.most);
+    }
+  };
+  const check = (ways: Ways): void => {
+    if (Math.max(ways.letters, ways.past, 1) * Math.max(ways.empty, 1) > limits.gbnfWays) tooMany();
+  };
+  /** From each place on. */
+  const checkAll = (all: readonly (readonly Node[])[]): void => {
+    for (const nodes of all) {
+      let rest = nothing;
+      for (const node of nodes.toReversed()) {
+        const inner = node.kind === "repeated" ? node.node : node;
+        if (inner.kind === "oneOf") checkAll(inner.all);
+        rest = behind(ofNode(node, 0), rest);
+        check(rest);
+      }
+    }
+  };
+  for (const [name, all] of rules) {
+    check(ofRule(name, 0));
+    checkAll(all);
+  }
+}
+
+function either(one: Ways, other: Ways): Ways {
+  return {
+    letters: Math.min(one.letters + other.letters, most),
+    past: Math.min(one.past + other.past, most),
+    empty: Math.max(one.empty, other.empty),
+    nested: Math.max(one.nested, other.nested),
+  };
+}
+
+function behind(first: Ways, next: Ways): Ways {
+  if (first.past === 0) return first;
+  return {
+    letters: Math.min(first.letters + first.past * next.letters, most),
+    past: Math.min(first.past * next.past, most),
+    empty: Math.min(first.empty + next.empty, most),
+    nested: Math.max(first.nested, next.nested),
+  };
+}
+
+function ofRepeated(once: Ways, least: number, times: number): Ways {
+  const optional = either(once, { letters: 0, past: 1, empty: 1, nested: 0 });
+  // behind a letter nothing is at the same place
+  if (once.past === 0) return least > 0 ? once : optional;
+  let ways = nothing;
+  for (let at = 0; at < Math.min(Math.max(least, Number.isFinite(times) ? times : 1), limits.gbnfWays); at += 1)
+    ways = behind(ways, at < least ? once : optional);
+  return ways;
+}
+
+/** @returns undefined for what is no GBNF */
+function rulesOf(text: string): ReadonlyMap<string, readonly (readonly Node[])[]> | undefined {
+  const rules = new Map<string, readonly (readonly Node[])[]>();
+  let all: Node[][] = [];
+  const outer: Node[][][] = [];
+  let end = 0;
+  for (const { 0: found, index, groups = {} } of text.matchAll(token)) {
+    end = index + found.length;
+    const { name, defines, text: literal, letter, sign } = groups;
+    const nodes = all.at(-1);
+    if (defines !== undefined && name !== undefined) {
+      if (outer.length > 0) return undefined;
+      all = [[]];
+      rules.set(name, all);
+      continue;
+    }
+    if (/^[\s#]/.test(found)) continue;
+    if (nodes === undefined) return undefined;
+    if (name !== undefined) nodes.push({ kind: "rule", name });
+    else if (literal !== undefined) nodes.push({ kind: literal === '""' ? "nothing" : "letter" });
+    else if (letter !== undefined) nodes.push({ kind: "letter" });
+    else if (sign === "|") all.push([]);
+    else if (sign === "(") {
+      outer.push(all);
+      all = [[]];
+    } else if (sign === ")") {
+      const inner: Node = { kind: "oneOf", all };
+      const back = outer.pop();
+      if (back === undefined) return undefined;
+      all = back;
+      all.at(-1)?.push(inner);
+    } else {
+      const node = nodes.pop();
+      if (node === undefined) return undefined;
+      nodes.push({ kind: "repeated", node, ...countsOf(sign, groups) });
+    }
+  }
+  return end === text.length && outer.length === 0 ? rules : undefined;
+}
+
+function countsOf(sign: string | undefined, { least = "0", comma, count }: Partial<Record<string, string>>) {
+  if (sign === "?") return { least: 0, most: 1 };
+  if (sign !== undefined) return { least: sign === "+" ? 1 : 0, most: Number.POSITIVE_INFINITY };
+  if (comma === undefined) return { least: Number(least), most: Number(least) };
+  return { least: Number(least), most: count === undefined ? Number.POSITIVE_INFINITY : Number(count) };
+}
