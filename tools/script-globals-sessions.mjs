@@ -164,7 +164,7 @@ export const sessions = {
   ),
 
   "Artifact.store": entry(
-    "Keeps a text or data. From `artifact_compression_threshold` bytes on it is compressed, where that makes it smaller. `tags` of its metadata are what query() looks for.",
+    "Keeps a text, data, or in JavaScript bytes (`Uint8Array`, `ArrayBuffer`). From `artifact_compression_threshold` bytes on it is compressed, where that makes it smaller. `tags` of its metadata are what query() looks for.",
     "`{content_hash, session_id, sequence}`; the hash is SHA-256 of the content",
     `${stored}print(artifact.content_hash)`,
     `${storedJs}print(artifact.content_hash);`,

@@ -103,6 +103,11 @@ export function any<N extends string>(name: N, expects = "any data"): Parameter<
   return { name, expects, isOptional: false, takesNull: true, read: (value) => value };
 }
 
+/** Bytes, from JavaScript: a typed array, a DataView or an ArrayBuffer. The function `takesBytes`. */
+export function bytes<N extends string>(name: N): Parameter<Uint8Array> & { readonly name: N } {
+  return parameter(name, "bytes", (value) => value instanceof Uint8Array);
+}
+
 /** Data that is kept: without functions, which would be lost in silence. */
 export function data<N extends string>(name: N): Parameter<unknown> & { readonly name: N } {
   return {
@@ -116,7 +121,7 @@ export function data<N extends string>(name: N): Parameter<unknown> & { readonly
 }
 
 function functionIn(value: unknown): unknown {
-  if (typeof value === "function") return value;
+  if (typeof value === "function" || value instanceof Uint8Array) return value;
   if (!Array.isArray(value) && !isTable(value)) return undefined;
   return Object.values(value)
     .map(functionIn)

@@ -18,6 +18,8 @@ export interface ScriptFunction {
   readonly isUntimed: boolean;
   /** Functions among its arguments are called later, within other calls. */
   readonly keeps: boolean;
+  /** An argument may be bytes. */
+  readonly takesBytes: boolean;
   readonly run: (...values: never[]) => unknown;
 }
 
@@ -52,9 +54,9 @@ export interface NamedCalls {
 export function now<const P extends readonly Parameter[]>(
   parameters: P,
   run: (...values: [...Values<P>, CallKept]) => unknown,
-  { keeps = false }: { readonly keeps?: boolean } = {},
+  { keeps = false, takesBytes = false }: { readonly keeps?: boolean; readonly takesBytes?: boolean } = {},
 ): ScriptFunction {
-  return { parameters, waits: false, isUntimed: false, keeps, run: run as ScriptFunction["run"] };
+  return { parameters, waits: false, isUntimed: false, keeps, takesBytes, run: run as ScriptFunction["run"] };
 }
 
 /** A function that takes time: a Promise in JavaScript. @param run gets what calls kept functions after its values */
@@ -63,7 +65,7 @@ export function waits<const P extends readonly Parameter[]>(
   run: (...values: [...Values<P>, CallKept]) => Promise<unknown>,
   { isUntimed = false }: { readonly isUntimed?: boolean } = {},
 ): ScriptFunction {
-  return { parameters, waits: true, isUntimed, keeps: false, run: run as ScriptFunction["run"] };
+  return { parameters, waits: true, isUntimed, keeps: false, takesBytes: false, run: run as ScriptFunction["run"] };
 }
 
 /** What the guest makes functions and objects of. Each name of a script leads to the name that a call carries. */
@@ -78,6 +80,8 @@ export interface Manifest {
   readonly waits: readonly string[];
   /** calls whose functions are called later */
   readonly keeps: readonly string[];
+  /** calls that take bytes */
+  readonly takesBytes: readonly string[];
 }
 
 export interface Bound {
@@ -114,6 +118,7 @@ export function bind({ globals, named = {}, classes }: ScriptGlobals): Bound {
     })),
     waits: [...functions].filter(([, member]) => member.waits).map(([name]) => name),
     keeps: [...functions].filter(([, member]) => member.keeps).map(([name]) => name),
+    takesBytes: [...functions].filter(([, member]) => member.takesBytes).map(([name]) => name),
   };
   return {
     manifest,

@@ -1,7 +1,8 @@
 /**
- * What crosses between host and script: plain JSON, in which `{"$fn":3}` is a callback of the call and `{"$id":7,"$class":"Agent"}` an object of the host.
- * Keys of users that begin with `$` have one more on the way.
+ * What crosses between host and script: plain JSON, in which `{"$fn":3}` is a callback of the call and `{"$id":7,"$class":"Agent"}` an object of the host,
+ * and `{"$bytes":"AP8="}` bytes, as base64. Keys of users that begin with `$` have one more on the way.
  */
+import { fromBase64 } from "../base64.ts";
 import { SpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { type Callback, KeptFunction, type Kind } from "./arguments.ts";
@@ -73,6 +74,13 @@ export function inward(value: unknown, objects: ScriptObjects, callback: (index:
     const found = objects.find((value as { readonly $id: unknown }).$id);
     if (found !== undefined) return found;
     throw unknownMark();
+  }
+  if (Object.hasOwn(value, "$bytes")) {
+    try {
+      return fromBase64(String((value as { readonly $bytes: unknown }).$bytes));
+    } catch (cause) {
+      throw new SpellError("script-argument", "expected bytes as base64, got other text", { cause });
+    }
   }
   return rebuilt(
     Object.entries(value),

@@ -22,6 +22,8 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 /** bytes of the largest header and of the largest section of JSON */
 const mostJson = { bytes: 1 << 29, depth: 64 };
+/** Of a section that is read by parts: up to here its checksum is proved at its first use, which takes 0.1 s at most; above, each part is held against the others. */
+const mostProved = 16 * 2 ** 20;
 
 /** A document in a segment. */
 export interface SegmentDocument {
@@ -294,9 +296,17 @@ export async function openSegment(folder: SearchFolder, name: string, metric: Me
     if (crc32(data) !== sum) throw damaged(`section ${section} has another checksum`);
     return data;
   };
-  const range = (section: Section, from: number, length: number): Promise<Uint8Array<ArrayBuffer>> => {
+  const proofs = new Map<Section, Promise<unknown>>();
+  const prove = (section: Section): Promise<unknown> => {
+    const proof = proofs.get(section) ?? whole(section);
+    proofs.set(section, proof);
+    proof.catch(() => proofs.delete(section));
+    return proof;
+  };
+  const range = async (section: Section, from: number, length: number): Promise<Uint8Array<ArrayBuffer>> => {
     const [start, all] = placeOf(section);
     if (from + length > all) throw damaged(`section ${section} ends at ${all}, expected ${from + length}`);
+    if (all <= mostProved) await prove(section);
     return take(base + start + from, length, section);
   };
   const json = async (section: Section): Promise<unknown> =>
@@ -371,7 +381,10 @@ export async function openSegment(folder: SearchFolder, name: string, metric: Me
       const from = termAt[at] ?? 0;
       const length = (termAt[at + 1] ?? from) - from;
       const [places, counts] = await Promise.all([range("places", from * 4, length * 4), range("counts", from, length)]);
-      return { chunks: new Uint32Array(places.buffer), counts };
+      const chunks = new Uint32Array(places.buffer);
+      const isSound = chunks.every((chunk, i) => chunk < count && (i === 0 || chunk > (chunks[i - 1] ?? 0))) && !counts.includes(0);
+      if (!isSound) throw damaged(`the places of the word ${JSON.stringify(term)} are none`);
+      return { chunks, counts };
     },
     async text(chunk) {
       if (textAt === undefined) return undefined;
@@ -390,6 +403,11 @@ export async function openSegment(folder: SearchFolder, name: string, metric: Me
     async vector(chunk) {
       const vector = new Float32Array((await range("vectors", chunk * dimensions * 4, dimensions * 4)).buffer);
       if (!vector.every(Number.isFinite)) throw damaged(`the vector of chunk ${chunk} has a number that is none`);
+      const scale = scales[chunk] ?? 0;
+      const first = chunk * dimensions;
+      // rounding is half a step
+      if (!vector.every((value, i) => Math.abs(value - (rows[first + i] ?? 0) * scale) <= scale))
+        throw damaged(`the vector of chunk ${chunk} is another than its row of 8 bits`);
       return vector;
     },
   };

@@ -74,7 +74,7 @@ export async function generate(context: Context): Promise<number> {
         if (numbered) screen.write((part.candidates ?? [text]).map((candidate, index) => `${index + 1}. ${candidate}\n`).join(""));
         else if (!streams) screen.write(text);
         screen.endLine();
-        screen.document(documentOf(model, { text, reasoning }, part, warnings));
+        screen.document(documentOf(model, { text, reasoning }, part, warnings), ["text", "reasoning", "candidates"]);
         if (part.finishReason === "length") screen.note(lengthNote(part, model, flagWord));
         if (flags.has("stats")) screen.aside(statisticsText(part, model.device));
       }

@@ -91,8 +91,13 @@ export async function sessionRemove(context: Context): Promise<number> {
   const { operands, flags, screen } = context;
   const sessions = await open(context);
   const removed: string[] = [];
+  // a name that is not there removes nothing
+  const wanted = new Map<string, string>();
   for (const operand of operands) {
     const { id, name } = await find(sessions, operand);
+    wanted.set(id, name);
+  }
+  for (const [id, name] of wanted) {
     if (!flags.has("yes")) {
       const count = (await sessions.artifacts.list(id)).length;
       await confirm(context, `Remove ${screen.clean(name)} with ${plural(count, "artifact")}?`, "nothing was removed");

@@ -49,17 +49,21 @@ export async function ragAsk(context: Context): Promise<number> {
       const cited = citedIn(text, used.length);
       const citations = used.map((hit, i) => ({ number: i + 1, is_cited: cited.includes(i + 1), ...hit }));
       screen.endLine();
-      screen.document({
-        status: "ok",
-        text,
-        citations,
-        model: model.id,
-        provider: model.provider,
-        backend: model.backend,
-        finish_reason: end?.finishReason,
-        usage: end === undefined ? undefined : usageFields(end.usage),
-        seed: end?.seed,
-      });
+      screen.document(
+        {
+          status: "ok",
+          text,
+          citations,
+          model: model.id,
+          provider: model.provider,
+          backend: model.backend,
+          finish_reason: end?.finishReason,
+          usage: end === undefined ? undefined : usageFields(end.usage),
+          seed: end?.seed,
+        },
+        ["text", "citations"],
+      );
+      noteLeftOut(context, model, results, used);
       const listed = citations.filter(({ is_cited }) => is_cited);
       if (listed.length === 0) screen.note("the answer cites no passage; it had these:");
       screen.writeOwn("\n");
@@ -90,7 +94,29 @@ async function loadAnswerer(context: Context): Promise<LanguageModel> {
   }
 }
 
-/** Passages that leave the model room for its answer; a word is about one and a half tokens, for small vocabularies two. */
+/** Says which passages the model did not have, and whether the best was cut. */
+function noteLeftOut(
+  { screen }: Context,
+  { id, contextLength = 4096 }: LanguageModel,
+  all: readonly RagHit[],
+  used: readonly RagHit[],
+): void {
+  const key = (hit: RagHit): string => `${hit.id}\n${hit.start}-${hit.end}`;
+  const had = new Set(used.map(key));
+  const left = all.filter((hit) => !had.has(key(hit)));
+  const [[best], [first]] = [all, used];
+  const isCut = best !== undefined && first?.content !== best.content && key(first ?? best) === key(best);
+  if (left.length === 0 && !isCut) return;
+  const names = left.slice(0, 3).map((hit) => `${titleOf(hit)} (${hit.score.toFixed(3)})`);
+  const rest = left.length > names.length ? [`${left.length - names.length} more`] : [];
+  const said = [
+    ...(isCut ? ["the best passage was cut"] : []),
+    ...(left.length > 0 ? [`left out: ${[...names, ...rest].join(", ")}`] : []),
+  ];
+  screen.note(`the context of ${id} (${contextLength} tokens) has no room for all passages; ${said.join("; ")}`);
+}
+
+/** Passages that leave the model room for its answer; a word is about one and a half tokens, for small vocabularies two. The best is there, cut where it must be. */
 function fitting(
   hits: readonly RagHit[],
   { contextLength = 4096 }: LanguageModel,
@@ -98,7 +124,9 @@ function fitting(
 ): readonly RagHit[] {
   const room = Math.max(32, contextLength - Math.min(maxTokens, contextLength / 2) - 100);
   const { results } = contextOf(hits, room, (text) => Math.ceil(text.length / 3));
-  return results.length > 0 ? results : hits.slice(0, 1);
+  const [best] = hits;
+  if (best === undefined || results[0] === best) return results;
+  return [{ ...best, content: best.content?.slice(0, room * 3) }];
 }
 
 /** Asks; where the prompt is too long still, with fewer passages, and in the end with a shorter one. */

@@ -212,7 +212,7 @@ export async function ragSearch(context: Context): Promise<number> {
     const results = await rag.search(question, { ...place, ...options });
     // results that have to do with nothing look like the others
     const isUnbounded = options.threshold === undefined && (await context.config()).config.rag.search.threshold === 0;
-    screen.document({ status: "ok", total: results.length, results });
+    screen.document({ status: "ok", total: results.length, results }, ["results"]);
     for (const [i, hit] of results.entries()) {
       const text = visibleText(hit.content ?? "").replaceAll(/\s+/g, " ");
       const short = text.length > shownCharacters ? `${text.slice(0, shownCharacters)}…` : text;
@@ -290,9 +290,9 @@ export function ragExport(context: Context): Promise<number> {
     const chunks: unknown[] = [];
     for await (const chunk of rag.export(place)) {
       if (screen.json) chunks.push(chunk);
-      else screen.writeOwn(`${JSON.stringify(chunk)}\n`);
+      else screen.write(`${JSON.stringify(chunk)}\n`);
     }
-    screen.document({ status: "ok", total: chunks.length, passages: chunks });
+    screen.document({ status: "ok", total: chunks.length, passages: chunks }, ["passages"]);
     return 0;
   });
 }

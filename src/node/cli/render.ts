@@ -6,6 +6,7 @@
 import { mask } from "../../core/config/keys.ts";
 import { maskAddress, maskSecrets } from "../../core/config/mask.ts";
 import type { SpellError } from "../../core/errors.ts";
+import { isObject } from "../../core/json.ts";
 import type { LogEntry } from "../../core/platform.ts";
 import type { Action } from "../../core/spec/action.ts";
 import { toSnake } from "../../core/values.ts";
@@ -64,8 +65,11 @@ export interface Screen {
   clean(text: string): string;
   /** Ends the line of standard output, where one is open. */
   endLine(): void;
-  /** The one document of a run; nothing in the text format. */
-  document(value: unknown): void;
+  /**
+   * The one document of a run; nothing in the text format.
+   * @param data members with what a model answered or a user's own files hold: shown as they are, all else masked
+   */
+  document(value: unknown, data?: readonly string[]): void;
   /** One `note:` line, with commands to paste below; silent with --quiet and below --trace warn. */
   note(message: string, actions?: readonly Action[]): void;
   log(entry: LogEntry): void;
@@ -153,10 +157,22 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
   const commandLines = (commands: readonly string[]): string => commands.map((command) => `  ${err.word(cleanErr(command))}\n`).join("");
   const shows = (wanted: TraceLevel): boolean => level >= traceLevels.indexOf(wanted);
 
-  const document = (value: unknown): void => {
+  const indent = settings.format === "pretty" ? 2 : undefined;
+  const maskedJson = (value: unknown): string => masked(JSON.stringify(maskSecrets(value), undefined, indent));
+  /** An object member by member, each as JSON has it. */
+  const jsonAround = (value: object, data: readonly string[]): string => {
+    const [open, close] = indent === undefined ? ["{", "}"] : ["{\n", "\n}"];
+    const members = Object.entries(value).map(([key, inner]) => {
+      const member = { [key]: inner };
+      const text = data.includes(key) ? JSON.stringify(member, undefined, indent) : maskedJson(member);
+      return text.slice(open.length, -close.length);
+    });
+    return open + members.filter((member) => member !== "").join(indent === undefined ? "," : ",\n") + close;
+  };
+  const document = (value: unknown, data: readonly string[] = []): void => {
     if (!json || documentDone) return;
     documentDone = true;
-    const text = masked(JSON.stringify(maskSecrets(value), undefined, settings.format === "pretty" ? 2 : undefined));
+    const text = isObject(value) && data.length > 0 ? jsonAround(value, data) : maskedJson(value);
     toOut(`${outIsTerminal ? escapeInJson(text) : text}\n`);
   };
 

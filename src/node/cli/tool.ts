@@ -78,7 +78,7 @@ export async function toolInvoke(context: Context): Promise<number> {
   const { tools } = await openSpell();
   const started = performance.now();
   const output = await tools.execute(facts.name, input, { signal: interrupt.signal });
-  screen.document({ status: "ok", tool: facts.name, duration_ms: Math.round(performance.now() - started), output });
+  screen.document({ status: "ok", tool: facts.name, duration_ms: Math.round(performance.now() - started), output }, ["output"]);
   const { result, problems, matches } = output;
   const text = typeof result === "string" ? result : JSON.stringify(result, null, 2);
   screen.write(text.endsWith("\n") ? text : `${text}\n`);

@@ -36,6 +36,7 @@ describe("globals of scripts", () => {
       classes: { Counter: { addTo: "Counter:addTo", add_to: "Counter:addTo" } },
       waits: ["Counter:addTo"],
       keeps: [],
+      takesBytes: [],
       named: {},
     });
   });

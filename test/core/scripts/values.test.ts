@@ -8,6 +8,11 @@ class Agent {
 const noCallback = (): never => {
   throw new Error("no callback expected");
 };
+it("are bytes where a guest says so", () => {
+  expect(inward([{ $bytes: "AP8=" }], scriptObjects([]), noCallback)).toEqual([Uint8Array.of(0, 255)]);
+  expect(() => inward({ $bytes: "?" }, scriptObjects([]), noCallback)).toThrow(expect.objectContaining({ code: "script-argument" }));
+});
+
 const nested = (depth: number): unknown => (depth === 0 ? 1 : [nested(depth - 1)]);
 
 describe("values to a script", () => {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { SearchFolder } from "../../../src/core/platform.ts";
 import { openCollection } from "../../../src/core/search/collection.ts";
+import { crc32 } from "../../../src/core/search/crc32.ts";
 import { lexicalVector } from "../../../src/core/search/lexical.ts";
 import { memoryFolder } from "../../../src/core/search/memory-folder.ts";
 import type { Collection, CollectionSettings, IndexedDocument, Metadata } from "../../../src/core/spec/search-index.ts";
@@ -28,6 +29,21 @@ const ask = async (collection: Collection, text: string, more = {}): Promise<rea
   (await collection.search({ text, vector: lexicalVector(text, 64), k: 5, hybridWeight: 0.3, ...more })).map(
     (hit) => `${hit.document}/${hit.chunk}: ${hit.text}`,
   );
+
+/** @param isProved false: the checksum is that of the zeros, as if it were not read */
+function zeroSection(file: Uint8Array<ArrayBuffer>, section: string, isProved: boolean): void {
+  const view = new DataView(file.buffer, file.byteOffset);
+  const length = view.getUint32(8, true);
+  const raw = file.subarray(16, 16 + length);
+  const header = JSON.parse(new TextDecoder().decode(raw)) as { sections: Record<string, [number, number, number]> };
+  const place = header.sections[section] as [number, number, number];
+  const zeros = file.subarray(16 + length + place[0], 16 + length + place[0] + place[1]).fill(0);
+  if (isProved) return;
+  place[2] = crc32(zeros);
+  const text = JSON.stringify(header);
+  raw.set(new TextEncoder().encode(text.padEnd(length)));
+  view.setUint32(12, crc32(raw), true);
+}
 
 const animals = document("animals", "The fox jumps over the lazy dog.", "Cats sleep all day.");
 const tools = document("tools", "A hammer drives nails.", "The saw cuts wood.");
@@ -71,6 +87,25 @@ describe("a collection", () => {
     await other.save();
     await collection.refresh();
     expect(collection.documents()).toEqual(["animals", "tools"]);
+  });
+
+  it.each(["vectors", "places", "counts", "texts"] as const)("refuses %s that are zeros where a search reads them", async (section) => {
+    for (const isProved of [true, false]) {
+      const folder = memoryFolder();
+      const collection = await openCollection(folder, settings);
+      collection.add([animals, tools]);
+      await collection.save();
+      const [name = ""] = await folder.list();
+      const file = (await folder.read(name, 0, (await folder.size(name)) ?? 0)) as Uint8Array<ArrayBuffer>;
+      zeroSection(file, section, isProved);
+      await folder.remove(name);
+      await folder.write(name, [file]);
+      // a text is shown as it is where its checksum is not read
+      if (section === "texts" && !isProved) continue;
+      const message = isProved ? `section ${section} has another checksum` : section === "vectors" ? "8 bits" : "places of the word";
+      const search = async () => ask(await openCollection(folder, settings), "animals hammer");
+      expect(await failure(search())).toMatchObject({ code: "rag-damaged", message: expect.stringContaining(message) });
+    }
   });
 
   it("has what two writers saved, and goes on where a merge took files away", async () => {

@@ -85,6 +85,8 @@ describe("session", () => {
     expect(await failure(run(sessionShow, ["zzz"]))).toMatchObject({ code: "session-unknown" });
     expect(await failure(run(sessionShow, [""]))).toMatchObject({ code: "session-unknown" });
     expect(await failure(run(sessionRemove, [id]))).toMatchObject({ code: "usage-confirm" });
+    // all or nothing
+    expect(await failure(run(sessionRemove, [id, "zzz"], { yes: [] }))).toMatchObject({ code: "session-unknown" });
     expect((await run(sessionRemove, [id], { yes: [] })).document).toEqual({ status: "ok", removed: [id] });
     expect((await run(sessionList)).document).toMatchObject({ sessions: [] });
   });

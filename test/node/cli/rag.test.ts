@@ -347,6 +347,28 @@ describe("rag", () => {
     expect(asked).toEqual([]);
   });
 
+  it("gives a passage with an address as it stands, in a search and an export, as text and JSON", async () => {
+    const { run } = await program();
+    const text = "The mirror is https://me:pw@host/x today.";
+    await run(ragIngest, [folderOf({ "a.txt": text })]);
+    for (const format of ["text", "json"] as const) {
+      expect((await run(ragSearch, ["mirror today"], {}, format)).out, format).toContain(text);
+      expect((await run(ragExport, [], {}, format)).out, format).toContain(text);
+    }
+  });
+
+  it("asks with the best passage, cut where the model has no room, and says what was left out", async () => {
+    const { run, asked } = await program();
+    const long = `The oven is hot. ${"The oven is hot and the bread is baked. ".repeat(30)}`;
+    await run(ragIngest, [
+      folderOf({ "long.txt": long, "short.txt": "An oven stands in the village.", "b.txt": "Somebody said the oven is old." }),
+    ]);
+    const { document, err } = await run(ragAsk, ["is the oven hot and the bread baked?"]);
+    expect((document["citations"] as { source: string }[])[0]?.source).toMatch(/long\.txt$/);
+    expect(asked[0]).toContain("The oven is hot");
+    expect(err).toMatch(/the context of tiny-stories \(\d+ tokens\) has no room for all passages; .*left out: .*\.txt \(0\.\d{3}\)/);
+  });
+
   it("reads PDF, DOCX, HTML and tables", async () => {
     const { run } = await program();
     const folder = folderOf({

@@ -122,6 +122,20 @@ describe("forms of a run", () => {
     expect(out()).toBe('{\n  "status": "ok"\n}\n');
   });
 
+  it.each(["json", "pretty"] as const)("masks a %s document but for members that are data", (format) => {
+    const { screen, out } = keptScreen({ format });
+    screen.hide(["sk-secret-1"]);
+    const address = "https://me:pw@host/x sk-secret-1";
+    screen.document({ status: "ok", address, none: undefined, results: [{ content: address, token: "t" }], api_key: "k" }, ["results"]);
+    const expected = {
+      status: "ok",
+      address: "https://********@host/x ********",
+      results: [{ content: address, token: "t" }],
+      api_key: "********",
+    };
+    expect(out()).toBe(`${JSON.stringify(expected, undefined, format === "pretty" ? 2 : undefined)}\n`);
+  });
+
   it("prints no text beside a document", () => {
     const { screen, out } = keptScreen({ format: "json" });
     screen.write("text");

@@ -70,6 +70,31 @@ describe("spell.scripts.run", () => {
     await expect(spell.scripts.run("return require('util')")).rejects.toMatchObject({ code: "script-denied" });
   });
 
+  it.each([
+    "new Date(0)",
+    "new Map([[1, 2]])",
+    "new Set([1])",
+    "/a/",
+    "new ArrayBuffer(2)",
+    "new Uint8Array(2)",
+    "new DataView(new ArrayBuffer(1))",
+  ])("refuses %s where plain data is kept", async (value) => {
+    await expect(spell.scripts.run(`State.save("custom", "v", { at: [${value}] })`, { engine: "javascript" })).rejects.toMatchObject({
+      code: "script-argument",
+      message: expect.stringContaining("expected plain data, got "),
+    });
+  });
+
+  it("keeps bytes as bytes where an artifact is made of them", async () => {
+    const own = createSpell({ config: { runtime: { sessions: { enabled: true, storage_backend: "memory" } } }, env: {} });
+    const source = `const id = Session.create();
+      const made = [new Uint8Array([0, 255, 1]), new Uint8Array([0, 255, 1, 7]).subarray(1, 3), new Uint8Array([9, 8]).buffer, new Uint16Array([258]), new Uint8Array(0)];
+      export default made.map((content, i) => Artifact.get(id, Artifact.store(id, "r", "b" + i, content))).map(({ content, encoding }) => [content, encoding]);`;
+    const { result } = await own.scripts.run(source, { engine: "javascript" });
+    expect(result).toEqual(["AP8B", "/wE=", "CQg=", "AgE=", ""].map((content) => [content, "base64"]));
+    await own.dispose();
+  });
+
   it("shows output as it comes, and keeps it with an error otherwise", async () => {
     const pieces: string[] = [];
     const result = await spell.scripts.run("print('a') Utils.sleep(0.01) print('b')", { onOutput: (text) => pieces.push(text) });

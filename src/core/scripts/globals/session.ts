@@ -14,6 +14,7 @@ import type { Toolbox } from "../../toolbox/toolbox.ts";
 import { definedOnly } from "../../values.ts";
 import {
   argumentError,
+  bytes,
   callback,
   data,
   either,
@@ -197,10 +198,11 @@ export function artifactGlobal(run: ScriptRun, { artifacts }: Sessions): ScriptF
     if (!isCount(sequence)) throw argumentError("Artifact", "artifact.sequence", "a whole number", sequence);
     return definedOnly({ sequence, contentHash: typeof contentHash === "string" ? contentHash : undefined });
   };
+  const content = { ...either("content", bytes("content"), data("content")), expects: "any data", takesNull: true } as const;
   return {
-    store: now([session, type, name, data("content"), meta], (...[where, what, called, content, given]) =>
-      store(where, what, called, content, given),
-    ),
+    store: now([session, type, name, content, meta], (...[where, what, called, made, given]) => store(where, what, called, made, given), {
+      takesBytes: true,
+    }),
     store_file: waits([session, text("path"), type, meta], async (where, path, what, given) => {
       if (run.files === undefined)
         throw new SpellError("script-denied", `a script may not read files: ${run.spell.platform.name} has no files for it`);

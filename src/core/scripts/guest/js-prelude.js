@@ -20,6 +20,14 @@
   const { get: mapGet, set: mapSet, delete: mapDelete, forEach: mapEach } = MapOf.prototype;
   const { get: weakGet, set: weakSet, has: weakHas } = WeakMap.prototype;
   const { slice } = Str.prototype;
+  const BufferOf = ArrayBuffer;
+  const { isView } = BufferOf;
+  const Bytes = Uint8Array;
+  const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const { toString: tagOf } = objectPrototype;
+  const strange = create(null);
+  for (const name of ["Date", "Map", "Set", "WeakMap", "WeakSet", "RegExp", "ArrayBuffer"])
+    strange[`[object ${name}]`] = `${name === "ArrayBuffer" ? "an" : "a"} ${name}`;
   const cut = (text, most) => apply(slice, text, [0, most]);
   const maxDepth = 32;
   const maxText = 2000;
@@ -78,9 +86,31 @@
       return out;
     }
     if (v instanceof PromiseOf) throw unfit("a Promise (is an await missing?)");
+    // their content is in no key, or is bytes
+    const kind = strange[apply(tagOf, v, [])] ?? (isView(v) ? "binary data" : undefined);
+    if (kind) throw wrong(`expected plain data, got ${kind}`);
     const out = create(null);
     for (const key of keys(v))
       if (v[key] !== undefined) out[functions && key[0] === "$" ? `$${key}` : key] = copy(v[key], functions, depth + 1, here);
+    return out;
+  }
+  /** Bytes are themselves where a call takes them. */
+  function copyArgument(v, functions, isBytes) {
+    const bytes =
+      isBytes && (v instanceof BufferOf ? new Bytes(v) : isView(v) ? new Bytes(v.buffer, v.byteOffset, v.byteLength) : undefined);
+    if (!bytes) return copy(v, functions, 1);
+    let out = "";
+    const { length } = bytes;
+    for (let i = 0; i < length; i += 3) {
+      const three = (bytes[i] << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
+      out += digits[three >> 18] + digits[(three >> 12) & 63];
+      out += (i + 1 < length ? digits[(three >> 6) & 63] : "=") + (i + 2 < length ? digits[three & 63] : "=");
+    }
+    return { $bytes: out };
+  }
+  function copyAll(args, functions, isBytes) {
+    const out = [];
+    for (let i = 0; i < args.length; i++) out[i] = copyArgument(args[i], functions, isBytes);
     return out;
   }
   const objects = new MapOf();
@@ -116,13 +146,15 @@
   const open = new MapOf();
   // Functions that are called within later calls, by the names of the calls that give them.
   const keeping = create(null);
+  // Calls that take bytes.
+  const taking = create(null);
   const kept = [];
   const early = [];
   function send(name, args) {
     const id = ++serial;
     const mine = [];
     const number = keeping[name] ? (f) => -kept.push(f) : (f) => mine.push(f);
-    const text = stringify({ t: "call", id, f: name, a: copy(args, number, 0) });
+    const text = stringify({ t: "call", id, f: name, a: copyAll(args, number, taking[name]) });
     if (text.length > maxMessage)
       throw wrong(`${name}: expected arguments of at most ${maxMessage} characters together, got ${text.length}`);
     post(text);
@@ -218,8 +250,9 @@
   }
 
   const define = (name, value) => defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true });
-  function makeGlobals({ globals, classes: kinds, named, waits, keeps }) {
+  function makeGlobals({ globals, classes: kinds, named, waits, keeps, takesBytes }) {
     for (const name of keeps) keeping[name] = true;
+    for (const name of takesBytes) taking[name] = true;
     const waiting = create(null);
     for (const name of waits) waiting[name] = true;
     for (const name of keys(globals)) {
