@@ -9,6 +9,7 @@ const ranks = [
     "json",
     "nearest",
     "file-names",
+    "sampling",
     "values",
     "wildcard",
     "bucket",

@@ -150,7 +150,7 @@ export const limits = {
   gbnfCharacters: 262_144,
   /** Groups within groups of it. llama.cpp reads them by calling itself: its stack ends at some 300 in WebAssembly, and at some 10,000 natively the process. */
   gbnfDepth: 100,
-  /** Ways through it from one place to the next letter, times the empty items on one of them. llama.cpp follows all at each letter; 20,000 take it some tenths of a second. */
+  /** Ways through it from one place to the next letter, times the empty items on one of them. llama.cpp follows all at each letter: an answer of four tokens out of 19,000 words took 1.6 s natively and 4.1 s in WebAssembly (Intel Xeon, 2026-11-29). */
   gbnfWays: 20_000,
   /** Characters of a schema as JSON. */
   schemaCharacters: 1_000_000,

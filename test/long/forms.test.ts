@@ -5,7 +5,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect, it } from "vitest";
 import { SpellError } from "../../src/core/errors.ts";
-import { seededRandom } from "../../src/core/t5/sampling.ts";
+import { seededRandom } from "../../src/core/sampling.ts";
 import { load } from "../../src/node/index.ts";
 import { randomSchema, zodOf } from "../core/grammar/random-schemas.ts";
 

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { toGbnf } from "../../src/core/grammar/gbnf.ts";
 import { schemaGrammar } from "../../src/core/grammar/json-schema.ts";
 import { createMatcher } from "../../src/core/grammar/matcher.ts";
-import { seededRandom } from "../../src/core/t5/sampling.ts";
+import { seededRandom } from "../../src/core/sampling.ts";
 import { load } from "../../src/node/index.ts";
 import { heldAnswersContract } from "../contract/held-answers.ts";
 import { heldSchemas, sampler } from "../core/grammar/schemas.ts";

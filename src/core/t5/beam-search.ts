@@ -4,9 +4,10 @@
  * log-probabilities, only the best `numBeams` candidates of a step may finish, and the search ends when no running beam can still win
  * at its present length. test/core/t5/search.test.ts holds it against a naive version.
  */
+
+import { largest } from "../sampling.ts";
 import type { BeamSampling } from "../spec/sampling.ts";
 import { DecoderState, type Encoded, rateRows, type T5Session } from "./decode.ts";
-import { largest } from "./sampling.ts";
 import { checkScores, hasRestrictions, restrictScores, type SearchOptions, takeBreath } from "./search.ts";
 
 export interface BeamAnswer {

@@ -1,11 +1,12 @@
 /**
  * The two graphs at work: encode once, then step by step with a KV cache. Knows shapes and caches; which token to take is decided elsewhere.
  */
+
+import { noNumbers } from "../sampling.ts";
 import type { OnnxGraph, OnnxModel, OnnxOpenOptions, OnnxRuntime, OnnxTensor } from "../spec/onnx.ts";
 import { cacheOutputs, createCache, type DecoderCache, joiningOn } from "./cache.ts";
 import type { T5Config } from "./config.ts";
 import { decoderGraph, encoderGraph, names, namesOf, rowsGraph } from "./graph.ts";
-import { noNumbers } from "./sampling.ts";
 import { TokenTable } from "./token-table.ts";
 import type { T5Weights } from "./weights.ts";
 

@@ -4,6 +4,7 @@
  */
 import { closedError, SpellError, throwIfAborted } from "../errors.ts";
 import { amongThemselves } from "../grammar/choice-odds.ts";
+import { chooseAmong } from "../sampling.ts";
 import type { Candidate, DeviceReport, ManyPiece, ModelPiece, Seq2SeqGenerateOptions, Seq2SeqHandle } from "../spec/runtime.ts";
 import type { BeamSampling, Sampling, TokenSampling } from "../spec/sampling.ts";
 import { createStopFilter } from "../text/stop-filter.ts";
@@ -12,7 +13,6 @@ import { once } from "../values.ts";
 import type { BeamAnswer } from "./beam-search.ts";
 import type { T5Configs } from "./config.ts";
 import type { Hold } from "./hold.ts";
-import { chooseAmong } from "./sampling.ts";
 import { type SearchOptions, takeBreath } from "./search.ts";
 import type { RowToken } from "./search-many.ts";
 

@@ -8,9 +8,9 @@
 import { SpellError } from "../errors.ts";
 import { createMatcher, type MatchState } from "../grammar/matcher.ts";
 import { prune } from "../grammar/prune.ts";
+import { largest } from "../sampling.ts";
 import type { CharRange, Constraint, Grammar } from "../spec/grammar.ts";
 import type { StreamDecoder } from "../text/stream-decoder.ts";
-import { largest } from "./sampling.ts";
 
 /** Letter that may be wanting → letter whose token then writes it. */
 const standIns = { "{": "(", "}": ")", "[": "(", "]": ")" };

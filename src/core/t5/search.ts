@@ -1,11 +1,11 @@
 /** One token after the other: greedy or drawn, with guesses (lookup.ts, draft.ts) where that is exact. Beam search is in beam-search.ts. */
 import { abortedError, SpellError } from "../errors.ts";
+import { applyPenalties, argmax, completingTokens, draw, filterCandidates, noNumbers, seededRandom } from "../sampling.ts";
 import type { Sampling, TokenSampling } from "../spec/sampling.ts";
 import { DecoderState, type Encoded, type T5Session } from "./decode.ts";
 import { createDrafter, type NextChoice } from "./draft.ts";
 import type { Hold } from "./hold.ts";
 import { createLookup, type Guesser } from "./lookup.ts";
-import { applyPenalties, argmax, completingTokens, draw, filterCandidates, noNumbers, seededRandom } from "./sampling.ts";
 
 /** What every search needs to know about the answer it is after. */
 export interface SearchOptions<S extends Sampling = TokenSampling> {

@@ -6,6 +6,7 @@
 import { reportOf } from "../../core/devices/report.ts";
 import { abortedError, closedError, firstStepError, SpellError, throwIfAborted } from "../../core/errors.ts";
 import type { ByteSource } from "../../core/formats/byte-source.ts";
+import { chooseAmong } from "../../core/sampling.ts";
 import type {
   EmbeddedText,
   GgufGenerateOptions,
@@ -15,7 +16,6 @@ import type {
   ModelPiece,
   ThreadChoice,
 } from "../../core/spec/runtime.ts";
-import { chooseAmong } from "../../core/t5/sampling.ts";
 import { deferred } from "../../core/values.ts";
 import { byteBlob } from "./byte-blob.ts";
 import { startCompletion } from "./completion.ts";

@@ -2,10 +2,10 @@
 import type { Llama, LlamaContextSequence, LlamaGrammarEvaluationState, LlamaModel, Token } from "node-llama-cpp";
 import { contextError, messageOf, SpellError, throwIfAborted, toSpellError } from "../../core/errors.ts";
 import { badGrammar, bytesNoText, gbnfOf } from "../../core/grammar/gbnf.ts";
+import { chooseAmong } from "../../core/sampling.ts";
 import type { Constraint } from "../../core/spec/grammar.ts";
 import type { GgufGenerateOptions, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
 import type { TokenSampling } from "../../core/spec/sampling.ts";
-import { chooseAmong } from "../../core/t5/sampling.ts";
 import { promptPace, threadPace } from "./llama-pace.ts";
 import { rateChoices } from "./llama-rate.ts";
 import { engineName, importLlama } from "./llama-start.ts";

@@ -9,8 +9,8 @@ import { constraintOf, plainSchema } from "../../../src/core/grammar/constraint.
 import { schemaGrammar } from "../../../src/core/grammar/json-schema.ts";
 import { createMatcher } from "../../../src/core/grammar/matcher.ts";
 import { createJudge, misfitText, validator } from "../../../src/core/grammar/validate.ts";
+import { seededRandom } from "../../../src/core/sampling.ts";
 import type { JsonSchema } from "../../../src/core/spec/schema.ts";
-import { seededRandom } from "../../../src/core/t5/sampling.ts";
 import { failure } from "../../support/failure.ts";
 import { isLong } from "../../support.ts";
 import { heldSchemas, hostileSchemas, refusedSchemas, sampler } from "./schemas.ts";

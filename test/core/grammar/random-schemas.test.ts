@@ -5,7 +5,7 @@ import { createGrammarBuilder } from "../../../src/core/grammar/builder.ts";
 import { constraintOf } from "../../../src/core/grammar/constraint.ts";
 import { createMatcher } from "../../../src/core/grammar/matcher.ts";
 import { validator } from "../../../src/core/grammar/validate.ts";
-import { seededRandom } from "../../../src/core/t5/sampling.ts";
+import { seededRandom } from "../../../src/core/sampling.ts";
 import { isLong } from "../../support.ts";
 import { randomSchema, zodOf } from "./random-schemas.ts";
 import { sampler } from "./schemas.ts";

@@ -2,7 +2,7 @@
 import { Ajv } from "ajv";
 import { describe, expect, it } from "vitest";
 import { createMatcher } from "../../../src/core/grammar/matcher.ts";
-import { seededRandom } from "../../../src/core/t5/sampling.ts";
+import { seededRandom } from "../../../src/core/sampling.ts";
 import { callGrammar } from "../../../src/core/tools/call-grammar.ts";
 import { type CallPart, createCallParser } from "../../../src/core/tools/call-parser.ts";
 import { familyOf, type ToolFamily } from "../../../src/core/tools/families.ts";

@@ -1,9 +1,9 @@
 /**
  * From logits to the next token: penalties, top_k, top_p, min_p, temperature, draw, in this order. Pure functions over one row of scores.
- * test/core/t5/sampling.test.ts holds them against a naive version, and against transformers' own processors.
+ * test/core/sampling.test.ts holds them against a naive version, and against transformers' own processors.
  */
-import { SpellError } from "../errors.ts";
-import type { Penalties, RandomSampling, TokenSampling } from "../spec/sampling.ts";
+import { SpellError } from "./errors.ts";
+import type { Penalties, RandomSampling, TokenSampling } from "./spec/sampling.ts";
 
 /** Tokens that stay in the draw, and their probabilities, which add up to 1. */
 export interface Candidates {

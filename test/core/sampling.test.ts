@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { applyPenalties, argmax, completingTokens, draw, filterCandidates, largest, seededRandom } from "../../../src/core/t5/sampling.ts";
+import { applyPenalties, argmax, completingTokens, draw, filterCandidates, largest, seededRandom } from "../../src/core/sampling.ts";
 
 const rows = fc
   .array(fc.double({ min: -8, max: 8, noNaN: true }), { minLength: 1, maxLength: 700 })
