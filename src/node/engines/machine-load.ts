@@ -30,7 +30,12 @@ export function watchOthers(read: () => ProcessorClocks = readClocks): () => num
 }
 
 function readClocks(): ProcessorClocks {
-  const { user, system } = process.cpuUsage();
   const busyMs = cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
-  return { busyMs, ownMs: (user + system) / 1000, atMs: performance.now() };
+  return { busyMs, ownMs: ownProcessorMs(), atMs: performance.now() };
+}
+
+/** Milliseconds of processor time this process has used, with all its threads. */
+export function ownProcessorMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }

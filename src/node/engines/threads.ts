@@ -6,7 +6,7 @@ import { availableParallelism, cpus } from "node:os";
 import { SpellError } from "../../core/errors.ts";
 import type { ThreadChoice } from "../../core/spec/runtime.ts";
 import { readRecords, writeRecord } from "./home-records.ts";
-import { watchOthers } from "./machine-load.ts";
+import { ownProcessorMs, watchOthers } from "./machine-load.ts";
 
 /** Best numbers of threads found on this machine. */
 export interface MeasuredThreads {
@@ -47,7 +47,7 @@ export interface ThreadProbe {
 /** File in the home folder. */
 const cacheName = "threads.json";
 /** Counted up when the way of measuring changes: what was measured another way is measured anew. */
-const form = 3;
+const form = 4;
 /** More threads must win by this much: they also take processors away from others, and measurements differ by a few percent anyway. */
 const worthwhile = 1.08;
 /** Samples of one number of threads further apart than this were disturbed. */
@@ -61,9 +61,9 @@ const maxQuietTries = 3;
 /** … and so often at most where others are seen each time. */
 const maxTries = 10;
 
-/** Processors that others may keep busy while a machine still counts as quiet. */
+/** Processors that others may keep busy while a machine still counts as quiet: the process that asked for the engine takes 0.2 of one meanwhile. */
 function quietLimit(cores: number = availableParallelism()): number {
-  return Math.max(0.2, cores * 0.05);
+  return Math.max(0.35, cores * 0.05);
 }
 
 /** @param others what watchOthers() says; undefined: not known, which is no reason to wait */
@@ -231,42 +231,51 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
-/** Each number of threads is tried this often, once at least. */
+/** Each number of threads is tried this often, … */
 const maxTrialRounds = 4;
-/** So often at most the code is run before anything counts, … */
-const maxWarmRounds = 10;
-/** … and for this share of the budget. */
-const warmShare = 0.6;
-/** A round that is not this much quicker than the best before it: the code is as quick as it gets, when two in a row are so. */
-const stillGains = 0.93;
+/** … and no oftener than this where the rounds agree by then. */
+const fewTrialRounds = 2;
+/** For this share of the budget the code is run before anything counts. */
+const warmShare = 0.75;
+/** The shortest time over which the clock of this process tells how many processors it keeps busy. */
+const warmWindowMs = 150;
+/** Processors beyond the threads that compute: the compiler keeps at least one of them busy while it works. */
+const compiles = 0.5;
 
 /**
  * Times things that are fixed to a number of threads, in turn. Their code is compiled while it runs, on threads of its own: two that compute on
  * two processors then wait for each other and for the compiler, and look slower than they will be. All share what is compiled, so the one with the
- * fewest threads runs until it gets no quicker, and the rounds after that count.
+ * fewest threads runs until this process keeps no other processor busy, and the rounds after that count. That rounds get no quicker is no such sign:
+ * on two processors they stay even for half a second, and for two more the compiler still works.
  * @param time milliseconds of one round; it may stop after `limitMs`, where it has lost already, and then gives infinity
- * @param budgetMs after this time no further round starts
+ * @param budgetMs after this time no further round starts, but for the first two
+ * @param ownMs milliseconds of processor time this process has used, its threads included
  * @returns the one with the fewest threads that others do not beat by what is worth them, and whether its rounds agreed
  */
 export async function fastestTrial<T extends { readonly threads: number }>(
   trials: readonly T[],
   time: (trial: T, round: number, limitMs: number) => Promise<number>,
   budgetMs: number,
+  ownMs: () => number = ownProcessorMs,
 ): Promise<{ readonly best: T | undefined; readonly isSteady: boolean }> {
   const started = performance.now();
   const passed = (): number => performance.now() - started;
   const [least] = [...trials].sort((a, b) => a.threads - b.threads);
   let round = 0;
   let quickest = Number.POSITIVE_INFINITY;
-  for (let even = 0; least !== undefined && even < 2 && round < maxWarmRounds && passed() < budgetMs * warmShare; round += 1) {
-    const ms = await time(least, round, Number.POSITIVE_INFINITY);
-    even = ms < quickest * stillGains ? 0 : even + 1;
-    quickest = Math.min(quickest, ms);
+  let window = { atMs: passed(), ownMs: ownMs() };
+  for (let isWarm = least === undefined; !isWarm && least !== undefined && passed() < budgetMs * warmShare; round += 1) {
+    quickest = Math.min(quickest, await time(least, round, Number.POSITIVE_INFINITY));
+    const now = { atMs: passed(), ownMs: ownMs() };
+    if (now.atMs - window.atMs < warmWindowMs) continue;
+    isWarm = now.ownMs - window.ownMs < (least.threads + compiles) * (now.atMs - window.atMs);
+    window = now;
   }
   const times = new Map<number, number[]>();
   const usual = (threads: number): number => median(times.get(threads) ?? []);
-  const last = round + maxTrialRounds;
-  for (const first = round; round < last && (round === first || passed() < budgetMs); round += 1) {
+  const first = round;
+  const goesOn = (): boolean => round < first + maxTrialRounds && passed() < budgetMs && !agree(times);
+  for (; round < first + fewTrialRounds || goesOn(); round += 1) {
     const staying = Math.min(...trials.map(({ threads }) => usual(threads))) * lost;
     for (const trial of trials.filter(({ threads }) => round === first || usual(threads) <= staying)) {
       const limitMs = lost * Math.min(quickest, ...[...times.keys()].map(usual));

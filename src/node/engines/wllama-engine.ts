@@ -100,7 +100,7 @@ export function wllamaEngine(): GgufRuntime & { probe(device: Device): Promise<D
 /** A trial instance per candidate holds the model once more for a moment; larger models take the default instead. */
 const maxMeasuredBytes = 400_000_000;
 /** After this time no further round starts. */
-const measureBudgetMs = 3500;
+const measureBudgetMs = 6000;
 
 /**
  * A thread count is fixed for the life of an instance, so once per machine and model size one instance per candidate is loaded, and they are timed in
