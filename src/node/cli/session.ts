@@ -103,7 +103,8 @@ async function loadWith<M extends Loaded>(
     const model = await load(spell, {
       ...options,
       signal,
-      onProgress: (share) => progress.share(share),
+      // read whole: what is left is the engine's (numbers of threads are measured once), and says nothing of its end
+      onProgress: (share) => (share < 1 ? progress.share(share) : progress.say(`preparing ${shortName(name)}`)),
       pull: mayPull ? pull : false,
     });
     progress.end();
