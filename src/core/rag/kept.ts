@@ -8,6 +8,8 @@ export interface Kept {
   readonly source: string;
   /** of all that its chunks are made of */
   readonly hash: string;
+  /** of bytes that were read, where the document says it (prepare.ts) */
+  readonly version?: string | undefined;
   /** where one index has those of several */
   readonly tenant?: string | undefined;
   readonly scope?: string | undefined;

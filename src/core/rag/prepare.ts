@@ -46,11 +46,12 @@ export async function prepare(document: RagDocument, at: number, parts: PrepareP
   const wrong = (what: string, expected: string, got: unknown): SpellError =>
     new SpellError("rag-input", `${where}: ${what}: expected ${expected}, got ${got === undefined ? "nothing" : typeof got}`, { where });
   if (!isObject(document)) throw wrong("document", "an object", document);
-  const { name, bytes, metadata = {} } = document as RagDocument;
+  const { name, bytes: given, metadata = {} } = document as RagDocument;
   const said = (document as RagDocument).text ?? (document as RagDocument).content;
   if (!isObject(metadata) || Array.isArray(metadata)) throw wrong("metadata", "an object", metadata);
-  if (said === undefined && (name === undefined || bytes === undefined)) throw wrong("text", "text, or name and bytes of a file", said);
+  if (said === undefined && (name === undefined || given === undefined)) throw wrong("text", "text, or name and bytes of a file", said);
   if (said !== undefined && typeof said !== "string") throw wrong("text", "text", said);
+  const bytes = said === undefined && typeof given === "function" ? await given() : (given as Uint8Array | undefined);
   const most = settings.ingest.max_document_mb * 1_000_000;
   const size = bytes?.byteLength ?? new TextEncoder().encode(said).byteLength;
   if (size > most)
@@ -71,6 +72,22 @@ export async function prepare(document: RagDocument, at: number, parts: PrepareP
   const id = named ?? hash.slice(0, 16);
   if (typeof id !== "string" || id === "" || id.length > 1000 || id.includes("\u001f")) throw wrong("id", "1–1000 characters", id);
   return { id, title, metadata, hash, chunks: async () => placed(await cut(file, parts), file.before) };
+}
+
+/**
+ * Of a document that brings a version: all that its chunks are made of beside its bytes, too.
+ * @param keepsSource whatever its name is @returns undefined: it has to be read
+ */
+export function versionOf(
+  document: RagDocument,
+  { settings, chunking }: Pick<PrepareParts, "settings" | "chunking">,
+  keepsSource: boolean,
+): string | undefined {
+  if (!isObject(document)) return undefined;
+  const { version, text, content, metadata = {}, title, name } = document as RagDocument;
+  if (typeof version !== "string" || text !== undefined || content !== undefined || !isObject(metadata)) return undefined;
+  const { keep_headings, keep_code_blocks } = settings.chunking;
+  return JSON.stringify([version, title ?? (keepsSource ? "" : name), Object.values(chunking), keep_headings, keep_code_blocks]);
 }
 
 /** As they stand in the file. */

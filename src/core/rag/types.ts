@@ -22,7 +22,9 @@ export interface RagDocument {
   readonly content?: string | undefined;
   /** A file: its name says how it is read (files.ts). */
   readonly name?: string | undefined;
-  readonly bytes?: Uint8Array | undefined;
+  readonly bytes?: Uint8Array | (() => Uint8Array | Promise<Uint8Array>) | undefined;
+  /** What tells these bytes from others, such as a file's time or an ETag: bytes of the version that is in the index are not read again. */
+  readonly version?: string | undefined;
   /** searched with each chunk's words; default: the name of a file */
   readonly title?: string | undefined;
   /** JSON that searches may filter by, and results carry */
@@ -128,6 +130,11 @@ export interface OperationStats {
   readonly meanMs?: number | undefined;
 }
 
+export interface StatsOptions extends RagPlace {
+  /** Reads the whole index, and throws rag-damaged where a byte is another than it was written; default false. */
+  readonly checks?: boolean | undefined;
+}
+
 export interface RagStats {
   readonly collection: string;
   readonly tenant: string;
@@ -196,7 +203,7 @@ export interface Rag {
   /** Names of collections that there are, of one tenant. */
   collections(tenantId?: string): Promise<readonly string[]>;
   listProviders(): readonly RagProvider[];
-  stats(place?: RagPlace): Promise<RagStats>;
+  stats(options?: StatsOptions): Promise<RagStats>;
   /** A scope whose documents are gone after `ttlSeconds`; default `rag.tenants.session_ttl_seconds`. @returns the place to name in calls */
   createSessionCollection(id: string, ttlSeconds?: number): Promise<RagPlace>;
   /** Limits of calls in one session's scope. */

@@ -344,6 +344,10 @@ export async function openCollection(
         }
         return aside.splice(0);
       }),
+    check: () =>
+      steadily(async () => {
+        for (const segment of opened.values()) await segment.check();
+      }),
     merge: (force = false) =>
       alone(async () => {
         await flush();

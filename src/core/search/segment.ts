@@ -22,7 +22,10 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 /** bytes of the largest header and of the largest section of JSON */
 const mostJson = { bytes: 1 << 29, depth: 64 };
-/** Of a section that is read by parts: up to here its checksum is proved at its first use, which takes 0.1 s at most; above, each part is held against the others. */
+/**
+ * Sections are read by parts. A text and the places of a word have checksums of their own; of a section without, up to here the whole is proved at its first use,
+ * which takes 0.1 s at most, and above a vector is held against its row of 8 bits.
+ */
 const mostProved = 16 * 2 ** 20;
 
 /** A document in a segment. */
@@ -95,10 +98,12 @@ type Section =
   | "graphUpper"
   | "lengths"
   | "places"
+  | "placeSums"
   | "rows"
   | "scales"
   | "textAt"
   | "texts"
+  | "textSums"
   | "terms"
   | "termAt"
   | "vectors";
@@ -158,6 +163,11 @@ export function writeSegment({ embedder, documents, replaces, drops, storeText, 
   put("termAt", index.termAt);
   put("places", index.places);
   put("counts", index.counts);
+  const { places, counts, termAt } = index;
+  put(
+    "placeSums",
+    Uint32Array.from(index.terms, (_, i) => placeSum(places.subarray(termAt[i], termAt[i + 1]), counts.subarray(termAt[i], termAt[i + 1]))),
+  );
   put("lengths", index.lengths);
   if (storeText) {
     const texts = chunks.map(({ text }) => encoder.encode(text));
@@ -167,6 +177,7 @@ export function writeSegment({ embedder, documents, replaces, drops, storeText, 
     for (const [i, text] of texts.entries()) all.set(text, textAt[i]);
     put("textAt", textAt);
     put("texts", all);
+    put("textSums", Uint32Array.from(texts, crc32));
   }
   const start = graph === undefined ? undefined : { m: graph.m, entry: graph.entry };
   const header = { count, words: index.words, embedder, replaces, drops, graph: start, sections };
@@ -180,6 +191,11 @@ export function writeSegment({ embedder, documents, replaces, drops, storeText, 
   view.setUint32(8, padded.byteLength, true);
   view.setUint32(12, crc32(padded), true);
   return [head, padded, ...parts];
+}
+
+/** Of what is kept of one word. */
+function placeSum(places: Uint32Array, counts: Uint8Array): number {
+  return (crc32(new Uint8Array(places.buffer, places.byteOffset, places.byteLength)) ^ crc32(counts)) >>> 0;
 }
 
 /** All vectors of 8 bits; row · scale is about the vector. */
@@ -296,17 +312,25 @@ export async function openSegment(folder: SearchFolder, name: string, metric: Me
     if (crc32(data) !== sum) throw damaged(`section ${section} has another checksum`);
     return data;
   };
-  const proofs = new Map<Section, Promise<unknown>>();
-  const prove = (section: Section): Promise<unknown> => {
-    const proof = proofs.get(section) ?? whole(section);
-    proofs.set(section, proof);
-    proof.catch(() => proofs.delete(section));
-    return proof;
+  /** Once for each section, unless it failed. */
+  const kept = <T>(read: (section: Section) => Promise<T>): ((section: Section) => Promise<T>) => {
+    const known = new Map<Section, Promise<T>>();
+    return (section) => {
+      const got = known.get(section) ?? read(section);
+      known.set(section, got);
+      got.catch(() => known.delete(section));
+      return got;
+    };
   };
-  const range = async (section: Section, from: number, length: number): Promise<Uint8Array<ArrayBuffer>> => {
+  const prove = kept(async (section) => void (await whole(section)));
+  const sums = kept(async (section) => new Uint32Array((await whole(section)).buffer));
+  /** Checksums of the parts of a section; undefined: it was written before there were any. */
+  const sumsOf = async (own: "textSums" | "placeSums"): Promise<Uint32Array | undefined> =>
+    header.sections[own] === undefined ? undefined : sums(own);
+  const range = async (section: Section, from: number, length: number, isSummed = false): Promise<Uint8Array<ArrayBuffer>> => {
     const [start, all] = placeOf(section);
     if (from + length > all) throw damaged(`section ${section} ends at ${all}, expected ${from + length}`);
-    if (all <= mostProved) await prove(section);
+    if (!isSummed && all <= mostProved) await prove(section);
     return take(base + start + from, length, section);
   };
   const json = async (section: Section): Promise<unknown> =>
@@ -380,16 +404,24 @@ export async function openSegment(folder: SearchFolder, name: string, metric: Me
       if (at === undefined) return undefined;
       const from = termAt[at] ?? 0;
       const length = (termAt[at + 1] ?? from) - from;
-      const [places, counts] = await Promise.all([range("places", from * 4, length * 4), range("counts", from, length)]);
+      const sums = await sumsOf("placeSums");
+      const isSummed = sums !== undefined;
+      const [places, counts] = await Promise.all([
+        range("places", from * 4, length * 4, isSummed),
+        range("counts", from, length, isSummed),
+      ]);
       const chunks = new Uint32Array(places.buffer);
       const isSound = chunks.every((chunk, i) => chunk < count && (i === 0 || chunk > (chunks[i - 1] ?? 0))) && !counts.includes(0);
-      if (!isSound) throw damaged(`the places of the word ${JSON.stringify(term)} are none`);
+      if (!isSound || (isSummed && sums[at] !== placeSum(chunks, counts)))
+        throw damaged(`the places of the word ${JSON.stringify(term)} are none`);
       return { chunks, counts };
     },
     async text(chunk) {
       if (textAt === undefined) return undefined;
       const from = textAt[chunk] ?? 0;
-      const bytes = await range("texts", from, (textAt[chunk + 1] ?? from) - from);
+      const sums = await sumsOf("textSums");
+      const bytes = await range("texts", from, (textAt[chunk + 1] ?? from) - from, sums !== undefined);
+      if (sums !== undefined && sums[chunk] !== crc32(bytes)) throw damaged(`the text of chunk ${chunk} has another checksum`);
       try {
         return decoder.decode(bytes);
       } catch {
@@ -398,7 +430,8 @@ export async function openSegment(folder: SearchFolder, name: string, metric: Me
     },
     wordsOf: async (chunk) => (await counted()).get(chunk) ?? [],
     check: once(async () => {
-      for (const section of ["vectors", "places", "counts", ...(hasText ? (["texts"] as const) : [])] as const) await whole(section);
+      for (const section of ["vectors", "places", "counts", "placeSums", "texts", "textSums"] as const)
+        if (header.sections[section] !== undefined) await whole(section);
     }),
     async vector(chunk) {
       const vector = new Float32Array((await range("vectors", chunk * dimensions * 4, dimensions * 4)).buffer);

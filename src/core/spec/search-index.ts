@@ -165,6 +165,8 @@ export interface Collection {
   refresh(): Promise<void>;
   /** Sets files aside that are damaged, and forgets what they held: it is as if it had never been added. @returns what is to be told of each */
   mend(): Promise<readonly string[]>;
+  /** Reads all of it. @throws SpellError rag-damaged where a byte is another than it was written */
+  check(): Promise<void>;
   /** Puts small segments together and drops what is dead, where that pays or `force` says so. */
   merge(force?: boolean): Promise<void>;
 }

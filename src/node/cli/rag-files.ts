@@ -1,5 +1,5 @@
 /** Files that `rag ingest` reads: those that are named, and the readable ones of folders and patterns, without what `.gitignore` leaves out. */
-import { type Dirent, statSync } from "node:fs";
+import { type Dirent, type Stats, statSync } from "node:fs";
 import { lstat, readdir, readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { messageOf, SpellError } from "../../core/errors.ts";
@@ -14,6 +14,8 @@ export interface FoundFile {
   /** named by itself, not found in a folder */
   readonly isNamed: boolean;
   readonly size: number;
+  /** Of its bytes: another one where they may be others. Absent of a file that was written just now: it may be written again within one tick of its clock. */
+  readonly version: string | undefined;
 }
 
 export interface FoundTree {
@@ -71,7 +73,7 @@ export async function findFiles(paths: readonly string[]): Promise<FoundTree> {
     } else if (facts.isFile()) {
       const real = await realpath(path);
       const { name } = files.get(real) ?? { name: basename(path) };
-      files.set(real, { path: real, name, isNamed: true, size: facts.size });
+      files.set(real, { path: real, name, isNamed: true, ...factsOf(facts) });
     } else throw missing(path, "neither a file nor a folder");
   }
   return {
@@ -113,9 +115,18 @@ async function walk(
       if (!isWanted(inside) || found.files.has(path)) continue;
       // one that is gone by now is none of the folder
       const facts = statSync(path, { throwIfNoEntry: false });
-      if (facts?.isFile() === true) found.files.set(path, { path, name, isNamed: false, size: facts.size });
+      if (facts?.isFile() === true) found.files.set(path, { path, name, isNamed: false, ...factsOf(facts) });
     }
   }
+}
+
+/** The coarsest clock of a file system that is in use: FAT's, with two seconds. */
+const tickMs = 2000;
+
+/** As git's index tells files that did not change: by size, times and number, and of none whose times are of now. */
+function factsOf({ size, mtimeMs, ctimeMs, ino }: Stats): Pick<FoundFile, "size" | "version"> {
+  const isOld = Math.max(mtimeMs, ctimeMs) < Date.now() - tickMs;
+  return { size, version: isOld ? [size, mtimeMs, ctimeMs, ino].join(" ") : undefined };
 }
 
 function kindOf(entry: Dirent): string {

@@ -101,15 +101,10 @@ export function ragIngest(context: Context): Promise<number> {
     let [documents, unchanged, chunks, embedded, tokens, done, seen] = [0, 0, 0, 0, 0, 0, 0];
     try {
       for (const batch of batchesOf(files, limit.max_documents)) {
-        const given: RagDocument[] = [];
-        const reads = await Promise.allSettled(batch.map((file) => read(file, limit.max_document_mb)));
-        for (const [i, file] of batch.entries()) {
-          const got = reads[i];
-          if (got?.status === "fulfilled") given.push({ id: file.path, name: file.name, bytes: got.value, metadata: { path: file.path } });
-          else if (file.isNamed || !(got?.reason instanceof SpellError)) throw got?.reason;
-          else if (got.reason.details?.["isGone"] === true) vanished.add(file.path);
-          else skipped.push({ source: file.name, reason: got.reason.message });
-        }
+        const given = batch.map((file): RagDocument => {
+          const { path, name, version } = file;
+          return { id: path, name, version, bytes: () => read(file, limit.max_document_mb), metadata: { path } };
+        });
         const named = new Set(batch.filter(({ isNamed }) => isNamed).map(({ path }) => path));
         const result = await rag.ingest(given, {
           ...place,
@@ -118,7 +113,8 @@ export function ragIngest(context: Context): Promise<number> {
           signal: interrupt.signal,
           onSkip(error, { id = "", name = id }) {
             if (named.has(id)) throw error;
-            skipped.push({ source: name, reason: error.message, ...(error.code === "rag-package" ? { error } : {}) });
+            if (error.details?.["isGone"] === true) vanished.add(id);
+            else skipped.push({ source: name, reason: error.message, ...(error.code === "rag-package" ? { error } : {}) });
           },
           onProgress({ id }) {
             done += 1;
@@ -231,7 +227,7 @@ export async function ragSearch(context: Context): Promise<number> {
 export function ragStats(context: Context): Promise<number> {
   const { screen } = context;
   return withRag(context, false, async (rag, place) => {
-    const stats = await rag.stats(place);
+    const stats = await rag.stats({ ...place, checks: true });
     const collections = await rag.collections(place.tenantId);
     const { deadChunks: dead_chunks, ...rest } = stats;
     screen.document({ status: "ok", ...rest, dead_chunks, collections });

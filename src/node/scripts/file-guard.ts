@@ -83,6 +83,7 @@ function outside(path: string, key: string | undefined): SpellError {
 const meaning: Readonly<Record<string, string>> = {
   EACCES: "the system does not permit it",
   EEXIST: "expected nothing there, got a file or folder",
+  EFBIG: "a file may not be so large here (ulimit -f, or the file system)",
   EISDIR: "expected a file, got a folder",
   ENAMETOOLONG: "its name is too long",
   ENOTDIR: "expected a folder, got a file",

@@ -374,6 +374,7 @@ async function openIndex(
     merge: save,
     // the database looks after its files
     mend: async () => [],
+    check: async () => {},
   };
   return collection;
 }

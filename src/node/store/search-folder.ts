@@ -1,35 +1,39 @@
 /** Files of an index in a folder. A file has its name only when it is whole and on the disk; a killed process leaves at most a nameless one. */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { open, readdir, stat, unlink } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import type { SearchFolder } from "../../core/platform.ts";
+import { once } from "../../core/values.ts";
 import { isMissing } from "../errno.ts";
 import { makeFolder } from "../make-folder.ts";
+import { isAlive } from "../processes.ts";
 import { replaceFile } from "../write-whole.ts";
 import { attempt, storeError, unlessMissing } from "./store-errors.ts";
 
 const isFile = (name: string): boolean => /^[0-9a-z-]+\.[0-9a-z]+$/.test(name);
-/** Nobody writes one file for so long: its writer was killed. */
+/** Nobody writes one file for so long: its writer was killed, on whatever machine. */
 const abandonedMs = 3_600_000;
+/** `.MACHINE-PROCESS-RANDOM.tmp`: of this machine's writers it is known whether they live. */
+const temporaryName = /^\.(?:([0-9a-f]{12})-(\d+)-)?[0-9a-f]+\.tmp$/;
+/** A container is a machine of its own: numbers of processes mean others there. */
+const machine = once(() => createHash("sha256").update(hostname()).digest("hex").slice(0, 12));
 
 /** @param path The first write makes it; a missing folder reads as empty. */
 export function nodeSearchFolder(path: string): SearchFolder {
   let isSwept = false;
-  /** Removes what killed writers left, once for each object. */
-  async function sweep(): Promise<void> {
+  /** Removes what killed writers left, once for each object. @param names of the folder */
+  async function sweep(names: readonly string[]): Promise<void> {
     if (isSwept) return;
     isSwept = true;
-    for (const name of await readdir(path)) {
-      if (!name.startsWith(".") || !name.endsWith(".tmp")) continue;
-      const facts = await stat(join(path, name)).catch(() => undefined);
-      if (facts !== undefined && Date.now() - facts.mtimeMs > abandonedMs) await unlink(join(path, name)).catch(() => undefined);
-    }
+    for (const name of names) if (await isAbandoned(path, name)) await unlink(join(path, name)).catch(() => undefined);
   }
   return {
     place: path,
     async list() {
       const entries = (await unlessMissing(path, () => readdir(path, { withFileTypes: true }))) ?? [];
+      await sweep(entries.map(({ name }) => name));
       return entries
         .filter((entry) => entry.isFile() && isFile(entry.name))
         .map(({ name }) => name)
@@ -66,14 +70,25 @@ export function nodeSearchFolder(path: string): SearchFolder {
         const write = async (file: Awaited<ReturnType<typeof open>>): Promise<void> => {
           for (const part of parts) await file.writeFile(part);
         };
-        await replaceFile(join(path, name), join(path, `.${randomBytes(8).toString("hex")}.tmp`), write, { mode: 0o600 });
+        await replaceFile(join(path, name), join(path, temporary()), write, { mode: 0o600 });
         await syncFolder(path);
-        await sweep();
       }),
     async remove(name) {
       await unlessMissing(join(path, name), () => unlink(join(path, name)));
     },
   };
+}
+
+function temporary(): string {
+  return `.${machine()}-${process.pid}-${randomBytes(8).toString("hex")}.tmp`;
+}
+
+async function isAbandoned(folder: string, name: string): Promise<boolean> {
+  const [isTemporary, where, writer] = temporaryName.exec(name) ?? [];
+  if (isTemporary === undefined) return false;
+  if (where === machine() && !isAlive(Number(writer))) return true;
+  const facts = await stat(join(folder, name)).catch(() => undefined);
+  return facts !== undefined && Date.now() - facts.mtimeMs > abandonedMs;
 }
 
 /** Makes a rename durable. Windows neither has nor needs this call. */

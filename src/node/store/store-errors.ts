@@ -25,6 +25,11 @@ export function storeError(error: unknown, path: string): SpellError {
   const code = errnoOf(error) ?? "unknown";
   const options = { where: path, cause: error };
   if (code === "ENOSPC" || code === "EDQUOT") return new SpellError("store-full", `${path}: the disk is full`, options);
+  if (code === "EFBIG")
+    return new SpellError("store-full", `${path}: a file may not be so large here`, {
+      ...options,
+      hint: "Raise the limit of the shell (ulimit -f), or take another file system.",
+    });
   if (code === "ELOOP") return new SpellError("store-corrupt", `${path} is a symbolic link`, options);
   return new SpellError("store-denied", `${path}: the store failed (${code})`, options);
 }

@@ -49,6 +49,54 @@ describe("retrieval", () => {
     expect((await rag.search("chain", { topK: 1 }))[0]).toMatchObject({ id: "bike", metadata: { kind: "repair", year: 2025 } });
   });
 
+  it("reads no bytes of the version that it has, as long as they would be cut and shown alike", async () => {
+    const { rag } = await open();
+    let reads = 0;
+    const file = (version: string | undefined, text = "# Oven\n\nBake it.", more = {}) => ({
+      ...{ id: "oven", name: "oven.md", version, ...more },
+      bytes: () => {
+        reads += 1;
+        return new TextEncoder().encode(text);
+      },
+    });
+    const ingested = async (...given: Parameters<typeof rag.ingest>) => {
+      reads = 0;
+      const { documents, unchanged } = await rag.ingest(...given);
+      return { documents, unchanged, reads };
+    };
+    const [changed, same, known] = [
+      { documents: 1, unchanged: 0, reads: 1 },
+      { documents: 0, unchanged: 1, reads: 1 },
+      { documents: 0, unchanged: 1, reads: 0 },
+    ];
+    expect(await ingested(file("1"))).toEqual(changed);
+    expect(await ingested(file("1"))).toEqual(known);
+    expect(await ingested(file(undefined))).toEqual(same);
+    expect(await ingested(file("2"))).toEqual(same);
+    expect(await ingested(file("2", "# Oven\n\nBake it longer."))).toEqual(changed);
+    expect((await rag.search("bake"))[0]?.content).toBe("Bake it longer.");
+    expect(await ingested(file("2", undefined, { metadata: { kind: "food" } }))).toEqual(changed);
+    expect(await ingested(file("2", undefined, { title: "Kitchen" }))).toEqual(changed);
+    expect(await ingested(file("2"), { chunking: { chunkSize: 100, overlap: 0 } })).toEqual(changed);
+    expect(await ingested(file("2"), { chunking: { chunkSize: 100, overlap: 0 } })).toEqual(known);
+    await rag.remove(["oven"]);
+    expect(await ingested(file("2"))).toEqual(changed);
+  });
+
+  it("says which id several documents of one call have", async () => {
+    const { rag } = await open();
+    const [first, second] = [
+      { id: "a", text: "one fox" },
+      { id: "a", text: "two cats" },
+    ];
+    const { documents, warnings } = await rag.ingest([first, second, ...notes]);
+    expect(documents).toBe(4);
+    expect(warnings).toEqual(['one call brought several documents of one id: "a"; the last of each is kept']);
+    expect((await rag.search("cats"))[0]?.content).toBe("two cats");
+    const { rag: skipping } = await open({ ingest: { on_duplicate: "skip" } });
+    expect((await skipping.ingest([first, second])).warnings).toEqual([expect.stringContaining("the first of each is kept")]);
+  });
+
   it("cuts by the tokens of its model, and only what changed", async () => {
     const counted: string[] = [];
     const count = async (texts: readonly string[]) => {

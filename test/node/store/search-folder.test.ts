@@ -1,8 +1,9 @@
 /** Files of an index on the disk: the contract, and what only folders do. */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, describe, expect, it } from "vitest";
@@ -92,6 +93,21 @@ describe("a folder of an index", () => {
     expect(await folder.list()).toEqual(["a.seg"]);
     expect(readdirSync(path)).toContain(".0b.tmp");
     expect(readdirSync(path)).not.toContain(".0a.tmp");
+  });
+
+  it("takes away at once what a writer left that was killed on this machine, and nothing of one that lives or is elsewhere", async () => {
+    const path = newFolder();
+    mkdirSync(path, { recursive: true });
+    const dead = spawnSync(process.execPath, ["-e", ""]).pid;
+    const machine = createHash("sha256").update(hostname()).digest("hex").slice(0, 12);
+    const [left, own, elsewhere] = [
+      `.${machine}-${dead}-00112233445566aa.tmp`,
+      `.${machine}-${process.pid}-00112233445566aa.tmp`,
+      `.${"0".repeat(12)}-${dead}-00112233445566aa.tmp`,
+    ];
+    for (const name of [left, own, elsewhere]) writeFileSync(join(path, name), "x");
+    expect(await nodeSearchFolder(path).list()).toEqual([]);
+    expect(readdirSync(path).sort()).toEqual([own, elsewhere].sort());
   });
 
   it("names what the system refuses, and leaves nothing behind", async () => {
