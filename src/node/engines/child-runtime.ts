@@ -40,6 +40,9 @@ const stderrCharacters = 4000;
 const passedVariables =
   /^(PATH|SystemRoot|windir|TEMP|TMP|TMPDIR|HOME|USERPROFILE|LOCALAPPDATA|LANG|LC_ALL|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|XDG_RUNTIME_DIR|LLMSPELL_WASM_KERNELS|(CUDA|HIP|ROCR|NVIDIA|VK|GGML|MESA)_\w+)$/i;
 
+/** node-llama-cpp computes in libuv's pool; with one thread there a token is drawn right behind its step (llama-steps.ts). Its own threads are others. */
+const oneWorker = { UV_THREADPOOL_SIZE: "1" };
+
 /**
  * @returns a runtime whose open() forks a child. `prepare()` starts the next child early: the engine loads while the caller reads the file's header.
  * Children hold the process open only while a call waits for them.
@@ -55,7 +58,7 @@ function startChild(options: ChildRuntimeOptions): RemoteEngine {
   const { engine } = options;
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => passedVariables.test(name)));
   const child = fork(builtFile("engines/engine-child"), [engine], {
-    env: { ...env, ...options.env, LLMSPELL_HOME: homeFolder() },
+    env: { ...env, ...(engine === "node-llama-cpp" && oneWorker), ...options.env, LLMSPELL_HOME: homeFolder() },
     cwd: childFolder(),
     // not the parent's: --inspect would fight for its port, a test runner's loaders have no business there
     execArgv: packageArguments(),

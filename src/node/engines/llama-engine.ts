@@ -84,16 +84,31 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
     return note === undefined ? embedded : { ...embedded, notes: [note, ...embedded.notes] };
   }
   // The engine keeps one cell free, and rounds up; generate() holds to what was asked.
-  const { contextLength, batchSize, keep } = options;
+  const { contextLength, keep } = options;
+  const isPlain = !gpu && hasPlainAttention(model, contextLength);
+  const batchSize = isPlain ? Math.min(options.batchSize, plainBatch) : options.batchSize;
   const createContext = (): Promise<LlamaContext> =>
-    model.createContext({ contextSize: contextLength, batchSize, threads: { ideal: cores, min: 1 } });
+    model.createContext({
+      contextSize: contextLength,
+      batchSize,
+      threads: { ideal: cores, min: 1 },
+      ...(isPlain && { flashAttention: false }),
+    });
   const context = await createContext().catch((cause: unknown) => {
     throw memoryError(`a context of ${contextLength} tokens`, cause);
   });
   const sequence = context.getSequence();
   await checkNumbers(model, sequence);
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
-  const { threads, oneMs, onePromptMs } = await chooseThreads(llama, sequence, askedThreads, bytes, options, gpu, others());
+  const { threads, oneMs, onePromptMs } = await chooseThreads(
+    llama,
+    sequence,
+    askedThreads,
+    bytes,
+    { batchSize, contextLength },
+    gpu,
+    others(),
+  );
   options.onProgress?.(1);
 
   const { gpuLayers } = model;
@@ -111,7 +126,7 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
     return free < 2 * context.memoryUsage.ram ? undefined : (await createContext()).getSequence();
   });
   const paths = files.flatMap(({ path }) => path ?? []);
-  const states = keep === undefined ? undefined : llamaStates({ llama, model, paths, contextLength, keep });
+  const states = keep === undefined ? undefined : llamaStates({ llama, model, paths, contextLength, isPlain, keep });
   let alive = true;
   return {
     get alive() {
@@ -141,6 +156,25 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
       await model.dispose();
     },
   };
+}
+
+/** Numbers of a head from which flash attention decodes as fast as plain attention does: it costs per key and head, however few numbers a head has. */
+const flashHead = 64;
+/** Tokens of a batch in plain attention: with more of them their scores leave the processor's cache. */
+const plainBatch = 128;
+/** Room for the scores of a batch, in bytes; flash attention needs none. */
+const mostScores = 64 * 2 ** 20;
+
+/**
+ * Whether attention is computed plainly. With 8 heads of 32 numbers and 450 tokens before it, a step takes 0.8 ms so, and 2.5 with flash attention
+ * (least processor time, llama.cpp of node-llama-cpp 3.22.1); a prompt of 450 tokens 53 and 41.
+ */
+export function hasPlainAttention(model: Pick<LlamaModel, "fileInfo">, contextLength: number): boolean {
+  const { embedding_length: width, attention } = model.fileInfo.architectureMetadata;
+  const heads = attention?.head_count;
+  if (typeof heads !== "number" || typeof width !== "number") return false;
+  const head = attention?.key_length ?? width / heads;
+  return head < flashHead && heads * contextLength * plainBatch * Float32Array.BYTES_PER_ELEMENT <= mostScores;
 }
 
 /** The answer is out when its state is kept. */
@@ -206,7 +240,7 @@ async function chooseThreads(
   sequence: LlamaContextSequence,
   asked: number,
   modelBytes: number,
-  { batchSize, contextLength }: GgufOpenOptions,
+  { batchSize, contextLength }: Pick<GgufOpenOptions, "batchSize" | "contextLength">,
   gpu: boolean,
   others: number | undefined,
 ): Promise<Pick<MeasuredThreads, "oneMs" | "onePromptMs"> & { readonly threads: ThreadChoice }> {

@@ -10,6 +10,7 @@ import { promptPace, threadPace } from "./llama-pace.ts";
 import { rateChoices } from "./llama-rate.ts";
 import { engineName, importLlama } from "./llama-start.ts";
 import type { StateKeeper } from "./llama-states.ts";
+import { directSteps, type SamplerConfig } from "./llama-steps.ts";
 
 /** Tokens to compute below which a prompt takes the threads of decoding; with 16, two threads already won on the models looked at. */
 const shortPrompt = 12;
@@ -120,11 +121,15 @@ export async function* generate(
     let repeats = 0;
     const pace = threadPace(threads.decode, oneMs);
     let last = started;
-    for await (const token of sequence.evaluate(tokens.slice(next), {
-      ...toEvaluateOptions(sampling, history, contextLength),
-      yieldEogToken: true,
-      ...(form !== undefined && { grammarEvaluationState: form }),
-    })) {
+    const first = tokens.slice(next);
+    const steps =
+      directSteps(engine, first, toSamplerConfig(sampling, history, contextLength), form) ??
+      sequence.evaluate(first, {
+        ...toEvaluateOptions(sampling, history, contextLength),
+        yieldEogToken: true,
+        ...(form !== undefined && { grammarEvaluationState: form }),
+      });
+    for await (const token of steps) {
       completionTokens += 1;
       const now = performance.now();
       if (completionTokens === 1) firstAt = now;
@@ -241,6 +246,29 @@ function toEvaluateOptions(
         punishTokens: () => history.slice(-window),
       },
     }),
+  };
+}
+
+/** The same by the names of the binding below. */
+function toSamplerConfig(sampling: TokenSampling, history: readonly Token[], contextLength: number): SamplerConfig {
+  const {
+    temperature = 0,
+    topK = 0,
+    topP = 1,
+    minP = 0,
+    seed = 0,
+    repeatPenalty,
+  } = toEvaluateOptions(sampling, history, contextLength) ?? {};
+  const config = { temperature, topK, topP, minP, seed };
+  if (!repeatPenalty) return config;
+  const { penalty = 1, presencePenalty = 0, frequencyPenalty = 0, maxPunishTokens = 0 } = repeatPenalty;
+  return {
+    ...config,
+    repeatPenalty: penalty,
+    repeatPenaltyMaxTokens: maxPunishTokens,
+    repeatPenaltyTokens: Uint32Array.from(maxPunishTokens > 0 ? history.slice(-maxPunishTokens) : []),
+    repeatPenaltyPresencePenalty: presencePenalty,
+    repeatPenaltyFrequencyPenalty: frequencyPenalty,
   };
 }
 

@@ -36,6 +36,8 @@ export interface StatesOf {
   /** path of each file of the model */
   readonly paths: readonly string[];
   readonly contextLength: number;
+  /** plain attention lays its values out otherwise than flash attention */
+  readonly isPlain: boolean;
   readonly keep: NonNullable<GgufOpenOptions["keep"]>;
 }
 
@@ -111,7 +113,7 @@ export function llamaStates(of: StatesOf): (save: string | true) => StateKeeper 
 }
 
 /** One group for each model file, engine and setting that a state depends on. */
-async function groupOf({ llama, model, paths, contextLength }: StatesOf): Promise<string> {
+async function groupOf({ llama, model, paths, contextLength, isPlain }: StatesOf): Promise<string> {
   const facts = {
     engine: engineName,
     version: engineVersion(),
@@ -119,6 +121,7 @@ async function groupOf({ llama, model, paths, contextLength }: StatesOf): Promis
     gpu: llama.gpu,
     gpuLayers: model.gpuLayers,
     contextLength,
+    isPlain,
     files: await Promise.all(paths.map(identityOf)),
   };
   return shortHash(JSON.stringify(facts));

@@ -280,7 +280,7 @@ describe("calls", () => {
     const names = environment.split("\0").flatMap((line) => line.split("=")[0] || []);
     expect(names).toContain("LLMSPELL_HOME");
     const known =
-      /^(LLMSPELL_HOME|PATH|TEMP|TMP|TMPDIR|HOME|LANG|LC_ALL|LD_LIBRARY_PATH|XDG_RUNTIME_DIR|NODE_CHANNEL_\w+|(CUDA|HIP|ROCR|NVIDIA|VK|GGML|MESA)_\w+)$/;
+      /^(LLMSPELL_HOME|PATH|TEMP|TMP|TMPDIR|HOME|LANG|LC_ALL|LD_LIBRARY_PATH|XDG_RUNTIME_DIR|UV_THREADPOOL_SIZE|NODE_CHANNEL_\w+|(CUDA|HIP|ROCR|NVIDIA|VK|GGML|MESA)_\w+)$/;
     expect(names.filter((name) => !known.test(name))).toEqual([]);
   });
 

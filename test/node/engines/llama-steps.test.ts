@@ -1,0 +1,116 @@
+/** Steps by the shortest road give what node-llama-cpp's own loop gives, and leave its sequence as that loop does. */
+import { getLlama, type Llama, type LlamaContextSequence, LlamaGrammarEvaluationState, type LlamaModel, type Token } from "node-llama-cpp";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { hasPlainAttention } from "../../../src/node/engines/llama-engine.ts";
+import { directSteps } from "../../../src/node/engines/llama-steps.ts";
+import { tinyStories } from "../support/engine.ts";
+
+let llama: Llama;
+let model: LlamaModel;
+let sequence: LlamaContextSequence;
+beforeAll(async () => {
+  llama = await getLlama({ gpu: false, build: "never", skipDownload: true, progressLogs: false });
+  model = await llama.loadModel({ modelPath: tinyStories });
+  sequence = (await model.createContext({ contextSize: 256, flashAttention: false })).getSequence();
+  llama.maxThreads = 1;
+}, 60_000);
+afterAll(() => llama.dispose());
+
+const steps = 40;
+const settings = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 7 };
+
+async function take(tokens: AsyncIterable<Token> | undefined): Promise<Token[]> {
+  const taken: Token[] = [];
+  if (tokens === undefined) return taken;
+  for await (const token of tokens) {
+    taken.push(token);
+    if (taken.length === steps) break;
+  }
+  return taken;
+}
+
+it.each([
+  ["greedy", {}, {}],
+  ["drawn", { temperature: 0.9, topK: 40, topP: 0.9, minP: 0.02 }, {}],
+  ["drawn with penalties", { temperature: 1.2 }, { penalty: 1.3, presencePenalty: 0.4, frequencyPenalty: 0.2, maxPunishTokens: 24 }],
+  ["with penalties and a window of all", {}, { penalty: 1.5, maxPunishTokens: 256 }],
+  ["with a grammar", { temperature: 0.8 }, {}, 'root ::= [a-z ]+ "!" [a-z ]+'],
+])("%s", async (_, sampling, penalties: { maxPunishTokens?: number; [name: string]: unknown }, gbnf: string | undefined = undefined) => {
+  const prompt = model.tokenize("Once upon a time there was a little girl", true);
+  const grammar = gbnf === undefined ? undefined : await llama.createGrammar({ grammar: gbnf });
+  const form = () => (grammar === undefined ? undefined : new LlamaGrammarEvaluationState({ model, grammar }));
+  const { maxPunishTokens: window = 0, ...amounts } = penalties;
+  const history = [...prompt];
+  const last = () => history.slice(-window);
+
+  await sequence.clearHistory();
+  const theirs = await take(
+    (async function* () {
+      const state = form();
+      const options = {
+        ...settings,
+        ...sampling,
+        ...(window > 0 && { repeatPenalty: { ...amounts, maxPunishTokens: window, punishTokens: last } }),
+        ...(state !== undefined && { grammarEvaluationState: state }),
+      };
+      for await (const token of sequence.evaluate(prompt, { ...options, yieldEogToken: true })) {
+        history.push(token);
+        yield token;
+      }
+    })(),
+  );
+  const theirTokens = sequence.contextTokens;
+
+  await sequence.clearHistory();
+  const named = { repeatPenalty: amounts["penalty"], repeatPenaltyPresencePenalty: amounts["presencePenalty"] };
+  const ours = await take(
+    directSteps(
+      { llama, model, sequence },
+      prompt,
+      {
+        ...settings,
+        ...sampling,
+        ...(window > 0 && (JSON.parse(JSON.stringify({ ...named, repeatPenaltyFrequencyPenalty: amounts["frequencyPenalty"] })) as object)),
+        ...(window > 0 && { repeatPenaltyMaxTokens: window, repeatPenaltyTokens: Uint32Array.from(prompt.slice(-window)) }),
+      },
+      form(),
+    ),
+  );
+  expect(ours).toEqual(theirs);
+  expect(ours.length).toBe(steps);
+  expect(sequence.contextTokens).toEqual(theirTokens);
+  expect(sequence.nextTokenIndex).toBe(theirTokens.length);
+  // its own calls go on from there
+  await sequence.eraseContextTokenRanges([{ start: prompt.length, end: sequence.nextTokenIndex }]);
+  expect(sequence.contextTokens).toEqual(prompt);
+});
+
+it("a context that is freed waits for the step that is under way, and has no further one", async () => {
+  const context = await model.createContext({ contextSize: 256 });
+  const going = directSteps({ llama, model, sequence: context.getSequence() }, model.tokenize("Once upon a time"), settings, undefined);
+  await going?.next();
+  const next = going?.next();
+  let isFreed = false;
+  const freed = context.dispose().then(() => (isFreed = true));
+  expect((await next)?.done).toBe(false);
+  expect(isFreed).toBe(false);
+  await going?.return();
+  await freed;
+});
+
+it("leaves the loop to the package where something is missing", () => {
+  const { context } = sequence as unknown as { context: { _ctx: object } };
+  const lacking = Object.create(sequence, { context: { value: { ...context, _ctx: {} } } }) as LlamaContextSequence;
+  expect(directSteps({ llama, model, sequence: lacking }, [], settings, undefined)).toBeUndefined();
+  const checked = Object.create(sequence, { needsCheckpoints: { value: true } }) as LlamaContextSequence;
+  expect(directSteps({ llama, model, sequence: checked }, [], settings, undefined)).toBeUndefined();
+});
+
+it("computes attention plainly where heads are small and their scores have room", () => {
+  expect(hasPlainAttention(model, 512)).toBe(true);
+  expect(hasPlainAttention(model, 131_072)).toBe(false);
+  const of = (metadata: object) => ({ fileInfo: { architectureMetadata: metadata } }) as unknown as LlamaModel;
+  expect(hasPlainAttention(of({ embedding_length: 576, attention: { head_count: 9 } }), 512)).toBe(false);
+  expect(hasPlainAttention(of({ embedding_length: 256, attention: { head_count: 8, key_length: 64 } }), 512)).toBe(false);
+  expect(hasPlainAttention(of({ embedding_length: 256, attention: { head_count: [8, 4] } }), 512)).toBe(false);
+});
