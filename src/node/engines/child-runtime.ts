@@ -41,7 +41,8 @@ const passedVariables =
   /^(PATH|SystemRoot|windir|TEMP|TMP|TMPDIR|HOME|USERPROFILE|LOCALAPPDATA|LANG|LC_ALL|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|XDG_RUNTIME_DIR|LLMSPELL_WASM_KERNELS|(CUDA|HIP|ROCR|NVIDIA|VK|GGML|MESA)_\w+)$/i;
 
 /** node-llama-cpp computes in libuv's pool; with one thread there a token is drawn right behind its step (llama-steps.ts). Its own threads are others. */
-const oneWorker = { UV_THREADPOOL_SIZE: "1" };
+const isNode = process.versions["bun"] === undefined && process.versions["deno"] === undefined;
+const oneWorker = isNode && { UV_THREADPOOL_SIZE: "1" };
 
 /**
  * @returns a runtime whose open() forks a child. `prepare()` starts the next child early: the engine loads while the caller reads the file's header.
