@@ -13,6 +13,7 @@ import type { ManyPart, StreamPart } from "../spec/stream-part.ts";
 import { checkPrompt, refuseContinue } from "../text/check-call.ts";
 import { collect, modelStream } from "../text/collect.ts";
 import { checkGenerateOptions, withDefaults } from "../text/parameters.ts";
+import { wholeLetters } from "../text/whole-letters.ts";
 import { writeAiSdkCall } from "./write-call.ts";
 
 /** What is used of a LanguageModelV2, V3 or V4: any model of `@ai-sdk/google`, `@ai-sdk/amazon-bedrock`, `@ai-sdk/mistral` … */
@@ -108,7 +109,8 @@ export function fromAiSdk(model: AiSdkModel): LanguageModel {
     async function* free(): AsyncGenerator<ManyPart, void, undefined> {
       for (const [index, prompt] of texts.entries()) for await (const part of answer(prompt, all, form)) yield { index, part };
     }
-    yield* held === undefined ? free() : heldAnswers(free(), held, all);
+    const whole = wholeLetters(free());
+    yield* held === undefined ? whole : heldAnswers(whole, held, all);
   }
   async function* parts(prompt: Prompt, options: GenerateOptions): AsyncGenerator<StreamPart, void, undefined> {
     for await (const { part } of streamMany([prompt], options)) yield part;

@@ -3,6 +3,7 @@ import { type BackendType, backendTypes } from "../backends/types.ts";
 import { providerNames, providerOf, providerOfType } from "../config/providers.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { SpellError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
 import { type ModelSpec, parseModelSpec } from "../spec/model-spec.ts";
 
 export interface Names {
@@ -81,10 +82,11 @@ export function createNames({ config, source, origins }: Pick<ResolvedConfig, "c
       throw names.notConfigured(type);
     },
     unknownBackend(word) {
+      const meant = nearest(word, words);
       const others = declared.filter((name) => !words.slice(0, words.length - declared.length).includes(name));
       return new SpellError("backend-unknown", `Backend '${word.slice(0, 60)}' not configured and no matching builtin profile found.`, {
         where: word.slice(0, 60),
-        hint: `Available: ${["ollama", "candle (alias local)", ...others].join(", ")}. Format: model:variant@backend`,
+        hint: `${meant === undefined ? "" : `Did you mean ${meant}? `}Available: ${["ollama", "candle (alias local)", ...others].join(", ")}. Format: model:variant@backend`,
         actions: [{ kind: "available" }],
       });
     },

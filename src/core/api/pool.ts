@@ -19,6 +19,7 @@ import { collect, modelStream } from "../text/collect.ts";
 import { checkGenerateOptions, withDefaults } from "../text/parameters.ts";
 import { createQueue, type Queue, type Turn } from "../text/queue.ts";
 import { readAhead } from "../text/read-ahead.ts";
+import { wholeLetters } from "../text/whole-letters.ts";
 import { type Holder, withAbout } from "./holder.ts";
 import { modelSession } from "./session.ts";
 import { later, Slot } from "./slot.ts";
@@ -240,7 +241,7 @@ function hold({ about, call, known }: Holder, source: Source): LanguageModel {
     held: Constraint | undefined,
   ): AsyncGenerator<ManyPart, void, undefined> {
     if (held !== undefined && model.holds?.includes(held.kind) !== true) throw notHeld(held.kind, about.id, model.holds);
-    const free = model.streamMany(texts, options, held);
+    const free = wholeLetters(model.streamMany(texts, options, held));
     const answers = held === undefined ? free : (await import("../grammar/held-answers.ts")).heldAnswers(free, held, options);
     const isKept = options.save === undefined || model.keepsStates === true;
     yield* isKept ? answers : withNote(answers, `not kept: ${source.type} keeps no states here`);

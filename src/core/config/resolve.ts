@@ -67,7 +67,7 @@ export async function resolveSource(source: ConfigSource, host: ConfigHost = {})
   const full = withFallbacks(set, types);
   const problems: Problem[] = [...found, ...env.problems];
   const effective = host.resolvePath === undefined ? full : expandPaths(full, source, host.resolvePath, document, problems);
-  problems.push(...findContradictions(effective, types, document));
+  problems.push(...findContradictions(effective, types, document, new Set(problems.flatMap(({ path }) => path ?? []))));
   const [first, ...others] = problems;
   if (first !== undefined) {
     const { problemsError } = await import("./problem.ts");
@@ -209,8 +209,13 @@ function hasLogin(address: unknown): boolean {
   return username !== "" || password !== "";
 }
 
-/** Values that are right by themselves and wrong together. */
-function findContradictions(settings: Settings, declared: ProviderTypes, document: Document | undefined): readonly Problem[] {
+/** Values that are right by themselves and wrong together. @param wrong paths of values that are told of already */
+function findContradictions(
+  settings: Settings,
+  declared: ProviderTypes,
+  document: Document | undefined,
+  wrong: ReadonlySet<string>,
+): readonly Problem[] {
   const found: Problem[] = [];
   const value = (path: string) => settings.get(path)?.value;
   const number = (path: string): number => Number(value(path) ?? 0);
@@ -225,7 +230,8 @@ function findContradictions(settings: Settings, declared: ProviderTypes, documen
     complain("providers.default_provider", `expected a declared provider (${names}), got ${JSON.stringify(fallback)}`);
   }
   for (const [name, type] of types) {
-    if (type === "openai-compatible" && value(`providers.${name}.base_url`) === undefined)
+    const address = `providers.${name}.base_url`;
+    if (type === "openai-compatible" && value(address) === undefined && !wrong.has(address))
       complain(`providers.${name}.provider_type`, "an openai-compatible provider needs base_url");
     // paths are put behind it; what is asked for there may be a secret, so it is not shown
     if (/[?#]/.test(String(value(`providers.${name}.base_url`) ?? "")))

@@ -1,5 +1,6 @@
 /** How many ways lead from one place of a GBNF grammar to its next letters: llama.cpp follows them all, and at each letter again. */
 import { limits } from "../limits.ts";
+import type { GbnfWord } from "./gbnf-words.ts";
 
 type Node =
   | { readonly kind: "letter" | "nothing" }
@@ -24,12 +25,9 @@ const most = 1e9;
 const nothing: Ways = { letters: 0, past: 1, empty: 0, nested: 0 };
 /** Rules within rules at one place; each is a call of llama.cpp within a call. */
 const mostNested = 2 * limits.gbnfDepth;
-const token =
-  /(?<name>[A-Za-z0-9_-]+)\s*(?<defines>::=)?|(?<text>"(?:\\.|[^"\\])*")|(?<letter>\[(?:\\.|[^\]\\])*\]|!?<[^<>\s]*>|\.)|\{\s*(?<least>\d+)?\s*(?<comma>,)?\s*(?<count>\d+)?\s*\}|(?<sign>[|()*+?])|\s+|#[^\n]*/gsuy;
-
 /** @param fail refuses it; what is no GBNF is left to llama.cpp, which says so */
-export function checkWays(text: string, fail: (expected: string, got: string) => never): void {
-  const rules = rulesOf(text);
+export function checkWays(words: readonly GbnfWord[], fail: (expected: string, got: string) => never): void {
+  const rules = rulesOf(words);
   if (rules === undefined) return;
   const known = new Map<string, Ways>();
   const tooMany = (): never => fail(`at most ${limits.gbnfWays.toLocaleString("en-US")} ways to a next letter`, "more");
@@ -124,48 +122,37 @@ function ofRepeated(once: Ways, least: number, times: number): Ways {
 }
 
 /** @returns undefined for what is no GBNF */
-function rulesOf(text: string): ReadonlyMap<string, readonly (readonly Node[])[]> | undefined {
+function rulesOf(words: readonly GbnfWord[]): ReadonlyMap<string, readonly (readonly Node[])[]> | undefined {
   const rules = new Map<string, readonly (readonly Node[])[]>();
   let all: Node[][] = [];
   const outer: Node[][][] = [];
-  let end = 0;
-  for (const { 0: found, index, groups = {} } of text.matchAll(token)) {
-    end = index + found.length;
-    const { name, defines, text: literal, letter, sign } = groups;
-    const nodes = all.at(-1);
-    if (defines !== undefined && name !== undefined) {
+  for (const word of words) {
+    if (word.kind === "space") continue;
+    if (word.kind === "name" && word.defines) {
       if (outer.length > 0) return undefined;
       all = [[]];
-      rules.set(name, all);
+      rules.set(word.name, all);
       continue;
     }
-    if (/^[\s#]/.test(found)) continue;
-    if (nodes === undefined) return undefined;
-    if (name !== undefined) nodes.push({ kind: "rule", name });
-    else if (literal !== undefined) nodes.push({ kind: literal === '""' ? "nothing" : "letter" });
-    else if (letter !== undefined) nodes.push({ kind: "letter" });
-    else if (sign === "|") all.push([]);
-    else if (sign === "(") {
+    const nodes = all.at(-1);
+    if (nodes === undefined || word.kind === "other") return undefined;
+    if (word.kind === "name") nodes.push({ kind: "rule", name: word.name });
+    else if (word.kind === "literal") nodes.push({ kind: word.text === '""' ? "nothing" : "letter" });
+    else if (word.kind === "bar") all.push([]);
+    else if (word.kind === "opens") {
       outer.push(all);
       all = [[]];
-    } else if (sign === ")") {
+    } else if (word.kind === "closes") {
       const inner: Node = { kind: "oneOf", all };
       const back = outer.pop();
       if (back === undefined) return undefined;
       all = back;
       all.at(-1)?.push(inner);
-    } else {
+    } else if (word.kind === "repeat") {
       const node = nodes.pop();
       if (node === undefined) return undefined;
-      nodes.push({ kind: "repeated", node, ...countsOf(sign, groups) });
-    }
+      nodes.push({ kind: "repeated", node, least: word.least, most: word.most });
+    } else nodes.push({ kind: "letter" });
   }
-  return end === text.length && outer.length === 0 ? rules : undefined;
-}
-
-function countsOf(sign: string | undefined, { least = "0", comma, count }: Partial<Record<string, string>>) {
-  if (sign === "?") return { least: 0, most: 1 };
-  if (sign !== undefined) return { least: sign === "+" ? 1 : 0, most: Number.POSITIVE_INFINITY };
-  if (comma === undefined) return { least: Number(least), most: Number(least) };
-  return { least: Number(least), most: count === undefined ? Number.POSITIVE_INFINITY : Number(count) };
+  return outer.length === 0 ? rules : undefined;
 }

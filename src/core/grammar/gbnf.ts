@@ -3,6 +3,7 @@ import { SpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Constraint, Grammar, GrammarItem, GrammarItems } from "../spec/grammar.ts";
 import { checkWays } from "./gbnf-ways.ts";
+import { gbnfWords } from "./gbnf-words.ts";
 
 /** What engines of llama.cpp hold an answer by. */
 export function gbnfOf(held: Constraint): string {
@@ -20,9 +21,6 @@ export function badGrammar(cause: unknown): SpellError {
   return new SpellError("run-option", "grammar: expected GBNF, got a text that llama.cpp cannot read", { where: "grammar", hint, cause });
 }
 
-/** What no caller's text has to offer but groups and repetitions: literals, classes, tokens and comments. */
-const quoted = /"(?:\\.|[^"\\])*"?|\[(?:\\.|[^\]\\])*\]?|<[^<>\s]*>|#.*/g;
-
 /**
  * What llama.cpp would read without end, or until its stack does.
  * @throws SpellError run-option for groups within groups beyond the limit, for a repetition of a repetition: each doubles what stands before it, for a range
@@ -32,26 +30,32 @@ export function checkGbnf(text: string): void {
   const fail = (expected: string, got: string): never => {
     throw new SpellError("run-option", `grammar: expected ${expected}, got ${got}`, { where: "grammar" });
   };
-  // one letter stands for each: a literal may be repeated
-  const bare = text.replace(quoted, (found) => (found.startsWith("#") ? " " : "x"));
-  const [twice] = /[*+?}]\s*[*+?{]/.exec(bare) ?? [];
-  if (twice !== undefined) fail("one repetition behind an item; a group may have another", twice.replace(/\s+/g, " "));
+  const words = [...gbnfWords(text)];
   let depth = 0;
-  for (const letter of bare) {
-    if (letter === "(") depth += 1;
-    if (letter === ")") depth -= 1;
+  let repeat: string | undefined;
+  let gap = "";
+  for (const each of words) {
+    if (each.kind === "space") {
+      gap = " ";
+      continue;
+    }
+    if (each.kind === "repeat" && repeat !== undefined)
+      fail("one repetition behind an item; a group may have another", `${repeat.slice(-1)}${gap}${each.text.slice(0, 1)}`);
+    if (each.kind === "opens") depth += 1;
+    if (each.kind === "closes") depth -= 1;
     if (depth > limits.gbnfDepth) fail(`at most ${limits.gbnfDepth} groups within groups`, "more");
+    if (each.kind === "class") checkRanges(each.letters, fail);
+    repeat = each.kind === "repeat" ? each.text : undefined;
+    gap = "";
   }
-  for (const [found] of text.matchAll(quoted)) if (found.startsWith("[")) checkRanges(found, fail);
-  checkWays(text, fail);
+  checkWays(words, fail);
 }
 
-const letterInClass = /\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8}|\\.|[^\\]/gsu;
 const namedLetters: Readonly<Record<string, string>> = { t: "\t", r: "\r", n: "\n" };
 
 /** Letters as llama.cpp reads them: one, or two with a hyphen between that does not end the class. */
-function checkRanges(found: string, fail: (expected: string, got: string) => never): void {
-  const letters = found.slice(found.startsWith("[^") ? 2 : 1, found.endsWith("]") ? -1 : undefined).match(letterInClass) ?? [];
+function checkRanges(all: readonly string[], fail: (expected: string, got: string) => never): void {
+  const letters = all[0] === "^" ? all.slice(1) : all;
   const codeOf = (letter: string): number => {
     if (/^\\[xuU]./.test(letter)) return Number.parseInt(letter.slice(2), 16);
     const plain = letter.startsWith("\\") ? letter.slice(1) : letter;

@@ -3,6 +3,7 @@
  * It reads text; whether a backend is declared or a model exists is decided elsewhere (backends/).
  */
 import { SpellError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
 import { decodeUri } from "../values.ts";
 import type { Action } from "./action.ts";
 
@@ -146,7 +147,7 @@ function parseName(text: string, options: ParseSpecOptions): ModelSpec {
   if (options.providers !== undefined && rest.includes("/")) {
     const at = rest.indexOf("/");
     const prefix = backendWord(rest.slice(0, at));
-    if (!["candle", ...options.providers].includes(prefix)) throw unknownPrefix(text, rest.slice(0, at), options.owners);
+    if (!["candle", ...options.providers].includes(prefix)) throw unknownPrefix(text, rest.slice(0, at), options);
     const runner = backend ?? prefix;
     const own = rest.slice(at + 1);
     const isServed = (options.servers ?? usualServers).includes(runner);
@@ -419,16 +420,19 @@ function meantBy(text: string, owners?: string): Extract<Action, { kind: "pull" 
   }
 }
 
-function unknownPrefix(text: string, prefix: string, owners: string | undefined): SpellError {
+function unknownPrefix(text: string, prefix: string, { owners, providers = [] }: ParseSpecOptions): SpellError {
   const meant = meantBy(text, owners);
   const where = prefix.slice(0, 80);
+  const close = nearest(prefix, providers);
+  const other = close === undefined ? "" : `Did you mean ${close}${text.slice(prefix.length)}? `;
   const asked = meant === undefined ? "" : `${text} names no model; did you mean ${meant.model}? `;
   return new SpellError("backend-unknown", `${asked}'${where}' is no backend and no declared provider`, {
     where,
     hint:
-      meant === undefined
+      other +
+      (meant === undefined
         ? `A model is ${specGrammar}`
-        : "A repository begins with hf:, a path with ./, and a model of an Ollama server ends in @ollama.",
+        : "A repository begins with hf:, a path with ./, and a model of an Ollama server ends in @ollama."),
     actions: [meant ?? { kind: "help-names" }],
     details: meant && { typed: text, meant: meant.model },
   });

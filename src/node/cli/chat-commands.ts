@@ -136,7 +136,8 @@ async function load({ conversation }: ChatCommandHost, rest: string): Promise<Ch
   const saved = await readChat(rest);
   conversation.messages = saved.messages;
   conversation.system = saved.system;
-  conversation.options = { ...saved.options, raw: conversation.options.raw };
+  const { raw, reasoning, jsonSchema, choices, regex, grammar } = conversation.options;
+  conversation.options = { ...saved.options, raw, reasoning, jsonSchema, choices, regex, grammar };
   const other = saved.model === conversation.model.id ? "" : `; saved with ${saved.model}, continued with ${conversation.model.id}`;
   return { text: `${plural(saved.messages.length, "message")} loaded${other}\n` };
 }
@@ -150,10 +151,13 @@ async function changeModel(host: ChatCommandHost, rest: string): Promise<ChatAns
   return { text: `the model is now ${conversation.model.id}\n` };
 }
 
+const formNames = ["jsonSchema", "choices", "regex", "grammar"] as const;
+
 function describe({ model, system, options, messages }: Conversation): string {
   const set = Object.entries(parametersOf(options)).map(
     ([name, value]) => `${name} ${Array.isArray(value) ? value.map((text) => JSON.stringify(text)).join(", ") : value}`,
   );
+  const form = formNames.find((name) => options[name] !== undefined);
   const noTemplate = model.isSeq2Seq ? "none; every turn is answered by itself" : "none; the text is continued as it is";
   const rows: readonly (readonly [string, string])[] = [
     ["model", `${model.id} (${model.architecture})`],
@@ -162,6 +166,7 @@ function describe({ model, system, options, messages }: Conversation): string {
     ["template", model.hasChatTemplate ? "the model's own" : noTemplate],
     ["system", system ?? "none"],
     ["parameters", set.length === 0 ? "defaults" : set.join(", ")],
+    ...(form === undefined ? [] : [["form", form] as const]),
     ["messages", String(messages.length)],
   ];
   return rows.map(([name, value]) => `  ${name.padEnd(12)}${value}\n`).join("");

@@ -8,6 +8,7 @@ import { SpellError, toSpellError } from "../../core/errors.ts";
 import type { GenerateOptions, Message } from "../../core/spec/generate.ts";
 import { definedOnly } from "../../core/values.ts";
 import { shell } from "./advice.ts";
+import { readAnswerForm } from "./answer-form.ts";
 import { flagText } from "./args.ts";
 import { type ChatAnswer, isChatCommand, runChatCommand } from "./chat-commands.ts";
 import { readChat, type SavedChat } from "./chat-file.ts";
@@ -35,7 +36,7 @@ import {
 /** @throws SpellError of flags, --load, the model; where standard input is no terminal also of turns and commands */
 export async function chat(given: Context): Promise<number> {
   const { flags, screen, interrupt, stdin } = given;
-  const options = readGenerateOptions(flags);
+  const options = { ...readGenerateOptions(flags), ...readAnswerForm(flags) };
   const [load, keep] = [flagText(flags, "load"), flagText(flags, "keep")];
   if (load !== undefined && keep !== undefined) {
     const hint = "Load it with /load in the conversation that is kept.";

@@ -128,6 +128,14 @@ const modelFlags: readonly Flag[] = [
   flag("--preset NAME", "greedy, balanced, conservative or creative", { section: "Sampling", choices: Object.keys(presets) }),
 ];
 
+/** Of `generate` and `chat`; one of them at a time. */
+const formFlags: readonly Flag[] = [
+  flag("--schema FILE|JSON", "the answer is JSON that keeps this JSON Schema"),
+  flag("--choices A,B|JSON", "the answer is one of these texts"),
+  flag("--regex RE", "the answer matches as a whole"),
+  flag("--grammar FILE|GBNF", "the answer keeps this grammar in GBNF (GGUF models)"),
+];
+
 /** Of `embed` and `similar`. */
 const embedFlags: readonly Flag[] = [
   flag("-m, --model SPEC", `a name, hf:OWNER/REPO, an address or a path [${defaultEmbedder}]`),
@@ -195,10 +203,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
     operands: [{ name: "PROMPT", optional: true, repeated: true }],
     flags: [
       ...modelFlags,
-      flag("--schema FILE|JSON", "the answer is JSON that keeps this JSON Schema"),
-      flag("--choices A,B", "the answer is one of these texts"),
-      flag("--regex RE", "the answer matches as a whole"),
-      flag("--grammar FILE", "the answer keeps this grammar in GBNF (GGUF models)"),
+      ...formFlags,
       flag("--prefix-cache", "keep what is computed for the prompt; later runs compute only what differs"),
     ],
     notes: [
@@ -217,6 +222,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
     summary: "a conversation",
     flags: [
       ...modelFlags,
+      ...formFlags,
       flag("--load FILE", "continue a conversation saved with /save"),
       flag("--keep NAME", "keep this conversation after each turn, and go on with it in later chats", { problem: keptNameProblem }),
       flag("--no-history", "what is typed is not kept for the up key of later chats"),

@@ -47,7 +47,7 @@ const secondWords = (group: string): readonly string[] =>
 const summaryOf = (word: string): string =>
   commands.find(({ name, aliases }) => name === word || aliases?.includes(word) === true)?.summary ?? `commands of ${word}`;
 const groups = (): readonly string[] => firstWords().filter((word) => secondWords(word).length > 0);
-const takesPath = (flag: Flag): boolean => takesModel(flag) || flag.value === "FILE" || flag.value === "PATH";
+const takesPath = (flag: Flag): boolean => takesModel(flag) || flag.value?.startsWith("FILE") === true || flag.value === "PATH";
 const backendWords: readonly string[] = ["candle", "local", "ollama", "openai", "anthropic", "all"];
 /** Fixed values, and names: a wrong one of these has an error of its own, so they are no choices of the parser. */
 const valuesOf = (flag: Flag): readonly string[] | undefined =>

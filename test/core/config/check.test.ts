@@ -258,6 +258,12 @@ describe("a configuration file", () => {
     expect(error.message).toContain(part);
   });
 
+  it("tells of a wrong address once", async () => {
+    const { message } = await errorOf("[providers.mine]\nprovider_type = 'openai-compatible'\nbase_url = 'localhost:8000'\n");
+    expect(message).toContain("expected an address that begins with http:// or https://");
+    expect(message).not.toContain("needs base_url");
+  });
+
   it("checks the capacity of an index against its memory", async () => {
     expect((await errorOf("[rag.vector_storage.hnsw]\nmax_elements = 1000000\n")).message).toContain("need 1664 MB; max_memory_mb is 500");
     const { config } = await load("[rag.vector_storage]\non_disk = true\nhnsw.max_elements = 1000000\n");

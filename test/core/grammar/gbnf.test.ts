@@ -23,6 +23,12 @@ describe("a caller's own grammar", () => {
     expect(constraintOf({ grammar })).toEqual({ kind: "grammar", gbnf: grammar });
   });
 
+  it("is read in one go, also where it is none", () => {
+    const gap = " ".repeat(100_000);
+    for (const grammar of [`root ::= "a"{${gap}x`, `root${gap}x`, `root ::= "${"\\\\".repeat(50_000)}`, `root ::= [${gap}`])
+      expect(constraintOf({ grammar })).toEqual({ kind: "grammar", gbnf: grammar });
+  });
+
   it.each([
     ["a group too deep", groups(limits.gbnfDepth + 1), "expected at most 100 groups within groups, got more"],
     ["20,000 groups", groups(20_000), "expected at most 100 groups within groups, got more"],
@@ -43,6 +49,7 @@ describe("a caller's own grammar", () => {
     ],
     ["a range that runs backwards", "root ::= [a-cz-a]", "expected ranges that run forwards, as in [a-z], got [z-a]"],
     ["one of escapes", "root ::= [^\\x7a-\\x61]", "got [\\x7a-\\x61]"],
+    ["what follows a mistake", `root ::= ${"(".repeat(90)} ; ${"(".repeat(90)}`, "at most 100 groups within groups"],
     ["two counts", 'root ::= "a"{9}{9}', "got }{"],
   ])("is refused where llama.cpp would read it without end: %s", async (_, grammar, message) => {
     expect(await failure((async () => constraintOf({ grammar }))())).toMatchObject({

@@ -78,6 +78,12 @@ describe("model spec", () => {
     expect(() => parseModelSpec(text)).toThrow(expect.objectContaining({ code: "spec-syntax", ...asked }));
   });
 
+  it("also names the provider that was meant", () => {
+    expect(() => parseModelSpec("opnai/gpt-4o", { providers: ["ollama", "openai"] })).toThrow(
+      expect.objectContaining({ code: "backend-unknown", hint: expect.stringMatching(/^Did you mean openai\/gpt-4o\? /) }),
+    );
+  });
+
   it("says the grammar once", () => {
     expect(() => parseModelSpec("a b")).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining("hf:OWNER"), hint: expect.stringContaining("hf:OWNER/REPO") }),

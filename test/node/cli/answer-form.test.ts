@@ -8,7 +8,7 @@ it.each([
   ['"x"', "--schema: expected a JSON Schema, got string"],
   ["5", "--schema: expected a JSON Schema, got number"],
   ["{", "--schema: expected JSON, got a mistake"],
-  ["no-such-file", "--schema: expected a file that can be read"],
+  ["no-such-file", "--schema: expected JSON or a file that can be read"],
 ])("a schema %s is a wrong command line, and a file only where it is no JSON", (text, message) => {
   expect(() => readAnswerForm(new Map([["schema", [text]]]))).toThrow(message);
 });
@@ -21,4 +21,25 @@ it("a grammar that an engine cannot read is a wrong command line", () => {
     message: "--grammar: expected GBNF, got another text",
     hint: "See the notation.",
   });
+});
+
+it.each([
+  ["yes, no", ["yes", "no"]],
+  ['["yes", "no, never"]', ["yes", "no, never"]],
+  ["[a],[b]", ["[a]", "[b]"]],
+])("choices %s are a list with commas, or one in JSON", (text, choices) => {
+  expect(readAnswerForm(new Map([["choices", [text]]]))).toEqual({ choices });
+});
+
+it.each(["[1, 2]", '["yes"', '[ "yes", "no" ] or', "[]"])("choices %s are a wrong command line", (text) => {
+  expect(() => readAnswerForm(new Map([["choices", [text]]]))).toThrow(
+    expect.objectContaining({ code: "usage-value", where: "--choices", message: expect.stringMatching(/expected (a list|1–1000)/) }),
+  );
+});
+
+it("a grammar is a text with rules, or a file", () => {
+  const grammar = 'root ::= "a" | "b"';
+  expect(readAnswerForm(new Map([["grammar", [grammar]]]))).toEqual({ grammar });
+  for (const name of ["none.gbnf", "./a ::= b"])
+    expect(() => readAnswerForm(new Map([["grammar", [name]]]))).toThrow(/expected GBNF, as in .*, or a file that can be read, got ENOENT/);
 });

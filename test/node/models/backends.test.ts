@@ -13,7 +13,10 @@ describe("backends", () => {
     expect((await failure(open().llm.pull("x@ollama"))).code).toBe("backend-not-configured");
     expect((await failure(open({ backends: ["ollama"] }).llm.pull("hf:a/b"))).code).toBe("backend-not-configured");
     expect((await failure(both.pull("x@pluto"))).code).toBe("backend-unknown");
-    expect((await failure(both.list("pluto"))).code).toBe("backend-unknown");
+    expect(await failure(both.list("olama"))).toMatchObject({
+      code: "backend-unknown",
+      hint: expect.stringMatching(/^Did you mean ollama\?/),
+    });
     expect(server.seen).toEqual([]);
   });
 

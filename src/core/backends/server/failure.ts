@@ -55,11 +55,7 @@ export function failureOf({ status, text, retryAfterMs }: Refusal, asked: Asked)
     });
   }
   if (model !== undefined && (/model_not_found|not_found_error/.test(kind) || (status === 404 && /model/i.test(words))))
-    return new SpellError("model-unknown", `${provider} has no model ${model}${words === "" ? "" : `: ${words}`}`, {
-      where: model,
-      hint: `Models of ${provider}:`,
-      actions: [{ kind: "list", backend: provider }],
-    });
+    return noModel(provider, model, words);
   if (status === 404)
     return new SpellError("provider-error", said, { ...options, hint: `Check base_url: of most servers it ends in /v1; it is ${url}.` });
   if (kind.includes("context_length_exceeded") || (status === 400 && contextWords.test(words)))
@@ -72,6 +68,15 @@ export function failureOf({ status, text, retryAfterMs }: Refusal, asked: Asked)
       hint: `${model ?? "The model"} takes no such ${own}: leave it out or change it.`,
     });
   return new SpellError("provider-error", said, options);
+}
+
+/** @param words what the service says of it */
+export function noModel(provider: string, model: string, words = ""): SpellError {
+  return new SpellError("model-unknown", `${provider} has no model ${model}${words === "" ? "" : `: ${words}`}`, {
+    where: model,
+    hint: `Models of ${provider}:`,
+    actions: [{ kind: "list", backend: provider }],
+  });
 }
 
 /** @returns masks the key and what is sent of it, in capitals or not */

@@ -10,7 +10,7 @@ import type { Backend, BackendHost, FileSource } from "../backend.ts";
 import type { ModelInfo, ModelRecord } from "../models.ts";
 import { isFileName } from "../unknown-model.ts";
 import { readAnswer } from "./answer.ts";
-import { type Asked, failureOf, networkFailure } from "./failure.ts";
+import { type Asked, failureOf, networkFailure, noModel } from "./failure.ts";
 import { findKey, keyVariable, sendableKey } from "./key.ts";
 import { openServiceModel, refuseMachine } from "./model.ts";
 import { createSender } from "./send.ts";
@@ -130,11 +130,7 @@ export function createService({ config, network, parse }: BackendHost, provider:
     async info(source, { signal }): Promise<ModelInfo> {
       const name = nameOf(source, provider);
       const model = (await list(signal)).find(({ id }) => id === name);
-      if (model === undefined)
-        throw failureOf(
-          { status: 404, text: '{"error":{"code":"model_not_found"}}', retryAfterMs: undefined },
-          { ...asked(), model: name },
-        );
+      if (model === undefined) throw noModel(provider, name);
       return {
         ...recordOf(model),
         contextLength: positiveOf(model["max_model_len"]) ?? positiveOf(model["context_length"]) ?? metaOf(model, "n_ctx_train"),

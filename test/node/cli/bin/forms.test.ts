@@ -31,9 +31,18 @@ describe("generate with a form", () => {
     expect(logprobs.reduce((sum, value) => sum + Math.exp(value), 0)).toBeCloseTo(1, 5);
   });
 
+  it("holds each answer of a conversation", async () => {
+    const { stdout, stderr } = await cli(["chat", "-m", "tiny-stories", "--grammar", 'root ::= "yes" | "no"', "--seed", "1"], {
+      input: "Is it so?\nAnd now?\n/show\n",
+    });
+    expect(stdout).toMatch(/^(yes|no)\n(yes|no)\n$/);
+    expect(stderr).toMatch(/ form +grammar\n/);
+    expect((await cli(["chat", "--regex", "("])).stderr).toContain("--regex: expected correct syntax");
+  });
+
   it.each([
     [["--schema", '{"type":"object","properties":{"n":{"multipleOf":2}}}'], "--schema: properties/n/multipleOf"],
-    [["--schema", "none.json"], "--schema: expected a file that can be read"],
+    [["--schema", "none.json"], "--schema: expected JSON or a file that can be read"],
     [["--schema", folder], "no regular file"],
     [["--schema", "{nope"], "--schema: expected JSON"],
     [["--choices", "a,a"], "--choices: expected 1–"],
