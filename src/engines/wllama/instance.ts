@@ -23,6 +23,13 @@ export interface WllamaLike {
   exit(): Promise<void>;
 }
 
+/** A token that was drawn, as text, and how likely it was among all of the vocabulary; with the likeliest of its place. */
+export interface ToldToken {
+  readonly token?: string | undefined;
+  readonly logprob?: number | undefined;
+  readonly top_logprobs?: readonly { readonly token?: string | undefined; readonly logprob?: number | undefined }[] | undefined;
+}
+
 /** What `onData` gets. */
 export interface WllamaChunk {
   readonly choices?:
@@ -32,13 +39,7 @@ export interface WllamaChunk {
         /** only where probabilities were asked for */
         readonly logprobs?:
           | {
-              readonly content?:
-                | readonly {
-                    /** of the token that was drawn, among all of the vocabulary */
-                    readonly logprob?: number | undefined;
-                    readonly top_logprobs?: readonly { readonly logprob?: number | undefined }[] | undefined;
-                  }[]
-                | undefined;
+              readonly content?: readonly ToldToken[] | undefined;
             }
           | null
           | undefined;

@@ -1,13 +1,13 @@
 /**
  * How likely the engine's model finds each of several choices as its whole answer. Its server has no word for that: each choice is written once more, held to
- * itself alone, and the server tells how likely each token was before it was held.
+ * itself alone, and the server tells how likely each token was before it was held. What is known of the first words is not written again: it joins the prompt.
  */
 import { createGrammarBuilder } from "../../core/grammar/builder.ts";
 import { amongThemselves, areRated } from "../../core/grammar/choice-odds.ts";
 import { toGbnf } from "../../core/grammar/gbnf.ts";
 import type { ModelPiece } from "../../core/spec/runtime.ts";
 import { isNoText } from "./completion.ts";
-import type { WllamaChunk, WllamaLike } from "./instance.ts";
+import type { ToldToken, WllamaChunk, WllamaLike } from "./instance.ts";
 
 /** Pulls the draw to the tokens that the model's tokenizer cuts a choice into; what is told of them stays the model's own number. */
 const pull = 500;
@@ -33,77 +33,158 @@ export async function rateChoices(
 ): Promise<RatedChoices | undefined> {
   if (!areRated(choices)) return undefined;
   const all: Rated[] = [];
+  const beginnings = choices.length === 1 ? undefined : await likelyBeginnings(instance, prompt, choices, abortSignal);
   for (const choice of choices) {
-    const rated = await rate(instance, prompt, choice, abortSignal);
-    if (rated === undefined || rated.promptTokens + rated.tokens > contextLength) return undefined;
+    const rated = await rate(instance, prompt, choice, beginnings, abortSignal);
+    if (rated === undefined || (beginnings?.promptTokens ?? rated.promptTokens) + rated.tokens > contextLength) return undefined;
     all.push(rated);
   }
-  const [{ promptTokens, cachedTokens, prefillMs } = noCounts, ...others] = all;
+  // the prompt is computed by the first of all requests
+  const [first = noCounts, ...others] = beginnings === undefined ? all : [beginnings, ...all];
   return {
     logprobs: amongThemselves(all.map(({ sum }) => sum)),
     tokens: all.map(({ tokens }) => tokens),
     counts: {
-      promptTokens,
-      cachedTokens,
-      prefillMs,
-      decodeMs: all.reduce((sum, { decodeMs }) => sum + decodeMs, 0) + others.reduce((sum, each) => sum + each.prefillMs, 0),
+      promptTokens: first.promptTokens,
+      cachedTokens: first.cachedTokens,
+      prefillMs: first.prefillMs,
+      decodeMs: first.decodeMs + others.reduce((sum, { prefillMs, decodeMs }) => sum + prefillMs + decodeMs, 0),
     },
   };
 }
 
-const noCounts = { promptTokens: 0, cachedTokens: 0, prefillMs: 0 };
+const noCounts = { promptTokens: 0, cachedTokens: 0, prefillMs: 0, decodeMs: 0 };
 
-interface Rated {
-  /** log-probability of a choice and its end */
-  readonly sum: number;
-  readonly tokens: number;
+interface Counts {
   readonly promptTokens: number;
   readonly cachedTokens: number;
   readonly prefillMs: number;
   readonly decodeMs: number;
 }
 
+interface Rated extends Counts {
+  /** log-probability of a choice and its end */
+  readonly sum: number;
+  readonly tokens: number;
+}
+
+/** What is known of texts that choices begin with, each up to the end of a word: tokenizers cut words apart, so they have the same tokens in every choice. */
+interface Beginnings extends Counts {
+  readonly known: Map<string, { readonly sum: number; readonly tokens: number }>;
+}
+
+/** Tokens that the engine tells of at once; each more costs time to write down. */
+const listed = 100;
+
+/** First words of choices that are one token, and likely. @returns undefined where the engine cannot tell */
+async function likelyBeginnings(
+  instance: WllamaLike,
+  prompt: string,
+  choices: readonly string[],
+  abortSignal: AbortSignal,
+): Promise<Beginnings | undefined> {
+  const told = await ask(instance, prompt, { max_tokens: 1, n_probs: listed }, abortSignal);
+  const [first] = told?.tokens ?? [];
+  if (told === undefined || first === undefined) return undefined;
+  const words = new Set(choices.map((choice) => firstWord.exec(choice)?.[0]));
+  const known: Beginnings["known"] = new Map();
+  for (const { token, logprob } of first.top_logprobs ?? [])
+    if (token !== undefined && logprob !== undefined && words.has(token)) known.set(token, { sum: logprob, tokens: 1 });
+  return { known, ...told.counts };
+}
+
+const firstWord = /^\s?[^\s]+(?=\s|$)/u;
+
 /** @returns undefined where the context ends before the choice does, or the engine cannot tell */
-async function rate(instance: WllamaLike, prompt: string, choice: string, abortSignal: AbortSignal): Promise<Rated | undefined> {
+async function rate(
+  instance: WllamaLike,
+  prompt: string,
+  choice: string,
+  beginnings: Beginnings | undefined,
+  abortSignal: AbortSignal,
+): Promise<Rated | undefined> {
+  const known = beginnings?.known ?? new Map<string, { readonly sum: number; readonly tokens: number }>();
+  const isWord = (begun: string): boolean => choice.startsWith(begun) && /^(?:\s|$)/u.test(choice.slice(begun.length));
+  const begun = [...known.keys()].filter(isWord).reduce((longest, each) => (each.length > longest.length ? each : longest), "");
+  const before = known.get(begun) ?? { sum: 0, tokens: 0 };
+  const rest = choice.slice(begun.length);
   const b = createGrammarBuilder("choices");
-  let sum = 0;
-  let told = 0;
+  const told = await ask(
+    instance,
+    prompt + begun,
+    {
+      // a token has a byte at least; one more ends the answer
+      max_tokens: new TextEncoder().encode(rest).length + 1,
+      n_probs: 1,
+      // Some vocabularies put a space before a text: here it is before a line break, and both are pulled less than what the choice is made of.
+      ...(rest !== "" && {
+        logit_bias: [
+          [`\n${rest}`, pull],
+          ["\n", -0.8 * pull],
+        ],
+      }),
+      grammar: toGbnf(b.finish([b.text(rest)])),
+    },
+    abortSignal,
+  );
+  if (begun !== "" && beginnings !== undefined) {
+    const { promptTokens, cachedTokens } = told?.counts ?? noCounts;
+    // with the beginning behind it the prompt has other tokens: it is written like the rest
+    if (promptTokens !== beginnings.promptTokens + before.tokens || cachedTokens < beginnings.promptTokens) {
+      known.clear();
+      return rate(instance, prompt, choice, undefined, abortSignal);
+    }
+  }
+  if (told?.isWhole !== true) return undefined;
+  let [text, sum, tokens] = [begun, before.sum, before.tokens];
+  for (const { token = "", logprob = Number.NaN } of told.tokens) {
+    text += token;
+    sum += logprob;
+    tokens += 1;
+    if (beginnings !== undefined && text !== choice && isWord(text)) known.set(text, { sum, tokens });
+  }
+  return Number.isFinite(sum) ? { sum, tokens, ...told.counts } : undefined;
+}
+
+interface Told {
+  readonly tokens: readonly ToldToken[];
+  /** ended by itself */
+  readonly isWhole: boolean;
+  readonly counts: Counts;
+}
+
+/** One request, without penalties and by the likeliest token. @returns undefined where the engine does not tell of every token */
+async function ask(
+  instance: WllamaLike,
+  prompt: string,
+  more: Readonly<Record<string, unknown>>,
+  abortSignal: AbortSignal,
+): Promise<Told | undefined> {
+  const tokens: ToldToken[] = [];
   let timings: NonNullable<WllamaChunk["timings"]> = {};
   let isWhole = false;
-  const request = instance.createCompletion({
-    prompt,
-    stream: true,
-    // a token has a byte at least; one more ends the answer
-    max_tokens: new TextEncoder().encode(choice).length + 1,
-    temperature: 0,
-    top_k: 1,
-    repeat_penalty: 1,
-    presence_penalty: 0,
-    frequency_penalty: 0,
-    samplers: ["top_k", "temperature"],
-    dry_multiplier: 0,
-    xtc_probability: 0,
-    n_probs: 1,
-    // Some vocabularies put a space before a text: here it is before a line break, and both are pulled less than what the choice is made of.
-    logit_bias: [
-      [`\n${choice}`, pull],
-      ["\n", -0.8 * pull],
-    ],
-    grammar: toGbnf(b.finish([b.text(choice)])),
-    cache_prompt: true,
-    abortSignal,
-    timings_per_token: true,
-    onData: ({ choices: [part] = [], timings: known = timings }: WllamaChunk) => {
-      timings = known;
-      for (const { logprob = Number.NaN } of part?.logprobs?.content ?? []) {
-        sum += logprob;
-        told += 1;
-      }
-      if (part?.finish_reason === "stop") isWhole = true;
-    },
-  });
   try {
-    await request;
+    await instance.createCompletion({
+      prompt,
+      stream: true,
+      temperature: 0,
+      top_k: 1,
+      repeat_penalty: 1,
+      presence_penalty: 0,
+      frequency_penalty: 0,
+      samplers: ["top_k", "temperature"],
+      dry_multiplier: 0,
+      xtc_probability: 0,
+      ...more,
+      cache_prompt: true,
+      abortSignal,
+      timings_per_token: true,
+      onData: ({ choices: [part] = [], timings: known = timings }: WllamaChunk) => {
+        timings = known;
+        tokens.push(...(part?.logprobs?.content ?? []));
+        if (part?.finish_reason === "stop") isWhole = true;
+      },
+    });
   } catch (error) {
     // It tells of each token as text, and a token can be a part of a character.
     if (!isNoText(error)) throw error;
@@ -111,13 +192,10 @@ async function rate(instance: WllamaLike, prompt: string, choice: string, abortS
   }
   // Of tokens that are a part of a character it tells the last.
   const { prompt_n = 0, cache_n = 0, prompt_ms = 0, predicted_n = 0, predicted_ms = 0 } = timings;
-  if (!isWhole || told !== predicted_n || !Number.isFinite(sum)) return undefined;
+  if (tokens.length !== predicted_n) return undefined;
   return {
-    sum,
-    tokens: predicted_n,
-    promptTokens: cache_n + prompt_n,
-    cachedTokens: cache_n,
-    prefillMs: prompt_ms,
-    decodeMs: predicted_ms,
+    tokens,
+    isWhole,
+    counts: { promptTokens: cache_n + prompt_n, cachedTokens: cache_n, prefillMs: prompt_ms, decodeMs: predicted_ms },
   };
 }
