@@ -23,3 +23,9 @@ void tile_4x4(const struct tile *t, int blocks, const struct column *c, float *c
 
 // F16 and F32 weights times columns of floats. `spare`: room for 4 * k floats. out[column][row]
 void floats_any(int type, const uint8_t *rows, size_t stride, int count, int k, const float *const *x, int columns, float *const *out, float *spare);
+
+// Room of this thread, kept until it asks again.
+char *scratch(size_t bytes);
+
+// ggml's product of a matrix of weights with columns.
+void mul_mat(const struct params *p, struct tensor *dst);

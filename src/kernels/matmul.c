@@ -10,7 +10,7 @@ static __attribute__((address_space(1))) size_t scratch_bytes;
 static __attribute__((address_space(1))) size_t scratch_at;
 
 // Ends the engine where there is no memory, as its own allocations do: a thread that left this product to the engine would wait at a barrier for ever.
-APART static char *scratch(size_t bytes) {
+APART char *scratch(size_t bytes) {
   if (scratch_bytes < bytes) { // what was smaller stays behind: it at most doubles the sum
     const size_t grown = bytes + bytes / 2 + 64;
     char *p = host_malloc(grown);

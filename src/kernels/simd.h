@@ -51,3 +51,63 @@ INLINE v sums_f(v a, v b, v c, v d) {
   const v cd = fadd(wasm_i32x4_shuffle(c, d, 0, 4, 1, 5), wasm_i32x4_shuffle(c, d, 2, 6, 3, 7));
   return fadd(wasm_i32x4_shuffle(ab, cd, 0, 1, 4, 5), wasm_i32x4_shuffle(ab, cd, 2, 3, 6, 7));
 }
+
+// e to the power of x, to the last bit or two; infinity and zero where the result is beyond floats.
+INLINE v exp4(v x) {
+  const v magic = splat(12582912.0f); // 1.5 * 2^23: what is added to it is rounded to an integer, in its low bits
+  x = wasm_f32x4_max(wasm_f32x4_min(x, splat(89)), splat(-104));
+  const v moved = fadd(fmul(x, splat(1.44269504f)), magic), n = wasm_f32x4_sub(moved, magic), k = wasm_i32x4_sub(moved, magic);
+  const v r = wasm_f32x4_sub(wasm_f32x4_sub(x, fmul(n, splat(0.693145752f))), fmul(n, splat(1.42860677e-6f))); // ln 2 in two parts
+  v p = fadd(splat(1 / 720.0f), fmul(r, splat(1 / 5040.0f)));
+  p = fadd(splat(1 / 120.0f), fmul(r, p));
+  p = fadd(splat(1 / 24.0f), fmul(r, p));
+  p = fadd(splat(1 / 6.0f), fmul(r, p));
+  p = fadd(splat(0.5f), fmul(r, p));
+  p = fadd(splat(1), fmul(r, fadd(splat(1), fmul(r, p))));
+  const v half_k = wasm_i32x4_shr(k, 1), bias = wasm_i32x4_splat(127); // twice half the power: numbers near the limits stay right
+  const v first = wasm_i32x4_shl(iadd(half_k, bias), 23), second = wasm_i32x4_shl(iadd(wasm_i32x4_sub(k, half_k), bias), 23);
+  return fmul(fmul(p, first), second);
+}
+INLINE float exp1(float x) { return wasm_f32x4_extract_lane(exp4(splat(x)), 0); }
+INLINE v tanh4(v x) {
+  const v size = wasm_f32x4_abs(x), sign = wasm_v128_and(x, splat(-0.0f)), t = exp4(fmul(size, splat(-2)));
+  const v large = wasm_v128_or(wasm_f32x4_div(wasm_f32x4_sub(splat(1), t), fadd(splat(1), t)), sign), s = fmul(x, x);
+  v p = fadd(splat(-17 / 315.0f), fmul(s, splat(62 / 2835.0f)));
+  p = fadd(splat(-1 / 3.0f), fmul(s, fadd(splat(2 / 15.0f), fmul(s, p))));
+  return wasm_v128_bitselect(fadd(x, fmul(fmul(x, s), p)), large, wasm_f32x4_lt(size, splat(0.3f)));
+}
+INLINE float largest_of(v x) {
+  x = wasm_f32x4_max(x, wasm_i32x4_shuffle(x, x, 2, 3, 0, 1));
+  return wasm_f32x4_extract_lane(wasm_f32x4_max(x, wasm_i32x4_shuffle(x, x, 1, 0, 3, 2)), 0);
+}
+// Half floats of four floats, in the low halves of lanes: the nearest, infinity beyond, NaN for NaN.
+INLINE v to_half4(v x) {
+  const v size = wasm_f32x4_abs(x), sign = wasm_u32x4_shr(wasm_v128_and(x, splat(-0.0f)), 16);
+  const v odd = wasm_v128_and(wasm_u32x4_shr(size, 13), wasm_i32x4_splat(1));
+  const v normal = wasm_u32x4_shr(iadd(iadd(size, wasm_i32x4_splat(0xfff - (112 << 23))), odd), 13);
+  const v small = wasm_i32x4_sub(fadd(size, splat(0.5f)), splat(0.5f));
+  v h = wasm_v128_bitselect(small, normal, wasm_f32x4_lt(size, splat(0x1p-14f)));
+  h = wasm_v128_bitselect(wasm_i32x4_splat(0x7c00), h, wasm_f32x4_ge(size, splat(65520)));
+  h = wasm_v128_bitselect(wasm_i32x4_splat(0x7e00), h, wasm_f32x4_ne(x, x));
+  return wasm_v128_or(h, sign);
+}
+// As half4, and infinities are infinite: for masks.
+INLINE v mask4(v h) {
+  const v x = half4(h), infinite = wasm_i32x4_eq(wasm_v128_and(h, wasm_i32x4_splat(0x7fff)), wasm_i32x4_splat(0x7c00));
+  return wasm_v128_or(x, wasm_v128_and(infinite, wasm_i32x4_splat(0x7f800000)));
+}
+// All bits of the first `n` lanes.
+INLINE v first_lanes(int n) { return wasm_i32x4_lt(wasm_i32x4_make(0, 1, 2, 3), wasm_i32x4_splat(n)); }
+// The first `n` of four floats, zeros after them.
+INLINE v load_some(const float *p, int n) {
+  return n >= 4 ? load(p) : wasm_f32x4_make(p[0], n > 1 ? p[1] : 0, n > 2 ? p[2] : 0, 0);
+}
+INLINE void store_some(float *p, v x, int n) {
+  if (n >= 4) {
+    store(p, x);
+    return;
+  }
+  p[0] = wasm_f32x4_extract_lane(x, 0);
+  if (n > 1) p[1] = wasm_f32x4_extract_lane(x, 1);
+  if (n > 2) p[2] = wasm_f32x4_extract_lane(x, 2);
+}

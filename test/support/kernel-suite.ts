@@ -5,6 +5,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { merge } from "../../tools/merge-kernels.mjs";
 import { type BareEngine, bareEngine } from "./bare-engine.ts";
+import { tensor } from "./ggml-memory.ts";
 
 interface Format {
   readonly name: string;
@@ -265,40 +266,4 @@ function copy(from: BareEngine, to: BareEngine, address: number, bytes: number):
   const target = to.alloc(bytes);
   new Uint8Array(to.memory.buffer, target, bytes).set(new Uint8Array(from.memory.buffer, address, bytes));
   return target;
-}
-
-/** struct ggml_tensor, as src/kernels/engine.h has it. */
-function tensor(
-  engine: BareEngine,
-  {
-    type,
-    ne,
-    nb,
-    data,
-    sources = [],
-  }: {
-    readonly type: number;
-    readonly ne: readonly [number, number];
-    readonly nb: readonly [number, number, number];
-    readonly data: number;
-    readonly sources?: readonly number[];
-  },
-): number {
-  const address = engine.alloc(400);
-  const view = new DataView(engine.memory.buffer);
-  const pointer = engine.addressBytes;
-  const put = (at: number, value: number): void => {
-    if (pointer === 8) view.setBigUint64(address + at, BigInt(value), true);
-    else view.setUint32(address + at, value, true);
-  };
-  const shape = 2 * pointer;
-  const strides = shape + 4 * 8;
-  const afterFlags = strides + 4 * pointer + 4 + 16 * 4 + 4;
-  const src = Math.ceil(afterFlags / pointer) * pointer;
-  view.setInt32(address, type, true);
-  for (const [index, value] of [...ne, 1, 1].entries()) view.setBigInt64(address + shape + 8 * index, BigInt(value), true);
-  for (const [index, value] of [...nb, nb[2]].entries()) put(strides + pointer * index, value);
-  for (const [index, value] of sources.entries()) put(src + pointer * index, value);
-  put(src + 12 * pointer, data);
-  return address;
 }
