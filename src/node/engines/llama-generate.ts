@@ -6,6 +6,7 @@ import { chooseAmong } from "../../core/sampling.ts";
 import type { Constraint } from "../../core/spec/grammar.ts";
 import type { GgufGenerateOptions, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
 import type { TokenSampling } from "../../core/spec/sampling.ts";
+import { createGuesser } from "./llama-guess.ts";
 import { promptPace, threadPace } from "./llama-pace.ts";
 import { rateChoices } from "./llama-rate.ts";
 import { engineName, importLlama } from "./llama-start.ts";
@@ -123,7 +124,10 @@ export async function* generate(
     let last = started;
     const first = tokens.slice(next);
     const steps =
-      directSteps(engine, first, toSamplerConfig(sampling, history, contextLength), form) ??
+      directSteps(engine, first, toSamplerConfig(sampling, history, contextLength), form, {
+        guesser: createGuesser(tokens),
+        most: mostTokens,
+      }) ??
       sequence.evaluate(first, {
         ...toEvaluateOptions(sampling, history, contextLength),
         yieldEogToken: true,

@@ -4,6 +4,7 @@
  * taken for the version that was looked at only, and where it is there; otherwise that loop runs.
  */
 import type { Llama, LlamaContextSequence, LlamaGrammarEvaluationState, LlamaModel, Token } from "node-llama-cpp";
+import type { Guesser } from "./llama-guess.ts";
 import { engineVersion, packedVersion } from "./llama-start.ts";
 
 /** What the binding's sampler reads; the names are its own. */
@@ -35,6 +36,7 @@ interface AddonContext {
   /** @returns -1 where none can be drawn */
   sampleToken(index: number, sampler: AddonSampler): Promise<number>;
   setThreads(threads: number): void;
+  removeTokenCellsFromSequence(sequence: number, start: number, end: number): boolean;
 }
 
 /** What is used of the package's own objects. */
@@ -52,6 +54,12 @@ interface Inside {
 const runsInOrder =
   process.env["UV_THREADPOOL_SIZE"] === "1" && process.versions["bun"] === undefined && process.versions["deno"] === undefined;
 
+export interface Guesses {
+  readonly guesser: Guesser;
+  /** tokens of the answer, at most */
+  readonly most: number;
+}
+
 /**
  * @param first tokens to compute before the first draw
  * @param config names of the binding; see toSamplerConfig() in llama-generate.ts
@@ -61,7 +69,8 @@ export function directSteps(
   { llama, model, sequence }: { readonly llama: Llama; readonly model: LlamaModel; readonly sequence: LlamaContextSequence },
   first: readonly Token[],
   config: SamplerConfig,
-  form: LlamaGrammarEvaluationState | undefined,
+  form?: LlamaGrammarEvaluationState | undefined,
+  guesses?: Guesses | undefined,
 ): AsyncGenerator<Token, void, undefined> | undefined {
   // Checkpoints are its loop's business; of graphics cards none was at hand to measure one.
   if (engineVersion() !== packedVersion || llama.gpu !== false || sequence.needsCheckpoints) return undefined;
@@ -69,7 +78,7 @@ export function directSteps(
   const state = form === undefined ? undefined : (form as unknown as { readonly _state?: object })._state;
   if (!isWhole(inside) || (form !== undefined && state === undefined)) return undefined;
   const threads = (): number => llama.maxThreads;
-  return steps(inside, first, { ...config, ...(state !== undefined && { grammarEvaluationState: state }) }, threads);
+  return steps(inside, first, { ...config, ...(state !== undefined && { grammarEvaluationState: state }) }, threads, guesses);
 }
 
 /** Whether everything that is used is there. */
@@ -82,7 +91,9 @@ function isWhole({ llama, model, sequence, context }: Inside): boolean {
     typeof sequence._nextTokenIndex === "number" &&
     Array.isArray(sequence._contextTokens) &&
     isFunction(context._backendContextDisposeGuard?.createPreventDisposalHandle) &&
-    (["initBatch", "addToBatch", "decodeBatch", "sampleToken", "setThreads"] as const).every((name) => isFunction(context._ctx?.[name]))
+    (["initBatch", "addToBatch", "decodeBatch", "sampleToken", "setThreads", "removeTokenCellsFromSequence"] as const).every((name) =>
+      isFunction(context._ctx?.[name]),
+    )
   );
 }
 
@@ -91,6 +102,7 @@ async function* steps(
   first: readonly Token[],
   config: SamplerConfig,
   threads: () => number,
+  { guesser, most }: Partial<Guesses> = {},
 ): AsyncGenerator<Token, void, undefined> {
   const { _ctx: binding } = context;
   // A context that is being freed waits for this.
@@ -98,21 +110,41 @@ async function* steps(
   const sampler = new llama._bindings.AddonSampler(model._model);
   try {
     sampler.applyConfig(config);
-    let tokens = first;
+    let known = first;
+    let drawn = 0;
     for (;;) {
+      const started = performance.now();
+      const guessed = (drawn === 0 ? undefined : guesser?.guess((most ?? 0) - drawn - 1)) ?? [];
+      const tokens = Uint32Array.from([...known, ...guessed]);
+      const start = sequence._nextTokenIndex;
       binding.initBatch(tokens.length);
-      const last = Uint32Array.of(tokens.length - 1);
-      const [index = 0] = binding.addToBatch(sequence._sequenceId, sequence._nextTokenIndex, Uint32Array.from(tokens), last);
+      // numbers after the last known token, and after each guess
+      const wanted = Uint32Array.from({ length: guessed.length + 1 }, (_, index) => known.length - 1 + index);
+      const places = binding.addToBatch(sequence._sequenceId, start, tokens, wanted);
       binding.setThreads(threads());
       const decoded = binding.decodeBatch();
       if (!runsInOrder) await decoded;
-      const [token] = await Promise.all([binding.sampleToken(index, sampler), decoded]);
+      // One draw after the other: the sampler sees no token that does not come, whatever it counts or draws.
+      const came: number[] = [];
+      for (const place of places) {
+        const [token] = await Promise.all([binding.sampleToken(place, sampler), decoded]);
+        came.push(token);
+        if (token !== guessed[came.length - 1]) break;
+      }
+      const right = came.length - 1;
+      const computed = known.length + right;
+      if (computed < tokens.length) binding.removeTokenCellsFromSequence(sequence._sequenceId, start + computed, -1);
       // the sequence's own list, as its own loop keeps it
-      sequence._nextTokenIndex += tokens.length;
-      for (const computed of tokens) sequence._contextTokens.push(computed);
-      if (token < 0) throw new Error("Failed to sample next token");
-      yield token as Token;
-      tokens = [token as Token];
+      sequence._nextTokenIndex = start + computed;
+      for (const token of tokens.subarray(0, computed)) sequence._contextTokens.push(token as Token);
+      if (drawn > 0) guesser?.told(guessed.length, right, performance.now() - started);
+      for (const token of came) {
+        if (token < 0) throw new Error("Failed to sample next token");
+        guesser?.push(token);
+        drawn += 1;
+        yield token as Token;
+      }
+      known = came.slice(-1) as Token[];
     }
   } finally {
     sampler.dispose();

@@ -2,6 +2,7 @@
 import { getLlama, type Llama, type LlamaContextSequence, LlamaGrammarEvaluationState, type LlamaModel, type Token } from "node-llama-cpp";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { hasPlainAttention } from "../../../src/node/engines/llama-engine.ts";
+import { createGuesser, type Guesser } from "../../../src/node/engines/llama-guess.ts";
 import { directSteps } from "../../../src/node/engines/llama-steps.ts";
 import { tinyStories } from "../support/engine.ts";
 
@@ -83,6 +84,38 @@ it.each([
   // its own calls go on from there
   await sequence.eraseContextTokenRanges([{ start: prompt.length, end: sequence.nextTokenIndex }]);
   expect(sequence.contextTokens).toEqual(prompt);
+});
+
+/** Right about two tokens, wrong about a third: what is taken back must leave no trace. */
+function wrongAtLast(tokens: readonly Token[]): Guesser {
+  let came = 0;
+  return {
+    guess: (most) => [...tokens.slice(came, came + 2), ((tokens[came + 2] ?? 0) + 1) % 1000].slice(0, most),
+    push: () => {
+      came += 1;
+    },
+    told: () => undefined,
+  };
+}
+
+it.each([
+  ["greedy", settings],
+  ["drawn", { ...settings, temperature: 1, topK: 20 }],
+  [
+    "drawn with penalties",
+    { ...settings, temperature: 1, repeatPenalty: 1.3, repeatPenaltyMaxTokens: 16, repeatPenaltyTokens: new Uint32Array() },
+  ],
+])("guesses change nothing: %s", async (_, config) => {
+  const prompt = model.tokenize("The dog ran home. The cat ran home. The dog ran home. The cat", true);
+  const run = async (guesser?: Guesser): Promise<Token[]> => {
+    await sequence.clearHistory();
+    return take(directSteps({ llama, model, sequence }, prompt, config, undefined, guesser && { guesser, most: steps }));
+  };
+  const plain = await run();
+  const computed = sequence.contextTokens;
+  expect(await run(wrongAtLast(plain))).toEqual(plain);
+  expect(sequence.contextTokens).toEqual(computed);
+  expect(await run(createGuesser(prompt))).toEqual(plain);
 });
 
 it("a context that is freed waits for the step that is under way, and has no further one", async () => {
