@@ -132,7 +132,7 @@ const operations = {
 } as const;
 
 async function put({ path, content, is_base64 = false }: Input, { files, rules }: Work, append: boolean) {
-  if (content === undefined) throw toolFailed("file-operations", "expected content, got none");
+  if (content === undefined) throw toolFailed("file-operations", "write and append take content; got none");
   const bytes = is_base64 ? bytesOfBase64("file-operations", content) : new TextEncoder().encode(content);
   const size = bytes.length + (append ? ((await files.look(path))?.size ?? 0) : 0);
   if (size > rules.max_file_size)
@@ -151,7 +151,7 @@ async function there(path: string, files: ToolFiles): Promise<FileFacts> {
 }
 
 async function free(path: string | undefined, files: ToolFiles): Promise<string> {
-  if (path === undefined) throw toolFailed("file-operations", "expected to, got none");
+  if (path === undefined) throw toolFailed("file-operations", "copy and move take to, the new path; got none");
   if ((await files.look(path)) !== undefined) throw toolFailed("file-operations", `expected nothing at ${path}, got a file or folder`);
   return path;
 }

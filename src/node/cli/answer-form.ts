@@ -6,7 +6,7 @@ import { limits } from "../../core/limits.ts";
 import type { GenerateOptions } from "../../core/spec/generate.ts";
 import type { JsonSchema } from "../../core/spec/schema.ts";
 import { flagText, type GivenFlags } from "./args.ts";
-import { quoteShort } from "./commands.ts";
+import { quoteShort } from "./problems.ts";
 
 /** What a flag gives the option of its kind. */
 const forms = {

@@ -10,7 +10,10 @@ import { nearest } from "../../core/nearest.ts";
 import { parseModelSpec } from "../../core/spec/model-spec.ts";
 import { definedOnly } from "../../core/values.ts";
 import { shell } from "./advice.ts";
-import { type Command, commandGroups, commands, defaultModel, type Flag, globalFlags, laterCommands, quoteShort } from "./commands.ts";
+import { type Command, commandGroups, commands, laterCommands } from "./commands.ts";
+import { type Flag, globalFlags } from "./flags.ts";
+import { defaultModel } from "./names.ts";
+import { quoteShort } from "./problems.ts";
 import { shellQuote } from "./shell-quote.ts";
 
 /** Values of each flag given, by its long name; a flag without a value has an empty list. */

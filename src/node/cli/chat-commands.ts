@@ -7,9 +7,9 @@ import type { LanguageModel } from "../../core/spec/language-model.ts";
 import { parameterRules } from "../../core/text/parameters.ts";
 import { flagWord } from "./advice.ts";
 import { parameterProblem, parametersOf, readChat, saveChat } from "./chat-file.ts";
-import { parameterProblem as numberProblem, quoteShort } from "./commands.ts";
 import { type Conversation, lastTurn } from "./conversation.ts";
 import { plural } from "./format.ts";
+import { parameterProblem as numberProblem, quoteShort } from "./problems.ts";
 import { describeDevice } from "./session.ts";
 
 export interface ChatCommandHost {

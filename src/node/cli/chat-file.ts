@@ -7,7 +7,7 @@ import type { GenerateOptions, Message, Role } from "../../core/spec/generate.ts
 import { findParameterProblem, findStopProblem, parameterRules, presets } from "../../core/text/parameters.ts";
 import { definedOnly } from "../../core/values.ts";
 import { writeWhole } from "../write-whole.ts";
-import { quoteShort } from "./commands.ts";
+import { quoteShort } from "./problems.ts";
 
 /** Says that a file is one of ours; the number changes when old programs could not read new files. */
 const format = "llmspell-chat-1";

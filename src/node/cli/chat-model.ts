@@ -6,9 +6,9 @@ import type { DeviceChoice } from "../../core/spec/runtime.ts";
 import { isFirstTime, wasSaid } from "../home.ts";
 import { ownCommand } from "./advice.ts";
 import { askYesNo, canAsk } from "./ask.ts";
-import { defaultModel } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { formatBytes } from "./format.ts";
+import { defaultModel } from "./names.ts";
 
 const refused = "no chat model";
 

@@ -7,31 +7,21 @@ import { sessionStatuses } from "../../core/sessions/types.ts";
 import { deviceChoices } from "../../core/spec/devices.ts";
 import { specGrammar } from "../../core/spec/model-spec.ts";
 import {
-  describeRange,
-  findParameterProblem,
-  type ParameterRule,
-  parameterRules,
-  presets,
-  stopLimits,
-} from "../../core/text/parameters.ts";
-
-export interface Flag {
-  /** without the two dashes */
-  readonly name: string;
-  readonly short?: string | undefined;
-  /** Placeholder of the value in help; absent: the flag stands alone. */
-  readonly value?: string | undefined;
-  /** Allowed values, compared without regard to case. */
-  readonly choices?: readonly string[] | undefined;
-  readonly repeated?: boolean | undefined;
-  /** Listed apart in help, under this heading. */
-  readonly section?: "Sampling" | undefined;
-  readonly description: string;
-  /** @returns what is wrong with a value, or undefined */
-  readonly problem?: ((text: string) => string | undefined) | undefined;
-  /** Known, but nothing answers it yet; the text says what it waits for. */
-  readonly later?: string | undefined;
-}
+  backendFlag,
+  embedFlags,
+  type Flag,
+  fileFlag,
+  flag,
+  formFlags,
+  modelFlags,
+  ragFlags,
+  ragSearchFlags,
+  runFlags,
+  scriptFlags,
+  shells,
+} from "./flags.ts";
+import { defaultReranker, modelPages } from "./names.ts";
+import { daysProblem, emptyProblem, hostProblem, integerProblem, keptNameProblem, originProblem } from "./problems.ts";
 
 export interface Operand {
   readonly name: string;
@@ -60,141 +50,10 @@ export interface Command {
   readonly exits: readonly number[];
 }
 
-export const outputFormats = ["text", "json", "pretty"] as const;
-export type OutputFormat = (typeof outputFormats)[number];
-
-/** From silent to everything. */
-export const traceLevels = ["off", "error", "warn", "info", "debug", "trace"] as const;
-export type TraceLevel = (typeof traceLevels)[number];
-
-export const shells = ["bash", "zsh", "fish", "powershell"] as const;
-export type Shell = (typeof shells)[number];
-
-/** Runs right away: it is inside the package. */
-export const defaultModel = "tiny-stories";
-
-/** Taken where no model is named for vectors. */
-export const defaultEmbedder = "all-minilm-l6-v2";
-export const defaultReranker = "bge-reranker-base";
-
-export const exitMeanings: ReadonlyMap<number, string> = new Map([
-  [0, "done"],
-  [1, "failure while running"],
-  [2, "wrong command line or configuration"],
-  [3, "model or file cannot be used"],
-  [4, "device cannot be used"],
-  [5, "network or remote service"],
-  [130, "stopped with Ctrl-C"],
-]);
-
-export const globalFlags: readonly Flag[] = [
-  flag("--output FORMAT", "text, json, or pretty: json on several lines", { choices: outputFormats }),
-  flag("--trace LEVEL", "off, error, warn, info, debug or trace, on stderr [runtime.log_level, warn]", { choices: traceLevels }),
-  flag("-q, --quiet", "no progress, notes or warnings; errors stay"),
-  flag("--no-color", "no colours and no other escape sequences"),
-  flag("-p, --profile NAME", "load a built-in profile; llmspell help lists them", { problem: emptyProblem }),
-  flag("-c, --config PATH", "load this configuration file", { problem: emptyProblem }),
-  flag("-h, --help", "help; for a command with its flags and examples"),
-  flag("-V, --version", "print the version"),
-];
-
-/** Of `generate` and `chat`. All numeric ones of sampling come from the parameter table; two take text. */
-const modelFlags: readonly Flag[] = [
-  flag("-m, --model SPEC", `a name, hf:OWNER/REPO, an address or a path [default_model, ${defaultModel}]`),
-  flag("--quantization Q", "variant of a named model, the same as NAME:Q"),
-  flag("--system TEXT", "system prompt"),
-  flag("--device D", "auto, webgpu, metal, vulkan, cuda, cpu or wasm", { choices: deviceChoices }),
-  flag("--context-size N", "context size in tokens, at least 128 [4096]", { problem: integerProblem(128, 2 ** 31 - 1) }),
-  flag("--threads N", "CPU threads; 0 = measured here [0]", { problem: integerProblem(0, 1024) }),
-  flag("--draft Q", "T5: a q8 or q4 copy writes ahead, the model checks it; same text", { choices: ["q8", "q4"] }),
-  flag("--raw", "the prompt as it is, without chat template"),
-  flag("--reasoning R", "off: no thinking, where the model can leave it out; auto: as the model does [auto]", { choices: ["auto", "off"] }),
-  flag("--no-stream", "print the answer once it is complete"),
-  flag("--stats", "times, rates, device and seed on stderr"),
-  flag("--pull", "download the model if it is not installed"),
-  flag("--offline", "never download"),
-  ...parameterRules.map((rule) =>
-    flag(
-      `--${rule.snakeName.replaceAll("_", "-")} N`,
-      rule.decoderDefault === undefined ? rule.description : `${rule.description} [${rule.decoderDefault}]`,
-      { section: "Sampling", problem: (text) => parameterProblem(rule, text) },
-    ),
-  ),
-  flag("--stop TEXT", `end before this text; up to ${stopLimits.count} times`, {
-    section: "Sampling",
-    repeated: true,
-    problem: stopProblem,
-  }),
-  flag("--preset NAME", "greedy, balanced, conservative or creative", { section: "Sampling", choices: Object.keys(presets) }),
-];
-
-/** Of `generate` and `chat`; one of them at a time. */
-const formFlags: readonly Flag[] = [
-  flag("--schema FILE|JSON", "the answer is JSON that keeps this JSON Schema"),
-  flag("--choices A,B|JSON", "the answer is one of these texts"),
-  flag("--regex RE", "the answer matches as a whole"),
-  flag("--grammar FILE|GBNF", "the answer keeps this grammar in GBNF (GGUF models)"),
-];
-
-/** Of `embed` and `similar`. */
-const embedFlags: readonly Flag[] = [
-  flag("-m, --model SPEC", `a name, hf:OWNER/REPO, an address or a path [${defaultEmbedder}]`),
-  flag("--quantization Q", "q8 for smaller weights, made at load; or the variant of a named model"),
-  flag("--dimensions N", "numbers of each vector that are kept, for models trained for it", { problem: integerProblem(1, 2 ** 20) }),
-  flag("--truncate", "cut texts that are too long, with a note"),
-  flag("--device D", "auto, webgpu, metal, vulkan, cuda, cpu or wasm", { choices: deviceChoices }),
-  flag("--context-size N", "tokens of one text, at least 128 [the model's limit, at most 4096]", {
-    problem: integerProblem(128, 2 ** 31 - 1),
-  }),
-  flag("--threads N", "CPU threads; 0 = measured here [0]", { problem: integerProblem(0, 1024) }),
-  flag("--pull", "download the model if it is not installed"),
-  flag("--offline", "never download"),
-];
-
-const backendFlag = flag("--backend B", "candle (built-in), ollama, all, or a provider [all]");
-
-const fileFlag = flag("--file FILE", "this file [the one in use, else llmspell.toml in the home folder]", { problem: emptyProblem });
-
-/** `candle` alone says nothing to a first reader. */
-export function backendLabel(name: string): string {
-  return labels.get(name) ?? name;
-}
-
-const labels: ReadonlyMap<string, string> = new Map([["candle", "candle (built-in)"]]);
-
-/** Pages to look for models. */
-export const modelPages = [
-  "Ollama: https://ollama.com/library",
-  "Candle: https://huggingface.co/models?pipeline_tag=text-generation",
-] as const;
-
-const scriptFlags: readonly Flag[] = [
-  flag("--engine E", "lua or javascript [by the file's ending, else default_engine]", { choices: ["lua", "javascript", "js"] }),
-  flag("--device D", "auto, webgpu, metal, vulkan, cuda, cpu or wasm, for models of this script", { choices: deviceChoices }),
-];
-const runFlags: readonly Flag[] = [
-  ...scriptFlags,
-  flag("--stream", "tokens of agents on stderr as they come"),
-  flag("--timeout SECS", "longest time of the script; 0 = none [runtime.script_timeout_seconds]", {
-    problem: integerProblem(0, 31_536_000),
-  }),
-];
 const scriptNote =
   "After -- everything belongs to the script: --key value and --key=value are named arguments, other words are positional. Scripts find them in ARGS.";
 
 const idNote = "ID may be the beginning of one, where no other begins so.";
-
-/** Of all commands `rag …`. */
-const ragFlags: readonly Flag[] = [
-  flag("--collection NAME", "an index of its own [default]", { problem: emptyProblem }),
-  flag("--tenant ID", "whose documents [rag.tenants.default_tenant_id]", { problem: emptyProblem }),
-];
-const ragSearchFlags: readonly Flag[] = [
-  ...ragFlags,
-  flag("--top-k N", "most passages [rag.search.top_k, 5]", { problem: integerProblem(1, 1000) }),
-  flag("--threshold X", "least score of a passage [rag.search.threshold]", { problem: numberProblem }),
-  flag("--rerank SPEC", "a cross-encoder that puts the best passages in order"),
-];
 
 const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<Command>)[] = [
   {
@@ -746,63 +605,3 @@ export const laterCommands: readonly string[] = [...["replay"]];
 
 /** First words of commands with two. */
 export const commandGroups: ReadonlySet<string> = new Set(["model", "config", "rag", "session", "state", "tool"]);
-
-/** A number as people write one; `Number` alone would also take "", "0x10" and "Infinity". */
-const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
-
-/** @param label as help shows it: "-q, --quiet" or "--stop TEXT" */
-function flag(label: string, description: string, more: Partial<Flag> = {}): Flag {
-  const [, short, name = "", value] = /^(?:-(\w), )?--([\w-]+)(?: ([\w|,]+))?$/.exec(label) ?? [];
-  return { name, short, value, description, ...more };
-}
-
-/** @returns what is wrong with a number as typed, or undefined */
-export function parameterProblem(rule: ParameterRule, text: string): string | undefined {
-  if (decimal.test(text)) return findParameterProblem(rule, Number(text));
-  return `expected ${rule.integer ? "" : "a number, "}${describeRange(rule)}; got ${quoteShort(text)}`;
-}
-
-function emptyProblem(text: string): string | undefined {
-  return text === "" ? "expected a name; got an empty text" : undefined;
-}
-
-function keptNameProblem({ length }: string): string | undefined {
-  return length >= 1 && length <= 60 ? undefined : `expected 1 … 60 characters; got ${length}`;
-}
-
-function stopProblem({ length }: string): string | undefined {
-  return length >= 1 && length <= stopLimits.length ? undefined : `expected 1 … ${stopLimits.length} characters; got ${length}`;
-}
-
-/** As Host names it: no scheme, no path. */
-function hostProblem(text: string): string | undefined {
-  return /^[a-z0-9.-]+(:\d{1,5})?$|^\[[0-9a-f:.]+\](:\d{1,5})?$/.test(text)
-    ? undefined
-    : `expected a name in lower case, such as llm.example.org; got ${quoteShort(text)}`;
-}
-
-/** As Origin names it; there is no word for all. */
-function originProblem(text: string): string | undefined {
-  return /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*]+$/.test(text) ? undefined : `expected such as https://app.example.org; got ${quoteShort(text)}`;
-}
-
-function daysProblem(text: string): string | undefined {
-  return /^\d{1,5}$/.test(text) ? undefined : `expected days, 0 … 99999; got ${quoteShort(text)}`;
-}
-
-function numberProblem(text: string): string | undefined {
-  return decimal.test(text) ? undefined : `expected a number; got ${quoteShort(text)}`;
-}
-
-function integerProblem(min: number, max: number): (text: string) => string | undefined {
-  return (text) => {
-    const value = decimal.test(text) ? Number(text) : Number.NaN;
-    const isFine = Number.isInteger(value) && value >= min && value <= max;
-    return isFine ? undefined : `expected an integer, ${min} … ${max}; got ${quoteShort(text)}`;
-  };
-}
-
-/** A value for an error message: quoted, and never longer than a line. */
-export function quoteShort(text: string): string {
-  return text.length <= 60 ? JSON.stringify(text) : `${JSON.stringify(text.slice(0, 57))}… (${text.length} characters)`;
-}

@@ -1,9 +1,10 @@
 /** `llmspell completion SHELL`: scripts written from the table of commands. Words only: what stands in them is our own and needs no quoting. */
 import { sectionNames } from "../../core/config/keys.ts";
 import { profileNames } from "../../core/config/profiles.ts";
-import { type Command, commands, type Flag, globalFlags, type Shell } from "./commands.ts";
+import { type Command, commands } from "./commands.ts";
 import { keyNames } from "./config-set.ts";
 import type { Context } from "./context.ts";
+import { type Flag, globalFlags, type Shell } from "./flags.ts";
 
 export async function completion(context: Context): Promise<number> {
   const { operands, screen } = context;

@@ -17,9 +17,9 @@ import { makeFolder } from "../make-folder.ts";
 import { writeWhole } from "../write-whole.ts";
 import { shell } from "./advice.ts";
 import { flagText } from "./args.ts";
-import { quoteShort } from "./commands.ts";
 import { askedSource } from "./config-source.ts";
 import type { Context } from "./context.ts";
+import { quoteShort } from "./problems.ts";
 
 /** Of all keys that a command line may name, in the order of the schema. @param names providers besides those called as their type */
 export function keyNames(config?: ResolvedConfig["config"]): readonly string[] {

@@ -21,9 +21,9 @@ import { homeFolder } from "../home.ts";
 import { writeWhole } from "../write-whole.ts";
 import { shell } from "./advice.ts";
 import { flagText } from "./args.ts";
-import { quoteShort } from "./commands.ts";
 import { type Asked, askedSource, loadConfig } from "./config-source.ts";
 import type { Context } from "./context.ts";
+import { quoteShort } from "./problems.ts";
 import { shellQuote } from "./shell-quote.ts";
 
 /** @throws SpellError of the configuration; usage-value for an unknown section */

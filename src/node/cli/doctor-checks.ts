@@ -19,9 +19,9 @@ import { threadCache } from "../engines/threads.ts";
 import { hasKernels } from "../engines/wllama-files.ts";
 import { homeFolder } from "../home.ts";
 import { hubToken } from "../hugging-face.ts";
-import { backendLabel } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, formatParameters } from "./format.ts";
+import { backendLabel } from "./names.ts";
 import { packageVersion } from "./version.ts";
 
 type Area = "runtime" | "config" | "devices" | "models" | "stores" | "servers" | "keys";

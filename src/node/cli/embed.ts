@@ -5,9 +5,9 @@ import { rank, similarity } from "../../core/embed/collect.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { EmbeddingModel, EmbedOptions, EmbedResult } from "../../core/spec/embedding-model.ts";
 import { flagNumber, flagText } from "./args.ts";
-import { defaultEmbedder, defaultReranker } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { readLines } from "./input.ts";
+import { defaultEmbedder, defaultReranker } from "./names.ts";
 import { disposeSoon, explain, loadEmbeddings, loadReranker, readLoadOptions } from "./session.ts";
 
 /** @throws SpellError of the flags, the texts, the model or its answer */

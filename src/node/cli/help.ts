@@ -4,8 +4,11 @@ import { SpellError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
 import { version } from "../../core/version.ts";
 import { shell } from "./advice.ts";
-import { type Command, commandGroups, commands, exitMeanings, type Flag, globalFlags, laterCommands, quoteShort } from "./commands.ts";
+import { type Command, commandGroups, commands, laterCommands } from "./commands.ts";
+import { type Flag, globalFlags } from "./flags.ts";
 import { wrap } from "./format.ts";
+import { exitMeanings } from "./names.ts";
+import { quoteShort } from "./problems.ts";
 import type { Screen, Style } from "./render.ts";
 
 type HelpStyle = Pick<Style, "heading" | "word" | "dim"> & { readonly columns: number };

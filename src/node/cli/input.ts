@@ -2,8 +2,8 @@
 import { SpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import { shell } from "./advice.ts";
-import { defaultModel } from "./commands.ts";
 import { whenAborted } from "./interrupt.ts";
+import { defaultModel } from "./names.ts";
 import type { Screen } from "./render.ts";
 
 /** What this file needs of process.stdin. */

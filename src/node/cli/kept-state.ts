@@ -1,5 +1,6 @@
 /** `llmspell state get|set|list|clear`: what scripts keep with State. */
 import { SpellError } from "../../core/errors.ts";
+import { parseWholeJson } from "../../core/json.ts";
 import { createState, type State } from "../../core/state/state.ts";
 import { confirm } from "./ask.ts";
 import type { Context } from "./context.ts";
@@ -72,9 +73,10 @@ export function stateClear(context: Context): Promise<number> {
   });
 }
 
+/** JSON, else the text itself. As in scripts, a number that a double cannot hold stays a text of all its digits. */
 function readValue(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return parseWholeJson(text);
   } catch {
     return text;
   }

@@ -5,9 +5,10 @@ import { SpellError } from "../../core/errors.ts";
 import type { DevicePreview } from "../../core/spec/runtime.ts";
 import { toSnake } from "../../core/values.ts";
 import { flagText } from "./args.ts";
-import { backendLabel, modelPages, quoteShort } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, formatParameters } from "./format.ts";
+import { backendLabel, modelPages } from "./names.ts";
+import { quoteShort } from "./problems.ts";
 import { deviceFields } from "./session.ts";
 import { table } from "./table.ts";
 

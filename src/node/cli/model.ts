@@ -1,9 +1,9 @@
 /** `llmspell model info`: details of a model from its headers, and where it would run. No model is loaded. */
 import type { Fit, ModelInfo } from "../../core/backends/models.ts";
 import { toSnake } from "../../core/values.ts";
-import { backendLabel } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, formatParameters } from "./format.ts";
+import { backendLabel } from "./names.ts";
 import { deviceFields, explain } from "./session.ts";
 
 /** @throws SpellError of LocalLlm.info */

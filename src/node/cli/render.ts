@@ -11,7 +11,7 @@ import type { LogEntry } from "../../core/platform.ts";
 import type { Action } from "../../core/spec/action.ts";
 import { toSnake } from "../../core/values.ts";
 import { commandsOf, wordActions } from "./advice.ts";
-import { type OutputFormat, type TraceLevel, traceLevels } from "./commands.ts";
+import { type OutputFormat, type TraceLevel, traceLevels } from "./flags.ts";
 import { drawProgress, type Progress, printProgress } from "./progress.ts";
 import { columnsOf, type OutputStream, visibleText } from "./terminal.ts";
 import { createWrap } from "./wrap.ts";

@@ -1,7 +1,8 @@
 /** Global flags and their variables to the settings of a run. A flag beats its variable. */
 import { SpellError } from "../../core/errors.ts";
 import { flagText, type GivenFlags } from "./args.ts";
-import { type OutputFormat, quoteShort, type TraceLevel, traceLevels } from "./commands.ts";
+import { type OutputFormat, type TraceLevel, traceLevels } from "./flags.ts";
+import { quoteShort } from "./problems.ts";
 import type { ScreenSettings } from "./render.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;

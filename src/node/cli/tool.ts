@@ -6,9 +6,9 @@ import { scriptArguments } from "../../core/scripts/script-args.ts";
 import type { ToolFacts } from "../../core/toolbox/types.ts";
 import { shell } from "./advice.ts";
 import { flagText } from "./args.ts";
-import { quoteShort } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { readAll } from "./input.ts";
+import { quoteShort } from "./problems.ts";
 import { shellQuote } from "./shell-quote.ts";
 import { table } from "./table.ts";
 

@@ -53,8 +53,11 @@ export function guardFiles(folder: string, allowed: readonly string[]): FileGuar
     let file: FileHandle | undefined;
     try {
       file = await open(target, flags | noFollow | noWait, 0o666);
-      if (!(await file.stat()).isFile())
-        throw new SpellError("script-error", `${path}: expected a file, got something else`, { where: path });
+      const facts = await file.stat();
+      if (!facts.isFile())
+        throw new SpellError("script-error", `${path}: expected a file, got ${facts.isDirectory() ? "a folder" : "something else"}`, {
+          where: path,
+        });
       if ((await realpath(target)) !== target) throw outside(path, allowedKey);
       return await work(file);
     } catch (error) {

@@ -17,7 +17,7 @@ PRAGMA user_version = ${format};`;
 /** Another process holds the lock for one write; a longer wait than this is a process that hangs. */
 const longestWaitMs = 10_000;
 
-const [perm, busy, locked, readonly, corrupt, full, cantOpen, notADatabase] = [3, 5, 6, 8, 11, 13, 14, 26];
+const [perm, busy, locked, readonly, inputOutput, corrupt, full, cantOpen, notADatabase] = [3, 5, 6, 8, 10, 11, 13, 14, 26];
 
 /**
  * Opens or makes the database. A damaged one is set aside beside it, which is logged, and an empty one takes its place.
@@ -177,6 +177,11 @@ function storeError(path: string, error: unknown): SpellError {
   const about = { where: path, cause: error };
   if (code === busy || code === locked) return new SpellError("store-locked", `${path} is held by another process`, about);
   if (code === full || errno === "ENOSPC") return new SpellError("store-full", `${path}: no room left on its disk`, about);
+  if (code === inputOutput)
+    return new SpellError("store-denied", `cannot use ${path}: ${messageOf(error)}`, {
+      ...about,
+      hint: "The system refused to read or write it: look at limits of files (ulimit -f), and at the disk.",
+    });
   if ([perm, readonly, cantOpen].includes(code ?? 0) || errno !== undefined)
     return new SpellError("store-denied", `cannot use ${path}: ${messageOf(error)}`, {
       ...about,

@@ -45,7 +45,10 @@ export function toolFiles(folder: string, allowed: readonly string[]): ToolFiles
     },
     async write(path, bytes, append) {
       const flags = constants.O_WRONLY | constants.O_CREAT | (append ? constants.O_APPEND : 0);
-      await within(path, find(path), flags, async (file) => {
+      const target = find(path);
+      if ((await factsOf("", dirname(target)).catch(() => undefined))?.kind !== "folder")
+        throw new SpellError("script-error", `${path}: no such folder; make_folder makes it`, { where: path });
+      await within(path, target, flags, async (file) => {
         if (!append) await file.truncate(0);
         await file.writeFile(bytes);
       });
@@ -53,6 +56,7 @@ export function toolFiles(folder: string, allowed: readonly string[]): ToolFiles
     list: (path) =>
       tried(path, async () => {
         const target = find(path);
+        if ((await stat(target)).isFile()) throw new SpellError("script-error", `${path}: expected a folder, got a file`, { where: path });
         const entries = await readdir(target, { withFileTypes: true });
         const all = entries.map(async (entry): Promise<FileFacts | undefined> => {
           if (entry.isFile() || entry.isDirectory()) return factsOf(entry.name, join(target, entry.name));

@@ -6,6 +6,7 @@ import { SpellError } from "../../core/errors.ts";
 import type { McpProgram, McpSdk, McpTransport, ToolHop } from "../../core/platform.ts";
 import { installCommand, isInstalled } from "../engines/packages.ts";
 import { whenExiting } from "../when-exiting.ts";
+import { reapWhenGone } from "./reaper.ts";
 import { checkedLookup } from "./request.ts";
 
 const packageName = "@modelcontextprotocol/sdk";
@@ -64,7 +65,11 @@ export async function start(
   transport.start = async () => {
     await begin();
     child = Reflect.get(transport, "_process") as ChildProcess | undefined;
-    child?.once("exit", whenExiting(killNow));
+    if (child?.pid === undefined) return;
+    const settled = [whenExiting(killNow), reapWhenGone(child.pid)];
+    child.once("exit", () => {
+      for (const settle of settled) settle();
+    });
   };
   return {
     transport,

@@ -4,7 +4,8 @@ import { editDistance, nearest } from "../../../src/core/nearest.ts";
 import { parameterRules } from "../../../src/core/text/parameters.ts";
 import { commandsOf } from "../../../src/node/cli/advice.ts";
 import { parseArguments, scanGlobalFlags } from "../../../src/node/cli/args.ts";
-import { commands, globalFlags, laterCommands } from "../../../src/node/cli/commands.ts";
+import { commands, laterCommands } from "../../../src/node/cli/commands.ts";
+import { globalFlags } from "../../../src/node/cli/flags.ts";
 import { shellQuote } from "../../../src/node/cli/shell-quote.ts";
 import { soonMs } from "../../support/soon.ts";
 

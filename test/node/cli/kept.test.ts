@@ -118,6 +118,8 @@ describe("state", () => {
       ['{"rain":true}', { rain: true }],
       ["plain words", "plain words"],
       ["null", null],
+      ['{"id":9007199254740993,"n":1.5}', { id: "9007199254740993", n: 1.5 }],
+      ["1e400", "1e400"],
     ] as const) {
       await run(stateSet, ["notes", "today", text]);
       expect((await run(stateGet, ["notes", "today"])).document).toEqual({ status: "ok", scope: "notes", key: "today", value });

@@ -61,6 +61,19 @@ describe("file-operations", () => {
     expect((await run({ operation: "exists", path: at("e/one.txt") })).result).toBe(false);
   });
 
+  it.each([
+    [{ operation: "list", path: at("a.txt") }, "expected a folder, got a file"],
+    [{ operation: "read", path: inside }, "expected a file, got a folder"],
+    [{ operation: "read", path: at("none.txt") }, "no such file or folder"],
+    [{ operation: "write", path: at("none/x.txt"), content: "x" }, "no such folder; make_folder makes it"],
+    [{ operation: "write", path: at("x.txt") }, "write and append take content; got none"],
+    [{ operation: "move", path: at("a.txt") }, "copy and move take to, the new path; got none"],
+  ])("says of %j what is wrong", async (input, message) => {
+    writeFileSync(at("a.txt"), "a");
+    const error = await failure(toolsOf()(input));
+    expect([error.code, error.message]).toEqual(["tool-failed", expect.stringContaining(message)]);
+  });
+
   it("never writes over something by a copy or a move", async () => {
     const run = toolsOf();
     for (const name of ["a", "b"]) writeFileSync(at(name), name);

@@ -15,6 +15,7 @@ import { createSpell, type Spell } from "../../../src/node/main.ts";
 import { isAlive } from "../../../src/node/processes.ts";
 import { start } from "../../../src/node/tools/mcp.ts";
 import { failure } from "../../support/failure.ts";
+import { fromSource } from "../../support/from-source.mjs";
 import { isLong, root } from "../../support.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llmspell-mcp-"));
@@ -139,6 +140,27 @@ describe("a program", () => {
     await Promise.all(killed);
     // its own, and that of the exit of this process
     expect(listeners).toBe(2);
+  });
+
+  it.runIf(process.platform !== "win32")("goes with this process when that is killed, though it ignores the end of its input", async () => {
+    const module = await fromSource(["node/tools/mcp.ts"]);
+    const deaf = "process.stdin.on('end', () => {}).resume(); setInterval(() => {}, 1000); process.on('SIGTERM', () => {});";
+    const work = `const { start } = await import(${JSON.stringify(module.href)});
+      const { transport } = await start([process.execPath, "-e", ${JSON.stringify(deaf)}], {}, 1000);
+      await transport.start();
+      console.log(Reflect.get(transport, "_process").pid);
+      setInterval(() => {}, 1000);`;
+    const parent = spawn(process.execPath, ["--input-type=module", "-e", work], { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+    try {
+      const [line] = (await once(parent.stdout, "data")) as [Buffer];
+      const pid = Number(String(line));
+      expect(isAlive(pid)).toBe(true);
+      parent.kill("SIGKILL");
+      await expect.poll(() => isAlive(pid), { timeout: 10_000, interval: 50 }).toBe(false);
+    } finally {
+      parent.kill("SIGKILL");
+      module.remove();
+    }
   });
 
   it("with a tool that cannot be told apart keeps the others", async () => {
