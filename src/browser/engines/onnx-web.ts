@@ -8,7 +8,7 @@ import type { OnnxRuntime } from "../../core/spec/onnx.ts";
 import { type GpuMemory, type OrtHost, ortRuntime, placeInMemory, type WebOrtModule } from "../../engines/ort/driver.ts";
 import type { OnnxFiles } from "./engine-files.ts";
 import { explained } from "./explained.ts";
-import { lazyWeight } from "./lazy-weights.ts";
+import { blobWeight } from "./blob-weights.ts";
 
 /** Bundlers look for exactly this form. */
 const wasmFile = (): string => new URL("onnxruntime-web/ort-wasm-simd-threaded.wasm", import.meta.url).href;
@@ -20,6 +20,7 @@ export async function openWasmOnnx(files: OnnxFiles = {}): Promise<OnnxRuntime> 
     device: "wasm",
     executionProvider: "wasm",
     reads16Bit: true,
+    widens: true,
     fastBlocks: "never",
     columnLimit: 127,
   });
@@ -41,6 +42,7 @@ export async function openWebGpuOnnx(files: OnnxFiles = {}, gpu: GPU | undefined
     executionProvider: { name: "webgpu", device } as { readonly name: string },
     // only adapters with shader-f16 could; F32 activations do without
     reads16Bit: false,
+    widens: true,
     fastBlocks: "always",
     columnLimit: 127,
     keptLocation: "gpu-buffer",
@@ -92,7 +94,7 @@ async function start(
     name: "onnxruntime-web",
     ort,
     clampThreads: (threads) => clampThreads(ort, threads),
-    place: (weights, signal) => placeInMemory(weights, signal, limits.onnxWasmWeightBytes, lazyWeight),
+    place: (weights, signal) => placeInMemory(weights, signal, limits.onnxWasmWeightBytes, blobWeight),
   });
   return { ...runtime, open: (model, options) => explained(wasm, () => runtime.open(model, options)) };
 }

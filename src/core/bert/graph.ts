@@ -5,6 +5,7 @@
  */
 import { firstToken, poolInto } from "../embed/pool.ts";
 import { OnnxGraphBuilder, type Value } from "../onnx/graph-builder.ts";
+import { byMask } from "../onnx/masks.ts";
 import type { StoredWeights } from "../onnx/weights.ts";
 import type { OnnxModel } from "../spec/onnx.ts";
 import type { BertConfig } from "./config.ts";
@@ -14,10 +15,6 @@ import { type BertTask, headNames } from "./task.ts";
 const blocked = -3.4028234663852886e38;
 
 const kinds = ["query", "key", "value"] as const;
-
-/** TensorProto.DataType values that masks are cast to. */
-const float32 = 1;
-const int32 = 6;
 
 /** Names of the graph's values, in one place for the code that feeds it. */
 export const names = {
@@ -87,7 +84,7 @@ export function bertGraph(config: BertConfig, weights: StoredWeights, task: Bert
 
   /** @returns x [B, S, D] → what each token reads of all, [B, S, D]; a head's scores stay in the cache */
   function attentionInOneNode(): (x: Value, name: string) => Value {
-    const seen = node("Cast", [mask], { attributes: { to: int32 } }); // [B, S]
+    const seen = byMask(graph, mask, graph.int32(1), graph.int32(0)); // [B, S]
     const attributes = { num_heads: numHeads, mask_filter_value: { float: blocked } };
     return (x, name) => {
       const biases = node(
@@ -102,8 +99,7 @@ export function bertGraph(config: BertConfig, weights: StoredWeights, task: Bert
 
   /** The same from nodes of ONNX: on WebGPU the engine's one node reads no mask. */
   function attentionInSteps(): (x: Value, name: string) => Value {
-    const seen = node("Cast", [mask], { attributes: { to: float32 } }); // [B, S]
-    const hidden = node("Mul", [node("Sub", [graph.float(1), seen]), graph.float(blocked)]); // [B, S]
+    const hidden = byMask(graph, mask, graph.float(0), graph.float(blocked)); // [B, S]
     const outside = node("Unsqueeze", [hidden, graph.int64([1, 2])]); // [B, 1, 1, S]
     /** [B, S, D] → [B, H, S, K] */
     const split = (x: Value): Value =>

@@ -4,6 +4,7 @@
  */
 import { readSafetensorsSet } from "../formats/safetensors.ts";
 import type { OnnxGraphBuilder, Value } from "../onnx/graph-builder.ts";
+import { byMask } from "../onnx/masks.ts";
 import { checkFloats, type FloatTensor, missingTensors, type StoredWeights } from "../onnx/weights.ts";
 import type { Dense, SentenceFacts } from "./sentence.ts";
 
@@ -43,7 +44,7 @@ export function poolInto(
 ): void {
   const node = graph.node.bind(graph);
   const one = graph.int64([1]);
-  const tokens = node("Unsqueeze", [node("Cast", [mask], { attributes: { to: 1 } }), graph.int64([2])]); // [B, S, 1]
+  const tokens = node("Unsqueeze", [byMask(graph, mask, graph.float(1), graph.float(0)), graph.int64([2])]); // [B, S, 1]
   const pooled = {
     cls: () => firstToken(graph, x),
     mean: () =>

@@ -8,7 +8,7 @@ import { ProtoWriter } from "../protobuf.ts";
 import type { OnnxModel, WeightRange } from "../spec/onnx.ts";
 
 /** TensorProto.DataType values in use. */
-export const onnxTypes = { float32: 1, uint8: 2, int8: 3, int64: 7, float16: 10, bfloat16: 16 } as const;
+export const onnxTypes = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, float16: 10, bfloat16: 16 } as const;
 export type OnnxType = keyof typeof onnxTypes;
 
 /** Name of a value inside the graph. */
@@ -82,6 +82,11 @@ export class OnnxGraphBuilder {
   /** int64 constant inside the graph. @param shape [] makes a scalar of one value */
   int64(values: readonly number[], shape: readonly number[] = [values.length]): Value {
     return this.#constant("int64", values, shape, () => new Uint8Array(BigInt64Array.from(values, BigInt).buffer));
+  }
+
+  /** int32 scalar inside the graph. */
+  int32(value: number): Value {
+    return this.#constant("int32", [value], [], () => new Uint8Array(Int32Array.of(value).buffer));
   }
 
   /** float32 scalar inside the graph. */

@@ -14,7 +14,7 @@ const onnxTypeOf: Readonly<Record<FloatDtype, OnnxType>> = { F32: "float32", F16
 
 /** The checked tensors of one model, ready to be put into graphs. */
 export interface StoredWeights {
-  /** A stored tensor as float32 value. Sixteen-bit ones are widened by the engine, once. */
+  /** A stored tensor as float32 value. Sixteen-bit ones are widened once: as they are handed to the engine, or by it. */
   value(graph: OnnxGraphBuilder, name: string): Value;
   /** Rows of a table [rows, width]. ids: int64 [batch, length] → f32 [batch, length, width] */
   rows(graph: OnnxGraphBuilder, name: string, ids: Value): Value;
@@ -27,7 +27,7 @@ export interface WeightForms {
   readonly variant: Seq2SeqVariant;
   /** How many rows they are multiplied with at once: whole inputs and batches, or the newest token of one to three answers. */
   readonly rows: "many" | "few";
-  readonly runtime: Pick<OnnxRuntime, "reads16Bit" | "fastBlocks" | "columnLimit" | "fusedProducts">;
+  readonly runtime: Pick<OnnxRuntime, "reads16Bit" | "widens" | "fastBlocks" | "columnLimit" | "fusedProducts">;
   /** Kept forms of these very tensors (block-file.ts): nothing has to be computed then. */
   readonly kept?: SafetensorsTensors | undefined;
 }
@@ -91,8 +91,11 @@ export function storedWeights(found: ReadonlyMap<string, FloatTensor>, { variant
     return graph.weight({ name, type: onnxTypeOf[dtype], shape, length, file: { source, offset } });
   };
   const value = (graph: OnnxGraphBuilder, name: string): Value => {
-    const raw = stored(graph, name);
-    return get(name).dtype === "F32" ? raw : graph.node("Cast", [raw], { attributes: { to: 1 } });
+    const { dtype, shape } = get(name);
+    if (dtype === "F32") return stored(graph, name);
+    if (!runtime.widens) return graph.node("Cast", [stored(graph, name)], { attributes: { to: 1 } });
+    const { source, offset, length } = kept?.get(name) ?? get(name);
+    return graph.weight({ name: `${name}/f32`, type: "float32", shape, length: 2 * length, file: { source, offset, stored: dtype } });
   };
   const form = formOf({ variant, rows, runtime });
   return {

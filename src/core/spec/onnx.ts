@@ -11,8 +11,8 @@ export interface WeightRange {
   readonly name: string;
   /** bytes */
   readonly length: number;
-  /** Where the values lie in a file as they are, … */
-  readonly file?: { readonly source: ByteSource; readonly offset: number } | undefined;
+  /** Where the values lie in a file as they are, or in 16 bits that are widened to f32 as they are read, … */
+  readonly file?: { readonly source: ByteSource; readonly offset: number; readonly stored?: "F16" | "BF16" | undefined } | undefined;
   /** … or how they are made (quantised blocks, tables). Called at most once per open(). */
   readonly make?: (() => Promise<Uint8Array>) | undefined;
 }
@@ -70,6 +70,8 @@ export interface OnnxRuntime {
   readonly device: Device;
   /** Whether its kernels read 16-bit floats. Where not, a graph may still hold them as weights that a Cast widens when it is opened. */
   readonly reads16Bit: boolean;
+  /** Whether weights are handed to it anyhow, so that 16-bit ones may be widened then. Where not, a Cast in the graph does. */
+  readonly widens: boolean;
   /** For how many rows at once MatMulNBits is the fastest form of smaller weights; DynamicQuantizeMatMul is for the others. */
   readonly fastBlocks: "always" | "few-rows" | "never";
   /** Largest value of a weight in DynamicQuantizeMatMul: 63 where a processor may saturate the sum of two products in 16 bits. */

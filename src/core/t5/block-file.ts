@@ -13,10 +13,10 @@ import {
   formOf,
   makeBlocks,
   makeColumns,
-  type WeightForms,
 } from "../onnx/weights.ts";
+import { isGpu } from "../spec/devices.ts";
 import type { T5Facts } from "./files.ts";
-import { findT5Tensors, headOf } from "./weights.ts";
+import { findT5Tensors, headOf, type T5WeightForms } from "./weights.ts";
 
 /** Where block files are kept. Losing one costs time only. */
 export interface BlockStore {
@@ -29,10 +29,10 @@ export interface BlockStore {
 }
 
 /** Changes with the layout of the file or the arithmetic of quantize.ts. */
-const version = "2";
+const version = "3";
 
 /** What a kept file holds: all weights, those of the encoder as for many rows and the others as for few; or the decoder's for many rows, beside it. */
-export interface KeptPart extends Pick<WeightForms, "runtime"> {
+export interface KeptPart extends Pick<T5WeightForms, "runtime"> {
   readonly variant: "q8" | "q4";
   readonly part: "all" | "wide";
 }
@@ -48,11 +48,16 @@ export async function openBlockFile(
   const bytes = weights.reduce((sum, { size }) => sum + size, 0);
   if (bytes < store.leastBytes || weights.some((source) => source.version === undefined)) return undefined;
   const { variant, part, runtime } = wanted;
-  const form = part === "wide" ? ["wide", runtime.columnLimit] : [variant, runtime.fastBlocks, runtime.columnLimit];
+  const form = [part === "wide" ? "wide" : nameOf(wanted), runtime.columnLimit];
   const key = JSON.stringify([version, ...form, weights.map((source) => [source.path ?? source.name, source.version])]);
   const plan = planBlockFile(findT5Tensors(tensors, config), wanted);
   const kept = await accept(await store.open(key), plan, signal);
   return kept ?? (await accept(await store.write(key, writeBlockFile(plan, signal)), plan, signal));
+}
+
+/** The variants are one where neither is in blocks. */
+function nameOf({ variant, runtime: { fastBlocks, device } }: KeptPart): string {
+  return [fastBlocks === "never" ? "columns" : variant, fastBlocks, ...(isGpu(device) ? ["with-rows"] : [])].join();
 }
 
 /** A tensor of the file, or several that come from one. */
@@ -102,8 +107,9 @@ function planBlockFile(found: ReadonlyMap<string, FloatTensor>, { variant, part,
         },
       });
     }
-    // Rows of the embedding are looked up as they were stored.
-    if (part === "all" && ((!isBlocked && !isColumns) || isEmbedding)) {
+    // Rows of the embedding are looked up as they were stored; on processors in the checkpoint itself.
+    const isStored = isEmbedding && isGpu(runtime.device);
+    if (part === "all" && (isStored || (!isBlocked && !isColumns && (isLinear || !isEmbedding)))) {
       const { dtype, shape, length, source, offset } = tensor;
       parts.push({
         tensors: [{ name, dtype, shape, length }],

@@ -9,6 +9,7 @@
 import { poolInto } from "../embed/pool.ts";
 import type { SentenceFacts } from "../embed/sentence.ts";
 import { OnnxGraphBuilder, type Value } from "../onnx/graph-builder.ts";
+import { byMask } from "../onnx/masks.ts";
 import type { OnnxModel } from "../spec/onnx.ts";
 import type { T5Config } from "./config.ts";
 import { bucketTable } from "./position-bias.ts";
@@ -279,8 +280,7 @@ function layers(graph: OnnxGraphBuilder, config: T5Config, weights: T5Weights) {
 
     /** int64 [B, S] → f32 [B, 1, 1, S]: 0 for tokens, the lowest float for padding */
     paddingBias(mask: Value): Value {
-      const padding = node("Sub", [graph.float(1), node("Cast", [mask], { attributes: { to: 1 } })]);
-      return node("Unsqueeze", [node("Mul", [padding, graph.float(blocked)]), axes(1, 2)]);
+      return node("Unsqueeze", [byMask(graph, mask, graph.float(0), graph.float(blocked)), axes(1, 2)]);
     },
 
     /** Root mean square only: no mean is taken off, no bias added. [B, T, D] → [B, T, D] */

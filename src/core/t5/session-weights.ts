@@ -25,7 +25,7 @@ export async function sessionWeights(
 ): Promise<SessionWeights> {
   const collect = (rows: WeightForms["rows"], kept?: WeightForms["kept"]): T5Weights =>
     collectT5Weights(facts.tensors, facts.config, { variant, rows, runtime, kept });
-  const keeps = variant !== "f32" && runtime.fastBlocks !== "never" && store !== undefined;
+  const keeps = variant !== "f32" && store !== undefined;
   const kept = keeps ? await openBlockFile(store, facts, files, { variant, part: "all", runtime }, signal) : undefined;
   const weights = { encoder: collect("many", kept), decoder: collect("few", kept) };
   const hasOther = formOf({ variant, rows: "many", runtime }) !== formOf({ variant, rows: "few", runtime });

@@ -18,7 +18,7 @@ export interface T5Weights extends Pick<StoredWeights, "value" | "linear"> {
   readonly head: string;
   /** The embedding, where its rows are looked up outside of the graphs and handed in. */
   readonly table?: FloatTensor | undefined;
-  /** Whether some are stored in 16 bits: graphs widen those, which an engine does once. */
+  /** Whether graphs widen some, which an engine does once. */
   readonly has16Bit: boolean;
   /** Rows of the embedding, looked up in the graph. ids: int64 [batch, length] → f32 [batch, length, dModel] */
   embed(graph: OnnxGraphBuilder, ids: Value): Value;
@@ -61,7 +61,7 @@ export function collectT5Weights(tensors: SafetensorsTensors, config: T5Config, 
 /** @param found of findT5Tensors() */
 export function t5Weights(found: ReadonlyMap<string, FloatTensor>, forms: WeightForms): T5Weights {
   const { value, linear, rows } = storedWeights(found, forms);
-  const has16Bit = [...found.values()].some(({ dtype }) => dtype !== "F32");
+  const has16Bit = !forms.runtime.widens && [...found.values()].some(({ dtype }) => dtype !== "F32");
   return { head: headOf(found), has16Bit, value, linear, embed: (graph, ids) => rows(graph, "shared.weight", ids) };
 }
 

@@ -18,6 +18,7 @@ import type {
 } from "../../core/spec/onnx.ts";
 import type { Device } from "../../core/spec/runtime.ts";
 import { onceFor } from "../../core/values.ts";
+import { type LateRead, lateBytes, widen } from "./late-bytes.ts";
 
 /** What is used of onnxruntime-common; the two packages each bring their own copy of its types. */
 export interface OrtModule {
@@ -68,7 +69,7 @@ export interface WeightPlacement {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-export interface OrtHost extends Pick<OnnxRuntime, "name" | "device" | "reads16Bit" | "fastBlocks" | "columnLimit"> {
+export interface OrtHost extends Pick<OnnxRuntime, "name" | "device" | "reads16Bit" | "widens" | "fastBlocks" | "columnLimit"> {
   readonly ort: OrtModule;
   /** As the engine calls it: "cpu", "wasm", "webgpu", "cuda"; or that with options of its own. */
   readonly executionProvider: string | { readonly name: string };
@@ -168,11 +169,12 @@ export function ortRuntime(host: OrtHost): OnnxRuntime {
     },
   });
 
-  const { name, device, reads16Bit, fastBlocks, columnLimit } = host;
+  const { name, device, reads16Bit, widens, fastBlocks, columnLimit } = host;
   return {
     name,
     device,
     reads16Bit,
+    widens,
     fastBlocks,
     columnLimit,
     // the WebGPU build has no kernel for it (1.30.0)
@@ -394,14 +396,14 @@ function shortMessageOf(error: unknown): string {
 
 /**
  * Weights handed over in memory, one entry for each: works in every build, and for weights from anywhere.
- * @param lazily makes an entry whose bytes are read when the engine asks for them, where that is possible
+ * @param readLate how the bytes of a weight are read when the engine asks for them, where that is possible
  * @throws SpellError onnx-external, device-memory where they pass `mostBytes`
  */
 export async function placeInMemory(
   weights: readonly WeightRange[],
   signal: AbortSignal | undefined,
   mostBytes: number = Number.POSITIVE_INFINITY,
-  lazily: (weight: WeightRange) => Uint8Array | undefined = () => undefined,
+  readLate: (weight: WeightRange) => LateRead | undefined = () => undefined,
 ): Promise<WeightPlacement> {
   const total = weights.reduce((sum, { length }) => sum + length, 0);
   if (total > mostBytes) {
@@ -413,10 +415,10 @@ export async function placeInMemory(
   const externalData: { readonly path: string; readonly data: Uint8Array }[] = [];
   // Several at a time: each reading waits for another process, or for a server.
   for (let at = 0; at < weights.length; at += readsAtOnce) {
-    const some = weights.slice(at, at + readsAtOnce).map(async (weight) => ({
-      path: weight.name,
-      data: lazily(weight) ?? (await bytesOf(weight, signal)),
-    }));
+    const some = weights.slice(at, at + readsAtOnce).map(async (weight) => {
+      const late = readLate(weight);
+      return { path: weight.name, data: late === undefined ? await bytesOf(weight, signal) : lateBytes(weight, late) };
+    });
     externalData.push(...(await Promise.all(some)));
   }
   return { locate: ({ name, length }) => ({ location: name, offset: 0, length }), options: { externalData } };
@@ -438,11 +440,11 @@ async function bytesOf({ name, length, file, make }: WeightRange, signal: AbortS
 async function readWeight(
   name: string,
   length: number,
-  { source, offset }: NonNullable<WeightRange["file"]>,
+  { source, offset, stored }: NonNullable<WeightRange["file"]>,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
   try {
-    return await source.read(offset, length, signal);
+    return stored === undefined ? await source.read(offset, length, signal) : widen(await source.read(offset, length / 2, signal), stored);
   } catch (cause) {
     if (cause instanceof SpellError && (cause.code === "run-aborted" || cause.code === "run-closed" || cause.code.startsWith("net-")))
       throw cause;
@@ -452,9 +454,10 @@ async function readWeight(
 }
 
 /** Whether a weight that lies in a file ends before the file does. @throws SpellError onnx-external */
-export function checkInFile({ name, length, file }: WeightRange): void {
+export function checkInFile({ name, length: bytes, file }: WeightRange): void {
   if (file === undefined) return;
-  const { offset, source } = file;
+  const { offset, source, stored } = file;
+  const length = stored === undefined ? bytes : bytes / 2;
   const sane = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
   if (sane && length <= source.size - offset) return;
   const message = `weight ${name}: expected ${length} bytes at byte ${offset} of ${source.name}, which ends at byte ${source.size}`;

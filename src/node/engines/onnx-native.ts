@@ -23,6 +23,7 @@ export async function openNativeOnnx(device: NativeDevice = "cpu"): Promise<Onnx
     executionProvider: device,
     // Cards compute in F32 here: without shader-f16 there is no other way, and T5 overflows in F16.
     reads16Bit: device === "cpu",
+    widens: false,
     // Rows at which 8-bit columns pass 4-bit blocks on a processor: about four (docs/benchmarks.md).
     fastBlocks: device === "cpu" ? "few-rows" : "always",
     columnLimit: 63,
@@ -91,7 +92,7 @@ async function placeInFolder(weights: readonly WeightRange[]): Promise<WeightPla
   for (const weight of weights) {
     const { name, file } = weight;
     const path = file?.source.path;
-    if (file === undefined || path === undefined) return undefined;
+    if (file === undefined || path === undefined || file.stored !== undefined) return undefined;
     if (!paths.has(path)) paths.set(path, await regularFile(path, file.source.size, name));
     checkInFile(weight);
   }

@@ -39,6 +39,25 @@ describe("weights in a file, in WebAssembly", () => {
   });
 
   it.each([
+    ["F16", [0x3c00, 0xc000, 0x3800, 0x7bff], [1, -2, 0.5, 65504]],
+    ["BF16", [0x3f80, 0xc000, 0x3f00, 0x7f7f], [1, -2, 0.5, 3.3895313892515355e38]],
+  ] as const)("are widened from %s as the engine takes them", async (stored, halves, floats) => {
+    const path = join(folder, "half.safetensors");
+    writeFileSync(path, new Uint8Array(Uint16Array.of(0, ...halves).buffer));
+    const graph = new OnnxGraphBuilder("half");
+    const x = graph.input("x", "float32", [4]);
+    const file = { source: await openFileSource(path), offset: 2, stored };
+    const weight = graph.weight({ name: "w", type: "float32", shape: [4], length: 16, file });
+    graph.node("Add", [x, weight], { output: "y" });
+    graph.output("y", "float32", [4]);
+    const runtime = await openWebOnnx();
+    const opened = await runtime.open(graph.toModel(), { threads: 1 });
+    const { y } = await opened.run({ x: runtime.tensor("float32", new Float32Array(4), [4]) });
+    expect(Array.from((await y?.read()) as Float32Array)).toEqual(floats);
+    await opened.dispose();
+  });
+
+  it.each([
     ["another file came in its place", (path: string) => writeFileSync(path, new Uint8Array(12 * length))],
     ["it is gone", (path: string) => rmSync(path)],
   ])("are not taken from what is there when %s: onnx-external", async (_, change) => {

@@ -11,6 +11,7 @@ import { greedy } from "../../../src/core/spec/sampling.ts";
 import type { BlockStore } from "../../../src/core/t5/block-file.ts";
 import { openT5 } from "../../../src/core/t5/engine.ts";
 import { openNativeOnnx } from "../../../src/node/engines/onnx-native.ts";
+import { openWebOnnx } from "../../../src/node/engines/onnx-web.ts";
 import { openFileSource } from "../../../src/node/file-source.ts";
 import { createBlockStore } from "../../../src/node/store/block-store.ts";
 import { posix } from "../../support/only-where.ts";
@@ -109,13 +110,13 @@ describe("a model from kept blocks", () => {
     };
   }
 
-  async function answer(variant: Seq2SeqVariant, blocks?: BlockStore, signal?: AbortSignal): Promise<string> {
+  async function answer(variant: Seq2SeqVariant, blocks?: BlockStore, signal?: AbortSignal, openOnnx = openNativeOnnx): Promise<string> {
     const model = fileURLToPath(new URL("../../../builtins/models/tiny-t5-en-fr/", import.meta.url));
     const names = (await readdir(model)).filter((name) => /\.(json|safetensors|model)$/.test(name));
     const handle = await openT5(
       await Promise.all(names.map((name) => openFileSource(join(model, name)))),
       {
-        onnx: await openNativeOnnx(),
+        onnx: await openOnnx(),
         threads: 1,
         report: () => ({ chosen: "cpu", tried: [], runtime: "onnxruntime-node" }),
         pause: async () => undefined,
@@ -150,6 +151,14 @@ describe("a model from kept blocks", () => {
     for (const variant of ["f32", "q8", "q4", "q8"] as const) await answer(variant, store);
     expect([store.made, store.found]).toEqual([2, 1]);
     expect(await readdir(folder)).toHaveLength(2);
+  });
+
+  it("keeps one file for both variants in WebAssembly, where neither is in blocks", async () => {
+    const store = countingStore();
+    const plain = await answer("q8", undefined, undefined, openWebOnnx);
+    expect(plain.length).toBeGreaterThan(5);
+    for (const variant of ["q8", "q4"] as const) expect(await answer(variant, store, undefined, openWebOnnx)).toBe(plain);
+    expect([store.made, store.found]).toEqual([1, 1]);
   });
 
   it("makes a damaged file anew", async () => {

@@ -1,9 +1,9 @@
-/** Opens one graph whose weight lies in a Blob, in a worker, where lazy reads are possible; posts what came out and what was read. */
+/** Opens one graph whose weight lies in a Blob, in a worker, where late reads are possible; posts what came out and what was read. */
 import { openWasmOnnx, openWebGpuOnnx } from "../../src/browser/engines/onnx-web.ts";
 import { blobSource } from "../../src/core/formats/byte-source.ts";
 import { OnnxGraphBuilder } from "../../src/core/onnx/graph-builder.ts";
 
-export interface LazyReport {
+export interface LateReport {
   readonly values: readonly number[];
   /** [offset, length] of each slice that was taken of the Blob, in order */
   readonly slices: readonly (readonly [number, number])[];
@@ -25,15 +25,15 @@ let eager = 0;
 
 self.onmessage = async ({ data: device }: MessageEvent<"wasm" | "webgpu">) => {
   const onnx = await (device === "wasm" ? openWasmOnnx() : openWebGpuOnnx());
-  const lazy = blobSource("w", new WatchedBlob([new Uint8Array(16), weights]));
+  const whole = blobSource("w", new WatchedBlob([new Uint8Array(16), weights]));
   const source = {
-    ...lazy,
+    ...whole,
     read(offset: number, length: number, signal?: AbortSignal) {
       eager += length;
-      return lazy.read(offset, length, signal);
+      return whole.read(offset, length, signal);
     },
   };
-  const builder = new OnnxGraphBuilder("lazy");
+  const builder = new OnnxGraphBuilder("late");
   builder.input("x", "float32", [count]);
   builder.weight({ name: "w", type: "float32", shape: [count], length: 4 * count, file: { source, offset: 16 } });
   builder.node("Add", ["x", "w"], { output: "y" });
@@ -43,5 +43,5 @@ self.onmessage = async ({ data: device }: MessageEvent<"wasm" | "webgpu">) => {
   const values = [...((await y?.read()) ?? [])].map(Number);
   y?.release();
   await graph.dispose();
-  self.postMessage({ values, slices, eager } satisfies LazyReport);
+  self.postMessage({ values, slices, eager } satisfies LateReport);
 };
