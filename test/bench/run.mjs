@@ -434,11 +434,17 @@ suites.t5 = [
     subjects: { ours: own(subject("t5-lookup", checkpoint)) },
   },
   {
-    title: "T5, flan-t5-small shape, 64 in, 128 new, WASM in Node, 1 thread",
+    title: "T5, flan-t5-small shape, 64 in, 128 new, WASM in Node",
     base: "ours",
     rounds: Math.min(rounds, 5),
     figures: [...t5Figures, "encodeMs"],
-    subjects: t5Subjects("web", ["f32", "q8"]),
+    // q4 is computed as q8 is
+    subjects: {
+      ...t5Subjects("web", ["f32", "q8"]),
+      "ours, q8, its first load": own(subject("t5-ours", checkpoint, "q8", "web", "first-load")),
+      "ours, 2 threads": own(subject("t5-ours", checkpoint, "f32", "web", "2-threads")),
+      "ours, q8, 2 threads": own(subject("t5-ours", checkpoint, "q8", "web", "2-threads")),
+    },
   },
 ];
 

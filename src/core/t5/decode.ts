@@ -167,7 +167,8 @@ async function tokenFeeds(
 
 /** @param inputs token ids of each input, end token included */
 export async function encode(session: T5Session, inputs: readonly (readonly number[])[]): Promise<Encoded> {
-  const { config, runtime, encoder } = session;
+  const { config, runtime, encoder, table } = session;
+  await table?.check();
   const batch = inputs.length;
   const length = Math.max(1, ...inputs.map((ids) => ids.length));
   const ids = new Array<number>(batch * length).fill(config.padTokenId);

@@ -111,7 +111,10 @@ function sessionEngine(session: T5Session): IdEngine {
   return {
     async encode(ids) {
       const key = ids.join();
-      if (last?.key === key) return ids.length;
+      if (last?.key === key) {
+        await session.table?.check();
+        return ids.length;
+      }
       last?.encoded.release();
       last = undefined;
       last = { key, encoded: await encode(session, [ids]) };

@@ -46,19 +46,32 @@ export class TokenTable {
     return values;
   }
 
+  /**
+   * Before an answer: rows that are kept, and weights that an engine maps, would not tell that a local file is another one by now.
+   * @throws as rows()
+   */
+  async check(): Promise<void> {
+    const { source, offset } = this.#tensor;
+    if (source.path !== undefined) await this.#bytes(offset, 1);
+  }
+
   /** @param ids rising */
   async #read(ids: readonly number[]): Promise<readonly (readonly [number, Float32Array])[]> {
-    const { source, offset, dtype, shape } = this.#tensor;
+    const { offset, dtype, shape } = this.#tensor;
     const [first = 0, last = 0] = [ids[0], ids.at(-1)];
     if (first < 0 || last >= (shape[0] ?? 0)) {
       throw new SpellError("internal-error", `a token: expected an id below ${shape[0]}, got ${first < 0 ? first : last}`);
     }
     const rowBytes = this.width * bytesPerValue[dtype];
-    const bytes = await source.read(offset + first * rowBytes, (last - first + 1) * rowBytes).catch((error: unknown) => {
-      throw error instanceof SpellError && error.code === "gguf-truncated" ? asSafetensors(error) : error;
-    });
+    const bytes = await this.#bytes(offset + first * rowBytes, (last - first + 1) * rowBytes);
     const values = toFloat32(bytes, dtype);
     return ids.map((id) => [id, values.slice((id - first) * this.width, (id - first + 1) * this.width)] as const);
+  }
+
+  #bytes(offset: number, length: number): Promise<Uint8Array> {
+    return this.#tensor.source.read(offset, length).catch((error: unknown) => {
+      throw error instanceof SpellError && error.code === "gguf-truncated" ? asSafetensors(error) : error;
+    });
   }
 
   #keep(id: number, row: Float32Array): void {

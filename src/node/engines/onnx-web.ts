@@ -17,7 +17,7 @@ const tieringBudget = 13_000_000;
 export async function openWebOnnx(): Promise<OnnxRuntime> {
   let ort: WebOrtModule;
   try {
-    if (process.versions.v8?.startsWith("11.") === true) setFlagsFromString(`--wasm-tiering-budget=${tieringBudget}`);
+    if (process.versions.node.startsWith("20.")) setFlagsFromString(`--wasm-tiering-budget=${tieringBudget}`);
     const file = createRequire(import.meta.url).resolve("onnxruntime-web");
     ort = (await import("onnxruntime-web")) as unknown as WebOrtModule;
     // Its own files beside it, never a public server.

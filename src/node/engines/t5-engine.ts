@@ -13,6 +13,7 @@ import { openT5 } from "../../core/t5/engine.ts";
 import { onceFor } from "../../core/values.ts";
 import { createBlockStore } from "../store/block-store.ts";
 import { lookAtGraphics, mayHaveCard } from "./graphics.ts";
+import { watchOthers } from "./machine-load.ts";
 import { type NativeDevice, openNativeOnnx, tryNativeOnnx } from "./onnx-native.ts";
 import { openWebOnnx } from "./onnx-web.ts";
 import { packageVersion } from "./packages.ts";
@@ -20,6 +21,7 @@ import { chooseOnnxThreads } from "./threads.ts";
 
 /** One engine per process. */
 export function t5Engine(name: "onnxruntime-node" | "onnxruntime-web"): Seq2SeqRuntime & { probe(device: Device): Promise<DeviceProbe> } {
+  const others = watchOthers();
   const usualDevice = name === "onnxruntime-web" ? "wasm" : "cpu";
   const start = onceFor(async (device: Device) => (name === "onnxruntime-web" ? openWebOnnx() : openNativeOnnx(nativeDevice(device))));
   return {
@@ -40,7 +42,7 @@ export function t5Engine(name: "onnxruntime-node" | "onnxruntime-web"): Seq2SeqR
       return { ok: true, label: `${device}${through}`, isSoftware, identity: `${name} ${packageVersion(name)}, ${identity}` };
     },
     async open(files, options) {
-      const { threads, notes } = chooseOnnxThreads(options.threads);
+      const { threads, notes } = chooseOnnxThreads(options.threads, name === "onnxruntime-web" ? others() : 0);
       const onnx = await start(options.device === "auto" ? usualDevice : options.device);
       // From here on what fails is the model's doing.
       options.onProgress?.(0);

@@ -102,10 +102,17 @@ export function clampThreads(
   return { threads: cores, note: `${asked} threads were asked for; this machine offers ${cores}, so ${cores} are used` };
 }
 
-/** For ONNX Runtime, whose helpers sleep when there is nothing to do: all cores, and at most eight, since reading the weights is the limit. */
-export function chooseOnnxThreads(asked: number): { readonly threads: ThreadChoice; readonly notes: readonly string[] } {
-  const { threads, note } = clampThreads(asked);
-  const chosen = threads > 0 ? threads : Math.min(8, availableParallelism());
+/**
+ * For ONNX Runtime, whose helpers sleep when there is nothing to do: all cores, and at most eight, since reading the weights is the limit.
+ * @param others processors that other programs keep busy, where that matters: in WebAssembly two threads on one free processor take twice the time of one
+ */
+export function chooseOnnxThreads(
+  asked: number,
+  others = 0,
+  cores: number = availableParallelism(),
+): { readonly threads: ThreadChoice; readonly notes: readonly string[] } {
+  const { threads, note } = clampThreads(asked, cores);
+  const chosen = threads > 0 ? threads : Math.min(8, Math.max(1, Math.round(cores - others)));
   return {
     threads: { prompt: chosen, decode: chosen, origin: threads > 0 ? "asked" : "default" },
     notes: note === undefined ? [] : [note],

@@ -1,8 +1,11 @@
 /**
- * llmspell's T5, without its process wall, as the others run. Arguments: FOLDER FORM[+DRAFT] native|web [many|first-load]
- * Quantised weights come from the file that the product keeps of them, made before the clock runs; "first-load" makes them under the clock, and
+ * llmspell's T5, without its process wall, as the others run. Arguments: FOLDER FORM[+DRAFT] native|web [many|first-load|2-threads]
+ * Quantised weights come from the file that the product keeps of them, made before the clock runs; "first-load" makes that file under the clock, and
  * measures nothing else. "many" measures beams and batches instead of single answers.
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { fromSource } from "../../support/from-source.mjs";
 
@@ -44,9 +47,10 @@ const readFiles = async () => ({
   tensors: await readSafetensors(source),
 });
 const openRuntime = () => (kind === "web" ? openWebOnnx() : openNativeOnnx());
-const store = kind === "native" && what !== "first-load" ? createBlockStore() : undefined;
+const blocks = what === "first-load" ? mkdtempSync(join(tmpdir(), "llmspell-blocks-")) : undefined;
+const store = createBlockStore(blocks);
 const weightsOf = (files, runtime, as) => sessionWeights(files, [source], { variant: as, runtime, store });
-if (store !== undefined) await (await weightsOf(await readFiles(), await openRuntime(), variant)).wide?.();
+if (what !== "first-load") await (await weightsOf(await readFiles(), await openRuntime(), variant)).wide?.();
 const loading = performance.now();
 const onnx = await openRuntime();
 const files = await readFiles();
@@ -56,7 +60,7 @@ const session = await openT5Session(
   config,
   draft === undefined ? weights : { ...weights, draft: (await weightsOf(files, onnx, draft)).decoder },
   onnx,
-  { threads: kind === "web" ? 1 : 2 },
+  { threads: kind === "web" && what !== "2-threads" ? 1 : 2 },
 );
 const loadMs = performance.now() - loading;
 const options = {
@@ -106,5 +110,6 @@ if (what === "many") {
   const runs = [await answer(), await answer(), await answer()].sort((a, b) => a.rate - b.rate);
   Object.assign(figures, { encodeMs: runs[1].encodeMs, firstTokenMs: runs[1].firstTokenMs, decodeRate: runs[1].rate });
 }
+if (blocks !== undefined) rmSync(blocks, { recursive: true });
 print(figures);
 process.exit(0);

@@ -1,5 +1,6 @@
 /** Rows of the embedding that are looked up outside of the graphs. */
 import { describe, expect, it } from "vitest";
+import { SpellError } from "../../../src/core/errors.ts";
 import { bytesSource } from "../../../src/core/formats/byte-source.ts";
 import type { FloatTensor } from "../../../src/core/onnx/weights.ts";
 import { TokenTable } from "../../../src/core/t5/token-table.ts";
@@ -25,6 +26,24 @@ function table(dtype: "F32" | "BF16"): { readonly tensor: FloatTensor; readonly 
 const rowOf = (id: number): readonly number[] => Array.from({ length: width }, (_, i) => id + i / width);
 
 describe("rows of tokens", () => {
+  it("that are kept still tell of a local file that was changed, before an answer: safetensors-truncated", async () => {
+    const { tensor, reads } = table("F32");
+    let isChanged = false;
+    const read: typeof tensor.source.read = async (...range) => {
+      if (isChanged) throw new SpellError("gguf-truncated", "the file was changed while it was in use");
+      return tensor.source.read(...range);
+    };
+    const local = new TokenTable({ ...tensor, source: { ...tensor.source, path: "/models/t5/model.safetensors", read } });
+    await local.rows([1, 2]);
+    await local.check();
+    isChanged = true;
+    await local.rows([2, 1]);
+    await expect(local.check()).rejects.toMatchObject({ code: "safetensors-truncated" });
+    reads.length = 0;
+    await new TokenTable(tensor).check();
+    expect(reads).toEqual([]);
+  });
+
   it("come in the order of the ids, the same id twice", async () => {
     const { tensor } = table("F32");
     const rows = await new TokenTable(tensor).rows([2999, 0, 5, 2999]);

@@ -9,6 +9,7 @@ import { SpellError } from "../../../src/core/errors.ts";
 import { promptPace, threadPace } from "../../../src/node/engines/llama-pace.ts";
 import { watchOthers } from "../../../src/node/engines/machine-load.ts";
 import {
+  chooseOnnxThreads,
   clampThreads,
   defaultThreads,
   fastestTrial,
@@ -50,6 +51,23 @@ describe("candidates and limits", () => {
     for (const asked of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
       expect(() => clampThreads(asked, 4)).toThrow(expect.objectContaining({ code: "run-option", where: "threads" }));
     }
+  });
+
+  it.each([
+    [0, 0, 2, 2],
+    [0, 0.4, 2, 2],
+    [0, 0.7, 2, 1],
+    [0, 2, 2, 1],
+    [0, 5, 16, 8],
+    [0, 12, 16, 4],
+    [2, 2, 2, 2],
+  ])("for ONNX Runtime: %d asked for, others keep %d of %d processors busy: %d", (asked, others, cores, expected) => {
+    const { threads } = chooseOnnxThreads(asked, others, cores);
+    expect(threads).toEqual({ prompt: expected, decode: expected, origin: asked > 0 ? "asked" : "default" });
+  });
+
+  it("for ONNX Runtime: all processors where nothing is known of others", () => {
+    expect(chooseOnnxThreads(0, undefined, 4).threads.decode).toBe(4);
   });
 });
 
