@@ -6,9 +6,9 @@ import { SpellError, toSpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import type { OnnxRuntime } from "../../core/spec/onnx.ts";
 import { type GpuMemory, type OrtHost, ortRuntime, placeInMemory, type WebOrtModule } from "../../engines/ort/driver.ts";
+import { blobWeight } from "./blob-weights.ts";
 import type { OnnxFiles } from "./engine-files.ts";
 import { explained } from "./explained.ts";
-import { blobWeight } from "./blob-weights.ts";
 
 /** Bundlers look for exactly this form. */
 const wasmFile = (): string => new URL("onnxruntime-web/ort-wasm-simd-threaded.wasm", import.meta.url).href;

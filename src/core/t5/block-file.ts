@@ -5,15 +5,7 @@
 import { abortedError, SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { type PlannedTensor, readSafetensors, type SafetensorsTensors, safetensorsHeader } from "../formats/safetensors.ts";
-import {
-  blockTensors,
-  columnTensors,
-  dividesIntoBlocks,
-  type FloatTensor,
-  formOf,
-  makeBlocks,
-  makeColumns,
-} from "../onnx/weights.ts";
+import { blockTensors, columnTensors, dividesIntoBlocks, type FloatTensor, formOf, makeBlocks, makeColumns } from "../onnx/weights.ts";
 import { isGpu } from "../spec/devices.ts";
 import type { T5Facts } from "./files.ts";
 import { findT5Tensors, headOf, type T5WeightForms } from "./weights.ts";
@@ -47,7 +39,7 @@ export async function openBlockFile(
 ): Promise<SafetensorsTensors | undefined> {
   const bytes = weights.reduce((sum, { size }) => sum + size, 0);
   if (bytes < store.leastBytes || weights.some((source) => source.version === undefined)) return undefined;
-  const { variant, part, runtime } = wanted;
+  const { part, runtime } = wanted;
   const form = [part === "wide" ? "wide" : nameOf(wanted), runtime.columnLimit];
   const key = JSON.stringify([version, ...form, weights.map((source) => [source.path ?? source.name, source.version])]);
   const plan = planBlockFile(findT5Tensors(tensors, config), wanted);

@@ -61,7 +61,14 @@ describe("E27 graphs of T5", () => {
   it.each(["f32", "q8", "q4"] as const)("%s: no fused attention, no operator that was not held against the reference", async (variant) => {
     const facts = await acceptT5(findT5Files(files));
     for (const fastBlocks of ["always", "never"] as const) {
-      const runtime = { reads16Bit: true, widens: false, fastBlocks, columnLimit: 127, fusedProducts: fastBlocks === "never", device: "cpu" } as const;
+      const runtime = {
+        reads16Bit: true,
+        widens: false,
+        fastBlocks,
+        columnLimit: 127,
+        fusedProducts: fastBlocks === "never",
+        device: "cpu",
+      } as const;
       const weights = collectT5Weights(facts.tensors, facts.config, { variant, rows: "few", runtime });
       const decoders = (["inside", "outside"] as const).map((joining) => decoderGraph(facts.config, weights, joining));
       for (const graph of [encoderGraph(facts.config, weights), ...decoders, rowsGraph(facts.config)]) {
