@@ -2,7 +2,7 @@
  * Seq2SeqRuntime over ONNX Runtime, as it is used inside the child process of engine-child.ts: the engine blocks its thread while it computes.
  * Which package, how many threads; everything about T5 is in src/core/t5, about BERT in src/core/bert.
  */
-
+import { setTimeout } from "node:timers/promises";
 import { openBert } from "../../core/bert/engine.ts";
 import { looksLikeBert } from "../../core/bert/files.ts";
 import { reportOf } from "../../core/devices/report.ts";
@@ -42,8 +42,10 @@ export function t5Engine(name: "onnxruntime-node" | "onnxruntime-web"): Seq2SeqR
       return { ok: true, label: `${device}${through}`, isSoftware, identity: `${name} ${packageVersion(name)}, ${identity}` };
     },
     async open(files, options) {
-      const { threads, notes } = chooseOnnxThreads(options.threads, name === "onnxruntime-web" ? others() : 0);
       const onnx = await start(options.device === "auto" ? usualDevice : options.device);
+      const isChoice = name === "onnxruntime-web" && options.threads === 0;
+      while (isChoice && others() === undefined) await setTimeout(10);
+      const { threads, notes } = chooseOnnxThreads(options.threads, isChoice ? others() : 0);
       // From here on what fails is the model's doing.
       options.onProgress?.(0);
       const report = (graph: { readonly threads: number }) =>
