@@ -13,6 +13,8 @@ import { createNames } from "./names.ts";
 export interface Route {
   readonly backend: Backend;
   readonly spec: ModelSpec;
+  /** The name said which backend; else it may be no model at all. */
+  readonly isNamed: boolean;
 }
 
 /** A provider, or a type of which none is declared. */
@@ -106,8 +108,8 @@ export function createProviders(host: Omit<BackendHost, "isDeclared" | "parse">)
     parse,
     async route(given) {
       const { backend: word, ...spec } = given ?? names.defaultSpec();
-      if (word !== undefined) return { backend: await backend(names.provider(word)), spec };
-      return { backend: await (spec.kind === "name" ? routeName(spec) : backend(takerOf(spec.kind))), spec };
+      if (word !== undefined) return { backend: await backend(names.provider(word)), spec, isNamed: true };
+      return { backend: await (spec.kind === "name" ? routeName(spec) : backend(takerOf(spec.kind))), spec, isNamed: false };
     },
     forFiles: async () => backend(takerOf("file")),
     select(asked) {
@@ -123,9 +125,11 @@ export function createProviders(host: Omit<BackendHost, "isDeclared" | "parse">)
     services: providerNames(config).filter(names.isRemote),
     backend,
     isDeclared,
-    async explain(error, { spec }) {
-      const isGuess = spec.kind === "name" && error instanceof SpellError;
-      if (!isGuess || (error.code !== "ollama-unreachable" && error.code !== "model-not-installed")) return error;
+    async explain(given, { spec, isNamed }) {
+      const isGuess = spec.kind === "name" && given instanceof SpellError;
+      if (!isGuess || (given.code !== "ollama-unreachable" && given.code !== "model-not-installed")) return given;
+      const isAsked = given.code === "ollama-unreachable" && !isNamed;
+      const error = isAsked ? given.with({ message: `${spec.name} is not known here, and ${given.message}` }) : given;
       const { nearestNames } = await import("../backends/unknown-model.ts");
       const [close] = providerOfType(config, "candle") === undefined ? [] : nearestNames(spec.name, await host.catalogue());
       if (close === undefined || close.toLowerCase() === spec.name.toLowerCase()) return error;

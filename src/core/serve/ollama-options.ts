@@ -14,6 +14,9 @@ export function nameOf(fields: Fields): string {
 /** `options`, `format` and `think`. */
 export function readOptions(fields: Fields, notes: Note[]): GenerateOptions {
   const given = new Fields(inRange(fields.json("options") ?? {}, notes), "options");
+  const length = given.raw("num_predict");
+  if (length !== undefined && typeof length !== "number")
+    throw given.wrong("num_predict", "a number of tokens, 0 or less for as many as the context holds");
   const maxTokens = readMaxTokens(given, "num_predict");
   const sampling = readSampling(given);
   given.raw("num_ctx"); // what it is here is known with the model

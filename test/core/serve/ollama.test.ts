@@ -132,10 +132,13 @@ describe("/api, for the client of Ollama", () => {
       config: { providers: { candle: { provider_type: "candle", max_tokens: 5 } } },
       answer: () => Array.from({ length: 50 }, () => " word"),
     });
-    const ask = async (num_predict: number): Promise<unknown> =>
+    const ask = async (num_predict: number | string): Promise<unknown> =>
       (await post(fetch, "/api/generate", { model: "tiny", prompt: "Once", raw: true, stream: false, options: { num_predict } })).json;
     expect(await ask(-1)).toMatchObject({ done_reason: "stop", eval_count: 50 });
     expect(await ask(3)).toMatchObject({ done_reason: "length", eval_count: 3 });
+    expect(await ask("5")).toEqual({
+      error: 'options.num_predict: expected a number of tokens, 0 or less for as many as the context holds, got "5"',
+    });
   });
 
   it("gives no vectors of nothing, names the model that is missing, and says where no thought came", async () => {

@@ -47,7 +47,7 @@ describe("generate", () => {
       "no file modl.gguf in this folder\nModels there:\n  llmspell generate -m ./model.gguf ",
     ],
     ["a file like none here", ["-m", "xyzxyzxyzxyz.gguf"], 3, "model-unknown", "  llmspell generate -m ./"],
-    ["a name that only a server may know", ["-m", "nope"], 5, "ollama-unreachable", "  ollama serve"],
+    ["a name that only a server may know", ["-m", "nope"], 5, "ollama-unreachable", "nope is not known here, and Ollama"],
     [
       "a path that is a name of the catalogue",
       ["-m", "./flan-t5-small"],
