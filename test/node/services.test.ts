@@ -104,6 +104,14 @@ describe("every key of a provider", () => {
     expect((await seen("openai-compatible", {})).headers?.authorization).toBeUndefined();
   });
 
+  it("says where a service passes over that a tool has to be called", async () => {
+    const { origin } = await serve((_, response) => say(response));
+    const tools = [{ name: "look" }];
+    const told = async (toolChoice: "auto" | "required") =>
+      (await (await compatible(origin).load("office/m")).generate("x", { tools, toolChoice })).warnings.map(({ code }) => code);
+    expect([await told("required"), await told("auto")]).toEqual([["option-ignored"], []]);
+  });
+
   it("enabled = false is as if the provider were not there", async () => {
     expect(await failure(spellOf({ provider_type: "openai", enabled: false }).load("x@office"))).toMatchObject({ code: "backend-unknown" });
   });

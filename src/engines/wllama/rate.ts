@@ -1,6 +1,6 @@
 /**
  * How likely the engine's model finds each of several choices as its whole answer. Its server has no word for that: each choice is written once more, held to
- * itself alone, and the server tells how likely each token was before it was held. What is known of the first words is not written again: it joins the prompt.
+ * itself alone, and the server tells how likely each token was before it was held. First words that one before had are not written again: they join the prompt.
  */
 import { createGrammarBuilder } from "../../core/grammar/builder.ts";
 import { amongThemselves, areRated } from "../../core/grammar/choice-odds.ts";
@@ -33,14 +33,14 @@ export async function rateChoices(
 ): Promise<RatedChoices | undefined> {
   if (!areRated(choices)) return undefined;
   const all: Rated[] = [];
-  const beginnings = choices.length === 1 ? undefined : await likelyBeginnings(instance, prompt, choices, abortSignal);
+  const shared: Shared = { known: new Map(), promptTokens: 0, isOver: false };
   for (const choice of choices) {
-    const rated = await rate(instance, prompt, choice, beginnings, abortSignal);
-    if (rated === undefined || (beginnings?.promptTokens ?? rated.promptTokens) + rated.tokens > contextLength) return undefined;
+    const rated = await rate(instance, prompt, choice, shared, abortSignal);
+    if (rated === undefined || shared.promptTokens + rated.tokens > contextLength) return undefined;
     all.push(rated);
   }
   // the prompt is computed by the first of all requests
-  const [first = noCounts, ...others] = beginnings === undefined ? all : [beginnings, ...all];
+  const [first = noCounts, ...others] = all;
   return {
     logprobs: amongThemselves(all.map(({ sum }) => sum)),
     tokens: all.map(({ tokens }) => tokens),
@@ -68,43 +68,25 @@ interface Rated extends Counts {
   readonly tokens: number;
 }
 
-/** What is known of texts that choices begin with, each up to the end of a word: tokenizers cut words apart, so they have the same tokens in every choice. */
-interface Beginnings extends Counts {
+/** What choices begin with, each up to the end of a word: tokenizers part words, so its tokens are the same in every choice. */
+interface Shared {
+  /** log-probability and tokens */
   readonly known: Map<string, { readonly sum: number; readonly tokens: number }>;
+  /** of the prompt alone */
+  promptTokens: number;
+  isOver: boolean;
 }
-
-/** Tokens that the engine tells of at once; each more costs time to write down. */
-const listed = 100;
-
-/** First words of choices that are one token, and likely. @returns undefined where the engine cannot tell */
-async function likelyBeginnings(
-  instance: WllamaLike,
-  prompt: string,
-  choices: readonly string[],
-  abortSignal: AbortSignal,
-): Promise<Beginnings | undefined> {
-  const told = await ask(instance, prompt, { max_tokens: 1, n_probs: listed }, abortSignal);
-  const [first] = told?.tokens ?? [];
-  if (told === undefined || first === undefined) return undefined;
-  const words = new Set(choices.map((choice) => firstWord.exec(choice)?.[0]));
-  const known: Beginnings["known"] = new Map();
-  for (const { token, logprob } of first.top_logprobs ?? [])
-    if (token !== undefined && logprob !== undefined && words.has(token)) known.set(token, { sum: logprob, tokens: 1 });
-  return { known, ...told.counts };
-}
-
-const firstWord = /^\s?[^\s]+(?=\s|$)/u;
 
 /** @returns undefined where the context ends before the choice does, or the engine cannot tell */
 async function rate(
   instance: WllamaLike,
   prompt: string,
   choice: string,
-  beginnings: Beginnings | undefined,
+  shared: Shared,
   abortSignal: AbortSignal,
 ): Promise<Rated | undefined> {
-  const known = beginnings?.known ?? new Map<string, { readonly sum: number; readonly tokens: number }>();
-  const isWord = (begun: string): boolean => choice.startsWith(begun) && /^(?:\s|$)/u.test(choice.slice(begun.length));
+  const { known } = shared;
+  const isWord = (begun: string): boolean => choice.startsWith(begun) && /^\s/u.test(choice.slice(begun.length));
   const begun = [...known.keys()].filter(isWord).reduce((longest, each) => (each.length > longest.length ? each : longest), "");
   const before = known.get(begun) ?? { sum: 0, tokens: 0 };
   const rest = choice.slice(begun.length);
@@ -117,31 +99,30 @@ async function rate(
       max_tokens: new TextEncoder().encode(rest).length + 1,
       n_probs: 1,
       // Some vocabularies put a space before a text: here it is before a line break, and both are pulled less than what the choice is made of.
-      ...(rest !== "" && {
-        logit_bias: [
-          [`\n${rest}`, pull],
-          ["\n", -0.8 * pull],
-        ],
-      }),
+      logit_bias: [
+        [`\n${rest}`, pull],
+        ["\n", -0.8 * pull],
+      ],
       grammar: toGbnf(b.finish([b.text(rest)])),
     },
     abortSignal,
   );
-  if (begun !== "" && beginnings !== undefined) {
-    const { promptTokens, cachedTokens } = told?.counts ?? noCounts;
-    // with the beginning behind it the prompt has other tokens: it is written like the rest
-    if (promptTokens !== beginnings.promptTokens + before.tokens || cachedTokens < beginnings.promptTokens) {
-      known.clear();
-      return rate(instance, prompt, choice, undefined, abortSignal);
-    }
+  if (told === undefined) return undefined;
+  const { promptTokens, cachedTokens } = told.counts;
+  if (begun !== "" && (promptTokens !== shared.promptTokens + before.tokens || cachedTokens < shared.promptTokens)) {
+    // with the words behind it the prompt has other tokens: all choices are written as a whole
+    known.clear();
+    shared.isOver = true;
+    return rate(instance, prompt, choice, shared, abortSignal);
   }
-  if (told?.isWhole !== true) return undefined;
+  if (begun === "") shared.promptTokens = promptTokens;
+  if (!told.isWhole) return undefined;
   let [text, sum, tokens] = [begun, before.sum, before.tokens];
   for (const { token = "", logprob = Number.NaN } of told.tokens) {
     text += token;
     sum += logprob;
     tokens += 1;
-    if (beginnings !== undefined && text !== choice && isWord(text)) known.set(text, { sum, tokens });
+    if (!shared.isOver && isWord(text)) known.set(text, { sum, tokens });
   }
   return Number.isFinite(sum) ? { sum, tokens, ...told.counts } : undefined;
 }

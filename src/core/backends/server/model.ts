@@ -74,6 +74,9 @@ export function openServiceModel({ name, id, wire, sender, clock, asked }: Servi
           const how = finishReason === "length" ? "all its tokens were spent before one came" : "it ended without one";
           yield { type: "warning", code: "answer-missing", message: `${id} gave no text: ${how}${thought > 0 ? ", after thinking" : ""}` };
         }
+        const isForced = options.toolChoice === "required" || typeof options.toolChoice === "object";
+        if (isForced && finishReason === "stop")
+          yield { type: "warning", code: "option-ignored", message: `${id} called no tool, though it had to: the server passes that over` };
         const now = clock.now();
         const decodeMs = now - (firstAt ?? now);
         const decodeRate = decodeMs > 0 && usage.completionTokens > 1 ? ((usage.completionTokens - 1) * 1000) / decodeMs : 0;
