@@ -136,6 +136,19 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
     stdout.write(text);
     lineOpen = !text.endsWith("\n");
   };
+  /**
+   * Text for a terminal that is shown when this turn of the event loop ends. A key that was pressed meanwhile is heard before that: else text that
+   * came with it would be written behind the ^C of the terminal.
+   */
+  let waiting = "";
+  let turn: NodeJS.Immediate | undefined;
+  const showWaiting = (): void => {
+    clearImmediate(turn);
+    turn = undefined;
+    const text = waiting;
+    waiting = "";
+    if (text !== "") toOut(wrap?.push(text) ?? text);
+  };
   /** What waits for its end belongs to the line. */
   const flushLine = (): void => {
     if (wrap === undefined) return;
@@ -144,6 +157,7 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
   };
   const masked = (text: string): string => secrets.reduce((shown, secret) => shown.replaceAll(secret, mask), maskAddress(text));
   const toErr = (text: string): void => {
+    showWaiting();
     drawn?.clear();
     endThought();
     // On a terminal both streams share one line; the newline is no part of the result.
@@ -185,13 +199,21 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
     err,
     write(text) {
       const clean = screen.clean(text);
-      if (!json) toOut(wrap?.push(clean) ?? clean);
+      if (json) return;
+      if (wrap === undefined) {
+        toOut(clean);
+        return;
+      }
+      waiting += clean;
+      turn ??= setImmediate(showWaiting);
     },
     writeOwn(text) {
+      showWaiting();
       if (!json) toOut(masked(text));
     },
     clean: (text) => (outIsTerminal ? visibleText(text) : text),
     endLine() {
+      showWaiting();
       endThought();
       flushLine();
       if (lineOpen) toOut("\n");
@@ -209,6 +231,7 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
     aside: (text) => toErr(cleanErr(text).replace(/[^\n]+/g, (line) => err.dim(line))),
     think(text) {
       if (settings.quiet || json || text === "") return;
+      showWaiting();
       drawn?.clear();
       stderr.write(masked(cleanErr(text)).replace(/[^\n]+/g, (line) => err.dim(line)));
       thoughtOpen = !text.endsWith("\n");
@@ -234,6 +257,7 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
       const { frame, script } = error.details ?? {};
       // Where Ctrl-C was pressed, the terminal has written ^C behind the answer.
       if (code === "run-aborted" && lineOpen && wrap !== undefined && errIsTerminal) stdout.write(wrap.redraw("^C"));
+      showWaiting();
       if (!json) screen.endLine();
       // a profile that logs much asks for no stacks
       const isTraced = traceLevels.indexOf(settings.trace) >= traceLevels.indexOf("debug");

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
 import { SpellError } from "../../../src/core/errors.ts";
 import { shell } from "../../../src/node/cli/advice.ts";
@@ -42,15 +43,26 @@ const attacks: readonly (readonly [string, string])[] = [
 ];
 
 describe("what reaches a terminal", () => {
-  it.each(attacks)("O1: %s loses its control characters, whole and split over two chunks", (_, text) => {
+  it.each(attacks)("O1: %s loses its control characters, whole and split over two chunks", async (_, text) => {
     for (let cut = 0; cut <= text.length; cut++) {
       const { screen, out } = keptScreen({ color: false }, { out: true });
       screen.write(`before ${text.slice(0, cut)}`);
       screen.write(`${text.slice(cut)} after`);
+      await turn();
       expect(harmfulIn(out())).toEqual([]);
       expect(out()).toBe(visibleText(`before ${text} after`));
       expect(out()).toMatch(/^before .* after$/);
     }
+  });
+
+  it("writes behind its ^C nothing of an answer that came with the key, and loses nothing of it", async () => {
+    const { screen, out } = keptScreen({ color: false }, { out: true, err: true });
+    screen.write("one two ");
+    await turn();
+    screen.write("three ");
+    screen.complain(new SpellError("run-aborted", "stopped"));
+    expect(out()).toMatch(/^one two .*three *\n?$/s);
+    expect(out().indexOf("three")).toBeGreaterThan(out().indexOf("\r"));
   });
 
   it.each(attacks)("O1: %s reaches a pipe or a file unchanged", (_, text) => {
@@ -268,6 +280,7 @@ describe("colours and widths", () => {
       vi.advanceTimersByTime(1000);
       expect(err()).toContain("loading");
       screen.write("answer");
+      vi.advanceTimersByTime(0);
       expect(err()).toMatch(/\r +\r$/);
       vi.advanceTimersByTime(1000);
       expect(err()).toMatch(/\r +\r$/);
