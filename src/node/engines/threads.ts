@@ -238,10 +238,10 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
-/** Each number of threads is tried this often, … */
-const maxTrialRounds = 4;
-/** … and no oftener than this where the rounds agree by then. */
-const fewTrialRounds = 2;
+/** Rounds that count, at most, … */
+const maxTrialRounds = 5;
+/** … and where they agree by then. With two of them one late round decides. */
+const fewTrialRounds = 3;
 /** For this share of the budget the code is run before anything counts. */
 const warmShare = 0.75;
 /** The shortest time over which the clock of this process tells how many processors it keeps busy. */
@@ -255,7 +255,7 @@ const compiles = 0.5;
  * fewest threads runs until this process keeps no other processor busy, and the rounds after that count. That rounds get no quicker is no such sign:
  * on two processors they stay even for half a second, and for two more the compiler still works.
  * @param time milliseconds of one round; it may stop after `limitMs`, where it has lost already, and then gives infinity
- * @param budgetMs after this time no further round starts, but for the first two
+ * @param budgetMs after this time no further round starts, but for the first that counts
  * @param ownMs milliseconds of processor time this process has used, its threads included
  * @returns the one with the fewest threads that others do not beat by what is worth them, and whether its rounds agreed
  */
@@ -281,12 +281,16 @@ export async function fastestTrial<T extends { readonly threads: number }>(
   const times = new Map<number, number[]>();
   const usual = (threads: number): number => median(times.get(threads) ?? []);
   const first = round;
-  const goesOn = (): boolean => round < first + maxTrialRounds && passed() < budgetMs && !agree(times);
-  for (; round < first + fewTrialRounds || goesOn(); round += 1) {
+  // The first round of each does not count: what it computes in is new to it.
+  const goesOn = (): boolean =>
+    round <= first + 1 || (passed() < budgetMs && (round <= first + fewTrialRounds || (round <= first + maxTrialRounds && !agree(times))));
+  for (; goesOn(); round += 1) {
+    // One late round is another program's; who is never near has lost.
     const staying = Math.min(...trials.map(({ threads }) => usual(threads))) * lost;
-    for (const trial of trials.filter(({ threads }) => round === first || usual(threads) <= staying)) {
+    for (const trial of trials.filter(({ threads }) => Math.min(...(times.get(threads) ?? [0])) <= staying)) {
       const limitMs = lost * Math.min(quickest, ...[...times.keys()].map(usual));
-      times.set(trial.threads, [...(times.get(trial.threads) ?? []), await time(trial, round, limitMs)]);
+      const ms = await time(trial, round, limitMs);
+      if (round > first) times.set(trial.threads, [...(times.get(trial.threads) ?? []), ms]);
     }
   }
   const best = fewest(times);
