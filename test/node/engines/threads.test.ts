@@ -204,7 +204,14 @@ describe("trials", () => {
       best: { threads: 2 },
       isSteady: true,
     });
-    expect(seen).toEqual(["0:1", "1:1", "2:1", "3:1", "4:1", ...[5, 6, 7, 8].flatMap((round) => [`${round}:1`, `${round}:2`, `${round}:4`])]);
+    expect(seen).toEqual([
+      "0:1",
+      "1:1",
+      "2:1",
+      "3:1",
+      "4:1",
+      ...[5, 6, 7, 8].flatMap((round) => [`${round}:1`, `${round}:2`, `${round}:4`]),
+    ]);
   });
 
   it("look at short rounds together, and at no more of them than the budget allows", async () => {
