@@ -47,7 +47,7 @@ export interface ThreadProbe {
 /** File in the home folder. */
 const cacheName = "threads.json";
 /** Counted up when the way of measuring changes: what was measured another way is measured anew. */
-const form = 4;
+const form = 5;
 /** More threads must win by this much: they also take processors away from others, and measurements differ by a few percent anyway. */
 const worthwhile = 1.08;
 /** Samples of one number of threads further apart than this were disturbed. */

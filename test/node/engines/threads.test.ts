@@ -347,7 +347,7 @@ describe("the cache", () => {
     if (process.platform !== "win32") expect(statSync(home).mode & 0o777).toBe(0o700);
     expect(readdirSync(home)).toEqual(["threads.json"]);
     expect(JSON.parse(readFileSync(join(home, "threads.json"), "utf8"))).toEqual({
-      key: { form: 4, prompt: 1, decode: 1, others: 0, isSettled: true, tries: 1 },
+      key: { form: 5, prompt: 1, decode: 1, others: 0, isSettled: true, tries: 1 },
     });
   });
 

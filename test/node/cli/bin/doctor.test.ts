@@ -37,7 +37,7 @@ describe("doctor", () => {
   it("says once what two versions of an engine have found", async () => {
     const own = join(folder, "threads");
     mkdirSync(own);
-    const found = { form: 4, prompt: 1, decode: 1, isSettled: true, tries: 1 };
+    const found = { form: 5, prompt: 1, decode: 1, isSettled: true, tries: 1 };
     const key = (version: string, size: number) => `node-llama-cpp@${version} | a processor x2 of 2 | 2^${size} bytes`;
     writeFileSync(
       join(own, "threads.json"),
