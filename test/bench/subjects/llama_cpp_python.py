@@ -7,9 +7,9 @@ import time
 start = time.perf_counter()
 from llama_cpp import Llama  # noqa: E402
 
-prompt, new_tokens = json.loads(
+prompt, new_tokens, beginnings = json.loads(
     subprocess.run(
-        ["node", "-e", "import('./test/bench/subjects/prompt.mjs').then(m => console.log(JSON.stringify([m.prompt, m.newTokens])))"],
+        ["node", "-e", "import('./test/bench/subjects/prompt.mjs').then(m => console.log(JSON.stringify([m.prompt, m.newTokens, m.beginnings])))"],
         capture_output=True, text=True, check=True).stdout)
 model, threads = sys.argv[1], int(sys.argv[2])
 loaded = time.perf_counter()
@@ -32,6 +32,6 @@ def run(text):
 
 
 cold = run(prompt)
-warm = [run(f"{word} years ago: {prompt}") for word in ("Two", "Three")]
+warm = [run(beginning + prompt) for beginning in beginnings]
 print(json.dumps({"loadMs": load_ms, "firstTokenFromStartMs": (cold["first"] - start) * 1000,
                   "prefillRate": max(w["prefillRate"] for w in warm), "decodeRate": max(w["decodeRate"] for w in warm)}))

@@ -1,6 +1,6 @@
 /** llmspell through its public entry. Arguments: MODEL DEVICE [THREADS] */
 import { load } from "../../../dist/node/index.js";
-import { newTokens, print, prompt } from "./prompt.mjs";
+import { beginnings, newTokens, print, prompt } from "./prompt.mjs";
 
 const [model, device, threads = "0"] = process.argv.slice(2);
 const loaded = performance.now();
@@ -28,8 +28,7 @@ async function run(text) {
 
 const cold = await run(prompt);
 const warm = [];
-// A different first word each time, so that nothing is taken over from the run before.
-for (const word of ["Two", "Three"]) warm.push(await run(`${word} years ago: ${prompt}`));
+for (const beginning of beginnings) warm.push(await run(beginning + prompt));
 const best = (key) => Math.max(...warm.map((figures) => figures[key]));
 print({
   loadMs,

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright";
 import { findChromium } from "../../../tools/chromium.mjs";
 import { isolation, serve } from "../../../tools/serve.mjs";
-import { newTokens, print, prompt } from "./prompt.mjs";
+import { beginnings, newTokens, print, prompt } from "./prompt.mjs";
 import * as t5 from "./t5-input.mjs";
 
 const [subject, model, extra, checkpoint = model] = process.argv.slice(2);
@@ -57,6 +57,7 @@ const input = {
   wasm,
   extra,
   prompt,
+  beginnings,
   newTokens,
   t5Input: t5.input,
   t5NewTokens: t5.newTokens,
@@ -67,7 +68,7 @@ const input = {
 /** Each runs in the page, "empty" to know what Chromium takes by itself; "cold" is the first answer, figures are those of the best of two more, on other beginnings. */
 const subjects = {
   empty: () => new Promise((resolve) => setTimeout(() => resolve({}), 2000)),
-  "gguf-ours": async ({ model, extra, prompt, newTokens }) => {
+  "gguf-ours": async ({ model, extra, prompt, beginnings, newTokens }) => {
     const blob = await (await fetch(model)).blob();
     const started = performance.now();
     const { load } = await import("llmspell");
@@ -78,11 +79,12 @@ const subjects = {
         if (part.type === "stream-end") return part.timing;
     };
     const cold = await run(prompt);
-    const warm = [await run(`Two years ago: ${prompt}`), await run(`Three years ago: ${prompt}`)];
+    const warm = [];
+    for (const beginning of beginnings) warm.push(await run(beginning + prompt));
     const best = (key) => Math.max(...warm.map((timing) => timing[key]));
     return { loadMs, firstTokenMs: cold.firstTokenMs, decodeRate: best("decodeRate"), prefillRate: best("prefillRate") };
   },
-  "gguf-raw": async ({ model, extra, prompt, newTokens, wasm }) => {
+  "gguf-raw": async ({ model, extra, prompt, beginnings, newTokens, wasm }) => {
     const blob = await (await fetch(model)).blob();
     const started = performance.now();
     const { Wllama } = await import("@wllama/wllama/esm/index.js");
@@ -117,7 +119,8 @@ const subjects = {
       };
     };
     const cold = await run(prompt);
-    const warm = [await run(`Two years ago: ${prompt}`), await run(`Three years ago: ${prompt}`)];
+    const warm = [];
+    for (const beginning of beginnings) warm.push(await run(beginning + prompt));
     const best = (key) => Math.max(...warm.map((timing) => timing[key]));
     return { loadMs, firstTokenMs: cold.firstTokenMs, decodeRate: best("decodeRate"), prefillRate: best("prefillRate") };
   },

@@ -7,7 +7,13 @@ export const prompt =
   "The boat was still there, and in the boat they found a small wooden box with a golden key. The mother opened the box carefully. " +
   "Inside there was a letter from an old sailor who had lost his way many years ago. He wrote about islands, storms and strange birds. " +
   "The children read the letter again and again. They decided to write an answer, to put it into the box, and to send the boat back. " +
-  "The next morning the boat was gone, and so";
+  "Then one day a big bird came to Anna and said";
+
+/**
+ * Before the prompt, one after the other, so that nothing is taken over from the answer before. With these words, greedy answers of both models go on for
+ * 64 tokens and repeat no five words: guesses of repeated tokens, which ours alone makes, gain nothing. After most other words SmolLM2 repeats itself.
+ */
+export const beginnings = ["Three years ago: ", "Sixty years ago: "];
 
 export const newTokens = 64;
 

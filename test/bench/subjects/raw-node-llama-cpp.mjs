@@ -1,6 +1,6 @@
 /** node-llama-cpp as its documentation uses it, without us. Arguments: MODEL THREADS (0 = its own default) */
 import { getLlama } from "node-llama-cpp";
-import { newTokens, print, prompt } from "./prompt.mjs";
+import { beginnings, newTokens, print, prompt } from "./prompt.mjs";
 
 const [modelPath, threads = "0"] = process.argv.slice(2);
 const loaded = performance.now();
@@ -34,7 +34,7 @@ async function run(text) {
 
 const cold = await run(prompt);
 const warm = [];
-for (const word of ["Two", "Three"]) warm.push(await run(`${word} years ago: ${prompt}`));
+for (const beginning of beginnings) warm.push(await run(beginning + prompt));
 const best = (key) => Math.max(...warm.map((figures) => figures[key]));
 print({ loadMs, firstTokenFromStartMs: cold.first, prefillRate: best("prefillRate"), decodeRate: best("decodeRate") });
 process.exit(0);

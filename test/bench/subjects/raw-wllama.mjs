@@ -3,7 +3,7 @@
  * Rates "Cpu" are tokens per second of processor time, which other work on the machine changes less.
  */
 import { startWllama } from "../../support/raw-wllama.mjs";
-import { newTokens, print, prompt } from "./prompt.mjs";
+import { beginnings, newTokens, print, prompt } from "./prompt.mjs";
 
 const [modelPath, threads, kernels] = process.argv.slice(2);
 const started = performance.now();
@@ -46,7 +46,7 @@ async function run(text) {
 
 const cold = await run(prompt);
 const warm = [];
-for (const word of ["Two", "Three"]) warm.push(await run(`${word} years ago: ${prompt}`));
+for (const beginning of beginnings) warm.push(await run(beginning + prompt));
 const best = (key) => Math.max(...warm.map((figures) => figures[key]));
 const rates = ["prefillRate", "decodeRate", "prefillCpuRate", "decodeCpuRate"];
 print({ loadMs, firstTokenFromStartMs: cold.first, ...Object.fromEntries(rates.map((rate) => [rate, best(rate)])) });
