@@ -305,6 +305,13 @@ const suites = {
     figures: ["firstTokenMs", "computedTokens", "cachedTokens"],
     subjects: { taken: own(subject("kept-state", path, "taken")), "computed anew": own(subject("kept-state", path, "anew")) },
   })),
+  // on copying at least 1.5 times as fast, never under 0.97
+  guesses: models.slice(1).map(([label, path]) => ({
+    title: `${label}, guesses of repeated tokens, native, 1 thread`,
+    rounds: Math.min(rounds, 5),
+    figures: ["copyRate", "copyGain", "letterRate", "letterGain"],
+    subjects: { ours: own(subject("gguf-guesses", path, "1"), { env: { UV_THREADPOOL_SIZE: "1" } }) },
+  })),
   // for llama-cpp-python's server: test/bench/peers/README.md
   serve: models.map(([label, path]) => ({
     title: `${label}, answers over HTTP`,
