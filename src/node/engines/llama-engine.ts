@@ -20,6 +20,7 @@ import type {
 import { onceFor } from "../../core/values.ts";
 import { openLlamaEmbeddings } from "./llama-embed.ts";
 import { confidenceAfter, generate } from "./llama-generate.ts";
+import type { GuessCosts } from "./llama-guess.ts";
 import { sequencePool } from "./llama-sequences.ts";
 import { engineName, engineVersion, type Gpu, gpuOf, lookAtGpu, mayHaveGpu, startLlama } from "./llama-start.ts";
 import { llamaStates, type StateKeeper } from "./llama-states.ts";
@@ -127,6 +128,7 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
   });
   const paths = files.flatMap(({ path }) => path ?? []);
   const states = keep === undefined ? undefined : llamaStates({ llama, model, paths, contextLength, isPlain, keep });
+  const guessCosts: GuessCosts = new Map();
   let alive = true;
   return {
     get alive() {
@@ -142,7 +144,7 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
       const taken = await sequences.take(session);
       const keeper = save === undefined ? undefined : states?.(save);
       const pieces = generate(
-        { llama, model, sequence: taken, threads, oneMs, onePromptMs, contextLength, batchSize, keeper },
+        { llama, model, sequence: taken, threads, oneMs, onePromptMs, contextLength, batchSize, guessCosts, keeper },
         prompt,
         generateOptions,
       );

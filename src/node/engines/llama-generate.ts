@@ -6,7 +6,7 @@ import { chooseAmong } from "../../core/sampling.ts";
 import type { Constraint } from "../../core/spec/grammar.ts";
 import type { GgufGenerateOptions, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
 import type { TokenSampling } from "../../core/spec/sampling.ts";
-import { createGuesser } from "./llama-guess.ts";
+import { createGuesser, type GuessCosts } from "./llama-guess.ts";
 import { promptPace, threadPace } from "./llama-pace.ts";
 import { rateChoices } from "./llama-rate.ts";
 import { engineName, importLlama } from "./llama-start.ts";
@@ -29,6 +29,7 @@ export interface LlamaEngine {
   readonly onePromptMs?: number | undefined;
   readonly contextLength: number;
   readonly batchSize: number;
+  readonly guessCosts: GuessCosts;
   /** of calls that keep what they compute */
   readonly keeper?: StateKeeper | undefined;
 }
@@ -38,7 +39,7 @@ export async function* generate(
   prompt: string,
   options: GgufGenerateOptions,
 ): AsyncGenerator<ModelPiece, void, undefined> {
-  const { llama, model, sequence, threads, oneMs, onePromptMs, contextLength, batchSize, keeper } = engine;
+  const { llama, model, sequence, threads, oneMs, onePromptMs, contextLength, batchSize, guessCosts, keeper } = engine;
   const { signal, sampling } = options;
   throwIfAborted(signal);
   const tokens = tokenizePrompt(model, prompt);
@@ -125,7 +126,7 @@ export async function* generate(
     const first = tokens.slice(next);
     const steps =
       directSteps(engine, first, toSamplerConfig(sampling, history, contextLength), form, {
-        guesser: createGuesser(tokens),
+        guesser: createGuesser(tokens, guessCosts),
         most: mostTokens,
       }) ??
       sequence.evaluate(first, {

@@ -16,6 +16,7 @@ const model = await llama.loadModel({ modelPath });
 const context = await model.createContext({ contextSize: 1024, flashAttention: true });
 const sequence = context.getSequence();
 const most = 96;
+const costs = new Map();
 const config = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
 
 const text = story.split(". ").slice(0, 6).join(". ");
@@ -36,7 +37,7 @@ async function answer(prompt, isGuessing) {
     tokens,
     config,
     undefined,
-    isGuessing ? { guesser: createGuesser(tokens), most } : undefined,
+    isGuessing ? { guesser: createGuesser(tokens, costs), most } : undefined,
   );
   const came = [];
   let first = 0;
