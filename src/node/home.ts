@@ -5,9 +5,9 @@
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
-import { SpellError } from "../core/errors.ts";
 import type { Environment } from "../core/platform.ts";
 import { makeFolder } from "./make-folder.ts";
+import { writeError } from "./write-error.ts";
 
 /** Bytes of one record. Ours have some hundreds; a larger file is not one of them. */
 const maxRecordBytes = 1024 * 1024;
@@ -75,7 +75,7 @@ export function readHomeJson(name: string): unknown {
   }
 }
 
-/** Writes a record; readers see the old one or the new one, whole. Of two writers the later wins. @throws SpellError store-denied */
+/** Writes a record; readers see the old one or the new one, whole. Of two writers the later wins. @throws SpellError store-denied, store-full */
 export function writeHomeJson(name: string, value: unknown): void {
   const folder = homeFolder();
   const path = join(folder, name);
@@ -91,7 +91,7 @@ export function writeHomeJson(name: string, value: unknown): void {
     } catch {
       // without the folder there is nothing to remove
     }
-    throw new SpellError("store-denied", `cannot write ${path}: ${cause instanceof Error ? cause.message : cause}`, { where: path, cause });
+    throw writeError(path, cause);
   }
 }
 

@@ -6,6 +6,7 @@ import { limits } from "../../core/limits.ts";
 import type { GenerateOptions, Message, Role } from "../../core/spec/generate.ts";
 import { findParameterProblem, findStopProblem, parameterRules, presets } from "../../core/text/parameters.ts";
 import { definedOnly } from "../../core/values.ts";
+import { writeError } from "../write-error.ts";
 import { writeWhole } from "../write-whole.ts";
 import { quoteShort } from "./problems.ts";
 
@@ -23,7 +24,7 @@ export interface SavedChat {
 
 /**
  * Writes a conversation. An existing file is replaced only if it holds a conversation too.
- * @throws SpellError store-denied, usage-value
+ * @throws SpellError store-denied, store-full, usage-value
  */
 export async function saveChat(path: string, { model, system, options, messages }: SavedChat): Promise<void> {
   const isThere = await stat(path).catch(() => undefined);
@@ -36,7 +37,7 @@ export async function saveChat(path: string, { model, system, options, messages 
   const content = { format, model, system: system ?? null, parameters: parametersOf(options), messages };
   // 0600: a conversation is private
   await writeWhole(path, `${JSON.stringify(content, undefined, 2)}\n`, 0o600).catch((cause: NodeJS.ErrnoException) => {
-    throw denied(path, `cannot be written (${cause.code ?? cause.message})`, "Check the folder and its permissions.", cause);
+    throw writeError(path, cause);
   });
 }
 
@@ -44,10 +45,10 @@ function denied(path: string, problem: string, hint: string, cause: unknown): Sp
   return new SpellError("store-denied", `${path} ${problem}`, { where: path, hint, cause });
 }
 
-/** @throws SpellError usage-value (no such file, not a conversation), store-denied */
-export async function readChat(path: string): Promise<SavedChat> {
+/** @param hint what to do where it is no conversation @throws SpellError usage-value (no such file, not a conversation), store-denied */
+export async function readChat(path: string, hint = "Give a file that /save wrote."): Promise<SavedChat> {
   const wrong = (problem: string, cause?: unknown): SpellError =>
-    new SpellError("usage-value", `${path}: ${problem}`, { where: path, hint: "Give a file that /save wrote.", cause });
+    new SpellError("usage-value", `${path}: ${problem}`, { where: path, hint, cause });
   let text: string;
   try {
     const facts = await stat(path);

@@ -22,7 +22,8 @@ export async function openKeptChat(given: string, tell: (note: string) => void):
   const pathOf = (name: string): string => join(folder, `${fileNameOf(name)}.json`);
   let [name, path] = [given, pathOf(given)];
   let stamp = await stampOf(path);
-  const saved = stamp === undefined ? undefined : await readChat(path);
+  const saved =
+    stamp === undefined ? undefined : await readChat(path, `Remove the file, or keep this conversation under another name than ${given}.`);
   let written = textOf(saved);
   let told: string | undefined;
 

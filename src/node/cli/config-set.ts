@@ -14,6 +14,7 @@ import { didYouMean, nearest } from "../../core/nearest.ts";
 import { nodeConfig, readConfigFile } from "../config-files.ts";
 import { absolute, homeFolder } from "../home.ts";
 import { makeFolder } from "../make-folder.ts";
+import { writeError } from "../write-error.ts";
 import { writeWhole } from "../write-whole.ts";
 import { shell } from "./advice.ts";
 import { flagText } from "./args.ts";
@@ -170,11 +171,6 @@ async function writeFile(path: string, text: string): Promise<void> {
     makeFolder(dirname(path));
     await writeWhole(path, text, 0o600);
   } catch (cause) {
-    const why = cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.message) : String(cause);
-    throw new SpellError("store-denied", `${path} cannot be written (${why})`, {
-      where: path,
-      hint: "Check the folder and its permissions.",
-      cause,
-    });
+    throw writeError(path, cause);
   }
 }

@@ -18,6 +18,7 @@ import { nearest } from "../../core/nearest.ts";
 import { toSnake } from "../../core/values.ts";
 import { nodeConfig, readConfigFile } from "../config-files.ts";
 import { homeFolder } from "../home.ts";
+import { writeError } from "../write-error.ts";
 import { writeWhole } from "../write-whole.ts";
 import { shell } from "./advice.ts";
 import { flagText } from "./args.ts";
@@ -176,11 +177,11 @@ export async function configInit({ flags, screen }: Context): Promise<number> {
       actions: [{ kind: "use-option", name: "force", value: true }],
     });
   await (flags.has("force") ? writeWhole(file, text) : writeFile(file, text, { flag: "wx" })).catch((cause: NodeJS.ErrnoException) => {
-    const isMissing = cause.code === "ENOENT";
-    throw new SpellError("store-denied", `${file} cannot be written (${cause.code ?? cause.message})`, {
+    if (cause.code !== "ENOENT") throw writeError(file, cause);
+    throw new SpellError("store-denied", `${file} cannot be written (${cause.code})`, {
       where: file,
-      hint: isMissing ? `The folder ${dirname(file)} does not exist.` : "Check the folder and its permissions.",
-      actions: isMissing ? shell(`mkdir -p ${shellQuote(dirname(file))}`) : [],
+      hint: `The folder ${dirname(file)} does not exist.`,
+      actions: shell(`mkdir -p ${shellQuote(dirname(file))}`),
       cause,
     });
   });

@@ -124,6 +124,7 @@ function documentOf(
 
 /** The run's own abort says what was kept. */
 function stopped(text: string, json: boolean): SpellError {
-  const kept = text === "" ? "before any text came" : json ? "the text so far is in details.partial_text" : "the text so far was kept";
+  const kept =
+    text === "" ? "before any text came" : json ? "the text so far is in details.partial_text" : "the text above is not complete";
   return new SpellError("run-aborted", `stopped: ${kept}`, { details: { partialText: text } });
 }

@@ -26,23 +26,28 @@ export async function readPrompt(
   stdin: InputStream | undefined,
   options: { readonly raw: boolean; readonly signal: AbortSignal; readonly screen: Screen },
 ): Promise<string> {
+  // Mostly a variable of a shell that is not set; what a model makes of nothing is not what was asked for.
+  const isBlank = (text: string): boolean => (options.raw ? text : text.trim()) === "";
   if (stdin === undefined) {
-    if (operand === undefined || operand === "-") throw noPrompt();
+    if (operand === undefined || operand === "-" || isBlank(operand)) throw noPrompt(operand);
     return operand;
   }
   const text = await readAll(stdin, options.signal, options.screen);
   // echo and editors end a text with a newline that is not meant.
   const piped = options.raw ? text : text.replace(/\r?\n$/, "");
   if (operand === undefined || operand === "-") {
-    if (piped === "") throw noPrompt();
+    if (isBlank(piped)) throw noPrompt();
     return piped;
   }
+  const isPiped = !isBlank(piped);
+  if (!isPiped && isBlank(operand)) throw noPrompt(operand);
   if (options.raw) return piped + operand;
-  return piped.trim() === "" ? operand : `${piped}\n\n${operand}`;
+  return isPiped ? `${piped}\n\n${operand}` : operand;
 }
 
-function noPrompt(): SpellError {
-  return new SpellError("usage-no-prompt", "no prompt was given", {
+function noPrompt(operand?: string): SpellError {
+  const message = operand === undefined || operand === "-" ? "no prompt was given" : "the prompt is empty: expected a text";
+  return new SpellError("usage-no-prompt", message, {
     hint: "Give it as an operand, or pipe text to standard input:",
     actions: shell(`llmspell generate -m ${defaultModel} "Once upon a time"`),
   });

@@ -210,7 +210,11 @@ export function stateFiles(folder: string, fs: StoreFs = nodeFs): StateFiles {
         // made here, because engines know no modes
         await (await fs.open(path, "wx", 0o600)).close();
         await write(path).catch((cause: unknown) => {
-          throw new SpellError("store-full", `it cannot be written: ${messageOf(cause)}`, { where: path, cause });
+          // The engine does not say why; a full disk is by far the usual reason.
+          throw new SpellError("store-full", `${path} cannot be written (${messageOf(cause)}): expected room on the disk`, {
+            where: path,
+            cause,
+          });
         });
         const { bytes, sha256 } = await digest(fs, path, true);
         if (bytes > mostBytes)

@@ -32,6 +32,13 @@ describe("the prompt", () => {
     await expect(readPrompt(undefined, undefined, options())).rejects.toMatchObject({ code: "usage-no-prompt" });
   });
 
+  it("G77: neither is an empty operand; raw white space is one", async () => {
+    for (const stdin of [undefined, pipe("\n")])
+      await expect(readPrompt("  ", stdin, options())).rejects.toMatchObject({ code: "usage-no-prompt", message: /empty/ });
+    await expect(readPrompt("", undefined, options(true))).rejects.toMatchObject({ code: "usage-no-prompt" });
+    expect(await readPrompt("\n\n", undefined, options(true))).toBe("\n\n");
+  });
+
   it("G77: bytes that are no UTF-8 are refused, also when the last character is cut off", async () => {
     await expect(readPrompt("x", pipe(Uint8Array.of(0x61, 0xff)), options())).rejects.toMatchObject({ code: "usage-value" });
     await expect(readPrompt("x", pipe(Uint8Array.of(0x61, 0xc3)), options())).rejects.toMatchObject({ code: "usage-value" });

@@ -35,7 +35,7 @@ withTerminal.describe("an answer on a terminal", () => {
     const status = await person.ended;
     expect([0, 130]).toContain(status);
     expect(person.screen()).not.toContain("^C");
-    if (status === 130) expect(person.screen()).toMatch(/\w.*\nstopped: the text so far was kept$/);
+    if (status === 130) expect(person.screen()).toMatch(/\w.*\nstopped: the text above is not complete$/);
   });
 });
 
