@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { blockSize, dequantizeBlocks, quantizeBlocks, quantizeColumns, toFloat32 } from "../../../src/core/onnx/quantize.ts";
+import { seededRandom } from "../../../src/core/sampling.ts";
 
 const blocks = fc
   .array(fc.float({ min: -4, max: 4, noNaN: true }), { minLength: blockSize, maxLength: blockSize })
@@ -38,6 +39,29 @@ describe("quantizeColumns", () => {
     const { values, scales } = quantizeColumns(Float32Array.of(1, -2, 4, 0.5), 2, 2, 127);
     expect([...scales]).toEqual([Math.fround(2 / 127), Math.fround(4 / 127)]);
     expect([...values]).toEqual([64, 127, -127, 16]);
+  });
+
+  it("gives what is computed one by one, whatever the shape", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 150 }), fc.integer({ min: 1, max: 9 }), fc.constantFrom(127, 63), fc.integer(), (rows, columns, limit, seed) => {
+        const random = seededRandom(seed >>> 0);
+        const weights = Float32Array.from({ length: rows * columns }, () => random() * 4 - 2).fill(0, 0, columns);
+        const { values, scales } = quantizeColumns(weights, rows, columns, limit);
+        for (let row = 0; row < rows; row += 1) {
+          const own = weights.subarray(row * columns, (row + 1) * columns);
+          const most = Math.max(...own.map(Math.abs));
+          expect(scales[row]).toBe(Math.fround(most / limit));
+          const wanted = Array.from(own, (weight) => (most === 0 ? 0 : Math.round(weight * (limit / most)) + 0));
+          expect(wanted).toEqual(Array.from(own, (_, column) => values[column * rows + row]));
+        }
+      }),
+    );
+  });
+
+  it("hands on what is no number, for the model to say", () => {
+    const { scales } = quantizeColumns(Float32Array.of(1, Number.NaN, 2, 3, -4, 5), 2, 3, 127);
+    expect(scales[0]).toBeNaN();
+    expect(scales[1]).toBe(Math.fround(5 / 127));
   });
 });
 
