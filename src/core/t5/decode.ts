@@ -9,6 +9,7 @@ import type { T5Config } from "./config.ts";
 import { decoderGraph, encoderGraph, names, namesOf, rowsGraph } from "./graph.ts";
 import { TokenTable } from "./token-table.ts";
 import type { T5Weights } from "./weights.ts";
+import { createWorth, type Worth } from "./worth.ts";
 
 /** The opened model. */
 export interface T5Session {
@@ -22,10 +23,19 @@ export interface T5Session {
   readonly rows: OnnxGraph;
   /** The decoder for this many answers at once; opened when it is first asked for, where it is another one. @throws SpellError of OnnxRuntime.open */
   readonly decoderFor: (answers: number) => Promise<OnnxGraph>;
-  /** The decoder over smaller weights, to write ahead. */
-  readonly drafter?: OnnxGraph | undefined;
+  /** To write ahead. */
+  readonly drafter?: Drafter | undefined;
   /** Frees all graphs; a second call does nothing. */
   dispose(): Promise<void>;
+}
+
+/** The decoder over smaller weights. */
+export interface Drafter {
+  readonly graph: OnnxGraph;
+  /** of all answers so far */
+  readonly worth: Worth;
+  /** milliseconds, monotonic */
+  readonly now: () => number;
 }
 
 /** The weights of one model, in the form that suits each graph. */
@@ -39,6 +49,8 @@ export interface SessionWeights {
 }
 
 export interface SessionOptions extends Omit<OnnxOpenOptions, "keepOnDevice" | "asWritten"> {
+  /** milliseconds, monotonic: what a draft is judged by */
+  readonly now?: (() => number) | undefined;
   /** called once half of the work is done */
   readonly onHalf?: (() => void) | undefined;
 }
@@ -54,7 +66,7 @@ export async function openT5Session(
   config: T5Config,
   { wide, draft, ...weights }: SessionWeights,
   runtime: OnnxRuntime,
-  { onHalf, ...common }: SessionOptions,
+  { now = () => performance.now(), onHalf, ...common }: SessionOptions,
 ): Promise<T5Session> {
   const joining = joiningOn(runtime);
   const decoderOf = (from: T5Weights): OnnxModel => decoderGraph(config, from, joining);
@@ -71,7 +83,7 @@ export async function openT5Session(
     onHalf?.();
     const encoder = await open(encoderGraph(config, weights.encoder), namesOf(config, names.cross));
     const rows = await open(rowsGraph(config));
-    const drafter = draft === undefined ? undefined : await open(decoderOf(draft), present);
+    const drafter = draft === undefined ? undefined : { graph: await open(decoderOf(draft), present), worth: createWorth(), now };
     let wideDecoder: Promise<OnnxGraph> | undefined;
     const openWide = async (from: () => Promise<T5Weights>): Promise<OnnxGraph> =>
       runtime.open(decoderOf(await from()), { ...common, asWritten, signal: undefined, keepOnDevice: present });

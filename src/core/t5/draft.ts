@@ -1,10 +1,9 @@
 /**
  * Drafting: a copy of the decoder in 4 or 8 bits writes a few tokens ahead, and the model checks them in one pass. The answer is the model's own;
- * where reading its weights is the limit, several tokens come for one reading.
+ * where reading its weights is the limit, several tokens come for one reading. Whether that pays is measured (worth.ts).
  * Source: Leviathan et al. 2022 (arXiv 2211.17192), greedy case.
  */
-import type { OnnxGraph } from "../spec/onnx.ts";
-import { DecoderState, type Encoded, type T5Session } from "./decode.ts";
+import { DecoderState, type Drafter, type Encoded, type T5Session } from "./decode.ts";
 import type { Guesser } from "./lookup.ts";
 import { createPace } from "./pace.ts";
 
@@ -20,18 +19,19 @@ export type NextChoice = (state: DecoderState, fresh: readonly number[], answer:
  */
 export function createDrafter(
   session: T5Session,
-  drafter: OnnxGraph,
+  { graph, worth }: Drafter,
   encoded: Encoded,
   choose: NextChoice,
   endIds: ReadonlySet<number>,
 ): Guesser {
-  const state = new DecoderState({ ...session, decoder: drafter }, encoded, 1);
+  const state = new DecoderState({ ...session, decoder: graph }, encoded, 1);
   const pace = createPace(firstGuesses);
   /** What the copy has read; guesses that turned out wrong are at its end. */
   let read: number[] = [];
   return {
     async guess(produced, most) {
-      const wanted = Math.min(pace.next(), most);
+      const affordable = Math.min(worth.affords(), most);
+      const wanted = affordable <= 0 ? 0 : Math.min(pace.next(), affordable);
       if (wanted <= 0) return [];
       let same = 0;
       // the newest token is read again where a guess behind it was taken back
@@ -49,7 +49,10 @@ export function createDrafter(
       }
       return guesses;
     },
-    learn: pace.learn,
+    learn(guessed, right, ms) {
+      pace.learn(guessed, right);
+      worth.told(guessed, right, ms);
+    },
     release: () => state.release(),
   };
 }

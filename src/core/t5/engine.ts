@@ -58,7 +58,13 @@ export async function openT5(
   const weightsOf = (form: Seq2SeqVariant): Promise<SessionWeights> =>
     sessionWeights(facts, found.weights, { variant: form, runtime: host.onnx, store: host.blocks, lowMemory, signal });
   const weights = { ...(await weightsOf(variant)), draft: drafts ? (await weightsOf(draft)).decoder : undefined };
-  const session = await openT5Session(facts.config, weights, host.onnx, { threads, lowMemory, signal, onHalf: () => progress(0.5) });
+  const session = await openT5Session(facts.config, weights, host.onnx, {
+    threads,
+    lowMemory,
+    signal,
+    now: host.now,
+    onHalf: () => progress(0.5),
+  });
   if (isGpu(host.onnx.device)) await tryStep(session);
   progress(1);
   const isMixed = weights.wide !== undefined;

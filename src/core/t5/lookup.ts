@@ -12,8 +12,8 @@ const matchLengths = [3, 2] as const;
 export interface Guesser {
   /** @returns ids that may come next, at most as many as asked for; often none */
   guess(produced: readonly number[], most: number): Promise<readonly number[]> | readonly number[];
-  /** Says how many of the guesses were right: guessing pauses where it does not pay. */
-  learn(guessed: number, right: number): void;
+  /** Says how many of the guesses were right, and how long making and checking them took: guessing pauses where it does not pay. */
+  learn(guessed: number, right: number, ms: number): void;
   /** Frees what it holds. */
   release(): void;
 }

@@ -107,20 +107,24 @@ export async function* searchTokens(
   const steps = bestSteps(options);
   const produced = [options.startId];
   const guessers: Guesser[] = [];
+  const { drafter } = session;
+  const now = drafter?.now ?? (() => 0);
   if (options.sampling.kind === "greedy") {
     guessers.push(createLookup(input.filter((id) => !options.endIds.has(id))));
-    if (session.drafter !== undefined)
-      guessers.push(createDrafter(session, session.drafter, encoded, nextChoice(session, options, choose), options.endIds));
+    if (drafter !== undefined)
+      guessers.push(createDrafter(session, drafter, encoded, nextChoice(session, options, choose), options.endIds));
   }
   try {
     for (;;) {
       const known = produced.length;
       const left = options.maxTokens - (known - 1);
       // The first token is shown as soon as it is ready.
+      const started = now();
       const { guesses, guesser } = await firstGuess(known === 1 ? [] : guessers, produced, left - 1);
       const fresh = [...produced.slice(state.length), ...guesses];
       const best = steps.next() ? await state.stepToBest(fresh) : undefined;
       const scores = best === undefined ? await state.step(fresh) : noScores;
+      const ms = now() - started;
       if (known === 1) checkScores(scores.subarray(0, vocabSize));
       let right = 0;
       for (let position = 0; position <= guesses.length; position += 1) {
@@ -132,7 +136,8 @@ export async function* searchTokens(
         if (id !== guesses[position]) break;
         right += 1;
       }
-      guesser?.learn(guesses.length, right);
+      if (guesser !== undefined) guesser.learn(guesses.length, right, ms);
+      else if (known > 1) drafter?.worth.plain(ms);
       // Not what was guessed wrong; and a step that is to be taken again reads its token again.
       await state.truncate(Math.min(state.length, produced.length - 1));
       await takeBreath(options);

@@ -43,18 +43,24 @@ describe("quantizeColumns", () => {
 
   it("gives what is computed one by one, whatever the shape", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 150 }), fc.integer({ min: 1, max: 9 }), fc.constantFrom(127, 63), fc.integer(), (rows, columns, limit, seed) => {
-        const random = seededRandom(seed >>> 0);
-        const weights = Float32Array.from({ length: rows * columns }, () => random() * 4 - 2).fill(0, 0, columns);
-        const { values, scales } = quantizeColumns(weights, rows, columns, limit);
-        for (let row = 0; row < rows; row += 1) {
-          const own = weights.subarray(row * columns, (row + 1) * columns);
-          const most = Math.max(...own.map(Math.abs));
-          expect(scales[row]).toBe(Math.fround(most / limit));
-          const wanted = Array.from(own, (weight) => (most === 0 ? 0 : Math.round(weight * (limit / most)) + 0));
-          expect(wanted).toEqual(Array.from(own, (_, column) => values[column * rows + row]));
-        }
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 150 }),
+        fc.integer({ min: 1, max: 9 }),
+        fc.constantFrom(127, 63),
+        fc.integer(),
+        (rows, columns, limit, seed) => {
+          const random = seededRandom(seed >>> 0);
+          const weights = Float32Array.from({ length: rows * columns }, () => random() * 4 - 2).fill(0, 0, columns);
+          const { values, scales } = quantizeColumns(weights, rows, columns, limit);
+          for (let row = 0; row < rows; row += 1) {
+            const own = weights.subarray(row * columns, (row + 1) * columns);
+            const most = Math.max(...own.map(Math.abs));
+            expect(scales[row]).toBe(Math.fround(most / limit));
+            const wanted = Array.from(own, (weight) => (most === 0 ? 0 : Math.round(weight * (limit / most)) + 0));
+            expect(wanted).toEqual(Array.from(own, (_, column) => values[column * rows + row]));
+          }
+        },
+      ),
     );
   });
 

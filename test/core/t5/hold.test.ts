@@ -14,7 +14,7 @@ import { rateAnswers } from "../../../src/core/t5/rate.ts";
 import { type SearchOptions, searchTokens } from "../../../src/core/t5/search.ts";
 import { searchMany } from "../../../src/core/t5/search-many.ts";
 import { tokenTexts } from "../../../src/core/text/token-texts.ts";
-import { plainSession, scoresAfter } from "./plain-session.ts";
+import { eagerDrafter, plainSession, scoresAfter } from "./plain-session.ts";
 
 function formOf(options: GenerateOptions): Exclude<Constraint, { readonly kind: "grammar" }> {
   const constraint = constraintOf(options);
@@ -127,11 +127,8 @@ describe("answers under a grammar", () => {
     await fc.assert(
       fc.asyncProperty(cases.seed, cases.draft, cases.input, cases.form, cases.sampling, async (seed, draft, input, form, sampling) => {
         const plain = plainSession(seed, texts.length);
-        const drafter = plainSession(
-          draft === undefined || draft % 2 === 0 ? seed : draft,
-          texts.length,
-          plain.runtime.keepsOutputs,
-        ).decoder;
+        const copy = plainSession(draft === undefined || draft % 2 === 0 ? seed : draft, texts.length, plain.runtime.keepsOutputs);
+        const drafter = eagerDrafter(copy);
         const session = { ...plain, ...(draft === undefined ? {} : { drafter }) };
         const hold = createHold(vocabulary, form, new Set([end]));
         const decoder = hold.createDecoder();

@@ -4,7 +4,7 @@
  */
 import type { OnnxData, OnnxDtype, OnnxGraph, OnnxRuntime, OnnxTensor } from "../../../src/core/spec/onnx.ts";
 import type { T5Config } from "../../../src/core/t5/config.ts";
-import type { T5Session } from "../../../src/core/t5/decode.ts";
+import type { Drafter, T5Session } from "../../../src/core/t5/decode.ts";
 
 const tensor = <D extends OnnxDtype>(dtype: D, data: OnnxData<D>, shape: readonly number[]): OnnxTensor<D> => ({
   dtype,
@@ -103,4 +103,9 @@ export function plainSession(seed: number, vocabSize: number, keepsOutputs: bool
     };
   });
   return { config, runtime, encoder, decoder, rows, decoderFor: async () => decoder, dispose: async () => undefined };
+}
+
+/** A copy that writes ahead as often as its pace has it, whatever that costs. */
+export function eagerDrafter({ decoder }: T5Session): Drafter {
+  return { graph: decoder, now: () => 0, worth: { affords: () => 7, plain: () => undefined, told: () => undefined } };
 }

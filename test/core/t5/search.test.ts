@@ -1,13 +1,15 @@
 /** The decode loop, prompt lookup, batches and beam search against naive versions over plain arrays. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { OnnxGraph } from "../../../src/core/spec/onnx.ts";
 import { greedy } from "../../../src/core/spec/sampling.ts";
 import { searchBeams } from "../../../src/core/t5/beam-search.ts";
 import { encode } from "../../../src/core/t5/decode.ts";
 import { createLookup } from "../../../src/core/t5/lookup.ts";
 import { type SearchOptions, searchTokens } from "../../../src/core/t5/search.ts";
 import { searchMany } from "../../../src/core/t5/search-many.ts";
-import { plainSession, scoresAfter } from "./plain-session.ts";
+import { createWorth } from "../../../src/core/t5/worth.ts";
+import { eagerDrafter, plainSession, scoresAfter } from "./plain-session.ts";
 
 const vocabSize = 12;
 const end = 1;
@@ -31,7 +33,7 @@ async function found(seed: number, input: readonly number[], search: SearchOptio
   const plain = plainSession(seed, vocabSize);
   const session = {
     ...plain,
-    ...(draft === undefined ? {} : { drafter: plainSession(draft, vocabSize, plain.runtime.keepsOutputs).decoder }),
+    ...(draft === undefined ? {} : { drafter: eagerDrafter(plainSession(draft, vocabSize, plain.runtime.keepsOutputs)) }),
   };
   const ids: number[] = [];
   for await (const id of searchTokens(session, await encode(session, [input]), input, search)) ids.push(id);
@@ -148,7 +150,7 @@ describe("searchTokens", () => {
           return session.decoder.run(feeds);
         },
       },
-      drafter: plainSession(4, vocabSize).decoder,
+      drafter: eagerDrafter(plainSession(4, vocabSize)),
     };
     const search = options({ maxTokens: 40, suppressTokens: [end] });
     const ids: number[] = [];
@@ -156,6 +158,34 @@ describe("searchTokens", () => {
     expect(ids).toHaveLength(40);
     expect(passes[0]).toBe(1);
     expect(passes.length).toBeLessThan(12);
+  });
+
+  it("a copy that is wrong, or as slow as the model, takes next to no time; one that is right and quick goes on", async () => {
+    const take = async (draft: number | undefined, guessMs = 0): Promise<number> => {
+      const plain = plainSession(4, vocabSize);
+      const copy = plainSession(draft ?? 0, vocabSize, plain.runtime.keepsOutputs).decoder;
+      let at = 0;
+      const timed = (graph: OnnxGraph, ms: number): OnnxGraph => ({
+        ...graph,
+        run: (feeds) => {
+          at += ms;
+          return graph.run(feeds);
+        },
+      });
+      const session = {
+        ...plain,
+        decoder: timed(plain.decoder, 10),
+        drafter: draft === undefined ? undefined : { graph: timed(copy, guessMs), worth: createWorth(), now: () => at },
+      };
+      const search = options({ maxTokens: 500, suppressTokens: [end] });
+      for (let answer = 0; answer < 3; answer += 1)
+        for await (const _ of searchTokens(session, await encode(session, [[2, 5, 9]]), [2, 5, 9], search));
+      return at;
+    };
+    const alone = await take(undefined);
+    expect((await take(9, 3)) / alone).toBeLessThan(1.02);
+    expect((await take(4, 12)) / alone).toBeLessThan(1.02);
+    expect((await take(4, 2)) / alone).toBeLessThan(0.5);
   });
 
   it("R12 refuses scores that are no numbers, or all the same", async () => {
@@ -261,7 +291,7 @@ describe("createLookup", async () => {
       const guesses = await lookup.guess([0, 4, 5], 7);
       if (guesses.length > 0) {
         asked += 1;
-        lookup.learn(guesses.length, 0);
+        lookup.learn(guesses.length, 0, 1);
       }
     }
     expect(asked).toBeGreaterThan(2);
