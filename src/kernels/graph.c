@@ -48,7 +48,11 @@ APART static void compute(const struct params *p, struct tensor *t) {
 }
 // All threads decide alike: nothing of what is looked at changes meanwhile.
 APART static int can_all(const struct graph *g) {
-  for (int i = 0; i < g->n_nodes; i++) if (!does_nothing(g->nodes[i]) && !can(g->nodes[i])) return 0;
+  for (int i = 0; i < g->n_nodes; i++) {
+    const struct tensor *t = g->nodes[i];
+    // empty: where a batch of a prompt ends before its last token, nothing is wanted of the last layer
+    if (!does_nothing(t) && !is_empty(t) && !can(t)) return 0;
+  }
   return 1;
 }
 

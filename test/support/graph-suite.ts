@@ -471,8 +471,9 @@ export function graphSuite(bits: 32 | 64, read: (which: "engine" | "kernels") =>
         const skipped = maker.result([6, 3], { op: ops.sumRows, sources: [sum.node] });
         new DataView(maker.engine.memory.buffer).setInt32(skipped.node + (maker.engine.addressBytes === 8 ? 148 : 124), 0, true);
         const empty = maker.result([6, 0], { op: ops.add, sources: [maker.floats([6, 0]), maker.floats([6])] });
+        const emptyToo = maker.result([6, 0], { op: ops.add, sources: [empty.node, maker.floats([6, 0])] });
         const view = maker.result([6, 3], { op: 37, sources: [sum.node] });
-        return [sum, skipped, empty, view, maker.result([6, 3], { op: ops.scale, params: words(2, 0), sources: [sum.node] })];
+        return [sum, skipped, empty, emptyToo, view, maker.result([6, 3], { op: ops.scale, params: words(2, 0), sources: [sum.node] })];
       };
       near(compute(ours, make, 1), compute(theirs, make, 1), {});
     });

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { setFlagsFromString } from "node:v8";
 import { messageOf, SpellError } from "../../core/errors.ts";
 import type { ByteSource } from "../../core/formats/byte-source.ts";
 import type { Device, DeviceProbe, GgufHandle, GgufOpenOptions, GgufRuntime, ThreadChoice } from "../../core/spec/runtime.ts";
@@ -48,8 +49,18 @@ interface WllamaModule {
 /** In Bun the process ends with a second thread of the engine (1.4.4). */
 const mostThreads = process.versions["bun"] === undefined ? availableParallelism() : 1;
 
+/**
+ * Bytes of code that a function runs before V8 optimises it; its own number is 1.8 million. Of llama.cpp that takes in large functions that run a few
+ * times (the parser of chat templates, constructors, JSON): seconds of its compiler in each process, and a hundred megabytes. The kernels reach this
+ * number within a tenth of a second.
+ */
+const optimisedAfter = 400_000_000;
+
 /** One engine per process; a model each gets an instance of its own. */
 export function wllamaEngine(): GgufRuntime & { probe(device: Device): Promise<DeviceProbe> } {
+  if (process.versions["bun"] === undefined && process.versions["deno"] === undefined) {
+    setFlagsFromString(`--wasm-tiering-budget=${optimisedAfter}`);
+  }
   let deathListeners: ((reason: string) => void)[] = [];
   const scope = { hasGpu: false };
   const start = once(() =>
