@@ -52,6 +52,62 @@ export function describeCollection(name: string, create: CreateFolder): void {
       expect((await collection.chunksOf("kitchen"))[1]?.text).toBe("東京で寿司を食べる。");
     });
 
+    it("that was stored by an earlier version is written anew once, by who looks for damage and saves", async () => {
+      const folder = await open();
+      await folder.write(storedIndex.name, [Uint8Array.from(atob(storedIndex.bytes), (each) => each.charCodeAt(0))]);
+      const reader = await openCollection(folder, collectionSettings);
+      await reader.save();
+      expect(await folder.list()).toEqual([storedIndex.name]);
+      expect(await reader.mend()).toEqual([]);
+      await reader.save();
+      const [name] = await folder.list();
+      expect(name).not.toBe(storedIndex.name);
+      const again = await openCollection(folder, collectionSettings);
+      for (const [question, answers] of Object.entries(storedIndex.answers)) expect(await ask(again, question)).toEqual(answers);
+      await again.mend();
+      await again.save();
+      expect(await folder.list()).toEqual([name]);
+    });
+
+    it("takes other metadata for a document, in a file of its own that a merge takes in", async () => {
+      const one = await openCollection(await open(), collectionSettings);
+      one.add(notes);
+      one.restate([{ id: "garden", metadata: { id: "garden", seen: 0 } }]);
+      await one.save();
+      const said = (each: Collection): unknown => each.documents().map((id) => each.get(id)?.metadata["seen"]);
+      expect(said(one)).toEqual([0, undefined, undefined]);
+      const bytes = one.stats().bytes;
+      for (const seen of [1, 2]) {
+        one.restate(["garden", "kitchen", "nothing"].map((id) => ({ id, metadata: { id, seen } })));
+        expect(said(one)).toEqual([seen, seen, undefined]);
+        await one.save();
+      }
+      // passages are not written again
+      expect(one.stats().bytes - bytes).toBeLessThan(bytes);
+      one.add([documentOf("kitchen", "Basil alone.")]);
+      await one.save();
+      const two = await openCollection(await open(), collectionSettings);
+      const kept = async (each: Collection): Promise<unknown> =>
+        (await each.search({ text: "tomatoes", vector: lexicalVector("tomatoes", dimensions), k: 1, hybridWeight: 0.3 }))[0]?.metadata;
+      expect(said(two)).toEqual([2, undefined, undefined]);
+      expect(await kept(two)).toEqual({ id: "garden", seen: 2 });
+      await two.merge(true);
+      expect(await (await open()).list()).toHaveLength(1);
+      for (const each of [two, await openCollection(await open(), collectionSettings)]) {
+        expect(said(each)).toEqual([2, undefined, undefined]);
+        expect(await kept(each)).toEqual({ id: "garden", seen: 2 });
+      }
+    });
+
+    it("leaves no file for what was replaced whole", async () => {
+      const one = await openCollection(await open(), collectionSettings);
+      for (const text of ["Oil the saw.", "Sharpen the saw.", "Sell the saw."]) {
+        one.add([documentOf("workshop", text)]);
+        await one.save();
+      }
+      expect(await (await open()).list()).toHaveLength(1);
+    });
+
     it("is found again in another opening, replaced, removed and merged", async () => {
       const one = await openCollection(await open(), collectionSettings);
       one.add(notes);

@@ -6,7 +6,6 @@ import { words } from "../search/terms.ts";
 import type { EmbeddingModel } from "../spec/embedding-model.ts";
 import type { DeviceChoice, Pooling } from "../spec/runtime.ts";
 import type { EmbedderIdentity } from "../spec/search-index.ts";
-import { once } from "../values.ts";
 import { createCache } from "./cache.ts";
 
 /** What an embedding model is asked with, and what loads it. */
@@ -85,25 +84,24 @@ function modelEmbedder(name: string, dimensions: number, settings: RagConfig["em
   const idle = isHere ? [] : (["device", "pooling"] as const).filter((key) => settings[key] !== "auto");
   const untold = idle.map((key) => `rag.embedding.${key} has no effect on ${name}: it acts on models of this process`);
   let isTold = false;
-  let open: () => Promise<EmbeddingModel> = () => Promise.reject(new Error("not yet"));
-  const reset = (): void => {
-    open = once(async () => host.embeddings(name, { ...load, keep: true }));
-  };
-  reset();
+  /** absent: none was asked for */
+  let model: Promise<EmbeddingModel> | undefined;
   const opened = async (): Promise<EmbeddingModel> => {
+    model ??= host.embeddings(name, { ...load, keep: true });
+    const opening = model;
     try {
-      return await open();
+      return await opening;
     } catch (error) {
-      reset();
+      if (model === opening) model = undefined;
       throw error;
     }
   };
   const ask = async (texts: readonly string[], query: boolean, signal: AbortSignal | undefined) => {
-    const model = await opened();
+    const loaded = await opened();
     for (let tries = 0; ; tries += 1) {
       const timeout = AbortSignal.timeout(timeout_seconds * 1000);
       try {
-        return await model.embed(texts, {
+        return await loaded.embed(texts, {
           query,
           truncate: true,
           signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
@@ -129,8 +127,7 @@ function modelEmbedder(name: string, dimensions: number, settings: RagConfig["em
     dimensions,
     count: (text) => Math.ceil(text.length / 3),
     async tokens(texts, signal) {
-      const model = await opened();
-      const counts = await model.countTokens(texts, { signal });
+      const counts = await (await opened()).countTokens(texts, { signal });
       if (counts === undefined && !isTold) {
         isTold = true;
         untold.push(`${name} counts no tokens here: lengths of passages are characters ÷ 3`);
@@ -160,8 +157,8 @@ function modelEmbedder(name: string, dimensions: number, settings: RagConfig["em
       };
     },
     async close() {
-      await open().then(
-        (model) => model.dispose(),
+      await model?.then(
+        (loaded) => loaded.dispose(),
         () => undefined,
       );
     },

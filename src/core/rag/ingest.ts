@@ -1,7 +1,7 @@
 /** Documents into an index: read and checked all of them first, then cut, embedded and added, those alone that are new or have changed. */
 import { SpellError, throwIfAborted } from "../errors.ts";
 import type { Platform } from "../platform.ts";
-import type { IndexedDocument } from "../spec/search-index.ts";
+import type { IndexedDocument, Metadata } from "../spec/search-index.ts";
 import { embedAll } from "./embed-all.ts";
 import type { Indexes, IndexesHost } from "./indexes.ts";
 import { innerId, type Kept, keptOf, sessionScope } from "./kept.ts";
@@ -65,6 +65,7 @@ export function createIngest(
       (version === undefined ? before.hash === hash : before.version === version) &&
       before.until === until &&
       JSON.stringify(before.own) === JSON.stringify(own);
+    const restated: { readonly id: string; readonly metadata: Metadata }[] = [];
     const changed: { readonly inner: string; readonly prepared: Prepared; readonly kept: Kept }[] = [];
     const placeOf = new Map<string, number>();
     const ids = new Set<string>();
@@ -113,6 +114,8 @@ export function createIngest(
           });
         const isSame = !isTwice && isAsBefore(before, { ...kept, version: undefined });
         if (isSame || ingesting.on_duplicate === "skip") {
+          // so that it is not read the next time
+          if (isSame && version !== undefined) restated.push({ id: inner, metadata: plain(kept) });
           unchanged += 1;
           continue;
         }
@@ -130,6 +133,10 @@ export function createIngest(
     const replaced = changed.reduce((sum, { inner }) => sum + (collection.get(inner)?.chunks ?? 0), 0);
     const stats = collection.stats();
     checkRoom(stats.chunks - replaced + chunks + (storage.hnsw.allow_replace_deleted ? 0 : stats.deadChunks), settings);
+    if (restated.length > 0) {
+      collection.restate(restated);
+      indexes.saveSoon();
+    }
     if (changed.length === 0) return { documents: 0, unchanged, chunks: 0, embedded: 0, tokens: 0, warnings };
     if (until !== undefined) indexes.endsAt(collection, until);
     await indexes.places.note(place);

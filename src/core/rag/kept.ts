@@ -30,10 +30,16 @@ export function outerId(id: string): string {
   return id.split(divider).at(-1) ?? id;
 }
 
+const read = new WeakMap<Metadata, Kept>();
+
 /** Of our own making; what another program wrote there has none of it. */
 export function keptOf(metadata: Metadata): Kept {
+  const known = read.get(metadata);
+  if (known !== undefined) return known;
   const { own, source, hash, ...rest } = metadata as Partial<Kept>;
-  return { ...rest, own: isObject(own) ? own : {}, source: typeof source === "string" ? source : "", hash: String(hash ?? "") };
+  const kept = { ...rest, own: isObject(own) ? own : {}, source: typeof source === "string" ? source : "", hash: String(hash ?? "") };
+  read.set(metadata, kept);
+  return kept;
 }
 
 /** @param tenant undefined where the index has those of one alone */

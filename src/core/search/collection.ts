@@ -4,7 +4,7 @@
  */
 import { SpellError } from "../errors.ts";
 import type { SearchFolder } from "../platform.ts";
-import type { Chunk, Collection, CollectionSettings, Graph, GraphThreads, IndexedDocument } from "../spec/search-index.ts";
+import type { Chunk, Collection, CollectionSettings, Graph, GraphThreads, IndexedDocument, Metadata } from "../spec/search-index.ts";
 import { memoryFolder } from "./memory-folder.ts";
 import { nearness } from "./nearness.ts";
 import { type Kept, keepDocuments, rank } from "./rank.ts";
@@ -58,6 +58,10 @@ export async function openCollection(
   const opened = new Map<string, Segment>();
   const added = new Map<string, NewDocument>();
   const dropped = new Map<string, number>();
+  /** metadata for saved documents of these stamps, to be saved */
+  const restated = new Map<string, { readonly stamp: number; readonly metadata: Metadata }>();
+  /** whether the next save writes anew what an older version wrote */
+  let renews = false;
   /** what was added, as a segment; made anew when it is asked for */
   let pending: Promise<Segment | undefined> | undefined;
   let isSettled = false;
@@ -91,9 +95,18 @@ export async function openCollection(
         if (other === undefined || stamp > known || (stamp === known && segment.name > other.segment.name)) live.set(id, { segment, at });
       }
     }
+    const restatements = segments.flatMap((segment) => segment.restated.map((each) => ({ name: segment.name, each })));
+    restatements.sort((one, other) => (one.name < other.name ? -1 : 1));
+    for (const { each } of restatements) say(...each);
+    for (const [id, { stamp, metadata }] of restated) say(id, stamp, metadata);
     const living = new Map<Segment, number[]>(segments.map((segment) => [segment, []]));
     for (const { segment, at } of live.values()) living.get(segment)?.push(at);
     alive = new Map([...living].map(([segment, documents]) => [segment, keepDocuments(segment, documents)]));
+  };
+
+  const say = (id: string, stamp: number, metadata: Metadata): void => {
+    const { segment, at = 0 } = live.get(id) ?? {};
+    if (segment?.documents[at]?.stamp === stamp) segment.restate(at, metadata);
   };
 
   /** What was set aside, until it is told. */
@@ -180,17 +193,21 @@ export async function openCollection(
   /** @param replaces names of segments that these documents come from; none: they are new */
   const write = async (documents: readonly NewDocument[], replaces: readonly string[] = []): Promise<void> => {
     const gone = [...dropped];
+    const said = [...restated];
     const groups = inGroups(documents, replaces.length > 0 ? mostMerged : mostSaved);
     // the last one stands for what it replaces: until it is there, what is replaced is
     for (const [i, each] of groups.entries()) {
       const name = `${nextStamp().toString(36)}-${crypto.randomUUID().slice(0, 8)}${ending}`;
       const own = i === groups.length - 1 ? replaces : [];
       const links = replaces.length > 0 ? await link(each) : undefined;
-      await folder.write(name, writeSegment({ embedder, documents: each, replaces: own, drops: gone, storeText, graph: links }));
+      const segment = { embedder, documents: each, replaces: own, drops: gone, storeText, graph: links };
+      const metadata = i > 0 ? [] : said.map(([id, { stamp, metadata: own }]) => [id, stamp, own] as const);
+      await folder.write(name, writeSegment({ ...segment, restated: metadata }));
     }
     // what was added or removed meanwhile waits for the next time
     for (const document of documents) if (added.get(document.id) === document) added.delete(document.id);
     for (const [id, stamp] of gone) if (dropped.get(id) === stamp) dropped.delete(id);
+    for (const [id, own] of said) if (restated.get(id) === own) restated.delete(id);
     changed();
     await refresh();
   };
@@ -219,15 +236,18 @@ export async function openCollection(
   };
 
   const flush = async (): Promise<void> => {
-    if (added.size > 0 || dropped.size > 0) await write([...added.values()]);
+    if (added.size > 0 || dropped.size > 0 || restated.size > 0) await write([...added.values()]);
   };
+
+  /** Written by an older version. One with a graph stays: to build it again takes minutes. */
+  const outdated = (): readonly Segment[] => [...opened.values()].filter(({ isOld, walk }) => isOld && walk === undefined);
 
   /** Segments that a merge would put together: the small ones where there are many, those with much that is dead, and those that want a graph. */
   const worthMerging = (): readonly Segment[] => {
     const saved = [...opened.values()];
     const all = saved.filter(({ count }) => count < small);
     const dead = saved.filter((segment) => segment.count - (alive.get(segment)?.count ?? 0) > segment.count * mostDead);
-    return [...new Set([...(all.length > mostSmall ? all : []), ...dead, ...worthLinking(saved)])];
+    return [...new Set([...(all.length > mostSmall ? all : []), ...dead, ...(renews ? outdated() : []), ...worthLinking(saved)])];
   };
 
   /** Those without a graph, and as many of the others as one segment takes, when what has none is enough for one, and half of what has one. */
@@ -266,6 +286,7 @@ export async function openCollection(
       documents.forEach(checkVectors);
       for (const document of documents) {
         dropped.delete(document.id);
+        restated.delete(document.id);
         added.set(document.id, { ...document, stamp: nextStamp() });
       }
       changed();
@@ -277,11 +298,26 @@ export async function openCollection(
         if (!live.has(id) && !added.has(id)) continue;
         removed += 1;
         added.delete(id);
+        restated.delete(id);
         dropped.set(id, nextStamp());
         live.delete(id);
       }
       changed();
       return removed;
+    },
+    restate(documents) {
+      for (const { id, metadata } of documents) {
+        const waiting = added.get(id);
+        const { segment, at = 0 } = live.get(id) ?? {};
+        const saved = segment?.documents[at];
+        if (waiting !== undefined) added.set(id, { ...waiting, metadata });
+        else if (saved !== undefined) {
+          restated.set(id, { stamp: saved.stamp, metadata });
+          segment?.restate(at, metadata);
+        }
+      }
+      changed();
+      settleWaiting();
     },
     get(id) {
       const waiting = added.get(id);
@@ -318,9 +354,10 @@ export async function openCollection(
     },
     save: () =>
       alone(async () => {
-        if (added.size === 0 && dropped.size === 0) return;
+        if (added.size === 0 && dropped.size === 0 && restated.size === 0 && !renews) return;
         await flush();
         await merge(worthMerging());
+        renews = false;
       }),
     refresh: () =>
       alone(async () => {
@@ -342,6 +379,7 @@ export async function openCollection(
           changed();
           await refresh(true);
         }
+        renews ||= outdated().length > 0;
         return aside.splice(0);
       }),
     check: () =>
@@ -372,8 +410,16 @@ export async function openCollection(
       return;
     }
     // What was dropped is in none of these any more, but somebody may still write an older document.
+    for (const { restated: own } of old)
+      for (const [id, stamp, metadata] of own) {
+        const { segment, at = 0 } = live.get(id) ?? {};
+        const isElsewhere = segment !== undefined && !names.has(segment.name) && segment.documents[at]?.stamp === stamp;
+        // the newest of what was said is what the document has
+        if (isElsewhere && !restated.has(id)) restated.set(id, { stamp, metadata: segment.documents[at]?.metadata ?? metadata });
+      }
     for (const { drops } of old) for (const [id, stamp] of drops) if (stamp > (dropped.get(id) ?? 0)) dropped.set(id, stamp);
-    await write(documents, [...names]);
+    // what holds nothing needs no file that stands for it
+    if (documents.length > 0 || dropped.size > 0 || restated.size > 0) await write(documents, [...names]);
     for (const name of names) await folder.remove(name);
     await refresh();
   }

@@ -40,6 +40,8 @@ export interface SegmentDocument {
   readonly count: number;
 }
 
+export type Restated = readonly [id: string, stamp: number, metadata: Metadata];
+
 /** A chunk whose text is not there any more brings the words that were counted in it. */
 export interface CountedChunk extends IndexedChunk {
   readonly counted?: readonly (readonly [term: string, count: number])[] | undefined;
@@ -52,6 +54,8 @@ export interface NewSegment {
   readonly replaces: readonly string[];
   /** ids of documents that were removed, and when */
   readonly drops: readonly (readonly [id: string, stamp: number])[];
+  /** metadata that documents of other segments have since, for those of exactly this stamp */
+  readonly restated?: readonly Restated[] | undefined;
   readonly storeText: boolean;
   /** of the chunks' rows */
   readonly graph?: Graph | undefined;
@@ -64,6 +68,9 @@ export type ChunkFacts = Omit<Chunk, "text"> & { readonly hash: string };
 
 export interface Segment extends Pick<NewSegment, "embedder" | "replaces" | "drops"> {
   readonly name: string;
+  readonly restated: readonly Restated[];
+  /** It has no checksums by parts: sections are read whole where one word or text is asked for. */
+  readonly isOld: boolean;
   readonly bytes: number;
   /** chunks */
   readonly count: number;
@@ -78,6 +85,8 @@ export interface Segment extends Pick<NewSegment, "embedder" | "replaces" | "dro
   readonly walk?: Walk | undefined;
   /** words of each chunk */
   readonly lengths: Uint16Array;
+  /** Other metadata for one of its documents, in memory. */
+  restate(at: number, metadata: Metadata): void;
   /** Chunks that have a word, and how often. @returns undefined where none has it */
   postings(term: string): Promise<{ readonly chunks: Uint32Array; readonly counts: Uint8Array } | undefined>;
   /** undefined where texts are not stored */
@@ -108,7 +117,7 @@ type Section =
   | "termAt"
   | "vectors";
 
-interface Header extends Pick<NewSegment, "embedder" | "replaces" | "drops"> {
+interface Header extends Pick<NewSegment, "embedder" | "replaces" | "drops" | "restated"> {
   readonly count: number;
   readonly words: number;
   readonly graph?: { readonly m: number; readonly entry: number } | undefined;
@@ -119,7 +128,7 @@ interface Header extends Pick<NewSegment, "embedder" | "replaces" | "drops"> {
 /** A file that was there when the folder was listed; whoever merges has removed it. */
 export class SegmentGone extends Error {}
 
-export function writeSegment({ embedder, documents, replaces, drops, storeText, graph }: NewSegment): readonly Uint8Array[] {
+export function writeSegment({ embedder, documents, replaces, drops, restated = [], storeText, graph }: NewSegment): readonly Uint8Array[] {
   const chunks = documents.flatMap(({ chunks: own }) => own);
   const count = chunks.length;
   const { dimensions } = embedder;
@@ -180,7 +189,8 @@ export function writeSegment({ embedder, documents, replaces, drops, storeText, 
     put("textSums", Uint32Array.from(texts, crc32));
   }
   const start = graph === undefined ? undefined : { m: graph.m, entry: graph.entry };
-  const header = { count, words: index.words, embedder, replaces, drops, graph: start, sections };
+  const some = restated.length === 0 ? undefined : restated;
+  const header = { count, words: index.words, embedder, replaces, drops, restated: some, graph: start, sections };
   const json = encoder.encode(JSON.stringify(header));
   const padded = new Uint8Array(Math.ceil(json.byteLength / 8) * 8).fill(0x20);
   padded.set(json);
@@ -339,7 +349,7 @@ export async function openSegment(folder: SearchFolder, name: string, metric: Me
   const { count, embedder } = header;
   const { dimensions } = embedder;
   const [documents, facts, words] = [await json("documents"), await json("chunks"), await json("terms")] as readonly [
-    readonly SegmentDocument[],
+    SegmentDocument[],
     readonly (readonly [readonly string[], number, number, string])[],
     readonly string[],
   ];
@@ -384,11 +394,13 @@ export async function openSegment(folder: SearchFolder, name: string, metric: Me
     }
     return found;
   });
-  const { words: wordCount, replaces, drops } = header;
+  const { words: wordCount, replaces, drops, restated = [] } = header;
   return {
     embedder,
     replaces,
     drops,
+    restated,
+    isOld: count > 0 && (header.sections.placeSums === undefined || (hasText && header.sections.textSums === undefined)),
     count,
     words: wordCount,
     name,
@@ -399,6 +411,10 @@ export async function openSegment(folder: SearchFolder, name: string, metric: Me
     near,
     walk,
     lengths,
+    restate(at, metadata) {
+      const document = documents[at];
+      if (document !== undefined && document.metadata !== metadata) documents[at] = { ...document, metadata };
+    },
     async postings(term) {
       const at = find(words, term);
       if (at === undefined) return undefined;
@@ -458,11 +474,16 @@ function checkHeader(value: unknown, damaged: (what: string) => SpellError): Hea
     typeof header.embedder.id === "string" &&
     Array.isArray(header.replaces) &&
     Array.isArray(header.drops) &&
+    (header.restated === undefined || (Array.isArray(header.restated) && header.restated.every(isRestated))) &&
     (header.graph === undefined || isObject(header.graph)) &&
     isObject(header.sections) &&
     Object.values(header.sections).every((each) => Array.isArray(each) && each.length === 3 && each.every(isCount));
   if (!isWhole) throw damaged("its header is not one of an index");
   return header;
+}
+
+function isRestated(value: unknown): boolean {
+  return Array.isArray(value) && typeof value[0] === "string" && Number.isSafeInteger(value[1]) && isObject(value[2]);
 }
 
 /** Place in a sorted list. */

@@ -148,6 +148,8 @@ export interface Collection {
   add(documents: readonly IndexedDocument[]): void;
   /** @returns how many of them were there */
   remove(documents: readonly string[]): number;
+  /** Gives documents other metadata; their chunks stay, and are not written again. What is not there is passed over. */
+  restate(documents: readonly Pick<IndexedDocument, "id" | "metadata">[]): void;
   /** Metadata of a document, and the chunks it has; undefined where it is not there. */
   get(document: string): { readonly metadata: Metadata; readonly chunks: number } | undefined;
   /** Ids of all documents, sorted. */
@@ -163,7 +165,10 @@ export interface Collection {
   save(): Promise<void>;
   /** Sees what others have saved. */
   refresh(): Promise<void>;
-  /** Sets files aside that are damaged, and forgets what they held: it is as if it had never been added. @returns what is to be told of each */
+  /**
+   * Sets files aside that are damaged, and forgets what they held: it is as if it had never been added. Files of older versions, which are read whole, are
+   * written anew by the next save(). @returns what is to be told of each
+   */
   mend(): Promise<readonly string[]>;
   /** Reads all of it. @throws SpellError rag-damaged where a byte is another than it was written */
   check(): Promise<void>;

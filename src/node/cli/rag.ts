@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { openRag } from "../../core/api/open-rag.ts";
+import { openRag, type RagSpell } from "../../core/api/open-rag.ts";
 import { messageOf, SpellError } from "../../core/errors.ts";
 import { didYouMean, nearest } from "../../core/nearest.ts";
 import type { Rag, RagDocument, RagHit, RagPlace, SearchOptions } from "../../core/rag/types.ts";
@@ -12,6 +12,7 @@ import { checkText, flagNumber, flagText } from "./args.ts";
 import { confirm } from "./ask.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, plural } from "./format.ts";
+import type { Progress } from "./progress.ts";
 import type { FoundFile } from "./rag-files.ts";
 import type { Screen } from "./render.ts";
 import { loadEmbeddings } from "./session.ts";
@@ -19,36 +20,33 @@ import { visibleText } from "./terminal.ts";
 
 /** Characters of a passage that a list shows. */
 const shownCharacters = 400;
+/** Passages that wait for the next batch of files: a file of the index for each few is one more to read. */
+const fewChunks = 100;
 /** Places of a passage's copies that a list shows. */
 const shownCopies = 10;
 
 /**
  * A command is a run of its own, so its index is on disk: in `rag.vector_storage.persistence_path`, else in the home folder.
- * @param asks whether vectors are made: a model that is not here is told before anything else @param makes a collection that is not there yet
+ * @param asks whether vectors are made in any case: a model that is not here is told before anything else
+ * @param makes a collection that is not there yet @param load of a model that is asked for on the way; default: the spell's
  */
 export async function withRag<T>(
   context: Context,
   asks: boolean,
   work: (rag: Rag, place: RagPlace) => Promise<T>,
-  { makes = false }: { readonly makes?: boolean } = {},
+  { makes = false, load }: { readonly makes?: boolean; readonly load?: RagSpell["embeddings"] } = {},
 ): Promise<T> {
   const { config, flags } = context;
   const settings = (await config()).config.rag;
-  const { default_provider: provider, model } = settings.embedding;
-  if (asks && provider !== "lexical" && model !== "") {
-    const loaded = await loadEmbeddings(context, model.includes("@") ? model : `${model}@${provider}`, {
-      device: settings.embedding.device,
-      contextSize: Math.max(128, settings.embedding.max_input_tokens),
-    }).catch((error: unknown) => {
-      // all that is missing at once: a model takes long to fetch
-      const isUntold = settings.tenants.require_tenant_id && flagText(flags, "tenant") === undefined;
-      throw isUntold && error instanceof SpellError ? error.with({ actions: [...error.actions, nameTenant] }) : error;
-    });
-    await loaded.dispose();
-  }
+  if (asks) await needModel(context);
   const { persistence_path: path } = settings.vector_storage;
   const persistence_path = path === "" ? join(homeFolder(), "rag", "default") : path;
-  const rag = await openRag(await context.openSpell(), { ...settings, vector_storage: { ...settings.vector_storage, persistence_path } });
+  const spell = await context.openSpell();
+  const { platform, embeddings, rerank } = spell;
+  const rag = await openRag(
+    { platform, config: spell.config, embeddings: load ?? embeddings, rerank },
+    { ...settings, vector_storage: { ...settings.vector_storage, persistence_path } },
+  );
   try {
     const place = definedOnly({ collection: flagText(flags, "collection"), tenantId: flagText(flags, "tenant") });
     if (!makes && place.collection !== undefined) await checkCollection(rag, place);
@@ -58,6 +56,22 @@ export async function withRag<T>(
   } finally {
     await rag.close();
   }
+}
+
+/** Loads the embedding model, where there is one. @throws SpellError with what fetches it */
+async function needModel(context: Context): Promise<void> {
+  const { embedding, tenants } = (await context.config()).config.rag;
+  const { default_provider: provider, model } = embedding;
+  if (provider === "lexical" || model === "") return;
+  const loaded = await loadEmbeddings(context, model.includes("@") ? model : `${model}@${provider}`, {
+    device: embedding.device,
+    contextSize: Math.max(128, embedding.max_input_tokens),
+  }).catch((error: unknown) => {
+    // all that is missing at once: a model takes long to fetch
+    const isUntold = tenants.require_tenant_id && flagText(context.flags, "tenant") === undefined;
+    throw isUntold && error instanceof SpellError ? error.with({ actions: [...error.actions, nameTenant] }) : error;
+  });
+  await loaded.dispose();
 }
 
 /** @throws SpellError usage-value for one that is not there: a name that was misspelt would be an index without answers */
@@ -90,15 +104,22 @@ function inWords(error: unknown): unknown {
 
 export function ragIngest(context: Context): Promise<number> {
   const { operands, screen, interrupt } = context;
+  let progress: Progress | undefined;
   const work = async (rag: Rag, place: RagPlace): Promise<number> => {
     const { findFiles, isInside } = await import("./rag-files.ts");
     const { files, folders, links, odd } = await findFiles(operands);
     const limit = (await context.config()).config.rag.ingest;
-    const progress = screen.progress("reading files");
+    // where nothing is there yet vectors are made in any case
+    const isEmpty = await rag.documents(place).then(
+      ({ length }) => length === 0,
+      () => true,
+    );
+    if (isEmpty && files.length > 0) await needModel(context);
+    progress = screen.progress("reading files");
     const skipped: Skipped[] = [...odd];
     const vanished = new Set<string>();
     const warnings = new Set<string>();
-    let [documents, unchanged, chunks, embedded, tokens, done, seen] = [0, 0, 0, 0, 0, 0, 0];
+    let [documents, unchanged, chunks, embedded, tokens, done, seen, unsaved] = [0, 0, 0, 0, 0, 0, 0, 0];
     try {
       for (const batch of batchesOf(files, limit.max_documents)) {
         const given = batch.map((file): RagDocument => {
@@ -118,22 +139,25 @@ export function ragIngest(context: Context): Promise<number> {
           },
           onProgress({ id }) {
             done += 1;
-            progress.say(oneLine(id));
-            progress.count(done, files.length, "files");
+            progress?.say(oneLine(id));
+            progress?.count(done, files.length, "files");
           },
         });
         done = seen += batch.length;
-        progress.count(done, files.length, "files");
+        progress?.count(done, files.length, "files");
         documents += result.documents;
         unchanged += result.unchanged;
         chunks += result.chunks;
         embedded += result.embedded;
         tokens += result.tokens;
         for (const warning of result.warnings) warnings.add(warning);
+        unsaved += result.chunks;
+        if (unsaved > 0 && unsaved < fewChunks && done < files.length) continue;
+        unsaved = 0;
         await rag.save({
           onProgress({ done: linked, of }) {
-            progress.say("linking passages");
-            progress.count(linked, of, "passages");
+            progress?.say("linking passages");
+            progress?.count(linked, of, "passages");
           },
         });
       }
@@ -141,6 +165,7 @@ export function ragIngest(context: Context): Promise<number> {
       const gone = (await rag.documents(place)).filter((id) => !kept.has(id) && folders.some((folder) => isInside(id, folder)));
       const removed = gone.length === 0 ? 0 : await rag.remove(gone, place);
       progress.end();
+      progress = undefined;
       noteSkipped(screen, skipped);
       if (links.length > 0)
         screen.note(`left out: ${plural(links.length, "link")}, such as ${oneLine(links[0] ?? "")}; name what they lead to`);
@@ -165,10 +190,19 @@ export function ragIngest(context: Context): Promise<number> {
       screen.writeOwn(`${[plural(documents, "document"), plural(chunks, "passage"), ...more].filter((part) => part !== "").join(", ")}\n`);
       return 0;
     } finally {
-      progress.end();
+      progress?.end();
     }
   };
-  return withRag(context, true, work, { makes: true });
+  // where nothing changed no model is asked for
+  const load: RagSpell["embeddings"] = async (name, options) => {
+    progress?.end();
+    try {
+      return await loadEmbeddings(context, name, options);
+    } finally {
+      progress = screen.progress("reading files");
+    }
+  };
+  return withRag(context, false, work, { makes: true, load });
 }
 
 interface Skipped {

@@ -84,6 +84,7 @@ async function openIndex(
   const chunks = `llmspell.rag_chunks_${id}`;
   const added = new Map<string, IndexedDocument>();
   const removed = new Set<string>();
+  const restated = new Map<string, Metadata>();
   let known = new Map<string, Known>();
   let counts = { revision: -1, chunks: 0, words: 0, bytes: 0 };
   let isLinked = false;
@@ -197,10 +198,11 @@ async function openIndex(
 
   const save = (): Promise<void> =>
     alone(async () => {
-      if (added.size === 0 && removed.size === 0) return;
+      if (added.size === 0 && removed.size === 0 && restated.size === 0) return;
       const documents = [...added.values()];
       const gone = [...removed, ...added.keys()];
       const taken = [...removed];
+      const said = [...restated];
       await sql.begin(async (on) => {
         await on.unsafe("SELECT pg_advisory_xact_lock(hashtext($1))", [`llmspell rag ${id}`]);
         await make(on);
@@ -212,6 +214,13 @@ async function openIndex(
         await on.unsafe(`DELETE FROM ${chunks} WHERE document = ANY($1::text::bigint[])`, [numbers]);
         await insert(on, documents);
         await on.unsafe(
+          "UPDATE llmspell.rag_documents d SET metadata = r.metadata FROM jsonb_to_recordset($2::text::jsonb) AS r(id text, number bigint, metadata text) WHERE d.index = $1 AND d.id = r.id AND d.number = r.number",
+          [
+            id,
+            JSON.stringify(said.map(([name, own]) => ({ id: hex(name), number: known.get(name)?.number, metadata: JSON.stringify(own) }))),
+          ],
+        );
+        await on.unsafe(
           `UPDATE llmspell.rag_indexes SET revision = revision + 1, (chunks, words) = (SELECT count(*), coalesce(sum(length), 0) FROM ${chunks}) WHERE id = $1`,
           [id],
         );
@@ -220,6 +229,7 @@ async function openIndex(
       // what was added or removed meanwhile waits for the next time
       for (const document of documents) if (added.get(document.id) === document) added.delete(document.id);
       for (const each of taken) removed.delete(each);
+      for (const [name, own] of said) if (restated.get(name) === own) restated.delete(name);
       await refresh();
     });
 
@@ -317,7 +327,15 @@ async function openIndex(
             );
       for (const document of documents) {
         removed.delete(document.id);
+        restated.delete(document.id);
         added.set(document.id, document);
+      }
+    },
+    restate(documents) {
+      for (const { id: name, metadata } of documents) {
+        const waiting = added.get(name);
+        if (waiting !== undefined) added.set(name, { ...waiting, metadata });
+        else if (known.has(name) && !removed.has(name)) restated.set(name, metadata);
       }
     },
     remove(names) {
@@ -326,6 +344,7 @@ async function openIndex(
         if (removed.has(name) || !(known.has(name) || added.has(name))) continue;
         count += 1;
         added.delete(name);
+        restated.delete(name);
         if (known.has(name)) removed.add(name);
       }
       return count;
@@ -334,7 +353,7 @@ async function openIndex(
       const waiting = added.get(name);
       if (waiting !== undefined) return { metadata: waiting.metadata, chunks: waiting.chunks.length };
       const found = removed.has(name) ? undefined : known.get(name);
-      return found === undefined ? undefined : { metadata: found.metadata, chunks: found.chunks };
+      return found === undefined ? undefined : { metadata: restated.get(name) ?? found.metadata, chunks: found.chunks };
     },
     documents: () => [...new Set([...known.keys(), ...added.keys()])].filter((name) => !removed.has(name)).sort(),
     async knownVector(hash) {

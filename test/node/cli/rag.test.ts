@@ -1,11 +1,12 @@
 /** `rag …` over folders on disk: which files are read, what is told, what is asked of a model; the real bin once. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
-import { createSpell } from "../../../src/core/api/spell.ts";
+import { createSpell, type Spell } from "../../../src/core/api/spell.ts";
 import { resolveSource } from "../../../src/core/config/resolve.ts";
 import { SpellError } from "../../../src/core/errors.ts";
+import { lexicalVector } from "../../../src/core/search/lexical.ts";
 import { memoryPlatform, scriptedRuntime } from "../../../src/core/testing/index.ts";
 import type { Run } from "../../../src/node/cli/context.ts";
 import { ragExport, ragIngest, ragRemove, ragSearch, ragStats } from "../../../src/node/cli/rag.ts";
@@ -32,7 +33,12 @@ function folderOf(files: Readonly<Record<string, string | Uint8Array>>): string 
 const bread = "# Bread\n\nFlour, water and salt.\n\n## Oven\n\nBake it at 230 degrees for forty minutes.\n";
 const notes = { "bread.md": bread, "camp/tent.md": "# Tent\n\nPoles first, then the pegs.\n" };
 
-async function program(answer: (prompt: string) => readonly string[] = () => ["At 230 degrees", " [1]."], readers = documentReaders()) {
+/** @param loads embedding models that were loaded; absent: there is none, and vectors are `lexical` */
+async function program(
+  answer: (prompt: string) => readonly string[] = () => ["At 230 degrees", " [1]."],
+  readers = documentReaders(),
+  loads?: string[],
+) {
   const files = { "tiny-stories/tiny-stories.gguf": writeGguf(tinyLlama()) };
   const asked: string[] = [];
   const gguf = scriptedRuntime({
@@ -41,9 +47,10 @@ async function program(answer: (prompt: string) => readonly string[] = () => ["A
       return [...answer(JSON.stringify(prompt))];
     },
   });
-  const values = { rag: { vector_storage: { persistence_path: mkdtempSync(join(home, "index-")) } } };
+  const embedding = loads === undefined ? {} : { embedding: { default_provider: "candle", model: "small" } };
+  const values = { rag: { vector_storage: { persistence_path: mkdtempSync(join(home, "index-")) }, ...embedding } };
   const config = await resolveSource({ kind: "object", values }, {});
-  const spell = createSpell({
+  const created = createSpell({
     platform: {
       ...memoryPlatform({ files, gguf }),
       searchFolder: async (place) => nodeSearchFolder(place),
@@ -51,6 +58,18 @@ async function program(answer: (prompt: string) => readonly string[] = () => ["A
     },
     config,
   });
+  const embeddings: Spell["embeddings"] = async (name) => {
+    loads?.push(String(name));
+    return {
+      ...{ id: "small", provider: "candle", backend: "bert", architecture: "bert", contextLength: 512, sizeBytes: 1, device: undefined },
+      ...{ dimensions: 384, prefixes: { query: "", document: "" } },
+      embed: async (texts) => ({ vectors: texts.map((text) => lexicalVector(text, 384)), dimensions: 384, tokens: 1, warnings: [] }),
+      countTokens: async (texts) => texts.map((text) => text.split(" ").length),
+      dispose: async () => undefined,
+      [Symbol.asyncDispose]: async () => undefined,
+    };
+  };
+  const spell = loads === undefined ? created : { ...created, embeddings };
   const run = async (
     command: Run,
     operands: readonly string[] = [],
@@ -206,6 +225,22 @@ describe("rag", () => {
     const text = await run(ragIngest, [folder], {}, "text");
     expect(text.out).toBe("0 documents, 0 passages, 2 unchanged, 2 left out\n");
     expect(text.err).toContain("left out: ");
+  });
+
+  it("asks for an embedding model where vectors are made, and for none where nothing changed", async () => {
+    const loads: string[] = [];
+    const { run } = await program(undefined, undefined, loads);
+    const folder = folderOf(notes);
+    for (const name of ["bread.md", "camp/tent.md"]) utimesSync(join(folder, name), 1_700_000_000, 1_700_000_000);
+    expect((await run(ragIngest, [folder])).document).toMatchObject({ documents: 2, embedded: 3 });
+    expect(loads).not.toEqual([]);
+    loads.length = 0;
+    for (let times = 0; times < 2; times += 1)
+      expect((await run(ragIngest, [folder])).document).toMatchObject({ documents: 0, unchanged: 2 });
+    expect(loads).toEqual([]);
+    writeFileSync(join(folder, "bread.md"), `${bread}Let it cool.\n`);
+    expect((await run(ragIngest, [folder])).document).toMatchObject({ documents: 1, unchanged: 1, embedded: 1 });
+    expect(loads).toEqual(["small@candle"]);
   });
 
   it("leaves out what is too large or cannot be read, forgets what is gone by then, and refuses such files by name", async () => {

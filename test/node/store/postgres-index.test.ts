@@ -108,6 +108,26 @@ where.describe("an index in Postgres", () => {
     expect(shared.stats()).toMatchObject({ documents: 39, chunks: 78, segments: [{ scan: "exact" }] });
   });
 
+  it("takes other metadata for a document, which other machines see, and leaves the passages", async () => {
+    const [one, two] = [await openAt("restated"), await openAt("restated")];
+    one.add([document(1), document(2)]);
+    await one.save();
+    await two.refresh();
+    one.restate(["doc 1", "nothing"].map((id) => ({ id, metadata: { kind: "other" } })));
+    expect(one.get("doc 1")).toEqual({ metadata: { kind: "other" }, chunks: 2 });
+    await one.save();
+    await two.refresh();
+    expect(two.get("doc 1")).toEqual({ metadata: { kind: "other" }, chunks: 2 });
+    expect(two.get("doc 2")?.metadata).toEqual(document(2).metadata);
+    expect(await two.chunksOf("doc 1")).toHaveLength(2);
+    // what another machine has put there meanwhile stays
+    two.add([document(2, "changed")]);
+    await two.save();
+    one.restate([{ id: "doc 2", metadata: { kind: "late" } }]);
+    await one.save();
+    expect(one.get("doc 2")?.metadata).toEqual(document(2).metadata);
+  });
+
   it("walks a graph where there are enough chunks, with filters", async () => {
     const graph = { m: 16, efConstruction: 64, efSearch: 100, seed: 1, layers: 4, batchSize: 64, least: 400 };
     const shared = await openAt("graph", settingsOf("cosine", { graph }));
