@@ -28,7 +28,7 @@ export async function confirm(context: Context, question: string, refused: strin
 async function askLine({ screen, interrupt }: Context, question: string): Promise<string | undefined> {
   const editor = createInterface({ input: process.stdin, terminal: false });
   try {
-    screen.echo(question);
+    screen.echo(screen.clean(question));
     return await new Promise<string | undefined>((resolve) => {
       editor.once("line", resolve);
       editor.once("close", () => resolve(undefined));

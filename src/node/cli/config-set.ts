@@ -90,7 +90,7 @@ export async function configSet(context: Context): Promise<number> {
   const shown = isSecret(path) ? mask : value;
   screen.document({ status: "ok", file: target.path, key: path, value: shown });
   screen.writeOwn(screen.clean(`${path} = ${valueText(shown)}\n`));
-  if (!screen.settings.quiet) screen.aside(screen.clean(`written to ${target.path}\n`));
+  if (!screen.settings.quiet) screen.aside(`written to ${target.path}\n`);
   const variable = (await context.config()).get(path)?.origin.replace(/^env:/, "");
   if (variable === variableOf(path)) screen.note(`${variable} is set, and overrides it`);
   return 0;
@@ -106,7 +106,7 @@ export async function configUnset(context: Context): Promise<number> {
   if (isThere) await change(context, target, path, undefined);
   else context.screen.note(`${target.path} does not set ${path}`);
   context.screen.document({ status: "ok", file: target.path, key: path, removed: isThere });
-  if (isThere && !context.screen.settings.quiet) context.screen.aside(context.screen.clean(`removed from ${target.path}\n`));
+  if (isThere && !context.screen.settings.quiet) context.screen.aside(`removed from ${target.path}\n`);
   return 0;
 }
 
@@ -120,7 +120,7 @@ export async function configGet(context: Context): Promise<number> {
   const shown = value === undefined ? undefined : isSecret(path) ? mask : value;
   screen.document({ status: "ok", key: path, value: shown ?? null, origin: origin ?? null });
   if (shown === undefined) screen.note(`${path} is not set`);
-  else screen.writeOwn(screen.clean(`${Array.isArray(shown) ? shown.join(",") : String(shown)}\n`));
+  else screen.writeOwn(screen.whole(`${Array.isArray(shown) ? shown.join(",") : String(shown)}\n`));
   return 0;
 }
 

@@ -49,11 +49,11 @@ export async function configShow(context: Context): Promise<number> {
     section === undefined || path === section || path.startsWith(`${section}.`);
   const json = withOrigins ? { config: shown, origins: Object.fromEntries([...resolved.origins].filter(inSection)) } : shown;
   screen.document(json);
-  if (flagText(flags, "format") === "json") screen.writeOwn(`${screen.clean(JSON.stringify(json, undefined, 2) ?? "null")}\n`);
+  if (flagText(flags, "format") === "json") screen.writeOwn(`${screen.whole(JSON.stringify(json, undefined, 2) ?? "null")}\n`);
   else {
     const note = withOrigins ? (path: string) => resolved.origins.get(path) : undefined;
     const isWhole = section !== undefined || flags.has("all");
-    screen.writeOwn(screen.clean(configToml(isWhole ? config : actsToday(config, resolved), { note, section })));
+    screen.writeOwn(screen.whole(configToml(isWhole ? config : actsToday(config, resolved), { note, section })));
     if (!isWhole) screen.note("keys of later releases are left out where nothing sets them; --all shows them");
   }
   return 0;

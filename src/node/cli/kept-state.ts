@@ -33,7 +33,7 @@ export function stateGet(context: Context): Promise<number> {
       });
     }
     screen.document({ status: "ok", scope, key, value });
-    screen.writeOwn(`${screen.clean(typeof value === "string" ? value : JSON.stringify(value, undefined, 2))}\n`);
+    screen.writeOwn(`${screen.whole(typeof value === "string" ? value : JSON.stringify(value, undefined, 2))}\n`);
     return 0;
   });
 }
@@ -54,7 +54,7 @@ export function stateList(context: Context): Promise<number> {
   return withState(context, async (state) => {
     const names = scope === undefined ? await state.listScopes() : await state.listKeys(scope);
     screen.document(scope === undefined ? { status: "ok", scopes: names } : { status: "ok", scope, keys: names });
-    screen.writeOwn(names.map((name) => `${screen.clean(name)}\n`).join(""));
+    screen.writeOwn(names.map((name) => `${screen.clean(name).replaceAll("\n", " ")}\n`).join(""));
     return 0;
   });
 }

@@ -1,7 +1,8 @@
 /**
- * The only file that prints. Results go to standard output, everything else to standard error; what a model, a file or a server said
- * loses its control characters before it reaches a terminal. It redraws with carriage returns and spaces, so that no escape sequence
- * is needed but for colours.
+ * The only file that prints. Results go to standard output, everything else to standard error. What a model answered and a user's own data
+ * lose their control characters before they reach a terminal, and stay as they are elsewhere. All else that others wrote (names, errors of servers,
+ * metadata) loses them everywhere: a log is read on a terminal later. It redraws with carriage returns and spaces, so that no escape sequence is needed
+ * but for colours.
  */
 import { mask } from "../../core/config/keys.ts";
 import { maskAddress, maskSecrets } from "../../core/config/mask.ts";
@@ -61,8 +62,10 @@ export interface Screen {
   write(text: string): void;
   /** Our own text with marks in it: help, tables. Parts that others wrote pass `clean` first. */
   writeOwn(text: string): void;
-  /** Text of others, made harmless for standard output. */
+  /** Names and words of others without control characters, wherever they go. */
   clean(text: string): string;
+  /** A user's own data, whole: harmless on a terminal, as it is elsewhere. */
+  whole(text: string): string;
   /** Ends the line of standard output, where one is open. */
   endLine(): void;
   /**
@@ -115,7 +118,6 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
   const err = createStyle(errIsTerminal && settings.color);
   let level = traceLevels.indexOf(settings.trace);
   let secrets: readonly string[] = [];
-  const cleanErr = (text: string): string => (errIsTerminal ? visibleText(text) : text);
   let lineOpen = false;
   let documentDone = false;
   /** a line of a thought, on standard error */
@@ -168,7 +170,7 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
     }
     stderr.write(masked(text));
   };
-  const commandLines = (commands: readonly string[]): string => commands.map((command) => `  ${err.word(cleanErr(command))}\n`).join("");
+  const commandLines = (commands: readonly string[]): string => commands.map((command) => `  ${err.word(visibleText(command))}\n`).join("");
   const shows = (wanted: TraceLevel): boolean => level >= traceLevels.indexOf(wanted);
 
   const indent = settings.format === "pretty" ? 2 : undefined;
@@ -198,20 +200,21 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
     out,
     err,
     write(text) {
-      const clean = screen.clean(text);
       if (json) return;
+      const shown = screen.whole(text);
       if (wrap === undefined) {
-        toOut(clean);
+        toOut(shown);
         return;
       }
-      waiting += clean;
+      waiting += shown;
       turn ??= setImmediate(showWaiting);
     },
     writeOwn(text) {
       showWaiting();
       if (!json) toOut(masked(text));
     },
-    clean: (text) => (outIsTerminal ? visibleText(text) : text),
+    clean: visibleText,
+    whole: (text) => (outIsTerminal ? visibleText(text) : text),
     endLine() {
       showWaiting();
       endThought();
@@ -221,23 +224,23 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
     document,
     note(message, actions = []) {
       if (settings.quiet || !shows("warn")) return;
-      toErr(`${err.dim("note:")} ${cleanErr(message)}\n${commandLines(wordActions(actions, argv))}`);
+      toErr(`${err.dim("note:")} ${visibleText(message)}\n${commandLines(wordActions(actions, argv))}`);
     },
     log(entry) {
       const hidden = settings.quiet && entry.level !== "error";
       const isWanted = entry.isWanted === true && settings.trace !== "off";
-      if (!hidden && (shows(entry.level) || isWanted)) toErr(`${err.dim(`[${entry.level}] ${cleanErr(entry.message)}`)}\n`);
+      if (!hidden && (shows(entry.level) || isWanted)) toErr(`${err.dim(`[${entry.level}] ${visibleText(entry.message)}`)}\n`);
     },
-    aside: (text) => toErr(cleanErr(text).replace(/[^\n]+/g, (line) => err.dim(line))),
+    aside: (text) => toErr(visibleText(text).replace(/[^\n]+/g, (line) => err.dim(line))),
     think(text) {
       if (settings.quiet || json || text === "") return;
       showWaiting();
       drawn?.clear();
-      stderr.write(masked(cleanErr(text)).replace(/[^\n]+/g, (line) => err.dim(line)));
+      stderr.write(masked(visibleText(text)).replace(/[^\n]+/g, (line) => err.dim(line)));
       thoughtOpen = !text.endsWith("\n");
     },
     tell(text) {
-      if (!settings.quiet && !json) toErr(`${cleanErr(text)}\n`);
+      if (!settings.quiet && !json) toErr(`${visibleText(text)}\n`);
     },
     echo: (text) => toErr(text),
     trace(wanted) {
@@ -261,18 +264,19 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
       if (!json) screen.endLine();
       // a profile that logs much asks for no stacks
       const isTraced = traceLevels.indexOf(settings.trace) >= traceLevels.indexOf("debug");
-      if (isTraced && !settings.quiet) toErr(`${err.dim(cleanErr(stackOf(error)))}\n`);
+      if (isTraced && !settings.quiet) toErr(`${err.dim(visibleText(stackOf(error)))}\n`);
       if (json) {
-        toErr(`Error: ${cleanErr(message.split("\n", 1)[0] ?? "")} [${code}]\n`);
+        toErr(`Error: ${visibleText(message.split("\n", 1)[0] ?? "")} [${code}]\n`);
         return;
       }
       if (code === "run-aborted") {
         // Stopping was asked for: it is an answer, not a failure. The terminal may have written ^C at the start of this line.
-        toErr(`${errIsTerminal ? "\r  \r" : ""}${cleanErr(message)}\n`);
+        toErr(`${errIsTerminal ? "\r  \r" : ""}${visibleText(message)}\n`);
         return;
       }
-      const place = typeof script === "string" ? [cleanErr(`  at ${script}`), ...(typeof frame === "string" ? [cleanErr(frame)] : [])] : [];
-      const lines = [`${err.bad("Error:")} ${cleanErr(message)}`, ...place, ...(hint === "" ? [] : [cleanErr(hint)])];
+      const place =
+        typeof script === "string" ? [visibleText(`  at ${script}`), ...(typeof frame === "string" ? [visibleText(frame)] : [])] : [];
+      const lines = [`${err.bad("Error:")} ${visibleText(message)}`, ...place, ...(hint === "" ? [] : [visibleText(hint)])];
       toErr(`${lines.join("\n")}\n${commandLines(commandsOf(error, argv))}${err.dim(`[${code}]`)}\n`);
     },
     errorFields(error) {

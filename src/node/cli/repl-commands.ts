@@ -30,6 +30,7 @@ export interface ReplHost {
 export interface ReplAnswer {
   readonly text: string;
   readonly leaves?: boolean | undefined;
+  readonly clears?: boolean | undefined;
 }
 
 type Command = (host: ReplHost, rest: string) => ReplAnswer | Promise<ReplAnswer>;
@@ -86,7 +87,7 @@ const commands: Readonly<Record<string, readonly [does: string, run: Command]>> 
       return { text: "" };
     },
   ],
-  ".clear": ["clears the screen", () => ({ text: "\u001b[H\u001b[2J" })],
+  ".clear": ["clears the screen", () => ({ text: "", clears: true })],
   ".exit": ["leaves; also .quit, .q and Ctrl-D", leave],
   ".quit": ["", leave],
   ".q": ["", leave],

@@ -112,6 +112,7 @@ async function shell(context: Context, input: ChatInput, history: History, compl
         if (begun === "" && /^\.[a-z]/i.test(next.text)) {
           const answer = await runReplCommand(host, next.text);
           if (answer.leaves) break;
+          if (answer.clears === true && screen.errIsTerminal && screen.settings.escapes) screen.echo("\u001b[H\u001b[2J");
           screen.aside(answer.text);
           continue;
         }

@@ -4,6 +4,7 @@ import { SpellError } from "../../../src/core/errors.ts";
 import { shell } from "../../../src/node/cli/advice.ts";
 import { calmLineMs } from "../../../src/node/cli/progress.ts";
 import { readSettings } from "../../../src/node/cli/settings.ts";
+import { table } from "../../../src/node/cli/table.ts";
 import { visibleText } from "../../../src/node/cli/terminal.ts";
 import { keptScreen } from "./support.ts";
 
@@ -71,14 +72,26 @@ describe("what reaches a terminal", () => {
     expect(out()).toBe(text);
   });
 
-  it.each(attacks)("O1: %s in an error, a note, a log line or an aside is harmless on a terminal", (_, text) => {
-    const { screen, err } = keptScreen({ color: false, trace: "debug" }, { err: true });
-    screen.note(text, shell(text));
-    screen.log({ level: "info", message: text });
-    screen.aside(text);
-    screen.think(text);
-    screen.fail(new SpellError("model-unknown", text, { hint: text, actions: shell(text), cause: new Error(text) }));
-    expect(harmfulIn(err())).toEqual([]);
+  it.each(attacks)("O1: %s in an error, a note, a log line or an aside is harmless, on a terminal and in a file", (_, text) => {
+    for (const isTerminal of [true, false]) {
+      const { screen, err } = keptScreen({ color: false, trace: "debug" }, { err: isTerminal });
+      screen.note(text, shell(text));
+      screen.log({ level: "info", message: text });
+      screen.aside(text);
+      screen.think(text);
+      screen.tell(text);
+      screen.fail(new SpellError("model-unknown", text, { hint: text, actions: shell(text), cause: new Error(text) }));
+      expect(harmfulIn(err())).toEqual([]);
+    }
+  });
+
+  it.each(attacks)("O1: %s in a name is harmless, on a terminal and in a file; a user's own data are whole in a file", (_, text) => {
+    for (const isTerminal of [true, false]) {
+      const { screen } = keptScreen({ color: false }, { out: isTerminal });
+      expect(harmfulIn(screen.clean(text))).toEqual([]);
+      expect(harmfulIn(table(screen, ["NAME", "X"], [[text, "x"]]))).toEqual([]);
+      expect(screen.whole(text)).toBe(isTerminal ? visibleText(text) : text);
+    }
   });
 
   it.each(attacks)("O1: %s in a document stays the same document, escaped on a terminal", (_, text) => {

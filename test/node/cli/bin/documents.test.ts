@@ -103,10 +103,10 @@ describe("model info", () => {
     ]);
   });
 
-  it("O1: metadata with control characters and line breaks forges no line", async () => {
+  it("O1: metadata with control characters and line breaks forges no line, and is clean in a file", async () => {
     const { stdout } = await cli(["model", "show", "./evil.gguf"], { cwd: folder });
     expect(stdout.match(/^id:/gm)).toHaveLength(1);
-    expect(stdout).toContain("license: mit\u001b]0;title\u0007 id: forged\n");
+    expect(stdout).toContain("license: mit]0;title id: forged\n");
   });
 
   withTerminal.it("O1: metadata on a terminal loses its control characters", () => {
