@@ -152,6 +152,7 @@ function regexOf(regex: string | RegExp): Constraint {
   const needsPlain = ignoresCase || !flags.includes("u");
   if (needsPlain && /[^\0-\x7f]/.test(source) && (ignoresCase || /[\ud800-\udfff]/.test(source)))
     b.fail("expected the flag u, and no i, beside letters beyond ASCII");
+  if (!flags.includes("u") && /\\u(?:\{|d[89a-f])/i.test(source)) b.fail("expected the flag u beside \\u{…} and surrogate pairs");
   const { items } = regexItems(source, { builder: b, isWhole: true, ignoresCase });
   return { kind: "regex", source, grammar: b.finish([items]) };
 }

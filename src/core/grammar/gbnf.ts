@@ -15,8 +15,16 @@ export function gbnfOf(held: Constraint): string {
  */
 export const bytesNoText = "the model wrote bytes that are not text; the answer ends there";
 
-/** GBNF that the engine refuses; only a caller's own is ever wrong. */
-export function badGrammar(cause: unknown): SpellError {
+/** GBNF that the engine refuses: a caller's own is wrong, what is made here can only be too much for it. */
+export function badGrammar(cause: unknown, kind: Constraint["kind"] = "grammar"): SpellError {
+  if (kind !== "grammar") {
+    const where = kind === "tools" ? "tools" : kind;
+    return new SpellError("run-option", `${where}: expected a form that llama.cpp has room for, got a larger one`, {
+      where,
+      hint: "Fewer members, branches and counts make it smaller.",
+      cause,
+    });
+  }
   const hint = "The notation is described in grammars/README.md of llama.cpp; the first rule is named root.";
   return new SpellError("run-option", "grammar: expected GBNF, got a text that llama.cpp cannot read", { where: "grammar", hint, cause });
 }

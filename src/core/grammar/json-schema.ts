@@ -240,12 +240,39 @@ export function schemaItems(b: GrammarBuilder, document: JsonSchema, at = ""): G
     }));
     // From the last one on: what follows where something was written before it, and where it is the first.
     let [after, first]: [GrammarItems, GrammarItems] = [[], []];
-    for (const { isRequired, items } of parts.reverse()) {
+    for (let end = parts.length; end > 0; ) {
+      let from = end;
+      while (from > 0 && parts[from - 1]?.isRequired === false) from -= 1;
+      if (end - from > longRun) {
+        const some = someOf(parts.slice(from, end).map(({ items }) => items));
+        after = b.rule("rest", after);
+        first = b.either("first", [[...some, ...after], first]);
+        after = b.rule("rest", [...b.maybe("more", [...comma(), ...some]), ...after]);
+        end = from;
+        continue;
+      }
+      end -= 1;
+      const { isRequired, items } = parts[end] ?? { isRequired: true, items: [] };
       const begun = isRequired ? [...items, ...after] : b.either("first", [[...items, ...after], first]);
       after = isRequired ? [...comma(), ...items, ...after] : b.either("more", [[...comma(), ...items, ...after], after]);
       first = begun;
     }
     return first;
+  };
+
+  /**
+   * One or more of many members, in their order, as a tree: llama.cpp calls itself for each rule that begins with another, and in WebAssembly its stack
+   * ends with some 260 in a row.
+   */
+  const someOf = (all: readonly GrammarItems[]): GrammarItems => {
+    if (all.length === 1) return all[0] ?? [];
+    const size = Math.ceil(all.length / Math.min(all.length, 4));
+    const groups = Array.from({ length: Math.ceil(all.length / size) }, (_, i) => someOf(all.slice(i * size, (i + 1) * size)));
+    const laters = groups.map((some, i) => (i === 0 ? [] : b.maybe("more", [...comma(), ...some])));
+    return b.either(
+      "some",
+      groups.map((some, i) => [...some, ...laters.slice(i + 1).flat()]),
+    );
   };
 
   /** Of a format and the pattern beside it, the one whose every text keeps the other. */
@@ -273,6 +300,9 @@ function impliedType(schema: SchemaRecord): (typeof types)[number] | readonly (t
   if (names.some((name) => /m(in|ax)imum/i.test(name))) return "number";
   return types;
 }
+
+/** Optional members in a row that are written one behind another; more of them are a tree. */
+const longRun = 16;
 
 type Make = () => GrammarItems;
 

@@ -8,6 +8,8 @@ export const allLetters: Letters = [
   [0, 0xd7ff],
   [0xe000, 0x10ffff],
 ];
+/** Halves of surrogate pairs: no text has one alone. */
+export const halves: Letters = [[0xd800, 0xdfff]];
 /** What an answer is made of: no control characters but tabs and line breaks, no half surrogates. */
 export const usual: Letters = [
   [9, 10],

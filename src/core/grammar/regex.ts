@@ -5,7 +5,7 @@
 import { limits } from "../limits.ts";
 import type { CharRange, GrammarItems } from "../spec/grammar.ts";
 import type { GrammarBuilder } from "./builder.ts";
-import { allLetters, alsoCased, invert, lineEnds, minus, spaces, usual, withCases, words } from "./letters.ts";
+import { allLetters, alsoCased, halves, invert, lineEnds, minus, spaces, usual, withCases, words } from "./letters.ts";
 
 /** How one letter of the text is written: as it is, or inside a JSON string. */
 export type LetterWriter = (set: readonly CharRange[]) => GrammarItems;
@@ -44,7 +44,9 @@ export function regexItems(source: string, use: RegexUse): RegexItems {
   const write: LetterWriter = use.write ?? ((set) => [{ chars: set }]);
   let at = 0;
 
-  const letter = (given: readonly CharRange[]): Part => {
+  const letter = (wanted: readonly CharRange[]): Part => {
+    const given = minus(wanted, halves);
+    if (given.length === 0 && wanted.length > 0) fail("half of a surrogate pair, which no text has, cannot be held");
     const folded = ignoresCase ? withCases(given) : given;
     // \s, [^x] and the like: a space stands for all white space.
     const isSpaced = !isExact && spaces.every(([from, to]) => minus([[from, to]], folded).length === 0);
@@ -63,6 +65,14 @@ export function regexItems(source: string, use: RegexUse): RegexItems {
     at += digits;
     return /^[0-9a-f]+$/i.test(text) && text.length === digits ? Number.parseInt(text, 16) : fail("a bad escape");
   };
+  /** Two halves behind one another are one letter. */
+  const unit = (): number => {
+    const code = hex(4);
+    const low = /^\\u(d[c-f][0-9a-f]{2})/i.exec(source.slice(at, at + 6))?.[1];
+    if (code < 0xd800 || code > 0xdbff || low === undefined) return code;
+    at += 6;
+    return 0x10000 + (code - 0xd800) * 0x400 + (Number.parseInt(low, 16) - 0xdc00);
+  };
   const escaped = (): readonly CharRange[] => {
     const char = next();
     const named = { d: [[48, 57]], w: words, s: spaces }[char.toLowerCase()] as readonly CharRange[] | undefined;
@@ -71,7 +81,7 @@ export function regexItems(source: string, use: RegexUse): RegexItems {
     if (control !== undefined) return [[control, control]];
     if (char === "x") return single(hex(2));
     if (char === "u") {
-      if (source[at] !== "{") return single(hex(4));
+      if (source[at] !== "{") return single(unit());
       const end = source.indexOf("}", at);
       const code = Number.parseInt(source.slice(at + 1, end), 16);
       at = end + 1;

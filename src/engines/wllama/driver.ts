@@ -213,7 +213,7 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
     try {
       yield* endedBy(constraint?.kind === "choices" ? chosen(constraint.choices) : written(), death, stop);
     } catch (error) {
-      throw dead ?? (stop.aborted ? abortedError() : generationError(error, contextLength, host.device, fail));
+      throw dead ?? (stop.aborted ? abortedError() : generationError(error, contextLength, host.device, fail, constraint));
     } finally {
       left.abort();
       // Until the engine has given back its slot, a second request would hang for ever.

@@ -1,6 +1,7 @@
 /** What the engine says went wrong, as codes of ours. */
 import { contextError, messageOf, SpellError } from "../../core/errors.ts";
 import { badGrammar } from "../../core/grammar/gbnf.ts";
+import type { Constraint } from "../../core/spec/grammar.ts";
 import { runtime } from "./instance.ts";
 
 type Device = "webgpu" | "wasm";
@@ -15,10 +16,16 @@ export function loadError(error: unknown, name: string, device: Device): SpellEr
   return new SpellError("gguf-metadata", `${name}: ${runtime} cannot load the model: ${text}`, { where: name, cause: error });
 }
 
-export function generationError(error: unknown, contextLength: number, device: Device, fail: (error: SpellError) => void): SpellError {
+export function generationError(
+  error: unknown,
+  contextLength: number,
+  device: Device,
+  fail: (error: SpellError) => void,
+  held?: Constraint,
+): SpellError {
   if (error instanceof SpellError) return error;
   const text = messageOf(error);
-  if (/parse grammar/i.test(text)) return badGrammar(error);
+  if (/parse grammar/i.test(text)) return badGrammar(error, held?.kind);
   const counts = /\((\d+) tokens?\) exceeds the available context size \((\d+) tokens?\)/.exec(text);
   if (counts !== null || /exceeds the available context|context size/i.test(text)) {
     return contextError(counts === null ? undefined : Number(counts[1]), contextLength);

@@ -181,7 +181,7 @@ async function startGrammar(llama: Llama, model: LlamaModel, held: Constraint): 
   try {
     return new State({ model, grammar: await llama.createGrammar({ grammar: gbnfOf(held) }) });
   } catch (error) {
-    throw badGrammar(error);
+    throw badGrammar(error, held.kind);
   }
 }
 

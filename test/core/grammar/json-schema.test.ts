@@ -256,3 +256,64 @@ describe("constraintOf", () => {
     expect(() => constraintOf(options)).toThrow(expect.objectContaining({ code: "run-option", where }) as Error);
   });
 });
+
+describe("half of a surrogate pair", () => {
+  it.each(["^\\uD83D$", "^[\\uD800-\\uDBFF][\\uDC00-\\uDFFF]$", "^\ud83d$"])("is refused by its path: %s", (pattern) => {
+    expect(() => schemaGrammar({ properties: { a: { type: "string", pattern } } })).toThrow(
+      expect.objectContaining({ code: "run-option", where: "jsonSchema/properties/a/pattern" }),
+    );
+  });
+
+  it("makes a letter with the other half, and is in no range", () => {
+    for (const pattern of ["^[\\uD83D\\uDE00]$", "^\\ud83d\\ude00$"])
+      expect(JSON.stringify(schemaGrammar({ type: "string", pattern }))).toContain("[[128512,128512]]");
+    expect(JSON.stringify(schemaGrammar({ type: "string", pattern: "^[\\u0100-\\uFFFD]$" }))).toContain("[[256,55295],[57344,65533]]");
+  });
+
+  it("in an expression without the flag u is refused", () => {
+    expect(() => constraintOf({ regex: /[\ud83d\ude00]/u })).toThrow("expected the flag u");
+  });
+});
+
+describe("hundreds of optional members", () => {
+  const accepts = (schema: JsonSchema, text: string): boolean => createMatcher(schemaGrammar(schema)).accepts(text);
+  const named = (count: number, required: readonly string[] = []) => ({
+    type: "object",
+    properties: Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, { type: "boolean" }])),
+    required,
+    additionalProperties: false,
+  });
+  const { rules, root } = schemaGrammar(named(800));
+  it("are no deeper within each other than llama.cpp's stack in WebAssembly holds", () => {
+    const known = new Map<string, number>();
+    const depthOf = (name: string): number => {
+      const found = known.get(name);
+      if (found !== undefined) return found;
+      known.set(name, 0);
+      const depths = (rules[name] ?? []).map((items) => {
+        let most = 0;
+        for (const item of items) {
+          if (!("rule" in item)) break;
+          most = Math.max(most, depthOf(item.rule));
+          if (!(rules[item.rule] ?? []).some((each) => each.length === 0)) break;
+        }
+        return most;
+      });
+      known.set(name, 1 + Math.max(0, ...depths));
+      return known.get(name) ?? 0;
+    };
+    expect(depthOf(root)).toBeGreaterThan(0);
+    expect(Math.max(...Object.keys(rules).map(depthOf))).toBeLessThan(20);
+  });
+
+  it("are the same texts as before: any of them, in their order, with those that are required", () => {
+    const schema = named(40, ["k20"]);
+    const textOf = (names: readonly number[]): string => `{${names.map((i) => `"k${i}":true`).join(",")}}`;
+    for (const names of [[20], [0, 20], [0, 1, 19, 20, 21, 39], [7, 20, 22, 30, 31, 38], Array.from({ length: 40 }, (_, i) => i)])
+      expect([names, accepts(schema, textOf(names))]).toEqual([names, true]);
+    for (const names of [[], [0], [21], [20, 19], [20, 20], [0, 0, 20], [39, 20]])
+      expect([names, accepts(schema, textOf(names))]).toEqual([names, false]);
+    expect(accepts(named(40), "{}")).toBe(true);
+    expect(accepts(named(40), '{,"k1":true}')).toBe(false);
+  });
+});
