@@ -24,6 +24,7 @@ import {
   deviceOf,
   disposeSoon,
   explain,
+  isSpent,
   lengthNote,
   loadModel,
   missingTemplateNote,
@@ -113,9 +114,11 @@ async function converse(
     const answering = turn;
     const progress = screen.progress("reading");
     let answer = "";
+    const warnings: { readonly code: string }[] = [];
     const streams = !flags.has("no-stream");
     try {
       for await (const part of takeTurn(conversation, content, AbortSignal.any([interrupt.signal, answering.signal]), before)) {
+        if (part.type === "warning") warnings.push(part);
         if (part.type === "warning" && !told.has(part.message)) screen.note(part.message);
         if (part.type === "warning" && part.code === "state-note") told.add(part.message);
         if (part.type === "reasoning-delta") {
@@ -131,7 +134,7 @@ async function converse(
         progress.end();
         if (!streams) screen.write(answer);
         screen.endLine();
-        if (part.finishReason === "length") screen.note(lengthNote(part, conversation.model, chatParameter));
+        if (isSpent(part, warnings)) screen.note(lengthNote(part, conversation.model, chatParameter));
         if (flags.has("stats")) screen.aside(statisticsText(part, conversation.model.device));
       }
     } catch (error) {

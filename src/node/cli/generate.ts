@@ -11,6 +11,7 @@ import {
   deviceFields,
   disposeSoon,
   explain,
+  isSpent,
   lengthNote,
   loadModel,
   missingTemplateNote,
@@ -75,7 +76,7 @@ export async function generate(context: Context): Promise<number> {
         else if (!streams) screen.write(text);
         screen.endLine();
         screen.document(documentOf(model, { text, reasoning }, part, warnings), ["text", "reasoning", "candidates"]);
-        if (part.finishReason === "length") screen.note(lengthNote(part, model, flagWord));
+        if (isSpent(part, warnings)) screen.note(lengthNote(part, model, flagWord));
         if (flags.has("stats")) screen.aside(statisticsText(part, model.device));
       }
     }

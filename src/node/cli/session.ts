@@ -259,6 +259,11 @@ export function missingTemplateNote(model: LanguageModel): string {
   return `${model.id} has no chat template; the text is continued as it is`;
 }
 
+/** Tokens ran out; an answer that is cut where it broke its form has another reason, told by a warning. */
+export function isSpent({ finishReason }: StreamEnd, warnings: readonly { readonly code: string }[]): boolean {
+  return finishReason === "length" && warnings.every(({ code }) => code !== "output-invalid");
+}
+
 /** Names the parameter that would have let an answer go on. */
 export function lengthNote({ usage }: StreamEnd, model: LanguageModel, parameter: (name: string) => string): string {
   const isFull = !model.isSeq2Seq && model.contextLength !== undefined && usage.totalTokens >= model.contextLength;

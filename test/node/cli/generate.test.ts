@@ -141,6 +141,14 @@ describe("generate, over a scripted runtime", () => {
     expect(full.err()).toContain("the context of 128 tokens is full; --context-size N allows more\n");
   });
 
+  it("names no parameter where a stop string cut a form: more tokens change nothing", async () => {
+    const shown = keptScreen();
+    const given = flags({ regex: ["abc"], stop: ["b"], "max-tokens": ["9"] });
+    await generate(scriptedContext(shown, { files, script: { answer: () => ["a", "b", "c"] }, flags: given, operands: ["x"] }));
+    expect(shown.err()).toContain("note: a stop string ended the answer before its form was whole\n");
+    expect(shown.err()).not.toContain("--max-tokens");
+  });
+
   it("prints the answer at once with --no-stream, and times with --stats even when quiet", async () => {
     const shown = keptScreen({ quiet: true });
     await generate(
