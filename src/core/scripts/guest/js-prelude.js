@@ -14,6 +14,7 @@
   const PromiseOf = Promise;
   const ErrorOf = Error;
   const Str = String;
+  const Num = Number;
   const isSafe = Number.isSafeInteger;
   const least = Math.min;
   const { then } = PromiseOf.prototype;
@@ -63,8 +64,11 @@
         return v;
       case "undefined":
         return null;
-      case "bigint":
-        return Str(v);
+      case "bigint": {
+        // as whole numbers of Lua: those that a double cannot hold stay texts of all their digits
+        const near = Num(v);
+        return isSafe(near) ? near : Str(v);
+      }
       case "symbol":
         throw unfit("a symbol");
       case "function":
