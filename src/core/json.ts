@@ -35,7 +35,7 @@ export function readJson(bytes: Uint8Array, limits: JsonLimits, fail: (defect: J
   } catch {
     throw defect("encoding", "UTF-8", "other bytes");
   }
-  if (/^\s*<(!doctype|html|\?xml)/i.test(text.slice(0, 200))) throw defect("syntax", "JSON", "a web page, saved under this name");
+  if (/^\s*<(!doctype|html|\?xml)/i.test(text.slice(0, 200))) throw defect("syntax", "JSON", "a web page");
   let value: unknown;
   try {
     value = JSON.parse(text);

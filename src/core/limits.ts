@@ -120,11 +120,14 @@ export const limits = {
   serverVectorBytes: 16_777_216,
   /** Characters of one answer of a server: the most tokens that can be asked for have fewer. */
   serverAnswerCharacters: 16_777_216,
+  /** Characters of an answer of so many tokens: the longest token of common vocabularies has 128, and thoughts that a server does not count have room. */
+  serverTokenCharacters: 256,
+  serverFreeCharacters: 131_072,
   /** Calls of tools in one answer; honest ones have a handful. */
   serverToolCalls: 128,
   /** Bytes of an error's body that are read. */
   serverErrorBytes: 65_536,
-  /** Calls waiting behind the running one; more than this is a program in a loop. */
+  /** Calls of one model waiting behind the running one; more than this is a program in a loop. */
   waitingGenerations: 16,
   /** A reader that takes nothing for so long holds a call that waits up no longer: the rest of its answer comes at once, and is kept for it. */
   pausedReaderMs: 1000,

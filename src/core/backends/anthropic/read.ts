@@ -47,7 +47,7 @@ export async function* readEvents(
   };
   for await (const { data } of events) {
     const event = parsed(data);
-    if (!isObject(event)) throw broken(`sends something other than JSON: ${JSON.stringify(data.slice(0, 80))}`);
+    if (!isObject(event)) throw broken(`sends something other than an object of JSON: ${JSON.stringify(data.slice(0, 80))}`);
     const delta: Json = isObject(event["delta"]) ? event["delta"] : {};
     const index = numberOf(event["index"]) ?? -1;
     switch (event["type"]) {

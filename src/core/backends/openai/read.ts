@@ -24,13 +24,15 @@ export async function* readChunks(events: AsyncIterable<ServerEvent>, failures: 
   for await (const { data } of events) {
     if (data.trim() === "[DONE]") break;
     const chunk = parsed(data);
-    if (!isObject(chunk)) throw failures.broken(`sends something other than JSON: ${JSON.stringify(data.slice(0, 80))}`);
+    if (!isObject(chunk)) throw failures.broken(`sends something other than an object of JSON: ${JSON.stringify(data.slice(0, 80))}`);
     if (chunk["error"] !== undefined && chunk["error"] !== null) throw failures.reported(data);
     // in the last chunk, which has no choices; some send it with every one
     if (isObject(chunk["usage"])) usage = chunk["usage"];
+    if (isObject(chunk["choices"])) throw failures.broken("sends choices that are no list");
     const [choice] = objects(chunk["choices"]);
     if (choice === undefined) continue;
     const delta: Json = isObject(choice["delta"]) ? choice["delta"] : {};
+    if (isObject(delta["content"])) throw failures.broken("sends content that is no text");
     // llama.cpp, LM Studio, DeepSeek; vLLM and Ollama
     const thought = textOf(delta["reasoning_content"]) ?? textOf(delta["reasoning"]);
     if (thought !== undefined) yield { type: "reasoning-delta", text: thought };

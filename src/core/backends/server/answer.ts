@@ -20,5 +20,5 @@ export async function readAnswer(
     chunks.push(chunk as Uint8Array<ArrayBuffer>);
   }
   const bytes = new Uint8Array(await new Blob(chunks).arrayBuffer());
-  return readJson(bytes, { bytes: mostBytes, depth: limits.jsonDepth }, ({ message }) => broken(message));
+  return readJson(bytes, { bytes: mostBytes, depth: limits.jsonDepth }, ({ message }) => broken(`with something else: ${message}`));
 }

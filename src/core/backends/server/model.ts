@@ -47,6 +47,7 @@ export function openServiceModel({ name, id, wire, sender, clock, asked }: Servi
     const called = clock.now();
     let firstAt: number | undefined;
     let [text, thought] = ["", 0];
+    const most = mostCharacters(options);
     yield { type: "stream-start", model: id };
     if (ignored.length > 0)
       yield { type: "warning", code: "option-ignored", message: `${whom.provider} does not know ${ignored.join(", ")}; not sent` };
@@ -64,7 +65,7 @@ export function openServiceModel({ name, id, wire, sender, clock, asked }: Servi
         if (part.type !== "ended") firstAt ??= clock.now();
         if (part.type === "text-delta") text += part.text;
         else if (part.type === "reasoning-delta") thought += part.text.length;
-        if (text.length + thought > limits.serverAnswerCharacters) throw failures.broken("sends an answer without end");
+        if (text.length + thought > most) throw failures.broken(`sends an answer without end: more than ${mostText(most, options)}`);
         if (part.type !== "ended") {
           yield part;
           continue;
@@ -135,6 +136,18 @@ export function openServiceModel({ name, id, wire, sender, clock, asked }: Servi
       closing.abort();
     },
   };
+}
+
+/** Of an answer: generous where tokens are counted, for a server may count thoughts otherwise, and bounded where none is asked for. */
+function mostCharacters({ maxTokens }: GenerateOptions): number {
+  const { serverAnswerCharacters, serverFreeCharacters, serverTokenCharacters } = limits;
+  if (maxTokens === undefined) return serverAnswerCharacters;
+  return Math.min(serverAnswerCharacters, serverFreeCharacters + serverTokenCharacters * maxTokens);
+}
+
+function mostText(characters: number, { maxTokens }: GenerateOptions): string {
+  const asked = maxTokens === undefined ? "" : ` for at most ${maxTokens} tokens`;
+  return `${characters.toLocaleString("en-US")} characters${asked}`;
 }
 
 /** What a load or a call says of a machine means nothing to a service. @throws SpellError run-option */

@@ -109,7 +109,7 @@ describe("the events of a message", () => {
       "provider-error",
       "it fell over",
     ],
-    ["text that is no JSON", "data: hello\n\n", "provider-error", "other than JSON"],
+    ["text that is no JSON", "data: hello\n\n", "provider-error", "other than an object of JSON"],
   ])("fail at %s", async (_, wire, code, words) => {
     const error = await failure(saying(wire, 50).ask("x"));
     expect(error).toMatchObject({ code, exitCode: 5 });

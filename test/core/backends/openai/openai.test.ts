@@ -121,14 +121,17 @@ describe("a stream of chat completions", () => {
 
   const broken: readonly (readonly [string, string, string])[] = [
     ["a connection that closes early", wireOf(plain.slice(0, 3)), "broke the answer off"],
-    ["one that closes within an event", wireOf(plain).slice(0, 200), "other than JSON"],
+    ["one that closes within an event", wireOf(plain).slice(0, 200), "other than an object of JSON"],
     ["a web page", "<html>hello</html>", "broke the answer off"],
-    ["text that is no JSON", "data: hello\n\n", "other than JSON"],
+    ["text that is no JSON", "data: hello\n\n", "other than an object of JSON"],
     [
       "an error after the start",
       `${wireOf([plain[1] ?? {}])}data: {"error":{"message":"it fell over","type":"server_error"}}\n\n`,
       "it fell over",
     ],
+    ["a number", "data: 5\n\n", 'other than an object of JSON: "5"'],
+    ["content that is an object", wireOf([delta({ content: { a: 1 } }), delta({}, "stop")]), "content that is no text"],
+    ["choices that are an object", wireOf([{ choices: {} }, delta({}, "stop")]), "choices that are no list"],
     ["a filter", wireOf([delta({ content: "no" }, "content_filter")]), "filter"],
     ["a reason that nobody knows", wireOf([delta({ content: "no" }, "abort")]), '"abort"'],
     ["one JSON object in place of a stream", '\n{"error":{"message":"model overloaded"}}', "reports an error: model overloaded"],
@@ -139,6 +142,14 @@ describe("a stream of chat completions", () => {
       "more than 128",
     ],
   ];
+  it("ends an answer that is longer than its tokens can be, and no other", async () => {
+    const long = wireOf([...Array.from({ length: 70 }, () => delta({ content: "spam".repeat(512) })), delta({}, "stop")]);
+    expect((await saying(long).ask("x", { maxTokens: 100 })).text).toHaveLength(143_360);
+    const error = await failure(saying(long).ask("x", { maxTokens: 5 }));
+    expect(error).toMatchObject({ code: "provider-error", where: "127.0.0.1:9" });
+    expect(error.message).toContain("sends an answer without end: more than 132,352 characters for at most 5 tokens");
+  });
+
   it.each(broken)("fails at %s", async (_, text, words) => {
     const error = await failure(saying(text, 50).ask("x"));
     expect(error).toMatchObject({ code: "provider-error", exitCode: 5, where: "127.0.0.1:9" });
@@ -272,7 +283,7 @@ describe("what is sent", () => {
   it("shows no part of the key that a broken stream repeats", async () => {
     for (let before = 55; before < 75; before += 1) {
       const { message } = await failure(sent(openai(`data: ${"q".repeat(before)}Bearer key-of-mine\n\n`), {}));
-      expect(message, String(before)).toContain("something other than JSON");
+      expect(message, String(before)).toContain("something other than an object of JSON");
       expect(message, String(before)).not.toContain("key-o");
     }
   });
