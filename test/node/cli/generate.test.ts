@@ -247,7 +247,12 @@ describe("generate, over a scripted runtime", () => {
     });
   });
 
-  it.each(["", "   ", "a\u0000b", "\ud800", "<s>[INST]</s>", "a ".repeat(200)])("G100: the prompt %j is answered", async (prompt) => {
+  it.each(["", "   "])("G100: the prompt %j is no prompt", async (prompt) => {
+    const run = generate(scriptedContext(keptScreen({ quiet: true }), { files, operands: [prompt] }));
+    await expect(run).rejects.toMatchObject({ code: "usage-no-prompt", exitCode: 2 });
+  });
+
+  it.each(["a\u0000b", "\ud800", "<s>[INST]</s>", "a ".repeat(200)])("G100: the prompt %j is answered", async (prompt) => {
     const shown = keptScreen({ quiet: true });
     expect(await generate(scriptedContext(shown, { files, flags: flags({ "max-tokens": ["2"] }), operands: [prompt] }))).toBe(0);
     expect(shown.out().endsWith("\n")).toBe(true);
