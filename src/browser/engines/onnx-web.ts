@@ -4,6 +4,7 @@
  */
 import { SpellError, toSpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
+import { fastBlocksOn } from "../../core/onnx/weights.ts";
 import type { OnnxRuntime } from "../../core/spec/onnx.ts";
 import { type GpuMemory, type OrtHost, ortRuntime, placeInMemory, type WebOrtModule } from "../../engines/ort/driver.ts";
 import { blobWeight } from "./blob-weights.ts";
@@ -21,7 +22,7 @@ export async function openWasmOnnx(files: OnnxFiles = {}): Promise<OnnxRuntime> 
     executionProvider: "wasm",
     reads16Bit: true,
     widens: true,
-    fastBlocks: "never",
+    fastBlocks: fastBlocksOn("wasm"),
     columnLimit: 127,
   });
 }
@@ -43,7 +44,7 @@ export async function openWebGpuOnnx(files: OnnxFiles = {}, gpu: GPU | undefined
     // only adapters with shader-f16 could; F32 activations do without
     reads16Bit: false,
     widens: true,
-    fastBlocks: "always",
+    fastBlocks: fastBlocksOn("webgpu"),
     columnLimit: 127,
     keptLocation: "gpu-buffer",
     gpu: device as unknown as GpuMemory,

@@ -1,8 +1,9 @@
 /** Tensors of a checkpoint as initialisers of graphs. Quantisation is a property of one weight here; graphs do not know of it. */
 import { SpellError } from "../errors.ts";
 import type { PlannedTensor, SafetensorsTensor, SafetensorsTensors } from "../formats/safetensors.ts";
+import { isGpu } from "../spec/devices.ts";
 import type { OnnxRuntime } from "../spec/onnx.ts";
-import type { Seq2SeqVariant } from "../spec/runtime.ts";
+import type { Device, Seq2SeqVariant, WeightForm } from "../spec/runtime.ts";
 import { once } from "../values.ts";
 import type { OnnxGraphBuilder, OnnxType, Value } from "./graph-builder.ts";
 import { blockSize, quantizeBlocks, quantizeColumns, toFloat32 } from "./quantize.ts";
@@ -40,10 +41,24 @@ export function formOf({
   variant,
   rows,
   runtime: { fastBlocks },
-}: Pick<WeightForms, "variant" | "rows" | "runtime">): "f32" | "blocks" | "columns" {
+}: Pick<WeightForms, "variant" | "rows"> & { readonly runtime: Pick<OnnxRuntime, "fastBlocks"> }): "f32" | "blocks" | "columns" {
   if (variant === "f32") return "f32";
   if (fastBlocks === "few-rows") return variant === "q4" && rows === "many" ? "columns" : "blocks";
   return fastBlocks === "always" ? "blocks" : "columns";
+}
+
+/** As people read it. */
+export function formName(asked: Parameters<typeof formOf>[0]): WeightForm {
+  const form = formOf(asked);
+  if (form === "f32") return form;
+  if (form === "columns") return "8-bit columns";
+  return asked.variant === "q4" ? "4-bit blocks" : "8-bit blocks";
+}
+
+/** What is fast on a device: blocks have no quick kernel in WebAssembly, columns none on a card; on a processor rows decide (docs/benchmarks.md). */
+export function fastBlocksOn(device: Device): OnnxRuntime["fastBlocks"] {
+  if (isGpu(device)) return "always";
+  return device === "wasm" ? "never" : "few-rows";
 }
 
 /** All missing tensors at once. @param family for people: "T5" */

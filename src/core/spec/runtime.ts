@@ -119,12 +119,26 @@ export interface ThreadChoice {
   readonly origin: "measured" | "cached" | "asked" | "default";
 }
 
+/** What weights are multiplied as, by how many rows come at once. */
+export interface RowForms {
+  /** a whole input, or several */
+  readonly input: WeightForm;
+  /** the newest token of one answer, or of a few */
+  readonly answer: WeightForm;
+  /** that of so many answers, and of more: batches and beams */
+  readonly many?: { readonly from: number; readonly form: WeightForm } | undefined;
+}
+
+export type WeightForm = "f32" | "8-bit blocks" | "4-bit blocks" | "8-bit columns";
+
 /** Which device computes, and everything that was tried to get there. A fallback is never silent. */
 export interface DeviceReport {
   readonly chosen: Device;
   readonly tried: readonly DeviceAttempt[];
   readonly runtime?: string | undefined;
   readonly threads?: ThreadChoice | undefined;
+  /** T5: the forms of its weights. */
+  readonly forms?: RowForms | undefined;
 }
 
 /**

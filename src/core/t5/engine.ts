@@ -11,13 +11,13 @@ import type { DeviceReport, Seq2SeqHandle, Seq2SeqOpenOptions, Seq2SeqVariant } 
 import { openTokenizer } from "../text/tokenizer.ts";
 import { searchBeams } from "./beam-search.ts";
 import type { BlockStore } from "./block-file.ts";
-import { DecoderState, type Encoded, encode, leastWide, openT5Session, type SessionWeights, type T5Session } from "./decode.ts";
+import { DecoderState, type Encoded, encode, openT5Session, type SessionWeights, type T5Session } from "./decode.ts";
 import { acceptT5, findT5Files } from "./files.ts";
 import { createIdHandle, type IdEngine } from "./handle.ts";
 import { rateAnswers } from "./rate.ts";
 import { checkScores, searchTokens } from "./search.ts";
 import { searchMany } from "./search-many.ts";
-import { sessionWeights } from "./session-weights.ts";
+import { rowForms, sessionWeights } from "./session-weights.ts";
 
 /** What the host adds: where to compute, and how to let messages through. */
 export interface T5Host {
@@ -67,9 +67,11 @@ export async function openT5(
   });
   if (isGpu(host.onnx.device)) await tryStep(session);
   progress(1);
-  const isMixed = weights.wide !== undefined;
+  const forms = rowForms({ variant, runtime: host.onnx, lowMemory });
   const notes = [
-    ...(isMixed ? [`inputs, and batches and beams of ${leastWide} and more, are computed in 8-bit integers, which is faster there`] : []),
+    ...(forms.many === undefined
+      ? []
+      : [`inputs, and batches and beams of ${forms.many.from} and more, are computed in 8-bit integers, which is faster there`]),
     ...(variant === "f32" || fastBlocks !== "never" ? [] : [`${variant} is computed in 8-bit integers on ${host.onnx.device}`]),
     ...(draft === undefined || drafts ? [] : [`a draft in ${draft} is no faster than ${variant} on ${host.onnx.device}; it was left out`]),
   ];
@@ -77,7 +79,7 @@ export async function openT5(
     engine: sessionEngine(session),
     tokenizer,
     facts,
-    device: host.report({ threads: session.decoder.threads }),
+    device: { ...host.report({ threads: session.decoder.threads }), forms },
     inputLength: options.inputLength,
     notes: [...facts.notes, ...notes, ...(host.notes ?? [])],
     pause: host.pause,

@@ -3,9 +3,10 @@
  * three answers, 8-bit columns for whole inputs, batches and wide beams (docs/benchmarks.md).
  */
 import type { ByteSource } from "../formats/byte-source.ts";
-import { formOf, type WeightForms } from "../onnx/weights.ts";
+import { formName, type WeightForms } from "../onnx/weights.ts";
+import type { RowForms, Seq2SeqVariant, WeightForm } from "../spec/runtime.ts";
 import { type BlockStore, openBlockFile } from "./block-file.ts";
-import type { SessionWeights } from "./decode.ts";
+import { leastWide, type SessionWeights } from "./decode.ts";
 import type { T5Facts } from "./files.ts";
 import { collectT5Weights, type T5WeightForms, type T5Weights } from "./weights.ts";
 
@@ -15,6 +16,21 @@ export interface SessionWeightOptions extends Pick<T5WeightForms, "variant" | "r
   /** One decoder only. */
   readonly lowMemory?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** The table by which sessionWeights() gives each graph its form. */
+export function rowForms({
+  variant,
+  runtime,
+  lowMemory,
+}: {
+  readonly variant: Seq2SeqVariant;
+  readonly runtime: Pick<WeightForms["runtime"], "fastBlocks">;
+  readonly lowMemory?: boolean | undefined;
+}): RowForms {
+  const form = (rows: WeightForms["rows"]): WeightForm => formName({ variant, rows, runtime });
+  const [input, answer] = [form("many"), form("few")];
+  return { input, answer, many: input === answer || lowMemory === true ? undefined : { from: leastWide, form: input } };
 }
 
 /** @param files the weight files @throws SpellError as findT5Tensors() */
@@ -28,8 +44,7 @@ export async function sessionWeights(
   const keeps = variant !== "f32" && store !== undefined;
   const kept = keeps ? await openBlockFile(store, facts, files, { variant, part: "all", runtime }, signal) : undefined;
   const weights = { encoder: collect("many", kept), decoder: collect("few", kept) };
-  const hasOther = formOf({ variant, rows: "many", runtime }) !== formOf({ variant, rows: "few", runtime });
-  if (!hasOther || lowMemory === true) return weights;
+  if (rowForms({ variant, runtime, lowMemory }).many === undefined) return weights;
   return {
     ...weights,
     async wide() {

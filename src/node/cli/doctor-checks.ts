@@ -10,7 +10,10 @@ import type { HttpProvider, ProviderConfig } from "../../core/config/config.gene
 import { providerNames, providerOf } from "../../core/config/providers.ts";
 import type { ResolvedConfig } from "../../core/config/resolve.ts";
 import { SpellError } from "../../core/errors.ts";
+import { fastBlocksOn } from "../../core/onnx/weights.ts";
 import { isLoopback, printModelSpec } from "../../core/spec/model-spec.ts";
+import type { Device } from "../../core/spec/runtime.ts";
+import { rowForms } from "../../core/t5/session-weights.ts";
 import { version } from "../../core/version.ts";
 import { hasMemory64 } from "../../engines/wllama/features.ts";
 import { kernels } from "../../engines/wllama/kernels.generated.ts";
@@ -22,6 +25,7 @@ import { hubToken } from "../hugging-face.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, formatParameters } from "./format.ts";
 import { backendLabel } from "./names.ts";
+import { describeForms } from "./session.ts";
 import { packageVersion } from "./version.ts";
 
 type Area = "runtime" | "config" | "devices" | "models" | "stores" | "servers" | "keys";
@@ -205,6 +209,14 @@ export function checkThreads(): readonly Check[] {
     return `${name}: prompt ${prompt}, answer ${decode}, for models of about ${sizeOf(size)}${doubt}`;
   });
   return [...new Set(found)].map((reason) => toCheck("devices", "threads", "ok", reason));
+}
+
+/** What T5's smaller weights are multiplied as there. */
+export function checkForms(device: Device | undefined): readonly Check[] {
+  if (device === undefined) return [];
+  const runtime = { fastBlocks: fastBlocksOn(device) };
+  const words = (["q8", "q4"] as const).map((variant) => `${variant} ${describeForms(rowForms({ variant, runtime }))}`);
+  return [toCheck("devices", "weights", "ok", `T5 on ${device}: ${words.join(". ")}`)];
 }
 
 /** "2^24 bytes", as the cache names a class of sizes, to "16 MiB". */

@@ -13,7 +13,7 @@ import type { EmbeddingModel } from "../../core/spec/embedding-model.ts";
 import type { GenerateOptions, Preset, Usage } from "../../core/spec/generate.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
 import type { RerankModel } from "../../core/spec/rerank-model.ts";
-import type { DeviceChoice, DevicePreview, DeviceReport } from "../../core/spec/runtime.ts";
+import type { DeviceChoice, DevicePreview, DeviceReport, RowForms } from "../../core/spec/runtime.ts";
 import type { StreamPart } from "../../core/spec/stream-part.ts";
 import { parameterRules } from "../../core/text/parameters.ts";
 import { flagWord, modelCommand, shell } from "./advice.ts";
@@ -234,10 +234,16 @@ export function describeDevice(device: DeviceReport | undefined): string {
   return chosen + through + counted;
 }
 
+/** @returns "4-bit blocks; inputs, and 4 and more answers at once, in 8-bit columns" */
+export function describeForms({ input, answer, many }: RowForms): string {
+  if (input === answer) return answer;
+  return `${answer}; inputs${many === undefined ? "" : `, and ${many.from} and more answers at once,`} in ${input}`;
+}
+
 /** A device report with the names users see. */
 export function deviceFields(report: DeviceReport | DevicePreview | undefined): Record<string, unknown> | null {
   if (report === undefined) return null;
-  const { chosen = null, runtime = null, threads = null } = { threads: undefined, ...report };
+  const { chosen = null, runtime = null, threads = null, forms } = { threads: undefined, forms: undefined, ...report };
   const tried = report.tried.map(({ device, ok, reason, hint = null, runtime: by = null, selfTestMs }) => ({
     device,
     ok,
@@ -246,7 +252,7 @@ export function deviceFields(report: DeviceReport | DevicePreview | undefined): 
     runtime: by,
     self_test_ms: selfTestMs,
   }));
-  return { chosen, tried, runtime, threads };
+  return { chosen, tried, runtime, threads, ...(forms === undefined ? {} : { forms }) };
 }
 
 export function usageFields(usage: Usage): Record<string, number | undefined> {
@@ -285,6 +291,7 @@ export function statisticsText(end: StreamEnd, device: DeviceReport | undefined)
     ["first text", `after ${formatMs(timing.firstTokenMs)}`],
     ["answer", `${plural(usage.completionTokens, "token")} in ${formatMs(timing.decodeMs)}, ${formatRate(timing.decodeRate)}`],
     ["device", describeDevice(device)],
+    ...(device?.forms === undefined ? [] : [["weights", describeForms(device.forms)] as const]),
     ...(missing === undefined ? [] : [["faster with", `${missing.runtime}: ${missing.install}`] as const]),
     ["seed", String(seed)],
   ];

@@ -7,6 +7,7 @@ import { availableParallelism } from "node:os";
 import { basename, dirname } from "node:path";
 import { messageOf, SpellError, toSpellError } from "../../core/errors.ts";
 import { OnnxGraphBuilder } from "../../core/onnx/graph-builder.ts";
+import { fastBlocksOn } from "../../core/onnx/weights.ts";
 import type { OnnxRuntime, WeightRange } from "../../core/spec/onnx.ts";
 import { checkInFile, type OrtModule, ortRuntime, placeInMemory, type WeightPlacement } from "../../engines/ort/driver.ts";
 
@@ -24,8 +25,7 @@ export async function openNativeOnnx(device: NativeDevice = "cpu"): Promise<Onnx
     // Cards compute in F32 here: without shader-f16 there is no other way, and T5 overflows in F16.
     reads16Bit: device === "cpu",
     widens: false,
-    // Rows at which 8-bit columns pass 4-bit blocks on a processor: about four (docs/benchmarks.md).
-    fastBlocks: device === "cpu" ? "few-rows" : "always",
+    fastBlocks: fastBlocksOn(device),
     columnLimit: 63,
     keptLocation: device === "webgpu" ? ("gpu-buffer" as const) : undefined,
     readsKept: device === "webgpu" ? ("by-graph" as const) : undefined,

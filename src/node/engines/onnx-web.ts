@@ -6,6 +6,7 @@ import { pathToFileURL } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { toSpellError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
+import { fastBlocksOn } from "../../core/onnx/weights.ts";
 import type { OnnxRuntime } from "../../core/spec/onnx.ts";
 import { ortRuntime, placeInMemory, type WebOrtModule } from "../../engines/ort/driver.ts";
 import { fileWeights } from "./file-weights.ts";
@@ -33,7 +34,7 @@ export async function openWebOnnx(): Promise<OnnxRuntime> {
     executionProvider: "wasm",
     reads16Bit: true,
     widens: true,
-    fastBlocks: "never",
+    fastBlocks: fastBlocksOn("wasm"),
     columnLimit: 127,
     clampThreads(threads) {
       // One number for the whole module, fixed by its first session.

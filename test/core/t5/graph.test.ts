@@ -5,7 +5,7 @@ import { bytesSource } from "../../../src/core/formats/byte-source.ts";
 import { readProto } from "../../../src/core/protobuf.ts";
 import { acceptT5, findT5Files } from "../../../src/core/t5/files.ts";
 import { decoderGraph, encoderGraph, rowsGraph } from "../../../src/core/t5/graph.ts";
-import { sessionWeights } from "../../../src/core/t5/session-weights.ts";
+import { rowForms, sessionWeights } from "../../../src/core/t5/session-weights.ts";
 import { collectT5Weights, type T5Weights } from "../../../src/core/t5/weights.ts";
 
 const folder = new URL("../../../builtins/models/tiny-t5-en-fr/", import.meta.url);
@@ -112,6 +112,14 @@ describe("forms by the rows a graph multiplies", () => {
     const products = async (from: () => Promise<T5Weights>): Promise<string[]> =>
       productsOf(decoderGraph(facts.config, await from(), "outside"));
     expect(weights.wide && (await products(weights.wide))).toEqual(wide);
+    const operators = {
+      f32: "FusedMatMul",
+      "8-bit blocks": "MatMulNBits",
+      "4-bit blocks": "MatMulNBits",
+      "8-bit columns": "DynamicQuantizeMatMul",
+    };
+    const { input, answer, many } = rowForms({ variant, runtime });
+    expect([[operators[input]], [operators[answer]], many && [operators[many.form]]]).toEqual([encoder, decoder, wide]);
   });
 
   it("one decoder where memory is short", async () => {

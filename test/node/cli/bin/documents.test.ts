@@ -62,7 +62,7 @@ describe("documents", () => {
     const ids = (area: string): string[] =>
       document.checks.filter((check: { area: string }) => check.area === area).map(({ id }: { id: string }) => id);
     expect(ids("runtime")).toContain("onnxruntime-node");
-    expect(ids("devices").filter((id) => id !== "threads")).toEqual(["webgpu", "metal", "cuda", "vulkan", "cpu", "wasm"]);
+    expect(ids("devices").filter((id) => id !== "threads")).toEqual(["webgpu", "metal", "cuda", "vulkan", "cpu", "wasm", "weights"]);
     expect([ids("models"), ids("stores")]).toEqual([["tiny-stories", "tiny-t5-en-fr"], ["home"]]);
     expect([ids("config"), ids("servers"), ids("keys")]).toEqual([["defaults"], ["proxy", "ollama"], ["huggingface"]]);
     expect(["cpu", "wasm"]).toContain(document.device.chosen);
