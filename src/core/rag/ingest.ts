@@ -128,7 +128,12 @@ export function createIngest(
         changed.push({ inner, prepared, kept });
       }
     }
-    const warnings = [...set, ...(twice.size > 0 ? [toldTwice([...twice], ingesting.on_duplicate === "skip")] : [])];
+    const bare = changed.filter(({ prepared }) => prepared.chunks.length === 0);
+    const warnings = [
+      ...set,
+      ...(twice.size > 0 ? [toldTwice([...twice], ingesting.on_duplicate === "skip")] : []),
+      ...(bare.length > 0 ? [toldBare(bare.map(({ kept }) => kept.source))] : []),
+    ];
     const chunks = changed.reduce((sum, { prepared }) => sum + prepared.chunks.length, 0);
     const replaced = changed.reduce((sum, { inner }) => sum + (collection.get(inner)?.chunks ?? 0), 0);
     const stats = collection.stats();
@@ -168,6 +173,11 @@ function toldTwice(ids: readonly string[], isFirst: boolean): string {
   const named = ids.slice(0, namedIds).map((id) => JSON.stringify(id));
   const more = ids.length > namedIds ? ` and ${ids.length - namedIds} more` : "";
   return `one call brought several documents of one id: ${named.join(", ")}${more}; the ${isFirst ? "first" : "last"} of each is kept`;
+}
+
+function toldBare(sources: readonly string[]): string {
+  const more = sources.length > 1 ? `, and ${sources.length - 1} more` : "";
+  return `there is no text in ${JSON.stringify(sources[0])}${more}: nothing of it can be found`;
 }
 
 /** JSON without what is undefined. */

@@ -28,6 +28,7 @@ export interface Places {
 
 export const defaultCollection = "default";
 const ending = ".place";
+const asideEnding = ".damaged";
 
 /**
  * @param open a folder of the host; undefined: everything stays in memory
@@ -50,7 +51,8 @@ export function createPlaces(
     multi_tenant ? `t-${(await hashOf(tenant)).slice(0, 32)}/${collection}` : collection;
   const sorted = (found: readonly FoundPlace[]): readonly FoundPlace[] =>
     [...found].sort((a, b) => (a.tenant + a.collection < b.tenant + b.collection ? -1 : 1));
-  const list = async (): Promise<readonly FoundPlace[]> => {
+  /** @param sets aside what is damaged: an index in a folder keeps its name @returns what was told of it */
+  const list = async (sets = false): Promise<readonly FoundPlace[]> => {
     if (shared !== undefined) return sorted((await (await shared()).places()).flatMap((each) => placeOf(each) ?? []));
     const folder = await at("");
     const found: FoundPlace[] = [];
@@ -59,6 +61,11 @@ export function createPlaces(
       const size = await folder.size(name);
       const bytes = size === undefined ? undefined : await folder.read(name, 0, size);
       const place = parsed(bytes);
+      if (place === undefined && sets) {
+        if (bytes !== undefined) await folder.write(name.replace(ending, asideEnding), [bytes]);
+        await folder.remove(name);
+        continue;
+      }
       if (place === undefined)
         throw new SpellError("rag-damaged", `${folder.place}: expected the name of a collection in ${name}, got other bytes`, {
           where: folder.place,
@@ -87,7 +94,7 @@ export function createPlaces(
     folder: async (place) => at(await pathOf(place)),
     async note(place) {
       // one folder holds all tenants: its name says nothing of them
-      const known = await list();
+      const known = await list(true);
       const isSame = (each: FoundPlace): boolean => each.collection === place.collection && each.tenant === place.tenant;
       if (known.some(isSame)) return;
       const all = new Set(known.map(({ tenant }) => tenant));
@@ -99,7 +106,7 @@ export function createPlaces(
       const name = `${(await hashOf(JSON.stringify(place))).slice(0, 32)}${ending}`;
       await (await at("")).write(name, [new TextEncoder().encode(JSON.stringify({ format: 1, ...place }))]);
     },
-    list,
+    list: () => list(),
   };
 }
 

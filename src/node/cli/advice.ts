@@ -54,7 +54,7 @@ function ofCommand(action: Action, argv: readonly string[]): Action {
 function rename(argv: readonly string[], typed: unknown, meant: unknown): string | undefined {
   if (typeof typed !== "string" || typeof meant !== "string") return undefined;
   const isName = (word: string): boolean => word === typed || word === `-m${typed}` || word === `--model=${typed}`;
-  if (!argv.some(isName)) return undefined;
+  if (!argv.some(isName) || holdsSecret(argv)) return undefined;
   // who names a repository so is used to programs that fetch it
   const fetches = meant.startsWith("hf:") && (argv.includes("generate") || argv.includes("chat")) && !argv.includes("--pull");
   const named = argv.map((word) => (isName(word) ? word.slice(0, -typed.length) + meant : word));
@@ -107,6 +107,7 @@ function wordAction(action: Action, argv: readonly string[]): string {
     case "list-profiles":
       return "llmspell config list-profiles";
     case "use-profile":
+      if (holdsSecret(argv)) return `${line("llmspell", "-p", action.profile)} …`;
       return line("llmspell", "-p", action.profile, ...without(argv, sourceFlags));
     case "use-option": {
       const added = flag(action.name, action.value);
@@ -147,8 +148,18 @@ export function flagWord(option: string): string {
   return `--${option.replaceAll("_", "-").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
-/** @returns the command line with more flags, before what follows --; undefined where it is too long */
+/** Names of values that are not to be written into a log, with a value behind them: in JSON, in a flag, in an address. */
+const secretNames = "authorization|cookie|[\\w-]*(?:key|token|secret|passw(?:or)?d|passphrase)";
+const secretPart = new RegExp(`(?:^|[^\\w])(?:${secretNames})(?:["']\\s*:|=)|\\bbearer\\s|://[^/\\s]*:[^/\\s]*@`, "i");
+const secretFlag = new RegExp(`^--?(?:${secretNames})$`, "i");
+
+function holdsSecret(argv: readonly string[]): boolean {
+  return argv.some((word) => secretPart.test(word) || secretFlag.test(word));
+}
+
+/** @returns the command line with more flags, before what follows --; undefined where it is too long, or holds what is to stay secret */
 export function ownCommand(argv: readonly string[], ...more: readonly string[]): string | undefined {
+  if (holdsSecret(argv)) return undefined;
   const [flags, text] = atDashes(argv);
   const own = line("llmspell", ...flags, ...more, ...text);
   return own.length <= longestLine ? own : undefined;

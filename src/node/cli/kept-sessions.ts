@@ -159,7 +159,9 @@ function readChange(text: string): Modification {
 
 function stepText(step: ReplayStep, isLong: boolean, clean: (text: string) => string): string {
   const { call, kind, name, isSame, isStored, error, input, output, differences, conditions, ms } = step;
-  const verdict = error !== undefined ? error.code : isSame === undefined ? (isStored ? "stored" : "done") : isSame ? "same" : "different";
+  const compared = isSame === undefined ? (isStored ? "stored" : "done") : isSame ? "same" : "different";
+  // a call that failed then too is one that came out the same
+  const verdict = error === undefined ? compared : isSame === true ? `same (${error.code})` : error.code;
   const lines = [`${String(call).padStart(4)}  ${kind} ${name}  ${verdict}  ${formatMs(ms)}`];
   const add = (word: string, value: unknown): void =>
     void lines.push(`      ${word} ${typeof value === "string" ? value : JSON.stringify(value)}`);

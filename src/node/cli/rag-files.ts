@@ -24,6 +24,8 @@ export interface FoundTree {
   readonly folders: readonly string[];
   /** links in folders, from the folder that was named on: none is followed */
   readonly links: readonly string[];
+  /** hidden files in folders, and those of no kind that is read, from the folder that was named on */
+  readonly others: readonly string[];
   /** what lies in folders and cannot be read as a file, and why */
   readonly odd: readonly { readonly source: string; readonly reason: string }[];
 }
@@ -32,6 +34,8 @@ export interface FoundTree {
 interface Findings {
   readonly files: Map<string, FoundFile>;
   readonly links: Map<string, string>;
+  /** absent: not counted */
+  readonly others: Map<string, string> | undefined;
   readonly odd: Map<string, { readonly source: string; readonly reason: string }>;
 }
 
@@ -46,7 +50,8 @@ interface Rules {
 
 /** @param paths files, folders, and patterns with `*`, `?` and `**` @throws SpellError usage-value, store-denied */
 export async function findFiles(paths: readonly string[]): Promise<FoundTree> {
-  const found: Findings = { files: new Map(), links: new Map(), odd: new Map() };
+  const others = new Map<string, string>();
+  const found: Findings = { files: new Map(), links: new Map(), others, odd: new Map() };
   const { files } = found;
   const folders: string[] = [];
   for (const path of paths) {
@@ -63,7 +68,7 @@ export async function findFiles(paths: readonly string[]): Promise<FoundTree> {
         isFound ||= fitsThis;
         return fitsThis;
       };
-      if (root !== undefined) await walk(root, root, fitsOne, found, []);
+      if (root !== undefined) await walk(root, root, fitsOne, { ...found, others: undefined }, []);
       if (!isFound) throw missing(path, "no file fits the pattern");
     } else if (facts === undefined) throw missing(path, "no such file or folder");
     else if (facts.isDirectory()) {
@@ -80,6 +85,7 @@ export async function findFiles(paths: readonly string[]): Promise<FoundTree> {
     files: [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1)),
     folders,
     links: [...found.links.values()].sort(),
+    others: [...others].flatMap(([path, name]) => (files.has(path) ? [] : [name])).sort(),
     odd: [...found.odd.values()],
   };
 }
@@ -107,8 +113,9 @@ async function walk(
     if (entry.name.includes("\ufffd") && (await lstat(path).catch(() => undefined)) === undefined) {
       if (entry.isDirectory() || isReadable(entry.name)) leaveOut("expected a name in UTF-8, got other bytes");
     } else if (entry.isDirectory()) await walk(root, path, isWanted, found, rules);
-    else if (entry.name.startsWith(".")) continue;
-    else if (entry.isSymbolicLink()) {
+    else if (entry.name.startsWith(".")) {
+      if (entry.name !== ".gitignore") found.others?.set(path, name);
+    } else if (entry.isSymbolicLink()) {
       if (isWanted(inside) && !found.links.has(path)) found.links.set(path, name);
     } else if (!entry.isFile()) leaveOut(`expected a file, got ${kindOf(entry)}`);
     else if (isReadable(entry.name)) {
@@ -116,7 +123,7 @@ async function walk(
       // one that is gone by now is none of the folder
       const facts = statSync(path, { throwIfNoEntry: false });
       if (facts?.isFile() === true) found.files.set(path, { path, name, isNamed: false, ...factsOf(facts) });
-    }
+    } else found.others?.set(path, name);
   }
 }
 

@@ -1,5 +1,5 @@
 /** `llmspell rag ingest|search|ask|stats|remove|export`: one's own files, searched and asked. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openRag, type RagSpell } from "../../core/api/open-rag.ts";
@@ -107,7 +107,7 @@ export function ragIngest(context: Context): Promise<number> {
   let progress: Progress | undefined;
   const work = async (rag: Rag, place: RagPlace): Promise<number> => {
     const { findFiles, isInside } = await import("./rag-files.ts");
-    const { files, folders, links, odd } = await findFiles(operands);
+    const { files, folders, links, others, odd } = await findFiles(operands);
     const limit = (await context.config()).config.rag.ingest;
     // where nothing is there yet vectors are made in any case
     const isEmpty = await rag.documents(place).then(
@@ -169,6 +169,13 @@ export function ragIngest(context: Context): Promise<number> {
       noteSkipped(screen, skipped);
       if (links.length > 0)
         screen.note(`left out: ${plural(links.length, "link")}, such as ${oneLine(links[0] ?? "")}; name what they lead to`);
+      if (others.length > 0)
+        screen.note(`left out: ${plural(others.length, "file")}, hidden or of no kind that is read, such as ${oneLine(others[0] ?? "")}`);
+      const ruledOut = gone.filter((id) => existsSync(id));
+      if (ruledOut.length > 0)
+        screen.note(
+          `removed: ${plural(ruledOut.length, "document")} whose file is there, but left out by .gitignore, such as ${oneLine(ruledOut[0] ?? "")}`,
+        );
       for (const warning of warnings) screen.note(warning);
       screen.document({
         status: "ok",
@@ -180,6 +187,7 @@ export function ragIngest(context: Context): Promise<number> {
         tokens,
         skipped: skipped.map((each) => skippedFields(screen, each)),
         links,
+        others: others.length,
         warnings: [...warnings],
       });
       const more = [

@@ -108,6 +108,17 @@ describe("the person's own command", () => {
     expect(ownCommand(["generate", "x".repeat(400)], "--pull")).toBeUndefined();
   });
 
+  it("is not written again with what is to stay secret", () => {
+    for (const words of [
+      ["tool", "invoke", "http-request", '{"headers":{"authorization":"Bearer x"}}'],
+      ["tool", "invoke", "http-request", '{"headers":{"X-Api-Key": "x"}}'],
+      ["tool", "invoke", "http-request", "--url", "http://me:pass@localhost/"],
+      ["tool", "invoke", "own", "--", "--token", "x"],
+    ])
+      expect(ownCommand(words)).toBeUndefined();
+    expect(ownCommand(["generate", "A key: what is it?", "--max-tokens=8"])).toContain("--max-tokens=8");
+  });
+
   it("keeps what a flag may hold several times", () => {
     const host = new SpellError("spec-host", "a private host", { actions: [{ kind: "use-option", name: "allowHost", value: "10.0.0.2" }] });
     expect(commandsOf(host, ["model", "pull", "--allow-host", "10.0.0.1", "http://10.0.0.1/x.gguf"])).toEqual([

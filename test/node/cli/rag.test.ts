@@ -1,6 +1,6 @@
 /** `rag …` over folders on disk: which files are read, what is told, what is asked of a model; the real bin once. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createSpell, type Spell } from "../../../src/core/api/spell.ts";
@@ -225,6 +225,34 @@ describe("rag", () => {
     const text = await run(ragIngest, [folder], {}, "text");
     expect(text.out).toBe("0 documents, 0 passages, 2 unchanged, 2 left out\n");
     expect(text.err).toContain("left out: ");
+  });
+
+  it("tells of files that are no documents, of documents without text, and of what a rule takes out again", async () => {
+    const { run } = await program();
+    const folder = folderOf({ ...notes, ".hidden.md": "x", "photo.zzz": "x", "empty.md": "" });
+    const first = await run(ragIngest, [folder], {}, "text");
+    expect(first.err).toContain("left out: 2 files, hidden or of no kind that is read, such as ");
+    expect(first.err).toContain("there is no text in ");
+    expect((await run(ragIngest, [folder])).document).toMatchObject({ others: 2, unchanged: 3, warnings: [] });
+    writeFileSync(join(folder, ".gitignore"), "bread.md\n");
+    const ruled = await run(ragIngest, [folder], {}, "text");
+    expect(ruled.err).toContain("removed: 1 document whose file is there, but left out by .gitignore, such as ");
+    expect((await failure(run(ragIngest, [join(folder, "*.zzz")]))).code).toBe("usage-value");
+  });
+
+  it("sets the damaged name of a collection aside, and names it anew", async () => {
+    const { run } = await program();
+    const folder = folderOf(notes);
+    await run(ragIngest, [folder]);
+    const place = String((await run(ragStats)).document["place"]);
+    const root = dirname(place);
+    const [name = ""] = readdirSync(root).filter((each) => each.endsWith(".place"));
+    writeFileSync(join(root, name), "");
+    expect((await failure(run(ragStats))).code).toBe("rag-damaged");
+    writeFileSync(join(folder, "new.md"), "One more.");
+    expect((await run(ragIngest, [folder])).document).toMatchObject({ documents: 1, unchanged: 2 });
+    expect((await run(ragStats)).document).toMatchObject({ documents: 3, collections: ["default"] });
+    expect(readdirSync(root).filter((each) => each.endsWith(".damaged"))).toHaveLength(1);
   });
 
   it("asks for an embedding model where vectors are made, and for none where nothing changed", async () => {
