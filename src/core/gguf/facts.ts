@@ -16,6 +16,8 @@ export interface ModelShape {
   readonly blockCount: number;
   /** of the layer that has most; 0 for models without attention */
   readonly headCount: number;
+  /** numbers of a key of one head; 0 for models without attention */
+  readonly headSize: number;
   readonly kvHeadCount: number;
   /** bytes that keys and values of one token take as f16, over all layers; an upper bound where layers share or forget them */
   readonly kvBytesPerToken: number;
@@ -38,7 +40,7 @@ export function readShape(metadata: Metadata, architecture: string): ModelShape 
   metadata.uint32s(`${architecture}.feed_forward_length`, { min: 0, max: limits.ggufFeedForwardLength });
   checkExperts(metadata, architecture);
   const base = { contextLength, embeddingLength, blockCount };
-  if (recurrentArchitectures.has(architecture)) return { ...base, headCount: 0, kvHeadCount: 0, kvBytesPerToken: 0 };
+  if (recurrentArchitectures.has(architecture)) return { ...base, headCount: 0, headSize: 0, kvHeadCount: 0, kvBytesPerToken: 0 };
 
   const [headsKey, kvHeadsKey] = [`${architecture}.attention.head_count`, `${architecture}.attention.head_count_kv`];
   const heads = readHeads(metadata, headsKey, blockCount);
@@ -64,6 +66,7 @@ export function readShape(metadata: Metadata, architecture: string): ModelShape 
   return {
     ...base,
     headCount,
+    headSize: keyLength ?? headSize,
     kvHeadCount: Math.max(...kvHeads),
     kvBytesPerToken: allKvHeads * ((keyLength ?? headSize) + (valueLength ?? headSize)) * 2,
   };

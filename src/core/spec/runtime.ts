@@ -165,6 +165,8 @@ export interface GgufOpenOptions extends DeviceOptions {
   readonly batchSize: number;
   /** 0 = find the best number, see ThreadChoice */
   readonly threads: number;
+  /** The layer's that has most heads, and how many numbers a key of one has, for engines that choose how attention is computed. */
+  readonly heads?: { readonly count: number; readonly size: number } | undefined;
   /** For calls that keep states; without it none are kept. `model`: its name, for lists. `mostBytes`: that all states of this home may have together. */
   readonly keep?: { readonly model: string; readonly mostBytes: number } | undefined;
   /** Text of the begin-of-sequence token, for engines that add it by themselves and must not meet it in the prompt too. */

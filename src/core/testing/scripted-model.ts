@@ -32,6 +32,7 @@ export function scriptedModel(options: ScriptedModelOptions = {}): Promise<Langu
     embeddingLength: 1,
     blockCount: 1,
     headCount: 1,
+    headSize: 64,
     kvHeadCount: 1,
     vocabSize: 0,
     fileBytes: file.size,

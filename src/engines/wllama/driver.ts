@@ -90,6 +90,10 @@ async function checkPlaced(placed: Placed | undefined, instance: WllamaLike): Pr
 
 /** An abort is seen between two prompt batches; this many tokens keep that short on one WebAssembly thread. */
 const maxBatch = 128;
+/** Numbers of a head from which attention in one operation decodes as fast as products, softmax and products do: it costs per key and head. */
+const wholeHead = 64;
+/** Room for the scores of a batch, in bytes; attention in one operation needs none. */
+const mostScores = 64 * 2 ** 20;
 /** The engine's server aborts with a batch of one token; seen with wllama 3.8.1. */
 const minBatch = 2;
 
@@ -130,6 +134,13 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
 
   // A text is read as a whole where vectors are made of it.
   const batch = options.embed === undefined ? Math.min(Math.max(options.batchSize, minBatch), maxBatch) : options.contextLength;
+  const { heads } = options;
+  const isPlain =
+    host.device === "wasm" &&
+    heads !== undefined &&
+    heads.size > 0 &&
+    heads.size < wholeHead &&
+    heads.count * options.contextLength * batch * Float32Array.BYTES_PER_ELEMENT <= mostScores;
   const total = files.reduce((sum, { size }) => sum + size, 0);
   let before = 0;
   let shown = 0;
@@ -159,6 +170,7 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
         kv_unified: true,
         ctx_shift: false,
         warmup: false,
+        ...(isPlain && { flash_attn: false }),
         ...(options.embed !== undefined && { embeddings: true, pooling_type: options.embed }),
       }),
     ]);

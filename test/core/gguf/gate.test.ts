@@ -84,6 +84,7 @@ describe("facts", () => {
       embeddingLength: 64,
       blockCount: 2,
       headCount: 4,
+      headSize: 16,
       kvHeadCount: 2,
       vocabSize: 320,
       fileBytes: writeGguf(spec).length,

@@ -1,6 +1,7 @@
 /** E13: what the driver believes of an engine that falls back to the processor without a word. The engine here is scripted: it says what wllama's log says. */
 import { describe, expect, it } from "vitest";
 import { bytesSource } from "../../../src/core/formats/byte-source.ts";
+import type { GgufOpenOptions } from "../../../src/core/spec/runtime.ts";
 import { openWllama, type WllamaHost } from "../../../src/engines/wllama/driver.ts";
 import type { WllamaLike } from "../../../src/engines/wllama/instance.ts";
 import { openOptions } from "../../node/support/engine.ts";
@@ -41,7 +42,8 @@ function scripted(device: "webgpu" | "wasm", { log, first = [-0.1, -2.5] }: Scri
       };
     },
   };
-  const open = () => openWllama(host, [bytesSource("model.gguf", new Uint8Array(8))], { ...openOptions, device });
+  const open = (options: Partial<GgufOpenOptions> = {}) =>
+    openWllama(host, [bytesSource("model.gguf", new Uint8Array(8))], { ...openOptions, ...options, device });
   return { open, loads, exits: () => exits };
 }
 
@@ -77,5 +79,18 @@ describe("E13 wllama on WebGPU", () => {
     const { open, loads } = scripted("wasm", { log: [placed], first: [] });
     expect((await open()).device).toMatchObject({ chosen: "wasm", tried: [{ device: "wasm" }] });
     expect(loads[0]).toMatchObject({ n_gpu_layers: 0 });
+  });
+
+  it.each([
+    ["wasm", { count: 8, size: 32 }, 512, false],
+    ["wasm", { count: 8, size: 64 }, 512, undefined],
+    ["wasm", { count: 0, size: 0 }, 512, undefined],
+    ["wasm", undefined, 512, undefined],
+    ["wasm", { count: 64, size: 32 }, 32_768, undefined],
+    ["webgpu", { count: 8, size: 32 }, 512, undefined],
+  ] as const)("on %s with heads %o and %i tokens, attention in one operation is %s", async (device, heads, contextLength, wanted) => {
+    const { open, loads } = scripted(device, { log: [placed], first: [-1, -2] });
+    await open({ heads, contextLength });
+    expect(loads[0]?.["flash_attn"]).toBe(wanted);
   });
 });

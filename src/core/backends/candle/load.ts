@@ -77,6 +77,7 @@ async function openGguf(model: Extract<FoundModel, { kind: "gguf" }>, platform: 
   return openGgufModel(model, runtimeFor("gguf", platform), platform, {
     ...{ device, threads, batchSize, onProgress, signal, needs, contextLength },
     bos: model.facts.bos?.text,
+    heads: { count: model.facts.headCount, size: model.facts.headSize },
     keep: { model: model.id, mostBytes: options.keptBytes },
   });
 }
