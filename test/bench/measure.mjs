@@ -63,7 +63,10 @@ function familyCpuMs() {
 /** Adds the peaks of a process and its children, by pid; silent where /proc is not there or a process is gone. */
 function family(pid, peaks) {
   try {
-    const peak = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    // bundles a subject's sources, and is no part of what is measured
+    if (/^Name:\s+esbuild$/m.test(status)) return;
+    const peak = /VmHWM:\s+(\d+)/.exec(status);
     if (peak !== null) peaks.set(pid, Math.max(peaks.get(pid) ?? 0, Number(peak[1])));
     for (const task of [pid]) {
       for (const child of readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").trim().split(" "))

@@ -45,6 +45,12 @@ const isNode = process.versions["bun"] === undefined && process.versions["deno"]
 const oneWorker = isNode && { UV_THREADPOOL_SIZE: "1" };
 
 /**
+ * ONNX Runtime asks for each weight by itself, some megabytes, which glibc would map one by one in pages of 4 KB: finding those takes a quarter of a token
+ * (docs/benchmarks.md#t5). So blocks up to 32 MiB come from its heap, and that is asked of the system in large pages. Other libraries of C ignore it.
+ */
+const largePages = process.platform === "linux" && { GLIBC_TUNABLES: "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432" };
+
+/**
  * @returns a runtime whose open() forks a child. `prepare()` starts the next child early: the engine loads while the caller reads the file's header.
  * Children hold the process open only while a call waits for them.
  */
@@ -59,7 +65,13 @@ function startChild(options: ChildRuntimeOptions): RemoteEngine {
   const { engine } = options;
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => passedVariables.test(name)));
   const child = fork(builtFile("engines/engine-child"), [engine], {
-    env: { ...env, ...(engine === "node-llama-cpp" && oneWorker), ...options.env, LLMSPELL_HOME: homeFolder() },
+    env: {
+      ...env,
+      ...(engine === "node-llama-cpp" && oneWorker),
+      ...(engine === "onnxruntime-node" && largePages),
+      ...options.env,
+      LLMSPELL_HOME: homeFolder(),
+    },
     cwd: childFolder(),
     // not the parent's: --inspect would fight for its port, a test runner's loaders have no business there
     execArgv: packageArguments(),
