@@ -69,8 +69,8 @@ export interface QuantizedColumns {
 }
 
 /**
- * One scale per output, for DynamicQuantizeMatMul. Weights are read along their rows and as numbers of 4 bytes, so that this takes a quarter of the
- * time that it takes down the columns: pages and first loads wait for it.
+ * One scale per output, for DynamicQuantizeMatMul. Weights are read along their rows, which takes under half of the time that it takes down the columns:
+ * pages and first loads wait for it.
  * @param limit 127, or 63 where a processor without VNNI would saturate sums of two products in 16 bits
  */
 export function quantizeColumns(weights: Float32Array, rows: number, columns: number, limit: 127 | 63): QuantizedColumns {
