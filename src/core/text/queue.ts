@@ -1,4 +1,4 @@
-/** The one queue in front of the engines of a provider: in order, a few at a time, one at a time for each model, with a bounded line for each. */
+/** The one queue in front of the engines of a provider: in order, a few at a time, one at a time for each model, with a bounded line. */
 import { abortedError, SpellError } from "../errors.ts";
 import { deferred } from "../values.ts";
 
@@ -6,7 +6,7 @@ export interface Queue {
   /**
    * Waits for a turn.
    * @param model what the turn is for
-   * @throws SpellError run-busy (its model's line is full), run-aborted
+   * @throws SpellError run-busy (line full), run-aborted
    */
   take(model: object, signal: AbortSignal | undefined): Promise<Turn>;
 }
@@ -23,7 +23,7 @@ export interface QueueLimits {
   readonly maxConcurrent: number;
   /** turns at one time on one model */
   readonly maxPerModel: number;
-  /** callers in the line for one model: those of a busy one refuse nobody else's */
+  /** callers in the line */
   readonly maxWaiting: number;
 }
 
@@ -58,10 +58,9 @@ export function createQueue({ maxConcurrent, maxPerModel, maxWaiting }: QueueLim
     async take(model, signal) {
       if (signal?.aborted === true) throw abortedError();
       if (isFree(model)) return begin(model);
-      const waitingFor = line.filter((each) => each.model === model).length;
-      if (waitingFor >= maxWaiting) {
-        throw new SpellError("run-busy", `${maxWaiting} generations of this model are waiting already`, {
-          details: { waiting: waitingFor, limit: maxWaiting },
+      if (line.length >= maxWaiting) {
+        throw new SpellError("run-busy", `${maxWaiting} generations are waiting already`, {
+          details: { waiting: line.length, limit: maxWaiting },
         });
       }
       // A signal of its own for each: hosts report more than ten listeners on one as a leak, and the line is longer.

@@ -63,16 +63,6 @@ describe("the queue in front of the engines of a provider", () => {
     expect(order).toEqual(["other", "one"]);
   });
 
-  it("holds a line for each model: a full one refuses its own callers alone", async () => {
-    const queue = queueOf(2);
-    const turn = await queue.take(one, never);
-    const waiting = [queue.take(one, never), queue.take(one, never)];
-    await expect(queue.take(one, never)).rejects.toMatchObject({ code: "run-busy", details: { waiting: 2, limit: 2 } });
-    const theirs = queue.take(other, never);
-    turn.end();
-    for (const next of [...waiting, theirs]) (await next).end();
-  });
-
   it("a turn that is ended twice frees one place", async () => {
     const queue = queueOf(16);
     const { end } = await queue.take(one, never);
