@@ -87,7 +87,7 @@ export function languageModelContract(
       const list = await parts(model, prompt, { ...greedy, stop: text.slice(border - 2, border + 2) });
       const cut = list.map((part) => (part.type === "text-delta" ? part.text : "")).join("");
       expect(cut).toBe(text.slice(0, border - 2));
-      expect(list.at(-1)).toMatchObject({ type: "stream-end", finishReason: "stop" });
+      expect(list.at(-1)).toMatchObject({ type: "stream-end", finishReason: "stop", stoppedBy: text.slice(border - 2, border + 2) });
     });
 
     it("repeats a sampled text with its seed, and reports the seed it drew", async () => {

@@ -265,7 +265,7 @@ export interface ModelGenerateOptions<S extends Sampling = Sampling> {
   readonly sampling: S;
   /**
    * Once the text holds one of these the runtime ends with finishReason `stop`, so that its counts are right.
-   * The string itself may be in the pieces: core cuts it.
+   * The string itself is in the pieces: core cuts it, and knows by it what comes next.
    */
   readonly stop: readonly string[];
   /** Texts of control tokens that are part of the answer's text; all others are left out of it. */

@@ -6,6 +6,7 @@ import type { Constraint } from "../spec/grammar.ts";
 import type { ModelGenerateOptions, ModelHandle, ModelPiece } from "../spec/runtime.ts";
 import type { AnswerForm, EndPiece } from "./answer.ts";
 import { createThinkingFilter } from "./thinking.ts";
+import { createWatch } from "./watch.ts";
 
 /** The text of all runs, and one end piece. @throws SpellError as ModelHandle.generate() */
 export async function* inPhases<O extends ModelGenerateOptions>(
@@ -116,18 +117,4 @@ export async function* inPhases<O extends ModelGenerateOptions>(
   }
   for await (const text of run(calling(calls.holds(begun)))) yield write(text);
   yield end();
-}
-
-/** @returns finds the first mark that is complete, piece by piece: which, and where it ends in the piece */
-function createWatch(marks: readonly string[]): (piece: string) => { readonly mark: string; readonly end: number } | undefined {
-  const longest = Math.max(...marks.map(({ length }) => length));
-  let tail = "";
-  return (piece) => {
-    const all = tail + piece;
-    const found = marks.map((mark) => ({ mark, at: all.indexOf(mark) })).filter(({ at }) => at >= 0);
-    const [first] = found.sort((a, b) => a.at - b.at);
-    const before = tail.length;
-    tail = all.slice(-(longest - 1));
-    return first === undefined ? undefined : { mark: first.mark, end: first.at + first.mark.length - before };
-  };
 }

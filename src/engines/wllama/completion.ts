@@ -2,6 +2,7 @@
 import { contextError, messageOf } from "../../core/errors.ts";
 import { bytesNoText, gbnfOf } from "../../core/grammar/gbnf.ts";
 import type { GgufGenerateOptions, ModelPiece } from "../../core/spec/runtime.ts";
+import { createWatch } from "../../core/text/watch.ts";
 import type { WllamaChunk, WllamaLike } from "./instance.ts";
 
 /**
@@ -41,7 +42,8 @@ export function startCompletion(
     n_probs: 0,
     ignore_eos: false,
     cache_prompt: true,
-    stop: [...stop],
+    // Its server leaves out of the text what it stopped at, so that nobody knows at what; read() looks for them.
+    stop: [],
     ...(constraint !== undefined && { grammar: gbnfOf(constraint) }),
     preserved_tokens: [...marks],
     timings_per_token: true,
@@ -67,6 +69,7 @@ export function startCompletion(
     let finishReason: "stop" | "length" = "stop";
     let timings: Timings = {};
     let characters = 0;
+    const watch = createWatch(stop);
     let mostTokens = maxTokens;
     let prompt: { readonly total: number; readonly cache: number } | undefined;
     let note: string | undefined;
@@ -87,13 +90,14 @@ export function startCompletion(
         // The engine rounds its context up; what was asked for is what holds.
         if (prompt.total > contextLength) throw contextError(prompt.total, contextLength);
         mostTokens = Math.min(maxTokens, contextLength - prompt.total);
-        if (mostTokens === 0) return yield* cut({ prompt_n: 0 });
+        if (mostTokens === 0) return yield* cut("length", { prompt_n: 0 });
       }
       const text = choice?.text ?? "";
       if (text === "") continue;
       characters += text.length;
       yield { type: "text", text };
-      if (mostTokens < maxTokens && (timings.predicted_n ?? 0) >= mostTokens) return yield* cut(timings);
+      if (watch(text) !== undefined) return yield* cut("stop", timings);
+      if (mostTokens < maxTokens && (timings.predicted_n ?? 0) >= mostTokens) return yield* cut("length", timings);
     }
     if (failure !== undefined) {
       // Bytes that are no text end the engine's answer; what came before is good.
@@ -106,10 +110,10 @@ export function startCompletion(
     }
     yield endPiece(finishReason, timings, note);
 
-    /** The context is full: the request is ended by the caller's cleanup. */
-    function* cut(known: Timings): Generator<ModelPiece, void, undefined> {
+    /** A stop string is complete, or the context full: the request is ended by the caller's cleanup. */
+    function* cut(reason: "stop" | "length", known: Timings): Generator<ModelPiece, void, undefined> {
       const { total = 0, cache = 0 } = prompt ?? {};
-      const { promptTokens: _, ...counted } = endPiece("length", known, undefined);
+      const { promptTokens: _, ...counted } = endPiece(reason, known, undefined);
       yield { ...counted, promptTokens: total, cachedTokens: Math.min(cache, Math.max(0, total - 1)) };
     }
   }

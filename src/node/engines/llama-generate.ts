@@ -6,6 +6,7 @@ import { chooseAmong } from "../../core/sampling.ts";
 import type { Constraint } from "../../core/spec/grammar.ts";
 import type { GgufGenerateOptions, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
 import type { TokenSampling } from "../../core/spec/sampling.ts";
+import { createWatch } from "../../core/text/watch.ts";
 import { createGuesser, type GuessCosts } from "./llama-guess.ts";
 import { promptPace, threadPace } from "./llama-pace.ts";
 import { rateChoices } from "./llama-rate.ts";
@@ -119,7 +120,7 @@ export async function* generate(
     const textIn = (piece: string): string => (form === undefined ? piece : (piece.split("\ufffd", 1)[0] ?? piece));
     const history = [...tokens];
     const text = createDetokenizer(model, tokens.slice(-4), markTokens(model, options.marks));
-    const stopped = createStopWatch(options.stop);
+    const watch = createWatch(options.stop);
     let repeats = 0;
     const pace = threadPace(threads.decode, oneMs);
     let last = started;
@@ -159,7 +160,7 @@ export async function* generate(
         yield { ...end("length"), note: bytesNoText };
         return;
       }
-      const isStopped = stopped(piece);
+      const isStopped = watch(piece) !== undefined;
       if (isStopped || completionTokens >= mostTokens) {
         if (!isStopped) yield* toText(text.flush());
         yield end(isStopped ? "stop" : "length");
@@ -326,17 +327,5 @@ function createDetokenizer(
       return rest + mark;
     },
     flush: () => (held.length === 0 ? "" : show(true)),
-  };
-}
-
-/** @returns tells, piece by piece, whether one of the strings has been completed */
-function createStopWatch(stop: readonly string[]): (piece: string) => boolean {
-  const longest = stop.reduce((length, text) => Math.max(length, text.length), 0);
-  let tail = "";
-  return (piece) => {
-    if (longest === 0 || piece === "") return false;
-    const seen = tail + piece;
-    tail = seen.slice(-(longest - 1) || seen.length);
-    return stop.some((text) => seen.includes(text));
   };
 }
