@@ -167,11 +167,11 @@ function measuredHandle(handle: GgufHandle): GgufHandle {
 /** Milliseconds for a short prompt and a few tokens, in about the shares of a usual call; infinite when it takes longer than `limitMs`. */
 async function timeOf(handle: GgufHandle, round: number, limitMs: number, signal: AbortSignal | undefined): Promise<number> {
   // another beginning each time, so that no prefix is cached
-  const prompt = `${round} one two three four five six seven eight nine ten eleven twelve and so on`;
+  const prompt = `${round} one two three four five six and so on`;
   const late = Number.isFinite(limitMs) ? [AbortSignal.timeout(Math.ceil(limitMs))] : [];
   const stop = AbortSignal.any(signal === undefined ? late : [signal, ...late]);
   try {
-    for await (const piece of handle.generate(prompt, { maxTokens: 6, sampling: greedy, stop: [], signal: stop })) {
+    for await (const piece of handle.generate(prompt, { maxTokens: 4, sampling: greedy, stop: [], signal: stop })) {
       if (piece.type === "end") return piece.prefillMs + piece.decodeMs;
     }
   } catch (error) {
