@@ -386,14 +386,9 @@ suites.formats = [...(existsSync(smol) ? [["Q4_1", smol]] : []), ...formats()].f
 const checkpoint = ".cache/checkpoints/flan-t5-small";
 const peers = process.env.LLMSPELL_BENCH_PEERS;
 const ifThere = (path, subjects) => (peers !== undefined && existsSync(`${peers}/${path}`) ? subjects(`${peers}/${path}`) : {});
-/** What the product gives the process that holds ONNX Runtime (src/node/engines/child-runtime.ts); subjects are that process. */
-const asChild = { env: { GLIBC_TUNABLES: "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432" } };
 const t5Subjects = (kind, forms, ...more) =>
   Object.fromEntries(
-    forms.map((form) => [
-      form === "f32" ? "ours" : `ours, ${form}`,
-      own(subject("t5-ours", checkpoint, form, kind, ...more), kind === "native" ? asChild : {}),
-    ]),
+    forms.map((form) => [form === "f32" ? "ours" : `ours, ${form}`, own(subject("t5-ours", checkpoint, form, kind, ...more))]),
   );
 const module = `${peers}/node_modules/@huggingface/transformers`;
 const t5Figures = ["decodeRate", "firstTokenMs", "loadMs", "peakRssMb"];
@@ -404,7 +399,7 @@ suites.t5 = [
     figures: [...t5Figures, "encodeMs"],
     subjects: {
       ...t5Subjects("native", ["f32", "q8", "q4", "f32+q4"]),
-      "ours, q4, its first load": own(subject("t5-ours", checkpoint, "q4", "native", "first-load"), asChild),
+      "ours, q4, its first load": own(subject("t5-ours", checkpoint, "q4", "native", "first-load")),
       ...ifThere("flan-onnx", (folder) =>
         Object.fromEntries(
           ["fp32", "q8", "q4"].map((form) => [`transformers.js, ${form}`, own(subject("t5-transformers-js", folder, form, module))]),
@@ -435,7 +430,7 @@ suites.t5 = [
     rounds: Math.min(rounds, 5),
     figures: ["encode64Ms", "encode512Ms", "withKeys64Ms", "withKeys512Ms"],
     subjects: {
-      ours: own(subject("t5-encoder", checkpoint), asChild),
+      ours: own(subject("t5-encoder", checkpoint)),
       ...ifThere("flan-onnx", (folder) => ({ "transformers.js, fp32": own(subject("t5-encoder", folder, module)) })),
     },
   },
@@ -443,7 +438,7 @@ suites.t5 = [
     title: "T5, flan-t5-small shape, prompt lookup in f32 by what the answer repeats, 2 threads",
     rounds: Math.min(rounds, 5),
     figures: ["copyRate", "copyGain", "rewriteRate", "rewriteGain", "otherRate", "otherGain"],
-    subjects: { ours: own(subject("t5-lookup", checkpoint), asChild) },
+    subjects: { ours: own(subject("t5-lookup", checkpoint)) },
   },
   {
     title: "T5, flan-t5-small shape, 64 in, 128 new, WASM in Node",

@@ -45,12 +45,6 @@ const isNode = process.versions["bun"] === undefined && process.versions["deno"]
 const oneWorker = isNode && { UV_THREADPOOL_SIZE: "1" };
 
 /**
- * ONNX Runtime asks for each weight by itself, some megabytes, which glibc would map one by one in pages of 4 KB: finding those takes a quarter of a token
- * (docs/benchmarks.md#t5). So blocks up to 32 MiB come from its heap, and that is asked of the system in large pages. Other libraries of C ignore it.
- */
-const largePages = process.platform === "linux" && { GLIBC_TUNABLES: "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432" };
-
-/**
  * @returns a runtime whose open() forks a child. `prepare()` starts the next child early: the engine loads while the caller reads the file's header.
  * Children hold the process open only while a call waits for them.
  */
@@ -68,7 +62,6 @@ function startChild(options: ChildRuntimeOptions): RemoteEngine {
     env: {
       ...env,
       ...(engine === "node-llama-cpp" && oneWorker),
-      ...(engine === "onnxruntime-node" && largePages),
       ...options.env,
       LLMSPELL_HOME: homeFolder(),
     },

@@ -280,25 +280,13 @@ describe("calls", () => {
     const names = environment.split("\0").flatMap((line) => line.split("=")[0] || []);
     expect(names).toContain("LLMSPELL_HOME");
     const known =
-      /^(LLMSPELL_HOME|PATH|TEMP|TMP|TMPDIR|HOME|LANG|LC_ALL|LD_LIBRARY_PATH|XDG_RUNTIME_DIR|UV_THREADPOOL_SIZE|GLIBC_TUNABLES|NODE_CHANNEL_\w+|(CUDA|HIP|ROCR|NVIDIA|VK|GGML|MESA)_\w+)$/;
+      /^(LLMSPELL_HOME|PATH|TEMP|TMP|TMPDIR|HOME|LANG|LC_ALL|LD_LIBRARY_PATH|XDG_RUNTIME_DIR|UV_THREADPOOL_SIZE|NODE_CHANNEL_\w+|(CUDA|HIP|ROCR|NVIDIA|VK|GGML|MESA)_\w+)$/;
     expect(names.filter((name) => !known.test(name))).toEqual([]);
   });
 
   it("takes a prepared child for the next model, however often it was asked to prepare", () => {
     expect(runtime.pids).toHaveLength(1);
   });
-});
-
-linux.it("ONNX Runtime's child takes its weights from large pages, the others do not", async () => {
-  for (const engine of ["onnxruntime-node", "onnxruntime-web"] as const) {
-    const pids: number[] = [];
-    childRuntime({ engine, onSpawn: (pid) => pids.push(pid) }).prepare?.();
-    const [pid = 0] = pids;
-    const environment = readFileSync(`/proc/${pid}/environ`, "utf8");
-    process.kill(pid, "SIGKILL");
-    await gone(pids);
-    expect(environment.includes("GLIBC_TUNABLES=glibc.malloc.hugetlb=1"), engine).toBe(engine === "onnxruntime-node");
-  }
 });
 
 describe("wllama behind the same wall", () => {
