@@ -86,3 +86,11 @@ function renamed(value: unknown, rename: (name: string) => string): unknown {
   if (prototype !== Object.prototype && prototype !== null) return value;
   return Object.fromEntries(Object.entries(value as object).map(([name, inner]) => [rename(name), renamed(inner, rename)]));
 }
+
+/** Of none: infinity. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const low = sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.POSITIVE_INFINITY;
+  const high = sorted[Math.floor(sorted.length / 2)] ?? Number.POSITIVE_INFINITY;
+  return (low + high) / 2;
+}

@@ -3,6 +3,8 @@
  * next, so that a draft that does not pay is tried seldom and takes next to no time.
  */
 
+import { median } from "../values.ts";
+
 /** Passes without guesses whose median is the usual one; other programs make some of them late. */
 const usualPasses = 9;
 /** Passes without guesses before the first one with some. */
@@ -61,8 +63,4 @@ export function createWorth(): Worth {
       nextRest = Math.min(longestRest, 2 * nextRest);
     },
   };
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? 1;
 }

@@ -17,7 +17,7 @@ import type {
   ModelPiece,
   ThreadChoice,
 } from "../../core/spec/runtime.ts";
-import { onceFor } from "../../core/values.ts";
+import { median, onceFor } from "../../core/values.ts";
 import { openLlamaEmbeddings } from "./llama-embed.ts";
 import { confidenceAfter, generate } from "./llama-generate.ts";
 import type { GuessCosts } from "./llama-guess.ts";
@@ -29,7 +29,6 @@ import {
   clampThreads,
   type MeasuredThreads,
   measureThreads,
-  median,
   readThreadCache,
   shouldMeasureAgain,
   type ThreadProbe,

@@ -4,7 +4,7 @@
  * Source: Saxena 2023, "Prompt Lookup Decoding".
  */
 
-import { median } from "./threads.ts";
+import { median } from "../../core/values.ts";
 
 /** Tokens that must agree before what followed them is watched. */
 const matchTokens = 3;

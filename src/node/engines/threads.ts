@@ -5,6 +5,7 @@
 import { availableParallelism, cpus } from "node:os";
 import { SpellError } from "../../core/errors.ts";
 import type { ThreadChoice } from "../../core/spec/runtime.ts";
+import { median } from "../../core/values.ts";
 import { readRecords, writeRecord } from "./home-records.ts";
 import { ownProcessorMs, watchOthers } from "./machine-load.ts";
 
@@ -229,13 +230,6 @@ function fewest(times: ReadonlyMap<number, readonly number[]>): number | undefin
   const usual = [...times].map(([threads, samples]) => ({ threads, ms: median(samples) })).sort((a, b) => a.threads - b.threads);
   const fastest = Math.min(...usual.map(({ ms }) => ms));
   return usual.find(({ ms }) => ms <= fastest * worthwhile)?.threads;
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const low = sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.POSITIVE_INFINITY;
-  const high = sorted[Math.floor(sorted.length / 2)] ?? Number.POSITIVE_INFINITY;
-  return (low + high) / 2;
 }
 
 /** Rounds that count, at most, … */
