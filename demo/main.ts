@@ -54,6 +54,8 @@ const repository = find("repository", HTMLInputElement);
 const drop = find("drop", HTMLDivElement);
 
 const choices = new Map<string, ModelChoice>();
+/** Keys of chosen files that are no model: they leave the list with the next choice. */
+const refused = new Set<string>();
 let choice: ModelChoice;
 let model: LanguageModel | undefined;
 /** Aborts the current load or answer. */
@@ -114,7 +116,9 @@ function removeChoice(key: string): void {
 
 async function choose(next: ModelChoice): Promise<void> {
   showSettings(false);
+  const left = choice;
   choice = next;
+  if (refused.delete(left.key) && left.key !== next.key) removeChoice(left.key);
   picker.value = next.key;
   await unload();
   if (conversationWith(next.key)) clearConversation();
@@ -155,6 +159,7 @@ async function load(place?: ProblemOptions): Promise<LanguageModel | undefined> 
     showModel(loaded);
     return loaded;
   } catch (error) {
+    if (wanted.key.startsWith("files:") && isOfFiles(error)) refused.add(wanted.key);
     if (!isAbort(error)) showProblem(error, stepsFor(error), place);
     void showBrowser(() => model === undefined);
     return undefined;
@@ -187,6 +192,11 @@ function stepsFor(error: unknown): readonly NextStep[] {
   return uniqueSteps([...own, ...suggested, ...(own.length === 0 ? [again] : [])]);
 }
 
+/** Whether what failed is the fault of a model's files. */
+function isOfFiles(error: unknown): boolean {
+  return error instanceof SpellError && /^(gguf|model|safetensors|tokenizer|onnx|template|store)-/.test(error.code);
+}
+
 function ownSteps(error: unknown): readonly NextStep[] {
   const code = error instanceof SpellError ? error.code : "internal-error";
   if (code.startsWith("device-")) return [{ label: "Use WebAssembly", run: () => page.takeDevice("wasm") }];
@@ -194,8 +204,7 @@ function ownSteps(error: unknown): readonly NextStep[] {
   if (stored !== undefined && code.startsWith("store-")) {
     return [{ label: `Delete ${stored.id}`, run: () => void remove(stored) }];
   }
-  const brought = !choice.key.startsWith("bundled:");
-  if (brought && /^(gguf|model|safetensors|tokenizer|onnx|template|store)-/.test(code)) {
+  if (!choice.key.startsWith("bundled:") && isOfFiles(error)) {
     return [
       { label: "Choose another file", run: () => fileInput.click() },
       { label: "Back to tiny-stories", run: backToBundled },

@@ -18,6 +18,7 @@ describe("what goes wrong is told", () => {
       await alert(page).getByRole("button", { name: "Back to tiny-stories" }).click();
       await ready(page, "tiny-stories");
       expect(await alert(page).count()).toBe(0);
+      expect(await page.locator("option", { hasText: "model.gguf" }).count()).toBe(0);
     });
   });
 
