@@ -110,7 +110,7 @@ const hints = {
   "run-busy": "Wait for other generations to end.",
   "run-context": "Shorten the prompt or raise the context size.",
   "run-option": "Correct the option.",
-  "run-form": "Take a server, or a model, that keeps the form of an answer; models in this process do.",
+  "run-form": "Ask again, or take a model that is held to the form while it writes, as GGUF and T5 models in this process are.",
   "run-nan": "The model gave no usable numbers; its file may be damaged.",
   "run-closed": "Load the model again.",
   "run-aborted": "Nothing to do: it was asked for.",

@@ -8,10 +8,11 @@ import type { ModelSpec } from "../spec/model-spec.ts";
 import type { DeviceReport } from "../spec/runtime.ts";
 import { asMessages } from "../text/check-call.ts";
 import { randomSeed } from "../text/handle-model.ts";
+import { inWords } from "../text/option-words.ts";
 import { withDefaults } from "../text/parameters.ts";
 import { inputProblem } from "../tools/input-problem.ts";
 import { type LoopParts, runWithTools, type ToolStep, toolLimits, within } from "../tools/loop.ts";
-import { definedOnly } from "../values.ts";
+import { definedOnly, snakeCase } from "../values.ts";
 import { readInput } from "./input.ts";
 import { type AgentSettings, type AgentTool, unknownAgentOption } from "./options.ts";
 
@@ -232,7 +233,7 @@ export class Agent {
       const result: SpellResult = { ...lastResult, ...loop.result };
       if (onChunk !== undefined && !isStopped) await onChunk({ text: "", index: index++, done: true });
       const executionTimeMs = now() - started;
-      for (const { message } of result.warnings) spell.platform.log({ level: "warn", message: `agent ${this.name}: ${message}` });
+      for (const each of result.warnings) spell.platform.log({ level: "warn", message: `agent ${this.name}: ${inWords(each, snakeCase)}` });
       this.#said = latest([...before, ...loop.said], maxConversationLength);
       onAnswer?.(result);
       const metadata = { ...metadataOf(result, isStopped, executionTimeMs), turns: loop.turns, toolCalls: loop.steps };

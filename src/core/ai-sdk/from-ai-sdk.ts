@@ -10,6 +10,7 @@ import { isObject } from "../json.ts";
 import type { ChatPrompt, FinishReason, GenerateOptions, Prompt, ResultOf, Usage } from "../spec/generate.ts";
 import type { LanguageModel } from "../spec/language-model.ts";
 import type { ManyPart, StreamPart } from "../spec/stream-part.ts";
+import { warning } from "../text/answer.ts";
 import { checkPrompt, refuseContinue } from "../text/check-call.ts";
 import { collect, modelStream } from "../text/collect.ts";
 import { checkGenerateOptions, withDefaults } from "../text/parameters.ts";
@@ -55,8 +56,7 @@ export function fromAiSdk(model: AiSdkModel): LanguageModel {
     let firstAt: number | undefined;
     let text = "";
     yield { type: "stream-start", model: id };
-    if (ignored.length > 0)
-      yield { type: "warning", code: "option-ignored", message: `${id} does not know ${ignored.join(", ")}; not sent` };
+    if (ignored.length > 0) yield warning("option-ignored", `${id} does not know ${ignored.join(", ")}; not sent`, ignored);
     try {
       throwIfAborted(signal);
       const started = Promise.resolve(model.doStream({ ...call, abortSignal: signal } as never));

@@ -6,7 +6,8 @@ import type { Platform } from "../platform.ts";
 import type { EmbedOptions, EmbedResult } from "../spec/embedding-model.ts";
 import type { GenerateOptions, GenerateResult, Prompt, ToolCall } from "../spec/generate.ts";
 import type { RerankOptions, RerankResult } from "../spec/rerank-model.ts";
-import { type Snake, toCamel, toSnake } from "../values.ts";
+import { inWords } from "../text/option-words.ts";
+import { type Snake, snakeCase, toCamel, toSnake } from "../values.ts";
 import type { Models } from "./models.ts";
 import { plainVector } from "./plain-vector.ts";
 
@@ -132,7 +133,7 @@ export function createLocalLlm(spell: Library): LocalLlm {
           ...rest,
           onText: onToken,
         });
-      for (const { message } of warnings) platform.log({ level: "warn", message });
+      for (const each of warnings) platform.log({ level: "warn", message: inWords(each, snakeCase) });
       const about = {
         text,
         reasoning,

@@ -100,7 +100,10 @@ export function createPromptWriter(facts: GgufFacts, isolate: Isolate): PromptWr
       const stays = "reasoning is not known to this model's chat template: it thinks as it does";
       return {
         text,
-        warnings: [...warnings(), ...(reasoning === "off" && thinks !== undefined && !hasSwitch ? [warning("option-ignored", stays)] : [])],
+        warnings: [
+          ...warnings(),
+          ...(reasoning === "off" && thinks !== undefined && !hasSwitch ? [warning("option-ignored", stays, ["reasoning"])] : []),
+        ],
         form: formOf(thinks, calls, controlTokens),
       };
     };

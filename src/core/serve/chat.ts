@@ -5,7 +5,7 @@ import { collectMany } from "../text/collect.ts";
 import { begin, copies, finishReasons, nowSeconds, openaiUsage, randomId } from "./answers.ts";
 import { readBody } from "./body.ts";
 import type { Call } from "./call.ts";
-import { type Fields, ignored, type Note } from "./fields.ts";
+import { type Fields, ignored, type Note, noteOf } from "./fields.ts";
 import { mostAnswers, readCall, readEffort, readForm, readMaxTokens, readSampling, readText, readTools } from "./options.ts";
 import type { OpenRecord } from "./record.ts";
 import { json, openaiError } from "./refusals.ts";
@@ -64,7 +64,7 @@ export async function chat(call: Call): Promise<Response> {
   if (isStream)
     return eventStream(call, begun, chunks(begun, head, count, notes, usage, call.record), { end: "[DONE]", error: openaiError });
   const answers = await collectMany(begun);
-  const warnings = [...notes, ...answers.flatMap((answer) => answer.warnings)];
+  const warnings = [...notes, ...answers.flatMap((answer) => answer.warnings.map(noteOf))];
   return json({
     ...head,
     object: "chat.completion",
@@ -111,7 +111,7 @@ async function* chunks(
     else if (part.type === "tool-call") {
       yield chunk(index, { tool_calls: [{ index: calls, ...toolCall(part) }] });
       calls += 1;
-    } else if (part.type === "warning") warnings.push({ code: part.code, message: part.message });
+    } else if (part.type === "warning") warnings.push(noteOf(part));
     else yield chunk(index, {}, finishReasons[part.finishReason], index === count - 1 && warnings.length > 0 ? { warnings } : {});
   }
   if (hasUsage) yield { ...head, object: "chat.completion.chunk", choices: [], usage: openaiUsage(record.usage) };

@@ -5,7 +5,7 @@ import { begin, copies, finishReasons, nowSeconds, openaiUsage, randomId } from 
 import { readBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { readStream } from "./chat.ts";
-import type { Fields, Note } from "./fields.ts";
+import { type Fields, type Note, noteOf } from "./fields.ts";
 import { mostAnswers, readMaxTokens, readSampling } from "./options.ts";
 import type { OpenRecord } from "./record.ts";
 import { json, openaiError } from "./refusals.ts";
@@ -34,7 +34,7 @@ export async function completions(call: Call): Promise<Response> {
   if (isStream)
     return eventStream(call, begun, chunks(begun, head, asked.length, notes, usage, call.record), { end: "[DONE]", error: openaiError });
   const answers = await collectMany(begun);
-  const warnings = [...notes, ...answers.flatMap((answer) => answer.warnings)];
+  const warnings = [...notes, ...answers.flatMap((answer) => answer.warnings.map(noteOf))];
   return json({
     ...head,
     choices: answers.map(({ text, finishReason }, index) => ({ index, text, logprobs: null, finish_reason: finishReasons[finishReason] })),
@@ -59,7 +59,7 @@ async function* chunks(
   });
   for await (const { index, part } of parts) {
     if (part.type === "text-delta") yield chunk(index, part.text);
-    else if (part.type === "warning") warnings.push({ code: part.code, message: part.message });
+    else if (part.type === "warning") warnings.push(noteOf(part));
     else if (part.type === "stream-end")
       yield { ...chunk(index, "", finishReasons[part.finishReason]), ...(index === count - 1 && warnings.length > 0 && { warnings }) };
   }

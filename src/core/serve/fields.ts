@@ -4,6 +4,9 @@
  */
 import { SpellError } from "../errors.ts";
 import { isObject, shown } from "../json.ts";
+import type { GenerateWarning } from "../spec/generate.ts";
+import { inWords } from "../text/option-words.ts";
+import { snakeCase } from "../values.ts";
 
 /** Something that was asked for and has no effect; `warnings` of the answer hold them. */
 export interface Note {
@@ -161,6 +164,11 @@ function isNothing(name: string, value: unknown): boolean {
   if (Array.isArray(value)) return value.length === 0;
   if (isObject(value)) return Object.keys(value).length === 0;
   return nothing.get(name)?.includes(value) === true;
+}
+
+/** What an answer tells, with options by the names that fields have. */
+export function noteOf(told: GenerateWarning): Note {
+  return { code: told.code, message: inWords(told, snakeCase) };
 }
 
 export function ignored(message: string): Note {

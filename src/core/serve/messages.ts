@@ -6,7 +6,7 @@ import { collectMany } from "../text/collect.ts";
 import { begin, noUsage, randomId } from "./answers.ts";
 import { readBody } from "./body.ts";
 import type { Call } from "./call.ts";
-import type { Fields, Note } from "./fields.ts";
+import { type Fields, type Note, noteOf } from "./fields.ts";
 import { joinTurns, readMaxTokens, readSampling, readText, readTextPart, readTool } from "./options.ts";
 import type { OpenRecord } from "./record.ts";
 import { anthropicError, json } from "./refusals.ts";
@@ -46,7 +46,7 @@ export async function messages(call: Call): Promise<Response> {
   if (isStream) return eventStream(call, begun, events(begun, head, notes, call.record), { isNamed: true, error: anthropicError });
   const [answer] = await collectMany(begun);
   const { text = "", reasoning, toolCalls = [], finishReason = "stop", stoppedBy, warnings = [] } = answer ?? {};
-  const all = [...notes, ...warnings];
+  const all = [...notes, ...warnings.map(noteOf)];
   return json({
     ...head,
     content: [
@@ -107,7 +107,7 @@ async function* events(
       yield { type: "content_block_start", index, content_block: { type: "tool_use", id: part.id, name: part.name, input: {} } };
       yield { type: "content_block_delta", index, delta: { type: "input_json_delta", partial_json: JSON.stringify(part.input) } };
       yield { type: "content_block_stop", index };
-    } else if (part.type === "warning") warnings.push({ code: part.code, message: part.message });
+    } else if (part.type === "warning") warnings.push(noteOf(part));
     else {
       yield* stop();
       yield {

@@ -10,7 +10,7 @@ import { begin } from "./answers.ts";
 import { readBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { readTexts } from "./embeddings.ts";
-import { type Fields, ignored, type Note } from "./fields.ts";
+import { type Fields, ignored, type Note, noteOf } from "./fields.ts";
 import { nameOf, readContextSize, readKeepAlive, readOptions } from "./ollama-options.ts";
 import { readTools } from "./options.ts";
 import { json } from "./refusals.ts";
@@ -142,7 +142,7 @@ async function answer(call: Call, fields: Fields, notes: Note[], { model, prompt
   return json({
     ...head,
     ...shape({ text, thinking: reasoning, calls: toolCalls }),
-    ...end(finishReason, usage, timing, [...notes, ...warnings]),
+    ...end(finishReason, usage, timing, [...notes, ...warnings.map(noteOf)]),
   });
 }
 
@@ -158,7 +158,7 @@ async function* lines(
     if (part.type === "text-delta") yield { ...head, ...shape({ text: part.text }), done: false };
     else if (part.type === "reasoning-delta") yield { ...head, ...shape({ thinking: part.text }), done: false };
     else if (part.type === "tool-call") yield { ...head, ...shape({ calls: [part] }), done: false };
-    else if (part.type === "warning") warnings.push({ code: part.code, message: part.message });
+    else if (part.type === "warning") warnings.push(noteOf(part));
     else if (part.type === "stream-end") yield { ...head, ...shape({}), ...end(part.finishReason, part.usage, part.timing, warnings) };
   }
 }

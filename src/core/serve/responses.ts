@@ -4,7 +4,7 @@ import type { ManyPart } from "../spec/stream-part.ts";
 import { begin, noUsage, nowSeconds, randomId } from "./answers.ts";
 import { readBody } from "./body.ts";
 import type { Call } from "./call.ts";
-import { type Fields, gotOf, ignored, type Note } from "./fields.ts";
+import { type Fields, gotOf, ignored, type Note, noteOf } from "./fields.ts";
 import { joinTurns, readCall, readEffort, readForm, readMaxTokens, readSampling, readText, readTextPart, readTools } from "./options.ts";
 import { endOf, json, openaiError, type Told, told } from "./refusals.ts";
 import { eventStream } from "./sse.ts";
@@ -146,7 +146,7 @@ async function* events(
         yield event("response.function_call_arguments.done", { ...place, name: part.name, arguments: text });
         yield event("response.output_item.done", { output_index: output.length, item });
         output.push(item);
-      } else if (part.type === "warning") warnings.push({ code: part.code, message: part.message });
+      } else if (part.type === "warning") warnings.push(noteOf(part));
       else if (part.type === "stream-end") {
         const isCut = part.finishReason === "length";
         // an answer without a word is an empty message

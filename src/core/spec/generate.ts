@@ -152,6 +152,8 @@ export type WarningCode =
 export interface GenerateWarning {
   readonly code: WarningCode;
   readonly message: string;
+  /** options that the message names, by their names in code */
+  readonly options?: readonly string[] | undefined;
 }
 
 /** A whole answer. `J`: type of its JSON. */

@@ -1,5 +1,5 @@
 /** The one union every generation speaks, on every backend, in a worker or over HTTP. Types only. */
-import type { FinishReason, Timing, ToolCall, Usage, WarningCode } from "./generate.ts";
+import type { FinishReason, GenerateWarning, Timing, ToolCall, Usage } from "./generate.ts";
 import type { DeviceReport } from "./runtime.ts";
 
 /**
@@ -12,7 +12,7 @@ export type StreamPart =
   | { readonly type: "text-delta"; readonly text: string }
   | { readonly type: "reasoning-delta"; readonly text: string }
   | ToolCall
-  | { readonly type: "warning"; readonly code: WarningCode; readonly message: string }
+  | ({ readonly type: "warning" } & GenerateWarning)
   | {
       readonly type: "stream-end";
       readonly finishReason: FinishReason;

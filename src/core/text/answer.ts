@@ -10,8 +10,9 @@ import { createThinkingFilter, type ThinkingForm } from "./thinking.ts";
 export type Warning = Extract<StreamPart, { type: "warning" }>;
 export type EndPiece = Extract<ModelPiece, { type: "end" }>;
 
-export function warning(code: WarningCode, message: string): Warning {
-  return { type: "warning", code, message };
+/** @param options that the message names */
+export function warning(code: WarningCode, message: string, options?: readonly string[]): Warning {
+  return { type: "warning", code, message, ...(options !== undefined && { options }) };
 }
 
 /** Text and calls of tools, in their order. */

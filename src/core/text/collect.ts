@@ -33,8 +33,10 @@ function gather() {
       if (part.type === "text-delta") text += part.text;
       else if (part.type === "reasoning-delta") reasoning += part.text;
       else if (part.type === "tool-call") toolCalls.push(part);
-      else if (part.type === "warning") warnings.push({ code: part.code, message: part.message });
-      else if (part.type === "stream-start") start = part;
+      else if (part.type === "warning") {
+        const { type: _, ...told } = part;
+        warnings.push(told);
+      } else if (part.type === "stream-start") start = part;
       else end = part;
     },
     result(): GenerateResult {

@@ -167,6 +167,7 @@ export async function openHandleModel<O extends ModelGenerateOptions, P extends 
         const part = warning(
           "option-ignored",
           `${name} is not known to ${runtimeOf(seat.handle.device)} for ${architecture} models; it was not sent`,
+          [name],
         );
         yield { index: 0, part };
       }

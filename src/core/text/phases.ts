@@ -74,10 +74,12 @@ export async function* inPhases<O extends ModelGenerateOptions>(
       yield write(unsure);
       unsure = "";
     }
-    if (filter.hasThought && (!isClosed || isSpent())) {
+    if (filter.hasThought && (isSpent() || (!isClosed && !isHeld))) {
       yield isClosed ? cutHere() : end();
       return;
     }
+    // a model that ends within its thought still owes the form
+    if (filter.hasThought && !isClosed) yield write(thinking.close);
     // an answer without a thought begins anew, under what holds it
     if (!filter.hasThought) ends.length = 0;
     const before = (filter.hasThought ? thinking.gap : "") + (calls?.lead === undefined ? thinking.plain : "");

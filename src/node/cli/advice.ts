@@ -145,6 +145,7 @@ function flag(name: string, value: string | number | boolean | undefined): reado
 
 /** @param option its name in code or in a configuration */
 export function flagWord(option: string): string {
+  if (option === "jsonSchema") return "--schema";
   return `--${option.replaceAll("_", "-").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 

@@ -57,7 +57,8 @@ function readSchema(given: string): JsonSchema {
 /** Commas part the choices; a list in JSON may hold some with commas. */
 function readChoices(given: string): readonly string[] {
   const list = parseList(given);
-  if (list === undefined && !/^\s*\[\s*"/.test(given)) return given.split(",").map((choice) => choice.trim());
+  // a list whose quotes the shell took is no list of texts with brackets
+  if (list === undefined && !/^\s*\[(?:\s*["']|[^\][]*,[^\][]*\]\s*$)/.test(given)) return given.split(",").map((choice) => choice.trim());
   if (list?.every((choice) => typeof choice === "string") === true) return list;
   throw new SpellError("usage-value", `--choices: expected a list of texts, got ${quoteShort(given)}`, {
     where: "--choices",

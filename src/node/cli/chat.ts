@@ -6,8 +6,9 @@
 import { basename } from "node:path";
 import { SpellError, toSpellError } from "../../core/errors.ts";
 import type { GenerateOptions, Message } from "../../core/spec/generate.ts";
+import { inWords } from "../../core/text/option-words.ts";
 import { definedOnly } from "../../core/values.ts";
-import { shell } from "./advice.ts";
+import { flagWord, shell } from "./advice.ts";
 import { readAnswerForm } from "./answer-form.ts";
 import { flagText } from "./args.ts";
 import { type ChatAnswer, isChatCommand, runChatCommand } from "./chat-commands.ts";
@@ -119,7 +120,7 @@ async function converse(
     try {
       for await (const part of takeTurn(conversation, content, AbortSignal.any([interrupt.signal, answering.signal]), before)) {
         if (part.type === "warning") warnings.push(part);
-        if (part.type === "warning" && !told.has(part.message)) screen.note(part.message);
+        if (part.type === "warning" && !told.has(part.message)) screen.note(inWords(part, flagWord));
         if (part.type === "warning" && part.code === "state-note") told.add(part.message);
         if (part.type === "reasoning-delta") {
           progress.end();

@@ -1,6 +1,7 @@
 /** `llmspell generate`: one prompt, one answer. The model loads while standard input is still being read. */
 import { SpellError } from "../../core/errors.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
+import { inWords } from "../../core/text/option-words.ts";
 import { flagWord } from "./advice.ts";
 import { readAnswerForm } from "./answer-form.ts";
 import { flagNumber, flagText } from "./args.ts";
@@ -58,8 +59,9 @@ export async function generate(context: Context): Promise<number> {
       signal: interrupt.signal,
     })) {
       if (part.type === "warning") {
-        warnings.push({ code: part.code, message: part.message });
-        screen.note(part.message);
+        const message = inWords(part, flagWord);
+        warnings.push({ code: part.code, message });
+        screen.note(message);
       } else if (part.type === "reasoning-delta") {
         if (reasoning === "") progress.end();
         reasoning += part.text;

@@ -4,6 +4,8 @@ import { askMessages, askText, citedIn, contextOf } from "../../core/rag/context
 import type { RagHit } from "../../core/rag/types.ts";
 import type { GenerateOptions, Prompt } from "../../core/spec/generate.ts";
 import type { LanguageModel } from "../../core/spec/language-model.ts";
+import { inWords } from "../../core/text/option-words.ts";
+import { flagWord } from "./advice.ts";
 import { checkText, flagText } from "./args.ts";
 import type { Context } from "./context.ts";
 import { defaultModel } from "./names.ts";
@@ -153,7 +155,7 @@ async function answer(
           text += part.text;
           // it may cite what acts on a terminal
           if (!flags.has("no-stream")) screen.write(visibleText(part.text));
-        } else if (part.type === "warning") screen.note(part.message);
+        } else if (part.type === "warning") screen.note(inWords(part, flagWord));
         else if (part.type === "stream-end") end = part;
       }
       progress.end();

@@ -151,11 +151,13 @@ export function explain(error: unknown, spec: string, kind: "run" | "info" = "ru
   const { code, message, where, actions } = error;
   if ((code === "run-option" || code === "usage-value") && where !== undefined && options.has(where)) {
     const flag = flagWord(where);
-    const inWords = message.replace(new RegExp(`^${where}\\b`), flag);
+    const inWords = message.replace(new RegExp(`^${where}\\b`), flag).replace(/(?<=; it takes ).*$| beside \w+/, inFlags);
     const command = modelCommand(context?.argv ?? []) ?? "generate";
-    const own = where === "grammar" ? { hint: error.hint } : {};
+    const own = forms.includes(where) ? { hint: error.hint.replace(/(?<=\bas ).*$/, inFlags) } : {};
     return error.with({ code: "usage-value", message: inWords, where: flag, actions: shell(`llmspell help ${command}`), ...own });
   }
+  if (code === "run-form" && where !== undefined)
+    return error.with({ message: message.replace(`the form of ${where}`, `the form of ${flagWord(where)}`), where: flagWord(where) });
   if (code === "model-not-installed" && context !== undefined && context.operands.length > 0 && !context.flags.has("offline"))
     return error.with({ actions: [...actions, { kind: "use-option", name: "pull", value: true }] });
   const isPath = /^[./~\\]/.test(spec);
@@ -184,10 +186,17 @@ export function explain(error: unknown, spec: string, kind: "run" | "info" = "ru
 }
 
 /** Options that are flags here, by their names in code. */
+const forms = ["jsonSchema", "choices", "regex", "grammar"];
+
 const options: ReadonlySet<string> = new Set([
-  ...["device", "contextSize", "quantization", "draft", "threads", "stop", "preset", "raw", "grammar"],
+  ...["device", "contextSize", "quantization", "draft", "threads", "stop", "preset", "raw", ...forms],
   ...parameterRules.map(({ name }) => name),
 ]);
+
+/** A list of forms of an answer. */
+function inFlags(text: string): string {
+  return text.replace(/[A-Za-z]+/g, (word) => (forms.includes(word) ? flagWord(word) : word));
+}
 
 /** Models in the folder of a path that is wrong: the one whose name is nearest, else the first three. */
 function modelsBeside(path: string): readonly string[] {

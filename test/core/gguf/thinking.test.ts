@@ -52,6 +52,18 @@ describe("a thought", () => {
     }
   });
 
+  it("that is never closed is closed where an answer has to keep a form", async () => {
+    const answer = (prompt: string): Iterable<string> => (prompt.endsWith("</think>\n\n") ? ['"yes"'] : ["I", " greet."]);
+    expect(await ask("", opened, { jsonSchema: { enum: ["yes"] } }, { answer })).toMatchObject({
+      reasoning: "I greet.",
+      text: '"yes"',
+      json: "yes",
+      finishReason: "stop",
+      warnings: [],
+    });
+    expect(await ask("", opened, {}, { answer })).toMatchObject({ text: "", finishReason: "stop", warnings: [{ code: "answer-missing" }] });
+  });
+
   it("counts in maxTokens", async () => {
     const result = await ask("<think> a </think> b c d e", template, { maxTokens: 5, stop: "x" });
     expect(result).toMatchObject({ text: "b c", finishReason: "length" });
@@ -73,7 +85,11 @@ it("reasoning off goes to the template's own switch, and is told where there is 
   });
   expect((await ask("", switched, {}, echo)).text).not.toContain("think");
   expect((await ask("<think>a</think>b", template, { reasoning: "off" })).warnings).toEqual([
-    { code: "option-ignored", message: "reasoning is not known to this model's chat template: it thinks as it does" },
+    {
+      code: "option-ignored",
+      message: "reasoning is not known to this model's chat template: it thinks as it does",
+      options: ["reasoning"],
+    },
   ]);
   await expect(ask("", template, { reasoning: "some" as never })).rejects.toMatchObject({
     code: "run-option",

@@ -84,7 +84,7 @@ describe("a field that has no effect", () => {
     ["messages[0].name", { messages: [{ role: "user", content: "Hi", name: "Anna" }] }],
     ["cache_prompt", { cache_prompt: true }],
     ["chat_template_kwargs.other", { chat_template_kwargs: { other: 1 } }],
-    ["numBeams", { num_beams: 4 }],
+    ["num_beams", { num_beams: 4 }],
     ["toString", { toString: 1 }],
     ["stream_options.include_usag", { stream: true, stream_options: { include_usag: true } }],
     ["response_format.other", { response_format: { type: "text", other: 1 } }],

@@ -31,7 +31,7 @@ it.each([
   expect(readAnswerForm(new Map([["choices", [text]]]))).toEqual({ choices });
 });
 
-it.each(["[1, 2]", '["yes"', '[ "yes", "no" ] or', "[]"])("choices %s are a wrong command line", (text) => {
+it.each(["[1, 2]", "[yes,no]", "['yes', 'no']", '["yes"', '[ "yes", "no" ] or', "[]"])("choices %s are a wrong command line", (text) => {
   expect(() => readAnswerForm(new Map([["choices", [text]]]))).toThrow(
     expect.objectContaining({ code: "usage-value", where: "--choices", message: expect.stringMatching(/expected (a list|1–1000)/) }),
   );

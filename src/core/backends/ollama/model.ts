@@ -6,7 +6,7 @@ import { limits } from "../../limits.ts";
 import type { ChatMessage, ChatPrompt, GenerateOptions, ToolCall } from "../../spec/generate.ts";
 import type { Constraint } from "../../spec/grammar.ts";
 import type { StreamPart } from "../../spec/stream-part.ts";
-import { withoutAnswer } from "../../text/answer.ts";
+import { warning, withoutAnswer } from "../../text/answer.ts";
 import { refuseContinue, wrongOption } from "../../text/check-call.ts";
 import { refuseForms, refuseTools } from "../../text/check-tools.ts";
 import { randomSeed } from "../../text/handle-model.ts";
@@ -59,8 +59,7 @@ export async function openOllamaModel(
     let firstTokenMs = 0;
     try {
       yield { type: "stream-start", model: id };
-      for (const option of ignored)
-        yield { type: "warning", code: "option-ignored", message: `${option} is not known to Ollama; it was not sent` };
+      for (const option of ignored) yield warning("option-ignored", `${option} is not known to Ollama; it was not sent`, [option]);
       for await (const value of client.lines(path, { body, signal: abort, name })) {
         const message = value["message"];
         const { content: piece = "", thinking } = piecesOf(isObject(message) ? message : { ...value, content: value["response"] });

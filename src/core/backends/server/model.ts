@@ -6,6 +6,7 @@ import { isObject, shown } from "../../json.ts";
 import { limits } from "../../limits.ts";
 import type { ChatPrompt, GenerateOptions } from "../../spec/generate.ts";
 import type { StreamPart } from "../../spec/stream-part.ts";
+import { warning } from "../../text/answer.ts";
 import { parsed } from "../answer-values.ts";
 import type { LoadOptions, OpenedModel, OpenedVectors } from "../backend.ts";
 import { readAnswer } from "./answer.ts";
@@ -49,8 +50,7 @@ export function openServiceModel({ name, id, wire, sender, clock, asked }: Servi
     let [text, thought] = ["", 0];
     const most = mostCharacters(options);
     yield { type: "stream-start", model: id };
-    if (ignored.length > 0)
-      yield { type: "warning", code: "option-ignored", message: `${whom.provider} does not know ${ignored.join(", ")}; not sent` };
+    if (ignored.length > 0) yield warning("option-ignored", `${whom.provider} does not know ${ignored.join(", ")}; not sent`, ignored);
     try {
       const answer = await sender.send(path, { body, signal, isCall: true }, (refusal) => failureOf(refusal, whom));
       // a proxy's login, or an address without its "/v1"

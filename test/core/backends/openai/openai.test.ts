@@ -291,7 +291,13 @@ describe("what is sent", () => {
   it("names in one warning what the service does not know; others know more", async () => {
     const options = { topK: 5, minP: 0.1, repeatPenalty: 1.2, numBeams: 2, temperature: 0 };
     const { body, warnings } = await sent(openai(text), options);
-    expect(warnings).toEqual([{ code: "option-ignored", message: "openai does not know topK, minP, repeatPenalty, numBeams; not sent" }]);
+    expect(warnings).toEqual([
+      {
+        code: "option-ignored",
+        message: "openai does not know topK, minP, repeatPenalty, numBeams; not sent",
+        options: ["topK", "minP", "repeatPenalty", "numBeams"],
+      },
+    ]);
     expect(body).not.toHaveProperty("top_k");
     const other = await sent(saying(text), options);
     expect(other.body).toMatchObject({ max_tokens: 512, top_k: 5, min_p: 0.1, temperature: 0 });
