@@ -124,9 +124,9 @@ function withLists(schema: JsonSchema): JsonSchema {
 }
 
 function choicesOf(choices: readonly string[]): Constraint {
-  const expected = `1–${limits.choices} different texts of 1–${limits.choiceCharacters} characters`;
+  const expected = `1–${limits.choices} different texts of 1–${limits.choiceCharacters} characters, none of them NUL or half of a pair`;
   const fits = (text: unknown): boolean =>
-    typeof text === "string" && text.length > 0 && text.length <= limits.choiceCharacters && !/\p{Surrogate}/u.test(text);
+    typeof text === "string" && text.length > 0 && text.length <= limits.choiceCharacters && !/[\0\p{Surrogate}]/u.test(text);
   if (
     !Array.isArray(choices) ||
     choices.length === 0 ||

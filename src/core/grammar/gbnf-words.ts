@@ -9,7 +9,8 @@ export type GbnfWord = { readonly text: string } & (
 
 const word =
   /(?<name>[A-Za-z0-9_-]+)(?<defines>\s*::=)?|(?<literal>"(?:\\.|[^"\\])*")|(?<letters>\[(?:\\.|[^\]\\])*\])|(?<letter>!?<[^<>\s]*>|\.)|(?<counts>\{[\s\d,]*\})|(?<mark>[*+?])|(?<sign>[|()])|(?<space>\s+|#[^\r\n]*)|"(?:\\.|[^"\\])*|\[(?:\\.|[^\]\\])*|./gsu;
-const letterInClass = /\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8}|\\.|[^\\]/gsu;
+/** Letters of a class or a literal, escaped or not. */
+export const letterPattern: RegExp = /\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8}|\\.|[^\\]/gsu;
 const signs = { "|": "bar", "(": "opens", ")": "closes" } as const;
 
 /** Goes on behind what is no word (`other`): llama.cpp has read what stands before it. */
@@ -17,7 +18,7 @@ export function* gbnfWords(grammar: string): Generator<GbnfWord, void, undefined
   for (const { 0: text, groups = {} } of grammar.matchAll(word)) {
     const { name, defines, literal, letters, letter, counts, mark, sign, space } = groups;
     if (name !== undefined) yield { text, kind: "name", name, defines: defines !== undefined };
-    else if (letters !== undefined) yield { text, kind: "class", letters: letters.slice(1, -1).match(letterInClass) ?? [] };
+    else if (letters !== undefined) yield { text, kind: "class", letters: letters.slice(1, -1).match(letterPattern) ?? [] };
     else if (counts !== undefined || mark !== undefined) yield { text, kind: "repeat", ...repeatOf(text) };
     else if (sign !== undefined) yield { text, kind: signs[sign as keyof typeof signs] };
     else

@@ -3,7 +3,7 @@ import { SpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Constraint, Grammar, GrammarItem, GrammarItems } from "../spec/grammar.ts";
 import { checkWays } from "./gbnf-ways.ts";
-import { gbnfWords } from "./gbnf-words.ts";
+import { gbnfWords, letterPattern } from "./gbnf-words.ts";
 
 /** What engines of llama.cpp hold an answer by. */
 export function gbnfOf(held: Constraint): string {
@@ -31,7 +31,7 @@ export function badGrammar(cause: unknown, kind: Constraint["kind"] = "grammar")
 
 /**
  * What llama.cpp would read without end, or until its stack does.
- * @throws SpellError run-option for groups within groups beyond the limit, for a repetition of a repetition: each doubles what stands before it, for a range
+ * @throws SpellError run-option for a NUL, which no token writes and which ends the engine, for groups within groups beyond the limit, for a repetition of a repetition: each doubles what stands before it, for a range
  *   that runs backwards, which ends the process, and for more ways to a next letter than the limit
  */
 export function checkGbnf(text: string): void {
@@ -53,10 +53,20 @@ export function checkGbnf(text: string): void {
     if (each.kind === "closes") depth -= 1;
     if (depth > limits.gbnfDepth) fail(`at most ${limits.gbnfDepth} groups within groups`, "more");
     if (each.kind === "class") checkRanges(each.letters, fail);
+    if ((each.kind === "class" && each.letters.length > 0 && each.letters.every(isNul)) || (each.kind === "literal" && hasNul(each.text)))
+      fail("letters that a model can write", "NUL alone");
     repeat = each.kind === "repeat" ? each.text : undefined;
     gap = "";
   }
   checkWays(words, fail);
+}
+
+function isNul(letter: string): boolean {
+  return /^(?:\0|\\x00|\\u0000|\\U0{8})$/u.test(letter);
+}
+
+function hasNul(literal: string): boolean {
+  return (literal.match(letterPattern) ?? []).some(isNul);
 }
 
 const namedLetters: Readonly<Record<string, string>> = { t: "\t", r: "\r", n: "\n" };

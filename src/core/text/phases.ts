@@ -82,8 +82,11 @@ export async function* inPhases<O extends ModelGenerateOptions>(
     if (filter.hasThought && !isClosed) yield write(thinking.close);
     // an answer without a thought begins anew, under what holds it
     if (!filter.hasThought) ends.length = 0;
-    const before = (filter.hasThought ? thinking.gap : "") + (calls?.lead === undefined ? thinking.plain : "");
-    if (isHeld && before !== "") yield write(before);
+    const gap = filter.hasThought ? thinking.gap : "";
+    const before = isHeld ? gap + (calls?.lead === undefined ? thinking.plain : "") : "";
+    // what parts a thought from its answer is no place to stop at
+    if (before !== "") yield write(before);
+    else if (options.stop.some((mark) => gap.includes(mark))) yield write(gap);
   }
 
   if (calls?.lead !== undefined) {

@@ -41,6 +41,11 @@ describe("a thought", () => {
     expect(result.usage.completionTokens).toBe(5);
   });
 
+  it("is parted from the answer by lines that end nothing", async () => {
+    const result = await ask("I greet.\n</think>\n\nHello\nyou", opened, { stop: "\n" });
+    expect(result).toMatchObject({ reasoning: "I greet.", text: "Hello", stoppedBy: "\n", finishReason: "stop", warnings: [] });
+  });
+
   it("that takes all tokens leaves no answer, and that is told", async () => {
     for (const options of [{ maxTokens: 3 }, { maxTokens: 3, stop: "x" }]) {
       expect(await ask("<think> a b c d e </think> f", template, options)).toMatchObject({

@@ -18,7 +18,7 @@ describe("a caller's own grammar", () => {
     ["100 items that may be missing", `root ::= ${Array.from({ length: 100 }, () => '"a"?').join(" ")}`],
     ["rules that double what has letters", doubled('r40 ::= "a"')],
     ["a rule that holds itself", 'root ::= value\nvalue ::= "[" ws (value ("," ws value)*)? "]" ws | [0-9]+ ws\nws ::= [ \\t\\n]*'],
-    ["ranges that run forwards", "root ::= [a-a] [^\\x00-\\x1f] [+-] [-a] [\\U0001F600-\\U0001F64F] [é-ü]"],
+    ["ranges that run forwards", 'root ::= [a-a] [^\\x00-\\x1f] [+-] [-a] [\\x00a] "\\\\x00" [\\U0001F600-\\U0001F64F] [é-ü]'],
   ])("is handed on as it is: %s", (_, grammar) => {
     expect(constraintOf({ grammar })).toEqual({ kind: "grammar", gbnf: grammar });
   });
@@ -50,6 +50,8 @@ describe("a caller's own grammar", () => {
     ["a range that runs backwards", "root ::= [a-cz-a]", "expected ranges that run forwards, as in [a-z], got [z-a]"],
     ["one of escapes", "root ::= [^\\x7a-\\x61]", "got [\\x7a-\\x61]"],
     ["what follows a mistake", `root ::= ${"(".repeat(90)} ; ${"(".repeat(90)}`, "at most 100 groups within groups"],
+    ["NUL, which no token writes", 'root ::= "a" "\\x00"', "expected letters that a model can write, got NUL alone"],
+    ["a class of NUL", "root ::= [\\u0000]", "got NUL alone"],
     ["two counts", 'root ::= "a"{9}{9}', "got }{"],
   ])("is refused where llama.cpp would read it without end: %s", async (_, grammar, message) => {
     expect(await failure((async () => constraintOf({ grammar }))())).toMatchObject({

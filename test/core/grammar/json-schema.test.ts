@@ -246,6 +246,7 @@ describe("constraintOf", () => {
     [{ choices: ["a", "a"] }, "choices"],
     [{ choices: [] }, "choices"],
     [{ choices: ["\ud800"] }, "choices"],
+    [{ choices: ["yes", "\0"] }, "choices"],
     [{ choices: ["a"], numBeams: 4 }, "numBeams"],
     [{ choices: ["a"], noRepeatNgramSize: 2 }, "noRepeatNgramSize"],
     [{ regex: "a(" }, "regex"],
