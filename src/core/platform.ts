@@ -234,6 +234,8 @@ export interface SearchFolder {
   write(name: string, parts: readonly Uint8Array[]): Promise<void>;
   /** What is not there is no error. */
   remove(name: string): Promise<void>;
+  /** CRC-32 as zip has it, where the host computes it faster than JavaScript does. */
+  readonly crc32?: ((bytes: Uint8Array) => number) | undefined;
 }
 
 /** A state of a model on this machine, in a list. */
@@ -464,6 +466,8 @@ export interface McpProgram {
   readonly transport: McpTransport;
   /** The end of what it wrote to standard error. */
   said(): string;
+  /** "with status 3", "by SIGKILL"; empty while it runs. */
+  ending(): string;
   /** Waiting for it no longer holds this process. */
   release(): void;
   /** Gone within a second, whatever it does. */

@@ -1,6 +1,7 @@
 /** What every SearchFolder promises. One suite; it runs in memory, on the disk, and in a browser's private file system. */
 import { beforeEach, describe, expect, it } from "vitest";
 import type { SearchFolder } from "../../src/core/platform.ts";
+import { crc32 } from "../../src/core/search/crc32.ts";
 
 /** @returns a function that opens the same empty folder again, as another process or tab would */
 export type CreateFolder = () => Promise<() => Promise<SearchFolder>>;
@@ -48,6 +49,11 @@ export function describeSearchFolder(name: string, create: CreateFolder): void {
       expect([...new Float32Array(got?.buffer ?? new ArrayBuffer(0))]).toEqual([-2, 3]);
       got?.fill(0);
       expect(new Float32Array((await folder.read("a.seg", 4, 8))?.buffer ?? new ArrayBuffer(0))[0]).toBe(-2);
+    });
+
+    it("sums bytes as the index does, where it sums them itself", () => {
+      const some = Uint8Array.from({ length: 70_001 }, (_, i) => (i * 97) & 0xff);
+      for (const each of [new Uint8Array(), some, some.subarray(3, 1000)]) expect((folder.crc32 ?? crc32)(each)).toBe(crc32(each));
     });
 
     it("removes a file for all, and says nothing where it is gone already", async () => {

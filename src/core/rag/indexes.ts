@@ -212,6 +212,8 @@ export function createIndexes(host: IndexesHost, { wallTime, backup, onChange }:
   const save = async ({ onProgress }: SaveOptions = {}): Promise<void> => {
     onLinked = onProgress ?? onLinked;
     try {
+      // first: an index without a name would be found by nobody
+      await places.save();
       for (const each of opened.values()) await (await each).collection.save();
     } finally {
       if (onLinked === onProgress) onLinked = undefined;

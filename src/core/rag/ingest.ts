@@ -144,7 +144,7 @@ export function createIngest(
     }
     if (changed.length === 0) return { documents: 0, unchanged, chunks: 0, embedded: 0, tokens: 0, warnings };
     if (until !== undefined) indexes.endsAt(collection, until);
-    await indexes.places.note(place);
+    await indexes.places.check(place);
     const { vectorOf, ...counts } = await embedAll(
       changed.map(({ prepared }) => prepared),
       { collection, embedder, batchSize: embedding.batch_size, atOnce: ingesting.max_concurrent, signal, onProgress },
@@ -159,6 +159,7 @@ export function createIngest(
         }),
       ),
     );
+    indexes.places.note(place);
     onChange();
     indexes.saveSoon();
     await dump("ingest", {

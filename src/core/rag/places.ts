@@ -20,8 +20,11 @@ export interface Places {
   /** of its index, in the root: the same for all tenants where they share one */
   path(place: FoundPlace): Promise<string>;
   folder(place: FoundPlace): Promise<SearchFolder>;
-  /** @throws SpellError rag-tenant where there are too many */
-  note(place: FoundPlace): Promise<void>;
+  /** @throws SpellError rag-tenant where there would be too many */
+  check(place: FoundPlace): Promise<void>;
+  /** It has something now: it is listed, and its name written with the next save(). */
+  note(place: FoundPlace): void;
+  save(): Promise<void>;
   list(): Promise<readonly FoundPlace[]>;
   readonly place: string;
 }
@@ -49,10 +52,12 @@ export function createPlaces(
   };
   const pathOf = async ({ tenant, collection }: FoundPlace): Promise<string> =>
     multi_tenant ? `t-${(await hashOf(tenant)).slice(0, 32)}/${collection}` : collection;
+  const noted = new Map<string, FoundPlace>();
+  const keyOf = ({ tenant, collection }: FoundPlace): string => JSON.stringify({ tenant, collection });
   const sorted = (found: readonly FoundPlace[]): readonly FoundPlace[] =>
     [...found].sort((a, b) => (a.tenant + a.collection < b.tenant + b.collection ? -1 : 1));
-  /** @param sets aside what is damaged: an index in a folder keeps its name @returns what was told of it */
-  const list = async (sets = false): Promise<readonly FoundPlace[]> => {
+  /** Those whose name is written. @param sets aside what is damaged: an index in a folder keeps its name @returns what was told of it */
+  const written = async (sets = false): Promise<readonly FoundPlace[]> => {
     if (shared !== undefined) return sorted((await (await shared()).places()).flatMap((each) => placeOf(each) ?? []));
     const folder = await at("");
     const found: FoundPlace[] = [];
@@ -92,21 +97,35 @@ export function createPlaces(
     },
     path: pathOf,
     folder: async (place) => at(await pathOf(place)),
-    async note(place) {
-      // one folder holds all tenants: its name says nothing of them
-      const known = await list(true);
-      const isSame = (each: FoundPlace): boolean => each.collection === place.collection && each.tenant === place.tenant;
-      if (known.some(isSame)) return;
+    async check(place) {
+      const known = [...(await written(true)), ...noted.values()];
       const all = new Set(known.map(({ tenant }) => tenant));
       if (!all.has(place.tenant) && all.size >= tenants.max_tenants)
         throw new SpellError("rag-tenant", `expected at most ${tenants.max_tenants} tenants, got one more`, {
           where: "rag.tenants.max_tenants",
         });
-      if (shared !== undefined) return (await shared()).note({ format: 1, ...place });
-      const name = `${(await hashOf(JSON.stringify(place))).slice(0, 32)}${ending}`;
-      await (await at("")).write(name, [new TextEncoder().encode(JSON.stringify({ format: 1, ...place }))]);
     },
-    list: () => list(),
+    note: (place) => void noted.set(keyOf(place), place),
+    async save() {
+      if (noted.size === 0) return;
+      // one folder holds all tenants: its name says nothing of them
+      const known = new Set((await written(true)).map(keyOf));
+      for (const [key, { tenant, collection }] of noted) {
+        const place = { tenant, collection };
+        if (!known.has(key)) {
+          if (shared === undefined) {
+            const name = `${(await hashOf(JSON.stringify(place))).slice(0, 32)}${ending}`;
+            await (await at("")).write(name, [new TextEncoder().encode(JSON.stringify({ format: 1, ...place }))]);
+          } else await (await shared()).note({ format: 1, ...place });
+        }
+        noted.delete(key);
+      }
+    },
+    async list() {
+      const known = await written();
+      const keys = new Set(known.map(keyOf));
+      return sorted([...known, ...[...noted].flatMap(([key, place]) => (keys.has(key) ? [] : [place]))]);
+    },
   };
 }
 

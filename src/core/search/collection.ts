@@ -202,7 +202,7 @@ export async function openCollection(
       const links = replaces.length > 0 ? await link(each) : undefined;
       const segment = { embedder, documents: each, replaces: own, drops: gone, storeText, graph: links };
       const metadata = i > 0 ? [] : said.map(([id, { stamp, metadata: own }]) => [id, stamp, own] as const);
-      await folder.write(name, writeSegment({ ...segment, restated: metadata }));
+      await folder.write(name, writeSegment({ ...segment, restated: metadata }, folder.crc32));
     }
     // what was added or removed meanwhile waits for the next time
     for (const document of documents) if (added.get(document.id) === document) added.delete(document.id);

@@ -103,16 +103,20 @@ export async function widened(
   }
 }
 
-/** One after the other the best that resembles least what was taken (maximal marginal relevance). */
+/**
+ * One after the other the best that resembles least what was taken (maximal marginal relevance). Scores are measured by the best of them: those of some models
+ * all lie far below 1, and likeness, which does not, would weigh more there.
+ */
 function differing<T extends Candidate>(ranked: readonly T[], most: number): readonly T[] {
   const left = [...ranked];
   const taken: T[] = [];
   const nearest = new Map<T, number>();
+  const highest = Math.abs(ranked[0]?.score ?? 0) || 1;
   while (left.length > 0 && taken.length < most) {
     let best = 0;
     let bestValue = Number.NEGATIVE_INFINITY;
     for (const [i, each] of left.entries()) {
-      const value = relevance * each.score - (1 - relevance) * (nearest.get(each) ?? 0);
+      const value = (relevance * each.score) / highest - (1 - relevance) * (nearest.get(each) ?? 0);
       if (value > bestValue) [best, bestValue] = [i, value];
     }
     const [chosen] = left.splice(best, 1);

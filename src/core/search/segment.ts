@@ -10,7 +10,7 @@ import { isObject, readJson } from "../json.ts";
 import type { SearchFolder } from "../platform.ts";
 import type { Chunk, EmbedderIdentity, Graph, IndexedChunk, IndexedDocument, Metadata, Metric } from "../spec/search-index.ts";
 import { once } from "../values.ts";
-import { crc32 } from "./crc32.ts";
+import { crc32 as ownCrc32 } from "./crc32.ts";
 import type { Walk } from "./graph.ts";
 import { type Nearness, nearness } from "./nearness.ts";
 import { rowScan } from "./row-scan.ts";
@@ -128,7 +128,11 @@ interface Header extends Pick<NewSegment, "embedder" | "replaces" | "drops" | "r
 /** A file that was there when the folder was listed; whoever merges has removed it. */
 export class SegmentGone extends Error {}
 
-export function writeSegment({ embedder, documents, replaces, drops, restated = [], storeText, graph }: NewSegment): readonly Uint8Array[] {
+/** @param crc32 of the host, where it has one */
+export function writeSegment(
+  { embedder, documents, replaces, drops, restated = [], storeText, graph }: NewSegment,
+  crc32: (bytes: Uint8Array) => number = ownCrc32,
+): readonly Uint8Array[] {
   const chunks = documents.flatMap(({ chunks: own }) => own);
   const count = chunks.length;
   const { dimensions } = embedder;
@@ -175,7 +179,9 @@ export function writeSegment({ embedder, documents, replaces, drops, restated = 
   const { places, counts, termAt } = index;
   put(
     "placeSums",
-    Uint32Array.from(index.terms, (_, i) => placeSum(places.subarray(termAt[i], termAt[i + 1]), counts.subarray(termAt[i], termAt[i + 1]))),
+    Uint32Array.from(index.terms, (_, i) =>
+      placeSum(places.subarray(termAt[i], termAt[i + 1]), counts.subarray(termAt[i], termAt[i + 1]), crc32),
+    ),
   );
   put("lengths", index.lengths);
   if (storeText) {
@@ -186,7 +192,10 @@ export function writeSegment({ embedder, documents, replaces, drops, restated = 
     for (const [i, text] of texts.entries()) all.set(text, textAt[i]);
     put("textAt", textAt);
     put("texts", all);
-    put("textSums", Uint32Array.from(texts, crc32));
+    put(
+      "textSums",
+      Uint32Array.from(texts, (text) => crc32(text)),
+    );
   }
   const start = graph === undefined ? undefined : { m: graph.m, entry: graph.entry };
   const some = restated.length === 0 ? undefined : restated;
@@ -204,7 +213,7 @@ export function writeSegment({ embedder, documents, replaces, drops, restated = 
 }
 
 /** Of what is kept of one word. */
-function placeSum(places: Uint32Array, counts: Uint8Array): number {
+function placeSum(places: Uint32Array, counts: Uint8Array, crc32: (bytes: Uint8Array) => number): number {
   return (crc32(new Uint8Array(places.buffer, places.byteOffset, places.byteLength)) ^ crc32(counts)) >>> 0;
 }
 
@@ -280,6 +289,7 @@ export async function openSegment(folder: SearchFolder, name: string, metric: Me
       hint: "Ingest again: the file is set aside, and what it held is embedded anew.",
       details: { file: name, place: folder.place },
     });
+  const { crc32 = ownCrc32 } = folder;
   const bytes = await folder.size(name);
   if (bytes === undefined) throw new SegmentGone(name);
   const take = async (from: number, length: number, what: string): Promise<Uint8Array<ArrayBuffer>> => {
@@ -428,7 +438,7 @@ export async function openSegment(folder: SearchFolder, name: string, metric: Me
       ]);
       const chunks = new Uint32Array(places.buffer);
       const isSound = chunks.every((chunk, i) => chunk < count && (i === 0 || chunk > (chunks[i - 1] ?? 0))) && !counts.includes(0);
-      if (!isSound || (isSummed && sums[at] !== placeSum(chunks, counts)))
+      if (!isSound || (isSummed && sums[at] !== placeSum(chunks, counts, crc32)))
         throw damaged(`the places of the word ${JSON.stringify(term)} are none`);
       return { chunks, counts };
     },

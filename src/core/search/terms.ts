@@ -10,6 +10,9 @@ const longestName = 200;
 /** Where a name of several words is put together. */
 const joint = /_+|(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u;
 
+/** Most words: nothing is put together in them, which takes a fifth of the time to see. */
+const single = /^[A-Za-z]?[a-z\d]*$/;
+
 const stopWords = new Set(
   "a an and are as at be by for from has have how i if in into is it its me my of on or so than that the them then there they this to was what when where which who why will with you your do does can not".split(
     " ",
@@ -41,7 +44,7 @@ export function terms(text: string): readonly string[] {
 
 function partsOfNames(text: string): readonly string[] {
   return (text.normalize("NFKC").match(word) ?? []).flatMap((run) => {
-    if (run.length > longestName || !joint.test(run)) return [];
+    if (single.test(run) || run.length > longestName || !joint.test(run)) return [];
     const parts = run.split(joint).filter((part) => part.length > 1);
     return parts.map((part) => part.toLowerCase());
   });

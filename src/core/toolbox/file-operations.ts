@@ -73,6 +73,8 @@ export const fileOperations: ToolDefinition = {
     } catch (error) {
       // files are those of scripts too, and speak as theirs
       if (error instanceof SpellError && error.code === "script-error") throw toolFailed("file-operations", error.message, error);
+      if (error instanceof SpellError && error.code === "script-denied")
+        throw error.with({ hint: "Tools may do this only where the configuration allows it." });
       throw error;
     }
   },

@@ -2,6 +2,7 @@
 import { SpellError } from "../../core/errors.ts";
 import { parseWholeJson } from "../../core/json.ts";
 import { createState, type State } from "../../core/state/state.ts";
+import { checkText } from "./args.ts";
 import { confirm } from "./ask.ts";
 import type { Context } from "./context.ts";
 import { plural } from "./format.ts";
@@ -20,14 +21,14 @@ async function withState<T>({ config, openSpell }: Context, work: (state: State)
   }
 }
 
-/** @throws SpellError usage-value where there is none */
+/** @throws SpellError state-unknown where there is none */
 export function stateGet(context: Context): Promise<number> {
   const { operands, screen } = context;
   const [scope = "", key = ""] = operands;
   return withState(context, async (state) => {
     const value = await state.load(scope, key);
     if (value === undefined) {
-      throw new SpellError("usage-value", `no value ${key} in scope ${scope}`, {
+      throw new SpellError("state-unknown", `no value ${key} in scope ${scope}`, {
         where: key,
         hint: "See what there is with state list.",
       });
@@ -38,8 +39,11 @@ export function stateGet(context: Context): Promise<number> {
   });
 }
 
+/** @throws SpellError usage-value for an empty scope or key: a variable of a shell that holds nothing */
 export function stateSet(context: Context): Promise<number> {
   const [scope = "", key = "", text = ""] = context.operands;
+  checkText(scope, "SCOPE");
+  checkText(key, "KEY");
   return withState(context, async (state) => {
     const value = readValue(text);
     await state.save(scope, key, value);
@@ -54,9 +58,14 @@ export function stateList(context: Context): Promise<number> {
   return withState(context, async (state) => {
     const names = scope === undefined ? await state.listScopes() : await state.listKeys(scope);
     screen.document(scope === undefined ? { status: "ok", scopes: names } : { status: "ok", scope, keys: names });
-    screen.writeOwn(names.map((name) => `${screen.clean(name).replaceAll("\n", " ")}\n`).join(""));
+    screen.writeOwn(names.map((name) => `${screen.clean(lineOf(name))}\n`).join(""));
     return 0;
   });
+}
+
+/** One name, one line: what a line cannot hold is written as in JSON. */
+function lineOf(name: string): string {
+  return name === "" || /[\p{Cc}\u2028\u2029]/u.test(name) ? JSON.stringify(name) : name;
 }
 
 /** @throws SpellError usage-confirm */

@@ -168,6 +168,8 @@ async function readConfig(flags: Request["flags"], screen: Screen): Promise<Reso
 
 /** Other errors than SpellError are faults of this program, told without a stack. */
 function explained(error: unknown): SpellError {
+  // who called is the person who stopped it
+  if (error instanceof SpellError && error.code === "run-aborted") return error.with({ message: "stopped" });
   if (error instanceof SpellError) return error;
   const text = error instanceof Error ? error.message : String(error);
   return new SpellError("internal-error", `unforeseen: ${text}`, { actions: shell("llmspell --trace debug …"), cause: error });

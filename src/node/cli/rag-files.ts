@@ -11,8 +11,8 @@ export interface FoundFile {
   readonly path: string;
   /** as results show it: from the folder that was named on, with forward slashes */
   readonly name: string;
-  /** named by itself, not found in a folder */
-  readonly isNamed: boolean;
+  /** how it was named by itself; undefined: it was found in a folder */
+  readonly given: string | undefined;
   readonly size: number;
   /** Of its bytes: another one where they may be others. Absent of a file that was written just now: it may be written again within one tick of its clock. */
   readonly version: string | undefined;
@@ -78,7 +78,7 @@ export async function findFiles(paths: readonly string[]): Promise<FoundTree> {
     } else if (facts.isFile()) {
       const real = await realpath(path);
       const { name } = files.get(real) ?? { name: basename(path) };
-      files.set(real, { path: real, name, isNamed: true, ...factsOf(facts) });
+      files.set(real, { path: real, name, given: path, ...factsOf(facts) });
     } else throw missing(path, "neither a file nor a folder");
   }
   return {
@@ -122,7 +122,7 @@ async function walk(
       if (!isWanted(inside) || found.files.has(path)) continue;
       // one that is gone by now is none of the folder
       const facts = statSync(path, { throwIfNoEntry: false });
-      if (facts?.isFile() === true) found.files.set(path, { path, name, isNamed: false, ...factsOf(facts) });
+      if (facts?.isFile() === true) found.files.set(path, { path, name, given: undefined, ...factsOf(facts) });
     } else found.others?.set(path, name);
   }
 }

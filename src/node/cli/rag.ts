@@ -74,14 +74,14 @@ async function needModel(context: Context): Promise<void> {
   await loaded.dispose();
 }
 
-/** @throws SpellError usage-value for one that is not there: a name that was misspelt would be an index without answers */
+/** @throws SpellError rag-unknown for one that is not there: a name that was misspelt would be an index without answers */
 async function checkCollection(rag: Rag, { collection = "", tenantId }: RagPlace): Promise<void> {
   const names = await rag.collections(tenantId);
   if (names.includes(collection)) return;
   // opens it, which refuses a name that none can have
   if ((await rag.stats({ collection, tenantId })).documents > 0) return;
   const there = names.length === 0 ? "there is none" : `there ${names.length === 1 ? "is" : "are"} ${names.join(", ")}`;
-  throw new SpellError("usage-value", `--collection: no collection ${collection}${didYouMean(nearest(collection, names))}`, {
+  throw new SpellError("rag-unknown", `--collection: no collection ${collection}${didYouMean(nearest(collection, names))}`, {
     where: "--collection",
     hint: `${there[0]?.toUpperCase()}${there.slice(1)}. rag ingest makes one.`,
     details: { collections: names },
@@ -110,11 +110,8 @@ export function ragIngest(context: Context): Promise<number> {
     const { files, folders, links, others, odd } = await findFiles(operands);
     const limit = (await context.config()).config.rag.ingest;
     // where nothing is there yet vectors are made in any case
-    const isEmpty = await rag.documents(place).then(
-      ({ length }) => length === 0,
-      () => true,
-    );
-    if (isEmpty && files.length > 0) await needModel(context);
+    const known = await rag.documents(place).catch(() => undefined);
+    if ((known ?? []).length === 0 && files.length > 0) await needModel(context);
     progress = screen.progress("reading files");
     const skipped: Skipped[] = [...odd];
     const vanished = new Set<string>();
@@ -126,14 +123,17 @@ export function ragIngest(context: Context): Promise<number> {
           const { path, name, version } = file;
           return { id: path, name, version, bytes: () => read(file, limit.max_document_mb), metadata: { path } };
         });
-        const named = new Set(batch.filter(({ isNamed }) => isNamed).map(({ path }) => path));
+        const named = new Map(batch.flatMap(({ path, given }) => (given === undefined ? [] : [[path, given] as const])));
         const result = await rag.ingest(given, {
           ...place,
           // however it is named this time
           keepsSource: true,
           signal: interrupt.signal,
           onSkip(error, { id = "", name = id }) {
-            if (named.has(id)) throw error;
+            const given = named.get(id);
+            // results have its name alone; who named it knows it by its path
+            if (given !== undefined)
+              throw error.message.startsWith(`${name}:`) ? error.with({ message: given + error.message.slice(name.length) }) : error;
             if (error.details?.["isGone"] === true) vanished.add(id);
             else skipped.push({ source: name, reason: error.message, ...(error.code === "rag-package" ? { error } : {}) });
           },
@@ -162,7 +162,8 @@ export function ragIngest(context: Context): Promise<number> {
         });
       }
       const kept = new Set(files.map(({ path }) => path).filter((path) => !vanished.has(path)));
-      const gone = (await rag.documents(place)).filter((id) => !kept.has(id) && folders.some((folder) => isInside(id, folder)));
+      // what could not be opened before was mended on the way
+      const gone = (known ?? (await rag.documents(place))).filter((id) => !kept.has(id) && folders.some((folder) => isInside(id, folder)));
       const removed = gone.length === 0 ? 0 : await rag.remove(gone, place);
       progress.end();
       progress = undefined;
@@ -307,7 +308,7 @@ export function ragRemove(context: Context): Promise<number> {
       const path = await realOf(operand);
       const fitting = known.filter((id) => id === operand || id === path || isInside(id, path));
       if (fitting.length === 0)
-        throw new SpellError("usage-value", `no document ${operand} in the index`, {
+        throw new SpellError("rag-unknown", `no document ${operand} in the index`, {
           where: operand,
           hint: "See what there is with rag export.",
         });

@@ -4,6 +4,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { open, readdir, stat, unlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import * as zlib from "node:zlib";
 import type { SearchFolder } from "../../core/platform.ts";
 import { once } from "../../core/values.ts";
 import { isMissing } from "../errno.ts";
@@ -76,6 +77,8 @@ export function nodeSearchFolder(path: string): SearchFolder {
     async remove(name) {
       await unlessMissing(join(path, name), () => unlink(join(path, name)));
     },
+    // Deno and Bun may have none
+    crc32: zlib.crc32 as typeof zlib.crc32 | undefined,
   };
 }
 

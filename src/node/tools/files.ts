@@ -10,11 +10,30 @@ import { fileError, guardFiles } from "../scripts/file-guard.ts";
 /** @param folder, allowed as guardFiles() takes them */
 export function toolFiles(folder: string, allowed: readonly string[]): ToolFiles {
   const { find, within } = guardFiles(folder, allowed);
+  const isAllowed = (path: string): boolean => {
+    try {
+      return find(path) !== "";
+    } catch {
+      return false;
+    }
+  };
   /** Of something itself: a link at the end of the path is not followed. */
   const findItself = (path: string): string => {
     const name = basename(path);
     // "", "." and ".." have no folder of their own in the path
-    return name === "" || name === "." || name === ".." ? find(path) : join(find(dirname(path)), name);
+    if (name === "" || name === "." || name === "..") return find(path);
+    try {
+      return join(find(dirname(path)), name);
+    } catch (error) {
+      // what is said of the folder above is about this path
+      const told = fileError(path, error);
+      const where = isAllowed(path) ? "within" : "in";
+      throw told.code === "script-denied"
+        ? told.with({
+            message: `${path.slice(0, 200)}: expected a file ${where} the folders of runtime.security.allowed_paths, got ${where === "in" ? "one elsewhere" : "one of these folders"}`,
+          })
+        : told;
+    }
   };
   const tried = async <T>(path: string, work: () => Promise<T>): Promise<T> => {
     try {

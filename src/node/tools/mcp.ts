@@ -74,6 +74,11 @@ export async function start(
   return {
     transport,
     said: () => said,
+    ending() {
+      const { exitCode = null, signalCode = null } = child ?? {};
+      if (exitCode !== null) return `with status ${exitCode}`;
+      return signalCode === null ? "" : `by ${signalCode}`;
+    },
     release() {
       child?.unref();
       for (const pipe of [child?.stdin, child?.stdout, child?.stderr]) (pipe as { unref?(): void } | null | undefined)?.unref?.();

@@ -293,6 +293,17 @@ describe("collections, tenants and scopes", () => {
     expect((await failure(rag.search("x", { collection: "../etc" }))).code).toBe("rag-input");
   });
 
+  it("have a name on the disk from their first save on: of an ingest that was killed or stopped nothing is left", async () => {
+    const store = disk();
+    const { rag } = await open(onDisk, {}, store);
+    const others = async () => (await open(onDisk, {}, store)).rag.collections();
+    await failure(rag.ingest(notes, { collection: "stopped", signal: AbortSignal.abort() }));
+    await rag.ingest(notes, { collection: "kitchen" });
+    expect([await rag.collections(), await others()]).toEqual([["kitchen"], []]);
+    await rag.save();
+    expect([await rag.collections(), await others()]).toEqual([["kitchen"], ["kitchen"]]);
+  });
+
   it.each([false, true])("multi_tenant %s: one tenant never sees another's", async (multi_tenant) => {
     const store = disk();
     const { rag } = await open({ ...onDisk, multi_tenant }, {}, store);

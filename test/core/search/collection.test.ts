@@ -169,6 +169,26 @@ describe("a collection", () => {
     expect((await ask(collection, "jumps over", { k: 2, rerank: "mmr" }))[1]).toMatch(/^d/);
   });
 
+  it("orders by mmr the same, however large its scores are", async () => {
+    const flat = { embedder: { id: "own", dimensions: 3 }, metric: "inner_product", storeText: true } as const;
+    const collection = await openCollection(memoryFolder(), flat);
+    const vectors = { best: [1, 0, 0], like: [0.9, 0.1, 0], other: [0.85, 0, 2], far: [0.5, 3, 0] };
+    collection.add(
+      Object.entries(vectors).map(([id, vector]) => ({
+        ...document(id),
+        chunks: [{ text: id, headings: [], start: 0, end: id.length, hash: id, vector: Float32Array.from(vector) }],
+      })),
+    );
+    const ordered = async (scale: number, rerank: "none" | "mmr"): Promise<readonly string[]> => {
+      const vector = Float32Array.of(scale, 0, 0);
+      return (await collection.search({ text: "", vector, k: 4, hybridWeight: 0, rerank })).map((hit) => hit.document);
+    };
+    for (const scale of [0.1, 1, 10]) {
+      expect(await ordered(scale, "none")).toEqual(["best", "like", "other", "far"]);
+      expect(await ordered(scale, "mmr")).toEqual(["best", "other", "like", "far"]);
+    }
+  });
+
   it("keeps what is added and removed while it is being saved for the next time", async () => {
     const folder = memoryFolder();
     const slow: SearchFolder = {

@@ -91,6 +91,20 @@ describe("session", () => {
     expect((await run(sessionList)).document).toMatchObject({ sessions: [] });
   });
 
+  it("replay says of a call that fails as it did that it is the same, and by which code", async () => {
+    const { run, spell } = await kept();
+    const sessions = await spell.sessions();
+    const { id } = await sessions.create({ name: "s" });
+    const input = { expression: "2*(" };
+    const { code, message } = await failure(spell.tools.execute("calculator", input));
+    const { end } = await sessions.calls.begin(id);
+    await end({ kind: "tool", name: "calculator", input, error: { code, message }, ms: 1, startedAt: "2026-01-31T12:00:00Z" });
+    const shown = await run(sessionReplay, [id], {}, "text");
+    expect(shown).toMatchObject({ status: 0, text: expect.stringMatching(/^ {3}1 {2}tool calculator {2}same \(tool-failed\) {2}/) });
+    expect(shown.text).toContain("1 of 1 call, 1 same, 0 different, 0 failed");
+    expect((await run(sessionReplay, [id])).document).toMatchObject({ same: 1, failed: 0, steps: [{ is_same: true, error: { code } }] });
+  });
+
   it("replay builds the agent again, with its system prompt and seed, and says where an answer differs", async () => {
     const { run, id, say } = await recorded();
     const same = await run(sessionReplay, [id]);
@@ -126,9 +140,21 @@ describe("state", () => {
     }
     expect((await run(stateList)).document).toEqual({ status: "ok", scopes: ["notes"] });
     expect((await run(stateList, ["notes"], {}, "text")).text).toBe("today\n");
-    expect(await failure(run(stateGet, ["notes", "x"]))).toMatchObject({ code: "usage-value" });
+    expect(await failure(run(stateGet, ["notes", "x"]))).toMatchObject({ code: "state-unknown", exitCode: 1 });
     expect(await failure(run(stateClear, ["notes"]))).toMatchObject({ code: "usage-confirm" });
     expect((await run(stateClear, ["notes"], { yes: [] })).document).toEqual({ status: "ok", scope: "notes", cleared: 1 });
+  });
+
+  it("names take one line each, and set takes no empty ones", async () => {
+    const { run } = await kept();
+    for (const name of ["plain name", "two\nlines", "bell\u0007"]) await run(stateSet, ["a", name, "1"]);
+    expect((await run(stateList, ["a"], {}, "text")).text).toBe('"bell\\u0007"\nplain name\n"two\\nlines"\n');
+    for (const operands of [
+      ["", "k", "1"],
+      ["a", " ", "1"],
+    ])
+      expect(await failure(run(stateSet, operands))).toMatchObject({ code: "usage-value" });
+    expect((await run(stateList)).document).toMatchObject({ scopes: ["a"] });
   });
 });
 

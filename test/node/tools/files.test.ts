@@ -108,6 +108,18 @@ describe("file-operations", () => {
     expect(existsSync(join(beside, "new.txt"))).toBe(false);
   });
 
+  it("says which path it means, and that an allowed folder stays", async () => {
+    const run = toolsOf();
+    const gone = await failure(run({ operation: "remove", path: join(beside, "secret.txt") }));
+    expect(gone.message).toBe(
+      `${join(beside, "secret.txt")}: expected a file in the folders of runtime.security.allowed_paths, got one elsewhere`,
+    );
+    expect(gone.hint).toMatch(/^Tools may/);
+    expect((await failure(run({ operation: "remove", path: inside }))).message).toBe(
+      `${inside}: expected a file within the folders of runtime.security.allowed_paths, got one of these folders`,
+    );
+  });
+
   it("copies and moves nothing out or in, and removes a link, never what it leads to", async () => {
     const run = toolsOf();
     writeFileSync(at("a"), "a");

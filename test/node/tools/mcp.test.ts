@@ -219,13 +219,30 @@ describe("a program", () => {
     const tools = toolsOf(run("crash"));
     for (let i = 0; i < 2; i += 1) {
       const error = await failure(tools.execute("s_run", {}));
-      expect([error.code, error.message]).toEqual(["tool-failed", "s: the server ended; its last words: Cannot find the garden"]);
+      expect([error.code, error.message]).toEqual([
+        "tool-failed",
+        "s: the server ended with status 3; its last words: Cannot find the garden",
+      ]);
     }
     expect((await failure(toolsOf(run("form")).execute("s_run", {}))).message).toBe(
       's_run: output.result.sum: expected number, got "many"',
     );
     expect((await failure(toolsOf(run("mute"), 1).execute("s_run", {}))).message).toContain("within 1 s");
     expect(await toolsOf(run("costly")).execute("s_run", { x: 1 })).toEqual({ result: "done" });
+  });
+
+  it("that ends is told of with how it ended", async () => {
+    for (const [code, how] of [
+      ["process.exit(4)", "with status 4"],
+      ["process.kill(process.pid,9)", "by SIGKILL"],
+    ])
+      expect((await failure(toolsOf(`node -e "${code}"`).execute("s_run", {}))).message).toBe(`s: the server ended ${how}`);
+    const port = await failure(toolsOf("http://127.0.0.1:9/mcp").execute("s_run", {}));
+    expect([port.code, port.message, port.hint]).toEqual([
+      "net-offline",
+      "s: fetch asks no server at this port",
+      expect.stringContaining("another port"),
+    ]);
   });
 
   it("is gone with its spell, whatever it does", async () => {

@@ -160,13 +160,20 @@ export function serverError(
     return toolLimit(server, `expected an answer within ${seconds} s (tools.mcp.timeout_seconds), got none${lastWords(said)}`).with({
       hint: "See whether the server works, or raise tools.mcp.timeout_seconds.",
     });
-  if (name === endedName) return toolFailed(server, `the server ended${lastWords(said)}`, error).with({ hint: seeServer });
+  if (name === endedName)
+    return toolFailed(server, `the server ended${text === "" ? "" : ` ${text}`}${lastWords(said)}`, error).with({ hint: seeServer });
   if (code === "ENOENT")
     return toolFailed(server, "expected a program that is there, got none of this name", error).with({ hint: seeServer });
   if (code === 401 || code === 403)
     return new SpellError("tool-denied", `${server}: the server refuses with status ${code}`, {
       where: server,
       hint: "Write $NAME behind its address in tools.mcp.servers: the variable NAME holds its token.",
+      cause: error,
+    });
+  if (error instanceof TypeError && text === "bad port")
+    return new SpellError("net-offline", `${server}: fetch asks no server at this port`, {
+      where: server,
+      hint: "Let the server listen at another port: some are kept from the web's requests.",
       cause: error,
     });
   if (error instanceof TypeError)
@@ -177,7 +184,7 @@ export function serverError(
   return code === wrongParameters ? failed : failed.with({ hint: seeServer });
 }
 
-/** Name of the error for a connection that ended. */
+/** Name of the error for a connection that ended; its message says how, where that is known. */
 export const endedName = "EndedError";
 
 /**

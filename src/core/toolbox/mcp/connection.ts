@@ -110,7 +110,7 @@ export async function openConnection(
       throwIfAborted(outer);
       // it has forgotten us: the next use opens anew
       if (isObject(error) && error["code"] === 404) void close();
-      throw hideIn(fault ?? serverError(name, isLate || isOver ? ownError(error) : error, seconds, said(), hide));
+      throw hideIn(fault ?? serverError(name, isLate || isOver ? ownError(error, program?.ending() ?? "") : error, seconds, said(), hide));
     } finally {
       clearTimeout(clock);
     }
@@ -176,12 +176,11 @@ export async function openConnection(
 }
 
 /** What the SDK itself says of a request, once nothing came in time or the connection ended. */
-function ownError(error: unknown): unknown {
+function ownError(error: unknown, ending: string): unknown {
   const code = isObject(error) || error instanceof Error ? (error as { code?: unknown }).code : undefined;
-  return code === -32001 ? lateError : code === -32000 ? endedError : error;
+  return code === -32001 ? lateError : code === -32000 ? Object.assign(new Error(ending), { name: endedName }) : error;
 }
 
-const endedError = Object.assign(new Error("ended"), { name: endedName });
 const lateError = Object.assign(new Error("late"), { name: "TimeoutError" });
 
 function denied({ name, command, url }: ServerLine, why: string): SpellError {
