@@ -233,7 +233,10 @@ const rows: readonly Row[] = [
       } finally {
         vi.useRealTimers();
       }
-      return (await seen.folders.get("/index/default")?.list())?.length;
+      const saved = async () => (await seen.folders.get("/index/default")?.list())?.length ?? 0;
+      // names are hashed in a thread, which no timer of a test moves on
+      for (let tries = 0; tries < 50 && (await saved()) === 0; tries += 1) await new Promise((resolve) => setTimeout(resolve, 10));
+      return saved();
     },
     { vector_storage: { persistence_path: "/index" } },
   ],
