@@ -299,6 +299,15 @@ const suites = {
       subjects: { ours: own(subject("forms", existsSync(path) ? `${root}${path}` : path, device)) },
     })),
   ),
+  // all choices are read, and one is written by that: beside an answer of one token
+  choices: [...models, ["tiny-t5-en-fr", "tiny-t5-en-fr"]].flatMap(([label, path]) =>
+    (path === "tiny-t5-en-fr" ? ["cpu"] : ["cpu", "wasm"]).map((device) => ({
+      title: `${label}, one of four choices and one token, ${device}`,
+      rounds: Math.min(rounds, device === "cpu" ? 5 : 2),
+      figures: ["tokenMs", "choiceMs", "ratio"],
+      subjects: { ours: own(subject("choices", existsSync(path) ? `${root}${path}` : path, device)) },
+    })),
+  ),
   states: models.slice(1).map(([label, path]) => ({
     title: `${label}, a prompt that another process kept`,
     base: "computed anew",

@@ -23,6 +23,8 @@ export interface ListenOptions extends Partial<Pick<AdaptOptions, "stallMs" | "o
 /** Milliseconds for an answer that is ended to say so, and for a request to come whole that has begun when the server closes. */
 const lastWordsMs = 500;
 
+const mostConnections = 128;
+
 export interface Listening {
   /** such as http://127.0.0.1:8088 */
   readonly url: string;
@@ -43,7 +45,8 @@ export async function listen(answer: AdaptOptions["answer"], options: ListenOpti
     maxHeaderSize: headBytes,
     requireHostHeader: false, // ours is asked of HTTP/1.0 too
   });
-  server.maxConnections = 128;
+  // beyond mostConnections one that asks nothing makes room; room for those that are about to close
+  server.maxConnections = 2 * mostConnections;
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(listenError(error, host, port)));
     server.listen(port, host, resolve);
@@ -57,6 +60,13 @@ export async function listen(answer: AdaptOptions["answer"], options: ListenOpti
   const answers = new WeakMap<object, ServerResponse>();
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
+    if (sockets.size >= mostConnections) {
+      // the oldest first: it had the most time to ask
+      const idle = [...sockets].find((each) => answers.get(each)?.writableFinished !== false) ?? socket;
+      sockets.delete(idle);
+      idle.destroy();
+      if (idle === socket) return;
+    }
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
   });

@@ -241,6 +241,9 @@ describe("clients that leave, stop reading, or are many", () => {
       });
     await vi.waitUntil(() => dropped >= 12, { timeout: 5000 });
     expect(dropped).toBeLessThan(80);
+    // those that ask nothing shut nobody out
+    const health = await raw(port, `GET /health HTTP/1.1\r\nHost: localhost:${port}\r\nConnection: close\r\n\r\n`);
+    expect(statusOf(health)).toBe(200);
   });
 
   it("H20: a stream is JSON, event by event, also of torn letters, and ends with [DONE]", async () => {
