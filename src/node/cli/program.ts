@@ -2,7 +2,7 @@
 import { isatty } from "node:tty";
 import type { Spell } from "../../core/api/spell.ts";
 import type { ResolvedConfig } from "../../core/config/resolve.ts";
-import { SpellError } from "../../core/errors.ts";
+import { abortedError, SpellError } from "../../core/errors.ts";
 import type { DeviceChoice } from "../../core/spec/runtime.ts";
 import { once } from "../../core/values.ts";
 import { shell } from "./advice.ts";
@@ -168,8 +168,9 @@ async function readConfig(flags: Request["flags"], screen: Screen): Promise<Reso
 
 /** Other errors than SpellError are faults of this program, told without a stack. */
 function explained(error: unknown): SpellError {
-  // who called is the person who stopped it
-  if (error instanceof SpellError && error.code === "run-aborted") return error.with({ message: "stopped" });
+  // the caller is the person who stopped it
+  if (error instanceof SpellError && error.code === "run-aborted" && error.message === abortedError().message)
+    return error.with({ message: "stopped" });
   if (error instanceof SpellError) return error;
   const text = error instanceof Error ? error.message : String(error);
   return new SpellError("internal-error", `unforeseen: ${text}`, { actions: shell("llmspell --trace debug …"), cause: error });

@@ -67,7 +67,7 @@ export async function ragAsk(context: Context): Promise<number> {
       );
       noteLeftOut(context, model, results, used);
       const listed = citations.filter(({ is_cited }) => is_cited);
-      if (listed.length === 0) screen.note("the answer cites no passage; it had these:");
+      if (listed.length === 0) screen.note(`the answer cites no passage${screen.json ? "" : "; it had these:"}`);
       screen.writeOwn("\n");
       for (const hit of listed.length === 0 ? citations : listed)
         screen.writeOwn(`${screen.out.dim(`[${hit.number}]`)} ${titleOf(hit)}\n${copiesOf(hit, screen)}`);
