@@ -37,7 +37,7 @@ function compile(/** @type {Compiler} */ { command, args, env }, /** @type {32 |
   const out = `${cache}/kernels-${bits}.wasm`;
   const sources = readdirSync(folder).filter((name) => name.endsWith(".c"));
   const flags = [
-    ...["-target", `wasm${bits}-freestanding`, "-mcpu=generic+simd128+nontrapping_fptoint+sign_ext", "-O3", "-g0", "-nostdlib"],
+    ...["-target", `wasm${bits}-freestanding`, "-mcpu=generic+simd128+nontrapping_fptoint+sign_ext+atomics", "-O3", "-g0", "-nostdlib"],
     ...["-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror", "-fno-sanitize=all", "-ffp-contract=off"],
     ...["-Wl,--no-entry", "-Wl,--import-memory", "-Wl,--strip-all", "-Wl,--export=__stack_pointer"],
     ...(process.argv.includes("--strict") ? ["-DSTRICT"] : []),

@@ -247,9 +247,17 @@ function walk(/** @type {Reader} */ reader, /** @type {(kind: "function" | "type
     else if (code === 0x44) reader.take(8);
     else if (code === 0xfc) saturated(reader);
     else if (code === 0xfd) vectorOperands(reader, memory);
+    else if (code === 0xfe) atomic(reader, memory);
     else if (!(code <= 0x01 || code === 0x05 || code === 0x0f || code === 0x1a || code === 0x1b || (code >= 0x45 && code <= 0xc4)))
       throw new Error(`wasm: the instruction 0x${code.toString(16)} is not expected here`);
   }
+}
+
+function atomic(/** @type {Reader} */ reader, /** @type {() => void} */ memory) {
+  const code = reader.count();
+  if (code === 3) reader.take(1);
+  else if (code <= 2 || (code >= 16 && code <= 78)) memory();
+  else throw new Error(`wasm: the instruction 0xfe ${code} is not expected here`);
 }
 
 function saturated(/** @type {Reader} */ reader) {

@@ -10,7 +10,8 @@ enum {
   KEYS = 32,       // of a block
   QUERIES = 8,     // rows at a time
   LONGEST = 512,   // values of a key
-  SHARED_FROM = 512 // keys from which threads share them, not the heads, while one position is computed
+  SHARED_FROM = 512, // keys from which threads share them, not the heads, while one position is computed
+  PARTS = 8          // of the keys then, for any number of threads: it must not change a sum
 };
 
 // `m`: largest product of a row so far, `sum` of its powers, `values`: its weighted sum.
@@ -143,18 +144,21 @@ static void rows_against(const struct tensor *dst, struct row *rows, const float
   const struct tensor *k = dst->src[1], *x = dst->src[2];
   const int dk = (int)k->ne[0], dv = (int)x->ne[0], count = (int)k->ne[1];
   const float cap = float_param(dst, 2), by = cap == 0 ? float_param(dst, 0) : float_param(dst, 0) / cap;
+  const int is_shared = dst->src[0]->ne[1] > 1 || dst->src[0]->ne[2] > k->ne[2];
   float *products[QUERIES];
   struct row none = rows[0];
   none.products = room.products + QUERIES * KEYS;
   none.values = room.sums + (size_t)QUERIES * (size_t)dv;
   for (int i = 0; i < n; i++) products[i] = rows[i].products;
+  if (n == 1) products[1] = none.products;
   for (int from = first * KEYS; from < count; from += step * KEYS) {
     const int m = from + KEYS < count ? KEYS : count - from;
     int live = 0;
     for (int i = 0; i < n; i++) live += rows[i].mask == 0 || !is_masked(rows[i].mask + from, m);
     if (live == 0) continue;
     const uint8_t *block = (const uint8_t *)keys + (size_t)from * k->nb[1], *shared = (const uint8_t *)values + (size_t)from * x->nb[1];
-    floats_any(k->type, block, k->nb[1], m, dk, q, n, products, room.spare);
+    // one query that shares its keys with others of its group is computed as they are: what a thread's share is must not change a sum
+    floats_any(k->type, block, k->nb[1], m, dk, q, n == 1 && is_shared ? 2 : n, products, room.spare);
     for (int i = 0; i < n; i++) weigh(&rows[i], m, from, by, cap, dv);
     if (n == 1 && x->type == F16) {
       add_halves(shared, x->nb[1], m, dv, rows[0].products, rows[0].values);
@@ -218,20 +222,21 @@ static void attend_rows(const struct tensor *dst, int64_t i, int64_t last, int f
   const struct place p = place_of(q, i);
   const size_t head = (size_t)p.head / (size_t)(q->ne[2] / k->ne[2]), batch = (size_t)p.batch / (size_t)(q->ne[3] / k->ne[3]);
   *n = prepare(dst, i, last, rows, in, room);
+  if (*n == 1) in[1] = in[0];
   rows_against(dst, rows, in, *n, k->data + head * k->nb[2] + batch * k->nb[3], x->data + head * x->nb[2] + batch * x->nb[3], room, first, step);
 }
 
-// One position and many keys: each thread takes all heads and its share of the blocks; then the parts are put together. A part: m, sum, values.
+// One position and many keys: each thread takes all heads and its share of the parts; then these are put together. A part: m, sum, values.
 static void attend_shared(const struct params *p, struct tensor *dst, struct room room) {
   const int heads = (int)dst->src[0]->ne[2], dv = (int)dst->ne[0];
   const size_t part = (size_t)dv + 4;
   float *parts = (float *)p->wdata;
   struct row rows[QUERIES];
   int n;
-  for (int i = 0; i < heads; i += n) {
-    attend_rows(dst, i, heads, p->ith, p->nth, rows, room, &n);
+  for (int at = p->ith; at < PARTS; at += p->nth) for (int i = 0; i < heads; i += n) {
+    attend_rows(dst, i, heads, at, PARTS, rows, room, &n);
     for (int j = 0; j < n; j++) {
-      float *out = parts + ((size_t)(i + j) * (size_t)p->nth + (size_t)p->ith) * part;
+      float *out = parts + ((size_t)(i + j) * PARTS + (size_t)at) * part;
       out[0] = rows[j].m;
       out[1] = rows[j].sum;
       for (int d = 0; d < dv; d += 4) store(out + 4 + d, load(rows[j].values + d));
@@ -240,11 +245,11 @@ static void attend_shared(const struct params *p, struct tensor *dst, struct roo
   host_barrier(p->threadpool);
   const struct share s = share_rows(p, heads, dv);
   for (int64_t i = s.first; i < s.last; i++) {
-    const float *of = parts + (size_t)i * (size_t)p->nth * part;
+    const float *of = parts + (size_t)i * PARTS * part;
     float m = -__builtin_inff(), sum = 0;
-    for (int t = 0; t < p->nth; t++) m = of[(size_t)t * part] > m ? of[(size_t)t * part] : m;
+    for (int t = 0; t < PARTS; t++) m = of[(size_t)t * part] > m ? of[(size_t)t * part] : m;
     for (int d = 0; d < dv; d += 4) store(room.sums + d, zero());
-    for (int t = 0; t < p->nth; t++) {
+    for (int t = 0; t < PARTS; t++) {
       const float *one = of + (size_t)t * part;
       if (one[1] == 0) continue;
       const float by = exp1(one[0] - m);
@@ -264,8 +269,10 @@ void attend(const struct params *p, struct tensor *dst) {
     return;
   }
   const struct room room = room_for((int)k->ne[0], (int)dst->ne[0]);
-  const size_t parts = (size_t)all * (size_t)p->nth * ((size_t)dst->ne[0] + 4) * sizeof(float);
-  if (p->nth > 1 && q->ne[1] == 1 && q->ne[3] == 1 && k->ne[1] >= SHARED_FROM && parts <= p->wsize) {
+  // what the engine gives each thread at least, for tiles of its own: the same for any number of threads
+  const size_t given = 64 * (size_t)(2 * k->ne[0] + 2 * dst->ne[0] + 128) * sizeof(float);
+  const size_t parts = (size_t)all * PARTS * ((size_t)dst->ne[0] + 4) * sizeof(float);
+  if (q->ne[1] == 1 && q->ne[3] == 1 && k->ne[1] >= SHARED_FROM && parts <= given && parts <= p->wsize) {
     attend_shared(p, dst, room);
     return;
   }

@@ -49,7 +49,8 @@ struct plan {
   void *abort_callback, *abort_callback_data;
   _Bool use_ref;
 };
-// `threads`: in its low 16 bits, how many compute this graph. `abort_at`: number of the node that no thread computes any more.
+// `threads`: in its low 16 bits, how many compute this graph; above them, the number of the graph. `barrier`: how many are there; above 16 bits, how many
+// of them sleep. `abort_at`: number of the node that no thread computes any more. `poll`: how long threads look for the next graph before they sleep.
 struct threadpool {
   char lock[sizeof(void *) == 8 ? 88 : 72];
   struct graph *graph;
@@ -60,6 +61,8 @@ struct threadpool {
   _Alignas(64) int32_t chunk;
   _Bool stop, pause;
   int32_t abort_at;
+  struct thread *workers;
+  int32_t size, priority, poll, status;
 };
 struct thread {
   void *handle;
@@ -82,6 +85,9 @@ AT(threadpool, graph, 72, 88);
 AT(threadpool, threads, 80, 104);
 AT(threadpool, barrier, 128, 128);
 AT(threadpool, chunk, 256, 256);
+AT(threadpool, barriers_passed, 192, 192);
 AT(threadpool, abort_at, 264, 264);
+AT(threadpool, workers, 268, 272);
+AT(threadpool, status, 284, 292);
 AT(thread, threadpool, 524, 528);
 AT(thread, ith, 528, 536);

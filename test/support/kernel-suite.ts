@@ -151,6 +151,8 @@ export function kernelSuite(bits: 32 | 64, read: (which: "engine" | "kernels") =
     const { row, x } = fill(ours, format, rows, columns, weights, filling, activation);
     const stride = (weights / format.weights) * format.bytes;
     const result = multiply(format, row, x, rows, columns, threads, weights);
+    // How many threads compute is found out as they go: it must not change one bit of the text.
+    if (threads > 1) expect(multiply(format, row, x, rows, columns, 1, weights)).toEqual(result);
     const w = copy(ours, theirs, row, rows * stride);
     const inputs = copy(ours, theirs, x, 4 * columns * weights);
     const group = Math.max(32, format.weights);

@@ -5,7 +5,7 @@
 import { CacheManager, Wllama } from "@wllama/wllama/esm/index.js";
 import type { GgufRuntime, ThreadChoice } from "../../core/spec/runtime.ts";
 import { openWllama, type WllamaHost } from "../../engines/wllama/driver.ts";
-import { maxFileBytes } from "../../engines/wllama/features.ts";
+import { maxFileBytes, usefulThreads } from "../../engines/wllama/features.ts";
 import { instanceConfig, type WllamaLike } from "../../engines/wllama/instance.ts";
 import { kernels } from "../../engines/wllama/kernels.generated.ts";
 import { explained } from "./explained.ts";
@@ -42,8 +42,7 @@ export function wllamaEngine(given?: WllamaFiles): GgufRuntime {
       const build = wllamaBuild();
       // On a card one thread hands out the work.
       const one: ThreadChoice = { prompt: 1, decode: 1, origin: "default" };
-      const { threads, notes } =
-        device === "webgpu" ? { threads: one, notes: [] } : chooseThreads(options.threads, (cores) => Math.max(1, Math.floor(cores / 2)));
+      const { threads, notes } = device === "webgpu" ? { threads: one, notes: [] } : ownThreads(options.threads, given === undefined);
       const starting = new AbortController();
       const host: WllamaHost = {
         label: `wllama, ${build} build${given === undefined ? `, kernels ${kernels}` : ""}`,
@@ -68,6 +67,13 @@ export function wllamaEngine(given?: WllamaFiles): GgufRuntime {
       }
     },
   };
+}
+
+/** @param isOurs the kernels are in the engine: they choose while they compute */
+function ownThreads(asked: number, isOurs: boolean): ReturnType<typeof chooseThreads> {
+  const { threads, notes } = chooseThreads(asked, isOurs ? usefulThreads : (cores) => Math.max(1, Math.floor(cores / 2)));
+  const isOpen = isOurs && asked === 0 && threads.decode > 1;
+  return { threads: isOpen ? { ...threads, origin: "running" } : threads, notes };
 }
 
 /** @param onLog gets the engine's own lines; without it they are not made */

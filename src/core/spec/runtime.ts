@@ -115,8 +115,11 @@ export interface DevicePreview {
 export interface ThreadChoice {
   readonly prompt: number;
   readonly decode: number;
-  /** `measured` just now, `cached` from an earlier load on this machine, `asked` by an option, `default` where measuring is not possible. */
-  readonly origin: "measured" | "cached" | "asked" | "default";
+  /**
+   * `measured` just now, `cached` from an earlier load on this machine, `asked` by an option, `default` where measuring is not possible;
+   * `running`: at most so many, and how many of them is found out while they compute.
+   */
+  readonly origin: "measured" | "cached" | "asked" | "default" | "running";
 }
 
 /** What weights are multiplied as, by how many rows come at once. */

@@ -177,6 +177,8 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
     const info = instance.getLoadedContextInfo();
     if (info.success !== true || !(info.n_vocab > 0)) throw new Error("the engine could not load it");
     if (host.device === "webgpu" && options.embed === undefined) await checkPlaced(placed, instance);
+    // told after the load: before it the engine computes nothing
+    if (host.threads.origin === "running" && instance.isMultithread()) await Promise.race([death, instance._getDebugInfo()]);
     if (options.embed !== undefined) dimensions = (await Promise.race([death, embedText(instance, "a")])).vector.length;
   } catch (error) {
     const typed = dead ?? loadError(error, files[0]?.name ?? "the model", host.device);

@@ -19,3 +19,6 @@ export function hasPromiseIntegration(): boolean {
 
 /** Bytes of the largest file each build loads: offsets beyond 2^31 never settle in the 32-bit one; the other ends with its 4 GiB heap. */
 export const maxFileBytes: Readonly<Record<"compat" | "default", number>> = { compat: limits.ggufWasm32FileBytes, default: 3_500_000_000 };
+
+/** The most threads the kernels may choose among: beyond them decoding waits for the memory, and each costs a worker. */
+export const usefulThreads = (cores: number): number => Math.min(8, Math.max(1, cores));

@@ -20,6 +20,11 @@ export interface WllamaLike {
     readonly usage?: { readonly prompt_tokens?: number | undefined } | undefined;
   }>;
   isMultithread(): boolean;
+  /**
+   * With our kernels (src/kernels/threads.c): asks the engine to choose for each graph how many of its threads compute it.
+   * @returns its choice: threads for prompts, for answers, and at most; nothing before the first graph
+   */
+  _getDebugInfo(): Promise<unknown>;
   exit(): Promise<void>;
 }
 

@@ -200,7 +200,8 @@ export function checkHome(): Check {
 export function checkThreads(): readonly Check[] {
   const measured = threadCache();
   const run = { command: 'llmspell generate "Hello"' };
-  if (measured.length === 0) return [toCheck("devices", "threads", "skip", "not measured yet; the first load of a model measures", run)];
+  if (measured.length === 0)
+    return [toCheck("devices", "threads", "skip", "not measured yet; the first load of a GGUF model on cpu measures", run)];
   // Two versions of an engine may have found the same.
   const found = measured.map(({ key, prompt, decode, isSettled }) => {
     const [engine = key, , size = ""] = key.split(" | ");

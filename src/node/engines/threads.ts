@@ -7,7 +7,7 @@ import { SpellError } from "../../core/errors.ts";
 import type { ThreadChoice } from "../../core/spec/runtime.ts";
 import { median } from "../../core/values.ts";
 import { readRecords, writeRecord } from "./home-records.ts";
-import { ownProcessorMs, watchOthers } from "./machine-load.ts";
+import { watchOthers } from "./machine-load.ts";
 
 /** Best numbers of threads found on this machine. */
 export interface MeasuredThreads {
@@ -230,65 +230,6 @@ function fewest(times: ReadonlyMap<number, readonly number[]>): number | undefin
   const usual = [...times].map(([threads, samples]) => ({ threads, ms: median(samples) })).sort((a, b) => a.threads - b.threads);
   const fastest = Math.min(...usual.map(({ ms }) => ms));
   return usual.find(({ ms }) => ms <= fastest * worthwhile)?.threads;
-}
-
-/** Rounds that count, at most, … */
-const maxTrialRounds = 5;
-/** … and where they agree by then. With two of them one late round decides. */
-const fewTrialRounds = 3;
-/** For this share of the budget the code is run before anything counts. */
-const warmShare = 0.75;
-/** The shortest time over which the clock of this process tells how many processors it keeps busy. */
-const warmWindowMs = 150;
-/** Processors beyond the threads that compute: the compiler keeps at least one of them busy while it works. */
-const compiles = 0.5;
-
-/**
- * Times things that are fixed to a number of threads, in turn. Their code is compiled while it runs, on threads of its own: two that compute on
- * two processors then wait for each other and for the compiler, and look slower than they will be. All share what is compiled, so the one with the
- * fewest threads runs until this process keeps no other processor busy, and the rounds after that count. That rounds get no quicker is no such sign:
- * on two processors they stay even for half a second, and for two more the compiler still works.
- * @param time milliseconds of one round; it may stop after `limitMs`, where it has lost already, and then gives infinity
- * @param budgetMs after this time no further round starts, but for the first that counts
- * @param ownMs milliseconds of processor time this process has used, its threads included
- * @returns the one with the fewest threads that others do not beat by what is worth them, and whether its rounds agreed
- */
-export async function fastestTrial<T extends { readonly threads: number }>(
-  trials: readonly T[],
-  time: (trial: T, round: number, limitMs: number) => Promise<number>,
-  budgetMs: number,
-  ownMs: () => number = ownProcessorMs,
-): Promise<{ readonly best: T | undefined; readonly isSteady: boolean }> {
-  const started = performance.now();
-  const passed = (): number => performance.now() - started;
-  const [least] = [...trials].sort((a, b) => a.threads - b.threads);
-  let round = 0;
-  let quickest = Number.POSITIVE_INFINITY;
-  let window = { atMs: passed(), ownMs: ownMs() };
-  for (let isWarm = least === undefined; !isWarm && least !== undefined && passed() < budgetMs * warmShare; round += 1) {
-    quickest = Math.min(quickest, await time(least, round, Number.POSITIVE_INFINITY));
-    const now = { atMs: passed(), ownMs: ownMs() };
-    if (now.atMs - window.atMs < warmWindowMs) continue;
-    isWarm = now.ownMs - window.ownMs < (least.threads + compiles) * (now.atMs - window.atMs);
-    window = now;
-  }
-  const times = new Map<number, number[]>();
-  const usual = (threads: number): number => median(times.get(threads) ?? []);
-  const first = round;
-  // The first round of each does not count: what it computes in is new to it.
-  const goesOn = (): boolean =>
-    round <= first + 1 || (passed() < budgetMs && (round <= first + fewTrialRounds || (round <= first + maxTrialRounds && !agree(times))));
-  for (; goesOn(); round += 1) {
-    // One late round is another program's; who is never near has lost.
-    const staying = Math.min(...trials.map(({ threads }) => usual(threads))) * lost;
-    for (const trial of trials.filter(({ threads }) => Math.min(...(times.get(threads) ?? [0])) <= staying)) {
-      const limitMs = lost * Math.min(quickest, ...[...times.keys()].map(usual));
-      const ms = await time(trial, round, limitMs);
-      if (round > first) times.set(trial.threads, [...(times.get(trial.threads) ?? []), ms]);
-    }
-  }
-  const best = fewest(times);
-  return { best: trials.find(({ threads }) => threads === best), isSteady: agree(times) };
 }
 
 /**

@@ -7,32 +7,19 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { setFlagsFromString } from "node:v8";
-import { messageOf, SpellError } from "../../core/errors.ts";
-import type { ByteSource } from "../../core/formats/byte-source.ts";
-import type { Device, DeviceProbe, GgufHandle, GgufOpenOptions, GgufRuntime, ThreadChoice } from "../../core/spec/runtime.ts";
-import { greedy } from "../../core/spec/sampling.ts";
+import { messageOf } from "../../core/errors.ts";
+import type { Device, DeviceProbe, GgufHandle, GgufRuntime, ThreadChoice } from "../../core/spec/runtime.ts";
 import { once } from "../../core/values.ts";
 import { describeAdapter, type GpuAdapter } from "../../engines/adapter.ts";
 import { openWllama, type WllamaHost } from "../../engines/wllama/driver.ts";
-import { maxFileBytes } from "../../engines/wllama/features.ts";
+import { maxFileBytes, usefulThreads } from "../../engines/wllama/features.ts";
 import { instanceConfig, type WllamaLike } from "../../engines/wllama/instance.ts";
 import { builtFile } from "../built-file.ts";
 import { loadDawn } from "./dawn.ts";
-import { watchOthers } from "./machine-load.ts";
 import { packageFolder, packageVersion } from "./packages.ts";
-import {
-  clampThreads,
-  defaultThreads,
-  fastestTrial,
-  isQuiet,
-  readThreadCache,
-  shouldMeasureAgain,
-  threadCandidates,
-  threadKey,
-  writeThreadCache,
-} from "./threads.ts";
+import { clampThreads, defaultThreads } from "./threads.ts";
 import { webWorkerClass } from "./web-worker.ts";
-import { type WllamaBuild, wllamaBuild } from "./wllama-files.ts";
+import { hasKernels, type WllamaBuild, wllamaBuild } from "./wllama-files.ts";
 
 /** What is used of the package; its own types need a bundler's resolution. */
 interface WllamaModule {
@@ -100,84 +87,13 @@ export function wllamaEngine(): GgufRuntime & { probe(device: Device): Promise<D
       // The card computes; a thread waits for it.
       if (device === "webgpu") return openWith({ prompt: 1, decode: 1, origin: "default" });
       if (asked > 0) return openWith({ prompt: asked, decode: asked, origin: "asked" });
-      // what is measured is an answer, which an encoder has none of
-      const half = defaultThreads(mostThreads);
-      if (options.embed !== undefined) return openWith({ prompt: half, decode: half, origin: "default" });
-      return openWithBestThreads(files, options, openWith);
+      // The kernels choose among these while they compute; the engine alone has no choice.
+      const [threads, origin] = hasKernels()
+        ? ([usefulThreads(mostThreads), "running"] as const)
+        : ([defaultThreads(mostThreads), "default"] as const);
+      return openWith({ prompt: threads, decode: threads, origin });
     },
   };
-}
-
-/** A trial instance per candidate holds the model once more for a moment; larger models take the default instead. */
-const maxMeasuredBytes = 400_000_000;
-/** After this time no further round starts. */
-const measureBudgetMs = 6000;
-
-/**
- * A thread count is fixed for the life of an instance, so once per machine and model size one instance per candidate is loaded, and they are timed in
- * turn. The fastest stays. While other programs compute nothing is measured: threads that wait for a processor take seconds, and what they show
- * holds for that moment only.
- */
-async function openWithBestThreads(
-  files: readonly ByteSource[],
-  options: GgufOpenOptions,
-  openWith: (choice: ThreadChoice) => Promise<GgufHandle>,
-): Promise<GgufHandle> {
-  const candidates = threadCandidates(mostThreads);
-  const bytes = files.reduce((sum, { size }) => sum + size, 0);
-  const key = threadKey("wllama", wllamaBuild().version, bytes);
-  const kept = readThreadCache(key);
-  const first = kept?.decode ?? defaultThreads(mostThreads);
-  const openOf = (threads: number, origin: ThreadChoice["origin"]): Promise<GgufHandle> =>
-    openWith({ prompt: threads, decode: threads, origin });
-  const others = watchOthers();
-  const handle = await openOf(first, kept === undefined ? "default" : "cached");
-  if (candidates.length === 1 || bytes > maxMeasuredBytes) return handle;
-  const now = others();
-  if (kept === undefined ? !isQuiet(now) : !shouldMeasureAgain(kept, now)) return handle;
-
-  const trials = [{ threads: first, handle }];
-  try {
-    for (const threads of candidates.filter((each) => each !== first)) {
-      trials.push({ threads, handle: await openOf(threads, "measured") });
-    }
-    const meanwhile = watchOthers();
-    const { best, isSteady } = await fastestTrial(
-      trials,
-      ({ handle: each }, round, limitMs) => timeOf(each, round, limitMs, options.signal),
-      measureBudgetMs,
-    );
-    if (best === undefined) throw new SpellError("internal-error", "no number of threads was tried");
-    await Promise.all(trials.filter((trial) => trial !== best).map(({ handle: each }) => each.dispose()));
-    writeThreadCache(key, { prompt: best.threads, decode: best.threads, isSteady, others: meanwhile() ?? 0 });
-    return best.handle === handle ? measuredHandle(handle) : best.handle;
-  } catch (error) {
-    await Promise.all(trials.map(({ handle: each }) => each.dispose()));
-    throw error;
-  }
-}
-
-/** The handle that was opened before anything was measured, which says that its threads are measured now. */
-function measuredHandle(handle: GgufHandle): GgufHandle {
-  const { threads, ...device } = handle.device;
-  const now = threads === undefined ? device : { ...device, threads: { ...threads, origin: "measured" as const } };
-  return Object.create(handle, { device: { value: now, enumerable: true } }) as GgufHandle;
-}
-
-/** Milliseconds for a short prompt and a few tokens, in about the shares of a usual call; infinite when it takes longer than `limitMs`. */
-async function timeOf(handle: GgufHandle, round: number, limitMs: number, signal: AbortSignal | undefined): Promise<number> {
-  // another beginning each time, so that no prefix is cached
-  const prompt = `${round} one two three four five six and so on`;
-  const late = Number.isFinite(limitMs) ? [AbortSignal.timeout(Math.ceil(limitMs))] : [];
-  const stop = AbortSignal.any(signal === undefined ? late : [signal, ...late]);
-  try {
-    for await (const piece of handle.generate(prompt, { maxTokens: 4, sampling: greedy, stop: [], signal: stop })) {
-      if (piece.type === "end") return piece.prefillMs + piece.decodeMs;
-    }
-  } catch (error) {
-    if (signal?.aborted === true || !(error instanceof SpellError) || error.code !== "run-aborted") throw error;
-  }
-  return Number.POSITIVE_INFINITY;
 }
 
 /** Here, in the child's main thread; the model's worker loads the package anew. */

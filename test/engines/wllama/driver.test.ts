@@ -36,6 +36,7 @@ function scripted(device: "webgpu" | "wasm", { log, first = [-0.1, -2.5] }: Scri
         },
         createEmbedding: () => Promise.reject(new Error("not asked for")),
         isMultithread: () => false,
+        _getDebugInfo: () => Promise.reject(new Error("one thread has no choice")),
         exit: async () => {
           exits += 1;
         },

@@ -12,7 +12,6 @@ import {
   chooseOnnxThreads,
   clampThreads,
   defaultThreads,
-  fastestTrial,
   isQuiet,
   measureThreads,
   readThreadCache,
@@ -169,68 +168,6 @@ describe("measuring", () => {
     const found = await measureThreads([1, 2, 4], probeOf(slow("prompt"), slow("decode")), 25);
     expect(seen.length).toBeLessThan(5);
     expect(found).toMatchObject({ prompt: found.decode, isSteady: false });
-  });
-});
-
-describe("trials", () => {
-  const trials = [{ threads: 1 }, { threads: 2 }, { threads: 4 }];
-  /** @param compiling rounds in which the compiler keeps a processor busy */
-  const inTurn = (times: Readonly<Record<number, readonly number[]>>, { seen = [] as string[], compiling = 0, budgetMs = 10_000 } = {}) => {
-    let own = 0;
-    vi.useFakeTimers({ toFake: ["performance"] });
-    return fastestTrial(
-      trials,
-      async ({ threads }, round) => {
-        seen.push(`${round}:${threads}`);
-        const ms = times[threads]?.[round] ?? Number.NaN;
-        const passed = Number.isFinite(ms) ? ms : 1000;
-        own += passed * (threads + (round < compiling ? 1 : 0.1));
-        vi.advanceTimersByTime(passed);
-        return ms;
-      },
-      budgetMs,
-      () => own,
-    );
-  };
-  afterEach(() => {
-    vi.useRealTimers();
-  });
-
-  it("run the fewest threads while the code is compiled beside them, then try every number in turn", async () => {
-    const seen: string[] = [];
-    const one = [400, 400, 400, 300, 200, 200, 200, 200, 200];
-    const later = (ms: number) => Array<number>(10).fill(ms);
-    expect(await inTurn({ 1: one, 2: later(120), 4: later(119) }, { seen, compiling: 4 })).toEqual({
-      best: { threads: 2 },
-      isSteady: true,
-    });
-    expect(seen).toEqual([
-      "0:1",
-      "1:1",
-      "2:1",
-      "3:1",
-      "4:1",
-      ...[5, 6, 7, 8].flatMap((round) => [`${round}:1`, `${round}:2`, `${round}:4`]),
-    ]);
-  });
-
-  it("look at short rounds together, and at no more of them than the budget allows", async () => {
-    const seen: string[] = [];
-    const times = { 1: Array<number>(100).fill(20), 2: Array<number>(100).fill(10), 4: Array<number>(100).fill(20) };
-    await inTurn(times, { seen });
-    expect(seen.slice(0, 11)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 8, 8].map((round, at) => `${round}:${[1, 2, 4][Math.max(0, at - 8)]}`));
-    seen.length = 0;
-    expect(await inTurn(times, { seen, compiling: 1000, budgetMs: 400 })).toMatchObject({ best: { threads: 2 } });
-    expect(seen.filter((each) => each.endsWith(":1"))).toHaveLength(15 + 2);
-  });
-
-  it("go on without what has lost, and do not believe one lucky round", async () => {
-    const seen: string[] = [];
-    const one = Array<number>(9).fill(200);
-    const lucky = [0, 900, 390, 80, 390, 85, 390];
-    const late = [0, 900, Number.POSITIVE_INFINITY, 1, 1, 1, 1];
-    expect(await inTurn({ 1: one, 2: lucky, 4: late }, { seen })).toMatchObject({ best: { threads: 1 }, isSteady: false });
-    expect(seen.filter((each) => each.endsWith(":4"))).toEqual(["1:4", "2:4"]);
   });
 });
 

@@ -1,6 +1,7 @@
 /** wllama in its child process: what the driver absorbs, row by row. The contract of the whole is in language-model.test.ts. */
 
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SpellError } from "../../../src/core/errors.ts";
 import type { ByteSource } from "../../../src/core/formats/byte-source.ts";
@@ -116,8 +117,7 @@ describe("the kernels", () => {
     env: { [kernelsVariable]: "off" },
   });
 
-  // The engine's threads spin at every step of the graph, of which a token has some hundred: on busy processors each waits for its turn, with kernels or
-  // without. So two threads write one short text.
+  // Two threads meet at every step of the graph, of which a token has some hundred: on busy processors each waits for its turn. So they write one short text.
   it.each([
     [1, runtime, `kernels ${kernels}`, isLong ? 3 : 1, 12],
     [2, runtime, `kernels ${kernels}`, 1, 3],
@@ -140,6 +140,26 @@ describe("the kernels", () => {
       }
     },
     600_000,
+  );
+
+  it.skipIf(availableParallelism() === 1)(
+    "choose how many of the threads compute while they do, and write the same text (needs two processors)",
+    async () => {
+      const [one, open] = await Promise.all([0, 1].map((at) => openFile(runtime, tinyStories, { ...wasm, threads: 1 - at })));
+      try {
+        expect(open!.device.threads).toEqual({
+          prompt: expect.any(Number),
+          decode: Math.min(8, availableParallelism()),
+          origin: "running",
+        });
+        // enough steps for some comparisons, and keys enough for the threads to share them
+        for (const asked of [prompt, `${prompt} there was a sea. `.repeat(8)]) {
+          expect((await ask(open!, asked, { maxTokens: 70 })).text).toBe((await ask(one!, asked, { maxTokens: 70 })).text);
+        }
+      } finally {
+        await Promise.all([one!.dispose(), open!.dispose()]);
+      }
+    },
   );
 
   it("are turned on and off by words alone", () => {
