@@ -41,6 +41,7 @@ function compile(/** @type {Compiler} */ { command, args, env }, /** @type {32 |
     ...["-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror", "-fno-sanitize=all", "-ffp-contract=off"],
     ...["-Wl,--no-entry", "-Wl,--import-memory", "-Wl,--strip-all", "-Wl,--export=__stack_pointer"],
     ...(process.argv.includes("--strict") ? ["-DSTRICT"] : []),
+    ...(bits === 64 ? ["-DRELAXED"] : []), // engines with addresses of 64 bits have relaxed SIMD (src/kernels/bytes.c)
   ];
   mkdirSync(cache, { recursive: true });
   const run = spawnSync(command, [...args, "cc", ...flags, "-o", out, ...sources], {

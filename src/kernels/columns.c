@@ -51,9 +51,12 @@ APART static void column_q8_0(const uint8_t *rows, size_t stride, int count, int
       scales_simple(Q8_0, p, p + size, p + 2 * size, p + 3 * size, &d, &m);
       total = fadd(total, fmul(to_float(sum), fmul(d, load(c.d + b))));
     }
-    for (; b < blocks; b++, p += size) {
-      scales_simple(Q8_0, p, p, p, p, &d, &m);
-      total = fadd(total, fmul(to_float(dot_simple(Q8_0, p, c.q + 32 * b)), fmul(d, splat(c.d[b]))));
+    if (b < blocks) {
+      const uint8_t *p1 = b + 1 < blocks ? p + size : p, *p2 = b + 2 < blocks ? p1 + size : p;
+      const int16_t *a = c.q + 32 * b;
+      const v sum = sums_i(dot_simple(Q8_0, p, a), dot_simple(Q8_0, p1, p1 > p ? a + 32 : a), dot_simple(Q8_0, p2, p2 > p ? a + 64 : a), zero());
+      scales_simple(Q8_0, p, p1, p2, p, &d, &m);
+      total = fadd(total, fmul(to_float(sum), fmul(d, load_some(c.d + b, blocks - b))));
     }
     out[r] = sum_f(total);
   }

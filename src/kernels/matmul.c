@@ -41,22 +41,27 @@ struct job {
 
 // `n` columns, at most COLUMNS.
 static void quantized(struct job job, const float *const *x, float *const *out, int n, char *room) {
-  const int type = job.type, k = job.k, count = job.last - job.first;
+  const int type = job.type, k = job.k, count = job.last - job.first, bytes = has_bytes();
   struct tile *t = (struct tile *)room;
+  struct byte_tile *bt = (struct byte_tile *)room;
   float *d = (float *)(t + k / 32), *s = d + n * (k / 32);
   int16_t *q = (int16_t *)(s + n * (k / 32)), *sums = q + (size_t)n * k;
   struct column c[COLUMNS];
   for (int j = 0; j < n; j++) {
     const struct column one = { q + (size_t)j * k, sums + j * (k / 16), d + j * (k / 32), s + j * (k / 32) };
     c[j] = one;
-    quantize(type, x[j], k, one);
-    if (n < TILE_FROM) column_any(type, job.rows, job.stride, count, k, one, out[j] + job.first);
+    if (bytes) quantize_bytes(type, x[j], k, one);
+    else quantize(type, x[j], k, one);
+    if (n >= TILE_FROM) continue;
+    if (bytes) column_bytes(type, job.rows, job.stride, count, k, one, out[j] + job.first);
+    else column_any(type, job.rows, job.stride, count, k, one, out[j] + job.first);
   }
   if (n < TILE_FROM) return;
   for (int r = 0; r < count; r += 4) {
     const uint8_t *p0 = job.rows + (size_t)r * job.stride, *p1 = r + 1 < count ? p0 + job.stride : p0;
     const uint8_t *p2 = r + 2 < count ? p0 + 2 * job.stride : p0, *p3 = r + 3 < count ? p0 + 3 * job.stride : p0;
-    unpack_any(type, p0, p1, p2, p3, k, t);
+    if (bytes) unpack_bytes(type, p0, p1, p2, p3, k, bt);
+    else unpack_any(type, p0, p1, p2, p3, k, t);
     const int whole = r + 4 <= count;
     for (int j = 0; j < n; j += 4) {
       struct column four[4];
@@ -66,7 +71,8 @@ static void quantized(struct job job, const float *const *x, float *const *out, 
         four[i] = c[at];
         o[i] = whole ? out[at] + job.first + r : spare + 4 * i;
       }
-      tile_4x4(t, k / 32, four, o);
+      if (bytes) tile_bytes(type, bt, k / 32, four, o);
+      else tile_4x4(t, k / 32, four, o);
       if (whole) continue;
       for (int i = 0; i < 4 && j + i < n; i++)
         for (int row = r; row < count; row++) out[j + i][job.first + row] = spare[4 * i + row - r];
@@ -75,7 +81,8 @@ static void quantized(struct job job, const float *const *x, float *const *out, 
 }
 static size_t room_for(int type, int k, int n) {
   if (is_float(type)) return (size_t)4 * k * sizeof(float);
-  return (size_t)(k / 32) * (sizeof(struct tile) + (size_t)n * 2 * sizeof(float)) + (size_t)n * (k + k / 16) * sizeof(int16_t);
+  // 16: sums are read eight at a time
+  return (size_t)(k / 32) * (sizeof(struct tile) + (size_t)n * 2 * sizeof(float)) + (size_t)n * (k + k / 16) * sizeof(int16_t) + 16;
 }
 
 REPLACE(ggml_compute_forward_mul_mat) void mul_mat(const struct params *p, struct tensor *dst) {

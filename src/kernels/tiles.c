@@ -1,14 +1,6 @@
 // Tiles: prompts. Four rows are unpacked once, then multiplied with all columns.
 #include "kernels.h"
 
-INLINE void interleave(v a, v b, v c, v d, v *out) { // pairs of four rows, transposed
-  const v ab0 = wasm_i32x4_shuffle(a, b, 0, 4, 1, 5), ab1 = wasm_i32x4_shuffle(a, b, 2, 6, 3, 7);
-  const v cd0 = wasm_i32x4_shuffle(c, d, 0, 4, 1, 5), cd1 = wasm_i32x4_shuffle(c, d, 2, 6, 3, 7);
-  out[0] = wasm_i64x2_shuffle(ab0, cd0, 0, 2);
-  out[1] = wasm_i64x2_shuffle(ab0, cd0, 1, 3);
-  out[2] = wasm_i64x2_shuffle(ab1, cd1, 0, 2);
-  out[3] = wasm_i64x2_shuffle(ab1, cd1, 1, 3);
-}
 INLINE void put(struct q32 a, struct q32 b, struct q32 c, struct q32 d, struct tile *t) {
   interleave(a.a, b.a, c.a, d.a, t->q);
   interleave(a.b, b.b, c.b, d.b, t->q + 4);
@@ -26,11 +18,6 @@ INLINE struct q32 scaled_q6(const uint8_t *p, int part) {
   q.c = wasm_i16x8_mul(wasm_i16x8_sub(q.c, middle), high);
   q.d = wasm_i16x8_mul(wasm_i16x8_sub(q.d, middle), high);
   return q;
-}
-// Byte `at` of four rows.
-INLINE v bytes4(const uint32_t *r0, const uint32_t *r1, const uint32_t *r2, const uint32_t *r3, int at) {
-  const v x = wasm_i32x4_make((int)r0[at >> 2], (int)r1[at >> 2], (int)r2[at >> 2], (int)r3[at >> 2]);
-  return to_float(wasm_v128_and(wasm_u32x4_shr(x, 8 * (at & 3)), wasm_i32x4_splat(255)));
 }
 INLINE void unpack(int type, const uint8_t *p0, const uint8_t *p1, const uint8_t *p2, const uint8_t *p3, int k, struct tile *t) {
   const int size = block_bytes(type), weights = block_weights(type);

@@ -1,6 +1,6 @@
 /** What a page can hold at most, before anything is fetched: an engine in WebAssembly has an address space, whatever memory the machine has. */
 import { limits } from "../../core/limits.ts";
-import { hasMemory64, hasPromiseIntegration, maxFileBytes } from "../../engines/wllama/features.ts";
+import { canRunDefaultBuild, hasPromiseIntegration, maxFileBytes } from "../../engines/wllama/features.ts";
 
 export interface LargestModel {
   /** bytes of one GGUF file */
@@ -15,5 +15,5 @@ export function largestModel(): LargestModel {
 
 /** The build of wllama that this browser runs. */
 export function wllamaBuild(): "default" | "compat" {
-  return hasMemory64() && hasPromiseIntegration() ? "default" : "compat";
+  return canRunDefaultBuild() && hasPromiseIntegration() ? "default" : "compat";
 }

@@ -5,9 +5,8 @@
 import { CacheManager, Wllama } from "@wllama/wllama/esm/index.js";
 import type { GgufRuntime, ThreadChoice } from "../../core/spec/runtime.ts";
 import { openWllama, type WllamaHost } from "../../engines/wllama/driver.ts";
-import { maxFileBytes, usefulThreads } from "../../engines/wllama/features.ts";
+import { kernelsName, maxFileBytes, usefulThreads } from "../../engines/wllama/features.ts";
 import { instanceConfig, type WllamaLike } from "../../engines/wllama/instance.ts";
-import { kernels } from "../../engines/wllama/kernels.generated.ts";
 import { explained } from "./explained.ts";
 import { wllamaBuild } from "./largest-model.ts";
 import { chooseThreads } from "./threads.ts";
@@ -45,7 +44,7 @@ export function wllamaEngine(given?: WllamaFiles): GgufRuntime {
       const { threads, notes } = device === "webgpu" ? { threads: one, notes: [] } : ownThreads(options.threads, given === undefined);
       const starting = new AbortController();
       const host: WllamaHost = {
-        label: `wllama, ${build} build${given === undefined ? `, kernels ${kernels}` : ""}`,
+        label: `wllama, ${build} build${given === undefined ? `, ${kernelsName()}` : ""}`,
         device,
         maxFileBytes: maxFileBytes[build],
         threads,
@@ -87,5 +86,10 @@ function createInstance(files: WllamaFiles, onDeath: (reason: string) => void, o
   const instance = new Wllama({ default: files.wasm }, { ...config, logger: { ...config.logger, error } });
   // Always our own files: its default is a public server. It takes them only where the default build cannot run.
   instance.setCompat({ wasm: files.compat.wasm, worker: files.compat.worker });
+  if (wllamaBuild() === "compat") {
+    // Without relaxed SIMD too, of which wllama knows nothing.
+    const resources = instance.getWorkerResources.bind(instance);
+    instance.getWorkerResources = () => ({ ...resources(), wasmPath: files.compat.wasm, jsPath: files.compat.worker, compat: true });
+  }
   return instance as unknown as WllamaLike;
 }

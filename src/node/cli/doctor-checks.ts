@@ -15,8 +15,7 @@ import { isLoopback, printModelSpec } from "../../core/spec/model-spec.ts";
 import type { Device } from "../../core/spec/runtime.ts";
 import { rowForms } from "../../core/t5/session-weights.ts";
 import { version } from "../../core/version.ts";
-import { hasMemory64 } from "../../engines/wllama/features.ts";
-import { kernels } from "../../engines/wllama/kernels.generated.ts";
+import { canRunDefaultBuild, kernelsName } from "../../engines/wllama/features.ts";
 import { installCommand } from "../engines/packages.ts";
 import { threadCache } from "../engines/threads.ts";
 import { hasKernels } from "../engines/wllama-files.ts";
@@ -139,7 +138,7 @@ function checkHubToken(env: Context["env"], check: (id: string, variable: string
 const runtimes: readonly (readonly [name: string, kind: () => string, gain?: string])[] = [
   [
     "@wllama/wllama",
-    () => `WebAssembly, ${hasMemory64() ? "default" : "compat"} build, ${hasKernels() ? `kernels ${kernels}` : "without kernels"}`,
+    () => `WebAssembly, ${canRunDefaultBuild() ? "default" : "compat"} build, ${hasKernels() ? kernelsName() : "without kernels"}`,
   ],
   ["node-llama-cpp", () => "native", "models run faster, and on the GPU"],
   ["onnxruntime-web", () => "WebAssembly, for T5"],

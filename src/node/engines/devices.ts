@@ -25,7 +25,7 @@ import type {
   Seq2SeqOpenOptions,
   Seq2SeqRuntime,
 } from "../../core/spec/runtime.ts";
-import { hasMemory64, maxFileBytes } from "../../engines/wllama/features.ts";
+import { canRunDefaultBuild, maxFileBytes } from "../../engines/wllama/features.ts";
 import { bundledFile } from "../bundled-file.ts";
 import { childRuntime, type EngineName } from "./child-runtime.ts";
 import { type Graphics, glance, hardwareOnly, lookAtGraphics } from "./graphics.ts";
@@ -90,7 +90,7 @@ export function ggufRuntime(options: NodeGgufOptions = {}): GgufRuntime {
     ...gpus,
     { device: "webgpu", runtime: "wllama", engine: portable, packages: ["webgpu"] },
     { device: "cpu", ...llama },
-    { device: "wasm", runtime: "wllama", engine: portable, partBytes: maxFileBytes[hasMemory64() ? "default" : "compat"] },
+    { device: "wasm", runtime: "wllama", engine: portable, partBytes: maxFileBytes[canRunDefaultBuild() ? "default" : "compat"] },
   ]);
 }
 

@@ -1,8 +1,7 @@
 /** Which WebAssembly of wllama runs: the build this Node can run, with our kernels (dist/wasm) or, for bug reports, as its packages have it. */
 import { join } from "node:path";
 import { SpellError } from "../../core/errors.ts";
-import { hasMemory64 } from "../../engines/wllama/features.ts";
-import { kernels } from "../../engines/wllama/kernels.generated.ts";
+import { canRunDefaultBuild, kernelsName } from "../../engines/wllama/features.ts";
 import { builtFile } from "../built-file.ts";
 import { packageFolder, packageVersion } from "./packages.ts";
 
@@ -31,12 +30,12 @@ export interface WllamaBuild {
 
 /** @throws SpellError env-value */
 export function wllamaBuild(): WllamaBuild {
-  const build = hasMemory64() ? "default" : "compat";
+  const build = canRunDefaultBuild() ? "default" : "compat";
   const isOwn = hasKernels();
   const folder = packageFolder(build === "default" ? "@wllama/wllama" : "@wllama/wllama-compat");
   return {
     build,
-    version: `${packageVersion("@wllama/wllama")}, ${isOwn ? `kernels ${kernels}` : "without kernels"}`,
+    version: `${packageVersion("@wllama/wllama")}, ${isOwn ? kernelsName() : "without kernels"}`,
     wasm: isOwn ? builtFile(`../wasm/wllama-${build}`, "wasm") : join(folder, build === "default" ? "esm/wasm" : "wasm", "wllama.wasm"),
     program: build === "default" ? undefined : join(folder, "wasm/wllama.js"),
   };
