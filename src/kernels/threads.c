@@ -9,7 +9,7 @@ HOST(ggml_time_us) int64_t host_time_us(void);
 HOST(emscripten_builtin_malloc) void *host_malloc(size_t);
 
 enum {
-  SPINS = 20000,       // looks at the barrier before a thread sleeps: some ten microseconds
+  SPINS = 1000000,     // looks at the barrier before a thread sleeps: about a millisecond; to wake one costs far more than to look
   LONGEST_NS = 1 << 25, // of one sleep
   SLEEPER = 1 << 16
 };
