@@ -9,7 +9,7 @@ import type { Platform } from "../../core/platform.ts";
 import type { DeviceOptions, DeviceProbe, GgufRuntime, ModelHandle, Seq2SeqRuntime } from "../../core/spec/runtime.ts";
 import { once } from "../../core/values.ts";
 import { version } from "../../core/version.ts";
-import { kernelsName } from "../../engines/wllama/features.ts";
+import { kernels } from "../../engines/wllama/kernels.generated.ts";
 import { type findAdapter, pageAdapter } from "./adapter.ts";
 import type { OnnxFiles } from "./engine-files.ts";
 import { largestModel } from "./largest-model.ts";
@@ -109,7 +109,7 @@ async function probeWebGpu(adapter: typeof findAdapter, feature: Row["feature"],
     ok: true,
     label,
     isSoftware,
-    identity: `llmspell ${version}, ${kernelsName()}, ${label}, ${navigator.userAgent}`,
+    identity: `llmspell ${version}, kernels ${kernels}, ${label}, ${navigator.userAgent}`,
     bufferBytes,
     partBytes,
   };

@@ -5,8 +5,9 @@
 import { CacheManager, Wllama } from "@wllama/wllama/esm/index.js";
 import type { GgufRuntime, ThreadChoice } from "../../core/spec/runtime.ts";
 import { openWllama, type WllamaHost } from "../../engines/wllama/driver.ts";
-import { kernelsName, maxFileBytes, usefulThreads } from "../../engines/wllama/features.ts";
+import { maxFileBytes, usefulThreads } from "../../engines/wllama/features.ts";
 import { instanceConfig, type WllamaLike } from "../../engines/wllama/instance.ts";
+import { kernels } from "../../engines/wllama/kernels.generated.ts";
 import { explained } from "./explained.ts";
 import { wllamaBuild } from "./largest-model.ts";
 import { chooseThreads } from "./threads.ts";
@@ -44,7 +45,7 @@ export function wllamaEngine(given?: WllamaFiles): GgufRuntime {
       const { threads, notes } = device === "webgpu" ? { threads: one, notes: [] } : ownThreads(options.threads, given === undefined);
       const starting = new AbortController();
       const host: WllamaHost = {
-        label: `wllama, ${build} build${given === undefined ? `, ${kernelsName()}` : ""}`,
+        label: `wllama, ${build} build${given === undefined ? `, kernels ${kernels}` : ""}`,
         device,
         maxFileBytes: maxFileBytes[build],
         threads,

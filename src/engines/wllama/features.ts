@@ -25,7 +25,10 @@ export function canRunDefaultBuild(): boolean {
   return hasMemory64() && WebAssembly.validate(sumOfBytes);
 }
 
-/** Whether the processor adds up four products of bytes in one instruction: asked as src/kernels/bytes.c asks, which the kernels then use. */
+/**
+ * Whether the processor adds up four products of bytes in one instruction: asked as src/kernels/bytes.c asks, which the kernels then use. Not for pages: with
+ * an instance of its own, a page that is loaded again while a model is loaded gets no memory for the engine (Chromium 156).
+ */
 export function hasSumsOfBytes(): boolean {
   if (!canRunDefaultBuild()) return false;
   try {
