@@ -3,6 +3,7 @@
  * decided in devices.ts; everything else about the engine is in src/engines/wllama/driver.ts, shared with Node.
  */
 import { CacheManager, Wllama } from "@wllama/wllama/esm/index.js";
+import { SpellError } from "../../core/errors.ts";
 import type { GgufRuntime, ThreadChoice } from "../../core/spec/runtime.ts";
 import { openWllama, type WllamaHost } from "../../engines/wllama/driver.ts";
 import { maxFileBytes, usefulThreads } from "../../engines/wllama/features.ts";
@@ -61,12 +62,27 @@ export function wllamaEngine(given?: WllamaFiles): GgufRuntime {
         },
       };
       try {
-        return await explained(build === "default" ? files.wasm : files.compat.wasm, () => openWllama(host, sources, options));
+        return await explained(build === "default" ? files.wasm : files.compat.wasm, () =>
+          whenThereIsMemory(() => openWllama(host, sources, options)),
+        );
       } finally {
         starting.abort();
       }
     },
   };
+}
+
+/** A page that is loaded again is told of no memory until the browser has ended the workers of the page before it. */
+async function whenThereIsMemory<T>(open: () => Promise<T>): Promise<T> {
+  for (let left = 5; ; left -= 1) {
+    try {
+      return await open();
+    } catch (error) {
+      const isRefused = error instanceof SpellError && error.message.includes("Cannot allocate WebAssembly.Memory");
+      if (!isRefused || left === 0) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
 }
 
 /** @param isOurs the kernels are in the engine: they choose while they compute */
