@@ -20,6 +20,7 @@ const impossible = (/** @type {string} */ because) => ({ state: "impossible", be
 
 const linux = "Linux x64, Node 20, on every change";
 const chromium = "Chromium 156, on every change";
+const card = "an NVIDIA H200 (Linux x64, driver 580.159, Vulkan)";
 const noNative = impossible("a page reaches graphics cards through WebGPU only");
 
 /** @type {readonly Row[]} */
@@ -41,23 +42,23 @@ export const deviceRows = [
     device: "webgpu",
     node: {
       runtime: "wllama, webgpu (Dawn)",
-      claim: works("Mesa's software adapter (llvmpipe 25): greedy text equal to the processor's; no graphics card"),
+      claim: works(`${card}, and on Mesa's software adapter (llvmpipe 25): greedy text equal to the processor's, but for near ties`),
     },
     browser: {
       runtime: "wllama",
-      claim: built("needs shader-f16, which Chromium's software adapter has not: refused there with that reason"),
+      claim: works(`Chromium 156 with ${card}; needs shader-f16, which Chromium withholds there unless a flag is set (below)`),
     },
   },
   {
     architecture: "GGUF",
     device: "cuda",
-    node: { runtime: "node-llama-cpp", claim: built() },
+    node: { runtime: "node-llama-cpp", claim: built("its files asked for a newer driver than 580; refused with that reason") },
     browser: { claim: noNative },
   },
   {
     architecture: "GGUF",
     device: "vulkan",
-    node: { runtime: "node-llama-cpp, or webgpu on top of it", claim: built() },
+    node: { runtime: "node-llama-cpp, or webgpu on top of it", claim: works(card) },
     browser: { claim: noNative },
   },
   {
@@ -83,11 +84,11 @@ export const deviceRows = [
     device: "webgpu",
     node: {
       runtime: "onnxruntime-node",
-      claim: works("Chromium's software adapter (SwiftShader) on Linux x64, on every change; no graphics card"),
+      claim: works(`${card}; on every change on Chromium's software adapter (SwiftShader) on Linux x64`),
     },
     browser: {
       runtime: "onnxruntime-web",
-      claim: works("Chromium 156 on its software adapter (SwiftShader), on every change; no graphics card"),
+      claim: works(`Chromium 156 with ${card}; on every change on its software adapter (SwiftShader)`),
     },
   },
   {
@@ -101,7 +102,7 @@ export const deviceRows = [
     device: "vulkan",
     node: {
       runtime: "webgpu on top of it (Linux)",
-      claim: works("Chromium's software adapter (SwiftShader) on Linux x64, on every change; no graphics card"),
+      claim: works(`${card}; on every change on Chromium's software adapter (SwiftShader) on Linux x64`),
     },
     browser: { claim: noNative },
   },

@@ -316,12 +316,14 @@ export class RemoteEngine {
     const { engine, place, lastWords } = this.#options;
     const stderr = lastWords?.().trim() ?? "";
     const all = { ...details, runtime: engine, ...(stderr === "" ? {} : { stderr }) };
+    const reason = complaintIn(stderr);
+    const how = reason === undefined ? what : `${what}: ${reason}`;
     // A driver that falls takes the process it lives in: to who waits for an answer, the card is gone.
     if (isGpu(this.#device)) {
-      return new SpellError("device-lost", `${this.#device} is gone: the ${place} of ${engine} ${what}`, { details: all });
+      return new SpellError("device-lost", `${this.#device} is gone: the ${place} of ${engine} ${how}`, { details: all });
     }
-    if (this.#started) return new SpellError("run-crash", `the ${place} of ${engine} ${what}`, { details: all });
-    return new SpellError("device-unavailable", `${engine} does not start here: its ${place} ${what}`, { details: all });
+    if (this.#started) return new SpellError("run-crash", `the ${place} of ${engine} ${how}`, { details: all });
+    return new SpellError("device-unavailable", `${engine} does not start here: its ${place} ${how}`, { details: all });
   }
 
   /** Settles everything that waits. The first reason stays. */
@@ -364,6 +366,15 @@ export class RemoteEngine {
     if (now - this.#lastWord < limitMs) return;
     void this.end(this.#crash(`was silent for ${Math.round(limitMs / 1000)} s and was ended`, { silenceMs: limitMs }));
   }
+}
+
+/** What an engine said of its own end, as "CUDA error: the provided PTX was compiled with an unsupported toolchain." */
+function complaintIn(stderr: string): string | undefined {
+  const lines = stderr.split("\n").map((line) => line.trim());
+  return lines
+    .filter((line) => /\berror: \S/i.test(line))
+    .at(-1)
+    ?.slice(0, 200);
 }
 
 function fail(call: Call, error: SpellError): void {

@@ -25,6 +25,17 @@ export function loadDawn(from: string): Dawn {
   return createRequire(from.startsWith("file:") ? from : pathToFileURL(from).href)("webgpu") as Dawn;
 }
 
+/**
+ * Dawn withholds shader-f16 on NVIDIA's cards under Vulkan, for failures in its conformance tests. GGUF needs it, and is asked the stored questions of the
+ * self-test before a card is used (verified on an H200, driver 580).
+ */
+const flags = ["enable-dawn-features=vulkan_enable_f16_on_nvidia"];
+
+/** @returns what `navigator.gpu` is in a page */
+export function openGpu(dawn: Dawn): DawnGpu {
+  return dawn.create(flags);
+}
+
 /** Shared memory is written in pieces: each is copied once. */
 const pieceBytes = 64 * 1024 * 1024;
 

@@ -7,7 +7,7 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { runInThisContext } from "node:vm";
 import { parentPort, workerData } from "node:worker_threads";
-import { acceptSharedMemory, loadDawn } from "./dawn.ts";
+import { acceptSharedMemory, loadDawn, openGpu } from "./dawn.ts";
 import { toTransferList, type WorkerData, webWorkerClass } from "./web-worker.ts";
 
 const { code, name, scope, hasGpu } = workerData as WorkerData;
@@ -25,7 +25,7 @@ if (hasGpu && !name.startsWith("em-pthread")) {
   const dawn = loadDawn(import.meta.url);
   Object.assign(globalThis, dawn.globals);
   acceptSharedMemory(dawn.globals.GPUQueue.prototype);
-  const gpu = dawn.create([]);
+  const gpu = openGpu(dawn);
   Object.defineProperty(WorkerNavigator.prototype, "gpu", { get: () => gpu });
 }
 

@@ -15,7 +15,7 @@ import { openWllama, type WllamaHost } from "../../engines/wllama/driver.ts";
 import { maxFileBytes, usefulThreads } from "../../engines/wllama/features.ts";
 import { instanceConfig, type WllamaLike } from "../../engines/wllama/instance.ts";
 import { builtFile } from "../built-file.ts";
-import { loadDawn } from "./dawn.ts";
+import { loadDawn, openGpu } from "./dawn.ts";
 import { packageFolder, packageVersion } from "./packages.ts";
 import { clampThreads, defaultThreads } from "./threads.ts";
 import { webWorkerClass } from "./web-worker.ts";
@@ -103,7 +103,7 @@ async function probeDawn(device: Device): Promise<DeviceProbe> {
   try {
     const dawn = loadDawn(import.meta.url);
     Object.assign(globalThis, dawn.globals);
-    adapter = await dawn.create([]).requestAdapter();
+    adapter = await openGpu(dawn).requestAdapter();
   } catch (error) {
     return { ok: false, reason: "driver-missing", hint: `webgpu (Dawn) does not start: ${messageOf(error)}` };
   }
