@@ -112,6 +112,7 @@ function documentOf(
     choice_logprobs: end.choiceLogprobs,
     candidates: end.candidates,
     finish_reason: end.finishReason,
+    stopped_by: end.stoppedBy,
     usage: usageFields(end.usage),
     timings: {
       load_ms: tenth(timing.loadMs),

@@ -141,6 +141,13 @@ describe("generate, over a scripted runtime", () => {
     expect(full.err()).toContain("the context of 128 tokens is full; --context-size N allows more\n");
   });
 
+  it("tells in JSON which stop string ended it", async () => {
+    const shown = keptScreen({ format: "json" });
+    const given = flags({ stop: ["b", "c"], "max-tokens": ["9"] });
+    await generate(scriptedContext(shown, { files, script: { answer: () => ["a", "b", "c"] }, flags: given, operands: ["x"] }));
+    expect(JSON.parse(shown.out())).toMatchObject({ text: "a", finish_reason: "stop", stopped_by: "b" });
+  });
+
   it("names no parameter where a stop string cut a form: more tokens change nothing", async () => {
     const shown = keptScreen();
     const given = flags({ regex: ["abc"], stop: ["b"], "max-tokens": ["9"] });
