@@ -11,7 +11,7 @@ import type { OpenRecord } from "./record.ts";
 import { json, openaiError } from "./refusals.ts";
 import { eventStream } from "./sse.ts";
 
-const refused = ["logprobs", "logit_bias", "echo", "suffix", "best_of"];
+const refused = ["logprobs", "logit_bias", "echo", "suffix", "best_of", "tools"];
 /** what OpenAI takes where nobody says more */
 const usualTokens = 16;
 const mostPrompts = 64;
@@ -26,6 +26,8 @@ export async function completions(call: Call): Promise<Response> {
   const count = fields.integer("n", 1, mostAnswers) ?? 1;
   const { isStream, usage } = readStream(fields, notes);
   fields.refuse(refused);
+  const form = fields.object("response_format")?.raw("type") ?? "text";
+  if (form !== "text") throw fields.wrong("response_format", "text; /v1/chat/completions holds answers to a form");
   notes.push(...fields.idle(["user"]), ...fields.unread(call.isStrict));
 
   const asked = prompts.flatMap((prompt) => copies({ prompt, options }, count));

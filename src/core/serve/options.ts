@@ -52,13 +52,17 @@ function checkParameter(fields: Fields, field: string, name: NumberParameter, va
 }
 
 /** @param functionOf the object that has name, description and parameters */
+/** A function without parameters takes none. Source: OpenAI's API reference. */
+const noInput: JsonSchema = { type: "object", properties: {}, additionalProperties: false };
+
 export function readTools(fields: Fields, functionOf: (tool: Fields) => Fields): GenerateOptions {
   const tools = fields.objects("tools")?.map((tool): Tool => {
     const type = tool.raw("type");
     if (type !== "function") throw tool.wrong("type", "function");
     const own = functionOf(tool);
     own.raw("strict"); // arguments are always held to their schema
-    return readTool(own, "parameters");
+    const { inputSchema = noInput, ...rest } = readTool(own, "parameters");
+    return { ...rest, inputSchema };
   });
   const parallelToolCalls = fields.boolean("parallel_tool_calls");
   const toolChoice = readToolChoice(fields, functionOf);

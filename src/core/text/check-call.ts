@@ -120,7 +120,12 @@ function isName(value: unknown): boolean {
 /** Whether JSON can say it. */
 function isJson(value: unknown): boolean {
   try {
-    return JSON.stringify(value) !== undefined;
+    let isFinite = true;
+    const text = JSON.stringify(value, (_, each: unknown) => {
+      if (typeof each === "number" && !Number.isFinite(each)) isFinite = false;
+      return each;
+    });
+    return isFinite && text !== undefined;
   } catch {
     return false;
   }

@@ -1,5 +1,6 @@
 /** Conversations with tools in the shapes that chat templates read. What strangers wrote in them is broken where it would be read as a mark. */
 
+import { SpellError } from "../errors.ts";
 import { plainSchema } from "../grammar/constraint.ts";
 import { isObject } from "../json.ts";
 import type { ChatMessage, Tool, ToolCall } from "../spec/generate.ts";
@@ -34,9 +35,16 @@ export type PlainTool = Pick<Tool, "name" | "description"> & { readonly schema: 
 
 type Clean = (text: string) => string;
 
+/** Of JSON Schema, but "object". */
+const otherTypes: ReadonlySet<unknown> = new Set(["array", "boolean", "integer", "null", "number", "string"]);
+
 /** @param i place in the list, for messages @throws SpellError run-option for what gives no JSON Schema */
 export function plainTool({ name, description, inputSchema = true }: Tool, i: number): PlainTool {
-  const schema = plainSchema(inputSchema, `tools[${i}].inputSchema`);
+  const where = `tools[${i}].inputSchema`;
+  const schema = plainSchema(inputSchema, where);
+  const type = typeof schema === "object" ? schema["type"] : undefined;
+  if (type !== undefined && [type].flat().every((one) => otherTypes.has(one)))
+    throw new SpellError("run-option", `${where}: expected a schema of type "object", got ${JSON.stringify(type)}`, { where });
   return { name, description, schema: typeof schema === "object" ? schema : { type: "object", properties: {} } };
 }
 

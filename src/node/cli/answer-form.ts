@@ -44,7 +44,7 @@ function readSchema(given: string): JsonSchema {
   // what is JSON is no file's name, right or wrong as a schema: a file of such a name is written ./…
   const text = /^\s*(?:[{["]|(?:true|false|null|-?\d+)\s*$)/.test(given) ? given : readText(given, "--schema", "JSON or ");
   try {
-    return JSON.parse(text) as JsonSchema;
+    return JSON.parse(text.replace(/^\ufeff/, "")) as JsonSchema;
   } catch (error) {
     throw new SpellError("usage-value", `--schema: expected JSON, got a mistake: ${messageOf(error)}`, {
       where: "--schema",

@@ -165,3 +165,14 @@ describe("what is no model", () => {
     await expect(spell.load(new URL("https://example.org/m.gguf"))).rejects.toMatchObject({ code: "model-not-installed" });
   });
 });
+
+it("a number that is none is no result of a tool: JSON would make null of it", () => {
+  const said = (result: unknown) =>
+    untyped([
+      { role: "user", content: "x" },
+      { role: "assistant", content: [{ type: "tool-call", id: "a", name: "add", input: {} }] },
+      { role: "tool", content: [{ type: "tool-result", id: "a", result }] },
+    ]);
+  for (const result of [Number.NaN, { sum: [Number.POSITIVE_INFINITY] }]) expect(() => checkPrompt(said(result))).toThrow(/messages\[2\]/);
+  for (const result of [null, { sum: [1] }, "NaN"]) expect(checkPrompt(said(result))).toHaveLength(3);
+});

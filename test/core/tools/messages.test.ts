@@ -4,7 +4,7 @@ import type { ChatMessage } from "../../../src/core/spec/generate.ts";
 import { renderChatTemplate } from "../../../src/core/text/chat-template.ts";
 import { createDefuser } from "../../../src/core/text/defuse.ts";
 import { familyOf, readsTools, toolMarks } from "../../../src/core/tools/families.ts";
-import { type PlainTool, plainMessages, templateMessages, templateTools } from "../../../src/core/tools/messages.ts";
+import { type PlainTool, plainMessages, plainTool, templateMessages, templateTools } from "../../../src/core/tools/messages.ts";
 import golden from "../../golden/templates/tools.json" with { type: "json" };
 
 const same = (text: string): string => text;
@@ -84,6 +84,14 @@ it("a template with calls of Mistral gets ids of nine letters, equal ones for eq
 it("a thought goes only to a template that reads it", () => {
   expect(templateMessages(said, "messages", same, same)[2]).not.toHaveProperty("reasoning_content");
   expect(templateMessages(said, second, same, same)[2]).toMatchObject({ reasoning_content: "I need the tool." });
+});
+
+it("a schema of what is no object is refused by its place", () => {
+  expect(() => plainTool({ name: "list", inputSchema: { type: "array" } }, 2)).toThrow(
+    /^tools\[2\]\.inputSchema: expected a schema of type "object", got "array"$/,
+  );
+  for (const inputSchema of [true, {}, { type: ["object", "null"] }] as const)
+    expect(plainTool({ name: "any", inputSchema }, 0).name).toBe("any");
 });
 
 describe("a template that knows no tools", () => {

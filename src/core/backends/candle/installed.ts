@@ -47,7 +47,8 @@ export async function findInstalled(
     case "url": {
       const url = new URL(spec.url);
       const prefix = ["url", url.hostname.toLowerCase(), await hashOf(spec.url)];
-      return (await under(prefix, platform))[0];
+      const [found] = await under(prefix, platform);
+      return found !== undefined && isPinned(found, spec.sha256) ? found : undefined;
     }
     case "registry":
       return read(registryKey(spec));
@@ -67,6 +68,11 @@ export async function findInstalled(
     default:
       return spec satisfies never;
   }
+}
+
+/** Other bytes than the name promises are not what was named. Of a split model no hash is promised. */
+function isPinned({ manifest: { files } }: StoredModel, sha256: string | undefined): boolean {
+  return sha256 === undefined || files.length > 1 || files[0]?.sha256 === sha256;
 }
 
 async function under(prefix: ManifestKey, { store }: Platform): Promise<readonly StoredModel[]> {
