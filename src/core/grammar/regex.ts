@@ -129,6 +129,7 @@ export function regexItems(source: string, use: RegexUse): RegexItems {
     if ((max ?? min) > limits.schemaCount) fail(`expected counts of at most ${limits.schemaCount}, got ${max ?? min}`);
     if (max !== undefined && max < min) fail("a count backwards");
     const most = max === undefined ? Number.POSITIVE_INFINITY : part.most * max;
+    if (part.items.length > 0 && part.least === 0 && (min > 1 || (max ?? 2) > 1)) fail("a repetition of what may be empty cannot be held");
     return { items: builder.repeat("re", part.items, min, max), least: part.least * min, most: part.most === 0 ? 0 : most };
   };
 

@@ -120,12 +120,12 @@ function isName(value: unknown): boolean {
 /** Whether JSON can say it. */
 function isJson(value: unknown): boolean {
   try {
-    let isFinite = true;
+    let isSound = true;
     const text = JSON.stringify(value, (_, each: unknown) => {
-      if (typeof each === "number" && !Number.isFinite(each)) isFinite = false;
+      if (typeof each === "number" && !Number.isFinite(each)) isSound = false;
       return each;
     });
-    return isFinite && text !== undefined;
+    return isSound && text !== undefined;
   } catch {
     return false;
   }
