@@ -42,7 +42,9 @@ export const deviceRows = [
     device: "webgpu",
     node: {
       runtime: "wllama, webgpu (Dawn)",
-      claim: works(`${card}, and on Mesa's software adapter (llvmpipe 25): greedy text equal to the processor's, but for near ties`),
+      claim: works(
+        `${card}, where texts may part (below), and on Mesa's software adapter (llvmpipe 25): greedy text equal to the processor's`,
+      ),
     },
     browser: {
       runtime: "wllama",
@@ -52,7 +54,7 @@ export const deviceRows = [
   {
     architecture: "GGUF",
     device: "cuda",
-    node: { runtime: "node-llama-cpp", claim: built("its files asked for a newer driver than 580; refused with that reason") },
+    node: { runtime: "node-llama-cpp", claim: built("its files asked for a newer driver than 580; refused by the self-test") },
     browser: { claim: noNative },
   },
   {

@@ -221,7 +221,7 @@ top_k, top_p, min_p, temperature, draw.
 | library | command line | range | GGUF | T5 | meaning |
 |---|---|---|--:|--:|---|
 ${rows.join("\n")}
-| \`stop\` | \`--stop\`, repeatable | at most 16 strings of 1–256 characters | – | – | the answer ends before the first of these strings |
+| \`stop\` | \`--stop\`, repeatable | at most 16 strings of 1–256 characters | – | – | the answer ends before the first of these strings; \`stoppedBy\`, in JSON \`stopped_by\`, names it |
 | \`preset\` | \`--preset\` | ${Object.keys(presets).join(", ")} | – | – | sets temperature, top_p, top_k and repeat_penalty; single values win |
 
 | preset | temperature | top_p | top_k | repeat_penalty |

@@ -182,7 +182,7 @@ REPLACE(ggml_graph_compute) int graph_compute(struct graph *g, struct plan *plan
   struct pace *pace = is_decode ? &s->decode : &s->prompt;
   // A prompt is computed by all, or by half of them where that is no slower; by one alone only where one decodes alone.
   const int first = is_decode ? 0 : s->count < 3 && s->decode.best > 0 ? 1 : s->count < 3 ? 0 : 1;
-  if (pace->best < first) pace->best = first; // what was no choice when it was made
+  if (pace->best < first) pace->best = first; // decoding took up more threads since
   const int counts = is_decode || columns >= 32;
   const int in_turn = pace->is_trial && counts ? pace->at : pace->best;
   const int64_t started = host_time_us();

@@ -51,10 +51,10 @@ function checkParameter(fields: Fields, field: string, name: NumberParameter, va
   if (problem !== undefined) throw new SpellError("http-field", `${fields.at(field)}: ${problem}`, { where: fields.at(field) });
 }
 
-/** @param functionOf the object that has name, description and parameters */
 /** A function without parameters takes none. Source: OpenAI's API reference. */
 const noInput: JsonSchema = { type: "object", properties: {}, additionalProperties: false };
 
+/** @param functionOf the object that has name, description and parameters */
 export function readTools(fields: Fields, functionOf: (tool: Fields) => Fields): GenerateOptions {
   const tools = fields.objects("tools")?.map((tool): Tool => {
     const type = tool.raw("type");

@@ -26,7 +26,7 @@ export function loadDawn(from: string): Dawn {
 }
 
 /**
- * Dawn withholds shader-f16 on NVIDIA's cards under Vulkan, for failures in its conformance tests. GGUF needs it, and is asked the stored questions of the
+ * Dawn withholds shader-f16 on NVIDIA's cards under Vulkan, for failures in its conformance tests (crbug.com/42251215). GGUF needs it, and is asked the stored questions of the
  * self-test before a card is used (verified on an H200, driver 580).
  */
 const flags = ["enable-dawn-features=vulkan_enable_f16_on_nvidia"];

@@ -258,6 +258,12 @@ describe("constraintOf", () => {
   });
 });
 
+it.each(["^(a*)+$", "^(a?){999}$", "^(a|b*){2}$"])("a repetition of what may be empty is refused by its path: %s", (pattern) => {
+  expect(() => schemaGrammar({ properties: { a: { type: "string", pattern } } })).toThrow(
+    expect.objectContaining({ code: "run-option", where: "jsonSchema/properties/a/pattern" }),
+  );
+});
+
 describe("half of a surrogate pair", () => {
   it.each(["^\\uD83D$", "^[\\uD800-\\uDBFF][\\uDC00-\\uDFFF]$", "^\ud83d$"])("is refused by its path: %s", (pattern) => {
     expect(() => schemaGrammar({ properties: { a: { type: "string", pattern } } })).toThrow(

@@ -239,6 +239,24 @@ describe("what is wrong is said in words", () => {
   });
 });
 
+it.each([
+  ["response_format", { response_format: { type: "json_object" } }],
+  ["tools", { tools: [tool] }],
+])("%s is refused where text goes on as it is", async (param, fields) => {
+  const answer = await post(served.fetch, "/v1/completions", { model: "tiny", prompt: "Once", ...fields });
+  expect(answer).toMatchObject({ status: 400, json: { error: { param } } });
+  const none = { response_format: { type: "text" }, tools: [] };
+  expect((await post(served.fetch, "/v1/completions", { model: "tiny", prompt: "Once", ...none })).status).toBe(200);
+});
+
+it("a function without parameters takes none: the model is told so", async () => {
+  const server = here({ answer: () => ['<tool_call>\n{"name": "ping", "arguments": {}}\n</tool_call>'] });
+  const ping = { type: "function", function: { name: "ping" } };
+  const { json } = await post(server.fetch, chat, { model: "tiny", messages, tools: [ping], tool_choice: "required" });
+  expect(json).toMatchObject({ choices: [{ finish_reason: "tool_calls" }] });
+  expect(JSON.stringify(server.asked).replaceAll("\\", "")).toMatch(/"properties":\s*\{\},\s*"additionalProperties":\s*false/);
+});
+
 describe("continue_final_message", () => {
   it("goes on with the last message of the assistant; without it, that is one of those said", async () => {
     const turns = [...messages, { role: "assistant", content: "Yes, " }];

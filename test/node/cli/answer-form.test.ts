@@ -13,6 +13,10 @@ it.each([
   expect(() => readAnswerForm(new Map([["schema", [text]]]))).toThrow(message);
 });
 
+it("a schema may begin with a byte order mark, as editors write it", () => {
+  expect(readAnswerForm(new Map([["schema", ['\ufeff{"type":"string"}']]]))).toEqual({ jsonSchema: { type: "string" } });
+});
+
 it("a grammar that an engine cannot read is a wrong command line", () => {
   const problem = new SpellError("run-option", "grammar: expected GBNF, got another text", { where: "grammar", hint: "See the notation." });
   expect(explain(problem, "m")).toMatchObject({
