@@ -112,7 +112,7 @@ export function schemaItems(b: GrammarBuilder, document: JsonSchema, at = ""): G
     const isAllowed = Object.keys(others).some(isTelling) ? validator(others, b, document, `${at}${path}`) : () => true;
     const all = values === undefined ? [constant] : (values as readonly unknown[]);
     const fits = all.filter((each) => isAllowed(each) && (!("const" in schema) || JSON.stringify(each) === JSON.stringify(constant)));
-    if (fits.length === 0) refuse("no value is left that the other keywords allow", `${path}/${values === undefined ? "const" : "enum"}`);
+    if (fits.length === 0) refuse("no value is left that the other keywords allow", path);
     return b.either(
       "enum",
       fits.map((each) => literal(each, path, 0)),

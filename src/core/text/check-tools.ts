@@ -35,7 +35,7 @@ function heldForm(options: GenerateOptions): string | undefined {
 export function refuseForms(options: GenerateOptions): void {
   const held = heldForm(options);
   if (held === undefined) return;
-  const message = `${held}: expected none beside tools that may be called; ask for it with toolChoice none, or in a call of its own`;
+  const message = `${held}: expected none beside tools that may be called; ask for it in a call of its own`;
   throw new SpellError("run-option", message, { where: held });
 }
 
@@ -66,8 +66,8 @@ export function isToolName(value: unknown): value is string {
   return typeof value === "string" && /^[A-Za-z0-9_-]{1,64}$/.test(value);
 }
 
-/** For what has no form for tools. @throws SpellError run-option */
-export function refuseTools({ tools }: GenerateOptions, why: string): void {
-  if (tools !== undefined && tools.length > 0)
+/** For what has no form for tools: those that may not be called are passed over. @throws SpellError run-option */
+export function refuseTools({ tools, toolChoice }: GenerateOptions, why: string): void {
+  if (tools !== undefined && tools.length > 0 && toolChoice !== "none")
     throw new SpellError("run-option", `tools: expected none, got ${tools.length}; ${why}`, { where: "tools" });
 }

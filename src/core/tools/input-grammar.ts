@@ -26,6 +26,12 @@ export function inputGrammar({ schema }: PlainTool, where: string): Grammar {
 /** Lists and records of schemas: what stands in one keeps its place. */
 const holders = new Set(["properties", "$defs", "definitions"]);
 
+/** Keywords whose value is one schema. */
+const inner = new Set(["items", "additionalItems", "additionalProperties", "propertyNames"]);
+
+/** What goes first where a schema is refused as a whole: what its other keywords say stays. */
+const isBound = (keyword: string): boolean => /^(min|max|exclusive)[A-Z]|^(min|max)imum$/.test(keyword);
+
 /** @param path of a keyword, or of a schema; what is behind a reference ends at it @returns whether something was left out */
 function leaveOut(schema: Record<string, unknown>, path: string): boolean {
   let node: unknown = schema;
@@ -38,6 +44,12 @@ function leaveOut(schema: Record<string, unknown>, path: string): boolean {
     last = { holder, key, isPlace: Array.isArray(node) || holders.has(before) };
     before = key;
     node = holder[key];
+  }
+  if (isObject(node) && (last === undefined || last.isPlace || inner.has(before))) {
+    const refused = node as Record<string, unknown>;
+    const bounds = Object.keys(refused).filter(isBound);
+    for (const keyword of bounds) delete refused[keyword];
+    if (bounds.length > 0) return true;
   }
   if (last === undefined || (last.holder === schema && last.key === "type")) return false;
   const { holder, key, isPlace } = last;

@@ -1,4 +1,5 @@
 /** The form of an answer, from the flags of `generate` and `chat`. */
+import { isUtf8 } from "node:buffer";
 import { readFileSync, statSync } from "node:fs";
 import { messageOf, SpellError, toSpellError } from "../../core/errors.ts";
 import { constraintOf } from "../../core/grammar/constraint.ts";
@@ -82,7 +83,9 @@ function readText(path: string, flag: string, others = ""): string {
     const facts = statSync(path);
     if (!facts.isFile() || facts.size > limits.gbnfCharacters)
       throw new Error(facts.isFile() ? `one of ${facts.size} bytes; at most ${limits.gbnfCharacters} are read` : "no regular file");
-    return readFileSync(path, "utf8");
+    const bytes = readFileSync(path);
+    if (!isUtf8(bytes)) throw new Error("one that is not UTF-8");
+    return bytes.toString("utf8");
   } catch (error) {
     throw new SpellError("usage-value", `${flag}: expected ${others}a file that can be read, got ${messageOf(error)}`, {
       where: flag,

@@ -225,6 +225,13 @@ describe.each([
   });
 });
 
+it.each<[string, ScriptedModelOptions]>([
+  ["without a chat template", { chatTemplate: undefined }],
+  ["whose calls have a form that is not known here", { chatTemplate: "{{ tools }}<|channel|>" }],
+])("a model %s takes tools that may not be called", async (_, model) => {
+  expect(await ask("It is warm.", { tools, toolChoice: "none" }, model)).toMatchObject({ text: "It is warm.", finishReason: "stop" });
+});
+
 describe("tools are refused by name", () => {
   it.each<[string, GenerateOptions, ScriptedModelOptions, string]>([
     [
@@ -259,7 +266,7 @@ describe("tools are refused by name", () => {
       "beside a form of the answer",
       { tools, jsonSchema: true },
       {},
-      "jsonSchema: expected none beside tools that may be called; ask for it with toolChoice none, or in a call of its own",
+      "jsonSchema: expected none beside tools that may be called; ask for it in a call of its own",
     ],
     [
       "with a schema that is none",

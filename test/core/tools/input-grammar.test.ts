@@ -33,6 +33,26 @@ describe("of a schema that no grammar can hold, the rest holds", () => {
       '{"a":"x"}',
       '{"b":"x"}',
     ],
+    ["bounds beside an enum", { properties: { a: { enum: ["x", "y"], minLength: 9 } }, required: ["a"] }, '{"a":"y"}', '{"a":"z"}'],
+    [
+      "bounds that leave no number",
+      { properties: { a: { type: "integer", minimum: 5, maximum: 4 } }, required: ["a"] },
+      '{"a":7}',
+      '{"a":"7"}',
+    ],
+    [
+      "a count of its own members",
+      { properties: { a: { type: "integer" }, b: { type: "boolean" } }, minProperties: 1 },
+      '{"b":true}',
+      '{"b":1}',
+    ],
+    [
+      "bounds of what stands in a list",
+      { properties: { a: { type: "array", items: { type: "string", minLength: 3, maxLength: 2 } } }, required: ["a"] },
+      '{"a":["x"]}',
+      '{"a":[1]}',
+    ],
+    ["bounds within not", { properties: { a: { type: "integer", not: { minimum: 5 } } }, required: ["a"] }, '{"a":7}', '{"a":"7"}'],
     ["another format", { properties: { a: { type: "string", format: "hostname" } }, required: ["a"] }, '{"a":"x"}', '{"a":1}'],
     ["a name with a slash", { properties: { "a/b~": { type: "array", contains: {} } }, required: ["a/b~"] }, '{"a/b~":[1]}', '{"a/b~":1}'],
   ])("%s", (_, schema, good, bad) => {

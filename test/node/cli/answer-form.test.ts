@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import { SpellError } from "../../../src/core/errors.ts";
 import { readAnswerForm } from "../../../src/node/cli/answer-form.ts";
@@ -15,6 +18,17 @@ it.each([
 
 it("a schema may begin with a byte order mark, as editors write it", () => {
   expect(readAnswerForm(new Map([["schema", ['\ufeff{"type":"string"}']]]))).toEqual({ jsonSchema: { type: "string" } });
+});
+
+it.each(["schema", "grammar"])("a %s in a file that is not UTF-8 is a wrong command line", (flag) => {
+  const folder = mkdtempSync(join(tmpdir(), "form-"));
+  try {
+    const file = join(folder, "form");
+    writeFileSync(file, Buffer.from('{"const":"caf\xe9"}', "latin1"));
+    expect(() => readAnswerForm(new Map([[flag, [file]]]))).toThrow("a file that can be read, got one that is not UTF-8");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 it("a grammar that an engine cannot read is a wrong command line", () => {
