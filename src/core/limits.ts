@@ -155,6 +155,8 @@ export const limits = {
   gbnfDepth: 100,
   /** Ways through it from one place to the next letter, times the empty items on one of them. llama.cpp follows all at each letter: an answer of four tokens out of 19,000 words took 1.6 s natively and 4.1 s in WebAssembly (Intel Xeon, 2026-11-29). */
   gbnfWays: 20_000,
+  /** The same of a form that was made of a schema or a pattern: 300 optional members have 909, a row of 100 `a?` 10,100, whose tokens took 100 ms each in WebAssembly (AMD EPYC, 2026-11-30). */
+  formWays: 5000,
   /** Characters of a schema as JSON. */
   schemaCharacters: 1_000_000,
   /** Nested levels of a schema; `$ref` to itself counts once. */

@@ -27,7 +27,7 @@ describe("the packed package", () => {
   it("holds only what users need: dist, models, documents and examples", () => {
     const strays = paths.filter(
       (path) =>
-        !/^(dist\/|builtins\/models\/[^/]+\/[^/]+$|builtins\/llmspell\.schema\.json$|docs\/|examples\/|(package\.json|(README|ARCHITECTURE|CHANGELOG|CONTRIBUTING|SECURITY)\.md|LICENSE|NOTICE)$)/.test(
+        !/^(dist\/|builtins\/models\/[^/]+\/[^/]+$|builtins\/(?:llmspell\.schema\.json$|profiles\/[\w-]+\.toml$)|docs\/|examples\/|(package\.json|(README|ARCHITECTURE|CHANGELOG|CONTRIBUTING|SECURITY)\.md|LICENSE|NOTICE)$)/.test(
           path,
         ),
     );

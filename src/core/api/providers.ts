@@ -7,6 +7,7 @@ import { type BackendType, backendTypes } from "../backends/types.ts";
 import { providerNames, providerOf, providerOfType } from "../config/providers.ts";
 import { SpellError } from "../errors.ts";
 import type { ModelSpec, NameSpec } from "../spec/model-spec.ts";
+import { wrongOption } from "../text/check-call.ts";
 import { createNames } from "./names.ts";
 
 /** A model spec with the backend that answers for it; the spec names none any more. */
@@ -113,6 +114,7 @@ export function createProviders(host: Omit<BackendHost, "isDeclared" | "parse">)
     },
     forFiles: async () => backend(takerOf("file")),
     select(asked) {
+      if (asked !== undefined && typeof asked !== "string") throw wrongOption("backend", "the type or the name of a provider", asked);
       const word = asked?.toLowerCase();
       if (word === undefined || word === "all") return types.filter(({ provider }) => provider !== undefined);
       const type = typeOf(word);

@@ -207,8 +207,8 @@ export interface BackendStatus {
   readonly running?: boolean | undefined;
   /** of the embedded engine; of a service elsewhere that was not asked: whether it has its key */
   readonly ready?: boolean | undefined;
-  /** how many `list` gives */
-  readonly models: number;
+  /** how many `list` gives; absent where nobody asked, or no answer came from a service elsewhere */
+  readonly models?: number | undefined;
   readonly version?: string | undefined;
   readonly url?: string | undefined;
   /** the device a load would choose, and what it tried; null where the host has no runtime */

@@ -1,5 +1,6 @@
 /** How many ways lead from one place of a GBNF grammar to its next letters: llama.cpp follows them all, and at each letter again. */
 import { limits } from "../limits.ts";
+import type { Grammar } from "../spec/grammar.ts";
 import type { GbnfWord } from "./gbnf-words.ts";
 
 type Node =
@@ -25,12 +26,39 @@ const most = 1e9;
 const nothing: Ways = { letters: 0, past: 1, empty: 0, nested: 0 };
 /** Rules within rules at one place; each is a call of llama.cpp within a call. */
 const mostNested = 2 * limits.gbnfDepth;
+type Rules = ReadonlyMap<string, readonly (readonly Node[])[]>;
+type Fail = (expected: string, got: string) => never;
+
 /** @param fail refuses it; what is no GBNF is left to llama.cpp, which says so */
-export function checkWays(words: readonly GbnfWord[], fail: (expected: string, got: string) => never): void {
+export function checkWays(words: readonly GbnfWord[], fail: Fail): void {
   const rules = rulesOf(words);
-  if (rules === undefined) return;
+  if (rules !== undefined) checkRules(rules, limits.gbnfWays, fail);
+}
+
+/** Whether llama.cpp would be slow to hold an answer to what was made here of a schema or a pattern: a row of `a?` has as many ways as its square. */
+export function hasManyWays({ rules }: Grammar): boolean {
+  const nodes = Object.entries(rules).map(
+    ([name, all]) =>
+      [
+        name,
+        all.map((items) => items.map((item): Node => ("rule" in item ? { kind: "rule", name: item.rule } : { kind: "letter" }))),
+      ] as const,
+  );
+  const over = new Error("too many ways");
+  try {
+    checkRules(new Map(nodes), limits.formWays, () => {
+      throw over;
+    });
+    return false;
+  } catch (error) {
+    if (error !== over) throw error;
+    return true;
+  }
+}
+
+function checkRules(rules: Rules, mostWays: number, fail: Fail): void {
   const known = new Map<string, Ways>();
-  const tooMany = (): never => fail(`at most ${limits.gbnfWays.toLocaleString("en-US")} ways to a next letter`, "more");
+  const tooMany = (): never => fail(`at most ${mostWays.toLocaleString("en-US")} ways to a next letter`, "more");
   const tooDeep = (): never => fail(`at most ${mostNested} rules within rules at one place`, "more");
 
   const ofRule = (name: string, depth: number): Ways => {
@@ -72,7 +100,7 @@ export function checkWays(words: readonly GbnfWord[], fail: (expected: string, g
     }
   };
   const check = (ways: Ways): void => {
-    if (Math.max(ways.letters, ways.past, 1) * Math.max(ways.empty, 1) > limits.gbnfWays) tooMany();
+    if (Math.max(ways.letters, ways.past, 1) * Math.max(ways.empty, 1) > mostWays) tooMany();
   };
   /** From each place on. */
   const checkAll = (all: readonly (readonly Node[])[]): void => {
@@ -122,7 +150,7 @@ function ofRepeated(once: Ways, least: number, times: number): Ways {
 }
 
 /** @returns undefined for what is no GBNF */
-function rulesOf(words: readonly GbnfWord[]): ReadonlyMap<string, readonly (readonly Node[])[]> | undefined {
+function rulesOf(words: readonly GbnfWord[]): Rules | undefined {
   const rules = new Map<string, readonly (readonly Node[])[]>();
   let all: Node[][] = [];
   const outer: Node[][][] = [];

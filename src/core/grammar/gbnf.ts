@@ -2,12 +2,19 @@
 import { SpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Constraint, Grammar, GrammarItem, GrammarItems } from "../spec/grammar.ts";
-import { checkWays } from "./gbnf-ways.ts";
+import { checkWays, hasManyWays } from "./gbnf-ways.ts";
 import { gbnfWords, letterPattern } from "./gbnf-words.ts";
 
-/** What engines of llama.cpp hold an answer by. */
+/** What engines of llama.cpp hold an answer by. @throws SpellError run-option for a form that would take them minutes */
 export function gbnfOf(held: Constraint): string {
-  return held.kind === "grammar" ? held.gbnf : toGbnf(held.grammar);
+  if (held.kind === "grammar") return held.gbnf;
+  if (!hasManyWays(held.grammar)) return toGbnf(held.grammar);
+  const where = held.kind;
+  const message = `${where}: expected a form with at most ${limits.formWays.toLocaleString("en-US")} ways to a next letter, got more, which llama.cpp would all follow`;
+  throw new SpellError("run-option", message, {
+    where,
+    hint: "Fewer optional parts in a row make it smaller; counts, as in a{0,99}, are one part.",
+  });
 }
 
 /**

@@ -17,6 +17,8 @@ export interface GreedySampling {
 export interface RandomSampling {
   readonly kind: "random";
   readonly seed: number;
+  /** The caller chose the seed: the same call is to give the same text again, so nothing that is timed may change a draw. */
+  readonly isSeeded?: true | undefined;
   /** above 0 */
   readonly temperature: number;
   /** absent = off, here and in the next two */

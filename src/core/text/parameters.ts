@@ -214,6 +214,7 @@ function resolveSampling(options: GenerateOptions, pick: Picker, randomSeed: () 
   return {
     kind: "random",
     seed,
+    ...(options.seed !== undefined && { isSeeded: true as const }),
     temperature,
     topK: topK === 0 ? undefined : topK,
     topP: topP === 1 ? undefined : topP,

@@ -1,5 +1,6 @@
 /** The input of a call as a grammar. What of a schema no grammar can hold is left out of it alone: the input is judged by the whole schema before its tool runs. */
 import { SpellError } from "../errors.ts";
+import { hasManyWays } from "../grammar/gbnf-ways.ts";
 import { schemaGrammar } from "../grammar/json-schema.ts";
 import { isObject } from "../json.ts";
 import type { Grammar } from "../spec/grammar.ts";
@@ -14,7 +15,9 @@ export function inputGrammar({ schema }: PlainTool, where: string): Grammar {
   const held = JSON.parse(JSON.stringify({ type: "object", ...schema })) as Record<string, unknown>;
   for (let n = 0; n <= mostLeftOut; n += 1) {
     try {
-      return schemaGrammar(held as JsonSchema, where);
+      const grammar = schemaGrammar(held as JsonSchema, where);
+      if (hasManyWays(grammar)) break;
+      return grammar;
     } catch (error) {
       if (!(error instanceof SpellError && error.code === "run-option")) throw error;
       if (!leaveOut(held, (error.where ?? "").slice(where.length))) break;

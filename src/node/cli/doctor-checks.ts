@@ -3,10 +3,10 @@
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { createNames } from "../../core/api/names.ts";
-import { findKey, keyVariable } from "../../core/backends/server/key.ts";
+import { findKey, variableInUse } from "../../core/backends/server/key.ts";
 import { splitLogin } from "../../core/backends/server/send.ts";
 import { backendTypes } from "../../core/backends/types.ts";
-import type { HttpProvider, ProviderConfig } from "../../core/config/config.generated.ts";
+import type { ProviderConfig } from "../../core/config/config.generated.ts";
 import { providerNames, providerOf } from "../../core/config/providers.ts";
 import type { ResolvedConfig } from "../../core/config/resolve.ts";
 import { SpellError } from "../../core/errors.ts";
@@ -116,9 +116,13 @@ export function checkKeys(resolved: ResolvedConfig, env: Context["env"]): readon
   const remote = providerNames(config).flatMap((name) => {
     const provider = providerOf(config, name);
     if (provider === undefined || !isRemote(provider)) return [];
-    const variable = keyVariable(provider as HttpProvider & typeof provider);
+    const variable = variableInUse(resolved, name);
     const isSet = findKey(resolved, name) !== undefined;
     if (variable === undefined && !isSet) return [toCheck("keys", name, "ok", "none is configured, and none needed")];
+    if (!isSet && variable !== undefined && env[variable] !== undefined && env[variable] !== "")
+      return [
+        toCheck("keys", name, "skip", `${variable} goes to its own service alone; providers.${name}.api_key_env names it for another`),
+      ];
     return [check(name, variable ?? "", isSet)];
   });
   return [...remote, checkHubToken(env, check)];

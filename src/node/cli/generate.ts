@@ -48,7 +48,7 @@ export async function generate(context: Context): Promise<number> {
   const numbered = (flagNumber(flags, "num-return-sequences") ?? 1) > 1;
   // While the answer itself appears on this terminal, a counter beside it would only disturb.
   const progress = screen.progress("reading the prompt");
-  const counts = !streams || !screen.outIsTerminal;
+  const counts = !streams || !(screen.outIsTerminal || screen.isOnePlace);
   let pieces = 0;
   let text = "";
   let reasoning = "";

@@ -4,6 +4,7 @@
  * metadata) loses them everywhere: a log is read on a terminal later. It redraws with carriage returns and spaces, so that no escape sequence is needed
  * but for colours.
  */
+import { fstatSync } from "node:fs";
 import { mask } from "../../core/config/keys.ts";
 import { maskAddress, maskSecrets } from "../../core/config/mask.ts";
 import type { SpellError } from "../../core/errors.ts";
@@ -56,6 +57,8 @@ export interface Screen {
   readonly json: boolean;
   readonly outIsTerminal: boolean;
   readonly errIsTerminal: boolean;
+  /** Whether both streams are seen in one place: a terminal, or a file or a pipe that both go to. */
+  readonly isOnePlace: boolean;
   readonly out: Style;
   readonly err: Style;
   /** Text of a result as it comes; nothing in the JSON formats. */
@@ -114,6 +117,7 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
   const json = settings.format !== "text";
   const outIsTerminal = stdout.isTTY === true;
   const errIsTerminal = stderr.isTTY === true;
+  const isOnePlace = outIsTerminal ? errIsTerminal : goToOneFile(stdout, stderr);
   const out = createStyle(outIsTerminal && settings.color && !json);
   const err = createStyle(errIsTerminal && settings.color);
   let level = traceLevels.indexOf(settings.trace);
@@ -162,8 +166,8 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
     showWaiting();
     drawn?.clear();
     endThought();
-    // On a terminal both streams share one line; the newline is no part of the result.
-    if (lineOpen && outIsTerminal && errIsTerminal) {
+    // Where both streams share one line, the newline is no part of the result.
+    if (lineOpen && isOnePlace) {
       flushLine();
       stderr.write("\n");
       lineOpen = false;
@@ -197,6 +201,7 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
     json,
     outIsTerminal,
     errIsTerminal,
+    isOnePlace,
     out,
     err,
     write(text) {
@@ -307,6 +312,18 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
     },
   };
   return screen;
+}
+
+/** As `> FILE 2>&1` has it. */
+function goToOneFile(...streams: readonly OutputStream[]): boolean {
+  try {
+    const [first, second] = streams.map(({ fd }) => (fd === undefined ? undefined : fstatSync(fd)));
+    return (
+      first !== undefined && second !== undefined && !first.isCharacterDevice() && first.dev === second.dev && first.ino === second.ino
+    );
+  } catch {
+    return false;
+  }
 }
 
 function createStyle(enabled: boolean): Style {

@@ -5,6 +5,8 @@ import { eastAsianWidth } from "get-east-asian-width";
 export interface OutputStream {
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
+  /** of its file, where it is one of the process */
+  readonly fd?: number | undefined;
   write(text: string, done?: (error?: Error | null) => void): boolean;
   on(event: "error", listener: (error: Error) => void): unknown;
 }

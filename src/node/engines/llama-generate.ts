@@ -125,11 +125,11 @@ export async function* generate(
     const pace = threadPace(threads.decode, oneMs);
     let last = started;
     const first = tokens.slice(next);
+    // some processors add up in another order where several tokens are computed at once, so a guess can change a later draw
+    const isFixed = sampling.kind === "random" && sampling.isSeeded === true;
+    const guesses = isFixed ? undefined : { guesser: createGuesser(tokens, guessCosts), most: mostTokens };
     const steps =
-      directSteps(engine, first, toSamplerConfig(sampling, history, contextLength), form, {
-        guesser: createGuesser(tokens, guessCosts),
-        most: mostTokens,
-      }) ??
+      directSteps(engine, first, toSamplerConfig(sampling, history, contextLength), form, guesses) ??
       sequence.evaluate(first, {
         ...toEvaluateOptions(sampling, history, contextLength),
         yieldEogToken: true,
@@ -179,8 +179,9 @@ export async function* generate(
 /** @throws SpellError run-option for GBNF that llama.cpp refuses */
 async function startGrammar(llama: Llama, model: LlamaModel, held: Constraint): Promise<LlamaGrammarEvaluationState> {
   const { LlamaGrammarEvaluationState: State } = await importLlama();
+  const grammar = gbnfOf(held);
   try {
-    return new State({ model, grammar: await llama.createGrammar({ grammar: gbnfOf(held) }) });
+    return new State({ model, grammar: await llama.createGrammar({ grammar }) });
   } catch (error) {
     throw badGrammar(error, held.kind);
   }

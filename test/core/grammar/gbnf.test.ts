@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { constraintOf } from "../../../src/core/grammar/constraint.ts";
+import { gbnfOf } from "../../../src/core/grammar/gbnf.ts";
 import { limits } from "../../../src/core/limits.ts";
 import { failure } from "../../support/failure.ts";
 
@@ -59,5 +60,27 @@ describe("a caller's own grammar", () => {
       where: "grammar",
       message: expect.stringContaining(message) as string,
     });
+  });
+});
+
+describe("a form made of a schema or a pattern", () => {
+  const row = (count: number) => constraintOf({ regex: `${"a?".repeat(count)}b` });
+
+  it("is handed to llama.cpp where it follows few ways", () => {
+    for (const held of [row(60), constraintOf({ jsonSchema: { enum: Array.from({ length: 1000 }, (_, i) => i) } })])
+      expect(gbnfOf(held)).toContain("root ::= ");
+    const properties = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`member ${i}`, { type: "boolean" }]));
+    expect(gbnfOf(constraintOf({ jsonSchema: { type: "object", properties } }))).toContain("root ::= ");
+  });
+
+  it("is refused where it follows more, and says what would be less", () => {
+    for (const count of [75, 900])
+      expect(() => gbnfOf(row(count))).toThrow(
+        expect.objectContaining({
+          code: "run-option",
+          where: "regex",
+          message: "regex: expected a form with at most 5,000 ways to a next letter, got more, which llama.cpp would all follow",
+        }),
+      );
   });
 });

@@ -61,6 +61,13 @@ describe.each(["office/tiny", "anthropic/tiny"])("a request for %s", (model) => 
     } else expect({ status, json }).toMatchObject({ status: 400, json: { error: { param: "continue_final_message" } } });
   });
 
+  it("is told that the provider broke the form: that is not its own mistake", async () => {
+    const { near } = passing({ answer: () => ['{"nope":1}'] });
+    const schema = { type: "object", properties: { name: { type: "string" } }, required: ["name"] };
+    const response_format = { type: "json_schema", json_schema: { name: "a", schema } };
+    expect((await post(near, chat, { model, messages, response_format })).status).toBe(502);
+  });
+
   it("is told what the provider refuses", async () => {
     const { near } = passing();
     const [name] = model.split("/");

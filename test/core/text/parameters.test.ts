@@ -57,7 +57,7 @@ describe("generation parameters", () => {
 
   it("leave out what is off", () => {
     const off = { topK: 0, topP: 1, repeatPenalty: 1, seed: 3 };
-    expect(resolve(off).sampling).toEqual({ kind: "random", temperature: 0.7, seed: 3 });
+    expect(resolve(off).sampling).toEqual({ kind: "random", temperature: 0.7, seed: 3, isSeeded: true });
     expect(resolve({ ...off, temperature: 0, presencePenalty: 1, repeatLastN: 0 }).sampling).toEqual({ kind: "greedy", seed: 3 });
     expect(resolve({ preset: "greedy", frequencyPenalty: 1, repeatLastN: -1, seed: 3 }).sampling).toEqual({
       kind: "greedy",

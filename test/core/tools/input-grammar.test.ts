@@ -64,6 +64,10 @@ describe("of a schema that no grammar can hold, the rest holds", () => {
     ["nothing finite", { properties: { a: { $ref: "#" } }, required: ["a"] }],
     ["more than can be left out", { properties: Object.fromEntries(Array.from({ length: 60 }, (_, n) => [`m${n}`, { contains: {} }])) }],
     ["no type that an object has", { type: ["thing"] }],
+    [
+      "a pattern that llama.cpp would follow for minutes",
+      { properties: { a: { type: "string", pattern: "a?".repeat(500) } }, required: ["a"] },
+    ],
   ])("%s: any object", (_, schema) => {
     const matcher = matcherOf(schema);
     expect([matcher.accepts('{"x":[1]}'), matcher.accepts("[]")]).toEqual([true, false]);

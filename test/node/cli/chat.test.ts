@@ -115,8 +115,8 @@ describe("chat over a pipe", () => {
     };
     await talk("/set temperature 0.25\n/set top-k 5\n/set seed 3\na\n/set temperature default\n/set preset creative\nb\n", { script });
     expect(seen).toMatchObject([
-      { kind: "random", temperature: 0.25, topK: 5, seed: 3 },
-      { kind: "random", temperature: 0.9, topK: 5, seed: 3 },
+      { kind: "random", temperature: 0.25, topK: 5, seed: 3, isSeeded: true },
+      { kind: "random", temperature: 0.9, topK: 5, seed: 3, isSeeded: true },
     ]);
   });
 

@@ -114,6 +114,7 @@ describe("generate, over a scripted runtime", () => {
         minP: 0.1,
         penalties: { repeatPenalty: 1.3, lastTokens: "all", presencePenalty: -0.5, frequencyPenalty: 0.25 },
         seed: 42,
+        isSeeded: true,
       },
     });
   });

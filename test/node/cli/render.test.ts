@@ -1,5 +1,8 @@
+import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
-import { describe, expect, it, vi } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { SpellError } from "../../../src/core/errors.ts";
 import { shell } from "../../../src/node/cli/advice.ts";
 import { calmLineMs } from "../../../src/node/cli/progress.ts";
@@ -107,6 +110,31 @@ describe("what reaches a terminal", () => {
   it("keeps newlines, tabs, emoji with joiners, and letters of all scripts", () => {
     const text = "a\n\tb 👩‍👩‍👧 é ы 中 ع\u0301";
     expect(visibleText(text)).toBe(text);
+  });
+});
+
+describe("both streams in one file", () => {
+  const folder = mkdtempSync(join(tmpdir(), "render-"));
+  const fd = openSync(join(folder, "both.txt"), "w");
+  afterAll(() => {
+    closeSync(fd);
+    rmSync(folder, { recursive: true });
+  });
+
+  it("are seen in one place: a note begins a line of its own", () => {
+    const { screen, out, err } = keptScreen({}, { fd });
+    expect(screen.isOnePlace).toBe(true);
+    screen.write("one two");
+    screen.note("cut");
+    expect([out(), err()]).toEqual(["one two", "\nnote: cut\n"]);
+  });
+
+  it("in two files they are not, and a note leaves the answer as it is", () => {
+    const { screen, out, err } = keptScreen();
+    expect(screen.isOnePlace).toBe(false);
+    screen.write("one two");
+    screen.note("cut");
+    expect([out(), err()]).toEqual(["one two", "note: cut\n"]);
   });
 });
 

@@ -106,13 +106,20 @@ export interface Shown {
 /** A screen over streams that keep what is written. */
 export function keptScreen(
   settings: Partial<ScreenSettings> = {},
-  terminal: { readonly out?: boolean; readonly err?: boolean; readonly columns?: number; readonly lineAfterMs?: number } = {},
+  terminal: {
+    readonly out?: boolean;
+    readonly err?: boolean;
+    readonly columns?: number;
+    readonly lineAfterMs?: number;
+    readonly fd?: number;
+  } = {},
   argv: readonly string[] = [],
 ): Shown {
   const kept = { out: "", err: "" };
   const stream = (name: "out" | "err"): OutputStream => ({
     isTTY: terminal[name] === true,
     ...(terminal.columns === undefined ? {} : { columns: terminal.columns }),
+    ...(terminal.fd === undefined ? {} : { fd: terminal.fd }),
     write(text, done) {
       kept[name] += text;
       done?.();

@@ -73,7 +73,8 @@ function toolsOf({ tools = [], toolChoice = "auto", parallelToolCalls }: Generat
 const answerTool = "give_the_answer";
 
 function formOf(options: GenerateOptions, { schema }: ServedForm): Json {
-  const { tools = [] } = toolsOf(options) as { readonly tools?: readonly Json[] };
+  // what may not be called is left out: all that may come is the answer
+  const { tools = [] } = options.toolChoice === "none" ? {} : (toolsOf(options) as { readonly tools?: readonly Json[] });
   const own = { name: answerTool, description: "Gives the answer.", input_schema: schema };
   return { tools: [...tools, own], tool_choice: tools.length === 0 ? { type: "tool", name: answerTool } : { type: "any" } };
 }

@@ -14,16 +14,32 @@ const vendors: Readonly<Partial<Record<string, { readonly variable: string; read
 
 type Keyed = Pick<HttpProvider, "api_key" | "api_key_env"> & { readonly provider_type: string; readonly base_url?: string | undefined };
 
+type Keys = Pick<ResolvedConfig, "config" | "get" | "variable">;
+
 /** The variable that a provider's key is looked for in; undefined where it needs none. */
-export function keyVariable(provider: Keyed): string | undefined {
+function keyVariable(provider: Keyed): string | undefined {
   return provider.api_key_env ?? vendors[provider.provider_type]?.variable;
 }
 
-/** @returns undefined where there is none */
-export function findKey(resolved: Pick<ResolvedConfig, "config" | "get" | "variable">, name: string): string | undefined {
+/** The variable that a provider's key comes from; undefined where it needs none, or has one that was written down. */
+export function variableInUse(resolved: Keys, name: string): string | undefined {
   const provider = providerOf(resolved.config, name) as Keyed | undefined;
   if (provider === undefined) return undefined;
-  const { api_key, api_key_env, base_url = "", provider_type } = provider;
+  if ((provider.api_key ?? "") === "") return keyVariable(provider);
+  return /^env:(.+)$/.exec(resolved.get(`providers.${name}.api_key`)?.origin ?? "")?.[1];
+}
+
+/** A built-in profile says the usual variable; it knows of no other address. */
+function namedVariable(resolved: Keys, name: string, { api_key_env }: Keyed): string | undefined {
+  return resolved.get(`providers.${name}.api_key_env`)?.origin.startsWith("profile:") === true ? undefined : api_key_env;
+}
+
+/** @returns undefined where there is none */
+export function findKey(resolved: Keys, name: string): string | undefined {
+  const provider = providerOf(resolved.config, name) as Keyed | undefined;
+  if (provider === undefined) return undefined;
+  const { api_key, base_url = "", provider_type } = provider;
+  const api_key_env = namedVariable(resolved, name, provider);
   const vendor = vendors[provider_type];
   const own = resolved.get(`providers.${name}.api_key`);
   const isOfVendor = vendor !== undefined && own?.value === api_key && own?.origin === `env:${vendor.variable}`;
@@ -40,17 +56,18 @@ export function findKey(resolved: Pick<ResolvedConfig, "config" | "get" | "varia
  * @returns undefined for a server that needs none
  * @throws SpellError config-api-key-missing, naming the variable; config-value for an address that a key must not go to; net-auth for one that no header can carry
  */
-export function sendableKey(resolved: Pick<ResolvedConfig, "config" | "get" | "variable">, name: string): string | undefined {
+export function sendableKey(resolved: Keys, name: string): string | undefined {
   const provider = providerOf(resolved.config, name) as Keyed | undefined;
   const variable = provider && keyVariable(provider);
   const where = `providers.${name}.api_key`;
   const advice = variable === undefined ? {} : { actions: [{ kind: "set-variable", name: variable } as const] };
   const key = sendableToken(findKey(resolved, name), where, { hint: "A key is one line of printable ASCII.", ...advice });
-  const { base_url = "", api_key_env } = provider ?? {};
+  const { base_url = "" } = provider ?? {};
   if (key === undefined) {
     if (variable === undefined) return undefined;
     const host = URL.canParse(base_url) ? new URL(base_url).host : base_url;
-    const isElsewhere = api_key_env === undefined && resolved.variable(variable) !== undefined;
+    const isElsewhere =
+      provider !== undefined && namedVariable(resolved, name, provider) === undefined && resolved.variable(variable) !== undefined;
     const why = isElsewhere ? `${variable} goes to its own service alone` : `expected it in ${variable}`;
     throw new SpellError("config-api-key-missing", `provider '${name}' has no API key for ${host}: ${why}`, {
       where,

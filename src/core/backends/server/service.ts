@@ -11,7 +11,7 @@ import type { ModelInfo, ModelRecord } from "../models.ts";
 import { isFileName } from "../unknown-model.ts";
 import { readAnswer } from "./answer.ts";
 import { type Asked, failureOf, networkFailure, noModel } from "./failure.ts";
-import { findKey, keyVariable, sendableKey } from "./key.ts";
+import { findKey, sendableKey, variableInUse } from "./key.ts";
 import { openServiceModel, refuseMachine } from "./model.ts";
 import { createSender } from "./send.ts";
 import { serverSettings } from "./settings.ts";
@@ -27,7 +27,7 @@ export function createService({ config, network, parse }: BackendHost, provider:
   const given = serverSettings(configured);
   // an address for OpenAI's clients ends in what these paths begin with
   const settings = wire.modelsPath.startsWith("/v1/") ? { ...given, baseUrl: given.baseUrl.replace(/\/v1$/, "") } : given;
-  const variable = keyVariable(configured);
+  const variable = variableInUse(config, provider);
   const key = () => sendableKey(config, provider);
   const sender = createSender({
     what: provider,
@@ -119,11 +119,11 @@ export function createService({ config, network, parse }: BackendHost, provider:
       const base = { configured: true, url: sender.url };
       try {
         key();
-        if (!looks) return { ...base, ready: true, models: 0 };
+        if (!looks) return { ...base, ready: true };
         return { ...base, running: true, models: (await list()).length };
       } catch (error) {
         const hasKey = findKey(config, provider) !== undefined;
-        return { ...base, ...(looks && hasKey ? { running: false } : { ready: false }), models: 0, error: messageOf(error) };
+        return { ...base, ...(looks && hasKey ? { running: false } : { ready: false }), error: messageOf(error) };
       }
     },
     list: async (signal) => (await list(signal)).map(recordOf),

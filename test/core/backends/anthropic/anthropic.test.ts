@@ -280,6 +280,12 @@ describe("what is sent", () => {
       toolCalls: [{ name: "f" }],
     });
     expect(called.heard[0]?.body).toMatchObject({ tools: [{ name: "f" }, { name: "give_the_answer" }], tool_choice: { type: "any" } });
+    const last = given("give_the_answer", '{"city": "Rome"}');
+    await last.ask("x", { jsonSchema: schema, tools: [{ name: "f" }], toolChoice: "none" });
+    expect(last.heard[0]?.body).toMatchObject({
+      tools: [{ name: "give_the_answer" }],
+      tool_choice: { type: "tool", name: "give_the_answer" },
+    });
   });
 
   it("is nothing where an option cannot be said", async () => {
