@@ -126,6 +126,6 @@ function oneOf<T extends string>(value: unknown, where: string, words: readonly 
 }
 
 export function wrong(where: string, expected: string, got: unknown): SpellError {
-  const said = typeof got === "object" && got !== null && !Array.isArray(got) ? "a table" : shown(got);
+  const said = typeof got === "object" && got !== null && !Array.isArray(got) ? "a table" : shown(got ?? undefined);
   return new SpellError("workflow-option", `${where}: expected ${expected}, got ${said}`, { where });
 }
