@@ -1,5 +1,5 @@
 /** Pulling: what is fetched, from where, under which name, and what a second pull finds. */
-import { existsSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { PullResult } from "../../../src/core/backends/models.ts";
@@ -115,6 +115,25 @@ describe("pull", () => {
     expect(await llm.info("mine")).toMatchObject({ id: "Mine", source: "file", path, verified: "none" });
     expect(await llm.remove("mine")).toMatchObject({ modelId: "Mine", freedBytes: 0, keptFiles: [path] });
     expect(existsSync(path)).toBe(true);
+  });
+
+  it("names a folder by the files that are read; what else lies there may change or go", async () => {
+    const own = join(folder, "my-t5");
+    mkdirSync(own);
+    for (const [name, bytes] of Object.entries(t5)) writeFileSync(join(own, name), bytes);
+    for (const name of ["README.md", "LICENSE", "spiece.model", "notes.json"]) writeFileSync(join(own, name), "x");
+    const { llm } = open();
+    await llm.pull(own, { as: "mine" });
+    expect((await llm.verify("mine")).map(({ file }) => file).sort()).toEqual(Object.keys(t5).sort());
+    for (const name of ["README.md", "spiece.model", "notes.json"]) rmSync(join(own, name));
+    writeFileSync(join(own, "LICENSE"), "another one");
+    expect(await llm.info("mine")).toMatchObject({ id: "mine", architecture: "t5" });
+    rmSync(join(own, "config.json"));
+    expect(await failure(llm.info("mine"))).toMatchObject({
+      code: "store-evicted",
+      message: `mine: ${join(own, "config.json")} is gone; it is your own file`,
+      actions: [{ kind: "pull", model: `${own}/`, as: "mine" }],
+    });
   });
 
   it("keeps one copy of a file that two models have", async () => {

@@ -161,9 +161,21 @@ async function openFile(file: ManifestFile, manifest: ModelManifest, platform: P
   }
   const source = await platform.foreign?.openFile(file.external ?? "", name);
   if (source !== undefined) return source;
-  throw new SpellError("store-evicted", `${manifest.id}: ${file.external} is gone; another tool kept it`, {
-    where: file.path,
-    actions: [{ kind: "pull", model: manifest.id }],
+  throw gone(file, manifest);
+}
+
+function gone({ path, external = "" }: ManifestFile, { id, source, format }: ModelManifest): SpellError {
+  if (source !== "file") {
+    return new SpellError("store-evicted", `${id}: ${external} is gone; another tool kept it`, {
+      where: path,
+      actions: [{ kind: "pull", model: id }],
+    });
+  }
+  const own = format === "gguf" ? external : external.slice(0, -path.length);
+  return new SpellError("store-evicted", `${id}: ${external} is gone; it is your own file`, {
+    where: path,
+    hint: "Put it back; or, where it lies elsewhere now, give that place the name:",
+    actions: [{ kind: "pull", model: own, as: id }],
   });
 }
 
