@@ -3,12 +3,13 @@ import { aliasKey, listStored, type StoredModel } from "../../download/manifest.
 import { SpellError } from "../../errors.ts";
 import { baseName } from "../../file-names.ts";
 import { findEntry } from "../../hub/catalogue.ts";
+import type { ManifestKey } from "../../platform.ts";
 import { checkHost, type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
 import { unknownModel } from "../unknown-model.ts";
 import { bundledModels } from "./bundled.ts";
 import type { CandleContext } from "./context.ts";
 import { findForeign, lookForeign } from "./foreign.ts";
-import { findInstalled, type InstalledModel, openInstalled } from "./installed.ts";
+import { findDamaged, findInstalled, type InstalledModel, openInstalled } from "./installed.ts";
 import { filesOfModel, type ModelFiles } from "./layout.ts";
 
 /** Whether a name is in the catalogue, or was given to a model. */
@@ -26,6 +27,11 @@ export async function locateInstalled(context: CandleContext, spec: ModelSpec, s
 
 export async function find(context: CandleContext, spec: ModelSpec): Promise<InstalledModel | undefined> {
   return findInstalled(spec, context, await context.catalogue());
+}
+
+/** Manifests that a name leads to and that cannot be read. */
+export async function damagedOf(context: CandleContext, spec: ModelSpec): Promise<readonly ManifestKey[]> {
+  return findDamaged(spec, context.platform, await context.catalogue());
 }
 
 /**

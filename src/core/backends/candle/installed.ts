@@ -71,6 +71,41 @@ export async function findInstalled(
 }
 
 /** Other bytes than the name promises are not what was named. Of a split model no hash is promised. */
+/** Damaged manifests that a name leads to; nobody can say more of their models than where they lie. */
+export async function findDamaged(
+  spec: ModelSpec,
+  { store }: Platform,
+  catalogue: readonly CatalogueEntry[],
+): Promise<readonly ManifestKey[]> {
+  const read = (key: ManifestKey): Promise<unknown> => store.readManifest(key).catch(() => null);
+  const isDamaged = (value: unknown, key: ManifestKey): boolean => {
+    try {
+      return value !== undefined && !isAlias(value) && checkManifest(value, key) === undefined;
+    } catch {
+      return true;
+    }
+  };
+  const found: ManifestKey[] = [];
+  const look = async (prefix: ManifestKey, length: number, last?: string): Promise<void> => {
+    for (const key of await store.listManifests()) {
+      const isMeant = key.length === length && prefix.every((part, at) => key[at] === part);
+      if (isMeant && [undefined, key.at(-1)].includes(last?.toLowerCase()) && isDamaged(await read(key), key)) found.push(key);
+    }
+  };
+  if (spec.kind === "url") await look(["url", new URL(spec.url).hostname.toLowerCase(), await hashOf(spec.url)], 4);
+  if (spec.kind === "registry") await look(registryKey(spec), registryKey(spec).length);
+  if (spec.kind === "hf") await look(hubPrefix(spec), spec.revision === undefined ? 4 : 5, spec.file ?? spec.variant);
+  if (spec.kind === "name") {
+    const own = aliasKey(spec.name);
+    const value = await read(own);
+    const key = isAlias(value) ? value.target : own;
+    const entry = findEntry(catalogue, spec.name);
+    if (value !== undefined) await look(key, key.length);
+    else if (entry !== undefined) await look(["catalogue", entry.name.toLowerCase()], 3, spec.variant);
+  }
+  return found;
+}
+
 function isPinned({ manifest: { files } }: StoredModel, sha256: string | undefined): boolean {
   return sha256 === undefined || files.length > 1 || files[0]?.sha256 === sha256;
 }
