@@ -215,9 +215,27 @@ describe("pull", () => {
     const allowHosts = ["127.0.0.1"];
     expect(await llm.pull(url, { allowHosts })).toMatchObject({ verified: "size", modelId: url });
     const other = `${url}#sha256=${"0".repeat(64)}`;
-    expect((await failure(llm.pull(other, { allowHosts, force: true }))).code).toBe("net-hash");
+    expect(await failure(llm.pull(other, { allowHosts: [...allowHosts, "nas"], force: true }))).toMatchObject({
+      code: "net-hash",
+      actions: [{ kind: "pull", model: other, allowHosts: ["127.0.0.1", "nas"] }],
+    });
     // what is stored is not what is named
     expect((await failure(llm.pull(other, { allowHosts }))).code).toBe("net-hash");
     expect(await llm.pull(`${url}#sha256=${sha256(gguf)}`, { allowHosts, force: true })).toMatchObject({ verified: "sha256" });
+  });
+
+  it("the pull that mends a model names the private host that was allowed before", async () => {
+    server.files.set("m.gguf", gguf);
+    const { llm } = open();
+    const url = `${server.url}/files/m.gguf`;
+    await llm.pull(url, { allowHosts: ["127.0.0.1"] });
+    appendFileSync(join(folder, "models/blobs", blobs()[0] ?? ""), "x");
+    const action = { kind: "pull", model: url, allowHosts: ["127.0.0.1"] };
+    expect(await failure(llm.info(url))).toMatchObject({ code: "store-corrupt", actions: [{ ...action, force: true }] });
+    const [manifest = ""] = readdirSync(join(folder, "models/manifests/url"), { recursive: true }).filter((name) =>
+      /\.json$/.test(String(name)),
+    );
+    writeFileSync(join(folder, "models/manifests/url", String(manifest)), "{");
+    expect(await failure(llm.info(url))).toMatchObject({ code: "store-corrupt", actions: [action] });
   });
 });

@@ -4,7 +4,8 @@ import { SpellError } from "../../errors.ts";
 import { baseName } from "../../file-names.ts";
 import { findEntry } from "../../hub/catalogue.ts";
 import type { ManifestKey } from "../../platform.ts";
-import { checkHost, type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
+import { checkHost, hostsToAllow, type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
+import { definedOnly } from "../../values.ts";
 import { unknownModel } from "../unknown-model.ts";
 import { bundledModels } from "./bundled.ts";
 import type { CandleContext } from "./context.ts";
@@ -26,7 +27,15 @@ export async function locateInstalled(context: CandleContext, spec: ModelSpec, s
 }
 
 export async function find(context: CandleContext, spec: ModelSpec): Promise<InstalledModel | undefined> {
-  return findInstalled(spec, context, await context.catalogue());
+  const catalogue = await context.catalogue();
+  try {
+    return await findInstalled(spec, context, catalogue);
+  } catch (error) {
+    const isMended = spec.kind !== "name" || findEntry(catalogue, spec.name) !== undefined;
+    if (!(error instanceof SpellError) || error.code !== "store-corrupt" || error.actions.length > 0 || !isMended) throw error;
+    const model = printModelSpec(spec);
+    throw error.with({ actions: [{ kind: "pull", model, ...definedOnly({ allowHosts: hostsToAllow(model) }) }] });
+  }
 }
 
 /** Manifests that a name leads to and that cannot be read. */

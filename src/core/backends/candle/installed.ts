@@ -15,8 +15,9 @@ import { hashOf } from "../../hub/plan-url.ts";
 import type { ModelSettings } from "../../hub/settings.ts";
 import type { ManifestKey, Platform } from "../../platform.ts";
 import type { Action } from "../../spec/action.ts";
-import { type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
+import { hostsToAllow, type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
 import type { Seq2SeqVariant } from "../../spec/runtime.ts";
+import { definedOnly } from "../../values.ts";
 import { asT5Variant, variantsOfT5 } from "./bundled.ts";
 import type { CandleContext } from "./context.ts";
 
@@ -70,7 +71,6 @@ export async function findInstalled(
   }
 }
 
-/** Other bytes than the name promises are not what was named. Of a split model no hash is promised. */
 /** Damaged manifests that a name leads to; nobody can say more of their models than where they lie. */
 export async function findDamaged(
   spec: ModelSpec,
@@ -106,6 +106,7 @@ export async function findDamaged(
   return found;
 }
 
+/** Other bytes than the name promises are not what was named. Of a split model no hash is promised. */
 function isPinned({ manifest: { files } }: StoredModel, sha256: string | undefined): boolean {
   return sha256 === undefined || files.length > 1 || files[0]?.sha256 === sha256;
 }
@@ -223,5 +224,5 @@ function changed(file: ManifestFile, manifest: ModelManifest, wanted: string, go
 }
 
 function pullAgain({ id }: ModelManifest): Action {
-  return { kind: "pull", model: id, force: true };
+  return { kind: "pull", model: id, force: true, ...definedOnly({ allowHosts: hostsToAllow(id) }) };
 }
