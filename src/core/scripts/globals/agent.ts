@@ -70,12 +70,19 @@ export type AskAgent = (self: Agent, given: unknown, context: CallKept, onChunk?
 export function askAgents({ watch, mayChange }: Pick<Watcher, "watch" | "mayChange">, agents: Agents): AskAgent {
   return async (self, given, context, onChunk) => {
     let answer: AgentAnswer | undefined;
+    let answered: Agent | undefined;
     const chunks = onChunk === undefined ? undefined : handOut(onChunk, mayChange("agent", context));
+    /** What hooks refused is no part of the conversation. */
+    const takeBack = (): void => {
+      if (answer !== undefined) answered?.takeBack(answer);
+    };
     const execute = async (asked: Agent, input: unknown): Promise<ShownAnswer> => {
+      takeBack();
       answer = await asked.execute(input, chunks?.take, context);
+      answered = asked;
       return shownAnswer(answer);
     };
-    const shown = await watch(
+    const watched = watch(
       {
         kind: "agent",
         name: self.name,
@@ -92,8 +99,14 @@ export function askAgents({ watch, mayChange }: Pick<Watcher, "watch" | "mayChan
       },
       (input) => execute(self, input),
     );
-    await chunks?.end(shown.text);
-    return shown;
+    try {
+      const shown = await watched;
+      await chunks?.end(shown.text);
+      return shown;
+    } catch (error) {
+      takeBack();
+      throw error;
+    }
   };
 }
 

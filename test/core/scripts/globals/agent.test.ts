@@ -13,8 +13,10 @@ function program(failures = 0) {
   const host = { now: () => 0, log: () => undefined };
   const hooks = createHooks({ enabled: true, timeout_ms: 1000, rate_limit_per_minute: 1000 }, host);
   let asked = 0;
+  const takenBack: unknown[] = [];
   const agent = {
     name: "tom",
+    takeBack: (answer: AgentAnswer) => takenBack.push(answer),
     async execute(_input: unknown, onChunk?: (chunk: AgentChunk) => unknown): Promise<AgentAnswer> {
       asked += 1;
       for (const [index, text] of ["one", " two"].entries()) {
@@ -28,7 +30,7 @@ function program(failures = 0) {
   const ask = askAgents(createWatcher({ hooks, ...host }), { get: () => undefined } as unknown as Agents);
   const context = {} as CallKept;
   const stream = (onChunk: (chunk: AgentChunk) => unknown) => ask(agent, "x", context, onChunk);
-  return { hooks, stream, execute: () => ask(agent, "x", context) };
+  return { hooks, stream, execute: () => ask(agent, "x", context), takenBack };
 }
 
 it.each<[string, HookPoint, (call: HookData) => unknown, string, readonly string[], number]>([
@@ -57,11 +59,19 @@ it.each<[string, HookPoint, (call: HookData) => unknown, string, readonly string
 });
 
 it("what a hook refuses is not handed out", async () => {
-  const { hooks, stream } = program();
+  const { hooks, stream, takenBack } = program();
   hooks.register("AfterAgentExecution", () => ({ type: "cancel", reason: "a secret" }));
   const chunks: AgentChunk[] = [];
   expect((await failure(stream((chunk) => void chunks.push(chunk)))).code).toBe("hook-cancelled");
   expect(chunks).toEqual([]);
+  expect(takenBack).toHaveLength(1);
+});
+
+it("what is asked again is asked without the answer before", async () => {
+  const { hooks, execute, takenBack } = program();
+  hooks.register("AfterAgentExecution", ({ attempt }) => (attempt < 3 ? { type: "retry" } : undefined));
+  await execute();
+  expect(takenBack).toHaveLength(2);
 });
 
 it("a text in place of an answer keeps what is known of the answer", async () => {
