@@ -21,14 +21,14 @@ export const rag = {
     "`{success, total, results}`, each result `{id, source, heading, content, text, score, start, end, metadata, copies?}`; `text` is `content`, and `copies` are the places where the same text stands too",
     `${one}print(RAG.search("how hot is the oven?", {top_k = 1}).results[1].content)`,
     `${oneJs}print((await RAG.search("how hot is the oven?", { top_k: 1 })).results[0].content);`,
-    usual,
+    `\`rag-unknown\`, ${usual}`,
   ),
   "RAG.context": entry(
     "Passages as text for a prompt, each with the number that an answer cites, as long as `max_tokens` (default `rag.search.max_context_tokens`) allows.",
     "`[1] bread > Oven`, the passage, an empty line, `[2] …`; empty text where nothing was found",
     `${one}print(RAG.context("how hot is the oven?"))`,
     `${oneJs}print(await RAG.context("how hot is the oven?"));`,
-    usual,
+    `\`rag-unknown\`, ${usual}`,
   ),
   "RAG.cleanup_scope": entry(
     "Removes the documents of a scope; with `scope_id` only of this one.",
@@ -70,7 +70,7 @@ export const rag = {
     "a list of `{id, source, heading, content, start, end, metadata}`",
     `${one}print(RAG.export()[1].content)`,
     `${oneJs}print((await RAG.export())[0].content);`,
-    usual,
+    `\`rag-unknown\`, ${usual}`,
   ),
   "RAG.collections": entry(
     "Names of the collections that there are, of one tenant.",

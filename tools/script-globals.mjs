@@ -231,7 +231,7 @@ export const documented = {
     "`agent-option`, `agent-modality`, `agent-timeout`, `model-not-installed`, `run-*`, `device-*` …",
   ),
   "Agent:stream": entry(
-    "As `execute`; `on_chunk` gets `{text, index, done}` for each piece and is waited for. The last one is empty and `done`. `false` ends the answer: `finish_reason` is `aborted`, counts are left out.",
+    "As `execute`; `on_chunk` gets `{text, index, done}` for each piece and is waited for. The last one is empty and `done`. Where a hook stands behind the call (`AfterAgentExecution`, `AgentError`), the text comes as one piece, once the hook has decided. `false` ends the answer: `finish_reason` is `aborted`, counts are left out.",
     "as `execute`, and `chunks_received`",
     `${agent}agent:stream("Once", function(chunk) io.write(chunk.text) end)`,
     `${agentJs}await agent.stream("Once", (chunk) => print(chunk.text));`,

@@ -3,7 +3,7 @@ import * as nodeFs from "node:fs/promises";
 import { errnoOf } from "./errno.ts";
 
 /** Errors of a folder that takes no new file, though its files may be writable. */
-const inPlaceOnly: ReadonlySet<string | undefined> = new Set(["EACCES", "EBUSY", "EPERM", "EROFS"]);
+export const inPlaceOnly: ReadonlySet<string | undefined> = new Set(["EACCES", "EBUSY", "EPERM", "EROFS"]);
 
 export interface ReplaceOptions {
   /** of the new file */

@@ -110,6 +110,8 @@ export class Agent {
   readonly provider: string | undefined;
   readonly #parts: AgentParts;
   #said: readonly ChatMessage[] = [];
+  /** The conversation before the last answer. */
+  #before: { readonly answer: AgentAnswer; readonly said: readonly ChatMessage[] } | undefined;
   /** The call before: answers of one conversation come one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
   #running = 0;
@@ -154,6 +156,14 @@ export class Agent {
   /** Forgets the conversation. */
   reset(): void {
     this.#said = [];
+    this.#before = undefined;
+  }
+
+  /** Takes an answer that is refused out of the conversation, with its question, as long as nothing was said since. */
+  takeBack(answer: AgentAnswer): void {
+    if (this.#before?.answer !== answer) return;
+    this.#said = this.#before.said;
+    this.#before = undefined;
   }
 
   /** Frees the name. Answers that are under way come to their end. */
@@ -234,11 +244,15 @@ export class Agent {
       if (onChunk !== undefined && !isStopped) await onChunk({ text: "", index: index++, done: true });
       const executionTimeMs = now() - started;
       for (const each of result.warnings) spell.platform.log({ level: "warn", message: `agent ${this.name}: ${inWords(each, snakeCase)}` });
+      const { text, reasoning } = result;
+      const earlier = this.#said;
       this.#said = latest([...before, ...loop.said], maxConversationLength);
       onAnswer?.(result);
       const metadata = { ...metadataOf(result, isStopped, executionTimeMs), turns: loop.turns, toolCalls: loop.steps };
       this.#count(metadata);
-      return { text: result.text, reasoning: result.reasoning, data: result.json ?? dataOf(result.text), metadata, chunksReceived: index };
+      const answer = { text, reasoning, data: result.json ?? dataOf(text), metadata, chunksReceived: index };
+      this.#before = { answer, said: earlier };
+      return answer;
     } catch (error) {
       throw clock.isOver() ? timeError(this, error) : this.#named(error);
     } finally {

@@ -68,6 +68,8 @@ export interface Watcher {
   readonly watch: Watch;
   /** A point without a call of its own: agents are made and destroyed. @throws SpellError hook-cancelled, at points before something */
   tell(point: HookPoint, component: HookData["component"], input: unknown, context?: unknown): Promise<void>;
+  /** Whether hooks behind a call may put another output in place of what it gives, or call again. */
+  mayChange(kind: WatchedKind, context: unknown): boolean;
   /** A hook runs: events wait. */
   readonly isInHook: boolean;
 }
@@ -108,6 +110,7 @@ export function createWatcher({ hooks, now, log, onTiming, record, onRelease }: 
     get isInHook() {
       return isInHook;
     },
+    mayChange: (kind, context) => !isQuiet(context) && (hooks.has(points[kind].after) || hooks.has(points[kind].failed)),
     async tell(point, component, input, context) {
       if (isQuiet(context)) return;
       const outcome = await fire({ point, component, input, attempt: 1 }, context);

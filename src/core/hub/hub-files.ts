@@ -86,7 +86,7 @@ function chooseQuant(models: readonly HubFile[], listing: HubListing, wish: HubW
     const named = among.slice(0, 12).map(({ path }) => `${path}${quantOf(path) === undefined ? "" : ` (${quantOf(path)})`}`);
     const more = among.length > named.length ? ` and ${among.length - named.length} more` : "";
     const { hostname } = new URL(settings.hfEndpoint);
-    const allowHost = hostProblem(hostname) === undefined ? undefined : hostname;
+    const allowHosts = hostProblem(hostname) === undefined ? undefined : [hostname];
     const nameOf = (path: string): string =>
       path.includes("/")
         ? `${settings.hfEndpoint}/${owner}/${repo}/resolve/${spec.revision ?? "main"}/${path}`
@@ -95,7 +95,7 @@ function chooseQuant(models: readonly HubFile[], listing: HubListing, wish: HubW
       where,
       actions: among
         .slice(0, 5)
-        .map(({ path }) => ({ kind: "pull", model: nameOf(path), allowHost: path.includes("/") ? allowHost : undefined })),
+        .map(({ path }) => ({ kind: "pull", model: nameOf(path), allowHosts: path.includes("/") ? allowHosts : undefined })),
       details: {
         files: among.map(({ path }) => path),
         variants: quants.filter((quant) => among.some(({ path }) => quantOf(path) === quant)),

@@ -90,7 +90,7 @@ export function createFinder(host: FinderHost, { indexes, limitsOf, wallTime, du
   return {
     async search(text, options) {
       const query = checkQuery(text);
-      const { collection, place, embedder } = await indexes().open(options, options.provider);
+      const { collection, place, embedder } = await indexes().find(options, options.provider);
       const narrowed = limitsOf(options);
       const k = Math.min(options.topK ?? searching.top_k, narrowed.topK ?? Number.POSITIVE_INFINITY);
       if (!Number.isInteger(k) || k < 1)

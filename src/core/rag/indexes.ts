@@ -10,6 +10,7 @@ import { createEmbedder, type Embedder, type EmbedderHost } from "./embedder.ts"
 import { keptOf } from "./kept.ts";
 import { createPlaces, type FoundPlace, type Places } from "./places.ts";
 import type { RagPlace, SaveOptions } from "./types.ts";
+import { unknownCollection } from "./unknown.ts";
 
 export interface IndexesHost extends Omit<EmbedderHost, "now"> {
   readonly platform: Pick<Platform, "name" | "now" | "log" | "searchFolder" | "sharedIndexes" | "graphThreads">;
@@ -45,6 +46,8 @@ export interface Indexes {
   readonly count: number;
   /** @param provider default: `rag.embedding.default_provider` @param mends opens an index of which files are damaged */
   open(place: RagPlace, provider?: string, mends?: boolean): Promise<OpenIndex>;
+  /** The same, to read from. @throws SpellError rag-unknown for a collection that was named and is not there */
+  find(place: RagPlace, provider?: string): Promise<OpenIndex>;
   /** @param provider default: `rag.embedding.default_provider` */
   embedderOf(provider?: string): Embedder;
   /** As documents name it: undefined where an index has those of one tenant alone. */
@@ -199,6 +202,15 @@ export function createIndexes(host: IndexesHost, { wallTime, backup, onChange }:
     }
   };
 
+  const find = async (given: RagPlace, provider?: string): Promise<OpenIndex> => {
+    const index = await open(given, provider);
+    const { tenant, collection } = index.place;
+    if (given.collection === undefined || index.collection.stats().documents > 0) return index;
+    const names = (await places.list()).filter((each) => each.tenant === tenant).map((each) => each.collection);
+    if (names.includes(collection)) return index;
+    throw unknownCollection(collection, names, "collection", "ingest");
+  };
+
   const saveSoon = (): void => {
     const { save_interval_seconds: seconds } = storage;
     if (!isKept || seconds === 0 || timer !== undefined) return;
@@ -227,6 +239,7 @@ export function createIndexes(host: IndexesHost, { wallTime, backup, onChange }:
       return opened.size;
     },
     open,
+    find,
     embedderOf: (provider = embedding.default_provider) => embedderOf(provider),
     tenantIn: ({ tenant }) => (multi_tenant || tenant === tenants.default_tenant_id ? undefined : tenant),
     endsAt(collection, until) {

@@ -108,7 +108,7 @@ export function createRag(host: RagHost): Rag {
       return ids(collection, (kept) => finds(kept, tenantIn(at), { scope, scopeId }, wallTime())).map(outerId);
     },
     async *export(place = {}) {
-      const { collection, place: at } = await open(place);
+      const { collection, place: at } = await indexes.find(place);
       const { scope, scopeId } = place;
       for (const id of ids(collection, (kept) => finds(kept, tenantIn(at), { scope, scopeId }, wallTime()))) {
         const { own, source } = keptOf(collection.get(id)?.metadata ?? {});

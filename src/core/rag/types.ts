@@ -188,9 +188,9 @@ export interface Rag {
    * @throws SpellError rag-input, rag-file, rag-package, rag-duplicate, rag-memory, run-aborted
    */
   ingest(documents: RagDocument | readonly RagDocument[], options?: IngestOptions): Promise<IngestResult>;
-  /** Passages, best first. @throws SpellError rag-input */
+  /** Passages, best first. @throws SpellError rag-input, rag-unknown for a collection that was named and is not there */
   search(query: string, options?: SearchOptions): Promise<readonly RagHit[]>;
-  /** Passages as text with numbers to cite, as long as `maxTokens` allows. @throws SpellError rag-input */
+  /** Passages as text with numbers to cite, as long as `maxTokens` allows. @throws SpellError as search() */
   context(query: string, options?: ContextOptions): Promise<RagContext>;
   /** @returns how many of these documents were there */
   remove(ids: readonly string[], place?: RagPlace): Promise<number>;
@@ -198,7 +198,7 @@ export interface Rag {
   cleanupScope(scope: string, scopeId: string | undefined, place?: RagPlace): Promise<number>;
   /** Ids of documents, sorted. */
   documents(place?: RagPlace): Promise<readonly string[]>;
-  /** All passages, document by document. */
+  /** All passages, document by document. @throws SpellError rag-unknown */
   export(place?: RagPlace): AsyncGenerator<ExportedChunk, void, undefined>;
   /** Names of collections that there are, of one tenant. */
   collections(tenantId?: string): Promise<readonly string[]>;

@@ -11,13 +11,13 @@ export type Action =
       readonly device?: string | undefined;
       readonly quantization?: string | undefined;
     }
-  /** Fetch a model. @param as a name for it @param force although it is here @param allowHost a private or local host that may be asked */
+  /** Fetch a model. @param as a name for it @param force although it is here @param allowHosts private or local hosts that may be asked */
   | {
       readonly kind: "pull";
       readonly model: string;
       readonly as?: string | undefined;
       readonly force?: boolean | undefined;
-      readonly allowHost?: string | undefined;
+      readonly allowHosts?: readonly string[] | undefined;
       readonly profile?: string | undefined;
     }
   /** Make a vector of a text with a model. */

@@ -248,7 +248,14 @@ export function checkHost(url: URL, allowed: readonly string[] | "any"): void {
   const port = url.port === "" ? undefined : Number(url.port);
   if (port !== undefined && port < 1024) throw hostError(url.host, `port ${port} is not one of a web server`);
   const problem = hostProblem(host);
-  if (problem !== undefined) throw hostError(url.host, problem, [{ kind: "pull", model: url.href, allowHost: host }]);
+  if (problem !== undefined) throw hostError(url.host, problem, [{ kind: "pull", model: url.href, allowHosts: [host] }]);
+}
+
+/** Hosts that a pull of a model has to be allowed: that of an address which is private or local. @param model any form of its name */
+export function hostsToAllow(model: string): readonly string[] | undefined {
+  if (!/^https?:/i.test(model)) return undefined;
+  const host = plainHost(new URL(model));
+  return hostProblem(host) === undefined ? undefined : [host];
 }
 
 /** @param allowed as checkHost() takes them */

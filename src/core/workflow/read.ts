@@ -47,12 +47,12 @@ export function readWorkflow(given: unknown, usual?: WorkflowType): WorkflowSett
 /** What each type needs, and what it has no use for. */
 function checkParts({ type, steps, thenSteps, elseSteps, condition, range, collection, while: as }: WorkflowSettings): void {
   const all = type === "conditional" ? [...thenSteps, ...elseSteps] : steps;
-  if (all.length === 0) throw wrong(type === "conditional" ? "then_steps" : "steps", "at least one step", "none");
+  if (all.length === 0) throw wrong(type === "conditional" ? "then_steps" : "steps", "at least one step", undefined);
   const twice = (list: readonly WorkflowStep[]) => list.map(({ name }) => name).find((name, i, own) => own.indexOf(name) < i);
   const same = twice(steps) ?? twice(thenSteps) ?? twice(elseSteps);
   if (same !== undefined) throw wrong("steps", "a name of its own for each step", same);
   if ((type === "conditional") !== (condition !== undefined))
-    throw wrong("condition", type === "conditional" ? "one" : `none for ${type}`, condition ?? "none");
+    throw wrong("condition", type === "conditional" ? "one" : `none for ${type}`, condition);
   const sources = [range, collection, as].filter((source) => source !== undefined).length;
   if (type === "loop" && sources !== 1) throw wrong("loop", "one of range, collection, while", `${sources} of them`);
   if (type !== "loop" && sources > 0) throw wrong(type, "no range, collection or while", "one");
@@ -66,7 +66,7 @@ export function readStep(given: unknown, where: string): WorkflowStep {
   const kinds = (["tool", "agent", "workflow"] as const).filter((kind) => table[kind] !== undefined);
   const [kind] = kinds;
   if (kind === undefined || kinds.length > 1)
-    throw wrong(where, "one of tool, agent, workflow", kinds.length === 0 ? "none" : kinds.join(" and "));
+    throw wrong(where, "one of tool, agent, workflow", kinds.length === 0 ? undefined : kinds.join(" and "));
   if (type !== undefined && type !== kind) throw wrong(`${where}.type`, kind, type);
   if (tool !== undefined && typeof tool !== "string") throw wrong(`${where}.tool`, "the name of a tool", tool);
   return {
@@ -109,23 +109,23 @@ function readTable(given: unknown, where: string, known: readonly string[]): Tab
 
 function text(value: unknown, where: string, most: number): string {
   const isFine = typeof value === "string" && value.length <= most && (value.length > 0 || where === "description");
-  if (!isFine) throw wrong(where, `text of 1–${most} characters`, value ?? "none");
+  if (!isFine) throw wrong(where, `text of 1–${most} characters`, value);
   return value;
 }
 
 function integer(value: unknown, where: string, least: number, most: number): number {
   if (!Number.isInteger(value) || Number(value) < least || Number(value) > most)
-    throw wrong(where, `a whole number from ${least} to ${most}`, value ?? "none");
+    throw wrong(where, `a whole number from ${least} to ${most}`, value);
   return Number(value);
 }
 
 function oneOf<T extends string>(value: unknown, where: string, words: readonly T[]): T {
   const found = words.find((word) => word === value);
-  if (found === undefined) throw wrong(where, words.join(", "), value ?? "none");
+  if (found === undefined) throw wrong(where, words.join(", "), value);
   return found;
 }
 
 export function wrong(where: string, expected: string, got: unknown): SpellError {
-  const said = typeof got === "object" && got !== null && !Array.isArray(got) ? "a table" : shown(got);
+  const said = typeof got === "object" && got !== null && !Array.isArray(got) ? "a table" : shown(got ?? undefined);
   return new SpellError("workflow-option", `${where}: expected ${expected}, got ${said}`, { where });
 }

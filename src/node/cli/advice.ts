@@ -78,8 +78,9 @@ function wordAction(action: Action, argv: readonly string[]): string {
       return `${line("llmspell", ...sourceOf(argv, profile), "generate", ...flags)} "${promptOf(model)}"`;
     }
     case "pull": {
-      const { model, as, force, allowHost, profile } = action;
-      return models(argv, profile, "pull", ...flag("force", force), ...flag("allowHost", allowHost), model, ...flag("as", as));
+      const { model, as, force, allowHosts = [], profile } = action;
+      const hosts = allowHosts.flatMap((host) => flag("allowHost", host));
+      return models(argv, profile, "pull", ...flag("force", force), ...hosts, model, ...flag("as", as));
     }
     case "embed":
       return `${line("llmspell", ...sourceOf(argv), "embed", "-m", action.model)} "Hello"`;

@@ -32,7 +32,10 @@ async function find(sessions: Sessions, text: string): Promise<Session> {
   const close = (await sessions.list()).filter(({ id }) => id.startsWith(text));
   const [found, another] = close;
   if (found === undefined || text === "")
-    throw new SpellError("session-unknown", `no session begins with ${JSON.stringify(text.slice(0, 60))}`, { where: text });
+    throw new SpellError("session-unknown", `no session begins with ${JSON.stringify(text.slice(0, 60))}`, {
+      where: text,
+      hint: "See what there is with session list.",
+    });
   if (another === undefined) return found;
   throw new SpellError("usage-value", `${close.length} sessions begin with ${text}`, {
     where: text,

@@ -1,6 +1,7 @@
 /** `llmspell model remove`, `verify`, `prune`: looking after what is stored. */
 import type { ModelInfo, RemoveResult, VerifyResult } from "../../core/backends/models.ts";
 import { SpellError } from "../../core/errors.ts";
+import { hostsToAllow } from "../../core/spec/model-spec.ts";
 import { toSnake } from "../../core/values.ts";
 import { flagNumber } from "./args.ts";
 import { confirm } from "./ask.ts";
@@ -72,7 +73,9 @@ export async function modelVerify({ operands, flags, screen, interrupt, openSpel
   }
   const bad = results.find(({ ok }) => !ok);
   if (bad !== undefined)
-    screen.note("a stored file has changed; to download it again:", [{ kind: "pull", model: bad.modelId, force: true }]);
+    screen.note("a stored file has changed; to download it again:", [
+      { kind: "pull", model: bad.modelId, force: true, allowHosts: hostsToAllow(bad.modelId) },
+    ]);
   return isGood ? 0 : 3;
 }
 

@@ -4,8 +4,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openRag, type RagSpell } from "../../core/api/open-rag.ts";
 import { messageOf, SpellError } from "../../core/errors.ts";
-import { didYouMean, nearest } from "../../core/nearest.ts";
 import type { Rag, RagDocument, RagHit, RagPlace, SearchOptions } from "../../core/rag/types.ts";
+import { unknownCollection } from "../../core/rag/unknown.ts";
 import { definedOnly } from "../../core/values.ts";
 import { homeFolder } from "../home.ts";
 import { checkText, flagNumber, flagText } from "./args.ts";
@@ -74,18 +74,13 @@ async function needModel(context: Context): Promise<void> {
   await loaded.dispose();
 }
 
-/** @throws SpellError rag-unknown for one that is not there: a name that was misspelt would be an index without answers */
+/** @throws SpellError rag-unknown for one that is not there */
 async function checkCollection(rag: Rag, { collection = "", tenantId }: RagPlace): Promise<void> {
   const names = await rag.collections(tenantId);
   if (names.includes(collection)) return;
   // opens it, which refuses a name that none can have
   if ((await rag.stats({ collection, tenantId })).documents > 0) return;
-  const there = names.length === 0 ? "there is none" : `there ${names.length === 1 ? "is" : "are"} ${names.join(", ")}`;
-  throw new SpellError("rag-unknown", `--collection: no collection ${collection}${didYouMean(nearest(collection, names))}`, {
-    where: "--collection",
-    hint: `${there[0]?.toUpperCase()}${there.slice(1)}. rag ingest makes one.`,
-    details: { collections: names },
-  });
+  throw unknownCollection(collection, names, "--collection", "rag ingest");
 }
 
 const nameTenant = { kind: "use-option", name: "tenant", value: "NAME" } as const;

@@ -1,9 +1,11 @@
 /** Where files may lie, for scripts and tools. Where a path leads counts, not how it is written. */
+import { randomBytes } from "node:crypto";
 import { constants, realpathSync } from "node:fs";
-import { type FileHandle, open, realpath } from "node:fs/promises";
+import { type FileHandle, lstat, open, realpath } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { messageOf, SpellError } from "../../core/errors.ts";
 import { errnoOf, isMissing } from "../errno.ts";
+import { inPlaceOnly, replaceFile } from "../write-whole.ts";
 
 const noFollow = constants.O_NOFOLLOW ?? 0;
 const noWait = constants.O_NONBLOCK ?? 0; // a pipe would wait for ever
@@ -15,6 +17,11 @@ export interface FileGuard {
   find(path: string): string;
   /** Opens what was found, and nothing that came in its place since. @param flags of open() @throws SpellError script-denied, script-error, store-full; of `work` */
   within<T>(path: string, target: string, flags: number, work: (file: FileHandle) => Promise<T>): Promise<T>;
+  /**
+   * Writes what was found. The old file stays until the new one is complete, and gives it its rights; in a folder that takes no new file it is written in place.
+   * @throws SpellError as `within`
+   */
+  put(path: string, target: string, content: string | Uint8Array, append: boolean): Promise<void>;
 }
 
 /**
@@ -67,8 +74,31 @@ export function guardFiles(folder: string, allowed: readonly string[]): FileGuar
     }
   };
 
+  const inPlace = (path: string, target: string, content: string | Uint8Array, flag: number): Promise<void> =>
+    within(path, target, constants.O_WRONLY | flag, async (file) => {
+      if (flag === 0) await file.truncate(0);
+      await file.writeFile(content);
+    });
+
+  const put = async (path: string, target: string, content: string | Uint8Array, append: boolean): Promise<void> => {
+    if (append) return inPlace(path, target, content, constants.O_CREAT | constants.O_APPEND);
+    const isThere = (await lstat(target).catch(() => undefined)) !== undefined;
+    // a new name would take the place of a file that may not be written
+    const rights = isThere ? await within(path, target, constants.O_WRONLY, async (file) => (await file.stat()).mode & 0o777) : undefined;
+    const temporary = join(dirname(target), `.${randomBytes(6).toString("hex")}.tmp`);
+    const write = async (file: FileHandle): Promise<void> => {
+      if ((await realpath(temporary)) !== temporary) throw outside(path, allowedKey);
+      if (rights !== undefined) await file.chmod(rights);
+      await file.writeFile(content);
+    };
+    await replaceFile(target, temporary, write, { mode: 0o666 }).catch((error: unknown) => {
+      if (!isThere || !inPlaceOnly.has(errnoOf(error))) throw fileError(path, error);
+      return inPlace(path, target, content, 0);
+    });
+  };
+
   const usable = allowed.length > 0 ? allowed : [folder];
-  return { locate, find: (path) => locate(path, usable, allowedKey), within };
+  return { locate, find: (path) => locate(path, usable, allowedKey), within, put };
 }
 
 const allowedKey = "runtime.security.allowed_paths";

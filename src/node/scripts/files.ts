@@ -12,7 +12,7 @@ import { fileError, guardFiles } from "./file-guard.ts";
  * @param allowed folders; none = the script's own
  */
 export function scriptFiles(folder: string, allowed: readonly string[]): ScriptFiles {
-  const { locate, find, within } = guardFiles(folder, allowed);
+  const { locate, find, within, put } = guardFiles(folder, allowed);
   const bytes = (path: string, target: string, most: number): Promise<Uint8Array> =>
     within(path, target, constants.O_RDONLY, async (file) => {
       const { size } = await file.stat();
@@ -41,11 +41,7 @@ export function scriptFiles(folder: string, allowed: readonly string[]): ScriptF
       return (await isThere(target)) ? bytes(path, target, most) : undefined;
     },
     async write(path, text, append) {
-      const target = find(path);
-      await within(path, target, constants.O_WRONLY | constants.O_CREAT | (append ? constants.O_APPEND : 0), async (file) => {
-        if (!append) await file.truncate(0);
-        await file.writeFile(text);
-      });
+      await put(path, find(path), text, append);
     },
     async exists(path) {
       return isThere(find(path));

@@ -9,7 +9,7 @@ import { fileError, guardFiles } from "../scripts/file-guard.ts";
 
 /** @param folder, allowed as guardFiles() takes them */
 export function toolFiles(folder: string, allowed: readonly string[]): ToolFiles {
-  const { find, within } = guardFiles(folder, allowed);
+  const { find, within, put } = guardFiles(folder, allowed);
   const isAllowed = (path: string): boolean => {
     try {
       return find(path) !== "";
@@ -63,14 +63,10 @@ export function toolFiles(folder: string, allowed: readonly string[]): ToolFiles
       });
     },
     async write(path, bytes, append) {
-      const flags = constants.O_WRONLY | constants.O_CREAT | (append ? constants.O_APPEND : 0);
       const target = find(path);
       if ((await factsOf("", dirname(target)).catch(() => undefined))?.kind !== "folder")
         throw new SpellError("script-error", `${path}: no such folder; make_folder makes it`, { where: path });
-      await within(path, target, flags, async (file) => {
-        if (!append) await file.truncate(0);
-        await file.writeFile(bytes);
-      });
+      await put(path, target, bytes, append);
     },
     list: (path) =>
       tried(path, async () => {

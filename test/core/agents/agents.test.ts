@@ -87,6 +87,18 @@ describe("agents", () => {
     expect(prompts[2]).toBe("<user>b<assistant> one two three<user>c<assistant>");
   });
 
+  it("take the last answer back, and no other", async () => {
+    const { agents } = await agentsOf();
+    const agent = agents.builder().set("model", "tiny-stories").build();
+    const first = await agent.execute("a");
+    const second = await agent.execute("b");
+    agent.takeBack(first);
+    expect(agent.history).toHaveLength(4);
+    agent.takeBack(second);
+    agent.takeBack(first);
+    expect(agent.history.map(({ content }) => content)).toEqual(["a", " one two three"]);
+  });
+
   it("take parameters: of the call before those of the builder, those before the provider's", async () => {
     const { agents, samplings } = await agentsOf({
       providers: { candle: { provider_type: "candle", seed: 5, temperature: 0.1, top_k: 9, default_model: "tiny-stories" } },

@@ -293,6 +293,33 @@ describe("collections, tenants and scopes", () => {
     expect((await failure(rag.search("x", { collection: "../etc" }))).code).toBe("rag-input");
   });
 
+  it("that were named and are not there are told where they are read, with those that are", async () => {
+    const { rag } = await open(onDisk);
+    // a name that was not given is no misspelt one
+    expect(await rag.search("bread")).toEqual([]);
+    const reads = (collection: string) => [
+      rag.search("bread", { collection }),
+      rag.context("bread", { collection }),
+      rag.export({ collection }).next(),
+    ];
+    for (const error of await Promise.all(reads("kitchen").map(failure)))
+      expect(error).toMatchObject({
+        code: "rag-unknown",
+        message: "collection: no collection kitchen",
+        hint: "There is none. ingest makes one.",
+      });
+    await rag.ingest(notes, { collection: "kitchen" });
+    await rag.ingest(notes);
+    for (const error of await Promise.all(reads("kitchn").map(failure)))
+      expect(error).toMatchObject({
+        code: "rag-unknown",
+        message: "collection: no collection kitchn; did you mean kitchen?",
+        hint: "There are default, kitchen. ingest makes one.",
+      });
+    await rag.remove(["bread", "tent", "bike"], { collection: "kitchen" });
+    expect(await rag.search("bread", { collection: "kitchen" })).toEqual([]);
+  });
+
   it("have a name on the disk from their first save on: of an ingest that was killed or stopped nothing is left", async () => {
     const store = disk();
     const { rag } = await open(onDisk, {}, store);

@@ -4,6 +4,7 @@ import { createSpell } from "../../../src/core/api/spell.ts";
 import type { ConfigInput } from "../../../src/core/config/config.generated.ts";
 import { SpellError } from "../../../src/core/errors.ts";
 import type { LogEntry, ScriptFiles } from "../../../src/core/platform.ts";
+import { KeptFunction } from "../../../src/core/scripts/arguments.ts";
 import { bind, spellings } from "../../../src/core/scripts/bind.ts";
 import { permittedFiles, type ScriptHost } from "../../../src/core/scripts/globals/host.ts";
 import { scriptGlobals } from "../../../src/core/scripts/globals/index.ts";
@@ -323,6 +324,21 @@ describe("Session, Artifact, Event and Hook", () => {
   });
 });
 
+describe("Workflow", () => {
+  it.each([
+    [new KeptFunction(1), "a function"],
+    [null, "nothing"],
+    ["x", '"x"'],
+  ])("is made of a table, not of %j", async (given, got) => {
+    const { call } = await runOf();
+    for (const name of ["Workflow.sequential", "Workflow.loop"])
+      expect(await failure(call(name, given))).toMatchObject({
+        code: "workflow-option",
+        message: `workflow: expected a table, got ${got}`,
+      });
+  });
+});
+
 describe("RAG", () => {
   const on: ConfigInput = { ...withFiles, rag: { enabled: true } };
 
@@ -461,6 +477,15 @@ describe("Logger and Debug", () => {
     const total = await call("DebugTimer:stop", timer);
     expect(await call("DebugTimer:elapsed", timer)).toBe(total);
     expect(await call("Debug.dump_verbose", [1])).toBe("list of 1: [\n    1\n]");
+  });
+
+  it("are told of functions as what they are", async () => {
+    const { call, log } = await runOf();
+    const own = () => undefined;
+    expect(await call("Debug.dump", own)).toBe('"a function"');
+    expect(await call("Debug.dump_verbose", own)).toBe('function: "a function"');
+    await call("Logger.error", "odd", own);
+    expect(log.at(-1)?.message).toBe('odd "a function"');
   });
 });
 

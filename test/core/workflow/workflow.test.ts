@@ -208,7 +208,7 @@ describe("limits", () => {
   });
 
   it.each([
-    [{}, "sequential", "steps: expected at least one step"],
+    [{}, "sequential", "steps: expected at least one step, got nothing"],
     [{ steps: [{ name: "a" }] }, "sequential", "steps[0]: expected one of tool, agent, workflow, got"],
     [{ steps: [{ name: "a", tool: "x", agent: "y" }] }, "sequential", "tool and agent"],
     [{ steps: [calculate("a", "1"), calculate("a", "2")] }, "sequential", "a name of its own for each step"],

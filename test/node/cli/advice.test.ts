@@ -19,7 +19,7 @@ const words: { readonly [K in Action["kind"]]: readonly (readonly [Omit<Extract<
   pull: [
     [{ model: "x@candle" }, "llmspell -c my.toml model pull x@candle"],
     [{ model: "x", force: true }, "llmspell -c my.toml model pull --force x"],
-    [{ model: "http://nas/x.gguf", allowHost: "nas" }, "llmspell -c my.toml model pull --allow-host nas http://nas/x.gguf"],
+    [{ model: "http://nas/x.gguf", allowHosts: ["nas"] }, "llmspell -c my.toml model pull --allow-host nas http://nas/x.gguf"],
     [{ model: "./DIR", as: "NAME" }, "llmspell -c my.toml model pull ./DIR --as NAME"],
     [{ model: "x@ollama", profile: "ollama" }, "llmspell -p ollama model pull x@ollama"],
   ],

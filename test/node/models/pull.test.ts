@@ -1,5 +1,5 @@
 /** Pulling: what is fetched, from where, under which name, and what a second pull finds. */
-import { existsSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { PullResult } from "../../../src/core/backends/models.ts";
@@ -117,6 +117,25 @@ describe("pull", () => {
     expect(existsSync(path)).toBe(true);
   });
 
+  it("names a folder by the files that are read; what else lies there may change or go", async () => {
+    const own = join(folder, "my-t5");
+    mkdirSync(own);
+    for (const [name, bytes] of Object.entries(t5)) writeFileSync(join(own, name), bytes);
+    for (const name of ["README.md", "LICENSE", "spiece.model", "notes.json"]) writeFileSync(join(own, name), "x");
+    const { llm } = open();
+    await llm.pull(own, { as: "mine" });
+    expect((await llm.verify("mine")).map(({ file }) => file).sort()).toEqual(Object.keys(t5).sort());
+    for (const name of ["README.md", "spiece.model", "notes.json"]) rmSync(join(own, name));
+    writeFileSync(join(own, "LICENSE"), "another one");
+    expect(await llm.info("mine")).toMatchObject({ id: "mine", architecture: "t5" });
+    rmSync(join(own, "config.json"));
+    expect(await failure(llm.info("mine"))).toMatchObject({
+      code: "store-evicted",
+      message: `mine: ${join(own, "config.json")} is gone; it is your own file`,
+      actions: [{ kind: "pull", model: `${own}/`, as: "mine" }],
+    });
+  });
+
   it("keeps one copy of a file that two models have", async () => {
     server.addRepo("other/gguf", { files: { "x.Q8_0.gguf": gguf } });
     const { llm } = open();
@@ -196,9 +215,27 @@ describe("pull", () => {
     const allowHosts = ["127.0.0.1"];
     expect(await llm.pull(url, { allowHosts })).toMatchObject({ verified: "size", modelId: url });
     const other = `${url}#sha256=${"0".repeat(64)}`;
-    expect((await failure(llm.pull(other, { allowHosts, force: true }))).code).toBe("net-hash");
+    expect(await failure(llm.pull(other, { allowHosts: [...allowHosts, "nas"], force: true }))).toMatchObject({
+      code: "net-hash",
+      actions: [{ kind: "pull", model: other, allowHosts: ["127.0.0.1", "nas"] }],
+    });
     // what is stored is not what is named
     expect((await failure(llm.pull(other, { allowHosts }))).code).toBe("net-hash");
     expect(await llm.pull(`${url}#sha256=${sha256(gguf)}`, { allowHosts, force: true })).toMatchObject({ verified: "sha256" });
+  });
+
+  it("the pull that mends a model names the private host that was allowed before", async () => {
+    server.files.set("m.gguf", gguf);
+    const { llm } = open();
+    const url = `${server.url}/files/m.gguf`;
+    await llm.pull(url, { allowHosts: ["127.0.0.1"] });
+    appendFileSync(join(folder, "models/blobs", blobs()[0] ?? ""), "x");
+    const action = { kind: "pull", model: url, allowHosts: ["127.0.0.1"] };
+    expect(await failure(llm.info(url))).toMatchObject({ code: "store-corrupt", actions: [{ ...action, force: true }] });
+    const [manifest = ""] = readdirSync(join(folder, "models/manifests/url"), { recursive: true }).filter((name) =>
+      /\.json$/.test(String(name)),
+    );
+    writeFileSync(join(folder, "models/manifests/url", String(manifest)), "{");
+    expect(await failure(llm.info(url))).toMatchObject({ code: "store-corrupt", actions: [action] });
   });
 });

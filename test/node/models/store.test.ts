@@ -149,4 +149,30 @@ describe("the store", () => {
     expect(blobs()).toHaveLength(1);
     expect(logged.map(({ message }) => message).join()).toContain(says);
   });
+
+  it.each(["hf:owner/gguf:Q8_0", "hf:owner/gguf", "small"])(
+    "a model with a damaged manifest is removed as %s, its other name too",
+    async (name) => {
+      const { llm } = open();
+      await llm.pull("hf:owner/gguf:Q8_0", { as: "small" });
+      await llm.pull("hf:owner/gguf:Q4_K_M", { as: "other" });
+      writeFileSync(join(folder, "models/manifests/hf/owner/gguf/q8_0.json"), "{");
+      expect((await failure(llm.info(name))).code).toBe("store-corrupt");
+      expect(await llm.remove(name)).toEqual({ modelId: name, freedBytes: 0, keptFiles: [] });
+      expect((await failure(llm.info("small"))).code).toBe("model-unknown");
+      expect(await llm.info("other")).toMatchObject({ id: "hf:owner/gguf:Q4_K_M" });
+      for (const digest of blobs()) utimesSync(join(folder, "models/blobs", digest), new Date(1), new Date(1));
+      expect(await llm.prune()).toHaveLength(1);
+      expect((await failure(llm.remove("hf:owner/gguf:Q8_0"))).code).toBe("model-not-installed");
+    },
+  );
+
+  it("a name of one's own whose record is damaged goes; what it stood for stays", async () => {
+    const { llm } = open();
+    await llm.pull("hf:owner/gguf:Q8_0", { as: "small" });
+    writeFileSync(join(folder, "models/manifests/as/small.json"), "[]");
+    expect(await llm.remove("small")).toMatchObject({ modelId: "small" });
+    expect((await failure(llm.remove("small"))).code).toBe("model-unknown");
+    expect(await llm.info("hf:owner/gguf:Q8_0")).toMatchObject({ id: "hf:owner/gguf:Q8_0" });
+  });
 });

@@ -60,7 +60,7 @@ describe("a file is asked for by the last quantisation of its name", () => {
     const address = `${server.url}/me/twice/resolve/main/more/s-q4_0.gguf`;
     const named = ["hf:me/twice/s15-q4_0.gguf", "hf:me/twice/s110-Q4_0.gguf", address];
     expect(error.actions).toMatchObject(named.map((model) => ({ kind: "pull", model })));
-    expect(error.actions.map((action) => "allowHost" in action && action.allowHost)).toEqual([undefined, undefined, "127.0.0.1"]);
+    expect(error.actions.map((action) => "allowHosts" in action && action.allowHosts)).toEqual([undefined, undefined, ["127.0.0.1"]]);
     expect(error.details).toMatchObject({ files: ["s15-q4_0.gguf", "s110-Q4_0.gguf", "more/s-q4_0.gguf"], variants: [] });
     expect((await failure(llm.pull("hf:me/twice"))).code).toBe("model-ambiguous");
     const sizes = new Set<number | null>();

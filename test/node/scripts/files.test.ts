@@ -1,11 +1,14 @@
 /** Files of a script: what it may reach, and every way out that a path knows. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ScriptFiles } from "../../../src/core/platform.ts";
 import { scriptFiles } from "../../../src/node/scripts/files.ts";
 import { failure } from "../../support/failure.ts";
+import { fromSource } from "../../support/from-source.mjs";
+import { posix } from "../../support/only-where.ts";
 
 let root: string;
 let own: string;
@@ -88,6 +91,32 @@ describe("files of a script", () => {
     for (const path of ["/etc/passwd", root, join(own, "way/x.gguf"), "~/x.gguf", "./x.gguf", `${own}-secret/x`])
       expect(() => files.permit(path), path).toThrow(expect.objectContaining({ code: "script-denied" }));
     expect(() => scriptFiles(own, [join(root, "own-secret")]).permit(join(own, "way/x.gguf"))).not.toThrow();
+  });
+
+  posix.it("stay as they were where a new text finds no room; tools write as scripts do", async () => {
+    writeFileSync(join(own, "a.txt"), "the old one");
+    const module = await fromSource(["node/scripts/files.ts", "node/tools/files.ts"]);
+    const write = `import(${JSON.stringify(module.href)}).then(async ({ scriptFiles, toolFiles }) => {
+      for (const files of [scriptFiles(process.argv[1], []), toolFiles(process.argv[1], [])])
+        await files.write("a.txt", Buffer.alloc(100_000, "x"), false).catch(({ message }) => console.log(message));
+    })`;
+    // files of this shell's children have at most 4 blocks
+    const run = ["-c", 'ulimit -f 4; exec "$0" -e "$1" "$2"', process.execPath, write, own];
+    const { stdout } = spawnSync("sh", run, { encoding: "utf8" });
+    module.remove();
+    expect(stdout).toBe("a.txt: a file may not be so large here (ulimit -f, or the file system)\n".repeat(2));
+    expect(readFileSync(join(own, "a.txt"), "utf8")).toBe("the old one");
+    expect(readdirSync(own).sort()).toEqual(["a.txt", "bytes", "dangling", "key", "lib", "way"]);
+  });
+
+  posix.it("keep their rights, and what is no file is not replaced", async () => {
+    chmodSync(join(own, "a.txt"), 0o640);
+    await files.write("a.txt", "new", false);
+    expect(statSync(join(own, "a.txt")).mode & 0o777).toBe(0o640);
+    expect(await failure(files.write("lib", "x", false))).toMatchObject({ code: "script-error" });
+    expect(spawnSync("mkfifo", [join(own, "pipe")]).status).toBe(0);
+    expect(await failure(files.write("pipe", "x", false))).toMatchObject({ code: "script-error" });
+    expect(statSync(join(own, "pipe")).isFIFO()).toBe(true);
   });
 
   it("that are no text, no files, or missing are named", async () => {

@@ -211,7 +211,10 @@ where.describe("an index in Postgres", () => {
     expect(await two.search("bread", { tenantId: "a", collection: "food" })).toMatchObject([
       { id: "x", content: "Bake bread at 230 degrees." },
     ]);
-    expect(await two.search("bread", { tenantId: "b", collection: "food" })).toEqual([]);
+    expect(await failure(two.search("bread", { tenantId: "b", collection: "food" }))).toMatchObject({
+      code: "rag-unknown",
+      hint: "There is none. ingest makes one.",
+    });
     expect(await two.collections("a")).toEqual(["food"]);
     expect(await two.remove(["x"], { tenantId: "a", collection: "food" })).toBe(1);
     await Promise.all([one.close(), two.close()]);

@@ -3,12 +3,14 @@ import { aliasKey, listStored, type StoredModel } from "../../download/manifest.
 import { SpellError } from "../../errors.ts";
 import { baseName } from "../../file-names.ts";
 import { findEntry } from "../../hub/catalogue.ts";
-import { checkHost, type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
+import type { ManifestKey } from "../../platform.ts";
+import { checkHost, hostsToAllow, type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
+import { definedOnly } from "../../values.ts";
 import { unknownModel } from "../unknown-model.ts";
 import { bundledModels } from "./bundled.ts";
 import type { CandleContext } from "./context.ts";
 import { findForeign, lookForeign } from "./foreign.ts";
-import { findInstalled, type InstalledModel, openInstalled } from "./installed.ts";
+import { findDamaged, findInstalled, type InstalledModel, openInstalled } from "./installed.ts";
 import { filesOfModel, type ModelFiles } from "./layout.ts";
 
 /** Whether a name is in the catalogue, or was given to a model. */
@@ -25,7 +27,20 @@ export async function locateInstalled(context: CandleContext, spec: ModelSpec, s
 }
 
 export async function find(context: CandleContext, spec: ModelSpec): Promise<InstalledModel | undefined> {
-  return findInstalled(spec, context, await context.catalogue());
+  const catalogue = await context.catalogue();
+  try {
+    return await findInstalled(spec, context, catalogue);
+  } catch (error) {
+    const isMended = spec.kind !== "name" || findEntry(catalogue, spec.name) !== undefined;
+    if (!(error instanceof SpellError) || error.code !== "store-corrupt" || error.actions.length > 0 || !isMended) throw error;
+    const model = printModelSpec(spec);
+    throw error.with({ actions: [{ kind: "pull", model, ...definedOnly({ allowHosts: hostsToAllow(model) }) }] });
+  }
+}
+
+/** Manifests that a name leads to and that cannot be read. */
+export async function damagedOf(context: CandleContext, spec: ModelSpec): Promise<readonly ManifestKey[]> {
+  return findDamaged(spec, context.platform, await context.catalogue());
 }
 
 /**

@@ -15,8 +15,9 @@ import { hashOf } from "../../hub/plan-url.ts";
 import type { ModelSettings } from "../../hub/settings.ts";
 import type { ManifestKey, Platform } from "../../platform.ts";
 import type { Action } from "../../spec/action.ts";
-import { type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
+import { hostsToAllow, type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
 import type { Seq2SeqVariant } from "../../spec/runtime.ts";
+import { definedOnly } from "../../values.ts";
 import { asT5Variant, variantsOfT5 } from "./bundled.ts";
 import type { CandleContext } from "./context.ts";
 
@@ -68,6 +69,41 @@ export async function findInstalled(
     default:
       return spec satisfies never;
   }
+}
+
+/** Damaged manifests that a name leads to; nobody can say more of their models than where they lie. */
+export async function findDamaged(
+  spec: ModelSpec,
+  { store }: Platform,
+  catalogue: readonly CatalogueEntry[],
+): Promise<readonly ManifestKey[]> {
+  const read = (key: ManifestKey): Promise<unknown> => store.readManifest(key).catch(() => null);
+  const isDamaged = (value: unknown, key: ManifestKey): boolean => {
+    try {
+      return value !== undefined && !isAlias(value) && checkManifest(value, key) === undefined;
+    } catch {
+      return true;
+    }
+  };
+  const found: ManifestKey[] = [];
+  const look = async (prefix: ManifestKey, length: number, last?: string): Promise<void> => {
+    for (const key of await store.listManifests()) {
+      const isMeant = key.length === length && prefix.every((part, at) => key[at] === part);
+      if (isMeant && [undefined, key.at(-1)].includes(last?.toLowerCase()) && isDamaged(await read(key), key)) found.push(key);
+    }
+  };
+  if (spec.kind === "url") await look(["url", new URL(spec.url).hostname.toLowerCase(), await hashOf(spec.url)], 4);
+  if (spec.kind === "registry") await look(registryKey(spec), registryKey(spec).length);
+  if (spec.kind === "hf") await look(hubPrefix(spec), spec.revision === undefined ? 4 : 5, spec.file ?? spec.variant);
+  if (spec.kind === "name") {
+    const own = aliasKey(spec.name);
+    const value = await read(own);
+    const key = isAlias(value) ? value.target : own;
+    const entry = findEntry(catalogue, spec.name);
+    if (value !== undefined) await look(key, key.length);
+    else if (entry !== undefined) await look(["catalogue", entry.name.toLowerCase()], 3, spec.variant);
+  }
+  return found;
 }
 
 /** Other bytes than the name promises are not what was named. Of a split model no hash is promised. */
@@ -161,9 +197,21 @@ async function openFile(file: ManifestFile, manifest: ModelManifest, platform: P
   }
   const source = await platform.foreign?.openFile(file.external ?? "", name);
   if (source !== undefined) return source;
-  throw new SpellError("store-evicted", `${manifest.id}: ${file.external} is gone; another tool kept it`, {
-    where: file.path,
-    actions: [{ kind: "pull", model: manifest.id }],
+  throw gone(file, manifest);
+}
+
+function gone({ path, external = "" }: ManifestFile, { id, source, format }: ModelManifest): SpellError {
+  if (source !== "file") {
+    return new SpellError("store-evicted", `${id}: ${external} is gone; another tool kept it`, {
+      where: path,
+      actions: [{ kind: "pull", model: id }],
+    });
+  }
+  const own = format === "gguf" ? external : external.slice(0, -path.length);
+  return new SpellError("store-evicted", `${id}: ${external} is gone; it is your own file`, {
+    where: path,
+    hint: "Put it back; or, where it lies elsewhere now, give that place the name:",
+    actions: [{ kind: "pull", model: own, as: id }],
   });
 }
 
@@ -176,5 +224,5 @@ function changed(file: ManifestFile, manifest: ModelManifest, wanted: string, go
 }
 
 function pullAgain({ id }: ModelManifest): Action {
-  return { kind: "pull", model: id, force: true };
+  return { kind: "pull", model: id, force: true, ...definedOnly({ allowHosts: hostsToAllow(id) }) };
 }

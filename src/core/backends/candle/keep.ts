@@ -1,15 +1,15 @@
 /** Looking after the store: removing, hashing anew, deleting what is not used. Files of others are never deleted. */
 import { hashBytes } from "../../download/hash-bytes.ts";
-import { aliasKey, listStored, type ModelManifest, type StoredModel } from "../../download/manifest.ts";
+import { aliasKey, isAlias, listStored, type ModelManifest, type StoredModel } from "../../download/manifest.ts";
 import { usedBlobs } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
 import { baseName } from "../../file-names.ts";
 import type { ManifestKey } from "../../platform.ts";
-import type { ModelSpec } from "../../spec/model-spec.ts";
+import { type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
 import type { PrunedItem, PruneOptions, RemoveResult, VerifyOptions, VerifyResult } from "../models.ts";
 import { type BundledModel, bundledModels } from "./bundled.ts";
 import type { CandleContext } from "./context.ts";
-import { find, notInstalled } from "./find.ts";
+import { damagedOf, find, notInstalled } from "./find.ts";
 import { findForeign, foreignSources, lookForeign } from "./foreign.ts";
 
 export async function remove(context: CandleContext, spec: ModelSpec): Promise<RemoveResult> {
@@ -20,7 +20,14 @@ export async function remove(context: CandleContext, spec: ModelSpec): Promise<R
     const message = `${spec.path} is your own file, not in ${context.platform.store.place}; it is never deleted here`;
     throw new SpellError("model-not-installed", message, { hint: "Delete it yourself." });
   }
-  const found = (await find(context, spec)) ?? (await lookForeign(context, spec));
+  let found: StoredModel | undefined;
+  try {
+    found = (await find(context, spec)) ?? (await lookForeign(context, spec));
+  } catch (error) {
+    const keys = error instanceof SpellError && error.code === "store-corrupt" ? await damagedOf(context, spec) : [];
+    if (keys.length === 0) throw error;
+    return removeDamaged(context, spec, keys);
+  }
   if (found === undefined) throw await notInstalled(context, spec);
   const { store } = context.platform;
   const { models } = await listStored(store);
@@ -42,6 +49,17 @@ export async function remove(context: CandleContext, spec: ModelSpec): Promise<R
     freed += bytes;
   }
   return { modelId: found.manifest.id, freedBytes: freed, keptFiles: kept };
+}
+
+/** Its files are left to prune(): what a damaged manifest says of them is no reason to delete any. */
+async function removeDamaged({ platform: { store } }: CandleContext, spec: ModelSpec, keys: readonly ManifestKey[]): Promise<RemoveResult> {
+  const removed = new Set(keys.map((key) => key.join("\0")));
+  for (const key of await store.listManifests()) {
+    const value = key[0] === "as" ? await store.readManifest(key).catch(() => undefined) : undefined;
+    if (isAlias(value) && removed.has(value.target.join("\0"))) await store.removeManifest(key);
+  }
+  for (const key of keys) await store.removeManifest(key);
+  return { modelId: printModelSpec(spec), freedBytes: 0, keptFiles: [] };
 }
 
 export async function verify(

@@ -96,6 +96,15 @@ const filesOfCheckpoints = [
   ...partFiles,
 ] as const;
 
+/** Those of a model's files that are read: what else lies in its folder may change, or go. */
+export function filesRead<T extends Pick<ByteSource, "name">>(kind: ModelFiles["kind"], files: readonly T[]): readonly T[] {
+  if (kind === "gguf") return files;
+  const instead = files.some(({ name }) => name === "tokenizer.json") ? "spiece.model" : undefined;
+  const isRead = (name: string): boolean =>
+    /\.(safetensors|safetensors\.index\.json|onnx|onnx_data)$/.test(name) || filesOfCheckpoints.some((other) => other === name);
+  return files.filter(({ name }) => isRead(name) && name !== instead);
+}
+
 /** config.json tells BERT from T5, and modules.json an encoder of T5 from a model that writes. */
 async function checkpointOf(files: readonly ByteSource[]): Promise<Layout> {
   const { looksLikeBert } = await import("../../bert/files.ts");

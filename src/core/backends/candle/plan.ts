@@ -10,7 +10,7 @@ import type { PullOptions } from "../models.ts";
 import { unknownModel } from "../unknown-model.ts";
 import { type CandleContext, hubContext } from "./context.ts";
 import { planForeign } from "./foreign.ts";
-import { filesOfPath } from "./layout.ts";
+import { filesOfPath, filesRead } from "./layout.ts";
 import { readModel } from "./read.ts";
 import { asHub } from "./sources.ts";
 
@@ -41,11 +41,11 @@ async function planPath({ platform }: CandleContext, path: string, as: string | 
       ],
     });
   }
-  const { files } = await readModel(await filesOfPath(platform, path));
+  const { kind, files } = await readModel(await filesOfPath(platform, path));
   return {
     id: as,
     key: aliasKey(as),
     source: "file",
-    files: files.map((source) => ({ kind: "external", external: { path: source.name, source, verified: "none" } })),
+    files: filesRead(kind, files).map((source) => ({ kind: "external", external: { path: source.name, source, verified: "none" } })),
   };
 }

@@ -4,7 +4,7 @@ import { type PullEvent, pullModel } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
 import { totalSize } from "../../formats/byte-source.ts";
 import { findEntry } from "../../hub/catalogue.ts";
-import { checkModelName, type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
+import { checkModelName, hostsToAllow, type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
 import type { PullOptions, PullResult } from "../models.ts";
 import { createPullProgress } from "../pull-progress.ts";
 import { bundledModels, checkBundledVariant } from "./bundled.ts";
@@ -43,7 +43,7 @@ export async function pull(context: CandleContext, spec: ModelSpec, options: Pul
   }
   const name = printModelSpec(spec);
   const plan = await planPull(context, spec, options).catch((error: unknown) => {
-    throw error instanceof SpellError && error.actions.length === 0 ? withPull(error, name) : error;
+    throw error instanceof SpellError && error.actions.length === 0 ? withPull(error, name, options) : error;
   });
   const before = await context.platform.store.readManifest(plan.key).catch(() => undefined);
   let fetched = 0;
@@ -65,7 +65,7 @@ export async function pull(context: CandleContext, spec: ModelSpec, options: Pul
     onEvent: tell,
   }).catch((error: unknown) => {
     progress.tell({ modelId: plan.id, status: "failed" });
-    throw error instanceof SpellError ? withPull(error, name, plan.id) : error;
+    throw error instanceof SpellError ? withPull(error, name, options, plan.id) : error;
   });
   if (fetched > 0) await context.platform.store.persist();
   await nameIt(context, as, { key: plan.key, manifest, aliases: [] });
@@ -108,16 +108,16 @@ async function nameIt(context: CandleContext, as: string | undefined, { key, man
 }
 
 /** The pull that goes on, and how far it is. */
-function withPull(error: SpellError, model: string, modelId?: string): SpellError {
+function withPull(error: SpellError, model: string, { allowHosts = [] }: PullOptions, modelId?: string): SpellError {
   const [kept, total] = [error.details?.["keptBytes"], error.details?.["totalBytes"]];
   const isPart = typeof kept === "number" && typeof total === "number" && kept > 0 && total > 0;
   const host = error.details?.["allowHost"];
-  const allowHost = typeof host === "string" ? host : undefined;
-  const repeats =
-    allowHost !== undefined || (error.code.startsWith("net-") && !["net-gated", "net-auth", "net-not-found"].includes(error.code));
+  const asked = typeof host === "string" ? [host] : [];
+  const hosts = [...new Set([...(hostsToAllow(model) ?? []), ...allowHosts, ...asked])];
+  const repeats = asked.length > 0 || (error.code.startsWith("net-") && !["net-gated", "net-auth", "net-not-found"].includes(error.code));
   return error.with({
     hint: isPart ? `The same pull continues at ${Math.floor((100 * kept) / total)}%.` : error.hint,
-    actions: repeats ? [{ kind: "pull", model, allowHost }] : error.actions,
+    actions: repeats ? [{ kind: "pull", model, ...(hosts.length > 0 && { allowHosts: hosts }) }] : error.actions,
     details: modelId === undefined ? undefined : { modelId },
   });
 }

@@ -67,14 +67,22 @@ function withFunctions(value: unknown): unknown {
 /** Asks an agent, with hooks and records around it. */
 export type AskAgent = (self: Agent, given: unknown, context: CallKept, onChunk?: (chunk: AgentChunk) => unknown) => Promise<ShownAnswer>;
 
-export function askAgents(watch: Watcher["watch"], agents: Agents): AskAgent {
-  return (self, given, context, onChunk) => {
+export function askAgents({ watch, mayChange }: Pick<Watcher, "watch" | "mayChange">, agents: Agents): AskAgent {
+  return async (self, given, context, onChunk) => {
     let answer: AgentAnswer | undefined;
+    let answered: Agent | undefined;
+    const chunks = onChunk === undefined ? undefined : handOut(onChunk, mayChange("agent", context));
+    /** What hooks refused is no part of the conversation. */
+    const takeBack = (): void => {
+      if (answer !== undefined) answered?.takeBack(answer);
+    };
     const execute = async (asked: Agent, input: unknown): Promise<ShownAnswer> => {
-      answer = await asked.execute(input, onChunk, context);
+      takeBack();
+      answer = await asked.execute(input, chunks?.take, context);
+      answered = asked;
       return shownAnswer(answer);
     };
-    return watch(
+    const watched = watch(
       {
         kind: "agent",
         name: self.name,
@@ -91,6 +99,34 @@ export function askAgents(watch: Watcher["watch"], agents: Agents): AskAgent {
       },
       (input) => execute(self, input),
     );
+    try {
+      const shown = await watched;
+      await chunks?.end(shown.text);
+      return shown;
+    } catch (error) {
+      takeBack();
+      throw error;
+    }
+  };
+}
+
+/**
+ * Chunks of a call with hooks around it. Together they are the text that it gives, and the last is `done`.
+ * @param isHeld text is handed out at the end: hooks may refuse it, or put another in its place
+ */
+function handOut(onChunk: (chunk: AgentChunk) => unknown, isHeld: boolean) {
+  let index = 0;
+  let isStopped = false;
+  const give = async (text: string): Promise<boolean> => {
+    isStopped = (await onChunk({ text, index: index++, done: false })) === false;
+    return !isStopped;
+  };
+  return {
+    take: ({ text, done }: AgentChunk): unknown => done || isHeld || give(text),
+    async end(text: string): Promise<void> {
+      if (index === 0 && text !== "") await give(text);
+      if (!isStopped) await onChunk({ text: "", index, done: true });
+    },
   };
 }
 
@@ -146,10 +182,11 @@ interface ShownAnswer {
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
-/** What a hook puts in place of an answer: its text, or a table that has one. */
-function asAnswer(output: unknown): ShownAnswer {
-  if (typeof output === "string" || output === undefined || output === null) return { text: output ?? "" } as ShownAnswer;
-  if (isObject(output) && typeof output["text"] === "string") return output as unknown as ShownAnswer;
+/** What a hook puts in place of an answer: its text, or a table that has one. Without metadata of its own it has those of the answer, where there was one. */
+function asAnswer(output: unknown, own: ShownAnswer | undefined): ShownAnswer {
+  const metadata = own?.metadata ?? {};
+  if (typeof output === "string" || output === undefined || output === null) return { text: output ?? "", metadata };
+  if (isObject(output) && typeof output["text"] === "string") return { metadata, ...output } as unknown as ShownAnswer;
   throw new SpellError("agent-option", "a hook gives an answer: expected text, or a table with text, got something else");
 }
 /** `data` and the input of a call are the model's own, and keep their names. */

@@ -6,7 +6,7 @@ import { maskSecrets } from "../../config/mask.ts";
 import { providerNames, providerOf } from "../../config/providers.ts";
 import type { ResolvedConfig } from "../../config/resolve.ts";
 import { SpellError } from "../../errors.ts";
-import { isObject } from "../../json.ts";
+import { isObject, shown } from "../../json.ts";
 import type { Environment, LogEntry, LogLevel, Platform, ScriptFiles } from "../../platform.ts";
 import type { ModelSpec } from "../../spec/model-spec.ts";
 import type { DeviceReport } from "../../spec/runtime.ts";
@@ -189,7 +189,8 @@ function withoutNulls(value: unknown): unknown {
 
 /** Data without secrets, at every depth: by the names of their keys, in addresses, and the configured ones wherever they stand. */
 export function redacted(value: unknown, secrets: readonly string[] = []): unknown {
-  let text = JSON.stringify(maskSecrets(value) ?? null).replaceAll(mask, "<REDACTED>");
+  // a function has no JSON
+  let text = (JSON.stringify(maskSecrets(value) ?? null) ?? JSON.stringify(shown(value))).replaceAll(mask, "<REDACTED>");
   // shorter ones would black out words that are none
   for (const secret of secrets) if (secret.length >= 6) text = text.replaceAll(JSON.stringify(secret).slice(1, -1), "<REDACTED>");
   return JSON.parse(text) as unknown;

@@ -75,7 +75,7 @@ export function scriptGlobals(host: ScriptHost): OpenGlobals {
     permitProvider: (provider) => permitProvider(provider, run),
   };
   const agents = createAgents(agentHost);
-  const ask = askAgents(watcher.watch, agents);
+  const ask = askAgents(watcher, agents);
   const workflows = workflowsOf(run, toolbox, agents, watcher.watch, ask);
   const debugEvents = emit("emit_debug_events");
   const state = createState(host.config.config, platform);

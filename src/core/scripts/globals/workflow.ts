@@ -41,7 +41,8 @@ export function workflowsOf(
 }
 
 export function workflowGlobal(workflows: Workflows): ScriptFunctions {
-  const make = (type: WorkflowType) => now([any("config", "a table with steps")], (config) => workflows.create(config, type), keeps);
+  const make = (type: WorkflowType) =>
+    now([any("config", "a table with steps")], (config) => workflows.create(asTable(config), type), keeps);
   return {
     builder: now([], () => workflows.builder()),
     ...Object.fromEntries(workflowTypes.map((type) => [type, make(type)])),
@@ -50,6 +51,11 @@ export function workflowGlobal(workflows: Workflows): ScriptFunctions {
     remove: now([text("name")], (name) => workflows.remove(name)),
     types: now([], () => workflowTypes),
   };
+}
+
+/** A function that stands where a table has to, as what it is to whoever reads it. */
+function asTable(given: unknown): unknown {
+  return given instanceof KeptFunction ? () => undefined : given;
 }
 
 export const workflowBuilderClass: ScriptClass = {
@@ -61,9 +67,9 @@ export const workflowBuilderClass: ScriptClass = {
         .map((name) => [name, now([builder, any("value")], (self, value) => self.set(camel(name), value))]),
     ),
     condition: now([builder, any("condition")], (self, value) => self.set("condition", value), keeps),
-    add_step: now([builder, any("step")], (self, step) => self.add("steps", step), keeps),
-    add_then_step: now([builder, any("step")], (self, step) => self.add("thenSteps", step), keeps),
-    add_else_step: now([builder, any("step")], (self, step) => self.add("elseSteps", step), keeps),
+    add_step: now([builder, any("step")], (self, step) => self.add("steps", asTable(step)), keeps),
+    add_then_step: now([builder, any("step")], (self, step) => self.add("thenSteps", asTable(step)), keeps),
+    add_else_step: now([builder, any("step")], (self, step) => self.add("elseSteps", asTable(step)), keeps),
     with_range: now([builder, integer("start"), integer("end"), optional(number("step"))], (self, start, end, step = 1) =>
       self.set("range", { start, end, step }),
     ),
