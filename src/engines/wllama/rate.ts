@@ -5,6 +5,7 @@
 import { createGrammarBuilder } from "../../core/grammar/builder.ts";
 import { amongThemselves, areRated } from "../../core/grammar/choice-odds.ts";
 import { toGbnf } from "../../core/grammar/gbnf.ts";
+import { limits } from "../../core/limits.ts";
 import type { ModelPiece } from "../../core/spec/runtime.ts";
 import { isNoText } from "./completion.ts";
 import type { ToldToken, WllamaChunk, WllamaLike } from "./instance.ts";
@@ -31,7 +32,7 @@ export async function rateChoices(
   contextLength: number,
   abortSignal: AbortSignal,
 ): Promise<RatedChoices | undefined> {
-  if (!areRated(choices)) return undefined;
+  if (!areRated(choices) || choices.length > limits.ratedInTurn) return undefined;
   const all: Rated[] = [];
   const shared: Shared = { known: new Map(), promptTokens: 0, isOver: false };
   for (const choice of choices) {
