@@ -166,6 +166,13 @@ export class Agent {
     this.#before = undefined;
   }
 
+  /** Puts another text in place of an answer's in the conversation, as long as nothing was said since. */
+  replaceText(answer: AgentAnswer, text: string): void {
+    const last = this.#said.at(-1);
+    if (this.#before?.answer === answer && last?.role === "assistant")
+      this.#said = [...this.#said.slice(0, -1), { role: "assistant", content: text }];
+  }
+
   /** Frees the name. Answers that are under way come to their end. */
   destroy(): void {
     if (this.#isDestroyed) return;

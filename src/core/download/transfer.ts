@@ -250,14 +250,16 @@ class Transfer {
   /** Tries again what may pass. @param isDone looked at before each further try */
   async #trying(work: () => Promise<void>, signal = this.#options.signal, isDone: () => boolean = () => false): Promise<void> {
     for (;;) {
+      const before = this.#arrived.bytes;
       try {
         await work();
         return;
       } catch (error) {
         if (!(error instanceof SpellError) || signal?.aborted === true) throw error;
         await this.#retries.wait(error).catch((last: unknown) => {
-          // Short each time: then the connection is not the cause.
-          throw last === error && error.details?.["got"] !== undefined ? error.with({ code: "net-size" }) : last;
+          // Short each time, and no byte more the last time: then the connection is not the cause.
+          const isShort = last === error && error.details?.["got"] !== undefined && this.#arrived.bytes === before;
+          throw isShort ? error.with({ code: "net-size" }) : last;
         });
         if (isDone()) return;
       }

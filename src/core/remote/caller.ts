@@ -372,7 +372,7 @@ export class RemoteEngine {
 function complaintIn(stderr: string): string | undefined {
   const lines = stderr.split("\n").map((line) => line.trim());
   return lines
-    .filter((line) => /\berror: \S/i.test(line))
+    .filter((line) => /\berror: \S|\bOOM\b|out of memory|bad_alloc/i.test(line))
     .at(-1)
     ?.slice(0, 200);
 }

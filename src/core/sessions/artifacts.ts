@@ -62,13 +62,7 @@ export function createArtifacts(
     const { tags = [], metadata = {} } = checked(type, name, options);
     await shelf.use(session);
     const records = await shelf.open();
-    const read = await readContent(content);
-    if (read.bytes.length > limits.artifactBytes)
-      throw new SpellError(
-        "session-full",
-        `${name}: expected an artifact of at most ${limits.artifactBytes} bytes, got ${read.bytes.length}`,
-        { where: name },
-      );
+    const read = await readContent(content, name);
     const keys = await records.list(tables.artifacts(session));
     if (keys.length >= settings.max_artifacts_per_session)
       throw fullError("artifacts in a session", settings.max_artifacts_per_session, "max_artifacts_per_session");

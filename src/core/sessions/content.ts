@@ -2,6 +2,8 @@
 import { fromBase64, toBase64 } from "../base64.ts";
 import { SpellError } from "../errors.ts";
 import { isObject } from "../json.ts";
+import { limits } from "../limits.ts";
+import { wrongOption } from "../text/check-call.ts";
 
 /** How it was given, and so how it is given back. */
 export type ContentForm = "text" | "json" | "bytes";
@@ -20,12 +22,30 @@ interface Kept {
   readonly data: string;
 }
 
-/** @param content text, bytes, or a JSON value */
-export async function readContent(content: unknown): Promise<Content> {
-  const form: ContentForm = content instanceof Uint8Array ? "bytes" : typeof content === "string" ? "text" : "json";
-  const text = form === "text" ? (content as string) : JSON.stringify(content);
-  const bytes = form === "bytes" ? (content as Uint8Array) : new TextEncoder().encode(text);
+/**
+ * @param content text, bytes, or a JSON value
+ * @param name of the artifact
+ * @throws SpellError session-full for more than 50 MB, run-option for what is none of these
+ */
+export async function readContent(content: unknown, name: string): Promise<Content> {
+  const { form, bytes } = bytesOf(content, name);
+  const { length } = bytes;
+  const expected = `${name}: expected an artifact of at most ${limits.artifactBytes} bytes, got ${length}`;
+  if (length > limits.artifactBytes) throw new SpellError("session-full", expected, { where: name });
   return { form, bytes, hash: await hashOf(bytes) };
+}
+
+function bytesOf(content: unknown, name: string): Pick<Content, "form" | "bytes"> {
+  if (content instanceof Uint8Array) return { form: "bytes", bytes: content };
+  if (typeof content === "string") return { form: "text", bytes: new TextEncoder().encode(content) };
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(content);
+  } catch {
+    // circular, too deep, or longer than a text can be
+  }
+  if (json === undefined) throw wrongOption(name, "text, bytes or a JSON value", typeof content);
+  return { form: "json", bytes: new TextEncoder().encode(json) };
 }
 
 /** @param threshold bytes from which it is compressed, where that makes it smaller */

@@ -4,12 +4,13 @@
  */
 export type Sampling = TokenSampling | BeamSampling;
 
-/** One token after the other: the likeliest, or a random draw. */
+/** One token after the other: the likeliest, or a random draw. `isSeeded`: the caller chose the seed, so the same call is to give the same text again, and nothing that is timed may change it. */
 export type TokenSampling = GreedySampling | RandomSampling;
 
 export interface GreedySampling {
   readonly kind: "greedy";
   readonly seed: number;
+  readonly isSeeded?: true | undefined;
   /** absent = off */
   readonly penalties?: Penalties | undefined;
 }
@@ -17,7 +18,6 @@ export interface GreedySampling {
 export interface RandomSampling {
   readonly kind: "random";
   readonly seed: number;
-  /** The caller chose the seed: the same call is to give the same text again, so nothing that is timed may change a draw. */
   readonly isSeeded?: true | undefined;
   /** above 0 */
   readonly temperature: number;

@@ -168,7 +168,7 @@ export function resolveSeq2SeqParameters(
   }
   const numReturnSequences = options.numReturnSequences ?? Math.min(numBeams, pick("numReturnSequences"));
   if (numReturnSequences > numBeams) {
-    const message = `numReturnSequences: expected at most numBeams (${numBeams}), got ${numReturnSequences}`;
+    const message = `numReturnSequences: expected at most the number of beams (${numBeams}), got ${numReturnSequences}`;
     throw new SpellError("run-option", message, { where: "numReturnSequences" });
   }
   const { seed, penalties } = tokens;
@@ -206,15 +206,14 @@ function picker(
 }
 
 function resolveSampling(options: GenerateOptions, pick: Picker, randomSeed: () => number): TokenSampling {
-  const seed = options.seed ?? randomSeed();
+  const seeded = { seed: options.seed ?? randomSeed(), ...(options.seed !== undefined && { isSeeded: true as const }) };
   const penalties = resolvePenalties(pick);
   const temperature = pick("temperature");
-  if (temperature === 0) return { kind: "greedy", seed, penalties };
+  if (temperature === 0) return { kind: "greedy", ...seeded, penalties };
   const [topK, topP, minP] = [pick("topK"), pick("topP"), pick("minP")];
   return {
     kind: "random",
-    seed,
-    ...(options.seed !== undefined && { isSeeded: true as const }),
+    ...seeded,
     temperature,
     topK: topK === 0 ? undefined : topK,
     topP: topP === 1 ? undefined : topP,

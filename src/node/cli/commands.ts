@@ -70,7 +70,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
     ],
     examples: [
       ['llmspell generate "Once upon a time"', "a story from the bundled model"],
-      ['llmspell generate -m ./model.gguf --temperature 0 "Why is the sky blue?"', "your own file, always the same answer"],
+      ['llmspell generate -m ./model.gguf --temperature 0 "Why is the sky blue?"', "your own file, the likeliest token each time"],
       ['llmspell generate -m ./model.gguf "Sum this up." < notes.txt', "a file first, then the request"],
       ['llmspell generate --output json --seed 7 "Once" | jq -r .text', "for programs"],
     ],

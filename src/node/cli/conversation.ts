@@ -10,10 +10,18 @@ export interface Conversation {
   /** sampling options of every turn; `system` is kept apart */
   options: GenerateOptions;
   messages: readonly Message[];
+  /** the latest question, while it has no answer */
+  unanswered?: Turn | undefined;
   /** name under which what the model computed is kept */
   save?: string | undefined;
   /** of all turns together */
   usage: Usage;
+}
+
+/** A question with what stood before it. */
+interface Turn {
+  readonly content: string;
+  readonly before: readonly Message[];
 }
 
 export function createConversation(model: LanguageModel, { system, ...options }: GenerateOptions): Conversation {
@@ -21,7 +29,9 @@ export function createConversation(model: LanguageModel, { system, ...options }:
 }
 
 /** The latest question with what stood before it; undefined where nothing was asked. */
-export function lastTurn({ messages }: Conversation): { readonly content: string; readonly before: readonly Message[] } | undefined {
+export function lastTurn({ messages, unanswered }: Conversation): Turn | undefined {
+  // as long as nothing else became of the conversation
+  if (unanswered?.before === messages) return unanswered;
   const at = messages.findLastIndex(({ role }) => role === "user");
   const content = messages[at]?.content;
   return typeof content === "string" ? { content, before: messages.slice(0, at) } : undefined;
@@ -43,7 +53,9 @@ export async function* takeTurn(
   const messages = [...before, { role: "user", content } as const];
   let text = "";
   let isMissing = false;
+  conversation.unanswered = { content, before };
   const keep = (): void => {
+    conversation.unanswered = undefined;
     conversation.messages = [...messages, { role: "assistant", content: text }];
   };
   try {

@@ -26,6 +26,8 @@ export interface FoundTree {
   readonly links: readonly string[];
   /** hidden files in folders, and those of no kind that is read, from the folder that was named on */
   readonly others: readonly string[];
+  /** hidden folders within folders, from the folder that was named on: none is entered */
+  readonly hidden: readonly string[];
   /** what lies in folders and cannot be read as a file, and why */
   readonly odd: readonly { readonly source: string; readonly reason: string }[];
 }
@@ -36,11 +38,18 @@ interface Findings {
   readonly links: Map<string, string>;
   /** absent: not counted */
   readonly others: Map<string, string> | undefined;
+  /** absent: they are entered, since a pattern names one */
+  readonly hidden: Map<string, string> | undefined;
   readonly odd: Map<string, { readonly source: string; readonly reason: string }>;
 }
 
 /** Folders that hold what programs made, whatever `.gitignore` says. */
 const skipped: ReadonlySet<string> = new Set([".git", "node_modules", ".hg", ".svn"]);
+
+/** As settings, keys and caches are. */
+function isHidden(name: string): boolean {
+  return name.startsWith(".") && !/^\.*$/.test(name);
+}
 
 type Ignore = import("ignore").Ignore;
 interface Rules {
@@ -51,7 +60,8 @@ interface Rules {
 /** @param paths files, folders, and patterns with `*`, `?` and `**` @throws SpellError usage-value, store-denied */
 export async function findFiles(paths: readonly string[]): Promise<FoundTree> {
   const others = new Map<string, string>();
-  const found: Findings = { files: new Map(), links: new Map(), others, odd: new Map() };
+  const hidden = new Map<string, string>();
+  const found: Findings = { files: new Map(), links: new Map(), others, hidden, odd: new Map() };
   const { files } = found;
   const folders: string[] = [];
   for (const path of paths) {
@@ -68,7 +78,8 @@ export async function findFiles(paths: readonly string[]): Promise<FoundTree> {
         isFound ||= fitsThis;
         return fitsThis;
       };
-      if (root !== undefined) await walk(root, root, fitsOne, { ...found, others: undefined }, []);
+      if (root !== undefined)
+        await walk(root, root, fitsOne, { ...found, others: undefined, hidden: pattern.some(isHidden) ? undefined : new Map() }, []);
       if (!isFound) throw missing(path, "no file fits the pattern");
     } else if (facts === undefined) throw missing(path, "no such file or folder");
     else if (facts.isDirectory()) {
@@ -86,6 +97,7 @@ export async function findFiles(paths: readonly string[]): Promise<FoundTree> {
     folders,
     links: [...found.links.values()].sort(),
     others: [...others].flatMap(([path, name]) => (files.has(path) ? [] : [name])).sort(),
+    hidden: [...hidden.values()].sort(),
     odd: [...found.odd.values()],
   };
 }
@@ -112,8 +124,10 @@ async function walk(
     };
     if (entry.name.includes("\ufffd") && (await lstat(path).catch(() => undefined)) === undefined) {
       if (entry.isDirectory() || isReadable(entry.name)) leaveOut("expected a name in UTF-8, got other bytes");
-    } else if (entry.isDirectory()) await walk(root, path, isWanted, found, rules);
-    else if (entry.name.startsWith(".")) {
+    } else if (entry.isDirectory()) {
+      if (isHidden(entry.name) && found.hidden !== undefined) found.hidden.set(path, name);
+      else await walk(root, path, isWanted, found, rules);
+    } else if (isHidden(entry.name)) {
       if (entry.name !== ".gitignore") found.others?.set(path, name);
     } else if (entry.isSymbolicLink()) {
       if (isWanted(inside) && !found.links.has(path)) found.links.set(path, name);

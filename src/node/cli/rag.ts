@@ -102,7 +102,7 @@ export function ragIngest(context: Context): Promise<number> {
   let progress: Progress | undefined;
   const work = async (rag: Rag, place: RagPlace): Promise<number> => {
     const { findFiles, isInside } = await import("./rag-files.ts");
-    const { files, folders, links, others, odd } = await findFiles(operands);
+    const { files, folders, links, others, hidden, odd } = await findFiles(operands);
     const limit = (await context.config()).config.rag.ingest;
     // where nothing is there yet vectors are made in any case
     const known = await rag.documents(place).catch(() => undefined);
@@ -167,10 +167,12 @@ export function ragIngest(context: Context): Promise<number> {
         screen.note(`left out: ${plural(links.length, "link")}, such as ${oneLine(links[0] ?? "")}; name what they lead to`);
       if (others.length > 0)
         screen.note(`left out: ${plural(others.length, "file")}, hidden or of no kind that is read, such as ${oneLine(others[0] ?? "")}`);
+      if (hidden.length > 0)
+        screen.note(`left out: ${plural(hidden.length, "hidden folder")}, such as ${oneLine(hidden[0] ?? "")}; name one to index it`);
       const ruledOut = gone.filter((id) => existsSync(id));
       if (ruledOut.length > 0)
         screen.note(
-          `removed: ${plural(ruledOut.length, "document")} whose file is there, but left out by .gitignore, such as ${oneLine(ruledOut[0] ?? "")}`,
+          `removed: ${plural(ruledOut.length, "document")} whose file is there, but left out by .gitignore or in a hidden folder, such as ${oneLine(ruledOut[0] ?? "")}`,
         );
       for (const warning of warnings) screen.note(warning);
       screen.document({

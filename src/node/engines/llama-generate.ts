@@ -77,12 +77,18 @@ export async function* generate(
     const keepsPrompt = keeper?.wants(promptTokens) === true;
     const choices = options.constraint?.kind === "choices" ? options.constraint.choices : undefined;
     let next = cachedTokens;
+    // Other numbers of threads, and several tokens computed at once, can round otherwise (docs/differences-between-runtimes.md): where the seed was given, none of it depends on the clock.
+    const isFixed = sampling.isSeeded === true;
     // A few tokens behave like a step of decoding: helpers cost per layer, not per token.
-    const reading = promptPace(promptTokens - next < shortPrompt ? threads.decode : threads.prompt, onePromptMs, batchSize);
+    const reading = promptPace(
+      promptTokens - next < shortPrompt ? threads.decode : threads.prompt,
+      isFixed ? undefined : onePromptMs,
+      batchSize,
+    );
     llama.maxThreads = reading.threads;
     // Batch by batch, so that an abort is seen between two of them; the last one goes into the loop below, which samples after it.
-    // Of a prompt that is kept, or has choices behind it, that is its last token.
-    const mostLast = (): number => (keepsPrompt || choices !== undefined ? 1 : reading.size(promptTokens - next));
+    // Of a prompt that is kept, has choices behind it, or is to be answered the same again, that is its last token.
+    const mostLast = (): number => (keepsPrompt || isFixed || choices !== undefined ? 1 : reading.size(promptTokens - next));
     while (promptTokens - next > mostLast()) {
       const batch = tokens.slice(next, Math.min(next + reading.size(promptTokens - next), promptTokens - 1));
       const began = performance.now();
@@ -122,11 +128,10 @@ export async function* generate(
     const text = createDetokenizer(model, tokens.slice(-4), markTokens(model, options.marks));
     const watch = createWatch(options.stop);
     let repeats = 0;
-    const pace = threadPace(threads.decode, oneMs);
+    const pace = threadPace(threads.decode, isFixed ? undefined : oneMs);
     let last = started;
     const first = tokens.slice(next);
-    // some processors add up in another order where several tokens are computed at once, so a guess can change a later draw
-    const isFixed = sampling.kind === "random" && sampling.isSeeded === true;
+    if (promptTokens - next === 1) llama.maxThreads = threads.decode;
     const guesses = isFixed ? undefined : { guesser: createGuesser(tokens, guessCosts), most: mostTokens };
     const steps =
       directSteps(engine, first, toSamplerConfig(sampling, history, contextLength), form, guesses) ??

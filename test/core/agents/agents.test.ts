@@ -94,6 +94,9 @@ describe("agents", () => {
     const second = await agent.execute("b");
     agent.takeBack(first);
     expect(agent.history).toHaveLength(4);
+    agent.replaceText(first, "x");
+    agent.replaceText(second, "[removed]");
+    expect(agent.history.map(({ content }) => content)).toEqual(["a", " one two three", "b", "[removed]"]);
     agent.takeBack(second);
     agent.takeBack(first);
     expect(agent.history.map(({ content }) => content)).toEqual(["a", " one two three"]);

@@ -140,6 +140,17 @@ describe("a download", () => {
     expect(await isStored()).toBe(true);
   });
 
+  it("D2 a connection that breaks again and again, each time with more bytes, is the cause → net-reset, and what came is kept", async () => {
+    server.plan(
+      "/files/",
+      Array.from({ length: 60 }, () => ({ endAt: 20_000 })),
+    );
+    expect(await failure(pull(file(), { maxParallel: 1 }))).toMatchObject({ code: "net-reset", retryable: true });
+    server.reset();
+    expect((await pull()).fetched).toBeLessThan(size);
+    expect(await isStored()).toBe(true);
+  });
+
   it("D3 a chunked body that is cut, a body without a length that is cut → tried again", async () => {
     const head = `HTTP/1.0 200 OK\r\netag: "x"\r\n\r\n`;
     server.plan("/files/", [{ chunked: true, endAt: 5000 }, { raw: head + Buffer.from(bytes.subarray(0, 900)).toString("latin1") }]);

@@ -156,6 +156,17 @@ describe("sessions", () => {
 });
 
 describe("artifacts", () => {
+  it("of more than 50 MB, or that are no JSON, are refused", async () => {
+    const sessions = shared().open();
+    const { id } = await sessions.create();
+    // read as JSON they would take minutes, and end in a RangeError
+    expect(await failure(sessions.artifacts.store(id, "t", "b", new Uint8Array(50_000_001)))).toMatchObject({ code: "session-full" });
+    const circular: Record<string, unknown> = {};
+    circular["self"] = circular;
+    for (const content of [circular, undefined, () => 1])
+      expect(await failure(sessions.artifacts.store(id, "t", "b", content))).toMatchObject({ code: "run-option", where: "b" });
+  });
+
   it("are kept with the hash of their content, and given back as they were", async () => {
     const { open } = shared();
     const sessions = open();

@@ -58,10 +58,15 @@ describe("generation parameters", () => {
   it("leave out what is off", () => {
     const off = { topK: 0, topP: 1, repeatPenalty: 1, seed: 3 };
     expect(resolve(off).sampling).toEqual({ kind: "random", temperature: 0.7, seed: 3, isSeeded: true });
-    expect(resolve({ ...off, temperature: 0, presencePenalty: 1, repeatLastN: 0 }).sampling).toEqual({ kind: "greedy", seed: 3 });
+    expect(resolve({ ...off, temperature: 0, presencePenalty: 1, repeatLastN: 0 }).sampling).toEqual({
+      kind: "greedy",
+      seed: 3,
+      isSeeded: true,
+    });
     expect(resolve({ preset: "greedy", frequencyPenalty: 1, repeatLastN: -1, seed: 3 }).sampling).toEqual({
       kind: "greedy",
       seed: 3,
+      isSeeded: true,
       penalties: { repeatPenalty: 1, lastTokens: "all", presencePenalty: 0, frequencyPenalty: 1 },
     });
   });
@@ -118,6 +123,6 @@ describe("generation parameters of encoder-decoder models", () => {
   it("refuse beams with a temperature, and more answers than beams", () => {
     expect(() => resolveSeq2Seq({ numBeams: 2, temperature: 0.5 })).toThrow(/numBeams/);
     expect(() => resolveSeq2Seq({ numBeams: 2, numReturnSequences: 3 })).toThrow(/numReturnSequences/);
-    expect(() => resolveSeq2Seq({ numReturnSequences: 2 })).toThrow(/at most numBeams \(1\)/);
+    expect(() => resolveSeq2Seq({ numReturnSequences: 2 })).toThrow(/at most the number of beams \(1\)/);
   });
 });

@@ -103,6 +103,8 @@ describe("files of rag ingest", () => {
       "camp/other.txt": "x",
       "node_modules/c.md": "x",
       ".hidden.md": "x",
+      ".notes/deep/d.md": "x",
+      ".ssh/id.txt": "x",
       "photo.jpg": "x",
       "src/a.ts": "x",
     });
@@ -113,6 +115,10 @@ describe("files of rag ingest", () => {
     expect(await names(`${folder}/c?mp/*.md`, join(folder, "a.log"))).toEqual(
       ["a.log", "tent.md"].map((name) => (name === "tent.md" ? "camp/tent.md" : name)),
     );
+    expect((await findFiles([folder])).hidden).toEqual([`${base}/.notes`, `${base}/.ssh`]);
+    expect(await names(join(folder, ".notes"))).toEqual([".notes/deep/d.md"]);
+    expect(await names(`${folder}/.notes/**/*.md`)).toEqual([".notes/deep/d.md"]);
+    expect(await names(`${folder}/**/*.txt`)).toEqual(["camp/keep.txt"]);
     for (const path of [join(folder, "nothing.md"), `${folder}/*.pdf`])
       expect(await failure(findFiles([path]))).toMatchObject({ code: "usage-value", where: path });
   });
@@ -236,7 +242,7 @@ describe("rag", () => {
     expect((await run(ragIngest, [folder])).document).toMatchObject({ others: 2, unchanged: 3, warnings: [] });
     writeFileSync(join(folder, ".gitignore"), "bread.md\n");
     const ruled = await run(ragIngest, [folder], {}, "text");
-    expect(ruled.err).toContain("removed: 1 document whose file is there, but left out by .gitignore, such as ");
+    expect(ruled.err).toContain("removed: 1 document whose file is there, but left out by .gitignore or in a hidden folder, such as ");
     expect((await failure(run(ragIngest, [join(folder, "*.zzz")]))).code).toBe("usage-value");
   });
 

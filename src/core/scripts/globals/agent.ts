@@ -72,7 +72,7 @@ export function askAgents({ watch, mayChange }: Pick<Watcher, "watch" | "mayChan
     let answer: AgentAnswer | undefined;
     let answered: Agent | undefined;
     const chunks = onChunk === undefined ? undefined : handOut(onChunk, mayChange("agent", context));
-    /** What hooks refused is no part of the conversation. */
+    /** What hooks refused is no part of the conversation, and what they put in its place is. */
     const takeBack = (): void => {
       if (answer !== undefined) answered?.takeBack(answer);
     };
@@ -101,6 +101,8 @@ export function askAgents({ watch, mayChange }: Pick<Watcher, "watch" | "mayChan
     );
     try {
       const shown = await watched;
+      // what a hook took away is not said on
+      if (answer !== undefined && answer.text !== shown.text) answered?.replaceText(answer, shown.text);
       await chunks?.end(shown.text);
       return shown;
     } catch (error) {

@@ -14,9 +14,11 @@ function program(failures = 0) {
   const hooks = createHooks({ enabled: true, timeout_ms: 1000, rate_limit_per_minute: 1000 }, host);
   let asked = 0;
   const takenBack: unknown[] = [];
+  const replaced: string[] = [];
   const agent = {
     name: "tom",
     takeBack: (answer: AgentAnswer) => takenBack.push(answer),
+    replaceText: (_answer: AgentAnswer, text: string) => replaced.push(text),
     async execute(_input: unknown, onChunk?: (chunk: AgentChunk) => unknown): Promise<AgentAnswer> {
       asked += 1;
       for (const [index, text] of ["one", " two"].entries()) {
@@ -30,7 +32,7 @@ function program(failures = 0) {
   const ask = askAgents(createWatcher({ hooks, ...host }), { get: () => undefined } as unknown as Agents);
   const context = {} as CallKept;
   const stream = (onChunk: (chunk: AgentChunk) => unknown) => ask(agent, "x", context, onChunk);
-  return { hooks, stream, execute: () => ask(agent, "x", context), takenBack };
+  return { hooks, stream, execute: () => ask(agent, "x", context), takenBack, replaced };
 }
 
 it.each<[string, HookPoint, (call: HookData) => unknown, string, readonly string[], number]>([
@@ -74,10 +76,11 @@ it("what is asked again is asked without the answer before", async () => {
   expect(takenBack).toHaveLength(2);
 });
 
-it("a text in place of an answer keeps what is known of the answer", async () => {
-  const { hooks, execute } = program();
+it("a text in place of an answer keeps what is known of the answer, and stands in the conversation", async () => {
+  const { hooks, execute, replaced } = program();
   hooks.register("AfterAgentExecution", () => ({ type: "replace", data: "new" }));
   expect((await execute()).metadata).toMatchObject({ model: "m" });
+  expect(replaced).toEqual(["new"]);
 });
 
 it("false ends it, and no piece comes after", async () => {
