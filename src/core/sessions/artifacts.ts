@@ -1,6 +1,5 @@
 /** Artifacts: what was made in a session, by its content. */
 import type { RuntimeConfig } from "../config/config.generated.ts";
-import { SpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { checkOptionNames, wrongOption } from "../text/check-call.ts";
 import { fitsName } from "../wildcard.ts";
