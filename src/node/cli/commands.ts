@@ -144,7 +144,9 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
       }),
       flag("--allow-origin URL", "pages of this origin may ask", { repeated: true, problem: originProblem }),
       flag("--allow-pull", "a request may download the model that it names"),
-      flag("--parallel N", "answers at once, where there is a graphics card [providers.candle.max_concurrent]", { problem: integerProblem(1, 64) }),
+      flag("--parallel N", "answers at once, where there is a graphics card [providers.candle.max_concurrent]", {
+        problem: integerProblem(1, 64),
+      }),
       flag("--keep-alive SECS", "idle time until a model is unloaded; 0 = after each answer, -1 = never [300]", {
         problem: integerProblem(-1, 31_536_000),
       }),

@@ -22,7 +22,7 @@ import { openLlamaEmbeddings } from "./llama-embed.ts";
 import { confidenceAfter, generate } from "./llama-generate.ts";
 import type { GuessCosts } from "./llama-guess.ts";
 import { sequencePool } from "./llama-sequences.ts";
-import { engineName, engineVersion, type Gpu, gpuOf, lookAtGpu, mayHaveGpu, startLlama } from "./llama-start.ts";
+import { engineName, engineVersion, type Gpu, gpuOf, lookAtGpu, mayHaveGpu, startLlama, takeComplaint } from "./llama-start.ts";
 import { llamaStates, type StateKeeper } from "./llama-states.ts";
 import { watchOthers } from "./machine-load.ts";
 import {
@@ -206,7 +206,7 @@ async function load(
     });
   } catch (cause) {
     throwIfAborted(signal);
-    const text = messageOf(cause);
+    const text = takeComplaint() ?? messageOf(cause);
     if (/insufficient|not enough|out of memory|alloc/i.test(text)) throw memoryError("the model", cause);
     throw new SpellError("gguf-metadata", `${engineName} cannot load the model: ${text}`, { where: modelPath, cause });
   }

@@ -12,6 +12,17 @@ import { lookAtGraphics } from "./graphics.ts";
 import { installCommand, isInstalled, llamaBinary, packageFolder, packageVersion } from "./packages.ts";
 
 export const engineName = "node-llama-cpp";
+
+/** What llama.cpp said last of a model that it does not load; it throws no reason. */
+let complaint: string | undefined;
+
+/** @returns "missing tensor 'blk.0.ffn_up.weight'", once */
+export function takeComplaint(): string | undefined {
+  const said = complaint;
+  complaint = undefined;
+  return said;
+}
+
 export type Gpu = "cuda" | "vulkan" | "metal" | false;
 
 /**
@@ -32,7 +43,11 @@ export async function startLlama(gpu: Gpu): Promise<Llama> {
       logLevel: LlamaLogLevel.error,
       maxThreads: availableParallelism(),
       // stdout is ignored; the end of stderr is part of a crash's report
-      logger: (_level, message) => process.stderr.write(`${message}\n`),
+      logger: (_level, message) => {
+        complaint =
+          /error loading (?:model|model hyperparameters|model vocabulary|model architecture): (.{1,300})/.exec(message)?.[1] ?? complaint;
+        process.stderr.write(`${message}\n`);
+      },
     });
   } catch (cause) {
     const text = messageOf(cause);
