@@ -156,6 +156,17 @@ describe("LocalLLM", () => {
     expect(await call("LocalLLM.unload")).toBe(1);
   });
 
+  it("publishes plain data alone, as State keeps it", async () => {
+    const { call } = await runOf();
+    const fn = (): undefined => undefined;
+    for (const data of [fn, { a: [fn] }, new Uint8Array(2)]) {
+      const error = await failure(call("Event.publish", "x.y", data));
+      expect([error.code, error.message]).toEqual(["script-argument", expect.stringContaining("Event.publish: data: expected plain data")]);
+    }
+    expect(await call("Event.publish", "x.y")).toBe(true);
+    expect(await call("Event.publish", "x.y", { a: [1] })).toBe(true);
+  });
+
   it("ends with the run", async () => {
     const { call, over } = await runOf({}, {}, 50);
     const answer = call("LocalLLM.generate", "tiny-stories", "x");
