@@ -390,7 +390,8 @@ export function firstStepError(areFinite: boolean): SpellError {
   return new SpellError("run-nan", `the first step gave ${areFinite ? "the same number for every token" : "no finite numbers"}`);
 }
 
-/** @throws SpellError run-aborted */
+/** @throws SpellError run-aborted, or what the signal was aborted with, where that is an error of ours: it says who ended it */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw abortedError();
+  if (signal?.aborted !== true) return;
+  throw signal.reason instanceof SpellError ? signal.reason : abortedError();
 }

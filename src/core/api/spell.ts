@@ -242,7 +242,7 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
   let opened: Promise<Sessions> | undefined;
   let rag: Promise<Rag> | undefined;
   const dispose = async (): Promise<void> => {
-    over.abort();
+    over.abort(new SpellError("run-closed", "the spell was disposed", { hint: "Make another one with createSpell()." }));
     const close = [opened, rag].map((each) =>
       each?.then(
         (open) => open.close(),

@@ -1,4 +1,5 @@
 /** One connection to a server: its tools, and calls of them. Whatever the server does ends in a typed error, within a time. */
+import { originOf } from "../../config/origin.ts";
 import type { ResolvedConfig } from "../../config/resolve.ts";
 import { SpellError, throwIfAborted } from "../../errors.ts";
 import { isObject, shown } from "../../json.ts";
@@ -27,16 +28,18 @@ const mostRubbish = 100;
 const mostPages = 32;
 /** Tools that are left out, each with a warning. */
 const mostTold = 5;
+const networkKey = "runtime.security.allow_network_access";
 /** A schema to the SDK: its own refuse a whole list for one wrong tool. */
 const anything = { safeParse: (data: unknown) => ({ success: true, data }) };
 
 /** @param signal ends opening alone @throws SpellError tool-denied, tool-package, tool-failed, tool-limit, net-*, script-denied, run-aborted */
 export async function openConnection(
   line: ServerLine,
-  { config, source }: ResolvedConfig,
+  resolved: ResolvedConfig,
   platform: Platform,
   signal: AbortSignal,
 ): Promise<Connection> {
+  const { config } = resolved;
   const { name, command, url, variables } = line;
   const { mcp } = platform;
   if (mcp === undefined)
@@ -46,15 +49,13 @@ export async function openConnection(
         ? "this page was made without the SDK: browserPlatform({ mcp: … })"
         : `${platform.name} has no SDK of the protocol`,
     );
+  const origin = originOf(resolved, networkKey);
   if (url !== undefined && !config.runtime.security.allow_network_access)
-    throw new SpellError(
-      "script-denied",
-      `${name} is not asked: runtime.security.allow_network_access does not allow it (configuration: ${source})`,
-      {
-        where: "runtime.security.allow_network_access",
-        actions: [{ kind: "show-config", section: "runtime" }],
-      },
-    );
+    throw new SpellError("script-denied", `${name} is not asked: ${networkKey} does not allow it (configuration: ${origin})`, {
+      where: networkKey,
+      hint: "Tools may do this only where the configuration allows it.",
+      actions: [{ kind: "show-config", section: "runtime" }],
+    });
   const values = variables.map((variable) => [variable, platform.config?.env?.[variable]] as const);
   const missing = values.find(([, value]) => value === undefined || value === "");
   if (missing !== undefined)
