@@ -8,7 +8,7 @@ import type { McpClient, McpProgram, Platform } from "../../platform.ts";
 import { joinWords, type ServerLine } from "../../spec/server-line.ts";
 import { version as ownVersion } from "../../version.ts";
 import { toolFailed, toolLimit } from "../failure.ts";
-import { brokenAnswer, endedName, listFailed, resultOf, type ServerTool, serverError, serverTools } from "./answers.ts";
+import { brokenAnswer, endedName, listFailed, resultOf, type ServerTool, seeServer, serverError, serverTools } from "./answers.ts";
 import { guardedFetch } from "./guard.ts";
 import { keeperOf } from "./keep.ts";
 import { plain } from "./plain.ts";
@@ -25,6 +25,8 @@ export interface Connection {
 
 /** Lines and messages that are none of the protocol's, before the server is given up. */
 const mostRubbish = 100;
+/** Milliseconds for a message after a line that is none, while a server is opened: a greeting is passed over. */
+const greetingMs = 3000;
 const mostPages = 32;
 /** Tools that are left out, each with a warning. */
 const mostTold = 5;
@@ -71,17 +73,38 @@ export async function openConnection(
   const seconds = config.tools.mcp.timeout_seconds;
   let fault: SpellError | undefined;
   let program: McpProgram | undefined;
-  let [isOver, rubbish] = [false, 0];
+  let [isOver, isOpen, rubbish] = [false, false, 0];
   const validator = { getValidator: () => (data: unknown) => ({ valid: true, data }) };
   // schemas are judged here, as those of all tools; the SDK's own judge compiles code
   const client: McpClient = new sdk.Client({ name: "llmspell", version: ownVersion }, { capabilities: {}, jsonSchemaValidator: validator });
+  let greeting: ReturnType<typeof setTimeout> | undefined;
+  const greeted = (): void => {
+    clearTimeout(greeting);
+    greeting = undefined;
+  };
+  /** What it wrote in place of a message. */
+  const strayText = (): string => plain(hide(program?.stray() ?? ""), 80);
+  const nonsense = (): void => {
+    const text = strayText();
+    fail(
+      toolFailed(name, `expected messages of the protocol, got other text${text === "" ? "" : `: ${shown(text)}`}`).with({
+        hint: seeServer,
+      }),
+    );
+  };
   const close = async (): Promise<void> => {
     isOver = true;
+    greeted();
     await Promise.all([client.close().catch(() => undefined), program?.kill()]);
   };
   const fail = (error: SpellError): void => {
     fault ??= error;
     void close();
+  };
+  /** An error of what did not come, with what came instead. */
+  const withStray = (error: SpellError): SpellError => {
+    const text = strayText();
+    return text === "" ? error : error.with({ message: `${error.message}; it wrote ${shown(text)}, which is no message` });
   };
   client.onclose = () => {
     isOver = true;
@@ -94,7 +117,8 @@ export async function openConnection(
     const broken = brokenAnswer(name, error, hide);
     if (broken !== undefined) fail(broken);
     rubbish += 1;
-    if (rubbish > mostRubbish) fail(toolFailed(name, "expected messages of the protocol, got other text"));
+    if (rubbish > mostRubbish) nonsense();
+    else if (!isOpen && isNoMessage(error)) greeting ??= setTimeout(nonsense, greetingMs);
   };
   const asked = async <T>(
     outer: AbortSignal,
@@ -106,12 +130,15 @@ export async function openConnection(
     const clock = setTimeout(() => (isLate = true), seconds * 1000);
     try {
       // a signal of its own: the SDK leaves its listeners there
-      return await ask({ signal: AbortSignal.any([outer]), timeout: seconds * 1000 });
+      const answer = await ask({ signal: AbortSignal.any([outer]), timeout: seconds * 1000 });
+      greeted();
+      return answer;
     } catch (error) {
       throwIfAborted(outer);
       // it has forgotten us: the next use opens anew
       if (isObject(error) && error["code"] === 404) void close();
-      throw hideIn(fault ?? serverError(name, isLate || isOver ? ownError(error, program?.ending() ?? "") : error, seconds, said(), hide));
+      const told = serverError(name, isLate || isOver ? ownError(error, program?.ending() ?? "") : error, seconds, said(), hide);
+      throw hideIn(fault ?? (isLate ? withStray(told) : told));
     } finally {
       clearTimeout(clock);
     }
@@ -154,6 +181,7 @@ export async function openConnection(
     const warn = (message: string): void => platform.log({ level: "warn", message });
     for (const { message } of leftOut.slice(0, mostTold)) warn(`a tool is left out: ${plain(message, 500)}`);
     if (leftOut.length > mostTold) warn(`${leftOut.length - mostTold} more tools of ${name} are left out`);
+    isOpen = true;
     program?.release();
     return {
       tools,
@@ -172,8 +200,15 @@ export async function openConnection(
   } catch (error) {
     await close();
     throwIfAborted(signal);
-    throw hideIn(error instanceof SpellError && error.code !== "run-aborted" ? error : serverError(name, lateError, seconds, said(), hide));
+    throw hideIn(
+      error instanceof SpellError && error.code !== "run-aborted" ? error : withStray(serverError(name, lateError, seconds, said(), hide)),
+    );
   }
+}
+
+/** What the SDK throws for text that is no JSON, and for JSON that is no message. */
+function isNoMessage(error: Error): boolean {
+  return error instanceof SyntaxError || Array.isArray((error as { issues?: unknown }).issues);
 }
 
 /** What the SDK itself says of a request, once nothing came in time or the connection ended. */
