@@ -154,6 +154,10 @@ export async function replay(calls: readonly NumberedCall[], host: ReplayHost, o
       const step = await make(call);
       steps.push(step);
       const isEnough = (await onStep?.(step)) === false;
+      if (step.error?.message === late.message) {
+        isStopped = true;
+        break;
+      }
       if (isEnough || (stopOnError && (step.isSame === false || isFailed(step)))) {
         isStopped = steps.length < outer.length;
         break;

@@ -280,6 +280,18 @@ describe("Session, Artifact, Event and Hook", () => {
     expect(await call("Session.complete", id)).toMatchObject({ status: "completed" });
   });
 
+  it("end a replay with its time, agents too", async () => {
+    const { call } = await runOf(on, {}, 50);
+    const id = await call("Session.create", { name: "s" });
+    await call("Session.set_current", id);
+    await call("Agent:execute", await build(call, "slow"), { text: "x" });
+    await call("Session.set_current");
+    expect(await call("Session.replay", id, { timeout_seconds: 0.01 })).toMatchObject({
+      is_stopped: true,
+      steps: [{ error: { code: "run-aborted", message: "expected a replay of at most 0.01 s, got a longer one" } }],
+    });
+  });
+
   it("store artifacts, of files too where the script may read them", async () => {
     const { call } = await runOf({ ...on, runtime: { ...on.runtime, ...withFiles.runtime } }, { files: kept });
     const builder = await call("Session.builder");

@@ -118,8 +118,10 @@ describe("a replay", () => {
       agent: (...[, , , signal]) =>
         new Promise((_, reject) => signal.addEventListener("abort", () => reject(abortedError()), { once: true })),
     });
-    const [step] = (await replay(calls, ended, { timeoutSeconds: 0.01 })).steps;
-    expect(step?.error).toEqual({ code: "run-aborted", message: "expected a replay of at most 0.01 s, got a longer one" });
+    expect(await replay(calls, ended, { timeoutSeconds: 0.01 })).toMatchObject({
+      isStopped: true,
+      steps: [{ error: { code: "run-aborted", message: "expected a replay of at most 0.01 s, got a longer one" } }],
+    });
   });
 
   it("lets tools answer as they did where it has none", async () => {
