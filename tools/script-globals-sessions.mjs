@@ -207,7 +207,7 @@ export const sessions = {
   ),
 
   "Event.publish": entry(
-    "Publishes an event to all subscriptions that fit. Within a hook it is published once the hook has returned.",
+    "Publishes an event to all subscriptions that fit. Its data is plain, as that of `State.save`. Within a hook it is published once the hook has returned.",
     "`false` where there are more than `events.max_events_per_second`: then nobody gets it",
     `print(Event.publish("order.paid", {sum = 12}, {correlation_id = "order 7", ttl_seconds = 60}))`,
     `print(Event.publish("order.paid", { sum: 12 }, { correlation_id: "order 7", ttl_seconds: 60 }));`,
@@ -249,7 +249,7 @@ export const sessions = {
   ),
 
   "Hook.register": entry(
-    'Calls a function at a point, with `{point, component = {type, name}, input, output?, error?, attempt, session_id?}`. Priorities: `highest`, `high`, `normal`, `low`, `lowest`. The function returns nothing or `"continue"`; `"skip"`; another text, which cancels with that reason; or a table with `type`: `modified` and `data = {input = …}` (behind a call `output`), `cancel` and `reason`, `replace` and `data`, `redirect` and `target`, `retry` with `delay_ms` and `max_attempts`, `skipped`. One that fails or takes longer than `hooks.timeout_ms` is passed over. No hook fires for what happens within a hook.',
+    'Calls a function at a point, with `{point, component = {type, name}, input, output?, error?, attempt, session_id?}`; of a step of a workflow the name is `WORKFLOW.STEP`. Priorities: `highest`, `high`, `normal`, `low`, `lowest`. The function returns nothing or `"continue"`; `"skip"`; another text, which cancels with that reason; or a table with `type`: `modified` and `data = {input = …}` (behind a call `output`), `cancel` and `reason`, `replace` and `data`, `redirect` and `target`, `retry` with `delay_ms` and `max_attempts`, `skipped`. One that fails or takes longer than `hooks.timeout_ms` is passed over. No hook fires for what happens within a hook.',
     "a `HookHandle`",
     `Hook.register("BeforeToolExecution", function(call)\n  if call.component.name == "remove" then return "nothing is removed today" end\nend, "high")`,
     `Hook.register("BeforeToolExecution", (call) => (call.component.name === "remove" ? "nothing is removed today" : "continue"), "high");`,

@@ -377,6 +377,11 @@ export function closedError(cause?: SpellError): SpellError {
   return new SpellError("run-closed", "the model was disposed", { details: cause?.details, cause });
 }
 
+/** The error of a call to a spell that was disposed. */
+export function disposedError(): SpellError {
+  return new SpellError("run-closed", "the spell was disposed", { hint: "Make another one with createSpell()." });
+}
+
 /** The error of a prompt that is longer than the context. @param promptTokens undefined where the engine does not count them */
 export function contextError(promptTokens: number | undefined, contextLength: number): SpellError {
   return new SpellError("run-context", `the prompt has ${promptTokens ?? "more"} tokens; the context holds ${contextLength}`, {
@@ -390,7 +395,8 @@ export function firstStepError(areFinite: boolean): SpellError {
   return new SpellError("run-nan", `the first step gave ${areFinite ? "the same number for every token" : "no finite numbers"}`);
 }
 
-/** @throws SpellError run-aborted */
+/** @throws SpellError run-aborted, or what the signal was aborted with, where that is an error of ours: it says who ended it */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw abortedError();
+  if (signal?.aborted !== true) return;
+  throw signal.reason instanceof SpellError ? signal.reason : abortedError();
 }

@@ -466,6 +466,8 @@ export interface McpProgram {
   readonly transport: McpTransport;
   /** The end of what it wrote to standard error. */
   said(): string;
+  /** The beginning of the first line on standard output that is no message; empty: there is none. */
+  stray(): string;
   /** "with status 3", "by SIGKILL"; empty while it runs. */
   ending(): string;
   /** Waiting for it no longer holds this process. */

@@ -55,6 +55,15 @@ export function scriptEngines(open: Open): void {
       expect((await (await open("lua")).run(source)).value).toEqual([false, "script-argument", "on"]);
     });
 
+    it.each([
+      ["{[1] = 1, [5] = 3}", "a list with holes (2 is nil, 5 is not)"],
+      ["{1, 2, x = 3}", "a table with both list items and named fields"],
+      ["{1, 2, [0] = 3}", "a list with an item 0"],
+    ])("says why %s is neither a list nor a table", async (given, message) => {
+      const source = `local ok, e = pcall(T.echo, ${given}) return {e.code, e.message}`;
+      expect((await (await open("lua")).run(source)).value).toEqual(["script-argument", `${message} cannot be passed on`]);
+    });
+
     it("reads standard input by line, number, count and whole, and writes without a line end", async () => {
       const lines = ["first line\n", "42 rest\n", "tail\n", "end"];
       const script = await open("lua", { readLine: async () => lines.shift() });

@@ -44,14 +44,15 @@ export function replayAgents(
     tool: (name: string, input: unknown) => unknown;
   }
   const built = new Map<string, Built>();
-  const build = (about: Readonly<Record<string, unknown>>, tool: Built["tool"]): Built => {
+  const build = (about: Readonly<Record<string, unknown>>, tool: Built["tool"], signal: AbortSignal): Built => {
     const answers = { tool };
     const { toolbox = { has: (name: string) => mayBeTool(name, host.config), get: host.spell.tools.get } } = host;
     const agents = createAgents({
       spell: host.spell,
       config: host.config,
       wrap: host.wrap,
-      signal: host.signal,
+      // of the whole replay
+      signal: AbortSignal.any([signal, host.signal].filter((each) => each !== undefined)),
       permit: host.permit,
       permitProvider: host.permitProvider,
       toolbox: {
@@ -71,8 +72,8 @@ export function replayAgents(
     return Object.assign(answers, { agents, agent: builder.build() });
   };
   return {
-    async agent({ name, about = {} }, input, tool) {
-      const entry = built.get(name) ?? build(about, tool);
+    async agent({ name, about = {} }, input, tool, signal) {
+      const entry = built.get(name) ?? build(about, tool, signal);
       built.set(name, entry);
       entry.tool = tool;
       const seed = about["seed"];

@@ -4,7 +4,7 @@
  */
 import type { Backend, FileSource, FindOptions, FoundModelEntry, LoadOptions, OpenedModel } from "../backends/backend.ts";
 import type { LoadedModel } from "../backends/models.ts";
-import { closedError, SpellError, throwIfAborted, toSpellError } from "../errors.ts";
+import { closedError, disposedError, SpellError, throwIfAborted, toSpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { EmbeddingModel } from "../spec/embedding-model.ts";
 import type { ChatPrompt, GenerateOptions, Prompt, ResultOf } from "../spec/generate.ts";
@@ -79,7 +79,7 @@ export function createPool(): Pool {
   };
 
   const refuseClosed = (): void => {
-    if (isClosed) throw new SpellError("run-closed", "the spell was disposed", { hint: "Make another one with createSpell()." });
+    if (isClosed) throw disposedError();
   };
 
   const loadAs =

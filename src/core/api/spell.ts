@@ -7,7 +7,7 @@ import { surveyDevices } from "../devices/survey.ts";
 import { realClock } from "../download/clock.ts";
 import type { PullEvent } from "../download/pull.ts";
 import type { Network } from "../download/request.ts";
-import { SpellError } from "../errors.ts";
+import { disposedError, SpellError } from "../errors.ts";
 import { formatCount } from "../formats/format-count.ts";
 import type { Platform } from "../platform.ts";
 import type { Rag } from "../rag/types.ts";
@@ -242,7 +242,7 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
   let opened: Promise<Sessions> | undefined;
   let rag: Promise<Rag> | undefined;
   const dispose = async (): Promise<void> => {
-    over.abort();
+    over.abort(disposedError());
     const close = [opened, rag].map((each) =>
       each?.then(
         (open) => open.close(),

@@ -45,6 +45,10 @@ export async function prepare(document: RagDocument, at: number, parts: PrepareP
   const where = `documents[${at}]`;
   const wrong = (what: string, expected: string, got: unknown): SpellError =>
     new SpellError("rag-input", `${where}: ${what}: expected ${expected}, got ${got === undefined ? "nothing" : typeof got}`, { where });
+  const wrongId = (id: unknown): SpellError => {
+    const got = typeof id !== "string" ? typeof id : id.length > 1000 || id === "" ? id.length : "U+001F";
+    return new SpellError("rag-input", `${where}: id: expected text of 1–1000 characters without U+001F, got ${got}`, { where });
+  };
   if (!isObject(document)) throw wrong("document", "an object", document);
   const { name, bytes: given, metadata = {} } = document as RagDocument;
   const said = (document as RagDocument).text ?? (document as RagDocument).content;
@@ -70,7 +74,7 @@ export async function prepare(document: RagDocument, at: number, parts: PrepareP
   const moved = file.before === undefined ? [] : [file.before];
   const hash = await hashOf(JSON.stringify([file.text, file.form, title, chunking, keep_headings, keep_code_blocks, ...moved]));
   const id = named ?? hash.slice(0, 16);
-  if (typeof id !== "string" || id === "" || id.length > 1000 || id.includes("\u001f")) throw wrong("id", "1–1000 characters", id);
+  if (typeof id !== "string" || id === "" || id.length > 1000 || id.includes("\u001f")) throw wrongId(id);
   return { id, title, metadata, hash, chunks: async () => placed(await cut(file, parts), file.before) };
 }
 

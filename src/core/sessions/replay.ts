@@ -95,7 +95,8 @@ export async function replay(calls: readonly NumberedCall[], host: ReplayHost, o
   const known = new Set(calls.map(({ call }) => call));
   const outer = calls.filter(({ within }) => within === undefined || !known.has(within));
   const time = new AbortController();
-  const timer = setTimeout(() => time.abort(), timeoutSeconds * 1000);
+  const late = new SpellError("run-aborted", `expected a replay of at most ${timeoutSeconds} s, got a longer one`);
+  const timer = setTimeout(() => time.abort(late), timeoutSeconds * 1000);
   const signal = options.signal === undefined ? time.signal : AbortSignal.any([options.signal, time.signal]);
   const steps: ReplayStep[] = [];
   let isStopped = false;
@@ -126,9 +127,11 @@ export async function replay(calls: readonly NumberedCall[], host: ReplayHost, o
       if (tool !== undefined) return done(await tool(input, signal), []);
       const { output, about: now } = await host.agent(call, input, stored(calls, call.call), signal);
       return done(output, compare(pick(call.about), pick(now)));
-    } catch (error) {
+    } catch (thrown) {
       throwIfAborted(options.signal);
-      const { code, message } = toSpellError(error);
+      const error = toSpellError(thrown);
+      // who was ended does not know by whom
+      const { code, message } = time.signal.aborted && error.code === "run-aborted" ? late : error;
       const isSame = call.error === undefined ? false : call.error.code === code;
       return {
         ...about,
@@ -151,6 +154,10 @@ export async function replay(calls: readonly NumberedCall[], host: ReplayHost, o
       const step = await make(call);
       steps.push(step);
       const isEnough = (await onStep?.(step)) === false;
+      if (step.error?.message === late.message) {
+        isStopped = true;
+        break;
+      }
       if (isEnough || (stopOnError && (step.isSame === false || isFailed(step)))) {
         isStopped = steps.length < outer.length;
         break;

@@ -1,6 +1,6 @@
 /** Work of built-in tools that strangers can make endless or endlessly large. Each piece runs where it can be ended from outside. */
 import { messageOf, SpellError } from "../errors.ts";
-import { isObject, parseWholeJson } from "../json.ts";
+import { isObject, jsonFault, parseWholeJson, shown } from "../json.ts";
 import { limits } from "../limits.ts";
 
 /** Only jq answers later: its package has no other way. */
@@ -142,7 +142,11 @@ async function runJq(jq: Jq, { input, query = ".", is_text = false }: JqInput) {
       throw new SpellError("tool-limit", "json-processor: expected a program of jq that fits its memory, got one that takes more", {
         where: "query",
       });
+    const fault = /invalid JSON text/i.test(messageOf(cause)) ? jsonFault(json) : undefined;
+    if (fault !== undefined)
+      throw new SpellError("tool-failed", `json-processor: input: expected JSON, got ${foundAt(json, fault)}`, { where: "input" });
     const said = messageOf(cause)
+      .replace(/\nUse jq --help.*$/s, "")
       .replace(/^jq: |\njq: \d+ compile errors?\s*$| \(Unix shell quoting issues\?\)/g, "")
       .replace(/ at <top-level>, line (\d+)/g, (_, line: string) => ` at line ${Math.max(1, Number(line) - 1)}`)
       .slice(0, 500);
@@ -152,6 +156,13 @@ async function runJq(jq: Jq, { input, query = ".", is_text = false }: JqInput) {
     throw new SpellError("tool-limit", "json-processor: expected a program of jq that gives values, got none", { where: "query" });
   const results = parseWholeJson(bounded("json-processor", written)) as readonly unknown[];
   return { result: results[0] ?? null, results, count: results.length };
+}
+
+/** What stands at a place, and which place that is. */
+function foundAt(text: string, at: number): string {
+  const before = text.slice(0, at).split("\n");
+  const [first] = text.slice(at, at + 2);
+  return `${first === undefined ? "its end" : shown(first)} at line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
 }
 
 function bounded(tool: string, text: string): string {

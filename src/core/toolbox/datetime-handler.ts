@@ -84,7 +84,8 @@ const operations = {
   add: (given: Input, Temporal: Temporal) => moment(read(given.date, given.zone, Temporal).add(amountOf(given))),
   subtract: (given: Input, Temporal: Temporal) => moment(read(given.date, given.zone, Temporal).subtract(amountOf(given))),
   difference(given: Input, Temporal: Temporal) {
-    const [from, to] = [read(given.date, given.zone, Temporal), read(given.to, given.zone, Temporal)];
+    const from = read(given.date, given.zone, Temporal);
+    const to = read(given.to, given.zone, Temporal, "to, the later date");
     // calendar units are counted in one zone
     const duration = from.until(to.withTimeZone(from.timeZoneId), { largestUnit: given.unit ?? "day" });
     const entries = units.map((unit) => [unit, duration[unit as "days"]] as const).filter(([, count]) => count !== 0);
@@ -102,9 +103,9 @@ const operations = {
   },
 } as const;
 
-/** @throws SpellError tool-failed, RangeError */
-function read(date: string | number | undefined, zone: string | undefined, Temporal: Temporal): Zoned {
-  if (date === undefined) throw missing("date");
+/** @param name of the date, in errors @throws SpellError tool-failed, RangeError */
+function read(date: string | number | undefined, zone: string | undefined, Temporal: Temporal, name = "date"): Zoned {
+  if (date === undefined) throw missing(name);
   const plain = String(date).trim();
   // of ISO 8601 four digits are a year, eight a day
   const isMilliseconds = typeof date === "number" || (/^[+-]?\d{1,16}$/.test(plain) && !/^(?:\d{4}|\d{8})$/.test(plain));

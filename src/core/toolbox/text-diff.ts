@@ -42,6 +42,8 @@ export const textDiff: ToolDefinition = {
     const size = before.length + after.length;
     if (size > mostCharacters) throw toolLimit("text-diff", `expected at most ${mostCharacters} characters in both texts, got ${size}`);
     const { diffChars, diffLines, diffWordsWithSpace, createTwoFilesPatch } = await import("diff");
+    const late = () => toolLimit("text-diff", `expected texts that are compared within ${timeout} ms, got others`);
+    const started = performance.now();
     const options = { timeout, stripTrailingCr: ignore_whitespace, ignoreWhitespace: ignore_whitespace };
     const parts =
       by === "lines"
@@ -49,9 +51,12 @@ export const textDiff: ToolDefinition = {
         : by === "words"
           ? diffWordsWithSpace(before, after, { timeout })
           : diffChars(before, after, { timeout });
-    const patch = by === "lines" ? createTwoFilesPatch("before", "after", before, after, "", "", { ...options, context }) : "";
-    if (parts === undefined || patch === undefined)
-      throw toolLimit("text-diff", `expected texts that are compared within ${timeout} ms, got others`);
+    if (parts === undefined) throw late();
+    // compares them again: both have the time of one
+    const rest = Math.max(1, timeout - (performance.now() - started));
+    const patch =
+      by === "lines" ? createTwoFilesPatch("before", "after", before, after, "", "", { ...options, timeout: rest, context }) : "";
+    if (patch === undefined) throw late();
     const changes = parts.map(({ value, added, removed }) => ({ kind: added ? "added" : removed ? "removed" : "equal", text: value }));
     const count = (kind: string): number => parts.reduce((sum, part, i) => sum + (changes[i]?.kind === kind ? part.count : 0), 0);
     const [added, removed] = [count("added"), count("removed")];

@@ -2,6 +2,7 @@
  * Tools by their names, run by the rules of one configuration: input and output by their schemas, a time for each call, a number of calls a minute. Nobody is
  * told of a call twice; what fails fails with a typed error.
  */
+import { originOf } from "../config/origin.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { messageOf, SpellError, throwIfAborted } from "../errors.ts";
 import { limits } from "../limits.ts";
@@ -172,7 +173,7 @@ export function createToolbox(host: ToolboxHost): Toolbox {
       return all.filter((tool) => tag === undefined || tool.tags.includes(tag)).map(factsOf);
     },
     async close() {
-      over.abort();
+      over.abort(new SpellError("run-closed", "the tools are closed", { hint: "Make another spell with createSpell()." }));
       await (await opened)?.close();
     },
   };
@@ -208,11 +209,13 @@ function disabled(name: string, key: string): SpellError {
   });
 }
 
-function contextOf(name: string, { config, source }: ResolvedConfig, { platform, folder }: ToolboxHost, signal: AbortSignal) {
+function contextOf(name: string, resolved: ResolvedConfig, { platform, folder }: ToolboxHost, signal: AbortSignal) {
+  const { config } = resolved;
   const { security } = config.runtime;
   const denied = (what: string, key: string): SpellError =>
-    new SpellError("script-denied", `${name} may not ${what}: ${key} does not allow it (configuration: ${source})`, {
+    new SpellError("script-denied", `${name} may not ${what}: ${key} does not allow it (configuration: ${originOf(resolved, key)})`, {
       where: key,
+      hint: "Tools may do this only where the configuration allows it.",
       actions: [{ kind: "show-config", section: "runtime" }],
     });
   return {

@@ -33,12 +33,12 @@ export const uuidGenerator: ToolDefinition = {
     },
     [],
   ),
-  output: object({ result: text("the first"), uuids: list("all of them", { type: "string" }) }),
+  output: object({ result: text("the UUID; of several all, one a line"), uuids: list("all of them", { type: "string" }) }),
   async run({ version = "v4", count = 1, namespace, name }: Input) {
     const uuids: string[] = [];
     if (version === "v5") uuids.push(await named(namespace, name));
     else for (let i = 0; i < count; i += 1) uuids.push(version === "v4" ? crypto.randomUUID() : timed());
-    return { result: uuids[0], uuids };
+    return { result: uuids.join("\n"), uuids };
   },
 };
 

@@ -2,7 +2,7 @@
  * Steps in order, by a condition, again and again, or side by side. A step runs a tool, an agent or another workflow; what it may do is theirs to say. Steps of
  * everything that one call runs are counted together, and all of it ends with the caller's signal.
  */
-import { abortedError, SpellError, throwIfAborted, toSpellError } from "../errors.ts";
+import { SpellError, throwIfAborted, toSpellError } from "../errors.ts";
 import { isObject } from "../json.ts";
 import { limits } from "../limits.ts";
 import { within } from "../tools/loop.ts";
@@ -87,7 +87,7 @@ export class Workflow {
   }
 
   /**
-   * @throws SpellError workflow-failed with the step's own error as cause, workflow-timeout, workflow-limit, workflow-option, run-aborted, hook-cancelled
+   * @throws SpellError workflow-failed and workflow-timeout with the step's own error as cause, workflow-limit, workflow-option, run-aborted, hook-cancelled
    */
   execute(input: unknown = {}, { signal, context }: WorkflowRunOptions = {}): Promise<WorkflowResult> {
     return this.run(input, { signal: signal ?? new AbortController().signal, context }, { steps: 0, depth: 1 });
@@ -243,7 +243,8 @@ export class Workflow {
         report(attempt, error);
         if (!isFinal && errorStrategy === "continue") return undefined;
         if (isFinal) throw error;
-        throw new SpellError("workflow-failed", `workflow ${this.name}: step ${step.name}: ${error.message}`, {
+        const code = error.code === "workflow-timeout" ? error.code : "workflow-failed";
+        throw new SpellError(code, `workflow ${this.name}: step ${step.name}: ${error.message}`, {
           where: step.name,
           details: { step: step.name, code: error.code, attempts: attempt },
           cause: thrown,
@@ -256,8 +257,7 @@ export class Workflow {
     const { watch = unwatched } = this.#host as Required<WorkflowHost>;
     const { name, timeoutMs = this.settings.timeoutMs } = step;
     const input = step.input === undefined ? (more.previous ?? run.input) : fillIn(step.input, this.#scope(run, more));
-    const late = () =>
-      new SpellError("workflow-timeout", `step ${name}: expected an end within ${timeoutMs} ms (timeout_ms), got none`, { where: name });
+    const late = () => new SpellError("workflow-timeout", `expected an end within ${timeoutMs} ms (timeout_ms), got none`, { where: name });
     return watch({ kind: "stage", name: `${this.name}.${name}`, input, context: run.context }, (given) =>
       timed(timeoutMs, run.signal, late, async (signal) => {
         const own = { signal, context: run.context };
@@ -309,7 +309,7 @@ async function timed<T>(ms: number, outer: AbortSignal, late: () => SpellError, 
     signal.addEventListener("abort", () => (isLate = !outer.aborted), { once: true });
     return work(signal);
   }).catch((error: unknown) => {
-    if (outer.aborted) throw abortedError();
+    throwIfAborted(outer);
     throw isLate ? late() : error;
   });
 }

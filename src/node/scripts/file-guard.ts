@@ -29,9 +29,10 @@ export interface FileGuard {
  * @param allowed folders; none = `folder`
  */
 export function guardFiles(folder: string, allowed: readonly string[]): FileGuard {
-  const real = (path: string): string | undefined => {
+  /** @param path as it was given, in errors */
+  const real = (at: string, path: string): string | undefined => {
     try {
-      return realpathSync.native(path);
+      return realpathSync.native(at);
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw fileError(path, error);
@@ -43,10 +44,10 @@ export function guardFiles(folder: string, allowed: readonly string[]): FileGuar
     const names: string[] = [];
     let at = resolve(folder, path);
     for (;;) {
-      const there = real(at);
+      const there = real(at, path);
       if (there !== undefined) {
         const target = join(there, ...names);
-        const roots = folders.map((each) => real(resolve(folder, each)));
+        const roots = folders.map((each) => real(resolve(folder, each), each));
         if (!roots.some((root) => root !== undefined && isInside(root, target))) throw outside(path, key);
         return target;
       }
@@ -128,9 +129,10 @@ const meaning: Readonly<Record<string, string>> = {
 export function fileError(path: string, error: unknown): SpellError {
   if (error instanceof SpellError) return error;
   const about = { where: path, cause: error };
+  const named = path.slice(0, 200);
   const errno = errnoOf(error);
-  if (errno === "ENOSPC" || errno === "EDQUOT") return new SpellError("store-full", `${path}: no room left on its disk`, about);
+  if (errno === "ENOSPC" || errno === "EDQUOT") return new SpellError("store-full", `${named}: no room left on its disk`, about);
   if (errno === "ELOOP") return outside(path, "runtime.security.allowed_paths");
   const what = isMissing(error) ? "no such file or folder" : (meaning[errno ?? ""] ?? errno ?? messageOf(error));
-  return new SpellError("script-error", `${path}: ${what}`, about);
+  return new SpellError("script-error", `${named}: ${what}`, about);
 }

@@ -3,6 +3,7 @@ import type { ChildProcess } from "node:child_process";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { SpellError } from "../../core/errors.ts";
+import { isObject } from "../../core/json.ts";
 import type { McpProgram, McpSdk, McpTransport, ToolHop } from "../../core/platform.ts";
 import { installCommand, isInstalled } from "../engines/packages.ts";
 import { whenExiting } from "../when-exiting.ts";
@@ -58,6 +59,7 @@ export async function start(
   transport.stderr?.on("data", (piece: Buffer) => {
     said = (said + piece.toString("utf8")).slice(-saidLength);
   });
+  const lines = strayLine();
   let child: ChildProcess | undefined;
   let killed: Promise<void> | undefined;
   const killNow = (): void => void child?.kill("SIGKILL");
@@ -66,6 +68,8 @@ export async function start(
     await begin();
     child = Reflect.get(transport, "_process") as ChildProcess | undefined;
     if (child?.pid === undefined) return;
+    // before the SDK's own: its error comes with the line
+    child.stdout?.prependListener("data", lines.add);
     const settled = [whenExiting(killNow), reapWhenGone(child.pid)];
     child.once("exit", () => {
       for (const settle of settled) settle();
@@ -74,6 +78,7 @@ export async function start(
   return {
     transport,
     said: () => said,
+    stray: lines.found,
     ending() {
       const { exitCode = null, signalCode = null } = child ?? {};
       if (exitCode !== null) return `with status ${exitCode}`;
@@ -98,6 +103,34 @@ export async function start(
       await killed;
     },
   };
+}
+
+/** Finds the first line that is no message, as it comes in pieces. */
+function strayLine() {
+  const decoder = new TextDecoder();
+  let [first, line] = ["", ""];
+  return {
+    add(piece: Buffer): void {
+      if (first !== "") return;
+      const [begun = "", ...more] = decoder.decode(piece, { stream: true }).split("\n");
+      for (const next of [undefined, ...more]) {
+        if (next !== undefined && first === "" && line.trim() !== "" && !isMessage(line)) first = line;
+        line = (next === undefined ? line + begun : next).slice(0, saidLength);
+      }
+    },
+    found: (): string => first || (/^\s*[^\s{]/.test(line) ? line : ""),
+  };
+}
+
+/** A long one is not read: what begins as an object is one. */
+function isMessage(line: string): boolean {
+  if (line.length === saidLength) return /^\s*\{/.test(line);
+  try {
+    const value: unknown = JSON.parse(line);
+    return isObject(value) && value["jsonrpc"] === "2.0";
+  } catch {
+    return false;
+  }
 }
 
 /** Without a proxy, as `http-request`: behind one nobody can say where a request leads. */

@@ -191,6 +191,20 @@ describe("retrieval", () => {
     expect((await rag.search("slept"))[0]?.heading).toBe("Day 7");
   });
 
+  it.each([
+    ["a".repeat(5000), "5000"],
+    ["", "0"],
+    ["a\u001fb", "U+001F"],
+    [7 as unknown as string, "number"],
+  ])("takes no id such as %j", async (id, got) => {
+    const { rag } = await open();
+    const error = await failure(rag.ingest([{ id, text: "x" }]));
+    expect(error).toMatchObject({
+      code: "rag-input",
+      message: `documents[0]: id: expected text of 1–1000 characters without U+001F, got ${got}`,
+    });
+  });
+
   it("keeps nothing of a call where one document is refused", async () => {
     const { rag } = await open({ ingest: { max_document_mb: 1 } });
     const bad = { id: "big", text: "x".repeat(1_000_001) };

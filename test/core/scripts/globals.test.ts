@@ -156,6 +156,17 @@ describe("LocalLLM", () => {
     expect(await call("LocalLLM.unload")).toBe(1);
   });
 
+  it("publishes plain data alone, as State keeps it", async () => {
+    const { call } = await runOf();
+    const fn = (): undefined => undefined;
+    for (const data of [fn, { a: [fn] }, new Uint8Array(2)]) {
+      const error = await failure(call("Event.publish", "x.y", data));
+      expect([error.code, error.message]).toEqual(["script-argument", expect.stringContaining("Event.publish: data: expected plain data")]);
+    }
+    expect(await call("Event.publish", "x.y")).toBe(true);
+    expect(await call("Event.publish", "x.y", { a: [1] })).toBe(true);
+  });
+
   it("ends with the run", async () => {
     const { call, over } = await runOf({}, {}, 50);
     const answer = call("LocalLLM.generate", "tiny-stories", "x");
@@ -267,6 +278,18 @@ describe("Session, Artifact, Event and Hook", () => {
     await call("Session.replay", id, { mode: "debug" }, async (step: unknown) => told.push(step));
     expect(told).toHaveLength(1);
     expect(await call("Session.complete", id)).toMatchObject({ status: "completed" });
+  });
+
+  it("end a replay with its time, agents too", async () => {
+    const { call } = await runOf(on, {}, 50);
+    const id = await call("Session.create", { name: "s" });
+    await call("Session.set_current", id);
+    await call("Agent:execute", await build(call, "slow"), { text: "x" });
+    await call("Session.set_current");
+    expect(await call("Session.replay", id, { timeout_seconds: 0.01 })).toMatchObject({
+      is_stopped: true,
+      steps: [{ error: { code: "run-aborted", message: "expected a replay of at most 0.01 s, got a longer one" } }],
+    });
   });
 
   it("store artifacts, of files too where the script may read them", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { SpellError } from "../../../src/core/errors.ts";
+import { abortedError, SpellError } from "../../../src/core/errors.ts";
 import type { NumberedCall } from "../../../src/core/sessions/calls.ts";
 import { compare } from "../../../src/core/sessions/compare.ts";
 import { type ReplayHost, replay } from "../../../src/core/sessions/replay.ts";
@@ -114,6 +114,14 @@ describe("a replay", () => {
     const slow = host({ agent: () => new Promise((resolve) => setTimeout(() => resolve({ output: { text: "ONE" }, about }), 30)) });
     expect(await replay(calls, slow, { timeoutSeconds: 0.01 })).toMatchObject({ isStopped: true, steps: { length: 1 } });
     expect(await failure(replay(calls, host(), { signal: AbortSignal.abort() }))).toMatchObject({ code: "run-aborted" });
+    const ended = host({
+      agent: (...[, , , signal]) =>
+        new Promise((_, reject) => signal.addEventListener("abort", () => reject(abortedError()), { once: true })),
+    });
+    expect(await replay(calls, ended, { timeoutSeconds: 0.01 })).toMatchObject({
+      isStopped: true,
+      steps: [{ error: { code: "run-aborted", message: "expected a replay of at most 0.01 s, got a longer one" } }],
+    });
   });
 
   it("lets tools answer as they did where it has none", async () => {

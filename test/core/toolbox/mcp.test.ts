@@ -123,7 +123,7 @@ describe("tools of a server", () => {
     const tool = await tools.get("garden_bed");
     expect(await tool.execute({ name: "south" }, { signal: new AbortController().signal })).toEqual({ result: "south: leeks" });
     await tools.spell.dispose();
-    expect((await failure(tools.execute("garden_bed", { name: "north" }))).code).toBe("run-aborted");
+    expect((await failure(tools.execute("garden_bed", { name: "north" }))).code).toBe("run-closed");
   });
 
   it("are opened with their first use, once", async () => {

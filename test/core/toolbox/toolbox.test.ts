@@ -45,6 +45,7 @@ describe("the toolbox", () => {
     ["calculator", "1+1", "input: expected an object"],
     ["uuid-generator", { count: 0 }, "input.count: expected at least 1"],
     ["uuid-generator", { count: 1.5 }, "input.count: expected integer"],
+    ["file-operations", { operation: "read", path: "" }, "input.path: expected at least 1 characters"],
     ["text-manipulator", { operation: "explode", text: "" }, "expected one of"],
     ["template", { template: "", values: { a: nested(40) } }, `nested at most ${limits.scriptDepth} deep`],
     ["template", { template: "x".repeat(limits.toolInputCharacters), values: {} }, "characters of data"],
@@ -78,7 +79,11 @@ describe("the toolbox", () => {
     const spell = createSpell({ platform: { ...memoryPlatform(), ...hanging }, env: {} });
     const other = spell.tools.execute("regex", { pattern: "a", text: "a" });
     setTimeout(() => void spell.dispose(), 5);
-    expect((await failure(other)).code).toBe("run-aborted");
+    const closed = { code: "run-closed", message: "the spell was disposed" };
+    expect(await failure(other)).toMatchObject(closed);
+    expect(await failure(spell.tools.execute("calculator", { expression: "1" }))).toMatchObject(closed);
+    const workflow = (await spell.workflows()).create({ steps: [{ tool: "calculator", input: { expression: "1" } }] }, "sequential");
+    expect(await failure(workflow.execute())).toMatchObject(closed);
   });
 
   it("gives files and network only where the configuration does, and the host has them", async () => {
@@ -91,5 +96,10 @@ describe("the toolbox", () => {
     const closed = toolsOf({ runtime: { security: { allow_network_access: false } } });
     const error = await failure(closed.execute("http-request", { url: "https://example.org/" }));
     expect([error.code, error.where]).toEqual(["script-denied", "runtime.security.allow_network_access"]);
+    expect([error.message, error.hint]).toEqual([expect.stringContaining("(configuration: object)"), expect.stringMatching(/^Tools/)]);
+    const variable = "LLMSPELL_RUNTIME_SECURITY_ALLOW_NETWORK_ACCESS";
+    const { tools } = createSpell({ platform: memoryPlatform(), config: {}, env: { [variable]: "false" } });
+    const byVariable = await failure(tools.execute("http-request", { url: "https://example.org/" }));
+    expect(byVariable.message).toContain(`(configuration: env:${variable})`);
   });
 });

@@ -184,7 +184,8 @@ describe("uuid-generator", () => {
   it("makes each version in its form", async () => {
     const v5 = { version: "v5", namespace: "url", name: "https://example.org/" };
     expect(await resultOf("uuid-generator", v5)).toBe("527dda32-a0de-5105-a042-cb475b5f7d11");
-    const { uuids } = (await run("uuid-generator", { version: "v7", count: 20 })) as { uuids: string[] };
+    const { uuids, result } = (await run("uuid-generator", { version: "v7", count: 20 })) as { uuids: string[]; result: string };
+    expect(result.split("\n")).toEqual(uuids);
     expect(new Set(uuids).size).toBe(20);
     for (const uuid of uuids) expect(uuid).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     expect(Number.parseInt((uuids[0] ?? "").replaceAll("-", "").slice(0, 12), 16)).toBeCloseTo(Date.now(), -5);
@@ -300,6 +301,13 @@ describe("text-diff", () => {
     expect((await failure(run("text-diff", { before: letters(31), after: letters(57), by: "characters" }))).code).toBe("tool-limit");
     expect(performance.now() - started).toBeLessThan(10_000);
   });
+
+  it("compares lines within the time of one comparison", async () => {
+    const lines = (step: number) => Array.from({ length: 30_000 }, (_, i) => `a${(i * step) % 30_011}`).join("\n");
+    const started = performance.now();
+    expect((await failure(run("text-diff", { before: lines(7), after: lines(13) }))).message).toContain("within 1000 ms");
+    expect(performance.now() - started).toBeLessThan(1800);
+  });
 });
 
 describe("template", () => {
@@ -386,6 +394,13 @@ describe("datetime-handler", () => {
   ])("reads milliseconds: %j", async (date, timestamp) => {
     expect(await run("datetime-handler", { operation: "parse", date })).toMatchObject({ timestamp });
     expect(await run("datetime-handler", { operation: "difference", date: 0, to: date })).toMatchObject({ seconds: timestamp / 1000 });
+  });
+
+  it.each([
+    [{ operation: "difference", date: "2026-01-01" }, "expected to, the later date, got none"],
+    [{ operation: "difference", to: "2026-01-01" }, "expected date, got none"],
+  ])("names what %j lacks", async (input, message) => {
+    expect((await failure(run("datetime-handler", input))).message).toBe(`datetime-handler: ${message}`);
   });
 
   it("says what four digits may be", async () => {

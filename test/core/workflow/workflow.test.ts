@@ -175,7 +175,8 @@ describe("where a step fails", () => {
 describe("limits", () => {
   it("ends with the time of a step, and of the whole", async () => {
     const step = await failure((await make({ steps: [{ name: "a", agent: hanging, timeout_ms: 10 }] }, "sequential")).execute());
-    expect([step.code, step.details]).toEqual(["workflow-failed", expect.objectContaining({ code: "workflow-timeout" })]);
+    expect([step.code, step.details]).toEqual(["workflow-timeout", expect.objectContaining({ step: "a", code: "workflow-timeout" })]);
+    expect(step.message).toMatch(/^workflow workflow_\w+: step a: expected an end within 10 ms \(timeout_ms\), got none$/);
     expect((await failure((await make({ steps: [{ name: "a", agent: hanging }], timeout_ms: 10 }, "sequential")).execute())).code).toBe(
       "workflow-timeout",
     );

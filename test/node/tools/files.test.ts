@@ -67,6 +67,7 @@ describe("file-operations", () => {
     [{ operation: "read", path: at("none.txt") }, "no such file or folder"],
     [{ operation: "write", path: at("none/x.txt"), content: "x" }, "no such folder; make_folder makes it"],
     [{ operation: "write", path: at("x.txt") }, "write and append take content; got none"],
+    [{ operation: "write", path: "n".repeat(300), content: "x" }, `file-operations: ${"n".repeat(200)}: its name is too long`],
     [{ operation: "move", path: at("a.txt") }, "copy and move take to, the new path; got none"],
   ])("says of %j what is wrong", async (input, message) => {
     writeFileSync(at("a.txt"), "a");

@@ -32,7 +32,11 @@ describe("json-processor", () => {
     expect((await failure(run("json-processor", { input: {}, query: ".a.b[" }))).code).toBe("tool-failed");
     const error = await failure(run("json-processor", { input: [1], query: '1, error("mine")' }));
     expect([error.code, error.message]).toEqual(["tool-failed", expect.stringContaining("mine")]);
-    expect((await failure(run("json-processor", { input: "{", is_text: true }))).code).toBe("tool-failed");
+    const broken = await failure(run("json-processor", { input: "[1,\n 2 3]", is_text: true }));
+    expect([broken.code, broken.where]).toEqual(["tool-failed", "input"]);
+    expect(broken.message).toBe('json-processor: input: expected JSON, got "3" at line 2, column 4');
+    // jq reads more than JSON: then the query is what is wrong
+    expect((await failure(run("json-processor", { input: "[nan]", is_text: true, query: "$no" }))).message).toContain("$no");
   });
 
   it("keeps the digits of whole numbers, as text where a number would lose them", async () => {

@@ -58,6 +58,7 @@ const answers = {
   form: (id) => say({ id, result: { content: [], structuredContent: { sum: "many" } } }),
   costly: (id) => say({ id, result: { content: [{ type: "text", text: "done" }] } }),
   mute: () => {},
+  babbles: () => process.stdout.write("let me see\\n"),
   tells: (id) => say({ id, result: { isError: true, content: [{ type: "text", text: "x".repeat(980) + token }] } }),
   raises: (id) => say({ id, error: { code: -32603, message: "no " + encodeURIComponent(token), data: token } }),
   parts: (id) => say({ id, result: { content: token } }),
@@ -122,13 +123,32 @@ describe("a program", () => {
     ["control", "tool-failed", "expected tools named by letters"],
     ["schema", "tool-failed", "inputSchema"],
     ["line", "tool-limit", "of at most 2000000 bytes"],
-    ["rubbish", "tool-failed", "expected messages of the protocol, got other text"],
+    ["rubbish", "tool-failed", 'expected messages of the protocol, got other text: "hello 0"'],
     ...(isLong ? [["silent", "tool-limit", "within 1 s"]] : []),
     ["deaf", "tool-limit", "within 1 s"],
   ])("that is %s ends in %s", async (mode, code, message) => {
     const error = await failure(toolsOf(run(mode), mode === "silent" || mode === "deaf" ? 1 : 20).connect("s"));
     expect([error.code, error.message]).toEqual([code, expect.stringContaining(message)]);
     if (mode === "deaf") expect(error.hint).toContain("tools.mcp.timeout_seconds");
+  });
+
+  it.each([
+    ['"\\u001b[31mhello " + process.env.MCP_TEST_TOKEN + "\\u0007 nonsense\\n"', '"[31mhello ******** nonsense"'],
+    [`'{"level":"info"}\\n'`, String.raw`"{\"level\":\"info\"}"`],
+  ])("that writes %s and no message is no server", async (text, told) => {
+    const program = join(folder, "babbler.mjs");
+    writeFileSync(program, `process.stdout.write(${text}); setTimeout(() => {}, 60000);`);
+    const started = performance.now();
+    const error = await failure(toolsOf(`$MCP_TEST_TOKEN node ${program}`, 60).connect("s"));
+    expect([error.code, error.message]).toEqual(["tool-failed", `s: expected messages of the protocol, got other text: ${told}`]);
+    expect(performance.now() - started).toBeLessThan(20_000);
+  });
+
+  it("that does not end its line is told of with it, when the time is over", async () => {
+    const program = join(folder, "prompter.mjs");
+    writeFileSync(program, `process.stdout.write("Name? "); setTimeout(() => {}, 60000);`);
+    const error = await failure(toolsOf(`node ${program}`, 1).connect("s"));
+    expect([error.code, error.message]).toEqual(["tool-limit", expect.stringMatching(/got none; it wrote "Name\?", which is no message$/)]);
   });
 
   it("is ended once, however often that is asked for", async () => {
@@ -228,6 +248,8 @@ describe("a program", () => {
       's_run: output.result.sum: expected number, got "many"',
     );
     expect((await failure(toolsOf(run("mute"), 1).execute("s_run", {}))).message).toContain("within 1 s");
+    const babbles = await failure(toolsOf(run("babbles"), 1).execute("s_run", {}));
+    expect([babbles.code, babbles.message]).toEqual(["tool-limit", expect.stringContaining('it wrote "let me see", which is no message')]);
     expect(await toolsOf(run("costly")).execute("s_run", { x: 1 })).toEqual({ result: "done" });
   });
 

@@ -2,7 +2,7 @@
 import type { Events, SpellEvent } from "../../events/events.ts";
 import { type HookData, type Hooks, hookPoints, hookPriorities } from "../../events/hooks.ts";
 import { definedOnly } from "../../values.ts";
-import { any, type CallKept, instance, integer, kept, number, oneOf, optional, options, text } from "../arguments.ts";
+import { type CallKept, instance, integer, kept, number, oneOf, optional, options, data as plainData, text } from "../arguments.ts";
 import { now, type ScriptClass, type ScriptFunctions, waits } from "../bind.ts";
 import type { ScriptRun } from "./host.ts";
 
@@ -12,7 +12,7 @@ export function eventGlobal(run: ScriptRun, events: Events): ScriptFunctions {
     publish: now(
       [
         text("type"),
-        optional(any("data")),
+        optional(plainData("data")),
         optional(options("options", [optional(text("language")), optional(text("correlation_id")), optional(number("ttl_seconds", 0))])),
       ],
       (type, data, given) => {

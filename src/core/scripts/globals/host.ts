@@ -3,6 +3,7 @@ import { createNames } from "../../api/names.ts";
 import { createSpell, type Spell } from "../../api/spell.ts";
 import { mask } from "../../config/keys.ts";
 import { maskSecrets } from "../../config/mask.ts";
+import { originOf } from "../../config/origin.ts";
 import { providerNames, providerOf } from "../../config/providers.ts";
 import type { ResolvedConfig } from "../../config/resolve.ts";
 import { SpellError } from "../../errors.ts";
@@ -149,8 +150,8 @@ function localOnly(platform: Platform, config: ResolvedConfig): Platform {
 }
 
 /** @param what a script wanted to do: "read files" @param key that permits it */
-export function denied(what: string, key: string, { source }: Pick<ResolvedConfig, "source">): SpellError {
-  return new SpellError("script-denied", `a script may not ${what}: ${key} does not allow it (configuration: ${source})`, {
+export function denied(what: string, key: string, config: Pick<ResolvedConfig, "source" | "get">): SpellError {
+  return new SpellError("script-denied", `a script may not ${what}: ${key} does not allow it (configuration: ${originOf(config, key)})`, {
     where: key,
     actions: [{ kind: "show-config", section: "runtime" }],
   });

@@ -77,7 +77,9 @@ local function encode(value, functions, indent)
       local count = #v
       if getmetatable(v) == List or count > 0 then
         for k in next, v do
-          if mathtype(k) ~= "integer" or k < 1 or k > count then fail("a table with both list items and named fields") end
+          if mathtype(k) ~= "integer" then fail("a table with both list items and named fields") end
+          if k < 1 then fail("a list with an item " .. k) end
+          if k > count then fail("a list with holes (" .. count + 1 .. " is nil, " .. k .. " is not)") end
         end
         put("[")
         for i = 1, count do

@@ -207,7 +207,7 @@ function messagesFailed(server: string, issue: unknown, cause: unknown, hide: Ke
 
 /** Of JSON-RPC: the caller can say them otherwise. */
 const wrongParameters = -32602;
-const seeServer = "See the program or address in tools.mcp.servers, and whether it works by itself.";
+export const seeServer = "See the program or address in tools.mcp.servers, and whether it works by itself.";
 
 function issueOf(issue: unknown): string {
   const { path, message } = isObject(issue) ? issue : {};

@@ -1,4 +1,5 @@
 /** One connection to a server: its tools, and calls of them. Whatever the server does ends in a typed error, within a time. */
+import { originOf } from "../../config/origin.ts";
 import type { ResolvedConfig } from "../../config/resolve.ts";
 import { SpellError, throwIfAborted } from "../../errors.ts";
 import { isObject, shown } from "../../json.ts";
@@ -7,7 +8,7 @@ import type { McpClient, McpProgram, Platform } from "../../platform.ts";
 import { joinWords, type ServerLine } from "../../spec/server-line.ts";
 import { version as ownVersion } from "../../version.ts";
 import { toolFailed, toolLimit } from "../failure.ts";
-import { brokenAnswer, endedName, listFailed, resultOf, type ServerTool, serverError, serverTools } from "./answers.ts";
+import { brokenAnswer, endedName, listFailed, resultOf, type ServerTool, seeServer, serverError, serverTools } from "./answers.ts";
 import { guardedFetch } from "./guard.ts";
 import { keeperOf } from "./keep.ts";
 import { plain } from "./plain.ts";
@@ -24,19 +25,23 @@ export interface Connection {
 
 /** Lines and messages that are none of the protocol's, before the server is given up. */
 const mostRubbish = 100;
+/** Milliseconds for a message after a line that is none, while a server is opened: a greeting is passed over. */
+const greetingMs = 3000;
 const mostPages = 32;
 /** Tools that are left out, each with a warning. */
 const mostTold = 5;
+const networkKey = "runtime.security.allow_network_access";
 /** A schema to the SDK: its own refuse a whole list for one wrong tool. */
 const anything = { safeParse: (data: unknown) => ({ success: true, data }) };
 
 /** @param signal ends opening alone @throws SpellError tool-denied, tool-package, tool-failed, tool-limit, net-*, script-denied, run-aborted */
 export async function openConnection(
   line: ServerLine,
-  { config, source }: ResolvedConfig,
+  resolved: ResolvedConfig,
   platform: Platform,
   signal: AbortSignal,
 ): Promise<Connection> {
+  const { config } = resolved;
   const { name, command, url, variables } = line;
   const { mcp } = platform;
   if (mcp === undefined)
@@ -46,15 +51,13 @@ export async function openConnection(
         ? "this page was made without the SDK: browserPlatform({ mcp: … })"
         : `${platform.name} has no SDK of the protocol`,
     );
+  const origin = originOf(resolved, networkKey);
   if (url !== undefined && !config.runtime.security.allow_network_access)
-    throw new SpellError(
-      "script-denied",
-      `${name} is not asked: runtime.security.allow_network_access does not allow it (configuration: ${source})`,
-      {
-        where: "runtime.security.allow_network_access",
-        actions: [{ kind: "show-config", section: "runtime" }],
-      },
-    );
+    throw new SpellError("script-denied", `${name} is not asked: ${networkKey} does not allow it (configuration: ${origin})`, {
+      where: networkKey,
+      hint: "Tools may do this only where the configuration allows it.",
+      actions: [{ kind: "show-config", section: "runtime" }],
+    });
   const values = variables.map((variable) => [variable, platform.config?.env?.[variable]] as const);
   const missing = values.find(([, value]) => value === undefined || value === "");
   if (missing !== undefined)
@@ -70,17 +73,38 @@ export async function openConnection(
   const seconds = config.tools.mcp.timeout_seconds;
   let fault: SpellError | undefined;
   let program: McpProgram | undefined;
-  let [isOver, rubbish] = [false, 0];
+  let [isOver, isOpen, rubbish] = [false, false, 0];
   const validator = { getValidator: () => (data: unknown) => ({ valid: true, data }) };
   // schemas are judged here, as those of all tools; the SDK's own judge compiles code
   const client: McpClient = new sdk.Client({ name: "llmspell", version: ownVersion }, { capabilities: {}, jsonSchemaValidator: validator });
+  let greeting: ReturnType<typeof setTimeout> | undefined;
+  const greeted = (): void => {
+    clearTimeout(greeting);
+    greeting = undefined;
+  };
+  /** What it wrote in place of a message. */
+  const strayText = (): string => plain(hide(program?.stray() ?? ""), 80);
+  const nonsense = (): void => {
+    const text = strayText();
+    fail(
+      toolFailed(name, `expected messages of the protocol, got other text${text === "" ? "" : `: ${shown(text)}`}`).with({
+        hint: seeServer,
+      }),
+    );
+  };
   const close = async (): Promise<void> => {
     isOver = true;
+    greeted();
     await Promise.all([client.close().catch(() => undefined), program?.kill()]);
   };
   const fail = (error: SpellError): void => {
     fault ??= error;
     void close();
+  };
+  /** An error of what did not come, with what came instead. */
+  const withStray = (error: SpellError): SpellError => {
+    const text = strayText();
+    return text === "" ? error : error.with({ message: `${error.message}; it wrote ${shown(text)}, which is no message` });
   };
   client.onclose = () => {
     isOver = true;
@@ -93,7 +117,8 @@ export async function openConnection(
     const broken = brokenAnswer(name, error, hide);
     if (broken !== undefined) fail(broken);
     rubbish += 1;
-    if (rubbish > mostRubbish) fail(toolFailed(name, "expected messages of the protocol, got other text"));
+    if (rubbish > mostRubbish) nonsense();
+    else if (!isOpen && isNoMessage(error)) greeting ??= setTimeout(nonsense, greetingMs);
   };
   const asked = async <T>(
     outer: AbortSignal,
@@ -105,12 +130,15 @@ export async function openConnection(
     const clock = setTimeout(() => (isLate = true), seconds * 1000);
     try {
       // a signal of its own: the SDK leaves its listeners there
-      return await ask({ signal: AbortSignal.any([outer]), timeout: seconds * 1000 });
+      const answer = await ask({ signal: AbortSignal.any([outer]), timeout: seconds * 1000 });
+      greeted();
+      return answer;
     } catch (error) {
       throwIfAborted(outer);
       // it has forgotten us: the next use opens anew
       if (isObject(error) && error["code"] === 404) void close();
-      throw hideIn(fault ?? serverError(name, isLate || isOver ? ownError(error, program?.ending() ?? "") : error, seconds, said(), hide));
+      const told = serverError(name, isLate || isOver ? ownError(error, program?.ending() ?? "") : error, seconds, said(), hide);
+      throw hideIn(fault ?? (isLate ? withStray(told) : told));
     } finally {
       clearTimeout(clock);
     }
@@ -153,6 +181,7 @@ export async function openConnection(
     const warn = (message: string): void => platform.log({ level: "warn", message });
     for (const { message } of leftOut.slice(0, mostTold)) warn(`a tool is left out: ${plain(message, 500)}`);
     if (leftOut.length > mostTold) warn(`${leftOut.length - mostTold} more tools of ${name} are left out`);
+    isOpen = true;
     program?.release();
     return {
       tools,
@@ -171,8 +200,15 @@ export async function openConnection(
   } catch (error) {
     await close();
     throwIfAborted(signal);
-    throw hideIn(error instanceof SpellError && error.code !== "run-aborted" ? error : serverError(name, lateError, seconds, said(), hide));
+    throw hideIn(
+      error instanceof SpellError && error.code !== "run-aborted" ? error : withStray(serverError(name, lateError, seconds, said(), hide)),
+    );
   }
+}
+
+/** What the SDK throws for text that is no JSON, and for JSON that is no message. */
+function isNoMessage(error: Error): boolean {
+  return error instanceof SyntaxError || Array.isArray((error as { issues?: unknown }).issues);
 }
 
 /** What the SDK itself says of a request, once nothing came in time or the connection ended. */

@@ -1,4 +1,5 @@
 /** The servers of one toolbox: opened with the first use of theirs, again after they ended, and closed with it. */
+import { originOf } from "../../config/origin.ts";
 import type { ResolvedConfig } from "../../config/resolve.ts";
 import { messageOf, SpellError, throwIfAborted } from "../../errors.ts";
 import { didYouMean, nearest } from "../../nearest.ts";
@@ -37,7 +38,7 @@ export function createServers(platform: Platform, over: AbortSignal): Servers {
   let isClosed = false;
 
   const connectionOf = async (line: ServerLine, resolved: ResolvedConfig): Promise<Connection> => {
-    if (isClosed) throw new SpellError("run-aborted", `${line.name}: the tools are closed`);
+    throwIfAborted(over);
     const known = open.get(line.name);
     const living = await known?.catch(() => undefined);
     if (living?.isOver === false) return living;
@@ -103,7 +104,9 @@ export function createServers(platform: Platform, over: AbortSignal): Servers {
 }
 
 /** @throws SpellError tool-input, tool-denied */
-function lineOf(target: ServerTarget, { config, source }: ResolvedConfig): ServerLine {
+function lineOf(target: ServerTarget, resolved: ResolvedConfig): ServerLine {
+  const { config } = resolved;
+  const origin = originOf(resolved, "tools.mcp.servers");
   const lines = readServers(config.tools.mcp.servers);
   if (typeof target === "string") {
     const found = lines.find(({ name }) => name === target);
@@ -122,7 +125,7 @@ function lineOf(target: ServerTarget, { config, source }: ResolvedConfig): Serve
     const found = lines.find((line) => line.command !== undefined && JSON.stringify(line.command) === JSON.stringify(words));
     if (found !== undefined) return found;
     throw notListed(
-      `${joinWords(words).slice(0, 200)} is not started: tools.mcp.servers does not list it (configuration: ${source})`,
+      `${joinWords(words).slice(0, 200)} is not started: tools.mcp.servers does not list it (configuration: ${origin})`,
       `NAME = ${joinWords(words)}`,
     );
   }
@@ -130,7 +133,7 @@ function lineOf(target: ServerTarget, { config, source }: ResolvedConfig): Serve
   const found = lines.find((line) => line.url !== undefined && line.url.href === href);
   if (found !== undefined) return found;
   throw notListed(
-    `${String(url).slice(0, 200)} is not asked: tools.mcp.servers does not list it (configuration: ${source})`,
+    `${String(url).slice(0, 200)} is not asked: tools.mcp.servers does not list it (configuration: ${origin})`,
     `NAME = ${url}`,
   );
 }
