@@ -1,6 +1,7 @@
 /** Work of built-in tools that strangers can make endless or endlessly large. Each piece runs where it can be ended from outside. */
 import { messageOf, SpellError } from "../errors.ts";
-import { isObject, jsonFault, parseWholeJson, shown } from "../json.ts";
+import { isObject, parseWholeJson, shown } from "../json.ts";
+import { jsonFault } from "../json-fault.ts";
 import { limits } from "../limits.ts";
 
 /** Only jq answers later: its package has no other way. */
