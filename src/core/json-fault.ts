@@ -1,16 +1,10 @@
 /** Where a text stops to be JSON: engines tell it in words of their own, and some do not. */
 
-const jsonToken = new RegExp(
-  [
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: texts of JSON hold none
-    /("[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[\da-fA-F]{4})[^"\\\u0000-\u001f]*)*")/,
-    /(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)/,
-    /([{}[\],:])/,
-  ]
-    .map(({ source }) => source)
-    .join("|"),
-  "y",
-);
+const inText = String.raw`[^"\\\u0000-\u001f]*`;
+const words = String.raw`"${inText}(?:\\(?:["\\/bfnrt]|u[\da-fA-F]{4})${inText})*"`;
+const plain = String.raw`-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null`;
+/** A text, a number or a word, a sign. */
+const jsonToken = new RegExp(String.raw`(${words})|(${plain})|([{}[\],:])`, "y");
 
 /** @returns where a text stops to be JSON: the place of what cannot stand there, its length where the rest is missing; undefined where all of it is */
 export function jsonFault(text: string): number | undefined {

@@ -154,7 +154,7 @@ export async function replay(calls: readonly NumberedCall[], host: ReplayHost, o
       const step = await make(call);
       steps.push(step);
       const isEnough = (await onStep?.(step)) === false;
-      if (step.error?.message === late.message) {
+      if (time.signal.aborted && step.error?.code === late.code) {
         isStopped = true;
         break;
       }

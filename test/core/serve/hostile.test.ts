@@ -6,6 +6,10 @@ import { here, post } from "./support.ts";
 
 const served = here({ answer: () => ["Hello"] });
 
+/** The model here says "Hello" to every form: that its answer has another one is no mistake of the request, and counts as an answer. */
+const judged = ({ status, json }: Awaited<ReturnType<typeof post>>): number =>
+  status === 502 && JSON.stringify(json).includes("has not the form of") ? 200 : status;
+
 const messages = [{ role: "user", content: "Hi" }];
 const tool = { type: "function", function: { name: "add", description: "Adds", parameters: { type: "object" }, strict: true } };
 const form = { type: "json_schema", json_schema: { name: "x", schema: { type: "object" } } };
@@ -142,15 +146,14 @@ describe("a body with something else in a place of it", () => {
     const anything = fc.oneof(fc.constantFrom(...odd), fc.jsonValue({ maxDepth: 3 }) as fc.Arbitrary<unknown>);
     const property = fc.asyncProperty(fc.constantFrom(...placesOf(body)), anything, async (place, by) => {
       const text = JSON.stringify(replaced(body, place, by));
-      const { status } = await post(served.fetch, path, text);
-      expect([200, 400, 404, 502]).toContain(status);
+      expect([200, 400, 404]).toContain(judged(await post(served.fetch, path, text)));
     });
     await fc.assert(property, { seed: 24, numRuns: isLong ? 20_000 : 150 });
   });
 
   it.each(Object.entries(forms))("a form in %s", async (path, body) => {
     const property = fc.asyncProperty(fc.constantFrom(...placesOf(body)), fc.constantFrom(...odd), async (place, by) => {
-      expect([200, 400, 404, 502]).toContain((await post(served.fetch, path, JSON.stringify(replaced(body, place, by)))).status);
+      expect([200, 400, 404]).toContain(judged(await post(served.fetch, path, JSON.stringify(replaced(body, place, by)))));
     });
     await fc.assert(property, { seed: 24, numRuns: isLong ? 5000 : 100 });
   });
@@ -169,10 +172,10 @@ describe("a body with something else in a place of it", () => {
     ["lists in lists", { type: "array", minItems: 900, items: { type: "array", minItems: 900, items: { type: "array", minItems: 900 } } }],
   ])("a schema with %s", async (_, schema) => {
     const body = { model: "tiny", messages, max_tokens: 5, response_format: { type: "json_schema", json_schema: { name: "x", schema } } };
-    expect([200, 400, 502]).toContain((await post(served.fetch, "/v1/chat/completions", body)).status);
+    expect([200, 400]).toContain(judged(await post(served.fetch, "/v1/chat/completions", body)));
     const tools = [{ type: "function", function: { name: "add", parameters: { type: "object", properties: { a: schema } } } }];
-    expect([200, 400, 502]).toContain(
-      (await post(served.fetch, "/v1/chat/completions", { model: "tiny", messages, max_tokens: 5, tools, tool_choice: "required" })).status,
+    expect([200, 400]).toContain(
+      judged(await post(served.fetch, "/v1/chat/completions", { model: "tiny", messages, max_tokens: 5, tools, tool_choice: "required" })),
     );
   });
 });

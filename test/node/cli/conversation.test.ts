@@ -9,8 +9,8 @@ const answering = async function* (): AsyncGenerator<StreamPart> {
   yield { type: "text-delta", text: "Paris" };
   yield { type: "stream-end", finishReason: "stop", usage } as StreamPart;
 };
-// biome-ignore lint/correctness/useYield: it ends before its first piece
 const stopped = async function* (): AsyncGenerator<StreamPart> {
+  yield* [];
   throw new SpellError("run-aborted", "stopped");
 };
 
