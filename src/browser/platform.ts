@@ -49,9 +49,11 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
     if (response.headers.get("content-type")?.startsWith("text/html") === true) throw notServed(address, "an HTML page");
     return blobSource(file, await response.blob().catch(noAnswer));
   };
+  const { origin } = globalThis.location;
   return {
     name: "browser",
     isPage: true,
+    ownOrigin: /^https?:/.test(origin) ? origin : undefined,
     fetch: fetchPlainly,
     gguf: { available: true, value: ggufRuntime(lazyRuntime("wllama", { files }), { bundled }) },
     seq2seq: { available: true, value: t5Runtime(lazyRuntime("onnxruntime-web", { files }), { bundled }) },

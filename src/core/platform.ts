@@ -564,6 +564,8 @@ export interface Platform {
   readonly foreign?: ForeignModels | undefined;
   /** Addresses of a host name, to see whether it leads into a private network; absent for hosts without DNS. */
   readonly lookup?: ((host: string) => Promise<readonly string[]>) | undefined;
+  /** Where the host's program itself came from, as `http://localhost:5173`: models may come from there too, though it is local. Absent where no server sent it. */
+  readonly ownOrigin?: string | undefined;
   /** Whether requests carry the origin of a page, as a browser sends it; default false. */
   readonly isPage?: boolean | undefined;
   /** Whether a server on this machine is asked for unknown models without being configured; default false. */

@@ -46,6 +46,16 @@ it("a GGUF model is pulled, listed, and answers; the second pull asks nothing", 
   expect((await commands.seenByHub()).filter(({ host, authorization }) => host === "cdn" && authorization !== null)).toEqual([]);
 });
 
+it("a model of the page's own host is pulled without a key, one of another port is not", async () => {
+  const { models } = createSpell();
+  const { origin } = location;
+  expect((await models.pull(`${origin}/builtins/models/tiny-stories/tiny-stories.gguf`)).verified).toBe("size");
+  await expect(models.pull(`${hub}/files/m.gguf`)).rejects.toMatchObject({
+    code: "spec-host",
+    hint: expect.stringContaining("models.allow_hosts"),
+  });
+});
+
 it("a model in three parts is pulled, and writes what the whole one writes", async () => {
   const spell = createSpell({ config: { models: { hf_endpoint: hub }, providers: { candle: {} } } });
   expect(await spell.models.pull("hf:owner/split")).toMatchObject({ files: 3, verified: "sha256" });

@@ -171,7 +171,7 @@ function sourceOf(
       actions: [{ kind: "show-config", section: "providers" }],
     });
   }
-  const spec = given === undefined ? names.parse(named) : names.parseFor(given, named);
+  const spec = given === undefined ? names.parse(named, "any") : names.parseFor(given, named);
   const backend = spec.backend ?? given;
   if (backend === undefined) return { source: spec, provider: undefined };
   const provider = names.provider(backend);

@@ -9,7 +9,7 @@ import { type ModelSpec, parseModelSpec } from "../spec/model-spec.ts";
 export interface Names {
   /** @throws SpellError spec-syntax, spec-host */
   parse(text: string, allowHosts?: readonly string[] | "any"): ModelSpec;
-  /** A model of a provider; servers name theirs freely. @throws SpellError spec-syntax, spec-host */
+  /** A model of a provider, whatever its host: it is not asked here. Servers name theirs freely. @throws SpellError spec-syntax */
   parseFor(provider: string, model: string): ModelSpec;
   /** The model that is used where none is named: default_model, else that of the default provider, else of the first type that has one. @throws SpellError usage-no-model */
   defaultSpec(): ModelSpec;
@@ -29,7 +29,8 @@ export interface Names {
   notConfigured(type: BackendType): SpellError;
 }
 
-export function createNames({ config, source, origins }: Pick<ResolvedConfig, "config" | "source" | "origins">): Names {
+/** @param ownOrigin may be asked as an allowed host may */
+export function createNames({ config, source, origins }: Pick<ResolvedConfig, "config" | "source" | "origins">, ownOrigin?: string): Names {
   const file = source.startsWith("file:") ? source.slice("file:".length) : "llmspell.toml";
   const declared = providerNames(config);
   const words = [...new Set([...backendTypes.flatMap((type) => type.words), ...declared])].map((word) => word.toLowerCase());
@@ -48,14 +49,17 @@ export function createNames({ config, source, origins }: Pick<ResolvedConfig, "c
   const names: Names = {
     parse(text, allowHosts) {
       const owners = providerOfType(config, "candle") === undefined ? providerOfType(config, "ollama") : undefined;
-      const allowed = allowHosts === "any" ? allowHosts : [...config.models.allow_hosts, ...(allowHosts ?? [])];
+      const allowed =
+        allowHosts === "any"
+          ? allowHosts
+          : [...config.models.allow_hosts, ...(ownOrigin === undefined ? [] : [ownOrigin]), ...(allowHosts ?? [])];
       return parseModelSpec(text, { providers: words, servers, services, owners, allowHosts: allowed });
     },
     isServer: (provider) => isServer(typeOf(provider)),
     isRemote: (provider) => typeOf(provider)?.isRemote === true,
     parseFor(provider, model) {
-      if (names.isRemote(provider) && !model.startsWith(`${provider}/`)) return names.parse(`${provider}/${model}`);
-      return names.parse(names.isServer(provider) && !model.includes("@") ? `${model}@${provider}` : model);
+      if (names.isRemote(provider) && !model.startsWith(`${provider}/`)) return names.parse(`${provider}/${model}`, "any");
+      return names.parse(names.isServer(provider) && !model.includes("@") ? `${model}@${provider}` : model, "any");
     },
     defaultSpec() {
       if (config.default_model !== undefined) return names.parse(config.default_model, "any");

@@ -45,7 +45,7 @@ export interface Providers {
 
 export function createProviders(host: Omit<BackendHost, "isDeclared" | "parse">): Providers {
   const { config, origins } = host.config;
-  const names = createNames(host.config);
+  const names = createNames(host.config, host.platform.ownOrigin);
   const { parse, typeOf, usual } = names;
   const backends = new Map<string, Promise<Backend>>();
   const local = backendTypes.filter(({ isRemote }) => !isRemote);

@@ -237,7 +237,7 @@ function hubPage(url: URL): string | undefined {
 }
 
 /**
- * @param allowed hosts that may be private or local: `host`, `host:port`, or `*.domain` for all names below it
+ * @param allowed hosts that may be private or local: `host`, `host:port`, `*.domain` for all names below it, or an origin: `http://localhost:5173`
  * @throws SpellError spec-host
  */
 export function checkHost(url: URL, allowed: readonly string[] | "any"): void {
@@ -263,7 +263,9 @@ export function isAllowed(url: URL, allowed: readonly string[]): boolean {
   const host = plainHost(url);
   return allowed.some((each) => {
     const name = each.toLowerCase();
-    return name === host || name === `${host}:${url.port}` || (name.startsWith("*.") && host.endsWith(name.slice(1)));
+    return (
+      each === url.origin || name === host || name === `${host}:${url.port}` || (name.startsWith("*.") && host.endsWith(name.slice(1)))
+    );
   });
 }
 

@@ -105,7 +105,7 @@ describe("a configuration file", () => {
   it("G70: default_model is a name of this program, or one of a server", async () => {
     for (const name of ["no such", "x:y z", "x@my prov"])
       expect(await errorOf(`default_model = "${name}"\n`)).toMatchObject({ code: "config-value", where: "default_model" });
-    for (const name of ["tiny-stories", "some-user/thing:v1", "x@mine", "./a b.gguf", "hf:a/b:Q4_K_M"])
+    for (const name of ["tiny-stories", "some-user/thing:v1", "x@mine", "./a b.gguf", "hf:a/b:Q4_K_M", "http://10.0.0.1/m.gguf"])
       await expect(load(`default_model = "${name}"\n`)).resolves.toBeDefined();
   });
 

@@ -199,4 +199,24 @@ describe("models of the Hub", () => {
     expect((await failure(llm.pull(id, { force: true }))).code).toBe("spec-host");
     expect((await llm.remove(id)).modelId).toBe(id);
   });
+
+  it.each([
+    ["that models.allow_hosts names", () => open({ allowHosts: ["127.0.0.1"] }).llm],
+    ["that the program itself came from", () => open({}, { ownOrigin: server.url }).llm],
+  ])("of a host %s are loaded, and fetched where that was asked for", async (_title, openOne) => {
+    server.files.set("m.gguf", gguf);
+    const llm = openOne();
+    const url = `${server.url}/files/m.gguf`;
+    expect((await failure(llm.load(url))).code).toBe("model-not-installed");
+    expect((await failure(llm.generate(url, "x"))).code).toBe("model-not-installed");
+    expect((await llm.generate(url, "x", { pull: true, maxTokens: 1 })).model).toBe(url);
+  });
+
+  it("of another port of the machine that the program came from are not asked", async () => {
+    const { llm } = open({}, { ownOrigin: server.url });
+    expect(await failure(llm.load("http://127.0.0.1:1234/m.gguf"))).toMatchObject({
+      code: "spec-host",
+      hint: expect.stringContaining("models.allow_hosts"),
+    });
+  });
 });

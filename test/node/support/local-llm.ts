@@ -74,6 +74,7 @@ export function openLocalLlm({ folder, url, logged, settings = {}, more }: Local
       models: {
         hf_endpoint: url,
         offline: settings.offline,
+        allow_hosts: settings.allowHosts,
         reuse_hf_cache: settings.reuseHfCache,
         reuse_ollama_store: settings.reuseOllamaStore,
         max_parallel: settings.maxParallel,

@@ -72,7 +72,7 @@ async function isWhole(context: CandleContext, { manifest }: StoredModel): Promi
 }
 
 export async function notInstalled(context: CandleContext, spec: ModelSpec): Promise<SpellError> {
-  if (spec.kind === "url") checkHost(new URL(spec.url), []); // it would have to be asked
+  if (spec.kind === "url") checkHost(new URL(spec.url), context.settings.allowHosts); // it would have to be asked
   const catalogue = await context.catalogue();
   if (spec.kind === "name" && !(await isKnownName(context, spec.name))) return unknownModel(spec.name, catalogue);
   const entry = spec.kind === "name" ? findEntry(catalogue, spec.name) : undefined;
