@@ -165,7 +165,7 @@ export const documented = {
   ),
   "LocalLLM.generate": entry(
     "One answer of a model on this machine. Pulls nothing by itself. `on_token` is waited for, and ends the answer where it gives `false`.",
-    "`{text, model, backend, architecture, device?, finish_reason, prompt_tokens, completion_tokens, cached_tokens?, seed, timings, candidates?, reasoning?, tool_calls?}`; `tool_calls` are `{id, name, input}`, of the `tools` in the options",
+    "`{text, model, backend, architecture, device?, finish_reason, prompt_tokens, completion_tokens, cached_tokens?, seed, timings, candidates?, reasoning?, tool_calls?, json?, choice_logprobs?}`; `tool_calls` are `{id, name, input}`, of the `tools` in the options; `json` is the value of the text, with `json_schema`, `choice_logprobs` are by `choices`, where the model rates them",
     `local answer = LocalLLM.generate("tiny-stories", "Once upon a time", {max_tokens = 8, on_token = function(text) io.write(text) end})\nprint(answer.finish_reason)`,
     `const answer = await LocalLLM.generate("tiny-stories", "Once upon a time", { max_tokens: 8, on_token: (text) => print(text) });\nprint(answer.finish_reason);`,
     "`model-not-installed`, `run-context`, `device-*`, `gguf-*` …",

@@ -1,6 +1,6 @@
 /** How an input ends: a value, an exit status, or an error with its place in the script. */
 import { codeFrameAt } from "../config/problem.ts";
-import { abortedError, type ErrorCode, SpellError } from "../errors.ts";
+import { abortedError, type ErrorCode, errorTable, SpellError } from "../errors.ts";
 import { isObject } from "../json.ts";
 import { limits } from "../limits.ts";
 import type { CallLimit } from "./arguments.ts";
@@ -45,6 +45,9 @@ export function limitError(
   { memoryBytes, timeoutMs, outputBytes, runMs }: ScriptLimits,
 ): SpellError {
   const key = (name: string) => `Let it do less, or raise engines.${engine}.${name}.`;
+  // Lua's stack is part of its memory
+  const why = engine === "lua" ? "A function that calls itself without an end takes all there is. Else let" : "Let";
+  const memoryHint = `${why} the script hold less at once, or raise engines.${engine}.${memoryKey[engine]}.`;
   const show = { kind: "show-config", section: "engines" } as const;
   const say = (code: ErrorCode, message: string, hint: string, section: typeof show | { kind: "show-config"; section: string } = show) =>
     new SpellError(code, message, { hint, actions: [section], details: { limit } });
@@ -52,7 +55,7 @@ export function limitError(
     case "time":
       return say("script-time", `expected a script that computes for at most ${timeoutMs} ms, got more`, key("timeout_ms"));
     case "memory":
-      return say("script-memory", `expected a script that needs at most ${memoryBytes} bytes of memory, got more`, key(memoryKey[engine]));
+      return say("script-memory", `expected a script that needs at most ${memoryBytes} bytes of memory, got more`, memoryHint);
     case "output":
       return say("script-output", `expected a script that prints at most ${outputBytes} bytes, got more`, key("max_output_bytes"));
     case "calls":
@@ -84,6 +87,11 @@ export interface FaultContext {
 
 /** What a guest may say by its own word; every other code is the host's. */
 const guestCodes = ["script-syntax", "script-error", "script-argument", "script-json", "script-stack", "script-denied"] as const;
+
+/** Hints of all codes of scripts: errors that a guest raises, and a script catches, have them as those of the host do. */
+export function guestHints(): Readonly<Record<string, string>> {
+  return Object.fromEntries(errorTable().flatMap(({ code, hint }) => (code.startsWith("script-") ? [[code, hint]] : [])));
+}
 
 /**
  * What a guest reported as an error. An error of the host that the script did not catch is that error again, with the script's line.

@@ -24,6 +24,8 @@ export interface GuestSettings {
   readonly stdlib: Stdlib;
   readonly isDebug: boolean;
   readonly hasConsole: boolean;
+  /** What to do about an error of a code that the guest raises itself. */
+  readonly hints: Readonly<Record<string, string>>;
   /** `io.open` and `io.lines` in Lua's level All */
   readonly hasFiles: boolean;
 }

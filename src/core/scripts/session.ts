@@ -8,7 +8,7 @@ import { limits } from "../limits.ts";
 import type { ScriptFiles, ScriptWire } from "../platform.ts";
 import type { CallKept, CallLimit } from "./arguments.ts";
 import type { Bound } from "./bind.ts";
-import { faultError, lateError, limitError, overError, type ScriptLimits } from "./outcome.ts";
+import { faultError, guestHints, lateError, limitError, overError, type ScriptLimits } from "./outcome.ts";
 import { countedFromOne } from "./places.ts";
 import {
   type GuestLogLevel,
@@ -348,7 +348,14 @@ export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: 
       }
     }
   }
-  post({ t: "init", manifest: bound.manifest, memoryBytes: bounds.memoryBytes, timeoutMs: bounds.timeoutMs, ...settings });
+  post({
+    t: "init",
+    manifest: bound.manifest,
+    memoryBytes: bounds.memoryBytes,
+    timeoutMs: bounds.timeoutMs,
+    hints: guestHints(),
+    ...settings,
+  });
 
   return {
     get isOver() {

@@ -318,6 +318,7 @@ describe("Session, Artifact, Event and Hook", () => {
       "script-denied",
     );
     expect((await failure(call("Artifact.store", id, "t", "n", "x", { tags: "x" }))).message).toContain("metadata.tags");
+    expect((await failure(call("Artifact.query", { created_after: "yesterday" }))).message).toMatch(/^created_after: expected a time/);
   });
 
   it.each([
@@ -397,6 +398,10 @@ describe("RAG", () => {
     );
     expect(await call("RAG.list_providers")).toContainEqual({ name: "lexical", model: "", is_default: true });
     expect((await failure(call("RAG.ingest", { file: "b.txt" }))).code).toBe("script-error");
+    expect(await failure(call("RAG.ingest", [{ text: "x" }, { id: "x" }]))).toMatchObject({
+      code: "rag-input",
+      message: "documents[1]: expected text, content or file, got none of them",
+    });
     expect(await call("RAG.remove", ["a.txt", "nothing"])).toBe(1);
     expect(await call("RAG.remove", "bread")).toBe(1);
     expect(await call("RAG.documents")).toEqual([]);

@@ -4,13 +4,17 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type ErrorCode, SpellError } from "../../../src/core/errors.ts";
 import { openScript } from "../../../src/core/scripts/open.ts";
 import { createSpell, type Spell } from "../../../src/node/main.ts";
 
 let spell: Spell;
+/** with every function of both languages */
+let all: Spell;
 let folder = "";
 beforeAll(() => {
   spell = createSpell({ profile: "candle", env: {} });
+  all = createSpell({ config: { engines: { lua: { stdlib: "All" }, javascript: { stdlib: "All" } } }, env: {} });
   folder = mkdtempSync(join(tmpdir(), "llmspell-scripts-"));
   mkdirSync(join(folder, "lib"));
   writeFileSync(join(folder, "util.lua"), "return {two = require('lib.two')}");
@@ -20,6 +24,7 @@ beforeAll(() => {
 });
 afterAll(async () => {
   await spell.dispose();
+  await all.dispose();
   rmSync(folder, { recursive: true });
 });
 
@@ -241,6 +246,35 @@ describe("spell.scripts.run", () => {
       },
     });
     await expect(broken).rejects.toMatchObject({ message: expect.stringContaining("planted") });
+  });
+
+  it.each([
+    ['JSON.parse("{a")', 'JSON.parse("{a")', "script-json"],
+    ['local t = {} t.t = t State.save("a", "c", t)', 'const t = {}; t.t = t; State.save("a", "c", t)', "script-argument"],
+    ['State.save("a", "nan", 0/0)', 'State.save("a", "nan", 0/0)', "script-argument"],
+    ['State.save("a", "big", ("x"):rep(5000000))', 'State.save("a", "big", "x".repeat(5000000))', "script-argument"],
+    ['State.save("a", "b", "\\255")', 'State.save("a", "b", new Date(0))', "script-argument"],
+    ['require("../fs")', 'await import("fs")', "script-denied"],
+  ])("gives errors of the engine a hint, as those of the host have: %s", async (lua, javascript, code) => {
+    const caught = [
+      await all.scripts.run(`local ok, e = pcall(function() ${lua} end) return e and {e.code, e.hint, e.retryable}`, { engine: "lua" }),
+      await all.scripts.run(`let e; try { ${javascript} } catch (error) { e = error } export default e && [e.code, e.hint, e.retryable]`, {
+        engine: "javascript",
+      }),
+    ];
+    const { hint } = new SpellError(code as ErrorCode, "");
+    expect(caught.map(({ result }) => result)).toEqual([
+      [code, hint, false],
+      [code, hint, false],
+    ]);
+  });
+
+  it("says of a function without an end in Lua that it takes all memory", async () => {
+    const endless = spell.scripts.run("local function f() return 1 + f() end f()", { engine: "lua" });
+    await expect(endless).rejects.toMatchObject({
+      code: "script-memory",
+      hint: expect.stringMatching(/calls itself without an end.*engines\.lua\.max_memory_bytes/),
+    });
   });
 
   it("ends with its spell", async () => {

@@ -77,7 +77,11 @@ export function ragGlobal(run: ScriptRun): RagGlobal {
     used.add(rag);
     return rag;
   };
-  const read = async ({ file, ...given }: Read<typeof document>): Promise<RagDocument> => {
+  const read = async ({ file, ...given }: Read<typeof document>, at: number): Promise<RagDocument> => {
+    if (file === undefined && given.text === undefined && given.content === undefined)
+      throw new SpellError("rag-input", `documents[${at}]: expected text, content or file, got none of them`, {
+        where: `documents[${at}]`,
+      });
     if (file === undefined) return given;
     if (run.files === undefined)
       throw new SpellError("script-denied", `a script may not read files: ${run.spell.platform.name} has no files for it`);
@@ -109,7 +113,8 @@ export function ragGlobal(run: ScriptRun): RagGlobal {
         async (documents, given) => {
           const rag = await open();
           const all: RagDocument[] = [];
-          for (const each of Array.isArray(documents) ? documents : [documents]) all.push(await read(each as Read<typeof document>));
+          const listed = (Array.isArray(documents) ? documents : [documents]) as readonly Read<typeof document>[];
+          for (const [at, each] of listed.entries()) all.push(await read(each, at));
           const { chunking: cut, provider } = given ?? ({} as Partial<NonNullable<typeof given>>);
           const own =
             cut === undefined

@@ -8,6 +8,7 @@ import { limits } from "../../limits.ts";
 import { type ReplayMode, replayModes } from "../../sessions/modes.ts";
 import { type Modification, type ReplayHost, type ReplayOptions, type ReplayStep, replay } from "../../sessions/replay.ts";
 import type { Sessions } from "../../sessions/sessions.ts";
+import { timeOf } from "../../sessions/shelf.ts";
 import { shownArtifact, shownContent, shownResult, shownSession, shownStep } from "../../sessions/shown.ts";
 import { type SessionOptions, sessionStatuses } from "../../sessions/types.ts";
 import type { Toolbox } from "../../toolbox/toolbox.ts";
@@ -234,7 +235,11 @@ export function artifactGlobal(run: ScriptRun, { artifacts }: Sessions): ScriptF
         ),
       ],
       async (given) => {
-        const query = given ?? {};
+        const query: Partial<NonNullable<typeof given>> = given ?? {};
+        for (const name of ["created_after", "created_before"] as const) {
+          const at = query[name];
+          if (at !== undefined) timeOf(at, name); // else the library names it, in its own spelling
+        }
         const camel = Object.fromEntries(
           Object.entries(query).map(([key, value]) => [key.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()), value]),
         );

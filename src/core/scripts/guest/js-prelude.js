@@ -36,9 +36,12 @@
 
   // Errors of the host. As text they are their message; the host's number of an error is not for scripts.
   const refs = new WeakMap();
+  let hints = create(null); // by code, from the settings
   class SpellError extends ErrorOf {
     constructor(e) {
       super(e.message);
+      this.hint = hints[e.code];
+      this.retryable = false;
       for (const key of keys(e)) if (key !== "message" && key !== "ref" && key !== "where") this[key] = e[key];
       apply(weakSet, refs, [this, e.ref ?? 0]);
     }
@@ -419,6 +422,7 @@
 
   // Levels of the library, each with what the ones before it have.
   function configure(settings) {
+    hints = settings.hints;
     makeGlobals(settings.manifest);
     const level = ["None", "Basic", "Standard", "All"].indexOf(settings.stdlib);
     define("print", print);

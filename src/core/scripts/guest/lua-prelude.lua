@@ -16,6 +16,7 @@ local MAX_MESSAGE <const> = 4194304 -- limits.scriptMessageBytes
 
 -- Errors are tables with a code; as text they are their message. The host's number of an error is not for scripts.
 local Fault = {__name = "error", __tostring = function(e) return tostring(e.message) end, __metatable = "error"}
+local hints = {} -- code -> hint, from the settings
 local faults, refs = setmetatable({}, {__mode = "k"}), setmetatable({}, {__mode = "k"})
 local function raised(e)
   setmetatable(e, Fault)
@@ -31,7 +32,7 @@ local function position()
   end
 end
 local function fault(code, message)
-  return raised({code = code, message = message, where = position()})
+  return raised({code = code, message = message, hint = hints[code], retryable = false, where = position()})
 end
 
 -- JSON. Lists are marked by their metatable, so [] survives a round trip.
@@ -587,6 +588,7 @@ end
 
 return function(settings_text)
   local settings = decode(settings_text)
+  hints = settings.hints
   make_globals(settings.manifest)
   if globals.Debug then
     local function stack() local text = own_trace(3) return text end -- no tail call: a frame is counted
