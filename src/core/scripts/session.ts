@@ -2,7 +2,7 @@
  * The host's side of a script: answers its calls, shows its output, and ends it when a limit is passed. The guest keeps its limits by itself; what stands here
  * holds also where it cannot, or will not.
  */
-import { abortedError, SpellError, toSpellError } from "../errors.ts";
+import { abortedError, SpellError, throwIfAborted, toSpellError } from "../errors.ts";
 import { isCount } from "../json.ts";
 import { limits } from "../limits.ts";
 import type { ScriptFiles, ScriptWire } from "../platform.ts";
@@ -366,8 +366,8 @@ export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: 
       if (running !== undefined) throw new SpellError("run-busy", "the script's engine computes; one input runs at a time");
       if (new TextEncoder().encode(input.source).length > limits.scriptBytes)
         throw new SpellError("script-syntax", `${input.name}: expected a script of at most ${limits.scriptBytes} bytes, got more`);
-      if (signal?.aborted === true) throw abortedError();
-      const abort = (): void => void finish(abortedError());
+      throwIfAborted(signal);
+      const abort = (): void => void finish(endedBy(signal));
       signal?.addEventListener("abort", abort, { once: true });
       try {
         return await new Promise<ScriptEnd>((resolve, reject) => {
@@ -383,6 +383,11 @@ export function openSession(parts: Omit<SessionParts, "bound">, begin: (signal: 
     },
     close,
   };
+}
+
+/** Who ended a run: the spell that was disposed says so, another signal is the caller's. */
+function endedBy(signal: AbortSignal | undefined): SpellError {
+  return signal?.reason instanceof SpellError ? signal.reason : abortedError();
 }
 
 /** What a call gives, or run-aborted some time after the signal: models first say what they have. */

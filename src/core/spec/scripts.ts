@@ -8,13 +8,16 @@ export interface ScriptOptions {
   readonly engine?: ScriptEngine | "js" | undefined;
   /** What positions in errors call the script; default "script.lua" or "script.js". */
   readonly name?: string | undefined;
-  /** `ARGS`: positional ones, or both kinds */
+  /** `ARGS`: `ARGS[1]` and so on, or both kinds: `ARGS.name` finds those of `named` */
   readonly args?:
     | readonly string[]
     | { readonly positional?: readonly string[] | undefined; readonly named?: Readonly<Record<string, string>> | undefined }
     | undefined;
-  /** What the script prints, as it prints it; without this it is in the result. At most `max_output_bytes` of its engine. */
-  readonly onOutput?: ((text: string) => void) | undefined;
+  /**
+   * What the script prints, as it prints it; without this it is in the result. At most `max_output_bytes` of its engine.
+   * What this throws, or its promise is rejected with, ends the script and is what run() rejects with; the script does not wait for a promise, run() does.
+   */
+  readonly onOutput?: ((text: string) => unknown) | undefined;
   /** Ends the script. */
   readonly signal?: AbortSignal | undefined;
   /** Most seconds of the whole run, 0: none; default `runtime.script_timeout_seconds`. */

@@ -240,13 +240,43 @@ describe("spell.scripts.run", () => {
   });
 
   it("rejects with what onOutput throws, and ends the script", async () => {
+    const planted = new Error("planted");
     const broken = spell.scripts.run("print(1) while true do end", {
       onOutput() {
-        throw new Error("planted");
+        throw planted;
       },
     });
-    await expect(broken).rejects.toMatchObject({ message: expect.stringContaining("planted") });
+    await expect(broken).rejects.toBe(planted);
   });
+
+  it("rejects with what a promise of onOutput is rejected with, also where the script is over by then", async () => {
+    const planted = new TypeError("planted");
+    const waits = async (ms: number): Promise<never> => {
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      throw planted;
+    };
+    await expect(spell.scripts.run("print(1) Utils.sleep(60)", { onOutput: () => waits(1) })).rejects.toBe(planted);
+    await expect(spell.scripts.run("print(1)", { onOutput: () => waits(300) })).rejects.toBe(planted);
+    const stop = new AbortController();
+    const endless = spell.scripts.run("print(1)", {
+      onOutput() {
+        setTimeout(() => stop.abort(), 300);
+        return new Promise(() => undefined);
+      },
+      signal: stop.signal,
+    });
+    await expect(endless).rejects.toMatchObject({ code: "run-aborted" });
+  });
+
+  it.each([{ x: "1" }, "a", 5, null, { positional: "a" }, { named: ["a"] }, { named: { n: 5 } }, [1]])(
+    "refuses args that are %j",
+    async (args) => {
+      await expect(spell.scripts.run("return 1", { args: args as never })).rejects.toMatchObject({
+        code: "run-option",
+        message: expect.stringContaining("args: expected a list of texts, or { positional: a list of texts, named: an object of texts }"),
+      });
+    },
+  );
 
   it.each([
     ['JSON.parse("{a")', 'JSON.parse("{a")', "script-json"],
@@ -281,7 +311,7 @@ describe("spell.scripts.run", () => {
     const own = createSpell({ profile: "candle", env: {} });
     const running = own.scripts.run("while true do end");
     setTimeout(() => void own.dispose(), 500);
-    await expect(running).rejects.toMatchObject({ code: "run-aborted" });
+    await expect(running).rejects.toMatchObject({ code: "run-closed", message: "the spell was disposed" });
     await expect(own.scripts.run("return 1")).rejects.toMatchObject({ code: "run-closed" });
   });
 
