@@ -290,16 +290,18 @@ class Transfer {
   #checkAnswer({ response, url }: Answer, wanted: 200 | 206): void {
     const { headers, status } = response;
     const isPage = /^text\/html\b/i.test(headers.get("content-type") ?? "") && !/\.html?$/i.test(this.#file.path);
-    const refuse = (problem: string): SpellError => {
+    const refuse = (problem: string, hint?: string): SpellError => {
       void discard(response);
-      return new SpellError("net-status", `${this.#file.path}: ${problem}`, { where: url.host, details: { status, host: url.host } });
+      const about = { where: url.host, hint, details: { status, host: url.host } };
+      return new SpellError("net-status", `${this.#file.path}: ${problem}`, about);
     };
     const isHashed = (this.#file.sha256 ?? this.#file.gitSha1) !== undefined;
     if (!isUnpacked(response)) {
       // Unpacked on the way here; whether that gave the file, a hash tells, and nothing else does.
       const problem = `expected unpacked bytes, got Content-Encoding ${headers.get("content-encoding")}`;
-      if (!isHashed) throw refuse(problem);
-      if (status !== 200) throw new StartAgain(refuse(problem)); // a range of packed bytes is none of the file
+      const hint = "The server has to send this file uncompressed: switch compression off for it.";
+      if (!isHashed) throw refuse(problem, hint);
+      if (status !== 200) throw new StartAgain(refuse(problem, hint)); // a range of packed bytes is none of the file
     }
     if (isPage) throw refuse(`${url.host} answered with a web page instead of the file; log in there, or check the address`);
     if (status !== wanted) throw refuse(`expected status ${wanted}, got ${status}`);

@@ -40,7 +40,11 @@ const textKinds: readonly { readonly pattern: RegExp; readonly what: string; rea
   { pattern: /^(lmgg|fmgg|tjgg|algg)/, what: "a GGML file of 2023", hint: `That format is no longer read. ${otherForm}` },
   pointer,
   page,
-  { pattern: /^\s*[{[]/, what: "JSON text", hint: "The download saved a server's answer instead of the file; fetch the file itself." },
+  {
+    pattern: /^\s*[{[]/,
+    what: "JSON text",
+    hint: "It is no model. Where it was downloaded, a server's answer was saved instead of the file; fetch the file itself.",
+  },
 ];
 
 /** @param start the first bytes of the file; 64 are enough */

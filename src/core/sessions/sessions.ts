@@ -207,6 +207,7 @@ function timeIn(text: string | undefined): string | undefined {
 function statusError({ id, status }: Session, what: string, expected: readonly SessionStatus[]): SpellError {
   return new SpellError("session-status", `session ${id} is ${status} and cannot ${what}: expected ${expected.join(" or ")}`, {
     where: id,
+    hint: status === "completed" ? "A completed session stays as it is; begin another one." : undefined,
     details: { status, expected },
   });
 }

@@ -65,6 +65,16 @@ describe("createSpell", () => {
     await expect(spellOf({ profile: "ollama" }).spell.load(new Blob(["x"]))).rejects.toMatchObject({ code: "backend-not-configured" });
   });
 
+  it("says of a path where there are no files what to hand in, not to give a path", async () => {
+    const files = { available: false, reason: "a page has no file system; pass a File, or name a bundled model" } as const;
+    const { load } = createSpell({ platform: { ...memoryPlatform(), files } });
+    await expect(load("./own.gguf")).rejects.toMatchObject({
+      code: "model-unknown",
+      message: `./own.gguf is a path, and ${files.reason}`,
+      hint: "Hand in the file itself, or give an address.",
+    });
+  });
+
   it("a provider of any name has its own engine settings, and stands for the backend where it is the only one", async () => {
     const config = `[providers]
 default_provider = "fast"

@@ -26,4 +26,8 @@ describe("guessKind", () => {
     ["one byte", text("{".slice(1))],
     ["no bytes", new Uint8Array(0)],
   ])("says nothing about %s", (_, start) => expect(guessKind(start)).toBeUndefined());
+
+  it("speaks of a download of JSON text only where there was one", () => {
+    expect(guessKind(text('{"name": "mine"}'))?.hint).toMatch(/^It is no model\. Where it was downloaded, /);
+  });
 });

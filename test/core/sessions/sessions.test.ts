@@ -79,7 +79,11 @@ describe("sessions", () => {
     expect((await sessions.resume(id)).status).toBe("active");
     expect((await sessions.complete(id)).status).toBe("completed");
     for (const change of [sessions.resume, sessions.suspend, sessions.complete, sessions.save, sessions.setCurrent] as const)
-      expect(await failure(change(id))).toMatchObject({ code: "session-status" });
+      expect(await failure(change(id))).toMatchObject({
+        code: "session-status",
+        hint: "A completed session stays as it is; begin another one.",
+      });
+    expect((await failure(sessions.artifacts.store(id, "t", "n", "x"))).hint).not.toContain("Resume");
     expect((await sessions.load(id)).status).toBe("completed");
   });
 

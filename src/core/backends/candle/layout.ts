@@ -39,7 +39,11 @@ export async function filesOfBundled(platform: Platform, name: string, asked: st
 
 /** @throws SpellError model-unknown, model-layout, model-ambiguous */
 export async function filesOfPath(platform: Platform, path: string): Promise<ModelFiles> {
-  if (!platform.files.available) throw new SpellError("model-unknown", `${path} is a path, and ${platform.files.reason}`, { where: path });
+  if (!platform.files.available)
+    throw new SpellError("model-unknown", `${path} is a path, and ${platform.files.reason}`, {
+      where: path,
+      hint: "Hand in the file itself, or give an address.",
+    });
   return { id: path, bundled: false, ...(await layoutOfPath(await platform.files.value.look(path))) };
 }
 
