@@ -49,11 +49,10 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
     if (response.headers.get("content-type")?.startsWith("text/html") === true) throw notServed(address, "an HTML page");
     return blobSource(file, await response.blob().catch(noAnswer));
   };
-  const { origin } = globalThis.location;
   return {
     name: "browser",
     isPage: true,
-    ownOrigin: /^https?:/.test(origin) ? origin : undefined,
+    ownOrigin: location.origin, // "null" of a page from a file, which no address has
     fetch: fetchPlainly,
     gguf: { available: true, value: ggufRuntime(lazyRuntime("wllama", { files }), { bundled }) },
     seq2seq: { available: true, value: t5Runtime(lazyRuntime("onnxruntime-web", { files }), { bundled }) },

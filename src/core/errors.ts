@@ -14,7 +14,7 @@ const hints = {
   "usage-script-not-found": "Check the path of the script.",
   "usage-not-available": "This name is reserved for a later release.",
   "spec-syntax": "See the forms of a model's name.",
-  "spec-host": "Give an address of the public net, or allow the host in models.allow_hosts.",
+  "spec-host": "Give a public address, or set models.allow_hosts.",
   "backend-unknown": "Write model:variant@backend; backends are candle (alias local) and ollama.",
   "env-value": "Correct or unset the variable.",
   "config-conflict": "Use only one of them.",

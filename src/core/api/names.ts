@@ -49,17 +49,15 @@ export function createNames({ config, source, origins }: Pick<ResolvedConfig, "c
   const names: Names = {
     parse(text, allowHosts) {
       const owners = providerOfType(config, "candle") === undefined ? providerOfType(config, "ollama") : undefined;
-      const allowed =
-        allowHosts === "any"
-          ? allowHosts
-          : [...config.models.allow_hosts, ...(ownOrigin === undefined ? [] : [ownOrigin]), ...(allowHosts ?? [])];
+      const allowed = allowHosts === "any" ? allowHosts : config.models.allow_hosts.concat(ownOrigin ?? [], allowHosts ?? []);
       return parseModelSpec(text, { providers: words, servers, services, owners, allowHosts: allowed });
     },
     isServer: (provider) => isServer(typeOf(provider)),
     isRemote: (provider) => typeOf(provider)?.isRemote === true,
     parseFor(provider, model) {
-      if (names.isRemote(provider) && !model.startsWith(`${provider}/`)) return names.parse(`${provider}/${model}`, "any");
-      return names.parse(names.isServer(provider) && !model.includes("@") ? `${model}@${provider}` : model, "any");
+      const isOther = names.isRemote(provider) && !model.startsWith(`${provider}/`);
+      const isBare = names.isServer(provider) && !model.includes("@");
+      return names.parse(isOther ? `${provider}/${model}` : isBare ? `${model}@${provider}` : model, "any");
     },
     defaultSpec() {
       if (config.default_model !== undefined) return names.parse(config.default_model, "any");

@@ -1,6 +1,6 @@
 /** What the configuration says to finding and fetching models, in the terms of the code. */
 import type { Config } from "../config/config.generated.ts";
-import type { Platform } from "../platform.ts";
+import type { ConfigHost } from "../platform.ts";
 
 export interface ModelSettings {
   /** No downloads; pulls give net-offline. */
@@ -9,7 +9,7 @@ export interface ModelSettings {
   readonly hfEndpoint: string;
   /** Sent to the hub only; looked at with each request. */
   readonly hfToken: (() => string | undefined) | undefined;
-  /** Hosts that may be private or local, beside those of a call: `host`, `host:port`, `*.domain`, or an origin. */
+  /** Hosts that may be private or local, beside those of a call: `host`, `host:port`, `*.domain`. */
   readonly allowHosts: readonly string[];
   /** Address of the Ollama registry. */
   readonly ollamaRegistry: string;
@@ -22,18 +22,18 @@ export interface ModelSettings {
   readonly defaultQuantization: string;
 }
 
-/** @param host the hub's token, and an origin that may be asked as an allowed host may */
+/** @param host the hub's token */
 export function modelSettings(
   { models }: Config,
-  host: Pick<Platform, "config" | "ownOrigin">,
+  host: ConfigHost | undefined,
   defaultQuantization: string,
   ollamaRegistry = "https://registry.ollama.ai",
 ): ModelSettings {
   return {
     offline: models.offline,
     hfEndpoint: models.hf_endpoint.replace(/\/+$/, ""),
-    hfToken: host.config?.hubToken,
-    allowHosts: [...models.allow_hosts, ...(host.ownOrigin === undefined ? [] : [host.ownOrigin])],
+    hfToken: host?.hubToken,
+    allowHosts: models.allow_hosts,
     reuseHfCache: models.reuse_hf_cache,
     reuseOllamaStore: models.reuse_ollama_store,
     maxParallel: models.max_parallel,

@@ -245,8 +245,7 @@ export function checkHost(url: URL, allowed: readonly string[] | "any"): void {
     throw hostError(url.host, "an address must not hold a user name or password").with({ hint: "Remove them from the address." });
   if (allowed === "any" || isAllowed(url, allowed)) return;
   const host = plainHost(url);
-  const port = url.port === "" ? undefined : Number(url.port);
-  if (port !== undefined && port < 1024) throw hostError(url.host, `port ${port} is not one of a web server`);
+  if (url.port !== "" && Number(url.port) < 1024) throw hostError(url.host, `port ${url.port} is not one of a web server`);
   const problem = hostProblem(host);
   if (problem !== undefined) throw hostError(url.host, problem, [{ kind: "pull", model: url.href, allowHosts: [host] }]);
 }
@@ -261,11 +260,10 @@ export function hostsToAllow(model: string): readonly string[] | undefined {
 /** @param allowed as checkHost() takes them */
 export function isAllowed(url: URL, allowed: readonly string[]): boolean {
   const host = plainHost(url);
+  const names = [url.origin, host, `${host}:${url.port}`];
   return allowed.some((each) => {
     const name = each.toLowerCase();
-    return (
-      each === url.origin || name === host || name === `${host}:${url.port}` || (name.startsWith("*.") && host.endsWith(name.slice(1)))
-    );
+    return names.includes(name) || (name.startsWith("*.") && host.endsWith(name.slice(1)));
   });
 }
 

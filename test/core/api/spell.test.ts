@@ -71,7 +71,7 @@ describe("createSpell", () => {
     await expect(load("./own.gguf")).rejects.toMatchObject({
       code: "model-unknown",
       message: `./own.gguf is a path, and ${files.reason}`,
-      hint: "Hand in the file itself, or give an address.",
+      hint: "Pass a File, or give an address.",
     });
   });
 

@@ -16,7 +16,7 @@ export function createCandle(host: BackendHost, provider: string): Backend {
   const context: CandleContext = {
     provider,
     platform: { ...platform, store: platform.storeAt?.(settings.modelFolder) ?? platform.store },
-    settings: modelSettings(config.config, platform, settings.defaultQuantization, host.ollamaRegistry),
+    settings: modelSettings(config.config, platform.config, settings.defaultQuantization, host.ollamaRegistry),
     network,
     defaults: settings.load,
     catalogue,

@@ -26,12 +26,18 @@ export function seconds({ wallTime }: CandleContext): number {
   return Math.floor(wallTime() / 1000);
 }
 
-export function hubContext({ network, settings, platform }: CandleContext, { allowHosts, signal, offline }: PullOptions): HubContext {
+/** Hosts that may be private or local, whatever a call says. */
+export function allowedHosts({ settings, platform }: Pick<CandleContext, "settings" | "platform">): readonly string[] {
+  return settings.allowHosts.concat(platform.ownOrigin ?? []);
+}
+
+export function hubContext(context: CandleContext, { allowHosts, signal, offline }: PullOptions): HubContext {
+  const { network, settings, platform } = context;
   return {
     network,
     settings: offline === true ? { ...settings, offline: true } : settings,
     foreign: platform.foreign,
-    allowHosts: [...settings.allowHosts, ...(allowHosts ?? [])],
+    allowHosts: allowedHosts(context).concat(allowHosts ?? []),
     signal,
   };
 }

@@ -8,7 +8,7 @@ import { checkHost, hostsToAllow, type ModelSpec, printModelSpec } from "../../s
 import { definedOnly } from "../../values.ts";
 import { unknownModel } from "../unknown-model.ts";
 import { bundledModels } from "./bundled.ts";
-import type { CandleContext } from "./context.ts";
+import { allowedHosts, type CandleContext } from "./context.ts";
 import { findForeign, lookForeign } from "./foreign.ts";
 import { findDamaged, findInstalled, type InstalledModel, openInstalled } from "./installed.ts";
 import { filesOfModel, type ModelFiles } from "./layout.ts";
@@ -72,7 +72,7 @@ async function isWhole(context: CandleContext, { manifest }: StoredModel): Promi
 }
 
 export async function notInstalled(context: CandleContext, spec: ModelSpec): Promise<SpellError> {
-  if (spec.kind === "url") checkHost(new URL(spec.url), context.settings.allowHosts); // it would have to be asked
+  if (spec.kind === "url") checkHost(new URL(spec.url), allowedHosts(context)); // it would have to be asked
   const catalogue = await context.catalogue();
   if (spec.kind === "name" && !(await isKnownName(context, spec.name))) return unknownModel(spec.name, catalogue);
   const entry = spec.kind === "name" ? findEntry(catalogue, spec.name) : undefined;
