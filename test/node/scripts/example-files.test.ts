@@ -44,8 +44,12 @@ describe("examples of scripts", () => {
       if (request.kind !== "command") throw new Error(`${path}: expected a command in its second line`);
       const [script, ...operands] = request.operands;
       expect([request.command.name, script]).toEqual(["run", path]);
-      const args = scriptArguments(path, operands, request.rest);
-      const { output = "" } = await spell.scripts.run(source, { name: path, args, folder: dirname(join(root, path)) });
+      const { positional, named } = scriptArguments(path, operands, request.rest);
+      const { output = "" } = await spell.scripts.run(source, {
+        name: path,
+        args: { positional, named },
+        folder: dirname(join(root, path)),
+      });
       said.push(
         output
           .replace(/\s+/g, " ")
