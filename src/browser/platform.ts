@@ -60,7 +60,7 @@ export function browserPlatform(options: BrowserPlatformOptions = {}): Platform 
       options.transformers === undefined
         ? { available: false, reason: 'pass browserPlatform({ transformers: () => import("@huggingface/transformers") })' }
         : { available: true, value: exportedRuntime(options.transformers, files.onnx, { bundled }) },
-    files: { available: false, reason: "a page has no file system; pass a File, or name a bundled model" },
+    files: { available: false, reason: "a page has no file system" },
     scripts: {
       available: true,
       value: { start: async (engine, memoryBytes) => (await import("./scripts/host.ts")).workerScripts().start(engine, memoryBytes) },

@@ -66,12 +66,12 @@ describe("createSpell", () => {
   });
 
   it("says of a path where there are no files what to hand in, not to give a path", async () => {
-    const files = { available: false, reason: "a page has no file system; pass a File, or name a bundled model" } as const;
+    const files = { available: false, reason: "a page has no file system" } as const;
     const { load } = createSpell({ platform: { ...memoryPlatform(), files } });
     await expect(load("./own.gguf")).rejects.toMatchObject({
       code: "model-unknown",
       message: `./own.gguf is a path, and ${files.reason}`,
-      hint: "Pass a File, or give an address.",
+      hint: "Pass a File or Blob, or give an address.",
     });
   });
 

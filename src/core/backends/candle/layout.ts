@@ -42,7 +42,7 @@ export async function filesOfPath(platform: Platform, path: string): Promise<Mod
   if (!platform.files.available)
     throw new SpellError("model-unknown", `${path} is a path, and ${platform.files.reason}`, {
       where: path,
-      hint: "Pass a File, or give an address.",
+      hint: "Pass a File or Blob, or give an address.",
     });
   return { id: path, bundled: false, ...(await layoutOfPath(await platform.files.value.look(path))) };
 }
