@@ -143,7 +143,7 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
       const taken = await sequences.take(session);
       const keeper = save === undefined ? undefined : states?.(save);
       const pieces = generate(
-        { llama, model, sequence: taken, threads, oneMs, onePromptMs, contextLength, batchSize, guessCosts, keeper },
+        { llama, model, sequence: taken, threads, oneMs, onePromptMs, contextLength, isPlain, batchSize, guessCosts, keeper },
         prompt,
         generateOptions,
       );
