@@ -3,6 +3,7 @@
  * Raw tokens in, raw tokens out: templates, defusing, queueing and stop strings' cutting are core's.
  */
 import { availableParallelism, freemem } from "node:os";
+import { setTimeout } from "node:timers/promises";
 import type { Llama, LlamaContext, LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
 import { reportOf } from "../../core/devices/report.ts";
 import { closedError, firstStepError, messageOf, SpellError, throwIfAborted } from "../../core/errors.ts";
@@ -222,6 +223,8 @@ async function load(
     return model;
   } catch (cause) {
     throwIfAborted(signal);
+    // what it logged last may come behind the failure itself
+    await setTimeout(20);
     const text = takeComplaint() ?? messageOf(cause);
     if (/insufficient|not enough|out of memory|alloc/i.test(text)) throw memoryError("the model", cause);
     throw new SpellError("gguf-metadata", `${engineName} cannot load the model: ${text}`, { where: modelPath, cause });
