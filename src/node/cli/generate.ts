@@ -10,7 +10,6 @@ import { plural } from "./format.ts";
 import { readPrompt } from "./input.ts";
 import {
   deviceFields,
-  disposeSoon,
   explain,
   isSpent,
   lengthNote,
@@ -87,7 +86,8 @@ export async function generate(context: Context): Promise<number> {
     if (!streams && !numbered) screen.write(text);
     throw interrupt.signal.aborted ? stopped(text, screen.json) : explain(error, model.id);
   }
-  await disposeSoon(model);
+  // the run ends here, and its processes with it: nobody waits until they have given their memory back
+  model.dispose().catch(() => undefined);
   return 0;
 }
 
