@@ -162,7 +162,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
       ["llmspell serve --host 0.0.0.0 --token-env SERVE_TOKEN", "for other machines"],
       ["llmspell serve --port 11434 --ollama-api", "for programs that know only Ollama"],
     ],
-    exits: [3, 5],
+    exits: [3, 5, 130],
   },
   {
     name: "run",
