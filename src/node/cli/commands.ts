@@ -296,6 +296,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
       flag("--dry-run", "show what would be deleted"),
       flag("-y, --yes", "do not ask"),
     ],
+    notes: ["A file that came within the last hour stays: a download may be about to make it part of a model."],
     examples: [["llmspell model prune --dry-run", "how much it would free"]],
     exits: [3, 130],
   },

@@ -24,4 +24,8 @@ describe("help", () => {
   it("of serve says what a second Ctrl-C ends with", async () => {
     expect(await helpOf("help", "serve")).toMatch(/^Exit codes\n(.*\n)* {2}130 /m);
   });
+
+  it("of model prune says what stays", async () => {
+    expect(await helpOf("help", "model", "prune")).toContain("within the last hour stays");
+  });
 });
