@@ -26,6 +26,13 @@ import {
 export async function generate(context: Context): Promise<number> {
   const { flags, screen, interrupt, stdin } = context;
   const [first] = context.operands;
+  const last = context.operands.at(-1);
+  // between words it is a sign, as in 5 - 3
+  if (context.operands.length > 1 && (first === "-" || last === "-"))
+    throw new SpellError("usage-value", "PROMPT: - is standard input alone; got also other words", {
+      where: "PROMPT",
+      hint: "Leave - out: piped text stands before PROMPT; or put the whole prompt in quotes.",
+    });
   const operand = first === undefined ? undefined : context.operands.join(" ");
   const options = { ...readGenerateOptions(flags), ...readAnswerForm(flags) };
   const name = flagText(flags, "model");
