@@ -29,10 +29,11 @@ function scriptEngine(words: readonly string[]): "lua" | "javascript" | undefine
 function engineDevice(words: readonly string[], env: NodeJS.ProcessEnv): "auto" | "cpu" | undefined {
   if (!["generate", "chat"].includes(words[commandAt(words)] ?? "")) return undefined;
   const isElsewhere = words.some((word) =>
-    /^(-[pc]|--(profile|config|quantization)(=.*)?)$|^[^@\s]+@(?!(candle|local)$)[a-z]+$/.test(word),
+    /^(-[pc]|--(profile|config|quantization)(=.*)?)$|^[^@\s]+@(?!(candle|local)$)[a-z]+$|^(openai|anthropic|ollama)\//.test(word),
   );
+  const isT5 = words.some((word) => /^\S*\bt5\b\S*$/i.test(word));
   const says = ["LLMSPELL_DEVICE", "CANDLE_DEVICE", "LLMSPELL_PROVIDERS_CANDLE_DEVICE", "LLMSPELL_PROFILE", "LLMSPELL_CONFIG"];
-  if (isElsewhere || says.some((name) => (env[name] ?? "") !== "")) return undefined;
+  if (isElsewhere || isT5 || says.some((name) => (env[name] ?? "") !== "")) return undefined;
   const flag = words.findIndex((word) => /^--device(=|$)/.test(word));
   const asked = flag < 0 ? "auto" : words[flag]?.includes("=") ? words[flag]?.slice("--device=".length) : words[flag + 1];
   return (["auto", "cpu"] as const).find((device) => device === asked);
