@@ -18,6 +18,7 @@ const inParent = {
   "node/cli/program": "node/cli/program.js",
   "node/scripts/host": "node/scripts/host.js",
   "node/scripts/spawn": "node/scripts/spawn.js",
+  "node/engines/fork-engine": "node/engines/fork-engine.js",
   "node/core": "core/index.js",
   "node/testing": "core/testing/index.js",
   "node/ai-sdk": "core/ai-sdk/index.js",
@@ -42,8 +43,8 @@ const scriptChildren = {
 const unbundled = /^node\/cli\/main\.js/;
 const program = "node/cli/program.js";
 const generate = "node/cli/generate.js";
-/** Runs before anything else is read. */
-const first = "node/scripts/spawn.js";
+/** Run before anything else is read, with what they import. */
+const first = ["scripts/spawn", "engines/fork-engine", "engines/graphics", "engines/packages", "home"].map((name) => `node/${name}.js`);
 /** Imported when they are needed. Core's other files of that kind are for pages: in Node one file more costs more than what is in it. */
 const apart = /^(node|core\/(t5|scripts|toolbox|workflow))\//;
 const lazyImport = /\bimport\("(\.[^"]+)"\)/g;
@@ -64,7 +65,7 @@ export async function bundleNode(/** @type {string} */ dist) {
     if (/^(core\/(testing|ai-sdk)|edge)\/index\.js$/.test(file)) return ["core/index.js"];
     if (file === generate) return [program, "node/index.js"];
     if (file === "node/cli/help.js") return [program];
-    if (!lazyFiles.has(file) || !apart.test(file) || file === program || file === first) return [];
+    if (!lazyFiles.has(file) || !apart.test(file) || file === program || first.includes(file)) return [];
     return [file.startsWith("node/cli/") ? generate : "node/index.js"];
   };
 

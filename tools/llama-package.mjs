@@ -10,7 +10,16 @@ import { build } from "esbuild";
 export const llamaPackage = "node/engines/llama-package";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const addresses = /\bimport\.meta\.url\b/g;
+/** Where its reader of GGUF files makes an array of one. */
+const arrays = "const arrayValues = [];";
 const binaries = /\bimport\(("@node-llama-cpp\/[^"]+")\)/g;
+
+/**
+ * Not taken along, as half of the file would be what no caller of ours reaches: cloning llama.cpp (we never compile), downloads, what shows their
+ * progress, and chats (templates are core's, decoding ours).
+ */
+const unused =
+  /^(?:simple-git|ipull|ora|stdout-update|slice-ansi|@huggingface\/jinja)$|^\..*\/(?:chatWrappers\/|LlamaChat\/|LlamaChatSession\/|LlamaCompletion\.js|LlamaDecisionContext\/|createModelDownloader\.js)/;
 
 /** @param dist folder of the compiler's output, before its files are put together */
 export async function bundleLlama(/** @type {string} */ dist) {
@@ -19,6 +28,7 @@ export async function bundleLlama(/** @type {string} */ dist) {
   const start = readFileSync(join(dist, "node/engines/llama-start.js"), "utf8");
   if (!start.includes(`packedVersion = "${version}"`))
     throw new Error(`src/node/engines/llama-start.ts: expected packedVersion = "${version}", which is installed`);
+  const arrayHelper = JSON.stringify(join(dist, "node/engines/llama-arrays.js"));
   const helper = JSON.stringify(join(dist, "node/engines/llama-files.js"));
   let binariesFound = 0;
   const { metafile } = await build({
@@ -39,9 +49,17 @@ export async function bundleLlama(/** @type {string} */ dist) {
     plugins: [
       {
         name: "node-llama-cpp",
-        setup({ onLoad }) {
+        setup({ onLoad, onResolve }) {
+          onResolve({ filter: unused }, ({ path }) => ({ path, namespace: "unused" }));
+          // names that a CommonJS module lacks are undefined, and no fault of the build
+          onLoad({ filter: /./, namespace: "unused" }, () => ({ contents: "module.exports = {};" }));
           onLoad({ filter: /node-llama-cpp[\\/]dist[\\/].*\.js$/ }, ({ path }) => {
             const text = readFileSync(path, "utf8");
+            if (/[\\/]GgufV2Parser\.js$/.test(path)) {
+              if (text.split(arrays).length !== 2) throw new Error(`${path} has not one "${arrays}": look at it again`);
+              const skip = "if (isLongArray(arrayLength)) return passArray(this._fileReader, readOffset, arrayType, Number(arrayLength));";
+              return { contents: `import { isLongArray, passArray } from ${arrayHelper};\n${text.replace(arrays, `${skip} ${arrays}`)}` };
+            }
             binariesFound += [...text.matchAll(binaries)].length;
             const within = JSON.stringify(path.slice(folder.length + 1).replaceAll("\\", "/"));
             const contents = text.replace(addresses, `packageFile(${within})`).replace(binaries, "import(packageBeside($1))");

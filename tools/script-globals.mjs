@@ -138,7 +138,7 @@ export const documented = {
   ),
   "LocalLLM.verify": entry(
     "Hashes the files of a model again, or of all.",
-    "a list of `{model_id, file, ok, expected?, actual?}`",
+    "a list of `{model_id, file, ok?, expected?, actual?}`; `ok` is absent where no hash is known to compare with, as of your own files",
     `print(LocalLLM.verify("tiny-stories")[1].ok)`,
     `print((await LocalLLM.verify("tiny-stories"))[0].ok);`,
     "`model-not-installed`",

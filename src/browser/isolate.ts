@@ -4,10 +4,12 @@ import { createWorkerIsolate } from "../core/text/worker-isolate.ts";
 import { workers } from "./addresses.ts";
 
 export function workerIsolate(): Isolate {
-  return createWorkerIsolate(({ onMessage, onDeath }) => {
+  // no prepare(): a worker of a page starts in some milliseconds, and its memory is the page's
+  const { run, dispose } = createWorkerIsolate(({ onMessage, onDeath }) => {
     const worker = workers.isolate();
     worker.onmessage = ({ data }) => onMessage(data);
     worker.onerror = (event) => onDeath(event.message || "it could not start", false);
     return { post: (message) => worker.postMessage(message), terminate: () => worker.terminate(), hold: () => undefined };
   });
+  return { run, dispose };
 }

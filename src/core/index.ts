@@ -30,7 +30,7 @@ export type { GgufHeader, GgufTensor, GgufValue } from "./gguf/header.ts";
 export * from "./main.ts";
 export type * from "./platform.ts";
 export type { RequestRecord } from "./serve/record.ts";
-export { createServe, type Serve, type ServeContext } from "./serve/serve.ts";
+export { createServe, type RefusedRequest, type Serve, type ServeContext } from "./serve/serve.ts";
 export { deviceChoices } from "./spec/devices.ts";
 export type * from "./spec/generate.ts";
 export type { ModelSpec } from "./spec/model-spec.ts";

@@ -42,6 +42,8 @@ export interface Isolate {
    * @throws SpellError of the task itself, or `limitCode` when time or memory ran out
    */
   run(task: string, payload: unknown, options: IsolateOptions): Promise<unknown>;
+  /** A task is going to be asked for: what runs it may start now. Absent where that gains nothing. */
+  prepare?(): void;
   dispose(): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
 /** FileHost over node:fs: looks at paths and opens regular files. It reads no contents. */
-import { readdir, realpath, stat } from "node:fs/promises";
+import { readdir, readlink, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { SpellError } from "../core/errors.ts";
 import { partFiles } from "../core/file-names.ts";
@@ -55,6 +55,20 @@ async function openSibling(folder: string, name: string): Promise<ByteSource | u
   }
 }
 
+/** @returns what is wrong with the symbolic link that ends the path, or a folder of it; undefined where none does */
+async function brokenLink(path: string): Promise<string | undefined> {
+  for (let at = expandTilde(path); ; at = dirname(at)) {
+    const target = await readlink(at).catch(() => undefined);
+    if (target !== undefined) {
+      const code = await stat(at).then(() => undefined, errnoOf);
+      const whose = at === expandTilde(path) ? path : `${path}: ${at}`;
+      if (code === "ELOOP") return `${whose} is a symbolic link that leads back to itself, by ${target}`;
+      return code === undefined ? undefined : `${whose} is a symbolic link to ${target}, where nothing lies`;
+    }
+    if (dirname(at) === at) return undefined;
+  }
+}
+
 /** @param path as it was given. @throws SpellError store-denied, model-unknown */
 async function named<T>(path: string, work: Promise<T>): Promise<T> {
   try {
@@ -65,9 +79,10 @@ async function named<T>(path: string, work: Promise<T>): Promise<T> {
       const hint = "Check the permissions of the file and its folders.";
       throw new SpellError("store-denied", `${path}: no permission to read it`, { where: path, hint, cause });
     }
-    throw new SpellError("model-unknown", `${path}: no such file or folder`, {
+    const link = await brokenLink(path);
+    throw new SpellError("model-unknown", link ?? `${path}: no such file or folder`, {
       where: path,
-      hint: "Check the path; bundled models need only their name.",
+      hint: link === undefined ? "Check the path; bundled models need only their name." : "Mend the link, or name another file.",
       actions: [{ kind: "run", model: "tiny-stories" }],
       cause,
     });

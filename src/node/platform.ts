@@ -31,10 +31,17 @@ function storeAt(folder: string): ArtifactStore {
 /** Node's module for child processes takes as long to load as a third of this library. */
 function lazyIsolate(): Isolate {
   let opened: Promise<Isolate> | undefined;
+  const open = (): Promise<Isolate> => {
+    opened ??= import("./isolate.ts").then(({ processIsolate }) => processIsolate());
+    return opened;
+  };
   return {
-    async run(task, payload, options) {
-      opened ??= import("./isolate.ts").then(({ processIsolate }) => processIsolate());
-      return (await opened).run(task, payload, options);
+    run: async (task, payload, options) => (await open()).run(task, payload, options),
+    prepare() {
+      open().then(
+        (it) => it.prepare?.(),
+        () => undefined, // run() tells it
+      );
     },
     dispose: async () => (await opened)?.dispose(),
   };

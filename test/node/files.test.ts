@@ -42,6 +42,23 @@ describe("files of Node", () => {
     });
   });
 
+  it("says of a link that it leads nowhere, or back to itself", async () => {
+    const links = join(folder, "sub");
+    symlinkSync("nowhere.gguf", join(links, "dangling.gguf"));
+    symlinkSync("loop.gguf", join(links, "loop.gguf"));
+    symlinkSync("gone", join(links, "inner"));
+    for (const [name, message] of [
+      ["dangling.gguf", "dangling.gguf is a symbolic link to nowhere.gguf, where nothing lies"],
+      ["loop.gguf", "loop.gguf is a symbolic link that leads back to itself, by loop.gguf"],
+      ["inner/a.gguf", "inner is a symbolic link to gone, where nothing lies"],
+      ["none.gguf", "none.gguf: no such file or folder"],
+    ] as const)
+      await expect(files.look(join(links, name))).rejects.toMatchObject({
+        code: "model-unknown",
+        message: expect.stringContaining(message),
+      });
+  });
+
   it("a folder without a model is model-layout, naming what was found", async () => {
     const platform: Platform = { ...memoryPlatform(), files: { available: true, value: files } };
     await expect(filesOfPath(platform, folder)).rejects.toMatchObject({

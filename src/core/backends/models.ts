@@ -27,6 +27,8 @@ export interface ModelRecord {
   readonly loaded: boolean;
   readonly path: string | null;
   readonly aliases: readonly string[];
+  /** in lists: a file of it is gone; absent where all are there */
+  readonly gone?: true | undefined;
 }
 
 export interface ModelInfo extends ModelRecord {
@@ -172,10 +174,11 @@ export interface RemoveResult {
 export interface VerifyResult {
   readonly modelId: string;
   readonly file: string;
-  readonly ok: boolean;
-  /** hash, or null where none is known */
+  /** null where there is nothing to compare with: nobody stated or recorded a hash, as of your own files */
+  readonly ok: boolean | null;
+  /** hash, or null where none is known; of a file without one that has another size now, that size: `3,121,440 bytes` */
   readonly expected: string | null;
-  /** hash, or null where the file is missing */
+  /** hash, or null where the file is missing; the size where `expected` is one */
   readonly actual: string | null;
 }
 

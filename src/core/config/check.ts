@@ -178,19 +178,26 @@ function isOdd(name: string): boolean {
   return name === "__proto__" || name === "constructor" || name === "prototype";
 }
 
-/** Of a key in the wrong table: the path with this last name, or with one like it. */
+/** Of a key in the wrong table: the path with this last name, or with one like it, where one section alone has it. */
 function elsewhere(name: string, paths: ReadonlyMap<string, string>): string | undefined {
   const meant = paths.has(name) ? name : nearest(name, paths.keys());
   return meant === undefined ? undefined : paths.get(meant);
 }
 
-/** Last names of all keys, each with the first path that has it. */
+/** Last names of the keys of one section each, with the first path that has it: `enabled` means something else in every table. */
 function lastNames(): ReadonlyMap<string, string> {
   const ofProviders = providerTypes.flatMap((type) =>
     [...keysOfType(type).keys()].map((own) => [own, `providers.${type}.${own}`] as const),
   );
   const others = [...keysByPath().keys()].map((path) => [path.slice(path.lastIndexOf(".") + 1), path] as const);
+  const sectionOf = (path: string): string => path.split(".", 1)[0] ?? "";
   const paths = new Map<string, string>();
-  for (const [name, path] of [...ofProviders, ...others]) if (!paths.has(name)) paths.set(name, path);
+  const shared = new Set<string>();
+  for (const [name, path] of [...ofProviders, ...others]) {
+    const first = paths.get(name) ?? path;
+    paths.set(name, first);
+    if (sectionOf(first) !== sectionOf(path)) shared.add(name);
+  }
+  for (const name of shared) paths.delete(name);
   return paths;
 }

@@ -98,6 +98,8 @@ export interface AliasRecord {
   readonly schema: 1;
   readonly alias: string;
   readonly target: ManifestKey;
+  /** id of the model, which says where it came from */
+  readonly id?: string | undefined;
 }
 
 export interface StoredModel {

@@ -134,8 +134,8 @@ export async function pullModel(plan: PullPlan, store: ArtifactStore, network: N
         },
         onVerify: () => onEvent?.({ type: "download-verify", file: path }),
       });
+      if (result.fetched > 0 || size === 0) fresh.push(digest);
       if (result.fetched > 0) {
-        fresh.push(digest);
         fetchMs += network.clock.now() - started;
       }
       fetchedBytes += result.fetched;

@@ -42,6 +42,8 @@ export function createPromptWriter(facts: GgufFacts, isolate: Isolate): PromptWr
   const defuse = createDefuser(controlTokens);
   const defuseTools = createDefuser([...controlTokens, ...toolMarks]);
   const thinking = chatTemplate === undefined ? undefined : thinkingOf(chatTemplate);
+  // a process or worker, which starts while the weights are loaded
+  if (chatTemplate !== undefined) isolate.prepare?.();
 
   return async (prompt, options) => {
     const { raw = false, system, tools = [], reasoning, signal } = options;

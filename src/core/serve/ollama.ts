@@ -20,6 +20,11 @@ import { eventStream } from "./sse.ts";
 const mostTexts = 2048;
 const nanoseconds = 1e6;
 
+/** @returns nanoseconds */
+function since(startedMs: number): number {
+  return Math.round((performance.now() - startedMs) * nanoseconds);
+}
+
 /** What a piece of an answer is called: `message` of chats, `response` of plain prompts. */
 type Shape = (piece: {
   readonly text?: string | undefined;
@@ -65,8 +70,16 @@ export async function generate(call: Call): Promise<Response> {
 
 export async function embed(call: Call): Promise<Response> {
   const fields = await readBody(call.request);
-  const { name, result, notes } = await vectorsOf(call, fields, "input");
-  return json({ model: name, embeddings: result.vectors.map((vector) => [...vector]), prompt_eval_count: result.tokens, ...warned(notes) });
+  const started = performance.now();
+  const { name, result, loadMs, notes } = await vectorsOf(call, fields, "input");
+  return json({
+    model: name,
+    embeddings: result.vectors.map((vector) => [...vector]),
+    total_duration: since(started),
+    load_duration: Math.round(loadMs * nanoseconds),
+    prompt_eval_count: result.tokens,
+    ...warned(notes),
+  });
 }
 
 /** The older form of embed(): one text. */
@@ -87,13 +100,15 @@ async function vectorsOf(call: Call, fields: Fields, field: string) {
   };
   readKeepAlive(fields);
   const notes = [...fields.idle(["options", "keep_alive"]), ...fields.unread(call.isStrict)];
+  const started = performance.now();
   const model = await call.served.vectors(name, call.signal);
+  const loadMs = performance.now() - started;
   call.record.model = model.id;
   // nothing has no vector, and is none too many
   const none: EmbedResult = { vectors: [], dimensions: 0, tokens: 0, warnings: [] };
   const result = await (isNothing ? Promise.resolve(none) : model.embed(texts, options)).finally(() => model.dispose());
   call.record.usage = { promptTokens: result.tokens, completionTokens: 0, totalTokens: result.tokens };
-  return { name, result, notes: [...notes, ...call.served.withNotes(model.id, result.warnings)] };
+  return { name, result, loadMs, notes: [...notes, ...call.served.withNotes(model.id, result.warnings)] };
 }
 
 interface Asked {
@@ -123,7 +138,7 @@ async function answer(call: Call, fields: Fields, notes: Note[], { model, prompt
   const end = (finishReason: string, usage: Usage, timing: Timing, warnings: readonly Note[]): object => ({
     done_reason: finishReason === "length" ? "length" : "stop",
     done: true,
-    total_duration: Math.round((performance.now() - started) * nanoseconds),
+    total_duration: since(started),
     load_duration: Math.round(timing.loadMs * nanoseconds),
     prompt_eval_count: usage.promptTokens,
     prompt_eval_duration: Math.round(timing.prefillMs * nanoseconds),

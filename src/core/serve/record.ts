@@ -3,6 +3,14 @@ import { type ErrorCode, toSpellError } from "../errors.ts";
 import type { Platform } from "../platform.ts";
 import type { Usage } from "../spec/generate.ts";
 
+/** Of a request for a path that is not answered: paths of strangers would be figures without end. */
+export const otherPath = "other";
+
+/** For the header `x-request-id`. */
+export function requestId(): string {
+  return `req_${crypto.randomUUID().replaceAll("-", "")}`;
+}
+
 /** A request that is over. It holds no text of prompts and answers. */
 export interface RequestRecord {
   readonly id: string;
@@ -38,6 +46,8 @@ export interface OpenRecord {
 
 export interface Answers {
   begin(id: string, method: string): OpenRecord;
+  /** A request that was over before it came here. */
+  note(record: RequestRecord): void;
   /** In the text format of Prometheus. */
   metrics(): string;
 }
@@ -60,7 +70,13 @@ export function createAnswers({ now }: Pick<Platform, "now">, onRequest: ((recor
     tokens.add({ model, kind: "completion" }, usage.completionTokens);
   };
 
+  const note = (record: RequestRecord): void => {
+    add(record);
+    onRequest?.(record);
+  };
+
   return {
+    note,
     begin(id, method) {
       const started = now();
       running += 1;
@@ -72,11 +88,10 @@ export function createAnswers({ now }: Pick<Platform, "now">, onRequest: ((recor
         running -= 1;
         const { path, model, usage } = own;
         const record = { id, method, path, status, durationMs: now() - started, model, usage, firstTokenMs, error };
-        add(record);
-        onRequest?.(hasLeft ? { ...record, hasLeft } : record);
+        note(hasLeft ? { ...record, hasLeft } : record);
       };
       const own: OpenRecord = {
-        path: "other",
+        path: otherPath,
         model: undefined,
         usage: undefined,
         first: () => {

@@ -9,7 +9,7 @@ import type { Spell } from "../api/spell.ts";
 import { abortedError, SpellError } from "../errors.ts";
 import { checkOptionNames } from "../text/check-call.ts";
 import type { Call } from "./call.ts";
-import { createAnswers } from "./record.ts";
+import { createAnswers, otherPath, requestId } from "./record.ts";
 import { endOf, refusal } from "./refusals.ts";
 import { ollamaRoutes, type Route, routes } from "./routes.ts";
 import type { ServeOptions } from "./serve-options.ts";
@@ -23,8 +23,24 @@ export interface ServeContext {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Never rejects: what fails is an answer with the status of its failure, also one that nobody waits for any more (499). */
-export type Serve = (request: Request, context?: ServeContext) => Promise<Response>;
+/** A request that whoever owns the socket refused. */
+export interface RefusedRequest {
+  /** the header `x-request-id` of the answer */
+  readonly id: string;
+  readonly method: string;
+  /** as it was asked for, with its query */
+  readonly target: string;
+  readonly status: number;
+  readonly durationMs: number;
+  readonly error: SpellError;
+}
+
+export interface Serve {
+  /** Never rejects: what fails is an answer with the status of its failure, also one that nobody waits for any more (499). */
+  (request: Request, context?: ServeContext): Promise<Response>;
+  /** Counts a request that never comes here, as those that do: in the figures, and for `onRequest`. */
+  readonly refused: (request: RefusedRequest) => void;
+}
 
 /**
  * @param spell its models are loaded at their first request, stay loaded as the keep-alive of their providers says, and end with it
@@ -43,7 +59,7 @@ export function createServe(spell: Spell, options: ServeOptions = {}): Serve {
     return handler(call);
   };
 
-  return async (request, { id = `req_${crypto.randomUUID().replaceAll("-", "")}`, signal: asked = request.signal } = {}) => {
+  const serve = async (request: Request, { id = requestId(), signal: asked = request.signal }: ServeContext = {}): Promise<Response> => {
     const { pathname } = new URL(request.url);
     const record = answers.begin(id, request.method);
     const left = new AbortController();
@@ -63,13 +79,20 @@ export function createServe(spell: Spell, options: ServeOptions = {}): Serve {
     response.headers.set("x-request-id", id);
     return record.follow(request.method === "HEAD" ? new Response(null, response) : response);
   };
+  const refused = ({ target, error, ...request }: RefusedRequest): void =>
+    answers.note({ ...request, path: find(target.split("?", 1)[0] ?? "", paths)?.path ?? otherPath, error: error.code });
+  return Object.assign(serve, { refused });
+}
+
+function find(pathname: string, routes: readonly Route[]): Route | undefined {
+  return routes.find(({ path }) =>
+    path.endsWith("/") && path !== "/" ? pathname.startsWith(path) && pathname !== path : pathname === path,
+  );
 }
 
 /** @throws SpellError http-path, http-method */
 function route({ request, pathname }: Pick<Call, "request" | "pathname">, routes: readonly Route[]): Route {
-  const found = routes.find(({ path }) =>
-    path.endsWith("/") && path !== "/" ? pathname.startsWith(path) && pathname !== path : pathname === path,
-  );
+  const found = find(pathname, routes);
   if (found === undefined) {
     const known = routes.map(({ path }) => path);
     throw new SpellError("http-path", `expected one of ${known.join(", ")}, got another path`, { details: { paths: known } });

@@ -122,7 +122,7 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
     return {
       id: name,
       object: "model",
-      created: Math.trunc(record?.modifiedAt ?? 0),
+      created: Math.trunc(record?.modifiedAt ?? info?.modifiedAt ?? (source instanceof Blob ? timeOf(source) : 0)),
       owned_by: record?.backend ?? info?.backend ?? "llmspell",
       architecture: record?.architecture ?? info?.architecture ?? null,
       quantization: record?.quantization ?? info?.quantization ?? null,
@@ -199,6 +199,11 @@ export function createServed(spell: Spell, { models = [], only = false, pull = f
       if (model !== undefined) await spell.models.unload(model, { whenIdle: true });
     },
   };
+}
+
+/** Of a file that a person chose; other bytes have none. @returns seconds since the epoch */
+function timeOf(source: Blob): number {
+  return "lastModified" in source && typeof source.lastModified === "number" ? source.lastModified / 1000 : 0;
 }
 
 interface Listed {

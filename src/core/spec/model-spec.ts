@@ -261,10 +261,9 @@ export function hostsToAllow(model: string): readonly string[] | undefined {
 export function isAllowed(url: URL, allowed: readonly string[]): boolean {
   const host = plainHost(url);
   const names = [url.origin, host, `${host}:${url.port}`];
-  return allowed.some((each) => {
-    const name = each.toLowerCase();
-    return names.includes(name) || (name.startsWith("*.") && host.endsWith(name.slice(1)));
-  });
+  return allowed
+    .map((each) => each.toLowerCase())
+    .some((name) => names.includes(name) || (name.startsWith("*.") && host.endsWith(name.slice(1))));
 }
 
 /** Without the brackets of IPv6 and the dot of the root. */

@@ -306,6 +306,8 @@ export type ModelPiece =
       readonly note?: string | undefined;
       /** Why a state was not kept, or one that was kept not taken: shown as warnings. */
       readonly stateNotes?: readonly string[] | undefined;
+      /** What the device did otherwise than it was asked to: shown as a warning. */
+      readonly deviceNote?: string | undefined;
     };
 
 export interface Candidate {

@@ -113,6 +113,7 @@ export function createAnswer(stop: readonly string[], { thinking, calls }: Parti
       return [
         ...last,
         ...(end.note === undefined ? [] : [warning("output-invalid", end.note)]),
+        ...(end.deviceNote === undefined ? [] : [warning("device-note", end.deviceNote)]),
         ...(end.stateNotes ?? []).map((note) => warning("state-note", note)),
         ...(isMissing ? [warning("answer-missing", withoutAnswer(end))] : []),
         {

@@ -113,6 +113,14 @@ export function createWorkerIsolate(start: (events: IsolateWorkerEvents) => Isol
         turn.end();
       }
     },
+    prepare() {
+      if (closing.signal.aborted) return;
+      try {
+        ensureWorker();
+      } catch {
+        // run() meets the same obstacle and tells it
+      }
+    },
     async dispose() {
       closing.abort();
       stop();

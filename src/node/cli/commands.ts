@@ -162,7 +162,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
       ["llmspell serve --host 0.0.0.0 --token-env SERVE_TOKEN", "for other machines"],
       ["llmspell serve --port 11434 --ollama-api", "for programs that know only Ollama"],
     ],
-    exits: [3, 5],
+    exits: [3, 5, 130],
   },
   {
     name: "run",
@@ -296,6 +296,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
       flag("--dry-run", "show what would be deleted"),
       flag("-y, --yes", "do not ask"),
     ],
+    notes: ["A file that came within the last hour stays: a download may be about to make it part of a model."],
     examples: [["llmspell model prune --dry-run", "how much it would free"]],
     exits: [3, 130],
   },

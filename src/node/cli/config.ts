@@ -1,6 +1,5 @@
 /** `llmspell config …`: what is in effect and where it came from, which files are looked for, a file to begin with, a check of one. */
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Config } from "../../core/config/config.generated.ts";
 import type { BuiltinProfile, ConfigKey } from "../../core/config/key.ts";
@@ -162,7 +161,7 @@ const starter = {
   runtime: { log_level: "warn" },
 };
 
-/** @throws SpellError config-exists, store-denied, profile-unknown */
+/** @throws SpellError config-exists, store-denied, store-full, profile-unknown */
 export async function configInit({ flags, screen }: Context): Promise<number> {
   const file = flagText(flags, "file") ?? "llmspell.toml";
   const from = flagText(flags, "from") ?? flagText(flags, "profile");
@@ -176,7 +175,7 @@ export async function configInit({ flags, screen }: Context): Promise<number> {
       where: file,
       actions: [{ kind: "use-option", name: "force", value: true }],
     });
-  await (flags.has("force") ? writeWhole(file, text) : writeFile(file, text, { flag: "wx" })).catch((cause: NodeJS.ErrnoException) => {
+  await writeWhole(file, text).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== "ENOENT") throw writeError(file, cause);
     throw new SpellError("store-denied", `${file} cannot be written (${cause.code})`, {
       where: file,

@@ -1,7 +1,7 @@
 /** What `llmspell doctor` looks at beside devices: runtimes, configuration, bundled models, folders, servers on this machine, keys. */
 
-import { accessSync, constants, existsSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, mkdtempSync, rmdirSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { createNames } from "../../core/api/names.ts";
 import { findKey, variableInUse } from "../../core/backends/server/key.ts";
 import { splitLogin } from "../../core/backends/server/send.ts";
@@ -193,7 +193,8 @@ export function checkHome(): Check {
     let folder = home;
     while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
     if (!statSync(folder).isDirectory()) return denied(folder === home ? "not a folder" : `${folder} is not a folder`);
-    accessSync(folder, constants.W_OK | constants.X_OK);
+    // tried: for root, and in folders of the system, what is allowed says little about what works
+    rmdirSync(mkdtempSync(join(folder, ".llmspell-")));
     return toCheck("stores", "home", "ok", folder === home ? home : `${home} (made when needed)`);
   } catch (error) {
     return denied(`cannot be written (${(error as NodeJS.ErrnoException).code ?? "unknown error"})`);

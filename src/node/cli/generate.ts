@@ -10,7 +10,6 @@ import { plural } from "./format.ts";
 import { readPrompt } from "./input.ts";
 import {
   deviceFields,
-  disposeSoon,
   explain,
   isSpent,
   lengthNote,
@@ -27,6 +26,13 @@ import {
 export async function generate(context: Context): Promise<number> {
   const { flags, screen, interrupt, stdin } = context;
   const [first] = context.operands;
+  const last = context.operands.at(-1);
+  // between words it is a sign, as in 5 - 3
+  if (context.operands.length > 1 && (first === "-" || last === "-"))
+    throw new SpellError("usage-value", "PROMPT: - is standard input alone; got also other words", {
+      where: "PROMPT",
+      hint: "Leave - out: piped text stands before PROMPT; or put the whole prompt in quotes.",
+    });
   const operand = first === undefined ? undefined : context.operands.join(" ");
   const options = { ...readGenerateOptions(flags), ...readAnswerForm(flags) };
   const name = flagText(flags, "model");
@@ -87,7 +93,8 @@ export async function generate(context: Context): Promise<number> {
     if (!streams && !numbered) screen.write(text);
     throw interrupt.signal.aborted ? stopped(text, screen.json) : explain(error, model.id);
   }
-  await disposeSoon(model);
+  // the run ends here, and its processes with it: nobody waits until they have given their memory back
+  model.dispose().catch(() => undefined);
   return 0;
 }
 

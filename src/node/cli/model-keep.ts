@@ -1,4 +1,5 @@
 /** `llmspell model remove`, `verify`, `prune`: looking after what is stored. */
+import type { Models } from "../../core/api/models.ts";
 import type { ModelInfo, RemoveResult, VerifyResult } from "../../core/backends/models.ts";
 import { SpellError } from "../../core/errors.ts";
 import { hostsToAllow } from "../../core/spec/model-spec.ts";
@@ -7,6 +8,7 @@ import { flagNumber } from "./args.ts";
 import { confirm } from "./ask.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, plural } from "./format.ts";
+import type { Screen } from "./render.ts";
 
 /** @throws SpellError usage-confirm; of LocalLlm.remove */
 export async function modelRemove(context: Context): Promise<number> {
@@ -65,18 +67,39 @@ export async function modelVerify({ operands, flags, screen, interrupt, openSpel
   } finally {
     progress.end();
   }
-  const isGood = results.every(({ ok }) => ok);
+  const bad = results.find(({ ok }) => ok === false);
+  const isGood = bad === undefined;
   screen.document({ status: isGood ? "ok" : "error", results: toSnake(results) });
-  for (const { modelId, file, ok, expected, actual } of results) {
-    const problem = ok ? "" : actual === null ? "  missing" : `  expected ${expected ?? "another size"}, got ${actual}`;
-    screen.writeOwn(`${ok ? screen.out.good("ok  ") : screen.out.bad("bad ")} ${screen.clean(modelId)}  ${screen.clean(file)}${problem}\n`);
+  for (const result of results) {
+    const { modelId, file, ok } = result;
+    const mark = ok === null ? "?   " : ok ? screen.out.good("ok  ") : screen.out.bad("bad ");
+    screen.writeOwn(`${mark} ${screen.clean(modelId)}  ${screen.clean(file)}${findingOf(result)}\n`);
   }
-  const bad = results.find(({ ok }) => !ok);
-  if (bad !== undefined)
-    screen.note("a stored file has changed; to download it again:", [
-      { kind: "pull", model: bad.modelId, force: true, allowHosts: hostsToAllow(bad.modelId) },
-    ]);
+  if (bad !== undefined) await tellRemedy(bad, models, screen);
   return isGood ? 0 : 3;
+}
+
+function findingOf({ ok, expected, actual }: VerifyResult): string {
+  if (ok === true) return "";
+  if (ok === null) return `  not verified: no hash to compare with; its sha256 is ${actual ?? ""}`;
+  return actual === null ? "  missing" : `  expected ${expected ?? ""}, got ${actual}`;
+}
+
+/** What brings a file back depends on whose it is. */
+async function tellRemedy({ modelId, actual }: VerifyResult, models: Models, screen: Screen): Promise<void> {
+  const record = (await models.listAll()).models.find(({ id }) => id === modelId);
+  const isGone = actual === null;
+  const what = isGone ? "is gone" : "has changed";
+  if (record?.bundled === true) screen.note(`a file of the package ${what}; install llmspell again`);
+  else if (record?.source === "file" && record.path !== null)
+    screen.note(
+      `your own file ${what}; ${isGone ? "put it back; or, where it lies elsewhere now, give that place the name" : "to keep it as it is now"}:`,
+      [{ kind: "pull", model: record.path, as: modelId }],
+    );
+  else
+    screen.note(`a stored file ${what}; to download it again:`, [
+      { kind: "pull", model: modelId, force: true, allowHosts: hostsToAllow(modelId) },
+    ]);
 }
 
 /** @throws SpellError usage-confirm */

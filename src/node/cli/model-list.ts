@@ -29,7 +29,7 @@ export async function modelList({ flags, screen, openSpell }: Context): Promise<
   const more = ["SOURCE", "REVISION", "VERIFIED", "LICENSE", "PATH"];
   const head = ["NAME", "BACKEND", "ARCH", "QUANT", "SIZE", "MODIFIED", ...(verbose ? more : [])];
   const rows = models.map((model) => [
-    `${[model.id, ...model.aliases].join(", ")}${isForeign(model) ? ` (${model.source})` : ""}`,
+    `${[model.id, ...model.aliases].join(", ")}${markOf(model)}`,
     backendLabel(model.backend),
     model.architecture ?? "–",
     model.quantization ?? "–",
@@ -52,9 +52,10 @@ export async function modelList({ flags, screen, openSpell }: Context): Promise<
   return 0;
 }
 
-/** Files of another tool, used where they lie. */
-function isForeign({ source }: ModelRecord): boolean {
-  return source === "hf-cache" || source === "ollama-store";
+/** Whether its files are gone, and whether they are of another tool, used where they lie. */
+function markOf({ source, gone }: ModelRecord): string {
+  if (gone === true) return " (gone)";
+  return source === "hf-cache" || source === "ollama-store" ? ` (${source})` : "";
 }
 
 function verifiedOf({ verified }: ModelRecord): string {

@@ -51,9 +51,10 @@ export async function serve(context: Context): Promise<number> {
     allowHosts: flags.get("allow-host"),
     allowOrigins: flags.get("allow-origin"),
     drainMs,
-    onRefusal({ method, path, status, error }) {
-      screen.log({ level: "info", message: `${method} ${path.replaceAll(/[^\x21-\x7e]/g, "?").slice(0, 100)} ${status} ${error.code}` });
-      if (error.cause !== undefined) screen.log({ level: "error", message: String(error.cause) });
+    onRefusal(refused) {
+      answer.refused(refused);
+      const { cause } = refused.error;
+      if (cause !== undefined) screen.log({ level: "error", message: String(cause) });
     },
   });
   interrupt.allow(patienceMs);

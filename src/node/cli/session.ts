@@ -204,7 +204,8 @@ function modelsBeside(path: string): readonly string[] {
   const folder = dirname(path);
   try {
     const names = readdirSync(folder)
-      .filter((name) => name.toLowerCase().endsWith(".gguf"))
+      // a link that leads nowhere is none
+      .filter((name) => name.toLowerCase().endsWith(".gguf") && existsSync(join(folder, name)))
       .sort();
     const close = nearest(basename(path), names);
     const shown = close === undefined ? names.slice(0, 3) : [close];

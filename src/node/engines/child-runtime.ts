@@ -3,23 +3,17 @@
  * An assert, a bad instruction, a bad file or a hang takes the child; here it becomes one typed error for each call that waited.
  * What is said between the two is in core/remote; what the child does is in engine-child.ts; which engine runs is decided in devices.ts.
  */
-import { fork } from "node:child_process";
 import { type CommonOpenOptions, RemoteEngine } from "../../core/remote/caller.ts";
 import { blockingSilenceMs, type FromEngine, silenceMs } from "../../core/remote/protocol.ts";
 import { type RemoteRuntime, remoteRuntime } from "../../core/remote/runtime.ts";
 import { deferred } from "../../core/values.ts";
-import { builtFile } from "../built-file.ts";
-import { childFolder } from "../child-folder.ts";
-import { homeFolder } from "../home.ts";
-import { packageArguments } from "../plug-n-play.ts";
 import { whenExiting } from "../when-exiting.ts";
-
-export type EngineName = "node-llama-cpp" | "wllama" | "onnxruntime-node" | "onnxruntime-web" | "transformers.js";
+import { type EngineName, type EngineVariables, forkEngine } from "./fork-engine.ts";
 
 export interface ChildRuntimeOptions {
   readonly engine: EngineName;
   /** Variables for the child beside those it gets from this process. */
-  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly env?: EngineVariables | undefined;
   /** Longest load; default two minutes, and one more for each GiB, as a slow disk needs it. */
   readonly loadTimeoutMs?: number | undefined;
   /** Longest wait for the next piece, a prompt of any length included; default 15 minutes: beyond patience, short of for ever. */
@@ -34,17 +28,6 @@ export interface ChildRuntimeOptions {
 const stderrCharacters = 4000;
 
 /**
- * Variables that engines and the libraries under them need to start and to find drivers. Everything else, secrets above all, stays here.
- * Windows cannot start programs without SystemRoot; drivers look for their folders and caches.
- */
-const passedVariables =
-  /^(PATH|SystemRoot|windir|TEMP|TMP|TMPDIR|HOME|USERPROFILE|LOCALAPPDATA|LANG|LC_ALL|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|XDG_RUNTIME_DIR|LLMSPELL_WASM_KERNELS|(CUDA|HIP|ROCR|NVIDIA|VK|GGML|MESA)_\w+)$/i;
-
-/** node-llama-cpp computes in libuv's pool; with one thread there a token is drawn right behind its step (llama-steps.ts). Its own threads are others. */
-const isNode = process.versions["bun"] === undefined && process.versions["deno"] === undefined;
-const oneWorker = isNode && { UV_THREADPOOL_SIZE: "1" };
-
-/**
  * @returns a runtime whose open() forks a child. `prepare()` starts the next child early: the engine loads while the caller reads the file's header.
  * Children hold the process open only while a call waits for them.
  */
@@ -57,22 +40,7 @@ export function childRuntime<OpenOptions extends CommonOpenOptions, CallOptions 
 /** @returns the caller's end of a new child; its death settles every call */
 function startChild(options: ChildRuntimeOptions): RemoteEngine {
   const { engine } = options;
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => passedVariables.test(name)));
-  const child = fork(builtFile("engines/engine-child"), [engine], {
-    env: {
-      ...env,
-      ...(engine === "node-llama-cpp" && oneWorker),
-      ...options.env,
-      LLMSPELL_HOME: homeFolder(),
-    },
-    cwd: childFolder(),
-    // not the parent's: --inspect would fight for its port, a test runner's loaders have no business there
-    execArgv: packageArguments(),
-    serialization: "advanced",
-    stdio: ["ignore", "ignore", "pipe", "ipc"],
-    // Ctrl-C in a terminal goes to the whole group; this child ends with its parent's channel instead.
-    detached: true,
-  });
+  const child = forkEngine(engine, options.env);
   const kill = (): void => void child.kill("SIGKILL");
   /** The child keeps this process alive while a call waits for it, and only then. */
   const hold = (busy: boolean): void => {

@@ -27,7 +27,8 @@ import type {
 } from "../../core/spec/runtime.ts";
 import { canRunDefaultBuild, maxFileBytes } from "../../engines/wllama/features.ts";
 import { bundledFile } from "../bundled-file.ts";
-import { childRuntime, type EngineName } from "./child-runtime.ts";
+import { childRuntime } from "./child-runtime.ts";
+import type { EngineName } from "./fork-engine.ts";
 import { type Graphics, glance, hardwareOnly, lookAtGraphics } from "./graphics.ts";
 import { installCommand, isInstalled, llamaBinary, packageFolder } from "./packages.ts";
 import { homeVerdicts } from "./verdict-store.ts";

@@ -9,7 +9,7 @@ import { beatMs, type FromEngine, type ToEngine } from "../../core/remote/protoc
 import { once } from "../../core/values.ts";
 import { homeFolder } from "../home.ts";
 import { watchParent } from "../watchdog.ts";
-import type { EngineName } from "./child-runtime.ts";
+import type { EngineName } from "./fork-engine.ts";
 
 const parent = process.ppid;
 process.on("disconnect", die);

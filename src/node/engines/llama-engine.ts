@@ -3,6 +3,7 @@
  * Raw tokens in, raw tokens out: templates, defusing, queueing and stop strings' cutting are core's.
  */
 import { availableParallelism, freemem } from "node:os";
+import { setTimeout } from "node:timers/promises";
 import type { Llama, LlamaContext, LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
 import { reportOf } from "../../core/devices/report.ts";
 import { closedError, firstStepError, messageOf, SpellError, throwIfAborted } from "../../core/errors.ts";
@@ -21,8 +22,19 @@ import { median, onceFor } from "../../core/values.ts";
 import { openLlamaEmbeddings } from "./llama-embed.ts";
 import { confidenceAfter, generate } from "./llama-generate.ts";
 import type { GuessCosts } from "./llama-guess.ts";
+import { reckonContexts, reckonModels } from "./llama-memory.ts";
 import { sequencePool } from "./llama-sequences.ts";
-import { engineName, engineVersion, type Gpu, gpuOf, lookAtGpu, mayHaveGpu, startLlama, takeComplaint } from "./llama-start.ts";
+import {
+  engineName,
+  engineVersion,
+  type Gpu,
+  gpuOf,
+  importLlama,
+  lookAtGpu,
+  mayHaveGpu,
+  startLlama,
+  takeComplaint,
+} from "./llama-start.ts";
 import { llamaStates, type StateKeeper } from "./llama-states.ts";
 import { watchOthers } from "./machine-load.ts";
 import {
@@ -98,8 +110,10 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
     throw memoryError(`a context of ${contextLength} tokens`, cause);
   });
   const sequence = context.getSequence();
-  await checkNumbers(model, sequence);
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  // Helpers that wait for a processor that others keep busy make seconds of the first step.
+  if (!gpu) llama.maxThreads = askedThreads || (readThreadCache(keyOf(bytes))?.decode ?? cores);
+  await checkNumbers(model, sequence);
   const { threads, oneMs, onePromptMs } = await chooseThreads(
     llama,
     sequence,
@@ -143,7 +157,7 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
       const taken = await sequences.take(session);
       const keeper = save === undefined ? undefined : states?.(save);
       const pieces = generate(
-        { llama, model, sequence: taken, threads, oneMs, onePromptMs, contextLength, batchSize, guessCosts, keeper },
+        { llama, model, sequence: taken, threads, oneMs, onePromptMs, contextLength, isPlain, batchSize, guessCosts, keeper },
         prompt,
         generateOptions,
       );
@@ -196,19 +210,26 @@ async function load(
   { onProgress, signal, mayDivide = false }: GgufOpenOptions,
   gpu: boolean,
 ): Promise<LlamaModel> {
+  const mend = gpu ? undefined : reckonModels((await importLlama()).GgufInsights.prototype);
   try {
-    return await llama.loadModel({
+    const model = await llama.loadModel({
       modelPath,
       gpuLayers: !gpu ? 0 : mayDivide ? "auto" : "max",
       ...(signal && { loadSignal: signal }),
       // the last tenth is for the context and the first step
       onLoadProgress: (share: number) => void onProgress?.(share * 0.9),
     });
+    if (!gpu) reckonContexts(model.fileInsights);
+    return model;
   } catch (cause) {
     throwIfAborted(signal);
+    // what it logged last may come behind the failure itself
+    await setTimeout(20);
     const text = takeComplaint() ?? messageOf(cause);
     if (/insufficient|not enough|out of memory|alloc/i.test(text)) throw memoryError("the model", cause);
     throw new SpellError("gguf-metadata", `${engineName} cannot load the model: ${text}`, { where: modelPath, cause });
+  } finally {
+    mend?.();
   }
 }
 
@@ -236,6 +257,8 @@ async function checkNumbers(model: LlamaModel, sequence: LlamaContextSequence): 
   throw firstStepError(Number.isFinite(confidence));
 }
 
+const keyOf = (modelBytes: number): string => threadKey(engineName, engineVersion(), modelBytes);
+
 async function chooseThreads(
   llama: Llama,
   sequence: LlamaContextSequence,
@@ -248,7 +271,7 @@ async function chooseThreads(
   if (asked > 0) return { threads: { prompt: asked, decode: asked, origin: "asked" } };
   const candidates = threadCandidates();
   if (candidates.length === 1 || gpu) return { threads: { prompt: candidates.at(-1) ?? 1, decode: 1, origin: "default" } };
-  const key = threadKey(engineName, engineVersion(), modelBytes);
+  const key = keyOf(modelBytes);
   const cached = readThreadCache(key);
   const found = ({ prompt, decode, oneMs, onePromptMs }: MeasuredThreads, origin: "cached" | "measured") => ({
     threads: { prompt, decode, origin },

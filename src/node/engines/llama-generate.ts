@@ -7,6 +7,7 @@ import type { Constraint } from "../../core/spec/grammar.ts";
 import type { GgufGenerateOptions, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
 import type { TokenSampling } from "../../core/spec/sampling.ts";
 import { createWatch } from "../../core/text/watch.ts";
+import { createForced } from "./llama-forced.ts";
 import { createGuesser, type GuessCosts } from "./llama-guess.ts";
 import { promptPace, threadPace } from "./llama-pace.ts";
 import { rateChoices } from "./llama-rate.ts";
@@ -16,6 +17,12 @@ import { directSteps, type SamplerConfig } from "./llama-steps.ts";
 
 /** Tokens to compute below which a prompt takes the threads of decoding; with 16, two threads already won on the models looked at. */
 const shortPrompt = 12;
+/** Tokens of a context beyond which flash attention parts a step's keys among threads: its sums then depend on their number (measured; llama.cpp of node-llama-cpp 3.22.1). */
+const partedFrom = 256;
+/** Where the seed was given, steps in such a context keep their threads until they take so many times as long as with one thread. */
+const fixedPatience = 6;
+const busyNote =
+  "other programs kept the processors busy, so the number of threads changed: another answer with this seed may part from this one";
 /** A character is at most four byte tokens; what is still broken after twice that will not heal. */
 const maxHeldTokens = 8;
 
@@ -29,6 +36,8 @@ export interface LlamaEngine {
   /** see promptPace() */
   readonly onePromptMs?: number | undefined;
   readonly contextLength: number;
+  /** attention computed without flash attention */
+  readonly isPlain: boolean;
   readonly batchSize: number;
   readonly guessCosts: GuessCosts;
   /** of calls that keep what they compute */
@@ -40,7 +49,7 @@ export async function* generate(
   prompt: string,
   options: GgufGenerateOptions,
 ): AsyncGenerator<ModelPiece, void, undefined> {
-  const { llama, model, sequence, threads, oneMs, onePromptMs, contextLength, batchSize, guessCosts, keeper } = engine;
+  const { llama, model, sequence, threads, oneMs, onePromptMs, contextLength, isPlain, batchSize, guessCosts, keeper } = engine;
   const { signal, sampling } = options;
   throwIfAborted(signal);
   const tokens = tokenizePrompt(model, prompt);
@@ -52,6 +61,7 @@ export async function* generate(
   let firstAt = started;
   let cachedTokens = 0;
   let choiceLogprobs: readonly number[] | undefined;
+  let deviceNote: string | undefined;
   const end = (finishReason: "stop" | "length"): Extract<ModelPiece, { type: "end" }> => {
     const now = performance.now();
     const prefillMs = completionTokens === 0 ? now - started : firstAt - started;
@@ -64,6 +74,7 @@ export async function* generate(
       prefillMs,
       decodeMs: completionTokens === 0 ? 0 : now - firstAt,
       choiceLogprobs,
+      deviceNote,
     };
   };
   if (mostTokens <= 0 || promptTokens === 0) {
@@ -77,7 +88,7 @@ export async function* generate(
     const keepsPrompt = keeper?.wants(promptTokens) === true;
     const choices = options.constraint?.kind === "choices" ? options.constraint.choices : undefined;
     let next = cachedTokens;
-    // Other numbers of threads, and several tokens computed at once, can round otherwise (docs/differences-between-runtimes.md): where the seed was given, none of it depends on the clock.
+    // Several tokens computed at once can round otherwise, and so can other numbers of threads (docs/differences-between-runtimes.md): where the seed was given, neither depends on the clock.
     const isFixed = sampling.isSeeded === true;
     // A few tokens behave like a step of decoding: helpers cost per layer, not per token.
     const reading = promptPace(
@@ -128,13 +139,25 @@ export async function* generate(
     const text = createDetokenizer(model, tokens.slice(-4), markTokens(model, options.marks));
     const watch = createWatch(options.stop);
     let repeats = 0;
-    const pace = threadPace(threads.decode, isFixed ? undefined : oneMs);
+    const pace = threadPace(threads.decode, oneMs);
+    const fixedPace = threadPace(threads.decode, oneMs, fixedPatience);
+    const nextThreads = (stepMs: number): number => {
+      if (!isFixed || isPlain || promptTokens + completionTokens <= partedFrom) return pace(stepMs);
+      const next = fixedPace(stepMs);
+      if (next < threads.decode) deviceNote = busyNote;
+      return next;
+    };
     let last = started;
     const first = tokens.slice(next);
     if (promptTokens - next === 1) llama.maxThreads = threads.decode;
-    const guesses = isFixed ? undefined : { guesser: createGuesser(tokens, guessCosts), most: mostTokens };
+    // Penalties count what was drawn.
+    const forced =
+      options.constraint === undefined || form === undefined || sampling.penalties !== undefined
+        ? undefined
+        : createForced(engine, options.constraint, form);
+    const ahead = { guesser: isFixed ? undefined : createGuesser(tokens, guessCosts), forced, most: mostTokens };
     const steps =
-      directSteps(engine, first, toSamplerConfig(sampling, history, contextLength), form, guesses) ??
+      directSteps(engine, first, toSamplerConfig(sampling, history, contextLength), form, ahead) ??
       sequence.evaluate(first, {
         ...toEvaluateOptions(sampling, history, contextLength),
         yieldEogToken: true,
@@ -145,7 +168,7 @@ export async function* generate(
       const now = performance.now();
       if (completionTokens === 1) firstAt = now;
       // takes effect with the next step
-      llama.maxThreads = completionTokens < 3 ? threads.decode : pace(now - last);
+      llama.maxThreads = completionTokens < 3 ? threads.decode : nextThreads(now - last);
       last = now;
       throwIfAborted(signal);
       if (model.isEogToken(token)) {
@@ -160,6 +183,7 @@ export async function* generate(
       history.push(token);
       const pushed = text.push(token);
       const piece = textIn(pushed);
+      forced?.push(piece);
       yield* toText(piece);
       if (piece !== pushed) {
         yield { ...end("length"), note: bytesNoText };

@@ -2,7 +2,7 @@
 
 /** Steps that are judged together; one late step among them says nothing. */
 const windowSteps = 8;
-/** Steps may take this many times as long as those of one thread before it takes over: long contexts make every step slower. */
+/** Steps may take this many times as long as those of one thread before it takes over. */
 const patience = 1.3;
 
 /** Steps with one thread before more are tried again; on a busy machine a try costs as much as ten of them. */
@@ -11,28 +11,39 @@ const pauseSteps = 96;
 /**
  * @param threads measured as the best for decoding
  * @param oneMs milliseconds of a step with one thread, when it was measured; absent: threads stay
+ * @param limit steps may take this many times as long as those of one thread
  * @returns told how long each step took, the threads of the next one: `threads`, or 1 for a while
  */
-export function threadPace(threads: number, oneMs: number | undefined): (stepMs: number) => number {
+export function threadPace(threads: number, oneMs: number | undefined, limit: number = patience): (stepMs: number) => number {
   if (threads === 1 || oneMs === undefined) return () => threads;
+  let usualMs = oneMs;
   let steps = 0;
   let sum = 0;
   let alone = 0;
+  /** what a step took when it was late */
+  let lateMs = 0;
   return (stepMs) => {
-    if (alone > 0) {
-      alone -= 1;
-      return alone > 0 ? 1 : threads;
-    }
     steps += 1;
     sum += stepMs;
-    // One step alone may use up the time of a window: threads that wait for each other on a busy machine take seconds.
-    const isLate = sum > windowSteps * patience * oneMs;
-    if (isLate || steps === windowSteps) {
-      steps = 0;
-      sum = 0;
+    const mean = sum / steps;
+    if (alone > 0) {
+      alone -= 1;
+      // One thread is no quicker: the steps are long because the context is.
+      if (steps === windowSteps && mean > lateMs) {
+        usualMs = mean;
+        alone = 0;
+      }
+      if (alone > 0) return 1;
+      [steps, sum] = [0, 0];
+      return threads;
     }
-    if (isLate) alone = pauseSteps;
-    return isLate ? 1 : threads;
+    // One step alone may use up the time of a window: threads that wait for each other on a busy machine take seconds.
+    const isLate = sum > windowSteps * limit * usualMs;
+    if (isLate || steps === windowSteps) [steps, sum] = [0, 0];
+    if (!isLate) return threads;
+    lateMs = mean;
+    alone = pauseSteps;
+    return 1;
   };
 }
 

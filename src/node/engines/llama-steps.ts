@@ -4,6 +4,7 @@
  * taken for the version that was looked at only, and where it is there; otherwise that loop runs.
  */
 import type { Llama, LlamaContextSequence, LlamaGrammarEvaluationState, LlamaModel, Token } from "node-llama-cpp";
+import type { Forced } from "./llama-forced.ts";
 import type { Guesser } from "./llama-guess.ts";
 import { engineVersion, packedVersion } from "./llama-start.ts";
 
@@ -54,8 +55,10 @@ interface Inside {
 const runsInOrder =
   process.env["UV_THREADPOOL_SIZE"] === "1" && process.versions["bun"] === undefined && process.versions["deno"] === undefined;
 
-export interface Guesses {
-  readonly guesser: Guesser;
+/** What is computed ahead of its draw, or needs none. */
+export interface Ahead {
+  readonly guesser?: Guesser | undefined;
+  readonly forced?: Forced | undefined;
   /** tokens of the answer, at most */
   readonly most: number;
 }
@@ -70,7 +73,7 @@ export function directSteps(
   first: readonly Token[],
   config: SamplerConfig,
   form?: LlamaGrammarEvaluationState | undefined,
-  guesses?: Guesses | undefined,
+  ahead?: Ahead | undefined,
 ): AsyncGenerator<Token, void, undefined> | undefined {
   // Checkpoints are its loop's business; of graphics cards none was at hand to measure one.
   if (engineVersion() !== packedVersion || llama.gpu !== false || sequence.needsCheckpoints) return undefined;
@@ -78,7 +81,7 @@ export function directSteps(
   const state = form === undefined ? undefined : (form as unknown as { readonly _state?: object })._state;
   if (!isWhole(inside) || (form !== undefined && state === undefined)) return undefined;
   const threads = (): number => llama.maxThreads;
-  return steps(inside, first, { ...config, ...(state !== undefined && { grammarEvaluationState: state }) }, threads, guesses);
+  return steps(inside, first, { ...config, ...(state !== undefined && { grammarEvaluationState: state }) }, threads, ahead);
 }
 
 /** Whether everything that is used is there. */
@@ -102,7 +105,7 @@ async function* steps(
   first: readonly Token[],
   config: SamplerConfig,
   threads: () => number,
-  { guesser, most }: Partial<Guesses> = {},
+  { guesser, forced, most = 0 }: Partial<Ahead> = {},
 ): AsyncGenerator<Token, void, undefined> {
   const { _ctx: binding } = context;
   // A context that is being freed waits for this.
@@ -114,7 +117,9 @@ async function* steps(
     let drawn = 0;
     for (;;) {
       const started = performance.now();
-      const guessed = (drawn === 0 ? undefined : guesser?.guess((most ?? 0) - drawn - 1)) ?? [];
+      const due = forced?.next(most - drawn - 1) ?? [];
+      known = [...known, ...due];
+      const guessed = (drawn === 0 || due.length > 0 ? undefined : guesser?.guess(most - drawn - 1)) ?? [];
       const tokens = Uint32Array.from([...known, ...guessed]);
       const start = sequence._nextTokenIndex;
       binding.initBatch(tokens.length);
@@ -137,8 +142,8 @@ async function* steps(
       // the sequence's own list, as its own loop keeps it
       sequence._nextTokenIndex = start + computed;
       for (const token of tokens.subarray(0, computed)) sequence._contextTokens.push(token as Token);
-      if (drawn > 0) guesser?.told(guessed.length, right, performance.now() - started);
-      for (const token of came) {
+      if (drawn > 0 && due.length === 0) guesser?.told(guessed.length, right, performance.now() - started);
+      for (const token of [...due, ...came]) {
         if (token < 0) throw new Error("Failed to sample next token");
         guesser?.push(token);
         drawn += 1;

@@ -3,7 +3,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { SpellError } from "../../core/errors.ts";
 import { bodyBytes } from "../../core/serve/body.ts";
 import { type GuardOptions, guard } from "../../core/serve/guards.ts";
+import { requestId } from "../../core/serve/record.ts";
 import { refusal } from "../../core/serve/refusals.ts";
+import type { RefusedRequest } from "../../core/serve/serve.ts";
 
 export interface AdaptOptions {
   /** ends with `signal` */
@@ -12,16 +14,22 @@ export interface AdaptOptions {
   /** Milliseconds that a reader may stop. */
   readonly stallMs: number;
   /** Told of what is refused here, and never reaches the function; internal-error: the function failed, with what it threw as the cause. */
-  readonly onRefusal:
-    | ((refused: { readonly method: string; readonly path: string; readonly status: number; readonly error: SpellError }) => void)
-    | undefined;
+  readonly onRefusal: ((refused: RefusedRequest) => void) | undefined;
 }
 
-/** @returns ends the work, and tells its reader why */
-export function adapt(request: IncomingMessage, response: ServerResponse, options: AdaptOptions): (why: SpellError) => void {
+/** A request under way. */
+export interface Adapted {
+  /** Ends the work, and tells its reader why. */
+  readonly end: (why: SpellError) => void;
+  /** Nothing more comes of its body. */
+  readonly cut: (why: SpellError) => void;
+}
+
+export function adapt(request: IncomingMessage, response: ServerResponse, options: AdaptOptions): Adapted {
   const { answer, guards, stallMs, onRefusal } = options;
   const { method = "", url: target = "", rawHeaders } = request;
-  const left = new AbortController();
+  const started = performance.now();
+  const [left, cut] = [new AbortController(), new AbortController()];
   // of the answer: that of the request comes when its body was read
   response.once("close", () => response.writableFinished || left.abort());
   const lines = Array.from({ length: rawHeaders.length / 2 }, (_, i): [string, string] => [
@@ -31,7 +39,9 @@ export function adapt(request: IncomingMessage, response: ServerResponse, option
   const verdict = guard({ method, target, headers: lines }, { ...guards, bodyBytes });
   const refuse = (error: SpellError): Promise<void> => {
     const answered = refusal(error, target);
-    onRefusal?.({ method, path: target.split("?", 1)[0] ?? "", status: answered.status, error });
+    const id = requestId();
+    answered.headers.set("x-request-id", id);
+    onRefusal?.({ id, method, target, status: answered.status, durationMs: performance.now() - started, error });
     return send(answered);
   };
 
@@ -39,7 +49,7 @@ export function adapt(request: IncomingMessage, response: ServerResponse, option
     if (verdict.kind === "refused") return refuse(verdict.error);
     if (verdict.kind === "preflight") return send(new Response(null, { status: 204 }));
     const headers = lines.filter(([name]) => !ownHeaders.has(name));
-    const init = method === "POST" ? { body: bodyOf(request), duplex: "half" as const } : {};
+    const init = method === "POST" ? { body: bodyOf(request, cut.signal), duplex: "half" as const } : {};
     // the signal goes beside it: a Request makes one of its own from it, which costs
     await send(await answer(new Request(`http://${request.headers.host}${target}`, { method, headers, ...init }), { signal: left.signal }));
   }
@@ -72,7 +82,7 @@ export function adapt(request: IncomingMessage, response: ServerResponse, option
     if (response.headersSent) response.destroy();
     else void refuse(new SpellError("internal-error", "the server failed", { cause }));
   });
-  return (why) => left.abort(why);
+  return { end: (why) => left.abort(why), cut: (why) => cut.abort(why) };
 }
 
 /** Of the connection, and secrets of this server: not of what is asked. */
@@ -80,11 +90,14 @@ const ownHeaders: ReadonlySet<string> = new Set(
   "host connection keep-alive transfer-encoding content-length expect upgrade authorization x-api-key cookie".split(" "),
 );
 
-/** Leaving it does not end the connection, which is still needed for the answer. */
-function bodyOf(request: IncomingMessage): ReadableStream<Uint8Array> {
+/** Leaving it does not end the connection, which is still needed for the answer. @param cut breaks it off */
+function bodyOf(request: IncomingMessage, cut: AbortSignal): ReadableStream<Uint8Array> {
   const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array>;
   return new ReadableStream(
     {
+      start(controller) {
+        cut.addEventListener("abort", () => controller.error(cut.reason));
+      },
       async pull(controller) {
         const { done, value } = await chunks.next();
         if (done === true) controller.close();

@@ -3,7 +3,8 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { SpellError } from "../../core/errors.ts";
 import { hostsOf } from "../../core/serve/guards.ts";
-import { type AdaptOptions, adapt } from "./adapt.ts";
+import { requestId } from "../../core/serve/record.ts";
+import { type Adapted, type AdaptOptions, adapt } from "./adapt.ts";
 import { listenError } from "./listen-error.ts";
 import { answerParser, headBytes, headSeconds, parserRefusal, requestSeconds } from "./parser-error.ts";
 
@@ -58,6 +59,9 @@ export async function listen(answer: AdaptOptions["answer"], options: ListenOpti
   const open = new Set<(why: SpellError) => void>();
   /** the newest answer of a connection */
   const answers = new WeakMap<object, ServerResponse>();
+  const work = new WeakMap<ServerResponse, Adapted>();
+  /** when the latest request of a connection began, or could begin */
+  const began = new WeakMap<object, number>();
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
     if (sockets.size >= mostConnections) {
@@ -68,6 +72,7 @@ export async function listen(answer: AdaptOptions["answer"], options: ListenOpti
       if (idle === socket) return;
     }
     sockets.add(socket);
+    began.set(socket, performance.now());
     socket.once("close", () => sockets.delete(socket));
   });
   /** Ends connections that no answer is under way on. */
@@ -83,17 +88,23 @@ export async function listen(answer: AdaptOptions["answer"], options: ListenOpti
     const isOpen = response !== undefined && !response.writableFinished;
     if (!socket.writable || (isOpen && response.headersSent)) return void socket.destroy();
     const refused = parserRefusal(error);
-    const { method = "", url: path = "" } = (isOpen ? response : undefined)?.req ?? {};
-    onRefusal?.({ method, path, ...refused });
-    answerParser(refused, socket, isOpen ? response : undefined);
+    const id = requestId();
+    answerParser(refused, id, socket, isOpen ? response : undefined);
+    // what was begun is over with its own record
+    if (isOpen) return void work.get(response)?.cut(refused.error);
+    const started = began.get(socket) ?? performance.now();
+    onRefusal?.({ id, method: "?", target: "", ...refused, durationMs: performance.now() - started });
   });
   server.on("request", (request, response) => {
     answers.set(request.socket, response);
     if (isClosing) response.shouldKeepAlive = false;
-    const end = adapt(request, response, { answer, guards, stallMs, onRefusal });
+    const adapted = adapt(request, response, { answer, guards, stallMs, onRefusal });
+    const { end } = adapted;
+    work.set(response, adapted);
     open.add(end);
     response.once("close", () => {
       open.delete(end);
+      began.set(request.socket, performance.now());
       // a kept connection would hold the end back
       if (isClosing) setImmediate(() => server.closeIdleConnections());
     });

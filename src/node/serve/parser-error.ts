@@ -29,10 +29,11 @@ export function parserRefusal({ code }: NodeJS.ErrnoException): ParserRefusal {
 }
 
 /** @param response of the request, where its head was read; its answer has not begun */
-export function answerParser({ status, error }: ParserRefusal, socket: Duplex, response: ServerResponse | undefined): void {
+export function answerParser({ status, error }: ParserRefusal, id: string, socket: Duplex, response: ServerResponse | undefined): void {
   const text = JSON.stringify(errorBody({ ...told(error, ""), status }, response?.req.url ?? ""));
   const headers = {
     "content-type": "application/json",
+    "x-request-id": id,
     ...safeHeaders,
     "content-length": String(Buffer.byteLength(text)),
     connection: "close",

@@ -72,6 +72,9 @@ describe("a configuration file", () => {
 
   it("G69: a key in the wrong table names the right one", async () => {
     expect((await errorOf("temprature = 1\n")).message).toContain("did you mean providers.candle.temperature?");
+    // many tables have a key of this name, and it means something else in each
+    expect((await errorOf('[engines.lua]\nenabled = "yes"\n')).message).not.toContain("did you mean");
+    expect((await errorOf("[engines.lua]\nenable_debgu = true\n")).message).toContain("did you mean enable_debug?");
     expect((await errorOf('[runtime]\nhf_endpoint = "https://x"\n')).message).toContain("did you mean models.hf_endpoint?");
     const ofAnother = await errorOf('[providers.openai]\ndevice = "cpu"\n');
     expect(ofAnother).toMatchObject({ code: "config-unknown-key", where: "providers.openai.device" });

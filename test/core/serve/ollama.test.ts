@@ -146,6 +146,8 @@ describe("/api, for the client of Ollama", () => {
     const ask = (path: string, body: object) => post(fetch, path, body);
     for (const input of [[], "", undefined])
       expect(await ask("/api/embed", { model: "tiny", input })).toMatchObject({ status: 200, json: { embeddings: [] } });
+    const durations = { total_duration: expect.any(Number), load_duration: expect.any(Number) };
+    expect(await ask("/api/embed", { model: "tiny", input: "a" })).toMatchObject({ json: durations });
     for (const prompt of ["", undefined])
       expect(await ask("/api/embeddings", { model: "tiny", prompt })).toMatchObject({ status: 200, json: { embedding: [] } });
     expect((await ask("/api/embed", { model: "tiny", input: ["a", ""] })).status).toBe(400);

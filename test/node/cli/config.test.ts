@@ -1,9 +1,11 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { builtinProfiles } from "../../../src/core/config/compiled.generated.ts";
-import { cleanEnv, cli } from "./support.ts";
+import { posix } from "../../support/only-where.ts";
+import { bin, cleanEnv, cli } from "./support.ts";
 
 let folder = "";
 beforeAll(() => {
@@ -267,6 +269,20 @@ describe("config init", () => {
       stderr: expect.stringContaining("  llmspell config init --file x.toml\n"),
     });
   });
+});
+
+posix.it("config init leaves nothing where there is no room, and says so", () => {
+  const own = join(folder, "full");
+  mkdirSync(own);
+  // files of this shell's children have at most one block of 512 bytes
+  const { status, stderr } = spawnSync("sh", ["-c", 'ulimit -f 1; exec "$0" "$@"', process.execPath, bin, "config", "init"], {
+    cwd: own,
+    env: cleanEnv,
+    encoding: "utf8",
+  });
+  expect(stderr).toMatch(/^Error: llmspell\.toml cannot be written \(EFBIG\)[^\n]*\n[^\n]*ulimit -f[^\n]*\n(.*\n)*\[store-full\]\n$/);
+  expect(status).toBe(3);
+  expect(readdirSync(own)).toEqual([]);
 });
 
 describe("config set, get, unset", () => {

@@ -20,4 +20,12 @@ describe("help", () => {
     for (const line of text.split("\n")) expect(line.length, line).toBeLessThanOrEqual(100);
     if (name !== "help") expect(await helpOf(...name.split(" "), "--help")).toBe(text);
   });
+
+  it("of serve says what a second Ctrl-C ends with", async () => {
+    expect(await helpOf("help", "serve")).toMatch(/^Exit codes\n(.*\n)* {2}130 /m);
+  });
+
+  it("of model prune says what stays", async () => {
+    expect(await helpOf("help", "model", "prune")).toContain("within the last hour stays");
+  });
 });

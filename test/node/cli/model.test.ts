@@ -60,6 +60,27 @@ describe("model commands", () => {
     );
   });
 
+  it("own files are told as not verified; one that changed or is gone with the command that names it anew", async () => {
+    const path = join(home, "own.gguf");
+    writeFileSync(path, gguf);
+    await run(["model", "pull", path, "--as", "own"]);
+    const good = await run(["model", "verify", "own"]);
+    expect(good).toMatchObject({ status: 0, stderr: "" });
+    expect(good.stdout).toMatch(/^\? {4}own {2}own\.gguf {2}not verified: no hash to compare with; its sha256 is [0-9a-f]{64}\n$/);
+    writeFileSync(path, gguf.subarray(0, 1000));
+    expect(await run(["model", "verify", "own"])).toEqual({
+      status: 3,
+      signal: null,
+      stdout: "bad  own  own.gguf  expected 3,121,440 bytes, got 1,000 bytes\n",
+      stderr: `note: your own file has changed; to keep it as it is now:\n  llmspell model pull ${path} --as own\n`,
+    });
+    rmSync(path);
+    expect((await run(["model", "verify", "own"])).stderr).toContain(
+      `put it back; or, where it lies elsewhere now, give that place the name:\n  llmspell model pull ${path} --as own\n`,
+    );
+    expect((await run(["model", "list", "--backend", "candle"])).stdout).toMatch(/^own \(gone\) /m);
+  });
+
   it("a pull of more than five seconds says what comes, one line of progress, and how it ended", async () => {
     server.plan("/lfs/", [{ pieceMs: 280 }], "cdn");
     const { status, stderr } = await run(["model", "pull", "hf:owner/gguf"]);
@@ -170,13 +191,16 @@ describe("model commands", () => {
       path: null,
       files: [{ size_bytes: gguf.length }],
     });
+    expect((await run(["model", "info", "tiny-stories", "--remote"])).stderr).toContain(
+      "tiny-stories is part of the package; no network is needed to read it",
+    );
     expect(await json("model", "prune")).toEqual({ status: "ok", freed_bytes: 0, removed: [] });
   });
 
   it.each<[string, readonly string[], number, string]>([
     ["no name", ["model", "pull"], 2, "usage-value"],
     ["two names for --as", ["model", "pull", "a", "b", "--as", "c"], 2, "usage-value"],
-    ["a name that is none", ["model", "pull", "../../etc/passwd/.."], 2, "usage-value"],
+    ["a path that leads nowhere", ["model", "pull", "../../etc/passwd/.."], 3, "model-unknown"],
     ["a private address", ["model", "pull", "http://169.254.169.254/m.gguf"], 2, "spec-host"],
     ["a repository that is not there", ["model", "pull", "hf:no/such"], 5, "net-auth"],
     ["a variant that is not there", ["model", "pull", "hf:owner/gguf:Q2_K"], 3, "model-variant-unknown"],

@@ -36,7 +36,7 @@ describe("llmspell serve", () => {
     expect(shown.err().split("\n")).toEqual([
       expect.stringMatching(/POST \/v1\/chat\/completions 200 \d+\.\d\d s \.\/own\.gguf \d+\+3 tokens$/),
       expect.stringMatching(/GET \/v1\/models\/ 404 \d+\.\d\d s model-unknown$/),
-      expect.stringMatching(/GET \/health 401 http-token$/),
+      expect.stringMatching(/GET \/health 401 \d+\.\d\d s http-token$/),
       "",
     ]);
     expect(shown.err()).not.toContain("secret");

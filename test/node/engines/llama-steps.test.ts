@@ -1,8 +1,12 @@
 /** Steps by the shortest road give what node-llama-cpp's own loop gives, and leave its sequence as that loop does. */
 import { isDeepStrictEqual } from "node:util";
 import { getLlama, type Llama, type LlamaContextSequence, LlamaGrammarEvaluationState, type LlamaModel, type Token } from "node-llama-cpp";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { constraintOf } from "../../../src/core/grammar/constraint.ts";
+import { gbnfOf } from "../../../src/core/grammar/gbnf.ts";
+import type { GenerateOptions } from "../../../src/core/spec/generate.ts";
 import { hasPlainAttention } from "../../../src/node/engines/llama-engine.ts";
+import { createForced } from "../../../src/node/engines/llama-forced.ts";
 import { createGuesser, type Guesser } from "../../../src/node/engines/llama-guess.ts";
 import { directSteps } from "../../../src/node/engines/llama-steps.ts";
 import { tinyStories } from "../support/engine.ts";
@@ -137,6 +141,66 @@ it.each([
   expect(await run(wrongAtLast(plain))).toEqual(plain);
   expect(sequence.contextTokens).toEqual(computed);
   expect(await run(createGuesser(prompt))).toEqual(plain);
+});
+
+/** An answer under a form: its text, and how many steps computed it. */
+async function held(
+  options: GenerateOptions,
+  config: object,
+  isAhead: boolean,
+): Promise<{ text: string; tokens: number; batches: number }> {
+  const constraint = constraintOf(options);
+  const form = new LlamaGrammarEvaluationState({ model, grammar: await llama.createGrammar({ grammar: gbnfOf(constraint) }) });
+  const forced = isAhead ? createForced({ llama, model }, constraint, form) : undefined;
+  const { _ctx: binding } = sequence.context as unknown as { readonly _ctx: { decodeBatch(): Promise<void> } };
+  const batches = vi.spyOn(binding, "decodeBatch");
+  await sequence.clearHistory();
+  const prompt = model.tokenize("Once upon a time", true);
+  const tokens: Token[] = [];
+  let text = "";
+  for await (const token of directSteps({ llama, model, sequence }, prompt, { ...settings, ...config }, form, { forced, most: 60 }) ?? []) {
+    if (model.isEogToken(token) || tokens.length === 60) break;
+    tokens.push(token);
+    const all = model.detokenize([...prompt.slice(-4), ...tokens]).slice(model.detokenize(prompt.slice(-4)).length);
+    forced?.push(all.slice(text.length));
+    text = all;
+  }
+  const count = batches.mock.calls.length;
+  batches.mockRestore();
+  // what was yielded is what is computed, but for the last token
+  expect(sequence.contextTokens.slice(prompt.length)).toEqual(tokens.slice(0, sequence.contextTokens.length - prompt.length));
+  return { text, tokens: tokens.length, batches: count };
+}
+
+const city = {
+  type: "object",
+  properties: { town_of_birth: { enum: ["Parma", "Paris"] }, old: { type: "boolean" } },
+  required: ["town_of_birth", "old"],
+};
+it.each([
+  ["a schema", { jsonSchema: city }, /^ ?\{ ?"town_of_birth": ?"Par(ma|is)", ?"old": ?(true|false) ?\}$/],
+  [
+    "a pattern",
+    { regex: "My name is (Anna|Annabel) and I live in the old house[.!]" },
+    /^My name is (Anna|Annabel) and I live in the old house[.!]$/,
+  ],
+  ["letters beyond ASCII", { regex: "Größe: [0-9] 🎉 und Ähnliches[.!]" }, /^Größe: [0-9] 🎉 und Ähnliches[.!]$/u],
+])("what %s leaves no choice about is computed together, and the text keeps the form", async (_, options, expected) => {
+  for (const config of [{}, { temperature: 1.2, topK: 40 }]) {
+    const plain = await held(options, config, false);
+    const ahead = await held(options, config, true);
+    expect(plain.text).toMatch(expected);
+    expect(ahead.text).toMatch(expected);
+    expect(plain.batches).toBeGreaterThanOrEqual(plain.tokens);
+    expect(ahead.batches).toBeLessThan(ahead.tokens - 4);
+    expect(await held(options, config, true)).toEqual(ahead);
+  }
+});
+
+it("GBNF of the caller's own is not looked ahead", async () => {
+  const grammar = 'root ::= "abcdefgh"';
+  const form = new LlamaGrammarEvaluationState({ model, grammar: await llama.createGrammar({ grammar }) });
+  expect(createForced({ llama, model }, constraintOf({ grammar }), form)).toBeUndefined();
 });
 
 it("a context that is freed waits for the step that is under way, and has no further one", async () => {

@@ -238,7 +238,19 @@ describe("an answer", () => {
     expect(Array.from({ length: 91 }, () => busy(13)).join("")).toBe(`${"1".repeat(89)}22`);
     expect(threadPace(2, 20)(700)).toBe(1);
     expect(threadPace(2, undefined)(700)).toBe(2);
+    // six times as long is late enough only where a step takes that
+    const patient = threadPace(2, 20, 6);
+    expect(Array.from({ length: 40 }, () => patient(100))).toEqual(Array(40).fill(2));
+    expect(threadPace(2, 20, 6)(1000)).toBe(1);
     expect(threadPace(1, 20)(1)).toBe(1);
+  });
+
+  it("are taken up again where one is no quicker: the context is long", () => {
+    const long = threadPace(2, 20);
+    expect(Array.from({ length: 7 }, () => long(32))).toEqual([2, 2, 2, 2, 2, 2, 1]);
+    // eight steps of one thread
+    expect(Array.from({ length: 8 }, () => long(50))).toEqual([1, 1, 1, 1, 1, 1, 1, 2]);
+    expect(Array.from({ length: 40 }, () => long(32))).toEqual(Array(40).fill(2));
   });
 });
 

@@ -108,6 +108,10 @@ describe("pull", () => {
     writeFileSync(path, gguf);
     const { llm } = open();
     expect((await failure(llm.pull(path))).code).toBe("usage-value");
+    expect(await failure(llm.pull(join(folder, "nope.gguf")))).toMatchObject({
+      code: "model-unknown",
+      message: expect.stringContaining("no such file or folder"),
+    });
     expect((await failure(llm.pull(path, { as: "phi-2" }))).code).toBe("usage-value");
     expect((await failure(llm.pull(path, { as: "../x" }))).code).toBe("spec-syntax");
     await llm.pull(path, { as: "Mine" });
@@ -127,13 +131,49 @@ describe("pull", () => {
     expect((await llm.verify("mine")).map(({ file }) => file).sort()).toEqual(Object.keys(t5).sort());
     for (const name of ["README.md", "spiece.model", "notes.json"]) rmSync(join(own, name));
     writeFileSync(join(own, "LICENSE"), "another one");
-    expect(await llm.info("mine")).toMatchObject({ id: "mine", architecture: "t5" });
+    expect(await llm.info("mine")).toMatchObject({ id: "mine", architecture: "t5", path: own });
     rmSync(join(own, "config.json"));
     expect(await failure(llm.info("mine"))).toMatchObject({
       code: "store-evicted",
       message: `mine: ${join(own, "config.json")} is gone; it is your own file`,
-      actions: [{ kind: "pull", model: `${own}/`, as: "mine" }],
+      actions: [{ kind: "pull", model: own, as: "mine" }],
     });
+  });
+
+  it("takes a file of any name by its content", async () => {
+    const path = join(folder, "renamed.bin");
+    writeFileSync(path, gguf);
+    const { llm } = open();
+    await llm.pull(path, { as: "mine" });
+    expect(await llm.info("mine")).toMatchObject({ id: "mine", format: "gguf", architecture: "llama", path });
+    writeFileSync(path, "text");
+    expect((await failure(llm.pull(path, { as: "other" }))).code).toMatch(/^gguf-/);
+  });
+
+  it("by a name that a person gave, fetches again what has it", async () => {
+    const { llm } = open();
+    server.files.set("m.gguf", gguf);
+    const url = `${server.url}/files/m.gguf`;
+    const path = join(folder, "mine.gguf");
+    writeFileSync(path, gguf);
+    await llm.pull("hf:owner/gguf:Q8_0", { as: "small" });
+    await llm.pull(url, { as: "address", allowHosts: ["127.0.0.1"] });
+    await llm.pull(path, { as: "Mine" });
+    const bytesDownloaded = gguf.length;
+    expect(await llm.pull("small", { force: true })).toMatchObject({ modelId: "hf:owner/gguf:Q8_0", bytesDownloaded });
+    expect(await llm.pull("mine", { force: true })).toMatchObject({ modelId: "Mine", path, bytesDownloaded: 0 });
+    expect(await failure(llm.pull("address", { force: true }))).toMatchObject({
+      code: "spec-host",
+      actions: [{ kind: "pull", model: "address", force: true, allowHosts: ["127.0.0.1"] }],
+    });
+    expect(await llm.pull("address", { force: true, allowHosts: ["127.0.0.1"] })).toMatchObject({ modelId: url, bytesDownloaded });
+  });
+
+  it("stores nothing of a file without bytes", async () => {
+    server.files.set("empty.gguf", Buffer.alloc(0));
+    const { llm } = open();
+    expect((await failure(llm.pull(`${server.url}/files/empty.gguf`, { allowHosts: ["127.0.0.1"] }))).code).toBe("model-empty");
+    expect(blobs()).toEqual([]);
   });
 
   it("keeps one copy of a file that two models have", async () => {

@@ -48,6 +48,27 @@ describe("the store", () => {
     expect(await llm.pull("hf:owner/gguf:Q8_0")).toMatchObject({ alreadyPresent: false });
   });
 
+  it("own files have no hash to be held to; another size is told, and a file that is gone is marked", async () => {
+    const { llm } = open();
+    const path = join(folder, "mine.gguf");
+    writeFileSync(path, gguf);
+    expect(await failure(llm.verify(path))).toMatchObject({
+      code: "model-not-installed",
+      actions: [{ kind: "pull", model: path, as: "NAME" }],
+    });
+    expect((await failure(llm.verify(join(folder, "nope")))).code).toBe("model-unknown");
+    await llm.pull(path, { as: "mine" });
+    const about = { modelId: "mine", file: "mine.gguf" };
+    expect(await llm.verify("mine")).toEqual([{ ...about, ok: null, expected: null, actual: sha256(gguf) }]);
+    expect((await llm.list()).at(-1)).not.toHaveProperty("gone");
+    writeFileSync(path, gguf.subarray(0, 1000));
+    expect(await llm.verify("mine")).toEqual([{ ...about, ok: false, expected: "3,121,440 bytes", actual: "1,000 bytes" }]);
+    rmSync(path);
+    expect(await llm.verify("mine")).toEqual([{ ...about, ok: false, expected: null, actual: null }]);
+    expect((await llm.list()).at(-1)).toMatchObject({ id: "mine", gone: true });
+    expect(await llm.remove("mine")).toEqual({ modelId: "mine", freedBytes: 0, keptFiles: [] });
+  });
+
   it("D28 another time alone is no damage: the file is hashed once", async () => {
     const { llm } = open();
     await llm.pull("hf:owner/gguf:Q8_0");

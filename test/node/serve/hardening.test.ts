@@ -73,6 +73,29 @@ describe("who may ask", () => {
 });
 
 describe("what is asked", () => {
+  it("has one record and one count for each request, also for what is refused before and while it is read", async () => {
+    const { url, port, records } = await serveScripted({}, { token });
+    const head = `POST /v1/chat/completions HTTP/1.1\r\nHost: localhost:${port}\r\nContent-Type: application/json\r\n`;
+    const known = `${head}Authorization: Bearer ${token}\r\n`;
+    await raw(port, `${head}Content-Length: 2\r\n\r\n{}`);
+    await raw(port, `${known}Content-Length: ${bodyBytes + 1}\r\n\r\n{}`);
+    expect(await raw(port, "GARBAGE\r\n\r\n")).toMatch(/^HTTP\/1\.1 400 [\s\S]*x-request-id: req_/);
+    const cut = wire(port);
+    cut.socket.end(`${known}Content-Length: 100\r\n\r\n{"model":`);
+    await cut.ended;
+    await vi.waitUntil(() => records.length === 4);
+    expect(records.map(({ method, path, status, error }) => [method, path, status, error])).toEqual([
+      ["POST", "/v1/chat/completions", 401, "http-token"],
+      ["POST", "/v1/chat/completions", 413, "http-size"],
+      ["?", "other", 400, "http-body"],
+      ["POST", "/v1/chat/completions", 400, "http-body"],
+    ]);
+    expect(records.every(({ id, durationMs }) => id.startsWith("req_") && durationMs >= 0)).toBe(true);
+    const figures = await (await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${token}` } })).text();
+    expect(figures).toContain('llmspell_requests_total{path="/v1/chat/completions",status="413"} 1\n');
+    expect(figures).toContain("llmspell_requests_running 1\n");
+  });
+
   it("H5, H9: JSON as it is, of at most 4 MiB", async () => {
     const { url, port } = await serveScripted();
     for (const type of ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])

@@ -4,7 +4,7 @@ import { onTestFinished } from "vitest";
 import type { Spell } from "../../../src/core/api/spell.ts";
 import type { SpellError } from "../../../src/core/errors.ts";
 import type { RequestRecord } from "../../../src/core/serve/record.ts";
-import { createServe } from "../../../src/core/serve/serve.ts";
+import { createServe, type RefusedRequest } from "../../../src/core/serve/serve.ts";
 import { type ListenOptions, listen } from "../../../src/node/serve/listen.ts";
 import { type ScriptedSpellOptions, scriptedSpell } from "../../support/scripted-spell.ts";
 
@@ -23,7 +23,11 @@ export async function serveScripted(script: ScriptedSpellOptions = {}, options: 
   const records: RequestRecord[] = [];
   const refusals: SpellError[] = [];
   const answer = createServe(spell, { onRequest: (record) => records.push(record) });
-  const { url, close } = await listen(answer, { port: 0, drainMs: 100, onRefusal: ({ error }) => refusals.push(error), ...options });
+  const onRefusal = (refused: RefusedRequest): void => {
+    refusals.push(refused.error);
+    answer.refused(refused);
+  };
+  const { url, close } = await listen(answer, { port: 0, drainMs: 100, onRefusal, ...options });
   onTestFinished(async () => {
     await close();
     await spell.dispose();

@@ -23,7 +23,8 @@ import { summarizeModel } from "./summary.ts";
 
 export async function info(context: CandleContext, source: ModelSpec | FileSource, { remote, signal }: InfoOptions): Promise<ModelInfo> {
   const spec = isModelSpec(source) ? source : undefined;
-  if (remote === true && spec !== undefined && spec.kind !== "path") return infoRemote(context, spec, signal);
+  const isBundled = spec?.kind === "name" && bundledModels.has(spec.name.toLowerCase());
+  if (remote === true && spec !== undefined && spec.kind !== "path" && !isBundled) return infoRemote(context, spec, signal);
   const found = await readModel(await locate(context, source, signal), signal);
   const stored = spec === undefined || found.bundled ? undefined : await find(context, spec);
   const entry = spec?.kind === "name" ? findEntry(await context.catalogue(), spec.name) : undefined;
@@ -36,7 +37,12 @@ export async function info(context: CandleContext, source: ModelSpec | FileSourc
         );
   const known = await infoOfFound(context, found, record, stored?.manifest);
   // The catalogue has the name of a licence as people write it; of others' files their own word counts.
-  return { ...known, license: (found.bundled ? entry?.license : known.license) ?? entry?.license ?? null };
+  const notes = remote === true && isBundled ? [`${known.id} is part of the package; no network is needed to read it`] : [];
+  return {
+    ...known,
+    notes: [...notes, ...known.notes],
+    license: (found.bundled ? entry?.license : known.license) ?? entry?.license ?? null,
+  };
 }
 
 async function infoRemote(context: CandleContext, spec: ModelSpec, signal: AbortSignal | undefined): Promise<ModelInfo> {

@@ -13,13 +13,14 @@ import { hubPrefix } from "../../hub/hub.ts";
 import { registryKey } from "../../hub/ollama-registry.ts";
 import { hashOf } from "../../hub/plan-url.ts";
 import type { ModelSettings } from "../../hub/settings.ts";
-import type { ManifestKey, Platform } from "../../platform.ts";
+import type { ArtifactStore, ManifestKey, Platform } from "../../platform.ts";
 import type { Action } from "../../spec/action.ts";
 import { hostsToAllow, type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
 import type { Seq2SeqVariant } from "../../spec/runtime.ts";
 import { definedOnly } from "../../values.ts";
 import { asT5Variant, variantsOfT5 } from "./bundled.ts";
 import type { CandleContext } from "./context.ts";
+import { placeOf } from "./layout.ts";
 
 export interface InstalledModel extends StoredModel {
   /** of T5: form made at load */
@@ -155,6 +156,24 @@ function withVariant(model: StoredModel, variant: string | undefined): Installed
   });
 }
 
+/** Whether each file is there; of those of the store a damaged one counts. */
+export async function hasAll(
+  { platform: { store, foreign } }: Pick<CandleContext, "platform">,
+  { manifest }: StoredModel,
+): Promise<boolean> {
+  const found = manifest.files.map(async ({ blob, external }) => {
+    if (external !== undefined) return (await foreign?.openFile(external, baseName(external))) !== undefined;
+    return blob === undefined || (await store.lookBlob(blob).catch(() => true)) !== undefined;
+  });
+  return (await Promise.all(found)).every(Boolean);
+}
+
+/** Where a model is; of the user's own folder that folder. */
+export function pathOf({ files: [first], source, format }: ModelManifest, { place }: Pick<ArtifactStore, "place">): string | undefined {
+  if (first?.external !== undefined) return placeOf(source !== "file" || format === "gguf", first.external);
+  return first?.blob === undefined ? undefined : `${place}/blobs/${first.blob}`;
+}
+
 export function sizeOf({ files }: ModelManifest): number {
   return totalSize(files);
 }
@@ -207,7 +226,7 @@ function gone({ path, external = "" }: ManifestFile, { id, source, format }: Mod
       actions: [{ kind: "pull", model: id }],
     });
   }
-  const own = format === "gguf" ? external : external.slice(0, -path.length);
+  const own = placeOf(format === "gguf", external);
   return new SpellError("store-evicted", `${id}: ${external} is gone; it is your own file`, {
     where: path,
     hint: "Put it back; or, where it lies elsewhere now, give that place the name:",

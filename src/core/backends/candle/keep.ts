@@ -1,16 +1,19 @@
 /** Looking after the store: removing, hashing anew, deleting what is not used. Files of others are never deleted. */
 import { hashBytes } from "../../download/hash-bytes.ts";
-import { aliasKey, isAlias, listStored, type ModelManifest, type StoredModel } from "../../download/manifest.ts";
+import { aliasKey, isAlias, listStored, type ManifestFile, type ModelManifest, type StoredModel } from "../../download/manifest.ts";
 import { usedBlobs } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
 import { baseName } from "../../file-names.ts";
-import type { ManifestKey } from "../../platform.ts";
+import type { ByteSource } from "../../formats/byte-source.ts";
+import { formatCount } from "../../formats/format-count.ts";
+import type { ArtifactStore, ManifestKey } from "../../platform.ts";
 import { type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
 import type { PrunedItem, PruneOptions, RemoveResult, VerifyOptions, VerifyResult } from "../models.ts";
 import { type BundledModel, bundledModels } from "./bundled.ts";
 import type { CandleContext } from "./context.ts";
 import { damagedOf, find, notInstalled } from "./find.ts";
 import { findForeign, foreignSources, lookForeign } from "./foreign.ts";
+import { locate } from "./locate.ts";
 
 export async function remove(context: CandleContext, spec: ModelSpec): Promise<RemoveResult> {
   if (spec.kind === "name" && bundledModels.has(spec.name.toLowerCase())) {
@@ -40,7 +43,8 @@ export async function remove(context: CandleContext, spec: ModelSpec): Promise<R
   const kept: string[] = [];
   for (const { blob, external } of found.manifest.files) {
     if (blob !== undefined && !used.has(blob)) freed += await store.removeBlob(blob);
-    if (external !== undefined) kept.push(external);
+    if (external !== undefined && (await context.platform.foreign?.openFile(external, baseName(external))) !== undefined)
+      kept.push(external);
   }
   const { states } = context.platform;
   for (const { id, model, bytes } of (await states?.list()) ?? []) {
@@ -68,6 +72,7 @@ export async function verify(
   options: VerifyOptions,
 ): Promise<readonly VerifyResult[]> {
   const { signal, onFile } = options;
+  if (spec?.kind === "path") throw await notRegistered(context, spec.path);
   const { models, damaged } = await listStored(context.platform.store);
   let wanted: readonly StoredModel[] = models;
   if (spec !== undefined) {
@@ -87,15 +92,38 @@ export async function verify(
       const source = await (file.blob === undefined
         ? context.platform.foreign?.openFile(file.external ?? "", name)
         : context.platform.store.openBlob(file.blob, name).catch(() => undefined));
-      const expected = file.sha256 ?? file.git_sha1 ?? null;
-      const kind = file.sha256 === undefined && file.git_sha1 !== undefined ? "git" : "sha256";
-      const actual = source === undefined ? null : await hashBytes(source, context.platform.store, kind, signal);
-      const ok = actual !== null && (expected === null ? source?.size === file.size : actual === expected);
-      results.push({ modelId: manifest.id, file: file.path, ok, expected, actual });
+      results.push({ modelId: manifest.id, file: file.path, ...(await compare(file, source, context.platform.store, signal)) });
     }
-    if (results.slice(before).every(({ ok }) => ok)) await noteVerified(context, key, manifest);
+    if (results.slice(before).every(({ ok }) => ok === true)) await noteVerified(context, key, manifest);
   }
   return results;
+}
+
+/** @throws SpellError model-unknown, model-layout for a path where no model lies */
+async function notRegistered(context: CandleContext, path: string): Promise<SpellError> {
+  await locate(context, { kind: "path", path });
+  const message = `${path} is your own; only models that are stored, or were given a name, are verified`;
+  return new SpellError("model-not-installed", message, {
+    where: path,
+    hint: "Give it a name:",
+    actions: [{ kind: "pull", model: path, as: "NAME" }],
+  });
+}
+
+/** @param source undefined where the file is missing */
+async function compare(
+  file: ManifestFile,
+  source: ByteSource | undefined,
+  store: ArtifactStore,
+  signal: AbortSignal | undefined,
+): Promise<Pick<VerifyResult, "ok" | "expected" | "actual">> {
+  const expected = file.sha256 ?? file.git_sha1 ?? null;
+  if (source === undefined) return { ok: false, expected, actual: null };
+  if (expected === null && source.size !== file.size)
+    return { ok: false, expected: `${formatCount(file.size)} bytes`, actual: `${formatCount(source.size)} bytes` };
+  const kind = file.sha256 === undefined && file.git_sha1 !== undefined ? "git" : "sha256";
+  const actual = await hashBytes(source, store, kind, signal);
+  return { ok: expected === null ? null : actual === expected, expected, actual };
 }
 
 /** Files of the package are held to what they were when it was made. */

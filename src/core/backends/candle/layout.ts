@@ -2,7 +2,7 @@
 import { SpellError } from "../../errors.ts";
 import { baseName, partFiles } from "../../file-names.ts";
 import { type ByteSource, blobSource } from "../../formats/byte-source.ts";
-import { collectShards } from "../../gguf/shards.ts";
+import { collectShards, parseShardName } from "../../gguf/shards.ts";
 import { isModelGguf } from "../../hub/gguf-names.ts";
 import type { FoundFiles, Platform } from "../../platform.ts";
 import type { Seq2SeqVariant } from "../../spec/runtime.ts";
@@ -24,6 +24,10 @@ type Layout = Pick<ModelFiles, "kind" | "files">;
 
 /** Files that belong together. @throws SpellError model-layout, model-ambiguous */
 export async function filesOfModel(id: string, files: readonly ByteSource[], variant?: Seq2SeqVariant): Promise<ModelFiles> {
+  const [only] = files;
+  // A person may call a file anything; one alone is known by its first bytes too.
+  if (files.length === 1 && only !== undefined && !isModelGguf(only.name) && (await isGguf(only)))
+    return { id, bundled: false, kind: "gguf", files };
   return { id, bundled: false, variant, ...(await layoutOf(files, id)) };
 }
 
@@ -62,6 +66,16 @@ export async function filesOfBlobs(source: FileSource): Promise<ModelFiles> {
   if (files.length === 1 && only !== undefined)
     return { id, bundled: false, kind: "gguf", files: await collectShards(only, async () => undefined) };
   return filesOfModel(id, files);
+}
+
+async function isGguf(file: ByteSource): Promise<boolean> {
+  if (parseShardName(file.name) !== undefined || file.size < 4) return false;
+  return new TextDecoder().decode(await file.read(0, 4)) === "GGUF";
+}
+
+/** Where a model is, by its first file: one of several files by their folder, which is a name for it too. */
+export function placeOf(isOneFile: boolean, path: string): string {
+  return isOneFile ? path : path.replace(/([/\\]onnx)?[/\\][^/\\]*$/, "");
 }
 
 /** A file of a folder that was chosen as a whole says where in it it lies. */

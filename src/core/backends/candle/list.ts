@@ -4,6 +4,7 @@ import type { ModelRecord } from "../models.ts";
 import { bundledModels } from "./bundled.ts";
 import type { CandleContext } from "./context.ts";
 import { listForeign } from "./foreign.ts";
+import { hasAll } from "./installed.ts";
 import { recordOf, recordOfBundled } from "./record-of.ts";
 
 export async function list(context: CandleContext): Promise<readonly ModelRecord[]> {
@@ -11,5 +12,9 @@ export async function list(context: CandleContext): Promise<readonly ModelRecord
   const { models, damaged } = await listStored(context.platform.store);
   for (const error of damaged) context.platform.log({ level: "warn", message: error.message });
   const foreign = await listForeign(context, models);
-  return [...bundled, ...[...models, ...foreign].map((model) => recordOf(context, model))];
+  const marked = models.map(async (model) => {
+    const record = recordOf(context, model);
+    return (await hasAll(context, model)) ? record : { ...record, gone: true as const };
+  });
+  return [...bundled, ...(await Promise.all(marked)), ...foreign.map((model) => recordOf(context, model))];
 }

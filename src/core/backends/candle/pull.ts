@@ -1,5 +1,5 @@
 /** Fetches a model, or says that it is here; mends one that is damaged, and gives it another name. */
-import { aliasKey, type ModelManifest, type StoredModel } from "../../download/manifest.ts";
+import { type AliasRecord, aliasKey, type ModelManifest, type StoredModel } from "../../download/manifest.ts";
 import { type PullEvent, pullModel } from "../../download/pull.ts";
 import { SpellError } from "../../errors.ts";
 import { totalSize } from "../../formats/byte-source.ts";
@@ -12,7 +12,7 @@ import { type CandleContext, seconds } from "./context.ts";
 import { describe } from "./describe.ts";
 import { findPulled } from "./find.ts";
 import { foreignSources } from "./foreign.ts";
-import { sizeOf } from "./installed.ts";
+import { pathOf, sizeOf } from "./installed.ts";
 import { planPull } from "./plan.ts";
 import { notesOf } from "./record-of.ts";
 
@@ -88,7 +88,7 @@ function factsOf({ platform: { store } }: CandleContext, manifest: ModelManifest
     modelId: manifest.id,
     bytesTotal: sizeOf(manifest),
     files: manifest.files.length,
-    path: first?.external ?? (first?.blob === undefined ? undefined : `${store.place}/blobs/${first.blob}`),
+    path: pathOf(manifest, store),
     quantization: manifest.quantization,
     notes: notesOf(manifest, first?.path),
     verified: manifest.verified,
@@ -104,7 +104,7 @@ async function noteUse(context: CandleContext, { key, manifest }: StoredModel): 
 
 async function nameIt(context: CandleContext, as: string | undefined, { key, manifest }: StoredModel): Promise<void> {
   if (as === undefined || key[0] === "as") return;
-  await context.platform.store.writeManifest(aliasKey(as), { schema: 1, alias: as, target: key, id: manifest.id });
+  await context.platform.store.writeManifest(aliasKey(as), { schema: 1, alias: as, target: key, id: manifest.id } satisfies AliasRecord);
 }
 
 /** The pull that goes on, and how far it is. */

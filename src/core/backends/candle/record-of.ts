@@ -7,12 +7,12 @@ import { contradicts, quantOf } from "../../hub/gguf-names.ts";
 import type { ModelRecord } from "../models.ts";
 import type { BundledModel } from "./bundled.ts";
 import type { CandleContext } from "./context.ts";
-import { sizeOf } from "./installed.ts";
+import { pathOf, sizeOf } from "./installed.ts";
+import { placeOf } from "./layout.ts";
 import type { FoundModel } from "./read.ts";
 import { summarizeModel } from "./summary.ts";
 
 export function recordOf(context: CandleContext, { manifest, aliases }: StoredModel): ModelRecord {
-  const [file] = manifest.files;
   return {
     id: manifest.id,
     backend: "candle",
@@ -28,7 +28,7 @@ export function recordOf(context: CandleContext, { manifest, aliases }: StoredMo
     verified: manifest.verified,
     bundled: false,
     loaded: context.isLoaded(manifest.id),
-    path: file?.external ?? (file?.blob === undefined ? null : `${context.platform.store.place}/blobs/${file.blob}`),
+    path: pathOf(manifest, context.platform.store) ?? null,
     aliases,
   };
 }
@@ -63,15 +63,9 @@ export async function recordOfBundled(
     verified: "sha256",
     bundled: true,
     loaded: context.isLoaded(name),
-    path: placeOf(kind, place?.path),
+    path: place?.path === undefined ? null : placeOf(kind === "gguf", place.path),
     aliases: [],
   };
-}
-
-/** Of a model of several files: their folder, which is a name for it too. */
-function placeOf(kind: FoundModel["kind"], path: string | undefined): string | null {
-  if (path === undefined) return null;
-  return kind === "gguf" ? path : path.replace(/(\/onnx)?[/\\][^/\\]*$/, "");
 }
 
 function secondsOf(ms: number | undefined): number | null {
@@ -91,7 +85,7 @@ export function recordOfFound(context: CandleContext, found: FoundModel): ModelR
     verified: found.bundled ? "sha256" : "none",
     bundled: found.bundled,
     loaded: context.isLoaded(found.id),
-    path: placeOf(found.kind, found.files[0]?.path),
+    path: found.files[0]?.path === undefined ? null : placeOf(found.kind === "gguf", found.files[0].path),
     aliases: [],
   };
 }

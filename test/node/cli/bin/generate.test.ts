@@ -17,6 +17,18 @@ describe("generate", () => {
     expect(first.stderr).toContain("note: the answer was cut after 12 tokens; --max-tokens N allows more\n");
   });
 
+  it("takes - alone as standard input, not beside other words", async () => {
+    for (const words of [
+      ["-", "extra"],
+      ["extra", "-"],
+    ])
+      expect(await cli(["generate", ...words], { input: "hi" })).toMatchObject({
+        status: 2,
+        stdout: "",
+        stderr: expect.stringMatching(/^Error: PROMPT: - is standard input alone; .*\n.*\n\[usage-value\]\n$/),
+      });
+  });
+
   it("reads standard input before the operand, and is silent with -q", async () => {
     const joined = await cli(["generate", "-q", "There was a cat.", "--max-tokens", "5", "--temperature", "0"], {
       input: "Once upon a time\n",

@@ -1,0 +1,74 @@
+/**
+ * Starts the processes of engines. A file of its own, with little behind it: the command line asks for an engine's process before it reads the rest
+ * of the program, and child-runtime.ts takes it over.
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import { builtFile } from "../built-file.ts";
+import { childFolder } from "../child-folder.ts";
+import { homeFolder } from "../home.ts";
+import { packageArguments } from "../plug-n-play.ts";
+import { whenExiting } from "../when-exiting.ts";
+import { hardwareOnly } from "./graphics.ts";
+import { isInstalled } from "./packages.ts";
+
+export type EngineName = "node-llama-cpp" | "wllama" | "onnxruntime-node" | "onnxruntime-web" | "transformers.js";
+
+/** Variables for the child beside those it gets from this process. */
+export type EngineVariables = Readonly<Record<string, string>>;
+
+/**
+ * Variables that engines and the libraries under them need to start and to find drivers. Everything else, secrets above all, stays here.
+ * Windows cannot start programs without SystemRoot; drivers look for their folders and caches.
+ */
+const passedVariables =
+  /^(PATH|SystemRoot|windir|TEMP|TMP|TMPDIR|HOME|USERPROFILE|LOCALAPPDATA|LANG|LC_ALL|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|XDG_RUNTIME_DIR|LLMSPELL_WASM_KERNELS|(CUDA|HIP|ROCR|NVIDIA|VK|GGML|MESA)_\w+)$/i;
+
+/** node-llama-cpp computes in libuv's pool; with one thread there a token is drawn right behind its step (llama-steps.ts). Its own threads are others. */
+const isNode = process.versions["bun"] === undefined && process.versions["deno"] === undefined;
+const oneWorker = isNode && { UV_THREADPOOL_SIZE: "1" };
+
+/** The one that was started ahead, until somebody takes it. It ends with this process. */
+let ahead: { readonly child: ChildProcess; readonly forget: () => void; readonly key: string } | undefined;
+
+const keyOf = (engine: EngineName, env: EngineVariables): string => JSON.stringify([engine, env]);
+
+/**
+ * Starts the process of the engine that computes GGUF models on the processor, while the configuration is still read.
+ * @param device that is asked for: for `auto`, drivers that play graphics cards are kept out of its sight
+ */
+export function prepareEngine(device: "auto" | "cpu"): void {
+  const engine = "node-llama-cpp";
+  if (ahead !== undefined || !isInstalled(engine)) return;
+  const env = device === "auto" ? hardwareOnly : {};
+  const child = start(engine, env);
+  for (const end of [child, child.channel]) end?.unref();
+  ahead = { child, key: keyOf(engine, env), forget: whenExiting(() => child.kill("SIGKILL")) };
+}
+
+/** The one that was started ahead, if it fits, or another. */
+export function forkEngine(engine: EngineName, env: EngineVariables = {}): ChildProcess {
+  const ready = ahead;
+  if (ready === undefined || ready.key !== keyOf(engine, env) || !ready.child.connected) return start(engine, env);
+  ahead = undefined;
+  ready.forget();
+  return ready.child;
+}
+
+function start(engine: EngineName, env: EngineVariables): ChildProcess {
+  const passed = Object.fromEntries(Object.entries(process.env).filter(([name]) => passedVariables.test(name)));
+  return fork(builtFile("engines/engine-child"), [engine], {
+    env: {
+      ...passed,
+      ...(engine === "node-llama-cpp" && oneWorker),
+      ...env,
+      LLMSPELL_HOME: homeFolder(),
+    },
+    cwd: childFolder(),
+    // not the parent's: --inspect would fight for its port, a test runner's loaders have no business there
+    execArgv: packageArguments(),
+    serialization: "advanced",
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+    // Ctrl-C in a terminal goes to the whole group; this child ends with its parent's channel instead.
+    detached: true,
+  });
+}
