@@ -56,3 +56,19 @@ export async function writeWhole(path: string, text: string, mode = 0o666): Prom
     return nodeFs.writeFile(place, text);
   });
 }
+
+/**
+ * Writes a file that is not there yet; one that is stays as it is, whoever made it meanwhile.
+ * @throws NodeJS.ErrnoException EEXIST, and what else the system says; nothing half-written is left
+ */
+export async function writeNew(path: string, text: string, mode = 0o666): Promise<void> {
+  const file = await nodeFs.open(path, "wx", mode);
+  try {
+    await file.writeFile(text);
+  } catch (error) {
+    await nodeFs.unlink(path).catch(() => undefined);
+    throw error;
+  } finally {
+    await file.close();
+  }
+}

@@ -3,7 +3,7 @@ import { chmodSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, s
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { writeWhole } from "../../src/node/write-whole.ts";
+import { writeNew, writeWhole } from "../../src/node/write-whole.ts";
 import { fromSource } from "../support/from-source.mjs";
 import { posix } from "../support/only-where.ts";
 
@@ -35,14 +35,25 @@ posix.it("keeps the rights of a file, and the link that leads to it", async () =
   expect(statSync(join(folder, "secret.json")).mode & 0o777).toBe(0o600);
 });
 
+it("a file that must be new leaves one that is there", async () => {
+  await writeNew(path, "one");
+  await expect(writeNew(path, "two")).rejects.toMatchObject({ code: "EEXIST" });
+  expect(readFileSync(path, "utf8")).toBe("one");
+});
+
+/** Writes where files have at most 4 blocks. @returns what was said */
+async function writeWithoutRoom(name: "writeNew" | "writeWhole", to: string): Promise<string> {
+  const module = await fromSource(["node/write-whole.ts"]);
+  const write = `import(${JSON.stringify(module.href)}).then((all) => all.${name}(process.argv[1], "x".repeat(100_000))).catch(({ code }) => console.log(code))`;
+  const { stdout } = spawnSync("sh", ["-c", 'ulimit -f 4; exec "$0" -e "$1" "$2"', process.execPath, write, to], { encoding: "utf8" });
+  module.remove();
+  return stdout;
+}
+
 posix.it("where there is no room the old file stays, whole, and no part of the new one", async () => {
   writeFileSync(path, "the old one");
-  const module = await fromSource(["node/write-whole.ts"]);
-  const write = `import(${JSON.stringify(module.href)}).then(({ writeWhole }) => writeWhole(process.argv[1], "x".repeat(100_000))).catch(({ code }) => console.log(code))`;
-  // files of this shell's children have at most 4 blocks
-  const { stdout } = spawnSync("sh", ["-c", 'ulimit -f 4; exec "$0" -e "$1" "$2"', process.execPath, write, path], { encoding: "utf8" });
-  module.remove();
-  expect(stdout).toBe("EFBIG\n");
+  expect(await writeWithoutRoom("writeWhole", path)).toBe("EFBIG\n");
+  expect(await writeWithoutRoom("writeNew", join(folder, "new"))).toBe("EFBIG\n");
   expect(readFileSync(path, "utf8")).toBe("the old one");
   expect(readdirSync(folder)).toEqual(["mine.toml"]);
 });

@@ -18,7 +18,7 @@ import { toSnake } from "../../core/values.ts";
 import { nodeConfig, readConfigFile } from "../config-files.ts";
 import { homeFolder } from "../home.ts";
 import { writeError } from "../write-error.ts";
-import { writeWhole } from "../write-whole.ts";
+import { writeNew, writeWhole } from "../write-whole.ts";
 import { shell } from "./advice.ts";
 import { flagText } from "./args.ts";
 import { type Asked, askedSource, loadConfig } from "./config-source.ts";
@@ -175,7 +175,7 @@ export async function configInit({ flags, screen }: Context): Promise<number> {
       where: file,
       actions: [{ kind: "use-option", name: "force", value: true }],
     });
-  await writeWhole(file, text).catch((cause: NodeJS.ErrnoException) => {
+  await (flags.has("force") ? writeWhole : writeNew)(file, text).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== "ENOENT") throw writeError(file, cause);
     throw new SpellError("store-denied", `${file} cannot be written (${cause.code})`, {
       where: file,

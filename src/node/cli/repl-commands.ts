@@ -1,11 +1,13 @@
 /** Commands of the shell for scripts: lines that begin with a dot. */
-import { writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { SpellError } from "../../core/errors.ts";
 import { didYouMean, nearest } from "../../core/nearest.ts";
 import type { OpenScript } from "../../core/scripts/open.ts";
 import type { ScriptArguments, ScriptEngine } from "../../core/scripts/protocol.ts";
 import { scriptArguments } from "../../core/scripts/script-args.ts";
+import { errnoOf } from "../errno.ts";
+import { writeError } from "../write-error.ts";
+import { writeNew } from "../write-whole.ts";
 import type { Completions } from "./chat-input.ts";
 import { readScript } from "./script.ts";
 import { describeDevice } from "./session.ts";
@@ -62,12 +64,11 @@ const commands: Readonly<Record<string, readonly [does: string, run: Command]>> 
   ".save": [
     "FILE: writes the inputs of this run that did not fail",
     async ({ inputs }, file) => {
-      await writeFile(needed(".save", "FILE", file), `${inputs.join("\n")}\n`, { flag: "wx", mode: 0o600 }).catch(
-        (cause: NodeJS.ErrnoException) => {
-          const problem = cause.code === "EEXIST" ? "exists; it was left alone" : `cannot be written (${cause.code ?? cause.message})`;
-          throw new SpellError("store-denied", `${file} ${problem}`, { where: file, hint: "Choose another name.", cause });
-        },
-      );
+      const path = needed(".save", "FILE", file);
+      await writeNew(path, `${inputs.join("\n")}\n`, 0o600).catch((cause: unknown) => {
+        if (errnoOf(cause) !== "EEXIST") throw writeError(path, cause);
+        throw new SpellError("store-denied", `${path} exists; it was left alone`, { where: path, hint: "Choose another name.", cause });
+      });
       return { text: `${inputs.length} inputs written to ${file}\n` };
     },
   ],
