@@ -5,15 +5,16 @@ import { badGrammar, bytesNoText, gbnfOf } from "../../core/grammar/gbnf.ts";
 import { chooseAmong } from "../../core/sampling.ts";
 import type { Constraint } from "../../core/spec/grammar.ts";
 import type { GgufGenerateOptions, ModelPiece, ThreadChoice } from "../../core/spec/runtime.ts";
-import type { TokenSampling } from "../../core/spec/sampling.ts";
 import { createWatch } from "../../core/text/watch.ts";
 import { createForced } from "./llama-forced.ts";
 import { createGuesser, type GuessCosts } from "./llama-guess.ts";
 import { promptPace, threadPace } from "./llama-pace.ts";
 import { rateChoices } from "./llama-rate.ts";
+import { toEvaluateOptions, toSamplerConfig } from "./llama-sampling.ts";
 import { engineName, importLlama } from "./llama-start.ts";
 import type { StateKeeper } from "./llama-states.ts";
-import { directSteps, type SamplerConfig } from "./llama-steps.ts";
+import { directSteps } from "./llama-steps.ts";
+import { createDetokenizer, markTokens } from "./llama-text.ts";
 
 /** Tokens to compute below which a prompt takes the threads of decoding; with 16, two threads already won on the models looked at. */
 const shortPrompt = 12;
@@ -23,8 +24,6 @@ const partedFrom = 256;
 const fixedPatience = 6;
 const busyNote =
   "other programs kept the processors busy, so the number of threads changed: another answer with this seed may part from this one";
-/** A character is at most four byte tokens; what is still broken after twice that will not heal. */
-const maxHeldTokens = 8;
 
 export interface LlamaEngine {
   readonly llama: Llama;
@@ -49,7 +48,7 @@ export async function* generate(
   prompt: string,
   options: GgufGenerateOptions,
 ): AsyncGenerator<ModelPiece, void, undefined> {
-  const { llama, model, sequence, threads, oneMs, onePromptMs, contextLength, isPlain, batchSize, guessCosts, keeper } = engine;
+  const { llama, model, sequence, threads, oneMs, contextLength, isPlain, guessCosts, keeper } = engine;
   const { signal, sampling } = options;
   throwIfAborted(signal);
   const tokens = tokenizePrompt(model, prompt);
@@ -90,25 +89,9 @@ export async function* generate(
     let next = cachedTokens;
     // Several tokens computed at once can round otherwise, and so can other numbers of threads (docs/differences-between-runtimes.md): where the seed was given, neither depends on the clock.
     const isFixed = sampling.isSeeded === true;
-    // A few tokens behave like a step of decoding: helpers cost per layer, not per token.
-    const reading = promptPace(
-      promptTokens - next < shortPrompt ? threads.decode : threads.prompt,
-      isFixed ? undefined : onePromptMs,
-      batchSize,
-    );
-    llama.maxThreads = reading.threads;
-    // Batch by batch, so that an abort is seen between two of them; the last one goes into the loop below, which samples after it.
-    // Of a prompt that is kept, has choices behind it, or is to be answered the same again, that is its last token.
-    const mostLast = (): number => (keepsPrompt || isFixed || choices !== undefined ? 1 : reading.size(promptTokens - next));
-    while (promptTokens - next > mostLast()) {
-      const batch = tokens.slice(next, Math.min(next + reading.size(promptTokens - next), promptTokens - 1));
-      const began = performance.now();
-      await sequence.evaluateWithoutGeneratingNewTokens(batch);
-      reading.told(batch.length, performance.now() - began);
-      llama.maxThreads = reading.threads;
-      next += batch.length;
-      throwIfAborted(signal);
-    }
+    // Of a prompt that is kept, has choices behind it, or is to be answered the same again, the last token comes alone.
+    const leavesOne = keepsPrompt || isFixed || choices !== undefined;
+    next = await readPrompt(engine, tokens, next, { isFixed, leavesOne, signal });
     if (keepsPrompt) await keeper?.keepPrompt(sequence);
 
     if (choices !== undefined) {
@@ -205,6 +188,33 @@ export async function* generate(
   }
 }
 
+/**
+ * Computes a prompt batch by batch, so that an abort is seen between two of them, up to the tokens that are computed with the first draw.
+ * @param next tokens that are computed already
+ * @returns tokens that are computed now
+ */
+async function readPrompt(
+  { llama, sequence, threads, onePromptMs, batchSize }: LlamaEngine,
+  tokens: readonly Token[],
+  next: number,
+  { isFixed, leavesOne, signal }: { readonly isFixed: boolean; readonly leavesOne: boolean; readonly signal: AbortSignal | undefined },
+): Promise<number> {
+  const left = (): number => tokens.length - next;
+  // A few tokens behave like a step of decoding: helpers cost per layer, not per token.
+  const reading = promptPace(left() < shortPrompt ? threads.decode : threads.prompt, onePromptMs, batchSize, isFixed);
+  llama.maxThreads = reading.threads;
+  while (left() > (leavesOne ? 1 : reading.size(left()))) {
+    const batch = tokens.slice(next, Math.min(next + reading.size(left()), tokens.length - 1));
+    const began = performance.now();
+    await sequence.evaluateWithoutGeneratingNewTokens(batch);
+    reading.told(batch.length, performance.now() - began);
+    llama.maxThreads = reading.threads;
+    next += batch.length;
+    throwIfAborted(signal);
+  }
+  return next;
+}
+
 /** @throws SpellError run-option for GBNF that llama.cpp refuses */
 async function startGrammar(llama: Llama, model: LlamaModel, held: Constraint): Promise<LlamaGrammarEvaluationState> {
   const { LlamaGrammarEvaluationState: State } = await importLlama();
@@ -252,110 +262,4 @@ async function checkStep(sequence: LlamaContextSequence, token: Token): Promise<
   const confidence = await confidenceAfter(sequence, token);
   await sequence.eraseContextTokenRanges([{ start, end: start + 1 }]);
   if (!Number.isFinite(confidence)) throw new SpellError("run-nan", "the model gives no finite numbers any more");
-}
-
-/**
- * Options by their names there. The engine's own chain is penalties, top_k, top_p, min_p, temperature, draw.
- * The penalties look at the last tokens of prompt and answer together, as llama.cpp's server does.
- */
-function toEvaluateOptions(
-  sampling: TokenSampling,
-  history: readonly Token[],
-  contextLength: number,
-): Parameters<LlamaContextSequence["evaluate"]>[1] {
-  const { penalties, seed } = sampling;
-  const { temperature, topK = 0, topP = 1, minP = 0 } = sampling.kind === "random" ? sampling : { temperature: 0 };
-  const window = penalties?.lastTokens === "all" ? contextLength : (penalties?.lastTokens ?? 0);
-  return {
-    temperature,
-    topK,
-    topP,
-    minP,
-    // llama.cpp takes the largest 32-bit number for "draw a seed yourself"
-    seed: Math.min(seed, 0xffff_fffe),
-    ...(penalties && {
-      repeatPenalty: {
-        penalty: penalties.repeatPenalty,
-        presencePenalty: penalties.presencePenalty,
-        frequencyPenalty: penalties.frequencyPenalty,
-        maxPunishTokens: window,
-        punishTokens: () => history.slice(-window),
-      },
-    }),
-  };
-}
-
-/** The same by the names of the binding below. */
-function toSamplerConfig(sampling: TokenSampling, history: readonly Token[], contextLength: number): SamplerConfig {
-  const {
-    temperature = 0,
-    topK = 0,
-    topP = 1,
-    minP = 0,
-    seed = 0,
-    repeatPenalty,
-  } = toEvaluateOptions(sampling, history, contextLength) ?? {};
-  const config = { temperature, topK, topP, minP, seed };
-  if (!repeatPenalty) return config;
-  const { penalty = 1, presencePenalty = 0, frequencyPenalty = 0, maxPunishTokens = 0 } = repeatPenalty;
-  return {
-    ...config,
-    repeatPenalty: penalty,
-    repeatPenaltyMaxTokens: maxPunishTokens,
-    repeatPenaltyTokens: Uint32Array.from(maxPunishTokens > 0 ? history.slice(-maxPunishTokens) : []),
-    repeatPenaltyPresencePenalty: presencePenalty,
-    repeatPenaltyFrequencyPenalty: frequencyPenalty,
-  };
-}
-
-/** Control tokens whose text is shown. */
-function markTokens(model: LlamaModel, marks: readonly string[] = []): ReadonlyMap<Token, string> {
-  const found = new Map<Token, string>();
-  for (const mark of marks) {
-    const [token, ...others] = model.tokenize(mark, true);
-    // a token that is shown anyway needs no help
-    if (token !== undefined && others.length === 0 && model.detokenize([token]) === "") found.set(token, mark);
-  }
-  return found;
-}
-
-/** Tokens to text, holding back what is not yet a whole character. One call of the engine for most tokens. */
-function createDetokenizer(
-  model: LlamaModel,
-  before: readonly Token[],
-  marks: ReadonlyMap<Token, string>,
-): { readonly push: (token: Token) => string; readonly flush: () => string } {
-  // Tokens whose text is out, and that text: those before a token decide whether it begins with a space.
-  let shown: Token[] = [...before];
-  let shownText = model.detokenize(shown);
-  let held: Token[] = [];
-  const take = (text: string): void => {
-    const all = [...shown, ...held];
-    held = [];
-    const isLong = all.length > 16;
-    shown = isLong ? all.slice(-4) : all;
-    shownText = isLong || !text.startsWith(shownText) ? model.detokenize(shown) : text;
-  };
-  /** @param isLast nothing comes that could make it whole */
-  const show = (isLast: boolean): string => {
-    const text = model.detokenize([...shown, ...held]);
-    const piece = text.startsWith(shownText) ? text.slice(shownText.length) : model.detokenize(held);
-    if (!isLast && piece.endsWith("\ufffd") && held.length < maxHeldTokens) return "";
-    take(text);
-    return piece;
-  };
-  return {
-    push(token) {
-      const mark = marks.get(token);
-      if (mark === undefined) {
-        held.push(token);
-        return show(false);
-      }
-      const rest = held.length === 0 ? "" : show(true);
-      shown = [token];
-      shownText = model.detokenize(shown);
-      return rest + mark;
-    },
-    flush: () => (held.length === 0 ? "" : show(true)),
-  };
 }

@@ -53,14 +53,16 @@ const triedTokens = 64;
 /**
  * How a prompt is read in batches.
  * @param onePromptMs milliseconds of a token of a prompt with one thread, when it was measured; absent: threads stay
+ * @param isFixed batches are of one size, however long they take
  */
 export function promptPace(
   threads: number,
   onePromptMs: number | undefined,
   batchSize: number,
+  isFixed = false,
 ): { threads: number; size(left: number): number; told(tokens: number, ms: number): void } {
   const isWatched = threads > 1 && onePromptMs !== undefined;
-  let isTried = !isWatched;
+  let isTried = isFixed || !isWatched;
   return {
     threads,
     /** @returns tokens of the next batch; all that are left, where a trial would be the most of them */

@@ -222,6 +222,10 @@ describe("a prompt", () => {
       expect(whole.size(1000)).toBe(512);
       whole.told(512, 100_000);
     }
+    const fixed = promptPace(2, 1, 512, true);
+    expect(fixed.size(1000)).toBe(512);
+    fixed.told(512, 5000);
+    expect([fixed.size(488), fixed.threads]).toEqual([488, 1]);
     const unknown = promptPace(2, undefined, 512);
     unknown.told(512, 100_000);
     expect(unknown.threads).toBe(2);
