@@ -55,7 +55,7 @@ export function formName(asked: Parameters<typeof formOf>[0]): WeightForm {
   return asked.variant === "q4" ? "4-bit blocks" : "8-bit blocks";
 }
 
-/** What is fast on a device: blocks have no quick kernel in WebAssembly, columns none on a card; on a processor rows decide (docs/benchmarks.md). */
+/** What is fast on a device: blocks have no quick kernel in WebAssembly, columns none on a card; on a processor rows decide (docs/benchmarks-history.md). */
 export function fastBlocksOn(device: Device): OnnxRuntime["fastBlocks"] {
   if (isGpu(device)) return "always";
   return device === "wasm" ? "never" : "few-rows";

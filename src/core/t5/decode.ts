@@ -55,7 +55,7 @@ export interface SessionOptions extends Omit<OnnxOpenOptions, "keepOnDevice" | "
   readonly onHalf?: (() => void) | undefined;
 }
 
-/** Answers at once from which blocks are slower than columns (docs/benchmarks.md). */
+/** Answers at once from which blocks are slower than columns (docs/benchmarks-history.md). */
 export const leastWide = 4;
 
 /**

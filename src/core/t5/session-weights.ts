@@ -1,6 +1,6 @@
 /**
  * Which form of a checkpoint's weights each graph of a session gets. Rows decide it: 4-bit blocks are fastest for the newest token of one to
- * three answers, 8-bit columns for whole inputs, batches and wide beams (docs/benchmarks.md).
+ * three answers, 8-bit columns for whole inputs, batches and wide beams (docs/benchmarks-history.md).
  */
 import type { ByteSource } from "../formats/byte-source.ts";
 import { formName, type WeightForms } from "../onnx/weights.ts";

@@ -255,7 +255,7 @@ async function createSession(host: OrtHost, model: OnnxModel, options: OnnxOpenO
   try {
     const session = {
       executionProviders: [host.executionProvider],
-      // In WebAssembly the looking takes a fifth of a load, and such graphs are no faster for it (docs/benchmarks.md).
+      // In WebAssembly the looking takes a fifth of a load, and such graphs are no faster for it (docs/benchmarks-history.md).
       graphOptimizationLevel: options.asWritten === true && host.device === "wasm" ? "disabled" : "all",
       executionMode: "sequential",
       intraOpNumThreads: threads,
